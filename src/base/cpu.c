@@ -1,0 +1,93 @@
+#define _GNU_SOURCE
+#include "base/cpu.h"
+
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const names[HEED_ISA_COUNT] = {"generic", "avx2", "avx512"};
+
+heed_isa heed_isa_detect(void)
+{
+#if defined(__x86_64__)
+    __builtin_cpu_init();
+    if (!(__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))) return HEED_ISA_GENERIC;
+    bool wide = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512cd") &&
+                __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+    return wide ? HEED_ISA_AVX512 : HEED_ISA_AVX2;
+#else
+    return HEED_ISA_GENERIC;
+#endif
+}
+
+bool heed_isa_has_bf16(void)
+{
+#if defined(__x86_64__)
+    __builtin_cpu_init();
+    return __builtin_cpu_supports("avx512bf16");
+#else
+    return false;
+#endif
+}
+
+bool heed_isa_has_vnni(void)
+{
+#if defined(__x86_64__)
+    __builtin_cpu_init();
+    return __builtin_cpu_supports("avx512vnni");
+#else
+    return false;
+#endif
+}
+
+const char *heed_isa_name(heed_isa isa)
+{
+    return names[isa];
+}
+
+heed_status heed_isa_choose(heed_isa *isa, heed_error *error)
+{
+    heed_isa best = heed_isa_detect();
+    const char *wanted = getenv("HEED_ISA");
+    *isa = best;
+    if (!wanted || !*wanted) return HEED_OK;
+    for (int level = 0; level < HEED_ISA_COUNT; level++) {
+        if (strcmp(wanted, names[level])) continue;
+        if (level > (int)best)
+            return heed_fail(error, HEED_E_ARG, "HEED_ISA=%s: this machine supports at most %s", wanted, names[best]);
+        *isa = (heed_isa)level;
+        return HEED_OK;
+    }
+    return heed_fail(error, HEED_E_ARG, "HEED_ISA=%s: expected generic, avx2 or avx512", wanted);
+}
+
+int heed_thread_count(int wanted)
+{
+    if (wanted <= 0) {
+        const char *variable = getenv("OMP_NUM_THREADS");
+        if (variable) wanted = atoi(variable);
+    }
+    if (wanted <= 0) {
+        cpu_set_t set;
+        wanted = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
+    }
+    return wanted < 1 ? 1 : wanted > 256 ? 256 : wanted;
+}
+
+void heed_cpu_name(char *name, int capacity)
+{
+    snprintf(name, (size_t)capacity, "unknown");
+    FILE *file = fopen("/proc/cpuinfo", "re");
+    if (!file) return;
+    char line[256];
+    while (fgets(line, sizeof line, file)) {
+        char *colon = strchr(line, ':');
+        if (strncmp(line, "model name", 10) || !colon) continue;
+        colon += strspn(colon, ": \t");
+        colon[strcspn(colon, "\n")] = 0;
+        snprintf(name, (size_t)capacity, "%s", colon);
+        break;
+    }
+    fclose(file);
+}

@@ -1,0 +1,23 @@
+/* cpu.h: what the processor can do, and what the user allows (HEED_ISA, -t, OMP_NUM_THREADS). */
+#ifndef HEED_BASE_CPU_H
+#define HEED_BASE_CPU_H
+
+#include "base/error.h"
+#include <stdbool.h>
+
+/* Instruction-set levels, each containing the one before. AVX2 means AVX2 + FMA + F16C; AVX-512 means F, BW, CD, DQ and VL. */
+typedef enum heed_isa { HEED_ISA_GENERIC, HEED_ISA_AVX2, HEED_ISA_AVX512, HEED_ISA_COUNT } heed_isa;
+
+heed_isa heed_isa_detect(void);                /* what processor and operating system support */
+const char *heed_isa_name(heed_isa isa);       /* "generic", "avx2", "avx512" */
+bool heed_isa_has_bf16(void);                  /* vdpbf16ps */
+bool heed_isa_has_vnni(void);                  /* vpdpbusd in 512 bits */
+/* The level to use: HEED_ISA if it is set, else the best. HEED_E_ARG for an unknown name or one this machine lacks. */
+heed_status heed_isa_choose(heed_isa *isa, heed_error *error);
+
+/* Threads to use when `wanted` is 0: OMP_NUM_THREADS, else the processors this process may run on; at least 1, at most 256. */
+int heed_thread_count(int wanted);
+/* Name of the processor, "unknown" when the system does not say. */
+void heed_cpu_name(char *name, int capacity);
+
+#endif

@@ -1,0 +1,56 @@
+#include "base/error.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+heed_status heed_fail(heed_error *error, heed_status status, const char *format, ...)
+{
+    if (error && error->status == HEED_OK) {
+        va_list arguments;
+        va_start(arguments, format);
+        vsnprintf(error->message, sizeof error->message, format, arguments);
+        va_end(arguments);
+        error->status = status;
+    }
+    return status;
+}
+
+heed_status heed_fail_memory(heed_error *error, size_t bytes, const char *what)
+{
+    return heed_fail(error, HEED_E_NOMEM, "out of memory: %zu bytes wanted for %s; use a smaller model, batch or context",
+                     bytes, what);
+}
+
+heed_status heed_error_prefix(heed_error *error, const char *format, ...)
+{
+    if (!error || error->status == HEED_OK) return HEED_OK;
+    char prefix[256], rest[sizeof error->message];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(prefix, sizeof prefix, format, arguments);
+    va_end(arguments);
+    memcpy(rest, error->message, sizeof rest);
+    size_t used = (size_t)snprintf(error->message, sizeof error->message, "%s: ", prefix);
+    size_t room = sizeof error->message - used, length = strlen(rest);
+    if (length >= room) length = room - 1;
+    memcpy(error->message + used, rest, length);
+    error->message[used + length] = 0;
+    return error->status;
+}
+
+const char *heed_status_name(heed_status status)
+{
+    switch (status) {
+    case HEED_OK: return "ok";
+    case HEED_E_ARG: return "bad argument";
+    case HEED_E_SHAPE: return "shapes do not fit";
+    case HEED_E_DTYPE: return "types do not fit";
+    case HEED_E_NOMEM: return "out of memory";
+    case HEED_E_IO: return "input or output failed";
+    case HEED_E_FORMAT: return "malformed file";
+    case HEED_E_UNSUPPORTED: return "unsupported";
+    case HEED_E_CANCELLED: return "cancelled";
+    }
+    return "unknown status";
+}

@@ -1,0 +1,24 @@
+/* json.h: jansson with our errors. Duplicate keys are rejected; every getter names file, path, expectation.
+   A json_t read here is freed with json_decref. `where` is the file name that messages begin with. */
+#ifndef HEED_BASE_JSON_H
+#define HEED_BASE_JSON_H
+
+#include "base/error.h"
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Parses text (need not be NUL-terminated). HEED_E_FORMAT with line, column and byte offset. */
+heed_status heed_json_parse(json_t **json, const char *text, size_t length, const char *where, heed_error *error);
+/* Reads a file of at most 256 MiB. */
+heed_status heed_json_read(json_t **json, const char *path, heed_error *error);
+
+/* Typed members of an object. An absent or null member leaves *value untouched and is HEED_OK; a member of another type is
+   HEED_E_FORMAT. Integers written as 1.0 or 1e3 are accepted as integers; integers where a number is wanted too. */
+heed_status heed_json_integer(const json_t *object, const char *key, int64_t *value, const char *where, heed_error *error);
+heed_status heed_json_number(const json_t *object, const char *key, double *value, const char *where, heed_error *error);
+heed_status heed_json_boolean(const json_t *object, const char *key, bool *value, const char *where, heed_error *error);
+heed_status heed_json_string(const json_t *object, const char *key, const char **value, const char *where, heed_error *error); /* borrowed */
+
+#endif

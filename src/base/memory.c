@@ -1,0 +1,145 @@
+#include "base/memory.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+bool heed_multiply_size(size_t a, size_t b, size_t *result)
+{
+    return !__builtin_mul_overflow(a, b, result);
+}
+
+bool heed_add_size(size_t a, size_t b, size_t *result)
+{
+    return !__builtin_add_overflow(a, b, result);
+}
+
+void *heed_allocate(size_t count, size_t size)
+{
+    /* calloc(0) may return NULL, which callers would read as out of memory. */
+    if (count == 0 || size == 0) count = size = 1;
+    return calloc(count, size);
+}
+
+bool heed_grow(void *pointer_to_pointer, size_t *capacity, size_t wanted, size_t size)
+{
+    if (wanted <= *capacity) return true;
+    size_t grown = *capacity < 8 ? 8 : *capacity, bytes;
+    while (grown < wanted) {
+        if (grown > SIZE_MAX / 2) return false;
+        grown *= 2;
+    }
+    if (!heed_multiply_size(grown, size, &bytes)) return false;
+    void **slot = pointer_to_pointer;
+    char *moved = realloc(*slot, bytes);
+    if (!moved) return false;
+    memset(moved + *capacity * size, 0, bytes - *capacity * size);
+    *slot = moved;
+    *capacity = grown;
+    return true;
+}
+
+/* Blocks from 4 MiB on are mapped at 2 MiB boundaries so that the kernel can back them with huge pages; the size
+   needed to unmap one stands in the cache line before it. */
+enum { HEADER = 64, HUGE_PAGE = 2 << 20, LARGE = 4 << 20 };
+typedef struct { void *base; size_t mapped; } block_header;
+
+void *heed_allocate_aligned(size_t bytes)
+{
+    size_t total;
+    if (!heed_add_size(bytes, HEADER + 63, &total)) return NULL;
+    total &= ~(size_t)63;
+    char *base;
+    block_header header = {0};
+    if (total < LARGE) {
+        base = aligned_alloc(64, total);
+        if (!base) return NULL;
+        memset(base, 0, total);
+        header.base = base;
+    } else {
+        if (!heed_add_size(total, HUGE_PAGE, &header.mapped)) return NULL;
+        void *mapping = mmap(NULL, header.mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        if (mapping == MAP_FAILED) return NULL;
+        header.base = mapping;
+        base = (char *)(((uintptr_t)mapping + HUGE_PAGE - 1) & ~(uintptr_t)(HUGE_PAGE - 1));
+        (void)madvise(base, total, MADV_HUGEPAGE);
+    }
+    memcpy(base, &header, sizeof header);
+    return base + HEADER;
+}
+
+void heed_free_aligned(void *pointer)
+{
+    if (!pointer) return;
+    block_header header;
+    memcpy(&header, (char *)pointer - HEADER, sizeof header);
+    if (header.mapped) munmap(header.base, header.mapped);
+    else free(header.base);
+}
+
+char *heed_string_copy(const char *text)
+{
+    size_t length = strlen(text) + 1;
+    char *copy = malloc(length);
+    if (copy) memcpy(copy, text, length);
+    return copy;
+}
+
+typedef struct arena_block arena_block;
+struct arena_block { arena_block *next; size_t used, size; };
+struct heed_arena { arena_block *first; size_t bytes; };
+
+enum { BLOCK_BYTES = 1 << 16, BLOCK_HEADER = (sizeof(arena_block) + 15) & ~15u };
+
+heed_arena *heed_arena_new(void)
+{
+    return heed_allocate(1, sizeof(heed_arena));
+}
+
+void heed_arena_free(heed_arena *arena)
+{
+    if (!arena) return;
+    for (arena_block *block = arena->first, *next; block; block = next) {
+        next = block->next;
+        free(block);
+    }
+    free(arena);
+}
+
+void *heed_arena_take(heed_arena *arena, size_t count, size_t size)
+{
+    size_t bytes;
+    if (!heed_multiply_size(count, size, &bytes) || bytes > SIZE_MAX - BLOCK_BYTES - BLOCK_HEADER) return NULL;
+    bytes = (bytes + 15) & ~(size_t)15;
+    arena_block *block = arena->first;
+    if (!block || block->size - block->used < bytes) {
+        size_t room = bytes > BLOCK_BYTES / 4 ? bytes : BLOCK_BYTES;
+        block = calloc(1, BLOCK_HEADER + room);
+        if (!block) return NULL;
+        block->size = room;
+        if (arena->first && room != BLOCK_BYTES) { /* keep filling the current block after a large piece */
+            block->next = arena->first->next;
+            arena->first->next = block;
+        } else {
+            block->next = arena->first;
+            arena->first = block;
+        }
+    }
+    void *piece = (char *)block + BLOCK_HEADER + block->used;
+    block->used += bytes;
+    arena->bytes += bytes;
+    return piece;
+}
+
+char *heed_arena_string(heed_arena *arena, const char *text)
+{
+    size_t length = strlen(text) + 1;
+    char *copy = heed_arena_take(arena, length, 1);
+    if (copy) memcpy(copy, text, length);
+    return copy;
+}
+
+size_t heed_arena_bytes(const heed_arena *arena)
+{
+    return arena->bytes;
+}

@@ -1,0 +1,64 @@
+#include "base/utf8.h"
+
+size_t heed_utf8_next(const char *text, size_t length, uint32_t *code_point, bool *valid)
+{
+    const unsigned char *s = (const unsigned char *)text;
+    unsigned char lead = s[0];
+    uint32_t point = lead;
+    size_t wanted = lead < 0x80 ? 1 : lead < 0xC2 ? 0 : lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : lead < 0xF5 ? 4 : 0;
+    size_t got = 1;
+    if (wanted > 1) {
+        point = lead & (0xFFu >> (wanted + 1));
+        for (; got < wanted && got < length; got++) {
+            unsigned char c = s[got], low = 0x80, high = 0xBF;
+            if (got == 1) { /* shortest form, no surrogates, at most U+10FFFF: Unicode table 3-7 */
+                if (lead == 0xE0) low = 0xA0;
+                if (lead == 0xED) high = 0x9F;
+                if (lead == 0xF0) low = 0x90;
+                if (lead == 0xF4) high = 0x8F;
+            }
+            if (c < low || c > high) break;
+            point = point << 6 | (c & 0x3F);
+        }
+    }
+    bool whole = wanted == got && wanted > 0;
+    *code_point = whole ? point : HEED_REPLACEMENT;
+    if (valid) *valid = whole;
+    return got;
+}
+
+size_t heed_utf8_put(uint32_t point, char out[4])
+{
+    if (point > 0x10FFFF || (point >= 0xD800 && point < 0xE000)) point = HEED_REPLACEMENT;
+    if (point < 0x80) {
+        out[0] = (char)point;
+        return 1;
+    }
+    size_t length = point < 0x800 ? 2 : point < 0x10000 ? 3 : 4;
+    for (size_t i = length - 1; i > 0; i--, point >>= 6) out[i] = (char)(0x80 | (point & 0x3F));
+    out[0] = (char)((0xF00u >> length & 0xFF) | point);
+    return length;
+}
+
+size_t heed_utf8_incomplete(const char *text, size_t length)
+{
+    for (size_t back = 1; back <= 3 && back <= length; back++) {
+        unsigned char c = (unsigned char)text[length - back];
+        if ((c & 0xC0) == 0x80) continue;
+        size_t wanted = c < 0xC2 ? 1 : c < 0xE0 ? 2 : c < 0xF0 ? 3 : c < 0xF5 ? 4 : 1;
+        uint32_t point;
+        /* Only a prefix that could still become valid is held back: its decode must stop at the end, not at a bad byte. */
+        return wanted > back && heed_utf8_next(text + length - back, back, &point, NULL) == back ? back : 0;
+    }
+    return 0;
+}
+
+size_t heed_utf8_count(const char *text, size_t length)
+{
+    size_t count = 0;
+    for (size_t at = 0; at < length; count++) {
+        uint32_t point;
+        at += heed_utf8_next(text + at, length - at, &point, NULL);
+    }
+    return count;
+}

@@ -1,0 +1,133 @@
+#include "tensor/dtype.h"
+
+#include <math.h>
+#include <strings.h>
+
+const heed_dtype_info heed_dtypes[HEED_DTYPE_COUNT] = {
+#define HEED_DTYPE(symbol, name, safetensors, bytes) [HEED_##symbol] = {name, safetensors, bytes},
+#include "tensor/dtypes.def"
+#undef HEED_DTYPE
+};
+
+bool heed_dtype_by_name(const char *name, heed_dtype *dtype)
+{
+    static const struct { const char *alias; heed_dtype dtype; } aliases[] = {
+        {"float32", HEED_F32}, {"float", HEED_F32}, {"float64", HEED_F64}, {"double", HEED_F64}, {"float16", HEED_F16},
+        {"half", HEED_F16}, {"bfloat16", HEED_BF16}, {"int64", HEED_I64}, {"int32", HEED_I32}, {"int16", HEED_I16},
+        {"int8", HEED_I8}, {"uint8", HEED_U8},
+    };
+    if (!strncmp(name, "torch.", 6)) name += 6;
+    for (int i = 0; i < HEED_DTYPE_COUNT; i++)
+        if (!strcasecmp(name, heed_dtypes[i].name)) {
+            *dtype = (heed_dtype)i;
+            return true;
+        }
+    for (size_t i = 0; i < sizeof aliases / sizeof *aliases; i++)
+        if (!strcasecmp(name, aliases[i].alias)) {
+            *dtype = aliases[i].dtype;
+            return true;
+        }
+    return false;
+}
+
+float heed_f16_to_f32(uint16_t bits)
+{
+    uint32_t sign = (uint32_t)(bits & 0x8000) << 16, exponent = bits >> 10 & 31, fraction = bits & 1023, wide;
+    if (exponent == 31) wide = sign | 0x7F800000 | fraction << 13;
+    else if (exponent) wide = sign | (exponent + 112) << 23 | fraction << 13;
+    else {
+        float value = (float)fraction * 0x1p-24f; /* subnormal: exact in f32 */
+        return sign ? -value : value;
+    }
+    float value;
+    memcpy(&value, &wide, 4);
+    return value;
+}
+
+uint16_t heed_f32_to_f16(float value)
+{
+    uint32_t bits;
+    memcpy(&bits, &value, 4);
+    uint16_t sign = (uint16_t)(bits >> 16 & 0x8000);
+    bits &= 0x7FFFFFFF;
+    if (bits > 0x7F800000) return sign | 0x7E00;
+    if (bits >= 0x477FF000) return sign | 0x7C00; /* 65520 and above round to infinity */
+    if (bits < 0x38800000) {                      /* below 2^-14: the sum rounds to a multiple of 2^-24 for us */
+        float magnitude;
+        memcpy(&magnitude, &bits, 4);
+        magnitude += 0.5f;
+        memcpy(&bits, &magnitude, 4);
+        return (uint16_t)(sign | (bits - 0x3F000000));
+    }
+    return (uint16_t)(sign | ((bits + 0xFFF + (bits >> 13 & 1) - 0x38000000) >> 13));
+}
+
+static double load(const unsigned char *source, heed_dtype dtype)
+{
+    switch (dtype) {
+#define LOAD(type) { type value; memcpy(&value, source, sizeof value); return (double)value; }
+    case HEED_F32: LOAD(float)
+    case HEED_F64: LOAD(double)
+    case HEED_I64: LOAD(int64_t)
+    case HEED_I32: LOAD(int32_t)
+    case HEED_I16: LOAD(int16_t)
+    case HEED_I8: LOAD(int8_t)
+#undef LOAD
+    case HEED_U8: return *source;
+    case HEED_BOOL: return *source != 0;
+    case HEED_F16: case HEED_BF16: {
+        uint16_t bits;
+        memcpy(&bits, source, 2);
+        return dtype == HEED_F16 ? heed_f16_to_f32(bits) : heed_bf16_to_f32(bits);
+    }
+    case HEED_DTYPE_COUNT: break;
+    }
+    return 0;
+}
+
+static int64_t saturate(double value, double low, double high)
+{
+    return isnan(value) ? 0 : value <= low ? (int64_t)low : value >= high ? (int64_t)high : (int64_t)value;
+}
+
+static void store(unsigned char *target, heed_dtype dtype, double value)
+{
+    switch (dtype) {
+#define STORE(type, number) { type stored = (type)(number); memcpy(target, &stored, sizeof stored); break; }
+    case HEED_F32: STORE(float, value)
+    case HEED_F64: STORE(double, value)
+    case HEED_F16: STORE(uint16_t, heed_f32_to_f16((float)value))
+    case HEED_BF16: STORE(uint16_t, heed_f32_to_bf16((float)value))
+    case HEED_I64: STORE(int64_t, value >= 0x1p63 ? INT64_MAX : saturate(value, -0x1p63, 0x1p62 * 1.9999999999999998))
+    case HEED_I32: STORE(int32_t, saturate(value, INT32_MIN, INT32_MAX))
+    case HEED_I16: STORE(int16_t, saturate(value, INT16_MIN, INT16_MAX))
+    case HEED_I8: STORE(int8_t, saturate(value, INT8_MIN, INT8_MAX))
+    case HEED_U8: STORE(uint8_t, saturate(value, 0, UINT8_MAX))
+    case HEED_BOOL: *target = value != 0; break;
+#undef STORE
+    case HEED_DTYPE_COUNT: break;
+    }
+}
+
+void heed_convert(void *target, heed_dtype target_dtype, const void *source, heed_dtype source_dtype, size_t count)
+{
+    size_t to = heed_dtypes[target_dtype].bytes, from = heed_dtypes[source_dtype].bytes;
+    unsigned char *t = target;
+    const unsigned char *s = source;
+    if (target_dtype == source_dtype) memmove(target, source, count * to);
+    else if (source_dtype == HEED_I64 && (target_dtype == HEED_I32 || target_dtype == HEED_I16)) { /* exact beyond 2^53 */
+        for (size_t i = 0; i < count; i++) {
+            int64_t value;
+            memcpy(&value, s + i * 8, 8);
+            store(t + i * to, target_dtype, value > INT32_MAX ? INT32_MAX : value < INT32_MIN ? INT32_MIN : (double)value);
+        }
+    } else if (source_dtype == HEED_BF16 && target_dtype == HEED_F32) {
+        for (size_t i = 0; i < count; i++) {
+            uint16_t bits;
+            memcpy(&bits, s + i * 2, 2);
+            float value = heed_bf16_to_f32(bits);
+            memcpy(t + i * 4, &value, 4);
+        }
+    } else
+        for (size_t i = 0; i < count; i++) store(t + i * to, target_dtype, load(s + i * from, source_dtype));
+}

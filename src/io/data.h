@@ -1,0 +1,51 @@
+/* data.h: text and token files for training and evaluation. Files are mapped; only text that must change (JSON escapes, CRLF) is copied.
+   Text is bytes: invalid UTF-8 passes through, the tokenizer replaces it. A byte order mark at the beginning of a file is no text. */
+#ifndef HEED_IO_DATA_H
+#define HEED_IO_DATA_H
+
+#include "base/error.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* What the files hold. One heed_data holds one kind. */
+typedef enum heed_data_kind {
+    HEED_DATA_DOCUMENTS, /* .txt (any unknown extension): the whole file; .jsonl: one object a line with "text" */
+    HEED_DATA_PAIRS,     /* .tsv: source TAB target, no header; .jsonl: objects with "source" and "target"; two aligned files */
+    HEED_DATA_TOKENS     /* .bin: llm.c shards (uint16 or uint32 with a header) and nanoGPT's raw uint16 */
+} heed_data_kind;
+
+typedef struct heed_text { const char *bytes; size_t length; } heed_text; /* borrowed until heed_data_close; no NUL at the end */
+typedef struct heed_text_pair { heed_text source, target; } heed_text_pair;
+
+/* One token shard: `count` little-endian integers of `width` bytes (2 or 4), unaligned; read with heed_token_at. */
+typedef struct heed_token_shard { const unsigned char *bytes; size_t count; int width; const char *file; } heed_token_shard;
+
+typedef struct heed_data heed_data;
+
+/* Reads files by extension. A folder stands for the .txt, .md, .jsonl, .tsv and .bin files in and below it, in the order of their names.
+   CRLF line ends become LF. Errors: HEED_E_FORMAT with file and line for an empty file, a line that is not what its kind says, a token
+   file whose header or size lies; HEED_E_ARG when files of different kinds are mixed; HEED_E_UNSUPPORTED for .parquet, .gz and the like. */
+heed_status heed_data_open(heed_data **data, const char *const *paths, size_t count, heed_error *error);
+/* Two files, line i of one translating line i of the other. HEED_E_FORMAT with both counts when they differ. */
+heed_status heed_data_open_pairs(heed_data **data, const char *source_path, const char *target_path, heed_error *error);
+void heed_data_close(heed_data *data); /* NULL is fine */
+
+heed_data_kind heed_data_kind_of(const heed_data *data);
+size_t heed_data_count(const heed_data *data); /* documents, pairs or shards; at least 1 */
+size_t heed_data_bytes(const heed_data *data); /* bytes of text, or of tokens */
+heed_text heed_data_document(const heed_data *data, size_t index);
+heed_text_pair heed_data_pair(const heed_data *data, size_t index);
+heed_token_shard heed_data_shard(const heed_data *data, size_t index);
+
+static inline uint32_t heed_token_at(const heed_token_shard *shard, size_t index)
+{
+    const unsigned char *at = shard->bytes + index * (size_t)shard->width;
+    uint32_t low = (uint32_t)at[0] | (uint32_t)at[1] << 8;
+    return shard->width == 2 ? low : low | (uint32_t)at[2] << 16 | (uint32_t)at[3] << 24;
+}
+
+/* HEED_E_FORMAT naming file, position and value of the first token that is not below `vocabulary`. */
+heed_status heed_data_check_tokens(const heed_data *data, uint32_t vocabulary, heed_error *error);
+
+#endif

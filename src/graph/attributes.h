@@ -1,0 +1,52 @@
+/* attributes.h: what a node knows beside its inputs, one plain struct per op that has any. Nodes compare attributes byte by
+   byte, so builders fill a zeroed struct. */
+#ifndef HEED_GRAPH_ATTRIBUTES_H
+#define HEED_GRAPH_ATTRIBUTES_H
+
+#include <heed/graph.h>
+
+typedef enum heed_binary_kind { HEED_BINARY_ADD, HEED_BINARY_SUBTRACT, HEED_BINARY_MULTIPLY, HEED_BINARY_DIVIDE } heed_binary_kind;
+
+typedef struct { int32_t kind; } heed_binary_attributes;                      /* heed_binary_kind */
+typedef struct { int32_t kind; } heed_unary_attributes;                       /* heed_unary_kind */
+typedef struct { double factor, offset; } heed_scale_attributes;
+typedef struct { int32_t dtype; } heed_cast_attributes;
+typedef struct { int32_t kind, axis, keep; } heed_reduce_attributes;           /* axis >= 0 */
+typedef struct { int32_t transpose_a, transpose_b; } heed_product_attributes;
+typedef struct { float eps, offset; } heed_norm_attributes;
+typedef struct { heed_shape shape; } heed_shape_attributes;                    /* scatter_add, reshape, broadcast */
+typedef struct { int64_t begin, end; } heed_slice_attributes;
+typedef struct { float rate; int32_t stream; } heed_dropout_attributes;
+typedef struct { float factor; } heed_rotary_table_attributes;
+typedef struct { int32_t heads, interleaved, inverse; } heed_rotary_attributes; /* inverse turns backwards: the gradient */
+typedef struct { float smoothing; } heed_cross_entropy_attributes;
+
+typedef struct {
+    int32_t heads, kv_heads, head_width, causal, window, want_weights, stream, alibi;
+    float scale, dropout, soft_cap;
+    int32_t reserved;
+    int64_t max_queries, max_keys;
+} heed_attention_attributes;
+
+/* Places of the optional inputs of `attention` and `attention_backward` (which has y, lse and dy behind them). */
+enum { HEED_ATTENTION_Q, HEED_ATTENTION_K, HEED_ATTENTION_V, HEED_ATTENTION_SEQUENCES, HEED_ATTENTION_QUERY_INDEX,
+       HEED_ATTENTION_KEY_INDEX, HEED_ATTENTION_BLOCK_TABLE, HEED_ATTENTION_INPUTS,
+       HEED_ATTENTION_Y = HEED_ATTENTION_INPUTS, HEED_ATTENTION_LSE, HEED_ATTENTION_DY, HEED_ATTENTION_BACKWARD_INPUTS };
+
+/* A product after the fusion pass: [norm of a's rows] product [+ bias] [activation] [* gate] [+ residual], or accumulating. */
+typedef struct {
+    int32_t transpose_a, transpose_b;
+    int32_t activation;      /* heed_unary_kind; HEED_UNARY_LINEAR for none */
+    int32_t norm;            /* heed_fused_norm, applied to the rows of a */
+    float eps, offset;       /* of the norm */
+    int32_t joined;          /* weights in b..: 1, or 2 to 4 products over the same rows, outputs side by side */
+} heed_fused_product_attributes;
+
+typedef enum heed_fused_norm { HEED_FUSED_NORM_NONE, HEED_FUSED_NORM_LAYER, HEED_FUSED_NORM_RMS } heed_fused_norm;
+
+/* Places of the inputs of `fused_product`; absent ones are HEED_NONE. With a state the chain starts from its old value and
+   the output is its next version. Each joined weight may have a bias. */
+enum { HEED_FUSED_A, HEED_FUSED_GATE, HEED_FUSED_RESIDUAL, HEED_FUSED_STATE, HEED_FUSED_NORM_GAIN, HEED_FUSED_NORM_BIAS,
+       HEED_FUSED_B, HEED_FUSED_BIAS = HEED_FUSED_B + 4, HEED_FUSED_INPUTS = HEED_FUSED_BIAS + 4 };
+
+#endif

@@ -1,0 +1,119 @@
+/* op.h: the op record (all the compiler knows of an op), what a kernel is given, and what a kernel is. */
+#ifndef HEED_GRAPH_OP_H
+#define HEED_GRAPH_OP_H
+
+#include "base/cpu.h"
+#include "base/error.h"
+#include <heed/graph.h>
+
+enum { HEED_MAX_INPUTS = 16, HEED_MAX_OUTPUTS = 4 };
+
+/* Ids of all ops, and the table of their records. */
+typedef enum heed_op_id {
+#define HEED_OP(symbol, name) HEED_OP_##symbol,
+#include "graph/ops.def"
+#undef HEED_OP
+    HEED_OP_COUNT
+} heed_op_id;
+
+typedef struct heed_op heed_op;
+extern const heed_op *const heed_ops[HEED_OP_COUNT];
+
+/* How the elements of an operand lie in memory. PANELS is the backend's packed form of a weight (N,K). */
+typedef enum heed_layout { HEED_LAYOUT_ROWS, HEED_LAYOUT_PANELS } heed_layout;
+
+/* One input or output of a running kernel. `shape` holds the live count in dim[0]. Rows (axis 0) lie row_stride elements
+   apart; within a row the elements are contiguous. A missing optional operand has data NULL. */
+typedef struct heed_operand {
+    void *data;
+    heed_dtype dtype;
+    heed_layout layout;
+    heed_shape shape;
+    int64_t row_stride;
+} heed_operand;
+
+/* What changes between two runs beside the input buffers; one per run, shared by all kernels. */
+typedef struct heed_runtime {
+    int64_t count[HEED_EXTENT_COUNT]; /* live rows per extent; count[HEED_EXTENT_FIXED] is not used */
+    uint64_t seed, step;              /* of the random ops */
+} heed_runtime;
+
+typedef struct heed_kernel_args {
+    const heed_op *op;
+    const heed_operand *in, *out;
+    int n_in, n_out;
+    const void *attributes;
+    const heed_runtime *runtime;
+    heed_isa isa;
+    void *scratch;        /* this thread's, as large as the kernel's scratch() said */
+    void *shared;         /* all threads', as large as the kernel's shared() said; phases order access to it */
+    int phase;            /* 0 .. phases-1 */
+} heed_kernel_args;
+
+/* A fast kernel of one op. Kernels cannot fail. */
+typedef struct heed_kernel {
+    const char *name;                                  /* "k_<op>_<types>" */
+    heed_op_id op;
+    bool (*fits)(const heed_kernel_args *);            /* NULL: always; looks at types, layouts, attributes and maximal shapes */
+    size_t (*scratch)(const heed_kernel_args *);       /* bytes per thread for the maximal shapes; NULL: none */
+    size_t (*shared)(const heed_kernel_args *);        /* bytes shared by all threads; NULL: none */
+    int phases;                                        /* barriers stand between phases; 0 counts as 1 */
+    int (*parts)(const heed_kernel_args *);            /* independent parts of this phase, from live shapes, never from threads */
+    void (*run)(const heed_kernel_args *, int part, int parts);
+} heed_kernel;
+
+/* What an op does with its operands, beyond its inputs and outputs. */
+enum {
+    HEED_OP_ROW_LOCAL = 1,      /* row i of the output needs only row i of live inputs (and whole fixed ones) */
+    HEED_OP_SEQUENCE_AWARE = 2, /* reads the sequence table */
+    HEED_OP_RANDOM = 4,         /* draws random numbers */
+    HEED_OP_IN_PLACE = 8,       /* output 0 may overwrite input 0 of the same shape and type, element by element or row by row */
+    HEED_OP_VIEW = 16,          /* output 0 may be a view of input 0 */
+    HEED_OP_WRITES_STATE = 32   /* output 0 is the next version of the state in input `state_input` */
+};
+
+/* Shape inference sees this. in_* have n_in entries; absent inputs have present = false. */
+typedef struct heed_infer {
+    const heed_op *op;
+    const heed_graph *graph;
+    int n_in;
+    const heed_value *in;
+    bool present[HEED_MAX_INPUTS];
+    heed_shape shape[HEED_MAX_INPUTS];
+    heed_dtype dtype[HEED_MAX_INPUTS];
+    const void *attributes;
+    heed_shape out_shape[HEED_MAX_OUTPUTS]; /* to fill */
+    heed_dtype out_dtype[HEED_MAX_OUTPUTS]; /* preset to HEED_F32 */
+} heed_infer;
+
+typedef struct heed_cost { double flops, bytes; } heed_cost; /* for the maximal shapes given */
+
+typedef struct heed_node heed_node;
+
+struct heed_op {
+    const char *name;
+    uint8_t in_min, in_max, n_out;
+    uint8_t state_input;     /* with HEED_OP_WRITES_STATE */
+    uint16_t attribute_size;
+    uint32_t flags;
+    /* Finds every argument error (names op and shapes) and fills out_shape and out_dtype. */
+    heed_status (*infer)(heed_infer *, heed_error *);
+    /* Appends gradient nodes. dout[i] is HEED_NONE where nothing flows in; sets din[i] for every differentiable input that
+       gets a gradient (preset to HEED_NONE); sums over uses are the gradient pass's business. NULL: see no_gradient. */
+    heed_status (*gradient)(heed_graph *, const heed_node *, const heed_value *dout, heed_value *din, heed_error *);
+    const char *no_gradient; /* the reason, when gradient is NULL */
+    void (*reference)(const heed_kernel_args *), (*reference64)(const heed_kernel_args *); /* whole op, one thread */
+    heed_cost (*cost)(const heed_kernel_args *); /* NULL: bytes of operands, one operation an element */
+};
+
+/* Errors in infer: HEED_E_SHAPE "product: a (12,64) and b (32,48) do not fit: expected ..." style helpers. */
+heed_status heed_infer_fail(const heed_infer *infer, heed_error *error, heed_status status, const char *expected);
+/* "(N:48,32)" into text; returns text. Live extents are shown by their letter. */
+enum { HEED_SHAPE_TEXT = 96 };
+const char *heed_shape_text(heed_shape shape, char text[HEED_SHAPE_TEXT]);
+bool heed_shape_equal(heed_shape a, heed_shape b);    /* rank, extent and dims */
+int64_t heed_shape_elements(heed_shape shape);        /* product of dims; 1 for a scalar */
+int64_t heed_shape_columns(heed_shape shape);         /* product of all dims but the first; 1 for rank <= 1 */
+int64_t heed_shape_rows(heed_shape shape);            /* dim[0]; 1 for a scalar */
+
+#endif

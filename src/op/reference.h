@@ -1,0 +1,50 @@
+/* reference.h: one kernel body, compiled twice. CMake compiles every file of src/op with HEED_REAL_DOUBLE=0 (float: also the
+   record) and again with HEED_REAL_DOUBLE=1 (double: only the kernels). In a double-precision plan every f32 value holds doubles. */
+#ifndef HEED_OP_REFERENCE_H
+#define HEED_OP_REFERENCE_H
+
+#include "graph/attributes.h"
+#include "graph/ir.h"
+#include "graph/op.h"
+#include "tensor/dtype.h"
+#include <math.h>
+
+#if HEED_REAL_DOUBLE
+typedef double real;
+#define REAL(name) name##_f64
+#define R(function) function
+#else
+typedef float real;
+#define REAL(name) name##_f32
+#define R(function) function##f
+#endif
+
+/* Row i of an operand whose elements are `real`, or of an i32 operand. */
+static inline real *REAL(row)(const heed_operand *operand, int64_t i)
+{
+    return (real *)operand->data + i * operand->row_stride;
+}
+
+static inline const int32_t *REAL(integers)(const heed_operand *operand, int64_t i)
+{
+    return (const int32_t *)operand->data + i * operand->row_stride;
+}
+
+/* Element (i, j) of a weight in rows, whatever its floating type. */
+static inline real REAL(element)(const heed_operand *operand, int64_t i, int64_t j)
+{
+    int64_t at = i * operand->row_stride + j;
+    switch (operand->dtype) {
+    case HEED_F16: return heed_f16_to_f32(((const uint16_t *)operand->data)[at]);
+    case HEED_BF16: return heed_bf16_to_f32(((const uint16_t *)operand->data)[at]);
+    default: return ((const real *)operand->data)[at];
+    }
+}
+
+/* The reference kernels of an op named so that its record finds both; declare them with HEED_REFERENCE before the record. */
+#define HEED_REFERENCE(name) \
+    void heed_##name##_reference_f32(const heed_kernel_args *); \
+    void heed_##name##_reference_f64(const heed_kernel_args *)
+#define HEED_REFERENCES(name) .reference = heed_##name##_reference_f32, .reference64 = heed_##name##_reference_f64
+
+#endif

@@ -1,0 +1,84 @@
+/* gemm.h: matrix products on the CPU. C (M,N) = [old C +] A (M,K) . B (K,N), then bias, activation, gate, residual.
+
+   One accumulation order: every element of C is one chain acc = fma(A[m][k], B[k][n], acc) with k ascending, in f32, from 0
+   or from the old C. One row, few rows, many rows, packed or not, any block size, any part, any instruction set: the same
+   chain, hence the same bits. f16 and bf16 elements of B are widened exactly before they are multiplied.
+
+   After the chain, in this order: + bias[n]; activation; * gate[m][n]; + residual[m][n].
+
+   Kernels cannot fail and allocate nothing: the caller checks shapes beforehand and hands over scratch. */
+#ifndef HEED_CPU_GEMM_GEMM_H
+#define HEED_CPU_GEMM_GEMM_H
+
+#include "base/cpu.h"
+#include <heed/dtype.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* How B lies in memory. A weight W (O,I) is stored output row by output row, as torch stores a Linear weight. */
+typedef enum heed_gemm_b_kind {
+    HEED_GEMM_B_PANELS,            /* panels of W (N,K): B = W^T, the forward product */
+    HEED_GEMM_B_PANELS_TRANSPOSED, /* panels of W (K,N): B = W, the gradient to the input, read from the same panels */
+    HEED_GEMM_B_NT,                /* rows (N,K), b_stride elements apart: B = b^T */
+    HEED_GEMM_B_NN                 /* rows (K,N), b_stride elements apart: B = b */
+} heed_gemm_b_kind;
+
+/* One product. Strides count elements between rows and may exceed the row. Any of m, n, k may be 0: nothing is written when
+   m or n is 0; with k = 0 the chain is empty (0, or old C) and what follows it still happens.
+   C overlaps no other operand, with one exception: gate or residual may be C itself (same pointer, same stride; then
+   without accumulate). Absent pointers are NULL. */
+typedef struct heed_gemm {
+    int64_t m, n, k;
+    const float *a;          /* (M,K) rows a_stride apart; with a_transposed (K,M) rows a_stride apart */
+    int64_t a_stride;
+    bool a_transposed;
+    heed_gemm_b_kind b_kind;
+    heed_dtype b_dtype;      /* HEED_F32, HEED_F16 or HEED_BF16 */
+    const void *b;
+    int64_t b_stride;        /* of NT and NN; panels have none */
+    float *c;                /* (M,N) rows c_stride apart */
+    int64_t c_stride;
+    bool accumulate;         /* the chain starts from the old C */
+    const float *bias;       /* (N) */
+    int activation;          /* heed_unary_kind; 0 is none */
+    const float *gate;       /* (M,N) rows gate_stride apart */
+    int64_t gate_stride;
+    const float *residual;   /* (M,N) rows residual_stride apart */
+    int64_t residual_stride;
+} heed_gemm;
+
+/* Independent parts of this product, from m, n, k and b_kind alone, at least 1; equal work each as far as tiles allow. Any
+   thread may run any part in any order; no part waits for another. */
+int heed_gemm_parts(const heed_gemm *gemm, heed_isa isa);
+/* Bytes of scratch that one thread needs to run parts, 64-byte aligned. Enough for the maximal m, n, k is enough for smaller ones. */
+size_t heed_gemm_scratch(const heed_gemm *gemm, heed_isa isa);
+/* Runs part `part` of `parts`. `parts` is usually heed_gemm_parts(); any number >= 1 gives the same bits. */
+void heed_gemm_run(const heed_gemm *gemm, heed_isa isa, int part, int parts, void *scratch);
+
+/* ---- panels: the resident layout of a weight W (O,I) ----
+   P columns of B (rows of W) side by side, k outermost: element (o,i) stands at ((o / P) * I + i) * P + o % P, with P =
+   heed_gemm_panel_width(isa). The last panel is filled up with zeros. */
+int heed_gemm_panel_width(heed_isa isa);
+/* Bytes of the panels of W (rows,columns), a multiple of 64; false when the size overflows. */
+bool heed_gemm_panel_bytes(heed_isa isa, heed_dtype dtype, int64_t rows, int64_t columns, size_t *bytes);
+
+/* The panels of one weight; data 64-byte aligned, heed_gemm_panel_bytes() long. dtype HEED_F32, HEED_F16 or HEED_BF16. */
+typedef struct heed_gemm_panels {
+    void *data;
+    heed_isa isa;
+    heed_dtype dtype;
+    int64_t rows, columns; /* of W: O, I */
+} heed_gemm_panels;
+
+/* Writes rows [first, first + count) of W from a source of type source_dtype (f32, f16, bf16; another type than the panels' is
+   converted, rounding to nearest even), so that several tensors can be joined in one weight. The source holds these rows
+   row_stride apart and the elements of a row column_stride apart (1 for torch's layout; for a tensor stored (I,O), as GPT-2's
+   Conv1D is, row_stride 1 and column_stride O). The call that writes row O-1 also zeroes the filling columns. Ranges of rows
+   that share no panel may be packed by several threads. */
+void heed_gemm_pack(const heed_gemm_panels *panels, int64_t first, int64_t count, const void *source, heed_dtype source_dtype,
+                    int64_t row_stride, int64_t column_stride);
+/* Row `row` of W, widened: out (I). Embedding look-up in a tied weight, and the way back to a file. */
+void heed_gemm_gather(const heed_gemm_panels *panels, int64_t row, float *out);
+
+#endif

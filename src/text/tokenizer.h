@@ -1,0 +1,144 @@
+/* tokenizer.h: text to ids and back. A heed_tokenizer is immutable once loaded or trained; any number of threads may share it.
+   Stages and names follow tokenizer.json, the file of the `tokenizers` library: added tokens, normaliser, pre-tokeniser, model,
+   post-processor, decoder. Ids, offsets and decoded text equal that library's.
+   Text is UTF-8 and need not end in NUL; broken bytes count as U+FFFD, one for each maximal part. */
+#ifndef HEED_TEXT_TOKENIZER_H
+#define HEED_TEXT_TOKENIZER_H
+
+#include "base/buffer.h"
+#include "base/error.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct heed_tokenizer heed_tokenizer;
+
+/* ---- loading and saving ---- */
+
+/* Loads from a folder (tokenizer.json; else vocab.json and merges.txt; else vocab.txt; names of special tokens from
+   tokenizer_config.json and special_tokens_map.json) or from the path of a tokenizer.json. The caller frees *tokenizer.
+   HEED_E_IO: nothing readable there; HEED_E_FORMAT: a broken file, with file, field and expectation; HEED_E_UNSUPPORTED: a kind
+   of model, normaliser ... that is not read, by name. */
+heed_status heed_tokenizer_load(heed_tokenizer **tokenizer, const char *path, heed_error *error);
+/* The same from the bytes of a tokenizer.json; `where` begins the messages. */
+heed_status heed_tokenizer_from_json(heed_tokenizer **tokenizer, const char *json, size_t length, const char *where, heed_error *error);
+void heed_tokenizer_free(heed_tokenizer *tokenizer); /* NULL is fine */
+
+/* Writes tokenizer.json and tokenizer_config.json into an existing folder, in the form that `tokenizers` and `transformers` load. */
+heed_status heed_tokenizer_save(const heed_tokenizer *tokenizer, const char *folder, heed_error *error);
+
+/* ---- vocabulary ---- */
+
+/* The parts that single tokens play in a model. */
+typedef enum heed_special {
+    HEED_BOS, HEED_EOS, HEED_PAD, HEED_UNK, HEED_CLS, HEED_SEP, HEED_MASK, HEED_SPECIAL_COUNT
+} heed_special;
+
+const char *heed_tokenizer_kind(const heed_tokenizer *tokenizer);        /* model kind: "BPE", "WordPiece", "WordLevel" */
+size_t heed_tokenizer_vocab_size(const heed_tokenizer *tokenizer);       /* tokens, added ones included */
+int32_t heed_tokenizer_id_limit(const heed_tokenizer *tokenizer);        /* greatest id + 1: rows that an embedding needs */
+int32_t heed_tokenizer_special(const heed_tokenizer *tokenizer, heed_special part); /* id, -1 when there is none */
+bool heed_tokenizer_is_special(const heed_tokenizer *tokenizer, int32_t id); /* dropped by decode(skip_special) */
+/* Id of a token as the vocabulary spells it ("Ġthe", "##ing"), -1 when absent. */
+int32_t heed_tokenizer_id(const heed_tokenizer *tokenizer, const char *token, size_t length);
+/* The vocabulary's spelling of an id, borrowed, NUL-terminated behind *length bytes (NULL allowed); NULL when there is none. */
+const char *heed_tokenizer_token(const heed_tokenizer *tokenizer, int32_t id, size_t *length);
+
+/* ---- text to ids ---- */
+
+typedef struct heed_range { uint32_t begin, end; } heed_range; /* half open */
+
+/* What encode returns; zero-initialise, reuse freely (memory is kept), free with heed_encoding_free. All arrays have `count` entries. */
+typedef struct heed_encoding {
+    size_t count;
+    int32_t *ids;
+    int32_t *type_ids;        /* 0 for the first text, 1 for the second, or as the template says */
+    uint8_t *special_mask;    /* 1 for tokens that the template or padding put in */
+    uint8_t *attention_mask;  /* 0 for padding */
+    heed_range *bytes;        /* place in the text (in its own text, for pairs); only with HEED_ENCODE_OFFSETS, else NULL; 0,0 for special tokens */
+    heed_range *code_points;  /* the same in code points, broken parts counted as one each */
+    size_t capacity, offset_capacity;
+} heed_encoding;
+void heed_encoding_free(heed_encoding *encoding);
+
+enum {
+    HEED_ENCODE_SPECIAL = 1, /* let the post-processor add its special tokens ([CLS] ... [SEP], <s> ...) */
+    HEED_ENCODE_OFFSETS = 2  /* fill bytes and code_points */
+};
+
+/* Fills *encoding with the ids of one text. HEED_E_ARG: text of 2 GiB or more; HEED_E_FORMAT: the vocabulary lacks its own unknown
+   token; HEED_E_UNSUPPORTED: the file's own regular expression exceeds the match limits. */
+heed_status heed_tokenizer_encode(const heed_tokenizer *tokenizer, const char *text, size_t length, unsigned flags,
+                                  heed_encoding *encoding, heed_error *error);
+
+typedef enum heed_truncation_strategy { HEED_LONGEST_FIRST, HEED_ONLY_FIRST, HEED_ONLY_SECOND } heed_truncation_strategy;
+typedef struct heed_truncation {
+    size_t max_length, stride;         /* tokens, special ones included; stride is the overlap that the file asks for, unused here */
+    heed_truncation_strategy strategy; /* which text of a pair gives up tokens */
+    bool left;                         /* cut at the beginning */
+} heed_truncation;
+
+/* One text (second = NULL) or a pair, cut to truncation->max_length tokens (NULL: not cut).
+   HEED_E_ARG when the strategy cannot cut enough, as in the library. */
+heed_status heed_tokenizer_encode_pair(const heed_tokenizer *tokenizer, const char *first, size_t first_length,
+                                       const char *second, size_t second_length, unsigned flags,
+                                       const heed_truncation *truncation, heed_encoding *encoding, heed_error *error);
+/* Special tokens that the post-processor adds to one text, or to a pair. */
+size_t heed_tokenizer_added_count(const heed_tokenizer *tokenizer, bool pair);
+
+typedef struct heed_padding {
+    size_t length;      /* fixed length; 0: the longest of the batch */
+    size_t multiple_of; /* round the length up to a multiple; 0: off */
+    bool left;
+    int32_t id, type_id;
+} heed_padding;
+/* The length that a batch is padded to when its longest member has `longest` tokens. */
+size_t heed_padding_length(const heed_padding *padding, size_t longest);
+/* Pads to `length` tokens; longer encodings stay as they are. */
+heed_status heed_encoding_pad(heed_encoding *encoding, const heed_padding *padding, size_t length, heed_error *error);
+
+/* The truncation and padding sections of tokenizer.json, NULL when absent; borrowed. Nothing applies them unasked. */
+const heed_truncation *heed_tokenizer_truncation(const heed_tokenizer *tokenizer);
+const heed_padding *heed_tokenizer_padding(const heed_tokenizer *tokenizer);
+
+/* ---- ids to text ---- */
+
+/* Appends the text of `count` ids; ids without a token are skipped. The text is valid UTF-8. */
+heed_status heed_tokenizer_decode(const heed_tokenizer *tokenizer, const int32_t *ids, size_t count, bool skip_special,
+                                  heed_buffer *text, heed_error *error);
+
+/* Decoding while ids arrive. The pieces, finish included, joined equal heed_tokenizer_decode of all ids; a piece never ends inside
+   a character. The tokenizer must outlive the stream; a stream belongs to one thread. */
+typedef struct heed_decode_stream heed_decode_stream;
+heed_status heed_decode_stream_new(heed_decode_stream **stream, const heed_tokenizer *tokenizer, bool skip_special, heed_error *error);
+heed_status heed_decode_stream_push(heed_decode_stream *stream, int32_t id, heed_buffer *text, heed_error *error);
+/* Appends what was held back and makes the stream new again. */
+heed_status heed_decode_stream_finish(heed_decode_stream *stream, heed_buffer *text, heed_error *error);
+void heed_decode_stream_free(heed_decode_stream *stream);
+
+/* ---- training ---- */
+
+typedef struct heed_special_token { const char *content; heed_special part; } heed_special_token;
+
+typedef struct heed_tokenizer_training {
+    size_t vocab_size;      /* special tokens included; for "char" an upper bound, 0: every character */
+    uint64_t min_frequency; /* rarer pairs (characters, for "char") are left out */
+    const heed_special_token *special; /* ids 0, 1 ... in this order; one content may play several parts */
+    int special_count;
+    bool add_bos, add_eos;  /* the post-processor puts BOS (or CLS) before and EOS (or SEP) behind each text */
+} heed_tokenizer_training;
+
+typedef struct heed_tokenizer_trainer heed_tokenizer_trainer;
+/* kind "bpe": byte-level BPE over all 256 bytes, GPT-2's split into words; merges as the library's BpeTrainer finds them.
+   kind "char": one token per character, ordered by code point; a part HEED_UNK is added as "<unk>" when `special` has none.
+   HEED_E_UNSUPPORTED for kinds that cannot be trained; HEED_E_ARG for a vocab_size that cannot hold bytes and special tokens. */
+heed_status heed_tokenizer_trainer_new(heed_tokenizer_trainer **trainer, const char *kind, const heed_tokenizer_training *training,
+                                       heed_error *error);
+/* One text; words never reach across texts. */
+heed_status heed_tokenizer_trainer_feed(heed_tokenizer_trainer *trainer, const char *text, size_t length, heed_error *error);
+/* Every line, with its line end, is a text of its own: what the library's train(files) does. */
+heed_status heed_tokenizer_trainer_feed_lines(heed_tokenizer_trainer *trainer, const char *text, size_t length, heed_error *error);
+heed_status heed_tokenizer_trainer_finish(heed_tokenizer_trainer *trainer, heed_tokenizer **tokenizer, heed_error *error);
+void heed_tokenizer_trainer_free(heed_tokenizer_trainer *trainer);
+
+#endif

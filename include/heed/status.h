@@ -28,7 +28,7 @@ typedef enum heed_status {
    Every function taking a heed_error* accepts NULL. */
 typedef struct heed_error {
     heed_status status;
-    char message[512]; /* what, where, what was expected, what to do; UTF-8, no newline at the end */
+    char message[512]; /* what, where, what was expected, what to do; one line of valid UTF-8 without control characters */
 } heed_error;
 
 /* Records an error (printf style) unless one is recorded already; returns `status` so that callers can

@@ -1,8 +1,22 @@
 #include "base/error.h"
 
+#include "base/utf8.h"
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+
+/* Messages quote names out of files: control characters (which a terminal would obey) and broken UTF-8, also where the message
+   was cut, become '?', byte for byte. */
+static void make_printable(char *message)
+{
+    size_t length = strlen(message);
+    for (size_t at = 0, used; at < length; at += used) {
+        uint32_t point;
+        bool valid;
+        used = heed_utf8_next(message + at, length - at, &point, &valid);
+        if (!valid || point < 0x20 || (point >= 0x7F && point < 0xA0)) memset(message + at, '?', used);
+    }
+}
 
 heed_status heed_fail(heed_error *error, heed_status status, const char *format, ...)
 {
@@ -11,6 +25,7 @@ heed_status heed_fail(heed_error *error, heed_status status, const char *format,
         va_start(arguments, format);
         vsnprintf(error->message, sizeof error->message, format, arguments);
         va_end(arguments);
+        make_printable(error->message);
         error->status = status;
     }
     return status;
@@ -36,6 +51,7 @@ heed_status heed_error_prefix(heed_error *error, const char *format, ...)
     if (length >= room) length = room - 1;
     memcpy(error->message + used, rest, length);
     error->message[used + length] = 0;
+    make_printable(error->message);
     return error->status;
 }
 

@@ -15,7 +15,8 @@ static heed_status fail_system(heed_error *error, const char *doing, const char 
 {
     heed_status status = errno == ENOMEM ? HEED_E_NOMEM : HEED_E_IO;
     const char *remedy = errno == ENOENT ? "; check the path" : errno == EACCES ? "; check the permissions"
-                       : errno == ENOSPC ? "; free some disk space, nothing that was there before is lost" : "";
+                       : errno == ENOSPC || errno == EDQUOT ? "; free some disk space, nothing that was there before is lost"
+                       : errno == EFBIG ? "; the file size limit is reached (ulimit -f), nothing that was there before is lost" : "";
     return heed_fail(error, status, "%s: cannot %s: %s%s", path, doing, strerror(errno), remedy);
 }
 
@@ -122,23 +123,59 @@ static heed_status sync_folder_of(const char *path, heed_error *error)
     return status;
 }
 
-heed_status heed_file_write(const char *path, const void *bytes, size_t count, heed_error *error)
+heed_status heed_file_writer_open(heed_file_writer *writer, const char *path, heed_error *error)
 {
     heed_buffer temporary = {0};
     heed_buffer_printf(&temporary, "%s.tmp", path);
-    if (temporary.failed) return heed_fail_memory(error, strlen(path), path);
+    *writer = (heed_file_writer){.path = heed_string_copy(path), .temporary = temporary.data, .descriptor = -1};
     heed_status status = HEED_OK;
-    int descriptor = open(temporary.data, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-    if (descriptor < 0) status = fail_system(error, "create", temporary.data);
-    else {
-        status = write_all(descriptor, bytes, count, temporary.data, error);
-        if (status == HEED_OK && fsync(descriptor) != 0) status = fail_system(error, "sync", temporary.data);
-        if (close(descriptor) != 0 && status == HEED_OK) status = fail_system(error, "close", temporary.data);
-        if (status == HEED_OK && rename(temporary.data, path) != 0) status = fail_system(error, "rename into place", path);
-        if (status != HEED_OK) unlink(temporary.data);
-        else status = sync_folder_of(path, error);
+    if (temporary.failed || !writer->path) status = heed_fail_memory(error, strlen(path), path);
+    else if ((writer->descriptor = open(writer->temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666)) < 0)
+        status = fail_system(error, "create", writer->temporary);
+    if (status != HEED_OK) heed_file_writer_close(writer);
+    return status;
+}
+
+heed_status heed_file_writer_put(heed_file_writer *writer, const void *bytes, size_t count, heed_error *error)
+{
+    HEED_TRY(write_all(writer->descriptor, bytes, count, writer->temporary, error));
+    writer->written += count;
+    return HEED_OK;
+}
+
+heed_status heed_file_writer_finish(heed_file_writer *writer, heed_error *error)
+{
+    heed_status status = HEED_OK;
+    if (fsync(writer->descriptor) != 0) status = fail_system(error, "sync", writer->temporary);
+    if (close(writer->descriptor) != 0 && status == HEED_OK) status = fail_system(error, "close", writer->temporary);
+    writer->descriptor = -1;
+    if (status == HEED_OK && rename(writer->temporary, writer->path) != 0)
+        status = fail_system(error, "rename into place", writer->path);
+    if (status != HEED_OK) {
+        unlink(writer->temporary);
+        return status;
     }
-    heed_buffer_free(&temporary);
+    return sync_folder_of(writer->path, error);
+}
+
+void heed_file_writer_close(heed_file_writer *writer)
+{
+    if (writer->descriptor >= 0) {
+        close(writer->descriptor);
+        unlink(writer->temporary);
+    }
+    free(writer->path);
+    free(writer->temporary);
+    *writer = (heed_file_writer){.descriptor = -1};
+}
+
+heed_status heed_file_write(const char *path, const void *bytes, size_t count, heed_error *error)
+{
+    heed_file_writer writer;
+    HEED_TRY(heed_file_writer_open(&writer, path, error));
+    heed_status status = heed_file_writer_put(&writer, bytes, count, error);
+    if (status == HEED_OK) status = heed_file_writer_finish(&writer, error);
+    heed_file_writer_close(&writer);
     return status;
 }
 

@@ -21,6 +21,14 @@ heed_status heed_file_read(const char *path, size_t limit, heed_buffer *buffer, 
 /* Writes under a temporary name beside `path`, syncs, renames, syncs the folder. */
 heed_status heed_file_write(const char *path, const void *bytes, size_t count, heed_error *error);
 
+/* The same for a file written piece by piece. Nothing shows under `path` before heed_file_writer_finish, which replaces an older file
+   as a whole; when it or a put fails the temporary file is removed and the old file stands. Close in every case. */
+typedef struct heed_file_writer { char *path, *temporary; int descriptor; size_t written; } heed_file_writer;
+heed_status heed_file_writer_open(heed_file_writer *writer, const char *path, heed_error *error);
+heed_status heed_file_writer_put(heed_file_writer *writer, const void *bytes, size_t count, heed_error *error);
+heed_status heed_file_writer_finish(heed_file_writer *writer, heed_error *error);
+void heed_file_writer_close(heed_file_writer *writer); /* gives up an unfinished file; a second close is fine */
+
 bool heed_path_exists(const char *path);
 bool heed_path_is_directory(const char *path);
 /* "folder/name"; caller frees; NULL when memory is out. */

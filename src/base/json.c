@@ -2,7 +2,11 @@
 
 #include "base/buffer.h"
 #include "base/file.h"
+#include "base/utf8.h"
 #include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 enum { JSON_FILE_LIMIT = 256 << 20 };
 
@@ -80,4 +84,42 @@ heed_status heed_json_string(const json_t *object, const char *key, const char *
     if (!json_is_string(member)) return fail_type(error, where, key, member, "a string");
     *value = json_string_value(member);
     return HEED_OK;
+}
+
+void heed_json_put_string(heed_buffer *buffer, const char *text, size_t length)
+{
+    static const char short_form[32] = {['\b'] = 'b', ['\f'] = 'f', ['\n'] = 'n', ['\r'] = 'r', ['\t'] = 't'};
+    heed_buffer_byte(buffer, '"');
+    for (size_t at = 0, used; at < length; at += used) {
+        uint32_t point;
+        bool valid;
+        used = heed_utf8_next(text + at, length - at, &point, &valid);
+        if (point == '"' || point == '\\') heed_buffer_printf(buffer, "\\%c", (int)point);
+        else if (point < 0x20 && short_form[point]) heed_buffer_printf(buffer, "\\%c", short_form[point]);
+        else if (point < 0x20) heed_buffer_printf(buffer, "\\u%04x", (unsigned)point);
+        else if (valid) heed_buffer_append(buffer, text + at, used);
+        else heed_buffer_text(buffer, "\xEF\xBF\xBD");
+    }
+    heed_buffer_byte(buffer, '"');
+}
+
+void heed_json_put_number(heed_buffer *buffer, double number)
+{
+    if (!isfinite(number)) {
+        heed_buffer_text(buffer, "null");
+        return;
+    }
+    char text[32];
+    for (int digits = 1; digits <= 17; digits++) {
+        snprintf(text, sizeof text, "%.*g", digits, number);
+        if (strtod(text, NULL) == number) break;
+    }
+    /* A locale may write its decimal point as other bytes: whatever is no part of a C number is that point. */
+    char *end = text;
+    for (const char *c = text; *c; c++) {
+        bool plain = strchr("0123456789+-eE", *c) != NULL;
+        if (plain) *end++ = *c;
+        else if (end == text || end[-1] != '.') *end++ = '.';
+    }
+    heed_buffer_append(buffer, text, (size_t)(end - text));
 }

@@ -3,6 +3,7 @@
 #ifndef HEED_BASE_JSON_H
 #define HEED_BASE_JSON_H
 
+#include "base/buffer.h"
 #include "base/error.h"
 #include <jansson.h>
 #include <stdbool.h>
@@ -20,5 +21,10 @@ heed_status heed_json_integer(const json_t *object, const char *key, int64_t *va
 heed_status heed_json_number(const json_t *object, const char *key, double *value, const char *where, heed_error *error);
 heed_status heed_json_boolean(const json_t *object, const char *key, bool *value, const char *where, heed_error *error);
 heed_status heed_json_string(const json_t *object, const char *key, const char **value, const char *where, heed_error *error); /* borrowed */
+
+/* Writing: text as a JSON string with quotes (invalid UTF-8 becomes U+FFFD), and a number as the shortest decimal that reads back to
+   the same double, whatever the locale; NaN and infinities, which JSON lacks, become null. */
+void heed_json_put_string(heed_buffer *buffer, const char *text, size_t length);
+void heed_json_put_number(heed_buffer *buffer, double number);
 
 #endif

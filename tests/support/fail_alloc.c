@@ -1,0 +1,110 @@
+#include "support/fail_alloc.h"
+
+#include "support/test.h"
+#include <errno.h>
+#include <jansson.h>
+#include <stdatomic.h>
+#include <sys/mman.h>
+
+static atomic_long count, fails, live;
+
+static int refused(void)
+{
+    long n = atomic_fetch_add(&count, 1) + 1;
+    if (n != atomic_load(&fails)) return 0;
+    errno = ENOMEM;
+    return 1;
+}
+
+static void *counted(void *pointer)
+{
+    if (pointer) atomic_fetch_add(&live, 1);
+    return pointer;
+}
+
+void *__real_malloc(size_t size);
+void *__real_calloc(size_t items, size_t size);
+void *__real_realloc(void *pointer, size_t size);
+void *__real_aligned_alloc(size_t alignment, size_t size);
+void __real_free(void *pointer);
+void *__real_mmap(void *address, size_t length, int protection, int flags, int descriptor, off_t offset);
+void *__wrap_malloc(size_t size);
+void *__wrap_calloc(size_t items, size_t size);
+void *__wrap_realloc(void *pointer, size_t size);
+void *__wrap_aligned_alloc(size_t alignment, size_t size);
+void __wrap_free(void *pointer);
+void *__wrap_mmap(void *address, size_t length, int protection, int flags, int descriptor, off_t offset);
+
+void *__wrap_malloc(size_t size)
+{
+    return refused() ? NULL : counted(__real_malloc(size));
+}
+
+void *__wrap_calloc(size_t items, size_t size)
+{
+    return refused() ? NULL : counted(__real_calloc(items, size));
+}
+
+void *__wrap_realloc(void *pointer, size_t size)
+{
+    if (refused()) return NULL;
+    void *moved = __real_realloc(pointer, size);
+    return pointer ? moved : counted(moved);
+}
+
+void *__wrap_aligned_alloc(size_t alignment, size_t size)
+{
+    return refused() ? NULL : counted(__real_aligned_alloc(alignment, size));
+}
+
+void __wrap_free(void *pointer)
+{
+    if (pointer) atomic_fetch_sub(&live, 1);
+    __real_free(pointer);
+}
+
+void *__wrap_mmap(void *address, size_t length, int protection, int flags, int descriptor, off_t offset)
+{
+    return refused() ? MAP_FAILED : __real_mmap(address, length, protection, flags, descriptor, offset);
+}
+
+void fail_alloc_at(long n)
+{
+    atomic_store(&count, 0);
+    atomic_store(&fails, n);
+}
+
+long fail_alloc_count(void)
+{
+    return atomic_load(&count);
+}
+
+long fail_alloc_live(void)
+{
+    return atomic_load(&live);
+}
+
+void fail_alloc_cover_jansson(void)
+{
+    json_set_alloc_funcs(__wrap_malloc, __wrap_free);
+}
+
+long fail_alloc_each(fail_alloc_scenario *scenario, void *context)
+{
+    for (long n = 1;; n++) {
+        heed_error error = {0};
+        long before = fail_alloc_live();
+        fail_alloc_at(n);
+        heed_status status = scenario(context, &error);
+        long used = fail_alloc_count();
+        fail_alloc_at(0);
+        assert_int_equal(fail_alloc_live(), before);
+        assert_int_equal(status, error.status);
+        if (used < n) {
+            assert_int_equal(status, HEED_OK);
+            return used;
+        }
+        if (status != HEED_E_NOMEM) fail_msg("allocation %ld failed and the status was %s: %s", n, heed_status_name(status), error.message);
+        assert_true(error.message[0] != 0);
+    }
+}

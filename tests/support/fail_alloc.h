@@ -1,0 +1,24 @@
+/* fail_alloc.h: makes allocations fail on purpose. For programs named *_oom.c, which are linked with --wrap (see tests/CMakeLists.txt):
+   malloc, calloc, realloc, aligned_alloc and mmap called from heed, and, after fail_alloc_cover_jansson, from jansson. */
+#ifndef HEED_TESTS_FAIL_ALLOC_H
+#define HEED_TESTS_FAIL_ALLOC_H
+
+#include <heed/status.h>
+
+/* The n-th allocation from now on fails, once (n counts from 1); 0: none. Resets the count. */
+void fail_alloc_at(long n);
+/* Allocations since the last fail_alloc_at, the failed one included. */
+long fail_alloc_count(void);
+/* Blocks allocated and not freed, over the whole program. */
+long fail_alloc_live(void);
+/* Call first in main: routes jansson's allocations through the same counters. */
+void fail_alloc_cover_jansson(void);
+
+/* Something that either works or answers HEED_E_NOMEM and then owns nothing. */
+typedef heed_status fail_alloc_scenario(void *context, heed_error *error);
+
+/* Runs the scenario with its 1st, 2nd, 3rd ... allocation failing until one run meets no failure, which must be HEED_OK. Every other
+   run must answer HEED_E_NOMEM with a message, and none may leave a block behind. Returns the number of allocations of a good run. */
+long fail_alloc_each(fail_alloc_scenario *scenario, void *context);
+
+#endif

@@ -1,0 +1,64 @@
+/* test.h: cmocka in one include, and a scratch folder per test program. */
+#ifndef HEED_TESTS_TEST_H
+#define HEED_TESTS_TEST_H
+
+#include "base/error.h"
+#include "base/file.h"
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Fails the test with heed's message when `call` is not HEED_OK; `call` may use the variable `error`. */
+#define assert_ok(call)                                                            \
+    do {                                                                           \
+        heed_error error = {0};                                                    \
+        if ((call) != HEED_OK) fail_msg("%s: %s", #call, error.message);           \
+    } while (0)
+
+/* Fails the test unless `call` answers `status` with a message that contains `part`. */
+#define assert_fails(wanted, part, call)                                                                            \
+    do {                                                                                                            \
+        heed_error error = {0};                                                                                     \
+        heed_status found_status = (call);                                                                          \
+        if (found_status != (wanted) || error.status != (wanted) || !strstr(error.message, (part)))                 \
+            fail_msg("%s: expected %s with \"%s\", found %s: %s", #call, heed_status_name(wanted), (part),         \
+                     heed_status_name(found_status), error.message);                                                \
+    } while (0)
+
+/* A fresh folder under TMPDIR or /tmp, and names in it. The path stays valid until the next call with the same buffer. */
+typedef struct scratch { char folder[256], path[512]; } scratch;
+
+static inline void scratch_make(scratch *scratch)
+{
+    const char *base = getenv("TMPDIR");
+    snprintf(scratch->folder, sizeof scratch->folder, "%.200s/heed-test-XXXXXX", base && *base ? base : "/tmp");
+    assert_non_null(mkdtemp(scratch->folder));
+}
+
+static inline const char *scratch_path(scratch *scratch, const char *name)
+{
+    snprintf(scratch->path, sizeof scratch->path, "%s/%s", scratch->folder, name);
+    return scratch->path;
+}
+
+static inline const char *scratch_file(scratch *scratch, const char *name, const void *bytes, size_t count)
+{
+    FILE *file = fopen(scratch_path(scratch, name), "wb");
+    assert_non_null(file);
+    assert_int_equal(fwrite(bytes, 1, count, file), count);
+    assert_int_equal(fclose(file), 0);
+    return scratch->path;
+}
+
+static inline void scratch_remove(scratch *scratch)
+{
+    heed_directory_remove(scratch->folder, NULL);
+}
+
+#endif

@@ -10,16 +10,6 @@
 
 enum { JSON_FILE_LIMIT = 256 << 20 };
 
-heed_status heed_json_parse(json_t **json, const char *text, size_t length, const char *where, heed_error *error)
-{
-    json_error_t problem;
-    *json = json_loadb(text, length, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &problem);
-    if (*json) return HEED_OK;
-    if (json_error_code(&problem) == json_error_out_of_memory) return heed_fail_memory(error, length, where);
-    return heed_fail(error, HEED_E_FORMAT, "%s: line %d, column %d (byte %d): %s; expected valid JSON without duplicate keys",
-                     where, problem.line, problem.column, problem.position, problem.text);
-}
-
 heed_status heed_json_read(json_t **json, const char *path, heed_error *error)
 {
     heed_buffer text = {0};

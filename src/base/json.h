@@ -1,4 +1,4 @@
-/* json.h: jansson with our errors. Duplicate keys are rejected; every getter names file, path, expectation.
+/* json.h: jansson's values with our reader, writer and errors. Duplicate keys are rejected; every getter names file, path, expectation.
    A json_t read here is freed with json_decref. `where` is the file name that messages begin with. */
 #ifndef HEED_BASE_JSON_H
 #define HEED_BASE_JSON_H
@@ -10,7 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Parses text (need not be NUL-terminated). HEED_E_FORMAT with line, column and byte offset. */
+/* Parses an object or array (need not be NUL-terminated; at most 256 levels deep). Integers beyond 64 bits become doubles; text may hold
+   U+0000, keys not. HEED_E_FORMAT with line, column and byte offset; HEED_E_NOMEM. */
 heed_status heed_json_parse(json_t **json, const char *text, size_t length, const char *where, heed_error *error);
 /* Reads a file of at most 256 MiB. */
 heed_status heed_json_read(json_t **json, const char *path, heed_error *error);

@@ -1,0 +1,272 @@
+/* The JSON reader (RFC 8259) that builds jansson's values. jansson's own lexer ignores failed allocations inside a token (bytes are lost
+   or a syntax error is reported) and refuses integers beyond 64 bits, which published tokenizer configurations contain. */
+#include "base/json.h"
+
+#include "base/memory.h"
+#include "base/utf8.h"
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { DEPTH_LIMIT = 256 };
+
+typedef struct parser {
+    const char *text;
+    size_t length, at;
+    const char *where;
+    heed_error *error;
+    int depth;
+    heed_buffer scratch;   /* the string or number being read */
+    char decimal_point[8]; /* what strtod expects in the current locale */
+} parser;
+
+static heed_status fail_at(parser *p, size_t at, const char *found, const char *expected)
+{
+    size_t line = 1, column = 1;
+    for (size_t i = 0; i < at; i++, column++)
+        if (p->text[i] == '\n') line++, column = 0;
+    return heed_fail(p->error, HEED_E_FORMAT, "%s: line %zu, column %zu (byte %zu): %s, expected %s", p->where, line, column, at, found, expected);
+}
+
+static heed_status fail_here(parser *p, const char *expected)
+{
+    char found[16] = "the end";
+    if (p->at < p->length) {
+        unsigned char c = (unsigned char)p->text[p->at];
+        snprintf(found, sizeof found, c > 0x20 && c < 0x7F ? "'%c'" : "byte 0x%02X", c);
+    }
+    return fail_at(p, p->at, found, expected);
+}
+
+static heed_status fail_full(parser *p)
+{
+    return heed_fail_memory(p->error, p->length, p->where);
+}
+
+static void skip_blanks(parser *p)
+{
+    while (p->at < p->length && memchr(" \t\n\r", p->text[p->at], 4)) p->at++;
+}
+
+static bool take(parser *p, char c)
+{
+    if (p->at == p->length || p->text[p->at] != c) return false;
+    p->at++;
+    return true;
+}
+
+static heed_status read_hex(parser *p, uint32_t *unit)
+{
+    *unit = 0;
+    for (int i = 0; i < 4; i++, p->at++) {
+        const char *digits = "0123456789abcdef", *digit = NULL;
+        if (p->at < p->length && p->text[p->at]) digit = strchr(digits, p->text[p->at] | (p->text[p->at] >= 'A' ? 0x20 : 0));
+        if (!digit) return fail_here(p, "four hexadecimal digits after \\u");
+        *unit = *unit << 4 | (uint32_t)(digit - digits);
+    }
+    return HEED_OK;
+}
+
+/* Behind "\u": one code point, written as one or, above U+FFFF, as two UTF-16 units. */
+static heed_status read_unicode_escape(parser *p, uint32_t *point)
+{
+    size_t start = p->at - 2;
+    HEED_TRY(read_hex(p, point));
+    if (*point < 0xD800 || *point > 0xDFFF) return HEED_OK;
+    uint32_t low = 0;
+    if (*point > 0xDBFF || !take(p, '\\') || !take(p, 'u')) return fail_at(p, start, "half a surrogate pair", "\\uD800-\\uDBFF, then \\uDC00-\\uDFFF");
+    HEED_TRY(read_hex(p, &low));
+    if (low < 0xDC00 || low > 0xDFFF) return fail_at(p, start, "half a surrogate pair", "\\uD800-\\uDBFF, then \\uDC00-\\uDFFF");
+    *point = 0x10000 + ((*point - 0xD800) << 10) + (low - 0xDC00);
+    return HEED_OK;
+}
+
+static heed_status read_escape(parser *p)
+{
+    static const char names[] = "\"\\/bfnrt", values[] = "\"\\/\b\f\n\r\t";
+    if (take(p, 'u')) {
+        uint32_t point = 0;
+        char bytes[4];
+        HEED_TRY(read_unicode_escape(p, &point));
+        heed_buffer_append(&p->scratch, bytes, heed_utf8_put(point, bytes));
+        return HEED_OK;
+    }
+    const char *name = p->at < p->length && p->text[p->at] ? strchr(names, p->text[p->at]) : NULL;
+    if (!name) return fail_here(p, "one of \" \\ / b f n r t u after a backslash");
+    heed_buffer_byte(&p->scratch, values[name - names]);
+    p->at++;
+    return HEED_OK;
+}
+
+/* Behind the opening quote, up to and with the closing one; the text goes to scratch. */
+static heed_status read_string(parser *p)
+{
+    heed_buffer_clear(&p->scratch);
+    heed_buffer_append(&p->scratch, "", 0);
+    for (;;) {
+        size_t start = p->at;
+        while (p->at < p->length) {
+            unsigned char c = (unsigned char)p->text[p->at];
+            if (c < 0x20 || c == '"' || c == '\\') break;
+            uint32_t point;
+            bool valid = true;
+            size_t used = c < 0x80 ? 1 : heed_utf8_next(p->text + p->at, p->length - p->at, &point, &valid);
+            if (!valid) return fail_here(p, "valid UTF-8");
+            p->at += used;
+        }
+        heed_buffer_append(&p->scratch, p->text + start, p->at - start);
+        if (take(p, '"')) return p->scratch.failed ? fail_full(p) : HEED_OK;
+        if (!take(p, '\\')) return fail_here(p, "\" at the end of a string, control characters escaped");
+        HEED_TRY(read_escape(p));
+    }
+}
+
+static size_t skip_digits(parser *p)
+{
+    size_t start = p->at;
+    while (p->at < p->length && p->text[p->at] >= '0' && p->text[p->at] <= '9') p->at++;
+    return p->at - start;
+}
+
+/* Integers that fit 64 bits stay integers, larger ones become doubles as in JavaScript. */
+static heed_status read_number(parser *p, json_t **value)
+{
+    size_t start = p->at;
+    bool whole = true;
+    heed_buffer_clear(&p->scratch);
+    take(p, '-');
+    if (!take(p, '0') && !skip_digits(p)) return fail_here(p, "a value");
+    heed_buffer_append(&p->scratch, p->text + start, p->at - start);
+    if (take(p, '.')) {
+        whole = false;
+        heed_buffer_text(&p->scratch, p->decimal_point);
+        start = p->at;
+        if (!skip_digits(p)) return fail_here(p, "a digit after the decimal point");
+        heed_buffer_append(&p->scratch, p->text + start, p->at - start);
+    }
+    start = p->at;
+    if (take(p, 'e') || take(p, 'E')) {
+        whole = false;
+        if (!take(p, '+')) take(p, '-');
+        if (!skip_digits(p)) return fail_here(p, "a digit in the exponent");
+        heed_buffer_append(&p->scratch, p->text + start, p->at - start);
+    }
+    if (p->scratch.failed) return fail_full(p);
+    errno = 0;
+    long long integer = whole ? strtoll(p->scratch.data, NULL, 10) : 0;
+    if (whole && errno == 0) *value = json_integer(integer);
+    else {
+        double real = strtod(p->scratch.data, NULL);
+        if (!isfinite(real)) return fail_at(p, start, "a number beyond the range of a double", "a finite number");
+        *value = json_real(real);
+    }
+    return *value ? HEED_OK : fail_full(p);
+}
+
+static heed_status read_value(parser *p, json_t **value);
+
+static heed_status read_array(parser *p, json_t **value)
+{
+    *value = json_array();
+    if (!*value) return fail_full(p);
+    skip_blanks(p);
+    if (take(p, ']')) return HEED_OK;
+    for (;;) {
+        json_t *element = NULL;
+        HEED_TRY(read_value(p, &element));
+        if (json_array_append_new(*value, element) != 0) return fail_full(p);
+        skip_blanks(p);
+        if (take(p, ']')) return HEED_OK;
+        if (!take(p, ',')) return fail_here(p, "',' or ']'");
+    }
+}
+
+static heed_status read_member(parser *p, json_t *object)
+{
+    skip_blanks(p);
+    size_t start = p->at;
+    if (!take(p, '"')) return fail_here(p, "a key in quotes");
+    HEED_TRY(read_string(p));
+    if (strlen(p->scratch.data) != p->scratch.length) return fail_at(p, start, "a NUL character in a key", "text");
+    if (json_object_get(object, p->scratch.data)) return fail_at(p, start, "a duplicate key", "each key once");
+    char *key = heed_string_copy(p->scratch.data);
+    if (!key) return fail_full(p);
+    json_t *member = NULL;
+    heed_status status = HEED_OK;
+    skip_blanks(p);
+    if (!take(p, ':')) status = fail_here(p, "':' after a key");
+    if (status == HEED_OK) status = read_value(p, &member);
+    if (status == HEED_OK && json_object_set_new_nocheck(object, key, member) != 0) status = fail_full(p);
+    free(key);
+    return status;
+}
+
+static heed_status read_object(parser *p, json_t **value)
+{
+    *value = json_object();
+    if (!*value) return fail_full(p);
+    skip_blanks(p);
+    if (take(p, '}')) return HEED_OK;
+    for (;;) {
+        HEED_TRY(read_member(p, *value));
+        skip_blanks(p);
+        if (take(p, '}')) return HEED_OK;
+        if (!take(p, ',')) return fail_here(p, "',' or '}'");
+    }
+}
+
+static heed_status read_literal(parser *p, json_t **value)
+{
+    static const struct { const char *text; json_t *(*make)(void); } literals[] = {{"true", json_true}, {"false", json_false}, {"null", json_null}};
+    for (size_t i = 0; i < 3; i++) {
+        size_t length = strlen(literals[i].text);
+        if (p->length - p->at < length || memcmp(p->text + p->at, literals[i].text, length) != 0) continue;
+        p->at += length;
+        *value = literals[i].make();
+        return HEED_OK;
+    }
+    return read_number(p, value);
+}
+
+/* On failure *value is NULL and nothing is owned. */
+static heed_status read_value(parser *p, json_t **value)
+{
+    heed_status status = HEED_OK;
+    *value = NULL;
+    skip_blanks(p);
+    if (p->depth == DEPTH_LIMIT) return fail_here(p, "at most 256 levels of nesting");
+    p->depth++;
+    if (take(p, '{')) status = read_object(p, value);
+    else if (take(p, '[')) status = read_array(p, value);
+    else if (take(p, '"')) {
+        status = read_string(p);
+        if (status == HEED_OK && !(*value = json_stringn_nocheck(p->scratch.data, p->scratch.length))) status = fail_full(p);
+    } else status = read_literal(p, value);
+    p->depth--;
+    if (status != HEED_OK) {
+        json_decref(*value);
+        *value = NULL;
+    }
+    return status;
+}
+
+heed_status heed_json_parse(json_t **json, const char *text, size_t length, const char *where, heed_error *error)
+{
+    parser p = {.text = text, .length = length, .where = where, .error = error};
+    char half[16];
+    int written = snprintf(half, sizeof half, "%.1f", 0.5); /* "0", the locale's decimal point, "5" */
+    snprintf(p.decimal_point, sizeof p.decimal_point, "%.*s", written - 2, half + 1);
+    *json = NULL;
+    skip_blanks(&p);
+    heed_status status = p.at < length && (text[p.at] == '{' || text[p.at] == '[') ? read_value(&p, json) : fail_here(&p, "a JSON object or array");
+    skip_blanks(&p);
+    if (status == HEED_OK && p.at < length) status = fail_here(&p, "the end behind the JSON value");
+    if (status != HEED_OK) {
+        json_decref(*json);
+        *json = NULL;
+    }
+    heed_buffer_free(&p.scratch);
+    return status;
+}

@@ -1,0 +1,186 @@
+#include "io/weights.h"
+
+#include "support/test.h"
+
+static scratch work;
+
+#define SHARDED HEED_FIXTURES "/llama-bf16-sharded"
+#define FIRST "model-00001-of-00002.safetensors"
+#define SECOND "model-00002-of-00002.safetensors"
+
+static void opens_single_and_sharded_alike(void **state)
+{
+    (void)state;
+    const char *const names[] = {HEED_FIXTURES "/gpt2", HEED_FIXTURES "/gpt2/model.safetensors", HEED_FIXTURES "/gpt2/"};
+    heed_weights_file *file = NULL;
+    for (int i = 0; i < 3; i++) {
+        assert_ok(heed_weights_file_open(&file, names[i], &error));
+        assert_int_equal(heed_weights_file_count(file), 30);
+        assert_string_equal(heed_weights_file_path(file), names[i]);
+        assert_non_null(heed_weights_file_find(file, "wte.weight"));
+        heed_weights_file_close(file);
+    }
+    const char *const sharded[] = {SHARDED, SHARDED "/model.safetensors.index.json"};
+    for (int i = 0; i < 2; i++) {
+        assert_ok(heed_weights_file_open(&file, sharded[i], &error));
+        assert_int_equal(heed_weights_file_count(file), 21);
+        assert_int_equal(heed_weights_file_bytes(file), 49472);
+        const heed_stored_tensor *head = heed_weights_file_find(file, "lm_head.weight");
+        assert_true(head->dtype == HEED_BF16 && head->shape[0] == 120 && head->shape[1] == 32);
+        assert_string_equal(head->file, SHARDED "/" SECOND);
+        double sum = 0;
+        for (int k = 0; k < 120 * 32; k++) {
+            float value;
+            heed_convert(&value, HEED_F32, (const char *)head->data + 2 * k, HEED_BF16, 1);
+            sum += value;
+        }
+        assert_true(sum > -4.10571325 && sum < -4.10571324);
+        heed_weights_file_release(file, head);
+        assert_null(heed_weights_file_find(file, "lm_head"));
+        for (size_t k = 0; k < 21; k++) {
+            const heed_stored_tensor *tensor = heed_weights_file_at(file, k);
+            assert_ptr_equal(heed_weights_file_find(file, tensor->name), tensor);
+        }
+        heed_weights_file_close(file);
+    }
+    heed_weights_file_close(NULL);
+}
+
+/* A folder with two shards, a and b in the first and c in the second, and the given index text. */
+static void make_folder(const char *index)
+{
+    const int64_t one[] = {1};
+    const heed_tensor_source tensors[] = {{"a", HEED_U8, 1, one, "1"}, {"b", HEED_U8, 1, one, "2"}, {"c", HEED_U8, 1, one, "3"}};
+    assert_ok(heed_safetensors_write(scratch_path(&work, FIRST), &(heed_tensor_set){.tensors = tensors, .count = 2}, &error));
+    assert_ok(heed_safetensors_write(scratch_path(&work, SECOND), &(heed_tensor_set){.tensors = tensors + 2, .count = 1}, &error));
+    scratch_file(&work, "model.safetensors.index.json", index, strlen(index));
+}
+
+static heed_status open_folder(const char *index, heed_error *error)
+{
+    heed_weights_file *file = NULL;
+    make_folder(index);
+    heed_status status = heed_weights_file_open(&file, work.folder, error);
+    assert_true((status == HEED_OK) == (file != NULL));
+    heed_weights_file_close(file);
+    return status;
+}
+
+static void indexes_that_lie_are_named(void **state)
+{
+    (void)state;
+    static const struct { const char *index; heed_status status; const char *part; } cases[] = {
+        {"{\"weight_map\":{\"a\":\"" FIRST "\",\"b\":\"" FIRST "\",\"c\":\"" SECOND "\"}}", HEED_OK, ""},
+        {"{\"metadata\":{\"total_size\":-7},\"weight_map\":{\"a\":\"" FIRST "\",\"b\":\"" FIRST "\",\"c\":\"" SECOND "\"}}", HEED_OK, ""},
+        {"{\"weight_map\":{\"a\":\"" FIRST "\",\"c\":\"" SECOND "\"}}", HEED_E_FORMAT, "lacks 1 of the tensors in its shards, the first is \"b\""},
+        {"{\"weight_map\":{\"a\":\"" FIRST "\",\"b\":\"" SECOND "\",\"c\":\"" SECOND "\"}}", HEED_E_FORMAT, "tensor \"b\" is in " SECOND ", but it is not there"},
+        {"{\"weight_map\":{\"a\":\"" FIRST "\",\"b\":\"" FIRST "\",\"d\":\"" SECOND "\"}}", HEED_E_FORMAT, "tensor \"d\""},
+        {"{\"weight_map\":{\"a\":\"absent.safetensors\"}}", HEED_E_IO, "absent.safetensors: cannot open"},
+        {"{\"weight_map\":{\"a\":\"../" FIRST "\"}}", HEED_E_FORMAT, "without a path"},
+        {"{\"weight_map\":{\"a\":\"/etc/passwd\"}}", HEED_E_FORMAT, "without a path"},
+        {"{\"weight_map\":{\"a\":\"..\\\\x\"}}", HEED_E_FORMAT, "without a path"},
+        {"{\"weight_map\":{\"a\":\"..\"}}", HEED_E_FORMAT, "without a path"},
+        {"{\"weight_map\":{\"a\":\".\"}}", HEED_E_FORMAT, "without a path"},
+        {"{\"weight_map\":{\"a\":\"\"}}", HEED_E_FORMAT, "without a path"},
+        {"{\"weight_map\":{\"a\":7}}", HEED_E_FORMAT, "no string"},
+        {"{\"weight_map\":{\"a\":\"" FIRST "\",\"a\":\"" FIRST "\"}}", HEED_E_FORMAT, "duplicate"},
+        {"{\"weight_map\":{}}", HEED_E_FORMAT, "weight_map is empty"},
+        {"{\"weight_map\":[]}", HEED_E_FORMAT, "weight_map is missing or no object"},
+        {"{}", HEED_E_FORMAT, "weight_map is missing or no object"},
+        {"[]", HEED_E_FORMAT, "weight_map is missing or no object"},
+        {"", HEED_E_FORMAT, "line 1"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        if (cases[i].status == HEED_OK) assert_ok(open_folder(cases[i].index, &error));
+        else assert_fails(cases[i].status, cases[i].part, open_folder(cases[i].index, &error));
+    }
+}
+
+static void the_same_name_in_two_shards_is_an_error(void **state)
+{
+    (void)state;
+    const int64_t one[] = {1};
+    const heed_tensor_source tensors[] = {{"a", HEED_U8, 1, one, "1"}, {"b", HEED_U8, 1, one, "2"}};
+    heed_weights_file *file = NULL;
+    make_folder("{\"weight_map\":{\"a\":\"" FIRST "\",\"b\":\"" SECOND "\"}}");
+    assert_ok(heed_safetensors_write(scratch_path(&work, SECOND), &(heed_tensor_set){.tensors = tensors, .count = 2}, &error));
+    assert_fails(HEED_E_FORMAT, "expected one of them", heed_weights_file_open(&file, work.folder, &error));
+}
+
+static void truncated_indexes_are_errors(void **state)
+{
+    (void)state;
+    const char *index = "{\"weight_map\":{\"a\":\"" FIRST "\",\"b\":\"" FIRST "\",\"c\":\"" SECOND "\"}}";
+    char part[256];
+    for (size_t cut = 0; cut < strlen(index); cut++) {
+        snprintf(part, sizeof part, "%.*s", (int)cut, index);
+        assert_fails(HEED_E_FORMAT, "model.safetensors.index.json", open_folder(part, &error));
+    }
+}
+
+static void pickles_are_never_read(void **state)
+{
+    (void)state;
+    heed_weights_file *file = NULL;
+    scratch other;
+    scratch_make(&other);
+    assert_fails(HEED_E_IO, "expected model.safetensors", heed_weights_file_open(&file, other.folder, &error));
+    scratch_file(&other, "pytorch_model.bin", "PK", 2);
+    assert_fails(HEED_E_UNSUPPORTED, "only pickled weights (pytorch_model.bin); heed never reads those", heed_weights_file_open(&file, other.folder, &error));
+    assert_fails(HEED_E_IO, "cannot open", heed_weights_file_open(&file, "/nonexistent", &error));
+    scratch_remove(&other);
+}
+
+static void shards_are_written_and_read_back(void **state)
+{
+    (void)state;
+    static float values[40];
+    for (int i = 0; i < 40; i++) values[i] = (float)i;
+    const int64_t ten[] = {10}, forty[] = {40};
+    const heed_tensor_source tensors[] = {{"z", HEED_F32, 1, ten, values}, {"y", HEED_F32, 1, ten, values + 10},
+                                          {"large", HEED_F32, 1, forty, values}, {"a", HEED_F32, 1, ten, values + 20}};
+    const heed_tensor_set set = {.tensors = tensors, .count = 4};
+    scratch other;
+    scratch_make(&other);
+    heed_weights_file *file = NULL;
+    assert_ok(heed_safetensors_write_folder(other.folder, &set, 280, &error));
+    assert_ok(heed_weights_file_open(&file, other.folder, &error));
+    assert_int_equal(heed_weights_file_count(file), 4);
+    assert_string_equal(heed_weights_file_path(file), other.folder);
+    assert_memory_equal(heed_weights_file_find(file, "large")->data, values, 160);
+    heed_weights_file_close(file);
+    assert_ok(heed_safetensors_write_folder(other.folder, &set, 80, &error));
+    assert_true(heed_path_exists(scratch_path(&other, "model-00003-of-00003.safetensors")));
+    assert_false(heed_path_exists(scratch_path(&other, "model-00004-of-00003.safetensors")));
+    assert_ok(heed_weights_file_open(&file, other.folder, &error)); /* the older single file no longer hides the index */
+    assert_string_equal(heed_weights_file_path(file), scratch_path(&other, "model.safetensors.index.json"));
+    assert_memory_equal(heed_weights_file_find(file, "large")->data, values, 160);
+    assert_memory_equal(heed_weights_file_find(file, "a")->data, values + 20, 40);
+    assert_non_null(strstr(heed_weights_file_find(file, "y")->file, "00001-of-00003"));
+    assert_non_null(strstr(heed_weights_file_find(file, "large")->file, "00002-of-00003"));
+    heed_weights_file_close(file);
+    scratch_remove(&other);
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    scratch_make(&work);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    scratch_remove(&work);
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(opens_single_and_sharded_alike), cmocka_unit_test(indexes_that_lie_are_named),
+        cmocka_unit_test(the_same_name_in_two_shards_is_an_error), cmocka_unit_test(truncated_indexes_are_errors),
+        cmocka_unit_test(pickles_are_never_read), cmocka_unit_test(shards_are_written_and_read_back)};
+    return cmocka_run_group_tests(tests, setup, teardown);
+}

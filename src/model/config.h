@@ -1,0 +1,124 @@
+/* config.h: what a config.json means, whatever its family: kinds and sizes. Read by the family's table of keys, checked as a
+   whole before anything is allocated by it. */
+#ifndef HEED_MODEL_CONFIG_H
+#define HEED_MODEL_CONFIG_H
+
+#include "base/error.h"
+#include "base/json.h"
+#include "nn/kinds.h"
+#include <heed/graph.h>
+
+typedef struct heed_family heed_family;
+
+/* Which stacks a model has. */
+typedef enum heed_arrangement { HEED_DECODER_ONLY, HEED_ENCODER_ONLY, HEED_ENCODER_DECODER, HEED_ARRANGEMENTS } heed_arrangement;
+
+/* What stands on top. The head follows `architectures` in config.json. */
+typedef enum heed_head {
+    HEED_HEAD_NONE,            /* the bare model; encoders with pooler: pooler_output and sentence_embedding too */
+    HEED_HEAD_CAUSAL_LM,       /* next token; of an encoder-decoder: the next target token */
+    HEED_HEAD_MASKED_LM,
+    HEED_HEAD_NEXT_SENTENCE,
+    HEED_HEAD_PRETRAINING,     /* BERT: masked words and next sentence */
+    HEED_HEAD_SEQUENCE_CLASS,
+    HEED_HEAD_TOKEN_CLASS,
+    HEED_HEAD_QUESTION,        /* start and end of an answer */
+    HEED_HEAD_CHOICE,          /* one of several sequences */
+    HEED_HEAD_COUNT
+} heed_head;
+
+/* How sequence classification is scored. */
+typedef enum heed_problem { HEED_PROBLEM_UNKNOWN, HEED_PROBLEM_REGRESSION, HEED_PROBLEM_SINGLE, HEED_PROBLEM_MULTI } heed_problem;
+
+enum { HEED_MAX_LAYERS = 4096 };
+
+/* Sizes of one stack. */
+typedef struct heed_stack {
+    int64_t layers;     /* L */
+    int64_t heads;      /* H */
+    int64_t kv_heads;   /* K */
+    int64_t head_width; /* E */
+    int64_t inner;      /* F */
+} heed_stack;
+
+typedef struct heed_rope {
+    int64_t kind;              /* heed_rope_kind */
+    double base;
+    double fraction;           /* share of the channels of a head that is turned */
+    bool interleaved;          /* pairs (2i,2i+1), else (i,i+half) */
+    double factor, low_frequency_factor, high_frequency_factor, attention_factor, beta_fast, beta_slow, mscale, mscale_all_dim;
+    int64_t original_context;
+    bool truncate;
+} heed_rope;
+
+typedef struct heed_config {
+    const heed_family *family;
+    char model_type[32];
+    int64_t arrangement;       /* heed_arrangement */
+    int64_t head;              /* heed_head */
+    int64_t vocabulary;        /* V */
+    int64_t width;             /* D */
+    int64_t context;           /* positions that a learned or computed table has, or the length trained on */
+    int64_t types;             /* rows of the token type table; 0: none */
+    heed_stack encoder, decoder; /* unused ones are zero */
+    /* normalisation */
+    int64_t norm;              /* heed_norm_kind */
+    int64_t norm_place;        /* heed_norm_place */
+    int64_t residual;          /* heed_residual_kind */
+    int64_t qk_norm;           /* heed_qk_norm */
+    double norm_eps;
+    double norm_offset;        /* 1: gains are stored as g - 1 */
+    bool norm_bias, embedding_norm, final_norm;
+    /* feed-forward */
+    int64_t activation;        /* heed_unary_kind */
+    bool gated;
+    /* positions */
+    int64_t position;          /* heed_position_kind */
+    int64_t position_offset;   /* row of position 0 in the table */
+    int64_t sinusoid_order;    /* heed_sinusoid_order */
+    heed_rope rope;
+    /* attention */
+    bool causal;               /* of the only stack, or of the decoder */
+    double attention_scale;    /* 0: 1 / sqrt(E) */
+    bool scale_by_layer;       /* scores of layer i are divided by i + 1 */
+    int64_t window;            /* 0: none */
+    uint8_t windowed[HEED_MAX_LAYERS / 8]; /* bit i: layer i looks through the window */
+    double attention_soft_cap, logit_soft_cap;
+    /* biases, embedding, output */
+    bool query_bias, output_bias, ffn_bias; /* q, k, v; the projection behind attention; feed-forward */
+    double embedding_scale;
+    bool tied;                 /* output matrix = token embedding */
+    bool logits_bias;          /* final_logits_bias */
+    bool float_inputs;         /* rows come as vectors, there is no vocabulary */
+    /* dropout */
+    double embedding_dropout, attention_dropout, residual_dropout, activation_dropout, classifier_dropout;
+    /* initial weights, tasks, ids (-1: none) */
+    double initializer_range;
+    int64_t labels;            /* classes of a classification head */
+    int64_t problem;           /* heed_problem */
+    int64_t pad_id, bos_id, eos_id, decoder_start_id;
+    bool use_cache;
+    int64_t dtype;             /* heed_dtype that config.json names; written back on saving */
+} heed_config;
+
+/* Reads and checks folder/config.json. Errors: HEED_E_FORMAT or HEED_E_UNSUPPORTED naming file, field, value and what is expected. */
+heed_status heed_config_load(heed_config *config, const char *folder, heed_error *error);
+/* The same from a parsed object; `where` begins the messages. */
+heed_status heed_config_read(heed_config *config, const json_t *json, const char *where, heed_error *error);
+/* A family's defaults, for building new models: then change fields and call heed_config_check. HEED_E_ARG for an unknown name. */
+heed_status heed_config_preset(heed_config *config, const char *family, heed_error *error);
+/* Ranges, divisibility, combinations. */
+heed_status heed_config_check(const heed_config *config, const char *where, heed_error *error);
+/* The published family whose kinds these are ("llama", "marian" ...), else "heed": what heed_model_save writes. */
+const char *heed_config_written_as(const heed_config *config);
+/* config.json of this model; caller frees with json_decref. */
+heed_status heed_config_write(const heed_config *config, json_t **json, heed_error *error);
+
+/* The element-wise function that Hugging Face calls `name` ("gelu_new", "swish" ...); false when unknown. */
+bool heed_activation_by_name(const char *name, int64_t *kind);
+/* Does layer `layer` (of the only stack, or of the decoder) look through the window? */
+bool heed_config_windowed(const heed_config *config, int64_t layer);
+/* The stack that generates, or the only one. */
+const heed_stack *heed_config_main(const heed_config *config);
+
+#endif

@@ -1,0 +1,103 @@
+/* engine.h: one thread's way of running a model: graphs built from its configuration, compiled and cached per power-of-two bucket,
+   one workspace, one table of bound memory. Generation, evaluation and training all go through here.
+
+   A run:  heed_engine_prepare(engine, &spec, error)           finds or builds the plan and makes room for it
+           memcpy(heed_engine_input(engine, "ids"), ...)       fills the run-time arguments (they do not survive the next prepare)
+           heed_engine_run(engine, &runtime, NULL, error)
+           heed_engine_output(engine, "logits", &y, error)
+
+   Inputs (i32 unless said). heed_engine_input returns NULL for an input that this model or purpose does not have: skip it then.
+     ids            (N)      token ids; models with float inputs have "vectors" (N,D) f32 instead
+     positions      (N)      position ids (absent when the model has none)
+     types          (N)      token types (BERT)
+     sequences      (B,8)    heed_sequence_field of every sequence, self-attention
+     query_index    (N)      mask index of each row as a query, with spec.indexed
+     key_index      (N)      mask index of each row as a key, -1: seen by none, with spec.indexed
+     samples        (N,2)    {sample id, position} for dropout, when the plan has any
+     rows           (R)      rows of N that the head sees (token-level heads)
+     labels         (R)      of those rows, HEED_IGNORE: not scored (LOSS, TRAIN)
+     pooled_rows    (B)      row of N that stands for each sequence (sequence-level heads)
+     pooled_samples (B,2)    {sample id, position} for dropout behind the pooled row
+     pool_sequences (B,8)    QUERY_START and QUERY_LENGTH of the rows averaged into sentence_embedding
+     class_labels   (B)      of each sequence: class, next sentence
+     targets        (B,C)    f32: regression and multi-label
+     loss_scale     (terms)  f32: weight / count of each loss term (see heed_engine_loss_terms)
+   With an encoder, its rows are S (HEED_EXTENT_SOURCE_ROWS) and its inputs carry "source_" in front: source_ids (source_vectors),
+   source_positions, source_sequences (query and key fields both count source rows), source_query_index, source_key_index, source_samples.
+     cross_sequences (B,8)   queries are rows of N, keys rows of S (FORWARD, LOSS, TRAIN) or places in the cross cache (DECODE)
+   DECODE
+     slots          (N)      row of the caches that takes the key and value of each row: block * 64 + position % 64; -1: none
+     block_table    (spec.table_rows, spec.table_columns)  blocks of each TABLE_ROW, by position / 64
+     cross_block_table  the same for the cross caches
+   ENCODE of an encoder-decoder
+     cross_slots    (S)      row of the cross caches for each source row; -1: none
+   An encoder-only model has no source side: its rows are N, in FORWARD, LOSS and TRAIN.
+
+   Outputs
+     logits (R,V), or (B,C) for sequence heads, (R,C) token classes, (N,2) questions; prediction_logits (R,V), seq_relationship_logits (B,2)
+     hidden_states.I (N,D), attentions.I (B,H,T,S), last_hidden_state, pooler_output, mean_pooled and sentence_embedding (B,D),
+     with spec.hidden_states / spec.attentions; encoder_hidden_states.I (S,D) ... of encoder-decoders, encoder_last_hidden_state
+     loss (1)        sum of the scaled terms; loss_terms (terms) their unscaled sums; nll (R) of each row, in nats (LOSS, TRAIN) */
+#ifndef HEED_MODEL_ENGINE_H
+#define HEED_MODEL_ENGINE_H
+
+#include "graph/plan.h"
+#include "model/model.h"
+
+typedef enum heed_purpose {
+    HEED_PURPOSE_FORWARD, /* all of the model at once, outputs by flags */
+    HEED_PURPOSE_LOSS,    /* and the loss; no dropout */
+    HEED_PURPOSE_TRAIN,   /* loss and gradients, added to the parameters' gradient memory; with dropout */
+    HEED_PURPOSE_ENCODE,  /* the encoder of an encoder-decoder, its keys and values into the cross caches */
+    HEED_PURPOSE_DECODE   /* rows over caches: prefill, decoding, any mixture; logits of the gathered rows */
+} heed_purpose;
+
+/* Zero-initialise; fields that a purpose does not use stay 0. Maxima are rounded up to powers of two. */
+typedef struct heed_program_spec {
+    int32_t purpose;          /* heed_purpose */
+    bool hidden_states, attentions; /* FORWARD: these outputs too */
+    bool indexed;             /* masks with holes, left padding, query-only rows: query_index and key_index are given */
+    bool checkpointing;       /* TRAIN: keep only layer ends, recompute the rest */
+    bool bf16;                /* TRAIN, LOSS: products read operands rounded to bf16 */
+    bool no_passes;           /* the plan as built: the oracle of all passes */
+    float dropout;            /* TRAIN: < 0 the rates of config.json, else this rate everywhere */
+    float label_smoothing;    /* TRAIN, LOSS */
+    int64_t rows, source_rows, sequences, gathered; /* N, S, B, R that the run needs at most */
+    int64_t queries, keys;    /* FORWARD with attentions: T and S of the weights (source: keys of the cross attention) */
+    int64_t cache_blocks, cross_blocks; /* DECODE, ENCODE: blocks of 64 positions that each cache holds */
+    int64_t table_rows, table_columns;  /* DECODE: shape of the block tables */
+} heed_program_spec;
+
+typedef struct heed_engine heed_engine;
+
+/* The model is retained, the backend borrowed. */
+heed_status heed_engine_new(heed_engine **engine, heed_model *model, const heed_backend *backend, heed_error *error);
+void heed_engine_free(heed_engine *engine); /* NULL is fine */
+const heed_model *heed_engine_model(const heed_engine *engine);
+
+/* Finds or builds the plan; it is current until the next prepare. HEED_E_NOMEM says the bytes wanted. */
+heed_status heed_engine_prepare(heed_engine *engine, const heed_program_spec *spec, heed_error *error);
+/* Workspace bytes that prepare would need for this spec, without allocating them: choose the batch that fits. */
+heed_status heed_engine_bytes(heed_engine *engine, const heed_program_spec *spec, size_t *bytes, heed_error *error);
+const heed_plan *heed_engine_plan(const heed_engine *engine); /* the current one, for dumps; NULL before the first prepare */
+
+void *heed_engine_input(const heed_engine *engine, const char *name);
+heed_status heed_engine_run(heed_engine *engine, const heed_runtime *runtime, const heed_watch *watch, heed_error *error);
+/* A row-major view of an output with live extents, borrowed until the next run or prepare. HEED_E_ARG for an unknown name. */
+heed_status heed_engine_output(const heed_engine *engine, const char *name, heed_operand *output, heed_error *error);
+bool heed_engine_has_output(const heed_engine *engine, const char *name);
+
+/* Loss terms of the model's head, in the order of loss_scale and loss_terms: name and weight; returns how many (at most 4).
+   "tokens" counts labels that are scored (not HEED_IGNORE), "sentences" the class labels, "targets" B * C numbers. */
+typedef struct heed_loss_term { const char *name; float weight; } heed_loss_term;
+int heed_engine_loss_terms(const heed_model *model, heed_loss_term terms[4]);
+
+/* ---- caches ---- */
+/* The memory of the caches belongs to the caller (the session's block cache). Layer `layer` of the decoder has a key and a value cache of
+   (blocks * 64, columns) f32 each; encoder-decoders have a second pair for cross attention. Bind before running DECODE or ENCODE. */
+typedef enum heed_cache_kind { HEED_CACHE_KEY, HEED_CACHE_VALUE, HEED_CACHE_CROSS_KEY, HEED_CACHE_CROSS_VALUE, HEED_CACHE_KINDS } heed_cache_kind;
+int64_t heed_model_cache_layers(const heed_model *model);
+int64_t heed_model_cache_columns(const heed_model *model); /* K * E */
+void heed_engine_bind_cache(heed_engine *engine, heed_cache_kind kind, int64_t layer, void *data);
+
+#endif

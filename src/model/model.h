@@ -1,0 +1,71 @@
+/* model.h: a model's weights, owned once and shared (law 8). A heed_model loaded for inference is immutable, reference-counted and
+   may be used by any number of threads. One opened for training belongs to its trainer, which rewrites the parameters' rows between
+   runs; sessions that read it at that time belong to the same thread. */
+#ifndef HEED_MODEL_MODEL_H
+#define HEED_MODEL_MODEL_H
+
+#include "graph/backend.h"
+#include "model/config.h"
+
+typedef struct heed_model heed_model;
+
+typedef struct heed_model_options {
+    const heed_backend *backend; /* decides the resident layout; borrowed until the model is freed */
+    bool training;               /* parameters as f32 rows (and gradients on demand), else packed in their stored type */
+    int64_t head;                /* 0: as `architectures` says; else a heed_head that replaces it */
+    bool missing_head;           /* a head absent from the file is initialised from `seed` (and listed among the notes), else an error */
+    uint64_t seed;
+    bool allow_nonfinite;        /* NaN and infinities in weights become notes instead of HEED_E_FORMAT */
+} heed_model_options;
+
+/* Loads a folder with config.json and safetensors. Every tensor of the file is used once or listed as ignored by the family, every
+   weight is filled exactly once. Errors: HEED_E_FORMAT naming tensors, shapes, what was expected; those of config and io. */
+heed_status heed_model_load(heed_model **model, const char *folder, const heed_model_options *options, heed_error *error);
+/* A new model with initial weights as its family initialises them, from the seed. Its configuration is copied. */
+heed_status heed_model_new_random(heed_model **model, const heed_config *config, const heed_model_options *options, heed_error *error);
+/* Writes config.json and model.safetensors (or shards) into an existing folder, in the layout that transformers loads.
+   dtype HEED_F32, HEED_F16 or HEED_BF16; HEED_DTYPE_COUNT: as stored (training: f32). */
+heed_status heed_model_save(const heed_model *model, const char *folder, heed_dtype dtype, heed_error *error);
+
+heed_model *heed_model_retain(heed_model *model); /* returns it */
+void heed_model_release(heed_model *model);       /* NULL is fine; the last release frees */
+
+const heed_config *heed_model_config(const heed_model *model);
+bool heed_model_is_training(const heed_model *model);
+size_t heed_model_bytes(const heed_model *model);              /* resident weights */
+size_t heed_model_note_count(const heed_model *model);         /* what the user should know: initialised heads, ignored tensors ... */
+const char *heed_model_note(const heed_model *model, size_t index);
+
+/* ---- parameters: one per tensor on disk, tied ones once, buffers none; order of the family's table, layer by layer ---- */
+
+typedef enum heed_decay_group { HEED_DECAY_MATRIX, HEED_DECAY_NONE } heed_decay_group; /* NONE: biases and norm gains */
+
+typedef struct heed_parameter_info {
+    const char *name;     /* on disk; borrowed */
+    int rank;
+    const int64_t *shape; /* on disk; borrowed */
+    size_t elements;
+    heed_decay_group group;
+    float *rows;          /* f32 in the shape on disk; NULL unless opened for training */
+    float *gradient;      /* the same shape; NULL before heed_model_allocate_gradients */
+} heed_parameter_info;
+
+size_t heed_model_parameter_count(const heed_model *model);
+/* index < count. The pointers hold for the model's life (gradient: from heed_model_allocate_gradients on). */
+heed_parameter_info heed_model_parameter(const heed_model *model, size_t index);
+size_t heed_model_element_count(const heed_model *model);      /* numbers in all parameters */
+
+/* Zeroed gradient memory for every parameter (training only). Runs of HEED_PURPOSE_TRAIN add to it. */
+heed_status heed_model_allocate_gradients(heed_model *model, heed_error *error);
+void heed_model_clear_gradients(heed_model *model);
+
+/* ---- sizes before anything is allocated ---- */
+typedef struct heed_model_size {
+    size_t parameters;      /* numbers */
+    size_t inference_bytes; /* weights resident in `dtype` */
+    size_t training_bytes;  /* f32 parameters, gradients and two moments of Adam; without activations (ask the plan) */
+    size_t cache_bytes_per_position; /* KV cache, one position of one sequence, f32 */
+} heed_model_size;
+heed_status heed_config_size(const heed_config *config, heed_dtype dtype, heed_model_size *size, heed_error *error);
+
+#endif

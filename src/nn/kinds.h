@@ -1,0 +1,47 @@
+/* kinds.h: the enumerated choices from which every Transformer here is put together (law 7). A family picks one of each. */
+#ifndef HEED_NN_KINDS_H
+#define HEED_NN_KINDS_H
+
+typedef enum heed_norm_kind { HEED_NORM_LAYER, HEED_NORM_RMS, HEED_NORM_KINDS } heed_norm_kind;
+
+/* Where a sub-layer f (attention, feed-forward) is normalised, x being the residual stream. */
+typedef enum heed_norm_place {
+    HEED_NORM_PRE,      /* x + f(norm(x)), and a norm behind the last layer */
+    HEED_NORM_POST,     /* norm(x + f(x)) */
+    HEED_NORM_SANDWICH, /* x + norm(f(norm(x))) */
+    HEED_NORM_OUTPUT,   /* x + norm(f(x)) */
+    HEED_NORM_PLACES
+} heed_norm_place;
+
+/* Attention and feed-forward one after the other, or both from the same x. */
+typedef enum heed_residual_kind {
+    HEED_RESIDUAL_SERIAL,
+    HEED_RESIDUAL_PARALLEL,           /* x + attention(norm(x)) + ffn(norm(x)), one norm */
+    HEED_RESIDUAL_PARALLEL_TWO_NORMS, /* the same with a norm for each */
+    HEED_RESIDUAL_KINDS
+} heed_residual_kind;
+
+typedef enum heed_position_kind {
+    HEED_POSITION_NONE,
+    HEED_POSITION_LEARNED,    /* a row of a trained table is added to the embedding */
+    HEED_POSITION_SINUSOIDAL, /* a row of a computed table is added */
+    HEED_POSITION_ROTARY,     /* queries and keys are turned */
+    HEED_POSITION_KINDS
+} heed_position_kind;
+
+/* Order of the channels of the sinusoidal table. */
+typedef enum heed_sinusoid_order {
+    HEED_SINUSOID_HALVES,      /* all sines, then all cosines */
+    HEED_SINUSOID_INTERLEAVED, /* sine, cosine, sine, cosine ... */
+    HEED_SINUSOID_ORDERS
+} heed_sinusoid_order;
+
+/* How the frequencies of rotary positions are stretched beyond the length trained on. */
+typedef enum heed_rope_kind {
+    HEED_ROPE_DEFAULT, HEED_ROPE_LINEAR, HEED_ROPE_LLAMA3, HEED_ROPE_YARN, HEED_ROPE_DYNAMIC, HEED_ROPE_LONGROPE, HEED_ROPE_KINDS
+} heed_rope_kind;
+
+/* Norms of queries and keys before their product. */
+typedef enum heed_qk_norm { HEED_QK_NORM_NONE, HEED_QK_NORM_HEAD, HEED_QK_NORM_ALL, HEED_QK_NORM_KINDS } heed_qk_norm;
+
+#endif

@@ -1,0 +1,220 @@
+/* Liveness: which values share which memory. Time counts groups, since steps of one group run interleaved; a value lives from
+   the group that makes it to the last group that reads it. Large values are placed first, each into the lowest gap that is free
+   during its whole life (greedy by size; Pisarchyk & Lee 2020, "Efficient memory management for deep neural net inference"). */
+#include "graph/attributes.h"
+#include "graph/plan_internal.h"
+#include "tensor/dtype.h"
+#include "graph/rewrite.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { ALIGNMENT = 64 };
+
+size_t heed_plan_element(const heed_plan *plan, heed_dtype dtype)
+{
+    return plan->double_precision && dtype == HEED_F32 ? sizeof(double) : heed_dtypes[dtype].bytes;
+}
+
+bool heed_plan_value_bytes(const heed_plan *plan, heed_value value, size_t *bytes)
+{
+    const heed_shape *shape = &plan->graph->values[value].shape;
+    *bytes = heed_plan_element(plan, plan->graph->values[value].dtype);
+    for (int i = 0; i < shape->rank; i++)
+        if (!heed_multiply_size(*bytes, (size_t)shape->dim[i], bytes)) return false;
+    return *bytes <= SIZE_MAX / 4;
+}
+
+typedef struct { heed_value root; int32_t from, to; size_t bytes, offset; } life;
+
+typedef struct {
+    heed_plan *plan;
+    int32_t *from, *to;  /* by root value: lifetime in groups */
+    int32_t *last_read;  /* by value: step that reads it last, INT32_MAX when kept */
+} liveness;
+
+static heed_place *place_of(const liveness *state, heed_value value)
+{
+    return &state->plan->places[value];
+}
+
+/* Output 0 of a view op shares its input's memory when the rows of the result lie evenly in it. */
+static bool try_view(const liveness *state, const heed_node *node)
+{
+    const heed_graph *graph = state->plan->graph;
+    heed_value in = node->in[0], out = node->out[0];
+    const heed_shape *source = &graph->values[in].shape, *target = &graph->values[out].shape;
+    heed_place from = *place_of(state, in);
+    if (from.where == HEED_PLACE_NOWHERE || graph->values[in].layout != HEED_LAYOUT_ROWS || graph->values[in].dtype != graph->values[out].dtype) return false;
+    size_t shift = 0;
+    int64_t stride = from.row_stride;
+    if (node->id == HEED_OP_SLICE && source->rank <= 2) {
+        shift = (size_t)((const heed_slice_attributes *)node->attributes)->begin * heed_plan_element(state->plan, graph->values[in].dtype);
+        if (source->rank < 2) stride = 1;
+    } else if (node->id == HEED_OP_RESHAPE && from.row_stride == heed_shape_columns(*source)) {
+        stride = heed_shape_columns(*target);
+    } else return false;
+    *place_of(state, out) = (heed_place){from.where, from.root, from.offset + shift, stride};
+    return true;
+}
+
+/* Output 0 overwrites input 0 when this step is the last to read it and no view shares its memory. */
+static bool try_in_place(const liveness *state, const heed_node *node, int32_t step, const int32_t *sharers)
+{
+    const heed_graph *graph = state->plan->graph;
+    heed_value in = node->in[0], out = node->out[0];
+    if (in < 0 || graph->values[in].kind != HEED_VALUE_COMPUTED || state->last_read[in] != step) return false;
+    heed_place from = *place_of(state, in);
+    if (from.where != HEED_PLACE_WORKSPACE || graph->values[from.root].kind != HEED_VALUE_COMPUTED || sharers[from.root] > 1) return false;
+    if (graph->values[in].dtype != graph->values[out].dtype || !heed_shape_equal(graph->values[in].shape, graph->values[out].shape)) return false;
+    for (int j = 1; j < node->n_in; j++)
+        if (node->in[j] == in) return false;
+    *place_of(state, out) = from;
+    return true;
+}
+
+static void find_last_reads(liveness *state)
+{
+    heed_plan *plan = state->plan;
+    for (size_t i = 0; i < plan->n_steps; i++)
+        for (int j = 0; j < plan->steps[i].node->n_in; j++)
+            if (plan->steps[i].node->in[j] >= 0) state->last_read[plan->steps[i].node->in[j]] = (int32_t)i;
+    for (size_t i = 0; i < plan->graph->n_outputs; i++) state->last_read[plan->graph->outputs[i]] = INT32_MAX;
+}
+
+/* Decides for every computed value whether it has memory of its own or shares; extends the root's life. */
+static void assign_roots(liveness *state, bool reuse, int32_t *sharers)
+{
+    heed_plan *plan = state->plan;
+    for (size_t i = 0; i < plan->n_steps; i++) {
+        const heed_node *node = plan->steps[i].node;
+        heed_value written = heed_node_state(node);
+        for (int j = 0; j < node->n_out; j++) {
+            heed_value out = node->out[j];
+            heed_place *place = place_of(state, out);
+            bool shared = false;
+            if (j == 0 && written != HEED_NONE) {
+                *place = *place_of(state, written);
+                shared = true;
+            } else if (j == 0 && reuse && (node->op->flags & HEED_OP_VIEW)) shared = try_view(state, node);
+            if (j == 0 && !shared && reuse && (node->op->flags & HEED_OP_IN_PLACE)) shared = try_in_place(state, node, (int32_t)i, sharers);
+            if (!shared) *place = (heed_place){HEED_PLACE_WORKSPACE, out, 0, heed_shape_columns(plan->graph->values[out].shape)};
+            heed_value root = place->root;
+            if (place->where != HEED_PLACE_WORKSPACE || plan->graph->values[root].kind != HEED_VALUE_COMPUTED) continue;
+            /* A view keeps its root from being overwritten; an in-place result merely takes it over. */
+            sharers[root] += root == out || (node->op->flags & HEED_OP_VIEW) ? 1 : 0;
+            int32_t group = plan->steps[i].group, last = state->last_read[out];
+            int32_t until = last == INT32_MAX || plan->keep_all ? INT32_MAX : last < 0 ? group : plan->steps[last].group;
+            if (root == out) state->from[root] = group, state->to[root] = group;
+            if (until > state->to[root]) state->to[root] = until;
+        }
+    }
+}
+
+static int by_size(const void *a, const void *b)
+{
+    const life *x = a, *y = b;
+    if (x->bytes != y->bytes) return x->bytes < y->bytes ? 1 : -1;
+    return x->root < y->root ? -1 : 1;
+}
+
+static int by_offset(const void *a, const void *b)
+{
+    const life *x = *(life *const *)a, *y = *(life *const *)b;
+    return x->offset < y->offset ? -1 : x->offset > y->offset ? 1 : 0;
+}
+
+/* Lowest offset from `base` on where `wanted` fits beside the already placed lives that overlap it in time. */
+static size_t lowest_gap(const life *wanted, life **overlapping, size_t count, size_t base)
+{
+    size_t offset = base;
+    qsort(overlapping, count, sizeof *overlapping, by_offset);
+    for (size_t i = 0; i < count; i++) {
+        if (overlapping[i]->offset >= offset + wanted->bytes) break;
+        size_t end = overlapping[i]->offset + overlapping[i]->bytes;
+        if (end > offset) offset = end;
+    }
+    return offset;
+}
+
+static heed_status place_lives(liveness *state, life *lives, size_t count, bool reuse, size_t base, heed_error *error)
+{
+    life **overlapping = heed_allocate(count, sizeof *overlapping);
+    if (!overlapping) return heed_fail_memory(error, count * sizeof *overlapping, "the memory plan");
+    size_t end = base;
+    if (reuse) qsort(lives, count, sizeof *lives, by_size);
+    for (size_t i = 0; i < count; i++) {
+        size_t n = 0;
+        for (size_t k = 0; reuse && k < i; k++)
+            if (lives[k].bytes && lives[k].from <= lives[i].to && lives[i].from <= lives[k].to) overlapping[n++] = &lives[k];
+        lives[i].offset = reuse ? lowest_gap(&lives[i], overlapping, n, base) : end;
+        if (!heed_add_size(lives[i].offset, lives[i].bytes, &(size_t){0})) {
+            free(overlapping);
+            return heed_fail_memory(error, SIZE_MAX, "the activations");
+        }
+        if (lives[i].offset + lives[i].bytes > end) end = lives[i].offset + lives[i].bytes;
+        state->plan->places[lives[i].root].offset = lives[i].offset;
+    }
+    free(overlapping);
+    state->plan->values_bytes = end;
+    return HEED_OK;
+}
+
+static size_t aligned(size_t bytes)
+{
+    return (bytes + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1);
+}
+
+static heed_status place_all(liveness *state, bool reuse, life *lives, int32_t *sharers, heed_error *error)
+{
+    heed_plan *plan = state->plan;
+    heed_graph *graph = plan->graph;
+    size_t inputs_end = 0, count = 0;
+    for (size_t i = 0; i < graph->n_values; i++) {
+        const heed_value_info *info = &graph->values[i];
+        size_t bytes;
+        state->last_read[i] = -1;
+        if (info->kind == HEED_VALUE_COMPUTED) continue;
+        if (!heed_plan_value_bytes(plan, (heed_value)i, &bytes)) return heed_fail_memory(error, SIZE_MAX, info->name);
+        heed_place place = {HEED_PLACE_EXTERNAL, (heed_value)i, 0, heed_shape_columns(info->shape)};
+        if (info->kind == HEED_VALUE_INPUT) {
+            place.where = HEED_PLACE_WORKSPACE, place.offset = inputs_end;
+            if (!heed_add_size(inputs_end, aligned(bytes), &inputs_end)) return heed_fail_memory(error, bytes, info->name);
+        }
+        plan->places[i] = place;
+    }
+    find_last_reads(state);
+    assign_roots(state, reuse, sharers);
+    for (size_t i = 0; i < graph->n_values; i++) {
+        if (graph->values[i].kind != HEED_VALUE_COMPUTED || plan->places[i].where != HEED_PLACE_WORKSPACE || plan->places[i].root != (heed_value)i) continue;
+        size_t bytes;
+        if (!heed_plan_value_bytes(plan, (heed_value)i, &bytes)) return heed_fail_memory(error, SIZE_MAX, "an activation");
+        lives[count++] = (life){(heed_value)i, state->from[i], state->to[i], aligned(bytes), 0};
+    }
+    HEED_TRY(place_lives(state, lives, count, reuse, inputs_end, error));
+    for (size_t i = 0; i < graph->n_values; i++) { /* sharers take the offset of their root, plus their own shift for views */
+        heed_place *place = &plan->places[i];
+        if (graph->values[i].kind == HEED_VALUE_COMPUTED && place->where == HEED_PLACE_WORKSPACE && place->root != (heed_value)i &&
+            graph->values[place->root].kind == HEED_VALUE_COMPUTED)
+            place->offset += plan->places[place->root].offset;
+    }
+    return HEED_OK;
+}
+
+heed_status heed_plan_place(heed_plan *plan, bool reuse, heed_error *error)
+{
+    size_t n = plan->graph->n_values;
+    liveness state = {.plan = plan};
+    plan->places = heed_allocate(n, sizeof *plan->places);
+    state.from = heed_allocate(n, sizeof *state.from);
+    state.to = heed_allocate(n, sizeof *state.to);
+    state.last_read = heed_allocate(n, sizeof *state.last_read);
+    life *lives = heed_allocate(n, sizeof *lives);
+    int32_t *sharers = heed_allocate(n, sizeof *sharers);
+    heed_status status;
+    if (!plan->places || !state.from || !state.to || !state.last_read || !lives || !sharers)
+        status = heed_fail_memory(error, n * sizeof *lives, "the memory plan");
+    else status = place_all(&state, reuse && !plan->keep_all, lives, sharers, error);
+    free(state.from), free(state.to), free(state.last_read), free(lives), free(sharers);
+    return status;
+}

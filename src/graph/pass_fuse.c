@@ -1,0 +1,278 @@
+/* Fusion, after the gradient pass, so that what training still reads is never swallowed. Three rewritings, each a walk:
+   1. chains:  product [+ bias] [activation] [* gate] [+ residual], or state + product  -> fused_product
+   2. joins:   products of the same rows by several weights (Q, K, V)                   -> one fused_product, sliced
+   3. norms:   a norm read by one product of few rows                                  -> its prologue
+   A value is swallowed only when it has one reader and is neither an output nor a checkpoint; `note` says why a chain ended. */
+#include "graph/attributes.h"
+#include "graph/plan.h"
+#include "graph/rewrite.h"
+
+#include <stdlib.h>
+
+enum { NORM_PROLOGUE_ROWS = 8, /* beyond, normalising once and meeting at a barrier is cheaper than every thread doing all rows */
+       MAX_JOINED = 4 };
+
+typedef struct {
+    heed_value in[HEED_FUSED_INPUTS];
+    heed_fused_product_attributes attributes;
+} fused;
+
+static bool is_product(const heed_node *node)
+{
+    return node->id == HEED_OP_PRODUCT || node->id == HEED_OP_FUSED_PRODUCT;
+}
+
+/* Any product in the shape of a fused one. */
+static fused as_fused(const heed_node *node)
+{
+    fused f = {0};
+    for (int i = 0; i < HEED_FUSED_INPUTS; i++) f.in[i] = HEED_NONE;
+    if (node->id == HEED_OP_FUSED_PRODUCT) {
+        for (int i = 0; i < node->n_in; i++) f.in[i] = node->in[i];
+        f.attributes = *(const heed_fused_product_attributes *)node->attributes;
+        return f;
+    }
+    const heed_product_attributes *product = node->attributes;
+    f.in[HEED_FUSED_A] = node->in[0], f.in[HEED_FUSED_B] = node->in[1];
+    f.attributes.transpose_a = product->transpose_a, f.attributes.transpose_b = product->transpose_b;
+    f.attributes.activation = HEED_UNARY_LINEAR, f.attributes.joined = 1;
+    return f;
+}
+
+static heed_value emit_fused(heed_graph *graph, const fused *f)
+{
+    return heed_emit(graph, HEED_OP_FUSED_PRODUCT, f->in, HEED_FUSED_INPUTS, &f->attributes, NULL);
+}
+
+/* ---- 1. chains ---- */
+
+typedef struct {
+    const heed_graph *graph;
+    const heed_node *nodes;
+    size_t n;
+    int32_t *uses, *reader; /* by value: how often read, and by which node last */
+    fused *result;          /* by node: what a chain that ends here became */
+    uint8_t *role;          /* by node: 0 stays, 1 swallowed, 2 the end of a chain */
+    const char **note;
+} chains;
+
+/* Takes node `c`, which reads `value`, into the chain if it comes next in the order of the epilogue; stage counts what is in. */
+static bool absorb(const chains *state, fused *f, int *stage, const heed_node *c, heed_value value)
+{
+    enum { BIAS = 1, ACTIVATION, GATE, RESIDUAL, DONE };
+    const heed_value_info *values = state->graph->values;
+    heed_value other = c->n_in == 2 ? (c->in[0] == value ? c->in[1] : c->in[0]) : HEED_NONE;
+    if (other == value || f->in[HEED_FUSED_STATE] != HEED_NONE) return false;
+    bool alike = other >= 0 && heed_shape_equal(values[other].shape, values[value].shape);
+    if (c->id == HEED_OP_ACCUMULATE && *stage == 0 && c->in[1] == value) {
+        f->in[HEED_FUSED_STATE] = other;
+        *stage = DONE;
+        return true;
+    }
+    if (f->attributes.transpose_a) return false;
+    if (c->id == HEED_OP_UNARY && *stage < ACTIVATION) {
+        f->attributes.activation = ((const heed_unary_attributes *)c->attributes)->kind;
+        *stage = ACTIVATION;
+        return true;
+    }
+    if (c->id != HEED_OP_BINARY) return false;
+    int kind = ((const heed_binary_attributes *)c->attributes)->kind;
+    if (kind == HEED_BINARY_ADD && *stage < BIAS && c->in[0] == value && values[other].shape.rank == 1 &&
+        values[other].shape.extent == HEED_EXTENT_FIXED && values[other].shape.dim[0] == values[value].shape.dim[1]) {
+        f->in[HEED_FUSED_BIAS] = other;
+        *stage = BIAS;
+        return true;
+    }
+    if (kind == HEED_BINARY_MULTIPLY && *stage < GATE && alike) {
+        f->in[HEED_FUSED_GATE] = other;
+        *stage = GATE;
+        return true;
+    }
+    if (kind == HEED_BINARY_ADD && *stage < RESIDUAL && alike) {
+        f->in[HEED_FUSED_RESIDUAL] = other;
+        *stage = RESIDUAL;
+        return true;
+    }
+    return false;
+}
+
+static void follow(chains *state, size_t start)
+{
+    size_t at = start;
+    fused f = as_fused(&state->nodes[start]);
+    for (int stage = 0;;) {
+        heed_value value = state->nodes[at].out[0];
+        const heed_value_info *info = &state->graph->values[value];
+        if (state->uses[value] != 1 || info->is_output || info->is_checkpoint) {
+            state->note[start] = info->is_output ? "result is an output" : info->is_checkpoint ? "result is a checkpoint" : "result has several readers";
+            break;
+        }
+        size_t next = (size_t)state->reader[value];
+        if (state->role[next] || state->nodes[next].clone != state->nodes[start].clone || !absorb(state, &f, &stage, &state->nodes[next], value)) {
+            state->note[start] = "its reader is no further part of an epilogue";
+            break;
+        }
+        state->role[at] = 1;
+        at = next;
+        state->role[at] = 2;
+        state->result[at] = f;
+    }
+}
+
+static heed_status fuse_chains(heed_graph *graph, heed_error *error)
+{
+    size_t n = graph->n_nodes;
+    chains state = {.graph = graph, .nodes = graph->nodes, .n = n};
+    state.uses = heed_graph_uses(graph);
+    state.reader = heed_allocate(graph->n_values, sizeof *state.reader);
+    state.result = heed_allocate(n, sizeof *state.result);
+    state.role = heed_allocate(n, 1);
+    state.note = heed_allocate(n, sizeof *state.note);
+    heed_rewrite rewrite = {0};
+    heed_status status = HEED_OK;
+    if (!state.uses || !state.reader || !state.result || !state.role || !state.note)
+        status = heed_fail_memory(error, n * sizeof *state.result, "fusion");
+    for (size_t i = 0; status == HEED_OK && i < n; i++)
+        for (int j = 0; j < graph->nodes[i].n_in; j++)
+            if (graph->nodes[i].in[j] >= 0) state.reader[graph->nodes[i].in[j]] = (int32_t)i;
+    for (size_t i = 0; status == HEED_OK && i < n; i++)
+        if (graph->nodes[i].id == HEED_OP_PRODUCT && !state.role[i]) follow(&state, i);
+    if (status == HEED_OK) status = heed_rewrite_begin(&rewrite, graph, error);
+    for (size_t i = 0; status == HEED_OK && i < n; i++) {
+        heed_node node = rewrite.old[i];
+        if (state.role[i] == 1) continue;
+        if (state.role[i] == 0) {
+            node.note = state.note[i];
+            heed_rewrite_push(&rewrite, &node);
+            continue;
+        }
+        fused f = state.result[i];
+        for (int j = 0; j < HEED_FUSED_INPUTS; j++) f.in[j] = heed_rewrite_find(&rewrite, f.in[j]);
+        graph->scope = node.scope, graph->clone = node.clone, graph->in_gradient = node.is_gradient;
+        heed_rewrite_replace(&rewrite, node.out[0], emit_fused(graph, &f));
+        graph->clone = 0, graph->in_gradient = false;
+    }
+    graph->scope = "";
+    if (rewrite.graph) status = heed_rewrite_end(&rewrite, error);
+    free(state.uses), free(state.reader), free(state.result), free(state.role), free(state.note);
+    return status;
+}
+
+/* ---- 2. joins ---- */
+
+static bool joinable(const heed_graph *graph, const heed_node *node)
+{
+    if (!is_product(node)) return false;
+    fused f = as_fused(node);
+    const heed_value_info *b = &graph->values[f.in[HEED_FUSED_B]];
+    return !f.attributes.transpose_a && f.attributes.joined == 1 && f.in[HEED_FUSED_GATE] == HEED_NONE &&
+           f.in[HEED_FUSED_RESIDUAL] == HEED_NONE && f.in[HEED_FUSED_STATE] == HEED_NONE &&
+           (f.in[HEED_FUSED_BIAS] == HEED_NONE || graph->values[f.in[HEED_FUSED_BIAS]].external >= 0) && b->external >= 0 &&
+           !graph->values[node->out[0]].is_output && !graph->values[node->out[0]].is_checkpoint;
+}
+
+static bool join_alike(const heed_graph *graph, const heed_node *x, const heed_node *y)
+{
+    fused a = as_fused(x), b = as_fused(y);
+    const heed_value_info *wa = &graph->values[a.in[HEED_FUSED_B]], *wb = &graph->values[b.in[HEED_FUSED_B]];
+    return a.in[HEED_FUSED_A] == b.in[HEED_FUSED_A] && x->clone == y->clone && a.attributes.transpose_b == b.attributes.transpose_b &&
+           a.attributes.activation == b.attributes.activation && wa->dtype == wb->dtype && wa->layout == wb->layout;
+}
+
+static heed_status fuse_joins(heed_graph *graph, heed_error *error)
+{
+    heed_rewrite rewrite;
+    HEED_TRY(heed_rewrite_begin(&rewrite, graph, error));
+    for (size_t i = 0; i < rewrite.n_old; i++) {
+        heed_node *node = &rewrite.old[i];
+        if (node->dead) continue; /* joined to an earlier one */
+        heed_node *members[MAX_JOINED] = {node};
+        int count = 1;
+        if (joinable(graph, node))
+            for (size_t k = i + 1; k < rewrite.n_old && k < i + 64 && count < MAX_JOINED; k++)
+                if (!rewrite.old[k].dead && joinable(graph, &rewrite.old[k]) && join_alike(graph, node, &rewrite.old[k])) members[count++] = &rewrite.old[k];
+        if (count == 1) {
+            heed_rewrite_push(&rewrite, node);
+            continue;
+        }
+        fused f = as_fused(node);
+        int64_t begin = 0;
+        f.attributes.joined = count;
+        f.in[HEED_FUSED_A] = heed_rewrite_find(&rewrite, f.in[HEED_FUSED_A]);
+        for (int m = 0; m < count; m++) {
+            fused part = as_fused(members[m]);
+            f.in[HEED_FUSED_B + m] = part.in[HEED_FUSED_B];
+            f.in[HEED_FUSED_BIAS + m] = part.in[HEED_FUSED_BIAS];
+            members[m]->dead = true;
+        }
+        graph->scope = node->scope, graph->clone = node->clone, graph->in_gradient = node->is_gradient;
+        heed_value joined = emit_fused(graph, &f);
+        for (int m = 0; m < count; m++) {
+            int64_t width = graph->values[members[m]->out[0]].shape.dim[1];
+            heed_rewrite_replace(&rewrite, members[m]->out[0], heed_slice(graph, joined, begin, begin + width));
+            begin += width;
+        }
+        graph->clone = 0, graph->in_gradient = false;
+    }
+    graph->scope = "";
+    return heed_rewrite_end(&rewrite, error);
+}
+
+/* ---- 3. norms ---- */
+
+static bool is_norm(const heed_node *node)
+{
+    return node->id == HEED_OP_LAYER_NORM || node->id == HEED_OP_RMS_NORM;
+}
+
+static heed_status fuse_norms(heed_graph *graph, heed_error *error)
+{
+    int32_t *uses = heed_graph_uses(graph);
+    if (!uses) return heed_fail_memory(error, graph->n_values * sizeof *uses, "fusion");
+    heed_rewrite rewrite;
+    heed_status status = heed_rewrite_begin(&rewrite, graph, error);
+    int32_t *pending = status == HEED_OK ? heed_allocate(rewrite.n_values, sizeof *pending) : NULL; /* by value: old node + 1 of a norm held back */
+    if (status == HEED_OK && !pending) heed_fail_memory(&graph->error, rewrite.n_values * sizeof *pending, "fusion");
+    for (size_t i = 0; pending && i < rewrite.n_old; i++) {
+        heed_node *node = &rewrite.old[i];
+        const heed_value_info *out = &graph->values[node->out[0]];
+        if (is_norm(node) && out->shape.rank == 2 && out->shape.dim[0] <= NORM_PROLOGUE_ROWS && uses[node->out[0]] == 1 && !out->is_output &&
+            !out->is_checkpoint) {
+            size_t reader = i + 1;
+            while (reader < rewrite.n_old && !(is_product(&rewrite.old[reader]) && rewrite.old[reader].in[0] == node->out[0])) reader++;
+            if (reader < rewrite.n_old && !as_fused(&rewrite.old[reader]).attributes.transpose_a &&
+                rewrite.old[reader].clone == node->clone) {
+                pending[node->out[0]] = (int32_t)i + 1;
+                continue;
+            }
+        }
+        int32_t held = is_product(node) && node->in[0] >= 0 ? pending[node->in[0]] : 0;
+        if (!held) {
+            heed_rewrite_push(&rewrite, node);
+            continue;
+        }
+        const heed_node *norm = &rewrite.old[held - 1];
+        const heed_norm_attributes *how = norm->attributes;
+        fused f = as_fused(node);
+        f.attributes.norm = norm->id == HEED_OP_LAYER_NORM ? HEED_FUSED_NORM_LAYER : HEED_FUSED_NORM_RMS;
+        f.attributes.eps = how->eps, f.attributes.offset = how->offset;
+        f.in[HEED_FUSED_A] = norm->in[0];
+        f.in[HEED_FUSED_NORM_GAIN] = norm->n_in > 1 ? norm->in[1] : HEED_NONE;
+        f.in[HEED_FUSED_NORM_BIAS] = norm->n_in > 2 ? norm->in[2] : HEED_NONE;
+        for (int j = 0; j < HEED_FUSED_INPUTS; j++) f.in[j] = heed_rewrite_find(&rewrite, f.in[j]);
+        graph->scope = node->scope, graph->clone = node->clone, graph->in_gradient = node->is_gradient;
+        heed_rewrite_replace(&rewrite, node->out[0], emit_fused(graph, &f));
+        graph->clone = 0, graph->in_gradient = false;
+    }
+    graph->scope = "";
+    free(uses);
+    free(pending);
+    return status == HEED_OK ? heed_rewrite_end(&rewrite, error) : status;
+}
+
+heed_status heed_pass_fuse(heed_graph *graph, heed_error *error)
+{
+    HEED_TRY(fuse_chains(graph, error));
+    HEED_TRY(fuse_joins(graph, error));
+    return fuse_norms(graph, error);
+}

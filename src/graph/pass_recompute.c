@@ -1,0 +1,85 @@
+/* Recompute (gradient checkpointing): of every segment between two checkpoints only the checkpoints are kept; what the
+   backward pass needs beyond them is computed again, right before the first gradient node that asks. Clones carry their
+   segment's number, so that no later pass merges them with the originals. The last segment is not recomputed: its backward
+   pass follows at once. Source: Chen et al. 2016, "Training deep nets with sublinear memory cost". */
+#include "graph/plan.h"
+#include "graph/rewrite.h"
+
+#include <stdlib.h>
+
+typedef struct {
+    heed_rewrite rewrite;
+    int32_t *segment;      /* by value: segment of its forward producer, -1 for inputs, externals and gradient values */
+    bool *keep;            /* by value: read as it is */
+    heed_value *clone;     /* by value: its clone, or HEED_NONE */
+    int32_t *producer;     /* by value: index of its node among the old nodes */
+    int32_t last;          /* number of the last segment */
+} recompute;
+
+static void number_segments(recompute *state, const heed_graph *graph)
+{
+    int32_t current = 0;
+    for (size_t i = 0; i < graph->n_values; i++) state->segment[i] = -1, state->clone[i] = HEED_NONE, state->keep[i] = true;
+    for (size_t i = 0; i < state->rewrite.n_old; i++) {
+        const heed_node *node = &state->rewrite.old[i];
+        if (node->is_gradient) continue;
+        bool ends = false, writes = heed_node_state(node) != HEED_NONE;
+        for (int j = 0; j < node->n_in; j++) /* a value that a later segment reads is kept: rotary tables, encoder output */
+            if (node->in[j] >= 0 && state->segment[node->in[j]] >= 0 && state->segment[node->in[j]] != current) state->keep[node->in[j]] = true;
+        for (int j = 0; j < node->n_out; j++) {
+            const heed_value_info *info = &graph->values[node->out[j]];
+            state->segment[node->out[j]] = current;
+            state->producer[node->out[j]] = (int32_t)i;
+            state->keep[node->out[j]] = info->is_output || info->is_checkpoint || writes;
+            ends = ends || info->is_checkpoint;
+        }
+        current += ends;
+    }
+    state->last = current;
+}
+
+static heed_value clone_value(recompute *state, heed_value value)
+{
+    if (value < 0 || (size_t)value >= state->rewrite.n_values) return value;
+    int32_t segment = state->segment[value];
+    if (state->keep[value] || segment < 0 || segment == state->last) return value;
+    if (state->clone[value] != HEED_NONE) return state->clone[value];
+    const heed_node *node = &state->rewrite.old[state->producer[value]];
+    heed_value in[HEED_MAX_INPUTS], out[HEED_MAX_OUTPUTS];
+    for (int j = 0; j < node->n_in; j++) in[j] = clone_value(state, node->in[j]);
+    heed_graph *graph = state->rewrite.graph;
+    graph->scope = node->scope;
+    graph->clone = segment + 1;
+    heed_emit(graph, node->id, in, node->n_in, node->attributes, out);
+    graph->clone = 0;
+    for (int j = 0; j < node->n_out; j++) state->clone[node->out[j]] = out[j];
+    return state->clone[value];
+}
+
+heed_status heed_pass_recompute(heed_graph *graph, heed_error *error)
+{
+    recompute state = {0};
+    HEED_TRY(heed_rewrite_begin(&state.rewrite, graph, error));
+    size_t n = graph->n_values;
+    state.segment = heed_allocate(n, sizeof *state.segment);
+    state.keep = heed_allocate(n, sizeof *state.keep);
+    state.clone = heed_allocate(n, sizeof *state.clone);
+    state.producer = heed_allocate(n, sizeof *state.producer);
+    if (!state.segment || !state.keep || !state.clone || !state.producer) heed_fail_memory(&graph->error, n * sizeof *state.clone, "gradient checkpointing");
+    else {
+        number_segments(&state, graph);
+        graph->in_gradient = true; /* clones belong to the backward pass */
+        for (size_t i = 0; i < state.rewrite.n_old && graph->error.status == HEED_OK; i++) {
+            heed_node node = state.rewrite.old[i];
+            for (int j = 0; node.is_gradient && j < node.n_in; j++) node.in[j] = clone_value(&state, node.in[j]);
+            heed_rewrite_push(&state.rewrite, &node);
+        }
+        graph->in_gradient = false;
+        graph->scope = "";
+    }
+    free(state.segment);
+    free(state.keep);
+    free(state.clone);
+    free(state.producer);
+    return heed_rewrite_end(&state.rewrite, error);
+}

@@ -1,0 +1,163 @@
+/* Compiling: passes, then one step per node, steps into groups, kernels chosen, memory placed, the workspace laid out. */
+#include "graph/plan_internal.h"
+#include "graph/rewrite.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+const heed_kernel *heed_backend_find(const heed_backend *backend, heed_op_id op, const heed_kernel_args *args)
+{
+    for (size_t i = 0; i < backend->n_kernels; i++)
+        if (backend->kernels[i]->op == op && (!backend->kernels[i]->fits || backend->kernels[i]->fits(args))) return backend->kernels[i];
+    return NULL;
+}
+
+heed_operand heed_plan_operand(const heed_plan *plan, heed_value value)
+{
+    if (value < 0) return (heed_operand){0};
+    const heed_value_info *info = &plan->graph->values[value];
+    int64_t stride = plan->places ? plan->places[value].row_stride : heed_shape_columns(info->shape);
+    return (heed_operand){.dtype = info->dtype, .layout = info->layout, .shape = info->shape, .row_stride = stride};
+}
+
+/* The arguments of a step at maximal shapes, as `fits`, `scratch` and `shared` see them. */
+static heed_kernel_args maximal_args(const heed_plan *plan, const heed_node *node, heed_operand *operands)
+{
+    static char present; /* a non-NULL mark: maximal arguments carry no data */
+    for (int j = 0; j < node->n_in + node->n_out; j++) {
+        operands[j] = heed_plan_operand(plan, j < node->n_in ? node->in[j] : node->out[j - node->n_in]);
+        bool absent = j < node->n_in && node->in[j] < 0;
+        operands[j].data = absent ? NULL : &present;
+    }
+    return (heed_kernel_args){.op = node->op, .in = operands, .out = operands + node->n_in, .n_in = node->n_in, .n_out = node->n_out,
+                              .attributes = node->attributes, .isa = plan->backend->isa};
+}
+
+static heed_status run_passes(heed_graph *graph, uint32_t passes, heed_error *error)
+{
+    if (passes & HEED_PASS_NONE) return HEED_OK;
+    if (passes & HEED_PASS_DEAD) HEED_TRY(heed_pass_dead(graph, error));
+    if (passes & HEED_PASS_COMMON) HEED_TRY(heed_pass_common(graph, error));
+    if (passes & HEED_PASS_RECOMPUTE) HEED_TRY(heed_pass_recompute(graph, error));
+    if (passes & HEED_PASS_FUSE) HEED_TRY(heed_pass_fuse(graph, error));
+    if (passes & HEED_PASS_DEAD) HEED_TRY(heed_pass_dead(graph, error)); /* what recompute and fusion left unread */
+    return HEED_OK;
+}
+
+static bool cut_by_rows(const heed_plan *plan, const heed_step *step)
+{
+    const heed_shape *out = &plan->graph->values[step->node->out[0]].shape;
+    return step->kernel && !step->kernel->parts && (step->node->op->flags & HEED_OP_ROW_LOCAL) && out->extent != HEED_EXTENT_FIXED;
+}
+
+/* A row-local step may follow the group's steps on the same rows when all it reads from the group has these very rows. */
+static bool may_join(const heed_plan *plan, const heed_group *group, const heed_step *step)
+{
+    if (!group->by_rows || !cut_by_rows(plan, step)) return false;
+    const heed_value_info *values = plan->graph->values;
+    const heed_shape *rows = &values[plan->steps[group->first].node->out[0]].shape, *own = &values[step->node->out[0]].shape;
+    if (rows->extent != own->extent || rows->dim[0] != own->dim[0]) return false;
+    for (int32_t k = group->first; k < group->first + group->count; k++)
+        for (int o = 0; o < plan->steps[k].node->n_out; o++)
+            for (int j = 0; j < step->node->n_in; j++)
+                if (step->node->in[j] == plan->steps[k].node->out[o] && values[step->node->in[j]].shape.extent != own->extent) return false;
+    return heed_node_state(step->node) == HEED_NONE;
+}
+
+static heed_status make_steps(heed_plan *plan, heed_error *error)
+{
+    heed_graph *graph = plan->graph;
+    plan->steps = heed_allocate(graph->n_nodes, sizeof *plan->steps);
+    plan->groups = heed_allocate(graph->n_nodes, sizeof *plan->groups);
+    if (!plan->steps || !plan->groups) return heed_fail_memory(error, graph->n_nodes * sizeof *plan->steps, "the plan");
+    for (size_t i = 0; i < graph->n_nodes; i++) {
+        const heed_node *node = &graph->nodes[i];
+        heed_operand operands[HEED_MAX_INPUTS + HEED_MAX_OUTPUTS];
+        heed_step *step = &plan->steps[plan->n_steps++];
+        *step = (heed_step){.node = node, .operand = (int32_t)plan->n_operands};
+        plan->n_operands += (size_t)node->n_in + node->n_out;
+        heed_kernel_args args = maximal_args(plan, node, operands);
+        if (!plan->double_precision) step->kernel = heed_backend_find(plan->backend, node->id, &args);
+        heed_group *last = plan->n_groups ? &plan->groups[plan->n_groups - 1] : NULL;
+        if (last && may_join(plan, last, step)) last->count++;
+        else {
+            int32_t phases = step->kernel && step->kernel->phases > 1 ? step->kernel->phases : 1;
+            plan->groups[plan->n_groups++] = (heed_group){(int32_t)i, 1, cut_by_rows(plan, step), phases, (int32_t)plan->n_counters};
+            plan->n_counters += (size_t)phases;
+        }
+        step->group = (int32_t)plan->n_groups - 1;
+    }
+    return HEED_OK;
+}
+
+static bool append(size_t *end, size_t bytes, size_t *offset)
+{
+    *offset = (*end + 63) & ~(size_t)63;
+    return heed_add_size(*offset, bytes, end);
+}
+
+static heed_status lay_out_workspace(heed_plan *plan, heed_error *error)
+{
+    size_t shared = 0, scratch = 0;
+    for (size_t i = 0; i < plan->n_steps; i++) {
+        heed_operand operands[HEED_MAX_INPUTS + HEED_MAX_OUTPUTS];
+        heed_kernel_args args = maximal_args(plan, plan->steps[i].node, operands);
+        const heed_kernel *kernel = plan->steps[i].kernel;
+        size_t own = kernel && kernel->scratch ? kernel->scratch(&args) : 0, common = kernel && kernel->shared ? kernel->shared(&args) : 0;
+        if (own > scratch) scratch = own;
+        if (common > shared) shared = common;
+    }
+    plan->scratch_bytes = (scratch + 63) & ~(size_t)63;
+    size_t end = plan->values_bytes, all_scratch;
+    if (!heed_multiply_size(plan->scratch_bytes, (size_t)plan->threads, &all_scratch) ||
+        !append(&end, plan->n_operands * sizeof(heed_operand), &plan->operands_offset) ||
+        !append(&end, plan->n_steps * sizeof(heed_kernel_args), &plan->args_offset) ||
+        !append(&end, plan->n_counters * sizeof(int), &plan->counters_offset) || !append(&end, shared, &plan->shared_offset) ||
+        !append(&end, all_scratch, &plan->scratch_offset))
+        return heed_fail_memory(error, SIZE_MAX, "the workspace");
+    plan->total_bytes = end;
+    return HEED_OK;
+}
+
+heed_status heed_plan_new(const heed_graph *graph, const heed_backend *backend, const heed_plan_options *options, heed_plan **result, heed_error *error)
+{
+    static const heed_plan_options defaults = {0};
+    if (!options) options = &defaults;
+    uint32_t passes = options->passes ? options->passes : HEED_PASS_DEFAULT;
+    *result = NULL;
+    HEED_TRY(heed_graph_status(graph, error));
+    heed_plan *plan = heed_allocate(1, sizeof *plan);
+    if (!plan) return heed_fail_memory(error, sizeof *plan, "the plan");
+    plan->backend = backend;
+    plan->double_precision = options->double_precision;
+    plan->keep_all = options->keep_all;
+    plan->threads = backend->pool ? heed_pool_threads(backend->pool) : 1;
+    plan->graph = heed_graph_copy(graph);
+    heed_status status = plan->graph ? run_passes(plan->graph, passes, error) : heed_fail_memory(error, sizeof *graph, "the plan");
+    if (status == HEED_OK) status = make_steps(plan, error);
+    if (status == HEED_OK) status = heed_plan_place(plan, !(passes & HEED_PASS_NONE) && (passes & HEED_PASS_REUSE), error);
+    if (status == HEED_OK) status = lay_out_workspace(plan, error);
+    if (status == HEED_OK) *result = plan;
+    else heed_plan_free(plan);
+    return status;
+}
+
+void heed_plan_free(heed_plan *plan)
+{
+    if (!plan) return;
+    heed_graph_free(plan->graph);
+    free(plan->places);
+    free(plan->steps);
+    free(plan->groups);
+    free(plan);
+}
+
+size_t heed_plan_bytes(const heed_plan *plan)
+{
+    return plan->total_bytes;
+}
+
+const heed_graph *heed_plan_graph(const heed_plan *plan)
+{
+    return plan->graph;
+}

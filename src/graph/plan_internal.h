@@ -1,0 +1,56 @@
+/* plan_internal.h: what plan.c makes, liveness.c places and run.c walks. */
+#ifndef HEED_GRAPH_PLAN_INTERNAL_H
+#define HEED_GRAPH_PLAN_INTERNAL_H
+
+#include "graph/plan.h"
+
+/* Where a value lies. Views and in-place results share the root's memory. */
+typedef struct heed_place {
+    enum { HEED_PLACE_NOWHERE, HEED_PLACE_WORKSPACE, HEED_PLACE_EXTERNAL } where;
+    heed_value root;     /* whose memory this is */
+    size_t offset;       /* bytes: from the workspace's start, or from the external's data */
+    int64_t row_stride;  /* elements between rows */
+} heed_place;
+
+/* One kernel call. */
+typedef struct heed_step {
+    const heed_node *node;
+    const heed_kernel *kernel; /* NULL: the reference */
+    int32_t group, operand;    /* first of its operands: inputs, then outputs */
+} heed_step;
+
+/* Steps that run without a barrier between them: a chain of row-local steps cut alike, or one step alone. */
+typedef struct heed_group { int32_t first, count; bool by_rows; int32_t phases; int32_t counter; } heed_group;
+
+struct heed_plan {
+    heed_graph *graph;
+    const heed_backend *backend;
+    bool double_precision, keep_all;
+    int threads;
+    heed_place *places;        /* by value */
+    heed_step *steps;
+    size_t n_steps;
+    heed_group *groups;
+    size_t n_groups, n_operands, n_counters;
+    /* the workspace: inputs and computed values, then run-time tables, then scratch */
+    size_t values_bytes, operands_offset, args_offset, counters_offset, shared_offset, scratch_offset, scratch_bytes, total_bytes;
+};
+
+/* Bytes of one element, and of a whole value at its maximal shape. */
+size_t heed_plan_element(const heed_plan *plan, heed_dtype dtype);
+bool heed_plan_value_bytes(const heed_plan *plan, heed_value value, size_t *bytes);
+
+/* Fills plan->places and plan->values_bytes: inputs first, one after another; then computed values, sharing memory when
+   `reuse` says so and their lives (in groups) do not overlap. */
+heed_status heed_plan_place(heed_plan *plan, bool reuse, heed_error *error);
+
+/* The operand of a value at its maximal shape, without data. */
+heed_operand heed_plan_operand(const heed_plan *plan, heed_value value);
+
+struct heed_workspace {
+    char *data;
+    size_t bytes;
+    int64_t count[HEED_EXTENT_COUNT]; /* live counts of the last run */
+};
+
+#endif

@@ -1,0 +1,181 @@
+/* Running: every thread walks the groups; parts of a group are handed out by a counter, a barrier stands between groups. */
+#include "graph/plan_internal.h"
+#include "tensor/dtype.h"
+
+#include "base/clock.h"
+#include <math.h>
+#include <stdatomic.h>
+#include <string.h>
+
+enum { ROWS_PER_PART = 16 };
+
+typedef struct {
+    const heed_plan *plan;
+    heed_workspace *workspace;
+    const heed_watch *watch;
+    heed_kernel_args *args;      /* by step, in the workspace */
+    atomic_int *counters;
+    heed_status status;          /* of a watched run, written by thread 0 between barriers */
+    heed_error *error;
+} run_state;
+
+static heed_status check_counts(const heed_plan *plan, const heed_binding *binding, const heed_runtime *runtime, heed_error *error)
+{
+    const heed_graph *graph = plan->graph;
+    size_t bound = binding ? binding->count : 0;
+    if (bound < graph->n_externals)
+        return heed_fail(error, HEED_E_ARG, "the plan binds %zu weights and states, %zu were given", graph->n_externals, bound);
+    for (size_t i = 0; i < graph->n_externals; i++)
+        if (!binding->data[i]) return heed_fail(error, HEED_E_ARG, "\"%s\" is bound to nothing", graph->values[graph->externals[i]].name);
+    for (size_t i = 0; i < graph->n_values; i++) {
+        const heed_value_info *info = &graph->values[i];
+        if (info->kind != HEED_VALUE_INPUT || info->shape.extent == HEED_EXTENT_FIXED) continue;
+        int64_t count = runtime->count[info->shape.extent];
+        if (count < 0 || count > info->shape.dim[0])
+            return heed_fail(error, HEED_E_ARG, "\"%s\": %lld live rows, the plan was made for at most %lld", info->name, (long long)count,
+                             (long long)info->shape.dim[0]);
+    }
+    return HEED_OK;
+}
+
+/* Addresses and live extents of every operand of every step. */
+static void resolve(const run_state *state, const heed_binding *binding, const heed_runtime *runtime)
+{
+    const heed_plan *plan = state->plan;
+    heed_operand *operands = (heed_operand *)(state->workspace->data + plan->operands_offset);
+    for (size_t i = 0; i < plan->n_steps; i++) {
+        const heed_node *node = plan->steps[i].node;
+        heed_operand *own = operands + plan->steps[i].operand;
+        for (int j = 0; j < node->n_in + node->n_out; j++) {
+            heed_value value = j < node->n_in ? node->in[j] : node->out[j - node->n_in];
+            own[j] = heed_plan_operand(plan, value);
+            if (value < 0) continue;
+            const heed_place *place = &plan->places[value];
+            char *base = place->where == HEED_PLACE_WORKSPACE ? state->workspace->data : binding->data[plan->graph->values[place->root].external];
+            own[j].data = base + place->offset;
+            if (own[j].shape.extent != HEED_EXTENT_FIXED && own[j].shape.rank) own[j].shape.dim[0] = runtime->count[own[j].shape.extent];
+        }
+        state->args[i] = (heed_kernel_args){.op = node->op, .in = own, .out = own + node->n_in, .n_in = node->n_in, .n_out = node->n_out,
+            .attributes = node->attributes, .runtime = runtime, .isa = plan->backend->isa, .shared = state->workspace->data + plan->shared_offset};
+    }
+    memset(state->counters, 0, plan->n_counters * sizeof *state->counters);
+}
+
+static void run_part(const run_state *state, const heed_group *group, int phase, int part, int parts, void *scratch)
+{
+    for (int32_t s = group->first; s < group->first + group->count; s++) {
+        const heed_step *step = &state->plan->steps[s];
+        heed_kernel_args args = state->args[s];
+        args.scratch = scratch;
+        args.phase = phase;
+        if (step->kernel) step->kernel->run(&args, part, parts);
+        else if (state->plan->double_precision) step->node->op->reference64(&args);
+        else step->node->op->reference(&args);
+    }
+}
+
+static int parts_of(const run_state *state, const heed_group *group, int phase)
+{
+    const heed_step *step = &state->plan->steps[group->first];
+    if (!step->kernel) return 1;
+    heed_kernel_args args = state->args[group->first];
+    args.phase = phase;
+    if (step->kernel->parts) return step->kernel->parts(&args);
+    int64_t rows = heed_shape_rows(args.out[0].shape);
+    int64_t parts = (rows + ROWS_PER_PART - 1) / ROWS_PER_PART;
+    return parts < 1 ? 1 : parts > 1 << 20 ? 1 << 20 : (int)parts;
+}
+
+/* ---- watching ---- */
+
+static bool finite_or_inf(const heed_operand *operand, bool refuse_inf, int64_t *row, int64_t *column)
+{
+    if (operand->dtype != HEED_F32) return true;
+    int64_t rows = heed_shape_rows(operand->shape), columns = heed_shape_columns(operand->shape);
+    for (int64_t i = 0; i < rows; i++)
+        for (int64_t j = 0; j < columns; j++) {
+            float value = ((const float *)operand->data)[i * operand->row_stride + j];
+            if (!isnan(value) && !(refuse_inf && isinf(value))) continue;
+            *row = i, *column = j;
+            return false;
+        }
+    return true;
+}
+
+static void watch_group(run_state *state, const heed_group *group, double seconds)
+{
+    const heed_watch *watch = state->watch;
+    for (int32_t s = group->first; s < group->first + group->count; s++) {
+        const heed_step *step = &state->plan->steps[s];
+        if (watch->trace) watch->trace(watch->argument, state->plan->graph, step->node, &state->args[s]);
+        int64_t row, column;
+        for (int j = 0; watch->check_finite && !state->plan->double_precision && state->status == HEED_OK && j < step->node->n_out; j++)
+            if (!finite_or_inf(&state->args[s].out[j], j == 0, &row, &column))
+                state->status = heed_fail(state->error, HEED_E_ARG, "%s: %s made a value that is not finite at row %lld, column %lld of output %d; look at its inputs with a trace, lower the learning rate, or check the weights",
+                                          step->node->scope, step->node->op->name, (long long)row, (long long)column, j);
+    }
+    heed_profile *profile = watch->profile;
+    if (!profile) return;
+    const heed_step *step = &state->plan->steps[group->first];
+    const char *kernel = step->kernel ? step->kernel->name : "reference";
+    size_t at = 0;
+    while (at < profile->count && (strcmp(profile->lines[at].op, step->node->op->name) || strcmp(profile->lines[at].kernel, kernel) ||
+                                   strcmp(profile->lines[at].scope, step->node->scope))) at++;
+    if (at == profile->count) {
+        if (!heed_grow(&profile->lines, &profile->capacity, profile->count + 1, sizeof *profile->lines)) return;
+        profile->lines[profile->count++] = (heed_profile_line){.scope = step->node->scope, .op = step->node->op->name, .kernel = kernel};
+    }
+    heed_profile_line *line = &profile->lines[at];
+    line->seconds += seconds;
+    line->runs++;
+    for (int32_t s = group->first; s < group->first + group->count; s++) {
+        heed_cost cost = {0};
+        const heed_kernel_args *args = &state->args[s];
+        if (args->op->cost) cost = args->op->cost(args);
+        else
+            for (int j = 0; j < args->n_in + args->n_out; j++)
+                if (args->in[j].data) cost.bytes += (double)heed_shape_elements(args->in[j].shape) * (double)heed_dtypes[args->in[j].dtype].bytes;
+        line->flops += cost.flops;
+        line->bytes += cost.bytes;
+    }
+}
+
+/* ---- the walk ---- */
+
+static void walk(void *argument, int thread, int threads)
+{
+    run_state *state = argument;
+    const heed_plan *plan = state->plan;
+    void *scratch = state->workspace->data + plan->scratch_offset + (size_t)thread * plan->scratch_bytes;
+    for (size_t g = 0; g < plan->n_groups; g++) {
+        const heed_group *group = &plan->groups[g];
+        double start = state->watch && thread == 0 ? heed_clock_seconds() : 0;
+        for (int phase = 0; phase < group->phases; phase++) {
+            int parts = parts_of(state, group, phase);
+            atomic_int *counter = &state->counters[group->counter + phase];
+            for (int part; (part = atomic_fetch_add_explicit(counter, 1, memory_order_relaxed)) < parts;)
+                run_part(state, group, phase, part, parts, scratch);
+            if (threads > 1) heed_pool_barrier(plan->backend->pool);
+        }
+        if (!state->watch) continue;
+        if (thread == 0) watch_group(state, group, heed_clock_seconds() - start);
+        if (threads > 1) heed_pool_barrier(plan->backend->pool);
+        if (state->status != HEED_OK) return;
+    }
+}
+
+heed_status heed_plan_run(const heed_plan *plan, heed_workspace *workspace, const heed_binding *binding, const heed_runtime *runtime,
+                          const heed_watch *watch, heed_error *error)
+{
+    HEED_TRY(check_counts(plan, binding, runtime, error));
+    if (workspace->bytes < plan->total_bytes)
+        return heed_fail(error, HEED_E_ARG, "the workspace has %zu bytes, the plan needs %zu; reserve it first", workspace->bytes, plan->total_bytes);
+    run_state state = {.plan = plan, .workspace = workspace, .watch = watch, .error = error,
+                       .args = (heed_kernel_args *)(workspace->data + plan->args_offset),
+                       .counters = (atomic_int *)(workspace->data + plan->counters_offset)};
+    memcpy(workspace->count, runtime->count, sizeof workspace->count);
+    resolve(&state, binding, runtime);
+    if (plan->backend->pool) heed_pool_run(plan->backend->pool, walk, &state);
+    else walk(&state, 0, 1);
+    return state.status;
+}

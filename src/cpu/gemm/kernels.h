@@ -1,0 +1,55 @@
+/* kernels.h: what an instruction set brings to the products: register tiles, packing of operands, the epilogue. Internal to
+   src/cpu/gemm. */
+#ifndef HEED_CPU_GEMM_KERNELS_H
+#define HEED_CPU_GEMM_KERNELS_H
+
+#include "cpu/gemm/gemm.h"
+
+enum {
+    HEED_GEMM_MAX_ROWS = 12,      /* rows of the tallest register tile */
+    HEED_GEMM_MAX_WIDTH = 128,    /* columns of the widest */
+    HEED_GEMM_WIDTHS = 4,         /* tiles are 1, 2, 4 or 8 vectors wide; index i is 2^i vectors */
+    HEED_GEMM_PANEL_VECTORS = 2   /* a panel is 2 vectors wide */
+};
+
+/* Element types of B, as an index. */
+typedef enum heed_gemm_type { HEED_GEMM_F32, HEED_GEMM_F16, HEED_GEMM_BF16, HEED_GEMM_TYPES } heed_gemm_type;
+
+/* One register tile over `depth` steps: to[r][j] = chain over k of a[r * a_row + k * a_step] * b(k, j), begun with from[r][j],
+   or with 0 where from is NULL. b(k, j) stands at b[(j / P) * b_panel + k * b_step + j % P] for panels of P columns. */
+typedef struct heed_gemm_tile {
+    const float *a;
+    ptrdiff_t a_row, a_step;
+    const void *b;
+    ptrdiff_t b_panel, b_step; /* elements */
+    int64_t depth;
+    const float *from;
+    float *to;
+    ptrdiff_t from_stride, to_stride;
+} heed_gemm_tile;
+
+typedef void heed_gemm_tile_kernel(const heed_gemm_tile *tile);
+
+/* Writes `depth` rows of `width` floats: out[k][j] = source element of column j < valid, 0 for the others; width a multiple of the
+   lanes. `straight` reads source[k * stride + j], `transposing` source[j * stride + k]. */
+typedef void heed_gemm_pack_kernel(float *out, int width, const void *source, heed_gemm_type type, ptrdiff_t stride, int64_t depth,
+                                   int valid);
+
+/* Epilogue of the product for rows [m, m + rows) and columns [n, n + columns): takes the finished chains, writes C. */
+typedef void heed_gemm_finish_kernel(const heed_gemm *gemm, int64_t m, int64_t n, int rows, int columns, const float *chains,
+                                     ptrdiff_t stride);
+
+typedef struct heed_gemm_kernels {
+    int lanes, panel, rows;                                        /* floats a vector, columns a panel, rows of the tallest tile */
+    heed_gemm_tile_kernel *tile[HEED_GEMM_TYPES][HEED_GEMM_WIDTHS][HEED_GEMM_MAX_ROWS + 1]; /* NULL where registers do not suffice */
+    heed_gemm_pack_kernel *straight, *transposing;
+    heed_gemm_finish_kernel *finish;
+} heed_gemm_kernels;
+
+extern const heed_gemm_kernels heed_gemm_kernels_generic;
+#if defined(__x86_64__)
+extern const heed_gemm_kernels heed_gemm_kernels_avx2, heed_gemm_kernels_avx512;
+#endif
+const heed_gemm_kernels *heed_gemm_kernels_for(heed_isa isa);
+
+#endif

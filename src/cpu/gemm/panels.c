@@ -1,0 +1,76 @@
+#include "cpu/gemm/kernels.h"
+
+#include "base/memory.h"
+#include "tensor/dtype.h"
+#include <string.h>
+
+int heed_gemm_panel_width(heed_isa isa)
+{
+    return heed_gemm_kernels_for(isa)->panel;
+}
+
+bool heed_gemm_panel_bytes(heed_isa isa, heed_dtype dtype, int64_t rows, int64_t columns, size_t *bytes)
+{
+    const size_t width = (size_t)heed_gemm_panel_width(isa);
+    size_t padded, elements, total;
+    if (rows < 0 || columns < 0 || !heed_add_size((size_t)rows, width - 1, &padded)) return false;
+    padded -= padded % width;
+    if (!heed_multiply_size(padded, (size_t)columns, &elements) || !heed_multiply_size(elements, heed_dtypes[dtype].bytes, &total)) return false;
+    if (!heed_add_size(total, 63, &total)) return false;
+    *bytes = total & ~(size_t)63;
+    return true;
+}
+
+/* Row `row`'s element 0 in the panels; its elements stand a panel's width apart. */
+static char *row_start(const heed_gemm_panels *panels, int64_t row, int64_t width)
+{
+    return (char *)panels->data + (size_t)(row / width * panels->columns * width + row % width) * heed_dtypes[panels->dtype].bytes;
+}
+
+/* Copies `count` elements of `bytes` bytes (2 or 4) between strides counted in elements. */
+static void copy_strided(char *to, ptrdiff_t to_stride, const char *from, ptrdiff_t from_stride, int64_t count, size_t bytes)
+{
+    if (bytes == 4)
+        for (int64_t i = 0; i < count; i++) memcpy(to + i * to_stride * 4, from + i * from_stride * 4, 4);
+    else
+        for (int64_t i = 0; i < count; i++) memcpy(to + i * to_stride * 2, from + i * from_stride * 2, 2);
+}
+
+void heed_gemm_pack(const heed_gemm_panels *panels, int64_t first, int64_t count, const void *source, heed_dtype source_dtype,
+                    int64_t row_stride, int64_t column_stride)
+{
+    enum { STEPS = 64 }; /* rows of a panel take turns, so that the lines of the panel are filled while they are in the cache */
+    const int64_t width = heed_gemm_panel_width(panels->isa), end = first + count;
+    const size_t bytes = heed_dtypes[panels->dtype].bytes, source_bytes = heed_dtypes[source_dtype].bytes;
+    for (int64_t row = first; row < end;) {
+        const int64_t stop = row - row % width + width < end ? row - row % width + width : end;
+        for (int64_t k = 0; k < panels->columns; k += STEPS) {
+            const int64_t steps = panels->columns - k < STEPS ? panels->columns - k : STEPS;
+            for (int64_t r = row; r < stop; r++) {
+                char gathered[STEPS * 4], converted[STEPS * 4];
+                const char *from = (const char *)source + (size_t)((r - first) * row_stride + k * column_stride) * source_bytes;
+                copy_strided(gathered, 1, from, column_stride, steps, source_bytes);
+                heed_convert(converted, panels->dtype, gathered, source_dtype, (size_t)steps);
+                copy_strided(row_start(panels, r, width) + (size_t)(k * width) * bytes, width, converted, 1, steps, bytes);
+            }
+        }
+        row = stop;
+    }
+    if (end < panels->rows || end % width == 0) return;
+    for (int64_t k = 0; k < panels->columns; k++)
+        memset(row_start(panels, end, width) + (size_t)(k * width) * bytes, 0, (size_t)(width - end % width) * bytes);
+}
+
+void heed_gemm_gather(const heed_gemm_panels *panels, int64_t row, float *out)
+{
+    const int64_t width = heed_gemm_panel_width(panels->isa);
+    const char *from = row_start(panels, row, width);
+    for (int64_t k = 0; k < panels->columns; k++) {
+        if (panels->dtype == HEED_F32) memcpy(out + k, from + k * width * 4, 4);
+        else {
+            uint16_t bits;
+            memcpy(&bits, from + k * width * 2, 2);
+            out[k] = panels->dtype == HEED_F16 ? heed_f16_to_f32(bits) : heed_bf16_to_f32(bits);
+        }
+    }
+}

@@ -1,0 +1,121 @@
+/* tiles.h: the bodies of the product kernels in terms of cpu/vector.h. Each of tiles_generic.c, tiles_avx2.c and tiles_avx512.c
+   includes this once, adds transpose_block(), and lists the tile shapes its registers hold. */
+#ifndef HEED_CPU_GEMM_TILES_H
+#define HEED_CPU_GEMM_TILES_H
+
+#include "cpu/gemm/kernels.h"
+#include "cpu/vector_unary.h"
+
+#if defined(__clang__)
+#define UNROLL _Pragma("unroll")
+#else
+#define UNROLL _Pragma("GCC unroll 16")
+#endif
+#define ALWAYS_INLINE static inline __attribute__((always_inline))
+
+ALWAYS_INLINE heed_v load_as(const void *source, ptrdiff_t at, heed_gemm_type type)
+{
+    switch (type) {
+    case HEED_GEMM_F16: return heed_v_load_f16((const uint16_t *)source + at);
+    case HEED_GEMM_BF16: return heed_v_load_bf16((const uint16_t *)source + at);
+    default: return heed_v_load((const float *)source + at);
+    }
+}
+
+ALWAYS_INLINE heed_v load_part_as(const void *source, ptrdiff_t at, heed_gemm_type type, int64_t count)
+{
+    switch (type) {
+    case HEED_GEMM_F16: return heed_v_load_f16_part((const uint16_t *)source + at, count);
+    case HEED_GEMM_BF16: return heed_v_load_bf16_part((const uint16_t *)source + at, count);
+    default: return heed_v_load_part((const float *)source + at, count);
+    }
+}
+
+/* The register tile: rows x vectors accumulators, each the one chain of its element. Three rows share an address register. */
+ALWAYS_INLINE void run_tile(const heed_gemm_tile *tile, heed_gemm_type type, const int vectors, const int rows)
+{
+    heed_v sum[HEED_GEMM_MAX_ROWS][8];
+    UNROLL for (int r = 0; r < rows; r++)
+        UNROLL for (int v = 0; v < vectors; v++)
+            sum[r][v] = tile->from ? heed_v_load(tile->from + r * tile->from_stride + v * HEED_LANES) : heed_v_zero();
+    const ptrdiff_t a_row = tile->a_row, a_step = tile->a_step, b_step = tile->b_step, b_panel = tile->b_panel;
+    const float *a[4] = {tile->a, tile->a + (rows > 3 ? 3 : 0) * a_row, tile->a + (rows > 6 ? 6 : 0) * a_row,
+                         tile->a + (rows > 9 ? 9 : 0) * a_row};
+    const void *b = tile->b;
+    ptrdiff_t at = 0;
+    for (int64_t k = tile->depth; k > 0; k--) {
+        heed_v column[8];
+        UNROLL for (int v = 0; v < vectors; v++)
+            column[v] = load_as(b, at + v / HEED_GEMM_PANEL_VECTORS * b_panel + v % HEED_GEMM_PANEL_VECTORS * HEED_LANES, type);
+        UNROLL for (int r = 0; r < rows; r++) {
+            heed_v x = heed_v_set(a[r / 3][r % 3 * a_row]);
+            UNROLL for (int v = 0; v < vectors; v++) sum[r][v] = heed_v_fma(x, column[v], sum[r][v]);
+        }
+        UNROLL for (int i = 0; i < 4; i++) a[i] += a_step;
+        at += b_step;
+    }
+    UNROLL for (int r = 0; r < rows; r++)
+        UNROLL for (int v = 0; v < vectors; v++) heed_v_store(tile->to + r * tile->to_stride + v * HEED_LANES, sum[r][v]);
+}
+
+static void pack_straight(float *out, int width, const void *source, heed_gemm_type type, ptrdiff_t stride, int64_t depth, int valid)
+{
+    for (int64_t k = 0; k < depth; k++)
+        for (int j = 0; j < width; j += HEED_LANES) {
+            heed_v x = j + HEED_LANES <= valid ? load_as(source, k * stride + j, type)
+                     : j < valid ? load_part_as(source, k * stride + j, type, valid - j) : heed_v_zero();
+            heed_v_store(out + k * width + j, x);
+        }
+}
+
+static void transpose_block(heed_v block[HEED_LANES]); /* rows become columns, in place */
+
+static void pack_transposing(float *out, int width, const void *source, heed_gemm_type type, ptrdiff_t stride, int64_t depth, int valid)
+{
+    for (int j = 0; j < width; j += HEED_LANES)
+        for (int64_t k = 0; k < depth; k += HEED_LANES) {
+            const int64_t steps = depth - k < HEED_LANES ? depth - k : HEED_LANES;
+            heed_v block[HEED_LANES];
+            for (int i = 0; i < HEED_LANES; i++) {
+                ptrdiff_t at = (j + i) * stride + k;
+                block[i] = j + i >= valid ? heed_v_zero()
+                         : steps == HEED_LANES ? load_as(source, at, type) : load_part_as(source, at, type, steps);
+            }
+            transpose_block(block);
+            for (int64_t i = 0; i < steps; i++) heed_v_store(out + (k + i) * width + j, block[i]);
+        }
+}
+
+/* One vector of the epilogue; `count` of its lanes count. The order is law: bias, activation, gate, residual. */
+ALWAYS_INLINE void finish_vector(const heed_gemm *gemm, int64_t m, int64_t n, heed_v x, int64_t count, bool whole)
+{
+#define OPERAND(p) (whole ? heed_v_load(p) : heed_v_load_part(p, count))
+    if (gemm->bias) x = heed_v_add(x, OPERAND(gemm->bias + n));
+    if (gemm->activation) x = heed_v_unary((heed_unary_kind)gemm->activation, x);
+    if (gemm->gate) x = heed_v_mul(x, OPERAND(gemm->gate + m * gemm->gate_stride + n));
+    if (gemm->residual) x = heed_v_add(x, OPERAND(gemm->residual + m * gemm->residual_stride + n));
+#undef OPERAND
+    float *to = gemm->c + m * gemm->c_stride + n;
+    if (whole) heed_v_store(to, x);
+    else heed_v_store_part(to, x, count);
+}
+
+static void finish(const heed_gemm *gemm, int64_t m, int64_t n, int rows, int columns, const float *chains, ptrdiff_t stride)
+{
+    for (int r = 0; r < rows; r++) {
+        int j = 0;
+        for (; j + HEED_LANES <= columns; j += HEED_LANES)
+            finish_vector(gemm, m + r, n + j, heed_v_load(chains + r * stride + j), HEED_LANES, true);
+        if (j < columns) finish_vector(gemm, m + r, n + j, heed_v_load_part(chains + r * stride + j, columns - j), columns - j, false);
+    }
+}
+
+/* SHAPES(X) of each file lists the tiles X(width index, vectors, rows); here their three kernels, and their places in the table. */
+#define TILE(type, vectors, rows) \
+    static void tile_##type##_##vectors##x##rows(const heed_gemm_tile *tile) { run_tile(tile, HEED_GEMM_##type, vectors, rows); }
+#define TILE_TYPES(index, vectors, rows) TILE(F32, vectors, rows) TILE(F16, vectors, rows) TILE(BF16, vectors, rows)
+#define TILE_ENTRIES(index, vectors, rows) \
+    .tile[HEED_GEMM_F32][index][rows] = tile_F32_##vectors##x##rows, .tile[HEED_GEMM_F16][index][rows] = tile_F16_##vectors##x##rows, \
+    .tile[HEED_GEMM_BF16][index][rows] = tile_BF16_##vectors##x##rows,
+
+#endif

@@ -1,0 +1,248 @@
+#include "cpu/gemm_case.h"
+
+static const heed_dtype dtypes[] = {HEED_F32, HEED_F16, HEED_BF16};
+static const heed_gemm_b_kind kinds[] = {HEED_GEMM_B_PANELS, HEED_GEMM_B_PANELS_TRANSPOSED, HEED_GEMM_B_NT, HEED_GEMM_B_NN};
+enum { SENTINEL = 0x7FA5A5A5 };
+
+static void fill_sentinels(guarded *g)
+{
+    for (size_t i = 0; i < g->bytes / 4; i++) ((uint32_t *)g->data)[i] = SENTINEL;
+}
+
+/* Elements between the rows still hold the sentinel. */
+static void check_gaps(const guarded *g, int64_t rows, int64_t columns, int64_t stride)
+{
+    for (int64_t i = 0; i < (int64_t)(g->bytes / 4); i++)
+        if (i % stride >= columns || i / stride >= rows) assert_int_equal(((const uint32_t *)g->data)[i], SENTINEL);
+}
+
+/* One product without epilogue in every kind and type of B, against the chain to the bit. */
+static void check_shape(heed_isa isa, int64_t m, int64_t n, int64_t k, bool a_transposed, bool accumulate, int seed)
+{
+    heed_gemm gemm = {.m = m, .n = n, .k = k, .a_transposed = a_transposed, .accumulate = accumulate};
+    gemm.a_stride = (a_transposed ? m : k) + random_below(3);
+    gemm.c_stride = n + 1 + random_below(4);
+    guarded a = random_floats(a_transposed ? extent(k, m, gemm.a_stride) : extent(m, k, gemm.a_stride));
+    guarded c = guarded_new((size_t)extent(m, n, gemm.c_stride) * 4), old = random_floats(m * n);
+    gemm.a = a.data, gemm.c = c.data;
+    float *expected = malloc((size_t)(m * n + 1) * sizeof *expected);
+    assert_non_null(expected);
+    for (size_t d = 0; d < sizeof dtypes / sizeof *dtypes; d++) {
+        float *b = random_b(k, n, gemm.b_dtype = dtypes[d]);
+        for (int64_t i = 0; i < m * n; i++)
+            expected[i] = chain(&gemm, b, i / n, i % n, accumulate ? ((float *)old.data)[i] : 0);
+        for (size_t kind = 0; kind < sizeof kinds / sizeof *kinds; kind++) {
+            gemm.b_kind = kinds[kind];
+            gemm.b_stride = (gemm.b_kind == HEED_GEMM_B_NT ? k : n) + random_below(3);
+            guarded laid = lay_out_b(&gemm, b, isa);
+            fill_sentinels(&c);
+            if (accumulate)
+                for (int64_t i = 0; i < m * n; i++) gemm.c[i / n * gemm.c_stride + i % n] = ((float *)old.data)[i];
+            run_all(&gemm, isa, heed_gemm_parts(&gemm, isa) + (seed % 3 == 2 ? 5 : 0), seed);
+            for (int64_t i = 0; i < m * n; i++) {
+                float got = gemm.c[i / n * gemm.c_stride + i % n];
+                if (!same_bits(got, expected[i]))
+                    fail_msg("%s m=%d n=%d k=%d kind=%d dtype=%d ta=%d acc=%d at %d,%d: %.9g, chain %.9g", heed_isa_name(isa), (int)m, (int)n,
+                             (int)k, kinds[kind], dtypes[d], a_transposed, accumulate, (int)(i / n), (int)(i % n), got, expected[i]);
+            }
+            check_gaps(&c, m, n, gemm.c_stride);
+            guarded_free(&laid);
+        }
+        free(b);
+    }
+    free(expected);
+    guarded_free(&a), guarded_free(&c), guarded_free(&old);
+}
+
+static void every_kernel_follows_the_chain(void **state)
+{
+    (void)state;
+    for (int isa = HEED_ISA_GENERIC; isa <= (int)heed_isa_detect(); isa++) {
+        const int64_t p = heed_gemm_panel_width((heed_isa)isa), t = isa == HEED_ISA_AVX512 ? 12 : isa == HEED_ISA_AVX2 ? 6 : 4;
+        const int64_t ms[] = {0, 1, 2, 3, t - 1, t, t + 1, 2 * t, 3 * t + 2};
+        const int64_t ns[] = {0, 1, p / 2 - 1, p / 2, p - 1, p, p + 1, 2 * p + p / 2 + 1, 4 * p, 6 * p - 1};
+        const int64_t ks[] = {0, 1, 2, p - 1, p, p + 1, 255, 256, 257};
+        int seed = 0;
+        for (size_t m = 0; m < sizeof ms / sizeof *ms; m++)
+            for (size_t n = 0; n < sizeof ns / sizeof *ns; n++)
+                for (size_t k = 0; k < sizeof ks / sizeof *ks; k++, seed++)
+                    check_shape((heed_isa)isa, ms[m], ns[n], ks[k], seed % 5 == 1 || seed % 5 == 3, seed % 7 % 2, seed);
+    }
+}
+
+/* Large enough for several blocks of every loop and several parts. */
+static void large_products_follow_the_chain(void **state)
+{
+    (void)state;
+    for (int isa = HEED_ISA_GENERIC; isa <= (int)heed_isa_detect(); isa++) {
+        check_shape((heed_isa)isa, 131, 1111, 300, false, true, 1);
+        check_shape((heed_isa)isa, 300, 130, 530, true, false, 0);
+        check_shape((heed_isa)isa, 5, 700, 1030, false, false, 2);
+    }
+}
+
+/* |chain - exact| <= K u / (1 - K u) * sum |a b|, u = 2^-24 (Higham 2002, section 3.1). */
+static void the_chain_is_within_its_error_bound(void **state)
+{
+    (void)state;
+    const int64_t m = 64, n = 96, k = 1000;
+    const double bound = (double)k * 0x1p-24 / (1 - (double)k * 0x1p-24);
+    guarded a = random_floats(m * k), c = guarded_new((size_t)(m * n) * 4);
+    float *b = random_b(k, n, HEED_F32);
+    for (int isa = HEED_ISA_GENERIC; isa <= (int)heed_isa_detect(); isa++) {
+        heed_gemm gemm = {.m = m, .n = n, .k = k, .a = a.data, .a_stride = k, .b_kind = HEED_GEMM_B_NN, .b = b, .b_stride = n, .c = c.data, .c_stride = n};
+        run_all(&gemm, (heed_isa)isa, heed_gemm_parts(&gemm, (heed_isa)isa), 0);
+        for (int64_t i = 0; i < m * n; i++) {
+            double exact = 0, size = 0;
+            for (int64_t j = 0; j < k; j++) {
+                double product = (double)gemm.a[i / n * k + j] * (double)b[j * n + i % n];
+                exact += product, size += fabs(product);
+            }
+            assert_true(fabs((double)gemm.c[i] - exact) <= bound * size + 1e-12);
+        }
+    }
+    free(b);
+    guarded_free(&a), guarded_free(&c);
+}
+
+/* The epilogue on plain floats: what the vector code must equal to the bit when there is no activation. */
+static float epilogue(const heed_gemm *gemm, int64_t m, int64_t n, float x, float gate, float residual)
+{
+    if (gemm->bias) x = x + gemm->bias[n];
+    if (gemm->activation == HEED_UNARY_RELU) x = x > 0 ? x : 0;
+    if (gemm->gate) x = x * gate;
+    if (gemm->residual) x = x + residual;
+    (void)m;
+    return x;
+}
+
+/* Bias, activation, gate and residual in every combination, gate and residual also in C itself. */
+static void epilogues_follow_the_order(void **state)
+{
+    (void)state;
+    const int64_t sizes[][3] = {{1, 33, 40}, {3, 130, 300}, {40, 97, 300}, {13, 16, 0}, {40, 70, 515}};
+    for (int isa = HEED_ISA_GENERIC; isa <= (int)heed_isa_detect(); isa++)
+        for (size_t size = 0; size < sizeof sizes / sizeof *sizes; size++)
+            for (int choice = 0; choice < 256; choice++) {
+                const int64_t m = sizes[size][0], n = sizes[size][1], k = sizes[size][2], mn = extent(m, n, n + 2);
+                const bool gate_is_c = choice & 32 && choice & 4, residual_is_c = choice & 64 && choice & 8;
+                guarded a = random_floats(m * k), bias = random_floats(n), gate = random_floats(mn), residual = random_floats(mn), c = guarded_new((size_t)mn * 4);
+                float *b = random_b(k, n, HEED_F32), *old = malloc((size_t)mn * 4);
+                assert_non_null(old);
+                heed_gemm gemm = {.m = m, .n = n, .k = k, .a = a.data, .a_stride = k, .c = c.data, .c_stride = n + 2, .b_stride = choice & 16 ? k : n};
+                gemm.b_kind = choice & 128 ? HEED_GEMM_B_PANELS : choice & 16 ? HEED_GEMM_B_NT : HEED_GEMM_B_NN;
+                guarded laid = lay_out_b(&gemm, b, (heed_isa)isa);
+                if (choice & 1) gemm.bias = bias.data;
+                if (choice & 2) gemm.activation = HEED_UNARY_RELU;
+                if (choice & 4) gemm.gate = gate_is_c ? c.data : gate.data, gemm.gate_stride = n + 2;
+                if (choice & 8) gemm.residual = residual_is_c ? c.data : residual.data, gemm.residual_stride = n + 2;
+                gemm.accumulate = choice & 16 && !gate_is_c && !residual_is_c;
+                fill_sentinels(&c);
+                for (int64_t i = 0; i < m; i++)
+                    for (int64_t j = 0; j < n; j++) gemm.c[i * (n + 2) + j] = random_float();
+                memcpy(old, c.data, (size_t)mn * 4);
+                run_all(&gemm, (heed_isa)isa, heed_gemm_parts(&gemm, (heed_isa)isa), choice);
+                for (int64_t i = 0; i < m; i++)
+                    for (int64_t j = 0; j < n; j++) {
+                        const int64_t at = i * (n + 2) + j;
+                        float x = chain(&gemm, b, i, j, gemm.accumulate ? old[at] : 0);
+                        x = epilogue(&gemm, i, j, x, gate_is_c ? old[at] : ((float *)gate.data)[at], residual_is_c ? old[at] : ((float *)residual.data)[at]);
+                        assert_true(same_bits(gemm.c[at], x));
+                    }
+                check_gaps(&c, m, n, n + 2);
+                free(b), free(old);
+                guarded_free(&a), guarded_free(&bias), guarded_free(&gate), guarded_free(&residual), guarded_free(&c), guarded_free(&laid);
+            }
+}
+
+/* A row's bits do not depend on how many rows stand beside it, nor on the number of parts. */
+static void one_few_and_many_rows_have_the_same_bits(void **state)
+{
+    (void)state;
+    const int64_t most = 70, n = 203, k = 517;
+    guarded a = random_floats(most * k), all = guarded_new((size_t)(most * n) * 4), some = guarded_new((size_t)(most * n) * 4), bias = random_floats(n);
+    for (int isa = HEED_ISA_GENERIC; isa <= (int)heed_isa_detect(); isa++)
+        for (size_t kind = 0; kind < sizeof kinds / sizeof *kinds; kind++)
+            for (size_t d = 0; d < sizeof dtypes / sizeof *dtypes; d++) {
+                float *b = random_b(k, n, dtypes[d]);
+                heed_gemm gemm = {.m = most, .n = n, .k = k, .a = a.data, .a_stride = k, .c = all.data, .c_stride = n, .bias = bias.data,
+                                  .activation = HEED_UNARY_GELU, .b_kind = kinds[kind], .b_dtype = dtypes[d]};
+                gemm.b_stride = gemm.b_kind == HEED_GEMM_B_NT ? k : n;
+                guarded laid = lay_out_b(&gemm, b, (heed_isa)isa);
+                run_all(&gemm, (heed_isa)isa, heed_gemm_parts(&gemm, (heed_isa)isa), 0);
+                const int64_t counts[] = {1, 2, 3, 4, 5, 7, 12, 13, 24, 31, 64};
+                for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
+                    const int64_t first = random_below(most - counts[i] + 1);
+                    gemm.m = counts[i], gemm.a = (float *)a.data + first * k, gemm.c = some.data;
+                    run_all(&gemm, (heed_isa)isa, 1 + (int)random_below(40), (int)i);
+                    assert_memory_equal(some.data, (float *)all.data + first * n, (size_t)(counts[i] * n) * 4);
+                }
+                free(b);
+                guarded_free(&laid);
+            }
+    guarded_free(&a), guarded_free(&all), guarded_free(&some), guarded_free(&bias);
+}
+
+/* NaN and infinities go where the chain takes them, and nowhere else: a column's neighbours and filling stay clean. */
+static void special_values_stay_in_their_row_and_column(void **state)
+{
+    (void)state;
+    const int64_t m = 30, n = 75, k = 290;
+    for (int isa = HEED_ISA_GENERIC; isa <= (int)heed_isa_detect(); isa++)
+        for (size_t kind = 0; kind < sizeof kinds / sizeof *kinds; kind++) {
+            guarded a = random_floats(m * k), c = guarded_new((size_t)(m * n) * 4);
+            float *b = random_b(k, n, HEED_F32), *values = a.data;
+            values[3 * k + 7] = NAN, values[11 * k + 280] = INFINITY, values[12 * k] = -INFINITY, values[12 * k + 1] = INFINITY, values[20 * k + 5] = 3e38f;
+            b[100 * n + 2] = NAN, b[289 * n + 74] = -INFINITY, b[5 * n + 40] = 3e38f, b[7 * n + 33] = 0, b[280 * n + 50] = 0;
+            heed_gemm gemm = {.m = m, .n = n, .k = k, .a = a.data, .a_stride = k, .c = c.data, .c_stride = n, .b_kind = kinds[kind]};
+            gemm.b_stride = gemm.b_kind == HEED_GEMM_B_NT ? k : n;
+            guarded laid = lay_out_b(&gemm, b, (heed_isa)isa);
+            run_all(&gemm, (heed_isa)isa, heed_gemm_parts(&gemm, (heed_isa)isa), 0);
+            for (int64_t i = 0; i < m * n; i++) assert_true(same_bits(gemm.c[i], chain(&gemm, b, i / n, i % n, 0)));
+            assert_true(isfinite(gemm.c[4 * n + 3]) && isnan(gemm.c[3 * n + 3]) && isnan(gemm.c[4 * n + 2]) && isinf(gemm.c[20 * n + 40]));
+            free(b);
+            guarded_free(&a), guarded_free(&c), guarded_free(&laid);
+        }
+}
+
+/* Subnormal sums and products that underflow round as fmaf rounds them. */
+static void tiny_values_round_once(void **state)
+{
+    (void)state;
+    const int64_t m = 14, n = 35, k = 61;
+    for (int isa = HEED_ISA_GENERIC; isa <= (int)heed_isa_detect(); isa++) {
+        guarded a = random_floats(m * k), c = guarded_new((size_t)(m * n) * 4);
+        float *b = random_b(k, n, HEED_F32);
+        for (int64_t i = 0; i < m * k; i++) ((float *)a.data)[i] = ldexpf(((float *)a.data)[i], -(int)random_below(150));
+        for (int64_t i = 0; i < k * n; i++) b[i] = ldexpf(b[i], (int)random_below(40) - 40);
+        heed_gemm gemm = {.m = m, .n = n, .k = k, .a = a.data, .a_stride = k, .c = c.data, .c_stride = n, .b_kind = HEED_GEMM_B_NN, .b = b, .b_stride = n};
+        run_all(&gemm, (heed_isa)isa, 1, 0);
+        for (int64_t i = 0; i < m * n; i++) assert_true(same_bits(gemm.c[i], chain(&gemm, b, i / n, i % n, 0)));
+        free(b);
+        guarded_free(&a), guarded_free(&c);
+    }
+}
+
+static void scratch_for_the_largest_serves_smaller_ones(void **state)
+{
+    (void)state;
+    for (int isa = HEED_ISA_GENERIC; isa <= (int)heed_isa_detect(); isa++)
+        for (int round = 0; round < 4000; round++) {
+            heed_gemm large = {.m = random_below(300), .n = random_below(1200), .k = random_below(900), .a_transposed = round & 1,
+                               .b_kind = kinds[random_below(4)], .b_dtype = dtypes[random_below(3)], .b_stride = 1};
+            heed_gemm small = large;
+            small.m = random_below(large.m + 1), small.n = random_below(large.n + 1), small.k = random_below(large.k + 1);
+            assert_true(heed_gemm_scratch(&small, (heed_isa)isa) <= heed_gemm_scratch(&large, (heed_isa)isa));
+            assert_in_range(heed_gemm_parts(&small, (heed_isa)isa), 1, 64);
+        }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_kernel_follows_the_chain), cmocka_unit_test(large_products_follow_the_chain),
+        cmocka_unit_test(the_chain_is_within_its_error_bound), cmocka_unit_test(epilogues_follow_the_order),
+        cmocka_unit_test(one_few_and_many_rows_have_the_same_bits), cmocka_unit_test(special_values_stay_in_their_row_and_column),
+        cmocka_unit_test(tiny_values_round_once), cmocka_unit_test(scratch_for_the_largest_serves_smaller_ones)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,70 @@
+#include "cpu/gemm_case.h"
+
+static const heed_dtype dtypes[] = {HEED_F32, HEED_F16, HEED_BF16};
+
+/* Rows come back as they went in, from any source type and stride, packed at once or joined from pieces; the filling is zero. */
+static void rows_come_back(void **state)
+{
+    (void)state;
+    const int64_t rows = 75, columns = 133, stride = 137;
+    for (int isa = HEED_ISA_GENERIC; isa <= (int)heed_isa_detect(); isa++)
+        for (size_t from = 0; from < 3; from++)
+            for (size_t to = 0; to < 3; to++)
+                for (int transposed = 0; transposed < 2; transposed++) {
+                    const size_t bytes = heed_dtypes[dtypes[from]].bytes;
+                    const int64_t held = transposed ? columns : rows, wide = transposed ? rows : columns;
+                    guarded source = guarded_new((size_t)extent(held, wide, stride) * bytes);
+                    for (int64_t i = 0; i < held; i++)
+                        for (int64_t j = 0; j < wide; j++) {
+                            float x = random_float();
+                            heed_convert((char *)source.data + (size_t)(i * stride + j) * bytes, dtypes[from], &x, HEED_F32, 1);
+                        }
+                    heed_gemm_panels panels = {.isa = (heed_isa)isa, .dtype = dtypes[to], .rows = rows, .columns = columns};
+                    size_t size = 0;
+                    assert_true(heed_gemm_panel_bytes(panels.isa, panels.dtype, rows, columns, &size));
+                    guarded packed = guarded_new(size);
+                    panels.data = packed.data;
+                    memset(packed.data, 0xFF, size);
+                    const int64_t row_stride = transposed ? 1 : stride, column_stride = transposed ? stride : 1;
+                    const int64_t cuts[] = {0, 5, 40, 41, rows};
+                    for (int i = 0; i < 4; i++)
+                        heed_gemm_pack(&panels, cuts[i], cuts[i + 1] - cuts[i], (char *)source.data + (size_t)(cuts[i] * row_stride) * bytes, dtypes[from],
+                                       row_stride, column_stride);
+                    guarded row = guarded_new((size_t)columns * 4);
+                    for (int64_t r = 0; r < rows; r++) {
+                        heed_gemm_gather(&panels, r, row.data);
+                        for (int64_t k = 0; k < columns; k++) {
+                            char element[4];
+                            float want;
+                            heed_convert(element, panels.dtype, (char *)source.data + (size_t)(r * row_stride + k * column_stride) * bytes, dtypes[from], 1);
+                            heed_convert(&want, HEED_F32, element, panels.dtype, 1);
+                            assert_true(same_bits(((float *)row.data)[k], want));
+                        }
+                    }
+                    const int64_t width = heed_gemm_panel_width(panels.isa);
+                    panels.rows = (rows + width - 1) / width * width; /* to read the filling */
+                    for (int64_t r = rows; r < panels.rows; r++) {
+                        heed_gemm_gather(&panels, r, row.data);
+                        for (int64_t k = 0; k < columns; k++) assert_true(((float *)row.data)[k] == 0);
+                    }
+                    guarded_free(&source), guarded_free(&packed), guarded_free(&row);
+                }
+}
+
+static void sizes_are_checked(void **state)
+{
+    (void)state;
+    size_t bytes = 7;
+    assert_false(heed_gemm_panel_bytes(HEED_ISA_GENERIC, HEED_F32, INT64_MAX, INT64_MAX, &bytes));
+    assert_false(heed_gemm_panel_bytes(HEED_ISA_GENERIC, HEED_F32, INT64_MAX / 2, 3, &bytes));
+    assert_false(heed_gemm_panel_bytes(HEED_ISA_GENERIC, HEED_F32, -1, 3, &bytes));
+    assert_int_equal(bytes, 7);
+    assert_true(heed_gemm_panel_bytes(HEED_ISA_GENERIC, HEED_BF16, 1, 3, &bytes) && bytes % 64 == 0 && bytes >= 48);
+    assert_true(heed_gemm_panel_bytes(HEED_ISA_GENERIC, HEED_F32, 0, 3, &bytes) && bytes == 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(rows_come_back), cmocka_unit_test(sizes_are_checked)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,284 @@
+#include "train/optimizer.h"
+
+#include "base/buffer.h"
+#include "base/memory.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Elements of one block: the unit of work and of the norm's partial sums. */
+enum { BLOCK = 16384, PIECE = 1024, LANES = 8 };
+
+typedef struct block { uint32_t tensor; uint32_t count; size_t begin; } block;
+
+struct heed_optimizer {
+    heed_optimizer_options options;
+    heed_optimizer_tensor *tensors;
+    size_t count, blocks;
+    block *block;
+    double *sums;              /* of squares, one a block */
+    float *state;              /* slot after slot, each the tensors laid end to end */
+    size_t *offset, elements;  /* of each tensor within a slot */
+    heed_pool *pool;
+    int64_t steps;
+};
+
+static const struct { const char *name; heed_update_rule *rule; int slots; const char *slot[HEED_OPTIMIZER_MAX_SLOTS]; } rules[HEED_OPTIMIZER_COUNT] = {
+    [HEED_OPTIMIZER_ADAMW] = {"adamw", heed_update_adamw, 2, {"exp_avg", "exp_avg_sq", "max_exp_avg_sq"}},
+    [HEED_OPTIMIZER_ADAM] = {"adam", heed_update_adam, 2, {"exp_avg", "exp_avg_sq", "max_exp_avg_sq"}},
+    [HEED_OPTIMIZER_SGD] = {"sgd", heed_update_sgd, 0, {"momentum_buffer"}},
+};
+
+heed_optimizer_options heed_optimizer_default(heed_optimizer_kind kind)
+{
+    return (heed_optimizer_options){.kind = kind, .beta1 = 0.9, .beta2 = 0.999, .eps = 1e-8};
+}
+
+const char *heed_optimizer_name(heed_optimizer_kind kind)
+{
+    return rules[kind].name;
+}
+
+heed_status heed_optimizer_by_name(heed_optimizer_kind *kind, const char *name, heed_error *error)
+{
+    for (int i = 0; i < HEED_OPTIMIZER_COUNT; i++)
+        if (strcmp(rules[i].name, name) == 0) {
+            *kind = (heed_optimizer_kind)i;
+            return HEED_OK;
+        }
+    return heed_fail(error, HEED_E_ARG, "optimizer '%s' is not known; there are adamw, adam, sgd", name);
+}
+
+int heed_optimizer_slots(const heed_optimizer_options *o)
+{
+    return rules[o->kind].slots + (o->kind == HEED_OPTIMIZER_SGD ? o->momentum != 0 : o->amsgrad);
+}
+
+static bool is_share(double value)
+{
+    return value >= 0 && value < 1;
+}
+
+static heed_status check_options(const heed_optimizer_options *o, heed_error *error)
+{
+    if (!(isfinite(o->weight_decay) && o->weight_decay >= 0))
+        return heed_fail(error, HEED_E_ARG, "weight decay %g: expected a number of at least 0", o->weight_decay);
+    if (o->kind == HEED_OPTIMIZER_SGD) {
+        if (!is_share(o->momentum) || !isfinite(o->dampening))
+            return heed_fail(error, HEED_E_ARG, "momentum %g, dampening %g: expected a momentum in [0, 1)", o->momentum, o->dampening);
+        if (o->nesterov && (o->momentum == 0 || o->dampening != 0))
+            return heed_fail(error, HEED_E_ARG, "Nesterov's momentum needs a momentum above 0 and no dampening");
+        return HEED_OK;
+    }
+    if (!is_share(o->beta1) || !is_share(o->beta2))
+        return heed_fail(error, HEED_E_ARG, "betas %g and %g: expected numbers in [0, 1)", o->beta1, o->beta2);
+    if (!(isfinite(o->eps) && o->eps >= 0)) return heed_fail(error, HEED_E_ARG, "eps %g: expected a number of at least 0", o->eps);
+    return HEED_OK;
+}
+
+static size_t elements_of(const heed_optimizer_tensor *tensor)
+{
+    size_t count = 1;
+    for (int i = 0; i < tensor->rank; i++) count *= (size_t)tensor->shape[i];
+    return count;
+}
+
+static void cut_into_blocks(heed_optimizer *opt)
+{
+    size_t at = 0;
+    for (size_t t = 0; t < opt->count; t++)
+        for (size_t begin = 0, n = elements_of(&opt->tensors[t]); begin < n; begin += BLOCK)
+            opt->block[at++] = (block){(uint32_t)t, (uint32_t)(n - begin < BLOCK ? n - begin : BLOCK), begin};
+}
+
+heed_status heed_optimizer_new(heed_optimizer **optimizer, const heed_optimizer_options *options, const heed_optimizer_tensor *tensors,
+                               size_t count, heed_pool *pool, heed_error *error)
+{
+    *optimizer = NULL;
+    HEED_TRY(check_options(options, error));
+    heed_optimizer *opt = heed_allocate(1, sizeof *opt);
+    if (opt == NULL) return heed_fail_memory(error, sizeof *opt, "the optimiser");
+    opt->options = *options, opt->count = count, opt->pool = pool;
+    opt->tensors = heed_allocate(count, sizeof *tensors);
+    opt->offset = heed_allocate(count, sizeof *opt->offset);
+    for (size_t t = 0; t < count; t++) {
+        size_t n = elements_of(&tensors[t]);
+        if (opt->offset != NULL) opt->offset[t] = opt->elements;
+        if (opt->tensors != NULL) opt->tensors[t] = tensors[t];
+        opt->elements += n;
+        opt->blocks += (n + BLOCK - 1) / BLOCK;
+    }
+    opt->block = heed_allocate(opt->blocks, sizeof *opt->block);
+    opt->sums = heed_allocate(opt->blocks, sizeof *opt->sums);
+    size_t bytes = 0;
+    bool fits = heed_multiply_size(opt->elements, sizeof(float) * (size_t)heed_optimizer_slots(options), &bytes);
+    if (fits && bytes > 0) opt->state = heed_allocate_aligned(bytes);
+    if (!fits || opt->tensors == NULL || opt->offset == NULL || opt->block == NULL || opt->sums == NULL ||
+        (bytes > 0 && opt->state == NULL)) {
+        heed_optimizer_free(opt);
+        return heed_fail_memory(error, bytes, "the optimiser's state");
+    }
+    cut_into_blocks(opt);
+    *optimizer = opt;
+    return HEED_OK;
+}
+
+void heed_optimizer_free(heed_optimizer *opt)
+{
+    if (opt == NULL) return;
+    heed_free_aligned(opt->state);
+    free(opt->tensors), free(opt->offset), free(opt->block), free(opt->sums);
+    free(opt);
+}
+
+int64_t heed_optimizer_steps(const heed_optimizer *opt)
+{
+    return opt->steps;
+}
+
+/* Runs job over the blocks: thread i takes a contiguous share. */
+static void run_blocks(const heed_optimizer *opt, heed_pool_job *job, void *argument)
+{
+    if (opt->pool != NULL) heed_pool_run(opt->pool, job, argument);
+    else job(argument, 0, 1);
+}
+
+/* ---- norm ---- */
+
+/* Sum of squares in LANES chains. */
+static double square_sum(const float *x, size_t n)
+{
+    double lane[LANES] = {0};
+    size_t i = 0;
+    for (; i + LANES <= n; i += LANES)
+        for (int j = 0; j < LANES; j++) lane[j] += (double)x[i + j] * x[i + j];
+    for (int j = 0; i < n; i++, j++) lane[j] += (double)x[i] * x[i];
+    double sum = 0;
+    for (int j = 0; j < LANES; j++) sum += lane[j];
+    return sum;
+}
+
+static void norm_job(void *argument, int thread, int threads)
+{
+    const heed_optimizer *opt = argument;
+    size_t begin = opt->blocks * (size_t)thread / (size_t)threads, end = opt->blocks * (size_t)(thread + 1) / (size_t)threads;
+    for (size_t b = begin; b < end; b++)
+        opt->sums[b] = square_sum(opt->tensors[opt->block[b].tensor].gradient + opt->block[b].begin, opt->block[b].count);
+}
+
+double heed_optimizer_norm(const heed_optimizer *opt)
+{
+    run_blocks(opt, norm_job, (void *)opt);
+    double sum = 0;
+    for (size_t b = 0; b < opt->blocks; b++) sum += opt->sums[b];
+    return sqrt(sum);
+}
+
+double heed_clip_factor(double norm, double limit)
+{
+    if (limit <= 0) return 1;
+    double factor = limit / (norm + 1e-6);
+    return factor < 1 ? factor : 1;
+}
+
+/* ---- update ---- */
+
+typedef struct update_job_argument { const heed_optimizer *opt; heed_update update; int slots; } update_job_argument;
+
+static void update_job(void *argument, int thread, int threads)
+{
+    const update_job_argument *job = argument;
+    const heed_optimizer *opt = job->opt;
+    size_t first = opt->blocks * (size_t)thread / (size_t)threads, last = opt->blocks * (size_t)(thread + 1) / (size_t)threads;
+    for (size_t b = first; b < last; b++) {
+        const heed_optimizer_tensor *tensor = &opt->tensors[opt->block[b].tensor];
+        double decay = tensor->decay ? opt->options.weight_decay : 0;
+        for (size_t at = 0; at < opt->block[b].count; at += PIECE) {
+            size_t n = opt->block[b].count - at < PIECE ? opt->block[b].count - at : PIECE, begin = opt->block[b].begin + at;
+            float *slot[HEED_OPTIMIZER_MAX_SLOTS] = {NULL};
+            for (int s = 0; s < job->slots; s++)
+                slot[s] = opt->state + (size_t)s * opt->elements + opt->offset[opt->block[b].tensor] + begin;
+            rules[opt->options.kind].rule(&job->update, decay, tensor->value + begin, tensor->gradient + begin, slot, n);
+            memset(tensor->gradient + begin, 0, n * sizeof(float));
+        }
+    }
+}
+
+void heed_optimizer_step(heed_optimizer *opt, double rate, double factor)
+{
+    opt->steps++;
+    update_job_argument job = {opt, {&opt->options, rate, (float)factor, opt->steps}, heed_optimizer_slots(&opt->options)};
+    run_blocks(opt, update_job, &job);
+}
+
+/* ---- state on disk ---- */
+
+/* Calls with every state tensor's name and elements, slot by slot. */
+typedef heed_status state_visit(void *context, const char *name, const heed_optimizer_tensor *tensor, float *data, heed_error *error);
+
+static heed_status visit_state(const heed_optimizer *opt, state_visit *visit, void *context, heed_error *error)
+{
+    heed_buffer name = {0};
+    heed_status status = HEED_OK;
+    int slots = heed_optimizer_slots(&opt->options);
+    for (int s = 0; s < slots && status == HEED_OK; s++)
+        for (size_t t = 0; t < opt->count && status == HEED_OK; t++) {
+            heed_buffer_clear(&name);
+            heed_buffer_printf(&name, "%s.%s", rules[opt->options.kind].slot[s], opt->tensors[t].name);
+            status = name.failed ? heed_fail_memory(error, 256, "names of the optimiser's state")
+                                 : visit(context, name.data, &opt->tensors[t], opt->state + (size_t)s * opt->elements + opt->offset[t], error);
+        }
+    heed_buffer_free(&name);
+    return status;
+}
+
+typedef struct state_list { heed_tensor_source *tensors; size_t count; heed_arena *names; } state_list;
+
+static heed_status list_tensor(void *context, const char *name, const heed_optimizer_tensor *tensor, float *data, heed_error *error)
+{
+    state_list *list = context;
+    char *copy = heed_arena_string(list->names, name);
+    if (copy == NULL) return heed_fail_memory(error, strlen(name) + 1, "names of the optimiser's state");
+    list->tensors[list->count++] = (heed_tensor_source){copy, HEED_F32, tensor->rank, tensor->shape, data};
+    return HEED_OK;
+}
+
+heed_status heed_optimizer_save(const heed_optimizer *opt, const char *path, heed_error *error)
+{
+    size_t count = opt->count * (size_t)heed_optimizer_slots(&opt->options);
+    state_list list = {heed_allocate(count + 1, sizeof *list.tensors), 0, heed_arena_new()};
+    heed_status status = HEED_OK;
+    if (list.tensors == NULL || list.names == NULL) status = heed_fail_memory(error, count * sizeof *list.tensors, "the list of the optimiser's state");
+    if (status == HEED_OK) status = visit_state(opt, list_tensor, &list, error);
+    if (status == HEED_OK) status = heed_safetensors_write(path, &(heed_tensor_set){.tensors = list.tensors, .count = list.count}, error);
+    heed_arena_free(list.names);
+    free(list.tensors);
+    return status;
+}
+
+static heed_status read_tensor(void *context, const char *name, const heed_optimizer_tensor *tensor, float *data, heed_error *error)
+{
+    const heed_stored_tensor *stored = heed_safetensors_find(context, name);
+    if (stored == NULL) return heed_fail(error, HEED_E_FORMAT, "tensor %s is missing: the state is of another model or optimiser", name);
+    if (stored->dtype != HEED_F32 || stored->rank != tensor->rank ||
+        (tensor->rank > 0 && memcmp(stored->shape, tensor->shape, (size_t)tensor->rank * sizeof *tensor->shape) != 0))
+        return heed_fail(error, HEED_E_FORMAT, "tensor %s: expected F32 in the shape of the model's %s", name, tensor->name);
+    memcpy(data, stored->data, stored->bytes);
+    return HEED_OK;
+}
+
+heed_status heed_optimizer_load(heed_optimizer *opt, const char *path, int64_t steps, heed_error *error)
+{
+    heed_safetensors *file = NULL;
+    HEED_TRY(heed_safetensors_open(&file, path, error));
+    size_t expected = opt->count * (size_t)heed_optimizer_slots(&opt->options);
+    heed_status status = visit_state(opt, read_tensor, file, error);
+    if (status != HEED_OK) heed_error_prefix(error, "%s", path);
+    else if (heed_safetensors_count(file) != expected)
+        status = heed_fail(error, HEED_E_FORMAT, "%s: %zu tensors, expected %zu: the state is of another model or optimiser", path,
+                           heed_safetensors_count(file), expected);
+    heed_safetensors_close(file);
+    if (status == HEED_OK) opt->steps = steps;
+    return status;
+}

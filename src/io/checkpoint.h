@@ -23,8 +23,9 @@ typedef struct heed_checkpoint_options {
 heed_status heed_checkpoint_write(const char *run, int64_t step, heed_checkpoint_fill *fill, void *context,
                                   const heed_checkpoint_options *options, heed_error *error);
 
-/* At the start of a training: makes RUN if need be, removes what an interrupted one left under temporary names, repairs last. */
-heed_status heed_checkpoint_prepare(const char *run, heed_error *error);
+/* At the start of a training: makes RUN if need be, removes what an interrupted one left under temporary names, points last and the
+   links in RUN to the newest complete checkpoint. private_files as above. */
+heed_status heed_checkpoint_prepare(const char *run, const char *const *private_files, heed_error *error);
 
 /* The newest checkpoint that is complete (checkpoint.json present, every file there with its size): its path, to be freed, and step.
    *path is NULL and the status HEED_OK when there is none. */

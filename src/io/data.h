@@ -4,6 +4,7 @@
 #define HEED_IO_DATA_H
 
 #include "base/error.h"
+#include "io/lines.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -15,8 +16,7 @@ typedef enum heed_data_kind {
     HEED_DATA_TOKENS     /* .bin: llm.c shards (uint16 or uint32 with a header) and nanoGPT's raw uint16 */
 } heed_data_kind;
 
-typedef struct heed_text { const char *bytes; size_t length; } heed_text; /* borrowed until heed_data_close; no NUL at the end */
-typedef struct heed_text_pair { heed_text source, target; } heed_text_pair;
+typedef struct heed_text_pair { heed_text source, target; } heed_text_pair; /* borrowed until heed_data_close, as documents are */
 
 /* One token shard: `count` little-endian integers of `width` bytes (2 or 4), unaligned; read with heed_token_at. */
 typedef struct heed_token_shard { const unsigned char *bytes; size_t count; int width; const char *file; } heed_token_shard;

@@ -57,7 +57,7 @@ typedef heed_status heed_tensor_produce(void *context, size_t index, const heed_
 typedef struct heed_tensor_set {
     const heed_tensor_source *tensors;
     size_t count;
-    heed_tensor_produce *produce; /* may be NULL when every tensor has data; called once per tensor, in file order */
+    heed_tensor_produce *produce; /* may be NULL when every tensor has data; called once per tensor without data that is not empty, in file order */
     void *context;
     const char *const *metadata;  /* key, value, key, value ... NULL; NULL means {"format": "pt"} */
 } heed_tensor_set;
@@ -69,7 +69,8 @@ typedef struct heed_tensor_set {
 heed_status heed_safetensors_write(const char *path, const heed_tensor_set *set, heed_error *error);
 
 /* Writes folder/model.safetensors, or, when the tensors exceed max_shard_bytes (0: never split), shards
-   folder/model-00001-of-0000N.safetensors filled in the order given and folder/model.safetensors.index.json. The index comes last. */
+   folder/model-00001-of-0000N.safetensors filled in the order given and folder/model.safetensors.index.json. The index comes last, and
+   an older folder/model.safetensors, which would win over it, is removed. */
 heed_status heed_safetensors_write_folder(const char *folder, const heed_tensor_set *set, size_t max_shard_bytes, heed_error *error);
 
 #endif

@@ -1,0 +1,275 @@
+/* Finding, repairing and pruning checkpoints in a run directory. */
+#include "base/file.h"
+#include "base/json.h"
+#include "base/memory.h"
+#include "io/checkpoint.h"
+#include "io/checkpoint_run.h"
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static heed_status fail_system(const char *path, const char *doing, heed_error *error)
+{
+    return heed_fail(error, HEED_E_IO, "%s: cannot %s: %s", path, doing, strerror(errno));
+}
+
+/* The step of "checkpoint-STEP" followed by `ending`; -1 for any other name, leading zeros and numbers beyond 64 bits included. */
+static int64_t step_of(const char *name, const char *ending)
+{
+    static const char prefix[] = "checkpoint-";
+    char *end;
+    if (strncmp(name, prefix, sizeof prefix - 1)) return -1;
+    const char *digits = name + sizeof prefix - 1;
+    if (*digits < '0' || *digits > '9' || (*digits == '0' && digits[1] >= '0' && digits[1] <= '9')) return -1;
+    errno = 0;
+    long long step = strtoll(digits, &end, 10);
+    return errno == 0 && !strcmp(end, ending) ? step : -1;
+}
+
+/* The path of a checkpoint, or of what its writing left with another ending; NULL when memory is out. */
+static char *path_of(const char *run, int64_t step, const char *ending)
+{
+    heed_buffer path = {0};
+    heed_buffer_printf(&path, "%s/checkpoint-%lld%s", run, (long long)step, ending);
+    if (path.failed) heed_buffer_free(&path);
+    return path.data;
+}
+
+typedef heed_status entry_visit(void *context, const char *run, const char *name, const char *path, const struct stat *information, heed_error *error);
+
+/* Calls visit for every name in RUN. Names are gathered first: visits rename and remove. */
+static heed_status for_each_entry(const char *run, entry_visit *visit, void *context, heed_error *error)
+{
+    heed_buffer names = {0};
+    DIR *stream = opendir(run);
+    if (!stream) return fail_system(run, "open the folder", error);
+    for (struct dirent *entry; (entry = readdir(stream));)
+        if (strcmp(entry->d_name, ".") && strcmp(entry->d_name, "..")) heed_buffer_append(&names, entry->d_name, strlen(entry->d_name) + 1);
+    closedir(stream);
+    heed_status status = names.failed ? heed_fail_memory(error, names.length, run) : HEED_OK;
+    for (size_t at = 0; at < names.length && status == HEED_OK; at += strlen(names.data + at) + 1) {
+        struct stat information;
+        char *path = heed_path_join(run, names.data + at);
+        if (!path) status = heed_fail_memory(error, strlen(run) + 256, run);
+        else if (lstat(path, &information) == 0) status = visit(context, run, names.data + at, path, &information, error);
+        free(path);
+    }
+    heed_buffer_free(&names);
+    return status;
+}
+
+typedef struct { int64_t *steps; size_t count, capacity; } step_list;
+
+static heed_status add_step(void *context, const char *run, const char *name, const char *path, const struct stat *information, heed_error *error)
+{
+    (void)path;
+    step_list *list = context;
+    int64_t step = step_of(name, "");
+    if (step < 0 || !S_ISDIR(information->st_mode)) return HEED_OK;
+    if (!heed_grow(&list->steps, &list->capacity, list->count + 1, sizeof *list->steps))
+        return heed_fail_memory(error, (list->count + 1) * sizeof *list->steps, run);
+    list->steps[list->count++] = step;
+    return HEED_OK;
+}
+
+static int newest_first(const void *a, const void *b)
+{
+    int64_t left = *(const int64_t *)a, right = *(const int64_t *)b;
+    return left < right ? 1 : left > right ? -1 : 0;
+}
+
+/* Steps that have a folder, newest first; free list->steps in every case. */
+static heed_status list_steps(step_list *list, const char *run, heed_error *error)
+{
+    *list = (step_list){0};
+    HEED_TRY(for_each_entry(run, add_step, list, error));
+    if (list->count) qsort(list->steps, list->count, sizeof *list->steps, newest_first);
+    return HEED_OK;
+}
+
+static bool inside(const char *name)
+{
+    return *name && *name != '/' && strcmp(name, "..") && strncmp(name, "../", 3) && !strstr(name, "/../");
+}
+
+heed_status heed_checkpoint_check(const char *folder, int64_t *step, heed_error *error)
+{
+    json_t *manifest = NULL;
+    int64_t found = -1;
+    char *path = heed_path_join(folder, HEED_CHECKPOINT_MANIFEST);
+    if (!path) return heed_fail_memory(error, strlen(folder) + 32, folder);
+    heed_status status = heed_json_read(&manifest, path, error);
+    if (status == HEED_OK) status = heed_json_integer(manifest, "step", &found, path, error);
+    json_t *files = json_object_get(manifest, "files"), *size;
+    if (status == HEED_OK && (found < 0 || !json_is_object(files)))
+        status = heed_fail(error, HEED_E_FORMAT, "%s: expected \"step\" and \"files\"", path);
+    const char *name;
+    if (status == HEED_OK) json_object_foreach(files, name, size) {
+        struct stat information;
+        char *file = heed_path_join(folder, name);
+        if (!file) status = heed_fail_memory(error, strlen(folder) + strlen(name) + 2, folder);
+        else if (!inside(name) || stat(file, &information) != 0 || !S_ISREG(information.st_mode) ||
+                 !json_is_integer(size) || information.st_size != json_integer_value(size))
+            status = heed_fail(error, HEED_E_FORMAT, "%s: %.128s is missing or not of the size that %s says: the checkpoint is incomplete, use an "
+                               "older one", folder, name, HEED_CHECKPOINT_MANIFEST);
+        free(file);
+        if (status != HEED_OK) break;
+    }
+    if (status == HEED_OK) *step = found;
+    json_decref(manifest);
+    free(path);
+    return status;
+}
+
+heed_status heed_checkpoint_newest(const char *run, char **path, int64_t *step, heed_error *error)
+{
+    step_list list;
+    *path = NULL;
+    if (!heed_path_is_directory(run)) return HEED_OK;
+    heed_status status = list_steps(&list, run, error);
+    for (size_t i = 0; i < list.count && status == HEED_OK && !*path; i++) {
+        int64_t said;
+        heed_error problem = {0};
+        char *folder = path_of(run, list.steps[i], "");
+        if (!folder) status = heed_fail_memory(error, strlen(run) + 64, run);
+        else if (heed_checkpoint_check(folder, &said, &problem) == HEED_OK && said == list.steps[i]) {
+            *path = folder;
+            *step = said;
+            folder = NULL;
+        } else if (problem.status == HEED_E_NOMEM) status = heed_fail(error, HEED_E_NOMEM, "%s", problem.message);
+        free(folder);
+    }
+    free(list.steps);
+    return status;
+}
+
+heed_status heed_run_point(const char *run, const char *name, int64_t step, heed_error *error)
+{
+    char target[64], *link = heed_path_join(run, name);
+    if (!link) return heed_fail_memory(error, strlen(run) + 64, run);
+    snprintf(target, sizeof target, "checkpoint-%lld", (long long)step);
+    heed_status status = heed_link_replace(target, link, error);
+    free(link);
+    return status;
+}
+
+/* The step that the link RUN/name points to; -1 when it is no such link. */
+static int64_t pointed(const char *run, const char *name)
+{
+    char target[64], *link = heed_path_join(run, name);
+    ssize_t length = link ? readlink(link, target, sizeof target - 1) : -1;
+    free(link);
+    if (length <= 0) return -1;
+    target[length] = 0;
+    return step_of(target, "");
+}
+
+typedef struct { const char *run, *const *private_files; } link_job;
+
+static heed_status link_file(void *context, const char *folder, const char *name, const char *path, const struct stat *information, heed_error *error)
+{
+    (void)folder, (void)path;
+    const link_job *job = context;
+    if (!S_ISREG(information->st_mode) || !strcmp(name, HEED_CHECKPOINT_MANIFEST)) return HEED_OK;
+    for (const char *const *private = job->private_files; private && *private; private++)
+        if (!strcmp(name, *private)) return HEED_OK;
+    char *link = heed_path_join(job->run, name), *target = heed_path_join("last", name), found[512];
+    heed_status status = HEED_OK;
+    if (!link || !target) status = heed_fail_memory(error, strlen(job->run) + strlen(name) + 8, job->run);
+    else {
+        struct stat there;
+        bool exists = lstat(link, &there) == 0;
+        ssize_t length = exists ? readlink(link, found, sizeof found) : -1;
+        bool right = length == (ssize_t)strlen(target) && !memcmp(found, target, (size_t)length);
+        if (!right && (!exists || S_ISLNK(there.st_mode))) status = heed_link_replace(target, link, error);
+    }
+    free(link);
+    free(target);
+    return status;
+}
+
+/* A link through last whose file the newest checkpoint no longer has would make RUN look like something it is not. */
+static heed_status drop_stale_link(void *context, const char *run, const char *name, const char *path, const struct stat *information, heed_error *error)
+{
+    (void)context, (void)run, (void)name;
+    char target[6];
+    if (!S_ISLNK(information->st_mode) || readlink(path, target, 5) != 5 || memcmp(target, "last/", 5) || heed_path_exists(path)) return HEED_OK;
+    return unlink(path) == 0 ? HEED_OK : fail_system(path, "remove the link", error);
+}
+
+heed_status heed_run_link_files(const char *run, int64_t step, const char *const *private_files, heed_error *error)
+{
+    link_job job = {run, private_files};
+    char *folder = path_of(run, step, "");
+    if (!folder) return heed_fail_memory(error, strlen(run) + 64, run);
+    heed_status status = for_each_entry(folder, link_file, &job, error);
+    free(folder);
+    return status == HEED_OK ? for_each_entry(run, drop_stale_link, NULL, error) : status;
+}
+
+/* Under its temporary name a half-removed checkpoint is no checkpoint any more. */
+static heed_status remove_checkpoint(const char *run, int64_t step, heed_error *error)
+{
+    char *path = path_of(run, step, ""), *temporary = path_of(run, step, ".tmp");
+    heed_status status = path && temporary ? heed_directory_remove(temporary, error) : heed_fail_memory(error, strlen(run) + 64, run);
+    if (status == HEED_OK && rename(path, temporary) != 0) status = fail_system(path, "rename", error);
+    if (status == HEED_OK) status = heed_directory_remove(temporary, error);
+    free(path);
+    free(temporary);
+    return status;
+}
+
+heed_status heed_run_prune(const char *run, size_t keep, heed_error *error)
+{
+    step_list list;
+    int64_t last = pointed(run, "last"), best = pointed(run, "best");
+    heed_status status = list_steps(&list, run, error);
+    for (size_t i = keep; i < list.count && status == HEED_OK; i++)
+        if (list.steps[i] != last && list.steps[i] != best) status = remove_checkpoint(run, list.steps[i], error);
+    free(list.steps);
+    return status;
+}
+
+static bool ends_with_tmp(const char *name)
+{
+    size_t length = strlen(name);
+    return length > 4 && !strcmp(name + length - 4, ".tmp");
+}
+
+/* Only names that heed itself gives: half-written checkpoints, links on their way, the log and the picture. */
+static heed_status remove_leftover(void *context, const char *run, const char *name, const char *path, const struct stat *information, heed_error *error)
+{
+    (void)context;
+    int64_t old = S_ISDIR(information->st_mode) ? step_of(name, ".old") : -1;
+    if (S_ISDIR(information->st_mode) && step_of(name, ".tmp") >= 0) return heed_directory_remove(path, error);
+    if (old >= 0) {
+        char *final = path_of(run, old, "");
+        heed_status status = HEED_OK;
+        if (!final) status = heed_fail_memory(error, strlen(run) + 64, run);
+        else if (heed_path_exists(final)) status = heed_directory_remove(path, error);
+        else if (rename(path, final) != 0) status = fail_system(path, "bring back", error);
+        free(final);
+        return status;
+    }
+    bool ours = S_ISLNK(information->st_mode) ? ends_with_tmp(name)
+              : S_ISREG(information->st_mode) && (!strcmp(name, "log.jsonl.tmp") || !strcmp(name, "loss.svg.tmp"));
+    if (ours && unlink(path) != 0) return fail_system(path, "remove", error);
+    return HEED_OK;
+}
+
+heed_status heed_checkpoint_prepare(const char *run, const char *const *private_files, heed_error *error)
+{
+    char *newest = NULL;
+    int64_t step = -1;
+    HEED_TRY(heed_directory_make(run, error));
+    HEED_TRY(for_each_entry(run, remove_leftover, NULL, error));
+    HEED_TRY(heed_checkpoint_newest(run, &newest, &step, error));
+    if (!newest) return HEED_OK;
+    free(newest);
+    if (pointed(run, "last") != step) HEED_TRY(heed_run_point(run, "last", step, error));
+    return heed_run_link_files(run, step, private_files, error);
+}

@@ -1,0 +1,18 @@
+/* checkpoint_run.h: what checkpoint.c and checkpoint_find.c share: the names in a run directory, its links, its list of steps. */
+#ifndef HEED_IO_CHECKPOINT_RUN_H
+#define HEED_IO_CHECKPOINT_RUN_H
+
+#include "base/error.h"
+#include <stddef.h>
+#include <stdint.h>
+
+#define HEED_CHECKPOINT_MANIFEST "checkpoint.json"
+
+/* Makes RUN/name a link to checkpoint-STEP. */
+heed_status heed_run_point(const char *run, const char *name, int64_t step, heed_error *error);
+/* Makes RUN/FILE a link to last/FILE for each file of checkpoint-STEP that is not private, and removes links to files it lacks. */
+heed_status heed_run_link_files(const char *run, int64_t step, const char *const *private_files, heed_error *error);
+/* Removes all checkpoints but the newest `keep`, the one that last points to and the one that best points to. */
+heed_status heed_run_prune(const char *run, size_t keep, heed_error *error);
+
+#endif

@@ -12,10 +12,13 @@ typedef struct { int32_t kind; } heed_unary_attributes;                       /*
 typedef struct { double factor, offset; } heed_scale_attributes;
 typedef struct { int32_t dtype; } heed_cast_attributes;
 typedef struct { int32_t kind, axis, keep; } heed_reduce_attributes;           /* axis >= 0 */
+typedef struct { heed_shape shape; heed_reduce_attributes reduce; int32_t reserved; } heed_reduce_backward_attributes; /* shape of x */
 typedef struct { int32_t transpose_a, transpose_b; } heed_product_attributes;
 typedef struct { float eps, offset; } heed_norm_attributes;
-typedef struct { heed_shape shape; } heed_shape_attributes;                    /* scatter_add, reshape, broadcast */
+typedef struct { float eps; int32_t norm; } heed_norm_gain_attributes;         /* heed_fused_norm, LAYER or RMS */
+typedef struct { heed_shape shape; } heed_shape_attributes;                    /* scatter_add, reshape, broadcast, sequence_mean_backward: of the result */
 typedef struct { int64_t begin, end; } heed_slice_attributes;
+typedef struct { int64_t begin, width; } heed_pad_columns_attributes;          /* first column of x in y, columns of y */
 typedef struct { float rate; int32_t stream; } heed_dropout_attributes;
 typedef struct { float factor; } heed_rotary_table_attributes;
 typedef struct { int32_t heads, interleaved, inverse; } heed_rotary_attributes; /* inverse turns backwards: the gradient */

@@ -147,12 +147,12 @@ int32_t heed_graph_stream(heed_graph *graph)
 
 heed_shape heed_value_shape(const heed_graph *graph, heed_value value)
 {
-    return value < 0 ? heed_shape_scalar() : graph->values[value].shape;
+    return value < 0 || (size_t)value >= graph->n_values ? heed_shape_scalar() : graph->values[value].shape;
 }
 
 heed_dtype heed_value_dtype(const heed_graph *graph, heed_value value)
 {
-    return value < 0 ? HEED_F32 : graph->values[value].dtype;
+    return value < 0 || (size_t)value >= graph->n_values ? HEED_F32 : graph->values[value].dtype;
 }
 
 const char *heed_value_label(const heed_graph *graph, heed_value value, char text[HEED_SHAPE_TEXT])

@@ -64,12 +64,12 @@ typedef struct heed_kernel {
 
 /* What an op does with its operands, beyond its inputs and outputs. */
 enum {
-    HEED_OP_ROW_LOCAL = 1,      /* row i of the output needs only row i of live inputs (and whole fixed ones) */
+    HEED_OP_ROW_LOCAL = 1,      /* row i of a live output needs only row i of live inputs (and whole fixed ones) */
     HEED_OP_SEQUENCE_AWARE = 2, /* reads the sequence table */
     HEED_OP_RANDOM = 4,         /* draws random numbers */
     HEED_OP_IN_PLACE = 8,       /* output 0 may overwrite input 0 of the same shape and type, element by element or row by row */
     HEED_OP_VIEW = 16,          /* output 0 may be a view of input 0 */
-    HEED_OP_WRITES_STATE = 32   /* output 0 is the next version of the state in input `state_input` */
+    HEED_OP_WRITES_STATE = 32   /* output 0 is the next version of the state in input `state_input`, if that is present */
 };
 
 /* Shape inference sees this. in_* have n_in entries; absent inputs have present = false. */

@@ -30,6 +30,33 @@ static inline const int32_t *REAL(integers)(const heed_operand *operand, int64_t
     return (const int32_t *)operand->data + i * operand->row_stride;
 }
 
+/* An operand that may be absent; NULL when it is. */
+static inline const heed_operand *heed_optional(const heed_kernel_args *args, int i)
+{
+    return i < args->n_in && args->in[i].data ? &args->in[i] : NULL;
+}
+
+/* Extent of the last axis; 1 for a scalar. */
+static inline int64_t heed_width(const heed_operand *operand)
+{
+    return operand->shape.rank ? operand->shape.dim[operand->shape.rank - 1] : 1;
+}
+
+/* Element `at` of an operand in the order of its rows laid end to end. */
+static inline real *REAL(flat)(const heed_operand *operand, int64_t at)
+{
+    int64_t columns = heed_shape_columns(operand->shape);
+    return columns ? (real *)operand->data + at / columns * operand->row_stride + at % columns : operand->data;
+}
+
+/* Zeros in all live rows. */
+static inline void REAL(clear)(const heed_operand *operand)
+{
+    int64_t columns = heed_shape_columns(operand->shape);
+    for (int64_t i = 0; i < heed_shape_rows(operand->shape); i++)
+        for (int64_t j = 0; j < columns; j++) REAL(row)(operand, i)[j] = 0;
+}
+
 /* Element (i, j) of a weight in rows, whatever its floating type. */
 static inline real REAL(element)(const heed_operand *operand, int64_t i, int64_t j)
 {

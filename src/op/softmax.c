@@ -1,19 +1,15 @@
 /* Softmax over the last axis. y = exp(x - max x) / sum exp(x - max x). x, y (...,D) f32. A row of -inf gives zeros.
    Errors: HEED_E_SHAPE for a scalar, HEED_E_DTYPE unless f32. */
+#include "op/check.h"
 #include "op/reference.h"
 
 HEED_REFERENCE(softmax);
 HEED_REFERENCE(softmax_backward);
 
-static inline int64_t REAL(width)(const heed_operand *operand)
-{
-    return operand->shape.dim[operand->shape.rank - 1];
-}
-
 void REAL(heed_softmax_reference)(const heed_kernel_args *args)
 {
     const heed_operand *x = &args->in[0], *y = &args->out[0];
-    int64_t width = REAL(width)(x), columns = heed_shape_columns(x->shape);
+    int64_t width = heed_width(x), columns = heed_shape_columns(x->shape);
     for (int64_t i = 0; i < heed_shape_rows(x->shape); i++)
         for (int64_t at = 0; at < columns; at += width) {
             const real *from = REAL(row)(x, i) + at;
@@ -28,7 +24,7 @@ void REAL(heed_softmax_reference)(const heed_kernel_args *args)
 void REAL(heed_softmax_backward_reference)(const heed_kernel_args *args)
 {
     const heed_operand *y = &args->in[0], *dy = &args->in[1], *dx = &args->out[0];
-    int64_t width = REAL(width)(y), columns = heed_shape_columns(y->shape);
+    int64_t width = heed_width(y), columns = heed_shape_columns(y->shape);
     for (int64_t i = 0; i < heed_shape_rows(y->shape); i++)
         for (int64_t at = 0; at < columns; at += width) {
             const real *a = REAL(row)(y, i) + at, *b = REAL(row)(dy, i) + at;
@@ -42,8 +38,8 @@ void REAL(heed_softmax_backward_reference)(const heed_kernel_args *args)
 static heed_status infer(heed_infer *infer, heed_error *error)
 {
     if (infer->shape[0].rank < 2) return heed_infer_fail(infer, error, HEED_E_SHAPE, "at least two axes");
+    HEED_TRY(heed_check_f32(infer, error));
     for (int i = 0; i < infer->n_in; i++) {
-        if (infer->dtype[i] != HEED_F32) return heed_infer_fail(infer, error, HEED_E_DTYPE, "f32");
         if (!heed_shape_equal(infer->shape[i], infer->shape[0])) return heed_infer_fail(infer, error, HEED_E_SHAPE, "equal shapes");
     }
     infer->out_shape[0] = infer->shape[0];

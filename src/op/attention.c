@@ -1,0 +1,157 @@
+/* Scaled dot-product attention, every sequence by itself. Query i of a sequence, head h, with K/V head g = h / (H / K):
+     s(j) = scale * q(i,h).k(j,g), soft-capped: cap * tanh(s / cap)          for every key j that i sees
+     y(i,h) = sum over j, ascending, of m(j) exp(s(j)) v(j,g) / sum over j of exp(s(j)),   m dropout: 0 or 1 / (1 - rate)
+   A key is seen when its mask index is not negative, is not beyond the query's (causal), and lies within the window.
+   Inputs, by the places in graph/attributes.h: q (N,H*E), k and v (S,K*E) f32, dense rows or a cache of blocks; sequences (B,8),
+   query index (N), key index (S), block table (rows,blocks) i32. Outputs, f32: y (N,H*E); lse (N,H), the logarithm of the sum of
+   exp(s), for the gradient; weights (B,H,T,S), before dropout and zero where nothing is seen, (0) unless asked for. Queries that
+   see no key, and rows that belong to no sequence, have y = 0 and lse = 0. Gradient: op/attention_backward.c.
+   Errors: HEED_E_SHAPE, HEED_E_DTYPE, HEED_E_ARG for options out of range, HEED_E_UNSUPPORTED for ALiBi.
+   Source: Vaswani et al. 2017, eq. 1; Ainslie et al. 2023 (grouped heads); Gemma 2, 2024 (soft cap). */
+#include "op/attention.h"
+#include "op/check.h"
+
+HEED_REFERENCE(attention);
+
+/* One query and head. Scores are formed twice, for their maximum and for the sums, so that nothing needs to be stored. */
+static inline void REAL(attend)(const heed_kernel_args *args, const heed_attention_span *span, int64_t i, int64_t head, real *weights, int64_t max_keys)
+{
+    const heed_attention_attributes *attributes = span->attributes;
+    const heed_operand *k = &args->in[HEED_ATTENTION_K], *v = &args->in[HEED_ATTENTION_V];
+    int64_t row = span->sequence.query_start + i, width = attributes->head_width;
+    int64_t from = head * width, group = head / (attributes->heads / attributes->kv_heads) * width;
+    const real *q = REAL(row)(&args->in[HEED_ATTENTION_Q], row) + from;
+    real *y = REAL(row)(&args->out[0], row) + from, largest = -INFINITY, sum = 0;
+    for (int64_t j = 0; j < span->sequence.keys; j++) {
+        int64_t at = heed_attention_visible_row(span, i, j);
+        real score = at < 0 ? -INFINITY : REAL(heed_attention_score)(attributes, q, REAL(row)(k, at) + group);
+        largest = score > largest ? score : largest;
+    }
+    if (largest == -INFINITY) return;
+    REAL(heed_attention_dropout) dropout = REAL(heed_attention_dropout_of)(args, span, head, i);
+    for (int64_t j = 0; j < span->sequence.keys; j++) {
+        int64_t at = heed_attention_visible_row(span, i, j);
+        real kept = REAL(heed_attention_dropout_at)(&dropout, j);
+        if (at < 0) continue;
+        real weight = R(exp)(REAL(heed_attention_score)(attributes, q, REAL(row)(k, at) + group) - largest);
+        const real *value = REAL(row)(v, at) + group;
+        sum += weight;
+        for (int64_t e = 0; e < width; e++) y[e] = R(fma)(weight * kept, value[e], y[e]);
+        if (weights && j < max_keys) weights[j] = weight;
+    }
+    for (int64_t e = 0; e < width; e++) y[e] /= sum;
+    for (int64_t j = 0; weights && j < span->sequence.keys && j < max_keys; j++) weights[j] /= sum;
+    REAL(row)(&args->out[1], row)[head] = largest + R(log)(sum);
+}
+
+void REAL(heed_attention_reference)(const heed_kernel_args *args)
+{
+    const heed_attention_attributes *attributes = args->attributes;
+    const heed_operand *weights = attributes->want_weights ? &args->out[2] : NULL;
+    REAL(clear)(&args->out[0]);
+    REAL(clear)(&args->out[1]);
+    if (weights) REAL(clear)(weights);
+    for (int64_t b = 0; b < args->in[HEED_ATTENTION_SEQUENCES].shape.dim[0]; b++) {
+        heed_attention_span span = heed_attention_span_of(args, b);
+        for (int64_t head = 0; head < attributes->heads; head++)
+            for (int64_t i = 0; i < span.sequence.queries; i++) {
+                bool wanted = weights && i < attributes->max_queries;
+                real *row = wanted ? REAL(row)(weights, b) + (head * attributes->max_queries + i) * attributes->max_keys : NULL;
+                REAL(attend)(args, &span, i, head, row, attributes->max_keys);
+            }
+    }
+}
+
+#if !HEED_REAL_DOUBLE
+#include "op/attention_check.h"
+
+heed_status heed_attention_check(const heed_infer *infer, heed_error *error)
+{
+    const heed_attention_attributes *a = infer->attributes;
+    if (a->alibi) return heed_infer_fail(infer, error, HEED_E_UNSUPPORTED, "no ALiBi slopes: this version does not add them to the scores");
+    if (a->heads < 1 || a->kv_heads < 1 || a->heads % a->kv_heads || a->heads > HEED_RANDOM_PLANES || a->head_width < 1)
+        return heed_infer_fail(infer, error, HEED_E_ARG, "1 to 4096 heads, a multiple of the key/value heads, and a head width of at least 1");
+    if (!(a->dropout >= 0 && a->dropout < 1) || a->stream < 0 || a->stream >= HEED_RANDOM_STREAMS || a->window < 0 || !(a->soft_cap >= 0) || !isfinite(a->scale))
+        return heed_infer_fail(infer, error, HEED_E_ARG, "dropout in [0, 1), window and soft cap of at least 0, a finite scale");
+    for (int i = 0; i < infer->n_in; i++)
+        if (infer->present[i] && infer->dtype[i] != (i >= HEED_ATTENTION_SEQUENCES && i < HEED_ATTENTION_INPUTS ? HEED_I32 : HEED_F32))
+            return heed_infer_fail(infer, error, HEED_E_DTYPE, "q, k and v of f32; tables and indices of i32");
+    heed_shape q = infer->shape[HEED_ATTENTION_Q], k = infer->shape[HEED_ATTENTION_K];
+    if (q.rank != 2 || k.rank != 2 || q.dim[1] != (int64_t)a->heads * a->head_width || k.dim[1] != (int64_t)a->kv_heads * a->head_width ||
+        !heed_shape_equal(k, infer->shape[HEED_ATTENTION_V]))
+        return heed_infer_fail(infer, error, HEED_E_SHAPE, "q (N,heads*width), k and v (S,kv_heads*width)");
+    if (!heed_is_sequence_table(infer, HEED_ATTENTION_SEQUENCES)) return heed_infer_fail(infer, error, HEED_E_SHAPE, "a sequence table (B,8)");
+    for (int i = HEED_ATTENTION_QUERY_INDEX; i <= HEED_ATTENTION_KEY_INDEX; i++)
+        if (infer->present[i] && (infer->shape[i].rank != 1 || !heed_same_rows(infer->shape[i], i == HEED_ATTENTION_QUERY_INDEX ? q : k)))
+            return heed_infer_fail(infer, error, HEED_E_SHAPE, "a query index (N) and a key index (S)");
+    if (infer->present[HEED_ATTENTION_BLOCK_TABLE] && (infer->shape[HEED_ATTENTION_BLOCK_TABLE].rank != 2 ||
+        k.extent != HEED_EXTENT_FIXED || k.dim[0] % HEED_BLOCK_POSITIONS))
+        return heed_infer_fail(infer, error, HEED_E_SHAPE, "with a block table (rows,blocks): caches k and v of whole blocks of 64 rows");
+    return HEED_OK;
+}
+
+static heed_status infer(heed_infer *infer, heed_error *error)
+{
+    const heed_attention_attributes *attributes = infer->attributes;
+    HEED_TRY(heed_attention_check(infer, error));
+    if (attributes->want_weights && (attributes->max_queries < 0 || attributes->max_keys < 0))
+        return heed_infer_fail(infer, error, HEED_E_ARG, "extents T and S of the weights");
+    heed_shape q = infer->shape[HEED_ATTENTION_Q], sequences = infer->shape[HEED_ATTENTION_SEQUENCES];
+    infer->out_shape[0] = q;
+    infer->out_shape[1] = heed_shape_2(q.dim[0], attributes->heads);
+    infer->out_shape[1].extent = q.extent;
+    infer->out_shape[2] = heed_shape_1(0);
+    if (!attributes->want_weights) return HEED_OK;
+    infer->out_shape[2] = heed_shape_of(4, (int64_t[]){sequences.dim[0], attributes->heads, attributes->max_queries, attributes->max_keys});
+    infer->out_shape[2].extent = sequences.extent;
+    if (!heed_shape_is_valid(infer->out_shape[2])) return heed_infer_fail(infer, error, HEED_E_SHAPE, "weights (B,H,T,S) that can be counted");
+    return HEED_OK;
+}
+
+static heed_status gradient(heed_graph *graph, const heed_node *node, const heed_value *dout, heed_value *din, heed_error *error)
+{
+    if (dout[1] != HEED_NONE || dout[2] != HEED_NONE)
+        return heed_fail(error, HEED_E_UNSUPPORTED, "attention: a gradient reaches the %s; only y passes it on",
+                         dout[2] != HEED_NONE ? "weights" : "logarithms of the sums");
+    heed_value in[HEED_ATTENTION_BACKWARD_INPUTS], out[HEED_MAX_OUTPUTS];
+    for (int i = 0; i < HEED_ATTENTION_INPUTS; i++) in[i] = heed_node_input(node, i);
+    in[HEED_ATTENTION_Y] = node->out[0], in[HEED_ATTENTION_LSE] = node->out[1], in[HEED_ATTENTION_DY] = dout[0];
+    heed_emit(graph, HEED_OP_ATTENTION_BACKWARD, in, HEED_ATTENTION_BACKWARD_INPUTS, node->attributes, out);
+    for (int i = 0; i < 3; i++) din[i] = out[i];
+    return HEED_OK;
+}
+
+/* Two products of every query with every key of its sequence, as if all sequences were equally long; half of it when causal. */
+static heed_cost cost(const heed_kernel_args *args)
+{
+    const heed_attention_attributes *attributes = args->attributes;
+    double queries = (double)args->in[HEED_ATTENTION_Q].shape.dim[0], keys = (double)args->in[HEED_ATTENTION_K].shape.dim[0];
+    double sequences = (double)args->in[HEED_ATTENTION_SEQUENCES].shape.dim[0], width = (double)attributes->heads * attributes->head_width;
+    heed_cost cost = {.flops = 4 * queries * keys / (sequences > 1 ? sequences : 1) * width};
+    if (attributes->causal) cost.flops /= 2;
+    for (int i = 0; i < 3; i++) cost.bytes += 4 * (double)heed_shape_elements(args->in[i].shape);
+    cost.bytes += 4 * queries * width;
+    return cost;
+}
+
+heed_value heed_attention(heed_graph *graph, heed_value q, heed_value k, heed_value v, const heed_attention_inputs *inputs,
+                          const heed_attention_options *options, heed_value *weights)
+{
+    heed_attention_attributes attributes;
+    memset(&attributes, 0, sizeof attributes);
+    attributes.heads = options->heads, attributes.kv_heads = options->kv_heads, attributes.head_width = options->head_width;
+    attributes.causal = options->causal, attributes.window = options->window, attributes.alibi = options->alibi;
+    attributes.scale = options->scale, attributes.dropout = options->dropout, attributes.soft_cap = options->soft_cap;
+    attributes.stream = options->dropout > 0 ? heed_graph_stream(graph) : 0;
+    attributes.want_weights = options->want_weights;
+    if (options->want_weights) attributes.max_queries = options->max_queries, attributes.max_keys = options->max_keys;
+    heed_value in[HEED_ATTENTION_INPUTS] = {q, k, v, inputs->sequences, inputs->query_index, inputs->key_index, inputs->block_table};
+    heed_value out[HEED_MAX_OUTPUTS], y = heed_emit(graph, HEED_OP_ATTENTION, in, HEED_ATTENTION_INPUTS, &attributes, out);
+    if (weights) *weights = y >= 0 && options->want_weights ? out[2] : y >= 0 ? HEED_NONE : HEED_BAD;
+    return y;
+}
+
+const heed_op heed_op_attention = {.name = "attention", .in_min = 4, .in_max = HEED_ATTENTION_INPUTS, .n_out = 3,
+    .attribute_size = sizeof(heed_attention_attributes), .flags = HEED_OP_SEQUENCE_AWARE | HEED_OP_RANDOM, .infer = infer,
+    .gradient = gradient, HEED_REFERENCES(attention), .cost = cost};
+#endif

@@ -1,0 +1,87 @@
+/* attention.h: who sees whom, where a key lies, and how a score comes about: shared by attention and its gradient, and the
+   definition that faster kernels follow. */
+#ifndef HEED_OP_ATTENTION_H
+#define HEED_OP_ATTENTION_H
+
+#include "op/random.h"
+#include "op/reference.h"
+#include "op/sequence.h"
+
+/* One sequence of a running attention. */
+typedef struct heed_attention_span {
+    const heed_attention_attributes *attributes;
+    const heed_operand *query_index, *key_index, *block_table; /* NULL when absent */
+    heed_sequence sequence;
+    int64_t key_rows;
+} heed_attention_span;
+
+static inline heed_attention_span heed_attention_span_of(const heed_kernel_args *args, int64_t b)
+{
+    heed_attention_span span = {.attributes = args->attributes, .query_index = heed_optional(args, HEED_ATTENTION_QUERY_INDEX),
+                                .key_index = heed_optional(args, HEED_ATTENTION_KEY_INDEX),
+                                .block_table = heed_optional(args, HEED_ATTENTION_BLOCK_TABLE),
+                                .key_rows = args->in[HEED_ATTENTION_K].shape.dim[0]};
+    span.sequence = heed_sequence_of(&args->in[HEED_ATTENTION_SEQUENCES], b, args->in[HEED_ATTENTION_Q].shape.dim[0],
+                                     span.block_table ? INT64_MAX : span.key_rows);
+    return span;
+}
+
+/* The row of k and v in which key j of the sequence lies; -1 when the block table leads outside. */
+static inline int64_t heed_attention_key_row(const heed_attention_span *span, int64_t j)
+{
+    const heed_operand *table = span->block_table;
+    if (!table) return span->sequence.key_start + j;
+    int64_t at = span->sequence.table_row, block = j / HEED_BLOCK_POSITIONS;
+    if (at < 0 || at >= table->shape.dim[0] || block >= table->shape.dim[1]) return -1;
+    int64_t row = (int64_t)((const int32_t *)table->data)[at * table->row_stride + block] * HEED_BLOCK_POSITIONS + j % HEED_BLOCK_POSITIONS;
+    return row >= 0 && row < span->key_rows ? row : -1;
+}
+
+/* The row of key j if query i (both counted within the sequence) sees it, else -1. */
+static inline int64_t heed_attention_visible_row(const heed_attention_span *span, int64_t i, int64_t j)
+{
+    const heed_attention_attributes *attributes = span->attributes;
+    const heed_operand *queries = span->query_index, *keys = span->key_index;
+    int64_t row = heed_attention_key_row(span, j), at = span->sequence.query_start + i;
+    if (row < 0) return -1;
+    int64_t query = queries ? ((const int32_t *)queries->data)[at * queries->row_stride] : span->sequence.first_index + i;
+    int64_t key = keys ? ((const int32_t *)keys->data)[row * keys->row_stride] : j;
+    if (keys && key < 0) return -1;
+    int64_t distance = query - key;
+    if (attributes->causal && distance < 0) return -1;
+    if (attributes->window > 0 && (distance >= attributes->window || -distance >= attributes->window)) return -1;
+    return row;
+}
+
+/* scale * q.k, the products added in ascending order, then the soft cap: cap * tanh(score / cap). */
+static inline real REAL(heed_attention_score)(const heed_attention_attributes *attributes, const real *q, const real *k)
+{
+    real sum = 0, cap = (real)attributes->soft_cap;
+    for (int64_t e = 0; e < attributes->head_width; e++) sum = R(fma)(q[e], k[e], sum);
+    sum *= (real)attributes->scale;
+    return cap > 0 ? cap * R(tanh)(sum / cap) : sum;
+}
+
+/* What dropout multiplies the weight of one query and head by, key for key in ascending order: 0 or 1 / (1 - rate). */
+typedef struct { heed_random_row row; uint32_t threshold, words[4]; real kept; bool active; } REAL(heed_attention_dropout);
+
+static inline REAL(heed_attention_dropout) REAL(heed_attention_dropout_of)(const heed_kernel_args *args, const heed_attention_span *span,
+                                                                           int64_t head, int64_t i)
+{
+    const heed_attention_attributes *attributes = span->attributes;
+    REAL(heed_attention_dropout) dropout = {.active = attributes->dropout > 0, .kept = 1};
+    if (!dropout.active) return dropout;
+    dropout.row = heed_random_row_of(args->runtime, attributes->stream, (int)head, span->sequence.sample,
+                                     (int32_t)(span->sequence.first_index + i));
+    dropout.threshold = heed_dropout_threshold(attributes->dropout);
+    dropout.kept = 1 / (1 - (real)attributes->dropout);
+    return dropout;
+}
+
+static inline real REAL(heed_attention_dropout_at)(REAL(heed_attention_dropout) *dropout, int64_t j)
+{
+    if (!dropout->active) return 1;
+    return heed_dropout_keeps(&dropout->row, dropout->threshold, j, dropout->words) ? dropout->kept : 0;
+}
+
+#endif

@@ -1,0 +1,83 @@
+/* Gradient of attention. Inputs as attention, then y (N,H*E), lse (N,H) and dy (N,H*E); outputs dq, dk, dv, f32, shaped as q, k, v.
+   With p(j) = exp(s(j) - lse), m(j) the dropout of the forward pass and d = dy.y:
+     dv(j) += p(j) m(j) dy,  ds(j) = p(j) (m(j) dy.v(j) - d) (1 - (s(j) / cap)^2),  dq += scale ds(j) k(j),  dk(j) += scale ds(j) q
+   Per key row the sums run over sequences, query heads, then queries, all ascending; dq sums over keys ascending. Rows that no
+   sequence covers get zeros. Errors: those of attention; HEED_E_SHAPE when y, lse or dy do not fit q.
+   Source: Dao et al. 2022, algorithm 4. */
+#include "op/attention.h"
+#include "op/attention_check.h"
+#include "op/check.h"
+
+HEED_REFERENCE(attention_backward);
+
+static inline real REAL(dot)(const real *a, const real *b, int64_t width)
+{
+    real sum = 0;
+    for (int64_t e = 0; e < width; e++) sum = R(fma)(a[e], b[e], sum);
+    return sum;
+}
+
+/* One query and head. */
+static inline void REAL(attend_backward)(const heed_kernel_args *args, const heed_attention_span *span, int64_t i, int64_t head)
+{
+    const heed_attention_attributes *attributes = span->attributes;
+    int64_t row = span->sequence.query_start + i, width = attributes->head_width;
+    int64_t from = head * width, group = head / (attributes->heads / attributes->kv_heads) * width;
+    const real *q = REAL(row)(&args->in[HEED_ATTENTION_Q], row) + from, *dy = REAL(row)(&args->in[HEED_ATTENTION_DY], row) + from;
+    real *dq = REAL(row)(&args->out[0], row) + from, scale = (real)attributes->scale, cap = (real)attributes->soft_cap;
+    real lse = REAL(row)(&args->in[HEED_ATTENTION_LSE], row)[head];
+    real delta = REAL(dot)(dy, REAL(row)(&args->in[HEED_ATTENTION_Y], row) + from, width);
+    REAL(heed_attention_dropout) dropout = REAL(heed_attention_dropout_of)(args, span, head, i);
+    for (int64_t j = 0; j < span->sequence.keys; j++) {
+        int64_t at = heed_attention_visible_row(span, i, j);
+        real kept = REAL(heed_attention_dropout_at)(&dropout, j);
+        if (at < 0) continue;
+        const real *k = REAL(row)(&args->in[HEED_ATTENTION_K], at) + group, *v = REAL(row)(&args->in[HEED_ATTENTION_V], at) + group;
+        real *dk = REAL(row)(&args->out[1], at) + group, *dv = REAL(row)(&args->out[2], at) + group;
+        real score = REAL(heed_attention_score)(attributes, q, k), weight = R(exp)(score - lse);
+        real ds = weight * (kept * REAL(dot)(dy, v, width) - delta) * scale;
+        if (cap > 0) ds *= 1 - score / cap * (score / cap);
+        for (int64_t e = 0; e < width; e++) {
+            dv[e] = R(fma)(weight * kept, dy[e], dv[e]);
+            dq[e] = R(fma)(ds, k[e], dq[e]);
+            dk[e] = R(fma)(ds, q[e], dk[e]);
+        }
+    }
+}
+
+void REAL(heed_attention_backward_reference)(const heed_kernel_args *args)
+{
+    const heed_attention_attributes *attributes = args->attributes;
+    for (int i = 0; i < 3; i++) REAL(clear)(&args->out[i]);
+    for (int64_t b = 0; b < args->in[HEED_ATTENTION_SEQUENCES].shape.dim[0]; b++) {
+        heed_attention_span span = heed_attention_span_of(args, b);
+        for (int64_t head = 0; head < attributes->heads; head++)
+            for (int64_t i = 0; i < span.sequence.queries; i++) REAL(attend_backward)(args, &span, i, head);
+    }
+}
+
+#if !HEED_REAL_DOUBLE
+static heed_status infer(heed_infer *infer, heed_error *error)
+{
+    const heed_attention_attributes *attributes = infer->attributes;
+    HEED_TRY(heed_attention_check(infer, error));
+    heed_shape q = infer->shape[HEED_ATTENTION_Q], lse = infer->shape[HEED_ATTENTION_LSE];
+    bool present = infer->present[HEED_ATTENTION_Y] && infer->present[HEED_ATTENTION_LSE] && infer->present[HEED_ATTENTION_DY];
+    if (!present || !heed_shape_equal(infer->shape[HEED_ATTENTION_Y], q) || !heed_shape_equal(infer->shape[HEED_ATTENTION_DY], q) ||
+        lse.rank != 2 || lse.dim[1] != attributes->heads || !heed_same_rows(lse, q))
+        return heed_infer_fail(infer, error, HEED_E_SHAPE, "y and dy with the shape of q, and lse (N,heads)");
+    for (int i = 0; i < 3; i++) infer->out_shape[i] = infer->shape[i];
+    return HEED_OK;
+}
+
+/* Five products where attention has two. */
+static heed_cost cost(const heed_kernel_args *args)
+{
+    heed_cost cost = heed_op_attention.cost(args);
+    return (heed_cost){.flops = 2.5 * cost.flops, .bytes = 2.5 * cost.bytes};
+}
+
+const heed_op heed_op_attention_backward = {.name = "attention_backward", .in_min = 4, .in_max = HEED_ATTENTION_BACKWARD_INPUTS, .n_out = 3,
+    .attribute_size = sizeof(heed_attention_attributes), .flags = HEED_OP_SEQUENCE_AWARE | HEED_OP_RANDOM, .infer = infer,
+    .no_gradient = "second derivatives are not taken", HEED_REFERENCES(attention_backward), .cost = cost};
+#endif

@@ -1,0 +1,73 @@
+/* check.h: what the shape inference of many ops asks for. */
+#ifndef HEED_OP_CHECK_H
+#define HEED_OP_CHECK_H
+
+#include "graph/attributes.h"
+#include "graph/ir.h"
+#include <string.h>
+
+/* An input of a node; HEED_NONE when it is absent or behind the last. */
+static inline heed_value heed_node_input(const heed_node *node, int i)
+{
+    return i < node->n_in ? node->in[i] : HEED_NONE;
+}
+
+static inline bool heed_dtype_is_floating(heed_dtype dtype)
+{
+    return dtype == HEED_F32 || dtype == HEED_F16 || dtype == HEED_BF16;
+}
+
+/* Every input that is present is f32. */
+static inline heed_status heed_check_f32(const heed_infer *infer, heed_error *error)
+{
+    for (int i = 0; i < infer->n_in; i++)
+        if (infer->present[i] && infer->dtype[i] != HEED_F32) return heed_infer_fail(infer, error, HEED_E_DTYPE, "f32");
+    return HEED_OK;
+}
+
+/* Input `input`, if present, is (D), fixed, D the extent of the last axis of input `of`. */
+static inline bool heed_fits_columns(const heed_infer *infer, int input, int of)
+{
+    if (input >= infer->n_in || !infer->present[input]) return true;
+    heed_shape vector = infer->shape[input], rows = infer->shape[of];
+    return vector.rank == 1 && vector.extent == HEED_EXTENT_FIXED && vector.dim[0] == rows.dim[rows.rank - 1];
+}
+
+/* Axis 0 of two shapes counts the same thing. */
+static inline bool heed_same_rows(heed_shape a, heed_shape b)
+{
+    return a.rank && b.rank && a.extent == b.extent && a.dim[0] == b.dim[0];
+}
+
+/* The sequence table: (B,8) i32. */
+static inline bool heed_is_sequence_table(const heed_infer *infer, int input)
+{
+    heed_shape shape = infer->shape[input];
+    return infer->dtype[input] == HEED_I32 && shape.rank == 2 && shape.dim[1] == HEED_SEQUENCE_FIELDS;
+}
+
+/* A shape as attribute: padding and unused axes are zero, since attributes are compared byte by byte. */
+static inline heed_shape_attributes heed_attributes_of_shape(heed_shape shape)
+{
+    heed_shape_attributes attributes;
+    memset(&attributes, 0, sizeof attributes);
+    attributes.shape.rank = shape.rank;
+    attributes.shape.extent = shape.extent;
+    for (int i = 0; i < shape.rank; i++) attributes.shape.dim[i] = shape.dim[i];
+    return attributes;
+}
+
+/* A shape that a caller wrote down: rank and extent in range, no negative axis, elements countable in 63 bits. */
+static inline bool heed_shape_is_valid(heed_shape shape)
+{
+    if (shape.rank < 0 || shape.rank > HEED_MAX_RANK || shape.extent >= HEED_EXTENT_COUNT) return false;
+    if (shape.rank == 0) return shape.extent == HEED_EXTENT_FIXED;
+    int64_t elements = 1;
+    for (int i = 0; i < shape.rank; i++) {
+        if (shape.dim[i] < 0 || (shape.dim[i] && elements > INT64_MAX / 8 / shape.dim[i])) return false;
+        elements *= shape.dim[i] ? shape.dim[i] : 1;
+    }
+    return true;
+}
+
+#endif

@@ -1,0 +1,84 @@
+/* Matrix product. y(i,j) = sum over k of a(i,k) b(k,j), k ascending, one fused multiply-add chain per element.
+   a (M,K), or (K,M) with transpose_a; b (K,N), or (N,K) with transpose_b; y (M,N) f32. a and b f32, f16 or bf16, widened
+   exactly. M may be live (rows of a), and K too where it is axis 0 of both (transpose_a without transpose_b): the sum then runs
+   over the live rows; N is fixed. Gradients are products of the same kind, each in the orientation of its operand.
+   Errors: HEED_E_SHAPE when extents do not fit, HEED_E_DTYPE unless floating. */
+#include "op/check.h"
+#include "op/reference.h"
+
+HEED_REFERENCE(product);
+
+void REAL(heed_product_reference)(const heed_kernel_args *args)
+{
+    const heed_operand *a = &args->in[0], *b = &args->in[1], *y = &args->out[0];
+    const heed_product_attributes *attributes = args->attributes;
+    bool transpose_a = attributes->transpose_a, transpose_b = attributes->transpose_b;
+    int64_t depth = a->shape.dim[transpose_a ? 0 : 1];
+    for (int64_t i = 0; i < y->shape.dim[0]; i++)
+        for (int64_t j = 0; j < y->shape.dim[1]; j++) {
+            real sum = 0;
+            for (int64_t k = 0; k < depth; k++)
+                sum = R(fma)(transpose_a ? REAL(element)(a, k, i) : REAL(element)(a, i, k),
+                             transpose_b ? REAL(element)(b, j, k) : REAL(element)(b, k, j), sum);
+            REAL(row)(y, i)[j] = sum;
+        }
+}
+
+#if !HEED_REAL_DOUBLE
+static heed_status infer(heed_infer *infer, heed_error *error)
+{
+    const heed_product_attributes *attributes = infer->attributes;
+    heed_shape a = infer->shape[0], b = infer->shape[1];
+    if (!heed_dtype_is_floating(infer->dtype[0]) || !heed_dtype_is_floating(infer->dtype[1]))
+        return heed_infer_fail(infer, error, HEED_E_DTYPE, "f32, f16 or bf16");
+    if (a.rank != 2 || b.rank != 2) return heed_infer_fail(infer, error, HEED_E_SHAPE, "two matrices");
+    bool transpose_a = attributes->transpose_a, transpose_b = attributes->transpose_b;
+    int a_extent = transpose_a ? a.extent : HEED_EXTENT_FIXED, b_extent = transpose_b ? HEED_EXTENT_FIXED : b.extent;
+    if (a.dim[transpose_a ? 0 : 1] != b.dim[transpose_b ? 1 : 0] || a_extent != b_extent)
+        return heed_infer_fail(infer, error, HEED_E_SHAPE,
+                               transpose_a ? (transpose_b ? "(K,M) and (N,K)" : "(K,M) and (K,N)") : transpose_b ? "(M,K) and (N,K)" : "(M,K) and (K,N)");
+    if (transpose_b && b.extent != HEED_EXTENT_FIXED)
+        return heed_infer_fail(infer, error, HEED_E_SHAPE, "a second matrix with fixed rows, since they become columns");
+    infer->out_shape[0] = heed_shape_2(a.dim[transpose_a ? 1 : 0], b.dim[transpose_b ? 0 : 1]);
+    infer->out_shape[0].extent = transpose_a ? HEED_EXTENT_FIXED : a.extent;
+    return HEED_OK;
+}
+
+/* With op(a) = a or a^T: d op(a) = dy op(b)^T and d op(b) = op(a)^T dy; each is asked for in the orientation in which it is stored. */
+static heed_status gradient(heed_graph *graph, const heed_node *node, const heed_value *dout, heed_value *din, heed_error *error)
+{
+    (void)error;
+    const heed_product_attributes *attributes = node->attributes;
+    heed_value a = node->in[0], b = node->in[1], dy = dout[0];
+    bool transpose_a = attributes->transpose_a, transpose_b = attributes->transpose_b;
+    din[0] = transpose_a ? heed_product(graph, b, dy, transpose_b, true) : heed_product(graph, dy, b, false, !transpose_b);
+    din[1] = transpose_b ? heed_product(graph, dy, a, true, transpose_a) : heed_product(graph, a, dy, !transpose_a, false);
+    return HEED_OK;
+}
+
+static heed_cost cost(const heed_kernel_args *args)
+{
+    heed_cost cost = {0};
+    const heed_product_attributes *attributes = args->attributes;
+    cost.flops = 2.0 * (double)heed_shape_elements(args->out[0].shape) * (double)args->in[0].shape.dim[attributes->transpose_a ? 0 : 1];
+    cost.bytes = (double)heed_shape_elements(args->out[0].shape) * (double)heed_dtypes[args->out[0].dtype].bytes;
+    for (int i = 0; i < 2; i++)
+        cost.bytes += (double)heed_shape_elements(args->in[i].shape) * (double)heed_dtypes[args->in[i].dtype].bytes;
+    return cost;
+}
+
+heed_value heed_product(heed_graph *graph, heed_value a, heed_value b, bool transpose_a, bool transpose_b)
+{
+    heed_product_attributes attributes = {.transpose_a = transpose_a, .transpose_b = transpose_b};
+    return heed_emit(graph, HEED_OP_PRODUCT, (heed_value[]){a, b}, 2, &attributes, NULL);
+}
+
+heed_value heed_linear(heed_graph *graph, heed_value x, heed_value weight, heed_value bias)
+{
+    heed_value y = heed_product(graph, x, weight, false, true);
+    return bias == HEED_NONE ? y : heed_add(graph, y, bias);
+}
+
+const heed_op heed_op_product = {.name = "product", .in_min = 2, .in_max = 2, .n_out = 1, .attribute_size = sizeof(heed_product_attributes),
+    .flags = HEED_OP_ROW_LOCAL, .infer = infer, .gradient = gradient, HEED_REFERENCES(product), .cost = cost};
+#endif

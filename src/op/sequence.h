@@ -1,0 +1,29 @@
+/* sequence.h: reading the sequence table, the same way in every kernel. */
+#ifndef HEED_OP_SEQUENCE_H
+#define HEED_OP_SEQUENCE_H
+
+#include "graph/op.h"
+
+typedef struct heed_sequence {
+    int64_t query_start, queries; /* rows of q; queries is 0 when the table points outside */
+    int64_t key_start, keys;      /* rows of dense k and v; with a block table key_start is unused */
+    int32_t first_index, sample, table_row;
+} heed_sequence;
+
+/* Row b of the sequence table. Ranges that leave [0, query_rows) are empty, those that leave [0, key_rows) too; key_rows is
+   INT64_MAX when a block table places the keys. */
+static inline heed_sequence heed_sequence_of(const heed_operand *sequences, int64_t b, int64_t query_rows, int64_t key_rows)
+{
+    const int32_t *field = (const int32_t *)sequences->data + b * sequences->row_stride;
+    heed_sequence sequence = {field[HEED_SEQUENCE_QUERY_START], field[HEED_SEQUENCE_QUERY_LENGTH], field[HEED_SEQUENCE_KEY_START],
+                              field[HEED_SEQUENCE_KEY_LENGTH],  field[HEED_SEQUENCE_FIRST_INDEX],  field[HEED_SEQUENCE_SAMPLE],
+                              field[HEED_SEQUENCE_TABLE_ROW]};
+    bool queries_inside = sequence.query_start >= 0 && sequence.queries >= 0 && sequence.query_start + sequence.queries <= query_rows;
+    if (!queries_inside) sequence.query_start = sequence.queries = 0;
+    if (key_rows == INT64_MAX) sequence.key_start = 0;
+    bool keys_inside = sequence.key_start >= 0 && sequence.keys >= 0 && sequence.key_start + sequence.keys <= key_rows;
+    if (!keys_inside) sequence.key_start = sequence.keys = 0;
+    return sequence;
+}
+
+#endif

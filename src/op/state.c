@@ -1,0 +1,86 @@
+/* Ops that write persistent memory and yield its next version. The planner lets the result share the state's memory; where it
+   does not, the old contents are copied first.
+   accumulate: state + x; both f32 of one shape.
+   cache_write: cache (rows,D) f32 with x[i] at row slots[i], i ascending; x (N,D) f32, slots (N) i32; slots outside the cache are
+   skipped. Errors: HEED_E_SHAPE, HEED_E_DTYPE, HEED_E_ARG when input 0 is no state. */
+#include "op/check.h"
+#include "op/reference.h"
+
+HEED_REFERENCE(accumulate);
+HEED_REFERENCE(cache_write);
+
+void REAL(heed_accumulate_reference)(const heed_kernel_args *args)
+{
+    const heed_operand *state = &args->in[0], *x = &args->in[1], *y = &args->out[0];
+    int64_t columns = heed_shape_columns(x->shape);
+    for (int64_t i = 0; i < heed_shape_rows(x->shape); i++)
+        for (int64_t j = 0; j < columns; j++) REAL(row)(y, i)[j] = REAL(row)(state, i)[j] + REAL(row)(x, i)[j];
+}
+
+void REAL(heed_cache_write_reference)(const heed_kernel_args *args)
+{
+    const heed_operand *cache = &args->in[0], *x = &args->in[1], *slots = &args->in[2], *y = &args->out[0];
+    int64_t width = cache->shape.dim[1];
+    for (int64_t i = 0; i < cache->shape.dim[0] && y->data != cache->data; i++)
+        for (int64_t j = 0; j < width; j++) REAL(row)(y, i)[j] = REAL(row)(cache, i)[j];
+    for (int64_t i = 0; i < x->shape.dim[0]; i++) {
+        int32_t slot = *REAL(integers)(slots, i);
+        if (slot < 0 || slot >= y->shape.dim[0]) continue;
+        for (int64_t j = 0; j < width; j++) REAL(row)(y, slot)[j] = REAL(row)(x, i)[j];
+    }
+}
+
+#if !HEED_REAL_DOUBLE
+/* Input 0 is a state or a later version of one. */
+static bool is_state(const heed_infer *infer)
+{
+    const heed_graph *graph = infer->graph;
+    heed_value value = infer->in[0];
+    while (graph->values[value].node >= 0) {
+        const heed_node *node = &graph->nodes[graph->values[value].node];
+        if (!(node->op->flags & HEED_OP_WRITES_STATE) || node->out[0] != value) return false;
+        value = heed_node_input(node, node->op->state_input);
+        if (value < 0) return false;
+    }
+    return graph->values[value].kind == HEED_VALUE_STATE;
+}
+
+static heed_status infer_accumulate(heed_infer *infer, heed_error *error)
+{
+    HEED_TRY(heed_check_f32(infer, error));
+    if (!is_state(infer)) return heed_infer_fail(infer, error, HEED_E_ARG, "a state as first input");
+    if (!heed_shape_equal(infer->shape[0], infer->shape[1])) return heed_infer_fail(infer, error, HEED_E_SHAPE, "equal shapes");
+    infer->out_shape[0] = infer->shape[0];
+    return HEED_OK;
+}
+
+static heed_status infer_cache_write(heed_infer *infer, heed_error *error)
+{
+    heed_shape cache = infer->shape[0], x = infer->shape[1], slots = infer->shape[2];
+    if (infer->dtype[0] != HEED_F32 || infer->dtype[1] != HEED_F32 || infer->dtype[2] != HEED_I32)
+        return heed_infer_fail(infer, error, HEED_E_DTYPE, "a cache and x of f32 and slots of i32");
+    if (!is_state(infer)) return heed_infer_fail(infer, error, HEED_E_ARG, "a state as first input");
+    if (cache.rank != 2 || cache.extent != HEED_EXTENT_FIXED || x.rank != 2 || slots.rank != 1 || !heed_same_rows(x, slots) ||
+        cache.dim[1] != x.dim[1])
+        return heed_infer_fail(infer, error, HEED_E_SHAPE, "a cache (rows,D), x (N,D) and slots (N)");
+    infer->out_shape[0] = cache;
+    return HEED_OK;
+}
+
+heed_value heed_accumulate(heed_graph *graph, heed_value state, heed_value x)
+{
+    return heed_emit(graph, HEED_OP_ACCUMULATE, (heed_value[]){state, x}, 2, NULL, NULL);
+}
+
+heed_value heed_cache_write(heed_graph *graph, heed_value cache, heed_value x, heed_value slots)
+{
+    return heed_emit(graph, HEED_OP_CACHE_WRITE, (heed_value[]){cache, x, slots}, 3, NULL, NULL);
+}
+
+const heed_op heed_op_accumulate = {.name = "accumulate", .in_min = 2, .in_max = 2, .n_out = 1, .state_input = 0,
+    .flags = HEED_OP_WRITES_STATE | HEED_OP_ROW_LOCAL, .infer = infer_accumulate,
+    .no_gradient = "it writes memory that outlives the run", HEED_REFERENCES(accumulate)};
+const heed_op heed_op_cache_write = {.name = "cache_write", .in_min = 3, .in_max = 3, .n_out = 1, .state_input = 0,
+    .flags = HEED_OP_WRITES_STATE, .infer = infer_cache_write, .no_gradient = "it writes memory that outlives the run",
+    HEED_REFERENCES(cache_write)};
+#endif

@@ -1,0 +1,230 @@
+#include "options.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { LONGEST_WORD = 40, HELP_COLUMN = 32 };
+
+static size_t edit_distance(const char *a, const char *b)
+{
+    size_t row[LONGEST_WORD + 1], n = strlen(b);
+    if (strlen(a) > LONGEST_WORD || n > LONGEST_WORD) return LONGEST_WORD;
+    for (size_t j = 0; j <= n; j++) row[j] = j;
+    for (size_t i = 1; *a; a++, i++) {
+        size_t diagonal = row[0];
+        row[0] = i;
+        for (size_t j = 1; j <= n; j++) {
+            size_t above = row[j], best = diagonal + (*a != b[j - 1]);
+            if (above + 1 < best) best = above + 1;
+            if (row[j - 1] + 1 < best) best = row[j - 1] + 1;
+            diagonal = above;
+            row[j] = best;
+        }
+    }
+    return row[n];
+}
+
+const char *nearest_word(const char *word, const char *const *words, size_t count)
+{
+    const char *best = NULL;
+    size_t nearest = strlen(word) / 3 + 2;
+    for (size_t i = 0; i < count; i++) {
+        size_t distance = edit_distance(word, words[i]);
+        if (distance < nearest) nearest = distance, best = words[i];
+    }
+    return best;
+}
+
+int usage_error(const verb *v, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    fprintf(stderr, "heed %s: ", v->name);
+    vfprintf(stderr, format, arguments);
+    va_end(arguments);
+    fprintf(stderr, "\nSee: heed %s --help\n", v->name);
+    return 2;
+}
+
+void option_list_free(option_list *list)
+{
+    free(list->items);
+    *list = (option_list){0};
+}
+
+static bool list_add(option_list *list, const char *item)
+{
+    if (list->count == list->capacity) {
+        size_t capacity = list->capacity ? 2 * list->capacity : 8;
+        const char **items = realloc(list->items, capacity * sizeof *items);
+        if (!items) {
+            fprintf(stderr, "heed: out of memory reading the command line\n");
+            return false;
+        }
+        list->items = items, list->capacity = capacity;
+    }
+    list->items[list->count++] = item;
+    return true;
+}
+
+static const option *find_option(const verb *v, const char *name, size_t length)
+{
+    for (const option *o = v->options; o->name; o++)
+        if (o->kind != OPTION_HEADING && strlen(o->name) == length && !strncmp(o->name, name, length)) return o;
+    return NULL;
+}
+
+static const option *find_letter(const verb *v, char letter)
+{
+    for (const option *o = v->options; o->name; o++)
+        if (o->letter == letter && letter) return o;
+    return NULL;
+}
+
+static bool set_value(const verb *v, const option *o, void *values, const char *text)
+{
+    char *field = (char *)values + o->offset, *end = NULL;
+    errno = 0;
+    switch (o->kind) {
+    case OPTION_INTEGER: {
+        long long number = strtoll(text, &end, 10);
+        if (!*text || *end || errno) {
+            usage_error(v, "--%s %s: expected a whole number", o->name, text);
+            return false;
+        }
+        *(int64_t *)field = number;
+        return true;
+    }
+    case OPTION_NUMBER: {
+        double number = strtod(text, &end);
+        if (!*text || *end || isnan(number)) {
+            usage_error(v, "--%s %s: expected a number", o->name, text);
+            return false;
+        }
+        *(double *)field = number;
+        return true;
+    }
+    case OPTION_TEXT: *(const char **)field = text; return true;
+    case OPTION_LIST: case OPTION_PAIR: return list_add((option_list *)field, text);
+    case OPTION_FLAG: case OPTION_HEADING: break;
+    }
+    return false;
+}
+
+static bool unknown_option(const verb *v, const char *word)
+{
+    const char *names[128];
+    char name[LONGEST_WORD + 1];
+    size_t count = 0;
+    for (const option *o = v->options; o->name && count < 128; o++)
+        if (o->kind != OPTION_HEADING) names[count++] = o->name;
+    snprintf(name, sizeof name, "%.*s", (int)strcspn(word, "="), word);
+    const char *near = nearest_word(name + strspn(name, "-"), names, count);
+    if (near) usage_error(v, "unknown option %s; did you mean --%s?", word, near);
+    else usage_error(v, "unknown option %s", word);
+    return false;
+}
+
+/* Takes the values that follow argv[*at] for option o; `attached` is what stood behind '='. */
+static bool take_values(const verb *v, const option *o, void *values, int argc, char **argv, int *at, const char *attached)
+{
+    if (o->kind == OPTION_FLAG) {
+        if (attached) {
+            usage_error(v, "--%s takes no value", o->name);
+            return false;
+        }
+        *(bool *)((char *)values + o->offset) = true;
+        return true;
+    }
+    int wanted = o->kind == OPTION_PAIR ? 2 : 1, taken = 0;
+    if (attached) {
+        if (!set_value(v, o, values, attached)) return false;
+        taken = 1;
+    }
+    while (taken < wanted || (o->kind == OPTION_LIST && !attached && *at + 1 < argc && argv[*at + 1][0] != '-')) {
+        if (*at + 1 >= argc) {
+            usage_error(v, "--%s: expected %s %s", o->name, wanted == 2 ? "two values," : "a value,", o->value);
+            return false;
+        }
+        if (!set_value(v, o, values, argv[++*at])) return false;
+        taken++;
+    }
+    return true;
+}
+
+bool options_parse(const verb *v, void *values, int argc, char **argv, option_list *positional, bool *helped)
+{
+    *helped = false;
+    bool only_words = false;
+    for (int at = 0; at < argc; at++) {
+        const char *word = argv[at];
+        if (only_words || word[0] != '-' || !word[1]) {
+            if (!list_add(positional, word)) return false;
+            continue;
+        }
+        if (!strcmp(word, "--")) {
+            only_words = true;
+            continue;
+        }
+        if (!strcmp(word, "--help") || !strcmp(word, "-h")) {
+            options_help(v, stdout);
+            *helped = true;
+            return true;
+        }
+        const option *o = NULL;
+        const char *attached = NULL;
+        if (word[1] == '-') {
+            size_t length = strcspn(word + 2, "=");
+            o = find_option(v, word + 2, length);
+            if (word[2 + length] == '=') attached = word + 3 + length;
+        } else if ((o = find_letter(v, word[1])) && word[2]) attached = word + 2 + (word[2] == '=');
+        if (!o) return unknown_option(v, word);
+        if (!take_values(v, o, values, argc, argv, &at, attached)) return false;
+    }
+    return true;
+}
+
+static void put_wrapped(FILE *file, const char *text, int indent, int column)
+{
+    for (const char *word = text; *word;) {
+        size_t length = strcspn(word, " \n");
+        if (column + (int)length > 100) {
+            fprintf(file, "\n%*s", indent, "");
+            column = indent;
+        }
+        fprintf(file, "%.*s", (int)length, word);
+        column += (int)length;
+        word += length;
+        if (*word == '\n') {
+            fprintf(file, "\n%*s", indent, "");
+            column = indent, word++;
+        } else if (*word == ' ') {
+            fputc(' ', file);
+            column++, word++;
+        }
+    }
+    fputc('\n', file);
+}
+
+void options_help(const verb *v, FILE *file)
+{
+    fprintf(file, "heed %s - %s\n\nUsage: heed %s %s\n\n%s\n", v->name, v->summary, v->name, v->arguments, v->description);
+    if (v->options->name && v->options->kind != OPTION_HEADING) fprintf(file, "Options:\n");
+    for (const option *o = v->options; o->name; o++) {
+        if (o->kind == OPTION_HEADING) {
+            fprintf(file, "\n%s:\n", o->help);
+            continue;
+        }
+        char left[96];
+        snprintf(left, sizeof left, "  %c%c%s --%s%s%s%s", o->letter ? '-' : ' ', o->letter ? o->letter : ' ', o->letter ? "," : " ", o->name,
+                 o->value ? " " : "", o->value ? o->value : "", o->kind == OPTION_LIST ? "..." : "");
+        fprintf(file, "%-*s", HELP_COLUMN, left);
+        int column = HELP_COLUMN;
+        if (strlen(left) >= HELP_COLUMN) fprintf(file, "\n%*s", HELP_COLUMN, "");
+        put_wrapped(file, o->help, HELP_COLUMN, column);
+    }
+    fprintf(file, "  -h, --help                    Print this page.\n");
+}

@@ -1,0 +1,90 @@
+#include "terminal.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { BAR_CELLS = 24 };
+
+static bool bar_visible; /* the program's own terminal state, not the library's */
+static double last_drawn;
+
+bool terminal_is_live(void)
+{
+    const char *term = getenv("TERM");
+    return isatty(STDERR_FILENO) && !getenv("NO_COLOR") && !getenv("CI") && term && strcmp(term, "dumb");
+}
+
+static double now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+int report_error(const char *verb, const heed_error *error)
+{
+    progress_end();
+    fprintf(stderr, "heed %s: %s\n", verb, error->message[0] ? error->message : heed_status_name(error->status));
+    return error->status == HEED_E_CANCELLED ? 130 : 1;
+}
+
+void note(const char *format, ...)
+{
+    progress_end();
+    va_list arguments;
+    va_start(arguments, format);
+    vfprintf(stderr, format, arguments);
+    va_end(arguments);
+    fputc('\n', stderr);
+}
+
+void progress_show(double fraction, const char *format, ...)
+{
+    static const char *const eighths[] = {" ", "▏", "▎", "▍", "▌", "▋", "▊", "▉"};
+    double time = now();
+    if (!terminal_is_live() || (bar_visible && time - last_drawn < 0.1 && fraction < 1)) return;
+    last_drawn = time;
+    bar_visible = true;
+    fraction = fraction < 0 || isnan(fraction) ? 0 : fraction > 1 ? 1 : fraction;
+    fprintf(stderr, "\r\033[K%3.0f%% \033[36m", 100 * fraction);
+    double cells = fraction * BAR_CELLS;
+    for (int i = 0; i < BAR_CELLS; i++)
+        fputs(cells >= i + 1 ? "█" : cells > i ? eighths[(int)(8 * (cells - i))] : "·", stderr);
+    fputs("\033[0m ", stderr);
+    va_list arguments;
+    va_start(arguments, format);
+    vfprintf(stderr, format, arguments);
+    va_end(arguments);
+    fflush(stderr);
+}
+
+void progress_end(void)
+{
+    if (!bar_visible) return;
+    fputs("\r\033[K", stderr);
+    fflush(stderr);
+    bar_visible = false;
+}
+
+const char *duration_text(double seconds, char text[32])
+{
+    long long s = isfinite(seconds) ? (long long)(seconds + 0.5) : 0;
+    if (s >= 3600) snprintf(text, 32, "%lld h %02lld min", s / 3600, s / 60 % 60);
+    else if (s >= 60) snprintf(text, 32, "%lld min %02lld s", s / 60, s % 60);
+    else snprintf(text, 32, "%lld s", s);
+    return text;
+}
+
+const char *bytes_text(double bytes, char text[32])
+{
+    static const char *const units[] = {"B", "kB", "MB", "GB", "TB"};
+    int unit = 0;
+    for (; bytes >= 1000 && unit < 4; unit++) bytes /= 1000;
+    snprintf(text, 32, unit == 0 ? "%.0f %s" : bytes < 10 ? "%.2f %s" : "%.1f %s", bytes, units[unit]);
+    return text;
+}

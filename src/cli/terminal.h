@@ -1,0 +1,24 @@
+/* terminal.h: what people see on stderr: errors, notes, progress bars. Colour and bars only on a terminal; NO_COLOR, TERM=dumb and
+   CI are honoured. Data goes to stdout and never through here. */
+#ifndef HEED_CLI_TERMINAL_H
+#define HEED_CLI_TERMINAL_H
+
+#include <heed/status.h>
+#include <stdbool.h>
+
+bool terminal_is_live(void); /* stderr is a terminal that wants bars */
+/* Prints "heed VERB: message" and returns the exit status of the error: 2 for HEED_E_ARG from the command line's values is the
+   caller's choice; here 1, and 130 for HEED_E_CANCELLED. */
+int report_error(const char *verb, const heed_error *error);
+void note(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* A progress bar: fraction in [0,1], text behind it; redrawn at most ten times a second, cleared by progress_end. On something
+   that is no terminal it prints nothing. */
+void progress_show(double fraction, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void progress_end(void);
+/* "1 h 02 min", "3 min 20 s", "12 s". */
+const char *duration_text(double seconds, char text[32]);
+/* "1.24 GB", "3.1 MB". */
+const char *bytes_text(double bytes, char text[32]);
+
+#endif

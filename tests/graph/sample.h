@@ -27,8 +27,10 @@ typedef struct sample {
 
 typedef struct sample_options { int64_t rows, sequences; bool gradients, accumulate, checkpoints; float dropout; bool constant; } sample_options;
 
-static heed_value sample_weight(sample *s, const char *name, heed_shape shape, const sample_options *options)
+static heed_value sample_weight(sample *s, int layer, const char *part, heed_shape shape, const sample_options *options)
 {
+    char name[32];
+    snprintf(name, sizeof name, "%d.%s", layer, part);
     heed_value value = options->constant ? heed_constant(s->graph, name, HEED_F32, shape) : heed_parameter(s->graph, name, HEED_F32, shape);
     size_t count = (size_t)heed_shape_elements(shape);
     heed_rng rng = {.seed = 5, .stream = (uint64_t)s->n_weights};
@@ -43,8 +45,7 @@ static heed_value sample_weight(sample *s, const char *name, heed_shape shape, c
 static heed_value sample_layer(sample *s, heed_value x, heed_value sequences, heed_value samples, int layer, const sample_options *options)
 {
     heed_graph *g = s->graph;
-    char name[32];
-#define WEIGHT(part, shape) (snprintf(name, sizeof name, "%d." part, layer), sample_weight(s, name, shape, options))
+#define WEIGHT(part, shape) sample_weight(s, layer, part, shape, options)
     heed_scope(g, "layer.%d.attention", layer);
     heed_shape square = heed_shape_2(SAMPLE_WIDTH, SAMPLE_WIDTH), line = heed_shape_1(SAMPLE_WIDTH);
     heed_value h = heed_rms_norm(g, x, WEIGHT("norm1", line), 1e-5f, 0);
@@ -75,7 +76,7 @@ static void sample_build(sample *s, const sample_options *options)
     heed_value labels = heed_input(g, "labels", HEED_I32, heed_shape_live(HEED_EXTENT_ROWS, n, 0));
     heed_value samples = heed_input(g, "samples", HEED_I32, heed_shape_live(HEED_EXTENT_ROWS, n, 2));
     heed_value sequences = heed_input(g, "sequences", HEED_I32, heed_shape_live(HEED_EXTENT_SEQUENCES, options->sequences, HEED_SEQUENCE_FIELDS));
-    heed_value table = sample_weight(s, "embedding", heed_shape_2(SAMPLE_VOCABULARY, SAMPLE_WIDTH), options);
+    heed_value table = sample_weight(s, 0, "embedding", heed_shape_2(SAMPLE_VOCABULARY, SAMPLE_WIDTH), options);
     heed_value x = heed_gather(g, table, ids);
     if (options->checkpoints) heed_checkpoint(g, x);
     for (int layer = 0; layer < SAMPLE_LAYERS; layer++) x = sample_layer(s, x, sequences, samples, layer, options);
@@ -138,7 +139,7 @@ static heed_status sample_run(const sample *s, const heed_plan *plan, heed_works
 }
 
 /* Largest difference between an output of two plans, relative to its largest element. */
-static double sample_difference(const heed_plan *a, const heed_workspace *wa, const heed_plan *b, const heed_workspace *wb, const char *name)
+static inline double sample_difference(const heed_plan *a, const heed_workspace *wa, const heed_plan *b, const heed_workspace *wb, const char *name)
 {
     heed_operand x, y;
     assert_int_equal(heed_plan_output(a, wa, name, &x, NULL), HEED_OK);

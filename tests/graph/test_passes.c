@@ -113,9 +113,9 @@ static void chains_and_joins_fuse(void **state)
     sample_build(&s, &(sample_options){.rows = 16, .sequences = 4, .constant = true});
     run r = run_with(&s, HEED_PASS_DEFAULT, false), oracle = run_with(&s, HEED_PASS_NONE, false);
     assert_true(sample_difference(oracle.plan, oracle.workspace, r.plan, r.workspace, "logits") <= 3e-6);
-    /* per layer: q, k, v joined; o + residual; gate with silu and up; down + residual; up stays a plain product */
-    assert_int_equal(count_nodes(r.plan, HEED_OP_FUSED_PRODUCT), 4 * SAMPLE_LAYERS);
-    assert_int_equal(count_nodes(r.plan, HEED_OP_PRODUCT), SAMPLE_LAYERS + 1);
+    /* per layer: q, k, v joined; o + residual; gate with silu; up with the gate; down + residual; the head stays plain */
+    assert_int_equal(count_nodes(r.plan, HEED_OP_FUSED_PRODUCT), 5 * SAMPLE_LAYERS);
+    assert_int_equal(count_nodes(r.plan, HEED_OP_PRODUCT), 1);
     assert_int_equal(count_nodes(r.plan, HEED_OP_UNARY), 0);
     assert_int_equal(count_nodes(r.plan, HEED_OP_BINARY), 0);
     run_free(r), run_free(oracle);

@@ -1,0 +1,65 @@
+/* generate.h: prompts in, new tokens and text out. Prompts share ragged batches; what is written for one does not depend on the others
+   (random numbers come from the seed, the prompt's ids and the number of the returned sequence). */
+#ifndef HEED_GENERATE_GENERATE_H
+#define HEED_GENERATE_GENERATE_H
+
+#include "generate/session.h"
+#include "generate/settings.h"
+#include "text/tokenizer.h"
+
+typedef enum heed_finish {
+    HEED_FINISH_EOS,     /* an end-of-sequence id; the last of ids */
+    HEED_FINISH_STOP,    /* a stop string */
+    HEED_FINISH_LENGTH,  /* as many tokens as were asked for */
+    HEED_FINISH_CONTEXT, /* the model has no more positions */
+    HEED_FINISHES
+} heed_finish;
+const char *heed_finish_name(heed_finish finish); /* "eos", "stop", "length", "context" */
+
+typedef struct heed_token_score { int32_t id; float log_probability; } heed_token_score; /* nats */
+
+/* One returned sequence. Log-probabilities are those of the scores behind all processors but temperature and cuts. */
+typedef struct heed_generated {
+    size_t prompt, number;      /* index of the prompt; 0, 1 ... among its sequences */
+    int32_t *ids;               /* new ids, without prompt, decoder start and padding */
+    size_t count;
+    char *text;                 /* without special tokens, stop strings and what follows them; NULL without a tokenizer */
+    size_t text_length;
+    heed_finish finish;
+    float *log_probabilities;   /* (count); NULL unless asked for */
+    heed_token_score *likely;   /* (count, settings->log_probabilities), the most likely first; id -1 beyond the vocabulary */
+    double score;               /* beams: sum of log-probabilities / length ^ length_penalty; else the sum, when asked for */
+} heed_generated;
+
+/* What is known of a prompt. */
+typedef struct heed_prompt_report {
+    size_t cut;                 /* ids left out at its beginning */
+    size_t count;               /* ids used */
+    float *log_probabilities;   /* (count) of a decoder's prompt ids, the first is NaN; NULL unless asked for */
+    heed_token_score *likely;   /* (count, settings->log_probabilities) */
+} heed_prompt_report;
+
+typedef struct heed_generation {
+    heed_generated *items;      /* (prompts, settings->returned) */
+    size_t count;
+    heed_prompt_report *prompts;
+    size_t prompt_count;
+} heed_generation;
+void heed_generation_free(heed_generation *generation);
+
+/* Called while tokens come. Text is complete UTF-8 and never part of a stop string. Beams give their text at the end. Any may be NULL. */
+typedef struct heed_generation_events {
+    void (*text)(void *argument, size_t prompt, size_t number, const char *text, size_t length);
+    void (*finished)(void *argument, const heed_generated *item);
+    bool (*cancelled)(void *argument); /* asked once a step; true ends with HEED_E_CANCELLED */
+    void *argument;
+} heed_generation_events;
+
+/* Writes settings->returned sequences for each prompt. tokenizer NULL: no text (HEED_E_ARG with stop strings). The session's sequences
+   decide how many are written at once; it must hold none when called and holds none afterwards. *generation is zeroed first; free it
+   in every case. HEED_E_ARG: a prompt that is empty or, unless settings->truncate, longer than the context. */
+heed_status heed_generate(heed_session *session, const heed_tokenizer *tokenizer, const heed_generation_settings *settings,
+                          const heed_ids *prompts, size_t count, const heed_generation_events *events, heed_generation *generation,
+                          heed_error *error);
+
+#endif

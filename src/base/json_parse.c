@@ -27,6 +27,8 @@ static heed_status fail_at(parser *p, size_t at, const char *found, const char *
     size_t line = 1, column = 1;
     for (size_t i = 0; i < at; i++, column++)
         if (p->text[i] == '\n') line++, column = 0;
+    if (p->length == 0 || !memchr(p->text, '\n', p->length)) /* one line, perhaps of many: the caller's `where` says which */
+        return heed_fail(p->error, HEED_E_FORMAT, "%s: column %zu (byte %zu): %s, expected %s", p->where, column, at, found, expected);
     return heed_fail(p->error, HEED_E_FORMAT, "%s: line %zu, column %zu (byte %zu): %s, expected %s", p->where, line, column, at, found, expected);
 }
 

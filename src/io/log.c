@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -109,15 +110,15 @@ void heed_log_close(heed_log *log)
 /* Parses one line; *json stays NULL for the blank and for the last one if no newline ends it. */
 static heed_status parse_line(json_t **json, const heed_lines *lines, heed_text line, const char *path, heed_error *error)
 {
-    heed_error problem = {0};
+    char where[300];
     *json = NULL;
     if (!lines->terminated || line.length == 0) return HEED_OK;
-    heed_status status = heed_json_parse(json, line.bytes, line.length, "this line", &problem);
-    if (status == HEED_OK && json_is_object(*json)) return HEED_OK;
-    if (status == HEED_OK) status = HEED_E_FORMAT;
+    snprintf(where, sizeof where, "%.250s, line %zu", path, lines->number);
+    HEED_TRY(heed_json_parse(json, line.bytes, line.length, where, error));
+    if (json_is_object(*json)) return HEED_OK;
     json_decref(*json);
     *json = NULL;
-    return heed_fail(error, status, "%s, line %zu: %s; expected a JSON object a line", path, lines->number, problem.message);
+    return heed_fail(error, HEED_E_FORMAT, "%s: expected a JSON object a line", where);
 }
 
 heed_status heed_log_truncate(const char *path, int64_t step, heed_error *error)

@@ -63,9 +63,9 @@ static void resuming_drops_later_steps(void **state)
     expect_text(path, "{\"family\":\"heed\"}\n");
     assert_ok(heed_log_truncate(scratch_path(&work, "absent.jsonl"), 2, &error));
     scratch_file(&work, "b.jsonl", "{\"step\":1}\n{\"step\":\n{}\n", 22);
-    assert_fails(HEED_E_FORMAT, "b.jsonl, line 2: this line: ", heed_log_truncate(scratch_path(&work, "b.jsonl"), 2, &error));
+    assert_fails(HEED_E_FORMAT, "b.jsonl, line 2: column 9 (byte 8): the end, expected a value", heed_log_truncate(scratch_path(&work, "b.jsonl"), 2, &error));
     scratch_file(&work, "b.jsonl", "[1]\n", 4);
-    assert_fails(HEED_E_FORMAT, "line 1", heed_log_truncate(scratch_path(&work, "b.jsonl"), 2, &error));
+    assert_fails(HEED_E_FORMAT, "line 1: expected a JSON object a line", heed_log_truncate(scratch_path(&work, "b.jsonl"), 2, &error));
     scratch_file(&work, "b.jsonl", "{\"step\":\"x\"}\n", 13);
     assert_fails(HEED_E_FORMAT, "expected an integer", heed_log_truncate(scratch_path(&work, "b.jsonl"), 2, &error));
 }

@@ -88,7 +88,7 @@ static void indexes_that_lie_are_named(void **state)
         {"{\"weight_map\":[]}", HEED_E_FORMAT, "weight_map is missing or no object"},
         {"{}", HEED_E_FORMAT, "weight_map is missing or no object"},
         {"[]", HEED_E_FORMAT, "weight_map is missing or no object"},
-        {"", HEED_E_FORMAT, "line 1"},
+        {"", HEED_E_FORMAT, "column"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         if (cases[i].status == HEED_OK) assert_ok(open_folder(cases[i].index, &error));

@@ -1,0 +1,158 @@
+#include "io/data.h"
+
+#include "io/data_parts.h"
+#include <dirent.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+typedef struct { const char **names; size_t count, capacity; } path_list;
+
+static int compare_paths(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* Adds the data files in `folder` and below it, unsorted. Links to folders are not followed: they may lead in circles. */
+static heed_status list_folder(path_list *list, heed_arena *arena, const char *folder, heed_error *error)
+{
+    DIR *stream = opendir(folder);
+    if (!stream) return heed_fail(error, HEED_E_IO, "%s: cannot open the folder: %s", folder, strerror(errno));
+    heed_status status = HEED_OK;
+    for (struct dirent *entry; status == HEED_OK && (entry = readdir(stream));) {
+        struct stat information;
+        if (entry->d_name[0] == '.') continue;
+        char *path = heed_path_join(folder, entry->d_name);
+        if (!path) status = heed_fail_memory(error, strlen(folder) + 256, folder);
+        else if (lstat(path, &information) == 0 && S_ISDIR(information.st_mode)) status = list_folder(list, arena, path, error);
+        else if (heed_data_in_folder(entry->d_name)) {
+            char *kept = heed_arena_string(arena, path);
+            if (!kept || !heed_grow(&list->names, &list->capacity, list->count + 1, sizeof *list->names))
+                status = heed_fail_memory(error, strlen(path) + 1, folder);
+            else list->names[list->count++] = kept;
+        }
+        free(path);
+    }
+    closedir(stream);
+    return status;
+}
+
+static heed_status read_file(heed_data *data, const char *path, heed_error *error)
+{
+    heed_data_reader *read = heed_data_reader_for(path, error);
+    return read ? read(data, path, error) : HEED_E_UNSUPPORTED;
+}
+
+static heed_status read_folder(heed_data *data, const char *folder, heed_error *error)
+{
+    path_list list = {0};
+    heed_status status = list_folder(&list, data->arena, folder, error);
+    if (status == HEED_OK && list.count == 0)
+        status = heed_fail(error, HEED_E_IO, "%s: no data in this folder; expected .txt, .md, .jsonl, .tsv or .bin files", folder);
+    if (list.count) qsort(list.names, list.count, sizeof *list.names, compare_paths);
+    for (size_t i = 0; i < list.count && status == HEED_OK; i++) status = read_file(data, list.names[i], error);
+    free(list.names);
+    return status;
+}
+
+static heed_status data_new(heed_data **data, heed_error *error)
+{
+    *data = heed_allocate(1, sizeof **data);
+    if (*data && ((*data)->arena = heed_arena_new())) return HEED_OK;
+    heed_data_close(*data);
+    *data = NULL;
+    return heed_fail_memory(error, sizeof **data, "the list of data files");
+}
+
+/* Hands out what was read; nothing but blank lines or empty strings is an error as an empty file is. */
+static heed_status finish(heed_data **result, heed_data *data, heed_status status, const char *first_path, heed_error *error)
+{
+    if (status == HEED_OK && data->bytes == 0)
+        status = heed_fail(error, HEED_E_FORMAT, "%s: there is no text in it, expected at least one character", first_path);
+    if (status == HEED_OK) *result = data;
+    else heed_data_close(data);
+    return status;
+}
+
+heed_status heed_data_open(heed_data **result, const char *const *paths, size_t count, heed_error *error)
+{
+    heed_data *data = NULL;
+    *result = NULL;
+    if (count == 0) return heed_fail(error, HEED_E_ARG, "no data files given, expected at least one");
+    HEED_TRY(data_new(&data, error));
+    heed_status status = HEED_OK;
+    for (size_t i = 0; i < count && status == HEED_OK; i++) {
+        const char *path = heed_arena_string(data->arena, paths[i]);
+        if (!path) status = heed_fail_memory(error, strlen(paths[i]) + 1, paths[i]);
+        else status = heed_path_is_directory(path) ? read_folder(data, path, error) : read_file(data, path, error);
+    }
+    return finish(result, data, status, paths[0], error);
+}
+
+heed_status heed_data_open_pairs(heed_data **result, const char *source_path, const char *target_path, heed_error *error)
+{
+    heed_data *data = NULL;
+    *result = NULL;
+    HEED_TRY(data_new(&data, error));
+    const char *source = heed_arena_string(data->arena, source_path), *target = heed_arena_string(data->arena, target_path);
+    heed_status status = source && target ? heed_data_read_pairs(data, source, target, error)
+                                          : heed_fail_memory(error, strlen(source_path) + strlen(target_path) + 2, source_path);
+    return finish(result, data, status, source_path, error);
+}
+
+void heed_data_close(heed_data *data)
+{
+    if (!data) return;
+    for (size_t i = 0; i < data->map_count; i++) heed_file_map_close(&data->maps[i]);
+    heed_arena_free(data->arena);
+    free(data->maps);
+    free(data->documents);
+    free(data->pairs);
+    free(data->shards);
+    free(data);
+}
+
+heed_data_kind heed_data_kind_of(const heed_data *data)
+{
+    return data->kind;
+}
+
+size_t heed_data_count(const heed_data *data)
+{
+    return data->count;
+}
+
+size_t heed_data_bytes(const heed_data *data)
+{
+    return data->bytes;
+}
+
+heed_text heed_data_document(const heed_data *data, size_t index)
+{
+    return data->documents[index];
+}
+
+heed_text_pair heed_data_pair(const heed_data *data, size_t index)
+{
+    return data->pairs[index];
+}
+
+heed_token_shard heed_data_shard(const heed_data *data, size_t index)
+{
+    return data->shards[index];
+}
+
+heed_status heed_data_check_tokens(const heed_data *data, uint32_t vocabulary, heed_error *error)
+{
+    for (size_t s = 0; data->kind == HEED_DATA_TOKENS && s < data->count; s++) {
+        const heed_token_shard *shard = &data->shards[s];
+        for (size_t i = 0; i < shard->count; i++) {
+            uint32_t token = heed_token_at(shard, i);
+            if (token >= vocabulary)
+                return heed_fail(error, HEED_E_FORMAT, "%s: token %zu is %u, expected less than the vocabulary, %u: was it written for this tokenizer?",
+                                 shard->file, i, (unsigned)token, (unsigned)vocabulary);
+        }
+    }
+    return HEED_OK;
+}

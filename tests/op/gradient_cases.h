@@ -1,0 +1,270 @@
+/* gradient_cases.h: one line per form of every op that has a gradient. */
+#ifndef HEED_TESTS_GRADIENT_CASES_H
+#define HEED_TESTS_GRADIENT_CASES_H
+
+#include "graph/attributes.h"
+#include "graph/ir.h"
+
+/* How the numbers of an input are drawn. INTEGERS stand in the case; EIGHTHS are multiples of 1/8, exact in f16 and bf16. */
+typedef enum { NORMAL, KINKLESS, POSITIVE, DISTINCT, EIGHTHS } drawing;
+
+typedef struct {
+    heed_dtype dtype;
+    heed_shape shape;
+    drawing drawing;
+    const int32_t *integers; /* of the live elements of an i32 input */
+    bool fixed;              /* no gradient is asked for */
+} case_input;
+
+enum { MAX_CASE_INPUTS = 8 };
+
+typedef struct gradient_case gradient_case;
+struct gradient_case {
+    const char *name;
+    heed_op_id op;
+    heed_value (*build)(heed_graph *, const heed_value *in, const gradient_case *);
+    case_input in[MAX_CASE_INPUTS];
+    int n_in;
+    int p[4];
+    double f[2];
+    heed_attention_options attention;
+    int64_t live[HEED_EXTENT_COUNT]; /* 0: the default below; -1: none at all */
+};
+
+/* Maxima and default counts: every live axis is longer than what is in it. */
+enum { MAX_N = 8, MAX_S = 9, MAX_B = 5, MAX_R = 4, LIVE_N = 6, LIVE_S = 7, LIVE_B = 4, LIVE_R = 3 };
+
+#define VECTOR(a) {.rank = 1, .dim = {a}}
+#define MATRIX(a, b) {.rank = 2, .dim = {a, b}}
+#define CUBE(a, b, c) {.rank = 3, .dim = {a, b, c}}
+#define SCALAR {.rank = 0}
+#define N_ROWS {.rank = 1, .extent = HEED_EXTENT_ROWS, .dim = {MAX_N}}
+#define S_ROWS {.rank = 1, .extent = HEED_EXTENT_SOURCE_ROWS, .dim = {MAX_S}}
+#define R_ROWS {.rank = 1, .extent = HEED_EXTENT_GATHERED, .dim = {MAX_R}}
+#define N_BY(d) {.rank = 2, .extent = HEED_EXTENT_ROWS, .dim = {MAX_N, d}}
+#define S_BY(d) {.rank = 2, .extent = HEED_EXTENT_SOURCE_ROWS, .dim = {MAX_S, d}}
+#define B_BY(d) {.rank = 2, .extent = HEED_EXTENT_SEQUENCES, .dim = {MAX_B, d}}
+#define R_BY(d) {.rank = 2, .extent = HEED_EXTENT_GATHERED, .dim = {MAX_R, d}}
+#define N_BY_BY(c, d) {.rank = 3, .extent = HEED_EXTENT_ROWS, .dim = {MAX_N, c, d}}
+
+#define F(shape_) {.dtype = HEED_F32, .shape = shape_}
+#define DRAWN(drawing_, shape_) {.dtype = HEED_F32, .shape = shape_, .drawing = drawing_}
+#define HALF(dtype_, shape_) {.dtype = dtype_, .shape = shape_, .drawing = EIGHTHS}
+#define FIXED(shape_) {.dtype = HEED_F32, .shape = shape_, .fixed = true}
+#define I(shape_, ...) {.dtype = HEED_I32, .shape = shape_, .integers = (const int32_t[]){__VA_ARGS__}}
+
+/* ---- builders ---- */
+#define BUILD(name) static heed_value name(heed_graph *g, const heed_value *in, const gradient_case *c __attribute__((unused)))
+
+BUILD(binary)
+{
+    heed_binary_attributes attributes = {.kind = c->p[0]};
+    return heed_emit(g, HEED_OP_BINARY, in, 2, &attributes, NULL);
+}
+
+BUILD(twice) { return heed_multiply(g, in[0], heed_add(g, in[0], in[0])); }
+
+BUILD(unary)
+{
+    heed_unary_attributes attributes = {.kind = c->p[0]};
+    return heed_emit(g, HEED_OP_UNARY, in, 1, &attributes, NULL);
+}
+
+BUILD(scale) { return heed_scale(g, in[0], c->f[0], c->f[1]); }
+BUILD(cast) { return heed_cast(g, in[0], (heed_dtype)c->p[0]); }
+BUILD(reduce) { return heed_reduce(g, (heed_reduce_kind)c->p[0], in[0], c->p[1], c->p[2]); }
+BUILD(broadcast) { return heed_broadcast(g, in[0], in[1]); }
+BUILD(product) { return heed_product(g, in[0], in[1], c->p[0], c->p[1]); }
+BUILD(linear) { return heed_linear(g, in[0], in[1], c->n_in == 3 ? in[2] : HEED_NONE); }
+BUILD(softmax) { return heed_softmax(g, in[0]); }
+BUILD(rms_norm) { return heed_rms_norm(g, in[0], c->n_in > 1 ? in[1] : HEED_NONE, (float)c->f[0], (float)c->f[1]); }
+
+BUILD(layer_norm)
+{
+    heed_value gain = c->p[0] ? in[1] : HEED_NONE, bias = c->p[1] ? in[1 + c->p[0]] : HEED_NONE;
+    return heed_layer_norm(g, in[0], gain, bias, (float)c->f[0]);
+}
+
+BUILD(gather) { return heed_gather(g, in[0], in[c->n_in - 1]); }
+
+BUILD(scatter_add)
+{
+    heed_shape shape = c->p[0] ? heed_shape_live(HEED_EXTENT_SOURCE_ROWS, MAX_S, 3) : heed_shape_2(5, 3);
+    return heed_scatter_add(g, in[0], in[1], shape);
+}
+
+BUILD(slice) { return heed_slice(g, in[0], c->p[0], c->p[1]); }
+
+BUILD(pad_columns)
+{
+    heed_pad_columns_attributes attributes = {.begin = c->p[0], .width = c->p[1]};
+    return heed_emit(g, HEED_OP_PAD_COLUMNS, in, 1, &attributes, NULL);
+}
+
+BUILD(concatenate) { return heed_concatenate(g, in, c->n_in); }
+BUILD(transpose) { return heed_transpose(g, in[0]); }
+
+BUILD(reshape)
+{
+    heed_shape to = heed_shape_of(c->p[0], (int64_t[]){c->p[1], c->p[2], c->p[3]});
+    to.extent = heed_value_shape(g, in[0]).extent;
+    return heed_reshape(g, in[0], to);
+}
+
+BUILD(dropout) { return heed_dropout(g, in[0], in[1], (float)c->f[0]); }
+
+/* p: which inputs follow q, k, v and the table: bit 0 query index, bit 1 key index, bit 2 block table. */
+BUILD(attention)
+{
+    int at = 4;
+    heed_attention_inputs inputs = {in[3], HEED_NONE, HEED_NONE, HEED_NONE};
+    if (c->p[0] & 1) inputs.query_index = in[at++];
+    if (c->p[0] & 2) inputs.key_index = in[at++];
+    if (c->p[0] & 4) inputs.block_table = in[at++];
+    return heed_attention(g, in[0], in[1], in[2], &inputs, &c->attention, NULL);
+}
+
+BUILD(rotary) { return heed_rotary(g, in[0], heed_rotary_table(g, in[1], in[2], (float)c->f[0]), c->p[0], c->p[1]); }
+BUILD(sequence_mean) { return heed_sequence_mean(g, in[0], in[1]); }
+BUILD(cross_entropy) { return heed_cross_entropy(g, in[0], in[1], (float)c->f[0]); }
+
+/* ---- tables of sequences: query start, length, key start, length, first index, sample, table row, 0 ---- */
+/* Lengths 3, 0, 1, 1; row 5 is in no sequence. */
+#define SELF I(B_BY(8), 0, 3, 0, 3, 0, 21, 0, 0, 3, 0, 3, 0, 0, 22, 0, 0, 3, 1, 3, 1, 0, 23, 0, 0, 4, 1, 4, 1, 0, 24, 0, 0)
+/* The same queries against 2, 1, 0 and 3 keys: the second sequence has keys only, the third sees none; key row 6 is in none. */
+#define CROSS I(B_BY(8), 0, 3, 0, 2, 0, 21, 0, 0, 3, 0, 2, 1, 0, 22, 0, 0, 3, 1, 3, 0, 0, 23, 0, 0, 4, 1, 3, 3, 0, 24, 0, 0)
+/* Two queries behind four keys that were there before, and one whole sequence of one: S = 7. */
+#define CACHED I(B_BY(8), 0, 2, 0, 6, 4, 21, 0, 0, 2, 1, 6, 1, 0, 22, 0, 0)
+/* Two sequences with 66 and 3 keys in blocks of 64; they share block 2. */
+#define BLOCKS I(B_BY(8), 0, 2, 0, 66, 64, 21, 1, 0, 2, 1, 0, 3, 2, 22, 0, 0)
+#define BLOCK_TABLE I(MATRIX(2, 2), 2, 9, 1, 2)
+
+#define HEADS(h, k, e) .heads = h, .kv_heads = k, .head_width = e, .scale = 0.6f
+#define Q_K_V(q, k) F(N_BY(q)), F(S_BY(k)), F(S_BY(k))
+#define ONLY(...) .n_in = sizeof((case_input[]){__VA_ARGS__}) / sizeof(case_input), .in = {__VA_ARGS__}
+
+#define BINARY(kind, text)                                                                                                       \
+    {text " of equal shapes", HEED_OP_BINARY, binary, .p = {kind}, ONLY(F(N_BY(3)), DRAWN(POSITIVE, N_BY(3)))},                  \
+    {text " with a row", HEED_OP_BINARY, binary, .p = {kind}, ONLY(F(N_BY(3)), DRAWN(POSITIVE, VECTOR(3)))},                     \
+    {text " with a row, fixed cube", HEED_OP_BINARY, binary, .p = {kind}, ONLY(F(CUBE(2, 3, 4)), DRAWN(POSITIVE, VECTOR(4)))},   \
+    {text " with a row, live cube", HEED_OP_BINARY, binary, .p = {kind}, ONLY(F(N_BY_BY(3, 2)), DRAWN(POSITIVE, VECTOR(2)))},    \
+    {text " with a column", HEED_OP_BINARY, binary, .p = {kind}, ONLY(F(N_BY(3)), DRAWN(POSITIVE, N_BY(1)))},                    \
+    {text " with a column of a cube", HEED_OP_BINARY, binary, .p = {kind}, ONLY(F(N_BY_BY(2, 3)), DRAWN(POSITIVE, N_BY_BY(2, 1)))}, \
+    {text " with a scalar", HEED_OP_BINARY, binary, .p = {kind}, ONLY(F(N_BY(3)), DRAWN(POSITIVE, SCALAR))},                     \
+    {text " with one element", HEED_OP_BINARY, binary, .p = {kind}, ONLY(F(CUBE(2, 2, 2)), DRAWN(POSITIVE, MATRIX(1, 1)))},      \
+    {text " of live vectors", HEED_OP_BINARY, binary, .p = {kind}, ONLY(F(N_ROWS), DRAWN(POSITIVE, N_ROWS))},                    \
+    {text " of scalars", HEED_OP_BINARY, binary, .p = {kind}, ONLY(F(SCALAR), DRAWN(POSITIVE, SCALAR))},                         \
+    {text " of nothing", HEED_OP_BINARY, binary, .p = {kind}, ONLY(F(N_BY(3)), DRAWN(POSITIVE, VECTOR(3))), .live = {[HEED_EXTENT_ROWS] = -1}}
+
+#define REDUCTION(kind, text)                                                                                                   \
+    {text " of live rows", HEED_OP_REDUCE, reduce, .p = {kind, 0}, ONLY(DRAWN(DISTINCT, N_BY(3)))},                             \
+    {text " of no rows", HEED_OP_REDUCE, reduce, .p = {kind, 0}, ONLY(DRAWN(DISTINCT, N_BY(3))), .live = {[HEED_EXTENT_ROWS] = -1}}, \
+    {text " of a live vector", HEED_OP_REDUCE, reduce, .p = {kind, 0}, ONLY(DRAWN(DISTINCT, N_ROWS))},                          \
+    {text " of a live vector, kept", HEED_OP_REDUCE, reduce, .p = {kind, -1, 1}, ONLY(DRAWN(DISTINCT, N_ROWS))},                \
+    {text " of the last axis", HEED_OP_REDUCE, reduce, .p = {kind, -1}, ONLY(DRAWN(DISTINCT, N_BY(4)))},                        \
+    {text " of the last axis, kept", HEED_OP_REDUCE, reduce, .p = {kind, 1, 1}, ONLY(DRAWN(DISTINCT, N_BY(4)))},                \
+    {text " of a middle axis", HEED_OP_REDUCE, reduce, .p = {kind, 1}, ONLY(DRAWN(DISTINCT, N_BY_BY(3, 2)))},                   \
+    {text " of the first axis of a cube", HEED_OP_REDUCE, reduce, .p = {kind, 0}, ONLY(DRAWN(DISTINCT, CUBE(3, 2, 2)))}
+
+static const gradient_case gradient_cases[] = {
+    BINARY(HEED_BINARY_ADD, "sum"), BINARY(HEED_BINARY_SUBTRACT, "difference"), BINARY(HEED_BINARY_MULTIPLY, "product"),
+    BINARY(HEED_BINARY_DIVIDE, "quotient"),
+    {"a value used three times", HEED_OP_BINARY, twice, ONLY(F(N_BY(3)))},
+#define HEED_UNARY(symbol, name, formula, derivative) {name, HEED_OP_UNARY, unary, .p = {HEED_UNARY_##symbol}, ONLY(DRAWN(KINKLESS, N_BY(5)))},
+#include <heed/unaries.def>
+#undef HEED_UNARY
+    {"scale", HEED_OP_SCALE, scale, .f = {-1.75, 3}, ONLY(F(N_BY(3)))},
+    {"offset", HEED_OP_SCALE, scale, .f = {1, 3}, ONLY(F(CUBE(2, 2, 2)))},
+    {"widening bf16", HEED_OP_CAST, cast, .p = {HEED_F32}, ONLY(HALF(HEED_BF16, N_BY(3)))},
+    {"widening f16", HEED_OP_CAST, cast, .p = {HEED_F32}, ONLY(HALF(HEED_F16, MATRIX(2, 3)))},
+    REDUCTION(HEED_REDUCE_SUM, "sum"), REDUCTION(HEED_REDUCE_MEAN, "mean"), REDUCTION(HEED_REDUCE_MAX, "maximum"),
+    {"a scalar repeated", HEED_OP_BROADCAST, broadcast, ONLY(F(SCALAR), FIXED(N_BY(3)))},
+    {"one element repeated", HEED_OP_BROADCAST, broadcast, ONLY(F(VECTOR(1)), FIXED(MATRIX(2, 3)))},
+    {"a row repeated", HEED_OP_BROADCAST, broadcast, ONLY(F(VECTOR(3)), FIXED(N_BY(3)))},
+    {"a row repeated in a cube", HEED_OP_BROADCAST, broadcast, ONLY(F(VECTOR(3)), FIXED(N_BY_BY(2, 3)))},
+    {"a column repeated", HEED_OP_BROADCAST, broadcast, ONLY(F(N_BY(1)), FIXED(N_BY(3)))},
+    {"a column of a cube repeated", HEED_OP_BROADCAST, broadcast, ONLY(F(CUBE(2, 3, 1)), FIXED(CUBE(2, 3, 2)))},
+    {"nothing to repeat", HEED_OP_BROADCAST, broadcast, ONLY(F(N_BY(3)), FIXED(N_BY(3)))},
+    {"NN, live rows", HEED_OP_PRODUCT, product, .p = {0, 0}, ONLY(F(N_BY(4)), F(MATRIX(4, 3)))},
+    {"NN, fixed", HEED_OP_PRODUCT, product, .p = {0, 0}, ONLY(F(MATRIX(2, 4)), F(MATRIX(4, 3)))},
+    {"NT, live rows", HEED_OP_PRODUCT, product, .p = {0, 1}, ONLY(F(N_BY(4)), F(MATRIX(3, 4)))},
+    {"NT, no rows", HEED_OP_PRODUCT, product, .p = {0, 1}, ONLY(F(N_BY(4)), F(MATRIX(3, 4))), .live = {[HEED_EXTENT_ROWS] = -1}},
+    {"TN, over live rows", HEED_OP_PRODUCT, product, .p = {1, 0}, ONLY(F(N_BY(4)), F(N_BY(3)))},
+    {"TN, over no rows", HEED_OP_PRODUCT, product, .p = {1, 0}, ONLY(F(N_BY(4)), F(N_BY(3))), .live = {[HEED_EXTENT_ROWS] = -1}},
+    {"TN, fixed", HEED_OP_PRODUCT, product, .p = {1, 0}, ONLY(F(MATRIX(4, 2)), F(MATRIX(4, 3)))},
+    {"TT", HEED_OP_PRODUCT, product, .p = {1, 1}, ONLY(F(MATRIX(4, 2)), F(MATRIX(3, 4)))},
+    {"NT with bf16 weights", HEED_OP_PRODUCT, product, .p = {0, 1}, ONLY(F(N_BY(4)), HALF(HEED_BF16, MATRIX(3, 4)))},
+    {"NN with f16 weights", HEED_OP_PRODUCT, product, .p = {0, 0}, ONLY(F(N_BY(4)), HALF(HEED_F16, MATRIX(4, 3)))},
+    {"NT of two bf16 matrices", HEED_OP_PRODUCT, product, .p = {0, 1}, ONLY(HALF(HEED_BF16, N_BY(4)), HALF(HEED_BF16, MATRIX(3, 4)))},
+    {"linear", HEED_OP_PRODUCT, linear, ONLY(F(N_BY(4)), F(MATRIX(3, 4)))},
+    {"linear with bias", HEED_OP_PRODUCT, linear, ONLY(F(N_BY(4)), F(MATRIX(3, 4)), F(VECTOR(3)))},
+    {"softmax", HEED_OP_SOFTMAX, softmax, ONLY(F(N_BY(5)))},
+    {"softmax of a cube", HEED_OP_SOFTMAX, softmax, ONLY(F(CUBE(2, 3, 4)))},
+    {"layer norm", HEED_OP_LAYER_NORM, layer_norm, .p = {1, 1}, .f = {1e-5}, ONLY(F(N_BY(6)), F(VECTOR(6)), F(VECTOR(6)))},
+    {"layer norm of a cube", HEED_OP_LAYER_NORM, layer_norm, .p = {1, 1}, .f = {1e-3}, ONLY(F(N_BY_BY(2, 6)), F(VECTOR(6)), F(VECTOR(6)))},
+    {"layer norm, gain alone", HEED_OP_LAYER_NORM, layer_norm, .p = {1, 0}, .f = {1e-3}, ONLY(F(MATRIX(3, 6)), F(VECTOR(6)))},
+    {"layer norm, bias alone", HEED_OP_LAYER_NORM, layer_norm, .p = {0, 1}, .f = {1e-3}, ONLY(F(N_BY(6)), F(VECTOR(6)))},
+    {"layer norm, bare", HEED_OP_LAYER_NORM, layer_norm, .f = {1e-5}, ONLY(F(N_BY(6)))},
+    {"layer norm of no rows", HEED_OP_LAYER_NORM, layer_norm, .p = {1, 1}, .f = {1e-5}, ONLY(F(N_BY(6)), F(VECTOR(6)), F(VECTOR(6))),
+     .live = {[HEED_EXTENT_ROWS] = -1}},
+    {"RMS norm", HEED_OP_RMS_NORM, rms_norm, .f = {1e-6}, ONLY(F(N_BY(6)), F(VECTOR(6)))},
+    {"RMS norm, gain stored less one", HEED_OP_RMS_NORM, rms_norm, .f = {1e-6, 1}, ONLY(F(N_BY_BY(2, 6)), F(VECTOR(6)))},
+    {"RMS norm, bare", HEED_OP_RMS_NORM, rms_norm, .f = {1e-3, 1}, ONLY(F(MATRIX(3, 6)))},
+    {"embedding, ids repeated and outside", HEED_OP_GATHER, gather, ONLY(F(MATRIX(4, 3)), I(N_ROWS, 2, 0, 2, -1, 4, 2))},
+    {"embedding from bf16", HEED_OP_GATHER, gather, ONLY(HALF(HEED_BF16, MATRIX(4, 3)), I(N_ROWS, 2, 0, 2, 1, 3, 2))},
+    {"rows picked from live rows", HEED_OP_GATHER, gather, ONLY(F(N_BY(3)), I(R_ROWS, 5, 6, 0))},
+    {"scatter into fixed rows", HEED_OP_SCATTER_ADD, scatter_add, ONLY(F(N_BY(3)), I(N_ROWS, 4, 0, 4, -1, 5, 2))},
+    {"scatter into live rows", HEED_OP_SCATTER_ADD, scatter_add, .p = {1}, ONLY(F(N_BY(3)), I(N_ROWS, 6, 0, 6, -1, 7, 2))},
+    {"slice", HEED_OP_SLICE, slice, .p = {1, 4}, ONLY(F(N_BY(5)))},
+    {"slice of a cube", HEED_OP_SLICE, slice, .p = {0, 2}, ONLY(F(N_BY_BY(2, 3)))},
+    {"slice of a vector", HEED_OP_SLICE, slice, .p = {2, 3}, ONLY(F(VECTOR(4)))},
+    {"empty slice", HEED_OP_SLICE, slice, .p = {2, 2}, ONLY(F(N_BY(4)))},
+    {"padding", HEED_OP_PAD_COLUMNS, pad_columns, .p = {2, 6}, ONLY(F(N_BY(3)))},
+    {"padding of a cube", HEED_OP_PAD_COLUMNS, pad_columns, .p = {1, 4}, ONLY(F(N_BY_BY(2, 3)))},
+    {"concatenation", HEED_OP_CONCATENATE, concatenate, ONLY(F(N_BY(3)), F(N_BY(1)), F(N_BY(2)))},
+    {"concatenation of cubes", HEED_OP_CONCATENATE, concatenate, ONLY(F(N_BY_BY(2, 3)), F(N_BY_BY(2, 1)))},
+    {"concatenation of vectors", HEED_OP_CONCATENATE, concatenate, ONLY(F(VECTOR(2)), F(VECTOR(3)))},
+    {"concatenation of one", HEED_OP_CONCATENATE, concatenate, ONLY(F(N_BY(3)))},
+    {"transposition", HEED_OP_TRANSPOSE, transpose, ONLY(F(MATRIX(2, 5)))},
+    {"reshape of live rows", HEED_OP_RESHAPE, reshape, .p = {3, MAX_N, 3, 2}, ONLY(F(N_BY(6)))},
+    {"reshape to a live vector", HEED_OP_RESHAPE, reshape, .p = {1, MAX_N}, ONLY(F(N_BY(1)))},
+    {"reshape of a fixed matrix", HEED_OP_RESHAPE, reshape, .p = {2, 6, 2}, ONLY(F(CUBE(2, 2, 3)))},
+    {"reshape to a scalar", HEED_OP_RESHAPE, reshape, .p = {0}, ONLY(F(MATRIX(1, 1)))},
+    {"dropout", HEED_OP_DROPOUT, dropout, .f = {0.4}, ONLY(F(N_BY(7)), I(N_BY(2), 3, 0, 3, 1, 3, 2, 9, 0, 9, 1, 4, 0))},
+    {"dropout of a cube", HEED_OP_DROPOUT, dropout, .f = {0.25}, ONLY(F(N_BY_BY(2, 5)), I(N_BY(2), 3, 0, 3, 1, 3, 2, 9, 0, 9, 1, 4, 0))},
+    {"bidirectional", HEED_OP_ATTENTION, attention, .attention = {HEADS(2, 2, 3)}, ONLY(F(N_BY(6)), F(N_BY(6)), F(N_BY(6)), SELF)},
+    {"causal", HEED_OP_ATTENTION, attention, .attention = {HEADS(2, 2, 3), .causal = true}, ONLY(F(N_BY(6)), F(N_BY(6)), F(N_BY(6)), SELF)},
+    {"causal, grouped heads", HEED_OP_ATTENTION, attention, .attention = {HEADS(4, 2, 2), .causal = true},
+     ONLY(F(N_BY(8)), F(N_BY(4)), F(N_BY(4)), SELF)},
+    {"one key/value head", HEED_OP_ATTENTION, attention, .attention = {HEADS(3, 1, 2)}, ONLY(F(N_BY(6)), F(N_BY(2)), F(N_BY(2)), SELF)},
+    {"causal window", HEED_OP_ATTENTION, attention, .attention = {HEADS(1, 1, 3), .causal = true, .window = 2},
+     ONLY(F(N_BY(3)), F(N_BY(3)), F(N_BY(3)), SELF)},
+    {"window both ways", HEED_OP_ATTENTION, attention, .attention = {HEADS(1, 1, 3), .window = 2}, ONLY(F(N_BY(3)), F(N_BY(3)), F(N_BY(3)), SELF)},
+    {"cross", HEED_OP_ATTENTION, attention, .attention = {HEADS(2, 1, 3)}, ONLY(Q_K_V(6, 3), CROSS)},
+    {"queries behind a past", HEED_OP_ATTENTION, attention, .attention = {HEADS(2, 1, 2), .causal = true, .window = 4}, ONLY(Q_K_V(4, 2), CACHED),
+     .live = {[HEED_EXTENT_ROWS] = 3, [HEED_EXTENT_SEQUENCES] = 2}},
+    {"index arrays, hidden keys", HEED_OP_ATTENTION, attention, .p = {3}, .attention = {HEADS(2, 2, 2), .causal = true, .window = 3},
+     ONLY(F(N_BY(4)), F(N_BY(4)), F(N_BY(4)), SELF, I(N_ROWS, 0, 3, 2, 5, 0, 0), I(N_ROWS, 1, -1, 2, -1, 0, 0))},
+    {"hidden keys, bidirectional", HEED_OP_ATTENTION, attention, .p = {2}, .attention = {HEADS(1, 1, 2)},
+     ONLY(Q_K_V(2, 2), CROSS, I(S_ROWS, 0, -1, 0, -1, 1, -1, 0))},
+    {"blocks", HEED_OP_ATTENTION, attention, .p = {4}, .attention = {HEADS(2, 1, 2), .causal = true},
+     ONLY(F(N_BY(4)), F(MATRIX(192, 2)), F(MATRIX(192, 2)), BLOCKS, BLOCK_TABLE), .live = {[HEED_EXTENT_ROWS] = 3, [HEED_EXTENT_SEQUENCES] = 2}},
+    {"dropout of weights", HEED_OP_ATTENTION, attention, .attention = {HEADS(2, 1, 2), .dropout = 0.4f}, ONLY(Q_K_V(4, 2), CROSS)},
+    {"soft cap", HEED_OP_ATTENTION, attention, .attention = {HEADS(2, 1, 2), .soft_cap = 0.7f, .causal = true}, ONLY(F(N_BY(4)), F(N_BY(2)), F(N_BY(2)), SELF)},
+    {"weights kept", HEED_OP_ATTENTION, attention, .attention = {HEADS(2, 1, 2), .want_weights = true, .max_queries = 3, .max_keys = 2},
+     ONLY(Q_K_V(4, 2), CROSS)},
+    {"no sequences", HEED_OP_ATTENTION, attention, .attention = {HEADS(2, 1, 2)}, ONLY(Q_K_V(4, 2), CROSS), .live = {[HEED_EXTENT_SEQUENCES] = -1}},
+    {"no rows", HEED_OP_ATTENTION, attention, .attention = {HEADS(2, 1, 2)}, ONLY(Q_K_V(4, 2), CROSS),
+     .live = {[HEED_EXTENT_SEQUENCES] = -1, [HEED_EXTENT_ROWS] = -1, [HEED_EXTENT_SOURCE_ROWS] = -1}},
+    {"rotary halves", HEED_OP_ROTARY, rotary, .p = {2, 0}, .f = {1}, ONLY(F(N_BY(8)), I(N_ROWS, 0, 1, 2, 7, 0, 300), FIXED(VECTOR(2)))},
+    {"rotary pairs", HEED_OP_ROTARY, rotary, .p = {2, 1}, .f = {1.2}, ONLY(F(N_BY(8)), I(N_ROWS, 0, 1, 2, 7, 0, 300), FIXED(VECTOR(2)))},
+    {"rotary on a part", HEED_OP_ROTARY, rotary, .p = {2, 0}, .f = {1}, ONLY(F(N_BY(14)), I(N_ROWS, 0, 1, 2, 7, 0, 3), FIXED(VECTOR(2)))},
+    {"rotary pairs on a part", HEED_OP_ROTARY, rotary, .p = {2, 1}, .f = {1}, ONLY(F(N_BY(10)), I(N_ROWS, 0, 1, 2, 7, 0, 3), FIXED(VECTOR(2)))},
+    {"mean of sequences", HEED_OP_SEQUENCE_MEAN, sequence_mean, ONLY(F(N_BY(3)), SELF)},
+    {"cross-entropy", HEED_OP_CROSS_ENTROPY, cross_entropy, ONLY(F(R_BY(5)), I(R_ROWS, 4, 0, 2))},
+    {"ignored labels", HEED_OP_CROSS_ENTROPY, cross_entropy, ONLY(F(N_BY(5)), I(N_ROWS, 4, HEED_IGNORE, 2, 5, -1, 0))},
+    {"label smoothing", HEED_OP_CROSS_ENTROPY, cross_entropy, .f = {0.1}, ONLY(F(N_BY(5)), I(N_ROWS, 4, HEED_IGNORE, 2, 5, 1, 0))},
+    {"no labels", HEED_OP_CROSS_ENTROPY, cross_entropy, .f = {0.1}, ONLY(F(R_BY(5)), I(R_ROWS, 0)), .live = {[HEED_EXTENT_GATHERED] = -1}},
+};
+
+#endif

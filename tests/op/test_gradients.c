@@ -1,0 +1,175 @@
+/* Every op's gradient against differences in double precision, every element of every input; float kernels against double ones.
+   loss = sum(y * cotangent), the cotangent random. The difference quotient has four points: its error is of order h^4. */
+#include "gradient_cases.h"
+#include "support/evaluate.h"
+
+#include "base/rng.h"
+
+enum { N_CASES = sizeof gradient_cases / sizeof *gradient_cases };
+
+static double draw(heed_rng *rng, const gradient_case *c, drawing drawing, int64_t at)
+{
+    static const double kinks[] = {-3, 0, 3, 6, 10};
+    if (drawing == EIGHTHS) return (double)(int64_t)heed_rng_below(rng, 17) / 8 - 1;
+    if (drawing == DISTINCT) return (float)((double)(at * 7 % 31) / 4 - 3 + heed_rng_uniform(rng) / 10);
+    bool logarithmic = c->op == HEED_OP_UNARY && (c->p[0] == HEED_UNARY_LOG || c->p[0] == HEED_UNARY_SQRT || c->p[0] == HEED_UNARY_RSQRT);
+    if (drawing == POSITIVE || logarithmic) return (float)(0.5 + 2 * heed_rng_uniform(rng));
+    for (;;) {
+        double x = (float)(heed_rng_normal(rng) * (drawing == KINKLESS ? 4 : 1));
+        bool near = false;
+        for (size_t i = 0; i < sizeof kinks / sizeof *kinks; i++) near = near || (drawing == KINKLESS && fabs(x - kinks[i]) < 2e-3);
+        if (!near) return x;
+    }
+}
+
+static heed_runtime runtime_of(const gradient_case *c)
+{
+    heed_runtime runtime = {.seed = 5, .step = 17, .count = {0, LIVE_N, LIVE_S, LIVE_B, LIVE_R}};
+    for (int i = 1; i < HEED_EXTENT_COUNT; i++)
+        if (c->live[i]) runtime.count[i] = c->live[i] < 0 ? 0 : c->live[i];
+    return runtime;
+}
+
+typedef struct {
+    heed_graph *graph;
+    heed_value in[MAX_CASE_INPUTS], cotangent, loss, wrt[MAX_CASE_INPUTS], dwrt[MAX_CASE_INPUTS];
+    int n_wrt;
+    size_t n_forward;
+} built;
+
+static built build_case(const gradient_case *c)
+{
+    built b = {.graph = heed_graph_new()};
+    for (int i = 0; i < c->n_in; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "in%d", i);
+        b.in[i] = heed_input(b.graph, name, c->in[i].dtype, c->in[i].shape);
+        if (c->in[i].dtype != HEED_I32 && !c->in[i].fixed) b.wrt[b.n_wrt++] = b.in[i];
+    }
+    heed_value y = c->build(b.graph, b.in, c);
+    b.cotangent = heed_input(b.graph, "cotangent", HEED_F32, heed_value_shape(b.graph, y));
+    b.loss = heed_multiply(b.graph, y, b.cotangent);
+    while (heed_value_shape(b.graph, b.loss).rank) b.loss = heed_reduce(b.graph, HEED_REDUCE_SUM, b.loss, -1, false);
+    b.n_forward = b.graph->n_nodes;
+    heed_error error = {0};
+    if (heed_graph_gradient(b.graph, b.loss, b.wrt, b.n_wrt, b.dwrt, &error) != HEED_OK) fail_msg("%s: %s", c->name, error.message);
+    return b;
+}
+
+static void fill(const built *b, const gradient_case *c, const evaluation *e)
+{
+    heed_rng rng = {.seed = 1};
+    for (int i = 0; i < c->n_in; i++)
+        for (int64_t at = 0; at < evaluate_count(e, b->in[i]); at++)
+            evaluate_set(e, b->in[i], at, c->in[i].integers ? c->in[i].integers[at] : draw(&rng, c, c->in[i].drawing, at));
+    for (int64_t at = 0; at < evaluate_count(e, b->cotangent); at++) evaluate_set(e, b->cotangent, at, (float)heed_rng_normal(&rng));
+}
+
+static double loss_at(const built *b, const evaluation *e, heed_value input, int64_t at, double x)
+{
+    evaluate_set(e, input, at, x);
+    evaluate_run(e, b->n_forward);
+    return evaluate_get(e, b->loss, 0);
+}
+
+static void compare_with_differences(const built *b, const gradient_case *c, const evaluation *e)
+{
+    double loss = evaluate_get(e, b->loss, 0);
+    for (int i = 0; i < b->n_wrt; i++) {
+        heed_value x = b->wrt[i], dx = b->dwrt[i];
+        double largest = 0, h = heed_value_dtype(b->graph, x) == HEED_F32 ? 4e-4 : 0.125; /* narrow values: exact steps of a linear op */
+        if (dx != HEED_NONE && !heed_shape_equal(heed_value_shape(b->graph, x), heed_value_shape(b->graph, dx)))
+            fail_msg("%s: the gradient of input %d has another shape", c->name, i);
+        for (int64_t at = 0; dx != HEED_NONE && at < evaluate_count(e, x); at++) largest = fmax(largest, fabs(evaluate_get(e, dx, at)));
+        for (int64_t at = 0; at < evaluate_count(e, x); at++) {
+            double kept = evaluate_get(e, x, at), found = dx == HEED_NONE ? 0 : evaluate_get(e, dx, at);
+            double inner = loss_at(b, e, x, at, kept + h) - loss_at(b, e, x, at, kept - h);
+            double outer = loss_at(b, e, x, at, kept + 2 * h) - loss_at(b, e, x, at, kept - 2 * h);
+            double expected = (8 * inner - outer) / (12 * h);
+            evaluate_set(e, x, at, kept);
+            if (!(fabs(found - expected) <= 1e-7 * largest + 1e-10 * fabs(loss)))
+                fail_msg("%s (%s): gradient of input %d, element %lld: %.12g, by differences %.12g, largest %.6g", heed_ops[c->op]->name,
+                         c->name, i, (long long)at, found, expected, largest);
+        }
+    }
+}
+
+/* Every value of the graph, forward and backward. */
+static void compare_float_with_double(const built *b, const gradient_case *c, const evaluation *wide, const evaluation *narrow)
+{
+    for (size_t v = 0; v < b->graph->n_values; v++) {
+        double largest = 1;
+        for (int64_t at = 0; at < evaluate_count(wide, (heed_value)v); at++) largest = fmax(largest, fabs(evaluate_get(wide, (heed_value)v, at)));
+        for (int64_t at = 0; at < evaluate_count(wide, (heed_value)v); at++) {
+            double expected = evaluate_get(wide, (heed_value)v, at), found = evaluate_get(narrow, (heed_value)v, at);
+            if (!(fabs(found - expected) <= 1e-5 * largest))
+                fail_msg("%s (%s): value %zu, element %lld: float %.9g, double %.9g", heed_ops[c->op]->name, c->name, v, (long long)at, found, expected);
+        }
+    }
+}
+
+static void every_gradient_agrees_with_differences(void **state)
+{
+    (void)state;
+    bool covered[HEED_OP_COUNT] = {false};
+    for (int i = 0; i < N_CASES; i++) {
+        const gradient_case *c = &gradient_cases[i];
+        built b = build_case(c);
+        bool has_op = false;
+        for (size_t n = 0; n < b.n_forward; n++) has_op = has_op || b.graph->nodes[n].id == c->op;
+        if (!has_op) fail_msg("%s: the graph has no %s", c->name, heed_ops[c->op]->name);
+        covered[c->op] = true;
+        evaluation wide = evaluate_new(b.graph, true, runtime_of(c)), narrow = evaluate_new(b.graph, false, runtime_of(c));
+        fill(&b, c, &wide), fill(&b, c, &narrow);
+        evaluate_run(&wide, b.graph->n_nodes), evaluate_run(&narrow, b.graph->n_nodes);
+        compare_float_with_double(&b, c, &wide, &narrow);
+        compare_with_differences(&b, c, &wide);
+        evaluate_check_marks(&wide), evaluate_check_marks(&narrow);
+        evaluate_free(&wide), evaluate_free(&narrow);
+        heed_graph_free(b.graph);
+    }
+    for (int op = 0; op < HEED_OP_COUNT; op++)
+        if (heed_ops[op]->gradient && !covered[op]) fail_msg("%s has a gradient and no case", heed_ops[op]->name);
+}
+
+static void every_op_without_gradient_says_why(void **state)
+{
+    (void)state;
+    for (int op = 0; op < HEED_OP_COUNT; op++) {
+        const heed_op *record = heed_ops[op];
+        if (!record->gradient != (record->no_gradient && strlen(record->no_gradient) > 10)) fail_msg("%s: gradient or reason", record->name);
+    }
+    heed_graph *graph = heed_graph_new();
+    heed_value frequencies = heed_parameter(graph, "frequencies", HEED_F32, heed_shape_1(2)), d;
+    heed_value table = heed_rotary_table(graph, heed_input(graph, "positions", HEED_I32, heed_shape_1(1)), frequencies, 1);
+    heed_value loss = heed_reduce(graph, HEED_REDUCE_SUM, heed_reduce(graph, HEED_REDUCE_SUM, table, 0, false), 0, false);
+    assert_fails(HEED_E_UNSUPPORTED, "rotary_table has no gradient", heed_graph_gradient(graph, loss, &frequencies, 1, &d, &error));
+    heed_graph_free(graph);
+}
+
+/* Rounding counts as the identity: the slope of f32 -> bf16 -> f32 is 1 everywhere, in either precision. */
+static void rounding_passes_gradients_straight_through(void **state)
+{
+    (void)state;
+    for (int wide = 0; wide < 2; wide++) {
+        heed_graph *graph = heed_graph_new();
+        heed_value x = heed_input(graph, "x", HEED_F32, heed_shape_2(1, 3)), w = heed_input(graph, "w", HEED_F32, heed_shape_2(1, 3)), dx;
+        heed_value y = heed_multiply(graph, heed_cast(graph, heed_cast(graph, x, HEED_BF16), HEED_F32), w);
+        heed_value loss = heed_reduce(graph, HEED_REDUCE_SUM, heed_reduce(graph, HEED_REDUCE_SUM, y, 1, false), 0, false);
+        assert_ok(heed_graph_gradient(graph, loss, &x, 1, &dx, &error));
+        assert_int_equal(heed_value_dtype(graph, dx), HEED_F32);
+        evaluation e = evaluate_new(graph, wide, (heed_runtime){0});
+        evaluate_fill(&e, x, (double[]){1.001, -3.14159, 0.1}), evaluate_fill(&e, w, (double[]){2, 3, 5});
+        evaluate_run(&e, graph->n_nodes);
+        for (int i = 0; i < 3; i++) assert_true(evaluate_get(&e, dx, i) == evaluate_get(&e, w, i));
+        evaluate_free(&e);
+        heed_graph_free(graph);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(every_gradient_agrees_with_differences), cmocka_unit_test(every_op_without_gradient_says_why),
+                                       cmocka_unit_test(rounding_passes_gradients_straight_through)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

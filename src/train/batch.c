@@ -1,0 +1,135 @@
+#include "train/batch.h"
+
+#include "base/memory.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void side_free(heed_batch_side *side)
+{
+    free(side->ids), free(side->positions), free(side->samples), free(side->sequences);
+}
+
+void heed_batch_free(heed_batch *batch)
+{
+    side_free(&batch->side), side_free(&batch->source);
+    free(batch->gathered), free(batch->labels), free(batch->cross), free(batch->types);
+    *batch = (heed_batch){0};
+}
+
+void heed_batch_clear(heed_batch *batch, int32_t first_sample)
+{
+    batch->side.rows = batch->side.sequences_count = batch->source.rows = batch->source.sequences_count = batch->labels_count = 0;
+    batch->first_sample = first_sample;
+}
+
+/* Grows several arrays that share one capacity; widths in i32 per element. */
+static heed_status grow_together(int32_t **const *arrays, const size_t *widths, int count, size_t *capacity, size_t wanted, heed_error *error)
+{
+    size_t reached = *capacity;
+    for (int i = 0; i < count; i++) {
+        size_t own = *capacity;
+        if (!heed_grow(arrays[i], &own, wanted, widths[i] * sizeof(int32_t)))
+            return heed_fail_memory(error, wanted * widths[i] * sizeof(int32_t), "a batch");
+        reached = own;
+    }
+    *capacity = reached;
+    return HEED_OK;
+}
+
+heed_status heed_batch_sequence(heed_batch *batch, heed_batch_side *side, size_t count, int32_t **ids, heed_error *error)
+{
+    int32_t **const row_arrays[] = {&side->ids, &side->positions, &side->samples}, **const table[] = {&side->sequences};
+    size_t first = side->rows, sequence = side->sequences_count;
+    HEED_TRY(grow_together(row_arrays, (const size_t[]){1, 1, 2}, 3, &side->rows_capacity, first + count, error));
+    HEED_TRY(grow_together(table, (const size_t[]){HEED_SEQUENCE_FIELDS}, 1, &side->sequences_capacity, sequence + 1, error));
+    int32_t sample = batch->first_sample + (int32_t)sequence, *row = side->sequences + sequence * HEED_SEQUENCE_FIELDS;
+    memset(row, 0, HEED_SEQUENCE_FIELDS * sizeof *row);
+    row[HEED_SEQUENCE_QUERY_START] = row[HEED_SEQUENCE_KEY_START] = (int32_t)first;
+    row[HEED_SEQUENCE_QUERY_LENGTH] = row[HEED_SEQUENCE_KEY_LENGTH] = (int32_t)count;
+    row[HEED_SEQUENCE_SAMPLE] = sample;
+    for (size_t i = 0; i < count; i++) {
+        side->ids[first + i] = 0;
+        side->positions[first + i] = (int32_t)i;
+        side->samples[2 * (first + i)] = sample;
+        side->samples[2 * (first + i) + 1] = (int32_t)i;
+    }
+    side->rows += count, side->sequences_count++;
+    *ids = side->ids + first;
+    return HEED_OK;
+}
+
+heed_status heed_batch_label(heed_batch *batch, size_t row, int32_t label, heed_error *error)
+{
+    int32_t **const arrays[] = {&batch->gathered, &batch->labels};
+    HEED_TRY(grow_together(arrays, (const size_t[]){1, 1}, 2, &batch->labels_capacity, batch->labels_count + 1, error));
+    batch->gathered[batch->labels_count] = (int32_t)row;
+    batch->labels[batch->labels_count++] = label;
+    return HEED_OK;
+}
+
+size_t heed_batch_tokens(const heed_batch *batch)
+{
+    return batch->side.rows + batch->source.rows;
+}
+
+void heed_batch_extents(const heed_batch *batch, heed_program_spec *spec)
+{
+    spec->rows = (int64_t)batch->side.rows;
+    spec->source_rows = (int64_t)batch->source.rows;
+    spec->sequences = (int64_t)batch->side.sequences_count;
+    spec->gathered = (int64_t)batch->labels_count;
+}
+
+/* Sequence tables of cross-attention: queries of one side, keys of the other. */
+static heed_status fill_cross(heed_batch *batch, heed_error *error)
+{
+    int32_t **const arrays[] = {&batch->cross};
+    size_t n = batch->side.sequences_count;
+    HEED_TRY(grow_together(arrays, (const size_t[]){HEED_SEQUENCE_FIELDS}, 1, &batch->cross_capacity, n, error));
+    memcpy(batch->cross, batch->side.sequences, n * HEED_SEQUENCE_FIELDS * sizeof(int32_t));
+    for (size_t i = 0; i < n; i++) {
+        const int32_t *source = batch->source.sequences + i * HEED_SEQUENCE_FIELDS;
+        batch->cross[i * HEED_SEQUENCE_FIELDS + HEED_SEQUENCE_KEY_START] = source[HEED_SEQUENCE_KEY_START];
+        batch->cross[i * HEED_SEQUENCE_FIELDS + HEED_SEQUENCE_KEY_LENGTH] = source[HEED_SEQUENCE_KEY_LENGTH];
+    }
+    return HEED_OK;
+}
+
+/* Copies into an input that the program may not have. */
+static void feed(heed_engine *engine, const char *prefix, const char *name, const int32_t *values, size_t count)
+{
+    char full[64];
+    snprintf(full, sizeof full, "%s%s", prefix, name);
+    void *input = heed_engine_input(engine, full);
+    if (input != NULL && count > 0) memcpy(input, values, count * sizeof *values);
+}
+
+static void feed_side(heed_engine *engine, const char *prefix, const heed_batch_side *side)
+{
+    feed(engine, prefix, "ids", side->ids, side->rows);
+    feed(engine, prefix, "positions", side->positions, side->rows);
+    feed(engine, prefix, "samples", side->samples, 2 * side->rows);
+    feed(engine, prefix, "sequences", side->sequences, HEED_SEQUENCE_FIELDS * side->sequences_count);
+}
+
+heed_status heed_batch_feed(heed_batch *batch, heed_engine *engine, heed_runtime *runtime, heed_error *error)
+{
+    feed_side(engine, "", &batch->side);
+    if (batch->source.rows > 0) {
+        HEED_TRY(fill_cross(batch, error));
+        feed_side(engine, "source_", &batch->source);
+        feed(engine, "", "cross_sequences", batch->cross, HEED_SEQUENCE_FIELDS * batch->side.sequences_count);
+    }
+    int32_t **const types[] = {&batch->types};
+    HEED_TRY(grow_together(types, (const size_t[]){1}, 1, &batch->types_capacity, batch->side.rows, error));
+    feed(engine, "", "types", batch->types, batch->side.rows);
+    feed(engine, "", "rows", batch->gathered, batch->labels_count);
+    feed(engine, "", "labels", batch->labels, batch->labels_count);
+    runtime->count[HEED_EXTENT_ROWS] = (int64_t)batch->side.rows;
+    runtime->count[HEED_EXTENT_SOURCE_ROWS] = (int64_t)batch->source.rows;
+    runtime->count[HEED_EXTENT_SEQUENCES] = (int64_t)batch->side.sequences_count;
+    runtime->count[HEED_EXTENT_GATHERED] = (int64_t)batch->labels_count;
+    return HEED_OK;
+}

@@ -1,0 +1,42 @@
+/* stream.h: texts as token ids laid end to end, with the places where texts begin; tokenised once, before training. */
+#ifndef HEED_TRAIN_STREAM_H
+#define HEED_TRAIN_STREAM_H
+
+#include "io/data.h"
+#include "text/tokenizer.h"
+#include <stdbool.h>
+
+/* Ids lie in 16 bits when all of them fit, else in 32; those of token files stay in the mapped files. Read it through the functions. */
+typedef struct heed_stream {
+    void *ids;
+    int width;                 /* bytes an id: 2 or 4 */
+    size_t count, capacity;    /* ids */
+    size_t *starts;            /* first id of each text, and count at the end */
+    size_t texts, starts_capacity;
+    const heed_data *shards;   /* token files, borrowed; NULL: ids */
+    size_t *shard_starts, shard_count;
+    size_t cut;                /* texts that were longer than the limit */
+} heed_stream;
+
+typedef struct heed_stream_options {
+    const heed_tokenizer *tokenizer;
+    bool special;              /* let the tokenizer's template add its special tokens */
+    int32_t end;               /* put behind each text that does not end in it; -1: nothing */
+    size_t limit;              /* ids of one text at most, `end` included; 0: none */
+} heed_stream_options;
+
+void heed_stream_free(heed_stream *stream);
+/* Appends one text's ids. HEED_E_FORMAT for an id above 2^31, what the tokenizer answers, HEED_E_NOMEM. */
+heed_status heed_stream_append(heed_stream *stream, const heed_stream_options *options, heed_text text, heed_encoding *scratch, heed_error *error);
+/* The token files of `data`, which stays open as long as the stream. Texts are parted at the id `end` (-1: one text a file): it begins
+   texts when a file begins with it (llm.c), else it ends them (nanoGPT). HEED_E_FORMAT for an id not below `vocabulary`. */
+heed_status heed_stream_open_shards(heed_stream *stream, const heed_data *data, int32_t end, uint32_t vocabulary, heed_error *error);
+
+/* Copies ids [begin, begin + count) as i32. */
+void heed_stream_read(const heed_stream *stream, size_t begin, size_t count, int32_t *ids);
+/* The text that position `at` < count belongs to. */
+size_t heed_stream_text_at(const heed_stream *stream, size_t at);
+/* A word that changes with any id or boundary: guards a resumed training against other data. */
+uint64_t heed_stream_fingerprint(const heed_stream *stream);
+
+#endif

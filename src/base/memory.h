@@ -20,6 +20,10 @@ void heed_free_aligned(void *pointer);
 /* Copies of a NUL-terminated string; NULL when memory is out. Free with free(). */
 char *heed_string_copy(const char *text);
 
+/* Bytes that the system can give to this process without swapping or being stopped: free and reclaimable memory, within the limits of its
+   control groups (version 1 and 2). SIZE_MAX when it does not say. Other processes may take them at any moment. */
+size_t heed_memory_available(void);
+
 /* An arena hands out pieces that die together. Pieces are zeroed and 16-byte aligned. */
 typedef struct heed_arena heed_arena;
 heed_arena *heed_arena_new(void);

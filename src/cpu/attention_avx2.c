@@ -1,0 +1,4 @@
+/* Attention on avx2. */
+#define HEED_KERNEL_ISA avx2
+#include "cpu/kernel/attention_forward.h"
+#include "cpu/kernel/attention_backward.h"

@@ -1,0 +1,23 @@
+/* backend.h: the CPU as a backend: its kernels for one instruction set, a pool of threads, and the packed form of weights. */
+#ifndef HEED_CPU_BACKEND_H
+#define HEED_CPU_BACKEND_H
+
+#include "graph/backend.h"
+
+/* threads 0: as many as heed_thread_count says; 1 runs on the calling thread alone. isa: from heed_isa_choose, or any level that
+   this machine has. Errors: HEED_E_ARG for an instruction set the machine lacks, HEED_E_NOMEM. The caller frees. */
+heed_status heed_cpu_backend_new(heed_backend **backend, int threads, heed_isa isa, heed_error *error);
+void heed_cpu_backend_free(heed_backend *backend); /* NULL is fine; no plan of it may run any more */
+
+/* The resident form of a weight W (rows,columns) that products read, HEED_LAYOUT_PANELS (see gemm/gemm.h). dtype HEED_F32,
+   HEED_F16 or HEED_BF16: what panels hold, whatever the source's type. Bytes are a multiple of 64; memory is 64-byte aligned. */
+bool heed_cpu_panel_bytes(const heed_backend *backend, heed_dtype dtype, int64_t rows, int64_t columns, size_t *bytes); /* false: overflow */
+/* Writes rows [first, first + count) of W from a source with its own strides (elements between its rows, and between the elements of
+   a row), so that several tensors can share one weight, and tensors stored (columns,rows) need no copy. The call that writes the
+   last row also fills up the last panel. */
+void heed_cpu_panel_pack(const heed_backend *backend, void *panels, heed_dtype dtype, int64_t rows, int64_t columns, int64_t first, int64_t count,
+                         const void *source, heed_dtype source_dtype, int64_t row_stride, int64_t column_stride);
+/* Row `row` of W, widened to f32: the way back to a file. */
+void heed_cpu_panel_row(const heed_backend *backend, const void *panels, heed_dtype dtype, int64_t rows, int64_t columns, int64_t row, float *out);
+
+#endif

@@ -1,0 +1,281 @@
+/* Attention backward, tiled, weights recomputed from lse. With p = exp(score - lse), f the dropout factor of a weight and
+   D = sum over channels of dy y:
+     dv = sum over queries of p f dy,   ds = p (f dy.v - D),   dq = scale * sum over keys of ds k,   dk = sum over queries of ds scale q.
+   A part is one sequence and one key/value head, so that nobody adds to another's rows: tiles of keys ascending, for each the
+   blocks of queries ascending. Rows of no sequence get zeros. Source: Dao et al. 2022, appendix B. */
+#ifndef HEED_CPU_KERNEL_ATTENTION_BACKWARD_H
+#define HEED_CPU_KERNEL_ATTENTION_BACKWARD_H
+
+#include "cpu/kernel/attention.h"
+#include "cpu/kernel/random.h"
+
+enum { BLOCK_ROWS = 64, KEYS_AT_ONCE = 12 };
+
+typedef struct backward_scratch {
+    float *key_columns, *value_columns;        /* (E,64) */
+    float *key_rows, *dkeys, *dvalues, *spare; /* (64,P); key_rows times scale */
+    float *queries, *slopes;                   /* (64 rows,P): q times scale, dy */
+    float *weights, *dscores;                  /* (64 rows,64): p f, ds */
+    float *inner, *lse;                        /* (64 rows): D */
+    float *band;                               /* (BAND,P) */
+    uint64_t *seen;                            /* (64 rows) */
+} backward_scratch;
+
+static inline size_t backward_layout(const heed_attention_attributes *a, char *memory, backward_scratch *s)
+{
+    int64_t columns = a->head_width * TILE, rows = padded_width(a->head_width) * TILE, square = BLOCK_ROWS * TILE;
+    const struct { float **place; int64_t count; } pieces[] = {{&s->key_columns, columns}, {&s->value_columns, columns}, {&s->key_rows, rows},
+        {&s->dkeys, rows}, {&s->dvalues, rows}, {&s->spare, rows}, {&s->queries, rows}, {&s->slopes, rows}, {&s->weights, square},
+        {&s->dscores, square}, {&s->inner, BLOCK_ROWS}, {&s->lse, BLOCK_ROWS}, {&s->band, rows}};
+    size_t at = 0;
+    for (size_t i = 0; i < sizeof pieces / sizeof *pieces; i++, at = (at + 63) & ~(size_t)63) {
+        if (memory) *pieces[i].place = (float *)(memory + at);
+        at += (size_t)pieces[i].count * sizeof(float);
+    }
+    if (memory) s->seen = (uint64_t *)(memory + at);
+    return at + BLOCK_ROWS * sizeof(uint64_t);
+}
+
+typedef struct backward_unit {
+    const problem *p;
+    const sequence *s;
+    backward_scratch *scratch;
+    key_tile tile;
+    int64_t number;     /* of the tile */
+    int kv_head;
+    bool add;           /* dk and dv are added to: sequences share keys */
+} backward_unit;
+
+static inline int64_t query_row(const backward_unit *u, int64_t row)
+{
+    return u->s->of.query_start + row / u->p->group;
+}
+
+static inline int64_t query_column(const backward_unit *u, int64_t row)
+{
+    return (u->kv_head * u->p->group + row % u->p->group) * u->p->width;
+}
+
+/* Packs rows [first, first + rows) of q and dy, and finds D and lse. */
+static inline void load_block(const backward_unit *u, int64_t first, int64_t rows)
+{
+    const problem *p = u->p;
+    backward_scratch *s = u->scratch;
+    const heed_operand *y = &p->args->in[HEED_ATTENTION_Y], *lse = &p->args->in[HEED_ATTENTION_LSE], *dy = &p->args->in[HEED_ATTENTION_DY];
+    pack_queries(p, p->q, u->s, u->kv_head, first, rows, p->attributes->scale, s->queries);
+    pack_queries(p, dy, u->s, u->kv_head, first, rows, 1, s->slopes);
+    for (int64_t r = 0; r < rows; r++) {
+        const float *from = float_row(y, query_row(u, first + r)) + query_column(u, first + r), *slope = s->slopes + r * p->padded;
+        chains sum = chains_of(0);
+        for (int64_t e = 0; e < p->width; e += CHAINS)
+            for (int v = 0; v < CHAIN_VECTORS && e + v * HEED_LANES < p->width; v++) {
+                int64_t at = e + v * HEED_LANES;
+                sum.part[v] = heed_v_fma(load_some(from + at, p->width - at), heed_v_load(slope + at), sum.part[v]);
+            }
+        s->inner[r] = chains_sum(sum);
+        s->lse[r] = float_row(lse, query_row(u, first + r))[u->kv_head * p->group + (first + r) % p->group];
+    }
+}
+
+/* Scores and dy.v of one row become p f and ds. */
+static inline void differentiate_row(const backward_unit *u, int64_t first, int64_t r, int vectors)
+{
+    const heed_attention_attributes *a = u->p->attributes;
+    float *weights = u->scratch->weights + r * TILE, *dscores = u->scratch->dscores + r * TILE, factors[TILE], drawn[RANDOM_WORDS];
+    if (a->dropout > 0) {
+        int64_t row = first + r, query = row / u->p->group;
+        heed_random_row random = heed_random_row_of(u->p->args->runtime, a->stream, u->kv_head * u->p->group + (int)(row % u->p->group),
+                                                    u->s->of.sample, (int32_t)(u->s->of.first_index + query));
+        dropout_factors(&random, heed_dropout_threshold(a->dropout), 1 / (1 - a->dropout), u->number, drawn);
+        for (int j = 0; j < TILE; j++) factors[j] = j < u->tile.count ? drawn[u->tile.place[j]] : 0;
+    }
+    const heed_v lse = heed_v_set(u->scratch->lse[r]), inner = heed_v_set(u->scratch->inner[r]);
+    for (int v = 0; v < vectors; v++) {
+        int at = v * HEED_LANES;
+        heed_v p = heed_v_exp(heed_v_sub(heed_v_load(weights + at), lse)), along = heed_v_load(dscores + at), dropped = p;
+        if (a->dropout > 0) {
+            heed_v f = heed_v_load(factors + at);
+            along = heed_v_mul(along, f), dropped = heed_v_mul(p, f);
+        }
+        heed_v_store(weights + at, dropped);
+        heed_v_store(dscores + at, heed_v_mul(p, heed_v_sub(along, inner)));
+    }
+}
+
+static inline void clear_weights(const backward_unit *u, int64_t r, int vectors)
+{
+    for (int v = vectors; v < TILE_VECTORS; v++) {
+        heed_v_store(u->scratch->weights + r * TILE + v * HEED_LANES, heed_v_zero());
+        heed_v_store(u->scratch->dscores + r * TILE + v * HEED_LANES, heed_v_zero());
+    }
+}
+
+/* Weights and ds of rows [r, r + rows) of the block that begins at row `first`, and what they add to dq. */
+static inline void differentiate_band(const backward_unit *u, int64_t first, int64_t r, int rows)
+{
+    const problem *p = u->p;
+    backward_scratch *s = u->scratch;
+    uint64_t any = 0;
+    for (int i = 0; i < rows; i++) any |= s->seen[r + i];
+    int vectors = any ? (64 - __builtin_clzll(any) + HEED_LANES - 1) / HEED_LANES : 0;
+    for (int i = 0; i < rows; i++) clear_weights(u, r + i, s->seen[r + i] ? vectors : 0);
+    if (!any) return;
+    small_product scores = {.a = s->queries + r * p->padded, .a_row = p->padded, .a_step = 1, .b = s->key_columns, .b_step = TILE,
+        .depth = p->width, .to = s->weights + r * TILE, .to_row = TILE}, along = scores;
+    along.a = s->slopes + r * p->padded, along.b = s->value_columns, along.to = s->dscores + r * TILE;
+    multiply(p->kernels, rows, vectors, &scores);
+    multiply(p->kernels, rows, vectors, &along);
+    for (int i = 0; i < rows; i++) {
+        if (!s->seen[r + i]) clear_weights(u, r + i, 0);
+        else {
+            hide(s->weights + (r + i) * TILE, vectors, s->seen[r + i]);
+            differentiate_row(u, first, r + i, vectors);
+        }
+    }
+    int low = __builtin_ctzll(any), high = 64 - __builtin_clzll(any);
+    multiply(p->kernels, rows, (int)(p->padded / HEED_LANES), &(small_product){.a = s->dscores + r * TILE + low, .a_row = TILE, .a_step = 1,
+             .b = s->key_rows + low * p->padded, .b_step = p->padded, .depth = high - low, .to = s->band, .to_row = p->padded});
+    for (int i = 0; i < rows; i++) {
+        float *to = float_row(&p->args->out[0], query_row(u, first + r + i)) + query_column(u, first + r + i);
+        for (int64_t e = 0; e < p->width; e += HEED_LANES)
+            store_some(to + e, heed_v_add(load_some(to + e, p->width - e), heed_v_load(s->band + i * p->padded + e)), p->width - e);
+    }
+}
+
+/* dk and dv of the tile += what the block's rows give: for a run of keys the rows from the first to the last that see any of them. */
+static inline void add_to_keys(const backward_unit *u, int64_t rows)
+{
+    const problem *p = u->p;
+    backward_scratch *s = u->scratch;
+    for (int key = 0; key < u->tile.count; key += KEYS_AT_ONCE) {
+        int keys = u->tile.count - key < KEYS_AT_ONCE ? u->tile.count - key : KEYS_AT_ONCE;
+        uint64_t bits = bits_between(key, key + keys - 1);
+        int64_t low = 0, high = rows;
+        while (low < high && !(s->seen[low] & bits)) low++;
+        while (high > low && !(s->seen[high - 1] & bits)) high--;
+        if (low == high) continue;
+        small_product values = {.a = s->weights + low * TILE + key, .a_row = 1, .a_step = TILE, .b = s->slopes + low * p->padded,
+            .b_step = p->padded, .depth = high - low, .to = s->dvalues + key * p->padded, .to_row = p->padded, .add = true}, into = values;
+        into.a = s->dscores + low * TILE + key, into.b = s->queries + low * p->padded, into.to = s->dkeys + key * p->padded;
+        multiply(p->kernels, keys, (int)(p->padded / HEED_LANES), &values);
+        multiply(p->kernels, keys, (int)(p->padded / HEED_LANES), &into);
+    }
+}
+
+/* What each row of the block sees of the tile; false when that is nothing. */
+static inline bool look_from_block(const backward_unit *u, int64_t first, int64_t rows)
+{
+    uint64_t any = 0, seen = 0;
+    for (int64_t r = 0; r < rows; r++) {
+        if (r == 0 || (first + r) % u->p->group == 0)
+            seen = seen_keys(&u->tile, span_of(u->p, query_index_at(u->p, u->s, (first + r) / u->p->group)));
+        any |= u->scratch->seen[r] = seen;
+    }
+    return any != 0;
+}
+
+static inline void load_tile(const backward_unit *u)
+{
+    const problem *p = u->p;
+    backward_scratch *s = u->scratch;
+    const heed_v scale = heed_v_set(p->attributes->scale);
+    pack_columns(p, p->k, &u->tile, u->kv_head, s->key_columns, s->spare);
+    pack_columns(p, p->v, &u->tile, u->kv_head, s->value_columns, s->spare);
+    pack_rows(p, p->k, &u->tile, u->kv_head, s->key_rows);
+    for (int64_t i = 0; i < u->tile.count * p->padded; i += HEED_LANES) heed_v_store(s->key_rows + i, heed_v_mul(scale, heed_v_load(s->key_rows + i)));
+}
+
+/* dk and dv of the tile's positions to their rows; hidden keys get zeros. */
+static inline void store_tile(const backward_unit *u, int64_t positions)
+{
+    const problem *p = u->p;
+    for (int64_t at = 0, j = 0; at < positions; at++) {
+        bool visible = j < u->tile.count && u->tile.place[j] == at;
+        for (int i = 1; i <= 2; i++) {
+            float *to = float_row(&p->args->out[i], u->tile.base + at) + u->kv_head * p->width;
+            const float *from = (i == 1 ? u->scratch->dkeys : u->scratch->dvalues) + j * p->padded;
+            for (int64_t e = 0; e < p->width; e += HEED_LANES) {
+                heed_v x = visible ? heed_v_load(from + e) : heed_v_zero();
+                store_some(to + e, u->add ? heed_v_add(load_some(to + e, p->width - e), x) : x, p->width - e);
+            }
+        }
+        j += visible;
+    }
+}
+
+static inline void backward_unit_run(backward_unit *u)
+{
+    const problem *p = u->p;
+    int64_t rows = u->s->of.queries * p->group;
+    for (int64_t r = 0; r < rows; r++)
+        for (int64_t e = 0; e < p->width; e++) float_row(&p->args->out[0], query_row(u, r))[query_column(u, r) + e] = 0;
+    for (u->number = 0; u->number * TILE < u->s->of.keys; u->number++) {
+        bool loaded = false;
+        find_tile(p, u->s, u->number, &u->tile);
+        for (int64_t i = 0; i < u->tile.count * p->padded; i++) u->scratch->dkeys[i] = u->scratch->dvalues[i] = 0;
+        for (int64_t first = 0; first < rows; first += BLOCK_ROWS) {
+            int64_t count = rows - first < BLOCK_ROWS ? rows - first : BLOCK_ROWS;
+            if (!look_from_block(u, first, count)) continue;
+            if (!loaded) load_tile(u);
+            loaded = true;
+            load_block(u, first, count);
+            for (int64_t r = 0; r < count; r += BAND) differentiate_band(u, first, r, count - r < BAND ? (int)(count - r) : BAND);
+            add_to_keys(u, count);
+        }
+        int64_t positions = u->s->of.keys - u->number * TILE;
+        store_tile(u, positions < TILE ? positions : TILE);
+    }
+}
+
+/* ---- the kernel ---- */
+
+static inline bool attention_backward_fits(const heed_kernel_args *args)
+{
+    const heed_attention_attributes *a = args->attributes;
+    if (a->soft_cap != 0 || a->alibi || optional_input(args, HEED_ATTENTION_BLOCK_TABLE)) return false;
+    const int floats[] = {HEED_ATTENTION_Q, HEED_ATTENTION_K, HEED_ATTENTION_V, HEED_ATTENTION_Y, HEED_ATTENTION_LSE, HEED_ATTENTION_DY};
+    for (size_t i = 0; i < sizeof floats / sizeof *floats; i++)
+        if (!is_f32_rows(&args->in[floats[i]])) return false;
+    return true;
+}
+
+static inline size_t attention_backward_scratch(const heed_kernel_args *args)
+{
+    return backward_layout(args->attributes, NULL, &(backward_scratch){0});
+}
+
+/* Sequences that share keys, or leave some out, are worked on one after another for each head. */
+static inline int attention_backward_parts(const heed_kernel_args *args)
+{
+    problem p = problem_of(args);
+    int64_t parts = p.attributes->kv_heads;
+    if (covers(&p, HEED_SEQUENCE_KEY_START, heed_shape_rows(p.k->shape))) parts *= heed_shape_rows(p.sequences->shape);
+    return parts < 1 ? 1 : (int)parts;
+}
+
+static inline void attention_backward_run(const heed_kernel_args *args, int part, int parts)
+{
+    problem p = problem_of(args);
+    backward_scratch scratch;
+    backward_layout(p.attributes, args->scratch, &scratch);
+    int64_t kv_heads = p.attributes->kv_heads, batch = heed_shape_rows(p.sequences->shape), begin, end;
+    bool shared = !covers(&p, HEED_SEQUENCE_KEY_START, heed_shape_rows(p.k->shape));
+    if (part == 0 && !covers(&p, HEED_SEQUENCE_QUERY_START, heed_shape_rows(p.q->shape)))
+        clear_uncovered(&p, HEED_SEQUENCE_QUERY_START, &args->out[0]);
+    heed_part_range(shared ? kv_heads : kv_heads * batch, part, parts, &begin, &end);
+    for (int64_t at = begin; at < end; at++) {
+        int kv_head = (int)(at % kv_heads);
+        for (int64_t i = 0; shared && i < heed_shape_rows(p.k->shape); i++)
+            for (int64_t e = 0; e < p.width; e++)
+                float_row(&args->out[1], i)[kv_head * p.width + e] = float_row(&args->out[2], i)[kv_head * p.width + e] = 0;
+        for (int64_t b = shared ? 0 : at / kv_heads; b < (shared ? batch : at / kv_heads + 1); b++) {
+            sequence s = sequence_at(&p, b);
+            backward_unit_run(&(backward_unit){.p = &p, .s = &s, .scratch = &scratch, .kv_head = kv_head, .add = shared});
+        }
+    }
+}
+
+HEED_KERNEL(attention_backward) = {.name = "k_attention_backward_f32", .op = HEED_OP_ATTENTION_BACKWARD, .fits = attention_backward_fits,
+    .scratch = attention_backward_scratch, .parts = attention_backward_parts, .run = attention_backward_run};
+
+#endif

@@ -1,0 +1,120 @@
+/* kernel.h: what the bodies of the CPU kernels share. Every body is written once in terms of cpu/vector.h and compiled per
+   instruction set: kernels_generic.c, kernels_avx2.c and kernels_avx512.c (and the three attention_*.c) define HEED_KERNEL_ISA
+   and include the bodies. A body ends with HEED_KERNEL(name) = {...}, and cpu/kernels.def lists the names. */
+#ifndef HEED_CPU_KERNEL_KERNEL_H
+#define HEED_CPU_KERNEL_KERNEL_H
+
+#include "cpu/kernels.h"
+#include "cpu/vector.h"
+#include "graph/attributes.h"
+#include "graph/backend.h"
+
+#define HEED_KERNEL_PASTE(name, isa) heed_kernel_##name##_##isa
+#define HEED_KERNEL_EXPAND(name, isa) HEED_KERNEL_PASTE(name, isa)
+#define HEED_KERNEL(name) const heed_kernel HEED_KERNEL_EXPAND(name, HEED_KERNEL_ISA)
+
+#if defined(__clang__)
+#define HEED_UNROLL _Pragma("unroll")
+#else
+#define HEED_UNROLL _Pragma("GCC unroll 16")
+#endif
+#define HEED_INLINE static inline __attribute__((always_inline))
+
+static inline float *float_row(const heed_operand *x, int64_t i)
+{
+    return (float *)x->data + i * x->row_stride;
+}
+
+static inline int32_t integer_at(const heed_operand *x, int64_t i)
+{
+    return ((const int32_t *)x->data)[i * x->row_stride];
+}
+
+/* Extent of the last axis; 1 for a scalar. */
+static inline int64_t width_of(const heed_operand *x)
+{
+    return x->shape.rank ? x->shape.dim[x->shape.rank - 1] : 1;
+}
+
+/* Optional operand number i, or NULL. */
+static inline const heed_operand *optional_input(const heed_kernel_args *args, int i)
+{
+    return i < args->n_in && args->in[i].data ? &args->in[i] : NULL;
+}
+
+/* A vector of which `left` elements count: whole inside a row, partial at its end. */
+HEED_INLINE heed_v load_some(const float *p, int64_t left)
+{
+    return left >= HEED_LANES ? heed_v_load(p) : heed_v_load_part(p, left);
+}
+
+HEED_INLINE void store_some(float *p, heed_v x, int64_t left)
+{
+    if (left >= HEED_LANES) heed_v_store(p, x);
+    else heed_v_store_part(p, x, left);
+}
+
+/* Sums and maxima along a row run in CHAINS chains, element j in chain j % CHAINS, on every instruction set; the chains are then
+   joined by halves. Hence equal bits everywhere. */
+enum { CHAINS = 64, CHAIN_VECTORS = CHAINS / HEED_LANES };
+
+typedef struct { heed_v part[CHAIN_VECTORS]; } chains;
+
+HEED_INLINE chains chains_of(float x)
+{
+    chains all;
+    HEED_UNROLL for (int v = 0; v < CHAIN_VECTORS; v++) all.part[v] = heed_v_set(x);
+    return all;
+}
+
+HEED_INLINE float chains_sum(chains all)
+{
+    HEED_UNROLL for (int half = CHAIN_VECTORS / 2; half > 0; half /= 2)
+        HEED_UNROLL for (int v = 0; v < half; v++) all.part[v] = heed_v_add(all.part[v], all.part[v + half]);
+    return heed_v_sum(all.part[0]);
+}
+
+HEED_INLINE float chains_largest(chains all)
+{
+    HEED_UNROLL for (int half = CHAIN_VECTORS / 2; half > 0; half /= 2)
+        HEED_UNROLL for (int v = 0; v < half; v++) all.part[v] = heed_v_max(all.part[v], all.part[v + half]);
+    return heed_v_largest(all.part[0]);
+}
+
+/* e^x and log x of one number, with the bits of the vector functions. */
+static inline float exp_of(float x)
+{
+    float y[HEED_LANES];
+    heed_v_store(y, heed_v_exp(heed_v_set(x)));
+    return y[0];
+}
+
+static inline float log_of(float x)
+{
+    float y[HEED_LANES];
+    heed_v_store(y, heed_v_log(heed_v_set(x)));
+    return y[0];
+}
+
+/* Rows of a row-local kernel's part. */
+static inline void rows_of_part(const heed_kernel_args *args, int part, int parts, int64_t *begin, int64_t *end)
+{
+    heed_part_range(heed_shape_rows(args->out[0].shape), part, parts, begin, end);
+}
+
+static inline bool is_f32_rows(const heed_operand *x)
+{
+    return x->dtype == HEED_F32 && x->layout == HEED_LAYOUT_ROWS;
+}
+
+/* fits of kernels that take f32 rows only (missing operands are fine). */
+static inline bool all_f32_rows(const heed_kernel_args *args)
+{
+    for (int i = 0; i < args->n_in; i++)
+        if (args->in[i].data && !is_f32_rows(&args->in[i])) return false;
+    for (int i = 0; i < args->n_out; i++)
+        if (args->out[i].data && !is_f32_rows(&args->out[i])) return false;
+    return true;
+}
+
+#endif

@@ -1,0 +1,279 @@
+/* kernel_case.h: one op with awkward operands, run by its kernels on every instruction set and by its two references.
+   A case is the last node of its op in a small graph. Operands get their own memory: rows further apart than they are long,
+   live counts below the maxima, and a fence of sentinels in every gap and at both ends. */
+#ifndef HEED_TESTS_CPU_KERNEL_CASE_H
+#define HEED_TESTS_CPU_KERNEL_CASE_H
+
+#include "support/test.h"
+
+#include "base/cpu.h"
+#include "base/memory.h"
+#include "base/rng.h"
+#include "cpu/backend.h"
+#include "graph/attributes.h"
+#include "graph/ir.h"
+#include "tensor/dtype.h"
+#include <math.h>
+
+typedef struct kernel_case {
+    const char *name;
+    heed_graph *graph;
+    heed_op_id op;
+    int64_t count[HEED_EXTENT_COUNT]; /* live counts */
+    /* Element (row, column) of input `input`; NULL: normal numbers for floats, 0 for integers. */
+    double (*element)(const struct kernel_case *c, int input, int64_t row, int64_t column, heed_rng *rng);
+    const void *data;                 /* for `element` */
+    double tolerance;                 /* against reference64, relative to the largest element of the output; 0 means 2e-6. On top of
+                                         it stands 8 times what the float reference is away from the double one. */
+    double absolute;                  /* for differences that cancel to 0 */
+    bool panels;                      /* the weight (input panels_input) is packed */
+    int panels_input;
+} kernel_case;
+
+enum { CASE_GUARD = 64 };
+
+typedef struct case_operands {
+    heed_operand operand[HEED_MAX_INPUTS + HEED_MAX_OUTPUTS];
+    void *memory[HEED_MAX_INPUTS + HEED_MAX_OUTPUTS];
+    size_t bytes[HEED_MAX_INPUTS + HEED_MAX_OUTPUTS];
+    int n_in, n_out;
+} case_operands;
+
+static const heed_node *case_node(const kernel_case *c)
+{
+    heed_error error = {0};
+    if (heed_graph_status(c->graph, &error) != HEED_OK) fail_msg("%s: %s", c->name, error.message);
+    for (size_t i = c->graph->n_nodes; i-- > 0;)
+        if (c->graph->nodes[i].id == c->op) return &c->graph->nodes[i];
+    fail_msg("%s: the graph has no %s", c->name, heed_ops[c->op]->name);
+    return NULL;
+}
+
+static size_t case_element_bytes(heed_dtype dtype, bool wide)
+{
+    return dtype == HEED_F32 && wide ? sizeof(double) : heed_dtypes[dtype].bytes;
+}
+
+static void case_put(heed_operand *x, int64_t row, int64_t column, double value, bool wide)
+{
+    int64_t at = row * x->row_stride + column;
+    if (x->dtype == HEED_I32) ((int32_t *)x->data)[at] = (int32_t)value;
+    else if (x->dtype == HEED_F16) ((uint16_t *)x->data)[at] = heed_f32_to_f16((float)value);
+    else if (x->dtype == HEED_BF16) ((uint16_t *)x->data)[at] = heed_f32_to_bf16((float)value);
+    else if (wide) ((double *)x->data)[at] = (double)(float)value;
+    else ((float *)x->data)[at] = (float)value;
+}
+
+static double case_get(const heed_operand *x, int64_t row, int64_t column, bool wide)
+{
+    int64_t at = row * x->row_stride + column;
+    if (x->dtype == HEED_F16) return (double)heed_f16_to_f32(((const uint16_t *)x->data)[at]);
+    if (x->dtype == HEED_BF16) return (double)heed_bf16_to_f32(((const uint16_t *)x->data)[at]);
+    return wide ? ((const double *)x->data)[at] : (double)((const float *)x->data)[at];
+}
+
+/* Operands of the case: the same numbers whatever the gap between rows and whatever the precision. */
+static case_operands case_operands_new(const kernel_case *c, int64_t gap, bool wide)
+{
+    const heed_node *node = case_node(c);
+    case_operands all = {.n_in = node->n_in, .n_out = node->n_out};
+    for (int i = 0; i < node->n_in + node->n_out; i++) {
+        heed_value value = i < node->n_in ? node->in[i] : node->out[i - node->n_in];
+        if (value < 0) continue;
+        const heed_value_info *info = &c->graph->values[value];
+        heed_operand *x = &all.operand[i];
+        *x = (heed_operand){.dtype = info->dtype, .shape = info->shape, .row_stride = heed_shape_columns(info->shape)};
+        if (x->shape.rank != 1 || x->shape.extent) x->row_stride += gap;
+        if (x->shape.extent) x->shape.dim[0] = c->count[x->shape.extent];
+        size_t element = case_element_bytes(x->dtype, wide);
+        all.bytes[i] = (size_t)(heed_shape_rows(info->shape) * x->row_stride + 2 * CASE_GUARD) * element;
+        all.memory[i] = heed_allocate_aligned(all.bytes[i]);
+        assert_non_null(all.memory[i]);
+        memset(all.memory[i], 0xA5, all.bytes[i]);
+        x->data = (char *)all.memory[i] + CASE_GUARD * element;
+        heed_rng rng = {.seed = 11, .stream = (uint64_t)i};
+        int64_t columns = heed_shape_columns(x->shape);
+        for (int64_t r = 0; i < node->n_in && r < heed_shape_rows(x->shape); r++)
+            for (int64_t j = 0; j < columns; j++)
+                case_put(x, r, j, c->element ? c->element(c, i, r, j, &rng) : x->dtype == HEED_I32 ? 0 : heed_rng_normal(&rng), wide);
+    }
+    return all;
+}
+
+static void case_operands_free(case_operands *all)
+{
+    for (int i = 0; i < all->n_in + all->n_out; i++) heed_free_aligned(all->memory[i]);
+}
+
+static heed_kernel_args case_args(const kernel_case *c, case_operands *all, const heed_runtime *runtime, heed_isa isa)
+{
+    return (heed_kernel_args){.op = heed_ops[c->op], .in = all->operand, .out = all->operand + all->n_in, .n_in = all->n_in, .n_out = all->n_out,
+                              .attributes = case_node(c)->attributes, .runtime = runtime, .isa = isa};
+}
+
+static heed_runtime case_runtime(const kernel_case *c)
+{
+    heed_runtime runtime = {.seed = 3, .step = 7};
+    memcpy(runtime.count, c->count, sizeof runtime.count);
+    return runtime;
+}
+
+/* The kernel for the case at its maximal shapes; NULL when the backend leaves it to the reference. */
+static const heed_kernel *case_kernel(const kernel_case *c, case_operands *all, const heed_backend *backend)
+{
+    heed_kernel_args args = case_args(c, all, NULL, backend->isa);
+    for (size_t i = 0; i < backend->n_kernels; i++)
+        if (backend->kernels[i]->op == c->op && (!backend->kernels[i]->fits || backend->kernels[i]->fits(&args))) return backend->kernels[i];
+    return NULL;
+}
+
+/* Sentinels around `output` are as they were. */
+static void case_check_fence(const kernel_case *c, const case_operands *all, int i)
+{
+    const heed_operand *x = &all->operand[i];
+    int64_t columns = heed_shape_columns(x->shape), rows = heed_shape_rows(x->shape);
+    size_t element = case_element_bytes(x->dtype, false);
+    const unsigned char *bytes = all->memory[i];
+    for (size_t at = 0; at < all->bytes[i]; at++) {
+        int64_t place = (int64_t)(at / element) - CASE_GUARD;
+        bool inside = place >= 0 && x->row_stride > 0 && place / x->row_stride < rows && place % x->row_stride < columns;
+        if (!inside && bytes[at] != 0xA5)
+            fail_msg("%s: operand %d was written outside its rows, element %lld", c->name, i, (long long)place);
+    }
+}
+
+/* Puts the panels of a weight in the place of its rows. */
+static void case_pack(const kernel_case *c, case_operands *all, const heed_backend *backend)
+{
+    heed_operand *x = &all->operand[c->panels_input];
+    size_t bytes = 0;
+    assert_true(heed_cpu_panel_bytes(backend, x->dtype, x->shape.dim[0], x->shape.dim[1], &bytes));
+    void *panels = heed_allocate_aligned(bytes);
+    assert_non_null(panels);
+    heed_cpu_panel_pack(backend, panels, x->dtype, x->shape.dim[0], x->shape.dim[1], 0, x->shape.dim[0], x->data, x->dtype, x->row_stride, 1);
+    heed_free_aligned(all->memory[c->panels_input]);
+    all->memory[c->panels_input] = panels;
+    all->bytes[c->panels_input] = bytes;
+    x->data = panels, x->layout = HEED_LAYOUT_PANELS, x->row_stride = x->shape.dim[1];
+}
+
+/* Runs all parts of all phases; `backwards` takes the parts of a phase last first; `cut` parts where rows decide. */
+static void case_run_kernel(const heed_kernel *kernel, heed_kernel_args args, int cut, bool backwards)
+{
+    size_t scratch = kernel->scratch ? kernel->scratch(&args) : 0, shared = kernel->shared ? kernel->shared(&args) : 0;
+    char *memory = heed_allocate_aligned(scratch + 64), *common = heed_allocate_aligned(shared + 64);
+    assert_non_null(memory);
+    assert_non_null(common);
+    memset(memory, 0x7F, scratch + 64);
+    memset(common, 0x7F, shared + 64);
+    args.scratch = memory, args.shared = common;
+    for (args.phase = 0; args.phase < (kernel->phases ? kernel->phases : 1); args.phase++) {
+        int parts = kernel->parts ? kernel->parts(&args) : cut;
+        assert_true(parts >= 1);
+        for (int part = 0; part < parts; part++) kernel->run(&args, backwards ? parts - 1 - part : part, parts);
+    }
+    for (size_t i = 0; i < 64; i++)
+        if (memory[scratch + i] != 0x7F || common[shared + i] != 0x7F) fail_msg("%s wrote behind its scratch", kernel->name);
+    heed_free_aligned(memory);
+    heed_free_aligned(common);
+}
+
+static void case_check_numbers(const kernel_case *c, const char *kernel, const case_operands *found, const case_operands *single, const case_operands *wide)
+{
+    for (int i = found->n_in; i < found->n_in + found->n_out; i++) {
+        const heed_operand *x = &found->operand[i];
+        int64_t rows = heed_shape_rows(x->shape), columns = heed_shape_columns(x->shape);
+        double largest = 0, noise = 0, limit = c->tolerance > 0 ? c->tolerance : 2e-6;
+        for (int64_t r = 0; r < rows; r++)
+            for (int64_t j = 0; j < columns; j++) {
+                double value = case_get(&wide->operand[i], r, j, true);
+                double away = fabs(case_get(&single->operand[i], r, j, false) - value);
+                if (isfinite(value) && fabs(value) > largest) largest = fabs(value);
+                if (isfinite(away) && away > noise) noise = away;
+            }
+        if (x->dtype == HEED_F16) limit += 0x1p-10;
+        if (x->dtype == HEED_BF16) limit += 0x1p-7;
+        for (int64_t r = 0; r < rows; r++)
+            for (int64_t j = 0; j < columns; j++) {
+                double got = case_get(x, r, j, false), exact = case_get(&wide->operand[i], r, j, true), rough = case_get(&single->operand[i], r, j, false);
+                bool same = isnan(exact) || isnan(rough) ? isnan(got) : isinf(exact) || isinf(rough) ? got == rough : fabs(got - exact) <= limit * largest + 8 * noise + c->absolute + 1e-37;
+                if (!same)
+                    fail_msg("%s: %s, output %d (%lld,%lld): %.9g, reference %.9g, in double %.9g, largest %.3g", c->name, kernel, i - found->n_in,
+                             (long long)r, (long long)j, got, rough, exact, largest);
+            }
+    }
+}
+
+static void case_check_bits(const kernel_case *c, const char *what, const case_operands *a, const case_operands *b)
+{
+    for (int i = a->n_in; i < a->n_in + a->n_out; i++) {
+        const heed_operand *x = &a->operand[i];
+        size_t element = case_element_bytes(x->dtype, false);
+        int64_t columns = heed_shape_columns(x->shape);
+        for (int64_t r = 0; r < heed_shape_rows(x->shape); r++) {
+            const char *one = (const char *)x->data + (size_t)(r * x->row_stride) * element;
+            const char *two = (const char *)b->operand[i].data + (size_t)(r * b->operand[i].row_stride) * element;
+            for (int64_t j = 0; j < columns; j++)
+                if (memcmp(one + (size_t)j * element, two + (size_t)j * element, element) && !(isnan(case_get(x, r, j, false)) && isnan(case_get(&b->operand[i], r, j, false))))
+                    fail_msg("%s: output %d (%lld,%lld) differs by %s: %.9g and %.9g", c->name, i - a->n_in, (long long)r, (long long)j, what,
+                             case_get(x, r, j, false), case_get(&b->operand[i], r, j, false));
+        }
+    }
+}
+
+/* Output 0 in the memory of input 0. */
+static void case_check_in_place(const kernel_case *c, const heed_kernel *kernel, const heed_backend *backend, const case_operands *expected, int64_t gap)
+{
+    case_operands all = case_operands_new(c, gap, false);
+    heed_runtime runtime = case_runtime(c);
+    heed_free_aligned(all.memory[all.n_in]);
+    all.memory[all.n_in] = NULL;
+    heed_shape shape = all.operand[all.n_in].shape;
+    all.operand[all.n_in] = all.operand[0];
+    all.operand[all.n_in].shape = shape;
+    case_run_kernel(kernel, case_args(c, &all, &runtime, backend->isa), 2, false);
+    case_check_bits(c, "working in place", &all, expected);
+    case_check_fence(c, &all, 0);
+    case_operands_free(&all);
+}
+
+/* All checks of one case. Kernels used are appended to `used` (by name) when it is not NULL. */
+static void case_check(const kernel_case *c, void (*used)(const char *kernel))
+{
+    case_operands single = case_operands_new(c, 0, false), wide = case_operands_new(c, 0, true), first = {0};
+    heed_runtime runtime = case_runtime(c);
+    heed_kernel_args args = case_args(c, &single, &runtime, HEED_ISA_GENERIC);
+    heed_ops[c->op]->reference(&args);
+    args = case_args(c, &wide, &runtime, HEED_ISA_GENERIC);
+    heed_ops[c->op]->reference64(&args);
+    for (int isa = 0; isa <= (int)heed_isa_detect(); isa++) {
+        heed_backend *backend = NULL;
+        assert_ok(heed_cpu_backend_new(&backend, 1, (heed_isa)isa, &error));
+        for (int variant = 0; variant < 4; variant++) {
+            int64_t gap = variant == 1 ? 5 : variant == 2 ? 16 : 0;
+            case_operands all = case_operands_new(c, gap, false), before = case_operands_new(c, gap, false);
+            if (c->panels) case_pack(c, &all, backend), case_pack(c, &before, backend);
+            const heed_kernel *kernel = case_kernel(c, &all, backend);
+            if (!kernel) fail_msg("%s: no kernel for %s on %s", c->name, heed_ops[c->op]->name, heed_isa_name((heed_isa)isa));
+            if (used) used(kernel->name);
+            case_run_kernel(kernel, case_args(c, &all, &runtime, (heed_isa)isa), variant == 0 ? 1 : variant == 1 ? 3 : 1000, variant & 1);
+            for (int i = all.n_in; i < all.n_in + all.n_out; i++) case_check_fence(c, &all, i);
+            for (int i = 0; i < all.n_in; i++)
+                if (all.memory[i] && memcmp(all.memory[i], before.memory[i], all.bytes[i])) fail_msg("%s: %s changed input %d", c->name, kernel->name, i);
+            case_check_numbers(c, kernel->name, &all, &single, &wide);
+            if (first.n_out) case_check_bits(c, variant ? "parts and gaps" : "instruction set", &first, &all);
+            if ((heed_ops[c->op]->flags & HEED_OP_IN_PLACE) && variant < 2 && !c->panels && heed_shape_equal(all.operand[0].shape, all.operand[all.n_in].shape) &&
+                all.operand[0].dtype == all.operand[all.n_in].dtype)
+                case_check_in_place(c, kernel, backend, &all, gap);
+            case_operands_free(&before);
+            if (first.n_out) case_operands_free(&all);
+            else first = all;
+        }
+        heed_cpu_backend_free(backend);
+    }
+    case_operands_free(&first);
+    case_operands_free(&single);
+    case_operands_free(&wide);
+}
+
+#endif

@@ -13,6 +13,7 @@ typedef struct heed_plot_series {
     const double *x, *y;
     size_t count;
     bool markers;          /* a dot at each point: sparse series such as validation losses */
+    bool smooth;           /* the values pale, and over them their running mean: noisy series such as training losses */
 } heed_plot_series;
 
 typedef struct heed_line_chart {

@@ -1,6 +1,9 @@
 #define _GNU_SOURCE
 #include "base/cpu.h"
 
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,8 +14,10 @@ static const char *const names[HEED_ISA_COUNT] = {"generic", "avx2", "avx512"};
 heed_isa heed_isa_detect(void)
 {
 #if defined(__x86_64__)
+    unsigned a, b, c = 0, d; /* not every compiler knows the name of F16C: bit 29 of CPUID leaf 1 */
     __builtin_cpu_init();
-    if (!(__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))) return HEED_ISA_GENERIC;
+    if (!(__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __get_cpuid(1, &a, &b, &c, &d) && c >> 29 & 1))
+        return HEED_ISA_GENERIC;
     bool wide = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512cd") &&
                 __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
     return wide ? HEED_ISA_AVX512 : HEED_ISA_AVX2;
@@ -66,7 +71,8 @@ int heed_thread_count(int wanted)
 {
     if (wanted <= 0) {
         const char *variable = getenv("OMP_NUM_THREADS");
-        if (variable) wanted = atoi(variable);
+        long number = variable ? strtol(variable, NULL, 10) : 0;
+        wanted = number < 0 ? 0 : number > 256 ? 256 : (int)number;
     }
     if (wanted <= 0) {
         cpu_set_t set;

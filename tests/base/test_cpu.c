@@ -1,0 +1,67 @@
+#include "base/cpu.h"
+
+#include "support/test.h"
+
+static void the_environment_lowers_the_level(void **state)
+{
+    (void)state;
+    heed_isa best = heed_isa_detect(), chosen = HEED_ISA_COUNT;
+    unsetenv("HEED_ISA");
+    assert_ok(heed_isa_choose(&chosen, &error));
+    assert_int_equal(chosen, best);
+    setenv("HEED_ISA", "", 1);
+    assert_ok(heed_isa_choose(&chosen, &error));
+    assert_int_equal(chosen, best);
+    for (int level = 0; level < HEED_ISA_COUNT; level++) {
+        setenv("HEED_ISA", heed_isa_name((heed_isa)level), 1);
+        if (level <= (int)best) {
+            assert_ok(heed_isa_choose(&chosen, &error));
+            assert_int_equal(chosen, level);
+        } else assert_fails(HEED_E_ARG, "this machine supports at most", heed_isa_choose(&chosen, &error));
+    }
+    setenv("HEED_ISA", "sse9", 1);
+    assert_fails(HEED_E_ARG, "HEED_ISA=sse9: expected generic, avx2 or avx512", heed_isa_choose(&chosen, &error));
+    unsetenv("HEED_ISA");
+    if (heed_isa_has_bf16() || heed_isa_has_vnni()) assert_true(best >= HEED_ISA_AVX2);
+}
+
+static void threads_come_from_wish_environment_or_machine(void **state)
+{
+    (void)state;
+    unsetenv("OMP_NUM_THREADS");
+    assert_int_equal(heed_thread_count(3), 3);
+    assert_int_equal(heed_thread_count(100000), 256);
+    int machine = heed_thread_count(0);
+    assert_true(machine >= 1 && machine <= 256);
+    assert_int_equal(heed_thread_count(-5), machine);
+    setenv("OMP_NUM_THREADS", "5", 1);
+    assert_int_equal(heed_thread_count(0), 5);
+    assert_int_equal(heed_thread_count(2), 2);
+    setenv("OMP_NUM_THREADS", "4,2", 1); /* nested levels: the first counts */
+    assert_int_equal(heed_thread_count(0), 4);
+    static const char *const nonsense[] = {"", "many", "-1", "0", "-99999999999999999999"};
+    for (size_t i = 0; i < sizeof nonsense / sizeof *nonsense; i++) {
+        setenv("OMP_NUM_THREADS", nonsense[i], 1);
+        assert_int_equal(heed_thread_count(0), machine);
+    }
+    setenv("OMP_NUM_THREADS", "99999999999999999999", 1);
+    assert_int_equal(heed_thread_count(0), 256);
+    unsetenv("OMP_NUM_THREADS");
+}
+
+static void the_processor_has_a_name(void **state)
+{
+    (void)state;
+    char name[128] = "", small[4];
+    heed_cpu_name(name, sizeof name);
+    assert_true(strlen(name) > 0 && !strchr(name, '\n'));
+    heed_cpu_name(small, sizeof small);
+    assert_true(strlen(small) < sizeof small);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(the_environment_lowers_the_level), cmocka_unit_test(threads_come_from_wish_environment_or_machine),
+                                       cmocka_unit_test(the_processor_has_a_name)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,180 @@
+#include "base/file.h"
+
+#include "support/test.h"
+#include <fcntl.h>
+#include <sys/stat.h>
+
+static scratch work;
+
+static void expect_content(const char *path, const char *expected)
+{
+    heed_buffer text = {0};
+    assert_ok(heed_file_read(path, 1 << 20, &text, &error));
+    assert_int_equal(text.length, strlen(expected));
+    assert_string_equal(text.data, expected);
+    heed_buffer_free(&text);
+}
+
+static void maps_show_the_file(void **state)
+{
+    (void)state;
+    heed_file_map map;
+    char *large = malloc(100000);
+    assert_non_null(large);
+    for (int i = 0; i < 100000; i++) large[i] = (char)(i * 7);
+    assert_ok(heed_file_map_open(&map, scratch_file(&work, "large", large, 100000), &error));
+    assert_int_equal(map.size, 100000);
+    assert_memory_equal(map.data, large, 100000);
+    heed_file_map_release(&map, 10, 99000);
+    heed_file_map_release(&map, 0, 0);
+    heed_file_map_release(&map, 0, 100000);
+    assert_memory_equal(map.data, large, 100000);
+    heed_file_map_close(&map);
+    heed_file_map_close(&map);
+    assert_ok(heed_file_map_open(&map, scratch_file(&work, "none", "", 0), &error));
+    assert_true(map.size == 0 && map.data[0] == 0);
+    heed_file_map_release(&map, 0, 0);
+    heed_file_map_close(&map);
+    free(large);
+    assert_fails(HEED_E_IO, "check the path", heed_file_map_open(&map, scratch_path(&work, "absent"), &error));
+    assert_fails(HEED_E_IO, "expected a regular file, found a folder", heed_file_map_open(&map, work.folder, &error));
+    assert_fails(HEED_E_IO, "expected a regular file", heed_file_map_open(&map, "/dev/null", &error));
+}
+
+static void reading_is_limited(void **state)
+{
+    (void)state;
+    heed_buffer text = {0};
+    const char *path = scratch_file(&work, "ten", "0123456789", 10);
+    assert_ok(heed_file_read(path, 10, &text, &error));
+    assert_ok(heed_file_read(path, 10, &text, &error)); /* appends */
+    assert_string_equal(text.data, "01234567890123456789");
+    assert_fails(HEED_E_FORMAT, "10 bytes, expected at most 9", heed_file_read(path, 9, &text, &error));
+    heed_buffer_free(&text);
+    assert_ok(heed_file_read(scratch_file(&work, "none", "", 0), 10, &text, &error));
+    assert_string_equal(text.data, "");
+    heed_buffer_free(&text);
+    assert_fails(HEED_E_FORMAT, "more than 10 bytes", heed_file_read("/proc/self/status", 10, &text, &error)); /* its size is said to be 0 */
+    heed_buffer_free(&text);
+}
+
+static void writing_replaces_the_whole_file(void **state)
+{
+    (void)state;
+    char path[512];
+    snprintf(path, sizeof path, "%s", scratch_path(&work, "written"));
+    assert_ok(heed_file_write(path, "first", 5, &error));
+    expect_content(path, "first");
+    assert_ok(heed_file_write(path, "", 0, &error));
+    expect_content(path, "");
+    heed_file_writer writer;
+    assert_ok(heed_file_writer_open(&writer, path, &error));
+    assert_ok(heed_file_writer_put(&writer, "one ", 4, &error));
+    assert_ok(heed_file_writer_put(&writer, "two", 3, &error));
+    assert_int_equal(writer.written, 7);
+    expect_content(path, "");
+    assert_ok(heed_file_writer_finish(&writer, &error));
+    heed_file_writer_close(&writer);
+    heed_file_writer_close(&writer);
+    expect_content(path, "one two");
+    assert_ok(heed_file_writer_open(&writer, path, &error));
+    assert_ok(heed_file_writer_put(&writer, "given up", 8, &error));
+    heed_file_writer_close(&writer);
+    expect_content(path, "one two");
+    assert_false(heed_path_exists(scratch_path(&work, "written.tmp")));
+    assert_fails(HEED_E_IO, "check the path", heed_file_write("/nonexistent/x", "", 0, &error));
+    assert_ok(heed_directory_make(scratch_path(&work, "folder"), &error));
+    assert_fails(HEED_E_IO, "rename into place", heed_file_write(work.path, "x", 1, &error));
+    assert_false(heed_path_exists(scratch_path(&work, "folder.tmp")));
+    assert_int_equal(chdir(work.folder), 0);
+    assert_ok(heed_file_write("relative", "x", 1, &error)); /* no slash: the folder to sync is . */
+    expect_content("relative", "x");
+}
+
+/* The file that a full disk cuts short is removed, the old one stands. /dev/full says ENOSPC to every write. */
+static void a_full_disk_is_said_so(void **state)
+{
+    (void)state;
+    char path[512];
+    snprintf(path, sizeof path, "%s", scratch_path(&work, "full"));
+    assert_ok(heed_file_write(path, "old", 3, &error));
+    assert_int_equal(symlink("/dev/full", scratch_path(&work, "full.tmp")), 0);
+    assert_fails(HEED_E_IO, "free some disk space, nothing that was there before is lost", heed_file_write(path, "new", 3, &error));
+    expect_content(path, "old");
+    assert_false(heed_path_exists(scratch_path(&work, "full.tmp")));
+}
+
+static void folders_are_made_and_removed(void **state)
+{
+    (void)state;
+    char deep[600], base[512];
+    snprintf(base, sizeof base, "%s", scratch_path(&work, "d"));
+    snprintf(deep, sizeof deep, "%s/e//f/", base);
+    assert_ok(heed_directory_make(deep, &error));
+    assert_ok(heed_directory_make(deep, &error));
+    assert_true(heed_path_is_directory(deep));
+    scratch_file(&work, "d/e/x", "x", 1);
+    scratch_file(&work, "outside", "kept", 4);
+    assert_int_equal(symlink(work.folder, scratch_path(&work, "d/link")), 0);
+    assert_fails(HEED_E_IO, "make the folder", heed_directory_make(scratch_path(&work, "d/e/x/y"), &error));
+    assert_ok(heed_directory_remove(base, &error));
+    assert_false(heed_path_exists(base));
+    expect_content(scratch_path(&work, "outside"), "kept"); /* links are removed, not followed */
+    assert_ok(heed_directory_remove(base, &error));
+    assert_fails(HEED_E_IO, "open the folder", heed_directory_remove(scratch_path(&work, "outside"), &error));
+    assert_ok(heed_path_sync(work.folder, &error));
+    assert_fails(HEED_E_IO, "cannot open", heed_path_sync("/nonexistent", &error));
+    assert_false(heed_path_is_directory(scratch_path(&work, "outside")));
+}
+
+static void paths_are_joined(void **state)
+{
+    (void)state;
+    static const char *const cases[][3] = {{"a", "b", "a/b"}, {"a/", "b", "a/b"}, {"", "b", "b"}, {"/", "b", "/b"}, {"a", "", "a/"}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char *joined = heed_path_join(cases[i][0], cases[i][1]);
+        assert_string_equal(joined, cases[i][2]);
+        free(joined);
+    }
+}
+
+static void links_are_replaced(void **state)
+{
+    (void)state;
+    char link[512], target[64] = {0};
+    snprintf(link, sizeof link, "%s", scratch_path(&work, "link"));
+    for (int i = 0; i < 3; i++) {
+        char wanted[16];
+        snprintf(wanted, sizeof wanted, "target-%d", i);
+        assert_ok(heed_link_replace(wanted, link, &error));
+        assert_true(readlink(link, target, sizeof target - 1) > 0);
+        assert_string_equal(target, wanted);
+    }
+    assert_int_equal(symlink("stale", scratch_path(&work, "link.tmp")), 0); /* left by a kill */
+    assert_ok(heed_link_replace("again", link, &error));
+    assert_false(heed_path_exists(scratch_path(&work, "link.tmp")));
+    assert_fails(HEED_E_IO, "make the link", heed_link_replace("x", "/nonexistent/link", &error));
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    scratch_make(&work);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    scratch_remove(&work);
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(maps_show_the_file), cmocka_unit_test(reading_is_limited), cmocka_unit_test(writing_replaces_the_whole_file),
+        cmocka_unit_test(a_full_disk_is_said_so), cmocka_unit_test(folders_are_made_and_removed), cmocka_unit_test(paths_are_joined),
+        cmocka_unit_test(links_are_replaced)};
+    return cmocka_run_group_tests(tests, setup, teardown);
+}

@@ -7,7 +7,7 @@
 
 enum { N_CASES = sizeof gradient_cases / sizeof *gradient_cases };
 
-static double draw(heed_rng *rng, const gradient_case *c, drawing drawing, int64_t at)
+static double draw(heed_rng *rng, const op_case *c, drawing drawing, int64_t at)
 {
     static const double kinks[] = {-3, 0, 3, 6, 10};
     if (drawing == EIGHTHS) return (double)(int64_t)heed_rng_below(rng, 17) / 8 - 1;
@@ -22,14 +22,6 @@ static double draw(heed_rng *rng, const gradient_case *c, drawing drawing, int64
     }
 }
 
-static heed_runtime runtime_of(const gradient_case *c)
-{
-    heed_runtime runtime = {.seed = 5, .step = 17, .count = {0, LIVE_N, LIVE_S, LIVE_B, LIVE_R}};
-    for (int i = 1; i < HEED_EXTENT_COUNT; i++)
-        if (c->live[i]) runtime.count[i] = c->live[i] < 0 ? 0 : c->live[i];
-    return runtime;
-}
-
 typedef struct {
     heed_graph *graph;
     heed_value in[MAX_CASE_INPUTS], cotangent, loss, wrt[MAX_CASE_INPUTS], dwrt[MAX_CASE_INPUTS];
@@ -37,16 +29,12 @@ typedef struct {
     size_t n_forward;
 } built;
 
-static built build_case(const gradient_case *c)
+static built build_case(const op_case *c)
 {
     built b = {.graph = heed_graph_new()};
-    for (int i = 0; i < c->n_in; i++) {
-        char name[16];
-        snprintf(name, sizeof name, "in%d", i);
-        b.in[i] = heed_input(b.graph, name, c->in[i].dtype, c->in[i].shape);
+    heed_value y = build_op(c, b.graph, b.in);
+    for (int i = 0; i < c->n_in; i++)
         if (c->in[i].dtype != HEED_I32 && !c->in[i].fixed) b.wrt[b.n_wrt++] = b.in[i];
-    }
-    heed_value y = c->build(b.graph, b.in, c);
     b.cotangent = heed_input(b.graph, "cotangent", HEED_F32, heed_value_shape(b.graph, y));
     b.loss = heed_multiply(b.graph, y, b.cotangent);
     while (heed_value_shape(b.graph, b.loss).rank) b.loss = heed_reduce(b.graph, HEED_REDUCE_SUM, b.loss, -1, false);
@@ -56,7 +44,7 @@ static built build_case(const gradient_case *c)
     return b;
 }
 
-static void fill(const built *b, const gradient_case *c, const evaluation *e)
+static void fill(const built *b, const op_case *c, const evaluation *e)
 {
     heed_rng rng = {.seed = 1};
     for (int i = 0; i < c->n_in; i++)
@@ -72,7 +60,7 @@ static double loss_at(const built *b, const evaluation *e, heed_value input, int
     return evaluate_get(e, b->loss, 0);
 }
 
-static void compare_with_differences(const built *b, const gradient_case *c, const evaluation *e)
+static void compare_with_differences(const built *b, const op_case *c, const evaluation *e)
 {
     double loss = evaluate_get(e, b->loss, 0);
     for (int i = 0; i < b->n_wrt; i++) {
@@ -95,7 +83,7 @@ static void compare_with_differences(const built *b, const gradient_case *c, con
 }
 
 /* Every value of the graph, forward and backward. */
-static void compare_float_with_double(const built *b, const gradient_case *c, const evaluation *wide, const evaluation *narrow)
+static void compare_float_with_double(const built *b, const op_case *c, const evaluation *wide, const evaluation *narrow)
 {
     for (size_t v = 0; v < b->graph->n_values; v++) {
         double largest = 1;
@@ -113,7 +101,7 @@ static void every_gradient_agrees_with_differences(void **state)
     (void)state;
     bool covered[HEED_OP_COUNT] = {false};
     for (int i = 0; i < N_CASES; i++) {
-        const gradient_case *c = &gradient_cases[i];
+        const op_case *c = &gradient_cases[i];
         built b = build_case(c);
         bool has_op = false;
         for (size_t n = 0; n < b.n_forward; n++) has_op = has_op || b.graph->nodes[n].id == c->op;

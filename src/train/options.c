@@ -1,0 +1,209 @@
+#include "train/options.h"
+
+#include "base/file.h"
+
+#include <limits.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef enum field_kind { TEXT, PATH, PATHS, FLAG, INTEGER, NUMBER } field_kind;
+
+/* One option: where it lies, and for PATHS where its count lies. Numbers must be within [low, high], or below 0 where `chosen`. */
+typedef struct field { const char *name; field_kind kind; size_t offset, count_offset; double low, high; bool chosen; } field;
+
+#define FIELD(name, kind) {#name, kind, offsetof(heed_train_options, name), 0, 0, 0, false}
+#define LIST(name) {#name, PATHS, offsetof(heed_train_options, name), offsetof(heed_train_options, name##_count), 0, 0, false}
+#define RANGE(name, kind, low, high) {#name, kind, offsetof(heed_train_options, name), 0, low, high, false}
+#define CHOSEN(name, kind, low, high) {#name, kind, offsetof(heed_train_options, name), 0, low, high, true}
+
+static const double most = 9e15; /* integers up to here are exact in JSON readers too */
+
+static const field fields[] = {
+    LIST(data), LIST(valid), FIELD(pairs, FLAG), FIELD(tokenizer, PATH), FIELD(objective, TEXT), FIELD(init, PATH), FIELD(config, PATH),
+    FIELD(family, TEXT), CHOSEN(layers, INTEGER, 1, 4096), CHOSEN(d_model, INTEGER, 1, 1 << 20), CHOSEN(heads, INTEGER, 1, 1 << 16),
+    CHOSEN(kv_heads, INTEGER, 1, 1 << 16), CHOSEN(d_ff, INTEGER, 1, 1 << 24), CHOSEN(context, INTEGER, 4, 1 << 24), FIELD(max_steps, TEXT),
+    CHOSEN(batch_size, INTEGER, 1, 1 << 24), RANGE(gradient_accumulation_steps, INTEGER, 1, 1 << 20), FIELD(optimizer, TEXT),
+    CHOSEN(learning_rate, NUMBER, 0, 1e6), CHOSEN(weight_decay, NUMBER, 0, 1e6), FIELD(decay_all, FLAG), RANGE(adam_beta1, NUMBER, 0, 1),
+    CHOSEN(adam_beta2, NUMBER, 0, 1), RANGE(adam_epsilon, NUMBER, 0, 1), RANGE(momentum, NUMBER, 0, 1), FIELD(nesterov, FLAG),
+    FIELD(amsgrad, FLAG), RANGE(max_grad_norm, NUMBER, 0, 1e30), FIELD(lr_scheduler_type, TEXT), CHOSEN(warmup_steps, INTEGER, 0, most),
+    CHOSEN(warmup_ratio, NUMBER, 0, 1), CHOSEN(decay_steps, INTEGER, 0, most), CHOSEN(min_lr_rate, NUMBER, 0, 1), CHOSEN(dropout, NUMBER, 0, 0.999),
+    RANGE(label_smoothing, NUMBER, 0, 0.999), FIELD(bf16, FLAG), FIELD(gradient_checkpointing, FLAG), RANGE(seed, INTEGER, 0, most),
+    CHOSEN(eval_steps, INTEGER, 0, most), CHOSEN(save_steps, INTEGER, 0, most), RANGE(logging_steps, INTEGER, 1, most),
+    CHOSEN(save_total_limit, INTEGER, 0, 1 << 20), RANGE(average_last, INTEGER, 0, 1 << 16)};
+enum { FIELDS = sizeof fields / sizeof *fields };
+
+heed_train_options heed_train_defaults(void)
+{
+    heed_train_options o = {.optimizer = "adamw", .max_steps = "1e", .gradient_accumulation_steps = 1, .adam_beta1 = 0.9, .adam_beta2 = -1,
+                            .adam_epsilon = 1e-8, .max_grad_norm = 1, .logging_steps = 1, .stop_at = -1, .seed = 1};
+    for (int i = 0; i < FIELDS; i++) {
+        if (!fields[i].chosen) continue;
+        char *at = (char *)&o + fields[i].offset;
+        if (fields[i].kind == INTEGER) *(int64_t *)at = -1;
+        else *(double *)at = -1;
+    }
+    return o;
+}
+
+heed_status heed_length_parse(heed_length *length, const char *text, heed_error *error)
+{
+    char *end = NULL;
+    *length = (heed_length){0, HEED_LENGTH_STEPS};
+    length->value = strtod(text, &end);
+    if (end != text && strcmp(end, "e") == 0) length->unit = HEED_LENGTH_EPOCHS, end++;
+    else if (end != text && strcmp(end, "t") == 0) length->unit = HEED_LENGTH_TOKENS, end++;
+    if (end == text || *end != '\0' || !(length->value > 0 && length->value < most) ||
+        (length->unit == HEED_LENGTH_STEPS && length->value != floor(length->value)))
+        return heed_fail(error, HEED_E_ARG, "max_steps '%s': expected updates (2000), epochs (3e) or tokens (2000000t), more than 0", text);
+    return HEED_OK;
+}
+
+heed_status heed_train_options_copy(heed_train_options *copy, const heed_train_options *options, heed_arena *arena, heed_error *error)
+{
+    *copy = *options;
+    copy->out = options->out != NULL ? heed_arena_string(arena, options->out) : NULL;
+    bool whole = options->out == NULL || copy->out != NULL;
+    for (int i = 0; i < FIELDS; i++) {
+        char *at = (char *)copy + fields[i].offset;
+        if (fields[i].kind == TEXT || fields[i].kind == PATH) {
+            const char **text = (const char **)at;
+            if (*text != NULL) whole &= (*text = heed_arena_string(arena, *text)) != NULL;
+        } else if (fields[i].kind == PATHS) {
+            const char *const **list = (const char *const **)at;
+            size_t count = *(size_t *)((char *)copy + fields[i].count_offset);
+            const char **own = heed_arena_take(arena, count + 1, sizeof *own);
+            whole &= own != NULL;
+            for (size_t k = 0; whole && k < count; k++) whole &= (own[k] = heed_arena_string(arena, (*list)[k])) != NULL;
+            *list = own;
+        }
+    }
+    return whole ? HEED_OK : heed_fail_memory(error, 4096, "the options");
+}
+
+static heed_status check_number(const field *f, double value, heed_error *error)
+{
+    if ((f->chosen && value < 0) || (value >= f->low && value <= f->high)) return HEED_OK;
+    return heed_fail(error, HEED_E_ARG, "%s %g: expected a number from %g to %g", f->name, value, f->low, f->high);
+}
+
+heed_status heed_train_options_check(const heed_train_options *o, heed_error *error)
+{
+    for (int i = 0; i < FIELDS; i++) {
+        const char *at = (const char *)o + fields[i].offset;
+        if (fields[i].kind == INTEGER) HEED_TRY(check_number(&fields[i], (double)*(const int64_t *)at, error));
+        if (fields[i].kind == NUMBER) HEED_TRY(check_number(&fields[i], *(const double *)at, error));
+    }
+    if (o->data_count == 0) return heed_fail(error, HEED_E_ARG, "no data: give --data FILE...");
+    if (o->out == NULL || *o->out == '\0') return heed_fail(error, HEED_E_ARG, "no place for the results: give --out RUN");
+    if (o->pairs && (o->data_count != 2 || (o->valid_count != 0 && o->valid_count != 2)))
+        return heed_fail(error, HEED_E_ARG, "pairs: expected two files, one with the sources and one with the targets");
+    if ((o->init != NULL) + (o->config != NULL) + (o->family != NULL) > 1)
+        return heed_fail(error, HEED_E_ARG, "init, config and family each say what the model is: give one of them");
+    bool sizes = o->layers >= 0 || o->d_model >= 0 || o->heads >= 0 || o->kv_heads >= 0 || o->d_ff >= 0;
+    if (sizes && (o->init != NULL || o->config != NULL))
+        return heed_fail(error, HEED_E_ARG, "layers, d_model, heads, kv_heads and d_ff belong to a family; %s has its own",
+                         o->init != NULL ? "the model of init" : "the config");
+    if (o->average_last > 1 && o->save_total_limit > 0 && o->average_last > o->save_total_limit)
+        return heed_fail(error, HEED_E_ARG, "average_last %lld needs at least as many checkpoints: raise save_total_limit %lld",
+                         (long long)o->average_last, (long long)o->save_total_limit);
+    heed_length length;
+    return heed_length_parse(&length, o->max_steps, error);
+}
+
+/* ---- run.json ---- */
+
+static void put_path(heed_buffer *out, const char *path)
+{
+    char *whole = strcmp(path, "char") != 0 ? realpath(path, NULL) : NULL; /* a kind of tokenizer, no path */
+    const char *text = whole != NULL ? whole : path;
+    heed_json_put_string(out, text, strlen(text));
+    free(whole);
+}
+
+static void put_field(heed_buffer *out, const field *f, const heed_train_options *o)
+{
+    const char *at = (const char *)o + f->offset;
+    const char *text = f->kind == TEXT || f->kind == PATH ? *(const char *const *)at : NULL;
+    switch (f->kind) {
+    case TEXT:
+    case PATH:
+        if (text == NULL) heed_buffer_text(out, "null");
+        else if (f->kind == PATH) put_path(out, text);
+        else heed_json_put_string(out, text, strlen(text));
+        break;
+    case PATHS:
+        heed_buffer_byte(out, '[');
+        for (size_t i = 0; i < *(const size_t *)((const char *)o + f->count_offset); i++) {
+            if (i > 0) heed_buffer_text(out, ", ");
+            put_path(out, (*(const char *const *const *)at)[i]);
+        }
+        heed_buffer_byte(out, ']');
+        break;
+    case FLAG: heed_buffer_text(out, *(const bool *)at ? "true" : "false"); break;
+    case INTEGER: heed_buffer_printf(out, "%lld", (long long)*(const int64_t *)at); break;
+    case NUMBER: heed_json_put_number(out, *(const double *)at); break;
+    }
+}
+
+heed_status heed_train_options_write(const heed_train_options *options, const char *path, heed_error *error)
+{
+    heed_buffer out = {0};
+    for (int i = 0; i < FIELDS; i++) {
+        heed_buffer_printf(&out, "%s  \"%s\": ", i == 0 ? "{\n" : ",\n", fields[i].name);
+        put_field(&out, &fields[i], options);
+    }
+    heed_buffer_text(&out, "\n}\n");
+    heed_status status = out.failed ? heed_fail_memory(error, out.length, "run.json") : heed_file_write(path, out.data, out.length, error);
+    heed_buffer_free(&out);
+    return status;
+}
+
+static heed_status read_paths(const field *f, const json_t *member, heed_train_options *o, const char *where, heed_arena *arena, heed_error *error)
+{
+    if (!json_is_array(member)) return heed_fail(error, HEED_E_FORMAT, "%s: %s: expected a list of files", where, f->name);
+    size_t count = json_array_size(member);
+    const char **list = heed_arena_take(arena, count + 1, sizeof *list);
+    if (list == NULL) return heed_fail_memory(error, count * sizeof *list, "run.json");
+    for (size_t i = 0; i < count; i++) {
+        const char *text = json_string_value(json_array_get(member, i));
+        if (text == NULL) return heed_fail(error, HEED_E_FORMAT, "%s: %s[%zu]: expected the name of a file", where, f->name, i);
+        if ((list[i] = heed_arena_string(arena, text)) == NULL) return heed_fail_memory(error, strlen(text), "run.json");
+    }
+    *(const char *const **)((char *)o + f->offset) = list;
+    *(size_t *)((char *)o + f->count_offset) = count;
+    return HEED_OK;
+}
+
+static heed_status read_field(const field *f, const json_t *json, heed_train_options *o, const char *where, heed_arena *arena, heed_error *error)
+{
+    char *at = (char *)o + f->offset;
+    const json_t *member = json_object_get(json, f->name);
+    if (member == NULL) return heed_fail(error, HEED_E_FORMAT, "%s: %s is missing", where, f->name);
+    switch (f->kind) {
+    case TEXT:
+    case PATH:
+        *(const char **)at = NULL;
+        HEED_TRY(heed_json_string(json, f->name, (const char **)at, where, error));
+        if (*(const char **)at != NULL && (*(const char **)at = heed_arena_string(arena, *(const char **)at)) == NULL)
+            return heed_fail_memory(error, 256, "run.json");
+        return HEED_OK;
+    case PATHS: return read_paths(f, member, o, where, arena, error);
+    case FLAG: return heed_json_boolean(json, f->name, (bool *)at, where, error);
+    case INTEGER: return heed_json_integer(json, f->name, (int64_t *)at, where, error);
+    case NUMBER: return heed_json_number(json, f->name, (double *)at, where, error);
+    }
+    return HEED_OK;
+}
+
+heed_status heed_train_options_read(heed_train_options *options, const char *path, heed_arena *arena, heed_error *error)
+{
+    json_t *json = NULL;
+    *options = heed_train_defaults();
+    HEED_TRY(heed_json_read(&json, path, error));
+    heed_status status = HEED_OK;
+    if (!json_is_object(json)) status = heed_fail(error, HEED_E_FORMAT, "%s: expected an object", path);
+    for (int i = 0; i < FIELDS && status == HEED_OK; i++) status = read_field(&fields[i], json, options, path, arena, error);
+    json_decref(json);
+    return status;
+}

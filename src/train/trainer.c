@@ -1,0 +1,301 @@
+#include "train/trainer.h"
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "io/checkpoint.h"
+#include "train/trainer_parts.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void heed_trainer_free(heed_trainer *t)
+{
+    if (t == NULL) return;
+    heed_log_close(t->log);
+    heed_optimizer_free(t->optimizer);
+    for (int64_t i = 0; t->batches != NULL && i < t->options.gradient_accumulation_steps; i++) heed_batch_free(&t->batches[i]);
+    free(t->batches);
+    heed_batch_free(&t->eval_batch);
+    heed_engine_free(t->engine);
+    heed_dataset_free(t->data), heed_dataset_free(t->valid);
+    heed_model_release(t->model);
+    heed_tokenizer_free(t->tokenizer);
+    heed_arena_free(t->arena);
+    free(t);
+}
+
+/* ---- beginning ---- */
+
+static heed_status allocate(heed_trainer **trainer, const heed_backend *backend, const heed_train_watcher *watcher, heed_error *error)
+{
+    heed_trainer *t = heed_allocate(1, sizeof *t);
+    if (t == NULL) return heed_fail_memory(error, sizeof *t, "the trainer");
+    t->arena = heed_arena_new();
+    if (t->arena == NULL) {
+        free(t);
+        return heed_fail_memory(error, 4096, "the trainer");
+    }
+    t->backend = backend;
+    if (watcher != NULL) t->watcher = *watcher;
+    *trainer = t;
+    return HEED_OK;
+}
+
+static char *in_run(const heed_trainer *t, const char *name)
+{
+    return heed_path_join(t->options.out, name);
+}
+
+/* Opens the log with the lines up to the step reached. */
+static heed_status open_log(heed_trainer *t, heed_error *error)
+{
+    char *path = in_run(t, "log.jsonl");
+    if (path == NULL) return heed_fail_memory(error, 256, "a path");
+    heed_status status = heed_log_truncate(path, t->place.step, error);
+    if (status == HEED_OK) status = heed_log_open(&t->log, path, error);
+    free(path);
+    return status;
+}
+
+static heed_status begin_run(heed_trainer *t, heed_error *error)
+{
+    char *newest = NULL;
+    int64_t step;
+    HEED_TRY(heed_checkpoint_prepare(t->options.out, heed_trainer_private_files, error));
+    HEED_TRY(heed_checkpoint_newest(t->options.out, &newest, &step, error));
+    bool taken = newest != NULL;
+    free(newest);
+    if (taken)
+        return heed_fail(error, HEED_E_ARG, "%s holds a training already (%" PRId64 " updates): go on with --resume, or choose another folder",
+                         t->options.out, step);
+    HEED_TRY(heed_trainer_prepare(t, NULL, error));
+    char *path = in_run(t, "run.json");
+    if (path == NULL) return heed_fail_memory(error, 256, "a path");
+    heed_status status = heed_train_options_write(&t->options, path, error);
+    free(path);
+    return status == HEED_OK ? open_log(t, error) : status;
+}
+
+heed_status heed_trainer_new(heed_trainer **trainer, const heed_train_options *options, const heed_backend *backend,
+                             const heed_train_watcher *watcher, heed_error *error)
+{
+    heed_trainer *t = NULL;
+    *trainer = NULL;
+    HEED_TRY(heed_train_options_check(options, error));
+    HEED_TRY(allocate(&t, backend, watcher, error));
+    heed_status status = heed_train_options_copy(&t->options, options, t->arena, error);
+    if (status == HEED_OK) status = begin_run(t, error);
+    if (status == HEED_OK) *trainer = t;
+    else heed_trainer_free(t);
+    return status;
+}
+
+static heed_status continue_run(heed_trainer *t, heed_error *error)
+{
+    char *path = in_run(t, "run.json"), *checkpoint = NULL;
+    const char *out = t->options.out;
+    int64_t stop_at = t->options.stop_at, step;
+    if (path == NULL) return heed_fail_memory(error, 256, "a path");
+    heed_status status = heed_path_exists(path) ? heed_train_options_read(&t->options, path, t->arena, error)
+                                                : heed_fail(error, HEED_E_ARG, "%s is no training: it has no run.json", out);
+    free(path);
+    t->options.out = out, t->options.stop_at = stop_at;
+    HEED_TRY(status);
+    HEED_TRY(heed_checkpoint_prepare(out, heed_trainer_private_files, error));
+    HEED_TRY(heed_checkpoint_newest(out, &checkpoint, &step, error));
+    status = heed_trainer_prepare(t, checkpoint, error);
+    free(checkpoint);
+    t->first_step = t->place.step;
+    return status == HEED_OK ? open_log(t, error) : status;
+}
+
+heed_status heed_trainer_resume(heed_trainer **trainer, const char *run, int64_t stop_at, const heed_backend *backend,
+                                const heed_train_watcher *watcher, heed_error *error)
+{
+    heed_trainer *t = NULL;
+    *trainer = NULL;
+    HEED_TRY(allocate(&t, backend, watcher, error));
+    t->options.stop_at = stop_at;
+    t->options.gradient_accumulation_steps = 0;
+    t->options.out = heed_arena_string(t->arena, run);
+    heed_status status = t->options.out != NULL ? continue_run(t, error) : heed_fail_memory(error, strlen(run) + 1, "a path");
+    if (status == HEED_OK) *trainer = t;
+    else heed_trainer_free(t);
+    return status;
+}
+
+/* ---- running ---- */
+
+static void tell_begun(const heed_trainer *t)
+{
+    if (t->watcher.begun == NULL) return;
+    double update = (double)(t->options.batch_size * t->options.gradient_accumulation_steps), units = (double)heed_dataset_units(t->data);
+    heed_train_summary summary = {
+        .model_type = heed_config_written_as(&t->config), .objective = t->objective->name, .parameters = heed_model_element_count(t->model),
+        .parameter_bytes = t->parameter_bytes, .activation_bytes = t->activation_bytes, .free_bytes = t->free_bytes, .steps = t->steps,
+        .first_step = t->place.step, .tokens_per_epoch = (int64_t)heed_dataset_tokens(t->data),
+        .valid_tokens = t->valid != NULL ? (int64_t)heed_dataset_tokens(t->valid) : 0, .epochs = (double)t->steps * update / units};
+    const char *notes[16];
+    summary.notes = notes;
+    for (size_t i = 0; i < heed_model_note_count(t->model) && summary.note_count < 16; i++) notes[summary.note_count++] = heed_model_note(t->model, i);
+    t->watcher.begun(t->watcher.context, &summary);
+}
+
+static double epoch_of(const heed_trainer *t)
+{
+    return (double)t->place.epoch + (double)t->place.unit / (double)heed_dataset_units(t->data);
+}
+
+/* Recent speed: an update counts for half as much after ten more. */
+static double speed(heed_trainer *t, double seconds, double tokens)
+{
+    const double fade = 0.93;
+    t->seconds_window = fade * t->seconds_window + seconds;
+    t->tokens_window = fade * t->tokens_window + tokens;
+    return t->seconds_window > 0 ? t->tokens_window / t->seconds_window : 0;
+}
+
+static heed_status write_line(heed_trainer *t, const heed_train_progress *p, heed_error *error)
+{
+    heed_train_place *place = &t->place;
+    heed_log_field fields[10];
+    size_t n = 0;
+    fields[n++] = HEED_LOG_I("step", p->step);
+    fields[n++] = HEED_LOG_F("epoch", p->epoch);
+    if (place->step % t->options.logging_steps == 0) {
+        fields[n++] = HEED_LOG_F("loss", place->pending_labels > 0 ? place->pending_loss / (double)place->pending_labels : NAN);
+        fields[n++] = HEED_LOG_F("lr", p->learning_rate);
+        fields[n++] = HEED_LOG_F("grad_norm", p->grad_norm);
+        fields[n++] = HEED_LOG_I("tokens", (int64_t)place->tokens);
+        fields[n++] = HEED_LOG_F("tokens_per_second", p->tokens_per_second);
+        place->pending_loss = 0, place->pending_labels = 0;
+    }
+    if (!isnan(p->eval_loss)) fields[n++] = HEED_LOG_F("eval_loss", p->eval_loss);
+    return n > 2 ? heed_log_write(t->log, fields, n, error) : HEED_OK;
+}
+
+/* An older best checkpoint that no save was due for goes when a better one stands. */
+static void retire(const heed_trainer *t, int64_t step)
+{
+    if (step <= 0 || (t->options.save_steps > 0 && step % t->options.save_steps == 0)) return;
+    char name[64];
+    snprintf(name, sizeof name, "checkpoint-%" PRId64, step);
+    char *folder = heed_path_join(t->options.out, name);
+    if (folder != NULL) heed_directory_remove(folder, NULL);
+    free(folder);
+}
+
+static bool due(int64_t step, int64_t every)
+{
+    return every > 0 && step % every == 0;
+}
+
+/* Evaluates and saves what this update asks for; `last` is the end of this call. */
+static heed_status follow_up(heed_trainer *t, heed_train_progress *p, bool last, bool *stopped, heed_error *error)
+{
+    heed_train_place *place = &t->place;
+    int64_t step = place->step, old_best = place->best_step;
+    bool improved = false, ends = step >= t->steps;
+    if (t->valid != NULL && (due(step, t->options.eval_steps) || ends)) {
+        heed_error evaluation = {0};
+        heed_status status = heed_trainer_evaluate(t, &p->eval_loss, &evaluation);
+        if (status == HEED_E_CANCELLED) *stopped = last = true;
+        else if (status != HEED_OK) return heed_fail(error, status, "%s", evaluation.message);
+        improved = !isnan(p->eval_loss) && !(p->eval_loss >= place->best_loss);
+        if (improved) place->best_loss = p->eval_loss, place->best_step = step;
+    }
+    p->best_eval_loss = place->best_loss;
+    HEED_TRY(write_line(t, p, error));
+    if (!improved && !last && !due(step, t->options.save_steps)) return HEED_OK;
+    HEED_TRY(heed_trainer_save(t, improved, error));
+    if (improved && old_best != step) retire(t, old_best);
+    p->saved = "checkpoint";
+    return heed_trainer_plot(t, error);
+}
+
+typedef struct run_clock { double began, loss_sum; int64_t loss_count, until; uint64_t tokens; } run_clock;
+
+static heed_status one_update(heed_trainer *t, run_clock *clock, heed_train_report *report, bool *stopped, heed_error *error)
+{
+    double began = heed_clock_seconds();
+    uint64_t tokens = t->place.tokens;
+    HEED_TRY(heed_trainer_update(t, error));
+    int64_t step = t->place.step, first = t->first_step;
+    heed_train_progress p = {.step = step, .steps = t->steps, .epoch = epoch_of(t), .loss = t->loss, .learning_rate = t->rate,
+                             .grad_norm = t->grad_norm, .eval_loss = NAN};
+    p.tokens_per_second = speed(t, heed_clock_seconds() - began, (double)(t->place.tokens - tokens));
+    clock->tokens += t->place.tokens - tokens;
+    if (10 * (clock->until - step) < clock->until - first) clock->loss_sum += t->loss, clock->loss_count++;
+    p.seconds_left = (heed_clock_seconds() - clock->began) / (double)(step - first) * (double)(clock->until - step);
+    bool last = step >= clock->until;
+    HEED_TRY(follow_up(t, &p, last, stopped, error));
+    if (!isnan(p.eval_loss)) report->eval_loss = p.eval_loss;
+    if (t->watcher.step != NULL) t->watcher.step(t->watcher.context, &p);
+    return HEED_OK;
+}
+
+/* What a failed or stopped update leaves behind: a checkpoint of the last good one, unless it has one. */
+static heed_status save_on_stop(heed_trainer *t, heed_error *error)
+{
+    char *newest = NULL;
+    int64_t step = -1;
+    heed_status status = heed_checkpoint_newest(t->options.out, &newest, &step, error);
+    bool saved = newest != NULL && step == t->place.step;
+    free(newest);
+    if (status != HEED_OK || saved || t->place.step == 0) return status;
+    HEED_TRY(heed_trainer_save(t, false, error));
+    return heed_trainer_plot(t, error);
+}
+
+heed_status heed_trainer_run(heed_trainer *t, heed_train_report *report, heed_error *error)
+{
+    run_clock clock = {.began = heed_clock_seconds(), .until = t->steps};
+    heed_status status = HEED_OK;
+    bool stopped = false;
+    *report = (heed_train_report){.steps = t->place.step, .loss = NAN, .eval_loss = NAN, .best_eval_loss = t->place.best_loss};
+    if (t->options.stop_at >= 0 && t->options.stop_at < clock.until) clock.until = t->options.stop_at;
+    t->first_step = t->place.step;
+    tell_begun(t);
+    while (status == HEED_OK && !stopped && t->place.step < clock.until) {
+        stopped = heed_trainer_stopped(t);
+        if (!stopped) status = one_update(t, &clock, report, &stopped, error);
+    }
+    if (status == HEED_E_CANCELLED) stopped = true;
+    if (stopped) {
+        heed_error saving = {0};
+        heed_status saved = save_on_stop(t, &saving);
+        if (status == HEED_OK) status = heed_fail(error, HEED_E_CANCELLED, "stopped after update %" PRId64 " of %" PRId64, t->place.step, t->steps);
+        if (saved != HEED_OK) status = saved, error ? (void)(*error = saving) : (void)0;
+    }
+    if (status == HEED_OK && t->place.step >= t->steps && t->options.average_last > 1) status = heed_trainer_average(t, error);
+    report->steps = t->place.step, report->best_eval_loss = t->place.best_loss, report->best_step = t->place.best_step;
+    report->loss = clock.loss_count > 0 ? clock.loss_sum / (double)clock.loss_count : NAN;
+    report->seconds = heed_clock_seconds() - clock.began;
+    report->tokens_per_second = report->seconds > 0 ? (double)clock.tokens / report->seconds : 0;
+    return status;
+}
+
+heed_status heed_train_new(const heed_train_options *options, const heed_backend *backend, const heed_train_watcher *watcher,
+                           heed_train_report *report, heed_error *error)
+{
+    heed_trainer *t = NULL;
+    *report = (heed_train_report){.loss = NAN, .eval_loss = NAN, .best_eval_loss = NAN};
+    HEED_TRY(heed_trainer_new(&t, options, backend, watcher, error));
+    heed_status status = heed_trainer_run(t, report, error);
+    heed_trainer_free(t);
+    return status;
+}
+
+heed_status heed_train_resume(const char *run, int64_t stop_at, const heed_backend *backend, const heed_train_watcher *watcher,
+                              heed_train_report *report, heed_error *error)
+{
+    heed_trainer *t = NULL;
+    *report = (heed_train_report){.loss = NAN, .eval_loss = NAN, .best_eval_loss = NAN};
+    HEED_TRY(heed_trainer_resume(&t, run, stop_at, backend, watcher, error));
+    heed_status status = heed_trainer_run(t, report, error);
+    heed_trainer_free(t);
+    return status;
+}

@@ -1,0 +1,66 @@
+/* trainer_parts.h: the trainer from inside, for trainer_*.c. */
+#ifndef HEED_TRAIN_TRAINER_PARTS_H
+#define HEED_TRAIN_TRAINER_PARTS_H
+
+#include "io/log.h"
+#include "train/dataset.h"
+#include "train/optimizer.h"
+#include "train/schedule.h"
+#include "train/trainer.h"
+
+/* Where a training stands: all that a checkpoint holds beside weights and optimiser state. */
+typedef struct heed_train_place {
+    int64_t step;              /* finished updates */
+    int64_t epoch;
+    size_t unit;               /* next unit of that epoch */
+    uint64_t tokens;           /* read so far */
+    double best_loss;          /* NaN: never evaluated */
+    int64_t best_step;
+    double pending_loss;       /* since the last line of the log: nats */
+    uint64_t pending_labels;
+} heed_train_place;
+
+struct heed_trainer {
+    heed_arena *arena;         /* of the options' strings */
+    heed_train_options options;/* with every choice made */
+    const heed_backend *backend;
+    heed_train_watcher watcher;
+    const heed_objective *objective;
+    heed_config config;
+    heed_tokenizer *tokenizer;
+    heed_model *model;
+    heed_engine *engine;
+    heed_optimizer *optimizer;
+    heed_schedule schedule;
+    heed_dataset *data, *valid;
+    heed_batch *batches;       /* one for each run of an update */
+    heed_batch eval_batch;
+    heed_program_spec spec, eval_spec; /* extents: what any batch needs */
+    heed_train_place place;
+    int64_t steps, first_step;
+    uint64_t fingerprint;      /* of the training data */
+    size_t parameter_bytes, activation_bytes, free_bytes;
+    heed_log *log;
+    double seconds_window, tokens_window; /* recent speed, older updates fading */
+    double loss, grad_norm, rate;         /* of the last update */
+};
+
+/* trainer_setup.c */
+heed_status heed_trainer_prepare(heed_trainer *t, const char *checkpoint, heed_error *error);
+/* trainer_memory.c: fills the specs' extents and the sizes; HEED_E_NOMEM when they do not fit. */
+heed_status heed_trainer_measure(heed_trainer *t, heed_error *error);
+/* trainer_step.c */
+heed_status heed_trainer_update(heed_trainer *t, heed_error *error);
+/* Mean nats per label over the whole validation data. HEED_E_CANCELLED when the watcher stops it. */
+heed_status heed_trainer_evaluate(heed_trainer *t, double *loss, heed_error *error);
+bool heed_trainer_stopped(const heed_trainer *t);
+/* trainer_save.c */
+extern const char *const heed_trainer_private_files[];
+heed_status heed_trainer_save(heed_trainer *t, bool best, heed_error *error);
+heed_status heed_trainer_load_state(heed_trainer *t, const char *checkpoint, heed_error *error);
+/* RUN/average from the newest `average_last` checkpoints. */
+heed_status heed_trainer_average(heed_trainer *t, heed_error *error);
+/* RUN/loss.svg from the log. */
+heed_status heed_trainer_plot(const heed_trainer *t, heed_error *error);
+
+#endif

@@ -1,0 +1,222 @@
+#include "base/file.h"
+#include "io/checkpoint.h"
+#include "io/plot.h"
+#include "io/weights.h"
+#include "train/trainer_parts.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char optimizer_file[] = "optimizer.safetensors", state_file[] = "trainer.json";
+const char *const heed_trainer_private_files[] = {optimizer_file, state_file, NULL};
+
+/* Calls with folder/name, or NULL for the join, freeing it. */
+typedef heed_status path_call(heed_trainer *t, const char *path, heed_error *error);
+static heed_status with_path(heed_trainer *t, const char *folder, const char *name, path_call *call, heed_error *error)
+{
+    char *path = heed_path_join(folder, name);
+    if (path == NULL) return heed_fail_memory(error, strlen(folder) + strlen(name) + 2, "a path");
+    heed_status status = call(t, path, error);
+    free(path);
+    return status;
+}
+
+/* ---- trainer.json ---- */
+
+static heed_status write_state(heed_trainer *t, const char *path, heed_error *error)
+{
+    const heed_train_place *p = &t->place;
+    heed_buffer out = {0};
+    heed_buffer_printf(&out, "{\n  \"step\": %" PRId64 ",\n  \"epoch\": %" PRId64 ",\n  \"unit\": %zu,\n  \"tokens\": %" PRIu64 ",\n", p->step, p->epoch, p->unit, p->tokens);
+    heed_buffer_printf(&out, "  \"best_step\": %" PRId64 ",\n  \"best_eval_loss\": ", p->best_step);
+    heed_json_put_number(&out, p->best_loss); /* NaN becomes null */
+    heed_buffer_text(&out, ",\n  \"pending_loss\": ");
+    heed_json_put_number(&out, p->pending_loss);
+    heed_buffer_printf(&out, ",\n  \"pending_labels\": %" PRIu64 ",\n  \"data_fingerprint\": \"%016" PRIx64 "\"\n}\n", p->pending_labels, t->fingerprint);
+    heed_status status = out.failed ? heed_fail_memory(error, out.length, state_file) : heed_file_write(path, out.data, out.length, error);
+    heed_buffer_free(&out);
+    return status;
+}
+
+static heed_status read_place(heed_trainer *t, const json_t *json, const char *path, heed_error *error)
+{
+    heed_train_place *p = &t->place;
+    const char *fingerprint = NULL;
+    char expected[32];
+    struct { const char *key; int64_t value; } integers[] = {{"step", -1}, {"epoch", -1}, {"unit", -1}, {"tokens", -1}, {"best_step", -1}, {"pending_labels", -1}};
+    for (size_t i = 0; i < sizeof integers / sizeof *integers; i++) {
+        HEED_TRY(heed_json_integer(json, integers[i].key, &integers[i].value, path, error));
+        if (integers[i].value < 0) return heed_fail(error, HEED_E_FORMAT, "%s: %s: expected an integer of at least 0", path, integers[i].key);
+    }
+    *p = (heed_train_place){.step = integers[0].value, .epoch = integers[1].value, .unit = (size_t)integers[2].value, .tokens = (uint64_t)integers[3].value,
+                            .best_loss = NAN, .best_step = integers[4].value, .pending_labels = (uint64_t)integers[5].value};
+    HEED_TRY(heed_json_number(json, "best_eval_loss", &p->best_loss, path, error));
+    HEED_TRY(heed_json_number(json, "pending_loss", &p->pending_loss, path, error));
+    HEED_TRY(heed_json_string(json, "data_fingerprint", &fingerprint, path, error));
+    snprintf(expected, sizeof expected, "%016" PRIx64, t->fingerprint);
+    if (fingerprint == NULL || strcmp(fingerprint, expected) != 0)
+        return heed_fail(error, HEED_E_FORMAT, "%s: the training data is not what it was (its tokens have the fingerprint %s, the checkpoint's had %s): "
+                         "restore the files, or begin a new training with --init", path, expected, fingerprint != NULL ? fingerprint : "none");
+    return HEED_OK;
+}
+
+static heed_status read_state(heed_trainer *t, const char *path, heed_error *error)
+{
+    json_t *json = NULL;
+    HEED_TRY(heed_json_read(&json, path, error));
+    heed_status status = json_is_object(json) ? read_place(t, json, path, error) : heed_fail(error, HEED_E_FORMAT, "%s: expected an object", path);
+    json_decref(json);
+    HEED_TRY(status);
+    HEED_TRY(heed_dataset_begin(t->data, t->place.epoch, error));
+    if (t->place.unit > heed_dataset_units(t->data))
+        return heed_fail(error, HEED_E_FORMAT, "%s: unit %zu of an epoch of %zu", path, t->place.unit, heed_dataset_units(t->data));
+    return HEED_OK;
+}
+
+/* ---- checkpoints ---- */
+
+static heed_status write_optimizer(heed_trainer *t, const char *path, heed_error *error)
+{
+    return heed_optimizer_save(t->optimizer, path, error);
+}
+
+static heed_status read_optimizer(heed_trainer *t, const char *path, heed_error *error)
+{
+    return heed_optimizer_load(t->optimizer, path, t->place.step, error);
+}
+
+static heed_status fill(void *context, const char *folder, heed_error *error)
+{
+    heed_trainer *t = context;
+    HEED_TRY(heed_model_save(t->model, folder, HEED_F32, error));
+    if (t->tokenizer != NULL) HEED_TRY(heed_tokenizer_save(t->tokenizer, folder, error));
+    HEED_TRY(with_path(t, folder, optimizer_file, write_optimizer, error));
+    return with_path(t, folder, state_file, write_state, error);
+}
+
+heed_status heed_trainer_save(heed_trainer *t, bool best, heed_error *error)
+{
+    heed_checkpoint_options options = {.best = best, .keep = (int)t->options.save_total_limit, .private_files = heed_trainer_private_files};
+    return heed_checkpoint_write(t->options.out, t->place.step, fill, t, &options, error);
+}
+
+heed_status heed_trainer_load_state(heed_trainer *t, const char *checkpoint, heed_error *error)
+{
+    HEED_TRY(with_path(t, checkpoint, state_file, read_state, error));
+    return with_path(t, checkpoint, optimizer_file, read_optimizer, error);
+}
+
+/* ---- the mean of the last checkpoints ---- */
+
+/* Adds weight * (parameters of RUN/checkpoint-STEP) to the sums, parameter after parameter. */
+static heed_status add_checkpoint(heed_trainer *t, int64_t step, double weight, double *sums, heed_error *error)
+{
+    char name[64];
+    heed_weights_file *file = NULL;
+    snprintf(name, sizeof name, "checkpoint-%" PRId64, step);
+    char *folder = heed_path_join(t->options.out, name);
+    if (folder == NULL) return heed_fail_memory(error, 256, "a path");
+    heed_status status = heed_weights_file_open(&file, folder, error);
+    free(folder);
+    HEED_TRY(status);
+    for (size_t i = 0; i < heed_model_parameter_count(t->model) && status == HEED_OK; i++) {
+        heed_parameter_info p = heed_model_parameter(t->model, i);
+        const heed_stored_tensor *stored = heed_weights_file_find(file, p.name);
+        if (stored == NULL || stored->dtype != HEED_F32 || stored->bytes != p.elements * sizeof(float))
+            status = heed_fail(error, HEED_E_FORMAT, "%s: tensor %s is not what the training wrote", heed_weights_file_path(file), p.name);
+        for (size_t k = 0; k < p.elements && status == HEED_OK; k++) {
+            float value;
+            memcpy(&value, (const char *)stored->data + k * sizeof value, sizeof value);
+            sums[k] += weight * value;
+        }
+        sums += p.elements;
+    }
+    heed_weights_file_close(file);
+    return status;
+}
+
+/* Steps of the newest checkpoints, at most `most`, newest first. */
+static size_t newest_steps(const heed_trainer *t, int64_t *steps, size_t most)
+{
+    size_t found = 0;
+    for (int64_t step = t->place.step; step > 0 && found < most; step--) {
+        char name[64];
+        if (step != t->place.step && (t->options.save_steps == 0 || step % t->options.save_steps != 0)) continue;
+        snprintf(name, sizeof name, "checkpoint-%" PRId64, step);
+        char *folder = heed_path_join(t->options.out, name);
+        if (folder != NULL && heed_checkpoint_check(folder, NULL, NULL) == HEED_OK) steps[found++] = step;
+        free(folder);
+    }
+    return found;
+}
+
+static heed_status save_average(heed_trainer *t, const char *folder, heed_error *error)
+{
+    HEED_TRY(heed_directory_remove(folder, error));
+    HEED_TRY(heed_directory_make(folder, error));
+    HEED_TRY(heed_model_save(t->model, folder, HEED_F32, error));
+    return t->tokenizer != NULL ? heed_tokenizer_save(t->tokenizer, folder, error) : HEED_OK;
+}
+
+/* Parameters and sums change places; the model holds the mean while it is written, its own weights afterwards. */
+static void exchange(heed_trainer *t, double *sums)
+{
+    for (size_t i = 0; i < heed_model_parameter_count(t->model); i++) {
+        heed_parameter_info p = heed_model_parameter(t->model, i);
+        for (size_t k = 0; k < p.elements; k++) {
+            float own = p.rows[k];
+            p.rows[k] = (float)sums[k];
+            sums[k] = own;
+        }
+        sums += p.elements;
+    }
+}
+
+heed_status heed_trainer_average(heed_trainer *t, heed_error *error)
+{
+    size_t most = (size_t)t->options.average_last, elements = heed_model_element_count(t->model);
+    int64_t *steps = heed_allocate(most, sizeof *steps);
+    double *sums = heed_allocate(elements, sizeof *sums);
+    heed_status status = steps == NULL || sums == NULL ? heed_fail_memory(error, elements * sizeof *sums, "the mean of the checkpoints") : HEED_OK;
+    size_t found = status == HEED_OK ? newest_steps(t, steps, most) : 0;
+    for (size_t i = 0; i < found && status == HEED_OK; i++) status = add_checkpoint(t, steps[i], 1.0 / (double)found, sums, error);
+    if (status == HEED_OK) {
+        exchange(t, sums);
+        status = with_path(t, t->options.out, "average", save_average, error);
+        exchange(t, sums);
+    }
+    free(steps), free(sums);
+    return status;
+}
+
+/* ---- picture ---- */
+
+static heed_status draw(heed_trainer *t, const char *path, heed_error *error)
+{
+    char *log = heed_path_join(t->options.out, "log.jsonl");
+    if (log == NULL) return heed_fail_memory(error, 256, "a path");
+    heed_log_series loss = {0}, eval = {0};
+    heed_buffer svg = {0};
+    heed_status status = heed_log_read(&loss, log, "loss", error);
+    if (status == HEED_OK) status = heed_log_read(&eval, log, "eval_loss", error);
+    if (status == HEED_OK) {
+        heed_plot_series series[] = {{.label = "training", .x = loss.x, .y = loss.y, .count = loss.count, .smooth = true},
+                                     {.label = "validation", .x = eval.x, .y = eval.y, .count = eval.count, .markers = true}};
+        heed_line_chart chart = {.title = "Loss", .subtitle = t->objective->what, .x_label = "update", .y_label = "nats per label",
+                                 .series = series, .count = eval.count > 0 ? 2 : 1};
+        status = heed_plot_lines(&svg, &chart, error);
+    }
+    if (status == HEED_OK) status = heed_file_write(path, svg.data, svg.length, error);
+    heed_buffer_free(&svg);
+    heed_log_series_free(&loss), heed_log_series_free(&eval);
+    free(log);
+    return status;
+}
+
+heed_status heed_trainer_plot(const heed_trainer *t, heed_error *error)
+{
+    return with_path((heed_trainer *)t, t->options.out, "loss.svg", draw, error);
+}

@@ -1,0 +1,193 @@
+#include "base/file.h"
+#include "io/checkpoint.h"
+#include "train/setup.h"
+#include "train/trainer_parts.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- tokenizer, configuration, model ---- */
+
+/* Of a checkpoint, everything but the data comes from its folder. */
+static heed_status open_checkpoint(heed_trainer *t, const char *checkpoint, heed_error *error)
+{
+    HEED_TRY(heed_objective_by_name(&t->objective, t->options.objective, error));
+    char *tokenizer = heed_path_join(checkpoint, "tokenizer.json");
+    if (tokenizer == NULL) return heed_fail_memory(error, strlen(checkpoint) + 16, "a path");
+    heed_status status = heed_path_exists(tokenizer) ? heed_tokenizer_load(&t->tokenizer, tokenizer, error) : HEED_OK;
+    free(tokenizer);
+    HEED_TRY(status);
+    heed_model_options options = {.backend = t->backend, .training = true};
+    HEED_TRY(heed_model_load(&t->model, checkpoint, &options, error));
+    t->config = *heed_model_config(t->model);
+    return HEED_OK;
+}
+
+static heed_status open_new(heed_trainer *t, const heed_data *data, heed_error *error)
+{
+    const heed_train_options *o = &t->options;
+    if (o->init != NULL) HEED_TRY(heed_config_load(&t->config, o->init, error));
+    HEED_TRY(heed_setup_objective(&t->objective, o, o->init != NULL ? &t->config : NULL, data, error));
+    HEED_TRY(heed_setup_tokenizer(&t->tokenizer, o, data, t->objective, error));
+    heed_model_options options = {.backend = t->backend, .training = true, .head = (int64_t)t->objective->head, .missing_head = true, .seed = (uint64_t)o->seed};
+    if (o->init != NULL) {
+        HEED_TRY(heed_model_load(&t->model, o->init, &options, error));
+    } else {
+        heed_model_size size;
+        HEED_TRY(heed_setup_config(&t->config, o, t->objective, t->tokenizer, data, error));
+        HEED_TRY(heed_config_size(&t->config, HEED_F32, &size, error));
+        HEED_TRY(heed_model_new_random(&t->model, &t->config, &options, error));
+    }
+    t->config = *heed_model_config(t->model);
+    return HEED_OK;
+}
+
+/* ---- choices ---- */
+
+static void choose_integer(int64_t *value, int64_t chosen)
+{
+    if (*value < 0) *value = chosen;
+}
+
+static void choose_number(double *value, double chosen)
+{
+    if (*value < 0) *value = chosen;
+}
+
+/* What does not depend on how long the training is. */
+static heed_status choose(heed_trainer *t, heed_error *error)
+{
+    heed_train_options *o = &t->options;
+    bool sgd = strcmp(o->optimizer, "sgd") == 0, adamw = strcmp(o->optimizer, "adamw") == 0;
+    o->objective = t->objective->name;
+    choose_integer(&o->context, t->config.context);
+    if (o->context > t->config.context)
+        return heed_fail(error, HEED_E_ARG, "context %lld: the model has %lld positions", (long long)o->context, (long long)t->config.context);
+    choose_integer(&o->batch_size, t->objective->pairs ? 32 : 16);
+    choose_number(&o->learning_rate, sgd ? 0.1 : o->init != NULL ? 5e-5 : 1e-3);
+    choose_number(&o->weight_decay, adamw ? 0.1 : 0);
+    choose_number(&o->adam_beta2, t->objective == &heed_objective_clm ? 0.95 : 0.999);
+    choose_number(&o->warmup_ratio, o->lr_scheduler_type == NULL ? 0.05 : 0);
+    if (o->lr_scheduler_type == NULL) o->lr_scheduler_type = "cosine";
+    if (o->dropout < 0) o->dropout = -1;
+    return HEED_OK;
+}
+
+/* Updates of the whole training. Epochs are rounded up to whole updates, tokens down: so many are read at most. */
+static heed_status count_steps(heed_trainer *t, heed_error *error)
+{
+    heed_length length;
+    HEED_TRY(heed_length_parse(&length, t->options.max_steps, error));
+    if (length.unit == HEED_LENGTH_STEPS) {
+        t->steps = (int64_t)length.value;
+        return HEED_OK;
+    }
+    double units = (double)heed_dataset_units(t->data), update = (double)(t->options.batch_size * t->options.gradient_accumulation_steps);
+    double epochs = length.unit == HEED_LENGTH_EPOCHS ? length.value : length.value / (double)heed_dataset_tokens(t->data);
+    double whole = floor(epochs), rest = (epochs - whole) * units / update;
+    double steps = whole * ceil(units / update) + (length.unit == HEED_LENGTH_EPOCHS ? ceil(rest) : floor(rest));
+    if (steps > 1e15) return heed_fail(error, HEED_E_ARG, "max_steps %s: more updates than can be counted", t->options.max_steps);
+    t->steps = steps < 1 ? 1 : (int64_t)steps;
+    return HEED_OK;
+}
+
+static heed_status choose_by_steps(heed_trainer *t, heed_error *error)
+{
+    heed_train_options *o = &t->options;
+    heed_schedule_kind kind = HEED_SCHEDULE_CONSTANT;
+    HEED_TRY(heed_schedule_by_name(&kind, o->lr_scheduler_type, error));
+    choose_integer(&o->warmup_steps, (int64_t)ceil(o->warmup_ratio * (double)t->steps));
+    choose_integer(&o->decay_steps, t->steps / 5);
+    choose_number(&o->min_lr_rate, kind == HEED_SCHEDULE_COSINE_WITH_MIN_LR ? 0.1 : 0);
+    t->schedule = heed_schedule_default(kind);
+    t->schedule.rate = o->learning_rate, t->schedule.warmup = o->warmup_steps, t->schedule.total = t->steps;
+    t->schedule.decay = o->decay_steps, t->schedule.minimum = o->min_lr_rate;
+    if (t->schedule.end >= t->schedule.rate) t->schedule.end = 0;
+    int64_t tenth = t->steps / 10 > 1 ? t->steps / 10 : 1;
+    bool saves_chosen = o->save_steps < 0;
+    choose_integer(&o->eval_steps, tenth);
+    choose_integer(&o->save_steps, t->valid != NULL && o->eval_steps > 0 ? o->eval_steps : tenth);
+    choose_integer(&o->save_total_limit, !saves_chosen ? 0 : o->average_last > 2 ? o->average_last : 2);
+    return heed_schedule_check(&t->schedule, error);
+}
+
+/* ---- data ---- */
+
+static bool tokenising(void *context, size_t done, size_t total)
+{
+    const heed_trainer *t = context;
+    if (t->watcher.tokenising != NULL) t->watcher.tokenising(t->watcher.context, done, total);
+    return heed_trainer_stopped(t);
+}
+
+static heed_status open_datasets(heed_trainer *t, heed_data *data, heed_error *error)
+{
+    heed_dataset_options options = {.objective = t->objective, .config = &t->config, .tokenizer = t->tokenizer, .length = (size_t)t->options.context,
+                                    .seed = (uint64_t)t->options.seed, .shuffled = true, .progress = tokenising, .context = t};
+    HEED_TRY(heed_dataset_new(&t->data, data, &options, error));
+    t->fingerprint = heed_dataset_fingerprint(t->data);
+    if (t->options.valid_count == 0) return HEED_OK;
+    heed_data *valid = NULL;
+    HEED_TRY(heed_setup_data(&valid, &t->options, true, error));
+    options.shuffled = false;
+    return heed_dataset_new(&t->valid, valid, &options, error);
+}
+
+/* ---- update rule ---- */
+
+static heed_status open_optimizer(heed_trainer *t, heed_error *error)
+{
+    const heed_train_options *o = &t->options;
+    heed_optimizer_options rule = heed_optimizer_default(HEED_OPTIMIZER_ADAMW);
+    HEED_TRY(heed_optimizer_by_name(&rule.kind, o->optimizer, error));
+    rule.beta1 = o->adam_beta1, rule.beta2 = o->adam_beta2, rule.eps = o->adam_epsilon, rule.weight_decay = o->weight_decay;
+    rule.momentum = o->momentum, rule.nesterov = o->nesterov, rule.amsgrad = o->amsgrad;
+    HEED_TRY(heed_model_allocate_gradients(t->model, error));
+    size_t count = heed_model_parameter_count(t->model), trained = 0;
+    heed_optimizer_tensor *tensors = heed_allocate(count, sizeof *tensors);
+    if (tensors == NULL) return heed_fail_memory(error, count * sizeof *tensors, "the list of parameters");
+    for (size_t i = 0; i < count; i++) {
+        heed_parameter_info p = heed_model_parameter(t->model, i);
+        tensors[trained++] = (heed_optimizer_tensor){p.name, p.rank, p.shape, p.rows, p.gradient, o->decay_all || p.group == HEED_DECAY_MATRIX};
+    }
+    heed_status status = heed_optimizer_new(&t->optimizer, &rule, tensors, trained, t->backend->pool, error);
+    free(tensors);
+    return status;
+}
+
+static heed_status open_engine(heed_trainer *t, heed_error *error)
+{
+    const heed_train_options *o = &t->options;
+    heed_loss_term terms[4];
+    HEED_TRY(heed_engine_new(&t->engine, t->model, t->backend, error));
+    if (heed_engine_loss_terms(t->model, terms) != 1)
+        return heed_fail(error, HEED_E_UNSUPPORTED, "the head of this model has more than one loss: it cannot be trained with objective %s", o->objective);
+    t->spec = (heed_program_spec){.purpose = HEED_PURPOSE_TRAIN, .checkpointing = o->gradient_checkpointing, .bf16 = o->bf16,
+                                  .dropout = (float)o->dropout, .label_smoothing = (float)o->label_smoothing};
+    t->eval_spec = (heed_program_spec){.purpose = HEED_PURPOSE_LOSS, .bf16 = o->bf16};
+    t->batches = heed_allocate((size_t)o->gradient_accumulation_steps, sizeof *t->batches);
+    if (t->batches == NULL) return heed_fail_memory(error, (size_t)o->gradient_accumulation_steps * sizeof *t->batches, "the batches of an update");
+    return HEED_OK;
+}
+
+heed_status heed_trainer_prepare(heed_trainer *t, const char *checkpoint, heed_error *error)
+{
+    heed_data *data = NULL;
+    HEED_TRY(heed_train_options_check(&t->options, error));
+    HEED_TRY(heed_setup_data(&data, &t->options, false, error));
+    heed_status status = checkpoint != NULL ? open_checkpoint(t, checkpoint, error) : open_new(t, data, error);
+    if (status == HEED_OK) status = choose(t, error);
+    if (status != HEED_OK) {
+        heed_data_close(data);
+        return status;
+    }
+    HEED_TRY(open_datasets(t, data, error));
+    HEED_TRY(count_steps(t, error));
+    HEED_TRY(choose_by_steps(t, error));
+    HEED_TRY(open_engine(t, error));
+    HEED_TRY(heed_trainer_measure(t, error));
+    HEED_TRY(open_optimizer(t, error));
+    t->place.best_loss = NAN;
+    return checkpoint != NULL ? heed_trainer_load_state(t, checkpoint, error) : HEED_OK;
+}

@@ -1,0 +1,113 @@
+#include "train/trainer_parts.h"
+
+#include <math.h>
+
+bool heed_trainer_stopped(const heed_trainer *t)
+{
+    return t->watcher.should_stop != NULL && t->watcher.should_stop(t->watcher.context);
+}
+
+/* Collates the runs of the next update and moves the place behind them. *labels counts what they predict. */
+static heed_status collate_update(heed_trainer *t, uint64_t *labels, heed_error *error)
+{
+    heed_train_place *place = &t->place;
+    if (place->unit >= heed_dataset_units(t->data)) {
+        HEED_TRY(heed_dataset_begin(t->data, place->epoch + 1, error));
+        place->epoch++, place->unit = 0;
+    }
+    size_t sample = 0, units = heed_dataset_units(t->data), batch = (size_t)t->options.batch_size;
+    *labels = 0;
+    for (int64_t i = 0; i < t->options.gradient_accumulation_steps; i++) {
+        heed_batch_clear(&t->batches[i], (int32_t)sample);
+        HEED_TRY(heed_dataset_collate(t->data, place->unit, batch, &t->batches[i], error));
+        place->unit += units - place->unit < batch ? units - place->unit : batch;
+        place->tokens += heed_batch_tokens(&t->batches[i]);
+        sample += t->batches[i].side.sequences_count;
+        *labels += t->batches[i].labels_count;
+    }
+    return HEED_OK;
+}
+
+static int64_t larger(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
+
+/* Runs the model over one batch; adds the sum of its labels' losses, in nats, to *sum. */
+static heed_status run_batch(heed_trainer *t, const heed_program_spec *usual, heed_batch *batch, float scale, double *sum, heed_error *error)
+{
+    heed_program_spec spec = *usual, needed = {0};
+    heed_batch_extents(batch, &needed);
+    spec.rows = larger(spec.rows, needed.rows), spec.source_rows = larger(spec.source_rows, needed.source_rows);
+    spec.sequences = larger(spec.sequences, needed.sequences), spec.gathered = larger(spec.gathered, needed.gathered);
+    HEED_TRY(heed_engine_prepare(t->engine, &spec, error));
+    heed_runtime runtime = {.seed = (uint64_t)t->options.seed, .step = (uint64_t)t->place.step + 1};
+    HEED_TRY(heed_batch_feed(batch, t->engine, &runtime, error));
+    float *scales = heed_engine_input(t->engine, "loss_scale");
+    if (scales != NULL) scales[0] = scale;
+    HEED_TRY(heed_engine_run(t->engine, &runtime, NULL, error));
+    heed_operand terms;
+    HEED_TRY(heed_engine_output(t->engine, "loss_terms", &terms, error));
+    *sum += ((const float *)terms.data)[0];
+    return HEED_OK;
+}
+
+static heed_status run_update(heed_trainer *t, uint64_t labels, double *sum, heed_error *error)
+{
+    for (int64_t i = 0; i < t->options.gradient_accumulation_steps; i++) {
+        if (t->batches[i].labels_count == 0) continue;
+        if (heed_trainer_stopped(t)) return heed_fail(error, HEED_E_CANCELLED, "stopped within update %lld", (long long)t->place.step + 1);
+        HEED_TRY(run_batch(t, &t->spec, &t->batches[i], 1.0f / (float)labels, sum, error));
+    }
+    return HEED_OK;
+}
+
+static heed_status check_finite(const heed_trainer *t, heed_error *error)
+{
+    if (isfinite(t->loss) && isfinite(t->grad_norm)) return HEED_OK;
+    return heed_fail(error, HEED_E_ARG, "update %lld: the %s is no longer finite (loss %g, gradient norm %g): lower the learning rate (%g now), lengthen "
+                     "the warm-up or clip harder; the checkpoints so far are whole", (long long)t->place.step + 1,
+                     isfinite(t->loss) ? "gradient" : "loss", t->loss, t->grad_norm, t->rate);
+}
+
+heed_status heed_trainer_update(heed_trainer *t, heed_error *error)
+{
+    heed_train_place before = t->place;
+    uint64_t labels = 0;
+    double sum = 0;
+    heed_status status = collate_update(t, &labels, error);
+    if (status == HEED_OK) status = run_update(t, labels, &sum, error);
+    if (status == HEED_OK) {
+        t->rate = heed_schedule_rate(&t->schedule, t->place.step);
+        t->loss = labels > 0 ? sum / (double)labels : 0;
+        t->grad_norm = heed_optimizer_norm(t->optimizer);
+        status = check_finite(t, error);
+    }
+    if (status != HEED_OK) { /* as if this update had never begun */
+        heed_model_clear_gradients(t->model);
+        if (before.epoch != t->place.epoch) heed_dataset_begin(t->data, before.epoch, NULL);
+        t->place = before;
+        return status;
+    }
+    heed_optimizer_step(t->optimizer, t->rate, heed_clip_factor(t->grad_norm, t->options.max_grad_norm));
+    t->place.step++;
+    t->place.pending_loss += sum, t->place.pending_labels += labels;
+    return HEED_OK;
+}
+
+heed_status heed_trainer_evaluate(heed_trainer *t, double *loss, heed_error *error)
+{
+    double sum = 0;
+    uint64_t labels = 0;
+    size_t units = heed_dataset_units(t->valid), batch = (size_t)t->options.batch_size;
+    for (size_t first = 0; first < units; first += batch) {
+        if (heed_trainer_stopped(t)) return heed_fail(error, HEED_E_CANCELLED, "stopped while evaluating");
+        heed_batch_clear(&t->eval_batch, 0);
+        HEED_TRY(heed_dataset_collate(t->valid, first, batch, &t->eval_batch, error));
+        if (t->eval_batch.labels_count > 0) HEED_TRY(run_batch(t, &t->eval_spec, &t->eval_batch, 1, &sum, error));
+        labels += t->eval_batch.labels_count;
+        if (t->watcher.evaluating != NULL) t->watcher.evaluating(t->watcher.context, first, units);
+    }
+    *loss = labels > 0 ? sum / (double)labels : NAN;
+    return HEED_OK;
+}

@@ -1,0 +1,101 @@
+#include "generate/choose.h"
+#include <math.h>
+
+float heed_largest_score(const float *scores, int64_t vocabulary)
+{
+    float largest = -INFINITY;
+    for (int64_t i = 0; i < vocabulary; i++) largest = scores[i] > largest ? scores[i] : largest;
+    return largest;
+}
+
+double heed_log_sum(const float *scores, int64_t vocabulary)
+{
+    double largest = (double)heed_largest_score(scores, vocabulary), sum = 0;
+    if (isinf(largest)) return largest;
+    for (int64_t i = 0; i < vocabulary; i++) sum += exp((double)scores[i] - largest);
+    return largest + log(sum);
+}
+
+static bool above(const float *keys, int32_t a, int32_t b)
+{
+    return keys[a] > keys[b] || (keys[a] == keys[b] && a < b);
+}
+
+static void sift(int32_t *heap, int64_t count, int64_t at, const float *keys)
+{
+    int32_t moving = heap[at];
+    for (int64_t child; (child = 2 * at + 1) < count; at = child) {
+        if (child + 1 < count && above(keys, heap[child + 1], heap[child])) child++;
+        if (above(keys, moving, heap[child])) break;
+        heap[at] = heap[child];
+    }
+    heap[at] = moving;
+}
+
+void heed_heap_make(int32_t *heap, int64_t count, const float *keys)
+{
+    for (int64_t i = 0; i < count; i++) heap[i] = (int32_t)i;
+    for (int64_t i = count / 2; i-- > 0;) sift(heap, count, i, keys);
+}
+
+int32_t heed_heap_pop(int32_t *heap, int64_t *count, const float *keys)
+{
+    int32_t top = heap[0];
+    heap[0] = heap[--*count];
+    heap[*count] = top;
+    sift(heap, *count, 0, keys);
+    return top;
+}
+
+int64_t heed_largest(const float *scores, int64_t vocabulary, int64_t count, int32_t *order)
+{
+    int64_t left = vocabulary;
+    if (count > vocabulary) count = vocabulary;
+    heed_heap_make(order, vocabulary, scores);
+    for (int64_t i = 0; i < count; i++) heed_heap_pop(order, &left, scores);
+    for (int64_t i = 0, j = vocabulary - 1; i < j; i++, j--) {
+        int32_t swap = order[i];
+        order[i] = order[j];
+        order[j] = swap;
+    }
+    return count;
+}
+
+static heed_status fail_choice(const float *scores, int64_t vocabulary, heed_error *error)
+{
+    for (int64_t i = 0; i < vocabulary; i++)
+        if (isnan(scores[i]))
+            return heed_fail(error, HEED_E_ARG, "the model's logits hold NaN (of token %lld first): its weights or activations are not finite",
+                             (long long)i);
+    return heed_fail(error, HEED_E_ARG, "no token can be chosen: all are forbidden by the settings, or their logits are infinite");
+}
+
+heed_status heed_choose_greedy(const float *scores, int64_t vocabulary, int32_t *id, heed_error *error)
+{
+    float largest = -INFINITY;
+    int64_t best = -1;
+    bool broken = false;
+    for (int64_t i = 0; i < vocabulary; i++) {
+        broken |= isnan(scores[i]);
+        if (scores[i] > largest) largest = scores[i], best = i;
+    }
+    *id = (int32_t)best;
+    return broken || best < 0 ? fail_choice(scores, vocabulary, error) : HEED_OK;
+}
+
+heed_status heed_choose_sample(const float *scores, int64_t vocabulary, heed_rng *rng, int32_t *id, heed_error *error)
+{
+    double largest = (double)heed_largest_score(scores, vocabulary), total = 0, part = 0, threshold = heed_rng_uniform(rng);
+    for (int64_t i = 0; i < vocabulary; i++)
+        if (!isinf(scores[i])) total += exp((double)scores[i] - largest);
+    *id = -1;
+    if (!isfinite(largest) || !isfinite(total)) return fail_choice(scores, vocabulary, error);
+    threshold *= total;
+    for (int64_t i = 0; i < vocabulary; i++) {
+        if (isinf(scores[i])) continue;
+        double p = exp((double)scores[i] - largest);
+        if (p > 0) *id = (int32_t)i; /* rounding may leave the sum below the threshold: then the last possible token is drawn */
+        if ((part += p) > threshold) break;
+    }
+    return HEED_OK;
+}

@@ -2,13 +2,14 @@
 
 #include "base/buffer.h"
 #include "base/memory.h"
+#include "train/update.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 /* Elements of one block: the unit of work and of the norm's partial sums. */
-enum { BLOCK = 16384, PIECE = 1024, LANES = 8 };
+enum { BLOCK = 16384 };
 
 typedef struct block { uint32_t tensor; uint32_t count; size_t begin; } block;
 
@@ -21,14 +22,25 @@ struct heed_optimizer {
     float *state;              /* slot after slot, each the tensors laid end to end */
     size_t *offset, elements;  /* of each tensor within a slot */
     heed_pool *pool;
+    const heed_update_table *table;
     int64_t steps;
 };
 
-static const struct { const char *name; heed_update_rule *rule; int slots; const char *slot[HEED_OPTIMIZER_MAX_SLOTS]; } rules[HEED_OPTIMIZER_COUNT] = {
-    [HEED_OPTIMIZER_ADAMW] = {"adamw", heed_update_adamw, 2, {"exp_avg", "exp_avg_sq", "max_exp_avg_sq"}},
-    [HEED_OPTIMIZER_ADAM] = {"adam", heed_update_adam, 2, {"exp_avg", "exp_avg_sq", "max_exp_avg_sq"}},
-    [HEED_OPTIMIZER_SGD] = {"sgd", heed_update_sgd, 0, {"momentum_buffer"}},
+static const struct { const char *name; int slots; const char *slot[HEED_OPTIMIZER_MAX_SLOTS]; } rules[HEED_OPTIMIZER_COUNT] = {
+    [HEED_OPTIMIZER_ADAMW] = {"adamw", 2, {"exp_avg", "exp_avg_sq", "max_exp_avg_sq"}},
+    [HEED_OPTIMIZER_ADAM] = {"adam", 2, {"exp_avg", "exp_avg_sq", "max_exp_avg_sq"}},
+    [HEED_OPTIMIZER_SGD] = {"sgd", 0, {"momentum_buffer"}},
 };
+
+static const heed_update_table *table_for(heed_isa isa)
+{
+#if defined(__x86_64__)
+    if (isa == HEED_ISA_AVX512) return &heed_update_avx512;
+    if (isa == HEED_ISA_AVX2) return &heed_update_avx2;
+#endif
+    (void)isa;
+    return &heed_update_generic;
+}
 
 heed_optimizer_options heed_optimizer_default(heed_optimizer_kind kind)
 {
@@ -93,13 +105,13 @@ static void cut_into_blocks(heed_optimizer *opt)
 }
 
 heed_status heed_optimizer_new(heed_optimizer **optimizer, const heed_optimizer_options *options, const heed_optimizer_tensor *tensors,
-                               size_t count, heed_pool *pool, heed_error *error)
+                               size_t count, const heed_backend *backend, heed_error *error)
 {
     *optimizer = NULL;
     HEED_TRY(check_options(options, error));
     heed_optimizer *opt = heed_allocate(1, sizeof *opt);
     if (opt == NULL) return heed_fail_memory(error, sizeof *opt, "the optimiser");
-    opt->options = *options, opt->count = count, opt->pool = pool;
+    opt->options = *options, opt->count = count, opt->pool = backend->pool, opt->table = table_for(backend->isa);
     opt->tensors = heed_allocate(count, sizeof *tensors);
     opt->offset = heed_allocate(count, sizeof *opt->offset);
     for (size_t t = 0; t < count; t++) {
@@ -146,25 +158,12 @@ static void run_blocks(const heed_optimizer *opt, heed_pool_job *job, void *argu
 
 /* ---- norm ---- */
 
-/* Sum of squares in LANES chains. */
-static double square_sum(const float *x, size_t n)
-{
-    double lane[LANES] = {0};
-    size_t i = 0;
-    for (; i + LANES <= n; i += LANES)
-        for (int j = 0; j < LANES; j++) lane[j] += (double)x[i + j] * x[i + j];
-    for (int j = 0; i < n; i++, j++) lane[j] += (double)x[i] * x[i];
-    double sum = 0;
-    for (int j = 0; j < LANES; j++) sum += lane[j];
-    return sum;
-}
-
 static void norm_job(void *argument, int thread, int threads)
 {
     const heed_optimizer *opt = argument;
     size_t begin = opt->blocks * (size_t)thread / (size_t)threads, end = opt->blocks * (size_t)(thread + 1) / (size_t)threads;
     for (size_t b = begin; b < end; b++)
-        opt->sums[b] = square_sum(opt->tensors[opt->block[b].tensor].gradient + opt->block[b].begin, opt->block[b].count);
+        opt->sums[b] = opt->table->square_sum(opt->tensors[opt->block[b].tensor].gradient + opt->block[b].begin, opt->block[b].count);
 }
 
 double heed_optimizer_norm(const heed_optimizer *opt)
@@ -192,16 +191,12 @@ static void update_job(void *argument, int thread, int threads)
     const heed_optimizer *opt = job->opt;
     size_t first = opt->blocks * (size_t)thread / (size_t)threads, last = opt->blocks * (size_t)(thread + 1) / (size_t)threads;
     for (size_t b = first; b < last; b++) {
-        const heed_optimizer_tensor *tensor = &opt->tensors[opt->block[b].tensor];
+        const block *piece = &opt->block[b];
+        const heed_optimizer_tensor *tensor = &opt->tensors[piece->tensor];
         double decay = tensor->decay ? opt->options.weight_decay : 0;
-        for (size_t at = 0; at < opt->block[b].count; at += PIECE) {
-            size_t n = opt->block[b].count - at < PIECE ? opt->block[b].count - at : PIECE, begin = opt->block[b].begin + at;
-            float *slot[HEED_OPTIMIZER_MAX_SLOTS] = {NULL};
-            for (int s = 0; s < job->slots; s++)
-                slot[s] = opt->state + (size_t)s * opt->elements + opt->offset[opt->block[b].tensor] + begin;
-            rules[opt->options.kind].rule(&job->update, decay, tensor->value + begin, tensor->gradient + begin, slot, n);
-            memset(tensor->gradient + begin, 0, n * sizeof(float));
-        }
+        float *slot[HEED_OPTIMIZER_MAX_SLOTS] = {NULL};
+        for (int s = 0; s < job->slots; s++) slot[s] = opt->state + (size_t)s * opt->elements + opt->offset[piece->tensor] + piece->begin;
+        opt->table->rule[opt->options.kind](&job->update, decay, tensor->value + piece->begin, tensor->gradient + piece->begin, slot, piece->count);
     }
 }
 

@@ -3,7 +3,7 @@
 #ifndef HEED_TRAIN_OPTIMIZER_H
 #define HEED_TRAIN_OPTIMIZER_H
 
-#include "base/pool.h"
+#include "graph/backend.h"
 #include "io/safetensors.h"
 #include <stdbool.h>
 #include <stddef.h>
@@ -29,6 +29,8 @@ typedef struct heed_optimizer_tensor {
     bool decay;                  /* weight decay applies */
 } heed_optimizer_tensor;
 
+enum { HEED_OPTIMIZER_MAX_SLOTS = 3 };
+
 typedef struct heed_optimizer heed_optimizer;
 
 /* betas .9 and .999, eps 1e-8, no decay, no momentum. */
@@ -38,9 +40,10 @@ const char *heed_optimizer_name(heed_optimizer_kind kind);
 /* Floats of state that every trained element needs. */
 int heed_optimizer_slots(const heed_optimizer_options *options);
 
-/* State starts at zero. pool may be NULL. HEED_E_ARG for numbers out of range, HEED_E_NOMEM. */
+/* State starts at zero. The backend (borrowed) says on which threads and with which instructions; bits do not depend on it.
+   HEED_E_ARG for numbers out of range, HEED_E_NOMEM. */
 heed_status heed_optimizer_new(heed_optimizer **optimizer, const heed_optimizer_options *options, const heed_optimizer_tensor *tensors,
-                               size_t count, heed_pool *pool, heed_error *error);
+                               size_t count, const heed_backend *backend, heed_error *error);
 void heed_optimizer_free(heed_optimizer *optimizer); /* NULL is fine */
 
 /* The 2-norm of all gradients together, summed in double; not finite when a gradient is not. */
@@ -56,20 +59,5 @@ int64_t heed_optimizer_steps(const heed_optimizer *optimizer); /* updates done *
 heed_status heed_optimizer_save(const heed_optimizer *optimizer, const char *path, heed_error *error);
 /* Reads what save wrote and goes on after `steps` updates. HEED_E_FORMAT naming a tensor that is missing, of another shape or too many. */
 heed_status heed_optimizer_load(heed_optimizer *optimizer, const char *path, int64_t steps, heed_error *error);
-
-/* ---- rules ---- */
-enum { HEED_OPTIMIZER_MAX_SLOTS = 3 };
-
-/* Numbers of one update, shared by all elements. */
-typedef struct heed_update {
-    const heed_optimizer_options *options;
-    double rate;
-    float factor;       /* gradients are multiplied with this */
-    int64_t step;       /* this update's number, from 1 */
-} heed_update;
-
-/* Updates n elements of one tensor; decay is the tensor's weight decay. slot[i] is the rule's i-th state array. */
-typedef void heed_update_rule(const heed_update *update, double decay, float *value, float *gradient, float *const *slot, size_t n);
-heed_update_rule heed_update_adamw, heed_update_adam, heed_update_sgd;
 
 #endif

@@ -151,7 +151,7 @@ static heed_status open_optimizer(heed_trainer *t, heed_error *error)
         heed_parameter_info p = heed_model_parameter(t->model, i);
         tensors[trained++] = (heed_optimizer_tensor){p.name, p.rank, p.shape, p.rows, p.gradient, o->decay_all || p.group == HEED_DECAY_MATRIX};
     }
-    heed_status status = heed_optimizer_new(&t->optimizer, &rule, tensors, trained, t->backend->pool, error);
+    heed_status status = heed_optimizer_new(&t->optimizer, &rule, tensors, trained, t->backend, error);
     free(tensors);
     return status;
 }

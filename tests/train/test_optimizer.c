@@ -8,6 +8,8 @@
 
 enum { A = 30, B = 5 };
 
+static const heed_backend plain_backend = {.name = "test"};
+
 typedef struct pair { float a[A], b[B], da[A], db[B]; } pair;
 
 static const int64_t shape_a[] = {6, 5}, shape_b[] = {5};
@@ -24,7 +26,7 @@ static heed_optimizer *pair_optimizer(pair *p, const heed_optimizer_options *opt
 {
     heed_optimizer_tensor tensors[] = {{"a", 2, shape_a, p->a, p->da, true}, {"b", 1, shape_b, p->b, p->db, true}};
     heed_optimizer *opt = NULL;
-    assert_ok(heed_optimizer_new(&opt, options, tensors, 2, NULL, &error));
+    assert_ok(heed_optimizer_new(&opt, options, tensors, 2, &plain_backend, &error));
     return opt;
 }
 
@@ -102,7 +104,7 @@ static void test_clipping(void **state)
     heed_optimizer_tensor tensors[] = {{"x", 1, &n, x, dx, false}, {"y", 1, &m, y, dy, false}};
     heed_optimizer_options options = heed_optimizer_default(HEED_OPTIMIZER_SGD);
     heed_optimizer *opt = NULL;
-    assert_ok(heed_optimizer_new(&opt, &options, tensors, 2, NULL, &error));
+    assert_ok(heed_optimizer_new(&opt, &options, tensors, 2, &plain_backend, &error));
     double found = heed_optimizer_norm(opt);
     assert_true(fabs(found - norm) < 1e-6 * norm);
     heed_optimizer_step(opt, 1, heed_clip_factor(found, 1.5)); /* from zero, a step of 1 leaves minus the clipped gradient */
@@ -121,7 +123,7 @@ static void test_clipping(void **state)
 enum { LARGE = 3 * 16384 + 77 };
 static const int64_t large_shape[] = {LARGE};
 
-static double train_large(float *value, float *gradient, heed_pool *pool)
+static double train_large(float *value, float *gradient, heed_pool *pool, heed_isa isa)
 {
     heed_rng rng = {7, 1, 0};
     for (int i = 0; i < LARGE; i++) value[i] = (float)heed_rng_normal(&rng);
@@ -129,7 +131,7 @@ static double train_large(float *value, float *gradient, heed_pool *pool)
     options.weight_decay = 0.1;
     heed_optimizer_tensor tensor = {"large", 1, large_shape, value, gradient, true};
     heed_optimizer *opt = NULL;
-    assert_ok(heed_optimizer_new(&opt, &options, &tensor, 1, pool, &error));
+    assert_ok(heed_optimizer_new(&opt, &options, &tensor, 1, &(heed_backend){.isa = isa, .pool = pool}, &error));
     double norm = 0;
     for (int step = 0; step < 3; step++) {
         for (int i = 0; i < LARGE; i++) gradient[i] = (float)heed_rng_normal(&rng);
@@ -140,19 +142,20 @@ static double train_large(float *value, float *gradient, heed_pool *pool)
     return norm;
 }
 
-static void test_threads_give_equal_bits(void **state)
+static void test_threads_and_instructions_give_equal_bits(void **state)
 {
     (void)state;
     float *one = malloc(LARGE * 4), *many = malloc(LARGE * 4), *gradient = malloc(LARGE * 4);
-    double norm = train_large(one, gradient, NULL);
-    for (int threads = 1; threads <= 5; threads++) {
-        heed_pool *pool = NULL;
-        assert_ok(heed_pool_new(&pool, threads, &error));
-        double again = train_large(many, gradient, pool);
-        assert_memory_equal(&norm, &again, sizeof norm);
-        assert_memory_equal(one, many, LARGE * 4);
-        heed_pool_free(pool);
-    }
+    double norm = train_large(one, gradient, NULL, HEED_ISA_GENERIC);
+    for (heed_isa isa = HEED_ISA_GENERIC; isa <= heed_isa_detect(); isa++)
+        for (int threads = 1; threads <= 4; threads++) {
+            heed_pool *pool = NULL;
+            assert_ok(heed_pool_new(&pool, threads, &error));
+            double again = train_large(many, gradient, pool, isa);
+            assert_memory_equal(&norm, &again, sizeof norm);
+            assert_memory_equal(one, many, LARGE * 4);
+            heed_pool_free(pool);
+        }
     free(one), free(many), free(gradient);
 }
 
@@ -199,7 +202,7 @@ static void test_state_through_a_file(void **state)
     heed_optimizer_free(opt);
     int64_t other = 31;
     heed_optimizer_tensor tensor = {"a", 1, &other, p.a, p.da, true};
-    assert_ok(heed_optimizer_new(&opt, &adam, &tensor, 1, NULL, &error));
+    assert_ok(heed_optimizer_new(&opt, &adam, &tensor, 1, &plain_backend, &error));
     assert_fails(HEED_E_FORMAT, "exp_avg.a", heed_optimizer_load(opt, work.path, 3, &error));
     heed_optimizer_free(opt);
     scratch_remove(&work);
@@ -214,17 +217,18 @@ static void test_errors(void **state)
     assert_string_equal(heed_optimizer_name(kind), "sgd");
     heed_optimizer_options adam = heed_optimizer_default(HEED_OPTIMIZER_ADAMW), sgd = heed_optimizer_default(HEED_OPTIMIZER_SGD), o;
     heed_optimizer *opt;
-    assert_fails(HEED_E_ARG, "betas", (o = adam, o.beta2 = 1, heed_optimizer_new(&opt, &o, NULL, 0, NULL, &error)));
-    assert_fails(HEED_E_ARG, "eps", (o = adam, o.eps = NAN, heed_optimizer_new(&opt, &o, NULL, 0, NULL, &error)));
-    assert_fails(HEED_E_ARG, "weight decay", (o = adam, o.weight_decay = -1, heed_optimizer_new(&opt, &o, NULL, 0, NULL, &error)));
-    assert_fails(HEED_E_ARG, "momentum", (o = sgd, o.momentum = 1, heed_optimizer_new(&opt, &o, NULL, 0, NULL, &error)));
-    assert_fails(HEED_E_ARG, "Nesterov", (o = sgd, o.nesterov = true, heed_optimizer_new(&opt, &o, NULL, 0, NULL, &error)));
+    assert_fails(HEED_E_ARG, "betas", (o = adam, o.beta2 = 1, heed_optimizer_new(&opt, &o, NULL, 0, &plain_backend, &error)));
+    assert_fails(HEED_E_ARG, "eps", (o = adam, o.eps = NAN, heed_optimizer_new(&opt, &o, NULL, 0, &plain_backend, &error)));
+    assert_fails(HEED_E_ARG, "weight decay", (o = adam, o.weight_decay = -1, heed_optimizer_new(&opt, &o, NULL, 0, &plain_backend, &error)));
+    assert_fails(HEED_E_ARG, "momentum", (o = sgd, o.momentum = 1, heed_optimizer_new(&opt, &o, NULL, 0, &plain_backend, &error)));
+    assert_fails(HEED_E_ARG, "Nesterov", (o = sgd, o.nesterov = true, heed_optimizer_new(&opt, &o, NULL, 0, &plain_backend, &error)));
     assert_null(opt);
 }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_fixture), cmocka_unit_test(test_clipping), cmocka_unit_test(test_threads_give_equal_bits),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_fixture), cmocka_unit_test(test_clipping), 
+                                       cmocka_unit_test(test_threads_and_instructions_give_equal_bits),
                                        cmocka_unit_test(test_state_through_a_file), cmocka_unit_test(test_errors)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,311 @@
+#include "text/added_tokens.h"
+
+#include "base/memory.h"
+#include "text/unicode.h"
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- trie ---- */
+
+static size_t child_slot(const heed_trie *trie, uint32_t parent, uint8_t byte)
+{
+    uint64_t hash = ((uint64_t)parent << 8 | byte) * 0x9E3779B97F4A7C15u;
+    size_t slot = (size_t)(hash >> 32) & (trie->slot_count - 1);
+    while (trie->slots[slot].child && (trie->slots[slot].parent != parent || trie->slots[slot].byte != byte))
+        slot = (slot + 1) & (trie->slot_count - 1);
+    return slot;
+}
+
+static bool grow_slots(heed_trie *trie)
+{
+    heed_trie old = *trie;
+    size_t count = old.slot_count ? old.slot_count * 2 : 256;
+    trie->slots = heed_allocate(count, sizeof *trie->slots);
+    if (!trie->slots) {
+        trie->slots = old.slots;
+        return false;
+    }
+    trie->slot_count = count;
+    for (size_t i = 0; i < old.slot_count; i++)
+        if (old.slots[i].child) trie->slots[child_slot(trie, old.slots[i].parent, old.slots[i].byte)] = old.slots[i];
+    free(old.slots);
+    return true;
+}
+
+static bool add_node(heed_trie *trie)
+{
+    if (trie->node_count >= INT32_MAX ||
+        !heed_grow(&trie->token_at, &trie->node_capacity, trie->node_count + 1, sizeof *trie->token_at))
+        return false;
+    trie->token_at[trie->node_count++] = -1;
+    return true;
+}
+
+/* Of equal strings the first one counts; empty ones are never found. */
+static bool trie_add(heed_trie *trie, const char *text, size_t length, int32_t token)
+{
+    uint32_t node = 0;
+    if (!length) return true;
+    if (!trie->node_count && !add_node(trie)) return false;
+    for (size_t i = 0; i < length; i++) {
+        if ((trie->node_count + 1) * 2 > trie->slot_count && !grow_slots(trie)) return false;
+        size_t slot = child_slot(trie, node, (uint8_t)text[i]);
+        if (!trie->slots[slot].child) {
+            if (!add_node(trie)) return false;
+            trie->slots[slot] = (heed_trie_slot){node, (uint32_t)trie->node_count - 1, (uint8_t)text[i]};
+        }
+        node = trie->slots[slot].child;
+    }
+    if (trie->token_at[node] < 0) trie->token_at[node] = token;
+    return true;
+}
+
+/* Longest token that begins text[0..length): its index, its bytes in *size; -1 when there is none. */
+static int32_t trie_match(const heed_trie *trie, const char *text, size_t length, size_t *size)
+{
+    int32_t found = -1;
+    uint32_t node = 0;
+    for (size_t i = 0; i < length; i++) {
+        node = trie->slots[child_slot(trie, node, (uint8_t)text[i])].child;
+        if (!node) break;
+        if (trie->token_at[node] < 0) continue;
+        found = trie->token_at[node];
+        *size = i + 1;
+    }
+    return found;
+}
+
+static void trie_free(heed_trie *trie)
+{
+    free(trie->slots);
+    free(trie->token_at);
+}
+
+/* ---- cutting ---- */
+
+typedef struct { const heed_added_tokens *added; const heed_trie *trie; } search;
+
+static bool is_word_before(const char *text, size_t at)
+{
+    size_t size;
+    return at > 0 && (heed_char_class(heed_utf8_at(text, heed_utf8_before(text, at), &size)) & HEED_CHAR_WORD);
+}
+
+static bool is_word_at(const char *text, size_t at, size_t length)
+{
+    size_t size;
+    return at < length && (heed_char_class(heed_utf8_at(text, at, &size)) & HEED_CHAR_WORD);
+}
+
+static size_t blanks_before(const char *text, size_t at)
+{
+    while (at > 0) {
+        size_t size, before = heed_utf8_before(text, at);
+        if (!heed_char_is_space(heed_utf8_at(text, before, &size))) break;
+        at = before;
+    }
+    return at;
+}
+
+static size_t blanks_after(const char *text, size_t at, size_t length)
+{
+    for (size_t size; at < length && heed_char_is_space(heed_utf8_at(text, at, &size));) at += size;
+    return at;
+}
+
+static heed_status cut_at_tokens(const void *context, heed_pieces *pieces, uint32_t base, uint32_t end_of_piece, heed_error *error)
+{
+    (void)error;
+    const search *s = context;
+    const char *text = pieces->bytes + base;
+    size_t length = end_of_piece - base, done = 0;
+    for (size_t at = 0, size = 0; at < length;) {
+        int32_t index = trie_match(s->trie, text + at, length - at, &size);
+        if (index < 0) {
+            at += heed_utf8_size(text[at]);
+            continue;
+        }
+        const heed_added_token *token = &s->added->tokens[index];
+        size_t begin = at, end = at + size;
+        at = end; /* the search goes on behind the token itself, whatever it strips */
+        if (token->single_word && (is_word_before(text, begin) || is_word_at(text, end, length))) continue;
+        if (token->lstrip) begin = blanks_before(text, begin);
+        if (begin < done) begin = done; /* blanks that an earlier token took along already */
+        if (token->rstrip) end = blanks_after(text, end, length);
+        if (end < begin) end = begin;
+        heed_pieces_add(pieces, base + (uint32_t)done, base + (uint32_t)begin, -1);
+        heed_pieces_add(pieces, base + (uint32_t)begin, base + (uint32_t)end, token->id);
+        done = end;
+    }
+    heed_pieces_add(pieces, base + (uint32_t)done, end_of_piece, -1);
+    return HEED_OK;
+}
+
+heed_status heed_added_cut(const heed_added_tokens *added, bool normalized, heed_pieces *pieces, heed_error *error)
+{
+    search s = {added, normalized ? &added->normalized : &added->plain};
+    return s.trie->node_count ? heed_pieces_cut(pieces, cut_at_tokens, &s, error) : HEED_OK;
+}
+
+/* ---- reading ---- */
+
+void heed_added_free(heed_added_tokens *added)
+{
+    for (size_t i = 0; i < added->count; i++) free(added->tokens[i].content);
+    free(added->tokens);
+    free(added->by_id);
+    heed_vocabulary_free(&added->by_content);
+    trie_free(&added->plain);
+    trie_free(&added->normalized);
+    *added = (heed_added_tokens){0};
+}
+
+const heed_added_token *heed_added_find(const heed_added_tokens *added, int32_t id)
+{
+    size_t low = 0, high = added->count;
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        if (added->by_id[middle].id < id) low = middle + 1;
+        else high = middle;
+    }
+    return low < added->count && added->by_id[low].id == id ? &added->tokens[added->by_id[low].index] : NULL;
+}
+
+const heed_added_token *heed_added_find_content(const heed_added_tokens *added, const char *content, size_t length)
+{
+    int32_t index = heed_vocabulary_find(&added->by_content, content, length);
+    return index < 0 ? NULL : &added->tokens[index];
+}
+
+/* The id that the library gives a new token: the model's, else one more than the ids so far. */
+static int64_t settle_id(const heed_added_tokens *added, const heed_model *model, const heed_added_token *token, int64_t greatest)
+{
+    int32_t known = heed_vocabulary_find(&model->vocabulary, token->content, token->length);
+    int64_t size = (int64_t)model->vocabulary.count;
+    if (known >= 0) return known;
+    return added->count && (greatest >= size || size == 0) ? greatest + 1 : size;
+}
+
+static heed_status read_flags(heed_added_token *token, const json_t *json, const char *where, heed_error *error)
+{
+    token->normalized = true;
+    HEED_TRY(heed_json_boolean(json, "single_word", &token->single_word, where, error));
+    HEED_TRY(heed_json_boolean(json, "lstrip", &token->lstrip, where, error));
+    HEED_TRY(heed_json_boolean(json, "rstrip", &token->rstrip, where, error));
+    HEED_TRY(heed_json_boolean(json, "special", &token->special, where, error));
+    token->normalized = !token->special;
+    return heed_json_boolean(json, "normalized", &token->normalized, where, error);
+}
+
+static heed_status read_token(heed_added_tokens *added, const json_t *json, const heed_model *model, int64_t *greatest, size_t place,
+                              const char *where, heed_error *error)
+{
+    const json_t *content = json_object_get(json, "content"), *id = json_object_get(json, "id");
+    if (!json_is_object(json) || !json_is_string(content) || (id && (!json_is_integer(id) || json_integer_value(id) < 0)))
+        return heed_fail(error, HEED_E_FORMAT, "%s: added_tokens[%zu]: expected an object with a string \"content\" and an integer \"id\" of 0 or more",
+                         where, place);
+    heed_added_token token = {.length = json_string_length(content)};
+    HEED_TRY(read_flags(&token, json, where, error));
+    if (!token.length) return HEED_OK;
+    if (!heed_grow(&added->tokens, &added->capacity, added->count + 1, sizeof token) || !(token.content = heed_allocate(token.length + 1, 1)))
+        return heed_fail_memory(error, token.length, "the added tokens");
+    memcpy(token.content, json_string_value(content), token.length);
+    int32_t index = heed_vocabulary_find(&added->by_content, token.content, token.length);
+    if (index >= 0) { /* the same content again: the later flags count */
+        token.id = added->tokens[index].id;
+        free(added->tokens[index].content);
+        added->tokens[index] = token;
+        return HEED_OK;
+    }
+    int64_t settled = settle_id(added, model, &token, *greatest);
+    heed_status status = heed_vocabulary_add(&added->by_content, token.content, token.length, (int64_t)added->count, where, error);
+    if (status == HEED_OK && settled >= INT32_MAX)
+        status = heed_fail(error, HEED_E_FORMAT, "%s: added_tokens[%zu]: its id would be %lld, expected at most 2147483646", where, place,
+                           (long long)settled);
+    if (status != HEED_OK) {
+        free(token.content);
+        return status;
+    }
+    token.id = (int32_t)settled;
+    added->tokens[added->count++] = token;
+    if (settled > *greatest) *greatest = settled;
+    return HEED_OK;
+}
+
+static int compare_ids(const void *a, const void *b)
+{
+    int32_t x = ((const struct heed_added_id *)a)->id, y = ((const struct heed_added_id *)b)->id;
+    return x < y ? -1 : x > y;
+}
+
+static heed_status index_ids(heed_added_tokens *added, const char *where, heed_error *error)
+{
+    added->by_id = heed_allocate(added->count + 1, sizeof *added->by_id);
+    if (!added->by_id) return heed_fail_memory(error, added->count * sizeof *added->by_id, "the added tokens");
+    for (size_t i = 0; i < added->count; i++) added->by_id[i] = (struct heed_added_id){added->tokens[i].id, (uint32_t)i};
+    qsort(added->by_id, added->count, sizeof *added->by_id, compare_ids);
+    for (size_t i = 1; i < added->count; i++)
+        if (added->by_id[i - 1].id == added->by_id[i].id)
+            return heed_fail(error, HEED_E_FORMAT, "%s: added_tokens: \"%.64s\" and \"%.64s\" share id %d, expected one token for each id",
+                             where, added->tokens[added->by_id[i - 1].index].content, added->tokens[added->by_id[i].index].content,
+                             (int)added->by_id[i].id);
+    return HEED_OK;
+}
+
+static heed_status add_to_trie(heed_added_tokens *added, size_t index, const heed_pipeline *normalizer, heed_error *error)
+{
+    const heed_added_token *token = &added->tokens[index];
+    if (!token->normalized) {
+        if (trie_add(&added->plain, token->content, token->length, (int32_t)index)) return HEED_OK;
+        return heed_fail_memory(error, token->length, "the added tokens");
+    }
+    heed_pieces pieces;
+    HEED_TRY(heed_pieces_init(&pieces, token->content, token->length, false, error));
+    heed_status status = heed_pipeline_run(normalizer, &pieces, error);
+    if (status == HEED_OK && pieces.count) {
+        const heed_piece *piece = &pieces.piece[0];
+        if (!trie_add(&added->normalized, pieces.bytes + piece->begin, piece->end - piece->begin, (int32_t)index))
+            status = heed_fail_memory(error, token->length, "the added tokens");
+    }
+    heed_pieces_free(&pieces);
+    return status;
+}
+
+heed_status heed_added_read(heed_added_tokens *added, const json_t *json, const heed_model *model, const heed_pipeline *normalizer,
+                            const char *where, heed_error *error)
+{
+    int64_t greatest = -1;
+    heed_status status = HEED_OK;
+    *added = (heed_added_tokens){0};
+    if (json && !json_is_null(json) && !json_is_array(json))
+        return heed_fail(error, HEED_E_FORMAT, "%s: \"added_tokens\": expected an array", where);
+    for (size_t i = 0; i < json_array_size(json) && status == HEED_OK; i++)
+        status = read_token(added, json_array_get(json, i), model, &greatest, i, where, error);
+    if (status == HEED_OK) status = index_ids(added, where, error);
+    for (int special = 1; special >= 0; special--) /* of equal strings the special token counts */
+        for (size_t i = 0; i < added->count && status == HEED_OK; i++)
+            if (added->tokens[i].special == (special == 1)) status = add_to_trie(added, i, normalizer, error);
+    if (status != HEED_OK) heed_added_free(added);
+    return status;
+}
+
+heed_status heed_added_write(const heed_added_tokens *added, json_t **result, heed_error *error)
+{
+    json_t *list = json_array();
+    int failed = !list;
+    for (size_t i = 0; i < added->count && !failed; i++) {
+        const heed_added_token *token = &added->tokens[added->by_id[i].index];
+        json_t *json = json_object();
+        failed |= json_object_set_new(json, "id", json_integer(token->id));
+        failed |= json_object_set_new(json, "content", json_stringn(token->content, token->length));
+        failed |= json_object_set_new(json, "single_word", json_boolean(token->single_word));
+        failed |= json_object_set_new(json, "lstrip", json_boolean(token->lstrip));
+        failed |= json_object_set_new(json, "rstrip", json_boolean(token->rstrip));
+        failed |= json_object_set_new(json, "normalized", json_boolean(token->normalized));
+        failed |= json_object_set_new(json, "special", json_boolean(token->special));
+        failed |= json_array_append_new(list, json);
+    }
+    if (!failed) *result = list;
+    else json_decref(list);
+    return failed ? heed_fail_memory(error, added->count * 256, "writing the added tokens") : HEED_OK;
+}

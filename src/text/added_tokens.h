@@ -1,0 +1,52 @@
+/* added_tokens.h: tokens that are looked for in the text before the model sees it: special tokens and those a user added.
+   Matching is leftmost, longest first; O(bytes x longest added token). */
+#ifndef HEED_TEXT_ADDED_TOKENS_H
+#define HEED_TEXT_ADDED_TOKENS_H
+
+#include "base/json.h"
+#include "text/model.h"
+#include "text/pieces.h"
+#include "text/stage.h"
+
+typedef struct heed_added_token {
+    char *content; /* NUL-terminated behind `length` */
+    size_t length;
+    int32_t id;
+    bool single_word; /* only when no word character stands on either side */
+    bool lstrip, rstrip; /* takes along the blanks on that side */
+    bool normalized;  /* looked for in the normalised text, in its own normalised form; else in the text as it is */
+    bool special;     /* dropped by decode(skip_special) */
+} heed_added_token;
+
+/* A trie over bytes; children by hash of (node, byte). Node 0 is the root. */
+typedef struct heed_trie_slot { uint32_t parent, child; uint8_t byte; } heed_trie_slot;
+typedef struct heed_trie {
+    heed_trie_slot *slots; /* child 0 = free */
+    size_t slot_count;
+    int32_t *token_at; /* by node: index of the token that ends there, -1 */
+    size_t node_count, node_capacity;
+} heed_trie;
+
+typedef struct heed_added_tokens {
+    heed_added_token *tokens;
+    size_t count, capacity;
+    heed_vocabulary by_content; /* content -> index of the token */
+    struct heed_added_id { int32_t id; uint32_t index; } *by_id; /* in order of id */
+    heed_trie plain, normalized;
+} heed_added_tokens;
+
+/* Reads the "added_tokens" section and settles ids as the library does: a content that the model knows keeps the model's id,
+   others are numbered on. */
+heed_status heed_added_read(heed_added_tokens *added, const json_t *json, const heed_model *model, const heed_pipeline *normalizer,
+                            const char *where, heed_error *error);
+heed_status heed_added_write(const heed_added_tokens *added, json_t **json, heed_error *error); /* a new reference */
+void heed_added_free(heed_added_tokens *added);
+
+/* NULL when the id, or the content, is no added token's. */
+const heed_added_token *heed_added_find(const heed_added_tokens *added, int32_t id);
+const heed_added_token *heed_added_find_content(const heed_added_tokens *added, const char *content, size_t length);
+
+/* Cuts the pieces at the added tokens of one of the tries. */
+heed_status heed_added_cut(const heed_added_tokens *added, bool normalized, heed_pieces *pieces, heed_error *error);
+
+#endif

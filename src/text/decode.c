@@ -1,0 +1,444 @@
+#include "text/internal.h"
+
+#include "base/memory.h"
+#include "base/utf8.h"
+#include <stdlib.h>
+#include <string.h>
+
+/* Decoder stages are transducers: each takes tokens, whole or in parts, and passes tokens on. Decoding all at once and decoding
+   while ids arrive are the same code. */
+
+static heed_status check_held(const heed_decoder_state *state, heed_error *error)
+{
+    return state->held.failed || state->part.failed ? heed_fail_memory(error, state->held.length, "decoding") : HEED_OK;
+}
+
+/* Passes bytes on to the next stage, or to the text. */
+static heed_status emit(heed_decoder_state *state, const char *bytes, size_t length, bool ends, heed_error *error)
+{
+    if (state->next) return state->next->stage->kind->push(state->next, bytes, length, ends, error);
+    heed_buffer_append(state->out, bytes, length);
+    return HEED_OK;
+}
+
+static void drop_held(heed_decoder_state *state, size_t count)
+{
+    if (!count) return;
+    memmove(state->held.data, state->held.data + count, state->held.length - count);
+    state->held.length -= count;
+}
+
+/* The token as a whole once it has ended: bytes that came at once as they are, parts from state->part. */
+static bool whole_token(heed_decoder_state *state, const char **bytes, size_t *length, bool ends)
+{
+    if (!ends || state->part.length) {
+        heed_buffer_append(&state->part, *bytes, *length);
+        *bytes = state->part.data;
+        *length = state->part.length;
+    }
+    return ends && !state->part.failed;
+}
+
+static heed_status finish_nothing(heed_decoder_state *state, heed_error *error)
+{
+    (void)state, (void)error;
+    return HEED_OK;
+}
+
+/* ---- Fuse: one token from all ---- */
+
+static heed_status push_fuse(heed_decoder_state *state, const char *bytes, size_t length, bool ends, heed_error *error)
+{
+    (void)ends;
+    return emit(state, bytes, length, false, error);
+}
+
+static heed_status finish_fuse(heed_decoder_state *state, heed_error *error)
+{
+    return emit(state, "", 0, true, error);
+}
+
+/* ---- ByteLevel: characters back to bytes, bytes to text ---- */
+
+/* Decodes the first `count` held bytes, U+FFFD for what is broken. */
+static heed_status emit_text(heed_decoder_state *state, size_t count, heed_error *error)
+{
+    size_t good = 0;
+    heed_status status = HEED_OK;
+    for (size_t at = 0; at < count && status == HEED_OK;) {
+        uint32_t point;
+        bool valid = true;
+        size_t size = heed_utf8_next(state->held.data + at, count - at, &point, &valid);
+        if (!valid) {
+            status = emit(state, state->held.data + good, at - good, false, error);
+            if (status == HEED_OK) status = emit(state, "\xEF\xBF\xBD", 3, false, error);
+            good = at + size;
+        }
+        at += size;
+    }
+    if (status == HEED_OK && good < count) status = emit(state, state->held.data + good, count - good, false, error);
+    drop_held(state, count);
+    return status;
+}
+
+/* A token is bytes only if all of its characters stand for one; else (added tokens) it is taken as it is. */
+static void append_bytes(heed_buffer *held, const char *token, size_t length)
+{
+    size_t before = held->length, size;
+    for (size_t at = 0; at < length; at += size) {
+        int byte = heed_character_byte(heed_utf8_at(token, at, &size));
+        if (byte < 0) {
+            held->length = before;
+            heed_buffer_append(held, token, length);
+            return;
+        }
+        heed_buffer_byte(held, byte);
+    }
+}
+
+static heed_status push_byte_level(heed_decoder_state *state, const char *bytes, size_t length, bool ends, heed_error *error)
+{
+    if (!whole_token(state, &bytes, &length, ends)) return check_held(state, error);
+    append_bytes(&state->held, bytes, length);
+    heed_buffer_clear(&state->part);
+    HEED_TRY(check_held(state, error));
+    return emit_text(state, state->held.length - heed_utf8_incomplete(state->held.data, state->held.length), error);
+}
+
+static heed_status finish_byte_level(heed_decoder_state *state, heed_error *error)
+{
+    HEED_TRY(emit_text(state, state->held.length, error));
+    return emit(state, "", 0, true, error);
+}
+
+/* ---- ByteFallback: runs of "<0xE4>" are text if their bytes are, else U+FFFD for every byte ---- */
+
+static int hex_digit(char c)
+{
+    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+static int fallback_byte(const char *token, size_t length)
+{
+    if (length != 6 || memcmp(token, "<0x", 3) || token[5] != '>') return -1;
+    int high = token[3] == '+' ? 0 : hex_digit(token[3]), low = hex_digit(token[4]);
+    return high < 0 || low < 0 ? -1 : high * 16 + low;
+}
+
+static heed_status flush_bytes(heed_decoder_state *state, heed_error *error)
+{
+    size_t length = state->held.length;
+    bool valid = true;
+    for (size_t at = 0; at < length && valid;) {
+        uint32_t point;
+        at += heed_utf8_next(state->held.data + at, length - at, &point, &valid);
+    }
+    heed_status status = HEED_OK;
+    if (length && valid) status = emit(state, state->held.data, length, true, error);
+    for (size_t i = 0; i < length && !valid && status == HEED_OK; i++) status = emit(state, "\xEF\xBF\xBD", 3, true, error);
+    heed_buffer_clear(&state->held);
+    return status;
+}
+
+static heed_status push_byte_fallback(heed_decoder_state *state, const char *bytes, size_t length, bool ends, heed_error *error)
+{
+    if (!whole_token(state, &bytes, &length, ends)) return check_held(state, error);
+    int byte = fallback_byte(bytes, length);
+    if (byte >= 0) heed_buffer_byte(&state->held, byte);
+    heed_status status = byte >= 0 ? check_held(state, error) : flush_bytes(state, error);
+    if (byte < 0 && status == HEED_OK) status = emit(state, bytes, length, true, error);
+    heed_buffer_clear(&state->part);
+    return status;
+}
+
+/* ---- WordPiece ---- */
+
+static void replace_all(heed_buffer *text, const char *from, const char *to)
+{
+    size_t from_length = strlen(from), to_length = strlen(to), written = 0;
+    for (size_t at = 0; at < text->length;) { /* never grows, so it can be done in place */
+        bool match = text->length - at >= from_length && memcmp(text->data + at, from, from_length) == 0;
+        if (match) memcpy(text->data + written, to, to_length);
+        else text->data[written] = text->data[at];
+        written += match ? to_length : 1;
+        at += match ? from_length : 1;
+    }
+    text->length = written;
+}
+
+static heed_status push_wordpiece(heed_decoder_state *state, const char *bytes, size_t length, bool ends, heed_error *error)
+{
+    static const char *const cleanups[][2] = {{" .", "."}, {" ?", "?"}, {" !", "!"}, {" ,", ","}, {" ' ", "'"}, {" n't", "n't"},
+                                              {" 'm", "'m"}, {" do not", " don't"}, {" 's", "'s"}, {" 've", "'ve"}, {" 're", "'re"}};
+    const heed_stage *stage = state->stage;
+    if (!whole_token(state, &bytes, &length, ends)) return check_held(state, error);
+    size_t prefix = 0;
+    if (state->tokens++) {
+        if (length >= stage->length && memcmp(bytes, stage->text, stage->length) == 0) prefix = stage->length;
+        else heed_buffer_byte(&state->held, ' ');
+    }
+    heed_buffer_append(&state->held, bytes + prefix, length - prefix);
+    heed_buffer_clear(&state->part);
+    HEED_TRY(check_held(state, error));
+    for (size_t i = 0; stage->cleanup && i < sizeof cleanups / sizeof *cleanups; i++) replace_all(&state->held, cleanups[i][0], cleanups[i][1]);
+    heed_status status = emit(state, state->held.data, state->held.length, true, error);
+    heed_buffer_clear(&state->held);
+    return status;
+}
+
+static heed_status read_wordpiece(heed_stage *stage, const json_t *json, const char *where, heed_error *error)
+{
+    stage->cleanup = true;
+    HEED_TRY(heed_json_boolean(json, "cleanup", &stage->cleanup, where, error));
+    return heed_stage_read_text(stage, json, "prefix", where, error);
+}
+
+/* ---- BPEDecoder: the suffix that ends a word becomes a space, except in the last token ---- */
+
+static heed_status release_word(heed_decoder_state *state, bool last, heed_error *error)
+{
+    const heed_stage *stage = state->stage;
+    heed_buffer word = {0};
+    for (size_t at = 0; at < state->held.length;) {
+        bool match = stage->length && state->held.length - at >= stage->length && memcmp(state->held.data + at, stage->text, stage->length) == 0;
+        if (!match) heed_buffer_byte(&word, state->held.data[at]);
+        else if (!last) heed_buffer_byte(&word, ' ');
+        at += match ? stage->length : 1;
+    }
+    heed_status status = word.failed ? heed_fail_memory(error, state->held.length, "decoding") : emit(state, word.data, word.length, true, error);
+    heed_buffer_free(&word);
+    heed_buffer_clear(&state->held);
+    state->has_held = false;
+    return status;
+}
+
+static heed_status push_bpe(heed_decoder_state *state, const char *bytes, size_t length, bool ends, heed_error *error)
+{
+    if (state->has_held && !state->inside) HEED_TRY(release_word(state, false, error));
+    state->has_held = true;
+    state->inside = !ends;
+    heed_buffer_append(&state->held, bytes, length);
+    return check_held(state, error);
+}
+
+static heed_status finish_bpe(heed_decoder_state *state, heed_error *error)
+{
+    return state->has_held ? release_word(state, true, error) : HEED_OK;
+}
+
+static heed_status read_bpe(heed_stage *stage, const json_t *json, const char *where, heed_error *error)
+{
+    return heed_stage_read_text(stage, json, "suffix", where, error);
+}
+
+/* ---- Replace ---- */
+
+typedef struct { heed_decoder_state *state; heed_error *error; heed_status status; bool ends; size_t kept; } replacement;
+
+/* Matches become the content. What follows the last match of an unfinished token may still begin one: its end is kept. */
+static void replace_part(void *context, size_t begin, size_t end, bool is_match)
+{
+    replacement *r = context;
+    const heed_stage *stage = r->state->stage;
+    size_t longest = heed_pattern_literal_length(stage->pattern), length = r->state->held.length;
+    if (!is_match && end == length && !r->ends) {
+        end = length - begin > longest - 1 ? length - (longest - 1) : begin;
+        while (end > begin && ((unsigned char)r->state->held.data[end] & 0xC0) == 0x80) end--;
+        r->kept = length - end;
+    }
+    if (r->status == HEED_OK && (is_match || end > begin))
+        r->status = is_match ? emit(r->state, stage->text, stage->length, false, r->error)
+                             : emit(r->state, r->state->held.data + begin, end - begin, false, r->error);
+}
+
+static heed_status push_replace(heed_decoder_state *state, const char *bytes, size_t length, bool ends, heed_error *error)
+{
+    replacement r = {state, error, HEED_OK, ends, 0};
+    heed_buffer_append(&state->held, bytes, length);
+    HEED_TRY(check_held(state, error));
+    if (!ends && !heed_pattern_literal_length(state->stage->pattern)) return HEED_OK; /* a regular expression needs the whole token */
+    HEED_TRY(heed_pattern_scan(state->stage->pattern, state->held.data, state->held.length, replace_part, &r, error));
+    drop_held(state, state->held.length - r.kept);
+    if (r.status == HEED_OK && ends) r.status = emit(state, "", 0, true, error);
+    return r.status;
+}
+
+static heed_status read_replace(heed_stage *stage, const json_t *json, const char *where, heed_error *error)
+{
+    HEED_TRY(heed_stage_read_pattern(stage, json, where, error));
+    return heed_stage_read_text(stage, json, "content", where, error);
+}
+
+/* ---- Strip: up to `start` and `stop` times the character at the ends of every token ---- */
+
+static heed_status emit_character(heed_decoder_state *state, int64_t times, heed_error *error)
+{
+    char encoded[4];
+    size_t size = heed_utf8_put(state->stage->code_point, encoded);
+    for (; times > 0; times--) HEED_TRY(emit(state, encoded, size, false, error));
+    return HEED_OK;
+}
+
+static heed_status push_strip(heed_decoder_state *state, const char *bytes, size_t length, bool ends, heed_error *error)
+{
+    const heed_stage *stage = state->stage;
+    if (!state->inside) state->leading = stage->start, state->trailing = 0;
+    state->inside = true;
+    for (size_t at = 0, size; at < length; at += size) {
+        bool is_content = heed_utf8_at(bytes, at, &size) == stage->code_point;
+        if (is_content && state->leading > 0) {
+            state->leading--;
+            continue;
+        }
+        state->leading = 0;
+        if (is_content && stage->stop > 0) {
+            state->trailing++;
+            continue;
+        }
+        HEED_TRY(emit_character(state, state->trailing, error));
+        state->trailing = 0;
+        HEED_TRY(emit(state, bytes + at, size, false, error));
+    }
+    if (!ends) return HEED_OK;
+    HEED_TRY(emit_character(state, state->trailing - stage->stop, error));
+    state->inside = false;
+    return emit(state, "", 0, true, error);
+}
+
+static heed_status read_strip(heed_stage *stage, const json_t *json, const char *where, heed_error *error)
+{
+    if (!json_is_string(json_object_get(json, "content")))
+        return heed_fail(error, HEED_E_FORMAT, "%s: Strip: \"content\": expected a string of one character", where);
+    HEED_TRY(heed_stage_read_character(stage, json, "content", where, error));
+    HEED_TRY(heed_json_integer(json, "start", &stage->start, where, error));
+    HEED_TRY(heed_json_integer(json, "stop", &stage->stop, where, error));
+    if (stage->start < 0 || stage->stop < 0)
+        return heed_fail(error, HEED_E_FORMAT, "%s: Strip: \"start\" and \"stop\": expected 0 or more", where);
+    return HEED_OK;
+}
+
+/* ---- Metaspace: its character becomes a space; in the first token, where it was put before the text, nothing ---- */
+
+static heed_status push_metaspace(heed_decoder_state *state, const char *bytes, size_t length, bool ends, heed_error *error)
+{
+    bool drop = state->tokens == 0 && state->stage->prepend_scheme != HEED_PREPEND_NEVER;
+    for (size_t at = 0, size; at < length; at += size) {
+        bool is_space = heed_utf8_at(bytes, at, &size) == state->stage->code_point;
+        if (is_space && drop) continue;
+        HEED_TRY(emit(state, is_space ? " " : bytes + at, is_space ? 1 : size, false, error));
+    }
+    state->tokens += ends;
+    return ends ? emit(state, "", 0, true, error) : HEED_OK;
+}
+
+/* ---- no decoder: spaces between tokens ---- */
+
+static heed_status push_join(heed_decoder_state *state, const char *bytes, size_t length, bool ends, heed_error *error)
+{
+    if (state->tokens && !state->inside) HEED_TRY(emit(state, " ", 1, false, error));
+    state->inside = !ends;
+    state->tokens += ends;
+    return emit(state, bytes, length, ends, error);
+}
+
+const heed_stage_kind heed_decoder_kinds[] = {
+    {.name = "ByteLevel", .push = push_byte_level, .finish = finish_byte_level},
+    {.name = "WordPiece", .read = read_wordpiece, .push = push_wordpiece, .finish = finish_nothing},
+    {.name = "BPEDecoder", .read = read_bpe, .push = push_bpe, .finish = finish_bpe},
+    {.name = "Fuse", .push = push_fuse, .finish = finish_fuse},
+    {.name = "Replace", .read = read_replace, .push = push_replace, .finish = finish_nothing},
+    {.name = "Strip", .read = read_strip, .push = push_strip, .finish = finish_nothing},
+    {.name = "ByteFallback", .push = push_byte_fallback, .finish = flush_bytes},
+    {.name = "Metaspace", .read = heed_stage_read_metaspace, .push = push_metaspace, .finish = finish_nothing},
+    {.name = NULL}
+};
+
+static const heed_stage_kind join_kind = {.name = "(none)", .push = push_join, .finish = finish_nothing};
+static const heed_stage join_stage = {.kind = &join_kind};
+
+/* ---- streams ---- */
+
+struct heed_decode_stream {
+    const heed_tokenizer *tokenizer;
+    bool skip_special;
+    heed_decoder_state *states; /* one a stage, in order */
+    size_t count;
+};
+
+static void link_states(heed_decode_stream *stream)
+{
+    const heed_pipeline *pipeline = &stream->tokenizer->decoder;
+    for (size_t i = 0; i < stream->count; i++) {
+        heed_decoder_state *state = &stream->states[i];
+        heed_buffer held = state->held, part = state->part;
+        heed_buffer_clear(&held);
+        heed_buffer_clear(&part);
+        *state = (heed_decoder_state){.stage = pipeline->count ? &pipeline->stages[i] : &join_stage, .held = held, .part = part,
+                                      .next = i + 1 < stream->count ? state + 1 : NULL};
+    }
+}
+
+heed_status heed_decode_stream_new(heed_decode_stream **result, const heed_tokenizer *tokenizer, bool skip_special, heed_error *error)
+{
+    *result = NULL;
+    heed_decode_stream *stream = heed_allocate(1, sizeof *stream);
+    if (!stream) return heed_fail_memory(error, sizeof *stream, "a decoder");
+    stream->tokenizer = tokenizer;
+    stream->skip_special = skip_special;
+    stream->count = tokenizer->decoder.count ? tokenizer->decoder.count : 1;
+    stream->states = heed_allocate(stream->count, sizeof *stream->states);
+    if (!stream->states) {
+        free(stream);
+        return heed_fail_memory(error, tokenizer->decoder.count * sizeof *stream->states, "a decoder");
+    }
+    link_states(stream);
+    *result = stream;
+    return HEED_OK;
+}
+
+void heed_decode_stream_free(heed_decode_stream *stream)
+{
+    if (!stream) return;
+    for (size_t i = 0; i < stream->count; i++) {
+        heed_buffer_free(&stream->states[i].held);
+        heed_buffer_free(&stream->states[i].part);
+    }
+    free(stream->states);
+    free(stream);
+}
+
+static heed_status check_text(const heed_buffer *text, heed_error *error)
+{
+    return text->failed ? heed_fail_memory(error, text->length, "the decoded text") : HEED_OK;
+}
+
+heed_status heed_decode_stream_push(heed_decode_stream *stream, int32_t id, heed_buffer *text, heed_error *error)
+{
+    size_t length;
+    const char *token = heed_tokenizer_token(stream->tokenizer, id, &length);
+    if (!token || (stream->skip_special && heed_tokenizer_is_special(stream->tokenizer, id))) return HEED_OK;
+    stream->states[stream->count - 1].out = text;
+    HEED_TRY(stream->states[0].stage->kind->push(&stream->states[0], token, length, true, error));
+    return check_text(text, error);
+}
+
+heed_status heed_decode_stream_finish(heed_decode_stream *stream, heed_buffer *text, heed_error *error)
+{
+    heed_status status = HEED_OK;
+    stream->states[stream->count - 1].out = text;
+    for (size_t i = 0; i < stream->count && status == HEED_OK; i++) status = stream->states[i].stage->kind->finish(&stream->states[i], error);
+    link_states(stream);
+    return status == HEED_OK ? check_text(text, error) : status;
+}
+
+heed_status heed_tokenizer_decode(const heed_tokenizer *tokenizer, const int32_t *ids, size_t count, bool skip_special, heed_buffer *text,
+                                  heed_error *error)
+{
+    heed_decode_stream *stream = NULL;
+    HEED_TRY(heed_decode_stream_new(&stream, tokenizer, skip_special, error));
+    heed_status status = HEED_OK;
+    for (size_t i = 0; i < count && status == HEED_OK; i++) status = heed_decode_stream_push(stream, ids[i], text, error);
+    if (status == HEED_OK) status = heed_decode_stream_finish(stream, text, error);
+    heed_decode_stream_free(stream);
+    return status;
+}

@@ -1,0 +1,303 @@
+#include "text/internal.h"
+
+#include "base/memory.h"
+#include "base/utf8.h"
+#include <stdlib.h>
+#include <string.h>
+
+/* The tokens of one text, before special tokens are added. */
+typedef struct {
+    heed_pieces pieces;
+    heed_found_tokens found;
+    uint32_t *characters; /* where each code point of the input begins, and its end; NULL when all are one byte wide */
+    size_t character_count, character_capacity;
+} sequence;
+
+static void sequence_free(sequence *s)
+{
+    heed_pieces_free(&s->pieces);
+    free(s->found.tokens);
+    free(s->characters);
+}
+
+static heed_status tokenize_pieces(const heed_tokenizer *tokenizer, sequence *s, heed_error *error)
+{
+    heed_model_scratch scratch = {0};
+    heed_status status = HEED_OK;
+    for (size_t i = 0; i < s->pieces.count && status == HEED_OK; i++) {
+        const heed_piece *piece = &s->pieces.piece[i];
+        if (piece->token >= 0) heed_found_add(&s->found, piece->token, piece->begin, piece->end);
+        else status = tokenizer->model.kind->tokenize(&tokenizer->model, &scratch, s->pieces.bytes + piece->begin, piece->end - piece->begin,
+                                                      piece->begin, &s->found, error);
+    }
+    heed_model_scratch_free(&scratch);
+    if (status == HEED_OK && s->found.failed) status = heed_fail_memory(error, s->found.count * sizeof *s->found.tokens, "the tokens");
+    return status;
+}
+
+static heed_status index_characters(sequence *s, const char *text, size_t length, heed_error *error)
+{
+    size_t ascii = 0;
+    while (ascii < length && (unsigned char)text[ascii] < 0x80) ascii++;
+    if (ascii == length) return HEED_OK;
+    for (size_t at = 0;; s->character_count++) {
+        uint32_t point;
+        if (!heed_grow(&s->characters, &s->character_capacity, s->character_count + 1, sizeof *s->characters))
+            return heed_fail_memory(error, length * sizeof *s->characters, "the offsets");
+        s->characters[s->character_count] = (uint32_t)at;
+        if (at == length) return HEED_OK;
+        at += heed_utf8_next(text + at, length - at, &point, NULL);
+    }
+}
+
+/* Number of the code point that holds this byte of the input; the number of all for its end. */
+static uint32_t character_of(const sequence *s, uint32_t byte)
+{
+    size_t low = 0, high = s->character_count;
+    if (!s->characters) return byte;
+    while (low < high) { /* the last one that begins at or before the byte */
+        size_t middle = (low + high + 1) / 2;
+        if (s->characters[middle] <= byte) low = middle;
+        else high = middle - 1;
+    }
+    return (uint32_t)low;
+}
+
+static uint32_t byte_of(const sequence *s, uint32_t character)
+{
+    return s->characters ? s->characters[character] : character;
+}
+
+/* Replaces places in the working text by code points of the input, trimmed. */
+static void settle_offsets(const heed_tokenizer *tokenizer, sequence *s)
+{
+    for (size_t i = 0; i < s->found.count; i++) {
+        heed_found_token *token = &s->found.tokens[i];
+        heed_range origin = heed_pieces_origin(&s->pieces, token->begin, token->end);
+        heed_range offsets = {character_of(s, origin.begin), character_of(s, origin.end)};
+        /* An added token is spelled as it was found, with the blanks that it took along. */
+        size_t length = token->end - token->begin;
+        const char *spelled = s->pieces.bytes + token->begin;
+        const heed_vocabulary_entry *entry = heed_vocabulary_entry_of(&tokenizer->model.vocabulary, token->id);
+        if (entry && !heed_added_find(&tokenizer->added, token->id)) {
+            spelled = heed_vocabulary_string(&tokenizer->model.vocabulary, entry);
+            length = entry->length;
+        }
+        if (offsets.end < offsets.begin) offsets.end = offsets.begin;
+        heed_post_trim(&tokenizer->post, i, spelled, length, &offsets);
+        token->begin = offsets.begin;
+        token->end = offsets.end;
+    }
+}
+
+static heed_status run_pipeline(const heed_tokenizer *tokenizer, sequence *s, heed_error *error)
+{
+    HEED_TRY(heed_added_cut(&tokenizer->added, false, &s->pieces, error));
+    HEED_TRY(heed_pipeline_run(&tokenizer->normalizer, &s->pieces, error));
+    HEED_TRY(heed_added_cut(&tokenizer->added, true, &s->pieces, error));
+    HEED_TRY(heed_pipeline_run(&tokenizer->pre_tokenizer, &s->pieces, error));
+    return tokenize_pieces(tokenizer, s, error);
+}
+
+static heed_status tokenize(const heed_tokenizer *tokenizer, const char *text, size_t length, bool offsets, sequence *s, heed_error *error)
+{
+    *s = (sequence){0};
+    HEED_TRY(heed_pieces_init(&s->pieces, text, length, offsets || tokenizer->tracks_always, error));
+    HEED_TRY(run_pipeline(tokenizer, s, error));
+    return offsets ? index_characters(s, text, length, error) : HEED_OK;
+}
+
+/* ---- truncation ---- */
+
+static void cut_tokens(sequence *s, size_t length, bool left)
+{
+    if (length >= s->found.count) return;
+    if (left) memmove(s->found.tokens, s->found.tokens + (s->found.count - length), length * sizeof *s->found.tokens);
+    s->found.count = length;
+}
+
+/* Longest first: both texts get about half of the room, unless one needs less. */
+static void cut_longest(sequence *first, sequence *second, size_t room, bool left)
+{
+    size_t shorter = first->found.count, longer = second->found.count;
+    bool swapped = shorter > longer;
+    if (swapped) shorter = second->found.count;
+    if (shorter > room) longer = shorter;
+    else longer = room - shorter > shorter ? room - shorter : shorter;
+    if (shorter + longer > room) {
+        shorter = room / 2;
+        longer = shorter + room % 2;
+    }
+    cut_tokens(first, swapped ? longer : shorter, left);
+    cut_tokens(second, swapped ? shorter : longer, left);
+}
+
+static heed_status truncate(const heed_truncation *truncation, size_t added, sequence *first, sequence *second, heed_error *error)
+{
+    if (truncation->max_length < added)
+        return heed_fail(error, HEED_E_ARG, "truncation to %zu tokens leaves no room for %zu special tokens", truncation->max_length, added);
+    size_t room = truncation->max_length - added, total = first->found.count + (second ? second->found.count : 0);
+    if (total <= room) return HEED_OK;
+    if (room == 0 || (truncation->strategy == HEED_LONGEST_FIRST && !second)) {
+        cut_tokens(first, room, truncation->left);
+        if (second) cut_tokens(second, 0, truncation->left);
+        return HEED_OK;
+    }
+    if (truncation->strategy == HEED_LONGEST_FIRST) {
+        cut_longest(first, second, room, truncation->left);
+        return HEED_OK;
+    }
+    sequence *target = truncation->strategy == HEED_ONLY_FIRST ? first : second;
+    if (!target) return heed_fail(error, HEED_E_ARG, "truncation of the second text, but there is only one");
+    if (target->found.count <= total - room)
+        return heed_fail(error, HEED_E_ARG, "truncation to %zu tokens: the %s text has only %zu, %zu too many are there; use longest_first",
+                         truncation->max_length, target == first ? "first" : "second", target->found.count, total - room);
+    cut_tokens(target, target->found.count - (total - room), truncation->left);
+    return HEED_OK;
+}
+
+/* ---- joining ---- */
+
+void heed_encoding_free(heed_encoding *encoding)
+{
+    free(encoding->ids);
+    free(encoding->type_ids);
+    free(encoding->special_mask);
+    free(encoding->attention_mask);
+    free(encoding->bytes);
+    free(encoding->code_points);
+    *encoding = (heed_encoding){0};
+}
+
+static bool grow_array(void *pointer_to_pointer, size_t capacity, size_t wanted, size_t size)
+{
+    return heed_grow(pointer_to_pointer, &capacity, wanted, size);
+}
+
+/* Room for `count` tokens in every array. The arrays grow one by one; the capacity is what all of them have. */
+static heed_status reserve(heed_encoding *encoding, size_t count, bool offsets, heed_error *error)
+{
+    if (count > encoding->capacity) {
+        if (!grow_array(&encoding->ids, encoding->capacity, count, sizeof *encoding->ids) ||
+            !grow_array(&encoding->type_ids, encoding->capacity, count, sizeof *encoding->type_ids) ||
+            !grow_array(&encoding->special_mask, encoding->capacity, count, sizeof *encoding->special_mask) ||
+            !grow_array(&encoding->attention_mask, encoding->capacity, count, sizeof *encoding->attention_mask))
+            return heed_fail_memory(error, count * 10, "the encoding");
+        encoding->capacity = count;
+    }
+    if (offsets && count > encoding->offset_capacity) {
+        if (!grow_array(&encoding->bytes, encoding->offset_capacity, count, sizeof *encoding->bytes) ||
+            !grow_array(&encoding->code_points, encoding->offset_capacity, count, sizeof *encoding->code_points))
+            return heed_fail_memory(error, count * 2 * sizeof *encoding->bytes, "the offsets");
+        encoding->offset_capacity = count;
+    }
+    return HEED_OK;
+}
+
+static void put_token(heed_encoding *encoding, int32_t id, int32_t type_id, bool special, bool offsets, heed_range bytes, heed_range characters)
+{
+    size_t at = encoding->count++;
+    encoding->ids[at] = id;
+    encoding->type_ids[at] = type_id;
+    encoding->special_mask[at] = special;
+    encoding->attention_mask[at] = 1;
+    if (!offsets) return;
+    encoding->bytes[at] = bytes;
+    encoding->code_points[at] = characters;
+}
+
+static void put_sequence(heed_encoding *encoding, const sequence *s, int32_t type_id, bool offsets)
+{
+    for (size_t i = 0; i < s->found.count; i++) {
+        const heed_found_token *token = &s->found.tokens[i];
+        heed_range characters = {token->begin, token->end}, bytes = {0, 0};
+        if (offsets) bytes = (heed_range){byte_of(s, token->begin), byte_of(s, token->end)};
+        put_token(encoding, token->id, type_id, false, offsets, bytes, characters);
+    }
+}
+
+static heed_status join(const heed_template *template, const sequence sequences[2], unsigned flags, heed_encoding *encoding, heed_error *error)
+{
+    bool offsets = flags & HEED_ENCODE_OFFSETS, specials = flags & HEED_ENCODE_SPECIAL;
+    size_t total = 1;
+    for (size_t i = 0; i < template->count; i++) {
+        const heed_template_piece *piece = &template->pieces[i];
+        total += piece->sequence >= 0 ? sequences[piece->sequence].found.count : specials ? piece->count : 0;
+    }
+    HEED_TRY(reserve(encoding, total, offsets, error));
+    encoding->count = 0;
+    for (size_t i = 0; i < template->count; i++) {
+        const heed_template_piece *piece = &template->pieces[i];
+        if (piece->sequence >= 0) put_sequence(encoding, &sequences[piece->sequence], piece->type_id, offsets);
+        else
+            for (size_t j = 0; specials && j < piece->count; j++)
+                put_token(encoding, piece->ids[j], piece->type_id, true, offsets, (heed_range){0, 0}, (heed_range){0, 0});
+    }
+    return HEED_OK;
+}
+
+heed_status heed_tokenizer_encode_pair(const heed_tokenizer *tokenizer, const char *first, size_t first_length, const char *second,
+                                       size_t second_length, unsigned flags, const heed_truncation *truncation, heed_encoding *encoding,
+                                       heed_error *error)
+{
+    sequence sequences[2] = {0};
+    bool offsets = flags & HEED_ENCODE_OFFSETS;
+    const heed_template *template = second ? &tokenizer->post.pair : &tokenizer->post.single;
+    encoding->count = 0;
+    if (!offsets && encoding->bytes) { /* no stale offsets of an earlier call */
+        free(encoding->bytes);
+        free(encoding->code_points);
+        encoding->bytes = encoding->code_points = NULL;
+        encoding->offset_capacity = 0;
+    }
+    heed_status status = tokenize(tokenizer, first, first_length, offsets, &sequences[0], error);
+    if (status == HEED_OK && second) status = tokenize(tokenizer, second, second_length, offsets, &sequences[1], error);
+    if (status == HEED_OK && truncation)
+        status = truncate(truncation, flags & HEED_ENCODE_SPECIAL ? template->added : 0, &sequences[0], second ? &sequences[1] : NULL, error);
+    for (int i = 0; i < 2 && offsets && status == HEED_OK; i++) settle_offsets(tokenizer, &sequences[i]);
+    if (status == HEED_OK) status = join(template, sequences, flags, encoding, error);
+    sequence_free(&sequences[0]);
+    sequence_free(&sequences[1]);
+    return status;
+}
+
+heed_status heed_tokenizer_encode(const heed_tokenizer *tokenizer, const char *text, size_t length, unsigned flags, heed_encoding *encoding,
+                                  heed_error *error)
+{
+    return heed_tokenizer_encode_pair(tokenizer, text, length, NULL, 0, flags, NULL, encoding, error);
+}
+
+/* ---- padding ---- */
+
+size_t heed_padding_length(const heed_padding *padding, size_t longest)
+{
+    size_t length = padding->length ? padding->length : longest;
+    if (padding->multiple_of > 1 && length % padding->multiple_of) length += padding->multiple_of - length % padding->multiple_of;
+    return length;
+}
+
+heed_status heed_encoding_pad(heed_encoding *encoding, const heed_padding *padding, size_t length, heed_error *error)
+{
+    size_t count = encoding->count, more = length > count ? length - count : 0, from = padding->left ? 0 : count;
+    if (!more) return HEED_OK;
+    HEED_TRY(reserve(encoding, length, encoding->bytes != NULL, error));
+    if (padding->left) {
+        memmove(encoding->ids + more, encoding->ids, count * sizeof *encoding->ids);
+        memmove(encoding->type_ids + more, encoding->type_ids, count * sizeof *encoding->type_ids);
+        memmove(encoding->special_mask + more, encoding->special_mask, count);
+        memmove(encoding->attention_mask + more, encoding->attention_mask, count);
+        if (encoding->bytes) {
+            memmove(encoding->bytes + more, encoding->bytes, count * sizeof *encoding->bytes);
+            memmove(encoding->code_points + more, encoding->code_points, count * sizeof *encoding->code_points);
+        }
+    }
+    for (size_t i = from; i < from + more; i++) {
+        encoding->ids[i] = padding->id;
+        encoding->type_ids[i] = padding->type_id;
+        encoding->special_mask[i] = 1;
+        encoding->attention_mask[i] = 0;
+        if (encoding->bytes) encoding->bytes[i] = encoding->code_points[i] = (heed_range){0, 0};
+    }
+    encoding->count = length;
+    return HEED_OK;
+}

@@ -1,0 +1,39 @@
+/* internal.h: what a tokenizer is made of; for the files of this room only. */
+#ifndef HEED_TEXT_INTERNAL_H
+#define HEED_TEXT_INTERNAL_H
+
+#include "base/json.h"
+#include "text/added_tokens.h"
+#include "text/model.h"
+#include "text/postprocess.h"
+#include "text/stage.h"
+#include "text/tokenizer.h"
+
+struct heed_tokenizer {
+    heed_added_tokens added;
+    heed_pipeline normalizer, pre_tokenizer, decoder;
+    heed_model model;
+    heed_post_processor post;
+    heed_truncation truncation;
+    heed_padding padding;
+    bool has_truncation, has_padding;
+    bool tracks_always; /* a stage asks where in the input a piece began */
+    int32_t special[HEED_SPECIAL_COUNT];
+    json_t *sections;   /* tokenizer.json without model and added tokens, to be written back */
+    json_t *config;     /* tokenizer_config.json, NULL when there is none */
+};
+
+/* Builds a tokenizer from a parsed tokenizer.json (borrowed) and a parsed tokenizer_config.json (borrowed, may be NULL). */
+heed_status heed_tokenizer_build(heed_tokenizer **tokenizer, const json_t *json, const json_t *config, const char *where, heed_error *error);
+
+/* load_files.c: a tokenizer.json made up from vocab.json + merges.txt or vocab.txt; a new reference. */
+heed_status heed_tokenizer_json_from_files(json_t **json, const char *folder, const json_t *config, heed_error *error);
+
+/* special.c: the names of tokenizer_config.json for the parts of single tokens: "bos_token" ... */
+extern const char *const heed_special_names[HEED_SPECIAL_COUNT];
+/* A part's token as a config spells it: a string or an object with "content"; NULL when it names none. */
+const char *heed_special_content(const json_t *config, heed_special part);
+/* Finds the ids: from the config, from the model's unknown token, else by usual spelling. */
+void heed_special_resolve(heed_tokenizer *tokenizer);
+
+#endif

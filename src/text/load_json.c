@@ -1,0 +1,110 @@
+#include "text/internal.h"
+
+#include "base/memory.h"
+#include <stdlib.h>
+#include <string.h>
+
+static heed_status read_size(const json_t *json, const char *key, size_t *value, const char *where, heed_error *error)
+{
+    int64_t number = (int64_t)*value;
+    HEED_TRY(heed_json_integer(json, key, &number, where, error));
+    if (number < 0 || number > INT32_MAX)
+        return heed_fail(error, HEED_E_FORMAT, "%s: \"%s\" is %lld, expected 0 to 2147483647", where, key, (long long)number);
+    *value = (size_t)number;
+    return HEED_OK;
+}
+
+static heed_status read_direction(const json_t *json, bool *left, const char *where, heed_error *error)
+{
+    const char *direction = NULL;
+    HEED_TRY(heed_json_string(json, "direction", &direction, where, error));
+    *left = direction && (!strcmp(direction, "Left") || !strcmp(direction, "left"));
+    return HEED_OK;
+}
+
+static heed_status read_truncation(heed_tokenizer *tokenizer, const json_t *json, const char *where, heed_error *error)
+{
+    static const char *const strategies[] = {"LongestFirst", "OnlyFirst", "OnlySecond"};
+    const char *strategy = strategies[0];
+    heed_truncation *truncation = &tokenizer->truncation;
+    if (!json || json_is_null(json)) return HEED_OK;
+    if (!json_is_object(json)) return heed_fail(error, HEED_E_FORMAT, "%s: \"truncation\": expected an object or null", where);
+    HEED_TRY(read_size(json, "max_length", &truncation->max_length, where, error));
+    HEED_TRY(read_size(json, "stride", &truncation->stride, where, error));
+    HEED_TRY(read_direction(json, &truncation->left, where, error));
+    HEED_TRY(heed_json_string(json, "strategy", &strategy, where, error));
+    for (int i = 0; i < 3; i++)
+        if (!strcmp(strategies[i], strategy)) {
+            truncation->strategy = (heed_truncation_strategy)i;
+            tokenizer->has_truncation = true;
+        }
+    if (tokenizer->has_truncation) return HEED_OK;
+    return heed_fail(error, HEED_E_FORMAT, "%s: truncation: \"strategy\" is \"%.80s\", expected LongestFirst, OnlyFirst or OnlySecond", where,
+                     strategy);
+}
+
+static heed_status read_padding(heed_tokenizer *tokenizer, const json_t *json, const char *where, heed_error *error)
+{
+    heed_padding *padding = &tokenizer->padding;
+    size_t id = 0, type_id = 0;
+    if (!json || json_is_null(json)) return HEED_OK;
+    if (!json_is_object(json)) return heed_fail(error, HEED_E_FORMAT, "%s: \"padding\": expected an object or null", where);
+    const json_t *strategy = json_object_get(json, "strategy");
+    if (json_is_object(strategy)) HEED_TRY(read_size(strategy, "Fixed", &padding->length, where, error));
+    HEED_TRY(read_size(json, "pad_to_multiple_of", &padding->multiple_of, where, error));
+    HEED_TRY(read_size(json, "pad_id", &id, where, error));
+    HEED_TRY(read_size(json, "pad_type_id", &type_id, where, error));
+    HEED_TRY(read_direction(json, &padding->left, where, error));
+    padding->id = (int32_t)id;
+    padding->type_id = (int32_t)type_id;
+    tokenizer->has_padding = true;
+    return HEED_OK;
+}
+
+/* The sections that are written back as they came; the model and the added tokens are written from their tables. */
+static heed_status keep_sections(heed_tokenizer *tokenizer, const json_t *json, const json_t *config, heed_error *error)
+{
+    static const char *const kept[] = {"version", "truncation", "padding", "normalizer", "pre_tokenizer", "post_processor", "decoder"};
+    int failed = !(tokenizer->sections = json_object());
+    for (size_t i = 0; i < sizeof kept / sizeof *kept; i++) {
+        const json_t *section = json_object_get(json, kept[i]);
+        failed |= json_object_set_new(tokenizer->sections, kept[i], section ? json_deep_copy(section) : json_null());
+    }
+    if (config) failed |= !(tokenizer->config = json_deep_copy(config));
+    return failed ? heed_fail_memory(error, 4096, "the tokenizer's sections") : HEED_OK;
+}
+
+static heed_status read_sections(heed_tokenizer *tokenizer, const json_t *json, const char *where, heed_error *error)
+{
+    HEED_TRY(heed_pipeline_read(&tokenizer->normalizer, json_object_get(json, "normalizer"), "normalizer", "normalizers",
+                                heed_normalizer_kinds, where, error));
+    HEED_TRY(heed_pipeline_read(&tokenizer->pre_tokenizer, json_object_get(json, "pre_tokenizer"), "pre_tokenizer", "pretokenizers",
+                                heed_pre_tokenizer_kinds, where, error));
+    HEED_TRY(heed_pipeline_read(&tokenizer->decoder, json_object_get(json, "decoder"), "decoder", "decoders", heed_decoder_kinds, where,
+                                error));
+    HEED_TRY(heed_post_read(&tokenizer->post, json_object_get(json, "post_processor"), where, error));
+    HEED_TRY(read_truncation(tokenizer, json_object_get(json, "truncation"), where, error));
+    HEED_TRY(read_padding(tokenizer, json_object_get(json, "padding"), where, error));
+    return heed_added_read(&tokenizer->added, json_object_get(json, "added_tokens"), &tokenizer->model, &tokenizer->normalizer, where, error);
+}
+
+heed_status heed_tokenizer_build(heed_tokenizer **result, const json_t *json, const json_t *config, const char *where, heed_error *error)
+{
+    *result = NULL;
+    if (!json_is_object(json)) return heed_fail(error, HEED_E_FORMAT, "%s: expected a JSON object", where);
+    heed_tokenizer *tokenizer = heed_allocate(1, sizeof *tokenizer);
+    if (!tokenizer) return heed_fail_memory(error, sizeof *tokenizer, "a tokenizer");
+    /* The model first: a kind that is not read yet is named before anything else is found wanting. */
+    heed_status status = heed_model_read(&tokenizer->model, json_object_get(json, "model"), where, error);
+    if (status == HEED_OK) status = read_sections(tokenizer, json, where, error);
+    if (status == HEED_OK) status = keep_sections(tokenizer, json, config, error);
+    if (status != HEED_OK) {
+        heed_tokenizer_free(tokenizer);
+        return status;
+    }
+    for (size_t i = 0; i < tokenizer->pre_tokenizer.count; i++)
+        tokenizer->tracks_always |= tokenizer->pre_tokenizer.stages[i].prepend_scheme == HEED_PREPEND_FIRST;
+    heed_special_resolve(tokenizer);
+    *result = tokenizer;
+    return HEED_OK;
+}

@@ -1,0 +1,108 @@
+#include "text/model.h"
+
+#include "base/memory.h"
+#include <stdlib.h>
+#include <string.h>
+
+static const heed_model_kind *const kinds[] = {&heed_model_bpe, &heed_model_wordpiece, &heed_model_wordlevel};
+
+void heed_found_add(heed_found_tokens *found, int32_t id, uint32_t begin, uint32_t end)
+{
+    if (found->count == found->capacity && !heed_grow(&found->tokens, &found->capacity, found->count + 1, sizeof *found->tokens)) {
+        found->failed = true;
+        return;
+    }
+    found->tokens[found->count++] = (heed_found_token){id, begin, end};
+}
+
+void heed_model_scratch_free(heed_model_scratch *scratch)
+{
+    free(scratch->symbols);
+    free(scratch->heap);
+    free(scratch->word);
+    *scratch = (heed_model_scratch){0};
+}
+
+void heed_model_free(heed_model *model)
+{
+    heed_vocabulary_free(&model->vocabulary);
+    free(model->unk_token);
+    free(model->prefix);
+    free(model->suffix);
+    free(model->merges.merges);
+    free(model->merges.slots);
+    *model = (heed_model){0};
+}
+
+/* Files written before models named their type differ in their members. */
+static const char *guess_type(const json_t *json)
+{
+    if (json_is_array(json_object_get(json, "vocab"))) return "Unigram";
+    if (json_object_get(json, "merges")) return "BPE";
+    return json_object_get(json, "max_input_chars_per_word") ? "WordPiece" : "WordLevel";
+}
+
+heed_status heed_model_read(heed_model *model, const json_t *json, const char *where, heed_error *error)
+{
+    const char *type = NULL;
+    *model = (heed_model){.unk_id = -1};
+    if (!json_is_object(json)) return heed_fail(error, HEED_E_FORMAT, "%s: \"model\": expected an object", where);
+    HEED_TRY(heed_json_string(json, "type", &type, where, error));
+    if (!type) type = guess_type(json);
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds && !model->kind; i++)
+        if (!strcmp(kinds[i]->name, type)) model->kind = kinds[i];
+    if (!model->kind)
+        return heed_fail(error, HEED_E_UNSUPPORTED, "%s: a tokenizer whose model is of type \"%s\" is not supported; give ids instead of text",
+                         where, type);
+    heed_status status = model->kind->read(model, json, where, error);
+    if (status != HEED_OK) heed_model_free(model);
+    return status;
+}
+
+heed_status heed_model_write(const heed_model *model, json_t **result, heed_error *error)
+{
+    json_t *json = json_object(), *vocabulary = json_object();
+    int failed = json_object_set_new(json, "type", json_string(model->kind->name));
+    for (size_t i = 0; i < model->vocabulary.count && !failed; i++) {
+        const heed_vocabulary_entry *entry = &model->vocabulary.entries[i];
+        failed |= json_object_setn_new(vocabulary, heed_vocabulary_string(&model->vocabulary, entry), entry->length, json_integer(entry->id));
+    }
+    heed_status status = failed ? heed_fail_memory(error, model->vocabulary.strings_length, "writing the vocabulary") : HEED_OK;
+    if (status == HEED_OK) status = model->kind->write(model, json, error);
+    if (status == HEED_OK && json_object_set_new(json, "vocab", json_incref(vocabulary)))
+        status = heed_fail_memory(error, model->vocabulary.strings_length, "writing the vocabulary");
+    json_decref(vocabulary);
+    if (status == HEED_OK) *result = json;
+    else json_decref(json);
+    return status;
+}
+
+heed_status heed_model_read_vocabulary(heed_model *model, const json_t *json, const char *where, heed_error *error)
+{
+    json_t *vocabulary = json_object_get(json, "vocab");
+    if (!json_is_object(vocabulary)) return heed_fail(error, HEED_E_FORMAT, "%s: model: \"vocab\": expected an object of ids", where);
+    for (void *member = json_object_iter(vocabulary); member; member = json_object_iter_next(vocabulary, member)) {
+        const json_t *id = json_object_iter_value(member);
+        const char *token = json_object_iter_key(member);
+        if (!json_is_integer(id))
+            return heed_fail(error, HEED_E_FORMAT, "%s: model: vocab: the id of \"%.80s\" is no integer", where, token);
+        HEED_TRY(heed_vocabulary_add(&model->vocabulary, token, json_object_iter_key_len(member), json_integer_value(id), where, error));
+    }
+    return heed_vocabulary_seal(&model->vocabulary, where, error);
+}
+
+heed_status heed_model_read_text(char **text, const json_t *json, const char *key, bool empty_is_none, const char *where, heed_error *error)
+{
+    const char *value = NULL;
+    HEED_TRY(heed_json_string(json, key, &value, where, error));
+    if (!value || (empty_is_none && !*value)) return HEED_OK;
+    *text = heed_string_copy(value);
+    return *text ? HEED_OK : heed_fail_memory(error, strlen(value), key);
+}
+
+heed_status heed_model_unknown(const heed_model *model, heed_error *error)
+{
+    return heed_fail(error, HEED_E_FORMAT,
+                     "the text needs the unknown token \"%.80s\", which the tokenizer's vocabulary lacks; add it to the vocabulary",
+                     model->unk_token);
+}

@@ -1,0 +1,86 @@
+/* model.h: the middle of a tokenizer, which turns a piece of text into tokens. One table row per kind: BPE, WordPiece, WordLevel. */
+#ifndef HEED_TEXT_MODEL_H
+#define HEED_TEXT_MODEL_H
+
+#include "base/error.h"
+#include "base/json.h"
+#include "text/vocabulary.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Tokens found so far, with their places in the working text. */
+typedef struct heed_found_token { int32_t id; uint32_t begin, end; } heed_found_token;
+typedef struct heed_found_tokens { heed_found_token *tokens; size_t count, capacity; bool failed; } heed_found_tokens;
+void heed_found_add(heed_found_tokens *found, int32_t id, uint32_t begin, uint32_t end);
+
+/* BPE: merge (left, right) -> joined; the rank is the place in the list. */
+typedef struct heed_merge { int32_t left, right, joined; } heed_merge;
+typedef struct heed_merge_slot { uint64_t pair; uint32_t rank; int32_t joined; } heed_merge_slot;
+typedef struct heed_merge_table {
+    heed_merge *merges;
+    size_t count, capacity;
+    heed_merge_slot *slots; /* open addressing by pair; a power of two */
+    size_t slot_count;
+} heed_merge_table;
+
+enum { HEED_DIRECT_CHARACTERS = 0x180 }; /* their ids are in a table: all of the byte-level alphabet */
+
+typedef struct heed_model_kind heed_model_kind;
+typedef struct heed_model {
+    const heed_model_kind *kind;
+    heed_vocabulary vocabulary;
+    char *unk_token; /* NULL: none */
+    int32_t unk_id;  /* -1: none, or not in the vocabulary */
+    char *prefix;    /* of tokens that continue a word; NULL: none */
+    char *suffix;    /* BPE: of tokens that end a word; NULL: none */
+    bool fuse_unk, byte_fallback, ignore_merges; /* BPE */
+    int64_t max_word_characters;                 /* WordPiece: longer words are unknown */
+    heed_merge_table merges;                     /* BPE */
+    int32_t direct_ids[HEED_DIRECT_CHARACTERS], byte_ids[256]; /* BPE: of single characters, of "<0x00>" to "<0xFF>" */
+} heed_model;
+
+/* Memory that tokenising reuses from piece to piece; zero-initialise. */
+typedef struct heed_model_scratch {
+    struct heed_symbol *symbols;
+    uint64_t *heap;
+    char *word;
+    size_t symbol_count, symbol_capacity, heap_count, heap_capacity, word_capacity;
+} heed_model_scratch;
+void heed_model_scratch_free(heed_model_scratch *scratch);
+
+struct heed_model_kind {
+    const char *name;
+    heed_status (*read)(heed_model *model, const json_t *json, const char *where, heed_error *error);
+    /* Tokens of text[0..length), length > 0, which begins at `base` of the working text. */
+    heed_status (*tokenize)(const heed_model *model, heed_model_scratch *scratch, const char *text, size_t length, uint32_t base,
+                            heed_found_tokens *found, heed_error *error);
+    heed_status (*write)(const heed_model *model, json_t *json, heed_error *error); /* all but "type" and "vocab" */
+};
+extern const heed_model_kind heed_model_bpe, heed_model_wordpiece, heed_model_wordlevel;
+
+/* Reads the "model" section. HEED_E_UNSUPPORTED names the kind when it is none of the table. */
+heed_status heed_model_read(heed_model *model, const json_t *json, const char *where, heed_error *error);
+heed_status heed_model_write(const heed_model *model, json_t **json, heed_error *error); /* a new reference */
+void heed_model_free(heed_model *model);
+
+/* ---- for the kinds ---- */
+heed_status heed_model_read_vocabulary(heed_model *model, const json_t *json, const char *where, heed_error *error);
+/* A string member as a copy; absent, null and, when `empty_is_none`, "" leave *text NULL. */
+heed_status heed_model_read_text(char **text, const json_t *json, const char *key, bool empty_is_none, const char *where, heed_error *error);
+heed_status heed_model_unknown(const heed_model *model, heed_error *error); /* the vocabulary lacks its unknown token */
+/* BPE: after vocabulary, prefix, suffix and flags are set, adds a merge of two strings ... */
+heed_status heed_bpe_add_merge(heed_model *model, const char *left, size_t left_length, const char *right, size_t right_length,
+                               const char *where, heed_error *error);
+/* ... or of two ids whose result is known; then seals the tables. */
+heed_status heed_bpe_add_merge_ids(heed_model *model, heed_merge merge, heed_error *error);
+heed_status heed_bpe_seal(heed_model *model, heed_error *error);
+
+/* bpe_merge.c: symbols of one word, merged in order of rank, leftmost first, as the library does.
+   Source: Sennrich, Haddow & Birch 2016. O(n log n). */
+typedef struct heed_symbol { int32_t id; uint32_t length; int32_t previous, next; } heed_symbol;
+const heed_merge_slot *heed_merge_find(const heed_merge_table *table, int32_t left, int32_t right); /* NULL: no such merge */
+/* Merges scratch->symbols[0..symbol_count); survivors are moved to the front and counted. */
+heed_status heed_bpe_merge(const heed_merge_table *table, heed_model_scratch *scratch, heed_error *error);
+
+#endif

@@ -1,0 +1,68 @@
+#include "text/internal.h"
+
+#include "base/file.h"
+#include <stdlib.h>
+#include <string.h>
+
+static heed_status write_json(const json_t *json, const char *folder, const char *name, heed_error *error)
+{
+    char *path = heed_path_join(folder, name), *text = json_dumps(json, JSON_INDENT(2));
+    heed_status status = path && text ? heed_file_write(path, text, strlen(text), error) : heed_fail_memory(error, 1 << 20, name);
+    free(path);
+    free(text);
+    return status;
+}
+
+/* The library's order of sections. */
+static heed_status compose(const heed_tokenizer *tokenizer, json_t **result, heed_error *error)
+{
+    static const char *const order[] = {"version", "truncation", "padding", "added_tokens", "normalizer", "pre_tokenizer",
+                                        "post_processor", "decoder", "model"};
+    json_t *added = NULL, *model = NULL, *json = json_object();
+    heed_status status = heed_added_write(&tokenizer->added, &added, error);
+    if (status == HEED_OK) status = heed_model_write(&tokenizer->model, &model, error);
+    int failed = !json;
+    for (size_t i = 0; i < sizeof order / sizeof *order && status == HEED_OK; i++) {
+        const json_t *section = json_object_get(tokenizer->sections, order[i]);
+        json_t *value = !strcmp(order[i], "added_tokens") ? json_incref(added)
+                      : !strcmp(order[i], "model")        ? json_incref(model)
+                      : !strcmp(order[i], "version") && !json_is_string(section) ? json_string("1.0")
+                                                                                 : json_deep_copy(section);
+        failed |= json_object_set_new(json, order[i], value);
+    }
+    json_decref(added);
+    json_decref(model);
+    if (status == HEED_OK && failed) status = heed_fail_memory(error, 1 << 20, "writing the tokenizer");
+    if (status == HEED_OK) *result = json;
+    else json_decref(json);
+    return status;
+}
+
+/* For a tokenizer that came without one: its special tokens by part. */
+static json_t *make_config(const heed_tokenizer *tokenizer)
+{
+    json_t *config = json_object();
+    int failed = json_object_set_new(config, "tokenizer_class", json_string("PreTrainedTokenizerFast"));
+    failed |= json_object_set_new(config, "clean_up_tokenization_spaces", json_false());
+    for (int part = 0; part < HEED_SPECIAL_COUNT; part++) {
+        size_t length;
+        const char *token = heed_tokenizer_token(tokenizer, tokenizer->special[part], &length);
+        if (token) failed |= json_object_set_new(config, heed_special_names[part], json_stringn(token, length));
+    }
+    if (!failed) return config;
+    json_decref(config);
+    return NULL;
+}
+
+heed_status heed_tokenizer_save(const heed_tokenizer *tokenizer, const char *folder, heed_error *error)
+{
+    json_t *json = NULL;
+    HEED_TRY(compose(tokenizer, &json, error));
+    heed_status status = write_json(json, folder, "tokenizer.json", error);
+    json_decref(json);
+    HEED_TRY(status);
+    json_t *config = tokenizer->config ? json_deep_copy(tokenizer->config) : make_config(tokenizer);
+    status = config ? write_json(config, folder, "tokenizer_config.json", error) : heed_fail_memory(error, 1024, "tokenizer_config.json");
+    json_decref(config);
+    return status;
+}

@@ -1,0 +1,142 @@
+#include "text/internal.h"
+
+#include "base/file.h"
+#include "base/memory.h"
+#include <stdlib.h>
+#include <string.h>
+
+void heed_tokenizer_free(heed_tokenizer *tokenizer)
+{
+    if (!tokenizer) return;
+    heed_added_free(&tokenizer->added);
+    heed_pipeline_free(&tokenizer->normalizer);
+    heed_pipeline_free(&tokenizer->pre_tokenizer);
+    heed_pipeline_free(&tokenizer->decoder);
+    heed_model_free(&tokenizer->model);
+    heed_post_free(&tokenizer->post);
+    json_decref(tokenizer->sections);
+    json_decref(tokenizer->config);
+    free(tokenizer);
+}
+
+const char *heed_tokenizer_kind(const heed_tokenizer *tokenizer)
+{
+    return tokenizer->model.kind->name;
+}
+
+size_t heed_tokenizer_vocab_size(const heed_tokenizer *tokenizer)
+{
+    size_t size = tokenizer->model.vocabulary.count;
+    for (size_t i = 0; i < tokenizer->added.count; i++) {
+        const heed_added_token *token = &tokenizer->added.tokens[i];
+        size += heed_vocabulary_find(&tokenizer->model.vocabulary, token->content, token->length) < 0;
+    }
+    return size;
+}
+
+int32_t heed_tokenizer_id_limit(const heed_tokenizer *tokenizer)
+{
+    const heed_added_tokens *added = &tokenizer->added;
+    int32_t limit = heed_vocabulary_id_limit(&tokenizer->model.vocabulary);
+    int32_t added_limit = added->count ? added->by_id[added->count - 1].id + 1 : 0;
+    return limit > added_limit ? limit : added_limit;
+}
+
+int32_t heed_tokenizer_special(const heed_tokenizer *tokenizer, heed_special part)
+{
+    return part < HEED_SPECIAL_COUNT ? tokenizer->special[part] : -1;
+}
+
+bool heed_tokenizer_is_special(const heed_tokenizer *tokenizer, int32_t id)
+{
+    const heed_added_token *token = heed_added_find(&tokenizer->added, id);
+    return token && token->special;
+}
+
+int32_t heed_tokenizer_id(const heed_tokenizer *tokenizer, const char *token, size_t length)
+{
+    const heed_added_token *added = heed_added_find_content(&tokenizer->added, token, length);
+    return added ? added->id : heed_vocabulary_find(&tokenizer->model.vocabulary, token, length);
+}
+
+const char *heed_tokenizer_token(const heed_tokenizer *tokenizer, int32_t id, size_t *length)
+{
+    const heed_added_token *added = heed_added_find(&tokenizer->added, id);
+    const heed_vocabulary_entry *entry = added ? NULL : heed_vocabulary_entry_of(&tokenizer->model.vocabulary, id);
+    if (length) *length = added ? added->length : entry ? entry->length : 0;
+    return added ? added->content : entry ? heed_vocabulary_string(&tokenizer->model.vocabulary, entry) : NULL;
+}
+
+const heed_truncation *heed_tokenizer_truncation(const heed_tokenizer *tokenizer)
+{
+    return tokenizer->has_truncation ? &tokenizer->truncation : NULL;
+}
+
+const heed_padding *heed_tokenizer_padding(const heed_tokenizer *tokenizer)
+{
+    return tokenizer->has_padding ? &tokenizer->padding : NULL;
+}
+
+size_t heed_tokenizer_added_count(const heed_tokenizer *tokenizer, bool pair)
+{
+    return pair ? tokenizer->post.pair.added : tokenizer->post.single.added;
+}
+
+heed_status heed_tokenizer_from_json(heed_tokenizer **tokenizer, const char *json, size_t length, const char *where, heed_error *error)
+{
+    json_t *parsed = NULL;
+    *tokenizer = NULL;
+    HEED_TRY(heed_json_parse(&parsed, json, length, where, error));
+    heed_status status = heed_tokenizer_build(tokenizer, parsed, NULL, where, error);
+    json_decref(parsed);
+    return status;
+}
+
+/* Reads an optional JSON object of a folder; *json stays NULL when there is none. */
+static heed_status read_optional(json_t **json, const char *folder, const char *name, heed_error *error)
+{
+    char *path = heed_path_join(folder, name);
+    heed_status status = path ? HEED_OK : heed_fail_memory(error, strlen(folder), name);
+    if (status == HEED_OK && heed_path_exists(path)) status = heed_json_read(json, path, error);
+    if (status == HEED_OK && *json && !json_is_object(*json))
+        status = heed_fail(error, HEED_E_FORMAT, "%s: expected a JSON object", path);
+    free(path);
+    return status;
+}
+
+/* tokenizer_config.json, completed by what special_tokens_map.json names. */
+static heed_status read_config(json_t **config, const char *folder, heed_error *error)
+{
+    json_t *map = NULL;
+    heed_status status = read_optional(config, folder, "tokenizer_config.json", error);
+    if (status == HEED_OK) status = read_optional(&map, folder, "special_tokens_map.json", error);
+    if (map && !*config) *config = json_incref(map);
+    else if (map && json_object_update_missing(*config, map)) status = heed_fail_memory(error, 1024, "the tokenizer's configuration");
+    json_decref(map);
+    return status;
+}
+
+static heed_status load_folder(heed_tokenizer **tokenizer, const char *folder, heed_error *error)
+{
+    json_t *config = NULL, *json = NULL;
+    char *path = heed_path_join(folder, "tokenizer.json");
+    heed_status status = path ? read_config(&config, folder, error) : heed_fail_memory(error, strlen(folder), "a path");
+    if (status == HEED_OK && heed_path_exists(path)) status = heed_json_read(&json, path, error);
+    else if (status == HEED_OK) status = heed_tokenizer_json_from_files(&json, folder, config, error);
+    if (status == HEED_OK) status = heed_tokenizer_build(tokenizer, json, config, path, error);
+    json_decref(json);
+    json_decref(config);
+    free(path);
+    return status;
+}
+
+heed_status heed_tokenizer_load(heed_tokenizer **tokenizer, const char *path, heed_error *error)
+{
+    *tokenizer = NULL;
+    if (heed_path_is_directory(path)) return load_folder(tokenizer, path, error);
+    json_t *json = NULL;
+    HEED_TRY(heed_json_read(&json, path, error));
+    heed_status status = heed_tokenizer_build(tokenizer, json, NULL, path, error);
+    json_decref(json);
+    return status;
+}

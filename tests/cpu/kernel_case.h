@@ -26,6 +26,7 @@ typedef struct kernel_case {
     double tolerance;                 /* against reference64, relative to the largest element of the output; 0 means 2e-6. On top of
                                          it stands 8 times what the float reference is away from the double one. */
     double absolute;                  /* for differences that cancel to 0 */
+    bool exact;                       /* the kernel is better than the float reference, which is not looked at */
     bool panels;                      /* the weight (input panels_input) is packed */
     int panels_input;
 } kernel_case;
@@ -189,7 +190,7 @@ static void case_check_numbers(const kernel_case *c, const char *kernel, const c
                 double value = case_get(&wide->operand[i], r, j, true);
                 double away = fabs(case_get(&single->operand[i], r, j, false) - value);
                 if (isfinite(value) && fabs(value) > largest) largest = fabs(value);
-                if (isfinite(away) && away > noise) noise = away;
+                if (isfinite(away) && away > noise && !c->exact) noise = away;
             }
         if (x->dtype == HEED_F16) limit += 0x1p-10;
         if (x->dtype == HEED_BF16) limit += 0x1p-7;
@@ -249,7 +250,8 @@ static void case_check(const kernel_case *c, void (*used)(const char *kernel))
     for (int isa = 0; isa <= (int)heed_isa_detect(); isa++) {
         heed_backend *backend = NULL;
         assert_ok(heed_cpu_backend_new(&backend, 1, (heed_isa)isa, &error));
-        for (int variant = 0; variant < 4; variant++) {
+        for (int variant = 0; variant < 3; variant++) {
+            if (isa < (int)heed_isa_detect() && variant != isa % 2) continue; /* the best instruction set takes all variants */
             int64_t gap = variant == 1 ? 5 : variant == 2 ? 16 : 0;
             case_operands all = case_operands_new(c, gap, false), before = case_operands_new(c, gap, false);
             if (c->panels) case_pack(c, &all, backend), case_pack(c, &before, backend);
@@ -261,8 +263,8 @@ static void case_check(const kernel_case *c, void (*used)(const char *kernel))
             for (int i = 0; i < all.n_in; i++)
                 if (all.memory[i] && memcmp(all.memory[i], before.memory[i], all.bytes[i])) fail_msg("%s: %s changed input %d", c->name, kernel->name, i);
             case_check_numbers(c, kernel->name, &all, &single, &wide);
-            if (first.n_out) case_check_bits(c, variant ? "parts and gaps" : "instruction set", &first, &all);
-            if ((heed_ops[c->op]->flags & HEED_OP_IN_PLACE) && variant < 2 && !c->panels && heed_shape_equal(all.operand[0].shape, all.operand[all.n_in].shape) &&
+            if (first.n_out) case_check_bits(c, "parts, gaps or instruction set", &first, &all);
+            if ((heed_ops[c->op]->flags & HEED_OP_IN_PLACE) && !c->panels && heed_shape_equal(all.operand[0].shape, all.operand[all.n_in].shape) &&
                 all.operand[0].dtype == all.operand[all.n_in].dtype)
                 case_check_in_place(c, kernel, backend, &all, gap);
             case_operands_free(&before);

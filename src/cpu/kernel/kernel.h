@@ -54,6 +54,24 @@ HEED_INLINE void store_some(float *p, heed_v x, int64_t left)
     else heed_v_store_part(p, x, left);
 }
 
+/* The same from a vector operand (D), whose elements lie row_stride apart. */
+HEED_INLINE heed_v load_vector(const heed_operand *x, int64_t j, int64_t left)
+{
+    if (x->row_stride == 1) return load_some((const float *)x->data + j, left);
+    float room[HEED_LANES] = {0};
+    for (int64_t i = 0; i < left && i < HEED_LANES; i++) room[i] = *float_row(x, j + i);
+    return heed_v_load(room);
+}
+
+/* x with zeros in the lanes from `left` on. */
+HEED_INLINE heed_v first_lanes(heed_v x, int64_t left)
+{
+    if (left >= HEED_LANES) return x;
+    float room[HEED_LANES] = {0};
+    heed_v_store_part(room, x, left);
+    return heed_v_load(room);
+}
+
 /* Sums and maxima along a row run in CHAINS chains, element j in chain j % CHAINS, on every instruction set; the chains are then
    joined by halves. Hence equal bits everywhere. */
 enum { CHAINS = 64, CHAIN_VECTORS = CHAINS / HEED_LANES };
@@ -100,6 +118,18 @@ static inline float log_of(float x)
 static inline void rows_of_part(const heed_kernel_args *args, int part, int parts, int64_t *begin, int64_t *end)
 {
     heed_part_range(heed_shape_rows(args->out[0].shape), part, parts, begin, end);
+}
+
+/* The rows of an element-wise kernel's part. Rows of all operands that lie end to end count as one long row. */
+typedef struct { int64_t begin, rows, columns; } stretch;
+
+static inline stretch stretch_of_part(const heed_kernel_args *args, int part, int parts, int operands)
+{
+    int64_t begin, end, columns = heed_shape_columns(args->out[0].shape);
+    rows_of_part(args, part, parts, &begin, &end);
+    bool dense = args->out[0].row_stride == columns;
+    for (int i = 0; i < operands; i++) dense = dense && args->in[i].row_stride == columns;
+    return dense ? (stretch){begin, end > begin, (end - begin) * columns} : (stretch){begin, end - begin, columns};
 }
 
 static inline bool is_f32_rows(const heed_operand *x)

@@ -1,0 +1,210 @@
+/* Products: op `product` and op `fused_product` as products of cpu/gemm. Joined weights are products of their own, side by side in
+   y; their parts are numbered through. A norm before the product: with few rows every part normalises all of them into its
+   thread's scratch, which costs less than a barrier; with more a phase of its own does it once for all. */
+#ifndef HEED_CPU_KERNEL_PRODUCT_H
+#define HEED_CPU_KERNEL_PRODUCT_H
+
+#include "cpu/gemm/gemm.h"
+#include "cpu/kernel/kernel.h"
+#include "cpu/kernel/norm.h"
+
+enum { MAX_JOINED = HEED_FUSED_BIAS - HEED_FUSED_B, FEW_ROWS = 16, FEW_ROWS_PARTS = 16, ROWS_TO_NORMALISE = 8 };
+
+typedef struct { heed_gemm gemm[MAX_JOINED]; int count; } products;
+
+static inline heed_gemm_b_kind kind_of_b(const heed_operand *b, bool transposed)
+{
+    if (b->layout == HEED_LAYOUT_PANELS) return transposed ? HEED_GEMM_B_PANELS : HEED_GEMM_B_PANELS_TRANSPOSED;
+    return transposed ? HEED_GEMM_B_NT : HEED_GEMM_B_NN;
+}
+
+/* a times b into columns from `column` on of y. */
+static inline heed_gemm plain_product(const heed_operand *a, const heed_operand *b, const heed_operand *y, bool transpose_a, bool transpose_b, int64_t column)
+{
+    return (heed_gemm){.m = y->shape.dim[0], .n = b->shape.dim[transpose_b ? 0 : 1], .k = a->shape.dim[transpose_a ? 0 : 1],
+        .a = a->data, .a_stride = a->row_stride, .a_transposed = transpose_a, .b_kind = kind_of_b(b, transpose_b), .b_dtype = b->dtype, .b = b->data,
+        .b_stride = b->row_stride, .c = float_row(y, 0) + column, .c_stride = y->row_stride};
+}
+
+static inline products products_of(const heed_kernel_args *args)
+{
+    const heed_operand *in = args->in, *y = &args->out[0];
+    products all = {.count = 1};
+    if (args->op == heed_ops[HEED_OP_PRODUCT]) {
+        const heed_product_attributes *p = args->attributes;
+        all.gemm[0] = plain_product(&in[0], &in[1], y, p->transpose_a, p->transpose_b, 0);
+        return all;
+    }
+    const heed_fused_product_attributes *p = args->attributes;
+    const heed_operand *gate = optional_input(args, HEED_FUSED_GATE), *residual = optional_input(args, HEED_FUSED_RESIDUAL);
+    int64_t column = 0;
+    all.count = p->joined;
+    for (int i = 0; i < p->joined; i++) {
+        heed_gemm *g = &all.gemm[i];
+        const heed_operand *bias = optional_input(args, HEED_FUSED_BIAS + i);
+        *g = plain_product(&in[HEED_FUSED_A], &in[HEED_FUSED_B + i], y, p->transpose_a, p->transpose_b, column);
+        g->accumulate = optional_input(args, HEED_FUSED_STATE) != NULL;
+        g->activation = p->activation;
+        if (bias) g->bias = bias->data;
+        if (gate) g->gate = float_row(gate, 0) + column, g->gate_stride = gate->row_stride;
+        if (residual) g->residual = float_row(residual, 0) + column, g->residual_stride = residual->row_stride;
+        column += g->n;
+    }
+    return all;
+}
+
+static inline bool floating_rows(const heed_operand *x)
+{
+    return x->dtype == HEED_F32 || x->dtype == HEED_F16 || x->dtype == HEED_BF16;
+}
+
+/* The left operand and all that is added are f32 rows; weights are rows or panels of any floating type. */
+static inline bool product_fits(const heed_kernel_args *args)
+{
+    bool fused = args->op == heed_ops[HEED_OP_FUSED_PRODUCT];
+    for (int i = 0; i < args->n_in; i++) {
+        const heed_operand *x = &args->in[i];
+        bool weight = fused ? i >= HEED_FUSED_B && i < HEED_FUSED_BIAS : i == 1;
+        if (x->data && (weight ? !floating_rows(x) : !is_f32_rows(x))) return false;
+    }
+    return true;
+}
+
+static inline heed_fused_norm norm_before(const heed_kernel_args *args)
+{
+    return args->op == heed_ops[HEED_OP_FUSED_PRODUCT] ? (heed_fused_norm)((const heed_fused_product_attributes *)args->attributes)->norm
+                                                       : HEED_FUSED_NORM_NONE;
+}
+
+static inline bool product_fits_plain(const heed_kernel_args *args)
+{
+    return norm_before(args) == HEED_FUSED_NORM_NONE && product_fits(args);
+}
+
+static inline bool product_fits_few_rows(const heed_kernel_args *args)
+{
+    return norm_before(args) != HEED_FUSED_NORM_NONE && args->out[0].shape.dim[0] <= FEW_ROWS && product_fits(args);
+}
+
+static inline bool product_fits_norm(const heed_kernel_args *args)
+{
+    return norm_before(args) != HEED_FUSED_NORM_NONE && product_fits(args);
+}
+
+/* Scratch is asked for before operands have addresses. */
+static inline size_t product_scratch(const heed_kernel_args *args)
+{
+    products all = products_of(args);
+    size_t most = 0;
+    for (int i = 0; i < all.count; i++) {
+        heed_gemm g = all.gemm[i];
+        g.c = NULL, g.gate = g.residual = NULL;
+        size_t bytes = heed_gemm_scratch(&g, args->isa);
+        most = bytes > most ? bytes : most;
+    }
+    return most;
+}
+
+static inline int product_parts(const heed_kernel_args *args)
+{
+    products all = products_of(args);
+    int parts = 0;
+    for (int i = 0; i < all.count; i++) parts += heed_gemm_parts(&all.gemm[i], args->isa);
+    return parts;
+}
+
+/* Part `part` of the parts of all products numbered through. */
+static inline void run_numbered(const products *all, heed_isa isa, int part, void *scratch)
+{
+    int i = 0, own = heed_gemm_parts(&all->gemm[0], isa);
+    while (part >= own && i + 1 < all->count) {
+        part -= own;
+        own = heed_gemm_parts(&all->gemm[++i], isa);
+    }
+    heed_gemm_run(&all->gemm[i], isa, part, own, scratch);
+}
+
+static inline void product_run(const heed_kernel_args *args, int part, int parts)
+{
+    (void)parts;
+    products all = products_of(args);
+    run_numbered(&all, args->isa, part, args->scratch);
+}
+
+HEED_KERNEL(product) = {.name = "k_product", .op = HEED_OP_PRODUCT, .fits = product_fits, .scratch = product_scratch, .parts = product_parts,
+    .run = product_run};
+HEED_KERNEL(fused_product) = {.name = "k_fused_product", .op = HEED_OP_FUSED_PRODUCT, .fits = product_fits_plain, .scratch = product_scratch,
+    .parts = product_parts, .run = product_run};
+
+/* ---- with a norm before ---- */
+
+/* Rows [begin, end) of a, normalised, into out (rows,K). */
+static inline void normalise_left(const heed_kernel_args *args, int64_t begin, int64_t end, float *out)
+{
+    const heed_fused_product_attributes *p = args->attributes;
+    const heed_operand *a = &args->in[HEED_FUSED_A];
+    int64_t width = a->shape.dim[1];
+    norm how = {.layer = p->norm == HEED_FUSED_NORM_LAYER, .eps = p->eps, .offset = p->offset, .width = width,
+                .gain = optional_input(args, HEED_FUSED_NORM_GAIN), .bias = optional_input(args, HEED_FUSED_NORM_BIAS)};
+    for (int64_t i = begin; i < end; i++) normalise_row(&how, float_row(a, i), out + i * width);
+}
+
+static inline void read_normalised(products *all, const float *rows)
+{
+    for (int i = 0; i < all->count; i++) all->gemm[i].a = rows, all->gemm[i].a_stride = all->gemm[i].k;
+}
+
+static inline size_t normalised_bytes(const heed_kernel_args *args)
+{
+    const heed_operand *a = &args->in[HEED_FUSED_A];
+    return ((size_t)(a->shape.dim[0] * a->shape.dim[1]) * sizeof(float) + 63) & ~(size_t)63;
+}
+
+static inline size_t few_rows_scratch(const heed_kernel_args *args)
+{
+    return normalised_bytes(args) + product_scratch(args);
+}
+
+static inline int few_rows_parts(const heed_kernel_args *args)
+{
+    int parts = product_parts(args);
+    return parts < FEW_ROWS_PARTS ? parts : FEW_ROWS_PARTS;
+}
+
+static inline void few_rows_run(const heed_kernel_args *args, int part, int parts)
+{
+    products all = products_of(args);
+    size_t bytes = normalised_bytes(args);
+    int64_t begin, end;
+    normalise_left(args, 0, args->in[HEED_FUSED_A].shape.dim[0], args->scratch);
+    read_normalised(&all, args->scratch);
+    heed_part_range(product_parts(args), part, parts, &begin, &end);
+    for (; begin < end; begin++) run_numbered(&all, args->isa, (int)begin, (char *)args->scratch + bytes);
+}
+
+static inline int norm_product_parts(const heed_kernel_args *args)
+{
+    if (args->phase == 1) return product_parts(args);
+    int64_t parts = (args->in[HEED_FUSED_A].shape.dim[0] + ROWS_TO_NORMALISE - 1) / ROWS_TO_NORMALISE;
+    return parts < 1 ? 1 : (int)parts;
+}
+
+static inline void norm_product_run(const heed_kernel_args *args, int part, int parts)
+{
+    if (args->phase == 0) {
+        int64_t begin, end;
+        heed_part_range(args->in[HEED_FUSED_A].shape.dim[0], part, parts, &begin, &end);
+        normalise_left(args, begin, end, args->shared);
+        return;
+    }
+    products all = products_of(args);
+    read_normalised(&all, args->shared);
+    run_numbered(&all, args->isa, part, args->scratch);
+}
+
+HEED_KERNEL(fused_product_few_rows) = {.name = "k_fused_product_few_rows", .op = HEED_OP_FUSED_PRODUCT, .fits = product_fits_few_rows,
+    .scratch = few_rows_scratch, .parts = few_rows_parts, .run = few_rows_run};
+HEED_KERNEL(fused_product_norm) = {.name = "k_fused_product_norm", .op = HEED_OP_FUSED_PRODUCT, .fits = product_fits_norm,
+    .scratch = product_scratch, .shared = normalised_bytes, .phases = 2, .parts = norm_product_parts, .run = norm_product_run};
+
+#endif

@@ -1,0 +1,118 @@
+/* slope.h: the derivatives of heed/unaries.def on vectors. Where they have a limit for large arguments they reach it without
+   passing through infinity times zero: finite x gives no NaN. */
+#ifndef HEED_CPU_KERNEL_SLOPE_H
+#define HEED_CPU_KERNEL_SLOPE_H
+
+#include "cpu/kernel/kernel.h"
+#include "cpu/vector_unary.h"
+
+/* The floats before 10 and 3: to be above them is to be at least 10 or 3. */
+#define BELOW_10 0x1.3ffffep3f
+#define BELOW_3 0x1.7ffffep1f
+
+HEED_INLINE heed_v between(heed_v x, float low, float high)
+{
+    return heed_v_max(heed_v_set(low), heed_v_min(heed_v_set(high), x));
+}
+
+/* x > bound ? a : b. */
+HEED_INLINE heed_v where_above(heed_v x, float bound, heed_v a, heed_v b)
+{
+    return heed_v_select(heed_v_less(heed_v_set(bound), x), a, b);
+}
+
+/* s (1 - s) for s = sigmoid(x), from e^-|x|. */
+HEED_INLINE heed_v sigmoid_slope(heed_v x)
+{
+    heed_v e = heed_v_exp(heed_v_negate(heed_v_abs(x))), sum = heed_v_add(heed_v_set(1), e);
+    return heed_v_div(e, heed_v_mul(sum, sum));
+}
+
+/* 1 / (1 + e^-x), accurate on both sides. */
+HEED_INLINE heed_v sigmoid_value(heed_v x)
+{
+    heed_v e = heed_v_exp(heed_v_negate(heed_v_abs(x))), sum = heed_v_add(heed_v_set(1), e);
+    return heed_v_div(heed_v_select(heed_v_less(x, heed_v_zero()), e, heed_v_set(1)), sum);
+}
+
+/* d/dx x sigmoid(ax); 0 or 1 past |ax| = 1000. */
+HEED_INLINE heed_v swish_slope(heed_v x, float a)
+{
+    heed_v z = between(heed_v_mul(heed_v_set(a), x), -1000, 1000);
+    return heed_v_fma(z, sigmoid_slope(z), sigmoid_value(z));
+}
+
+/* d/dx x (1 + tanh(c (x + 0.044715 x^3))) / 2; 0 or 1 past |x| = 20. */
+HEED_INLINE heed_v gelu_tanh_slope(heed_v x, float c)
+{
+    const heed_v one = heed_v_set(1), half = heed_v_set(0.5f);
+    x = between(x, -20, 20);
+    heed_v square = heed_v_mul(x, x), inner = heed_v_mul(heed_v_set(c), heed_v_fma(heed_v_mul(square, x), heed_v_set(0.044715f), x));
+    heed_v t = heed_v_tanh(inner), bend = heed_v_mul(heed_v_sub(one, heed_v_mul(t, t)), heed_v_fma(heed_v_set(0.134145f * c), square, heed_v_set(c)));
+    return heed_v_fma(heed_v_mul(half, x), bend, heed_v_mul(half, heed_v_add(one, t)));
+}
+
+/* d/dx x Phi(x) = Phi(x) + x phi(x). */
+HEED_INLINE heed_v gelu_slope(heed_v x)
+{
+    x = between(x, -20, 20);
+    heed_v phi = heed_v_mul(heed_v_set(0.39894228040143267794f), heed_v_exp(heed_v_mul(heed_v_set(-0.5f), heed_v_mul(x, x))));
+    heed_v cumulated = heed_v_mul(heed_v_set(0.5f), heed_v_add(heed_v_set(1), heed_v_erf(heed_v_mul(x, heed_v_set(0.70710678118654752440f)))));
+    return heed_v_fma(x, phi, cumulated);
+}
+
+HEED_INLINE heed_v mish_slope(heed_v x)
+{
+    x = between(x, -100, 100);
+    heed_v t = heed_v_tanh(heed_v_softplus(x)), rest = heed_v_sub(heed_v_set(1), heed_v_mul(t, t));
+    return heed_v_fma(heed_v_mul(x, sigmoid_value(x)), rest, t);
+}
+
+HEED_INLINE heed_v laplace_slope(heed_v x)
+{
+    const float deviation = 0.282095f;
+    heed_v away = between(heed_v_sub(x, heed_v_set(0.707107f)), -20, 20);
+    heed_v bell = heed_v_exp(heed_v_mul(heed_v_mul(away, away), heed_v_set(-1 / (2 * deviation * deviation))));
+    return heed_v_mul(bell, heed_v_set(1 / (deviation * 2.50662827463100050242f)));
+}
+
+HEED_INLINE heed_v unary_slope(heed_unary_kind kind, heed_v x)
+{
+    const heed_v zero = heed_v_zero(), one = heed_v_set(1), two = heed_v_set(2);
+    switch (kind) {
+    case HEED_UNARY_LINEAR: return one;
+    case HEED_UNARY_RELU: return where_above(x, 0, one, zero);
+    case HEED_UNARY_RELU2: return where_above(x, 0, heed_v_add(x, x), zero);
+    case HEED_UNARY_RELU6: return where_above(x, 0, heed_v_select(heed_v_less(x, heed_v_set(6)), one, zero), zero);
+    case HEED_UNARY_LEAKY_RELU: return where_above(x, 0, one, heed_v_set(0.01f));
+    case HEED_UNARY_GELU: return gelu_slope(x);
+    case HEED_UNARY_GELU_TANH: return gelu_tanh_slope(x, 0.79788456080286535588f);
+    case HEED_UNARY_GELU_FAST: return gelu_tanh_slope(x, 0.7978845608f);
+    case HEED_UNARY_GELU_10: return where_above(x, BELOW_10, zero, gelu_slope(x));
+    case HEED_UNARY_QUICK_GELU: return swish_slope(x, 1.702f);
+    case HEED_UNARY_SILU: return swish_slope(x, 1);
+    case HEED_UNARY_MISH: return mish_slope(x);
+    case HEED_UNARY_LAPLACE: return laplace_slope(x);
+    case HEED_UNARY_HARDSWISH: {
+        heed_v inner = heed_v_div(heed_v_fma(two, x, heed_v_set(3)), heed_v_set(6));
+        return heed_v_select(heed_v_less(x, heed_v_set(-BELOW_3)), zero, where_above(x, BELOW_3, one, inner));
+    }
+    case HEED_UNARY_TANH: {
+        heed_v t = heed_v_tanh(x);
+        return heed_v_sub(one, heed_v_mul(t, t));
+    }
+    case HEED_UNARY_SIGMOID: return sigmoid_slope(x);
+    case HEED_UNARY_EXP: return heed_v_exp(x);
+    case HEED_UNARY_LOG: return heed_v_div(one, x);
+    case HEED_UNARY_SQRT: return heed_v_div(heed_v_set(0.5f), heed_v_sqrt(x));
+    case HEED_UNARY_RSQRT: return heed_v_div(heed_v_set(-0.5f), heed_v_mul(x, heed_v_sqrt(x)));
+    case HEED_UNARY_SQUARE: return heed_v_add(x, x);
+    case HEED_UNARY_ABS: return where_above(x, 0, one, heed_v_select(heed_v_less(x, zero), heed_v_set(-1), zero));
+    case HEED_UNARY_NEGATE: return heed_v_set(-1);
+    case HEED_UNARY_SOFTPLUS: return sigmoid_value(x);
+    case HEED_UNARY_COUNT: break;
+    }
+    return one;
+}
+
+#endif

@@ -1,0 +1,9 @@
+/* Products and row kernels on generic. */
+#define HEED_KERNEL_ISA generic
+#include "cpu/kernel/elementwise.h"
+#include "cpu/kernel/norm.h"
+#include "cpu/kernel/product.h"
+#include "cpu/kernel/reduce.h"
+#include "cpu/kernel/rotary.h"
+#include "cpu/kernel/rows.h"
+#include "cpu/kernel/softmax.h"

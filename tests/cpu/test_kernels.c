@@ -1,0 +1,430 @@
+/* Every kernel of the table against its op's references, at awkward sizes, on every instruction set; the last test fails when a
+   kernel had no case. Attention's own laws stand in test_attention.c, those of products in test_gemm.c. */
+#include "cpu/attention_case.h"
+#include "cpu/row_cases.h"
+#include "cpu/vector.h"
+
+static const int64_t some_rows[] = {0, 1, 2, 17, 33}, some_columns[] = {1, 3, 15, 16, 17, 64, 65, 130};
+enum { ROWS_COUNT = sizeof some_rows / sizeof *some_rows, COLUMNS_COUNT = sizeof some_columns / sizeof *some_columns };
+
+/* Names of the kernels that some case used. */
+static const char *seen_kernels[256];
+static size_t seen_count;
+
+static void saw(const char *kernel)
+{
+    for (size_t i = 0; i < seen_count; i++)
+        if (!strcmp(seen_kernels[i], kernel)) return;
+    assert_true(seen_count < sizeof seen_kernels / sizeof *seen_kernels);
+    seen_kernels[seen_count++] = kernel;
+}
+
+static void run_case(kernel_case c)
+{
+    case_check(&c, saw);
+    heed_graph_free(c.graph);
+}
+
+static const row_data plain = {.limit = 7}, with_nan = {.limit = 7, .special = NAN},
+                      with_infinity = {.limit = 7, .special = INFINITY}, with_minus_infinity = {.limit = 7, .special = -INFINITY};
+static const row_data *const specials[] = {&plain, &with_nan, &with_infinity, &with_minus_infinity};
+
+/* Calls `check` for all sizes. */
+#define FOR_SIZES(rows, columns) \
+    for (int size_i = 0; size_i < ROWS_COUNT; size_i++) \
+        for (int size_j = 0; size_j < COLUMNS_COUNT; size_j++) \
+            for (int64_t rows = some_rows[size_i], columns = some_columns[size_j], once = 1; once; once = 0)
+
+static void binary_kernels(void **state)
+{
+    (void)state;
+    for (int kind = HEED_BINARY_ADD; kind <= HEED_BINARY_DIVIDE; kind++)
+        FOR_SIZES(rows, columns)
+            for (int form = 0; form < 5; form++) {
+                kernel_case c = row_case("binary", HEED_OP_BINARY, rows, specials[(size_t)(kind + form) % 4]);
+                heed_shape shapes[] = {live(rows, columns), heed_shape_1(columns), live(rows, 1), heed_shape_scalar(), live(rows, columns)};
+                heed_value a = floats(&c, "a", live(rows, columns)), b = floats(&c, "b", shapes[form]);
+                (kind == HEED_BINARY_ADD ? heed_add : kind == HEED_BINARY_SUBTRACT ? heed_subtract : kind == HEED_BINARY_MULTIPLY ? heed_multiply : heed_divide)(c.graph, a, b);
+                run_case(c);
+            }
+    for (int form = 0; form < 3; form++) { /* three axes, and vectors */
+        kernel_case c = row_case("binary of three axes", HEED_OP_BINARY, 5, &plain);
+        heed_value a = floats(&c, "a", live3(5, 3, 19)), b = floats(&c, "b", form == 0 ? heed_shape_1(19) : form == 1 ? live3(5, 3, 1) : live3(5, 3, 19));
+        heed_multiply(c.graph, a, b);
+        run_case(c);
+    }
+    kernel_case c = row_case("binary of vectors", HEED_OP_BINARY, 21, &plain);
+    heed_add(c.graph, floats(&c, "a", live(21, 0)), floats(&c, "b", live(21, 0)));
+    run_case(c);
+}
+
+static void unary_kernels(void **state)
+{
+    (void)state;
+    for (int kind = 1; kind < HEED_UNARY_COUNT; kind++)
+        for (int special = 0; special < 4; special++)
+            for (int backward = 0; backward < 2; backward++)
+                for (int j = 0; j < COLUMNS_COUNT; j += 3) {
+                    bool needs_positive = kind == HEED_UNARY_LOG || kind == HEED_UNARY_SQRT || kind == HEED_UNARY_RSQRT;
+                    row_data data = *specials[special];
+                    data.positive = needs_positive, data.scale = j == 3 ? 12 : 1;
+                    if (backward && special > 1) continue; /* limits at infinity are those of no formula */
+                    kernel_case c = row_case(backward ? "unary_backward" : "unary", backward ? HEED_OP_UNARY_BACKWARD : HEED_OP_UNARY, 9, &data);
+                    char name[64];
+                    snprintf(name, sizeof name, "%s kind %d special %d", c.name, kind, special);
+                    c.name = name;
+                    c.tolerance = 4e-6;
+                    heed_value x = floats(&c, "x", live(9, some_columns[j])), y = heed_unary(c.graph, (heed_unary_kind)kind, x);
+                    if (backward) differentiate(&c, y, &x, 1);
+                    run_case(c);
+                }
+}
+
+static void simple_kernels(void **state)
+{
+    (void)state;
+    FOR_SIZES(rows, columns) {
+        kernel_case c = row_case("scale", HEED_OP_SCALE, rows, &with_nan);
+        heed_scale(c.graph, floats(&c, "x", live(rows, columns)), 0.37, -1.5);
+        run_case(c);
+        const heed_dtype types[] = {HEED_F32, HEED_F16, HEED_BF16};
+        for (int from = 0; from < 3; from++)
+            for (int to = 0; to < 3; to++) {
+                if (from == to) continue;
+                c = row_case("cast", HEED_OP_CAST, rows, &with_infinity);
+                heed_cast(c.graph, heed_input(c.graph, "x", types[from], live(rows, columns)), types[to]);
+                run_case(c);
+            }
+        c = row_case("dropout", HEED_OP_DROPOUT, rows, &plain);
+        heed_dropout(c.graph, floats(&c, "x", live(rows, columns)), integers(&c, "rows", live(rows, 2)), 0.3f);
+        run_case(c);
+        const heed_shape sources[] = {heed_shape_scalar(), heed_shape_1(columns), live(rows, 1)};
+        for (int form = 0; form < 3; form++) {
+            if (columns == 1 && form == 2) continue;
+            c = row_case("broadcast", HEED_OP_BROADCAST, rows, &plain);
+            heed_broadcast(c.graph, floats(&c, "x", sources[form]), floats(&c, "like", live(rows, columns)));
+            if (c.graph->n_nodes) run_case(c);
+            else heed_graph_free(c.graph);
+        }
+        c = row_case("accumulate", HEED_OP_ACCUMULATE, rows, &plain);
+        heed_accumulate(c.graph, heed_state(c.graph, "state", HEED_F32, heed_shape_2(rows, columns)), floats(&c, "x", heed_shape_2(rows, columns)));
+        run_case(c);
+    }
+}
+
+static void norm_kernels(void **state)
+{
+    (void)state;
+    FOR_SIZES(rows, columns)
+        for (int form = 0; form < 6; form++) {
+            bool layer = form < 3, gain = form % 3 > 0, bias = form == 2;
+            for (int backward = 0; backward < 3; backward++) {
+                heed_op_id op = backward == 0 ? (layer ? HEED_OP_LAYER_NORM : HEED_OP_RMS_NORM) : backward == 2 ? HEED_OP_NORM_GAIN_BACKWARD
+                              : layer ? HEED_OP_LAYER_NORM_BACKWARD : HEED_OP_RMS_NORM_BACKWARD;
+                if (backward == 2 && !gain) continue;
+                kernel_case c = row_case("norm", op, rows, &plain);
+                c.tolerance = 5e-6;
+                c.absolute = columns == 1 ? 1e-3 : 1e-6; /* of one column nothing is left but rounding */
+                bool three = form == 1;
+                heed_value x = floats(&c, "x", three ? live3(rows, 2, columns) : live(rows, columns));
+                heed_value g = gain ? floats(&c, "gain", heed_shape_1(columns)) : HEED_NONE, b = bias ? floats(&c, "bias", heed_shape_1(columns)) : HEED_NONE;
+                heed_value y = layer ? heed_layer_norm(c.graph, x, g, b, 1e-5f) : heed_rms_norm(c.graph, x, g, 1e-6f, form == 5 ? 1.0f : 0);
+                if (backward) differentiate(&c, heed_multiply(c.graph, y, y), (heed_value[]){x, g}, gain ? 2 : 1);
+                run_case(c);
+            }
+        }
+    kernel_case c = row_case("norm of many rows", HEED_OP_NORM_GAIN_BACKWARD, 1000, &plain);
+    heed_value x = floats(&c, "x", live(1000, 300)), gain = floats(&c, "gain", heed_shape_1(300)), y = heed_layer_norm(c.graph, x, gain, HEED_NONE, 1e-5f);
+    differentiate(&c, heed_multiply(c.graph, y, y), (heed_value[]){x, gain}, 2);
+    c.tolerance = 1e-5;
+    run_case(c);
+}
+
+static void softmax_kernels(void **state)
+{
+    (void)state;
+    FOR_SIZES(rows, columns)
+        for (int special = 0; special < 4; special++)
+            for (int backward = 0; backward < 2; backward++) {
+                row_data data = *specials[special];
+                data.limit = columns, data.scale = 3;
+                kernel_case c = row_case("softmax", backward ? HEED_OP_SOFTMAX_BACKWARD : HEED_OP_SOFTMAX, rows, &data);
+                heed_value x = floats(&c, "x", special == 0 ? live3(rows, 2, columns) : live(rows, columns)), y = heed_softmax(c.graph, x);
+                if (backward) differentiate(&c, heed_multiply(c.graph, y, y), &x, 1);
+                run_case(c);
+                if (special == 2) continue;
+                c = row_case("cross entropy", backward ? HEED_OP_CROSS_ENTROPY_BACKWARD : HEED_OP_CROSS_ENTROPY, rows, &data);
+                c.absolute = 1e-6;
+                x = floats(&c, "x", heed_shape_live(HEED_EXTENT_GATHERED, rows + 2, columns));
+                heed_value labels = integers(&c, "labels", heed_shape_live(HEED_EXTENT_GATHERED, rows + 2, 0));
+                y = heed_cross_entropy(c.graph, x, labels, special == 1 ? 0 : 0.1f);
+                if (backward) differentiate(&c, heed_multiply(c.graph, y, y), &x, 1);
+                run_case(c);
+            }
+    kernel_case c = row_case("a large vocabulary", HEED_OP_CROSS_ENTROPY, 3, &(row_data){.limit = 250000});
+    heed_cross_entropy(c.graph, floats(&c, "x", heed_shape_live(HEED_EXTENT_GATHERED, 4, 250001)),
+                       integers(&c, "labels", heed_shape_live(HEED_EXTENT_GATHERED, 4, 0)), 0);
+    run_case(c);
+}
+
+static void reduce_kernels(void **state)
+{
+    (void)state;
+    FOR_SIZES(rows, columns)
+        for (int kind = HEED_REDUCE_SUM; kind <= HEED_REDUCE_MEAN; kind++)
+            for (int axis = 0; axis < 5; axis++)
+                for (int backward = 0; backward < 2; backward++) {
+                    kernel_case c = row_case("reduce", backward ? HEED_OP_REDUCE_BACKWARD : HEED_OP_REDUCE, rows, axis == 1 ? &with_nan : &plain);
+                    c.absolute = 1e-6;
+                    heed_value x = floats(&c, "x", axis >= 2 ? live3(rows, 5, columns) : live(rows, columns));
+                    heed_value y = heed_reduce(c.graph, (heed_reduce_kind)kind, x, axis >= 2 ? axis - 2 : axis, axis == 1);
+                    if (backward) {
+                        heed_value loss = y, dx;
+                        while (heed_value_shape(c.graph, loss).rank > 0) loss = heed_scale(c.graph, heed_reduce(c.graph, HEED_REDUCE_SUM, loss, 0, false), 1, 0);
+                        heed_error error = {0};
+                        if (heed_graph_gradient(c.graph, loss, &x, 1, &dx, &error) != HEED_OK) fail_msg("%s", error.message);
+                    }
+                    run_case(c);
+                }
+    const int64_t lengths[] = {0, 1, 5, 130, 1000};
+    for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++)
+        for (int kind = HEED_REDUCE_SUM; kind <= HEED_REDUCE_MEAN; kind++) {
+            kernel_case c = row_case("reduce a vector", HEED_OP_REDUCE, lengths[i], &plain);
+            c.absolute = 1e-6;
+            heed_reduce(c.graph, (heed_reduce_kind)kind, floats(&c, "x", live(lengths[i], 0)), 0, false);
+            run_case(c);
+        }
+}
+
+static void sequence_kernels(void **state)
+{
+    (void)state;
+    const row_data data = {.lengths = {5, 0, 1, 20}};
+    for (int j = 0; j < COLUMNS_COUNT; j++)
+        for (int backward = 0; backward < 2; backward++) {
+            kernel_case c = row_case("sequence_mean", backward ? HEED_OP_SEQUENCE_MEAN_BACKWARD : HEED_OP_SEQUENCE_MEAN, 33, &data);
+            heed_value x = floats(&c, "x", live(33, some_columns[j]));
+            heed_value y = heed_sequence_mean(c.graph, x, integers(&c, "sequences", heed_shape_live(HEED_EXTENT_SEQUENCES, 5, HEED_SEQUENCE_FIELDS)));
+            if (backward) differentiate(&c, heed_multiply(c.graph, y, y), &x, 1);
+            run_case(c);
+        }
+}
+
+static void row_moving_kernels(void **state)
+{
+    (void)state;
+    const heed_dtype types[] = {HEED_F32, HEED_F16, HEED_BF16};
+    FOR_SIZES(rows, columns) {
+        for (int type = 0; type < 3; type++)
+            for (int panels = 0; panels < 2; panels++) {
+                kernel_case c = row_case("gather", HEED_OP_GATHER, rows, &(row_data){.limit = 37});
+                c.panels = panels;
+                heed_gather(c.graph, heed_constant(c.graph, "table", types[type], heed_shape_2(37, columns)), integers(&c, "index", live(rows, 0)));
+                run_case(c);
+            }
+        kernel_case c = row_case("gather of live rows", HEED_OP_GATHER, rows, &(row_data){.limit = rows});
+        heed_gather(c.graph, floats(&c, "table", live(rows, columns)), integers(&c, "index", heed_shape_live(HEED_EXTENT_GATHERED, rows + 2, 0)));
+        run_case(c);
+        c = row_case("scatter_add", HEED_OP_SCATTER_ADD, rows, &plain);
+        heed_scatter_add(c.graph, floats(&c, "x", live(rows, columns)), integers(&c, "index", live(rows, 0)), heed_shape_2(7, columns));
+        run_case(c);
+        c = row_case("cache_write", HEED_OP_CACHE_WRITE, rows, &(row_data){.limit = 64});
+        heed_cache_write(c.graph, heed_state(c.graph, "cache", HEED_F32, heed_shape_2(64, columns)), floats(&c, "x", live(rows, columns)),
+                         integers(&c, "slots", live(rows, 0)));
+        run_case(c);
+        for (int three = 0; three < 2; three++) {
+            heed_shape shape = three ? live3(rows, 3, columns) : live(rows, columns);
+            c = row_case("slice", HEED_OP_SLICE, rows, &plain);
+            heed_slice(c.graph, floats(&c, "x", shape), columns / 3, columns);
+            run_case(c);
+            c = row_case("pad_columns", HEED_OP_PAD_COLUMNS, rows, &plain);
+            heed_value x = floats(&c, "x", shape), y = heed_slice(c.graph, x, columns / 3, columns);
+            differentiate(&c, heed_multiply(c.graph, y, y), &x, 1);
+            if (columns > 1) run_case(c);
+            else heed_graph_free(c.graph);
+            c = row_case("concatenate", HEED_OP_CONCATENATE, rows, &plain);
+            heed_concatenate(c.graph, (heed_value[]){floats(&c, "a", shape), floats(&c, "b", three ? live3(rows, 3, 5) : live(rows, 5)), floats(&c, "c", shape)}, 3);
+            run_case(c);
+            c = row_case("reshape", HEED_OP_RESHAPE, rows, &plain);
+            heed_reshape(c.graph, floats(&c, "x", shape), three ? live(rows, 3 * columns) : live3(rows, 1, columns));
+            run_case(c);
+        }
+        c = row_case("transpose", HEED_OP_TRANSPOSE, 0, &plain);
+        heed_transpose(c.graph, floats(&c, "x", heed_shape_2(rows, columns)));
+        run_case(c);
+    }
+    kernel_case c = row_case("scatter_add to many rows", HEED_OP_SCATTER_ADD, 500, &(row_data){.limit = 5000});
+    heed_scatter_add(c.graph, floats(&c, "x", live(500, 40)), integers(&c, "index", live(500, 0)), heed_shape_2(5000, 40));
+    run_case(c);
+    c = row_case("scatter_add of wide rows", HEED_OP_SCATTER_ADD, 90, &(row_data){.limit = 20});
+    heed_scatter_add(c.graph, floats(&c, "x", live(90, 600)), integers(&c, "index", live(90, 0)), heed_shape_2(20, 600));
+    run_case(c);
+    c = row_case("slice of a vector", HEED_OP_SLICE, 0, &plain);
+    heed_slice(c.graph, floats(&c, "x", heed_shape_1(40)), 3, 29);
+    run_case(c);
+    c = row_case("concatenate vectors", HEED_OP_CONCATENATE, 0, &plain);
+    heed_concatenate(c.graph, (heed_value[]){floats(&c, "a", heed_shape_1(40)), floats(&c, "b", heed_shape_1(3))}, 2);
+    run_case(c);
+    c = row_case("reshape fixed rows", HEED_OP_RESHAPE, 0, &plain);
+    heed_reshape(c.graph, floats(&c, "x", heed_shape_2(6, 35)), heed_shape_of(3, (int64_t[]){14, 5, 3}));
+    run_case(c);
+}
+
+static double rotary_element(const kernel_case *c, int input, int64_t row, int64_t column, heed_rng *rng)
+{
+    (void)column;
+    if (c->op == HEED_OP_ROTARY) return heed_rng_normal(rng);
+    static const int positions[] = {0, 1, 2, 3, 1000, 65535, 1 << 20, 131071, 77777, 12};
+    return input == 0 ? positions[row % 10] : pow(10000.0, -(double)row / 40);
+}
+
+static void rotary_kernels(void **state)
+{
+    (void)state;
+    for (int64_t half = 1; half <= 40; half += 13)
+        for (int variant = 0; variant < 4; variant++) {
+            kernel_case c = row_case("rotary_table", HEED_OP_ROTARY_TABLE, 25, &plain);
+            c.element = rotary_element;
+            c.tolerance = 3e-7, c.exact = true; /* angles in float are off by 2^-24 of themselves */
+            heed_rotary_table(c.graph, integers(&c, "positions", live(25, 0)), floats(&c, "frequencies", heed_shape_1(half)), 1.25f);
+            run_case(c);
+            c = row_case("rotary", HEED_OP_ROTARY, 25, &plain);
+            c.element = rotary_element;
+            int64_t width = 2 * half + (variant & 2 ? 6 : 0);
+            heed_value x = floats(&c, "x", live(25, 3 * width)), y = heed_rotary(c.graph, x, floats(&c, "table", live(25, 2 * half)), 3, variant & 1);
+            if (variant == 3) differentiate(&c, heed_multiply(c.graph, y, y), &x, 1);
+            run_case(c);
+        }
+}
+
+/* ---- products: all orientations, epilogues, joins, norms, panels ---- */
+
+static void product_kernels(void **state)
+{
+    (void)state;
+    const heed_dtype types[] = {HEED_F32, HEED_F16, HEED_BF16};
+    const int64_t sizes[][3] = {{0, 5, 4}, {1, 33, 17}, {5, 16, 64}, {13, 70, 65}, {50, 129, 40}, {3, 7, 0}};
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
+        for (int form = 0; form < 4; form++)
+            for (int type = 0; type < 3; type++)
+                for (int panels = 0; panels < 2; panels++) {
+                    int64_t m = sizes[i][0], n = sizes[i][1], k = sizes[i][2];
+                    bool transpose_a = form & 1, transpose_b = form & 2;
+                    if (panels && transpose_a) continue;
+                    if (transpose_a && type) continue;
+                    kernel_case c = row_case("product", HEED_OP_PRODUCT, transpose_a && !transpose_b ? k : m, &plain);
+                    c.panels = panels, c.panels_input = 1;
+                    heed_shape a_shape = !transpose_a ? live_matrix(m, k) : transpose_b ? heed_shape_2(k, m) : live_matrix(k, m);
+                    heed_shape b_shape = transpose_b ? heed_shape_2(n, k) : transpose_a ? live_matrix(k, n) : heed_shape_2(k, n);
+                    heed_value b = transpose_a && !transpose_b ? floats(&c, "b", b_shape) : heed_constant(c.graph, "b", types[type], b_shape);
+                    heed_product(c.graph, floats(&c, "a", a_shape), b, transpose_a, transpose_b);
+                    run_case(c);
+                }
+}
+
+static void fused_product_kernels(void **state)
+{
+    (void)state;
+    for (int variant = 0; variant < 64; variant++)
+        for (int64_t rows = 1; rows <= 40; rows += 13) {
+            kernel_case c = row_case("fused_product", HEED_OP_FUSED_PRODUCT, rows, &plain);
+            c.tolerance = 5e-6;
+            heed_fused_product_attributes attributes;
+            memset(&attributes, 0, sizeof attributes);
+            bool gain = variant & 8;
+            int64_t total = 0, k = 65, widths[] = {40, 16, 7};
+            attributes.joined = 1 + variant % 3, attributes.transpose_b = !(variant & 16);
+            attributes.activation = variant & 1 ? HEED_UNARY_GELU : HEED_UNARY_LINEAR;
+            attributes.norm = variant & 32 ? HEED_FUSED_NORM_LAYER : variant & 8 ? HEED_FUSED_NORM_RMS : HEED_FUSED_NORM_NONE;
+            attributes.eps = 1e-5f;
+            heed_value in[HEED_FUSED_INPUTS];
+            for (int i = 0; i < HEED_FUSED_INPUTS; i++) in[i] = HEED_NONE;
+            in[HEED_FUSED_A] = floats(&c, "a", live(rows, k));
+            for (int i = 0; i < attributes.joined; i++) {
+                char name[2][8];
+                snprintf(name[0], 8, "b%d", i), snprintf(name[1], 8, "bias%d", i);
+                in[HEED_FUSED_B + i] = heed_constant(c.graph, name[0], variant & 2 ? HEED_BF16 : HEED_F32,
+                                                     attributes.transpose_b ? heed_shape_2(widths[i], k) : heed_shape_2(k, widths[i]));
+                if (variant & 4) in[HEED_FUSED_BIAS + i] = floats(&c, name[1], heed_shape_1(widths[i]));
+                total += widths[i];
+            }
+            if (variant & 1) in[HEED_FUSED_GATE] = floats(&c, "gate", live(rows, total));
+            if (variant & 4) in[HEED_FUSED_RESIDUAL] = floats(&c, "residual", live(rows, total));
+            if (attributes.norm && gain) in[HEED_FUSED_NORM_GAIN] = floats(&c, "gain", heed_shape_1(k));
+            if (attributes.norm == HEED_FUSED_NORM_LAYER && gain) in[HEED_FUSED_NORM_BIAS] = floats(&c, "shift", heed_shape_1(k));
+            heed_emit(c.graph, HEED_OP_FUSED_PRODUCT, in, HEED_FUSED_INPUTS, &attributes, NULL);
+            c.panels = variant & 2, c.panels_input = HEED_FUSED_B;
+            run_case(c);
+        }
+}
+
+/* An accumulating product continues the chain of its state, in the state's own memory. */
+static void accumulating_product(void **state)
+{
+    (void)state;
+    for (int isa = 0; isa <= (int)heed_isa_detect(); isa++) {
+        kernel_case c = row_case("accumulating", HEED_OP_FUSED_PRODUCT, 30, &plain);
+        heed_fused_product_attributes attributes;
+        memset(&attributes, 0, sizeof attributes);
+        attributes.joined = 1, attributes.transpose_a = 1;
+        heed_value in[HEED_FUSED_INPUTS];
+        for (int i = 0; i < HEED_FUSED_INPUTS; i++) in[i] = HEED_NONE;
+        in[HEED_FUSED_A] = floats(&c, "a", live(30, 70)), in[HEED_FUSED_B] = floats(&c, "b", live(30, 40));
+        in[HEED_FUSED_STATE] = heed_state(c.graph, "state", HEED_F32, heed_shape_2(70, 40));
+        heed_emit(c.graph, HEED_OP_FUSED_PRODUCT, in, HEED_FUSED_INPUTS, &attributes, NULL);
+        heed_backend *backend = NULL;
+        assert_ok(heed_cpu_backend_new(&backend, 1, (heed_isa)isa, &error));
+        case_operands expected = case_operands_new(&c, 0, false), all = case_operands_new(&c, 4, false);
+        heed_runtime runtime = case_runtime(&c);
+        heed_kernel_args args = case_args(&c, &expected, &runtime, (heed_isa)isa);
+        heed_ops[c.op]->reference(&args);
+        heed_operand own = all.operand[all.n_in];
+        all.operand[all.n_in] = all.operand[HEED_FUSED_STATE];
+        const heed_kernel *kernel = case_kernel(&c, &all, backend);
+        assert_non_null(kernel);
+        case_run_kernel(kernel, case_args(&c, &all, &runtime, (heed_isa)isa), 1, true);
+        case_check_bits(&c, "accumulating in place", &all, &expected);
+        case_check_fence(&c, &all, HEED_FUSED_STATE);
+        all.operand[all.n_in] = own;
+        case_operands_free(&all);
+        case_operands_free(&expected);
+        heed_cpu_backend_free(backend);
+        heed_graph_free(c.graph);
+    }
+}
+
+static void attention_kernels(void **state)
+{
+    (void)state;
+    attention_data tiled = {.name = "attention", .heads = 2, .kv_heads = 1, .width = 16, .queries = {40, 70, -1}, .causal = true}, weights = tiled, backward = tiled;
+    weights.want_weights = true;
+    run_case(attention_case(&tiled, false));
+    run_case(attention_case(&weights, false));
+    kernel_case c = attention_case(&backward, true);
+    c.tolerance = 1e-5, c.absolute = 1e-4; /* y and lse are arbitrary numbers here; test_attention.c gives the right ones */
+    run_case(c);
+}
+
+/* Runs last. */
+static void every_kernel_had_a_case(void **state)
+{
+    (void)state;
+    heed_backend *backend = NULL;
+    assert_ok(heed_cpu_backend_new(&backend, 1, HEED_ISA_GENERIC, &error));
+    for (size_t i = 0; i < backend->n_kernels; i++) {
+        bool found = false;
+        for (size_t k = 0; k < seen_count; k++) found = found || !strcmp(seen_kernels[k], backend->kernels[i]->name);
+        if (!found) fail_msg("no case used %s", backend->kernels[i]->name);
+    }
+    heed_cpu_backend_free(backend);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(binary_kernels), cmocka_unit_test(unary_kernels), cmocka_unit_test(simple_kernels), cmocka_unit_test(norm_kernels),
+        cmocka_unit_test(softmax_kernels), cmocka_unit_test(reduce_kernels), cmocka_unit_test(sequence_kernels), cmocka_unit_test(row_moving_kernels),
+        cmocka_unit_test(rotary_kernels), cmocka_unit_test(product_kernels), cmocka_unit_test(fused_product_kernels),
+        cmocka_unit_test(accumulating_product), cmocka_unit_test(attention_kernels), cmocka_unit_test(every_kernel_had_a_case)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "nn/kinds.h"
+#include "nn/position.h"
 #include <heed/graph.h>
 
 typedef struct heed_family heed_family;
@@ -41,22 +42,13 @@ typedef struct heed_stack {
     int64_t inner;      /* F */
 } heed_stack;
 
-typedef struct heed_rope {
-    int64_t kind;              /* heed_rope_kind */
-    double base;
-    double fraction;           /* share of the channels of a head that is turned */
-    bool interleaved;          /* pairs (2i,2i+1), else (i,i+half) */
-    double factor, low_frequency_factor, high_frequency_factor, attention_factor, beta_fast, beta_slow, mscale, mscale_all_dim;
-    int64_t original_context;
-    bool truncate;
-} heed_rope;
-
 typedef struct heed_config {
     const heed_family *family;
     char model_type[32];
     int64_t arrangement;       /* heed_arrangement */
     int64_t head;              /* heed_head */
-    int64_t vocabulary;        /* V */
+    int64_t vocabulary;        /* V; of the decoder, where there are two */
+    int64_t source_vocabulary; /* of the encoder, where it has a table of its own; 0: one table for both */
     int64_t width;             /* D */
     int64_t context;           /* positions that a learned or computed table has, or the length trained on */
     int64_t types;             /* rows of the token type table; 0: none */
@@ -86,6 +78,8 @@ typedef struct heed_config {
     double attention_soft_cap, logit_soft_cap;
     /* biases, embedding, output */
     bool query_bias, output_bias, ffn_bias; /* q, k, v; the projection behind attention; feed-forward */
+    bool lm_bias, lm_transform; /* bias of the output matrix; dense, activation and norm before it */
+    bool pooler;               /* of encoders: tanh of a dense layer over the first row */
     double embedding_scale;
     bool tied;                 /* output matrix = token embedding */
     bool logits_bias;          /* final_logits_bias */
@@ -105,10 +99,12 @@ typedef struct heed_config {
 heed_status heed_config_load(heed_config *config, const char *folder, heed_error *error);
 /* The same from a parsed object; `where` begins the messages. */
 heed_status heed_config_read(heed_config *config, const json_t *json, const char *where, heed_error *error);
-/* A family's defaults, for building new models: then change fields and call heed_config_check. HEED_E_ARG for an unknown name. */
+/* A family's kinds without sizes, for building new models: set vocabulary, width, context, layers, heads (of both stacks, if there
+   are two), then call heed_config_complete. HEED_E_ARG for an unknown name. */
 heed_status heed_config_preset(heed_config *config, const char *family, heed_error *error);
-/* Ranges, divisibility, combinations. */
-heed_status heed_config_check(const heed_config *config, const char *where, heed_error *error);
+/* Fills what follows from the rest where it is 0 (K = H, E = D/H, F by the family's rule), then checks ranges, divisibility and
+   combinations; `where` begins the messages. */
+heed_status heed_config_complete(heed_config *config, const char *where, heed_error *error);
 /* The published family whose kinds these are ("llama", "marian" ...), else "heed": what heed_model_save writes. */
 const char *heed_config_written_as(const heed_config *config);
 /* config.json of this model; caller frees with json_decref. */

@@ -46,13 +46,15 @@ typedef struct heed_parameter_info {
     const int64_t *shape; /* on disk; borrowed */
     size_t elements;
     heed_decay_group group;
-    float *rows;          /* f32 in the shape on disk; NULL unless opened for training */
+    float *rows;          /* f32, matrices as (O,I), whatever their order on disk; NULL unless opened for training */
     float *gradient;      /* the same shape; NULL before heed_model_allocate_gradients */
 } heed_parameter_info;
 
 size_t heed_model_parameter_count(const heed_model *model);
 /* index < count. The pointers hold for the model's life (gradient: from heed_model_allocate_gradients on). */
 heed_parameter_info heed_model_parameter(const heed_model *model, size_t index);
+/* Copies one parameter's rows, or its gradient, into `values` in the order on disk (training only). */
+void heed_model_parameter_read(const heed_model *model, size_t index, bool gradient, float *values);
 size_t heed_model_element_count(const heed_model *model);      /* numbers in all parameters */
 
 /* Zeroed gradient memory for every parameter (training only). Runs of HEED_PURPOSE_TRAIN add to it. */

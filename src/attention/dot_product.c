@@ -1,0 +1,56 @@
+/* Scaled dot-product attention with its projections, self and cross, dense and over caches. */
+#include "attention/attention.h"
+
+/* Gain over every head by itself, or over all of a row's channels at once. A norm per head needs rows of one head. */
+static heed_value normalise_heads(heed_graph *graph, heed_value x, const heed_attention_layer *layer, const heed_nn_norm *norm, int heads)
+{
+    if (layer->qk_norm == HEED_QK_NORM_NONE) return x;
+    if (layer->qk_norm == HEED_QK_NORM_ALL) return heed_nn_normalise(graph, x, norm);
+    heed_value parts[8], row = HEED_NONE;
+    int width = layer->options.head_width, filled = 0;
+    for (int head = 0; head < heads; head++) {
+        parts[filled++] = heed_nn_normalise(graph, heed_slice(graph, x, (int64_t)head * width, (int64_t)(head + 1) * width), norm);
+        if (filled < 8 && head + 1 < heads) continue;
+        row = heed_concatenate(graph, parts, filled);
+        parts[0] = row;
+        filled = 1;
+    }
+    return row;
+}
+
+static heed_value turn(heed_graph *graph, heed_value x, heed_value table, int heads, bool interleaved)
+{
+    return table == HEED_NONE ? x : heed_rotary(graph, x, table, heads, interleaved);
+}
+
+static heed_value keys_of(heed_graph *graph, heed_value source, const heed_attention_layer *layer)
+{
+    heed_value k = heed_nn_apply(graph, source, &layer->key);
+    k = normalise_heads(graph, k, layer, &layer->key_norm, layer->options.kv_heads);
+    return turn(graph, k, layer->rotary_key, layer->options.kv_heads, layer->rotary_interleaved);
+}
+
+heed_value heed_attention_build(heed_graph *graph, heed_value x, const heed_attention_layer *layer, heed_value *weights)
+{
+    bool cached = layer->key_cache != HEED_NONE, written = !cached || layer->slots != HEED_NONE;
+    heed_value q = heed_nn_apply(graph, x, &layer->query), k = layer->key_cache, v = layer->value_cache;
+    q = normalise_heads(graph, q, layer, &layer->query_norm, layer->options.heads);
+    q = turn(graph, q, layer->rotary_query, layer->options.heads, layer->rotary_interleaved);
+    if (written) {
+        heed_value source = layer->memory == HEED_NONE ? x : layer->memory;
+        k = keys_of(graph, source, layer);
+        v = heed_nn_apply(graph, source, &layer->value);
+    }
+    if (cached && written) {
+        k = heed_cache_write(graph, layer->key_cache, k, layer->slots);
+        v = heed_cache_write(graph, layer->value_cache, v, layer->slots);
+    }
+    heed_value y = heed_attention(graph, q, k, v, &layer->inputs, &layer->options, weights);
+    return heed_nn_apply(graph, y, &layer->output);
+}
+
+void heed_attention_fill_cache(heed_graph *graph, const heed_attention_layer *layer)
+{
+    heed_cache_write(graph, layer->key_cache, keys_of(graph, layer->memory, layer), layer->slots);
+    heed_cache_write(graph, layer->value_cache, heed_nn_apply(graph, layer->memory, &layer->value), layer->slots);
+}

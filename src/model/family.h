@@ -1,0 +1,128 @@
+/* family.h: a model family as data: the keys of its config.json, the names of its tensors, and the kinds it is made of. */
+#ifndef HEED_MODEL_FAMILY_H
+#define HEED_MODEL_FAMILY_H
+
+#include "model/config.h"
+#include <stddef.h>
+
+/* ---- roles: the part that a weight plays ---- */
+typedef enum heed_role {
+#define HEED_ROLE(symbol, name, layered, rows, columns, initial) HEED_ROLE_##symbol,
+#include "model/roles.def"
+#undef HEED_ROLE
+    HEED_ROLE_COUNT
+} heed_role;
+
+typedef enum heed_dimension {
+    HEED_DIMENSION_NONE, HEED_DIMENSION_WIDTH, HEED_DIMENSION_QUERIES /* H*E */, HEED_DIMENSION_KEYS /* K*E */, HEED_DIMENSION_QUERY_NORM,
+    HEED_DIMENSION_KEY_NORM, HEED_DIMENSION_INNER, HEED_DIMENSION_VOCABULARY, HEED_DIMENSION_CONTEXT, HEED_DIMENSION_TYPES,
+    HEED_DIMENSION_LABELS, HEED_DIMENSION_TWO
+} heed_dimension;
+
+typedef enum heed_initial {
+    HEED_INITIAL_ZERO,
+    HEED_INITIAL_ONE,       /* 1, or 0 where gains are stored as g - 1 */
+    HEED_INITIAL_NORMAL,    /* normal, initializer_range */
+    HEED_INITIAL_RESIDUAL,  /* the same, over sqrt(2 L) in families that scale what is added to the stream */
+    HEED_INITIAL_EMBEDDING  /* normal, the padding row zero */
+} heed_initial;
+
+/* Where a weight belongs. Models with one stack keep its parts under the stack they have. */
+typedef enum heed_part { HEED_PART_ENCODER, HEED_PART_DECODER, HEED_PART_MODEL, HEED_PARTS } heed_part;
+
+typedef struct heed_role_info { const char *name; bool layered; uint8_t rows, columns, initial; } heed_role_info;
+extern const heed_role_info heed_roles[HEED_ROLE_COUNT];
+
+/* Does this model have a weight in this role? */
+bool heed_role_wanted(const heed_config *config, heed_part part, heed_role role);
+/* Rows and columns (0 for vectors) of a wanted weight. */
+void heed_role_shape(const heed_config *config, heed_part part, heed_role role, int64_t *rows, int64_t *columns);
+/* Layers of a part; 1 for HEED_PART_MODEL. */
+int64_t heed_part_layers(const heed_config *config, heed_part part);
+const heed_stack *heed_part_stack(const heed_config *config, heed_part part);
+
+/* ---- names of tensors ---- */
+enum {
+    HEED_NAME_BASE = 1,      /* stands behind the family's prefix ("model.", "transformer.") */
+    HEED_NAME_INPUT_FIRST = 2, /* stored (I,O), as GPT-2's Conv1D is */
+    HEED_NAME_ALIAS = 4,     /* an older or redundant spelling: read when nothing else fills the role, else ignored; never written */
+    HEED_NAME_BUFFER = 8,    /* no parameter: not trained */
+    HEED_NAME_OPTIONAL = 16, /* may be absent: the role stays empty (BUFFER: zeros) */
+    HEED_NAME_ROW = 32       /* a vector stored as (1,n) */
+};
+
+typedef struct heed_weight_name {
+    uint8_t role;            /* heed_role; the first one, of `parts` that follow each other in rows of one tensor */
+    uint8_t part;            /* heed_part */
+    uint8_t parts;           /* 0 counts as 1 */
+    uint8_t flags;
+    uint16_t heads;          /* bit per heed_head that spells it so; 0: all */
+    const char *name;        /* "{i}" is the layer; NULL ends a table */
+} heed_weight_name;
+
+/* ---- keys of config.json ---- */
+typedef enum heed_key_type {
+    HEED_KEY_SIZE,       /* integer >= 1 */
+    HEED_KEY_COUNT,      /* integer >= 0; null: 0 */
+    HEED_KEY_ID,         /* token id; null: -1; of a list the first */
+    HEED_KEY_NUMBER,     /* finite */
+    HEED_KEY_RATE,       /* 0 <= x < 1 */
+    HEED_KEY_FLAG,
+    HEED_KEY_ACTIVATION, /* a name of Hugging Face's ACT2FN */
+    HEED_KEY_KIND        /* one of `names` */
+} heed_key_type;
+
+typedef struct heed_key {
+    const char *name;        /* NULL ends a table */
+    uint8_t type;            /* heed_key_type */
+    bool rate_of_training;   /* a setting of training, no property of the model */
+    uint16_t offset;         /* of the field in heed_config: int64_t, double or bool by type */
+    const char *const *names;/* HEED_KEY_KIND: spellings by value, ending in NULL */
+} heed_key;
+#define HEED_KEY(key, key_type, field) {.name = (key), .type = HEED_KEY_##key_type, .offset = offsetof(heed_config, field)}
+#define HEED_KEY_NAMES(key, spellings, field) {.name = (key), .type = HEED_KEY_KIND, .offset = offsetof(heed_config, field), .names = (spellings)}
+#define HEED_KEY_DROPOUT(key, field) {.name = (key), .type = HEED_KEY_RATE, .rate_of_training = true, .offset = offsetof(heed_config, field)}
+
+typedef struct heed_architecture { const char *name; int32_t head; } heed_architecture; /* class name in `architectures`; NULL ends */
+
+/* How the family gives initial weights. */
+typedef enum heed_initial_rule { HEED_INITIAL_PLAIN, HEED_INITIAL_SCALED_RESIDUAL, HEED_INITIAL_XAVIER } heed_initial_rule;
+
+struct heed_family {
+    const char *name;                /* model_type */
+    const heed_config *preset;       /* what absent keys mean */
+    const heed_key *keys;
+    const heed_weight_name *weights;
+    const char *const *ignored;      /* tensors that are no weights: patterns with {i}, tried behind every prefix; ends in NULL */
+    const char *const *prefixes;     /* of BASE names, the one to write first; ends in NULL; "" is a prefix */
+    const heed_architecture *architectures; /* the first of each head is written */
+    double inner_factor;             /* F = inner_factor * D where no size is given, rounded up to a multiple of inner_multiple */
+    int64_t inner_multiple;
+    heed_initial_rule initial;
+    bool packs_positions;            /* position ids that jump start a new segment when no mask is given */
+    bool is_published;               /* models whose kinds coincide with it are written as this family */
+    /* Fields that follow from others, for reading and for new models; may be NULL. */
+    void (*derive)(heed_config *config);
+    /* What tables cannot say, after keys and derive; may be NULL. */
+    heed_status (*fix)(heed_config *config, const json_t *json, const char *where, heed_error *error);
+    /* Adds to config.json what tables cannot say; may be NULL. false: out of memory. */
+    bool (*write)(const heed_config *config, json_t *json);
+};
+
+#define HEED_FAMILY(symbol) extern const heed_family heed_family_##symbol;
+#include "model/families.def"
+#undef HEED_FAMILY
+
+size_t heed_family_count(void);
+const heed_family *heed_family_at(size_t index);
+const heed_family *heed_family_find(const char *name); /* NULL when unknown */
+
+/* Pieces that many families share (family/common.c). */
+extern const char *const heed_norm_names[], *const heed_norm_place_names[], *const heed_position_names[], *const heed_residual_names[];
+extern const heed_key heed_common_keys[]; /* ids, tie_word_embeddings, use_cache */
+/* Reads rope_parameters, or rope_theta and rope_scaling; partial_rotary_factor. */
+heed_status heed_rope_read(heed_config *config, const json_t *json, const char *where, heed_error *error);
+bool heed_rope_write(const heed_config *config, json_t *json);
+void heed_config_window_all(heed_config *config); /* every layer looks through the window, if there is one */
+
+#endif

@@ -1,0 +1,37 @@
+/* position.h: where a token stands, as numbers: tables and frequencies computed once when a model is loaded. */
+#ifndef HEED_NN_POSITION_H
+#define HEED_NN_POSITION_H
+
+#include "base/error.h"
+#include "nn/kinds.h"
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Rotary positions of a model, in the words of Hugging Face's rope_parameters; 0 where a key is absent. */
+typedef struct heed_rope {
+    int64_t kind;             /* heed_rope_kind */
+    double base;              /* rope_theta */
+    double fraction;          /* partial_rotary_factor: share of a head's channels that is turned */
+    bool interleaved;         /* pairs are (2i,2i+1), else (i,i+half) */
+    double factor;
+    double low_frequency_factor, high_frequency_factor; /* llama3 */
+    double attention_factor, beta_fast, beta_slow, mscale, mscale_all_dim; /* yarn */
+    int64_t original_context; /* llama3, yarn: the length trained on before stretching */
+    bool truncate;            /* yarn: whole numbers bound the ramp */
+} heed_rope;
+
+/* Channels of a head that are turned: an even number at most head_width. */
+int64_t heed_rope_channels(const heed_rope *rope, int64_t head_width);
+/* The radians by which pair i turns from one position to the next, frequencies (channels/2), and the factor on cosines and sines.
+   default: base^(-2i/channels); linear: that / factor; llama3: low frequencies / factor, blended between two wavelengths;
+   yarn: blended between both by the number of turns within the original context, cosines times 0.1 ln(factor) + 1.
+   Errors: HEED_E_UNSUPPORTED for dynamic and longrope, whose frequencies change with the length of the text.
+   Sources: Su et al. 2021; Chen et al. 2023 (linear); Llama 3 2024; Peng et al. 2023 (YaRN). */
+heed_status heed_rope_frequencies(const heed_rope *rope, int64_t head_width, float *frequencies, float *table_factor, heed_error *error);
+/* "default", "linear" ...; NULL for a number that is no heed_rope_kind. */
+const char *heed_rope_name(int64_t kind);
+
+/* Sinusoidal table (rows,width): sin and cos of row / 10000^(2i/width), i < width/2. Source: Vaswani et al. 2017, section 3.5. */
+void heed_sinusoid_table(float *table, int64_t rows, int64_t width, heed_sinusoid_order order);
+
+#endif

@@ -1,0 +1,80 @@
+/* Frequencies of rotary position embedding, one function for every way of stretching them. */
+#include "nn/position.h"
+
+#include <math.h>
+#include <stddef.h>
+
+static const double pi = 3.14159265358979323846;
+
+const char *heed_rope_name(int64_t kind)
+{
+    static const char *const names[HEED_ROPE_KINDS] = {"default", "linear", "llama3", "yarn", "dynamic", "longrope"};
+    return kind >= 0 && kind < HEED_ROPE_KINDS ? names[kind] : NULL;
+}
+
+int64_t heed_rope_channels(const heed_rope *rope, int64_t head_width)
+{
+    int64_t channels = (int64_t)((double)head_width * rope->fraction);
+    return channels - channels % 2;
+}
+
+/* Wavelengths longer than original / low are divided by the factor, shorter than original / high kept, the rest blended. */
+static double llama3_frequency(const heed_rope *rope, double frequency)
+{
+    double wavelength = 2 * pi / frequency, original = (double)rope->original_context;
+    if (wavelength > original / rope->low_frequency_factor) return frequency / rope->factor;
+    if (wavelength < original / rope->high_frequency_factor) return frequency;
+    double smooth = (original / wavelength - rope->low_frequency_factor) / (rope->high_frequency_factor - rope->low_frequency_factor);
+    return (1 - smooth) * frequency / rope->factor + smooth * frequency;
+}
+
+/* The channel pair that turns `turns` times within the original context. */
+static double yarn_pair(const heed_rope *rope, int64_t channels, double turns)
+{
+    return (double)channels * log((double)rope->original_context / (turns * 2 * pi)) / (2 * log(rope->base));
+}
+
+static double yarn_scale(double factor, double mscale)
+{
+    return factor <= 1 ? 1 : 0.1 * mscale * log(factor) + 1;
+}
+
+static double yarn_table_factor(const heed_rope *rope)
+{
+    if (rope->attention_factor > 0) return rope->attention_factor;
+    if (rope->mscale > 0 && rope->mscale_all_dim > 0)
+        return yarn_scale(rope->factor, rope->mscale) / yarn_scale(rope->factor, rope->mscale_all_dim);
+    return yarn_scale(rope->factor, 1);
+}
+
+static double yarn_frequency(const heed_rope *rope, int64_t channels, int64_t pair, double frequency)
+{
+    double low = yarn_pair(rope, channels, rope->beta_fast > 0 ? rope->beta_fast : 32);
+    double high = yarn_pair(rope, channels, rope->beta_slow > 0 ? rope->beta_slow : 1);
+    if (rope->truncate) {
+        low = floor(low);
+        high = ceil(high);
+    }
+    low = fmax(low, 0);
+    high = fmin(high, (double)channels - 1);
+    if (low == high) high += 0.001; /* as the published code does, so that the ramp has a width */
+    double ramp = fmin(fmax(((double)pair - low) / (high - low), 0), 1);
+    return frequency / rope->factor * ramp + frequency * (1 - ramp);
+}
+
+heed_status heed_rope_frequencies(const heed_rope *rope, int64_t head_width, float *frequencies, float *table_factor, heed_error *error)
+{
+    if (rope->kind == HEED_ROPE_DYNAMIC || rope->kind == HEED_ROPE_LONGROPE)
+        return heed_fail(error, HEED_E_UNSUPPORTED, "rotary positions of kind \"%s\" are not supported; supported are default, linear, llama3 and yarn",
+                         heed_rope_name(rope->kind));
+    int64_t channels = heed_rope_channels(rope, head_width);
+    *table_factor = rope->kind == HEED_ROPE_YARN ? (float)yarn_table_factor(rope) : 1;
+    for (int64_t pair = 0; pair < channels / 2; pair++) {
+        double frequency = pow(rope->base, -2.0 * (double)pair / (double)channels);
+        if (rope->kind == HEED_ROPE_LINEAR) frequency /= rope->factor;
+        if (rope->kind == HEED_ROPE_LLAMA3) frequency = llama3_frequency(rope, frequency);
+        if (rope->kind == HEED_ROPE_YARN) frequency = yarn_frequency(rope, channels, pair, frequency);
+        frequencies[pair] = (float)frequency;
+    }
+    return HEED_OK;
+}

@@ -1,0 +1,17 @@
+/* The sinusoidal table of positions. */
+#include "nn/position.h"
+
+#include <math.h>
+
+void heed_sinusoid_table(float *table, int64_t rows, int64_t width, heed_sinusoid_order order)
+{
+    int64_t sines = (width + 1) / 2;
+    for (int64_t row = 0; row < rows; row++)
+        for (int64_t i = 0; i < sines; i++) {
+            double angle = (double)row / pow(10000, 2 * (double)i / (double)width);
+            float *out = table + row * width;
+            int64_t sine = order == HEED_SINUSOID_HALVES ? i : 2 * i, cosine = order == HEED_SINUSOID_HALVES ? sines + i : 2 * i + 1;
+            out[sine] = (float)sin(angle);
+            if (cosine < width) out[cosine] = (float)cos(angle); /* an odd width has one sine more */
+        }
+}

@@ -71,7 +71,8 @@ typedef struct heed_config {
     heed_rope rope;
     /* attention */
     bool causal;               /* of the only stack, or of the decoder */
-    double attention_scale;    /* 0: 1 / sqrt(E) */
+    bool scaled;               /* scores are divided by sqrt(E) */
+    double attention_scale;    /* > 0: scores are multiplied by this instead */
     bool scale_by_layer;       /* scores of layer i are divided by i + 1 */
     int64_t window;            /* 0: none */
     uint8_t windowed[HEED_MAX_LAYERS / 8]; /* bit i: layer i looks through the window */
@@ -112,6 +113,7 @@ heed_status heed_config_write(const heed_config *config, json_t **json, heed_err
 
 /* The element-wise function that Hugging Face calls `name` ("gelu_new", "swish" ...); false when unknown. */
 bool heed_activation_by_name(const char *name, int64_t *kind);
+const char *heed_activation_name(int64_t kind);
 /* Does layer `layer` (of the only stack, or of the decoder) look through the window? */
 bool heed_config_windowed(const heed_config *config, int64_t layer);
 /* The stack that generates, or the only one. */

@@ -48,7 +48,8 @@ enum {
     HEED_NAME_ALIAS = 4,     /* an older or redundant spelling: read when nothing else fills the role, else ignored; never written */
     HEED_NAME_BUFFER = 8,    /* no parameter: not trained */
     HEED_NAME_OPTIONAL = 16, /* may be absent: the role stays empty (BUFFER: zeros) */
-    HEED_NAME_ROW = 32       /* a vector stored as (1,n) */
+    HEED_NAME_ROW = 32,      /* a vector stored as (1,n) */
+    HEED_NAME_HEAD = 64      /* belongs to a head although it stands behind the prefix */
 };
 
 typedef struct heed_weight_name {

@@ -1,0 +1,302 @@
+/* Reading, completing, checking and writing configurations by the tables of their families. */
+#include "model/family.h"
+#include "base/file.h"
+#include "tensor/dtype.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void *field_of(heed_config *config, const heed_key *key)
+{
+    return (char *)config + key->offset;
+}
+
+/* ---- one key ---- */
+
+static heed_status read_integer(const heed_key *key, const json_t *json, int64_t *field, const char *where, heed_error *error)
+{
+    int64_t least = key->type == HEED_KEY_SIZE;
+    HEED_TRY(heed_json_integer(json, key->name, field, where, error));
+    if (*field < least || *field > INT32_MAX)
+        return heed_fail(error, HEED_E_FORMAT, "%s: %s is %lld; expected an integer from %lld to %d", where, key->name, (long long)*field,
+                         (long long)least, INT32_MAX);
+    return HEED_OK;
+}
+
+static heed_status read_id(const heed_key *key, const json_t *json, int64_t *field, const char *where, heed_error *error)
+{
+    const json_t *member = json_object_get(json, key->name);
+    if (json_is_array(member)) member = json_array_get(member, 0);
+    if (!member || json_is_null(member)) return HEED_OK;
+    if (!json_is_integer(member) || json_integer_value(member) < -1 || json_integer_value(member) > INT32_MAX)
+        return heed_fail(error, HEED_E_FORMAT, "%s: %s: expected a token id, a list of ids or null", where, key->name);
+    *field = json_integer_value(member);
+    return HEED_OK;
+}
+
+static heed_status read_number(const heed_key *key, const json_t *json, double *field, const char *where, heed_error *error)
+{
+    HEED_TRY(heed_json_number(json, key->name, field, where, error));
+    bool rate = key->type == HEED_KEY_RATE;
+    if (!isfinite(*field) || (rate && (*field < 0 || *field >= 1)))
+        return heed_fail(error, HEED_E_FORMAT, "%s: %s is %g; expected %s", where, key->name, *field, rate ? "a rate from 0 to below 1" : "a finite number");
+    return HEED_OK;
+}
+
+static heed_status read_name(const heed_key *key, const json_t *json, int64_t *field, const char *where, heed_error *error)
+{
+    const char *name = NULL;
+    HEED_TRY(heed_json_string(json, key->name, &name, where, error));
+    if (!name) return HEED_OK;
+    if (key->type == HEED_KEY_ACTIVATION) {
+        if (heed_activation_by_name(name, field)) return HEED_OK;
+        return heed_fail(error, HEED_E_UNSUPPORTED, "%s: %s is \"%s\"; expected an activation without parameters such as gelu, gelu_new, silu, relu", where,
+                         key->name, name);
+    }
+    for (int64_t i = 0; key->names[i]; i++)
+        if (strcmp(key->names[i], name) == 0) {
+            *field = i;
+            return HEED_OK;
+        }
+    return heed_fail(error, HEED_E_UNSUPPORTED, "%s: %s is \"%s\"; expected one of %s, %s%s ...", where, key->name, name, key->names[0], key->names[1],
+                     key->names[1] && key->names[2] ? ", " : "");
+}
+
+static heed_status read_key(heed_config *config, const heed_key *key, const json_t *json, const char *where, heed_error *error)
+{
+    const json_t *member = json_object_get(json, key->name);
+    if (!member) return HEED_OK;
+    void *field = field_of(config, key);
+    if (json_is_null(member)) { /* null means "none" where there is a none, else the default */
+        if (key->type == HEED_KEY_COUNT) *(int64_t *)field = 0;
+        if (key->type == HEED_KEY_ID) *(int64_t *)field = -1;
+        return HEED_OK;
+    }
+    switch ((heed_key_type)key->type) {
+    case HEED_KEY_SIZE: case HEED_KEY_COUNT: return read_integer(key, json, field, where, error);
+    case HEED_KEY_ID: return read_id(key, json, field, where, error);
+    case HEED_KEY_NUMBER: case HEED_KEY_RATE: return read_number(key, json, field, where, error);
+    case HEED_KEY_FLAG: return heed_json_boolean(json, key->name, field, where, error);
+    case HEED_KEY_ACTIVATION: case HEED_KEY_KIND: return read_name(key, json, field, where, error);
+    }
+    return HEED_OK;
+}
+
+static heed_status read_keys(heed_config *config, const heed_key *keys, const json_t *json, const char *where, heed_error *error)
+{
+    for (; keys->name; keys++) HEED_TRY(read_key(config, keys, json, where, error));
+    return HEED_OK;
+}
+
+/* ---- what all families have: architectures, labels, dtype ---- */
+
+static heed_status read_head(heed_config *config, const json_t *json, const char *where, heed_error *error)
+{
+    const heed_architecture *known = config->family->architectures;
+    const json_t *list = json_object_get(json, "architectures");
+    const char *name = json_string_value(json_array_get(list, 0));
+    config->head = known->head;
+    if (!list || json_is_null(list) || (json_is_array(list) && json_array_size(list) == 0)) return HEED_OK;
+    if (!name) return heed_fail(error, HEED_E_FORMAT, "%s: architectures: expected a list with one class name", where);
+    for (; known->name; known++)
+        if (strcmp(known->name, name) == 0) {
+            config->head = known->head;
+            return HEED_OK;
+        }
+    return heed_fail(error, HEED_E_UNSUPPORTED, "%s: architectures is \"%s\"; of family %s, \"%s\" and its like are supported", where, name,
+                     config->family->name, config->family->architectures->name);
+}
+
+static heed_status read_labels(heed_config *config, const json_t *json, const char *where, heed_error *error)
+{
+    static const char *const problems[] = {"", "regression", "single_label_classification", "multi_label_classification"};
+    const char *problem = NULL;
+    const json_t *names = json_object_get(json, "id2label");
+    HEED_TRY(heed_json_integer(json, "num_labels", &config->labels, where, error));
+    if (json_is_object(names) && json_object_size(names) > 0) config->labels = (int64_t)json_object_size(names);
+    if (config->labels < 1 || config->labels > 1 << 20)
+        return heed_fail(error, HEED_E_FORMAT, "%s: num_labels is %lld; expected 1 to %d", where, (long long)config->labels, 1 << 20);
+    HEED_TRY(heed_json_string(json, "problem_type", &problem, where, error));
+    for (int64_t i = HEED_PROBLEM_REGRESSION; problem && i <= HEED_PROBLEM_MULTI; i++)
+        if (strcmp(problem, problems[i]) == 0) config->problem = i;
+    if (problem && config->problem == HEED_PROBLEM_UNKNOWN)
+        return heed_fail(error, HEED_E_FORMAT, "%s: problem_type is \"%s\"; expected %s, %s or %s", where, problem, problems[1], problems[2], problems[3]);
+    return HEED_OK;
+}
+
+static heed_status read_common(heed_config *config, const json_t *json, const char *where, heed_error *error)
+{
+    const char *dtype = NULL;
+    heed_dtype kind = HEED_F32;
+    config->labels = 2;
+    HEED_TRY(read_keys(config, heed_common_keys, json, where, error));
+    HEED_TRY(read_head(config, json, where, error));
+    HEED_TRY(read_labels(config, json, where, error));
+    HEED_TRY(heed_json_string(json, "torch_dtype", &dtype, where, error));
+    HEED_TRY(heed_json_string(json, "dtype", &dtype, where, error));
+    if (dtype && heed_dtype_by_name(dtype, &kind) && (kind == HEED_F16 || kind == HEED_BF16)) config->dtype = kind;
+    return HEED_OK;
+}
+
+heed_status heed_config_read(heed_config *config, const json_t *json, const char *where, heed_error *error)
+{
+    const char *type = NULL;
+    *config = (heed_config){0};
+    if (!json_is_object(json)) return heed_fail(error, HEED_E_FORMAT, "%s: expected a JSON object", where);
+    HEED_TRY(heed_json_string(json, "model_type", &type, where, error));
+    if (!type) return heed_fail(error, HEED_E_FORMAT, "%s: model_type is missing; it names the family, for example \"llama\"", where);
+    const heed_family *family = heed_family_find(type);
+    if (!family)
+        return heed_fail(error, HEED_E_UNSUPPORTED, "%s: model_type is \"%s\"; known are gpt2, llama, mistral, qwen2, bert, marian, torch-transformer and heed",
+                         where, type);
+    *config = *family->preset;
+    config->family = family;
+    HEED_TRY(read_keys(config, family->keys, json, where, error));
+    HEED_TRY(read_common(config, json, where, error));
+    if (family->fix) HEED_TRY(family->fix(config, json, where, error));
+    return heed_config_complete(config, where, error);
+}
+
+heed_status heed_config_load(heed_config *config, const char *folder, heed_error *error)
+{
+    *config = (heed_config){0};
+    char *path = heed_path_join(folder, "config.json");
+    if (!path) return heed_fail_memory(error, strlen(folder) + 16, "a path");
+    json_t *json = NULL;
+    heed_status status = heed_json_read(&json, path, error);
+    if (status == HEED_OK) status = heed_config_read(config, json, path, error);
+    json_decref(json);
+    free(path);
+    return status;
+}
+
+heed_status heed_config_preset(heed_config *config, const char *name, heed_error *error)
+{
+    const heed_family *family = heed_family_find(name);
+    *config = (heed_config){0};
+    if (!family) return heed_fail(error, HEED_E_ARG, "no family is called \"%s\"; known are gpt2, llama, mistral, qwen2, bert, marian and heed", name);
+    *config = *family->preset;
+    config->family = family;
+    config->head = family->architectures->head;
+    config->labels = 2;
+    config->vocabulary = config->width = config->context = 0;
+    config->encoder = config->decoder = (heed_stack){0};
+    return HEED_OK;
+}
+
+/* ---- completing and checking ---- */
+
+static void complete_stack(const heed_config *config, heed_stack *stack)
+{
+    if (stack->heads == 0) return;
+    if (stack->kv_heads == 0) stack->kv_heads = stack->heads;
+    if (stack->head_width == 0) stack->head_width = config->width / stack->heads;
+    if (stack->inner == 0) {
+        int64_t multiple = config->family->inner_multiple, inner = (int64_t)ceil(config->family->inner_factor * (double)config->width - 1e-9);
+        stack->inner = (inner + multiple - 1) / multiple * multiple;
+    }
+}
+
+static heed_status check_range(const char *where, const char *what, int64_t value, int64_t least, int64_t most, heed_error *error)
+{
+    if (value >= least && value <= most) return HEED_OK;
+    return heed_fail(error, HEED_E_FORMAT, "%s: %s is %lld; expected %lld to %lld", where, what, (long long)value, (long long)least, (long long)most);
+}
+
+static heed_status check_stack(const heed_config *config, const heed_stack *stack, const char *where, heed_error *error)
+{
+    HEED_TRY(check_range(where, "the number of layers", stack->layers, 0, HEED_MAX_LAYERS, error));
+    HEED_TRY(check_range(where, "the number of heads", stack->heads, 1, 1 << 14, error));
+    HEED_TRY(check_range(where, "the number of key/value heads", stack->kv_heads, 1, 1 << 14, error));
+    HEED_TRY(check_range(where, "the width of a head", stack->head_width, 1, 1 << 14, error));
+    HEED_TRY(check_range(where, "the inner width of the feed-forward", stack->inner, 1, 1 << 24, error));
+    if (stack->heads % stack->kv_heads)
+        return heed_fail(error, HEED_E_FORMAT, "%s: %lld heads and %lld key/value heads; expected heads to be a multiple", where, (long long)stack->heads,
+                         (long long)stack->kv_heads);
+    HEED_TRY(check_range(where, "heads times head width", stack->heads * stack->head_width, 1, 1 << 24, error));
+    int64_t turned = heed_rope_channels(&config->rope, stack->head_width);
+    if (config->position == HEED_POSITION_ROTARY && (turned < 2 || (config->rope.fraction == 1 && stack->head_width % 2)))
+        return heed_fail(error, HEED_E_FORMAT, "%s: heads are %lld wide; rotary positions turn pairs of channels and need an even width", where,
+                         (long long)stack->head_width);
+    return HEED_OK;
+}
+
+/* Families whose heads share out the width have no key that says how wide a head is. */
+static heed_status check_division(const heed_config *config, const heed_stack *stack, const char *where, heed_error *error)
+{
+    if (stack->heads > 0 && stack->head_width * stack->heads != config->width && stack->head_width == config->width / stack->heads)
+        return heed_fail(error, HEED_E_FORMAT, "%s: the width %lld does not divide by %lld heads", where, (long long)config->width, (long long)stack->heads);
+    return HEED_OK;
+}
+
+static heed_status check_rope(const heed_config *config, const char *where, heed_error *error)
+{
+    const heed_rope *rope = &config->rope;
+    bool stretched = rope->kind != HEED_ROPE_DEFAULT;
+    if (!(isfinite(rope->base) && rope->base > 1)) return heed_fail(error, HEED_E_FORMAT, "%s: rope_theta is %g; expected a number above 1", where, rope->base);
+    if (!(rope->fraction > 0 && rope->fraction <= 1))
+        return heed_fail(error, HEED_E_FORMAT, "%s: partial_rotary_factor is %g; expected above 0, at most 1", where, rope->fraction);
+    if (rope->kind == HEED_ROPE_DYNAMIC || rope->kind == HEED_ROPE_LONGROPE)
+        return heed_fail(error, HEED_E_UNSUPPORTED, "%s: rotary positions of kind \"%s\" are not supported; supported are default, linear, llama3 and yarn",
+                         where, heed_rope_name(rope->kind));
+    if (stretched && !(isfinite(rope->factor) && rope->factor > 0))
+        return heed_fail(error, HEED_E_FORMAT, "%s: the factor of %s rotary positions is %g; expected a positive number", where, heed_rope_name(rope->kind), rope->factor);
+    if ((rope->kind == HEED_ROPE_LLAMA3 || rope->kind == HEED_ROPE_YARN) && rope->original_context < 1)
+        return heed_fail(error, HEED_E_FORMAT, "%s: original_max_position_embeddings is %lld; expected a positive number", where, (long long)rope->original_context);
+    if (rope->kind == HEED_ROPE_LLAMA3 && !(rope->low_frequency_factor > 0 && rope->high_frequency_factor > rope->low_frequency_factor))
+        return heed_fail(error, HEED_E_FORMAT, "%s: llama3 rotary positions: low_freq_factor %g and high_freq_factor %g; expected 0 < low < high", where,
+                         rope->low_frequency_factor, rope->high_frequency_factor);
+    return HEED_OK;
+}
+
+static heed_status check_sizes(const heed_config *config, const char *where, heed_error *error)
+{
+    HEED_TRY(check_range(where, "the width", config->width, 1, 1 << 20, error));
+    HEED_TRY(check_range(where, "the number of positions", config->context, 1, INT32_MAX, error));
+    if (!config->float_inputs) HEED_TRY(check_range(where, "the vocabulary", config->vocabulary, 1, 1 << 26, error));
+    HEED_TRY(check_range(where, "the source vocabulary", config->source_vocabulary, 0, 1 << 26, error));
+    HEED_TRY(check_range(where, "the number of token types", config->types, 0, 1 << 20, error));
+    HEED_TRY(check_range(where, "the window", config->window, 0, INT32_MAX, error));
+    /* Tables of positions are built or read whole. */
+    bool table = config->position == HEED_POSITION_LEARNED || config->position == HEED_POSITION_SINUSOIDAL;
+    if (table) HEED_TRY(check_range(where, "positions times width", config->context * config->width, 1, (int64_t)1 << 36, error));
+    return HEED_OK;
+}
+
+heed_status heed_config_complete(heed_config *config, const char *where, heed_error *error)
+{
+    memcpy(config->model_type, config->family->name, strlen(config->family->name) + 1);
+    HEED_TRY(check_sizes(config, where, error));
+    if (config->family->derive) config->family->derive(config);
+    if (config->arrangement == HEED_DECODER_ONLY) config->encoder = (heed_stack){0};
+    if (config->arrangement == HEED_ENCODER_ONLY) config->decoder = (heed_stack){0};
+    complete_stack(config, &config->encoder);
+    complete_stack(config, &config->decoder);
+    if (config->rope.original_context == 0) config->rope.original_context = config->context;
+    if (config->position == HEED_POSITION_ROTARY) HEED_TRY(check_rope(config, where, error));
+    if (!(config->norm_eps > 0)) return heed_fail(error, HEED_E_FORMAT, "%s: the norms' epsilon is %g; expected a positive number", where, config->norm_eps);
+    if (config->arrangement != HEED_DECODER_ONLY) {
+        HEED_TRY(check_division(config, &config->encoder, where, error));
+        HEED_TRY(check_stack(config, &config->encoder, where, error));
+    }
+    if (config->arrangement != HEED_ENCODER_ONLY) {
+        HEED_TRY(check_division(config, &config->decoder, where, error));
+        HEED_TRY(check_stack(config, &config->decoder, where, error));
+    }
+    if (config->residual != HEED_RESIDUAL_SERIAL && (config->norm_place != HEED_NORM_PRE || config->arrangement == HEED_ENCODER_DECODER))
+        return heed_fail(error, HEED_E_UNSUPPORTED, "%s: parallel attention and feed-forward go with norms before them, in a single stack", where);
+    if (config->arrangement == HEED_ENCODER_DECODER && config->head != HEED_HEAD_NONE && config->head != HEED_HEAD_CAUSAL_LM)
+        return heed_fail(error, HEED_E_UNSUPPORTED, "%s: of an encoder-decoder only the language model and the bare model are supported", where);
+    return HEED_OK;
+}
+
+bool heed_config_windowed(const heed_config *config, int64_t layer)
+{
+    return config->window > 0 && (config->windowed[layer / 8] >> (layer % 8) & 1);
+}
+
+const heed_stack *heed_config_main(const heed_config *config)
+{
+    return config->arrangement == HEED_ENCODER_ONLY ? &config->encoder : &config->decoder;
+}

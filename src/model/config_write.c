@@ -1,0 +1,152 @@
+/* Recognising the published family of a configuration, and writing config.json. */
+#include "model/family.h"
+#include "tensor/dtype.h"
+
+#include <string.h>
+
+static size_t key_bytes(const heed_key *key)
+{
+    return key->type == HEED_KEY_FLAG ? sizeof(bool) : key->type == HEED_KEY_NUMBER || key->type == HEED_KEY_RATE ? sizeof(double) : sizeof(int64_t);
+}
+
+static void copy_keys(heed_config *to, const heed_config *from, const heed_key *keys)
+{
+    for (; keys->name; keys++) memcpy((char *)to + keys->offset, (const char *)from + keys->offset, key_bytes(keys));
+}
+
+/* Equal in every property of the model; rates of training do not count. */
+static bool same_model(const heed_config *a, const heed_config *b)
+{
+    for (const heed_key *key = heed_family_heed.keys; key->name; key++)
+        if (!key->rate_of_training && memcmp((const char *)a + key->offset, (const char *)b + key->offset, key_bytes(key)) != 0) return false;
+    return a->rope.kind == b->rope.kind && a->rope.base == b->rope.base && a->rope.fraction == b->rope.fraction &&
+           (a->window == 0 || memcmp(a->windowed, b->windowed, sizeof a->windowed) == 0);
+}
+
+static bool has_head(const heed_family *family, int64_t head)
+{
+    for (const heed_architecture *known = family->architectures; known->name; known++)
+        if (known->head == head) return true;
+    return false;
+}
+
+/* The configuration as `family` would have it: its preset with every field that its keys can say. */
+static bool expressed_by(const heed_config *config, const heed_family *family, heed_config *out)
+{
+    if (!family->is_published || !has_head(family, config->head) || family->preset->arrangement != config->arrangement) return false;
+    heed_config as = *family->preset;
+    heed_error ignored = {0};
+    as.family = family;
+    copy_keys(&as, config, family->keys);
+    copy_keys(&as, config, heed_common_keys);
+    /* What the families' own functions read and write beside the tables. */
+    as.head = config->head, as.labels = config->labels, as.problem = config->problem, as.dtype = config->dtype;
+    as.rope = config->rope, as.source_vocabulary = config->source_vocabulary, as.embedding_scale = config->embedding_scale;
+    as.initializer_range = config->initializer_range, as.embedding_dropout = config->embedding_dropout;
+    as.classifier_dropout = config->classifier_dropout, as.decoder_start_id = config->decoder_start_id;
+    if (as.position != HEED_POSITION_ROTARY) as.rope = family->preset->rope;
+    if (heed_config_complete(&as, "config", &ignored) != HEED_OK) return false;
+    heed_config of = *config;
+    if (of.position != HEED_POSITION_ROTARY) of.rope = as.rope;
+    *out = as;
+    return same_model(&as, &of);
+}
+
+static const heed_family *written_family(const heed_config *config, heed_config *as)
+{
+    *as = *config;
+    if (strcmp(config->family->name, "heed") != 0) return config->family;
+    for (size_t i = 0; i < heed_family_count(); i++) {
+        heed_config candidate;
+        if (!expressed_by(config, heed_family_at(i), &candidate)) continue;
+        *as = candidate;
+        return heed_family_at(i);
+    }
+    return config->family;
+}
+
+const char *heed_config_written_as(const heed_config *config)
+{
+    heed_config as;
+    return written_family(config, &as)->name;
+}
+
+const heed_family *heed_config_written_family(const heed_config *config, heed_config *as)
+{
+    return written_family(config, as);
+}
+
+static json_t *key_value(const heed_config *config, const heed_key *key)
+{
+    const void *field = (const char *)config + key->offset;
+    int64_t integer = 0;
+    if (key->type != HEED_KEY_FLAG && key->type != HEED_KEY_NUMBER && key->type != HEED_KEY_RATE) integer = *(const int64_t *)field;
+    switch ((heed_key_type)key->type) {
+    case HEED_KEY_SIZE: return json_integer(integer);
+    case HEED_KEY_COUNT: return json_integer(integer);
+    case HEED_KEY_ID: return integer < 0 ? json_null() : json_integer(integer);
+    case HEED_KEY_NUMBER: case HEED_KEY_RATE: return json_real(*(const double *)field);
+    case HEED_KEY_FLAG: return json_boolean(*(const bool *)field);
+    case HEED_KEY_ACTIVATION: return json_string(heed_activation_name(integer));
+    case HEED_KEY_KIND: return json_string(key->names[integer]);
+    }
+    return NULL;
+}
+
+static bool write_keys(const heed_config *config, const heed_key *keys, json_t *json)
+{
+    for (; keys->name; keys++) {
+        /* A window of 0 is written as "none", as the families read it. */
+        bool none = keys->offset == offsetof(heed_config, window) && config->window == 0;
+        if (json_object_set_new(json, keys->name, none ? json_null() : key_value(config, keys)) != 0) return false;
+    }
+    return true;
+}
+
+static bool write_labels(const heed_config *config, json_t *json)
+{
+    static const char *const problems[] = {NULL, "regression", "single_label_classification", "multi_label_classification"};
+    if (config->problem != HEED_PROBLEM_UNKNOWN && json_object_set_new(json, "problem_type", json_string(problems[config->problem])) != 0) return false;
+    if (config->head != HEED_HEAD_SEQUENCE_CLASS && config->head != HEED_HEAD_TOKEN_CLASS) return true;
+    json_t *names = json_object(), *ids = json_object();
+    bool whole = names && ids;
+    for (int64_t i = 0; whole && i < config->labels; i++) {
+        char id[24], name[32];
+        snprintf(id, sizeof id, "%lld", (long long)i);
+        snprintf(name, sizeof name, "LABEL_%lld", (long long)i);
+        whole = json_object_set_new(names, id, json_string(name)) == 0 && json_object_set_new(ids, name, json_integer(i)) == 0;
+    }
+    whole = whole && json_object_set(json, "id2label", names) == 0 && json_object_set(json, "label2id", ids) == 0;
+    json_decref(names);
+    json_decref(ids);
+    return whole;
+}
+
+static const char *architecture_of(const heed_config *config)
+{
+    const heed_architecture *known = config->family->architectures;
+    while (known->name && known->head != config->head) known++;
+    return known->name ? known->name : config->family->architectures->name;
+}
+
+static const char *dtype_name(int64_t dtype)
+{
+    return dtype == HEED_F16 ? "float16" : dtype == HEED_BF16 ? "bfloat16" : "float32";
+}
+
+heed_status heed_config_write(const heed_config *config, json_t **json, heed_error *error)
+{
+    heed_config as;
+    *json = json_object();
+    const heed_family *family = written_family(config, &as);
+    as.family = family;
+    json_t *object = *json;
+    bool whole = object && json_object_set_new(object, "model_type", json_string(family->name)) == 0 &&
+                 json_object_set_new(object, "architectures", json_pack("[s]", architecture_of(&as))) == 0 &&
+                 write_keys(&as, family->keys, object) && write_keys(&as, heed_common_keys, object) && write_labels(&as, object) &&
+                 json_object_set_new(object, "torch_dtype", json_string(dtype_name(as.dtype))) == 0 && (!family->write || family->write(&as, object));
+    if (whole) return HEED_OK;
+    json_decref(object);
+    *json = NULL;
+    return heed_fail_memory(error, 4096, "config.json");
+}

@@ -1,0 +1,27 @@
+/* The table of families. */
+#include "model/family.h"
+
+#include <string.h>
+
+static const heed_family *const families[] = {
+#define HEED_FAMILY(symbol) &heed_family_##symbol,
+#include "model/families.def"
+#undef HEED_FAMILY
+};
+
+size_t heed_family_count(void)
+{
+    return sizeof families / sizeof *families;
+}
+
+const heed_family *heed_family_at(size_t index)
+{
+    return families[index];
+}
+
+const heed_family *heed_family_find(const char *name)
+{
+    for (size_t i = 0; i < heed_family_count(); i++)
+        if (strcmp(families[i]->name, name) == 0) return families[i];
+    return NULL;
+}

@@ -1,0 +1,91 @@
+/* What many families share: spellings of kinds, common keys, rotary settings in both styles of config.json. */
+#include "model/family.h"
+
+#include <string.h>
+
+const char *const heed_norm_names[] = {"layer", "rms", NULL};
+const char *const heed_norm_place_names[] = {"pre", "post", "sandwich", "output", NULL};
+const char *const heed_residual_names[] = {"serial", "parallel", "parallel_two_norms", NULL};
+const char *const heed_position_names[] = {"none", "learned", "sinusoidal", "rotary", NULL};
+
+const heed_key heed_common_keys[] = {
+    HEED_KEY("bos_token_id", ID, bos_id),
+    HEED_KEY("eos_token_id", ID, eos_id),
+    HEED_KEY("pad_token_id", ID, pad_id),
+    HEED_KEY("tie_word_embeddings", FLAG, tied),
+    HEED_KEY("use_cache", FLAG, use_cache),
+    {0}
+};
+
+void heed_config_window_all(heed_config *config)
+{
+    memset(config->windowed, config->window > 0 ? 0xFF : 0, sizeof config->windowed);
+}
+
+static heed_status rope_kind_by_name(const char *name, int64_t *kind, const char *where, heed_error *error)
+{
+    for (int64_t i = 0; i < HEED_ROPE_KINDS; i++)
+        if (strcmp(name, heed_rope_name(i)) == 0) {
+            *kind = i;
+            return HEED_OK;
+        }
+    return heed_fail(error, HEED_E_UNSUPPORTED, "%s: rotary positions of kind \"%s\"; known are default, linear, llama3, yarn", where, name);
+}
+
+static heed_status read_scaling(heed_rope *rope, const json_t *scaling, const char *where, heed_error *error)
+{
+    const char *name = "default";
+    if (!json_is_object(scaling)) return heed_fail(error, HEED_E_FORMAT, "%s: rotary settings: expected an object or null", where);
+    HEED_TRY(heed_json_string(scaling, "type", &name, where, error));
+    HEED_TRY(heed_json_string(scaling, "rope_type", &name, where, error));
+    HEED_TRY(rope_kind_by_name(name, &rope->kind, where, error));
+    struct { const char *key; double *value; } numbers[] = {
+        {"rope_theta", &rope->base}, {"factor", &rope->factor}, {"partial_rotary_factor", &rope->fraction},
+        {"low_freq_factor", &rope->low_frequency_factor}, {"high_freq_factor", &rope->high_frequency_factor},
+        {"attention_factor", &rope->attention_factor}, {"beta_fast", &rope->beta_fast}, {"beta_slow", &rope->beta_slow},
+        {"mscale", &rope->mscale}, {"mscale_all_dim", &rope->mscale_all_dim}};
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+        HEED_TRY(heed_json_number(scaling, numbers[i].key, numbers[i].value, where, error));
+    HEED_TRY(heed_json_integer(scaling, "original_max_position_embeddings", &rope->original_context, where, error));
+    return heed_json_boolean(scaling, "truncate", &rope->truncate, where, error);
+}
+
+heed_status heed_rope_read(heed_config *config, const json_t *json, const char *where, heed_error *error)
+{
+    heed_rope *rope = &config->rope;
+    HEED_TRY(heed_json_number(json, "rope_theta", &rope->base, where, error));
+    HEED_TRY(heed_json_number(json, "partial_rotary_factor", &rope->fraction, where, error));
+    const json_t *old = json_object_get(json, "rope_scaling"), *recent = json_object_get(json, "rope_parameters");
+    const json_t *scaling = json_is_object(old) && json_object_size(old) > 0 ? old : recent;
+    if (scaling && !json_is_null(scaling)) {
+        const char *key;
+        json_t *member;
+        json_object_foreach((json_t *)scaling, key, member)
+            if (json_is_object(member))
+                return heed_fail(error, HEED_E_UNSUPPORTED, "%s: rope_parameters.%s: rotary settings by kind of layer are not supported", where, key);
+        HEED_TRY(read_scaling(rope, scaling, where, error));
+    }
+    if (rope->original_context == 0) rope->original_context = config->context;
+    return HEED_OK;
+}
+
+bool heed_rope_write(const heed_config *config, json_t *json)
+{
+    const heed_rope *rope = &config->rope;
+    json_t *object = json_pack("{s:f, s:s}", "rope_theta", rope->base, "rope_type", heed_rope_name(rope->kind));
+    bool whole = object != NULL;
+    struct { const char *key; double value; } numbers[] = {
+        {"factor", rope->factor}, {"low_freq_factor", rope->low_frequency_factor}, {"high_freq_factor", rope->high_frequency_factor},
+        {"attention_factor", rope->attention_factor}, {"beta_fast", rope->beta_fast}, {"beta_slow", rope->beta_slow},
+        {"mscale", rope->mscale}, {"mscale_all_dim", rope->mscale_all_dim}};
+    for (size_t i = 0; whole && rope->kind != HEED_ROPE_DEFAULT && i < sizeof numbers / sizeof *numbers; i++)
+        if (numbers[i].value > 0) whole = json_object_set_new(object, numbers[i].key, json_real(numbers[i].value)) == 0;
+    if (whole && (rope->kind == HEED_ROPE_LLAMA3 || rope->kind == HEED_ROPE_YARN))
+        whole = json_object_set_new(object, "original_max_position_embeddings", json_integer(rope->original_context)) == 0;
+    if (whole && rope->kind == HEED_ROPE_YARN && !rope->truncate) whole = json_object_set_new(object, "truncate", json_false()) == 0;
+    if (whole && rope->fraction != 1) whole = json_object_set_new(object, "partial_rotary_factor", json_real(rope->fraction)) == 0;
+    /* rope_theta at the top level too: what readers of the older style look for. */
+    whole = whole && json_object_set(json, "rope_parameters", object) == 0 && json_object_set_new(json, "rope_theta", json_real(rope->base)) == 0;
+    json_decref(object);
+    return whole;
+}

@@ -1,0 +1,123 @@
+/* heed: every kind chosen freely in config.json, for research. Names follow Llama where Llama has the part. */
+#include "model/family.h"
+
+static const char *const arrangement_names[] = {"decoder", "encoder", "encoder-decoder", NULL};
+static const char *const order_names[] = {"halves", "interleaved", NULL};
+static const char *const qk_norm_names[] = {"none", "head", "all", NULL};
+
+static const heed_config preset = {
+    .arrangement = HEED_DECODER_ONLY, .vocabulary = 32000, .width = 512, .context = 1024,
+    .norm = HEED_NORM_RMS, .norm_place = HEED_NORM_PRE, .norm_eps = 1e-5, .final_norm = true,
+    .activation = HEED_UNARY_SILU, .gated = true, .position = HEED_POSITION_ROTARY, .rope = {.base = 10000, .fraction = 1, .truncate = true},
+    .causal = true, .scaled = true, .embedding_scale = 1, .initializer_range = 0.02,
+    .pad_id = -1, .bos_id = -1, .eos_id = -1, .decoder_start_id = -1, .use_cache = true};
+
+static const heed_key keys[] = {
+    HEED_KEY_NAMES("arrangement", arrangement_names, arrangement),
+    HEED_KEY("vocab_size", SIZE, vocabulary),
+    HEED_KEY("source_vocab_size", COUNT, source_vocabulary),
+    HEED_KEY("hidden_size", SIZE, width),
+    HEED_KEY("max_position_embeddings", SIZE, context),
+    HEED_KEY("type_vocab_size", COUNT, types),
+    HEED_KEY("encoder_layers", COUNT, encoder.layers),
+    HEED_KEY("encoder_attention_heads", COUNT, encoder.heads),
+    HEED_KEY("encoder_key_value_heads", COUNT, encoder.kv_heads),
+    HEED_KEY("encoder_head_dim", COUNT, encoder.head_width),
+    HEED_KEY("encoder_intermediate_size", COUNT, encoder.inner),
+    HEED_KEY("decoder_layers", COUNT, decoder.layers),
+    HEED_KEY("decoder_attention_heads", COUNT, decoder.heads),
+    HEED_KEY("decoder_key_value_heads", COUNT, decoder.kv_heads),
+    HEED_KEY("decoder_head_dim", COUNT, decoder.head_width),
+    HEED_KEY("decoder_intermediate_size", COUNT, decoder.inner),
+    HEED_KEY_NAMES("norm", heed_norm_names, norm),
+    HEED_KEY_NAMES("norm_place", heed_norm_place_names, norm_place),
+    HEED_KEY_NAMES("residual", heed_residual_names, residual),
+    HEED_KEY_NAMES("query_key_norm", qk_norm_names, qk_norm),
+    HEED_KEY("norm_eps", NUMBER, norm_eps),
+    HEED_KEY("norm_offset", NUMBER, norm_offset),
+    HEED_KEY("norm_bias", FLAG, norm_bias),
+    HEED_KEY("embedding_norm", FLAG, embedding_norm),
+    HEED_KEY("final_norm", FLAG, final_norm),
+    HEED_KEY("activation", ACTIVATION, activation),
+    HEED_KEY("gated", FLAG, gated),
+    HEED_KEY_NAMES("position", heed_position_names, position),
+    HEED_KEY_NAMES("sinusoid_order", order_names, sinusoid_order),
+    HEED_KEY("rotary_interleaved", FLAG, rope.interleaved),
+    HEED_KEY("causal", FLAG, causal),
+    HEED_KEY("scale_attention", FLAG, scaled),
+    HEED_KEY("attention_scale", NUMBER, attention_scale),
+    HEED_KEY("scale_attention_by_layer", FLAG, scale_by_layer),
+    HEED_KEY("sliding_window", COUNT, window),
+    HEED_KEY("attention_soft_cap", NUMBER, attention_soft_cap),
+    HEED_KEY("logit_soft_cap", NUMBER, logit_soft_cap),
+    HEED_KEY("attention_bias", FLAG, query_bias),
+    HEED_KEY("attention_output_bias", FLAG, output_bias),
+    HEED_KEY("mlp_bias", FLAG, ffn_bias),
+    HEED_KEY("lm_head_bias", FLAG, lm_bias),
+    HEED_KEY("lm_head_transform", FLAG, lm_transform),
+    HEED_KEY("pooler", FLAG, pooler),
+    HEED_KEY("embedding_scale", NUMBER, embedding_scale),
+    HEED_KEY("logits_bias", FLAG, logits_bias),
+    HEED_KEY_DROPOUT("embedding_dropout", embedding_dropout),
+    HEED_KEY_DROPOUT("attention_dropout", attention_dropout),
+    HEED_KEY_DROPOUT("residual_dropout", residual_dropout),
+    HEED_KEY_DROPOUT("activation_dropout", activation_dropout),
+    HEED_KEY_DROPOUT("classifier_dropout", classifier_dropout),
+    HEED_KEY("initializer_range", NUMBER, initializer_range),
+    HEED_KEY("decoder_start_token_id", ID, decoder_start_id),
+    {0}};
+
+#define NAME(symbol, in, text) {.role = HEED_ROLE_##symbol, .part = HEED_PART_##in, .name = text}
+#define LINEAR(symbol, in, stem) NAME(symbol##_WEIGHT, in, stem ".weight"), NAME(symbol##_BIAS, in, stem ".bias")
+#define NORM(symbol, in, stem) NAME(symbol##_GAIN, in, stem ".weight"), NAME(symbol##_BIAS, in, stem ".bias")
+#define STACK(in, stem)                                                \
+    NAME(TOKEN_EMBEDDING, in, stem ".embed_tokens.weight"),            \
+    NAME(POSITION_EMBEDDING, in, stem ".embed_positions.weight"),      \
+    NAME(TYPE_EMBEDDING, in, stem ".embed_types.weight"),              \
+    NORM(EMBEDDING_NORM, in, stem ".embed_norm"),                      \
+    NORM(ATTENTION_NORM, in, stem ".layers.{i}.attention_norm"),       \
+    NORM(ATTENTION_POST_NORM, in, stem ".layers.{i}.attention_post_norm"), \
+    LINEAR(QUERY, in, stem ".layers.{i}.self_attn.q_proj"),            \
+    LINEAR(KEY, in, stem ".layers.{i}.self_attn.k_proj"),              \
+    LINEAR(VALUE, in, stem ".layers.{i}.self_attn.v_proj"),            \
+    NAME(QUERY_NORM_GAIN, in, stem ".layers.{i}.self_attn.q_norm.weight"), \
+    NAME(KEY_NORM_GAIN, in, stem ".layers.{i}.self_attn.k_norm.weight"), \
+    LINEAR(OUTPUT, in, stem ".layers.{i}.self_attn.o_proj"),           \
+    NORM(FFN_NORM, in, stem ".layers.{i}.mlp_norm"),                   \
+    NORM(FFN_POST_NORM, in, stem ".layers.{i}.mlp_post_norm"),         \
+    LINEAR(GATE, in, stem ".layers.{i}.mlp.gate_proj"),                \
+    LINEAR(UP, in, stem ".layers.{i}.mlp.up_proj"),                    \
+    LINEAR(DOWN, in, stem ".layers.{i}.mlp.down_proj"),                \
+    NORM(FINAL_NORM, in, stem ".norm")
+static const heed_weight_name weights[] = {
+    NAME(TOKEN_EMBEDDING, MODEL, "embed_tokens.weight"),
+    STACK(ENCODER, "encoder"),
+    STACK(DECODER, "decoder"),
+    NORM(CROSS_NORM, DECODER, "decoder.layers.{i}.cross_norm"),
+    NORM(CROSS_POST_NORM, DECODER, "decoder.layers.{i}.cross_post_norm"),
+    LINEAR(CROSS_QUERY, DECODER, "decoder.layers.{i}.cross_attn.q_proj"),
+    LINEAR(CROSS_KEY, DECODER, "decoder.layers.{i}.cross_attn.k_proj"),
+    LINEAR(CROSS_VALUE, DECODER, "decoder.layers.{i}.cross_attn.v_proj"),
+    LINEAR(CROSS_OUTPUT, DECODER, "decoder.layers.{i}.cross_attn.o_proj"),
+    LINEAR(POOLER, MODEL, "pooler"),
+    LINEAR(TRANSFORM, MODEL, "lm_transform.dense"),
+    NORM(TRANSFORM_NORM, MODEL, "lm_transform.norm"),
+    LINEAR(LM, MODEL, "lm_head"),
+    {.role = HEED_ROLE_LOGITS_BIAS, .part = HEED_PART_MODEL, .flags = HEED_NAME_BUFFER | HEED_NAME_OPTIONAL, .name = "logits_bias"},
+    LINEAR(RELATION, MODEL, "relation"),
+    LINEAR(CLASS, MODEL, "classifier"),
+    LINEAR(SPAN, MODEL, "qa_outputs"),
+    {0}};
+
+static const char *const ignored[] = {NULL};
+static const char *const prefixes[] = {"", NULL};
+static const heed_architecture architectures[] = {
+    {"HeedForCausalLM", HEED_HEAD_CAUSAL_LM}, {"HeedForMaskedLM", HEED_HEAD_MASKED_LM}, {"HeedModel", HEED_HEAD_NONE},
+    {"HeedForPreTraining", HEED_HEAD_PRETRAINING}, {"HeedForNextSentencePrediction", HEED_HEAD_NEXT_SENTENCE},
+    {"HeedForSequenceClassification", HEED_HEAD_SEQUENCE_CLASS}, {"HeedForTokenClassification", HEED_HEAD_TOKEN_CLASS},
+    {"HeedForQuestionAnswering", HEED_HEAD_QUESTION}, {"HeedForMultipleChoice", HEED_HEAD_CHOICE}, {0}};
+
+const heed_family heed_family_heed = {
+    .name = "heed", .preset = &preset, .keys = keys, .weights = weights, .ignored = ignored, .prefixes = prefixes,
+    .architectures = architectures, .inner_factor = 8.0 / 3, .inner_multiple = 32, .initial = HEED_INITIAL_SCALED_RESIDUAL,
+    .packs_positions = true, .derive = heed_config_window_all, .fix = heed_rope_read, .write = heed_rope_write};

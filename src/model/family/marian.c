@@ -1,0 +1,107 @@
+/* Marian (Junczys-Dowmunt et al. 2018): the encoder-decoder of Vaswani et al. 2017, post-norm, sinusoidal positions, one embedding. */
+#include "model/family.h"
+
+#include <math.h>
+
+static const heed_config preset = {
+    .arrangement = HEED_ENCODER_DECODER, .vocabulary = 58101, .width = 1024, .context = 1024,
+    .encoder = {.layers = 12, .heads = 16, .inner = 4096}, .decoder = {.layers = 12, .heads = 16, .inner = 4096},
+    .norm = HEED_NORM_LAYER, .norm_place = HEED_NORM_POST, .norm_eps = 1e-5, .norm_bias = true,
+    .activation = HEED_UNARY_GELU, .position = HEED_POSITION_SINUSOIDAL, .sinusoid_order = HEED_SINUSOID_HALVES, .causal = true, .scaled = true,
+    .query_bias = true, .output_bias = true, .ffn_bias = true, .embedding_scale = 1, .tied = true, .logits_bias = true,
+    .embedding_dropout = 0.1, .residual_dropout = 0.1, .initializer_range = 0.02,
+    .pad_id = 58100, .bos_id = -1, .eos_id = 0, .decoder_start_id = 58100, .use_cache = true};
+
+static const heed_key keys[] = {
+    HEED_KEY("vocab_size", SIZE, vocabulary),
+    HEED_KEY("d_model", SIZE, width),
+    HEED_KEY("max_position_embeddings", SIZE, context),
+    HEED_KEY("encoder_layers", COUNT, encoder.layers),
+    HEED_KEY("encoder_attention_heads", SIZE, encoder.heads),
+    HEED_KEY("encoder_ffn_dim", COUNT, encoder.inner),
+    HEED_KEY("decoder_layers", COUNT, decoder.layers),
+    HEED_KEY("decoder_attention_heads", SIZE, decoder.heads),
+    HEED_KEY("decoder_ffn_dim", COUNT, decoder.inner),
+    HEED_KEY("activation_function", ACTIVATION, activation),
+    HEED_KEY_DROPOUT("dropout", residual_dropout),
+    HEED_KEY_DROPOUT("attention_dropout", attention_dropout),
+    HEED_KEY_DROPOUT("activation_dropout", activation_dropout),
+    HEED_KEY("init_std", NUMBER, initializer_range),
+    HEED_KEY("decoder_start_token_id", ID, decoder_start_id),
+    {0}};
+
+#define NAME(symbol, in, text) {.role = HEED_ROLE_##symbol, .part = HEED_PART_##in, .flags = HEED_NAME_BASE, .name = text}
+#define LINEAR(symbol, in, stem) NAME(symbol##_WEIGHT, in, stem ".weight"), NAME(symbol##_BIAS, in, stem ".bias")
+#define NORM(symbol, in, stem) NAME(symbol##_GAIN, in, stem ".weight"), NAME(symbol##_BIAS, in, stem ".bias")
+#define LAYER(in, stem)                                         \
+    LINEAR(QUERY, in, stem ".layers.{i}.self_attn.q_proj"),       \
+    LINEAR(KEY, in, stem ".layers.{i}.self_attn.k_proj"),         \
+    LINEAR(VALUE, in, stem ".layers.{i}.self_attn.v_proj"),       \
+    LINEAR(OUTPUT, in, stem ".layers.{i}.self_attn.out_proj"),    \
+    NORM(ATTENTION_NORM, in, stem ".layers.{i}.self_attn_layer_norm"), \
+    LINEAR(UP, in, stem ".layers.{i}.fc1"),                       \
+    LINEAR(DOWN, in, stem ".layers.{i}.fc2"),                     \
+    NORM(FFN_NORM, in, stem ".layers.{i}.final_layer_norm")
+static const heed_weight_name weights[] = {
+    NAME(TOKEN_EMBEDDING, MODEL, "shared.weight"),
+    {.role = HEED_ROLE_TOKEN_EMBEDDING, .part = HEED_PART_MODEL, .flags = HEED_NAME_BASE | HEED_NAME_ALIAS, .name = "decoder.embed_tokens.weight"},
+    {.role = HEED_ROLE_TOKEN_EMBEDDING, .part = HEED_PART_MODEL, .flags = HEED_NAME_BASE | HEED_NAME_ALIAS, .name = "encoder.embed_tokens.weight"},
+    NAME(TOKEN_EMBEDDING, ENCODER, "encoder.embed_tokens.weight"),
+    NAME(TOKEN_EMBEDDING, DECODER, "decoder.embed_tokens.weight"),
+    LAYER(ENCODER, "encoder"),
+    LAYER(DECODER, "decoder"),
+    LINEAR(CROSS_QUERY, DECODER, "decoder.layers.{i}.encoder_attn.q_proj"),
+    LINEAR(CROSS_KEY, DECODER, "decoder.layers.{i}.encoder_attn.k_proj"),
+    LINEAR(CROSS_VALUE, DECODER, "decoder.layers.{i}.encoder_attn.v_proj"),
+    LINEAR(CROSS_OUTPUT, DECODER, "decoder.layers.{i}.encoder_attn.out_proj"),
+    NORM(CROSS_NORM, DECODER, "decoder.layers.{i}.encoder_attn_layer_norm"),
+    {.role = HEED_ROLE_LM_WEIGHT, .part = HEED_PART_MODEL, .name = "lm_head.weight"},
+    {.role = HEED_ROLE_LOGITS_BIAS, .part = HEED_PART_MODEL, .flags = HEED_NAME_BUFFER | HEED_NAME_OPTIONAL | HEED_NAME_ROW, .name = "final_logits_bias"},
+    {0}};
+
+static const char *const ignored[] = {"encoder.embed_positions.weight", "decoder.embed_positions.weight", NULL};
+static const char *const prefixes[] = {"model.", "", NULL};
+static const heed_architecture architectures[] = {{"MarianMTModel", HEED_HEAD_CAUSAL_LM}, {"MarianModel", HEED_HEAD_NONE}, {0}};
+
+static void derive(heed_config *config)
+{
+    heed_stack *stacks[] = {&config->encoder, &config->decoder};
+    for (int i = 0; i < 2; i++) {
+        stacks[i]->kv_heads = stacks[i]->heads;
+        stacks[i]->head_width = 0;
+    }
+    config->embedding_dropout = config->residual_dropout;
+    if (config->embedding_scale != 1) config->embedding_scale = sqrt((double)config->width);
+}
+
+static heed_status fix(heed_config *config, const json_t *json, const char *where, heed_error *error)
+{
+    bool scale = false, shared = true;
+    int64_t vocabulary = config->vocabulary;
+    HEED_TRY(heed_json_boolean(json, "scale_embedding", &scale, where, error));
+    HEED_TRY(heed_json_boolean(json, "share_encoder_decoder_embeddings", &shared, where, error));
+    HEED_TRY(heed_json_integer(json, "decoder_vocab_size", &vocabulary, where, error));
+    if (scale) config->embedding_scale = sqrt((double)config->width);
+    if (!shared) {
+        config->source_vocabulary = config->vocabulary;
+        config->vocabulary = vocabulary;
+    }
+    return HEED_OK;
+}
+
+static bool write_config(const heed_config *config, json_t *json)
+{
+    int64_t source = config->source_vocabulary > 0 ? config->source_vocabulary : config->vocabulary;
+    return json_object_set_new(json, "is_encoder_decoder", json_true()) == 0 &&
+           json_object_set_new(json, "vocab_size", json_integer(source)) == 0 &&
+           json_object_set_new(json, "decoder_vocab_size", json_integer(config->vocabulary)) == 0 &&
+           json_object_set_new(json, "share_encoder_decoder_embeddings", json_boolean(config->source_vocabulary == 0)) == 0 &&
+           json_object_set_new(json, "static_position_embeddings", json_true()) == 0 &&
+           json_object_set_new(json, "forced_eos_token_id", config->eos_id >= 0 ? json_integer(config->eos_id) : json_null()) == 0 &&
+           json_object_set_new(json, "scale_embedding", json_boolean(config->embedding_scale != 1)) == 0;
+}
+
+const heed_family heed_family_marian = {
+    .name = "marian", .preset = &preset, .keys = keys, .weights = weights, .ignored = ignored, .prefixes = prefixes,
+    .architectures = architectures, .inner_factor = 4, .inner_multiple = 1, .is_published = true,
+    .derive = derive, .fix = fix, .write = write_config};

@@ -1,0 +1,135 @@
+/* Which roles a configuration has, and their shapes. */
+#include "model/family.h"
+
+const heed_role_info heed_roles[HEED_ROLE_COUNT] = {
+#define HEED_ROLE(symbol, name, layered, rows, columns, initial) \
+    {name, layered, HEED_DIMENSION_##rows, HEED_DIMENSION_##columns, HEED_INITIAL_##initial},
+#include "model/roles.def"
+#undef HEED_ROLE
+};
+
+const heed_stack *heed_part_stack(const heed_config *config, heed_part part)
+{
+    return part == HEED_PART_ENCODER ? &config->encoder : &config->decoder;
+}
+
+int64_t heed_part_layers(const heed_config *config, heed_part part)
+{
+    return part == HEED_PART_MODEL ? 1 : heed_part_stack(config, part)->layers;
+}
+
+static bool has_part(const heed_config *config, heed_part part)
+{
+    if (part == HEED_PART_ENCODER) return config->arrangement != HEED_DECODER_ONLY;
+    return part == HEED_PART_MODEL || config->arrangement != HEED_ENCODER_ONLY;
+}
+
+/* Weights of the norms, by the place where norms stand and the kind that has a bias. */
+static bool norm_wanted(const heed_config *config, bool bias, bool present)
+{
+    return present && (!bias || (config->norm == HEED_NORM_LAYER && config->norm_bias));
+}
+
+static bool layer_role_wanted(const heed_config *config, heed_part part, heed_role role)
+{
+    bool cross = part == HEED_PART_DECODER && config->arrangement == HEED_ENCODER_DECODER;
+    bool sandwich = config->norm_place == HEED_NORM_SANDWICH, own_norm = config->residual != HEED_RESIDUAL_PARALLEL;
+    switch (role) {
+    case HEED_ROLE_ATTENTION_NORM_GAIN: case HEED_ROLE_ATTENTION_NORM_BIAS:
+        return norm_wanted(config, role == HEED_ROLE_ATTENTION_NORM_BIAS, true);
+    case HEED_ROLE_ATTENTION_POST_NORM_GAIN: case HEED_ROLE_ATTENTION_POST_NORM_BIAS:
+        return norm_wanted(config, role == HEED_ROLE_ATTENTION_POST_NORM_BIAS, sandwich);
+    case HEED_ROLE_CROSS_NORM_GAIN: case HEED_ROLE_CROSS_NORM_BIAS: return norm_wanted(config, role == HEED_ROLE_CROSS_NORM_BIAS, cross);
+    case HEED_ROLE_CROSS_POST_NORM_GAIN: case HEED_ROLE_CROSS_POST_NORM_BIAS:
+        return norm_wanted(config, role == HEED_ROLE_CROSS_POST_NORM_BIAS, cross && sandwich);
+    case HEED_ROLE_FFN_NORM_GAIN: case HEED_ROLE_FFN_NORM_BIAS: return norm_wanted(config, role == HEED_ROLE_FFN_NORM_BIAS, own_norm);
+    case HEED_ROLE_FFN_POST_NORM_GAIN: case HEED_ROLE_FFN_POST_NORM_BIAS:
+        return norm_wanted(config, role == HEED_ROLE_FFN_POST_NORM_BIAS, sandwich);
+    case HEED_ROLE_QUERY_BIAS: case HEED_ROLE_KEY_BIAS: case HEED_ROLE_VALUE_BIAS: return config->query_bias;
+    case HEED_ROLE_CROSS_QUERY_BIAS: case HEED_ROLE_CROSS_KEY_BIAS: case HEED_ROLE_CROSS_VALUE_BIAS: return cross && config->query_bias;
+    case HEED_ROLE_OUTPUT_BIAS: return config->output_bias;
+    case HEED_ROLE_CROSS_OUTPUT_BIAS: return cross && config->output_bias;
+    case HEED_ROLE_QUERY_NORM_GAIN: case HEED_ROLE_KEY_NORM_GAIN: return config->qk_norm != HEED_QK_NORM_NONE;
+    case HEED_ROLE_CROSS_QUERY_WEIGHT: case HEED_ROLE_CROSS_KEY_WEIGHT: case HEED_ROLE_CROSS_VALUE_WEIGHT:
+    case HEED_ROLE_CROSS_OUTPUT_WEIGHT: return cross;
+    case HEED_ROLE_GATE_WEIGHT: return config->gated;
+    case HEED_ROLE_GATE_BIAS: return config->gated && config->ffn_bias;
+    case HEED_ROLE_UP_BIAS: case HEED_ROLE_DOWN_BIAS: return config->ffn_bias;
+    default: return true;
+    }
+}
+
+/* Roles of the parts below the first layer and behind the last one. */
+static bool stack_role_wanted(const heed_config *config, heed_part part, heed_role role)
+{
+    bool main = config->arrangement != HEED_ENCODER_DECODER || part == HEED_PART_DECODER;
+    switch (role) {
+    case HEED_ROLE_TOKEN_EMBEDDING: return !config->float_inputs && config->source_vocabulary > 0;
+    case HEED_ROLE_POSITION_EMBEDDING: return config->position == HEED_POSITION_LEARNED;
+    case HEED_ROLE_TYPE_EMBEDDING: return config->types > 0 && main;
+    case HEED_ROLE_EMBEDDING_NORM_GAIN: case HEED_ROLE_EMBEDDING_NORM_BIAS:
+        return norm_wanted(config, role == HEED_ROLE_EMBEDDING_NORM_BIAS, config->embedding_norm);
+    case HEED_ROLE_FINAL_NORM_GAIN: case HEED_ROLE_FINAL_NORM_BIAS:
+        return norm_wanted(config, role == HEED_ROLE_FINAL_NORM_BIAS, config->final_norm);
+    default: return false;
+    }
+}
+
+static bool head_role_wanted(const heed_config *config, heed_role role)
+{
+    int64_t head = config->head;
+    bool words = head == HEED_HEAD_CAUSAL_LM || head == HEED_HEAD_MASKED_LM || head == HEED_HEAD_PRETRAINING;
+    bool sentence = head == HEED_HEAD_NEXT_SENTENCE || head == HEED_HEAD_PRETRAINING;
+    bool class = head == HEED_HEAD_SEQUENCE_CLASS || head == HEED_HEAD_TOKEN_CLASS || head == HEED_HEAD_CHOICE;
+    switch (role) {
+    case HEED_ROLE_TOKEN_EMBEDDING: return !config->float_inputs && config->source_vocabulary == 0;
+    case HEED_ROLE_TRANSFORM_WEIGHT: case HEED_ROLE_TRANSFORM_BIAS: return words && config->lm_transform;
+    case HEED_ROLE_TRANSFORM_NORM_GAIN: case HEED_ROLE_TRANSFORM_NORM_BIAS:
+        return norm_wanted(config, role == HEED_ROLE_TRANSFORM_NORM_BIAS, words && config->lm_transform);
+    case HEED_ROLE_LM_WEIGHT: return words && !config->tied;
+    case HEED_ROLE_LM_BIAS: return words && config->lm_bias;
+    case HEED_ROLE_LOGITS_BIAS: return words && config->logits_bias;
+    case HEED_ROLE_POOLER_WEIGHT: case HEED_ROLE_POOLER_BIAS:
+        return config->pooler && (sentence || head == HEED_HEAD_NONE || head == HEED_HEAD_SEQUENCE_CLASS || head == HEED_HEAD_CHOICE);
+    case HEED_ROLE_RELATION_WEIGHT: case HEED_ROLE_RELATION_BIAS: return sentence;
+    case HEED_ROLE_CLASS_WEIGHT: return class;
+    /* Decoders classify sequences without a bias. */
+    case HEED_ROLE_CLASS_BIAS: return class && (head != HEED_HEAD_SEQUENCE_CLASS || config->arrangement == HEED_ENCODER_ONLY);
+    case HEED_ROLE_SPAN_WEIGHT: case HEED_ROLE_SPAN_BIAS: return head == HEED_HEAD_QUESTION;
+    default: return false;
+    }
+}
+
+bool heed_role_wanted(const heed_config *config, heed_part part, heed_role role)
+{
+    if (!has_part(config, part)) return false;
+    if (heed_roles[role].layered) return part != HEED_PART_MODEL && layer_role_wanted(config, part, role);
+    return part == HEED_PART_MODEL ? head_role_wanted(config, role) : stack_role_wanted(config, part, role);
+}
+
+static int64_t dimension_size(const heed_config *config, heed_part part, heed_dimension dimension)
+{
+    const heed_stack *stack = heed_part_stack(config, part);
+    switch (dimension) {
+    case HEED_DIMENSION_WIDTH: return config->width;
+    case HEED_DIMENSION_QUERIES: return stack->heads * stack->head_width;
+    case HEED_DIMENSION_KEYS: return stack->kv_heads * stack->head_width;
+    case HEED_DIMENSION_QUERY_NORM: return config->qk_norm == HEED_QK_NORM_ALL ? stack->heads * stack->head_width : stack->head_width;
+    case HEED_DIMENSION_KEY_NORM: return config->qk_norm == HEED_QK_NORM_ALL ? stack->kv_heads * stack->head_width : stack->head_width;
+    case HEED_DIMENSION_INNER: return stack->inner;
+    case HEED_DIMENSION_VOCABULARY:
+        return part == HEED_PART_ENCODER && config->source_vocabulary > 0 ? config->source_vocabulary : config->vocabulary;
+    case HEED_DIMENSION_CONTEXT: return config->context + config->position_offset;
+    case HEED_DIMENSION_TYPES: return config->types;
+    case HEED_DIMENSION_LABELS: return config->head == HEED_HEAD_CHOICE ? 1 : config->labels;
+    case HEED_DIMENSION_TWO: return 2;
+    case HEED_DIMENSION_NONE: break;
+    }
+    return 0;
+}
+
+void heed_role_shape(const heed_config *config, heed_part part, heed_role role, int64_t *rows, int64_t *columns)
+{
+    *rows = dimension_size(config, part, heed_roles[role].rows);
+    *columns = dimension_size(config, part, heed_roles[role].columns);
+}

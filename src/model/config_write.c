@@ -52,7 +52,7 @@ static bool expressed_by(const heed_config *config, const heed_family *family, h
     return same_model(&as, &of);
 }
 
-static const heed_family *written_family(const heed_config *config, heed_config *as)
+const heed_family *heed_config_written_family(const heed_config *config, heed_config *as)
 {
     *as = *config;
     if (strcmp(config->family->name, "heed") != 0) return config->family;
@@ -68,12 +68,7 @@ static const heed_family *written_family(const heed_config *config, heed_config 
 const char *heed_config_written_as(const heed_config *config)
 {
     heed_config as;
-    return written_family(config, &as)->name;
-}
-
-const heed_family *heed_config_written_family(const heed_config *config, heed_config *as)
-{
-    return written_family(config, as);
+    return heed_config_written_family(config, &as)->name;
 }
 
 static json_t *key_value(const heed_config *config, const heed_key *key)
@@ -138,7 +133,7 @@ heed_status heed_config_write(const heed_config *config, json_t **json, heed_err
 {
     heed_config as;
     *json = json_object();
-    const heed_family *family = written_family(config, &as);
+    const heed_family *family = heed_config_written_family(config, &as);
     as.family = family;
     json_t *object = *json;
     bool whole = object && json_object_set_new(object, "model_type", json_string(family->name)) == 0 &&

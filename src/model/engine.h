@@ -21,6 +21,9 @@
      pool_sequences (B,8)    QUERY_START and QUERY_LENGTH of the rows averaged into sentence_embedding
      class_labels   (B)      of each sequence: class, next sentence
      targets        (B,C)    f32: regression and multi-label
+     places         (N) question, (B) choice: row of the grid below in which a score stands, -1: none
+     grid_bias      (B,T)    f32, fixed: 0 where the grid has a score, -1e30 elsewhere (question, choice; T = spec.queries)
+     start_labels, end_labels (B) fixed: column of the grid, HEED_IGNORE (question); grid_labels (B) fixed: the right choice
      loss_scale     (terms)  f32: weight / count of each loss term (see heed_engine_loss_terms)
    With an encoder, its rows are S (HEED_EXTENT_SOURCE_ROWS) and its inputs carry "source_" in front: source_ids (source_vectors),
    source_positions, source_sequences (query and key fields both count source rows), source_query_index, source_key_index, source_samples.
@@ -60,10 +63,11 @@ typedef struct heed_program_spec {
     bool checkpointing;       /* TRAIN: keep only layer ends, recompute the rest */
     bool bf16;                /* TRAIN, LOSS: products read operands rounded to bf16 */
     bool no_passes;           /* the plan as built: the oracle of all passes */
-    float dropout;            /* TRAIN: < 0 the rates of config.json, else this rate everywhere */
+    float dropout;            /* TRAIN: < 0 the rates of config.json, else this rate for embeddings, attention, residuals and classifiers */
+    int32_t problem;          /* LOSS, TRAIN of sequence classes: a heed_problem; 0: as config.json says */
     float label_smoothing;    /* TRAIN, LOSS */
     int64_t rows, source_rows, sequences, gathered; /* N, S, B, R that the run needs at most */
-    int64_t queries, keys;    /* FORWARD with attentions: T and S of the weights (source: keys of the cross attention) */
+    int64_t queries, keys;    /* FORWARD with attentions: T and S of the weights (source: keys of the cross attention); T of the grid */
     int64_t cache_blocks, cross_blocks; /* DECODE, ENCODE: blocks of 64 positions that each cache holds */
     int64_t table_rows, table_columns;  /* DECODE: shape of the block tables */
 } heed_program_spec;
@@ -88,7 +92,8 @@ heed_status heed_engine_output(const heed_engine *engine, const char *name, heed
 bool heed_engine_has_output(const heed_engine *engine, const char *name);
 
 /* Loss terms of the model's head, in the order of loss_scale and loss_terms: name and weight; returns how many (at most 4).
-   "tokens" counts labels that are scored (not HEED_IGNORE), "sentences" the class labels, "targets" B * C numbers. */
+   "tokens" counts labels that are scored (not HEED_IGNORE), "sentences" the class labels, "targets" B * C numbers, "start" and "end" the
+   positions of answers. */
 typedef struct heed_loss_term { const char *name; float weight; } heed_loss_term;
 int heed_engine_loss_terms(const heed_model *model, heed_loss_term terms[4]);
 

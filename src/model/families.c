@@ -25,3 +25,10 @@ const heed_family *heed_family_find(const char *name)
         if (strcmp(families[i]->name, name) == 0) return families[i];
     return NULL;
 }
+
+const char *heed_family_prefix(const heed_family *family, int64_t head)
+{
+    const char *const *prefix = family->prefixes;
+    while (head == HEED_HEAD_NONE && prefix[1]) prefix++;
+    return *prefix;
+}

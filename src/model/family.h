@@ -117,6 +117,11 @@ struct heed_family {
 size_t heed_family_count(void);
 const heed_family *heed_family_at(size_t index);
 const heed_family *heed_family_find(const char *name); /* NULL when unknown */
+/* What new models write before BASE names: the first prefix, or, without a head, the last. */
+const char *heed_family_prefix(const heed_family *family, int64_t head);
+
+/* The family that config.json is written as, and the configuration in its terms; heed_config_written_as is its name. */
+const heed_family *heed_config_written_family(const heed_config *config, heed_config *as);
 
 /* Pieces that many families share (family/common.c). */
 extern const char *const heed_norm_names[], *const heed_norm_place_names[], *const heed_position_names[], *const heed_residual_names[];

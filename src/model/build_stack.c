@@ -1,0 +1,183 @@
+/* Embedding, layers and last norm of a stack, from the enumerated kinds. */
+#include "model/build.h"
+
+#include <math.h>
+
+static heed_nn_norm norm_with_bias(const heed_build *b, heed_part part, heed_role gain, int64_t layer)
+{
+    heed_nn_norm norm = heed_build_norm(b, part, gain, layer);
+    norm.bias = heed_build_weight(b, part, (heed_role)(gain + 1), layer);
+    return norm;
+}
+
+static heed_value embed(heed_build *b, const heed_side *side)
+{
+    const heed_config *config = b->config;
+    heed_nn_embedding embedding = {
+        .ids = HEED_NONE, .token_table = HEED_NONE, .vectors = HEED_NONE, .positions = HEED_NONE, .position_table = HEED_NONE, .types = HEED_NONE,
+        .type_table = heed_build_weight(b, side->part, HEED_ROLE_TYPE_EMBEDDING, 0), .scale = config->embedding_scale,
+        .norm = norm_with_bias(b, side->part, HEED_ROLE_EMBEDDING_NORM_GAIN, 0), .dropout = heed_build_rate(b, config->embedding_dropout, true),
+        .samples = side->samples};
+    if (config->float_inputs) embedding.vectors = heed_build_input(b, side, "vectors", HEED_F32, side->extent, side->rows, config->width);
+    else {
+        embedding.ids = heed_build_input(b, side, "ids", HEED_I32, side->extent, side->rows, 0);
+        embedding.token_table = heed_build_token_table(b, side->part);
+    }
+    if (embedding.type_table != HEED_NONE) embedding.types = heed_build_input(b, side, "types", HEED_I32, side->extent, side->rows, 0);
+    int32_t sinusoid = b->model->sinusoid[side->part];
+    embedding.position_table = sinusoid >= 0 ? b->weights[sinusoid] : heed_build_weight(b, side->part, HEED_ROLE_POSITION_EMBEDDING, 0);
+    embedding.positions = side->positions;
+    return heed_nn_embedding_build(b->graph, &embedding);
+}
+
+static float score_scale(const heed_config *config, const heed_stack *stack, int64_t layer)
+{
+    double scale = config->attention_scale > 0 ? config->attention_scale : config->scaled ? 1 / sqrt((double)stack->head_width) : 1;
+    return (float)(config->scale_by_layer ? scale / (double)(layer + 1) : scale);
+}
+
+static heed_attention_options attention_options(const heed_build *b, const heed_side *side, int64_t layer, bool cross)
+{
+    const heed_stack *stack = heed_part_stack(b->config, side->part);
+    bool windowed = !cross && heed_config_windowed(b->config, layer), source = side == &b->source;
+    return (heed_attention_options){
+        .heads = (int)stack->heads, .kv_heads = (int)stack->kv_heads, .head_width = (int)stack->head_width,
+        .scale = score_scale(b->config, stack, layer), .causal = side->causal && !cross, .window = windowed ? (int)b->config->window : 0,
+        .dropout = (float)heed_build_rate(b, b->config->attention_dropout, true), .want_weights = b->spec->attentions,
+        .max_queries = source ? b->spec->keys : b->spec->queries, .max_keys = source || cross ? b->spec->keys : b->spec->queries,
+        .soft_cap = (float)b->config->attention_soft_cap};
+}
+
+static heed_attention_layer self_attention(const heed_build *b, const heed_side *side, int64_t layer)
+{
+    heed_part part = side->part;
+    bool cached = b->spec->purpose == HEED_PURPOSE_DECODE;
+    return (heed_attention_layer){
+        .query = heed_build_linear(b, part, HEED_ROLE_QUERY_WEIGHT, HEED_ROLE_QUERY_BIAS, layer),
+        .key = heed_build_linear(b, part, HEED_ROLE_KEY_WEIGHT, HEED_ROLE_KEY_BIAS, layer),
+        .value = heed_build_linear(b, part, HEED_ROLE_VALUE_WEIGHT, HEED_ROLE_VALUE_BIAS, layer),
+        .output = heed_build_linear(b, part, HEED_ROLE_OUTPUT_WEIGHT, HEED_ROLE_OUTPUT_BIAS, layer),
+        .qk_norm = (heed_qk_norm)b->config->qk_norm,
+        .query_norm = heed_build_norm(b, part, HEED_ROLE_QUERY_NORM_GAIN, layer),
+        .key_norm = heed_build_norm(b, part, HEED_ROLE_KEY_NORM_GAIN, layer),
+        .rotary_query = side->rotary, .rotary_key = side->rotary, .rotary_interleaved = b->config->rope.interleaved, .memory = HEED_NONE,
+        .key_cache = cached ? b->caches[HEED_CACHE_KEY][layer] : HEED_NONE, .value_cache = cached ? b->caches[HEED_CACHE_VALUE][layer] : HEED_NONE,
+        .slots = b->slots,
+        .inputs = {.sequences = side->sequences, .query_index = side->query_index, .key_index = side->key_index, .block_table = b->block_table},
+        .options = attention_options(b, side, layer, false)};
+}
+
+/* Cross attention: keys and values from the encoder's result, or from the caches that ENCODE filled. */
+static heed_attention_layer cross_attention(const heed_build *b, int64_t layer)
+{
+    bool cached = b->spec->purpose == HEED_PURPOSE_DECODE || b->spec->purpose == HEED_PURPOSE_ENCODE;
+    heed_part part = HEED_PART_DECODER;
+    heed_attention_layer attention = {
+        .query = heed_build_linear(b, part, HEED_ROLE_CROSS_QUERY_WEIGHT, HEED_ROLE_CROSS_QUERY_BIAS, layer),
+        .key = heed_build_linear(b, part, HEED_ROLE_CROSS_KEY_WEIGHT, HEED_ROLE_CROSS_KEY_BIAS, layer),
+        .value = heed_build_linear(b, part, HEED_ROLE_CROSS_VALUE_WEIGHT, HEED_ROLE_CROSS_VALUE_BIAS, layer),
+        .output = heed_build_linear(b, part, HEED_ROLE_CROSS_OUTPUT_WEIGHT, HEED_ROLE_CROSS_OUTPUT_BIAS, layer),
+        .rotary_query = HEED_NONE, .rotary_key = HEED_NONE, .memory = b->memory, .slots = b->cross_slots,
+        .key_cache = cached ? b->caches[HEED_CACHE_CROSS_KEY][layer] : HEED_NONE,
+        .value_cache = cached ? b->caches[HEED_CACHE_CROSS_VALUE][layer] : HEED_NONE,
+        .inputs = {.sequences = b->cross_sequences, .query_index = HEED_NONE, .key_index = HEED_NONE, .block_table = b->cross_block_table},
+        .options = attention_options(b, &b->main, layer, true)};
+    if (!cached && b->spec->indexed) attention.inputs.key_index = b->source.key_index;
+    return attention;
+}
+
+static heed_nn_sublayer sublayer_of(const heed_build *b, const heed_side *side, heed_role norm, heed_role post_norm, int64_t layer)
+{
+    return (heed_nn_sublayer){.place = (heed_norm_place)b->config->norm_place, .norm = norm_with_bias(b, side->part, norm, layer),
+                              .post_norm = norm_with_bias(b, side->part, post_norm, layer),
+                              .dropout = heed_build_rate(b, b->config->residual_dropout, true), .samples = side->samples};
+}
+
+static heed_nn_feed_forward feed_forward(const heed_build *b, const heed_side *side, int64_t layer)
+{
+    return (heed_nn_feed_forward){.up = heed_build_linear(b, side->part, HEED_ROLE_UP_WEIGHT, HEED_ROLE_UP_BIAS, layer),
+                                  .gate = heed_build_linear(b, side->part, HEED_ROLE_GATE_WEIGHT, HEED_ROLE_GATE_BIAS, layer),
+                                  .down = heed_build_linear(b, side->part, HEED_ROLE_DOWN_WEIGHT, HEED_ROLE_DOWN_BIAS, layer),
+                                  .gated = b->config->gated, .activation = (heed_unary_kind)b->config->activation,
+                                  .dropout = heed_build_rate(b, b->config->activation_dropout, false), .samples = side->samples};
+}
+
+static const char *stack_name(const heed_side *side)
+{
+    return side->part == HEED_PART_ENCODER ? "encoder" : "decoder";
+}
+
+static heed_value attend(heed_build *b, const heed_side *side, heed_value x, const heed_attention_layer *attention, const char *name, int64_t layer)
+{
+    heed_value weights = HEED_NONE;
+    heed_value y = heed_attention_build(b->graph, x, attention, b->spec->attentions ? &weights : NULL);
+    if (b->spec->attentions) heed_build_publish(b, weights, "%s.%lld", name, (long long)layer);
+    (void)side;
+    return y;
+}
+
+/* Attention and feed-forward from the same x. */
+static heed_value parallel_layer(heed_build *b, const heed_side *side, heed_value x, int64_t layer)
+{
+    heed_attention_layer attention = self_attention(b, side, layer);
+    heed_nn_feed_forward ffn = feed_forward(b, side, layer);
+    heed_nn_norm first = norm_with_bias(b, side->part, HEED_ROLE_ATTENTION_NORM_GAIN, layer), second = first;
+    if (b->config->residual == HEED_RESIDUAL_PARALLEL_TWO_NORMS) second = norm_with_bias(b, side->part, HEED_ROLE_FFN_NORM_GAIN, layer);
+    double rate = heed_build_rate(b, b->config->residual_dropout, true);
+    heed_scope(b->graph, "%s.%lld.attention", stack_name(side), (long long)layer);
+    heed_value normed = heed_nn_normalise(b->graph, x, &first);
+    heed_value attended = heed_nn_dropout(b->graph, attend(b, side, normed, &attention, side->attentions, layer), side->samples, rate);
+    heed_scope(b->graph, "%s.%lld.ffn", stack_name(side), (long long)layer);
+    heed_value other = b->config->residual == HEED_RESIDUAL_PARALLEL ? normed : heed_nn_normalise(b->graph, x, &second);
+    heed_value fed = heed_nn_dropout(b->graph, heed_nn_feed_forward_build(b->graph, other, &ffn), side->samples, rate);
+    return heed_add(b->graph, heed_add(b->graph, x, attended), fed);
+}
+
+static heed_value serial_layer(heed_build *b, const heed_side *side, heed_value x, int64_t layer)
+{
+    heed_attention_layer attention = self_attention(b, side, layer);
+    heed_nn_sublayer around = sublayer_of(b, side, HEED_ROLE_ATTENTION_NORM_GAIN, HEED_ROLE_ATTENTION_POST_NORM_GAIN, layer);
+    heed_scope(b->graph, "%s.%lld.attention", stack_name(side), (long long)layer);
+    heed_value y = attend(b, side, heed_nn_sublayer_input(b->graph, x, &around), &attention, side->attentions, layer);
+    x = heed_nn_sublayer_output(b->graph, x, y, &around);
+    if (side == &b->main && b->config->arrangement == HEED_ENCODER_DECODER) {
+        heed_attention_layer cross = cross_attention(b, layer);
+        around = sublayer_of(b, side, HEED_ROLE_CROSS_NORM_GAIN, HEED_ROLE_CROSS_POST_NORM_GAIN, layer);
+        heed_scope(b->graph, "%s.%lld.cross", stack_name(side), (long long)layer);
+        y = attend(b, side, heed_nn_sublayer_input(b->graph, x, &around), &cross, "cross_attentions", layer);
+        x = heed_nn_sublayer_output(b->graph, x, y, &around);
+    }
+    heed_nn_feed_forward ffn = feed_forward(b, side, layer);
+    around = sublayer_of(b, side, HEED_ROLE_FFN_NORM_GAIN, HEED_ROLE_FFN_POST_NORM_GAIN, layer);
+    heed_scope(b->graph, "%s.%lld.ffn", stack_name(side), (long long)layer);
+    y = heed_nn_feed_forward_build(b->graph, heed_nn_sublayer_input(b->graph, x, &around), &ffn);
+    return heed_nn_sublayer_output(b->graph, x, y, &around);
+}
+
+heed_value heed_build_stack(heed_build *b, const heed_side *side)
+{
+    const heed_stack *stack = heed_part_stack(b->config, side->part);
+    heed_scope(b->graph, "%s.embedding", stack_name(side));
+    heed_value x = embed(b, side);
+    for (int64_t layer = 0; layer < stack->layers; layer++) {
+        heed_checkpoint(b->graph, x);
+        if (b->spec->hidden_states) heed_build_publish(b, x, "%s.%lld", side->hidden, (long long)layer);
+        x = b->config->residual == HEED_RESIDUAL_SERIAL ? serial_layer(b, side, x, layer) : parallel_layer(b, side, x, layer);
+    }
+    heed_checkpoint(b->graph, x);
+    heed_scope(b->graph, "%s.final_norm", stack_name(side));
+    heed_nn_norm last = norm_with_bias(b, side->part, HEED_ROLE_FINAL_NORM_GAIN, 0);
+    x = heed_nn_normalise(b->graph, x, &last);
+    if (b->spec->hidden_states) heed_build_publish(b, x, "%s.%lld", side->hidden, (long long)stack->layers);
+    if (b->spec->hidden_states || side == &b->main) heed_build_publish(b, x, "%s", side->last);
+    return x;
+}
+
+void heed_build_fill_cross(heed_build *b)
+{
+    for (int64_t layer = 0; layer < b->config->decoder.layers; layer++) {
+        heed_attention_layer cross = cross_attention(b, layer);
+        heed_scope(b->graph, "decoder.%lld.cross", (long long)layer);
+        heed_attention_fill_cache(b->graph, &cross);
+    }
+}

@@ -1,0 +1,206 @@
+/* Plans by bucket, one workspace, bound memory. */
+#include "model/build.h"
+#include "graph/plan.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { CACHED_PLANS = 32 };
+
+struct heed_engine {
+    heed_model *model;
+    const heed_backend *backend;
+    heed_plan_cache *plans;
+    heed_workspace *workspace;
+    heed_plan *current;             /* in the cache */
+    heed_program_spec spec;         /* of the current plan, rounded up */
+    void **caches[HEED_CACHE_KINDS];/* by layer */
+    void **binding;
+    size_t binding_capacity;
+};
+
+heed_status heed_engine_new(heed_engine **out, heed_model *model, const heed_backend *backend, heed_error *error)
+{
+    *out = NULL;
+    heed_engine *engine = heed_allocate(1, sizeof *engine);
+    if (!engine) return heed_fail_memory(error, sizeof *engine, "an engine");
+    engine->model = heed_model_retain(model);
+    engine->backend = backend;
+    engine->plans = heed_plan_cache_new(CACHED_PLANS);
+    engine->workspace = heed_workspace_new();
+    bool whole = engine->plans && engine->workspace;
+    for (int kind = 0; kind < HEED_CACHE_KINDS; kind++)
+        whole = (engine->caches[kind] = heed_allocate((size_t)heed_model_cache_layers(model) + 1, sizeof **engine->caches)) != NULL && whole;
+    if (whole) {
+        *out = engine;
+        return HEED_OK;
+    }
+    heed_engine_free(engine);
+    return heed_fail_memory(error, sizeof *engine, "an engine");
+}
+
+void heed_engine_free(heed_engine *engine)
+{
+    if (!engine) return;
+    heed_plan_cache_free(engine->plans);
+    heed_workspace_free(engine->workspace);
+    for (int kind = 0; kind < HEED_CACHE_KINDS; kind++) free(engine->caches[kind]);
+    free(engine->binding);
+    heed_model_release(engine->model);
+    free(engine);
+}
+
+const heed_model *heed_engine_model(const heed_engine *engine)
+{
+    return engine->model;
+}
+
+const heed_plan *heed_engine_plan(const heed_engine *engine)
+{
+    return engine->current;
+}
+
+/* Maxima as powers of two, unused fields as they are, padding zero: equal needs give equal bytes. */
+static void bucket_spec(const heed_program_spec *spec, heed_program_spec *key)
+{
+    memset(key, 0, sizeof *key);
+    key->purpose = spec->purpose, key->problem = spec->problem;
+    key->hidden_states = spec->hidden_states, key->attentions = spec->attentions, key->indexed = spec->indexed;
+    key->checkpointing = spec->checkpointing, key->bf16 = spec->bf16, key->no_passes = spec->no_passes;
+    key->dropout = spec->dropout, key->label_smoothing = spec->label_smoothing;
+    key->rows = heed_bucket(spec->rows), key->source_rows = heed_bucket(spec->source_rows);
+    key->sequences = heed_bucket(spec->sequences), key->gathered = heed_bucket(spec->gathered);
+    key->queries = heed_bucket(spec->queries), key->keys = heed_bucket(spec->keys);
+    key->cache_blocks = spec->cache_blocks, key->cross_blocks = spec->cross_blocks;
+    key->table_rows = spec->table_rows, key->table_columns = spec->table_columns;
+}
+
+static heed_status check_spec(const heed_program_spec *spec, heed_error *error)
+{
+    const int64_t sizes[] = {spec->rows, spec->source_rows, spec->sequences, spec->gathered, spec->queries, spec->keys,
+                             spec->cache_blocks, spec->cross_blocks, spec->table_rows, spec->table_columns};
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
+        if (sizes[i] < 0 || sizes[i] > 1 << 30) return heed_fail(error, HEED_E_ARG, "a run of %lld rows or blocks; expected 0 to %d", (long long)sizes[i], 1 << 30);
+    if (!(spec->dropout < 1) || !(spec->label_smoothing >= 0 && spec->label_smoothing < 1))
+        return heed_fail(error, HEED_E_ARG, "dropout %g and label smoothing %g; expected rates below 1", (double)spec->dropout, (double)spec->label_smoothing);
+    return HEED_OK;
+}
+
+heed_status heed_build_plan(const heed_model *model, const heed_backend *backend, const heed_program_spec *spec, const char *const *cotangents,
+                            heed_plan **plan, heed_error *error)
+{
+    *plan = NULL;
+    heed_graph *graph = heed_graph_new();
+    if (!graph) return heed_fail_memory(error, sizeof graph, "a graph");
+    heed_plan_options options = {.passes = spec->no_passes ? HEED_PASS_NONE : HEED_PASS_DEFAULT | (spec->checkpointing ? HEED_PASS_RECOMPUTE : 0)};
+    heed_status status = heed_build_graph(graph, model, spec, cotangents, error);
+    if (status == HEED_OK) status = heed_plan_new(graph, backend, &options, plan, error);
+    heed_graph_free(graph);
+    return status;
+}
+
+static heed_status find_plan(heed_engine *engine, const heed_program_spec *key, heed_plan **plan, heed_error *error)
+{
+    *plan = heed_plan_cache_find(engine->plans, key, sizeof *key);
+    if (*plan) return HEED_OK;
+    HEED_TRY(heed_build_plan(engine->model, engine->backend, key, NULL, plan, error));
+    heed_status status = heed_plan_cache_add(engine->plans, key, sizeof *key, *plan, error);
+    if (status != HEED_OK) *plan = NULL;
+    return status;
+}
+
+heed_status heed_engine_prepare(heed_engine *engine, const heed_program_spec *spec, heed_error *error)
+{
+    heed_program_spec key;
+    heed_plan *plan = NULL;
+    HEED_TRY(check_spec(spec, error));
+    bucket_spec(spec, &key);
+    engine->current = NULL;
+    HEED_TRY(find_plan(engine, &key, &plan, error));
+    HEED_TRY(heed_workspace_reserve(engine->workspace, plan, error));
+    if (!heed_grow(&engine->binding, &engine->binding_capacity, heed_build_external_count(engine->model, &key) + 1, sizeof *engine->binding))
+        return heed_fail_memory(error, engine->model->n_weights * sizeof *engine->binding, "the table of weights");
+    engine->current = plan;
+    engine->spec = key;
+    return HEED_OK;
+}
+
+heed_status heed_engine_bytes(heed_engine *engine, const heed_program_spec *spec, size_t *bytes, heed_error *error)
+{
+    heed_program_spec key;
+    heed_plan *plan = NULL;
+    *bytes = 0;
+    HEED_TRY(check_spec(spec, error));
+    bucket_spec(spec, &key);
+    engine->current = NULL; /* adding a plan may push the current one out of the cache */
+    HEED_TRY(find_plan(engine, &key, &plan, error));
+    *bytes = heed_plan_bytes(plan);
+    return HEED_OK;
+}
+
+void *heed_engine_input(const heed_engine *engine, const char *name)
+{
+    return engine->current ? heed_plan_input(engine->current, engine->workspace, name) : NULL;
+}
+
+heed_status heed_engine_run(heed_engine *engine, const heed_runtime *runtime, const heed_watch *watch, heed_error *error)
+{
+    if (!engine->current) return heed_fail(error, HEED_E_ARG, "nothing was prepared to run");
+    heed_build_bind(engine->model, &engine->spec, (void *const *const *)engine->caches, engine->binding);
+    heed_binding binding = {engine->binding, heed_build_external_count(engine->model, &engine->spec)};
+    return heed_plan_run(engine->current, engine->workspace, &binding, runtime, watch, error);
+}
+
+heed_status heed_engine_output(const heed_engine *engine, const char *name, heed_operand *output, heed_error *error)
+{
+    if (!engine->current) return heed_fail(error, HEED_E_ARG, "nothing was run");
+    return heed_plan_output(engine->current, engine->workspace, name, output, error);
+}
+
+bool heed_engine_has_output(const heed_engine *engine, const char *name)
+{
+    return engine->current && heed_plan_has_output(engine->current, name);
+}
+
+int64_t heed_model_cache_layers(const heed_model *model)
+{
+    return heed_config_main(&model->config)->layers;
+}
+
+int64_t heed_model_cache_columns(const heed_model *model)
+{
+    const heed_stack *stack = heed_config_main(&model->config);
+    return stack->kv_heads * stack->head_width;
+}
+
+void heed_engine_bind_cache(heed_engine *engine, heed_cache_kind kind, int64_t layer, void *data)
+{
+    engine->caches[kind][layer] = data;
+}
+
+int heed_engine_loss_terms(const heed_model *model, heed_loss_term terms[4])
+{
+    const heed_config *config = &model->config;
+    heed_problem problem = heed_build_problem(config, &(heed_program_spec){0});
+    switch ((heed_head)config->head) {
+    case HEED_HEAD_CAUSAL_LM: case HEED_HEAD_MASKED_LM: case HEED_HEAD_TOKEN_CLASS:
+        terms[0] = (heed_loss_term){"tokens", 1};
+        return 1;
+    case HEED_HEAD_PRETRAINING:
+        terms[0] = (heed_loss_term){"tokens", 1};
+        terms[1] = (heed_loss_term){"sentences", 1};
+        return 2;
+    case HEED_HEAD_NEXT_SENTENCE: case HEED_HEAD_CHOICE:
+        terms[0] = (heed_loss_term){"sentences", 1};
+        return 1;
+    case HEED_HEAD_SEQUENCE_CLASS:
+        terms[0] = (heed_loss_term){problem == HEED_PROBLEM_SINGLE ? "sentences" : "targets", 1};
+        return 1;
+    case HEED_HEAD_QUESTION:
+        terms[0] = (heed_loss_term){"start", 0.5f};
+        terms[1] = (heed_loss_term){"end", 0.5f};
+        return 2;
+    case HEED_HEAD_NONE: case HEED_HEAD_COUNT: break;
+    }
+    return 0;
+}

@@ -1,0 +1,218 @@
+/* Loading: every tensor of the file is used once or ignored by name, every weight is filled once (law 7). */
+#include "model/weights.h"
+#include "tensor/dtype.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- which tensors ---- */
+
+/* The prefix behind which most of the wanted tensors are found; a tie goes to the earlier one. */
+static heed_status choose_prefix(const heed_config *config, const heed_weights_file *file, const char **prefix, heed_error *error)
+{
+    heed_arena *arena = heed_arena_new();
+    if (!arena) return heed_fail_memory(error, 64, "names of tensors");
+    size_t best = 0;
+    bool whole = true;
+    *prefix = config->family->prefixes[0];
+    for (const char *const *one = config->family->prefixes; *one; one++) {
+        size_t found = 0;
+        for (const heed_weight_name *entry = config->family->weights; entry->name; entry++) {
+            char *name = entry->flags & HEED_NAME_BASE ? heed_weights_expand(arena, *one, entry->name, 0) : NULL;
+            whole = whole && (name || !(entry->flags & HEED_NAME_BASE));
+            found += name && heed_weights_file_find(file, name) != NULL;
+        }
+        if (found > best) *prefix = *one;
+        best = found > best ? found : best;
+    }
+    heed_arena_free(arena);
+    return whole ? HEED_OK : heed_fail_memory(error, 64, "names of tensors");
+}
+
+/* The tensor under its name, or under an older spelling of the same role. */
+static heed_status find_source(heed_model *model, const heed_weights_file *file, heed_tensor *tensor, heed_error *error)
+{
+    const heed_weight_name *alias = model->config.family->weights;
+    tensor->source = heed_weights_file_find(file, tensor->name);
+    for (; !tensor->source && alias->name; alias++) {
+        if (!(alias->flags & HEED_NAME_ALIAS) || alias->role != tensor->entry->role || alias->part != tensor->entry->part) continue;
+        char *name = heed_weights_expand(model->arena, alias->flags & HEED_NAME_BASE ? model->prefix : "", alias->name, tensor->layer);
+        if (!name) return heed_fail_memory(error, strlen(alias->name), "names of tensors");
+        tensor->source = heed_weights_file_find(file, name);
+        if (tensor->source) tensor->name = name;
+    }
+    return HEED_OK;
+}
+
+static bool is_head(const heed_tensor *tensor)
+{
+    return !(tensor->entry->flags & HEED_NAME_BASE) || (tensor->entry->flags & HEED_NAME_HEAD);
+}
+
+/* A tensor that the file lacks: optional, a new head, or an error. */
+static heed_status accept_missing(heed_model *model, const heed_weights_file *file, heed_tensor *tensor, const heed_model_options *options,
+                                  heed_error *error)
+{
+    bool bare_pooler = (tensor->entry->flags & HEED_NAME_HEAD) && model->config.head == HEED_HEAD_NONE;
+    if ((tensor->entry->flags & HEED_NAME_OPTIONAL) || (bare_pooler && !options->missing_head)) {
+        tensor->absent = true;
+        return HEED_OK;
+    }
+    if (is_head(tensor) && options->missing_head) {
+        tensor->initialise = true;
+        return heed_model_note_add(model, error, "%s is not in the file: initialised from the seed", tensor->name);
+    }
+    return heed_fail(error, HEED_E_FORMAT, "%s: tensor \"%s\" is missing; config.json (model_type %s) needs it%s", heed_weights_file_path(file), tensor->name,
+                     model->config.model_type, is_head(tensor) ? "; only training initialises a new head" : "");
+}
+
+static heed_status check_source(const heed_tensor *tensor, heed_error *error)
+{
+    const heed_stored_tensor *source = tensor->source;
+    bool floating = source->dtype == HEED_F32 || source->dtype == HEED_F16 || source->dtype == HEED_BF16 || source->dtype == HEED_F64;
+    if (!floating)
+        return heed_fail(error, HEED_E_FORMAT, "%s: tensor \"%s\" holds %s; expected F32, F16 or BF16", source->file, source->name,
+                         heed_dtypes[source->dtype].safetensors);
+    bool fits = source->rank == tensor->rank;
+    for (int i = 0; fits && i < source->rank; i++) fits = source->shape[i] == tensor->shape[i];
+    if (fits) return HEED_OK;
+    char found[96] = "", wanted[96] = "";
+    size_t at = 0;
+    for (int i = 0; i < source->rank && at < sizeof found - 24; i++)
+        at += (size_t)snprintf(found + at, sizeof found - at, "%s%lld", i ? "," : "", (long long)source->shape[i]);
+    if (tensor->rank == 2) snprintf(wanted, sizeof wanted, "%lld,%lld", (long long)tensor->shape[0], (long long)tensor->shape[1]);
+    else snprintf(wanted, sizeof wanted, "%lld", (long long)tensor->shape[0]);
+    return heed_fail(error, HEED_E_FORMAT, "%s: tensor \"%s\" has shape (%s); config.json makes it (%s)", source->file, source->name, found, wanted);
+}
+
+/* ---- what is left over ---- */
+
+/* Names that the family knows but this model does not use: heads of other tasks, older spellings, buffers. */
+static bool is_ignored(const heed_model *model, const char *name)
+{
+    const heed_family *family = model->config.family;
+    for (const heed_weight_name *entry = family->weights; entry->name; entry++) {
+        bool head = !(entry->flags & HEED_NAME_BASE) || (entry->flags & (HEED_NAME_HEAD | HEED_NAME_ALIAS));
+        if (head && heed_weights_matches(name, entry->flags & HEED_NAME_BASE ? model->prefix : "", entry->name)) return true;
+    }
+    for (const char *const *pattern = family->ignored; *pattern; pattern++) {
+        if (heed_weights_matches(name, "", *pattern)) return true;
+        for (const char *const *prefix = family->prefixes; *prefix; prefix++)
+            if (heed_weights_matches(name, *prefix, *pattern)) return true;
+    }
+    return false;
+}
+
+static int compare_pointers(const void *a, const void *b)
+{
+    uintptr_t x = (uintptr_t) * (const void *const *)a, y = (uintptr_t) * (const void *const *)b;
+    return (x > y) - (x < y);
+}
+
+static heed_status check_leftovers(heed_model *model, const heed_weights_file *file, heed_error *error)
+{
+    const void **used = heed_allocate(model->n_tensors + 1, sizeof *used);
+    if (!used) return heed_fail_memory(error, model->n_tensors * sizeof *used, "the list of tensors");
+    heed_status status = HEED_OK;
+    size_t count = 0, ignored = 0;
+    for (size_t i = 0; i < model->n_tensors; i++)
+        if (model->tensors[i].source) used[count++] = model->tensors[i].source;
+    qsort(used, count, sizeof *used, compare_pointers);
+    for (size_t i = 0; status == HEED_OK && i < heed_weights_file_count(file); i++) {
+        const heed_stored_tensor *stored = heed_weights_file_at(file, i);
+        if (bsearch(&stored, used, count, sizeof *used, compare_pointers)) continue;
+        if (is_ignored(model, stored->name)) ignored++;
+        else
+            status = heed_fail(error, HEED_E_FORMAT, "%s: tensor \"%s\" has no place in this model (model_type %s, config.json beside it)", stored->file,
+                               stored->name, model->config.model_type);
+    }
+    free(used);
+    if (status == HEED_OK && ignored > 0)
+        status = heed_model_note_add(model, error, "%zu tensors of the file are not used here (other heads, buffers, repeated names)", ignored);
+    return status;
+}
+
+/* ---- values ---- */
+
+/* The first element that is NaN or infinite; `count` when all are finite. */
+static size_t first_nonfinite(const void *data, heed_dtype dtype, size_t count)
+{
+    enum { BLOCK = 4096 };
+    const unsigned char *bytes = data;
+    size_t size = heed_dtypes[dtype].bytes;
+    for (size_t begin = 0; begin < count; begin += BLOCK) {
+        size_t end = begin + BLOCK < count ? begin + BLOCK : count;
+        int bad = 0;
+        for (size_t i = begin; i < end; i++) {
+            uint64_t wide = 0;
+            memcpy(&wide, bytes + i * size, size);
+            uint64_t exponent = dtype == HEED_F32 ? 0x7F800000u : dtype == HEED_BF16 ? 0x7F80u : dtype == HEED_F16 ? 0x7C00u : 0x7FF0000000000000u;
+            bad |= (wide & exponent) == exponent;
+            if (bad && end - begin == 1) return i;
+        }
+        if (!bad) continue;
+        for (size_t i = begin; i < end; i++)
+            if (first_nonfinite(bytes + i * size, dtype, 1) == 0) return i;
+    }
+    return count;
+}
+
+static heed_status check_finite(heed_model *model, const heed_stored_tensor *source, bool allowed, heed_error *error)
+{
+    size_t count = source->bytes / heed_dtypes[source->dtype].bytes, at = first_nonfinite(source->data, source->dtype, count);
+    if (at == count) return HEED_OK;
+    if (allowed) return heed_model_note_add(model, error, "tensor \"%s\" holds NaN or infinity, first at element %zu", source->name, at);
+    return heed_fail(error, HEED_E_FORMAT, "%s: tensor \"%s\" holds NaN or infinity at element %zu (byte %zu); expected finite weights", source->file,
+                     source->name, at, source->offset + at * heed_dtypes[source->dtype].bytes);
+}
+
+static heed_status fill_all(heed_model *model, const heed_weights_file *file, const heed_model_options *options, heed_error *error)
+{
+    for (size_t i = 0; i < model->n_tensors; i++) {
+        heed_tensor *tensor = &model->tensors[i];
+        if (tensor->initialise) HEED_TRY(heed_weights_initialise(model, tensor, options->seed, error));
+        if (!tensor->source) continue;
+        HEED_TRY(check_finite(model, tensor->source, options->allow_nonfinite, error));
+        HEED_TRY(heed_weights_fill(model, tensor, tensor->source->data, tensor->source->dtype, error));
+        heed_weights_file_release(file, tensor->source);
+        tensor->source = NULL;
+    }
+    return heed_weights_compute(model, error);
+}
+
+static heed_status load_weights(heed_model *model, const heed_weights_file *file, const heed_model_options *options, heed_error *error)
+{
+    const char *prefix = "";
+    HEED_TRY(choose_prefix(&model->config, file, &prefix, error));
+    HEED_TRY(heed_weights_list(model, prefix, error));
+    for (size_t i = 0; i < model->n_tensors; i++) {
+        heed_tensor *tensor = &model->tensors[i];
+        HEED_TRY(find_source(model, file, tensor, error));
+        if (!tensor->source) HEED_TRY(accept_missing(model, file, tensor, options, error));
+        else HEED_TRY(check_source(tensor, error));
+        if (tensor->source) tensor->stored = tensor->source->dtype == HEED_F64 ? HEED_F32 : tensor->source->dtype;
+    }
+    HEED_TRY(check_leftovers(model, file, error));
+    HEED_TRY(heed_weights_allocate(model, error));
+    return fill_all(model, file, options, error);
+}
+
+heed_status heed_model_load(heed_model **out, const char *folder, const heed_model_options *options, heed_error *error)
+{
+    heed_config config;
+    heed_model *model = NULL;
+    heed_weights_file *file = NULL;
+    *out = NULL;
+    HEED_TRY(heed_config_load(&config, folder, error));
+    if (options->head) {
+        config.head = options->head;
+        HEED_TRY(heed_config_complete(&config, folder, error));
+    }
+    heed_status status = heed_weights_file_open(&file, folder, error);
+    if (status == HEED_OK) status = heed_model_create(&model, &config, options, error);
+    if (status == HEED_OK) status = load_weights(model, file, options, error);
+    heed_weights_file_close(file);
+    if (status == HEED_OK) *out = model;
+    else heed_model_release(model);
+    return status;
+}

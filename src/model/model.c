@@ -1,0 +1,181 @@
+/* A model's life, its parameters, its notes. */
+#include "model/weights.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+heed_status heed_model_create(heed_model **out, const heed_config *config, const heed_model_options *options, heed_error *error)
+{
+    *out = NULL;
+    heed_model *model = heed_allocate(1, sizeof *model);
+    if (model) model->arena = heed_arena_new();
+    if (!model || !model->arena) {
+        free(model);
+        return heed_fail_memory(error, sizeof *model, "a model");
+    }
+    atomic_init(&model->references, 1);
+    model->config = *config;
+    model->backend = options->backend;
+    model->training = options->training;
+    *out = model;
+    return HEED_OK;
+}
+
+heed_model *heed_model_retain(heed_model *model)
+{
+    atomic_fetch_add(&model->references, 1);
+    return model;
+}
+
+void heed_model_release(heed_model *model)
+{
+    if (!model || atomic_fetch_sub(&model->references, 1) != 1) return;
+    for (size_t i = 0; i < model->n_weights; i++)
+        if (model->weights[i].owned) heed_free_aligned(model->weights[i].data);
+    for (size_t i = 0; i < model->n_tensors; i++) {
+        heed_free_aligned(model->tensors[i].values);
+        heed_free_aligned(model->tensors[i].gradient);
+    }
+    for (size_t i = 0; i < model->n_notes; i++) free(model->notes[i]);
+    free(model->notes);
+    free(model->weights);
+    free(model->tensors);
+    heed_arena_free(model->arena);
+    free(model);
+}
+
+const heed_config *heed_model_config(const heed_model *model)
+{
+    return &model->config;
+}
+
+bool heed_model_is_training(const heed_model *model)
+{
+    return model->training;
+}
+
+size_t heed_model_bytes(const heed_model *model)
+{
+    size_t bytes = 0;
+    for (size_t i = 0; i < model->n_weights; i++) bytes += model->weights[i].bytes;
+    return bytes;
+}
+
+/* ---- notes ---- */
+
+heed_status heed_model_note_add(heed_model *model, heed_error *error, const char *format, ...)
+{
+    char text[512];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    char *copy = heed_string_copy(text);
+    if (!copy || !heed_grow(&model->notes, &model->notes_capacity, model->n_notes + 1, sizeof *model->notes)) {
+        free(copy);
+        return heed_fail_memory(error, sizeof text, "a note");
+    }
+    model->notes[model->n_notes++] = copy;
+    return HEED_OK;
+}
+
+size_t heed_model_note_count(const heed_model *model)
+{
+    return model->n_notes;
+}
+
+const char *heed_model_note(const heed_model *model, size_t index)
+{
+    return model->notes[index];
+}
+
+/* ---- parameters ---- */
+
+size_t heed_model_parameter_count(const heed_model *model)
+{
+    return model->n_parameters;
+}
+
+heed_parameter_info heed_model_parameter(const heed_model *model, size_t index)
+{
+    const heed_tensor *tensor = &model->tensors[model->parameters[index]];
+    return (heed_parameter_info){.name = tensor->name, .rank = tensor->rank, .shape = tensor->shape, .elements = tensor->elements,
+                                 .group = tensor->columns > 0 ? HEED_DECAY_MATRIX : HEED_DECAY_NONE, .rows = tensor->values, .gradient = tensor->gradient};
+}
+
+void heed_model_parameter_read(const heed_model *model, size_t index, bool gradient, float *values)
+{
+    heed_weights_read_training(&model->tensors[model->parameters[index]], gradient, values);
+}
+
+size_t heed_model_element_count(const heed_model *model)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < model->n_parameters; i++) count += model->tensors[model->parameters[i]].elements;
+    return count;
+}
+
+heed_status heed_model_allocate_gradients(heed_model *model, heed_error *error)
+{
+    if (!model->training) return heed_fail(error, HEED_E_ARG, "the model was not opened for training: it has no gradients");
+    for (size_t i = 0; i < model->n_parameters; i++) {
+        heed_tensor *tensor = &model->tensors[model->parameters[i]];
+        if (tensor->gradient) continue;
+        tensor->gradient = heed_allocate_aligned(tensor->elements * sizeof(float) + 64);
+        if (!tensor->gradient) return heed_fail_memory(error, tensor->elements * sizeof(float), "gradients");
+    }
+    return HEED_OK;
+}
+
+void heed_model_clear_gradients(heed_model *model)
+{
+    for (size_t i = 0; i < model->n_parameters; i++) {
+        heed_tensor *tensor = &model->tensors[model->parameters[i]];
+        if (tensor->gradient) memset(tensor->gradient, 0, tensor->elements * sizeof(float));
+    }
+}
+
+heed_status heed_model_new_random(heed_model **out, const heed_config *config, const heed_model_options *options, heed_error *error)
+{
+    heed_model *model = NULL;
+    heed_config complete = *config;
+    *out = NULL;
+    if (options->head) complete.head = options->head;
+    HEED_TRY(heed_config_complete(&complete, "configuration", error));
+    HEED_TRY(heed_model_create(&model, &complete, options, error));
+    heed_status status = heed_weights_list(model, heed_family_prefix(complete.family, complete.head), error);
+    if (status == HEED_OK) status = heed_weights_allocate(model, error);
+    if (status == HEED_OK) status = heed_weights_compute(model, error);
+    for (size_t i = 0; status == HEED_OK && i < model->n_tensors; i++) status = heed_weights_initialise(model, &model->tensors[i], options->seed, error);
+    if (status == HEED_OK) *out = model;
+    else heed_model_release(model);
+    return status;
+}
+
+/* ---- sizes ---- */
+
+heed_status heed_config_size(const heed_config *config, heed_dtype dtype, heed_model_size *size, heed_error *error)
+{
+    heed_model *model = NULL;
+    heed_config complete = *config;
+    *size = (heed_model_size){0};
+    HEED_TRY(heed_config_complete(&complete, "configuration", error));
+    HEED_TRY(heed_model_create(&model, &complete, &(heed_model_options){0}, error));
+    heed_status status = heed_weights_list(model, "", error);
+    if (status == HEED_OK) {
+        size_t element = dtype == HEED_F16 || dtype == HEED_BF16 ? 2 : 4;
+        size->parameters = heed_model_element_count(model);
+        for (size_t i = 0; i < model->n_weights; i++) {
+            const heed_weight *weight = &model->weights[i];
+            bool matrix = weight->columns > 0 && weight->tensor >= 0;
+            size->inference_bytes += (size_t)(weight->rows * (weight->columns ? weight->columns : 1)) * (matrix ? element : sizeof(float));
+        }
+        size->training_bytes = 4 * sizeof(float) * size->parameters;
+        const heed_stack *stack = &complete.decoder;
+        size->cache_bytes_per_position = (size_t)(2 * stack->layers * stack->kv_heads * stack->head_width) * sizeof(float);
+    }
+    heed_model_release(model);
+    return status;
+}

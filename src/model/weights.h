@@ -1,0 +1,95 @@
+/* weights.h: how a model holds its weights. A tensor is what lies on disk under one name and is trained as one parameter; a weight
+   is what a graph binds: a whole tensor, some rows of one (q, k, v kept in one tensor), or a table computed when the model is made. */
+#ifndef HEED_MODEL_WEIGHTS_H
+#define HEED_MODEL_WEIGHTS_H
+
+#include "base/memory.h"
+#include "io/weights.h"
+#include "model/family.h"
+#include "model/model.h"
+
+#include <stdatomic.h>
+
+enum { HEED_ROLE_COMPUTED = HEED_ROLE_COUNT }; /* of weights that no tensor holds */
+
+typedef struct heed_tensor {
+    const char *name;              /* on disk */
+    const heed_weight_name *entry;
+    int32_t layer;
+    int rank;
+    int64_t shape[2];              /* on disk */
+    int64_t rows, columns;         /* as (O,I), all parts together; columns 0: a vector */
+    size_t elements;
+    heed_dtype stored;             /* type on disk, or to be written */
+    float *values, *gradient;      /* training: (O,I) */
+    int32_t first_weight, weights;
+    bool absent;                   /* an optional tensor that the file lacks */
+    bool initialise;               /* the file lacks it: from the seed */
+    const heed_stored_tensor *source; /* while loading */
+} heed_tensor;
+
+typedef struct heed_weight {
+    const char *name;              /* in graphs: "decoder.3.attention.query.weight" */
+    uint8_t part, role;
+    int32_t tensor;                /* -1: computed */
+    int64_t first_row;             /* in the tensor */
+    int64_t hidden_rows;           /* at its beginning, which graphs do not see: positions before 0 */
+    int64_t rows, columns;
+    heed_dtype dtype;
+    heed_layout layout;
+    void *data;
+    size_t bytes;
+    bool owned;                    /* data is this weight's own, else part of its tensor's values */
+    bool parameter;
+} heed_weight;
+
+struct heed_model {
+    atomic_int references;
+    heed_config config;
+    const heed_backend *backend;
+    bool training;
+    heed_arena *arena;
+    heed_tensor *tensors;
+    size_t n_tensors, tensors_capacity;
+    heed_weight *weights;
+    size_t n_weights, weights_capacity;
+    int32_t *index[HEED_PARTS][HEED_ROLE_COUNT]; /* weight by layer, -1; NULL when the role is not wanted */
+    int32_t rotary[HEED_PARTS], sinusoid[HEED_PARTS]; /* computed weights, -1 */
+    float rotary_factor[HEED_PARTS];
+    size_t *parameters;            /* indices of tensors that are trained */
+    size_t n_parameters;
+    char **notes;
+    size_t n_notes, notes_capacity;
+    const char *prefix;
+};
+
+/* Names, shapes and places of everything the configuration wants; nothing is filled. prefix stands before BASE names. */
+heed_status heed_weights_list(heed_model *model, const char *prefix, heed_error *error);
+/* The index of a weight, -1 when the model has none in that role. */
+int32_t heed_weights_find(const heed_model *model, heed_part part, heed_role role, int64_t layer);
+/* Does a product read this weight (then the backend may want it packed), and rows of it too (a tied embedding)? */
+bool heed_weight_is_multiplied(const heed_config *config, heed_part part, heed_role role);
+
+/* Chooses type and layout of every weight and allocates; with `training` f32 rows. Stored types must be known. */
+heed_status heed_weights_allocate(heed_model *model, heed_error *error);
+/* Fills the weights of a tensor from elements of `dtype` in the order on disk. */
+heed_status heed_weights_fill(heed_model *model, heed_tensor *tensor, const void *source, heed_dtype dtype, heed_error *error);
+/* Copies a weight into `values`, the elements of a tensor in the order on disk, from row `first_row` of it on. */
+heed_status heed_weights_read(const heed_model *model, const heed_weight *weight, const heed_tensor *tensor, int64_t first_row, float *values,
+                              heed_error *error);
+/* A tensor of a model opened for training: its values or its gradient in the order on disk. */
+void heed_weights_read_training(const heed_tensor *tensor, bool gradient, float *values);
+/* Rotary frequencies and sinusoidal tables. */
+heed_status heed_weights_compute(heed_model *model, heed_error *error);
+/* Initial values of one tensor as its family gives them. */
+heed_status heed_weights_initialise(heed_model *model, heed_tensor *tensor, uint64_t seed, heed_error *error);
+
+/* "layers.3.weight" from "layers.{i}.weight". NULL when memory is out. */
+char *heed_weights_expand(heed_arena *arena, const char *prefix, const char *pattern, int64_t layer);
+bool heed_weights_matches(const char *name, const char *prefix, const char *pattern); /* {i} is any number */
+
+heed_status heed_model_note_add(heed_model *model, heed_error *error, const char *format, ...) HEED_PRINTF(3, 4);
+/* An empty model with this configuration. */
+heed_status heed_model_create(heed_model **model, const heed_config *config, const heed_model_options *options, heed_error *error);
+
+#endif

@@ -1,0 +1,54 @@
+/* Tables that follow from the configuration, and initial weights as the published families draw them. */
+#include "base/rng.h"
+#include "model/weights.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+heed_status heed_weights_compute(heed_model *model, heed_error *error)
+{
+    const heed_config *config = &model->config;
+    for (int part = HEED_PART_ENCODER; part <= HEED_PART_DECODER; part++) {
+        int32_t rotary = model->rotary[part], sinusoid = model->sinusoid[part];
+        if (rotary >= 0)
+            HEED_TRY(heed_rope_frequencies(&config->rope, heed_part_stack(config, (heed_part)part)->head_width, model->weights[rotary].data,
+                                           &model->rotary_factor[part], error));
+        if (sinusoid >= 0)
+            heed_sinusoid_table(model->weights[sinusoid].data, config->context, config->width, (heed_sinusoid_order)config->sinusoid_order);
+    }
+    return HEED_OK;
+}
+
+/* Standard deviation of a weight's first values. Scaled residuals: Radford et al. 2019, section 2.3. */
+static double deviation(const heed_model *model, const heed_tensor *tensor)
+{
+    const heed_config *config = &model->config;
+    uint8_t initial = heed_roles[tensor->entry->role].initial;
+    double scale = config->initializer_range;
+    int64_t layers = heed_part_layers(config, (heed_part)tensor->entry->part);
+    if (initial == HEED_INITIAL_RESIDUAL && config->family->initial == HEED_INITIAL_SCALED_RESIDUAL && layers > 0) scale /= sqrt(2.0 * (double)layers);
+    return scale;
+}
+
+/* Weights are drawn row by row; every tensor has a stream of its own, so that one more tensor changes no other. */
+heed_status heed_weights_initialise(heed_model *model, heed_tensor *tensor, uint64_t seed, heed_error *error)
+{
+    const heed_config *config = &model->config;
+    uint8_t initial = heed_roles[tensor->entry->role].initial;
+    heed_rng rng = {.seed = seed, .stream = heed_mix((uint64_t)tensor->entry->role + 1, heed_mix(tensor->entry->part, (uint64_t)tensor->layer))};
+    float *values = heed_allocate(tensor->elements ? tensor->elements : 1, sizeof *values);
+    if (!values) return heed_fail_memory(error, tensor->elements * sizeof *values, tensor->name);
+    bool drawn = initial == HEED_INITIAL_NORMAL || initial == HEED_INITIAL_RESIDUAL || initial == HEED_INITIAL_EMBEDDING;
+    bool xavier = drawn && config->family->initial == HEED_INITIAL_XAVIER && tensor->columns > 0;
+    double scale = deviation(model, tensor), bound = sqrt(6.0 / (double)(tensor->rows + tensor->columns + (tensor->columns == 0)));
+    for (size_t i = 0; i < tensor->elements; i++) {
+        if (xavier) values[i] = (float)(bound * (2 * heed_rng_uniform(&rng) - 1)); /* Glorot & Bengio 2010, eq. 16 */
+        else if (drawn) values[i] = (float)(scale * heed_rng_normal(&rng));
+        else values[i] = initial == HEED_INITIAL_ONE ? (float)(1 - config->norm_offset) : 0;
+    }
+    bool padding = initial == HEED_INITIAL_EMBEDDING && config->pad_id >= 0 && config->pad_id < tensor->rows;
+    for (int64_t i = 0; padding && i < tensor->columns; i++) values[config->pad_id * tensor->columns + i] = 0;
+    heed_status status = heed_weights_fill(model, tensor, values, HEED_F32, error);
+    free(values);
+    return status;
+}

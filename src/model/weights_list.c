@@ -1,0 +1,177 @@
+/* Listing the tensors and weights that a configuration wants, by its family's table of names. */
+#include "model/weights.h"
+
+#include <stdio.h>
+#include <string.h>
+
+char *heed_weights_expand(heed_arena *arena, const char *prefix, const char *pattern, int64_t layer)
+{
+    const char *mark = strstr(pattern, "{i}");
+    size_t before = mark ? (size_t)(mark - pattern) : strlen(pattern);
+    size_t room = strlen(prefix) + strlen(pattern) + 24;
+    char *name = heed_arena_take(arena, room, 1);
+    if (!name) return NULL;
+    if (mark) snprintf(name, room, "%s%.*s%lld%s", prefix, (int)before, pattern, (long long)layer, mark + 3);
+    else snprintf(name, room, "%s%s", prefix, pattern);
+    return name;
+}
+
+bool heed_weights_matches(const char *name, const char *prefix, const char *pattern)
+{
+    size_t length = strlen(prefix);
+    if (strncmp(name, prefix, length) != 0) return false;
+    for (name += length; *pattern; pattern++) {
+        if (strncmp(pattern, "{i}", 3) == 0) {
+            if (*name < '0' || *name > '9') return false;
+            while (*name >= '0' && *name <= '9') name++;
+            pattern += 2;
+        } else if (*name++ != *pattern) {
+            return false;
+        }
+    }
+    return *name == 0;
+}
+
+static bool is_embedding(heed_role role)
+{
+    return role == HEED_ROLE_TOKEN_EMBEDDING || role == HEED_ROLE_POSITION_EMBEDDING || role == HEED_ROLE_TYPE_EMBEDDING;
+}
+
+bool heed_weight_is_multiplied(const heed_config *config, heed_part part, heed_role role)
+{
+    if (heed_roles[role].columns == HEED_DIMENSION_NONE) return false;
+    if (!is_embedding(role)) return true;
+    bool words = config->head == HEED_HEAD_CAUSAL_LM || config->head == HEED_HEAD_MASKED_LM || config->head == HEED_HEAD_PRETRAINING;
+    return role == HEED_ROLE_TOKEN_EMBEDDING && config->tied && words && part != HEED_PART_ENCODER;
+}
+
+static heed_status add_weight(heed_model *model, heed_weight weight, int64_t layer, heed_error *error)
+{
+    static const char *const parts[HEED_PARTS] = {"encoder", "decoder", "model"};
+    char name[128];
+    const heed_role_info *role = weight.role < HEED_ROLE_COUNT ? &heed_roles[weight.role] : NULL;
+    if (!role) snprintf(name, sizeof name, "%s.%s", parts[weight.part], weight.name);
+    else if (role->layered) snprintf(name, sizeof name, "%s.%lld.%s", parts[weight.part], (long long)layer, role->name);
+    else snprintf(name, sizeof name, "%s.%s", parts[weight.part], role->name);
+    weight.name = heed_arena_string(model->arena, name);
+    if (!weight.name || !heed_grow(&model->weights, &model->weights_capacity, model->n_weights + 1, sizeof weight))
+        return heed_fail_memory(error, sizeof weight, "the list of weights");
+    if (role) model->index[weight.part][weight.role][layer] = (int32_t)model->n_weights;
+    model->weights[model->n_weights++] = weight;
+    return HEED_OK;
+}
+
+static heed_status add_index(heed_model *model, heed_part part, heed_role role, heed_error *error)
+{
+    int64_t layers = heed_roles[role].layered ? heed_part_layers(&model->config, part) : 1;
+    int32_t *index = heed_arena_take(model->arena, (size_t)(layers + 1), sizeof *index);
+    if (!index) return heed_fail_memory(error, (size_t)layers * sizeof *index, "the list of weights");
+    for (int64_t i = 0; i <= layers; i++) index[i] = -1;
+    model->index[part][role] = index;
+    return HEED_OK;
+}
+
+/* Shape on disk from the rows of all parts. */
+static void shape_tensor(heed_tensor *tensor)
+{
+    bool turned = tensor->entry->flags & HEED_NAME_INPUT_FIRST;
+    tensor->elements = (size_t)(tensor->rows * (tensor->columns ? tensor->columns : 1));
+    tensor->rank = tensor->columns || (tensor->entry->flags & HEED_NAME_ROW) ? 2 : 1;
+    tensor->shape[0] = tensor->entry->flags & HEED_NAME_ROW ? 1 : turned ? tensor->columns : tensor->rows;
+    tensor->shape[1] = tensor->entry->flags & HEED_NAME_ROW ? tensor->rows : turned ? tensor->rows : tensor->columns;
+}
+
+static heed_status add_tensor(heed_model *model, const heed_weight_name *entry, const char *prefix, int64_t layer, heed_error *error)
+{
+    const heed_config *config = &model->config;
+    int parts = entry->parts ? entry->parts : 1;
+    heed_tensor tensor = {.entry = entry, .layer = (int32_t)layer, .stored = (heed_dtype)config->dtype, .weights = parts,
+                          .first_weight = (int32_t)model->n_weights};
+    tensor.name = heed_weights_expand(model->arena, entry->flags & HEED_NAME_BASE ? prefix : "", entry->name, layer);
+    if (!tensor.name || !heed_grow(&model->tensors, &model->tensors_capacity, model->n_tensors + 1, sizeof tensor))
+        return heed_fail_memory(error, sizeof tensor, "the list of tensors");
+    for (int i = 0; i < parts; i++) {
+        heed_role role = (heed_role)(entry->role + i);
+        heed_weight weight = {.part = entry->part, .role = (uint8_t)role, .tensor = (int32_t)model->n_tensors, .first_row = tensor.rows,
+                              .parameter = !(entry->flags & HEED_NAME_BUFFER)};
+        heed_role_shape(config, (heed_part)entry->part, role, &weight.rows, &weight.columns);
+        if (!model->index[entry->part][role]) HEED_TRY(add_index(model, (heed_part)entry->part, role, error));
+        tensor.rows += weight.rows;
+        tensor.columns = weight.columns;
+        if (role == HEED_ROLE_POSITION_EMBEDDING) weight.hidden_rows = config->position_offset;
+        HEED_TRY(add_weight(model, weight, layer, error));
+    }
+    shape_tensor(&tensor);
+    model->tensors[model->n_tensors++] = tensor;
+    return HEED_OK;
+}
+
+static bool entry_wanted(const heed_config *config, const heed_weight_name *entry)
+{
+    if (entry->flags & HEED_NAME_ALIAS) return false;
+    if (entry->heads && !(entry->heads >> config->head & 1)) return false;
+    return heed_role_wanted(config, (heed_part)entry->part, (heed_role)entry->role);
+}
+
+/* Tables that follow from the configuration: one weight each, filled by heed_weights_compute. */
+static heed_status add_computed(heed_model *model, heed_error *error)
+{
+    const heed_config *config = &model->config;
+    for (int part = HEED_PART_ENCODER; part <= HEED_PART_DECODER; part++) {
+        const heed_stack *stack = heed_part_stack(config, (heed_part)part);
+        model->rotary[part] = model->sinusoid[part] = -1;
+        if (stack->heads == 0) continue;
+        heed_weight weight = {.part = (uint8_t)part, .role = HEED_ROLE_COMPUTED, .tensor = -1};
+        if (config->position == HEED_POSITION_ROTARY) {
+            weight.name = "rotary_frequencies";
+            weight.rows = heed_rope_channels(&config->rope, stack->head_width) / 2;
+            model->rotary[part] = (int32_t)model->n_weights;
+        } else if (config->position == HEED_POSITION_SINUSOIDAL) {
+            weight.name = "sinusoids";
+            weight.rows = config->context;
+            weight.columns = config->width;
+            model->sinusoid[part] = (int32_t)model->n_weights;
+        } else {
+            continue;
+        }
+        HEED_TRY(add_weight(model, weight, 0, error));
+    }
+    return HEED_OK;
+}
+
+static heed_status list_parameters(heed_model *model, heed_error *error)
+{
+    model->parameters = heed_arena_take(model->arena, model->n_tensors + 1, sizeof *model->parameters);
+    if (!model->parameters) return heed_fail_memory(error, model->n_tensors * sizeof *model->parameters, "the list of parameters");
+    for (size_t i = 0; i < model->n_tensors; i++)
+        if (!(model->tensors[i].entry->flags & HEED_NAME_BUFFER)) model->parameters[model->n_parameters++] = i;
+    return HEED_OK;
+}
+
+/* Layer by layer in the order of the table: entries that follow each other and belong to the same stack's layers form one run. */
+heed_status heed_weights_list(heed_model *model, const char *prefix, heed_error *error)
+{
+    const heed_config *config = &model->config;
+    const heed_weight_name *entry = config->family->weights;
+    model->prefix = prefix;
+    while (entry->name) {
+        const heed_weight_name *end = entry + 1;
+        bool layered = heed_roles[entry->role].layered;
+        while (end->name && layered && heed_roles[end->role].layered && end->part == entry->part) end++;
+        int64_t layers = layered ? heed_part_layers(config, (heed_part)entry->part) : 1;
+        for (int64_t layer = 0; layer < layers; layer++)
+            for (const heed_weight_name *one = entry; one < end; one++)
+                if (entry_wanted(config, one)) HEED_TRY(add_tensor(model, one, prefix, layer, error));
+        entry = end;
+    }
+    HEED_TRY(add_computed(model, error));
+    return list_parameters(model, error);
+}
+
+int32_t heed_weights_find(const heed_model *model, heed_part part, heed_role role, int64_t layer)
+{
+    const int32_t *index = model->index[part][role];
+    if (!index || index[layer] < 0) return -1;
+    int32_t tensor = model->weights[index[layer]].tensor;
+    return tensor >= 0 && model->tensors[tensor].absent ? -1 : index[layer];
+}

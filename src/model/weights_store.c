@@ -1,0 +1,178 @@
+/* Filling weights: packed into the backend's panels, or as rows; and reading them back. */
+#include "cpu/gemm/gemm.h"
+#include "graph/attributes.h"
+#include "model/weights.h"
+#include "tensor/dtype.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- types and layouts ---- */
+
+/* Does the backend have a kernel for this op that reads its weight, operand `at`, from panels? */
+static bool takes_panels(const heed_backend *backend, heed_op_id op, int at, heed_operand *in, const heed_operand *out, const void *attributes)
+{
+    heed_runtime runtime = {0};
+    heed_kernel_args args = {.op = heed_ops[op], .in = in, .out = out, .n_in = 2, .n_out = 1, .attributes = attributes, .runtime = &runtime,
+                             .isa = backend->isa};
+    in[at].layout = HEED_LAYOUT_PANELS;
+    return heed_backend_find(backend, op, &args) != NULL;
+}
+
+static bool wants_panels(const heed_model *model, const heed_weight *weight, heed_dtype dtype)
+{
+    if (!model->backend || model->training || weight->tensor < 0) return false;
+    if (!heed_weight_is_multiplied(&model->config, (heed_part)weight->part, (heed_role)weight->role)) return false;
+    heed_shape rows = heed_shape_live(HEED_EXTENT_ROWS, 64, weight->columns), ids = heed_shape_live(HEED_EXTENT_ROWS, 64, 0);
+    heed_shape result = heed_shape_live(HEED_EXTENT_ROWS, 64, weight->rows), table = heed_shape_2(weight->rows, weight->columns);
+    heed_operand x = {.dtype = HEED_F32, .shape = rows, .row_stride = weight->columns}, w = {.dtype = dtype, .shape = table, .row_stride = weight->columns};
+    heed_operand y = {.dtype = HEED_F32, .shape = result, .row_stride = weight->rows}, index = {.dtype = HEED_I32, .shape = ids, .row_stride = 1};
+    heed_product_attributes product = {.transpose_b = 1};
+    if (!takes_panels(model->backend, HEED_OP_PRODUCT, 1, (heed_operand[]){x, w}, &y, &product)) return false;
+    /* A tied embedding is looked up in the same panels. */
+    return weight->role != HEED_ROLE_TOKEN_EMBEDDING || takes_panels(model->backend, HEED_OP_GATHER, 0, (heed_operand[]){w, index}, &x, NULL);
+}
+
+static heed_status allocate_weight(heed_model *model, heed_weight *weight, heed_error *error)
+{
+    heed_dtype stored = weight->tensor >= 0 ? model->tensors[weight->tensor].stored : HEED_F32;
+    bool half = stored == HEED_F16 || stored == HEED_BF16;
+    weight->dtype = weight->columns > 0 && half && !model->training ? stored : HEED_F32;
+    weight->layout = wants_panels(model, weight, weight->dtype) ? HEED_LAYOUT_PANELS : HEED_LAYOUT_ROWS;
+    size_t elements = (size_t)(weight->rows * (weight->columns ? weight->columns : 1));
+    weight->bytes = elements * heed_dtypes[weight->dtype].bytes;
+    if (weight->layout == HEED_LAYOUT_PANELS &&
+        !heed_gemm_panel_bytes(model->backend->isa, weight->dtype, weight->rows, weight->columns, &weight->bytes))
+        return heed_fail(error, HEED_E_SHAPE, "%s: %lld x %lld elements are too many", weight->name, (long long)weight->rows, (long long)weight->columns);
+    weight->data = heed_allocate_aligned(weight->bytes ? weight->bytes : 64);
+    if (!weight->data) return heed_fail_memory(error, weight->bytes, weight->name);
+    weight->owned = true;
+    return HEED_OK;
+}
+
+/* Training: weights are rows of their tensor's values. */
+static heed_status allocate_tensor(heed_model *model, heed_tensor *tensor, heed_error *error)
+{
+    tensor->values = heed_allocate_aligned(tensor->elements * sizeof(float) + 64);
+    if (!tensor->values) return heed_fail_memory(error, tensor->elements * sizeof(float), tensor->name);
+    for (int32_t i = 0; i < tensor->weights; i++) {
+        heed_weight *weight = &model->weights[tensor->first_weight + i];
+        int64_t width = weight->columns ? weight->columns : 1;
+        weight->dtype = HEED_F32;
+        weight->layout = HEED_LAYOUT_ROWS;
+        weight->data = tensor->values + weight->first_row * width;
+        weight->bytes = (size_t)(weight->rows * width) * sizeof(float);
+    }
+    return HEED_OK;
+}
+
+heed_status heed_weights_allocate(heed_model *model, heed_error *error)
+{
+    for (size_t i = 0; i < model->n_tensors; i++)
+        if (model->training && !model->tensors[i].absent) HEED_TRY(allocate_tensor(model, &model->tensors[i], error));
+    for (size_t i = 0; i < model->n_weights; i++) {
+        heed_weight *weight = &model->weights[i];
+        bool absent = weight->tensor >= 0 && model->tensors[weight->tensor].absent;
+        if (!weight->data && !absent) HEED_TRY(allocate_weight(model, weight, error));
+    }
+    return HEED_OK;
+}
+
+/* ---- filling ---- */
+
+/* Where element (o,i) of a tensor lies on disk: o * by_row + i * by_column. */
+static void disk_strides(const heed_tensor *tensor, int64_t *by_row, int64_t *by_column)
+{
+    bool turned = tensor->entry->flags & HEED_NAME_INPUT_FIRST;
+    *by_row = turned ? 1 : tensor->columns ? tensor->columns : 1;
+    *by_column = turned ? tensor->rows : 1;
+}
+
+static void fill_rows(const heed_weight *weight, const char *source, heed_dtype dtype, int64_t by_row, int64_t by_column)
+{
+    size_t from = heed_dtypes[dtype].bytes, to = heed_dtypes[weight->dtype].bytes;
+    int64_t width = weight->columns ? weight->columns : 1;
+    if (by_column == 1 && by_row == width) {
+        heed_convert(weight->data, weight->dtype, source, dtype, (size_t)(weight->rows * width));
+        return;
+    }
+    for (int64_t row = 0; row < weight->rows; row++)
+        for (int64_t column = 0; column < width; column++)
+            heed_convert((char *)weight->data + (size_t)(row * width + column) * to, weight->dtype,
+                         source + (size_t)(row * by_row + column * by_column) * from, dtype, 1);
+}
+
+heed_status heed_weights_fill(heed_model *model, heed_tensor *tensor, const void *source, heed_dtype dtype, heed_error *error)
+{
+    size_t size = heed_dtypes[dtype].bytes;
+    bool packable = dtype == HEED_F32 || dtype == HEED_F16 || dtype == HEED_BF16;
+    void *copy = NULL;
+    /* The packing reads whole elements; files promise neither alignment nor a floating type that it knows. */
+    if ((uintptr_t)source % size != 0 || !packable) {
+        heed_dtype kept = packable ? dtype : HEED_F32;
+        copy = heed_allocate(tensor->elements, heed_dtypes[kept].bytes);
+        if (!copy) return heed_fail_memory(error, tensor->elements * heed_dtypes[kept].bytes, tensor->name);
+        heed_convert(copy, kept, source, dtype, tensor->elements);
+        source = copy;
+        dtype = kept;
+        size = heed_dtypes[kept].bytes;
+    }
+    int64_t by_row, by_column;
+    disk_strides(tensor, &by_row, &by_column);
+    for (int32_t i = 0; i < tensor->weights; i++) {
+        heed_weight *weight = &model->weights[tensor->first_weight + i];
+        const char *from = (const char *)source + (size_t)(weight->first_row * by_row) * size;
+        heed_gemm_panels panels = {weight->data, model->backend ? model->backend->isa : HEED_ISA_GENERIC, weight->dtype, weight->rows, weight->columns};
+        if (weight->layout == HEED_LAYOUT_PANELS) heed_gemm_pack(&panels, 0, weight->rows, from, dtype, by_row, by_column);
+        else if (!model->training) fill_rows(weight, from, dtype, by_row, by_column);
+    }
+    if (model->training) { /* whole tensors: rows that no weight shows are kept too */
+        heed_weight whole = {.rows = tensor->rows, .columns = tensor->columns, .dtype = HEED_F32, .data = tensor->values};
+        fill_rows(&whole, source, dtype, by_row, by_column);
+    }
+    free(copy);
+    return HEED_OK;
+}
+
+/* ---- reading back ---- */
+
+/* Row `row` of a weight as f32. */
+static void read_row(const heed_model *model, const heed_weight *weight, int64_t row, float *out)
+{
+    int64_t width = weight->columns ? weight->columns : 1;
+    if (weight->layout == HEED_LAYOUT_PANELS) {
+        heed_gemm_panels panels = {weight->data, model->backend->isa, weight->dtype, weight->rows, weight->columns};
+        heed_gemm_gather(&panels, row, out);
+    } else {
+        heed_convert(out, HEED_F32, (const char *)weight->data + (size_t)(row * width) * heed_dtypes[weight->dtype].bytes, weight->dtype, (size_t)width);
+    }
+}
+
+static void scatter_row(const float *row, float *values, int64_t at, int64_t width, int64_t by_row, int64_t by_column)
+{
+    for (int64_t i = 0; i < width; i++) values[at * by_row + i * by_column] = row[i];
+}
+
+void heed_weights_read_training(const heed_tensor *tensor, bool gradient, float *values)
+{
+    int64_t by_row, by_column, width = tensor->columns ? tensor->columns : 1;
+    const float *from = gradient ? tensor->gradient : tensor->values;
+    disk_strides(tensor, &by_row, &by_column);
+    for (int64_t row = 0; row < tensor->rows; row++) scatter_row(from + row * width, values, row, width, by_row, by_column);
+}
+
+heed_status heed_weights_read(const heed_model *model, const heed_weight *weight, const heed_tensor *tensor, int64_t first_row, float *values,
+                              heed_error *error)
+{
+    int64_t by_row, by_column, width = weight->columns ? weight->columns : 1;
+    float *row = heed_allocate((size_t)width, sizeof *row);
+    if (!row) return heed_fail_memory(error, (size_t)width * sizeof *row, weight->name);
+    disk_strides(tensor, &by_row, &by_column);
+    for (int64_t j = 0; j < weight->rows; j++) {
+        read_row(model, weight, j, row);
+        scatter_row(row, values, first_row + j, width, by_row, by_column);
+    }
+    free(row);
+    return HEED_OK;
+}

@@ -127,7 +127,7 @@ heed_value heed_build_input(const heed_build *b, const heed_side *side, const ch
 
 double heed_build_rate(const heed_build *b, double rate, bool overridden)
 {
-    if (b->spec->purpose != HEED_PURPOSE_TRAIN) return 0;
+    if (b->spec->purpose != HEED_PURPOSE_TRAIN || b->spec->dropout == 0) return 0;
     return b->spec->dropout < 0 || !overridden ? rate : (double)b->spec->dropout;
 }
 

@@ -63,7 +63,8 @@ typedef struct heed_program_spec {
     bool checkpointing;       /* TRAIN: keep only layer ends, recompute the rest */
     bool bf16;                /* TRAIN, LOSS: products read operands rounded to bf16 */
     bool no_passes;           /* the plan as built: the oracle of all passes */
-    float dropout;            /* TRAIN: < 0 the rates of config.json, else this rate for embeddings, attention, residuals and classifiers */
+    float dropout;            /* TRAIN: < 0 the rates of config.json, else this rate for embeddings, attention, residuals and classifiers;
+                                 0 none at all */
     int32_t problem;          /* LOSS, TRAIN of sequence classes: a heed_problem; 0: as config.json says */
     float label_smoothing;    /* TRAIN, LOSS */
     int64_t rows, source_rows, sequences, gathered; /* N, S, B, R that the run needs at most */

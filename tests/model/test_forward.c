@@ -1,0 +1,73 @@
+/* Every fixture of every family: outputs, loss and gradients against the oracle. */
+#include "support/fixtures.h"
+#include "model/family.h"
+
+static const char *const fixtures[] = {
+    "gpt2", "gpt2-seqcls", "llama", "llama-mha-bias", "llama-bf16-sharded", "llama-seqcls", "mistral", "qwen2", "smollm2", "llama-rope-linear",
+    "llama-rope-llama3", "llama-rope-yarn", "bert", "bert-base", "bert-seqcls", "bert-regression", "bert-multilabel", "bert-tokcls", "bert-qa",
+    "bert-multichoice", "torch-transformer", "marian"};
+
+static void check_fixture(const char *fixture, const heed_backend *backend, bool training, bool no_passes)
+{
+    oracle o = oracle_open(fixture);
+    char path[512];
+    heed_model *model = NULL;
+    heed_tensor_list outputs = {0};
+    comparison sum = {0};
+    fixture_path(path, fixture, "");
+    assert_ok(heed_model_load(&model, path, &(heed_model_options){.backend = backend, .training = training}, &error));
+    heed_forward_options options = {.gradients = training, .attentions = true, .no_passes = no_passes};
+    assert_ok(heed_forward(model, backend, o.inputs, o.n_inputs, &options, &outputs, &error));
+    compare_all(&o, fixture, "out.", &outputs, 0, &sum);
+    compare_all(&o, fixture, "loss", &outputs, 0, &sum);
+    if (training) compare_all(&o, fixture, "grad.", &outputs, largest_gradient(&o), &sum);
+    print_message("%-20s %-9s %s%s: %zu of %zu tensors within max(4 x noise, 3e-6 x max|value|); worst %.2f of its tolerance (%s)\n", fixture, backend->name,
+                  training ? "with gradients" : "outputs", no_passes ? ", no passes" : "", sum.close, sum.tensors, sum.worst, sum.worst_name);
+    heed_tensor_list_free(&outputs);
+    heed_model_release(model);
+    oracle_close(&o);
+}
+
+static const heed_backend reference = {.name = "reference", .isa = HEED_ISA_GENERIC};
+
+static void test_reference(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof fixtures / sizeof *fixtures; i++) check_fixture(fixtures[i], &reference, true, false);
+}
+
+static void test_reference_inference(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof fixtures / sizeof *fixtures; i++) check_fixture(fixtures[i], &reference, false, false);
+}
+
+static void test_reference_without_passes(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof fixtures / sizeof *fixtures; i++) check_fixture(fixtures[i], &reference, true, true);
+}
+
+/* No family without a fixture; heed's own has its oracle in its law tests. */
+static void test_every_family_has_a_fixture(void **state)
+{
+    (void)state;
+    for (size_t f = 0; f < heed_family_count(); f++) {
+        bool found = strcmp(heed_family_at(f)->name, "heed") == 0;
+        for (size_t i = 0; !found && i < sizeof fixtures / sizeof *fixtures; i++) {
+            char path[512];
+            heed_config config;
+            fixture_path(path, fixtures[i], "");
+            assert_ok(heed_config_load(&config, path, &error));
+            found = config.family == heed_family_at(f);
+        }
+        if (!found) fail_msg("family %s has no fixture", heed_family_at(f)->name);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_every_family_has_a_fixture), cmocka_unit_test(test_reference_inference),
+                                       cmocka_unit_test(test_reference), cmocka_unit_test(test_reference_without_passes)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

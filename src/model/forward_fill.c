@@ -247,7 +247,7 @@ heed_status heed_forward_fill(const heed_forward_call *call, const heed_plan *pl
     }
     fill_pooled(call, &to);
     fill_scores(call, &to, &spec);
-    return fill_cotangents(call, &to, error);
+    return heed_plan_has_output(plan, "loss") ? fill_cotangents(call, &to, error) : HEED_OK;
 }
 
 bool heed_forward_is_empty(const heed_forward_call *call)

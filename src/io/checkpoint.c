@@ -109,7 +109,7 @@ static heed_status fill_and_publish(const char *run, int64_t step, heed_checkpoi
 {
     heed_buffer final = {0}, temporary = {0};
     heed_buffer_printf(&final, "%s/checkpoint-%lld", run, (long long)step);
-    heed_buffer_printf(&temporary, "%s.tmp", final.data);
+    heed_buffer_printf(&temporary, "%s/checkpoint-%lld.tmp", run, (long long)step);
     heed_status status = HEED_OK;
     if (final.failed || temporary.failed) status = heed_fail_memory(error, strlen(run) + 64, run);
     if (status == HEED_OK) status = heed_directory_remove(temporary.data, error);

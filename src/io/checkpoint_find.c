@@ -157,15 +157,18 @@ heed_status heed_run_point(const char *run, const char *name, int64_t step, heed
     return status;
 }
 
-/* The step that the link RUN/name points to; -1 when it is no such link. */
-static int64_t pointed(const char *run, const char *name)
+/* *step becomes the step that the link RUN/name points to, -1 when it is no such link. */
+static heed_status read_pointer(int64_t *step, const char *run, const char *name, heed_error *error)
 {
     char target[64], *link = heed_path_join(run, name);
-    ssize_t length = link ? readlink(link, target, sizeof target - 1) : -1;
+    *step = -1;
+    if (!link) return heed_fail_memory(error, strlen(run) + 64, run);
+    ssize_t length = readlink(link, target, sizeof target - 1);
     free(link);
-    if (length <= 0) return -1;
+    if (length <= 0) return HEED_OK;
     target[length] = 0;
-    return step_of(target, "");
+    *step = step_of(target, "");
+    return HEED_OK;
 }
 
 typedef struct { const char *run, *const *private_files; } link_job;
@@ -226,7 +229,9 @@ static heed_status remove_checkpoint(const char *run, int64_t step, heed_error *
 heed_status heed_run_prune(const char *run, size_t keep, heed_error *error)
 {
     step_list list;
-    int64_t last = pointed(run, "last"), best = pointed(run, "best");
+    int64_t last, best;
+    HEED_TRY(read_pointer(&last, run, "last", error));
+    HEED_TRY(read_pointer(&best, run, "best", error));
     heed_status status = list_steps(&list, run, error);
     for (size_t i = keep; i < list.count && status == HEED_OK; i++)
         if (list.steps[i] != last && list.steps[i] != best) status = remove_checkpoint(run, list.steps[i], error);
@@ -264,12 +269,13 @@ static heed_status remove_leftover(void *context, const char *run, const char *n
 heed_status heed_checkpoint_prepare(const char *run, const char *const *private_files, heed_error *error)
 {
     char *newest = NULL;
-    int64_t step = -1;
+    int64_t step = -1, last = -1;
     HEED_TRY(heed_directory_make(run, error));
     HEED_TRY(for_each_entry(run, remove_leftover, NULL, error));
     HEED_TRY(heed_checkpoint_newest(run, &newest, &step, error));
     if (!newest) return HEED_OK;
     free(newest);
-    if (pointed(run, "last") != step) HEED_TRY(heed_run_point(run, "last", step, error));
+    HEED_TRY(read_pointer(&last, run, "last", error));
+    if (last != step) HEED_TRY(heed_run_point(run, "last", step, error));
     return heed_run_link_files(run, step, private_files, error);
 }

@@ -4,12 +4,15 @@
 #include <errno.h>
 #include <jansson.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <sys/mman.h>
 
 static atomic_long count, fails, live;
+static atomic_bool paused;
 
 static int refused(void)
 {
+    if (atomic_load(&paused)) return 0;
     long n = atomic_fetch_add(&count, 1) + 1;
     if (n != atomic_load(&fails)) return 0;
     errno = ENOMEM;
@@ -72,6 +75,16 @@ void fail_alloc_at(long n)
 {
     atomic_store(&count, 0);
     atomic_store(&fails, n);
+}
+
+void fail_alloc_pause(void)
+{
+    atomic_store(&paused, true);
+}
+
+void fail_alloc_resume(void)
+{
+    atomic_store(&paused, false);
 }
 
 long fail_alloc_count(void)

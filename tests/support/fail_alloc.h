@@ -9,6 +9,9 @@
 void fail_alloc_at(long n);
 /* Allocations since the last fail_alloc_at, the failed one included. */
 long fail_alloc_count(void);
+/* Between these allocations neither fail nor count: for looking at what a scenario left. */
+void fail_alloc_pause(void);
+void fail_alloc_resume(void);
 /* Blocks allocated and not freed, over the whole program. */
 long fail_alloc_live(void);
 /* Call first in main: routes jansson's allocations through the same counters. */

@@ -22,7 +22,7 @@ static inline heed_attention_span heed_attention_span_of(const heed_kernel_args 
                                 .block_table = heed_optional(args, HEED_ATTENTION_BLOCK_TABLE),
                                 .key_rows = args->in[HEED_ATTENTION_K].shape.dim[0]};
     span.sequence = heed_sequence_of(&args->in[HEED_ATTENTION_SEQUENCES], b, args->in[HEED_ATTENTION_Q].shape.dim[0],
-                                     span.block_table ? INT64_MAX : span.key_rows);
+                                     span.key_rows, span.block_table);
     return span;
 }
 

@@ -14,7 +14,7 @@ void REAL(heed_sequence_mean_reference)(const heed_kernel_args *args)
     const heed_operand *x = &args->in[0], *y = &args->out[0];
     REAL(clear)(y);
     for (int64_t b = 0; b < y->shape.dim[0]; b++) {
-        heed_sequence sequence = heed_sequence_of(&args->in[1], b, x->shape.dim[0], 0);
+        heed_sequence sequence = heed_sequence_of(&args->in[1], b, x->shape.dim[0], 0, NULL);
         real *to = REAL(row)(y, b);
         for (int64_t i = 0; i < sequence.queries; i++)
             for (int64_t j = 0; j < x->shape.dim[1]; j++) to[j] += REAL(row)(x, sequence.query_start + i)[j];
@@ -27,7 +27,7 @@ void REAL(heed_sequence_mean_backward_reference)(const heed_kernel_args *args)
     const heed_operand *dy = &args->in[0], *dx = &args->out[0];
     REAL(clear)(dx);
     for (int64_t b = 0; b < dy->shape.dim[0]; b++) {
-        heed_sequence sequence = heed_sequence_of(&args->in[1], b, dx->shape.dim[0], 0);
+        heed_sequence sequence = heed_sequence_of(&args->in[1], b, dx->shape.dim[0], 0, NULL);
         for (int64_t i = 0; i < sequence.queries; i++)
             for (int64_t j = 0; j < dx->shape.dim[1]; j++)
                 REAL(row)(dx, sequence.query_start + i)[j] += REAL(row)(dy, b)[j] / (real)sequence.queries;

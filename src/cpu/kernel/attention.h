@@ -44,8 +44,7 @@ static inline problem problem_of(const heed_kernel_args *args)
 
 static inline sequence sequence_at(const problem *p, int64_t number)
 {
-    int64_t key_rows = p->block_table ? INT64_MAX : heed_shape_rows(p->k->shape);
-    return (sequence){number, heed_sequence_of(p->sequences, number, heed_shape_rows(p->q->shape), key_rows)};
+    return (sequence){number, heed_sequence_of(p->sequences, number, heed_shape_rows(p->q->shape), heed_shape_rows(p->k->shape), p->block_table)};
 }
 
 /* Mask index of query i of the sequence. */

@@ -136,7 +136,7 @@ static inline void sequence_mean_run(const heed_kernel_args *args, int part, int
     int64_t begin, end, columns = y->shape.dim[1];
     rows_of_part(args, part, parts, &begin, &end);
     for (int64_t b = begin; b < end; b++) {
-        heed_sequence s = heed_sequence_of(&args->in[1], b, heed_shape_rows(x->shape), 0);
+        heed_sequence s = heed_sequence_of(&args->in[1], b, heed_shape_rows(x->shape), 0, NULL);
         const heed_v count = heed_v_set(s.queries ? (float)s.queries : 1);
         for (int64_t j = 0; j < columns; j += HEED_LANES) {
             heed_v sum = heed_v_zero();
@@ -154,7 +154,7 @@ static inline void sequence_mean_backward_run(const heed_kernel_args *args, int 
     for (int64_t i = begin; i < end; i++)
         for (int64_t j = 0; j < columns; j++) float_row(dx, i)[j] = 0;
     for (int64_t b = 0; b < heed_shape_rows(dy->shape); b++) {
-        heed_sequence s = heed_sequence_of(&args->in[1], b, heed_shape_rows(dx->shape), 0);
+        heed_sequence s = heed_sequence_of(&args->in[1], b, heed_shape_rows(dx->shape), 0, NULL);
         int64_t first = s.query_start > begin ? s.query_start : begin, last = s.query_start + s.queries < end ? s.query_start + s.queries : end;
         const heed_v count = heed_v_set(s.queries ? (float)s.queries : 1);
         for (int64_t i = first; i < last; i++)

@@ -46,7 +46,7 @@ static heed_status drop_and_lower(heed_rewriter *rewriter, bool (*drop)(uint32_t
             continue;
         }
         size_t count = lowercase ? heed_char_lower(c, lower) : 1;
-        heed_rewrite_replace(rewriter, lower[0]);
+        heed_rewriter_replace(rewriter, lower[0]);
         for (size_t i = 1; i < count; i++) heed_rewrite_insert(rewriter, lower[i]);
     }
     return HEED_OK;
@@ -147,7 +147,7 @@ static heed_status prepend(const void *stage_pointer, heed_rewriter *rewriter, h
     size_t size, first_size;
     if (stage->length) {
         uint32_t first = heed_utf8_at(rewriter->bytes, 0, &first_size);
-        heed_rewrite_replace(rewriter, heed_utf8_at(stage->text, 0, &size));
+        heed_rewriter_replace(rewriter, heed_utf8_at(stage->text, 0, &size));
         insert_text(rewriter, stage->text + size, stage->length - size);
         heed_rewrite_insert(rewriter, first);
     }
@@ -181,7 +181,7 @@ static heed_status nmt(const void *stage, heed_rewriter *rewriter, heed_error *e
         uint32_t c = heed_utf8_at(rewriter->bytes, rewriter->cursor, &size);
         if (c == '\t' || c == '\n' || c == '\f' || c == '\r' || c == 0x1680 || (c >= 0x200B && c <= 0x200F) || c == 0x2028 ||
             c == 0x2029 || c == 0x2581 || c == 0xFEFF || c == 0xFFFD)
-            heed_rewrite_replace(rewriter, ' ');
+            heed_rewriter_replace(rewriter, ' ');
         else if ((c && c < ' ') || c == 0x7F || c == 0x8F || c == 0x9F) heed_rewrite_skip(rewriter, size);
         else heed_rewrite_copy(rewriter, size);
     }
@@ -203,9 +203,9 @@ static heed_status bert_clean(const void *stage_pointer, heed_rewriter *rewriter
         if (copy_ascii(rewriter, stage->clean_text ? is_printable : is_any)) continue;
         uint32_t c = heed_utf8_at(rewriter->bytes, rewriter->cursor, &size);
         if (stage->clean_text && (c == 0 || c == 0xFFFD || heed_char_is_control(c))) heed_rewrite_skip(rewriter, size);
-        else if (stage->clean_text && heed_char_is_space(c)) heed_rewrite_replace(rewriter, ' ');
+        else if (stage->clean_text && heed_char_is_space(c)) heed_rewriter_replace(rewriter, ' ');
         else if (stage->chinese_chars && heed_char_is_chinese(c)) {
-            heed_rewrite_replace(rewriter, ' ');
+            heed_rewriter_replace(rewriter, ' ');
             heed_rewrite_insert(rewriter, c);
             heed_rewrite_insert(rewriter, ' ');
         } else heed_rewrite_copy(rewriter, size);

@@ -44,7 +44,7 @@ static void write_item(const normalizer *n, item i)
 {
     heed_rewriter *rewriter = n->rewriter;
     if (i.change > 0) heed_rewrite_insert(rewriter, character_of(i));
-    else heed_rewrite_replace(rewriter, character_of(i));
+    else heed_rewriter_replace(rewriter, character_of(i));
     for (int32_t skipped = i.change; skipped < 0 && rewriter->cursor < rewriter->length; skipped++)
         heed_rewrite_skip(rewriter, heed_utf8_size(rewriter->bytes[rewriter->cursor]));
 }

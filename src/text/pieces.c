@@ -187,7 +187,7 @@ void heed_rewrite_skip(heed_rewriter *rewriter, size_t bytes)
     rewriter->cursor += bytes;
 }
 
-void heed_rewrite_replace(heed_rewriter *rewriter, uint32_t code_point)
+void heed_rewriter_replace(heed_rewriter *rewriter, uint32_t code_point)
 {
     char encoded[4];
     heed_range span = {0, 0};

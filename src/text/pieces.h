@@ -60,7 +60,7 @@ heed_status heed_pieces_rewrite(heed_pieces *pieces, heed_piece_rewriter *rewrit
    character before the cursor stood. */
 void heed_rewrite_copy(heed_rewriter *rewriter, size_t bytes);              /* keep the next bytes (whole characters) */
 void heed_rewrite_skip(heed_rewriter *rewriter, size_t bytes);              /* drop the next bytes (whole characters) */
-void heed_rewrite_replace(heed_rewriter *rewriter, uint32_t code_point);    /* the next character becomes this one */
+void heed_rewriter_replace(heed_rewriter *rewriter, uint32_t code_point);    /* the next character becomes this one */
 void heed_rewrite_insert(heed_rewriter *rewriter, uint32_t code_point);     /* an additional character */
 
 /* Code point at text[at] of valid UTF-8; *size gets its bytes. */

@@ -136,7 +136,7 @@ static void prefix_piece(heed_rewriter *rewriter, uint32_t prefix)
 {
     size_t size;
     uint32_t first = heed_utf8_at(rewriter->bytes, 0, &size);
-    heed_rewrite_replace(rewriter, prefix);
+    heed_rewriter_replace(rewriter, prefix);
     heed_rewrite_insert(rewriter, first);
 }
 
@@ -285,7 +285,7 @@ static heed_status mark_spaces(const void *stage_pointer, heed_rewriter *rewrite
     while (rewriter->cursor < rewriter->length) {
         const char *rest = rewriter->bytes + rewriter->cursor, *space = memchr(rest, ' ', rewriter->length - rewriter->cursor);
         heed_rewrite_copy(rewriter, space ? (size_t)(space - rest) : rewriter->length - rewriter->cursor);
-        if (space) heed_rewrite_replace(rewriter, stage->code_point);
+        if (space) heed_rewriter_replace(rewriter, stage->code_point);
     }
     return HEED_OK;
 }

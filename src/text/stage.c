@@ -153,7 +153,7 @@ static heed_status bytes_to_characters(const void *stage, heed_rewriter *rewrite
             run++;
         if (run > at) heed_rewrite_copy(rewriter, run - at);
         else {
-            heed_rewrite_replace(rewriter, heed_byte_character((unsigned char)rewriter->bytes[at]));
+            heed_rewriter_replace(rewriter, heed_byte_character((unsigned char)rewriter->bytes[at]));
             for (size_t i = 1; i < size; i++) heed_rewrite_insert(rewriter, heed_byte_character((unsigned char)rewriter->bytes[at + i]));
         }
     }

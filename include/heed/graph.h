@@ -120,6 +120,8 @@ heed_value heed_rms_norm(heed_graph *graph, heed_value x, heed_value gain, float
 /* y[i] = table[index[i]]: embedding look-up and row gather. table (V,D) f32|f16|bf16 or live rows; index (N) i32 -> (N,D) f32.
    An index outside [0,V) gives a row of zeros (negative indices mean "no row"). */
 heed_value heed_gather(heed_graph *graph, heed_value table, heed_value index);
+/* The same, but row `frozen` of the table gets no gradient, as the padding row of an embedding; frozen < 0: all do. */
+heed_value heed_embedding(heed_graph *graph, heed_value table, heed_value index, int64_t frozen);
 /* y (rows,D) zero but for y[index[i]] += x[i], i ascending; the gradient of gather. like gives the shape of y. */
 heed_value heed_scatter_add(heed_graph *graph, heed_value x, heed_value index, heed_shape shape);
 /* Columns [begin, end) of the last axis. */

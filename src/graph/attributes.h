@@ -16,7 +16,9 @@ typedef struct { heed_shape shape; heed_reduce_attributes reduce; int32_t reserv
 typedef struct { int32_t transpose_a, transpose_b; } heed_product_attributes;
 typedef struct { float eps, offset; } heed_norm_attributes;
 typedef struct { float eps; int32_t norm; } heed_norm_gain_attributes;         /* heed_fused_norm, LAYER or RMS */
-typedef struct { heed_shape shape; } heed_shape_attributes;                    /* scatter_add, reshape, broadcast, sequence_mean_backward: of the result */
+typedef struct { heed_shape shape; int64_t skipped; } heed_shape_attributes;   /* scatter_add, reshape, broadcast, sequence_mean_backward: of the
+                                                                                  result; scatter_add leaves out rows for index skipped - 1 */
+typedef struct { int64_t frozen; } heed_gather_attributes;                     /* row frozen - 1 of the table gets no gradient; 0: all do */
 typedef struct { int64_t begin, end; } heed_slice_attributes;
 typedef struct { int64_t begin, width; } heed_pad_columns_attributes;          /* first column of x in y, columns of y */
 typedef struct { float rate; int32_t stream; } heed_dropout_attributes;

@@ -14,7 +14,7 @@ static heed_value embed(heed_build *b, const heed_side *side)
 {
     const heed_config *config = b->config;
     heed_nn_embedding embedding = {
-        .ids = HEED_NONE, .token_table = HEED_NONE, .vectors = HEED_NONE, .positions = HEED_NONE, .position_table = HEED_NONE, .types = HEED_NONE,
+        .padding = config->family->trains_padding ? -1 : config->pad_id, .ids = HEED_NONE, .token_table = HEED_NONE, .vectors = HEED_NONE, .positions = HEED_NONE, .position_table = HEED_NONE, .types = HEED_NONE,
         .type_table = heed_build_weight(b, side->part, HEED_ROLE_TYPE_EMBEDDING, 0), .scale = config->embedding_scale,
         .norm = norm_with_bias(b, side->part, HEED_ROLE_EMBEDDING_NORM_GAIN, 0), .dropout = heed_build_rate(b, config->embedding_dropout, true),
         .samples = side->samples};

@@ -100,6 +100,7 @@ struct heed_family {
     double inner_factor;             /* F = inner_factor * D where no size is given, rounded up to a multiple of inner_multiple */
     int64_t inner_multiple;
     heed_initial_rule initial;
+    bool trains_padding;             /* the padding token's row of the embedding gets gradients too */
     bool packs_positions;            /* position ids that jump start a new segment when no mask is given */
     bool is_published;               /* models whose kinds coincide with it are written as this family */
     /* Fields that follow from others, for reading and for new models; may be NULL. */

@@ -219,7 +219,7 @@ static int64_t at_least_one(int64_t count)
 
 heed_program_spec heed_forward_spec(const heed_forward_call *call, heed_purpose purpose)
 {
-    bool choice = call->config->head == HEED_HEAD_CHOICE;
+    bool choice = call->config->head == HEED_HEAD_CHOICE && purpose != HEED_PURPOSE_FORWARD;
     return (heed_program_spec){.purpose = purpose, .indexed = call->main.rows.indexed || call->source.rows.indexed, .problem = (int32_t)call->problem,
         .rows = at_least_one(call->main.rows.count), .source_rows = at_least_one(call->source.rows.count),
         .sequences = at_least_one(call->main.rows.sequences), .gathered = at_least_one(call->main.rows.count),
@@ -239,7 +239,7 @@ heed_runtime heed_forward_runtime(const heed_forward_call *call)
 heed_status heed_forward_fill(const heed_forward_call *call, const heed_plan *plan, const heed_workspace *workspace, heed_error *error)
 {
     target to = {plan, workspace};
-    heed_program_spec spec = heed_forward_spec(call, HEED_PURPOSE_FORWARD);
+    heed_program_spec spec = heed_forward_spec(call, HEED_PURPOSE_LOSS);
     fill_side(&to, &call->main, "");
     if (call->both) {
         fill_side(&to, &call->source, "source_");

@@ -1,5 +1,5 @@
 /* Filling weights: packed into the backend's panels, or as rows; and reading them back. */
-#include "cpu/gemm/gemm.h"
+#include "cpu/backend.h"
 #include "graph/attributes.h"
 #include "model/weights.h"
 #include "tensor/dtype.h"
@@ -43,7 +43,7 @@ static heed_status allocate_weight(heed_model *model, heed_weight *weight, heed_
     size_t elements = (size_t)(weight->rows * (weight->columns ? weight->columns : 1));
     weight->bytes = elements * heed_dtypes[weight->dtype].bytes;
     if (weight->layout == HEED_LAYOUT_PANELS &&
-        !heed_gemm_panel_bytes(model->backend->isa, weight->dtype, weight->rows, weight->columns, &weight->bytes))
+        !heed_cpu_panel_bytes(model->backend, weight->dtype, weight->rows, weight->columns, &weight->bytes))
         return heed_fail(error, HEED_E_SHAPE, "%s: %lld x %lld elements are too many", weight->name, (long long)weight->rows, (long long)weight->columns);
     weight->data = heed_allocate_aligned(weight->bytes ? weight->bytes : 64);
     if (!weight->data) return heed_fail_memory(error, weight->bytes, weight->name);
@@ -123,8 +123,8 @@ heed_status heed_weights_fill(heed_model *model, heed_tensor *tensor, const void
     for (int32_t i = 0; i < tensor->weights; i++) {
         heed_weight *weight = &model->weights[tensor->first_weight + i];
         const char *from = (const char *)source + (size_t)(weight->first_row * by_row) * size;
-        heed_gemm_panels panels = {weight->data, model->backend ? model->backend->isa : HEED_ISA_GENERIC, weight->dtype, weight->rows, weight->columns};
-        if (weight->layout == HEED_LAYOUT_PANELS) heed_gemm_pack(&panels, 0, weight->rows, from, dtype, by_row, by_column);
+        if (weight->layout == HEED_LAYOUT_PANELS)
+            heed_cpu_panel_pack(model->backend, weight->data, weight->dtype, weight->rows, weight->columns, 0, weight->rows, from, dtype, by_row, by_column);
         else if (!model->training) fill_rows(weight, from, dtype, by_row, by_column);
     }
     if (model->training) { /* whole tensors: rows that no weight shows are kept too */
@@ -142,8 +142,7 @@ static void read_row(const heed_model *model, const heed_weight *weight, int64_t
 {
     int64_t width = weight->columns ? weight->columns : 1;
     if (weight->layout == HEED_LAYOUT_PANELS) {
-        heed_gemm_panels panels = {weight->data, model->backend->isa, weight->dtype, weight->rows, weight->columns};
-        heed_gemm_gather(&panels, row, out);
+        heed_cpu_panel_row(model->backend, weight->data, weight->dtype, weight->rows, weight->columns, row, out);
     } else {
         heed_convert(out, HEED_F32, (const char *)weight->data + (size_t)(row * width) * heed_dtypes[weight->dtype].bytes, weight->dtype, (size_t)width);
     }

@@ -36,6 +36,7 @@ heed_value heed_nn_feed_forward_build(heed_graph *graph, heed_value x, const hee
    ids, positions, types (N); tables (V,D), (P,D), (types,D); result (N,D). */
 typedef struct heed_nn_embedding {
     heed_value ids, token_table;       /* or */
+    int64_t padding;                   /* the token whose row is not trained; -1: all are */
     heed_value vectors;                /* (N,D) instead of ids */
     heed_value positions, position_table;
     heed_value types, type_table;

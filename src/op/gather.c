@@ -1,5 +1,6 @@
 /* Gather and scatter_add, each other's gradient.
    gather: y[i] = table[index[i]]; table (V,D) f32, f16, bf16, fixed or live rows; index (N) i32; y (N,D) f32.
+   One row of the table may be frozen: it gets no gradient. In scatter_add rows for that index are left out.
    scatter_add: y = 0, then y[index[i]] += x[i], i ascending; x (N,D) f32, index (N) i32, y f32 of the shape in the attributes.
    An index outside the (live) rows gives a row of zeros, or adds nothing. Errors: HEED_E_SHAPE, HEED_E_DTYPE. */
 #include "op/check.h"
@@ -21,10 +22,11 @@ void REAL(heed_gather_reference)(const heed_kernel_args *args)
 void REAL(heed_scatter_add_reference)(const heed_kernel_args *args)
 {
     const heed_operand *x = &args->in[0], *index = &args->in[1], *y = &args->out[0];
+    int64_t skipped = ((const heed_shape_attributes *)args->attributes)->skipped - 1;
     REAL(clear)(y);
     for (int64_t i = 0; i < x->shape.dim[0]; i++) {
         int32_t at = *REAL(integers)(index, i);
-        if (at < 0 || at >= y->shape.dim[0]) continue;
+        if (at < 0 || at >= y->shape.dim[0] || at == skipped) continue;
         for (int64_t j = 0; j < x->shape.dim[1]; j++) REAL(row)(y, at)[j] += REAL(row)(x, i)[j];
     }
 }
@@ -57,7 +59,9 @@ static heed_status infer_scatter_add(heed_infer *infer, heed_error *error)
 static heed_status gradient_gather(heed_graph *graph, const heed_node *node, const heed_value *dout, heed_value *din, heed_error *error)
 {
     (void)error;
-    din[0] = heed_scatter_add(graph, dout[0], node->in[1], heed_value_shape(graph, node->in[0]));
+    heed_shape_attributes attributes = heed_attributes_of_shape(heed_value_shape(graph, node->in[0]));
+    attributes.skipped = ((const heed_gather_attributes *)node->attributes)->frozen;
+    din[0] = heed_emit(graph, HEED_OP_SCATTER_ADD, (heed_value[]){dout[0], node->in[1]}, 2, &attributes, NULL);
     return HEED_OK;
 }
 
@@ -68,9 +72,15 @@ static heed_status gradient_scatter_add(heed_graph *graph, const heed_node *node
     return HEED_OK;
 }
 
+heed_value heed_embedding(heed_graph *graph, heed_value table, heed_value index, int64_t frozen)
+{
+    heed_gather_attributes attributes = {.frozen = frozen < 0 ? 0 : frozen + 1};
+    return heed_emit(graph, HEED_OP_GATHER, (heed_value[]){table, index}, 2, &attributes, NULL);
+}
+
 heed_value heed_gather(heed_graph *graph, heed_value table, heed_value index)
 {
-    return heed_emit(graph, HEED_OP_GATHER, (heed_value[]){table, index}, 2, NULL, NULL);
+    return heed_embedding(graph, table, index, -1);
 }
 
 heed_value heed_scatter_add(heed_graph *graph, heed_value x, heed_value index, heed_shape shape)
@@ -79,7 +89,7 @@ heed_value heed_scatter_add(heed_graph *graph, heed_value x, heed_value index, h
     return heed_emit(graph, HEED_OP_SCATTER_ADD, (heed_value[]){x, index}, 2, &attributes, NULL);
 }
 
-const heed_op heed_op_gather = {.name = "gather", .in_min = 2, .in_max = 2, .n_out = 1, .infer = infer_gather,
+const heed_op heed_op_gather = {.name = "gather", .in_min = 2, .in_max = 2, .n_out = 1, .attribute_size = sizeof(heed_gather_attributes), .infer = infer_gather,
     .gradient = gradient_gather, HEED_REFERENCES(gather)};
 const heed_op heed_op_scatter_add = {.name = "scatter_add", .in_min = 2, .in_max = 2, .n_out = 1,
     .attribute_size = sizeof(heed_shape_attributes), .infer = infer_scatter_add, .gradient = gradient_scatter_add,

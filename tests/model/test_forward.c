@@ -1,5 +1,6 @@
 /* Every fixture of every family: outputs, loss and gradients against the oracle. */
 #include "support/fixtures.h"
+#include "cpu/backend.h"
 #include "model/family.h"
 
 static const char *const fixtures[] = {
@@ -48,6 +49,25 @@ static void test_reference_without_passes(void **state)
     for (size_t i = 0; i < sizeof fixtures / sizeof *fixtures; i++) check_fixture(fixtures[i], &reference, true, true);
 }
 
+static void check_cpu(heed_isa isa, int threads)
+{
+    heed_backend *cpu = NULL;
+    assert_ok(heed_cpu_backend_new(&cpu, threads, isa, &error));
+    print_message("%s, %d threads\n", heed_isa_name(isa), threads);
+    for (size_t i = 0; i < sizeof fixtures / sizeof *fixtures; i++) {
+        check_fixture(fixtures[i], cpu, false, false);
+        check_fixture(fixtures[i], cpu, true, false);
+    }
+    heed_cpu_backend_free(cpu);
+}
+
+/* Every instruction set that this machine has. */
+static void test_cpu(void **state)
+{
+    (void)state;
+    for (int isa = HEED_ISA_GENERIC; isa <= (int)heed_isa_detect(); isa++) check_cpu((heed_isa)isa, isa == HEED_ISA_GENERIC ? 1 : 2);
+}
+
 /* No family without a fixture; heed's own has its oracle in its law tests. */
 static void test_every_family_has_a_fixture(void **state)
 {
@@ -68,6 +88,7 @@ static void test_every_family_has_a_fixture(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_every_family_has_a_fixture), cmocka_unit_test(test_reference_inference),
-                                       cmocka_unit_test(test_reference), cmocka_unit_test(test_reference_without_passes)};
+                                       cmocka_unit_test(test_reference), cmocka_unit_test(test_reference_without_passes),
+                                       cmocka_unit_test(test_cpu)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

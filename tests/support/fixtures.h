@@ -65,7 +65,7 @@ static inline bool is_compared(const oracle *o, const char *name, const heed_sto
     bool floats = heed_safetensors_find(o->file, "in.src") != NULL, encoder_decoder = heed_safetensors_find(o->file, "out.encoder_last_hidden_state") != NULL;
     const heed_stored_tensor *mask = heed_safetensors_find(o->file, floats ? masks[target ? 2 : 1] : masks[0]);
     if (!mask || want->rank < 2 || (encoder_decoder && (target || strcmp(name, "out.logits") == 0))) return true;
-    int64_t batch = want->shape[0], length = mask->shape[mask->rank - 1], per_token = 1, heads = 1;
+    int64_t length = mask->shape[mask->rank - 1], per_token = 1, heads = 1;
     bool attention = strstr(name, "attentions") != NULL;
     if (attention) {
         heads = want->shape[1];
@@ -76,7 +76,6 @@ static inline bool is_compared(const oracle *o, const char *name, const heed_sto
         for (int i = 2; i < want->rank; i++) per_token *= want->shape[i];
     }
     int64_t t = (int64_t)at / per_token % length, b = (int64_t)at / (per_token * length * heads);
-    (void)batch;
     int64_t place = b * length + t;
     bool set = mask->dtype == HEED_I64 ? ((const int64_t *)mask->data)[place] != 0 : ((const uint8_t *)mask->data)[place] != 0;
     return floats ? !set : set;

@@ -77,12 +77,13 @@ static inline void scatter_add_run(const heed_kernel_args *args, int part, int p
 {
     const heed_operand *x = &args->in[0], *y = &args->out[0];
     int64_t by_columns = scatter_column_parts(y), by_rows = parts / by_columns, begin, end, first, last;
+    int64_t skipped = ((const heed_shape_attributes *)args->attributes)->skipped - 1;
     heed_part_range(heed_shape_rows(y->shape), part / (int)by_columns, (int)by_rows, &begin, &end);
     heed_part_range(y->shape.dim[1], part % (int)by_columns, (int)by_columns, &first, &last);
     for (int64_t i = begin; i < end; i++) clear_run(float_row(y, i) + first, last - first);
     for (int64_t i = 0; i < heed_shape_rows(x->shape); i++) {
         int32_t at = integer_at(&args->in[1], i);
-        if (at < begin || at >= end) continue;
+        if (at < begin || at >= end || at == skipped) continue;
         const float *from = float_row(x, i);
         float *to = float_row(y, at);
         for (int64_t j = first; j < last; j += HEED_LANES) store_some(to + j, heed_v_add(load_some(to + j, last - j), load_some(from + j, last - j)), last - j);

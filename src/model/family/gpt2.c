@@ -82,4 +82,4 @@ static heed_status fix(heed_config *config, const json_t *json, const char *wher
 const heed_family heed_family_gpt2 = {
     .name = "gpt2", .preset = &preset, .keys = keys, .weights = weights, .ignored = ignored, .prefixes = prefixes,
     .architectures = architectures, .inner_factor = 4, .inner_multiple = 1, .initial = HEED_INITIAL_SCALED_RESIDUAL,
-    .packs_positions = true, .is_published = true, .derive = derive, .fix = fix};
+    .trains_padding = true, .packs_positions = true, .is_published = true, .derive = derive, .fix = fix};

@@ -20,17 +20,19 @@ void heed_logits_scratch_free(heed_logits_scratch *scratch)
 }
 
 static void add_wanted(heed_logits_chain *chain, const heed_logits_processor *table, size_t count,
-                       const heed_generation_settings *settings, bool sampling)
+                       const heed_generation_settings *settings, unsigned kinds)
 {
-    for (size_t i = 0; i < count && chain->count < HEED_LOGITS_CHAIN; i++)
-        if ((sampling || !table[i].sampling) && table[i].wanted(settings)) chain->processors[chain->count++] = &table[i];
+    for (size_t i = 0; i < count && chain->count < HEED_LOGITS_CHAIN; i++) {
+        unsigned kind = table[i].sampling ? HEED_LOGITS_SAMPLING : HEED_LOGITS_ALWAYS;
+        if ((kinds & kind) && table[i].wanted(settings)) chain->processors[chain->count++] = &table[i];
+    }
 }
 
-void heed_logits_chain_make(heed_logits_chain *chain, const heed_generation_settings *settings, bool sampling)
+void heed_logits_chain_make(heed_logits_chain *chain, const heed_generation_settings *settings, unsigned kinds)
 {
     chain->count = 0;
-    add_wanted(chain, heed_logits_penalties, heed_logits_penalty_count, settings, sampling);
-    add_wanted(chain, heed_logits_cuts, heed_logits_cut_count, settings, sampling);
+    add_wanted(chain, heed_logits_penalties, heed_logits_penalty_count, settings, kinds);
+    add_wanted(chain, heed_logits_cuts, heed_logits_cut_count, settings, kinds);
 }
 
 void heed_logits_chain_apply(const heed_logits_chain *chain, const heed_generation_settings *settings,

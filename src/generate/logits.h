@@ -28,10 +28,11 @@ typedef struct heed_logits_processor {
                   const heed_logits_scratch *scratch);
 } heed_logits_processor;
 
-/* The processors that settings ask for, in order of application; `sampling` selects those of both kinds. */
-enum { HEED_LOGITS_CHAIN = 32 };
+/* The processors that settings ask for, in order of application. */
+enum { HEED_LOGITS_CHAIN = 32, HEED_LOGITS_ALWAYS = 1, HEED_LOGITS_SAMPLING = 2 };
 typedef struct heed_logits_chain { const heed_logits_processor *processors[HEED_LOGITS_CHAIN]; size_t count; } heed_logits_chain;
-void heed_logits_chain_make(heed_logits_chain *chain, const heed_generation_settings *settings, bool sampling);
+/* kinds: HEED_LOGITS_ALWAYS for those that act however tokens are chosen, HEED_LOGITS_SAMPLING for temperature and cuts, or both. */
+void heed_logits_chain_make(heed_logits_chain *chain, const heed_generation_settings *settings, unsigned kinds);
 void heed_logits_chain_apply(const heed_logits_chain *chain, const heed_generation_settings *settings,
                              const heed_logits_context *context, float *scores, const heed_logits_scratch *scratch);
 

@@ -28,7 +28,7 @@ static void check_chain(const oracle *o, const char *name, const heed_generation
     heed_logits_scratch scratch;
     assert_ok(heed_logits_scratch_new(&scratch, vocabulary, &error));
     heed_logits_chain chain;
-    heed_logits_chain_make(&chain, settings, sampling);
+    heed_logits_chain_make(&chain, settings, HEED_LOGITS_ALWAYS | (sampling ? HEED_LOGITS_SAMPLING : 0));
     for (int64_t row = 0; row < rows; row++) {
         heed_logits_context context = {.ids = ids + row * length, .count = length, .prompt = prompt, .source = source + row * source_length,
                                        .source_count = source_length, .keep = keep,
@@ -110,7 +110,7 @@ static void run_one(const char *config, const heed_logits_context *context, floa
     heed_logits_scratch scratch;
     assert_ok(heed_logits_scratch_new(&scratch, vocabulary, &error));
     heed_logits_chain chain;
-    heed_logits_chain_make(&chain, &settings, true);
+    heed_logits_chain_make(&chain, &settings, HEED_LOGITS_ALWAYS | HEED_LOGITS_SAMPLING);
     heed_logits_chain_apply(&chain, &settings, context, scores, &scratch);
     heed_logits_scratch_free(&scratch);
     json_decref(json);

@@ -1,0 +1,285 @@
+#include "generate/generate.h"
+#include "base/memory.h"
+#include "generate/generate_internal.h"
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { DEFAULT_NEW_TOKENS = 20 };
+
+const char *heed_finish_name(heed_finish finish)
+{
+    static const char *const names[HEED_FINISHES] = {"eos", "stop", "length", "context"};
+    return names[finish];
+}
+
+void heed_generation_free(heed_generation *generation)
+{
+    for (size_t i = 0; generation->items && i < generation->count; i++) {
+        heed_generated *item = &generation->items[i];
+        free(item->ids);
+        free(item->text);
+        free(item->log_probabilities);
+        free(item->likely);
+    }
+    for (size_t i = 0; generation->prompts && i < generation->prompt_count; i++) {
+        free(generation->prompts[i].log_probabilities);
+        free(generation->prompts[i].likely);
+    }
+    free(generation->items);
+    free(generation->prompts);
+    *generation = (heed_generation){0};
+}
+
+/* The loop over prompts: groups are opened in order while the session has room, and all of them share each step. */
+typedef struct loop {
+    heed_job job;
+    const heed_ids *prompts;
+    size_t count, opened;      /* prompts; groups opened so far */
+    heed_group *groups;        /* (open_limit), open ones first */
+    int64_t open, open_limit;
+    int64_t group_sequences;   /* of the session, for each group */
+    heed_step_item *items;     /* (capacity) of the step */
+    struct place { int64_t group, item; } *places; /* (capacity) whose item it is; item -1: the prompt */
+    heed_ids *sources;         /* (open_limit) */
+    int64_t *sequences;        /* (open_limit) */
+    int32_t start, bos;        /* decoder start of an encoder-decoder; what stands for an empty prompt */
+} loop;
+
+/* ---- prompts ---- */
+
+/* What is left of a prompt that is longer than the context: its end, and room for new tokens up to half of the context. */
+static heed_status fit_prompt(loop *l, size_t index, heed_ids *ids, heed_error *error)
+{
+    const heed_generation_settings *settings = l->job.settings;
+    int64_t context = heed_session_context(l->job.session), room = settings->max_new_tokens ? settings->max_new_tokens : DEFAULT_NEW_TOKENS;
+    bool has_source = heed_session_has_source(l->job.session);
+    if (ids->count <= context) return HEED_OK;
+    if (!settings->truncate)
+        return heed_fail(error, HEED_E_ARG, "prompt %zu has %lld tokens, but the context has %lld positions: shorten it, or ask for "
+                         "truncation, which keeps its end", index + 1, (long long)ids->count, (long long)context);
+    if (room > context / 2) room = context / 2;
+    int64_t kept = has_source ? context : context - room;
+    l->job.generation->prompts[index].cut = (size_t)(ids->count - kept);
+    *ids = (heed_ids){ids->ids + ids->count - kept, kept};
+    return HEED_OK;
+}
+
+static heed_status set_lengths(const loop *l, heed_group *group, heed_error *error)
+{
+    const heed_generation_settings *settings = l->job.settings;
+    int64_t context = heed_session_context(l->job.session), given = group->given.count;
+    int64_t wanted = settings->max_new_tokens ? given + settings->max_new_tokens
+                   : settings->max_length ? settings->max_length : given + DEFAULT_NEW_TOKENS;
+    if (given >= wanted)
+        return heed_fail(error, HEED_E_ARG, "prompt %zu has %lld tokens, but max_length allows %lld with the new ones: ask for a number of "
+                         "new tokens instead", group->prompt + 1, (long long)given, (long long)wanted);
+    group->limit = wanted > context ? HEED_FINISH_CONTEXT : HEED_FINISH_LENGTH;
+    group->max_length = wanted > context ? context : wanted;
+    return HEED_OK;
+}
+
+static heed_status prepare_group(loop *l, size_t index, heed_group *group, heed_error *error)
+{
+    heed_ids ids = l->prompts[index];
+    *group = (heed_group){.prompt = index, .sequence = -1};
+    bool has_source = heed_session_has_source(l->job.session);
+    if (ids.count == 0 && (has_source || l->bos < 0))
+        return heed_fail(error, HEED_E_ARG, "prompt %zu is empty: expected at least one token", index + 1);
+    if (ids.count == 0) ids = (heed_ids){&l->bos, 1};
+    HEED_TRY(fit_prompt(l, index, &ids, error));
+    if (has_source) group->source = ids, group->given = (heed_ids){&l->start, 1};
+    else group->given = ids;
+    heed_prompt_report *report = &l->job.generation->prompts[index];
+    report->count = (size_t)ids.count;
+    HEED_TRY(set_lengths(l, group, error));
+    int64_t likely = l->job.settings->log_probabilities;
+    if (likely < 0 || has_source) return HEED_OK;
+    report->log_probabilities = heed_allocate(report->count, sizeof *report->log_probabilities);
+    if (likely) report->likely = heed_allocate(report->count * (size_t)likely, sizeof *report->likely);
+    if (!report->log_probabilities || (likely && !report->likely))
+        return heed_fail_memory(error, report->count * (size_t)(likely + 1) * sizeof *report->likely, "log-probabilities of a prompt");
+    report->log_probabilities[0] = NAN;
+    for (int64_t i = 0; i < likely; i++) report->likely[i] = (heed_token_score){-1, NAN};
+    return HEED_OK;
+}
+
+/* ---- opening and closing groups ---- */
+
+/* Every group that finds room: its prompt is fed, or its source encoded, in the coming step. */
+static heed_status open_groups(loop *l, heed_error *error)
+{
+    int64_t first = l->open;
+    heed_job *job = &l->job;
+    for (; l->opened < l->count && l->open < l->open_limit; l->opened++, l->open++) {
+        heed_group *group = &l->groups[l->open];
+        heed_status status = prepare_group(l, l->opened, group, error);
+        if (status == HEED_OK) status = job->search->begin(job, group, error);
+        if (status != HEED_OK) {
+            job->search->end(job, group);
+            return status;
+        }
+    }
+    bool has_source = heed_session_has_source(job->session);
+    for (int64_t i = first; i < l->open; i++) {
+        l->sources[i - first] = l->groups[i].source;
+        if (!has_source) HEED_TRY(heed_session_add(job->session, &l->groups[i].sequence, error));
+    }
+    if (!has_source || l->open == first) return HEED_OK;
+    HEED_TRY(heed_session_encode(job->session, l->sources, l->open - first, l->sequences, error));
+    for (int64_t i = first; i < l->open; i++) l->groups[i].sequence = l->sequences[i - first];
+    return HEED_OK;
+}
+
+static void close_group(loop *l, int64_t index)
+{
+    l->job.search->end(&l->job, &l->groups[index]);
+    for (int64_t i = index; i + 1 < l->open; i++) l->groups[i] = l->groups[i + 1];
+    l->open--;
+}
+
+/* ---- a step ---- */
+
+static int64_t gather_items(loop *l)
+{
+    int64_t count = 0;
+    for (int64_t i = 0; i < l->open; i++) {
+        heed_group *group = &l->groups[i];
+        int64_t before = count;
+        bool all = l->job.generation->prompts[group->prompt].log_probabilities != NULL;
+        if (!group->read) l->items[count++] = (heed_step_item){group->sequence, group->given.ids, group->given.count, all ? 0 : group->given.count - 1};
+        else count += l->job.search->feed(group, l->items + count);
+        for (int64_t k = before; k < count; k++) l->places[k] = (struct place){i, group->read ? k - before : -1};
+    }
+    return count;
+}
+
+/* The logits behind a token of the prompt say how likely the token after it was. */
+static void report_prompt(loop *l, const heed_group *group, int64_t token, const float *logits)
+{
+    heed_prompt_report *report = &l->job.generation->prompts[group->prompt];
+    int64_t likely = l->job.settings->log_probabilities;
+    if (!report->log_probabilities || token + 1 >= group->given.count) return;
+    double log_sum = heed_log_sum(logits, l->job.vocabulary);
+    report->log_probabilities[token + 1] = (float)((double)logits[group->given.ids[token + 1]] - log_sum);
+    if (likely) heed_job_likely(&l->job, logits, log_sum, likely, report->likely + (token + 1) * likely);
+}
+
+static heed_status visit(void *argument, const heed_logits_row *rows, int64_t count, heed_error *error)
+{
+    loop *l = argument;
+    for (int64_t i = 0; i < count; i++) {
+        struct place place = l->places[rows[i].item];
+        heed_group *group = &l->groups[place.group];
+        if (place.item >= 0) {
+            HEED_TRY(l->job.search->next(&l->job, group, place.item, rows[i].logits, error));
+            continue;
+        }
+        report_prompt(l, group, rows[i].token, rows[i].logits);
+        if (rows[i].token + 1 < group->given.count) continue;
+        if (group->max_length > group->given.count) HEED_TRY(l->job.search->first(&l->job, group, rows[i].logits, error));
+        group->read = true;
+    }
+    return HEED_OK;
+}
+
+/* A prompt that fills the context leaves no room for an answer. */
+static void return_nothing(loop *l, heed_group *group)
+{
+    for (int64_t i = 0; i < l->job.settings->returned; i++) {
+        heed_generated *item = heed_job_item(&l->job, group, i);
+        item->finish = group->limit;
+        if (l->job.events->finished) l->job.events->finished(l->job.events->argument, item);
+    }
+    heed_session_drop(l->job.session, group->sequence);
+    group->done = true;
+}
+
+static heed_status step(loop *l, heed_error *error)
+{
+    heed_job *job = &l->job;
+    if (job->events->cancelled && job->events->cancelled(job->events->argument)) return heed_fail(error, HEED_E_CANCELLED, "stopped while writing");
+    HEED_TRY(open_groups(l, error));
+    HEED_TRY(heed_session_step(job->session, l->items, gather_items(l), visit, l, error));
+    for (int64_t i = 0; i < l->open; i++) {
+        heed_group *group = &l->groups[i];
+        if (group->max_length <= group->given.count) return_nothing(l, group);
+        else HEED_TRY(job->search->advance(job, group, error));
+    }
+    for (int64_t i = l->open; i-- > 0;)
+        if (l->groups[i].done) close_group(l, i);
+    return HEED_OK;
+}
+
+/* ---- the whole ---- */
+
+static heed_status allocate_results(loop *l, heed_error *error)
+{
+    heed_generation *generation = l->job.generation;
+    size_t returned = (size_t)l->job.settings->returned, count;
+    if (!heed_multiply_size(l->count, returned, &count)) count = SIZE_MAX / sizeof *generation->items;
+    generation->items = heed_allocate(count + 1, sizeof *generation->items);
+    generation->prompts = heed_allocate(l->count + 1, sizeof *generation->prompts);
+    if (!generation->items || !generation->prompts) return heed_fail_memory(error, (count + 1) * sizeof *generation->items, "results");
+    generation->count = count;
+    generation->prompt_count = l->count;
+    for (size_t i = 0; i < count; i++) generation->items[i].prompt = i / returned, generation->items[i].number = i % returned;
+    return HEED_OK;
+}
+
+static heed_status prepare(loop *l, heed_error *error)
+{
+    heed_job *job = &l->job;
+    const heed_generation_settings *settings = job->settings;
+    int64_t capacity = heed_session_capacity(job->session);
+    HEED_TRY(heed_generation_settings_check(settings, heed_model_config(heed_session_model(job->session)), error));
+    if (heed_session_held(job->session)) return heed_fail(error, HEED_E_ARG, "the session holds sequences: drop them before generating");
+    if (settings->stop_count && !job->tokenizer) return heed_fail(error, HEED_E_ARG, "stop strings need a tokenizer");
+    if (settings->beams > 1 && job->samples) return heed_fail(error, HEED_E_UNSUPPORTED, "drawing tokens in beam search is not supported: ask "
+                                                              "for temperature 0 or one beam");
+    if (settings->beams > 1 && settings->log_probabilities > 0)
+        return heed_fail(error, HEED_E_UNSUPPORTED, "likely tokens are not reported for beams: ask for 0 of them, or for one beam");
+    l->group_sequences = job->search->sequences(settings);
+    if (l->group_sequences > capacity)
+        return heed_fail(error, HEED_E_ARG, "%lld sequences at once are needed for one prompt, but the session was made for %lld",
+                         (long long)l->group_sequences, (long long)capacity);
+    l->open_limit = capacity / l->group_sequences;
+    size_t open_limit = (size_t)l->open_limit, vocabulary = (size_t)job->vocabulary;
+    l->groups = heed_allocate(open_limit, sizeof *l->groups);
+    l->items = heed_allocate((size_t)capacity, sizeof *l->items);
+    l->places = heed_allocate((size_t)capacity, sizeof *l->places);
+    l->sources = heed_allocate(open_limit, sizeof *l->sources);
+    l->sequences = heed_allocate(open_limit, sizeof *l->sequences);
+    job->scores = heed_allocate(2 * vocabulary, sizeof *job->scores);
+    if (!l->groups || !l->items || !l->places || !l->sources || !l->sequences || !job->scores)
+        return heed_fail_memory(error, 2 * vocabulary * sizeof *job->scores, "generation");
+    HEED_TRY(heed_logits_scratch_new(&job->scratch, job->vocabulary, error));
+    return allocate_results(l, error);
+}
+
+heed_status heed_generate(heed_session *session, const heed_tokenizer *tokenizer, const heed_generation_settings *settings,
+                          const heed_ids *prompts, size_t count, const heed_generation_events *events, heed_generation *generation,
+                          heed_error *error)
+{
+    static const heed_generation_events none = {0};
+    *generation = (heed_generation){0};
+    loop l = {.prompts = prompts, .count = count, .start = (int32_t)settings->decoder_start, .bos = (int32_t)settings->bos};
+    l.job = (heed_job){.session = session, .tokenizer = tokenizer, .settings = settings, .events = events ? events : &none,
+                       .search = settings->beams > 1 ? &heed_search_beam : &heed_search_plain, .generation = generation,
+                       .vocabulary = heed_session_vocabulary(session), .samples = settings->sample && settings->temperature > 0};
+    heed_logits_chain_make(&l.job.always, settings, HEED_LOGITS_ALWAYS);
+    if (l.job.samples) heed_logits_chain_make(&l.job.sampling, settings, HEED_LOGITS_SAMPLING);
+    heed_status status = prepare(&l, error);
+    bool prepared = status == HEED_OK;
+    while (status == HEED_OK && (l.open > 0 || l.opened < l.count)) status = step(&l, error);
+    while (l.open > 0) close_group(&l, l.open - 1);
+    if (prepared) heed_session_clear(session);
+    heed_logits_scratch_free(&l.job.scratch);
+    free(l.job.scores);
+    free(l.groups);
+    free(l.items);
+    free(l.places);
+    free(l.sources);
+    free(l.sequences);
+    return status;
+}

@@ -1,0 +1,34 @@
+/* session_internal.h: what session.c (sequences) and session_step.c (runs) share. */
+#ifndef HEED_GENERATE_SESSION_INTERNAL_H
+#define HEED_GENERATE_SESSION_INTERNAL_H
+
+#include "attention/cache.h"
+#include "generate/session.h"
+
+enum { HEED_SESSION_SELF, HEED_SESSION_CROSS }; /* the caches: of the sequences themselves; of their sources */
+
+typedef struct heed_held { bool used; int64_t in[2]; } heed_held; /* a sequence: its numbers in both caches */
+
+/* Part of an item that goes into a run: ids[begin .. begin+count), logits wanted from `want` on. */
+typedef struct heed_piece { int64_t item, begin, count, want; } heed_piece;
+
+struct heed_session {
+    heed_engine *engine;
+    heed_cache *caches[2]; /* of the sequences themselves and, for encoder-decoders, of their sources */
+    const heed_watch *watch;
+    int64_t context, chunk, capacity, vocabulary;
+    int64_t gathered;      /* rows of logits in one run at most */
+    heed_held *sequences;       /* (capacity) */
+    int64_t *done;         /* (capacity) ids of each item that are fed */
+    heed_cache_growth *growth; /* (capacity) */
+    heed_piece *pieces;         /* (chunk) */
+    heed_logits_row *rows; /* (gathered) */
+};
+
+/* The place of a sequence, NULL when it is not held. */
+heed_held *heed_session_find(const heed_session *session, int64_t sequence);
+heed_status heed_session_fail_unknown(int64_t sequence, heed_error *error);
+/* An empty sequence, whatever the model. */
+heed_status heed_session_add_any(heed_session *session, int64_t *sequence, heed_error *error);
+
+#endif

@@ -1,0 +1,240 @@
+/* Runs of a session: sources through the encoder, chunks of sequences through the decoder. */
+#include "generate/session_internal.h"
+#include "graph/plan.h"
+#include <string.h>
+
+/* ---- filling a run ---- */
+
+static void copy_table(const heed_cache *cache, int64_t sequence, int32_t *row)
+{
+    int64_t blocks;
+    const int32_t *table = heed_cache_table(cache, sequence, &blocks);
+    memcpy(row, table, (size_t)blocks * sizeof *row);
+}
+
+static int64_t table_columns(const heed_session *session)
+{
+    return (session->context + HEED_BLOCK_POSITIONS - 1) / HEED_BLOCK_POSITIONS;
+}
+
+static int64_t cache_blocks(const heed_session *session, int which)
+{
+    return session->caches[which] ? heed_cache_blocks(session->caches[which]) : 0;
+}
+
+/* Ids, positions, places in the cache of `count` rows that begin at `position` of a sequence; inputs a model lacks are NULL. */
+static void fill_rows(const heed_cache *cache, int64_t sequence, int64_t position, const int32_t *ids, int64_t count, int32_t *id_rows,
+                      int32_t *position_rows, int32_t *slot_rows)
+{
+    memcpy(id_rows, ids, (size_t)count * sizeof *ids);
+    for (int64_t i = 0; i < count; i++) {
+        if (position_rows) position_rows[i] = (int32_t)(position + i);
+        slot_rows[i] = (int32_t)heed_cache_row(cache, sequence, position + i);
+    }
+}
+
+static void fill_sequence(int32_t *fields, int64_t start, int64_t count, int64_t keys, int64_t first, int64_t table_row)
+{
+    memset(fields, 0, HEED_SEQUENCE_FIELDS * sizeof *fields);
+    fields[HEED_SEQUENCE_QUERY_START] = (int32_t)start;
+    fields[HEED_SEQUENCE_QUERY_LENGTH] = (int32_t)count;
+    fields[HEED_SEQUENCE_KEY_LENGTH] = (int32_t)keys;
+    fields[HEED_SEQUENCE_FIRST_INDEX] = (int32_t)first;
+    fields[HEED_SEQUENCE_TABLE_ROW] = (int32_t)table_row;
+}
+
+static void offset(int32_t **rows, int64_t by)
+{
+    if (*rows) *rows += by;
+}
+
+/* ---- encoding ---- */
+
+/* The first of `count` sources whose rows fill a run together; at least one. */
+static int64_t sources_in_run(const heed_session *session, const heed_ids *sources, int64_t count, int64_t *rows)
+{
+    int64_t taken = 0;
+    *rows = 0;
+    while (taken < count && taken < session->chunk && (taken == 0 || *rows + sources[taken].count <= session->chunk))
+        *rows += sources[taken++].count;
+    return taken;
+}
+
+static heed_status encode_run(heed_session *session, const heed_ids *sources, int64_t count, int64_t rows, const int64_t *sequences,
+                              heed_error *error)
+{
+    if (rows == 0) return HEED_OK;
+    heed_cache *cache = session->caches[HEED_SESSION_CROSS];
+    heed_program_spec spec = {.purpose = HEED_PURPOSE_ENCODE, .source_rows = rows, .sequences = count,
+                              .cache_blocks = cache_blocks(session, HEED_SESSION_SELF), .cross_blocks = cache_blocks(session, HEED_SESSION_CROSS)};
+    HEED_TRY(heed_engine_prepare(session->engine, &spec, error));
+    int32_t *ids = heed_engine_input(session->engine, "source_ids"), *positions = heed_engine_input(session->engine, "source_positions");
+    int32_t *slots = heed_engine_input(session->engine, "cross_slots"), *fields = heed_engine_input(session->engine, "source_sequences");
+    int64_t start = 0;
+    for (int64_t i = 0; i < count; i++, fields += HEED_SEQUENCE_FIELDS) {
+        int64_t length = sources[i].count;
+        fill_rows(cache, session->sequences[sequences[i]].in[HEED_SESSION_CROSS], 0, sources[i].ids, length, ids, positions, slots);
+        fill_sequence(fields, start, length, length, 0, i);
+        fields[HEED_SEQUENCE_KEY_START] = (int32_t)start;
+        offset(&ids, length), offset(&positions, length), offset(&slots, length);
+        start += length;
+    }
+    heed_runtime runtime = {.count = {[HEED_EXTENT_SOURCE_ROWS] = rows, [HEED_EXTENT_SEQUENCES] = count}};
+    return heed_engine_run(session->engine, &runtime, session->watch, error);
+}
+
+static heed_status check_ids(const heed_session *session, const int32_t *ids, int64_t count, const char *what, heed_error *error)
+{
+    for (int64_t i = 0; i < count; i++)
+        if (ids[i] < 0 || ids[i] >= session->vocabulary)
+            return heed_fail(error, HEED_E_ARG, "%s: id %d at place %lld, but the model's vocabulary has the ids 0 to %lld", what, ids[i],
+                             (long long)i, (long long)session->vocabulary - 1);
+    return HEED_OK;
+}
+
+static heed_status encode_all(heed_session *session, const heed_ids *sources, int64_t count, const int64_t *sequences, heed_error *error)
+{
+    for (int64_t i = 0; i < count; i++)
+        session->growth[i] = (heed_cache_growth){session->sequences[sequences[i]].in[HEED_SESSION_CROSS], sources[i].count};
+    HEED_TRY(heed_cache_extend(session->caches[HEED_SESSION_CROSS], session->growth, count, error));
+    for (int64_t at = 0, taken, rows; at < count; at += taken) {
+        taken = sources_in_run(session, sources + at, count - at, &rows);
+        HEED_TRY(encode_run(session, sources + at, taken, rows, sequences + at, error));
+    }
+    return HEED_OK;
+}
+
+heed_status heed_session_encode(heed_session *session, const heed_ids *sources, int64_t count, int64_t *sequences, heed_error *error)
+{
+    if (!session->caches[HEED_SESSION_CROSS]) return heed_fail(error, HEED_E_ARG, "this model has no encoder: add sequences without a source");
+    for (int64_t i = 0; i < count; i++) {
+        HEED_TRY(check_ids(session, sources[i].ids, sources[i].count, "source", error));
+        if (sources[i].count > session->context)
+            return heed_fail(error, HEED_E_ARG, "a source of %lld tokens is longer than the context of %lld", (long long)sources[i].count,
+                             (long long)session->context);
+    }
+    heed_status status = HEED_OK;
+    int64_t added = 0;
+    for (; added < count && status == HEED_OK; added++) status = heed_session_add_any(session, &sequences[added], error);
+    if (status != HEED_OK) added--;
+    else status = encode_all(session, sources, count, sequences, error);
+    if (status == HEED_OK) return HEED_OK;
+    while (added-- > 0) heed_session_drop(session, sequences[added]);
+    return status;
+}
+
+/* ---- decoding ---- */
+
+/* Fills the inputs of a decoding run from its pieces. */
+static void fill_run(heed_session *session, const heed_step_item *items, int64_t pieces)
+{
+    heed_engine *engine = session->engine;
+    const heed_cache *self = session->caches[HEED_SESSION_SELF], *cross = session->caches[HEED_SESSION_CROSS];
+    int32_t *ids = heed_engine_input(engine, "ids"), *positions = heed_engine_input(engine, "positions");
+    int32_t *slots = heed_engine_input(engine, "slots"), *fields = heed_engine_input(engine, "sequences");
+    int32_t *wanted = heed_engine_input(engine, "rows"), *table = heed_engine_input(engine, "block_table");
+    int32_t *cross_fields = heed_engine_input(engine, "cross_sequences"), *cross_table = heed_engine_input(engine, "cross_block_table");
+    int64_t start = 0, columns = table_columns(session);
+    for (int64_t i = 0; i < pieces; i++, fields += HEED_SEQUENCE_FIELDS, table += columns) {
+        const heed_piece *p = &session->pieces[i];
+        const heed_step_item *item = &items[p->item];
+        const heed_held *place = &session->sequences[item->sequence];
+        int64_t before = heed_cache_length(self, place->in[HEED_SESSION_SELF]) - item->count + p->begin;
+        fill_rows(self, place->in[HEED_SESSION_SELF], before, item->ids + p->begin, p->count, ids, positions, slots);
+        fill_sequence(fields, start, p->count, before + p->count, before, i);
+        copy_table(self, place->in[HEED_SESSION_SELF], table);
+        if (cross) {
+            fill_sequence(cross_fields, start, p->count, heed_cache_length(cross, place->in[HEED_SESSION_CROSS]), 0, i);
+            copy_table(cross, place->in[HEED_SESSION_CROSS], cross_table);
+            offset(&cross_fields, HEED_SEQUENCE_FIELDS), offset(&cross_table, columns);
+        }
+        for (int64_t token = p->want; token < p->count; token++) *wanted++ = (int32_t)(start + token);
+        offset(&ids, p->count), offset(&positions, p->count), offset(&slots, p->count);
+        start += p->count;
+    }
+}
+
+static heed_status visit_run(heed_session *session, int64_t pieces, heed_logits_visitor *visitor, void *argument, heed_error *error)
+{
+    heed_operand logits = {0};
+    int64_t count = 0;
+    HEED_TRY(heed_engine_output(session->engine, "logits", &logits, error));
+    for (int64_t i = 0; i < pieces; i++)
+        for (int64_t token = session->pieces[i].want; token < session->pieces[i].count; token++, count++)
+            session->rows[count] = (heed_logits_row){session->pieces[i].item, session->pieces[i].begin + token,
+                                                     (const float *)logits.data + count * logits.row_stride};
+    return count && visitor ? visitor(argument, session->rows, count, error) : HEED_OK;
+}
+
+/* Packs the next chunk of every item that fits into a run; returns how many. */
+static int64_t pack_run(heed_session *session, const heed_step_item *items, int64_t count, int64_t *rows, int64_t *gathered)
+{
+    int64_t pieces = 0;
+    *rows = *gathered = 0;
+    for (int64_t i = 0; i < count && *rows < session->chunk; i++) {
+        int64_t done = session->done[i], left = items[i].count - done, want = items[i].want - done;
+        bool many = items[i].count - items[i].want > 1; /* rows of logits then bound the chunk */
+        int64_t chunk = many ? session->gathered : session->chunk, size = left < chunk ? left : chunk;
+        if (want < 0) want = 0;
+        if (want > size) want = size;
+        if (left == 0 || *rows + size > session->chunk || *gathered + size - want > session->gathered) continue;
+        session->pieces[pieces++] = (heed_piece){i, done, size, want};
+        *rows += size;
+        *gathered += size - want;
+    }
+    return pieces;
+}
+
+static heed_status run_all(heed_session *session, const heed_step_item *items, int64_t count, heed_logits_visitor *visitor, void *argument,
+                           heed_error *error)
+{
+    for (int64_t pieces, rows, gathered; (pieces = pack_run(session, items, count, &rows, &gathered)) > 0;) {
+        heed_program_spec spec = {.purpose = HEED_PURPOSE_DECODE, .rows = rows, .sequences = pieces, .gathered = gathered,
+                                  .cache_blocks = cache_blocks(session, HEED_SESSION_SELF), .cross_blocks = cache_blocks(session, HEED_SESSION_CROSS),
+                                  .table_rows = heed_bucket(pieces), .table_columns = table_columns(session)};
+        HEED_TRY(heed_engine_prepare(session->engine, &spec, error));
+        fill_run(session, items, pieces);
+        heed_runtime runtime = {.count = {[HEED_EXTENT_ROWS] = rows, [HEED_EXTENT_SEQUENCES] = pieces, [HEED_EXTENT_GATHERED] = gathered}};
+        HEED_TRY(heed_engine_run(session->engine, &runtime, session->watch, error));
+        HEED_TRY(visit_run(session, pieces, visitor, argument, error));
+        for (int64_t i = 0; i < pieces; i++) session->done[session->pieces[i].item] += session->pieces[i].count;
+    }
+    return HEED_OK;
+}
+
+static heed_status check_items(heed_session *session, const heed_step_item *items, int64_t count, heed_error *error)
+{
+    if (count > session->capacity)
+        return heed_fail(error, HEED_E_ARG, "a step of %lld items in a session of %lld sequences", (long long)count, (long long)session->capacity);
+    memset(session->done, 0, (size_t)session->capacity * sizeof *session->done); /* here: how often each sequence is named */
+    for (int64_t i = 0; i < count; i++) {
+        const heed_step_item *item = &items[i];
+        if (!heed_session_find(session, item->sequence)) return heed_session_fail_unknown(item->sequence, error);
+        if (session->done[item->sequence]++)
+            return heed_fail(error, HEED_E_ARG, "sequence %lld stands twice in a step", (long long)item->sequence);
+        if (item->count < 0 || item->want < 0)
+            return heed_fail(error, HEED_E_ARG, "a step of %lld tokens with logits from token %lld: expected no negative numbers",
+                             (long long)item->count, (long long)item->want);
+        int64_t length = heed_session_length(session, item->sequence);
+        if (item->count > session->context - length)
+            return heed_fail(error, HEED_E_ARG, "%lld tokens behind %lld exceed the context of %lld", (long long)item->count, (long long)length,
+                             (long long)session->context);
+        HEED_TRY(check_ids(session, item->ids, item->count, "tokens", error));
+    }
+    return HEED_OK;
+}
+
+heed_status heed_session_step(heed_session *session, const heed_step_item *items, int64_t count, heed_logits_visitor *visitor,
+                              void *argument, heed_error *error)
+{
+    HEED_TRY(check_items(session, items, count, error));
+    for (int64_t i = 0; i < count; i++) {
+        session->growth[i] = (heed_cache_growth){session->sequences[items[i].sequence].in[HEED_SESSION_SELF], items[i].count};
+        session->done[i] = 0;
+    }
+    HEED_TRY(heed_cache_extend(session->caches[HEED_SESSION_SELF], session->growth, count, error));
+    heed_status status = run_all(session, items, count, visitor, argument, error);
+    for (int64_t i = 0; i < count && status != HEED_OK; i++)
+        heed_session_truncate(session, items[i].sequence, heed_session_length(session, items[i].sequence) - items[i].count);
+    return status;
+}

@@ -8,7 +8,7 @@ static bool copy_ascii(heed_rewriter *rewriter, bool (*quiet)(char c))
     size_t end = rewriter->cursor;
     while (end < rewriter->length && (unsigned char)rewriter->bytes[end] < 0x80 && quiet(rewriter->bytes[end])) end++;
     size_t count = end - rewriter->cursor;
-    if (count) heed_rewrite_copy(rewriter, count);
+    if (count) heed_rewriter_copy(rewriter, count);
     return count > 0;
 }
 
@@ -42,12 +42,12 @@ static heed_status drop_and_lower(heed_rewriter *rewriter, bool (*drop)(uint32_t
         if (copy_ascii(rewriter, lowercase ? is_not_capital : is_any)) continue;
         uint32_t c = heed_utf8_at(rewriter->bytes, rewriter->cursor, &size), lower[3] = {c};
         if (drop && drop(c)) {
-            heed_rewrite_skip(rewriter, size);
+            heed_rewriter_skip(rewriter, size);
             continue;
         }
         size_t count = lowercase ? heed_char_lower(c, lower) : 1;
         heed_rewriter_replace(rewriter, lower[0]);
-        for (size_t i = 1; i < count; i++) heed_rewrite_insert(rewriter, lower[i]);
+        for (size_t i = 1; i < count; i++) heed_rewriter_insert(rewriter, lower[i]);
     }
     return HEED_OK;
 }
@@ -86,8 +86,8 @@ static heed_status strip(const void *stage_pointer, heed_rewriter *rewriter, hee
         if (!heed_char_is_space(heed_utf8_at(rewriter->bytes, before, &size))) break;
         end = before;
     }
-    heed_rewrite_skip(rewriter, begin);
-    heed_rewrite_copy(rewriter, end - begin);
+    heed_rewriter_skip(rewriter, begin);
+    heed_rewriter_copy(rewriter, end - begin);
     return HEED_OK;
 }
 
@@ -105,7 +105,7 @@ static heed_status read_strip(heed_stage *stage, const json_t *json, const char 
 
 static void insert_text(heed_rewriter *rewriter, const char *text, size_t length)
 {
-    for (size_t at = 0, size; at < length; at += size) heed_rewrite_insert(rewriter, heed_utf8_at(text, at, &size));
+    for (size_t at = 0, size; at < length; at += size) heed_rewriter_insert(rewriter, heed_utf8_at(text, at, &size));
 }
 
 /* Replace: matches of a pattern become `content`. */
@@ -115,10 +115,10 @@ static void replace_match(void *context, size_t begin, size_t end, bool is_match
 {
     const replacement *r = context;
     if (!is_match) {
-        heed_rewrite_copy(r->rewriter, end - begin);
+        heed_rewriter_copy(r->rewriter, end - begin);
         return;
     }
-    heed_rewrite_skip(r->rewriter, end - begin);
+    heed_rewriter_skip(r->rewriter, end - begin);
     insert_text(r->rewriter, r->stage->text, r->stage->length);
 }
 
@@ -149,9 +149,9 @@ static heed_status prepend(const void *stage_pointer, heed_rewriter *rewriter, h
         uint32_t first = heed_utf8_at(rewriter->bytes, 0, &first_size);
         heed_rewriter_replace(rewriter, heed_utf8_at(stage->text, 0, &size));
         insert_text(rewriter, stage->text + size, stage->length - size);
-        heed_rewrite_insert(rewriter, first);
+        heed_rewriter_insert(rewriter, first);
     }
-    heed_rewrite_copy(rewriter, rewriter->length - rewriter->cursor);
+    heed_rewriter_copy(rewriter, rewriter->length - rewriter->cursor);
     return HEED_OK;
 }
 
@@ -182,8 +182,8 @@ static heed_status nmt(const void *stage, heed_rewriter *rewriter, heed_error *e
         if (c == '\t' || c == '\n' || c == '\f' || c == '\r' || c == 0x1680 || (c >= 0x200B && c <= 0x200F) || c == 0x2028 ||
             c == 0x2029 || c == 0x2581 || c == 0xFEFF || c == 0xFFFD)
             heed_rewriter_replace(rewriter, ' ');
-        else if ((c && c < ' ') || c == 0x7F || c == 0x8F || c == 0x9F) heed_rewrite_skip(rewriter, size);
-        else heed_rewrite_copy(rewriter, size);
+        else if ((c && c < ' ') || c == 0x7F || c == 0x8F || c == 0x9F) heed_rewriter_skip(rewriter, size);
+        else heed_rewriter_copy(rewriter, size);
     }
     return HEED_OK;
 }
@@ -202,13 +202,13 @@ static heed_status bert_clean(const void *stage_pointer, heed_rewriter *rewriter
         size_t size;
         if (copy_ascii(rewriter, stage->clean_text ? is_printable : is_any)) continue;
         uint32_t c = heed_utf8_at(rewriter->bytes, rewriter->cursor, &size);
-        if (stage->clean_text && (c == 0 || c == 0xFFFD || heed_char_is_control(c))) heed_rewrite_skip(rewriter, size);
+        if (stage->clean_text && (c == 0 || c == 0xFFFD || heed_char_is_control(c))) heed_rewriter_skip(rewriter, size);
         else if (stage->clean_text && heed_char_is_space(c)) heed_rewriter_replace(rewriter, ' ');
         else if (stage->chinese_chars && heed_char_is_chinese(c)) {
             heed_rewriter_replace(rewriter, ' ');
-            heed_rewrite_insert(rewriter, c);
-            heed_rewrite_insert(rewriter, ' ');
-        } else heed_rewrite_copy(rewriter, size);
+            heed_rewriter_insert(rewriter, c);
+            heed_rewriter_insert(rewriter, ' ');
+        } else heed_rewriter_copy(rewriter, size);
     }
     return HEED_OK;
 }

@@ -43,10 +43,10 @@ static void push(normalizer *n, item_list *list, item i)
 static void write_item(const normalizer *n, item i)
 {
     heed_rewriter *rewriter = n->rewriter;
-    if (i.change > 0) heed_rewrite_insert(rewriter, character_of(i));
+    if (i.change > 0) heed_rewriter_insert(rewriter, character_of(i));
     else heed_rewriter_replace(rewriter, character_of(i));
     for (int32_t skipped = i.change; skipped < 0 && rewriter->cursor < rewriter->length; skipped++)
-        heed_rewrite_skip(rewriter, heed_utf8_size(rewriter->bytes[rewriter->cursor]));
+        heed_rewriter_skip(rewriter, heed_utf8_size(rewriter->bytes[rewriter->cursor]));
 }
 
 static void write_base(normalizer *n)
@@ -153,7 +153,7 @@ heed_status heed_normal_form(const void *stage_pointer, heed_rewriter *rewriter,
         if (quiet > at) {
             flush_marks(&n);
             write_base(&n);
-            heed_rewrite_copy(rewriter, quiet - at);
+            heed_rewriter_copy(rewriter, quiet - at);
             at = quiet;
             continue;
         }

@@ -165,7 +165,7 @@ static void append(heed_rewriter *rewriter, const char *bytes, size_t size, heed
     rewriter->written += size;
 }
 
-void heed_rewrite_copy(heed_rewriter *rewriter, size_t bytes)
+void heed_rewriter_copy(heed_rewriter *rewriter, size_t bytes)
 {
     heed_pieces *pieces = rewriter->pieces;
     int target = !pieces->current;
@@ -182,7 +182,7 @@ void heed_rewrite_copy(heed_rewriter *rewriter, size_t bytes)
     rewriter->written += bytes;
 }
 
-void heed_rewrite_skip(heed_rewriter *rewriter, size_t bytes)
+void heed_rewriter_skip(heed_rewriter *rewriter, size_t bytes)
 {
     rewriter->cursor += bytes;
 }
@@ -193,7 +193,7 @@ void heed_rewriter_replace(heed_rewriter *rewriter, uint32_t code_point)
     heed_range span = {0, 0};
     size_t size = heed_utf8_put(code_point, encoded);
     if (rewriter->cursor >= rewriter->length) { /* nothing left to replace */
-        heed_rewrite_insert(rewriter, code_point);
+        heed_rewriter_insert(rewriter, code_point);
         return;
     }
     if (rewriter->pieces->tracking) span = span_at(rewriter->pieces, rewriter->base + rewriter->cursor);
@@ -201,7 +201,7 @@ void heed_rewriter_replace(heed_rewriter *rewriter, uint32_t code_point)
     rewriter->cursor += heed_utf8_size(rewriter->bytes[rewriter->cursor]);
 }
 
-void heed_rewrite_insert(heed_rewriter *rewriter, uint32_t code_point)
+void heed_rewriter_insert(heed_rewriter *rewriter, uint32_t code_point)
 {
     char encoded[4];
     heed_range span = {0, 0};
@@ -226,7 +226,7 @@ heed_status heed_pieces_rewrite(heed_pieces *pieces, heed_piece_rewriter *rewrit
         rewriter.base = old[i].begin;
         rewriter.length = old[i].end - old[i].begin;
         rewriter.cursor = 0;
-        if (old[i].token >= 0) heed_rewrite_copy(&rewriter, rewriter.length);
+        if (old[i].token >= 0) heed_rewriter_copy(&rewriter, rewriter.length);
         else HEED_TRY(rewrite(stage, &rewriter, error));
         heed_pieces_add(pieces, (uint32_t)begin, (uint32_t)rewriter.written, old[i].token);
     }

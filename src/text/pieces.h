@@ -58,10 +58,10 @@ typedef heed_status heed_piece_rewriter(const void *stage, heed_rewriter *rewrit
 heed_status heed_pieces_rewrite(heed_pieces *pieces, heed_piece_rewriter *rewrite, const void *stage, heed_error *error);
 /* For rewriters. Origins follow the library: a replaced character stands where the old one stood, an inserted one where the
    character before the cursor stood. */
-void heed_rewrite_copy(heed_rewriter *rewriter, size_t bytes);              /* keep the next bytes (whole characters) */
-void heed_rewrite_skip(heed_rewriter *rewriter, size_t bytes);              /* drop the next bytes (whole characters) */
+void heed_rewriter_copy(heed_rewriter *rewriter, size_t bytes);              /* keep the next bytes (whole characters) */
+void heed_rewriter_skip(heed_rewriter *rewriter, size_t bytes);              /* drop the next bytes (whole characters) */
 void heed_rewriter_replace(heed_rewriter *rewriter, uint32_t code_point);    /* the next character becomes this one */
-void heed_rewrite_insert(heed_rewriter *rewriter, uint32_t code_point);     /* an additional character */
+void heed_rewriter_insert(heed_rewriter *rewriter, uint32_t code_point);     /* an additional character */
 
 /* Code point at text[at] of valid UTF-8; *size gets its bytes. */
 uint32_t heed_utf8_at(const char *text, size_t at, size_t *size);

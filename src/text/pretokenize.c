@@ -137,14 +137,14 @@ static void prefix_piece(heed_rewriter *rewriter, uint32_t prefix)
     size_t size;
     uint32_t first = heed_utf8_at(rewriter->bytes, 0, &size);
     heed_rewriter_replace(rewriter, prefix);
-    heed_rewrite_insert(rewriter, first);
+    heed_rewriter_insert(rewriter, first);
 }
 
 static heed_status add_space(const void *stage, heed_rewriter *rewriter, heed_error *error)
 {
     (void)stage, (void)error;
     if (rewriter->bytes[0] != ' ') prefix_piece(rewriter, ' ');
-    heed_rewrite_copy(rewriter, rewriter->length - rewriter->cursor);
+    heed_rewriter_copy(rewriter, rewriter->length - rewriter->cursor);
     return HEED_OK;
 }
 
@@ -284,7 +284,7 @@ static heed_status mark_spaces(const void *stage_pointer, heed_rewriter *rewrite
         prefix_piece(rewriter, stage->code_point);
     while (rewriter->cursor < rewriter->length) {
         const char *rest = rewriter->bytes + rewriter->cursor, *space = memchr(rest, ' ', rewriter->length - rewriter->cursor);
-        heed_rewrite_copy(rewriter, space ? (size_t)(space - rest) : rewriter->length - rewriter->cursor);
+        heed_rewriter_copy(rewriter, space ? (size_t)(space - rest) : rewriter->length - rewriter->cursor);
         if (space) heed_rewriter_replace(rewriter, stage->code_point);
     }
     return HEED_OK;

@@ -151,10 +151,10 @@ static heed_status bytes_to_characters(const void *stage, heed_rewriter *rewrite
         size_t at = rewriter->cursor, size = heed_utf8_size(rewriter->bytes[at]), run = at;
         while (run < rewriter->length && stands_for_itself((unsigned char)rewriter->bytes[run]) && (unsigned char)rewriter->bytes[run] < 0x80)
             run++;
-        if (run > at) heed_rewrite_copy(rewriter, run - at);
+        if (run > at) heed_rewriter_copy(rewriter, run - at);
         else {
             heed_rewriter_replace(rewriter, heed_byte_character((unsigned char)rewriter->bytes[at]));
-            for (size_t i = 1; i < size; i++) heed_rewrite_insert(rewriter, heed_byte_character((unsigned char)rewriter->bytes[at + i]));
+            for (size_t i = 1; i < size; i++) heed_rewriter_insert(rewriter, heed_byte_character((unsigned char)rewriter->bytes[at + i]));
         }
     }
     return HEED_OK;

@@ -1,6 +1,6 @@
 /* evaluate.h: runs a graph node by node with the reference kernels, every value in memory of its own: no planner, no passes, no
    fast kernels, hence an independent witness of all of them. Rows lie further apart than they are long, and what lies between
-   them and behind the live rows holds a mark that no kernel may touch: a signalling NaN, which spoils what reads it and which arithmetic
+   them, in a row before them and behind the live rows holds a mark that no kernel may touch: a signalling NaN, which spoils what reads it and which arithmetic
    changes. */
 #ifndef HEED_TESTS_EVALUATE_H
 #define HEED_TESTS_EVALUATE_H
@@ -17,6 +17,7 @@ typedef struct evaluation {
     bool wide; /* f32 values are doubles */
     heed_runtime runtime;
     heed_operand *operands; /* by value */
+    unsigned char **blocks; /* by value: memory of `bytes` bytes; the operand's data begin a row behind its start */
     size_t *bytes;
 } evaluation;
 
@@ -36,17 +37,19 @@ static inline evaluation evaluate_new(const heed_graph *graph, bool wide, heed_r
 {
     evaluation e = {.graph = graph, .wide = wide, .runtime = runtime};
     e.operands = calloc(graph->n_values + 1, sizeof *e.operands);
+    e.blocks = calloc(graph->n_values + 1, sizeof *e.blocks);
     e.bytes = calloc(graph->n_values + 1, sizeof *e.bytes);
-    assert_true(e.operands && e.bytes);
+    assert_true(e.operands && e.blocks && e.bytes);
     for (size_t v = 0; v < graph->n_values; v++) {
         const heed_value_info *info = &graph->values[v];
         heed_operand *operand = &e.operands[v];
         *operand = (heed_operand){.dtype = info->dtype, .shape = info->shape, .row_stride = heed_shape_columns(info->shape) + EVALUATE_GAP};
-        e.bytes[v] = (size_t)((heed_shape_rows(info->shape) + 1) * operand->row_stride) * evaluate_element(&e, info->dtype);
-        operand->data = malloc(e.bytes[v]);
-        assert_non_null(operand->data);
-        size_t element = evaluate_element(&e, info->dtype);
-        for (size_t byte = 0; byte < e.bytes[v]; byte++) ((unsigned char *)operand->data)[byte] = evaluate_mark(byte % element, element);
+        size_t element = evaluate_element(&e, info->dtype), row = (size_t)operand->row_stride * element;
+        e.bytes[v] = (size_t)(heed_shape_rows(info->shape) + 2) * row;
+        e.blocks[v] = malloc(e.bytes[v]);
+        assert_non_null(e.blocks[v]);
+        for (size_t byte = 0; byte < e.bytes[v]; byte++) e.blocks[v][byte] = evaluate_mark(byte % element, element);
+        operand->data = e.blocks[v] + row;
         if (info->shape.extent != HEED_EXTENT_FIXED) {
             assert_true(runtime.count[info->shape.extent] <= info->shape.dim[0]);
             operand->shape.dim[0] = runtime.count[info->shape.extent];
@@ -57,8 +60,9 @@ static inline evaluation evaluate_new(const heed_graph *graph, bool wide, heed_r
 
 static inline void evaluate_free(evaluation *e)
 {
-    for (size_t v = 0; v < e->graph->n_values; v++) free(e->operands[v].data);
+    for (size_t v = 0; v < e->graph->n_values; v++) free(e->blocks[v]);
     free(e->operands);
+    free(e->blocks);
     free(e->bytes);
 }
 
@@ -129,8 +133,8 @@ static inline void evaluate_check_marks(const evaluation *e)
         int64_t columns = heed_shape_columns(operand->shape), rows = heed_shape_rows(operand->shape);
         size_t element = evaluate_element(e, operand->dtype);
         for (size_t byte = 0; byte < e->bytes[v]; byte++) {
-            int64_t place = (int64_t)(byte / element), row = place / operand->row_stride, column = place % operand->row_stride;
-            if ((row >= rows || column >= columns) && ((const unsigned char *)operand->data)[byte] != evaluate_mark(byte % element, element))
+            int64_t place = (int64_t)(byte / element), row = place / operand->row_stride - 1, column = place % operand->row_stride;
+            if ((row < 0 || row >= rows || column >= columns) && e->blocks[v][byte] != evaluate_mark(byte % element, element))
                 fail_msg("value %zu was written outside its live elements, at row %lld, column %lld", v, (long long)row, (long long)column);
         }
     }

@@ -14,7 +14,8 @@
 HEED_REFERENCE(attention);
 
 /* One query and head. Scores are formed twice, for their maximum and for the sums, so that nothing needs to be stored. */
-static inline void REAL(attend)(const heed_kernel_args *args, const heed_attention_span *span, int64_t i, int64_t head, real *weights, int64_t max_keys)
+static inline void REAL(attend)(const heed_kernel_args *args, const heed_attention_span *span, int64_t i, int64_t head,
+                                real *weights, int64_t max_keys)
 {
     const heed_attention_attributes *attributes = span->attributes;
     const heed_operand *k = &args->in[HEED_ATTENTION_K], *v = &args->in[HEED_ATTENTION_V];
@@ -70,8 +71,10 @@ heed_status heed_attention_check(const heed_infer *infer, heed_error *error)
     const heed_attention_attributes *a = infer->attributes;
     if (a->alibi) return heed_infer_fail(infer, error, HEED_E_UNSUPPORTED, "no ALiBi slopes: this version does not add them to the scores");
     if (a->heads < 1 || a->kv_heads < 1 || a->heads % a->kv_heads || a->heads > HEED_RANDOM_PLANES || a->head_width < 1)
-        return heed_infer_fail(infer, error, HEED_E_ARG, "1 to 4096 heads, a multiple of the key/value heads, and a head width of at least 1");
-    if (!(a->dropout >= 0 && a->dropout < 1) || a->stream < 0 || a->stream >= HEED_RANDOM_STREAMS || a->window < 0 || !(a->soft_cap >= 0) || !isfinite(a->scale))
+        return heed_infer_fail(infer, error, HEED_E_ARG,
+                               "1 to 4096 heads, a multiple of the key/value heads, and a head width of at least 1");
+    if (!(a->dropout >= 0 && a->dropout < 1) || a->stream < 0 || a->stream >= HEED_RANDOM_STREAMS || a->window < 0 ||
+        !(a->soft_cap >= 0) || !isfinite(a->scale))
         return heed_infer_fail(infer, error, HEED_E_ARG, "dropout in [0, 1), window and soft cap of at least 0, a finite scale");
     for (int i = 0; i < infer->n_in; i++)
         if (infer->present[i] && infer->dtype[i] != (i >= HEED_ATTENTION_SEQUENCES && i < HEED_ATTENTION_INPUTS ? HEED_I32 : HEED_F32))
@@ -80,7 +83,8 @@ heed_status heed_attention_check(const heed_infer *infer, heed_error *error)
     if (q.rank != 2 || k.rank != 2 || q.dim[1] != (int64_t)a->heads * a->head_width || k.dim[1] != (int64_t)a->kv_heads * a->head_width ||
         !heed_shape_equal(k, infer->shape[HEED_ATTENTION_V]))
         return heed_infer_fail(infer, error, HEED_E_SHAPE, "q (N,heads*width), k and v (S,kv_heads*width)");
-    if (!heed_is_sequence_table(infer, HEED_ATTENTION_SEQUENCES)) return heed_infer_fail(infer, error, HEED_E_SHAPE, "a sequence table (B,8)");
+    if (!heed_is_sequence_table(infer, HEED_ATTENTION_SEQUENCES))
+        return heed_infer_fail(infer, error, HEED_E_SHAPE, "a sequence table (B,8)");
     for (int i = HEED_ATTENTION_QUERY_INDEX; i <= HEED_ATTENTION_KEY_INDEX; i++)
         if (infer->present[i] && (infer->shape[i].rank != 1 || !heed_same_rows(infer->shape[i], i == HEED_ATTENTION_QUERY_INDEX ? q : k)))
             return heed_infer_fail(infer, error, HEED_E_SHAPE, "a query index (N) and a key index (S)");
@@ -104,7 +108,8 @@ static heed_status infer(heed_infer *infer, heed_error *error)
     if (!attributes->want_weights) return HEED_OK;
     infer->out_shape[2] = heed_shape_of(4, (int64_t[]){sequences.dim[0], attributes->heads, attributes->max_queries, attributes->max_keys});
     infer->out_shape[2].extent = sequences.extent;
-    if (!heed_shape_is_valid(infer->out_shape[2])) return heed_infer_fail(infer, error, HEED_E_SHAPE, "weights (B,H,T,S) that can be counted");
+    if (!heed_shape_is_valid(infer->out_shape[2]))
+        return heed_infer_fail(infer, error, HEED_E_SHAPE, "weights (B,H,T,S) that can be counted");
     return HEED_OK;
 }
 

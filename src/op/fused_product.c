@@ -29,7 +29,8 @@ static inline real REAL(left)(const heed_kernel_args *args, REAL(heed_row_norm) 
 static inline real REAL(one)(const heed_kernel_args *args, REAL(heed_row_norm) norm, int64_t i, int joined, int64_t j, int64_t to)
 {
     const heed_fused_product_attributes *attributes = args->attributes;
-    const heed_operand *a = &args->in[HEED_FUSED_A], *b = &args->in[HEED_FUSED_B + joined], *bias = heed_optional(args, HEED_FUSED_BIAS + joined);
+    const heed_operand *a = &args->in[HEED_FUSED_A], *b = &args->in[HEED_FUSED_B + joined],
+                       *bias = heed_optional(args, HEED_FUSED_BIAS + joined);
     const heed_operand *gate = heed_optional(args, HEED_FUSED_GATE), *residual = heed_optional(args, HEED_FUSED_RESIDUAL);
     const heed_operand *state = heed_optional(args, HEED_FUSED_STATE);
     int64_t depth = a->shape.dim[attributes->transpose_a ? 0 : 1];
@@ -67,7 +68,8 @@ static heed_status check_parts(const heed_infer *infer, heed_error *error)
     bool norm = attributes->norm != HEED_FUSED_NORM_NONE, bias = false;
     if (attributes->joined < 1 || attributes->joined > 4 || attributes->activation < 0 || attributes->activation >= HEED_UNARY_COUNT ||
         attributes->norm < HEED_FUSED_NORM_NONE || attributes->norm > HEED_FUSED_NORM_RMS || (norm && !(attributes->eps >= 0)))
-        return heed_infer_fail(infer, error, HEED_E_ARG, "1 to 4 joined weights, a known activation, a known norm and an eps of at least 0");
+        return heed_infer_fail(infer, error, HEED_E_ARG,
+                               "1 to 4 joined weights, a known activation, a known norm and an eps of at least 0");
     for (int i = 0; i < 4; i++) {
         bias = bias || present[HEED_FUSED_BIAS + i];
         if (present[HEED_FUSED_B + i] != (i < attributes->joined) || (present[HEED_FUSED_BIAS + i] && i >= attributes->joined))
@@ -93,7 +95,8 @@ static heed_status infer(heed_infer *infer, heed_error *error)
     heed_shape a = infer->shape[HEED_FUSED_A], y;
     bool transpose_a = attributes->transpose_a, transpose_b = attributes->transpose_b;
     HEED_TRY(check_parts(infer, error));
-    if (a.rank != 2 || (attributes->norm != HEED_FUSED_NORM_NONE && a.dim[1] < 1)) return heed_infer_fail(infer, error, HEED_E_SHAPE, "a matrix");
+    if (a.rank != 2 || (attributes->norm != HEED_FUSED_NORM_NONE && a.dim[1] < 1))
+        return heed_infer_fail(infer, error, HEED_E_SHAPE, "a matrix");
     y = heed_shape_2(a.dim[transpose_a ? 1 : 0], 0);
     y.extent = transpose_a ? HEED_EXTENT_FIXED : a.extent;
     for (int i = 0; i < attributes->joined; i++) {
@@ -122,7 +125,8 @@ static heed_cost cost(const heed_kernel_args *args)
     heed_cost cost = {.flops = 2 * depth * (double)heed_shape_elements(args->out[0].shape)};
     cost.bytes = (double)heed_shape_elements(args->out[0].shape) * (double)heed_dtypes[HEED_F32].bytes;
     for (int i = 0; i < args->n_in; i++)
-        if (args->in[i].shape.rank) cost.bytes += (double)heed_shape_elements(args->in[i].shape) * (double)heed_dtypes[args->in[i].dtype].bytes;
+        if (args->in[i].shape.rank)
+            cost.bytes += (double)heed_shape_elements(args->in[i].shape) * (double)heed_dtypes[args->in[i].dtype].bytes;
     return cost;
 }
 

@@ -65,9 +65,11 @@ static heed_status gradient_gather(heed_graph *graph, const heed_node *node, con
     return HEED_OK;
 }
 
-static heed_status gradient_scatter_add(heed_graph *graph, const heed_node *node, const heed_value *dout, heed_value *din, heed_error *error)
+static heed_status gradient_scatter_add(heed_graph *graph, const heed_node *node, const heed_value *dout, heed_value *din,
+                                        heed_error *error)
 {
-    (void)error;
+    if (((const heed_shape_attributes *)node->attributes)->skipped)
+        return heed_fail(error, HEED_E_UNSUPPORTED, "scatter_add: rows are left out, and second derivatives are not taken");
     din[0] = heed_gather(graph, dout[0], node->in[1]);
     return HEED_OK;
 }
@@ -89,8 +91,8 @@ heed_value heed_scatter_add(heed_graph *graph, heed_value x, heed_value index, h
     return heed_emit(graph, HEED_OP_SCATTER_ADD, (heed_value[]){x, index}, 2, &attributes, NULL);
 }
 
-const heed_op heed_op_gather = {.name = "gather", .in_min = 2, .in_max = 2, .n_out = 1, .attribute_size = sizeof(heed_gather_attributes), .infer = infer_gather,
-    .gradient = gradient_gather, HEED_REFERENCES(gather)};
+const heed_op heed_op_gather = {.name = "gather", .in_min = 2, .in_max = 2, .n_out = 1,
+    .attribute_size = sizeof(heed_gather_attributes), .infer = infer_gather, .gradient = gradient_gather, HEED_REFERENCES(gather)};
 const heed_op heed_op_scatter_add = {.name = "scatter_add", .in_min = 2, .in_max = 2, .n_out = 1,
     .attribute_size = sizeof(heed_shape_attributes), .infer = infer_scatter_add, .gradient = gradient_scatter_add,
     HEED_REFERENCES(scatter_add)};

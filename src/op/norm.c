@@ -24,7 +24,8 @@ static inline void REAL(normalise)(const heed_kernel_args *args, heed_fused_norm
             real *to = REAL(row)(y, i) + at;
             REAL(heed_row_norm) norm = REAL(heed_norm_of_row)(kind, from, width, attributes->eps);
             for (int64_t j = 0; j < width; j++)
-                to[j] = (from[j] - norm.mean) * norm.inverse * REAL(heed_gain_at)(gain, attributes->offset, j) + (bias ? *REAL(row)(bias, j) : 0);
+                to[j] = (from[j] - norm.mean) * norm.inverse * REAL(heed_gain_at)(gain, attributes->offset, j) +
+                        (bias ? *REAL(row)(bias, j) : 0);
         }
 }
 
@@ -159,13 +160,13 @@ heed_value heed_rms_norm(heed_graph *graph, heed_value x, heed_value gain, float
 }
 
 #define NORM_FLAGS (HEED_OP_ROW_LOCAL | HEED_OP_IN_PLACE)
-const heed_op heed_op_layer_norm = {.name = "layer_norm", .in_min = 1, .in_max = 3, .n_out = 1, .attribute_size = sizeof(heed_norm_attributes),
-    .flags = NORM_FLAGS, .infer = infer, .gradient = gradient, HEED_REFERENCES(layer_norm)};
+const heed_op heed_op_layer_norm = {.name = "layer_norm", .in_min = 1, .in_max = 3, .n_out = 1,
+    .attribute_size = sizeof(heed_norm_attributes), .flags = NORM_FLAGS, .infer = infer, .gradient = gradient, HEED_REFERENCES(layer_norm)};
 const heed_op heed_op_layer_norm_backward = {.name = "layer_norm_backward", .in_min = 2, .in_max = 3, .n_out = 1,
     .attribute_size = sizeof(heed_norm_attributes), .flags = NORM_FLAGS, .infer = infer_backward,
     .no_gradient = "second derivatives are not taken", HEED_REFERENCES(layer_norm_backward)};
-const heed_op heed_op_rms_norm = {.name = "rms_norm", .in_min = 1, .in_max = 2, .n_out = 1, .attribute_size = sizeof(heed_norm_attributes),
-    .flags = NORM_FLAGS, .infer = infer, .gradient = gradient, HEED_REFERENCES(rms_norm)};
+const heed_op heed_op_rms_norm = {.name = "rms_norm", .in_min = 1, .in_max = 2, .n_out = 1,
+    .attribute_size = sizeof(heed_norm_attributes), .flags = NORM_FLAGS, .infer = infer, .gradient = gradient, HEED_REFERENCES(rms_norm)};
 const heed_op heed_op_rms_norm_backward = {.name = "rms_norm_backward", .in_min = 2, .in_max = 3, .n_out = 1,
     .attribute_size = sizeof(heed_norm_attributes), .flags = NORM_FLAGS, .infer = infer_backward,
     .no_gradient = "second derivatives are not taken", HEED_REFERENCES(rms_norm_backward)};

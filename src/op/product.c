@@ -27,6 +27,7 @@ void REAL(heed_product_reference)(const heed_kernel_args *args)
 #if !HEED_REAL_DOUBLE
 static heed_status infer(heed_infer *infer, heed_error *error)
 {
+    static const char *const expected[2][2] = {{"(M,K) and (K,N)", "(M,K) and (N,K)"}, {"(K,M) and (K,N)", "(K,M) and (N,K)"}};
     const heed_product_attributes *attributes = infer->attributes;
     heed_shape a = infer->shape[0], b = infer->shape[1];
     if (!heed_dtype_is_floating(infer->dtype[0]) || !heed_dtype_is_floating(infer->dtype[1]))
@@ -35,8 +36,7 @@ static heed_status infer(heed_infer *infer, heed_error *error)
     bool transpose_a = attributes->transpose_a, transpose_b = attributes->transpose_b;
     int a_extent = transpose_a ? a.extent : HEED_EXTENT_FIXED, b_extent = transpose_b ? HEED_EXTENT_FIXED : b.extent;
     if (a.dim[transpose_a ? 0 : 1] != b.dim[transpose_b ? 1 : 0] || a_extent != b_extent)
-        return heed_infer_fail(infer, error, HEED_E_SHAPE,
-                               transpose_a ? (transpose_b ? "(K,M) and (N,K)" : "(K,M) and (K,N)") : transpose_b ? "(M,K) and (N,K)" : "(M,K) and (K,N)");
+        return heed_infer_fail(infer, error, HEED_E_SHAPE, expected[transpose_a][transpose_b]);
     if (transpose_b && b.extent != HEED_EXTENT_FIXED)
         return heed_infer_fail(infer, error, HEED_E_SHAPE, "a second matrix with fixed rows, since they become columns");
     infer->out_shape[0] = heed_shape_2(a.dim[transpose_a ? 1 : 0], b.dim[transpose_b ? 0 : 1]);

@@ -69,12 +69,14 @@ static heed_status gradient_slice(heed_graph *graph, const heed_node *node, cons
 {
     (void)error;
     heed_shape x = heed_value_shape(graph, node->in[0]);
-    heed_pad_columns_attributes attributes = {.begin = ((const heed_slice_attributes *)node->attributes)->begin, .width = x.dim[x.rank - 1]};
+    heed_pad_columns_attributes attributes = {.begin = ((const heed_slice_attributes *)node->attributes)->begin,
+                                              .width = x.dim[x.rank - 1]};
     din[0] = heed_emit(graph, HEED_OP_PAD_COLUMNS, dout, 1, &attributes, NULL);
     return HEED_OK;
 }
 
-static heed_status gradient_pad_columns(heed_graph *graph, const heed_node *node, const heed_value *dout, heed_value *din, heed_error *error)
+static heed_status gradient_pad_columns(heed_graph *graph, const heed_node *node, const heed_value *dout, heed_value *din,
+                                        heed_error *error)
 {
     (void)error;
     heed_shape x = heed_value_shape(graph, node->in[0]);

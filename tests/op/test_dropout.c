@@ -62,12 +62,14 @@ static void masks_follow_the_sample_not_the_row(void **state)
     const int from[3] = {4, 2, 0};
     evaluation all = run(&d, false, 1, 2, ROWS, some_rows), few = run(&d, false, 1, 2, 3, turned);
     for (int i = 0; i < 3; i++)
-        for (int j = 0; j < COLUMNS; j++) assert_true(evaluate_get(&few, d.y, i * COLUMNS + j) == evaluate_get(&all, d.y, from[i] * COLUMNS + j));
+        for (int j = 0; j < COLUMNS; j++)
+            assert_true(evaluate_get(&few, d.y, i * COLUMNS + j) == evaluate_get(&all, d.y, from[i] * COLUMNS + j));
     evaluation seed = run(&d, false, 2, 2, ROWS, some_rows), step = run(&d, false, 1, 3, ROWS, some_rows);
     int same_seed = 0, same_step = 0, same_stream = 0;
     for (int i = 0; i < ROWS * COLUMNS; i++) {
         double y = evaluate_get(&all, d.y, i);
-        same_seed += y == evaluate_get(&seed, d.y, i), same_step += y == evaluate_get(&step, d.y, i), same_stream += y == evaluate_get(&all, d.z, i);
+        same_seed += y == evaluate_get(&seed, d.y, i), same_step += y == evaluate_get(&step, d.y, i),
+            same_stream += y == evaluate_get(&all, d.z, i);
     }
     /* independent fair coins agree in 111 +- 7.4 of 222 places */
     assert_in_range(same_seed, 75, 147), assert_in_range(same_step, 75, 147), assert_in_range(same_stream, 75, 147);
@@ -104,15 +106,18 @@ static void attention_masks_follow_the_sample(void **state)
     enum { HEADS = 2, WIDTH = 3, LONG = 5, SHORT = 3, TOTAL = LONG + SHORT };
     heed_graph *graph = heed_graph_new();
     heed_shape rows = heed_shape_live(HEED_EXTENT_ROWS, TOTAL, HEADS * WIDTH);
-    heed_value q = heed_input(graph, "q", HEED_F32, rows), k = heed_input(graph, "k", HEED_F32, rows), v = heed_input(graph, "v", HEED_F32, rows);
-    heed_attention_inputs inputs = {heed_input(graph, "sequences", HEED_I32, heed_shape_live(HEED_EXTENT_SEQUENCES, 2, 8)), HEED_NONE, HEED_NONE, HEED_NONE};
+    heed_value q = heed_input(graph, "q", HEED_F32, rows), k = heed_input(graph, "k", HEED_F32, rows),
+               v = heed_input(graph, "v", HEED_F32, rows);
+    heed_attention_inputs inputs = {heed_input(graph, "sequences", HEED_I32, heed_shape_live(HEED_EXTENT_SEQUENCES, 2, 8)),
+                                    HEED_NONE, HEED_NONE, HEED_NONE};
     heed_attention_options options = {.heads = HEADS, .kv_heads = HEADS, .head_width = WIDTH, .scale = 0.5f, .dropout = 0.5f};
     heed_value y = heed_attention(graph, q, k, v, &inputs, &options, NULL);
     assert_ok(heed_graph_status(graph, &error));
     double found[2][TOTAL * HEADS * WIDTH];
     for (int turned = 0; turned < 2; turned++) {
         evaluation e = evaluate_new(graph, false, (heed_runtime){.count = {0, TOTAL, 0, 2, 0}, .seed = 4});
-        int32_t first = turned ? SHORT : LONG, table[2][8] = {{0, first, 0, first, 0, turned ? 9 : 8}, {first, TOTAL - first, first, TOTAL - first, 0, turned ? 8 : 9}};
+        int32_t first = turned ? SHORT : LONG, table[2][8] = {{0, first, 0, first, 0, turned ? 9 : 8},
+                                                              {first, TOTAL - first, first, TOTAL - first, 0, turned ? 8 : 9}};
         for (int i = 0; i < 16; i++) evaluate_set(&e, inputs.sequences, i, table[i / 8][i % 8]);
         for (int i = 0; i < TOTAL * HEADS * WIDTH; i++) {
             int at = turned ? (i + LONG * HEADS * WIDTH) % (TOTAL * HEADS * WIDTH) : i;
@@ -133,7 +138,8 @@ static void attention_draws_by_head_query_and_key(void **state)
     (void)state;
     enum { HEADS = 2, KEYS = 6 };
     heed_graph *graph = heed_graph_new();
-    heed_value q = heed_input(graph, "q", HEED_F32, heed_shape_2(KEYS, HEADS * KEYS)), v = heed_input(graph, "v", HEED_F32, heed_shape_2(KEYS, HEADS * KEYS));
+    heed_value q = heed_input(graph, "q", HEED_F32, heed_shape_2(KEYS, HEADS * KEYS)),
+               v = heed_input(graph, "v", HEED_F32, heed_shape_2(KEYS, HEADS * KEYS));
     heed_attention_inputs inputs = {heed_input(graph, "sequences", HEED_I32, heed_shape_2(1, 8)), HEED_NONE, HEED_NONE, HEED_NONE};
     heed_attention_options options = {.heads = HEADS, .kv_heads = HEADS, .head_width = KEYS, .scale = 0, .dropout = 0.25f};
     heed_graph_stream(graph);
@@ -147,7 +153,8 @@ static void attention_draws_by_head_query_and_key(void **state)
         for (uint32_t head = 0; head < HEADS; head++)
             for (uint32_t j = 0; j < KEYS; j++) {
                 uint32_t words[4];
-                heed_philox((const uint32_t[4]){j / 4, 10 + i, 77, (1u << 12) + head}, (const uint32_t[2]){(uint32_t)key, (uint32_t)(key >> 32)}, words);
+                heed_philox((const uint32_t[4]){j / 4, 10 + i, 77, (1u << 12) + head},
+                            (const uint32_t[2]){(uint32_t)key, (uint32_t)(key >> 32)}, words);
                 double expected = heed_unit_float(words[j % 4]) >= 0.25f ? 1 / (KEYS * 0.75) : 0;
                 assert_true(fabs(evaluate_get(&e, y, (int64_t)(i * HEADS + head) * KEYS + j) - expected) < 1e-14);
             }
@@ -157,8 +164,9 @@ static void attention_draws_by_head_query_and_key(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(masks_lie_where_the_layout_says), cmocka_unit_test(masks_follow_the_sample_not_the_row), cmocka_unit_test(the_rate_is_kept),
-        cmocka_unit_test(attention_masks_follow_the_sample), cmocka_unit_test(attention_draws_by_head_query_and_key)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(masks_lie_where_the_layout_says),
+                                       cmocka_unit_test(masks_follow_the_sample_not_the_row), cmocka_unit_test(the_rate_is_kept),
+                                       cmocka_unit_test(attention_masks_follow_the_sample),
+                                       cmocka_unit_test(attention_draws_by_head_query_and_key)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

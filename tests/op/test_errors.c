@@ -194,8 +194,8 @@ static void every_wrong_argument_is_named(void **state)
         if (y != HEED_BAD || status != c->status || !strstr(error.message, c->part) || !strstr(error.message, heed_ops[c->op]->name) ||
             !strstr(error.message, "expected"))
             if (!(y == HEED_BAD && status == HEED_E_ARG && strstr(error.message, "missing")))
-                fail_msg("%s, case %zu: wanted %s with \"%s\", found %s: %s", heed_ops[c->op]->name, i, heed_status_name(c->status), c->part,
-                         heed_status_name(status), error.message);
+                fail_msg("%s, case %zu: wanted %s with \"%s\", found %s: %s", heed_ops[c->op]->name, i, heed_status_name(c->status),
+                         c->part, heed_status_name(status), error.message);
         covered[c->op] = true;
         heed_graph_free(graph);
     }
@@ -233,12 +233,15 @@ static void tables_that_lead_outside_touch_nothing(void **state)
     for (int trial = 0; trial < 300; trial++) {
         heed_graph *graph = heed_graph_new();
         heed_value q = heed_input(graph, "q", HEED_F32, (heed_shape)N_BY(4)), k = heed_input(graph, "k", HEED_F32, (heed_shape)S_BY(2));
-        heed_value cache = heed_state(graph, "cache", HEED_F32, heed_shape_2(128, 2)), sequences = heed_input(graph, "sequences", HEED_I32, (heed_shape)B_BY(8));
-        heed_value index = heed_input(graph, "index", HEED_I32, (heed_shape)N_ROWS), keys = heed_input(graph, "keys", HEED_I32, (heed_shape)S_ROWS);
+        heed_value cache = heed_state(graph, "cache", HEED_F32, heed_shape_2(128, 2)),
+                   sequences = heed_input(graph, "sequences", HEED_I32, (heed_shape)B_BY(8));
+        heed_value index = heed_input(graph, "index", HEED_I32, (heed_shape)N_ROWS),
+                   keys = heed_input(graph, "keys", HEED_I32, (heed_shape)S_ROWS);
         heed_value blocks = heed_input(graph, "blocks", HEED_I32, heed_shape_2(2, 3)), dq;
         heed_attention_options options = {.heads = 2, .kv_heads = 1, .head_width = 2, .scale = 1, .causal = trial % 2, .window = trial % 3,
                                           .want_weights = trial % 5 == 0, .max_queries = 2, .max_keys = 2};
-        heed_attention_inputs dense = {sequences, trial % 4 ? index : HEED_NONE, trial % 3 ? keys : HEED_NONE, HEED_NONE}, paged = {sequences, HEED_NONE, HEED_NONE, blocks};
+        heed_attention_inputs dense = {sequences, trial % 4 ? index : HEED_NONE, trial % 3 ? keys : HEED_NONE, HEED_NONE},
+                              paged = {sequences, HEED_NONE, HEED_NONE, blocks};
         heed_value loss = heed_attention(graph, q, k, k, &dense, &options, NULL);
         heed_value written = heed_cache_write(graph, cache, k, keys);
         loss = heed_add(graph, loss, heed_attention(graph, q, written, written, &paged, &options, NULL));
@@ -246,14 +249,17 @@ static void tables_that_lead_outside_touch_nothing(void **state)
         loss = heed_reduce(graph, HEED_REDUCE_SUM, loss, -1, false);
         loss = heed_add(graph, loss, heed_cross_entropy(graph, q, index, 0.1f));
         loss = heed_reduce(graph, HEED_REDUCE_SUM, loss, -1, false);
-        heed_value mean = heed_reduce(graph, HEED_REDUCE_SUM, heed_reduce(graph, HEED_REDUCE_SUM, heed_sequence_mean(graph, q, sequences), -1, false), -1, false);
+        heed_value mean =
+            heed_reduce(graph, HEED_REDUCE_SUM,
+                        heed_reduce(graph, HEED_REDUCE_SUM, heed_sequence_mean(graph, q, sequences), -1, false), -1, false);
         assert_ok(heed_graph_gradient(graph, heed_add(graph, loss, mean), &q, 1, &dq, &error));
         evaluation e = evaluate_new(graph, trial % 2, (heed_runtime){.count = {0, LIVE_N, LIVE_S, LIVE_B, LIVE_R}});
         for (size_t v = 0; v < graph->n_values; v++)
             for (int64_t at = 0; graph->values[v].node < 0 && at < evaluate_count(&e, (heed_value)v); at++) {
                 bool wild = graph->values[v].dtype == HEED_I32;
                 uint64_t pick = heed_rng_below(&rng, sizeof hostile / sizeof *hostile);
-                if (wild && (heed_value)v == sequences && heed_rng_below(&rng, 2)) pick = 3 + heed_rng_below(&rng, 3); /* now and then a good one */
+                if (wild && (heed_value)v == sequences && heed_rng_below(&rng, 2))
+                    pick = 3 + heed_rng_below(&rng, 3); /* now and then a good one */
                 evaluate_set(&e, (heed_value)v, at, wild ? hostile[pick] : heed_rng_normal(&rng));
             }
         evaluate_run(&e, graph->n_nodes);

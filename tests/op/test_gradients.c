@@ -87,11 +87,13 @@ static void compare_float_with_double(const built *b, const op_case *c, const ev
 {
     for (size_t v = 0; v < b->graph->n_values; v++) {
         double largest = 1;
-        for (int64_t at = 0; at < evaluate_count(wide, (heed_value)v); at++) largest = fmax(largest, fabs(evaluate_get(wide, (heed_value)v, at)));
+        for (int64_t at = 0; at < evaluate_count(wide, (heed_value)v); at++)
+            largest = fmax(largest, fabs(evaluate_get(wide, (heed_value)v, at)));
         for (int64_t at = 0; at < evaluate_count(wide, (heed_value)v); at++) {
             double expected = evaluate_get(wide, (heed_value)v, at), found = evaluate_get(narrow, (heed_value)v, at);
             if (!(fabs(found - expected) <= 1e-5 * largest))
-                fail_msg("%s (%s): value %zu, element %lld: float %.9g, double %.9g", heed_ops[c->op]->name, c->name, v, (long long)at, found, expected);
+                fail_msg("%s (%s): value %zu, element %lld: float %.9g, double %.9g", heed_ops[c->op]->name, c->name, v,
+                         (long long)at, found, expected);
         }
     }
 }
@@ -125,7 +127,8 @@ static void every_op_without_gradient_says_why(void **state)
     (void)state;
     for (int op = 0; op < HEED_OP_COUNT; op++) {
         const heed_op *record = heed_ops[op];
-        if (!record->gradient != (record->no_gradient && strlen(record->no_gradient) > 10)) fail_msg("%s: gradient or reason", record->name);
+        if (!record->gradient != (record->no_gradient && strlen(record->no_gradient) > 10))
+            fail_msg("%s: gradient or reason", record->name);
     }
     heed_graph *graph = heed_graph_new();
     heed_value frequencies = heed_parameter(graph, "frequencies", HEED_F32, heed_shape_1(2)), d;
@@ -155,9 +158,32 @@ static void rounding_passes_gradients_straight_through(void **state)
     }
 }
 
+/* An embedding whose row 2 is frozen: its values as ever, no gradient to that row, the same gradient to all others. */
+static void a_frozen_row_gets_no_gradient(void **state)
+{
+    (void)state;
+    for (int wide = 0; wide < 2; wide++) {
+        heed_graph *graph = heed_graph_new();
+        heed_value table = heed_parameter(graph, "table", HEED_F32, heed_shape_2(4, 2)), index = heed_input(graph, "index", HEED_I32, heed_shape_1(5));
+        heed_value y = heed_embedding(graph, table, index, 2), d, w = heed_input(graph, "w", HEED_F32, heed_shape_2(5, 2));
+        heed_value loss = heed_reduce(graph, HEED_REDUCE_SUM, heed_reduce(graph, HEED_REDUCE_SUM, heed_multiply(graph, y, w), 1, false), 0, false);
+        assert_ok(heed_graph_gradient(graph, loss, &table, 1, &d, &error));
+        evaluation e = evaluate_new(graph, wide, (heed_runtime){0});
+        evaluate_fill(&e, table, (double[]){1, 2, 3, 4, 5, 6, 7, 8}), evaluate_fill(&e, index, (double[]){2, 0, 3, 2, 3});
+        evaluate_fill(&e, w, (double[]){1, 1, 2, 3, 5, 7, 1, 1, 11, 13});
+        evaluate_run(&e, graph->n_nodes);
+        const double rows[10] = {5, 6, 1, 2, 7, 8, 5, 6, 7, 8}, expected[8] = {2, 3, 0, 0, 0, 0, 16, 20};
+        for (int i = 0; i < 10; i++) assert_true(evaluate_get(&e, y, i) == rows[i]);
+        for (int i = 0; i < 8; i++) assert_true(evaluate_get(&e, d, i) == expected[i]);
+        evaluate_free(&e);
+        heed_graph_free(graph);
+    }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(every_gradient_agrees_with_differences), cmocka_unit_test(every_op_without_gradient_says_why),
-                                       cmocka_unit_test(rounding_passes_gradients_straight_through)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(every_gradient_agrees_with_differences),
+                                       cmocka_unit_test(every_op_without_gradient_says_why),
+                                       cmocka_unit_test(rounding_passes_gradients_straight_through), cmocka_unit_test(a_frozen_row_gets_no_gradient)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

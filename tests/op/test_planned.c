@@ -48,7 +48,8 @@ static void fill(const op_case *c, const built *b, const evaluation *e, int inpu
     size_t element = evaluate_element(e, e->operands[b->in[input]].dtype);
     for (int64_t at = 0; at < evaluate_count(e, b->in[input]); at++) {
         evaluate_set(e, b->in[input], at, value_of(c, input, at));
-        memcpy(data + (size_t)at * element, (char *)e->operands[b->in[input]].data + (size_t)evaluate_place(&e->operands[b->in[input]], at) * element, element);
+        memcpy(data + (size_t)at * element,
+               (char *)e->operands[b->in[input]].data + (size_t)evaluate_place(&e->operands[b->in[input]], at) * element, element);
     }
 }
 
@@ -86,8 +87,8 @@ static void run_case(const op_case *c, bool wide, uint32_t passes)
             double expected = evaluate_get(&e, b.kept[i], at), value = planned_value(&found, wide, at);
             double tolerance = passes == HEED_PASS_DEFAULT ? (wide ? 1e-12 : 1e-5) : 0; /* only fusion may round differently */
             if (!(fabs(value - expected) <= tolerance * fmax(1, fabs(expected))))
-                fail_msg("%s (%s), %s, passes %x: %s, element %lld: %.15g planned, %.15g alone", heed_ops[c->op]->name, c->name, wide ? "double" : "float",
-                         passes, name, (long long)at, value, expected);
+                fail_msg("%s (%s), %s, passes %x: %s, element %lld: %.15g planned, %.15g alone", heed_ops[c->op]->name, c->name,
+                         wide ? "double" : "float", passes, name, (long long)at, value, expected);
         }
     }
     heed_plan_free(plan);
@@ -99,7 +100,8 @@ static void run_case(const op_case *c, bool wide, uint32_t passes)
 static void planned_values_are_those_of_single_nodes(void **state)
 {
     (void)state;
-    const uint32_t passes[] = {HEED_PASS_NONE, HEED_PASS_DEAD | HEED_PASS_REUSE, HEED_PASS_DEAD | HEED_PASS_COMMON | HEED_PASS_REUSE, HEED_PASS_DEFAULT};
+    const uint32_t passes[] = {HEED_PASS_NONE, HEED_PASS_DEAD | HEED_PASS_REUSE,
+                               HEED_PASS_DEAD | HEED_PASS_COMMON | HEED_PASS_REUSE, HEED_PASS_DEFAULT};
     for (int i = 0; i < N_CASES; i++)
         for (int wide = 0; wide < 2; wide++)
             for (size_t p = 0; p < sizeof passes / sizeof *passes; p++) run_case(&gradient_cases[i], wide, passes[p]);

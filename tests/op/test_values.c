@@ -195,7 +195,8 @@ static void functions_are_those_of_transformers(void **state)
         for (int wide = 0; wide < 2; wide++) {
             double x[N_POINTS], y[N_POINTS];
             for (int i = 0; i < N_POINTS; i++) x[i] = wants_positive(kind) ? fabs(points[i]) + 0.25 : points[i];
-            run_one(wide, HEED_OP_UNARY, &(heed_unary_attributes){kind}, 1, (heed_shape[]){heed_shape_1(N_POINTS)}, (const double *[]){x}, y);
+            run_one(wide, HEED_OP_UNARY, &(heed_unary_attributes){kind}, 1, (heed_shape[]){heed_shape_1(N_POINTS)},
+                    (const double *[]){x}, y);
             for (int i = 0; i < N_POINTS; i++) check(unary_names[kind], wide, i, y[i], torch_unary[kind][i], wide ? 1e-14 : 2e-6);
         }
 }
@@ -211,11 +212,13 @@ static void functions_are_finite_far_out(void **state)
             double y[8], slope[8], x[8];
             for (int i = 0; i < 8; i++) x[i] = wants_positive(kind) ? fabs(far[i]) : far[i];
             run_one(wide, HEED_OP_UNARY, &(heed_unary_attributes){kind}, 1, &shape, (const double *[]){x}, y);
-            run_one(wide, HEED_OP_UNARY_BACKWARD, &(heed_unary_attributes){kind}, 2, (heed_shape[]){shape, shape}, (const double *[]){one, x}, slope);
+            run_one(wide, HEED_OP_UNARY_BACKWARD, &(heed_unary_attributes){kind}, 2, (heed_shape[]){shape, shape},
+                    (const double *[]){one, x}, slope);
             for (int i = 0; i < 8; i++) {
                 if (isnan(y[i]) || isnan(slope[i])) fail_msg("%s at %g: value %g, slope %g", unary_names[kind], x[i], y[i], slope[i]);
-                bool gate = kind == HEED_UNARY_GELU || kind == HEED_UNARY_GELU_TANH || kind == HEED_UNARY_GELU_FAST || kind == HEED_UNARY_QUICK_GELU ||
-                            kind == HEED_UNARY_SILU || kind == HEED_UNARY_MISH || kind == HEED_UNARY_HARDSWISH;
+                bool gate = kind == HEED_UNARY_GELU || kind == HEED_UNARY_GELU_TANH || kind == HEED_UNARY_GELU_FAST ||
+                            kind == HEED_UNARY_QUICK_GELU || kind == HEED_UNARY_SILU || kind == HEED_UNARY_MISH ||
+                            kind == HEED_UNARY_HARDSWISH;
                 if (!gate) continue;
                 check(unary_names[kind], wide, i, y[i], x[i] > 0 ? x[i] : 0, 1e-6);
                 check(unary_names[kind], wide, i, slope[i], x[i] > 0, 1e-6);
@@ -268,7 +271,9 @@ static void casts_round_to_nearest_even(void **state)
             evaluation e = evaluate_new(graph, wide, (heed_runtime){0});
             evaluate_fill(&e, in, x);
             evaluate_run(&e, graph->n_nodes);
-            for (int i = 0; i < 5; i++) assert_true(evaluate_get(&e, back, i) == (narrow ? f16[i] : bf16[i]) && evaluate_get(&e, low, i) == evaluate_get(&e, back, i));
+            for (int i = 0; i < 5; i++)
+                assert_true(evaluate_get(&e, back, i) == (narrow ? f16[i] : bf16[i]) &&
+                            evaluate_get(&e, low, i) == evaluate_get(&e, back, i));
             assert_int_equal(heed_cast(graph, in, HEED_F32), in);
             covered[HEED_OP_CAST] = true;
             evaluate_free(&e);
@@ -281,7 +286,8 @@ static void states_get_their_next_version(void **state)
     (void)state;
     for (int wide = 0; wide < 2; wide++) {
         heed_graph *graph = heed_graph_new();
-        heed_value cache = heed_state(graph, "cache", HEED_F32, heed_shape_2(4, 2)), sum = heed_state(graph, "sum", HEED_F32, heed_shape_2(1, 2));
+        heed_value cache = heed_state(graph, "cache", HEED_F32, heed_shape_2(4, 2)),
+                   sum = heed_state(graph, "sum", HEED_F32, heed_shape_2(1, 2));
         heed_value x = heed_input(graph, "x", HEED_F32, heed_shape_live(HEED_EXTENT_ROWS, 6, 2));
         heed_value slots = heed_input(graph, "slots", HEED_I32, heed_shape_live(HEED_EXTENT_ROWS, 6, 0));
         heed_value written = heed_cache_write(graph, heed_cache_write(graph, cache, x, slots), x, slots);
@@ -307,7 +313,8 @@ static void cross_entropy_bears_any_logit(void **state)
     (void)state;
     for (int wide = 0; wide < 2; wide++) {
         heed_graph *graph = heed_graph_new();
-        heed_value logits = heed_input(graph, "x", HEED_F32, heed_shape_2(2, 3)), labels = heed_input(graph, "l", HEED_I32, heed_shape_1(2)), d;
+        heed_value logits = heed_input(graph, "x", HEED_F32, heed_shape_2(2, 3)),
+                   labels = heed_input(graph, "l", HEED_I32, heed_shape_1(2)), d;
         heed_value y = heed_cross_entropy(graph, logits, labels, 0), loss = heed_reduce(graph, HEED_REDUCE_SUM, y, 0, false);
         assert_ok(heed_graph_gradient(graph, loss, &logits, 1, &d, &error));
         evaluation e = evaluate_new(graph, wide, (heed_runtime){0});

@@ -1,7 +1,7 @@
 /* evaluate.h: runs a graph node by node with the reference kernels, every value in memory of its own: no planner, no passes, no
    fast kernels, hence an independent witness of all of them. Rows lie further apart than they are long, and what lies between
-   them, in a row before them and behind the live rows holds a mark that no kernel may touch: a signalling NaN, which spoils what reads it and which arithmetic
-   changes. */
+   them, in a row before them and behind the live rows holds a mark that no kernel may touch: a signalling NaN, which spoils what
+   reads it and which arithmetic changes. */
 #ifndef HEED_TESTS_EVALUATE_H
 #define HEED_TESTS_EVALUATE_H
 

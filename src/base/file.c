@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static heed_status fail_system(heed_error *error, const char *doing, const char *path)
+heed_status heed_fail_system(heed_error *error, const char *doing, const char *path)
 {
     heed_status status = errno == ENOMEM ? HEED_E_NOMEM : HEED_E_IO;
     const char *remedy = errno == ENOENT ? "; check the path" : errno == EACCES ? "; check the permissions"
@@ -24,9 +24,9 @@ static heed_status open_regular(const char *path, int *descriptor, size_t *size,
 {
     struct stat information;
     int opened = open(path, O_RDONLY | O_CLOEXEC);
-    if (opened < 0) return fail_system(error, "open", path);
+    if (opened < 0) return heed_fail_system(error, "open", path);
     heed_status status = HEED_OK;
-    if (fstat(opened, &information) != 0) status = fail_system(error, "inspect", path);
+    if (fstat(opened, &information) != 0) status = heed_fail_system(error, "inspect", path);
     else if (!S_ISREG(information.st_mode))
         status = heed_fail(error, HEED_E_IO, "%s: expected a regular file%s", path,
                            S_ISDIR(information.st_mode) ? ", found a folder" : "");
@@ -48,7 +48,7 @@ heed_status heed_file_map_open(heed_file_map *map, const char *path, heed_error 
     heed_status status = HEED_OK;
     if (size > 0) {
         void *data = mmap(NULL, size, PROT_READ, MAP_PRIVATE, descriptor, 0);
-        if (data == MAP_FAILED) status = fail_system(error, "map", path);
+        if (data == MAP_FAILED) status = heed_fail_system(error, "map", path);
         else *map = (heed_file_map){data, size};
     }
     close(descriptor);
@@ -83,7 +83,7 @@ heed_status heed_file_read(const char *path, size_t limit, heed_buffer *buffer, 
         if (count == 0) break;
         if (count < 0) {
             if (errno == EINTR) continue;
-            status = fail_system(error, "read", path);
+            status = heed_fail_system(error, "read", path);
             break;
         }
         total += (size_t)count;
@@ -103,7 +103,7 @@ static heed_status write_all(int descriptor, const char *bytes, size_t count, co
         ssize_t written = write(descriptor, bytes, count);
         if (written < 0) {
             if (errno == EINTR) continue;
-            return fail_system(error, "write", path);
+            return heed_fail_system(error, "write", path);
         }
         bytes += written;
         count -= (size_t)written;
@@ -131,7 +131,7 @@ heed_status heed_file_writer_open(heed_file_writer *writer, const char *path, he
     heed_status status = HEED_OK;
     if (temporary.failed || !writer->path) status = heed_fail_memory(error, strlen(path), path);
     else if ((writer->descriptor = open(writer->temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666)) < 0)
-        status = fail_system(error, "create", writer->temporary);
+        status = heed_fail_system(error, "create", writer->temporary);
     if (status != HEED_OK) heed_file_writer_close(writer);
     return status;
 }
@@ -146,11 +146,11 @@ heed_status heed_file_writer_put(heed_file_writer *writer, const void *bytes, si
 heed_status heed_file_writer_finish(heed_file_writer *writer, heed_error *error)
 {
     heed_status status = HEED_OK;
-    if (fsync(writer->descriptor) != 0) status = fail_system(error, "sync", writer->temporary);
-    if (close(writer->descriptor) != 0 && status == HEED_OK) status = fail_system(error, "close", writer->temporary);
+    if (fsync(writer->descriptor) != 0) status = heed_fail_system(error, "sync", writer->temporary);
+    if (close(writer->descriptor) != 0 && status == HEED_OK) status = heed_fail_system(error, "close", writer->temporary);
     writer->descriptor = -1;
     if (status == HEED_OK && rename(writer->temporary, writer->path) != 0)
-        status = fail_system(error, "rename into place", writer->path);
+        status = heed_fail_system(error, "rename into place", writer->path);
     if (status != HEED_OK) {
         unlink(writer->temporary);
         return status;
@@ -212,7 +212,7 @@ heed_status heed_directory_make(const char *path, heed_error *error)
         if (saved != '/' && saved != 0) continue;
         *cursor = 0;
         if (mkdir(partial, 0777) != 0 && !(errno == EEXIST && heed_path_is_directory(partial)))
-            status = fail_system(error, "make the folder", partial);
+            status = heed_fail_system(error, "make the folder", partial);
         *cursor = saved;
         if (saved == 0) break;
     }
@@ -223,28 +223,28 @@ heed_status heed_directory_make(const char *path, heed_error *error)
 heed_status heed_directory_remove(const char *path, heed_error *error)
 {
     DIR *folder = opendir(path);
-    if (!folder) return errno == ENOENT ? HEED_OK : fail_system(error, "open the folder", path);
+    if (!folder) return errno == ENOENT ? HEED_OK : heed_fail_system(error, "open the folder", path);
     heed_status status = HEED_OK;
     for (struct dirent *entry; status == HEED_OK && (entry = readdir(folder));) {
         if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, "..")) continue;
         char *child = heed_path_join(path, entry->d_name);
         struct stat information;
         if (!child) status = heed_fail_memory(error, strlen(path), path);
-        else if (lstat(child, &information) != 0) status = fail_system(error, "inspect", child);
+        else if (lstat(child, &information) != 0) status = heed_fail_system(error, "inspect", child);
         else if (S_ISDIR(information.st_mode)) status = heed_directory_remove(child, error);
-        else if (unlink(child) != 0) status = fail_system(error, "remove", child);
+        else if (unlink(child) != 0) status = heed_fail_system(error, "remove", child);
         free(child);
     }
     closedir(folder);
-    if (status == HEED_OK && rmdir(path) != 0) status = fail_system(error, "remove the folder", path);
+    if (status == HEED_OK && rmdir(path) != 0) status = heed_fail_system(error, "remove the folder", path);
     return status;
 }
 
 heed_status heed_path_sync(const char *path, heed_error *error)
 {
     int descriptor = open(path, O_RDONLY | O_CLOEXEC);
-    if (descriptor < 0) return fail_system(error, "open", path);
-    heed_status status = fsync(descriptor) == 0 ? HEED_OK : fail_system(error, "sync", path);
+    if (descriptor < 0) return heed_fail_system(error, "open", path);
+    heed_status status = fsync(descriptor) == 0 ? HEED_OK : heed_fail_system(error, "sync", path);
     close(descriptor);
     return status;
 }
@@ -256,9 +256,9 @@ heed_status heed_link_replace(const char *target, const char *link, heed_error *
     if (temporary.failed) return heed_fail_memory(error, strlen(link), link);
     heed_status status = HEED_OK;
     unlink(temporary.data);
-    if (symlink(target, temporary.data) != 0) status = fail_system(error, "make the link", temporary.data);
+    if (symlink(target, temporary.data) != 0) status = heed_fail_system(error, "make the link", temporary.data);
     else if (rename(temporary.data, link) != 0) {
-        status = fail_system(error, "put the link into place", link);
+        status = heed_fail_system(error, "put the link into place", link);
         unlink(temporary.data);
     }
     heed_buffer_free(&temporary);

@@ -8,6 +8,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* HEED_E_IO (HEED_E_NOMEM for ENOMEM) from errno: "path: cannot doing: reason; remedy". */
+heed_status heed_fail_system(heed_error *error, const char *doing, const char *path);
+
 /* A read-only mapping of a regular file. An empty file maps to data = "" and size 0. */
 typedef struct heed_file_map { const unsigned char *data; size_t size; } heed_file_map;
 heed_status heed_file_map_open(heed_file_map *map, const char *path, heed_error *error);

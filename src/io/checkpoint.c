@@ -16,23 +16,18 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static heed_status fail_system(const char *path, const char *doing, heed_error *error)
-{
-    return heed_fail(error, HEED_E_IO, "%s: cannot %s: %s", path, doing, strerror(errno));
-}
-
 /* Adds every file below `folder` to `files` ("inner/name": size) and syncs it and the folders. */
 static heed_status record_and_sync(const char *folder, const char *prefix, json_t *files, heed_error *error)
 {
     DIR *stream = opendir(folder);
-    if (!stream) return fail_system(folder, "open the folder", error);
+    if (!stream) return heed_fail_system(error, "open the folder", folder);
     heed_status status = HEED_OK;
     for (struct dirent *entry; status == HEED_OK && (entry = readdir(stream));) {
         struct stat information;
         if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, "..")) continue;
         char *path = heed_path_join(folder, entry->d_name), *inner = heed_path_join(prefix, entry->d_name);
         if (!path || !inner) status = heed_fail_memory(error, strlen(folder) + 256, folder);
-        else if (lstat(path, &information) != 0) status = fail_system(path, "inspect", error);
+        else if (lstat(path, &information) != 0) status = heed_fail_system(error, "inspect", path);
         else if (S_ISDIR(information.st_mode)) status = record_and_sync(path, inner, files, error);
         else if (!S_ISREG(information.st_mode)) status = heed_fail(error, HEED_E_ARG, "%s: a checkpoint holds files and folders only", path);
         else if ((status = heed_path_sync(path, error)) == HEED_OK && json_object_set_new(files, inner, json_integer(information.st_size)) != 0)
@@ -90,7 +85,7 @@ static heed_status publish(const char *temporary, const char *final, heed_error 
 {
     heed_status status = HEED_OK;
     if (rename(temporary, final) == 0) return HEED_OK;
-    if (errno != EEXIST && errno != ENOTEMPTY) return fail_system(final, "rename into place", error);
+    if (errno != EEXIST && errno != ENOTEMPTY) return heed_fail_system(error, "rename into place", final);
 #ifdef RENAME_EXCHANGE
     if (renameat2(AT_FDCWD, temporary, AT_FDCWD, final, RENAME_EXCHANGE) == 0) return heed_directory_remove(temporary, error);
 #endif
@@ -99,7 +94,7 @@ static heed_status publish(const char *temporary, const char *final, heed_error 
     if (old.failed) status = heed_fail_memory(error, strlen(final) + 5, final);
     else status = heed_directory_remove(old.data, error);
     if (status == HEED_OK && (rename(final, old.data) != 0 || rename(temporary, final) != 0))
-        status = fail_system(final, "rename into place", error);
+        status = heed_fail_system(error, "rename into place", final);
     if (status == HEED_OK) status = heed_directory_remove(old.data, error);
     heed_buffer_free(&old);
     return status;

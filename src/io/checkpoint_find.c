@@ -12,11 +12,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static heed_status fail_system(const char *path, const char *doing, heed_error *error)
-{
-    return heed_fail(error, HEED_E_IO, "%s: cannot %s: %s", path, doing, strerror(errno));
-}
-
 /* The step of "checkpoint-STEP" followed by `ending`; -1 for any other name, leading zeros and numbers beyond 64 bits included. */
 static int64_t step_of(const char *name, const char *ending)
 {
@@ -46,7 +41,7 @@ static heed_status for_each_entry(const char *run, entry_visit *visit, void *con
 {
     heed_buffer names = {0};
     DIR *stream = opendir(run);
-    if (!stream) return fail_system(run, "open the folder", error);
+    if (!stream) return heed_fail_system(error, "open the folder", run);
     for (struct dirent *entry; (entry = readdir(stream));)
         if (strcmp(entry->d_name, ".") && strcmp(entry->d_name, "..")) heed_buffer_append(&names, entry->d_name, strlen(entry->d_name) + 1);
     closedir(stream);
@@ -201,7 +196,7 @@ static heed_status drop_stale_link(void *context, const char *run, const char *n
     (void)context, (void)run, (void)name;
     char target[6];
     if (!S_ISLNK(information->st_mode) || readlink(path, target, 5) != 5 || memcmp(target, "last/", 5) || heed_path_exists(path)) return HEED_OK;
-    return unlink(path) == 0 ? HEED_OK : fail_system(path, "remove the link", error);
+    return unlink(path) == 0 ? HEED_OK : heed_fail_system(error, "remove the link", path);
 }
 
 heed_status heed_run_link_files(const char *run, int64_t step, const char *const *private_files, heed_error *error)
@@ -219,7 +214,7 @@ static heed_status remove_checkpoint(const char *run, int64_t step, heed_error *
 {
     char *path = path_of(run, step, ""), *temporary = path_of(run, step, ".tmp");
     heed_status status = path && temporary ? heed_directory_remove(temporary, error) : heed_fail_memory(error, strlen(run) + 64, run);
-    if (status == HEED_OK && rename(path, temporary) != 0) status = fail_system(path, "rename", error);
+    if (status == HEED_OK && rename(path, temporary) != 0) status = heed_fail_system(error, "rename", path);
     if (status == HEED_OK) status = heed_directory_remove(temporary, error);
     free(path);
     free(temporary);
@@ -256,13 +251,13 @@ static heed_status remove_leftover(void *context, const char *run, const char *n
         heed_status status = HEED_OK;
         if (!final) status = heed_fail_memory(error, strlen(run) + 64, run);
         else if (heed_path_exists(final)) status = heed_directory_remove(path, error);
-        else if (rename(path, final) != 0) status = fail_system(path, "bring back", error);
+        else if (rename(path, final) != 0) status = heed_fail_system(error, "bring back", path);
         free(final);
         return status;
     }
     bool ours = S_ISLNK(information->st_mode) ? ends_with_tmp(name)
               : S_ISREG(information->st_mode) && (!strcmp(name, "log.jsonl.tmp") || !strcmp(name, "loss.svg.tmp"));
-    if (ours && unlink(path) != 0) return fail_system(path, "remove", error);
+    if (ours && unlink(path) != 0) return heed_fail_system(error, "remove", path);
     return HEED_OK;
 }
 

@@ -2,7 +2,6 @@
 
 #include "io/data_parts.h"
 #include <dirent.h>
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -18,7 +17,7 @@ static int compare_paths(const void *a, const void *b)
 static heed_status list_folder(path_list *list, heed_arena *arena, const char *folder, heed_error *error)
 {
     DIR *stream = opendir(folder);
-    if (!stream) return heed_fail(error, HEED_E_IO, "%s: cannot open the folder: %s", folder, strerror(errno));
+    if (!stream) return heed_fail_system(error, "open the folder", folder);
     heed_status status = HEED_OK;
     for (struct dirent *entry; status == HEED_OK && (entry = readdir(stream));) {
         struct stat information;

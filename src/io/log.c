@@ -19,12 +19,6 @@ struct heed_log {
     heed_buffer line;
 };
 
-static heed_status fail_system(const char *path, const char *doing, heed_error *error)
-{
-    return heed_fail(error, HEED_E_IO, "%s: cannot %s: %s%s", path, doing, strerror(errno),
-                     errno == ENOSPC ? "; free some disk space, the lines before are whole" : "");
-}
-
 /* Cuts the file behind its last newline. */
 static heed_status cut_last_line(int descriptor, const char *path, heed_error *error)
 {
@@ -33,12 +27,12 @@ static heed_status cut_last_line(int descriptor, const char *path, heed_error *e
     while (keep > 0) {
         off_t from = keep > (off_t)sizeof chunk ? keep - (off_t)sizeof chunk : 0;
         ssize_t count = pread(descriptor, chunk, (size_t)(keep - from), from);
-        if (count != (ssize_t)(keep - from)) return fail_system(path, "read", error);
+        if (count != (ssize_t)(keep - from)) return heed_fail_system(error, "read", path);
         while (count > 0 && chunk[count - 1] != '\n') count--;
         keep = from + count;
         if (count > 0) break;
     }
-    if (keep != end && ftruncate(descriptor, keep) != 0) return fail_system(path, "cut the unfinished last line", error);
+    if (keep != end && ftruncate(descriptor, keep) != 0) return heed_fail_system(error, "cut the unfinished last line", path);
     return HEED_OK;
 }
 
@@ -51,7 +45,7 @@ heed_status heed_log_open(heed_log **result, const char *path, heed_error *error
     log->path = heed_string_copy(path);
     heed_status status = HEED_OK;
     if (!log->path) status = heed_fail_memory(error, strlen(path) + 1, path);
-    else if ((log->descriptor = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0666)) < 0) status = fail_system(path, "open", error);
+    else if ((log->descriptor = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0666)) < 0) status = heed_fail_system(error, "open", path);
     else status = cut_last_line(log->descriptor, path, error);
     if (status == HEED_OK) *result = log;
     else heed_log_close(log);
@@ -89,7 +83,7 @@ heed_status heed_log_write(heed_log *log, const heed_log_field *fields, size_t c
         ssize_t written = write(log->descriptor, line->data + done, line->length - done);
         if (written > 0) done += (size_t)written;
         else if (written == 0 || errno != EINTR) {
-            heed_status status = fail_system(log->path, "write", error);
+            heed_status status = heed_fail_system(error, "write", log->path);
             int cut = done > 0 ? ftruncate(log->descriptor, before) : 0;
             (void)cut; /* what this leaves the next opening cuts */
             return status;

@@ -1,5 +1,5 @@
-/* json.h: jansson's values with our reader, writer and errors. Duplicate keys are rejected; every getter names file, path, expectation.
-   A json_t read here is freed with json_decref. `where` is the file name that messages begin with. */
+/* json.h: jansson's values with our reader, writer and errors. Duplicate keys are rejected; every getter names file, path,
+   expectation. A json_t read here is freed with json_decref. `where` is the file name that messages begin with. */
 #ifndef HEED_BASE_JSON_H
 #define HEED_BASE_JSON_H
 
@@ -10,8 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Parses an object or array (need not be NUL-terminated; at most 256 levels deep). Integers beyond 64 bits become doubles; text may hold
-   U+0000, keys not. HEED_E_FORMAT with line, column and byte offset; HEED_E_NOMEM. */
+/* Parses an object or array (need not be NUL-terminated; at most 256 levels deep). Integers beyond 64 bits become doubles; text may
+   hold U+0000, keys not. HEED_E_FORMAT with line, column and byte offset; HEED_E_NOMEM. */
 heed_status heed_json_parse(json_t **json, const char *text, size_t length, const char *where, heed_error *error);
 /* Reads a file of at most 256 MiB. */
 heed_status heed_json_read(json_t **json, const char *path, heed_error *error);
@@ -21,10 +21,11 @@ heed_status heed_json_read(json_t **json, const char *path, heed_error *error);
 heed_status heed_json_integer(const json_t *object, const char *key, int64_t *value, const char *where, heed_error *error);
 heed_status heed_json_number(const json_t *object, const char *key, double *value, const char *where, heed_error *error);
 heed_status heed_json_boolean(const json_t *object, const char *key, bool *value, const char *where, heed_error *error);
-heed_status heed_json_string(const json_t *object, const char *key, const char **value, const char *where, heed_error *error); /* borrowed */
+heed_status heed_json_string(const json_t *object, const char *key, const char **value, const char *where,
+                             heed_error *error); /* borrowed */
 
-/* Writing: text as a JSON string with quotes (invalid UTF-8 becomes U+FFFD), and a number as the shortest decimal that reads back to
-   the same double, whatever the locale; NaN and infinities, which JSON lacks, become null. */
+/* Writing: text as a JSON string with quotes (invalid UTF-8 becomes U+FFFD), and a number as the shortest decimal that reads back
+   to the same double, whatever the locale; NaN and infinities, which JSON lacks, become null. */
 void heed_json_put_string(heed_buffer *buffer, const char *text, size_t length);
 void heed_json_put_number(heed_buffer *buffer, double number);
 

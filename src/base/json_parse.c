@@ -1,5 +1,5 @@
-/* The JSON reader (RFC 8259) that builds jansson's values. jansson's own lexer ignores failed allocations inside a token (bytes are lost
-   or a syntax error is reported) and refuses integers beyond 64 bits, which published tokenizer configurations contain. */
+/* The JSON reader (RFC 8259) that builds jansson's values. jansson's own lexer ignores failed allocations inside a token (bytes are
+   lost or a syntax error is reported) and refuses integers beyond 64 bits, which published tokenizer configurations contain. */
 #include "base/json.h"
 
 #include "base/memory.h"
@@ -28,8 +28,10 @@ static heed_status fail_at(parser *p, size_t at, const char *found, const char *
     for (size_t i = 0; i < at; i++, column++)
         if (p->text[i] == '\n') line++, column = 0;
     if (p->length == 0 || !memchr(p->text, '\n', p->length)) /* one line, perhaps of many: the caller's `where` says which */
-        return heed_fail(p->error, HEED_E_FORMAT, "%s: column %zu (byte %zu): %s, expected %s", p->where, column, at, found, expected);
-    return heed_fail(p->error, HEED_E_FORMAT, "%s: line %zu, column %zu (byte %zu): %s, expected %s", p->where, line, column, at, found, expected);
+        return heed_fail(p->error, HEED_E_FORMAT, "%s: column %zu (byte %zu): %s, expected %s", p->where, column, at, found,
+                         expected);
+    return heed_fail(p->error, HEED_E_FORMAT, "%s: line %zu, column %zu (byte %zu): %s, expected %s", p->where, line, column, at,
+                     found, expected);
 }
 
 static heed_status fail_here(parser *p, const char *expected)
@@ -78,8 +80,7 @@ static heed_status read_unicode_escape(parser *p, uint32_t *point)
     HEED_TRY(read_hex(p, point));
     if (*point < 0xD800 || *point > 0xDFFF) return HEED_OK;
     uint32_t low = 0;
-    if (*point > 0xDBFF || !take(p, '\\') || !take(p, 'u')) return fail_at(p, start, "half a surrogate pair", "\\uD800-\\uDBFF, then \\uDC00-\\uDFFF");
-    HEED_TRY(read_hex(p, &low));
+    if (*point <= 0xDBFF && take(p, '\\') && take(p, 'u')) HEED_TRY(read_hex(p, &low));
     if (low < 0xDC00 || low > 0xDFFF) return fail_at(p, start, "half a surrogate pair", "\\uD800-\\uDBFF, then \\uDC00-\\uDFFF");
     *point = 0x10000 + ((*point - 0xD800) << 10) + (low - 0xDC00);
     return HEED_OK;
@@ -221,7 +222,8 @@ static heed_status read_object(parser *p, json_t **value)
 
 static heed_status read_literal(parser *p, json_t **value)
 {
-    static const struct { const char *text; json_t *(*make)(void); } literals[] = {{"true", json_true}, {"false", json_false}, {"null", json_null}};
+    static const struct { const char *text; json_t *(*make)(void); } literals[] = {
+        {"true", json_true}, {"false", json_false}, {"null", json_null}};
     for (size_t i = 0; i < 3; i++) {
         size_t length = strlen(literals[i].text);
         if (p->length - p->at < length || memcmp(p->text + p->at, literals[i].text, length) != 0) continue;
@@ -262,7 +264,8 @@ heed_status heed_json_parse(json_t **json, const char *text, size_t length, cons
     snprintf(p.decimal_point, sizeof p.decimal_point, "%.*s", written - 2, half + 1);
     *json = NULL;
     skip_blanks(&p);
-    heed_status status = p.at < length && (text[p.at] == '{' || text[p.at] == '[') ? read_value(&p, json) : fail_here(&p, "a JSON object or array");
+    bool opens = p.at < length && (text[p.at] == '{' || text[p.at] == '[');
+    heed_status status = opens ? read_value(&p, json) : fail_here(&p, "a JSON object or array");
     skip_blanks(&p);
     if (status == HEED_OK && p.at < length) status = fail_here(&p, "the end behind the JSON value");
     if (status != HEED_OK) {

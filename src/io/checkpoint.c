@@ -1,5 +1,5 @@
-/* Writing checkpoints. What a kill at any moment can leave behind: a folder checkpoint-N.tmp or checkpoint-N.old, links NAME.tmp, and
-   last or the links in RUN one step behind. heed_checkpoint_prepare (checkpoint_find.c) repairs all of these. */
+/* Writing checkpoints. What a kill at any moment can leave behind: a folder checkpoint-N.tmp or checkpoint-N.old, links NAME.tmp,
+   and last or the links in RUN one step behind. heed_checkpoint_prepare (checkpoint_find.c) repairs all of these. */
 #define _GNU_SOURCE
 #include "io/checkpoint.h"
 
@@ -29,9 +29,11 @@ static heed_status record_and_sync(const char *folder, const char *prefix, json_
         if (!path || !inner) status = heed_fail_memory(error, strlen(folder) + 256, folder);
         else if (lstat(path, &information) != 0) status = heed_fail_system(error, "inspect", path);
         else if (S_ISDIR(information.st_mode)) status = record_and_sync(path, inner, files, error);
-        else if (!S_ISREG(information.st_mode)) status = heed_fail(error, HEED_E_ARG, "%s: a checkpoint holds files and folders only", path);
-        else if ((status = heed_path_sync(path, error)) == HEED_OK && json_object_set_new(files, inner, json_integer(information.st_size)) != 0)
+        else if (!S_ISREG(information.st_mode))
+            status = heed_fail(error, HEED_E_ARG, "%s: a checkpoint holds files and folders only", path);
+        else if (json_object_set_new(files, inner, json_integer(information.st_size)) != 0)
             status = heed_fail_memory(error, strlen(inner), path);
+        else status = heed_path_sync(path, error);
         free(path);
         free(inner);
     }
@@ -70,7 +72,8 @@ static heed_status seal(const char *folder, int64_t step, heed_error *error)
     heed_buffer manifest = {0};
     json_t *files = json_object();
     char *path = heed_path_join(folder, HEED_CHECKPOINT_MANIFEST);
-    heed_status status = !files || !path ? heed_fail_memory(error, strlen(folder) + 32, folder) : record_and_sync(folder, "", files, error);
+    heed_status status = files && path ? record_and_sync(folder, "", files, error)
+                                       : heed_fail_memory(error, strlen(folder) + 32, folder);
     if (status == HEED_OK) status = put_manifest(&manifest, step, files, error);
     if (status == HEED_OK) status = heed_file_write(path, manifest.data, manifest.length, error);
     free(path);
@@ -79,8 +82,8 @@ static heed_status seal(const char *folder, int64_t step, heed_error *error)
     return status;
 }
 
-/* Puts the sealed folder in its place. An older checkpoint of the same step is swapped out in one move where the file system can; else
-   it stands aside as .old for a moment, from where heed_checkpoint_prepare brings it back if the second move never came. */
+/* Puts the sealed folder in its place. An older checkpoint of the same step is swapped out in one move where the file system can;
+   else it stands aside as .old for a moment, from where heed_checkpoint_prepare brings it back if the second move never came. */
 static heed_status publish(const char *temporary, const char *final, heed_error *error)
 {
     heed_status status = HEED_OK;

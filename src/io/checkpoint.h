@@ -1,5 +1,6 @@
-/* checkpoint.h: the run directory of a training. RUN/checkpoint-STEP/ is a whole model directory plus training state; it appears complete
-   or not at all. RUN/last and RUN/best are relative links; RUN/config.json ... are links through last, so that RUN itself loads. */
+/* checkpoint.h: the run directory of a training. RUN/checkpoint-STEP/ is a whole model directory plus training state; it appears
+   complete or not at all. RUN/last and RUN/best are relative links; RUN/config.json ... are links through last, so that RUN itself
+   loads. */
 #ifndef HEED_IO_CHECKPOINT_H
 #define HEED_IO_CHECKPOINT_H
 
@@ -18,8 +19,9 @@ typedef struct heed_checkpoint_options {
 } heed_checkpoint_options;
 
 /* Fills a temporary folder, adds checkpoint.json (step, and the size of every file), syncs each file and the folder, renames it to
-   RUN/checkpoint-STEP (an older one of that step is replaced), then points last, best and the links in RUN to it and prunes. Whatever
-   interrupts this, an older checkpoint and what the links say stay loadable. Regular files in RUN are never replaced by links. */
+   RUN/checkpoint-STEP (an older one of that step is replaced), then points last, best and the links in RUN to it and prunes.
+   Whatever interrupts this, an older checkpoint and what the links say stay loadable. Regular files in RUN are never replaced by
+   links. */
 heed_status heed_checkpoint_write(const char *run, int64_t step, heed_checkpoint_fill *fill, void *context,
                                   const heed_checkpoint_options *options, heed_error *error);
 
@@ -27,8 +29,8 @@ heed_status heed_checkpoint_write(const char *run, int64_t step, heed_checkpoint
    links in RUN to the newest complete checkpoint. private_files as above. */
 heed_status heed_checkpoint_prepare(const char *run, const char *const *private_files, heed_error *error);
 
-/* The newest checkpoint that is complete (checkpoint.json present, every file there with its size): its path, to be freed, and step.
-   *path is NULL and the status HEED_OK when there is none. */
+/* The newest checkpoint that is complete (checkpoint.json present, every file there with its size): its path, to be freed, and
+   step. *path is NULL and the status HEED_OK when there is none. */
 heed_status heed_checkpoint_newest(const char *run, char **path, int64_t *step, heed_error *error);
 
 /* HEED_OK when `folder` is complete, else HEED_E_FORMAT saying what is missing. */

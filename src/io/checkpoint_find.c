@@ -34,7 +34,8 @@ static char *path_of(const char *run, int64_t step, const char *ending)
     return path.data;
 }
 
-typedef heed_status entry_visit(void *context, const char *run, const char *name, const char *path, const struct stat *information, heed_error *error);
+typedef heed_status entry_visit(void *context, const char *run, const char *name, const char *path,
+                                const struct stat *information, heed_error *error);
 
 /* Calls visit for every name in RUN. Names are gathered first: visits rename and remove. */
 static heed_status for_each_entry(const char *run, entry_visit *visit, void *context, heed_error *error)
@@ -43,7 +44,8 @@ static heed_status for_each_entry(const char *run, entry_visit *visit, void *con
     DIR *stream = opendir(run);
     if (!stream) return heed_fail_system(error, "open the folder", run);
     for (struct dirent *entry; (entry = readdir(stream));)
-        if (strcmp(entry->d_name, ".") && strcmp(entry->d_name, "..")) heed_buffer_append(&names, entry->d_name, strlen(entry->d_name) + 1);
+        if (strcmp(entry->d_name, ".") && strcmp(entry->d_name, ".."))
+            heed_buffer_append(&names, entry->d_name, strlen(entry->d_name) + 1);
     closedir(stream);
     heed_status status = names.failed ? heed_fail_memory(error, names.length, run) : HEED_OK;
     for (size_t at = 0; at < names.length && status == HEED_OK; at += strlen(names.data + at) + 1) {
@@ -59,7 +61,8 @@ static heed_status for_each_entry(const char *run, entry_visit *visit, void *con
 
 typedef struct { int64_t *steps; size_t count, capacity; } step_list;
 
-static heed_status add_step(void *context, const char *run, const char *name, const char *path, const struct stat *information, heed_error *error)
+static heed_status add_step(void *context, const char *run, const char *name, const char *path, const struct stat *information,
+                            heed_error *error)
 {
     (void)path;
     step_list *list = context;
@@ -168,7 +171,8 @@ static heed_status read_pointer(int64_t *step, const char *run, const char *name
 
 typedef struct { const char *run, *const *private_files; } link_job;
 
-static heed_status link_file(void *context, const char *folder, const char *name, const char *path, const struct stat *information, heed_error *error)
+static heed_status link_file(void *context, const char *folder, const char *name, const char *path,
+                             const struct stat *information, heed_error *error)
 {
     (void)folder, (void)path;
     const link_job *job = context;
@@ -191,11 +195,13 @@ static heed_status link_file(void *context, const char *folder, const char *name
 }
 
 /* A link through last whose file the newest checkpoint no longer has would make RUN look like something it is not. */
-static heed_status drop_stale_link(void *context, const char *run, const char *name, const char *path, const struct stat *information, heed_error *error)
+static heed_status drop_stale_link(void *context, const char *run, const char *name, const char *path,
+                                   const struct stat *information, heed_error *error)
 {
     (void)context, (void)run, (void)name;
     char target[6];
-    if (!S_ISLNK(information->st_mode) || readlink(path, target, 5) != 5 || memcmp(target, "last/", 5) || heed_path_exists(path)) return HEED_OK;
+    if (!S_ISLNK(information->st_mode) || readlink(path, target, 5) != 5 || memcmp(target, "last/", 5)) return HEED_OK;
+    if (heed_path_exists(path)) return HEED_OK;
     return unlink(path) == 0 ? HEED_OK : heed_fail_system(error, "remove the link", path);
 }
 
@@ -213,7 +219,8 @@ heed_status heed_run_link_files(const char *run, int64_t step, const char *const
 static heed_status remove_checkpoint(const char *run, int64_t step, heed_error *error)
 {
     char *path = path_of(run, step, ""), *temporary = path_of(run, step, ".tmp");
-    heed_status status = path && temporary ? heed_directory_remove(temporary, error) : heed_fail_memory(error, strlen(run) + 64, run);
+    heed_status status = path && temporary ? heed_directory_remove(temporary, error)
+                                           : heed_fail_memory(error, strlen(run) + 64, run);
     if (status == HEED_OK && rename(path, temporary) != 0) status = heed_fail_system(error, "rename", path);
     if (status == HEED_OK) status = heed_directory_remove(temporary, error);
     free(path);
@@ -241,7 +248,8 @@ static bool ends_with_tmp(const char *name)
 }
 
 /* Only names that heed itself gives: half-written checkpoints, links on their way, the log and the picture. */
-static heed_status remove_leftover(void *context, const char *run, const char *name, const char *path, const struct stat *information, heed_error *error)
+static heed_status remove_leftover(void *context, const char *run, const char *name, const char *path,
+                                   const struct stat *information, heed_error *error)
 {
     (void)context;
     int64_t old = S_ISDIR(information->st_mode) ? step_of(name, ".old") : -1;

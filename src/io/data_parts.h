@@ -20,7 +20,8 @@ struct heed_data {
 
 /* Reads one file into `data`; `path` lives as long as data does. */
 typedef heed_status heed_data_reader(heed_data *data, const char *path, heed_error *error);
-/* The reader for a file of this name, NULL with an error for formats known but not read. Names of unknown formats are read as text. */
+/* The reader for a file of this name, NULL with an error for formats known but not read. Names of unknown formats are read as
+   text. */
 heed_data_reader *heed_data_reader_for(const char *path, heed_error *error);
 bool heed_data_in_folder(const char *name); /* whether a folder given as data stands for this file */
 heed_status heed_data_read_pairs(heed_data *data, const char *source_path, const char *target_path, heed_error *error);

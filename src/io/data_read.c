@@ -27,13 +27,15 @@ static heed_status keep_text(heed_data *data, const char *path, heed_text *text,
 
 static heed_status expect_kind(heed_data *data, heed_data_kind kind, const char *path, heed_error *error)
 {
-    static const char *const names[] = {[HEED_DATA_DOCUMENTS] = "documents", [HEED_DATA_PAIRS] = "pairs", [HEED_DATA_TOKENS] = "token shards"};
+    static const char *const names[] = {[HEED_DATA_DOCUMENTS] = "documents", [HEED_DATA_PAIRS] = "pairs",
+                                        [HEED_DATA_TOKENS] = "token shards"};
     if (!data->kind_from) {
         data->kind = kind;
         data->kind_from = path;
     }
     if (data->kind == kind) return HEED_OK;
-    return heed_fail(error, HEED_E_ARG, "%s holds %s, but %s holds %s: give files of one kind", path, names[kind], data->kind_from, names[data->kind]);
+    return heed_fail(error, HEED_E_ARG, "%s holds %s, but %s holds %s: give files of one kind", path, names[kind],
+                     data->kind_from, names[data->kind]);
 }
 
 static heed_status add_document(heed_data *data, heed_text text, const char *path, heed_error *error)
@@ -84,7 +86,8 @@ static heed_status copy_string(heed_data *data, const json_t *string, heed_text 
 
 static heed_status add_object(heed_data *data, const json_t *object, const char *path, size_t line, heed_error *error)
 {
-    const json_t *text = json_object_get(object, "text"), *source = json_object_get(object, "source"), *target = json_object_get(object, "target");
+    const json_t *text = json_object_get(object, "text");
+    const json_t *source = json_object_get(object, "source"), *target = json_object_get(object, "target");
     heed_text first = {0}, second = {0};
     if (json_is_string(text)) {
         HEED_TRY(copy_string(data, text, &first, path, error));
@@ -126,7 +129,8 @@ static heed_status read_tsv(heed_data *data, const char *path, heed_error *error
         if (!tab || memchr(tab + 1, '\t', (size_t)(end - tab - 1)))
             return heed_fail(error, HEED_E_FORMAT, "%s, line %zu: %s, expected source, one tab, target", path, lines.number,
                              tab ? "more than one tab" : "no tab");
-        HEED_TRY(add_pair(data, (heed_text){line.bytes, (size_t)(tab - line.bytes)}, (heed_text){tab + 1, (size_t)(end - tab - 1)}, path, error));
+        heed_text source = {line.bytes, (size_t)(tab - line.bytes)}, target = {tab + 1, (size_t)(end - tab - 1)};
+        HEED_TRY(add_pair(data, source, target, path, error));
     }
     return HEED_OK;
 }
@@ -157,7 +161,7 @@ static int64_t header_word(const unsigned char *bytes, int index)
 }
 
 /* llm.c: 256 int32 (magic, version, count, zeros), then the tokens. nanoGPT: uint16 tokens from the first byte on.
-   Source: https://github.com/karpathy/llm.c, dev/data/data_common.py; https://github.com/karpathy/nanoGPT, data/openwebtext/prepare.py. */
+   Source: github.com/karpathy/llm.c, dev/data/data_common.py; github.com/karpathy/nanoGPT, data/openwebtext/prepare.py. */
 static heed_status read_tokens(heed_data *data, const char *path, heed_error *error)
 {
     enum { HEADER = 1024 };
@@ -170,10 +174,12 @@ static heed_status read_tokens(heed_data *data, const char *path, heed_error *er
         return heed_fail(error, HEED_E_UNSUPPORTED, "%s: an llm.c evaluation file (magic 20240522), expected a token shard", path);
     for (size_t i = 0; i < sizeof formats / sizeof *formats; i++) {
         if (magic != formats[i].magic) continue;
-        if (text.length < HEADER) return heed_fail(error, HEED_E_FORMAT, "%s: %zu bytes, expected a header of %d bytes", path, text.length, HEADER);
+        if (text.length < HEADER)
+            return heed_fail(error, HEED_E_FORMAT, "%s: %zu bytes, expected a header of %d bytes", path, text.length, HEADER);
         int64_t version = header_word(shard.bytes, 1), count = header_word(shard.bytes, 2);
         if (version != formats[i].version)
-            return heed_fail(error, HEED_E_FORMAT, "%s: byte 4: version %lld of a token shard, expected %d", path, (long long)version, formats[i].version);
+            return heed_fail(error, HEED_E_FORMAT, "%s: byte 4: version %lld of a token shard, expected %d", path,
+                             (long long)version, formats[i].version);
         if (count < 0 || (uint64_t)count * (uint64_t)formats[i].width != text.length - HEADER)
             return heed_fail(error, HEED_E_FORMAT, "%s: byte 8: the header counts %lld tokens of %d bytes, but %zu bytes follow it: cut short or damaged",
                              path, (long long)count, formats[i].width, text.length - HEADER);
@@ -182,7 +188,8 @@ static heed_status read_tokens(heed_data *data, const char *path, heed_error *er
         text.length = HEADER; /* the rest was checked above */
     }
     if (text.length % 2)
-        return heed_fail(error, HEED_E_FORMAT, "%s: %zu bytes, expected an even number (uint16 tokens) or an llm.c header", path, text.length);
+        return heed_fail(error, HEED_E_FORMAT, "%s: %zu bytes, expected an even number (uint16 tokens) or an llm.c header", path,
+                         text.length);
     HEED_TRY(expect_kind(data, HEED_DATA_TOKENS, path, error));
     if (!heed_grow(&data->shards, &data->capacity, data->count + 1, sizeof *data->shards))
         return heed_fail_memory(error, (data->count + 1) * sizeof *data->shards, path);
@@ -192,11 +199,15 @@ static heed_status read_tokens(heed_data *data, const char *path, heed_error *er
 }
 
 static const struct { const char *ending; heed_data_reader *read; const char *remedy; } formats[] = {
-    {".txt", read_whole, NULL}, {".md", read_whole, NULL}, {".jsonl", read_jsonl, NULL}, {".tsv", read_tsv, NULL}, {".bin", read_tokens, NULL},
-    {".parquet", NULL, "convert it to .jsonl"}, {".arrow", NULL, "convert it to .jsonl"}, {".json", NULL, "write one object a line into a .jsonl"},
-    {".csv", NULL, "convert it to .jsonl, or to .tsv without a header"}, {".gz", NULL, "unpack it with gunzip"}, {".zst", NULL, "unpack it with unzstd"},
+    {".txt", read_whole, NULL}, {".md", read_whole, NULL}, {".jsonl", read_jsonl, NULL}, {".tsv", read_tsv, NULL},
+    {".bin", read_tokens, NULL},
+    {".parquet", NULL, "convert it to .jsonl"}, {".arrow", NULL, "convert it to .jsonl"},
+    {".json", NULL, "write one object a line into a .jsonl"},
+    {".csv", NULL, "convert it to .jsonl, or to .tsv without a header"}, {".gz", NULL, "unpack it with gunzip"},
+    {".zst", NULL, "unpack it with unzstd"},
     {".xz", NULL, "unpack it with unxz"}, {".bz2", NULL, "unpack it with bunzip2"}, {".zip", NULL, "unpack it with unzip"},
-    {".tar", NULL, "unpack it with tar"}, {".pdf", NULL, "extract its text with pdftotext"}, {".npy", NULL, "write raw uint16 tokens into a .bin"}};
+    {".tar", NULL, "unpack it with tar"}, {".pdf", NULL, "extract its text with pdftotext"},
+    {".npy", NULL, "write raw uint16 tokens into a .bin"}};
 
 static int format_of(const char *path)
 {
@@ -211,8 +222,8 @@ heed_data_reader *heed_data_reader_for(const char *path, heed_error *error)
     int format = format_of(path);
     if (format < 0) return read_whole;
     if (!formats[format].read)
-        heed_fail(error, HEED_E_UNSUPPORTED, "%s: heed reads .txt, .jsonl, .tsv and .bin, no %s files; %s", path, formats[format].ending,
-                  formats[format].remedy);
+        heed_fail(error, HEED_E_UNSUPPORTED, "%s: heed reads .txt, .jsonl, .tsv and .bin, no %s files; %s", path,
+                  formats[format].ending, formats[format].remedy);
     return formats[format].read;
 }
 

@@ -45,7 +45,8 @@ heed_status heed_log_open(heed_log **result, const char *path, heed_error *error
     log->path = heed_string_copy(path);
     heed_status status = HEED_OK;
     if (!log->path) status = heed_fail_memory(error, strlen(path) + 1, path);
-    else if ((log->descriptor = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0666)) < 0) status = heed_fail_system(error, "open", path);
+    else if ((log->descriptor = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0666)) < 0)
+        status = heed_fail_system(error, "open", path);
     else status = cut_last_line(log->descriptor, path, error);
     if (status == HEED_OK) *result = log;
     else heed_log_close(log);
@@ -129,11 +130,13 @@ heed_status heed_log_truncate(const char *path, int64_t step, heed_error *error)
         int64_t found = INT64_MIN;
         status = parse_line(&json, &lines, line, path, error);
         if (json) status = heed_json_integer(json, "step", &found, path, error);
-        if (status == HEED_OK && json && found <= step) heed_buffer_append(&kept, line.bytes, (size_t)(lines.rest.bytes - line.bytes));
+        if (status == HEED_OK && json && found <= step)
+            heed_buffer_append(&kept, line.bytes, (size_t)(lines.rest.bytes - line.bytes));
         json_decref(json);
     }
     if (status == HEED_OK && kept.failed) status = heed_fail_memory(error, map.size, path);
-    if (status == HEED_OK && kept.length != map.size) status = heed_file_write(path, kept.data ? kept.data : "", kept.length, error);
+    if (status == HEED_OK && kept.length != map.size)
+        status = heed_file_write(path, kept.data ? kept.data : "", kept.length, error);
     heed_file_map_close(&map);
     heed_buffer_free(&kept);
     return status;
@@ -163,7 +166,8 @@ heed_status heed_log_read(heed_log_series *series, const char *path, const char 
         status = parse_line(&json, &lines, line, path, error);
         const json_t *step = json_object_get(json, "step"), *value = json_object_get(json, field);
         if (json_is_number(step) && (json_is_number(value) || json_is_null(value)))
-            status = add_point(series, capacity, json_number_value(step), json_is_null(value) ? NAN : json_number_value(value), path, error);
+            status = add_point(series, capacity, json_number_value(step), json_is_null(value) ? NAN : json_number_value(value),
+                               path, error);
         json_decref(json);
     }
     heed_file_map_close(&map);

@@ -31,7 +31,8 @@ void heed_log_close(heed_log *log); /* NULL is fine */
    An absent file is fine. HEED_E_FORMAT with file and line when another line is no JSON object. */
 heed_status heed_log_truncate(const char *path, int64_t step, heed_error *error);
 
-/* The points ("step", field) of a log in file order; lines without the field are skipped, null gives NaN. Free x and y with free(). */
+/* The points ("step", field) of a log in file order; lines without the field are skipped, null gives NaN. Free x and y with
+   free(). */
 typedef struct heed_log_series { double *x, *y; size_t count; } heed_log_series;
 heed_status heed_log_read(heed_log_series *series, const char *path, const char *field, heed_error *error);
 void heed_log_series_free(heed_log_series *series);

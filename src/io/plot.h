@@ -7,7 +7,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* A curve. Points whose x or y is not finite are gaps. Thousands of points are thinned to what the picture can show, keeping extremes. */
+/* A curve. Points whose x or y is not finite are gaps. Thousands of points are thinned to what the picture can show, keeping
+   extremes. */
 typedef struct heed_plot_series {
     const char *label;     /* for the legend */
     const double *x, *y;
@@ -34,7 +35,8 @@ typedef struct heed_bar_chart {
     int width, height;
 } heed_bar_chart;
 
-/* Append a complete SVG document to `svg`. HEED_E_ARG for more than 8 series or bars, HEED_E_NOMEM. A chart without points has axes only. */
+/* Append a complete SVG document to `svg`. HEED_E_ARG for more than 8 series or bars, HEED_E_NOMEM. A chart without points has axes
+   only. */
 heed_status heed_plot_lines(heed_buffer *svg, const heed_line_chart *chart, heed_error *error);
 heed_status heed_plot_bars(heed_buffer *svg, const heed_bar_chart *chart, heed_error *error);
 

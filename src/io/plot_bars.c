@@ -4,7 +4,8 @@
 
 enum { LINE_LIMIT = 3, LINE_HEIGHT = 15 };
 
-/* Breaks a name at its blanks into at most three lines that fit `width`; draws them when svg is not NULL. Returns the number of lines. */
+/* Breaks a name at its blanks into at most three lines that fit `width`; draws them when svg is not NULL. Returns the number of
+   lines. */
 static int put_name(heed_buffer *svg, const char *name, double x, double y, double width)
 {
     int lines = 0;
@@ -20,7 +21,8 @@ static int put_name(heed_buffer *svg, const char *name, double x, double y, doub
         }
         if (!fits) fits = length;
         line[fits] = 0;
-        if (svg) heed_plot_text(svg, (plot_text){.x = x, .y = y + lines * LINE_HEIGHT, .size = 12, .anchor = "middle", .colour = "#6b7280"}, line);
+        const plot_text place = {.x = x, .y = y + lines * LINE_HEIGHT, .size = 12, .anchor = "middle", .colour = "#6b7280"};
+        if (svg) heed_plot_text(svg, place, line);
         for (name += fits; *name == ' '; name++) continue;
         lines++;
     }
@@ -44,8 +46,9 @@ static void put_bar(const plot_frame *frame, double x, double width, double valu
     heed_plot_figure(label, value);
     double size = fmin(12, width / (0.56 * 4.5)); /* as large as a narrow bar lets it be */
     if (size < 7) return;
-    heed_plot_text(frame->svg, (plot_text){.x = x + width / 2, .y = value < 0 ? end + size + 2 : top - 4, .size = size, .anchor = "middle",
-                                           .colour = "#1f2937"}, label);
+    const plot_text place = {.x = x + width / 2, .y = value < 0 ? end + size + 2 : top - 4, .size = size, .anchor = "middle",
+                             .colour = "#1f2937"};
+    heed_plot_text(frame->svg, place, label);
 }
 
 /* The bars of a group stand together around its middle; values that are missing take no room. */
@@ -70,14 +73,18 @@ static void put_groups(const plot_frame *frame, const heed_bar_chart *chart)
 heed_status heed_plot_bars(heed_buffer *svg, const heed_bar_chart *chart, heed_error *error)
 {
     if (chart->bar_count > PLOT_SERIES_LIMIT)
-        return heed_fail(error, HEED_E_ARG, "a chart of %zu bars a group, expected at most %d", chart->bar_count, PLOT_SERIES_LIMIT);
-    plot_frame frame = {.svg = svg, .width = chart->width > 0 ? chart->width : 800, .height = chart->height > 0 ? chart->height : 480};
+        return heed_fail(error, HEED_E_ARG, "a chart of %zu bars a group, expected at most %d", chart->bar_count,
+                         PLOT_SERIES_LIMIT);
+    plot_frame frame = {.svg = svg, .width = 800, .height = 480};
+    if (chart->width > 0) frame.width = chart->width;
+    if (chart->height > 0) frame.height = chart->height;
     double low = 0, high = 0;
     int lines = 1;
     for (size_t i = 0; i < chart->group_count * chart->bar_count; i++)
         if (isfinite(chart->values[i])) low = fmin(low, chart->values[i]), high = fmax(high, chart->values[i]);
     for (size_t g = 0; g < chart->group_count; g++) {
-        int wanted = chart->groups[g] ? put_name(NULL, chart->groups[g], 0, 0, (frame.width - 110) / (double)chart->group_count - 8) : 0;
+        double span = (frame.width - 110) / (double)chart->group_count;
+        int wanted = chart->groups[g] ? put_name(NULL, chart->groups[g], 0, 0, span - 8) : 0;
         if (wanted > lines) lines = wanted;
     }
     double room = 0.08 * (high - low); /* for the figures at the ends of the bars */

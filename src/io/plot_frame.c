@@ -8,7 +8,8 @@
 #include <string.h>
 
 /* Told apart by people who see red and green alike: hues alternate with lightness. */
-const char *const heed_plot_colours[PLOT_SERIES_LIMIT] = {"#2563eb", "#ea580c", "#059669", "#9333ea", "#dc2626", "#0891b2", "#a16207", "#475569"};
+const char *const heed_plot_colours[PLOT_SERIES_LIMIT] = {"#2563eb", "#ea580c", "#059669", "#9333ea", "#dc2626", "#0891b2",
+                                                          "#a16207", "#475569"};
 
 #define INK "#1f2937"
 #define QUIET "#6b7280"
@@ -92,15 +93,18 @@ static double unit_of(double size, const char **suffix)
     return units[u].unit;
 }
 
-/* A number with a comma before three digits and `decimals` decimals, in units of `unit`. Written by hand: printf obeys the locale. */
+/* A number with a comma before three digits and `decimals` decimals, in units of `unit`. Written by hand: printf obeys the
+   locale. */
 static void put_figure(char label[PLOT_LABEL], double value, int decimals, double unit, const char *suffix)
 {
     char text[96];
     double scale = pow(10, decimals);
     long long digits = llround(fabs(value) / unit * scale), whole = digits / (long long)scale;
     const char *sign = value < 0 && digits ? "\xE2\x88\x92" : "";
-    int used = whole >= 1000 ? snprintf(text, sizeof text, "%s%lld,%03lld", sign, whole / 1000, whole % 1000) : snprintf(text, sizeof text, "%s%lld", sign, whole);
-    if (decimals && digits) used += snprintf(text + used, sizeof text - (size_t)used, ".%0*lld", decimals, digits % (long long)scale);
+    int used = whole >= 1000 ? snprintf(text, sizeof text, "%s%lld,%03lld", sign, whole / 1000, whole % 1000)
+                             : snprintf(text, sizeof text, "%s%lld", sign, whole);
+    if (decimals && digits)
+        used += snprintf(text + used, sizeof text - (size_t)used, ".%0*lld", decimals, digits % (long long)scale);
     if (digits) snprintf(text + used, sizeof text - (size_t)used, "%s", suffix);
     snprintf(label, PLOT_LABEL, "%.*s", PLOT_LABEL - 1, text);
 }
@@ -212,14 +216,17 @@ void heed_plot_begin(plot_frame *frame, const plot_heading *heading, double belo
     heed_buffer_printf(svg, "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%d\" height=\"%d\" viewBox=\"0 0 %d %d\" font-family=\"system-ui, -apple-system, "
                        "'Segoe UI', 'DejaVu Sans', Helvetica, Arial, sans-serif\">\n<rect width=\"100%%\" height=\"100%%\" fill=\"#ffffff\"/>\n",
                        frame->width, frame->height, frame->width, frame->height);
-    if (heading->title) heed_plot_text(svg, (plot_text){.x = frame->left, .y = y += 18, .size = 18, .anchor = "start", .colour = INK, .bold = true}, heading->title);
-    if (heading->subtitle) heed_plot_text(svg, (plot_text){.x = frame->left, .y = y += 20, .size = 13, .anchor = "start", .colour = QUIET}, heading->subtitle);
+    const plot_text title = {.x = frame->left, .y = y + 18, .size = 18, .anchor = "start", .colour = INK, .bold = true};
+    if (heading->title) heed_plot_text(svg, title, heading->title), y += 18;
+    const plot_text subtitle = {.x = frame->left, .y = y + 20, .size = 13, .anchor = "start", .colour = QUIET};
+    if (heading->subtitle) heed_plot_text(svg, subtitle, heading->subtitle), y += 20;
     y += 24;
     int rows = put_legend(svg, heading, frame->left, y, frame->right);
     frame->top = rows ? y + (rows - 1) * LEGEND_ROW + 14 : y - 8;
     frame->bottom = fmax(frame->height - below - (heading->x_label ? 24 : 0), frame->top + 40);
     if (heading->x_label)
-        heed_plot_text(svg, (plot_text){.x = (frame->left + frame->right) / 2, .y = frame->height - 12, .size = 13, .anchor = "middle", .colour = QUIET}, heading->x_label);
+        heed_plot_text(svg, (plot_text){.x = (frame->left + frame->right) / 2, .y = frame->height - 12, .size = 13,
+                                        .anchor = "middle", .colour = QUIET}, heading->x_label);
 }
 
 void heed_plot_grid(const plot_frame *frame, const char *y_label)
@@ -228,17 +235,20 @@ void heed_plot_grid(const plot_frame *frame, const char *y_label)
     for (int i = 0; i < frame->y.count; i++) {
         double y = frame->bottom - heed_plot_place(&frame->y, frame->y.ticks[i]) * (frame->bottom - frame->top);
         heed_plot_line(svg, frame->left, y, frame->right, y, GRID, 1);
-        heed_plot_text(svg, (plot_text){.x = frame->left - 8, .y = y + 4, .size = 12, .anchor = "end", .colour = QUIET}, frame->y.labels[i]);
+        heed_plot_text(svg, (plot_text){.x = frame->left - 8, .y = y + 4, .size = 12, .anchor = "end", .colour = QUIET},
+                       frame->y.labels[i]);
     }
     for (int i = 0; i < frame->x.count; i++) {
         double x = frame->left + heed_plot_place(&frame->x, frame->x.ticks[i]) * (frame->right - frame->left);
         heed_plot_line(svg, x, frame->top, x, frame->bottom, GRID, 1);
         heed_plot_line(svg, x, frame->bottom, x, frame->bottom + 5, QUIET, 1);
-        heed_plot_text(svg, (plot_text){.x = x, .y = frame->bottom + 19, .size = 12, .anchor = "middle", .colour = QUIET}, frame->x.labels[i]);
+        heed_plot_text(svg, (plot_text){.x = x, .y = frame->bottom + 19, .size = 12, .anchor = "middle", .colour = QUIET},
+                       frame->x.labels[i]);
     }
     if (y_label) {
         double middle = (frame->top + frame->bottom) / 2;
-        heed_plot_text(svg, (plot_text){.x = 20, .y = middle, .size = 13, .anchor = "middle", .colour = QUIET, .degrees = -90}, y_label);
+        heed_plot_text(svg, (plot_text){.x = 20, .y = middle, .size = 13, .anchor = "middle", .colour = QUIET, .degrees = -90},
+                       y_label);
     }
     heed_plot_line(svg, frame->left, frame->bottom, frame->right, frame->bottom, QUIET, 1);
     heed_plot_line(svg, frame->left, frame->top, frame->left, frame->bottom, QUIET, 1);

@@ -24,7 +24,8 @@ typedef struct plot_frame {
     plot_axis x, y;
 } plot_frame;
 
-/* An axis over [low, high]: ticks at 1, 2 or 5 times powers of ten, about `wanted` of them. When low == high the axis is widened. */
+/* An axis over [low, high]: ticks at 1, 2 or 5 times powers of ten, about `wanted` of them. When low == high the axis is
+   widened. */
 void heed_plot_axis(plot_axis *axis, double low, double high, bool logarithmic, int wanted);
 double heed_plot_place(const plot_axis *axis, double value); /* 0 at low, 1 at high */
 double heed_plot_text_width(const char *text, double size);  /* an estimate: the font is the viewer's */
@@ -40,7 +41,8 @@ void heed_plot_text(heed_buffer *svg, plot_text place, const char *text);
 void heed_plot_line(heed_buffer *svg, double x1, double y1, double x2, double y2, const char *colour, double thickness);
 
 typedef struct plot_heading { const char *title, *subtitle, *x_label, *y_label, *const *legend; size_t legend_count; } plot_heading;
-/* Begins the document: background, title, subtitle, legend. Sets the margins; `below` is the room under the x axis. frame->y is ready. */
+/* Begins the document: background, title, subtitle, legend. Sets the margins; `below` is the room under the x axis. frame->y is
+   ready. */
 void heed_plot_begin(plot_frame *frame, const plot_heading *heading, double below);
 /* The horizontal grid with its labels; the lower and left axes. */
 void heed_plot_grid(const plot_frame *frame, const char *y_label);

@@ -43,8 +43,8 @@ static void pad(double y[2], bool logarithmic)
     if (!isfinite(y[0]) || !isfinite(y[1]) || (logarithmic && y[0] <= 0)) y[0] = low, y[1] = high;
 }
 
-/* value[i] becomes the mean over its neighbours within the run of usable points, 1/50 of the series wide; near the beginning of a run
-   the window is symmetric and narrow, so that the steep start of a loss curve is kept. */
+/* value[i] becomes the mean over its neighbours within the run of usable points, 1/50 of the series wide; near the beginning of a
+   run the window is symmetric and narrow, so that the steep start of a loss curve is kept. */
 static void smooth(double *out, const heed_line_chart *chart, const heed_plot_series *series)
 {
     size_t reach = series->count / 100 + 1;
@@ -104,15 +104,18 @@ static void put_path(const plot_frame *frame, const heed_line_chart *chart, cons
             put_point(frame->svg, drawing ? 'L' : 'M', place(frame, x[drawn[k]], y[drawn[k]]));
             drawing = true;
         }
-        bool alone = end == i + 1 && (end == count || !usable(chart, x[end], y[end])) && (i == 0 || !usable(chart, x[i - 1], y[i - 1]));
+        bool alone = end == i + 1 && (end == count || !usable(chart, x[end], y[end])) &&
+                     (i == 0 || !usable(chart, x[i - 1], y[i - 1]));
         if (alone) heed_buffer_text(frame->svg, "h0"); /* with round caps a dot */
         i = end;
     }
 }
 
-static void put_curve(const plot_frame *frame, const heed_line_chart *chart, const double *x, const double *y, size_t count, const char *colour, const char *style)
+static void put_curve(const plot_frame *frame, const heed_line_chart *chart, const double *x, const double *y, size_t count,
+                      const char *colour, const char *style)
 {
-    heed_buffer_printf(frame->svg, "<path fill=\"none\" stroke=\"%s\" stroke-linejoin=\"round\" stroke-linecap=\"round\" %s d=\"", colour, style);
+    heed_buffer_printf(frame->svg, "<path fill=\"none\" stroke=\"%s\" stroke-linejoin=\"round\" stroke-linecap=\"round\" %s d=\"",
+                       colour, style);
     put_path(frame, chart, x, y, count);
     heed_buffer_text(frame->svg, "\"/>\n");
 }
@@ -148,7 +151,9 @@ heed_status heed_plot_lines(heed_buffer *svg, const heed_line_chart *chart, heed
     if (chart->count > PLOT_SERIES_LIMIT)
         return heed_fail(error, HEED_E_ARG, "a chart of %zu series, expected at most %d", chart->count, PLOT_SERIES_LIMIT);
     for (size_t s = 0; s < chart->count; s++) labels[s] = chart->series[s].label;
-    plot_frame frame = {.svg = svg, .width = chart->width > 0 ? chart->width : 800, .height = chart->height > 0 ? chart->height : 480};
+    plot_frame frame = {.svg = svg, .width = 800, .height = 480};
+    if (chart->width > 0) frame.width = chart->width;
+    if (chart->height > 0) frame.height = chart->height;
     measure(chart, x, y);
     pad(y, chart->logarithmic_y);
     heed_plot_axis(&frame.x, x[0], x[1], false, frame.width / 110 + 1);

@@ -42,7 +42,8 @@ static heed_status read_dtype(heed_stored_tensor *tensor, const json_t *entry, h
 }
 
 /* The number of bytes that dtype and shape stand for. A zero extent does not excuse the others: all strides must fit as well. */
-static heed_status read_shape(heed_safetensors *file, heed_stored_tensor *tensor, const json_t *entry, size_t *bytes, heed_error *error)
+static heed_status read_shape(heed_safetensors *file, heed_stored_tensor *tensor, const json_t *entry, size_t *bytes,
+                              heed_error *error)
 {
     const json_t *list = json_object_get(entry, "shape");
     if (!json_is_array(list)) return fail_tensor(error, tensor, "\"shape\" is missing or no array", "an array of extents");
@@ -65,7 +66,8 @@ static heed_status read_shape(heed_safetensors *file, heed_stored_tensor *tensor
     return HEED_OK;
 }
 
-static heed_status read_offsets(heed_safetensors *file, heed_stored_tensor *tensor, const json_t *entry, size_t bytes, heed_error *error)
+static heed_status read_offsets(heed_safetensors *file, heed_stored_tensor *tensor, const json_t *entry, size_t bytes,
+                                heed_error *error)
 {
     const json_t *list = json_object_get(entry, "data_offsets");
     const json_t *first = json_array_get(list, 0), *last = json_array_get(list, 1);
@@ -85,7 +87,8 @@ static heed_status read_offsets(heed_safetensors *file, heed_stored_tensor *tens
     return HEED_OK;
 }
 
-static heed_status read_tensor(heed_safetensors *file, heed_stored_tensor *tensor, const char *name, const json_t *entry, heed_error *error)
+static heed_status read_tensor(heed_safetensors *file, heed_stored_tensor *tensor, const char *name, const json_t *entry,
+                               heed_error *error)
 {
     size_t bytes = 0;
     tensor->file = file->where;
@@ -99,7 +102,8 @@ static heed_status read_tensor(heed_safetensors *file, heed_stored_tensor *tenso
 
 static heed_status read_metadata(heed_safetensors *file, json_t *object, heed_error *error)
 {
-    if (!json_is_object(object)) return heed_fail(error, HEED_E_FORMAT, "%s: __metadata__ is no object, expected strings by name", file->where);
+    if (!json_is_object(object))
+        return heed_fail(error, HEED_E_FORMAT, "%s: __metadata__ is no object, expected strings by name", file->where);
     size_t entries = json_object_size(object);
     file->metadata = heed_arena_take(file->arena, 2 * entries, sizeof *file->metadata);
     if (!file->metadata) return heed_fail_memory(error, 2 * entries * sizeof *file->metadata, file->where);
@@ -107,7 +111,8 @@ static heed_status read_metadata(heed_safetensors *file, json_t *object, heed_er
     json_t *value;
     json_object_foreach(object, key, value) {
         if (!json_is_string(value))
-            return heed_fail(error, HEED_E_FORMAT, "%s: __metadata__ \"%.128s\" is no string, expected strings only", file->where, key);
+            return heed_fail(error, HEED_E_FORMAT, "%s: __metadata__ \"%.128s\" is no string, expected strings only", file->where,
+                             key);
         const char **slot = file->metadata + 2 * file->metadata_count++;
         slot[0] = heed_arena_string(file->arena, key);
         slot[1] = heed_arena_string(file->arena, json_string_value(value));
@@ -136,12 +141,14 @@ static heed_status check_cover(const heed_safetensors *file, heed_error *error)
     for (size_t i = 0; i < file->count; i++) {
         const heed_stored_tensor *tensor = &file->tensors[i];
         if (tensor->offset != expected)
-            return heed_fail(error, HEED_E_FORMAT, "%s: tensor \"%.128s\" begins at byte %zu, expected %zu: %s", file->where, tensor->name,
-                             tensor->offset, expected, tensor->offset < expected ? "it overlaps the one before" : "bytes belong to no tensor");
+            return heed_fail(error, HEED_E_FORMAT, "%s: tensor \"%.128s\" begins at byte %zu, expected %zu: %s", file->where,
+                             tensor->name, tensor->offset, expected,
+                             tensor->offset < expected ? "it overlaps the one before" : "bytes belong to no tensor");
         expected += tensor->bytes;
     }
     if (expected != end)
-        return heed_fail(error, HEED_E_FORMAT, "%s: the tensors end at byte %zu, expected the end of the file, %zu", file->where, expected, end);
+        return heed_fail(error, HEED_E_FORMAT, "%s: the tensors end at byte %zu, expected the end of the file, %zu", file->where,
+                         expected, end);
     return HEED_OK;
 }
 
@@ -166,7 +173,8 @@ static heed_status read_entries(heed_safetensors *file, json_t *header, heed_err
 static heed_status read_header(heed_safetensors *file, const unsigned char *bytes, size_t count, heed_error *error)
 {
     if (count < PREFIX)
-        return heed_fail(error, HEED_E_FORMAT, "%s: %zu bytes, expected a safetensors file (8 bytes of header length come first)", file->where, count);
+        return heed_fail(error, HEED_E_FORMAT, "%s: %zu bytes, expected a safetensors file (8 bytes of header length come first)",
+                         file->where, count);
     uint64_t length = 0;
     for (int i = PREFIX - 1; i >= 0; i--) length = length << 8 | bytes[i];
     if (length > HEADER_LIMIT || length > count - PREFIX)
@@ -185,7 +193,8 @@ static heed_status read_header(heed_safetensors *file, const unsigned char *byte
 }
 
 /* On failure the map is closed with the rest. */
-static heed_status open_bytes(heed_safetensors **result, heed_file_map map, const void *bytes, size_t count, const char *where, heed_error *error)
+static heed_status open_bytes(heed_safetensors **result, heed_file_map map, const void *bytes, size_t count, const char *where,
+                              heed_error *error)
 {
     heed_safetensors *file = heed_allocate(1, sizeof *file);
     if (!file) {
@@ -209,7 +218,8 @@ heed_status heed_safetensors_open(heed_safetensors **file, const char *path, hee
     return open_bytes(file, map, map.data, map.size, path, error);
 }
 
-heed_status heed_safetensors_open_memory(heed_safetensors **file, const void *bytes, size_t count, const char *where, heed_error *error)
+heed_status heed_safetensors_open_memory(heed_safetensors **file, const void *bytes, size_t count, const char *where,
+                                         heed_error *error)
 {
     *file = NULL;
     return open_bytes(file, (heed_file_map){0}, bytes, count, where, error);

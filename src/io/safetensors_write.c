@@ -80,12 +80,14 @@ static heed_status plan_items(item **result, const heed_tensor_set *set, size_t 
         items[i] = (item){.source = &set->tensors[i], .index = i};
         status = measure(&items[i], set, error);
         if (status == HEED_OK && (!heed_add_size(*total, items[i].bytes, total) || *total > INT64_MAX))
-            status = heed_fail(error, HEED_E_SHAPE, "tensor \"%.128s\": the sum of all sizes overflows 64 bits", items[i].source->name);
+            status = heed_fail(error, HEED_E_SHAPE, "tensor \"%.128s\": the sum of all sizes overflows 64 bits",
+                               items[i].source->name);
     }
     if (status == HEED_OK) qsort(items, set->count, sizeof *items, compare_names);
     for (size_t i = 1; i < set->count && status == HEED_OK; i++)
         if (compare_names(&items[i - 1], &items[i]) == 0)
-            status = heed_fail(error, HEED_E_ARG, "tensor \"%.128s\" is given twice, expected different names", items[i].source->name);
+            status = heed_fail(error, HEED_E_ARG, "tensor \"%.128s\" is given twice, expected different names",
+                               items[i].source->name);
     if (status == HEED_OK) qsort(items, set->count, sizeof *items, compare_given);
     if (status == HEED_OK) *result = items;
     else free(items);
@@ -116,7 +118,8 @@ static void put_header(heed_buffer *header, const heed_tensor_set *set, const it
     while (header->length % 8 && !header->failed) heed_buffer_byte(header, ' ');
 }
 
-static heed_status put_tensors(heed_file_writer *writer, const heed_tensor_set *set, const item *items, size_t count, heed_error *error)
+static heed_status put_tensors(heed_file_writer *writer, const heed_tensor_set *set, const item *items, size_t count,
+                               heed_error *error)
 {
     size_t largest = 0;
     for (size_t i = 0; i < count; i++)
@@ -145,7 +148,8 @@ static heed_status write_items(const char *path, const heed_tensor_set *set, con
     heed_status status = HEED_OK;
     if (header.failed) status = heed_fail_memory(error, header.length, path);
     else if (header.length > HEADER_LIMIT)
-        status = heed_fail(error, HEED_E_ARG, "%s: the header would have %zu bytes, expected at most %d; write shards", path, header.length, HEADER_LIMIT);
+        status = heed_fail(error, HEED_E_ARG, "%s: the header would have %zu bytes, expected at most %d; write shards", path,
+                           header.length, HEADER_LIMIT);
     else status = heed_file_writer_open(&writer, path, error);
     if (status == HEED_OK) {
         unsigned char prefix[8];
@@ -209,7 +213,8 @@ static heed_status write_index(const char *folder, const item *items, size_t cou
     return status;
 }
 
-static heed_status write_shards(const char *folder, const heed_tensor_set *set, item *items, size_t shards, size_t total, heed_error *error)
+static heed_status write_shards(const char *folder, const heed_tensor_set *set, item *items, size_t shards, size_t total,
+                                heed_error *error)
 {
     heed_status status = HEED_OK;
     qsort(items, set->count, sizeof *items, compare_file_order);

@@ -76,7 +76,8 @@ static bool plain_name(const char *name)
 static heed_status list_shards(heed_weights_file *file, json_t *map, heed_error *error)
 {
     size_t names = json_object_size(map), kept = 0;
-    if (!names) return heed_fail(error, HEED_E_FORMAT, "%s: weight_map is empty, expected tensor names with their files", file->path);
+    if (!names)
+        return heed_fail(error, HEED_E_FORMAT, "%s: weight_map is empty, expected tensor names with their files", file->path);
     file->shards = heed_allocate(names, sizeof *file->shards);
     if (!file->shards) return heed_fail_memory(error, names * sizeof *file->shards, file->path);
     const char *key;
@@ -163,13 +164,15 @@ static heed_status fail_without_weights(const char *folder, heed_error *error)
 {
     static const struct { const char *ending, *what; } others[] = {
         {".bin", "pickled weights"}, {".pt", "pickled weights"}, {".pth", "pickled weights"}, {".ckpt", "pickled weights"},
-        {".bin.index.json", "pickled weights"}, {".h5", "TensorFlow weights"}, {".msgpack", "Flax weights"}, {".onnx", "an ONNX graph"}};
+        {".bin.index.json", "pickled weights"}, {".h5", "TensorFlow weights"}, {".msgpack", "Flax weights"},
+        {".onnx", "an ONNX graph"}};
     DIR *stream = opendir(folder);
     heed_status status = HEED_OK;
     for (struct dirent *entry; stream && status == HEED_OK && (entry = readdir(stream));)
         for (size_t i = 0; i < sizeof others / sizeof *others && status == HEED_OK; i++)
             if (ends_with(entry->d_name, others[i].ending))
-                status = heed_fail(error, HEED_E_UNSUPPORTED, "%s: only %s (%s); heed never reads those (a pickle can run code): save the model "
+                status = heed_fail(error, HEED_E_UNSUPPORTED,
+                                   "%s: only %s (%s); heed never reads those (a pickle can run code): save the model "
                                    "as safetensors, in Python with model.save_pretrained(folder, safe_serialization=True)",
                                    folder, others[i].what, entry->d_name);
     if (stream) closedir(stream);

@@ -9,9 +9,9 @@
 typedef struct heed_weights_file heed_weights_file;
 
 /* Opens `path`: a .safetensors file, a *.safetensors.index.json, or a folder with model.safetensors or model.safetensors.index.json
-   (the single file wins, as in transformers). Of an index every named tensor must be in the shard named for it, every tensor of a shard
-   must be named, shard names hold no path; metadata.total_size is not compared, published files disagree with it.
-   Errors: those of heed_safetensors_open; HEED_E_UNSUPPORTED when only pickled weights are there; HEED_E_IO when there are none. */
+   (the single file wins, as in transformers). Of an index every named tensor must be in the shard named for it, every tensor of a
+   shard must be named, shard names hold no path; metadata.total_size is not compared, published files disagree with it. Errors:
+   those of heed_safetensors_open; HEED_E_UNSUPPORTED when only pickled weights are there; HEED_E_IO when there are none. */
 heed_status heed_weights_file_open(heed_weights_file **file, const char *path, heed_error *error);
 void heed_weights_file_close(heed_weights_file *file); /* NULL is fine */
 

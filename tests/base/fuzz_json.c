@@ -1,5 +1,6 @@
-/* libFuzzer target: our JSON reader against jansson's own. What jansson accepts must be accepted with equal values (up to our depth of
-   256); what we accept beyond that are integers above 64 bits. What is written of a value reads back to the same. Built by the preset fuzz. */
+/* libFuzzer target: our JSON reader against jansson's own. What jansson accepts must be accepted with equal values (up to our depth
+   of 256); what we accept beyond that are integers above 64 bits. What is written of a value reads back to the same. Built by the
+   preset fuzz. */
 #include "base/json.h"
 
 #include <stdlib.h>
@@ -44,7 +45,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count)
     heed_error error = {0};
     json_t *ours = NULL;
     heed_status status = heed_json_parse(&ours, (const char *)bytes, count, "fuzz", &error);
-    if ((status == HEED_OK) != (ours != NULL) || status != error.status || (status != HEED_OK && strncmp(error.message, "fuzz: ", 6) != 0)) abort();
+    if ((status == HEED_OK) != (ours != NULL) || status != error.status || (status != HEED_OK &&
+                                                                            strncmp(error.message, "fuzz: ", 6) != 0)) abort();
     json_t *theirs = json_loadb((const char *)bytes, count, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, NULL);
     /* jansson takes a NUL byte behind a number for nothing. */
     if (theirs && !ours && !strstr(error.message, "256 levels") && !memchr(bytes, 0, count)) abort();

@@ -61,7 +61,8 @@ static void the_processor_has_a_name(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(the_environment_lowers_the_level), cmocka_unit_test(threads_come_from_wish_environment_or_machine),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(the_environment_lowers_the_level),
+                                       cmocka_unit_test(threads_come_from_wish_environment_or_machine),
                                        cmocka_unit_test(the_processor_has_a_name)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -18,7 +18,8 @@ static void messages_are_one_printable_line(void **state)
 {
     (void)state;
     static const struct { const char *raw, *shown; } cases[] = {
-        {"a\x1b[31mb\n", "a?[31mb?"}, {"caf\xC3\xA9 \xE2\x86\x92", "caf\xC3\xA9 \xE2\x86\x92"}, {"\xFF\xC3", "??"}, {"\x7F\xC2\x9B", "???"}, {"\t\r", "??"}};
+        {"a\x1b[31mb\n", "a?[31mb?"}, {"caf\xC3\xA9 \xE2\x86\x92", "caf\xC3\xA9 \xE2\x86\x92"}, {"\xFF\xC3", "??"},
+        {"\x7F\xC2\x9B", "???"}, {"\t\r", "??"}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         heed_error error = {0};
         heed_fail(&error, HEED_E_FORMAT, "%s", cases[i].raw);

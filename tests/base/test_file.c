@@ -54,7 +54,8 @@ static void reading_is_limited(void **state)
     assert_ok(heed_file_read(scratch_file(&work, "none", "", 0), 10, &text, &error));
     assert_string_equal(text.data, "");
     heed_buffer_free(&text);
-    assert_fails(HEED_E_FORMAT, "more than 10 bytes", heed_file_read("/proc/self/status", 10, &text, &error)); /* its size is said to be 0 */
+    assert_fails(HEED_E_FORMAT, "more than 10 bytes", heed_file_read("/proc/self/status", 10, &text,
+                                                                     &error)); /* its size is said to be 0 */
     heed_buffer_free(&text);
 }
 
@@ -130,7 +131,8 @@ static void folders_are_made_and_removed(void **state)
 static void paths_are_joined(void **state)
 {
     (void)state;
-    static const char *const cases[][3] = {{"a", "b", "a/b"}, {"a/", "b", "a/b"}, {"", "b", "b"}, {"/", "b", "/b"}, {"a", "", "a/"}};
+    static const char *const cases[][3] = {{"a", "b", "a/b"}, {"a/", "b", "a/b"}, {"", "b", "b"}, {"/", "b", "/b"},
+                                           {"a", "", "a/"}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         char *joined = heed_path_join(cases[i][0], cases[i][1]);
         assert_string_equal(joined, cases[i][2]);
@@ -173,8 +175,10 @@ static int teardown(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(maps_show_the_file), cmocka_unit_test(reading_is_limited), cmocka_unit_test(writing_replaces_the_whole_file),
-        cmocka_unit_test(a_full_disk_is_said_so), cmocka_unit_test(folders_are_made_and_removed), cmocka_unit_test(paths_are_joined),
+        cmocka_unit_test(maps_show_the_file), cmocka_unit_test(reading_is_limited),
+        cmocka_unit_test(writing_replaces_the_whole_file),
+        cmocka_unit_test(a_full_disk_is_said_so), cmocka_unit_test(folders_are_made_and_removed),
+        cmocka_unit_test(paths_are_joined),
         cmocka_unit_test(links_are_replaced)};
     return cmocka_run_group_tests(tests, setup, teardown);
 }

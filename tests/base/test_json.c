@@ -35,7 +35,8 @@ static void values_are_read(void **state)
     assert_true(json_is_integer(json_array_get(list, 3)) && json_integer_value(json_array_get(list, 3)) == 0);
     assert_true(json_real_value(json_array_get(list, 4)) == 1.5 && json_real_value(json_array_get(list, 5)) == 1000);
     assert_true(json_real_value(json_array_get(list, 6)) == 0.02);
-    assert_true(json_integer_value(json_array_get(list, 7)) == INT64_MAX && json_integer_value(json_array_get(list, 8)) == INT64_MIN);
+    assert_true(json_integer_value(json_array_get(list, 7)) == INT64_MAX && json_integer_value(json_array_get(list,
+                                                                                                              8)) == INT64_MIN);
     assert_true(json_is_real(json_array_get(list, 9)) && json_real_value(json_array_get(list, 9)) == 1e30);
     const json_t *odd = json_object_get(json, "\xC3\xA9\xF0\x9F\x98\x80\"\\/\b\f\n\r\t");
     assert_int_equal(json_string_length(odd), 3);
@@ -155,7 +156,8 @@ static void members_have_types(void **state)
 static void numbers_and_strings_survive_a_round_trip(void **state)
 {
     (void)state;
-    static const double numbers[] = {0, -0.0, 1, -1, 0.1, 1.0 / 3, 1e22, 1e23, 123456789012345680, DBL_MAX, DBL_MIN, 5e-324, -2.5e-7, 4.0 / 3 * 1e-300};
+    static const double numbers[] = {0, -0.0, 1, -1, 0.1, 1.0 / 3, 1e22, 1e23, 123456789012345680, DBL_MAX, DBL_MIN, 5e-324,
+                                     -2.5e-7, 4.0 / 3 * 1e-300};
     heed_buffer buffer = {0};
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
         heed_buffer_clear(&buffer);
@@ -215,8 +217,10 @@ static void files_are_read_whole(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(values_are_read), cmocka_unit_test(what_is_no_json_is_named), cmocka_unit_test(every_cut_of_a_document_is_an_error),
-        cmocka_unit_test(nesting_is_limited), cmocka_unit_test(members_have_types), cmocka_unit_test(numbers_and_strings_survive_a_round_trip),
+        cmocka_unit_test(values_are_read), cmocka_unit_test(what_is_no_json_is_named),
+        cmocka_unit_test(every_cut_of_a_document_is_an_error),
+        cmocka_unit_test(nesting_is_limited), cmocka_unit_test(members_have_types),
+        cmocka_unit_test(numbers_and_strings_survive_a_round_trip),
         cmocka_unit_test(numbers_do_not_depend_on_the_locale), cmocka_unit_test(files_are_read_whole)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

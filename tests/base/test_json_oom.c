@@ -8,7 +8,8 @@ static heed_status parse(void *text, heed_error *error)
     json_t *json = NULL;
     heed_status status = heed_json_parse(&json, text, strlen(text), "text", error);
     if (status == HEED_OK) {
-        const char *string = json_string_value(json_array_get(json_object_get(json, "a long key, longer than any small buffer"), 0));
+        const char *string = json_string_value(json_array_get(json_object_get(json, "a long key, longer than any small buffer"),
+                                                              0));
         assert_string_equal(string, "a long string with an escape \xF0\x9F\x98\x80 and more text behind it");
     }
     json_decref(json);

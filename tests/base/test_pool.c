@@ -94,7 +94,8 @@ static void sleeping_helpers_wake(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(barriers_separate_rounds), cmocka_unit_test(callers_on_several_threads_take_turns),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(barriers_separate_rounds),
+                                       cmocka_unit_test(callers_on_several_threads_take_turns),
                                        cmocka_unit_test(sleeping_helpers_wake)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

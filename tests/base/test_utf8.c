@@ -2,7 +2,8 @@
 
 #include "support/test.h"
 
-/* The substitution examples of the Unicode standard (15.0, tables 3-8 to 3-11) and what Python's decode("utf-8", "replace") gives. */
+/* The substitution examples of the Unicode standard (15.0, tables 3-8 to 3-11) and what Python's decode("utf-8", "replace")
+   gives. */
 static void broken_text_is_replaced_by_maximal_parts(void **state)
 {
     (void)state;
@@ -56,7 +57,8 @@ static void only_what_can_still_become_a_character_is_held_back(void **state)
 {
     (void)state;
     static const struct { const char *text; size_t held; } cases[] = {
-        {"abc", 0}, {"abc\xC3", 1}, {"abc\xF0\x9F\x98", 3}, {"\xE2\x82", 2}, {"\xC3\xA9", 0}, {"\x80\x80\x80", 0}, {"\xED\xA0", 0}, {"\xE0\x80", 0},
+        {"abc", 0}, {"abc\xC3", 1}, {"abc\xF0\x9F\x98", 3}, {"\xE2\x82", 2}, {"\xC3\xA9", 0}, {"\x80\x80\x80", 0},
+        {"\xED\xA0", 0}, {"\xE0\x80", 0},
         {"\xF4\x90", 0}, {"\xC0", 0}, {"\xFF", 0}, {"\xF5", 0}, {"", 0}, {"\xE2\x82\xAC\xE2", 1}, {"\xF0\x80\x80", 0}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         assert_int_equal(heed_utf8_incomplete(cases[i].text, strlen(cases[i].text)), cases[i].held);
@@ -64,7 +66,8 @@ static void only_what_can_still_become_a_character_is_held_back(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(broken_text_is_replaced_by_maximal_parts), cmocka_unit_test(every_code_point_survives_a_round_trip),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(broken_text_is_replaced_by_maximal_parts),
+                                       cmocka_unit_test(every_code_point_survives_a_round_trip),
                                        cmocka_unit_test(only_what_can_still_become_a_character_is_held_back)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

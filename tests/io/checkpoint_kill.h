@@ -13,7 +13,8 @@
 
 static const char *const private_files[] = {"state.safetensors", NULL};
 
-/* A model folder whose every file says the step: 64 KiB of weights, a configuration and some state. Odd steps have a tokenizer too. */
+/* A model folder whose every file says the step: 64 KiB of weights, a configuration and some state. Odd steps have a tokenizer
+   too. */
 static heed_status fill_step(void *context, const char *folder, heed_error *error)
 {
     enum { COUNT = 16384 };
@@ -64,7 +65,8 @@ static void write_until_killed(const char *run, int64_t step, int promises)
     }
 }
 
-/* One child killed after `microseconds`; returns the newest step, which is at least what the child had promised. Steps begin at 1. */
+/* One child killed after `microseconds`; returns the newest step, which is at least what the child had promised. Steps begin at
+   1. */
 static int64_t kill_once(const char *run, int64_t newest, long microseconds)
 {
     int pipes[2];

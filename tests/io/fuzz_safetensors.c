@@ -1,5 +1,5 @@
-/* libFuzzer target: any bytes are either refused or describe tensors that lie inside them; what was read can be written and read again.
-   Built by the preset fuzz. */
+/* libFuzzer target: any bytes are either refused or describe tensors that lie inside them; what was read can be written and read
+   again. Built by the preset fuzz. */
 #include "io/safetensors.h"
 
 #include <stdint.h>
@@ -35,7 +35,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count)
     return 0;
 }
 
-/* Most mutations keep the length before the header true (it ends at the last brace): otherwise hardly any input gets as far as JSON. */
+/* Most mutations keep the length before the header true (it ends at the last brace): otherwise hardly any input gets as far as
+   JSON. */
 size_t LLVMFuzzerCustomMutator(uint8_t *bytes, size_t count, size_t most, unsigned seed)
 {
     if (count < 10 || seed % 8 == 0) return LLVMFuzzerMutate(bytes, count, most);

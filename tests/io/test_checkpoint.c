@@ -214,8 +214,10 @@ static void leftovers_are_cleaned_and_files_of_others_kept(void **state)
     assert_ok(heed_file_write(path, "mine", 4, &error));
     assert_ok(heed_checkpoint_prepare(run, private_files, &error));
     assert_ok(write_step(run, 3, false, 0, &error));
-    assert_true(there(run, "checkpoint-1") && there(run, "notes.tmp") && there(run, "checkpoint-x.tmp") && there(run, "checkpoint-07"));
-    assert_false(there(run, "checkpoint-1.old") || there(run, "checkpoint-3.tmp") || there(run, "last.tmp") || there(run, "log.jsonl.tmp"));
+    assert_true(there(run, "checkpoint-1") && there(run, "notes.tmp") && there(run, "checkpoint-x.tmp") &&
+                there(run, "checkpoint-07"));
+    assert_false(there(run, "checkpoint-1.old") || there(run, "checkpoint-3.tmp") || there(run, "last.tmp") ||
+                 there(run, "log.jsonl.tmp"));
     heed_buffer text = {0};
     assert_ok(heed_file_read(path, 100, &text, &error));
     assert_string_equal(text.data, "mine");
@@ -249,6 +251,7 @@ int main(void)
         cmocka_unit_test(a_run_loads_as_a_model), cmocka_unit_test(pruning_keeps_best_and_last),
         cmocka_unit_test(the_same_step_is_replaced_whole), cmocka_unit_test(a_failed_write_leaves_the_older_one),
         cmocka_unit_test(damaged_checkpoints_are_passed_over), cmocka_unit_test(manifests_may_say_anything),
-        cmocka_unit_test(leftovers_are_cleaned_and_files_of_others_kept), cmocka_unit_test(killed_writers_leave_a_loadable_checkpoint)};
+        cmocka_unit_test(leftovers_are_cleaned_and_files_of_others_kept),
+        cmocka_unit_test(killed_writers_leave_a_loadable_checkpoint)};
     return cmocka_run_group_tests(tests, setup, teardown);
 }

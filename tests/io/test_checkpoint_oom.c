@@ -1,4 +1,5 @@
-/* Writing, finding and repairing checkpoints with each allocation failing in turn; an older checkpoint must stay loadable throughout. */
+/* Writing, finding and repairing checkpoints with each allocation failing in turn; an older checkpoint must stay loadable
+   throughout. */
 #include "checkpoint_kill.h"
 #include "support/fail_alloc.h"
 

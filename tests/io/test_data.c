@@ -31,8 +31,10 @@ static void text_files_are_one_document(void **state)
 {
     (void)state;
     static const struct { const char *text, *expected; } cases[] = {
-        {"plain", "plain"}, {"two\nlines\n", "two\nlines\n"}, {"dos\r\nlines\r\n", "dos\nlines\n"}, {"\r\n", "\n"}, {"lone\rone\r", "lone\rone\r"},
-        {"a\r\r\nb", "a\r\nb"}, {"\xEF\xBB\xBFmark", "mark"}, {"bad \xFF\xC3 utf-8", "bad \xFF\xC3 utf-8"}, {"\r\r\r\n\n", "\r\r\n\n"}};
+        {"plain", "plain"}, {"two\nlines\n", "two\nlines\n"}, {"dos\r\nlines\r\n", "dos\nlines\n"}, {"\r\n", "\n"},
+        {"lone\rone\r", "lone\rone\r"},
+        {"a\r\r\nb", "a\r\nb"}, {"\xEF\xBB\xBFmark", "mark"}, {"bad \xFF\xC3 utf-8", "bad \xFF\xC3 utf-8"},
+        {"\r\r\r\n\n", "\r\r\n\n"}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         heed_data *data = NULL;
         assert_ok(open_one(&data, "a.txt", cases[i].text, strlen(cases[i].text), &error));
@@ -69,7 +71,8 @@ static void json_lines_are_documents_or_pairs(void **state)
     static const struct { const char *text, *part; heed_status status; } cases[] = {
         {"{\"text\":\"a\"}\n{\"text\":7}\n", "a.jsonl, line 2: expected an object with the string \"text\"", HEED_E_FORMAT},
         {"{\"text\":\"a\"}\n[\"text\"]\n", "line 2: expected an object", HEED_E_FORMAT},
-        {"{\"text\":\"a\"}\n{\"text\":\"b\"\n", "a.jsonl, line 2: column 12 (byte 11): the end, expected ',' or '}'", HEED_E_FORMAT},
+        {"{\"text\":\"a\"}\n{\"text\":\"b\"\n", "a.jsonl, line 2: column 12 (byte 11): the end, expected ',' or '}'",
+         HEED_E_FORMAT},
         {"text\n", "line 1: column 1", HEED_E_FORMAT},
         {"{\"text\":\"\xFF\"}", "expected valid UTF-8", HEED_E_FORMAT},
         {"{\"source\":\"a\"}", "line 1: expected an object", HEED_E_FORMAT},
@@ -148,7 +151,8 @@ static void token_shards_are_read(void **state)
     assert_int_equal(heed_data_kind_of(data), HEED_DATA_TOKENS);
     assert_true(shard.count == 3 && shard.width == 2 && heed_token_at(&shard, 0) == 0x0801 && heed_token_at(&shard, 2) == 0x241D);
     assert_ok(heed_data_check_tokens(data, 0x241E, &error));
-    assert_fails(HEED_E_FORMAT, "a.bin: token 2 is 9245, expected less than the vocabulary, 9245", heed_data_check_tokens(data, 0x241D, &error));
+    assert_fails(HEED_E_FORMAT, "a.bin: token 2 is 9245, expected less than the vocabulary, 9245",
+                 heed_data_check_tokens(data, 0x241D, &error));
     heed_data_close(data);
     size = make_shard(bytes, 20240801, 7, 2, 4, 2);
     assert_ok(open_one(&data, "a.bin", bytes, size, &error));
@@ -173,7 +177,8 @@ static void token_headers_that_lie_are_named(void **state)
         {20240520, 1, 4, 3, HEED_E_FORMAT, "byte 8: the header counts 4 tokens of 2 bytes, but 6 bytes follow it"},
         {20240520, 1, 2, 3, HEED_E_FORMAT, "byte 8"}, {20240520, 1, -1, 3, HEED_E_FORMAT, "counts -1 tokens"},
         {20240520, 1, INT32_MAX, 3, HEED_E_FORMAT, "byte 8"}, {20240520, 1, INT32_MIN, 3, HEED_E_FORMAT, "byte 8"},
-        {20240520, 1, 0, 0, HEED_E_FORMAT, "no tokens"}, {20240520, 1, 0, 3, HEED_E_FORMAT, "byte 8"}, {20240801, 7, 3, 3, HEED_E_FORMAT, "byte 8"}};
+        {20240520, 1, 0, 0, HEED_E_FORMAT, "no tokens"}, {20240520, 1, 0, 3, HEED_E_FORMAT, "byte 8"},
+        {20240801, 7, 3, 3, HEED_E_FORMAT, "byte 8"}};
     unsigned char bytes[2048];
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         size_t size = make_shard(bytes, cases[i].magic, cases[i].version, cases[i].count, 2, cases[i].tokens);
@@ -248,8 +253,10 @@ static int teardown(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(text_files_are_one_document), cmocka_unit_test(json_lines_are_documents_or_pairs), cmocka_unit_test(tables_are_pairs),
-        cmocka_unit_test(aligned_files_are_pairs), cmocka_unit_test(token_shards_are_read), cmocka_unit_test(token_headers_that_lie_are_named),
+        cmocka_unit_test(text_files_are_one_document), cmocka_unit_test(json_lines_are_documents_or_pairs),
+        cmocka_unit_test(tables_are_pairs),
+        cmocka_unit_test(aligned_files_are_pairs), cmocka_unit_test(token_shards_are_read),
+        cmocka_unit_test(token_headers_that_lie_are_named),
         cmocka_unit_test(folders_stand_for_their_files), cmocka_unit_test(other_formats_are_named)};
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -27,7 +27,8 @@ static void lines_are_json_and_round_trip(void **state)
     (void)state;
     const char *path = scratch_path(&work, "a.jsonl");
     heed_log *log = NULL;
-    const heed_log_field fields[] = {HEED_LOG_I("step", 3), HEED_LOG_F("loss", 0.1), HEED_LOG_F("bad", NAN), HEED_LOG_F("worse", -INFINITY),
+    const heed_log_field fields[] = {HEED_LOG_I("step", 3), HEED_LOG_F("loss", 0.1), HEED_LOG_F("bad", NAN),
+                                     HEED_LOG_F("worse", -INFINITY),
                                      HEED_LOG_T("note", "a \"b\"\n\xFF"), HEED_LOG_I("big", INT64_MIN)};
     assert_ok(heed_log_open(&log, path, &error));
     assert_ok(heed_log_write(log, fields, 6, &error));
@@ -63,9 +64,11 @@ static void resuming_drops_later_steps(void **state)
     expect_text(path, "{\"family\":\"heed\"}\n");
     assert_ok(heed_log_truncate(scratch_path(&work, "absent.jsonl"), 2, &error));
     scratch_file(&work, "b.jsonl", "{\"step\":1}\n{\"step\":\n{}\n", 22);
-    assert_fails(HEED_E_FORMAT, "b.jsonl, line 2: column 9 (byte 8): the end, expected a value", heed_log_truncate(scratch_path(&work, "b.jsonl"), 2, &error));
+    assert_fails(HEED_E_FORMAT, "b.jsonl, line 2: column 9 (byte 8): the end, expected a value",
+                 heed_log_truncate(scratch_path(&work, "b.jsonl"), 2, &error));
     scratch_file(&work, "b.jsonl", "[1]\n", 4);
-    assert_fails(HEED_E_FORMAT, "line 1: expected a JSON object a line", heed_log_truncate(scratch_path(&work, "b.jsonl"), 2, &error));
+    assert_fails(HEED_E_FORMAT, "line 1: expected a JSON object a line", heed_log_truncate(scratch_path(&work, "b.jsonl"), 2,
+                                                                                           &error));
     scratch_file(&work, "b.jsonl", "{\"step\":\"x\"}\n", 13);
     assert_fails(HEED_E_FORMAT, "expected an integer", heed_log_truncate(scratch_path(&work, "b.jsonl"), 2, &error));
 }
@@ -139,7 +142,8 @@ static int teardown(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(lines_are_json_and_round_trip), cmocka_unit_test(resuming_drops_later_steps),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(lines_are_json_and_round_trip),
+                                       cmocka_unit_test(resuming_drops_later_steps),
                                        cmocka_unit_test(a_cut_log_is_whole_again), cmocka_unit_test(full_disk_keeps_whole_lines)};
     return cmocka_run_group_tests(tests, setup, teardown);
 }

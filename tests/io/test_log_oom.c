@@ -9,7 +9,8 @@ static heed_status write_two(void *path, heed_error *error)
     heed_log *log = NULL;
     HEED_TRY(heed_log_open(&log, path, error));
     heed_status status = heed_log_write(log, (heed_log_field[]){HEED_LOG_I("step", 1), HEED_LOG_F("loss", 0.5)}, 2, error);
-    if (status == HEED_OK) status = heed_log_write(log, (heed_log_field[]){HEED_LOG_I("step", 2), HEED_LOG_T("note", "x")}, 2, error);
+    if (status == HEED_OK) status = heed_log_write(log, (heed_log_field[]){HEED_LOG_I("step", 2), HEED_LOG_T("note", "x")}, 2,
+                                                   error);
     heed_log_close(log);
     return status;
 }

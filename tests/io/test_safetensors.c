@@ -217,9 +217,11 @@ static void bad_headers_are_named(void **state)
         {"{\"__metadata__\":[]}", 0, HEED_E_FORMAT, "__metadata__ is no object"},
         {"{\"__metadata__\":{\"a\":1}}", 0, HEED_E_FORMAT, "__metadata__ \"a\" is no string"},
         {"{" T("a", "\"F32\"", "[1]", "[0,4]") "," T("a", "\"F32\"", "[1]", "[4,8]") "}", 8, HEED_E_FORMAT, "duplicate"},
-        {"{" T("a", "\"F32\"", "[1]", "[0,4]") "," T("b", "\"F32\"", "[2]", "[0,8]") "}", 8, HEED_E_FORMAT, "tensor \"b\" begins at byte"},
+        {"{" T("a", "\"F32\"", "[1]", "[0,4]") "," T("b", "\"F32\"", "[2]", "[0,8]") "}", 8, HEED_E_FORMAT,
+         "tensor \"b\" begins at byte"},
         {"{" T("a", "\"F32\"", "[2]", "[0,8]") "," T("b", "\"F32\"", "[1]", "[4,8]") "}", 8, HEED_E_FORMAT, "overlaps"},
-        {"{" T("a", "\"F32\"", "[1]", "[0,4]") "," T("b", "\"F32\"", "[1]", "[8,12]") "}", 12, HEED_E_FORMAT, "belong to no tensor"},
+        {"{" T("a", "\"F32\"", "[1]", "[0,4]") "," T("b", "\"F32\"", "[1]", "[8,12]") "}", 12, HEED_E_FORMAT,
+         "belong to no tensor"},
         {"{" T("a", "\"F32\"", "[1]", "[4,8]") "}", 8, HEED_E_FORMAT, "belong to no tensor"},
         {"{" T("a", "\"F32\"", "[2]", "[0,8]") "}", 7, HEED_E_FORMAT, "ends at byte 8 of the data, expected at most 7"},
         {"{" T("a", "\"F32\"", "[2]", "[0,8]") "}", 9, HEED_E_FORMAT, "end of the file"},
@@ -301,7 +303,8 @@ static void every_number_may_be_anything(void **state)
             bool same = (field == 5 && n == 1) || (field == 2 && n == 0);
             assert_int_equal(open_anything(bytes, assemble(bytes, header, 28)), same ? HEED_OK : HEED_E_FORMAT);
         }
-    const uint64_t lengths[] = {0, 1, UINT64_MAX, INT32_MAX, (uint64_t)1 << 31, (uint64_t)1 << 32, INT64_MAX, (uint64_t)1 << 63, 100000001};
+    const uint64_t lengths[] = {0, 1, UINT64_MAX, INT32_MAX, (uint64_t)1 << 31, (uint64_t)1 << 32, INT64_MAX, (uint64_t)1 << 63,
+                                100000001};
     size_t size = assemble(bytes, "{}", 0);
     for (size_t n = 0; n < sizeof lengths / sizeof *lengths; n++) {
         for (int i = 0; i < 8; i++) bytes[i] = (unsigned char)(lengths[n] >> 8 * i);
@@ -390,6 +393,7 @@ int main(void)
         cmocka_unit_test(tensors_are_produced_one_by_one), cmocka_unit_test(refuses_what_it_should_not_write),
         cmocka_unit_test(bad_headers_are_named), cmocka_unit_test(every_truncation_and_extension_is_an_error),
         cmocka_unit_test(every_bit_flip_of_the_header_is_survived), cmocka_unit_test(every_number_may_be_anything),
-        cmocka_unit_test(deep_nesting_is_an_error), cmocka_unit_test(full_disk_leaves_the_old_file), cmocka_unit_test(files_that_are_none)};
+        cmocka_unit_test(deep_nesting_is_an_error), cmocka_unit_test(full_disk_leaves_the_old_file),
+        cmocka_unit_test(files_that_are_none)};
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -23,7 +23,8 @@ static heed_status fill_zero(void *context, size_t index, const heed_tensor_sour
 static heed_status write_folder(void *shard_bytes, heed_error *error)
 {
     const int64_t two[] = {2};
-    const heed_tensor_source tensors[] = {{"a", HEED_F32, 1, two, "12345678"}, {"b", HEED_F32, 1, two, NULL}, {"c", HEED_F32, 1, two, "abcdefgh"}};
+    const heed_tensor_source tensors[] = {{"a", HEED_F32, 1, two, "12345678"}, {"b", HEED_F32, 1, two, NULL},
+                                          {"c", HEED_F32, 1, two, "abcdefgh"}};
     const heed_tensor_set set = {.tensors = tensors, .count = 3, .produce = fill_zero};
     return heed_safetensors_write_folder(work.folder, &set, *(size_t *)shard_bytes, error);
 }
@@ -62,6 +63,7 @@ static int teardown(void **state)
 int main(void)
 {
     fail_alloc_cover_jansson();
-    const struct CMUnitTest tests[] = {cmocka_unit_test(opening_survives_each_failure), cmocka_unit_test(writing_survives_each_failure)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(opening_survives_each_failure),
+                                       cmocka_unit_test(writing_survives_each_failure)};
     return cmocka_run_group_tests(tests, setup, teardown);
 }

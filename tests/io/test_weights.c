@@ -71,9 +71,12 @@ static void indexes_that_lie_are_named(void **state)
     (void)state;
     static const struct { const char *index; heed_status status; const char *part; } cases[] = {
         {"{\"weight_map\":{\"a\":\"" FIRST "\",\"b\":\"" FIRST "\",\"c\":\"" SECOND "\"}}", HEED_OK, ""},
-        {"{\"metadata\":{\"total_size\":-7},\"weight_map\":{\"a\":\"" FIRST "\",\"b\":\"" FIRST "\",\"c\":\"" SECOND "\"}}", HEED_OK, ""},
-        {"{\"weight_map\":{\"a\":\"" FIRST "\",\"c\":\"" SECOND "\"}}", HEED_E_FORMAT, "lacks 1 of the tensors in its shards, the first is \"b\""},
-        {"{\"weight_map\":{\"a\":\"" FIRST "\",\"b\":\"" SECOND "\",\"c\":\"" SECOND "\"}}", HEED_E_FORMAT, "tensor \"b\" is in " SECOND ", but it is not there"},
+        {"{\"metadata\":{\"total_size\":-7},\"weight_map\":{\"a\":\"" FIRST "\",\"b\":\"" FIRST "\",\"c\":\"" SECOND "\"}}",
+         HEED_OK, ""},
+        {"{\"weight_map\":{\"a\":\"" FIRST "\",\"c\":\"" SECOND "\"}}", HEED_E_FORMAT,
+         "lacks 1 of the tensors in its shards, the first is \"b\""},
+        {"{\"weight_map\":{\"a\":\"" FIRST "\",\"b\":\"" SECOND "\",\"c\":\"" SECOND "\"}}", HEED_E_FORMAT,
+         "tensor \"b\" is in " SECOND ", but it is not there"},
         {"{\"weight_map\":{\"a\":\"" FIRST "\",\"b\":\"" FIRST "\",\"d\":\"" SECOND "\"}}", HEED_E_FORMAT, "tensor \"d\""},
         {"{\"weight_map\":{\"a\":\"absent.safetensors\"}}", HEED_E_IO, "absent.safetensors: cannot open"},
         {"{\"weight_map\":{\"a\":\"../" FIRST "\"}}", HEED_E_FORMAT, "without a path"},
@@ -126,7 +129,8 @@ static void pickles_are_never_read(void **state)
     scratch_make(&other);
     assert_fails(HEED_E_IO, "expected model.safetensors", heed_weights_file_open(&file, other.folder, &error));
     scratch_file(&other, "pytorch_model.bin", "PK", 2);
-    assert_fails(HEED_E_UNSUPPORTED, "only pickled weights (pytorch_model.bin); heed never reads those", heed_weights_file_open(&file, other.folder, &error));
+    assert_fails(HEED_E_UNSUPPORTED, "only pickled weights (pytorch_model.bin); heed never reads those",
+                 heed_weights_file_open(&file, other.folder, &error));
     assert_fails(HEED_E_IO, "cannot open", heed_weights_file_open(&file, "/nonexistent", &error));
     scratch_remove(&other);
 }

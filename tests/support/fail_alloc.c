@@ -117,7 +117,8 @@ long fail_alloc_each(fail_alloc_scenario *scenario, void *context)
             assert_int_equal(status, HEED_OK);
             return used;
         }
-        if (status != HEED_E_NOMEM) fail_msg("allocation %ld failed and the status was %s: %s", n, heed_status_name(status), error.message);
+        if (status != HEED_E_NOMEM) fail_msg("allocation %ld failed and the status was %s: %s", n, heed_status_name(status),
+                                             error.message);
         assert_true(error.message[0] != 0);
     }
 }

@@ -31,14 +31,15 @@
                      heed_status_name(found_status), error.message);                                                \
     } while (0)
 
-/* A fresh folder and names in it: under TMPDIR, else in memory where the system has /dev/shm (heed syncs what it writes, which a busy
-   disk makes slow), else under /tmp. The path stays valid until the next call with the same buffer. */
+/* A fresh folder and names in it: under TMPDIR, else in memory where the system has /dev/shm (heed syncs what it writes, which a
+   busy disk makes slow), else under /tmp. The path stays valid until the next call with the same buffer. */
 typedef struct scratch { char folder[256], path[512]; } scratch;
 
 static inline void scratch_make(scratch *scratch)
 {
     const char *base = getenv("TMPDIR");
-    snprintf(scratch->folder, sizeof scratch->folder, "%.200s/heed-test-XXXXXX", base && *base ? base : access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
+    snprintf(scratch->folder, sizeof scratch->folder, "%.200s/heed-test-XXXXXX", base && *base ? base
+             : access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
     assert_non_null(mkdtemp(scratch->folder));
 }
 

@@ -24,6 +24,7 @@ struct heed_cache {
     int32_t *references;      /* (blocks) */
     int32_t *free_blocks;     /* (blocks) committed ones that nobody holds, the last first */
     int64_t free_count;
+    int32_t *growing;         /* (blocks) owners that are about to write into a block; 0 between calls */
     int32_t *tables;          /* (sequences, table_blocks) */
     int64_t *lengths;         /* (sequences), UNUSED */
 };
@@ -78,10 +79,11 @@ heed_status heed_cache_new(heed_cache **result, const heed_cache_options *option
     if (status != HEED_OK) goto done;
     cache->references = heed_allocate((size_t)cache->blocks, sizeof(int32_t));
     cache->free_blocks = heed_allocate((size_t)cache->blocks, sizeof(int32_t));
+    cache->growing = heed_allocate((size_t)cache->blocks, sizeof(int32_t));
     cache->tables = heed_allocate((size_t)cache->blocks, sizeof(int32_t));
     cache->lengths = heed_allocate((size_t)options->sequences, sizeof(int64_t));
-    if (!cache->references || !cache->free_blocks || !cache->tables || !cache->lengths) {
-        status = heed_fail_memory(error, 3 * (size_t)cache->blocks * sizeof(int32_t), "the tables of a block cache");
+    if (!cache->references || !cache->free_blocks || !cache->growing || !cache->tables || !cache->lengths) {
+        status = heed_fail_memory(error, 4 * (size_t)cache->blocks * sizeof(int32_t), "the tables of a block cache");
         goto done;
     }
     for (int64_t i = 0; i < options->sequences; i++) cache->lengths[i] = UNUSED;
@@ -108,6 +110,7 @@ void heed_cache_free(heed_cache *cache)
     if (cache->memory) munmap(cache->memory, cache->array_bytes * (size_t)cache->options.arrays);
     free(cache->references);
     free(cache->free_blocks);
+    free(cache->growing);
     free(cache->tables);
     free(cache->lengths);
     free(cache);
@@ -171,7 +174,7 @@ static heed_status commit(heed_cache *cache, int64_t wanted, int64_t growing, he
 {
     int64_t more = wanted - cache->free_count;
     if (more <= 0) return HEED_OK;
-    int64_t mark = cache->mark + more; /* at most `blocks`: every sequence has its full length in them */
+    int64_t mark = cache->mark + more; /* at most `blocks`: they hold every sequence at full length with blocks of its own */
     size_t before = bytes_at_mark(cache, cache->mark), after = bytes_at_mark(cache, mark);
     size_t bytes = (after - before) * (size_t)cache->options.arrays, held = heed_cache_committed(cache);
     size_t spare = cache->options.budget ? (cache->options.budget > held ? cache->options.budget - held : 0) : heed_memory_available();
@@ -249,11 +252,30 @@ int64_t heed_cache_length(const heed_cache *cache, int64_t sequence)
     return cache->lengths[sequence];
 }
 
-/* Does the sequence's next position fall into a block that others hold too? */
-static bool must_copy(const heed_cache *cache, int64_t sequence)
+/* The part-filled block that the sequence's next position falls into, when others hold it too; else -1. */
+static int32_t shared_block(const heed_cache *cache, int64_t sequence)
 {
     int64_t length = cache->lengths[sequence];
-    return length % HEED_BLOCK_POSITIONS && cache->references[table_of(cache, sequence)[length / HEED_BLOCK_POSITIONS]] > 1;
+    if (length % HEED_BLOCK_POSITIONS == 0) return -1;
+    int32_t block = table_of(cache, sequence)[length / HEED_BLOCK_POSITIONS];
+    return cache->references[block] > 1 ? block : -1;
+}
+
+/* Blocks that the growth takes: new ones, and copies of shared ones for all owners that write but the last. */
+static int64_t count_wanted(heed_cache *cache, const heed_cache_growth *growth, int64_t count)
+{
+    int64_t wanted = 0;
+    for (int64_t i = 0; i < count; i++) {
+        int64_t length = cache->lengths[growth[i].sequence];
+        int32_t shared = growth[i].positions ? shared_block(cache, growth[i].sequence) : -1;
+        wanted += blocks_of(length + growth[i].positions) - blocks_of(length);
+        if (shared >= 0) wanted += ++cache->growing[shared] < cache->references[shared];
+    }
+    for (int64_t i = 0; i < count; i++) {
+        int32_t shared = shared_block(cache, growth[i].sequence);
+        if (shared >= 0) cache->growing[shared] = 0;
+    }
+    return wanted;
 }
 
 static void copy_last_block(heed_cache *cache, int64_t sequence)
@@ -271,18 +293,16 @@ static void copy_last_block(heed_cache *cache, int64_t sequence)
 
 heed_status heed_cache_extend(heed_cache *cache, const heed_cache_growth *growth, int64_t count, heed_error *error)
 {
-    int64_t wanted = 0;
     for (int64_t i = 0; i < count; i++) {
         int64_t length = cache->lengths[growth[i].sequence], more = growth[i].positions;
         if (more < 0 || more > cache->options.positions - length)
             return heed_fail(error, HEED_E_ARG, "block cache: %lld more positions for a sequence of %lld, but at most %lld are held for one",
                              (long long)more, (long long)length, (long long)cache->options.positions);
-        wanted += blocks_of(length + more) - blocks_of(length) + (more && must_copy(cache, growth[i].sequence));
     }
-    HEED_TRY(commit(cache, wanted, count, error));
+    HEED_TRY(commit(cache, count_wanted(cache, growth, count), count, error));
     for (int64_t i = 0; i < count; i++) {
         int64_t sequence = growth[i].sequence, length = cache->lengths[sequence], more = growth[i].positions;
-        if (more && must_copy(cache, sequence)) copy_last_block(cache, sequence);
+        if (more && shared_block(cache, sequence) >= 0) copy_last_block(cache, sequence);
         int32_t *table = table_of(cache, sequence);
         for (int64_t block = blocks_of(length); block < blocks_of(length + more); block++) table[block] = take(cache);
         cache->lengths[sequence] = length + more;

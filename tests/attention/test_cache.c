@@ -139,6 +139,27 @@ static void forks_share_until_they_part(void **state)
     heed_cache_free(cache);
 }
 
+/* Owners of one block that all grow take one copy less than they are: there are never more blocks than the arrays have. */
+static void forks_of_everything_fit(void **state)
+{
+    (void)state;
+    heed_cache_options options = small;
+    options.positions = 64;
+    heed_cache *cache = cache_new(&options);
+    int64_t sequences[SEQUENCES], blocks;
+    heed_cache_growth growth[SEQUENCES];
+    assert_ok(heed_cache_add(cache, &sequences[0], &error));
+    assert_ok(extend(cache, sequences[0], 5, &error));
+    for (int round = 0; round < 20; round++) {
+        for (int i = 1; i < SEQUENCES; i++) assert_ok(heed_cache_fork(cache, sequences[i / 2], 5 + round, &sequences[i], &error));
+        for (int i = 0; i < SEQUENCES; i++) growth[i] = (heed_cache_growth){sequences[i], 1};
+        assert_ok(heed_cache_extend(cache, growth, SEQUENCES, &error));
+        for (int i = 0; i < SEQUENCES; i++) assert_true(heed_cache_table(cache, sequences[i], &blocks)[0] < heed_cache_blocks(cache));
+        for (int i = 1; i < SEQUENCES; i++) heed_cache_drop(cache, sequences[i]);
+    }
+    heed_cache_free(cache);
+}
+
 static void dropped_blocks_are_used_again(void **state)
 {
     (void)state;
@@ -226,7 +247,7 @@ static void the_system_says_what_it_can_spare(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(positions_lie_in_blocks), cmocka_unit_test(random_operations_keep_every_sequence),
-                                       cmocka_unit_test(forks_share_until_they_part), cmocka_unit_test(dropped_blocks_are_used_again),
+                                       cmocka_unit_test(forks_share_until_they_part), cmocka_unit_test(forks_of_everything_fit), cmocka_unit_test(dropped_blocks_are_used_again),
                                        cmocka_unit_test(a_budget_is_kept_and_explained), cmocka_unit_test(wrong_uses_are_errors),
                                        cmocka_unit_test(a_long_context_costs_nothing_until_used),
                                        cmocka_unit_test(the_system_says_what_it_can_spare)};

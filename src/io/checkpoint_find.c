@@ -112,8 +112,8 @@ heed_status heed_checkpoint_check(const char *folder, int64_t *step, heed_error 
         if (!file) status = heed_fail_memory(error, strlen(folder) + strlen(name) + 2, folder);
         else if (!inside(name) || stat(file, &information) != 0 || !S_ISREG(information.st_mode) ||
                  !json_is_integer(size) || information.st_size != json_integer_value(size))
-            status = heed_fail(error, HEED_E_FORMAT, "%s: %.128s is missing or not of the size that %s says: the checkpoint is incomplete, use an "
-                               "older one", folder, name, HEED_CHECKPOINT_MANIFEST);
+            status = heed_fail(error, HEED_E_FORMAT, "%s: %.128s is missing or not of the size that %s says: the checkpoint is "
+                               "incomplete, use an older one", folder, name, HEED_CHECKPOINT_MANIFEST);
         free(file);
         if (status != HEED_OK) break;
     }

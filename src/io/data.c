@@ -149,7 +149,8 @@ heed_status heed_data_check_tokens(const heed_data *data, uint32_t vocabulary, h
         for (size_t i = 0; i < shard->count; i++) {
             uint32_t token = heed_token_at(shard, i);
             if (token >= vocabulary)
-                return heed_fail(error, HEED_E_FORMAT, "%s: token %zu is %u, expected less than the vocabulary, %u: was it written for this tokenizer?",
+                return heed_fail(error, HEED_E_FORMAT, "%s: token %zu is %u, expected less than the vocabulary, %u: was it "
+                                 "written for this tokenizer?",
                                  shard->file, i, (unsigned)token, (unsigned)vocabulary);
         }
     }

@@ -94,7 +94,8 @@ static heed_status add_object(heed_data *data, const json_t *object, const char 
         return add_document(data, first, path, error);
     }
     if (!json_is_string(source) || !json_is_string(target))
-        return heed_fail(error, HEED_E_FORMAT, "%s, line %zu: expected an object with the string \"text\", or \"source\" and \"target\"", path, line);
+        return heed_fail(error, HEED_E_FORMAT, "%s, line %zu: expected an object with the string \"text\", or \"source\" and "
+                         "\"target\"", path, line);
     HEED_TRY(copy_string(data, source, &first, path, error));
     HEED_TRY(copy_string(data, target, &second, path, error));
     return add_pair(data, first, second, path, error);
@@ -181,7 +182,8 @@ static heed_status read_tokens(heed_data *data, const char *path, heed_error *er
             return heed_fail(error, HEED_E_FORMAT, "%s: byte 4: version %lld of a token shard, expected %d", path,
                              (long long)version, formats[i].version);
         if (count < 0 || (uint64_t)count * (uint64_t)formats[i].width != text.length - HEADER)
-            return heed_fail(error, HEED_E_FORMAT, "%s: byte 8: the header counts %lld tokens of %d bytes, but %zu bytes follow it: cut short or damaged",
+            return heed_fail(error, HEED_E_FORMAT, "%s: byte 8: the header counts %lld tokens of %d bytes, but %zu bytes "
+                             "follow it: cut short or damaged",
                              path, (long long)count, formats[i].width, text.length - HEADER);
         if (count == 0) return heed_fail(error, HEED_E_FORMAT, "%s: no tokens in it", path);
         shard = (heed_token_shard){shard.bytes + HEADER, (size_t)count, formats[i].width, path};

@@ -213,8 +213,10 @@ void heed_plot_begin(plot_frame *frame, const plot_heading *heading, double belo
     for (int i = 0; i < frame->y.count; i++) widest = fmax(widest, heed_plot_text_width(frame->y.labels[i], 12));
     frame->left = 20 + widest + (heading->y_label ? 26 : 0);
     frame->right = frame->width - 28;
-    heed_buffer_printf(svg, "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%d\" height=\"%d\" viewBox=\"0 0 %d %d\" font-family=\"system-ui, -apple-system, "
-                       "'Segoe UI', 'DejaVu Sans', Helvetica, Arial, sans-serif\">\n<rect width=\"100%%\" height=\"100%%\" fill=\"#ffffff\"/>\n",
+    heed_buffer_printf(svg, "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%d\" height=\"%d\" viewBox=\"0 0 %d %d\" "
+                       "font-family=\"system-ui, -apple-system, "
+                       "'Segoe UI', 'DejaVu Sans', Helvetica, Arial, sans-serif\">\n<rect width=\"100%%\" height=\"100%%\" "
+                       "fill=\"#ffffff\"/>\n",
                        frame->width, frame->height, frame->width, frame->height);
     const plot_text title = {.x = frame->left, .y = y + 18, .size = 18, .anchor = "start", .colour = INK, .bold = true};
     if (heading->title) heed_plot_text(svg, title, heading->title), y += 18;

@@ -76,7 +76,8 @@ static heed_status read_offsets(heed_safetensors *file, heed_stored_tensor *tens
         return fail_tensor(error, tensor, "\"data_offsets\" is missing or malformed", "[begin, end] with 0 <= begin <= end");
     size_t begin = (size_t)json_integer_value(first), end = (size_t)json_integer_value(last);
     if (end > file->data_size)
-        return heed_fail(error, HEED_E_FORMAT, "%s: tensor \"%.128s\" ends at byte %zu of the data, expected at most %zu: the file is cut "
+        return heed_fail(error, HEED_E_FORMAT, "%s: tensor \"%.128s\" ends at byte %zu of the data, expected at most %zu: the "
+                         "file is cut "
                          "short or its header is wrong; fetch it again", tensor->file, tensor->name, end, file->data_size);
     if (end - begin != bytes)
         return heed_fail(error, HEED_E_FORMAT, "%s: tensor \"%.128s\": data_offsets span %zu bytes, expected %zu for its shape of %s",
@@ -178,7 +179,8 @@ static heed_status read_header(heed_safetensors *file, const unsigned char *byte
     uint64_t length = 0;
     for (int i = PREFIX - 1; i >= 0; i--) length = length << 8 | bytes[i];
     if (length > HEADER_LIMIT || length > count - PREFIX)
-        return heed_fail(error, HEED_E_FORMAT, "%s: byte 0: header length %llu, expected at most %zu: no safetensors file, or cut short",
+        return heed_fail(error, HEED_E_FORMAT, "%s: byte 0: header length %llu, expected at most %zu: no safetensors file, or "
+                         "cut short",
                          file->where, (unsigned long long)length, count - PREFIX < HEADER_LIMIT ? count - PREFIX : HEADER_LIMIT);
     if (length == 0 || bytes[PREFIX] != '{')
         return heed_fail(error, HEED_E_FORMAT, "%s: byte 8: the header is no JSON object, expected '{'", file->where);

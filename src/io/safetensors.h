@@ -60,7 +60,7 @@ typedef heed_status heed_tensor_produce(void *context, size_t index, const heed_
 typedef struct heed_tensor_set {
     const heed_tensor_source *tensors;
     size_t count;
-    heed_tensor_produce *produce; /* may be NULL when every tensor has data; called once per tensor without data that is not empty, in file order */
+    heed_tensor_produce *produce; /* for tensors without data, unless they are empty: called once for each, in file order */
     void *context;
     const char *const *metadata;  /* key, value, key, value ... NULL; NULL means {"format": "pt"} */
 } heed_tensor_set;

@@ -53,7 +53,8 @@ static heed_status measure(item *item, const heed_tensor_set *set, heed_error *e
 {
     const heed_tensor_source *source = item->source;
     if (!source->name || !valid_name(source->name))
-        return heed_fail(error, HEED_E_ARG, "tensor %zu: the name \"%.128s\" cannot be written, expected UTF-8 other than __metadata__",
+        return heed_fail(error, HEED_E_ARG, "tensor %zu: the name \"%.128s\" cannot be written, expected UTF-8 other than "
+                         "__metadata__",
                          item->index, source->name ? source->name : "");
     if (source->rank < 0 || (unsigned)source->dtype >= HEED_DTYPE_COUNT || (!source->data && !set->produce))
         return heed_fail(error, HEED_E_ARG, "tensor \"%.128s\": expected a rank, an element type and data", source->name);

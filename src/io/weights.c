@@ -85,7 +85,8 @@ static heed_status list_shards(heed_weights_file *file, json_t *map, heed_error 
     json_object_foreach(map, key, value) {
         const char *name = json_string_value(value);
         if (!name || !plain_name(name))
-            return heed_fail(error, HEED_E_FORMAT, "%s: weight_map \"%.128s\" names \"%.64s\", expected a file beside the index, without a path",
+            return heed_fail(error, HEED_E_FORMAT, "%s: weight_map \"%.128s\" names \"%.64s\", expected a file beside the "
+                             "index, without a path",
                              file->path, key, name ? name : "no string");
         file->shards[file->shard_count++].name = name;
     }
@@ -117,8 +118,8 @@ static heed_status compare_with_map(const heed_weights_file *file, json_t *map, 
         const shard wanted = {.name = json_string_value(value)};
         const shard *found = bsearch(&wanted, file->shards, file->shard_count, sizeof *file->shards, compare_shards);
         if (!heed_safetensors_find(found->file, key))
-            return heed_fail(error, HEED_E_FORMAT, "%s: weight_map says tensor \"%.128s\" is in %s, but it is not there; index and shards are "
-                             "of different models", file->path, key, wanted.name);
+            return heed_fail(error, HEED_E_FORMAT, "%s: weight_map says tensor \"%.128s\" is in %s, but it is not there; index "
+                             "and shards are of different models", file->path, key, wanted.name);
     }
     size_t unnamed = 0;
     const heed_stored_tensor *first = NULL;
@@ -137,7 +138,8 @@ static heed_status open_index(heed_weights_file *file, const char *path, heed_er
     HEED_TRY(heed_json_read(&index, path, error));
     map = json_object_get(index, "weight_map");
     heed_status status = json_is_object(map) ? list_shards(file, map, error)
-                       : heed_fail(error, HEED_E_FORMAT, "%s: weight_map is missing or no object, expected tensor names with their files", path);
+                       : heed_fail(error, HEED_E_FORMAT, "%s: weight_map is missing or no object, expected tensor names with "
+                                   "their files", path);
     char *folder = heed_string_copy(path);
     if (!folder && status == HEED_OK) status = heed_fail_memory(error, strlen(path), path);
     if (status == HEED_OK) {
@@ -177,7 +179,8 @@ static heed_status fail_without_weights(const char *folder, heed_error *error)
                                    folder, others[i].what, entry->d_name);
     if (stream) closedir(stream);
     if (status != HEED_OK) return status;
-    return heed_fail(error, HEED_E_IO, "%s: no weights; expected model.safetensors or model.safetensors.index.json with its shards", folder);
+    return heed_fail(error, HEED_E_IO, "%s: no weights; expected model.safetensors or model.safetensors.index.json with its "
+                     "shards", folder);
 }
 
 static heed_status open_folder(heed_weights_file *file, const char *folder, heed_error *error)

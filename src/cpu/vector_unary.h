@@ -27,12 +27,11 @@ static inline heed_v heed_v_gelu(heed_v x)
     return heed_v_half_gate(x, heed_v_erf(heed_v_mul(x, heed_v_set(0.70710678118654752440f))));
 }
 
-/* Tanh form: x / 2 * (1 + tanh(scale * (x + 0.044715 x^3))). Source: Hendrycks & Gimpel 2016. */
+/* Tanh form: x / 2 * (1 + tanh(z)) = x / (1 + e^(-2 z)) with z = scale * (x + 0.044715 x^3). Source: Hendrycks & Gimpel 2016. */
 static inline heed_v heed_v_gelu_tanh(heed_v x, float scale)
 {
-    heed_v cubed = heed_v_mul(heed_v_mul(x, x), x);
-    heed_v inner = heed_v_mul(heed_v_set(scale), heed_v_fma(heed_v_set(0.044715f), cubed, x));
-    return heed_v_half_gate(x, heed_v_tanh(inner));
+    heed_v cubed = heed_v_mul(heed_v_mul(x, x), x), inner = heed_v_fma(heed_v_set(0.044715f), cubed, x);
+    return heed_v_div(x, heed_v_add(heed_v_set(1), heed_v_exp(heed_v_mul(heed_v_set(-2 * scale), inner))));
 }
 
 /* log(1 + e^x) = max(x, 0) + log(1 + e^-|x|). */

@@ -203,17 +203,27 @@ static inline void pack_columns(const problem *p, const heed_operand *x, const k
     p->kernels->transposing(out, TILE, source, type, stride, p->width, tile->count);
 }
 
-/* Row r of a unit beginning with query `first`: query first + r / group, head kv_head * group + r % group. Writes count rows of
-   `padded` floats, times factor, zeros behind the width. */
-static inline void pack_queries(const problem *p, const heed_operand *x, const sequence *s, int kv_head, int64_t first_row, int64_t count,
+/* Rows of a unit are pairs: row r is query r / group of the sequence under head kv_head * group + r % group. Writes rows
+   [first, first + count) of x, `padded` floats each, times factor, zeros behind the width. */
+static inline void pack_queries(const problem *p, const heed_operand *x, const sequence *s, int kv_head, int64_t first, int64_t count,
                                 float factor, float *out)
 {
     const heed_v times = heed_v_set(factor);
-    for (int64_t r = first_row; r < first_row + count; r++, out += p->padded) {
-        const float *from = float_row(x, s->of.query_start + r / p->group) + (kv_head * p->group + r % p->group) * p->width;
-        for (int64_t e = 0; e < p->padded; e += HEED_LANES)
-            heed_v_store(out + e, heed_v_mul(times, load_some(from + e, p->width - e)));
+    int64_t query = first / p->group, head = first % p->group, left = p->width;
+    for (; count > 0; count--, out += p->padded) {
+        const float *from = float_row(x, s->of.query_start + query) + (kv_head * p->group + head) * left;
+        for (int64_t e = 0; e < p->padded; e += HEED_LANES) heed_v_store(out + e, heed_v_mul(times, load_some(from + e, left - e)));
+        if (++head == p->group) head = 0, query++;
     }
+}
+
+/* No NaN and no infinity among n floats, n a multiple of the lanes. */
+static inline bool all_finite(const float *x, int64_t n)
+{
+    const heed_v zero = heed_v_zero();
+    heed_v sum = zero;
+    for (int64_t i = 0; i < n; i += HEED_LANES) sum = heed_v_fma(heed_v_load(x + i), zero, sum);
+    return heed_v_sum(sum) == 0;
 }
 
 /* The scores of one row outside `seen` become -inf. A run of bits is masked by comparing places, anything else by a table. */

@@ -43,6 +43,7 @@ typedef struct backward_unit {
     key_tile tile;
     int64_t number;     /* of the tile */
     int kv_head;
+    bool fresh;         /* nothing was added to dkeys and dvalues of this tile */
     bool add;           /* dk and dv are added to: sequences share keys */
 } backward_unit;
 
@@ -110,6 +111,23 @@ static inline void clear_weights(const backward_unit *u, int64_t r, int vectors)
     }
 }
 
+/* dq of rows [r, r + rows) += ds times keys [low, high): straight into dq where its rows are evenly spaced whole vectors. */
+static inline void add_to_queries(const backward_unit *u, int64_t first, int64_t r, int rows, int low, int high)
+{
+    const problem *p = u->p;
+    backward_scratch *s = u->scratch;
+    bool straight = p->group == 1 && p->padded == p->width;
+    float *dq = float_row(&p->args->out[0], query_row(u, first + r)) + query_column(u, first + r);
+    multiply(p->kernels, rows, (int)(p->padded / HEED_LANES), &(small_product){.a = s->dscores + r * TILE + low, .a_row = TILE, .a_step = 1,
+             .b = s->key_rows + low * p->padded, .b_step = p->padded, .depth = high - low, .to = straight ? dq : s->band,
+             .to_row = straight ? p->args->out[0].row_stride : p->padded, .add = straight});
+    for (int i = 0; i < rows && !straight; i++) {
+        float *to = float_row(&p->args->out[0], query_row(u, first + r + i)) + query_column(u, first + r + i);
+        for (int64_t e = 0; e < p->width; e += HEED_LANES)
+            store_some(to + e, heed_v_add(load_some(to + e, p->width - e), heed_v_load(s->band + i * p->padded + e)), p->width - e);
+    }
+}
+
 /* Weights and ds of rows [r, r + rows) of the block that begins at row `first`, and what they add to dq. */
 static inline void differentiate_band(const backward_unit *u, int64_t first, int64_t r, int rows)
 {
@@ -132,14 +150,7 @@ static inline void differentiate_band(const backward_unit *u, int64_t first, int
             differentiate_row(u, first, r + i, vectors);
         }
     }
-    int low = __builtin_ctzll(any), high = 64 - __builtin_clzll(any);
-    multiply(p->kernels, rows, (int)(p->padded / HEED_LANES), &(small_product){.a = s->dscores + r * TILE + low, .a_row = TILE, .a_step = 1,
-             .b = s->key_rows + low * p->padded, .b_step = p->padded, .depth = high - low, .to = s->band, .to_row = p->padded});
-    for (int i = 0; i < rows; i++) {
-        float *to = float_row(&p->args->out[0], query_row(u, first + r + i)) + query_column(u, first + r + i);
-        for (int64_t e = 0; e < p->width; e += HEED_LANES)
-            store_some(to + e, heed_v_add(load_some(to + e, p->width - e), heed_v_load(s->band + i * p->padded + e)), p->width - e);
-    }
+    add_to_queries(u, first, r, rows, __builtin_ctzll(any), 64 - __builtin_clzll(any));
 }
 
 /* dk and dv of the tile += what the block's rows give: for a run of keys the rows from the first to the last that see any of them. */
@@ -153,9 +164,13 @@ static inline void add_to_keys(const backward_unit *u, int64_t rows)
         int64_t low = 0, high = rows;
         while (low < high && !(s->seen[low] & bits)) low++;
         while (high > low && !(s->seen[high - 1] & bits)) high--;
+        if (low == high && u->fresh) {
+            memset(s->dkeys + key * p->padded, 0, (size_t)(keys * p->padded) * sizeof *s->dkeys);
+            memset(s->dvalues + key * p->padded, 0, (size_t)(keys * p->padded) * sizeof *s->dvalues);
+        }
         if (low == high) continue;
         small_product values = {.a = s->weights + low * TILE + key, .a_row = 1, .a_step = TILE, .b = s->slopes + low * p->padded,
-            .b_step = p->padded, .depth = high - low, .to = s->dvalues + key * p->padded, .to_row = p->padded, .add = true}, into = values;
+            .b_step = p->padded, .depth = high - low, .to = s->dvalues + key * p->padded, .to_row = p->padded, .add = !u->fresh}, into = values;
         into.a = s->dscores + low * TILE + key, into.b = s->queries + low * p->padded, into.to = s->dkeys + key * p->padded;
         multiply(p->kernels, keys, (int)(p->padded / HEED_LANES), &values);
         multiply(p->kernels, keys, (int)(p->padded / HEED_LANES), &into);
@@ -208,20 +223,20 @@ static inline void backward_unit_run(backward_unit *u)
     const problem *p = u->p;
     int64_t rows = u->s->of.queries * p->group;
     for (int64_t r = 0; r < rows; r++)
-        for (int64_t e = 0; e < p->width; e++) float_row(&p->args->out[0], query_row(u, r))[query_column(u, r) + e] = 0;
+        memset(float_row(&p->args->out[0], query_row(u, r)) + query_column(u, r), 0, (size_t)p->width * sizeof(float));
     for (u->number = 0; u->number * TILE < u->s->of.keys; u->number++) {
-        bool loaded = false;
         find_tile(p, u->s, u->number, &u->tile);
-        for (int64_t i = 0; i < u->tile.count * p->padded; i++) u->scratch->dkeys[i] = u->scratch->dvalues[i] = 0;
+        u->fresh = true;
         for (int64_t first = 0; first < rows; first += BLOCK_ROWS) {
             int64_t count = rows - first < BLOCK_ROWS ? rows - first : BLOCK_ROWS;
             if (!look_from_block(u, first, count)) continue;
-            if (!loaded) load_tile(u);
-            loaded = true;
+            if (u->fresh) load_tile(u);
             load_block(u, first, count);
             for (int64_t r = 0; r < count; r += BAND) differentiate_band(u, first, r, count - r < BAND ? (int)(count - r) : BAND);
             add_to_keys(u, count);
+            u->fresh = false;
         }
+        if (u->fresh) u->tile.count = 0; /* nobody saw it: zeros, as for hidden keys */
         int64_t positions = u->s->of.keys - u->number * TILE;
         store_tile(u, positions < TILE ? positions : TILE);
     }

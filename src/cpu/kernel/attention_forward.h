@@ -48,6 +48,7 @@ typedef struct forward_unit {
     forward_scratch *scratch;
     key_tile tile;
     int64_t number;          /* of the tile */
+    bool checked, finite;    /* its values were looked at, and are finite */
     int64_t first, queries;
     int kv_head;
 } forward_unit;
@@ -113,29 +114,25 @@ static inline void add_values(const forward_unit *u, const float *band, uint64_t
     }
 }
 
-/* o of the band's rows: keys that all rows see in one product, the others row by row, ascending for every row. */
-static inline void add_band(const forward_unit *u, int64_t row, int rows, const uint64_t seen[BAND])
+/* o of the band's rows. The weights of hidden keys are 0, so that one product over all keys that any row sees leaves the chains of
+   the others as they are. Only where a value is not finite (0 times infinity is NaN) the rows are taken one by one. */
+static inline void add_band(forward_unit *u, int64_t row, int rows, const uint64_t seen[BAND])
 {
     const problem *p = u->p;
-    uint64_t all = ~(uint64_t)0, shared = 0;
-    for (int r = 0; r < rows; r++) all &= seen[r];
-    int low = all ? __builtin_ctzll(all) : 0, high = low;
-    if (all) {
-        uint64_t rest = ~(all >> low);
-        high = low + (rest ? __builtin_ctzll(rest) : 64);
-        shared = bits_between(low, high - 1);
-    }
-    uint64_t below = low ? bits_between(0, low - 1) : 0;
-    for (int r = 0; r < rows; r++) add_values(u, u->scratch->band + r * TILE, seen[r] & below, u->scratch->sums + (row + r) * p->padded);
-    if (shared)
+    uint64_t all = ~(uint64_t)0, any = 0;
+    for (int r = 0; r < rows; r++) all &= seen[r], any |= seen[r];
+    if (!any) return;
+    int low = __builtin_ctzll(any), high = 64 - __builtin_clzll(any);
+    if (all != bits_between(low, high - 1) && !u->checked) u->finite = all_finite(u->scratch->values, u->tile.count * p->padded), u->checked = true;
+    if (all == bits_between(low, high - 1) || u->finite)
         multiply(p->kernels, rows, (int)(p->padded / HEED_LANES), &(small_product){.a = u->scratch->band + low, .a_row = TILE, .a_step = 1,
                  .b = u->scratch->values + low * p->padded, .b_step = p->padded, .depth = high - low,
                  .to = u->scratch->sums + row * p->padded, .to_row = p->padded, .add = true});
-    for (int r = 0; r < rows; r++)
-        add_values(u, u->scratch->band + r * TILE, seen[r] & ~(shared | below), u->scratch->sums + (row + r) * p->padded);
+    else
+        for (int r = 0; r < rows; r++) add_values(u, u->scratch->band + r * TILE, seen[r], u->scratch->sums + (row + r) * p->padded);
 }
 
-static inline void attend_band(const forward_unit *u, int64_t row, int rows)
+static inline void attend_band(forward_unit *u, int64_t row, int rows)
 {
     forward_scratch *s = u->scratch;
     uint64_t seen[BAND];
@@ -153,7 +150,10 @@ static inline void attend_band(const forward_unit *u, int64_t row, int rows)
     }
     for (int r = 0; r < rows; r += HEED_LANES) heed_v_store(old + r, heed_v_exp(heed_v_load(old + r)));
     for (int r = 0; r < rows; r++) {
-        if (!seen[r]) continue;
+        if (!seen[r]) {
+            for (int j = 0; j < vectors * HEED_LANES; j++) s->band[r * TILE + j] = 0;
+            continue;
+        }
         float *sums = s->sums + (row + r) * u->p->padded;
         s->total[row + r] = s->total[row + r] * old[r] + weigh(s->band + r * TILE, vectors, s->largest[row + r]);
         const heed_v factor = heed_v_set(old[r]);
@@ -169,14 +169,17 @@ static inline void finish_unit(const forward_unit *u, int64_t rows)
 {
     const problem *p = u->p;
     const heed_operand *y = &p->args->out[0], *lse = &p->args->out[1];
+    float *logarithms = u->scratch->band; /* of HEED_LANES rows */
+    int64_t query = u->s->of.query_start + u->first, head = 0;
     for (int64_t r = 0; r < rows; r++) {
-        int64_t at = u->s->of.query_start + u->first + r / p->group, head = u->kv_head * p->group + r % p->group;
-        float *to = float_row(y, at) + head * p->width, total = u->scratch->total[r];
+        if (r % HEED_LANES == 0) heed_v_store(logarithms, heed_v_log(heed_v_load(u->scratch->total + r)));
+        float *to = float_row(y, query) + (u->kv_head * p->group + head) * p->width;
         bool blind = u->scratch->largest[r] == -__builtin_inff();
-        const heed_v sum = heed_v_set(blind ? 1 : total);
+        const heed_v times = heed_v_set(blind ? 0 : 1 / u->scratch->total[r]);
         for (int64_t e = 0; e < p->width; e += HEED_LANES)
-            store_some(to + e, heed_v_div(heed_v_load(u->scratch->sums + r * p->padded + e), sum), p->width - e);
-        float_row(lse, at)[head] = blind ? 0 : u->scratch->largest[r] + log_of(total);
+            store_some(to + e, heed_v_mul(heed_v_load(u->scratch->sums + r * p->padded + e), times), p->width - e);
+        float_row(lse, query)[u->kv_head * p->group + head] = blind ? 0 : u->scratch->largest[r] + logarithms[r % HEED_LANES];
+        if (++head == p->group) head = 0, query++;
     }
 }
 
@@ -196,11 +199,12 @@ static inline void attend_unit(forward_unit *u)
     forward_scratch *s = u->scratch;
     int64_t rows = u->queries * p->group, begin, end;
     pack_queries(p, p->q, u->s, u->kv_head, u->first * p->group, rows, p->attributes->scale, s->queries);
-    for (int64_t i = 0; i < rows * p->padded; i++) s->sums[i] = 0;
+    memset(s->sums, 0, (size_t)(rows * p->padded) * sizeof *s->sums);
     for (int64_t r = 0; r < rows; r++) s->largest[r] = -__builtin_inff(), s->total[r] = 0;
     reachable_tiles(p, u->s, u->first, u->queries, &begin, &end);
     for (u->number = begin; u->number < end; u->number++) {
         if (!look_at_tile(u)) continue;
+        u->checked = false;
         pack_columns(p, p->k, &u->tile, u->kv_head, s->keys, s->spare);
         pack_rows(p, p->v, &u->tile, u->kv_head, s->values);
         for (int64_t row = 0; row < rows; row += BAND) attend_band(u, row, rows - row < BAND ? (int)(rows - row) : BAND);

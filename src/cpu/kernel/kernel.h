@@ -8,6 +8,7 @@
 #include "cpu/vector.h"
 #include "graph/attributes.h"
 #include "graph/backend.h"
+#include <string.h>
 
 #define HEED_KERNEL_PASTE(name, isa) heed_kernel_##name##_##isa
 #define HEED_KERNEL_EXPAND(name, isa) HEED_KERNEL_PASTE(name, isa)

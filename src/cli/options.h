@@ -39,7 +39,6 @@ typedef struct verb {
     int (*run)(int argc, char **argv);
 } verb;
 
-extern const verb verbs[];
 
 /* Fills `values` (preset with defaults) from argv; words that belong to no option go to positional. On a mistake prints what was
    wrong, the nearest option and where help stands, and returns false: exit with 2. --help prints the page and sets *helped. */

@@ -1,0 +1,86 @@
+/* What `heed info` prints, as JSON. */
+#include "api/api.h"
+
+#include "base/file.h"
+#include "model/config.h"
+#include "model/family.h"
+#include "model/model.h"
+#include "tensor/dtype.h"
+#include "text/tokenizer.h"
+#include <jansson.h>
+#include <stdlib.h>
+
+static json_t *describe_machine(const heed_context *context)
+{
+    char name[128];
+    heed_cpu_name(name, sizeof name);
+    json_t *families = json_array();
+    for (size_t i = 0; i < heed_family_count(); i++) json_array_append_new(families, json_string(heed_family_at(i)->name));
+    return json_pack("{s:s, s:s, s:s, s:s, s:i, s:b, s:b, s:[s,s,s], s:s, s:o}", "version", heed_version(), "processor", name,
+                     "instruction_set", heed_isa_name(context->backend->isa), "best_instruction_set", heed_isa_name(heed_isa_detect()), "threads",
+                     context->threads, "bf16_instructions", heed_isa_has_bf16(), "vnni_instructions", heed_isa_has_vnni(), "libraries",
+                     "jansson " JANSSON_VERSION, "pcre2", "utf8proc", "compiler", __VERSION__, "families", families);
+}
+
+static const char *arrangement_name(int64_t arrangement)
+{
+    static const char *const names[HEED_ARRANGEMENTS] = {"decoder-only", "encoder-only", "encoder-decoder"};
+    return arrangement >= 0 && arrangement < HEED_ARRANGEMENTS ? names[arrangement] : "?";
+}
+
+static void describe_stack(json_t *object, const char *key, const heed_stack *stack)
+{
+    if (!stack->layers) return;
+    json_object_set_new(object, key, json_pack("{s:I, s:I, s:I, s:I, s:I}", "layers", (json_int_t)stack->layers, "heads", (json_int_t)stack->heads,
+                        "kv_heads", (json_int_t)stack->kv_heads, "head_width", (json_int_t)stack->head_width, "inner_width", (json_int_t)stack->inner));
+}
+
+static json_t *describe_tokenizer(const char *model)
+{
+    heed_tokenizer *tokenizer = NULL;
+    heed_error problem = {0};
+    if (heed_tokenizer_load(&tokenizer, model, &problem) != HEED_OK) return json_sprintf("none that works: %s", problem.message);
+    json_t *object = json_pack("{s:s, s:I}", "kind", heed_tokenizer_kind(tokenizer), "tokens", (json_int_t)heed_tokenizer_vocab_size(tokenizer));
+    heed_tokenizer_free(tokenizer);
+    return object;
+}
+
+static heed_status describe_model(heed_context *context, const char *model, json_t **json, heed_error *error)
+{
+    heed_model *loaded = NULL;
+    heed_model_size size;
+    HEED_TRY(heed_model_load(&loaded, model, &(heed_model_options){.backend = context->backend, .allow_nonfinite = true}, error));
+    const heed_config *config = heed_model_config(loaded);
+    heed_dtype dtype = config->dtype >= 0 && config->dtype < HEED_DTYPE_COUNT ? (heed_dtype)config->dtype : HEED_F32;
+    heed_status status = heed_config_size(config, dtype, &size, error);
+    json_t *notes = json_array();
+    for (size_t i = 0; i < heed_model_note_count(loaded); i++) json_array_append_new(notes, json_string(heed_model_note(loaded, i)));
+    if (status == HEED_OK) {
+        *json = json_pack("{s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I}", "model", model, "model_type", config->model_type, "arrangement",
+                          arrangement_name(config->arrangement), "written_as", heed_config_written_as(config), "parameters",
+                          (json_int_t)size.parameters, "width", (json_int_t)config->width, "vocabulary", (json_int_t)config->vocabulary,
+                          "context", (json_int_t)config->context);
+        describe_stack(*json, "encoder", &config->encoder);
+        describe_stack(*json, "decoder", &config->decoder);
+        json_object_set_new(*json, "dtype", json_string(heed_dtypes[dtype].name));
+        json_object_set_new(*json, "weights_bytes", json_integer((json_int_t)heed_model_bytes(loaded)));
+        json_object_set_new(*json, "training_bytes", json_integer((json_int_t)size.training_bytes));
+        json_object_set_new(*json, "cache_per_position_bytes", json_integer((json_int_t)size.cache_bytes_per_position));
+        json_object_set_new(*json, "tokenizer", describe_tokenizer(model));
+        json_object_set(*json, "notes", notes);
+    }
+    json_decref(notes);
+    heed_model_release(loaded);
+    return status;
+}
+
+heed_status heed_describe(heed_context *context, const char *model, char **text, heed_error *error)
+{
+    json_t *json = NULL;
+    *text = NULL;
+    if (model) HEED_TRY(describe_model(context, model, &json, error));
+    else json = describe_machine(context);
+    if (json) *text = json_dumps(json, JSON_INDENT(2));
+    json_decref(json);
+    return *text ? HEED_OK : heed_fail_memory(error, 4096, "the description");
+}

@@ -1,0 +1,161 @@
+/* heed tokenize: text to ids and back, line by line; training of vocabularies. */
+#include "options.h"
+#include "terminal.h"
+
+#include <errno.h>
+#include <heed/heed.h>
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct {
+    const char *model, *jsonl, *text, *train, *out;
+    bool no_special, offsets, pairs, decode, skip_special, sentence_ends;
+    option_list data;
+    int64_t vocab_size, min_frequency;
+} tokenize_options;
+
+static const option options[] = {
+    HEED_OPTION(tokenize_options, model, "model", 'm', OPTION_TEXT, "MODEL", "A model folder, a folder with tokenizer files, or a tokenizer.json."),
+    HEED_OPTION(tokenize_options, jsonl, "jsonl", 0, OPTION_TEXT, "FILE", "One JSON object a line: \"text\" (and \"pair\"), or \"ids\" with --decode; - reads stdin."),
+    HEED_OPTION(tokenize_options, text, "prompt", 'p', OPTION_TEXT, "TEXT", "One text from the command line instead of a file."),
+    HEED_OPTION(tokenize_options, no_special, "no-special", 0, OPTION_FLAG, NULL, "Leave out the special tokens that the model adds."),
+    HEED_OPTION(tokenize_options, offsets, "offsets", 0, OPTION_FLAG, NULL, "Objects {\"ids\", \"offsets\"}, offsets in code points."),
+    HEED_OPTION(tokenize_options, pairs, "pairs", 0, OPTION_FLAG, NULL, "Encode \"text\" and \"pair\" together."),
+    HEED_OPTION(tokenize_options, decode, "decode", 0, OPTION_FLAG, NULL, "Ids to text: one JSON string a line."),
+    HEED_OPTION(tokenize_options, skip_special, "skip-special", 0, OPTION_FLAG, NULL, "With --decode: leave out special tokens."),
+    HEED_HEADING("Training a vocabulary"),
+    HEED_OPTION(tokenize_options, train, "train", 0, OPTION_TEXT, "KIND", "bpe or char: learn a vocabulary from --data and write it to --out."),
+    HEED_OPTION(tokenize_options, data, "data", 0, OPTION_LIST, "FILE", "Text files (.txt, .jsonl with \"text\")."),
+    HEED_OPTION(tokenize_options, vocab_size, "vocab-size", 0, OPTION_INTEGER, "V", "Tokens in all, special ones included."),
+    HEED_OPTION(tokenize_options, min_frequency, "min-frequency", 0, OPTION_INTEGER, "N", "Leave out what is rarer (default 0)."),
+    HEED_OPTION(tokenize_options, sentence_ends, "sentence-ends", 0, OPTION_FLAG, NULL, "Special tokens <pad> </s> <unk>, and </s> behind each text: for translation."),
+    HEED_OPTION(tokenize_options, out, "out", 0, OPTION_TEXT, "DIR", "Where tokenizer.json is written."),
+    {0}};
+
+static int run(int argc, char **argv);
+const verb verb_tokenize = {"tokenize", "-m MODEL --jsonl FILE | --train bpe|char --data FILE... --vocab-size V --out DIR",
+    "text to ids and back; train a vocabulary",
+    "For each line's \"text\" prints one JSON array of ids, neither cut nor padded.\n\n"
+    "  heed tokenize -m model --jsonl texts.jsonl --offsets\n"
+    "  heed tokenize -m model -p \"Hello world\"\n"
+    "  heed tokenize --train bpe --data book.txt --vocab-size 8000 --out my-tokenizer\n", options, run};
+
+static heed_status encode_line(const tokenize_options *values, const heed_tokenizer *tokenizer, const json_t *line, heed_error *error)
+{
+    const json_t *text = json_object_get(line, "text"), *pair = json_object_get(line, "pair");
+    if (!json_is_string(text)) return heed_fail(error, HEED_E_FORMAT, "\"text\" is missing or no string");
+    if (values->pairs && !json_is_string(pair)) return heed_fail(error, HEED_E_FORMAT, "\"pair\" is missing or no string (--pairs)");
+    heed_tokens tokens = {0};
+    heed_status status = heed_tokenize(tokenizer, json_string_value(text), json_string_length(text), values->pairs ? json_string_value(pair) : NULL,
+                                       values->pairs ? json_string_length(pair) : 0, !values->no_special, values->offsets, &tokens, error);
+    if (status != HEED_OK) return status;
+    if (values->offsets) fputs("{\"ids\": ", stdout);
+    putchar('[');
+    for (size_t i = 0; i < tokens.count; i++) printf("%s%d", i ? ", " : "", tokens.ids[i]);
+    putchar(']');
+    if (values->offsets) {
+        fputs(", \"offsets\": [", stdout);
+        for (size_t i = 0; i < tokens.count; i++) printf("%s[%u, %u]", i ? ", " : "", tokens.offsets[2 * i], tokens.offsets[2 * i + 1]);
+        fputs("]}", stdout);
+    }
+    putchar('\n');
+    heed_tokens_free(&tokens);
+    return HEED_OK;
+}
+
+static heed_status decode_line(const tokenize_options *values, const heed_tokenizer *tokenizer, const json_t *line, heed_error *error)
+{
+    const json_t *ids = json_is_array(line) ? line : json_object_get(line, "ids");
+    if (!json_is_array(ids)) return heed_fail(error, HEED_E_FORMAT, "\"ids\" is missing or no array");
+    size_t count = json_array_size(ids), length = 0;
+    int32_t *list = malloc((count ? count : 1) * sizeof *list);
+    if (!list) return heed_fail(error, HEED_E_NOMEM, "out of memory for %zu ids", count);
+    char *text = NULL;
+    heed_status status = HEED_OK;
+    for (size_t i = 0; status == HEED_OK && i < count; i++) {
+        const json_t *id = json_array_get(ids, i);
+        if (!json_is_integer(id) || json_integer_value(id) < 0 || json_integer_value(id) > INT32_MAX)
+            status = heed_fail(error, HEED_E_FORMAT, "\"ids\"[%zu] is no token id", i);
+        else list[i] = (int32_t)json_integer_value(id);
+    }
+    if (status == HEED_OK) status = heed_detokenize(tokenizer, list, count, values->skip_special, &text, &length, error);
+    if (status == HEED_OK) {
+        json_t *string = json_stringn(text, length);
+        if (string && json_dumpf(string, stdout, JSON_ENCODE_ANY) == 0) putchar('\n');
+        else status = heed_fail(error, HEED_E_NOMEM, "out of memory for the text");
+        json_decref(string);
+    }
+    heed_free(text);
+    free(list);
+    return status;
+}
+
+static heed_status lines(const tokenize_options *values, const heed_tokenizer *tokenizer, heed_error *error)
+{
+    bool piped = !strcmp(values->jsonl, "-");
+    FILE *file = piped ? stdin : fopen(values->jsonl, "re");
+    if (!file) return heed_fail(error, HEED_E_IO, "%s: cannot open: %s", values->jsonl, strerror(errno));
+    char *text = NULL;
+    size_t capacity = 0, number = 0;
+    heed_status status = HEED_OK;
+    for (ssize_t length; status == HEED_OK && (length = getline(&text, &capacity, file)) >= 0;) {
+        number++;
+        if (strspn(text, " \t\r\n") == (size_t)length) continue;
+        json_error_t problem;
+        json_t *line = json_loadb(text, (size_t)length, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &problem);
+        heed_error inner = {0};
+        if (!line) status = heed_fail(error, HEED_E_FORMAT, "%s: line %zu: %s; expected one JSON object a line", values->jsonl, number, problem.text);
+        else {
+            status = values->decode ? decode_line(values, tokenizer, line, &inner) : encode_line(values, tokenizer, line, &inner);
+            if (status != HEED_OK) heed_fail(error, status, "%s: line %zu: %s", values->jsonl, number, inner.message);
+        }
+        json_decref(line);
+    }
+    if (status == HEED_OK && ferror(file)) status = heed_fail(error, HEED_E_IO, "%s: cannot read: %s", values->jsonl, strerror(errno));
+    free(text);
+    if (!piped) fclose(file);
+    return status;
+}
+
+static int train(const tokenize_options *values)
+{
+    if (!values->data.count || !values->out) return usage_error(&verb_tokenize, "--train expects --data FILE... and --out DIR");
+    if (values->vocab_size < 0 || values->min_frequency < 0) return usage_error(&verb_tokenize, "sizes cannot be negative");
+    heed_tokenizer_plan plan = {.kind = values->train, .files = values->data.items, .file_count = values->data.count,
+        .vocab_size = values->vocab_size, .min_frequency = values->min_frequency, .sentence_ends = values->sentence_ends};
+    heed_error error = {0};
+    size_t size = 0;
+    if (heed_train_tokenizer(&plan, values->out, &size, &error) != HEED_OK) return report_error("tokenize", &error);
+    note("%s/tokenizer.json: %zu tokens", values->out, size);
+    return 0;
+}
+
+static int run(int argc, char **argv)
+{
+    tokenize_options values = {0};
+    option_list words = {0};
+    bool helped;
+    heed_error error = {0};
+    heed_tokenizer *tokenizer = NULL;
+    if (!options_parse(&verb_tokenize, &values, argc, argv, &words, &helped)) return 2;
+    if (helped) return 0;
+    if (!values.model && words.count == 1) values.model = words.items[0];
+    else if (words.count) return usage_error(&verb_tokenize, "unexpected \"%s\"", words.items[0]);
+    if (values.train) return train(&values);
+    if (!values.model) return usage_error(&verb_tokenize, "expected -m MODEL");
+    if (!values.jsonl == !values.text) return usage_error(&verb_tokenize, "expected --jsonl FILE or -p TEXT");
+    heed_status status = heed_tokenizer_load(&tokenizer, values.model, &error);
+    if (status == HEED_OK && values.jsonl) status = lines(&values, tokenizer, &error);
+    else if (status == HEED_OK) {
+        json_t *line = json_pack("{s:s%}", "text", values.text, strlen(values.text));
+        if (!line) status = heed_fail(&error, HEED_E_ARG, "-p: the text is not valid UTF-8");
+        else status = encode_line(&values, tokenizer, line, &error);
+        json_decref(line);
+    }
+    if (status == HEED_OK && fflush(stdout) != 0) status = heed_fail(&error, HEED_E_IO, "cannot write to stdout: %s", strerror(errno));
+    heed_tokenizer_free(tokenizer);
+    option_list_free(&words);
+    option_list_free(&values.data);
+    return status == HEED_OK ? 0 : report_error("tokenize", &error);
+}

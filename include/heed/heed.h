@@ -16,6 +16,7 @@
 
 #include <heed/dtype.h>
 #include <heed/status.h>
+#include <heed/train.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -79,6 +80,110 @@ typedef struct heed_forward_task {
     bool gradients, no_passes, attentions;
 } heed_forward_task;
 heed_status heed_forward_files(heed_context *context, const heed_forward_task *task, heed_error *error);
+
+/* ---- a loaded model ---- */
+typedef struct heed_transformer heed_transformer;
+/* A folder with config.json, safetensors and, if it is to read and write text, a tokenizer. A tokenizer that cannot be read is no
+   error here: only what needs text fails, saying why. */
+heed_status heed_transformer_load(heed_transformer **transformer, heed_context *context, const char *folder, heed_error *error);
+void heed_transformer_free(heed_transformer *transformer);
+/* Its tokenizer, borrowed; NULL and an error saying why when there is none. */
+const heed_tokenizer *heed_transformer_tokenizer(const heed_transformer *transformer, heed_error *error);
+bool heed_transformer_has_source(const heed_transformer *transformer); /* an encoder-decoder: the prompt is the source */
+
+/* Where time went, per step of the graph; collected while a profile is set. Caller frees the text with heed_free. */
+heed_status heed_transformer_profile(heed_transformer *transformer, bool on, heed_error *error);
+heed_status heed_transformer_profile_text(heed_transformer *transformer, char **text, heed_error *error);
+
+/* ---- generation ---- */
+/* Preset with heed_generation_preset; a field left as it is takes what generation_config.json says. */
+typedef struct heed_generation_options {
+    int64_t max_new_tokens, min_new_tokens;    /* preset -1; max_new_tokens -1 after all: to the end of the context */
+    double temperature, top_p, min_p, repeat_penalty, length_penalty; /* preset NaN; temperature 0: greedy */
+    int64_t top_k, no_repeat_ngram;            /* preset -1; 0: off */
+    int64_t beams, returned;                   /* preset -1 */
+    bool early_stopping, truncate;             /* truncate: an over-long prompt keeps its end instead of being an error */
+    int64_t log_probabilities;                 /* most likely tokens to report at each place; preset -1: none */
+    int64_t seed;                              /* preset -1: from the clock when sampling */
+    const char *const *stop;                   /* strings that end a text */
+    size_t stop_count;
+    const int32_t *const *bad_words;           /* id sequences that must not be written */
+    const size_t *bad_word_lengths;
+    size_t bad_word_count;
+    bool ids_only;                             /* no text is made; stop strings are refused */
+} heed_generation_options;
+void heed_generation_preset(heed_generation_options *options);
+
+/* A prompt as text (with the model's special tokens) or, when text is NULL, as ids. */
+typedef struct heed_prompt { const char *text; size_t length; const int32_t *ids; size_t count; } heed_prompt;
+typedef struct heed_candidate { int32_t id; float log_probability; } heed_candidate; /* nats */
+
+typedef struct heed_result {
+    size_t prompt, number;             /* which prompt; 0, 1 ... among its sequences */
+    int32_t *ids;                      /* new ids, the end-of-sequence id included if it came */
+    size_t count;
+    char *text;                        /* NULL with ids_only */
+    size_t text_length;
+    const char *finish;                /* "eos", "stop", "length", "context" */
+    float *log_probabilities;          /* (count), NULL unless asked for */
+    heed_candidate *likely;            /* (count, log_probabilities of the options) */
+    double score;
+} heed_result;
+typedef struct heed_prompt_result {
+    size_t cut, count;                 /* ids left out at the beginning; ids used */
+    int32_t *ids;                      /* (count) */
+    float *log_probabilities;          /* (count), the first NaN; decoders only */
+    heed_candidate *likely;
+} heed_prompt_result;
+typedef struct heed_results { heed_result *items; size_t count; heed_prompt_result *prompts; size_t prompt_count; } heed_results;
+void heed_results_free(heed_results *results);
+
+/* Callbacks of long tasks; any may be NULL. cancelled is asked once a step: true ends the task with HEED_E_CANCELLED. */
+typedef struct heed_hooks {
+    void (*text)(void *argument, size_t prompt, size_t number, const char *text, size_t length); /* complete UTF-8, as it comes */
+    void (*progress)(void *argument, int64_t done, int64_t total);
+    bool (*cancelled)(void *argument);
+    void *argument;
+} heed_hooks;
+
+heed_status heed_transformer_generate(heed_transformer *transformer, const heed_prompt *prompts, size_t count,
+                                      const heed_generation_options *options, const heed_hooks *hooks, heed_results *results,
+                                      heed_error *error);
+
+/* ---- scoring and translation ---- */
+typedef struct heed_evaluation {
+    int64_t tokens;          /* scored */
+    double nll, perplexity;  /* mean nats a token, and exp of it; NaN when there was nothing to score */
+    double bleu;             /* of --pairs, else NaN */
+    double seconds;
+} heed_evaluation;
+/* Files, one after another as one text; ids cut to max_tokens (0: not); windows of `context` ids (0: the model's). */
+heed_status heed_transformer_score(heed_transformer *transformer, const char *const *files, size_t count, int64_t max_tokens,
+                                   int64_t context, const heed_hooks *hooks, heed_evaluation *evaluation, heed_error *error);
+/* Line by line from file to file. */
+heed_status heed_transformer_translate(heed_transformer *transformer, const char *in_path, const char *out_path,
+                                       const heed_generation_options *options, const heed_hooks *hooks, heed_error *error);
+/* Translates `source` and compares with `reference`: BLEU as sacrebleu (13a, cased), and the references' own nll. */
+heed_status heed_transformer_bleu(heed_transformer *transformer, const char *source, const char *reference,
+                                  const heed_generation_options *options, const heed_hooks *hooks, heed_evaluation *evaluation,
+                                  heed_error *error);
+
+/* ---- speed ---- */
+typedef struct heed_speed {
+    double prefill_tokens_per_second, decode_tokens_per_second; /* medians of five */
+    double bytes_per_token;  /* that writing one token reads */
+    size_t weight_bytes, cache_bytes, resident_bytes;
+} heed_speed;
+heed_status heed_transformer_bench(heed_transformer *transformer, int64_t prompt, int64_t count, heed_speed *speed, heed_error *error);
+
+/* ---- training: options, watcher and report stand in heed/train.h ---- */
+/* Trains a new model, or options->init further, into options->out. HEED_E_CANCELLED after the watcher asked to stop: a checkpoint
+   was written, heed_train_resume goes on from it to the same bits. report may be NULL. */
+heed_status heed_train(heed_context *context, const heed_train_options *options, const heed_train_watcher *watcher,
+                       heed_train_report *report, heed_error *error);
+/* Goes on with an interrupted run as its own files say; stop_at < 0: to its end. */
+heed_status heed_train_resume(heed_context *context, const char *run, int64_t stop_at, const heed_train_watcher *watcher,
+                              heed_train_report *report, heed_error *error);
 
 #ifdef __cplusplus
 }

@@ -1,0 +1,181 @@
+/* Scoring, translation and speed for the public interface. */
+#include "api/transformer.h"
+
+#include "base/clock.h"
+#include "base/memory.h"
+#include "generate/bench.h"
+#include "generate/bleu.h"
+#include "generate/score.h"
+#include "generate/translate.h"
+#include "io/data.h"
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { WINDOWS_AT_ONCE = 8, LINES_AT_ONCE = 64 };
+
+typedef struct { const heed_hooks *hooks; } forward_hooks;
+
+static void on_progress(void *argument, int64_t done, int64_t total)
+{
+    const heed_hooks *hooks = ((forward_hooks *)argument)->hooks;
+    if (hooks && hooks->progress) hooks->progress(hooks->argument, done, total);
+}
+
+static void on_lines(void *argument, size_t done, size_t total)
+{
+    on_progress(argument, (int64_t)done, (int64_t)total);
+}
+
+static bool on_cancelled(void *argument)
+{
+    const heed_hooks *hooks = ((forward_hooks *)argument)->hooks;
+    return hooks && hooks->cancelled && hooks->cancelled(hooks->argument);
+}
+
+/* All documents of the files as one text. */
+static heed_status join_files(const char *const *files, size_t count, heed_buffer *text, heed_error *error)
+{
+    heed_data *data = NULL;
+    HEED_TRY(heed_data_open(&data, files, count, error));
+    heed_status status = HEED_OK;
+    if (heed_data_kind_of(data) != HEED_DATA_DOCUMENTS) status = heed_fail(error, HEED_E_ARG, "%s: expected text files (.txt, .jsonl with \"text\")", files[0]);
+    for (size_t i = 0; status == HEED_OK && i < heed_data_count(data); i++) {
+        heed_text document = heed_data_document(data, i);
+        heed_buffer_append(text, document.bytes, document.length);
+    }
+    if (text->failed) status = heed_fail_memory(error, heed_data_bytes(data), "the text");
+    heed_data_close(data);
+    return status;
+}
+
+heed_status heed_transformer_score(heed_transformer *t, const char *const *files, size_t count, int64_t max_tokens, int64_t context,
+                                   const heed_hooks *hooks, heed_evaluation *evaluation, heed_error *error)
+{
+    *evaluation = (heed_evaluation){.bleu = NAN};
+    const heed_tokenizer *tokenizer = heed_transformer_tokenizer(t, error);
+    if (!tokenizer) return t->tokenizer_problem.status;
+    heed_buffer text = {0};
+    heed_session *session = NULL;
+    heed_score score = {0};
+    forward_hooks forward = {hooks};
+    double start = heed_clock_seconds();
+    pthread_mutex_lock(&t->turn);
+    heed_status status = join_files(files, count, &text, error);
+    if (status == HEED_OK) status = heed_transformer_session(t, WINDOWS_AT_ONCE, 0, &session, error);
+    heed_score_options options = {.context = context, .progress = on_progress, .cancelled = on_cancelled, .argument = &forward};
+    if (status == HEED_OK) status = heed_score_text(session, tokenizer, text.data, text.length, (size_t)max_tokens, &options, &score, error);
+    pthread_mutex_unlock(&t->turn);
+    heed_session_free(session);
+    heed_buffer_free(&text);
+    evaluation->tokens = score.tokens;
+    evaluation->nll = heed_score_nll(&score);
+    evaluation->perplexity = heed_score_perplexity(&score);
+    evaluation->seconds = heed_clock_seconds() - start;
+    return status;
+}
+
+heed_status heed_transformer_translate(heed_transformer *t, const char *in_path, const char *out_path, const heed_generation_options *options,
+                                       const heed_hooks *hooks, heed_error *error)
+{
+    const heed_tokenizer *tokenizer = heed_transformer_tokenizer(t, error);
+    if (!tokenizer) return t->tokenizer_problem.status;
+    heed_generation_settings settings;
+    heed_session *session = NULL;
+    heed_translation translation = {0};
+    forward_hooks forward = {hooks};
+    heed_translation_events events = {.progress = on_lines, .cancelled = on_cancelled, .argument = &forward};
+    pthread_mutex_lock(&t->turn);
+    heed_status status = heed_transformer_settings(t, options, &settings, error);
+    if (status == HEED_OK) status = heed_transformer_session(t, LINES_AT_ONCE * (settings.beams > 1 ? settings.beams : 1), 0, &session, error);
+    if (status == HEED_OK) status = heed_translate_file(session, tokenizer, &settings, in_path, out_path, &events, &translation, error);
+    pthread_mutex_unlock(&t->turn);
+    heed_translation_free(&translation);
+    heed_session_free(session);
+    heed_generation_settings_free(&settings);
+    return status;
+}
+
+/* Translates every source, scores against its reference; also the nll of the references. */
+static heed_status translate_and_compare(heed_transformer *t, const heed_data *pairs, const heed_generation_settings *settings, heed_session *session,
+                                         forward_hooks *forward, heed_evaluation *evaluation, heed_error *error)
+{
+    size_t count = heed_data_count(pairs);
+    heed_text *sources = heed_allocate(count, sizeof *sources);
+    heed_translation translation = {0};
+    heed_translation_events events = {.progress = on_lines, .cancelled = on_cancelled, .argument = forward};
+    heed_bleu bleu = {0};
+    heed_status status = sources ? HEED_OK : heed_fail_memory(error, count * sizeof *sources, "the sources");
+    for (size_t i = 0; status == HEED_OK && i < count; i++) sources[i] = heed_data_pair(pairs, i).source;
+    if (status == HEED_OK) status = heed_translate_lines(session, t->tokenizer, settings, sources, count, &events, &translation, error);
+    for (size_t i = 0; status == HEED_OK && i < count; i++) {
+        heed_text reference = heed_data_pair(pairs, i).target;
+        status = heed_bleu_add(&bleu, translation.lines[i], strlen(translation.lines[i]), reference.bytes, reference.length, error);
+    }
+    if (status == HEED_OK) evaluation->bleu = heed_bleu_finish(&bleu);
+    heed_translation_free(&translation);
+    free(sources);
+    return status;
+}
+
+static heed_status score_references(heed_transformer *t, const heed_data *pairs, const heed_generation_settings *settings, heed_session *session,
+                                    heed_evaluation *evaluation, heed_error *error)
+{
+    size_t count = heed_data_count(pairs);
+    heed_encoding *encodings = heed_allocate(2 * count, sizeof *encodings);
+    heed_ids *ids = heed_allocate(2 * count, sizeof *ids);
+    heed_score score = {0};
+    heed_status status = encodings && ids ? HEED_OK : heed_fail_memory(error, 2 * count * sizeof *encodings, "the pairs");
+    for (size_t i = 0; status == HEED_OK && i < 2 * count; i++) {
+        heed_text_pair pair = heed_data_pair(pairs, i % count);
+        heed_text text = i < count ? pair.source : pair.target;
+        status = heed_tokenizer_encode(t->tokenizer, text.bytes, text.length, HEED_ENCODE_SPECIAL, &encodings[i], error);
+        ids[i] = (heed_ids){encodings[i].ids, (int64_t)encodings[i].count};
+    }
+    if (status == HEED_OK) status = heed_score_pairs(session, settings, ids, ids + count, count, NULL, &score, error);
+    evaluation->tokens = score.tokens;
+    evaluation->nll = heed_score_nll(&score);
+    evaluation->perplexity = heed_score_perplexity(&score);
+    for (size_t i = 0; encodings && i < 2 * count; i++) heed_encoding_free(&encodings[i]);
+    free(encodings);
+    free(ids);
+    return status;
+}
+
+heed_status heed_transformer_bleu(heed_transformer *t, const char *source, const char *reference, const heed_generation_options *options,
+                                  const heed_hooks *hooks, heed_evaluation *evaluation, heed_error *error)
+{
+    *evaluation = (heed_evaluation){.nll = NAN, .perplexity = NAN, .bleu = NAN};
+    if (!heed_transformer_tokenizer(t, error)) return t->tokenizer_problem.status;
+    heed_generation_settings settings;
+    heed_data *pairs = NULL;
+    heed_session *session = NULL;
+    forward_hooks forward = {hooks};
+    double start = heed_clock_seconds();
+    pthread_mutex_lock(&t->turn);
+    heed_status status = heed_transformer_settings(t, options, &settings, error);
+    if (status == HEED_OK) status = heed_data_open_pairs(&pairs, source, reference, error);
+    if (status == HEED_OK) status = heed_transformer_session(t, LINES_AT_ONCE * (settings.beams > 1 ? settings.beams : 1), 0, &session, error);
+    if (status == HEED_OK) status = translate_and_compare(t, pairs, &settings, session, &forward, evaluation, error);
+    if (status == HEED_OK && heed_transformer_has_source(t)) status = score_references(t, pairs, &settings, session, evaluation, error);
+    pthread_mutex_unlock(&t->turn);
+    heed_session_free(session);
+    heed_data_close(pairs);
+    heed_generation_settings_free(&settings);
+    evaluation->seconds = heed_clock_seconds() - start;
+    return status;
+}
+
+heed_status heed_transformer_bench(heed_transformer *t, int64_t prompt, int64_t count, heed_speed *speed, heed_error *error)
+{
+    heed_session *session = NULL;
+    heed_bench_result result = {0};
+    pthread_mutex_lock(&t->turn);
+    heed_status status = heed_transformer_session(t, 1, 0, &session, error);
+    if (status == HEED_OK) status = heed_bench(session, prompt, count, &result, error);
+    pthread_mutex_unlock(&t->turn);
+    heed_session_free(session);
+    *speed = (heed_speed){result.prefill_tokens_per_second, result.decode_tokens_per_second, result.bytes_per_token, result.weight_bytes,
+                          result.cache_bytes, result.resident_bytes};
+    return status;
+}

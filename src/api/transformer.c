@@ -1,0 +1,95 @@
+#include "api/transformer.h"
+
+#include "base/memory.h"
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+heed_status heed_transformer_load(heed_transformer **result, heed_context *context, const char *folder, heed_error *error)
+{
+    *result = NULL;
+    heed_transformer *t = heed_allocate(1, sizeof *t);
+    if (!t) return heed_fail_memory(error, sizeof *t, "the model");
+    pthread_mutex_init(&t->turn, NULL);
+    t->context = context;
+    t->folder = heed_string_copy(folder);
+    heed_status status = t->folder ? HEED_OK : heed_fail_memory(error, strlen(folder), "the model");
+    if (status == HEED_OK) status = heed_model_load(&t->model, folder, &(heed_model_options){.backend = context->backend}, error);
+    if (status == HEED_OK && heed_tokenizer_load(&t->tokenizer, folder, &t->tokenizer_problem) != HEED_OK) t->tokenizer = NULL;
+    if (status == HEED_OK) *result = t;
+    else heed_transformer_free(t);
+    return status;
+}
+
+void heed_transformer_free(heed_transformer *t)
+{
+    if (!t) return;
+    heed_model_release(t->model);
+    heed_tokenizer_free(t->tokenizer);
+    pthread_mutex_destroy(&t->turn);
+    free(t->profile.lines);
+    free(t->folder);
+    free(t);
+}
+
+const heed_tokenizer *heed_transformer_tokenizer(const heed_transformer *t, heed_error *error)
+{
+    if (!t->tokenizer) heed_fail(error, t->tokenizer_problem.status, "%s", t->tokenizer_problem.message);
+    return t->tokenizer;
+}
+
+bool heed_transformer_has_source(const heed_transformer *t)
+{
+    return heed_model_config(t->model)->arrangement == HEED_ENCODER_DECODER;
+}
+
+heed_status heed_transformer_session(heed_transformer *t, int64_t sequences, int64_t context, heed_session **session, heed_error *error)
+{
+    t->watch = (heed_watch){.profile = &t->profile};
+    heed_session_options options = {.sequences = sequences, .context = context, .watch = t->profiling ? &t->watch : NULL};
+    return heed_session_new(session, t->model, t->context->backend, &options, error);
+}
+
+void heed_generation_preset(heed_generation_options *options)
+{
+    *options = (heed_generation_options){.max_new_tokens = -1, .min_new_tokens = -1, .temperature = NAN, .top_p = NAN, .min_p = NAN,
+        .repeat_penalty = NAN, .length_penalty = NAN, .top_k = -1, .no_repeat_ngram = -1, .beams = -1, .returned = -1,
+        .log_probabilities = -1, .seed = -1};
+}
+
+/* The options that were given, over what the files say. */
+static void overlay(const heed_generation_options *options, heed_generation_settings *settings)
+{
+    if (options->max_new_tokens >= 0) settings->max_new_tokens = options->max_new_tokens, settings->max_length = 0;
+    if (options->min_new_tokens >= 0) settings->min_new_tokens = options->min_new_tokens;
+    if (!isnan(options->temperature)) {
+        settings->sample = options->temperature > 0;
+        if (options->temperature > 0) settings->temperature = options->temperature;
+    }
+    if (!isnan(options->top_p)) settings->top_p = options->top_p;
+    if (!isnan(options->min_p)) settings->min_p = options->min_p;
+    if (!isnan(options->repeat_penalty)) settings->repetition_penalty = options->repeat_penalty;
+    if (!isnan(options->length_penalty)) settings->length_penalty = options->length_penalty;
+    if (options->top_k >= 0) settings->top_k = options->top_k;
+    if (options->no_repeat_ngram >= 0) settings->no_repeat_ngram = options->no_repeat_ngram;
+    if (options->beams >= 0) settings->beams = options->beams;
+    if (options->returned >= 0) settings->returned = options->returned;
+    if (options->early_stopping) settings->early_stopping = HEED_EARLY_ALWAYS;
+    settings->log_probabilities = options->log_probabilities;
+    settings->truncate = options->truncate;
+    settings->seed = options->seed >= 0 ? (uint64_t)options->seed : (uint64_t)time(NULL);
+}
+
+heed_status heed_transformer_settings(heed_transformer *t, const heed_generation_options *options, heed_generation_settings *settings,
+                                      heed_error *error)
+{
+    heed_generation_settings_default(settings);
+    HEED_TRY(heed_generation_settings_load(settings, t->folder, heed_model_config(t->model), error));
+    overlay(options, settings);
+    for (size_t i = 0; i < options->stop_count; i++) HEED_TRY(heed_generation_settings_add_stop(settings, options->stop[i], error));
+    for (size_t i = 0; i < options->bad_word_count; i++)
+        if (!heed_id_table_add(&settings->bad_words, options->bad_words[i], options->bad_word_lengths[i], 0))
+            return heed_fail_memory(error, options->bad_word_lengths[i] * sizeof(int32_t), "the bad words");
+    return heed_generation_settings_check(settings, heed_model_config(t->model), error);
+}

@@ -1,0 +1,30 @@
+/* transformer.h: a loaded model with what belongs to it. */
+#ifndef HEED_API_TRANSFORMER_H
+#define HEED_API_TRANSFORMER_H
+
+#include "api/api.h"
+#include "generate/session.h"
+#include "generate/settings.h"
+#include "model/model.h"
+#include "text/tokenizer.h"
+#include <pthread.h>
+
+struct heed_transformer {
+    heed_context *context;     /* borrowed */
+    heed_model *model;
+    heed_tokenizer *tokenizer; /* NULL: tokenizer_problem says why */
+    heed_error tokenizer_problem;
+    char *folder;
+    pthread_mutex_t turn;      /* one task at a time */
+    bool profiling;
+    heed_profile profile;
+    heed_watch watch;
+};
+
+/* A session for `sequences` at once, watched when a profile is wanted. */
+heed_status heed_transformer_session(heed_transformer *transformer, int64_t sequences, int64_t context, heed_session **session, heed_error *error);
+/* The settings of generation_config.json with the options over them, checked. Free the settings in every case. */
+heed_status heed_transformer_settings(heed_transformer *transformer, const heed_generation_options *options, heed_generation_settings *settings,
+                                      heed_error *error);
+
+#endif

@@ -1,0 +1,10 @@
+/* interrupt.h: Ctrl-C once asks the task to finish cleanly, twice ends the program at once with 130. */
+#ifndef HEED_CLI_INTERRUPT_H
+#define HEED_CLI_INTERRUPT_H
+
+#include <stdbool.h>
+
+void interrupt_listen(void);
+bool interrupted(void *unused); /* fits the library's `cancelled` callbacks */
+
+#endif

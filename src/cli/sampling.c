@@ -1,0 +1,91 @@
+#include "sampling.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+void sampling_preset(sampling_options *s)
+{
+    *s = (sampling_options){.temp = NAN, .top_p = NAN, .min_p = NAN, .repeat_penalty = NAN, .length_penalty = NAN, .top_k = -1,
+                            .no_repeat_ngram = -1, .beams = -1, .min_new_tokens = -1, .seed = -1};
+}
+
+static heed_status add_word(sampling_words *words, int32_t *ids, size_t length, heed_error *error)
+{
+    if (words->count == words->capacity) {
+        size_t capacity = words->capacity ? 2 * words->capacity : 16;
+        int32_t **grown = realloc(words->ids, capacity * sizeof *grown);
+        if (grown) words->ids = grown;
+        size_t *lengths = realloc(words->lengths, capacity * sizeof *lengths);
+        if (lengths) words->lengths = lengths;
+        if (!grown || !lengths) {
+            free(ids);
+            return heed_fail(error, HEED_E_NOMEM, "out of memory for the bad words");
+        }
+        words->capacity = capacity;
+    }
+    words->ids[words->count] = ids;
+    words->lengths[words->count++] = length;
+    return HEED_OK;
+}
+
+/* One line: a JSON array of ids, or text. */
+static heed_status read_word(const char *line, size_t length, const heed_transformer *transformer, sampling_words *words, heed_error *error)
+{
+    json_t *array = line[0] == '[' ? json_loadb(line, length, 0, NULL) : NULL;
+    if (json_is_array(array)) {
+        size_t count = json_array_size(array);
+        int32_t *ids = malloc((count ? count : 1) * sizeof *ids);
+        bool whole = ids != NULL;
+        for (size_t i = 0; whole && i < count; i++) {
+            whole = json_is_integer(json_array_get(array, i));
+            ids[i] = (int32_t)json_integer_value(json_array_get(array, i));
+        }
+        json_decref(array);
+        if (whole) return add_word(words, ids, count, error);
+        free(ids);
+        return heed_fail(error, HEED_E_FORMAT, "--bad-words: \"%.60s\" is no array of ids", line);
+    }
+    json_decref(array);
+    const heed_tokenizer *tokenizer = heed_transformer_tokenizer(transformer, error);
+    if (!tokenizer) return HEED_E_UNSUPPORTED;
+    heed_tokens tokens = {0};
+    heed_status status = heed_tokenize(tokenizer, line, length, NULL, 0, false, false, &tokens, error);
+    if (status != HEED_OK) return status;
+    return add_word(words, tokens.ids, tokens.count, error);
+}
+
+heed_status sampling_apply(const sampling_options *s, const heed_transformer *transformer, heed_generation_options *options,
+                           sampling_words *words, heed_error *error)
+{
+    options->temperature = s->temp, options->top_p = s->top_p, options->min_p = s->min_p, options->repeat_penalty = s->repeat_penalty;
+    options->length_penalty = s->length_penalty, options->top_k = s->top_k, options->no_repeat_ngram = s->no_repeat_ngram;
+    options->beams = s->beams, options->min_new_tokens = s->min_new_tokens, options->seed = s->seed;
+    options->early_stopping = s->early_stopping, options->truncate = s->truncate;
+    if (!s->bad_words) return HEED_OK;
+    FILE *file = fopen(s->bad_words, "re");
+    if (!file) return heed_fail(error, HEED_E_IO, "%s: cannot open: %s", s->bad_words, strerror(errno));
+    char *line = NULL;
+    size_t capacity = 0;
+    heed_status status = HEED_OK;
+    for (ssize_t length; status == HEED_OK && (length = getline(&line, &capacity, file)) >= 0;) {
+        while (length > 0 && (line[length - 1] == '\n' || line[length - 1] == '\r')) line[--length] = 0;
+        if (length > 0) status = read_word(line, (size_t)length, transformer, words, error);
+    }
+    free(line);
+    fclose(file);
+    options->bad_words = (const int32_t *const *)words->ids;
+    options->bad_word_lengths = words->lengths;
+    options->bad_word_count = words->count;
+    return status;
+}
+
+void sampling_free(sampling_words *words)
+{
+    for (size_t i = 0; i < words->count; i++) free(words->ids[i]);
+    free(words->ids);
+    free(words->lengths);
+    *words = (sampling_words){0};
+}

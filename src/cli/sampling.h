@@ -1,0 +1,40 @@
+/* sampling.h: the options that generate, translate and eval --pairs share. */
+#ifndef HEED_CLI_SAMPLING_H
+#define HEED_CLI_SAMPLING_H
+
+#include "options.h"
+
+#include <heed/heed.h>
+
+typedef struct sampling_options {
+    double temp, top_p, min_p, repeat_penalty, length_penalty;
+    int64_t top_k, no_repeat_ngram, beams, min_new_tokens, seed;
+    const char *bad_words;
+    bool early_stopping, truncate;
+} sampling_options;
+
+void sampling_preset(sampling_options *sampling);
+
+/* Rows of an option table for a struct with the member `sampling`. */
+#define HEED_SAMPLING_ROWS(type) \
+    HEED_OPTION(type, sampling.temp, "temp", 0, OPTION_NUMBER, "X", "Temperature; 0 takes the most likely token each time."), \
+    HEED_OPTION(type, sampling.top_k, "top-k", 0, OPTION_INTEGER, "K", "Sample among the K most likely tokens; 0 is off."), \
+    HEED_OPTION(type, sampling.top_p, "top-p", 0, OPTION_NUMBER, "P", "Sample among the fewest tokens with total probability P."), \
+    HEED_OPTION(type, sampling.min_p, "min-p", 0, OPTION_NUMBER, "P", "Leave out tokens less likely than P times the likeliest."), \
+    HEED_OPTION(type, sampling.repeat_penalty, "repeat-penalty", 0, OPTION_NUMBER, "X", "Above 1: make tokens that occurred less likely."), \
+    HEED_OPTION(type, sampling.no_repeat_ngram, "no-repeat-ngram", 0, OPTION_INTEGER, "N", "No N tokens in a row occur twice; 0 is off."), \
+    HEED_OPTION(type, sampling.min_new_tokens, "min-new-tokens", 0, OPTION_INTEGER, "N", "The end of sequence cannot come before N new tokens."), \
+    HEED_OPTION(type, sampling.bad_words, "bad-words", 0, OPTION_TEXT, "FILE", "Words that must not be written, one a line (or a JSON array of ids)."), \
+    HEED_OPTION(type, sampling.beams, "beams", 0, OPTION_INTEGER, "K", "Beam search over K hypotheses."), \
+    HEED_OPTION(type, sampling.length_penalty, "length-penalty", 0, OPTION_NUMBER, "X", "Beams: exponent of the length that scores are divided by."), \
+    HEED_OPTION(type, sampling.early_stopping, "early-stopping", 0, OPTION_FLAG, NULL, "Beams: stop as soon as K hypotheses have ended."), \
+    HEED_OPTION(type, sampling.seed, "seed", 0, OPTION_INTEGER, "S", "Random numbers: the same seed gives the same text."), \
+    HEED_OPTION(type, sampling.truncate, "truncate", 0, OPTION_FLAG, NULL, "A prompt longer than the context keeps its end instead of being an error.")
+
+/* Into the library's options; reads --bad-words (tokenised by the model). Free with sampling_free. */
+typedef struct sampling_words { int32_t **ids; size_t *lengths; size_t count, capacity; } sampling_words;
+heed_status sampling_apply(const sampling_options *sampling, const heed_transformer *transformer, heed_generation_options *options,
+                           sampling_words *words, heed_error *error);
+void sampling_free(sampling_words *words);
+
+#endif

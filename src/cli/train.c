@@ -1,0 +1,153 @@
+/* heed train: a new model, a fine-tuned one, or on with an interrupted run. */
+#include "interrupt.h"
+#include "options.h"
+#include "terminal.h"
+
+#include <heed/heed.h>
+#include <math.h>
+#include <string.h>
+
+typedef struct {
+    heed_train_options train;
+    option_list data, valid;
+    const char *resume;
+    int64_t threads;
+    bool quiet;
+} train_options;
+
+#define ROW(field, name, kind, value, help) HEED_OPTION(train_options, train.field, name, 0, kind, value, help)
+static const option options[] = {
+    HEED_HEADING("Data"),
+    HEED_OPTION(train_options, data, "data", 0, OPTION_LIST, "FILE", ".txt, .jsonl (\"text\"), .tsv (source, target), .bin token shards, or folders of them."),
+    HEED_OPTION(train_options, valid, "valid", 0, OPTION_LIST, "FILE", "The same, to measure the loss on."),
+    ROW(pairs, "pairs", OPTION_FLAG, NULL, "--data (and --valid) are two aligned files, source and target."),
+    ROW(tokenizer, "tokenizer", OPTION_TEXT, "char|DIR", "char, or a folder with tokenizer files (default: that of --init, else char)."),
+    ROW(objective, "objective", OPTION_TEXT, "NAME", "clm, mlm or seq2seq (default: as the family asks)."),
+    ROW(out, "out", OPTION_TEXT, "RUN", "Run folder: log.jsonl, loss.svg, checkpoint-STEP/, last, best; RUN itself loads as a model."),
+    HEED_OPTION(train_options, resume, "resume", 0, OPTION_TEXT, "RUN", "Go on with an interrupted run, to the same bits."),
+    HEED_HEADING("Model"),
+    ROW(init, "init", OPTION_TEXT, "MODEL", "Fine-tune this model."),
+    ROW(config, "config", OPTION_TEXT, "FILE", "config.json of a new model."),
+    ROW(family, "family", OPTION_TEXT, "NAME", "heed (RMSNorm, rotary, SwiGLU; the default), gpt2, llama, bert, or transformer (2017)."),
+    ROW(layers, "layers", OPTION_INTEGER, "L", "Layers (4)."),
+    ROW(d_model, "d-model", OPTION_INTEGER, "D", "Width (128)."),
+    ROW(heads, "heads", OPTION_INTEGER, "H", "Attention heads (D / 32)."),
+    ROW(kv_heads, "kv-heads", OPTION_INTEGER, "K", "Key/value heads (as many as heads)."),
+    ROW(d_ff, "d-ff", OPTION_INTEGER, "F", "Inner width of the feed-forward layers (the family's rule)."),
+    ROW(context, "context", OPTION_INTEGER, "T", "Tokens in a row (256)."),
+    HEED_HEADING("Length"),
+    ROW(max_steps, "max-steps", OPTION_TEXT, "N|Ne|Nt", "Updates, epochs (3e) or tokens (2000000t); default 1e."),
+    ROW(batch_size, "batch-size", OPTION_INTEGER, "B", "Rows of T tokens (16), or pairs (32), in one run of the model."),
+    ROW(gradient_accumulation_steps, "gradient-accumulation-steps", OPTION_INTEGER, "N", "Runs in one update (1)."),
+    ROW(stop_at, "stop-at", OPTION_INTEGER, "STEP", "End after this update with a checkpoint, as if interrupted."),
+    HEED_HEADING("Update rule"),
+    ROW(optimizer, "optimizer", OPTION_TEXT, "NAME", "adamw (default), adam or sgd."),
+    ROW(learning_rate, "learning-rate", OPTION_NUMBER, "X", "Highest rate (1e-3; --init 5e-5; sgd 0.1)."),
+    ROW(lr_scheduler_type, "lr-scheduler-type", OPTION_TEXT, "NAME", "constant, linear, cosine, inverse_sqrt, warmup_stable_decay ... (cosine)."),
+    ROW(warmup_steps, "warmup-steps", OPTION_INTEGER, "N", "Updates in which the rate rises."),
+    ROW(warmup_ratio, "warmup-ratio", OPTION_NUMBER, "X", "The same as a share of all updates (0.05)."),
+    ROW(decay_steps, "decay-steps", OPTION_INTEGER, "N", "warmup_stable_decay: updates in which the rate falls (a fifth)."),
+    ROW(min_lr_rate, "min-lr-rate", OPTION_NUMBER, "X", "Lowest rate as a share of the highest, where the schedule has one."),
+    ROW(weight_decay, "weight-decay", OPTION_NUMBER, "X", "0.1 for adamw; biases and norms are left out."),
+    ROW(decay_all, "decay-all", OPTION_FLAG, NULL, "Biases and norms decay too."),
+    ROW(max_grad_norm, "max-grad-norm", OPTION_NUMBER, "X", "Clip the gradient's norm (1); 0 is off."),
+    ROW(adam_beta1, "adam-beta1", OPTION_NUMBER, "X", "0.9."),
+    ROW(adam_beta2, "adam-beta2", OPTION_NUMBER, "X", "0.95 for clm, else 0.999."),
+    ROW(adam_epsilon, "adam-epsilon", OPTION_NUMBER, "X", "1e-8."),
+    ROW(momentum, "momentum", OPTION_NUMBER, "X", "Of sgd."),
+    ROW(nesterov, "nesterov", OPTION_FLAG, NULL, "Of sgd."),
+    HEED_HEADING("Regularisation, precision, memory"),
+    ROW(dropout, "dropout", OPTION_NUMBER, "X", "Share of activations dropped (as the configuration says)."),
+    ROW(label_smoothing, "label-smoothing", OPTION_NUMBER, "X", "Share of the target spread over all tokens."),
+    ROW(bf16, "bf16", OPTION_FLAG, NULL, "Products read operands rounded to bf16; weights and sums stay f32."),
+    ROW(gradient_checkpointing, "gradient-checkpointing", OPTION_FLAG, NULL, "Keep only the ends of layers and compute the rest again: less memory, more time."),
+    ROW(seed, "seed", OPTION_INTEGER, "S", "First weights, order of the data, dropout."),
+    HEED_HEADING("What is written when"),
+    ROW(eval_steps, "eval-steps", OPTION_INTEGER, "N", "Validate each N updates (ten times in all)."),
+    ROW(save_steps, "save-steps", OPTION_INTEGER, "N", "Checkpoint each N updates (at each validation)."),
+    ROW(logging_steps, "logging-steps", OPTION_INTEGER, "N", "A line in log.jsonl each N updates."),
+    ROW(save_total_limit, "save-total-limit", OPTION_INTEGER, "N", "Checkpoints kept beside best and last; 0 keeps all."),
+    ROW(average_last, "average-last", OPTION_INTEGER, "K", "RUN/average becomes the mean of the last K checkpoints."),
+    HEED_OPTION(train_options, threads, "threads", 't', OPTION_INTEGER, "N", "Threads (default: OMP_NUM_THREADS, else all processors)."),
+    HEED_OPTION(train_options, quiet, "quiet", 'q', OPTION_FLAG, NULL, "No lines about the progress."),
+    {0}};
+#undef ROW
+
+static int run(int argc, char **argv);
+const verb verb_train = {"train", "--data FILE... --out RUN [options] | --resume RUN", "train a model from scratch, or fine-tune one",
+    "Ctrl-C stops with a checkpoint; heed train --resume RUN goes on as if nothing had happened.\n\n"
+    "  heed train --data book.txt --out run --tokenizer char --layers 4 --d-model 128 --heads 4 --context 128 --max-steps 2000\n"
+    "  heed train --init model --data notes.jsonl --out tuned --learning-rate 2e-5 --max-steps 3e\n"
+    "  heed train --family transformer --data train.en train.de --pairs --tokenizer vocabulary --out translator --max-steps 20e\n", options, run};
+
+static void show_tokenising(void *context, size_t done, size_t total)
+{
+    (void)context;
+    progress_show(total ? (double)done / (double)total : 0, "tokenising");
+}
+
+static void show_begin(void *context, const heed_train_summary *s)
+{
+    const train_options *values = context;
+    char parameters[32], activations[32], left[32];
+    progress_end();
+    for (size_t i = 0; i < s->note_count; i++) note("%s", s->notes[i]);
+    if (values->quiet) return;
+    note("%s, %s: %.2f M parameters; weights, gradients and optimiser %s, activations %s%s%s%s", s->model_type, s->objective,
+         1e-6 * (double)s->parameters, bytes_text((double)s->parameter_bytes, parameters), bytes_text((double)s->activation_bytes, activations),
+         s->free_bytes ? ", " : "", s->free_bytes ? bytes_text((double)s->free_bytes, left) : "", s->free_bytes ? " free" : "");
+    note("%lld updates%s, %.2f epochs of %lld tokens%s", (long long)s->steps, s->first_step ? " (going on with an earlier run)" : "", s->epochs,
+         (long long)s->tokens_per_epoch, s->valid_tokens ? "" : "; no validation data");
+}
+
+static void show_step(void *context, const heed_train_progress *p)
+{
+    const train_options *values = context;
+    char left[32];
+    double fraction = p->steps ? (double)p->step / (double)p->steps : 0;
+    if (!isnan(p->eval_loss) && !values->quiet)
+        note("step %6lld  loss %.4f  valid %.4f%s", (long long)p->step, p->loss, p->eval_loss, p->eval_loss <= p->best_eval_loss ? "  best so far" : "");
+    if (p->step < p->steps)
+        progress_show(fraction, "step %lld/%lld  loss %.3f  %.0f tokens/s  %s left", (long long)p->step, (long long)p->steps, p->loss,
+                      p->tokens_per_second, duration_text(p->seconds_left, left));
+}
+
+static void show_evaluation(void *context, size_t done, size_t total)
+{
+    (void)context;
+    progress_show(total ? (double)done / (double)total : 0, "validating");
+}
+
+static int run(int argc, char **argv)
+{
+    train_options values = {.train = heed_train_defaults()};
+    option_list positional = {0};
+    bool helped;
+    heed_error error = {0};
+    heed_context *context = NULL;
+    heed_train_report report = {0};
+    char time[32];
+    if (!options_parse(&verb_train, &values, argc, argv, &positional, &helped)) return 2;
+    if (helped) return 0;
+    if (positional.count) return usage_error(&verb_train, "unexpected \"%s\"", positional.items[0]);
+    if (values.resume && values.data.count) return usage_error(&verb_train, "--resume takes its data from the run; leave out --data");
+    if (!values.resume && (!values.data.count || !values.train.out)) return usage_error(&verb_train, "expected --data FILE... and --out RUN, or --resume RUN");
+    values.train.data = values.data.items, values.train.data_count = values.data.count;
+    values.train.valid = values.valid.items, values.train.valid_count = values.valid.count;
+    interrupt_listen();
+    heed_train_watcher watcher = {.context = &values, .tokenising = show_tokenising, .begun = show_begin, .step = show_step,
+                                  .evaluating = show_evaluation, .should_stop = interrupted};
+    heed_status status = heed_context_new(&context, &(heed_context_options){.threads = (int)values.threads}, &error);
+    if (status == HEED_OK && values.resume) status = heed_train_resume(context, values.resume, values.train.stop_at, &watcher, &report, &error);
+    else if (status == HEED_OK) status = heed_train(context, &values.train, &watcher, &report, &error);
+    progress_end();
+    if (status == HEED_OK && !values.quiet) {
+        note("%lld updates in %s, %.0f tokens/s; loss %.4f", (long long)report.steps, duration_text(report.seconds, time), report.tokens_per_second, report.loss);
+        if (!isnan(report.best_eval_loss)) note("validation %.4f, best %.4f at update %lld", report.eval_loss, report.best_eval_loss, (long long)report.best_step);
+    }
+    heed_context_free(context);
+    option_list_free(&values.data);
+    option_list_free(&values.valid);
+    option_list_free(&positional);
+    return status == HEED_OK ? 0 : report_error("train", &error);
+}

@@ -178,11 +178,11 @@ heed_status heed_transformer_bench(heed_transformer *transformer, int64_t prompt
 
 /* ---- training: options, watcher and report stand in heed/train.h ---- */
 /* Trains a new model, or options->init further, into options->out. HEED_E_CANCELLED after the watcher asked to stop: a checkpoint
-   was written, heed_train_resume goes on from it to the same bits. report may be NULL. */
+   was written, heed_resume_training goes on from it to the same bits. report may be NULL. */
 heed_status heed_train(heed_context *context, const heed_train_options *options, const heed_train_watcher *watcher,
                        heed_train_report *report, heed_error *error);
 /* Goes on with an interrupted run as its own files say; stop_at < 0: to its end. */
-heed_status heed_train_resume(heed_context *context, const char *run, int64_t stop_at, const heed_train_watcher *watcher,
+heed_status heed_resume_training(heed_context *context, const char *run, int64_t stop_at, const heed_train_watcher *watcher,
                               heed_train_report *report, heed_error *error);
 
 #ifdef __cplusplus

@@ -138,7 +138,7 @@ static int run(int argc, char **argv)
     heed_train_watcher watcher = {.context = &values, .tokenising = show_tokenising, .begun = show_begin, .step = show_step,
                                   .evaluating = show_evaluation, .should_stop = interrupted};
     heed_status status = heed_context_new(&context, &(heed_context_options){.threads = (int)values.threads}, &error);
-    if (status == HEED_OK && values.resume) status = heed_train_resume(context, values.resume, values.train.stop_at, &watcher, &report, &error);
+    if (status == HEED_OK && values.resume) status = heed_resume_training(context, values.resume, values.train.stop_at, &watcher, &report, &error);
     else if (status == HEED_OK) status = heed_train(context, &values.train, &watcher, &report, &error);
     progress_end();
     if (status == HEED_OK && !values.quiet) {

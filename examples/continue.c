@@ -1,0 +1,27 @@
+/* Continues a prompt:  continue MODEL-FOLDER "Once upon a time"
+   cc continue.c $(pkg-config --cflags --libs --static heed) -o continue */
+#include <heed/heed.h>
+#include <stdio.h>
+#include <string.h>
+
+int main(int argc, char **argv)
+{
+    heed_error error = {0};
+    heed_context *context = NULL;
+    heed_transformer *model = NULL;
+    heed_results results = {0};
+    heed_generation_options options;
+    if (argc != 3) return fprintf(stderr, "usage: continue MODEL-FOLDER PROMPT\n"), 2;
+    heed_prompt prompt = {.text = argv[2], .length = strlen(argv[2])};
+    heed_generation_preset(&options);
+    options.max_new_tokens = 40;
+    heed_status status = heed_context_new(&context, NULL, &error);
+    if (!status) status = heed_transformer_load(&model, context, argv[1], &error);
+    if (!status) status = heed_transformer_generate(model, &prompt, 1, &options, NULL, &results, &error);
+    if (status) fprintf(stderr, "%s\n", error.message);
+    else puts(results.items[0].text);
+    heed_results_free(&results);
+    heed_transformer_free(model);
+    heed_context_free(context);
+    return status != HEED_OK;
+}

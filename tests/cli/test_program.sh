@@ -1,0 +1,105 @@
+#!/bin/sh
+# The program as a user meets it: help, formats, exit statuses, messages.   test_program.sh HEED SOURCE-FOLDER
+set -u
+heed=$1
+fixtures=$2/tests/fixtures
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+failed=0
+fail() { echo "FAILED: $*" >&2; failed=1; }
+
+# expect STATUS PATTERN COMMAND...: exit status, and a pattern in stdout and stderr together
+expect() {
+  wanted=$1 pattern=$2
+  shift 2
+  "$@" >"$work/out" 2>&1 </dev/null
+  status=$?
+  [ $status -eq "$wanted" ] || { fail "status $status instead of $wanted: $*"; cat "$work/out" >&2; }
+  grep -q -- "$pattern" "$work/out" || { fail "no \"$pattern\" in the output of: $*"; cat "$work/out" >&2; }
+}
+
+# --- help and usage ---
+expect 0 'Usage: heed VERB' "$heed" --help
+expect 0 '^heed [0-9]*\.[0-9]*\.[0-9]*$' "$heed" --version
+expect 2 'Usage: heed VERB' "$heed"
+expect 2 'did you mean generate' "$heed" genrate
+expect 0 'complete -o filenames' "$heed" --completion
+for verb in info tokenize forward generate train eval translate bench; do
+  expect 0 "Usage: heed $verb" "$heed" $verb --help
+  expect 0 "Usage: heed $verb" "$heed" help $verb
+  expect 2 'unknown option' "$heed" $verb --no-such-option
+done
+expect 2 'did you mean --temp' "$heed" generate -m x -p y --tmp 1
+expect 2 'expected a whole number' "$heed" generate -m x -p y -n many
+expect 2 'expected a number' "$heed" generate -m x -p y --temp hot
+expect 2 'expected -m MODEL' "$heed" generate -p y
+expect 2 'expected one of' "$heed" generate -m x
+expect 2 'takes no value' "$heed" generate -m x -p y --ids=1
+expect 2 'token ids, as in' "$heed" generate -m "$fixtures/gpt2" --prompt-ids 1,x
+expect 2 'expected --data' "$heed" train --out "$work/run"
+expect 2 'expected --in FILE' "$heed" forward "$fixtures/gpt2"
+
+# --- info ---
+expect 0 'instruction set' "$heed" info
+expect 0 'gpt2' "$heed" info "$fixtures/gpt2"
+"$heed" info "$fixtures/gpt2" --json >"$work/info.json" || fail "info --json"
+grep -q '"parameters"' "$work/info.json" || fail "info --json lacks parameters"
+expect 1 'no-such-model' "$heed" info no-such-model
+HEED_ISA=fancy expect 1 'expected generic, avx2 or avx512' "$heed" info
+
+# --- tokenize ---
+printf '{"text": "Hello world"}\n{"text": ""}\n' >"$work/texts.jsonl"
+expect 0 '^\[[0-9, ]*\]$' "$heed" tokenize -m "$fixtures/gpt2" --jsonl "$work/texts.jsonl"
+expect 0 '"offsets": \[\[0, ' "$heed" tokenize -m "$fixtures/gpt2" --jsonl "$work/texts.jsonl" --offsets
+ids=$("$heed" tokenize -m "$fixtures/gpt2" -p 'Hello world')
+printf '{"ids": %s}\n' "$ids" >"$work/ids.jsonl"
+expect 0 '^"Hello world"$' "$heed" tokenize -m "$fixtures/gpt2" --jsonl "$work/ids.jsonl" --decode
+printf '{"text": 5}\n' >"$work/bad.jsonl"
+expect 1 'line 1: "text"' "$heed" tokenize -m "$fixtures/gpt2" --jsonl "$work/bad.jsonl"
+printf 'no json\n' >"$work/bad.jsonl"
+expect 1 'line 1' "$heed" tokenize -m "$fixtures/gpt2" --jsonl "$work/bad.jsonl"
+expect 1 'no-such-file' "$heed" tokenize -m "$fixtures/gpt2" --jsonl no-such-file
+
+# --- forward ---
+expect 0 '' "$heed" forward "$fixtures/gpt2" --in "$fixtures/gpt2/oracle.safetensors" --out "$work/out.safetensors" --grad
+[ -s "$work/out.safetensors" ] || fail "forward wrote nothing"
+printf 'broken' >"$work/broken.safetensors"
+expect 1 'broken.safetensors' "$heed" forward "$fixtures/gpt2" --in "$work/broken.safetensors" --out "$work/x.safetensors"
+[ -e "$work/x.safetensors" ] && fail "a failed forward left a file"
+
+# --- generate: new text only, ids as JSON, the same for 1 to 3 threads ---
+one=$("$heed" generate -m "$fixtures/gpt2" --prompt-ids 5,6,7 -n 8 --temp 0 --ids -t 1) || fail "generate --ids"
+for threads in 2 3; do
+  [ "$one" = "$("$heed" generate -m "$fixtures/gpt2" --prompt-ids 5,6,7 -n 8 --temp 0 --ids -t $threads)" ] || fail "other ids with $threads threads"
+done
+a=$("$heed" generate -m "$fixtures/gpt2" -p Hello -n 8 --temp 1 --seed 4) && b=$("$heed" generate -m "$fixtures/gpt2" -p Hello -n 8 --temp 1 --seed 4)
+[ "$a" = "$b" ] || fail "one seed, two texts"
+expect 0 '"finish":' "$heed" generate -m "$fixtures/gpt2" -p Hello -n 4 --temp 0 --logprobs 2
+long=$(seq -s, 1 60)
+expect 1 'context' "$heed" generate -m "$fixtures/gpt2" --prompt-ids "$long" -n 4 --ids
+expect 0 'left out' "$heed" generate -m "$fixtures/gpt2" --prompt-ids "$long" -n 4 --ids --truncate
+expect 1 '99999' "$heed" generate -m "$fixtures/gpt2" --prompt-ids 99999 -n 4 --ids
+expect 1 'writes no tokens\|encoder' "$heed" generate -m "$fixtures/bert" --prompt-ids 5 -n 4 --ids
+
+# --- train, interrupt by count, go on, evaluate, generate ---
+head -c 6000 "$2/share/shakespeare/valid.txt" >"$work/text.txt"
+small="--layers 1 --d-model 16 --heads 2 --context 16 --batch-size 4 --tokenizer char --seed 5 --dropout 0.1"
+"$heed" train --data "$work/text.txt" --out "$work/whole" $small --max-steps 6 --save-steps 3 >"$work/out" 2>&1 || { fail "train"; cat "$work/out" >&2; }
+"$heed" train --data "$work/text.txt" --out "$work/parts" $small --max-steps 6 --save-steps 3 --stop-at 4 -t 1 >"$work/out" 2>&1 || fail "train --stop-at"
+"$heed" train --resume "$work/parts" >"$work/out" 2>&1 || { fail "train --resume"; cat "$work/out" >&2; }
+for file in model.safetensors config.json tokenizer.json; do
+  cmp "$work/whole/checkpoint-6/$file" "$work/parts/checkpoint-6/$file" || fail "interrupted and whole runs differ in $file"
+done
+[ -s "$work/whole/loss.svg" ] && [ -s "$work/whole/log.jsonl" ] || fail "no loss.svg or log.jsonl"
+expect 0 '"nll"' "$heed" eval -m "$work/whole" --text "$work/text.txt" --json
+expect 0 '.' "$heed" generate -m "$work/whole" -p "The" -n 5 --temp 0
+expect 1 '' "$heed" train --data "$work/text.txt" --out "$work/whole" $small --max-steps 6
+: >"$work/empty.txt"
+expect 1 'empty' "$heed" train --data "$work/empty.txt" --out "$work/none" $small --max-steps 6
+
+# --- data on stdout, a full disk is an error ---
+"$heed" generate -m "$fixtures/gpt2" -p Hello -n 2 --temp 0 2>/dev/null | grep -q . || fail "no text on stdout"
+if [ -w /dev/full ]; then
+  "$heed" generate -m "$fixtures/gpt2" -p Hello -n 2 --temp 0 >/dev/full 2>/dev/null && fail "writing to a full disk went unnoticed"
+fi
+exit $failed

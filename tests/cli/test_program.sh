@@ -45,7 +45,7 @@ expect 0 'gpt2' "$heed" info "$fixtures/gpt2"
 "$heed" info "$fixtures/gpt2" --json >"$work/info.json" || fail "info --json"
 grep -q '"parameters"' "$work/info.json" || fail "info --json lacks parameters"
 expect 1 'no-such-model' "$heed" info no-such-model
-HEED_ISA=fancy expect 1 'expected generic, avx2 or avx512' "$heed" info
+expect 1 'expected generic, avx2 or avx512' env HEED_ISA=fancy "$heed" info
 
 # --- tokenize ---
 printf '{"text": "Hello world"}\n{"text": ""}\n' >"$work/texts.jsonl"

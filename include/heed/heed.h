@@ -7,7 +7,7 @@
        heed_error error = {0};
        heed_context *context;
        heed_transformer *model;
-       if (heed_context_new(&context, NULL, &error) || heed_transformer_load(&model, context, "my-model", NULL, &error))
+       if (heed_context_new(&context, NULL, &error) || heed_transformer_load(&model, context, "my-model", &error))
            fprintf(stderr, "%s\n", error.message);
 
    Threads: a heed_context and a loaded heed_transformer may be shared; calls on one transformer from several threads take turns. */
@@ -62,7 +62,7 @@ void heed_tokens_free(heed_tokens *tokens);
 heed_status heed_detokenize(const heed_tokenizer *tokenizer, const int32_t *ids, size_t count, bool skip_special, char **text,
                             size_t *length, heed_error *error);
 /* Trains "bpe" or "char" on files (.txt, .jsonl with "text") and writes tokenizer.json into `folder`. vocab_size 0: for char, all
-   characters. added: every text begins with <s> and ends with </s>, as translation models want it. */
+   characters. */
 typedef struct heed_tokenizer_plan {
     const char *kind;
     const char *const *files;
@@ -74,7 +74,7 @@ heed_status heed_train_tokenizer(const heed_tokenizer_plan *plan, const char *fo
 
 /* ---- running a model once ---- */
 /* Reads tensors named in.<name> from a safetensors file and writes out.<name>, loss and grad.<name on disk> to another; the inputs
-   and outputs are those of transformers' classes (DESIGN: `heed forward`). */
+   and outputs are those of transformers' classes. */
 typedef struct heed_forward_task {
     const char *model, *input, *output;
     bool gradients, no_passes, attentions;

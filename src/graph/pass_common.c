@@ -33,25 +33,25 @@ heed_status heed_pass_common(heed_graph *graph, heed_error *error)
     while (slots < 2 * graph->n_nodes) slots *= 2;
     int32_t *table = heed_allocate(slots, sizeof *table); /* index + 1 into the new nodes */
     if (!table) return heed_fail_memory(error, slots * sizeof *table, "common subexpressions");
-    heed_rewrite rewrite;
-    heed_status status = heed_rewrite_begin(&rewrite, graph, error);
+    heed_graph_rewrite rewrite;
+    heed_status status = heed_graph_rewrite_begin(&rewrite, graph, error);
     for (size_t i = 0; status == HEED_OK && i < rewrite.n_old; i++) {
         heed_node node = rewrite.old[i];
-        for (int j = 0; j < node.n_in; j++) node.in[j] = heed_rewrite_find(&rewrite, node.in[j]);
+        for (int j = 0; j < node.n_in; j++) node.in[j] = heed_graph_rewrite_find(&rewrite, node.in[j]);
         size_t slot = hash_node(&node) & (slots - 1);
         while (table[slot] && !same(&graph->nodes[table[slot] - 1], &node)) slot = (slot + 1) & (slots - 1);
         if (table[slot] && heed_node_state(&node) == HEED_NONE) {
             const heed_node *twin = &graph->nodes[table[slot] - 1];
             for (int j = 0; j < node.n_out; j++) {
-                heed_rewrite_replace(&rewrite, node.out[j], twin->out[j]);
+                heed_graph_rewrite_replace(&rewrite, node.out[j], twin->out[j]);
                 if (graph->values[node.out[j]].is_checkpoint) graph->values[twin->out[j]].is_checkpoint = true;
             }
         } else {
-            heed_rewrite_push(&rewrite, &node);
+            heed_graph_rewrite_push(&rewrite, &node);
             if (graph->error.status == HEED_OK) table[slot] = (int32_t)graph->n_nodes;
         }
     }
-    if (status == HEED_OK) status = heed_rewrite_end(&rewrite, error);
+    if (status == HEED_OK) status = heed_graph_rewrite_end(&rewrite, error);
     free(table);
     return status;
 }

@@ -18,9 +18,9 @@ heed_status heed_pass_dead(heed_graph *graph, heed_error *error)
             if (node->in[j] >= 0) needed[node->in[j]] = true;
     }
     free(needed);
-    heed_rewrite rewrite;
-    HEED_TRY(heed_rewrite_begin(&rewrite, graph, error));
+    heed_graph_rewrite rewrite;
+    HEED_TRY(heed_graph_rewrite_begin(&rewrite, graph, error));
     for (size_t i = 0; i < rewrite.n_old; i++)
-        if (!rewrite.old[i].dead) heed_rewrite_push(&rewrite, &rewrite.old[i]);
-    return heed_rewrite_end(&rewrite, error);
+        if (!rewrite.old[i].dead) heed_graph_rewrite_push(&rewrite, &rewrite.old[i]);
+    return heed_graph_rewrite_end(&rewrite, error);
 }

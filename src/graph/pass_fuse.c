@@ -128,7 +128,7 @@ static heed_status fuse_chains(heed_graph *graph, heed_error *error)
     state.result = heed_allocate(n, sizeof *state.result);
     state.role = heed_allocate(n, 1);
     state.note = heed_allocate(n, sizeof *state.note);
-    heed_rewrite rewrite = {0};
+    heed_graph_rewrite rewrite = {0};
     heed_status status = HEED_OK;
     if (!state.uses || !state.reader || !state.result || !state.role || !state.note)
         status = heed_fail_memory(error, n * sizeof *state.result, "fusion");
@@ -137,23 +137,23 @@ static heed_status fuse_chains(heed_graph *graph, heed_error *error)
             if (graph->nodes[i].in[j] >= 0) state.reader[graph->nodes[i].in[j]] = (int32_t)i;
     for (size_t i = 0; status == HEED_OK && i < n; i++)
         if (graph->nodes[i].id == HEED_OP_PRODUCT && !state.role[i]) follow(&state, i);
-    if (status == HEED_OK) status = heed_rewrite_begin(&rewrite, graph, error);
+    if (status == HEED_OK) status = heed_graph_rewrite_begin(&rewrite, graph, error);
     for (size_t i = 0; status == HEED_OK && i < n; i++) {
         heed_node node = rewrite.old[i];
         if (state.role[i] == 1) continue;
         if (state.role[i] == 0) {
             node.note = state.note[i];
-            heed_rewrite_push(&rewrite, &node);
+            heed_graph_rewrite_push(&rewrite, &node);
             continue;
         }
         fused f = state.result[i];
-        for (int j = 0; j < HEED_FUSED_INPUTS; j++) f.in[j] = heed_rewrite_find(&rewrite, f.in[j]);
+        for (int j = 0; j < HEED_FUSED_INPUTS; j++) f.in[j] = heed_graph_rewrite_find(&rewrite, f.in[j]);
         graph->scope = node.scope, graph->clone = node.clone, graph->in_gradient = node.is_gradient;
-        heed_rewrite_replace(&rewrite, node.out[0], emit_fused(graph, &f));
+        heed_graph_rewrite_replace(&rewrite, node.out[0], emit_fused(graph, &f));
         graph->clone = 0, graph->in_gradient = false;
     }
     graph->scope = "";
-    if (rewrite.graph) status = heed_rewrite_end(&rewrite, error);
+    if (rewrite.graph) status = heed_graph_rewrite_end(&rewrite, error);
     free(state.uses), free(state.reader), free(state.result), free(state.role), free(state.note);
     return status;
 }
@@ -181,8 +181,8 @@ static bool join_alike(const heed_graph *graph, const heed_node *x, const heed_n
 
 static heed_status fuse_joins(heed_graph *graph, heed_error *error)
 {
-    heed_rewrite rewrite;
-    HEED_TRY(heed_rewrite_begin(&rewrite, graph, error));
+    heed_graph_rewrite rewrite;
+    HEED_TRY(heed_graph_rewrite_begin(&rewrite, graph, error));
     for (size_t i = 0; i < rewrite.n_old; i++) {
         heed_node *node = &rewrite.old[i];
         if (node->dead) continue; /* joined to an earlier one */
@@ -192,13 +192,13 @@ static heed_status fuse_joins(heed_graph *graph, heed_error *error)
             for (size_t k = i + 1; k < rewrite.n_old && k < i + 64 && count < MAX_JOINED; k++)
                 if (!rewrite.old[k].dead && joinable(graph, &rewrite.old[k]) && join_alike(graph, node, &rewrite.old[k])) members[count++] = &rewrite.old[k];
         if (count == 1) {
-            heed_rewrite_push(&rewrite, node);
+            heed_graph_rewrite_push(&rewrite, node);
             continue;
         }
         fused f = as_fused(node);
         int64_t begin = 0;
         f.attributes.joined = count;
-        f.in[HEED_FUSED_A] = heed_rewrite_find(&rewrite, f.in[HEED_FUSED_A]);
+        f.in[HEED_FUSED_A] = heed_graph_rewrite_find(&rewrite, f.in[HEED_FUSED_A]);
         for (int m = 0; m < count; m++) {
             fused part = as_fused(members[m]);
             f.in[HEED_FUSED_B + m] = part.in[HEED_FUSED_B];
@@ -209,13 +209,13 @@ static heed_status fuse_joins(heed_graph *graph, heed_error *error)
         heed_value joined = emit_fused(graph, &f);
         for (int m = 0; m < count; m++) {
             int64_t width = graph->values[members[m]->out[0]].shape.dim[1];
-            heed_rewrite_replace(&rewrite, members[m]->out[0], heed_slice(graph, joined, begin, begin + width));
+            heed_graph_rewrite_replace(&rewrite, members[m]->out[0], heed_slice(graph, joined, begin, begin + width));
             begin += width;
         }
         graph->clone = 0, graph->in_gradient = false;
     }
     graph->scope = "";
-    return heed_rewrite_end(&rewrite, error);
+    return heed_graph_rewrite_end(&rewrite, error);
 }
 
 /* ---- 3. norms ---- */
@@ -229,8 +229,8 @@ static heed_status fuse_norms(heed_graph *graph, heed_error *error)
 {
     int32_t *uses = heed_graph_uses(graph);
     if (!uses) return heed_fail_memory(error, graph->n_values * sizeof *uses, "fusion");
-    heed_rewrite rewrite;
-    heed_status status = heed_rewrite_begin(&rewrite, graph, error);
+    heed_graph_rewrite rewrite;
+    heed_status status = heed_graph_rewrite_begin(&rewrite, graph, error);
     int32_t *pending = status == HEED_OK ? heed_allocate(rewrite.n_values, sizeof *pending) : NULL; /* by value: old node + 1 of a norm held back */
     if (status == HEED_OK && !pending) heed_fail_memory(&graph->error, rewrite.n_values * sizeof *pending, "fusion");
     for (size_t i = 0; pending && i < rewrite.n_old; i++) {
@@ -248,7 +248,7 @@ static heed_status fuse_norms(heed_graph *graph, heed_error *error)
         }
         int32_t held = is_product(node) && node->in[0] >= 0 ? pending[node->in[0]] : 0;
         if (!held) {
-            heed_rewrite_push(&rewrite, node);
+            heed_graph_rewrite_push(&rewrite, node);
             continue;
         }
         const heed_node *norm = &rewrite.old[held - 1];
@@ -259,15 +259,15 @@ static heed_status fuse_norms(heed_graph *graph, heed_error *error)
         f.in[HEED_FUSED_A] = norm->in[0];
         f.in[HEED_FUSED_NORM_GAIN] = norm->n_in > 1 ? norm->in[1] : HEED_NONE;
         f.in[HEED_FUSED_NORM_BIAS] = norm->n_in > 2 ? norm->in[2] : HEED_NONE;
-        for (int j = 0; j < HEED_FUSED_INPUTS; j++) f.in[j] = heed_rewrite_find(&rewrite, f.in[j]);
+        for (int j = 0; j < HEED_FUSED_INPUTS; j++) f.in[j] = heed_graph_rewrite_find(&rewrite, f.in[j]);
         graph->scope = node->scope, graph->clone = node->clone, graph->in_gradient = node->is_gradient;
-        heed_rewrite_replace(&rewrite, node->out[0], emit_fused(graph, &f));
+        heed_graph_rewrite_replace(&rewrite, node->out[0], emit_fused(graph, &f));
         graph->clone = 0, graph->in_gradient = false;
     }
     graph->scope = "";
     free(uses);
     free(pending);
-    return status == HEED_OK ? heed_rewrite_end(&rewrite, error) : status;
+    return status == HEED_OK ? heed_graph_rewrite_end(&rewrite, error) : status;
 }
 
 heed_status heed_pass_fuse(heed_graph *graph, heed_error *error)

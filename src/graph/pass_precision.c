@@ -6,18 +6,18 @@
 
 heed_status heed_pass_precision(heed_graph *graph, heed_error *error)
 {
-    heed_rewrite rewrite;
-    HEED_TRY(heed_rewrite_begin(&rewrite, graph, error));
+    heed_graph_rewrite rewrite;
+    HEED_TRY(heed_graph_rewrite_begin(&rewrite, graph, error));
     for (size_t i = 0; i < rewrite.n_old; i++) {
         heed_node node = rewrite.old[i];
         if (node.id == HEED_OP_PRODUCT) {
             graph->scope = node.scope;
-            heed_value a = heed_rewrite_find(&rewrite, node.in[0]), b = heed_rewrite_find(&rewrite, node.in[1]);
+            heed_value a = heed_graph_rewrite_find(&rewrite, node.in[0]), b = heed_graph_rewrite_find(&rewrite, node.in[1]);
             node.in[0] = heed_cast(graph, heed_cast(graph, a, HEED_BF16), HEED_F32); /* the left operand is always f32 */
             if (heed_value_dtype(graph, b) == HEED_F32) node.in[1] = heed_cast(graph, b, HEED_BF16);
         }
-        heed_rewrite_push(&rewrite, &node);
+        heed_graph_rewrite_push(&rewrite, &node);
     }
     graph->scope = "";
-    return heed_rewrite_end(&rewrite, error);
+    return heed_graph_rewrite_end(&rewrite, error);
 }

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 
 typedef struct {
-    heed_rewrite rewrite;
+    heed_graph_rewrite rewrite;
     int32_t *segment;      /* by value: segment of its forward producer, -1 for inputs, externals and gradient values */
     bool *keep;            /* by value: read as it is */
     heed_value *clone;     /* by value: its clone, or HEED_NONE */
@@ -59,7 +59,7 @@ static heed_value clone_value(recompute *state, heed_value value)
 heed_status heed_pass_recompute(heed_graph *graph, heed_error *error)
 {
     recompute state = {0};
-    HEED_TRY(heed_rewrite_begin(&state.rewrite, graph, error));
+    HEED_TRY(heed_graph_rewrite_begin(&state.rewrite, graph, error));
     size_t n = graph->n_values;
     state.segment = heed_allocate(n, sizeof *state.segment);
     state.keep = heed_allocate(n, sizeof *state.keep);
@@ -72,7 +72,7 @@ heed_status heed_pass_recompute(heed_graph *graph, heed_error *error)
         for (size_t i = 0; i < state.rewrite.n_old && graph->error.status == HEED_OK; i++) {
             heed_node node = state.rewrite.old[i];
             for (int j = 0; node.is_gradient && j < node.n_in; j++) node.in[j] = clone_value(&state, node.in[j]);
-            heed_rewrite_push(&state.rewrite, &node);
+            heed_graph_rewrite_push(&state.rewrite, &node);
         }
         graph->in_gradient = false;
         graph->scope = "";
@@ -81,5 +81,5 @@ heed_status heed_pass_recompute(heed_graph *graph, heed_error *error)
     free(state.keep);
     free(state.clone);
     free(state.producer);
-    return heed_rewrite_end(&state.rewrite, error);
+    return heed_graph_rewrite_end(&state.rewrite, error);
 }

@@ -2,9 +2,9 @@
 
 #include <stdlib.h>
 
-heed_status heed_rewrite_begin(heed_rewrite *rewrite, heed_graph *graph, heed_error *error)
+heed_status heed_graph_rewrite_begin(heed_graph_rewrite *rewrite, heed_graph *graph, heed_error *error)
 {
-    *rewrite = (heed_rewrite){.graph = graph, .n_values = graph->n_values};
+    *rewrite = (heed_graph_rewrite){.graph = graph, .n_values = graph->n_values};
     rewrite->replacement = heed_allocate(graph->n_values, sizeof *rewrite->replacement);
     if (!rewrite->replacement) return heed_fail_memory(error, graph->n_values * sizeof *rewrite->replacement, "a graph pass");
     for (size_t i = 0; i < graph->n_values; i++) rewrite->replacement[i] = (heed_value)i;
@@ -13,18 +13,18 @@ heed_status heed_rewrite_begin(heed_rewrite *rewrite, heed_graph *graph, heed_er
     return HEED_OK;
 }
 
-heed_value heed_rewrite_find(const heed_rewrite *rewrite, heed_value value)
+heed_value heed_graph_rewrite_find(const heed_graph_rewrite *rewrite, heed_value value)
 {
     return value < 0 || (size_t)value >= rewrite->n_values ? value : rewrite->replacement[value];
 }
 
-void heed_rewrite_replace(heed_rewrite *rewrite, heed_value value, heed_value other)
+void heed_graph_rewrite_replace(heed_graph_rewrite *rewrite, heed_value value, heed_value other)
 {
     if (value < 0 || (size_t)value >= rewrite->n_values) return;
     rewrite->replacement[value] = other;
 }
 
-void heed_rewrite_push(heed_rewrite *rewrite, const heed_node *node)
+void heed_graph_rewrite_push(heed_graph_rewrite *rewrite, const heed_node *node)
 {
     heed_graph *graph = rewrite->graph;
     if (!heed_grow(&graph->nodes, &graph->nodes_capacity, graph->n_nodes + 1, sizeof *node)) {
@@ -33,21 +33,21 @@ void heed_rewrite_push(heed_rewrite *rewrite, const heed_node *node)
     }
     heed_node *pushed = &graph->nodes[graph->n_nodes];
     *pushed = *node;
-    for (int i = 0; i < node->n_in; i++) pushed->in[i] = heed_rewrite_find(rewrite, node->in[i]);
+    for (int i = 0; i < node->n_in; i++) pushed->in[i] = heed_graph_rewrite_find(rewrite, node->in[i]);
     for (int i = 0; i < node->n_out; i++) graph->values[node->out[i]].node = (int32_t)graph->n_nodes;
     graph->n_nodes++;
 }
 
-heed_status heed_rewrite_end(heed_rewrite *rewrite, heed_error *error)
+heed_status heed_graph_rewrite_end(heed_graph_rewrite *rewrite, heed_error *error)
 {
     heed_graph *graph = rewrite->graph;
     for (size_t i = 0; i < graph->n_outputs; i++) {
-        graph->outputs[i] = heed_rewrite_find(rewrite, graph->outputs[i]);
+        graph->outputs[i] = heed_graph_rewrite_find(rewrite, graph->outputs[i]);
         if (graph->outputs[i] >= 0) graph->values[graph->outputs[i]].is_output = true;
     }
     free(rewrite->old);
     free(rewrite->replacement);
-    *rewrite = (heed_rewrite){0};
+    *rewrite = (heed_graph_rewrite){0};
     return heed_graph_status(graph, error);
 }
 

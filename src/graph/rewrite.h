@@ -5,22 +5,22 @@
 
 #include "graph/ir.h"
 
-typedef struct heed_rewrite {
+typedef struct heed_graph_rewrite {
     heed_graph *graph;
     heed_node *old;            /* the nodes taken away */
     size_t n_old;
     heed_value *replacement;   /* by value: what to read instead; itself when unchanged */
     size_t n_values;
-} heed_rewrite;
+} heed_graph_rewrite;
 
-heed_status heed_rewrite_begin(heed_rewrite *rewrite, heed_graph *graph, heed_error *error);
+heed_status heed_graph_rewrite_begin(heed_graph_rewrite *rewrite, heed_graph *graph, heed_error *error);
 /* Pushes a node with its inputs replaced. */
-void heed_rewrite_push(heed_rewrite *rewrite, const heed_node *node);
+void heed_graph_rewrite_push(heed_graph_rewrite *rewrite, const heed_node *node);
 /* From here on `value` (of the old graph) is read as `other`; kept outputs follow. */
-void heed_rewrite_replace(heed_rewrite *rewrite, heed_value value, heed_value other);
-heed_value heed_rewrite_find(const heed_rewrite *rewrite, heed_value value);
+void heed_graph_rewrite_replace(heed_graph_rewrite *rewrite, heed_value value, heed_value other);
+heed_value heed_graph_rewrite_find(const heed_graph_rewrite *rewrite, heed_value value);
 /* Ends the rewriting; reports a failed push or emit. */
-heed_status heed_rewrite_end(heed_rewrite *rewrite, heed_error *error);
+heed_status heed_graph_rewrite_end(heed_graph_rewrite *rewrite, heed_error *error);
 
 /* The state input a node writes the next version of, or HEED_NONE. */
 heed_value heed_node_state(const heed_node *node);

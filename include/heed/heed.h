@@ -77,7 +77,7 @@ heed_status heed_train_tokenizer(const heed_tokenizer_plan *plan, const char *fo
    and outputs are those of transformers' classes. */
 typedef struct heed_forward_task {
     const char *model, *input, *output;
-    bool gradients, no_passes, attentions;
+    bool gradients, no_passes;
 } heed_forward_task;
 heed_status heed_forward_files(heed_context *context, const heed_forward_task *task, heed_error *error);
 

@@ -4,7 +4,7 @@
 
 #include <heed/heed.h>
 
-typedef struct { const char *in, *out; bool grad, no_passes, attentions; int64_t threads; } forward_options;
+typedef struct { const char *in, *out; bool grad, no_passes; int64_t threads; } forward_options;
 
 static const option options[] = {
     HEED_OPTION(forward_options, in, "in", 0, OPTION_TEXT, "FILE", "Safetensors file with tensors named in.<name>; others are not looked at."),

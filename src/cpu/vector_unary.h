@@ -86,6 +86,7 @@ static inline heed_v heed_v_unary(heed_unary_kind kind, heed_v x)
     case HEED_UNARY_ABS: return heed_v_abs(x);
     case HEED_UNARY_NEGATE: return heed_v_negate(x);
     case HEED_UNARY_SOFTPLUS: return heed_v_softplus(x);
+    case HEED_UNARY_SQRT_SOFTPLUS: return heed_v_sqrt(heed_v_softplus(x));
     case HEED_UNARY_COUNT: break;
     }
     return x;

@@ -49,14 +49,16 @@ enum {
     HEED_NAME_BUFFER = 8,    /* no parameter: not trained */
     HEED_NAME_OPTIONAL = 16, /* may be absent: the role stays empty (BUFFER: zeros) */
     HEED_NAME_ROW = 32,      /* a vector stored as (1,n) */
-    HEED_NAME_HEAD = 64      /* belongs to a head although it stands behind the prefix */
+    HEED_NAME_HEAD = 64,     /* belongs to a head although it stands behind the prefix */
+    HEED_NAME_TIED = 128,    /* the spelling of models whose output matrix is the embedding ... */
+    HEED_NAME_UNTIED = 256   /* ... and of those that have one of their own */
 };
 
 typedef struct heed_weight_name {
     uint8_t role;            /* heed_role; the first one, of `parts` that follow each other in rows of one tensor */
     uint8_t part;            /* heed_part */
     uint8_t parts;           /* 0 counts as 1 */
-    uint8_t flags;
+    uint16_t flags;
     uint16_t heads;          /* bit per heed_head that spells it so; 0: all */
     const char *name;        /* "{i}" is the layer; NULL ends a table */
 } heed_weight_name;

@@ -108,7 +108,7 @@ static heed_status add_tensor(heed_model *model, const heed_weight_name *entry, 
 
 static bool entry_wanted(const heed_config *config, const heed_weight_name *entry)
 {
-    if (entry->flags & HEED_NAME_ALIAS) return false;
+    if (entry->flags & (HEED_NAME_ALIAS | (config->tied ? HEED_NAME_UNTIED : HEED_NAME_TIED))) return false;
     if (entry->heads && !(entry->heads >> config->head & 1)) return false;
     return heed_role_wanted(config, (heed_part)entry->part, (heed_role)entry->role);
 }

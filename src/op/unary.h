@@ -31,6 +31,13 @@ static inline real R(heed_swish_derivative)(real x, real a)
     return R(heed_sigmoid)(z) + z * R(heed_sigmoid_derivative)(z);
 }
 
+/* d/dx sqrt(softplus(x)). Far below 0 softplus is e^x, which may be 0 where its root is not. */
+static inline real R(heed_sqrt_softplus_derivative)(real x)
+{
+    if (x < -80) return (real)0.5 * R(exp)((real)0.5 * x);
+    return (real)0.5 * R(heed_sigmoid)(x) / R(sqrt)(R(heed_softplus)(x));
+}
+
 /* d/dx x tanh(softplus(x)). */
 static inline real R(heed_mish_derivative)(real x)
 {

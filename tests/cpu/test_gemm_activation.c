@@ -40,6 +40,7 @@ static double expected(int kind, double x)
     case HEED_UNARY_ABS: return fabs(x);
     case HEED_UNARY_NEGATE: return -x;
     case HEED_UNARY_SOFTPLUS: return softplus(x);
+    case HEED_UNARY_SQRT_SOFTPLUS: return sqrt(softplus(x));
     default: fail_msg("activation %d has no expectation", kind); return 0;
     }
 }

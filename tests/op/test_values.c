@@ -175,7 +175,8 @@ static const double *const torch_unary[HEED_UNARY_COUNT] = {
     [HEED_UNARY_LAPLACE] = torch_unary_laplace, [HEED_UNARY_HARDSWISH] = torch_unary_hardswish, [HEED_UNARY_TANH] = torch_unary_tanh,
     [HEED_UNARY_SIGMOID] = torch_unary_sigmoid, [HEED_UNARY_EXP] = torch_unary_exp, [HEED_UNARY_LOG] = torch_unary_log,
     [HEED_UNARY_SQRT] = torch_unary_sqrt, [HEED_UNARY_RSQRT] = torch_unary_rsqrt, [HEED_UNARY_SQUARE] = torch_unary_square,
-    [HEED_UNARY_ABS] = torch_unary_abs, [HEED_UNARY_NEGATE] = torch_unary_negate, [HEED_UNARY_SOFTPLUS] = torch_unary_softplus};
+    [HEED_UNARY_ABS] = torch_unary_abs, [HEED_UNARY_NEGATE] = torch_unary_negate, [HEED_UNARY_SOFTPLUS] = torch_unary_softplus,
+    [HEED_UNARY_SQRT_SOFTPLUS] = torch_unary_sqrtsoftplus};
 
 static bool wants_positive(int kind)
 {

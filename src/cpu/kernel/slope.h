@@ -110,6 +110,11 @@ HEED_INLINE heed_v unary_slope(heed_unary_kind kind, heed_v x)
     case HEED_UNARY_ABS: return where_above(x, 0, one, heed_v_select(heed_v_less(x, zero), heed_v_set(-1), zero));
     case HEED_UNARY_NEGATE: return heed_v_set(-1);
     case HEED_UNARY_SOFTPLUS: return sigmoid_value(x);
+    case HEED_UNARY_SQRT_SOFTPLUS: { /* far below 0 softplus is e^x, which may be 0 where its root is not */
+        heed_v half = heed_v_set(0.5f), far = heed_v_mul(half, heed_v_exp(heed_v_mul(half, x)));
+        heed_v near = heed_v_div(heed_v_mul(half, sigmoid_value(x)), heed_v_sqrt(heed_v_softplus(x)));
+        return heed_v_select(heed_v_less(x, heed_v_set(-80)), far, near);
+    }
     case HEED_UNARY_COUNT: break;
     }
     return one;

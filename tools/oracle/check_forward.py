@@ -1,0 +1,331 @@
+#!/usr/bin/env python3
+"""Compares `heed forward` with transformers on random tiny models in many configurations, and with batches of every kind.
+
+    python3 tools/oracle/check_forward.py [--heed build/release/heed] [--only WORD] [--keep FOLDER]
+
+Each case builds a model of tests' size with random weights, writes it, runs both on the same inputs and compares outputs, loss and
+all gradients: max(30 x |float32 - float64|, 1e-5 x max|value|), for gradients also 1e-6 x the largest gradient of the model.
+Needs torch, transformers and safetensors; heed itself needs none of them."""
+import argparse, json, os, subprocess, sys, tempfile
+import torch, transformers
+from safetensors.torch import load_file, save_file
+from transformers.activations import ACT2FN
+
+transformers.logging.set_verbosity_error()
+transformers.logging.disable_progress_bar()
+
+
+def randomise(model, seed):
+    g = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for name, p in model.named_parameters():
+            r = torch.randn(p.shape, generator=g)
+            if "embed_positions" in name:  # computed, not learned
+                continue
+            if "norm" in name.lower() or ".ln_" in name:
+                p.copy_(1 + .3 * r if name.endswith("weight") else .3 * r)
+            elif p.dim() == 1:
+                p.copy_(.3 * r)
+            elif "embed" in name or "wte" in name or "wpe" in name or "shared" in name:
+                p.copy_(.4 * r)
+            else:
+                p.copy_(r * 1.25 / p.shape[0 if type(model).__name__.startswith("GPT2") and p.dim() == 2 and "c_" in name else -1] ** .5)
+        for name, b in model.named_buffers():
+            if name == "final_logits_bias":
+                b.copy_(.3 * torch.randn(b.shape, generator=g))
+
+
+def make(cls, config, seed):
+    config._attn_implementation = "eager"
+    model = getattr(transformers, cls)(config)
+    randomise(model, seed)
+    model.tie_weights()
+    return model.eval()
+
+
+def flatten(out):
+    found = {}
+    for key, value in out.items():
+        if torch.is_tensor(value) and key != "loss":
+            found["out." + key] = value
+        elif isinstance(value, tuple) and key.endswith(("hidden_states", "attentions")):
+            for i, v in enumerate(value):
+                found[f"out.{key}.{i}"] = v
+    return found
+
+
+def run_torch(model, inputs, double):
+    model = model.double() if double else model.float()
+    given = {k: v.double() if double and v.is_floating_point() else v for k, v in inputs.items()}
+    use_cache = given.pop("use_cache", None)
+    extra = {} if use_cache is None else {"use_cache": bool(use_cache)}
+    model.zero_grad(set_to_none=True)
+    out = model(**given, output_hidden_states=True, output_attentions=True, return_dict=True, **extra)
+    found = flatten(out)
+    grads = {}
+    loss = out.get("loss")
+    if loss is not None and torch.isfinite(loss):
+        loss.backward()
+        for name, p in model.named_parameters():
+            grads["grad." + name] = torch.zeros_like(p) if p.grad is None else p.grad.clone()
+    if loss is not None:
+        found["loss"] = loss.detach().reshape(1)
+    return {k: v.detach() for k, v in found.items()}, grads
+
+
+def padding(name, value, inputs):
+    """Which elements are compared: none at masked tokens."""
+    mask = inputs.get("attention_mask")
+    decoder = inputs.get("labels") is not None and "decoder_input_ids" not in inputs and "encoder_" not in name
+    seq2seq = any(k.startswith("decoder") for k in inputs) or inputs.get("_seq2seq")
+    if seq2seq and "encoder" not in name:
+        mask = inputs.get("decoder_attention_mask")
+    if mask is None or value.dim() < 2:
+        return torch.ones_like(value, dtype=torch.bool)
+    mask = mask.reshape(-1, mask.shape[-1]).bool()
+    axis = 2 if "attentions" in name else 1
+    if value.dim() <= axis or value.shape[axis] != mask.shape[1] or value.shape[0] != mask.shape[0]:
+        return torch.ones_like(value, dtype=torch.bool)
+    shape = [1] * value.dim()
+    shape[0], shape[axis] = mask.shape
+    return mask.reshape(shape).expand(value.shape)
+
+
+def compare(name, want, exact, got, largest, inputs):
+    if got is None:
+        return f"{name} is missing"
+    if got.numel() != want.numel():
+        return f"{name} has shape {tuple(got.shape)}, expected {tuple(want.shape)}"
+    if want.numel() == 0:
+        return None
+    got = got.reshape(want.shape).double()
+    keep = padding(name, want, inputs) if name.startswith("out.") else torch.ones_like(want, dtype=torch.bool)
+    want, exact, got = want.double()[keep], exact.double()[keep], got[keep]
+    if want.numel() == 0:
+        return None
+    if name == "loss" and torch.isnan(want).all():
+        return None if torch.isnan(got).all() else f"loss is {got.item()}, expected NaN"
+    noise, scale = (want - exact).abs().max().item(), want.abs().max().item()
+    noise = noise if noise == noise else 0  # in float64 the masks of transformers overflow where a token sees nothing
+    tolerance = max(30 * noise, 1e-5 * scale, 1e-6 * largest)
+    off = (got - want).abs().max().item()
+    return None if off <= tolerance else f"{name} is off by {off:.3g}, tolerance {tolerance:.3g}, largest {scale:.3g}"
+
+
+def check(heed, folder, label, model, inputs, seq2seq=False):
+    model.save_pretrained(folder)
+    x, y = os.path.join(folder, "x.safetensors"), os.path.join(folder, "y.safetensors")
+    given = {k: v for k, v in inputs.items() if v is not None}
+    save_file({"in." + k: v.clone().contiguous() for k, v in given.items()}, x)
+    try:
+        want, grads = run_torch(model, given, False)
+        exact, exact_grads = run_torch(model, given, True)
+    except (RuntimeError, ValueError, IndexError):
+        want, grads = None, {}  # transformers cannot do it: heed must answer, whatever it says
+    model.float()
+    done = subprocess.run([heed, "forward", folder, "--in", x, "--out", y, "--grad"], capture_output=True, text=True)
+    if want is None:
+        return [] if done.returncode in (0, 1) else [f"heed ends with {done.returncode}"]
+    if done.returncode != 0:
+        return [f"heed answers {done.returncode}: {done.stderr.strip()}"]
+    got = load_file(y)
+    mark = dict(given, _seq2seq=seq2seq)
+    problems = [compare(k, v, exact[k], got.get(k), 0, mark) for k, v in want.items() if k != "out.encoder_last_hidden_state" or k in got]
+    largest = max([v.abs().max().item() for v in grads.values() if v.numel()] or [0])
+    on_disk = set()
+    for shard in [f for f in os.listdir(folder) if f.startswith("model") and f.endswith(".safetensors")]:
+        on_disk |= set(load_file(os.path.join(folder, shard)))
+    for name, value in grads.items():
+        if name[5:] in on_disk:
+            problems.append(compare(name, value, exact_grads.get(name, value), got.get(name), largest, mark))
+    return [p for p in problems if p]
+
+
+# ---- batches ----
+
+def ids(vocab, *shape, seed=0, low=3):
+    return torch.randint(low, vocab, shape, generator=torch.Generator().manual_seed(seed))
+
+
+def right_padded(vocab, B=3, T=13, seed=0):
+    m = torch.ones(B, T, dtype=torch.long)
+    for b in range(B):
+        m[b, T - 3 * b:] = 0
+    return ids(vocab, B, T, seed=seed), m
+
+
+def batches(vocab, kind):
+    """Named batches with labels for the kind of head: "causal" or "masked"."""
+    x, right = right_padded(vocab)
+    B, T = x.shape
+    left = right.flip(1)
+    holes = right.clone()
+    holes[:, 4] = 0
+    holes[0, 7:9] = 0
+    def labelled(x, mask, shift):
+        y = x.clone()
+        if mask is not None:
+            y[mask == 0] = -100
+            if shift:  # the first token behind padding would be predicted by a token that sees nothing
+                for b in range(B):
+                    first = int(mask[b].argmax())
+                    y[b, first] = -100
+        return y
+    shift = kind == "causal"
+    yield "no mask", dict(input_ids=x, labels=labelled(x, None, shift))
+    yield "right padding", dict(input_ids=x, attention_mask=right, labels=labelled(x, right, shift))
+    yield "left padding", dict(input_ids=x, attention_mask=left, labels=labelled(x, left, shift))
+    yield "left padding, position ids", dict(input_ids=x, attention_mask=left, position_ids=(left.cumsum(1) - 1).clamp(min=0), labels=labelled(x, left, shift))
+    yield "holes", dict(input_ids=x, attention_mask=holes, labels=labelled(x, holes, shift))
+    yield "holes, labels everywhere but at the beginning", dict(input_ids=x, attention_mask=holes, labels=x)
+    yield "position ids from 5", dict(input_ids=x, position_ids=torch.arange(5, 5 + T)[None], labels=x)
+    yield "position ids of packed segments", dict(input_ids=x, position_ids=torch.tensor([list(range(5)) + list(range(T - 5))] * B), labels=x)
+    yield "one token", dict(input_ids=x[:, :1], attention_mask=right[:, :1])
+    yield "one sequence", dict(input_ids=x[:1], labels=x[:1])
+    if kind == "causal":
+        yield "segments, no cache", dict(input_ids=x, position_ids=torch.tensor([list(range(5)) + list(range(T - 5)), list(range(T)), [0] + list(range(T - 1))]), labels=x, use_cache=torch.tensor([0]))
+    yield "no sequences", dict(input_ids=x[:0], attention_mask=right[:0])
+    yield "some labels ignored", dict(input_ids=x, attention_mask=right, labels=torch.where(torch.rand(B, T, generator=torch.Generator().manual_seed(1)) < .5, -100, labelled(x, right, shift)))
+
+
+# ---- models ----
+
+def gpt2(cls="GPT2LMHeadModel", **c):
+    return cls, transformers.GPT2Config(**dict(dict(vocab_size=61, n_positions=40, n_embd=24, n_layer=2, n_head=3, layer_norm_epsilon=1e-3, bos_token_id=1, eos_token_id=2, resid_pdrop=0., embd_pdrop=0., attn_pdrop=0.), **c))
+
+
+def llama(cls="LlamaForCausalLM", config=transformers.LlamaConfig, **c):
+    return cls, config(**dict(dict(vocab_size=61, hidden_size=24, intermediate_size=40, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2, max_position_embeddings=64, rms_norm_eps=1e-3, head_dim=6), **c))
+
+
+def bert(cls="BertForMaskedLM", **c):
+    return cls, transformers.BertConfig(**dict(dict(vocab_size=61, hidden_size=24, num_hidden_layers=2, num_attention_heads=3, intermediate_size=40, max_position_embeddings=40, layer_norm_eps=1e-3, hidden_dropout_prob=0., attention_probs_dropout_prob=0.), **c))
+
+
+def marian(cls="MarianMTModel", **c):
+    return cls, transformers.MarianConfig(**dict(dict(vocab_size=61, decoder_vocab_size=61, d_model=24, encoder_layers=2, decoder_layers=2, encoder_attention_heads=3, decoder_attention_heads=3, encoder_ffn_dim=40, decoder_ffn_dim=40, max_position_embeddings=40, pad_token_id=60, eos_token_id=0, decoder_start_token_id=60, dropout=0.), **c))
+
+
+def mistral(**c):
+    return llama("MistralForCausalLM", transformers.MistralConfig, **c)
+
+
+def qwen2(**c):
+    c = dict(c)
+    c.setdefault("head_dim", None)
+    cls, config = "Qwen2ForCausalLM", transformers.Qwen2Config(**dict(dict(vocab_size=61, hidden_size=24, intermediate_size=40, num_hidden_layers=3, num_attention_heads=4, num_key_value_heads=2, max_position_embeddings=64, rms_norm_eps=1e-3), **{k: v for k, v in c.items() if v is not None}))
+    return cls, config
+
+
+def cases():
+    plain = {}
+    for name, build, kind in [("gpt2", gpt2, "causal"), ("llama", llama, "causal"), ("mistral", lambda **c: mistral(sliding_window=4, **c), "causal"),
+                              ("qwen2", qwen2, "causal"), ("bert", bert, "masked")]:
+        for label, inputs in batches(61, kind):
+            yield f"{name}: {label}", build(), inputs
+    x, right = right_padded(61)
+    default = dict(input_ids=x, attention_mask=right, labels=torch.where(right == 0, -100, x))
+    for activation in sorted(ACT2FN):
+        if activation in ("prelu", "xielu"):  # these have parameters
+            continue
+        yield f"gpt2 activation {activation}", gpt2(activation_function=activation), default
+        yield f"llama activation {activation}", llama(hidden_act=activation), default
+        yield f"bert activation {activation}", bert(hidden_act=activation), default
+    options = [
+        ("gpt2 n_inner", gpt2(n_inner=20)), ("gpt2 untied", gpt2(tie_word_embeddings=False)), ("gpt2 unscaled", gpt2(scale_attn_weights=False)),
+        ("gpt2 scale by layer", gpt2(scale_attn_by_inverse_layer_idx=True)), ("gpt2 both", gpt2(scale_attn_by_inverse_layer_idx=True, scale_attn_weights=False)),
+        ("gpt2 upcast", gpt2(reorder_and_upcast_attn=True)), ("gpt2 one head", gpt2(n_head=1)), ("gpt2 one layer", gpt2(n_layer=1)), ("gpt2 small eps", gpt2(layer_norm_epsilon=1e-5)),
+        ("llama tied", llama(tie_word_embeddings=True)), ("llama one kv head", llama(num_key_value_heads=1)), ("llama mha", llama(num_key_value_heads=4)),
+        ("llama wide heads", llama(head_dim=10)), ("llama attention bias", llama(attention_bias=True)), ("llama mlp bias", llama(mlp_bias=True)),
+        ("llama pad id", llama(pad_token_id=5)), ("llama theta", llama(rope_parameters={"rope_type": "default", "rope_theta": 123.0})),
+        ("llama linear", llama(rope_parameters={"rope_type": "linear", "rope_theta": 500.0, "factor": 3.0})),
+        ("llama llama3", llama(rope_parameters={"rope_type": "llama3", "rope_theta": 500.0, "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0, "original_max_position_embeddings": 16})),
+        ("llama yarn", llama(head_dim=16, rope_parameters={"rope_type": "yarn", "rope_theta": 500.0, "factor": 4.0, "original_max_position_embeddings": 16})),
+        ("llama yarn, all keys", llama(head_dim=16, rope_parameters={"rope_type": "yarn", "rope_theta": 500.0, "factor": 4.0, "original_max_position_embeddings": 16, "beta_fast": 8.0, "beta_slow": 2.0, "mscale": 1.2, "mscale_all_dim": 0.7, "truncate": False})),
+        ("llama yarn, attention factor", llama(rope_parameters={"rope_type": "yarn", "rope_theta": 500.0, "factor": 4.0, "original_max_position_embeddings": 16, "attention_factor": 1.3})),
+        ("mistral window 1", mistral(sliding_window=1)), ("mistral window 5", mistral(sliding_window=5)), ("mistral no window", mistral(sliding_window=None)),
+        ("mistral window longer", mistral(sliding_window=50)), ("mistral tied", mistral(sliding_window=3, tie_word_embeddings=True)),
+        ("qwen2 tied", qwen2(tie_word_embeddings=True)), ("qwen2 window", qwen2(use_sliding_window=True, sliding_window=4, max_window_layers=1)),
+        ("qwen2 window everywhere", qwen2(use_sliding_window=True, sliding_window=4, max_window_layers=0)),
+        ("qwen2 layer types", qwen2(use_sliding_window=True, sliding_window=3, layer_types=["sliding_attention", "full_attention", "sliding_attention"])),
+        ("qwen2 window not used", qwen2(use_sliding_window=False, sliding_window=4, max_window_layers=0)),
+        ("bert untied", bert(tie_word_embeddings=False)), ("bert one type", bert(type_vocab_size=1)), ("bert one head", bert(num_attention_heads=1)),
+        ("bert language model", bert("BertLMHeadModel", is_decoder=True)), ("bert language model, both ways", bert("BertLMHeadModel", is_decoder=False)),
+    ]
+    for label, model in options:
+        yield label, model, default
+    types = torch.tensor([[0] * 6 + [1] * 7] * 3)
+    yield "bert token types", bert(), dict(default, token_type_ids=types)
+    holes = right.clone()
+    holes[:, 0] = 0
+    for label, mask in [("right padding", right), ("left padding", right.flip(1)), ("first token masked", holes), ("no mask", None)]:
+        yield f"bert pretraining, {label}", bert("BertForPreTraining"), dict(input_ids=x, attention_mask=mask, token_type_ids=types, labels=torch.where(right == 0, -100, x), next_sentence_label=torch.tensor([1, 0, 1]))
+        yield f"bert model, {label}", bert("BertModel"), dict(input_ids=x, attention_mask=mask)
+        yield f"bert next sentence, {label}", bert("BertForNextSentencePrediction"), dict(input_ids=x, attention_mask=mask, labels=torch.tensor([1, 0, 1]))
+        yield f"bert question, {label}", bert("BertForQuestionAnswering"), dict(input_ids=x, attention_mask=mask, start_positions=torch.tensor([1, 0, 5]), end_positions=torch.tensor([3, 30, 5]))
+        for tag, extra, labels in [("single", dict(num_labels=4), torch.tensor([1, 3, 0])), ("regression", dict(num_labels=1), torch.tensor([.3, -1., 2.])),
+                                   ("several numbers", dict(num_labels=3, problem_type="regression"), torch.randn(3, 3, generator=torch.Generator().manual_seed(3))),
+                                   ("multi-label", dict(num_labels=3), torch.tensor([[1., 0, 1], [0, 0, 0], [1, 1, 0]])),
+                                   ("multi-label by name", dict(num_labels=3, problem_type="multi_label_classification"), torch.tensor([[1., 0, 1], [0, 0, 0], [1, 1, 0]]))]:
+            yield f"bert classes, {tag}, {label}", bert("BertForSequenceClassification", **extra), dict(input_ids=x, attention_mask=mask, labels=labels)
+            if label in ("right padding", "no mask"):
+                padded = torch.where(right == 0, 2, x)
+                yield f"gpt2 classes, {tag}, {label}", gpt2("GPT2ForSequenceClassification", pad_token_id=2, **extra), dict(input_ids=padded, attention_mask=mask, labels=labels)
+                yield f"llama classes, {tag}, {label}", llama("LlamaForSequenceClassification", pad_token_id=2, **extra), dict(input_ids=padded, attention_mask=mask, labels=labels)
+        tokens = torch.where(right == 0, -100, x % 5)
+        yield f"bert token classes, {label}", bert("BertForTokenClassification", num_labels=5), dict(input_ids=x, attention_mask=mask, labels=tokens)
+    yield "gpt2 token classes", gpt2("GPT2ForTokenClassification", num_labels=5), dict(input_ids=x, attention_mask=right, labels=tokens)
+    yield "gpt2 token classes without a loss", gpt2("GPT2ForTokenClassification", num_labels=5), dict(input_ids=x, attention_mask=right)
+    yield "llama token classes", llama("LlamaForTokenClassification", num_labels=5), dict(input_ids=x, attention_mask=right, labels=tokens)
+    yield "gpt2 question", gpt2("GPT2ForQuestionAnswering"), dict(input_ids=x, start_positions=torch.tensor([1, 0, 5]), end_positions=torch.tensor([3, 30, 5]))
+    yield "llama question", llama("LlamaForQuestionAnswering"), dict(input_ids=x, start_positions=torch.tensor([1, 0, 5]), end_positions=torch.tensor([3, 30, 5]))
+    yield "gpt2 model", gpt2("GPT2Model"), dict(input_ids=x, attention_mask=right)
+    yield "llama model", llama("LlamaModel"), dict(input_ids=x, attention_mask=right)
+    yield "gpt2 classes, one sequence, no pad id", gpt2("GPT2ForSequenceClassification", num_labels=3), dict(input_ids=x[:1], labels=torch.tensor([2]))
+    yield "bert choice", bert("BertForMultipleChoice"), dict(input_ids=ids(61, 2, 3, 9), attention_mask=None, labels=torch.tensor([2, 0]))
+    labels = ids(60, 3, 7, seed=4)
+    short = labels.clone()
+    short[1, 5:] = -100
+    for label, config in [("", {}), (" scaled embedding", dict(scale_embedding=True)), (" relu", dict(activation_function="relu")),
+                          (" two embeddings", dict(share_encoder_decoder_embeddings=False, decoder_vocab_size=43, pad_token_id=40, decoder_start_token_id=40)), (" untied", dict(tie_word_embeddings=False)),
+                          (" other widths", dict(encoder_ffn_dim=12, decoder_ffn_dim=28, encoder_attention_heads=2, decoder_attention_heads=4, decoder_layers=1)),
+                          (" odd half", dict(d_model=30))]:
+        y = short if "decoder_vocab_size" not in config else short.clamp(max=42)
+        yield f"marian{label}: padding", marian(**config), dict(input_ids=x.clamp(max=59), attention_mask=right, labels=y)
+    yield "marian: no mask", marian(), dict(input_ids=x.clamp(max=59), labels=labels)
+    yield "marian: holes", marian(), dict(input_ids=x.clamp(max=59), attention_mask=holes, labels=labels)
+    yield "marian: left", marian(), dict(input_ids=x.clamp(max=59), attention_mask=right.flip(1), labels=labels)
+    dmask = torch.ones(3, 7, dtype=torch.long)
+    dmask[2, 5:] = 0
+    yield "marian: decoder ids", marian(), dict(input_ids=x.clamp(max=59), attention_mask=right, decoder_input_ids=labels)
+    yield "marian: decoder ids and mask", marian(), dict(input_ids=x.clamp(max=59), attention_mask=right, decoder_input_ids=labels, decoder_attention_mask=dmask)
+    yield "marian: decoder ids, mask, labels", marian(), dict(input_ids=x.clamp(max=59), attention_mask=right, decoder_input_ids=labels, decoder_attention_mask=dmask, labels=torch.where(dmask == 0, -100, labels))
+    yield "marian: one token", marian(), dict(input_ids=x[:, :1].clamp(max=59), decoder_input_ids=labels[:, :1])
+    yield "marian model", marian("MarianModel"), dict(input_ids=x.clamp(max=59), attention_mask=right, decoder_input_ids=labels)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--heed", default="build/release/heed")
+    parser.add_argument("--only", default="")
+    parser.add_argument("--keep")
+    options = parser.parse_args()
+    failed = total = 0
+    for number, (label, (cls, config), inputs) in enumerate(cases()):
+        if options.only not in label:
+            continue
+        inputs = {k: v for k, v in inputs.items() if v is not None}
+        with tempfile.TemporaryDirectory() as scratch:
+            folder = os.path.join(options.keep, str(number)) if options.keep else scratch
+            os.makedirs(folder, exist_ok=True)
+            problems = check(options.heed, folder, label, make(cls, config, number), inputs, seq2seq=cls.startswith("Marian"))
+        total += 1
+        failed += bool(problems)
+        if problems:
+            print(f"FAILED {label}: " + "; ".join(problems[:3]) + (f" and {len(problems) - 3} more" if len(problems) > 3 else ""), flush=True)
+    print(f"{total - failed} of {total} cases agree")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

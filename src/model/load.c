@@ -188,6 +188,7 @@ static heed_status load_weights(heed_model *model, const heed_weights_file *file
     for (size_t i = 0; i < model->n_tensors; i++) {
         heed_tensor *tensor = &model->tensors[i];
         HEED_TRY(find_source(model, file, tensor, error));
+        tensor->absent = false;
         if (!tensor->source) HEED_TRY(accept_missing(model, file, tensor, options, error));
         else HEED_TRY(check_source(tensor, error));
         if (tensor->source) tensor->stored = tensor->source->dtype == HEED_F64 ? HEED_F32 : tensor->source->dtype;

@@ -148,7 +148,8 @@ heed_status heed_model_new_random(heed_model **out, const heed_config *config, c
     heed_status status = heed_weights_list(model, heed_family_prefix(complete.family, complete.head), error);
     if (status == HEED_OK) status = heed_weights_allocate(model, error);
     if (status == HEED_OK) status = heed_weights_compute(model, error);
-    for (size_t i = 0; status == HEED_OK && i < model->n_tensors; i++) status = heed_weights_initialise(model, &model->tensors[i], options->seed, error);
+    for (size_t i = 0; status == HEED_OK && i < model->n_tensors; i++)
+        if (!model->tensors[i].absent) status = heed_weights_initialise(model, &model->tensors[i], options->seed, error);
     if (status == HEED_OK) *out = model;
     else heed_model_release(model);
     return status;
@@ -164,11 +165,13 @@ heed_status heed_config_size(const heed_config *config, heed_dtype dtype, heed_m
     HEED_TRY(heed_config_complete(&complete, "configuration", error));
     HEED_TRY(heed_model_create(&model, &complete, &(heed_model_options){0}, error));
     heed_status status = heed_weights_list(model, "", error);
+    if (status == HEED_OK) status = heed_weights_list_parameters(model, error);
     if (status == HEED_OK) {
         size_t element = dtype == HEED_F16 || dtype == HEED_BF16 ? 2 : 4;
         size->parameters = heed_model_element_count(model);
         for (size_t i = 0; i < model->n_weights; i++) {
             const heed_weight *weight = &model->weights[i];
+            if (weight->tensor >= 0 && model->tensors[weight->tensor].absent) continue;
             bool matrix = weight->columns > 0 && weight->tensor >= 0;
             size->inference_bytes += (size_t)(weight->rows * (weight->columns ? weight->columns : 1)) * (matrix ? element : sizeof(float));
         }

@@ -88,6 +88,8 @@ static bool head_role_wanted(const heed_config *config, heed_role role)
         return norm_wanted(config, role == HEED_ROLE_TRANSFORM_NORM_BIAS, words && config->lm_transform);
     case HEED_ROLE_LM_WEIGHT: return words && !config->tied;
     case HEED_ROLE_LM_BIAS: return words && config->lm_bias;
+    case HEED_ROLE_SPARE_BIAS: return words && config->lm_bias && !config->tied;
+    case HEED_ROLE_SPARE_EMBEDDING: return !config->tied;
     case HEED_ROLE_LOGITS_BIAS: return words && config->logits_bias;
     case HEED_ROLE_POOLER_WEIGHT: case HEED_ROLE_POOLER_BIAS:
         return config->pooler && (sentence || head == HEED_HEAD_NONE || head == HEED_HEAD_SEQUENCE_CLASS || head == HEED_HEAD_CHOICE);

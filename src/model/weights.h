@@ -65,6 +65,8 @@ struct heed_model {
 
 /* Names, shapes and places of everything the configuration wants; nothing is filled. prefix stands before BASE names. */
 heed_status heed_weights_list(heed_model *model, const char *prefix, heed_error *error);
+/* Which tensors are trained, once it is known which ones are there. */
+heed_status heed_weights_list_parameters(heed_model *model, heed_error *error);
 /* The index of a weight, -1 when the model has none in that role. */
 int32_t heed_weights_find(const heed_model *model, heed_part part, heed_role role, int64_t layer);
 /* Does a product read this weight (then the backend may want it packed), and rows of it too (a tied embedding)? */

@@ -90,6 +90,8 @@ static heed_status add_tensor(heed_model *model, const heed_weight_name *entry, 
     tensor.name = heed_weights_expand(model->arena, entry->flags & HEED_NAME_BASE ? prefix : "", entry->name, layer);
     if (!tensor.name || !heed_grow(&model->tensors, &model->tensors_capacity, model->n_tensors + 1, sizeof tensor))
         return heed_fail_memory(error, sizeof tensor, "the list of tensors");
+    /* What nothing reads is there when a file has it. */
+    tensor.absent = entry->role == HEED_ROLE_SPARE_BIAS || entry->role == HEED_ROLE_SPARE_EMBEDDING;
     for (int i = 0; i < parts; i++) {
         heed_role role = (heed_role)(entry->role + i);
         heed_weight weight = {.part = entry->part, .role = (uint8_t)role, .tensor = (int32_t)model->n_tensors, .first_row = tensor.rows,
@@ -139,12 +141,13 @@ static heed_status add_computed(heed_model *model, heed_error *error)
     return HEED_OK;
 }
 
-static heed_status list_parameters(heed_model *model, heed_error *error)
+heed_status heed_weights_list_parameters(heed_model *model, heed_error *error)
 {
+    model->n_parameters = 0;
     model->parameters = heed_arena_take(model->arena, model->n_tensors + 1, sizeof *model->parameters);
     if (!model->parameters) return heed_fail_memory(error, model->n_tensors * sizeof *model->parameters, "the list of parameters");
     for (size_t i = 0; i < model->n_tensors; i++)
-        if (!(model->tensors[i].entry->flags & HEED_NAME_BUFFER)) model->parameters[model->n_parameters++] = i;
+        if (!(model->tensors[i].entry->flags & HEED_NAME_BUFFER) && !model->tensors[i].absent) model->parameters[model->n_parameters++] = i;
     return HEED_OK;
 }
 
@@ -164,8 +167,7 @@ heed_status heed_weights_list(heed_model *model, const char *prefix, heed_error 
                 if (entry_wanted(config, one)) HEED_TRY(add_tensor(model, one, prefix, layer, error));
         entry = end;
     }
-    HEED_TRY(add_computed(model, error));
-    return list_parameters(model, error);
+    return add_computed(model, error);
 }
 
 int32_t heed_weights_find(const heed_model *model, heed_part part, heed_role role, int64_t layer)

@@ -69,6 +69,7 @@ static heed_status allocate_tensor(heed_model *model, heed_tensor *tensor, heed_
 
 heed_status heed_weights_allocate(heed_model *model, heed_error *error)
 {
+    HEED_TRY(heed_weights_list_parameters(model, error));
     for (size_t i = 0; i < model->n_tensors; i++)
         if (model->training && !model->tensors[i].absent) HEED_TRY(allocate_tensor(model, &model->tensors[i], error));
     for (size_t i = 0; i < model->n_weights; i++) {

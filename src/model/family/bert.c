@@ -68,7 +68,7 @@ static const heed_weight_name weights[] = {
     HEAD(LM_BIAS, HEED_NAME_TIED, "cls.predictions.bias"),
     HEAD(LM_BIAS, HEED_NAME_UNTIED, "cls.predictions.decoder.bias"),
     HEAD(LM_BIAS, HEED_NAME_ALIAS, "cls.predictions.decoder.bias"),
-    HEAD(LM_BIAS, HEED_NAME_ALIAS, "cls.predictions.bias"),
+    HEAD(SPARE_BIAS, HEED_NAME_OPTIONAL, "cls.predictions.bias"),
     HEAD(RELATION_WEIGHT, 0, "cls.seq_relationship.weight"),
     HEAD(RELATION_BIAS, 0, "cls.seq_relationship.bias"),
     HEAD(CLASS_WEIGHT, 0, "classifier.weight"),

@@ -48,6 +48,7 @@ static const heed_weight_name weights[] = {
     {.role = HEED_ROLE_TOKEN_EMBEDDING, .part = HEED_PART_MODEL, .flags = HEED_NAME_BASE | HEED_NAME_ALIAS, .name = "encoder.embed_tokens.weight"},
     NAME(TOKEN_EMBEDDING, ENCODER, "encoder.embed_tokens.weight"),
     NAME(TOKEN_EMBEDDING, DECODER, "decoder.embed_tokens.weight"),
+    {.role = HEED_ROLE_SPARE_EMBEDDING, .part = HEED_PART_MODEL, .flags = HEED_NAME_BASE | HEED_NAME_OPTIONAL, .name = "shared.weight"},
     LAYER(ENCODER, "encoder"),
     LAYER(DECODER, "decoder"),
     LINEAR(CROSS_QUERY, DECODER, "decoder.layers.{i}.encoder_attn.q_proj"),
@@ -82,7 +83,7 @@ static heed_status fix(heed_config *config, const json_t *json, const char *wher
     HEED_TRY(heed_json_boolean(json, "share_encoder_decoder_embeddings", &shared, where, error));
     HEED_TRY(heed_json_integer(json, "decoder_vocab_size", &vocabulary, where, error));
     if (scale) config->embedding_scale = sqrt((double)config->width);
-    if (!shared) {
+    if (!shared || !config->tied) { /* untied models keep the embeddings of both stacks apart, too */
         config->source_vocabulary = config->vocabulary;
         config->vocabulary = vocabulary;
     }

@@ -130,9 +130,8 @@ static heed_status cut_at_tokens(const void *context, heed_pieces *pieces, uint3
         at = end; /* the search goes on behind the token itself, whatever it strips */
         if (token->single_word && (is_word_before(text, begin) || is_word_at(text, end, length))) continue;
         if (token->lstrip) begin = blanks_before(text, begin);
-        if (begin < done) begin = done; /* blanks that an earlier token took along already */
         if (token->rstrip) end = blanks_after(text, end, length);
-        if (end < begin) end = begin;
+        if (token->lstrip && begin < done) begin = done < end ? done : end; /* blanks that an earlier token took along already */
         heed_pieces_add(pieces, base + (uint32_t)done, base + (uint32_t)begin, -1);
         heed_pieces_add(pieces, base + (uint32_t)begin, base + (uint32_t)end, token->id);
         done = end;
@@ -151,7 +150,10 @@ heed_status heed_added_cut(const heed_added_tokens *added, bool normalized, heed
 
 void heed_added_free(heed_added_tokens *added)
 {
-    for (size_t i = 0; i < added->count; i++) free(added->tokens[i].content);
+    for (size_t i = 0; i < added->count; i++) {
+        if (added->tokens[i].spelled != added->tokens[i].content) free(added->tokens[i].spelled);
+        free(added->tokens[i].content);
+    }
     free(added->tokens);
     free(added->by_id);
     heed_vocabulary_free(&added->by_content);
@@ -252,23 +254,35 @@ static heed_status index_ids(heed_added_tokens *added, const char *where, heed_e
     return HEED_OK;
 }
 
-static heed_status add_to_trie(heed_added_tokens *added, size_t index, const heed_pipeline *normalizer, heed_error *error)
+/* Tokens that are looked for in the normalised text are known by their own normalised form, also when decoding. */
+static heed_status spell(heed_added_token *token, const heed_pipeline *normalizer, heed_error *error)
 {
-    const heed_added_token *token = &added->tokens[index];
-    if (!token->normalized) {
-        if (trie_add(&added->plain, token->content, token->length, (int32_t)index)) return HEED_OK;
-        return heed_fail_memory(error, token->length, "the added tokens");
-    }
     heed_pieces pieces;
-    HEED_TRY(heed_pieces_init(&pieces, token->content, token->length, false, error));
-    heed_status status = heed_pipeline_run(normalizer, &pieces, error);
-    if (status == HEED_OK && pieces.count) {
-        const heed_piece *piece = &pieces.piece[0];
-        if (!trie_add(&added->normalized, pieces.bytes + piece->begin, piece->end - piece->begin, (int32_t)index))
-            status = heed_fail_memory(error, token->length, "the added tokens");
+    token->spelled = token->content;
+    token->spelled_length = token->length;
+    if (!token->normalized || !normalizer->count) return HEED_OK;
+    heed_status status = heed_pieces_init(&pieces, token->content, token->length, false, error);
+    if (status == HEED_OK) status = heed_pipeline_run(normalizer, &pieces, error);
+    if (status == HEED_OK) {
+        const heed_piece none = {0, 0, -1}, *piece = pieces.count ? &pieces.piece[0] : &none;
+        char *copy = heed_allocate(piece->end - piece->begin + 1, 1);
+        if (copy) {
+            if (piece->end > piece->begin) memcpy(copy, pieces.bytes + piece->begin, piece->end - piece->begin);
+            token->spelled = copy;
+            token->spelled_length = piece->end - piece->begin;
+        } else status = heed_fail_memory(error, token->length, "the added tokens");
     }
     heed_pieces_free(&pieces);
     return status;
+}
+
+static heed_status add_to_trie(heed_added_tokens *added, size_t index, heed_error *error)
+{
+    heed_added_token *token = &added->tokens[index];
+    const heed_added_token *same = heed_added_find_content(added, token->spelled, token->spelled_length);
+    token->skipped = same && same->special;
+    if (trie_add(token->normalized ? &added->normalized : &added->plain, token->spelled, token->spelled_length, (int32_t)index)) return HEED_OK;
+    return heed_fail_memory(error, token->length, "the added tokens");
 }
 
 heed_status heed_added_read(heed_added_tokens *added, const json_t *json, const heed_model *model, const heed_pipeline *normalizer,
@@ -282,9 +296,10 @@ heed_status heed_added_read(heed_added_tokens *added, const json_t *json, const 
     for (size_t i = 0; i < json_array_size(json) && status == HEED_OK; i++)
         status = read_token(added, json_array_get(json, i), model, &greatest, i, where, error);
     if (status == HEED_OK) status = index_ids(added, where, error);
+    for (size_t i = 0; i < added->count && status == HEED_OK; i++) status = spell(&added->tokens[i], normalizer, error);
     for (int special = 1; special >= 0; special--) /* of equal strings the special token counts */
         for (size_t i = 0; i < added->count && status == HEED_OK; i++)
-            if (added->tokens[i].special == (special == 1)) status = add_to_trie(added, i, normalizer, error);
+            if (added->tokens[i].special == (special == 1)) status = add_to_trie(added, i, error);
     if (status != HEED_OK) heed_added_free(added);
     return status;
 }

@@ -15,7 +15,10 @@ typedef struct heed_added_token {
     bool single_word; /* only when no word character stands on either side */
     bool lstrip, rstrip; /* takes along the blanks on that side */
     bool normalized;  /* looked for in the normalised text, in its own normalised form; else in the text as it is */
-    bool special;     /* dropped by decode(skip_special) */
+    bool special;
+    char *spelled;    /* what decoding writes: the normalised form when `normalized`; NUL-terminated, owned unless it is `content` */
+    size_t spelled_length;
+    bool skipped;     /* dropped by decode(skip_special): `spelled` is the content of a special token */
 } heed_added_token;
 
 /* A trie over bytes; children by hash of (node, byte). Node 0 is the root. */

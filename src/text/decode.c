@@ -331,7 +331,7 @@ static heed_status push_metaspace(heed_decoder_state *state, const char *bytes, 
     return ends ? emit(state, "", 0, true, error) : HEED_OK;
 }
 
-/* ---- no decoder: spaces between tokens ---- */
+/* ---- no decoder: spaces between tokens; a decoder without stages: nothing between them ---- */
 
 static heed_status push_join(heed_decoder_state *state, const char *bytes, size_t length, bool ends, heed_error *error)
 {
@@ -341,11 +341,12 @@ static heed_status push_join(heed_decoder_state *state, const char *bytes, size_
     return emit(state, bytes, length, ends, error);
 }
 
+enum { DECODER_FUSE };
 const heed_stage_kind heed_decoder_kinds[] = {
+    [DECODER_FUSE] = {.name = "Fuse", .push = push_fuse, .finish = finish_fuse},
     {.name = "ByteLevel", .push = push_byte_level, .finish = finish_byte_level},
     {.name = "WordPiece", .read = read_wordpiece, .push = push_wordpiece, .finish = finish_nothing},
     {.name = "BPEDecoder", .read = read_bpe, .push = push_bpe, .finish = finish_bpe},
-    {.name = "Fuse", .push = push_fuse, .finish = finish_fuse},
     {.name = "Replace", .read = read_replace, .push = push_replace, .finish = finish_nothing},
     {.name = "Strip", .read = read_strip, .push = push_strip, .finish = finish_nothing},
     {.name = "ByteFallback", .push = push_byte_fallback, .finish = flush_bytes},
@@ -354,7 +355,7 @@ const heed_stage_kind heed_decoder_kinds[] = {
 };
 
 static const heed_stage_kind join_kind = {.name = "(none)", .push = push_join, .finish = finish_nothing};
-static const heed_stage join_stage = {.kind = &join_kind};
+static const heed_stage join_stage = {.kind = &join_kind}, fuse_stage = {.kind = &heed_decoder_kinds[DECODER_FUSE]};
 
 /* ---- streams ---- */
 
@@ -373,7 +374,8 @@ static void link_states(heed_decode_stream *stream)
         heed_buffer held = state->held, part = state->part;
         heed_buffer_clear(&held);
         heed_buffer_clear(&part);
-        *state = (heed_decoder_state){.stage = pipeline->count ? &pipeline->stages[i] : &join_stage, .held = held, .part = part,
+        const heed_stage *alone = stream->tokenizer->has_decoder ? &fuse_stage : &join_stage;
+        *state = (heed_decoder_state){.stage = pipeline->count ? &pipeline->stages[i] : alone, .held = held, .part = part,
                                       .next = i + 1 < stream->count ? state + 1 : NULL};
     }
 }

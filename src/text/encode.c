@@ -26,8 +26,10 @@ static heed_status tokenize_pieces(const heed_tokenizer *tokenizer, sequence *s,
     heed_status status = HEED_OK;
     for (size_t i = 0; i < s->pieces.count && status == HEED_OK; i++) {
         const heed_piece *piece = &s->pieces.piece[i];
-        if (piece->token >= 0) heed_found_add(&s->found, piece->token, piece->begin, piece->end);
-        else status = tokenizer->model.kind->tokenize(&tokenizer->model, &scratch, s->pieces.bytes + piece->begin, piece->end - piece->begin,
+        if (piece->token >= 0) {
+            heed_found_add(&s->found, piece->token, piece->begin, piece->end);
+            if (!s->found.failed) s->found.tokens[s->found.count - 1].added = true;
+        } else status = tokenizer->model.kind->tokenize(&tokenizer->model, &scratch, s->pieces.bytes + piece->begin, piece->end - piece->begin,
                                                       piece->begin, &s->found, error);
     }
     heed_model_scratch_free(&scratch);
@@ -78,8 +80,8 @@ static void settle_offsets(const heed_tokenizer *tokenizer, sequence *s)
         /* An added token is spelled as it was found, with the blanks that it took along. */
         size_t length = token->end - token->begin;
         const char *spelled = s->pieces.bytes + token->begin;
-        const heed_vocabulary_entry *entry = heed_vocabulary_entry_of(&tokenizer->model.vocabulary, token->id);
-        if (entry && !heed_added_find(&tokenizer->added, token->id)) {
+        const heed_vocabulary_entry *entry = token->added ? NULL : heed_vocabulary_entry_of(&tokenizer->model.vocabulary, token->id);
+        if (entry) {
             spelled = heed_vocabulary_string(&tokenizer->model.vocabulary, entry);
             length = entry->length;
         }

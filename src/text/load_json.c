@@ -82,6 +82,7 @@ static heed_status read_sections(heed_tokenizer *tokenizer, const json_t *json, 
                                 heed_pre_tokenizer_kinds, where, error));
     HEED_TRY(heed_pipeline_read(&tokenizer->decoder, json_object_get(json, "decoder"), "decoder", "decoders", heed_decoder_kinds, where,
                                 error));
+    tokenizer->has_decoder = json_is_object(json_object_get(json, "decoder"));
     HEED_TRY(heed_post_read(&tokenizer->post, json_object_get(json, "post_processor"), where, error));
     HEED_TRY(read_truncation(tokenizer, json_object_get(json, "truncation"), where, error));
     HEED_TRY(read_padding(tokenizer, json_object_get(json, "padding"), where, error));

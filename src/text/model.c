@@ -12,7 +12,7 @@ void heed_found_add(heed_found_tokens *found, int32_t id, uint32_t begin, uint32
         found->failed = true;
         return;
     }
-    found->tokens[found->count++] = (heed_found_token){id, begin, end};
+    found->tokens[found->count++] = (heed_found_token){id, begin, end, false};
 }
 
 void heed_model_scratch_free(heed_model_scratch *scratch)

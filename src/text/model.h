@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 /* Tokens found so far, with their places in the working text. */
-typedef struct heed_found_token { int32_t id; uint32_t begin, end; } heed_found_token;
+typedef struct heed_found_token { int32_t id; uint32_t begin, end; bool added; /* found as an added token, not by the model */ } heed_found_token;
 typedef struct heed_found_tokens { heed_found_token *tokens; size_t count, capacity; bool failed; } heed_found_tokens;
 void heed_found_add(heed_found_tokens *found, int32_t id, uint32_t begin, uint32_t end);
 

@@ -5,11 +5,16 @@
 
 /* Oniguruma's \s, \w, \d, \h in Unicode, as members of a PCRE2 class. */
 #define SPACES "\\x{9}-\\x{d}\\x{20}\\x{85}\\x{a0}\\x{1680}\\x{2000}-\\x{200a}\\x{2028}\\x{2029}\\x{202f}\\x{205f}\\x{3000}"
-#define WORDS "\\p{L}\\p{M}\\p{Nd}\\p{Nl}\\p{Pc}\\x{b2}\\x{b3}\\x{b9}\\x{bc}-\\x{be}\\x{24b6}-\\x{24e9}\\x{1f130}-\\x{1f149}" \
+#define WORDS "\\p{L}\\p{M}\\p{Nd}\\p{Nl}\\p{Pc}\\x{24b6}-\\x{24e9}\\x{1f130}-\\x{1f149}" \
               "\\x{1f150}-\\x{1f169}\\x{1f170}-\\x{1f189}"
+/* Outside a class \w and \b also take the superscripts and fractions of Latin-1 for word characters. */
+#define WORDS_OUTSIDE WORDS "\\x{b2}\\x{b3}\\x{b9}\\x{bc}-\\x{be}"
 
-typedef struct { char letter; const char *members; } shorthand;
-static const shorthand shorthands[] = {{'s', SPACES}, {'w', WORDS}, {'d', "\\p{Nd}"}, {'h', "0-9a-fA-F"}};
+#define W "[" WORDS_OUTSIDE "]"
+
+typedef struct { char letter; const char *members, *bracket; } shorthand;
+static const shorthand shorthands[] = {{'s', SPACES, "[:space:]"}, {'w', WORDS, "[:word:]"}, {'d', "\\p{Nd}", "[:digit:]"},
+                                       {'h', "0-9a-fA-F", "[:xdigit:]"}, {0, "\\p{P}\\p{S}", "[:punct:]"}};
 
 typedef struct {
     const char *text;
@@ -19,6 +24,13 @@ typedef struct {
     heed_error *error;
 } translator;
 
+static void copy(translator *t, size_t count)
+{
+    if (count > t->length - t->at) count = t->length - t->at;
+    heed_buffer_append(t->out, t->text + t->at, count);
+    t->at += count;
+}
+
 static heed_status refuse(const translator *t, const char *what)
 {
     return heed_fail(t->error, HEED_E_UNSUPPORTED, "%s: regular expression: %s at byte %zu is not supported", t->where, what, t->at);
@@ -27,15 +39,20 @@ static heed_status refuse(const translator *t, const char *what)
 static const shorthand *find_shorthand(char letter)
 {
     for (size_t i = 0; i < sizeof shorthands / sizeof *shorthands; i++)
-        if (shorthands[i].letter == letter) return &shorthands[i];
+        if (letter && shorthands[i].letter == letter) return &shorthands[i];
     return NULL;
 }
 
-static void copy(translator *t, size_t count)
+/* "[:name:]" inside a class: ours where PCRE2's means something else. */
+static void copy_bracket(translator *t, size_t length)
 {
-    if (count > t->length - t->at) count = t->length - t->at;
-    heed_buffer_append(t->out, t->text + t->at, count);
-    t->at += count;
+    for (size_t i = 0; i < sizeof shorthands / sizeof *shorthands; i++)
+        if (strlen(shorthands[i].bracket) == length && memcmp(shorthands[i].bracket, t->text + t->at, length) == 0) {
+            heed_buffer_text(t->out, shorthands[i].members);
+            t->at += length;
+            return;
+        }
+    copy(t, length);
 }
 
 /* \uHHHH becomes \x{HHHH}; other escapes are the same in both syntaxes. */
@@ -55,7 +72,10 @@ static heed_status escape_outside(translator *t)
     bool negated = letter >= 'A' && letter <= 'Z';
     const shorthand *found = find_shorthand(negated ? (char)(letter + 32) : letter);
     if (found) {
-        heed_buffer_printf(t->out, "[%s%s]", negated ? "^" : "", found->members);
+        heed_buffer_printf(t->out, "[%s%s]", negated ? "^" : "", found->letter == 'w' ? WORDS_OUTSIDE : found->members);
+        t->at += 2;
+    } else if (letter == 'b' || letter == 'B') { /* a boundary of the same word characters */
+        heed_buffer_text(t->out, negated ? "(?:(?<=" W ")(?=" W ")|(?<!" W ")(?!" W "))" : "(?:(?<=" W ")(?!" W ")|(?<!" W ")(?=" W "))");
         t->at += 2;
     } else copy_escape(t);
     return HEED_OK;
@@ -75,7 +95,7 @@ static heed_status class_members(translator *t, int depth)
         if (c == '[' && next == ':') {
             const char *end = memchr(t->text + t->at + 2, ':', t->length - t->at - 2);
             if (end && (size_t)(end - t->text) + 1 < t->length && end[1] == ']') {
-                copy(t, (size_t)(end - t->text) + 2 - t->at);
+                copy_bracket(t, (size_t)(end - t->text) + 2 - t->at);
                 continue;
             }
         }

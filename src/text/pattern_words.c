@@ -18,9 +18,8 @@ typedef enum {
 struct heed_word_rules {
     const char *pattern;
     const char *literals[2]; /* tried first */
-    contractions_kind contractions;
+    contractions_kind contractions; /* after words: only with BY_CASE */
     letters_kind letters;
-    unsigned letter_class;   /* of X, HEED_CHAR_ bits */
     int number_max;          /* digits to a match; 0: any number of them, behind an optional space */
     bool sign_after_space;   /* " ?" before other signs */
     const char *tail;        /* characters that other signs take along */
@@ -38,28 +37,25 @@ struct heed_word_rules {
 #define ANY_PREFIX "[^\\r\\n\\p{L}\\p{N}]?"
 
 static const heed_word_rules shipped[] = {
-    /* GPT-2, RoBERTa, Whisper, BLOOM's predecessors ... */
+    /* GPT-2, RoBERTa, Whisper ... */
     {.pattern = "'s|'t|'re|'ve|'m|'ll|'d|" GPT2_WORDS, .contractions = EXACT_CONTRACTIONS, .letters = AFTER_SPACE,
-     .letter_class = HEED_CHAR_LETTER, .sign_after_space = true, .blanks = true},
+     .sign_after_space = true, .blanks = true},
     {.pattern = "'(?:[sdmt]|ll|ve|re)|" GPT2_WORDS, .contractions = EXACT_CONTRACTIONS, .letters = AFTER_SPACE,
-     .letter_class = HEED_CHAR_LETTER, .sign_after_space = true, .blanks = true},
+     .sign_after_space = true, .blanks = true},
     /* Llama 3, cl100k */
     {.pattern = ANY_CASE_CONTRACTIONS "|" ANY_PREFIX "\\p{L}+|\\p{N}{1,3}|" TAILED_SIGNS_AND_BLANKS, .contractions = CONTRACTIONS,
-     .letters = AFTER_ANY, .letter_class = HEED_CHAR_LETTER, .number_max = 3, .sign_after_space = true, .tail = "\r\n",
-     .line_ends = true, .blanks = true},
+     .letters = AFTER_ANY, .number_max = 3, .sign_after_space = true, .tail = "\r\n", .line_ends = true, .blanks = true},
     /* Qwen 2 and 3 */
     {.pattern = ANY_CASE_CONTRACTIONS "|" ANY_PREFIX "\\p{L}+|\\p{N}|" TAILED_SIGNS_AND_BLANKS, .contractions = CONTRACTIONS,
-     .letters = AFTER_ANY, .letter_class = HEED_CHAR_LETTER, .number_max = 1, .sign_after_space = true, .tail = "\r\n",
-     .line_ends = true, .blanks = true},
+     .letters = AFTER_ANY, .number_max = 1, .sign_after_space = true, .tail = "\r\n", .line_ends = true, .blanks = true},
     /* GPT-4o, gpt-oss */
     {.pattern = ANY_PREFIX CAPITALS "*" SMALL "+" ANY_CASE_CONTRACTIONS "?|" ANY_PREFIX CAPITALS "+" SMALL "*" ANY_CASE_CONTRACTIONS
                 "?|\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n/]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+",
-     .contractions = CONTRACTIONS_AFTER_WORDS, .letters = BY_CASE, .letter_class = HEED_CHAR_LETTER, .number_max = 3,
-     .sign_after_space = true, .tail = "\r\n/", .line_ends = true, .blanks = true},
+     .contractions = CONTRACTIONS_AFTER_WORDS, .letters = BY_CASE, .number_max = 3, .sign_after_space = true, .tail = "\r\n/", .line_ends = true, .blanks = true},
     /* CLIP */
-    {.pattern = CLIP_WORDS, .contractions = EXACT_CONTRACTIONS, .letters = BARE, .letter_class = HEED_CHAR_LETTER, .number_max = 1},
+    {.pattern = CLIP_WORDS, .contractions = EXACT_CONTRACTIONS, .letters = BARE, .number_max = 1},
     {.pattern = "<\\|startoftext\\|>|<\\|endoftext\\|>|" CLIP_WORDS, .literals = {"<|startoftext|>", "<|endoftext|>"},
-     .contractions = EXACT_CONTRACTIONS, .letters = BARE, .letter_class = HEED_CHAR_LETTER, .number_max = 1},
+     .contractions = EXACT_CONTRACTIONS, .letters = BARE, .number_max = 1},
     /* BLOOM */
     {.pattern = " ?[^(\\s|[.,!?\u2026\u3002,\u3001\u0964\u06d4\u060c])]+", .apart = "(|.,!?\u2026\u3002\u3001\u0964\u06d4\u060c)"},
     {.pattern = " ?[^(\\s|[.,!?\u2026\u3002\uff0c\u3001\u0964\u06d4\u060c])]+",
@@ -106,12 +102,13 @@ static size_t contraction(const char *text, size_t at, size_t length, bool any_c
     return 0;
 }
 
-/* End of [capitals]*[small]+ or, failing that, of [capitals]+[small]*, from `at`; `at` itself when neither matches. Letters
-   without case and marks belong to both classes: when nothing small follows the capitals, the last such letter is given back. */
-static size_t cased_word_end(const char *text, size_t at, size_t length)
+/* End of [capitals]*[small]+ from `at` or, failing that and unless `small_needed`, of [capitals]+[small]*; `at` itself when there
+   is none. Letters without case and marks belong to both classes: when nothing small follows the capitals, the last such letter
+   is given back. */
+static size_t cased_word_end(const char *text, size_t at, size_t length, bool small_needed)
 {
     enum { BOTH = HEED_CHAR_CASELESS | HEED_CHAR_MARK };
-    size_t end = at, last_small_end = 0;
+    size_t end = at, last_small_end = at;
     while (end < length) {
         size_t size;
         unsigned class = heed_char_class(heed_utf8_at(text, end, &size));
@@ -120,29 +117,30 @@ static size_t cased_word_end(const char *text, size_t at, size_t length)
         if (class & BOTH) last_small_end = end;
     }
     size_t small_end = run_end(text, end, length, HEED_CHAR_LOWER | BOTH, true);
-    return small_end > end ? small_end : last_small_end ? last_small_end : end;
+    return small_end > end ? small_end : last_small_end > at || small_needed ? last_small_end : end;
 }
 
-static size_t word_end(const heed_word_rules *rules, const char *text, size_t at, size_t length)
+/* Both alternatives of BY_CASE behind an optional prefix: small letters with, then without the prefix, then capitals. */
+static size_t match_cased(const char *text, size_t at, size_t prefix, size_t length)
 {
-    if (rules->letters == BY_CASE) return cased_word_end(text, at, length);
-    return run_end(text, at, length, rules->letter_class, true);
+    const struct { size_t begin; bool small_needed; } tries[] = {{at + prefix, true}, {at, true}, {at + prefix, false}};
+    for (size_t i = prefix ? 0 : 2; i < 3; i++) { /* without a prefix the last try covers both alternatives */
+        size_t end = cased_word_end(text, tries[i].begin, length, tries[i].small_needed);
+        if (end > tries[i].begin) return end + contraction(text, end, length, true) - at;
+    }
+    return 0;
 }
 
 static size_t match_letters(const heed_word_rules *rules, const char *text, size_t at, size_t length)
 {
-    size_t size, end = at;
+    size_t size;
     uint32_t first = heed_utf8_at(text, at, &size);
     bool prefix = rules->letters == AFTER_SPACE ? first == ' '
                 : rules->letters != BARE && first != '\r' && first != '\n' &&
                   !(heed_char_class(first) & (HEED_CHAR_LETTER | HEED_CHAR_NUMBER));
-    if (prefix) {
-        end = word_end(rules, text, at + size, length);
-        if (end == at + size) end = at;
-    }
-    if (end == at) end = word_end(rules, text, at, length); /* a mark may stand for the prefix and for the word */
-    if (end > at && rules->contractions == CONTRACTIONS_AFTER_WORDS) end += contraction(text, end, length, true);
-    return end - at;
+    if (rules->letters == BY_CASE) return match_cased(text, at, prefix ? size : 0, length);
+    size_t begin = prefix ? at + size : at, end = run_end(text, begin, length, HEED_CHAR_LETTER, true);
+    return end > begin ? end - at : 0;
 }
 
 static size_t match_number(const heed_word_rules *rules, const char *text, size_t at, size_t length)

@@ -50,7 +50,7 @@ int32_t heed_tokenizer_special(const heed_tokenizer *tokenizer, heed_special par
 bool heed_tokenizer_is_special(const heed_tokenizer *tokenizer, int32_t id)
 {
     const heed_added_token *token = heed_added_find(&tokenizer->added, id);
-    return token && token->special;
+    return token && token->skipped;
 }
 
 int32_t heed_tokenizer_id(const heed_tokenizer *tokenizer, const char *token, size_t length)
@@ -63,8 +63,8 @@ const char *heed_tokenizer_token(const heed_tokenizer *tokenizer, int32_t id, si
 {
     const heed_added_token *added = heed_added_find(&tokenizer->added, id);
     const heed_vocabulary_entry *entry = added ? NULL : heed_vocabulary_entry_of(&tokenizer->model.vocabulary, id);
-    if (length) *length = added ? added->length : entry ? entry->length : 0;
-    return added ? added->content : entry ? heed_vocabulary_string(&tokenizer->model.vocabulary, entry) : NULL;
+    if (length) *length = added ? added->spelled_length : entry ? entry->length : 0;
+    return added ? added->spelled : entry ? heed_vocabulary_string(&tokenizer->model.vocabulary, entry) : NULL;
 }
 
 const heed_truncation *heed_tokenizer_truncation(const heed_tokenizer *tokenizer)

@@ -81,7 +81,7 @@ static void check_case(const json_t *row, void *context)
     if (!same_ids(json_object_get(row, "ids_plain"), encoding.ids, encoding.count)) mismatch(f, "ids_plain", row);
     if (!same_ranges(json_object_get(row, "offsets"), encoding.code_points, encoding.count)) mismatch(f, "offsets", row);
     if (!bytes_agree(json_string_value(text), json_string_length(text), &encoding)) mismatch(f, "bytes", row);
-    for (size_t i = 0; i < encoding.count; i++)
+    for (size_t i = 0; i < encoding.count && tokens; i++) /* a few kinds list them */
         if (!same_token(json_string_value(json_array_get(tokens, i)), heed_tokenizer_token(f->tokenizer, encoding.ids[i], NULL)))
             mismatch(f, "tokens", row);
     heed_encoding_free(&encoding);
@@ -185,7 +185,7 @@ static void tokenizers_agree_with_the_library(void **state)
     long mismatches = 0, kinds = 0;
     assert_non_null(folders);
     for (struct dirent *entry; (entry = readdir(folders));) {
-        if (entry->d_name[0] == '.') continue;
+        if (entry->d_name[0] == '.' || !strcmp(entry->d_name, "pipelines")) continue; /* test_pipelines.c */
         fixture f = {.name = entry->d_name};
         char *folder = heed_path_join(HEED_FIXTURES "/tokenizers", entry->d_name);
         assert_ok(heed_tokenizer_load(&f.tokenizer, folder, &error));

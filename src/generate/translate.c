@@ -1,0 +1,156 @@
+#include "generate/translate.h"
+#include "base/file.h"
+#include "base/memory.h"
+#include <stdlib.h>
+#include <string.h>
+
+void heed_translation_free(heed_translation *translation)
+{
+    for (size_t i = 0; translation->lines && i < translation->count; i++) free(translation->lines[i]);
+    free(translation->lines);
+    *translation = (heed_translation){0};
+}
+
+/* A line that is not empty, as ids. */
+typedef struct sentence { size_t line; int32_t *ids; size_t count; } sentence;
+
+typedef struct job {
+    sentence *sentences; /* the longest first */
+    heed_ids *prompts;   /* the same */
+    size_t count, done;
+    const heed_translation_events *events;
+} job;
+
+static int by_length(const void *a, const void *b)
+{
+    const sentence *x = a, *y = b;
+    if (x->count != y->count) return x->count > y->count ? -1 : 1;
+    return (x->line > y->line) - (x->line < y->line);
+}
+
+static bool is_blank(const heed_text *line)
+{
+    for (size_t i = 0; i < line->length; i++)
+        if (!strchr(" \t\r\f\v", line->bytes[i]) || !line->bytes[i]) return false;
+    return true;
+}
+
+static heed_status tokenize(job *j, const heed_tokenizer *tokenizer, const heed_text *lines, size_t count, heed_error *error)
+{
+    heed_encoding encoding = {0};
+    heed_status status = HEED_OK;
+    for (size_t i = 0; i < count && status == HEED_OK; i++) {
+        if (is_blank(&lines[i])) continue;
+        status = heed_tokenizer_encode(tokenizer, lines[i].bytes, lines[i].length, HEED_ENCODE_SPECIAL, &encoding, error);
+        if (status != HEED_OK || encoding.count == 0) continue;
+        sentence *s = &j->sentences[j->count];
+        *s = (sentence){i, heed_allocate(encoding.count, sizeof *s->ids), encoding.count};
+        if (!s->ids) status = heed_fail_memory(error, encoding.count * sizeof *s->ids, "the ids of a line");
+        else memcpy(s->ids, encoding.ids, encoding.count * sizeof *s->ids), j->count++;
+    }
+    heed_encoding_free(&encoding);
+    qsort(j->sentences, j->count, sizeof *j->sentences, by_length);
+    for (size_t i = 0; i < j->count; i++) j->prompts[i] = (heed_ids){j->sentences[i].ids, (int64_t)j->sentences[i].count};
+    return status;
+}
+
+static void finished(void *argument, const heed_generated *item)
+{
+    job *j = argument;
+    if (item->number == 0) j->done++;
+    if (j->events->progress && item->number == 0) j->events->progress(j->events->argument, j->done, j->count);
+}
+
+static bool cancelled(void *argument)
+{
+    const job *j = argument;
+    return j->events->cancelled && j->events->cancelled(j->events->argument);
+}
+
+/* A result in one line. */
+static void flatten(char *text, size_t length)
+{
+    for (size_t i = 0; i < length; i++)
+        if (text[i] == '\n' || text[i] == '\r' || text[i] == 0) text[i] = ' ';
+}
+
+/* Moves texts to their lines. */
+static heed_status collect(const job *j, heed_generation *generation, heed_translation *translation, heed_error *error)
+{
+    size_t returned = j->count ? generation->count / j->count : 1;
+    for (size_t i = 0; i < j->count; i++) {
+        heed_generated *item = &generation->items[i * returned];
+        char **line = &translation->lines[j->sentences[i].line];
+        *line = item->text;
+        item->text = NULL;
+        flatten(*line, item->text_length);
+        translation->tokens += item->count;
+        translation->cut_sources += generation->prompts[i].cut > 0;
+        translation->cut_targets += item->finish == HEED_FINISH_LENGTH || item->finish == HEED_FINISH_CONTEXT;
+    }
+    for (size_t i = 0; i < translation->count; i++)
+        if (!translation->lines[i] && !(translation->lines[i] = heed_string_copy(""))) return heed_fail_memory(error, 1, "a line");
+    return HEED_OK;
+}
+
+heed_status heed_translate_lines(heed_session *session, const heed_tokenizer *tokenizer, const heed_generation_settings *settings,
+                                 const heed_text *lines, size_t count, const heed_translation_events *events,
+                                 heed_translation *translation, heed_error *error)
+{
+    static const heed_translation_events none = {0};
+    job j = {.events = events ? events : &none};
+    heed_generation generation = {0};
+    *translation = (heed_translation){.lines = heed_allocate(count + 1, sizeof(char *)), .count = count};
+    j.sentences = heed_allocate(count + 1, sizeof *j.sentences);
+    j.prompts = heed_allocate(count + 1, sizeof *j.prompts);
+    heed_status status = HEED_OK;
+    if (!translation->lines || !j.sentences || !j.prompts) status = heed_fail_memory(error, (count + 1) * sizeof *j.sentences, "lines");
+    if (status == HEED_OK) status = tokenize(&j, tokenizer, lines, count, error);
+    heed_generation_events inner = {.finished = finished, .cancelled = cancelled, .argument = &j};
+    if (status == HEED_OK) status = heed_generate(session, tokenizer, settings, j.prompts, j.count, &inner, &generation, error);
+    if (status == HEED_OK) status = collect(&j, &generation, translation, error);
+    heed_generation_free(&generation);
+    for (size_t i = 0; i < j.count; i++) free(j.sentences[i].ids);
+    free(j.sentences);
+    free(j.prompts);
+    return status;
+}
+
+static heed_status split_lines(const heed_file_map *map, heed_text **lines, size_t *count, heed_error *error)
+{
+    heed_lines walk = {.rest = {(const char *)map->data, map->size}};
+    heed_text line;
+    size_t capacity = 0;
+    while (heed_lines_next(&walk, &line)) {
+        if (!heed_grow(lines, &capacity, *count + 1, sizeof **lines)) return heed_fail_memory(error, (*count + 1) * sizeof **lines, "lines");
+        (*lines)[(*count)++] = line;
+    }
+    return HEED_OK;
+}
+
+static heed_status write_lines(const char *path, const heed_translation *translation, heed_error *error)
+{
+    heed_buffer text = {0};
+    for (size_t i = 0; i < translation->count; i++) heed_buffer_text(&text, translation->lines[i]), heed_buffer_byte(&text, '\n');
+    heed_status status = text.failed ? heed_fail_memory(error, text.length, "the translation")
+                                     : heed_file_write(path, text.data ? text.data : "", text.length, error);
+    heed_buffer_free(&text);
+    return status;
+}
+
+heed_status heed_translate_file(heed_session *session, const heed_tokenizer *tokenizer, const heed_generation_settings *settings,
+                                const char *in_path, const char *out_path, const heed_translation_events *events,
+                                heed_translation *translation, heed_error *error)
+{
+    heed_file_map map = {0};
+    heed_text *lines = NULL;
+    size_t count = 0;
+    *translation = (heed_translation){0};
+    HEED_TRY(heed_file_map_open(&map, in_path, error));
+    heed_status status = split_lines(&map, &lines, &count, error);
+    if (status == HEED_OK) status = heed_translate_lines(session, tokenizer, settings, lines, count, events, translation, error);
+    if (status == HEED_OK) status = write_lines(out_path, translation, error);
+    free(lines);
+    heed_file_map_close(&map);
+    return status;
+}

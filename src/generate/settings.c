@@ -1,6 +1,7 @@
 #include "generate/settings.h"
 #include "base/file.h"
 #include "base/memory.h"
+#include "base/utf8.h"
 #include <float.h>
 #include <math.h>
 #include <stdio.h>
@@ -50,6 +51,12 @@ static void table_free(heed_id_table *table)
 heed_status heed_generation_settings_add_stop(heed_generation_settings *settings, const char *text, heed_error *error)
 {
     if (!*text) return heed_fail(error, HEED_E_ARG, "a stop string is empty: expected at least one character");
+    for (size_t at = 0, length = strlen(text); at < length;) {
+        uint32_t point;
+        bool valid;
+        at += heed_utf8_next(text + at, length - at, &point, &valid);
+        if (!valid) return heed_fail(error, HEED_E_ARG, "a stop string is not valid UTF-8, so that text never holds it: \"%.80s\"", text);
+    }
     char **stop = realloc(settings->stop, (settings->stop_count + 1) * sizeof *stop);
     if (!stop) return heed_fail_memory(error, (settings->stop_count + 1) * sizeof *stop, "stop strings");
     settings->stop = stop;

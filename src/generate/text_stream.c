@@ -22,17 +22,21 @@ static bool begins_with(const char *text, size_t length, const char *start, size
     return length >= start_length && memcmp(text, start, start_length) == 0;
 }
 
-/* Cuts the text at the first stop string that begins in what was not handed out. */
+/* Cuts the text at the stop string that was complete first, so that the cut does not depend on how ids divide the text. */
 static void cut_at_stop(heed_text_stream *stream)
 {
+    size_t begin = 0, end = stream->text.length + 1;
     for (size_t at = stream->given; at < stream->text.length; at++)
         for (size_t i = 0; i < stream->stop_count; i++) {
-            if (!begins_with(stream->text.data + at, stream->text.length - at, stream->stop[i], strlen(stream->stop[i]))) continue;
-            stream->text.length = at;
-            stream->text.data[at] = 0;
-            stream->stopped = true;
-            return;
+            size_t length = strlen(stream->stop[i]);
+            if (at + length >= end || !begins_with(stream->text.data + at, stream->text.length - at, stream->stop[i], length)) continue;
+            begin = at;
+            end = at + length;
         }
+    stream->stopped = end <= stream->text.length;
+    if (!stream->stopped) return;
+    stream->text.length = begin;
+    stream->text.data[begin] = 0;
 }
 
 /* The first place from which the rest of the text is the beginning of a stop string. */

@@ -156,12 +156,13 @@ static void combinations_are_checked(void **state)
     }
 }
 
-static void stop_strings_are_not_empty(void **state)
+static void stop_strings_are_text(void **state)
 {
     (void)state;
     heed_generation_settings s;
     heed_generation_settings_default(&s);
     assert_fails(HEED_E_ARG, "empty", heed_generation_settings_add_stop(&s, "", &error));
+    assert_fails(HEED_E_ARG, "not valid UTF-8", heed_generation_settings_add_stop(&s, "a\231", &error));
     assert_ok(heed_generation_settings_add_stop(&s, "x", &error));
     assert_int_equal(s.stop_count, 1);
     heed_generation_settings_free(&s);
@@ -171,6 +172,6 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(members_are_read), cmocka_unit_test(members_without_effect_are_noted),
                                        cmocka_unit_test(hostile_values_are_explained), cmocka_unit_test(missing_ids_come_from_the_model),
-                                       cmocka_unit_test(combinations_are_checked), cmocka_unit_test(stop_strings_are_not_empty)};
+                                       cmocka_unit_test(combinations_are_checked), cmocka_unit_test(stop_strings_are_text)};
     return cmocka_run_group_tests_name("settings", tests, NULL, NULL);
 }

@@ -2,9 +2,12 @@
 
 #include <string.h>
 
-/* Blocks, in elements: DEPTH_BLOCK steps of k and COLUMN_BLOCK columns of B, packed, stay in the second-level cache while the rows
-   of a part pass by. PART_WORK multiply-adds are worth being a part of their own. */
-enum { DEPTH_BLOCK = 256, COLUMN_BLOCK = 512, MAX_PARTS = 64, PART_WORK = 1 << 20, FEW_PART_WORK = 1 << 16 };
+/* A block of ROW_BLOCK tiles of rows and DEPTH_BLOCK steps of k stays in the second-level cache while COLUMN_BLOCK columns of B pass by, panel
+   after panel. Rows of A whose distance is a multiple of CACHE_WAY bytes would fight for the same lines of the first-level cache when there are
+   more of them than CACHE_WAYS; they are copied closer together first. */
+enum { DEPTH_BLOCK = 512, COLUMN_BLOCK = 512, ROW_BLOCK = 16, CACHE_WAY = 4096, CACHE_WAYS = 8 };
+/* Parts: at most MAX_PARTS; one costs about PART_COST vector multiply-adds beside its work; with few rows, one for so many elements of B. */
+enum { MAX_PARTS = 64, PART_COST = 4000, FEW_PART_WORK = 1 << 16 };
 
 /* How one product is cut. Everything here follows from the description alone. */
 typedef struct {
@@ -14,7 +17,7 @@ typedef struct {
     int64_t grid_rows, grid_columns; /* C is cut into this many units */
     int64_t depth_block, panel_block;
     bool few;                        /* one row tile covers M */
-    bool pack_a, pack_b;
+    bool copy_a, pack_b;
 } cut;
 
 static int64_t divide_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
@@ -45,24 +48,32 @@ static void cut_few(cut *c, const heed_gemm *g)
     c->grid_columns = divide_up(c->panels, divide_up(c->panels, wanted));
 }
 
-/* A grid of about equal units, a power of two in number, in the shape that wastes least: each unit packs its own rows of A and its own
-   columns of B, and the largest unit makes the others wait. */
+/* The time of one unit of a grid, in multiply-adds of one vector: its share of C, and the packing it does for itself. */
+static double unit_cost(const cut *c, const heed_gemm *g, int64_t grid_rows, int64_t grid_columns)
+{
+    static const double packing[] = {[HEED_GEMM_B_PANELS] = 0.4, [HEED_GEMM_B_PANELS_TRANSPOSED] = 0.6, [HEED_GEMM_B_NT] = 0.8, [HEED_GEMM_B_NN] = 0.5};
+    const double rows = (double)(divide_up(c->row_tiles, grid_rows) * c->kernels->rows);
+    const double columns = (double)(divide_up(c->panels, grid_columns) * c->kernels->panel);
+    double step = rows * columns / c->kernels->lanes + columns * (c->pack_b ? packing[g->b_kind] : 0.15);
+    step += rows * (c->copy_a ? 0.6 : 0.25) * (double)divide_up((int64_t)columns, COLUMN_BLOCK);
+    return step * (double)g->k + PART_COST;
+}
+
+/* A grid of about equal units in powers of two: the one whose time, averaged over numbers of threads, is least. More units than threads
+   even out; fewer pack less often. */
 static void cut_many(cut *c, const heed_gemm *g)
 {
-    const int rows = c->kernels->rows, panel = c->kernels->panel;
-    double work = (double)g->m * (double)g->n * (double)larger(g->k, 1) / PART_WORK;
-    int64_t wanted = 1, best_rows = 1, best_columns = 1;
-    while (wanted < MAX_PARTS && (double)(2 * wanted) <= (wanted < 8 ? work : work / 4)) wanted *= 2;
+    static const struct { int threads; double weight; } crowds[] = {{2, 1}, {4, 0.4}, {8, 0.3}, {16, 0.15}, {64, 0.1}};
     double best = 0;
-    for (int64_t grid_rows = 1; grid_rows <= wanted; grid_rows *= 2) {
-        int64_t unit_rows = divide_up(c->row_tiles, grid_rows) * rows, unit_columns = divide_up(c->panels, wanted / grid_rows) * panel;
-        double per_step = (double)unit_rows * (double)unit_columns / (2 * c->kernels->lanes); /* in multiply-adds of two vectors */
-        double cost = per_step + (double)unit_rows * (double)divide_up(unit_columns, COLUMN_BLOCK) / 4 + (c->pack_b ? (double)unit_columns / 2 : 0);
-        if (grid_rows > c->row_tiles || wanted / grid_rows > c->panels) cost *= 2;
-        if (grid_rows == 1 || cost < best) best = cost, best_rows = grid_rows, best_columns = wanted / grid_rows;
-    }
-    c->grid_rows = smaller(best_rows, c->row_tiles);
-    c->grid_columns = smaller(best_columns, c->panels);
+    for (int64_t grid_rows = 1; grid_rows <= MAX_PARTS && grid_rows < 2 * c->row_tiles; grid_rows *= 2)
+        for (int64_t grid_columns = 1; grid_rows * grid_columns <= MAX_PARTS && grid_columns < 2 * c->panels; grid_columns *= 2) {
+            const int64_t rows = smaller(grid_rows, c->row_tiles), columns = smaller(grid_columns, c->panels), units = rows * columns;
+            const double cost = unit_cost(c, g, rows, columns);
+            double total = 0;
+            for (size_t i = 0; i < sizeof crowds / sizeof *crowds; i++)
+                total += crowds[i].weight * crowds[i].threads * (double)divide_up(units, crowds[i].threads) * cost;
+            if (best == 0 || total < best) best = total, c->grid_rows = rows, c->grid_columns = columns;
+        }
 }
 
 static cut cut_product(const heed_gemm *g, heed_isa isa)
@@ -72,13 +83,14 @@ static cut cut_product(const heed_gemm *g, heed_isa isa)
     c.row_tiles = larger(divide_up(g->m, rows), 1);
     c.panels = larger(divide_up(g->n, panel), 1);
     c.few = c.row_tiles <= 1;
-    c.pack_a = !c.few;
+    c.copy_a = !g->a_transposed && g->m > CACHE_WAYS && g->a_stride % (CACHE_WAY / (int)sizeof(float)) == 0;
     c.pack_b = g->b_kind == HEED_GEMM_B_NT || g->b_kind == HEED_GEMM_B_PANELS_TRANSPOSED ||
                (g->b_kind == HEED_GEMM_B_NN && (!c.few || g->n % panel)) || (c.row_tiles > 2 && c.type != HEED_GEMM_F32);
     /* A block of depth leaves its chains in C, which must not be where gate or residual still wait to be read. */
     bool over_c = g->c && (g->gate == g->c || g->residual == g->c);
-    bool one_block = over_c || !(c.pack_a || c.pack_b);
+    bool one_block = over_c || (c.few && !c.pack_b);
     c.depth_block = larger(one_block ? g->k : smaller(g->k, DEPTH_BLOCK), 1);
+    c.grid_rows = c.grid_columns = 1;
     c.panel_block = over_c || c.few ? HEED_GEMM_MAX_WIDTH / panel : COLUMN_BLOCK / panel;
     if (c.few) cut_few(&c, g);
     else cut_many(&c, g);
@@ -92,26 +104,29 @@ int heed_gemm_parts(const heed_gemm *gemm, heed_isa isa)
     return (int)(c.grid_rows * c.grid_columns);
 }
 
-/* Scratch is three pieces: chains of one tile, a packed tile of A, a packed block of B. */
-enum { CHAINS_BYTES = HEED_GEMM_MAX_ROWS * HEED_GEMM_MAX_WIDTH * (int)sizeof(float), PACKED_ROWS = 16 };
+/* Scratch is three pieces: chains of one tile, copied rows of A, packed panels of B. */
+enum { CHAINS_BYTES = HEED_GEMM_MAX_ROWS * HEED_GEMM_MAX_WIDTH * (int)sizeof(float) };
+
+/* Distance of copied rows: they start in different lines of the cache. */
+static ptrdiff_t copied_stride(int64_t depth)
+{
+    return depth + 16;
+}
+
+static int64_t a_floats(const cut *c)
+{
+    return c->copy_a ? smaller(c->row_tiles, ROW_BLOCK) * c->kernels->rows * copied_stride(c->depth_block) : 0;
+}
 
 size_t heed_gemm_scratch(const heed_gemm *gemm, heed_isa isa)
 {
     cut c = cut_product(gemm, isa);
-    size_t depth = (size_t)c.depth_block, a = c.pack_a ? depth * PACKED_ROWS : 0;
+    size_t depth = (size_t)c.depth_block, a = (size_t)a_floats(&c);
     bool perhaps = !c.pack_b && gemm->b_kind == HEED_GEMM_B_NN; /* a smaller n may end in a part of a panel, and be packed */
     if (perhaps) depth = (size_t)larger(smaller(gemm->k, DEPTH_BLOCK), 1);
     size_t b = c.pack_b || perhaps ? depth * (size_t)(smaller(c.panel_block, c.panels) * c.kernels->panel) : 0;
     return (CHAINS_BYTES + (a + b) * sizeof(float) + 63) & ~(size_t)63;
 }
-
-/* The block of B at work: `panels` panels from `panel` on, `depth` steps from `k` on; where its panels lie. */
-typedef struct {
-    const void *data;
-    heed_gemm_type type;
-    ptrdiff_t panel_stride, step;
-    int64_t panel, panels, k, depth;
-} b_block;
 
 static const void *element(const void *data, heed_gemm_type type, int64_t at)
 {
@@ -146,83 +161,126 @@ static void pack_panel(const cut *c, const heed_gemm *g, int64_t panel, int64_t 
     }
 }
 
-static b_block block_of_b(const cut *c, const heed_gemm *g, int64_t panel, int64_t panels, int64_t k, int64_t depth, float *packed)
-{
-    const int64_t width = c->kernels->panel;
-    b_block b = {.type = c->type, .panel = panel, .panels = panels, .k = k, .depth = depth};
-    if (c->pack_b) {
-        for (int64_t i = 0; i < panels; i++) pack_panel(c, g, panel + i, k, depth, packed + i * depth * width);
-        b.data = packed, b.type = HEED_GEMM_F32, b.panel_stride = depth * width, b.step = width;
-    } else if (g->b_kind == HEED_GEMM_B_NN) {
-        b.data = element(g->b, c->type, k * g->b_stride + panel * width), b.panel_stride = width, b.step = g->b_stride;
-    } else b.data = element(g->b, c->type, (panel * g->k + k) * width), b.panel_stride = g->k * width, b.step = width;
-    return b;
-}
-
-static void copy_rows(float *to, ptrdiff_t to_stride, const float *from, ptrdiff_t from_stride, int rows, int columns)
+static void copy_tile(float *to, ptrdiff_t to_stride, const float *from, ptrdiff_t from_stride, int rows, int columns)
 {
     for (int r = 0; r < rows; r++) memcpy(to + r * to_stride, from + r * from_stride, (size_t)columns * sizeof *to);
 }
 
-/* One tile of C at (m, n): begins its chains or takes them up from C, and leaves them there, finished after the last block. */
-static void run_one(const heed_gemm *g, const cut *c, const b_block *b, heed_gemm_tile *tile, int index, int64_t m, int rows, int64_t n,
-                    float *chains)
+/* What a unit works on at one time: steps [k, k + depth), rows [m, m + rows) in `tiles` tiles, and its scratch. */
+typedef struct {
+    const heed_gemm *gemm;
+    const cut *cut;
+    int64_t k, depth, m, rows, tiles;
+    float *chains, *copied_a, *packed_b;
+} block;
+
+/* Rows [*first, *end) of the block's tile t: heights differ by one at most. */
+static int tile_rows(const block *w, int64_t t, int64_t *first)
 {
-    const int width = c->kernels->lanes << index, columns = (int)smaller(width, g->n - n);
-    const bool last = b->k + b->depth >= g->k, epilogue = g->bias || g->activation || g->gate || g->residual;
-    float *out = g->c + m * g->c_stride + n;
-    tile->from = b->k > 0 || g->accumulate ? out : NULL, tile->from_stride = g->c_stride;
-    tile->to = out, tile->to_stride = g->c_stride;
-    if (columns < width && tile->from) {
-        copy_rows(chains, width, out, g->c_stride, rows, columns);
-        tile->from = chains, tile->from_stride = width;
-    }
-    if (columns < width || (last && epilogue)) tile->to = chains, tile->to_stride = width;
-    c->kernels->tile[b->type][index][rows](tile);
-    if (last && epilogue) c->kernels->finish(g, m, n, rows, columns, chains, width);
-    else if (columns < width) copy_rows(out, g->c_stride, chains, width, rows, columns);
+    *first = w->m + w->rows * t / w->tiles;
+    return (int)(w->m + w->rows * (t + 1) / w->tiles - *first);
 }
 
-/* The tiles of `rows` rows from m on against the whole block of B, as wide as the registers hold. */
-static void run_row(const heed_gemm *g, const cut *c, const b_block *b, int64_t m, int rows, float *chains, float *packed_a)
+static void copy_rows_of_a(const block *w)
 {
-    const int lanes = c->kernels->lanes, panel = c->kernels->panel;
-    heed_gemm_tile tile = {.b_panel = b->panel_stride, .b_step = b->step, .depth = b->depth};
-    const float *a = g->a_transposed ? g->a + b->k * g->a_stride + m : g->a + m * g->a_stride + b->k;
-    if (c->pack_a) {
-        const int width = (int)divide_up(rows, lanes) * lanes;
-        (g->a_transposed ? c->kernels->straight : c->kernels->transposing)(packed_a, width, a, HEED_GEMM_F32, g->a_stride, b->depth, rows);
-        tile.a = packed_a, tile.a_row = 1, tile.a_step = width;
-    } else tile.a = a, tile.a_row = g->a_transposed ? 1 : g->a_stride, tile.a_step = g->a_transposed ? g->a_stride : 1;
-    for (int64_t done = 0; done < b->panels;) {
-        const int64_t n = (b->panel + done) * panel, vectors = divide_up(smaller((b->panels - done) * panel, g->n - n), lanes);
+    enum { ROWS_AHEAD = 4, LINE = 16 };
+    const heed_gemm *g = w->gemm;
+    const float *a = g->a + w->m * g->a_stride + w->k;
+    for (int64_t r = 0; r < w->rows; r++, a += g->a_stride) {
+        if (r + ROWS_AHEAD < w->rows)
+            for (int64_t k = 0; k < w->depth; k += LINE) __builtin_prefetch(a + ROWS_AHEAD * g->a_stride + k);
+        memcpy(w->copied_a + r * copied_stride(w->depth), a, (size_t)w->depth * sizeof(float));
+    }
+}
+
+/* One tile of C at (m, n): begins its chains or takes them up from C, and leaves them there, finished after the last step. */
+static void run_tile(const block *w, heed_gemm_tile *tile, heed_gemm_type type, int index, int64_t m, int rows, int64_t n)
+{
+    const heed_gemm *g = w->gemm;
+    const heed_gemm_kernels *kernels = w->cut->kernels;
+    const int width = kernels->lanes << index, columns = (int)smaller(width, g->n - n);
+    const bool last = w->k + w->depth >= g->k, epilogue = g->bias || g->activation || g->gate || g->residual;
+    float *out = g->c + m * g->c_stride + n;
+    tile->from = w->k > 0 || g->accumulate ? out : NULL, tile->from_stride = g->c_stride;
+    tile->to = out, tile->to_stride = g->c_stride;
+    if (columns < width && tile->from) {
+        copy_tile(w->chains, width, out, g->c_stride, rows, columns);
+        tile->from = w->chains, tile->from_stride = width;
+    }
+    if (columns < width || (last && epilogue)) tile->to = w->chains, tile->to_stride = width;
+    kernels->tile[type][index][rows](tile);
+    if (last && epilogue) kernels->finish(g, m, n, rows, columns, w->chains, width);
+    else if (columns < width) copy_tile(out, g->c_stride, w->chains, width, rows, columns);
+}
+
+/* All tiles of the block against the panels at `b`, one tile wide. */
+static void run_tiles(const block *w, const heed_gemm_tile *place, heed_gemm_type type, int index, int64_t n)
+{
+    enum { STEPS_AHEAD = 12 }; /* the processor does not foresee that a transposed A goes from row to row */
+    const heed_gemm *g = w->gemm;
+    heed_gemm_tile tile = *place;
+    tile.depth = w->depth;
+    tile.a_row = g->a_transposed ? 1 : w->cut->copy_a ? copied_stride(w->depth) : g->a_stride;
+    tile.a_step = g->a_transposed ? g->a_stride : 1;
+    tile.a_ahead = g->a_transposed ? STEPS_AHEAD * g->a_stride : 0;
+    for (int64_t t = 0; t < w->tiles; t++) {
+        int64_t m;
+        int rows = tile_rows(w, t, &m);
+        if (w->cut->copy_a) tile.a = w->copied_a + (m - w->m) * copied_stride(w->depth);
+        else tile.a = g->a_transposed ? g->a + w->k * g->a_stride + m : g->a + m * g->a_stride + w->k;
+        run_tile(w, &tile, type, index, m, rows, n);
+    }
+}
+
+/* Panels [first, end) of B for one block of rows; `fresh` when the packed ones are not there yet from an earlier block. */
+static void run_panels(const block *w, int64_t first, int64_t end, bool fresh, bool keep)
+{
+    const cut *c = w->cut;
+    const heed_gemm *g = w->gemm;
+    const int64_t width = c->kernels->panel, lanes = c->kernels->lanes;
+    const heed_gemm_type type = c->pack_b ? HEED_GEMM_F32 : c->type;
+    const int tallest = (int)divide_up(w->rows, w->tiles);
+    for (int64_t panel = first; panel < end;) {
+        const int64_t n = panel * width, vectors = divide_up(smaller((end - panel) * width, g->n - n), lanes);
         int index = HEED_GEMM_WIDTHS - 1;
-        while (index > 0 && (!c->kernels->tile[b->type][index][rows] || 1 << index > vectors)) index--;
-        tile.b = element(b->data, b->type, done * b->panel_stride);
-        run_one(g, c, b, &tile, index, m, rows, n, chains);
-        done += larger((1 << index) / HEED_GEMM_PANEL_VECTORS, 1);
+        while (index > 0 && (!c->kernels->tile[type][index][tallest] || 1 << index > vectors)) index--;
+        const int64_t panels = larger((1 << index) / HEED_GEMM_PANEL_VECTORS, 1);
+        heed_gemm_tile place = {.b_panel = g->k * width, .b_step = width};
+        if (c->pack_b) {
+            float *packed = w->packed_b + (keep ? (panel - first) * w->depth * width : 0);
+            if (fresh)
+                for (int64_t i = 0; i < panels; i++) pack_panel(c, g, panel + i, w->k, w->depth, packed + i * w->depth * width);
+            place.b = packed, place.b_panel = w->depth * width;
+        } else if (g->b_kind == HEED_GEMM_B_NN) {
+            place.b = element(g->b, type, w->k * g->b_stride + n), place.b_panel = width, place.b_step = g->b_stride;
+        } else place.b = element(g->b, type, (panel * g->k + w->k) * width);
+        run_tiles(w, &place, type, index, n);
+        panel += panels;
     }
 }
 
 static void run_unit(const heed_gemm *g, const cut *c, int64_t unit, float *scratch)
 {
-    float *chains = scratch, *packed_a = chains + CHAINS_BYTES / sizeof(float);
-    float *packed_b = packed_a + (c->pack_a ? c->depth_block * PACKED_ROWS : 0);
+    block w = {.gemm = g, .cut = c, .chains = scratch, .copied_a = scratch + CHAINS_BYTES / sizeof(float)};
+    w.packed_b = w.copied_a + a_floats(c);
     const int64_t i = unit % c->grid_rows, j = unit / c->grid_rows, tall = c->kernels->rows;
     const int64_t first_row = c->row_tiles * i / c->grid_rows * tall, end_row = smaller(c->row_tiles * (i + 1) / c->grid_rows * tall, g->m);
     const int64_t first_panel = c->panels * j / c->grid_columns, end_panel = c->panels * (j + 1) / c->grid_columns;
-    const int64_t tiles = divide_up(end_row - first_row, tall), rows = end_row - first_row;
+    const int64_t tiles = divide_up(end_row - first_row, tall), blocks = divide_up(tiles, ROW_BLOCK);
     for (int64_t panel = first_panel; panel < end_panel; panel += c->panel_block) {
-        int64_t k = 0;
+        const int64_t stop = smaller(panel + c->panel_block, end_panel);
+        w.k = 0;
         do {
-            int64_t depth = smaller(c->depth_block, g->k - k);
-            b_block b = block_of_b(c, g, panel, smaller(c->panel_block, end_panel - panel), k, depth, packed_b);
-            for (int64_t t = 0; t < tiles; t++) { /* tiles of about equal height */
-                int64_t m = rows * t / tiles, end = rows * (t + 1) / tiles;
-                run_row(g, c, &b, first_row + m, (int)(end - m), chains, packed_a);
+            w.depth = smaller(c->depth_block, g->k - w.k);
+            for (int64_t r = 0; r < blocks; r++) {
+                w.m = first_row + tiles * r / blocks * tall;
+                w.rows = smaller(first_row + tiles * (r + 1) / blocks * tall, end_row) - w.m;
+                w.tiles = divide_up(w.rows, tall);
+                if (c->copy_a) copy_rows_of_a(&w);
+                run_panels(&w, panel, stop, r == 0, blocks > 1);
             }
-            k += c->depth_block;
-        } while (k < g->k);
+            w.k += c->depth_block;
+        } while (w.k < g->k);
     }
 }
 

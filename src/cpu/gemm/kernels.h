@@ -20,6 +20,7 @@ typedef enum heed_gemm_type { HEED_GEMM_F32, HEED_GEMM_F16, HEED_GEMM_BF16, HEED
 typedef struct heed_gemm_tile {
     const float *a;
     ptrdiff_t a_row, a_step;
+    ptrdiff_t a_ahead;         /* elements: fetch a this far ahead into the cache */
     const void *b;
     ptrdiff_t b_panel, b_step; /* elements */
     int64_t depth;

@@ -31,14 +31,19 @@ ALWAYS_INLINE heed_v load_part_as(const void *source, ptrdiff_t at, heed_gemm_ty
     }
 }
 
-/* The register tile: rows x vectors accumulators, each the one chain of its element. Three rows share an address register. */
+/* The register tile: rows x vectors accumulators, each the one chain of its element. Three rows share an address register.
+   Tall tiles walk one panel too slowly for the processor's own prefetching to stay ahead of memory, and fetch it themselves; wide ones
+   walk several panels at once, where it does best alone. */
+enum { FETCH_AHEAD = 4096 }; /* bytes */
 ALWAYS_INLINE void run_tile(const heed_gemm_tile *tile, heed_gemm_type type, const int vectors, const int rows)
 {
     heed_v sum[HEED_GEMM_MAX_ROWS][8];
+    const float *from = tile->from;
+    float *to = tile->to;
+    const ptrdiff_t from_stride = tile->from_stride, to_stride = tile->to_stride;
     UNROLL for (int r = 0; r < rows; r++)
-        UNROLL for (int v = 0; v < vectors; v++)
-            sum[r][v] = tile->from ? heed_v_load(tile->from + r * tile->from_stride + v * HEED_LANES) : heed_v_zero();
-    const ptrdiff_t a_row = tile->a_row, a_step = tile->a_step, b_step = tile->b_step, b_panel = tile->b_panel;
+        UNROLL for (int v = 0; v < vectors; v++) sum[r][v] = from ? heed_v_load(from + r * from_stride + v * HEED_LANES) : heed_v_zero();
+    const ptrdiff_t a_row = tile->a_row, a_step = tile->a_step, b_step = tile->b_step, b_panel = tile->b_panel, a_ahead = tile->a_ahead;
     const float *a[4] = {tile->a, tile->a + (rows > 3 ? 3 : 0) * a_row, tile->a + (rows > 6 ? 6 : 0) * a_row,
                          tile->a + (rows > 9 ? 9 : 0) * a_row};
     const void *b = tile->b;
@@ -47,6 +52,15 @@ ALWAYS_INLINE void run_tile(const heed_gemm_tile *tile, heed_gemm_type type, con
         heed_v column[8];
         UNROLL for (int v = 0; v < vectors; v++)
             column[v] = load_as(b, at + v / HEED_GEMM_PANEL_VECTORS * b_panel + v % HEED_GEMM_PANEL_VECTORS * HEED_LANES, type);
+        if (vectors == HEED_GEMM_PANEL_VECTORS) {
+            const char *ahead = (const char *)b + at * (type == HEED_GEMM_F32 ? 4 : 2) + FETCH_AHEAD;
+            __builtin_prefetch(ahead);
+            if (type == HEED_GEMM_F32 && HEED_LANES == 16) __builtin_prefetch(ahead + 64);
+        }
+        if (vectors <= HEED_GEMM_PANEL_VECTORS && rows > 5) {
+            __builtin_prefetch(a[0] + a_ahead);
+            __builtin_prefetch(a[(rows - 1) / 3] + (rows - 1) % 3 * a_row + a_ahead);
+        }
         UNROLL for (int r = 0; r < rows; r++) {
             heed_v x = heed_v_set(a[r / 3][r % 3 * a_row]);
             UNROLL for (int v = 0; v < vectors; v++) sum[r][v] = heed_v_fma(x, column[v], sum[r][v]);
@@ -55,13 +69,14 @@ ALWAYS_INLINE void run_tile(const heed_gemm_tile *tile, heed_gemm_type type, con
         at += b_step;
     }
     UNROLL for (int r = 0; r < rows; r++)
-        UNROLL for (int v = 0; v < vectors; v++) heed_v_store(tile->to + r * tile->to_stride + v * HEED_LANES, sum[r][v]);
+        UNROLL for (int v = 0; v < vectors; v++) heed_v_store(to + r * to_stride + v * HEED_LANES, sum[r][v]);
 }
 
 static void pack_straight(float *out, int width, const void *source, heed_gemm_type type, ptrdiff_t stride, int64_t depth, int valid)
 {
     for (int64_t k = 0; k < depth; k++)
         for (int j = 0; j < width; j += HEED_LANES) {
+            __builtin_prefetch((const float *)source + (k + 16) * stride + j);
             heed_v x = j + HEED_LANES <= valid ? load_as(source, k * stride + j, type)
                      : j < valid ? load_part_as(source, k * stride + j, type, valid - j) : heed_v_zero();
             heed_v_store(out + k * width + j, x);
@@ -78,6 +93,7 @@ static void pack_transposing(float *out, int width, const void *source, heed_gem
             heed_v block[HEED_LANES];
             for (int i = 0; i < HEED_LANES; i++) {
                 ptrdiff_t at = (j + i) * stride + k;
+                if (steps == HEED_LANES && j + i < valid) __builtin_prefetch((const float *)source + at + 4 * HEED_LANES);
                 block[i] = j + i >= valid ? heed_v_zero()
                          : steps == HEED_LANES ? load_as(source, at, type) : load_part_as(source, at, type, steps);
             }

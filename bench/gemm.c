@@ -1,0 +1,299 @@
+/* The product laboratory: GFLOP/s of heed_gemm over shapes, kinds and types of B, as a share of the multiply-add peak and of the read
+   bandwidth measured in the same run.   bench_gemm [-t threads] [-s seconds a line] [section ...]   (HEED_ISA chooses the instruction set) */
+#include "base/clock.h"
+#include "base/memory.h"
+#include "base/pool.h"
+#include "cpu/gemm/gemm.h"
+#include "tensor/dtype.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
+#if defined(__clang__)
+#define UNROLL _Pragma("unroll")
+#else
+#define UNROLL _Pragma("GCC unroll 16")
+#endif
+
+enum { MAX_ROUNDS = 500 };
+
+typedef struct { heed_pool *pool; heed_isa isa; double seconds, peak, bandwidth; } laboratory; /* per line; GFLOP/s, GB/s */
+
+/* Seconds: of the processor when there is one thread, so that other programs count less; of the clock otherwise. */
+static double seconds_now(const laboratory *lab)
+{
+    if (heed_pool_threads(lab->pool) > 1) return heed_clock_seconds();
+    struct timespec now;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+/* ---- peaks ---- */
+#if defined(__x86_64__)
+__attribute__((target("avx512f"))) static double multiply_add_avx512(int64_t loops)
+{
+    __m512 sum[12], x = _mm512_set1_ps(0.999f), y = _mm512_set1_ps(0.001f);
+    UNROLL for (int i = 0; i < 12; i++) sum[i] = _mm512_set1_ps((float)i);
+    for (int64_t n = 0; n < loops; n++)
+        UNROLL for (int i = 0; i < 12; i++) {
+            sum[i] = _mm512_fmadd_ps(sum[i], x, y);
+            __asm__ volatile("" : "+v"(sum[i]));
+        }
+    float out[16];
+    UNROLL for (int i = 1; i < 12; i++) sum[0] = _mm512_add_ps(sum[0], sum[i]);
+    _mm512_storeu_ps(out, sum[0]);
+    return out[0] > 1e30f ? 0 : (double)loops * 12 * 32;
+}
+
+__attribute__((target("avx2,fma"))) static double multiply_add_avx2(int64_t loops)
+{
+    __m256 sum[12], x = _mm256_set1_ps(0.999f), y = _mm256_set1_ps(0.001f);
+    UNROLL for (int i = 0; i < 12; i++) sum[i] = _mm256_set1_ps((float)i);
+    for (int64_t n = 0; n < loops; n++)
+        UNROLL for (int i = 0; i < 12; i++) {
+            sum[i] = _mm256_fmadd_ps(sum[i], x, y);
+            __asm__ volatile("" : "+x"(sum[i]));
+        }
+    float out[8];
+    UNROLL for (int i = 1; i < 12; i++) sum[0] = _mm256_add_ps(sum[0], sum[i]);
+    _mm256_storeu_ps(out, sum[0]);
+    return out[0] > 1e30f ? 0 : (double)loops * 12 * 16;
+}
+#endif
+
+static double multiply_add_generic(int64_t loops)
+{
+    float sum[16] = {0};
+    for (int64_t n = 0; n < loops; n++)
+        for (int i = 0; i < 16; i++) {
+            sum[i] = sum[i] * 0.999f + 0.001f;
+            __asm__ volatile("" : "+m"(sum[i]));
+        }
+    return sum[3] > 1e30f ? 0 : (double)loops * 32;
+}
+
+typedef struct { const laboratory *lab; const float *data; size_t count; double flops[256]; float sink[256]; } peak_job;
+
+static void run_peak(void *argument, int thread, int threads)
+{
+    (void)threads;
+    peak_job *job = argument;
+#if defined(__x86_64__)
+    if (job->lab->isa == HEED_ISA_AVX512) job->flops[thread] = multiply_add_avx512(1000000);
+    else if (job->lab->isa == HEED_ISA_AVX2) job->flops[thread] = multiply_add_avx2(1000000);
+    else
+#endif
+        job->flops[thread] = multiply_add_generic(300000);
+}
+
+/* Eight streams a thread, as products read: one stream alone is limited by the prefetcher. */
+static void run_read(void *argument, int thread, int threads)
+{
+    peak_job *job = argument;
+    typedef float lanes __attribute__((vector_size(16)));
+    const size_t share = job->count / (size_t)threads / 8 / 16 * 16;
+    const float *data = job->data + share * 8 * (size_t)thread;
+    lanes sum[8] = {{0}};
+    for (size_t i = 0; i < share; i += 16)
+        UNROLL for (size_t stream = 0; stream < 8; stream++) {
+            const lanes *p = (const lanes *)(data + stream * share + i);
+            __builtin_prefetch((const char *)p + 2048);
+            sum[stream] += p[0];
+        }
+    for (int i = 1; i < 8; i++) sum[0] += sum[i];
+    job->sink[thread] = sum[0][0];
+}
+
+static void measure_peaks(laboratory *lab)
+{
+    const size_t count = (size_t)64 << 20;
+    peak_job *job = calloc(1, sizeof *job);
+    float *data = heed_allocate_aligned(count * 4);
+    if (!job || !data) exit(1);
+    memset(data, 1, count * 4);
+    job->lab = lab, job->data = data, job->count = count;
+    for (int round = 0; round < 7; round++) {
+        double start = seconds_now(lab), flops = 0;
+        heed_pool_run(lab->pool, run_peak, job);
+        double seconds = seconds_now(lab) - start;
+        for (int t = 0; t < heed_pool_threads(lab->pool); t++) flops += job->flops[t];
+        if (flops / seconds / 1e9 > lab->peak) lab->peak = flops / seconds / 1e9;
+        start = seconds_now(lab);
+        heed_pool_run(lab->pool, run_read, job);
+        seconds = seconds_now(lab) - start;
+        if ((double)count * 4 / seconds / 1e9 > lab->bandwidth) lab->bandwidth = (double)count * 4 / seconds / 1e9;
+    }
+    heed_free_aligned(data);
+    free(job);
+}
+
+/* ---- products ---- */
+typedef struct { const heed_gemm *gemm; heed_isa isa; int parts; atomic_int next; char *scratch; size_t scratch_bytes; } product_job;
+
+static void run_product(void *argument, int thread, int threads)
+{
+    (void)threads;
+    product_job *job = argument;
+    for (;;) {
+        int part = atomic_fetch_add_explicit(&job->next, 1, memory_order_relaxed);
+        if (part >= job->parts) return;
+        heed_gemm_run(job->gemm, job->isa, part, job->parts, job->scratch + job->scratch_bytes * (size_t)thread);
+    }
+}
+
+/* One thread: every part by itself, and the sum of each part's least time, which other programs disturb least. */
+static double run_parts(product_job *job, double *least)
+{
+    double sum = 0;
+    for (int part = 0; part < job->parts; part++) {
+        double start = heed_clock_seconds();
+        heed_gemm_run(job->gemm, job->isa, part, job->parts, job->scratch);
+        double seconds = heed_clock_seconds() - start;
+        if (least[part] == 0 || seconds < least[part]) least[part] = seconds;
+        sum += least[part];
+    }
+    return sum;
+}
+
+static int by_value(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static const char *const kind_names[] = {"panels", "panels^T", "NT", "NN"};
+
+/* One line: best and median of many timings. `cold` walks through several copies of B so that it comes from memory. */
+static void measure(const laboratory *lab, int64_t m, int64_t n, int64_t k, heed_gemm_b_kind kind, heed_dtype dtype, bool a_transposed, bool cold)
+{
+    heed_gemm gemm = {.m = m, .n = n, .k = k, .a_stride = a_transposed ? m : k, .a_transposed = a_transposed, .b_kind = kind, .b_dtype = dtype,
+                      .b_stride = kind == HEED_GEMM_B_NT ? k : n, .c_stride = n};
+    size_t bytes = 0, copies = 1;
+    const bool forward = kind == HEED_GEMM_B_PANELS;
+    if (!heed_gemm_panel_bytes(lab->isa, dtype, forward ? n : k, forward ? k : n, &bytes)) exit(1);
+    if (cold) copies = ((size_t)200 << 20) / bytes + 1;
+    size_t scratch = (heed_gemm_scratch(&gemm, lab->isa) + 4095) / 4096 * 4096 + 128;
+    float *a = heed_allocate_aligned((size_t)(m * k) * 4), *c = heed_allocate_aligned((size_t)(m * n) * 4);
+    char *b = heed_allocate_aligned(bytes * copies + 64);
+    product_job job = {.gemm = &gemm, .isa = lab->isa, .parts = heed_gemm_parts(&gemm, lab->isa), .scratch_bytes = scratch};
+    job.scratch = heed_allocate_aligned(scratch * (size_t)heed_pool_threads(lab->pool));
+    if (!a || !b || !c || !job.scratch) exit(1);
+    for (int64_t i = 0; i < m * k; i++) a[i] = (float)(i % 17) * 0.1f - 0.8f;
+    for (size_t i = 0; i < bytes * copies / 2; i++) ((uint16_t *)b)[i] = 0x3A00 + (uint16_t)(i % 61);
+    gemm.a = a, gemm.c = c;
+    double seconds[MAX_ROUNDS + 1], flops = 2.0 * (double)m * (double)n * (double)k;
+    const int repeats = flops < 5e6 ? 50 : flops < 5e7 ? 5 : 1;
+    int rounds = 0;
+    const double begin = heed_clock_seconds();
+    for (int round = -1; round < 5 || (round < MAX_ROUNDS && heed_clock_seconds() - begin < lab->seconds); round++) {
+        double start = seconds_now(lab);
+        for (int i = 0; i < repeats; i++) {
+            gemm.b = b + bytes * ((size_t)(i + (round + 1) * repeats) % copies);
+            atomic_store(&job.next, 0);
+            heed_pool_run(lab->pool, run_product, &job);
+        }
+        if (round >= 0) seconds[rounds++] = (seconds_now(lab) - start) / repeats;
+    }
+    qsort(seconds, (size_t)rounds, sizeof *seconds, by_value);
+    double least[4096] = {0}, sum = 0;
+    if (heed_pool_threads(lab->pool) == 1 && !cold) {
+        for (int round = 0; round < rounds; round++) sum = run_parts(&job, least);
+        if (sum < seconds[0]) seconds[0] = sum;
+    }
+    double best = seconds[0], median = seconds[rounds / 2];
+    printf("%5lld %6lld %5lld  %-8s %-4s %s  parts %2d  best %7.1f median %7.1f GFLOP/s  %5.1f %% of peak", (long long)m, (long long)n, (long long)k,
+           kind_names[kind], heed_dtypes[dtype].name, a_transposed ? "TN" : "  ", job.parts, flops / best / 1e9, flops / median / 1e9,
+           100 * flops / best / 1e9 / lab->peak);
+    if (cold) printf("  %5.1f GB/s %5.1f %% of read", (double)bytes / best / 1e9, 100 * (double)bytes / best / 1e9 / lab->bandwidth);
+    printf("  %8.1f us\n", best * 1e6);
+    fflush(stdout);
+    heed_free_aligned(a), heed_free_aligned(b), heed_free_aligned(c), heed_free_aligned(job.scratch);
+}
+
+static void squares(const laboratory *lab, int64_t first, int64_t last)
+{
+    for (int64_t size = first; size <= last; size *= 2) {
+        measure(lab, size, size, size, HEED_GEMM_B_NN, HEED_F32, false, false);
+        measure(lab, size, size, size, HEED_GEMM_B_NT, HEED_F32, false, false);
+        measure(lab, size, size, size, HEED_GEMM_B_PANELS, HEED_F32, false, false);
+    }
+}
+
+static void section_weight(const laboratory *lab)
+{
+    static const int64_t shapes[][3] = {{384, 128, 768}, {128, 128, 768}, {512, 128, 768}, {128, 512, 768}, {65, 128, 768}, {1152, 384, 2048},
+        {1536, 384, 2048}, {384, 1536, 2048}, {2304, 768, 1024}, {768, 768, 1024}, {3072, 768, 1024}, {768, 3072, 1024}, {50257, 768, 256}, {1024, 1024, 1024}, {4096, 1024, 1024}};
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) measure(lab, shapes[i][0], shapes[i][1], shapes[i][2], HEED_GEMM_B_NN, HEED_F32, true, false);
+}
+
+static void section_square(const laboratory *lab) { squares(lab, 512, lab->isa == HEED_ISA_GENERIC ? 512 : 1024); }
+static void section_large(const laboratory *lab) { squares(lab, 2048, 4096); }
+
+/* Forward, gradient to the input and gradient to the weight of the Linear layers of small GPTs. */
+static void section_train(const laboratory *lab)
+{
+    static const int64_t shapes[][3] = {{768, 384, 128}, {768, 128, 128}, {768, 512, 128}, {768, 128, 512}, {768, 65, 128},
+                                        {2048, 1152, 384}, {2048, 1536, 384}, {2048, 384, 1536}, {1024, 2304, 768}, {1024, 768, 768},
+                                        {1024, 3072, 768}, {1024, 768, 3072}, {256, 50257, 768}};
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
+        const int64_t rows = shapes[i][0], out = shapes[i][1], in = shapes[i][2];
+        measure(lab, rows, out, in, HEED_GEMM_B_NT, HEED_F32, false, false);
+        measure(lab, rows, in, out, HEED_GEMM_B_NN, HEED_F32, false, false);
+        measure(lab, out, in, rows, HEED_GEMM_B_NN, HEED_F32, true, false);
+    }
+}
+
+static void section_few(const laboratory *lab)
+{
+    static const int64_t rows[] = {2, 3, 4, 6, 8, 12, 13, 16, 24, 32, 64}, sides[] = {768, 2048, 4096};
+    for (size_t s = 0; s < 3; s++)
+        for (size_t r = 0; r < sizeof rows / sizeof *rows; r++) measure(lab, rows[r], sides[s], sides[s], HEED_GEMM_B_PANELS, HEED_F32, false, false);
+}
+
+static void section_one(const laboratory *lab)
+{
+    static const int64_t shapes[][2] = {{768, 768}, {3072, 768}, {768, 3072}, {4096, 4096}, {50257, 768}};
+    static const heed_dtype dtypes[] = {HEED_F32, HEED_BF16, HEED_F16};
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
+        for (int d = 0; d < 3; d++) measure(lab, 1, shapes[i][0], shapes[i][1], HEED_GEMM_B_PANELS, dtypes[d], false, true);
+}
+
+static void section_halves(const laboratory *lab)
+{
+    static const heed_dtype dtypes[] = {HEED_F32, HEED_BF16, HEED_F16};
+    static const int64_t rows[] = {4, 12, 24, 64, 512};
+    for (int d = 0; d < 3; d++)
+        for (int r = 0; r < 5; r++) measure(lab, rows[r], 2048, 2048, HEED_GEMM_B_PANELS, dtypes[d], false, false);
+    measure(lab, 512, 2048, 2048, HEED_GEMM_B_PANELS_TRANSPOSED, HEED_F32, false, false);
+    measure(lab, 512, 2048, 2048, HEED_GEMM_B_PANELS_TRANSPOSED, HEED_BF16, false, false);
+}
+
+int main(int argc, char **argv)
+{
+    static const struct { const char *name; void (*run)(const laboratory *); } sections[] = {
+        {"square", section_square}, {"large", section_large}, {"train", section_train}, {"few", section_few}, {"one", section_one}, {"weight", section_weight}, {"halves", section_halves}};
+    laboratory lab = {.seconds = 0.3};
+    int threads = 0, first = 1;
+    for (; first + 1 < argc && argv[first][0] == '-'; first += 2) {
+        if (!strcmp(argv[first], "-t")) threads = atoi(argv[first + 1]);
+        if (!strcmp(argv[first], "-s")) lab.seconds = atof(argv[first + 1]);
+    }
+    heed_error error = {0};
+    if (heed_isa_choose(&lab.isa, &error) || heed_pool_new(&lab.pool, heed_thread_count(threads), &error)) {
+        fprintf(stderr, "%s\n", error.message);
+        return 1;
+    }
+    measure_peaks(&lab);
+    printf("%s, %d threads: multiply-add peak %.1f GFLOP/s, read bandwidth %.1f GB/s\n   m      n     k\n", heed_isa_name(lab.isa),
+           heed_pool_threads(lab.pool), lab.peak, lab.bandwidth);
+    for (size_t s = 0; s < sizeof sections / sizeof *sections; s++) {
+        bool wanted = first >= argc;
+        for (int i = first; i < argc; i++) wanted |= !strcmp(argv[i], sections[s].name);
+        if (wanted) printf("%s\n", sections[s].name), sections[s].run(&lab);
+    }
+    heed_pool_free(lab.pool);
+    return 0;
+}

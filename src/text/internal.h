@@ -24,8 +24,9 @@ struct heed_tokenizer {
     json_t *config;     /* tokenizer_config.json, NULL when there is none */
 };
 
-/* Builds a tokenizer from a parsed tokenizer.json (borrowed) and a parsed tokenizer_config.json (borrowed, may be NULL). */
-heed_status heed_tokenizer_build(heed_tokenizer **tokenizer, const json_t *json, const json_t *config, const char *where, heed_error *error);
+/* Builds a tokenizer from a parsed tokenizer.json and a parsed tokenizer_config.json (may be NULL). Keeps references to the config and to
+   the sections that are written back; nobody may change them afterwards. */
+heed_status heed_tokenizer_build(heed_tokenizer **tokenizer, const json_t *json, json_t *config, const char *where, heed_error *error);
 
 /* load_files.c: a tokenizer.json made up from vocab.json + merges.txt or vocab.txt; a new reference. */
 heed_status heed_tokenizer_json_from_files(json_t **json, const char *folder, const json_t *config, heed_error *error);

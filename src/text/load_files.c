@@ -102,8 +102,9 @@ static const char *special_content(const source *s, heed_special part)
 
 static int append_token(json_t *list, const json_t *described, const char *content, bool special, bool lstrip)
 {
-    json_t *token = json_is_object(described) ? json_copy((json_t *)described) : json_object();
-    int failed = json_object_set_new(token, "content", json_string(content));
+    json_t *token = json_object();
+    int failed = json_is_object(described) ? json_object_update(token, (json_t *)described) : 0;
+    failed |= json_object_set_new(token, "content", json_string(content));
     if (!json_object_get(token, "lstrip")) failed |= json_object_set_new(token, "lstrip", json_boolean(lstrip));
     if (!json_object_get(token, "special")) failed |= json_object_set_new(token, "special", json_boolean(special));
     json_object_del(token, "id");

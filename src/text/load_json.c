@@ -62,15 +62,15 @@ static heed_status read_padding(heed_tokenizer *tokenizer, const json_t *json, c
 }
 
 /* The sections that are written back as they came; the model and the added tokens are written from their tables. */
-static heed_status keep_sections(heed_tokenizer *tokenizer, const json_t *json, const json_t *config, heed_error *error)
+static heed_status keep_sections(heed_tokenizer *tokenizer, const json_t *json, json_t *config, heed_error *error)
 {
     static const char *const kept[] = {"version", "truncation", "padding", "normalizer", "pre_tokenizer", "post_processor", "decoder"};
     int failed = !(tokenizer->sections = json_object());
     for (size_t i = 0; i < sizeof kept / sizeof *kept; i++) {
-        const json_t *section = json_object_get(json, kept[i]);
-        failed |= json_object_set_new(tokenizer->sections, kept[i], section ? json_deep_copy(section) : json_null());
+        json_t *section = json_object_get(json, kept[i]);
+        failed |= json_object_set_new(tokenizer->sections, kept[i], section ? json_incref(section) : json_null());
     }
-    if (config) failed |= !(tokenizer->config = json_deep_copy(config));
+    tokenizer->config = json_incref(config);
     return failed ? heed_fail_memory(error, 4096, "the tokenizer's sections") : HEED_OK;
 }
 
@@ -89,7 +89,7 @@ static heed_status read_sections(heed_tokenizer *tokenizer, const json_t *json, 
     return heed_added_read(&tokenizer->added, json_object_get(json, "added_tokens"), &tokenizer->model, &tokenizer->normalizer, where, error);
 }
 
-heed_status heed_tokenizer_build(heed_tokenizer **result, const json_t *json, const json_t *config, const char *where, heed_error *error)
+heed_status heed_tokenizer_build(heed_tokenizer **result, const json_t *json, json_t *config, const char *where, heed_error *error)
 {
     *result = NULL;
     if (!json_is_object(json)) return heed_fail(error, HEED_E_FORMAT, "%s: expected a JSON object", where);

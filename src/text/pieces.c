@@ -169,16 +169,16 @@ void heed_rewriter_copy(heed_rewriter *rewriter, size_t bytes)
 {
     heed_pieces *pieces = rewriter->pieces;
     int target = !pieces->current;
+    size_t from = rewriter->base + rewriter->cursor;
+    rewriter->cursor += bytes; /* even when memory is out: rewriters go on until the piece is done */
     if (!bytes || !reserve(pieces, target, rewriter->written, bytes)) return;
-    memcpy(pieces->owned[target] + rewriter->written, rewriter->bytes + rewriter->cursor, bytes);
+    memcpy(pieces->owned[target] + rewriter->written, pieces->bytes + from, bytes);
     if (pieces->tracking) {
         heed_range *spans = pieces->owned_spans[target] + rewriter->written;
-        size_t from = rewriter->base + rewriter->cursor;
         if (pieces->spans) memcpy(spans, pieces->spans + from, bytes * sizeof *spans);
         else
             for (size_t i = 0; i < bytes; i++) spans[i] = own_span(pieces, from + i);
     }
-    rewriter->cursor += bytes;
     rewriter->written += bytes;
 }
 

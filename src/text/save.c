@@ -4,12 +4,55 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* One value a line, indented by two spaces for each level. */
+static void put_value(heed_buffer *text, const json_t *value, int level);
+
+static void put_line(heed_buffer *text, bool first, int level)
+{
+    if (!first) heed_buffer_byte(text, ',');
+    heed_buffer_printf(text, "\n%*s", 2 * level, "");
+}
+
+static void put_members(heed_buffer *text, const json_t *value, int level)
+{
+    bool object = json_is_object(value), first = true;
+    heed_buffer_byte(text, object ? '{' : '[');
+    for (size_t i = 0; !object && i < json_array_size(value); i++, first = false) {
+        put_line(text, first, level + 1);
+        put_value(text, json_array_get(value, i), level + 1);
+    }
+    for (void *at = object ? json_object_iter((json_t *)value) : NULL; at; at = json_object_iter_next((json_t *)value, at), first = false) {
+        put_line(text, first, level + 1);
+        heed_json_put_string(text, json_object_iter_key(at), json_object_iter_key_len(at));
+        heed_buffer_text(text, ": ");
+        put_value(text, json_object_iter_value(at), level + 1);
+    }
+    if (!first) heed_buffer_printf(text, "\n%*s", 2 * level, "");
+    heed_buffer_byte(text, object ? '}' : ']');
+}
+
+static void put_value(heed_buffer *text, const json_t *value, int level)
+{
+    switch (json_typeof(value)) {
+    case JSON_OBJECT: case JSON_ARRAY: put_members(text, value, level); break;
+    case JSON_STRING: heed_json_put_string(text, json_string_value(value), json_string_length(value)); break;
+    case JSON_INTEGER: heed_buffer_printf(text, "%" JSON_INTEGER_FORMAT, json_integer_value(value)); break;
+    case JSON_REAL: heed_json_put_number(text, json_real_value(value)); break;
+    case JSON_TRUE: heed_buffer_text(text, "true"); break;
+    case JSON_FALSE: heed_buffer_text(text, "false"); break;
+    case JSON_NULL: heed_buffer_text(text, "null"); break;
+    }
+}
+
 static heed_status write_json(const json_t *json, const char *folder, const char *name, heed_error *error)
 {
-    char *path = heed_path_join(folder, name), *text = json_dumps(json, JSON_INDENT(2));
-    heed_status status = path && text ? heed_file_write(path, text, strlen(text), error) : heed_fail_memory(error, 1 << 20, name);
+    heed_buffer text = {0};
+    char *path = heed_path_join(folder, name);
+    put_value(&text, json, 0);
+    heed_buffer_byte(&text, '\n');
+    heed_status status = path && !text.failed ? heed_file_write(path, text.data, text.length, error) : heed_fail_memory(error, text.length, name);
     free(path);
-    free(text);
+    heed_buffer_free(&text);
     return status;
 }
 
@@ -27,7 +70,7 @@ static heed_status compose(const heed_tokenizer *tokenizer, json_t **result, hee
         json_t *value = !strcmp(order[i], "added_tokens") ? json_incref(added)
                       : !strcmp(order[i], "model")        ? json_incref(model)
                       : !strcmp(order[i], "version") && !json_is_string(section) ? json_string("1.0")
-                                                                                 : json_deep_copy(section);
+                                                                                 : json_incref((json_t *)section);
         failed |= json_object_set_new(json, order[i], value);
     }
     json_decref(added);
@@ -61,7 +104,7 @@ heed_status heed_tokenizer_save(const heed_tokenizer *tokenizer, const char *fol
     heed_status status = write_json(json, folder, "tokenizer.json", error);
     json_decref(json);
     HEED_TRY(status);
-    json_t *config = tokenizer->config ? json_deep_copy(tokenizer->config) : make_config(tokenizer);
+    json_t *config = tokenizer->config ? json_incref(tokenizer->config) : make_config(tokenizer);
     status = config ? write_json(config, folder, "tokenizer_config.json", error) : heed_fail_memory(error, 1024, "tokenizer_config.json");
     json_decref(config);
     return status;

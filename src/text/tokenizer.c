@@ -104,6 +104,17 @@ static heed_status read_optional(json_t **json, const char *folder, const char *
     return status;
 }
 
+/* Members of `more` that `config` lacks. jansson's own function does not say when memory is out. */
+static int add_missing(json_t *config, json_t *more)
+{
+    int failed = 0;
+    for (void *at = json_object_iter(more); at; at = json_object_iter_next(more, at)) {
+        const char *key = json_object_iter_key(at);
+        if (!json_object_get(config, key)) failed |= json_object_set(config, key, json_object_iter_value(at));
+    }
+    return failed;
+}
+
 /* tokenizer_config.json, completed by what special_tokens_map.json names. */
 static heed_status read_config(json_t **config, const char *folder, heed_error *error)
 {
@@ -111,7 +122,7 @@ static heed_status read_config(json_t **config, const char *folder, heed_error *
     heed_status status = read_optional(config, folder, "tokenizer_config.json", error);
     if (status == HEED_OK) status = read_optional(&map, folder, "special_tokens_map.json", error);
     if (map && !*config) *config = json_incref(map);
-    else if (map && json_object_update_missing(*config, map)) status = heed_fail_memory(error, 1024, "the tokenizer's configuration");
+    else if (map && add_missing(*config, map)) status = heed_fail_memory(error, 1024, "the tokenizer's configuration");
     json_decref(map);
     return status;
 }

@@ -227,7 +227,9 @@ static void byte_level_sections(const source *s, sections *made)
     static const char clip[] = "'s|'t|'re|'ve|'m|'ll|'d|[\\p{L}]+|[\\p{N}]|[^\\s\\p{L}\\p{N}]+";
     bool prefix = config_flag(s, "add_prefix_space", false);
     made->decoder = byte_level(true, true, true);
-    made->model = json_pack("{s:s, s:O, s:O}", "type", "BPE", "vocab", s->vocabulary, "merges", s->merges);
+    bool is_clip = s->recipe == CLIP;
+    made->model = json_pack("{s:s, s:O, s:O, s:s?, s:s?}", "type", "BPE", "vocab", s->vocabulary, "merges", s->merges, "end_of_word_suffix",
+                            is_clip ? "</w>" : NULL, "unk_token", is_clip ? special_content(s, HEED_UNK) : NULL);
     switch (s->recipe) {
     case QWEN2:
         made->normalizer = json_pack("{s:s}", "type", "NFC");
@@ -241,10 +243,6 @@ static void byte_level_sections(const source *s, sections *made)
         made->pre_tokenizer = json_pack("{s:s, s:[o, o]}", "type", "Sequence", "pretokenizers", split(clip, "Removed", true),
                                         byte_level(false, true, true));
         made->post_processor = roberta_post(s, false, false);
-        if (made->model) {
-            json_object_set_new(made->model, "end_of_word_suffix", json_string("</w>"));
-            json_object_set_new(made->model, "unk_token", json_string(special_content(s, HEED_UNK)));
-        }
         return;
     default:
         made->normalizer = json_null();

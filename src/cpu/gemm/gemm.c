@@ -5,7 +5,7 @@
 /* A block of ROW_BLOCK tiles of rows and DEPTH_BLOCK steps of k stays in the second-level cache while COLUMN_BLOCK columns of B pass by, panel
    after panel. Rows of A whose distance is a multiple of CACHE_WAY bytes would fight for the same lines of the first-level cache when there are
    more of them than CACHE_WAYS; they are copied closer together first. */
-enum { DEPTH_BLOCK = 512, COLUMN_BLOCK = 512, ROW_BLOCK = 16, CACHE_WAY = 4096, CACHE_WAYS = 8 };
+enum { DEPTH_BLOCK = 512, COLUMN_BLOCK = 512, ROW_BLOCK = 8, CACHE_WAY = 4096, CACHE_WAYS = 8 };
 /* Parts: at most MAX_PARTS; one costs about PART_COST vector multiply-adds beside its work; with few rows, one for so many elements of B. */
 enum { MAX_PARTS = 64, PART_COST = 4000, FEW_PART_WORK = 1 << 16 };
 
@@ -51,7 +51,7 @@ static void cut_few(cut *c, const heed_gemm *g)
 /* The time of one unit of a grid, in multiply-adds of one vector: its share of C, and the packing it does for itself. */
 static double unit_cost(const cut *c, const heed_gemm *g, int64_t grid_rows, int64_t grid_columns)
 {
-    static const double packing[] = {[HEED_GEMM_B_PANELS] = 0.4, [HEED_GEMM_B_PANELS_TRANSPOSED] = 0.6, [HEED_GEMM_B_NT] = 0.8, [HEED_GEMM_B_NN] = 0.5};
+    static const double packing[] = {[HEED_GEMM_B_PANELS] = 0.8, [HEED_GEMM_B_PANELS_TRANSPOSED] = 1, [HEED_GEMM_B_NT] = 1.3, [HEED_GEMM_B_NN] = 1.1};
     const double rows = (double)(divide_up(c->row_tiles, grid_rows) * c->kernels->rows);
     const double columns = (double)(divide_up(c->panels, grid_columns) * c->kernels->panel);
     double step = rows * columns / c->kernels->lanes + columns * (c->pack_b ? packing[g->b_kind] : 0.15);
@@ -63,7 +63,7 @@ static double unit_cost(const cut *c, const heed_gemm *g, int64_t grid_rows, int
    even out; fewer pack less often. */
 static void cut_many(cut *c, const heed_gemm *g)
 {
-    static const struct { int threads; double weight; } crowds[] = {{2, 1}, {4, 0.4}, {8, 0.3}, {16, 0.15}, {64, 0.1}};
+    static const struct { int threads; double weight; } crowds[] = {{2, 1}, {4, 0.4}, {8, 0.3}, {16, 0.1}};
     double best = 0;
     for (int64_t grid_rows = 1; grid_rows <= MAX_PARTS && grid_rows < 2 * c->row_tiles; grid_rows *= 2)
         for (int64_t grid_columns = 1; grid_rows * grid_columns <= MAX_PARTS && grid_columns < 2 * c->panels; grid_columns *= 2) {

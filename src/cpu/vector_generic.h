@@ -7,6 +7,9 @@
 #include <math.h>
 #include <stdint.h>
 #include <string.h>
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
 
 typedef float heed_v __attribute__((vector_size(16)));
 typedef int32_t heed_vi __attribute__((vector_size(16)));
@@ -53,23 +56,45 @@ static inline heed_v heed_v_sub(heed_v a, heed_v b) { return a - b; }
 static inline heed_v heed_v_mul(heed_v a, heed_v b) { return a * b; }
 static inline heed_v heed_v_div(heed_v a, heed_v b) { return a / b; }
 
-/* a * b + c with one rounding. Without an instruction for it: the product is exact in double, the double sum is rounded to
-   odd (its error, found by Knuth's two-sum, decides the last bit), and rounding that to float is then the one rounding.
+#if defined(__SSE2__) && !defined(__FP_FAST_FMAF)
+/* product + addend in double, rounded to odd: the sum's error, found by Knuth's two-sum, says whether the exact sum is shorter (one step
+   down) and that it is not a double (last bit set). Rounding that to float is the one rounding of a fused multiply-add.
    Source: Boldo & Melquiond 2008, "Emulation of FMA and correctly rounded sums: proved algorithms using rounding to odd". */
+static inline __m128d heed_v_add_to_odd(__m128d product, __m128d addend)
+{
+    __m128d sum = _mm_add_pd(product, addend), back = _mm_sub_pd(sum, product);
+    __m128d rest = _mm_add_pd(_mm_sub_pd(product, _mm_sub_pd(sum, back)), _mm_sub_pd(addend, back));
+    __m128i inexact = _mm_castpd_si128(_mm_or_pd(_mm_cmplt_pd(rest, _mm_setzero_pd()), _mm_cmpgt_pd(rest, _mm_setzero_pd())));
+    __m128i shorter = _mm_srli_epi64(_mm_castpd_si128(_mm_xor_pd(rest, sum)), 63);
+    __m128i bits = _mm_sub_epi64(_mm_castpd_si128(sum), _mm_and_si128(inexact, shorter));
+    return _mm_castsi128_pd(_mm_or_si128(bits, _mm_srli_epi64(inexact, 63)));
+}
+/* Nonzero where rounding product + addend to double and then to float may differ from one rounding: the double lies half way between
+   two floats, or the float is subnormal. */
+static inline __m128i heed_v_rounds_twice(__m128d sum)
+{
+    const __m128i below = _mm_set_epi32(0, 0x1FFFFFFF, 0, 0x1FFFFFFF), half = _mm_set_epi32(1, 0x10000000, 1, 0x10000000);
+    __m128d tiny = _mm_cmplt_pd(_mm_andnot_pd(_mm_set1_pd(-0.0), sum), _mm_set1_pd(0x1p-125));
+    tiny = _mm_and_pd(tiny, _mm_cmpneq_pd(sum, _mm_setzero_pd()));
+    return _mm_or_si128(_mm_cmpeq_epi32(_mm_and_si128(_mm_castpd_si128(sum), below), half), _mm_castpd_si128(tiny));
+}
+#endif
+
+/* a * b + c with one rounding: by instruction, by the exact product in double (baseline x86-64 lacks the instruction), or by libm. */
 static inline heed_v heed_v_fma(heed_v a, heed_v b, heed_v c)
 {
-#if defined(__FP_FAST_FMAF)
-    heed_v y;
-    for (int i = 0; i < HEED_LANES; i++) y[i] = __builtin_fmaf(a[i], b[i], c[i]);
-    return y;
+#if defined(__SSE2__) && !defined(__FP_FAST_FMAF)
+    __m128d low = _mm_mul_pd(_mm_cvtps_pd(a), _mm_cvtps_pd(b));
+    __m128d high = _mm_mul_pd(_mm_cvtps_pd(_mm_movehl_ps(a, a)), _mm_cvtps_pd(_mm_movehl_ps(b, b)));
+    __m128d c_low = _mm_cvtps_pd(c), c_high = _mm_cvtps_pd(_mm_movehl_ps(c, c));
+    __m128d sum_low = _mm_add_pd(low, c_low), sum_high = _mm_add_pd(high, c_high);
+    if (_mm_movemask_epi8(_mm_or_si128(heed_v_rounds_twice(sum_low), heed_v_rounds_twice(sum_high))))
+        sum_low = heed_v_add_to_odd(low, c_low), sum_high = heed_v_add_to_odd(high, c_high);
+    return _mm_movelh_ps(_mm_cvtpd_ps(sum_low), _mm_cvtpd_ps(sum_high));
 #else
-    typedef double wide __attribute__((vector_size(32)));
-    typedef int64_t wide_bits __attribute__((vector_size(32)));
-    wide product = __builtin_convertvector(a, wide) * __builtin_convertvector(b, wide), addend = __builtin_convertvector(c, wide);
-    wide sum = product + addend, back = sum - product, rest = (product - (sum - back)) + (addend - back);
-    wide_bits up = (rest > 0) ^ (sum < 0), inexact = (rest > 0) | (rest < 0), bits = (wide_bits)sum;
-    bits += (-2 * up - 1) & inexact & ((bits & 1) - 1); /* an even last bit moves one step towards the exact sum */
-    return __builtin_convertvector((wide)bits, heed_v);
+    heed_v y;
+    for (int i = 0; i < HEED_LANES; i++) y[i] = fmaf(a[i], b[i], c[i]);
+    return y;
 #endif
 }
 

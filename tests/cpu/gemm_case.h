@@ -94,12 +94,17 @@ static inline guarded lay_out_b(heed_gemm *gemm, const float *b, heed_isa isa)
     return g;
 }
 
-/* The chain of element (m, n) as the law says it: k ascending, one fused multiply-add each. */
-static inline float chain(const heed_gemm *gemm, const float *b, int64_t m, int64_t n, float start)
+/* The chains as the law says them: k ascending, one fused multiply-add each, from `start` (M,N) or from 0. Caller frees. */
+static inline float *chains(const heed_gemm *gemm, const float *b, const float *start)
 {
-    float sum = start;
-    for (int64_t k = 0; k < gemm->k; k++)
-        sum = fmaf(gemm->a_transposed ? gemm->a[k * gemm->a_stride + m] : gemm->a[m * gemm->a_stride + k], b[k * gemm->n + n], sum);
+    float *sum = calloc((size_t)(gemm->m * gemm->n + 1), sizeof *sum);
+    assert_non_null(sum);
+    if (start) memcpy(sum, start, (size_t)(gemm->m * gemm->n) * sizeof *sum);
+    for (int64_t m = 0; m < gemm->m; m++)
+        for (int64_t k = 0; k < gemm->k; k++) {
+            const float a = gemm->a_transposed ? gemm->a[k * gemm->a_stride + m] : gemm->a[m * gemm->a_stride + k];
+            for (int64_t n = 0; n < gemm->n; n++) sum[m * gemm->n + n] = fmaf(a, b[k * gemm->n + n], sum[m * gemm->n + n]);
+        }
     return sum;
 }
 

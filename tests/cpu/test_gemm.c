@@ -21,16 +21,14 @@ static void check_shape(heed_isa isa, int64_t m, int64_t n, int64_t k, bool a_tr
 {
     heed_gemm gemm = {.m = m, .n = n, .k = k, .a_transposed = a_transposed, .accumulate = accumulate};
     gemm.a_stride = (a_transposed ? m : k) + random_below(3);
+    if (seed % 4 == 0) gemm.a_stride = (gemm.a_stride + 1023) / 1024 * 1024; /* rows that would collide in the cache */
     gemm.c_stride = n + 1 + random_below(4);
     guarded a = random_floats(a_transposed ? extent(k, m, gemm.a_stride) : extent(m, k, gemm.a_stride));
     guarded c = guarded_new((size_t)extent(m, n, gemm.c_stride) * 4), old = random_floats(m * n);
     gemm.a = a.data, gemm.c = c.data;
-    float *expected = malloc((size_t)(m * n + 1) * sizeof *expected);
-    assert_non_null(expected);
     for (size_t d = 0; d < sizeof dtypes / sizeof *dtypes; d++) {
         float *b = random_b(k, n, gemm.b_dtype = dtypes[d]);
-        for (int64_t i = 0; i < m * n; i++)
-            expected[i] = chain(&gemm, b, i / n, i % n, accumulate ? ((float *)old.data)[i] : 0);
+        float *expected = chains(&gemm, b, accumulate ? old.data : NULL);
         for (size_t kind = 0; kind < sizeof kinds / sizeof *kinds; kind++) {
             gemm.b_kind = kinds[kind];
             gemm.b_stride = (gemm.b_kind == HEED_GEMM_B_NT ? k : n) + random_below(3);
@@ -48,9 +46,8 @@ static void check_shape(heed_isa isa, int64_t m, int64_t n, int64_t k, bool a_tr
             check_gaps(&c, m, n, gemm.c_stride);
             guarded_free(&laid);
         }
-        free(b);
+        free(b), free(expected);
     }
-    free(expected);
     guarded_free(&a), guarded_free(&c), guarded_free(&old);
 }
 
@@ -61,7 +58,7 @@ static void every_kernel_follows_the_chain(void **state)
         const int64_t p = heed_gemm_panel_width((heed_isa)isa), t = isa == HEED_ISA_AVX512 ? 12 : isa == HEED_ISA_AVX2 ? 6 : 4;
         const int64_t ms[] = {0, 1, 2, 3, t - 1, t, t + 1, 2 * t, 3 * t + 2};
         const int64_t ns[] = {0, 1, p / 2 - 1, p / 2, p - 1, p, p + 1, 2 * p + p / 2 + 1, 4 * p, 6 * p - 1};
-        const int64_t ks[] = {0, 1, 2, p - 1, p, p + 1, 255, 256, 257};
+        const int64_t ks[] = {0, 1, 2, p - 1, p, p + 1, 511, 512, 513};
         int seed = 0;
         for (size_t m = 0; m < sizeof ms / sizeof *ms; m++)
             for (size_t n = 0; n < sizeof ns / sizeof *ns; n++)
@@ -78,6 +75,8 @@ static void large_products_follow_the_chain(void **state)
         check_shape((heed_isa)isa, 131, 1111, 300, false, true, 1);
         check_shape((heed_isa)isa, 300, 130, 530, true, false, 0);
         check_shape((heed_isa)isa, 5, 700, 1030, false, false, 2);
+        check_shape((heed_isa)isa, 450, 70, 520, false, true, 4);
+        check_shape((heed_isa)isa, 450, 70, 520, true, false, 5);
     }
 }
 
@@ -105,54 +104,51 @@ static void the_chain_is_within_its_error_bound(void **state)
     guarded_free(&a), guarded_free(&c);
 }
 
-/* The epilogue on plain floats: what the vector code must equal to the bit when there is no activation. */
-static float epilogue(const heed_gemm *gemm, int64_t m, int64_t n, float x, float gate, float residual)
+/* Bias, activation, gate and residual as the bits of `choice` say, also with gate and residual in C itself. */
+static void check_epilogue(heed_isa isa, int64_t m, int64_t n, int64_t k, int choice, const float *b, const float *plain)
 {
-    if (gemm->bias) x = x + gemm->bias[n];
-    if (gemm->activation == HEED_UNARY_RELU) x = x > 0 ? x : 0;
-    if (gemm->gate) x = x * gate;
-    if (gemm->residual) x = x + residual;
-    (void)m;
-    return x;
+    const int64_t stride = n + 2, mn = extent(m, n, stride);
+    const bool gate_is_c = choice & 4 && choice & 32, residual_is_c = choice & 8 && choice & 64;
+    guarded a = guarded_new((size_t)(m * k) * 4), bias = random_floats(n), gate = random_floats(mn), residual = random_floats(mn);
+    guarded c = guarded_new((size_t)mn * 4), old = random_floats(mn);
+    memcpy(a.data, b + k * n, a.bytes);
+    heed_gemm gemm = {.m = m, .n = n, .k = k, .a = a.data, .a_stride = k, .c = c.data, .c_stride = stride, .b_stride = choice & 16 ? k : n};
+    gemm.b_kind = choice & 128 ? HEED_GEMM_B_PANELS : choice & 16 ? HEED_GEMM_B_NT : HEED_GEMM_B_NN;
+    guarded laid = lay_out_b(&gemm, b, isa);
+    if (choice & 1) gemm.bias = bias.data;
+    if (choice & 2) gemm.activation = HEED_UNARY_RELU;
+    if (choice & 4) gemm.gate = gate_is_c ? c.data : gate.data, gemm.gate_stride = stride;
+    if (choice & 8) gemm.residual = residual_is_c ? c.data : residual.data, gemm.residual_stride = stride;
+    fill_sentinels(&c);
+    for (int64_t i = 0; i < m; i++) memcpy(gemm.c + i * stride, (float *)old.data + i * stride, (size_t)n * 4);
+    run_all(&gemm, isa, heed_gemm_parts(&gemm, isa), choice);
+    for (int64_t i = 0; i < m; i++)
+        for (int64_t j = 0; j < n; j++) {
+            const int64_t at = i * stride + j;
+            float x = plain[i * n + j];
+            if (gemm.bias) x = x + gemm.bias[j];
+            if (gemm.activation) x = x > 0 ? x : 0;
+            if (gemm.gate) x = x * ((float *)(gate_is_c ? old : gate).data)[at];
+            if (gemm.residual) x = x + ((float *)(residual_is_c ? old : residual).data)[at];
+            assert_true(same_bits(gemm.c[at], x));
+        }
+    check_gaps(&c, m, n, stride);
+    guarded_free(&a), guarded_free(&bias), guarded_free(&gate), guarded_free(&residual), guarded_free(&c), guarded_free(&laid), guarded_free(&old);
 }
 
-/* Bias, activation, gate and residual in every combination, gate and residual also in C itself. */
 static void epilogues_follow_the_order(void **state)
 {
     (void)state;
-    const int64_t sizes[][3] = {{1, 33, 40}, {3, 130, 300}, {40, 97, 300}, {13, 16, 0}, {40, 70, 515}};
-    for (int isa = HEED_ISA_GENERIC; isa <= (int)heed_isa_detect(); isa++)
-        for (size_t size = 0; size < sizeof sizes / sizeof *sizes; size++)
-            for (int choice = 0; choice < 256; choice++) {
-                const int64_t m = sizes[size][0], n = sizes[size][1], k = sizes[size][2], mn = extent(m, n, n + 2);
-                const bool gate_is_c = choice & 32 && choice & 4, residual_is_c = choice & 64 && choice & 8;
-                guarded a = random_floats(m * k), bias = random_floats(n), gate = random_floats(mn), residual = random_floats(mn), c = guarded_new((size_t)mn * 4);
-                float *b = random_b(k, n, HEED_F32), *old = malloc((size_t)mn * 4);
-                assert_non_null(old);
-                heed_gemm gemm = {.m = m, .n = n, .k = k, .a = a.data, .a_stride = k, .c = c.data, .c_stride = n + 2, .b_stride = choice & 16 ? k : n};
-                gemm.b_kind = choice & 128 ? HEED_GEMM_B_PANELS : choice & 16 ? HEED_GEMM_B_NT : HEED_GEMM_B_NN;
-                guarded laid = lay_out_b(&gemm, b, (heed_isa)isa);
-                if (choice & 1) gemm.bias = bias.data;
-                if (choice & 2) gemm.activation = HEED_UNARY_RELU;
-                if (choice & 4) gemm.gate = gate_is_c ? c.data : gate.data, gemm.gate_stride = n + 2;
-                if (choice & 8) gemm.residual = residual_is_c ? c.data : residual.data, gemm.residual_stride = n + 2;
-                gemm.accumulate = choice & 16 && !gate_is_c && !residual_is_c;
-                fill_sentinels(&c);
-                for (int64_t i = 0; i < m; i++)
-                    for (int64_t j = 0; j < n; j++) gemm.c[i * (n + 2) + j] = random_float();
-                memcpy(old, c.data, (size_t)mn * 4);
-                run_all(&gemm, (heed_isa)isa, heed_gemm_parts(&gemm, (heed_isa)isa), choice);
-                for (int64_t i = 0; i < m; i++)
-                    for (int64_t j = 0; j < n; j++) {
-                        const int64_t at = i * (n + 2) + j;
-                        float x = chain(&gemm, b, i, j, gemm.accumulate ? old[at] : 0);
-                        x = epilogue(&gemm, i, j, x, gate_is_c ? old[at] : ((float *)gate.data)[at], residual_is_c ? old[at] : ((float *)residual.data)[at]);
-                        assert_true(same_bits(gemm.c[at], x));
-                    }
-                check_gaps(&c, m, n, n + 2);
-                free(b), free(old);
-                guarded_free(&a), guarded_free(&bias), guarded_free(&gate), guarded_free(&residual), guarded_free(&c), guarded_free(&laid);
-            }
+    const int64_t sizes[][3] = {{1, 33, 40}, {3, 130, 300}, {40, 97, 300}, {13, 16, 0}, {40, 70, 615}};
+    for (size_t size = 0; size < sizeof sizes / sizeof *sizes; size++) {
+        const int64_t m = sizes[size][0], n = sizes[size][1], k = sizes[size][2];
+        float *b = random_b(k, n + m, HEED_F32); /* B, and behind it A */
+        heed_gemm gemm = {.m = m, .n = n, .k = k, .a = b + k * n, .a_stride = k};
+        float *plain = chains(&gemm, b, NULL);
+        for (int isa = HEED_ISA_GENERIC; isa <= (int)heed_isa_detect(); isa++)
+            for (int choice = 0; choice < 256; choice++) check_epilogue((heed_isa)isa, m, n, k, choice, b, plain);
+        free(b), free(plain);
+    }
 }
 
 /* A row's bits do not depend on how many rows stand beside it, nor on the number of parts. */
@@ -198,9 +194,10 @@ static void special_values_stay_in_their_row_and_column(void **state)
             gemm.b_stride = gemm.b_kind == HEED_GEMM_B_NT ? k : n;
             guarded laid = lay_out_b(&gemm, b, (heed_isa)isa);
             run_all(&gemm, (heed_isa)isa, heed_gemm_parts(&gemm, (heed_isa)isa), 0);
-            for (int64_t i = 0; i < m * n; i++) assert_true(same_bits(gemm.c[i], chain(&gemm, b, i / n, i % n, 0)));
+            float *expected = chains(&gemm, b, NULL);
+            for (int64_t i = 0; i < m * n; i++) assert_true(same_bits(gemm.c[i], expected[i]));
             assert_true(isfinite(gemm.c[4 * n + 3]) && isnan(gemm.c[3 * n + 3]) && isnan(gemm.c[4 * n + 2]) && isinf(gemm.c[20 * n + 40]));
-            free(b);
+            free(b), free(expected);
             guarded_free(&a), guarded_free(&c), guarded_free(&laid);
         }
 }
@@ -217,9 +214,32 @@ static void tiny_values_round_once(void **state)
         for (int64_t i = 0; i < k * n; i++) b[i] = ldexpf(b[i], (int)random_below(40) - 40);
         heed_gemm gemm = {.m = m, .n = n, .k = k, .a = a.data, .a_stride = k, .c = c.data, .c_stride = n, .b_kind = HEED_GEMM_B_NN, .b = b, .b_stride = n};
         run_all(&gemm, (heed_isa)isa, 1, 0);
-        for (int64_t i = 0; i < m * n; i++) assert_true(same_bits(gemm.c[i], chain(&gemm, b, i / n, i % n, 0)));
-        free(b);
+        float *expected = chains(&gemm, b, NULL);
+        for (int64_t i = 0; i < m * n; i++) assert_true(same_bits(gemm.c[i], expected[i]));
+        free(b), free(expected);
         guarded_free(&a), guarded_free(&c);
+    }
+}
+
+/* c + a b where a b is half a unit of c but for 2^-46 of itself: rounding to double first would tie, and err for one parity of c. */
+static void halfway_sums_round_once(void **state)
+{
+    (void)state;
+    enum { COUNT = 64 };
+    for (int isa = HEED_ISA_GENERIC; isa <= (int)heed_isa_detect(); isa++) {
+        float c[COUNT], b[COUNT], expected[COUNT], a = 1 + 0x1p-23f;
+        int uneven = 0;
+        for (int i = 0; i < COUNT; i++) {
+            c[i] = (i & 1 ? -1.0f : 1.0f) * (1 + (float)(i / 8) * 0x1p-23f);
+            b[i] = (i & 2 ? -0x1p-24f : 0x1p-24f) * (i & 4 ? 1 - 0x1p-23f : 1 - 0x1p-24f);
+            expected[i] = fmaf(a, b[i], c[i]);
+            uneven += expected[i] != (float)((double)a * (double)b[i] + (double)c[i]);
+        }
+        assert_true(uneven > 0); /* the case that is meant does occur */
+        heed_gemm gemm = {.m = 1, .n = COUNT, .k = 1, .a = &a, .a_stride = 1, .b_kind = HEED_GEMM_B_NN, .b = b, .b_stride = COUNT, .c = c, .c_stride = COUNT,
+                          .accumulate = true};
+        run_all(&gemm, (heed_isa)isa, 1, 0);
+        for (int i = 0; i < COUNT; i++) assert_true(same_bits(c[i], expected[i]));
     }
 }
 
@@ -243,6 +263,7 @@ int main(void)
         cmocka_unit_test(every_kernel_follows_the_chain), cmocka_unit_test(large_products_follow_the_chain),
         cmocka_unit_test(the_chain_is_within_its_error_bound), cmocka_unit_test(epilogues_follow_the_order),
         cmocka_unit_test(one_few_and_many_rows_have_the_same_bits), cmocka_unit_test(special_values_stay_in_their_row_and_column),
-        cmocka_unit_test(tiny_values_round_once), cmocka_unit_test(scratch_for_the_largest_serves_smaller_ones)};
+        cmocka_unit_test(tiny_values_round_once), cmocka_unit_test(halfway_sums_round_once),
+        cmocka_unit_test(scratch_for_the_largest_serves_smaller_ones)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

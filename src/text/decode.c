@@ -16,6 +16,7 @@ static heed_status check_held(const heed_decoder_state *state, heed_error *error
 /* Passes bytes on to the next stage, or to the text. */
 static heed_status emit(heed_decoder_state *state, const char *bytes, size_t length, bool ends, heed_error *error)
 {
+    if (!length) bytes = ""; /* an empty buffer may have no memory */
     if (state->next) return state->next->stage->kind->push(state->next, bytes, length, ends, error);
     heed_buffer_append(state->out, bytes, length);
     return HEED_OK;

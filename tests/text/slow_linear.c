@@ -1,0 +1,13 @@
+#include "hostile_texts.h"
+
+static void ten_megabytes(void **state)
+{
+    (void)state;
+    survive_all_kinds(10000000);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(ten_megabytes)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

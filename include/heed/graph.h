@@ -166,6 +166,7 @@ typedef struct heed_attention_options {
     int64_t max_queries, max_keys; /* T and S of the weights output */
     float soft_cap;          /* 0 = off; cap * tanh(score / cap) */
     bool alibi;              /* per-head slopes, Press et al. 2022 */
+    bool blind_mean;         /* a query that sees no key attends to all keys of its sequence alike, instead of giving zeros */
 } heed_attention_options;
 
 /* Inputs of an attention besides q (N,H*E), k and v (S,K*E). Absent ones are HEED_NONE. */

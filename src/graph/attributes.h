@@ -29,7 +29,7 @@ typedef struct { float smoothing; } heed_cross_entropy_attributes;
 typedef struct {
     int32_t heads, kv_heads, head_width, causal, window, want_weights, stream, alibi;
     float scale, dropout, soft_cap;
-    int32_t reserved;
+    int32_t blind_mean;
     int64_t max_queries, max_keys;
 } heed_attention_attributes;
 

@@ -45,7 +45,7 @@ static heed_attention_options attention_options(const heed_build *b, const heed_
         .scale = score_scale(b->config, stack, layer), .causal = side->causal && !cross, .window = windowed ? (int)b->config->window : 0,
         .dropout = (float)heed_build_rate(b, b->config->attention_dropout, true), .want_weights = b->spec->attentions,
         .max_queries = source ? b->spec->keys : b->spec->queries, .max_keys = source || cross ? b->spec->keys : b->spec->queries,
-        .soft_cap = (float)b->config->attention_soft_cap};
+        .soft_cap = (float)b->config->attention_soft_cap, .blind_mean = b->spec->blind_mean};
 }
 
 static heed_attention_layer self_attention(const heed_build *b, const heed_side *side, int64_t layer)

@@ -60,6 +60,7 @@ typedef struct heed_program_spec {
     int32_t purpose;          /* heed_purpose */
     bool hidden_states, attentions; /* FORWARD: these outputs too */
     bool indexed;             /* masks with holes, left padding, query-only rows: query_index and key_index are given */
+    bool blind_mean;          /* a row that sees nothing attends to its whole sequence alike, instead of to nothing (slow) */
     bool checkpointing;       /* TRAIN: keep only layer ends, recompute the rest */
     bool bf16;                /* TRAIN, LOSS: products read operands rounded to bf16 */
     bool no_passes;           /* the plan as built: the oracle of all passes */

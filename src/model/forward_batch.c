@@ -219,6 +219,27 @@ static void mark_needed(heed_forward_call *call)
         padded->needed[place] = padded->needed[place] || all || (is_token_head(call->config) && heed_forward_label(call, place) != HEED_IGNORE);
 }
 
+/* Tokens that everything hangs on although they see nothing, under the masks of any layer. */
+static void mark_blind(heed_forward_call *call)
+{
+    const heed_config *config = call->config;
+    const heed_stack *stack = heed_config_main(config);
+    heed_padded *source = &call->source.padded;
+    call->blind = heed_padded_mark_blind(&call->main.padded, (heed_view){.causal = config->causal});
+    for (int64_t layer = 0; layer < stack->layers; layer++)
+        if (heed_config_windowed(config, layer)) {
+            bool found = heed_padded_mark_blind(&call->main.padded, (heed_view){.causal = config->causal, .window = config->window});
+            call->blind = call->blind || found;
+            break;
+        }
+    /* A source that is all padding is seen by its target as a whole. */
+    for (int64_t b = 0; b < source->batch; b++) {
+        bool seen = false;
+        for (int64_t t = 0; t < source->length; t++) seen = seen || source->keep[b * source->length + t];
+        for (int64_t t = 0; !seen && t < source->length; t++) source->needed[b * source->length + t] = call->blind = true;
+    }
+}
+
 static heed_status check_labels(const heed_forward_call *call, heed_error *error)
 {
     const heed_config *config = call->config;
@@ -286,8 +307,6 @@ heed_status heed_forward_open(heed_forward_call *call, heed_error *error)
             return heed_fail(error, HEED_E_SHAPE, "%lld source sequences, %lld target sequences; expected equal numbers", (long long)call->source.padded.batch,
                              (long long)call->main.padded.batch);
         read_mask(&call->source);
-        HEED_TRY(heed_rows_new(&call->source.rows, &call->source.padded, false, error));
-        HEED_TRY(check_side(call, &call->source, HEED_PART_ENCODER, error));
     } else {
         HEED_TRY(open_side(call, &call->main, "input_ids", "src", "attention_mask", error));
         call->main.positions = heed_forward_input(call, "position_ids");
@@ -300,6 +319,11 @@ heed_status heed_forward_open(heed_forward_call *call, heed_error *error)
     HEED_TRY(check_labels(call, error));
     HEED_TRY(choose_pooled(call, error));
     mark_needed(call);
+    mark_blind(call);
+    if (call->both) {
+        HEED_TRY(heed_rows_new(&call->source.rows, &call->source.padded, false, error));
+        HEED_TRY(check_side(call, &call->source, HEED_PART_ENCODER, error));
+    }
     bool means = config->head == HEED_HEAD_NONE && config->arrangement == HEED_ENCODER_ONLY;
     HEED_TRY(heed_rows_new(&call->main.rows, &call->main.padded, means, error));
     return check_side(call, &call->main, config->arrangement == HEED_ENCODER_ONLY ? HEED_PART_ENCODER : HEED_PART_DECODER, error);

@@ -25,6 +25,7 @@ typedef struct heed_forward_call {
     int64_t *pooled;           /* place of the pooled token of each sequence of the batch; NULL */
     const heed_named_tensor *labels, *next_sentence, *starts, *ends;
     bool scored;               /* by labels */
+    bool blind;                /* some row sees nothing */
     heed_problem problem;
     const char *cotangents[16];
     int n_cotangents;

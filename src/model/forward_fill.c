@@ -221,6 +221,7 @@ heed_program_spec heed_forward_spec(const heed_forward_call *call, heed_purpose 
 {
     bool choice = call->config->head == HEED_HEAD_CHOICE && purpose != HEED_PURPOSE_FORWARD;
     return (heed_program_spec){.purpose = purpose, .indexed = call->main.rows.indexed || call->source.rows.indexed, .problem = (int32_t)call->problem,
+        .blind_mean = call->blind,
         .rows = at_least_one(call->main.rows.count), .source_rows = at_least_one(call->source.rows.count),
         .sequences = at_least_one(call->main.rows.sequences), .gathered = at_least_one(call->main.rows.count),
         .queries = at_least_one(choice ? call->choices : call->main.padded.length),

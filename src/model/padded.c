@@ -27,6 +27,28 @@ void heed_padded_free(heed_padded *padded)
     *padded = (heed_padded){0};
 }
 
+static bool sees_something(const heed_padded *padded, int64_t b, int64_t t, heed_view view)
+{
+    int64_t first = view.window > 0 && t - view.window + 1 > 0 ? t - view.window + 1 : 0;
+    int64_t last = view.causal ? t : view.window > 0 && t + view.window - 1 < padded->length ? t + view.window - 1 : padded->length - 1;
+    for (int64_t key = first; key <= last; key++)
+        if (padded->keep[b * padded->length + key]) return true;
+    return false;
+}
+
+bool heed_padded_mark_blind(heed_padded *padded, heed_view view)
+{
+    bool any = false;
+    for (int64_t b = 0; b < padded->batch; b++) {
+        bool blind = false;
+        for (int64_t t = 0; t < padded->length && !blind; t++)
+            blind = padded->needed[b * padded->length + t] && !padded->keep[b * padded->length + t] && !sees_something(padded, b, t, view);
+        for (int64_t t = 0; blind && t < padded->length; t++) padded->needed[b * padded->length + t] = true;
+        any = any || blind;
+    }
+    return any;
+}
+
 void heed_rows_free(heed_rows *rows)
 {
     free(rows->place);

@@ -27,6 +27,12 @@ typedef struct heed_rows {
     bool indexed;             /* the masks need query_index and key_index */
 } heed_rows;
 
+/* How rows of a side look at each other, as far as masks go. */
+typedef struct heed_view { bool causal; int64_t window; } heed_view;
+/* Rows that have a row but see no key: transformers gives such a row the mean of its whole sequence, whose tokens then all need rows.
+   Marks them and returns true when there are any. */
+bool heed_padded_mark_blind(heed_padded *padded, heed_view view);
+
 /* HEED_E_NOMEM; HEED_E_ARG when B * T exceeds 2^30. */
 heed_status heed_padded_new(heed_padded *padded, int64_t batch, int64_t length, heed_error *error);
 void heed_padded_free(heed_padded *padded);

@@ -5,7 +5,8 @@
    Inputs, by the places in graph/attributes.h: q (N,H*E), k and v (S,K*E) f32, dense rows or a cache of blocks; sequences (B,8),
    query index (N), key index (S), block table (rows,blocks) i32. Outputs, f32: y (N,H*E); lse (N,H), the logarithm of the sum of
    exp(s), for the gradient; weights (B,H,T,S), before dropout and zero where nothing is seen, (0) unless asked for. Queries that
-   see no key, and rows that belong to no sequence, have y = 0 and lse = 0. Gradient: op/attention_backward.c.
+   see no key, and rows that belong to no sequence, have y = 0 and lse = 0; with blind_mean a query that sees no key has equal
+   scores for all keys of its sequence instead, as where masking adds one large negative number to every score. Gradient: op/attention_backward.c.
    Errors: HEED_E_SHAPE, HEED_E_DTYPE, HEED_E_ARG for options out of range, HEED_E_UNSUPPORTED for ALiBi.
    Source: Vaswani et al. 2017, eq. 1; Ainslie et al. 2023 (grouped heads); Gemma 2, 2024 (soft cap). */
 #include "op/attention.h"
@@ -28,18 +29,21 @@ static inline void REAL(attend)(const heed_kernel_args *args, const heed_attenti
         real score = at < 0 ? -INFINITY : REAL(heed_attention_score)(attributes, q, REAL(row)(k, at) + group);
         largest = score > largest ? score : largest;
     }
-    if (largest == -INFINITY) return;
+    bool blind = heed_attention_is_blind(span, i);
+    if (largest == -INFINITY && !blind) return;
+    if (blind) largest = 0;
     REAL(heed_attention_dropout) dropout = REAL(heed_attention_dropout_of)(args, span, head, i);
     for (int64_t j = 0; j < span->sequence.keys; j++) {
-        int64_t at = heed_attention_visible_row(span, i, j);
+        int64_t at = blind ? heed_attention_key_row(span, j) : heed_attention_visible_row(span, i, j);
         real kept = REAL(heed_attention_dropout_at)(&dropout, j);
         if (at < 0) continue;
-        real weight = R(exp)(REAL(heed_attention_score)(attributes, q, REAL(row)(k, at) + group) - largest);
+        real weight = blind ? 1 : R(exp)(REAL(heed_attention_score)(attributes, q, REAL(row)(k, at) + group) - largest);
         const real *value = REAL(row)(v, at) + group;
         sum += weight;
         for (int64_t e = 0; e < width; e++) y[e] = R(fma)(weight * kept, value[e], y[e]);
         if (weights && j < max_keys) weights[j] = weight;
     }
+    if (sum == 0) return; /* blind, and no key at all */
     for (int64_t e = 0; e < width; e++) y[e] /= sum;
     for (int64_t j = 0; weights && j < span->sequence.keys && j < max_keys; j++) weights[j] /= sum;
     REAL(row)(&args->out[1], row)[head] = largest + R(log)(sum);
@@ -149,6 +153,7 @@ heed_value heed_attention(heed_graph *graph, heed_value q, heed_value k, heed_va
     attributes.scale = options->scale, attributes.dropout = options->dropout, attributes.soft_cap = options->soft_cap;
     attributes.stream = options->dropout > 0 ? heed_graph_stream(graph) : 0;
     attributes.want_weights = options->want_weights;
+    attributes.blind_mean = options->blind_mean;
     if (options->want_weights) attributes.max_queries = options->max_queries, attributes.max_keys = options->max_keys;
     heed_value in[HEED_ATTENTION_INPUTS] = {q, k, v, inputs->sequences, inputs->query_index, inputs->key_index, inputs->block_table};
     heed_value out[HEED_MAX_OUTPUTS], y = heed_emit(graph, HEED_OP_ATTENTION, in, HEED_ATTENTION_INPUTS, &attributes, out);

@@ -53,6 +53,14 @@ static inline int64_t heed_attention_visible_row(const heed_attention_span *span
     return row;
 }
 
+/* Does query i see no key, and attend to all of them alike for that reason? */
+static inline bool heed_attention_is_blind(const heed_attention_span *span, int64_t i)
+{
+    for (int64_t j = 0; span->attributes->blind_mean && j < span->sequence.keys; j++)
+        if (heed_attention_visible_row(span, i, j) >= 0) return false;
+    return span->attributes->blind_mean;
+}
+
 /* scale * q.k, the products added in ascending order, then the soft cap: cap * tanh(score / cap). */
 static inline real REAL(heed_attention_score)(const heed_attention_attributes *attributes, const real *q, const real *k)
 {

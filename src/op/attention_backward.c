@@ -2,7 +2,8 @@
    With p(j) = exp(s(j) - lse), m(j) the dropout of the forward pass and d = dy.y:
      dv(j) += p(j) m(j) dy,  ds(j) = p(j) (m(j) dy.v(j) - d) (1 - (s(j) / cap)^2),  dq += scale ds(j) k(j),  dk(j) += scale ds(j) q
    Per key row the sums run over sequences, query heads, then queries, all ascending; dq sums over keys ascending. Rows that no
-   sequence covers get zeros. Errors: those of attention; HEED_E_SHAPE when y, lse or dy do not fit q.
+   sequence covers get zeros. With blind_mean a query that saw no key has p = 1 / keys, and gradients flow to its scores as if they
+   had been added to one large negative number. Errors: those of attention; HEED_E_SHAPE when y, lse or dy do not fit q.
    Source: Dao et al. 2022, algorithm 4. */
 #include "op/attention.h"
 #include "op/attention_check.h"
@@ -28,13 +29,14 @@ static inline void REAL(attend_backward)(const heed_kernel_args *args, const hee
     real lse = REAL(row)(&args->in[HEED_ATTENTION_LSE], row)[head];
     real delta = REAL(dot)(dy, REAL(row)(&args->in[HEED_ATTENTION_Y], row) + from, width);
     REAL(heed_attention_dropout) dropout = REAL(heed_attention_dropout_of)(args, span, head, i);
+    bool blind = heed_attention_is_blind(span, i);
     for (int64_t j = 0; j < span->sequence.keys; j++) {
-        int64_t at = heed_attention_visible_row(span, i, j);
+        int64_t at = blind ? heed_attention_key_row(span, j) : heed_attention_visible_row(span, i, j);
         real kept = REAL(heed_attention_dropout_at)(&dropout, j);
         if (at < 0) continue;
         const real *k = REAL(row)(&args->in[HEED_ATTENTION_K], at) + group, *v = REAL(row)(&args->in[HEED_ATTENTION_V], at) + group;
         real *dk = REAL(row)(&args->out[1], at) + group, *dv = REAL(row)(&args->out[2], at) + group;
-        real score = REAL(heed_attention_score)(attributes, q, k), weight = R(exp)(score - lse);
+        real score = REAL(heed_attention_score)(attributes, q, k), weight = R(exp)((blind ? 0 : score) - lse);
         real ds = weight * (kept * REAL(dot)(dy, v, width) - delta) * scale;
         if (cap > 0) ds *= 1 - score / cap * (score / cap);
         for (int64_t e = 0; e < width; e++) {

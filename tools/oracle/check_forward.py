@@ -163,21 +163,16 @@ def batches(vocab, kind):
     holes[:, 4] = 0
     holes[0, 7:9] = 0
     def labelled(x, mask, shift):
-        y = x.clone()
-        if mask is not None:
-            y[mask == 0] = -100
-            if shift:  # the first token behind padding would be predicted by a token that sees nothing
-                for b in range(B):
-                    first = int(mask[b].argmax())
-                    y[b, first] = -100
-        return y
+        return x if mask is None else torch.where(mask == 0, -100, x)
     shift = kind == "causal"
     yield "no mask", dict(input_ids=x, labels=labelled(x, None, shift))
     yield "right padding", dict(input_ids=x, attention_mask=right, labels=labelled(x, right, shift))
     yield "left padding", dict(input_ids=x, attention_mask=left, labels=labelled(x, left, shift))
     yield "left padding, position ids", dict(input_ids=x, attention_mask=left, position_ids=(left.cumsum(1) - 1).clamp(min=0), labels=labelled(x, left, shift))
     yield "holes", dict(input_ids=x, attention_mask=holes, labels=labelled(x, holes, shift))
-    yield "holes, labels everywhere but at the beginning", dict(input_ids=x, attention_mask=holes, labels=x)
+    yield "left padding, labels everywhere", dict(input_ids=x, attention_mask=left, labels=x)
+    yield "nothing but padding", dict(input_ids=x, attention_mask=left * torch.tensor([[1], [0], [1]]), labels=x)
+    yield "holes, labels everywhere", dict(input_ids=x, attention_mask=holes, labels=x)
     yield "position ids from 5", dict(input_ids=x, position_ids=torch.arange(5, 5 + T)[None], labels=x)
     yield "position ids of packed segments", dict(input_ids=x, position_ids=torch.tensor([list(range(5)) + list(range(T - 5))] * B), labels=x)
     yield "one token", dict(input_ids=x[:, :1], attention_mask=right[:, :1])
@@ -294,6 +289,10 @@ def cases():
         yield f"marian{label}: padding", marian(**config), dict(input_ids=x.clamp(max=59), attention_mask=right, labels=y)
     yield "marian: no mask", marian(), dict(input_ids=x.clamp(max=59), labels=labels)
     yield "marian: holes", marian(), dict(input_ids=x.clamp(max=59), attention_mask=holes, labels=labels)
+    nothing = right.clone()
+    nothing[1] = 0
+    yield "marian: a source of padding", marian(), dict(input_ids=x.clamp(max=59), attention_mask=nothing, labels=labels)
+    yield "bert model, nothing but padding", bert("BertModel"), dict(input_ids=x, attention_mask=nothing)
     yield "marian: left", marian(), dict(input_ids=x.clamp(max=59), attention_mask=right.flip(1), labels=labels)
     dmask = torch.ones(3, 7, dtype=torch.long)
     dmask[2, 5:] = 0

@@ -247,7 +247,7 @@ static inline void backward_unit_run(backward_unit *u)
 static inline bool attention_backward_fits(const heed_kernel_args *args)
 {
     const heed_attention_attributes *a = args->attributes;
-    if (a->soft_cap != 0 || a->alibi || optional_input(args, HEED_ATTENTION_BLOCK_TABLE)) return false;
+    if (a->soft_cap != 0 || a->alibi || a->blind_mean || optional_input(args, HEED_ATTENTION_BLOCK_TABLE)) return false;
     const int floats[] = {HEED_ATTENTION_Q, HEED_ATTENTION_K, HEED_ATTENTION_V, HEED_ATTENTION_Y, HEED_ATTENTION_LSE, HEED_ATTENTION_DY};
     for (size_t i = 0; i < sizeof floats / sizeof *floats; i++)
         if (!is_f32_rows(&args->in[floats[i]])) return false;

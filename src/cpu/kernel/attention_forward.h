@@ -242,7 +242,7 @@ static inline void write_weights(forward_unit *u)
 static inline bool attention_fits(const heed_kernel_args *args)
 {
     const heed_attention_attributes *a = args->attributes;
-    if (a->soft_cap != 0 || a->alibi || !is_f32_rows(&args->in[HEED_ATTENTION_Q])) return false;
+    if (a->soft_cap != 0 || a->alibi || a->blind_mean || !is_f32_rows(&args->in[HEED_ATTENTION_Q])) return false;
     for (int i = HEED_ATTENTION_K; i <= HEED_ATTENTION_V; i++)
         if (args->in[i].layout != HEED_LAYOUT_ROWS || (args->in[i].dtype != HEED_F32 && args->in[i].dtype != HEED_F16 && args->in[i].dtype != HEED_BF16))
             return false;

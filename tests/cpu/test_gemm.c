@@ -1,3 +1,5 @@
+#include "base/memory.h"
+#include "base/pool.h"
 #include "cpu/gemm_case.h"
 
 static const heed_dtype dtypes[] = {HEED_F32, HEED_F16, HEED_BF16};
@@ -243,6 +245,49 @@ static void halfway_sums_round_once(void **state)
     }
 }
 
+typedef struct { const heed_gemm *gemm; heed_isa isa; int parts; atomic_int next; size_t scratch_bytes; char *scratch; } shared_job;
+
+static void run_shared(void *argument, int thread, int threads)
+{
+    (void)threads;
+    shared_job *job = argument;
+    for (int part; (part = atomic_fetch_add(&job->next, 1)) < job->parts;)
+        heed_gemm_run(job->gemm, job->isa, part, job->parts, job->scratch + job->scratch_bytes * (size_t)thread);
+}
+
+static void threads_do_not_change_bits(void **state)
+{
+    (void)state;
+    const int64_t m = 200, n = 333, k = 700;
+    guarded a = random_floats(m * k), one = guarded_new((size_t)(m * n) * 4), many = guarded_new((size_t)(m * n) * 4);
+    for (int isa = HEED_ISA_GENERIC; isa <= (int)heed_isa_detect(); isa++)
+        for (size_t kind = 0; kind < sizeof kinds / sizeof *kinds; kind++) {
+            float *b = random_b(k, n, HEED_BF16);
+            heed_gemm gemm = {.m = m, .n = n, .k = k, .a = a.data, .a_stride = k, .c = one.data, .c_stride = n, .b_kind = kinds[kind], .b_dtype = HEED_BF16};
+            gemm.b_stride = gemm.b_kind == HEED_GEMM_B_NT ? k : n;
+            guarded laid = lay_out_b(&gemm, b, (heed_isa)isa);
+            run_all(&gemm, (heed_isa)isa, 1, 0);
+            gemm.c = many.data;
+            shared_job job = {.gemm = &gemm, .isa = (heed_isa)isa, .parts = heed_gemm_parts(&gemm, (heed_isa)isa)};
+            job.scratch_bytes = heed_gemm_scratch(&gemm, (heed_isa)isa);
+            for (int threads = 1; threads <= 3; threads++) {
+                heed_pool *pool = NULL;
+                assert_int_equal(heed_pool_new(&pool, threads, NULL), HEED_OK);
+                job.scratch = heed_allocate_aligned(job.scratch_bytes * (size_t)threads);
+                assert_non_null(job.scratch);
+                memset(many.data, 0xFF, many.bytes);
+                atomic_store(&job.next, 0);
+                heed_pool_run(pool, run_shared, &job);
+                assert_memory_equal(one.data, many.data, one.bytes);
+                heed_free_aligned(job.scratch);
+                heed_pool_free(pool);
+            }
+            free(b);
+            guarded_free(&laid);
+        }
+    guarded_free(&a), guarded_free(&one), guarded_free(&many);
+}
+
 static void scratch_for_the_largest_serves_smaller_ones(void **state)
 {
     (void)state;
@@ -263,7 +308,7 @@ int main(void)
         cmocka_unit_test(every_kernel_follows_the_chain), cmocka_unit_test(large_products_follow_the_chain),
         cmocka_unit_test(the_chain_is_within_its_error_bound), cmocka_unit_test(epilogues_follow_the_order),
         cmocka_unit_test(one_few_and_many_rows_have_the_same_bits), cmocka_unit_test(special_values_stay_in_their_row_and_column),
-        cmocka_unit_test(tiny_values_round_once), cmocka_unit_test(halfway_sums_round_once),
+        cmocka_unit_test(tiny_values_round_once), cmocka_unit_test(halfway_sums_round_once), cmocka_unit_test(threads_do_not_change_bits),
         cmocka_unit_test(scratch_for_the_largest_serves_smaller_ones)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -34,7 +34,7 @@ const heed_gemm_kernels *heed_gemm_kernels_for(heed_isa isa)
     return &heed_gemm_kernels_generic;
 }
 
-static heed_gemm_type type_of(heed_dtype dtype)
+heed_gemm_type heed_gemm_type_of(heed_dtype dtype)
 {
     return dtype == HEED_F16 ? HEED_GEMM_F16 : dtype == HEED_BF16 ? HEED_GEMM_BF16 : HEED_GEMM_F32;
 }
@@ -78,7 +78,7 @@ static void cut_many(cut *c, const heed_gemm *g)
 
 static cut cut_product(const heed_gemm *g, heed_isa isa)
 {
-    cut c = {.kernels = heed_gemm_kernels_for(isa), .type = type_of(g->b_dtype)};
+    cut c = {.kernels = heed_gemm_kernels_for(isa), .type = heed_gemm_type_of(g->b_dtype)};
     const int64_t rows = c.kernels->rows, panel = c.kernels->panel;
     c.row_tiles = larger(divide_up(g->m, rows), 1);
     c.panels = larger(divide_up(g->n, panel), 1);

@@ -14,6 +14,7 @@ enum {
 
 /* Element types of B, as an index. */
 typedef enum heed_gemm_type { HEED_GEMM_F32, HEED_GEMM_F16, HEED_GEMM_BF16, HEED_GEMM_TYPES } heed_gemm_type;
+heed_gemm_type heed_gemm_type_of(heed_dtype dtype);
 
 /* One register tile over `depth` steps: to[r][j] = chain over k of a[r * a_row + k * a_step] * b(k, j), begun with from[r][j],
    or with 0 where from is NULL. b(k, j) stands at b[(j / P) * b_panel + k * b_step + j % P] for panels of P columns. */

@@ -36,24 +36,42 @@ static void copy_strided(char *to, ptrdiff_t to_stride, const char *from, ptrdif
         for (int64_t i = 0; i < count; i++) memcpy(to + i * to_stride * 2, from + i * from_stride * 2, 2);
 }
 
+/* Rows [row, stop), which share a panel, element by element: rows take turns, so that the panel's lines are filled while they are in the cache. */
+static void pack_elements(const heed_gemm_panels *panels, int64_t row, int64_t stop, const char *source, heed_dtype source_dtype, int64_t row_stride,
+                          int64_t column_stride)
+{
+    enum { STEPS = 64 };
+    const int64_t width = heed_gemm_panel_width(panels->isa);
+    const size_t bytes = heed_dtypes[panels->dtype].bytes, source_bytes = heed_dtypes[source_dtype].bytes;
+    for (int64_t k = 0; k < panels->columns; k += STEPS) {
+        const int64_t steps = panels->columns - k < STEPS ? panels->columns - k : STEPS;
+        for (int64_t r = row; r < stop; r++) {
+            const char *from = source + (size_t)((r - row) * row_stride + k * column_stride) * source_bytes;
+            char *to = row_start(panels, r, width) + (size_t)(k * width) * bytes, gathered[STEPS * 4], converted[STEPS * 4];
+            if (source_dtype == panels->dtype) copy_strided(to, width, from, column_stride, steps, bytes);
+            else {
+                copy_strided(gathered, 1, from, column_stride, steps, source_bytes);
+                heed_convert(converted, panels->dtype, gathered, source_dtype, (size_t)steps);
+                copy_strided(to, width, converted, 1, steps, bytes);
+            }
+        }
+    }
+}
+
 void heed_gemm_pack(const heed_gemm_panels *panels, int64_t first, int64_t count, const void *source, heed_dtype source_dtype,
                     int64_t row_stride, int64_t column_stride)
 {
-    enum { STEPS = 64 }; /* rows of a panel take turns, so that the lines of the panel are filled while they are in the cache */
-    const int64_t width = heed_gemm_panel_width(panels->isa), end = first + count;
-    const size_t bytes = heed_dtypes[panels->dtype].bytes, source_bytes = heed_dtypes[source_dtype].bytes;
+    const heed_gemm_kernels *kernels = heed_gemm_kernels_for(panels->isa);
+    const int64_t width = kernels->panel, end = first + count;
+    const size_t bytes = heed_dtypes[panels->dtype].bytes;
     for (int64_t row = first; row < end;) {
-        const int64_t stop = row - row % width + width < end ? row - row % width + width : end;
-        for (int64_t k = 0; k < panels->columns; k += STEPS) {
-            const int64_t steps = panels->columns - k < STEPS ? panels->columns - k : STEPS;
-            for (int64_t r = row; r < stop; r++) {
-                char gathered[STEPS * 4], converted[STEPS * 4];
-                const char *from = (const char *)source + (size_t)((r - first) * row_stride + k * column_stride) * source_bytes;
-                copy_strided(gathered, 1, from, column_stride, steps, source_bytes);
-                heed_convert(converted, panels->dtype, gathered, source_dtype, (size_t)steps);
-                copy_strided(row_start(panels, r, width) + (size_t)(k * width) * bytes, width, converted, 1, steps, bytes);
-            }
-        }
+        const int64_t start = row - row % width, stop = start + width < end ? start + width : end;
+        const char *from = (const char *)source + (size_t)((row - first) * row_stride) * heed_dtypes[source_dtype].bytes;
+        const bool whole = row == start && (stop == start + width || stop == panels->rows);
+        if (panels->dtype == HEED_F32 && whole && (column_stride == 1 || row_stride == 1))
+            (column_stride == 1 ? kernels->transposing : kernels->straight)((float *)row_start(panels, row, width), (int)width, from,
+                heed_gemm_type_of(source_dtype), column_stride == 1 ? row_stride : column_stride, panels->columns, (int)(stop - row));
+        else pack_elements(panels, row, stop, from, source_dtype, row_stride, column_stride);
         row = stop;
     }
     if (end < panels->rows || end % width == 0) return;

@@ -293,7 +293,8 @@ static void scratch_for_the_largest_serves_smaller_ones(void **state)
     (void)state;
     for (int isa = HEED_ISA_GENERIC; isa <= (int)heed_isa_detect(); isa++)
         for (int round = 0; round < 4000; round++) {
-            heed_gemm large = {.m = random_below(300), .n = random_below(1200), .k = random_below(900), .a_transposed = round & 1,
+            heed_gemm large = {.m = random_below(300), .n = random_below(1200), .k = random_below(3000), .a_transposed = round & 1,
+                               .a_stride = round & 2 ? 1024 : 1000,
                                .b_kind = kinds[random_below(4)], .b_dtype = dtypes[random_below(3)], .b_stride = 1};
             heed_gemm small = large;
             small.m = random_below(large.m + 1), small.n = random_below(large.n + 1), small.k = random_below(large.k + 1);

@@ -7,7 +7,7 @@
    more of them than CACHE_WAYS; they are copied closer together first. */
 enum { DEPTH_BLOCK = 512, COLUMN_BLOCK = 512, ROW_BLOCK = 8, CACHE_WAY = 4096, CACHE_WAYS = 8 };
 /* Parts: at most MAX_PARTS; one costs about PART_COST vector multiply-adds beside its work; with few rows, one for so many elements of B. */
-enum { MAX_PARTS = 64, PART_COST = 4000, FEW_PART_WORK = 1 << 16 };
+enum { MAX_PARTS = 64, MAX_FEW_PARTS = 32, PART_COST = 4000, FEW_PART_WORK = 1 << 16 };
 
 /* How one product is cut. Everything here follows from the description alone. */
 typedef struct {
@@ -43,7 +43,7 @@ heed_gemm_type heed_gemm_type_of(heed_dtype dtype)
 static void cut_few(cut *c, const heed_gemm *g)
 {
     double work = (double)g->n * (double)larger(g->k, 1) * (1 + (double)g->m / 8) / FEW_PART_WORK;
-    int64_t wanted = larger(smaller((int64_t)(work < MAX_PARTS ? work : MAX_PARTS), c->panels), 1);
+    int64_t wanted = larger(smaller((int64_t)(work < MAX_FEW_PARTS ? work : MAX_FEW_PARTS), c->panels), 1);
     c->grid_rows = 1;
     c->grid_columns = divide_up(c->panels, divide_up(c->panels, wanted));
 }
@@ -88,10 +88,10 @@ static cut cut_product(const heed_gemm *g, heed_isa isa)
                (g->b_kind == HEED_GEMM_B_NN && (!c.few || g->n % panel)) || (c.row_tiles > 2 && c.type != HEED_GEMM_F32);
     /* A block of depth leaves its chains in C, which must not be where gate or residual still wait to be read. */
     bool over_c = g->c && (g->gate == g->c || g->residual == g->c);
-    bool one_block = over_c || (c.few && !c.pack_b);
+    bool one_block = over_c || (c.few && !c.pack_b && !c.copy_a);
     c.depth_block = larger(one_block ? g->k : smaller(g->k, DEPTH_BLOCK), 1);
     c.grid_rows = c.grid_columns = 1;
-    c.panel_block = over_c || c.few ? HEED_GEMM_MAX_WIDTH / panel : COLUMN_BLOCK / panel;
+    c.panel_block = (over_c ? HEED_GEMM_MAX_WIDTH : COLUMN_BLOCK) / panel;
     if (c.few) cut_few(&c, g);
     else cut_many(&c, g);
     return c;
@@ -124,7 +124,9 @@ size_t heed_gemm_scratch(const heed_gemm *gemm, heed_isa isa)
     size_t depth = (size_t)c.depth_block, a = (size_t)a_floats(&c);
     bool perhaps = !c.pack_b && gemm->b_kind == HEED_GEMM_B_NN; /* a smaller n may end in a part of a panel, and be packed */
     if (perhaps) depth = (size_t)larger(smaller(gemm->k, DEPTH_BLOCK), 1);
-    size_t b = c.pack_b || perhaps ? depth * (size_t)(smaller(c.panel_block, c.panels) * c.kernels->panel) : 0;
+    /* Packed panels are kept for a second block of rows; without one, those of one tile's width suffice. */
+    int64_t panels = smaller(c.row_tiles > ROW_BLOCK ? c.panel_block : HEED_GEMM_MAX_WIDTH / c.kernels->panel, c.panels);
+    size_t b = c.pack_b || perhaps ? depth * (size_t)(panels * c.kernels->panel) : 0;
     return (CHAINS_BYTES + (a + b) * sizeof(float) + 63) & ~(size_t)63;
 }
 

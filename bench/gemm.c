@@ -1,5 +1,6 @@
-/* The product laboratory: GFLOP/s of heed_gemm over shapes, kinds and types of B, as a share of the multiply-add peak and of the read
-   bandwidth measured in the same run.   bench_gemm [-t threads] [-s seconds a line] [section ...]   (HEED_ISA chooses the instruction set) */
+/* The product laboratory: GFLOP/s of heed_gemm over shapes, kinds and types of B, as a share of the multiply-add peak and of the
+   read bandwidth measured in the same run.   bench_gemm [-t threads] [-s seconds a line] [section ...]   (HEED_ISA chooses the
+   instruction set) */
 #include "base/clock.h"
 #include "base/memory.h"
 #include "base/pool.h"
@@ -131,7 +132,14 @@ static void measure_peaks(laboratory *lab)
 }
 
 /* ---- products ---- */
-typedef struct { const heed_gemm *gemm; heed_isa isa; int parts; atomic_int next; char *scratch; size_t scratch_bytes; } product_job;
+typedef struct {
+    const heed_gemm *gemm;
+    heed_isa isa;
+    int parts;
+    atomic_int next;
+    char *scratch;
+    size_t scratch_bytes;
+} product_job;
 
 static void run_product(void *argument, int thread, int threads)
 {
@@ -167,10 +175,11 @@ static int by_value(const void *a, const void *b)
 static const char *const kind_names[] = {"panels", "panels^T", "NT", "NN"};
 
 /* One line: best and median of many timings. `cold` walks through several copies of B so that it comes from memory. */
-static void measure(const laboratory *lab, int64_t m, int64_t n, int64_t k, heed_gemm_b_kind kind, heed_dtype dtype, bool a_transposed, bool cold)
+static void measure(const laboratory *lab, int64_t m, int64_t n, int64_t k, heed_gemm_b_kind kind, heed_dtype dtype,
+                    bool a_transposed, bool cold)
 {
-    heed_gemm gemm = {.m = m, .n = n, .k = k, .a_stride = a_transposed ? m : k, .a_transposed = a_transposed, .b_kind = kind, .b_dtype = dtype,
-                      .b_stride = kind == HEED_GEMM_B_NT ? k : n, .c_stride = n};
+    heed_gemm gemm = {.m = m, .n = n, .k = k, .a_stride = a_transposed ? m : k, .a_transposed = a_transposed, .b_kind = kind,
+                      .b_dtype = dtype, .b_stride = kind == HEED_GEMM_B_NT ? k : n, .c_stride = n};
     size_t bytes = 0, copies = 1;
     const bool forward = kind == HEED_GEMM_B_PANELS;
     if (!heed_gemm_panel_bytes(lab->isa, dtype, forward ? n : k, forward ? k : n, &bytes)) exit(1);
@@ -204,10 +213,11 @@ static void measure(const laboratory *lab, int64_t m, int64_t n, int64_t k, heed
         if (sum < seconds[0]) seconds[0] = sum;
     }
     double best = seconds[0], median = seconds[rounds / 2];
-    printf("%5lld %6lld %5lld  %-8s %-4s %s  parts %2d  best %7.1f median %7.1f GFLOP/s  %5.1f %% of peak", (long long)m, (long long)n, (long long)k,
-           kind_names[kind], heed_dtypes[dtype].name, a_transposed ? "TN" : "  ", job.parts, flops / best / 1e9, flops / median / 1e9,
-           100 * flops / best / 1e9 / lab->peak);
-    if (cold) printf("  %5.1f GB/s %5.1f %% of read", (double)bytes / best / 1e9, 100 * (double)bytes / best / 1e9 / lab->bandwidth);
+    printf("%5lld %6lld %5lld  %-8s %-4s %s  parts %2d  best %7.1f median %7.1f GFLOP/s  %5.1f %% of peak", (long long)m,
+           (long long)n, (long long)k, kind_names[kind], heed_dtypes[dtype].name, a_transposed ? "TN" : "  ", job.parts,
+           flops / best / 1e9, flops / median / 1e9, 100 * flops / best / 1e9 / lab->peak);
+    if (cold)
+        printf("  %5.1f GB/s %5.1f %% of read", (double)bytes / best / 1e9, 100 * (double)bytes / best / 1e9 / lab->bandwidth);
     printf("  %8.1f us\n", best * 1e6);
     fflush(stdout);
     heed_free_aligned(a), heed_free_aligned(b), heed_free_aligned(c), heed_free_aligned(job.scratch);
@@ -224,9 +234,12 @@ static void squares(const laboratory *lab, int64_t first, int64_t last)
 
 static void section_weight(const laboratory *lab)
 {
-    static const int64_t shapes[][3] = {{384, 128, 768}, {128, 128, 768}, {512, 128, 768}, {128, 512, 768}, {65, 128, 768}, {1152, 384, 2048},
-        {1536, 384, 2048}, {384, 1536, 2048}, {2304, 768, 1024}, {768, 768, 1024}, {3072, 768, 1024}, {768, 3072, 1024}, {50257, 768, 256}, {1024, 1024, 1024}, {4096, 1024, 1024}};
-    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) measure(lab, shapes[i][0], shapes[i][1], shapes[i][2], HEED_GEMM_B_NN, HEED_F32, true, false);
+    static const int64_t shapes[][3] = {{384, 128, 768},   {128, 128, 768},    {512, 128, 768},   {128, 512, 768},
+                                        {65, 128, 768},    {1152, 384, 2048},  {1536, 384, 2048}, {384, 1536, 2048},
+                                        {2304, 768, 1024}, {768, 768, 1024},   {3072, 768, 1024}, {768, 3072, 1024},
+                                        {50257, 768, 256}, {1024, 1024, 1024}, {4096, 1024, 1024}};
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
+        measure(lab, shapes[i][0], shapes[i][1], shapes[i][2], HEED_GEMM_B_NN, HEED_F32, true, false);
 }
 
 static void section_square(const laboratory *lab) { squares(lab, 512, lab->isa == HEED_ISA_GENERIC ? 512 : 1024); }
@@ -235,9 +248,10 @@ static void section_large(const laboratory *lab) { squares(lab, 2048, 4096); }
 /* Forward, gradient to the input and gradient to the weight of the Linear layers of small GPTs. */
 static void section_train(const laboratory *lab)
 {
-    static const int64_t shapes[][3] = {{768, 384, 128}, {768, 128, 128}, {768, 512, 128}, {768, 128, 512}, {768, 65, 128},
-                                        {2048, 1152, 384}, {2048, 1536, 384}, {2048, 384, 1536}, {1024, 2304, 768}, {1024, 768, 768},
-                                        {1024, 3072, 768}, {1024, 768, 3072}, {256, 50257, 768}};
+    static const int64_t shapes[][3] = {{768, 384, 128},   {768, 128, 128},   {768, 512, 128},   {768, 128, 512},
+                                        {768, 65, 128},    {2048, 1152, 384}, {2048, 1536, 384}, {2048, 384, 1536},
+                                        {1024, 2304, 768}, {1024, 768, 768},  {1024, 3072, 768}, {1024, 768, 3072},
+                                        {256, 50257, 768}};
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
         const int64_t rows = shapes[i][0], out = shapes[i][1], in = shapes[i][2];
         measure(lab, rows, out, in, HEED_GEMM_B_NT, HEED_F32, false, false);
@@ -250,7 +264,8 @@ static void section_few(const laboratory *lab)
 {
     static const int64_t rows[] = {2, 3, 4, 6, 8, 12, 13, 16, 24, 32, 64}, sides[] = {768, 2048, 4096};
     for (size_t s = 0; s < 3; s++)
-        for (size_t r = 0; r < sizeof rows / sizeof *rows; r++) measure(lab, rows[r], sides[s], sides[s], HEED_GEMM_B_PANELS, HEED_F32, false, false);
+        for (size_t r = 0; r < sizeof rows / sizeof *rows; r++)
+            measure(lab, rows[r], sides[s], sides[s], HEED_GEMM_B_PANELS, HEED_F32, false, false);
 }
 
 static void section_one(const laboratory *lab)
@@ -274,7 +289,8 @@ static void section_halves(const laboratory *lab)
 int main(int argc, char **argv)
 {
     static const struct { const char *name; void (*run)(const laboratory *); } sections[] = {
-        {"square", section_square}, {"large", section_large}, {"train", section_train}, {"few", section_few}, {"one", section_one}, {"weight", section_weight}, {"halves", section_halves}};
+        {"square", section_square}, {"large", section_large}, {"train", section_train}, {"few", section_few}, {"one", section_one},
+        {"weight", section_weight}, {"halves", section_halves}};
     laboratory lab = {.seconds = 0.3};
     int threads = 0, first = 1;
     for (; first + 1 < argc && argv[first][0] == '-'; first += 2) {

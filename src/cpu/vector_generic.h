@@ -57,8 +57,9 @@ static inline heed_v heed_v_mul(heed_v a, heed_v b) { return a * b; }
 static inline heed_v heed_v_div(heed_v a, heed_v b) { return a / b; }
 
 #if defined(__SSE2__) && !defined(__FP_FAST_FMAF)
-/* product + addend in double, rounded to odd: the sum's error, found by Knuth's two-sum, says whether the exact sum is shorter (one step
-   down) and that it is not a double (last bit set). Rounding that to float is the one rounding of a fused multiply-add.
+/* product + addend in double, rounded to odd: the sum's error, found by Knuth's two-sum, says whether the exact sum is shorter
+   (one step down) and that it is not a double (last bit set). Rounding that to float is the one rounding of a fused
+   multiply-add.
    Source: Boldo & Melquiond 2008, "Emulation of FMA and correctly rounded sums: proved algorithms using rounding to odd". */
 static inline __m128d heed_v_add_to_odd(__m128d product, __m128d addend)
 {
@@ -69,8 +70,9 @@ static inline __m128d heed_v_add_to_odd(__m128d product, __m128d addend)
     __m128i bits = _mm_sub_epi64(_mm_castpd_si128(sum), _mm_and_si128(inexact, shorter));
     return _mm_castsi128_pd(_mm_or_si128(bits, _mm_srli_epi64(inexact, 63)));
 }
-/* Nonzero where rounding product + addend to double and then to float may differ from one rounding: the double lies half way between
-   two floats, or the float is subnormal. */
+
+/* Nonzero where rounding product + addend to double and then to float may differ from one rounding: the double lies half way
+   between two floats, or the float is subnormal. */
 static inline __m128i heed_v_rounds_twice(__m128d sum)
 {
     const __m128i below = _mm_set_epi32(0, 0x1FFFFFFF, 0, 0x1FFFFFFF), half = _mm_set_epi32(1, 0x10000000, 1, 0x10000000);
@@ -80,7 +82,8 @@ static inline __m128i heed_v_rounds_twice(__m128d sum)
 }
 #endif
 
-/* a * b + c with one rounding: by instruction, by the exact product in double (baseline x86-64 lacks the instruction), or by libm. */
+/* a * b + c with one rounding: by instruction, by the exact product in double (baseline x86-64 lacks the instruction), or by
+   libm. */
 static inline heed_v heed_v_fma(heed_v a, heed_v b, heed_v c)
 {
 #if defined(__SSE2__) && !defined(__FP_FAST_FMAF)

@@ -62,7 +62,9 @@ static inline float *random_b(int64_t k, int64_t n, heed_dtype dtype)
     assert_non_null(b);
     for (int64_t i = 0; i < k * n; i++) {
         float x = random_float();
-        b[i] = dtype == HEED_F16 ? heed_f16_to_f32(heed_f32_to_f16(x)) : dtype == HEED_BF16 ? heed_bf16_to_f32(heed_f32_to_bf16(x)) : x;
+        b[i] = dtype == HEED_F16    ? heed_f16_to_f32(heed_f32_to_f16(x))
+               : dtype == HEED_BF16 ? heed_bf16_to_f32(heed_f32_to_bf16(x))
+                                    : x;
     }
     return b;
 }
@@ -79,7 +81,8 @@ static inline guarded lay_out_b(heed_gemm *gemm, const float *b, heed_isa isa)
         g = guarded_new((size_t)(nt ? extent(n, k, gemm->b_stride) : extent(k, n, gemm->b_stride)) * bytes);
         for (int64_t i = 0; i < k; i++)
             for (int64_t j = 0; j < n; j++)
-                heed_convert((char *)g.data + (size_t)(nt ? j * gemm->b_stride + i : i * gemm->b_stride + j) * bytes, dtype, b + i * n + j, HEED_F32, 1);
+                heed_convert((char *)g.data + (size_t)(nt ? j * gemm->b_stride + i : i * gemm->b_stride + j) * bytes, dtype,
+                             b + i * n + j, HEED_F32, 1);
     } else {
         const bool forward = gemm->b_kind == HEED_GEMM_B_PANELS;
         heed_gemm_panels panels = {.isa = isa, .dtype = dtype, .rows = forward ? n : k, .columns = forward ? k : n};

@@ -42,8 +42,9 @@ static void check_shape(heed_isa isa, int64_t m, int64_t n, int64_t k, bool a_tr
             for (int64_t i = 0; i < m * n; i++) {
                 float got = gemm.c[i / n * gemm.c_stride + i % n];
                 if (!same_bits(got, expected[i]))
-                    fail_msg("%s m=%d n=%d k=%d kind=%d dtype=%d ta=%d acc=%d at %d,%d: %.9g, chain %.9g", heed_isa_name(isa), (int)m, (int)n,
-                             (int)k, kinds[kind], dtypes[d], a_transposed, accumulate, (int)(i / n), (int)(i % n), got, expected[i]);
+                    fail_msg("%s m=%d n=%d k=%d kind=%d dtype=%d ta=%d acc=%d at %d,%d: %.9g, chain %.9g", heed_isa_name(isa),
+                             (int)m, (int)n, (int)k, kinds[kind], dtypes[d], a_transposed, accumulate, (int)(i / n), (int)(i % n),
+                             got, expected[i]);
             }
             check_gaps(&c, m, n, gemm.c_stride);
             guarded_free(&laid);
@@ -91,7 +92,8 @@ static void the_chain_is_within_its_error_bound(void **state)
     guarded a = random_floats(m * k), c = guarded_new((size_t)(m * n) * 4);
     float *b = random_b(k, n, HEED_F32);
     for (int isa = HEED_ISA_GENERIC; isa <= (int)heed_isa_detect(); isa++) {
-        heed_gemm gemm = {.m = m, .n = n, .k = k, .a = a.data, .a_stride = k, .b_kind = HEED_GEMM_B_NN, .b = b, .b_stride = n, .c = c.data, .c_stride = n};
+        heed_gemm gemm = {.m = m, .n = n, .k = k, .a = a.data, .a_stride = k, .b_kind = HEED_GEMM_B_NN, .b = b, .b_stride = n,
+                          .c = c.data, .c_stride = n};
         run_all(&gemm, (heed_isa)isa, heed_gemm_parts(&gemm, (heed_isa)isa), 0);
         for (int64_t i = 0; i < m * n; i++) {
             double exact = 0, size = 0;
@@ -114,7 +116,8 @@ static void check_epilogue(heed_isa isa, int64_t m, int64_t n, int64_t k, int ch
     guarded a = guarded_new((size_t)(m * k) * 4), bias = random_floats(n), gate = random_floats(mn), residual = random_floats(mn);
     guarded c = guarded_new((size_t)mn * 4), old = random_floats(mn);
     memcpy(a.data, b + k * n, a.bytes);
-    heed_gemm gemm = {.m = m, .n = n, .k = k, .a = a.data, .a_stride = k, .c = c.data, .c_stride = stride, .b_stride = choice & 16 ? k : n};
+    heed_gemm gemm = {.m = m, .n = n, .k = k, .a = a.data, .a_stride = k, .c = c.data, .c_stride = stride,
+                      .b_stride = choice & 16 ? k : n};
     gemm.b_kind = choice & 128 ? HEED_GEMM_B_PANELS : choice & 16 ? HEED_GEMM_B_NT : HEED_GEMM_B_NN;
     guarded laid = lay_out_b(&gemm, b, isa);
     if (choice & 1) gemm.bias = bias.data;
@@ -135,7 +138,8 @@ static void check_epilogue(heed_isa isa, int64_t m, int64_t n, int64_t k, int ch
             assert_true(same_bits(gemm.c[at], x));
         }
     check_gaps(&c, m, n, stride);
-    guarded_free(&a), guarded_free(&bias), guarded_free(&gate), guarded_free(&residual), guarded_free(&c), guarded_free(&laid), guarded_free(&old);
+    guarded_free(&a), guarded_free(&bias), guarded_free(&gate), guarded_free(&residual), guarded_free(&c), guarded_free(&laid),
+        guarded_free(&old);
 }
 
 static void epilogues_follow_the_order(void **state)
@@ -158,13 +162,14 @@ static void one_few_and_many_rows_have_the_same_bits(void **state)
 {
     (void)state;
     const int64_t most = 70, n = 203, k = 517;
-    guarded a = random_floats(most * k), all = guarded_new((size_t)(most * n) * 4), some = guarded_new((size_t)(most * n) * 4), bias = random_floats(n);
+    guarded a = random_floats(most * k), bias = random_floats(n);
+    guarded all = guarded_new((size_t)(most * n) * 4), some = guarded_new((size_t)(most * n) * 4);
     for (int isa = HEED_ISA_GENERIC; isa <= (int)heed_isa_detect(); isa++)
         for (size_t kind = 0; kind < sizeof kinds / sizeof *kinds; kind++)
             for (size_t d = 0; d < sizeof dtypes / sizeof *dtypes; d++) {
                 float *b = random_b(k, n, dtypes[d]);
-                heed_gemm gemm = {.m = most, .n = n, .k = k, .a = a.data, .a_stride = k, .c = all.data, .c_stride = n, .bias = bias.data,
-                                  .activation = HEED_UNARY_GELU, .b_kind = kinds[kind], .b_dtype = dtypes[d]};
+                heed_gemm gemm = {.m = most, .n = n, .k = k, .a = a.data, .a_stride = k, .c = all.data, .c_stride = n,
+                                  .bias = bias.data, .activation = HEED_UNARY_GELU, .b_kind = kinds[kind], .b_dtype = dtypes[d]};
                 gemm.b_stride = gemm.b_kind == HEED_GEMM_B_NT ? k : n;
                 guarded laid = lay_out_b(&gemm, b, (heed_isa)isa);
                 run_all(&gemm, (heed_isa)isa, heed_gemm_parts(&gemm, (heed_isa)isa), 0);
@@ -190,15 +195,18 @@ static void special_values_stay_in_their_row_and_column(void **state)
         for (size_t kind = 0; kind < sizeof kinds / sizeof *kinds; kind++) {
             guarded a = random_floats(m * k), c = guarded_new((size_t)(m * n) * 4);
             float *b = random_b(k, n, HEED_F32), *values = a.data;
-            values[3 * k + 7] = NAN, values[11 * k + 280] = INFINITY, values[12 * k] = -INFINITY, values[12 * k + 1] = INFINITY, values[20 * k + 5] = 3e38f;
+            values[3 * k + 7] = NAN, values[11 * k + 280] = INFINITY, values[12 * k] = -INFINITY, values[12 * k + 1] = INFINITY;
+            values[20 * k + 5] = 3e38f;
             b[100 * n + 2] = NAN, b[289 * n + 74] = -INFINITY, b[5 * n + 40] = 3e38f, b[7 * n + 33] = 0, b[280 * n + 50] = 0;
-            heed_gemm gemm = {.m = m, .n = n, .k = k, .a = a.data, .a_stride = k, .c = c.data, .c_stride = n, .b_kind = kinds[kind]};
+            heed_gemm gemm = {.m = m, .n = n, .k = k, .a = a.data, .a_stride = k, .c = c.data, .c_stride = n,
+                              .b_kind = kinds[kind]};
             gemm.b_stride = gemm.b_kind == HEED_GEMM_B_NT ? k : n;
             guarded laid = lay_out_b(&gemm, b, (heed_isa)isa);
             run_all(&gemm, (heed_isa)isa, heed_gemm_parts(&gemm, (heed_isa)isa), 0);
             float *expected = chains(&gemm, b, NULL);
             for (int64_t i = 0; i < m * n; i++) assert_true(same_bits(gemm.c[i], expected[i]));
-            assert_true(isfinite(gemm.c[4 * n + 3]) && isnan(gemm.c[3 * n + 3]) && isnan(gemm.c[4 * n + 2]) && isinf(gemm.c[20 * n + 40]));
+            assert_true(isfinite(gemm.c[4 * n + 3]) && isnan(gemm.c[3 * n + 3]) && isnan(gemm.c[4 * n + 2]) &&
+                        isinf(gemm.c[20 * n + 40]));
             free(b), free(expected);
             guarded_free(&a), guarded_free(&c), guarded_free(&laid);
         }
@@ -214,7 +222,8 @@ static void tiny_values_round_once(void **state)
         float *b = random_b(k, n, HEED_F32);
         for (int64_t i = 0; i < m * k; i++) ((float *)a.data)[i] = ldexpf(((float *)a.data)[i], -(int)random_below(150));
         for (int64_t i = 0; i < k * n; i++) b[i] = ldexpf(b[i], (int)random_below(40) - 40);
-        heed_gemm gemm = {.m = m, .n = n, .k = k, .a = a.data, .a_stride = k, .c = c.data, .c_stride = n, .b_kind = HEED_GEMM_B_NN, .b = b, .b_stride = n};
+        heed_gemm gemm = {.m = m, .n = n, .k = k, .a = a.data, .a_stride = k, .c = c.data, .c_stride = n,
+                          .b_kind = HEED_GEMM_B_NN, .b = b, .b_stride = n};
         run_all(&gemm, (heed_isa)isa, 1, 0);
         float *expected = chains(&gemm, b, NULL);
         for (int64_t i = 0; i < m * n; i++) assert_true(same_bits(gemm.c[i], expected[i]));
@@ -238,8 +247,8 @@ static void halfway_sums_round_once(void **state)
             uneven += expected[i] != (float)((double)a * (double)b[i] + (double)c[i]);
         }
         assert_true(uneven > 0); /* the case that is meant does occur */
-        heed_gemm gemm = {.m = 1, .n = COUNT, .k = 1, .a = &a, .a_stride = 1, .b_kind = HEED_GEMM_B_NN, .b = b, .b_stride = COUNT, .c = c, .c_stride = COUNT,
-                          .accumulate = true};
+        heed_gemm gemm = {.m = 1, .n = COUNT, .k = 1, .a = &a, .a_stride = 1, .b_kind = HEED_GEMM_B_NN, .b = b,
+                          .b_stride = COUNT, .c = c, .c_stride = COUNT, .accumulate = true};
         run_all(&gemm, (heed_isa)isa, 1, 0);
         for (int i = 0; i < COUNT; i++) assert_true(same_bits(c[i], expected[i]));
     }
@@ -263,7 +272,8 @@ static void threads_do_not_change_bits(void **state)
     for (int isa = HEED_ISA_GENERIC; isa <= (int)heed_isa_detect(); isa++)
         for (size_t kind = 0; kind < sizeof kinds / sizeof *kinds; kind++) {
             float *b = random_b(k, n, HEED_BF16);
-            heed_gemm gemm = {.m = m, .n = n, .k = k, .a = a.data, .a_stride = k, .c = one.data, .c_stride = n, .b_kind = kinds[kind], .b_dtype = HEED_BF16};
+            heed_gemm gemm = {.m = m, .n = n, .k = k, .a = a.data, .a_stride = k, .c = one.data, .c_stride = n,
+                              .b_kind = kinds[kind], .b_dtype = HEED_BF16};
             gemm.b_stride = gemm.b_kind == HEED_GEMM_B_NT ? k : n;
             guarded laid = lay_out_b(&gemm, b, (heed_isa)isa);
             run_all(&gemm, (heed_isa)isa, 1, 0);
@@ -305,11 +315,15 @@ static void scratch_for_the_largest_serves_smaller_ones(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_kernel_follows_the_chain), cmocka_unit_test(large_products_follow_the_chain),
-        cmocka_unit_test(the_chain_is_within_its_error_bound), cmocka_unit_test(epilogues_follow_the_order),
-        cmocka_unit_test(one_few_and_many_rows_have_the_same_bits), cmocka_unit_test(special_values_stay_in_their_row_and_column),
-        cmocka_unit_test(tiny_values_round_once), cmocka_unit_test(halfway_sums_round_once), cmocka_unit_test(threads_do_not_change_bits),
-        cmocka_unit_test(scratch_for_the_largest_serves_smaller_ones)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(every_kernel_follows_the_chain),
+                                       cmocka_unit_test(large_products_follow_the_chain),
+                                       cmocka_unit_test(the_chain_is_within_its_error_bound),
+                                       cmocka_unit_test(epilogues_follow_the_order),
+                                       cmocka_unit_test(one_few_and_many_rows_have_the_same_bits),
+                                       cmocka_unit_test(special_values_stay_in_their_row_and_column),
+                                       cmocka_unit_test(tiny_values_round_once),
+                                       cmocka_unit_test(halfway_sums_round_once),
+                                       cmocka_unit_test(threads_do_not_change_bits),
+                                       cmocka_unit_test(scratch_for_the_largest_serves_smaller_ones)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

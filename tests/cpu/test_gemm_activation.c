@@ -56,8 +56,9 @@ static double ulp(double exact)
 /* Arguments of all sizes and the awkward ones. */
 static void arguments(float *x)
 {
-    static const float special[] = {0, -0.0f, INFINITY, -INFINITY, NAN, 1, -1, 3, -3, 6, 88.722839f, 88.72284f, -87.5f, -103.97f, -103.98f, -200,
-                                    200, 0x1p-149f, 0x1p-126f, 0.625f, 3.95f, 3e38f, -3e38f, 20};
+    static const float special[] = {0,   -0.0f,     INFINITY,   -INFINITY, NAN,    1,        -1,       3,
+                                    -3,  6,         88.722839f, 88.72284f, -87.5f, -103.97f, -103.98f, -200,
+                                    200, 0x1p-149f, 0x1p-126f,  0.625f,    3.95f,  3e38f,    -3e38f,   20};
     for (int i = 0; i < COUNT; i++) {
         int scale = (int)random_below(3);
         x[i] = random_float() * (scale == 0 ? 1.0f : scale == 1 ? 10.0f : 110.0f);
@@ -88,8 +89,10 @@ static void activations_are_accurate_and_alike_everywhere(void **state)
                     continue;
                 }
                 bool special = isnan(want) || isinf((float)want);
-                if (special ? !same_bits(got, (float)want) : !(fabs(got - want) <= (ulps > 0 ? ulps * ulp(want) : 3e-6 * fmax(1, fabs(want)))))
-                    fail_msg("activation %d of %.9g: %.9g, expected %.9g (%.2f ulp)", kind, at, got, want, fabs(got - want) / ulp(want));
+                if (special ? !same_bits(got, (float)want)
+                            : !(fabs(got - want) <= (ulps > 0 ? ulps * ulp(want) : 3e-6 * fmax(1, fabs(want)))))
+                    fail_msg("activation %d of %.9g: %.9g, expected %.9g (%.2f ulp)", kind, at, got, want,
+                             fabs(got - want) / ulp(want));
             }
         }
     }
@@ -107,7 +110,8 @@ static void position_does_not_matter(void **state)
             for (int first = 0; first < 131; first += 3)
                 for (int count = 1; count <= 131 - first && count < 40; count += 5) {
                     apply((heed_isa)isa, kind, (float *)x.data + first, piece.data, count);
-                    for (int i = 0; i < count; i++) assert_true(same_bits(((float *)piece.data)[i], ((float *)whole.data)[first + i]));
+                    for (int i = 0; i < count; i++)
+                        assert_true(same_bits(((float *)piece.data)[i], ((float *)whole.data)[first + i]));
                 }
         }
     guarded_free(&x), guarded_free(&whole), guarded_free(&piece);
@@ -115,6 +119,7 @@ static void position_does_not_matter(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(activations_are_accurate_and_alike_everywhere), cmocka_unit_test(position_does_not_matter)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(activations_are_accurate_and_alike_everywhere),
+                                       cmocka_unit_test(position_does_not_matter)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

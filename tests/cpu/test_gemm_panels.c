@@ -28,15 +28,18 @@ static void rows_come_back(void **state)
                     const int64_t row_stride = transposed ? 1 : stride, column_stride = transposed ? stride : 1;
                     const int64_t cuts[] = {0, 5, 40, 41, rows};
                     for (int i = 0; i < 4; i++)
-                        heed_gemm_pack(&panels, cuts[i], cuts[i + 1] - cuts[i], (char *)source.data + (size_t)(cuts[i] * row_stride) * bytes, dtypes[from],
-                                       row_stride, column_stride);
+                        heed_gemm_pack(&panels, cuts[i], cuts[i + 1] - cuts[i],
+                                       (char *)source.data + (size_t)(cuts[i] * row_stride) * bytes, dtypes[from], row_stride,
+                                       column_stride);
                     guarded row = guarded_new((size_t)columns * 4);
                     for (int64_t r = 0; r < rows; r++) {
                         heed_gemm_gather(&panels, r, row.data);
                         for (int64_t k = 0; k < columns; k++) {
                             char element[4];
                             float want;
-                            heed_convert(element, panels.dtype, (char *)source.data + (size_t)(r * row_stride + k * column_stride) * bytes, dtypes[from], 1);
+                            heed_convert(element, panels.dtype,
+                                         (char *)source.data + (size_t)(r * row_stride + k * column_stride) * bytes, dtypes[from],
+                                         1);
                             heed_convert(&want, HEED_F32, element, panels.dtype, 1);
                             assert_true(same_bits(((float *)row.data)[k], want));
                         }

@@ -2,11 +2,13 @@
 
 #include <string.h>
 
-/* A block of ROW_BLOCK tiles of rows and DEPTH_BLOCK steps of k stays in the second-level cache while COLUMN_BLOCK columns of B pass by, panel
-   after panel. Rows of A whose distance is a multiple of CACHE_WAY bytes would fight for the same lines of the first-level cache when there are
-   more of them than CACHE_WAYS; they are copied closer together first. */
-enum { DEPTH_BLOCK = 512, COLUMN_BLOCK = 512, ROW_BLOCK = 8, CACHE_WAY = 4096, CACHE_WAYS = 8 };
-/* Parts: at most MAX_PARTS; one costs about PART_COST vector multiply-adds beside its work; with few rows, one for so many elements of B. */
+/* A block of ROW_BLOCK tiles of rows and DEPTH_BLOCK steps of k stays in the second-level cache while COLUMN_BLOCK columns of B
+   pass by, panel after panel. Rows of A whose distance is a multiple of CACHE_WAY bytes would fight for the same lines of the
+   first-level cache when there are more of them than CACHE_WAYS; they are copied closer together first, when COPY_COLUMNS of B or
+   more make up for it. */
+enum { DEPTH_BLOCK = 512, COLUMN_BLOCK = 512, ROW_BLOCK = 8, CACHE_WAY = 4096, CACHE_WAYS = 8, COPY_COLUMNS = 128 };
+/* Parts: at most MAX_PARTS; one costs about PART_COST vector multiply-adds beside its work; with few rows, one for so many
+   elements of B. */
 enum { MAX_PARTS = 64, MAX_FEW_PARTS = 32, PART_COST = 4000, FEW_PART_WORK = 1 << 16 };
 
 /* How one product is cut. Everything here follows from the description alone. */
@@ -51,7 +53,8 @@ static void cut_few(cut *c, const heed_gemm *g)
 /* The time of one unit of a grid, in multiply-adds of one vector: its share of C, and the packing it does for itself. */
 static double unit_cost(const cut *c, const heed_gemm *g, int64_t grid_rows, int64_t grid_columns)
 {
-    static const double packing[] = {[HEED_GEMM_B_PANELS] = 0.8, [HEED_GEMM_B_PANELS_TRANSPOSED] = 1, [HEED_GEMM_B_NT] = 1.3, [HEED_GEMM_B_NN] = 1.1};
+    static const double packing[] = {
+        [HEED_GEMM_B_PANELS] = 0.8, [HEED_GEMM_B_PANELS_TRANSPOSED] = 1, [HEED_GEMM_B_NT] = 1.3, [HEED_GEMM_B_NN] = 1.1};
     const double rows = (double)(divide_up(c->row_tiles, grid_rows) * c->kernels->rows);
     const double columns = (double)(divide_up(c->panels, grid_columns) * c->kernels->panel);
     double step = rows * columns / c->kernels->lanes + columns * (c->pack_b ? packing[g->b_kind] : 0.15);
@@ -59,15 +62,16 @@ static double unit_cost(const cut *c, const heed_gemm *g, int64_t grid_rows, int
     return step * (double)g->k + PART_COST;
 }
 
-/* A grid of about equal units in powers of two: the one whose time, averaged over numbers of threads, is least. More units than threads
-   even out; fewer pack less often. */
+/* A grid of about equal units in powers of two: the one whose time, averaged over numbers of threads, is least. More units than
+   threads even out; fewer pack less often. */
 static void cut_many(cut *c, const heed_gemm *g)
 {
     static const struct { int threads; double weight; } crowds[] = {{2, 1}, {4, 0.4}, {8, 0.3}, {16, 0.1}};
     double best = 0;
     for (int64_t grid_rows = 1; grid_rows <= MAX_PARTS && grid_rows < 2 * c->row_tiles; grid_rows *= 2)
         for (int64_t grid_columns = 1; grid_rows * grid_columns <= MAX_PARTS && grid_columns < 2 * c->panels; grid_columns *= 2) {
-            const int64_t rows = smaller(grid_rows, c->row_tiles), columns = smaller(grid_columns, c->panels), units = rows * columns;
+            const int64_t rows = smaller(grid_rows, c->row_tiles), columns = smaller(grid_columns, c->panels);
+            const int64_t units = rows * columns;
             const double cost = unit_cost(c, g, rows, columns);
             double total = 0;
             for (size_t i = 0; i < sizeof crowds / sizeof *crowds; i++)
@@ -83,7 +87,7 @@ static cut cut_product(const heed_gemm *g, heed_isa isa)
     c.row_tiles = larger(divide_up(g->m, rows), 1);
     c.panels = larger(divide_up(g->n, panel), 1);
     c.few = c.row_tiles <= 1;
-    c.copy_a = !g->a_transposed && g->m > CACHE_WAYS && g->a_stride % (CACHE_WAY / (int)sizeof(float)) == 0;
+    c.copy_a = !g->a_transposed && g->m > CACHE_WAYS && g->n >= COPY_COLUMNS && g->a_stride % (CACHE_WAY / (int)sizeof(float)) == 0;
     c.pack_b = g->b_kind == HEED_GEMM_B_NT || g->b_kind == HEED_GEMM_B_PANELS_TRANSPOSED ||
                (g->b_kind == HEED_GEMM_B_NN && (!c.few || g->n % panel)) || (c.row_tiles > 2 && c.type != HEED_GEMM_F32);
     /* A block of depth leaves its chains in C, which must not be where gate or residual still wait to be read. */
@@ -266,7 +270,8 @@ static void run_unit(const heed_gemm *g, const cut *c, int64_t unit, float *scra
     block w = {.gemm = g, .cut = c, .chains = scratch, .copied_a = scratch + CHAINS_BYTES / sizeof(float)};
     w.packed_b = w.copied_a + a_floats(c);
     const int64_t i = unit % c->grid_rows, j = unit / c->grid_rows, tall = c->kernels->rows;
-    const int64_t first_row = c->row_tiles * i / c->grid_rows * tall, end_row = smaller(c->row_tiles * (i + 1) / c->grid_rows * tall, g->m);
+    const int64_t first_row = c->row_tiles * i / c->grid_rows * tall;
+    const int64_t end_row = smaller(c->row_tiles * (i + 1) / c->grid_rows * tall, g->m);
     const int64_t first_panel = c->panels * j / c->grid_columns, end_panel = c->panels * (j + 1) / c->grid_columns;
     const int64_t tiles = divide_up(end_row - first_row, tall), blocks = divide_up(tiles, ROW_BLOCK);
     for (int64_t panel = first_panel; panel < end_panel; panel += c->panel_block) {

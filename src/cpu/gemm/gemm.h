@@ -51,7 +51,8 @@ typedef struct heed_gemm {
 /* Independent parts of this product, from m, n, k and b_kind alone, at least 1; equal work each as far as tiles allow. Any
    thread may run any part in any order; no part waits for another. */
 int heed_gemm_parts(const heed_gemm *gemm, heed_isa isa);
-/* Bytes of scratch that one thread needs to run parts, 64-byte aligned. Enough for the maximal m, n, k is enough for smaller ones. */
+/* Bytes of scratch that one thread needs to run parts, 64-byte aligned. Enough for the maximal m, n, k is enough for smaller
+   ones. */
 size_t heed_gemm_scratch(const heed_gemm *gemm, heed_isa isa);
 /* Runs part `part` of `parts`. `parts` is usually heed_gemm_parts(); any number >= 1 gives the same bits. */
 void heed_gemm_run(const heed_gemm *gemm, heed_isa isa, int part, int parts, void *scratch);

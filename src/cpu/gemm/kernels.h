@@ -43,7 +43,8 @@ typedef void heed_gemm_finish_kernel(const heed_gemm *gemm, int64_t m, int64_t n
 
 typedef struct heed_gemm_kernels {
     int lanes, panel, rows;                                        /* floats a vector, columns a panel, rows of the tallest tile */
-    heed_gemm_tile_kernel *tile[HEED_GEMM_TYPES][HEED_GEMM_WIDTHS][HEED_GEMM_MAX_ROWS + 1]; /* NULL where registers do not suffice */
+    /* NULL where the registers do not suffice. */
+    heed_gemm_tile_kernel *tile[HEED_GEMM_TYPES][HEED_GEMM_WIDTHS][HEED_GEMM_MAX_ROWS + 1];
     heed_gemm_pack_kernel *straight, *transposing;
     heed_gemm_finish_kernel *finish;
 } heed_gemm_kernels;

@@ -15,7 +15,9 @@ bool heed_gemm_panel_bytes(heed_isa isa, heed_dtype dtype, int64_t rows, int64_t
     size_t padded, elements, total;
     if (rows < 0 || columns < 0 || !heed_add_size((size_t)rows, width - 1, &padded)) return false;
     padded -= padded % width;
-    if (!heed_multiply_size(padded, (size_t)columns, &elements) || !heed_multiply_size(elements, heed_dtypes[dtype].bytes, &total)) return false;
+    if (!heed_multiply_size(padded, (size_t)columns, &elements) ||
+        !heed_multiply_size(elements, heed_dtypes[dtype].bytes, &total))
+        return false;
     if (!heed_add_size(total, 63, &total)) return false;
     *bytes = total & ~(size_t)63;
     return true;
@@ -36,9 +38,10 @@ static void copy_strided(char *to, ptrdiff_t to_stride, const char *from, ptrdif
         for (int64_t i = 0; i < count; i++) memcpy(to + i * to_stride * 2, from + i * from_stride * 2, 2);
 }
 
-/* Rows [row, stop), which share a panel, element by element: rows take turns, so that the panel's lines are filled while they are in the cache. */
-static void pack_elements(const heed_gemm_panels *panels, int64_t row, int64_t stop, const char *source, heed_dtype source_dtype, int64_t row_stride,
-                          int64_t column_stride)
+/* Rows [row, stop), which share a panel, element by element: rows take turns, so that the panel's lines are filled while they are
+   in the cache. */
+static void pack_elements(const heed_gemm_panels *panels, int64_t row, int64_t stop, const char *source, heed_dtype source_dtype,
+                          int64_t row_stride, int64_t column_stride)
 {
     enum { STEPS = 64 };
     const int64_t width = heed_gemm_panel_width(panels->isa);
@@ -69,8 +72,9 @@ void heed_gemm_pack(const heed_gemm_panels *panels, int64_t first, int64_t count
         const char *from = (const char *)source + (size_t)((row - first) * row_stride) * heed_dtypes[source_dtype].bytes;
         const bool whole = row == start && (stop == start + width || stop == panels->rows);
         if (panels->dtype == HEED_F32 && whole && (column_stride == 1 || row_stride == 1))
-            (column_stride == 1 ? kernels->transposing : kernels->straight)((float *)row_start(panels, row, width), (int)width, from,
-                heed_gemm_type_of(source_dtype), column_stride == 1 ? row_stride : column_stride, panels->columns, (int)(stop - row));
+            (column_stride == 1 ? kernels->transposing : kernels->straight)(
+                (float *)row_start(panels, row, width), (int)width, from, heed_gemm_type_of(source_dtype),
+                column_stride == 1 ? row_stride : column_stride, panels->columns, (int)(stop - row));
         else pack_elements(panels, row, stop, from, source_dtype, row_stride, column_stride);
         row = stop;
     }

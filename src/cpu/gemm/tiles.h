@@ -13,6 +13,11 @@
 #endif
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
 
+ALWAYS_INLINE const char *address(const void *source, ptrdiff_t at, heed_gemm_type type)
+{
+    return (const char *)source + at * (type == HEED_GEMM_F32 ? 4 : 2);
+}
+
 ALWAYS_INLINE heed_v load_as(const void *source, ptrdiff_t at, heed_gemm_type type)
 {
     switch (type) {
@@ -32,8 +37,8 @@ ALWAYS_INLINE heed_v load_part_as(const void *source, ptrdiff_t at, heed_gemm_ty
 }
 
 /* The register tile: rows x vectors accumulators, each the one chain of its element. Three rows share an address register.
-   Tall tiles walk one panel too slowly for the processor's own prefetching to stay ahead of memory, and fetch it themselves; wide ones
-   walk several panels at once, where it does best alone. */
+   Tall tiles walk one panel too slowly for the processor's own prefetching to stay ahead of memory, and fetch it themselves;
+   wide ones walk several panels at once, where it does best alone. */
 enum { FETCH_AHEAD = 4096 }; /* bytes */
 ALWAYS_INLINE void run_tile(const heed_gemm_tile *tile, heed_gemm_type type, const int vectors, const int rows)
 {
@@ -42,8 +47,10 @@ ALWAYS_INLINE void run_tile(const heed_gemm_tile *tile, heed_gemm_type type, con
     float *to = tile->to;
     const ptrdiff_t from_stride = tile->from_stride, to_stride = tile->to_stride;
     UNROLL for (int r = 0; r < rows; r++)
-        UNROLL for (int v = 0; v < vectors; v++) sum[r][v] = from ? heed_v_load(from + r * from_stride + v * HEED_LANES) : heed_v_zero();
-    const ptrdiff_t a_row = tile->a_row, a_step = tile->a_step, b_step = tile->b_step, b_panel = tile->b_panel, a_ahead = tile->a_ahead;
+        UNROLL for (int v = 0; v < vectors; v++)
+            sum[r][v] = from ? heed_v_load(from + r * from_stride + v * HEED_LANES) : heed_v_zero();
+    const ptrdiff_t a_row = tile->a_row, a_step = tile->a_step, a_ahead = tile->a_ahead;
+    const ptrdiff_t b_step = tile->b_step, b_panel = tile->b_panel;
     const float *a[4] = {tile->a, tile->a + (rows > 3 ? 3 : 0) * a_row, tile->a + (rows > 6 ? 6 : 0) * a_row,
                          tile->a + (rows > 9 ? 9 : 0) * a_row};
     const void *b = tile->b;
@@ -53,7 +60,7 @@ ALWAYS_INLINE void run_tile(const heed_gemm_tile *tile, heed_gemm_type type, con
         UNROLL for (int v = 0; v < vectors; v++)
             column[v] = load_as(b, at + v / HEED_GEMM_PANEL_VECTORS * b_panel + v % HEED_GEMM_PANEL_VECTORS * HEED_LANES, type);
         if (vectors == HEED_GEMM_PANEL_VECTORS) {
-            const char *ahead = (const char *)b + at * (type == HEED_GEMM_F32 ? 4 : 2) + FETCH_AHEAD;
+            const char *ahead = address(b, at, type) + FETCH_AHEAD;
             __builtin_prefetch(ahead);
             if (type == HEED_GEMM_F32 && HEED_LANES == 16) __builtin_prefetch(ahead + 64);
         }
@@ -72,30 +79,34 @@ ALWAYS_INLINE void run_tile(const heed_gemm_tile *tile, heed_gemm_type type, con
         UNROLL for (int v = 0; v < vectors; v++) heed_v_store(to + r * to_stride + v * HEED_LANES, sum[r][v]);
 }
 
-static void pack_straight(float *out, int width, const void *source, heed_gemm_type type, ptrdiff_t stride, int64_t depth, int valid)
+static void pack_straight(float *out, int width, const void *source, heed_gemm_type type, ptrdiff_t stride, int64_t depth,
+                          int valid)
 {
+    enum { STEPS_AHEAD = 16 };
     for (int64_t k = 0; k < depth; k++)
         for (int j = 0; j < width; j += HEED_LANES) {
-            __builtin_prefetch((const float *)source + (k + 16) * stride + j);
-            heed_v x = j + HEED_LANES <= valid ? load_as(source, k * stride + j, type)
-                     : j < valid ? load_part_as(source, k * stride + j, type, valid - j) : heed_v_zero();
-            heed_v_store(out + k * width + j, x);
+            const ptrdiff_t at = k * stride + j;
+            const int left = valid - j;
+            __builtin_prefetch(address(source, at + STEPS_AHEAD * stride, type));
+            heed_v_store(out + k * width + j, left >= HEED_LANES ? load_as(source, at, type) : load_part_as(source, at, type, left));
         }
 }
 
 static void transpose_block(heed_v block[HEED_LANES]); /* rows become columns, in place */
 
-static void pack_transposing(float *out, int width, const void *source, heed_gemm_type type, ptrdiff_t stride, int64_t depth, int valid)
+static void pack_transposing(float *out, int width, const void *source, heed_gemm_type type, ptrdiff_t stride, int64_t depth,
+                             int valid)
 {
+    enum { STEPS_AHEAD = 4 * HEED_LANES };
     for (int j = 0; j < width; j += HEED_LANES)
         for (int64_t k = 0; k < depth; k += HEED_LANES) {
             const int64_t steps = depth - k < HEED_LANES ? depth - k : HEED_LANES;
             heed_v block[HEED_LANES];
             for (int i = 0; i < HEED_LANES; i++) {
-                ptrdiff_t at = (j + i) * stride + k;
-                if (steps == HEED_LANES && j + i < valid) __builtin_prefetch((const float *)source + at + 4 * HEED_LANES);
-                block[i] = j + i >= valid ? heed_v_zero()
-                         : steps == HEED_LANES ? load_as(source, at, type) : load_part_as(source, at, type, steps);
+                const ptrdiff_t at = (j + i) * stride + k;
+                const int64_t here = j + i < valid ? steps : 0;
+                __builtin_prefetch(address(source, at + STEPS_AHEAD, type));
+                block[i] = here == HEED_LANES ? load_as(source, at, type) : load_part_as(source, at, type, here);
             }
             transpose_block(block);
             for (int64_t i = 0; i < steps; i++) heed_v_store(out + (k + i) * width + j, block[i]);
@@ -122,16 +133,19 @@ static void finish(const heed_gemm *gemm, int64_t m, int64_t n, int rows, int co
         int j = 0;
         for (; j + HEED_LANES <= columns; j += HEED_LANES)
             finish_vector(gemm, m + r, n + j, heed_v_load(chains + r * stride + j), HEED_LANES, true);
-        if (j < columns) finish_vector(gemm, m + r, n + j, heed_v_load_part(chains + r * stride + j, columns - j), columns - j, false);
+        if (j == columns) continue;
+        heed_v rest = heed_v_load_part(chains + r * stride + j, columns - j);
+        finish_vector(gemm, m + r, n + j, rest, columns - j, false);
     }
 }
 
-/* SHAPES(X) of each file lists the tiles X(width index, vectors, rows); here their three kernels, and their places in the table. */
+/* SHAPES(X) of each file lists the tiles X(width index, vectors, rows); here their three kernels and their places in the table. */
 #define TILE(type, vectors, rows) \
     static void tile_##type##_##vectors##x##rows(const heed_gemm_tile *tile) { run_tile(tile, HEED_GEMM_##type, vectors, rows); }
 #define TILE_TYPES(index, vectors, rows) TILE(F32, vectors, rows) TILE(F16, vectors, rows) TILE(BF16, vectors, rows)
 #define TILE_ENTRIES(index, vectors, rows) \
-    .tile[HEED_GEMM_F32][index][rows] = tile_F32_##vectors##x##rows, .tile[HEED_GEMM_F16][index][rows] = tile_F16_##vectors##x##rows, \
+    .tile[HEED_GEMM_F32][index][rows] = tile_F32_##vectors##x##rows, \
+    .tile[HEED_GEMM_F16][index][rows] = tile_F16_##vectors##x##rows, \
     .tile[HEED_GEMM_BF16][index][rows] = tile_BF16_##vectors##x##rows,
 
 #endif

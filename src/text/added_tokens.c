@@ -204,12 +204,14 @@ static heed_status read_token(heed_added_tokens *added, const json_t *json, cons
 {
     const json_t *content = json_object_get(json, "content"), *id = json_object_get(json, "id");
     if (!json_is_object(json) || !json_is_string(content) || (id && (!json_is_integer(id) || json_integer_value(id) < 0)))
-        return heed_fail(error, HEED_E_FORMAT, "%s: added_tokens[%zu]: expected an object with a string \"content\" and an integer \"id\" of 0 or more",
+        return heed_fail(error, HEED_E_FORMAT,
+                         "%s: added_tokens[%zu]: expected an object with a string \"content\" and an integer \"id\" of 0 or more",
                          where, place);
     heed_added_token token = {.length = json_string_length(content)};
     HEED_TRY(read_flags(&token, json, where, error));
     if (!token.length) return HEED_OK;
-    if (!heed_grow(&added->tokens, &added->capacity, added->count + 1, sizeof token) || !(token.content = heed_allocate(token.length + 1, 1)))
+    if (!heed_grow(&added->tokens, &added->capacity, added->count + 1, sizeof token) ||
+        !(token.content = heed_allocate(token.length + 1, 1)))
         return heed_fail_memory(error, token.length, "the added tokens");
     memcpy(token.content, json_string_value(content), token.length);
     int32_t index = heed_vocabulary_find(&added->by_content, token.content, token.length);
@@ -281,7 +283,8 @@ static heed_status add_to_trie(heed_added_tokens *added, size_t index, heed_erro
     heed_added_token *token = &added->tokens[index];
     const heed_added_token *same = heed_added_find_content(added, token->spelled, token->spelled_length);
     token->skipped = same && same->special;
-    if (trie_add(token->normalized ? &added->normalized : &added->plain, token->spelled, token->spelled_length, (int32_t)index)) return HEED_OK;
+    if (trie_add(token->normalized ? &added->normalized : &added->plain, token->spelled, token->spelled_length, (int32_t)index))
+        return HEED_OK;
     return heed_fail_memory(error, token->length, "the added tokens");
 }
 

@@ -164,7 +164,8 @@ static heed_status add_unknown(const heed_model *model, heed_model_scratch *scra
     return HEED_OK;
 }
 
-static heed_status split_characters(const heed_model *model, heed_model_scratch *scratch, const char *text, size_t length, heed_error *error)
+static heed_status split_characters(const heed_model *model, heed_model_scratch *scratch, const char *text, size_t length,
+                                    heed_error *error)
 {
     unknown_stretch unknown = {false, 0};
     bool decorated = model->prefix || model->suffix;

@@ -181,7 +181,8 @@ static heed_status push_wordpiece(heed_decoder_state *state, const char *bytes, 
     heed_buffer_append(&state->held, bytes + prefix, length - prefix);
     heed_buffer_clear(&state->part);
     HEED_TRY(check_held(state, error));
-    for (size_t i = 0; stage->cleanup && i < sizeof cleanups / sizeof *cleanups; i++) replace_all(&state->held, cleanups[i][0], cleanups[i][1]);
+    for (size_t i = 0; stage->cleanup && i < sizeof cleanups / sizeof *cleanups; i++)
+        replace_all(&state->held, cleanups[i][0], cleanups[i][1]);
     heed_status status = emit(state, state->held.data, state->held.length, true, error);
     heed_buffer_clear(&state->held);
     return status;
@@ -201,12 +202,14 @@ static heed_status release_word(heed_decoder_state *state, bool last, heed_error
     const heed_stage *stage = state->stage;
     heed_buffer word = {0};
     for (size_t at = 0; at < state->held.length;) {
-        bool match = stage->length && state->held.length - at >= stage->length && memcmp(state->held.data + at, stage->text, stage->length) == 0;
+        bool match = stage->length && state->held.length - at >= stage->length &&
+                     memcmp(state->held.data + at, stage->text, stage->length) == 0;
         if (!match) heed_buffer_byte(&word, state->held.data[at]);
         else if (!last) heed_buffer_byte(&word, ' ');
         at += match ? stage->length : 1;
     }
-    heed_status status = word.failed ? heed_fail_memory(error, state->held.length, "decoding") : emit(state, word.data, word.length, true, error);
+    heed_status status =
+        word.failed ? heed_fail_memory(error, state->held.length, "decoding") : emit(state, word.data, word.length, true, error);
     heed_buffer_free(&word);
     heed_buffer_clear(&state->held);
     state->has_held = false;
@@ -332,7 +335,7 @@ static heed_status push_metaspace(heed_decoder_state *state, const char *bytes, 
     return ends ? emit(state, "", 0, true, error) : HEED_OK;
 }
 
-/* ---- no decoder: spaces between tokens; a decoder without stages: nothing between them ---- */
+/* ---- no decoder: spaces between tokens ---- */
 
 static heed_status push_join(heed_decoder_state *state, const char *bytes, size_t length, bool ends, heed_error *error)
 {
@@ -342,9 +345,8 @@ static heed_status push_join(heed_decoder_state *state, const char *bytes, size_
     return emit(state, bytes, length, ends, error);
 }
 
-enum { DECODER_FUSE };
 const heed_stage_kind heed_decoder_kinds[] = {
-    [DECODER_FUSE] = {.name = "Fuse", .push = push_fuse, .finish = finish_fuse},
+    {.name = "Fuse", .push = push_fuse, .finish = finish_fuse},
     {.name = "ByteLevel", .push = push_byte_level, .finish = finish_byte_level},
     {.name = "WordPiece", .read = read_wordpiece, .push = push_wordpiece, .finish = finish_nothing},
     {.name = "BPEDecoder", .read = read_bpe, .push = push_bpe, .finish = finish_bpe},
@@ -355,93 +357,5 @@ const heed_stage_kind heed_decoder_kinds[] = {
     {.name = NULL}
 };
 
-static const heed_stage_kind join_kind = {.name = "(none)", .push = push_join, .finish = finish_nothing};
-static const heed_stage join_stage = {.kind = &join_kind}, fuse_stage = {.kind = &heed_decoder_kinds[DECODER_FUSE]};
-
-/* ---- streams ---- */
-
-struct heed_decode_stream {
-    const heed_tokenizer *tokenizer;
-    bool skip_special;
-    heed_decoder_state *states; /* one a stage, in order */
-    size_t count;
-};
-
-static void link_states(heed_decode_stream *stream)
-{
-    const heed_pipeline *pipeline = &stream->tokenizer->decoder;
-    for (size_t i = 0; i < stream->count; i++) {
-        heed_decoder_state *state = &stream->states[i];
-        heed_buffer held = state->held, part = state->part;
-        heed_buffer_clear(&held);
-        heed_buffer_clear(&part);
-        const heed_stage *alone = stream->tokenizer->has_decoder ? &fuse_stage : &join_stage;
-        *state = (heed_decoder_state){.stage = pipeline->count ? &pipeline->stages[i] : alone, .held = held, .part = part,
-                                      .next = i + 1 < stream->count ? state + 1 : NULL};
-    }
-}
-
-heed_status heed_decode_stream_new(heed_decode_stream **result, const heed_tokenizer *tokenizer, bool skip_special, heed_error *error)
-{
-    *result = NULL;
-    heed_decode_stream *stream = heed_allocate(1, sizeof *stream);
-    if (!stream) return heed_fail_memory(error, sizeof *stream, "a decoder");
-    stream->tokenizer = tokenizer;
-    stream->skip_special = skip_special;
-    stream->count = tokenizer->decoder.count ? tokenizer->decoder.count : 1;
-    stream->states = heed_allocate(stream->count, sizeof *stream->states);
-    if (!stream->states) {
-        free(stream);
-        return heed_fail_memory(error, tokenizer->decoder.count * sizeof *stream->states, "a decoder");
-    }
-    link_states(stream);
-    *result = stream;
-    return HEED_OK;
-}
-
-void heed_decode_stream_free(heed_decode_stream *stream)
-{
-    if (!stream) return;
-    for (size_t i = 0; i < stream->count; i++) {
-        heed_buffer_free(&stream->states[i].held);
-        heed_buffer_free(&stream->states[i].part);
-    }
-    free(stream->states);
-    free(stream);
-}
-
-static heed_status check_text(const heed_buffer *text, heed_error *error)
-{
-    return text->failed ? heed_fail_memory(error, text->length, "the decoded text") : HEED_OK;
-}
-
-heed_status heed_decode_stream_push(heed_decode_stream *stream, int32_t id, heed_buffer *text, heed_error *error)
-{
-    size_t length;
-    const char *token = heed_tokenizer_token(stream->tokenizer, id, &length);
-    if (!token || (stream->skip_special && heed_tokenizer_is_special(stream->tokenizer, id))) return HEED_OK;
-    stream->states[stream->count - 1].out = text;
-    HEED_TRY(stream->states[0].stage->kind->push(&stream->states[0], token, length, true, error));
-    return check_text(text, error);
-}
-
-heed_status heed_decode_stream_finish(heed_decode_stream *stream, heed_buffer *text, heed_error *error)
-{
-    heed_status status = HEED_OK;
-    stream->states[stream->count - 1].out = text;
-    for (size_t i = 0; i < stream->count && status == HEED_OK; i++) status = stream->states[i].stage->kind->finish(&stream->states[i], error);
-    link_states(stream);
-    return status == HEED_OK ? check_text(text, error) : status;
-}
-
-heed_status heed_tokenizer_decode(const heed_tokenizer *tokenizer, const int32_t *ids, size_t count, bool skip_special, heed_buffer *text,
-                                  heed_error *error)
-{
-    heed_decode_stream *stream = NULL;
-    HEED_TRY(heed_decode_stream_new(&stream, tokenizer, skip_special, error));
-    heed_status status = HEED_OK;
-    for (size_t i = 0; i < count && status == HEED_OK; i++) status = heed_decode_stream_push(stream, ids[i], text, error);
-    if (status == HEED_OK) status = heed_decode_stream_finish(stream, text, error);
-    heed_decode_stream_free(stream);
-    return status;
-}
+const heed_stage_kind heed_decoder_fuse = {.name = "Fuse", .push = push_fuse, .finish = finish_fuse};
+const heed_stage_kind heed_decoder_join = {.name = "(none)", .push = push_join, .finish = finish_nothing};

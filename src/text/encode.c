@@ -29,8 +29,9 @@ static heed_status tokenize_pieces(const heed_tokenizer *tokenizer, sequence *s,
         if (piece->token >= 0) {
             heed_found_add(&s->found, piece->token, piece->begin, piece->end);
             if (!s->found.failed) s->found.tokens[s->found.count - 1].added = true;
-        } else status = tokenizer->model.kind->tokenize(&tokenizer->model, &scratch, s->pieces.bytes + piece->begin, piece->end - piece->begin,
-                                                      piece->begin, &s->found, error);
+        } else
+            status = tokenizer->model.kind->tokenize(&tokenizer->model, &scratch, s->pieces.bytes + piece->begin,
+                                                     piece->end - piece->begin, piece->begin, &s->found, error);
     }
     heed_model_scratch_free(&scratch);
     if (status == HEED_OK && s->found.failed) status = heed_fail_memory(error, s->found.count * sizeof *s->found.tokens, "the tokens");
@@ -137,7 +138,8 @@ static void cut_longest(sequence *first, sequence *second, size_t room, bool lef
 static heed_status truncate(const heed_truncation *truncation, size_t added, sequence *first, sequence *second, heed_error *error)
 {
     if (truncation->max_length < added)
-        return heed_fail(error, HEED_E_ARG, "truncation to %zu tokens leaves no room for %zu special tokens", truncation->max_length, added);
+        return heed_fail(error, HEED_E_ARG, "truncation to %zu tokens leaves no room for %zu special tokens", truncation->max_length,
+                         added);
     size_t room = truncation->max_length - added, total = first->found.count + (second ? second->found.count : 0);
     if (total <= room) return HEED_OK;
     if (room == 0 || (truncation->strategy == HEED_LONGEST_FIRST && !second)) {
@@ -196,7 +198,8 @@ static heed_status reserve(heed_encoding *encoding, size_t count, bool offsets, 
     return HEED_OK;
 }
 
-static void put_token(heed_encoding *encoding, int32_t id, int32_t type_id, bool special, bool offsets, heed_range bytes, heed_range characters)
+static void put_token(heed_encoding *encoding, int32_t id, int32_t type_id, bool special, bool offsets, heed_range bytes,
+                      heed_range characters)
 {
     size_t at = encoding->count++;
     encoding->ids[at] = id;
@@ -218,7 +221,8 @@ static void put_sequence(heed_encoding *encoding, const sequence *s, int32_t typ
     }
 }
 
-static heed_status join(const heed_template *template, const sequence sequences[2], unsigned flags, heed_encoding *encoding, heed_error *error)
+static heed_status join(const heed_template *template, const sequence sequences[2], unsigned flags, heed_encoding *encoding,
+                        heed_error *error)
 {
     bool offsets = flags & HEED_ENCODE_OFFSETS, specials = flags & HEED_ENCODE_SPECIAL;
     size_t total = 1;
@@ -255,7 +259,8 @@ heed_status heed_tokenizer_encode_pair(const heed_tokenizer *tokenizer, const ch
     heed_status status = tokenize(tokenizer, first, first_length, offsets, &sequences[0], error);
     if (status == HEED_OK && second) status = tokenize(tokenizer, second, second_length, offsets, &sequences[1], error);
     if (status == HEED_OK && truncation)
-        status = truncate(truncation, flags & HEED_ENCODE_SPECIAL ? template->added : 0, &sequences[0], second ? &sequences[1] : NULL, error);
+        status = truncate(truncation, flags & HEED_ENCODE_SPECIAL ? template->added : 0, &sequences[0], second ? &sequences[1] : NULL,
+                          error);
     for (int i = 0; i < 2 && offsets && status == HEED_OK; i++) settle_offsets(tokenizer, &sequences[i]);
     if (status == HEED_OK) status = join(template, sequences, flags, encoding, error);
     sequence_free(&sequences[0]);

@@ -35,7 +35,7 @@ heed_status heed_tokenizer_json_from_files(json_t **json, const char *folder, co
 extern const char *const heed_special_names[HEED_SPECIAL_COUNT];
 /* A part's token as a config spells it: a string or an object with "content"; NULL when it names none. */
 const char *heed_special_content(const json_t *config, heed_special part);
-/* Finds the ids: from the config, from the model's unknown token, else by usual spelling. */
+/* Finds the ids: from the config, from the model's unknown token, else by usual name. */
 void heed_special_resolve(heed_tokenizer *tokenizer);
 
 #endif

@@ -46,11 +46,13 @@ static heed_status find_recipe(source *s, recipe standard)
     size_t length = strlen(name);
     if (length > 4 && !strcmp(name + length - 4, "Fast")) length -= 4;
     for (size_t i = 0; i < sizeof classes / sizeof *classes; i++)
-        if (strlen(classes[i].name) == length && !memcmp(classes[i].name, name, length) && (classes[i].recipe == BERT) == (standard == BERT)) {
+        if (strlen(classes[i].name) == length && !memcmp(classes[i].name, name, length) &&
+            (classes[i].recipe == BERT) == (standard == BERT)) {
             s->recipe = classes[i].recipe;
             return HEED_OK;
         }
-    return heed_fail(s->error, HEED_E_UNSUPPORTED, "%s: a tokenizer of class \"%.80s\" is not supported without a tokenizer.json", s->where, name);
+    return heed_fail(s->error, HEED_E_UNSUPPORTED, "%s: a tokenizer of class \"%.80s\" is not supported without a tokenizer.json",
+                     s->where, name);
 }
 
 /* ---- lines of text files ---- */
@@ -120,7 +122,9 @@ static int append_described(json_t *list, const json_t *described)
     json_t *value;
     json_object_foreach((json_t *)described, key, value) {
         size_t at = json_array_size(sorted);
-        while (at > 0 && strtol(json_string_value(json_array_get(json_array_get(sorted, at - 1), 0)), NULL, 10) > strtol(key, NULL, 10)) at--;
+        while (at > 0 &&
+               strtol(json_string_value(json_array_get(json_array_get(sorted, at - 1), 0)), NULL, 10) > strtol(key, NULL, 10))
+            at--;
         failed |= json_array_insert_new(sorted, at, json_pack("[s, O]", key, value));
     }
     for (size_t i = 0; i < json_array_size(sorted); i++) {
@@ -187,7 +191,8 @@ static json_t *make_template(const source *s, heed_special before, heed_special 
     for (int i = 0; i < 2; i++)
         if (ends[i].used) failed |= json_object_set_new(specials, special_content(s, ends[i].part), special_entry(s, ends[i].part));
     return failed ? (json_decref(single), json_decref(pair), json_decref(specials), NULL)
-                  : json_pack("{s:s, s:o, s:o, s:o}", "type", "TemplateProcessing", "single", single, "pair", pair, "special_tokens", specials);
+                  : json_pack("{s:s, s:o, s:o, s:o}", "type", "TemplateProcessing", "single", single, "pair", pair, "special_tokens",
+                              specials);
 }
 
 static json_t *byte_level(bool add_prefix_space, bool trim_offsets, bool use_regex)
@@ -205,8 +210,9 @@ static json_t *roberta_post(const source *s, bool add_prefix_space, bool trim)
 {
     heed_special before = s->recipe == CLIP ? HEED_BOS : HEED_CLS, behind = s->recipe == CLIP ? HEED_EOS : HEED_SEP;
     const char *cls = special_content(s, before), *sep = special_content(s, behind);
-    return json_pack("{s:s, s:[s, O?], s:[s, O?], s:b, s:b}", "type", "RobertaProcessing", "sep", sep, json_object_get(s->vocabulary, sep), "cls",
-                     cls, json_object_get(s->vocabulary, cls), "trim_offsets", trim, "add_prefix_space", add_prefix_space);
+    return json_pack("{s:s, s:[s, O?], s:[s, O?], s:b, s:b}", "type", "RobertaProcessing", "sep", sep,
+                     json_object_get(s->vocabulary, sep), "cls", cls, json_object_get(s->vocabulary, cls), "trim_offsets", trim,
+                     "add_prefix_space", add_prefix_space);
 }
 
 static json_t *gpt2_post(const source *s)
@@ -222,8 +228,9 @@ typedef struct { json_t *normalizer, *pre_tokenizer, *post_processor, *decoder, 
 
 static void byte_level_sections(const source *s, sections *made)
 {
-    static const char qwen2[] = "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|"
-                                "\\s+(?!\\S)|\\s+";
+    static const char qwen2[] =
+        "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|"
+        "\\s+(?!\\S)|\\s+";
     static const char clip[] = "'s|'t|'re|'ve|'m|'ll|'d|[\\p{L}]+|[\\p{N}]|[^\\s\\p{L}\\p{N}]+";
     bool prefix = config_flag(s, "add_prefix_space", false);
     made->decoder = byte_level(true, true, true);
@@ -238,8 +245,8 @@ static void byte_level_sections(const source *s, sections *made)
         made->post_processor = byte_level(false, false, false);
         return;
     case CLIP:
-        made->normalizer = json_pack("{s:s, s:[{s:s}, {s:s, s:{s:s}, s:s}, {s:s}]}", "type", "Sequence", "normalizers", "type", "NFC", "type",
-                                     "Replace", "pattern", "Regex", "\\s+", "content", " ", "type", "Lowercase");
+        made->normalizer = json_pack("{s:s, s:[{s:s}, {s:s, s:{s:s}, s:s}, {s:s}]}", "type", "Sequence", "normalizers", "type", "NFC",
+                                     "type", "Replace", "pattern", "Regex", "\\s+", "content", " ", "type", "Lowercase");
         made->pre_tokenizer = json_pack("{s:s, s:[o, o]}", "type", "Sequence", "pretokenizers", split(clip, "Removed", true),
                                         byte_level(false, true, true));
         made->post_processor = roberta_post(s, false, false);
@@ -286,8 +293,8 @@ static heed_status check_specials(const source *s)
     for (int i = 0; i < 2; i++) {
         const char *content = special_content(s, needed[i]);
         if (used[i] && !(content && json_is_integer(json_object_get(s->vocabulary, content))))
-            return heed_fail(s->error, HEED_E_FORMAT, "%s: the vocabulary lacks the special token \"%.80s\" (%s)", s->where, content ? content : "",
-                             heed_special_names[needed[i]]);
+            return heed_fail(s->error, HEED_E_FORMAT, "%s: the vocabulary lacks the special token \"%.80s\" (%s)", s->where,
+                             content ? content : "", heed_special_names[needed[i]]);
     }
     return HEED_OK;
 }
@@ -300,9 +307,9 @@ static heed_status assemble(const source *s, json_t **result)
     else byte_level_sections(s, &made);
     json_t *added = make_added_tokens(s);
     /* json_pack gives up every "o" member when one of them is NULL. */
-    *result = json_pack("{s:s, s:n, s:n, s:o, s:o, s:o, s:o, s:o, s:o}", "version", "1.0", "truncation", "padding", "added_tokens", added,
-                        "normalizer", made.normalizer, "pre_tokenizer", made.pre_tokenizer, "post_processor", made.post_processor, "decoder",
-                        made.decoder, "model", made.model);
+    *result = json_pack("{s:s, s:n, s:n, s:o, s:o, s:o, s:o, s:o, s:o}", "version", "1.0", "truncation", "padding", "added_tokens",
+                        added, "normalizer", made.normalizer, "pre_tokenizer", made.pre_tokenizer, "post_processor",
+                        made.post_processor, "decoder", made.decoder, "model", made.model);
     return *result ? HEED_OK : heed_fail_memory(s->error, 1 << 20, "the tokenizer");
 }
 
@@ -310,7 +317,8 @@ static heed_status read_vocabulary(source *s, const char *vocab_json, const char
 {
     bool byte_pairs = heed_path_exists(vocab_json) && heed_path_exists(merges_txt);
     if (!byte_pairs && !heed_path_exists(vocab_txt))
-        return heed_fail(s->error, HEED_E_IO, "%s: no tokenizer here; expected tokenizer.json, or vocab.json and merges.txt, or vocab.txt", s->where);
+        return heed_fail(s->error, HEED_E_IO,
+                         "%s: no tokenizer here; expected tokenizer.json, or vocab.json and merges.txt, or vocab.txt", s->where);
     HEED_TRY(find_recipe(s, byte_pairs ? GPT2 : BERT));
     if (!byte_pairs) {
         s->vocabulary = json_object();

@@ -39,8 +39,8 @@ static heed_status read_truncation(heed_tokenizer *tokenizer, const json_t *json
             tokenizer->has_truncation = true;
         }
     if (tokenizer->has_truncation) return HEED_OK;
-    return heed_fail(error, HEED_E_FORMAT, "%s: truncation: \"strategy\" is \"%.80s\", expected LongestFirst, OnlyFirst or OnlySecond", where,
-                     strategy);
+    return heed_fail(error, HEED_E_FORMAT,
+                     "%s: truncation: \"strategy\" is \"%.80s\", expected LongestFirst, OnlyFirst or OnlySecond", where, strategy);
 }
 
 static heed_status read_padding(heed_tokenizer *tokenizer, const json_t *json, const char *where, heed_error *error)
@@ -86,7 +86,8 @@ static heed_status read_sections(heed_tokenizer *tokenizer, const json_t *json, 
     HEED_TRY(heed_post_read(&tokenizer->post, json_object_get(json, "post_processor"), where, error));
     HEED_TRY(read_truncation(tokenizer, json_object_get(json, "truncation"), where, error));
     HEED_TRY(read_padding(tokenizer, json_object_get(json, "padding"), where, error));
-    return heed_added_read(&tokenizer->added, json_object_get(json, "added_tokens"), &tokenizer->model, &tokenizer->normalizer, where, error);
+    return heed_added_read(&tokenizer->added, json_object_get(json, "added_tokens"), &tokenizer->model, &tokenizer->normalizer, where,
+                           error);
 }
 
 heed_status heed_tokenizer_build(heed_tokenizer **result, const json_t *json, json_t *config, const char *where, heed_error *error)

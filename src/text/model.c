@@ -52,8 +52,8 @@ heed_status heed_model_read(heed_model *model, const json_t *json, const char *w
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds && !model->kind; i++)
         if (!strcmp(kinds[i]->name, type)) model->kind = kinds[i];
     if (!model->kind)
-        return heed_fail(error, HEED_E_UNSUPPORTED, "%s: a tokenizer whose model is of type \"%s\" is not supported; give ids instead of text",
-                         where, type);
+        return heed_fail(error, HEED_E_UNSUPPORTED,
+                         "%s: a tokenizer whose model is of type \"%s\" is not supported; give ids instead of text", where, type);
     heed_status status = model->kind->read(model, json, where, error);
     if (status != HEED_OK) heed_model_free(model);
     return status;
@@ -65,7 +65,8 @@ heed_status heed_model_write(const heed_model *model, json_t **result, heed_erro
     int failed = json_object_set_new(json, "type", json_string(model->kind->name));
     for (size_t i = 0; i < model->vocabulary.count && !failed; i++) {
         const heed_vocabulary_entry *entry = &model->vocabulary.entries[i];
-        failed |= json_object_setn_new(vocabulary, heed_vocabulary_string(&model->vocabulary, entry), entry->length, json_integer(entry->id));
+        failed |= json_object_setn_new(vocabulary, heed_vocabulary_string(&model->vocabulary, entry), entry->length,
+                                       json_integer(entry->id));
     }
     heed_status status = failed ? heed_fail_memory(error, model->vocabulary.strings_length, "writing the vocabulary") : HEED_OK;
     if (status == HEED_OK) status = model->kind->write(model, json, error);

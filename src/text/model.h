@@ -10,7 +10,11 @@
 #include <stdint.h>
 
 /* Tokens found so far, with their places in the working text. */
-typedef struct heed_found_token { int32_t id; uint32_t begin, end; bool added; /* found as an added token, not by the model */ } heed_found_token;
+typedef struct heed_found_token {
+    int32_t id;
+    uint32_t begin, end;
+    bool added; /* found as an added token, not by the model */
+} heed_found_token;
 typedef struct heed_found_tokens { heed_found_token *tokens; size_t count, capacity; bool failed; } heed_found_tokens;
 void heed_found_add(heed_found_tokens *found, int32_t id, uint32_t begin, uint32_t end);
 
@@ -67,7 +71,8 @@ void heed_model_free(heed_model *model);
 /* ---- for the kinds ---- */
 heed_status heed_model_read_vocabulary(heed_model *model, const json_t *json, const char *where, heed_error *error);
 /* A string member as a copy; absent, null and, when `empty_is_none`, "" leave *text NULL. */
-heed_status heed_model_read_text(char **text, const json_t *json, const char *key, bool empty_is_none, const char *where, heed_error *error);
+heed_status heed_model_read_text(char **text, const json_t *json, const char *key, bool empty_is_none, const char *where,
+                                 heed_error *error);
 heed_status heed_model_unknown(const heed_model *model, heed_error *error); /* the vocabulary lacks its unknown token */
 /* BPE: after vocabulary, prefix, suffix and flags are set, adds a merge of two strings ... */
 heed_status heed_bpe_add_merge(heed_model *model, const char *left, size_t left_length, const char *right, size_t right_length,

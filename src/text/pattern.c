@@ -37,8 +37,8 @@ static heed_status compile(heed_pattern *pattern, const char *text, size_t lengt
         if (!pattern->code) {
             PCRE2_UCHAR message[128] = "";
             pcre2_get_error_message(code, message, sizeof message);
-            status = heed_fail(error, HEED_E_UNSUPPORTED, "%s: regular expression \"%.100s\": %s (PCRE2, byte %zu of its form of it)", where,
-                               text, (const char *)message, (size_t)offset);
+            status = heed_fail(error, HEED_E_UNSUPPORTED, "%s: regular expression \"%.100s\": %s (PCRE2, byte %zu of its form of it)",
+                               where, text, (const char *)message, (size_t)offset);
         }
     }
     pcre2_compile_context_free(context);
@@ -96,7 +96,8 @@ static void scan_words(const heed_pattern *pattern, const char *text, size_t len
     }
 }
 
-static void scan_literal(const heed_pattern *pattern, const char *text, size_t length, size_t *previous, heed_match_sink *sink, void *context)
+static void scan_literal(const heed_pattern *pattern, const char *text, size_t length, size_t *previous, heed_match_sink *sink,
+                         void *context)
 {
     const char *end = text + length, *at = text;
     while ((at = memmem(at, (size_t)(end - at), pattern->literal, pattern->length))) {

@@ -22,7 +22,8 @@ void heed_post_free(heed_post_processor *post)
 static heed_status add_piece(heed_template *template, int sequence, int64_t type_id, const char *where, heed_error *error)
 {
     if (type_id < 0 || type_id > INT32_MAX)
-        return heed_fail(error, HEED_E_FORMAT, "%s: post_processor: \"type_id\" is %lld, expected 0 to 2147483647", where, (long long)type_id);
+        return heed_fail(error, HEED_E_FORMAT, "%s: post_processor: \"type_id\" is %lld, expected 0 to 2147483647", where,
+                         (long long)type_id);
     if (!heed_grow(&template->pieces, &template->capacity, template->count + 1, sizeof *template->pieces))
         return heed_fail_memory(error, sizeof *template->pieces, "the post-processor");
     template->pieces[template->count++] = (heed_template_piece){.sequence = sequence, .type_id = (int32_t)type_id};
@@ -51,8 +52,9 @@ static heed_status read_special(heed_template *template, const json_t *special, 
     HEED_TRY(heed_json_integer(special, "type_id", &type_id, where, error));
     const json_t *ids = name ? json_object_get(json_object_get(tokens, name), "ids") : NULL;
     if (!json_is_array(ids))
-        return heed_fail(error, HEED_E_FORMAT, "%s: post_processor: no ids for the special token \"%.80s\"; expected them in \"special_tokens\"",
-                         where, name ? name : "");
+        return heed_fail(error, HEED_E_FORMAT,
+                         "%s: post_processor: no ids for the special token \"%.80s\"; expected them in \"special_tokens\"", where,
+                         name ? name : "");
     HEED_TRY(add_piece(template, -1, type_id, where, error));
     for (size_t i = 0; i < json_array_size(ids); i++) HEED_TRY(add_id(template, json_array_get(ids, i), where, error));
     return HEED_OK;
@@ -140,18 +142,22 @@ static heed_status read_one(heed_post_processor *post, const json_t *json, int d
     if (type && !strcmp(type, "Sequence")) {
         const json_t *list = json_object_get(json, "processors");
         if (!json_is_array(list) || depth >= 16)
-            return heed_fail(error, HEED_E_FORMAT, "%s: post_processor of type Sequence: expected an array \"processors\", nested at most 16 deep", where);
+            return heed_fail(error, HEED_E_FORMAT,
+                             "%s: post_processor of type Sequence: expected an array \"processors\", nested at most 16 deep", where);
         for (size_t i = 0; i < json_array_size(list); i++) HEED_TRY(read_one(post, json_array_get(list, i), depth + 1, where, error));
         return HEED_OK;
     }
     for (size_t i = 0; type && i < sizeof kinds / sizeof *kinds; i++)
         if (!strcmp(kinds[i].name, type)) kind = &kinds[i];
-    if (!kind) return heed_fail(error, HEED_E_UNSUPPORTED, "%s: post_processor of type \"%.80s\" is not supported", where, type ? type : "(none)");
+    if (!kind)
+        return heed_fail(error, HEED_E_UNSUPPORTED, "%s: post_processor of type \"%.80s\" is not supported", where,
+                         type ? type : "(none)");
     HEED_TRY(heed_json_boolean(json, "trim_offsets", &trim, where, error));
     HEED_TRY(heed_json_boolean(json, "add_prefix_space", &add_prefix_space, where, error));
     if (kind->trims && trim) {
         if (post->trim_count == HEED_MOST_TRIMS)
-            return heed_fail(error, HEED_E_UNSUPPORTED, "%s: post_processor: more than %d stages that trim offsets", where, (int)HEED_MOST_TRIMS);
+            return heed_fail(error, HEED_E_UNSUPPORTED, "%s: post_processor: more than %d stages that trim offsets", where,
+                             (int)HEED_MOST_TRIMS);
         post->trims[post->trim_count++] = add_prefix_space;
     }
     if (!kind->read_template) return HEED_OK;

@@ -50,7 +50,8 @@ static heed_status write_json(const json_t *json, const char *folder, const char
     char *path = heed_path_join(folder, name);
     put_value(&text, json, 0);
     heed_buffer_byte(&text, '\n');
-    heed_status status = path && !text.failed ? heed_file_write(path, text.data, text.length, error) : heed_fail_memory(error, text.length, name);
+    heed_status status =
+        path && !text.failed ? heed_file_write(path, text.data, text.length, error) : heed_fail_memory(error, text.length, name);
     free(path);
     heed_buffer_free(&text);
     return status;

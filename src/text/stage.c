@@ -120,7 +120,8 @@ heed_status heed_stage_read_metaspace(heed_stage *stage, const json_t *json, con
             return HEED_OK;
         }
     if (scheme)
-        return heed_fail(error, HEED_E_FORMAT, "%s: Metaspace: \"prepend_scheme\" is \"%s\", expected always, first or never", where, scheme);
+        return heed_fail(error, HEED_E_FORMAT, "%s: Metaspace: \"prepend_scheme\" is \"%s\", expected always, first or never", where,
+                         scheme);
     return HEED_OK;
 }
 
@@ -149,7 +150,8 @@ static heed_status bytes_to_characters(const void *stage, heed_rewriter *rewrite
     (void)stage, (void)error;
     while (rewriter->cursor < rewriter->length) {
         size_t at = rewriter->cursor, size = heed_utf8_size(rewriter->bytes[at]), run = at;
-        while (run < rewriter->length && stands_for_itself((unsigned char)rewriter->bytes[run]) && (unsigned char)rewriter->bytes[run] < 0x80)
+        while (run < rewriter->length && stands_for_itself((unsigned char)rewriter->bytes[run]) &&
+               (unsigned char)rewriter->bytes[run] < 0x80)
             run++;
         if (run > at) heed_rewriter_copy(rewriter, run - at);
         else {

@@ -66,6 +66,9 @@ struct heed_stage_kind {
 /* Ends with a kind whose name is NULL. */
 extern const heed_stage_kind heed_normalizer_kinds[], heed_pre_tokenizer_kinds[], heed_decoder_kinds[];
 
+/* What stands in for a decoder: Fuse, and spaces between tokens. */
+extern const heed_stage_kind heed_decoder_fuse, heed_decoder_join;
+
 typedef struct heed_pipeline { heed_stage *stages; size_t count, capacity; } heed_pipeline;
 
 /* Reads the section `name` ("normalizer" ...); `members` is what a Sequence of it calls its list. null and absent give an empty

@@ -80,8 +80,8 @@ static heed_status check_options(heed_tokenizer_trainer *trainer, const heed_tok
         return heed_fail(error, HEED_E_ARG, "an end-of-sequence token is to be added, but none is among the special tokens");
     if (trainer->kind != &heed_trainer_bpe) return HEED_OK;
     if (training->vocab_size < 256 + (size_t)trainer->special_count)
-        return heed_fail(error, HEED_E_ARG, "a vocabulary of %zu tokens, expected at least 256 bytes and %d special tokens", training->vocab_size,
-                         trainer->special_count);
+        return heed_fail(error, HEED_E_ARG, "a vocabulary of %zu tokens, expected at least 256 bytes and %d special tokens",
+                         training->vocab_size, trainer->special_count);
     return heed_pattern_new(&trainer->words, heed_gpt2_pattern, strlen(heed_gpt2_pattern), true, "bpe", error);
 }
 
@@ -194,7 +194,8 @@ static int complete(const heed_tokenizer_trainer *trainer, json_t *json)
         added = json_object_get(json, "added_tokens");
     }
     for (int i = trainer->special_count - 1; i >= 0; i--)
-        failed |= json_array_insert_new(added, 0, json_pack("{s:s, s:b, s:b}", "content", trainer->special[i].content, "special", 1, "normalized", 0));
+        failed |= json_array_insert_new(
+            added, 0, json_pack("{s:s, s:b, s:b}", "content", trainer->special[i].content, "special", 1, "normalized", 0));
     if (trainer->add_bos || trainer->add_eos) failed |= json_object_set_new(json, "post_processor", make_template(trainer, vocabulary));
     return failed;
 }

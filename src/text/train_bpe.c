@@ -311,11 +311,11 @@ static heed_status finish_bpe(const heed_tokenizer_trainer *trainer, json_t **js
     if (status == HEED_OK) status = do_merges(&t, error);
     if (status == HEED_OK) {
         json_t *model = json_pack("{s:s, s:n, s:n, s:n, s:n, s:b, s:b, s:b, s:o, s:o}", "type", "BPE", "dropout", "unk_token",
-                                  "continuing_subword_prefix", "end_of_word_suffix", "fuse_unk", 0, "byte_fallback", 0, "ignore_merges", 0, "vocab",
-                                  heed_trainer_vocabulary_json(&t.tokens), "merges", merges_json(&t));
-        *json = json_pack("{s:s, s:n, s:{s:s, s:b, s:b, s:b}, s:{s:s, s:b, s:b, s:b}, s:o}", "version", "1.0", "normalizer", "pre_tokenizer", "type",
-                          "ByteLevel", "add_prefix_space", 0, "trim_offsets", 1, "use_regex", 1, "decoder", "type", "ByteLevel", "add_prefix_space",
-                          1, "trim_offsets", 1, "use_regex", 1, "model", model);
+                                  "continuing_subword_prefix", "end_of_word_suffix", "fuse_unk", 0, "byte_fallback", 0,
+                                  "ignore_merges", 0, "vocab", heed_trainer_vocabulary_json(&t.tokens), "merges", merges_json(&t));
+        *json = json_pack("{s:s, s:n, s:{s:s, s:b, s:b, s:b}, s:{s:s, s:b, s:b, s:b}, s:o}", "version", "1.0", "normalizer",
+                          "pre_tokenizer", "type", "ByteLevel", "add_prefix_space", 0, "trim_offsets", 1, "use_regex", 1, "decoder",
+                          "type", "ByteLevel", "add_prefix_space", 1, "trim_offsets", 1, "use_regex", 1, "model", model);
         if (!*json) status = heed_fail_memory(error, t.tokens.strings_length, "the trained tokenizer");
     }
     bpe_trainer_free(&t);

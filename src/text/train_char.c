@@ -10,7 +10,8 @@
 
 static heed_status feed_char(heed_tokenizer_trainer *trainer, const char *text, size_t length, heed_error *error)
 {
-    for (size_t at = 0; at < length; at += heed_utf8_size(text[at])) HEED_TRY(heed_counts_add(&trainer->counted, text + at, heed_utf8_size(text[at]), error));
+    for (size_t at = 0; at < length; at += heed_utf8_size(text[at]))
+        HEED_TRY(heed_counts_add(&trainer->counted, text + at, heed_utf8_size(text[at]), error));
     return HEED_OK;
 }
 
@@ -40,7 +41,8 @@ static character *choose(const heed_tokenizer_trainer *trainer, size_t specials,
         size_t size;
         const heed_vocabulary_entry *entry = &counted->strings.entries[i];
         if (counted->counts[entry->id] < trainer->min_frequency) continue;
-        chosen[(*count)++] = (character){heed_utf8_at(heed_vocabulary_string(&counted->strings, entry), 0, &size), counted->counts[entry->id]};
+        chosen[(*count)++] =
+            (character){heed_utf8_at(heed_vocabulary_string(&counted->strings, entry), 0, &size), counted->counts[entry->id]};
     }
     size_t room = trainer->vocab_size > specials ? trainer->vocab_size - specials : 0;
     if (trainer->vocab_size && *count > room) {
@@ -80,12 +82,13 @@ static heed_status finish_char(const heed_tokenizer_trainer *trainer, json_t **j
     if (status == HEED_OK && !chosen) status = heed_fail_memory(error, trainer->counted.strings.count * sizeof *chosen, "the characters");
     if (status == HEED_OK) status = add_characters(chosen, count, &vocabulary, &has_nul, error);
     if (status == HEED_OK) {
-        json_t *model = json_pack("{s:s, s:n, s:s, s:n, s:n, s:b, s:b, s:b, s:o, s:[]}", "type", "BPE", "dropout", "unk_token", unknown_token(trainer),
-                                  "continuing_subword_prefix", "end_of_word_suffix", "fuse_unk", 0, "byte_fallback", 0, "ignore_merges", 0, "vocab",
-                                  heed_trainer_vocabulary_json(&vocabulary), "merges");
+        json_t *model =
+            json_pack("{s:s, s:n, s:s, s:n, s:n, s:b, s:b, s:b, s:o, s:[]}", "type", "BPE", "dropout", "unk_token",
+                      unknown_token(trainer), "continuing_subword_prefix", "end_of_word_suffix", "fuse_unk", 0, "byte_fallback", 0,
+                      "ignore_merges", 0, "vocab", heed_trainer_vocabulary_json(&vocabulary), "merges");
         json_t *added = has_nul ? json_pack("[{s:s%, s:b, s:b}]", "content", "", (size_t)1, "special", 0, "normalized", 0) : json_array();
-        *json = json_pack("{s:s, s:o, s:n, s:n, s:{s:s}, s:o}", "version", "1.0", "added_tokens", added, "normalizer", "pre_tokenizer", "decoder",
-                          "type", "Fuse", "model", model);
+        *json = json_pack("{s:s, s:o, s:n, s:n, s:{s:s}, s:o}", "version", "1.0", "added_tokens", added, "normalizer",
+                          "pre_tokenizer", "decoder", "type", "Fuse", "model", model);
         if (!*json) status = heed_fail_memory(error, vocabulary.strings_length, "the trained tokenizer");
     }
     free(chosen);

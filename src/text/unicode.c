@@ -1,7 +1,9 @@
 #include "text/unicode.h"
 
+#include <stdlib.h>
 #include <utf8proc.h>
 
+/* Code points first to last, in ascending order in every table below. */
 typedef struct { uint32_t first, last; } span;
 typedef struct { uint32_t first, last; int32_t value; } span_value;
 
@@ -90,35 +92,21 @@ static const span no_decomposition[] = {
     {0x11938, 0x11938}, {0x1E030, 0x1E06D}, {0x1F16C, 0x1F16C}, {0x1FBF0, 0x1FBF9}
 };
 
-#define COUNT(array) (sizeof(array) / sizeof *(array))
-
-static bool in_spans(const span *spans, size_t count, uint32_t c)
+/* Compares a code point with a span or span_value, which both begin with their bounds. */
+static int compare_span(const void *key, const void *element)
 {
-    size_t low = 0, high = count;
-    while (low < high) {
-        size_t middle = (low + high) / 2;
-        if (c > spans[middle].last) low = middle + 1;
-        else high = middle;
-    }
-    return low < count && c >= spans[low].first;
+    const uint32_t *c = key, *bounds = element;
+    return *c < bounds[0] ? -1 : *c > bounds[1];
 }
 
-static const span_value *find_value(const span_value *spans, size_t count, uint32_t c)
-{
-    size_t low = 0, high = count;
-    while (low < high) {
-        size_t middle = (low + high) / 2;
-        if (c > spans[middle].last) low = middle + 1;
-        else high = middle;
-    }
-    return low < count && c >= spans[low].first ? &spans[low] : NULL;
-}
+/* The element of a table that holds the code point, NULL when there is none. */
+#define FIND(table, c) bsearch(&(c), table, sizeof(table) / sizeof *(table), sizeof *(table), compare_span)
 
 static int category(uint32_t c)
 {
     int found = utf8proc_category((utf8proc_int32_t)c);
     if (found != UTF8PROC_CATEGORY_CN && c != 0x1171E) return found;
-    const span_value *later = find_value(later_categories, COUNT(later_categories), c);
+    const span_value *later = FIND(later_categories, c);
     return later ? later->value : found;
 }
 
@@ -174,21 +162,21 @@ bool heed_char_is_mark(uint32_t c)
     if (c < 0x300) return false;
     int found = utf8proc_category((utf8proc_int32_t)c);
     bool mark = found == UTF8PROC_CATEGORY_MN || found == UTF8PROC_CATEGORY_MC || found == UTF8PROC_CATEGORY_ME;
-    return c == 0x1CF2 || c == 0x1CF3 || (mark && !in_spans(no_marks, COUNT(no_marks), c));
+    return c == 0x1CF2 || c == 0x1CF3 || (mark && !FIND(no_marks, c));
 }
 
 bool heed_char_is_accent(uint32_t c)
 {
     if (c < 0x300) return false;
     bool accent = utf8proc_category((utf8proc_int32_t)c) == UTF8PROC_CATEGORY_MN;
-    return c == 0x1734 || (accent && !in_spans(no_accents, COUNT(no_accents), c));
+    return c == 0x1734 || (accent && !FIND(no_accents, c));
 }
 
 bool heed_char_is_punctuation(uint32_t c)
 {
     if (c < 0x80) return c > 32 && c < 127 && !(heed_char_class(c) & (HEED_CHAR_LETTER | HEED_CHAR_NUMBER));
     bool punctuation = is_punctuation_category(utf8proc_category((utf8proc_int32_t)c));
-    return c == 0x166D || c == 0x111C9 || (punctuation && !in_spans(no_punctuation, COUNT(no_punctuation), c));
+    return c == 0x166D || c == 0x111C9 || (punctuation && !FIND(no_punctuation, c));
 }
 
 bool heed_char_is_control(uint32_t c)
@@ -203,7 +191,7 @@ bool heed_char_is_chinese(uint32_t c)
 {
     static const span blocks[] = {{0x3400, 0x4DBF}, {0x4E00, 0x9FFF}, {0xF900, 0xFAFF}, {0x20000, 0x2A6DF}, {0x2A700, 0x2B81F},
                                   {0x2B920, 0x2CEAF}, {0x2F800, 0x2FA1F}};
-    return c >= 0x3400 && in_spans(blocks, COUNT(blocks), c);
+    return c >= 0x3400 && FIND(blocks, c);
 }
 
 size_t heed_char_lower(uint32_t c, uint32_t lower[3])
@@ -216,7 +204,7 @@ size_t heed_char_lower(uint32_t c, uint32_t lower[3])
         lower[0] = 'i', lower[1] = 0x307;
         return 2;
     }
-    const span_value *later = find_value(later_lower, COUNT(later_lower), c);
+    const span_value *later = FIND(later_lower, c);
     lower[0] = later ? (uint32_t)((int32_t)c + later->value) : (uint32_t)utf8proc_tolower((utf8proc_int32_t)c);
     return 1;
 }
@@ -225,13 +213,13 @@ unsigned heed_char_combining_class(uint32_t c)
 {
     if (c < 0x300) return 0;
     unsigned class = (unsigned)utf8proc_get_property((utf8proc_int32_t)c)->combining_class;
-    return class && in_spans(no_marks, COUNT(no_marks), c) ? 0 : class;
+    return class && FIND(no_marks, c) ? 0 : class;
 }
 
 size_t heed_char_decompose(uint32_t c, bool compatible, uint32_t parts[HEED_DECOMPOSITION_MAX])
 {
     parts[0] = c;
-    if (c < (compatible ? 0xA0 : 0xC0) || in_spans(no_decomposition, COUNT(no_decomposition), c)) return 1;
+    if (c < (compatible ? 0xA0 : 0xC0) || FIND(no_decomposition, c)) return 1;
     utf8proc_int32_t found[HEED_DECOMPOSITION_MAX];
     int boundary = 0;
     utf8proc_option_t options = UTF8PROC_STABLE | UTF8PROC_DECOMPOSE | (compatible ? UTF8PROC_COMPAT : 0);

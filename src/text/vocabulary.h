@@ -21,7 +21,8 @@ typedef struct heed_vocabulary {
 
 void heed_vocabulary_free(heed_vocabulary *vocabulary);
 /* HEED_E_NOMEM, HEED_E_FORMAT for an id outside [0, 2^31 - 2]. A string that is there already takes the new id. */
-heed_status heed_vocabulary_add(heed_vocabulary *vocabulary, const char *token, size_t length, int64_t id, const char *where, heed_error *error);
+heed_status heed_vocabulary_add(heed_vocabulary *vocabulary, const char *token, size_t length, int64_t id, const char *where,
+                                heed_error *error);
 /* Ends building: sorts by id; HEED_E_FORMAT when two tokens share one. */
 heed_status heed_vocabulary_seal(heed_vocabulary *vocabulary, const char *where, heed_error *error);
 

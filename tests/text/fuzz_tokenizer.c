@@ -16,7 +16,9 @@ static void check_encoding(const heed_encoding *encoding, const char *text, size
     size_t characters = heed_utf8_count(text, length);
     for (size_t i = 0; i < encoding->count; i++) {
         heed_range place = encoding->bytes[i], points = encoding->code_points[i];
-        if (place.begin > place.end || place.end > length || points.begin > points.end || points.end > characters || encoding->ids[i] < 0) abort();
+        if (place.begin > place.end || place.end > length || points.begin > points.end || points.end > characters ||
+            encoding->ids[i] < 0)
+            abort();
     }
 }
 
@@ -56,12 +58,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count)
     if (!tokenizer) return 0;
     for (int pair = 0; pair < 2; pair++) {
         status = heed_tokenizer_encode_pair(tokenizer, text, length, pair ? standard : NULL, sizeof standard - 1,
-                                            HEED_ENCODE_SPECIAL | HEED_ENCODE_OFFSETS, heed_tokenizer_truncation(tokenizer), &encoding, &error);
+                                            HEED_ENCODE_SPECIAL | HEED_ENCODE_OFFSETS, heed_tokenizer_truncation(tokenizer),
+                                            &encoding, &error);
         if (status != HEED_OK) break;
         if (!pair) check_encoding(&encoding, text, length);
         check_decoding(tokenizer, &encoding);
     }
-    for (int part = 0; part < HEED_SPECIAL_COUNT; part++) heed_tokenizer_token(tokenizer, heed_tokenizer_special(tokenizer, (heed_special)part), NULL);
+    for (int part = 0; part < HEED_SPECIAL_COUNT; part++)
+        heed_tokenizer_token(tokenizer, heed_tokenizer_special(tokenizer, (heed_special)part), NULL);
     heed_encoding_free(&encoding);
     heed_tokenizer_free(tokenizer);
     return 0;

@@ -5,10 +5,32 @@
 
 #include "tokenizer_support.h"
 
-static const struct { const char *repeated, *end; } hostile_texts[] = {
-    {"a", ""}, {"A", ""}, {"7", ""}, {" ", ""}, {" ", "a"}, {"\n", ""}, {" \n", "x"}, {"\t ", "'s"}, {"'", ""}, {"<", ""}, {"<|endoftext", ""},
-    {"\u0301", ""}, {"e\u0301\u0323", ""}, {"\u0301\u0323\u0316", "a"}, {"\u4e2d", ""}, {"\u1100\u1161\u11a8", ""}, {"\xFF", ""}, {"\xE4\xB8", ""},
-    {"Aa", ""}, {"\u02b0AAAAAAAAAAAAAAAAAAAA", ""}, {"ab ab. 12 ", ""}, {"\xF0\x9F\x98\x80", ""}, {"[MASK", ""}, {"\u3000", "\u3000x"},
+static const struct { const char *repeated, *end;
+} hostile_texts[] = {
+    {"a", ""},
+    {"A", ""},
+    {"7", ""},
+    {" ", ""},
+    {" ", "a"},
+    {"\n", ""},
+    {" \n", "x"},
+    {"\t ", "'s"},
+    {"'", ""},
+    {"<", ""},
+    {"<|endoftext", ""},
+    {"\u0301", ""},
+    {"e\u0301\u0323", ""},
+    {"\u0301\u0323\u0316", "a"},
+    {"\u4e2d", ""},
+    {"\u1100\u1161\u11a8", ""},
+    {"\xFF", ""},
+    {"\xE4\xB8", ""},
+    {"Aa", ""},
+    {"\u02b0AAAAAAAAAAAAAAAAAAAA", ""},
+    {"ab ab. 12 ", ""},
+    {"\xF0\x9F\x98\x80", ""},
+    {"[MASK", ""},
+    {"\u3000", "\u3000x"},
 };
 
 /* What a fixture's tokenizer makes of every text, `bytes` long; byte-level ones must give the text back. */
@@ -35,13 +57,14 @@ static inline void survive_hostile_texts(const char *kind, size_t bytes, bool gi
     heed_tokenizer_free(tokenizer);
 }
 
-static inline void survive_all_kinds(size_t bytes)
+/* The first `most` kinds; every stage that differs has its turn among the first five. */
+static inline void survive_kinds(size_t most, size_t bytes)
 {
     static const struct { const char *name; bool gives_back; } kinds[] = {
-        {"bytebpe-gpt2", true}, {"bytebpe-llama3", true}, {"bytebpe-qwen2", false}, {"bytebpe-gpt4o", true}, {"bytebpe-smollm", true},
-        {"bytebpe-bloom", true}, {"bytebpe-whisper", true}, {"bytebpe-roberta", true}, {"wordpiece-uncased", false}, {"wordpiece-cased", false},
-        {"bpe-clip", false}, {"spbpe-gemma", false}, {"spbpe-mistral3", false}};
-    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) survive_hostile_texts(kinds[i].name, bytes, kinds[i].gives_back);
+        {"bytebpe-qwen2", false}, {"bytebpe-gpt4o", true}, {"wordpiece-uncased", false}, {"bpe-clip", false}, {"spbpe-gemma", false},
+        {"bytebpe-gpt2", true}, {"bytebpe-llama3", true}, {"bytebpe-smollm", true}, {"bytebpe-bloom", true}, {"bytebpe-whisper", true},
+        {"bytebpe-roberta", true}, {"wordpiece-cased", false}, {"spbpe-mistral3", false}};
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds && i < most; i++) survive_hostile_texts(kinds[i].name, bytes, kinds[i].gives_back);
 }
 
 #endif

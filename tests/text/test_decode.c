@@ -1,7 +1,8 @@
 #include "tokenizer_support.h"
 
-#define MODEL "\"model\": {\"type\": \"WordLevel\", \"vocab\": {\"<unk>\": 0, \"\xC3\xA4\": 1, \"\xC2\xB8\": 2, \"\xC5\x83\": 3, \"a\": 4, \"##b\": 5, \"<0xE4>\": 6," \
-              " \"<0xB8>\": 7, \"<0xAD>\": 8, \"\xE2\x96\x81w\": 9, \"x</w>\": 10, \" \": 11, \".\": 12}}"
+#define MODEL                                                                                                                                                \
+    "\"model\": {\"type\": \"WordLevel\", \"vocab\": {\"<unk>\": 0, \"\xC3\xA4\": 1, \"\xC2\xB8\": 2, \"\xC5\x83\": 3, \"a\": 4, \"##b\": 5, \"<0xE4>\": 6," \
+    " \"<0xB8>\": 7, \"<0xAD>\": 8, \"\xE2\x96\x81w\": 9, \"x</w>\": 10, \" \": 11, \".\": 12}}"
 
 static heed_tokenizer *load_decoder(const char *decoder)
 {
@@ -31,8 +32,9 @@ static void decoders(void **state)
     t = load_decoder("{\"type\": \"BPEDecoder\", \"suffix\": \"</w>\"}");
     expect_decoded(t, IDS(4, 10, 10), "ax x");
     heed_tokenizer_free(t);
-    t = load_decoder("{\"type\": \"Sequence\", \"decoders\": [{\"type\": \"Replace\", \"pattern\": {\"String\": \"\xE2\x96\x81\"}, \"content\": \" \"},"
-                     " {\"type\": \"Fuse\"}, {\"type\": \"Strip\", \"content\": \" \", \"start\": 1, \"stop\": 2}]}");
+    t = load_decoder(
+        "{\"type\": \"Sequence\", \"decoders\": [{\"type\": \"Replace\", \"pattern\": {\"String\": \"\xE2\x96\x81\"}, \"content\": \" \"},"
+        " {\"type\": \"Fuse\"}, {\"type\": \"Strip\", \"content\": \" \", \"start\": 1, \"stop\": 2}]}");
     expect_decoded(t, IDS(9, 9, 11, 11, 11), "w w ");
     heed_tokenizer_free(t);
     t = load_decoder("null");
@@ -70,7 +72,8 @@ static void streams_speak_in_whole_characters(void **state)
     expect_pushed(stream, 4, "a"); /* a new stream after finish */
     heed_decode_stream_free(stream);
     heed_tokenizer_free(tokenizer);
-    tokenizer = load_decoder("{\"type\": \"Sequence\", \"decoders\": [{\"type\": \"Fuse\"}, {\"type\": \"Replace\", \"pattern\": {\"String\": \"a.a\"}, \"content\": \"!\"}]}");
+    tokenizer = load_decoder(
+        "{\"type\": \"Sequence\", \"decoders\": [{\"type\": \"Fuse\"}, {\"type\": \"Replace\", \"pattern\": {\"String\": \"a.a\"}, \"content\": \"!\"}]}");
     assert_ok(heed_decode_stream_new(&stream, tokenizer, false, &error));
     expect_pushed(stream, 4, "");
     expect_pushed(stream, 12, "");

@@ -47,10 +47,11 @@ static void byte_pairs(void **state)
     assert_ok(heed_tokenizer_encode(tokenizer, "a <mask>", 8, HEED_ENCODE_SPECIAL, &encoding, &error));
     assert_int_equal(encoding.count, 4);
     assert_true(encoding.ids[0] == 5 && encoding.ids[1] == 4 && encoding.ids[2] == 7 && encoding.ids[3] == 6);
-    assert_int_equal(heed_tokenizer_special(tokenizer, HEED_MASK), -1); /* the config names none */
+    assert_int_equal(heed_tokenizer_special(tokenizer, HEED_MASK), 7); /* by its usual name: the config mentions none */
     heed_tokenizer_free(tokenizer);
-    put(&work, "tokenizer_config.json", "{\"tokenizer_class\": \"GPT2Tokenizer\", \"bos_token\": {\"content\": \"</s>\"}, \"add_bos_token\": true,"
-                                        " \"added_tokens_decoder\": {\"9\": {\"content\": \"<y>\"}, \"8\": {\"content\": \"<x>\", \"special\": true}}}");
+    put(&work, "tokenizer_config.json",
+        "{\"tokenizer_class\": \"GPT2Tokenizer\", \"bos_token\": {\"content\": \"</s>\"}, \"add_bos_token\": true,"
+        " \"added_tokens_decoder\": {\"9\": {\"content\": \"<y>\"}, \"8\": {\"content\": \"<x>\", \"special\": true}}}");
     put(&work, "special_tokens_map.json", "{\"bos_token\": \"<s>\", \"eos_token\": \"<x>\"}");
     tokenizer = load(&work);
     assert_ok(heed_tokenizer_encode(tokenizer, "a<y><x>", 7, HEED_ENCODE_SPECIAL, &encoding, &error));
@@ -74,15 +75,19 @@ static void word_pieces(void **state)
     expect_ids(tokenizer, "[MASK]", IDS(1, 1, 1));
     expect_ids(tokenizer, "\xC3\x89", IDS(9));
     assert_int_equal(heed_tokenizer_vocab_size(tokenizer), 10);
+    assert_int_equal(heed_tokenizer_special(tokenizer, HEED_CLS), 2);
+    assert_int_equal(heed_tokenizer_special(tokenizer, HEED_BOS), -1);
     heed_tokenizer_free(tokenizer);
     put(&work, "vocab.txt", "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\nhello\nWor\n##ld\n");
     tokenizer = load(&work);
     expect_ids(tokenizer, "hello World world", IDS(5, 6, 7, 1));
     heed_tokenizer_free(tokenizer);
-    put(&work, "tokenizer_config.json", "{\"tokenizer_class\": \"BertTokenizer\", \"do_lower_case\": false, \"strip_accents\": true, \"mask_token\": \"[MASK]\"}");
+    put(&work, "tokenizer_config.json",
+        "{\"tokenizer_class\": \"BertTokenizer\", \"do_lower_case\": false, \"strip_accents\": true, \"mask_token\": \"[MASK]\", \"pad_token\": null}");
     tokenizer = load(&work);
     expect_ids(tokenizer, "World[MASK]h\xC3\xA9llo", IDS(6, 7, 4, 5));
     assert_int_equal(heed_tokenizer_special(tokenizer, HEED_MASK), 4);
+    assert_int_equal(heed_tokenizer_special(tokenizer, HEED_PAD), -1); /* null: there is none */
     heed_tokenizer_free(tokenizer);
     scratch_remove(&work);
 }

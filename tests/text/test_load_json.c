@@ -39,11 +39,14 @@ static const broken models[] = {
     {HEED_E_FORMAT, "merge 0: expected \"a b\"", "{\"type\": \"BPE\", \"vocab\": {\"a\": 0}, \"merges\": [null]}", ""},
     {HEED_E_FORMAT, "merge 0 needs the token \"b\"", "{\"type\": \"BPE\", \"vocab\": {\"a\": 0}, \"merges\": [\"a b\"]}", ""},
     {HEED_E_FORMAT, "merge 0 needs the token \"aa\"", "{\"type\": \"BPE\", \"vocab\": {\"a\": 0}, \"merges\": [\"a a\"]}", ""},
-    {HEED_E_FORMAT, "shorter than the prefix", "{\"type\": \"BPE\", \"continuing_subword_prefix\": \"##\", \"vocab\": {\"a\": 0}, \"merges\": [\"a a\"]}", ""},
+    {HEED_E_FORMAT, "shorter than the prefix",
+     "{\"type\": \"BPE\", \"continuing_subword_prefix\": \"##\", \"vocab\": {\"a\": 0}, \"merges\": [\"a a\"]}", ""},
     {HEED_E_UNSUPPORTED, "dropout 0.1", "{\"type\": \"BPE\", \"dropout\": 0.1, \"vocab\": {\"a\": 0}, \"merges\": []}", ""},
-    {HEED_E_FORMAT, "\"fuse_unk\" is a string", "{\"type\": \"BPE\", \"fuse_unk\": \"no\", \"vocab\": {\"a\": 0}, \"merges\": []}", ""},
+    {HEED_E_FORMAT, "\"fuse_unk\" is a string", "{\"type\": \"BPE\", \"fuse_unk\": \"no\", \"vocab\": {\"a\": 0}, \"merges\": []}",
+     ""},
     {HEED_E_FORMAT, "\"unk_token\" is an array", "{\"type\": \"BPE\", \"unk_token\": [], \"vocab\": {\"a\": 0}, \"merges\": []}", ""},
-    {HEED_E_FORMAT, "\"max_input_chars_per_word\" is -5", "{\"type\": \"WordPiece\", \"max_input_chars_per_word\": -5, \"vocab\": {\"a\": 0}}", ""},
+    {HEED_E_FORMAT, "\"max_input_chars_per_word\" is -5",
+     "{\"type\": \"WordPiece\", \"max_input_chars_per_word\": -5, \"vocab\": {\"a\": 0}}", ""},
 };
 
 static const broken sections[] = {
@@ -52,23 +55,32 @@ static const broken sections[] = {
     {HEED_E_UNSUPPORTED, "normalizer of type \"Precompiled\"", BPE, "\"normalizer\": {\"type\": \"Precompiled\"}"},
     {HEED_E_FORMAT, "expected an array \"normalizers\"", BPE, "\"normalizer\": {\"type\": \"Sequence\", \"normalizers\": 1}"},
     {HEED_E_FORMAT, "\"pattern\": expected", BPE, "\"normalizer\": {\"type\": \"Replace\", \"pattern\": \"a\", \"content\": \"\"}"},
-    {HEED_E_FORMAT, "\"content\": expected a string", BPE, "\"normalizer\": {\"type\": \"Replace\", \"pattern\": {\"String\": \"a\"}}"},
-    {HEED_E_UNSUPPORTED, "regular expression \"(\"", BPE, "\"normalizer\": {\"type\": \"Replace\", \"pattern\": {\"Regex\": \"(\"}, \"content\": \"\"}"},
-    {HEED_E_UNSUPPORTED, "without its closing bracket", BPE, "\"pre_tokenizer\": {\"type\": \"Split\", \"pattern\": {\"Regex\": \"[a\"}, \"behavior\": \"Removed\"}"},
-    {HEED_E_UNSUPPORTED, "an intersection of classes", BPE, "\"pre_tokenizer\": {\"type\": \"Split\", \"pattern\": {\"Regex\": \"[a&&b]\"}, \"behavior\": \"Removed\"}"},
+    {HEED_E_FORMAT, "\"content\": expected a string", BPE,
+     "\"normalizer\": {\"type\": \"Replace\", \"pattern\": {\"String\": \"a\"}}"},
+    {HEED_E_UNSUPPORTED, "regular expression \"(\"", BPE,
+     "\"normalizer\": {\"type\": \"Replace\", \"pattern\": {\"Regex\": \"(\"}, \"content\": \"\"}"},
+    {HEED_E_UNSUPPORTED, "without its closing bracket", BPE,
+     "\"pre_tokenizer\": {\"type\": \"Split\", \"pattern\": {\"Regex\": \"[a\"}, \"behavior\": \"Removed\"}"},
+    {HEED_E_UNSUPPORTED, "an intersection of classes", BPE,
+     "\"pre_tokenizer\": {\"type\": \"Split\", \"pattern\": {\"Regex\": \"[a&&b]\"}, \"behavior\": \"Removed\"}"},
     {HEED_E_UNSUPPORTED, "pre_tokenizer of type \"UnicodeScripts\"", BPE, "\"pre_tokenizer\": {\"type\": \"UnicodeScripts\"}"},
-    {HEED_E_FORMAT, "\"behavior\" is \"Sideways\"", BPE, "\"pre_tokenizer\": {\"type\": \"Split\", \"pattern\": {\"String\": \"a\"}, \"behavior\": \"Sideways\"}"},
-    {HEED_E_FORMAT, "\"behavior\": expected a string", BPE, "\"pre_tokenizer\": {\"type\": \"Split\", \"pattern\": {\"String\": \"a\"}}"},
+    {HEED_E_FORMAT, "\"behavior\" is \"Sideways\"", BPE,
+     "\"pre_tokenizer\": {\"type\": \"Split\", \"pattern\": {\"String\": \"a\"}, \"behavior\": \"Sideways\"}"},
+    {HEED_E_FORMAT, "\"behavior\": expected a string", BPE,
+     "\"pre_tokenizer\": {\"type\": \"Split\", \"pattern\": {\"String\": \"a\"}}"},
     {HEED_E_FORMAT, "string of one character", BPE, "\"pre_tokenizer\": {\"type\": \"CharDelimiterSplit\", \"delimiter\": \"ab\"}"},
     {HEED_E_FORMAT, "string of one character", BPE, "\"pre_tokenizer\": {\"type\": \"CharDelimiterSplit\"}"},
     {HEED_E_FORMAT, "string of one character", BPE, "\"pre_tokenizer\": {\"type\": \"Metaspace\", \"replacement\": \"\"}"},
-    {HEED_E_FORMAT, "\"prepend_scheme\" is \"often\"", BPE, "\"pre_tokenizer\": {\"type\": \"Metaspace\", \"prepend_scheme\": \"often\"}"},
-    {HEED_E_FORMAT, "\"add_prefix_space\" is an integer", BPE, "\"pre_tokenizer\": {\"type\": \"ByteLevel\", \"add_prefix_space\": 1}"},
+    {HEED_E_FORMAT, "\"prepend_scheme\" is \"often\"", BPE,
+     "\"pre_tokenizer\": {\"type\": \"Metaspace\", \"prepend_scheme\": \"often\"}"},
+    {HEED_E_FORMAT, "\"add_prefix_space\" is an integer", BPE,
+     "\"pre_tokenizer\": {\"type\": \"ByteLevel\", \"add_prefix_space\": 1}"},
     {HEED_E_UNSUPPORTED, "decoder of type \"CTC\"", BPE, "\"decoder\": {\"type\": \"CTC\"}"},
     {HEED_E_FORMAT, "\"prefix\": expected a string", BPE, "\"decoder\": {\"type\": \"WordPiece\"}"},
     {HEED_E_FORMAT, "expected 0 or more", BPE, "\"decoder\": {\"type\": \"Strip\", \"content\": \" \", \"start\": -1, \"stop\": 0}"},
     {HEED_E_UNSUPPORTED, "post_processor of type \"Surprise\"", BPE, "\"post_processor\": {\"type\": \"Surprise\"}"},
-    {HEED_E_FORMAT, "special token's id", BPE, "\"post_processor\": {\"type\": \"BertProcessing\", \"sep\": [\"x\", -2], \"cls\": [\"y\", 1]}"},
+    {HEED_E_FORMAT, "special token's id", BPE,
+     "\"post_processor\": {\"type\": \"BertProcessing\", \"sep\": [\"x\", -2], \"cls\": [\"y\", 1]}"},
     {HEED_E_FORMAT, "special token's id", BPE, "\"post_processor\": {\"type\": \"RobertaProcessing\", \"sep\": [\"x\"]}"},
     {HEED_E_FORMAT, "no ids for the special token \"q\"", BPE,
      "\"post_processor\": {\"type\": \"TemplateProcessing\", \"single\": [{\"SpecialToken\": {\"id\": \"q\", \"type_id\": 0}}], \"pair\": [], \"special_tokens\": {}}"},
@@ -156,8 +168,9 @@ static void damaged_files_never_crash(void **state)
 static void ids_may_have_gaps(void **state)
 {
     (void)state;
-    heed_tokenizer *tokenizer = load_text("{\"added_tokens\": [{\"id\": 77, \"content\": \"<x>\", \"special\": true}],"
-                                          " \"model\": {\"type\": \"BPE\", \"vocab\": {\"ab\": 2000000000, \"b\": 7, \"a\": 0}, \"merges\": [\"a b\"]}}");
+    heed_tokenizer *tokenizer =
+        load_text("{\"added_tokens\": [{\"id\": 77, \"content\": \"<x>\", \"special\": true}],"
+                  " \"model\": {\"type\": \"BPE\", \"vocab\": {\"ab\": 2000000000, \"b\": 7, \"a\": 0}, \"merges\": [\"a b\"]}}");
     /* An added token that the model lacks is numbered on from the number of tokens, whatever the file says: as in the library. */
     expect_ids(tokenizer, "abab<x>a", IDS(2000000000, 2000000000, 3, 0));
     assert_int_equal(heed_tokenizer_vocab_size(tokenizer), 4);
@@ -173,12 +186,14 @@ static void ids_may_have_gaps(void **state)
 static void sections_are_exposed_but_not_applied(void **state)
 {
     (void)state;
-    heed_tokenizer *tokenizer = load_text("{\"truncation\": {\"direction\": \"Left\", \"max_length\": 2, \"strategy\": \"OnlySecond\", \"stride\": 1},"
-                                          " \"padding\": {\"strategy\": {\"Fixed\": 9}, \"direction\": \"Left\", \"pad_to_multiple_of\": 4, \"pad_id\": 1,"
-                                          " \"pad_type_id\": 3, \"pad_token\": \"b\"}, \"model\": " BPE "}");
+    heed_tokenizer *tokenizer =
+        load_text("{\"truncation\": {\"direction\": \"Left\", \"max_length\": 2, \"strategy\": \"OnlySecond\", \"stride\": 1},"
+                  " \"padding\": {\"strategy\": {\"Fixed\": 9}, \"direction\": \"Left\", \"pad_to_multiple_of\": 4, \"pad_id\": 1,"
+                  " \"pad_type_id\": 3, \"pad_token\": \"b\"}, \"model\": " BPE "}");
     const heed_truncation *truncation = heed_tokenizer_truncation(tokenizer);
     const heed_padding *padding = heed_tokenizer_padding(tokenizer);
-    assert_true(truncation && truncation->left && truncation->max_length == 2 && truncation->stride == 1 && truncation->strategy == HEED_ONLY_SECOND);
+    assert_true(truncation && truncation->left && truncation->max_length == 2 && truncation->stride == 1 &&
+                truncation->strategy == HEED_ONLY_SECOND);
     assert_true(padding && padding->left && padding->length == 9 && padding->multiple_of == 4 && padding->id == 1 && padding->type_id == 3);
     assert_int_equal(heed_padding_length(padding, 3), 12);
     expect_ids(tokenizer, "aaaab", IDS(0, 0, 0, 2));

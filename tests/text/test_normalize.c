@@ -143,6 +143,7 @@ static void origins_follow(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(every_character_alone), cmocka_unit_test(every_character_beside_the_next),
-                                       cmocka_unit_test(letters_with_several_marks), cmocka_unit_test(small_ones), cmocka_unit_test(origins_follow)};
+                                       cmocka_unit_test(letters_with_several_marks), cmocka_unit_test(small_ones),
+                                       cmocka_unit_test(origins_follow)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

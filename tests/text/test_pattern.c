@@ -35,10 +35,12 @@ static void expect(const char *regex, bool is_regex, const char *text, const cha
     heed_pattern_free(pattern);
 }
 
-static const char llama3[] = "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|"
-                             "\\s+(?!\\S)|\\s+";
-static const char qwen2[] = "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|"
-                            "\\s+(?!\\S)|\\s+";
+static const char llama3[] =
+    "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|"
+    "\\s+(?!\\S)|\\s+";
+static const char qwen2[] =
+    "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|"
+    "\\s+(?!\\S)|\\s+";
 static const char gpt4o[] =
     "[^\\r\\n\\p{L}\\p{N}]?[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}]*[\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}]+(?i:'s|'t|'re|'ve|'m|'ll|'d)?|"
     "[^\\r\\n\\p{L}\\p{N}]?[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}]+[\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}]*(?i:'s|'t|'re|'ve|'m|'ll|'d)?|"
@@ -59,9 +61,46 @@ static uint32_t draw(uint32_t *random, uint32_t bound)
 static void shipped_patterns_agree_with_pcre2(void **state)
 {
     (void)state;
-    static const char *const parts[] = {"a", "b", "Z", "\u00e9", "\u0130", "\u0301", "\u093c", "\u4e2d", "\u02b0", "\u01c5", "1", "\u0663", "\u00bd",
-                                        " ", "  ", "\t", "\n", "\r", "\u00a0", "\u3000", "\xC2\x85", "'", "'s", "'S", "'ll", "'Ve", "'\u017f", ".", "!", ",",
-                                        "\u3002", "(", "|", "/", "-", "\xF0\x9F\x98\x80", "<|startoftext|>", "<|end", "\u200d", "\u2026"};
+    static const char *const parts[] = {"a",
+                                        "b",
+                                        "Z",
+                                        "\u00e9",
+                                        "\u0130",
+                                        "\u0301",
+                                        "\u093c",
+                                        "\u4e2d",
+                                        "\u02b0",
+                                        "\u01c5",
+                                        "1",
+                                        "\u0663",
+                                        "\u00bd",
+                                        " ",
+                                        "  ",
+                                        "\t",
+                                        "\n",
+                                        "\r",
+                                        "\u00a0",
+                                        "\u3000",
+                                        "\xC2\x85",
+                                        "'",
+                                        "'s",
+                                        "'S",
+                                        "'ll",
+                                        "'Ve",
+                                        "'\u017f",
+                                        ".",
+                                        "!",
+                                        ",",
+                                        "\u3002",
+                                        "(",
+                                        "|",
+                                        "/",
+                                        "-",
+                                        "\xF0\x9F\x98\x80",
+                                        "<|startoftext|>",
+                                        "<|end",
+                                        "\u200d",
+                                        "\u2026"};
     uint32_t random = 7;
     for (size_t i = 0; i < sizeof shipped / sizeof *shipped; i++) {
         heed_pattern *ours = NULL, *theirs = NULL;
@@ -73,7 +112,8 @@ static void shipped_patterns_agree_with_pcre2(void **state)
         assert_ok(heed_pattern_new(&theirs, grouped, (size_t)length, true, "test", &error));
         for (int round = 0; round < 3000; round++) {
             heed_buffer text = {0};
-            for (uint32_t n = 1 + draw(&random, 14); n > 0; n--) heed_buffer_text(&text, parts[draw(&random, sizeof parts / sizeof *parts)]);
+            for (uint32_t n = 1 + draw(&random, 14); n > 0; n--)
+                heed_buffer_text(&text, parts[draw(&random, sizeof parts / sizeof *parts)]);
             heed_buffer a = marked(ours, &text), b = marked(theirs, &text);
             if (strcmp(a.data, b.data)) fail_msg("%s on \"%s\": %s, PCRE2: %s", shipped[i], text.data, a.data, b.data);
             heed_buffer_free(&a);

@@ -18,7 +18,8 @@ static const char rich[] =
     " \"truncation\": {\"max_length\": 5, \"stride\": 0, \"strategy\": \"LongestFirst\"}, \"padding\": {\"pad_id\": 1},"
     " \"model\": {\"type\": \"BPE\", \"unk_token\": \"?\", \"fuse_unk\": true, \"vocab\": {\"?\": 0, \"a\": 1, \"b\": 2, \"ab\": 3, \"\xC4\xA0\": 4,"
     "   \"aa\": 5, \"\xC4\xA0\x61\": 6, \"aaaa\": 7, \"b</w>\": 8}, \"merges\": [[\"a\", \"b\"], \"a a\", [\"\xC4\xA0\", \"a\"], [\"aa\", \"aa\"]]}}";
-static const char sample[] = "abab aab 12 Caf\xC3\xA9 <s> e\xCC\x81\xCC\xA3 \xFF x aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
+static const char sample[] =
+    "abab aab 12 Caf\xC3\xA9 <s> e\xCC\x81\xCC\xA3 \xFF x aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
 
 static heed_status load(void *context, heed_error *error)
 {
@@ -101,7 +102,8 @@ static void saving_and_loading_folders_survive(void **state)
 {
     (void)state;
     folder f = {.tokenizer = load_text(rich)};
-    static const char config[] = "{\"tokenizer_class\": \"BertTokenizer\", \"added_tokens_decoder\": {\"7\": {\"content\": \"x\"}, \"6\": {\"content\": \"y\"}}}";
+    static const char config[] =
+        "{\"tokenizer_class\": \"BertTokenizer\", \"added_tokens_decoder\": {\"7\": {\"content\": \"x\"}, \"6\": {\"content\": \"y\"}}}";
     static const char vocabulary[] = "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\na\n##b\n", merges[] = "#version: 0.2\na b\n";
     scratch_make(&f.work);
     fail_alloc_each(save, &f);
@@ -119,8 +121,10 @@ static void saving_and_loading_folders_survive(void **state)
     scratch_file(&f.work, "merges.txt", merges, sizeof merges - 1);
     for (size_t i = 0; i < 4; i++) {
         char text[200];
-        int length = snprintf(text, sizeof text, "{\"tokenizer_class\": \"%s\", \"bos_token\": \"%s\", \"eos_token\": {\"content\": \"%s\"}, \"add_bos_token\": true}",
-                              classes[i], i == 1 ? "<s>" : "<|startoftext|>", i == 1 ? "</s>" : "<|endoftext|>");
+        int length = snprintf(
+            text, sizeof text,
+            "{\"tokenizer_class\": \"%s\", \"bos_token\": \"%s\", \"eos_token\": {\"content\": \"%s\"}, \"add_bos_token\": true}",
+            classes[i], i == 1 ? "<s>" : "<|startoftext|>", i == 1 ? "</s>" : "<|endoftext|>");
         scratch_file(&f.work, "tokenizer_config.json", text, (size_t)length);
         fail_alloc_each(load_folder, &f);
     }

@@ -15,7 +15,8 @@ static heed_tokenizer *train(const char *kind, const heed_tokenizer_training *tr
 /* tests/fixtures/tokenizers/pipelines/training.jsonl: texts, options and the merges that the library's BpeTrainer found. */
 static void check_merges(const json_t *row, void *context)
 {
-    const json_t *texts = json_object_get(row, "texts"), *specials = json_object_get(row, "special"), *merges = json_object_get(row, "merges");
+    const json_t *texts = json_object_get(row, "texts"), *specials = json_object_get(row, "special"),
+                 *merges = json_object_get(row, "merges");
     heed_special_token special[8];
     heed_tokenizer_training training = {.vocab_size = (size_t)json_integer_value(json_object_get(row, "vocab_size")),
                                         .min_frequency = (uint64_t)json_integer_value(json_object_get(row, "min_frequency")),
@@ -83,7 +84,8 @@ static void characters(void **state)
     assert_int_equal(heed_tokenizer_vocab_size(tokenizer), 6);
     heed_tokenizer_free(tokenizer);
     const heed_special_token special[] = {{"<pad>", HEED_PAD}, {"<s>", HEED_BOS}, {"</s>", HEED_EOS}, {"?", HEED_UNK}};
-    const heed_tokenizer_training training = {.vocab_size = 6, .min_frequency = 2, .special = special, .special_count = 4, .add_bos = true, .add_eos = true};
+    const heed_tokenizer_training training = {
+        .vocab_size = 6, .min_frequency = 2, .special = special, .special_count = 4, .add_bos = true, .add_eos = true};
     tokenizer = train("char", &training, "aabbbcdccc", false);
     assert_int_equal(heed_tokenizer_vocab_size(tokenizer), 6); /* the two most frequent of three that are frequent enough */
     heed_encoding encoding = {0};
@@ -133,8 +135,10 @@ static void bad_options(void **state)
 {
     (void)state;
     const heed_special_token empty = {"", HEED_BOS};
-    assert_fails(HEED_E_UNSUPPORTED, "\"wordpiece\" cannot be trained", try_new("wordpiece", (heed_tokenizer_training){.vocab_size = 999}, &error));
-    assert_fails(HEED_E_UNSUPPORTED, "\"unigram\" cannot be trained", try_new("unigram", (heed_tokenizer_training){.vocab_size = 999}, &error));
+    assert_fails(HEED_E_UNSUPPORTED, "\"wordpiece\" cannot be trained",
+                 try_new("wordpiece", (heed_tokenizer_training){.vocab_size = 999}, &error));
+    assert_fails(HEED_E_UNSUPPORTED, "\"unigram\" cannot be trained",
+                 try_new("unigram", (heed_tokenizer_training){.vocab_size = 999}, &error));
     assert_fails(HEED_E_UNSUPPORTED, "\"magic\" cannot be trained", try_new("magic", (heed_tokenizer_training){.vocab_size = 999}, &error));
     assert_fails(HEED_E_ARG, "at least 256 bytes", try_new("bpe", (heed_tokenizer_training){.vocab_size = 255}, &error));
     assert_fails(HEED_E_ARG, "special token 0", try_new("char", (heed_tokenizer_training){.special = &empty, .special_count = 1}, &error));
@@ -164,7 +168,8 @@ static void little_text(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(merges_equal_the_librarys), cmocka_unit_test(bpe_round_trips), cmocka_unit_test(characters),
-                                       cmocka_unit_test(a_nul_is_a_character), cmocka_unit_test(bad_options), cmocka_unit_test(little_text)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(merges_equal_the_librarys), cmocka_unit_test(bpe_round_trips), cmocka_unit_test(characters),
+        cmocka_unit_test(a_nul_is_a_character),      cmocka_unit_test(bad_options),     cmocka_unit_test(little_text)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

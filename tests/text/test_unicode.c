@@ -50,7 +50,8 @@ static void sets_agree_with_the_library(void **state)
             hash = mix(hash, c);
             count++;
         }
-        if (count != sets[i].count || hash != sets[i].hash) fail_msg("%s: %zu code points, expected %zu", sets[i].name, count, sets[i].count);
+        if (count != sets[i].count || hash != sets[i].hash)
+            fail_msg("%s: %zu code points, expected %zu", sets[i].name, count, sets[i].count);
     }
 }
 

@@ -260,7 +260,7 @@ static heed_status check_sizes(const heed_config *config, const char *where, hee
     HEED_TRY(check_range(where, "the window", config->window, 0, INT32_MAX, error));
     /* Tables of positions are built or read whole. */
     bool table = config->position == HEED_POSITION_LEARNED || config->position == HEED_POSITION_SINUSOIDAL;
-    int64_t most = config->position == HEED_POSITION_SINUSOIDAL ? (int64_t)1 << 28 : (int64_t)1 << 36;
+    int64_t most = config->position == HEED_POSITION_SINUSOIDAL ? (int64_t)1 << 28 : (int64_t)1 << 34;
     if (table) HEED_TRY(check_range(where, "positions times width", config->context * config->width, 1, most, error));
     return HEED_OK;
 }

@@ -6,7 +6,8 @@
 static const char *const fixtures[] = {
     "gpt2", "gpt2-seqcls", "llama", "llama-mha-bias", "llama-bf16-sharded", "llama-seqcls", "mistral", "qwen2", "smollm2", "llama-rope-linear",
     "llama-rope-llama3", "llama-rope-yarn", "bert", "bert-base", "bert-seqcls", "bert-regression", "bert-multilabel", "bert-tokcls", "bert-qa",
-    "bert-multichoice", "torch-transformer", "marian"};
+    "bert-multichoice", "torch-transformer", "marian", "heed-0", "heed-1", "heed-2", "heed-3", "heed-4", "heed-5", "heed-6", "heed-7", "heed-8", "heed-9",
+    "heed-10", "heed-11"};
 
 static void check_fixture(const char *fixture, const heed_backend *backend, bool training, bool no_passes)
 {
@@ -68,12 +69,12 @@ static void test_cpu(void **state)
     for (int isa = HEED_ISA_GENERIC; isa <= (int)heed_isa_detect(); isa++) check_cpu((heed_isa)isa, isa == HEED_ISA_GENERIC ? 1 : 2);
 }
 
-/* No family without a fixture; heed's own has its oracle in its law tests. */
+/* No family without a fixture. */
 static void test_every_family_has_a_fixture(void **state)
 {
     (void)state;
     for (size_t f = 0; f < heed_family_count(); f++) {
-        bool found = strcmp(heed_family_at(f)->name, "heed") == 0;
+        bool found = false;
         for (size_t i = 0; !found && i < sizeof fixtures / sizeof *fixtures; i++) {
             char path[512];
             heed_config config;

@@ -2,7 +2,7 @@
 """Compares `heed forward` on models of type "heed", whose config.json chooses every kind, with a plain PyTorch implementation of
 those kinds: outputs, loss and gradients of random configurations.
 
-    python3 tools/oracle/check_heed_family.py [--heed build/release/heed] [--count 60] [--seed 0] [--only NUMBER]
+    python3 tools/oracle/check_heed_family.py [--heed build/release/heed] [--count 60] [--seed 0] [--only NUMBER] [--write tests/fixtures]
 
 Tolerance as in check_forward.py. Needs torch, transformers (for its activations) and safetensors."""
 import argparse, json, math, os, random, subprocess, sys, tempfile
@@ -238,7 +238,7 @@ def inputs_of(c, rng):
     return found
 
 
-def run(heed, number, seed, folder):
+def run(heed, number, seed, folder, write=False):
     rng = random.Random(seed * 100003 + number)
     c = draw(rng)
     inputs, weights = inputs_of(c, rng), Weights(seed * 7 + number)
@@ -249,8 +249,17 @@ def run(heed, number, seed, folder):
         v.grad = None
     exact = Model(c, weights, True).forward(inputs)
     exact["loss"].backward()
-    json.dump(c, open(os.path.join(folder, "config.json"), "w"))
+    json.dump(c, open(os.path.join(folder, "config.json"), "w"), indent=1)
     save_file({k: v.detach().contiguous() for k, v in weights.items()}, os.path.join(folder, "model.safetensors"), metadata={"format": "pt"})
+    if write:
+        tensors, noise = {"in." + k: v.contiguous() for k, v in inputs.items()}, {}
+        for name, value in list(want.items()) + [("grad." + k, v) for k, v in grads.items() if k != "logits_bias"]:
+            other = exact[name] if name in exact else weights[name[5:]].grad if weights[name[5:]].grad is not None else value
+            tensors[name] = value.detach().clone().contiguous()
+            noise[name] = [(value.double() - other.double()).abs().max().item(), value.abs().max().item()]
+        save_file(tensors, os.path.join(folder, "oracle.safetensors"))
+        json.dump({"family": "heed", "note": "plain PyTorch, tools/oracle/check_heed_family.py", "noise": noise}, open(os.path.join(folder, "oracle.json"), "w"), indent=1)
+        return c, []
     x, y = os.path.join(folder, "x.safetensors"), os.path.join(folder, "y.safetensors")
     save_file({"in." + k: v.contiguous() for k, v in inputs.items()}, x)
     done = subprocess.run([heed, "forward", folder, "--in", x, "--out", y, "--grad"], capture_output=True, text=True)
@@ -280,16 +289,23 @@ def main():
     parser.add_argument("--count", type=int, default=60)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--only", type=int)
+    parser.add_argument("--write", help="instead of comparing, write FOLDER/heed-NUMBER as fixtures")
     options = parser.parse_args()
     failed = 0
     numbers = [options.only] if options.only is not None else range(options.count)
     for number in numbers:
+        if options.write:
+            folder = os.path.join(options.write, f"heed-{number}")
+            os.makedirs(folder, exist_ok=True)
+            run(None, number, options.seed, folder, True)
+            continue
         with tempfile.TemporaryDirectory() as folder:
             config, problems = run(options.heed, number, options.seed, folder)
         failed += bool(problems)
         if problems:
             print(f"FAILED {number}: {'; '.join(problems[:3])} ({len(problems)} in all)\n  {json.dumps(config)}", flush=True)
-    print(f"{len(numbers) - failed} of {len(numbers)} random configurations agree")
+    if not options.write:
+        print(f"{len(numbers) - failed} of {len(numbers)} random configurations agree")
     return 1 if failed else 0
 
 

@@ -35,7 +35,7 @@ static heed_status rope_kind_by_name(const char *name, int64_t *kind, const char
 static heed_status read_scaling(heed_rope *rope, const json_t *scaling, const char *where, heed_error *error)
 {
     const char *name = "default";
-    if (!json_is_object(scaling)) return heed_fail(error, HEED_E_FORMAT, "%s: rotary settings: expected an object or null", where);
+    if (!json_is_object(scaling)) return heed_fail(error, HEED_E_FORMAT, "%s: rope_scaling or rope_parameters: expected an object or null", where);
     HEED_TRY(heed_json_string(scaling, "type", &name, where, error));
     HEED_TRY(heed_json_string(scaling, "rope_type", &name, where, error));
     HEED_TRY(rope_kind_by_name(name, &rope->kind, where, error));
@@ -56,7 +56,8 @@ heed_status heed_rope_read(heed_config *config, const json_t *json, const char *
     HEED_TRY(heed_json_number(json, "rope_theta", &rope->base, where, error));
     HEED_TRY(heed_json_number(json, "partial_rotary_factor", &rope->fraction, where, error));
     const json_t *old = json_object_get(json, "rope_scaling"), *recent = json_object_get(json, "rope_parameters");
-    const json_t *scaling = json_is_object(old) && json_object_size(old) > 0 ? old : recent;
+    bool has_old = old && !json_is_null(old) && !(json_is_object(old) && json_object_size(old) == 0);
+    const json_t *scaling = has_old ? old : recent;
     if (scaling && !json_is_null(scaling)) {
         const char *key;
         json_t *member;

@@ -1,0 +1,358 @@
+/* Loading, saving, new models: every tensor used once, every error by name, what is written loads again with the same values. */
+#include "cpu/backend.h"
+#include "model/weights.h"
+#include "support/fixtures.h"
+
+static const heed_backend reference = {.name = "reference"};
+
+/* ---- broken copies of a fixture ---- */
+
+enum { MAX_TENSORS = 128 };
+typedef struct { heed_tensor_source items[MAX_TENSORS]; size_t count; heed_safetensors *file; scratch scratch; } copy;
+
+static copy copy_open(const char *fixture)
+{
+    copy c = {0};
+    char path[512];
+    fixture_path(path, fixture, "model.safetensors");
+    assert_ok(heed_safetensors_open(&c.file, path, &error));
+    for (size_t i = 0; i < heed_safetensors_count(c.file); i++) {
+        const heed_stored_tensor *t = heed_safetensors_at(c.file, i);
+        assert_true(c.count + 2 < MAX_TENSORS);
+        c.items[c.count++] = (heed_tensor_source){.name = t->name, .dtype = t->dtype, .rank = t->rank, .shape = t->shape, .data = t->data};
+    }
+    scratch_make(&c.scratch);
+    char from[512], to[512];
+    fixture_path(from, fixture, "config.json");
+    heed_buffer text = {0};
+    assert_ok(heed_file_read(from, 1 << 20, &text, &error));
+    snprintf(to, sizeof to, "%s/config.json", c.scratch.folder);
+    assert_ok(heed_file_write(to, text.data, text.length, &error));
+    heed_buffer_free(&text);
+    return c;
+}
+
+static void copy_close(copy *c)
+{
+    heed_safetensors_close(c->file);
+    scratch_remove(&c->scratch);
+}
+
+static heed_tensor_source *item(copy *c, const char *name)
+{
+    for (size_t i = 0; i < c->count; i++)
+        if (strcmp(c->items[i].name, name) == 0) return &c->items[i];
+    fail_msg("no tensor %s", name);
+    return NULL;
+}
+
+static const char *copy_write(copy *c)
+{
+    char path[512];
+    snprintf(path, sizeof path, "%s/model.safetensors", c->scratch.folder);
+    heed_tensor_set set = {.tensors = c->items, .count = c->count};
+    assert_ok(heed_safetensors_write(path, &set, &error));
+    return c->scratch.folder;
+}
+
+static heed_status load(const char *folder, const heed_model_options *options, heed_error *error)
+{
+    heed_model *model = NULL;
+    heed_status status = heed_model_load(&model, folder, options, error);
+    heed_model_release(model);
+    return status;
+}
+
+static void wrong_files_are_refused_by_name(void **state)
+{
+    (void)state;
+    const heed_model_options plain = {.backend = &reference}, training = {.backend = &reference, .training = true, .missing_head = true};
+    copy c = copy_open("llama");
+    heed_tensor_source *norm = item(&c, "model.norm.weight"), kept = *norm;
+    static const int64_t wrong[] = {31}, square[] = {32, 1};
+    static const int32_t integers[32] = {0};
+    *norm = c.items[--c.count];
+    assert_fails(HEED_E_FORMAT, "\"model.norm.weight\" is missing", load(copy_write(&c), &plain, &error));
+    c.items[c.count++] = *norm;
+    *norm = kept;
+    norm->shape = wrong;
+    assert_fails(HEED_E_FORMAT, "\"model.norm.weight\" has shape (31); config.json makes it (32)", load(copy_write(&c), &plain, &error));
+    norm->rank = 2, norm->shape = square;
+    assert_fails(HEED_E_FORMAT, "has shape (32,1)", load(copy_write(&c), &plain, &error));
+    *norm = kept;
+    norm->dtype = HEED_I32, norm->data = integers;
+    assert_fails(HEED_E_FORMAT, "holds I32", load(copy_write(&c), &plain, &error));
+    *norm = kept;
+    c.items[c.count++] = (heed_tensor_source){.name = "model.layers.2.mlp.up_proj.weight", .dtype = HEED_F32, .rank = 1, .shape = wrong, .data = integers};
+    assert_fails(HEED_E_FORMAT, "\"model.layers.2.mlp.up_proj.weight\" has no place", load(copy_write(&c), &plain, &error));
+    c.items[c.count - 1].name = "model.layers.0.self_attn.q_proj.bias"; /* config.json says that there are none */
+    assert_fails(HEED_E_FORMAT, "q_proj.bias\" has no place", load(copy_write(&c), &plain, &error));
+    c.items[c.count - 1].name = "model.layers.1.self_attn.rotary_emb.inv_freq";
+    assert_ok(load(copy_write(&c), &plain, &error));
+    c.items[c.count - 1].name = "score.weight"; /* another task's head */
+    assert_ok(load(copy_write(&c), &plain, &error));
+    heed_tensor_source *head = item(&c, "lm_head.weight");
+    *head = c.items[--c.count];
+    assert_fails(HEED_E_FORMAT, "only training initialises a new head", load(copy_write(&c), &plain, &error));
+    heed_model *model = NULL;
+    assert_ok(heed_model_load(&model, copy_write(&c), &training, &error));
+    bool said = false;
+    for (size_t i = 0; i < heed_model_note_count(model); i++) said = said || strstr(heed_model_note(model, i), "lm_head.weight is not in the file");
+    assert_true(said);
+    heed_model_release(model);
+    copy_close(&c);
+    assert_fails(HEED_E_IO, "config.json", load("/nonexistent/folder", &plain, &error));
+}
+
+static void weights_that_are_no_numbers_are_named(void **state)
+{
+    (void)state;
+    copy c = copy_open("llama");
+    heed_tensor_source *up = item(&c, "model.layers.1.mlp.up_proj.weight");
+    float *values = malloc(56 * 32 * sizeof *values);
+    static const float bad[] = {NAN, INFINITY, -INFINITY};
+    memcpy(values, up->data, 56 * 32 * sizeof *values);
+    up->data = values;
+    for (int i = 0; i < 3; i++) {
+        float kept = values[77 * i];
+        values[77 * i] = bad[i];
+        char part[128];
+        snprintf(part, sizeof part, "\"model.layers.1.mlp.up_proj.weight\" holds NaN or infinity at element %d ", 77 * i);
+        assert_fails(HEED_E_FORMAT, part, load(copy_write(&c), &(heed_model_options){.backend = &reference}, &error));
+        assert_ok(load(copy_write(&c), &(heed_model_options){.backend = &reference, .allow_nonfinite = true}, &error));
+        values[77 * i] = kept;
+    }
+    assert_ok(load(copy_write(&c), &(heed_model_options){.backend = &reference}, &error));
+    free(values);
+    copy_close(&c);
+}
+
+/* ---- values ---- */
+
+static float *parameter_values(const heed_model *model, const char *name, size_t *elements)
+{
+    for (size_t i = 0; i < heed_model_parameter_count(model); i++) {
+        heed_parameter_info info = heed_model_parameter(model, i);
+        if (strcmp(info.name, name) != 0) continue;
+        float *values = malloc(info.elements * sizeof *values);
+        heed_model_parameter_read(model, i, false, values);
+        *elements = info.elements;
+        return values;
+    }
+    return NULL;
+}
+
+/* Every tensor of folder a, but those whose names hold `dropped`, is in folder b with the same bytes, and none else. */
+static void assert_same_files(const char *a, const char *b, const char *dropped)
+{
+    char path[600];
+    heed_safetensors *x = NULL, *y = NULL;
+    snprintf(path, sizeof path, "%s/model.safetensors", a);
+    assert_ok(heed_safetensors_open(&x, path, &error));
+    snprintf(path, sizeof path, "%s/model.safetensors", b);
+    assert_ok(heed_safetensors_open(&y, path, &error));
+    size_t compared = 0;
+    for (size_t i = 0; i < heed_safetensors_count(x); i++) {
+        const heed_stored_tensor *t = heed_safetensors_at(x, i);
+        if (dropped && strstr(t->name, dropped)) continue;
+        const heed_stored_tensor *other = heed_safetensors_find(y, t->name);
+        if (!other) fail_msg("%s was not written", t->name);
+        if (other->dtype != t->dtype || other->bytes != t->bytes || memcmp(t->data, other->data, t->bytes) != 0) fail_msg("%s differs", t->name);
+        compared++;
+    }
+    assert_int_equal(compared, heed_safetensors_count(y));
+    heed_safetensors_close(x);
+    heed_safetensors_close(y);
+}
+
+/* Opened for training or packed for inference, on either backend: the file comes back. */
+static void what_was_loaded_is_what_is_saved(void **state)
+{
+    (void)state;
+    static const struct { const char *fixture, *dropped; } fixtures[] = {
+        {"gpt2", ".attn.bias"}, {"llama", NULL}, {"qwen2", NULL}, {"bert", NULL}, {"bert-base", NULL}, {"torch-transformer", NULL}, {"marian", NULL}, {"gpt2-seqcls", NULL}};
+    heed_backend *cpu = NULL;
+    assert_ok(heed_cpu_backend_new(&cpu, 1, heed_isa_detect(), &error));
+    for (size_t i = 0; i < sizeof fixtures / sizeof *fixtures; i++)
+        for (int way = 0; way < 3; way++) {
+            char path[512];
+            scratch s;
+            heed_model *model = NULL;
+            fixture_path(path, fixtures[i].fixture, "");
+            scratch_make(&s);
+            heed_model_options options = {.backend = way == 0 ? &reference : cpu, .training = way == 2};
+            assert_ok(heed_model_load(&model, path, &options, &error));
+            assert_ok(heed_model_save(model, s.folder, HEED_DTYPE_COUNT, &error));
+            /* GPT-2 has a causal mask in every layer, which is dropped by name. */
+            assert_same_files(path, s.folder, fixtures[i].dropped);
+            heed_config before = *heed_model_config(model), after;
+            assert_ok(heed_config_load(&after, s.folder, &error));
+            assert_true(before.family == after.family && before.head == after.head && before.width == after.width);
+            heed_model_release(model);
+            scratch_remove(&s);
+        }
+    heed_cpu_backend_free(cpu);
+}
+
+static void half_precision_is_kept(void **state)
+{
+    (void)state;
+    char path[512], file[600];
+    scratch s;
+    heed_model *model = NULL;
+    heed_safetensors *saved = NULL;
+    fixture_path(path, "llama-bf16-sharded", "");
+    scratch_make(&s);
+    assert_ok(heed_model_load(&model, path, &(heed_model_options){.backend = &reference}, &error));
+    size_t elements = heed_model_element_count(model), bytes = heed_model_bytes(model);
+    if (bytes > elements * 2 * 105 / 100 + 4096) fail_msg("%zu weights of two bytes lie in %zu bytes", elements, bytes);
+    assert_ok(heed_model_save(model, s.folder, HEED_DTYPE_COUNT, &error));
+    snprintf(file, sizeof file, "%s/model.safetensors", s.folder);
+    assert_ok(heed_safetensors_open(&saved, file, &error));
+    for (size_t i = 0; i < heed_safetensors_count(saved); i++) assert_int_equal(heed_safetensors_at(saved, i)->dtype, HEED_BF16);
+    heed_safetensors_close(saved);
+    assert_ok(heed_model_save(model, s.folder, HEED_F16, &error));
+    assert_fails(HEED_E_ARG, "f32, f16 or bf16", heed_model_save(model, s.folder, HEED_I8, &error));
+    heed_model_release(model);
+    scratch_remove(&s);
+}
+
+/* Panels fill up to whole tiles: at the size of a small model that is lost within the 5 %. */
+static void resident_weights_are_as_large_as_the_file(void **state)
+{
+    (void)state;
+    heed_backend *cpu = NULL;
+    heed_config c;
+    heed_model *model = NULL;
+    scratch s;
+    scratch_make(&s);
+    assert_ok(heed_cpu_backend_new(&cpu, 1, heed_isa_detect(), &error));
+    assert_ok(heed_config_preset(&c, "llama", &error));
+    c.vocabulary = 1000, c.width = 192, c.context = 64, c.decoder.layers = 3, c.decoder.heads = 3, c.decoder.kv_heads = 1, c.tied = true;
+    assert_ok(heed_model_new_random(&model, &c, &(heed_model_options){.backend = cpu, .training = true}, &error));
+    static const heed_dtype types[] = {HEED_F32, HEED_F16, HEED_BF16};
+    for (int i = 0; i < 3; i++) {
+        heed_model *packed = NULL;
+        heed_model_size size;
+        assert_ok(heed_model_save(model, s.folder, types[i], &error));
+        assert_ok(heed_model_load(&packed, s.folder, &(heed_model_options){.backend = cpu}, &error));
+        size_t file = heed_model_element_count(packed) * heed_dtypes[types[i]].bytes;
+        if (heed_model_bytes(packed) > file + file / 20) fail_msg("%zu bytes for a file of %zu", heed_model_bytes(packed), file);
+        assert_ok(heed_config_size(heed_model_config(packed), types[i], &size, &error));
+        assert_int_equal(size.parameters, heed_model_element_count(packed));
+        assert_true(size.inference_bytes <= heed_model_bytes(packed) && heed_model_bytes(packed) <= size.inference_bytes + size.inference_bytes / 20);
+        assert_int_equal(size.training_bytes, 16 * size.parameters);
+        assert_int_equal(size.cache_bytes_per_position, 2 * 3 * 64 * 4);
+        heed_model_release(packed);
+    }
+    heed_model_release(model);
+    heed_cpu_backend_free(cpu);
+    scratch_remove(&s);
+}
+
+/* ---- new models ---- */
+
+static double deviation(const float *values, size_t count, double *mean)
+{
+    double sum = 0, squares = 0;
+    for (size_t i = 0; i < count; i++) sum += (double)values[i], squares += (double)values[i] * (double)values[i];
+    *mean = sum / (double)count;
+    return sqrt(squares / (double)count - *mean * *mean);
+}
+
+static void check_initial(const heed_model *model, const char *name, double want, double mean_wanted)
+{
+    size_t count = 0;
+    double mean, found;
+    float *values = parameter_values(model, name, &count);
+    if (!values) fail_msg("no parameter %s", name);
+    found = deviation(values, count, &mean);
+    if (fabs(found - want) > 0.06 * want + 1e-12 || fabs(mean - mean_wanted) > 0.2 * want + 1e-12) fail_msg("%s: mean %g, deviation %g; expected %g, %g", name, mean, found, mean_wanted, want);
+    free(values);
+}
+
+static void new_models_begin_as_their_family_does(void **state)
+{
+    (void)state;
+    heed_config c;
+    heed_model *model = NULL, *again = NULL, *other = NULL;
+    assert_ok(heed_config_preset(&c, "gpt2", &error));
+    c.vocabulary = 200, c.width = 64, c.context = 50, c.decoder.layers = 8, c.decoder.heads = 4;
+    c.bos_id = c.eos_id = 1;
+    heed_model_options options = {.backend = &reference, .training = true, .seed = 5};
+    assert_ok(heed_model_new_random(&model, &c, &options, &error));
+    check_initial(model, "transformer.wte.weight", 0.02, 0);
+    check_initial(model, "transformer.h.3.attn.c_attn.weight", 0.02, 0);
+    check_initial(model, "transformer.h.3.mlp.c_proj.weight", 0.02 / 4, 0);
+    check_initial(model, "transformer.h.3.ln_1.weight", 0, 1);
+    check_initial(model, "transformer.h.3.attn.c_attn.bias", 0, 0);
+    assert_ok(heed_model_new_random(&again, &c, &options, &error));
+    options.seed = 6;
+    assert_ok(heed_model_new_random(&other, &c, &options, &error));
+    size_t n = 0;
+    float *a = parameter_values(model, "transformer.wpe.weight", &n), *b = parameter_values(again, "transformer.wpe.weight", &n),
+          *d = parameter_values(other, "transformer.wpe.weight", &n);
+    assert_memory_equal(a, b, n * sizeof *a);
+    assert_memory_not_equal(a, d, n * sizeof *a);
+    free(a), free(b), free(d);
+    heed_model_release(model);
+    heed_model_release(again);
+    heed_model_release(other);
+    assert_ok(heed_config_preset(&c, "marian", &error));
+    c.vocabulary = 90, c.width = 64, c.context = 50, c.encoder.layers = c.decoder.layers = 1, c.encoder.heads = c.decoder.heads = 4;
+    c.pad_id = c.decoder_start_id = 3, c.eos_id = 0;
+    assert_ok(heed_model_new_random(&model, &c, &options, &error));
+    float *shared = parameter_values(model, "model.shared.weight", &n);
+    for (int i = 0; i < 64; i++) assert_true(shared[3 * 64 + i] == 0 && shared[4 * 64 + i] != 0);
+    free(shared);
+    heed_model_release(model);
+}
+
+/* A model of type heed whose kinds are another family's is written with that family's names, and loads as it. */
+static void free_models_are_written_as_published_ones(void **state)
+{
+    (void)state;
+    static const struct { const char *kinds, *tensor; } cases[] = {{"llama", "model.layers.1.mlp.gate_proj.weight"}, {"gpt2", "transformer.h.1.attn.c_attn.weight"},
+        {"bert", "bert.encoder.layer.1.output.LayerNorm.bias"}, {"marian", "model.decoder.layers.1.encoder_attn.k_proj.weight"}, {"mistral", "model.norm.weight"}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        heed_config c;
+        heed_model *model = NULL, *loaded = NULL;
+        scratch s;
+        scratch_make(&s);
+        assert_ok(heed_config_preset(&c, cases[i].kinds, &error));
+        c.family = heed_family_find("heed");
+        c.vocabulary = 50, c.width = 32, c.context = 20, c.pad_id = c.bos_id = c.eos_id = 1;
+        if (c.arrangement != HEED_DECODER_ONLY) c.encoder = (heed_stack){.layers = 2, .heads = 4, .inner = 128};
+        if (c.arrangement != HEED_ENCODER_ONLY) c.decoder = (heed_stack){.layers = 2, .heads = 4, .inner = 128};
+        if (c.arrangement == HEED_ENCODER_DECODER) c.decoder_start_id = 1;
+        assert_ok(heed_model_new_random(&model, &c, &(heed_model_options){.backend = &reference, .training = true}, &error));
+        assert_ok(heed_model_save(model, s.folder, HEED_F32, &error));
+        assert_ok(heed_model_load(&loaded, s.folder, &(heed_model_options){.backend = &reference, .training = true}, &error));
+        assert_string_equal(heed_model_config(loaded)->family->name, cases[i].kinds);
+        size_t n = 0;
+        float *values = parameter_values(loaded, cases[i].tensor, &n);
+        if (!values) fail_msg("%s: %s was not written", cases[i].kinds, cases[i].tensor);
+        free(values);
+        /* The same weights in the same roles. */
+        for (size_t w = 0; w < model->n_weights; w++) {
+            const heed_weight *own = &model->weights[w];
+            if (own->tensor < 0) continue;
+            int32_t at = heed_weights_find(loaded, (heed_part)own->part, (heed_role)own->role, model->tensors[own->tensor].layer);
+            if (at < 0 || loaded->weights[at].bytes != own->bytes || memcmp(loaded->weights[at].data, own->data, own->bytes) != 0)
+                fail_msg("%s: %s differs", cases[i].kinds, own->name);
+        }
+        heed_model_release(model);
+        heed_model_release(loaded);
+        scratch_remove(&s);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(wrong_files_are_refused_by_name), cmocka_unit_test(weights_that_are_no_numbers_are_named),
+        cmocka_unit_test(what_was_loaded_is_what_is_saved), cmocka_unit_test(half_precision_is_kept),
+        cmocka_unit_test(resident_weights_are_as_large_as_the_file), cmocka_unit_test(new_models_begin_as_their_family_does),
+        cmocka_unit_test(free_models_are_written_as_published_ones)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,76 @@
+/* Rotary frequencies of every kind against transformers' (to an ulp), sinusoids against their formula. */
+#include "nn/position.h"
+#include "support/test.h"
+#include <math.h>
+
+typedef struct { const char *name; heed_rope rope; int64_t width, count; float factor; double frequencies[8]; } rope_case;
+
+#define BASE(kind_, base_) .kind = (kind_), .base = (base_), .fraction = 1, .truncate = true
+
+/* LlamaRotaryEmbedding.inv_freq and attention_scaling of transformers 5.23. */
+static const rope_case cases[] = {
+    {"default", {BASE(HEED_ROPE_DEFAULT, 10000)}, 8, 4, 1, {1.0, 0.10000000149011612, 0.009999999776482582, 0.0010000000474974513}},
+    {"half of the channels", {.kind = HEED_ROPE_DEFAULT, .base = 10000, .fraction = 0.5}, 16, 4, 1, {1.0, 0.10000000149011612, 0.009999999776482582, 0.0010000000474974513}},
+    {"linear", {BASE(HEED_ROPE_LINEAR, 500), .factor = 3}, 8, 4, 1, {0.3333333432674408, 0.07049141079187393, 0.01490712072700262, 0.0031524719670414925}},
+    {"llama3", {BASE(HEED_ROPE_LLAMA3, 500000), .factor = 8, .low_frequency_factor = 1, .high_frequency_factor = 4, .original_context = 64}, 16, 8, 1,
+     {1.0, 0.07940301299095154, 0.004700753837823868, 0.0009115831344388425, 0.00017677668074611574, 3.428102354519069e-05, 6.647869668086059e-06, 1.289173155782919e-06}},
+    {"yarn", {BASE(HEED_ROPE_YARN, 10000), .factor = 4, .original_context = 64}, 16, 8, 1.138629436111989f,
+     {1.0, 0.23717081546783447, 0.04999999701976776, 0.007905694656074047, 0.0024999999441206455, 0.0007905694656074047, 0.0002500000118743628, 7.905694656074047e-05}},
+    {"yarn, all keys", {.kind = HEED_ROPE_YARN, .base = 500, .fraction = 1, .factor = 4, .original_context = 32, .beta_fast = 8, .beta_slow = 2, .mscale = 1.2,
+                        .mscale_all_dim = 0.7}, 16, 8, 1.0631833659779666f,
+     {1.0, 0.17322374880313873, 0.0528685599565506, 0.02431231178343296, 0.011180340312421322, 0.005141428206115961, 0.0023643539752811193, 0.0010872796410694718}},
+};
+
+static void frequencies_are_those_of_transformers(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const rope_case *c = &cases[i];
+        float found[8], factor = 0;
+        assert_int_equal(heed_rope_channels(&c->rope, c->width), 2 * c->count);
+        assert_ok(heed_rope_frequencies(&c->rope, c->width, found, &factor, &error));
+        if (fabsf(factor - c->factor) > 1e-6f) fail_msg("%s: factor %g, expected %g", c->name, (double)factor, (double)c->factor);
+        for (int64_t j = 0; j < c->count; j++)
+            if (fabs((double)found[j] - c->frequencies[j]) > 1.3e-7 * c->frequencies[j])
+                fail_msg("%s: frequency %lld is %.9g, expected %.9g", c->name, (long long)j, (double)found[j], c->frequencies[j]);
+    }
+}
+
+static void kinds_that_follow_the_length_are_refused(void **state)
+{
+    (void)state;
+    float frequencies[4], factor;
+    heed_rope rope = {BASE(HEED_ROPE_DYNAMIC, 10000)};
+    assert_fails(HEED_E_UNSUPPORTED, "\"dynamic\"", heed_rope_frequencies(&rope, 8, frequencies, &factor, &error));
+    rope.kind = HEED_ROPE_LONGROPE;
+    assert_fails(HEED_E_UNSUPPORTED, "\"longrope\"", heed_rope_frequencies(&rope, 8, frequencies, &factor, &error));
+    assert_null(heed_rope_name(-1));
+    assert_null(heed_rope_name(HEED_ROPE_KINDS));
+}
+
+static void sinusoids_stand_in_either_order(void **state)
+{
+    (void)state;
+    enum { ROWS = 5 };
+    for (int64_t width = 1; width <= 7; width++) {
+        float halves[ROWS * 7], woven[ROWS * 7];
+        heed_sinusoid_table(halves, ROWS, width, HEED_SINUSOID_HALVES);
+        heed_sinusoid_table(woven, ROWS, width, HEED_SINUSOID_INTERLEAVED);
+        for (int64_t row = 0; row < ROWS; row++)
+            for (int64_t i = 0; i < (width + 1) / 2; i++) {
+                double angle = (double)row / pow(10000, 2.0 * (double)i / (double)width);
+                assert_float_equal(halves[row * width + i], sin(angle), 1e-7);
+                assert_float_equal(woven[row * width + 2 * i], sin(angle), 1e-7);
+                if (2 * i + 1 >= width) continue;
+                assert_float_equal(halves[row * width + (width + 1) / 2 + i], cos(angle), 1e-7);
+                assert_float_equal(woven[row * width + 2 * i + 1], cos(angle), 1e-7);
+            }
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(frequencies_are_those_of_transformers), cmocka_unit_test(kinds_that_follow_the_length_are_refused),
+                                       cmocka_unit_test(sinusoids_stand_in_either_order)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

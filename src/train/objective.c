@@ -12,7 +12,7 @@ heed_status heed_objective_by_name(const heed_objective **objective, const char 
             *objective = objectives[i];
             return HEED_OK;
         }
-    return heed_fail(error, HEED_E_ARG, "objective '%s' is not known; there are clm (next token), mlm (masked tokens), seq2seq (pairs)", name);
+    return heed_fail(error, HEED_E_ARG, "objective '%s' is not known; there are clm, mlm, seq2seq", name);
 }
 
 const heed_objective *heed_objective_of(const heed_config *config)

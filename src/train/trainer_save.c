@@ -1,7 +1,6 @@
 #include "base/file.h"
 #include "io/checkpoint.h"
 #include "io/plot.h"
-#include "io/weights.h"
 #include "train/trainer_parts.h"
 
 #include <inttypes.h>
@@ -115,27 +114,20 @@ heed_status heed_trainer_load_state(heed_trainer *t, const char *checkpoint, hee
 static heed_status add_checkpoint(heed_trainer *t, int64_t step, double weight, double *sums, heed_error *error)
 {
     char name[64];
-    heed_weights_file *file = NULL;
+    heed_model *model = NULL;
     snprintf(name, sizeof name, "checkpoint-%" PRId64, step);
     char *folder = heed_path_join(t->options.out, name);
     if (folder == NULL) return heed_fail_memory(error, 256, "a path");
-    heed_status status = heed_weights_file_open(&file, folder, error);
+    heed_status status = heed_model_load(&model, folder, &(heed_model_options){.backend = t->backend, .training = true}, error);
     free(folder);
     HEED_TRY(status);
-    for (size_t i = 0; i < heed_model_parameter_count(t->model) && status == HEED_OK; i++) {
-        heed_parameter_info p = heed_model_parameter(t->model, i);
-        const heed_stored_tensor *stored = heed_weights_file_find(file, p.name);
-        if (stored == NULL || stored->dtype != HEED_F32 || stored->bytes != p.elements * sizeof(float))
-            status = heed_fail(error, HEED_E_FORMAT, "%s: tensor %s is not what the training wrote", heed_weights_file_path(file), p.name);
-        for (size_t k = 0; k < p.elements && status == HEED_OK; k++) {
-            float value;
-            memcpy(&value, (const char *)stored->data + k * sizeof value, sizeof value);
-            sums[k] += weight * value;
-        }
+    for (size_t i = 0; i < heed_model_parameter_count(model) && i < heed_model_parameter_count(t->model); i++) {
+        heed_parameter_info p = heed_model_parameter(model, i);
+        for (size_t k = 0; k < p.elements; k++) sums[k] += weight * p.rows[k];
         sums += p.elements;
     }
-    heed_weights_file_close(file);
-    return status;
+    heed_model_release(model);
+    return HEED_OK;
 }
 
 /* Steps of the newest checkpoints, at most `most`, newest first. */
@@ -146,8 +138,9 @@ static size_t newest_steps(const heed_trainer *t, int64_t *steps, size_t most)
         char name[64];
         if (step != t->place.step && (t->options.save_steps == 0 || step % t->options.save_steps != 0)) continue;
         snprintf(name, sizeof name, "checkpoint-%" PRId64, step);
+        int64_t found_step;
         char *folder = heed_path_join(t->options.out, name);
-        if (folder != NULL && heed_checkpoint_check(folder, NULL, NULL) == HEED_OK) steps[found++] = step;
+        if (folder != NULL && heed_checkpoint_check(folder, &found_step, NULL) == HEED_OK) steps[found++] = step;
         free(folder);
     }
     return found;

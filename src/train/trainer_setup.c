@@ -1,5 +1,5 @@
 #include "base/file.h"
-#include "io/checkpoint.h"
+#include "model/family.h"
 #include "train/setup.h"
 #include "train/trainer_parts.h"
 
@@ -24,6 +24,45 @@ static heed_status open_checkpoint(heed_trainer *t, const char *checkpoint, heed
     return HEED_OK;
 }
 
+/* A model whose kinds are those of a published family is written as that family, with its names. It is trained as what it will be
+   read back as, so that a training resumed sees the same tensors in the same order: through a folder, once. */
+static heed_status become_published(heed_trainer *t, heed_error *error)
+{
+    const heed_config before = *heed_model_config(t->model);
+    if (strcmp(heed_config_written_as(&before), before.family->name) == 0) return HEED_OK;
+    char *folder = heed_path_join(t->options.out, "initial.tmp");
+    if (folder == NULL) return heed_fail_memory(error, 256, "a path");
+    heed_status status = heed_directory_remove(folder, error);
+    if (status == HEED_OK) status = heed_directory_make(folder, error);
+    if (status == HEED_OK) status = heed_model_save(t->model, folder, HEED_F32, error);
+    heed_model_release(t->model);
+    t->model = NULL;
+    heed_model_options options = {.backend = t->backend, .training = true};
+    if (status == HEED_OK) status = heed_model_load(&t->model, folder, &options, error);
+    heed_status removed = heed_directory_remove(folder, status == HEED_OK ? error : NULL);
+    free(folder);
+    HEED_TRY(status != HEED_OK ? status : removed);
+    /* rates that the published family has no words for are kept among the options */
+    const heed_config *after = heed_model_config(t->model);
+    bool told = after->embedding_dropout == before.embedding_dropout && after->attention_dropout == before.attention_dropout &&
+                after->residual_dropout == before.residual_dropout && after->activation_dropout == before.activation_dropout;
+    if (!told && t->options.dropout < 0) t->options.dropout = before.residual_dropout;
+    return HEED_OK;
+}
+
+static heed_status open_random(heed_trainer *t, const heed_data *data, const heed_model_options *options, heed_error *error)
+{
+    heed_model_size size = {0};
+    size_t free_bytes = heed_memory_available();
+    HEED_TRY(heed_setup_config(&t->config, &t->options, t->objective, t->tokenizer, data, error));
+    HEED_TRY(heed_config_size(&t->config, HEED_F32, &size, error));
+    if (size.training_bytes > free_bytes)
+        return heed_fail(error, HEED_E_NOMEM, "a model of %zu parameters: weights, gradients and optimiser state take %.2f GB, %.2f GB are free; fewer layers or a "
+                         "smaller d_model fit", size.parameters, (double)size.training_bytes / 1e9, (double)free_bytes / 1e9);
+    HEED_TRY(heed_model_new_random(&t->model, &t->config, options, error));
+    return become_published(t, error);
+}
+
 static heed_status open_new(heed_trainer *t, const heed_data *data, heed_error *error)
 {
     const heed_train_options *o = &t->options;
@@ -31,14 +70,8 @@ static heed_status open_new(heed_trainer *t, const heed_data *data, heed_error *
     HEED_TRY(heed_setup_objective(&t->objective, o, o->init != NULL ? &t->config : NULL, data, error));
     HEED_TRY(heed_setup_tokenizer(&t->tokenizer, o, data, t->objective, error));
     heed_model_options options = {.backend = t->backend, .training = true, .head = (int64_t)t->objective->head, .missing_head = true, .seed = (uint64_t)o->seed};
-    if (o->init != NULL) {
-        HEED_TRY(heed_model_load(&t->model, o->init, &options, error));
-    } else {
-        heed_model_size size;
-        HEED_TRY(heed_setup_config(&t->config, o, t->objective, t->tokenizer, data, error));
-        HEED_TRY(heed_config_size(&t->config, HEED_F32, &size, error));
-        HEED_TRY(heed_model_new_random(&t->model, &t->config, &options, error));
-    }
+    if (o->init != NULL) HEED_TRY(heed_model_load(&t->model, o->init, &options, error));
+    else HEED_TRY(open_random(t, data, &options, error));
     t->config = *heed_model_config(t->model);
     return HEED_OK;
 }
@@ -144,14 +177,19 @@ static heed_status open_optimizer(heed_trainer *t, heed_error *error)
     rule.beta1 = o->adam_beta1, rule.beta2 = o->adam_beta2, rule.eps = o->adam_epsilon, rule.weight_decay = o->weight_decay;
     rule.momentum = o->momentum, rule.nesterov = o->nesterov, rule.amsgrad = o->amsgrad;
     HEED_TRY(heed_model_allocate_gradients(t->model, error));
-    size_t count = heed_model_parameter_count(t->model), trained = 0;
+    size_t count = heed_model_parameter_count(t->model);
     heed_optimizer_tensor *tensors = heed_allocate(count, sizeof *tensors);
-    if (tensors == NULL) return heed_fail_memory(error, count * sizeof *tensors, "the list of parameters");
+    int64_t *sizes = heed_arena_take(t->arena, count, sizeof *sizes); /* state is flat: rows of the model may lie otherwise than on disk */
+    if (tensors == NULL || sizes == NULL) {
+        free(tensors);
+        return heed_fail_memory(error, count * sizeof *tensors, "the list of parameters");
+    }
     for (size_t i = 0; i < count; i++) {
         heed_parameter_info p = heed_model_parameter(t->model, i);
-        tensors[trained++] = (heed_optimizer_tensor){p.name, p.rank, p.shape, p.rows, p.gradient, o->decay_all || p.group == HEED_DECAY_MATRIX};
+        sizes[i] = (int64_t)p.elements;
+        tensors[i] = (heed_optimizer_tensor){p.name, 1, &sizes[i], p.rows, p.gradient, o->decay_all || p.group == HEED_DECAY_MATRIX};
     }
-    heed_status status = heed_optimizer_new(&t->optimizer, &rule, tensors, trained, t->backend, error);
+    heed_status status = heed_optimizer_new(&t->optimizer, &rule, tensors, count, t->backend, error);
     free(tensors);
     return status;
 }

@@ -1,0 +1,184 @@
+#include "train/setup.h"
+
+#include <math.h>
+#include <string.h>
+
+heed_status heed_setup_data(heed_data **data, const heed_train_options *o, bool valid, heed_error *error)
+{
+    const char *const *paths = valid ? o->valid : o->data;
+    if (o->pairs) return heed_data_open_pairs(data, paths[0], paths[1], error);
+    return heed_data_open(data, paths, valid ? o->valid_count : o->data_count, error);
+}
+
+/* ---- tokenizer ---- */
+
+/* Special tokens that an objective wants from a tokenizer made for it. */
+static const heed_special_token clm_special[] = {{"<|endoftext|>", HEED_EOS}};
+static const heed_special_token mlm_special[] = {{"[PAD]", HEED_PAD}, {"[UNK]", HEED_UNK}, {"[CLS]", HEED_CLS}, {"[SEP]", HEED_SEP}, {"[MASK]", HEED_MASK}};
+static const heed_special_token seq2seq_special[] = {{"<pad>", HEED_PAD}, {"</s>", HEED_EOS}, {"<unk>", HEED_UNK}};
+
+static heed_status feed_all(heed_tokenizer_trainer *trainer, const heed_data *data, heed_error *error)
+{
+    for (size_t i = 0; i < heed_data_count(data); i++) {
+        if (heed_data_kind_of(data) == HEED_DATA_PAIRS) {
+            heed_text_pair pair = heed_data_pair(data, i);
+            HEED_TRY(heed_tokenizer_trainer_feed(trainer, pair.source.bytes, pair.source.length, error));
+            HEED_TRY(heed_tokenizer_trainer_feed(trainer, pair.target.bytes, pair.target.length, error));
+        } else {
+            heed_text text = heed_data_document(data, i);
+            HEED_TRY(heed_tokenizer_trainer_feed(trainer, text.bytes, text.length, error));
+        }
+    }
+    return HEED_OK;
+}
+
+static heed_status train_characters(heed_tokenizer **tokenizer, const heed_data *data, const heed_objective *objective, heed_error *error)
+{
+    heed_tokenizer_training training = {0};
+    if (objective == &heed_objective_mlm)
+        training.special = mlm_special, training.special_count = 5, training.add_bos = training.add_eos = true;
+    else if (objective == &heed_objective_seq2seq)
+        training.special = seq2seq_special, training.special_count = 3, training.add_eos = true;
+    else if (heed_data_count(data) > 1) /* one long text never ends, many need a mark between them */
+        training.special = clm_special, training.special_count = 1;
+    heed_tokenizer_trainer *trainer = NULL;
+    HEED_TRY(heed_tokenizer_trainer_new(&trainer, "char", &training, error));
+    heed_status status = feed_all(trainer, data, error);
+    if (status == HEED_OK) status = heed_tokenizer_trainer_finish(trainer, tokenizer, error);
+    heed_tokenizer_trainer_free(trainer);
+    return status;
+}
+
+heed_status heed_setup_tokenizer(heed_tokenizer **tokenizer, const heed_train_options *o, const heed_data *data,
+                                 const heed_objective *objective, heed_error *error)
+{
+    *tokenizer = NULL;
+    bool tokens = heed_data_kind_of(data) == HEED_DATA_TOKENS;
+    const char *from = o->tokenizer != NULL ? o->tokenizer : o->init;
+    if (from == NULL && tokens) return HEED_OK;
+    if (from != NULL && strcmp(from, "char") != 0) return heed_tokenizer_load(tokenizer, from, error);
+    if (tokens) return heed_fail(error, HEED_E_ARG, "token files hold ids already: give the tokenizer that made them, not 'char'");
+    return train_characters(tokenizer, data, objective, error);
+}
+
+/* ---- objective ---- */
+
+/* The encoder-decoder of Vaswani et al. 2017 is Marian's with the paper's activation and embeddings times sqrt(D). */
+static heed_status preset_of(heed_config *config, const char *family, heed_error *error)
+{
+    if (strcmp(family, "transformer") != 0) return heed_config_preset(config, family, error);
+    HEED_TRY(heed_config_preset(config, "marian", error));
+    config->activation = HEED_UNARY_RELU;
+    return HEED_OK;
+}
+
+heed_status heed_setup_objective(const heed_objective **objective, const heed_train_options *o, const heed_config *init,
+                                 const heed_data *data, heed_error *error)
+{
+    if (o->objective != NULL) {
+        HEED_TRY(heed_objective_by_name(objective, o->objective, error));
+    } else if (init != NULL) {
+        *objective = heed_objective_of(init);
+    } else if (o->config != NULL || o->family != NULL) {
+        heed_config config;
+        json_t *json = NULL;
+        if (o->family != NULL) {
+            HEED_TRY(preset_of(&config, o->family, error));
+        } else {
+            HEED_TRY(heed_json_read(&json, o->config, error));
+            heed_status status = heed_config_read(&config, json, o->config, error);
+            json_decref(json);
+            HEED_TRY(status);
+        }
+        *objective = heed_objective_of(&config);
+    } else {
+        *objective = heed_data_kind_of(data) == HEED_DATA_PAIRS ? &heed_objective_seq2seq : &heed_objective_clm;
+    }
+    return init != NULL ? heed_objective_check(*objective, init, error) : HEED_OK;
+}
+
+/* ---- configuration ---- */
+
+static int64_t largest_token(const heed_data *data)
+{
+    int64_t largest = 0;
+    for (size_t s = 0; s < heed_data_count(data); s++) {
+        heed_token_shard shard = heed_data_shard(data, s);
+        for (size_t i = 0; i < shard.count; i++)
+            if (heed_token_at(&shard, i) > largest) largest = heed_token_at(&shard, i);
+    }
+    return largest;
+}
+
+static void set_vocabulary(heed_config *config, const heed_tokenizer *tokenizer, const heed_data *data)
+{
+    if (tokenizer == NULL) {
+        config->vocabulary = largest_token(data) + 1;
+        config->pad_id = config->bos_id = config->eos_id = config->decoder_start_id = -1;
+        return;
+    }
+    config->vocabulary = heed_tokenizer_id_limit(tokenizer);
+    config->pad_id = heed_tokenizer_special(tokenizer, HEED_PAD);
+    config->bos_id = heed_tokenizer_special(tokenizer, HEED_BOS);
+    config->eos_id = heed_tokenizer_special(tokenizer, HEED_EOS);
+    if (config->eos_id < 0 && config->arrangement == HEED_ENCODER_DECODER) config->eos_id = heed_tokenizer_special(tokenizer, HEED_SEP);
+    config->decoder_start_id = -1;
+    if (config->arrangement == HEED_ENCODER_DECODER) config->decoder_start_id = config->pad_id >= 0 ? config->pad_id : config->bos_id;
+}
+
+static int64_t chosen(int64_t value, int64_t otherwise)
+{
+    return value >= 0 ? value : otherwise;
+}
+
+static heed_status set_sizes(heed_config *config, const heed_train_options *o, heed_error *error)
+{
+    config->width = chosen(o->d_model, 128);
+    int64_t heads = chosen(o->heads, config->width >= 64 ? config->width / 32 : 1);
+    if (config->width % heads != 0)
+        return heed_fail(error, HEED_E_ARG, "d_model %lld is not divisible by %lld heads", (long long)config->width, (long long)heads);
+    heed_stack stack = {.layers = chosen(o->layers, 4), .heads = heads, .kv_heads = chosen(o->kv_heads, 0), .inner = chosen(o->d_ff, 0)};
+    config->encoder = config->arrangement != HEED_DECODER_ONLY ? stack : (heed_stack){0};
+    config->decoder = config->arrangement != HEED_ENCODER_ONLY ? stack : (heed_stack){0};
+    config->context = chosen(o->context, 256);
+    return HEED_OK;
+}
+
+static heed_status from_family(heed_config *config, const heed_train_options *o, const heed_objective *objective,
+                               const heed_tokenizer *tokenizer, const heed_data *data, heed_error *error)
+{
+    static const char *const usual[HEED_ARRANGEMENTS] = {[HEED_DECODER_ONLY] = "heed", [HEED_ENCODER_ONLY] = "bert", [HEED_ENCODER_DECODER] = "transformer"};
+    const char *family = o->family != NULL ? o->family : usual[objective->arrangement];
+    HEED_TRY(preset_of(config, family, error));
+    HEED_TRY(heed_objective_check(objective, config, error));
+    HEED_TRY(set_sizes(config, o, error));
+    if (strcmp(family, "transformer") == 0) config->embedding_scale = sqrt((double)config->width);
+    set_vocabulary(config, tokenizer, data);
+    return HEED_OK;
+}
+
+static heed_status from_file(heed_config *config, const heed_train_options *o, const heed_objective *objective,
+                             const heed_tokenizer *tokenizer, heed_error *error)
+{
+    json_t *json = NULL;
+    HEED_TRY(heed_json_read(&json, o->config, error));
+    heed_status status = heed_config_read(config, json, o->config, error);
+    json_decref(json);
+    HEED_TRY(status);
+    HEED_TRY(heed_objective_check(objective, config, error));
+    if (tokenizer == NULL) return HEED_OK;
+    if (heed_tokenizer_id_limit(tokenizer) > config->vocabulary)
+        return heed_fail(error, HEED_E_ARG, "%s: vocabulary of %lld, but the tokenizer has ids up to %d: raise vocab_size", o->config,
+                         (long long)config->vocabulary, (int)heed_tokenizer_id_limit(tokenizer) - 1);
+    return HEED_OK;
+}
+
+heed_status heed_setup_config(heed_config *config, const heed_train_options *o, const heed_objective *objective,
+                              const heed_tokenizer *tokenizer, const heed_data *data, heed_error *error)
+{
+    if (o->config != NULL) HEED_TRY(from_file(config, o, objective, tokenizer, error));
+    else HEED_TRY(from_family(config, o, objective, tokenizer, data, error));
+    config->head = (int64_t)objective->head;
+    config->dtype = HEED_F32;
+    return heed_config_complete(config, o->config != NULL ? o->config : "the model's sizes", error);
+}

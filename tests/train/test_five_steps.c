@@ -1,0 +1,132 @@
+/* Five AdamW updates on the batch of each fixture: losses and gradient norms as torch computes them (train.loss, train.grad_norm). */
+#include "train/optimizer.h"
+
+#include "base/json.h"
+#include "cpu/backend.h"
+#include "model/forward.h"
+#include "support/test.h"
+#include <math.h>
+
+static const char *const fixtures[] = {"gpt2", "gpt2-seqcls", "llama", "llama-mha-bias", "llama-seqcls", "mistral", "qwen2", "smollm2",
+                                       "bert", "bert-base", "bert-seqcls", "marian", "torch-transformer"};
+
+typedef struct case_data {
+    heed_safetensors *oracle;
+    heed_named_tensor inputs[16];
+    size_t input_count;
+    json_t *json;
+} case_data;
+
+static void open_case(case_data *c, const char *folder)
+{
+    char path[600];
+    *c = (case_data){0};
+    snprintf(path, sizeof path, "%.500s/oracle.safetensors", folder);
+    assert_ok(heed_safetensors_open(&c->oracle, path, &error));
+    for (size_t i = 0; i < heed_safetensors_count(c->oracle); i++) {
+        const heed_stored_tensor *tensor = heed_safetensors_at(c->oracle, i);
+        if (strncmp(tensor->name, "in.", 3) != 0) continue;
+        assert_true(c->input_count < 16);
+        heed_named_tensor *input = &c->inputs[c->input_count++];
+        *input = (heed_named_tensor){.name = (char *)tensor->name, .dtype = tensor->dtype, .rank = tensor->rank, .data = tensor->data};
+        memcpy(input->shape, tensor->shape, (size_t)tensor->rank * sizeof *tensor->shape);
+    }
+    snprintf(path, sizeof path, "%.500s/oracle.json", folder);
+    assert_ok(heed_json_read(&c->json, path, &error));
+}
+
+static bool is_reached(const case_data *c, const char *name)
+{
+    size_t i;
+    json_t *entry;
+    json_array_foreach(json_object_get(c->json, "no_grad"), i, entry)
+        if (strcmp(json_string_value(entry), name) == 0) return false;
+    return true;
+}
+
+static const heed_named_tensor *find(const heed_tensor_list *list, const char *name)
+{
+    for (size_t i = 0; i < list->count; i++)
+        if (strcmp(list->items[i].name, name) == 0) return &list->items[i];
+    fail_msg("no output %s", name);
+    return NULL;
+}
+
+/* The loss; gradients are left in the model, where the optimiser reads them. */
+static double loss_and_gradients(heed_model *model, const heed_backend *backend, const case_data *c)
+{
+    heed_tensor_list out = {0};
+    heed_forward_options options = {.gradients = true};
+    assert_ok(heed_forward(model, backend, c->inputs, c->input_count, &options, &out, &error));
+    double loss = *(const float *)find(&out, "loss")->data;
+    heed_tensor_list_free(&out);
+    return loss;
+}
+
+static void compare(const char *fixture, const char *what, int step, double found, double expected, double largest)
+{
+    if (!(fabs(found - expected) <= 1e-4 * largest)) fail_msg("%s, %s before update %d: expected %.7g, found %.7g", fixture, what, step + 1, expected, found);
+}
+
+static double largest_of(const heed_safetensors *file, const char *name, float *values, size_t count)
+{
+    const heed_stored_tensor *tensor = heed_safetensors_find(file, name);
+    assert_non_null(tensor);
+    assert_int_equal(tensor->bytes, count * sizeof(float));
+    memcpy(values, tensor->data, tensor->bytes);
+    double largest = 0;
+    for (size_t i = 0; i < count; i++) largest = fmax(largest, fabsf(values[i]));
+    return largest;
+}
+
+static void five_steps(const char *fixture, const heed_backend *backend)
+{
+    char folder[512];
+    case_data c;
+    float losses[6], norms[5];
+    snprintf(folder, sizeof folder, "%s/%s", HEED_FIXTURES, fixture);
+    open_case(&c, folder);
+    double largest_loss = largest_of(c.oracle, "train.loss", losses, 6), largest_norm = largest_of(c.oracle, "train.grad_norm", norms, 5);
+    heed_model *model = NULL;
+    assert_ok(heed_model_load(&model, folder, &(heed_model_options){.backend = backend, .training = true}, &error));
+    assert_ok(heed_model_allocate_gradients(model, &error));
+    size_t count = heed_model_parameter_count(model), trained = 0;
+    heed_optimizer_tensor *tensors = calloc(count, sizeof *tensors);
+    for (size_t i = 0; i < count; i++) {
+        heed_parameter_info p = heed_model_parameter(model, i);
+        if (is_reached(&c, p.name)) tensors[trained++] = (heed_optimizer_tensor){p.name, p.rank, p.shape, p.rows, p.gradient, true};
+    }
+    heed_optimizer_options rule = heed_optimizer_default(HEED_OPTIMIZER_ADAMW);
+    rule.weight_decay = 0.01;
+    heed_optimizer *opt = NULL;
+    assert_ok(heed_optimizer_new(&opt, &rule, tensors, trained, backend, &error));
+    for (int step = 0; step < 6; step++) {
+        compare(fixture, "loss", step, loss_and_gradients(model, backend, &c), losses[step], largest_loss);
+        if (step == 5) break;
+        double norm = heed_optimizer_norm(opt);
+        compare(fixture, "gradient norm", step, norm, norms[step], largest_norm);
+        heed_optimizer_step(opt, 5e-3, heed_clip_factor(norm, 1));
+    }
+    heed_optimizer_free(opt);
+    heed_model_release(model);
+    free(tensors);
+    json_decref(c.json);
+    heed_safetensors_close(c.oracle);
+}
+
+static void test_five_steps(void **state)
+{
+    (void)state;
+    heed_backend *backend = NULL;
+    heed_isa isa = HEED_ISA_GENERIC;
+    assert_ok(heed_isa_choose(&isa, &error));
+    assert_ok(heed_cpu_backend_new(&backend, 1, isa, &error));
+    for (size_t i = 0; i < sizeof fixtures / sizeof *fixtures; i++) five_steps(fixtures[i], backend);
+    heed_cpu_backend_free(backend);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_five_steps)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

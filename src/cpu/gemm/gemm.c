@@ -3,10 +3,9 @@
 #include <string.h>
 
 /* A block of ROW_BLOCK tiles of rows and DEPTH_BLOCK steps of k stays in the second-level cache while COLUMN_BLOCK columns of B
-   pass by, panel after panel. Rows of A whose distance is a multiple of CACHE_WAY bytes would fight for the same lines of the
-   first-level cache when there are more of them than CACHE_WAYS; they are copied closer together first, when COPY_COLUMNS of B or
-   more make up for it. */
-enum { DEPTH_BLOCK = 512, COLUMN_BLOCK = 512, ROW_BLOCK = 8, CACHE_WAY = 4096, CACHE_WAYS = 8, COPY_COLUMNS = 128 };
+   pass by, panel after panel. Rows of A a multiple of CACHE_WAY bytes apart share the same lines of the first-level cache: tiles
+   then have at most CACHE_WAYS rows. */
+enum { DEPTH_BLOCK = 512, COLUMN_BLOCK = 512, ROW_BLOCK = 8, CACHE_WAY = 4096, CACHE_WAYS = 8 };
 /* Parts: at most MAX_PARTS; one costs about PART_COST vector multiply-adds beside its work; with few rows, one for so many
    elements of B. */
 enum { MAX_PARTS = 64, MAX_FEW_PARTS = 32, PART_COST = 4000, FEW_PART_WORK = 1 << 16 };
@@ -15,11 +14,12 @@ enum { MAX_PARTS = 64, MAX_FEW_PARTS = 32, PART_COST = 4000, FEW_PART_WORK = 1 <
 typedef struct {
     const heed_gemm_kernels *kernels;
     heed_gemm_type type;
+    int64_t tall;                    /* rows of a tile */
     int64_t row_tiles, panels;       /* of C */
     int64_t grid_rows, grid_columns; /* C is cut into this many units */
     int64_t depth_block, panel_block;
     bool few;                        /* one row tile covers M */
-    bool copy_a, pack_b;
+    bool pack_b;
 } cut;
 
 static int64_t divide_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
@@ -55,10 +55,10 @@ static double unit_cost(const cut *c, const heed_gemm *g, int64_t grid_rows, int
 {
     static const double packing[] = {
         [HEED_GEMM_B_PANELS] = 0.8, [HEED_GEMM_B_PANELS_TRANSPOSED] = 1, [HEED_GEMM_B_NT] = 1.3, [HEED_GEMM_B_NN] = 1.1};
-    const double rows = (double)(divide_up(c->row_tiles, grid_rows) * c->kernels->rows);
+    const double rows = (double)(divide_up(c->row_tiles, grid_rows) * c->tall);
     const double columns = (double)(divide_up(c->panels, grid_columns) * c->kernels->panel);
     double step = rows * columns / c->kernels->lanes + columns * (c->pack_b ? packing[g->b_kind] : 0.15);
-    step += rows * (c->copy_a ? 0.6 : 0.25) * (double)divide_up((int64_t)columns, COLUMN_BLOCK);
+    step += rows * 0.25 * (double)divide_up((int64_t)columns, COLUMN_BLOCK);
     return step * (double)g->k + PART_COST;
 }
 
@@ -83,16 +83,17 @@ static void cut_many(cut *c, const heed_gemm *g)
 static cut cut_product(const heed_gemm *g, heed_isa isa)
 {
     cut c = {.kernels = heed_gemm_kernels_for(isa), .type = heed_gemm_type_of(g->b_dtype)};
-    const int64_t rows = c.kernels->rows, panel = c.kernels->panel;
-    c.row_tiles = larger(divide_up(g->m, rows), 1);
+    const int64_t panel = c.kernels->panel;
+    const bool rows_collide = !g->a_transposed && g->a_stride % (CACHE_WAY / (int)sizeof(float)) == 0;
+    c.tall = rows_collide ? smaller(c.kernels->rows, CACHE_WAYS) : c.kernels->rows;
+    c.row_tiles = larger(divide_up(g->m, c.tall), 1);
     c.panels = larger(divide_up(g->n, panel), 1);
     c.few = c.row_tiles <= 1;
-    c.copy_a = !g->a_transposed && g->m > CACHE_WAYS && g->n >= COPY_COLUMNS && g->a_stride % (CACHE_WAY / (int)sizeof(float)) == 0;
     c.pack_b = g->b_kind == HEED_GEMM_B_NT || g->b_kind == HEED_GEMM_B_PANELS_TRANSPOSED ||
                (g->b_kind == HEED_GEMM_B_NN && (!c.few || g->n % panel)) || (c.row_tiles > 2 && c.type != HEED_GEMM_F32);
     /* A block of depth leaves its chains in C, which must not be where gate or residual still wait to be read. */
     bool over_c = g->c && (g->gate == g->c || g->residual == g->c);
-    bool one_block = over_c || (c.few && !c.pack_b && !c.copy_a);
+    bool one_block = over_c || (c.few && !c.pack_b);
     c.depth_block = larger(one_block ? g->k : smaller(g->k, DEPTH_BLOCK), 1);
     c.grid_rows = c.grid_columns = 1;
     c.panel_block = (over_c ? HEED_GEMM_MAX_WIDTH : COLUMN_BLOCK) / panel;
@@ -108,30 +109,19 @@ int heed_gemm_parts(const heed_gemm *gemm, heed_isa isa)
     return (int)(c.grid_rows * c.grid_columns);
 }
 
-/* Scratch is three pieces: chains of one tile, copied rows of A, packed panels of B. */
+/* Scratch is two pieces: chains of one tile and packed panels of B. */
 enum { CHAINS_BYTES = HEED_GEMM_MAX_ROWS * HEED_GEMM_MAX_WIDTH * (int)sizeof(float) };
-
-/* Distance of copied rows: they start in different lines of the cache. */
-static ptrdiff_t copied_stride(int64_t depth)
-{
-    return depth + 16;
-}
-
-static int64_t a_floats(const cut *c)
-{
-    return c->copy_a ? smaller(c->row_tiles, ROW_BLOCK) * c->kernels->rows * copied_stride(c->depth_block) : 0;
-}
 
 size_t heed_gemm_scratch(const heed_gemm *gemm, heed_isa isa)
 {
     cut c = cut_product(gemm, isa);
-    size_t depth = (size_t)c.depth_block, a = (size_t)a_floats(&c);
+    size_t depth = (size_t)c.depth_block;
     bool perhaps = !c.pack_b && gemm->b_kind == HEED_GEMM_B_NN; /* a smaller n may end in a part of a panel, and be packed */
     if (perhaps) depth = (size_t)larger(smaller(gemm->k, DEPTH_BLOCK), 1);
     /* Packed panels are kept for a second block of rows; without one, those of one tile's width suffice. */
     int64_t panels = smaller(c.row_tiles > ROW_BLOCK ? c.panel_block : HEED_GEMM_MAX_WIDTH / c.kernels->panel, c.panels);
     size_t b = c.pack_b || perhaps ? depth * (size_t)(panels * c.kernels->panel) : 0;
-    return (CHAINS_BYTES + (a + b) * sizeof(float) + 63) & ~(size_t)63;
+    return (CHAINS_BYTES + b * sizeof(float) + 63) & ~(size_t)63;
 }
 
 static const void *element(const void *data, heed_gemm_type type, int64_t at)
@@ -172,12 +162,12 @@ static void copy_tile(float *to, ptrdiff_t to_stride, const float *from, ptrdiff
     for (int r = 0; r < rows; r++) memcpy(to + r * to_stride, from + r * from_stride, (size_t)columns * sizeof *to);
 }
 
-/* What a unit works on at one time: steps [k, k + depth), rows [m, m + rows) in `tiles` tiles, and its scratch. */
+/* What a unit works on at one time: steps [k, k + depth), rows [m, m + rows) in `tiles` tiles, and scratch. */
 typedef struct {
     const heed_gemm *gemm;
     const cut *cut;
     int64_t k, depth, m, rows, tiles;
-    float *chains, *copied_a, *packed_b;
+    float *chains, *packed_b;
 } block;
 
 /* Rows [*first, *end) of the block's tile t: heights differ by one at most. */
@@ -185,18 +175,6 @@ static int tile_rows(const block *w, int64_t t, int64_t *first)
 {
     *first = w->m + w->rows * t / w->tiles;
     return (int)(w->m + w->rows * (t + 1) / w->tiles - *first);
-}
-
-static void copy_rows_of_a(const block *w)
-{
-    enum { ROWS_AHEAD = 4, LINE = 16 };
-    const heed_gemm *g = w->gemm;
-    const float *a = g->a + w->m * g->a_stride + w->k;
-    for (int64_t r = 0; r < w->rows; r++, a += g->a_stride) {
-        if (r + ROWS_AHEAD < w->rows)
-            for (int64_t k = 0; k < w->depth; k += LINE) __builtin_prefetch(a + ROWS_AHEAD * g->a_stride + k);
-        memcpy(w->copied_a + r * copied_stride(w->depth), a, (size_t)w->depth * sizeof(float));
-    }
 }
 
 /* One tile of C at (m, n): begins its chains or takes them up from C, and leaves them there, finished after the last step. */
@@ -226,14 +204,13 @@ static void run_tiles(const block *w, const heed_gemm_tile *place, heed_gemm_typ
     const heed_gemm *g = w->gemm;
     heed_gemm_tile tile = *place;
     tile.depth = w->depth;
-    tile.a_row = g->a_transposed ? 1 : w->cut->copy_a ? copied_stride(w->depth) : g->a_stride;
+    tile.a_row = g->a_transposed ? 1 : g->a_stride;
     tile.a_step = g->a_transposed ? g->a_stride : 1;
     tile.a_ahead = g->a_transposed ? STEPS_AHEAD * g->a_stride : 0;
     for (int64_t t = 0; t < w->tiles; t++) {
         int64_t m;
         int rows = tile_rows(w, t, &m);
-        if (w->cut->copy_a) tile.a = w->copied_a + (m - w->m) * copied_stride(w->depth);
-        else tile.a = g->a_transposed ? g->a + w->k * g->a_stride + m : g->a + m * g->a_stride + w->k;
+        tile.a = g->a_transposed ? g->a + w->k * g->a_stride + m : g->a + m * g->a_stride + w->k;
         run_tile(w, &tile, type, index, m, rows, n);
     }
 }
@@ -267,9 +244,8 @@ static void run_panels(const block *w, int64_t first, int64_t end, bool fresh, b
 
 static void run_unit(const heed_gemm *g, const cut *c, int64_t unit, float *scratch)
 {
-    block w = {.gemm = g, .cut = c, .chains = scratch, .copied_a = scratch + CHAINS_BYTES / sizeof(float)};
-    w.packed_b = w.copied_a + a_floats(c);
-    const int64_t i = unit % c->grid_rows, j = unit / c->grid_rows, tall = c->kernels->rows;
+    block w = {.gemm = g, .cut = c, .chains = scratch, .packed_b = scratch + CHAINS_BYTES / sizeof(float)};
+    const int64_t i = unit % c->grid_rows, j = unit / c->grid_rows, tall = c->tall;
     const int64_t first_row = c->row_tiles * i / c->grid_rows * tall;
     const int64_t end_row = smaller(c->row_tiles * (i + 1) / c->grid_rows * tall, g->m);
     const int64_t first_panel = c->panels * j / c->grid_columns, end_panel = c->panels * (j + 1) / c->grid_columns;
@@ -283,7 +259,6 @@ static void run_unit(const heed_gemm *g, const cut *c, int64_t unit, float *scra
                 w.m = first_row + tiles * r / blocks * tall;
                 w.rows = smaller(first_row + tiles * (r + 1) / blocks * tall, end_row) - w.m;
                 w.tiles = divide_up(w.rows, tall);
-                if (c->copy_a) copy_rows_of_a(&w);
                 run_panels(&w, panel, stop, r == 0, blocks > 1);
             }
             w.k += c->depth_block;

@@ -1,13 +1,12 @@
 /* What `heed info` prints, as JSON. */
 #include "api/api.h"
 
-#include "base/file.h"
+#include "base/json.h"
 #include "model/config.h"
 #include "model/family.h"
 #include "model/model.h"
 #include "tensor/dtype.h"
 #include "text/tokenizer.h"
-#include <jansson.h>
 #include <stdlib.h>
 
 static json_t *describe_machine(const heed_context *context)
@@ -80,7 +79,11 @@ heed_status heed_describe(heed_context *context, const char *model, char **text,
     *text = NULL;
     if (model) HEED_TRY(describe_model(context, model, &json, error));
     else json = describe_machine(context);
-    if (json) *text = json_dumps(json, JSON_INDENT(2));
+    heed_buffer out = {0};
+    if (json) heed_json_put(&out, json, JSON_INDENT(2));
+    bool whole = json && !out.failed;
     json_decref(json);
-    return *text ? HEED_OK : heed_fail_memory(error, 4096, "the description");
+    if (whole) *text = out.data;
+    else heed_buffer_free(&out);
+    return whole ? HEED_OK : heed_fail_memory(error, 4096, "the description");
 }

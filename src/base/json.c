@@ -113,3 +113,14 @@ void heed_json_put_number(heed_buffer *buffer, double number)
     }
     heed_buffer_append(buffer, text, (size_t)(end - text));
 }
+
+static int append(const char *bytes, size_t count, void *buffer)
+{
+    heed_buffer_append(buffer, bytes, count);
+    return ((heed_buffer *)buffer)->failed ? -1 : 0;
+}
+
+void heed_json_put(heed_buffer *buffer, const json_t *json, size_t flags)
+{
+    if (json_dump_callback(json, append, buffer, flags) != 0) buffer->failed = true;
+}

@@ -28,5 +28,8 @@ heed_status heed_json_string(const json_t *object, const char *key, const char *
    to the same double, whatever the locale; NaN and infinities, which JSON lacks, become null. */
 void heed_json_put_string(heed_buffer *buffer, const char *text, size_t length);
 void heed_json_put_number(heed_buffer *buffer, double number);
+/* A whole value, with jansson's JSON_* flags. jansson's own writer into memory loses bytes when an allocation fails; here that
+   shows in buffer->failed. */
+void heed_json_put(heed_buffer *buffer, const json_t *json, size_t flags);
 
 #endif

@@ -41,10 +41,12 @@ static heed_status write_config(const heed_model *model, const char *folder, hee
     if (dtype != HEED_DTYPE_COUNT) config.dtype = dtype;
     else if (model->training) config.dtype = HEED_F32;
     HEED_TRY(heed_config_write(&config, &json, error));
-    char *path = heed_path_join(folder, "config.json"), *text = json_dumps(json, JSON_INDENT(2) | JSON_SORT_KEYS);
-    heed_status status = path && text ? heed_file_write(path, text, strlen(text), error) : heed_fail_memory(error, 4096, "config.json");
+    char *path = heed_path_join(folder, "config.json");
+    heed_buffer text = {0};
+    heed_json_put(&text, json, JSON_INDENT(2) | JSON_SORT_KEYS);
+    heed_status status = path && !text.failed ? heed_file_write(path, text.data, text.length, error) : heed_fail_memory(error, 4096, "config.json");
     free(path);
-    free(text);
+    heed_buffer_free(&text);
     json_decref(json);
     return status;
 }

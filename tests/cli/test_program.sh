@@ -15,7 +15,7 @@ expect() {
   "$@" >"$work/out" 2>&1 </dev/null
   status=$?
   [ $status -eq "$wanted" ] || { fail "status $status instead of $wanted: $*"; cat "$work/out" >&2; }
-  grep -q -- "$pattern" "$work/out" || { fail "no \"$pattern\" in the output of: $*"; cat "$work/out" >&2; }
+  [ -z "$pattern" ] || grep -q -- "$pattern" "$work/out" || { fail "no \"$pattern\" in the output of: $*"; cat "$work/out" >&2; }
 }
 
 # --- help and usage ---

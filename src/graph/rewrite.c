@@ -4,9 +4,10 @@
 
 heed_status heed_graph_rewrite_begin(heed_graph_rewrite *rewrite, heed_graph *graph, heed_error *error)
 {
-    *rewrite = (heed_graph_rewrite){.graph = graph, .n_values = graph->n_values};
-    rewrite->replacement = heed_allocate(graph->n_values, sizeof *rewrite->replacement);
-    if (!rewrite->replacement) return heed_fail_memory(error, graph->n_values * sizeof *rewrite->replacement, "a graph pass");
+    *rewrite = (heed_graph_rewrite){0}; /* without a graph: not begun, not to be ended */
+    heed_value *replacement = heed_allocate(graph->n_values, sizeof *replacement);
+    if (!replacement) return heed_fail_memory(error, graph->n_values * sizeof *replacement, "a graph pass");
+    *rewrite = (heed_graph_rewrite){.graph = graph, .n_values = graph->n_values, .replacement = replacement};
     for (size_t i = 0; i < graph->n_values; i++) rewrite->replacement[i] = (heed_value)i;
     rewrite->old = graph->nodes, rewrite->n_old = graph->n_nodes;
     graph->nodes = NULL, graph->n_nodes = graph->nodes_capacity = 0;

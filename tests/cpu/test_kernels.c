@@ -341,8 +341,8 @@ static void fused_product_kernels(void **state)
             for (int i = 0; i < HEED_FUSED_INPUTS; i++) in[i] = HEED_NONE;
             in[HEED_FUSED_A] = floats(&c, "a", live(rows, k));
             for (int i = 0; i < attributes.joined; i++) {
-                char name[2][8];
-                snprintf(name[0], 8, "b%d", i), snprintf(name[1], 8, "bias%d", i);
+                char name[2][24];
+                snprintf(name[0], sizeof name[0], "b%d", i), snprintf(name[1], sizeof name[1], "bias%d", i);
                 in[HEED_FUSED_B + i] = heed_constant(c.graph, name[0], variant & 2 ? HEED_BF16 : HEED_F32,
                                                      attributes.transpose_b ? heed_shape_2(widths[i], k) : heed_shape_2(k, widths[i]));
                 if (variant & 4) in[HEED_FUSED_BIAS + i] = floats(&c, name[1], heed_shape_1(widths[i]));

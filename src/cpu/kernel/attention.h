@@ -167,6 +167,9 @@ static inline void multiply(const heed_gemm_kernels *kernels, int rows, int vect
     }
 }
 
+/* Rows of floats in a packed copy or where they are. */
+typedef struct { const float *data; ptrdiff_t stride; } view;
+
 static inline heed_gemm_type type_of(heed_dtype dtype)
 {
     return dtype == HEED_F16 ? HEED_GEMM_F16 : dtype == HEED_BF16 ? HEED_GEMM_BF16 : HEED_GEMM_F32;
@@ -188,6 +191,15 @@ static inline void pack_rows(const problem *p, const heed_operand *x, const key_
     for (int j = 0; j < tile->count; j++)
         p->kernels->straight(out + j * p->padded, (int)p->padded, element_of(x, tile->base + tile->place[j], column), type_of(x->dtype),
                              x->row_stride, 1, (int)p->width);
+}
+
+/* The same without a copy where rows are whole vectors and none is hidden. */
+static inline view view_rows(const problem *p, const heed_operand *x, const key_tile *tile, int kv_head, float *room)
+{
+    if (tile->whole && x->dtype == HEED_F32 && p->width == p->padded)
+        return (view){float_row(x, tile->base) + kv_head * p->width, x->row_stride};
+    pack_rows(p, x, tile, kv_head, room);
+    return (view){room, p->padded};
 }
 
 /* The visible keys of a tile as columns: out (E,64), zeros behind the last. `spare` holds 64 rows. */
@@ -217,12 +229,23 @@ static inline void pack_queries(const problem *p, const heed_operand *x, const s
     }
 }
 
-/* No NaN and no infinity among n floats, n a multiple of the lanes. */
-static inline bool all_finite(const float *x, int64_t n)
+/* The same without a copy where the rows are evenly spaced; `whole`: they have to be whole vectors too. */
+static inline view view_queries(const problem *p, const heed_operand *x, const sequence *s, int kv_head, int64_t first, int64_t count, float factor,
+                                bool whole, float *room)
+{
+    if (p->group == 1 && factor == 1 && (!whole || p->width == p->padded))
+        return (view){float_row(x, s->of.query_start + first) + kv_head * p->width, x->row_stride};
+    pack_queries(p, x, s, kv_head, first, count, factor, room);
+    return (view){room, p->padded};
+}
+
+/* No NaN and no infinity in rows of n floats, n a multiple of the lanes. */
+static inline bool all_finite(view x, int rows, int64_t n)
 {
     const heed_v zero = heed_v_zero();
     heed_v sum = zero;
-    for (int64_t i = 0; i < n; i += HEED_LANES) sum = heed_v_fma(heed_v_load(x + i), zero, sum);
+    for (int r = 0; r < rows; r++)
+        for (int64_t i = 0; i < n; i += HEED_LANES) sum = heed_v_fma(heed_v_load(x.data + r * x.stride + i), zero, sum);
     return heed_v_sum(sum) == 0;
 }
 

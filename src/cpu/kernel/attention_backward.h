@@ -1,6 +1,6 @@
 /* Attention backward, tiled, weights recomputed from lse. With p = exp(score - lse), f the dropout factor of a weight and
    D = sum over channels of dy y:
-     dv = sum over queries of p f dy,   ds = p (f dy.v - D),   dq = scale * sum over keys of ds k,   dk = sum over queries of ds scale q.
+     dv = sum over queries of p f dy,   ds = p (f dy.v - D) scale,   dq = sum over keys of ds k,   dk = sum over queries of ds q.
    A part is one sequence and one key/value head, so that nobody adds to another's rows: tiles of keys ascending, for each the
    blocks of queries ascending. Rows of no sequence get zeros. Source: Dao et al. 2022, appendix B. */
 #ifndef HEED_CPU_KERNEL_ATTENTION_BACKWARD_H
@@ -13,9 +13,9 @@ enum { BLOCK_ROWS = 64, KEYS_AT_ONCE = 12 };
 
 typedef struct backward_scratch {
     float *key_columns, *value_columns;        /* (E,64) */
-    float *key_rows, *dkeys, *dvalues, *spare; /* (64,P); key_rows times scale */
-    float *queries, *slopes;                   /* (64 rows,P): q times scale, dy */
-    float *weights, *dscores;                  /* (64 rows,64): p f, ds */
+    float *key_rows, *dkeys, *dvalues, *spare; /* (64,P) */
+    float *queries, *slopes;                   /* (64 rows,P): q, dy */
+    float *weights, *dscores;                  /* (64 rows,64): p f, ds scale */
     float *inner, *lse;                        /* (64 rows): D */
     float *band;                               /* (BAND,P) */
     uint64_t *seen;                            /* (64 rows) */
@@ -41,6 +41,7 @@ typedef struct backward_unit {
     const sequence *s;
     backward_scratch *scratch;
     key_tile tile;
+    view keys, queries, slopes; /* of the tile; of the block: q and dy */
     int64_t number;     /* of the tile */
     int kv_head;
     bool fresh;         /* nothing was added to dkeys and dvalues of this tile */
@@ -57,16 +58,16 @@ static inline int64_t query_column(const backward_unit *u, int64_t row)
     return (u->kv_head * u->p->group + row % u->p->group) * u->p->width;
 }
 
-/* Packs rows [first, first + rows) of q and dy, and finds D and lse. */
-static inline void load_block(const backward_unit *u, int64_t first, int64_t rows)
+/* Finds rows [first, first + rows) of q and dy, D and lse. */
+static inline void load_block(backward_unit *u, int64_t first, int64_t rows)
 {
     const problem *p = u->p;
     backward_scratch *s = u->scratch;
     const heed_operand *y = &p->args->in[HEED_ATTENTION_Y], *lse = &p->args->in[HEED_ATTENTION_LSE], *dy = &p->args->in[HEED_ATTENTION_DY];
-    pack_queries(p, p->q, u->s, u->kv_head, first, rows, p->attributes->scale, s->queries);
-    pack_queries(p, dy, u->s, u->kv_head, first, rows, 1, s->slopes);
+    u->queries = view_queries(p, p->q, u->s, u->kv_head, first, rows, 1, true, s->queries);
+    u->slopes = view_queries(p, dy, u->s, u->kv_head, first, rows, 1, true, s->slopes);
     for (int64_t r = 0; r < rows; r++) {
-        const float *from = float_row(y, query_row(u, first + r)) + query_column(u, first + r), *slope = s->slopes + r * p->padded;
+        const float *from = float_row(y, query_row(u, first + r)) + query_column(u, first + r), *slope = u->slopes.data + r * u->slopes.stride;
         chains sum = chains_of(0);
         for (int64_t e = 0; e < p->width; e += CHAINS)
             for (int v = 0; v < CHAIN_VECTORS && e + v * HEED_LANES < p->width; v++) {
@@ -78,7 +79,7 @@ static inline void load_block(const backward_unit *u, int64_t first, int64_t row
     }
 }
 
-/* Scores and dy.v of one row become p f and ds. */
+/* q.k and dy.v of one row become p f and ds. */
 static inline void differentiate_row(const backward_unit *u, int64_t first, int64_t r, int vectors)
 {
     const heed_attention_attributes *a = u->p->attributes;
@@ -90,16 +91,16 @@ static inline void differentiate_row(const backward_unit *u, int64_t first, int6
         dropout_factors(&random, heed_dropout_threshold(a->dropout), 1 / (1 - a->dropout), u->number, drawn);
         for (int j = 0; j < TILE; j++) factors[j] = j < u->tile.count ? drawn[u->tile.place[j]] : 0;
     }
-    const heed_v lse = heed_v_set(u->scratch->lse[r]), inner = heed_v_set(u->scratch->inner[r]);
+    const heed_v lse = heed_v_set(u->scratch->lse[r]), inner = heed_v_set(u->scratch->inner[r]), scale = heed_v_set(a->scale);
     for (int v = 0; v < vectors; v++) {
         int at = v * HEED_LANES;
-        heed_v p = heed_v_exp(heed_v_sub(heed_v_load(weights + at), lse)), along = heed_v_load(dscores + at), dropped = p;
+        heed_v p = heed_v_exp(heed_v_sub(heed_v_mul(heed_v_load(weights + at), scale), lse)), along = heed_v_load(dscores + at), dropped = p;
         if (a->dropout > 0) {
             heed_v f = heed_v_load(factors + at);
             along = heed_v_mul(along, f), dropped = heed_v_mul(p, f);
         }
         heed_v_store(weights + at, dropped);
-        heed_v_store(dscores + at, heed_v_mul(p, heed_v_sub(along, inner)));
+        heed_v_store(dscores + at, heed_v_mul(heed_v_mul(p, scale), heed_v_sub(along, inner)));
     }
 }
 
@@ -119,7 +120,7 @@ static inline void add_to_queries(const backward_unit *u, int64_t first, int64_t
     bool straight = p->group == 1 && p->padded == p->width;
     float *dq = float_row(&p->args->out[0], query_row(u, first + r)) + query_column(u, first + r);
     multiply(p->kernels, rows, (int)(p->padded / HEED_LANES), &(small_product){.a = s->dscores + r * TILE + low, .a_row = TILE, .a_step = 1,
-             .b = s->key_rows + low * p->padded, .b_step = p->padded, .depth = high - low, .to = straight ? dq : s->band,
+             .b = u->keys.data + low * u->keys.stride, .b_step = u->keys.stride, .depth = high - low, .to = straight ? dq : s->band,
              .to_row = straight ? p->args->out[0].row_stride : p->padded, .add = straight});
     for (int i = 0; i < rows && !straight; i++) {
         float *to = float_row(&p->args->out[0], query_row(u, first + r + i)) + query_column(u, first + r + i);
@@ -138,9 +139,9 @@ static inline void differentiate_band(const backward_unit *u, int64_t first, int
     int vectors = any ? (64 - __builtin_clzll(any) + HEED_LANES - 1) / HEED_LANES : 0;
     for (int i = 0; i < rows; i++) clear_weights(u, r + i, s->seen[r + i] ? vectors : 0);
     if (!any) return;
-    small_product scores = {.a = s->queries + r * p->padded, .a_row = p->padded, .a_step = 1, .b = s->key_columns, .b_step = TILE,
+    small_product scores = {.a = u->queries.data + r * u->queries.stride, .a_row = u->queries.stride, .a_step = 1, .b = s->key_columns, .b_step = TILE,
         .depth = p->width, .to = s->weights + r * TILE, .to_row = TILE}, along = scores;
-    along.a = s->slopes + r * p->padded, along.b = s->value_columns, along.to = s->dscores + r * TILE;
+    along.a = u->slopes.data + r * u->slopes.stride, along.a_row = u->slopes.stride, along.b = s->value_columns, along.to = s->dscores + r * TILE;
     multiply(p->kernels, rows, vectors, &scores);
     multiply(p->kernels, rows, vectors, &along);
     for (int i = 0; i < rows; i++) {
@@ -169,9 +170,9 @@ static inline void add_to_keys(const backward_unit *u, int64_t rows)
             memset(s->dvalues + key * p->padded, 0, (size_t)(keys * p->padded) * sizeof *s->dvalues);
         }
         if (low == high) continue;
-        small_product values = {.a = s->weights + low * TILE + key, .a_row = 1, .a_step = TILE, .b = s->slopes + low * p->padded,
-            .b_step = p->padded, .depth = high - low, .to = s->dvalues + key * p->padded, .to_row = p->padded, .add = !u->fresh}, into = values;
-        into.a = s->dscores + low * TILE + key, into.b = s->queries + low * p->padded, into.to = s->dkeys + key * p->padded;
+        small_product values = {.a = s->weights + low * TILE + key, .a_row = 1, .a_step = TILE, .b = u->slopes.data + low * u->slopes.stride,
+            .b_step = u->slopes.stride, .depth = high - low, .to = s->dvalues + key * p->padded, .to_row = p->padded, .add = !u->fresh}, into = values;
+        into.a = s->dscores + low * TILE + key, into.b = u->queries.data + low * u->queries.stride, into.b_step = u->queries.stride, into.to = s->dkeys + key * p->padded;
         multiply(p->kernels, keys, (int)(p->padded / HEED_LANES), &values);
         multiply(p->kernels, keys, (int)(p->padded / HEED_LANES), &into);
     }
@@ -189,15 +190,13 @@ static inline bool look_from_block(const backward_unit *u, int64_t first, int64_
     return any != 0;
 }
 
-static inline void load_tile(const backward_unit *u)
+static inline void load_tile(backward_unit *u)
 {
     const problem *p = u->p;
     backward_scratch *s = u->scratch;
-    const heed_v scale = heed_v_set(p->attributes->scale);
     pack_columns(p, p->k, &u->tile, u->kv_head, s->key_columns, s->spare);
     pack_columns(p, p->v, &u->tile, u->kv_head, s->value_columns, s->spare);
-    pack_rows(p, p->k, &u->tile, u->kv_head, s->key_rows);
-    for (int64_t i = 0; i < u->tile.count * p->padded; i += HEED_LANES) heed_v_store(s->key_rows + i, heed_v_mul(scale, heed_v_load(s->key_rows + i)));
+    u->keys = view_rows(p, p->k, &u->tile, u->kv_head, s->key_rows);
 }
 
 /* dk and dv of the tile's positions to their rows; hidden keys get zeros. */

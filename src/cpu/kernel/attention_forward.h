@@ -14,7 +14,7 @@ enum { UNIT_ROWS = 128 };
 typedef struct forward_scratch {
     float *keys;             /* (E,64) */
     float *values, *spare;   /* (64,P) */
-    float *queries, *sums;   /* (rows,P): scaled q, and o */
+    float *queries, *sums;   /* (rows,P): q, and o */
     float *largest, *total;  /* (rows): m and l */
     float *band;             /* (BAND,64): scores, then weights */
     uint64_t *seen;          /* (queries): keys of the tile that each sees */
@@ -47,6 +47,8 @@ typedef struct forward_unit {
     const sequence *s;
     forward_scratch *scratch;
     key_tile tile;
+    view q, values;
+    float scale;             /* of the scores, positive: another sign is in the queries */
     int64_t number;          /* of the tile */
     bool checked, finite;    /* its values were looked at, and are finite */
     int64_t first, queries;
@@ -61,20 +63,21 @@ static inline int score_band(const forward_unit *u, int64_t row, int rows, uint6
     for (int r = 0; r < rows; r++) any |= seen[r] = u->scratch->seen[(row + r) / p->group];
     if (!any) return 0;
     int vectors = (64 - __builtin_clzll(any) + HEED_LANES - 1) / HEED_LANES;
-    multiply(p->kernels, rows, vectors, &(small_product){.a = u->scratch->queries + row * p->padded, .a_row = p->padded, .a_step = 1,
+    multiply(p->kernels, rows, vectors, &(small_product){.a = u->q.data + row * u->q.stride, .a_row = u->q.stride, .a_step = 1,
              .b = u->scratch->keys, .b_step = TILE, .depth = p->width, .to = u->scratch->band, .to_row = TILE});
     for (int r = 0; r < rows; r++)
         if (seen[r] != bits_between(0, vectors * HEED_LANES - 1)) hide(u->scratch->band + r * TILE, vectors, seen[r]);
     return vectors;
 }
 
-/* Scores of a row become exp(score - m); returns their sum. */
-static inline float weigh(float *band, int vectors, float m)
+/* q.k of a row become exp(scale * q.k - m); returns their sum. */
+static inline float weigh(float *band, int vectors, float scale, float m)
 {
     chains sum = chains_of(0);
-    const heed_v shift = heed_v_set(m);
-    for (int v = 0; v < vectors; v++) {
-        heed_v x = heed_v_exp(heed_v_sub(heed_v_load(band + v * HEED_LANES), shift));
+    const heed_v shift = heed_v_set(m), times = heed_v_set(scale);
+    HEED_UNROLL for (int v = 0; v < TILE_VECTORS; v++) {
+        if (v >= vectors) break;
+        heed_v x = heed_v_exp(heed_v_sub(heed_v_mul(heed_v_load(band + v * HEED_LANES), times), shift));
         heed_v_store(band + v * HEED_LANES, x);
         sum.part[v] = x;
     }
@@ -84,7 +87,8 @@ static inline float weigh(float *band, int vectors, float m)
 static inline float largest_score(const float *band, int vectors)
 {
     chains most = chains_of(-__builtin_inff());
-    for (int v = 0; v < vectors; v++) most.part[v] = heed_v_max(heed_v_load(band + v * HEED_LANES), most.part[v]);
+    HEED_UNROLL for (int v = 0; v < TILE_VECTORS; v++)
+        if (v < vectors) most.part[v] = heed_v_max(heed_v_load(band + v * HEED_LANES), most.part[v]);
     return chains_largest(most);
 }
 
@@ -108,8 +112,8 @@ static inline void add_values(const forward_unit *u, const float *band, uint64_t
         int from = __builtin_ctzll(bits);
         uint64_t rest = ~(bits >> from);
         int run = rest ? __builtin_ctzll(rest) : 64;
-        multiply(p->kernels, 1, (int)(p->padded / HEED_LANES), &(small_product){.a = band + from, .a_step = 1, .b = u->scratch->values + from * p->padded,
-                 .b_step = p->padded, .depth = run, .to = sums, .add = true});
+        multiply(p->kernels, 1, (int)(p->padded / HEED_LANES), &(small_product){.a = band + from, .a_step = 1, .b = u->values.data + from * u->values.stride,
+                 .b_step = u->values.stride, .depth = run, .to = sums, .add = true});
         bits &= ~bits_between(from, from + run - 1);
     }
 }
@@ -123,10 +127,10 @@ static inline void add_band(forward_unit *u, int64_t row, int rows, const uint64
     for (int r = 0; r < rows; r++) all &= seen[r], any |= seen[r];
     if (!any) return;
     int low = __builtin_ctzll(any), high = 64 - __builtin_clzll(any);
-    if (all != bits_between(low, high - 1) && !u->checked) u->finite = all_finite(u->scratch->values, u->tile.count * p->padded), u->checked = true;
+    if (all != bits_between(low, high - 1) && !u->checked) u->finite = all_finite(u->values, u->tile.count, p->padded), u->checked = true;
     if (all == bits_between(low, high - 1) || u->finite)
         multiply(p->kernels, rows, (int)(p->padded / HEED_LANES), &(small_product){.a = u->scratch->band + low, .a_row = TILE, .a_step = 1,
-                 .b = u->scratch->values + low * p->padded, .b_step = p->padded, .depth = high - low,
+                 .b = u->values.data + low * u->values.stride, .b_step = u->values.stride, .depth = high - low,
                  .to = u->scratch->sums + row * p->padded, .to_row = p->padded, .add = true});
     else
         for (int r = 0; r < rows; r++) add_values(u, u->scratch->band + r * TILE, seen[r], u->scratch->sums + (row + r) * p->padded);
@@ -141,7 +145,7 @@ static inline void attend_band(forward_unit *u, int64_t row, int rows)
     if (!vectors) return;
     for (int r = 0; r < rows; r++) {
         if (!seen[r]) continue;
-        float m = largest_score(s->band + r * TILE, vectors), before = s->largest[row + r];
+        float m = u->scale * largest_score(s->band + r * TILE, vectors), before = s->largest[row + r];
         if (before > m) m = before;
         if (m == -__builtin_inff()) seen[r] = 0; /* scores of -inf weigh nothing */
         if (!seen[r]) continue;
@@ -155,7 +159,7 @@ static inline void attend_band(forward_unit *u, int64_t row, int rows)
             continue;
         }
         float *sums = s->sums + (row + r) * u->p->padded;
-        s->total[row + r] = s->total[row + r] * old[r] + weigh(s->band + r * TILE, vectors, s->largest[row + r]);
+        s->total[row + r] = s->total[row + r] * old[r] + weigh(s->band + r * TILE, vectors, u->scale, s->largest[row + r]);
         const heed_v factor = heed_v_set(old[r]);
         if (old[r] != 1)
             for (int64_t e = 0; e < u->p->padded; e += HEED_LANES) heed_v_store(sums + e, heed_v_mul(factor, heed_v_load(sums + e)));
@@ -198,7 +202,9 @@ static inline void attend_unit(forward_unit *u)
     const problem *p = u->p;
     forward_scratch *s = u->scratch;
     int64_t rows = u->queries * p->group, begin, end;
-    pack_queries(p, p->q, u->s, u->kv_head, u->first * p->group, rows, p->attributes->scale, s->queries);
+    bool positive = p->attributes->scale > 0;
+    u->scale = positive ? p->attributes->scale : 1;
+    u->q = view_queries(p, p->q, u->s, u->kv_head, u->first * p->group, rows, positive ? 1 : p->attributes->scale, false, s->queries);
     memset(s->sums, 0, (size_t)(rows * p->padded) * sizeof *s->sums);
     for (int64_t r = 0; r < rows; r++) s->largest[r] = -__builtin_inff(), s->total[r] = 0;
     reachable_tiles(p, u->s, u->first, u->queries, &begin, &end);
@@ -206,7 +212,7 @@ static inline void attend_unit(forward_unit *u)
         if (!look_at_tile(u)) continue;
         u->checked = false;
         pack_columns(p, p->k, &u->tile, u->kv_head, s->keys, s->spare);
-        pack_rows(p, p->v, &u->tile, u->kv_head, s->values);
+        u->values = view_rows(p, p->v, &u->tile, u->kv_head, s->values);
         for (int64_t row = 0; row < rows; row += BAND) attend_band(u, row, rows - row < BAND ? (int)(rows - row) : BAND);
     }
     finish_unit(u, rows);
@@ -230,7 +236,7 @@ static inline void write_weights(forward_unit *u)
             int64_t head = u->kv_head * p->group + row % p->group, query = u->first + row / p->group;
             if (query >= queries) continue;
             float *to = base + (head * queries + query) * keys + u->number * TILE;
-            weigh(u->scratch->band, vectors, float_row(&p->args->out[1], u->s->of.query_start + query)[head]);
+            weigh(u->scratch->band, vectors, u->scale, float_row(&p->args->out[1], u->s->of.query_start + query)[head]);
             for (int j = 0; j < u->tile.count; j++)
                 if ((seen[0] >> j & 1) && u->number * TILE + u->tile.place[j] < keys) to[u->tile.place[j]] = u->scratch->band[j];
         }

@@ -48,11 +48,11 @@ typedef struct heed_gemm {
     int64_t residual_stride;
 } heed_gemm;
 
-/* Independent parts of this product, from m, n, k and b_kind alone, at least 1; equal work each as far as tiles allow. Any
-   thread may run any part in any order; no part waits for another. */
+/* Independent parts of this product, at least 1, from extents, strides and kinds alone (never from threads or from pointers'
+   values); equal work each as far as tiles allow. Any thread may run any part in any order; no part waits for another. */
 int heed_gemm_parts(const heed_gemm *gemm, heed_isa isa);
-/* Bytes of scratch that one thread needs to run parts, 64-byte aligned. Enough for the maximal m, n, k is enough for smaller
-   ones. */
+/* Bytes of scratch that one thread needs to run parts; scratch is 64-byte aligned. Enough for the maximal m, n and k is enough for
+   smaller ones with the same kinds and a_stride. Of the pointers only one thing matters: that gate or residual equals c. */
 size_t heed_gemm_scratch(const heed_gemm *gemm, heed_isa isa);
 /* Runs part `part` of `parts`. `parts` is usually heed_gemm_parts(); any number >= 1 gives the same bits. */
 void heed_gemm_run(const heed_gemm *gemm, heed_isa isa, int part, int parts, void *scratch);

@@ -215,8 +215,9 @@ static heed_status check_stack(const heed_config *config, const heed_stack *stac
         return heed_fail(error, HEED_E_FORMAT, "%s: %lld heads and %lld key/value heads; expected heads to be a multiple", where, (long long)stack->heads,
                          (long long)stack->kv_heads);
     HEED_TRY(check_range(where, "heads times head width", stack->heads * stack->head_width, 1, 1 << 24, error));
+    if (config->position != HEED_POSITION_ROTARY) return HEED_OK;
     int64_t turned = heed_rope_channels(&config->rope, stack->head_width);
-    if (config->position == HEED_POSITION_ROTARY && (turned < 2 || (config->rope.fraction == 1 && stack->head_width % 2)))
+    if (turned < 2 || (config->rope.fraction == 1 && stack->head_width % 2))
         return heed_fail(error, HEED_E_FORMAT, "%s: heads are %lld wide; rotary positions turn pairs of channels and need an even width", where,
                          (long long)stack->head_width);
     return HEED_OK;

@@ -69,6 +69,8 @@ static const bad_config bad[] = {
     {QWEN2(", \"layer_types\": [\"full_attention\"]"), HEED_E_FORMAT, "layer_types has 1 entries"},
     {QWEN2(", \"layer_types\": [\"full_attention\", \"full_attention\", \"full_attention\", \"mamba\"]"), HEED_E_UNSUPPORTED, "layer_types[3] is \"mamba\""},
     {QWEN2(", \"use_sliding_window\": true, \"sliding_window\": 0"), HEED_E_FORMAT, "sliding_window is 0"},
+    {"{\"model_type\": \"qwen2\", \"num_hidden_layers\": 2147483647, \"use_sliding_window\": true, \"max_window_layers\": 0}", HEED_E_FORMAT, "layers is 2147483647"},
+    {HEED(", \"position\": \"rotary\", \"partial_rotary_factor\": 1e300"), HEED_E_FORMAT, "partial_rotary_factor is 1e+300"},
     {MARIAN(", \"max_position_embeddings\": 100000000"), HEED_E_FORMAT, "positions times width"},
     {MARIAN(", \"architectures\": [\"MarianForCausalLM\"]"), HEED_E_UNSUPPORTED, "MarianForCausalLM"},
     {HEED(", \"norm\": \"batch\""), HEED_E_UNSUPPORTED, "norm is \"batch\"; expected one of layer, rms"},

@@ -49,6 +49,7 @@ static heed_status fix(heed_config *config, const json_t *json, const char *wher
     if (window < 1 || window > INT32_MAX) return heed_fail(error, HEED_E_FORMAT, "%s: sliding_window is %lld; expected a positive number or null", where, (long long)window);
     if (json_is_null(json_object_get(json, "sliding_window"))) sliding = false;
     if (sliding) config->window = window;
+    if (config->decoder.layers > HEED_MAX_LAYERS) return HEED_OK; /* refused by the general checks */
     const json_t *types = json_object_get(json, "layer_types");
     if (json_is_array(types)) HEED_TRY(read_layer_types(config, types, where, error));
     else

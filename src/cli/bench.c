@@ -1,24 +1,24 @@
 /* heed bench: how fast a model reads and writes. */
-#include "options.h"
-#include "terminal.h"
+#include "task.h"
 
-#include <heed/heed.h>
-#include <jansson.h>
-
-typedef struct { const char *model; int64_t prompt, count, threads; bool json, profile; } bench_options;
+typedef struct { task task; int64_t prompt, count; } bench_task;
 
 static const option options[] = {
-    HEED_OPTION(bench_options, model, "model", 'm', OPTION_TEXT, "MODEL", "Model folder."),
-    HEED_OPTION(bench_options, prompt, "prompt-tokens", 'p', OPTION_INTEGER, "N", "Tokens to read (default 512)."),
-    HEED_OPTION(bench_options, count, "new-tokens", 'n', OPTION_INTEGER, "N", "Tokens to write (default 128)."),
-    HEED_OPTION(bench_options, threads, "threads", 't', OPTION_INTEGER, "N", "Threads (default: OMP_NUM_THREADS, else all processors)."),
-    HEED_OPTION(bench_options, json, "json", 0, OPTION_FLAG, NULL, "Print one JSON object."),
-    HEED_OPTION(bench_options, profile, "profile", 0, OPTION_FLAG, NULL, "Print time, operations and bytes per kernel to stderr."),
+    HEED_OPTION(bench_task, prompt, "prompt-tokens", 'p', OPTION_INTEGER, "N", "Tokens to read (default 512)."),
+    HEED_OPTION(bench_task, count, "new-tokens", 'n', OPTION_INTEGER, "N", "Tokens to write (default 128)."),
     {0}};
 
-static int run(int argc, char **argv);
-const verb verb_bench = {"bench", "-m MODEL [-p 512] [-n 128] [-t 2] [--json]", "tokens per second of reading and writing",
-    "One sequence; medians of five rounds after one to warm up.\n\n  heed bench -m model -p 512 -n 128 -t 2\n", options, run};
+static void preset(task *t)
+{
+    bench_task *values = (bench_task *)t;
+    values->prompt = 512, values->count = 128;
+}
+
+static int check(task *t)
+{
+    const bench_task *values = (bench_task *)t;
+    return values->prompt < 1 || values->count < 1 ? usage_error(t->verb, "-p and -n count tokens, at least 1") : 0;
+}
 
 static void print_speed(const heed_speed *s, bool json)
 {
@@ -33,31 +33,18 @@ static void print_speed(const heed_speed *s, bool json)
                bytes_text((double)s->cache_bytes, cache), bytes_text((double)s->resident_bytes, resident));
 }
 
-static int run(int argc, char **argv)
+static heed_status run(task *t)
 {
-    bench_options values = {.prompt = 512, .count = 128};
-    option_list positional = {0};
-    bool helped;
-    heed_error error = {0};
-    heed_context *context = NULL;
-    heed_transformer *transformer = NULL;
+    const bench_task *values = (bench_task *)t;
     heed_speed speed = {0};
-    if (!options_parse(&verb_bench, &values, argc, argv, &positional, &helped)) return 2;
-    if (helped) return 0;
-    if (!values.model && positional.count == 1) values.model = positional.items[0];
-    else if (positional.count) return usage_error(&verb_bench, "unexpected \"%s\"", positional.items[0]);
-    if (!values.model) return usage_error(&verb_bench, "expected -m MODEL");
-    if (values.prompt < 1 || values.count < 1) return usage_error(&verb_bench, "-p and -n count tokens, at least 1");
-    heed_status status = heed_context_new(&context, &(heed_context_options){.threads = (int)values.threads}, &error);
-    if (status == HEED_OK) status = heed_transformer_load(&transformer, context, values.model, &error);
-    if (status == HEED_OK && values.profile) status = heed_transformer_profile(transformer, true, &error);
-    if (status == HEED_OK) status = heed_transformer_bench(transformer, values.prompt, values.count, &speed, &error);
-    if (status == HEED_OK) print_speed(&speed, values.json);
-    char *profile = NULL;
-    if (status == HEED_OK && values.profile && heed_transformer_profile_text(transformer, &profile, &error) == HEED_OK) fputs(profile, stderr);
-    heed_free(profile);
-    heed_transformer_free(transformer);
-    heed_context_free(context);
-    option_list_free(&positional);
-    return status == HEED_OK ? 0 : report_error("bench", &error);
+    heed_status status = heed_transformer_bench(t->transformer, values->prompt, values->count, &speed, &t->error);
+    if (status == HEED_OK) print_speed(&speed, t->json);
+    return status;
 }
+
+const verb verb_bench = {
+    .name = "bench", .arguments = "-m MODEL [-p 512] [-n 128] [-t 2] [--json]", .summary = "tokens per second of reading and writing",
+    .description = "One sequence; medians of five rounds after one to warm up.",
+    .examples = "  heed bench -m model -p 512 -n 128 -t 2\n  heed bench -m model -p 64 -n 16 --profile\n",
+    .options = options, .shares = VERB_MODEL | VERB_COMPUTES | VERB_LOADS | VERB_JSON, .bytes = sizeof(bench_task),
+    .preset = preset, .check = check, .run = run};

@@ -1,17 +1,9 @@
 /* heed info: what this build and machine have, or what a model is. */
-#include "options.h"
-#include "terminal.h"
+#include "task.h"
 
-#include <heed/heed.h>
-#include <jansson.h>
 #include <string.h>
 
-typedef struct { bool json; int64_t threads; } info_options;
-
-static const option options[] = {
-    HEED_OPTION(info_options, json, "json", 0, OPTION_FLAG, NULL, "Print one JSON object."),
-    HEED_OPTION(info_options, threads, "threads", 't', OPTION_INTEGER, "N", "Threads (default: OMP_NUM_THREADS, else all processors)."),
-    {0}};
+static const option options[] = {{0}};
 
 static void print_value(const char *key, const json_t *value)
 {
@@ -53,33 +45,23 @@ static void print_object(const json_t *object, int indent)
     }
 }
 
-static int run(int argc, char **argv);
-const verb verb_info = {"info", "[MODEL] [--json]", "what a model is, or what this build and machine have",
-    "Without a model: version, kernels, threads, libraries. With a model folder: family, sizes, parameters, memory for running and for\n"
-    "training, tokenizer, and what heed noticed when reading it.\n\n"
-    "  heed info\n  heed info path/to/model --json\n", options, run};
-
-static int run(int argc, char **argv)
+static heed_status run(task *t)
 {
-    info_options values = {0};
-    option_list words = {0};
-    bool helped;
-    heed_error error = {0};
-    heed_context *context = NULL;
     char *json = NULL;
-    if (!options_parse(&verb_info, &values, argc, argv, &words, &helped)) return 2;
-    if (helped) return 0;
-    if (words.count > 1) return usage_error(&verb_info, "one model at a time; found \"%s\" too", words.items[1]);
-    heed_status status = heed_context_new(&context, &(heed_context_options){.threads = (int)values.threads}, &error);
-    if (status == HEED_OK) status = heed_describe(context, words.count ? words.items[0] : NULL, &json, &error);
-    if (status == HEED_OK && values.json) puts(json);
+    heed_status status = heed_describe(t->context, t->model, &json, &t->error);
+    if (status == HEED_OK && t->json) puts(json);
     else if (status == HEED_OK) {
         json_t *object = json_loads(json, 0, NULL);
         print_object(object, 0);
         json_decref(object);
     }
     heed_free(json);
-    heed_context_free(context);
-    option_list_free(&words);
-    return status == HEED_OK ? 0 : report_error("info", &error);
+    return status;
 }
+
+const verb verb_info = {
+    .name = "info", .arguments = "[MODEL] [--json]", .summary = "what a model is, or what this build and machine have",
+    .description = "Without a model: version, kernels, threads, libraries, families. With a model folder: family, sizes, parameters, memory for running\n"
+                   "and for training, tokenizer, and what heed noticed when reading it.",
+    .examples = "  heed info\n  heed info path/to/model --json\n",
+    .options = options, .shares = VERB_MODEL_MAYBE | VERB_COMPUTES | VERB_JSON, .bytes = sizeof(task), .run = run};

@@ -1,8 +1,7 @@
 /* The program: finds the verb, hands over. Verbs stand in verbs.def, each in a file of its own. */
-#include "options.h"
+#include "manual.h"
+#include "task.h"
 
-#include <heed/heed.h>
-#include <stdio.h>
 #include <string.h>
 
 #define HEED_VERB(name) extern const verb verb_##name;
@@ -16,62 +15,41 @@ static const verb *const table[] = {
 };
 enum { VERBS = sizeof table / sizeof *table };
 
-static void print_help(FILE *file)
+static void print_version(const verb *const *verbs, size_t count, FILE *file)
 {
-    fprintf(file, "heed %s - Transformers in C: train, run and inspect them, from the Hugging Face directory as it is.\n\n"
-                  "Usage: heed VERB [options]      heed VERB --help explains one\n\n", heed_version());
-    for (int i = 0; i < VERBS; i++) fprintf(file, "  %-10s %s\n", table[i]->name, table[i]->summary);
-    fprintf(file, "\nA first walk:\n"
-                  "  heed train --data my.txt --out run --tokenizer char --layers 4 --d-model 128 --heads 4 --context 128 --max-steps 1000\n"
-                  "  heed generate -m run -p \"Once\" -n 200 --temp 0.8\n"
-                  "  heed info MODEL-FOLDER\n\n"
-                  "Data goes to stdout, everything else to stderr. Exit status: 0 done, 1 failed, 2 wrong usage, 130 interrupted.\n"
-                  "Environment: HEED_ISA=generic|avx2|avx512, OMP_NUM_THREADS, NO_COLOR.\n");
+    (void)verbs, (void)count;
+    fprintf(file, "heed %s\n", heed_version());
 }
 
-/* Every option of every verb for the shell: one line a verb, `compgen -W` reads it. */
-static int print_completion(void)
+/* Words that are no verb. */
+static const struct { const char *word; void (*print)(const verb *const *verbs, size_t count, FILE *file); } pages[] = {
+    {"--help", manual_overview}, {"-h", manual_overview}, {"help", manual_overview}, {"--version", print_version}, {"version", print_version},
+    {"--man", manual_page}, {"--completion", manual_completion}};
+
+static const verb *find_verb(const char *word)
 {
-    printf("# bash completion of heed: source <(heed --completion)\n_heed() {\n  local word=${COMP_WORDS[COMP_CWORD]} verb=${COMP_WORDS[1]}\n"
-           "  if [ $COMP_CWORD -eq 1 ]; then COMPREPLY=($(compgen -W \"");
-    for (int i = 0; i < VERBS; i++) printf("%s ", table[i]->name);
-    printf("\" -- \"$word\")); return; fi\n  case $verb in\n");
-    for (int i = 0; i < VERBS; i++) {
-        printf("  %s) options=\"", table[i]->name);
-        for (const option *o = table[i]->options; o->name; o++)
-            if (o->kind != OPTION_HEADING) printf("--%s ", o->name);
-        printf("--help\" ;;\n");
-    }
-    printf("  esac\n  case $word in -*) COMPREPLY=($(compgen -W \"$options\" -- \"$word\")) ;; *) COMPREPLY=($(compgen -f -- \"$word\")) ;; esac\n}\n"
-           "complete -o filenames -F _heed heed\n");
-    return 0;
+    for (int i = 0; i < VERBS; i++)
+        if (!strcmp(word, table[i]->name)) return table[i];
+    return NULL;
 }
 
 int main(int argc, char **argv)
 {
-    const char *word = argc > 1 ? argv[1] : NULL;
+    bool about = argc > 2 && !strcmp(argv[1], "help"); /* heed help VERB */
+    const char *word = argc > 1 ? argv[about ? 2 : 1] : NULL;
     if (!word) {
-        print_help(stderr);
+        manual_overview(table, VERBS, stderr);
         return 2;
     }
-    if (!strcmp(word, "--help") || !strcmp(word, "-h") || (!strcmp(word, "help") && argc == 2)) {
-        print_help(stdout);
+    const verb *v = find_verb(word);
+    if (v && about) manual_help(v, stdout);
+    else if (v) return verb_run(v, argc - 2, argv + 2);
+    for (size_t i = 0; !v && i < sizeof pages / sizeof *pages; i++) {
+        if (strcmp(word, pages[i].word)) continue;
+        pages[i].print(table, VERBS, stdout);
         return 0;
     }
-    if (!strcmp(word, "--version") || !strcmp(word, "version")) {
-        printf("heed %s\n", heed_version());
-        return 0;
-    }
-    if (!strcmp(word, "--completion")) return print_completion();
-    if (!strcmp(word, "help")) word = argv[2];
-    for (int i = 0; i < VERBS; i++) {
-        if (strcmp(word, table[i]->name)) continue;
-        if (!strcmp(argv[1], "help")) {
-            options_help(table[i], stdout);
-            return 0;
-        }
-        return table[i]->run(argc - 2, argv + 2);
-    }
+    if (v) return 0;
     const char *names[VERBS];
     for (int i = 0; i < VERBS; i++) names[i] = table[i]->name;
     const char *near = nearest_word(word, names, VERBS);

@@ -1,4 +1,4 @@
-#include "options.h"
+#include "manual.h"
 
 #include <errno.h>
 #include <math.h>
@@ -72,14 +72,16 @@ static bool list_add(option_list *list, const char *item)
 
 static const option *find_option(const verb *v, const char *name, size_t length)
 {
-    for (const option *o = v->options; o->name; o++)
+    const option *o;
+    for (option_walk walk = {.verb = v}; (o = option_next(&walk));)
         if (o->kind != OPTION_HEADING && strlen(o->name) == length && !strncmp(o->name, name, length)) return o;
     return NULL;
 }
 
 static const option *find_letter(const verb *v, char letter)
 {
-    for (const option *o = v->options; o->name; o++)
+    const option *o;
+    for (option_walk walk = {.verb = v}; (o = option_next(&walk));)
         if (o->letter == letter && letter) return o;
     return NULL;
 }
@@ -119,7 +121,8 @@ static bool unknown_option(const verb *v, const char *word)
     const char *names[128];
     char name[LONGEST_WORD + 1];
     size_t count = 0;
-    for (const option *o = v->options; o->name && count < 128; o++)
+    const option *o;
+    for (option_walk walk = {.verb = v}; (o = option_next(&walk)) && count < 128;)
         if (o->kind != OPTION_HEADING) names[count++] = o->name;
     snprintf(name, sizeof name, "%.*s", (int)strcspn(word, "="), word);
     const char *near = nearest_word(name + strspn(name, "-"), names, count);
@@ -170,7 +173,7 @@ bool options_parse(const verb *v, void *values, int argc, char **argv, option_li
             continue;
         }
         if (!strcmp(word, "--help") || !strcmp(word, "-h")) {
-            options_help(v, stdout);
+            manual_help(v, stdout);
             *helped = true;
             return true;
         }
@@ -185,46 +188,4 @@ bool options_parse(const verb *v, void *values, int argc, char **argv, option_li
         if (!take_values(v, o, values, argc, argv, &at, attached)) return false;
     }
     return true;
-}
-
-static void put_wrapped(FILE *file, const char *text, int indent, int column)
-{
-    for (const char *word = text; *word;) {
-        size_t length = strcspn(word, " \n");
-        if (column + (int)length > 100) {
-            fprintf(file, "\n%*s", indent, "");
-            column = indent;
-        }
-        fprintf(file, "%.*s", (int)length, word);
-        column += (int)length;
-        word += length;
-        if (*word == '\n') {
-            fprintf(file, "\n%*s", indent, "");
-            column = indent, word++;
-        } else if (*word == ' ') {
-            fputc(' ', file);
-            column++, word++;
-        }
-    }
-    fputc('\n', file);
-}
-
-void options_help(const verb *v, FILE *file)
-{
-    fprintf(file, "heed %s - %s\n\nUsage: heed %s %s\n\n%s\n", v->name, v->summary, v->name, v->arguments, v->description);
-    if (v->options->name && v->options->kind != OPTION_HEADING) fprintf(file, "Options:\n");
-    for (const option *o = v->options; o->name; o++) {
-        if (o->kind == OPTION_HEADING) {
-            fprintf(file, "\n%s:\n", o->help);
-            continue;
-        }
-        char left[96];
-        snprintf(left, sizeof left, "  %c%c%s --%s%s%s%s", o->letter ? '-' : ' ', o->letter ? o->letter : ' ', o->letter ? "," : " ", o->name,
-                 o->value ? " " : "", o->value ? o->value : "", o->kind == OPTION_LIST ? "..." : "");
-        fprintf(file, "%-*s", HELP_COLUMN, left);
-        int column = HELP_COLUMN;
-        if (strlen(left) >= HELP_COLUMN) fprintf(file, "\n%*s", HELP_COLUMN, "");
-        put_wrapped(file, o->help, HELP_COLUMN, column);
-    }
-    fprintf(file, "  -h, --help                    Print this page.\n");
 }

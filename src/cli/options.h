@@ -1,7 +1,9 @@
-/* options.h: one table of options per verb feeds the parser, --help, the man page and shell completion. */
+/* options.h: one table of options feeds the parser, --help, the man page and shell completion. A verb has a table of its own and a
+   share in the common ones (task.h). */
 #ifndef HEED_CLI_OPTIONS_H
 #define HEED_CLI_OPTIONS_H
 
+#include <heed/status.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -25,7 +27,7 @@ typedef struct option {
     option_kind kind;
     const char *value;  /* how --help calls the value: "FILE", "N" */
     const char *help;
-    size_t offset;      /* of the field in the verb's own struct */
+    size_t offset;      /* of the field in the struct that the table is for */
 } option;
 
 /* Each option stands as HEED_OPTION(struct, field, ...) in a table. */
@@ -33,20 +35,43 @@ typedef struct option {
     {option_name, option_letter, option_kind, option_value, option_help, offsetof(type, field)}
 #define HEED_HEADING(text) {"", 0, OPTION_HEADING, NULL, text, 0}
 
+typedef struct task task; /* task.h */
+
+/* A verb: what it says of itself, its options, and what it alone does. Its struct of values begins with a task. */
 typedef struct verb {
-    const char *name, *arguments, *summary, *description; /* "MODEL [options]", one line, and a few paragraphs with examples */
-    const option *options;
-    int (*run)(int argc, char **argv);
+    const char *name, *arguments, *summary; /* "MODEL [options]", one line */
+    const char *description, *examples;     /* paragraphs; commands, one a line, two blanks in front */
+    const option *options;                  /* its own */
+    unsigned shares;                        /* VERB_* bits */
+    size_t bytes;                           /* of its struct of values */
+    void (*preset)(task *t);                /* values that are not zero before parsing; NULL: none */
+    int (*check)(task *t);                  /* 0, or what usage_error returned; NULL: nothing to check */
+    heed_status (*run)(task *t);            /* errors go to task_error(t) */
+    void (*finish)(task *t);                /* frees what the verb allocated, in every case; NULL: nothing */
 } verb;
 
+/* What a verb shares with others, and how it is run. */
+enum {
+    VERB_MODEL = 1,        /* MODEL, as -m or as the first word */
+    VERB_MODEL_MAYBE = 2,  /* the same, and none is fine */
+    VERB_COMPUTES = 4,     /* a context: -t */
+    VERB_LOADS = 8,        /* the model loaded: --profile */
+    VERB_SAMPLES = 16,     /* how tokens are chosen */
+    VERB_JSON = 32,        /* --json */
+    VERB_STOPS = 64        /* asks interrupted() now and then: Ctrl-C ends it in good order */
+};
+
+/* Walks all options of a verb, its own and the shared ones, headings included:
+   for (option_walk walk = {.verb = v}; (o = option_next(&walk));) */
+typedef struct option_walk { const verb *verb; size_t group; const option *next; } option_walk;
+const option *option_next(option_walk *walk);
 
 /* Fills `values` (preset with defaults) from argv; words that belong to no option go to positional. On a mistake prints what was
    wrong, the nearest option and where help stands, and returns false: exit with 2. --help prints the page and sets *helped. */
 bool options_parse(const verb *v, void *values, int argc, char **argv, option_list *positional, bool *helped);
-void options_help(const verb *v, FILE *file);
 void option_list_free(option_list *list);
 /* A usage error in the style of options_parse; returns 2. */
-int usage_error(const verb *v, const char *format, ...) __attribute__((format(printf, 2, 3)));
+int usage_error(const verb *v, const char *format, ...) HEED_PRINTF(2, 3);
 /* The word of `words` nearest to `word` by edit distance, NULL when none is near. */
 const char *nearest_word(const char *word, const char *const *words, size_t count);
 

@@ -1,47 +1,36 @@
 /* heed tokenize: text to ids and back, line by line; training of vocabularies. */
-#include "options.h"
-#include "terminal.h"
+#include "task.h"
 
 #include <errno.h>
-#include <heed/heed.h>
-#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
 typedef struct {
-    const char *model, *jsonl, *text, *train, *out;
+    task task;
+    const char *jsonl, *text, *train, *out;
     bool no_special, offsets, pairs, decode, skip_special, sentence_ends;
     option_list data;
     int64_t vocab_size, min_frequency;
-} tokenize_options;
+} tokenize_task;
 
 static const option options[] = {
-    HEED_OPTION(tokenize_options, model, "model", 'm', OPTION_TEXT, "MODEL", "A model folder, a folder with tokenizer files, or a tokenizer.json."),
-    HEED_OPTION(tokenize_options, jsonl, "jsonl", 0, OPTION_TEXT, "FILE", "One JSON object a line: \"text\" (and \"pair\"), or \"ids\" with --decode; - reads stdin."),
-    HEED_OPTION(tokenize_options, text, "prompt", 'p', OPTION_TEXT, "TEXT", "One text from the command line instead of a file."),
-    HEED_OPTION(tokenize_options, no_special, "no-special", 0, OPTION_FLAG, NULL, "Leave out the special tokens that the model adds."),
-    HEED_OPTION(tokenize_options, offsets, "offsets", 0, OPTION_FLAG, NULL, "Objects {\"ids\", \"offsets\"}, offsets in code points."),
-    HEED_OPTION(tokenize_options, pairs, "pairs", 0, OPTION_FLAG, NULL, "Encode \"text\" and \"pair\" together."),
-    HEED_OPTION(tokenize_options, decode, "decode", 0, OPTION_FLAG, NULL, "Ids to text: one JSON string a line."),
-    HEED_OPTION(tokenize_options, skip_special, "skip-special", 0, OPTION_FLAG, NULL, "With --decode: leave out special tokens."),
+    HEED_OPTION(tokenize_task, jsonl, "jsonl", 0, OPTION_TEXT, "FILE", "One JSON object a line: \"text\" (and \"pair\"), or \"ids\" with --decode; - reads stdin."),
+    HEED_OPTION(tokenize_task, text, "prompt", 'p', OPTION_TEXT, "TEXT", "One text from the command line instead of a file."),
+    HEED_OPTION(tokenize_task, no_special, "no-special", 0, OPTION_FLAG, NULL, "Leave out the special tokens that the model adds."),
+    HEED_OPTION(tokenize_task, offsets, "offsets", 0, OPTION_FLAG, NULL, "Objects {\"ids\", \"offsets\"}, offsets in code points."),
+    HEED_OPTION(tokenize_task, pairs, "pairs", 0, OPTION_FLAG, NULL, "Encode \"text\" and \"pair\" together."),
+    HEED_OPTION(tokenize_task, decode, "decode", 0, OPTION_FLAG, NULL, "Ids to text: one JSON string a line."),
+    HEED_OPTION(tokenize_task, skip_special, "skip-special", 0, OPTION_FLAG, NULL, "With --decode: leave out special tokens."),
     HEED_HEADING("Training a vocabulary"),
-    HEED_OPTION(tokenize_options, train, "train", 0, OPTION_TEXT, "KIND", "bpe or char: learn a vocabulary from --data and write it to --out."),
-    HEED_OPTION(tokenize_options, data, "data", 0, OPTION_LIST, "FILE", "Text files (.txt, .jsonl with \"text\")."),
-    HEED_OPTION(tokenize_options, vocab_size, "vocab-size", 0, OPTION_INTEGER, "V", "Tokens in all, special ones included."),
-    HEED_OPTION(tokenize_options, min_frequency, "min-frequency", 0, OPTION_INTEGER, "N", "Leave out what is rarer (default 0)."),
-    HEED_OPTION(tokenize_options, sentence_ends, "sentence-ends", 0, OPTION_FLAG, NULL, "Special tokens <pad> </s> <unk>, and </s> behind each text: for translation."),
-    HEED_OPTION(tokenize_options, out, "out", 0, OPTION_TEXT, "DIR", "Where tokenizer.json is written."),
+    HEED_OPTION(tokenize_task, train, "train", 0, OPTION_TEXT, "KIND", "bpe or char: learn a vocabulary from --data and write it to --out."),
+    HEED_OPTION(tokenize_task, data, "data", 0, OPTION_LIST, "FILE", "Text files (.txt, .jsonl with \"text\")."),
+    HEED_OPTION(tokenize_task, vocab_size, "vocab-size", 0, OPTION_INTEGER, "V", "Tokens in all, special ones included."),
+    HEED_OPTION(tokenize_task, min_frequency, "min-frequency", 0, OPTION_INTEGER, "N", "Leave out what is rarer (default 0)."),
+    HEED_OPTION(tokenize_task, sentence_ends, "sentence-ends", 0, OPTION_FLAG, NULL, "Special tokens <pad> </s> <unk>, and </s> behind each text: for translation."),
+    HEED_OPTION(tokenize_task, out, "out", 0, OPTION_TEXT, "DIR", "Where tokenizer.json is written."),
     {0}};
 
-static int run(int argc, char **argv);
-const verb verb_tokenize = {"tokenize", "-m MODEL --jsonl FILE | --train bpe|char --data FILE... --vocab-size V --out DIR",
-    "text to ids and back; train a vocabulary",
-    "For each line's \"text\" prints one JSON array of ids, neither cut nor padded.\n\n"
-    "  heed tokenize -m model --jsonl texts.jsonl --offsets\n"
-    "  heed tokenize -m model -p \"Hello world\"\n"
-    "  heed tokenize --train bpe --data book.txt --vocab-size 8000 --out my-tokenizer\n", options, run};
-
-static heed_status encode_line(const tokenize_options *values, const heed_tokenizer *tokenizer, const json_t *line, heed_error *error)
+static heed_status encode_line(const tokenize_task *values, const heed_tokenizer *tokenizer, const json_t *line, heed_error *error)
 {
     const json_t *text = json_object_get(line, "text"), *pair = json_object_get(line, "pair");
     if (!json_is_string(text)) return heed_fail(error, HEED_E_FORMAT, "\"text\" is missing or no string");
@@ -64,7 +53,7 @@ static heed_status encode_line(const tokenize_options *values, const heed_tokeni
     return HEED_OK;
 }
 
-static heed_status decode_line(const tokenize_options *values, const heed_tokenizer *tokenizer, const json_t *line, heed_error *error)
+static heed_status decode_line(const tokenize_task *values, const heed_tokenizer *tokenizer, const json_t *line, heed_error *error)
 {
     const json_t *ids = json_is_array(line) ? line : json_object_get(line, "ids");
     if (!json_is_array(ids)) return heed_fail(error, HEED_E_FORMAT, "\"ids\" is missing or no array");
@@ -91,7 +80,7 @@ static heed_status decode_line(const tokenize_options *values, const heed_tokeni
     return status;
 }
 
-static heed_status lines(const tokenize_options *values, const heed_tokenizer *tokenizer, heed_error *error)
+static heed_status lines(const tokenize_task *values, const heed_tokenizer *tokenizer, heed_error *error)
 {
     bool piped = !strcmp(values->jsonl, "-");
     FILE *file = piped ? stdin : fopen(values->jsonl, "re");
@@ -118,44 +107,53 @@ static heed_status lines(const tokenize_options *values, const heed_tokenizer *t
     return status;
 }
 
-static int train(const tokenize_options *values)
+static int check(task *t)
 {
-    if (!values->data.count || !values->out) return usage_error(&verb_tokenize, "--train expects --data FILE... and --out DIR");
-    if (values->vocab_size < 0 || values->min_frequency < 0) return usage_error(&verb_tokenize, "sizes cannot be negative");
-    heed_tokenizer_plan plan = {.kind = values->train, .files = values->data.items, .file_count = values->data.count,
-        .vocab_size = values->vocab_size, .min_frequency = values->min_frequency, .sentence_ends = values->sentence_ends};
-    heed_error error = {0};
-    size_t size = 0;
-    if (heed_train_tokenizer(&plan, values->out, &size, &error) != HEED_OK) return report_error("tokenize", &error);
-    note("%s/tokenizer.json: %zu tokens", values->out, size);
-    return 0;
+    const tokenize_task *values = (tokenize_task *)t;
+    if (!values->train) {
+        if (!t->model) return usage_error(t->verb, "expected -m MODEL");
+        return !values->jsonl == !values->text ? usage_error(t->verb, "expected --jsonl FILE or -p TEXT") : 0;
+    }
+    if (!values->data.count || !values->out) return usage_error(t->verb, "--train expects --data FILE... and --out DIR");
+    return values->vocab_size < 0 || values->min_frequency < 0 ? usage_error(t->verb, "sizes cannot be negative") : 0;
 }
 
-static int run(int argc, char **argv)
+static heed_status train(const tokenize_task *values, heed_error *error)
 {
-    tokenize_options values = {0};
-    option_list words = {0};
-    bool helped;
-    heed_error error = {0};
-    heed_tokenizer *tokenizer = NULL;
-    if (!options_parse(&verb_tokenize, &values, argc, argv, &words, &helped)) return 2;
-    if (helped) return 0;
-    if (!values.model && words.count == 1) values.model = words.items[0];
-    else if (words.count) return usage_error(&verb_tokenize, "unexpected \"%s\"", words.items[0]);
-    if (values.train) return train(&values);
-    if (!values.model) return usage_error(&verb_tokenize, "expected -m MODEL");
-    if (!values.jsonl == !values.text) return usage_error(&verb_tokenize, "expected --jsonl FILE or -p TEXT");
-    heed_status status = heed_tokenizer_load(&tokenizer, values.model, &error);
-    if (status == HEED_OK && values.jsonl) status = lines(&values, tokenizer, &error);
-    else if (status == HEED_OK) {
-        json_t *line = json_pack("{s:s%}", "text", values.text, strlen(values.text));
-        if (!line) status = heed_fail(&error, HEED_E_ARG, "-p: the text is not valid UTF-8");
-        else status = encode_line(&values, tokenizer, line, &error);
-        json_decref(line);
-    }
-    if (status == HEED_OK && fflush(stdout) != 0) status = heed_fail(&error, HEED_E_IO, "cannot write to stdout: %s", strerror(errno));
-    heed_tokenizer_free(tokenizer);
-    option_list_free(&words);
-    option_list_free(&values.data);
-    return status == HEED_OK ? 0 : report_error("tokenize", &error);
+    heed_tokenizer_plan plan = {.kind = values->train, .files = values->data.items, .file_count = values->data.count,
+        .vocab_size = values->vocab_size, .min_frequency = values->min_frequency, .sentence_ends = values->sentence_ends};
+    size_t size = 0;
+    heed_status status = heed_train_tokenizer(&plan, values->out, &size, error);
+    if (status == HEED_OK) note("%s/tokenizer.json: %zu tokens", values->out, size);
+    return status;
 }
+
+static heed_status one_text(const tokenize_task *values, const heed_tokenizer *tokenizer, heed_error *error)
+{
+    json_t *line = json_pack("{s:s%}", "text", values->text, strlen(values->text));
+    if (!line) return heed_fail(error, HEED_E_ARG, "-p: the text is not valid UTF-8");
+    heed_status status = encode_line(values, tokenizer, line, error);
+    json_decref(line);
+    return status;
+}
+
+static heed_status run(task *t)
+{
+    const tokenize_task *values = (tokenize_task *)t;
+    heed_tokenizer *tokenizer = NULL;
+    if (values->train) return train(values, &t->error);
+    heed_status status = heed_tokenizer_load(&tokenizer, t->model, &t->error);
+    if (status == HEED_OK) status = (values->jsonl ? lines : one_text)(values, tokenizer, &t->error);
+    heed_tokenizer_free(tokenizer);
+    return status;
+}
+
+const verb verb_tokenize = {
+    .name = "tokenize", .arguments = "-m MODEL --jsonl FILE | --train bpe|char --data FILE... --vocab-size V --out DIR",
+    .summary = "text to ids and back; train a vocabulary",
+    .description = "For each line's \"text\" prints one JSON array of ids, neither cut nor padded. MODEL may be a folder with tokenizer files only,\n"
+                   "or a tokenizer.json.",
+    .examples = "  heed tokenize -m model --jsonl texts.jsonl --offsets\n"
+                "  heed tokenize -m model -p \"Hello world\"\n"
+                "  heed tokenize --train bpe --data book.txt --vocab-size 8000 --out my-tokenizer\n",
+    .options = options, .shares = VERB_MODEL_MAYBE, .bytes = sizeof(tokenize_task), .check = check, .run = run};

@@ -1,30 +1,28 @@
 /* heed train: a new model, a fine-tuned one, or on with an interrupted run. */
 #include "interrupt.h"
-#include "options.h"
-#include "terminal.h"
+#include "task.h"
 
-#include <heed/heed.h>
 #include <math.h>
 #include <string.h>
 
 typedef struct {
+    task task;
     heed_train_options train;
     option_list data, valid;
     const char *resume;
-    int64_t threads;
     bool quiet;
-} train_options;
+} train_task;
 
-#define ROW(field, name, kind, value, help) HEED_OPTION(train_options, train.field, name, 0, kind, value, help)
+#define ROW(field, name, kind, value, help) HEED_OPTION(train_task, train.field, name, 0, kind, value, help)
 static const option options[] = {
     HEED_HEADING("Data"),
-    HEED_OPTION(train_options, data, "data", 0, OPTION_LIST, "FILE", ".txt, .jsonl (\"text\"), .tsv (source, target), .bin token shards, or folders of them."),
-    HEED_OPTION(train_options, valid, "valid", 0, OPTION_LIST, "FILE", "The same, to measure the loss on."),
+    HEED_OPTION(train_task, data, "data", 0, OPTION_LIST, "FILE", ".txt, .jsonl (\"text\"), .tsv (source, target), .bin token shards, or folders of them."),
+    HEED_OPTION(train_task, valid, "valid", 0, OPTION_LIST, "FILE", "The same, to measure the loss on."),
     ROW(pairs, "pairs", OPTION_FLAG, NULL, "--data (and --valid) are two aligned files, source and target."),
     ROW(tokenizer, "tokenizer", OPTION_TEXT, "char|DIR", "char, or a folder with tokenizer files (default: that of --init, else char)."),
     ROW(objective, "objective", OPTION_TEXT, "NAME", "clm, mlm or seq2seq (default: as the family asks)."),
     ROW(out, "out", OPTION_TEXT, "RUN", "Run folder: log.jsonl, loss.svg, checkpoint-STEP/, last, best; RUN itself loads as a model."),
-    HEED_OPTION(train_options, resume, "resume", 0, OPTION_TEXT, "RUN", "Go on with an interrupted run, to the same bits."),
+    HEED_OPTION(train_task, resume, "resume", 0, OPTION_TEXT, "RUN", "Go on with an interrupted run, to the same bits."),
     HEED_HEADING("Model"),
     ROW(init, "init", OPTION_TEXT, "MODEL", "Fine-tune this model."),
     ROW(config, "config", OPTION_TEXT, "FILE", "config.json of a new model."),
@@ -68,17 +66,9 @@ static const option options[] = {
     ROW(logging_steps, "logging-steps", OPTION_INTEGER, "N", "A line in log.jsonl each N updates."),
     ROW(save_total_limit, "save-total-limit", OPTION_INTEGER, "N", "Checkpoints kept beside best and last; 0 keeps all."),
     ROW(average_last, "average-last", OPTION_INTEGER, "K", "RUN/average becomes the mean of the last K checkpoints."),
-    HEED_OPTION(train_options, threads, "threads", 't', OPTION_INTEGER, "N", "Threads (default: OMP_NUM_THREADS, else all processors)."),
-    HEED_OPTION(train_options, quiet, "quiet", 'q', OPTION_FLAG, NULL, "No lines about the progress."),
+    HEED_OPTION(train_task, quiet, "quiet", 'q', OPTION_FLAG, NULL, "No lines about the progress."),
     {0}};
 #undef ROW
-
-static int run(int argc, char **argv);
-const verb verb_train = {"train", "--data FILE... --out RUN [options] | --resume RUN", "train a model from scratch, or fine-tune one",
-    "Ctrl-C stops with a checkpoint; heed train --resume RUN goes on as if nothing had happened.\n\n"
-    "  heed train --data book.txt --out run --tokenizer char --layers 4 --d-model 128 --heads 4 --context 128 --max-steps 2000\n"
-    "  heed train --init model --data notes.jsonl --out tuned --learning-rate 2e-5 --max-steps 3e\n"
-    "  heed train --family transformer --data train.en train.de --pairs --tokenizer vocabulary --out translator --max-steps 20e\n", options, run};
 
 static void show_tokenising(void *context, size_t done, size_t total)
 {
@@ -88,7 +78,7 @@ static void show_tokenising(void *context, size_t done, size_t total)
 
 static void show_begin(void *context, const heed_train_summary *s)
 {
-    const train_options *values = context;
+    const train_task *values = context;
     char parameters[32], activations[32], left[32];
     progress_end();
     for (size_t i = 0; i < s->note_count; i++) note("%s", s->notes[i]);
@@ -102,7 +92,7 @@ static void show_begin(void *context, const heed_train_summary *s)
 
 static void show_step(void *context, const heed_train_progress *p)
 {
-    const train_options *values = context;
+    const train_task *values = context;
     char left[32];
     double fraction = p->steps ? (double)p->step / (double)p->steps : 0;
     if (!isnan(p->eval_loss) && !values->quiet)
@@ -118,36 +108,41 @@ static void show_evaluation(void *context, size_t done, size_t total)
     progress_show(total ? (double)done / (double)total : 0, "validating");
 }
 
-static int run(int argc, char **argv)
+static void preset(task *t)
 {
-    train_options values = {.train = heed_train_defaults()};
-    option_list positional = {0};
-    bool helped;
-    heed_error error = {0};
-    heed_context *context = NULL;
+    ((train_task *)t)->train = heed_train_defaults();
+}
+
+static int check(task *t)
+{
+    train_task *values = (train_task *)t;
+    if (values->resume && values->data.count) return usage_error(t->verb, "--resume takes its data from the run; leave out --data");
+    if (!values->resume && (!values->data.count || !values->train.out)) return usage_error(t->verb, "expected --data FILE... and --out RUN, or --resume RUN");
+    return 0;
+}
+
+static heed_status run(task *t)
+{
+    train_task *values = (train_task *)t;
     heed_train_report report = {0};
     char time[32];
-    if (!options_parse(&verb_train, &values, argc, argv, &positional, &helped)) return 2;
-    if (helped) return 0;
-    if (positional.count) return usage_error(&verb_train, "unexpected \"%s\"", positional.items[0]);
-    if (values.resume && values.data.count) return usage_error(&verb_train, "--resume takes its data from the run; leave out --data");
-    if (!values.resume && (!values.data.count || !values.train.out)) return usage_error(&verb_train, "expected --data FILE... and --out RUN, or --resume RUN");
-    values.train.data = values.data.items, values.train.data_count = values.data.count;
-    values.train.valid = values.valid.items, values.train.valid_count = values.valid.count;
-    interrupt_listen();
-    heed_train_watcher watcher = {.context = &values, .tokenising = show_tokenising, .begun = show_begin, .step = show_step,
+    values->train.data = values->data.items, values->train.data_count = values->data.count;
+    values->train.valid = values->valid.items, values->train.valid_count = values->valid.count;
+    heed_train_watcher watcher = {.context = values, .tokenising = show_tokenising, .begun = show_begin, .step = show_step,
                                   .evaluating = show_evaluation, .should_stop = interrupted};
-    heed_status status = heed_context_new(&context, &(heed_context_options){.threads = (int)values.threads}, &error);
-    if (status == HEED_OK && values.resume) status = heed_resume_training(context, values.resume, values.train.stop_at, &watcher, &report, &error);
-    else if (status == HEED_OK) status = heed_train(context, &values.train, &watcher, &report, &error);
+    heed_status status = values->resume ? heed_resume_training(t->context, values->resume, values->train.stop_at, &watcher, &report, &t->error)
+                                        : heed_train(t->context, &values->train, &watcher, &report, &t->error);
     progress_end();
-    if (status == HEED_OK && !values.quiet) {
-        note("%lld updates in %s, %.0f tokens/s; loss %.4f", (long long)report.steps, duration_text(report.seconds, time), report.tokens_per_second, report.loss);
-        if (!isnan(report.best_eval_loss)) note("validation %.4f, best %.4f at update %lld", report.eval_loss, report.best_eval_loss, (long long)report.best_step);
-    }
-    heed_context_free(context);
-    option_list_free(&values.data);
-    option_list_free(&values.valid);
-    option_list_free(&positional);
-    return status == HEED_OK ? 0 : report_error("train", &error);
+    if (status != HEED_OK || values->quiet) return status;
+    note("%lld updates in %s, %.0f tokens/s; loss %.4f", (long long)report.steps, duration_text(report.seconds, time), report.tokens_per_second, report.loss);
+    if (!isnan(report.best_eval_loss)) note("validation %.4f, best %.4f at update %lld", report.eval_loss, report.best_eval_loss, (long long)report.best_step);
+    return HEED_OK;
 }
+
+const verb verb_train = {
+    .name = "train", .arguments = "--data FILE... --out RUN [options] | --resume RUN", .summary = "train a model from scratch, or fine-tune one",
+    .description = "Ctrl-C stops with a checkpoint; heed train --resume RUN goes on as if nothing had happened.",
+    .examples = "  heed train --data book.txt --out run --tokenizer char --layers 4 --d-model 128 --heads 4 --context 128 --max-steps 2000\n"
+                "  heed train --init model --data notes.jsonl --out tuned --learning-rate 2e-5 --max-steps 3e\n"
+                "  heed train --family transformer --data train.en train.de --pairs --tokenizer vocabulary --out translator --max-steps 20e\n",
+    .options = options, .shares = VERB_COMPUTES | VERB_STOPS, .bytes = sizeof(train_task), .preset = preset, .check = check, .run = run};

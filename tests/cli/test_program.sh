@@ -29,6 +29,16 @@ for verb in info tokenize forward generate train eval translate bench; do
   expect 0 "Usage: heed $verb" "$heed" help $verb
   expect 2 'unknown option' "$heed" $verb --no-such-option
 done
+expect 0 'TH HEED 1' "$heed" --man
+"$heed" --man >"$work/heed.1"
+for verb in $("$heed" --completion | sed -n 's/^  \([a-z]*\)) options.*/\1/p'); do
+  grep -q "SS heed $verb" "$work/heed.1" || fail "the man page lacks $verb"
+  for option in $("$heed" --completion | sed -n "s/^  $verb) options=\"\(.*\)\" ;;/\1/p"); do
+    "$heed" $verb --help | grep -q -e "^  \(-.,\|   \) $option\( \|\$\)" || fail "$verb --help lacks $option"
+  done
+done
+expect 2 'expected 1 to 256 threads' "$heed" bench -m x -t 4294967297
+expect 2 'unexpected "more"' "$heed" info x more
 expect 2 'did you mean --temp' "$heed" generate -m x -p y --tmp 1
 expect 2 'expected a whole number' "$heed" generate -m x -p y -n many
 expect 2 'expected a number' "$heed" generate -m x -p y --temp hot

@@ -1,0 +1,167 @@
+#include "manual.h"
+
+#include <heed/heed.h>
+#include <string.h>
+
+enum { HELP_COLUMN = 32, HELP_WIDTH = 100 };
+
+static const char *const exit_words = "Exit status: 0 done, 1 failed, 2 wrong usage, 130 interrupted.";
+static const char *const promise = "Data goes to stdout, everything else to stderr.";
+static const struct { const char *name, *help; } environment[] = {
+    {"OMP_NUM_THREADS", "Threads, when -t does not say."},
+    {"HEED_ISA", "generic, avx2 or avx512: the instruction set to use instead of the machine's best."},
+    {"NO_COLOR, CI", "When set, no colour and no progress bars."}};
+static const char *const walk_through =
+    "  heed train --data my.txt --out run --tokenizer char --layers 4 --d-model 128 --heads 4 --context 128 --max-steps 1000\n"
+    "  heed generate -m run -p \"Once\" -n 200 --temp 0.8\n"
+    "  heed info MODEL-FOLDER\n";
+
+/* ---- help ---- */
+
+/* Words of `text` filled into lines; the cursor stands at `indent`, where every further line begins. */
+static void put_wrapped(FILE *file, const char *text, int indent)
+{
+    int column = indent;
+    for (const char *word = text; *word;) {
+        int length = (int)strcspn(word, " ");
+        if (column > indent && column + 1 + length > HELP_WIDTH) {
+            fprintf(file, "\n%*s", indent, "");
+            column = indent;
+        }
+        column += fprintf(file, "%s%.*s", column > indent ? " " : "", length, word);
+        word += length + (int)strspn(word + length, " ");
+    }
+    fputc('\n', file);
+}
+
+/* "-m, --model MODEL", "--stop TEXT..." */
+static const char *option_text(const option *o, char text[96])
+{
+    char letter[8] = "";
+    if (o->letter) snprintf(letter, sizeof letter, "-%c, ", o->letter);
+    snprintf(text, 96, "%s--%s%s%s%s", letter, o->name, o->value ? " " : "", o->value ? o->value : "", o->kind == OPTION_LIST ? "..." : "");
+    return text;
+}
+
+void manual_help(const verb *v, FILE *file)
+{
+    const option *o;
+    char text[96];
+    bool first = true;
+    fprintf(file, "heed %s - %s\n\nUsage: heed %s %s\n\n%s\n\n%s\n", v->name, v->summary, v->name, v->arguments, v->description, v->examples);
+    for (option_walk walk = {.verb = v}; (o = option_next(&walk)); first = false) {
+        if (o->kind == OPTION_HEADING) {
+            fprintf(file, "%s%s:\n", first ? "" : "\n", o->help);
+            continue;
+        }
+        if (first) fprintf(file, "Options:\n");
+        int column = fprintf(file, "  %s%s", o->letter ? "" : "    ", option_text(o, text));
+        if (column >= HELP_COLUMN) fprintf(file, "\n%*s", HELP_COLUMN, "");
+        else fprintf(file, "%*s", HELP_COLUMN - column, "");
+        put_wrapped(file, o->help, HELP_COLUMN);
+    }
+    fprintf(file, "  -h, --help                    Print this page.\n");
+}
+
+void manual_overview(const verb *const *verbs, size_t count, FILE *file)
+{
+    fprintf(file, "heed %s - Transformers in C: train, run and inspect them, from the Hugging Face directory as it is.\n\n"
+                  "Usage: heed VERB [options]      heed VERB --help explains one\n\n", heed_version());
+    for (size_t i = 0; i < count; i++) fprintf(file, "  %-10s %s\n", verbs[i]->name, verbs[i]->summary);
+    fprintf(file, "\nA first walk:\n%s\n%s %s\n", walk_through, promise, exit_words);
+    for (size_t i = 0; i < sizeof environment / sizeof *environment; i++) {
+        fprintf(file, "%s%-16s ", i ? "             " : "Environment: ", environment[i].name);
+        fprintf(file, "%s\n", environment[i].help);
+    }
+    fprintf(file, "heed --man prints the man page, heed --completion the completion for bash (source <(heed --completion)).\n");
+}
+
+/* ---- man page ---- */
+
+/* Text as roff: backslashes and hyphens stand for themselves, a line cannot begin with a request. */
+static void put_roff(FILE *file, const char *text)
+{
+    bool begins = true;
+    for (const char *c = text; *c; c++) {
+        if (begins && (*c == '.' || *c == '\'')) fputs("\\&", file);
+        if (*c == '\\') fputs("\\e", file);
+        else if (*c == '-') fputs("\\-", file);
+        else fputc(*c, file);
+        begins = *c == '\n';
+    }
+    if (!begins) fputc('\n', file);
+}
+
+static void put_macro(FILE *file, const char *macro, const char *text)
+{
+    fprintf(file, ".%s ", macro);
+    put_roff(file, text);
+}
+
+static void put_example(FILE *file, const char *text)
+{
+    fputs(".PP\n.nf\n", file);
+    put_roff(file, text);
+    fputs(".fi\n", file);
+}
+
+static void put_verb(FILE *file, const verb *v)
+{
+    const option *o;
+    char text[96];
+    snprintf(text, sizeof text, "heed %s - %s", v->name, v->summary);
+    put_macro(file, "SS", text);
+    fprintf(file, ".B heed %s\n", v->name);
+    put_roff(file, v->arguments);
+    fputs(".PP\n", file);
+    put_roff(file, v->description);
+    put_example(file, v->examples);
+    for (option_walk walk = {.verb = v}; (o = option_next(&walk));) {
+        if (o->kind == OPTION_HEADING) {
+            fputs(".PP\n", file);
+            put_macro(file, "I", o->help);
+            continue;
+        }
+        fputs(".TP\n", file);
+        put_macro(file, "B", option_text(o, text));
+        put_roff(file, o->help);
+    }
+}
+
+void manual_page(const verb *const *verbs, size_t count, FILE *file)
+{
+    fprintf(file, ".TH HEED 1 \"\" \"heed %s\" \"User Commands\"\n.SH NAME\nheed \\- Transformers in C: train, run and inspect them\n"
+                  ".SH SYNOPSIS\n.B heed\n.I VERB\n[options]\n.SH DESCRIPTION\n", heed_version());
+    put_roff(file, "One program for the life of a Transformer: it reads a Hugging Face directory as it is and writes the same layout back.");
+    put_roff(file, promise);
+    put_example(file, walk_through);
+    fputs(".SH VERBS\n", file);
+    for (size_t i = 0; i < count; i++) put_verb(file, verbs[i]);
+    fputs(".SH ENVIRONMENT\n", file);
+    for (size_t i = 0; i < sizeof environment / sizeof *environment; i++) {
+        fputs(".TP\n", file);
+        put_macro(file, "B", environment[i].name);
+        put_roff(file, environment[i].help);
+    }
+    fputs(".SH EXIT STATUS\n", file);
+    put_roff(file, exit_words);
+}
+
+/* ---- completion ---- */
+
+void manual_completion(const verb *const *verbs, size_t count, FILE *file)
+{
+    const option *o;
+    fprintf(file, "# bash completion of heed: source <(heed --completion)\n_heed() {\n  local word=${COMP_WORDS[COMP_CWORD]} verb=${COMP_WORDS[1]} options=\n"
+                  "  if [ $COMP_CWORD -eq 1 ]; then COMPREPLY=($(compgen -W \"");
+    for (size_t i = 0; i < count; i++) fprintf(file, "%s ", verbs[i]->name);
+    fprintf(file, "--help --version --man --completion\" -- \"$word\")); return; fi\n  case $verb in\n");
+    for (size_t i = 0; i < count; i++) {
+        fprintf(file, "  %s) options=\"", verbs[i]->name);
+        for (option_walk walk = {.verb = verbs[i]}; (o = option_next(&walk));)
+            if (o->kind != OPTION_HEADING) fprintf(file, "--%s ", o->name);
+        fprintf(file, "--help\" ;;\n");
+    }
+    fprintf(file, "  esac\n  case $word in -*) COMPREPLY=($(compgen -W \"$options\" -- \"$word\")) ;; *) COMPREPLY=($(compgen -f -- \"$word\")) ;; esac\n}\n"
+                  "complete -o filenames -F _heed heed\n");
+}

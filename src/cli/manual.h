@@ -1,0 +1,12 @@
+/* manual.h: what the tables of options say, in three forms: --help, the man page, completion for the shell. */
+#ifndef HEED_CLI_MANUAL_H
+#define HEED_CLI_MANUAL_H
+
+#include "options.h"
+
+void manual_help(const verb *v, FILE *file);                                     /* heed VERB --help */
+void manual_overview(const verb *const *verbs, size_t count, FILE *file);        /* heed --help */
+void manual_page(const verb *const *verbs, size_t count, FILE *file);            /* heed --man: heed(1) in roff */
+void manual_completion(const verb *const *verbs, size_t count, FILE *file);      /* heed --completion: for bash */
+
+#endif

@@ -1,0 +1,150 @@
+#include "task.h"
+
+#include "interrupt.h"
+#include <errno.h>
+#include <limits.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- the options that verbs share ---- */
+
+static const option model_options[] = {
+    HEED_OPTION(task, model, "model", 'm', OPTION_TEXT, "MODEL", "Model folder (or as the first word)."),
+    {0}};
+static const option sampling_rows[] = {
+    HEED_HEADING("How tokens are chosen (what is not given comes from generation_config.json)"),
+    HEED_SAMPLING_ROWS(task),
+    {0}};
+static const option running_heading[] = {HEED_HEADING("Running"), {0}};
+static const option json_options[] = {
+    HEED_OPTION(task, json, "json", 0, OPTION_FLAG, NULL, "Print JSON instead of words."),
+    {0}};
+static const option context_options[] = {
+    HEED_OPTION(task, threads, "threads", 't', OPTION_INTEGER, "N", "Threads (default: OMP_NUM_THREADS, else all processors)."),
+    {0}};
+static const option watch_options[] = {
+    HEED_OPTION(task, profile, "profile", 0, OPTION_FLAG, NULL, "Print time, operations and bytes per kernel to stderr."),
+    {0}};
+
+/* In the order of --help; NULL stands for the verb's own table. */
+static const struct { unsigned shares; const option *options; } groups[] = {
+    {VERB_MODEL | VERB_MODEL_MAYBE, model_options}, {~0u, NULL}, {VERB_SAMPLES, sampling_rows}, {VERB_COMPUTES | VERB_JSON, running_heading},
+    {VERB_JSON, json_options}, {VERB_COMPUTES, context_options}, {VERB_LOADS, watch_options}};
+
+const option *option_next(option_walk *walk)
+{
+    while (!walk->next || !walk->next->name) {
+        if (walk->group == sizeof groups / sizeof *groups) return NULL;
+        const option *table = groups[walk->group].options ? groups[walk->group].options : walk->verb->options;
+        bool own = table == walk->verb->options;
+        walk->next = own || (groups[walk->group].shares & walk->verb->shares) ? table : NULL;
+        walk->group++;
+    }
+    return walk->next++;
+}
+
+/* ---- helpers of verbs ---- */
+
+json_t *number_or_null(double number)
+{
+    return isfinite(number) ? json_real(number) : json_null();
+}
+
+heed_status task_print_json(task *t, json_t *object, size_t flags)
+{
+    bool whole = object && json_dumpf(object, stdout, flags) == 0;
+    json_decref(object);
+    putchar('\n');
+    return whole || ferror(stdout) ? HEED_OK : heed_fail(&t->error, HEED_E_NOMEM, "out of memory for the output");
+}
+
+static void show(void *unit, int64_t done, int64_t total)
+{
+    progress_show(total ? (double)done / (double)total : 0, "%lld of %lld %s", (long long)done, (long long)total, (const char *)unit);
+}
+
+heed_hooks task_hooks(const char *unit)
+{
+    return (heed_hooks){.progress = show, .cancelled = interrupted, .argument = (void *)unit};
+}
+
+heed_status task_generation(task *t, int64_t count, heed_generation_options *how)
+{
+    heed_generation_preset(how);
+    how->max_new_tokens = count;
+    return sampling_apply(&t->sampling, t->transformer, how, &t->sampling_words, &t->error);
+}
+
+/* ---- the run ---- */
+
+static int check(task *t)
+{
+    const verb *v = t->verb;
+    size_t taken = 0;
+    if ((v->shares & (VERB_MODEL | VERB_MODEL_MAYBE)) && !t->model && t->words.count) t->model = t->words.items[taken++];
+    if (t->words.count > taken) return usage_error(v, "unexpected \"%s\"", t->words.items[taken]);
+    if ((v->shares & VERB_COMPUTES) && (t->threads < 0 || t->threads > 256)) return usage_error(v, "-t %lld: expected 1 to 256 threads", (long long)t->threads);
+    int wrong = v->check ? v->check(t) : 0;
+    if (!wrong && (v->shares & VERB_MODEL) && !t->model) return usage_error(v, "expected -m MODEL");
+    return wrong;
+}
+
+static heed_status prepare(task *t)
+{
+    unsigned shares = t->verb->shares;
+    if (shares & VERB_STOPS) interrupt_listen();
+    heed_status status = HEED_OK;
+    if (shares & VERB_COMPUTES) status = heed_context_new(&t->context, &(heed_context_options){.threads = (int)t->threads}, &t->error);
+    if (status == HEED_OK && (shares & VERB_LOADS)) status = heed_transformer_load(&t->transformer, t->context, t->model, &t->error);
+    if (status == HEED_OK && t->profile) status = heed_transformer_profile(t->transformer, true, &t->error);
+    return status;
+}
+
+static heed_status report(task *t)
+{
+    char *profile = NULL;
+    if (fflush(stdout) != 0 || ferror(stdout)) return heed_fail(&t->error, HEED_E_IO, "cannot write to stdout: %s", strerror(errno));
+    if (!t->profile) return HEED_OK;
+    heed_status status = heed_transformer_profile_text(t->transformer, &profile, &t->error);
+    if (status == HEED_OK) fputs(profile, stderr);
+    heed_free(profile);
+    return status;
+}
+
+static void release(task *t)
+{
+    const option *o;
+    if (t->verb->finish) t->verb->finish(t);
+    for (option_walk walk = {.verb = t->verb}; (o = option_next(&walk));)
+        if (o->kind == OPTION_LIST || o->kind == OPTION_PAIR) option_list_free((option_list *)((char *)t + o->offset));
+    sampling_free(&t->sampling_words);
+    heed_transformer_free(t->transformer);
+    heed_context_free(t->context);
+    option_list_free(&t->words);
+    free(t);
+}
+
+int verb_run(const verb *v, int argc, char **argv)
+{
+    task *t = calloc(1, v->bytes);
+    bool helped = false;
+    int exit_status = 2;
+    if (!t) {
+        fprintf(stderr, "heed: out of memory\n");
+        return 1;
+    }
+    t->verb = v;
+    sampling_preset(&t->sampling);
+    if (v->preset) v->preset(t);
+    if (options_parse(v, t, argc, argv, &t->words, &helped)) exit_status = helped ? 0 : check(t);
+    if (exit_status == 0 && !helped) {
+        heed_status status = prepare(t);
+        if (status == HEED_OK) status = v->run(t);
+        progress_end();
+        if (status == HEED_OK) status = report(t);
+        if (status != HEED_OK) exit_status = report_error(v->name, &t->error);
+    }
+    release(t);
+    return exit_status;
+}

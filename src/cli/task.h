@@ -1,0 +1,37 @@
+/* task.h: one run of a verb: the options that verbs share, the context, the model, what is to be freed. main() finds the verb and
+   calls verb_run; the verb's own file has its table of options, a check and a run. */
+#ifndef HEED_CLI_TASK_H
+#define HEED_CLI_TASK_H
+
+#include "options.h"
+#include "sampling.h"
+#include "terminal.h"
+
+#include <heed/heed.h>
+#include <jansson.h>
+
+struct task {
+    const verb *verb;
+    option_list words;             /* that belong to no option, the model taken away */
+    heed_error error;
+    heed_context *context;         /* VERB_COMPUTES */
+    heed_transformer *transformer; /* VERB_LOADS */
+    const char *model;             /* VERB_MODEL */
+    int64_t threads;
+    bool json, profile;
+    sampling_options sampling;     /* VERB_SAMPLES */
+    sampling_words sampling_words;
+};
+
+/* Parses, checks, makes the context, loads the model, runs, reports, frees. Returns the exit status. */
+int verb_run(const verb *v, int argc, char **argv);
+
+/* Hooks of a long task: a progress bar "12 of 340 UNIT", Ctrl-C. */
+heed_hooks task_hooks(const char *unit);
+/* What --temp ... and -n (count) say, over the preset. */
+heed_status task_generation(task *t, int64_t count, heed_generation_options *how);
+/* Prints the object (taken; NULL is an allocation that failed) and a line end. */
+heed_status task_print_json(task *t, json_t *object, size_t flags);
+json_t *number_or_null(double number); /* NaN and infinities have no JSON */
+
+#endif

@@ -22,17 +22,35 @@ typedef struct heed_tokenizer heed_tokenizer;
 heed_status heed_tokenizer_load(heed_tokenizer **tokenizer, const char *path, heed_error *error);
 /* The same from the bytes of a tokenizer.json; `where` begins the messages. */
 heed_status heed_tokenizer_from_json(heed_tokenizer **tokenizer, const char *json, size_t length, const char *where, heed_error *error);
+/* The parts that single tokens play in a model. */
+typedef enum heed_special {
+    HEED_BOS, HEED_EOS, HEED_PAD, HEED_UNK, HEED_CLS, HEED_SEP, HEED_MASK, HEED_SPECIAL_COUNT
+} heed_special;
+
+/* The vocabulary inside a GGUF file: the arrays and values under "tokenizer.ggml.", borrowed during the call. */
+typedef struct heed_gguf_string { const char *bytes; size_t length; } heed_gguf_string; /* need not end in NUL */
+typedef struct heed_gguf_vocabulary {
+    const char *model, *pre;        /* "gpt2", "llama" ...; name of the pre-tokeniser; NULL when the file has none */
+    const heed_gguf_string *tokens; /* (token_count) by id */
+    const float *scores;            /* (token_count), greatest is merged first; NULL: none */
+    const int32_t *types;           /* (token_count): 1 normal, 2 unknown, 3 control, 4 user defined, 5 unused, 6 byte; NULL: all normal */
+    size_t token_count;
+    const heed_gguf_string *merges; /* (merge_count) "left right", first one first */
+    size_t merge_count;
+    int64_t special[HEED_SPECIAL_COUNT]; /* bos_token_id, eos_token_id, padding_token_id ...; -1: none */
+    int add_bos, add_eos, add_space_prefix, remove_extra_whitespaces; /* 0 or 1; -1: the file does not say */
+    const char *chat_template;      /* "tokenizer.chat_template", kept as the configuration's "chat_template"; NULL: none */
+} heed_gguf_vocabulary;
+/* The same tokenizer as the model's own tokenizer.json or .model file would give. `where` begins the messages. HEED_E_UNSUPPORTED:
+   a model kind or a pre-tokeniser that is not known, with the names that are; HEED_E_FORMAT: arrays that do not fit each other. */
+heed_status heed_tokenizer_from_gguf(heed_tokenizer **tokenizer, const heed_gguf_vocabulary *vocabulary, const char *where,
+                                     heed_error *error);
 void heed_tokenizer_free(heed_tokenizer *tokenizer); /* NULL is fine */
 
 /* Writes tokenizer.json and tokenizer_config.json into an existing folder, in the form that `tokenizers` and `transformers` load. */
 heed_status heed_tokenizer_save(const heed_tokenizer *tokenizer, const char *folder, heed_error *error);
 
 /* ---- vocabulary ---- */
-
-/* The parts that single tokens play in a model. */
-typedef enum heed_special {
-    HEED_BOS, HEED_EOS, HEED_PAD, HEED_UNK, HEED_CLS, HEED_SEP, HEED_MASK, HEED_SPECIAL_COUNT
-} heed_special;
 
 const char *heed_tokenizer_kind(const heed_tokenizer *tokenizer);        /* model kind: "BPE", "WordPiece", "WordLevel" */
 size_t heed_tokenizer_vocab_size(const heed_tokenizer *tokenizer);       /* tokens, added ones included */

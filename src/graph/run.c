@@ -134,7 +134,7 @@ static void watch_group(run_state *state, const heed_group *group, double second
         if (args->op->cost) cost = args->op->cost(args);
         else
             for (int j = 0; j < args->n_in + args->n_out; j++)
-                if (args->in[j].data) cost.bytes += (double)heed_shape_elements(args->in[j].shape) * (double)heed_dtypes[args->in[j].dtype].bytes;
+                if (args->in[j].data) cost.bytes += (double)heed_shape_elements(args->in[j].shape) * heed_dtype_width(args->in[j].dtype);
         line->flops += cost.flops;
         line->bytes += cost.bytes;
     }

@@ -33,7 +33,7 @@ static heed_status read_dtype(heed_stored_tensor *tensor, const json_t *entry, h
     const char *name = json_string_value(json_object_get(entry, "dtype"));
     if (!name) return fail_tensor(error, tensor, "\"dtype\" is missing or no string", "a name such as \"F32\"");
     for (int i = 0; i < HEED_DTYPE_COUNT; i++)
-        if (!strcmp(name, heed_dtypes[i].safetensors)) {
+        if (heed_dtypes[i].safetensors && !strcmp(name, heed_dtypes[i].safetensors)) {
             tensor->dtype = (heed_dtype)i;
             return HEED_OK;
         }

@@ -58,6 +58,9 @@ static heed_status measure(item *item, const heed_tensor_set *set, heed_error *e
                          item->index, source->name ? source->name : "");
     if (source->rank < 0 || (unsigned)source->dtype >= HEED_DTYPE_COUNT || (!source->data && !set->produce))
         return heed_fail(error, HEED_E_ARG, "tensor \"%.128s\": expected a rank, an element type and data", source->name);
+    if (!heed_dtypes[source->dtype].safetensors)
+        return heed_fail(error, HEED_E_ARG, "tensor \"%.128s\": safetensors has no element type %s; write it as f32, f16 or bf16", source->name,
+                         heed_dtypes[source->dtype].name);
     size_t product = heed_dtypes[source->dtype].bytes;
     bool empty = false;
     for (int i = 0; i < source->rank; i++) {

@@ -123,10 +123,10 @@ static heed_cost cost(const heed_kernel_args *args)
     const heed_fused_product_attributes *attributes = args->attributes;
     double depth = (double)args->in[HEED_FUSED_A].shape.dim[attributes->transpose_a ? 0 : 1];
     heed_cost cost = {.flops = 2 * depth * (double)heed_shape_elements(args->out[0].shape)};
-    cost.bytes = (double)heed_shape_elements(args->out[0].shape) * (double)heed_dtypes[HEED_F32].bytes;
+    cost.bytes = (double)heed_shape_elements(args->out[0].shape) * heed_dtype_width(HEED_F32);
     for (int i = 0; i < args->n_in; i++)
         if (args->in[i].shape.rank)
-            cost.bytes += (double)heed_shape_elements(args->in[i].shape) * (double)heed_dtypes[args->in[i].dtype].bytes;
+            cost.bytes += (double)heed_shape_elements(args->in[i].shape) * heed_dtype_width(args->in[i].dtype);
     return cost;
 }
 

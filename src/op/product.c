@@ -61,9 +61,9 @@ static heed_cost cost(const heed_kernel_args *args)
     heed_cost cost = {0};
     const heed_product_attributes *attributes = args->attributes;
     cost.flops = 2.0 * (double)heed_shape_elements(args->out[0].shape) * (double)args->in[0].shape.dim[attributes->transpose_a ? 0 : 1];
-    cost.bytes = (double)heed_shape_elements(args->out[0].shape) * (double)heed_dtypes[args->out[0].dtype].bytes;
+    cost.bytes = (double)heed_shape_elements(args->out[0].shape) * heed_dtype_width(args->out[0].dtype);
     for (int i = 0; i < 2; i++)
-        cost.bytes += (double)heed_shape_elements(args->in[i].shape) * (double)heed_dtypes[args->in[i].dtype].bytes;
+        cost.bytes += (double)heed_shape_elements(args->in[i].shape) * heed_dtype_width(args->in[i].dtype);
     return cost;
 }
 

@@ -1,13 +1,26 @@
 #include "tensor/dtype.h"
 
+#include "tensor/block.h"
 #include <math.h>
 #include <strings.h>
 
 const heed_dtype_info heed_dtypes[HEED_DTYPE_COUNT] = {
-#define HEED_DTYPE(symbol, name, safetensors, bytes) [HEED_##symbol] = {name, safetensors, bytes},
+#define HEED_DTYPE(symbol, name, safetensors, gguf, bytes) [HEED_##symbol] = {name, safetensors, gguf, 1, bytes, NULL, NULL},
+#define HEED_BLOCK_DTYPE(symbol, name, gguf, block, bytes, decode, encode) [HEED_##symbol] = {name, NULL, gguf, block, bytes, decode, encode},
 #include "tensor/dtypes.def"
 #undef HEED_DTYPE
+#undef HEED_BLOCK_DTYPE
 };
+
+bool heed_dtype_by_gguf(uint32_t number, heed_dtype *dtype)
+{
+    for (int i = 0; i < HEED_DTYPE_COUNT; i++)
+        if (heed_dtypes[i].gguf >= 0 && (uint32_t)heed_dtypes[i].gguf == number) {
+            *dtype = (heed_dtype)i;
+            return true;
+        }
+    return false;
+}
 
 bool heed_dtype_by_name(const char *name, heed_dtype *dtype)
 {
@@ -80,7 +93,7 @@ static double load(const unsigned char *source, heed_dtype dtype)
         memcpy(&bits, source, 2);
         return dtype == HEED_F16 ? heed_f16_to_f32(bits) : heed_bf16_to_f32(bits);
     }
-    case HEED_DTYPE_COUNT: break;
+    default: break;
     }
     return 0;
 }
@@ -105,7 +118,29 @@ static void store(unsigned char *target, heed_dtype dtype, double value)
     case HEED_U8: STORE(uint8_t, saturate(value, 0, UINT8_MAX))
     case HEED_BOOL: *target = value != 0; break;
 #undef STORE
-    case HEED_DTYPE_COUNT: break;
+    default: break;
+    }
+}
+
+/* Where one of the two is in blocks: by way of the floats of a block. */
+static void convert_blocks(unsigned char *target, heed_dtype target_dtype, const unsigned char *source, heed_dtype source_dtype, size_t count)
+{
+    const heed_dtype_info *to = &heed_dtypes[target_dtype], *from = &heed_dtypes[source_dtype];
+    float values[HEED_MAX_BLOCK];
+    for (size_t at = 0, part; at < count; at += part) {
+        part = count - at < HEED_MAX_BLOCK ? count - at : HEED_MAX_BLOCK;
+        const unsigned char *s = source + at / from->block * from->bytes;
+        unsigned char *t = target + at / to->block * to->bytes;
+        memset(values, 0, sizeof values);
+        if (!from->decode) heed_convert(values, HEED_F32, s, source_dtype, part);
+        else
+            for (size_t i = 0; i < part; i += from->block) from->decode(s + i / from->block * from->bytes, values + i);
+        if (to->block == 1) heed_convert(t, target_dtype, values, HEED_F32, part);
+        else
+            for (size_t i = 0; to->encode && i < part; i += to->block) {
+                for (size_t j = part; j < i + to->block; j++) values[j] = 0;
+                to->encode(values + i, t + i / to->block * to->bytes);
+            }
     }
 }
 
@@ -114,7 +149,8 @@ void heed_convert(void *target, heed_dtype target_dtype, const void *source, hee
     size_t to = heed_dtypes[target_dtype].bytes, from = heed_dtypes[source_dtype].bytes;
     unsigned char *t = target;
     const unsigned char *s = source;
-    if (target_dtype == source_dtype) memmove(target, source, count * to);
+    if (target_dtype == source_dtype) memmove(target, source, heed_dtype_bytes(source_dtype, count));
+    else if (heed_dtype_is_block(target_dtype) || heed_dtype_is_block(source_dtype)) convert_blocks(target, target_dtype, source, source_dtype, count);
     else if (source_dtype == HEED_I64 && (target_dtype == HEED_I32 || target_dtype == HEED_I16)) { /* exact beyond 2^53 */
         for (size_t i = 0; i < count; i++) {
             int64_t value;

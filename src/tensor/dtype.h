@@ -8,8 +8,37 @@
 #include <stdint.h>
 #include <string.h>
 
-typedef struct heed_dtype_info { const char *name, *safetensors; size_t bytes; } heed_dtype_info;
+/* One element type. Plain types have blocks of one element and neither decode nor encode. A block is read and made as a whole: decode
+   writes `block` floats (exactly what the bits say), encode rounds them to the nearest that the format has (NULL: it is only read). */
+typedef struct heed_dtype_info {
+    const char *name, *safetensors; /* safetensors: NULL where that format has no such type */
+    int32_t gguf;                   /* its number in GGUF, -1 where it has none */
+    size_t block, bytes;            /* elements of a block, bytes of a block */
+    void (*decode)(const void *block, float *values);
+    void (*encode)(const float *values, void *block);
+} heed_dtype_info;
 extern const heed_dtype_info heed_dtypes[HEED_DTYPE_COUNT];
+enum { HEED_MAX_BLOCK = 256 }; /* elements of the longest block */
+
+static inline bool heed_dtype_is_block(heed_dtype dtype)
+{
+    return heed_dtypes[dtype].block > 1;
+}
+
+/* Bytes of `count` elements, whole blocks; exact for multiples of the block. The caller has checked that it does not wrap. */
+static inline size_t heed_dtype_bytes(heed_dtype dtype, size_t count)
+{
+    return (count + heed_dtypes[dtype].block - 1) / heed_dtypes[dtype].block * heed_dtypes[dtype].bytes;
+}
+
+/* Bytes of one element, scales included: 0.5625 for q4_0. */
+static inline double heed_dtype_width(heed_dtype dtype)
+{
+    return (double)heed_dtypes[dtype].bytes / (double)heed_dtypes[dtype].block;
+}
+
+/* The type with this number in GGUF; false when no type that is read has it. */
+bool heed_dtype_by_gguf(uint32_t number, heed_dtype *dtype);
 
 /* The type called `name` ("bf16", "BF16", "bfloat16", "float32", "torch.float16" ...); false when unknown. */
 bool heed_dtype_by_name(const char *name, heed_dtype *dtype);
@@ -35,7 +64,8 @@ float heed_f16_to_f32(uint16_t bits);
 uint16_t heed_f32_to_f16(float value); /* round to nearest even, overflow to infinity */
 
 /* Converts `count` elements between any two types. Floating to integer truncates towards zero and saturates; NaN becomes 0.
-   Source and target need no alignment. */
+   Source and target need no alignment. Of types in blocks source and target begin with a block; a part of a block at the end is read
+   from a whole block, and written as one that is filled up with zeros. A target must have encode. */
 void heed_convert(void *target, heed_dtype target_dtype, const void *source, heed_dtype source_dtype, size_t count);
 
 #endif

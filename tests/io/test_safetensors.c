@@ -111,18 +111,19 @@ static const int64_t two_by_three[] = {2, 3}, two[] = {2}, zero_by_four[] = {0, 
 /* The tensors of fixtures/safetensors/make.py, in another order. */
 static heed_status write_all_types(const char *path, heed_error *error)
 {
+    enum { PLAIN_TYPES = HEED_BOOL + 1 };
     static const int values[6] = {0, 1, 1, 1, 0, 1};
     static const float pair[2] = {0.5f, -2}, scalar = 1.5f;
-    static unsigned char storage[HEED_DTYPE_COUNT][48];
-    heed_tensor_source tensors[HEED_DTYPE_COUNT + 3];
-    for (int i = 0; i < HEED_DTYPE_COUNT; i++) {
+    static unsigned char storage[PLAIN_TYPES][48];
+    heed_tensor_source tensors[PLAIN_TYPES + 3];
+    for (int i = 0; i < PLAIN_TYPES; i++) {
         heed_convert(storage[i], (heed_dtype)i, values, HEED_I32, 6);
         tensors[i] = (heed_tensor_source){heed_dtypes[i].name, (heed_dtype)i, 2, two_by_three, storage[i]};
     }
-    tensors[HEED_DTYPE_COUNT] = (heed_tensor_source){"scalar", HEED_F32, 0, NULL, &scalar};
-    tensors[HEED_DTYPE_COUNT + 1] = (heed_tensor_source){"empty", HEED_F32, 2, zero_by_four, ""};
-    tensors[HEED_DTYPE_COUNT + 2] = (heed_tensor_source){"quoted \"\\\n\x01\xC3\xA9", HEED_F32, 1, two, pair};
-    return heed_safetensors_write(path, &(heed_tensor_set){.tensors = tensors, .count = HEED_DTYPE_COUNT + 3}, error);
+    tensors[PLAIN_TYPES] = (heed_tensor_source){"scalar", HEED_F32, 0, NULL, &scalar};
+    tensors[PLAIN_TYPES + 1] = (heed_tensor_source){"empty", HEED_F32, 2, zero_by_four, ""};
+    tensors[PLAIN_TYPES + 2] = (heed_tensor_source){"quoted \"\\\n\x01\xC3\xA9", HEED_F32, 1, two, pair};
+    return heed_safetensors_write(path, &(heed_tensor_set){.tensors = tensors, .count = PLAIN_TYPES + 3}, error);
 }
 
 static void writes_the_bytes_of_the_library(void **state)
@@ -185,6 +186,7 @@ static void refuses_what_it_should_not_write(void **state)
         {{{"x", HEED_U8, 1, negative, "ab"}}, 1, HEED_E_ARG, "negative extent"},
         {{{"x", HEED_U8, 1, two, NULL}}, 1, HEED_E_ARG, "data"},
         {{{"x", HEED_DTYPE_COUNT, 1, two, "ab"}}, 1, HEED_E_ARG, "element type"},
+        {{{"x", HEED_Q8_0, 1, two, "ab"}}, 1, HEED_E_ARG, "no element type q8_0"},
         {{{"x", HEED_U8, -1, two, "ab"}}, 1, HEED_E_ARG, "rank"},
         {{{"x", HEED_U8, 2, huge, "ab"}}, 1, HEED_E_SHAPE, "overflows"},
         {{{"x", HEED_F16, 1, half, "ab"}, {"y", HEED_F16, 1, half, "ab"}}, 2, HEED_E_SHAPE, "sum of all sizes"},

@@ -1,0 +1,261 @@
+/* Reading GGUF files: header, tensors and the order of both. */
+#include "io/gguf_read.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { LEAST_TENSOR = 8 + 1 + 4 + 4 + 8, MAX_RANK = 4, DEFAULT_ALIGNMENT = 32, MOST_ALIGNMENT = 1 << 30 };
+
+/* ---- one tensor ---- */
+
+static heed_status fail_tensor(const heed_gguf_cursor *cursor, const heed_stored_tensor *tensor, const char *problem, uint64_t value, const char *expected)
+{
+    return heed_fail(cursor->error, HEED_E_FORMAT, "%s: before byte %zu: tensor \"%.128s\" has %s %llu, expected %s", cursor->file->where, cursor->at,
+                     tensor->name, problem, (unsigned long long)value, expected);
+}
+
+static heed_status read_dtype(heed_gguf_cursor *cursor, heed_stored_tensor *tensor)
+{
+    static const struct { uint8_t number; const char *name; } others[] = {
+        {9, "Q8_1"}, {15, "Q8_K"}, {16, "IQ2_XXS"}, {17, "IQ2_XS"}, {18, "IQ3_XXS"}, {19, "IQ1_S"}, {21, "IQ3_S"}, {22, "IQ2_S"}, {29, "IQ1_M"},
+        {40, "NVFP4"}};
+    uint32_t number = 0;
+    HEED_TRY(heed_gguf_read_u32(cursor, "the element type of a tensor", &number));
+    if (heed_dtype_by_gguf(number, &tensor->dtype)) return HEED_OK;
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        if (others[i].number == number)
+            return heed_fail(cursor->error, HEED_E_UNSUPPORTED, "%s: tensor \"%.128s\" has element type %s; heed reads F32, F16, BF16, Q4_0 to Q8_0, "
+                             "Q2_K to Q6_K, IQ4_NL, IQ4_XS, TQ1_0, TQ2_0 and MXFP4: take a file in one of these", cursor->file->where, tensor->name,
+                             others[i].name);
+    return fail_tensor(cursor, tensor, "element type", number, "one of the numbers 0 to 39 that GGUF defines");
+}
+
+/* Extents stand innermost first; *bytes follows from them and the type. */
+static heed_status read_shape(heed_gguf_cursor *cursor, heed_stored_tensor *tensor)
+{
+    uint32_t rank = 0;
+    HEED_TRY(heed_gguf_read_u32(cursor, "the rank of a tensor", &rank));
+    if (rank > MAX_RANK) return fail_tensor(cursor, tensor, "rank", rank, "0 to 4");
+    int64_t *shape = heed_arena_take(cursor->file->arena, rank ? rank : 1, sizeof *shape);
+    if (!shape) return heed_fail_memory(cursor->error, rank * sizeof *shape, cursor->file->where);
+    for (uint32_t i = 0; i < rank; i++) {
+        uint64_t extent = 0;
+        HEED_TRY(heed_gguf_read_u64(cursor, "an extent of a tensor", &extent));
+        if (extent > INT64_MAX) return fail_tensor(cursor, tensor, "an extent of", extent, "less than 2^63");
+        shape[rank - 1 - i] = (int64_t)extent;
+    }
+    tensor->rank = (int)rank;
+    tensor->shape = shape;
+    return HEED_OK;
+}
+
+static heed_status measure(heed_gguf_cursor *cursor, heed_stored_tensor *tensor)
+{
+    const heed_dtype_info *type = &heed_dtypes[tensor->dtype];
+    size_t elements = 1;
+    bool empty = false;
+    for (int i = 0; i < tensor->rank; i++) {
+        if (tensor->shape[i] == 0) empty = true;
+        else if (!heed_multiply_size(elements, (size_t)tensor->shape[i], &elements) || elements > INT64_MAX)
+            return heed_fail(cursor->error, HEED_E_FORMAT, "%s: tensor \"%.128s\": the product of its extents overflows 63 bits", cursor->file->where,
+                             tensor->name);
+    }
+    int64_t row = tensor->rank ? tensor->shape[tensor->rank - 1] : 1;
+    if ((size_t)row % type->block)
+        return heed_fail(cursor->error, HEED_E_FORMAT, "%s: tensor \"%.128s\" has rows of %lld elements, expected a multiple of %zu, the block of %s",
+                         cursor->file->where, tensor->name, (long long)row, type->block, type->name);
+    if (empty) elements = 0;
+    if (!heed_multiply_size(elements / type->block, type->bytes, &tensor->bytes) || tensor->bytes > INT64_MAX)
+        return heed_fail(cursor->error, HEED_E_FORMAT, "%s: tensor \"%.128s\": its bytes overflow 63 bits", cursor->file->where, tensor->name);
+    return HEED_OK;
+}
+
+/* The offset is kept as it stands, from the beginning of the data, until that is known. */
+static heed_status read_tensor(heed_gguf_cursor *cursor, heed_stored_tensor *tensor)
+{
+    uint64_t place = 0;
+    tensor->file = cursor->file->where;
+    HEED_TRY(heed_gguf_read_name(cursor, "the name of a tensor", &tensor->name));
+    HEED_TRY(read_shape(cursor, tensor));
+    HEED_TRY(read_dtype(cursor, tensor));
+    HEED_TRY(measure(cursor, tensor));
+    HEED_TRY(heed_gguf_read_u64(cursor, "the place of a tensor", &place));
+    if (place % cursor->file->alignment) return fail_tensor(cursor, tensor, "place", place, "a multiple of general.alignment");
+    if (place > cursor->file->size || tensor->bytes > cursor->file->size - place)
+        return heed_fail(cursor->error, HEED_E_FORMAT, "%s: tensor \"%.128s\" has %zu bytes from %llu on, expected them inside the file's %zu: cut short or "
+                         "damaged", cursor->file->where, tensor->name, tensor->bytes, (unsigned long long)place, cursor->file->size);
+    tensor->offset = (size_t)place;
+    return HEED_OK;
+}
+
+/* ---- all of them ---- */
+
+static int compare_places(const void *a, const void *b)
+{
+    const heed_stored_tensor *left = a, *right = b;
+    if (left->offset != right->offset) return left->offset < right->offset ? -1 : 1;
+    if (left->bytes != right->bytes) return left->bytes < right->bytes ? -1 : 1;
+    return strcmp(left->name, right->name);
+}
+
+static int compare_names(const void *a, const void *b)
+{
+    return strcmp((*(heed_stored_tensor *const *)a)->name, (*(heed_stored_tensor *const *)b)->name);
+}
+
+/* Sorted by place: inside the file, none over another; then names, each once. */
+static heed_status place_tensors(heed_gguf_cursor *cursor)
+{
+    heed_gguf *file = cursor->file;
+    size_t data = cursor->at, end = 0;
+    if (file->count && (!heed_add_size(data, file->alignment - 1, &data) || (data -= data % file->alignment) > file->size))
+        return heed_fail(cursor->error, HEED_E_FORMAT, "%s: byte %zu: the data begins behind the end of the file: cut short or damaged", file->where,
+                         cursor->at);
+    if (file->count) qsort(file->tensors, file->count, sizeof *file->tensors, compare_places);
+    for (size_t i = 0; i < file->count; i++) {
+        heed_stored_tensor *tensor = &file->tensors[i];
+        if (tensor->offset < end)
+            return heed_fail(cursor->error, HEED_E_FORMAT, "%s: tensor \"%.128s\" begins at byte %zu of the data, expected %zu or more: it overlaps \"%.128s\"",
+                             file->where, tensor->name, tensor->offset, end, file->tensors[i - 1].name);
+        end = tensor->bytes ? tensor->offset + tensor->bytes : end;
+        if (tensor->offset > file->size - data || tensor->bytes > file->size - data - tensor->offset)
+            return heed_fail(cursor->error, HEED_E_FORMAT, "%s: tensor \"%.128s\" has %zu bytes from %zu of the data on, expected them inside its %zu: cut "
+                             "short or damaged", file->where, tensor->name, tensor->bytes, tensor->offset, file->size - data);
+    }
+    for (size_t i = 0; i < file->count; i++) {
+        heed_stored_tensor *tensor = &file->tensors[i];
+        tensor->offset += data;
+        tensor->data = file->bytes + tensor->offset;
+        file->by_name[i] = tensor;
+    }
+    if (file->count) qsort(file->by_name, file->count, sizeof *file->by_name, compare_names);
+    for (size_t i = 1; i < file->count; i++)
+        if (compare_names(&file->by_name[i - 1], &file->by_name[i]) == 0)
+            return heed_fail(cursor->error, HEED_E_FORMAT, "%s: tensor \"%.128s\" is there twice, expected once", file->where, file->by_name[i]->name);
+    return HEED_OK;
+}
+
+static heed_status read_alignment(heed_gguf_cursor *cursor)
+{
+    int64_t alignment = DEFAULT_ALIGNMENT;
+    HEED_TRY(heed_gguf_integer(cursor->file, "general.alignment", &alignment, cursor->error));
+    if (alignment < 1 || alignment > MOST_ALIGNMENT || (alignment & (alignment - 1)))
+        return heed_fail(cursor->error, HEED_E_FORMAT, "%s: general.alignment is %lld, expected a power of two up to 2^30", cursor->file->where,
+                         (long long)alignment);
+    cursor->file->alignment = (size_t)alignment;
+    return HEED_OK;
+}
+
+static heed_status read_version(heed_gguf_cursor *cursor)
+{
+    uint32_t version = 0;
+    const heed_gguf *file = cursor->file;
+    if (file->size < 4 || memcmp(file->bytes, "GGUF", 4))
+        return heed_fail(cursor->error, HEED_E_FORMAT, "%s: byte 0: expected a GGUF file, which begins with \"GGUF\"", file->where);
+    cursor->at = 4;
+    HEED_TRY(heed_gguf_read_u32(cursor, "the version", &version));
+    if (version == 2 || version == 3) return HEED_OK;
+    if (version == 1)
+        return heed_fail(cursor->error, HEED_E_UNSUPPORTED, "%s: byte 4: GGUF version 1; heed reads 2 and 3: convert the file again", file->where);
+    if (version == 2u << 24 || version == 3u << 24)
+        return heed_fail(cursor->error, HEED_E_UNSUPPORTED, "%s: byte 4: a big-endian GGUF file; heed reads little-endian ones", file->where);
+    return heed_fail(cursor->error, HEED_E_FORMAT, "%s: byte 4: GGUF version %u, expected 2 or 3", file->where, (unsigned)version);
+}
+
+static heed_status read_file(heed_gguf_cursor *cursor)
+{
+    heed_gguf *file = cursor->file;
+    uint64_t tensors = 0, entries = 0;
+    HEED_TRY(read_version(cursor));
+    HEED_TRY(heed_gguf_read_u64(cursor, "the number of tensors", &tensors));
+    HEED_TRY(heed_gguf_read_u64(cursor, "the number of entries", &entries));
+    if (tensors > heed_gguf_left(cursor) / LEAST_TENSOR)
+        return heed_fail(cursor->error, HEED_E_FORMAT, "%s: byte 8: %llu tensors, expected at most the %zu that fit in the rest of the file", file->where,
+                         (unsigned long long)tensors, heed_gguf_left(cursor) / LEAST_TENSOR);
+    HEED_TRY(heed_gguf_read_entries(cursor, entries));
+    HEED_TRY(read_alignment(cursor));
+    file->tensors = heed_allocate((size_t)tensors, sizeof *file->tensors);
+    file->by_name = heed_allocate((size_t)tensors, sizeof *file->by_name);
+    if (!file->tensors || !file->by_name) return heed_fail_memory(cursor->error, (size_t)tensors * sizeof *file->tensors, file->where);
+    for (; file->count < tensors; file->count++) HEED_TRY(read_tensor(cursor, &file->tensors[file->count]));
+    return place_tensors(cursor);
+}
+
+/* On failure the map is closed with the rest. */
+static heed_status open_bytes(heed_gguf **result, heed_file_map map, const void *bytes, size_t count, const char *where, heed_error *error)
+{
+    heed_gguf *file = heed_allocate(1, sizeof *file);
+    if (!file) {
+        heed_file_map_close(&map);
+        return heed_fail_memory(error, sizeof *file, where);
+    }
+    *file = (heed_gguf){.map = map, .bytes = bytes, .size = count, .arena = heed_arena_new()};
+    if (file->arena) file->where = heed_arena_string(file->arena, where);
+    heed_status status = file->where ? read_file(&(heed_gguf_cursor){.file = file, .error = error}) : heed_fail_memory(error, strlen(where) + 1, where);
+    if (status == HEED_OK) *result = file;
+    else heed_gguf_close(file);
+    return status;
+}
+
+heed_status heed_gguf_open(heed_gguf **file, const char *path, heed_error *error)
+{
+    heed_file_map map;
+    *file = NULL;
+    HEED_TRY(heed_file_map_open(&map, path, error));
+    return open_bytes(file, map, map.data, map.size, path, error);
+}
+
+heed_status heed_gguf_open_memory(heed_gguf **file, const void *bytes, size_t count, const char *where, heed_error *error)
+{
+    *file = NULL;
+    return open_bytes(file, (heed_file_map){0}, bytes, count, where, error);
+}
+
+void heed_gguf_close(heed_gguf *file)
+{
+    if (!file) return;
+    heed_file_map_close(&file->map);
+    heed_arena_free(file->arena);
+    free(file->entries);
+    free(file->by_key);
+    free(file->tensors);
+    free(file->by_name);
+    free(file);
+}
+
+bool heed_gguf_is_file(const char *path)
+{
+    heed_file_map map;
+    if (heed_path_is_directory(path) || heed_file_map_open(&map, path, NULL) != HEED_OK) return false;
+    bool found = map.size >= 4 && memcmp(map.data, "GGUF", 4) == 0;
+    heed_file_map_close(&map);
+    return found;
+}
+
+size_t heed_gguf_count(const heed_gguf *file)
+{
+    return file->count;
+}
+
+const heed_stored_tensor *heed_gguf_at(const heed_gguf *file, size_t index)
+{
+    return &file->tensors[index];
+}
+
+const heed_stored_tensor *heed_gguf_find(const heed_gguf *file, const char *name)
+{
+    const heed_stored_tensor wanted = {.name = name}, *key = &wanted;
+    if (!file->count) return NULL;
+    heed_stored_tensor **found = bsearch(&key, file->by_name, file->count, sizeof *file->by_name, compare_names);
+    return found ? *found : NULL;
+}
+
+void heed_gguf_release(const heed_gguf *file, const heed_stored_tensor *tensor)
+{
+    heed_file_map_release(&file->map, tensor->offset, tensor->bytes);
+}
+
+const char *heed_gguf_where(const heed_gguf *file)
+{
+    return file->where;
+}

@@ -1,0 +1,45 @@
+/* gguf_read.h: the reader from inside, for gguf.c (tensors) and gguf_entries.c (metadata). */
+#ifndef HEED_IO_GGUF_READ_H
+#define HEED_IO_GGUF_READ_H
+
+#include "base/file.h"
+#include "base/memory.h"
+#include "io/gguf.h"
+
+struct heed_gguf {
+    heed_file_map map;
+    heed_arena *arena;
+    const char *where;
+    const unsigned char *bytes;
+    size_t size;
+    heed_gguf_entry *entries, **by_key;
+    size_t entry_count;
+    heed_stored_tensor *tensors, **by_name;
+    size_t count;
+    size_t alignment;
+};
+
+/* Where reading stands. Nothing behind file->size is touched. */
+typedef struct heed_gguf_cursor { heed_gguf *file; size_t at; heed_error *error; } heed_gguf_cursor;
+
+static inline size_t heed_gguf_left(const heed_gguf_cursor *cursor)
+{
+    return cursor->file->size - cursor->at;
+}
+
+static inline uint64_t heed_gguf_bits(const unsigned char *bytes, int count)
+{
+    uint64_t value = 0;
+    for (int i = count - 1; i >= 0; i--) value = value << 8 | bytes[i];
+    return value;
+}
+
+/* Integers of 4 and 8 bytes; `what` names the field when the file ends before it. */
+heed_status heed_gguf_read_u32(heed_gguf_cursor *cursor, const char *what, uint32_t *value);
+heed_status heed_gguf_read_u64(heed_gguf_cursor *cursor, const char *what, uint64_t *value);
+/* A key or a name: a string without U+0000, copied into the arena. */
+heed_status heed_gguf_read_name(heed_gguf_cursor *cursor, const char *what, const char **name);
+/* Reads `count` entries and orders them by key. */
+heed_status heed_gguf_read_entries(heed_gguf_cursor *cursor, uint64_t count);
+
+#endif

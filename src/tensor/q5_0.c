@@ -1,0 +1,29 @@
+/* Q5_0: 32 numbers of 5 bits. Bytes: scale d; 4 bytes with the fifth bits, bit i of number i; 16 bytes of nibbles, low ones numbers 0-15,
+   high ones 16-31. x = d * (q - 16). */
+#include "tensor/block.h"
+
+void heed_q5_0_decode(const void *block, float *values)
+{
+    const uint8_t *bytes = block, *fifth = bytes + 2, *nibbles = bytes + 6;
+    float d = heed_get_f16(bytes);
+    for (int i = 0; i < 32; i++) {
+        int q = (i < 16 ? nibbles[i] & 15 : nibbles[i - 16] >> 4) | (fifth[i / 8] >> i % 8 & 1) << 4;
+        values[i] = d * (float)(q - 16);
+    }
+}
+
+void heed_q5_0_encode(const float *values, void *block)
+{
+    uint8_t *bytes = block;
+    float largest = 0;
+    for (int i = 0; i < 32; i++)
+        if (fabsf(values[i]) > fabsf(largest)) largest = values[i];
+    heed_put_f16(bytes, largest / -16);
+    float inverse = heed_inverse(largest / -16);
+    memset(bytes + 2, 0, 20);
+    for (int i = 0; i < 32; i++) {
+        int q = heed_round_between(values[i] * inverse, -16, 15) + 16;
+        bytes[2 + i / 8] |= (uint8_t)(q >> 4 << i % 8);
+        bytes[6 + i % 16] |= (uint8_t)((q & 15) << (i < 16 ? 0 : 4));
+    }
+}

@@ -1,0 +1,27 @@
+/* Q5_K: 256 numbers of 5 bits in 8 runs of 32. Bytes: d, dmin, scales and minima as in Q4_K; 32 bytes with the fifth bits, bit j of byte i
+   of number 32j + i; 128 bytes of nibbles as in Q4_K. x = d * s * q - dmin * m. */
+#include "tensor/block.h"
+
+void heed_q5_k_decode(const void *block, float *values)
+{
+    const uint8_t *bytes = block, *fifth = bytes + 16, *nibbles = bytes + 48;
+    float d = heed_get_f16(bytes), dmin = heed_get_f16(bytes + 2);
+    for (int i = 0; i < 8; i++) {
+        uint8_t scale, minimum;
+        heed_k_scale_minimum(bytes + 4, i, &scale, &minimum);
+        float step = d * (float)scale, offset = dmin * (float)minimum;
+        for (int j = 0; j < 32; j++) {
+            int q = (nibbles[i / 2 * 32 + j] >> (i % 2 * 4) & 15) | (fifth[j] >> i & 1) << 4;
+            values[32 * i + j] = step * (float)q - offset;
+        }
+    }
+}
+
+void heed_q5_k_encode(const float *values, void *block)
+{
+    uint8_t *bytes = block, q[256];
+    heed_k_encode_eight(values, 31, bytes, q);
+    memset(bytes + 16, 0, 32);
+    for (int i = 0; i < 256; i++) bytes[16 + i % 32] |= (uint8_t)(q[i] >> 4 << (i / 32));
+    for (int i = 0; i < 128; i++) bytes[48 + i] = (uint8_t)((q[i / 32 * 64 + i % 32] & 15) | (q[i / 32 * 64 + 32 + i % 32] & 15) << 4);
+}

@@ -1,0 +1,19 @@
+/* Q8_0: 32 numbers of 8 bits. Bytes: scale d; 32 signed bytes. x = d * q. */
+#include "tensor/block.h"
+
+void heed_q8_0_decode(const void *block, float *values)
+{
+    const uint8_t *bytes = block;
+    float d = heed_get_f16(bytes);
+    for (int i = 0; i < 32; i++) values[i] = d * (float)(int8_t)bytes[2 + i];
+}
+
+void heed_q8_0_encode(const float *values, void *block)
+{
+    uint8_t *bytes = block;
+    float largest = 0;
+    for (int i = 0; i < 32; i++) largest = fabsf(values[i]) > largest ? fabsf(values[i]) : largest;
+    heed_put_f16(bytes, largest / 127);
+    float inverse = heed_inverse(largest / 127);
+    for (int i = 0; i < 32; i++) bytes[2 + i] = (uint8_t)heed_round_between(values[i] * inverse, -127, 127);
+}

@@ -154,7 +154,6 @@ typedef enum heed_sequence_field {
 
 enum { HEED_BLOCK_POSITIONS = 64 }; /* positions in one cache block */
 
-/* Position biases and score transforms; kinds beyond NONE arrive with the families that need them. */
 typedef struct heed_attention_options {
     int heads, kv_heads;     /* H, K; H % K == 0 */
     int head_width;          /* E of q, k and v */
@@ -165,7 +164,8 @@ typedef struct heed_attention_options {
     bool want_weights;       /* second output: weights (B,H,T,S) f32 by the untiled kernel */
     int64_t max_queries, max_keys; /* T and S of the weights output */
     float soft_cap;          /* 0 = off; cap * tanh(score / cap) */
-    bool alibi;              /* per-head slopes, Press et al. 2022 */
+    float alibi_scale;       /* of the biases that `slopes` give; above 0 where there are slopes */
+    bool alibi_rounded;      /* slope * index is rounded to bf16, as Falcon computes it */
     bool blind_mean;         /* a query that sees no key attends to all keys of its sequence alike, instead of giving zeros */
 } heed_attention_options;
 
@@ -176,11 +176,14 @@ typedef struct heed_attention_inputs {
     heed_value key_index;    /* (S) i32 mask index of each key; -1 hides the key; absent: its place in the sequence */
     heed_value block_table;  /* (rows,blocks) i32: k and v are caches (blocks*64, K*E), position j of a sequence lies in
                                 row block_table[table row][j / 64] * 64 + j % 64 */
+    heed_value slopes;       /* (H) f32, ALiBi: scores += alibi_scale * slope * (key index - query index); fixed, not trained */
+    heed_value sinks;        /* (H) f32: one more score for each head's softmax, whose weight goes nowhere */
 } heed_attention_inputs;
 
 /* Scaled dot-product attention, softmax in f32, every sequence by itself.
    y (N,H*E) = softmax(scale * q k^T + mask) v. A query that sees no key gives zeros.
-   weights, if not NULL and wanted, receives (B,H,T,S), zeros outside. Source: Vaswani et al. 2017, eq. 1; Dao et al. 2022. */
+   weights, if not NULL and wanted, receives (B,H,T,S), zeros outside. Source: Vaswani et al. 2017, eq. 1; Dao et al. 2022;
+   Press et al. 2022 (ALiBi); Xiao et al. 2024 (sinks). */
 heed_value heed_attention(heed_graph *graph, heed_value q, heed_value k, heed_value v, const heed_attention_inputs *inputs,
                           const heed_attention_options *options, heed_value *weights);
 /* cos and sin of position * frequency: positions (N) i32, frequencies (E/2) f32 -> (N,E): cosines then sines, times factor. */

@@ -3,6 +3,7 @@
 #ifndef HEED_GRAPH_ATTRIBUTES_H
 #define HEED_GRAPH_ATTRIBUTES_H
 
+#include "tensor/dtype.h"
 #include <heed/graph.h>
 
 typedef enum heed_binary_kind { HEED_BINARY_ADD, HEED_BINARY_SUBTRACT, HEED_BINARY_MULTIPLY, HEED_BINARY_DIVIDE } heed_binary_kind;
@@ -27,16 +28,23 @@ typedef struct { int32_t heads, interleaved, inverse; } heed_rotary_attributes; 
 typedef struct { float smoothing; } heed_cross_entropy_attributes;
 
 typedef struct {
-    int32_t heads, kv_heads, head_width, causal, window, want_weights, stream, alibi;
-    float scale, dropout, soft_cap;
-    int32_t blind_mean;
+    int32_t heads, kv_heads, head_width, causal, window, want_weights, stream, alibi_rounded;
+    float scale, dropout, soft_cap, alibi_scale;
+    int32_t blind_mean, reserved;
     int64_t max_queries, max_keys;
 } heed_attention_attributes;
 
 /* Places of the optional inputs of `attention` and `attention_backward` (which has y, lse and dy behind them). */
 enum { HEED_ATTENTION_Q, HEED_ATTENTION_K, HEED_ATTENTION_V, HEED_ATTENTION_SEQUENCES, HEED_ATTENTION_QUERY_INDEX,
-       HEED_ATTENTION_KEY_INDEX, HEED_ATTENTION_BLOCK_TABLE, HEED_ATTENTION_INPUTS,
+       HEED_ATTENTION_KEY_INDEX, HEED_ATTENTION_BLOCK_TABLE, HEED_ATTENTION_SLOPES, HEED_ATTENTION_SINKS, HEED_ATTENTION_INPUTS,
        HEED_ATTENTION_Y = HEED_ATTENTION_INPUTS, HEED_ATTENTION_LSE, HEED_ATTENTION_DY, HEED_ATTENTION_BACKWARD_INPUTS };
+
+/* Slope times index as Falcon's ALiBi has it: both factors and the product rounded to bf16. */
+static inline float heed_alibi_product(float slope, int64_t index)
+{
+    float factor = heed_bf16_to_f32(heed_f32_to_bf16(slope)), at = heed_bf16_to_f32(heed_f32_to_bf16((float)index));
+    return heed_bf16_to_f32(heed_f32_to_bf16(factor * at));
+}
 
 /* A product after the fusion pass: [norm of a's rows] product [+ bias] [activation] [* gate] [+ residual], or accumulating. */
 typedef struct {

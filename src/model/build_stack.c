@@ -63,7 +63,8 @@ static heed_attention_layer self_attention(const heed_build *b, const heed_side 
         .rotary_query = side->rotary, .rotary_key = side->rotary, .rotary_interleaved = b->config->rope.interleaved, .memory = HEED_NONE,
         .key_cache = cached ? b->caches[HEED_CACHE_KEY][layer] : HEED_NONE, .value_cache = cached ? b->caches[HEED_CACHE_VALUE][layer] : HEED_NONE,
         .slots = b->slots,
-        .inputs = {.sequences = side->sequences, .query_index = side->query_index, .key_index = side->key_index, .block_table = b->block_table},
+        .inputs = {.sequences = side->sequences, .query_index = side->query_index, .key_index = side->key_index, .block_table = b->block_table,
+                   .slopes = HEED_NONE, .sinks = HEED_NONE},
         .options = attention_options(b, side, layer, false)};
 }
 
@@ -80,7 +81,8 @@ static heed_attention_layer cross_attention(const heed_build *b, int64_t layer)
         .rotary_query = HEED_NONE, .rotary_key = HEED_NONE, .memory = b->memory, .slots = b->cross_slots,
         .key_cache = cached ? b->caches[HEED_CACHE_CROSS_KEY][layer] : HEED_NONE,
         .value_cache = cached ? b->caches[HEED_CACHE_CROSS_VALUE][layer] : HEED_NONE,
-        .inputs = {.sequences = b->cross_sequences, .query_index = HEED_NONE, .key_index = HEED_NONE, .block_table = b->cross_block_table},
+        .inputs = {.sequences = b->cross_sequences, .query_index = HEED_NONE, .key_index = HEED_NONE, .block_table = b->cross_block_table,
+                   .slopes = HEED_NONE, .sinks = HEED_NONE},
         .options = attention_options(b, &b->main, layer, true)};
     if (!cached && b->spec->indexed) attention.inputs.key_index = b->source.key_index;
     return attention;

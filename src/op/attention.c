@@ -1,18 +1,25 @@
 /* Scaled dot-product attention, every sequence by itself. Query i of a sequence, head h, with K/V head g = h / (H / K):
-     s(j) = scale * q(i,h).k(j,g), soft-capped: cap * tanh(s / cap)          for every key j that i sees
-     y(i,h) = sum over j, ascending, of m(j) exp(s(j)) v(j,g) / sum over j of exp(s(j)),   m dropout: 0 or 1 / (1 - rate)
+     s(j) = scale * q(i,h).k(j,g), soft-capped: cap * tanh(s / cap), plus alibi_scale * slope(h) * (index of j - index of i)
+     y(i,h) = sum over j, ascending, of m(j) exp(s(j)) v(j,g) / (sum over j of exp(s(j)) + exp(sink(h)))
+   over every key j that i sees; m is dropout: 0 or 1 / (1 - rate); without slopes or sinks their terms are not there.
    A key is seen when its mask index is not negative, is not beyond the query's (causal), and lies within the window.
    Inputs, by the places in graph/attributes.h: q (N,H*E), k and v (S,K*E) f32, dense rows or a cache of blocks; sequences (B,8),
-   query index (N), key index (S), block table (rows,blocks) i32. Outputs, f32: y (N,H*E); lse (N,H), the logarithm of the sum of
-   exp(s), for the gradient; weights (B,H,T,S), before dropout and zero where nothing is seen, (0) unless asked for. Queries that
-   see no key, and rows that belong to no sequence, have y = 0 and lse = 0; with blind_mean a query that sees no key has equal
+   query index (N), key index (S), block table (rows,blocks) i32; slopes and sinks (H) f32. Outputs, f32: y (N,H*E); lse (N,H), the
+   logarithm of the sum that y is divided by, for the gradient; weights (B,H,T,S), before dropout and zero where nothing is seen, (0) unless asked for. Queries that
+   see no key, and rows that belong to no sequence, have y = 0 and lse = 0 (with sinks: the former lse = sink); with blind_mean a query that sees no key has equal
    scores for all keys of its sequence instead, as where masking adds one large negative number to every score. Gradient: op/attention_backward.c.
-   Errors: HEED_E_SHAPE, HEED_E_DTYPE, HEED_E_ARG for options out of range, HEED_E_UNSUPPORTED for ALiBi.
-   Source: Vaswani et al. 2017, eq. 1; Ainslie et al. 2023 (grouped heads); Gemma 2, 2024 (soft cap). */
+   Errors: HEED_E_SHAPE, HEED_E_DTYPE, HEED_E_ARG for options out of range. Source: Vaswani et al. 2017, eq. 1; Ainslie et al. 2023
+   (grouped heads); Gemma 2, 2024 (soft cap); Press et al. 2022 (ALiBi); Xiao et al. 2024 and gpt-oss, 2025 (sinks). */
 #include "op/attention.h"
 #include "op/check.h"
 
 HEED_REFERENCE(attention);
+
+static inline real REAL(score_of)(const heed_attention_span *span, const real *q, const heed_operand *k, int64_t group, int64_t head, int64_t i,
+                                  int64_t j, int64_t at)
+{
+    return REAL(heed_attention_score)(span->attributes, q, REAL(row)(k, at) + group) + REAL(heed_attention_bias)(span, head, i, j, at);
+}
 
 /* One query and head. Scores are formed twice, for their maximum and for the sums, so that nothing needs to be stored. */
 static inline void REAL(attend)(const heed_kernel_args *args, const heed_attention_span *span, int64_t i, int64_t head,
@@ -23,21 +30,22 @@ static inline void REAL(attend)(const heed_kernel_args *args, const heed_attenti
     int64_t row = span->sequence.query_start + i, width = attributes->head_width;
     int64_t from = head * width, group = head / (attributes->heads / attributes->kv_heads) * width;
     const real *q = REAL(row)(&args->in[HEED_ATTENTION_Q], row) + from;
-    real *y = REAL(row)(&args->out[0], row) + from, largest = -INFINITY, sum = 0;
+    real *y = REAL(row)(&args->out[0], row) + from, sink = span->sinks ? *REAL(row)(span->sinks, head) : -INFINITY, largest = sink;
     for (int64_t j = 0; j < span->sequence.keys; j++) {
         int64_t at = heed_attention_visible_row(span, i, j);
-        real score = at < 0 ? -INFINITY : REAL(heed_attention_score)(attributes, q, REAL(row)(k, at) + group);
+        real score = at < 0 ? -INFINITY : REAL(score_of)(span, q, k, group, head, i, j, at);
         largest = score > largest ? score : largest;
     }
     bool blind = heed_attention_is_blind(span, i);
     if (largest == -INFINITY && !blind) return;
     if (blind) largest = 0;
+    real sum = span->sinks ? R(exp)(sink - largest) : 0;
     REAL(heed_attention_dropout) dropout = REAL(heed_attention_dropout_of)(args, span, head, i);
     for (int64_t j = 0; j < span->sequence.keys; j++) {
         int64_t at = blind ? heed_attention_key_row(span, j) : heed_attention_visible_row(span, i, j);
         real kept = REAL(heed_attention_dropout_at)(&dropout, j);
         if (at < 0) continue;
-        real weight = blind ? 1 : R(exp)(REAL(heed_attention_score)(attributes, q, REAL(row)(k, at) + group) - largest);
+        real weight = blind ? 1 : R(exp)(REAL(score_of)(span, q, k, group, head, i, j, at) - largest);
         const real *value = REAL(row)(v, at) + group;
         sum += weight;
         for (int64_t e = 0; e < width; e++) y[e] = R(fma)(weight * kept, value[e], y[e]);
@@ -73,16 +81,17 @@ void REAL(heed_attention_reference)(const heed_kernel_args *args)
 heed_status heed_attention_check(const heed_infer *infer, heed_error *error)
 {
     const heed_attention_attributes *a = infer->attributes;
-    if (a->alibi) return heed_infer_fail(infer, error, HEED_E_UNSUPPORTED, "no ALiBi slopes: this version does not add them to the scores");
     if (a->heads < 1 || a->kv_heads < 1 || a->heads % a->kv_heads || a->heads > HEED_RANDOM_PLANES || a->head_width < 1)
         return heed_infer_fail(infer, error, HEED_E_ARG,
                                "1 to 4096 heads, a multiple of the key/value heads, and a head width of at least 1");
     if (!(a->dropout >= 0 && a->dropout < 1) || a->stream < 0 || a->stream >= HEED_RANDOM_STREAMS || a->window < 0 ||
         !(a->soft_cap >= 0) || !isfinite(a->scale))
         return heed_infer_fail(infer, error, HEED_E_ARG, "dropout in [0, 1), window and soft cap of at least 0, a finite scale");
+    if (HEED_ATTENTION_SLOPES < infer->n_in && infer->present[HEED_ATTENTION_SLOPES] && !(a->alibi_scale > 0 && isfinite(a->alibi_scale)))
+        return heed_infer_fail(infer, error, HEED_E_ARG, "an ALiBi scale above 0 for the slopes");
     for (int i = 0; i < infer->n_in; i++)
-        if (infer->present[i] && infer->dtype[i] != (i >= HEED_ATTENTION_SEQUENCES && i < HEED_ATTENTION_INPUTS ? HEED_I32 : HEED_F32))
-            return heed_infer_fail(infer, error, HEED_E_DTYPE, "q, k and v of f32; tables and indices of i32");
+        if (infer->present[i] && infer->dtype[i] != (i >= HEED_ATTENTION_SEQUENCES && i <= HEED_ATTENTION_BLOCK_TABLE ? HEED_I32 : HEED_F32))
+            return heed_infer_fail(infer, error, HEED_E_DTYPE, "q, k, v, slopes and sinks of f32; tables and indices of i32");
     heed_shape q = infer->shape[HEED_ATTENTION_Q], k = infer->shape[HEED_ATTENTION_K];
     if (q.rank != 2 || k.rank != 2 || q.dim[1] != (int64_t)a->heads * a->head_width || k.dim[1] != (int64_t)a->kv_heads * a->head_width ||
         !heed_shape_equal(k, infer->shape[HEED_ATTENTION_V]))
@@ -95,6 +104,9 @@ heed_status heed_attention_check(const heed_infer *infer, heed_error *error)
     if (infer->present[HEED_ATTENTION_BLOCK_TABLE] && (infer->shape[HEED_ATTENTION_BLOCK_TABLE].rank != 2 ||
         k.extent != HEED_EXTENT_FIXED || k.dim[0] % HEED_BLOCK_POSITIONS))
         return heed_infer_fail(infer, error, HEED_E_SHAPE, "with a block table (rows,blocks): caches k and v of whole blocks of 64 rows");
+    for (int i = HEED_ATTENTION_SLOPES; i <= HEED_ATTENTION_SINKS && i < infer->n_in; i++)
+        if (infer->present[i] && !heed_shape_equal(infer->shape[i], heed_shape_1(a->heads)))
+            return heed_infer_fail(infer, error, HEED_E_SHAPE, "slopes and sinks (heads)");
     return HEED_OK;
 }
 
@@ -117,6 +129,18 @@ static heed_status infer(heed_infer *infer, heed_error *error)
     return HEED_OK;
 }
 
+/* d sink = - sum over rows of exp(sink - lse) * (dy.y): the sink takes its share of the weights away from what y was. */
+static heed_value sink_gradient(heed_graph *graph, const heed_node *node, heed_value dy)
+{
+    const heed_attention_attributes *attributes = node->attributes;
+    heed_value share = heed_unary(graph, HEED_UNARY_EXP, heed_scale(graph, heed_subtract(graph, node->out[1], heed_node_input(node, HEED_ATTENTION_SINKS)), -1, 0));
+    heed_shape y = heed_value_shape(graph, dy), heads = heed_shape_of(3, (int64_t[]){y.dim[0], attributes->heads, attributes->head_width});
+    heads.extent = y.extent;
+    heed_value along = heed_reshape(graph, heed_multiply(graph, dy, node->out[0]), heads);
+    along = heed_reduce(graph, HEED_REDUCE_SUM, along, -1, false);
+    return heed_scale(graph, heed_reduce(graph, HEED_REDUCE_SUM, heed_multiply(graph, share, along), 0, false), -1, 0);
+}
+
 static heed_status gradient(heed_graph *graph, const heed_node *node, const heed_value *dout, heed_value *din, heed_error *error)
 {
     if (dout[1] != HEED_NONE || dout[2] != HEED_NONE)
@@ -127,6 +151,7 @@ static heed_status gradient(heed_graph *graph, const heed_node *node, const heed
     in[HEED_ATTENTION_Y] = node->out[0], in[HEED_ATTENTION_LSE] = node->out[1], in[HEED_ATTENTION_DY] = dout[0];
     heed_emit(graph, HEED_OP_ATTENTION_BACKWARD, in, HEED_ATTENTION_BACKWARD_INPUTS, node->attributes, out);
     for (int i = 0; i < 3; i++) din[i] = out[i];
+    if (heed_node_input(node, HEED_ATTENTION_SINKS) != HEED_NONE) din[HEED_ATTENTION_SINKS] = sink_gradient(graph, node, dout[0]);
     return HEED_OK;
 }
 
@@ -149,13 +174,15 @@ heed_value heed_attention(heed_graph *graph, heed_value q, heed_value k, heed_va
     heed_attention_attributes attributes;
     memset(&attributes, 0, sizeof attributes);
     attributes.heads = options->heads, attributes.kv_heads = options->kv_heads, attributes.head_width = options->head_width;
-    attributes.causal = options->causal, attributes.window = options->window, attributes.alibi = options->alibi;
+    attributes.causal = options->causal, attributes.window = options->window;
+    if (inputs->slopes != HEED_NONE) attributes.alibi_scale = options->alibi_scale, attributes.alibi_rounded = options->alibi_rounded;
     attributes.scale = options->scale, attributes.dropout = options->dropout, attributes.soft_cap = options->soft_cap;
     attributes.stream = options->dropout > 0 ? heed_graph_stream(graph) : 0;
     attributes.want_weights = options->want_weights;
-    attributes.blind_mean = options->blind_mean;
+    attributes.blind_mean = options->blind_mean && inputs->sinks == HEED_NONE; /* a sink takes all of what no key gets */
     if (options->want_weights) attributes.max_queries = options->max_queries, attributes.max_keys = options->max_keys;
-    heed_value in[HEED_ATTENTION_INPUTS] = {q, k, v, inputs->sequences, inputs->query_index, inputs->key_index, inputs->block_table};
+    heed_value in[HEED_ATTENTION_INPUTS] = {q, k, v, inputs->sequences, inputs->query_index, inputs->key_index, inputs->block_table,
+                                            inputs->slopes, inputs->sinks};
     heed_value out[HEED_MAX_OUTPUTS], y = heed_emit(graph, HEED_OP_ATTENTION, in, HEED_ATTENTION_INPUTS, &attributes, out);
     if (weights) *weights = y >= 0 && options->want_weights ? out[2] : y >= 0 ? HEED_NONE : HEED_BAD;
     return y;

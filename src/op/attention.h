@@ -10,7 +10,7 @@
 /* One sequence of a running attention. */
 typedef struct heed_attention_span {
     const heed_attention_attributes *attributes;
-    const heed_operand *query_index, *key_index, *block_table; /* NULL when absent */
+    const heed_operand *query_index, *key_index, *block_table, *slopes, *sinks; /* NULL when absent */
     heed_sequence sequence;
     int64_t key_rows;
 } heed_attention_span;
@@ -20,6 +20,7 @@ static inline heed_attention_span heed_attention_span_of(const heed_kernel_args 
     heed_attention_span span = {.attributes = args->attributes, .query_index = heed_optional(args, HEED_ATTENTION_QUERY_INDEX),
                                 .key_index = heed_optional(args, HEED_ATTENTION_KEY_INDEX),
                                 .block_table = heed_optional(args, HEED_ATTENTION_BLOCK_TABLE),
+                                .slopes = heed_optional(args, HEED_ATTENTION_SLOPES), .sinks = heed_optional(args, HEED_ATTENTION_SINKS),
                                 .key_rows = args->in[HEED_ATTENTION_K].shape.dim[0]};
     span.sequence = heed_sequence_of(&args->in[HEED_ATTENTION_SEQUENCES], b, args->in[HEED_ATTENTION_Q].shape.dim[0],
                                      span.key_rows, span.block_table);
@@ -37,17 +38,27 @@ static inline int64_t heed_attention_key_row(const heed_attention_span *span, in
     return row >= 0 && row < span->key_rows ? row : -1;
 }
 
+/* Mask index of query i, and of key j, which lies in `row`. */
+static inline int64_t heed_attention_query_at(const heed_attention_span *span, int64_t i)
+{
+    const heed_operand *queries = span->query_index;
+    return queries ? ((const int32_t *)queries->data)[(span->sequence.query_start + i) * queries->row_stride] : span->sequence.first_index + i;
+}
+
+static inline int64_t heed_attention_key_at(const heed_attention_span *span, int64_t j, int64_t row)
+{
+    const heed_operand *keys = span->key_index;
+    return keys ? ((const int32_t *)keys->data)[row * keys->row_stride] : j;
+}
+
 /* The row of key j if query i (both counted within the sequence) sees it, else -1. */
 static inline int64_t heed_attention_visible_row(const heed_attention_span *span, int64_t i, int64_t j)
 {
     const heed_attention_attributes *attributes = span->attributes;
-    const heed_operand *queries = span->query_index, *keys = span->key_index;
-    int64_t row = heed_attention_key_row(span, j), at = span->sequence.query_start + i;
+    int64_t row = heed_attention_key_row(span, j);
     if (row < 0) return -1;
-    int64_t query = queries ? ((const int32_t *)queries->data)[at * queries->row_stride] : span->sequence.first_index + i;
-    int64_t key = keys ? ((const int32_t *)keys->data)[row * keys->row_stride] : j;
-    if (keys && key < 0) return -1;
-    int64_t distance = query - key;
+    int64_t key = heed_attention_key_at(span, j, row), distance = heed_attention_query_at(span, i) - key;
+    if (span->key_index && key < 0) return -1;
     if (attributes->causal && distance < 0) return -1;
     if (attributes->window > 0 && (distance >= attributes->window || -distance >= attributes->window)) return -1;
     return row;
@@ -68,6 +79,17 @@ static inline real REAL(heed_attention_score)(const heed_attention_attributes *a
     for (int64_t e = 0; e < attributes->head_width; e++) sum = R(fma)(q[e], k[e], sum);
     sum *= (real)attributes->scale;
     return cap > 0 ? cap * R(tanh)(sum / cap) : sum;
+}
+
+/* ALiBi: what is added to the score of query i and key j of a head: slope * distance, or, rounded, the difference of two products
+   that are bf16 numbers. */
+static inline real REAL(heed_attention_bias)(const heed_attention_span *span, int64_t head, int64_t i, int64_t j, int64_t row)
+{
+    if (!span->slopes) return 0;
+    real slope = *REAL(row)(span->slopes, head), scale = (real)span->attributes->alibi_scale;
+    int64_t query = heed_attention_query_at(span, i), key = heed_attention_key_at(span, j, row);
+    if (!span->attributes->alibi_rounded) return scale * slope * (real)(key - query);
+    return scale * (real)(heed_alibi_product((float)slope, key) - heed_alibi_product((float)slope, query));
 }
 
 /* What dropout multiplies the weight of one query and head by, key for key in ascending order: 0 or 1 / (1 - rate). */

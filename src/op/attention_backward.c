@@ -1,6 +1,7 @@
 /* Gradient of attention. Inputs as attention, then y (N,H*E), lse (N,H) and dy (N,H*E); outputs dq, dk, dv, f32, shaped as q, k, v.
    With p(j) = exp(s(j) - lse), m(j) the dropout of the forward pass and d = dy.y:
-     dv(j) += p(j) m(j) dy,  ds(j) = p(j) (m(j) dy.v(j) - d) (1 - (s(j) / cap)^2),  dq += scale ds(j) k(j),  dk(j) += scale ds(j) q
+     dv(j) += p(j) m(j) dy,  ds(j) = p(j) (m(j) dy.v(j) - d) (1 - (c(j) / cap)^2),  dq += scale ds(j) k(j),  dk(j) += scale ds(j) q
+   where c(j) is the capped score without its ALiBi bias. The sinks' gradient is made of y, lse and dy by other ops (op/attention.c).
    Per key row the sums run over sequences, query heads, then queries, all ascending; dq sums over keys ascending. Rows that no
    sequence covers get zeros. With blind_mean a query that saw no key has p = 1 / keys, and gradients flow to its scores as if they
    had been added to one large negative number. Errors: those of attention; HEED_E_SHAPE when y, lse or dy do not fit q.
@@ -36,7 +37,8 @@ static inline void REAL(attend_backward)(const heed_kernel_args *args, const hee
         if (at < 0) continue;
         const real *k = REAL(row)(&args->in[HEED_ATTENTION_K], at) + group, *v = REAL(row)(&args->in[HEED_ATTENTION_V], at) + group;
         real *dk = REAL(row)(&args->out[1], at) + group, *dv = REAL(row)(&args->out[2], at) + group;
-        real score = REAL(heed_attention_score)(attributes, q, k), weight = R(exp)((blind ? 0 : score) - lse);
+        real score = REAL(heed_attention_score)(attributes, q, k), bias = REAL(heed_attention_bias)(span, head, i, j, at);
+        real weight = R(exp)((blind ? 0 : score + bias) - lse);
         real ds = weight * (kept * REAL(dot)(dy, v, width) - delta) * scale;
         if (cap > 0) ds *= 1 - score / cap * (score / cap);
         for (int64_t e = 0; e < width; e++) {

@@ -11,8 +11,9 @@ typedef struct attention_data {
     int heads, kv_heads, width;
     int64_t queries[ATTENTION_SEQUENCES], keys[ATTENTION_SEQUENCES]; /* lengths; the sequences end before the first pair of -1 */
     bool causal, cross, cache, want_weights, holes, shuffled, gaps;  /* holes: some keys hidden; shuffled: index arrays out of order */
+    bool alibi, rounded, sinks;
     int window;
-    float dropout, scale;
+    float dropout, scale, cap;
     int64_t past;         /* FIRST_INDEX = keys - queries - past */
     /* derived */
     int64_t count, rows, key_rows, query_start[ATTENTION_SEQUENCES], key_start[ATTENTION_SEQUENCES];
@@ -76,6 +77,8 @@ static double attention_element(const kernel_case *c, int input, int64_t row, in
         if (d->holes && (place % 5 == 1 || (place >= 70 && place < 75) || (place < 3 && row % 2))) return -1;
         return (double)(d->shuffled ? place ^ 5 : place);
     }
+    case HEED_ATTENTION_SLOPES: return 0.3 / (double)(row + 1);
+    case HEED_ATTENTION_SINKS: return (double)(row % 3) - 0.5;
     case HEED_ATTENTION_BLOCK_TABLE: return (double)attention_block(d, row, column);
     default: return heed_rng_normal(rng);
     }
@@ -95,13 +98,15 @@ static kernel_case attention_case(attention_data *d, bool backward)
     heed_shape k_shape = d->cache ? heed_shape_2(d->key_rows, wide) : heed_shape_live(key_extent, d->key_rows + 2, wide);
     heed_value q = heed_input(g, "q", HEED_F32, q_shape), k = heed_input(g, "k", HEED_F32, k_shape), v = heed_input(g, "v", HEED_F32, k_shape);
     heed_attention_inputs in = {heed_input(g, "sequences", HEED_I32, heed_shape_live(HEED_EXTENT_SEQUENCES, d->count + 1, HEED_SEQUENCE_FIELDS)),
-        HEED_NONE, HEED_NONE, HEED_NONE};
+        HEED_NONE, HEED_NONE, HEED_NONE, HEED_NONE, HEED_NONE};
     heed_shape key_line = d->cache ? heed_shape_1(d->key_rows) : heed_shape_live(key_extent, d->key_rows + 2, 0);
     if (d->shuffled) in.query_index = heed_input(g, "query_index", HEED_I32, heed_shape_live(HEED_EXTENT_ROWS, d->rows + 2, 0));
     if (d->shuffled || d->holes) in.key_index = heed_input(g, "key_index", HEED_I32, key_line);
     if (d->cache) in.block_table = heed_input(g, "blocks", HEED_I32, heed_shape_2(d->count, ATTENTION_BLOCKS));
+    if (d->alibi) in.slopes = heed_input(g, "slopes", HEED_F32, heed_shape_1(d->heads));
+    if (d->sinks) in.sinks = heed_input(g, "sinks", HEED_F32, heed_shape_1(d->heads));
     heed_attention_options options = {.heads = d->heads, .kv_heads = d->kv_heads, .head_width = d->width, .causal = d->causal, .window = d->window,
-        .scale = d->scale != 0 ? d->scale : 0.3f, .dropout = d->dropout, .want_weights = d->want_weights, .max_queries = 70, .max_keys = 75};
+        .scale = d->scale != 0 ? d->scale : 0.3f, .dropout = d->dropout, .soft_cap = d->cap, .alibi_scale = 0.7f, .alibi_rounded = d->rounded, .want_weights = d->want_weights, .max_queries = 70, .max_keys = 75};
     heed_value y = heed_attention(g, q, k, v, &in, &options, NULL);
     if (backward) {
         heed_value dq[3], loss = heed_reduce(g, HEED_REDUCE_SUM, heed_reduce(g, HEED_REDUCE_SUM, y, 0, false), 0, false);

@@ -52,7 +52,7 @@ static heed_value sample_layer(sample *s, heed_value x, heed_value sequences, he
     heed_value q = heed_linear(g, h, WEIGHT("q", square), WEIGHT("qb", line)), k = heed_linear(g, h, WEIGHT("k", square), WEIGHT("kb", line)),
                v = heed_linear(g, h, WEIGHT("v", square), WEIGHT("vb", line));
     heed_attention_options how = {.heads = SAMPLE_HEADS, .kv_heads = SAMPLE_HEADS, .head_width = SAMPLE_WIDTH / SAMPLE_HEADS, .scale = 0.5f, .causal = true};
-    heed_attention_inputs in = {sequences, HEED_NONE, HEED_NONE, HEED_NONE};
+    heed_attention_inputs in = {sequences, HEED_NONE, HEED_NONE, HEED_NONE, HEED_NONE, HEED_NONE};
     heed_value a = heed_linear(g, heed_attention(g, q, k, v, &in, &how, NULL), WEIGHT("o", square), HEED_NONE);
     x = heed_add(g, x, heed_dropout(g, a, samples, options->dropout));
     heed_scope(g, "layer.%d.feed_forward", layer);

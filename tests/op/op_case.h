@@ -114,14 +114,17 @@ BUILD(reshape)
 
 BUILD(dropout) { return heed_dropout(g, in[0], in[1], (float)c->f[0]); }
 
-/* p: which inputs follow q, k, v and the table: bit 0 query index, bit 1 key index, bit 2 block table. */
+/* p: which inputs follow q, k, v and the table: bit 0 query index, bit 1 key index, bit 2 block table,
+   bit 3 slopes, bit 4 sinks. */
 BUILD(attention)
 {
     int at = 4;
-    heed_attention_inputs inputs = {in[3], HEED_NONE, HEED_NONE, HEED_NONE};
+    heed_attention_inputs inputs = {in[3], HEED_NONE, HEED_NONE, HEED_NONE, HEED_NONE, HEED_NONE};
     if (c->p[0] & 1) inputs.query_index = in[at++];
     if (c->p[0] & 2) inputs.key_index = in[at++];
     if (c->p[0] & 4) inputs.block_table = in[at++];
+    if (c->p[0] & 8) inputs.slopes = in[at++];
+    if (c->p[0] & 16) inputs.sinks = in[at++];
     return heed_attention(g, in[0], in[1], in[2], &inputs, &c->attention, NULL);
 }
 

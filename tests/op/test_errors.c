@@ -117,7 +117,10 @@ static const error_case errors[] = {
     {HEED_OP_DROPOUT, HEED_E_ARG, "rate", (&(heed_dropout_attributes){NAN, 0}), IN(F(N_BY(3)), I(N_BY(2)))},
     {HEED_OP_DROPOUT, HEED_E_ARG, "2^20", (&(heed_dropout_attributes){0.5f, 1 << 20}), IN(F(N_BY(3)), I(N_BY(2)))},
     {HEED_OP_DROPOUT, HEED_E_DTYPE, "i32", (&(heed_dropout_attributes){0.5f, 0}), IN(F(N_BY(3)), F(N_BY(2)))},
-    {HEED_OP_ATTENTION, HEED_E_UNSUPPORTED, "ALiBi", OPTIONS(.alibi = 1), IN(QKV, TABLE)},
+    {HEED_OP_ATTENTION, HEED_E_ARG, "ALiBi", OPTIONS(.window = 0), IN(QKV, TABLE, NONE, NONE, NONE, F(VECTOR(2)))},
+    {HEED_OP_ATTENTION, HEED_E_SHAPE, "slopes", OPTIONS(.alibi_scale = 1), IN(QKV, TABLE, NONE, NONE, NONE, F(VECTOR(3)))},
+    {HEED_OP_ATTENTION, HEED_E_SHAPE, "sinks", OPTIONS(.window = 0), IN(QKV, TABLE, NONE, NONE, NONE, NONE, F(MATRIX(2, 1)))},
+    {HEED_OP_ATTENTION, HEED_E_DTYPE, "sinks of f32", OPTIONS(.window = 0), IN(QKV, TABLE, NONE, NONE, NONE, NONE, I(VECTOR(2)))},
     {HEED_OP_ATTENTION, HEED_E_ARG, "heads", (&(heed_attention_attributes){.heads = 3, .kv_heads = 2, .head_width = 2, .scale = 1}), IN(QKV, TABLE)},
     {HEED_OP_ATTENTION, HEED_E_ARG, "heads", (&(heed_attention_attributes){.heads = 0, .kv_heads = 1, .head_width = 2, .scale = 1}), IN(QKV, TABLE)},
     {HEED_OP_ATTENTION, HEED_E_ARG, "dropout", OPTIONS(.dropout = 1), IN(QKV, TABLE)},
@@ -135,8 +138,8 @@ static const error_case errors[] = {
     {HEED_OP_ATTENTION, HEED_E_SHAPE, "block", OPTIONS(.window = 0), IN(QKV, TABLE, NONE, NONE, I(MATRIX(2, 2)))},
     {HEED_OP_ATTENTION, HEED_E_SHAPE, "block", OPTIONS(.window = 0), IN(F(N_BY(6)), F(MATRIX(65, 3)), F(MATRIX(65, 3)), TABLE, NONE, NONE, I(MATRIX(2, 2)))},
     {HEED_OP_ATTENTION, HEED_E_ARG, "missing", OPTIONS(.window = 0), IN(QKV)},
-    {HEED_OP_ATTENTION_BACKWARD, HEED_E_SHAPE, "lse", OPTIONS(.window = 0), IN(QKV, TABLE, NONE, NONE, NONE, F(N_BY(6)), F(N_BY(3)), F(N_BY(6)))},
-    {HEED_OP_ATTENTION_BACKWARD, HEED_E_SHAPE, "dy", OPTIONS(.window = 0), IN(QKV, TABLE, NONE, NONE, NONE, F(N_BY(6)), F(N_BY(2)))},
+    {HEED_OP_ATTENTION_BACKWARD, HEED_E_SHAPE, "lse", OPTIONS(.window = 0), IN(QKV, TABLE, NONE, NONE, NONE, NONE, NONE, F(N_BY(6)), F(N_BY(3)), F(N_BY(6)))},
+    {HEED_OP_ATTENTION_BACKWARD, HEED_E_SHAPE, "dy", OPTIONS(.window = 0), IN(QKV, TABLE, NONE, NONE, NONE, NONE, NONE, F(N_BY(6)), F(N_BY(2)))},
     {HEED_OP_ROTARY_TABLE, HEED_E_DTYPE, "i32", &(heed_rotary_table_attributes){1}, IN(F(N_ROWS), F(VECTOR(2)))},
     {HEED_OP_ROTARY_TABLE, HEED_E_SHAPE, "frequencies", &(heed_rotary_table_attributes){1}, IN(I(N_ROWS), F(N_ROWS))},
     {HEED_OP_ROTARY, HEED_E_ARG, "heads", (&(heed_rotary_attributes){3, 0, 0}), IN(F(N_BY(8)), F(N_BY(4)))},
@@ -212,7 +215,7 @@ static void builders_propagate_the_first_error(void **state)
     for (int i = 0; i < 9; i++) parts[i] = x;
     assert_int_equal(heed_concatenate(graph, parts, 9), HEED_BAD);
     assert_fails(HEED_E_ARG, "concatenate: 9 parts", heed_graph_status(graph, &error));
-    heed_attention_inputs inputs = {x, HEED_NONE, HEED_NONE, HEED_NONE};
+    heed_attention_inputs inputs = {x, HEED_NONE, HEED_NONE, HEED_NONE, HEED_NONE, HEED_NONE};
     heed_attention_options options = {.heads = 1, .kv_heads = 1, .head_width = 3, .want_weights = true};
     heed_value bad = heed_attention(graph, x, x, x, &inputs, &options, &weights);
     assert_int_equal(bad, HEED_BAD), assert_int_equal(weights, HEED_BAD);
@@ -237,11 +240,11 @@ static void tables_that_lead_outside_touch_nothing(void **state)
                    sequences = heed_input(graph, "sequences", HEED_I32, (heed_shape)B_BY(8));
         heed_value index = heed_input(graph, "index", HEED_I32, (heed_shape)N_ROWS),
                    keys = heed_input(graph, "keys", HEED_I32, (heed_shape)S_ROWS);
-        heed_value blocks = heed_input(graph, "blocks", HEED_I32, heed_shape_2(2, 3)), dq;
+        heed_value blocks = heed_input(graph, "blocks", HEED_I32, heed_shape_2(2, 3)), sinks = heed_input(graph, "sinks", HEED_F32, heed_shape_1(2)), dq;
         heed_attention_options options = {.heads = 2, .kv_heads = 1, .head_width = 2, .scale = 1, .causal = trial % 2, .window = trial % 3,
                                           .want_weights = trial % 5 == 0, .max_queries = 2, .max_keys = 2};
-        heed_attention_inputs dense = {sequences, trial % 4 ? index : HEED_NONE, trial % 3 ? keys : HEED_NONE, HEED_NONE},
-                              paged = {sequences, HEED_NONE, HEED_NONE, blocks};
+        heed_attention_inputs dense = {sequences, trial % 4 ? index : HEED_NONE, trial % 3 ? keys : HEED_NONE, HEED_NONE, HEED_NONE, trial % 2 ? sinks : HEED_NONE},
+                              paged = {sequences, HEED_NONE, HEED_NONE, blocks, HEED_NONE, HEED_NONE};
         heed_value loss = heed_attention(graph, q, k, k, &dense, &options, NULL);
         heed_value written = heed_cache_write(graph, cache, k, keys);
         loss = heed_add(graph, loss, heed_attention(graph, q, written, written, &paged, &options, NULL));

@@ -26,6 +26,8 @@ typedef struct problem {
     const heed_attention_attributes *attributes;
     const heed_gemm_kernels *kernels;
     const heed_operand *q, *k, *v, *sequences, *query_index, *key_index, *block_table;
+    const float *slopes;   /* of the heads; NULL without ALiBi */
+    bool bent;             /* scores are more than a positive scale times q.k */
     int group;             /* query heads to a key/value head */
     int64_t width, padded; /* of a head; rounded up to whole vectors on any instruction set */
 } problem;
@@ -35,7 +37,9 @@ typedef struct sequence { int64_t number; heed_sequence of; } sequence;
 static inline problem problem_of(const heed_kernel_args *args)
 {
     const heed_attention_attributes *attributes = args->attributes;
-    return (problem){.args = args, .attributes = attributes, .kernels = heed_gemm_kernels_for(args->isa),
+    const heed_operand *slopes = optional_input(args, HEED_ATTENTION_SLOPES);
+    return (problem){.slopes = slopes ? slopes->data : NULL, .bent = slopes || attributes->soft_cap > 0 || !(attributes->scale > 0),
+        .args = args, .attributes = attributes, .kernels = heed_gemm_kernels_for(args->isa),
         .q = &args->in[HEED_ATTENTION_Q], .k = &args->in[HEED_ATTENTION_K], .v = &args->in[HEED_ATTENTION_V],
         .sequences = &args->in[HEED_ATTENTION_SEQUENCES], .query_index = optional_input(args, HEED_ATTENTION_QUERY_INDEX),
         .key_index = optional_input(args, HEED_ATTENTION_KEY_INDEX), .block_table = optional_input(args, HEED_ATTENTION_BLOCK_TABLE),
@@ -216,27 +220,59 @@ static inline void pack_columns(const problem *p, const heed_operand *x, const k
 }
 
 /* Rows of a unit are pairs: row r is query r / group of the sequence under head kv_head * group + r % group. Writes rows
-   [first, first + count) of x, `padded` floats each, times factor, zeros behind the width. */
+   [first, first + count) of x, `padded` floats each, zeros behind the width. */
 static inline void pack_queries(const problem *p, const heed_operand *x, const sequence *s, int kv_head, int64_t first, int64_t count,
-                                float factor, float *out)
+                                float *out)
 {
-    const heed_v times = heed_v_set(factor);
     int64_t query = first / p->group, head = first % p->group, left = p->width;
     for (; count > 0; count--, out += p->padded) {
         const float *from = float_row(x, s->of.query_start + query) + (kv_head * p->group + head) * left;
-        for (int64_t e = 0; e < p->padded; e += HEED_LANES) heed_v_store(out + e, heed_v_mul(times, load_some(from + e, left - e)));
+        for (int64_t e = 0; e < p->padded; e += HEED_LANES) heed_v_store(out + e, load_some(from + e, left - e));
         if (++head == p->group) head = 0, query++;
     }
 }
 
 /* The same without a copy where the rows are evenly spaced; `whole`: they have to be whole vectors too. */
-static inline view view_queries(const problem *p, const heed_operand *x, const sequence *s, int kv_head, int64_t first, int64_t count, float factor,
-                                bool whole, float *room)
+static inline view view_queries(const problem *p, const heed_operand *x, const sequence *s, int kv_head, int64_t first, int64_t count, bool whole, float *room)
 {
-    if (p->group == 1 && factor == 1 && (!whole || p->width == p->padded))
+    if (p->group == 1 && (!whole || p->width == p->padded))
         return (view){float_row(x, s->of.query_start + first) + kv_head * p->width, x->row_stride};
-    pack_queries(p, x, s, kv_head, first, count, factor, room);
+    pack_queries(p, x, s, kv_head, first, count, room);
     return (view){room, p->padded};
+}
+
+/* What ALiBi adds to the scores of `head` against the tile: scale * slope * (key - query); rounded, a difference of bf16 products. */
+static inline void alibi_row(const problem *p, const key_tile *tile, int64_t query, int head, int vectors, float *biases)
+{
+    const heed_attention_attributes *a = p->attributes;
+    const float slope = p->slopes[head];
+    for (int j = 0; j < vectors * HEED_LANES; j++) biases[j] = j < tile->count ? (float)(tile->index[j] - query) : 0;
+    if (a->alibi_rounded) {
+        const float from = heed_alibi_product(slope, query);
+        for (int j = 0; j < tile->count && j < vectors * HEED_LANES; j++) biases[j] = heed_alibi_product(slope, tile->index[j]) - from;
+    }
+    const heed_v factor = heed_v_set(a->alibi_rounded ? a->alibi_scale : a->alibi_scale * slope);
+    for (int v = 0; v < vectors; v++) heed_v_store(biases + v * HEED_LANES, heed_v_mul(factor, heed_v_load(biases + v * HEED_LANES)));
+}
+
+/* q.k of one query and head become scores: scaled, capped, biased. steps, if not NULL, receives d score / d q.k. */
+static inline void bend_scores(const problem *p, const key_tile *tile, int64_t query, int head, int vectors, float *scores, float *steps)
+{
+    const heed_attention_attributes *a = p->attributes;
+    const heed_v one = heed_v_set(1), scale = heed_v_set(a->scale), cap = heed_v_set(a->soft_cap);
+    float biases[TILE];
+    if (p->slopes) alibi_row(p, tile, query, head, vectors, biases);
+    for (int at = 0; at < vectors * HEED_LANES; at += HEED_LANES) {
+        heed_v x = heed_v_mul(heed_v_load(scores + at), scale), step = scale;
+        if (a->soft_cap > 0) {
+            heed_v t = heed_v_tanh(heed_v_div(x, cap));
+            x = heed_v_mul(cap, t);
+            step = heed_v_mul(scale, heed_v_mul(heed_v_sub(one, t), heed_v_add(one, t)));
+        }
+        if (p->slopes) x = heed_v_add(x, heed_v_load(biases + at));
+        heed_v_store(scores + at, x);
+        if (steps) heed_v_store(steps + at, step);
+    }
 }
 
 /* No NaN and no infinity in rows of n floats, n a multiple of the lanes. */

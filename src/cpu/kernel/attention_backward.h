@@ -1,6 +1,7 @@
 /* Attention backward, tiled, weights recomputed from lse. With p = exp(score - lse), f the dropout factor of a weight and
    D = sum over channels of dy y:
-     dv = sum over queries of p f dy,   ds = p (f dy.v - D) scale,   dq = sum over keys of ds k,   dk = sum over queries of ds q.
+     dv = sum over queries of p f dy,   ds = p (f dy.v - D) scale (1 - tanh^2 where scores are capped),
+     dq = sum over keys of ds k,   dk = sum over queries of ds q.
    A part is one sequence and one key/value head, so that nobody adds to another's rows: tiles of keys ascending, for each the
    blocks of queries ascending. Rows of no sequence get zeros. Source: Dao et al. 2022, appendix B. */
 #ifndef HEED_CPU_KERNEL_ATTENTION_BACKWARD_H
@@ -64,8 +65,8 @@ static inline void load_block(backward_unit *u, int64_t first, int64_t rows)
     const problem *p = u->p;
     backward_scratch *s = u->scratch;
     const heed_operand *y = &p->args->in[HEED_ATTENTION_Y], *lse = &p->args->in[HEED_ATTENTION_LSE], *dy = &p->args->in[HEED_ATTENTION_DY];
-    u->queries = view_queries(p, p->q, u->s, u->kv_head, first, rows, 1, true, s->queries);
-    u->slopes = view_queries(p, dy, u->s, u->kv_head, first, rows, 1, true, s->slopes);
+    u->queries = view_queries(p, p->q, u->s, u->kv_head, first, rows, true, s->queries);
+    u->slopes = view_queries(p, dy, u->s, u->kv_head, first, rows, true, s->slopes);
     for (int64_t r = 0; r < rows; r++) {
         const float *from = float_row(y, query_row(u, first + r)) + query_column(u, first + r), *slope = u->slopes.data + r * u->slopes.stride;
         chains sum = chains_of(0);
@@ -79,19 +80,22 @@ static inline void load_block(backward_unit *u, int64_t first, int64_t rows)
     }
 }
 
-/* q.k and dy.v of one row become p f and ds. */
+/* q.k and dy.v of one row become p f and ds; hidden keys get zeros. */
 static inline void differentiate_row(const backward_unit *u, int64_t first, int64_t r, int vectors)
 {
     const heed_attention_attributes *a = u->p->attributes;
-    float *weights = u->scratch->weights + r * TILE, *dscores = u->scratch->dscores + r * TILE, factors[TILE], drawn[RANDOM_WORDS];
+    float *weights = u->scratch->weights + r * TILE, *dscores = u->scratch->dscores + r * TILE, factors[TILE], drawn[RANDOM_WORDS], steps[TILE];
+    const int64_t row = first + r, query = row / u->p->group;
+    const int head = u->kv_head * u->p->group + (int)(row % u->p->group);
     if (a->dropout > 0) {
-        int64_t row = first + r, query = row / u->p->group;
-        heed_random_row random = heed_random_row_of(u->p->args->runtime, a->stream, u->kv_head * u->p->group + (int)(row % u->p->group),
-                                                    u->s->of.sample, (int32_t)(u->s->of.first_index + query));
+        heed_random_row random = heed_random_row_of(u->p->args->runtime, a->stream, head, u->s->of.sample, (int32_t)(u->s->of.first_index + query));
         dropout_factors(&random, heed_dropout_threshold(a->dropout), 1 / (1 - a->dropout), u->number, drawn);
         for (int j = 0; j < TILE; j++) factors[j] = j < u->tile.count ? drawn[u->tile.place[j]] : 0;
     }
-    const heed_v lse = heed_v_set(u->scratch->lse[r]), inner = heed_v_set(u->scratch->inner[r]), scale = heed_v_set(a->scale);
+    const bool bent = u->p->bent;
+    if (bent) bend_scores(u->p, &u->tile, query_index_at(u->p, u->s, query), head, vectors, weights, steps);
+    hide(weights, vectors, u->scratch->seen[r]);
+    const heed_v lse = heed_v_set(u->scratch->lse[r]), inner = heed_v_set(u->scratch->inner[r]), scale = heed_v_set(bent ? 1 : a->scale);
     for (int v = 0; v < vectors; v++) {
         int at = v * HEED_LANES;
         heed_v p = heed_v_exp(heed_v_sub(heed_v_mul(heed_v_load(weights + at), scale), lse)), along = heed_v_load(dscores + at), dropped = p;
@@ -100,7 +104,7 @@ static inline void differentiate_row(const backward_unit *u, int64_t first, int6
             along = heed_v_mul(along, f), dropped = heed_v_mul(p, f);
         }
         heed_v_store(weights + at, dropped);
-        heed_v_store(dscores + at, heed_v_mul(heed_v_mul(p, scale), heed_v_sub(along, inner)));
+        heed_v_store(dscores + at, heed_v_mul(heed_v_mul(p, bent ? heed_v_load(steps + at) : scale), heed_v_sub(along, inner)));
     }
 }
 
@@ -146,10 +150,7 @@ static inline void differentiate_band(const backward_unit *u, int64_t first, int
     multiply(p->kernels, rows, vectors, &along);
     for (int i = 0; i < rows; i++) {
         if (!s->seen[r + i]) clear_weights(u, r + i, 0);
-        else {
-            hide(s->weights + (r + i) * TILE, vectors, s->seen[r + i]);
-            differentiate_row(u, first, r + i, vectors);
-        }
+        else differentiate_row(u, first, r + i, vectors);
     }
     add_to_queries(u, first, r, rows, __builtin_ctzll(any), 64 - __builtin_clzll(any));
 }
@@ -246,7 +247,7 @@ static inline void backward_unit_run(backward_unit *u)
 static inline bool attention_backward_fits(const heed_kernel_args *args)
 {
     const heed_attention_attributes *a = args->attributes;
-    if (a->soft_cap != 0 || a->alibi || a->blind_mean || optional_input(args, HEED_ATTENTION_BLOCK_TABLE)) return false;
+    if (a->blind_mean || optional_input(args, HEED_ATTENTION_BLOCK_TABLE)) return false;
     const int floats[] = {HEED_ATTENTION_Q, HEED_ATTENTION_K, HEED_ATTENTION_V, HEED_ATTENTION_Y, HEED_ATTENTION_LSE, HEED_ATTENTION_DY};
     for (size_t i = 0; i < sizeof floats / sizeof *floats; i++)
         if (!is_f32_rows(&args->in[floats[i]])) return false;

@@ -1,5 +1,6 @@
 /* Attention forward, tiled with an online softmax. For every row: m the largest score so far, l the sum of exp(score - m), o the
    weighted sum of values; a tile that raises m multiplies l and o by exp(old m - new m). At the end y = o / l, lse = m + log l.
+   A sink is a key that is seen first: m is its score, l is 1, and it adds nothing to o.
    Scores are chains over the channels, o chains over the keys, both ascending, and keys that a row does not see take no part in
    its chains: the bits of a row depend neither on the rows it is worked on with nor on tiles that it does not see.
    Source: Milakov & Gimelshein 2018; Dao et al. 2022. */
@@ -48,7 +49,7 @@ typedef struct forward_unit {
     forward_scratch *scratch;
     key_tile tile;
     view q, values;
-    float scale;             /* of the scores, positive: another sign is in the queries */
+    float scale;             /* of the scores; 1 where they are bent */
     int64_t number;          /* of the tile */
     bool checked, finite;    /* its values were looked at, and are finite */
     int64_t first, queries;
@@ -65,6 +66,9 @@ static inline int score_band(const forward_unit *u, int64_t row, int rows, uint6
     int vectors = (64 - __builtin_clzll(any) + HEED_LANES - 1) / HEED_LANES;
     multiply(p->kernels, rows, vectors, &(small_product){.a = u->q.data + row * u->q.stride, .a_row = u->q.stride, .a_step = 1,
              .b = u->scratch->keys, .b_step = TILE, .depth = p->width, .to = u->scratch->band, .to_row = TILE});
+    for (int r = 0; r < rows && p->bent; r++)
+        bend_scores(p, &u->tile, query_index_at(p, u->s, u->first + (row + r) / p->group), u->kv_head * p->group + (int)((row + r) % p->group), vectors,
+                    u->scratch->band + r * TILE, NULL);
     for (int r = 0; r < rows; r++)
         if (seen[r] != bits_between(0, vectors * HEED_LANES - 1)) hide(u->scratch->band + r * TILE, vectors, seen[r]);
     return vectors;
@@ -202,11 +206,14 @@ static inline void attend_unit(forward_unit *u)
     const problem *p = u->p;
     forward_scratch *s = u->scratch;
     int64_t rows = u->queries * p->group, begin, end;
-    bool positive = p->attributes->scale > 0;
-    u->scale = positive ? p->attributes->scale : 1;
-    u->q = view_queries(p, p->q, u->s, u->kv_head, u->first * p->group, rows, positive ? 1 : p->attributes->scale, false, s->queries);
+    const heed_operand *sinks = optional_input(p->args, HEED_ATTENTION_SINKS);
+    u->scale = p->bent ? 1 : p->attributes->scale;
+    u->q = view_queries(p, p->q, u->s, u->kv_head, u->first * p->group, rows, false, s->queries);
     memset(s->sums, 0, (size_t)(rows * p->padded) * sizeof *s->sums);
-    for (int64_t r = 0; r < rows; r++) s->largest[r] = -__builtin_inff(), s->total[r] = 0;
+    for (int64_t r = 0; r < rows; r++) {
+        s->largest[r] = sinks ? ((const float *)sinks->data)[u->kv_head * p->group + r % p->group] : -__builtin_inff();
+        s->total[r] = sinks ? 1 : 0;
+    }
     reachable_tiles(p, u->s, u->first, u->queries, &begin, &end);
     for (u->number = begin; u->number < end; u->number++) {
         if (!look_at_tile(u)) continue;
@@ -248,7 +255,7 @@ static inline void write_weights(forward_unit *u)
 static inline bool attention_fits(const heed_kernel_args *args)
 {
     const heed_attention_attributes *a = args->attributes;
-    if (a->soft_cap != 0 || a->alibi || a->blind_mean || !is_f32_rows(&args->in[HEED_ATTENTION_Q])) return false;
+    if (a->blind_mean || !is_f32_rows(&args->in[HEED_ATTENTION_Q])) return false;
     for (int i = HEED_ATTENTION_K; i <= HEED_ATTENTION_V; i++)
         if (args->in[i].layout != HEED_LAYOUT_ROWS || (args->in[i].dtype != HEED_F32 && args->in[i].dtype != HEED_F16 && args->in[i].dtype != HEED_BF16))
             return false;

@@ -1,21 +1,17 @@
 /* Scaled dot-product attention with its projections, self and cross, dense and over caches. */
 #include "attention/attention.h"
 
-/* Gain over every head by itself, or over all of a row's channels at once. A norm per head needs rows of one head. */
+/* A norm of every head by itself is one of the last axis of (N,heads,E). Gains by head are multiplied in behind it. */
 static heed_value normalise_heads(heed_graph *graph, heed_value x, const heed_attention_layer *layer, const heed_nn_norm *norm, int heads)
 {
     if (layer->qk_norm == HEED_QK_NORM_NONE) return x;
     if (layer->qk_norm == HEED_QK_NORM_ALL) return heed_nn_normalise(graph, x, norm);
-    heed_value parts[8], row = HEED_NONE;
-    int width = layer->options.head_width, filled = 0;
-    for (int head = 0; head < heads; head++) {
-        parts[filled++] = heed_nn_normalise(graph, heed_slice(graph, x, (int64_t)head * width, (int64_t)(head + 1) * width), norm);
-        if (filled < 8 && head + 1 < heads) continue;
-        row = heed_concatenate(graph, parts, filled);
-        parts[0] = row;
-        filled = 1;
-    }
-    return row;
+    heed_nn_norm one = *norm;
+    if (layer->qk_norm == HEED_QK_NORM_HEAD_GAINS) one.gain = one.bias = HEED_NONE;
+    heed_shape row = heed_value_shape(graph, x), cut = heed_shape_of(3, (int64_t[]){row.dim[0], heads, layer->options.head_width});
+    cut.extent = row.extent;
+    x = heed_reshape(graph, heed_nn_normalise(graph, heed_reshape(graph, x, cut), &one), row);
+    return layer->qk_norm == HEED_QK_NORM_HEAD_GAINS ? heed_multiply(graph, x, norm->gain) : x;
 }
 
 static heed_value turn(heed_graph *graph, heed_value x, heed_value table, int heads, bool interleaved)

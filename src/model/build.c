@@ -161,14 +161,16 @@ static void declare_side(heed_build *b, heed_side *side)
 {
     const heed_program_spec *spec = b->spec;
     side->sequences = heed_build_input(b, side, "sequences", HEED_I32, HEED_EXTENT_SEQUENCES, spec->sequences, HEED_SEQUENCE_FIELDS);
-    side->query_index = side->key_index = side->samples = side->positions = side->rotary = HEED_NONE;
+    side->query_index = side->key_index = side->samples = side->positions = side->rotary = side->slopes = HEED_NONE;
     if (spec->indexed) {
         side->query_index = heed_build_input(b, side, "query_index", HEED_I32, side->extent, side->rows, 0);
         side->key_index = heed_build_input(b, side, "key_index", HEED_I32, side->extent, side->rows, 0);
     }
     if (heed_build_drops(b)) side->samples = heed_build_input(b, side, "samples", HEED_I32, side->extent, side->rows, 2);
-    if (b->config->position != HEED_POSITION_NONE) side->positions = heed_build_input(b, side, "positions", HEED_I32, side->extent, side->rows, 0);
-    int32_t frequencies = b->model->rotary[side->part];
+    bool placed = b->config->position != HEED_POSITION_NONE && b->config->position != HEED_POSITION_ALIBI;
+    if (placed) side->positions = heed_build_input(b, side, "positions", HEED_I32, side->extent, side->rows, 0);
+    int32_t frequencies = b->model->rotary[side->part], slopes = b->model->slopes[side->part];
+    if (slopes >= 0) side->slopes = b->weights[slopes];
     if (frequencies >= 0) side->rotary = heed_rotary_table(b->graph, side->positions, b->weights[frequencies], b->model->rotary_factor[side->part]);
 }
 

@@ -59,6 +59,7 @@ static void words(heed_build *b, heed_value x, const char *output)
     if (config->tied) matrix.weight = heed_build_token_table(b, b->main.part);
     heed_value logits = heed_nn_apply(b->graph, x, &matrix), bias = heed_build_weight(b, HEED_PART_MODEL, HEED_ROLE_LOGITS_BIAS, 0);
     if (bias != HEED_NONE) logits = heed_add(b->graph, logits, bias);
+    if (config->logit_scale != 0) logits = heed_scale(b->graph, logits, config->logit_scale, 0);
     logits = heed_nn_soft_cap(b->graph, logits, config->logit_soft_cap);
     heed_build_publish(b, logits, "%s", output);
     score_labels(b, logits, "labels", b->spec->label_smoothing, "nll");

@@ -14,7 +14,8 @@ static heed_value embed(heed_build *b, const heed_side *side)
 {
     const heed_config *config = b->config;
     heed_nn_embedding embedding = {
-        .padding = config->family->trains_padding ? -1 : config->pad_id, .ids = HEED_NONE, .token_table = HEED_NONE, .vectors = HEED_NONE, .positions = HEED_NONE, .position_table = HEED_NONE, .types = HEED_NONE,
+        .padding = config->family->trains_padding ? -1 : config->pad_id, .ids = HEED_NONE, .token_table = HEED_NONE,
+        .projection = heed_build_weight(b, side->part, HEED_ROLE_EMBEDDING_PROJECTION, 0), .vectors = HEED_NONE, .positions = HEED_NONE, .position_table = HEED_NONE, .types = HEED_NONE,
         .type_table = heed_build_weight(b, side->part, HEED_ROLE_TYPE_EMBEDDING, 0), .scale = config->embedding_scale,
         .norm = norm_with_bias(b, side->part, HEED_ROLE_EMBEDDING_NORM_GAIN, 0), .dropout = heed_build_rate(b, config->embedding_dropout, true),
         .samples = side->samples};
@@ -45,7 +46,8 @@ static heed_attention_options attention_options(const heed_build *b, const heed_
         .scale = score_scale(b->config, stack, layer), .causal = side->causal && !cross, .window = windowed ? (int)b->config->window : 0,
         .dropout = (float)heed_build_rate(b, b->config->attention_dropout, true), .want_weights = b->spec->attentions,
         .max_queries = source ? b->spec->keys : b->spec->queries, .max_keys = source || cross ? b->spec->keys : b->spec->queries,
-        .soft_cap = (float)b->config->attention_soft_cap, .blind_mean = b->spec->blind_mean};
+        .soft_cap = (float)b->config->attention_soft_cap,
+        .alibi_scale = b->config->alibi_scaled ? score_scale(b->config, stack, layer) : 1, .alibi_rounded = b->config->alibi_rounded, .blind_mean = b->spec->blind_mean};
 }
 
 static heed_attention_layer self_attention(const heed_build *b, const heed_side *side, int64_t layer)
@@ -58,13 +60,13 @@ static heed_attention_layer self_attention(const heed_build *b, const heed_side 
         .value = heed_build_linear(b, part, HEED_ROLE_VALUE_WEIGHT, HEED_ROLE_VALUE_BIAS, layer),
         .output = heed_build_linear(b, part, HEED_ROLE_OUTPUT_WEIGHT, HEED_ROLE_OUTPUT_BIAS, layer),
         .qk_norm = (heed_qk_norm)b->config->qk_norm,
-        .query_norm = heed_build_norm(b, part, HEED_ROLE_QUERY_NORM_GAIN, layer),
-        .key_norm = heed_build_norm(b, part, HEED_ROLE_KEY_NORM_GAIN, layer),
+        .query_norm = norm_with_bias(b, part, HEED_ROLE_QUERY_NORM_GAIN, layer),
+        .key_norm = norm_with_bias(b, part, HEED_ROLE_KEY_NORM_GAIN, layer),
         .rotary_query = side->rotary, .rotary_key = side->rotary, .rotary_interleaved = b->config->rope.interleaved, .memory = HEED_NONE,
         .key_cache = cached ? b->caches[HEED_CACHE_KEY][layer] : HEED_NONE, .value_cache = cached ? b->caches[HEED_CACHE_VALUE][layer] : HEED_NONE,
         .slots = b->slots,
         .inputs = {.sequences = side->sequences, .query_index = side->query_index, .key_index = side->key_index, .block_table = b->block_table,
-                   .slopes = HEED_NONE, .sinks = HEED_NONE},
+                   .slopes = side->slopes, .sinks = HEED_NONE},
         .options = attention_options(b, side, layer, false)};
 }
 
@@ -92,7 +94,8 @@ static heed_nn_sublayer sublayer_of(const heed_build *b, const heed_side *side, 
 {
     return (heed_nn_sublayer){.place = (heed_norm_place)b->config->norm_place, .norm = norm_with_bias(b, side->part, norm, layer),
                               .post_norm = norm_with_bias(b, side->part, post_norm, layer),
-                              .dropout = heed_build_rate(b, b->config->residual_dropout, true), .samples = side->samples};
+                              .scale = b->config->residual_scale, .dropout = heed_build_rate(b, b->config->residual_dropout, true),
+                              .samples = side->samples};
 }
 
 static heed_nn_feed_forward feed_forward(const heed_build *b, const heed_side *side, int64_t layer)
@@ -140,19 +143,21 @@ static heed_value serial_layer(heed_build *b, const heed_side *side, heed_value 
     heed_attention_layer attention = self_attention(b, side, layer);
     heed_nn_sublayer around = sublayer_of(b, side, HEED_ROLE_ATTENTION_NORM_GAIN, HEED_ROLE_ATTENTION_POST_NORM_GAIN, layer);
     heed_scope(b->graph, "%s.%lld.attention", stack_name(side), (long long)layer);
-    heed_value y = attend(b, side, heed_nn_sublayer_input(b->graph, x, &around), &attention, side->attentions, layer);
+    heed_value input = heed_nn_sublayer_input(b->graph, &x, &around), y = attend(b, side, input, &attention, side->attentions, layer);
     x = heed_nn_sublayer_output(b->graph, x, y, &around);
     if (side == &b->main && b->config->arrangement == HEED_ENCODER_DECODER) {
         heed_attention_layer cross = cross_attention(b, layer);
         around = sublayer_of(b, side, HEED_ROLE_CROSS_NORM_GAIN, HEED_ROLE_CROSS_POST_NORM_GAIN, layer);
         heed_scope(b->graph, "%s.%lld.cross", stack_name(side), (long long)layer);
-        y = attend(b, side, heed_nn_sublayer_input(b->graph, x, &around), &cross, "cross_attentions", layer);
+        input = heed_nn_sublayer_input(b->graph, &x, &around);
+        y = attend(b, side, input, &cross, "cross_attentions", layer);
         x = heed_nn_sublayer_output(b->graph, x, y, &around);
     }
     heed_nn_feed_forward ffn = feed_forward(b, side, layer);
     around = sublayer_of(b, side, HEED_ROLE_FFN_NORM_GAIN, HEED_ROLE_FFN_POST_NORM_GAIN, layer);
     heed_scope(b->graph, "%s.%lld.ffn", stack_name(side), (long long)layer);
-    y = heed_nn_feed_forward_build(b->graph, heed_nn_sublayer_input(b->graph, x, &around), &ffn);
+    input = heed_nn_sublayer_input(b->graph, &x, &around);
+    y = heed_nn_feed_forward_build(b->graph, input, &ffn);
     return heed_nn_sublayer_output(b->graph, x, y, &around);
 }
 
@@ -170,6 +175,8 @@ heed_value heed_build_stack(heed_build *b, const heed_side *side)
     heed_scope(b->graph, "%s.final_norm", stack_name(side));
     heed_nn_norm last = norm_with_bias(b, side->part, HEED_ROLE_FINAL_NORM_GAIN, 0);
     x = heed_nn_normalise(b->graph, x, &last);
+    heed_value projection = heed_build_weight(b, side->part, HEED_ROLE_OUTPUT_PROJECTION, 0);
+    if (projection != HEED_NONE) x = heed_linear(b->graph, x, projection, HEED_NONE);
     if (b->spec->hidden_states) heed_build_publish(b, x, "%s.%lld", side->hidden, (long long)stack->layers);
     if (b->spec->hidden_states || side == &b->main) heed_build_publish(b, x, "%s", side->last);
     return x;

@@ -142,14 +142,14 @@ static heed_status read_common(heed_config *config, const json_t *json, const ch
 heed_status heed_config_read(heed_config *config, const json_t *json, const char *where, heed_error *error)
 {
     const char *type = NULL;
+    char known[400];
     *config = (heed_config){0};
     if (!json_is_object(json)) return heed_fail(error, HEED_E_FORMAT, "%s: expected a JSON object", where);
     HEED_TRY(heed_json_string(json, "model_type", &type, where, error));
     if (!type) return heed_fail(error, HEED_E_FORMAT, "%s: model_type is missing; it names the family, for example \"llama\"", where);
     const heed_family *family = heed_family_find(type);
     if (!family)
-        return heed_fail(error, HEED_E_UNSUPPORTED, "%s: model_type is \"%s\"; known are gpt2, llama, mistral, qwen2, bert, marian, torch-transformer and heed",
-                         where, type);
+        return heed_fail(error, HEED_E_UNSUPPORTED, "%s: model_type is \"%s\"; known are %s", where, type, heed_family_list(known, sizeof known));
     *config = *family->preset;
     config->family = family;
     HEED_TRY(read_keys(config, family->keys, json, where, error));
@@ -174,8 +174,9 @@ heed_status heed_config_load(heed_config *config, const char *folder, heed_error
 heed_status heed_config_preset(heed_config *config, const char *name, heed_error *error)
 {
     const heed_family *family = heed_family_find(name);
+    char known[400];
     *config = (heed_config){0};
-    if (!family) return heed_fail(error, HEED_E_ARG, "no family is called \"%s\"; known are gpt2, llama, mistral, qwen2, bert, marian and heed", name);
+    if (!family) return heed_fail(error, HEED_E_ARG, "no family is called \"%s\"; known are %s", name, heed_family_list(known, sizeof known));
     *config = *family->preset;
     config->family = family;
     config->head = family->architectures->head;
@@ -254,6 +255,7 @@ static heed_status check_rope(const heed_config *config, const char *where, heed
 static heed_status check_sizes(const heed_config *config, const char *where, heed_error *error)
 {
     HEED_TRY(check_range(where, "the width", config->width, 1, 1 << 20, error));
+    HEED_TRY(check_range(where, "the width of the embedding", config->embedding_width, 0, 1 << 20, error));
     HEED_TRY(check_range(where, "the number of positions", config->context, 1, INT32_MAX, error));
     if (!config->float_inputs) HEED_TRY(check_range(where, "the vocabulary", config->vocabulary, 1, 1 << 26, error));
     HEED_TRY(check_range(where, "the source vocabulary", config->source_vocabulary, 0, 1 << 26, error));
@@ -275,6 +277,7 @@ heed_status heed_config_complete(heed_config *config, const char *where, heed_er
     if (config->arrangement == HEED_ENCODER_ONLY) config->decoder = (heed_stack){0};
     complete_stack(config, &config->encoder);
     complete_stack(config, &config->decoder);
+    if (config->embedding_width == 0) config->embedding_width = config->width;
     if (config->rope.original_context == 0) config->rope.original_context = config->context;
     if (config->position == HEED_POSITION_ROTARY) HEED_TRY(check_rope(config, where, error));
     if (!(config->norm_eps > 0)) return heed_fail(error, HEED_E_FORMAT, "%s: the norms' epsilon is %g; expected a positive number", where, config->norm_eps);

@@ -50,6 +50,7 @@ typedef struct heed_config {
     int64_t vocabulary;        /* V; of the decoder, where there are two */
     int64_t source_vocabulary; /* of the encoder, where it has a table of its own; 0: one table for both */
     int64_t width;             /* D */
+    int64_t embedding_width;   /* of the token embedding and the output matrix; 0: D */
     int64_t context;           /* positions that a learned or computed table has, or the length trained on */
     int64_t types;             /* rows of the token type table; 0: none */
     heed_stack encoder, decoder; /* unused ones are zero */
@@ -58,8 +59,10 @@ typedef struct heed_config {
     int64_t norm_place;        /* heed_norm_place */
     int64_t residual;          /* heed_residual_kind */
     int64_t qk_norm;           /* heed_qk_norm */
+    bool qk_norm_bias;
     double norm_eps;
     double norm_offset;        /* 1: gains are stored as g - 1 */
+    double residual_scale;     /* of what a sub-layer adds to the stream; 0: 1 */
     bool norm_bias, embedding_norm, final_norm;
     /* feed-forward */
     int64_t activation;        /* heed_unary_kind */
@@ -69,6 +72,9 @@ typedef struct heed_config {
     int64_t position_offset;   /* row of position 0 in the table */
     int64_t sinusoid_order;    /* heed_sinusoid_order */
     heed_rope rope;
+    double alibi_most;         /* exponent of the last slope of ALiBi; 0: 8 */
+    bool alibi_scaled, alibi_rounded; /* biases are scaled as scores are; rounded to bf16 */
+    bool counts_seen;          /* positions count the tokens that the mask shows, not the places of the batch */
     /* attention */
     bool causal;               /* of the only stack, or of the decoder */
     bool scaled;               /* scores are divided by sqrt(E) */
@@ -77,6 +83,7 @@ typedef struct heed_config {
     int64_t window;            /* 0: none */
     uint8_t windowed[HEED_MAX_LAYERS / 8]; /* bit i: layer i looks through the window */
     double attention_soft_cap, logit_soft_cap;
+    double logit_scale;        /* of the language model's logits; 0: 1 */
     /* biases, embedding, output */
     bool query_bias, output_bias, ffn_bias; /* q, k, v; the projection behind attention; feed-forward */
     bool lm_bias, lm_transform; /* bias of the output matrix; dense, activation and norm before it */

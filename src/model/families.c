@@ -1,6 +1,7 @@
 /* The table of families. */
 #include "model/family.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static const heed_family *const families[] = {
@@ -24,6 +25,14 @@ const heed_family *heed_family_find(const char *name)
     for (size_t i = 0; i < heed_family_count(); i++)
         if (strcmp(families[i]->name, name) == 0) return families[i];
     return NULL;
+}
+
+const char *heed_family_list(char *text, size_t room)
+{
+    size_t at = 0;
+    for (size_t i = 0; i < heed_family_count() && at < room; i++)
+        at += (size_t)snprintf(text + at, room - at, "%s%s", i == 0 ? "" : i + 1 < heed_family_count() ? ", " : " and ", families[i]->name);
+    return text;
 }
 
 const char *heed_family_prefix(const heed_family *family, int64_t head)

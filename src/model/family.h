@@ -16,7 +16,7 @@ typedef enum heed_role {
 typedef enum heed_dimension {
     HEED_DIMENSION_NONE, HEED_DIMENSION_WIDTH, HEED_DIMENSION_QUERIES /* H*E */, HEED_DIMENSION_KEYS /* K*E */, HEED_DIMENSION_QUERY_NORM,
     HEED_DIMENSION_KEY_NORM, HEED_DIMENSION_INNER, HEED_DIMENSION_VOCABULARY, HEED_DIMENSION_CONTEXT, HEED_DIMENSION_TYPES,
-    HEED_DIMENSION_LABELS, HEED_DIMENSION_TWO
+    HEED_DIMENSION_LABELS, HEED_DIMENSION_TWO, HEED_DIMENSION_EMBEDDING
 } heed_dimension;
 
 typedef enum heed_initial {
@@ -51,7 +51,11 @@ enum {
     HEED_NAME_ROW = 32,      /* a vector stored as (1,n) */
     HEED_NAME_HEAD = 64,     /* belongs to a head although it stands behind the prefix */
     HEED_NAME_TIED = 128,    /* the spelling of models whose output matrix is the embedding ... */
-    HEED_NAME_UNTIED = 256   /* ... and of those that have one of their own */
+    HEED_NAME_UNTIED = 256,  /* ... and of those that have one of their own */
+    HEED_NAME_GROUPED = 512, /* q, k and v of a tensor lie together by key/value head: the queries of its group, its key, its value */
+    HEED_NAME_BY_HEAD = 1024, /* a vector stored as (heads,E) */
+    HEED_NAME_TWO_NORMS = 2048, /* the spelling of parallel layers with two norms ... */
+    HEED_NAME_ONE_NORM = 4096 /* ... and of all others */
 };
 
 typedef struct heed_weight_name {
@@ -120,6 +124,8 @@ struct heed_family {
 size_t heed_family_count(void);
 const heed_family *heed_family_at(size_t index);
 const heed_family *heed_family_find(const char *name); /* NULL when unknown */
+/* "gpt2, llama ... and heed", for messages; cut where `room` bytes end. */
+const char *heed_family_list(char *text, size_t room);
 /* What new models write before BASE names: the first prefix, or, without a head, the last. */
 const char *heed_family_prefix(const heed_family *family, int64_t head);
 
@@ -133,5 +139,9 @@ extern const heed_key heed_common_keys[]; /* ids, tie_word_embeddings, use_cache
 heed_status heed_rope_read(heed_config *config, const json_t *json, const char *where, heed_error *error);
 bool heed_rope_write(const heed_config *config, json_t *json);
 void heed_config_window_all(heed_config *config); /* every layer looks through the window, if there is one */
+void heed_config_window_layer(heed_config *config, int64_t layer);
+/* The list layer_types, if there is one: "sliding_attention" or "full_attention" for each layer. *found, if not NULL: it is there. */
+heed_status heed_layer_types_read(heed_config *config, const json_t *json, bool *found, const char *where, heed_error *error);
+bool heed_layer_types_write(const heed_config *config, json_t *json);
 
 #endif

@@ -81,8 +81,9 @@ static heed_status check_range(const char *name, int64_t value, int64_t least, i
                      (long long)(place % length), what, (long long)least, (long long)most);
 }
 
-static int64_t position_of(const heed_forward_side *side, int64_t place)
+int64_t heed_forward_position(const heed_forward_side *side, int64_t place)
 {
+    if (!side->positions && side->seen) return side->padded.keep[place] ? side->seen[place] - 1 : -1;
     if (!side->positions) return place % side->padded.length;
     int64_t elements = heed_tensor_elements(side->positions);
     return heed_tensor_integer(side->positions, elements == side->padded.length ? place % side->padded.length : place);
@@ -95,7 +96,7 @@ static heed_status check_side(const heed_forward_call *call, const heed_forward_
     int64_t vocabulary = part == HEED_PART_ENCODER && config->source_vocabulary > 0 ? config->source_vocabulary : config->vocabulary;
     int64_t length = side->padded.length;
     for (int64_t row = 0; row < side->rows.count; row++) {
-        int64_t place = side->rows.place[row], position = position_of(side, place);
+        int64_t place = side->rows.place[row], position = heed_forward_position(side, place);
         const char *name = side->ids ? side->ids->name : "in.labels";
         if (side->ids || side->shifted)
             HEED_TRY(check_range(name, side->ids ? heed_tensor_integer(side->ids, place) : side->shifted[place], 0, vocabulary - 1, place, length,
@@ -158,6 +159,17 @@ static void read_mask(heed_forward_side *side)
     }
 }
 
+static heed_status count_seen(const heed_forward_call *call, heed_forward_side *side, heed_error *error)
+{
+    int64_t places = side->padded.batch * side->padded.length;
+    if (!call->config->counts_seen) return HEED_OK;
+    side->seen = heed_allocate((size_t)places + 1, sizeof *side->seen);
+    if (!side->seen) return heed_fail_memory(error, (size_t)places * sizeof *side->seen, "a batch");
+    for (int64_t place = 0; place < places; place++)
+        side->seen[place] = (place % side->padded.length > 0 ? side->seen[place - 1] : 0) + side->padded.keep[place];
+    return HEED_OK;
+}
+
 /* Without a mask, position ids that do not rise by one start a segment of their own. Models that keep a cache do not look for it, and
    keeping one is the default of config.json. */
 static void read_segments(const heed_forward_call *call, heed_forward_side *side)
@@ -166,7 +178,7 @@ static void read_segments(const heed_forward_call *call, heed_forward_side *side
     bool cached = cache ? heed_tensor_number(cache, 0) != 0 : call->config->use_cache;
     if (!side->positions || side->mask || cached || !call->config->family->packs_positions) return;
     for (int64_t place = 0; place < side->padded.batch * side->padded.length; place++)
-        if (place % side->padded.length > 0) side->padded.segment[place] = position_of(side, place) != position_of(side, place - 1) + 1;
+        if (place % side->padded.length > 0) side->padded.segment[place] = heed_forward_position(side, place) != heed_forward_position(side, place - 1) + 1;
 }
 
 /* ---- what heads pool and labels need ---- */
@@ -315,6 +327,7 @@ heed_status heed_forward_open(heed_forward_call *call, heed_error *error)
         HEED_TRY(check_grid(call->main.types, &call->main.padded, false, error));
     }
     read_mask(&call->main);
+    HEED_TRY(count_seen(call, &call->main, error));
     read_segments(call, &call->main);
     HEED_TRY(check_labels(call, error));
     HEED_TRY(choose_pooled(call, error));
@@ -336,6 +349,7 @@ void heed_forward_close(heed_forward_call *call)
         heed_padded_free(&sides[i]->padded);
         heed_rows_free(&sides[i]->rows);
         free(sides[i]->shifted);
+        free(sides[i]->seen);
     }
     free(call->pooled);
 }

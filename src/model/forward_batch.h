@@ -11,6 +11,7 @@ typedef struct heed_forward_side {
     heed_rows rows;
     const heed_named_tensor *ids, *vectors, *mask, *positions, *types;
     bool mask_is_padding;      /* 1 marks padding, as torch has it */
+    int32_t *seen;             /* by place: tokens that the mask shows up to there; NULL where positions do not count them */
     int64_t *shifted;          /* decoder input made of labels, by place; NULL */
 } heed_forward_side;
 
@@ -44,6 +45,8 @@ void heed_forward_close(heed_forward_call *call);
 /* Sizes of a run over this batch. */
 heed_program_spec heed_forward_spec(const heed_forward_call *call, heed_purpose purpose);
 heed_runtime heed_forward_runtime(const heed_forward_call *call);
+/* The position of a place of the batch: as given, or its place, or the number of tokens seen before it. */
+int64_t heed_forward_position(const heed_forward_side *side, int64_t place);
 /* Label of a place of the main side, HEED_IGNORE when it has none: shifted for causal models. */
 int64_t heed_forward_label(const heed_forward_call *call, int64_t place);
 

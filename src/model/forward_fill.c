@@ -31,25 +31,21 @@ static void fill_vectors(const heed_forward_side *side, float *vectors)
                (size_t)width * sizeof(float));
 }
 
-static int64_t position_at(const heed_forward_side *side, int64_t place)
+/* ALiBi's distances are those of mask indices: where positions count the tokens seen, indices do so too. */
+static void fill_side(const heed_forward_call *call, const target *to, const heed_forward_side *side, const char *prefix)
 {
-    if (!side->positions) return place % side->padded.length;
-    return heed_tensor_integer(side->positions, heed_tensor_elements(side->positions) == side->padded.length ? place % side->padded.length : place);
-}
-
-static void fill_side(const target *to, const heed_forward_side *side, const char *prefix)
-{
+    bool counted = side->seen && call->config->position == HEED_POSITION_ALIBI;
     int32_t *ids = input_of(to, prefix, "ids"), *positions = input_of(to, prefix, "positions"), *types = input_of(to, prefix, "types");
     int32_t *query = input_of(to, prefix, "query_index"), *key = input_of(to, prefix, "key_index"), *samples = input_of(to, prefix, "samples");
     fill_sequences(&side->rows, input_of(to, prefix, "sequences"), false);
     fill_vectors(side, input_of(to, prefix, "vectors"));
     for (int64_t row = 0; row < side->rows.count; row++) {
-        int64_t place = side->rows.place[row], t = place % side->padded.length;
+        int64_t place = side->rows.place[row], t = place % side->padded.length, index = counted ? side->seen[place] - 1 : t;
         if (ids) ids[row] = (int32_t)(side->ids ? heed_tensor_integer(side->ids, place) : side->shifted[place]);
-        if (positions) positions[row] = (int32_t)position_at(side, place);
+        if (positions) positions[row] = (int32_t)heed_forward_position(side, place);
         if (types) types[row] = side->types ? (int32_t)heed_tensor_integer(side->types, place) : 0;
-        if (query) query[row] = (int32_t)t;
-        if (key) key[row] = side->padded.keep[place] ? (int32_t)t : -1;
+        if (query) query[row] = (int32_t)index;
+        if (key) key[row] = side->padded.keep[place] ? (int32_t)index : -1;
         if (samples) samples[2 * row] = (int32_t)(place / side->padded.length), samples[2 * row + 1] = (int32_t)t;
     }
 }
@@ -241,9 +237,9 @@ heed_status heed_forward_fill(const heed_forward_call *call, const heed_plan *pl
 {
     target to = {plan, workspace};
     heed_program_spec spec = heed_forward_spec(call, HEED_PURPOSE_LOSS);
-    fill_side(&to, &call->main, "");
+    fill_side(call, &to, &call->main, "");
     if (call->both) {
-        fill_side(&to, &call->source, "source_");
+        fill_side(call, &to, &call->source, "source_");
         fill_cross(call, input_of(&to, "", "cross_sequences"));
     }
     fill_pooled(call, &to);

@@ -50,6 +50,7 @@ static bool layer_role_wanted(const heed_config *config, heed_part part, heed_ro
     case HEED_ROLE_OUTPUT_BIAS: return config->output_bias;
     case HEED_ROLE_CROSS_OUTPUT_BIAS: return cross && config->output_bias;
     case HEED_ROLE_QUERY_NORM_GAIN: case HEED_ROLE_KEY_NORM_GAIN: return config->qk_norm != HEED_QK_NORM_NONE;
+    case HEED_ROLE_QUERY_NORM_BIAS: case HEED_ROLE_KEY_NORM_BIAS: return config->qk_norm != HEED_QK_NORM_NONE && config->qk_norm_bias;
     case HEED_ROLE_CROSS_QUERY_WEIGHT: case HEED_ROLE_CROSS_KEY_WEIGHT: case HEED_ROLE_CROSS_VALUE_WEIGHT:
     case HEED_ROLE_CROSS_OUTPUT_WEIGHT: return cross;
     case HEED_ROLE_GATE_WEIGHT: return config->gated;
@@ -66,6 +67,7 @@ static bool stack_role_wanted(const heed_config *config, heed_part part, heed_ro
     switch (role) {
     case HEED_ROLE_TOKEN_EMBEDDING: return !config->float_inputs && config->source_vocabulary > 0;
     case HEED_ROLE_POSITION_EMBEDDING: return config->position == HEED_POSITION_LEARNED;
+    case HEED_ROLE_EMBEDDING_PROJECTION: case HEED_ROLE_OUTPUT_PROJECTION: return config->embedding_width != config->width;
     case HEED_ROLE_TYPE_EMBEDDING: return config->types > 0 && main;
     case HEED_ROLE_EMBEDDING_NORM_GAIN: case HEED_ROLE_EMBEDDING_NORM_BIAS:
         return norm_wanted(config, role == HEED_ROLE_EMBEDDING_NORM_BIAS, config->embedding_norm);
@@ -116,8 +118,8 @@ static int64_t dimension_size(const heed_config *config, heed_part part, heed_di
     case HEED_DIMENSION_WIDTH: return config->width;
     case HEED_DIMENSION_QUERIES: return stack->heads * stack->head_width;
     case HEED_DIMENSION_KEYS: return stack->kv_heads * stack->head_width;
-    case HEED_DIMENSION_QUERY_NORM: return config->qk_norm == HEED_QK_NORM_ALL ? stack->heads * stack->head_width : stack->head_width;
-    case HEED_DIMENSION_KEY_NORM: return config->qk_norm == HEED_QK_NORM_ALL ? stack->kv_heads * stack->head_width : stack->head_width;
+    case HEED_DIMENSION_QUERY_NORM: return config->qk_norm == HEED_QK_NORM_HEAD ? stack->head_width : stack->heads * stack->head_width;
+    case HEED_DIMENSION_KEY_NORM: return config->qk_norm == HEED_QK_NORM_HEAD ? stack->head_width : stack->kv_heads * stack->head_width;
     case HEED_DIMENSION_INNER: return stack->inner;
     case HEED_DIMENSION_VOCABULARY:
         return part == HEED_PART_ENCODER && config->source_vocabulary > 0 ? config->source_vocabulary : config->vocabulary;
@@ -125,6 +127,7 @@ static int64_t dimension_size(const heed_config *config, heed_part part, heed_di
     case HEED_DIMENSION_TYPES: return config->types;
     case HEED_DIMENSION_LABELS: return config->head == HEED_HEAD_CHOICE ? 1 : config->labels;
     case HEED_DIMENSION_TWO: return 2;
+    case HEED_DIMENSION_EMBEDDING: return config->embedding_width;
     case HEED_DIMENSION_NONE: break;
     }
     return 0;

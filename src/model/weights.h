@@ -23,6 +23,7 @@ typedef struct heed_tensor {
     heed_dtype stored;             /* type on disk, or to be written */
     float *values, *gradient;      /* training: (O,I) */
     int32_t first_weight, weights;
+    int64_t group, head_width;     /* GROUPED: query heads to a key/value head, rows of a head; else 0 */
     bool absent;                   /* an optional tensor that the file lacks */
     bool initialise;               /* the file lacks it: from the seed */
     const heed_stored_tensor *source; /* while loading */
@@ -54,7 +55,7 @@ struct heed_model {
     heed_weight *weights;
     size_t n_weights, weights_capacity;
     int32_t *index[HEED_PARTS][HEED_ROLE_COUNT]; /* weight by layer, -1; NULL when the role is not wanted */
-    int32_t rotary[HEED_PARTS], sinusoid[HEED_PARTS]; /* computed weights, -1 */
+    int32_t rotary[HEED_PARTS], sinusoid[HEED_PARTS], slopes[HEED_PARTS]; /* computed weights, -1 */
     float rotary_factor[HEED_PARTS];
     size_t *parameters;            /* indices of tensors that are trained */
     size_t n_parameters;

@@ -9,10 +9,12 @@ heed_status heed_weights_compute(heed_model *model, heed_error *error)
 {
     const heed_config *config = &model->config;
     for (int part = HEED_PART_ENCODER; part <= HEED_PART_DECODER; part++) {
-        int32_t rotary = model->rotary[part], sinusoid = model->sinusoid[part];
+        int32_t rotary = model->rotary[part], sinusoid = model->sinusoid[part], slopes = model->slopes[part];
         if (rotary >= 0)
             HEED_TRY(heed_rope_frequencies(&config->rope, heed_part_stack(config, (heed_part)part)->head_width, model->weights[rotary].data,
                                            &model->rotary_factor[part], error));
+        if (slopes >= 0)
+            heed_alibi_slopes(model->weights[slopes].data, model->weights[slopes].rows, config->alibi_most > 0 ? config->alibi_most : 8);
         if (sinusoid >= 0)
             heed_sinusoid_table(model->weights[sinusoid].data, config->context, config->width, (heed_sinusoid_order)config->sinusoid_order);
     }

@@ -72,13 +72,15 @@ static heed_status add_index(heed_model *model, heed_part part, heed_role role, 
 }
 
 /* Shape on disk from the rows of all parts. */
-static void shape_tensor(heed_tensor *tensor)
+static void shape_tensor(heed_tensor *tensor, const heed_stack *stack)
 {
     bool turned = tensor->entry->flags & HEED_NAME_INPUT_FIRST;
     tensor->elements = (size_t)(tensor->rows * (tensor->columns ? tensor->columns : 1));
-    tensor->rank = tensor->columns || (tensor->entry->flags & HEED_NAME_ROW) ? 2 : 1;
+    tensor->rank = tensor->columns || (tensor->entry->flags & (HEED_NAME_ROW | HEED_NAME_BY_HEAD)) ? 2 : 1;
     tensor->shape[0] = tensor->entry->flags & HEED_NAME_ROW ? 1 : turned ? tensor->columns : tensor->rows;
     tensor->shape[1] = tensor->entry->flags & HEED_NAME_ROW ? tensor->rows : turned ? tensor->rows : tensor->columns;
+    if (tensor->entry->flags & HEED_NAME_BY_HEAD) tensor->shape[0] = tensor->rows / stack->head_width, tensor->shape[1] = stack->head_width;
+    if (tensor->entry->flags & HEED_NAME_GROUPED) tensor->group = stack->heads / stack->kv_heads, tensor->head_width = stack->head_width;
 }
 
 static heed_status add_tensor(heed_model *model, const heed_weight_name *entry, const char *prefix, int64_t layer, heed_error *error)
@@ -103,14 +105,16 @@ static heed_status add_tensor(heed_model *model, const heed_weight_name *entry, 
         if (role == HEED_ROLE_POSITION_EMBEDDING) weight.hidden_rows = config->position_offset;
         HEED_TRY(add_weight(model, weight, layer, error));
     }
-    shape_tensor(&tensor);
+    shape_tensor(&tensor, heed_part_stack(config, (heed_part)entry->part));
     model->tensors[model->n_tensors++] = tensor;
     return HEED_OK;
 }
 
 static bool entry_wanted(const heed_config *config, const heed_weight_name *entry)
 {
-    if (entry->flags & (HEED_NAME_ALIAS | (config->tied ? HEED_NAME_UNTIED : HEED_NAME_TIED))) return false;
+    bool two_norms = config->residual == HEED_RESIDUAL_PARALLEL_TWO_NORMS;
+    int other = (config->tied ? HEED_NAME_UNTIED : HEED_NAME_TIED) | (two_norms ? HEED_NAME_ONE_NORM : HEED_NAME_TWO_NORMS);
+    if (entry->flags & (HEED_NAME_ALIAS | other)) return false;
     if (entry->heads && !(entry->heads >> config->head & 1)) return false;
     return heed_role_wanted(config, (heed_part)entry->part, (heed_role)entry->role);
 }
@@ -121,7 +125,7 @@ static heed_status add_computed(heed_model *model, heed_error *error)
     const heed_config *config = &model->config;
     for (int part = HEED_PART_ENCODER; part <= HEED_PART_DECODER; part++) {
         const heed_stack *stack = heed_part_stack(config, (heed_part)part);
-        model->rotary[part] = model->sinusoid[part] = -1;
+        model->rotary[part] = model->sinusoid[part] = model->slopes[part] = -1;
         if (stack->heads == 0) continue;
         heed_weight weight = {.part = (uint8_t)part, .role = HEED_ROLE_COMPUTED, .tensor = -1};
         if (config->position == HEED_POSITION_ROTARY) {
@@ -133,6 +137,10 @@ static heed_status add_computed(heed_model *model, heed_error *error)
             weight.rows = config->context;
             weight.columns = config->width;
             model->sinusoid[part] = (int32_t)model->n_weights;
+        } else if (config->position == HEED_POSITION_ALIBI) {
+            weight.name = "alibi_slopes";
+            weight.rows = stack->heads;
+            model->slopes[part] = (int32_t)model->n_weights;
         } else {
             continue;
         }

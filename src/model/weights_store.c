@@ -90,17 +90,37 @@ static void disk_strides(const heed_tensor *tensor, int64_t *by_row, int64_t *by
     *by_column = turned ? tensor->rows : 1;
 }
 
-static void fill_rows(const heed_weight *weight, const char *source, heed_dtype dtype, int64_t by_row, int64_t by_column)
+/* Where row `row` of a tensor, its parts one behind the other, stands on disk. */
+static int64_t disk_row(const heed_tensor *tensor, int64_t row)
+{
+    if (!tensor->group) return row;
+    int64_t group = tensor->group, width = tensor->head_width, groups = tensor->rows / width / (group + 2), head = row / width;
+    int64_t block = head < groups * group ? head / group * (group + 2) + head % group
+                                          : (head - groups * group) % groups * (group + 2) + group + (head - groups * group) / groups;
+    return block * width + row % width;
+}
+
+/* Rows of a tensor from `row` on, at most `most`, that follow each other on disk too. */
+static int64_t disk_run(const heed_tensor *tensor, int64_t row, int64_t most)
+{
+    int64_t run = tensor->group ? tensor->head_width - row % tensor->head_width : most;
+    return run < most ? run : most;
+}
+
+/* Rows [first, first + count) of a weight. */
+static void fill_rows(const heed_weight *weight, int64_t first, int64_t count, const char *source, heed_dtype dtype, int64_t by_row,
+                      int64_t by_column)
 {
     size_t from = heed_dtypes[dtype].bytes, to = heed_dtypes[weight->dtype].bytes;
     int64_t width = weight->columns ? weight->columns : 1;
+    char *data = (char *)weight->data + (size_t)(first * width) * to;
     if (by_column == 1 && by_row == width) {
-        heed_convert(weight->data, weight->dtype, source, dtype, (size_t)(weight->rows * width));
+        heed_convert(data, weight->dtype, source, dtype, (size_t)(count * width));
         return;
     }
-    for (int64_t row = 0; row < weight->rows; row++)
+    for (int64_t row = 0; row < count; row++)
         for (int64_t column = 0; column < width; column++)
-            heed_convert((char *)weight->data + (size_t)(row * width + column) * to, weight->dtype,
+            heed_convert(data + (size_t)(row * width + column) * to, weight->dtype,
                          source + (size_t)(row * by_row + column * by_column) * from, dtype, 1);
 }
 
@@ -123,14 +143,18 @@ heed_status heed_weights_fill(heed_model *model, heed_tensor *tensor, const void
     disk_strides(tensor, &by_row, &by_column);
     for (int32_t i = 0; i < tensor->weights; i++) {
         heed_weight *weight = &model->weights[tensor->first_weight + i];
-        const char *from = (const char *)source + (size_t)(weight->first_row * by_row) * size;
-        if (weight->layout == HEED_LAYOUT_PANELS)
-            heed_cpu_panel_pack(model->backend, weight->data, weight->dtype, weight->rows, weight->columns, 0, weight->rows, from, dtype, by_row, by_column);
-        else if (!model->training) fill_rows(weight, from, dtype, by_row, by_column);
+        for (int64_t row = 0, run; !model->training && row < weight->rows; row += run) {
+            run = disk_run(tensor, weight->first_row + row, weight->rows - row);
+            const char *from = (const char *)source + (size_t)(disk_row(tensor, weight->first_row + row) * by_row) * size;
+            if (weight->layout == HEED_LAYOUT_PANELS)
+                heed_cpu_panel_pack(model->backend, weight->data, weight->dtype, weight->rows, weight->columns, row, run, from, dtype, by_row, by_column);
+            else fill_rows(weight, row, run, from, dtype, by_row, by_column);
+        }
     }
-    if (model->training) { /* whole tensors: rows that no weight shows are kept too */
-        heed_weight whole = {.rows = tensor->rows, .columns = tensor->columns, .dtype = HEED_F32, .data = tensor->values};
-        fill_rows(&whole, source, dtype, by_row, by_column);
+    heed_weight whole = {.rows = tensor->rows, .columns = tensor->columns, .dtype = HEED_F32, .data = tensor->values};
+    for (int64_t row = 0, run; model->training && row < tensor->rows; row += run) { /* whole tensors: rows that no weight shows are kept too */
+        run = disk_run(tensor, row, tensor->rows - row);
+        fill_rows(&whole, row, run, (const char *)source + (size_t)(disk_row(tensor, row) * by_row) * size, dtype, by_row, by_column);
     }
     free(copy);
     return HEED_OK;
@@ -159,7 +183,7 @@ void heed_weights_read_training(const heed_tensor *tensor, bool gradient, float 
     int64_t by_row, by_column, width = tensor->columns ? tensor->columns : 1;
     const float *from = gradient ? tensor->gradient : tensor->values;
     disk_strides(tensor, &by_row, &by_column);
-    for (int64_t row = 0; row < tensor->rows; row++) scatter_row(from + row * width, values, row, width, by_row, by_column);
+    for (int64_t row = 0; row < tensor->rows; row++) scatter_row(from + row * width, values, disk_row(tensor, row), width, by_row, by_column);
 }
 
 heed_status heed_weights_read(const heed_model *model, const heed_weight *weight, const heed_tensor *tensor, int64_t first_row, float *values,
@@ -171,7 +195,7 @@ heed_status heed_weights_read(const heed_model *model, const heed_weight *weight
     disk_strides(tensor, &by_row, &by_column);
     for (int64_t j = 0; j < weight->rows; j++) {
         read_row(model, weight, j, row);
-        scatter_row(row, values, first_row + j, width, by_row, by_column);
+        scatter_row(row, values, disk_row(tensor, first_row + j), width, by_row, by_column);
     }
     free(row);
     return HEED_OK;

@@ -32,10 +32,11 @@ typedef struct heed_nn_feed_forward {
 } heed_nn_feed_forward;
 heed_value heed_nn_feed_forward_build(heed_graph *graph, heed_value x, const heed_nn_feed_forward *ffn);
 
-/* The stream below the first layer: token rows (or vectors) * scale + position rows + type rows, norm, dropout.
-   ids, positions, types (N); tables (V,D), (P,D), (types,D); result (N,D). */
+/* The stream below the first layer: token rows (or vectors) * scale, turned to the model's width where they are narrower, + position
+   rows + type rows, norm, dropout. ids, positions, types (N); tables (V,D'), (P,D), (types,D); projection (D,D'); result (N,D). */
 typedef struct heed_nn_embedding {
     heed_value ids, token_table;       /* or */
+    heed_value projection;             /* HEED_NONE: D' = D */
     int64_t padding;                   /* the token whose row is not trained; -1: all are */
     heed_value vectors;                /* (N,D) instead of ids */
     heed_value positions, position_table;
@@ -51,10 +52,12 @@ heed_value heed_nn_embedding_build(heed_graph *graph, const heed_nn_embedding *e
 typedef struct heed_nn_sublayer {
     heed_norm_place place;
     heed_nn_norm norm, post_norm;      /* post_norm: the second one of HEED_NORM_SANDWICH */
+    double scale;                      /* of what is added to the stream; 0 counts as 1 */
     double dropout;
     heed_value samples;
 } heed_nn_sublayer;
-heed_value heed_nn_sublayer_input(heed_graph *graph, heed_value x, const heed_nn_sublayer *sublayer);
+/* *x becomes what f(x) is added to. */
+heed_value heed_nn_sublayer_input(heed_graph *graph, heed_value *x, const heed_nn_sublayer *sublayer);
 heed_value heed_nn_sublayer_output(heed_graph *graph, heed_value x, heed_value fx, const heed_nn_sublayer *sublayer);
 
 /* ---- what stands on top ---- */

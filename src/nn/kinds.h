@@ -10,6 +10,7 @@ typedef enum heed_norm_place {
     HEED_NORM_POST,     /* norm(x + f(x)) */
     HEED_NORM_SANDWICH, /* x + norm(f(norm(x))) */
     HEED_NORM_OUTPUT,   /* x + norm(f(x)) */
+    HEED_NORM_STREAM,   /* n + f(n), n = norm(x) */
     HEED_NORM_PLACES
 } heed_norm_place;
 
@@ -26,6 +27,7 @@ typedef enum heed_position_kind {
     HEED_POSITION_LEARNED,    /* a row of a trained table is added to the embedding */
     HEED_POSITION_SINUSOIDAL, /* a row of a computed table is added */
     HEED_POSITION_ROTARY,     /* queries and keys are turned */
+    HEED_POSITION_ALIBI,      /* scores fall with the distance, by head */
     HEED_POSITION_KINDS
 } heed_position_kind;
 
@@ -42,6 +44,12 @@ typedef enum heed_rope_kind {
 } heed_rope_kind;
 
 /* Norms of queries and keys before their product. */
-typedef enum heed_qk_norm { HEED_QK_NORM_NONE, HEED_QK_NORM_HEAD, HEED_QK_NORM_ALL, HEED_QK_NORM_KINDS } heed_qk_norm;
+typedef enum heed_qk_norm {
+    HEED_QK_NORM_NONE,
+    HEED_QK_NORM_HEAD,       /* each head by itself, one gain for all of them */
+    HEED_QK_NORM_ALL,        /* all channels of a row at once */
+    HEED_QK_NORM_HEAD_GAINS, /* each head by itself, with a gain of its own */
+    HEED_QK_NORM_KINDS
+} heed_qk_norm;
 
 #endif

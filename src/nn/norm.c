@@ -13,16 +13,19 @@ heed_value heed_nn_dropout(heed_graph *graph, heed_value x, heed_value samples, 
     return rate > 0 ? heed_dropout(graph, x, samples, (float)rate) : x;
 }
 
-heed_value heed_nn_sublayer_input(heed_graph *graph, heed_value x, const heed_nn_sublayer *sublayer)
+heed_value heed_nn_sublayer_input(heed_graph *graph, heed_value *x, const heed_nn_sublayer *sublayer)
 {
-    bool before = sublayer->place == HEED_NORM_PRE || sublayer->place == HEED_NORM_SANDWICH;
-    return before ? heed_nn_normalise(graph, x, &sublayer->norm) : x;
+    bool before = sublayer->place == HEED_NORM_PRE || sublayer->place == HEED_NORM_SANDWICH || sublayer->place == HEED_NORM_STREAM;
+    heed_value input = before ? heed_nn_normalise(graph, *x, &sublayer->norm) : *x;
+    if (sublayer->place == HEED_NORM_STREAM) *x = input;
+    return input;
 }
 
 heed_value heed_nn_sublayer_output(heed_graph *graph, heed_value x, heed_value fx, const heed_nn_sublayer *sublayer)
 {
     if (sublayer->place == HEED_NORM_SANDWICH) fx = heed_nn_normalise(graph, fx, &sublayer->post_norm);
     if (sublayer->place == HEED_NORM_OUTPUT) fx = heed_nn_normalise(graph, fx, &sublayer->norm);
+    if (sublayer->scale != 0) fx = heed_scale(graph, fx, sublayer->scale, 0);
     x = heed_add(graph, x, heed_nn_dropout(graph, fx, sublayer->samples, sublayer->dropout));
     return sublayer->place == HEED_NORM_POST ? heed_nn_normalise(graph, x, &sublayer->norm) : x;
 }

@@ -34,4 +34,8 @@ const char *heed_rope_name(int64_t kind);
 /* Sinusoidal table (rows,width): sin and cos of row / 10000^(2i/width), i < width/2. Source: Vaswani et al. 2017, section 3.5. */
 void heed_sinusoid_table(float *table, int64_t rows, int64_t width, heed_sinusoid_order order);
 
+/* ALiBi: how fast the scores of each head fall. slope(h) = 2^(-most (h+1) / n), n the largest power of two that is at most `heads`; the
+   heads beyond n take every second slope of 2n heads. most is 8 in the paper. Source: Press et al. 2022, and their code. */
+void heed_alibi_slopes(float *slopes, int64_t heads, double most);
+
 #endif

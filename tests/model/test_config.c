@@ -24,7 +24,7 @@ static const bad_config bad[] = {
     {"[]", HEED_E_FORMAT, "expected a JSON object"},
     {"{}", HEED_E_FORMAT, "model_type is missing"},
     {"{\"model_type\": 3}", HEED_E_FORMAT, "model_type"},
-    {"{\"model_type\": \"mamba\"}", HEED_E_UNSUPPORTED, "model_type is \"mamba\"; known are gpt2"},
+    {"{\"model_type\": \"mamba\"}", HEED_E_UNSUPPORTED, "model_type is \"mamba\"; known are llama"},
     {LLAMA(", \"hidden_act\": \"selu\""), HEED_E_UNSUPPORTED, "hidden_act is \"selu\""},
     {LLAMA(", \"hidden_act\": \"prelu\""), HEED_E_UNSUPPORTED, "activation without parameters"},
     {LLAMA(", \"hidden_act\": \"exp\""), HEED_E_UNSUPPORTED, "hidden_act is \"exp\""},

@@ -85,15 +85,17 @@ static void norms_stand_where_they_are_told(void **state)
 {
     (void)state;
     static const struct { heed_norm_place place; int before, after; } places[] = {
-        {HEED_NORM_PRE, 1, 0}, {HEED_NORM_POST, 0, 1}, {HEED_NORM_SANDWICH, 1, 1}, {HEED_NORM_OUTPUT, 0, 1}};
+        {HEED_NORM_PRE, 1, 0}, {HEED_NORM_POST, 0, 1}, {HEED_NORM_SANDWICH, 1, 1}, {HEED_NORM_OUTPUT, 0, 1},
+        {HEED_NORM_STREAM, 1, 0}};
     for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
         bench b = bench_new();
         heed_value gain = heed_constant(b.graph, "gain", HEED_F32, heed_shape_1(WIDTH));
         heed_nn_norm norm = {.kind = HEED_NORM_RMS, .gain = gain, .bias = HEED_NONE, .eps = 1e-5f, .present = true};
         heed_nn_sublayer sublayer = {.place = places[i].place, .norm = norm, .post_norm = norm, .samples = HEED_NONE};
-        heed_value in = heed_nn_sublayer_input(b.graph, b.x, &sublayer);
+        heed_value stream = b.x, in = heed_nn_sublayer_input(b.graph, &stream, &sublayer);
+        assert_int_equal(stream, places[i].place == HEED_NORM_STREAM ? in : b.x);
         assert_int_equal(b.graph->n_nodes, places[i].before);
-        heed_value out = heed_nn_sublayer_output(b.graph, b.x, heed_scale(b.graph, in, 2, 0), &sublayer);
+        heed_value out = heed_nn_sublayer_output(b.graph, stream, heed_scale(b.graph, in, 2, 0), &sublayer);
         assert_ok(heed_graph_status(b.graph, &error));
         assert_int_equal(b.graph->n_nodes, places[i].before + places[i].after + 2);
         const heed_node *last = &b.graph->nodes[b.graph->values[out].node];
@@ -108,7 +110,7 @@ static void what_is_absent_costs_nothing(void **state)
     bench b = bench_new();
     assert_int_equal(heed_nn_dropout(b.graph, b.x, HEED_NONE, 0), b.x);
     assert_int_equal(heed_nn_normalise(b.graph, b.x, &(heed_nn_norm){.gain = HEED_NONE}), b.x);
-    heed_nn_embedding embedding = {.ids = HEED_NONE, .token_table = HEED_NONE, .vectors = b.x, .positions = HEED_NONE, .position_table = HEED_NONE,
+    heed_nn_embedding embedding = {.ids = HEED_NONE, .token_table = HEED_NONE, .projection = HEED_NONE, .vectors = b.x, .positions = HEED_NONE, .position_table = HEED_NONE,
                                    .types = HEED_NONE, .type_table = HEED_NONE, .scale = 1, .samples = HEED_NONE};
     assert_int_equal(heed_nn_embedding_build(b.graph, &embedding), b.x);
     assert_int_equal(b.graph->n_nodes, 0);

@@ -68,9 +68,23 @@ static void sinusoids_stand_in_either_order(void **state)
     }
 }
 
+/* Slopes that build_alibi_tensor (Bloom) and build_mpt_alibi_tensor of transformers 5.23 give. */
+static void slopes_of_any_number_of_heads(void **state)
+{
+    (void)state;
+    static const struct { int64_t heads; double most; float slopes[6]; } cases[] = {
+        {1, 8, {0.00390625f}}, {2, 8, {0.0625f, 0.00390625f}}, {3, 8, {0.0625f, 0.00390625f, 0.25f}}, {4, 4, {0.5f, 0.25f, 0.125f, 0.0625f}},
+        {6, 8, {0.25f, 0.0625f, 0.015625f, 0.00390625f, 0.5f, 0.125f}}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        float slopes[6];
+        heed_alibi_slopes(slopes, cases[i].heads, cases[i].most);
+        for (int64_t h = 0; h < cases[i].heads; h++) assert_true(slopes[h] == cases[i].slopes[h]);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(frequencies_are_those_of_transformers), cmocka_unit_test(kinds_that_follow_the_length_are_refused),
-                                       cmocka_unit_test(sinusoids_stand_in_either_order)};
+                                       cmocka_unit_test(sinusoids_stand_in_either_order), cmocka_unit_test(slopes_of_any_number_of_heads)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -4,9 +4,9 @@
 #include <string.h>
 
 const char *const heed_norm_names[] = {"layer", "rms", NULL};
-const char *const heed_norm_place_names[] = {"pre", "post", "sandwich", "output", NULL};
+const char *const heed_norm_place_names[] = {"pre", "post", "sandwich", "output", "stream", NULL};
 const char *const heed_residual_names[] = {"serial", "parallel", "parallel_two_norms", NULL};
-const char *const heed_position_names[] = {"none", "learned", "sinusoidal", "rotary", NULL};
+const char *const heed_position_names[] = {"none", "learned", "sinusoidal", "rotary", "alibi", NULL};
 
 const heed_key heed_common_keys[] = {
     HEED_KEY("bos_token_id", ID, bos_id),
@@ -20,6 +20,39 @@ const heed_key heed_common_keys[] = {
 void heed_config_window_all(heed_config *config)
 {
     memset(config->windowed, config->window > 0 ? 0xFF : 0, sizeof config->windowed);
+}
+
+void heed_config_window_layer(heed_config *config, int64_t layer)
+{
+    config->windowed[layer / 8] |= (uint8_t)(1u << (layer % 8));
+}
+
+heed_status heed_layer_types_read(heed_config *config, const json_t *json, bool *found, const char *where, heed_error *error)
+{
+    const json_t *types = json_object_get(json, "layer_types");
+    if (found) *found = json_is_array(types);
+    if (!json_is_array(types) || config->decoder.layers > HEED_MAX_LAYERS) return HEED_OK; /* too many are refused by the general checks */
+    if ((int64_t)json_array_size(types) != config->decoder.layers)
+        return heed_fail(error, HEED_E_FORMAT, "%s: layer_types has %zu entries; expected one for each of num_hidden_layers = %lld", where,
+                         json_array_size(types), (long long)config->decoder.layers);
+    for (size_t i = 0; i < json_array_size(types); i++) {
+        const char *type = json_string_value(json_array_get(types, i));
+        if (type && strcmp(type, "sliding_attention") == 0) heed_config_window_layer(config, (int64_t)i);
+        else if (!type || strcmp(type, "full_attention") != 0)
+            return heed_fail(error, HEED_E_UNSUPPORTED, "%s: layer_types[%zu] is \"%s\"; expected full_attention or sliding_attention", where, i, type ? type : "no string");
+    }
+    return HEED_OK;
+}
+
+bool heed_layer_types_write(const heed_config *config, json_t *json)
+{
+    json_t *types = json_array();
+    bool whole = types != NULL;
+    for (int64_t i = 0; whole && i < config->decoder.layers; i++)
+        whole = json_array_append_new(types, json_string(heed_config_windowed(config, i) ? "sliding_attention" : "full_attention")) == 0;
+    whole = whole && json_object_set(json, "layer_types", types) == 0;
+    json_decref(types);
+    return whole;
 }
 
 static heed_status rope_kind_by_name(const char *name, int64_t *kind, const char *where, heed_error *error)

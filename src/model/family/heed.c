@@ -3,7 +3,7 @@
 
 static const char *const arrangement_names[] = {"decoder", "encoder", "encoder-decoder", NULL};
 static const char *const order_names[] = {"halves", "interleaved", NULL};
-static const char *const qk_norm_names[] = {"none", "head", "all", NULL};
+static const char *const qk_norm_names[] = {"none", "head", "all", "head_gains", NULL};
 
 static const heed_config preset = {
     .arrangement = HEED_DECODER_ONLY, .vocabulary = 32000, .width = 512, .context = 1024,
@@ -33,6 +33,7 @@ static const heed_key keys[] = {
     HEED_KEY_NAMES("norm_place", heed_norm_place_names, norm_place),
     HEED_KEY_NAMES("residual", heed_residual_names, residual),
     HEED_KEY_NAMES("query_key_norm", qk_norm_names, qk_norm),
+    HEED_KEY("query_key_norm_bias", FLAG, qk_norm_bias),
     HEED_KEY("norm_eps", NUMBER, norm_eps),
     HEED_KEY("norm_offset", NUMBER, norm_offset),
     HEED_KEY("norm_bias", FLAG, norm_bias),
@@ -50,6 +51,12 @@ static const heed_key keys[] = {
     HEED_KEY("sliding_window", COUNT, window),
     HEED_KEY("attention_soft_cap", NUMBER, attention_soft_cap),
     HEED_KEY("logit_soft_cap", NUMBER, logit_soft_cap),
+    HEED_KEY("logit_scale", NUMBER, logit_scale),
+    HEED_KEY("residual_scale", NUMBER, residual_scale),
+    HEED_KEY("embedding_width", COUNT, embedding_width),
+    HEED_KEY("alibi_bias_max", NUMBER, alibi_most),
+    HEED_KEY("alibi_scaled", FLAG, alibi_scaled),
+    HEED_KEY("alibi_rounded", FLAG, alibi_rounded),
     HEED_KEY("attention_bias", FLAG, query_bias),
     HEED_KEY("attention_output_bias", FLAG, output_bias),
     HEED_KEY("mlp_bias", FLAG, ffn_bias),
@@ -72,6 +79,7 @@ static const heed_key keys[] = {
 #define NORM(symbol, in, stem) NAME(symbol##_GAIN, in, stem ".weight"), NAME(symbol##_BIAS, in, stem ".bias")
 #define STACK(in, stem)                                                \
     NAME(TOKEN_EMBEDDING, in, stem ".embed_tokens.weight"),            \
+    NAME(EMBEDDING_PROJECTION, in, stem ".project_in.weight"),         \
     NAME(POSITION_EMBEDDING, in, stem ".embed_positions.weight"),      \
     NAME(TYPE_EMBEDDING, in, stem ".embed_types.weight"),              \
     NORM(EMBEDDING_NORM, in, stem ".embed_norm"),                      \
@@ -80,15 +88,16 @@ static const heed_key keys[] = {
     LINEAR(QUERY, in, stem ".layers.{i}.self_attn.q_proj"),            \
     LINEAR(KEY, in, stem ".layers.{i}.self_attn.k_proj"),              \
     LINEAR(VALUE, in, stem ".layers.{i}.self_attn.v_proj"),            \
-    NAME(QUERY_NORM_GAIN, in, stem ".layers.{i}.self_attn.q_norm.weight"), \
-    NAME(KEY_NORM_GAIN, in, stem ".layers.{i}.self_attn.k_norm.weight"), \
+    NORM(QUERY_NORM, in, stem ".layers.{i}.self_attn.q_norm"),         \
+    NORM(KEY_NORM, in, stem ".layers.{i}.self_attn.k_norm"),           \
     LINEAR(OUTPUT, in, stem ".layers.{i}.self_attn.o_proj"),           \
     NORM(FFN_NORM, in, stem ".layers.{i}.mlp_norm"),                   \
     NORM(FFN_POST_NORM, in, stem ".layers.{i}.mlp_post_norm"),         \
     LINEAR(GATE, in, stem ".layers.{i}.mlp.gate_proj"),                \
     LINEAR(UP, in, stem ".layers.{i}.mlp.up_proj"),                    \
     LINEAR(DOWN, in, stem ".layers.{i}.mlp.down_proj"),                \
-    NORM(FINAL_NORM, in, stem ".norm")
+    NORM(FINAL_NORM, in, stem ".norm"),                                \
+    NAME(OUTPUT_PROJECTION, in, stem ".project_out.weight")
 static const heed_weight_name weights[] = {
     NAME(TOKEN_EMBEDDING, MODEL, "embed_tokens.weight"),
     STACK(ENCODER, "encoder"),

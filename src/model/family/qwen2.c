@@ -1,8 +1,6 @@
 /* Qwen2 (Yang et al. 2024): Llama with biases on q, k and v, and a window from some layer on. */
 #include "model/family/llama.h"
 
-#include <string.h>
-
 static const heed_config preset = {
     .arrangement = HEED_DECODER_ONLY, .vocabulary = 151936, .width = 4096, .context = 32768,
     .decoder = {.layers = 32, .heads = 32, .kv_heads = 32, .inner = 22016},
@@ -19,25 +17,6 @@ static const heed_architecture architectures[] = {
     {"Qwen2ForCausalLM", HEED_HEAD_CAUSAL_LM}, {"Qwen2Model", HEED_HEAD_NONE}, {"Qwen2ForSequenceClassification", HEED_HEAD_SEQUENCE_CLASS},
     {"Qwen2ForTokenClassification", HEED_HEAD_TOKEN_CLASS}, {"Qwen2ForQuestionAnswering", HEED_HEAD_QUESTION}, {0}};
 
-static void set_window(heed_config *config, int64_t layer)
-{
-    config->windowed[layer / 8] |= (uint8_t)(1u << (layer % 8));
-}
-
-static heed_status read_layer_types(heed_config *config, const json_t *types, const char *where, heed_error *error)
-{
-    if ((int64_t)json_array_size(types) != config->decoder.layers)
-        return heed_fail(error, HEED_E_FORMAT, "%s: layer_types has %zu entries; expected one for each of num_hidden_layers = %lld", where,
-                         json_array_size(types), (long long)config->decoder.layers);
-    for (size_t i = 0; i < json_array_size(types); i++) {
-        const char *type = json_string_value(json_array_get(types, i));
-        if (type && strcmp(type, "sliding_attention") == 0) set_window(config, (int64_t)i);
-        else if (!type || strcmp(type, "full_attention") != 0)
-            return heed_fail(error, HEED_E_UNSUPPORTED, "%s: layer_types[%zu] is \"%s\"; expected full_attention or sliding_attention", where, i, type ? type : "no string");
-    }
-    return HEED_OK;
-}
-
 /* The window holds from layer max_window_layers on, unless layer_types says which layers have it. */
 static heed_status fix(heed_config *config, const json_t *json, const char *where, heed_error *error)
 {
@@ -50,24 +29,18 @@ static heed_status fix(heed_config *config, const json_t *json, const char *wher
     if (json_is_null(json_object_get(json, "sliding_window"))) sliding = false;
     if (sliding) config->window = window;
     if (config->decoder.layers > HEED_MAX_LAYERS) return HEED_OK; /* refused by the general checks */
-    const json_t *types = json_object_get(json, "layer_types");
-    if (json_is_array(types)) HEED_TRY(read_layer_types(config, types, where, error));
-    else
-        for (int64_t i = first < 0 ? 0 : first; sliding && i < config->decoder.layers; i++) set_window(config, i);
+    bool listed = false;
+    HEED_TRY(heed_layer_types_read(config, json, &listed, where, error));
+    for (int64_t i = first < 0 ? 0 : first; !listed && sliding && i < config->decoder.layers; i++) heed_config_window_layer(config, i);
     return heed_llama_fix(config, json, where, error);
 }
 
 static bool write_config(const heed_config *config, json_t *json)
 {
-    json_t *types = json_array();
-    bool whole = types != NULL;
-    for (int64_t i = 0; whole && i < config->decoder.layers; i++)
-        whole = json_array_append_new(types, json_string(heed_config_windowed(config, i) ? "sliding_attention" : "full_attention")) == 0;
-    whole = whole && json_object_set(json, "layer_types", types) == 0 &&
+    bool whole = heed_layer_types_write(config, json) &&
             json_object_set_new(json, "use_sliding_window", json_boolean(config->window > 0)) == 0 &&
             json_object_set_new(json, "max_window_layers", json_integer(config->window > 0 ? 0 : config->decoder.layers)) == 0 &&
             json_object_set_new(json, "sliding_window", config->window > 0 ? json_integer(config->window) : json_null()) == 0;
-    json_decref(types);
     return whole && heed_rope_write(config, json);
 }
 

@@ -93,7 +93,6 @@ static heed_status generate(heed_transformer *t, const heed_ids *ids, size_t cou
         status = heed_transformer_session(t, sequences < least ? least : sequences, 0, &session, error);
     }
     if (status == HEED_OK) {
-        if (options->max_new_tokens < 0 && !settings.max_new_tokens && !settings.max_length) settings.max_new_tokens = heed_session_context(session);
         forward_hooks forward = {hooks};
         heed_generation_events events = {.text = on_text, .cancelled = on_cancelled, .argument = &forward};
         status = heed_generate(session, tokenizer, &settings, ids, count, hooks ? &events : NULL, &generation, error);

@@ -5,8 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { DEFAULT_NEW_TOKENS = 20 };
-
 const char *heed_finish_name(heed_finish finish)
 {
     static const char *const names[HEED_FINISHES] = {"eos", "stop", "length", "context"};
@@ -52,7 +50,7 @@ typedef struct loop {
 static heed_status fit_prompt(loop *l, size_t index, heed_ids *ids, heed_error *error)
 {
     const heed_generation_settings *settings = l->job.settings;
-    int64_t context = heed_session_context(l->job.session), room = settings->max_new_tokens ? settings->max_new_tokens : DEFAULT_NEW_TOKENS;
+    int64_t context = heed_session_context(l->job.session), room = settings->max_new_tokens ? settings->max_new_tokens : context;
     bool has_source = heed_session_has_source(l->job.session);
     if (ids->count <= context) return HEED_OK;
     if (!settings->truncate)
@@ -70,7 +68,7 @@ static heed_status set_lengths(const loop *l, heed_group *group, heed_error *err
     const heed_generation_settings *settings = l->job.settings;
     int64_t context = heed_session_context(l->job.session), given = group->given.count;
     int64_t wanted = settings->max_new_tokens ? given + settings->max_new_tokens
-                   : settings->max_length ? settings->max_length : given + DEFAULT_NEW_TOKENS;
+                   : settings->max_length ? settings->max_length : INT64_MAX;
     if (given >= wanted)
         return heed_fail(error, HEED_E_ARG, "prompt %zu has %lld tokens, but max_length allows %lld with the new ones: ask for a number of "
                          "new tokens instead", group->prompt + 1, (long long)given, (long long)wanted);

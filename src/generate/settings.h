@@ -22,7 +22,7 @@ typedef enum heed_early_stopping { HEED_EARLY_HEURISTIC, HEED_EARLY_ALWAYS, HEED
 typedef struct heed_generation_settings {
     /* length, in tokens */
     int64_t max_new_tokens;       /* 0: by max_length */
-    int64_t max_length;           /* with the prompt, or the decoder start; 0: 20 new tokens */
+    int64_t max_length;           /* with the prompt, or the decoder start; 0: as long as the context allows */
     int64_t min_new_tokens, min_length;
     /* how the next token is chosen */
     bool sample;                  /* else the most likely token */
@@ -63,7 +63,7 @@ typedef struct heed_generation_settings {
     heed_buffer notes;            /* lines about values of the file that have no effect here */
 } heed_generation_settings;
 
-/* Built-in values: greedy, nothing penalised, 20 new tokens. Free with heed_generation_settings_free in every case. */
+/* Built-in values: greedy, nothing penalised, no length but the context's. Free with heed_generation_settings_free in every case. */
 void heed_generation_settings_default(heed_generation_settings *settings);
 void heed_generation_settings_free(heed_generation_settings *settings);
 

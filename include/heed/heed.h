@@ -32,13 +32,31 @@ void heed_free(void *memory);
 
 /* ---- context: threads and kernels ---- */
 typedef struct heed_context heed_context;
+/* Looking on at all that a context computes: generation, evaluation, forward, training. Results keep their bits. The callbacks take
+   whole lines, borrowed for the call, on the thread that made the call which computes. */
+typedef struct heed_watch_options {
+    bool profile;           /* sum up time, operations and bytes: heed_context_profile */
+    bool nan_guard;         /* end with HEED_E_ARG at the first value that is NaN or infinite, naming op, place, element and inputs */
+    bool no_passes;         /* run graphs as they were built, without fusion and without reuse of memory: the oracle of the passes */
+    void (*trace)(void *argument, const char *text);     /* each step that has run: op, shape, place, mean, least, largest, first values */
+    void (*dump)(void *argument, const char *text);      /* each graph that is compiled, after its passes, and why products were not fused */
+    bool dot;               /* dump for Graphviz instead of for reading */
+    void *argument;
+} heed_watch_options;
 typedef struct heed_context_options {
     int threads;            /* 0: OMP_NUM_THREADS, else all processors */
     const char *isa;        /* "generic", "avx2", "avx512"; NULL: HEED_ISA, else the best */
     bool reference;         /* the plain reference kernels: slow, the oracle of all others */
+    const heed_watch_options *watch; /* copied; NULL: nobody looks on */
 } heed_context_options;
 heed_status heed_context_new(heed_context **context, const heed_context_options *options, heed_error *error);
 void heed_context_free(heed_context *context); /* NULL is fine */
+/* With watch.profile: a table for people of what has been computed so far: time, operations, bytes, and their share of what this
+   machine can do (measured now, about half a second). Caller frees the text with heed_free. */
+heed_status heed_context_profile(heed_context *context, char **text, heed_error *error);
+/* What all threads of the context reach together, measured now: multiplications and additions of f32 in registers, bytes read from memory. */
+typedef struct heed_peak { double flops_per_second, bytes_per_second; int threads; } heed_peak;
+heed_status heed_context_peak(heed_context *context, heed_peak *peak, heed_error *error);
 
 /* What this build and machine have, or, with a model folder, what the model is: one JSON object as text. */
 heed_status heed_describe(heed_context *context, const char *model, char **json, heed_error *error);
@@ -77,7 +95,7 @@ heed_status heed_train_tokenizer(const heed_tokenizer_plan *plan, const char *fo
    and outputs are those of transformers' classes. */
 typedef struct heed_forward_task {
     const char *model, *input, *output;
-    bool gradients, no_passes;
+    bool gradients;
 } heed_forward_task;
 heed_status heed_forward_files(heed_context *context, const heed_forward_task *task, heed_error *error);
 
@@ -90,10 +108,6 @@ void heed_transformer_free(heed_transformer *transformer);
 /* Its tokenizer, borrowed; NULL and an error saying why when there is none. */
 const heed_tokenizer *heed_transformer_tokenizer(const heed_transformer *transformer, heed_error *error);
 bool heed_transformer_has_source(const heed_transformer *transformer); /* an encoder-decoder: the prompt is the source */
-
-/* Where time went, per step of the graph; collected while a profile is set. Caller frees the text with heed_free. */
-heed_status heed_transformer_profile(heed_transformer *transformer, bool on, heed_error *error);
-heed_status heed_transformer_profile_text(heed_transformer *transformer, char **text, heed_error *error);
 
 /* ---- generation ---- */
 /* Preset with heed_generation_preset; a field left as it is takes what generation_config.json says. */

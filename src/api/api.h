@@ -3,14 +3,18 @@
 #define HEED_API_API_H
 
 #include "cpu/backend.h"
-#include "graph/backend.h"
+#include "graph/plan.h"
 #include <heed/heed.h>
 
 struct heed_context {
     heed_backend *cpu;         /* owned; NULL with the reference kernels */
     heed_backend reference;
-    const heed_backend *backend; /* the one in use */
+    heed_backend *backend;     /* the one in use */
     int threads;
+    heed_watch_options looking; /* as asked for */
+    heed_watch watch;          /* of the backend, when something was asked for */
+    heed_profile profile;
+    pthread_mutex_t turn;      /* of the watch */
 };
 
 #endif

@@ -1,4 +1,5 @@
 #include "api/api.h"
+#include "api/watch.h"
 
 #include "base/memory.h"
 #include <stdlib.h>
@@ -47,6 +48,7 @@ heed_status heed_context_new(heed_context **result, const heed_context_options *
         }
         context->backend = context->cpu;
     }
+    heed_watch_begin(context, options->watch);
     *result = context;
     return HEED_OK;
 }
@@ -55,5 +57,7 @@ void heed_context_free(heed_context *context)
 {
     if (!context) return;
     heed_cpu_backend_free(context->cpu);
+    free(context->profile.lines);
+    pthread_mutex_destroy(&context->turn);
     free(context);
 }

@@ -44,7 +44,7 @@ heed_status heed_forward_files(heed_context *context, const heed_forward_task *t
     heed_model *model = NULL;
     size_t count = 0;
     heed_model_options load = {.backend = context->backend, .training = task->gradients};
-    heed_forward_options options = {.gradients = task->gradients, .attentions = true, .no_passes = task->no_passes};
+    heed_forward_options options = {.gradients = task->gradients, .attentions = true};
     heed_status status = read_inputs(task->input, &file, &tensors, &count, error);
     if (status == HEED_OK) status = heed_model_load(&model, task->model, &load, error);
     if (status == HEED_OK) status = heed_forward(model, context->backend, tensors, count, &options, &outputs, error);

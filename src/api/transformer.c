@@ -28,7 +28,6 @@ void heed_transformer_free(heed_transformer *t)
     heed_model_release(t->model);
     heed_tokenizer_free(t->tokenizer);
     pthread_mutex_destroy(&t->turn);
-    free(t->profile.lines);
     free(t->folder);
     free(t);
 }
@@ -46,8 +45,7 @@ bool heed_transformer_has_source(const heed_transformer *t)
 
 heed_status heed_transformer_session(heed_transformer *t, int64_t sequences, int64_t context, heed_session **session, heed_error *error)
 {
-    t->watch = (heed_watch){.profile = &t->profile};
-    heed_session_options options = {.sequences = sequences, .context = context, .watch = t->profiling ? &t->watch : NULL};
+    heed_session_options options = {.sequences = sequences, .context = context};
     return heed_session_new(session, t->model, t->context->backend, &options, error);
 }
 

@@ -16,12 +16,9 @@ struct heed_transformer {
     heed_error tokenizer_problem;
     char *folder;
     pthread_mutex_t turn;      /* one task at a time */
-    bool profiling;
-    heed_profile profile;
-    heed_watch watch;
 };
 
-/* A session for `sequences` at once, watched when a profile is wanted. */
+/* A session for `sequences` at once. */
 heed_status heed_transformer_session(heed_transformer *transformer, int64_t sequences, int64_t context, heed_session **session, heed_error *error);
 /* The settings of generation_config.json with the options over them, checked. Free the settings in every case. */
 heed_status heed_transformer_settings(heed_transformer *transformer, const heed_generation_options *options, heed_generation_settings *settings,

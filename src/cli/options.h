@@ -55,9 +55,10 @@ enum {
     VERB_MODEL = 1,        /* MODEL, as -m or as the first word */
     VERB_MODEL_MAYBE = 2,  /* the same, and none is fine */
     VERB_COMPUTES = 4,     /* a context: -t */
-    VERB_LOADS = 8,        /* the model loaded: --profile */
+    VERB_LOADS = 8,        /* the model loaded; watched too */
     VERB_SAMPLES = 16,     /* how tokens are chosen */
     VERB_JSON = 32,        /* --json */
+    VERB_WATCHED = 128,    /* what is computed can be looked at: --profile, --trace ... */
     VERB_STOPS = 64        /* asks interrupted() now and then: Ctrl-C ends it in good order */
 };
 

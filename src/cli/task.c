@@ -24,13 +24,17 @@ static const option context_options[] = {
     HEED_OPTION(task, threads, "threads", 't', OPTION_INTEGER, "N", "Threads (default: OMP_NUM_THREADS, else all processors)."),
     {0}};
 static const option watch_options[] = {
-    HEED_OPTION(task, profile, "profile", 0, OPTION_FLAG, NULL, "Print time, operations and bytes per kernel to stderr."),
+    HEED_OPTION(task, profile, "profile", 0, OPTION_FLAG, NULL, "Print time, operations, bytes and their share of the machine's peak per kernel to stderr."),
+    HEED_OPTION(task, nan_guard, "nan-guard", 0, OPTION_FLAG, NULL, "Stop at the first value that is NaN or infinite, naming op, place and inputs."),
+    HEED_OPTION(task, trace, "trace", 0, OPTION_TEXT, "FILE", "Write a line for every step computed: shape, place, mean, least, largest, first values; - is stderr."),
+    HEED_OPTION(task, dump, "dump", 0, OPTION_TEXT, "text|dot", "Print each graph after its passes to stderr, and why products were not fused."),
+    HEED_OPTION(task, no_passes, "no-passes", 0, OPTION_FLAG, NULL, "Run graphs as built, without fusion or reuse of memory."),
     {0}};
 
 /* In the order of --help; NULL stands for the verb's own table. */
 static const struct { unsigned shares; const option *options; } groups[] = {
     {VERB_MODEL | VERB_MODEL_MAYBE, model_options}, {~0u, NULL}, {VERB_SAMPLES, sampling_rows}, {VERB_COMPUTES | VERB_JSON, running_heading},
-    {VERB_JSON, json_options}, {VERB_COMPUTES, context_options}, {VERB_LOADS, watch_options}};
+    {VERB_JSON, json_options}, {VERB_COMPUTES, context_options}, {VERB_WATCHED | VERB_LOADS, watch_options}};
 
 const option *option_next(option_walk *walk)
 {
@@ -85,19 +89,36 @@ static int check(task *t)
     if ((v->shares & (VERB_MODEL | VERB_MODEL_MAYBE)) && !t->model && t->words.count) t->model = t->words.items[taken++];
     if (t->words.count > taken) return usage_error(v, "unexpected \"%s\"", t->words.items[taken]);
     if ((v->shares & VERB_COMPUTES) && (t->threads < 0 || t->threads > 256)) return usage_error(v, "-t %lld: expected 1 to 256 threads", (long long)t->threads);
+    if (t->dump && strcmp(t->dump, "text") && strcmp(t->dump, "dot")) return usage_error(v, "--dump %s: expected text or dot", t->dump);
     int wrong = v->check ? v->check(t) : 0;
     if (!wrong && (v->shares & VERB_MODEL) && !t->model) return usage_error(v, "expected -m MODEL");
     return wrong;
+}
+
+static void write_trace(void *argument, const char *text)
+{
+    fputs(text, ((task *)argument)->trace_file);
+}
+
+static void write_dump(void *argument, const char *text)
+{
+    (void)argument;
+    progress_end();
+    fputs(text, stderr);
 }
 
 static heed_status prepare(task *t)
 {
     unsigned shares = t->verb->shares;
     if (shares & VERB_STOPS) interrupt_listen();
+    heed_watch_options watch = {.profile = t->profile, .nan_guard = t->nan_guard, .no_passes = t->no_passes, .trace = t->trace ? write_trace : NULL,
+                                .dump = t->dump ? write_dump : NULL, .dot = t->dump && !strcmp(t->dump, "dot"), .argument = t};
     heed_status status = HEED_OK;
-    if (shares & VERB_COMPUTES) status = heed_context_new(&t->context, &(heed_context_options){.threads = (int)t->threads}, &t->error);
+    if (t->trace && !(t->trace_file = strcmp(t->trace, "-") ? fopen(t->trace, "we") : stderr))
+        status = heed_fail(&t->error, HEED_E_IO, "%s: cannot open for the trace: %s", t->trace, strerror(errno));
+    if (status == HEED_OK && (shares & VERB_COMPUTES))
+        status = heed_context_new(&t->context, &(heed_context_options){.threads = (int)t->threads, .watch = &watch}, &t->error);
     if (status == HEED_OK && (shares & VERB_LOADS)) status = heed_transformer_load(&t->transformer, t->context, t->model, &t->error);
-    if (status == HEED_OK && t->profile) status = heed_transformer_profile(t->transformer, true, &t->error);
     return status;
 }
 
@@ -105,8 +126,10 @@ static heed_status report(task *t)
 {
     char *profile = NULL;
     if (fflush(stdout) != 0 || ferror(stdout)) return heed_fail(&t->error, HEED_E_IO, "cannot write to stdout: %s", strerror(errno));
+    if (t->trace_file && (fflush(t->trace_file) != 0 || ferror(t->trace_file)))
+        return heed_fail(&t->error, HEED_E_IO, "%s: cannot write the trace: %s", t->trace, strerror(errno));
     if (!t->profile) return HEED_OK;
-    heed_status status = heed_transformer_profile_text(t->transformer, &profile, &t->error);
+    heed_status status = heed_context_profile(t->context, &profile, &t->error);
     if (status == HEED_OK) fputs(profile, stderr);
     heed_free(profile);
     return status;
@@ -118,6 +141,7 @@ static void release(task *t)
     if (t->verb->finish) t->verb->finish(t);
     for (option_walk walk = {.verb = t->verb}; (o = option_next(&walk));)
         if (o->kind == OPTION_LIST || o->kind == OPTION_PAIR) option_list_free((option_list *)((char *)t + o->offset));
+    if (t->trace_file && t->trace_file != stderr) fclose(t->trace_file);
     sampling_free(&t->sampling_words);
     heed_transformer_free(t->transformer);
     heed_context_free(t->context);

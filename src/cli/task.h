@@ -18,7 +18,9 @@ struct task {
     heed_transformer *transformer; /* VERB_LOADS */
     const char *model;             /* VERB_MODEL */
     int64_t threads;
-    bool json, profile;
+    bool json, profile, nan_guard, no_passes;
+    const char *trace, *dump;
+    FILE *trace_file;
     sampling_options sampling;     /* VERB_SAMPLES */
     sampling_words sampling_words;
 };

@@ -145,4 +145,4 @@ const verb verb_train = {
     .examples = "  heed train --data book.txt --out run --tokenizer char --layers 4 --d-model 128 --heads 4 --context 128 --max-steps 2000\n"
                 "  heed train --init model --data notes.jsonl --out tuned --learning-rate 2e-5 --max-steps 3e\n"
                 "  heed train --family transformer --data train.en train.de --pairs --tokenizer vocabulary --out translator --max-steps 20e\n",
-    .options = options, .shares = VERB_COMPUTES | VERB_STOPS, .bytes = sizeof(train_task), .preset = preset, .check = check, .run = run};
+    .options = options, .shares = VERB_COMPUTES | VERB_WATCHED | VERB_STOPS, .bytes = sizeof(train_task), .preset = preset, .check = check, .run = run};

@@ -2,6 +2,7 @@
 #define HEED_KERNEL_ISA generic
 #include "cpu/kernel/elementwise.h"
 #include "cpu/kernel/norm.h"
+#include "cpu/kernel/peak.h"
 #include "cpu/kernel/product.h"
 #include "cpu/kernel/reduce.h"
 #include "cpu/kernel/rotary.h"

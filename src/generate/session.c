@@ -26,7 +26,6 @@ static heed_status set_sizes(heed_session *session, const heed_config *config, c
     session->capacity = options->sequences ? options->sequences : 1;
     session->chunk = options->chunk ? options->chunk : HEED_SESSION_CHUNK;
     session->vocabulary = config->vocabulary;
-    session->watch = options->watch;
     if (session->context < 1 || session->context > INT32_MAX / 2)
         return heed_fail(error, HEED_E_ARG, "a context of %lld positions: expected 1 to %d", (long long)session->context, INT32_MAX / 2);
     if (table && session->context > config->context)

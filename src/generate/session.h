@@ -17,7 +17,6 @@ typedef struct heed_session_options {
     int64_t context;     /* positions of a sequence; 0: what config.json says. Beyond that only without a table of positions */
     int64_t chunk;       /* rows of one run; 0: HEED_SESSION_CHUNK */
     size_t cache_budget; /* bytes that the caches may commit; 0: what the system can spare */
-    const heed_watch *watch; /* profile, trace; borrowed; NULL: none */
 } heed_session_options;
 
 /* The model is retained, the backend borrowed; options may be NULL. HEED_E_UNSUPPORTED for a model that writes no tokens (encoder only,

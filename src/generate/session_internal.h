@@ -15,7 +15,6 @@ typedef struct heed_piece { int64_t item, begin, count, want; } heed_piece;
 struct heed_session {
     heed_engine *engine;
     heed_cache *caches[2]; /* of the sequences themselves and, for encoder-decoders, of their sources */
-    const heed_watch *watch;
     int64_t context, chunk, capacity, vocabulary;
     int64_t gathered;      /* rows of logits in one run at most */
     heed_held *sequences;       /* (capacity) */

@@ -80,7 +80,7 @@ static heed_status encode_run(heed_session *session, const heed_ids *sources, in
         start += length;
     }
     heed_runtime runtime = {.count = {[HEED_EXTENT_SOURCE_ROWS] = rows, [HEED_EXTENT_SEQUENCES] = count}};
-    return heed_engine_run(session->engine, &runtime, session->watch, error);
+    return heed_engine_run(session->engine, &runtime, error);
 }
 
 static heed_status check_ids(const heed_session *session, const int32_t *ids, int64_t count, const char *what, heed_error *error)
@@ -195,7 +195,7 @@ static heed_status run_all(heed_session *session, const heed_step_item *items, i
         HEED_TRY(heed_engine_prepare(session->engine, &spec, error));
         fill_run(session, items, pieces);
         heed_runtime runtime = {.count = {[HEED_EXTENT_ROWS] = rows, [HEED_EXTENT_SEQUENCES] = pieces, [HEED_EXTENT_GATHERED] = gathered}};
-        HEED_TRY(heed_engine_run(session->engine, &runtime, session->watch, error));
+        HEED_TRY(heed_engine_run(session->engine, &runtime, error));
         HEED_TRY(visit_run(session, pieces, visitor, argument, error));
         for (int64_t i = 0; i < pieces; i++) session->done[session->pieces[i].item] += session->pieces[i].count;
     }

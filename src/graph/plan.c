@@ -123,20 +123,22 @@ heed_status heed_plan_new(const heed_graph *graph, const heed_backend *backend, 
 {
     static const heed_plan_options defaults = {0};
     if (!options) options = &defaults;
-    uint32_t passes = options->passes ? options->passes : HEED_PASS_DEFAULT;
+    const heed_watch *watch = backend->watch;
+    uint32_t passes = watch && watch->no_passes ? HEED_PASS_NONE : options->passes ? options->passes : HEED_PASS_DEFAULT;
     *result = NULL;
     HEED_TRY(heed_graph_status(graph, error));
     heed_plan *plan = heed_allocate(1, sizeof *plan);
     if (!plan) return heed_fail_memory(error, sizeof *plan, "the plan");
     plan->backend = backend;
     plan->double_precision = options->double_precision;
-    plan->keep_all = options->keep_all;
+    plan->keep_all = options->keep_all || (watch && (watch->trace || watch->check_finite));
     plan->threads = backend->pool ? heed_pool_threads(backend->pool) : 1;
     plan->graph = heed_graph_copy(graph);
     heed_status status = plan->graph ? run_passes(plan->graph, passes, error) : heed_fail_memory(error, sizeof *graph, "the plan");
     if (status == HEED_OK) status = make_steps(plan, error);
     if (status == HEED_OK) status = heed_plan_place(plan, !(passes & HEED_PASS_NONE) && (passes & HEED_PASS_REUSE), error);
     if (status == HEED_OK) status = lay_out_workspace(plan, error);
+    if (status == HEED_OK && watch && watch->compiled) watch->compiled(watch->argument, plan);
     if (status == HEED_OK) *result = plan;
     else heed_plan_free(plan);
     return status;

@@ -4,8 +4,7 @@
 #define HEED_GRAPH_PLAN_H
 
 #include "graph/backend.h"
-#include "graph/ir.h"
-#include <stdio.h>
+#include "graph/watch.h"
 
 /* The passes, in the order in which they run (law 2). The gradient stands between precision and dead code; it is the caller's. */
 enum {
@@ -25,7 +24,6 @@ typedef struct heed_plan_options {
     bool keep_all;         /* no buffer is reused: every value can be read after the run */
 } heed_plan_options;
 
-typedef struct heed_plan heed_plan;
 typedef struct heed_workspace heed_workspace;
 
 /* Compiles. The graph is copied and may be freed. Errors: the graph's own first error, HEED_E_NOMEM, HEED_E_UNSUPPORTED. */
@@ -51,19 +49,8 @@ bool heed_plan_has_output(const heed_plan *plan, const char *name);
 /* Externals by index, in the order in which the graph declared them: rows, or panels where the graph says so. */
 typedef struct heed_binding { void *const *data; size_t count; } heed_binding;
 
-/* One line of --profile; times in seconds, summed over runs. A line is a group of steps that ran without a barrier between. */
-typedef struct heed_profile_line { const char *scope, *op, *kernel; double seconds, flops, bytes; int64_t runs; } heed_profile_line;
-typedef struct heed_profile { heed_profile_line *lines; size_t count, capacity; } heed_profile;
-
-/* Watching a run; all optional. Watched runs still give the same bits. */
-typedef struct heed_watch {
-    bool check_finite;   /* stop with HEED_E_ARG naming scope, op and element when a step makes NaN (or Inf from finite inputs) */
-    void (*trace)(void *argument, const heed_graph *graph, const heed_node *node, const heed_kernel_args *args);
-    void *argument;
-    heed_profile *profile;
-} heed_watch;
-
-/* Runs the plan on the backend's pool. runtime->count must not exceed the maxima (HEED_E_ARG). Binding data may not be NULL. */
+/* Runs the plan on the backend's pool. runtime->count must not exceed the maxima (HEED_E_ARG). Binding data may not be NULL.
+   watch NULL: the backend's, if it has one. */
 heed_status heed_plan_run(const heed_plan *plan, heed_workspace *workspace, const heed_binding *binding, const heed_runtime *runtime,
                           const heed_watch *watch, heed_error *error);
 
@@ -76,11 +63,11 @@ heed_status heed_pass_fuse(heed_graph *graph, heed_error *error);
 
 /* ---- dump ---- */
 /* One node a line: id, op, attributes, inputs with shapes, scope, fusion notes. */
-heed_status heed_graph_dump_text(const heed_graph *graph, FILE *file);
-/* Graphviz; forward nodes blue, gradient nodes orange, weights grey. */
-heed_status heed_graph_dump_dot(const heed_graph *graph, FILE *file);
+void heed_graph_dump_text(const heed_graph *graph, heed_buffer *out);
+/* Graphviz; forward nodes blue, gradient nodes orange, weights grey; why a node was not fused as its tooltip. */
+void heed_graph_dump_dot(const heed_graph *graph, heed_buffer *out);
 /* The steps of a plan: group, kernel, buffers with offsets. */
-heed_status heed_plan_dump(const heed_plan *plan, FILE *file);
+void heed_plan_dump(const heed_plan *plan, heed_buffer *out);
 
 /* ---- plan cache ---- */
 /* Least recently used plans by key (any bytes). */

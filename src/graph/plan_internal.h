@@ -47,6 +47,13 @@ heed_status heed_plan_place(heed_plan *plan, bool reuse, heed_error *error);
 /* The operand of a value at its maximal shape, without data. */
 heed_operand heed_plan_operand(const heed_plan *plan, heed_value value);
 
+/* Appends the attributes worth reading, of the ops that have such: " add", " heads=4/2 width=64 causal". */
+void heed_node_put_attributes(heed_buffer *out, const heed_node *node);
+
+/* What a watch sees of a group that has run; args are those of the plan's first step. HEED_E_ARG for a value that is not finite. */
+heed_status heed_watch_group(const heed_watch *watch, const heed_plan *plan, const heed_group *group, const heed_kernel_args *args, double seconds,
+                             heed_error *error);
+
 struct heed_workspace {
     char *data;
     size_t bytes;

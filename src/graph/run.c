@@ -1,9 +1,7 @@
 /* Running: every thread walks the groups; parts of a group are handed out by a counter, a barrier stands between groups. */
 #include "graph/plan_internal.h"
-#include "tensor/dtype.h"
 
 #include "base/clock.h"
-#include <math.h>
 #include <stdatomic.h>
 #include <string.h>
 
@@ -86,62 +84,6 @@ static int parts_of(const run_state *state, const heed_group *group, int phase)
     return parts < 1 ? 1 : parts > 1 << 20 ? 1 << 20 : (int)parts;
 }
 
-/* ---- watching ---- */
-
-static bool finite_or_inf(const heed_operand *operand, bool refuse_inf, int64_t *row, int64_t *column)
-{
-    if (operand->dtype != HEED_F32) return true;
-    int64_t rows = heed_shape_rows(operand->shape), columns = heed_shape_columns(operand->shape);
-    for (int64_t i = 0; i < rows; i++)
-        for (int64_t j = 0; j < columns; j++) {
-            float value = ((const float *)operand->data)[i * operand->row_stride + j];
-            if (!isnan(value) && !(refuse_inf && isinf(value))) continue;
-            *row = i, *column = j;
-            return false;
-        }
-    return true;
-}
-
-static void watch_group(run_state *state, const heed_group *group, double seconds)
-{
-    const heed_watch *watch = state->watch;
-    for (int32_t s = group->first; s < group->first + group->count; s++) {
-        const heed_step *step = &state->plan->steps[s];
-        if (watch->trace) watch->trace(watch->argument, state->plan->graph, step->node, &state->args[s]);
-        int64_t row, column;
-        for (int j = 0; watch->check_finite && !state->plan->double_precision && state->status == HEED_OK && j < step->node->n_out; j++)
-            if (!finite_or_inf(&state->args[s].out[j], j == 0, &row, &column))
-                state->status = heed_fail(state->error, HEED_E_ARG, "%s: %s made a value that is not finite at row %lld, column %lld of output %d; look at its inputs with a trace, lower the learning rate, or check the weights",
-                                          step->node->scope, step->node->op->name, (long long)row, (long long)column, j);
-    }
-    heed_profile *profile = watch->profile;
-    if (!profile) return;
-    const heed_step *step = &state->plan->steps[group->first];
-    const char *kernel = step->kernel ? step->kernel->name : "reference";
-    size_t at = 0;
-    while (at < profile->count && (strcmp(profile->lines[at].op, step->node->op->name) || strcmp(profile->lines[at].kernel, kernel) ||
-                                   strcmp(profile->lines[at].scope, step->node->scope))) at++;
-    if (at == profile->count) {
-        if (!heed_grow(&profile->lines, &profile->capacity, profile->count + 1, sizeof *profile->lines)) return;
-        profile->lines[profile->count++] = (heed_profile_line){.scope = step->node->scope, .op = step->node->op->name, .kernel = kernel};
-    }
-    heed_profile_line *line = &profile->lines[at];
-    line->seconds += seconds;
-    line->runs++;
-    for (int32_t s = group->first; s < group->first + group->count; s++) {
-        heed_cost cost = {0};
-        const heed_kernel_args *args = &state->args[s];
-        if (args->op->cost) cost = args->op->cost(args);
-        else
-            for (int j = 0; j < args->n_in + args->n_out; j++)
-                if (args->in[j].data) cost.bytes += (double)heed_shape_elements(args->in[j].shape) * heed_dtype_width(args->in[j].dtype);
-        line->flops += cost.flops;
-        line->bytes += cost.bytes;
-    }
-}
-
-/* ---- the walk ---- */
-
 static void walk(void *argument, int thread, int threads)
 {
     run_state *state = argument;
@@ -158,7 +100,7 @@ static void walk(void *argument, int thread, int threads)
             if (threads > 1) heed_pool_barrier(plan->backend->pool);
         }
         if (!state->watch) continue;
-        if (thread == 0) watch_group(state, group, heed_clock_seconds() - start);
+        if (thread == 0) state->status = heed_watch_group(state->watch, plan, group, state->args, heed_clock_seconds() - start, state->error);
         if (threads > 1) heed_pool_barrier(plan->backend->pool);
         if (state->status != HEED_OK) return;
     }
@@ -170,7 +112,7 @@ heed_status heed_plan_run(const heed_plan *plan, heed_workspace *workspace, cons
     HEED_TRY(check_counts(plan, binding, runtime, error));
     if (workspace->bytes < plan->total_bytes)
         return heed_fail(error, HEED_E_ARG, "the workspace has %zu bytes, the plan needs %zu; reserve it first", workspace->bytes, plan->total_bytes);
-    run_state state = {.plan = plan, .workspace = workspace, .watch = watch, .error = error,
+    run_state state = {.plan = plan, .workspace = workspace, .watch = watch ? watch : plan->backend->watch, .error = error,
                        .args = (heed_kernel_args *)(workspace->data + plan->args_offset),
                        .counters = (atomic_int *)(workspace->data + plan->counters_offset)};
     memcpy(workspace->count, runtime->count, sizeof workspace->count);

@@ -143,12 +143,12 @@ void *heed_engine_input(const heed_engine *engine, const char *name)
     return engine->current ? heed_plan_input(engine->current, engine->workspace, name) : NULL;
 }
 
-heed_status heed_engine_run(heed_engine *engine, const heed_runtime *runtime, const heed_watch *watch, heed_error *error)
+heed_status heed_engine_run(heed_engine *engine, const heed_runtime *runtime, heed_error *error)
 {
     if (!engine->current) return heed_fail(error, HEED_E_ARG, "nothing was prepared to run");
     heed_build_bind(engine->model, &engine->spec, (void *const *const *)engine->caches, engine->binding);
     heed_binding binding = {engine->binding, heed_build_external_count(engine->model, &engine->spec)};
-    return heed_plan_run(engine->current, engine->workspace, &binding, runtime, watch, error);
+    return heed_plan_run(engine->current, engine->workspace, &binding, runtime, NULL, error);
 }
 
 heed_status heed_engine_output(const heed_engine *engine, const char *name, heed_operand *output, heed_error *error)

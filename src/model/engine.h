@@ -3,7 +3,7 @@
 
    A run:  heed_engine_prepare(engine, &spec, error)           finds or builds the plan and makes room for it
            memcpy(heed_engine_input(engine, "ids"), ...)       fills the run-time arguments (they do not survive the next prepare)
-           heed_engine_run(engine, &runtime, NULL, error)
+           heed_engine_run(engine, &runtime, error)
            heed_engine_output(engine, "logits", &y, error)
 
    Inputs (i32 unless said). heed_engine_input returns NULL for an input that this model or purpose does not have: skip it then.
@@ -88,7 +88,7 @@ heed_status heed_engine_bytes(heed_engine *engine, const heed_program_spec *spec
 const heed_plan *heed_engine_plan(const heed_engine *engine); /* the current one, for dumps; NULL before the first prepare */
 
 void *heed_engine_input(const heed_engine *engine, const char *name);
-heed_status heed_engine_run(heed_engine *engine, const heed_runtime *runtime, const heed_watch *watch, heed_error *error);
+heed_status heed_engine_run(heed_engine *engine, const heed_runtime *runtime, heed_error *error);
 /* A row-major view of an output with live extents, borrowed until the next run or prepare. HEED_E_ARG for an unknown name. */
 heed_status heed_engine_output(const heed_engine *engine, const char *name, heed_operand *output, heed_error *error);
 bool heed_engine_has_output(const heed_engine *engine, const char *name);

@@ -1,7 +1,9 @@
 #include "train/optimizer.h"
 
 #include "base/buffer.h"
+#include "base/clock.h"
 #include "base/memory.h"
+#include "graph/watch.h"
 #include "train/update.h"
 
 #include <math.h>
@@ -21,7 +23,7 @@ struct heed_optimizer {
     double *sums;              /* of squares, one a block */
     float *state;              /* slot after slot, each the tensors laid end to end */
     size_t *offset, elements;  /* of each tensor within a slot */
-    heed_pool *pool;
+    const heed_backend *backend;
     const heed_update_table *table;
     int64_t steps;
 };
@@ -111,7 +113,7 @@ heed_status heed_optimizer_new(heed_optimizer **optimizer, const heed_optimizer_
     HEED_TRY(check_options(options, error));
     heed_optimizer *opt = heed_allocate(1, sizeof *opt);
     if (opt == NULL) return heed_fail_memory(error, sizeof *opt, "the optimiser");
-    opt->options = *options, opt->count = count, opt->pool = backend->pool, opt->table = table_for(backend->isa);
+    opt->options = *options, opt->count = count, opt->backend = backend, opt->table = table_for(backend->isa);
     opt->tensors = heed_allocate(count, sizeof *tensors);
     opt->offset = heed_allocate(count, sizeof *opt->offset);
     for (size_t t = 0; t < count; t++) {
@@ -149,11 +151,15 @@ int64_t heed_optimizer_steps(const heed_optimizer *opt)
     return opt->steps;
 }
 
-/* Runs job over the blocks: thread i takes a contiguous share. */
-static void run_blocks(const heed_optimizer *opt, heed_pool_job *job, void *argument)
+/* Runs job over the blocks: thread i takes a contiguous share. A profile sees it as `name`, moving `numbers` for each element. */
+static void run_blocks(const heed_optimizer *opt, heed_pool_job *job, void *argument, const char *name, int numbers)
 {
-    if (opt->pool != NULL) heed_pool_run(opt->pool, job, argument);
+    const heed_watch *watch = opt->backend->watch;
+    double began = heed_clock_seconds();
+    if (opt->backend->pool != NULL) heed_pool_run(opt->backend->pool, job, argument);
     else job(argument, 0, 1);
+    if (watch != NULL) heed_watch_add(watch, &(heed_profile_line){.op = "optimizer", .kernel = name, .seconds = heed_clock_seconds() - began, .runs = 1,
+                                                                  .bytes = 4.0 * numbers * (double)opt->elements});
 }
 
 /* ---- norm ---- */
@@ -168,7 +174,7 @@ static void norm_job(void *argument, int thread, int threads)
 
 double heed_optimizer_norm(const heed_optimizer *opt)
 {
-    run_blocks(opt, norm_job, (void *)opt);
+    run_blocks(opt, norm_job, (void *)opt, "gradient_norm", 1);
     double sum = 0;
     for (size_t b = 0; b < opt->blocks; b++) sum += opt->sums[b];
     return sqrt(sum);
@@ -204,7 +210,7 @@ void heed_optimizer_step(heed_optimizer *opt, double rate, double factor)
 {
     opt->steps++;
     update_job_argument job = {opt, {&opt->options, rate, (float)factor, opt->steps}, heed_optimizer_slots(&opt->options)};
-    run_blocks(opt, update_job, &job);
+    run_blocks(opt, update_job, &job, rules[opt->options.kind].name, 2 * (2 + job.slots)); /* value, gradient and state, read and written */
 }
 
 /* ---- state on disk ---- */

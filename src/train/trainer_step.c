@@ -45,7 +45,7 @@ static heed_status run_batch(heed_trainer *t, const heed_program_spec *usual, he
     HEED_TRY(heed_batch_feed(batch, t->engine, &runtime, error));
     float *scales = heed_engine_input(t->engine, "loss_scale");
     if (scales != NULL) scales[0] = scale;
-    HEED_TRY(heed_engine_run(t->engine, &runtime, NULL, error));
+    HEED_TRY(heed_engine_run(t->engine, &runtime, error));
     heed_operand terms;
     HEED_TRY(heed_engine_output(t->engine, "loss_terms", &terms, error));
     *sum += ((const float *)terms.data)[0];

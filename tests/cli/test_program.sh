@@ -107,6 +107,33 @@ expect 1 '' "$heed" train --data "$work/text.txt" --out "$work/whole" $small --m
 : >"$work/empty.txt"
 expect 1 'empty' "$heed" train --data "$work/empty.txt" --out "$work/none" $small --max-steps 6
 
+# --- looking on: the same in every verb that computes (eval once read cache memory that was not committed yet) ---
+OMP_NUM_THREADS=1
+export OMP_NUM_THREADS
+for looked in "generate -m $fixtures/gpt2 -p Hello -n 3 --temp 0" "eval -m $fixtures/gpt2 --text $work/text.txt --max-tokens 60" \
+              "bench -m $fixtures/gpt2 -p 4 -n 2" "forward $fixtures/gpt2 --in $fixtures/gpt2/oracle.safetensors --out $work/y.safetensors --grad" \
+              "train --data $work/text.txt --out $work/looked $small --max-steps 2"; do
+  rm -rf "$work/looked"
+  expect 0 'GB/s' "$heed" $looked --profile
+  rm -rf "$work/looked"
+  expect 0 'not fused: ' "$heed" $looked --dump text
+  rm -rf "$work/looked"
+  expect 0 '^digraph heed' "$heed" $looked --dump dot --no-passes
+  rm -rf "$work/looked"
+  expect 0 '' "$heed" $looked --nan-guard --trace "$work/trace"
+  grep -q '^%[0-9]* .* mean ' "$work/trace" || fail "no trace: $looked"
+done
+rm -rf "$work/looked"
+expect 0 '^optimizer *adamw' "$heed" train --data "$work/text.txt" --out "$work/looked" $small --max-steps 2 --profile
+expect 2 'expected text or dot' "$heed" bench -m "$fixtures/gpt2" --dump svg
+expect 1 'cannot open for the trace' "$heed" bench -m "$fixtures/gpt2" --trace "$work/no/such/folder"
+rm -rf "$work/looked"
+wild="train --data $work/text.txt --out $work/looked $small --max-steps 60 --optimizer sgd --learning-rate 1e6 --lr-scheduler-type constant --max-grad-norm 0"
+expect 1 'is no longer finite' "$heed" $wild
+rm -rf "$work/looked"
+expect 1 'made .*nan\|made .*inf' "$heed" $wild --nan-guard
+unset OMP_NUM_THREADS
+
 # --- data on stdout, a full disk is an error ---
 "$heed" generate -m "$fixtures/gpt2" -p Hello -n 2 --temp 0 2>/dev/null | grep -q . || fail "no text on stdout"
 if [ -w /dev/full ]; then

@@ -11,6 +11,7 @@
 #include "base/rng.h"
 #include "graph/plan.h"
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 

@@ -92,7 +92,7 @@ static void run_forward(heed_engine *engine, int64_t count, float *logits)
     heed_runtime runtime = counts(count, count, 1, 0);
     assert_ok(heed_engine_prepare(engine, &spec, &error));
     fill_rows(engine, 0, count, 0);
-    assert_ok(heed_engine_run(engine, &runtime, NULL, &error));
+    assert_ok(heed_engine_run(engine, &runtime, &error));
     take_logits(engine, count, logits);
 }
 
@@ -123,7 +123,7 @@ static void run_decode(heed_engine *engine, int64_t first, int64_t count, int32_
     heed_runtime runtime = counts(count, count, 1, 0);
     assert_ok(heed_engine_prepare(engine, &spec, &error));
     fill_rows(engine, first, count, slot_base);
-    assert_ok(heed_engine_run(engine, &runtime, NULL, &error));
+    assert_ok(heed_engine_run(engine, &runtime, &error));
     take_logits(engine, count, logits);
 }
 
@@ -190,7 +190,7 @@ static void neighbours_and_buckets_change_no_bit(void **state)
     put(engine, "rows", rows, 2 * TOKENS);
     put(engine, "sequences", three, 3 * HEED_SEQUENCE_FIELDS);
     heed_runtime runtime = counts(2 * TOKENS, 2 * TOKENS, 3, 0);
-    assert_ok(heed_engine_run(engine, &runtime, NULL, &error));
+    assert_ok(heed_engine_run(engine, &runtime, &error));
     take_logits(engine, 2 * TOKENS, both);
     assert_memory_equal(both + 4 * vocabulary, alone, TOKENS * vocabulary * sizeof *alone);
     heed_engine_free(engine);
@@ -237,7 +237,7 @@ static void encoding_once_and_decoding_is_the_forward_pass(void **state)
     fill_rows(engine, 0, TOKENS, 0);
     fill_source(engine, SOURCE, NULL);
     fill_cross(engine, TOKENS, SOURCE);
-    assert_ok(heed_engine_run(engine, &runtime, NULL, &error));
+    assert_ok(heed_engine_run(engine, &runtime, &error));
     take_logits(engine, TOKENS, whole);
 
     void **own = bind_caches(engine, HEED_CACHE_KEY, HEED_CACHE_VALUE), **cross = bind_caches(engine, HEED_CACHE_CROSS_KEY, HEED_CACHE_CROSS_VALUE);
@@ -245,7 +245,7 @@ static void encoding_once_and_decoding_is_the_forward_pass(void **state)
     runtime = counts(0, 0, 1, SOURCE);
     assert_ok(heed_engine_prepare(engine, &spec, &error));
     fill_source(engine, SOURCE, "cross_slots");
-    assert_ok(heed_engine_run(engine, &runtime, NULL, &error));
+    assert_ok(heed_engine_run(engine, &runtime, &error));
     for (int64_t at = 0; at < TOKENS; at++) {
         spec = (heed_program_spec){.purpose = HEED_PURPOSE_DECODE, .rows = 1, .sequences = 1, .gathered = 1, .cache_blocks = BLOCKS,
                                    .cross_blocks = BLOCKS, .table_rows = 1, .table_columns = BLOCKS};
@@ -253,7 +253,7 @@ static void encoding_once_and_decoding_is_the_forward_pass(void **state)
         assert_ok(heed_engine_prepare(engine, &spec, &error));
         fill_rows(engine, at, 1, 0);
         fill_cross(engine, 1, SOURCE);
-        assert_ok(heed_engine_run(engine, &runtime, NULL, &error));
+        assert_ok(heed_engine_run(engine, &runtime, &error));
         take_logits(engine, 1, steps + (size_t)at * vocabulary);
     }
     assert_close("marian", whole, steps, TOKENS * vocabulary, 3e-6);
@@ -284,7 +284,7 @@ static float run_training(heed_engine *engine, const heed_program_spec *options,
     put(engine, "labels", labels, TOKENS);
     put(engine, "samples", samples, 2 * TOKENS);
     *(float *)heed_engine_input(engine, "loss_scale") = 1.0f / (TOKENS - 1);
-    assert_ok(heed_engine_run(engine, &runtime, NULL, &error));
+    assert_ok(heed_engine_run(engine, &runtime, &error));
     heed_operand loss;
     assert_ok(heed_engine_output(engine, "loss", &loss, &error));
     return *(float *)loss.data;
@@ -361,7 +361,7 @@ static void impossible_runs_are_refused(void **state)
     (void)state;
     heed_engine *engine = open_engine("llama", false), *encoder = open_engine("bert", false);
     heed_runtime runtime = counts(1, 1, 1, 0);
-    assert_fails(HEED_E_ARG, "nothing was prepared", heed_engine_run(engine, &runtime, NULL, &error));
+    assert_fails(HEED_E_ARG, "nothing was prepared", heed_engine_run(engine, &runtime, &error));
     assert_fails(HEED_E_ARG, "not opened for training", heed_engine_prepare(engine, &(heed_program_spec){.purpose = HEED_PURPOSE_TRAIN, .rows = 1}, &error));
     assert_fails(HEED_E_ARG, "encoder-decoders", heed_engine_prepare(engine, &(heed_program_spec){.purpose = HEED_PURPOSE_ENCODE}, &error));
     assert_fails(HEED_E_UNSUPPORTED, "does not generate", heed_engine_prepare(encoder, &(heed_program_spec){.purpose = HEED_PURPOSE_DECODE}, &error));

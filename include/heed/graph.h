@@ -196,6 +196,26 @@ heed_value heed_cache_write(heed_graph *graph, heed_value cache, heed_value x, h
 /* Mean over each sequence's query rows: x (N,D), sequences (B,8) -> (B,D). Empty sequences give zeros. */
 heed_value heed_sequence_mean(heed_graph *graph, heed_value x, heed_value sequences);
 
+/* ---- experts: rows choose J of X experts each, and only these are evaluated ---- */
+/* The `count` largest elements of every row of x (N,X), largest first (N,count); *index: the columns where they stood, (N,count) i32. */
+heed_value heed_top_k(heed_graph *graph, heed_value x, int64_t count, heed_value *index);
+/* Choices in the order of experts. Pair p is choice p % J of row p / J; a slot is a pair in this order, and values by slot are (N,J,D). */
+typedef struct heed_expert_order {
+    heed_value order;   /* (N,J) i32: the pair of every slot */
+    heed_value place;   /* (N,J) i32: the slot of every pair */
+    heed_value offsets; /* (X+1) i32: the first slot of every expert, and behind the last */
+} heed_expert_order;
+heed_expert_order heed_expert_sort(heed_graph *graph, heed_value index, int64_t experts);
+/* (X) f32: over the pairs that chose each expert, the sum of counted (N,1) f32 of their rows. */
+heed_value heed_expert_load(heed_graph *graph, heed_value index, heed_value counted, int64_t experts);
+/* Rows (N,D) to slots (N,J,D), and slots back to the sum of each row's, both times weights (N,J) or, with HEED_NONE, times 1. */
+heed_value heed_expert_spread(heed_graph *graph, heed_value x, const heed_expert_order *order, heed_value weights);
+heed_value heed_expert_combine(heed_graph *graph, heed_value x, const heed_expert_order *order, heed_value weights);
+/* Every slot times the weights of its expert: x (N,J,K), weights (X,O,K) f32, f16 or bf16, bias (X,O) or HEED_NONE -> (N,J,O). */
+heed_value heed_expert_product(heed_graph *graph, heed_value x, heed_value weights, heed_value bias, const heed_expert_order *order);
+/* (clamp(up, -limit, limit) + 1) g sigmoid(alpha g), g = min(gate, limit): the gated unit of gpt-oss. */
+heed_value heed_clamped_swiglu(heed_graph *graph, heed_value gate, heed_value up, float alpha, float limit);
+
 /* ---- losses and gradients ---- */
 /* Softmax cross-entropy in nats, one row each: y[r] = -(1-s) log p[label] - s mean_v log p[v]; 0 where label is HEED_IGNORE.
    logits (R,V), labels (R) i32 -> (R). Labels outside [0,V) other than HEED_IGNORE count as ignored; callers check them. */

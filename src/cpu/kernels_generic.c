@@ -1,6 +1,9 @@
 /* Products and row kernels on generic. */
 #define HEED_KERNEL_ISA generic
+#include "cpu/kernel/clamped_swiglu.h"
 #include "cpu/kernel/elementwise.h"
+#include "cpu/kernel/expert_product.h"
+#include "cpu/kernel/expert_rows.h"
 #include "cpu/kernel/norm.h"
 #include "cpu/kernel/peak.h"
 #include "cpu/kernel/product.h"

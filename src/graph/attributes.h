@@ -26,6 +26,10 @@ typedef struct { float rate; int32_t stream; } heed_dropout_attributes;
 typedef struct { float factor; } heed_rotary_table_attributes;
 typedef struct { int32_t heads, interleaved, inverse; } heed_rotary_attributes; /* inverse turns backwards: the gradient */
 typedef struct { float smoothing; } heed_cross_entropy_attributes;
+typedef struct { int64_t count; } heed_top_k_attributes;                       /* elements chosen of a row; top_k_backward: columns of the result */
+typedef struct { int64_t experts; } heed_expert_count_attributes;              /* expert_order, expert_load */
+typedef struct { int32_t transpose_b, activation; } heed_expert_product_attributes; /* heed_unary_kind; HEED_UNARY_LINEAR for none */
+typedef struct { float alpha, limit; } heed_clamped_swiglu_attributes;
 
 typedef struct {
     int32_t heads, kv_heads, head_width, causal, window, want_weights, stream, alibi_rounded;
@@ -45,6 +49,9 @@ static inline float heed_alibi_product(float slope, int64_t index)
     float factor = heed_bf16_to_f32(heed_f32_to_bf16(slope)), at = heed_bf16_to_f32(heed_f32_to_bf16((float)index));
     return heed_bf16_to_f32(heed_f32_to_bf16(factor * at));
 }
+
+/* Places of the inputs of `expert_product`, and of the state of `expert_outer`. */
+enum { HEED_EXPERT_X, HEED_EXPERT_WEIGHT, HEED_EXPERT_OFFSETS, HEED_EXPERT_BIAS, HEED_EXPERT_GATE, HEED_EXPERT_INPUTS, HEED_EXPERT_OUTER_STATE = 3 };
 
 /* A product after the fusion pass: [norm of a's rows] product [+ bias] [activation] [* gate] [+ residual], or accumulating. */
 typedef struct {

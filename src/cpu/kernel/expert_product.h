@@ -1,0 +1,223 @@
+/* Products by expert as products of cpu/gemm: one for every expert that has slots, so that elements have the chains of plain products.
+   Parts are numbered through the experts; each expert gets parts by its share of the work, which the offsets tell: they are computed in
+   the same run, before the parts are counted. */
+#ifndef HEED_CPU_KERNEL_EXPERT_PRODUCT_H
+#define HEED_CPU_KERNEL_EXPERT_PRODUCT_H
+
+#include "cpu/gemm/gemm.h"
+#include "cpu/kernel/expert_rows.h"
+#include "cpu/kernel/product.h"
+
+/* All experts together have about EXPERT_PARTS parts. Reading the weights of an expert costs as much as FIXED_ROWS rows of work; a part
+   is worth its barrier from EXPERT_PART_WORK elements of weights on. */
+enum { EXPERT_PARTS = 64, FIXED_ROWS = 8, EXPERT_PART_WORK = 1 << 16 };
+
+/* How slots are shared out: what the work of an expert with so many slots is, and what a part should have. */
+typedef struct {
+    const heed_operand *offsets;
+    int64_t experts, slots, elements, total, most;
+    bool idle_works; /* experts without slots have their result to write too */
+} expert_shares;
+
+static inline int64_t expert_work(const expert_shares *all, int64_t expert)
+{
+    int64_t begin, end;
+    slots_of_expert(all->offsets, expert, all->slots, &begin, &end);
+    return end > begin || all->idle_works ? end - begin + FIXED_ROWS : 0;
+}
+
+static inline expert_shares share_experts(const heed_operand *offsets, int64_t slots, int64_t elements, int64_t most, bool idle_works)
+{
+    expert_shares all = {.offsets = offsets, .experts = offsets->shape.dim[0] - 1, .slots = slots, .elements = elements, .most = most, .idle_works = idle_works};
+    for (int64_t e = 0; e < all.experts; e++) all.total += expert_work(&all, e);
+    return all;
+}
+
+static inline int64_t parts_of_expert(const expert_shares *all, int64_t expert)
+{
+    int64_t work = expert_work(all, expert);
+    if (work == 0) return 0;
+    int64_t parts = (work * EXPERT_PARTS + all->total - 1) / all->total, worth = all->elements / EXPERT_PART_WORK * work / FIXED_ROWS;
+    parts = parts > worth ? worth : parts;
+    parts = parts > all->most ? all->most : parts;
+    return parts < 1 ? 1 : parts;
+}
+
+static inline int count_expert_parts(const expert_shares *all)
+{
+    int64_t parts = 0;
+    for (int64_t e = 0; e < all->experts; e++) parts += parts_of_expert(all, e);
+    return parts < 1 ? 1 : (int)parts;
+}
+
+/* The expert of part `part`, and which of how many parts of that expert it is; false behind the last. */
+static inline bool find_expert_part(const expert_shares *all, int part, int64_t *expert, int *own, int *parts)
+{
+    int64_t at = part;
+    for (*expert = 0; *expert < all->experts; ++*expert) {
+        int64_t count = parts_of_expert(all, *expert);
+        if (at < count) {
+            *own = (int)at, *parts = (int)count;
+            return true;
+        }
+        at -= count;
+    }
+    return false;
+}
+
+/* Slots [s, end) that lie evenly: all, or those of one row where rows have gaps between them. */
+static inline int64_t even_run(const heed_operand *x, const heed_operand *y, int64_t s, int64_t end)
+{
+    int64_t J = x->shape.dim[1], row_end = (s / J + 1) * J;
+    bool dense = x->row_stride == J * x->shape.dim[2] && y->row_stride == J * y->shape.dim[2];
+    return dense || end < row_end ? end : row_end;
+}
+
+/* ---- expert_product ---- */
+
+static inline const void *weights_of_expert(const heed_operand *w, heed_isa isa, int64_t expert)
+{
+    size_t bytes = (size_t)w->row_stride * (w->dtype == HEED_F32 ? 4 : 2);
+    if (w->layout == HEED_LAYOUT_PANELS) heed_gemm_panel_bytes(isa, w->dtype, w->shape.dim[1], w->shape.dim[2], &bytes);
+    return (const char *)w->data + (size_t)expert * bytes;
+}
+
+/* The product of an expert, for slots that are still to be put in. */
+static inline heed_gemm expert_gemm(const heed_kernel_args *args, int64_t expert)
+{
+    const heed_expert_product_attributes *p = args->attributes;
+    const heed_operand *x = &args->in[HEED_EXPERT_X], *w = &args->in[HEED_EXPERT_WEIGHT], *y = &args->out[0], *bias = optional_input(args, HEED_EXPERT_BIAS);
+    return (heed_gemm){.n = y->shape.dim[2], .k = x->shape.dim[2], .a_stride = x->shape.dim[2], .b_kind = kind_of_b(w, p->transpose_b), .b_dtype = w->dtype,
+        .b = weights_of_expert(w, args->isa, expert), .b_stride = w->shape.dim[2], .c_stride = y->shape.dim[2], .activation = p->activation,
+        .bias = bias ? float_row(bias, expert) : NULL, .gate_stride = y->shape.dim[2]};
+}
+
+static inline expert_shares product_shares(const heed_kernel_args *args)
+{
+    const heed_operand *w = &args->in[HEED_EXPERT_WEIGHT], *y = &args->out[0];
+    int64_t width = heed_gemm_panel_width(args->isa), panels = (y->shape.dim[2] + width - 1) / width;
+    return share_experts(&args->in[HEED_EXPERT_OFFSETS], y->shape.dim[0] * y->shape.dim[1], w->shape.dim[1] * w->shape.dim[2], panels, false);
+}
+
+static inline bool expert_product_fits(const heed_kernel_args *args)
+{
+    return floating_rows(&args->in[HEED_EXPERT_WEIGHT]);
+}
+
+static inline size_t expert_product_scratch(const heed_kernel_args *args)
+{
+    heed_gemm g = expert_gemm(args, 0);
+    g.m = args->out[0].shape.dim[0] * args->out[0].shape.dim[1];
+    return heed_gemm_scratch(&g, args->isa);
+}
+
+static inline int expert_product_parts(const heed_kernel_args *args)
+{
+    expert_shares all = product_shares(args);
+    return count_expert_parts(&all);
+}
+
+/* Slots behind those of all experts are 0; whoever has part 0 sees to them. */
+static inline void clear_idle_slots(const heed_kernel_args *args)
+{
+    const heed_operand *offsets = &args->in[HEED_EXPERT_OFFSETS], *y = &args->out[0];
+    int64_t begin, end, slots = y->shape.dim[0] * y->shape.dim[1];
+    slots_of_expert(offsets, offsets->shape.dim[0] - 2, slots, &begin, &end);
+    for (; end < slots; end++) memset(slot_row(y, end), 0, (size_t)y->shape.dim[2] * sizeof(float));
+}
+
+static inline void expert_product_run(const heed_kernel_args *args, int part, int parts)
+{
+    const heed_operand *x = &args->in[HEED_EXPERT_X], *gate = optional_input(args, HEED_EXPERT_GATE), *y = &args->out[0];
+    expert_shares all = product_shares(args);
+    int64_t expert, begin, end;
+    int own, of;
+    (void)parts;
+    if (part == 0) clear_idle_slots(args);
+    if (!find_expert_part(&all, part, &expert, &own, &of)) return;
+    slots_of_expert(all.offsets, expert, all.slots, &begin, &end);
+    heed_gemm g = expert_gemm(args, expert);
+    for (int64_t next; begin < end; begin = next) {
+        next = even_run(x, y, begin, end);
+        if (gate) {
+            int64_t other = even_run(gate, y, begin, end);
+            next = other < next ? other : next;
+            g.gate = slot_row(gate, begin);
+        }
+        g.m = next - begin, g.a = slot_row(x, begin), g.c = slot_row(y, begin);
+        heed_gemm_run(&g, args->isa, own, of, args->scratch);
+    }
+}
+
+/* ---- expert_outer ---- */
+
+static inline heed_gemm outer_gemm(const heed_kernel_args *args, int64_t expert)
+{
+    const heed_operand *a = &args->in[0], *b = &args->in[1], *y = &args->out[0];
+    return (heed_gemm){.m = a->shape.dim[2], .n = b->shape.dim[2], .a_stride = a->shape.dim[2], .a_transposed = true, .b_kind = HEED_GEMM_B_NN,
+        .b_dtype = HEED_F32, .b_stride = b->shape.dim[2], .c = float_row(y, expert), .c_stride = b->shape.dim[2]};
+}
+
+/* With a state in place experts without slots stay as they are. */
+static inline bool outer_continues(const heed_kernel_args *args)
+{
+    const heed_operand *state = optional_input(args, HEED_EXPERT_OUTER_STATE);
+    return state && state->data == args->out[0].data;
+}
+
+static inline expert_shares outer_shares(const heed_kernel_args *args)
+{
+    const heed_operand *a = &args->in[0], *y = &args->out[0];
+    int64_t width = heed_gemm_panel_width(args->isa), panels = (y->shape.dim[2] + width - 1) / width;
+    return share_experts(&args->in[2], a->shape.dim[0] * a->shape.dim[1], y->shape.dim[1] * y->shape.dim[2], panels, !outer_continues(args));
+}
+
+static inline size_t expert_outer_scratch(const heed_kernel_args *args)
+{
+    heed_gemm g = outer_gemm(args, 0);
+    g.c = NULL, g.k = args->in[0].shape.dim[0] * args->in[0].shape.dim[1];
+    return heed_gemm_scratch(&g, args->isa);
+}
+
+static inline int expert_outer_parts(const heed_kernel_args *args)
+{
+    expert_shares all = outer_shares(args);
+    return count_expert_parts(&all);
+}
+
+/* What the chains of an expert begin with, where it is not in their place already: a state elsewhere is copied by part 0 of 1. */
+static inline bool begin_outer(const heed_kernel_args *args, int64_t expert)
+{
+    const heed_operand *state = optional_input(args, HEED_EXPERT_OUTER_STATE), *y = &args->out[0];
+    if (state && state->data != y->data) memcpy(float_row(y, expert), float_row(state, expert), (size_t)heed_shape_columns(y->shape) * sizeof(float));
+    return state != NULL;
+}
+
+static inline void expert_outer_run(const heed_kernel_args *args, int part, int parts)
+{
+    const heed_operand *a = &args->in[0], *b = &args->in[1];
+    expert_shares all = outer_shares(args);
+    int64_t expert, begin, end;
+    int own, of;
+    (void)parts;
+    if (!find_expert_part(&all, part, &expert, &own, &of)) return;
+    bool moved = optional_input(args, HEED_EXPERT_OUTER_STATE) && !outer_continues(args);
+    if (moved && own > 0) return; /* one part copies and multiplies: two could not wait for each other */
+    heed_gemm g = outer_gemm(args, expert);
+    g.accumulate = begin_outer(args, expert);
+    slots_of_expert(all.offsets, expert, all.slots, &begin, &end);
+    do {
+        int64_t next = even_run(a, b, begin, end);
+        g.k = next - begin, g.a = slot_row(a, begin), g.b = slot_row(b, begin);
+        heed_gemm_run(&g, args->isa, moved ? 0 : own, moved ? 1 : of, args->scratch);
+        g.accumulate = true;
+        begin = next;
+    } while (begin < end);
+}
+
+HEED_KERNEL(expert_product) = {.name = "k_expert_product", .op = HEED_OP_EXPERT_PRODUCT, .fits = expert_product_fits, .scratch = expert_product_scratch,
+    .parts = expert_product_parts, .run = expert_product_run};
+HEED_KERNEL(expert_outer) = {.name = "k_expert_outer_f32", .op = HEED_OP_EXPERT_OUTER, .scratch = expert_outer_scratch, .parts = expert_outer_parts,
+    .run = expert_outer_run};
+
+#endif

@@ -1,0 +1,100 @@
+/* Integers of routing (words of op/expert.h).
+   expert_order: from the experts that rows chose, index (N,J) i32: order (N,J), the pair of every slot; place (N,J), the slot of every
+   pair; offsets (X+1), the first slot of every expert, and behind the last one. Pairs whose index is no expert come behind all slots of
+   experts. Stable: the same rows in the same order whatever else is in the batch.
+   expert_load: y(x) = sum of counted(i) over the pairs of row i that chose expert x; index (N,J) i32, counted (N,1) f32, y (X) f32: how
+   busy experts are. Errors: HEED_E_SHAPE, HEED_E_DTYPE, HEED_E_ARG for less than one expert. */
+#include "op/expert.h"
+
+HEED_REFERENCE(expert_order);
+HEED_REFERENCE(expert_load);
+
+void REAL(heed_expert_order_reference)(const heed_kernel_args *args)
+{
+    const heed_operand *index = &args->in[0], *order = &args->out[0], *place = &args->out[1], *offsets = &args->out[2];
+    int64_t experts = offsets->shape.dim[0] - 1, pairs = heed_slot_count(index);
+    int32_t *first = offsets->data;
+    int64_t stride = offsets->row_stride, outside = 0;
+    for (int64_t x = 0; x <= experts; x++) first[x * stride] = 0;
+    for (int64_t p = 0; p < pairs; p++) {
+        int32_t x = *heed_slot_index(index, p);
+        if (x >= 0 && x < experts) first[(x + 1) * stride]++;
+    }
+    for (int64_t x = 0; x < experts; x++) first[(x + 1) * stride] += first[x * stride];
+    for (int64_t p = 0; p < pairs; p++) { /* offsets serve as counters: each ends where the next one began */
+        int32_t x = *heed_slot_index(index, p);
+        bool inside = x >= 0 && x < experts;
+        int32_t slot = inside ? first[x * stride]++ : first[experts * stride] + (int32_t)outside++;
+        *heed_slot_index(order, slot) = (int32_t)p;
+        *heed_slot_index(place, p) = slot;
+    }
+    for (int64_t x = experts - 1; x > 0; x--) first[x * stride] = first[(x - 1) * stride];
+    first[0] = 0;
+}
+
+void REAL(heed_expert_load_reference)(const heed_kernel_args *args)
+{
+    const heed_operand *index = &args->in[0], *counted = &args->in[1], *y = &args->out[0];
+    int64_t J = index->shape.dim[1];
+    REAL(clear)(y);
+    for (int64_t p = 0; p < heed_slot_count(index); p++) {
+        int32_t x = *heed_slot_index(index, p);
+        if (x >= 0 && x < y->shape.dim[0]) *REAL(row)(y, x) += *REAL(row)(counted, p / J);
+    }
+}
+
+#if !HEED_REAL_DOUBLE
+static heed_status check_index(heed_infer *infer, int64_t *experts, heed_error *error)
+{
+    heed_shape index = infer->shape[0];
+    *experts = ((const heed_expert_count_attributes *)infer->attributes)->experts;
+    if (infer->dtype[0] != HEED_I32) return heed_infer_fail(infer, error, HEED_E_DTYPE, "an index of i32");
+    if (!heed_is_pairs(infer, 0, HEED_I32) || index.dim[0] > INT32_MAX / index.dim[1])
+        return heed_infer_fail(infer, error, HEED_E_SHAPE, "an index (N,J) of at most 2^31 - 1 pairs");
+    if (*experts < 1 || *experts > 1 << 20) return heed_infer_fail(infer, error, HEED_E_ARG, "1 to 2^20 experts");
+    return HEED_OK;
+}
+
+static heed_status infer_order(heed_infer *infer, heed_error *error)
+{
+    int64_t experts = 0;
+    HEED_TRY(check_index(infer, &experts, error));
+    infer->out_shape[0] = infer->out_shape[1] = infer->shape[0];
+    infer->out_shape[2] = heed_shape_1(experts + 1);
+    infer->out_dtype[0] = infer->out_dtype[1] = infer->out_dtype[2] = HEED_I32;
+    return HEED_OK;
+}
+
+static heed_status infer_load(heed_infer *infer, heed_error *error)
+{
+    int64_t experts = 0;
+    HEED_TRY(check_index(infer, &experts, error));
+    if (infer->dtype[1] != HEED_F32) return heed_infer_fail(infer, error, HEED_E_DTYPE, "counted of f32");
+    heed_shape counted = infer->shape[1];
+    if (counted.rank != 2 || counted.dim[1] != 1 || !heed_same_rows(counted, infer->shape[0]))
+        return heed_infer_fail(infer, error, HEED_E_SHAPE, "an index (N,J) and counted (N,1)");
+    infer->out_shape[0] = heed_shape_1(experts);
+    return HEED_OK;
+}
+
+heed_expert_order heed_expert_sort(heed_graph *graph, heed_value index, int64_t experts)
+{
+    heed_expert_count_attributes attributes = {.experts = experts};
+    heed_value out[3] = {HEED_BAD, HEED_BAD, HEED_BAD};
+    heed_emit(graph, HEED_OP_EXPERT_ORDER, &index, 1, &attributes, out);
+    return (heed_expert_order){.order = out[0], .place = out[1], .offsets = out[2]};
+}
+
+heed_value heed_expert_load(heed_graph *graph, heed_value index, heed_value counted, int64_t experts)
+{
+    heed_expert_count_attributes attributes = {.experts = experts};
+    return heed_emit(graph, HEED_OP_EXPERT_LOAD, (heed_value[]){index, counted}, 2, &attributes, NULL);
+}
+
+const heed_op heed_op_expert_order = {.name = "expert_order", .in_min = 1, .in_max = 1, .n_out = 3,
+    .attribute_size = sizeof(heed_expert_count_attributes), .infer = infer_order, .no_gradient = "integers have no gradient",
+    HEED_REFERENCES(expert_order)};
+const heed_op heed_op_expert_load = {.name = "expert_load", .in_min = 2, .in_max = 2, .n_out = 1,
+    .attribute_size = sizeof(heed_expert_count_attributes), .infer = infer_load,
+    .no_gradient = "choices are counted, and counts have no gradient", HEED_REFERENCES(expert_load)};
+#endif

@@ -147,15 +147,20 @@ static void case_check_fence(const kernel_case *c, const case_operands *all, int
 static void case_pack(const kernel_case *c, case_operands *all, const heed_backend *backend)
 {
     heed_operand *x = &all->operand[c->panels_input];
-    size_t bytes = 0;
-    assert_true(heed_cpu_panel_bytes(backend, x->dtype, x->shape.dim[0], x->shape.dim[1], &bytes));
-    void *panels = heed_allocate_aligned(bytes);
+    size_t bytes = 0, element = heed_dtypes[x->dtype].bytes;
+    bool stack = x->shape.rank == 3; /* one matrix an expert */
+    int64_t matrices = stack ? x->shape.dim[0] : 1, rows = x->shape.dim[stack], columns = x->shape.dim[1 + stack];
+    assert_true(heed_cpu_panel_bytes(backend, x->dtype, rows, columns, &bytes));
+    char *panels = heed_allocate_aligned(bytes * (size_t)matrices);
     assert_non_null(panels);
-    heed_cpu_panel_pack(backend, panels, x->dtype, x->shape.dim[0], x->shape.dim[1], 0, x->shape.dim[0], x->data, x->dtype, x->row_stride, 1);
+    for (int64_t i = 0; i < matrices; i++)
+        heed_cpu_panel_pack(backend, panels + (size_t)i * bytes, x->dtype, rows, columns, 0, rows, (char *)x->data + (size_t)(i * x->row_stride) * element,
+                            x->dtype, stack ? columns : x->row_stride, 1);
+    bytes *= (size_t)matrices;
     heed_free_aligned(all->memory[c->panels_input]);
     all->memory[c->panels_input] = panels;
     all->bytes[c->panels_input] = bytes;
-    x->data = panels, x->layout = HEED_LAYOUT_PANELS, x->row_stride = x->shape.dim[1];
+    x->data = panels, x->layout = HEED_LAYOUT_PANELS, x->row_stride = heed_shape_columns(x->shape);
 }
 
 /* Runs all parts of all phases; `backwards` takes the parts of a phase last first; `cut` parts where rows decide. */

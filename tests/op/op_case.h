@@ -132,6 +132,29 @@ BUILD(rotary) { return heed_rotary(g, in[0], heed_rotary_table(g, in[1], in[2], 
 BUILD(sequence_mean) { return heed_sequence_mean(g, in[0], in[1]); }
 BUILD(cross_entropy) { return heed_cross_entropy(g, in[0], in[1], (float)c->f[0]); }
 
+/* ---- experts: three, of which each row chooses two ---- */
+
+BUILD(top_k)
+{
+    heed_value index;
+    return heed_top_k(g, in[0], c->p[0], &index);
+}
+
+/* p: input of the weights of spreading (0: none), of the bias, of the weights of combining. */
+BUILD(experts)
+{
+    heed_expert_order order = heed_expert_sort(g, in[1], 3);
+    heed_value x = heed_expert_spread(g, in[0], &order, c->p[0] ? in[c->p[0]] : HEED_NONE);
+    heed_value y = heed_expert_product(g, x, in[2], c->p[1] ? in[c->p[1]] : HEED_NONE, &order);
+    return heed_expert_combine(g, y, &order, c->p[2] ? in[c->p[2]] : HEED_NONE);
+}
+
+BUILD(clamped_swiglu) { return heed_clamped_swiglu(g, in[0], in[1], (float)c->f[0], (float)c->f[1]); }
+
+#define CHOICES I(N_BY(2), 0, 2, 1, 0, 2, 1, 0, 1, 2, 0, 2, 1)
+/* Expert 1 idle; the third row chooses none. */
+#define SOME_CHOICES I(N_BY(2), 2, 0, 0, 2, -1, 3, 0, 2, 2, 0, 2, -7)
+
 /* ---- tables of sequences: query start, length, key start, length, first index, sample, table row, 0 ---- */
 /* Lengths 3, 0, 1, 1; row 5 is in no sequence. */
 #define SELF I(B_BY(8), 0, 3, 0, 3, 0, 21, 0, 0, 3, 0, 3, 0, 0, 22, 0, 0, 3, 1, 3, 1, 0, 23, 0, 0, 4, 1, 4, 1, 0, 24, 0, 0)

@@ -34,6 +34,10 @@ typedef struct {
 #define QKV F(N_BY(6)), F(N_BY(3)), F(N_BY(3))
 #define TABLE I(B_BY(8))
 #define NORM(value) &(heed_norm_attributes){.eps = value}
+#define TOP_K(count_) (&(heed_top_k_attributes){count_})
+#define EXPERTS(count_) (&(heed_expert_count_attributes){count_})
+#define EXPERT(transposed) (&(heed_expert_product_attributes){transposed, HEED_UNARY_LINEAR})
+#define SWIGLU(alpha_, limit_) (&(heed_clamped_swiglu_attributes){alpha_, limit_})
 #define NORM_GAIN(...) &(heed_norm_gain_attributes){__VA_ARGS__}
 
 static const error_case errors[] = {
@@ -160,6 +164,40 @@ static const error_case errors[] = {
     {HEED_OP_CROSS_ENTROPY, HEED_E_DTYPE, "i32", (&(heed_cross_entropy_attributes){0}), IN(F(N_BY(3)), F(N_ROWS))},
     {HEED_OP_CROSS_ENTROPY, HEED_E_ARG, "smoothing", (&(heed_cross_entropy_attributes){1}), IN(F(N_BY(3)), I(N_ROWS))},
     {HEED_OP_CROSS_ENTROPY_BACKWARD, HEED_E_SHAPE, "(R)", (&(heed_cross_entropy_attributes){0}), IN(F(N_BY(3)), I(N_ROWS), F(S_ROWS))},
+    {HEED_OP_TOP_K, HEED_E_SHAPE, "matrix", TOP_K(1), IN(F(N_BY_BY(2, 3)))},
+    {HEED_OP_TOP_K, HEED_E_ARG, "1 to X", TOP_K(4), IN(F(N_BY(3)))},
+    {HEED_OP_TOP_K, HEED_E_ARG, "1 to X", TOP_K(0), IN(F(N_BY(3)))},
+    {HEED_OP_TOP_K, HEED_E_DTYPE, "i32", TOP_K(1), IN(I(N_BY(3)))},
+    {HEED_OP_TOP_K_BACKWARD, HEED_E_SHAPE, "at least as long", TOP_K(1), IN(F(N_BY(2)), I(N_BY(2)))},
+    {HEED_OP_TOP_K_BACKWARD, HEED_E_DTYPE, "i32", TOP_K(3), IN(F(N_BY(2)), F(N_BY(2)))},
+    {HEED_OP_EXPERT_ORDER, HEED_E_DTYPE, "i32", EXPERTS(3), IN(F(N_BY(2)))},
+    {HEED_OP_EXPERT_ORDER, HEED_E_SHAPE, "(N,J)", EXPERTS(3), IN(I(N_ROWS))},
+    {HEED_OP_EXPERT_ORDER, HEED_E_SHAPE, "2^31", EXPERTS(3), IN(I(MATRIX(INT32_MAX, 2)))},
+    {HEED_OP_EXPERT_ORDER, HEED_E_ARG, "experts", EXPERTS(0), IN(I(N_BY(2)))},
+    {HEED_OP_EXPERT_LOAD, HEED_E_SHAPE, "counted (N,1)", EXPERTS(3), IN(I(N_BY(2)), F(S_BY(1)))},
+    {HEED_OP_EXPERT_LOAD, HEED_E_DTYPE, "f32", EXPERTS(3), IN(I(N_BY(2)), I(N_BY(1)))},
+    {HEED_OP_EXPERT_SPREAD, HEED_E_SHAPE, "(N,D)", NULL, IN(F(S_BY(3)), I(N_BY(2)), I(N_BY(2)))},
+    {HEED_OP_EXPERT_SPREAD, HEED_E_SHAPE, "weights (N,J)", NULL, IN(F(N_BY(3)), I(N_BY(2)), I(N_BY(2)), F(N_BY(3)))},
+    {HEED_OP_EXPERT_SPREAD, HEED_E_DTYPE, "i32", NULL, IN(F(N_BY(3)), F(N_BY(2)), I(N_BY(2)))},
+    {HEED_OP_EXPERT_COMBINE, HEED_E_SHAPE, "(N,J,D)", NULL, IN(F(N_BY_BY(3, 4)), I(N_BY(2)), I(N_BY(2)))},
+    {HEED_OP_EXPERT_COMBINE, HEED_E_SHAPE, "order, place", NULL, IN(F(N_BY_BY(2, 4)), I(N_BY(2)), I(N_BY(3)))},
+    {HEED_OP_EXPERT_DOT, HEED_E_SHAPE, "rows (N,D)", NULL, IN(F(N_BY_BY(2, 4)), F(N_BY(3)), I(N_BY(2)))},
+    {HEED_OP_EXPERT_DOT, HEED_E_DTYPE, "i32", NULL, IN(F(N_BY_BY(2, 4)), F(N_BY(4)), F(N_BY(2)))},
+    {HEED_OP_EXPERT_PRODUCT, HEED_E_SHAPE, "(X,O,K)", EXPERT(1), IN(F(N_BY_BY(2, 4)), F(CUBE(3, 4, 5)), I(VECTOR(4)))},
+    {HEED_OP_EXPERT_PRODUCT, HEED_E_SHAPE, "(X,K,O)", EXPERT(0), IN(F(N_BY_BY(2, 4)), F(CUBE(3, 5, 4)), I(VECTOR(4)))},
+    {HEED_OP_EXPERT_PRODUCT, HEED_E_SHAPE, "offsets (X+1)", EXPERT(0), IN(F(N_BY_BY(2, 4)), F(CUBE(3, 4, 5)), I(VECTOR(3)))},
+    {HEED_OP_EXPERT_PRODUCT, HEED_E_SHAPE, "bias (X,O)", EXPERT(0), IN(F(N_BY_BY(2, 4)), F(CUBE(3, 4, 5)), I(VECTOR(4)), F(MATRIX(3, 4)))},
+    {HEED_OP_EXPERT_PRODUCT, HEED_E_SHAPE, "gate", EXPERT(0), IN(F(N_BY_BY(2, 4)), F(CUBE(3, 4, 5)), I(VECTOR(4)), NONE, F(N_BY_BY(2, 4)))},
+    {HEED_OP_EXPERT_PRODUCT, HEED_E_DTYPE, "bf16", EXPERT(0), IN(H(N_BY_BY(2, 4)), F(CUBE(3, 4, 5)), I(VECTOR(4)))},
+    {HEED_OP_EXPERT_PRODUCT, HEED_E_ARG, "activation", (&(heed_expert_product_attributes){0, -1}), IN(F(N_BY_BY(2, 4)), F(CUBE(3, 4, 5)), I(VECTOR(4)))},
+    {HEED_OP_EXPERT_OUTER, HEED_E_SHAPE, "(N,J,M)", NULL, IN(F(N_BY_BY(2, 4)), F(N_BY_BY(3, 4)), I(VECTOR(4)))},
+    {HEED_OP_EXPERT_OUTER, HEED_E_SHAPE, "state", NULL, IN(F(N_BY_BY(2, 4)), F(N_BY_BY(2, 3)), I(VECTOR(4)), S(CUBE(3, 3, 4)))},
+    {HEED_OP_EXPERT_OUTER, HEED_E_DTYPE, "f32", NULL, IN(F(N_BY_BY(2, 4)), H(N_BY_BY(2, 3)), I(VECTOR(4)))},
+    {HEED_OP_EXPERT_SUM, HEED_E_SHAPE, "offsets", NULL, IN(F(N_BY_BY(2, 4)), I(N_ROWS))},
+    {HEED_OP_EXPERT_SUM, HEED_E_DTYPE, "f32", NULL, IN(H(N_BY_BY(2, 4)), I(VECTOR(4)))},
+    {HEED_OP_CLAMPED_SWIGLU, HEED_E_SHAPE, "equal", SWIGLU(1, 1), IN(F(N_BY(3)), F(N_BY(4)))},
+    {HEED_OP_CLAMPED_SWIGLU, HEED_E_ARG, "limit", SWIGLU(1, 0), IN(F(N_BY(3)), F(N_BY(3)))},
+    {HEED_OP_CLAMPED_SWIGLU_BACKWARD, HEED_E_ARG, "alpha", SWIGLU(NAN, 1), IN(F(N_BY(3)), F(N_BY(3)), F(N_BY(3)))},
     {HEED_OP_FUSED_PRODUCT, HEED_E_ARG, "joined", FUSED(5, .eps = 0), IN(F(N_BY(4)), NONE, NONE, NONE, NONE, NONE, F(MATRIX(4, 3)))},
     {HEED_OP_FUSED_PRODUCT, HEED_E_ARG, "as many weights", FUSED(2, .eps = 0), IN(F(N_BY(4)), NONE, NONE, NONE, NONE, NONE, F(MATRIX(4, 3)))},
     {HEED_OP_FUSED_PRODUCT, HEED_E_ARG, "norm", FUSED(1, .norm = 3), IN(F(N_BY(4)), NONE, NONE, NONE, NONE, NONE, F(MATRIX(4, 3)))},
@@ -249,6 +287,12 @@ static void tables_that_lead_outside_touch_nothing(void **state)
         heed_value written = heed_cache_write(graph, cache, k, keys);
         loss = heed_add(graph, loss, heed_attention(graph, q, written, written, &paged, &options, NULL));
         loss = heed_add(graph, loss, heed_gather(graph, q, index));
+        heed_value choices = heed_input(graph, "choices", HEED_I32, (heed_shape)N_BY(2)), places = heed_input(graph, "places", HEED_I32, (heed_shape)N_BY(2));
+        heed_expert_order sorted = heed_expert_sort(graph, choices, 3), wild = {choices, places, HEED_NONE};
+        heed_value experts = heed_constant(graph, "experts", HEED_F32, heed_shape_of(3, (int64_t[]){3, 4, 4}));
+        heed_value slots = heed_expert_product(graph, heed_expert_spread(graph, q, &sorted, HEED_NONE), experts, HEED_NONE, &sorted);
+        loss = heed_add(graph, loss, heed_expert_combine(graph, slots, &sorted, HEED_NONE));
+        loss = heed_add(graph, loss, heed_expert_combine(graph, heed_expert_spread(graph, q, &wild, HEED_NONE), &wild, HEED_NONE));
         loss = heed_reduce(graph, HEED_REDUCE_SUM, loss, -1, false);
         loss = heed_add(graph, loss, heed_cross_entropy(graph, q, index, 0.1f));
         loss = heed_reduce(graph, HEED_REDUCE_SUM, loss, -1, false);

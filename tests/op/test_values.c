@@ -50,6 +50,23 @@ BUILD(fused_state)
 
 BUILD(rotary_table) { return heed_rotary_table(g, in[0], in[2], (float)c->f[0]); }
 
+/* p: what is made of slots: 0 their products with rows, 1 outer products, 2 sums by expert, 3 the load. */
+BUILD(expert_pieces)
+{
+    heed_expert_order order = heed_expert_sort(g, in[1], 3);
+    if (c->p[0] == 0) {
+        heed_value y = heed_expert_product(g, heed_expert_spread(g, in[0], &order, HEED_NONE), in[2], in[3], &order);
+        return heed_emit(g, HEED_OP_EXPERT_DOT, (heed_value[]){y, in[5], order.place}, 3, NULL, NULL);
+    }
+    if (c->p[0] == 3) return heed_expert_load(g, in[1], in[0], 3);
+    heed_value x = heed_expert_spread(g, in[0], &order, in[4]);
+    if (c->p[0] == 2) return heed_emit(g, HEED_OP_EXPERT_SUM, (heed_value[]){x, order.offsets}, 2, NULL, NULL);
+    heed_value z = heed_expert_spread(g, in[5], &order, HEED_NONE);
+    return heed_emit(g, HEED_OP_EXPERT_OUTER, (heed_value[]){z, x, order.offsets}, 3, NULL, NULL);
+}
+
+#define EXPERT_PIECES F(N_BY(4)), CHOICES, F(CUBE(3, 5, 4)), F(MATRIX(3, 5)), F(N_BY(2)), F(N_BY(5))
+
 #define TORCH(name) torch_##name, sizeof torch_##name / sizeof(double)
 #define POSITIONS I(N_ROWS, 0, 1, 2, 7, 0, 300)
 #define ATTENTION(name, p_, options, ...)                                                                                          \
@@ -99,6 +116,14 @@ static const value_case cases[] = {
               ONLY(SAME_ROWS(4, 4), SELF, I(N_ROWS, 0, 3, 2, 5, 0, 0), I(N_ROWS, 1, -1, 2, -1, 0, 0))),
     ATTENTION(blocks, 4, (HEADS(2, 1, 2), .causal = true), ONLY(F(N_BY(4)), F(MATRIX(192, 2)), F(MATRIX(192, 2)), BLOCKS, BLOCK_TABLE), TWO_SEQUENCES),
     ATTENTION(capped, 0, (HEADS(2, 1, 2), .causal = true, .soft_cap = 0.7f), ONLY(SAME_ROWS(4, 2), SELF)),
+    {{"top three", HEED_OP_TOP_K, top_k, .p = {3}, ONLY(F(N_BY(5)))}, 0, TORCH(top_k)},
+    {{"top three, where", HEED_OP_TOP_K, top_k, .p = {3}, ONLY(F(N_BY(5)))}, 1, TORCH(top_k_index)},
+    {{"experts", HEED_OP_EXPERT_PRODUCT, experts, .p = {0, 3, 4}, ONLY(F(N_BY(4)), CHOICES, F(CUBE(3, 5, 4)), F(MATRIX(3, 5)), F(N_BY(2)))}, 0, TORCH(experts)},
+    {{"products of slots and rows", HEED_OP_EXPERT_DOT, expert_pieces, .p = {0}, ONLY(EXPERT_PIECES)}, 0, TORCH(expert_dot)},
+    {{"outer products by expert", HEED_OP_EXPERT_OUTER, expert_pieces, .p = {1}, ONLY(EXPERT_PIECES)}, 0, TORCH(expert_outer)},
+    {{"sums by expert", HEED_OP_EXPERT_SUM, expert_pieces, .p = {2}, ONLY(EXPERT_PIECES)}, 0, TORCH(expert_sum)},
+    {{"load", HEED_OP_EXPERT_LOAD, expert_pieces, .p = {3}, ONLY(F(N_BY(1)), CHOICES)}, 0, TORCH(expert_load)},
+    {{"clamped swiglu", HEED_OP_CLAMPED_SWIGLU, clamped_swiglu, .f = {1.5, 0.75}, ONLY(F(N_BY(3)), F(N_BY(3)))}, 0, TORCH(clamped_swiglu)},
     {{"rotary table", HEED_OP_ROTARY_TABLE, rotary_table, .f = {1.2}, ONLY(POSITIONS, FIXED(N_BY(1)), F(VECTOR(2)))}, 0, TORCH(rotary_table)},
     {{"rotary halves", HEED_OP_ROTARY, rotary, .p = {2, 0}, .f = {1}, ONLY(F(N_BY(8)), POSITIONS, F(VECTOR(2)))}, 0, TORCH(rotary_halves)},
     {{"rotary pairs", HEED_OP_ROTARY, rotary, .p = {2, 1}, .f = {1}, ONLY(F(N_BY(8)), POSITIONS, F(VECTOR(2)))}, 0, TORCH(rotary_pairs)},
@@ -330,6 +355,57 @@ static void cross_entropy_bears_any_logit(void **state)
     }
 }
 
+/* Ties go to the left, NaN is largest, minus infinity may be chosen; every choice is a column of its own. */
+static void top_k_orders_whatever_comes(void **state)
+{
+    (void)state;
+    const double x[15] = {1, 3, 3, 3, 2, NAN, 5, NAN, INFINITY, 0, -INFINITY, -INFINITY, -INFINITY, -INFINITY, -INFINITY};
+    const double places[9] = {1, 2, 3, 0, 2, 3, 0, 1, 2};
+    for (int wide = 0; wide < 2; wide++) {
+        heed_graph *graph = heed_graph_new();
+        heed_value in = heed_input(graph, "x", HEED_F32, heed_shape_2(3, 5)), index, y = heed_top_k(graph, in, 3, &index);
+        assert_ok(heed_graph_status(graph, &error));
+        evaluation e = evaluate_new(graph, wide, (heed_runtime){0});
+        evaluate_fill(&e, in, x);
+        evaluate_run(&e, graph->n_nodes);
+        evaluate_check_marks(&e);
+        for (int i = 0; i < 9; i++) {
+            double at = x[i / 3 * 5 + (int)places[i]], found = evaluate_get(&e, y, i);
+            assert_true(evaluate_get(&e, index, i) == places[i] && (found == at || (isnan(found) && isnan(at))));
+        }
+        evaluate_free(&e);
+        heed_graph_free(graph);
+    }
+}
+
+/* Slots stand by expert, those of one expert in the order of their rows; pairs without an expert come last, and their products are 0. */
+static void experts_are_sorted_stably(void **state)
+{
+    (void)state;
+    const double choices[8] = {2, 0, -1, 2, 0, 5, 2, 0}, order[8] = {1, 4, 7, 0, 3, 6, 2, 5}, place[8] = {3, 0, 6, 4, 1, 7, 5, 2}, offsets[4] = {0, 3, 3, 6};
+    for (int wide = 0; wide < 2; wide++) {
+        heed_graph *graph = heed_graph_new();
+        heed_value index = heed_input(graph, "index", HEED_I32, heed_shape_2(4, 2)), x = heed_input(graph, "x", HEED_F32, heed_shape_2(4, 1));
+        heed_value w = heed_input(graph, "w", HEED_F32, heed_shape_of(3, (int64_t[]){3, 1, 1}));
+        heed_expert_order sorted = heed_expert_sort(graph, index, 3);
+        heed_value y = heed_expert_product(graph, heed_expert_spread(graph, x, &sorted, HEED_NONE), w, HEED_NONE, &sorted);
+        assert_ok(heed_graph_status(graph, &error));
+        evaluation e = evaluate_new(graph, wide, (heed_runtime){0});
+        evaluate_fill(&e, index, choices), evaluate_fill(&e, x, (double[]){1, 2, 3, 4}), evaluate_fill(&e, w, (double[]){10, 20, 30});
+        evaluate_run(&e, graph->n_nodes);
+        evaluate_check_marks(&e);
+        const double products[8] = {10, 30, 40, 30, 60, 120, 0, 0};
+        for (int i = 0; i < 8; i++) {
+            assert_true(evaluate_get(&e, sorted.order, i) == order[i] && evaluate_get(&e, sorted.place, i) == place[i]);
+            assert_true(evaluate_get(&e, y, i) == products[i]);
+        }
+        for (int i = 0; i < 4; i++) assert_true(evaluate_get(&e, sorted.offsets, i) == offsets[i]);
+        covered[HEED_OP_EXPERT_ORDER] = covered[HEED_OP_EXPERT_SPREAD] = true;
+        evaluate_free(&e);
+        heed_graph_free(graph);
+    }
+}
+
 /* Runs last: what is not a gradient must have had its values checked above, or in test_dropout.c. */
 static void every_op_was_checked(void **state)
 {
@@ -347,6 +423,7 @@ int main(void)
         cmocka_unit_test(values_are_those_of_torch), cmocka_unit_test(functions_are_those_of_transformers), cmocka_unit_test(functions_are_finite_far_out),
         cmocka_unit_test(rows_of_minus_infinity_have_no_softmax), cmocka_unit_test(shapes_and_repetitions_keep_the_order),
         cmocka_unit_test(casts_round_to_nearest_even), cmocka_unit_test(states_get_their_next_version),
-        cmocka_unit_test(cross_entropy_bears_any_logit), cmocka_unit_test(every_op_was_checked)};
+        cmocka_unit_test(cross_entropy_bears_any_logit), cmocka_unit_test(top_k_orders_whatever_comes), cmocka_unit_test(experts_are_sorted_stably),
+        cmocka_unit_test(every_op_was_checked)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

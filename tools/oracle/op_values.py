@@ -44,7 +44,7 @@ OWN = {
     "square": torch.square, "abs": torch.abs, "negate": torch.neg, "softplus": lambda x: torch.logaddexp(x, torch.zeros_like(x)),
 }
 UNARIES = ("linear relu relu2 relu6 leaky_relu gelu gelu_new gelu_fast gelu_10 quick_gelu silu mish laplace hardswish tanh sigmoid "
-           "exp log sqrt rsqrt square abs negate softplus").split()
+           "exp log sqrt rsqrt square abs negate softplus sqrtsoftplus").split()
 
 
 def unaries():
@@ -133,6 +133,25 @@ def rotaries():
     emit("rotary_part", wide, "the same on the first 4 of 7 channels of each head")
 
 
+def experts():
+    """Six rows that choose two of three experts each."""
+    index = torch.tensor([[0, 2], [1, 0], [2, 1], [0, 1], [2, 0], [2, 1]])
+    x, w, bias, weights, z = numbers(0, 6, 4), numbers(2, 3, 5, 4), numbers(3, 3, 5), numbers(4, 6, 2), numbers(5, 6, 5)
+    pairs = torch.einsum("njok,nk->njo", w[index], x) + bias[index]
+    hot = F.one_hot(index, 3).double()
+    values, columns = torch.topk(numbers(0, 6, 5), 3)
+    emit("top_k", values, "torch.topk(n(0, 6, 5), 3).values")
+    emit("top_k_index", columns, "torch.topk(n(0, 6, 5), 3).indices")
+    emit("experts", (weights[..., None] * pairs).sum(1), "sum over choices of n(4, 6, 2) * linear(n(0, 6, 4), n(2, 3, 5, 4)[index], n(3, 3, 5)[index])")
+    emit("expert_dot", (pairs * z[:, None]).sum(-1), "its terms before the weights, times n(5, 6, 5), summed")
+    emit("expert_outer", torch.einsum("njx,nj,no,nk->xok", hot, weights, z, x), "sum over pairs of expert x of weight * outer(n(5, 6, 5), n(0, 6, 4))")
+    emit("expert_sum", torch.einsum("njx,nj,nk->xk", hot, weights, x), "sum over pairs of expert x of weight * n(0, 6, 4)")
+    emit("expert_load", torch.einsum("njx,n->x", hot, numbers(0, 6, 1)[:, 0]), "sum over pairs of expert x of n(0, 6, 1)")
+    gate, up = numbers(0, 6, 3), numbers(1, 6, 3)
+    g = gate.clamp(max=0.75)
+    emit("clamped_swiglu", (up.clamp(-0.75, 0.75) + 1) * g * torch.sigmoid(1.5 * g), "(clamp(up, -.75, .75) + 1) * g * sigmoid(1.5 g), g = min(gate, .75)")
+
+
 def main():
     print("/* torch_values.h: made by tools/oracle/op_values.py; n(k, shape) holds ((37 i + 11 k) mod 23 - 11) / 8. */")
     print("#ifndef HEED_TESTS_TORCH_VALUES_H\n#define HEED_TESTS_TORCH_VALUES_H\n")
@@ -171,6 +190,7 @@ def main():
     emit("sequence_mean", torch.stack([n(0, 6, 3)[0:3].mean(0), torch.zeros(3), n(0, 6, 3)[3], n(0, 6, 3)[4]]), "mean of rows 0:3, none, 3, 4")
     show("cross_entropy", 'F.cross_entropy(n(0, 6, 5), labels, reduction="none")')
     show("cross_entropy_smoothed", 'F.cross_entropy(n(0, 6, 5), labels, reduction="none", label_smoothing=0.1)')
+    experts()
     print("\n#endif")
 
 

@@ -185,31 +185,35 @@ static inline int expert_outer_parts(const heed_kernel_args *args)
     return count_expert_parts(&all);
 }
 
-/* What the chains of an expert begin with, where it is not in their place already: a state elsewhere is copied by part 0 of 1. */
-static inline bool begin_outer(const heed_kernel_args *args, int64_t expert)
+/* Slots in several runs, or a state that lies elsewhere: what comes second must wait for what comes first, so that one part does all of
+   an expert. Plans lay slots end to end and states in place. */
+static inline bool outer_in_one_part(const heed_kernel_args *args)
 {
-    const heed_operand *state = optional_input(args, HEED_EXPERT_OUTER_STATE), *y = &args->out[0];
-    if (state && state->data != y->data) memcpy(float_row(y, expert), float_row(state, expert), (size_t)heed_shape_columns(y->shape) * sizeof(float));
-    return state != NULL;
+    const heed_operand *a = &args->in[0], *b = &args->in[1];
+    int64_t slots = a->shape.dim[0] * a->shape.dim[1];
+    return even_run(a, b, 0, slots) < slots || (optional_input(args, HEED_EXPERT_OUTER_STATE) && !outer_continues(args));
 }
 
 static inline void expert_outer_run(const heed_kernel_args *args, int part, int parts)
 {
-    const heed_operand *a = &args->in[0], *b = &args->in[1];
+    const heed_operand *a = &args->in[0], *b = &args->in[1], *y = &args->out[0], *state = optional_input(args, HEED_EXPERT_OUTER_STATE);
     expert_shares all = outer_shares(args);
     int64_t expert, begin, end;
     int own, of;
     (void)parts;
     if (!find_expert_part(&all, part, &expert, &own, &of)) return;
-    bool moved = optional_input(args, HEED_EXPERT_OUTER_STATE) && !outer_continues(args);
-    if (moved && own > 0) return; /* one part copies and multiplies: two could not wait for each other */
+    if (outer_in_one_part(args)) {
+        if (own > 0) return;
+        of = 1;
+    }
+    if (state && state->data != y->data) memcpy(float_row(y, expert), float_row(state, expert), (size_t)heed_shape_columns(y->shape) * sizeof(float));
     heed_gemm g = outer_gemm(args, expert);
-    g.accumulate = begin_outer(args, expert);
+    g.accumulate = state != NULL;
     slots_of_expert(all.offsets, expert, all.slots, &begin, &end);
     do {
         int64_t next = even_run(a, b, begin, end);
         g.k = next - begin, g.a = slot_row(a, begin), g.b = slot_row(b, begin);
-        heed_gemm_run(&g, args->isa, moved ? 0 : own, moved ? 1 : of, args->scratch);
+        heed_gemm_run(&g, args->isa, own, of, args->scratch);
         g.accumulate = true;
         begin = next;
     } while (begin < end);

@@ -15,6 +15,7 @@ void heed_trainer_free(heed_trainer *t)
 {
     if (t == NULL) return;
     heed_log_close(t->log);
+    heed_lock_free(&t->lock);
     heed_optimizer_free(t->optimizer);
     for (int64_t i = 0; t->batches != NULL && i < t->options.gradient_accumulation_steps; i++) heed_batch_free(&t->batches[i]);
     free(t->batches);
@@ -39,6 +40,7 @@ static heed_status allocate(heed_trainer **trainer, const heed_backend *backend,
         return heed_fail_memory(error, 4096, "the trainer");
     }
     t->backend = backend;
+    t->lock.descriptor = -1;
     if (watcher != NULL) t->watcher = *watcher;
     *trainer = t;
     return HEED_OK;
@@ -47,6 +49,18 @@ static heed_status allocate(heed_trainer **trainer, const heed_backend *backend,
 static char *in_run(const heed_trainer *t, const char *name)
 {
     return heed_path_join(t->options.out, name);
+}
+
+/* Takes RUN for this training before anything in it is touched. */
+static heed_status lock_run(heed_trainer *t, heed_error *error)
+{
+    char *path = in_run(t, ".lock");
+    heed_buffer taken = {0};
+    heed_buffer_printf(&taken, "%s is being trained in", t->options.out);
+    heed_status status = path != NULL && !taken.failed ? heed_lock_take(&t->lock, path, taken.data, error) : heed_fail_memory(error, 256, "a path");
+    heed_buffer_free(&taken);
+    free(path);
+    return status;
 }
 
 /* Opens the log with the lines up to the step reached. */
@@ -64,6 +78,8 @@ static heed_status begin_run(heed_trainer *t, heed_error *error)
 {
     char *newest = NULL;
     int64_t step;
+    HEED_TRY(heed_directory_make(t->options.out, error));
+    HEED_TRY(lock_run(t, error));
     HEED_TRY(heed_checkpoint_prepare(t->options.out, heed_trainer_private_files, error));
     HEED_TRY(heed_checkpoint_newest(t->options.out, &newest, &step, error));
     bool taken = newest != NULL;
@@ -104,6 +120,7 @@ static heed_status continue_run(heed_trainer *t, heed_error *error)
     free(path);
     t->options.out = out, t->options.stop_at = stop_at;
     HEED_TRY(status);
+    HEED_TRY(lock_run(t, error));
     HEED_TRY(heed_checkpoint_prepare(out, heed_trainer_private_files, error));
     HEED_TRY(heed_checkpoint_newest(out, &checkpoint, &step, error));
     status = heed_trainer_prepare(t, checkpoint, error);

@@ -2,6 +2,7 @@
 #ifndef HEED_TRAIN_TRAINER_PARTS_H
 #define HEED_TRAIN_TRAINER_PARTS_H
 
+#include "base/lock.h"
 #include "io/log.h"
 #include "train/dataset.h"
 #include "train/optimizer.h"
@@ -40,6 +41,7 @@ struct heed_trainer {
     int64_t steps, first_step;
     uint64_t fingerprint;      /* of the training data */
     size_t parameter_bytes, activation_bytes, free_bytes;
+    heed_lock lock;            /* on RUN */
     heed_log *log;
     double seconds_window, tokens_window; /* recent speed, older updates fading */
     double loss, grad_norm, rate;         /* of the last update */

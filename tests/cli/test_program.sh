@@ -107,6 +107,26 @@ expect 1 '' "$heed" train --data "$work/text.txt" --out "$work/whole" $small --m
 : >"$work/empty.txt"
 expect 1 'empty' "$heed" train --data "$work/empty.txt" --out "$work/none" $small --max-steps 6
 
+# --- stopped by Ctrl-C, killed, tried twice at once ---
+wait_for() { tries=0; until "$@" 2>/dev/null; do [ $tries -lt 600 ] || { fail "waited for: $*"; break; }; sleep 0.1; tries=$((tries + 1)); done; }
+"$heed" train --data "$work/text.txt" --out "$work/busy" $small --max-steps 1000000 --save-steps 5 2>"$work/busy.err" &
+pid=$!
+wait_for [ -e "$work/busy/last" ]
+expect 1 'is being trained in by process' "$heed" train --resume "$work/busy"
+expect 1 'is being trained in by process' "$heed" train --data "$work/text.txt" --out "$work/busy" $small
+kill -9 $pid
+wait $pid 2>/dev/null
+expect 0 '' "$heed" info "$work/busy"
+"$heed" train --resume "$work/busy" 2>"$work/busy.err" &
+pid=$!
+wait_for grep -q updates "$work/busy.err"
+kill -INT $pid
+wait $pid
+status=$?
+[ $status -eq 130 ] || { fail "Ctrl-C: status $status"; cat "$work/busy.err" >&2; }
+grep -q 'stopped after update' "$work/busy.err" || fail "Ctrl-C: no word about it"
+expect 0 '.' "$heed" generate -m "$work/busy" -p "The" -n 5 --temp 0
+
 # --- looking on: the same in every verb that computes (eval once read cache memory that was not committed yet) ---
 OMP_NUM_THREADS=1
 export OMP_NUM_THREADS

@@ -211,6 +211,33 @@ static void test_stops_when_asked(void **state)
     free(newest), free(data), free(whole), free(out);
 }
 
+typedef struct intruder { heed_train_options options; heed_backend *backend; heed_error fresh, resumed; } intruder;
+
+static void intrude(void *context, const heed_train_summary *summary)
+{
+    (void)summary;
+    intruder *i = context;
+    heed_train_report report;
+    assert_int_equal(heed_train_new(&i->options, i->backend, NULL, &report, &i->fresh), HEED_E_ARG);
+    assert_int_equal(heed_train_resume(i->options.out, -1, i->backend, NULL, &report, &i->resumed), HEED_E_ARG);
+}
+
+/* Two trainings in one folder would take each other's checkpoints away. */
+static void test_a_second_training_is_refused(void **state)
+{
+    (void)state;
+    char *data = data_file(&work, "o.txt", 6, 100), *out = in_work("busy");
+    intruder i = {.options = small_options((const char *const[]){data}, out), .backend = backend_of(1)};
+    heed_train_watcher watcher = {.context = &i, .begun = intrude};
+    heed_train_report report;
+    assert_ok(heed_train_new(&i.options, i.backend, &watcher, &report, &error));
+    assert_int_equal(report.steps, 12);
+    assert_non_null(strstr(i.fresh.message, "is being trained in by process "));
+    assert_non_null(strstr(i.resumed.message, "is being trained in by process "));
+    heed_cpu_backend_free(i.backend);
+    free(data), free(out);
+}
+
 /* ---- what is left behind ---- */
 
 static void test_run_folder(void **state)
@@ -278,6 +305,6 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_objective_learns), cmocka_unit_test(test_resumed_is_uninterrupted), cmocka_unit_test(test_threads_give_equal_bits),
         cmocka_unit_test(test_accumulation_is_the_large_batch), cmocka_unit_test(test_checkpointing_gives_the_same_updates),
-        cmocka_unit_test(test_stops_when_asked), cmocka_unit_test(test_run_folder), cmocka_unit_test(test_errors)};
+        cmocka_unit_test(test_stops_when_asked), cmocka_unit_test(test_a_second_training_is_refused), cmocka_unit_test(test_run_folder), cmocka_unit_test(test_errors)};
     return cmocka_run_group_tests(tests, start, stop);
 }

@@ -1,0 +1,42 @@
+#include "base/lock.h"
+
+#include "base/file.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+static heed_status refuse(int descriptor, const char *taken, heed_error *error)
+{
+    char holder[24] = "";
+    ssize_t length = pread(descriptor, holder, sizeof holder - 1, 0);
+    while (length > 0 && (holder[length - 1] < '0' || holder[length - 1] > '9')) length--;
+    holder[length > 0 ? length : 0] = 0;
+    return heed_fail(error, HEED_E_ARG, "%s by %s%s: wait until it has ended, or choose another folder", taken, *holder ? "process " : "another process", holder);
+}
+
+heed_status heed_lock_take(heed_lock *lock, const char *path, const char *taken, heed_error *error)
+{
+    char holder[24];
+    lock->descriptor = -1;
+    int descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    if (descriptor < 0) return heed_fail_system(error, "open the lock", path);
+    if (flock(descriptor, LOCK_EX | LOCK_NB) != 0) {
+        heed_status status = errno == EWOULDBLOCK ? refuse(descriptor, taken, error) : HEED_OK;
+        close(descriptor);
+        return status;
+    }
+    int length = snprintf(holder, sizeof holder, "%ld\n", (long)getpid());
+    bool named = ftruncate(descriptor, 0) == 0 && pwrite(descriptor, holder, (size_t)length, 0) == length;
+    (void)named; /* on a full disk the message that a second holder sees is poorer, no more */
+    lock->descriptor = descriptor;
+    return HEED_OK;
+}
+
+void heed_lock_free(heed_lock *lock)
+{
+    if (lock->descriptor >= 0) close(lock->descriptor);
+    lock->descriptor = -1;
+}

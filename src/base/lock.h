@@ -1,0 +1,15 @@
+/* lock.h: one process at a time. The lock belongs to an open file (flock), so that it ends with its holder however that ends; a lock
+   file left behind means nothing. */
+#ifndef HEED_BASE_LOCK_H
+#define HEED_BASE_LOCK_H
+
+#include "base/error.h"
+
+typedef struct heed_lock { int descriptor; } heed_lock; /* -1: none */
+
+/* Takes the lock on `path`, which is made if need be and then names the holder's process. HEED_E_ARG saying "TAKEN by process N"
+   when another holds it, in this process too; HEED_E_IO. Where a file system knows no locks, nothing is taken: HEED_OK. */
+heed_status heed_lock_take(heed_lock *lock, const char *path, const char *taken, heed_error *error);
+void heed_lock_free(heed_lock *lock); /* of -1 it does nothing; the file stays */
+
+#endif

@@ -5,85 +5,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- trie ---- */
-
-static size_t child_slot(const heed_trie *trie, uint32_t parent, uint8_t byte)
-{
-    uint64_t hash = ((uint64_t)parent << 8 | byte) * 0x9E3779B97F4A7C15u;
-    size_t slot = (size_t)(hash >> 32) & (trie->slot_count - 1);
-    while (trie->slots[slot].child && (trie->slots[slot].parent != parent || trie->slots[slot].byte != byte))
-        slot = (slot + 1) & (trie->slot_count - 1);
-    return slot;
-}
-
-static bool grow_slots(heed_trie *trie)
-{
-    heed_trie old = *trie;
-    size_t count = old.slot_count ? old.slot_count * 2 : 256;
-    trie->slots = heed_allocate(count, sizeof *trie->slots);
-    if (!trie->slots) {
-        trie->slots = old.slots;
-        return false;
-    }
-    trie->slot_count = count;
-    for (size_t i = 0; i < old.slot_count; i++)
-        if (old.slots[i].child) trie->slots[child_slot(trie, old.slots[i].parent, old.slots[i].byte)] = old.slots[i];
-    free(old.slots);
-    return true;
-}
-
-static bool add_node(heed_trie *trie)
-{
-    if (trie->node_count >= INT32_MAX ||
-        !heed_grow(&trie->token_at, &trie->node_capacity, trie->node_count + 1, sizeof *trie->token_at))
-        return false;
-    trie->token_at[trie->node_count++] = -1;
-    return true;
-}
-
-/* Of equal strings the first one counts; empty ones are never found. */
-static bool trie_add(heed_trie *trie, const char *text, size_t length, int32_t token)
-{
-    uint32_t node = 0;
-    if (!length) return true;
-    if (!trie->node_count && !add_node(trie)) return false;
-    for (size_t i = 0; i < length; i++) {
-        if ((trie->node_count + 1) * 2 > trie->slot_count && !grow_slots(trie)) return false;
-        size_t slot = child_slot(trie, node, (uint8_t)text[i]);
-        if (!trie->slots[slot].child) {
-            if (!add_node(trie)) return false;
-            trie->slots[slot] = (heed_trie_slot){node, (uint32_t)trie->node_count - 1, (uint8_t)text[i]};
-        }
-        node = trie->slots[slot].child;
-    }
-    if (trie->token_at[node] < 0) trie->token_at[node] = token;
-    return true;
-}
-
-/* Longest token that begins text[0..length): its index, its bytes in *size; -1 when there is none. */
-static int32_t trie_match(const heed_trie *trie, const char *text, size_t length, size_t *size)
-{
-    int32_t found = -1;
-    uint32_t node = 0;
-    for (size_t i = 0; i < length; i++) {
-        node = trie->slots[child_slot(trie, node, (uint8_t)text[i])].child;
-        if (!node) break;
-        if (trie->token_at[node] < 0) continue;
-        found = trie->token_at[node];
-        *size = i + 1;
-    }
-    return found;
-}
-
-static void trie_free(heed_trie *trie)
-{
-    free(trie->slots);
-    free(trie->token_at);
-}
-
 /* ---- cutting ---- */
 
-typedef struct { const heed_added_tokens *added; const heed_trie *trie; } search;
+typedef struct { const heed_added_tokens *added; const heed_trie *trie; bool literal; } search;
+
+/* What is looked for when special tokens spelled in a text are text. */
+static bool is_plain(const void *added, int32_t index)
+{
+    return !((const heed_added_tokens *)added)->tokens[index].special;
+}
 
 static bool is_word_before(const char *text, size_t at)
 {
@@ -120,7 +50,7 @@ static heed_status cut_at_tokens(const void *context, heed_pieces *pieces, uint3
     const char *text = pieces->bytes + base;
     size_t length = end_of_piece - base, done = 0;
     for (size_t at = 0, size = 0; at < length;) {
-        int32_t index = trie_match(s->trie, text + at, length - at, &size);
+        int32_t index = heed_trie_match(s->trie, text + at, length - at, s->literal ? is_plain : NULL, s->added, &size);
         if (index < 0) {
             at += heed_utf8_size(text[at]);
             continue;
@@ -140,9 +70,9 @@ static heed_status cut_at_tokens(const void *context, heed_pieces *pieces, uint3
     return HEED_OK;
 }
 
-heed_status heed_added_cut(const heed_added_tokens *added, bool normalized, heed_pieces *pieces, heed_error *error)
+heed_status heed_added_cut(const heed_added_tokens *added, bool normalized, bool literal, heed_pieces *pieces, heed_error *error)
 {
-    search s = {added, normalized ? &added->normalized : &added->plain};
+    search s = {added, normalized ? &added->normalized : &added->plain, literal};
     return s.trie->node_count ? heed_pieces_cut(pieces, cut_at_tokens, &s, error) : HEED_OK;
 }
 
@@ -157,8 +87,8 @@ void heed_added_free(heed_added_tokens *added)
     free(added->tokens);
     free(added->by_id);
     heed_vocabulary_free(&added->by_content);
-    trie_free(&added->plain);
-    trie_free(&added->normalized);
+    heed_trie_free(&added->plain);
+    heed_trie_free(&added->normalized);
     *added = (heed_added_tokens){0};
 }
 
@@ -283,7 +213,7 @@ static heed_status add_to_trie(heed_added_tokens *added, size_t index, heed_erro
     heed_added_token *token = &added->tokens[index];
     const heed_added_token *same = heed_added_find_content(added, token->spelled, token->spelled_length);
     token->skipped = same && same->special;
-    if (trie_add(token->normalized ? &added->normalized : &added->plain, token->spelled, token->spelled_length, (int32_t)index))
+    if (heed_trie_add(token->normalized ? &added->normalized : &added->plain, token->spelled, token->spelled_length, (int32_t)index))
         return HEED_OK;
     return heed_fail_memory(error, token->length, "the added tokens");
 }

@@ -7,6 +7,7 @@
 #include "text/model.h"
 #include "text/pieces.h"
 #include "text/stage.h"
+#include "text/trie.h"
 
 typedef struct heed_added_token {
     char *content; /* NUL-terminated behind `length` */
@@ -20,15 +21,6 @@ typedef struct heed_added_token {
     size_t spelled_length;
     bool skipped;     /* dropped by decode(skip_special): `spelled` is the content of a special token */
 } heed_added_token;
-
-/* A trie over bytes; children by hash of (node, byte). Node 0 is the root. */
-typedef struct heed_trie_slot { uint32_t parent, child; uint8_t byte; } heed_trie_slot;
-typedef struct heed_trie {
-    heed_trie_slot *slots; /* child 0 = free */
-    size_t slot_count;
-    int32_t *token_at; /* by node: index of the token that ends there, -1 */
-    size_t node_count, node_capacity;
-} heed_trie;
 
 typedef struct heed_added_tokens {
     heed_added_token *tokens;
@@ -49,7 +41,7 @@ void heed_added_free(heed_added_tokens *added);
 const heed_added_token *heed_added_find(const heed_added_tokens *added, int32_t id);
 const heed_added_token *heed_added_find_content(const heed_added_tokens *added, const char *content, size_t length);
 
-/* Cuts the pieces at the added tokens of one of the tries. */
-heed_status heed_added_cut(const heed_added_tokens *added, bool normalized, heed_pieces *pieces, heed_error *error);
+/* Cuts the pieces at the added tokens of one of the tries; `literal`: not at special ones. */
+heed_status heed_added_cut(const heed_added_tokens *added, bool normalized, bool literal, heed_pieces *pieces, heed_error *error);
 
 #endif

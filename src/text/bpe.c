@@ -28,7 +28,8 @@ heed_status heed_bpe_add_merge(heed_model *model, const char *left, size_t left_
 {
     const heed_vocabulary *vocabulary = &model->vocabulary;
     size_t rank = model->merges.count, prefix = model->prefix ? strlen(model->prefix) : 0;
-    heed_merge merge = {heed_vocabulary_find(vocabulary, left, left_length), heed_vocabulary_find(vocabulary, right, right_length), -1};
+    heed_merge merge = {heed_vocabulary_find(vocabulary, left, left_length), heed_vocabulary_find(vocabulary, right, right_length), -1,
+                        (uint32_t)rank};
     if (merge.left < 0) return fail_merge(where, rank, left, left_length, error);
     if (merge.right < 0) return fail_merge(where, rank, right, right_length, error);
     if (prefix > right_length)
@@ -45,18 +46,28 @@ heed_status heed_bpe_add_merge(heed_model *model, const char *left, size_t left_
     return status;
 }
 
+static heed_status fail_shape(const heed_model *model, const char *where, heed_error *error)
+{
+    return heed_fail(error, HEED_E_FORMAT, "%s: model: merge %zu: expected \"a b\" or [\"a\", \"b\"]", where, model->merges.count);
+}
+
+heed_status heed_bpe_add_merge_line(heed_model *model, const char *line, size_t length, const char *where, heed_error *error)
+{
+    const char *space = length ? memchr(line, ' ', length) : NULL;
+    size_t first = space ? (size_t)(space - line) : 0;
+    if (!space || memchr(space + 1, ' ', length - first - 1)) return fail_shape(model, where, error);
+    return heed_bpe_add_merge(model, line, first, space + 1, length - first - 1, where, error);
+}
+
 static heed_status read_merge(heed_model *model, const json_t *merge, const char *where, heed_error *error)
 {
     const json_t *left = json_array_get(merge, 0), *right = json_array_get(merge, 1);
-    if (json_is_string(merge)) { /* the older form: one string with a space between */
-        const char *text = json_string_value(merge), *space = memchr(text, ' ', json_string_length(merge));
-        size_t length = json_string_length(merge), first = space ? (size_t)(space - text) : 0;
-        if (space && !memchr(space + 1, ' ', length - first - 1))
-            return heed_bpe_add_merge(model, text, first, space + 1, length - first - 1, where, error);
-    } else if (json_array_size(merge) == 2 && json_is_string(left) && json_is_string(right))
+    if (json_is_string(merge)) /* the older form */
+        return heed_bpe_add_merge_line(model, json_string_value(merge), json_string_length(merge), where, error);
+    if (json_array_size(merge) == 2 && json_is_string(left) && json_is_string(right))
         return heed_bpe_add_merge(model, json_string_value(left), json_string_length(left), json_string_value(right),
                                   json_string_length(right), where, error);
-    return heed_fail(error, HEED_E_FORMAT, "%s: model: merge %zu: expected \"a b\" or [\"a\", \"b\"]", where, model->merges.count);
+    return fail_shape(model, where, error);
 }
 
 heed_status heed_bpe_seal(heed_model *model, heed_error *error)
@@ -72,7 +83,7 @@ heed_status heed_bpe_seal(heed_model *model, heed_error *error)
         uint64_t pair = (uint64_t)(uint32_t)merge->left << 32 | (uint32_t)merge->right;
         size_t mask = table->slot_count - 1, slot = (size_t)((pair * 0x9E3779B97F4A7C15u) >> 32) & mask;
         while (table->slots[slot].joined >= 0 && table->slots[slot].pair != pair) slot = (slot + 1) & mask;
-        table->slots[slot] = (heed_merge_slot){pair, (uint32_t)i, merge->joined}; /* the last one of equals counts */
+        table->slots[slot] = (heed_merge_slot){pair, merge->rank, merge->joined}; /* the last one of equals counts */
     }
     for (uint32_t c = 0; c < HEED_DIRECT_CHARACTERS; c++) {
         char encoded[2] = {(char)(0xC0 | c >> 6), (char)(0x80 | (c & 0x3F))};
@@ -173,6 +184,12 @@ static heed_status split_characters(const heed_model *model, heed_model_scratch 
     /* At most one symbol a byte; only spelled-out affixes need more, and make room for it. */
     if (!reserve_symbols(scratch, length + 1)) return heed_fail_memory(error, length * sizeof *scratch->symbols, "a word");
     for (size_t at = 0, size; at < length; at += size) {
+        int32_t whole = model->whole.node_count ? heed_trie_match(&model->whole, text + at, length - at, NULL, NULL, &size) : -1;
+        if (whole >= 0) {
+            flush_unknown(model, scratch, &unknown);
+            add_symbol(scratch, ~whole, (uint32_t)size); /* no merge has a negative id */
+            continue;
+        }
         uint32_t c = heed_utf8_at(text, at, &size);
         const char *spelled = text + at;
         size_t spelled_length = size;
@@ -206,8 +223,9 @@ static heed_status tokenize_bpe(const heed_model *model, heed_model_scratch *scr
     size_t at = 0;
     for (size_t i = 0; i < scratch->symbol_count; i++) {
         size_t end = at + scratch->symbols[i].length;
+        int32_t id = scratch->symbols[i].id;
         if (end > length) end = length;
-        heed_found_add(found, scratch->symbols[i].id, base + (uint32_t)at, base + (uint32_t)end);
+        heed_found_add(found, id < 0 ? ~id : id, base + (uint32_t)at, base + (uint32_t)end);
         at = end;
     }
     return HEED_OK;

@@ -93,20 +93,22 @@ static void settle_offsets(const heed_tokenizer *tokenizer, sequence *s)
     }
 }
 
-static heed_status run_pipeline(const heed_tokenizer *tokenizer, sequence *s, heed_error *error)
+static heed_status run_pipeline(const heed_tokenizer *tokenizer, sequence *s, bool literal, heed_error *error)
 {
-    HEED_TRY(heed_added_cut(&tokenizer->added, false, &s->pieces, error));
+    HEED_TRY(heed_added_cut(&tokenizer->added, false, literal, &s->pieces, error));
     HEED_TRY(heed_pipeline_run(&tokenizer->normalizer, &s->pieces, error));
-    HEED_TRY(heed_added_cut(&tokenizer->added, true, &s->pieces, error));
+    HEED_TRY(heed_added_cut(&tokenizer->added, true, literal, &s->pieces, error));
     HEED_TRY(heed_pipeline_run(&tokenizer->pre_tokenizer, &s->pieces, error));
     return tokenize_pieces(tokenizer, s, error);
 }
 
-static heed_status tokenize(const heed_tokenizer *tokenizer, const char *text, size_t length, bool offsets, sequence *s, heed_error *error)
+static heed_status tokenize(const heed_tokenizer *tokenizer, const char *text, size_t length, unsigned flags, sequence *s,
+                            heed_error *error)
 {
+    bool offsets = flags & HEED_ENCODE_OFFSETS;
     *s = (sequence){0};
     HEED_TRY(heed_pieces_init(&s->pieces, text, length, offsets || tokenizer->tracks_always, error));
-    HEED_TRY(run_pipeline(tokenizer, s, error));
+    HEED_TRY(run_pipeline(tokenizer, s, flags & HEED_ENCODE_LITERAL, error));
     return offsets ? index_characters(s, text, length, error) : HEED_OK;
 }
 
@@ -256,8 +258,8 @@ heed_status heed_tokenizer_encode_pair(const heed_tokenizer *tokenizer, const ch
         encoding->bytes = encoding->code_points = NULL;
         encoding->offset_capacity = 0;
     }
-    heed_status status = tokenize(tokenizer, first, first_length, offsets, &sequences[0], error);
-    if (status == HEED_OK && second) status = tokenize(tokenizer, second, second_length, offsets, &sequences[1], error);
+    heed_status status = tokenize(tokenizer, first, first_length, flags, &sequences[0], error);
+    if (status == HEED_OK && second) status = tokenize(tokenizer, second, second_length, flags, &sequences[1], error);
     if (status == HEED_OK && truncation)
         status = truncate(truncation, flags & HEED_ENCODE_SPECIAL ? template->added : 0, &sequences[0], second ? &sequences[1] : NULL,
                           error);

@@ -28,6 +28,11 @@ struct heed_tokenizer {
    the sections that are written back; nobody may change them afterwards. */
 heed_status heed_tokenizer_build(heed_tokenizer **tokenizer, const json_t *json, json_t *config, const char *where, heed_error *error);
 
+/* The same around a model that is there already, with the other sections from `json`. The model is the tokenizer's from now on, also
+   when this fails. */
+heed_status heed_tokenizer_assemble(heed_tokenizer **tokenizer, heed_model *model, const json_t *json, json_t *config, const char *where,
+                                    heed_error *error);
+
 /* load_files.c: a tokenizer.json made up from vocab.json + merges.txt or vocab.txt; a new reference. */
 heed_status heed_tokenizer_json_from_files(json_t **json, const char *folder, const json_t *config, heed_error *error);
 

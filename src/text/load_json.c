@@ -90,15 +90,18 @@ static heed_status read_sections(heed_tokenizer *tokenizer, const json_t *json, 
                            error);
 }
 
-heed_status heed_tokenizer_build(heed_tokenizer **result, const json_t *json, json_t *config, const char *where, heed_error *error)
+heed_status heed_tokenizer_assemble(heed_tokenizer **result, heed_model *model, const json_t *json, json_t *config, const char *where,
+                                    heed_error *error)
 {
-    *result = NULL;
-    if (!json_is_object(json)) return heed_fail(error, HEED_E_FORMAT, "%s: expected a JSON object", where);
     heed_tokenizer *tokenizer = heed_allocate(1, sizeof *tokenizer);
-    if (!tokenizer) return heed_fail_memory(error, sizeof *tokenizer, "a tokenizer");
-    /* The model first: a kind that is not read yet is named before anything else is found wanting. */
-    heed_status status = heed_model_read(&tokenizer->model, json_object_get(json, "model"), where, error);
-    if (status == HEED_OK) status = read_sections(tokenizer, json, where, error);
+    *result = NULL;
+    if (!tokenizer) {
+        heed_model_free(model);
+        return heed_fail_memory(error, sizeof *tokenizer, "a tokenizer");
+    }
+    tokenizer->model = *model;
+    *model = (heed_model){0};
+    heed_status status = read_sections(tokenizer, json, where, error);
     if (status == HEED_OK) status = keep_sections(tokenizer, json, config, error);
     if (status != HEED_OK) {
         heed_tokenizer_free(tokenizer);
@@ -109,4 +112,14 @@ heed_status heed_tokenizer_build(heed_tokenizer **result, const json_t *json, js
     heed_special_resolve(tokenizer);
     *result = tokenizer;
     return HEED_OK;
+}
+
+heed_status heed_tokenizer_build(heed_tokenizer **result, const json_t *json, json_t *config, const char *where, heed_error *error)
+{
+    heed_model model;
+    *result = NULL;
+    if (!json_is_object(json)) return heed_fail(error, HEED_E_FORMAT, "%s: expected a JSON object", where);
+    /* The model first: a kind that is not read yet is named before anything else is found wanting. */
+    HEED_TRY(heed_model_read(&model, json_object_get(json, "model"), where, error));
+    return heed_tokenizer_assemble(result, &model, json, config, where, error);
 }

@@ -31,6 +31,7 @@ void heed_model_free(heed_model *model)
     free(model->suffix);
     free(model->merges.merges);
     free(model->merges.slots);
+    heed_trie_free(&model->whole);
     *model = (heed_model){0};
 }
 

@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/json.h"
+#include "text/trie.h"
 #include "text/vocabulary.h"
 #include <stdbool.h>
 #include <stddef.h>
@@ -18,8 +19,8 @@ typedef struct heed_found_token {
 typedef struct heed_found_tokens { heed_found_token *tokens; size_t count, capacity; bool failed; } heed_found_tokens;
 void heed_found_add(heed_found_tokens *found, int32_t id, uint32_t begin, uint32_t end);
 
-/* BPE: merge (left, right) -> joined; the rank is the place in the list. */
-typedef struct heed_merge { int32_t left, right, joined; } heed_merge;
+/* BPE: merge (left, right) -> joined; the smallest rank first, the leftmost place of equals. */
+typedef struct heed_merge { int32_t left, right, joined; uint32_t rank; } heed_merge;
 typedef struct heed_merge_slot { uint64_t pair; uint32_t rank; int32_t joined; } heed_merge_slot;
 typedef struct heed_merge_table {
     heed_merge *merges;
@@ -41,6 +42,7 @@ typedef struct heed_model {
     bool fuse_unk, byte_fallback, ignore_merges; /* BPE */
     int64_t max_word_characters;                 /* WordPiece: longer words are unknown */
     heed_merge_table merges;                     /* BPE */
+    heed_trie whole;                             /* BPE: pieces that are found in the text first and never merged; the values are ids */
     int32_t direct_ids[HEED_DIRECT_CHARACTERS], byte_ids[256]; /* BPE: of single characters, of "<0x00>" to "<0xFF>" */
 } heed_model;
 
@@ -74,10 +76,12 @@ heed_status heed_model_read_vocabulary(heed_model *model, const json_t *json, co
 heed_status heed_model_read_text(char **text, const json_t *json, const char *key, bool empty_is_none, const char *where,
                                  heed_error *error);
 heed_status heed_model_unknown(const heed_model *model, heed_error *error); /* the vocabulary lacks its unknown token */
-/* BPE: after vocabulary, prefix, suffix and flags are set, adds a merge of two strings ... */
+/* BPE: after vocabulary, prefix, suffix and flags are set, adds a merge of two strings, which ranks behind all so far ... */
 heed_status heed_bpe_add_merge(heed_model *model, const char *left, size_t left_length, const char *right, size_t right_length,
                                const char *where, heed_error *error);
-/* ... or of two ids whose result is known; then seals the tables. */
+/* ... or "left right" ... */
+heed_status heed_bpe_add_merge_line(heed_model *model, const char *line, size_t length, const char *where, heed_error *error);
+/* ... or one of ids whose result and rank are known; then seals the tables. */
 heed_status heed_bpe_add_merge_ids(heed_model *model, heed_merge merge, heed_error *error);
 heed_status heed_bpe_seal(heed_model *model, heed_error *error);
 

@@ -76,6 +76,15 @@ static const heed_word_rules shipped[] = {
      .tail = "\r\n/",
      .line_ends = true,
      .blanks = true},
+    /* Mistral's tekken */
+    {.pattern = ANY_PREFIX CAPITALS "*" SMALL "+|" ANY_PREFIX CAPITALS "+" SMALL "*|\\p{N}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n/]*|\\s*[\\r\\n]+|"
+                "\\s+(?!\\S)|\\s+",
+     .letters = BY_CASE,
+     .number_max = 1,
+     .sign_after_space = true,
+     .tail = "\r\n/",
+     .line_ends = true,
+     .blanks = true},
     /* CLIP */
     {.pattern = CLIP_WORDS, .contractions = EXACT_CONTRACTIONS, .letters = BARE, .number_max = 1},
     {.pattern = "<\\|startoftext\\|>|<\\|endoftext\\|>|" CLIP_WORDS,
@@ -148,12 +157,13 @@ static size_t cased_word_end(const char *text, size_t at, size_t length, bool sm
 }
 
 /* Both alternatives of BY_CASE behind an optional prefix: small letters with, then without the prefix, then capitals. */
-static size_t match_cased(const char *text, size_t at, size_t prefix, size_t length)
+static size_t match_cased(const heed_word_rules *rules, const char *text, size_t at, size_t prefix, size_t length)
 {
+    bool contracted = rules->contractions == CONTRACTIONS_AFTER_WORDS;
     const struct { size_t begin; bool small_needed; } tries[] = {{at + prefix, true}, {at, true}, {at + prefix, false}};
     for (size_t i = prefix ? 0 : 2; i < 3; i++) { /* without a prefix the last try covers both alternatives */
         size_t end = cased_word_end(text, tries[i].begin, length, tries[i].small_needed);
-        if (end > tries[i].begin) return end + contraction(text, end, length, true) - at;
+        if (end > tries[i].begin) return end + (contracted ? contraction(text, end, length, true) : 0) - at;
     }
     return 0;
 }
@@ -165,7 +175,7 @@ static size_t match_letters(const heed_word_rules *rules, const char *text, size
     bool prefix = rules->letters == AFTER_SPACE ? first == ' '
                 : rules->letters != BARE && first != '\r' && first != '\n' &&
                   !(heed_char_class(first) & (HEED_CHAR_LETTER | HEED_CHAR_NUMBER));
-    if (rules->letters == BY_CASE) return match_cased(text, at, prefix ? size : 0, length);
+    if (rules->letters == BY_CASE) return match_cased(rules, text, at, prefix ? size : 0, length);
     size_t begin = prefix ? at + size : at, end = run_end(text, begin, length, HEED_CHAR_LETTER, true);
     return end > begin ? end - at : 0;
 }

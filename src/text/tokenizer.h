@@ -38,7 +38,7 @@ typedef struct heed_gguf_vocabulary {
     const heed_gguf_string *merges; /* (merge_count) "left right", first one first */
     size_t merge_count;
     int64_t special[HEED_SPECIAL_COUNT]; /* bos_token_id, eos_token_id, padding_token_id ...; -1: none */
-    int add_bos, add_eos, add_space_prefix, remove_extra_whitespaces; /* 0 or 1; -1: the file does not say */
+    int add_bos, add_eos, add_space_prefix; /* 0 or 1; -1: the file does not say */
     const char *chat_template;      /* "tokenizer.chat_template", kept as the configuration's "chat_template"; NULL: none */
 } heed_gguf_vocabulary;
 /* The same tokenizer as the model's own tokenizer.json or .model file would give. `where` begins the messages. HEED_E_UNSUPPORTED:
@@ -83,7 +83,8 @@ void heed_encoding_free(heed_encoding *encoding);
 
 enum {
     HEED_ENCODE_SPECIAL = 1, /* let the post-processor add its special tokens ([CLS] ... [SEP], <s> ...) */
-    HEED_ENCODE_OFFSETS = 2  /* fill bytes and code_points */
+    HEED_ENCODE_OFFSETS = 2, /* fill bytes and code_points */
+    HEED_ENCODE_LITERAL = 4  /* special tokens spelled in the text ("<s>") are text like any other: for text that nobody vouches for */
 };
 
 /* Fills *encoding with the ids of one text. HEED_E_ARG: text of 2 GiB or more; HEED_E_FORMAT: the vocabulary lacks its own unknown

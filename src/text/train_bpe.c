@@ -214,7 +214,7 @@ static heed_status do_merges(bpe_trainer *t, heed_error *error)
             continue;
         }
         bool done = count < 1 || (uint64_t)count < t->trainer->min_frequency;
-        heed_merge merge = {(int32_t)(top.pair >> 32), (int32_t)(uint32_t)top.pair, -1};
+        heed_merge merge = {.left = (int32_t)(top.pair >> 32), .right = (int32_t)(uint32_t)top.pair, .joined = -1};
         if (!done) status = joined_token(t, &merge, error);
         if (!done && status == HEED_OK) {
             if (heed_grow(&t->merges, &t->merge_capacity, t->merge_count + 1, sizeof merge)) t->merges[t->merge_count++] = merge;

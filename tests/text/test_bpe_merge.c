@@ -37,7 +37,8 @@ static void merging_follows_the_definition(void **state)
     for (int round = 0; round < 60; round++) {
         heed_model model = {0};
         for (int i = 0; i < MERGES; i++) {
-            heed_merge merge = {(int32_t)draw(&random, SYMBOLS), (int32_t)draw(&random, SYMBOLS), (int32_t)draw(&random, SYMBOLS)};
+            heed_merge merge = {(int32_t)draw(&random, SYMBOLS), (int32_t)draw(&random, SYMBOLS), (int32_t)draw(&random, SYMBOLS),
+                                (uint32_t)(round % 2 ? i / 3 : i)}; /* ranks may be shared: the leftmost place then */
             if (draw(&random, 3)) merge.joined = (int32_t)(SYMBOLS + draw(&random, 40)); /* most results take part in few merges */
             assert_ok(heed_bpe_add_merge_ids(&model, merge, &error));
         }

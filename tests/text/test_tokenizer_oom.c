@@ -83,6 +83,32 @@ static heed_status train(void *context, heed_error *error)
     return status;
 }
 
+static heed_status load_gguf(void *context, heed_error *error)
+{
+    static const heed_gguf_string tokens[] = {{"<unk>", 5}, {"<s>", 3}, {"</s>", 4}, {"a", 1}, {"b", 1}, {"ab", 2},
+                                              {"\u2581", 3}, {"\u2581\u2581", 6}, {"<|x|>", 5}, {"<mask>", 6}};
+    static const heed_gguf_string merges[] = {{"a b", 3}};
+    static const float scores[] = {0, 0, 0, -1, -2, -3, -4, 0, 0, 0};
+    static const int32_t types[] = {2, 3, 3, 1, 1, 1, 1, 4, 4, 3};
+    const heed_gguf_vocabulary v = {.model = context, .pre = "roberta-bpe", .tokens = tokens, .token_count = 10, .scores = scores,
+                                    .types = types, .merges = merges, .merge_count = 1, .special = {1, 2, -1, 0, -1, -1, 9},
+                                    .add_bos = -1, .add_eos = 1, .add_space_prefix = -1, .chat_template = "{{ x }}"};
+    heed_tokenizer *tokenizer = NULL;
+    heed_encoding encoding = {0};
+    heed_status status = heed_tokenizer_from_gguf(&tokenizer, &v, "test", error);
+    if (status == HEED_OK) status = heed_tokenizer_encode(tokenizer, "ab  a<mask>", 11, HEED_ENCODE_SPECIAL, &encoding, error);
+    heed_encoding_free(&encoding);
+    heed_tokenizer_free(tokenizer);
+    return status;
+}
+
+static void loading_from_gguf_survives(void **state)
+{
+    (void)state;
+    assert_true(fail_alloc_each(load_gguf, "llama") > 50);
+    assert_true(fail_alloc_each(load_gguf, "gpt2") > 50);
+}
+
 static void loading_survives(void **state)
 {
     (void)state;
@@ -140,7 +166,8 @@ static void training_survives(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(loading_survives), cmocka_unit_test(encoding_and_decoding_survive),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(loading_survives), cmocka_unit_test(loading_from_gguf_survives),
+                                       cmocka_unit_test(encoding_and_decoding_survive),
                                        cmocka_unit_test(saving_and_loading_folders_survive), cmocka_unit_test(training_survives)};
     fail_alloc_cover_jansson();
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -31,13 +31,15 @@ static inline void REAL(attend)(const heed_kernel_args *args, const heed_attenti
     int64_t from = head * width, group = head / (attributes->heads / attributes->kv_heads) * width;
     const real *q = REAL(row)(&args->in[HEED_ATTENTION_Q], row) + from;
     real *y = REAL(row)(&args->out[0], row) + from, sink = span->sinks ? *REAL(row)(span->sinks, head) : -INFINITY, largest = sink;
+    bool nothing = sink == -INFINITY;
     for (int64_t j = 0; j < span->sequence.keys; j++) {
         int64_t at = heed_attention_visible_row(span, i, j);
         real score = at < 0 ? -INFINITY : REAL(score_of)(span, q, k, group, head, i, j, at);
         largest = score > largest ? score : largest;
+        nothing = nothing && score == -INFINITY; /* a NaN is something, and spreads */
     }
     bool blind = heed_attention_is_blind(span, i);
-    if (largest == -INFINITY && !blind) return;
+    if (nothing && !blind) return;
     if (blind) largest = 0;
     real sum = span->sinks ? R(exp)(sink - largest) : 0;
     REAL(heed_attention_dropout) dropout = REAL(heed_attention_dropout_of)(args, span, head, i);

@@ -205,6 +205,28 @@ static void prefill_equals_decoding(void **state)
         }
 }
 
+/* A query of NaNs gives NaN, not the zeros of a query that sees nothing. */
+static double with_nan_query(const kernel_case *c, int input, int64_t row, int64_t column, heed_rng *rng)
+{
+    double value = attention_element(c, input, row, column, rng);
+    return input == HEED_ATTENTION_Q && row == 30 ? NAN : value;
+}
+
+static void nan_queries_stay_nan(void **state)
+{
+    (void)state;
+    attention_data d = {.name = "nan query", .heads = 2, .kv_heads = 2, .width = 16, .queries = {100, -1}, .causal = true};
+    kernel_case c = attention_case(&d, false);
+    c.element = with_nan_query;
+    case_check(&c, NULL);
+    heed_graph_free(c.graph);
+    for (int isa = 0; isa <= (int)heed_isa_detect(); isa++) {
+        case_operands all = run_forward(&d, with_nan_query, (heed_isa)isa);
+        for (int64_t i = 0; i < 100; i++) assert_int_equal(isnan(case_get(&all.operand[all.n_in], i, 5, false)) != 0, i == 30);
+        case_operands_free(&all);
+    }
+}
+
 /* A NaN in a key or value reaches only the queries that see it. */
 static double with_nan(const kernel_case *c, int input, int64_t row, int64_t column, heed_rng *rng)
 {
@@ -232,6 +254,6 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(forward_agrees_with_the_reference), cmocka_unit_test(backward_agrees_with_the_reference),
         cmocka_unit_test(batch_equals_singles), cmocka_unit_test(dense_equals_cache), cmocka_unit_test(prefill_equals_decoding),
-        cmocka_unit_test(nan_stays_where_it_is_seen)};
+        cmocka_unit_test(nan_stays_where_it_is_seen), cmocka_unit_test(nan_queries_stay_nan)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

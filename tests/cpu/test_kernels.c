@@ -161,6 +161,9 @@ static void softmax_kernels(void **state)
                 if (backward) differentiate(&c, heed_multiply(c.graph, y, y), &x, 1);
                 run_case(c);
             }
+    kernel_case all_nan = row_case("softmax of NaNs", HEED_OP_SOFTMAX, 3, &(row_data){.scale = NAN});
+    heed_softmax(all_nan.graph, floats(&all_nan, "x", live(3, 21)));
+    run_case(all_nan);
     kernel_case c = row_case("a large vocabulary", HEED_OP_CROSS_ENTROPY, 3, &(row_data){.limit = 250000});
     heed_cross_entropy(c.graph, floats(&c, "x", heed_shape_live(HEED_EXTENT_GATHERED, 4, 250001)),
                        integers(&c, "labels", heed_shape_live(HEED_EXTENT_GATHERED, 4, 0)), 0);

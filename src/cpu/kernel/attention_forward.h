@@ -140,6 +140,14 @@ static inline void add_band(forward_unit *u, int64_t row, int rows, const uint64
         for (int r = 0; r < rows; r++) add_values(u, u->scratch->band + r * TILE, seen[r], u->scratch->sums + (row + r) * p->padded);
 }
 
+/* Asked for rows without a largest score only. */
+static inline bool sees_nan(const float *band, uint64_t seen)
+{
+    for (; seen; seen &= seen - 1)
+        if (band[__builtin_ctzll(seen)] != band[__builtin_ctzll(seen)]) return true;
+    return false;
+}
+
 static inline void attend_band(forward_unit *u, int64_t row, int rows)
 {
     forward_scratch *s = u->scratch;
@@ -151,7 +159,10 @@ static inline void attend_band(forward_unit *u, int64_t row, int rows)
         if (!seen[r]) continue;
         float m = u->scale * largest_score(s->band + r * TILE, vectors), before = s->largest[row + r];
         if (before > m) m = before;
-        if (m == -__builtin_inff()) seen[r] = 0; /* scores of -inf weigh nothing */
+        if (m == -__builtin_inff()) {
+            if (sees_nan(s->band + r * TILE, seen[r])) m = __builtin_nanf("");
+            else seen[r] = 0; /* scores of -inf weigh nothing */
+        }
         if (!seen[r]) continue;
         old[r] = before - m;
         s->largest[row + r] = m;

@@ -41,10 +41,18 @@ HEED_INLINE float exponentiate_row(const float *x, float *y, int64_t width, floa
     return chains_sum(sum);
 }
 
+/* Asked for rows without a largest element only. */
+static inline bool has_nan(const float *x, int64_t width)
+{
+    for (int64_t j = 0; j < width; j++)
+        if (x[j] != x[j]) return true;
+    return false;
+}
+
 static inline void softmax_row(const float *x, float *y, int64_t width)
 {
     float largest = largest_of_row(x, width);
-    if (largest == -__builtin_inff()) {
+    if (largest == -__builtin_inff() && !has_nan(x, width)) {
         for (int64_t j = 0; j < width; j++) y[j] = 0;
         return;
     }

@@ -113,6 +113,7 @@ bool heed_transformer_has_source(const heed_transformer *transformer); /* an enc
 /* Preset with heed_generation_preset; a field left as it is takes what generation_config.json says. */
 typedef struct heed_generation_options {
     int64_t max_new_tokens, min_new_tokens;    /* preset -1; max_new_tokens -1 after all: to the end of the context */
+    int64_t context;                           /* positions that a sequence can have; preset 0: the model's */
     double temperature, top_p, min_p, repeat_penalty, length_penalty; /* preset NaN; temperature 0: greedy */
     int64_t top_k, no_repeat_ngram;            /* preset -1; 0: off */
     int64_t beams, returned;                   /* preset -1 */

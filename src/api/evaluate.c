@@ -87,7 +87,7 @@ heed_status heed_transformer_translate(heed_transformer *t, const char *in_path,
     heed_translation_events events = {.progress = on_lines, .cancelled = on_cancelled, .argument = &forward};
     pthread_mutex_lock(&t->turn);
     heed_status status = heed_transformer_settings(t, options, &settings, error);
-    if (status == HEED_OK) status = heed_transformer_session(t, LINES_AT_ONCE * (settings.beams > 1 ? settings.beams : 1), 0, &session, error);
+    if (status == HEED_OK) status = heed_transformer_session(t, LINES_AT_ONCE * (settings.beams > 1 ? settings.beams : 1), options->context, &session, error);
     if (status == HEED_OK) status = heed_translate_file(session, tokenizer, &settings, in_path, out_path, &events, &translation, error);
     pthread_mutex_unlock(&t->turn);
     heed_translation_free(&translation);
@@ -155,7 +155,7 @@ heed_status heed_transformer_bleu(heed_transformer *t, const char *source, const
     pthread_mutex_lock(&t->turn);
     heed_status status = heed_transformer_settings(t, options, &settings, error);
     if (status == HEED_OK) status = heed_data_open_pairs(&pairs, source, reference, error);
-    if (status == HEED_OK) status = heed_transformer_session(t, LINES_AT_ONCE * (settings.beams > 1 ? settings.beams : 1), 0, &session, error);
+    if (status == HEED_OK) status = heed_transformer_session(t, LINES_AT_ONCE * (settings.beams > 1 ? settings.beams : 1), options->context, &session, error);
     if (status == HEED_OK) status = translate_and_compare(t, pairs, &settings, session, &forward, evaluation, error);
     if (status == HEED_OK && heed_transformer_has_source(t)) status = score_references(t, pairs, &settings, session, evaluation, error);
     pthread_mutex_unlock(&t->turn);

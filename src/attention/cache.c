@@ -33,7 +33,7 @@ struct heed_cache {
 
 static int64_t blocks_of(int64_t positions)
 {
-    return (positions + HEED_BLOCK_POSITIONS - 1) / HEED_BLOCK_POSITIONS;
+    return positions / HEED_BLOCK_POSITIONS + (positions % HEED_BLOCK_POSITIONS != 0);
 }
 
 static size_t round_up(size_t bytes, size_t unit)
@@ -68,6 +68,29 @@ static heed_status set_sizes(heed_cache *cache, size_t *reserved, heed_error *er
     return HEED_OK;
 }
 
+/* Address space for every sequence at `blocks` blocks; NULL, with errno, when the system refuses. */
+static char *reserve(const heed_cache *cache, int64_t blocks, size_t *bytes)
+{
+    size_t array = round_up(cache->block_bytes * (size_t)(blocks * cache->options.sequences), cache->page);
+    *bytes = array * (size_t)cache->options.arrays;
+    void *memory = mmap(NULL, *bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    return memory == MAP_FAILED ? NULL : memory;
+}
+
+/* The most positions of each sequence that address space is granted for, found by trying. */
+static int64_t context_that_fits(const heed_cache *cache)
+{
+    int64_t fits = 0, refused = cache->table_blocks;
+    while (refused - fits > 1) {
+        int64_t blocks = fits + (refused - fits) / 2;
+        size_t bytes;
+        char *memory = reserve(cache, blocks, &bytes);
+        if (memory) munmap(memory, bytes);
+        *(memory ? &fits : &refused) = blocks;
+    }
+    return fits * HEED_BLOCK_POSITIONS;
+}
+
 heed_status heed_cache_new(heed_cache **result, const heed_cache_options *options, heed_error *error)
 {
     *result = NULL;
@@ -87,15 +110,13 @@ heed_status heed_cache_new(heed_cache **result, const heed_cache_options *option
         goto done;
     }
     for (int64_t i = 0; i < options->sequences; i++) cache->lengths[i] = UNUSED;
-    if (reserved) {
-        void *memory = mmap(NULL, reserved, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-        if (memory == MAP_FAILED) {
-            status = heed_fail(error, HEED_E_NOMEM, "block cache: the system refuses %zu bytes of address space for %lld sequences of %lld "
-                               "positions (%s); hold fewer sequences or a shorter context, or raise `ulimit -v`", reserved,
-                               (long long)options->sequences, (long long)options->positions, strerror(errno));
-            goto done;
-        }
-        cache->memory = memory;
+    if (reserved && !(cache->memory = reserve(cache, cache->table_blocks, &reserved))) {
+        const char *reason = strerror(errno);
+        status = heed_fail(error, HEED_E_NOMEM, "block cache: the system refuses %zu bytes of address space for %lld sequences of %lld "
+                           "positions (%s); a context of %lld positions for each would fit: hold fewer sequences or a shorter context, or "
+                           "raise `ulimit -v`", reserved, (long long)options->sequences, (long long)options->positions, reason,
+                           (long long)context_that_fits(cache));
+        goto done;
     }
     *result = cache;
     return HEED_OK;

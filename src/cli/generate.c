@@ -12,7 +12,7 @@ typedef struct { heed_prompt *items; char **lines; int32_t *ids; size_t count, c
 typedef struct {
     task task;
     const char *prompt, *prompt_ids, *file;
-    int64_t count, num_return, logprobs;
+    int64_t count, context, num_return, logprobs;
     option_list stop;
     bool ids;
     prompt_list prompts;
@@ -23,6 +23,7 @@ static const option options[] = {
     HEED_OPTION(generate_task, prompt_ids, "prompt-ids", 0, OPTION_TEXT, "1,2,3", "The prompt as token ids."),
     HEED_OPTION(generate_task, file, "file", 0, OPTION_TEXT, "FILE", "One prompt a line, written in one batch."),
     HEED_OPTION(generate_task, count, "n", 'n', OPTION_INTEGER, "N", "New tokens at most; -1: to the end of the context (default: generation_config.json, else 128)."),
+    HEED_OPTION(generate_task, context, "context", 'c', OPTION_INTEGER, "T", "Positions that a sequence can have (default: the model's context)."),
     HEED_OPTION(generate_task, num_return, "num-return", 0, OPTION_INTEGER, "N", "Sequences for each prompt."),
     HEED_OPTION(generate_task, stop, "stop", 0, OPTION_LIST, "TEXT", "End when this text comes; it is not printed."),
     HEED_OPTION(generate_task, logprobs, "logprobs", 0, OPTION_INTEGER, "K", "One JSON object a sequence, with log-probabilities of prompt and new tokens and the K likeliest."),
@@ -181,6 +182,7 @@ static heed_status run(task *t)
     heed_status status = read_prompts(values, &t->error);
     if (status == HEED_OK) status = task_generation(t, values->count, &how);
     if (status != HEED_OK) return status;
+    how.context = values->context;
     how.returned = values->num_return;
     how.log_probabilities = values->logprobs;
     how.stop = values->stop.items, how.stop_count = values->stop.count;

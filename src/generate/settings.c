@@ -94,9 +94,11 @@ typedef struct reader { heed_generation_settings *settings; const json_t *json; 
 
 static heed_status fail(const reader *r, const char *key, const char *expected)
 {
-    char *text = json_dumps(json_object_get(r->json, key), JSON_ENCODE_ANY | JSON_COMPACT);
-    heed_status status = heed_fail(r->error, HEED_E_FORMAT, "%s: \"%s\" is %.80s, expected %s", r->where, key, text ? text : "?", expected);
-    free(text);
+    heed_buffer text = {0};
+    heed_json_put(&text, json_object_get(r->json, key), JSON_ENCODE_ANY | JSON_COMPACT);
+    heed_status status = text.failed ? heed_fail_memory(r->error, text.length, "a message")
+                                     : heed_fail(r->error, HEED_E_FORMAT, "%s: \"%s\" is %.80s, expected %s", r->where, key, text.data, expected);
+    heed_buffer_free(&text);
     return status;
 }
 

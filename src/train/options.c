@@ -2,6 +2,7 @@
 
 #include "base/file.h"
 
+#include <errno.h>
 #include <limits.h>
 #include <math.h>
 #include <stdlib.h>
@@ -115,7 +116,9 @@ heed_status heed_train_options_check(const heed_train_options *o, heed_error *er
 
 static void put_path(heed_buffer *out, const char *path)
 {
+    errno = 0;
     char *whole = strcmp(path, "char") != 0 ? realpath(path, NULL) : NULL; /* a kind of tokenizer, no path */
+    if (whole == NULL && errno == ENOMEM) out->failed = true;
     const char *text = whole != NULL ? whole : path;
     heed_json_put_string(out, text, strlen(text));
     free(whole);

@@ -130,20 +130,23 @@ static heed_status add_checkpoint(heed_trainer *t, int64_t step, double weight, 
     return HEED_OK;
 }
 
-/* Steps of the newest checkpoints, at most `most`, newest first. */
-static size_t newest_steps(const heed_trainer *t, int64_t *steps, size_t most)
+/* Steps of the newest checkpoints, at most `most`, newest first. One that is there but cannot be read is an error: a mean of fewer is not
+   what was asked for. */
+static heed_status newest_steps(const heed_trainer *t, int64_t *steps, size_t most, size_t *found, heed_error *error)
 {
-    size_t found = 0;
-    for (int64_t step = t->place.step; step > 0 && found < most; step--) {
+    heed_status status = HEED_OK;
+    *found = 0;
+    for (int64_t step = t->place.step; step > 0 && *found < most && status == HEED_OK; step--) {
         char name[64];
         if (step != t->place.step && (t->options.save_steps == 0 || step % t->options.save_steps != 0)) continue;
         snprintf(name, sizeof name, "checkpoint-%" PRId64, step);
         int64_t found_step;
         char *folder = heed_path_join(t->options.out, name);
-        if (folder != NULL && heed_checkpoint_check(folder, &found_step, NULL) == HEED_OK) steps[found++] = step;
+        if (folder == NULL) return heed_fail_memory(error, 256, "a path");
+        if (heed_path_exists(folder) && (status = heed_checkpoint_check(folder, &found_step, error)) == HEED_OK) steps[(*found)++] = step;
         free(folder);
     }
-    return found;
+    return status;
 }
 
 static heed_status save_average(heed_trainer *t, const char *folder, heed_error *error)
@@ -174,7 +177,8 @@ heed_status heed_trainer_average(heed_trainer *t, heed_error *error)
     int64_t *steps = heed_allocate(most, sizeof *steps);
     double *sums = heed_allocate(elements, sizeof *sums);
     heed_status status = steps == NULL || sums == NULL ? heed_fail_memory(error, elements * sizeof *sums, "the mean of the checkpoints") : HEED_OK;
-    size_t found = status == HEED_OK ? newest_steps(t, steps, most) : 0;
+    size_t found = 0;
+    if (status == HEED_OK) status = newest_steps(t, steps, most, &found, error);
     for (size_t i = 0; i < found && status == HEED_OK; i++) status = add_checkpoint(t, steps[i], 1.0 / (double)found, sums, error);
     if (status == HEED_OK) {
         exchange(t, sums);

@@ -219,6 +219,17 @@ static void wrong_uses_are_errors(void **state)
     assert_fails(HEED_E_ARG, "address space", heed_cache_new(&cache, &options, &error));
     options = small, options.columns = (int64_t)1 << 40;
     assert_fails(HEED_E_NOMEM, "address space", heed_cache_new(&cache, &options, &error));
+    assert_fails(HEED_E_NOMEM, "a context of 0 positions for each would fit", heed_cache_new(&cache, &options, &error));
+    options = small, options.columns = (int64_t)1 << 20, options.positions = 1 << 20; /* 6 x 2^42 bytes an array: a few of them fit */
+    options.arrays = 32;
+    heed_error error = {0};
+    assert_int_equal(heed_cache_new(&cache, &options, &error), HEED_E_NOMEM);
+    const char *said = strstr(error.message, "a context of ");
+    assert_non_null(said);
+    options.positions = atoll(said + strlen("a context of "));
+    assert_in_range(options.positions, HEED_BLOCK_POSITIONS, (1 << 20) - 1);
+    assert_ok(heed_cache_new(&cache, &options, &error));
+    heed_cache_free(cache);
 }
 
 static void a_long_context_costs_nothing_until_used(void **state)

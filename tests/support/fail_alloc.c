@@ -1,6 +1,7 @@
 #include "support/fail_alloc.h"
 
 #include "support/test.h"
+#include <dirent.h>
 #include <errno.h>
 #include <jansson.h>
 #include <stdatomic.h>
@@ -31,12 +32,16 @@ void *__real_realloc(void *pointer, size_t size);
 void *__real_aligned_alloc(size_t alignment, size_t size);
 void __real_free(void *pointer);
 void *__real_mmap(void *address, size_t length, int protection, int flags, int descriptor, off_t offset);
+char *__real_realpath(const char *path, char *resolved);
+DIR *__real_opendir(const char *path);
 void *__wrap_malloc(size_t size);
 void *__wrap_calloc(size_t items, size_t size);
 void *__wrap_realloc(void *pointer, size_t size);
 void *__wrap_aligned_alloc(size_t alignment, size_t size);
 void __wrap_free(void *pointer);
 void *__wrap_mmap(void *address, size_t length, int protection, int flags, int descriptor, off_t offset);
+char *__wrap_realpath(const char *path, char *resolved);
+DIR *__wrap_opendir(const char *path);
 
 void *__wrap_malloc(size_t size)
 {
@@ -69,6 +74,18 @@ void __wrap_free(void *pointer)
 void *__wrap_mmap(void *address, size_t length, int protection, int flags, int descriptor, off_t offset)
 {
     return refused() ? MAP_FAILED : __real_mmap(address, length, protection, flags, descriptor, offset);
+}
+
+/* Its result is the caller's to free. */
+char *__wrap_realpath(const char *path, char *resolved)
+{
+    if (resolved) return __real_realpath(path, resolved);
+    return refused() ? NULL : counted(__real_realpath(path, NULL));
+}
+
+DIR *__wrap_opendir(const char *path)
+{
+    return refused() ? NULL : __real_opendir(path);
 }
 
 void fail_alloc_at(long n)
@@ -104,7 +121,8 @@ void fail_alloc_cover_jansson(void)
 
 long fail_alloc_each(fail_alloc_scenario *scenario, void *context)
 {
-    for (long n = 1;; n++) {
+    const char *from = getenv("FAIL_ALLOC_FROM");
+    for (long n = from ? atol(from) : 1;; n++) {
         heed_error error = {0};
         long before = fail_alloc_live();
         fail_alloc_at(n);

@@ -1,6 +1,7 @@
 /* fail_alloc.h: makes allocations fail on purpose. For programs named *_oom.c, which are linked with --wrap (see
-   tests/CMakeLists.txt): malloc, calloc, realloc, aligned_alloc and mmap called from heed, and, after fail_alloc_cover_jansson,
-   from jansson. */
+   tests/CMakeLists.txt): malloc, calloc, realloc, aligned_alloc and mmap called from heed, what realpath and opendir allocate for
+   it, and, after fail_alloc_cover_jansson, what jansson allocates. With FAIL_ALLOC_FROM=N in the environment fail_alloc_each begins
+   at allocation N: for a debugger. */
 #ifndef HEED_TESTS_FAIL_ALLOC_H
 #define HEED_TESTS_FAIL_ALLOC_H
 

@@ -277,6 +277,7 @@ static void text_is_streamed_and_stopped(void **state)
             assert_null(strstr(stopped.items[0].text, stop));
         }
         assert_int_equal(cut.text.length, stopped.items[0].text_length);
+        heed_generation_free(&stopped);
         assert_fails(HEED_E_ARG, "stop strings need a tokenizer", heed_generate(session, NULL, &f.settings, &prompt, 1, NULL, &stopped, &error));
         heed_buffer_free(&whole.text), heed_buffer_free(&cut.text);
         heed_generation_free(&full);
@@ -341,6 +342,7 @@ static void wrong_requests_are_explained(void **state)
     heed_ids empty = {ids, 0}, good = {ids, 2}, unknown = {ids, 3};
     f.settings.bos = -1;
     assert_fails(HEED_E_ARG, "prompt 1 is empty", heed_generate(session, NULL, &f.settings, &empty, 1, NULL, &generation, &error));
+    heed_generation_free(&generation);
     assert_fails(HEED_E_ARG, "prompt 1 is empty", heed_generate(pair, NULL, &marian.settings, &empty, 1, NULL, &generation, &error));
     heed_generation_free(&generation);
     assert_fails(HEED_E_ARG, "id 400 at place 2", heed_generate(session, NULL, &f.settings, &unknown, 1, NULL, &generation, &error));

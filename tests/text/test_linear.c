@@ -1,9 +1,12 @@
 #include "hostile_texts.h"
+#include "support/sanitized.h"
+
+enum { TEXT_BYTES = HEED_SANITIZED ? 32 << 10 : 128 << 10 };
 
 static void hostile_texts_take_linear_time(void **state)
 {
     (void)state;
-    survive_kinds(99, 128 << 10);
+    survive_kinds(99, TEXT_BYTES);
 }
 
 /* Training on one long word and on many lines. */
@@ -14,7 +17,7 @@ static void training_on_long_words(void **state)
     heed_tokenizer_trainer *trainer = NULL;
     heed_tokenizer *tokenizer = NULL;
     heed_buffer text = {0};
-    while (text.length < 512 << 10) heed_buffer_text(&text, "aab");
+    while (text.length < 4 * TEXT_BYTES) heed_buffer_text(&text, "aab");
     assert_ok(heed_tokenizer_trainer_new(&trainer, "bpe", &training, &error));
     assert_ok(heed_tokenizer_trainer_feed(trainer, text.data, text.length, &error));
     assert_ok(heed_tokenizer_trainer_finish(trainer, &tokenizer, &error));

@@ -32,12 +32,20 @@ static double deviation(const heed_model *model, const heed_tensor *tensor)
     return scale;
 }
 
-/* Weights are drawn row by row; every tensor has a stream of its own, so that one more tensor changes no other. */
+/* The stream of a tensor comes from the name of its role, part and layer, so that neither one more tensor nor one more role changes any other. */
+static uint64_t stream_of(const heed_tensor *tensor)
+{
+    uint64_t stream = heed_mix(tensor->entry->part, (uint64_t)tensor->layer);
+    for (const char *c = heed_roles[tensor->entry->role].name; *c; c++) stream = heed_mix((uint8_t)*c, stream);
+    return stream;
+}
+
+/* Weights are drawn row by row. */
 heed_status heed_weights_initialise(heed_model *model, heed_tensor *tensor, uint64_t seed, heed_error *error)
 {
     const heed_config *config = &model->config;
     uint8_t initial = heed_roles[tensor->entry->role].initial;
-    heed_rng rng = {.seed = seed, .stream = heed_mix((uint64_t)tensor->entry->role + 1, heed_mix(tensor->entry->part, (uint64_t)tensor->layer))};
+    heed_rng rng = {.seed = seed, .stream = stream_of(tensor)};
     float *values = heed_allocate(tensor->elements ? tensor->elements : 1, sizeof *values);
     if (!values) return heed_fail_memory(error, tensor->elements * sizeof *values, tensor->name);
     bool drawn = initial == HEED_INITIAL_NORMAL || initial == HEED_INITIAL_RESIDUAL || initial == HEED_INITIAL_EMBEDDING;

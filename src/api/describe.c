@@ -2,12 +2,16 @@
 #include "api/api.h"
 
 #include "base/json.h"
+#include "base/memory.h"
 #include "model/config.h"
 #include "model/family.h"
 #include "model/model.h"
 #include "tensor/dtype.h"
 #include "text/tokenizer.h"
+#define PCRE2_CODE_UNIT_WIDTH 8
+#include <pcre2.h>
 #include <stdlib.h>
+#include <utf8proc.h>
 
 static json_t *describe_machine(const heed_context *context)
 {
@@ -15,10 +19,12 @@ static json_t *describe_machine(const heed_context *context)
     heed_cpu_name(name, sizeof name);
     json_t *families = json_array();
     for (size_t i = 0; i < heed_family_count(); i++) json_array_append_new(families, json_string(heed_family_at(i)->name));
-    return json_pack("{s:s, s:s, s:s, s:s, s:i, s:b, s:b, s:[s,s,s], s:s, s:o}", "version", heed_version(), "processor", name,
+    return json_pack("{s:s, s:s, s:s, s:s, s:i, s:I, s:b, s:b, s:o, s:s, s:o}", "version", heed_version(), "processor", name,
                      "instruction_set", heed_isa_name(context->backend->isa), "best_instruction_set", heed_isa_name(heed_isa_detect()), "threads",
-                     context->threads, "bf16_instructions", heed_isa_has_bf16(), "vnni_instructions", heed_isa_has_vnni(), "libraries",
-                     "jansson " JANSSON_VERSION, "pcre2", "utf8proc", "compiler", __VERSION__, "families", families);
+                     context->threads, "free_memory_bytes", (json_int_t)heed_memory_available(), "bf16_instructions", heed_isa_has_bf16(),
+                     "vnni_instructions", heed_isa_has_vnni(), "libraries",
+                     json_pack("[s,o,o]", "jansson " JANSSON_VERSION, json_sprintf("pcre2 %d.%d", PCRE2_MAJOR, PCRE2_MINOR), json_sprintf("utf8proc %s", utf8proc_version())),
+                     "compiler", __VERSION__, "families", families);
 }
 
 static const char *arrangement_name(int64_t arrangement)
@@ -61,10 +67,11 @@ static heed_status describe_model(heed_context *context, const char *model, json
                           "context", (json_int_t)config->context);
         describe_stack(*json, "encoder", &config->encoder);
         describe_stack(*json, "decoder", &config->decoder);
+        if (!config->vocabulary) json_object_del(*json, "vocabulary"), json_object_del(*json, "context"); /* float inputs, no table */
         json_object_set_new(*json, "dtype", json_string(heed_dtypes[dtype].name));
         json_object_set_new(*json, "weights_bytes", json_integer((json_int_t)heed_model_bytes(loaded)));
         json_object_set_new(*json, "training_bytes", json_integer((json_int_t)size.training_bytes));
-        json_object_set_new(*json, "cache_per_position_bytes", json_integer((json_int_t)size.cache_bytes_per_position));
+        json_object_set_new(*json, "cache_per_position_bytes", size.cache_bytes_per_position ? json_integer((json_int_t)size.cache_bytes_per_position) : json_null());
         json_object_set_new(*json, "tokenizer", describe_tokenizer(model));
         json_object_set(*json, "notes", notes);
     }

@@ -1,5 +1,7 @@
 #include "base/utf8.h"
 
+#include <string.h>
+
 size_t heed_utf8_next(const char *text, size_t length, uint32_t *code_point, bool *valid)
 {
     const unsigned char *s = (const unsigned char *)text;
@@ -51,6 +53,24 @@ size_t heed_utf8_incomplete(const char *text, size_t length)
         return wanted > back && heed_utf8_next(text + length - back, back, &point, NULL) == back ? back : 0;
     }
     return 0;
+}
+
+size_t heed_utf8_valid(const char *text, size_t length)
+{
+    size_t at = 0;
+    while (at < length) {
+        uint64_t eight;
+        uint32_t point;
+        bool valid = true;
+        if (length - at >= sizeof eight && (memcpy(&eight, text + at, sizeof eight), !(eight & 0x8080808080808080u))) {
+            at += sizeof eight;
+            continue;
+        }
+        size_t bytes = heed_utf8_next(text + at, length - at, &point, &valid);
+        if (!valid) return at;
+        at += bytes;
+    }
+    return length;
 }
 
 size_t heed_utf8_count(const char *text, size_t length)

@@ -16,6 +16,8 @@ size_t heed_utf8_next(const char *text, size_t length, uint32_t *code_point, boo
 size_t heed_utf8_put(uint32_t code_point, char out[4]);
 /* Bytes at the end of text that may be the beginning of a character still to be completed (0 to 3). */
 size_t heed_utf8_incomplete(const char *text, size_t length);
+/* Bytes before the first broken part; `length` when all of the text is valid. */
+size_t heed_utf8_valid(const char *text, size_t length);
 /* Code points in text, broken parts counted as one each. */
 size_t heed_utf8_count(const char *text, size_t length);
 

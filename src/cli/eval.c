@@ -27,7 +27,6 @@ static int check(task *t)
 
 static heed_status print_evaluation(task *t, const heed_evaluation *e, bool pairs)
 {
-    char text[32];
     if (t->json) {
         json_t *object = json_pack("{s:I, s:o, s:o}", "tokens", (json_int_t)e->tokens, "nll", number_or_null(e->nll), "perplexity", number_or_null(e->perplexity));
         if (pairs) json_object_set_new(object, "bleu", number_or_null(e->bleu));
@@ -36,7 +35,7 @@ static heed_status print_evaluation(task *t, const heed_evaluation *e, bool pair
     }
     if (pairs) printf("BLEU        %.2f\n", e->bleu);
     if (e->tokens) printf("tokens      %lld\nnll         %.4f nats a token\nperplexity  %.4f\n", (long long)e->tokens, e->nll, e->perplexity);
-    printf("time        %s\n", duration_text(e->seconds, text));
+    printf("time        %.2f s\n", e->seconds);
     return HEED_OK;
 }
 

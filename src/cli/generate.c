@@ -72,6 +72,10 @@ static heed_status read_lines(const char *path, prompt_list *list, heed_error *e
             }
             list->capacity = capacity;
         }
+        if (!is_utf8(line, (size_t)length)) {
+            status = heed_fail(error, HEED_E_FORMAT, "%s: line %zu is no UTF-8; convert the file with iconv", path, list->count + 1);
+            break;
+        }
         list->lines[list->count] = line;
         list->items[list->count++] = (heed_prompt){.text = line, .length = (size_t)length};
     }
@@ -142,7 +146,8 @@ static heed_status print_results(generate_task *values, const heed_results *resu
 
 static void stream_text(void *argument, size_t prompt, size_t number, const char *text, size_t length)
 {
-    (void)argument, (void)prompt, (void)number;
+    (void)prompt, (void)number;
+    *(bool *)argument = true;
     fwrite(text, 1, length, stdout);
     fflush(stdout);
 }
@@ -158,6 +163,7 @@ static int check(task *t)
     generate_task *values = (generate_task *)t;
     if (!t->model) return usage_error(t->verb, "expected -m MODEL");
     if (!!values->prompt + !!values->prompt_ids + !!values->file != 1) return usage_error(t->verb, "expected one of -p TEXT, --prompt-ids 1,2,3 and --file LINES");
+    if (values->prompt && !is_utf8(values->prompt, strlen(values->prompt))) return usage_error(t->verb, "-p: the text is no UTF-8");
     if (values->prompt_ids && parse_ids(values->prompt_ids, &values->prompts, &t->error) != HEED_OK) return usage_error(t->verb, "%s", t->error.message);
     return 0;
 }
@@ -188,10 +194,11 @@ static heed_status run(task *t)
     how.stop = values->stop.items, how.stop_count = values->stop.count;
     how.ids_only = values->ids && !values->stop.count;
     bool streamed = prompts->count == 1 && values->num_return <= 1 && t->sampling.beams <= 1 && !values->ids && !t->json && values->logprobs < 0;
-    heed_hooks hooks = {.text = streamed ? stream_text : NULL, .cancelled = interrupted};
+    bool begun = false; /* some text stands on the line */
+    heed_hooks hooks = {.text = streamed ? stream_text : NULL, .cancelled = interrupted, .argument = &begun};
     status = heed_transformer_generate(t->transformer, prompts->items, prompts->count, &how, &hooks, &results, &t->error);
     if (status == HEED_OK) status = print_results(values, &results, streamed);
-    else if (streamed) putchar('\n');
+    else if (begun) putchar('\n');
     heed_results_free(&results);
     return status;
 }

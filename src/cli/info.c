@@ -5,6 +5,17 @@
 
 static const option options[] = {{0}};
 
+/* 4096 and 124,439,808: commas from five digits on. */
+static void print_integer(json_int_t number)
+{
+    char digits[32];
+    int length = snprintf(digits, sizeof digits, "%lld", (long long)number);
+    for (int i = 0; i < length; i++) {
+        if (i && length > 4 && digits[i - 1] != '-' && (length - i) % 3 == 0) putchar(',');
+        putchar(digits[i]);
+    }
+}
+
 static void print_value(const char *key, const json_t *value)
 {
     char text[32];
@@ -13,7 +24,7 @@ static void print_value(const char *key, const json_t *value)
     if (json_is_string(value)) printf("%s", json_string_value(value));
     else if (json_is_boolean(value)) printf("%s", json_is_true(value) ? "yes" : "no");
     else if (json_is_number(value) && bytes) printf("%s", bytes_text(json_number_value(value), text));
-    else if (json_is_integer(value)) printf("%lld", (long long)json_integer_value(value));
+    else if (json_is_integer(value)) print_integer(json_integer_value(value));
     else if (json_is_real(value)) printf("%g", json_real_value(value));
     else printf("-");
 }
@@ -25,6 +36,7 @@ static void print_object(const json_t *object, int indent)
     json_t *value;
     json_object_foreach((json_t *)object, key, value) {
         char label[64];
+        if (json_is_null(value) || (json_is_array(value) && !json_array_size(value))) continue;
         snprintf(label, sizeof label, "%s", key);
         for (char *c = label; *c; c++)
             if (*c == '_') *c = ' ';

@@ -94,7 +94,7 @@ static bool set_value(const verb *v, const option *o, void *values, const char *
     case OPTION_INTEGER: {
         long long number = strtoll(text, &end, 10);
         if (!*text || *end || errno) {
-            usage_error(v, "--%s %s: expected a whole number", o->name, text);
+            usage_error(v, "%s%s %s: expected a whole number", o->name[1] ? "--" : "-", o->name, text);
             return false;
         }
         *(int64_t *)field = number;
@@ -149,7 +149,7 @@ static bool take_values(const verb *v, const option *o, void *values, int argc, 
     }
     while (taken < wanted || (o->kind == OPTION_LIST && !attached && *at + 1 < argc && argv[*at + 1][0] != '-')) {
         if (*at + 1 >= argc) {
-            usage_error(v, "--%s: expected %s %s", o->name, wanted == 2 ? "two values," : "a value,", o->value);
+            usage_error(v, "%s%s: expected %s %s", o->name[1] ? "--" : "-", o->name, wanted == 2 ? "two values," : "a value,", o->value);
             return false;
         }
         if (!set_value(v, o, values, argv[++*at])) return false;

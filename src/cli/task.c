@@ -55,6 +55,13 @@ json_t *number_or_null(double number)
     return isfinite(number) ? json_real(number) : json_null();
 }
 
+bool is_utf8(const char *text, size_t length)
+{
+    json_t *string = json_stringn(text, length);
+    json_decref(string);
+    return string != NULL;
+}
+
 heed_status task_print_json(task *t, json_t *object, size_t flags)
 {
     bool whole = object && json_dumpf(object, stdout, flags) == 0;

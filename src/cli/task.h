@@ -35,5 +35,6 @@ heed_status task_generation(task *t, int64_t count, heed_generation_options *how
 /* Prints the object (taken; NULL is an allocation that failed) and a line end. */
 heed_status task_print_json(task *t, json_t *object, size_t flags);
 json_t *number_or_null(double number); /* NaN and infinities have no JSON */
+bool is_utf8(const char *text, size_t length);
 
 #endif

@@ -30,14 +30,12 @@ static const option options[] = {
     HEED_OPTION(tokenize_task, out, "out", 0, OPTION_TEXT, "DIR", "Where tokenizer.json is written."),
     {0}};
 
-static heed_status encode_line(const tokenize_task *values, const heed_tokenizer *tokenizer, const json_t *line, heed_error *error)
+/* Prints the ids of a text, or of a pair when `pair` is not NULL. */
+static heed_status encode(const tokenize_task *values, const heed_tokenizer *tokenizer, const char *text, size_t length, const char *pair,
+                          size_t pair_length, heed_error *error)
 {
-    const json_t *text = json_object_get(line, "text"), *pair = json_object_get(line, "pair");
-    if (!json_is_string(text)) return heed_fail(error, HEED_E_FORMAT, "\"text\" is missing or no string");
-    if (values->pairs && !json_is_string(pair)) return heed_fail(error, HEED_E_FORMAT, "\"pair\" is missing or no string (--pairs)");
     heed_tokens tokens = {0};
-    heed_status status = heed_tokenize(tokenizer, json_string_value(text), json_string_length(text), values->pairs ? json_string_value(pair) : NULL,
-                                       values->pairs ? json_string_length(pair) : 0, !values->no_special, values->offsets, &tokens, error);
+    heed_status status = heed_tokenize(tokenizer, text, length, pair, pair_length, !values->no_special, values->offsets, &tokens, error);
     if (status != HEED_OK) return status;
     if (values->offsets) fputs("{\"ids\": ", stdout);
     putchar('[');
@@ -51,6 +49,14 @@ static heed_status encode_line(const tokenize_task *values, const heed_tokenizer
     putchar('\n');
     heed_tokens_free(&tokens);
     return HEED_OK;
+}
+
+static heed_status encode_line(const tokenize_task *values, const heed_tokenizer *tokenizer, const json_t *line, heed_error *error)
+{
+    const json_t *text = json_object_get(line, "text"), *pair = values->pairs ? json_object_get(line, "pair") : NULL;
+    if (!json_is_string(text)) return heed_fail(error, HEED_E_FORMAT, "\"text\" is missing or no string");
+    if (values->pairs && !json_is_string(pair)) return heed_fail(error, HEED_E_FORMAT, "\"pair\" is missing or no string (--pairs)");
+    return encode(values, tokenizer, json_string_value(text), json_string_length(text), json_string_value(pair), json_string_length(pair), error);
 }
 
 static heed_status decode_line(const tokenize_task *values, const heed_tokenizer *tokenizer, const json_t *line, heed_error *error)
@@ -112,6 +118,7 @@ static int check(task *t)
     const tokenize_task *values = (tokenize_task *)t;
     if (!values->train) {
         if (!t->model) return usage_error(t->verb, "expected -m MODEL");
+        if (values->text && !is_utf8(values->text, strlen(values->text))) return usage_error(t->verb, "-p: the text is no UTF-8");
         return !values->jsonl == !values->text ? usage_error(t->verb, "expected --jsonl FILE or -p TEXT") : 0;
     }
     if (!values->data.count || !values->out) return usage_error(t->verb, "--train expects --data FILE... and --out DIR");
@@ -128,22 +135,14 @@ static heed_status train(const tokenize_task *values, heed_error *error)
     return status;
 }
 
-static heed_status one_text(const tokenize_task *values, const heed_tokenizer *tokenizer, heed_error *error)
-{
-    json_t *line = json_pack("{s:s%}", "text", values->text, strlen(values->text));
-    if (!line) return heed_fail(error, HEED_E_ARG, "-p: the text is not valid UTF-8");
-    heed_status status = encode_line(values, tokenizer, line, error);
-    json_decref(line);
-    return status;
-}
-
 static heed_status run(task *t)
 {
     const tokenize_task *values = (tokenize_task *)t;
     heed_tokenizer *tokenizer = NULL;
     if (values->train) return train(values, &t->error);
     heed_status status = heed_tokenizer_load(&tokenizer, t->model, &t->error);
-    if (status == HEED_OK) status = (values->jsonl ? lines : one_text)(values, tokenizer, &t->error);
+    if (status == HEED_OK && values->jsonl) status = lines(values, tokenizer, &t->error);
+    else if (status == HEED_OK) status = encode(values, tokenizer, values->text, strlen(values->text), NULL, 0, &t->error);
     heed_tokenizer_free(tokenizer);
     return status;
 }

@@ -9,7 +9,7 @@ typedef struct {
     task task;
     heed_train_options train;
     option_list data, valid;
-    const char *resume;
+    const char *resume, *objective; /* the latter as the trainer chose it */
     bool quiet;
 } train_task;
 
@@ -78,15 +78,17 @@ static void show_tokenising(void *context, size_t done, size_t total)
 
 static void show_begin(void *context, const heed_train_summary *s)
 {
-    const train_task *values = context;
+    train_task *values = context;
     char parameters[32], activations[32], left[32];
     progress_end();
+    values->objective = s->objective;
     for (size_t i = 0; i < s->note_count; i++) note("%s", s->notes[i]);
     if (values->quiet) return;
-    note("%s, %s: %.2f M parameters; weights, gradients and optimiser %s, activations %s%s%s%s", s->model_type, s->objective,
-         1e-6 * (double)s->parameters, bytes_text((double)s->parameter_bytes, parameters), bytes_text((double)s->activation_bytes, activations),
-         s->free_bytes ? ", " : "", s->free_bytes ? bytes_text((double)s->free_bytes, left) : "", s->free_bytes ? " free" : "");
-    note("%lld updates%s, %.2f epochs of %lld tokens%s", (long long)s->steps, s->first_step ? " (going on with an earlier run)" : "", s->epochs,
+    note("model     %.2f M parameters, written as %s, objective %s", 1e-6 * (double)s->parameters, s->model_type, s->objective);
+    note("memory    weights, gradients and optimiser %s, activations %s%s%s%s", bytes_text((double)s->parameter_bytes, parameters),
+         bytes_text((double)s->activation_bytes, activations), s->free_bytes ? "; fits into the " : "",
+         s->free_bytes ? bytes_text((double)s->free_bytes, left) : "", s->free_bytes ? " that are free" : "");
+    note("training  %lld updates%s, %.2f epochs of %lld tokens%s", (long long)s->steps, s->first_step ? " (going on with an earlier run)" : "", s->epochs,
          (long long)s->tokens_per_epoch, s->valid_tokens ? "" : "; no validation data");
 }
 
@@ -108,6 +110,22 @@ static void show_evaluation(void *context, size_t done, size_t total)
     progress_show(total ? (double)done / (double)total : 0, "validating");
 }
 
+/* What was reached, and how to go on from here. */
+static void show_end(const train_task *values, const heed_train_report *report)
+{
+    static const struct { const char *objective, *next; } uses[] = {{"clm", "heed generate -m %s -p TEXT"}, {"seq2seq", "heed translate -m %s --in FILE --out FILE"},
+                                                                    {"mlm", "heed info %s"}};
+    const char *run = values->resume ? values->resume : values->train.out;
+    char time[32], next[64] = "";
+    note("%lld updates in %s, %.0f tokens/s; loss %.4f", (long long)report->steps, duration_text(report->seconds, time), report->tokens_per_second, report->loss);
+    if (!isnan(report->best_eval_loss)) note("validation %.4f, best %.4f at update %lld", report->eval_loss, report->best_eval_loss, (long long)report->best_step);
+    for (size_t i = 0; values->objective && i < sizeof uses / sizeof *uses; i++)
+        if (!strcmp(uses[i].objective, values->objective)) snprintf(next, sizeof next, "%s", uses[i].next);
+    if (!*next) return;
+    fprintf(stderr, "the curve is %s/loss.svg; next: ", run);
+    note(next, run);
+}
+
 static void preset(task *t)
 {
     ((train_task *)t)->train = heed_train_defaults();
@@ -125,7 +143,6 @@ static heed_status run(task *t)
 {
     train_task *values = (train_task *)t;
     heed_train_report report = {0};
-    char time[32];
     values->train.data = values->data.items, values->train.data_count = values->data.count;
     values->train.valid = values->valid.items, values->train.valid_count = values->valid.count;
     heed_train_watcher watcher = {.context = values, .tokenising = show_tokenising, .begun = show_begin, .step = show_step,
@@ -133,10 +150,8 @@ static heed_status run(task *t)
     heed_status status = values->resume ? heed_resume_training(t->context, values->resume, values->train.stop_at, &watcher, &report, &t->error)
                                         : heed_train(t->context, &values->train, &watcher, &report, &t->error);
     progress_end();
-    if (status != HEED_OK || values->quiet) return status;
-    note("%lld updates in %s, %.0f tokens/s; loss %.4f", (long long)report.steps, duration_text(report.seconds, time), report.tokens_per_second, report.loss);
-    if (!isnan(report.best_eval_loss)) note("validation %.4f, best %.4f at update %lld", report.eval_loss, report.best_eval_loss, (long long)report.best_step);
-    return HEED_OK;
+    if (status == HEED_OK && !values->quiet) show_end(values, &report);
+    return status;
 }
 
 const verb verb_train = {

@@ -1,6 +1,7 @@
 #include "generate/translate.h"
 #include "base/file.h"
 #include "base/memory.h"
+#include "io/data.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -147,7 +148,8 @@ heed_status heed_translate_file(heed_session *session, const heed_tokenizer *tok
     size_t count = 0;
     *translation = (heed_translation){0};
     HEED_TRY(heed_file_map_open(&map, in_path, error));
-    heed_status status = split_lines(&map, &lines, &count, error);
+    heed_status status = heed_data_check_text(in_path, (heed_text){(const char *)map.data, map.size}, error);
+    if (status == HEED_OK) status = split_lines(&map, &lines, &count, error);
     if (status == HEED_OK) status = heed_translate_lines(session, tokenizer, settings, lines, count, events, translation, error);
     if (status == HEED_OK) status = write_lines(out_path, translation, error);
     free(lines);

@@ -1,6 +1,5 @@
 /* data.h: text and token files for training and evaluation. Files are mapped; only text that must change (JSON escapes, CRLF) is
-   copied. Text is bytes: invalid UTF-8 passes through, the tokenizer replaces it. A byte order mark at the beginning of a file is
-   no text. */
+   copied. Text is valid UTF-8. A byte order mark at the beginning of a file is no text. */
 #ifndef HEED_IO_DATA_H
 #define HEED_IO_DATA_H
 
@@ -25,13 +24,15 @@ typedef struct heed_token_shard { const unsigned char *bytes; size_t count; int 
 typedef struct heed_data heed_data;
 
 /* Reads files by extension. A folder stands for the .txt, .md, .jsonl, .tsv and .bin files in and below it, in the order of their
-   names. CRLF line ends become LF. Errors: HEED_E_FORMAT with file and line for an empty file, a line that is not what its kind
+   names. CRLF line ends become LF. Errors: HEED_E_FORMAT with file and line for an empty file, bytes that are no UTF-8, a line that is not what its kind
    says, a token file whose header or size lies; HEED_E_ARG when files of different kinds are mixed; HEED_E_UNSUPPORTED for
    .parquet, .gz and the like. */
 heed_status heed_data_open(heed_data **data, const char *const *paths, size_t count, heed_error *error);
 /* Two files, line i of one translating line i of the other. HEED_E_FORMAT with both counts when they differ. */
 heed_status heed_data_open_pairs(heed_data **data, const char *source_path, const char *target_path, heed_error *error);
 void heed_data_close(heed_data *data); /* NULL is fine */
+/* HEED_E_FORMAT naming line and byte when the text of the file `path` is not UTF-8. */
+heed_status heed_data_check_text(const char *path, heed_text text, heed_error *error);
 
 heed_data_kind heed_data_kind_of(const heed_data *data);
 size_t heed_data_count(const heed_data *data); /* documents, pairs or shards; at least 1 */

@@ -1,4 +1,5 @@
 #include "base/json.h"
+#include "base/utf8.h"
 #include "io/data_parts.h"
 #include <stdio.h>
 #include <string.h>
@@ -17,10 +18,20 @@ static heed_status keep_map(heed_data *data, const char *path, heed_text *text, 
     return HEED_OK;
 }
 
+heed_status heed_data_check_text(const char *path, heed_text text, heed_error *error)
+{
+    size_t at = heed_utf8_valid(text.bytes, text.length), line = 1;
+    if (at == text.length) return HEED_OK;
+    for (size_t i = 0; i < at; i++) line += text.bytes[i] == '\n';
+    return heed_fail(error, HEED_E_FORMAT, "%s, line %zu: byte %zu of the file (0x%02x) is no UTF-8; convert the file (iconv -f LATIN1 -t UTF-8) or drop such "
+                     "bytes (iconv -c -t UTF-8)", path, line, at, (unsigned char)text.bytes[at]);
+}
+
 /* As keep_map, without the byte order mark that some editors put before UTF-8. */
 static heed_status keep_text(heed_data *data, const char *path, heed_text *text, heed_error *error)
 {
     HEED_TRY(keep_map(data, path, text, error));
+    HEED_TRY(heed_data_check_text(path, *text, error));
     if (text->length >= 3 && !memcmp(text->bytes, "\xEF\xBB\xBF", 3)) *text = (heed_text){text->bytes + 3, text->length - 3};
     return HEED_OK;
 }

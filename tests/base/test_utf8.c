@@ -33,6 +33,15 @@ static void broken_text_is_replaced_by_maximal_parts(void **state)
     }
 }
 
+static void the_first_broken_part_is_found(void **state)
+{
+    (void)state;
+    static const struct { const char *text; size_t valid; } cases[] = {
+        {"", 0}, {"eight and more letters", 22}, {"\xC3\xA4\xE2\x82\xAC\xF0\x9F\x98\x80", 9}, {"12345678\xFF", 8}, {"1234567\xFF", 7}, {"\x80", 0},
+        {"ab\xED\xA0\x80", 2}, {"12345678\xC3", 8}, {"abc\xC0\xAF", 3}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) assert_int_equal(heed_utf8_valid(cases[i].text, strlen(cases[i].text)), cases[i].valid);
+}
+
 static void every_code_point_survives_a_round_trip(void **state)
 {
     (void)state;
@@ -66,7 +75,7 @@ static void only_what_can_still_become_a_character_is_held_back(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(broken_text_is_replaced_by_maximal_parts),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(broken_text_is_replaced_by_maximal_parts), cmocka_unit_test(the_first_broken_part_is_found),
                                        cmocka_unit_test(every_code_point_survives_a_round_trip),
                                        cmocka_unit_test(only_what_can_still_become_a_character_is_held_back)};
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -107,6 +107,19 @@ expect 1 '' "$heed" train --data "$work/text.txt" --out "$work/whole" $small --m
 : >"$work/empty.txt"
 expect 1 'empty' "$heed" train --data "$work/empty.txt" --out "$work/none" $small --max-steps 6
 
+# --- text that is none ---
+printf 'fine\nb\377d\n' >"$work/broken.txt"
+expect 1 'broken.txt, line 2: byte 6' "$heed" train --data "$work/broken.txt" --out "$work/none" $small --max-steps 2
+expect 1 'broken.txt, line 2: byte 6' "$heed" eval -m "$work/whole" --text "$work/broken.txt"
+expect 1 'broken.txt, line 2: byte 6' "$heed" tokenize --train char --data "$work/broken.txt" --out "$work/none"
+expect 1 'broken.txt: line 2 is no UTF-8' "$heed" generate -m "$work/whole" --file "$work/broken.txt" -n 2
+expect 2 'no UTF-8' "$heed" generate -m "$work/whole" -p "$(printf 'caf\351')" -n 2
+expect 2 'no UTF-8' "$heed" tokenize -m "$work/whole" -p "$(printf 'caf\351')"
+"$heed" generate -m "$work/whole" -p "" -n 2 >"$work/out" 2>/dev/null && fail "an empty prompt passed"
+[ -s "$work/out" ] && fail "a failed generation wrote to stdout"
+expect 1 'temperature -1' "$heed" generate -m "$work/whole" -p "T" -n 2 --temp -1
+expect 2 ' -n: expected a value' "$heed" generate -m x -p y -n
+
 # --- stopped by Ctrl-C, killed, tried twice at once ---
 wait_for() { tries=0; until "$@" 2>/dev/null; do [ $tries -lt 600 ] || { fail "waited for: $*"; break; }; sleep 0.1; tries=$((tries + 1)); done; }
 "$heed" train --data "$work/text.txt" --out "$work/busy" $small --max-steps 1000000 --save-steps 5 2>"$work/busy.err" &

@@ -33,7 +33,7 @@ static void text_files_are_one_document(void **state)
     static const struct { const char *text, *expected; } cases[] = {
         {"plain", "plain"}, {"two\nlines\n", "two\nlines\n"}, {"dos\r\nlines\r\n", "dos\nlines\n"}, {"\r\n", "\n"},
         {"lone\rone\r", "lone\rone\r"},
-        {"a\r\r\nb", "a\r\nb"}, {"\xEF\xBB\xBFmark", "mark"}, {"bad \xFF\xC3 utf-8", "bad \xFF\xC3 utf-8"},
+        {"a\r\r\nb", "a\r\nb"}, {"\xEF\xBB\xBFmark", "mark"},
         {"\r\r\r\n\n", "\r\r\n\n"}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         heed_data *data = NULL;
@@ -49,6 +49,15 @@ static void text_files_are_one_document(void **state)
     assert_fails(HEED_E_FORMAT, "a.txt: the file is empty", status_of("a.txt", "", 0, &error));
     assert_fails(HEED_E_FORMAT, "a.txt: there is no text", status_of("a.txt", "\xEF\xBB\xBF", 3, &error));
     heed_data_close(NULL);
+}
+
+static void broken_utf8_is_named(void **state)
+{
+    (void)state;
+    assert_fails(HEED_E_FORMAT, "a.txt, line 2: byte 6 of the file (0xff) is no UTF-8", status_of("a.txt", "good\nb\xFFz\n", 9, &error));
+    assert_fails(HEED_E_FORMAT, "b.tsv, line 1: byte 3 of the file (0xc3)", status_of("b.tsv", "a\tb\xC3", 4, &error));
+    assert_fails(HEED_E_FORMAT, "c.jsonl, line 1: byte 11 of the file (0x80)", status_of("c.jsonl", "{\"text\": \"a\x80\"}", 14, &error));
+    assert_ok(status_of("a.txt", "\xC3\xA4 \xF0\x9F\x98\x80 twelve and more", 20, &error));
 }
 
 static void json_lines_are_documents_or_pairs(void **state)
@@ -74,7 +83,7 @@ static void json_lines_are_documents_or_pairs(void **state)
         {"{\"text\":\"a\"}\n{\"text\":\"b\"\n", "a.jsonl, line 2: column 12 (byte 11): the end, expected ',' or '}'",
          HEED_E_FORMAT},
         {"text\n", "line 1: column 1", HEED_E_FORMAT},
-        {"{\"text\":\"\xFF\"}", "expected valid UTF-8", HEED_E_FORMAT},
+        {"{\"text\":\"\xFF\"}", "is no UTF-8", HEED_E_FORMAT},
         {"{\"source\":\"a\"}", "line 1: expected an object", HEED_E_FORMAT},
         {"{\"text\":\"a\"}\n{\"source\":\"a\",\"target\":\"b\"}", "give files of one kind", HEED_E_ARG},
         {"{\"text\":\"a\",\"text\":\"b\"}", "duplicate key", HEED_E_FORMAT},
@@ -253,7 +262,7 @@ static int teardown(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(text_files_are_one_document), cmocka_unit_test(json_lines_are_documents_or_pairs),
+        cmocka_unit_test(text_files_are_one_document), cmocka_unit_test(broken_utf8_is_named), cmocka_unit_test(json_lines_are_documents_or_pairs),
         cmocka_unit_test(tables_are_pairs),
         cmocka_unit_test(aligned_files_are_pairs), cmocka_unit_test(token_shards_are_read),
         cmocka_unit_test(token_headers_that_lie_are_named),

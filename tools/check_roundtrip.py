@@ -13,11 +13,15 @@ from safetensors.torch import load_file, save_file
 from transformers import AutoConfig, AutoTokenizer
 import transformers
 
+transformers.logging.disable_progress_bar()
+
 SIZES = ["--layers", "2", "--d-model", "48", "--heads", "4", "--context", "32", "--batch-size", "4", "--max-steps", "6", "--seed", "3"]
 
 
 def run(*command):
-    subprocess.run([str(part) for part in command], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    done = subprocess.run([str(part) for part in command], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    if done.returncode:
+        sys.exit(f"{' '.join(str(part) for part in command)}\nends with {done.returncode}: {done.stderr}")
 
 
 def inputs_of(family, vocabulary):
@@ -30,7 +34,8 @@ def inputs_of(family, vocabulary):
 
 def check(heed, family, text, folder):
     tokenizer = os.path.join(folder, "tokenizer")
-    run(heed, "tokenize", "--train", "bpe", "--data", text, "--vocab-size", 400, "--out", tokenizer, "--sentence-ends")
+    special = {"transformer": ["--sentence-ends"], "bert": ["--masking"]}.get(family, [])
+    run(heed, "tokenize", "--train", "bpe", "--data", text, "--vocab-size", 400, "--out", tokenizer, *special)
     data = [text]
     if family == "transformer":
         lines = [line for line in open(text, encoding="utf-8").read().split("\n") if line][:200]

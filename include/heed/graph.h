@@ -186,7 +186,8 @@ typedef struct heed_attention_inputs {
    Press et al. 2022 (ALiBi); Xiao et al. 2024 (sinks). */
 heed_value heed_attention(heed_graph *graph, heed_value q, heed_value k, heed_value v, const heed_attention_inputs *inputs,
                           const heed_attention_options *options, heed_value *weights);
-/* cos and sin of position * frequency: positions (N) i32, frequencies (E/2) f32 -> (N,E): cosines then sines, times factor. */
+/* cos and sin of position * frequency: positions (N) i32, frequencies (E/2) f32, or (N,E/2) by row -> (N,E): cosines then
+   sines, times factor. */
 heed_value heed_rotary_table(heed_graph *graph, heed_value positions, heed_value frequencies, float factor);
 /* Rotary position embedding on the first `2*table columns/2` channels of every head. x (N,heads*E), table from
    heed_rotary_table. interleaved: pairs are (2i,2i+1) (GPT-J), else (i, i+half) (GPT-NeoX, Llama). Source: Su et al. 2021. */

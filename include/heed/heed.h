@@ -87,6 +87,7 @@ typedef struct heed_tokenizer_plan {
     size_t file_count;
     int64_t vocab_size, min_frequency;
     bool sentence_ends;     /* special tokens <pad>, </s>, <unk>, and </s> behind every text: for sequence to sequence */
+    bool masking;           /* special tokens [PAD], [UNK], [CLS], [SEP], [MASK], and [CLS] text [SEP]: for masked language models */
 } heed_tokenizer_plan;
 heed_status heed_train_tokenizer(const heed_tokenizer_plan *plan, const char *folder, size_t *vocab_size, heed_error *error);
 

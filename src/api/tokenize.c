@@ -53,9 +53,9 @@ heed_status heed_detokenize(const heed_tokenizer *tokenizer, const int32_t *ids,
 
 heed_status heed_train_tokenizer(const heed_tokenizer_plan *plan, const char *folder, size_t *vocab_size, heed_error *error)
 {
-    static const heed_special_token ends[] = {{"<pad>", HEED_PAD}, {"</s>", HEED_EOS}, {"<unk>", HEED_UNK}};
-    heed_tokenizer_training training = {.vocab_size = (size_t)plan->vocab_size, .min_frequency = (uint64_t)plan->min_frequency,
-        .special = plan->sentence_ends ? ends : NULL, .special_count = plan->sentence_ends ? 3 : 0, .add_eos = plan->sentence_ends};
+    heed_tokenizer_training training = {.vocab_size = (size_t)plan->vocab_size, .min_frequency = (uint64_t)plan->min_frequency};
+    if (plan->sentence_ends && plan->masking) return heed_fail(error, HEED_E_ARG, "special tokens are for masked or for sequence-to-sequence models: choose one");
+    heed_tokenizer_training_special(&training, plan->masking ? HEED_SPECIAL_MASKING : plan->sentence_ends ? HEED_SPECIAL_ENDS : HEED_SPECIAL_NONE);
     heed_tokenizer_trainer *trainer = NULL;
     heed_tokenizer *tokenizer = NULL;
     heed_data *data = NULL;

@@ -8,7 +8,7 @@
 typedef struct {
     task task;
     const char *jsonl, *text, *train, *out;
-    bool no_special, offsets, pairs, decode, skip_special, sentence_ends;
+    bool no_special, offsets, pairs, decode, skip_special, sentence_ends, masking;
     option_list data;
     int64_t vocab_size, min_frequency;
 } tokenize_task;
@@ -27,6 +27,7 @@ static const option options[] = {
     HEED_OPTION(tokenize_task, vocab_size, "vocab-size", 0, OPTION_INTEGER, "V", "Tokens in all, special ones included."),
     HEED_OPTION(tokenize_task, min_frequency, "min-frequency", 0, OPTION_INTEGER, "N", "Leave out what is rarer (default 0)."),
     HEED_OPTION(tokenize_task, sentence_ends, "sentence-ends", 0, OPTION_FLAG, NULL, "Special tokens <pad> </s> <unk>, and </s> behind each text: for translation."),
+    HEED_OPTION(tokenize_task, masking, "masking", 0, OPTION_FLAG, NULL, "Special tokens [PAD] [UNK] [CLS] [SEP] [MASK], and [CLS] text [SEP]: for --family bert."),
     HEED_OPTION(tokenize_task, out, "out", 0, OPTION_TEXT, "DIR", "Where tokenizer.json is written."),
     {0}};
 
@@ -128,7 +129,7 @@ static int check(task *t)
 static heed_status train(const tokenize_task *values, heed_error *error)
 {
     heed_tokenizer_plan plan = {.kind = values->train, .files = values->data.items, .file_count = values->data.count,
-        .vocab_size = values->vocab_size, .min_frequency = values->min_frequency, .sentence_ends = values->sentence_ends};
+        .vocab_size = values->vocab_size, .min_frequency = values->min_frequency, .sentence_ends = values->sentence_ends, .masking = values->masking};
     size_t size = 0;
     heed_status status = heed_train_tokenizer(&plan, values->out, &size, error);
     if (status == HEED_OK) note("%s/tokenizer.json: %zu tokens", values->out, size);

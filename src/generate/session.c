@@ -22,7 +22,7 @@ static heed_status check_model(const heed_config *config, heed_error *error)
 static heed_status set_sizes(heed_session *session, const heed_config *config, const heed_session_options *options, heed_error *error)
 {
     bool table = config->position == HEED_POSITION_LEARNED || config->position == HEED_POSITION_SINUSOIDAL;
-    session->context = options->context ? options->context : config->context;
+    session->context = options->context ? options->context : heed_config_reach(config);
     session->capacity = options->sequences ? options->sequences : 1;
     session->chunk = options->chunk ? options->chunk : HEED_SESSION_CHUNK;
     session->vocabulary = config->vocabulary;

@@ -48,6 +48,14 @@ static void offset(int32_t **rows, int64_t by)
     if (*rows) *rows += by;
 }
 
+/* Rotary frequencies of `count` rows of a sequence that is `length` tokens long, where they depend on that. */
+static void turn_rows(const heed_session *session, bool source, int64_t length, int64_t count, float **rows)
+{
+    const heed_model *model = heed_engine_model(session->engine);
+    heed_model_rotary_fill(model, source, length, count, *rows);
+    if (*rows) *rows += count * heed_model_rotary_pairs(model, source);
+}
+
 /* ---- encoding ---- */
 
 /* The first of `count` sources whose rows fill a run together; at least one. */
@@ -70,12 +78,14 @@ static heed_status encode_run(heed_session *session, const heed_ids *sources, in
     HEED_TRY(heed_engine_prepare(session->engine, &spec, error));
     int32_t *ids = heed_engine_input(session->engine, "source_ids"), *positions = heed_engine_input(session->engine, "source_positions");
     int32_t *slots = heed_engine_input(session->engine, "cross_slots"), *fields = heed_engine_input(session->engine, "source_sequences");
+    float *frequencies = heed_engine_input(session->engine, "source_frequencies");
     int64_t start = 0;
     for (int64_t i = 0; i < count; i++, fields += HEED_SEQUENCE_FIELDS) {
         int64_t length = sources[i].count;
         fill_rows(cache, session->sequences[sequences[i]].in[HEED_SESSION_CROSS], 0, sources[i].ids, length, ids, positions, slots);
         fill_sequence(fields, start, length, length, 0, i);
         fields[HEED_SEQUENCE_KEY_START] = (int32_t)start;
+        turn_rows(session, true, length, length, &frequencies);
         offset(&ids, length), offset(&positions, length), offset(&slots, length);
         start += length;
     }
@@ -134,6 +144,7 @@ static void fill_run(heed_session *session, const heed_step_item *items, int64_t
     int32_t *slots = heed_engine_input(engine, "slots"), *fields = heed_engine_input(engine, "sequences");
     int32_t *wanted = heed_engine_input(engine, "rows"), *table = heed_engine_input(engine, "block_table");
     int32_t *cross_fields = heed_engine_input(engine, "cross_sequences"), *cross_table = heed_engine_input(engine, "cross_block_table");
+    float *frequencies = heed_engine_input(engine, "frequencies");
     int64_t start = 0, columns = table_columns(session);
     for (int64_t i = 0; i < pieces; i++, fields += HEED_SEQUENCE_FIELDS, table += columns) {
         const heed_piece *p = &session->pieces[i];
@@ -142,6 +153,7 @@ static void fill_run(heed_session *session, const heed_step_item *items, int64_t
         int64_t before = heed_cache_length(self, place->in[HEED_SESSION_SELF]) - item->count + p->begin;
         fill_rows(self, place->in[HEED_SESSION_SELF], before, item->ids + p->begin, p->count, ids, positions, slots);
         fill_sequence(fields, start, p->count, before + p->count, before, i);
+        turn_rows(session, false, heed_cache_length(self, place->in[HEED_SESSION_SELF]), p->count, &frequencies);
         copy_table(self, place->in[HEED_SESSION_SELF], table);
         if (cross) {
             fill_sequence(cross_fields, start, p->count, heed_cache_length(cross, place->in[HEED_SESSION_CROSS]), 0, i);

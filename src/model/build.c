@@ -157,6 +157,15 @@ void heed_build_publish(heed_build *b, heed_value value, const char *format, ...
 
 /* ---- the whole ---- */
 
+static void declare_rotary(heed_build *b, heed_side *side)
+{
+    const heed_rope *rope = &b->config->rope;
+    const heed_weight *table = &b->model->weights[b->model->rotary[side->part]];
+    heed_value frequencies = heed_rope_varies(rope) ? heed_build_input(b, side, "frequencies", HEED_F32, side->extent, side->rows, table->rows)
+                                                    : b->weights[b->model->rotary[side->part]];
+    side->rotary = heed_rotary_table(b->graph, side->positions, frequencies, heed_rope_table_factor(rope));
+}
+
 static void declare_side(heed_build *b, heed_side *side)
 {
     const heed_program_spec *spec = b->spec;
@@ -169,9 +178,9 @@ static void declare_side(heed_build *b, heed_side *side)
     if (heed_build_drops(b)) side->samples = heed_build_input(b, side, "samples", HEED_I32, side->extent, side->rows, 2);
     bool placed = b->config->position != HEED_POSITION_NONE && b->config->position != HEED_POSITION_ALIBI;
     if (placed) side->positions = heed_build_input(b, side, "positions", HEED_I32, side->extent, side->rows, 0);
-    int32_t frequencies = b->model->rotary[side->part], slopes = b->model->slopes[side->part];
+    int32_t slopes = b->model->slopes[side->part];
     if (slopes >= 0) side->slopes = b->weights[slopes];
-    if (frequencies >= 0) side->rotary = heed_rotary_table(b->graph, side->positions, b->weights[frequencies], b->model->rotary_factor[side->part]);
+    if (b->model->rotary[side->part] >= 0) declare_rotary(b, side);
 }
 
 static void declare_sides(heed_build *b)

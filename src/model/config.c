@@ -239,16 +239,29 @@ static heed_status check_rope(const heed_config *config, const char *where, heed
     if (!(isfinite(rope->base) && rope->base > 1)) return heed_fail(error, HEED_E_FORMAT, "%s: rope_theta is %g; expected a number above 1", where, rope->base);
     if (!(rope->fraction > 0 && rope->fraction <= 1))
         return heed_fail(error, HEED_E_FORMAT, "%s: partial_rotary_factor is %g; expected above 0, at most 1", where, rope->fraction);
-    if (rope->kind == HEED_ROPE_DYNAMIC || rope->kind == HEED_ROPE_LONGROPE)
-        return heed_fail(error, HEED_E_UNSUPPORTED, "%s: rotary positions of kind \"%s\" are not supported; supported are default, linear, llama3 and yarn",
-                         where, heed_rope_name(rope->kind));
     if (stretched && !(isfinite(rope->factor) && rope->factor > 0))
         return heed_fail(error, HEED_E_FORMAT, "%s: the factor of %s rotary positions is %g; expected a positive number", where, heed_rope_name(rope->kind), rope->factor);
-    if ((rope->kind == HEED_ROPE_LLAMA3 || rope->kind == HEED_ROPE_YARN) && rope->original_context < 1)
+    if (rope->kind != HEED_ROPE_DEFAULT && rope->kind != HEED_ROPE_LINEAR && rope->original_context < 1)
         return heed_fail(error, HEED_E_FORMAT, "%s: original_max_position_embeddings is %lld; expected a positive number", where, (long long)rope->original_context);
     if (rope->kind == HEED_ROPE_LLAMA3 && !(rope->low_frequency_factor > 0 && rope->high_frequency_factor > rope->low_frequency_factor))
         return heed_fail(error, HEED_E_FORMAT, "%s: llama3 rotary positions: low_freq_factor %g and high_freq_factor %g; expected 0 < low < high", where,
                          rope->low_frequency_factor, rope->high_frequency_factor);
+    return HEED_OK;
+}
+
+/* Every stack has a short and a long factor for each of its pairs. */
+static heed_status check_longrope(const heed_config *config, const char *where, heed_error *error)
+{
+    const heed_rope *rope = &config->rope;
+    const heed_stack *const stacks[] = {&config->encoder, &config->decoder};
+    if (rope->original_context < 2)
+        return heed_fail(error, HEED_E_FORMAT, "%s: original_max_position_embeddings is %lld; longrope expects at least 2", where, (long long)rope->original_context);
+    for (int i = 0; i < 2; i++) {
+        int64_t pairs = heed_rope_channels(rope, stacks[i]->head_width) / 2;
+        if (stacks[i]->heads > 0 && (rope->short_factors != pairs || rope->long_factors != pairs))
+            return heed_fail(error, HEED_E_FORMAT, "%s: short_factor and long_factor have %lld and %lld numbers; expected %lld, one for each pair of channels",
+                             where, (long long)rope->short_factors, (long long)rope->long_factors, (long long)pairs);
+    }
     return HEED_OK;
 }
 
@@ -280,6 +293,7 @@ heed_status heed_config_complete(heed_config *config, const char *where, heed_er
     if (config->embedding_width == 0) config->embedding_width = config->width;
     if (config->rope.original_context == 0) config->rope.original_context = config->context;
     if (config->position == HEED_POSITION_ROTARY) HEED_TRY(check_rope(config, where, error));
+    if (config->position == HEED_POSITION_ROTARY && config->rope.kind == HEED_ROPE_LONGROPE) HEED_TRY(check_longrope(config, where, error));
     if (!(config->norm_eps > 0)) return heed_fail(error, HEED_E_FORMAT, "%s: the norms' epsilon is %g; expected a positive number", where, config->norm_eps);
     if (config->arrangement != HEED_DECODER_ONLY) {
         HEED_TRY(check_division(config, &config->encoder, where, error));
@@ -299,6 +313,13 @@ heed_status heed_config_complete(heed_config *config, const char *where, heed_er
 bool heed_config_windowed(const heed_config *config, int64_t layer)
 {
     return config->window > 0 && (config->windowed[layer / 8] >> (layer % 8) & 1);
+}
+
+int64_t heed_config_reach(const heed_config *config)
+{
+    bool grows = config->position == HEED_POSITION_ROTARY && config->rope.kind == HEED_ROPE_DYNAMIC && config->rope.factor > 1;
+    double reach = grows ? (double)config->context * config->rope.factor : (double)config->context;
+    return reach < INT32_MAX / 2 ? (int64_t)reach : config->context;
 }
 
 const heed_stack *heed_config_main(const heed_config *config)

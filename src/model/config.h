@@ -123,6 +123,8 @@ bool heed_activation_by_name(const char *name, int64_t *kind);
 const char *heed_activation_name(int64_t kind);
 /* Does layer `layer` (of the only stack, or of the decoder) look through the window? */
 bool heed_config_windowed(const heed_config *config, int64_t layer);
+/* Tokens that a text may have: the context, times the factor where rotary positions stretch as the text grows. */
+int64_t heed_config_reach(const heed_config *config);
 /* The stack that generates, or the only one. */
 const heed_stack *heed_config_main(const heed_config *config);
 

@@ -9,6 +9,7 @@
    Inputs (i32 unless said). heed_engine_input returns NULL for an input that this model or purpose does not have: skip it then.
      ids            (N)      token ids; models with float inputs have "vectors" (N,D) f32 instead
      positions      (N)      position ids (absent when the model has none)
+     frequencies    (N,E/2)  f32: heed_model_rotary_fill, where rotary positions depend on the length of the text
      types          (N)      token types (BERT)
      sequences      (B,8)    heed_sequence_field of every sequence, self-attention
      query_index    (N)      mask index of each row as a query, with spec.indexed
@@ -98,6 +99,10 @@ bool heed_engine_has_output(const heed_engine *engine, const char *name);
    positions of answers. */
 typedef struct heed_loss_term { const char *name; float weight; } heed_loss_term;
 int heed_engine_loss_terms(const heed_model *model, heed_loss_term terms[4]);
+
+/* Fills `rows` rows of the input "frequencies" ("source_frequencies" when `source`) for tokens of a text of `length` tokens; NULL is fine. */
+int64_t heed_model_rotary_pairs(const heed_model *model, bool source); /* E/2: columns of that input */
+void heed_model_rotary_fill(const heed_model *model, bool source, int64_t length, int64_t rows, float *frequencies);
 
 /* ---- caches ---- */
 /* The memory of the caches belongs to the caller (the session's block cache). Layer `layer` of the decoder has a key and a value cache of

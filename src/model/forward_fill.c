@@ -31,6 +31,15 @@ static void fill_vectors(const heed_forward_side *side, float *vectors)
                (size_t)width * sizeof(float));
 }
 
+/* One past the largest position of the batch, padding included: what the published code takes for the length of every text. */
+static int64_t length_of(const heed_forward_side *side)
+{
+    int64_t length = 0;
+    for (int64_t place = 0; place < side->padded.batch * side->padded.length; place++)
+        if (heed_forward_position(side, place) >= length) length = heed_forward_position(side, place) + 1;
+    return length;
+}
+
 /* ALiBi's distances are those of mask indices: where positions count the tokens seen, indices do so too. */
 static void fill_side(const heed_forward_call *call, const target *to, const heed_forward_side *side, const char *prefix)
 {
@@ -39,6 +48,7 @@ static void fill_side(const heed_forward_call *call, const target *to, const hee
     int32_t *query = input_of(to, prefix, "query_index"), *key = input_of(to, prefix, "key_index"), *samples = input_of(to, prefix, "samples");
     fill_sequences(&side->rows, input_of(to, prefix, "sequences"), false);
     fill_vectors(side, input_of(to, prefix, "vectors"));
+    heed_model_rotary_fill(call->model, side == &call->source, length_of(side), side->rows.count, input_of(to, prefix, "frequencies"));
     for (int64_t row = 0; row < side->rows.count; row++) {
         int64_t place = side->rows.place[row], t = place % side->padded.length, index = counted ? side->seen[place] - 1 : t;
         if (ids) ids[row] = (int32_t)(side->ids ? heed_tensor_integer(side->ids, place) : side->shifted[place]);

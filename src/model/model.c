@@ -147,7 +147,7 @@ heed_status heed_model_new_random(heed_model **out, const heed_config *config, c
     HEED_TRY(heed_model_create(&model, &complete, options, error));
     heed_status status = heed_weights_list(model, heed_family_prefix(complete.family, complete.head), error);
     if (status == HEED_OK) status = heed_weights_allocate(model, error);
-    if (status == HEED_OK) status = heed_weights_compute(model, error);
+    if (status == HEED_OK) heed_weights_compute(model);
     for (size_t i = 0; status == HEED_OK && i < model->n_tensors; i++)
         if (!model->tensors[i].absent) status = heed_weights_initialise(model, &model->tensors[i], options->seed, error);
     if (status == HEED_OK) *out = model;

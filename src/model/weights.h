@@ -56,7 +56,6 @@ struct heed_model {
     size_t n_weights, weights_capacity;
     int32_t *index[HEED_PARTS][HEED_ROLE_COUNT]; /* weight by layer, -1; NULL when the role is not wanted */
     int32_t rotary[HEED_PARTS], sinusoid[HEED_PARTS], slopes[HEED_PARTS]; /* computed weights, -1 */
-    float rotary_factor[HEED_PARTS];
     size_t *parameters;            /* indices of tensors that are trained */
     size_t n_parameters;
     char **notes;
@@ -83,7 +82,7 @@ heed_status heed_weights_read(const heed_model *model, const heed_weight *weight
 /* A tensor of a model opened for training: its values or its gradient in the order on disk. */
 void heed_weights_read_training(const heed_tensor *tensor, bool gradient, float *values);
 /* Rotary frequencies and sinusoidal tables. */
-heed_status heed_weights_compute(heed_model *model, heed_error *error);
+void heed_weights_compute(heed_model *model);
 /* Initial values of one tensor as its family gives them. */
 heed_status heed_weights_initialise(heed_model *model, heed_tensor *tensor, uint64_t seed, heed_error *error);
 

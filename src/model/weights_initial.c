@@ -1,24 +1,38 @@
 /* Tables that follow from the configuration, and initial weights as the published families draw them. */
 #include "base/rng.h"
+#include "model/engine.h"
 #include "model/weights.h"
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
-heed_status heed_weights_compute(heed_model *model, heed_error *error)
+void heed_weights_compute(heed_model *model)
 {
     const heed_config *config = &model->config;
     for (int part = HEED_PART_ENCODER; part <= HEED_PART_DECODER; part++) {
         int32_t rotary = model->rotary[part], sinusoid = model->sinusoid[part], slopes = model->slopes[part];
-        if (rotary >= 0)
-            HEED_TRY(heed_rope_frequencies(&config->rope, heed_part_stack(config, (heed_part)part)->head_width, model->weights[rotary].data,
-                                           &model->rotary_factor[part], error));
+        if (rotary >= 0) heed_rope_frequencies(&config->rope, heed_part_stack(config, (heed_part)part)->head_width, 0, model->weights[rotary].data);
         if (slopes >= 0)
             heed_alibi_slopes(model->weights[slopes].data, model->weights[slopes].rows, config->alibi_most > 0 ? config->alibi_most : 8);
         if (sinusoid >= 0)
             heed_sinusoid_table(model->weights[sinusoid].data, config->context, config->width, (heed_sinusoid_order)config->sinusoid_order);
     }
-    return HEED_OK;
+}
+
+int64_t heed_model_rotary_pairs(const heed_model *model, bool source)
+{
+    const heed_config *config = &model->config;
+    return heed_rope_channels(&config->rope, (source ? &config->encoder : heed_config_main(config))->head_width) / 2;
+}
+
+void heed_model_rotary_fill(const heed_model *model, bool source, int64_t length, int64_t rows, float *frequencies)
+{
+    const heed_config *config = &model->config;
+    int64_t width = (source ? &config->encoder : heed_config_main(config))->head_width, pairs = heed_model_rotary_pairs(model, source);
+    if (!frequencies || rows == 0) return;
+    heed_rope_frequencies(&config->rope, width, length, frequencies);
+    for (int64_t row = 1; row < rows; row++) memcpy(frequencies + row * pairs, frequencies, (size_t)pairs * sizeof *frequencies);
 }
 
 /* Standard deviation of a weight's first values. Scaled residuals: Radford et al. 2019, section 2.3. */

@@ -7,6 +7,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+enum { HEED_ROPE_FACTORS = 128 }; /* pairs of channels that longrope can stretch one by one */
+
 /* Rotary positions of a model, in the words of Hugging Face's rope_parameters; 0 where a key is absent. */
 typedef struct heed_rope {
     int64_t kind;             /* heed_rope_kind */
@@ -15,19 +17,27 @@ typedef struct heed_rope {
     bool interleaved;         /* pairs are (2i,2i+1), else (i,i+half) */
     double factor;
     double low_frequency_factor, high_frequency_factor; /* llama3 */
-    double attention_factor, beta_fast, beta_slow, mscale, mscale_all_dim; /* yarn */
-    int64_t original_context; /* llama3, yarn: the length trained on before stretching */
+    double attention_factor, beta_fast, beta_slow, mscale, mscale_all_dim; /* yarn; attention_factor of longrope too */
+    int64_t original_context; /* llama3, yarn, longrope, dynamic: the length trained on before stretching */
+    int64_t short_factors, long_factors; /* longrope: how many of each there are */
+    float short_factor[HEED_ROPE_FACTORS], long_factor[HEED_ROPE_FACTORS]; /* longrope: divisors of each pair's frequency */
     bool truncate;            /* yarn: whole numbers bound the ramp */
 } heed_rope;
 
 /* Channels of a head that are turned: an even number at most head_width. */
 int64_t heed_rope_channels(const heed_rope *rope, int64_t head_width);
-/* The radians by which pair i turns from one position to the next, frequencies (channels/2), and the factor on cosines and sines.
+/* Do the frequencies depend on how long a text is? Then they are an argument of every run, else a table of the model. */
+bool heed_rope_varies(const heed_rope *rope);
+/* The radians by which pair i turns from one position to the next in a text of `length` tokens: frequencies (channels/2).
    default: base^(-2i/channels); linear: that / factor; llama3: low frequencies / factor, blended between two wavelengths;
-   yarn: blended between both by the number of turns within the original context, cosines times 0.1 ln(factor) + 1.
-   Errors: HEED_E_UNSUPPORTED for dynamic and longrope, whose frequencies change with the length of the text.
-   Sources: Su et al. 2021; Chen et al. 2023 (linear); Llama 3 2024; Peng et al. 2023 (YaRN). */
-heed_status heed_rope_frequencies(const heed_rope *rope, int64_t head_width, float *frequencies, float *table_factor, heed_error *error);
+   yarn: blended between both by the number of turns within the original context; longrope: over the pair's short factor, beyond
+   the original context over its long factor; dynamic, with C the original context: the base grows by
+   (factor length/C - factor + 1)^(channels/(channels-2)) once length > C.
+   Sources: Su et al. 2021; Chen et al. 2023 (linear); Llama 3 2024; Peng et al. 2023 (YaRN, dynamic); Ding et al. 2024 (LongRoPE). */
+void heed_rope_frequencies(const heed_rope *rope, int64_t head_width, int64_t length, float *frequencies);
+/* What cosines and sines are multiplied by: yarn 0.1 ln(factor) + 1, longrope sqrt(1 + ln(factor) / ln(original context)), else 1;
+   attention_factor where it is given. */
+float heed_rope_table_factor(const heed_rope *rope);
 /* "default", "linear" ...; NULL for a number that is no heed_rope_kind. */
 const char *heed_rope_name(int64_t kind);
 

@@ -41,7 +41,6 @@ static double yarn_scale(double factor, double mscale)
 
 static double yarn_table_factor(const heed_rope *rope)
 {
-    if (rope->attention_factor > 0) return rope->attention_factor;
     if (rope->mscale > 0 && rope->mscale_all_dim > 0)
         return yarn_scale(rope->factor, rope->mscale) / yarn_scale(rope->factor, rope->mscale_all_dim);
     return yarn_scale(rope->factor, 1);
@@ -62,19 +61,38 @@ static double yarn_frequency(const heed_rope *rope, int64_t channels, int64_t pa
     return frequency / rope->factor * ramp + frequency * (1 - ramp);
 }
 
-heed_status heed_rope_frequencies(const heed_rope *rope, int64_t head_width, float *frequencies, float *table_factor, heed_error *error)
+/* The base of dynamic stretching, in a text of `length` tokens. */
+static double dynamic_base(const heed_rope *rope, int64_t channels, int64_t length)
 {
-    if (rope->kind == HEED_ROPE_DYNAMIC || rope->kind == HEED_ROPE_LONGROPE)
-        return heed_fail(error, HEED_E_UNSUPPORTED, "rotary positions of kind \"%s\" are not supported; supported are default, linear, llama3 and yarn",
-                         heed_rope_name(rope->kind));
+    double context = (double)rope->original_context, reached = fmax((double)length, context);
+    if (channels <= 2) return rope->base; /* one pair: base^0, whatever the base */
+    return rope->base * pow(rope->factor * reached / context - (rope->factor - 1), (double)channels / (double)(channels - 2));
+}
+
+bool heed_rope_varies(const heed_rope *rope)
+{
+    return rope->kind == HEED_ROPE_DYNAMIC || rope->kind == HEED_ROPE_LONGROPE;
+}
+
+void heed_rope_frequencies(const heed_rope *rope, int64_t head_width, int64_t length, float *frequencies)
+{
     int64_t channels = heed_rope_channels(rope, head_width);
-    *table_factor = rope->kind == HEED_ROPE_YARN ? (float)yarn_table_factor(rope) : 1;
+    double base = rope->kind == HEED_ROPE_DYNAMIC ? dynamic_base(rope, channels, length) : rope->base;
+    const float *divisors = length > rope->original_context ? rope->long_factor : rope->short_factor;
     for (int64_t pair = 0; pair < channels / 2; pair++) {
-        double frequency = pow(rope->base, -2.0 * (double)pair / (double)channels);
+        double frequency = pow(base, -2.0 * (double)pair / (double)channels);
         if (rope->kind == HEED_ROPE_LINEAR) frequency /= rope->factor;
         if (rope->kind == HEED_ROPE_LLAMA3) frequency = llama3_frequency(rope, frequency);
         if (rope->kind == HEED_ROPE_YARN) frequency = yarn_frequency(rope, channels, pair, frequency);
+        if (rope->kind == HEED_ROPE_LONGROPE) frequency /= (double)divisors[pair];
         frequencies[pair] = (float)frequency;
     }
-    return HEED_OK;
+}
+
+float heed_rope_table_factor(const heed_rope *rope)
+{
+    if (rope->kind != HEED_ROPE_YARN && rope->kind != HEED_ROPE_LONGROPE) return 1;
+    if (rope->attention_factor > 0) return (float)rope->attention_factor;
+    if (rope->kind == HEED_ROPE_YARN) return (float)yarn_table_factor(rope);
+    return rope->factor <= 1 ? 1 : (float)sqrt(1 + log(rope->factor) / log((double)rope->original_context));
 }

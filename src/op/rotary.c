@@ -1,5 +1,6 @@
 /* Rotary position embedding. Source: Su et al. 2021, "RoFormer", eq. 34.
-   rotary_table: positions (N) i32, frequencies (W/2) f32 -> (N,W) f32: factor * cos(position * frequency), then the sines.
+   rotary_table: positions (N) i32, frequencies (W/2) f32, or (N,W/2) where each row has its own -> (N,W) f32:
+   factor * cos(position * frequency), then the sines.
    rotary: x (N,heads*E) f32, table (N,W), W even and at most E. In every head the pairs (a,b) of channels (i, i + W/2), or
    (2i, 2i+1) when interleaved, become (a cos - b sin, b cos + a sin); channels from W on stay as they are. inverse turns the other
    way, which is the gradient (the transposed matrix). Tables have no gradient.
@@ -14,10 +15,11 @@ void REAL(heed_rotary_table_reference)(const heed_kernel_args *args)
 {
     const heed_operand *positions = &args->in[0], *frequencies = &args->in[1], *y = &args->out[0];
     real factor = (real)((const heed_rotary_table_attributes *)args->attributes)->factor;
-    int64_t half = frequencies->shape.dim[0];
+    bool by_row = frequencies->shape.rank == 2;
+    int64_t half = y->shape.dim[1] / 2;
     for (int64_t i = 0; i < y->shape.dim[0]; i++)
         for (int64_t j = 0; j < half; j++) {
-            real angle = (real)*REAL(integers)(positions, i) * *REAL(row)(frequencies, j);
+            real angle = (real)*REAL(integers)(positions, i) * (by_row ? REAL(row)(frequencies, i)[j] : *REAL(row)(frequencies, j));
             REAL(row)(y, i)[j] = R(cos)(angle) * factor;
             REAL(row)(y, i)[half + j] = R(sin)(angle) * factor;
         }
@@ -49,9 +51,10 @@ static heed_status infer_table(heed_infer *infer, heed_error *error)
     heed_shape positions = infer->shape[0], frequencies = infer->shape[1];
     if (infer->dtype[0] != HEED_I32 || infer->dtype[1] != HEED_F32)
         return heed_infer_fail(infer, error, HEED_E_DTYPE, "positions of i32 and frequencies of f32");
-    if (positions.rank != 1 || frequencies.rank != 1 || frequencies.extent != HEED_EXTENT_FIXED)
-        return heed_infer_fail(infer, error, HEED_E_SHAPE, "positions (N) and frequencies (E/2)");
-    infer->out_shape[0] = heed_shape_2(positions.dim[0], 2 * frequencies.dim[0]);
+    bool shared = frequencies.rank == 1 && frequencies.extent == HEED_EXTENT_FIXED, by_row = frequencies.rank == 2 && heed_same_rows(positions, frequencies);
+    if (positions.rank != 1 || (!shared && !by_row))
+        return heed_infer_fail(infer, error, HEED_E_SHAPE, "positions (N) and frequencies (E/2), or (N,E/2) with the same rows");
+    infer->out_shape[0] = heed_shape_2(positions.dim[0], 2 * frequencies.dim[shared ? 0 : 1]);
     infer->out_shape[0].extent = positions.extent;
     return HEED_OK;
 }

@@ -141,6 +141,14 @@ void heed_decode_stream_free(heed_decode_stream *stream);
 
 typedef struct heed_special_token { const char *content; heed_special part; } heed_special_token;
 
+/* Special tokens, and which of them stand around every text, for a kind of model. */
+typedef enum heed_special_set {
+    HEED_SPECIAL_NONE,
+    HEED_SPECIAL_ENDS,    /* <pad> </s> <unk>; </s> behind each text: sequence to sequence */
+    HEED_SPECIAL_MASKING, /* [PAD] [UNK] [CLS] [SEP] [MASK]; [CLS] before and [SEP] behind each text: masked language models */
+    HEED_SPECIAL_SETS
+} heed_special_set;
+
 typedef struct heed_tokenizer_training {
     size_t vocab_size;      /* special tokens included; for "char" an upper bound, 0: every character */
     uint64_t min_frequency; /* rarer pairs (characters, for "char") are left out */
@@ -148,6 +156,9 @@ typedef struct heed_tokenizer_training {
     int special_count;
     bool add_bos, add_eos;  /* the post-processor puts BOS (or CLS) before and EOS (or SEP) behind each text */
 } heed_tokenizer_training;
+
+/* Fills special, special_count, add_bos and add_eos; the rest stays. */
+void heed_tokenizer_training_special(heed_tokenizer_training *training, heed_special_set set);
 
 typedef struct heed_tokenizer_trainer heed_tokenizer_trainer;
 /* kind "bpe": byte-level BPE over all 256 bytes, GPT-2's split into words; merges as the library's BpeTrainer finds them.

@@ -10,6 +10,16 @@
 static const heed_trainer_kind trainer_wordpiece = {.name = "wordpiece"}, trainer_unigram = {.name = "unigram"};
 static const heed_trainer_kind *const kinds[] = {&heed_trainer_bpe, &heed_trainer_char, &trainer_wordpiece, &trainer_unigram};
 
+void heed_tokenizer_training_special(heed_tokenizer_training *training, heed_special_set set)
+{
+    static const heed_special_token ends[] = {{"<pad>", HEED_PAD}, {"</s>", HEED_EOS}, {"<unk>", HEED_UNK}};
+    static const heed_special_token masking[] = {{"[PAD]", HEED_PAD}, {"[UNK]", HEED_UNK}, {"[CLS]", HEED_CLS}, {"[SEP]", HEED_SEP}, {"[MASK]", HEED_MASK}};
+    static const struct { const heed_special_token *tokens; int count; bool before, behind; } sets[HEED_SPECIAL_SETS] = {
+        [HEED_SPECIAL_ENDS] = {ends, 3, false, true}, [HEED_SPECIAL_MASKING] = {masking, 5, true, true}};
+    training->special = sets[set].tokens, training->special_count = sets[set].count;
+    training->add_bos = sets[set].before, training->add_eos = sets[set].behind;
+}
+
 heed_status heed_counts_add(heed_counts *counts, const char *string, size_t length, heed_error *error)
 {
     int32_t index = heed_vocabulary_find(&counts->strings, string, length);

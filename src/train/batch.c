@@ -106,8 +106,23 @@ static void feed(heed_engine *engine, const char *prefix, const char *name, cons
     if (input != NULL && count > 0) memcpy(input, values, count * sizeof *values);
 }
 
+/* Rotary frequencies where they depend on the length of a sequence. */
+static void feed_frequencies(heed_engine *engine, const char *prefix, const heed_batch_side *side)
+{
+    char full[64];
+    snprintf(full, sizeof full, "%sfrequencies", prefix);
+    float *rows = heed_engine_input(engine, full);
+    const heed_model *model = heed_engine_model(engine);
+    for (size_t i = 0; rows != NULL && i < side->sequences_count; i++) {
+        int64_t length = side->sequences[i * HEED_SEQUENCE_FIELDS + HEED_SEQUENCE_QUERY_LENGTH];
+        heed_model_rotary_fill(model, *prefix != '\0', length, length, rows);
+        rows += length * heed_model_rotary_pairs(model, *prefix != '\0');
+    }
+}
+
 static void feed_side(heed_engine *engine, const char *prefix, const heed_batch_side *side)
 {
+    feed_frequencies(engine, prefix, side);
     feed(engine, prefix, "ids", side->ids, side->rows);
     feed(engine, prefix, "positions", side->positions, side->rows);
     feed(engine, prefix, "samples", side->samples, 2 * side->rows);

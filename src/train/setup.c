@@ -12,10 +12,7 @@ heed_status heed_setup_data(heed_data **data, const heed_train_options *o, bool 
 
 /* ---- tokenizer ---- */
 
-/* Special tokens that an objective wants from a tokenizer made for it. */
 static const heed_special_token clm_special[] = {{"<|endoftext|>", HEED_EOS}};
-static const heed_special_token mlm_special[] = {{"[PAD]", HEED_PAD}, {"[UNK]", HEED_UNK}, {"[CLS]", HEED_CLS}, {"[SEP]", HEED_SEP}, {"[MASK]", HEED_MASK}};
-static const heed_special_token seq2seq_special[] = {{"<pad>", HEED_PAD}, {"</s>", HEED_EOS}, {"<unk>", HEED_UNK}};
 
 static heed_status feed_all(heed_tokenizer_trainer *trainer, const heed_data *data, heed_error *error)
 {
@@ -35,10 +32,8 @@ static heed_status feed_all(heed_tokenizer_trainer *trainer, const heed_data *da
 static heed_status train_characters(heed_tokenizer **tokenizer, const heed_data *data, const heed_objective *objective, heed_error *error)
 {
     heed_tokenizer_training training = {0};
-    if (objective == &heed_objective_mlm)
-        training.special = mlm_special, training.special_count = 5, training.add_bos = training.add_eos = true;
-    else if (objective == &heed_objective_seq2seq)
-        training.special = seq2seq_special, training.special_count = 3, training.add_eos = true;
+    if (objective == &heed_objective_mlm) heed_tokenizer_training_special(&training, HEED_SPECIAL_MASKING);
+    else if (objective == &heed_objective_seq2seq) heed_tokenizer_training_special(&training, HEED_SPECIAL_ENDS);
     else if (heed_data_count(data) > 1) /* one long text never ends, many need a mark between them */
         training.special = clm_special, training.special_count = 1;
     heed_tokenizer_trainer *trainer = NULL;

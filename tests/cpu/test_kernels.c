@@ -292,6 +292,11 @@ static void rotary_kernels(void **state)
             c.tolerance = 3e-7, c.exact = true; /* angles in float are off by 2^-24 of themselves */
             heed_rotary_table(c.graph, integers(&c, "positions", live(25, 0)), floats(&c, "frequencies", heed_shape_1(half)), 1.25f);
             run_case(c);
+            c = row_case("rotary_table by row", HEED_OP_ROTARY_TABLE, 25, &plain);
+            c.element = rotary_element;
+            c.tolerance = 3e-7, c.exact = true;
+            heed_rotary_table(c.graph, integers(&c, "positions", live(25, 0)), floats(&c, "frequencies", live(25, half)), 0.75f);
+            run_case(c);
             c = row_case("rotary", HEED_OP_ROTARY, 25, &plain);
             c.element = rotary_element;
             int64_t width = 2 * half + (variant & 2 ? 6 : 0);

@@ -48,8 +48,12 @@ static const bad_config bad[] = {
     {LLAMA(", \"rope_theta\": 0"), HEED_E_FORMAT, "rope_theta is 0"},
     {LLAMA(", \"rope_scaling\": {\"type\": \"spiral\"}"), HEED_E_UNSUPPORTED, "\"spiral\""},
     {LLAMA(", \"rope_scaling\": {\"type\": \"linear\"}"), HEED_E_FORMAT, "factor of linear"},
-    {LLAMA(", \"rope_scaling\": {\"rope_type\": \"dynamic\", \"factor\": 2.0}"), HEED_E_UNSUPPORTED, "\"dynamic\""},
-    {LLAMA(", \"rope_scaling\": {\"rope_type\": \"longrope\", \"factor\": 2.0}"), HEED_E_UNSUPPORTED, "\"longrope\""},
+    {LLAMA(", \"rope_scaling\": {\"rope_type\": \"dynamic\"}"), HEED_E_FORMAT, "factor of dynamic"},
+    {LLAMA(", \"rope_scaling\": {\"rope_type\": \"longrope\", \"factor\": 2.0}"), HEED_E_FORMAT, "expected 4, one for each pair"},
+    {LLAMA(", \"rope_scaling\": {\"rope_type\": \"longrope\", \"short_factor\": [1, 2, 0, 4]}"), HEED_E_FORMAT, "short_factor[2]"},
+    {LLAMA(", \"rope_scaling\": {\"rope_type\": \"longrope\", \"short_factor\": 1}"), HEED_E_FORMAT, "short_factor"},
+    {LLAMA(", \"rope_scaling\": {\"rope_type\": \"longrope\", \"short_factor\": [1,1,1,1], \"long_factor\": [1,1,1,1], \"original_max_position_embeddings\": 1}"),
+     HEED_E_FORMAT, "at least 2"},
     {LLAMA(", \"rope_scaling\": {\"rope_type\": \"llama3\", \"factor\": 2.0}"), HEED_E_FORMAT, "low_freq_factor"},
     {LLAMA(", \"rope_scaling\": [2]"), HEED_E_FORMAT, "rope_scaling"},
     {LLAMA(", \"rope_parameters\": {\"full_attention\": {\"rope_theta\": 1.0}}"), HEED_E_UNSUPPORTED, "by kind of layer"},
@@ -155,6 +159,8 @@ static void written_configurations_read_back(void **state)
     static const char *const texts[] = {
         LLAMA(", \"num_key_value_heads\": 2, \"head_dim\": 10, \"attention_bias\": true, \"mlp_bias\": true, \"rope_scaling\": {\"rope_type\": \"yarn\", \"factor\": 4.0,"
               "\"original_max_position_embeddings\": 16, \"truncate\": false, \"beta_fast\": 8.0}"),
+        LLAMA(", \"rope_scaling\": {\"rope_type\": \"dynamic\", \"factor\": 2.5}"),
+        LLAMA(", \"rope_scaling\": {\"rope_type\": \"longrope\", \"short_factor\": [1, 1.5, 2, 3], \"long_factor\": [1, 2, 4, 9], \"original_max_position_embeddings\": 64}"),
         LLAMA(", \"rope_scaling\": {\"rope_type\": \"llama3\", \"factor\": 8.0, \"low_freq_factor\": 1.0, \"high_freq_factor\": 4.0}"),
         LLAMA(", \"architectures\": [\"LlamaForSequenceClassification\"], \"num_labels\": 4, \"problem_type\": \"multi_label_classification\", \"pad_token_id\": 3"),
         GPT2(", \"scale_attn_weights\": false, \"scale_attn_by_inverse_layer_idx\": true, \"n_inner\": 20, \"tie_word_embeddings\": false, \"torch_dtype\": \"float16\""),

@@ -5,7 +5,7 @@
 
 static const char *const fixtures[] = {
     "gpt2", "gpt2-seqcls", "llama", "llama-mha-bias", "llama-bf16-sharded", "llama-seqcls", "mistral", "qwen2", "smollm2", "llama-rope-linear",
-    "llama-rope-llama3", "llama-rope-yarn", "bert", "bert-base", "bert-seqcls", "bert-regression", "bert-multilabel", "bert-tokcls", "bert-qa",
+    "llama-rope-llama3", "llama-rope-yarn", "llama-rope-dynamic", "bert", "bert-base", "bert-seqcls", "bert-regression", "bert-multilabel", "bert-tokcls", "bert-qa",
     "bert-multichoice", "torch-transformer", "marian", "heed-0", "heed-1", "heed-2", "heed-3", "heed-4", "heed-5", "heed-6", "heed-7", "heed-8", "heed-9",
     "heed-10", "heed-11"};
 

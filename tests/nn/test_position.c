@@ -3,22 +3,34 @@
 #include "support/test.h"
 #include <math.h>
 
-typedef struct { const char *name; heed_rope rope; int64_t width, count; float factor; double frequencies[8]; } rope_case;
+typedef struct { const char *name; heed_rope rope; int64_t width, count; float factor; double frequencies[8]; int64_t length; } rope_case;
 
 #define BASE(kind_, base_) .kind = (kind_), .base = (base_), .fraction = 1, .truncate = true
 
+#define LONGROPE BASE(HEED_ROPE_LONGROPE, 10000), .factor = 4, .original_context = 16, .short_factor = {1, 1.1f, 1.2f, 1.5f}, .long_factor = {1, 2, 4.5f, 9}
+
 /* LlamaRotaryEmbedding.inv_freq and attention_scaling of transformers 5.23. */
 static const rope_case cases[] = {
-    {"default", {BASE(HEED_ROPE_DEFAULT, 10000)}, 8, 4, 1, {1.0, 0.10000000149011612, 0.009999999776482582, 0.0010000000474974513}},
-    {"half of the channels", {.kind = HEED_ROPE_DEFAULT, .base = 10000, .fraction = 0.5}, 16, 4, 1, {1.0, 0.10000000149011612, 0.009999999776482582, 0.0010000000474974513}},
-    {"linear", {BASE(HEED_ROPE_LINEAR, 500), .factor = 3}, 8, 4, 1, {0.3333333432674408, 0.07049141079187393, 0.01490712072700262, 0.0031524719670414925}},
+    {"default", {BASE(HEED_ROPE_DEFAULT, 10000)}, 8, 4, 1, {1.0, 0.10000000149011612, 0.009999999776482582, 0.0010000000474974513}, 0},
+    {"half of the channels", {.kind = HEED_ROPE_DEFAULT, .base = 10000, .fraction = 0.5}, 16, 4, 1, {1.0, 0.10000000149011612, 0.009999999776482582, 0.0010000000474974513}, 0},
+    {"linear", {BASE(HEED_ROPE_LINEAR, 500), .factor = 3}, 8, 4, 1, {0.3333333432674408, 0.07049141079187393, 0.01490712072700262, 0.0031524719670414925}, 0},
     {"llama3", {BASE(HEED_ROPE_LLAMA3, 500000), .factor = 8, .low_frequency_factor = 1, .high_frequency_factor = 4, .original_context = 64}, 16, 8, 1,
-     {1.0, 0.07940301299095154, 0.004700753837823868, 0.0009115831344388425, 0.00017677668074611574, 3.428102354519069e-05, 6.647869668086059e-06, 1.289173155782919e-06}},
+     {1.0, 0.07940301299095154, 0.004700753837823868, 0.0009115831344388425, 0.00017677668074611574, 3.428102354519069e-05, 6.647869668086059e-06, 1.289173155782919e-06}, 0},
     {"yarn", {BASE(HEED_ROPE_YARN, 10000), .factor = 4, .original_context = 64}, 16, 8, 1.138629436111989f,
-     {1.0, 0.23717081546783447, 0.04999999701976776, 0.007905694656074047, 0.0024999999441206455, 0.0007905694656074047, 0.0002500000118743628, 7.905694656074047e-05}},
+     {1.0, 0.23717081546783447, 0.04999999701976776, 0.007905694656074047, 0.0024999999441206455, 0.0007905694656074047, 0.0002500000118743628, 7.905694656074047e-05}, 0},
     {"yarn, all keys", {.kind = HEED_ROPE_YARN, .base = 500, .fraction = 1, .factor = 4, .original_context = 32, .beta_fast = 8, .beta_slow = 2, .mscale = 1.2,
                         .mscale_all_dim = 0.7}, 16, 8, 1.0631833659779666f,
-     {1.0, 0.17322374880313873, 0.0528685599565506, 0.02431231178343296, 0.011180340312421322, 0.005141428206115961, 0.0023643539752811193, 0.0010872796410694718}},
+     {1.0, 0.17322374880313873, 0.0528685599565506, 0.02431231178343296, 0.011180340312421322, 0.005141428206115961, 0.0023643539752811193, 0.0010872796410694718}, 0},
+    {"dynamic within the context", {BASE(HEED_ROPE_DYNAMIC, 10000), .factor = 2, .original_context = 16}, 8, 4, 1,
+     {1.0, 0.10000000149011612, 0.009999999776482582, 0.0010000000474974513}, 16},
+    {"dynamic, one token beyond", {BASE(HEED_ROPE_DYNAMIC, 10000), .factor = 2, .original_context = 16}, 8, 4, 1,
+     {1.0, 0.0961499735713005, 0.009244817309081554, 0.0008888888987712562}, 17},
+    {"dynamic, far beyond", {BASE(HEED_ROPE_DYNAMIC, 10000), .factor = 2, .original_context = 16}, 8, 4, 1,
+     {1.0, 0.04430309310555458, 0.0019627639558166265, 8.695651922607794e-05}, 100},
+    {"longrope, short", {LONGROPE}, 8, 4, 1.224744871391589f, {1.0, 0.09090909361839294, 0.00833333283662796, 0.0006666666595265269}, 16},
+    {"longrope, long", {LONGROPE}, 8, 4, 1.224744871391589f, {1.0, 0.05000000074505806, 0.002222222276031971, 0.00011111111234640703}, 17},
+    {"longrope, attention factor", {LONGROPE, .attention_factor = 1.25}, 8, 4, 1.25f,
+     {1.0, 0.09090909361839294, 0.00833333283662796, 0.0006666666595265269}, 5},
 };
 
 static void frequencies_are_those_of_transformers(void **state)
@@ -26,9 +38,9 @@ static void frequencies_are_those_of_transformers(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         const rope_case *c = &cases[i];
-        float found[8], factor = 0;
+        float found[8], factor = heed_rope_table_factor(&c->rope);
         assert_int_equal(heed_rope_channels(&c->rope, c->width), 2 * c->count);
-        assert_ok(heed_rope_frequencies(&c->rope, c->width, found, &factor, &error));
+        heed_rope_frequencies(&c->rope, c->width, c->length, found);
         if (fabsf(factor - c->factor) > 1e-6f) fail_msg("%s: factor %g, expected %g", c->name, (double)factor, (double)c->factor);
         for (int64_t j = 0; j < c->count; j++)
             if (fabs((double)found[j] - c->frequencies[j]) > 1.3e-7 * c->frequencies[j])
@@ -36,14 +48,14 @@ static void frequencies_are_those_of_transformers(void **state)
     }
 }
 
-static void kinds_that_follow_the_length_are_refused(void **state)
+static void every_kind_has_a_name_and_two_follow_the_length(void **state)
 {
     (void)state;
-    float frequencies[4], factor;
-    heed_rope rope = {BASE(HEED_ROPE_DYNAMIC, 10000)};
-    assert_fails(HEED_E_UNSUPPORTED, "\"dynamic\"", heed_rope_frequencies(&rope, 8, frequencies, &factor, &error));
-    rope.kind = HEED_ROPE_LONGROPE;
-    assert_fails(HEED_E_UNSUPPORTED, "\"longrope\"", heed_rope_frequencies(&rope, 8, frequencies, &factor, &error));
+    for (int64_t kind = 0; kind < HEED_ROPE_KINDS; kind++) {
+        heed_rope rope = {.kind = kind};
+        assert_non_null(heed_rope_name(kind));
+        assert_int_equal(heed_rope_varies(&rope), kind == HEED_ROPE_DYNAMIC || kind == HEED_ROPE_LONGROPE);
+    }
     assert_null(heed_rope_name(-1));
     assert_null(heed_rope_name(HEED_ROPE_KINDS));
 }
@@ -84,7 +96,7 @@ static void slopes_of_any_number_of_heads(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(frequencies_are_those_of_transformers), cmocka_unit_test(kinds_that_follow_the_length_are_refused),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(frequencies_are_those_of_transformers), cmocka_unit_test(every_kind_has_a_name_and_two_follow_the_length),
                                        cmocka_unit_test(sinusoids_stand_in_either_order), cmocka_unit_test(slopes_of_any_number_of_heads)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -125,6 +125,7 @@ static const value_case cases[] = {
     {{"load", HEED_OP_EXPERT_LOAD, expert_pieces, .p = {3}, ONLY(F(N_BY(1)), CHOICES)}, 0, TORCH(expert_load)},
     {{"clamped swiglu", HEED_OP_CLAMPED_SWIGLU, clamped_swiglu, .f = {1.5, 0.75}, ONLY(F(N_BY(3)), F(N_BY(3)))}, 0, TORCH(clamped_swiglu)},
     {{"rotary table", HEED_OP_ROTARY_TABLE, rotary_table, .f = {1.2}, ONLY(POSITIONS, FIXED(N_BY(1)), F(VECTOR(2)))}, 0, TORCH(rotary_table)},
+    {{"rotary table by row", HEED_OP_ROTARY_TABLE, rotary_table, .f = {1.2}, ONLY(POSITIONS, FIXED(N_BY(1)), F(N_BY(2)))}, 0, TORCH(rotary_table_by_row)},
     {{"rotary halves", HEED_OP_ROTARY, rotary, .p = {2, 0}, .f = {1}, ONLY(F(N_BY(8)), POSITIONS, F(VECTOR(2)))}, 0, TORCH(rotary_halves)},
     {{"rotary pairs", HEED_OP_ROTARY, rotary, .p = {2, 1}, .f = {1}, ONLY(F(N_BY(8)), POSITIONS, F(VECTOR(2)))}, 0, TORCH(rotary_pairs)},
     {{"rotary on a part", HEED_OP_ROTARY, rotary, .p = {2, 0}, .f = {1}, ONLY(F(N_BY(14)), POSITIONS, F(VECTOR(2)))}, 0, TORCH(rotary_part)},

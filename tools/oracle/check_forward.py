@@ -201,6 +201,10 @@ def marian(cls="MarianMTModel", **c):
     return cls, transformers.MarianConfig(**dict(dict(vocab_size=61, decoder_vocab_size=61, d_model=24, encoder_layers=2, decoder_layers=2, encoder_attention_heads=3, decoder_attention_heads=3, encoder_ffn_dim=40, decoder_ffn_dim=40, max_position_embeddings=40, pad_token_id=60, eos_token_id=0, decoder_start_token_id=60, dropout=0.), **c))
 
 
+def longrope(original):
+    return {"rope_type": "longrope", "rope_theta": 500.0, "original_max_position_embeddings": original, "short_factor": [1.0, 1.1, 1.7], "long_factor": [1.2, 2.5, 6.0]}
+
+
 def mistral(**c):
     return llama("MistralForCausalLM", transformers.MistralConfig, **c)
 
@@ -238,6 +242,13 @@ def cases():
         ("llama yarn", llama(head_dim=16, rope_parameters={"rope_type": "yarn", "rope_theta": 500.0, "factor": 4.0, "original_max_position_embeddings": 16})),
         ("llama yarn, all keys", llama(head_dim=16, rope_parameters={"rope_type": "yarn", "rope_theta": 500.0, "factor": 4.0, "original_max_position_embeddings": 16, "beta_fast": 8.0, "beta_slow": 2.0, "mscale": 1.2, "mscale_all_dim": 0.7, "truncate": False})),
         ("llama yarn, attention factor", llama(rope_parameters={"rope_type": "yarn", "rope_theta": 500.0, "factor": 4.0, "original_max_position_embeddings": 16, "attention_factor": 1.3})),
+        ("llama dynamic, short", llama(rope_parameters={"rope_type": "dynamic", "rope_theta": 500.0, "factor": 3.0})),
+        ("llama dynamic, long", llama(max_position_embeddings=8, rope_parameters={"rope_type": "dynamic", "rope_theta": 500.0, "factor": 3.0})),
+        ("llama dynamic, one pair", llama(head_dim=4, max_position_embeddings=8, rope_parameters={"rope_type": "dynamic", "rope_theta": 500.0, "factor": 1.5})),
+        ("llama longrope, short", llama(rope_parameters=longrope(16))), ("llama longrope, long", llama(rope_parameters=longrope(8))),
+        ("llama longrope, at the border", llama(rope_parameters=longrope(13))), ("llama longrope, factor", llama(rope_parameters=dict(longrope(8), factor=2.0))),
+        ("llama longrope, attention factor", llama(rope_parameters=dict(longrope(8), attention_factor=0.8))),
+        ("mistral longrope", mistral(sliding_window=5, rope_parameters=longrope(8))), ("qwen2 dynamic", qwen2(max_position_embeddings=7, rope_parameters={"rope_type": "dynamic", "rope_theta": 99.0, "factor": 2.0})),
         ("mistral window 1", mistral(sliding_window=1)), ("mistral window 5", mistral(sliding_window=5)), ("mistral no window", mistral(sliding_window=None)),
         ("mistral window longer", mistral(sliding_window=50)), ("mistral tied", mistral(sliding_window=3, tie_word_embeddings=True)),
         ("qwen2 tied", qwen2(tie_word_embeddings=True)), ("qwen2 window", qwen2(use_sliding_window=True, sliding_window=4, max_window_layers=1)),

@@ -122,6 +122,8 @@ def rotaries():
     positions, frequencies = torch.tensor([0.0, 1, 2, 7, 0, 300]), numbers(2, 2)
     angles = positions[:, None] * frequencies[None]
     emit("rotary_table", 1.2 * torch.cat([angles.cos(), angles.sin()], -1), "1.2 * cat([cos(p f), sin(p f)])")
+    by_row = positions[:, None] * numbers(2, 6, 2)
+    emit("rotary_table_by_row", 1.2 * torch.cat([by_row.cos(), by_row.sin()], -1), "1.2 * cat([cos(p f), sin(p f)]), frequencies of its own for each row")
     x = numbers(0, 6, 8).reshape(6, 2, 4)
     doubled = torch.cat([angles, angles], -1)
     halves = rotate_halves(x.transpose(0, 1)[None], x.transpose(0, 1)[None], doubled.cos()[None], doubled.sin()[None])[0]

@@ -35,12 +35,13 @@ static inline void rotary_table_run(const heed_kernel_args *args, int part, int 
 {
     const heed_operand *frequencies = &args->in[1], *y = &args->out[0];
     float factor = ((const heed_rotary_table_attributes *)args->attributes)->factor;
-    int64_t begin, end, half = frequencies->shape.dim[0];
+    bool by_row = frequencies->shape.rank == 2;
+    int64_t begin, end, half = y->shape.dim[1] / 2;
     rows_of_part(args, part, parts, &begin, &end);
     for (int64_t i = begin; i < end; i++) {
         double position = integer_at(&args->in[0], i);
         float *to = float_row(y, i);
-        if (frequencies->row_stride == 1) turn(position, frequencies->data, half, factor, to, to + half);
+        if (by_row || frequencies->row_stride == 1) turn(position, float_row(frequencies, by_row ? i : 0), half, factor, to, to + half);
         else
             for (int64_t j = 0; j < half; j++) turn(position, float_row(frequencies, j), 1, factor, to + j, to + half + j);
     }

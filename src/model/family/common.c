@@ -1,6 +1,7 @@
 /* What many families share: spellings of kinds, common keys, rotary settings in both styles of config.json. */
 #include "model/family.h"
 
+#include <math.h>
 #include <string.h>
 
 const char *const heed_norm_names[] = {"layer", "rms", NULL};
@@ -62,7 +63,23 @@ static heed_status rope_kind_by_name(const char *name, int64_t *kind, const char
             *kind = i;
             return HEED_OK;
         }
-    return heed_fail(error, HEED_E_UNSUPPORTED, "%s: rotary positions of kind \"%s\"; known are default, linear, llama3, yarn", where, name);
+    return heed_fail(error, HEED_E_UNSUPPORTED, "%s: rotary positions of kind \"%s\"; known are default, linear, llama3, yarn, dynamic, longrope", where, name);
+}
+
+/* A list of divisors, one for each pair of channels. */
+static heed_status read_factors(const json_t *scaling, const char *key, float *factors, int64_t *count, const char *where, heed_error *error)
+{
+    const json_t *list = json_object_get(scaling, key);
+    if (!list || json_is_null(list)) return HEED_OK;
+    if (!json_is_array(list) || json_array_size(list) > HEED_ROPE_FACTORS)
+        return heed_fail(error, HEED_E_FORMAT, "%s: %s: expected a list of at most %d numbers", where, key, HEED_ROPE_FACTORS);
+    *count = (int64_t)json_array_size(list);
+    for (int64_t i = 0; i < *count; i++) {
+        factors[i] = (float)json_number_value(json_array_get(list, (size_t)i));
+        if (!(isfinite(factors[i]) && factors[i] > 0))
+            return heed_fail(error, HEED_E_FORMAT, "%s: %s[%lld]: expected a positive number", where, key, (long long)i);
+    }
+    return HEED_OK;
 }
 
 static heed_status read_scaling(heed_rope *rope, const json_t *scaling, const char *where, heed_error *error)
@@ -80,6 +97,8 @@ static heed_status read_scaling(heed_rope *rope, const json_t *scaling, const ch
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
         HEED_TRY(heed_json_number(scaling, numbers[i].key, numbers[i].value, where, error));
     HEED_TRY(heed_json_integer(scaling, "original_max_position_embeddings", &rope->original_context, where, error));
+    HEED_TRY(read_factors(scaling, "short_factor", rope->short_factor, &rope->short_factors, where, error));
+    HEED_TRY(read_factors(scaling, "long_factor", rope->long_factor, &rope->long_factors, where, error));
     return heed_json_boolean(scaling, "truncate", &rope->truncate, where, error);
 }
 
@@ -99,8 +118,19 @@ heed_status heed_rope_read(heed_config *config, const json_t *json, const char *
                 return heed_fail(error, HEED_E_UNSUPPORTED, "%s: rope_parameters.%s: rotary settings by kind of layer are not supported", where, key);
         HEED_TRY(read_scaling(rope, scaling, where, error));
     }
-    if (rope->original_context == 0) rope->original_context = config->context;
+    /* Some keep it outside, and that one counts; dynamic stretching begins at the context whatever the object says. */
+    if (rope->kind != HEED_ROPE_DYNAMIC) HEED_TRY(heed_json_integer(json, "original_max_position_embeddings", &rope->original_context, where, error));
+    if (rope->original_context == 0 || rope->kind == HEED_ROPE_DYNAMIC) rope->original_context = config->context;
+    if (rope->kind == HEED_ROPE_LONGROPE && rope->factor == 0 && rope->original_context > 0) rope->factor = (double)config->context / (double)rope->original_context;
     return HEED_OK;
+}
+
+static bool write_factors(json_t *object, const char *key, const float *factors, int64_t count)
+{
+    json_t *list = json_array();
+    bool whole = list != NULL;
+    for (int64_t i = 0; whole && i < count; i++) whole = json_array_append_new(list, json_real((double)factors[i])) == 0;
+    return json_object_set_new(object, key, list) == 0 && whole;
 }
 
 bool heed_rope_write(const heed_config *config, json_t *json)
@@ -114,7 +144,10 @@ bool heed_rope_write(const heed_config *config, json_t *json)
         {"mscale", rope->mscale}, {"mscale_all_dim", rope->mscale_all_dim}};
     for (size_t i = 0; whole && rope->kind != HEED_ROPE_DEFAULT && i < sizeof numbers / sizeof *numbers; i++)
         if (numbers[i].value > 0) whole = json_object_set_new(object, numbers[i].key, json_real(numbers[i].value)) == 0;
-    if (whole && (rope->kind == HEED_ROPE_LLAMA3 || rope->kind == HEED_ROPE_YARN))
+    if (whole && rope->kind == HEED_ROPE_LONGROPE)
+        whole = write_factors(object, "short_factor", rope->short_factor, rope->short_factors) &&
+                write_factors(object, "long_factor", rope->long_factor, rope->long_factors);
+    if (whole && (rope->kind == HEED_ROPE_LLAMA3 || rope->kind == HEED_ROPE_YARN || rope->kind == HEED_ROPE_LONGROPE))
         whole = json_object_set_new(object, "original_max_position_embeddings", json_integer(rope->original_context)) == 0;
     if (whole && rope->kind == HEED_ROPE_YARN && !rope->truncate) whole = json_object_set_new(object, "truncate", json_false()) == 0;
     if (whole && rope->fraction != 1) whole = json_object_set_new(object, "partial_rotary_factor", json_real(rope->fraction)) == 0;

@@ -2,7 +2,7 @@
 """What heed trains, transformers loads: same logits, same ids.
 
 Trains a small model of each family for a few updates with `heed train`, loads the run directory with transformers, and compares
-logits (`heed forward`) and token ids (`heed tokenize`). Needs torch, transformers, tokenizers, safetensors.
+logits (`heed forward`), token ids and decoded text (`heed tokenize`) and greedy continuations (`heed generate`). Needs torch, transformers, tokenizers, safetensors.
 
     tools/check_roundtrip.py [--heed build/release/heed] [--text share/shakespeare/valid.txt]
 """
@@ -32,10 +32,23 @@ def inputs_of(family, vocabulary):
     return {"input_ids": ids, "decoder_input_ids": torch.randint(5, vocabulary, (2, 7), generator=generator)}
 
 
-def check(heed, family, text, folder):
+def same_generation(heed, model, loaded, inputs):
+    prompt = inputs["input_ids"][:1]
+    settings = dict(max_new_tokens=12, do_sample=False)
+    expected = loaded.generate(prompt, **settings)[0].tolist()
+    skipped = 1 if loaded.config.is_encoder_decoder else prompt.shape[1]
+    found = subprocess.run([heed, "generate", "-m", model, "--prompt-ids", ",".join(str(i) for i in prompt[0].tolist()), "-n", "12", "--temp", "0", "--ids"],
+                           check=True, capture_output=True, text=True).stdout
+    return json.loads(found) == expected[skipped:]
+
+
+def check(heed, family, kind, text, folder):
     tokenizer = os.path.join(folder, "tokenizer")
     special = {"transformer": ["--sentence-ends"], "bert": ["--masking"]}.get(family, [])
-    run(heed, "tokenize", "--train", "bpe", "--data", text, "--vocab-size", 400, "--out", tokenizer, *special)
+    if kind == "char":
+        tokenizer = "char"
+    else:
+        run(heed, "tokenize", "--train", kind, "--data", text, "--vocab-size", 400, "--out", tokenizer, *special)
     data = [text]
     if family == "transformer":
         lines = [line for line in open(text, encoding="utf-8").read().split("\n") if line][:200]
@@ -58,9 +71,16 @@ def check(heed, family, text, folder):
     open(lines, "w", encoding="utf-8").write("".join(json.dumps({"text": t}) + "\n" for t in texts))
     output = subprocess.run([heed, "tokenize", "-m", model, "--jsonl", lines], check=True, capture_output=True, text=True).stdout
     theirs = AutoTokenizer.from_pretrained(model)
-    same = [json.loads(line) for line in output.splitlines()] == [theirs(t)["input_ids"] for t in texts]
-    print(f"{family:12} written as {config.model_type:8} logits differ by {difference:.1e} of the largest, ids {'equal' if same else 'DIFFER'}")
-    return difference < 1e-5 and same
+    expected = [theirs(t)["input_ids"] for t in texts]
+    same = [json.loads(line) for line in output.splitlines()] == expected
+    open(lines, "w", encoding="utf-8").write("".join(json.dumps({"ids": ids}) + "\n" for ids in expected))
+    output = subprocess.run([heed, "tokenize", "-m", model, "--decode", "--jsonl", lines], check=True, capture_output=True, text=True).stdout
+    decoded = [json.loads(line) for line in output.splitlines()] == [theirs.decode(ids) for ids in expected]
+    written = family == "bert" or same_generation(heed, model, loaded, inputs)
+    words = ["DIFFER", "equal"]
+    print(f"{family:12} {kind:5} written as {config.model_type:8} logits differ by {difference:.1e} of the largest, ids {words[same]}, "
+          f"decoded text {words[decoded]}, {'no generation' if family == 'bert' else 'greedy ids ' + words[written]}", flush=True)
+    return difference < 1e-5 and same and decoded and written
 
 
 def main():
@@ -70,8 +90,9 @@ def main():
     arguments = parser.parse_args()
     good = True
     for family in ["heed", "llama", "gpt2", "bert", "transformer"]:
-        with tempfile.TemporaryDirectory() as folder:
-            good = check(os.path.abspath(arguments.heed), family, os.path.abspath(arguments.text), folder) and good
+        for kind in ["bpe", "char"]:
+            with tempfile.TemporaryDirectory() as folder:
+                good = check(os.path.abspath(arguments.heed), family, kind, os.path.abspath(arguments.text), folder) and good
     sys.exit(0 if good else 1)
 
 

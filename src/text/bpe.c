@@ -256,4 +256,4 @@ static heed_status write_bpe(const heed_model *model, json_t *json, heed_error *
     return failed ? heed_fail_memory(error, model->merges.count * 64, "writing the merges") : HEED_OK;
 }
 
-const heed_model_kind heed_model_bpe = {"BPE", read_bpe, tokenize_bpe, write_bpe};
+const heed_model_kind heed_model_bpe = {"BPE", read_bpe, tokenize_bpe, write_bpe, false};

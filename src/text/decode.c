@@ -61,7 +61,7 @@ static heed_status finish_fuse(heed_decoder_state *state, heed_error *error)
 
 /* ---- ByteLevel: characters back to bytes, bytes to text ---- */
 
-/* Decodes the first `count` held bytes, U+FFFD for what is broken. */
+/* Decodes the first `count` held bytes, U+FFFD, or nothing, for what is broken. */
 static heed_status emit_text(heed_decoder_state *state, size_t count, heed_error *error)
 {
     size_t good = 0;
@@ -72,7 +72,7 @@ static heed_status emit_text(heed_decoder_state *state, size_t count, heed_error
         size_t size = heed_utf8_next(state->held.data + at, count - at, &point, &valid);
         if (!valid) {
             status = emit(state, state->held.data + good, at - good, false, error);
-            if (status == HEED_OK) status = emit(state, "\xEF\xBF\xBD", 3, false, error);
+            if (status == HEED_OK && !state->stage->ignore) status = emit(state, "\xEF\xBF\xBD", 3, false, error);
             good = at + size;
         }
         at += size;
@@ -110,6 +110,16 @@ static heed_status finish_byte_level(heed_decoder_state *state, heed_error *erro
 {
     HEED_TRY(emit_text(state, state->held.length, error));
     return emit(state, "", 0, true, error);
+}
+
+/* "errors", as Python calls them: "replace" is the library's way, "ignore" that of ByT5's class. */
+static heed_status read_byte_level(heed_stage *stage, const json_t *json, const char *where, heed_error *error)
+{
+    const char *errors = "replace";
+    HEED_TRY(heed_json_string(json, "errors", &errors, where, error));
+    stage->ignore = !strcmp(errors, "ignore");
+    if (stage->ignore || !strcmp(errors, "replace")) return HEED_OK;
+    return heed_fail(error, HEED_E_FORMAT, "%s: ByteLevel: \"errors\" is \"%.40s\", expected replace or ignore", where, errors);
 }
 
 /* ---- ByteFallback: runs of "<0xE4>" are text if their bytes are, else U+FFFD for every byte ---- */
@@ -157,20 +167,26 @@ static heed_status push_byte_fallback(heed_decoder_state *state, const char *byt
 static void replace_all(heed_buffer *text, const char *from, const char *to)
 {
     size_t from_length = strlen(from), to_length = strlen(to), written = 0;
-    for (size_t at = 0; at < text->length;) { /* never grows, so it can be done in place */
+    for (size_t at = 0; from_length && at < text->length;) { /* never grows, so it can be done in place */
         bool match = text->length - at >= from_length && memcmp(text->data + at, from, from_length) == 0;
         if (match) memcpy(text->data + written, to, to_length);
         else text->data[written] = text->data[at];
         written += match ? to_length : 1;
         at += match ? from_length : 1;
     }
-    text->length = written;
+    if (from_length) text->length = written;
+}
+
+/* Blanks that English does without, and two contractions. */
+static void clean_up(heed_buffer *text)
+{
+    static const char *const cleanups[][2] = {{" .", "."}, {" ?", "?"}, {" !", "!"}, {" ,", ","}, {" ' ", "'"}, {" n't", "n't"},
+                                              {" 'm", "'m"}, {" do not", " don't"}, {" 's", "'s"}, {" 've", "'ve"}, {" 're", "'re"}};
+    for (size_t i = 0; i < sizeof cleanups / sizeof *cleanups; i++) replace_all(text, cleanups[i][0], cleanups[i][1]);
 }
 
 static heed_status push_wordpiece(heed_decoder_state *state, const char *bytes, size_t length, bool ends, heed_error *error)
 {
-    static const char *const cleanups[][2] = {{" .", "."}, {" ?", "?"}, {" !", "!"}, {" ,", ","}, {" ' ", "'"}, {" n't", "n't"},
-                                              {" 'm", "'m"}, {" do not", " don't"}, {" 's", "'s"}, {" 've", "'ve"}, {" 're", "'re"}};
     const heed_stage *stage = state->stage;
     if (!whole_token(state, &bytes, &length, ends)) return check_held(state, error);
     size_t prefix = 0;
@@ -181,8 +197,7 @@ static heed_status push_wordpiece(heed_decoder_state *state, const char *bytes, 
     heed_buffer_append(&state->held, bytes + prefix, length - prefix);
     heed_buffer_clear(&state->part);
     HEED_TRY(check_held(state, error));
-    for (size_t i = 0; stage->cleanup && i < sizeof cleanups / sizeof *cleanups; i++)
-        replace_all(&state->held, cleanups[i][0], cleanups[i][1]);
+    if (stage->cleanup) clean_up(&state->held);
     heed_status status = emit(state, state->held.data, state->held.length, true, error);
     heed_buffer_clear(&state->held);
     return status;
@@ -193,6 +208,50 @@ static heed_status read_wordpiece(heed_stage *stage, const json_t *json, const c
     stage->cleanup = true;
     HEED_TRY(heed_json_boolean(json, "cleanup", &stage->cleanup, where, error));
     return heed_stage_read_text(stage, json, "prefix", where, error);
+}
+
+/* ---- CTC: a token and its repeats are one, padding is nothing, a sign stands for the space between words ---- */
+
+static heed_status emit_ctc(heed_decoder_state *state, const char *bytes, size_t length, heed_error *error)
+{
+    const heed_stage *stage = state->stage;
+    heed_buffer token = {0};
+    heed_buffer_append(&token, bytes, length);
+    if (!token.failed) replace_all(&token, stage->text, "");
+    if (!token.failed && stage->cleanup) {
+        clean_up(&token);
+        replace_all(&token, stage->delimiter, " ");
+    }
+    heed_status status = token.failed   ? heed_fail_memory(error, length, "decoding")
+                         : token.length ? emit(state, token.data, token.length, true, error)
+                                        : HEED_OK;
+    heed_buffer_free(&token);
+    return status;
+}
+
+static heed_status push_ctc(heed_decoder_state *state, const char *bytes, size_t length, bool ends, heed_error *error)
+{
+    if (!whole_token(state, &bytes, &length, ends)) return check_held(state, error);
+    bool again = state->tokens && state->held.length == length && (!length || !memcmp(state->held.data, bytes, length));
+    state->tokens++;
+    heed_status status = again ? HEED_OK : emit_ctc(state, bytes, length, error);
+    if (!again) {
+        heed_buffer_clear(&state->held);
+        heed_buffer_append(&state->held, bytes, length);
+    }
+    heed_buffer_clear(&state->part);
+    return status == HEED_OK ? check_held(state, error) : status;
+}
+
+static heed_status read_ctc(heed_stage *stage, const json_t *json, const char *where, heed_error *error)
+{
+    const char *delimiter = "|";
+    stage->cleanup = true;
+    HEED_TRY(heed_json_boolean(json, "cleanup", &stage->cleanup, where, error));
+    HEED_TRY(heed_json_string(json, "word_delimiter_token", &delimiter, where, error));
+    stage->delimiter = heed_string_copy(delimiter);
+    if (!stage->delimiter) return heed_fail_memory(error, strlen(delimiter), "a decoder");
+    return heed_stage_read_text(stage, json, "pad_token", where, error);
 }
 
 /* ---- BPEDecoder: the suffix that ends a word becomes a space, except in the last token ---- */
@@ -347,8 +406,9 @@ static heed_status push_join(heed_decoder_state *state, const char *bytes, size_
 
 const heed_stage_kind heed_decoder_kinds[] = {
     {.name = "Fuse", .push = push_fuse, .finish = finish_fuse},
-    {.name = "ByteLevel", .push = push_byte_level, .finish = finish_byte_level},
+    {.name = "ByteLevel", .read = read_byte_level, .push = push_byte_level, .finish = finish_byte_level},
     {.name = "WordPiece", .read = read_wordpiece, .push = push_wordpiece, .finish = finish_nothing},
+    {.name = "CTC", .read = read_ctc, .push = push_ctc, .finish = finish_nothing},
     {.name = "BPEDecoder", .read = read_bpe, .push = push_bpe, .finish = finish_bpe},
     {.name = "Replace", .read = read_replace, .push = push_replace, .finish = finish_nothing},
     {.name = "Strip", .read = read_strip, .push = push_strip, .finish = finish_nothing},

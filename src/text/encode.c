@@ -236,9 +236,10 @@ static heed_status join(const heed_template *template, const sequence sequences[
     encoding->count = 0;
     for (size_t i = 0; i < template->count; i++) {
         const heed_template_piece *piece = &template->pieces[i];
+        bool there = piece->if_absent && piece->count && encoding->count && encoding->ids[encoding->count - 1] == piece->ids[0];
         if (piece->sequence >= 0) put_sequence(encoding, &sequences[piece->sequence], piece->type_id, offsets);
         else
-            for (size_t j = 0; specials && j < piece->count; j++)
+            for (size_t j = 0; specials && !there && j < piece->count; j++)
                 put_token(encoding, piece->ids[j], piece->type_id, true, offsets, (heed_range){0, 0}, (heed_range){0, 0});
     }
     return HEED_OK;

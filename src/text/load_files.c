@@ -2,64 +2,42 @@
 
 #include "base/file.h"
 #include "base/utf8.h"
+#include "text/recipe.h"
 #include <stdlib.h>
 #include <string.h>
 
 /* Vocabularies in the older forms are turned into the tokenizer.json that transformers' class would make of them. */
 
-enum { FILE_LIMIT = 256 << 20 };
+enum { FILE_LIMIT = 256 << 20, MOST_EXTRA_IDS = 10000 };
 
-typedef enum { GPT2, ROBERTA, QWEN2, CLIP, BERT, NO_RECIPE } recipe;
-
-/* tokenizer_class, without "Fast", and what it stands for. */
-static const struct { const char *name; recipe recipe; } classes[] = {
-    {"GPT2Tokenizer", GPT2}, {"CodeGenTokenizer", GPT2}, {"GPTNeoXTokenizer", GPT2}, {"WhisperTokenizer", GPT2},
-    {"PreTrainedTokenizer", GPT2}, {"RobertaTokenizer", ROBERTA}, {"BartTokenizer", ROBERTA}, {"LongformerTokenizer", ROBERTA},
-    {"LEDTokenizer", ROBERTA}, {"MvpTokenizer", ROBERTA}, {"Qwen2Tokenizer", QWEN2}, {"CLIPTokenizer", CLIP}, {"BertTokenizer", BERT},
-    {"DistilBertTokenizer", BERT}, {"ElectraTokenizer", BERT}, {"MobileBertTokenizer", BERT}, {"ConvBertTokenizer", BERT},
-    {"FunnelTokenizer", BERT}, {"LayoutLMTokenizer", BERT}, {"LxmertTokenizer", BERT}, {"SqueezeBertTokenizer", BERT}
+/* tokenizer_class, without "Fast", or, without a tokenizer_config.json, the model_type of config.json. */
+static const struct { const char *name; const heed_recipe *recipe; } classes[] = {
+    {"GPT2Tokenizer", &heed_recipe_gpt2}, {"CodeGenTokenizer", &heed_recipe_gpt2}, {"GPTNeoXTokenizer", &heed_recipe_gpt2},
+    {"WhisperTokenizer", &heed_recipe_gpt2}, {"PreTrainedTokenizer", &heed_recipe_gpt2}, {"RobertaTokenizer", &heed_recipe_roberta},
+    {"BartTokenizer", &heed_recipe_roberta}, {"LongformerTokenizer", &heed_recipe_roberta}, {"LEDTokenizer", &heed_recipe_roberta},
+    {"MvpTokenizer", &heed_recipe_roberta}, {"Qwen2Tokenizer", &heed_recipe_qwen2}, {"CLIPTokenizer", &heed_recipe_clip},
+    {"BertTokenizer", &heed_recipe_bert}, {"DistilBertTokenizer", &heed_recipe_bert}, {"ElectraTokenizer", &heed_recipe_bert},
+    {"MobileBertTokenizer", &heed_recipe_bert}, {"ConvBertTokenizer", &heed_recipe_bert}, {"FunnelTokenizer", &heed_recipe_bert},
+    {"LayoutLMTokenizer", &heed_recipe_bert}, {"LxmertTokenizer", &heed_recipe_bert}, {"SqueezeBertTokenizer", &heed_recipe_bert},
+    {"ByT5Tokenizer", &heed_recipe_byt5}, {"PerceiverTokenizer", &heed_recipe_perceiver}, {"CanineTokenizer", &heed_recipe_canine},
+    {"EsmTokenizer", &heed_recipe_esm}, {"Wav2Vec2CTCTokenizer", &heed_recipe_wav2vec2}, {"perceiver", &heed_recipe_perceiver},
+    {"canine", &heed_recipe_canine}, {"esm", &heed_recipe_esm}, {"wav2vec2", &heed_recipe_wav2vec2}
 };
 
-/* Special tokens that a class has when its config names none. */
-static const char *const class_specials[NO_RECIPE][HEED_SPECIAL_COUNT] = {
-    [GPT2] = {[HEED_BOS] = "<|endoftext|>", [HEED_EOS] = "<|endoftext|>", [HEED_UNK] = "<|endoftext|>"},
-    [ROBERTA] = {[HEED_BOS] = "<s>", [HEED_EOS] = "</s>", [HEED_PAD] = "<pad>", [HEED_UNK] = "<unk>", [HEED_CLS] = "<s>",
-                 [HEED_SEP] = "</s>", [HEED_MASK] = "<mask>"},
-    [QWEN2] = {[HEED_EOS] = "<|endoftext|>", [HEED_PAD] = "<|endoftext|>", [HEED_UNK] = "<|endoftext|>"},
-    [CLIP] = {[HEED_BOS] = "<|startoftext|>", [HEED_EOS] = "<|endoftext|>", [HEED_PAD] = "<|endoftext|>", [HEED_UNK] = "<|endoftext|>"},
-    [BERT] = {[HEED_PAD] = "[PAD]", [HEED_UNK] = "[UNK]", [HEED_CLS] = "[CLS]", [HEED_SEP] = "[SEP]", [HEED_MASK] = "[MASK]"}
-};
-
-typedef struct {
-    const json_t *config; /* NULL: the vocabulary came alone */
-    recipe recipe;
-    json_t *vocabulary, *merges;
-    const char *where;
-    heed_error *error;
-} source;
-
-static heed_status find_recipe(source *s, recipe standard)
+static const heed_recipe *recipe_named(const char *name)
 {
-    const char *name = json_string_value(json_object_get(s->config, "tokenizer_class"));
-    s->recipe = standard;
-    if (!name) return HEED_OK;
     size_t length = strlen(name);
     if (length > 4 && !strcmp(name + length - 4, "Fast")) length -= 4;
     for (size_t i = 0; i < sizeof classes / sizeof *classes; i++)
-        if (strlen(classes[i].name) == length && !memcmp(classes[i].name, name, length) &&
-            (classes[i].recipe == BERT) == (standard == BERT)) {
-            s->recipe = classes[i].recipe;
-            return HEED_OK;
-        }
-    return heed_fail(s->error, HEED_E_UNSUPPORTED, "%s: a tokenizer of class \"%.80s\" is not supported without a tokenizer.json",
-                     s->where, name);
+        if (strlen(classes[i].name) == length && !memcmp(classes[i].name, name, length)) return classes[i].recipe;
+    return NULL;
 }
 
 /* ---- lines of text files ---- */
 
-typedef heed_status line_reader(source *s, const char *line, size_t length, size_t number);
+typedef heed_status line_reader(heed_source *s, const char *line, size_t length, size_t number);
 
-static heed_status read_lines(source *s, const char *path, line_reader *reader)
+static heed_status read_lines(heed_source *s, const char *path, line_reader *reader)
 {
     heed_buffer text = {0};
     heed_status status = heed_file_read(path, FILE_LIMIT, &text, s->error);
@@ -80,14 +58,14 @@ static heed_status read_lines(source *s, const char *path, line_reader *reader)
     return status;
 }
 
-static heed_status read_token_line(source *s, const char *line, size_t length, size_t number)
+static heed_status read_token_line(heed_source *s, const char *line, size_t length, size_t number)
 {
     if (json_object_setn_new(s->vocabulary, line, length, json_integer((json_int_t)number)))
         return heed_fail_memory(s->error, length, "the vocabulary");
     return HEED_OK;
 }
 
-static heed_status read_merge_line(source *s, const char *line, size_t length, size_t number)
+static heed_status read_merge_line(heed_source *s, const char *line, size_t length, size_t number)
 {
     (void)number;
     if (length == 0 || (length >= 8 && !memcmp(line, "#version", 8))) return HEED_OK;
@@ -96,25 +74,55 @@ static heed_status read_merge_line(source *s, const char *line, size_t length, s
 
 /* ---- special tokens ---- */
 
-static const char *special_content(const source *s, heed_special part)
+/* What the config says of a token under "added_tokens_decoder": {"50257": {"content": ...}, ...}; NULL: nothing. */
+static const json_t *description(const heed_source *s, const char *content)
 {
-    const char *named = heed_special_content(s->config, part);
-    return named ? named : class_specials[s->recipe][part];
+    const char *key;
+    json_t *token;
+    json_object_foreach(json_object_get(s->config, "added_tokens_decoder"), key, token) {
+        const char *spelled = json_string_value(json_object_get(token, "content"));
+        if (spelled && !strcmp(spelled, content)) return token;
+    }
+    return NULL;
 }
 
-static int append_token(json_t *list, const json_t *described, const char *content, bool special, bool lstrip)
+static bool lists(const heed_source *s, const char *key, const char *content)
+{
+    const json_t *list = json_object_get(s->config, key);
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const char *named = json_string_value(json_array_get(list, i));
+        if (named && !strcmp(named, content)) return true;
+    }
+    return false;
+}
+
+/* Whether a slow class counts a token as special. */
+static bool is_named(const heed_source *s, const char *content)
+{
+    for (int part = 0; part < HEED_SPECIAL_COUNT; part++) {
+        const char *named = heed_source_special(s, (heed_special)part);
+        if (named && !strcmp(named, content)) return !(s->recipe->keeps_pad && part == HEED_PAD);
+    }
+    return lists(s, "extra_special_tokens", content) || lists(s, "additional_special_tokens", content);
+}
+
+/* `content` is a string, maybe one with U+0000. */
+static int append_token(const heed_source *s, json_t *list, const json_t *described, const json_t *content, bool special, bool lstrip)
 {
     json_t *token = json_object();
     int failed = json_is_object(described) ? json_object_update(token, (json_t *)described) : 0;
-    failed |= json_object_set_new(token, "content", json_string(content));
+    failed |= json_object_set(token, "content", (json_t *)content);
     if (!json_object_get(token, "lstrip")) failed |= json_object_set_new(token, "lstrip", json_boolean(lstrip));
-    if (!json_object_get(token, "special")) failed |= json_object_set_new(token, "special", json_boolean(special));
+    if (s->recipe->named_only)
+        failed |= json_object_set_new(token, "special", json_boolean(is_named(s, json_string_value(content)))) |
+                  json_object_set_new(token, "normalized", json_false());
+    else if (!json_object_get(token, "special")) failed |= json_object_set_new(token, "special", json_boolean(special));
     json_object_del(token, "id");
     return failed | json_array_append_new(list, token);
 }
 
 /* added_tokens_decoder of the config: {"50257": {"content": ...}, ...}, in order of id. */
-static int append_described(json_t *list, const json_t *described)
+static int append_described(const heed_source *s, json_t *list, const json_t *described)
 {
     int failed = 0;
     json_t *sorted = json_array();
@@ -128,183 +136,75 @@ static int append_described(json_t *list, const json_t *described)
         failed |= json_array_insert_new(sorted, at, json_pack("[s, O]", key, value));
     }
     for (size_t i = 0; i < json_array_size(sorted); i++) {
-        const json_t *token = json_array_get(json_array_get(sorted, i), 1);
-        const char *content = json_string_value(json_object_get(token, "content"));
-        if (content) failed |= append_token(list, token, content, false, false);
+        const json_t *token = json_array_get(json_array_get(sorted, i), 1), *content = json_object_get(token, "content");
+        if (json_is_string(content)) failed |= append_token(s, list, token, content, false, false);
     }
     json_decref(sorted);
     return failed;
 }
 
-static json_t *make_added_tokens(const source *s)
+/* What a class has beside the tokens of its config. */
+static int append_implied(const heed_source *s, json_t *list)
+{
+    int failed = 0;
+    const char *spelled;
+    json_t *id;
+    if (s->recipe->all_added)
+        json_object_foreach(s->vocabulary, spelled, id) {
+            json_t *content = json_string(spelled);
+            failed |= !content || append_token(s, list, NULL, content, false, false);
+            json_decref(content);
+        }
+    const json_t *count = json_object_get(s->config, "extra_ids");
+    json_int_t extra = json_is_integer(count) ? json_integer_value(count) : s->recipe->extra_ids;
+    if (!s->recipe->extra_ids || json_object_get(s->config, "added_tokens_decoder")) extra = 0; /* it lists them */
+    for (int i = 0; i < extra && i < MOST_EXTRA_IDS; i++)
+        failed |= json_array_append_new(list, json_pack("{s:o, s:b}", "content", json_sprintf("<extra_id_%d>", i), "special", true));
+    return failed;
+}
+
+static json_t *make_added_tokens(const heed_source *s)
 {
     static const heed_special order[] = {HEED_BOS, HEED_EOS, HEED_UNK, HEED_SEP, HEED_PAD, HEED_CLS, HEED_MASK};
     json_t *list = json_array();
     int failed = !list;
-    if (!s->config) return list; /* a vocabulary alone names no special tokens */
+    if (!s->config && !s->recipe->named_only) return list; /* a vocabulary alone names no special tokens */
     const json_t *described = json_object_get(s->config, "added_tokens_decoder");
-    if (json_is_object(described)) failed |= append_described(list, described);
+    failed |= append_implied(s, list);
+    if (json_is_object(described)) failed |= append_described(s, list, described);
     for (size_t i = 0; i < HEED_SPECIAL_COUNT && !failed; i++) {
-        const char *content = special_content(s, order[i]);
+        const char *spelled = heed_source_special(s, order[i]);
         const json_t *named = json_object_get(s->config, heed_special_names[order[i]]);
-        if (content) failed |= append_token(list, named, content, true, s->recipe == ROBERTA && order[i] == HEED_MASK);
+        if (!spelled || !*spelled) continue; /* one with U+0000 has been described */
+        json_t *content = json_string(spelled);
+        failed |= !content || append_token(s, list, json_is_object(named) ? named : description(s, spelled), content, true,
+                                           s->recipe->mask_strips && order[i] == HEED_MASK);
+        json_decref(content);
     }
     if (!failed) return list;
     json_decref(list);
     return NULL;
 }
 
-/* ---- recipes ---- */
-
-static bool config_flag(const source *s, const char *key, bool standard)
-{
-    const json_t *flag = json_object_get(s->config, key);
-    return json_is_boolean(flag) ? json_is_true(flag) : standard;
-}
-
-/* {"id": "[CLS]", "ids": [101], "tokens": ["[CLS]"]}; NULL when the vocabulary lacks the token. */
-static json_t *special_entry(const source *s, heed_special part)
-{
-    const char *content = special_content(s, part);
-    const json_t *id = content ? json_object_get(s->vocabulary, content) : NULL;
-    return id ? json_pack("{s:s, s:[I], s:[s]}", "id", content, "ids", json_integer_value(id), "tokens", content) : NULL;
-}
-
-/* `before` A `behind`, and the same for pairs: BERT's form when `before` is CLS, else each text in its own pair of brackets. */
-static json_t *make_template(const source *s, heed_special before, heed_special behind, bool use_before, bool use_behind)
-{
-    bool bert = before == HEED_CLS;
-    json_t *single = json_array(), *pair = json_array(), *specials = json_object();
-    const struct { heed_special part; bool used; } ends[2] = {{before, use_before}, {behind, use_behind}};
-    int failed = 0;
-    for (int text = 0; text < 2; text++) {
-        for (int place = 0; place < 3; place++) {
-            json_t *piece;
-            if (place == 1) piece = json_pack("{s:{s:s, s:i}}", "Sequence", "id", text ? "B" : "A", "type_id", text);
-            else if (!ends[place / 2].used || (bert && text && place == 0)) continue;
-            else piece = json_pack("{s:{s:s, s:i}}", "SpecialToken", "id", special_content(s, ends[place / 2].part), "type_id", text);
-            failed |= json_array_append(pair, piece);
-            if (!text) failed |= json_array_append(single, piece);
-            json_decref(piece);
-        }
-    }
-    for (int i = 0; i < 2; i++)
-        if (ends[i].used) failed |= json_object_set_new(specials, special_content(s, ends[i].part), special_entry(s, ends[i].part));
-    return failed ? (json_decref(single), json_decref(pair), json_decref(specials), NULL)
-                  : json_pack("{s:s, s:o, s:o, s:o}", "type", "TemplateProcessing", "single", single, "pair", pair, "special_tokens",
-                              specials);
-}
-
-static json_t *byte_level(bool add_prefix_space, bool trim_offsets, bool use_regex)
-{
-    return json_pack("{s:s, s:b, s:b, s:b}", "type", "ByteLevel", "add_prefix_space", add_prefix_space, "trim_offsets", trim_offsets,
-                     "use_regex", use_regex);
-}
-
-static json_t *split(const char *regex, const char *behavior, bool invert)
-{
-    return json_pack("{s:s, s:{s:s}, s:s, s:b}", "type", "Split", "pattern", "Regex", regex, "behavior", behavior, "invert", invert);
-}
-
-static json_t *roberta_post(const source *s, bool add_prefix_space, bool trim)
-{
-    heed_special before = s->recipe == CLIP ? HEED_BOS : HEED_CLS, behind = s->recipe == CLIP ? HEED_EOS : HEED_SEP;
-    const char *cls = special_content(s, before), *sep = special_content(s, behind);
-    return json_pack("{s:s, s:[s, O?], s:[s, O?], s:b, s:b}", "type", "RobertaProcessing", "sep", sep,
-                     json_object_get(s->vocabulary, sep), "cls", cls, json_object_get(s->vocabulary, cls), "trim_offsets", trim,
-                     "add_prefix_space", add_prefix_space);
-}
-
-static json_t *gpt2_post(const source *s)
-{
-    bool bos = config_flag(s, "add_bos_token", false), eos = config_flag(s, "add_eos_token", false);
-    json_t *plain = byte_level(true, false, true);
-    if (!bos && !eos) return plain;
-    return json_pack("{s:s, s:[o, o]}", "type", "Sequence", "processors", plain, make_template(s, HEED_BOS, HEED_EOS, bos, eos));
-}
-
-/* The sections that differ from recipe to recipe; any of them may be NULL when memory is out. */
-typedef struct { json_t *normalizer, *pre_tokenizer, *post_processor, *decoder, *model; } sections;
-
-static void byte_level_sections(const source *s, sections *made)
-{
-    static const char qwen2[] =
-        "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|"
-        "\\s+(?!\\S)|\\s+";
-    static const char clip[] = "'s|'t|'re|'ve|'m|'ll|'d|[\\p{L}]+|[\\p{N}]|[^\\s\\p{L}\\p{N}]+";
-    bool prefix = config_flag(s, "add_prefix_space", false);
-    made->decoder = byte_level(true, true, true);
-    bool is_clip = s->recipe == CLIP;
-    made->model = json_pack("{s:s, s:O, s:O, s:s?, s:s?}", "type", "BPE", "vocab", s->vocabulary, "merges", s->merges, "end_of_word_suffix",
-                            is_clip ? "</w>" : NULL, "unk_token", is_clip ? special_content(s, HEED_UNK) : NULL);
-    switch (s->recipe) {
-    case QWEN2:
-        made->normalizer = json_pack("{s:s}", "type", "NFC");
-        made->pre_tokenizer = json_pack("{s:s, s:[o, o]}", "type", "Sequence", "pretokenizers", split(qwen2, "Isolated", false),
-                                        byte_level(prefix, false, false));
-        made->post_processor = byte_level(false, false, false);
-        return;
-    case CLIP:
-        made->normalizer = json_pack("{s:s, s:[{s:s}, {s:s, s:{s:s}, s:s}, {s:s}]}", "type", "Sequence", "normalizers", "type", "NFC",
-                                     "type", "Replace", "pattern", "Regex", "\\s+", "content", " ", "type", "Lowercase");
-        made->pre_tokenizer = json_pack("{s:s, s:[o, o]}", "type", "Sequence", "pretokenizers", split(clip, "Removed", true),
-                                        byte_level(false, true, true));
-        made->post_processor = roberta_post(s, false, false);
-        return;
-    default:
-        made->normalizer = json_null();
-        made->pre_tokenizer = byte_level(prefix, true, true);
-        made->post_processor = s->recipe == ROBERTA ? roberta_post(s, prefix, true) : gpt2_post(s);
-    }
-}
-
-/* Whether a bare vocab.txt was made from lowered text: no token with a capital but the bracketed ones. */
-static bool looks_lowered(const source *s)
-{
-    const char *token;
-    json_t *id;
-    json_object_foreach(s->vocabulary, token, id)
-        if (token[0] != '[')
-            for (const char *c = token; *c; c++)
-                if (*c >= 'A' && *c <= 'Z') return false;
-    return true;
-}
-
-static void bert_sections(const source *s, sections *made)
-{
-    bool lower = config_flag(s, "do_lower_case", s->config ? true : looks_lowered(s));
-    const json_t *accents = json_object_get(s->config, "strip_accents");
-    made->normalizer = json_pack("{s:s, s:b, s:b, s:O?, s:b}", "type", "BertNormalizer", "clean_text", 1, "handle_chinese_chars",
-                                 config_flag(s, "tokenize_chinese_chars", true), "strip_accents", accents, "lowercase", lower);
-    made->pre_tokenizer = json_pack("{s:s}", "type", "BertPreTokenizer");
-    made->post_processor = make_template(s, HEED_CLS, HEED_SEP, true, true);
-    made->decoder = json_pack("{s:s, s:s, s:b}", "type", "WordPiece", "prefix", "##", "cleanup", 1);
-    made->model = json_pack("{s:s, s:s, s:s, s:i, s:O}", "type", "WordPiece", "unk_token", special_content(s, HEED_UNK),
-                            "continuing_subword_prefix", "##", "max_input_chars_per_word", 100, "vocab", s->vocabulary);
-}
-
 /* Special tokens that the post-processor refers to have to be in the vocabulary. */
-static heed_status check_specials(const source *s)
+static heed_status check_specials(const heed_source *s)
 {
-    bool bert = s->recipe == BERT || s->recipe == ROBERTA;
-    heed_special needed[2] = {bert ? HEED_CLS : HEED_BOS, bert ? HEED_SEP : HEED_EOS};
-    bool used[2] = {bert || s->recipe == CLIP, bert || s->recipe == CLIP};
-    if (s->recipe == GPT2) used[0] = config_flag(s, "add_bos_token", false), used[1] = config_flag(s, "add_eos_token", false);
-    for (int i = 0; i < 2; i++) {
-        const char *content = special_content(s, needed[i]);
-        if (used[i] && !(content && json_is_integer(json_object_get(s->vocabulary, content))))
+    for (int place = 0; place < 2; place++) {
+        heed_special part = place ? s->recipe->behind : s->recipe->before;
+        if (!heed_source_brackets(s, place)) continue;
+        const char *content = heed_source_special(s, part);
+        if (!(content && json_is_integer(json_object_get(s->vocabulary, content))))
             return heed_fail(s->error, HEED_E_FORMAT, "%s: the vocabulary lacks the special token \"%.80s\" (%s)", s->where,
-                             content ? content : "", heed_special_names[needed[i]]);
+                             content ? content : "", heed_special_names[part]);
     }
     return HEED_OK;
 }
 
-static heed_status assemble(const source *s, json_t **result)
+static heed_status assemble(const heed_source *s, json_t **result)
 {
-    sections made = {0};
+    heed_sections made = {0};
     HEED_TRY(check_specials(s));
-    if (s->recipe == BERT) bert_sections(s, &made);
-    else byte_level_sections(s, &made);
+    HEED_TRY(s->recipe->build(s, &made));
     json_t *added = make_added_tokens(s);
     /* json_pack gives up every "o" member when one of them is NULL. */
     *result = json_pack("{s:s, s:n, s:n, s:o, s:o, s:o, s:o, s:o, s:o}", "version", "1.0", "truncation", "padding", "added_tokens",
@@ -313,35 +213,86 @@ static heed_status assemble(const source *s, json_t **result)
     return *result ? HEED_OK : heed_fail_memory(s->error, 1 << 20, "the tokenizer");
 }
 
-static heed_status read_vocabulary(source *s, const char *vocab_json, const char *merges_txt, const char *vocab_txt)
+/* ---- finding the files ---- */
+
+typedef struct { char *vocab_json, *merges_txt, *vocab_txt, *config_json; } paths;
+
+static bool has_files(const paths *p, heed_recipe_files files)
 {
-    bool byte_pairs = heed_path_exists(vocab_json) && heed_path_exists(merges_txt);
-    if (!byte_pairs && !heed_path_exists(vocab_txt))
-        return heed_fail(s->error, HEED_E_IO,
-                         "%s: no tokenizer here; expected tokenizer.json, or vocab.json and merges.txt, or vocab.txt", s->where);
-    HEED_TRY(find_recipe(s, byte_pairs ? GPT2 : BERT));
-    if (!byte_pairs) {
-        s->vocabulary = json_object();
-        return s->vocabulary ? read_lines(s, vocab_txt, read_token_line) : heed_fail_memory(s->error, 1024, "the vocabulary");
+    switch (files) {
+    case HEED_FILES_MERGES: return heed_path_exists(p->vocab_json) && heed_path_exists(p->merges_txt);
+    case HEED_FILES_LINES: return heed_path_exists(p->vocab_txt);
+    case HEED_FILES_TABLE: return heed_path_exists(p->vocab_json);
+    case HEED_FILES_NONE: return true;
     }
-    HEED_TRY(heed_json_read(&s->vocabulary, vocab_json, s->error));
-    if (!json_is_object(s->vocabulary)) return heed_fail(s->error, HEED_E_FORMAT, "%s: expected an object of ids", vocab_json);
-    s->merges = json_array();
-    return s->merges ? read_lines(s, merges_txt, read_merge_line) : heed_fail_memory(s->error, 1024, "the merges");
+    return false;
 }
 
-heed_status heed_tokenizer_json_from_files(json_t **json, const char *folder, const json_t *config, heed_error *error)
+/* The class by its name; a model whose class needs no name by its kind; else what the files look like. */
+static heed_status find_recipe(heed_source *s, const paths *p)
 {
-    source s = {.config = config, .where = folder, .error = error};
-    char *vocab_json = heed_path_join(folder, "vocab.json"), *merges_txt = heed_path_join(folder, "merges.txt");
-    char *vocab_txt = heed_path_join(folder, "vocab.txt");
-    heed_status status = vocab_json && merges_txt && vocab_txt ? read_vocabulary(&s, vocab_json, merges_txt, vocab_txt)
-                                                               : heed_fail_memory(error, strlen(folder), "a path");
+    const char *name = json_string_value(json_object_get(s->config, "tokenizer_class"));
+    bool any = has_files(p, HEED_FILES_MERGES) || has_files(p, HEED_FILES_LINES);
+    if (name) s->recipe = recipe_named(name);
+    else if (!s->config && heed_path_exists(p->config_json)) {
+        json_t *config = NULL;
+        HEED_TRY(heed_json_read(&config, p->config_json, s->error));
+        const char *kind = json_string_value(json_object_get(config, "model_type"));
+        s->recipe = kind ? recipe_named(kind) : NULL;
+        json_decref(config);
+    }
+    if (s->recipe && has_files(p, s->recipe->files)) return HEED_OK;
+    if (name && any)
+        return heed_fail(s->error, HEED_E_UNSUPPORTED, "%s: a tokenizer of class \"%.80s\" is not supported without a tokenizer.json",
+                         s->where, name);
+    if (!any)
+        return heed_fail(s->error, HEED_E_IO,
+                         "%s: no tokenizer here; expected tokenizer.json, or vocab.json and merges.txt, or vocab.txt", s->where);
+    s->recipe = has_files(p, HEED_FILES_MERGES) ? &heed_recipe_gpt2 : &heed_recipe_bert;
+    return HEED_OK;
+}
+
+static heed_status read_vocabulary(heed_source *s, const paths *p)
+{
+    HEED_TRY(find_recipe(s, p));
+    if (s->recipe->files == HEED_FILES_NONE) return s->recipe->vocabulary(s);
+    if (s->recipe->files == HEED_FILES_LINES) {
+        s->vocabulary = json_object();
+        return s->vocabulary ? read_lines(s, p->vocab_txt, read_token_line) : heed_fail_memory(s->error, 1024, "the vocabulary");
+    }
+    HEED_TRY(heed_json_read(&s->vocabulary, p->vocab_json, s->error));
+    if (!json_is_object(s->vocabulary)) return heed_fail(s->error, HEED_E_FORMAT, "%s: expected an object of ids", p->vocab_json);
+    if (s->recipe->files == HEED_FILES_TABLE) return HEED_OK;
+    s->merges = json_array();
+    return s->merges ? read_lines(s, p->merges_txt, read_merge_line) : heed_fail_memory(s->error, 1024, "the merges");
+}
+
+/* Names the special tokens that the class has and its config does not mention. */
+static heed_status complete_config(const heed_source *s, json_t **config)
+{
+    int failed = 0;
+    if (!s->config && !s->recipe->named_only) return HEED_OK; /* a vocabulary alone names none */
+    if (!*config) *config = json_object();
+    for (int part = 0; part < HEED_SPECIAL_COUNT; part++)
+        if (s->recipe->specials[part] && !json_object_get(*config, heed_special_names[part]))
+            failed |= json_object_set_new(*config, heed_special_names[part], json_string(s->recipe->specials[part]));
+    return failed || !*config ? heed_fail_memory(s->error, 1024, "the tokenizer's configuration") : HEED_OK;
+}
+
+heed_status heed_tokenizer_json_from_files(json_t **json, const char *folder, json_t **config, heed_error *error)
+{
+    heed_source s = {.config = *config, .where = folder, .error = error};
+    paths p = {heed_path_join(folder, "vocab.json"), heed_path_join(folder, "merges.txt"), heed_path_join(folder, "vocab.txt"),
+               heed_path_join(folder, "config.json")};
+    heed_status status = p.vocab_json && p.merges_txt && p.vocab_txt && p.config_json ? read_vocabulary(&s, &p)
+                                                                                     : heed_fail_memory(error, strlen(folder), "a path");
     if (status == HEED_OK) status = assemble(&s, json);
+    if (status == HEED_OK) status = complete_config(&s, config);
     json_decref(s.vocabulary);
     json_decref(s.merges);
-    free(vocab_json);
-    free(merges_txt);
-    free(vocab_txt);
+    free(p.vocab_json);
+    free(p.merges_txt);
+    free(p.vocab_txt);
+    free(p.config_json);
     return status;
 }

@@ -89,6 +89,16 @@ static bool is_piece(const source *s, size_t id)
     return type == NORMAL || type == USER_DEFINED || type == UNUSED;
 }
 
+static bool is_utf8(const char *bytes, size_t length)
+{
+    bool valid = true;
+    for (size_t at = 0; at < length && valid;) {
+        uint32_t point;
+        at += heed_utf8_next(bytes + at, length - at, &point, &valid);
+    }
+    return valid;
+}
+
 static heed_status read_tokens(source *s)
 {
     const heed_gguf_vocabulary *given = s->given;
@@ -97,12 +107,8 @@ static heed_status read_tokens(source *s)
                          given->token_count);
     for (size_t id = 0; id < given->token_count; id++) {
         heed_gguf_string token = given->tokens[id].length ? given->tokens[id] : no_string;
-        bool valid = true;
-        for (size_t at = 0; at < token.length && valid;) {
-            uint32_t point;
-            at += heed_utf8_next(token.bytes + at, token.length - at, &point, &valid);
-        }
-        if (!valid) return heed_fail(s->error, HEED_E_FORMAT, "%s: tokenizer.ggml.tokens[%zu]: expected UTF-8 text", s->where, id);
+        if (!is_utf8(token.bytes, token.length))
+            return heed_fail(s->error, HEED_E_FORMAT, "%s: tokenizer.ggml.tokens[%zu]: expected UTF-8 text", s->where, id);
         HEED_TRY(heed_vocabulary_add(&s->model.vocabulary, token.bytes, token.length, (int64_t)id, s->where, s->error));
     }
     return heed_vocabulary_seal(&s->model.vocabulary, s->where, s->error);
@@ -333,10 +339,8 @@ static json_t *config_of(source *s)
     s->failed |= json_object_set_new(config, "clean_up_tokenization_spaces", json_false());
     for (int part = 0; part < HEED_SPECIAL_COUNT; part++)
         if (s->special[part] >= 0) s->failed |= json_object_set_new(config, heed_special_names[part], token_json(s, s->special[part]));
-    if (s->given->chat_template) {
-        json_t *template = json_string(s->given->chat_template);
-        if (template) s->failed |= json_object_set_new(config, "chat_template", template); /* NULL: not UTF-8, no template then */
-    }
+    const char *template = s->given->chat_template;
+    if (template && is_utf8(template, strlen(template))) s->failed |= json_object_set_new(config, "chat_template", json_string(template));
     return config;
 }
 

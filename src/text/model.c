@@ -4,7 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const heed_model_kind *const kinds[] = {&heed_model_bpe, &heed_model_wordpiece, &heed_model_wordlevel};
+static const heed_model_kind *const kinds[] = {&heed_model_bpe, &heed_model_wordpiece, &heed_model_wordlevel,
+                                        &heed_model_code_points};
 
 void heed_found_add(heed_found_tokens *found, int32_t id, uint32_t begin, uint32_t end)
 {
@@ -64,14 +65,14 @@ heed_status heed_model_write(const heed_model *model, json_t **result, heed_erro
 {
     json_t *json = json_object(), *vocabulary = json_object();
     int failed = json_object_set_new(json, "type", json_string(model->kind->name));
-    for (size_t i = 0; i < model->vocabulary.count && !failed; i++) {
+    for (size_t i = 0; i < model->vocabulary.count && !model->kind->implied && !failed; i++) {
         const heed_vocabulary_entry *entry = &model->vocabulary.entries[i];
         failed |= json_object_setn_new(vocabulary, heed_vocabulary_string(&model->vocabulary, entry), entry->length,
                                        json_integer(entry->id));
     }
     heed_status status = failed ? heed_fail_memory(error, model->vocabulary.strings_length, "writing the vocabulary") : HEED_OK;
     if (status == HEED_OK) status = model->kind->write(model, json, error);
-    if (status == HEED_OK && json_object_set_new(json, "vocab", json_incref(vocabulary)))
+    if (status == HEED_OK && !model->kind->implied && json_object_set_new(json, "vocab", json_incref(vocabulary)))
         status = heed_fail_memory(error, model->vocabulary.strings_length, "writing the vocabulary");
     json_decref(vocabulary);
     if (status == HEED_OK) *result = json;

@@ -1,4 +1,5 @@
-/* model.h: the middle of a tokenizer, which turns a piece of text into tokens. One table row per kind: BPE, WordPiece, WordLevel. */
+/* model.h: the middle of a tokenizer, which turns a piece of text into tokens. One table row per kind: BPE, WordPiece,
+   WordLevel, CodePoints. */
 #ifndef HEED_TEXT_MODEL_H
 #define HEED_TEXT_MODEL_H
 
@@ -62,8 +63,9 @@ struct heed_model_kind {
     heed_status (*tokenize)(const heed_model *model, heed_model_scratch *scratch, const char *text, size_t length, uint32_t base,
                             heed_found_tokens *found, heed_error *error);
     heed_status (*write)(const heed_model *model, json_t *json, heed_error *error); /* all but "type" and "vocab" */
+    bool implied; /* the kind says what its vocabulary is: no file holds it */
 };
-extern const heed_model_kind heed_model_bpe, heed_model_wordpiece, heed_model_wordlevel;
+extern const heed_model_kind heed_model_bpe, heed_model_wordpiece, heed_model_wordlevel, heed_model_code_points;
 
 /* Reads the "model" section. HEED_E_UNSUPPORTED names the kind when it is none of the table. */
 heed_status heed_model_read(heed_model *model, const json_t *json, const char *where, heed_error *error);

@@ -56,6 +56,7 @@ static heed_status read_special(heed_template *template, const json_t *special, 
                          "%s: post_processor: no ids for the special token \"%.80s\"; expected them in \"special_tokens\"", where,
                          name ? name : "");
     HEED_TRY(add_piece(template, -1, type_id, where, error));
+    HEED_TRY(heed_json_boolean(special, "if_absent", &template->pieces[template->count - 1].if_absent, where, error));
     for (size_t i = 0; i < json_array_size(ids); i++) HEED_TRY(add_id(template, json_array_get(ids, i), where, error));
     return HEED_OK;
 }

@@ -12,6 +12,7 @@ typedef struct heed_template_piece {
     int32_t type_id;
     int32_t *ids;
     size_t count;
+    bool if_absent;      /* the ids only if the text before them does not end with the first of them: ByT5's class */
 } heed_template_piece;
 
 typedef struct heed_template { heed_template_piece *pieces; size_t count, capacity, added; } heed_template; /* added: special ids in it */

@@ -16,11 +16,15 @@ static const char *const usual[HEED_SPECIAL_COUNT][4] = {[HEED_BOS] = {"<s>", "<
                                                          [HEED_SEP] = {"[SEP]"},
                                                          [HEED_MASK] = {"<mask>", "[MASK]"}};
 
-const char *heed_special_content(const json_t *config, heed_special part)
+static const json_t *special_string(const json_t *config, int part)
 {
     const json_t *named = json_object_get(config, heed_special_names[part]);
-    if (json_is_object(named)) named = json_object_get(named, "content");
-    return json_string_value(named);
+    return json_is_object(named) ? json_object_get(named, "content") : named;
+}
+
+const char *heed_special_content(const json_t *config, heed_special part)
+{
+    return json_string_value(special_string(config, part));
 }
 
 /* A part that the config does not mention, by its usual name: a special token of that name, or one in brackets, as BERT's
@@ -39,8 +43,8 @@ static int32_t usual_id(const heed_tokenizer *tokenizer, int part)
 void heed_special_resolve(heed_tokenizer *tokenizer)
 {
     for (int part = 0; part < HEED_SPECIAL_COUNT; part++) {
-        const char *content = heed_special_content(tokenizer->config, (heed_special)part);
-        int32_t id = content ? heed_tokenizer_id(tokenizer, content, strlen(content)) : -1;
+        const json_t *content = special_string(tokenizer->config, part);
+        int32_t id = json_is_string(content) ? heed_tokenizer_id(tokenizer, json_string_value(content), json_string_length(content)) : -1;
         if (id < 0 && part == HEED_UNK) id = tokenizer->model.unk_id;
         if (id < 0 && !json_object_get(tokenizer->config, heed_special_names[part])) id = usual_id(tokenizer, part);
         tokenizer->special[part] = id;

@@ -22,7 +22,7 @@ typedef struct heed_stage_kind heed_stage_kind;
 typedef struct heed_stage {
     const heed_stage_kind *kind;
     heed_pattern *pattern;     /* Split, Replace, ByteLevel */
-    char *text;                /* Replace: content; Prepend; WordPiece, BPEDecoder: affix; NUL-terminated */
+    char *text;                /* Replace: content; Prepend; WordPiece, BPEDecoder: affix; CTC: padding; NUL-terminated */
     size_t length;             /* bytes of `text` */
     uint32_t code_point;       /* Metaspace, CharDelimiterSplit, Strip (decoder) */
     heed_split_behavior behavior;
@@ -34,7 +34,9 @@ typedef struct heed_stage {
     bool compatible, compose;  /* NFC, NFD, NFKC, NFKD */
     bool individual;           /* Digits */
     bool split;                /* Metaspace */
-    bool cleanup;              /* WordPiece (decoder) */
+    char *delimiter;           /* CTC */
+    bool cleanup;              /* WordPiece (decoder), CTC */
+    bool ignore;               /* ByteLevel (decoder): broken bytes are dropped */
     int64_t start, stop;       /* Strip (decoder) */
 } heed_stage;
 

@@ -133,7 +133,7 @@ static heed_status load_folder(heed_tokenizer **tokenizer, const char *folder, h
     char *path = heed_path_join(folder, "tokenizer.json");
     heed_status status = path ? read_config(&config, folder, error) : heed_fail_memory(error, strlen(folder), "a path");
     if (status == HEED_OK && heed_path_exists(path)) status = heed_json_read(&json, path, error);
-    else if (status == HEED_OK) status = heed_tokenizer_json_from_files(&json, folder, config, error);
+    else if (status == HEED_OK) status = heed_tokenizer_json_from_files(&json, folder, &config, error);
     if (status == HEED_OK) status = heed_tokenizer_build(tokenizer, json, config, path, error);
     json_decref(json);
     json_decref(config);

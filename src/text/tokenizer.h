@@ -15,8 +15,8 @@ typedef struct heed_tokenizer heed_tokenizer;
 
 /* ---- loading and saving ---- */
 
-/* Loads from a folder (tokenizer.json; else vocab.json and merges.txt; else vocab.txt; names of special tokens from
-   tokenizer_config.json and special_tokens_map.json) or from the path of a tokenizer.json. The caller frees *tokenizer.
+/* Loads from a folder (tokenizer.json; else vocab.json and merges.txt, vocab.txt, or what the class of tokenizer_config.json needs,
+   which may be nothing; names of special tokens from tokenizer_config.json and special_tokens_map.json) or from the path of a tokenizer.json. The caller frees *tokenizer.
    HEED_E_IO: nothing readable there; HEED_E_FORMAT: a broken file, with file, field and expectation; HEED_E_UNSUPPORTED: a kind
    of model, normaliser ... that is not read, by name. */
 heed_status heed_tokenizer_load(heed_tokenizer **tokenizer, const char *path, heed_error *error);
@@ -52,7 +52,7 @@ heed_status heed_tokenizer_save(const heed_tokenizer *tokenizer, const char *fol
 
 /* ---- vocabulary ---- */
 
-const char *heed_tokenizer_kind(const heed_tokenizer *tokenizer);        /* model kind: "BPE", "WordPiece", "WordLevel" */
+const char *heed_tokenizer_kind(const heed_tokenizer *tokenizer);        /* model kind: "BPE", "WordPiece", "WordLevel", "CodePoints" */
 size_t heed_tokenizer_vocab_size(const heed_tokenizer *tokenizer);       /* tokens, added ones included */
 int32_t heed_tokenizer_id_limit(const heed_tokenizer *tokenizer);        /* greatest id + 1: rows that an embedding needs */
 int32_t heed_tokenizer_special(const heed_tokenizer *tokenizer, heed_special part); /* id, -1 when there is none */

@@ -32,4 +32,4 @@ static heed_status write_wordlevel(const heed_model *model, json_t *json, heed_e
     return failed ? heed_fail_memory(error, 64, "writing the model") : HEED_OK;
 }
 
-const heed_model_kind heed_model_wordlevel = {"WordLevel", read_wordlevel, tokenize_wordlevel, write_wordlevel};
+const heed_model_kind heed_model_wordlevel = {"WordLevel", read_wordlevel, tokenize_wordlevel, write_wordlevel, false};

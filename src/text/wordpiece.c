@@ -82,4 +82,4 @@ static heed_status write_wordpiece(const heed_model *model, json_t *json, heed_e
     return failed ? heed_fail_memory(error, 256, "writing the model") : HEED_OK;
 }
 
-const heed_model_kind heed_model_wordpiece = {"WordPiece", read_wordpiece, tokenize_wordpiece, write_wordpiece};
+const heed_model_kind heed_model_wordpiece = {"WordPiece", read_wordpiece, tokenize_wordpiece, write_wordpiece, false};

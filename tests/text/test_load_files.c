@@ -92,6 +92,33 @@ static void word_pieces(void **state)
     scratch_remove(&work);
 }
 
+/* A class, or a kind of model, that needs no vocabulary file. */
+static void classes_without_files(void **state)
+{
+    (void)state;
+    scratch work;
+    heed_tokenizer *tokenizer = NULL;
+    scratch_make(&work);
+    put(&work, "config.json", "{\"model_type\": \"canine\"}");
+    assert_ok(heed_tokenizer_load(&tokenizer, work.folder, &error));
+    expect_ids(tokenizer, "a\u00e9\U0001F999", IDS('a', 0xE9, 0x1F999));
+    assert_int_equal(heed_tokenizer_special(tokenizer, HEED_CLS), 0xE000);
+    heed_tokenizer_free(tokenizer);
+    put(&work, "config.json", "{\"model_type\": \"gpt2\"}"); /* a kind that does not say what its tokenizer is */
+    assert_fails(HEED_E_IO, "no tokenizer here", heed_tokenizer_load(&tokenizer, work.folder, &error));
+    put(&work, "tokenizer_config.json", "{\"tokenizer_class\": \"ByT5Tokenizer\", \"extra_ids\": 125}");
+    assert_ok(heed_tokenizer_load(&tokenizer, work.folder, &error));
+    expect_ids(tokenizer, "A<extra_id_124><pad>", IDS('A' + 3, 259 + 124, 0));
+    expect_decoded(tokenizer, IDS('A' + 3, 0xC3 + 3, 'B' + 3), "AB"); /* a broken byte is nothing */
+    assert_int_equal(heed_tokenizer_special(tokenizer, HEED_EOS), 1);
+    assert_int_equal(heed_tokenizer_id_limit(tokenizer), 384);
+    heed_tokenizer_free(tokenizer);
+    put(&work, "tokenizer_config.json", "{\"tokenizer_class\": \"Wav2Vec2CTCTokenizer\", \"do_lower_case\": true}");
+    put(&work, "vocab.json", "{\"<pad>\": 0, \"<unk>\": 1, \"|\": 2, \"A\": 3}");
+    assert_fails(HEED_E_UNSUPPORTED, "do_lower_case", heed_tokenizer_load(&tokenizer, work.folder, &error));
+    scratch_remove(&work);
+}
+
 static void broken_folders(void **state)
 {
     (void)state;
@@ -122,8 +149,8 @@ static void broken_folders(void **state)
     assert_fails(HEED_E_FORMAT, "lacks the special token \"[CLS]\"", try_load(work.folder, &error));
     scratch_file(&work, "vocab.txt", "a\n\0b\n", 5);
     assert_fails(HEED_E_FORMAT, "line 2: expected UTF-8", try_load(work.folder, &error));
-    put(&work, "tokenizer_config.json", "{\"tokenizer_class\": \"EsmTokenizer\"}");
-    assert_fails(HEED_E_UNSUPPORTED, "class \"EsmTokenizer\"", try_load(work.folder, &error));
+    put(&work, "tokenizer_config.json", "{\"tokenizer_class\": \"ProphetNetTokenizer\"}");
+    assert_fails(HEED_E_UNSUPPORTED, "class \"ProphetNetTokenizer\"", try_load(work.folder, &error));
     put(&work, "tokenizer.json", "{");
     assert_fails(HEED_E_FORMAT, "tokenizer.json", try_load(work.folder, &error));
     scratch_remove(&work);
@@ -131,6 +158,7 @@ static void broken_folders(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(byte_pairs), cmocka_unit_test(word_pieces), cmocka_unit_test(broken_folders)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(byte_pairs), cmocka_unit_test(word_pieces),
+                                       cmocka_unit_test(classes_without_files), cmocka_unit_test(broken_folders)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

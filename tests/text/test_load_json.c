@@ -75,7 +75,7 @@ static const broken sections[] = {
      "\"pre_tokenizer\": {\"type\": \"Metaspace\", \"prepend_scheme\": \"often\"}"},
     {HEED_E_FORMAT, "\"add_prefix_space\" is an integer", BPE,
      "\"pre_tokenizer\": {\"type\": \"ByteLevel\", \"add_prefix_space\": 1}"},
-    {HEED_E_UNSUPPORTED, "decoder of type \"CTC\"", BPE, "\"decoder\": {\"type\": \"CTC\"}"},
+    {HEED_E_UNSUPPORTED, "decoder of type \"Morse\"", BPE, "\"decoder\": {\"type\": \"Morse\"}"},
     {HEED_E_FORMAT, "\"prefix\": expected a string", BPE, "\"decoder\": {\"type\": \"WordPiece\"}"},
     {HEED_E_FORMAT, "expected 0 or more", BPE, "\"decoder\": {\"type\": \"Strip\", \"content\": \" \", \"start\": -1, \"stop\": 0}"},
     {HEED_E_UNSUPPORTED, "post_processor of type \"Surprise\"", BPE, "\"post_processor\": {\"type\": \"Surprise\"}"},

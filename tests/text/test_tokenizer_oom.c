@@ -14,7 +14,8 @@ static const char rich[] =
     "   \"sep\": [\"<s>\", 9]}]},"
     " \"decoder\": {\"type\": \"Sequence\", \"decoders\": [{\"type\": \"ByteLevel\"}, {\"type\": \"Replace\", \"pattern\": {\"String\": \"ab\"},"
     "   \"content\": \"ba\"}, {\"type\": \"Strip\", \"content\": \" \", \"start\": 1, \"stop\": 1}, {\"type\": \"WordPiece\", \"prefix\": \"##\"},"
-    "   {\"type\": \"BPEDecoder\", \"suffix\": \"</w>\"}, {\"type\": \"ByteFallback\"}]},"
+    "   {\"type\": \"BPEDecoder\", \"suffix\": \"</w>\"}, {\"type\": \"ByteFallback\"},"
+    "   {\"type\": \"CTC\", \"pad_token\": \"<pad>\", \"word_delimiter_token\": \"|\"}]},"
     " \"truncation\": {\"max_length\": 5, \"stride\": 0, \"strategy\": \"LongestFirst\"}, \"padding\": {\"pad_id\": 1},"
     " \"model\": {\"type\": \"BPE\", \"unk_token\": \"?\", \"fuse_unk\": true, \"vocab\": {\"?\": 0, \"a\": 1, \"b\": 2, \"ab\": 3, \"\xC4\xA0\": 4,"
     "   \"aa\": 5, \"\xC4\xA0\x61\": 6, \"aaaa\": 7, \"b</w>\": 8}, \"merges\": [[\"a\", \"b\"], \"a a\", [\"\xC4\xA0\", \"a\"], [\"aa\", \"aa\"]]}}";
@@ -151,6 +152,15 @@ static void saving_and_loading_folders_survive(void **state)
             text, sizeof text,
             "{\"tokenizer_class\": \"%s\", \"bos_token\": \"%s\", \"eos_token\": {\"content\": \"%s\"}, \"add_bos_token\": true}",
             classes[i], i == 1 ? "<s>" : "<|startoftext|>", i == 1 ? "</s>" : "<|endoftext|>");
+        scratch_file(&f.work, "tokenizer_config.json", text, (size_t)length);
+        fail_alloc_each(load_folder, &f);
+    }
+    static const char *const plain[] = {"ByT5Tokenizer", "PerceiverTokenizer", "EsmTokenizer", "Wav2Vec2CTCTokenizer"};
+    scratch_file(&f.work, "vocab.txt", "<cls>\n<pad>\n<eos>\n<unk>\nA\n", 25);
+    for (size_t i = 0; i < 4; i++) {
+        char text[200];
+        int length = snprintf(text, sizeof text, "{\"tokenizer_class\": \"%s\", \"extra_ids\": 2, \"extra_special_tokens\": [\"<x>\"]}",
+                              plain[i]);
         scratch_file(&f.work, "tokenizer_config.json", text, (size_t)length);
         fail_alloc_each(load_folder, &f);
     }

@@ -21,6 +21,11 @@ void interrupt_listen(void)
     signal(SIGPIPE, SIG_IGN); /* a closed pipe is a failed write, reported as one */
 }
 
+void file_limit_is_an_error(void)
+{
+    signal(SIGXFSZ, SIG_IGN);
+}
+
 bool interrupted(void *unused)
 {
     (void)unused;

@@ -117,6 +117,7 @@ static void write_dump(void *argument, const char *text)
 static heed_status prepare(task *t)
 {
     unsigned shares = t->verb->shares;
+    file_limit_is_an_error();
     if (shares & VERB_STOPS) interrupt_listen();
     heed_watch_options watch = {.profile = t->profile, .nan_guard = t->nan_guard, .no_passes = t->no_passes, .trace = t->trace ? write_trace : NULL,
                                 .dump = t->dump ? write_dump : NULL, .dot = t->dump && !strcmp(t->dump, "dot"), .argument = t};

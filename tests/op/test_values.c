@@ -264,6 +264,19 @@ static void rows_of_minus_infinity_have_no_softmax(void **state)
     }
 }
 
+/* As in PyTorch a row that holds a NaN is NaN throughout, whatever else it holds. */
+static void rows_with_nan_are_nan(void **state)
+{
+    (void)state;
+    double y[8], x[8] = {NAN, NAN, -INFINITY, NAN, 3, NAN, 3, 4};
+    const heed_shape shape = heed_shape_2(4, 2);
+    for (int wide = 0; wide < 2; wide++) {
+        run_one(wide, HEED_OP_SOFTMAX, NULL, 1, &shape, (const double *const[]){x}, y);
+        for (int i = 0; i < 8; i++)
+            if ((isnan(y[i]) != 0) != (i < 6)) fail_msg("softmax %s, row %d: %g", wide ? "in double" : "in float", i / 2, y[i]);
+    }
+}
+
 static void shapes_and_repetitions_keep_the_order(void **state)
 {
     (void)state;
@@ -422,8 +435,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(values_are_those_of_torch), cmocka_unit_test(functions_are_those_of_transformers), cmocka_unit_test(functions_are_finite_far_out),
-        cmocka_unit_test(rows_of_minus_infinity_have_no_softmax), cmocka_unit_test(shapes_and_repetitions_keep_the_order),
-        cmocka_unit_test(casts_round_to_nearest_even), cmocka_unit_test(states_get_their_next_version),
+        cmocka_unit_test(rows_of_minus_infinity_have_no_softmax), cmocka_unit_test(rows_with_nan_are_nan),
+        cmocka_unit_test(shapes_and_repetitions_keep_the_order), cmocka_unit_test(casts_round_to_nearest_even), cmocka_unit_test(states_get_their_next_version),
         cmocka_unit_test(cross_entropy_bears_any_logit), cmocka_unit_test(top_k_orders_whatever_comes), cmocka_unit_test(experts_are_sorted_stably),
         cmocka_unit_test(every_op_was_checked)};
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -266,6 +266,9 @@ static heed_status read_tensor(void *context, const char *name, const heed_optim
         (tensor->rank > 0 && memcmp(stored->shape, tensor->shape, (size_t)tensor->rank * sizeof *tensor->shape) != 0))
         return heed_fail(error, HEED_E_FORMAT, "tensor %s: expected F32 in the shape of the model's %s", name, tensor->name);
     memcpy(data, stored->data, stored->bytes);
+    for (size_t i = 0; i < stored->bytes / sizeof *data; i++)
+        if (!isfinite(data[i]))
+            return heed_fail(error, HEED_E_FORMAT, "tensor %s holds NaN or infinity at element %zu; resume from an older checkpoint", name, i);
     return HEED_OK;
 }
 

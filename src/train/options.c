@@ -108,6 +108,9 @@ heed_status heed_train_options_check(const heed_train_options *o, heed_error *er
     if (o->average_last > 1 && o->save_total_limit > 0 && o->average_last > o->save_total_limit)
         return heed_fail(error, HEED_E_ARG, "average_last %lld needs at least as many checkpoints: raise save_total_limit %lld",
                          (long long)o->average_last, (long long)o->save_total_limit);
+    if (o->max_steps == NULL || o->optimizer == NULL)
+        return heed_fail(error, HEED_E_ARG, "%s is not given: say how long to train, as in 2000 or 3e, and with adamw, adam or sgd",
+                         o->max_steps == NULL ? "max_steps" : "optimizer");
     heed_length length;
     return heed_length_parse(&length, o->max_steps, error);
 }

@@ -124,6 +124,9 @@ static heed_status continue_run(heed_trainer *t, heed_error *error)
     HEED_TRY(heed_checkpoint_prepare(out, heed_trainer_private_files, error));
     HEED_TRY(heed_checkpoint_newest(out, &checkpoint, &step, error));
     status = heed_trainer_prepare(t, checkpoint, error);
+    if (status == HEED_OK && checkpoint != NULL && t->place.step != step)
+        status = heed_fail(error, HEED_E_FORMAT, "%s/trainer.json: step is %" PRId64 ", expected the checkpoint's, %" PRId64 "; resume from an older "
+                           "checkpoint", checkpoint, t->place.step, step);
     free(checkpoint);
     t->first_step = t->place.step;
     return status == HEED_OK ? open_log(t, error) : status;

@@ -71,7 +71,8 @@ static heed_status read_state(heed_trainer *t, const char *path, heed_error *err
     HEED_TRY(status);
     HEED_TRY(heed_dataset_begin(t->data, t->place.epoch, error));
     if (t->place.unit > heed_dataset_units(t->data))
-        return heed_fail(error, HEED_E_FORMAT, "%s: unit %zu of an epoch of %zu", path, t->place.unit, heed_dataset_units(t->data));
+        return heed_fail(error, HEED_E_FORMAT, "%s: unit is %zu, but an epoch has %zu; resume from an older checkpoint", path, t->place.unit,
+                         heed_dataset_units(t->data));
     return HEED_OK;
 }
 

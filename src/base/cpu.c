@@ -48,7 +48,7 @@ bool heed_isa_has_vnni(void)
 
 const char *heed_isa_name(heed_isa isa)
 {
-    return names[isa];
+    return isa < HEED_ISA_COUNT ? names[isa] : "an unknown instruction set";
 }
 
 heed_status heed_isa_choose(heed_isa *isa, heed_error *error)

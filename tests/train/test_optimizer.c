@@ -131,7 +131,8 @@ static double train_large(float *value, float *gradient, heed_pool *pool, heed_i
     options.weight_decay = 0.1;
     heed_optimizer_tensor tensor = {"large", 1, large_shape, value, gradient, true};
     heed_optimizer *opt = NULL;
-    assert_ok(heed_optimizer_new(&opt, &options, &tensor, 1, &(heed_backend){.isa = isa, .pool = pool}, &error));
+    const heed_backend backend = {.isa = isa, .pool = pool}; /* the optimiser borrows it */
+    assert_ok(heed_optimizer_new(&opt, &options, &tensor, 1, &backend, &error));
     double norm = 0;
     for (int step = 0; step < 3; step++) {
         for (int i = 0; i < LARGE; i++) gradient[i] = (float)heed_rng_normal(&rng);

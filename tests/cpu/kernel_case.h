@@ -68,6 +68,7 @@ static void case_put(heed_operand *x, int64_t row, int64_t column, double value,
 static double case_get(const heed_operand *x, int64_t row, int64_t column, bool wide)
 {
     int64_t at = row * x->row_stride + column;
+    if (x->dtype == HEED_I32) return ((const int32_t *)x->data)[at];
     if (x->dtype == HEED_F16) return (double)heed_f16_to_f32(((const uint16_t *)x->data)[at]);
     if (x->dtype == HEED_BF16) return (double)heed_bf16_to_f32(((const uint16_t *)x->data)[at]);
     return wide ? ((const double *)x->data)[at] : (double)((const float *)x->data)[at];

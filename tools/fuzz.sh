@@ -1,0 +1,43 @@
+#!/usr/bin/env bash
+# Runs the libFuzzer targets under the address and undefined-behaviour sanitizers (clang; preset fuzz):
+#   tools/fuzz.sh [RUNS] [TARGET...]    each target (default: all) that many times (default 1000000), from the fixtures as first inputs
+# A target that finds something ends with its report and leaves the input in build/fuzz/found/.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+runs=${1:-1000000}
+shift || true
+targets=("$@")
+if [ "${#targets[@]}" -eq 0 ]; then
+  for source in tests/*/fuzz_*.c; do
+    room=${source#tests/}
+    targets+=("${room%%/*}_$(basename "$source" .c)")
+  done
+fi
+
+cmake --preset fuzz -DBUILD_TESTING=ON >&2
+cmake --build --preset fuzz --target "${targets[@]}" >&2
+work=build/fuzz/work
+mkdir -p "$work" build/fuzz/found
+
+# First inputs, and the words that occur in them. A target without a line here begins with nothing.
+seeds() {
+  case "$1" in
+    io_fuzz_safetensors) cp tests/fixtures/safetensors/*.safetensors "$2" ;;
+    io_fuzz_gguf) find tests/fixtures -name '*.gguf' -size -64k -exec cp {} "$2" \; ;;
+    model_fuzz_config) for file in tests/fixtures/*/config.json; do cp "$file" "$2/$(basename "$(dirname "$file")").json"; done ;;
+    text_fuzz_tokenizer) for file in tests/fixtures/tokenizers/*/tokenizer.json; do
+        [ "$(wc -c <"$file")" -gt 10000 ] || cp "$file" "$2/$(basename "$(dirname "$file")").json"
+      done
+      cp tests/text/fuzz_tokenizer.json "$2" ;;
+    base_fuzz_json) cp tests/fixtures/gpt2/config.json "$2" ;;
+  esac
+}
+for target in "${targets[@]}"; do
+  corpus=$work/$target
+  rm -rf "$corpus" && mkdir "$corpus"
+  seeds "$target" "$corpus"
+  grep -rhoaE '"[A-Za-z_]{2,24}"' "$corpus" | sort | uniq -c | sort -rn | head -250 | awk '{print $2}' >"$work/$target.dict" || true
+  echo "$target: $runs runs" >&2
+  build/fuzz/tests/"$target" "$corpus" -runs="$runs" -dict="$work/$target.dict" -max_len=10000 -timeout=20 -rss_limit_mb=2000 \
+    -artifact_prefix=build/fuzz/found/ -print_final_stats=1 2>&1 | grep -vE '^#[0-9]+[[:space:]]+(NEW|REDUCE|RELOAD|pulse)' | tail -40
+done

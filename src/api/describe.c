@@ -13,12 +13,24 @@
 #include <stdlib.h>
 #include <utf8proc.h>
 
+/* A description being made; NULL values and failed insertions, both of which mean that memory is out, show in `failed`. */
+typedef struct description { json_t *json; bool failed; } description;
+
+static void put(description *d, const char *key, json_t *value)
+{
+    d->failed |= json_object_set_new(d->json, key, value) != 0;
+}
+
 static json_t *describe_machine(const heed_context *context)
 {
     char name[128];
     heed_cpu_name(name, sizeof name);
     json_t *families = json_array();
-    for (size_t i = 0; i < heed_family_count(); i++) json_array_append_new(families, json_string(heed_family_at(i)->name));
+    for (size_t i = 0; i < heed_family_count(); i++)
+        if (json_array_append_new(families, json_string(heed_family_at(i)->name)) != 0) {
+            json_decref(families);
+            return NULL;
+        }
     return json_pack("{s:s, s:s, s:s, s:s, s:i, s:I, s:b, s:b, s:o, s:s, s:o}", "version", heed_version(), "processor", name,
                      "instruction_set", heed_isa_name(context->backend->isa), "best_instruction_set", heed_isa_name(heed_isa_detect()), "threads",
                      context->threads, "free_memory_bytes", (json_int_t)heed_memory_available(), "bf16_instructions", heed_isa_has_bf16(),
@@ -33,10 +45,10 @@ static const char *arrangement_name(int64_t arrangement)
     return arrangement >= 0 && arrangement < HEED_ARRANGEMENTS ? names[arrangement] : "?";
 }
 
-static void describe_stack(json_t *object, const char *key, const heed_stack *stack)
+static void describe_stack(description *d, const char *key, const heed_stack *stack)
 {
     if (!stack->layers) return;
-    json_object_set_new(object, key, json_pack("{s:I, s:I, s:I, s:I, s:I}", "layers", (json_int_t)stack->layers, "heads", (json_int_t)stack->heads,
+    put(d, key, json_pack("{s:I, s:I, s:I, s:I, s:I}", "layers", (json_int_t)stack->layers, "heads", (json_int_t)stack->heads,
                         "kv_heads", (json_int_t)stack->kv_heads, "head_width", (json_int_t)stack->head_width, "inner_width", (json_int_t)stack->inner));
 }
 
@@ -44,7 +56,8 @@ static json_t *describe_tokenizer(const char *model)
 {
     heed_tokenizer *tokenizer = NULL;
     heed_error problem = {0};
-    if (heed_tokenizer_load(&tokenizer, model, &problem) != HEED_OK) return json_sprintf("none that works: %s", problem.message);
+    if (heed_tokenizer_load(&tokenizer, model, &problem) != HEED_OK)
+        return problem.status == HEED_E_NOMEM ? NULL : json_sprintf("none that works: %s", problem.message);
     json_t *object = json_pack("{s:s, s:I}", "kind", heed_tokenizer_kind(tokenizer), "tokens", (json_int_t)heed_tokenizer_vocab_size(tokenizer));
     heed_tokenizer_free(tokenizer);
     return object;
@@ -58,23 +71,27 @@ static heed_status describe_model(heed_context *context, const char *model, json
     const heed_config *config = heed_model_config(loaded);
     heed_dtype dtype = config->dtype >= 0 && config->dtype < HEED_DTYPE_COUNT ? (heed_dtype)config->dtype : HEED_F32;
     heed_status status = heed_config_size(config, dtype, &size, error);
+    description d = {0};
     json_t *notes = json_array();
-    for (size_t i = 0; i < heed_model_note_count(loaded); i++) json_array_append_new(notes, json_string(heed_model_note(loaded, i)));
+    for (size_t i = 0; i < heed_model_note_count(loaded); i++) d.failed |= json_array_append_new(notes, json_string(heed_model_note(loaded, i))) != 0;
     if (status == HEED_OK) {
-        *json = json_pack("{s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I}", "model", model, "model_type", config->model_type, "arrangement",
+        d.json = json_pack("{s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I}", "model", model, "model_type", config->model_type, "arrangement",
                           arrangement_name(config->arrangement), "written_as", heed_config_written_as(config), "parameters",
                           (json_int_t)size.parameters, "width", (json_int_t)config->width, "vocabulary", (json_int_t)config->vocabulary,
                           "context", (json_int_t)config->context);
-        describe_stack(*json, "encoder", &config->encoder);
-        describe_stack(*json, "decoder", &config->decoder);
-        if (!config->vocabulary) json_object_del(*json, "vocabulary"), json_object_del(*json, "context"); /* float inputs, no table */
-        json_object_set_new(*json, "dtype", json_string(heed_dtypes[dtype].name));
-        json_object_set_new(*json, "weights_bytes", json_integer((json_int_t)heed_model_bytes(loaded)));
-        json_object_set_new(*json, "training_bytes", json_integer((json_int_t)size.training_bytes));
-        json_object_set_new(*json, "cache_per_position_bytes", size.cache_bytes_per_position ? json_integer((json_int_t)size.cache_bytes_per_position) : json_null());
-        json_object_set_new(*json, "tokenizer", describe_tokenizer(model));
-        json_object_set(*json, "notes", notes);
+        describe_stack(&d, "encoder", &config->encoder);
+        describe_stack(&d, "decoder", &config->decoder);
+        if (!config->vocabulary) json_object_del(d.json, "vocabulary"), json_object_del(d.json, "context"); /* float inputs, no table */
+        put(&d, "dtype", json_string(heed_dtypes[dtype].name));
+        put(&d, "weights_bytes", json_integer((json_int_t)heed_model_bytes(loaded)));
+        put(&d, "training_bytes", json_integer((json_int_t)size.training_bytes));
+        put(&d, "cache_per_position_bytes", size.cache_bytes_per_position ? json_integer((json_int_t)size.cache_bytes_per_position) : json_null());
+        put(&d, "tokenizer", describe_tokenizer(model));
+        put(&d, "notes", json_incref(notes));
+        if (d.failed) status = heed_fail_memory(error, 4096, "the description");
     }
+    if (status == HEED_OK) *json = d.json;
+    else json_decref(d.json);
     json_decref(notes);
     heed_model_release(loaded);
     return status;

@@ -16,7 +16,10 @@ heed_status heed_transformer_load(heed_transformer **result, heed_context *conte
     t->folder = heed_string_copy(folder);
     heed_status status = t->folder ? HEED_OK : heed_fail_memory(error, strlen(folder), "the model");
     if (status == HEED_OK) status = heed_model_load(&t->model, folder, &(heed_model_options){.backend = context->backend}, error);
-    if (status == HEED_OK && heed_tokenizer_load(&t->tokenizer, folder, &t->tokenizer_problem) != HEED_OK) t->tokenizer = NULL;
+    if (status == HEED_OK && heed_tokenizer_load(&t->tokenizer, folder, &t->tokenizer_problem) != HEED_OK) {
+        t->tokenizer = NULL;
+        if (t->tokenizer_problem.status == HEED_E_NOMEM) status = heed_fail(error, HEED_E_NOMEM, "%s", t->tokenizer_problem.message);
+    }
     if (status == HEED_OK) *result = t;
     else heed_transformer_free(t);
     return status;

@@ -88,7 +88,7 @@ static heed_status generate(heed_transformer *t, const heed_ids *ids, size_t cou
     heed_status status = heed_transformer_settings(t, options, &settings, error);
     if (status == HEED_OK) {
         int64_t wanted = (int64_t)count * (settings.returned > 0 ? settings.returned : 1) * (settings.beams > 1 ? settings.beams : 1);
-        int64_t least = settings.beams > 1 ? 2 * settings.beams : 1;
+        int64_t least = settings.beams > 1 ? 2 * settings.beams : settings.returned; /* of one prompt, at once */
         int64_t sequences = wanted > SEQUENCES_AT_ONCE ? SEQUENCES_AT_ONCE : wanted;
         status = heed_transformer_session(t, sequences < least ? least : sequences, options->context, &session, error);
     }

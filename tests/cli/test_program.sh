@@ -85,6 +85,8 @@ done
 a=$("$heed" generate -m "$fixtures/gpt2" -p Hello -n 8 --temp 1 --seed 4) && b=$("$heed" generate -m "$fixtures/gpt2" -p Hello -n 8 --temp 1 --seed 4)
 [ "$a" = "$b" ] || fail "one seed, two texts"
 expect 0 '"finish":' "$heed" generate -m "$fixtures/gpt2" -p Hello -n 4 --temp 0 --logprobs 2
+# More returned sequences of one prompt than prompts run at once.
+expect 0 "" "$heed" generate -m "$fixtures/gpt2" --prompt-ids 5,6 -n 1 --num-return 40 --temp 1 --seed 3 --ids
 long=$(seq -s, 1 60)
 expect 1 'context' "$heed" generate -m "$fixtures/gpt2" --prompt-ids "$long" -n 4 --ids
 expect 0 'left out' "$heed" generate -m "$fixtures/gpt2" --prompt-ids "$long" -n 4 --ids --truncate

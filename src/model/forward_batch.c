@@ -322,7 +322,10 @@ heed_status heed_forward_open(heed_forward_call *call, heed_error *error)
     } else {
         HEED_TRY(open_side(call, &call->main, "input_ids", "src", "attention_mask", error));
         call->main.positions = heed_forward_input(call, "position_ids");
-        call->main.types = config->types > 0 ? heed_forward_input(call, "token_type_ids") : NULL;
+        call->main.types = heed_forward_input(call, "token_type_ids");
+        if (call->main.types && config->types == 0)
+            return heed_fail(error, HEED_E_UNSUPPORTED, "input \"in.token_type_ids\": models of type %s have no table of token types here; leave it out",
+                             config->model_type);
         HEED_TRY(check_grid(call->main.positions, &call->main.padded, true, error));
         HEED_TRY(check_grid(call->main.types, &call->main.padded, false, error));
     }

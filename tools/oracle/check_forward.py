@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """Compares `heed forward` with transformers on random tiny models in many configurations, and with batches of every kind.
 
-    python3 tools/oracle/check_forward.py [--heed build/release/heed] [--only WORD] [--keep FOLDER]
+    python3 tools/oracle/check_forward.py [--heed build/release/heed] [--only WORD] [--keep FOLDER] [--isa generic avx2 avx512]
 
 Each case builds a model of tests' size with random weights, writes it, runs both on the same inputs and compares outputs, loss and
-all gradients: max(30 x |float32 - float64|, 1e-5 x max|value|), for gradients also 1e-6 x the largest gradient of the model.
+all gradients: max(30 x |float32 - float64|, 1e-5 x max|value|), for gradients also 1e-6 x the largest gradient of the model. Counted
+beside it: tensors within max(4 x |float32 - float64|, 3e-6 x max|value|). Models without a loss are given cotangents.
 Needs torch, transformers and safetensors; heed itself needs none of them."""
 import argparse, json, os, subprocess, sys, tempfile
 import torch, transformers
@@ -58,12 +59,13 @@ def run_torch(model, inputs, double):
     model = model.double() if double else model.float()
     given = {k: v.double() if double and v.is_floating_point() else v for k, v in inputs.items()}
     use_cache = given.pop("use_cache", None)
+    cotangents = {k[len("cotangent."):]: given.pop(k) for k in list(given) if k.startswith("cotangent.")}
     extra = {} if use_cache is None else {"use_cache": bool(use_cache)}
     model.zero_grad(set_to_none=True)
     out = model(**given, output_hidden_states=True, output_attentions=True, return_dict=True, **extra)
     found = flatten(out)
     grads = {}
-    loss = out.get("loss")
+    loss = out.get("loss") if not cotangents else sum((out[k] * v).sum() for k, v in cotangents.items())
     if loss is not None and torch.isfinite(loss):
         loss.backward()
         for name, p in model.named_parameters():
@@ -91,7 +93,10 @@ def padding(name, value, inputs):
     return mask.reshape(shape).expand(value.shape)
 
 
-def compare(name, want, exact, got, largest, inputs):
+CLOSE = {}  # instruction set: [tensors within the narrow bound, tensors]
+
+
+def compare(name, want, exact, got, largest, inputs, isa):
     if got is None:
         return f"{name} is missing"
     if got.numel() != want.numel():
@@ -109,11 +114,18 @@ def compare(name, want, exact, got, largest, inputs):
     noise = noise if noise == noise else 0  # in float64 the masks of transformers overflow where a token sees nothing
     tolerance = max(30 * noise, 1e-5 * scale, 1e-6 * largest)
     off = (got - want).abs().max().item()
+    count = CLOSE.setdefault(isa, [0, 0])
+    count[0] += off <= max(4 * noise, 3e-6 * scale, 3e-7 * largest)
+    count[1] += 1
     return None if off <= tolerance else f"{name} is off by {off:.3g}, tolerance {tolerance:.3g}, largest {scale:.3g}"
 
 
-def check(heed, folder, label, model, inputs, seq2seq=False):
-    model.save_pretrained(folder)
+def check(heed, folder, label, model, inputs, isas, seq2seq=False, stored=None):
+    if stored is not None:
+        model.to(stored).save_pretrained(folder)
+        model = type(model).from_pretrained(folder, dtype=torch.float32, attn_implementation="eager").eval()  # computed tables were rounded too
+    else:
+        model.save_pretrained(folder)
     x, y = os.path.join(folder, "x.safetensors"), os.path.join(folder, "y.safetensors")
     given = {k: v for k, v in inputs.items() if v is not None}
     save_file({"in." + k: v.clone().contiguous() for k, v in given.items()}, x)
@@ -123,22 +135,35 @@ def check(heed, folder, label, model, inputs, seq2seq=False):
     except (RuntimeError, ValueError, IndexError):
         want, grads = None, {}  # transformers cannot do it: heed must answer, whatever it says
     model.float()
-    done = subprocess.run([heed, "forward", folder, "--in", x, "--out", y, "--grad"], capture_output=True, text=True)
-    if want is None:
-        return [] if done.returncode in (0, 1) else [f"heed ends with {done.returncode}"]
-    if done.returncode != 0:
-        return [f"heed answers {done.returncode}: {done.stderr.strip()}"]
-    got = load_file(y)
-    mark = dict(given, _seq2seq=seq2seq)
-    problems = [compare(k, v, exact[k], got.get(k), 0, mark) for k, v in want.items() if k != "out.encoder_last_hidden_state" or k in got]
     largest = max([v.abs().max().item() for v in grads.values() if v.numel()] or [0])
     on_disk = set()
     for shard in [f for f in os.listdir(folder) if f.startswith("model") and f.endswith(".safetensors")]:
         on_disk |= set(load_file(os.path.join(folder, shard)))
-    for name, value in grads.items():
-        if name[5:] in on_disk:
-            problems.append(compare(name, value, exact_grads.get(name, value), got.get(name), largest, mark))
-    return [p for p in problems if p]
+    problems = []
+    for isa in isas:
+        environment = dict(os.environ, **({"HEED_ISA": isa} if isa else {}))
+        done = subprocess.run([heed, "forward", folder, "--in", x, "--out", y, "--grad"], capture_output=True, text=True, env=environment)
+        if want is None:
+            problems += [] if done.returncode in (0, 1) else [f"heed ends with {done.returncode}"]
+            continue
+        if done.returncode != 0:
+            problems.append(f"heed answers {done.returncode}: {done.stderr.strip()}")
+            continue
+        got = load_file(y)
+        mark = dict(given, _seq2seq=seq2seq)
+        found = [compare(k, v, exact[k], got.get(k), 0, mark, isa) for k, v in want.items() if k != "out.encoder_last_hidden_state" or k in got]
+        found += [compare(name, value, exact_grads.get(name, value), got.get(name), largest, mark, isa) for name, value in grads.items() if name[5:] in on_disk]
+        problems += [f"{isa + ': ' if isa else ''}{p}" for p in found if p]
+    return problems
+
+
+def check_refused(heed, folder, model, inputs, word):
+    """A model that heed does not know: a clear answer, no signal."""
+    model.save_pretrained(folder)
+    x, y = os.path.join(folder, "x.safetensors"), os.path.join(folder, "y.safetensors")
+    save_file({"in." + k: v.clone().contiguous() for k, v in inputs.items()}, x)
+    done = subprocess.run([heed, "forward", folder, "--in", x, "--out", y], capture_output=True, text=True)
+    return [] if done.returncode == 1 and word in done.stderr else [f"heed answers {done.returncode}: {done.stderr.strip()}"]
 
 
 # ---- batches ----
@@ -176,10 +201,18 @@ def batches(vocab, kind):
     yield "position ids from 5", dict(input_ids=x, position_ids=torch.arange(5, 5 + T)[None], labels=x)
     yield "position ids of packed segments", dict(input_ids=x, position_ids=torch.tensor([list(range(5)) + list(range(T - 5))] * B), labels=x)
     yield "one token", dict(input_ids=x[:, :1], attention_mask=right[:, :1])
+    yield "one token, labels", dict(input_ids=x[:, :1], labels=x[:, :1])
+    yield "two tokens, labels", dict(input_ids=x[:, :2], attention_mask=right[:, :2], labels=x[:, :2])
     yield "one sequence", dict(input_ids=x[:1], labels=x[:1])
     if kind == "causal":
         yield "segments, no cache", dict(input_ids=x, position_ids=torch.tensor([list(range(5)) + list(range(T - 5)), list(range(T)), [0] + list(range(T - 1))]), labels=x, use_cache=torch.tensor([0]))
     yield "no sequences", dict(input_ids=x[:0], attention_mask=right[:0])
+    yield "no sequences, labels", dict(input_ids=x[:0], labels=x[:0])
+    yield "no tokens", dict(input_ids=x[:, :0], attention_mask=right[:, :0])
+    yield "no tokens, labels", dict(input_ids=x[:, :0], labels=x[:, :0])
+    yield "nothing at all", dict(input_ids=x[:0, :0])
+    g = torch.Generator().manual_seed(5)
+    yield "cotangents", {"input_ids": x, "attention_mask": right, "cotangent.logits": torch.randn(B, T, vocab, generator=g) * right[..., None]}
     yield "some labels ignored", dict(input_ids=x, attention_mask=right, labels=torch.where(torch.rand(B, T, generator=torch.Generator().manual_seed(1)) < .5, -100, labelled(x, right, shift)))
 
 
@@ -226,7 +259,12 @@ def cases():
     default = dict(input_ids=x, attention_mask=right, labels=torch.where(right == 0, -100, x))
     for activation in sorted(ACT2FN):
         if activation in ("prelu", "xielu"):  # these have parameters
+            yield f"gpt2 activation {activation}", gpt2(activation_function=activation), dict(default, _refused="activation")
+            yield f"llama activation {activation}", llama(hidden_act=activation), dict(default, _refused="activation")
+            yield f"bert activation {activation}", bert(hidden_act=activation), dict(default, _refused="activation")
+            yield f"marian activation {activation}", marian(activation_function=activation), dict(input_ids=x.clamp(max=59), labels=x.clamp(max=59), _refused="activation")
             continue
+        yield f"marian activation {activation}", marian(activation_function=activation), dict(input_ids=x.clamp(max=59), attention_mask=right, labels=x[:, :7].clamp(max=59))
         yield f"gpt2 activation {activation}", gpt2(activation_function=activation), default
         yield f"llama activation {activation}", llama(hidden_act=activation), default
         yield f"bert activation {activation}", bert(hidden_act=activation), default
@@ -236,6 +274,11 @@ def cases():
         ("gpt2 upcast", gpt2(reorder_and_upcast_attn=True)), ("gpt2 one head", gpt2(n_head=1)), ("gpt2 one layer", gpt2(n_layer=1)), ("gpt2 small eps", gpt2(layer_norm_epsilon=1e-5)),
         ("llama tied", llama(tie_word_embeddings=True)), ("llama one kv head", llama(num_key_value_heads=1)), ("llama mha", llama(num_key_value_heads=4)),
         ("llama wide heads", llama(head_dim=10)), ("llama attention bias", llama(attention_bias=True)), ("llama mlp bias", llama(mlp_bias=True)),
+        ("llama all biases", llama(attention_bias=True, mlp_bias=True, head_dim=10, num_key_value_heads=1, tie_word_embeddings=True)),
+        ("llama narrow heads", llama(head_dim=4)), ("mistral wide heads", mistral(head_dim=12, sliding_window=4)), ("mistral one kv head", mistral(num_key_value_heads=1)),
+        ("qwen2 one kv head", qwen2(num_key_value_heads=1)), ("qwen2 mha", qwen2(num_key_value_heads=4)), ("gpt2 n_inner null", gpt2(n_inner=None)),
+        ("llama one layer", llama(num_hidden_layers=1)), ("llama small eps", llama(rms_norm_eps=1e-6)), ("bert small eps", bert(layer_norm_eps=1e-12)),
+        ("gpt2 all scales", gpt2(scale_attn_by_inverse_layer_idx=True, reorder_and_upcast_attn=True, scale_attn_weights=True, n_layer=3)),
         ("llama pad id", llama(pad_token_id=5)), ("llama theta", llama(rope_parameters={"rope_type": "default", "rope_theta": 123.0})),
         ("llama linear", llama(rope_parameters={"rope_type": "linear", "rope_theta": 500.0, "factor": 3.0})),
         ("llama llama3", llama(rope_parameters={"rope_type": "llama3", "rope_theta": 500.0, "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0, "original_max_position_embeddings": 16})),
@@ -260,13 +303,24 @@ def cases():
     ]
     for label, model in options:
         yield label, model, default
+    for label, dtype in [("bf16", torch.bfloat16), ("f16", torch.float16)]:
+        for name, model in [("gpt2", gpt2()), ("llama", llama()), ("bert", bert()), ("qwen2", qwen2()), ("mistral", mistral(sliding_window=4))]:
+            yield f"{name} stored as {label}", model, dict(default, _stored=dtype)
+        yield f"marian stored as {label}", marian(), dict(input_ids=x.clamp(max=59), attention_mask=right, labels=x[:, :7].clamp(max=59), _stored=dtype)
     types = torch.tensor([[0] * 6 + [1] * 7] * 3)
+    yield "gpt2 token types", gpt2(), dict(default, token_type_ids=types, _refused="token_type_ids")
+    yield "llama token types", llama(), dict(default, token_type_ids=types, _refused="token_type_ids")
     yield "bert token types", bert(), dict(default, token_type_ids=types)
     holes = right.clone()
     holes[:, 0] = 0
     for label, mask in [("right padding", right), ("left padding", right.flip(1)), ("first token masked", holes), ("no mask", None)]:
         yield f"bert pretraining, {label}", bert("BertForPreTraining"), dict(input_ids=x, attention_mask=mask, token_type_ids=types, labels=torch.where(right == 0, -100, x), next_sentence_label=torch.tensor([1, 0, 1]))
         yield f"bert model, {label}", bert("BertModel"), dict(input_ids=x, attention_mask=mask)
+        g = torch.Generator().manual_seed(6)
+        seen = torch.ones_like(right) if mask is None else mask
+        yield f"bert model, cotangents, {label}", bert("BertModel"), {"input_ids": x, "attention_mask": mask, "cotangent.pooler_output": torch.randn(3, 24, generator=g),
+                                                                     "cotangent.last_hidden_state": torch.randn(3, 13, 24, generator=g) * seen[..., None]}
+        yield f"llama model, cotangents, {label}", llama("LlamaModel"), {"input_ids": x, "attention_mask": mask, "cotangent.last_hidden_state": torch.randn(3, 13, 24, generator=g) * seen[..., None]}
         yield f"bert next sentence, {label}", bert("BertForNextSentencePrediction"), dict(input_ids=x, attention_mask=mask, labels=torch.tensor([1, 0, 1]))
         yield f"bert question, {label}", bert("BertForQuestionAnswering"), dict(input_ids=x, attention_mask=mask, start_positions=torch.tensor([1, 0, 5]), end_positions=torch.tensor([3, 30, 5]))
         for tag, extra, labels in [("single", dict(num_labels=4), torch.tensor([1, 3, 0])), ("regression", dict(num_labels=1), torch.tensor([.3, -1., 2.])),
@@ -278,6 +332,8 @@ def cases():
                 padded = torch.where(right == 0, 2, x)
                 yield f"gpt2 classes, {tag}, {label}", gpt2("GPT2ForSequenceClassification", pad_token_id=2, **extra), dict(input_ids=padded, attention_mask=mask, labels=labels)
                 yield f"llama classes, {tag}, {label}", llama("LlamaForSequenceClassification", pad_token_id=2, **extra), dict(input_ids=padded, attention_mask=mask, labels=labels)
+                yield f"mistral classes, {tag}, {label}", llama("MistralForSequenceClassification", transformers.MistralConfig, pad_token_id=2, sliding_window=4, **extra), dict(input_ids=padded, attention_mask=mask, labels=labels)
+                yield f"qwen2 classes, {tag}, {label}", ("Qwen2ForSequenceClassification", qwen2(pad_token_id=2, **extra)[1]), dict(input_ids=padded, attention_mask=mask, labels=labels)
         tokens = torch.where(right == 0, -100, x % 5)
         yield f"bert token classes, {label}", bert("BertForTokenClassification", num_labels=5), dict(input_ids=x, attention_mask=mask, labels=tokens)
     yield "gpt2 token classes", gpt2("GPT2ForTokenClassification", num_labels=5), dict(input_ids=x, attention_mask=right, labels=tokens)
@@ -311,6 +367,11 @@ def cases():
     yield "marian: decoder ids and mask", marian(), dict(input_ids=x.clamp(max=59), attention_mask=right, decoder_input_ids=labels, decoder_attention_mask=dmask)
     yield "marian: decoder ids, mask, labels", marian(), dict(input_ids=x.clamp(max=59), attention_mask=right, decoder_input_ids=labels, decoder_attention_mask=dmask, labels=torch.where(dmask == 0, -100, labels))
     yield "marian: one token", marian(), dict(input_ids=x[:, :1].clamp(max=59), decoder_input_ids=labels[:, :1])
+    yield "marian: no sequences", marian(), dict(input_ids=x[:0].clamp(max=59), labels=labels[:0])
+    yield "marian: no source tokens", marian(), dict(input_ids=x[:, :0], labels=labels)
+    yield "marian: no target tokens", marian(), dict(input_ids=x.clamp(max=59), decoder_input_ids=labels[:, :0])
+    yield "marian: one token, labels", marian(), dict(input_ids=x[:, :1].clamp(max=59), labels=labels[:, :1])
+    yield "marian: one head, one layer", marian(encoder_attention_heads=1, decoder_attention_heads=1, encoder_layers=1, decoder_layers=1), dict(input_ids=x.clamp(max=59), attention_mask=right, labels=labels)
     yield "marian model", marian("MarianModel"), dict(input_ids=x.clamp(max=59), attention_mask=right, decoder_input_ids=labels)
 
 
@@ -319,21 +380,30 @@ def main():
     parser.add_argument("--heed", default="build/release/heed")
     parser.add_argument("--only", default="")
     parser.add_argument("--keep")
+    parser.add_argument("--isa", nargs="+", default=[""], help="generic avx2 avx512: each in turn")
     options = parser.parse_args()
+    torch.set_num_threads(1)
     failed = total = 0
     for number, (label, (cls, config), inputs) in enumerate(cases()):
         if options.only not in label:
             continue
-        inputs = {k: v for k, v in inputs.items() if v is not None}
+        refused, stored = inputs.get("_refused"), inputs.get("_stored")
+        inputs = {k: v for k, v in inputs.items() if v is not None and not k.startswith("_")}
         with tempfile.TemporaryDirectory() as scratch:
             folder = os.path.join(options.keep, str(number)) if options.keep else scratch
             os.makedirs(folder, exist_ok=True)
-            problems = check(options.heed, folder, label, make(cls, config, number), inputs, seq2seq=cls.startswith("Marian"))
+            model = make(cls, config, number)
+            if refused:
+                problems = check_refused(options.heed, folder, model, inputs, refused)
+            else:
+                problems = check(options.heed, folder, label, model, inputs, options.isa, seq2seq=cls.startswith("Marian"), stored=stored)
         total += 1
         failed += bool(problems)
         if problems:
             print(f"FAILED {label}: " + "; ".join(problems[:3]) + (f" and {len(problems) - 3} more" if len(problems) > 3 else ""), flush=True)
     print(f"{total - failed} of {total} cases agree")
+    for isa, (close, tensors) in CLOSE.items():
+        print(f"{isa or 'default instruction set'}: {close} of {tensors} tensors within max(4 x noise, 3e-6 x largest)")
     return 1 if failed else 0
 
 

@@ -29,8 +29,8 @@ def objects(done):
 BUILDERS = {"gpt2": models.gpt2, "llama": models.llama, "mistral": lambda **c: models.mistral(sliding_window=6, **c), "qwen2": models.qwen2, "marian": models.marian}
 
 
-def special(family):
-    return dict(bos_token_id=None, eos_token_id=1, pad_token_id=0, **({"decoder_start_token_id": 0} if family == "marian" else {}))
+def special(family):  # no end of sequence in config.json, which heed would take where generation_config.json names none
+    return dict(bos_token_id=None, eos_token_id=None, pad_token_id=0, **({"decoder_start_token_id": 0} if family == "marian" else {}))
 
 
 def make(family, seed, vocabulary, **more):
@@ -85,13 +85,13 @@ def draw_settings(rng, written, vocabulary, seq2seq):
     if rng.random() < .5:
         arguments["bad_words_ids"] = [[rng.choice(written) for _ in range(length)] for length in rng.choices([1, 1, 2, 3], k=3)]
     if rng.random() < .4:
-        config["suppress_tokens"] = rng.sample(written, 2) + [rng.randrange(vocabulary)]
+        config["suppress_tokens"] = [token for token in rng.sample(written, 2) + [rng.randrange(vocabulary)] if token != config["eos_token_id"]]
     if rng.random() < .4:
         config["begin_suppress_tokens"] = [written[0], rng.randrange(vocabulary)]
     if rng.random() < .3:
         config["forced_eos_token_id"] = config["eos_token_id"]
     if seq2seq and rng.random() < .4:
-        config["forced_bos_token_id"] = rng.randrange(5, vocabulary)
+        config["forced_bos_token_id"] = rng.choice([token for token in range(5, vocabulary) if token not in config.get("suppress_tokens", [])])
     if rng.random() < .35:
         both("--beams", "num_beams", rng.choice([2, 3, 5]))
         if rng.random() < .5:

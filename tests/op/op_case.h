@@ -78,6 +78,9 @@ BUILD(broadcast) { return heed_broadcast(g, in[0], in[1]); }
 BUILD(product) { return heed_product(g, in[0], in[1], c->p[0], c->p[1]); }
 BUILD(linear) { return heed_linear(g, in[0], in[1], c->n_in == 3 ? in[2] : HEED_NONE); }
 BUILD(softmax) { return heed_softmax(g, in[0]); }
+#define HEED_OP_ROW(symbol, name, built, ...) BUILD(row_##name) { return built; }
+#include "op_rows.def"
+#undef HEED_OP_ROW
 BUILD(rms_norm) { return heed_rms_norm(g, in[0], c->n_in > 1 ? in[1] : HEED_NONE, (float)c->f[0], (float)c->f[1]); }
 
 BUILD(layer_norm)

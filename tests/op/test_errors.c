@@ -41,6 +41,9 @@ typedef struct {
 #define NORM_GAIN(...) &(heed_norm_gain_attributes){__VA_ARGS__}
 
 static const error_case errors[] = {
+#define HEED_OP_ROW(symbol, name, built, inputs, expected, status, part, attributes, wrong) {HEED_OP_##symbol, status, part, attributes, wrong},
+#include "op_rows.def"
+#undef HEED_OP_ROW
     {HEED_OP_BINARY, HEED_E_SHAPE, "(N:8,3)", &(heed_binary_attributes){HEED_BINARY_ADD}, IN(F(N_BY(3)), F(VECTOR(4)))},
     {HEED_OP_BINARY, HEED_E_SHAPE, "(S:9,3)", &(heed_binary_attributes){HEED_BINARY_ADD}, IN(F(N_BY(3)), F(S_BY(3)))},
     {HEED_OP_BINARY, HEED_E_SHAPE, "(8,3)", &(heed_binary_attributes){HEED_BINARY_ADD}, IN(F(N_BY(3)), F(MATRIX(8, 3)))},

@@ -76,7 +76,12 @@ BUILD(expert_pieces)
 #define SAME_ROWS(q, k) F(N_BY(q)), F(N_BY(k)), F(N_BY(k))
 #define TWO_SEQUENCES .live = {[HEED_EXTENT_ROWS] = 3, [HEED_EXTENT_SEQUENCES] = 2}
 
+#define VALUES(...) (const double[]){__VA_ARGS__}, sizeof((const double[]){__VA_ARGS__}) / sizeof(double)
+
 static const value_case cases[] = {
+#define HEED_OP_ROW(symbol, name, built, inputs, expected, ...) {{#name, HEED_OP_##symbol, row_##name, inputs}, 0, expected},
+#include "op_rows.def"
+#undef HEED_OP_ROW
     {{"quotient", HEED_OP_BINARY, quotient, ONLY(F(N_BY(3)), F(N_BY(1)))}, 0, TORCH(quotient_column)},
     {{"mean of rows", HEED_OP_REDUCE, reduce, .p = {HEED_REDUCE_MEAN, 0}, ONLY(F(N_BY(3)))}, 0, TORCH(reduce_mean_rows)},
     {{"sum of a middle axis", HEED_OP_REDUCE, reduce, .p = {HEED_REDUCE_SUM, 1}, ONLY(F(N_BY_BY(3, 2)))}, 0, TORCH(reduce_sum_middle)},
@@ -93,7 +98,6 @@ static const value_case cases[] = {
     {{"RMS norm, two products side by side", HEED_OP_FUSED_PRODUCT, fused_joined,
       ONLY(F(N_BY(4)), F(MATRIX(4, 3)), F(MATRIX(4, 2)), F(VECTOR(4)), F(VECTOR(3)))}, 0, TORCH(fused_joined)},
     {{"product on top of a state", HEED_OP_FUSED_PRODUCT, fused_state, ONLY(F(N_BY(4)), F(N_BY(3)), F(MATRIX(4, 3)))}, 0, TORCH(fused_state)},
-    {{"softmax", HEED_OP_SOFTMAX, softmax, ONLY(F(N_BY(5)))}, 0, TORCH(softmax)},
     {{"layer norm", HEED_OP_LAYER_NORM, layer_norm, .p = {1, 1}, .f = {1e-5}, ONLY(F(N_BY(6)), F(VECTOR(6)), F(VECTOR(6)))}, 0, TORCH(layer_norm)},
     {{"RMS norm", HEED_OP_RMS_NORM, rms_norm, .f = {1e-6, 1}, ONLY(F(N_BY(6)), F(VECTOR(6)))}, 0, TORCH(rms_norm)},
     {{"gather", HEED_OP_GATHER, gather, ONLY(F(MATRIX(4, 3)), I(N_ROWS, 2, 0, 2, -1, 4, 2))}, 0, TORCH(gather)},

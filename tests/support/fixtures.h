@@ -6,8 +6,10 @@
 #include "model/forward.h"
 #include "support/test.h"
 #include "tensor/dtype.h"
+#include <dirent.h>
 #include <jansson.h>
 #include <math.h>
+#include <unistd.h>
 
 enum { ORACLE_INPUTS = 32 };
 
@@ -21,6 +23,36 @@ typedef struct oracle {
 static inline void fixture_path(char path[512], const char *fixture, const char *name)
 {
     snprintf(path, 512, "%s/%s%s%s", HEED_FIXTURES, fixture, *name ? "/" : "", name);
+}
+
+/* The models among the fixtures, in the order of their names: folders with a config.json and an oracle. */
+enum { FIXTURE_NAME = 64, MOST_FIXTURES = 512 };
+typedef struct fixture_list { char names[MOST_FIXTURES][FIXTURE_NAME]; size_t count; } fixture_list;
+
+static inline int by_name(const void *a, const void *b)
+{
+    return strcmp(a, b);
+}
+
+static inline void fixture_list_read(fixture_list *list)
+{
+    static const char *const needed[] = {"config.json", "oracle.safetensors"};
+    DIR *folder = opendir(HEED_FIXTURES);
+    assert_non_null(folder);
+    list->count = 0;
+    for (struct dirent *entry; (entry = readdir(folder));) {
+        char path[512];
+        bool whole = entry->d_name[0] != '.' && strlen(entry->d_name) < FIXTURE_NAME;
+        for (size_t i = 0; whole && i < sizeof needed / sizeof *needed; i++) {
+            fixture_path(path, entry->d_name, needed[i]);
+            whole = access(path, R_OK) == 0;
+        }
+        if (!whole) continue;
+        assert_true(list->count < MOST_FIXTURES);
+        memcpy(list->names[list->count++], entry->d_name, strlen(entry->d_name) + 1);
+    }
+    closedir(folder);
+    qsort(list->names, list->count, FIXTURE_NAME, by_name);
 }
 
 static inline oracle oracle_open(const char *fixture)

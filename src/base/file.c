@@ -23,7 +23,7 @@ heed_status heed_fail_system(heed_error *error, const char *doing, const char *p
 static heed_status open_regular(const char *path, int *descriptor, size_t *size, heed_error *error)
 {
     struct stat information;
-    int opened = open(path, O_RDONLY | O_CLOEXEC);
+    int opened = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a pipe is refused below, not waited for */
     if (opened < 0) return heed_fail_system(error, "open", path);
     heed_status status = HEED_OK;
     if (fstat(opened, &information) != 0) status = heed_fail_system(error, "inspect", path);

@@ -39,6 +39,8 @@ static void maps_show_the_file(void **state)
     assert_fails(HEED_E_IO, "check the path", heed_file_map_open(&map, scratch_path(&work, "absent"), &error));
     assert_fails(HEED_E_IO, "expected a regular file, found a folder", heed_file_map_open(&map, work.folder, &error));
     assert_fails(HEED_E_IO, "expected a regular file", heed_file_map_open(&map, "/dev/null", &error));
+    assert_int_equal(mkfifo(scratch_path(&work, "pipe"), 0600), 0);
+    assert_fails(HEED_E_IO, "expected a regular file", heed_file_map_open(&map, work.path, &error));
 }
 
 static void reading_is_limited(void **state)

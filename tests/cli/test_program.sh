@@ -45,6 +45,7 @@ expect 2 'expected a number' "$heed" generate -m x -p y --temp hot
 expect 2 'expected -m MODEL' "$heed" generate -p y
 expect 2 'expected one of' "$heed" generate -m x
 expect 2 'takes no value' "$heed" generate -m x -p y --ids=1
+expect 1 '0 new tokens' "$heed" generate -m "$fixtures/gpt2" --prompt-ids 1 -n 0 --ids
 expect 2 'token ids, as in' "$heed" generate -m "$fixtures/gpt2" --prompt-ids 1,x
 expect 2 'expected --data' "$heed" train --out "$work/run"
 expect 2 'expected --in FILE' "$heed" forward "$fixtures/gpt2"

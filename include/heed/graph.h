@@ -16,6 +16,9 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+#ifdef __GNUC__
+#pragma GCC visibility push(default) /* what the shared library exports */
+#endif
 
 typedef struct heed_graph heed_graph;
 typedef int32_t heed_value;
@@ -224,6 +227,9 @@ heed_value heed_cross_entropy(heed_graph *graph, heed_value logits, heed_value l
 /* Next version of a state: state + x. */
 heed_value heed_accumulate(heed_graph *graph, heed_value state, heed_value x);
 
+#ifdef __GNUC__
+#pragma GCC visibility pop
+#endif
 #ifdef __cplusplus
 }
 #endif

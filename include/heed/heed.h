@@ -24,6 +24,9 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+#ifdef __GNUC__
+#pragma GCC visibility push(default) /* what the shared library exports */
+#endif
 
 /* "0.1.0". */
 const char *heed_version(void);
@@ -201,6 +204,9 @@ heed_status heed_train(heed_context *context, const heed_train_options *options,
 heed_status heed_resume_training(heed_context *context, const char *run, int64_t stop_at, const heed_train_watcher *watcher,
                               heed_train_report *report, heed_error *error);
 
+#ifdef __GNUC__
+#pragma GCC visibility pop
+#endif
 #ifdef __cplusplus
 }
 #endif

@@ -5,6 +5,9 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+#ifdef __GNUC__
+#pragma GCC visibility push(default) /* what the shared library exports */
+#endif
 
 #if defined(__GNUC__) || defined(__clang__)
 #define HEED_PRINTF(format_index, first_argument) __attribute__((format(printf, format_index, first_argument)))
@@ -38,6 +41,9 @@ heed_status heed_fail(heed_error *error, heed_status status, const char *format,
 /* The status's name in lower case, "out of memory" style; static storage. */
 const char *heed_status_name(heed_status status);
 
+#ifdef __GNUC__
+#pragma GCC visibility pop
+#endif
 #ifdef __cplusplus
 }
 #endif

@@ -10,6 +10,9 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+#ifdef __GNUC__
+#pragma GCC visibility push(default) /* what the shared library exports */
+#endif
 
 /* Every choice of a training, named as its flag (learning_rate: --learning-rate). Begin with heed_train_defaults(); a number below 0
    (a text NULL) means "choose": the rule stands beside it. All strings are borrowed for the call. */
@@ -108,6 +111,9 @@ typedef struct heed_train_report {
     double seconds, tokens_per_second; /* of this call */
 } heed_train_report;
 
+#ifdef __GNUC__
+#pragma GCC visibility pop
+#endif
 #ifdef __cplusplus
 }
 #endif

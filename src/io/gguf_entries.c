@@ -29,6 +29,7 @@ heed_status heed_gguf_read_u32(heed_gguf_cursor *cursor, const char *what, uint3
 
 heed_status heed_gguf_read_u64(heed_gguf_cursor *cursor, const char *what, uint64_t *value)
 {
+    *value = 0;
     if (heed_gguf_left(cursor) < 8) return fail_end(cursor, what, 8);
     *value = heed_gguf_bits(cursor->file->bytes + cursor->at, 8);
     cursor->at += 8;

@@ -2,6 +2,7 @@
 
 #include "base/file.h"
 #include "base/memory.h"
+#include <heed/heed.h> /* loading and freeing are public */
 #include <stdlib.h>
 #include <string.h>
 

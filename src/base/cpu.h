@@ -10,6 +10,12 @@ typedef enum heed_isa { HEED_ISA_GENERIC, HEED_ISA_AVX2, HEED_ISA_AVX512, HEED_I
 
 heed_isa heed_isa_detect(void);                /* what processor and operating system support */
 const char *heed_isa_name(heed_isa isa);       /* "generic", "avx2", "avx512" */
+/* The object name_generic, name_avx2 or name_avx512, by address: what is compiled once per instruction set. */
+#if defined(__x86_64__)
+#define HEED_FOR_ISA(isa, name) ((isa) == HEED_ISA_AVX512 ? &name##_avx512 : (isa) == HEED_ISA_AVX2 ? &name##_avx2 : &name##_generic)
+#else
+#define HEED_FOR_ISA(isa, name) ((void)(isa), &name##_generic)
+#endif
 bool heed_isa_has_bf16(void);                  /* vdpbf16ps */
 bool heed_isa_has_vnni(void);                  /* vpdpbusd in 512 bits */
 /* The level to use: HEED_ISA if it is set, else the best. HEED_E_ARG for an unknown name or one this machine lacks. */

@@ -1,5 +1,5 @@
 /* options.h: one table of options feeds the parser, --help, the man page and shell completion. A verb has a table of its own and a
-   share in the common ones (task.h). */
+   share in the common ones (shared.c). */
 #ifndef HEED_CLI_OPTIONS_H
 #define HEED_CLI_OPTIONS_H
 

@@ -15,7 +15,7 @@ typedef struct sampling_options {
 
 void sampling_preset(sampling_options *sampling);
 
-/* Rows of an option table for a struct with the member `sampling`: the common table of task.c. */
+/* Rows of an option table for a struct with the member `sampling`: the common table of shared.c. */
 #define HEED_SAMPLING_ROWS(type) \
     HEED_OPTION(type, sampling.temp, "temp", 0, OPTION_NUMBER, "X", "Temperature; 0 takes the most likely token each time."), \
     HEED_OPTION(type, sampling.top_k, "top-k", 0, OPTION_INTEGER, "K", "Sample among the K most likely tokens; 0 is off."), \

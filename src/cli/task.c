@@ -7,47 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- the options that verbs share ---- */
-
-static const option model_options[] = {
-    HEED_OPTION(task, model, "model", 'm', OPTION_TEXT, "MODEL", "Model folder (or as the first word)."),
-    {0}};
-static const option sampling_rows[] = {
-    HEED_HEADING("How tokens are chosen (what is not given comes from generation_config.json)"),
-    HEED_SAMPLING_ROWS(task),
-    {0}};
-static const option running_heading[] = {HEED_HEADING("Running"), {0}};
-static const option json_options[] = {
-    HEED_OPTION(task, json, "json", 0, OPTION_FLAG, NULL, "Print JSON instead of words."),
-    {0}};
-static const option context_options[] = {
-    HEED_OPTION(task, threads, "threads", 't', OPTION_INTEGER, "N", "Threads (default: OMP_NUM_THREADS, else all processors)."),
-    {0}};
-static const option watch_options[] = {
-    HEED_OPTION(task, profile, "profile", 0, OPTION_FLAG, NULL, "Print time, operations, bytes and their share of the machine's peak per kernel to stderr."),
-    HEED_OPTION(task, nan_guard, "nan-guard", 0, OPTION_FLAG, NULL, "Stop at the first value that is NaN or infinite, naming op, place and inputs."),
-    HEED_OPTION(task, trace, "trace", 0, OPTION_TEXT, "FILE", "Write a line for every step computed: shape, place, mean, least, largest, first values; - is stderr."),
-    HEED_OPTION(task, dump, "dump", 0, OPTION_TEXT, "text|dot", "Print each graph after its passes to stderr, and why products were not fused."),
-    HEED_OPTION(task, no_passes, "no-passes", 0, OPTION_FLAG, NULL, "Run graphs as built, without fusion or reuse of memory."),
-    {0}};
-
-/* In the order of --help; NULL stands for the verb's own table. */
-static const struct { unsigned shares; const option *options; } groups[] = {
-    {VERB_MODEL | VERB_MODEL_MAYBE, model_options}, {~0u, NULL}, {VERB_SAMPLES, sampling_rows}, {VERB_COMPUTES | VERB_JSON, running_heading},
-    {VERB_JSON, json_options}, {VERB_COMPUTES, context_options}, {VERB_WATCHED | VERB_LOADS, watch_options}};
-
-const option *option_next(option_walk *walk)
-{
-    while (!walk->next || !walk->next->name) {
-        if (walk->group == sizeof groups / sizeof *groups) return NULL;
-        const option *table = groups[walk->group].options ? groups[walk->group].options : walk->verb->options;
-        bool own = table == walk->verb->options;
-        walk->next = own || (groups[walk->group].shares & walk->verb->shares) ? table : NULL;
-        walk->group++;
-    }
-    return walk->next++;
-}
-
 /* ---- helpers of verbs ---- */
 
 json_t *number_or_null(double number)

@@ -57,16 +57,6 @@ static void job(void *argument, int thread, int threads)
     for (int round = 0; round < ROUNDS; round++) stream(m, thread, threads);
 }
 
-static const heed_peak_loops *loops_of(heed_isa isa)
-{
-#if defined(__x86_64__)
-    if (isa == HEED_ISA_AVX512) return &heed_peak_loops_avx512;
-    if (isa == HEED_ISA_AVX2) return &heed_peak_loops_avx2;
-#endif
-    (void)isa;
-    return &heed_peak_loops_generic;
-}
-
 heed_status heed_cpu_peak(const heed_backend *backend, double *operations, double *bytes, heed_error *error)
 {
     size_t available = heed_memory_available(), wanted = available && available / 4 < block_bytes ? available / 4 : block_bytes;
@@ -77,7 +67,7 @@ heed_status heed_cpu_peak(const heed_backend *backend, double *operations, doubl
         return heed_fail_memory(error, wanted, "measuring the machine");
     }
     memset(m->block, 0, wanted);
-    m->loops = loops_of(backend->isa);
+    m->loops = HEED_FOR_ISA(backend->isa, heed_peak_loops);
     m->pool = backend->pool;
     m->floats = (int64_t)(wanted / sizeof(float));
     if (m->pool && heed_pool_threads(m->pool) <= MOST_THREADS) heed_pool_run(m->pool, job, m);

@@ -16,6 +16,7 @@ typedef struct heed_id_table {
     size_t count, id_capacity, end_capacity, weight_capacity;
 } heed_id_table;
 bool heed_id_table_add(heed_id_table *table, const int32_t *ids, size_t count, float weight); /* false: out of memory */
+void heed_id_table_free(heed_id_table *table);
 
 typedef enum heed_early_stopping { HEED_EARLY_HEURISTIC, HEED_EARLY_ALWAYS, HEED_EARLY_NEVER } heed_early_stopping;
 

@@ -1,5 +1,6 @@
 /* Reading GGUF files: header, tensors and the order of both. */
 #include "io/gguf_read.h"
+#include "io/stored.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -90,19 +91,6 @@ static heed_status read_tensor(heed_gguf_cursor *cursor, heed_stored_tensor *ten
 
 /* ---- all of them ---- */
 
-static int compare_places(const void *a, const void *b)
-{
-    const heed_stored_tensor *left = a, *right = b;
-    if (left->offset != right->offset) return left->offset < right->offset ? -1 : 1;
-    if (left->bytes != right->bytes) return left->bytes < right->bytes ? -1 : 1;
-    return strcmp(left->name, right->name);
-}
-
-static int compare_names(const void *a, const void *b)
-{
-    return strcmp((*(heed_stored_tensor *const *)a)->name, (*(heed_stored_tensor *const *)b)->name);
-}
-
 /* Sorted by place: inside the file, none over another; then names, each once. */
 static heed_status place_tensors(heed_gguf_cursor *cursor)
 {
@@ -111,7 +99,7 @@ static heed_status place_tensors(heed_gguf_cursor *cursor)
     if (file->count && (!heed_add_size(data, file->alignment - 1, &data) || (data -= data % file->alignment) > file->size))
         return heed_fail(cursor->error, HEED_E_FORMAT, "%s: byte %zu: the data begins behind the end of the file: cut short or damaged", file->where,
                          cursor->at);
-    if (file->count) qsort(file->tensors, file->count, sizeof *file->tensors, compare_places);
+    heed_stored_sort(file->tensors, file->count);
     for (size_t i = 0; i < file->count; i++) {
         heed_stored_tensor *tensor = &file->tensors[i];
         if (tensor->offset < end)
@@ -126,11 +114,10 @@ static heed_status place_tensors(heed_gguf_cursor *cursor)
         heed_stored_tensor *tensor = &file->tensors[i];
         tensor->offset += data;
         tensor->data = file->bytes + tensor->offset;
-        file->by_name[i] = tensor;
     }
-    if (file->count) qsort(file->by_name, file->count, sizeof *file->by_name, compare_names);
+    heed_stored_index(file->by_name, file->tensors, file->count);
     for (size_t i = 1; i < file->count; i++)
-        if (compare_names(&file->by_name[i - 1], &file->by_name[i]) == 0)
+        if (strcmp(file->by_name[i - 1]->name, file->by_name[i]->name) == 0)
             return heed_fail(cursor->error, HEED_E_FORMAT, "%s: tensor \"%.128s\" is there twice, expected once", file->where, file->by_name[i]->name);
     return HEED_OK;
 }
@@ -244,10 +231,7 @@ const heed_stored_tensor *heed_gguf_at(const heed_gguf *file, size_t index)
 
 const heed_stored_tensor *heed_gguf_find(const heed_gguf *file, const char *name)
 {
-    const heed_stored_tensor wanted = {.name = name}, *key = &wanted;
-    if (!file->count) return NULL;
-    heed_stored_tensor **found = bsearch(&key, file->by_name, file->count, sizeof *file->by_name, compare_names);
-    return found ? *found : NULL;
+    return heed_stored_find(file->by_name, file->count, name);
 }
 
 void heed_gguf_release(const heed_gguf *file, const heed_stored_tensor *tensor)

@@ -1,4 +1,5 @@
 #include "io/safetensors.h"
+#include "io/stored.h"
 
 #include "base/file.h"
 #include "base/json.h"
@@ -122,19 +123,6 @@ static heed_status read_metadata(heed_safetensors *file, json_t *object, heed_er
     return HEED_OK;
 }
 
-static int compare_places(const void *a, const void *b)
-{
-    const heed_stored_tensor *left = a, *right = b;
-    if (left->offset != right->offset) return left->offset < right->offset ? -1 : 1;
-    if (left->bytes != right->bytes) return left->bytes < right->bytes ? -1 : 1;
-    return strcmp(left->name, right->name);
-}
-
-static int compare_names(const void *a, const void *b)
-{
-    return strcmp((*(heed_stored_tensor *const *)a)->name, (*(heed_stored_tensor *const *)b)->name);
-}
-
 /* The tensors, sorted by place, must follow each other from the first byte of the data to the last. */
 static heed_status check_cover(const heed_safetensors *file, heed_error *error)
 {
@@ -165,9 +153,8 @@ static heed_status read_entries(heed_safetensors *file, json_t *header, heed_err
         if (!strcmp(key, "__metadata__")) HEED_TRY(read_metadata(file, value, error));
         else HEED_TRY(read_tensor(file, &file->tensors[file->count++], key, value, error));
     }
-    if (file->count) qsort(file->tensors, file->count, sizeof *file->tensors, compare_places);
-    for (size_t i = 0; i < file->count; i++) file->by_name[i] = &file->tensors[i];
-    if (file->count) qsort(file->by_name, file->count, sizeof *file->by_name, compare_names);
+    heed_stored_sort(file->tensors, file->count);
+    heed_stored_index(file->by_name, file->tensors, file->count);
     return check_cover(file, error);
 }
 
@@ -249,10 +236,7 @@ const heed_stored_tensor *heed_safetensors_at(const heed_safetensors *file, size
 
 const heed_stored_tensor *heed_safetensors_find(const heed_safetensors *file, const char *name)
 {
-    const heed_stored_tensor wanted = {.name = name}, *key = &wanted;
-    if (!file->count) return NULL;
-    heed_stored_tensor **found = bsearch(&key, file->by_name, file->count, sizeof *file->by_name, compare_names);
-    return found ? *found : NULL;
+    return heed_stored_find(file->by_name, file->count, name);
 }
 
 const char *heed_safetensors_metadata(const heed_safetensors *file, const char *key)

@@ -34,16 +34,6 @@ static const struct { const char *name; int slots; const char *slot[HEED_OPTIMIZ
     [HEED_OPTIMIZER_SGD] = {"sgd", 0, {"momentum_buffer"}},
 };
 
-static const heed_update_table *table_for(heed_isa isa)
-{
-#if defined(__x86_64__)
-    if (isa == HEED_ISA_AVX512) return &heed_update_avx512;
-    if (isa == HEED_ISA_AVX2) return &heed_update_avx2;
-#endif
-    (void)isa;
-    return &heed_update_generic;
-}
-
 heed_optimizer_options heed_optimizer_default(heed_optimizer_kind kind)
 {
     return (heed_optimizer_options){.kind = kind, .beta1 = 0.9, .beta2 = 0.999, .eps = 1e-8};
@@ -113,7 +103,7 @@ heed_status heed_optimizer_new(heed_optimizer **optimizer, const heed_optimizer_
     HEED_TRY(check_options(options, error));
     heed_optimizer *opt = heed_allocate(1, sizeof *opt);
     if (opt == NULL) return heed_fail_memory(error, sizeof *opt, "the optimiser");
-    opt->options = *options, opt->count = count, opt->backend = backend, opt->table = table_for(backend->isa);
+    opt->options = *options, opt->count = count, opt->backend = backend, opt->table = HEED_FOR_ISA(backend->isa, heed_update);
     opt->tensors = heed_allocate(count, sizeof *tensors);
     opt->offset = heed_allocate(count, sizeof *opt->offset);
     for (size_t t = 0; t < count; t++) {

@@ -28,12 +28,7 @@ static int64_t larger(int64_t a, int64_t b) { return a > b ? a : b; }
 
 const heed_gemm_kernels *heed_gemm_kernels_for(heed_isa isa)
 {
-#if defined(__x86_64__)
-    if (isa == HEED_ISA_AVX512) return &heed_gemm_kernels_avx512;
-    if (isa == HEED_ISA_AVX2) return &heed_gemm_kernels_avx2;
-#endif
-    (void)isa;
-    return &heed_gemm_kernels_generic;
+    return HEED_FOR_ISA(isa, heed_gemm_kernels);
 }
 
 heed_gemm_type heed_gemm_type_of(heed_dtype dtype)

@@ -1,0 +1,310 @@
+/* generation_config.json as a table of members, and the folder that it lies in. */
+#include "generate/settings_parts.h"
+
+#include "base/file.h"
+#include "base/memory.h"
+#include <float.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- members of the file ---- */
+
+typedef struct reader { heed_generation_settings *settings; const json_t *json; const char *where; heed_error *error; } reader;
+
+static heed_status fail(const reader *r, const char *key, const char *expected)
+{
+    heed_buffer text = {0};
+    heed_json_put(&text, json_object_get(r->json, key), JSON_ENCODE_ANY | JSON_COMPACT);
+    heed_status status = text.failed ? heed_fail_memory(r->error, text.length, "a message")
+                                     : heed_fail(r->error, HEED_E_FORMAT, "%s: \"%s\" is %.80s, expected %s", r->where, key, text.data, expected);
+    heed_buffer_free(&text);
+    return status;
+}
+
+/* An id, or -1 where the file says so; -2 when it is no id. */
+static int64_t id_of(const json_t *value)
+{
+    if (!json_is_integer(value)) return -2;
+    json_int_t id = json_integer_value(value);
+    return id < -1 || id > INT32_MAX - 1 ? -2 : (int64_t)id;
+}
+
+/* Ids from an array; -1, which says "none", is left out. */
+static heed_status read_ids(const reader *r, const char *key, const json_t *array, int32_t **ids, size_t *count)
+{
+    size_t size = json_array_size(array);
+    *count = 0;
+    *ids = heed_allocate(size + 1, sizeof **ids);
+    if (!*ids) return heed_fail_memory(r->error, (size + 1) * sizeof **ids, key);
+    for (size_t i = 0; i < size; i++) {
+        int64_t id = id_of(json_array_get(array, i));
+        if (id == -2) return fail(r, key, "token ids: integers from 0 to 2147483646");
+        if (id >= 0) (*ids)[(*count)++] = (int32_t)id;
+    }
+    return HEED_OK;
+}
+
+static heed_status read_list(const reader *r, const char *key, heed_id_list *list)
+{
+    const json_t *value = json_object_get(r->json, key);
+    if (!json_is_array(value)) {
+        int64_t id = id_of(value);
+        int32_t one = (int32_t)id;
+        if (id == -2) return fail(r, key, "a token id or a list of token ids");
+        return heed_id_list_set(list, &one, id >= 0, r->error);
+    }
+    int32_t *ids;
+    size_t count;
+    heed_status status = read_ids(r, key, value, &ids, &count);
+    if (status == HEED_OK) status = heed_id_list_set(list, ids, count, r->error);
+    free(ids);
+    return status;
+}
+
+/* [[1, 2], [3]], or with weights [[[1, 2], -0.5], [[3], 2.0]]. */
+static heed_status read_table(const reader *r, const char *key, heed_id_table *table, bool weighted)
+{
+    const char *expected = weighted ? "a list of pairs [[ids], bias]" : "a list of lists of token ids, none of them empty";
+    const json_t *value = json_object_get(r->json, key), *entry;
+    if (!json_is_array(value)) return fail(r, key, expected);
+    heed_id_table_free(table);
+    size_t i;
+    json_array_foreach(value, i, entry) {
+        const json_t *list = weighted ? json_array_get(entry, 0) : entry, *weight = weighted ? json_array_get(entry, 1) : NULL;
+        if (!json_is_array(list) || json_array_size(list) == 0 || (weighted && (json_array_size(entry) != 2 || !json_is_number(weight))))
+            return fail(r, key, expected);
+        int32_t *ids;
+        size_t count;
+        heed_status status = read_ids(r, key, list, &ids, &count);
+        if (status == HEED_OK && count < json_array_size(list)) status = fail(r, key, expected);
+        if (status == HEED_OK && !heed_id_table_add(table, ids, count, weighted ? (float)json_number_value(weight) : 0))
+            status = heed_fail_memory(r->error, count * sizeof *ids, key);
+        free(ids);
+        HEED_TRY(status);
+    }
+    return HEED_OK;
+}
+
+static heed_status read_early_stopping(const reader *r, const char *key)
+{
+    const json_t *value = json_object_get(r->json, key);
+    const char *text = json_string_value(value);
+    if (json_is_boolean(value)) r->settings->early_stopping = json_is_true(value) ? HEED_EARLY_ALWAYS : HEED_EARLY_HEURISTIC;
+    else if (text && strcmp(text, "never") == 0) r->settings->early_stopping = HEED_EARLY_NEVER;
+    else return fail(r, key, "true, false or \"never\"");
+    return HEED_OK;
+}
+
+static heed_status read_decay(const reader *r, const char *key)
+{
+    const json_t *value = json_object_get(r->json, key), *start = json_array_get(value, 0), *factor = json_array_get(value, 1);
+    if (json_array_size(value) != 2 || !json_is_integer(start) || json_integer_value(start) < 0 || !json_is_number(factor) ||
+        !(json_number_value(factor) > 0) || !isfinite(json_number_value(factor)))
+        return fail(r, key, "[tokens from which the end becomes likelier, factor above 0]");
+    r->settings->decay_start = json_integer_value(start);
+    r->settings->decay_factor = json_number_value(factor);
+    return HEED_OK;
+}
+
+static heed_status read_stops(const reader *r, const char *key)
+{
+    const json_t *value = json_object_get(r->json, key);
+    bool list = json_is_array(value);
+    for (size_t i = 0; i < (list ? json_array_size(value) : 1); i++) {
+        const char *text = json_string_value(list ? json_array_get(value, i) : value);
+        if (!text || !*text) return fail(r, key, "a string or a list of strings, none of them empty");
+        HEED_TRY(heed_generation_settings_add_stop(r->settings, text, r->error));
+    }
+    return HEED_OK;
+}
+
+/* ---- the table of members ---- */
+
+typedef enum member_kind { INTEGER, NUMBER, BOOLEAN, ID, LIST, TABLE, WEIGHTED, SPECIAL } member_kind;
+
+typedef struct member {
+    const char *key;
+    member_kind kind;
+    size_t offset;
+    double least, most;   /* of INTEGER and NUMBER */
+    const char *expected; /* the same in words */
+    heed_status (*read)(const reader *r, const char *key); /* SPECIAL */
+} member;
+
+#define AT(field) offsetof(heed_generation_settings, field)
+
+static const member members[] = {
+    {"max_new_tokens", INTEGER, AT(max_new_tokens), 1, 1e15, "an integer from 1", NULL},
+    {"max_length", INTEGER, AT(max_length), 1, 1e15, "an integer from 1", NULL},
+    {"min_new_tokens", INTEGER, AT(min_new_tokens), 0, 1e15, "an integer from 0", NULL},
+    {"min_length", INTEGER, AT(min_length), 0, 1e15, "an integer from 0", NULL},
+    {"do_sample", BOOLEAN, AT(sample), 0, 0, NULL, NULL},
+    {"temperature", NUMBER, AT(temperature), 0, FLT_MAX, "a number from 0", NULL},
+    {"top_k", INTEGER, AT(top_k), 0, 1e15, "an integer from 0 (off)", NULL},
+    {"top_p", NUMBER, AT(top_p), 0, 1, "a number from 0 to 1 (off)", NULL},
+    {"min_p", NUMBER, AT(min_p), 0, 1, "a number from 0 (off) to 1", NULL},
+    {"top_h", NUMBER, AT(top_h), 0, 1, "a number from 0 (off) to 1", NULL},
+    {"typical_p", NUMBER, AT(typical_p), DBL_MIN, 1, "a number above 0, up to 1 (off)", NULL},
+    {"epsilon_cutoff", NUMBER, AT(epsilon_cutoff), 0, 1 - DBL_EPSILON, "a number from 0 (off), below 1", NULL},
+    {"eta_cutoff", NUMBER, AT(eta_cutoff), 0, 1 - DBL_EPSILON, "a number from 0 (off), below 1", NULL},
+    {"repetition_penalty", NUMBER, AT(repetition_penalty), FLT_MIN, FLT_MAX, "a number above 0; 1 is off", NULL},
+    {"encoder_repetition_penalty", NUMBER, AT(encoder_repetition_penalty), FLT_MIN, FLT_MAX, "a number above 0; 1 is off", NULL},
+    {"presence_penalty", NUMBER, AT(presence_penalty), -FLT_MAX, FLT_MAX, "a number; 0 is off", NULL},
+    {"frequency_penalty", NUMBER, AT(frequency_penalty), -FLT_MAX, FLT_MAX, "a number; 0 is off", NULL},
+    {"no_repeat_ngram_size", INTEGER, AT(no_repeat_ngram), 0, 1e15, "an integer from 0 (off)", NULL},
+    {"encoder_no_repeat_ngram_size", INTEGER, AT(encoder_no_repeat_ngram), 0, 1e15, "an integer from 0 (off)", NULL},
+    {"bad_words_ids", TABLE, AT(bad_words), 0, 0, NULL, NULL},
+    {"sequence_bias", WEIGHTED, AT(sequence_bias), 0, 0, NULL, NULL},
+    {"suppress_tokens", LIST, AT(suppress), 0, 0, NULL, NULL},
+    {"begin_suppress_tokens", LIST, AT(begin_suppress), 0, 0, NULL, NULL},
+    {"forced_bos_token_id", ID, AT(forced_bos), 0, 0, NULL, NULL},
+    {"forced_eos_token_id", LIST, AT(forced_eos), 0, 0, NULL, NULL},
+    {"remove_invalid_values", BOOLEAN, AT(remove_invalid), 0, 0, NULL, NULL},
+    {"renormalize_logits", BOOLEAN, AT(renormalize), 0, 0, NULL, NULL},
+    {"exponential_decay_length_penalty", SPECIAL, 0, 0, 0, NULL, read_decay},
+    {"num_beams", INTEGER, AT(beams), 1, 1e6, "an integer from 1", NULL},
+    {"length_penalty", NUMBER, AT(length_penalty), -1e6, 1e6, "a number", NULL},
+    {"early_stopping", SPECIAL, 0, 0, 0, NULL, read_early_stopping},
+    {"num_return_sequences", INTEGER, AT(returned), 1, 1e6, "an integer from 1", NULL},
+    {"stop_strings", SPECIAL, 0, 0, 0, NULL, read_stops},
+    {"bos_token_id", ID, AT(bos), 0, 0, NULL, NULL},
+    {"pad_token_id", ID, AT(pad), 0, 0, NULL, NULL},
+    {"decoder_start_token_id", ID, AT(decoder_start), 0, 0, NULL, NULL},
+    {"eos_token_id", LIST, AT(eos), 0, 0, NULL, NULL},
+};
+
+/* Members that would change what transformers writes, and have no effect here. */
+static const char *const without_effect[] = {"penalty_alpha", "num_beam_groups", "diversity_penalty", "constraints", "force_words_ids",
+                                             "watermarking_config", "guidance_scale", "token_healing", "dola_layers", "max_time"};
+
+static bool in_range(const member *m, double value)
+{
+    return value >= m->least && value <= m->most;
+}
+
+static heed_status read_member(const reader *r, const member *m)
+{
+    const json_t *value = json_object_get(r->json, m->key);
+    if (!value || json_is_null(value)) return HEED_OK;
+    void *field = (char *)r->settings + m->offset;
+    switch (m->kind) {
+    case INTEGER: {
+        int64_t number = 0;
+        HEED_TRY(heed_json_integer(r->json, m->key, &number, r->where, r->error));
+        if (!in_range(m, (double)number)) return fail(r, m->key, m->expected);
+        *(int64_t *)field = number;
+        return HEED_OK;
+    }
+    case NUMBER: {
+        double number = 0;
+        HEED_TRY(heed_json_number(r->json, m->key, &number, r->where, r->error));
+        if (!in_range(m, number)) return fail(r, m->key, m->expected);
+        *(double *)field = number;
+        return HEED_OK;
+    }
+    case BOOLEAN: return heed_json_boolean(r->json, m->key, field, r->where, r->error);
+    case ID: {
+        int64_t id = id_of(value);
+        if (id == -2) return fail(r, m->key, "a token id");
+        *(int64_t *)field = id;
+        return HEED_OK;
+    }
+    case LIST: return read_list(r, m->key, field);
+    case TABLE: return read_table(r, m->key, field, false);
+    case WEIGHTED: return read_table(r, m->key, field, true);
+    case SPECIAL: break;
+    }
+    return m->read(r, m->key);
+}
+
+static void note_without_effect(const reader *r)
+{
+    for (size_t i = 0; i < sizeof without_effect / sizeof *without_effect; i++) {
+        const json_t *value = json_object_get(r->json, without_effect[i]);
+        double number = json_number_value(value);
+        bool neutral = !value || json_is_null(value) || json_is_false(value) || (json_is_number(value) && (number == 0 || number == 1)) ||
+                       ((json_is_array(value) || json_is_object(value)) && json_array_size(value) + json_object_size(value) == 0);
+        if (!neutral) heed_buffer_printf(&r->settings->notes, "%s: \"%s\" has no effect here\n", r->where, without_effect[i]);
+    }
+}
+
+heed_status heed_generation_settings_read(heed_generation_settings *settings, const json_t *json, const char *where, heed_error *error)
+{
+    reader r = {settings, json, where, error};
+    if (!json_is_object(json)) return heed_fail(error, HEED_E_FORMAT, "%s: expected a JSON object", where);
+    for (size_t i = 0; i < sizeof members / sizeof *members; i++) HEED_TRY(read_member(&r, &members[i]));
+    note_without_effect(&r);
+    return HEED_OK;
+}
+
+/* ---- from a folder ---- */
+
+/* The ids that generation_config.json may leave to config.json. */
+static heed_status read_special_ids(heed_generation_settings *settings, const json_t *json, const char *where, heed_error *error)
+{
+    reader r = {settings, json, where, error};
+    for (size_t i = 0; i < sizeof members / sizeof *members; i++) {
+        size_t offset = members[i].offset;
+        bool special = members[i].kind == ID && offset != AT(forced_bos);
+        if (special || offset == AT(eos)) HEED_TRY(read_member(&r, &members[i]));
+    }
+    return HEED_OK;
+}
+
+typedef heed_status read_function(heed_generation_settings *settings, const json_t *json, const char *where, heed_error *error);
+
+/* Reads folder/name with `read`; *found is false when there is no such file. */
+static heed_status read_file(heed_generation_settings *settings, const char *folder, const char *name, read_function *read, bool *found,
+                             heed_error *error)
+{
+    char *path = heed_path_join(folder, name);
+    if (!path) return heed_fail_memory(error, strlen(folder) + strlen(name) + 2, "a path");
+    json_t *json = NULL;
+    heed_status status = HEED_OK;
+    *found = heed_path_exists(path);
+    if (*found) status = heed_json_read(&json, path, error);
+    if (*found && status == HEED_OK) status = read(settings, json, path, error);
+    json_decref(json);
+    free(path);
+    return status;
+}
+
+heed_status heed_generation_settings_load(heed_generation_settings *settings, const char *folder, const heed_config *config,
+                                          heed_error *error)
+{
+    static const char *const own = "generation_config.json", *const model = "config.json";
+    heed_generation_settings_default(settings);
+    char *path = heed_path_join(folder, own);
+    if (!path) return heed_fail_memory(error, strlen(folder) + strlen(own) + 2, "a path");
+    bool has_own = heed_path_exists(path), found;
+    free(path);
+    HEED_TRY(read_file(settings, folder, model, has_own ? read_special_ids : heed_generation_settings_read, &found, error));
+    if (has_own) HEED_TRY(read_file(settings, folder, own, heed_generation_settings_read, &found, error));
+    if (settings->bos < 0) settings->bos = config->bos_id;
+    if (settings->pad < 0) settings->pad = config->pad_id;
+    if (settings->decoder_start < 0) settings->decoder_start = config->decoder_start_id >= 0 ? config->decoder_start_id : settings->bos;
+    int32_t eos = (int32_t)config->eos_id;
+    if (settings->eos.count == 0 && eos >= 0) HEED_TRY(heed_id_list_set(&settings->eos, &eos, 1, error));
+    if (settings->notes.failed) return heed_fail_memory(error, settings->notes.capacity, "notes");
+    return HEED_OK;
+}
+
+/* ---- bounds ---- */
+
+static heed_status check_range(const heed_generation_settings *settings, const member *m, heed_error *error)
+{
+    const void *field = (const char *)settings + m->offset;
+    double value = m->kind == INTEGER ? (double)*(const int64_t *)field : *(const double *)field;
+    /* 0 stands for "not given" where the file needs 1. */
+    bool unset = value == 0 && (m->offset == AT(max_new_tokens) || m->offset == AT(max_length));
+    if (unset || in_range(m, value)) return HEED_OK;
+    return heed_fail(error, HEED_E_ARG, "%s is %g, expected %s", m->key, value, m->expected);
+}
+
+heed_status heed_generation_settings_check_ranges(const heed_generation_settings *settings, heed_error *error)
+{
+    for (size_t i = 0; i < sizeof members / sizeof *members; i++)
+        if (members[i].kind == INTEGER || members[i].kind == NUMBER) HEED_TRY(check_range(settings, &members[i], error));
+    return HEED_OK;
+}

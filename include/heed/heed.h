@@ -75,7 +75,8 @@ typedef struct heed_tokens {
     int32_t *ids;
     uint32_t *offsets; /* begin and end of each token in code points, 2 * count; NULL unless asked for */
 } heed_tokens;
-/* Ids of a text, or of a pair when `pair` is not NULL. special: let the model's special tokens be added. */
+/* Ids of a text, or of a pair when `pair` is not NULL. special: let the model's special tokens be added. Without, the vocabulary of a
+   GGUF file takes special tokens spelled in the text as text, as llama.cpp does; others find them, as the tokenizers library does. */
 heed_status heed_tokenize(const heed_tokenizer *tokenizer, const char *text, size_t length, const char *pair, size_t pair_length,
                           bool special, bool offsets, heed_tokens *tokens, heed_error *error);
 void heed_tokens_free(heed_tokens *tokens);

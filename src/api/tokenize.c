@@ -11,7 +11,7 @@ heed_status heed_tokenize(const heed_tokenizer *tokenizer, const char *text, siz
                           bool special, bool offsets, heed_tokens *tokens, heed_error *error)
 {
     heed_encoding encoding = {0};
-    unsigned flags = (special ? HEED_ENCODE_SPECIAL : 0) | (offsets ? HEED_ENCODE_OFFSETS : 0);
+    unsigned flags = (special ? HEED_ENCODE_SPECIAL : heed_tokenizer_plain_flags(tokenizer)) | (offsets ? HEED_ENCODE_OFFSETS : 0);
     *tokens = (heed_tokens){0};
     heed_status status = pair ? heed_tokenizer_encode_pair(tokenizer, text, length, pair, pair_length, flags, NULL, &encoding, error)
                               : heed_tokenizer_encode(tokenizer, text, length, flags, &encoding, error);

@@ -18,6 +18,7 @@ struct heed_tokenizer {
     heed_padding padding;
     bool has_truncation, has_padding;
     bool has_decoder;   /* even one without stages: it joins tokens without spaces */
+    unsigned plain_flags;
     bool tracks_always; /* a stage asks where in the input a piece began */
     int32_t special[HEED_SPECIAL_COUNT];
     json_t *sections;   /* tokenizer.json without model and added tokens, to be written back */

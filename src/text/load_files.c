@@ -242,7 +242,7 @@ static heed_status find_recipe(heed_source *s, const paths *p)
         json_decref(config);
     }
     if (s->recipe && has_files(p, s->recipe->files)) return HEED_OK;
-    if (name && any)
+    if (name && (any || !s->recipe))
         return heed_fail(s->error, HEED_E_UNSUPPORTED, "%s: a tokenizer of class \"%.80s\" is not supported without a tokenizer.json",
                          s->where, name);
     if (!any)

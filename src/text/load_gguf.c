@@ -363,6 +363,7 @@ static heed_status assemble(source *s, heed_tokenizer **tokenizer)
                                                       : heed_fail_memory(s->error, 1 << 16, "the tokenizer");
     json_decref(json);
     json_decref(config);
+    if (status == HEED_OK) (*tokenizer)->plain_flags = HEED_ENCODE_LITERAL;
     return status;
 }
 

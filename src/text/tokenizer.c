@@ -78,6 +78,11 @@ const heed_padding *heed_tokenizer_padding(const heed_tokenizer *tokenizer)
     return tokenizer->has_padding ? &tokenizer->padding : NULL;
 }
 
+unsigned heed_tokenizer_plain_flags(const heed_tokenizer *tokenizer)
+{
+    return tokenizer->plain_flags;
+}
+
 size_t heed_tokenizer_added_count(const heed_tokenizer *tokenizer, bool pair)
 {
     return pair ? tokenizer->post.pair.added : tokenizer->post.single.added;

@@ -87,6 +87,10 @@ enum {
     HEED_ENCODE_LITERAL = 4  /* special tokens spelled in the text ("<s>") are text like any other: for text that nobody vouches for */
 };
 
+/* The flags under which the program that a vocabulary comes from reads a text whose special tokens nobody asked for: 0, as the
+   `tokenizers` library, which finds them in the text all the same; HEED_ENCODE_LITERAL for GGUF, as llama.cpp and SentencePiece. */
+unsigned heed_tokenizer_plain_flags(const heed_tokenizer *tokenizer);
+
 /* Fills *encoding with the ids of one text. HEED_E_ARG: text of 2 GiB or more; HEED_E_FORMAT: the vocabulary lacks its own unknown
    token; HEED_E_UNSUPPORTED: the file's own regular expression exceeds the match limits. */
 heed_status heed_tokenizer_encode(const heed_tokenizer *tokenizer, const char *text, size_t length, unsigned flags,

@@ -63,7 +63,9 @@ static inline void survive_kinds(size_t most, size_t bytes)
     static const struct { const char *name; bool gives_back; } kinds[] = {
         {"bytebpe-qwen2", false}, {"bytebpe-gpt4o", true}, {"wordpiece-uncased", false}, {"bpe-clip", false}, {"spbpe-gemma", false},
         {"bytebpe-gpt2", true}, {"bytebpe-llama3", true}, {"bytebpe-smollm", true}, {"bytebpe-bloom", true}, {"bytebpe-whisper", true},
-        {"bytebpe-roberta", true}, {"wordpiece-cased", false}, {"spbpe-mistral3", false}};
+        {"bytebpe-roberta", true}, {"wordpiece-cased", false}, {"spbpe-mistral3", false},
+        {"../tokenizer_classes/bytes-byt5", false}, {"../tokenizer_classes/codepoints-canine", false},
+        {"../tokenizer_classes/char-wav2vec2", false}, {"../tokenizer_classes/char-esm", false}};
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds && i < most; i++) survive_hostile_texts(kinds[i].name, bytes, kinds[i].gives_back);
 }
 

@@ -116,6 +116,9 @@ static void classes_without_files(void **state)
     put(&work, "tokenizer_config.json", "{\"tokenizer_class\": \"Wav2Vec2CTCTokenizer\", \"do_lower_case\": true}");
     put(&work, "vocab.json", "{\"<pad>\": 0, \"<unk>\": 1, \"|\": 2, \"A\": 3}");
     assert_fails(HEED_E_UNSUPPORTED, "do_lower_case", heed_tokenizer_load(&tokenizer, work.folder, &error));
+    empty_folder(&work);
+    put(&work, "tokenizer_config.json", "{\"tokenizer_class\": \"T5Tokenizer\"}"); /* its file is not read: the class is named */
+    assert_fails(HEED_E_UNSUPPORTED, "class \"T5Tokenizer\"", heed_tokenizer_load(&tokenizer, work.folder, &error));
     scratch_remove(&work);
 }
 

@@ -1,6 +1,7 @@
 /* Vocabularies as GGUF files hold them: made from the fixtures' tokenizer.json they give the ids of the `tokenizers` library (kind gpt2)
    and of SentencePiece (kind llama); broken arrays are refused by name. */
 #include "gguf_support.h"
+#include "hostile_texts.h"
 
 #include <math.h>
 
@@ -121,6 +122,30 @@ static void llama_vocabularies_agree_with_sentencepiece(void **state)
     check_fixture("spbpe-gemma", "llama", NULL, "spm_ids", HEED_ENCODE_LITERAL, json_pack("{s:b}", "add_space_prefix", false));
 }
 
+/* Merging by scores is linear, up to a logarithm, on texts that are one word each; they come back but for the space before. */
+static void hostile_texts_come_back(void **state)
+{
+    (void)state;
+    heed_tokenizer *tokenizer = NULL;
+    heed_encoding encoding = {0};
+    json_t *arrays = arrays_of_fixture("spbpe-llama2");
+    json_object_set_new(arrays, "model", json_string("llama"));
+    assert_ok(make(&tokenizer, arrays, &error));
+    for (size_t i = 0; i < sizeof hostile_texts / sizeof *hostile_texts; i++) {
+        heed_buffer text = {0}, decoded = {0};
+        while (text.length < 64 << 10) heed_buffer_text(&text, hostile_texts[i].repeated);
+        assert_ok(heed_tokenizer_encode(tokenizer, text.data, text.length, 0, &encoding, &error));
+        assert_ok(heed_tokenizer_decode(tokenizer, encoding.ids, encoding.count, false, &decoded, &error));
+        bool valid = (unsigned char)hostile_texts[i].repeated[0] != 0xFF && strcmp(hostile_texts[i].repeated, "\xE4\xB8");
+        if (valid) assert_int_equal(decoded.length, text.length);
+        if (valid) assert_memory_equal(decoded.data, text.data, text.length);
+        heed_buffer_free(&text);
+        heed_buffer_free(&decoded);
+    }
+    heed_encoding_free(&encoding);
+    heed_tokenizer_free(tokenizer);
+}
+
 /* A small vocabulary of kind llama: pieces a, b, ab, ba with their scores, control and byte tokens. */
 static json_t *small(void)
 {
@@ -227,6 +252,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(gpt2_vocabularies_agree_with_the_library),
                                        cmocka_unit_test(llama_vocabularies_agree_with_sentencepiece),
+                                       cmocka_unit_test(hostile_texts_come_back),
                                        cmocka_unit_test(pieces_of_one_score_are_merged_from_the_left),
                                        cmocka_unit_test(flags_say_which_tokens_are_added),
                                        cmocka_unit_test(special_tokens_in_a_text_are_text_when_asked),

@@ -129,8 +129,7 @@ heed_status heed_checkpoint_write(const char *run, int64_t step, heed_checkpoint
 {
     if (step < 0) return heed_fail(error, HEED_E_ARG, "checkpoint of step %lld: expected a step >= 0", (long long)step);
     HEED_TRY(fill_and_publish(run, step, fill, context, error));
-    HEED_TRY(heed_run_point(run, "last", step, error));
+    HEED_TRY(heed_run_show(run, step, options->private_files, error));
     if (options->best) HEED_TRY(heed_run_point(run, "best", step, error));
-    HEED_TRY(heed_run_link_files(run, step, options->private_files, error));
     return options->keep > 0 ? heed_run_prune(run, (size_t)options->keep, error) : HEED_OK;
 }

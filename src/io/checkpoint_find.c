@@ -205,13 +205,16 @@ static heed_status drop_stale_link(void *context, const char *run, const char *n
     return unlink(path) == 0 ? HEED_OK : heed_fail_system(error, "remove the link", path);
 }
 
-heed_status heed_run_link_files(const char *run, int64_t step, const char *const *private_files, heed_error *error)
+heed_status heed_run_show(const char *run, int64_t step, const char *const *private_files, heed_error *error)
 {
     link_job job = {run, private_files};
+    int64_t last = -1;
     char *folder = path_of(run, step, "");
     if (!folder) return heed_fail_memory(error, strlen(run) + 64, run);
     heed_status status = for_each_entry(folder, link_file, &job, error);
     free(folder);
+    if (status == HEED_OK) status = read_pointer(&last, run, "last", error);
+    if (status == HEED_OK && last != step) status = heed_run_point(run, "last", step, error);
     return status == HEED_OK ? for_each_entry(run, drop_stale_link, NULL, error) : status;
 }
 
@@ -272,13 +275,11 @@ static heed_status remove_leftover(void *context, const char *run, const char *n
 heed_status heed_checkpoint_prepare(const char *run, const char *const *private_files, heed_error *error)
 {
     char *newest = NULL;
-    int64_t step = -1, last = -1;
+    int64_t step = -1;
     HEED_TRY(heed_directory_make(run, error));
     HEED_TRY(for_each_entry(run, remove_leftover, NULL, error));
     HEED_TRY(heed_checkpoint_newest(run, &newest, &step, error));
     if (!newest) return HEED_OK;
     free(newest);
-    HEED_TRY(read_pointer(&last, run, "last", error));
-    if (last != step) HEED_TRY(heed_run_point(run, "last", step, error));
-    return heed_run_link_files(run, step, private_files, error);
+    return heed_run_show(run, step, private_files, error);
 }

@@ -10,8 +10,9 @@
 
 /* Makes RUN/name a link to checkpoint-STEP. */
 heed_status heed_run_point(const char *run, const char *name, int64_t step, heed_error *error);
-/* Makes RUN/FILE a link to last/FILE for each file of checkpoint-STEP that is not private, and removes links to files it lacks. */
-heed_status heed_run_link_files(const char *run, int64_t step, const char *const *private_files, heed_error *error);
+/* Makes RUN/FILE a link to last/FILE for each file of checkpoint-STEP that is not private, then last a link to checkpoint-STEP, then
+   removes links to files it lacks: from the moment at which last is there, RUN loads. */
+heed_status heed_run_show(const char *run, int64_t step, const char *const *private_files, heed_error *error);
 /* Removes all checkpoints but the newest `keep`, the one that last points to and the one that best points to. */
 heed_status heed_run_prune(const char *run, size_t keep, heed_error *error);
 

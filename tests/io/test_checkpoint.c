@@ -71,6 +71,23 @@ static void a_run_loads_as_a_model(void **state)
     assert_fails(HEED_E_ARG, "step >= 0", write_step(run, -1, false, 0, &error));
 }
 
+/* A run that was killed between its first last and the links through it did not load: the links come first. */
+static void links_stand_before_last(void **state)
+{
+    (void)state;
+    const char *run = fresh_run();
+    char path[600];
+    snprintf(path, sizeof path, "%s/last/kept", run);
+    assert_ok(heed_directory_make(path, &error)); /* a folder that no link can replace */
+    assert_fails(HEED_E_IO, "last", write_step(run, 1, true, 0, &error));
+    expect_link(run, "config.json", "last/config.json");
+    expect_link(run, "model.safetensors", "last/model.safetensors");
+    snprintf(path, sizeof path, "%s/last", run);
+    assert_ok(heed_directory_remove(path, &error));
+    assert_ok(heed_checkpoint_prepare(run, private_files, &error));
+    assert_int_equal(loaded_step(run), 1);
+}
+
 static void pruning_keeps_best_and_last(void **state)
 {
     (void)state;
@@ -248,7 +265,7 @@ static int teardown(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_run_loads_as_a_model), cmocka_unit_test(pruning_keeps_best_and_last),
+        cmocka_unit_test(a_run_loads_as_a_model), cmocka_unit_test(links_stand_before_last), cmocka_unit_test(pruning_keeps_best_and_last),
         cmocka_unit_test(the_same_step_is_replaced_whole), cmocka_unit_test(a_failed_write_leaves_the_older_one),
         cmocka_unit_test(damaged_checkpoints_are_passed_over), cmocka_unit_test(manifests_may_say_anything),
         cmocka_unit_test(leftovers_are_cleaned_and_files_of_others_kept),

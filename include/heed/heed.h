@@ -131,6 +131,8 @@ typedef struct heed_generation_options {
     const size_t *bad_word_lengths;
     size_t bad_word_count;
     bool ids_only;                             /* no text is made; stop strings are refused */
+    const char *prompt_cache;                  /* a file that keeps what was read and written: a prompt that begins alike is not read again;
+                                                  NULL: none. One prompt of a decoder */
 } heed_generation_options;
 void heed_generation_preset(heed_generation_options *options);
 
@@ -169,6 +171,39 @@ typedef struct heed_hooks {
 heed_status heed_transformer_generate(heed_transformer *transformer, const heed_prompt *prompts, size_t count,
                                       const heed_generation_options *options, const heed_hooks *hooks, heed_results *results,
                                       heed_error *error);
+
+/* ---- conversations ---- */
+/* A conversation with a model by its own chat template. What was read and written stays in the cache: a turn reads only what is new. */
+typedef struct heed_chat heed_chat;
+typedef struct heed_chat_options {
+    const char *template_file;  /* Jinja; NULL: the model's chat_template.jinja, or "chat_template" of tokenizer_config.json */
+    const char *system;         /* NULL: none */
+    int64_t context;            /* positions; 0: the model's */
+    bool keep_all;              /* a conversation that no longer fits is an error; else the oldest messages are left out, and counted */
+} heed_chat_options;
+typedef struct heed_turn {
+    char *text;                 /* heed_free */
+    const char *finish;         /* "eos", "stop", "length", "context", "cancelled" */
+    size_t dropped;             /* messages left out because they no longer fit */
+    size_t prompt_tokens, kept_tokens, new_tokens; /* of the conversation; of them not read again; written */
+    size_t context;             /* positions there are */
+    double prompt_seconds, seconds; /* until the first token; in all */
+} heed_turn;
+/* The transformer is borrowed; options may be NULL. HEED_E_UNSUPPORTED for a model without template or tokenizer, or one that is no decoder. */
+heed_status heed_chat_new(heed_chat **chat, heed_transformer *transformer, const heed_chat_options *options, heed_error *error);
+void heed_chat_free(heed_chat *chat);
+/* Adds the user's message and writes the answer. hooks->text gets it as it comes; hooks->cancelled ends it early: what was written until
+   then is the answer, and HEED_OK. On failure the conversation is as before. */
+heed_status heed_chat_say(heed_chat *chat, const char *message, const heed_generation_options *options, const heed_hooks *hooks,
+                          heed_turn *turn, heed_error *error);
+heed_status heed_chat_set_system(heed_chat *chat, const char *system, heed_error *error); /* NULL or "": none */
+heed_status heed_chat_reset(heed_chat *chat, heed_error *error); /* forgets all but the system prompt */
+/* {"messages": [{"role", "content"} ...]}. */
+heed_status heed_chat_save(const heed_chat *chat, const char *path, heed_error *error);
+heed_status heed_chat_load(heed_chat *chat, const char *path, heed_error *error);
+size_t heed_chat_count(const heed_chat *chat); /* messages, the system prompt included */
+/* The conversation as its template writes it, with what makes the model answer; heed_free. */
+heed_status heed_chat_text(const heed_chat *chat, char **text, heed_error *error);
 
 /* ---- scoring and translation ---- */
 typedef struct heed_evaluation {

@@ -1,6 +1,7 @@
 /* Generation for the public interface: prompts to ids, settings, results that own themselves. */
 #include "api/transformer.h"
 
+#include "base/file.h"
 #include "base/memory.h"
 #include "generate/generate.h"
 #include <stdlib.h>
@@ -77,6 +78,19 @@ void heed_results_free(heed_results *results)
     *results = (heed_results){0};
 }
 
+/* With what a file keeps of earlier prompts, and what it shall keep of this one. */
+static heed_status generate_cached(heed_session *session, const char *path, const heed_tokenizer *tokenizer, const heed_generation_settings *settings,
+                                   const heed_ids *prompt, const heed_generation_events *events, heed_generation *generation, heed_error *error)
+{
+    heed_prefix prefix;
+    heed_prefix_begin(&prefix, session);
+    heed_status status = heed_path_exists(path) ? heed_prefix_load(&prefix, path, error) : HEED_OK;
+    if (status == HEED_OK) status = heed_generate_from(session, &prefix, tokenizer, settings, prompt, events, generation, error);
+    if (status == HEED_OK) status = heed_prefix_save(&prefix, path, error);
+    heed_prefix_free(&prefix);
+    return status;
+}
+
 static heed_status generate(heed_transformer *t, const heed_ids *ids, size_t count, const heed_generation_options *options, const heed_hooks *hooks,
                             heed_results *results, heed_error *error)
 {
@@ -89,13 +103,17 @@ static heed_status generate(heed_transformer *t, const heed_ids *ids, size_t cou
     if (status == HEED_OK) {
         int64_t wanted = (int64_t)count * (settings.returned > 0 ? settings.returned : 1) * (settings.beams > 1 ? settings.beams : 1);
         int64_t least = settings.beams > 1 ? 2 * settings.beams : settings.returned; /* of one prompt, at once */
-        int64_t sequences = wanted > SEQUENCES_AT_ONCE ? SEQUENCES_AT_ONCE : wanted;
-        status = heed_transformer_session(t, sequences < least ? least : sequences, options->context, &session, error);
+        int64_t sequences = wanted > SEQUENCES_AT_ONCE ? SEQUENCES_AT_ONCE : wanted, spare = count > 1 || options->prompt_cache; /* for what is shared */
+        if (options->prompt_cache && (count != 1 || settings.beams > 1 || settings.log_probabilities >= 0))
+            status = heed_fail(error, HEED_E_ARG, "a prompt cache is for one prompt, without beams and log-probabilities of the prompt");
+        if (status == HEED_OK)
+            status = heed_transformer_session(t, (sequences < least ? least : sequences) + spare, options->context, &session, error);
     }
     if (status == HEED_OK) {
         forward_hooks forward = {hooks};
         heed_generation_events events = {.text = on_text, .cancelled = on_cancelled, .argument = &forward};
-        status = heed_generate(session, tokenizer, &settings, ids, count, hooks ? &events : NULL, &generation, error);
+        status = options->prompt_cache ? generate_cached(session, options->prompt_cache, tokenizer, &settings, ids, hooks ? &events : NULL, &generation, error)
+                                       : heed_generate(session, tokenizer, &settings, ids, count, hooks ? &events : NULL, &generation, error);
     }
     if (status == HEED_OK) status = take_results(&generation, ids, results, error);
     heed_generation_free(&generation);

@@ -157,6 +157,16 @@ size_t heed_cache_position_bytes(const heed_cache *cache)
     return cache->block_bytes / HEED_BLOCK_POSITIONS * (size_t)cache->options.arrays;
 }
 
+int64_t heed_cache_arrays(const heed_cache *cache)
+{
+    return cache->options.arrays;
+}
+
+int64_t heed_cache_columns(const heed_cache *cache)
+{
+    return cache->options.columns;
+}
+
 /* ---- committing ---- */
 
 /* Makes pages writable and present. Pages that are present already keep what they hold. */

@@ -30,6 +30,8 @@ int64_t heed_cache_blocks(const heed_cache *cache);            /* blocks that th
 float *heed_cache_array(const heed_cache *cache, int64_t array); /* its first row; the same for the cache's whole life */
 size_t heed_cache_committed(const heed_cache *cache);          /* bytes of memory held */
 size_t heed_cache_position_bytes(const heed_cache *cache);     /* bytes of one position in all arrays */
+int64_t heed_cache_arrays(const heed_cache *cache);            /* as the options said */
+int64_t heed_cache_columns(const heed_cache *cache);
 
 /* A new, empty sequence. HEED_E_ARG when `sequences` are held already. */
 heed_status heed_cache_add(heed_cache *cache, int64_t *sequence, heed_error *error);

@@ -11,7 +11,7 @@ typedef struct { heed_prompt *items; char **lines; int32_t *ids; size_t count, c
 
 typedef struct {
     task task;
-    const char *prompt, *prompt_ids, *file;
+    const char *prompt, *prompt_ids, *file, *prompt_cache;
     int64_t count, context, num_return, logprobs;
     option_list stop;
     bool ids;
@@ -24,6 +24,7 @@ static const option options[] = {
     HEED_OPTION(generate_task, file, "file", 0, OPTION_TEXT, "FILE", "One prompt a line, written in one batch."),
     HEED_OPTION(generate_task, count, "n", 'n', OPTION_INTEGER, "N", "New tokens at most; -1: to the end of the context (default: as generation_config.json says, else -1)."),
     HEED_OPTION(generate_task, context, "context", 'c', OPTION_INTEGER, "T", "Positions that a sequence can have (default: the model's context)."),
+    HEED_OPTION(generate_task, prompt_cache, "prompt-cache", 0, OPTION_TEXT, "FILE", "Keep what was read and written there; a prompt that begins alike is not read again."),
     HEED_OPTION(generate_task, num_return, "num-return", 0, OPTION_INTEGER, "N", "Sequences for each prompt."),
     HEED_OPTION(generate_task, stop, "stop", 0, OPTION_LIST, "TEXT", "End when this text comes; it is not printed."),
     HEED_OPTION(generate_task, logprobs, "logprobs", 0, OPTION_INTEGER, "K", "One JSON object a sequence, with log-probabilities of prompt and new tokens and the K likeliest."),
@@ -189,6 +190,7 @@ static heed_status run(task *t)
     if (status == HEED_OK) status = task_generation(t, values->count, &how);
     if (status != HEED_OK) return status;
     how.context = values->context;
+    how.prompt_cache = values->prompt_cache;
     how.returned = values->num_return;
     how.log_probabilities = values->logprobs;
     how.stop = values->stop.items, how.stop_count = values->stop.count;

@@ -31,3 +31,8 @@ bool interrupted(void *unused)
     (void)unused;
     return asked != 0;
 }
+
+void interrupt_forget(void)
+{
+    asked = 0;
+}

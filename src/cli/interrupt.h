@@ -8,5 +8,6 @@ void interrupt_listen(void);
 /* A file at the limit of its size (ulimit -f) is a failed write like any other, no signal that ends the program. */
 void file_limit_is_an_error(void);
 bool interrupted(void *unused); /* fits the library's `cancelled` callbacks */
+void interrupt_forget(void);    /* what was asked has been done */
 
 #endif

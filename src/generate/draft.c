@@ -130,3 +130,10 @@ bool heed_job_is_end(const heed_job *job, int32_t id)
 {
     return heed_id_list_has(&job->settings->eos, id);
 }
+
+heed_status heed_job_release(const heed_job *job, int64_t number, int64_t sequence, const int32_t *ids, heed_error *error)
+{
+    if (job->keeps && number == 0) return heed_prefix_keep(job->prefix, sequence, ids, error);
+    heed_session_drop(job->session, sequence);
+    return HEED_OK;
+}

@@ -1,6 +1,7 @@
 #include "generate/generate.h"
 #include "base/memory.h"
 #include "generate/generate_internal.h"
+#include "attention/cache.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -104,6 +105,18 @@ static heed_status prepare_group(loop *l, size_t index, heed_group *group, heed_
 
 /* ---- opening and closing groups ---- */
 
+/* A new sequence of the session, with what the prefix keeps of the prompt. The last id is always read: its logits are wanted. */
+static heed_status begin_sequence(loop *l, heed_group *group, heed_error *error)
+{
+    const heed_job *job = &l->job;
+    heed_prompt_report *report = &job->generation->prompts[group->prompt];
+    int64_t kept = job->prefix && !report->log_probabilities ? heed_prefix_shared(job->prefix, group->given.ids, group->given.count - 1) : 0;
+    group->kept = kept;
+    report->kept = (size_t)kept;
+    if (kept) return heed_session_fork(job->session, job->prefix->sequence, kept, &group->sequence, error);
+    return heed_session_add(job->session, &group->sequence, error);
+}
+
 /* Every group that finds room: its prompt is fed, or its source encoded, in the coming step. */
 static heed_status open_groups(loop *l, heed_error *error)
 {
@@ -121,7 +134,7 @@ static heed_status open_groups(loop *l, heed_error *error)
     bool has_source = heed_session_has_source(job->session);
     for (int64_t i = first; i < l->open; i++) {
         l->sources[i - first] = l->groups[i].source;
-        if (!has_source) HEED_TRY(heed_session_add(job->session, &l->groups[i].sequence, error));
+        if (!has_source) HEED_TRY(begin_sequence(l, &l->groups[i], error));
     }
     if (!has_source || l->open == first) return HEED_OK;
     HEED_TRY(heed_session_encode(job->session, l->sources, l->open - first, l->sequences, error));
@@ -145,7 +158,8 @@ static int64_t gather_items(loop *l)
         heed_group *group = &l->groups[i];
         int64_t before = count;
         bool all = l->job.generation->prompts[group->prompt].log_probabilities != NULL;
-        if (!group->read) l->items[count++] = (heed_step_item){group->sequence, group->given.ids, group->given.count, all ? 0 : group->given.count - 1};
+        int64_t rest = group->given.count - group->kept;
+        if (!group->read) l->items[count++] = (heed_step_item){group->sequence, group->given.ids + group->kept, rest, all ? 0 : rest - 1};
         else count += l->job.search->feed(group, l->items + count);
         for (int64_t k = before; k < count; k++) l->places[k] = (struct place){i, group->read ? k - before : -1};
     }
@@ -174,7 +188,7 @@ static heed_status visit(void *argument, const heed_logits_row *rows, int64_t co
             continue;
         }
         report_prompt(l, group, rows[i].token, rows[i].logits);
-        if (rows[i].token + 1 < group->given.count) continue;
+        if (group->kept + rows[i].token + 1 < group->given.count) continue;
         if (group->max_length > group->given.count) HEED_TRY(l->job.search->first(&l->job, group, rows[i].logits, error));
         group->read = true;
     }
@@ -182,15 +196,15 @@ static heed_status visit(void *argument, const heed_logits_row *rows, int64_t co
 }
 
 /* A prompt that fills the context leaves no room for an answer. */
-static void return_nothing(loop *l, heed_group *group)
+static heed_status return_nothing(loop *l, heed_group *group, heed_error *error)
 {
     for (int64_t i = 0; i < l->job.settings->returned; i++) {
         heed_generated *item = heed_job_item(&l->job, group, i);
         item->finish = group->limit;
         if (l->job.events->finished) l->job.events->finished(l->job.events->argument, item);
     }
-    heed_session_drop(l->job.session, group->sequence);
     group->done = true;
+    return heed_job_release(&l->job, 0, group->sequence, group->given.ids, error);
 }
 
 static heed_status step(loop *l, heed_error *error)
@@ -201,7 +215,7 @@ static heed_status step(loop *l, heed_error *error)
     HEED_TRY(heed_session_step(job->session, l->items, gather_items(l), visit, l, error));
     for (int64_t i = 0; i < l->open; i++) {
         heed_group *group = &l->groups[i];
-        if (group->max_length <= group->given.count) return_nothing(l, group);
+        if (group->max_length <= group->given.count) HEED_TRY(return_nothing(l, group, error));
         else HEED_TRY(job->search->advance(job, group, error));
     }
     for (int64_t i = l->open; i-- > 0;)
@@ -231,13 +245,15 @@ static heed_status prepare(loop *l, heed_error *error)
     const heed_generation_settings *settings = job->settings;
     int64_t capacity = heed_session_capacity(job->session);
     HEED_TRY(heed_generation_settings_check(settings, heed_model_config(heed_session_model(job->session)), error));
-    if (heed_session_held(job->session)) return heed_fail(error, HEED_E_ARG, "the session holds sequences: drop them before generating");
+    int64_t kept = job->prefix && job->prefix->sequence >= 0;
+    if (heed_session_held(job->session) > kept) return heed_fail(error, HEED_E_ARG, "the session holds sequences: drop them before generating");
     if (settings->stop_count && !job->tokenizer) return heed_fail(error, HEED_E_ARG, "stop strings need a tokenizer");
     if (settings->beams > 1 && job->samples) return heed_fail(error, HEED_E_UNSUPPORTED, "drawing tokens in beam search is not supported: ask "
                                                               "for temperature 0 or one beam");
     if (settings->beams > 1 && settings->log_probabilities > 0)
         return heed_fail(error, HEED_E_UNSUPPORTED, "likely tokens are not reported for beams: ask for 0 of them, or for one beam");
     l->group_sequences = job->search->sequences(settings);
+    if (job->keeps) capacity--;
     if (l->group_sequences > capacity)
         return heed_fail(error, HEED_E_ARG, "%lld sequences at once are needed for one prompt, but the session was made for %lld",
                          (long long)l->group_sequences, (long long)capacity);
@@ -255,23 +271,49 @@ static heed_status prepare(loop *l, heed_error *error)
     return allocate_results(l, error);
 }
 
-heed_status heed_generate(heed_session *session, const heed_tokenizer *tokenizer, const heed_generation_settings *settings,
-                          const heed_ids *prompts, size_t count, const heed_generation_events *events, heed_generation *generation,
-                          heed_error *error)
+/* Prompts that begin alike: what they share is read once, if it fills a block and one place of the session stays free for it. The longest
+   prompt is no obstacle: a prompt's last id is read for itself. */
+static heed_status read_shared(loop *l, heed_prefix *shared, heed_error *error)
+{
+    const heed_job *job = &l->job;
+    const heed_ids *prompts = l->prompts;
+    bool wanted = l->count > 1 && !heed_session_has_source(job->session) && job->settings->log_probabilities < 0 &&
+                  heed_session_capacity(job->session) > l->group_sequences;
+    if (!wanted || job->prefix) return HEED_OK;
+    int64_t common = prompts[0].count - 1;
+    for (size_t i = 1; i < l->count; i++) {
+        int64_t same = 0;
+        while (same < common && same < prompts[i].count - 1 && prompts[i].ids[same] == prompts[0].ids[same]) same++;
+        common = same;
+    }
+    if (common < HEED_BLOCK_POSITIONS || common >= heed_session_context(job->session)) return HEED_OK;
+    heed_prefix_begin(shared, job->session);
+    l->job.prefix = shared;
+    l->open_limit = (heed_session_capacity(job->session) - 1) / l->group_sequences;
+    return heed_prefix_feed(shared, prompts[0].ids, common, error);
+}
+
+static heed_status generate(heed_session *session, heed_prefix *prefix, const heed_tokenizer *tokenizer, const heed_generation_settings *settings,
+                            const heed_ids *prompts, size_t count, const heed_generation_events *events, heed_generation *generation,
+                            heed_error *error)
 {
     static const heed_generation_events none = {0};
+    heed_prefix shared = {0};
     *generation = (heed_generation){0};
     loop l = {.prompts = prompts, .count = count, .start = (int32_t)settings->decoder_start, .bos = (int32_t)settings->bos};
     l.job = (heed_job){.session = session, .tokenizer = tokenizer, .settings = settings, .events = events ? events : &none,
                        .search = settings->beams > 1 ? &heed_search_beam : &heed_search_plain, .generation = generation,
-                       .vocabulary = heed_session_vocabulary(session), .samples = settings->sample && settings->temperature > 0};
+                       .vocabulary = heed_session_vocabulary(session), .samples = settings->sample && settings->temperature > 0, .prefix = prefix, .keeps = prefix && settings->beams <= 1};
     heed_logits_chain_make(&l.job.always, settings, HEED_LOGITS_ALWAYS);
     if (l.job.samples) heed_logits_chain_make(&l.job.sampling, settings, HEED_LOGITS_SAMPLING);
     heed_status status = prepare(&l, error);
     bool prepared = status == HEED_OK;
+    if (prepared) status = read_shared(&l, &shared, error);
     while (status == HEED_OK && (l.open > 0 || l.opened < l.count)) status = step(&l, error);
     while (l.open > 0) close_group(&l, l.open - 1);
-    if (prepared) heed_session_clear(session);
+    heed_prefix_free(&shared);
+    for (int64_t i = 0; prepared && i < heed_session_capacity(session); i++)
+        if (!prefix || i != prefix->sequence) heed_session_drop(session, i);
     heed_logits_scratch_free(&l.job.scratch);
     free(l.job.scores);
     free(l.groups);
@@ -280,4 +322,18 @@ heed_status heed_generate(heed_session *session, const heed_tokenizer *tokenizer
     free(l.sources);
     free(l.sequences);
     return status;
+}
+
+heed_status heed_generate(heed_session *session, const heed_tokenizer *tokenizer, const heed_generation_settings *settings,
+                          const heed_ids *prompts, size_t count, const heed_generation_events *events, heed_generation *generation,
+                          heed_error *error)
+{
+    return generate(session, NULL, tokenizer, settings, prompts, count, events, generation, error);
+}
+
+heed_status heed_generate_from(heed_session *session, heed_prefix *prefix, const heed_tokenizer *tokenizer,
+                               const heed_generation_settings *settings, const heed_ids *prompt, const heed_generation_events *events,
+                               heed_generation *generation, heed_error *error)
+{
+    return generate(session, prefix, tokenizer, settings, prompt, 1, events, generation, error);
 }

@@ -3,7 +3,7 @@
 #ifndef HEED_GENERATE_GENERATE_H
 #define HEED_GENERATE_GENERATE_H
 
-#include "generate/session.h"
+#include "generate/prefix.h"
 #include "generate/settings.h"
 #include "text/tokenizer.h"
 
@@ -35,6 +35,7 @@ typedef struct heed_generated {
 typedef struct heed_prompt_report {
     size_t cut;                 /* ids left out at its beginning */
     size_t count;               /* ids used */
+    size_t kept;                /* of them, at the beginning, were kept from before */
     float *log_probabilities;   /* (count) of a decoder's prompt ids, the first is NaN; NULL unless asked for */
     heed_token_score *likely;   /* (count, settings->log_probabilities) */
 } heed_prompt_report;
@@ -56,10 +57,17 @@ typedef struct heed_generation_events {
 } heed_generation_events;
 
 /* Writes settings->returned sequences for each prompt. tokenizer NULL: no text (HEED_E_ARG with stop strings). The session's sequences
-   decide how many are written at once; it must hold none when called and holds none afterwards. *generation is zeroed first; free it
+   decide how many are written at once; it must hold none when called and holds none afterwards. What all prompts of a decoder begin with
+   is read once, when it fills a block of the cache and the session has a place to spare. *generation is zeroed first; free it
    in every case. HEED_E_ARG: a prompt that is empty or, unless settings->truncate, longer than the context. */
 heed_status heed_generate(heed_session *session, const heed_tokenizer *tokenizer, const heed_generation_settings *settings,
                           const heed_ids *prompts, size_t count, const heed_generation_events *events, heed_generation *generation,
                           heed_error *error);
+/* The same for one prompt of a decoder that may begin with what `prefix` keeps: only the rest is read. Afterwards the prefix keeps the
+   prompt and what was written first, as far as it was read; beams leave it as it was. The session needs a place for it besides those for
+   writing. */
+heed_status heed_generate_from(heed_session *session, heed_prefix *prefix, const heed_tokenizer *tokenizer,
+                               const heed_generation_settings *settings, const heed_ids *prompt, const heed_generation_events *events,
+                               heed_generation *generation, heed_error *error);
 
 #endif

@@ -21,6 +21,8 @@ typedef struct heed_job {
     float *scores;                         /* (2,V): behind processors, and behind cuts */
     int64_t vocabulary;
     bool samples;                          /* draws, else takes the likeliest */
+    heed_prefix *prefix;                   /* what prompts may begin with; NULL: nothing */
+    bool keeps;                            /* the prefix takes over the first sequence written */
 } heed_job;
 
 /* One prompt that is being answered. */
@@ -30,6 +32,7 @@ typedef struct heed_group {
     int64_t max_length;     /* ids at most, `given` included */
     heed_finish limit;      /* why not more: HEED_FINISH_LENGTH or HEED_FINISH_CONTEXT */
     int64_t sequence;       /* of the session, holds `given`; the search's from `first` on */
+    int64_t kept;           /* ids of `given` that came from the prefix */
     bool read;              /* `given` was fed */
     bool done;
     void *state;            /* the search's */
@@ -79,5 +82,8 @@ heed_status heed_job_set_text(heed_generated *item, const heed_buffer *text, hee
 /* The text of an item's ids, up to a stop string. */
 heed_status heed_job_make_text(const heed_job *job, heed_generated *item, heed_error *error);
 bool heed_job_is_end(const heed_job *job, int32_t id);
+/* Lets go of a sequence: the first of a prompt becomes the kept prefix where that is wanted, others are dropped. `ids` are all that it may
+   hold. */
+heed_status heed_job_release(const heed_job *job, int64_t number, int64_t sequence, const int32_t *ids, heed_error *error);
 
 #endif

@@ -155,7 +155,7 @@ static heed_status give_sequences(heed_job *job, heed_group *group, heed_error *
         if (owner < 0) owner = i, w->sequence = group->sequence;
         else HEED_TRY(heed_session_fork(job->session, group->sequence, group->given.count, &w->sequence, error));
     }
-    if (owner < 0) heed_session_drop(job->session, group->sequence);
+    if (owner < 0) HEED_TRY(heed_job_release(job, 0, group->sequence, group->given.ids, error));
     group->sequence = -1;
     return HEED_OK;
 }
@@ -169,7 +169,7 @@ static heed_status advance(heed_job *job, heed_group *group, heed_error *error)
         writing *w = &state->writings[i];
         if (!w->ended) group->done = false;
         if (!w->ended || w->returned) continue;
-        heed_session_drop(job->session, w->sequence);
+        if (w->sequence >= 0) HEED_TRY(heed_job_release(job, i, w->sequence, w->draft.ids, error));
         w->sequence = -1;
         HEED_TRY(return_item(job, group, i, error));
     }

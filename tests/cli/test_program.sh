@@ -24,7 +24,7 @@ expect 0 '^heed [0-9]*\.[0-9]*\.[0-9]*$' "$heed" --version
 expect 2 'Usage: heed VERB' "$heed"
 expect 2 'did you mean generate' "$heed" genrate
 expect 0 'complete -o filenames' "$heed" --completion
-for verb in info tokenize forward generate train eval translate bench; do
+for verb in info tokenize forward generate chat train eval translate bench; do
   expect 0 "Usage: heed $verb" "$heed" $verb --help
   expect 0 "Usage: heed $verb" "$heed" help $verb
   expect 2 'unknown option' "$heed" $verb --no-such-option

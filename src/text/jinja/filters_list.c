@@ -131,7 +131,7 @@ static jinja_call rest_of(const jinja_call *call, size_t skip)
 {
     jinja_call rest = *call;
     if (skip > rest.count) skip = rest.count;
-    rest.positional += skip;
+    if (skip) rest.positional += skip;
     rest.count -= skip;
     return rest;
 }

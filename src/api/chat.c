@@ -1,0 +1,345 @@
+/* Conversations for the public interface: messages, the template, a session whose cache stays from turn to turn. */
+#include "api/transformer.h"
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "base/memory.h"
+#include "generate/generate.h"
+#include "text/chat.h"
+#include <stdlib.h>
+#include <string.h>
+
+struct heed_chat {
+    heed_transformer *transformer;
+    heed_chat_template *template;
+    json_t *messages;          /* array; a system prompt stands first */
+    heed_session *session;     /* two sequences: the one that is kept, the one that is written */
+    heed_prefix prefix;
+    int32_t turn_end;          /* special token that the template puts behind an answer; -1: none */
+    bool keep_all;
+};
+
+/* ---- messages ---- */
+
+static json_t *make_message(const char *role, const char *content, size_t length)
+{
+    json_t *message = json_object();
+    if (message && (json_object_set_new(message, "role", json_string(role)) || json_object_set_new(message, "content", json_stringn(content, length)))) {
+        json_decref(message);
+        message = NULL;
+    }
+    return message;
+}
+
+static bool has_role(const json_t *message, const char *role)
+{
+    const char *found = json_string_value(json_object_get(message, "role"));
+    return found && strcmp(found, role) == 0;
+}
+
+static heed_status fail_text(const char *text, heed_error *error)
+{
+    return heed_fail(error, HEED_E_ARG, "\"%.40s\": a message must be valid UTF-8", text);
+}
+
+/* A list with the messages of another from `from` on. */
+static heed_status copy_messages(const json_t *messages, size_t from, json_t **copy, heed_error *error)
+{
+    if (!*copy) *copy = json_array();
+    bool whole = *copy != NULL;
+    for (size_t i = from; whole && i < json_array_size(messages); i++) whole = json_array_append(*copy, json_array_get(messages, i)) == 0;
+    return whole ? HEED_OK : heed_fail_memory(error, json_array_size(messages) * sizeof(void *), "a conversation");
+}
+
+static heed_status add_message(json_t *messages, const char *role, const char *content, size_t length, heed_error *error)
+{
+    json_t *message = make_message(role, content, length);
+    if (!message) return fail_text(content, error);
+    return json_array_append_new(messages, message) == 0 ? HEED_OK : heed_fail_memory(error, length, "a conversation");
+}
+
+heed_status heed_chat_set_system(heed_chat *chat, const char *system, heed_error *error)
+{
+    bool had = has_role(json_array_get(chat->messages, 0), "system");
+    json_t *messages = json_array();
+    heed_status status = messages ? HEED_OK : heed_fail_memory(error, 64, "a conversation");
+    if (status == HEED_OK && system && *system) status = add_message(messages, "system", system, strlen(system), error);
+    if (status == HEED_OK) status = copy_messages(chat->messages, had, &messages, error);
+    if (status != HEED_OK) {
+        json_decref(messages);
+        return status;
+    }
+    json_decref(chat->messages);
+    chat->messages = messages;
+    return HEED_OK;
+}
+
+heed_status heed_chat_reset(heed_chat *chat, heed_error *error)
+{
+    (void)error;
+    size_t system = has_role(json_array_get(chat->messages, 0), "system");
+    while (json_array_size(chat->messages) > system) json_array_remove(chat->messages, json_array_size(chat->messages) - 1);
+    return HEED_OK;
+}
+
+size_t heed_chat_count(const heed_chat *chat)
+{
+    return json_array_size(chat->messages);
+}
+
+heed_status heed_chat_save(const heed_chat *chat, const char *path, heed_error *error)
+{
+    heed_buffer text = {0};
+    heed_buffer_text(&text, "{\"messages\": ");
+    heed_json_put(&text, chat->messages, JSON_INDENT(1) | JSON_ENCODE_ANY);
+    heed_buffer_text(&text, "}\n");
+    heed_status status = text.failed ? heed_fail_memory(error, text.length, "a conversation") : heed_file_write(path, text.data, text.length, error);
+    heed_buffer_free(&text);
+    return status;
+}
+
+heed_status heed_chat_load(heed_chat *chat, const char *path, heed_error *error)
+{
+    json_t *json = NULL, *copy = NULL;
+    HEED_TRY(heed_json_read(&json, path, error));
+    const json_t *messages = json_object_get(json, "messages");
+    heed_status status = HEED_OK;
+    if (!json_is_array(messages)) status = heed_fail(error, HEED_E_FORMAT, "%s: expected {\"messages\": [{\"role\", \"content\"} ...]}", path);
+    for (size_t i = 0; status == HEED_OK && i < json_array_size(messages); i++) {
+        const json_t *message = json_array_get(messages, i);
+        if (!json_is_string(json_object_get(message, "role")) || !json_is_string(json_object_get(message, "content")))
+            status = heed_fail(error, HEED_E_FORMAT, "%s: message %zu: expected strings \"role\" and \"content\"", path, i);
+    }
+    if (status == HEED_OK) status = copy_messages(messages, 0, &copy, error);
+    json_decref(json);
+    if (status != HEED_OK) {
+        json_decref(copy);
+        return status;
+    }
+    json_decref(chat->messages);
+    chat->messages = copy;
+    return HEED_OK;
+}
+
+/* ---- making ---- */
+
+static heed_status load_template(heed_chat *chat, const char *file, const heed_tokenizer *tokenizer, heed_error *error)
+{
+    if (!file) return heed_chat_template_load(&chat->template, chat->transformer->folder, tokenizer, error);
+    heed_buffer text = {0};
+    heed_status status = heed_file_read(file, 4 << 20, &text, error);
+    if (status == HEED_OK) status = heed_chat_template_new(&chat->template, text.data ? text.data : "", text.length, file, tokenizer, error);
+    heed_buffer_free(&text);
+    return status;
+}
+
+/* The special token behind an answer: what the template writes behind a mark that stands for one. Templates that refuse the try have none. */
+static heed_status find_turn_end(heed_chat *chat, const heed_tokenizer *tokenizer, heed_error *error)
+{
+    static const char mark[] = "heedmark";
+    heed_jinja_output output = {0};
+    heed_encoding ids = {0};
+    heed_error unheard = {0};
+    json_t *two = json_array();
+    chat->turn_end = -1;
+    heed_status status = two ? HEED_OK : heed_fail_memory(error, 64, "a conversation");
+    if (status == HEED_OK) status = add_message(two, "user", "x", 1, error);
+    if (status == HEED_OK) status = add_message(two, "assistant", mark, sizeof mark - 1, error);
+    if (status == HEED_OK && heed_chat_render(chat->template, two, NULL, false, &output, &unheard) == HEED_OK && output.text.data) {
+        const char *found = NULL, *at = output.text.data;
+        while ((at = strstr(at, mark))) found = at += sizeof mark - 1;
+        if (found) status = heed_tokenizer_encode(tokenizer, found, output.text.length - (size_t)(found - output.text.data), 0, &ids, error);
+        if (status == HEED_OK && ids.count && heed_tokenizer_is_special(tokenizer, ids.ids[0])) chat->turn_end = ids.ids[0];
+    }
+    heed_encoding_free(&ids);
+    heed_jinja_output_free(&output);
+    json_decref(two);
+    return status;
+}
+
+static heed_status make(heed_chat *chat, const heed_chat_options *options, heed_error *error)
+{
+    heed_transformer *t = chat->transformer;
+    const heed_tokenizer *tokenizer = heed_transformer_tokenizer(t, error);
+    if (!tokenizer) return t->tokenizer_problem.status;
+    if (heed_transformer_has_source(t)) return heed_fail(error, HEED_E_UNSUPPORTED, "%s: conversations need a decoder, not an encoder-decoder", t->folder);
+    HEED_TRY(load_template(chat, options->template_file, tokenizer, error));
+    chat->keep_all = options->keep_all;
+    chat->messages = json_array();
+    if (!chat->messages) return heed_fail_memory(error, 64, "a conversation");
+    HEED_TRY(heed_chat_set_system(chat, options->system, error));
+    HEED_TRY(find_turn_end(chat, tokenizer, error));
+    HEED_TRY(heed_transformer_session(t, 2, options->context, &chat->session, error));
+    heed_prefix_begin(&chat->prefix, chat->session);
+    return HEED_OK;
+}
+
+heed_status heed_chat_new(heed_chat **result, heed_transformer *transformer, const heed_chat_options *options, heed_error *error)
+{
+    static const heed_chat_options none = {0};
+    *result = NULL;
+    heed_chat *chat = heed_allocate(1, sizeof *chat);
+    if (!chat) return heed_fail_memory(error, sizeof *chat, "a conversation");
+    chat->transformer = transformer;
+    pthread_mutex_lock(&transformer->turn);
+    heed_status status = make(chat, options ? options : &none, error);
+    pthread_mutex_unlock(&transformer->turn);
+    if (status == HEED_OK) *result = chat;
+    else heed_chat_free(chat);
+    return status;
+}
+
+void heed_chat_free(heed_chat *chat)
+{
+    if (!chat) return;
+    heed_prefix_free(&chat->prefix);
+    heed_session_free(chat->session);
+    heed_chat_template_free(chat->template);
+    json_decref(chat->messages);
+    free(chat);
+}
+
+/* ---- a turn ---- */
+
+static heed_status encode(const heed_chat *chat, const json_t *messages, heed_encoding *ids, heed_error *error)
+{
+    heed_jinja_output output = {0};
+    heed_status status = heed_chat_render(chat->template, messages, NULL, true, &output, error);
+    if (status == HEED_OK)
+        status = heed_tokenizer_encode(chat->transformer->tokenizer, output.text.data ? output.text.data : "", output.text.length, 0, ids, error);
+    heed_jinja_output_free(&output);
+    return status;
+}
+
+/* Removes the oldest question with its answers; false when only the last question is left. */
+static bool drop_oldest(json_t *messages, size_t *dropped)
+{
+    size_t first = has_role(json_array_get(messages, 0), "system"), next = first + 1;
+    while (next < json_array_size(messages) && !has_role(json_array_get(messages, next), "user")) next++;
+    if (next >= json_array_size(messages)) return false;
+    for (; next > first; next--, ++*dropped) json_array_remove(messages, first);
+    return true;
+}
+
+/* The ids of the conversation, with its oldest messages left out as long as there is no room for an answer. */
+static heed_status fit(const heed_chat *chat, json_t *messages, const heed_generation_settings *settings, heed_encoding *ids, size_t *dropped,
+                       heed_error *error)
+{
+    int64_t context = heed_session_context(chat->session), room = context / 4;
+    if (settings->max_new_tokens > 0 && settings->max_new_tokens < room) room = settings->max_new_tokens;
+    for (;;) {
+        HEED_TRY(encode(chat, messages, ids, error));
+        if ((int64_t)ids->count + room <= context) return HEED_OK;
+        if (chat->keep_all)
+            return heed_fail(error, HEED_E_ARG, "the conversation has %zu tokens, and with room for an answer (%lld) exceeds the context of %lld: begin "
+                             "anew, or let old messages be left out", ids->count, (long long)room, (long long)context);
+        if (!drop_oldest(messages, dropped))
+            return heed_fail(error, HEED_E_ARG, "the message has %zu tokens with what stands around it, and with room for an answer (%lld) exceeds the "
+                             "context of %lld: shorten it", ids->count, (long long)room, (long long)context);
+    }
+}
+
+typedef struct listener { const heed_hooks *hooks; heed_buffer text; double begun, first; bool cancelled; } listener;
+
+static void on_text(void *argument, size_t prompt, size_t number, const char *text, size_t length)
+{
+    listener *l = argument;
+    if (l->first == 0) l->first = heed_clock_seconds();
+    heed_buffer_append(&l->text, text, length);
+    if (l->hooks && l->hooks->text) l->hooks->text(l->hooks->argument, prompt, number, text, length);
+}
+
+static bool on_cancelled(void *argument)
+{
+    listener *l = argument;
+    l->cancelled = l->hooks && l->hooks->cancelled && l->hooks->cancelled(l->hooks->argument);
+    return l->cancelled;
+}
+
+static heed_status make_settings(const heed_chat *chat, const heed_generation_options *options, heed_generation_settings *settings, heed_error *error)
+{
+    HEED_TRY(heed_transformer_settings(chat->transformer, options, settings, error));
+    if (options->max_new_tokens < 0) settings->max_new_tokens = heed_session_context(chat->session), settings->max_length = 0;
+    if (settings->beams > 1 || settings->returned > 1) return heed_fail(error, HEED_E_UNSUPPORTED, "a conversation has one answer: no beams, one sequence");
+    bool known = chat->turn_end < 0;
+    for (size_t i = 0; i < settings->eos.count; i++) known |= settings->eos.ids[i] == chat->turn_end;
+    if (known) return HEED_OK;
+    int32_t *ids = realloc(settings->eos.ids, (settings->eos.count + 1) * sizeof *ids);
+    if (!ids) return heed_fail_memory(error, sizeof *ids, "the settings");
+    settings->eos.ids = ids;
+    ids[settings->eos.count++] = chat->turn_end;
+    return HEED_OK;
+}
+
+/* Writes the answer behind the ids; a cancelled one counts as an answer. */
+static heed_status answer(heed_chat *chat, const heed_generation_settings *settings, const heed_encoding *ids, listener *l, heed_turn *turn, heed_error *error)
+{
+    heed_generation generation = {0};
+    heed_generation_events events = {.text = on_text, .cancelled = on_cancelled, .argument = l};
+    heed_ids prompt = {ids->ids, (int64_t)ids->count};
+    heed_error problem = {0};
+    heed_status status = heed_generate_from(chat->session, &chat->prefix, chat->transformer->tokenizer, settings, &prompt, &events, &generation, &problem);
+    if (status == HEED_E_CANCELLED && l->cancelled) {
+        status = HEED_OK;
+        turn->finish = "cancelled";
+    } else if (status == HEED_OK) {
+        turn->finish = heed_finish_name(generation.items[0].finish);
+        turn->new_tokens = generation.items[0].count;
+        turn->kept_tokens = generation.prompts[0].kept;
+    } else heed_fail(error, status, "%s", problem.message);
+    turn->prompt_tokens = ids->count;
+    turn->context = (size_t)heed_session_context(chat->session);
+    turn->seconds = heed_clock_seconds() - l->begun;
+    turn->prompt_seconds = l->first > 0 ? l->first - l->begun : turn->seconds;
+    if (status == HEED_OK && l->text.failed) status = heed_fail_memory(error, l->text.length, "an answer");
+    heed_generation_free(&generation);
+    return status;
+}
+
+heed_status heed_chat_say(heed_chat *chat, const char *message, const heed_generation_options *options, const heed_hooks *hooks,
+                          heed_turn *turn, heed_error *error)
+{
+    heed_generation_options preset;
+    heed_generation_settings settings;
+    heed_encoding ids = {0};
+    json_t *messages = NULL;
+    listener l = {.hooks = hooks, .begun = heed_clock_seconds()};
+    *turn = (heed_turn){0};
+    heed_generation_preset(&preset);
+    heed_generation_settings_default(&settings);
+    pthread_mutex_lock(&chat->transformer->turn);
+    heed_status status = copy_messages(chat->messages, 0, &messages, error);
+    if (status == HEED_OK) status = add_message(messages, "user", message, strlen(message), error);
+    if (status == HEED_OK) status = make_settings(chat, options ? options : &preset, &settings, error);
+    if (status == HEED_OK) status = fit(chat, messages, &settings, &ids, &turn->dropped, error);
+    if (status == HEED_OK) status = answer(chat, &settings, &ids, &l, turn, error);
+    if (status == HEED_OK) status = add_message(messages, "assistant", l.text.data ? l.text.data : "", l.text.length, error);
+    pthread_mutex_unlock(&chat->transformer->turn);
+    if (status == HEED_OK) {
+        json_t *before = chat->messages;
+        chat->messages = messages;
+        messages = before;
+        turn->text = l.text.data ? l.text.data : heed_allocate(1, 1);
+        l.text = (heed_buffer){0};
+    }
+    json_decref(messages);
+    heed_buffer_free(&l.text);
+    heed_encoding_free(&ids);
+    heed_generation_settings_free(&settings);
+    return status;
+}
+
+heed_status heed_chat_text(const heed_chat *chat, char **text, heed_error *error)
+{
+    heed_jinja_output output = {0};
+    *text = NULL;
+    heed_status status = heed_chat_render(chat->template, chat->messages, NULL, true, &output, error);
+    if (status == HEED_OK) {
+        *text = output.text.data ? output.text.data : heed_allocate(1, 1);
+        if (!*text) status = heed_fail_memory(error, 1, "a conversation");
+        output.text = (heed_buffer){0};
+    }
+    heed_jinja_output_free(&output);
+    return status;
+}

@@ -1,0 +1,236 @@
+/* heed chat: a conversation, by lines: from a person at a terminal, or from a pipe. */
+#include "interrupt.h"
+#include "line_input.h"
+#include "task.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct {
+    task task;
+    const char *system, *template_file, *load, *save, *message;
+    int64_t count, context;
+    bool keep_all;
+    option_list stop;
+    heed_chat *chat;
+    bool quit;
+} chat_task;
+
+static const option options[] = {
+    HEED_OPTION(chat_task, system, "system", 0, OPTION_TEXT, "TEXT", "System prompt."),
+    HEED_OPTION(chat_task, message, "prompt", 'p', OPTION_TEXT, "TEXT", "Say this, print the answer, end."),
+    HEED_OPTION(chat_task, count, "n", 'n', OPTION_INTEGER, "N", "New tokens of an answer at most (default: as many as fit)."),
+    HEED_OPTION(chat_task, context, "context", 'c', OPTION_INTEGER, "T", "Positions of the conversation (default: the model's context)."),
+    HEED_OPTION(chat_task, keep_all, "keep-all", 0, OPTION_FLAG, NULL, "When the conversation no longer fits: an error instead of leaving out the oldest messages."),
+    HEED_OPTION(chat_task, template_file, "template", 0, OPTION_TEXT, "FILE", "Chat template in Jinja (default: the model's own)."),
+    HEED_OPTION(chat_task, load, "load", 0, OPTION_TEXT, "FILE", "Go on with a saved conversation."),
+    HEED_OPTION(chat_task, save, "save", 0, OPTION_TEXT, "FILE", "Save the conversation at the end."),
+    HEED_OPTION(chat_task, stop, "stop", 0, OPTION_LIST, "TEXT", "End an answer when this text comes."),
+    {0}};
+
+static void preset(task *t)
+{
+    ((chat_task *)t)->count = -1;
+}
+
+static void print_text(void *argument, size_t prompt, size_t number, const char *text, size_t length)
+{
+    (void)argument, (void)prompt, (void)number;
+    fwrite(text, 1, length, stdout);
+    fflush(stdout);
+}
+
+/* ---- a message ---- */
+
+static void report_turn(const heed_turn *turn)
+{
+    double writing = turn->seconds - turn->prompt_seconds;
+    if (turn->dropped) note("heed chat: the conversation no longer fits: its %zu oldest messages were left out", turn->dropped);
+    if (!strcmp(turn->finish, "context")) note("heed chat: the answer ended because the context of %zu tokens is full", turn->context);
+    if (!strcmp(turn->finish, "length")) note("heed chat: the answer ended at the number of tokens asked for");
+    if (!line_input_is_live() || turn->new_tokens < 2 || writing <= 0) return;
+    note("[%zu tokens, %.1f a second; %zu of %zu positions used, %zu read anew in %.2f s]", turn->new_tokens, (double)(turn->new_tokens - 1) / writing,
+         turn->prompt_tokens + turn->new_tokens, turn->context, turn->prompt_tokens - turn->kept_tokens, turn->prompt_seconds);
+}
+
+static heed_status print_turn(chat_task *values, const heed_turn *turn)
+{
+    if (values->task.json) {
+        json_t *object = json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:o, s:o}", "text", turn->text, "finish", turn->finish, "prompt_tokens",
+            (json_int_t)turn->prompt_tokens, "kept_tokens", (json_int_t)turn->kept_tokens, "new_tokens", (json_int_t)turn->new_tokens, "dropped",
+            (json_int_t)turn->dropped, "prompt_seconds", number_or_null(turn->prompt_seconds), "seconds", number_or_null(turn->seconds));
+        return task_print_json(&values->task, object, JSON_COMPACT);
+    }
+    putchar('\n');
+    return HEED_OK;
+}
+
+static heed_status say(chat_task *values, const char *message)
+{
+    heed_generation_options how;
+    heed_turn turn = {0};
+    heed_hooks hooks = {.text = values->task.json ? NULL : print_text, .cancelled = interrupted};
+    sampling_free(&values->task.sampling_words);
+    heed_status status = task_generation(&values->task, values->count, &how);
+    how.stop = values->stop.items, how.stop_count = values->stop.count;
+    if (status == HEED_OK) status = heed_chat_say(values->chat, message, &how, &hooks, &turn, &values->task.error);
+    if (status == HEED_OK) status = print_turn(values, &turn);
+    if (status == HEED_OK) report_turn(&turn);
+    heed_free(turn.text);
+    return status;
+}
+
+/* ---- commands ---- */
+
+static heed_status show_help(chat_task *values, char *rest);
+
+static heed_status set_system(chat_task *values, char *rest)
+{
+    heed_status status = heed_chat_set_system(values->chat, rest, &values->task.error);
+    if (status == HEED_OK) note(*rest ? "The system prompt is set." : "There is no system prompt now.");
+    return status;
+}
+
+static heed_status reset(chat_task *values, char *rest)
+{
+    (void)rest;
+    note("The conversation begins anew.");
+    return heed_chat_reset(values->chat, &values->task.error);
+}
+
+static heed_status save(chat_task *values, char *rest)
+{
+    if (!*rest) return heed_fail(&values->task.error, HEED_E_ARG, "/save FILE: expected a file");
+    heed_status status = heed_chat_save(values->chat, rest, &values->task.error);
+    if (status == HEED_OK) note("Saved %zu messages.", heed_chat_count(values->chat));
+    return status;
+}
+
+static heed_status load(chat_task *values, char *rest)
+{
+    if (!*rest) return heed_fail(&values->task.error, HEED_E_ARG, "/load FILE: expected a file");
+    heed_status status = heed_chat_load(values->chat, rest, &values->task.error);
+    if (status == HEED_OK) note("Loaded %zu messages.", heed_chat_count(values->chat));
+    return status;
+}
+
+static heed_status show_text(chat_task *values, char *rest)
+{
+    char *text = NULL;
+    (void)rest;
+    heed_status status = heed_chat_text(values->chat, &text, &values->task.error);
+    if (status == HEED_OK) note("%s", text);
+    heed_free(text);
+    return status;
+}
+
+/* "/params" lists, "/params temp 0.7" sets. */
+static heed_status params(chat_task *values, char *rest)
+{
+    sampling_options *s = &values->task.sampling;
+    const struct { const char *name; double *number; int64_t *integer; } fields[] = {{"temp", &s->temp, NULL}, {"top-k", NULL, &s->top_k},
+        {"top-p", &s->top_p, NULL}, {"min-p", &s->min_p, NULL}, {"repeat-penalty", &s->repeat_penalty, NULL},
+        {"no-repeat-ngram", NULL, &s->no_repeat_ngram}, {"seed", NULL, &s->seed}, {"n", NULL, &values->count}};
+    size_t name = strcspn(rest, " ");
+    char *value = rest + name + strspn(rest + name, " "), *end = NULL;
+    bool found = !*rest;
+    for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
+        bool named = strlen(fields[i].name) == name && !strncmp(fields[i].name, rest, name);
+        found |= named;
+        if (*rest && !named) continue;
+        if (named && *value) {
+            double number = strtod(value, &end);
+            if (*end || !isfinite(number)) return heed_fail(&values->task.error, HEED_E_ARG, "/params %s %s: expected a number", fields[i].name, value);
+            if (fields[i].number) *fields[i].number = number;
+            else *fields[i].integer = (int64_t)number;
+        }
+        bool unset = fields[i].number ? isnan(*fields[i].number) : *fields[i].integer < 0;
+        if (unset) note("%-16s as the model's files say", fields[i].name);
+        else note("%-16s %g", fields[i].name, fields[i].number ? *fields[i].number : (double)*fields[i].integer);
+    }
+    return found ? HEED_OK : heed_fail(&values->task.error, HEED_E_ARG, "/params %s: there is no such parameter; /params lists them", rest);
+}
+
+static heed_status quit(chat_task *values, char *rest)
+{
+    (void)rest;
+    values->quit = true;
+    return HEED_OK;
+}
+
+static const struct { const char *name, *arguments, *help; heed_status (*run)(chat_task *values, char *rest); } commands[] = {
+    {"/help", "", "this list", show_help}, {"/system", "[TEXT]", "set the system prompt; without text: none", set_system},
+    {"/reset", "", "begin the conversation anew", reset}, {"/save", "FILE", "save the conversation", save},
+    {"/load", "FILE", "go on with a saved conversation", load}, {"/params", "[NAME VALUE]", "show or set how tokens are chosen", params},
+    {"/show", "", "the conversation as the model reads it", show_text}, {"/quit", "", "end (also Ctrl-D)", quit}};
+enum { COMMANDS = sizeof commands / sizeof *commands };
+
+static heed_status show_help(chat_task *values, char *rest)
+{
+    (void)values, (void)rest;
+    for (int i = 0; i < COMMANDS; i++) note("  %-8s %-13s %s", commands[i].name, commands[i].arguments, commands[i].help);
+    note("  A line that begins with // is said with one slash. Ctrl-C ends an answer.");
+    return HEED_OK;
+}
+
+static heed_status obey(chat_task *values, char *line)
+{
+    size_t name = strcspn(line, " ");
+    const char *names[COMMANDS];
+    for (int i = 0; i < COMMANDS; i++) {
+        names[i] = commands[i].name;
+        if (strlen(commands[i].name) == name && !strncmp(commands[i].name, line, name)) return commands[i].run(values, line + name + strspn(line + name, " "));
+    }
+    line[name] = 0;
+    const char *near = nearest_word(line, names, COMMANDS);
+    return heed_fail(&values->task.error, HEED_E_ARG, "%.60s: no such command%s%s; /help lists them", line, near ? "; did you mean " : "", near ? near : "");
+}
+
+/* ---- the conversation ---- */
+
+/* One line. At a terminal an error is told and the conversation goes on; from a pipe it ends the program. */
+static heed_status take_line(chat_task *values, char *line)
+{
+    heed_status status = HEED_OK;
+    if (line[0] == '/' && line[1] != '/') status = obey(values, line);
+    else if (line[strspn(line, " \t")]) status = say(values, line[0] == '/' ? line + 1 : line);
+    if (status == HEED_OK || status == HEED_E_CANCELLED || !line_input_is_live()) return status;
+    report_error("chat", &values->task.error);
+    values->task.error = (heed_error){0};
+    return HEED_OK;
+}
+
+static heed_status run(task *t)
+{
+    chat_task *values = (chat_task *)t;
+    heed_chat_options how = {.template_file = values->template_file, .system = values->system, .context = values->context, .keep_all = values->keep_all};
+    heed_status status = heed_chat_new(&values->chat, t->transformer, &how, &t->error);
+    if (status == HEED_OK && values->load) status = heed_chat_load(values->chat, values->load, &t->error);
+    if (status == HEED_OK && values->message) {
+        status = say(values, values->message);
+        values->quit = true;
+    } else if (status == HEED_OK && line_input_is_live()) note("Talk to the model; /help lists commands, /quit ends.");
+    while (status == HEED_OK && !values->quit && !(interrupted(NULL) && !line_input_is_live())) {
+        char *line = line_input_read("> ");
+        if (!line) break;
+        status = take_line(values, line);
+        free(line);
+        if (line_input_is_live()) interrupt_forget();
+    }
+    if (status == HEED_OK && values->save) status = heed_chat_save(values->chat, values->save, &t->error);
+    return status;
+}
+
+static void finish(task *t)
+{
+    heed_chat_free(((chat_task *)t)->chat);
+}
+
+const verb verb_chat = {
+    .name = "chat", .arguments = "-m MODEL [--system TEXT] [-p TEXT]", .summary = "a conversation, by the model's own chat template",
+    .description = "Each line is a message; answers go to stdout, everything else to stderr, so that a pipe works too. What was read stays in\n"
+                   "the cache: a turn reads only what is new. When the conversation no longer fits, the oldest messages are left out, which is said.",
+    .examples = "  heed chat -m model --system \"Be brief.\" --temp 0.7\n  printf 'Hello!\\nTell me more.\\n' | heed chat -m model --temp 0\n",
+    .options = options, .shares = VERB_MODEL | VERB_COMPUTES | VERB_LOADS | VERB_SAMPLES | VERB_JSON | VERB_STOPS, .bytes = sizeof(chat_task),
+    .preset = preset, .run = run, .finish = finish};

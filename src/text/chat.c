@@ -1,0 +1,107 @@
+#include "text/chat.h"
+
+#include "base/file.h"
+#include "base/memory.h"
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+enum { TEMPLATE_BYTES = 4 << 20 };
+
+struct heed_chat_template { heed_jinja *jinja; json_t *special; };
+
+/* {"bos_token": "<s>", ...}: what transformers hands to templates. */
+static heed_status name_special_tokens(const heed_tokenizer *tokenizer, json_t **special, heed_error *error)
+{
+    static const char *const names[HEED_SPECIAL_COUNT] = {[HEED_BOS] = "bos_token", [HEED_EOS] = "eos_token", [HEED_PAD] = "pad_token",
+        [HEED_UNK] = "unk_token", [HEED_CLS] = "cls_token", [HEED_SEP] = "sep_token", [HEED_MASK] = "mask_token"};
+    *special = json_object();
+    if (!*special) return heed_fail_memory(error, 64, "a chat template");
+    for (int part = 0; tokenizer && part < HEED_SPECIAL_COUNT; part++) {
+        size_t length = 0;
+        const char *token = heed_tokenizer_token(tokenizer, heed_tokenizer_special(tokenizer, (heed_special)part), &length);
+        if (token && json_object_set_new(*special, names[part], json_stringn_nocheck(token, length)) != 0)
+            return heed_fail_memory(error, length, "a chat template");
+    }
+    return HEED_OK;
+}
+
+heed_status heed_chat_template_new(heed_chat_template **result, const char *source, size_t length, const char *where,
+                                   const heed_tokenizer *tokenizer, heed_error *error)
+{
+    *result = NULL;
+    heed_chat_template *chat = heed_allocate(1, sizeof *chat);
+    if (!chat) return heed_fail_memory(error, sizeof *chat, "a chat template");
+    heed_status status = heed_jinja_new(&chat->jinja, source, length, where, error);
+    if (status == HEED_OK) status = name_special_tokens(tokenizer, &chat->special, error);
+    if (status == HEED_OK) *result = chat;
+    else heed_chat_template_free(chat);
+    return status;
+}
+
+void heed_chat_template_free(heed_chat_template *chat)
+{
+    if (!chat) return;
+    heed_jinja_free(chat->jinja);
+    json_decref(chat->special);
+    free(chat);
+}
+
+/* "chat_template" is a string, or a list of {"name", "template"}. */
+static const json_t *default_template(const json_t *value)
+{
+    const json_t *found = json_is_string(value) ? value : NULL;
+    for (size_t i = 0; json_is_array(value) && i < json_array_size(value); i++) {
+        const json_t *one = json_array_get(value, i), *name = json_object_get(one, "name"), *text = json_object_get(one, "template");
+        if (json_is_string(name) && json_is_string(text) && strcmp(json_string_value(name), "default") == 0) found = text;
+    }
+    return found;
+}
+
+static heed_status load_config(heed_chat_template **chat, const char *folder, const char *path, const heed_tokenizer *tokenizer, heed_error *error)
+{
+    json_t *json = NULL;
+    if (heed_path_exists(path)) HEED_TRY(heed_json_read(&json, path, error));
+    const json_t *text = default_template(json_object_get(json, "chat_template"));
+    heed_status status = text ? heed_chat_template_new(chat, json_string_value(text), json_string_length(text), path, tokenizer, error)
+                              : heed_fail(error, HEED_E_UNSUPPORTED, "%s: no chat template: expected chat_template.jinja, or \"chat_template\" in "
+                                          "tokenizer_config.json; give one with --template", folder);
+    json_decref(json);
+    return status;
+}
+
+heed_status heed_chat_template_load(heed_chat_template **chat, const char *folder, const heed_tokenizer *tokenizer, heed_error *error)
+{
+    *chat = NULL;
+    heed_buffer text = {0};
+    char *jinja = heed_path_join(folder, "chat_template.jinja"), *config = heed_path_join(folder, "tokenizer_config.json");
+    heed_status status = jinja && config ? HEED_OK : heed_fail_memory(error, strlen(folder), "a path");
+    if (status == HEED_OK && heed_path_exists(jinja)) {
+        status = heed_file_read(jinja, TEMPLATE_BYTES, &text, error);
+        if (status == HEED_OK) status = heed_chat_template_new(chat, text.data ? text.data : "", text.length, jinja, tokenizer, error);
+    } else if (status == HEED_OK) status = load_config(chat, folder, config, tokenizer, error);
+    heed_buffer_free(&text);
+    free(jinja);
+    free(config);
+    return status;
+}
+
+bool heed_chat_template_marks(const heed_chat_template *chat)
+{
+    return heed_jinja_marks_generation(chat->jinja);
+}
+
+heed_status heed_chat_render(const heed_chat_template *chat, const json_t *messages, const json_t *tools, bool prompt,
+                             heed_jinja_output *output, heed_error *error)
+{
+    json_t *variables = json_object();
+    bool made = variables && json_object_update(variables, chat->special) == 0 &&
+                json_object_set(variables, "messages", (json_t *)messages) == 0 &&
+                json_object_set_new(variables, "add_generation_prompt", json_boolean(prompt)) == 0 &&
+                json_object_set_new(variables, "tools", tools ? json_incref((json_t *)tools) : json_null()) == 0 &&
+                json_object_set_new(variables, "documents", json_null()) == 0;
+    heed_status status = made ? heed_jinja_render(chat->jinja, variables, (int64_t)time(NULL), NULL, output, error)
+                              : heed_fail_memory(error, 256, "the variables of a chat template");
+    json_decref(variables);
+    return status;
+}

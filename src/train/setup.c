@@ -51,7 +51,13 @@ heed_status heed_setup_tokenizer(heed_tokenizer **tokenizer, const heed_train_op
     bool tokens = heed_data_kind_of(data) == HEED_DATA_TOKENS;
     const char *from = o->tokenizer != NULL ? o->tokenizer : o->init;
     if (from == NULL && tokens) return HEED_OK;
-    if (from != NULL && strcmp(from, "char") != 0) return heed_tokenizer_load(tokenizer, from, error);
+    if (from != NULL && strcmp(from, "char") != 0) {
+        heed_error own = {0};
+        heed_status status = heed_tokenizer_load(tokenizer, from, &own);
+        /* Ids need no tokenizer: a model that comes without one, or with one of another kind, is trained on them all the same. */
+        bool needless = tokens && o->tokenizer == NULL && (status == HEED_E_IO || status == HEED_E_UNSUPPORTED);
+        return status == HEED_OK || needless ? HEED_OK : heed_fail(error, status, "%s", own.message);
+    }
     if (tokens) return heed_fail(error, HEED_E_ARG, "token files hold ids already: give the tokenizer that made them, not 'char'");
     return train_characters(tokenizer, data, objective, error);
 }

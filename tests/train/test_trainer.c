@@ -272,6 +272,28 @@ static void test_run_folder(void **state)
     free(data), free(out), free(tuned);
 }
 
+/* Token files hold ids: a model without tokenizer files is trained on them all the same. */
+static void test_ids_need_no_tokenizer(void **state)
+{
+    (void)state;
+    uint16_t ids[200];
+    for (int i = 0; i < 200; i++) ids[i] = (uint16_t)(3 + i * i % 50);
+    char *data = strdup(scratch_file(&work, "ids.bin", ids, sizeof ids)), *text = data_file(&work, "p.txt", 6, 20), *first = in_work("ids"), *tuned = in_work("ids-tuned"), path[700];
+    heed_train_options o = small_options((const char *const[]){data}, first);
+    train(&o, 1);
+    snprintf(path, sizeof path, "%s/tokenizer.json", first);
+    assert_false(heed_path_exists(path));
+    o = small_options((const char *const[]){data}, tuned);
+    o.layers = o.d_model = o.heads = -1, o.init = first;
+    assert_int_equal(train(&o, 1).steps, 12);
+    heed_backend *backend = backend_of(1);
+    heed_train_report report;
+    char *wordy = in_work("wordy");
+    assert_fails(HEED_E_IO, "no tokenizer here", (o.data = (const char *const[]){text}, o.out = wordy, heed_train_new(&o, backend, NULL, &report, &error)));
+    heed_cpu_backend_free(backend);
+    free(data), free(text), free(first), free(tuned), free(wordy);
+}
+
 static void test_errors(void **state)
 {
     (void)state;
@@ -305,6 +327,6 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_objective_learns), cmocka_unit_test(test_resumed_is_uninterrupted), cmocka_unit_test(test_threads_give_equal_bits),
         cmocka_unit_test(test_accumulation_is_the_large_batch), cmocka_unit_test(test_checkpointing_gives_the_same_updates),
-        cmocka_unit_test(test_stops_when_asked), cmocka_unit_test(test_a_second_training_is_refused), cmocka_unit_test(test_run_folder), cmocka_unit_test(test_errors)};
+        cmocka_unit_test(test_stops_when_asked), cmocka_unit_test(test_a_second_training_is_refused), cmocka_unit_test(test_run_folder), cmocka_unit_test(test_ids_need_no_tokenizer), cmocka_unit_test(test_errors)};
     return cmocka_run_group_tests(tests, start, stop);
 }

@@ -59,6 +59,22 @@ static inline int64_t query_column(const backward_unit *u, int64_t row)
     return (u->kv_head * u->p->group + row % u->p->group) * u->p->width;
 }
 
+enum { TOGETHER = 8 };
+
+/* D = y.dy of a few rows, each one chain over the channels as dy.v is: what rounding does to both is then alike, and a row that sees a
+   single key, whose y is that key's v, gets a gradient of exactly 0. Rows side by side hide the latency of the chains. */
+static inline void inner_products(const float *const *a, const float *const *b, int rows, int64_t width, float *sums)
+{
+    float sum[TOGETHER] = {0};
+    if (rows == TOGETHER)
+        for (int64_t e = 0; e < width; e++)
+            for (int i = 0; i < TOGETHER; i++) sum[i] = fmaf(a[i][e], b[i][e], sum[i]);
+    else
+        for (int i = 0; i < rows; i++)
+            for (int64_t e = 0; e < width; e++) sum[i] = fmaf(a[i][e], b[i][e], sum[i]);
+    for (int i = 0; i < rows; i++) sums[i] = sum[i];
+}
+
 /* Finds rows [first, first + rows) of q and dy, D and lse. */
 static inline void load_block(backward_unit *u, int64_t first, int64_t rows)
 {
@@ -67,16 +83,15 @@ static inline void load_block(backward_unit *u, int64_t first, int64_t rows)
     const heed_operand *y = &p->args->in[HEED_ATTENTION_Y], *lse = &p->args->in[HEED_ATTENTION_LSE], *dy = &p->args->in[HEED_ATTENTION_DY];
     u->queries = view_queries(p, p->q, u->s, u->kv_head, first, rows, true, s->queries);
     u->slopes = view_queries(p, dy, u->s, u->kv_head, first, rows, true, s->slopes);
-    for (int64_t r = 0; r < rows; r++) {
-        const float *from = float_row(y, query_row(u, first + r)) + query_column(u, first + r), *slope = u->slopes.data + r * u->slopes.stride;
-        chains sum = chains_of(0);
-        for (int64_t e = 0; e < p->width; e += CHAINS)
-            for (int v = 0; v < CHAIN_VECTORS && e + v * HEED_LANES < p->width; v++) {
-                int64_t at = e + v * HEED_LANES;
-                sum.part[v] = heed_v_fma(load_some(from + at, p->width - at), heed_v_load(slope + at), sum.part[v]);
-            }
-        s->inner[r] = chains_sum(sum);
-        s->lse[r] = float_row(lse, query_row(u, first + r))[u->kv_head * p->group + (first + r) % p->group];
+    for (int64_t r = 0; r < rows; r += TOGETHER) {
+        int count = (int)(rows - r < TOGETHER ? rows - r : TOGETHER);
+        const float *from[TOGETHER], *slope[TOGETHER];
+        for (int i = 0; i < count; i++) {
+            int64_t row = first + r + i;
+            from[i] = float_row(y, query_row(u, row)) + query_column(u, row), slope[i] = u->slopes.data + (r + i) * u->slopes.stride;
+            s->lse[r + i] = float_row(lse, query_row(u, row))[u->kv_head * p->group + row % p->group];
+        }
+        inner_products(from, slope, count, p->width, s->inner + r);
     }
 }
 

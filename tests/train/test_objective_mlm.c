@@ -1,0 +1,139 @@
+/* What masked language modelling hides: how many tokens, behind what, and which. Counts are compared with their binomial deviation. */
+#include "train/dataset.h"
+
+#include "base/rng.h"
+#include "model/family.h"
+#include "train/run.h"
+#include <stdbool.h>
+
+static scratch work;
+static int start(void **state) { (void)state; scratch_make(&work); return 0; }
+static int stop(void **state) { (void)state; scratch_remove(&work); return 0; }
+
+enum { LETTERS = 20, TEXTS = 3000, LENGTH = 64 };
+
+typedef struct masking { heed_tokenizer *tokenizer; heed_config config; heed_dataset *data; heed_batch batch; } masking;
+
+static void open_masking(masking *m, bool shuffled)
+{
+    heed_buffer text = {0};
+    heed_rng rng = {5, 5, 0};
+    for (int i = 0; i < TEXTS; i++) {
+        heed_buffer_text(&text, "{\"text\": \"");
+        for (uint64_t n = 1 + heed_rng_below(&rng, 60); n > 0; n--) heed_buffer_printf(&text, "%c", (char)('a' + heed_rng_below(&rng, LETTERS)));
+        heed_buffer_text(&text, "\"}\n");
+    }
+    const char *path = scratch_file(&work, "letters.jsonl", text.data, text.length);
+    heed_data *data = NULL;
+    assert_ok(heed_data_open(&data, &path, 1, &error));
+    heed_tokenizer_training training = {0};
+    heed_tokenizer_training_special(&training, HEED_SPECIAL_MASKING);
+    heed_tokenizer_trainer *trainer = NULL;
+    assert_ok(heed_tokenizer_trainer_new(&trainer, "char", &training, &error));
+    assert_ok(heed_tokenizer_trainer_feed(trainer, "abcdefghijklmnopqrst", LETTERS, &error));
+    assert_ok(heed_tokenizer_trainer_finish(trainer, &m->tokenizer, &error));
+    heed_tokenizer_trainer_free(trainer);
+    heed_buffer_free(&text);
+    assert_ok(heed_config_preset(&m->config, "bert", &error));
+    m->config.vocabulary = heed_tokenizer_id_limit(m->tokenizer);
+    heed_dataset_options options = {.objective = &heed_objective_mlm, .config = &m->config, .tokenizer = m->tokenizer, .length = LENGTH, .seed = 11, .shuffled = shuffled};
+    assert_ok(heed_dataset_new(&m->data, data, &options, &error));
+}
+
+static void close_masking(masking *m)
+{
+    heed_batch_free(&m->batch);
+    heed_dataset_free(m->data);
+    heed_tokenizer_free(m->tokenizer);
+    *m = (masking){0};
+}
+
+static void collate_all(masking *m, int64_t epoch)
+{
+    assert_ok(heed_dataset_begin(m->data, epoch, &error));
+    heed_batch_clear(&m->batch, 0);
+    assert_ok(heed_dataset_collate(m->data, 0, heed_dataset_units(m->data), &m->batch, &error));
+}
+
+/* Within five standard deviations of a binomial count. */
+static void assert_share(const char *what, double found, double of, double share)
+{
+    double expected = of * share, deviation = sqrt(of * share * (1 - share));
+    if (fabs(found - expected) > 5 * deviation) fail_msg("%s: %g of %g, expected %g with deviation %g", what, found, of, expected, deviation);
+}
+
+static void shares_are_those_of_bert(void **state)
+{
+    (void)state;
+    masking m = {0};
+    open_masking(&m, true);
+    collate_all(&m, 0);
+    int32_t mask = heed_tokenizer_special(m.tokenizer, HEED_MASK);
+    double tokens = 0, masked = 0, kept = 0, replaced = 0, drawn[LETTERS + 6] = {0};
+    for (size_t row = 0; row < m.batch.side.rows; row++) tokens += !heed_tokenizer_is_special(m.tokenizer, m.batch.side.ids[row]) || m.batch.side.ids[row] == mask;
+    for (size_t i = 0; i < m.batch.labels_count; i++) {
+        int32_t shown = m.batch.side.ids[m.batch.gathered[i]], label = m.batch.labels[i];
+        assert_false(heed_tokenizer_is_special(m.tokenizer, label)); /* [CLS] and [SEP] are never asked for */
+        masked += shown == mask, kept += shown == label;
+        if (shown != mask && shown != label) replaced++, drawn[shown]++;
+    }
+    /* Random words are drawn from the whole vocabulary; those that are the word itself, or [MASK], count with the others. */
+    double hidden = (double)m.batch.labels_count, words = (double)m.config.vocabulary;
+    assert_share("hidden tokens", hidden, tokens, 0.15);
+    assert_share("masked", masked, hidden, 0.8 + 0.1 / words);
+    assert_share("kept", kept, hidden, 0.1 + 0.1 / words);
+    assert_share("replaced", replaced, hidden, 0.1 - 0.2 / words);
+    for (int32_t id = 0; id < m.config.vocabulary; id++) /* a letter stands for itself once in 20 */
+        if (id != mask) assert_share("one random word", drawn[id], hidden, 0.1 / words * (heed_tokenizer_is_special(m.tokenizer, id) ? 1 : 1 - 1.0 / LETTERS));
+    close_masking(&m);
+}
+
+/* Two batches are equal in what is shown and asked for. */
+static bool same_batch(const heed_batch *a, const heed_batch *b)
+{
+    return a->side.rows == b->side.rows && a->labels_count == b->labels_count && memcmp(a->side.ids, b->side.ids, a->side.rows * sizeof *a->side.ids) == 0 &&
+           memcmp(a->labels, b->labels, a->labels_count * sizeof *a->labels) == 0;
+}
+
+static void epochs_hide_differently_and_evaluation_alike(void **state)
+{
+    (void)state;
+    for (int shuffled = 0; shuffled < 2; shuffled++) {
+        masking one = {0}, other = {0};
+        open_masking(&one, shuffled);
+        open_masking(&other, shuffled);
+        collate_all(&one, 0);
+        collate_all(&other, 0);
+        assert_true(same_batch(&one.batch, &other.batch));
+        collate_all(&other, 1);
+        assert_int_equal(same_batch(&one.batch, &other.batch), !shuffled);
+        close_masking(&one);
+        close_masking(&other);
+    }
+}
+
+/* Pieces stand between [CLS] and [SEP], positions count from 0 in each, labels are the tokens of the text. */
+static void pieces_stand_between_their_marks(void **state)
+{
+    (void)state;
+    masking m = {0};
+    open_masking(&m, false);
+    collate_all(&m, 0);
+    const heed_batch_side *side = &m.batch.side;
+    for (size_t s = 0; s < side->sequences_count; s++) {
+        const int32_t *fields = side->sequences + s * HEED_SEQUENCE_FIELDS;
+        int32_t first = fields[HEED_SEQUENCE_QUERY_START], count = fields[HEED_SEQUENCE_QUERY_LENGTH];
+        assert_in_range(count, 3, LENGTH);
+        assert_int_equal(side->ids[first], heed_tokenizer_special(m.tokenizer, HEED_CLS));
+        assert_int_equal(side->ids[first + count - 1], heed_tokenizer_special(m.tokenizer, HEED_SEP));
+        for (int32_t t = 0; t < count; t++) assert_int_equal(side->positions[first + t], t);
+    }
+    close_masking(&m);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(shares_are_those_of_bert), cmocka_unit_test(epochs_hide_differently_and_evaluation_alike),
+                                       cmocka_unit_test(pieces_stand_between_their_marks)};
+    return cmocka_run_group_tests(tests, start, stop);
+}

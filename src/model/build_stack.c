@@ -33,7 +33,8 @@ static heed_value embed(heed_build *b, const heed_side *side)
 
 static float score_scale(const heed_config *config, const heed_stack *stack, int64_t layer)
 {
-    double scale = config->attention_scale > 0 ? config->attention_scale : config->scaled ? 1 / sqrt((double)stack->head_width) : 1;
+    double divisor = config->scale_width > 0 ? sqrt((double)config->scale_width) : config->scaled ? sqrt((double)stack->head_width) : 1;
+    double scale = config->attention_scale > 0 ? config->attention_scale : 1 / divisor;
     return (float)(config->scale_by_layer ? scale / (double)(layer + 1) : scale);
 }
 

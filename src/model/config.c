@@ -38,9 +38,10 @@ static heed_status read_id(const heed_key *key, const json_t *json, int64_t *fie
 static heed_status read_number(const heed_key *key, const json_t *json, double *field, const char *where, heed_error *error)
 {
     HEED_TRY(heed_json_number(json, key->name, field, where, error));
-    bool rate = key->type == HEED_KEY_RATE;
-    if (!isfinite(*field) || (rate && (*field < 0 || *field >= 1)))
-        return heed_fail(error, HEED_E_FORMAT, "%s: %s is %g; expected %s", where, key->name, *field, rate ? "a rate from 0 to below 1" : "a finite number");
+    bool rate = key->type == HEED_KEY_RATE, amount = key->type == HEED_KEY_AMOUNT;
+    if (!isfinite(*field) || ((rate || amount) && *field < 0) || (rate && *field >= 1))
+        return heed_fail(error, HEED_E_FORMAT, "%s: %s is %g; expected %s", where, key->name, *field,
+                         rate ? "a rate from 0 to below 1" : amount ? "a number of at least 0, or null" : "a finite number");
     return HEED_OK;
 }
 
@@ -71,12 +72,13 @@ static heed_status read_key(heed_config *config, const heed_key *key, const json
     if (json_is_null(member)) { /* null means "none" where there is a none, else the default */
         if (key->type == HEED_KEY_COUNT) *(int64_t *)field = 0;
         if (key->type == HEED_KEY_ID) *(int64_t *)field = -1;
+        if (key->type == HEED_KEY_AMOUNT) *(double *)field = 0;
         return HEED_OK;
     }
     switch ((heed_key_type)key->type) {
     case HEED_KEY_SIZE: case HEED_KEY_COUNT: return read_integer(key, json, field, where, error);
     case HEED_KEY_ID: return read_id(key, json, field, where, error);
-    case HEED_KEY_NUMBER: case HEED_KEY_RATE: return read_number(key, json, field, where, error);
+    case HEED_KEY_NUMBER: case HEED_KEY_AMOUNT: case HEED_KEY_RATE: return read_number(key, json, field, where, error);
     case HEED_KEY_FLAG: return heed_json_boolean(json, key->name, field, where, error);
     case HEED_KEY_ACTIVATION: case HEED_KEY_KIND: return read_name(key, json, field, where, error);
     }

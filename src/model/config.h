@@ -79,6 +79,7 @@ typedef struct heed_config {
     bool causal;               /* of the only stack, or of the decoder */
     bool scaled;               /* scores are divided by sqrt(E) */
     double attention_scale;    /* > 0: scores are multiplied by this instead */
+    int64_t scale_width;       /* > 0: scores are divided by its square root instead */
     bool scale_by_layer;       /* scores of layer i are divided by i + 1 */
     int64_t window;            /* 0: none */
     uint8_t windowed[HEED_MAX_LAYERS / 8]; /* bit i: layer i looks through the window */

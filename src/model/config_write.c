@@ -4,9 +4,14 @@
 
 #include <string.h>
 
+static bool is_real(const heed_key *key)
+{
+    return key->type == HEED_KEY_NUMBER || key->type == HEED_KEY_AMOUNT || key->type == HEED_KEY_RATE;
+}
+
 static size_t key_bytes(const heed_key *key)
 {
-    return key->type == HEED_KEY_FLAG ? sizeof(bool) : key->type == HEED_KEY_NUMBER || key->type == HEED_KEY_RATE ? sizeof(double) : sizeof(int64_t);
+    return key->type == HEED_KEY_FLAG ? sizeof(bool) : is_real(key) ? sizeof(double) : sizeof(int64_t);
 }
 
 static void copy_keys(heed_config *to, const heed_config *from, const heed_key *keys)
@@ -75,12 +80,13 @@ static json_t *key_value(const heed_config *config, const heed_key *key)
 {
     const void *field = (const char *)config + key->offset;
     int64_t integer = 0;
-    if (key->type != HEED_KEY_FLAG && key->type != HEED_KEY_NUMBER && key->type != HEED_KEY_RATE) integer = *(const int64_t *)field;
+    if (key->type != HEED_KEY_FLAG && !is_real(key)) integer = *(const int64_t *)field;
     switch ((heed_key_type)key->type) {
     case HEED_KEY_SIZE: return json_integer(integer);
     case HEED_KEY_COUNT: return json_integer(integer);
     case HEED_KEY_ID: return integer < 0 ? json_null() : json_integer(integer);
     case HEED_KEY_NUMBER: case HEED_KEY_RATE: return json_real(*(const double *)field);
+    case HEED_KEY_AMOUNT: return *(const double *)field > 0 ? json_real(*(const double *)field) : json_null();
     case HEED_KEY_FLAG: return json_boolean(*(const bool *)field);
     case HEED_KEY_ACTIVATION: return json_string(heed_activation_name(integer));
     case HEED_KEY_KIND: return json_string(key->names[integer]);
@@ -91,6 +97,7 @@ static json_t *key_value(const heed_config *config, const heed_key *key)
 static bool write_keys(const heed_config *config, const heed_key *keys, json_t *json)
 {
     for (; keys->name; keys++) {
+        if (keys->older) continue;
         /* A window of 0 is written as "none", as the families read it. */
         bool none = keys->offset == offsetof(heed_config, window) && config->window == 0;
         if (json_object_set_new(json, keys->name, none ? json_null() : key_value(config, keys)) != 0) return false;

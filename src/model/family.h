@@ -73,6 +73,7 @@ typedef enum heed_key_type {
     HEED_KEY_COUNT,      /* integer >= 0; null: 0 */
     HEED_KEY_ID,         /* token id; null: -1; of a list the first */
     HEED_KEY_NUMBER,     /* finite */
+    HEED_KEY_AMOUNT,     /* number >= 0; null: 0, which is written as null */
     HEED_KEY_RATE,       /* 0 <= x < 1 */
     HEED_KEY_FLAG,
     HEED_KEY_ACTIVATION, /* a name of Hugging Face's ACT2FN */
@@ -83,10 +84,12 @@ typedef struct heed_key {
     const char *name;        /* NULL ends a table */
     uint8_t type;            /* heed_key_type */
     bool rate_of_training;   /* a setting of training, no property of the model */
+    bool older;              /* another spelling of a key: read before it, never written */
     uint16_t offset;         /* of the field in heed_config: int64_t, double or bool by type */
     const char *const *names;/* HEED_KEY_KIND: spellings by value, ending in NULL */
 } heed_key;
 #define HEED_KEY(key, key_type, field) {.name = (key), .type = HEED_KEY_##key_type, .offset = offsetof(heed_config, field)}
+#define HEED_KEY_OLDER(key, key_type, field) {.name = (key), .type = HEED_KEY_##key_type, .older = true, .offset = offsetof(heed_config, field)}
 #define HEED_KEY_NAMES(key, spellings, field) {.name = (key), .type = HEED_KEY_KIND, .offset = offsetof(heed_config, field), .names = (spellings)}
 #define HEED_KEY_DROPOUT(key, field) {.name = (key), .type = HEED_KEY_RATE, .rate_of_training = true, .offset = offsetof(heed_config, field)}
 

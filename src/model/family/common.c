@@ -1,5 +1,5 @@
 /* What many families share: spellings of kinds, common keys, rotary settings in both styles of config.json. */
-#include "model/family.h"
+#include "model/family/decoder.h"
 
 #include <math.h>
 #include <string.h>
@@ -54,6 +54,19 @@ bool heed_layer_types_write(const heed_config *config, json_t *json)
     whole = whole && json_object_set(json, "layer_types", types) == 0;
     json_decref(types);
     return whole;
+}
+
+heed_status heed_classifier_dropout_read(heed_config *config, const json_t *json, const char *where, heed_error *error)
+{
+    HEED_TRY(heed_json_number(json, "hidden_dropout", &config->classifier_dropout, where, error));
+    return heed_json_number(json, "classifier_dropout", &config->classifier_dropout, where, error);
+}
+
+double heed_rope_share(int64_t channels, int64_t head_width)
+{
+    double share = (double)channels / (double)head_width;
+    while ((int64_t)((double)head_width * share) < channels) share = nextafter(share, 2);
+    return share;
 }
 
 static heed_status rope_kind_by_name(const char *name, int64_t *kind, const char *where, heed_error *error)

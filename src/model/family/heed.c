@@ -47,6 +47,7 @@ static const heed_key keys[] = {
     HEED_KEY("causal", FLAG, causal),
     HEED_KEY("scale_attention", FLAG, scaled),
     HEED_KEY("attention_scale", NUMBER, attention_scale),
+    HEED_KEY("attention_scale_width", COUNT, scale_width),
     HEED_KEY("scale_attention_by_layer", FLAG, scale_by_layer),
     HEED_KEY("sliding_window", COUNT, window),
     HEED_KEY("attention_soft_cap", NUMBER, attention_soft_cap),

@@ -18,7 +18,7 @@ static const heed_architecture architectures[] = {
     {"Qwen2ForTokenClassification", HEED_HEAD_TOKEN_CLASS}, {"Qwen2ForQuestionAnswering", HEED_HEAD_QUESTION}, {0}};
 
 /* The window holds from layer max_window_layers on, unless layer_types says which layers have it. */
-static heed_status fix(heed_config *config, const json_t *json, const char *where, heed_error *error)
+heed_status heed_qwen2_fix(heed_config *config, const json_t *json, const char *where, heed_error *error)
 {
     bool sliding = false;
     int64_t window = 4096, first = 28;
@@ -35,7 +35,7 @@ static heed_status fix(heed_config *config, const json_t *json, const char *wher
     return heed_llama_fix(config, json, where, error);
 }
 
-static bool write_config(const heed_config *config, json_t *json)
+bool heed_qwen2_write(const heed_config *config, json_t *json)
 {
     bool whole = heed_layer_types_write(config, json) &&
             json_object_set_new(json, "use_sliding_window", json_boolean(config->window > 0)) == 0 &&
@@ -47,4 +47,4 @@ static bool write_config(const heed_config *config, json_t *json)
 const heed_family heed_family_qwen2 = {
     .name = "qwen2", .preset = &preset, .keys = keys, .weights = heed_llama_weights, .ignored = heed_llama_ignored,
     .prefixes = heed_llama_prefixes, .architectures = architectures, .inner_factor = 8.0 / 3, .inner_multiple = 32,
-    .packs_positions = true, .is_published = true, .fix = fix, .write = write_config};
+    .packs_positions = true, .is_published = true, .fix = heed_qwen2_fix, .write = heed_qwen2_write};

@@ -1,0 +1,36 @@
+/* Phi-3 (Abdin et al. 2024): Llama with q, k and v in one tensor, gate and up in another. */
+#include "model/family/llama.h"
+
+static const heed_config preset = {
+    HEED_DECODER, HEED_ROPE(10000), .vocabulary = 32064, .width = 3072, .context = 4096,
+    .decoder = {.layers = 32, .heads = 32, .kv_heads = 32, .inner = 8192},
+    .norm = HEED_NORM_RMS, .norm_place = HEED_NORM_PRE, .norm_eps = 1e-5, .activation = HEED_UNARY_SILU, .gated = true,
+    .scaled = true, .embedding_scale = 1, .classifier_dropout = 0.1, .initializer_range = 0.02, .pad_id = 32000, .bos_id = 1, .eos_id = 32000};
+
+static const heed_key keys[] = {
+    HEED_LLAMA_KEYS,
+    HEED_KEY("sliding_window", COUNT, window),
+    HEED_KEY_DROPOUT("resid_pdrop", residual_dropout),
+    {0}};
+
+static const heed_weight_name weights[] = {
+    HEED_TENSOR(TOKEN_EMBEDDING, MODEL, "embed_tokens.weight"),
+    HEED_NORM(ATTENTION_NORM, "layers.{i}.input_layernorm"),
+    HEED_TENSOR_OF(QUERY_WEIGHT, 3, 0, "layers.{i}.self_attn.qkv_proj.weight"),
+    HEED_LINEAR(OUTPUT, "layers.{i}.self_attn.o_proj"),
+    HEED_NORM(FFN_NORM, "layers.{i}.post_attention_layernorm"),
+    HEED_TENSOR_OF(GATE_WEIGHT, 2, 0, "layers.{i}.mlp.gate_up_proj.weight"),
+    HEED_LINEAR(DOWN, "layers.{i}.mlp.down_proj"),
+    HEED_NORM(FINAL_NORM, "norm"),
+    HEED_TENSOR_HEAD(LM_WEIGHT, 0, "lm_head.weight"),
+    HEED_HEADS_SCORE,
+    {0}};
+
+static const heed_architecture architectures[] = {
+    {"Phi3ForCausalLM", HEED_HEAD_CAUSAL_LM}, {"Phi3Model", HEED_HEAD_NONE}, {"Phi3ForSequenceClassification", HEED_HEAD_SEQUENCE_CLASS},
+    {"Phi3ForTokenClassification", HEED_HEAD_TOKEN_CLASS}, {0}};
+
+const heed_family heed_family_phi3 = {
+    .name = "phi3", .preset = &preset, .keys = keys, .weights = weights, .ignored = heed_llama_ignored,
+    .prefixes = heed_llama_prefixes, .architectures = architectures, .inner_factor = 8.0 / 3, .inner_multiple = 32,
+    .packs_positions = true, .derive = heed_config_window_all, .fix = heed_llama_fix, .write = heed_rope_write};

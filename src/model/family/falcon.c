@@ -1,0 +1,97 @@
+/* Falcon (Almazrouei et al. 2023), all three builds: one key/value head and attention beside the feed-forward (7B), groups of heads with a
+   norm for each side (40B, 180B), or ALiBi and one after the other (RW). */
+#include "model/family/decoder.h"
+
+static const heed_config preset = {
+    HEED_DECODER, HEED_ROPE(10000), .vocabulary = 65024, .width = 4544, .context = 2048,
+    .decoder = {.layers = 32, .heads = 71, .inner = 18176}, .norm = HEED_NORM_LAYER, .norm_place = HEED_NORM_PRE, .norm_eps = 1e-5, .norm_bias = true,
+    .activation = HEED_UNARY_GELU, .scaled = true, .tied = true, .embedding_scale = 1, .classifier_dropout = 0.1, .initializer_range = 0.02,
+    .pad_id = -1, .bos_id = 11, .eos_id = 11};
+
+static const heed_key keys[] = {
+    HEED_KEY("vocab_size", SIZE, vocabulary),
+    HEED_KEY_OLDER("n_embed", SIZE, width),
+    HEED_KEY("hidden_size", SIZE, width),
+    HEED_KEY_OLDER("n_layer", COUNT, decoder.layers),
+    HEED_KEY("num_hidden_layers", COUNT, decoder.layers),
+    HEED_KEY_OLDER("n_head", SIZE, decoder.heads),
+    HEED_KEY("num_attention_heads", SIZE, decoder.heads),
+    HEED_KEY("ffn_hidden_size", COUNT, decoder.inner),
+    HEED_KEY("activation", ACTIVATION, activation),
+    HEED_KEY("max_position_embeddings", SIZE, context),
+    HEED_KEY("layer_norm_epsilon", NUMBER, norm_eps),
+    HEED_KEY("initializer_range", NUMBER, initializer_range),
+    HEED_KEY("bias", FLAG, query_bias),
+    HEED_KEY_DROPOUT("hidden_dropout", residual_dropout),
+    HEED_KEY_DROPOUT("attention_dropout", attention_dropout),
+    {0}};
+
+static const heed_weight_name weights[] = {
+    HEED_TENSOR(TOKEN_EMBEDDING, MODEL, "word_embeddings.weight"),
+    HEED_TENSOR_AS(ATTENTION_NORM_GAIN, DECODER, HEED_NAME_ONE_NORM, "h.{i}.input_layernorm.weight"),
+    HEED_TENSOR_AS(ATTENTION_NORM_BIAS, DECODER, HEED_NAME_ONE_NORM, "h.{i}.input_layernorm.bias"),
+    HEED_TENSOR_AS(ATTENTION_NORM_GAIN, DECODER, HEED_NAME_TWO_NORMS, "h.{i}.ln_attn.weight"),
+    HEED_TENSOR_AS(ATTENTION_NORM_BIAS, DECODER, HEED_NAME_TWO_NORMS, "h.{i}.ln_attn.bias"),
+    HEED_TENSOR_AS(FFN_NORM_GAIN, DECODER, HEED_NAME_TWO_NORMS, "h.{i}.ln_mlp.weight"),
+    HEED_TENSOR_AS(FFN_NORM_BIAS, DECODER, HEED_NAME_TWO_NORMS, "h.{i}.ln_mlp.bias"),
+    HEED_TENSOR_OF(QUERY_WEIGHT, 3, HEED_NAME_GROUPED, "h.{i}.self_attention.query_key_value.weight"),
+    HEED_TENSOR_OF(QUERY_BIAS, 3, HEED_NAME_GROUPED, "h.{i}.self_attention.query_key_value.bias"),
+    HEED_LINEAR(OUTPUT, "h.{i}.self_attention.dense"),
+    HEED_TENSOR_AS(FFN_NORM_GAIN, DECODER, HEED_NAME_ONE_NORM, "h.{i}.post_attention_layernorm.weight"),
+    HEED_TENSOR_AS(FFN_NORM_BIAS, DECODER, HEED_NAME_ONE_NORM, "h.{i}.post_attention_layernorm.bias"),
+    HEED_LINEAR(UP, "h.{i}.mlp.dense_h_to_4h"),
+    HEED_LINEAR(DOWN, "h.{i}.mlp.dense_4h_to_h"),
+    HEED_NORM(FINAL_NORM, "ln_f"),
+    HEED_TENSOR_HEAD(LM_WEIGHT, 0, "lm_head.weight"),
+    HEED_HEADS_CLASSIFIER,
+    {0}};
+
+static const char *const ignored[] = {"h.{i}.self_attention.rotary_emb.inv_freq", NULL};
+static const char *const prefixes[] = {"transformer.", "", NULL};
+static const heed_architecture architectures[] = {HEED_CLASSES("Falcon"), {0}};
+
+static void derive(heed_config *config)
+{
+    config->output_bias = config->ffn_bias = config->query_bias;
+    config->decoder.head_width = 0;
+}
+
+static heed_status fix(heed_config *config, const json_t *json, const char *where, heed_error *error)
+{
+    bool alibi = false, groups = false, one = true, parallel = true;
+    int64_t norms = 0, kv_heads = config->decoder.heads;
+    HEED_TRY(heed_json_boolean(json, "alibi", &alibi, where, error));
+    HEED_TRY(heed_json_boolean(json, "new_decoder_architecture", &groups, where, error));
+    HEED_TRY(heed_json_boolean(json, "multi_query", &one, where, error));
+    HEED_TRY(heed_json_boolean(json, "parallel_attn", &parallel, where, error));
+    HEED_TRY(heed_json_integer(json, "num_ln_in_parallel_attn", &norms, where, error));
+    HEED_TRY(heed_json_integer(json, "n_head_kv", &kv_heads, where, error));
+    HEED_TRY(heed_json_integer(json, "num_kv_heads", &kv_heads, where, error));
+    if (groups && !parallel)
+        return heed_fail(error, HEED_E_UNSUPPORTED, "%s: new_decoder_architecture without parallel_attn; expected both, or neither", where);
+    config->decoder.kv_heads = groups ? kv_heads : one ? 1 : config->decoder.heads;
+    config->residual = !parallel ? HEED_RESIDUAL_SERIAL : groups && norms != 1 ? HEED_RESIDUAL_PARALLEL_TWO_NORMS : HEED_RESIDUAL_PARALLEL;
+    if (alibi) {
+        config->position = HEED_POSITION_ALIBI;
+        config->alibi_scaled = config->alibi_rounded = config->counts_seen = true;
+    }
+    HEED_TRY(heed_classifier_dropout_read(config, json, where, error));
+    return heed_rope_read(config, json, where, error);
+}
+
+static bool write_config(const heed_config *config, json_t *json)
+{
+    bool groups = config->residual == HEED_RESIDUAL_PARALLEL_TWO_NORMS || (config->decoder.kv_heads > 1 && config->decoder.kv_heads < config->decoder.heads);
+    struct { const char *key; bool value; } flags[] = {
+        {"alibi", config->position == HEED_POSITION_ALIBI}, {"new_decoder_architecture", groups}, {"multi_query", config->decoder.kv_heads == 1},
+        {"parallel_attn", config->residual != HEED_RESIDUAL_SERIAL}};
+    bool whole = json_object_set_new(json, "num_kv_heads", json_integer(config->decoder.kv_heads)) == 0 &&
+                 json_object_set_new(json, "num_ln_in_parallel_attn", groups ? json_integer(config->residual == HEED_RESIDUAL_PARALLEL_TWO_NORMS ? 2 : 1) : json_null()) == 0;
+    for (size_t i = 0; whole && i < sizeof flags / sizeof *flags; i++) whole = json_object_set_new(json, flags[i].key, json_boolean(flags[i].value)) == 0;
+    return whole && heed_rope_write(config, json);
+}
+
+const heed_family heed_family_falcon = {
+    .name = "falcon", .preset = &preset, .keys = keys, .weights = weights, .ignored = ignored, .prefixes = prefixes,
+    .architectures = architectures, .inner_factor = 4, .inner_multiple = 1, .trains_padding = true, .packs_positions = true,
+    .derive = derive, .fix = fix, .write = write_config};

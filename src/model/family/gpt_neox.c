@@ -1,0 +1,73 @@
+/* GPT-NeoX (Black et al. 2022) and Pythia: attention and feed-forward side by side, each with its layer norm; rotary positions on a part of
+   each head; q, k and v of a head together. */
+#include "model/family/decoder.h"
+
+static const heed_config preset = {
+    HEED_DECODER, .position = HEED_POSITION_ROTARY, .rope = {.base = 10000, .fraction = 0.25, .truncate = true},
+    .vocabulary = 50432, .width = 6144, .context = 2048, .decoder = {.layers = 44, .heads = 64, .inner = 24576},
+    .norm = HEED_NORM_LAYER, .norm_place = HEED_NORM_PRE, .norm_eps = 1e-5, .norm_bias = true, .residual = HEED_RESIDUAL_PARALLEL_TWO_NORMS,
+    .activation = HEED_UNARY_GELU, .scaled = true, .query_bias = true, .ffn_bias = true, .embedding_scale = 1,
+    .classifier_dropout = 0.1, .initializer_range = 0.02, .pad_id = -1, .bos_id = 0, .eos_id = 2};
+
+static const heed_key keys[] = {
+    HEED_KEY("vocab_size", SIZE, vocabulary),
+    HEED_KEY("hidden_size", SIZE, width),
+    HEED_KEY("num_hidden_layers", COUNT, decoder.layers),
+    HEED_KEY("num_attention_heads", SIZE, decoder.heads),
+    HEED_KEY("intermediate_size", SIZE, decoder.inner),
+    HEED_KEY("hidden_act", ACTIVATION, activation),
+    HEED_KEY("max_position_embeddings", SIZE, context),
+    HEED_KEY("layer_norm_eps", NUMBER, norm_eps),
+    HEED_KEY("initializer_range", NUMBER, initializer_range),
+    HEED_KEY("attention_bias", FLAG, query_bias),
+    HEED_KEY_DROPOUT("attention_dropout", attention_dropout),
+    HEED_KEY_DROPOUT("hidden_dropout", residual_dropout),
+    HEED_KEY_DROPOUT("classifier_dropout", classifier_dropout),
+    HEED_KEY_OLDER("rotary_pct", NUMBER, rope.fraction),
+    HEED_KEY_OLDER("rotary_emb_base", NUMBER, rope.base),
+    {0}};
+
+static const heed_weight_name weights[] = {
+    HEED_TENSOR(TOKEN_EMBEDDING, MODEL, "embed_in.weight"),
+    HEED_NORM(ATTENTION_NORM, "layers.{i}.input_layernorm"),
+    HEED_TENSOR_OF(QUERY_WEIGHT, 3, HEED_NAME_GROUPED, "layers.{i}.attention.query_key_value.weight"),
+    HEED_TENSOR_OF(QUERY_BIAS, 3, HEED_NAME_GROUPED, "layers.{i}.attention.query_key_value.bias"),
+    HEED_LINEAR(OUTPUT, "layers.{i}.attention.dense"),
+    HEED_NORM(FFN_NORM, "layers.{i}.post_attention_layernorm"),
+    HEED_LINEAR(UP, "layers.{i}.mlp.dense_h_to_4h"),
+    HEED_LINEAR(DOWN, "layers.{i}.mlp.dense_4h_to_h"),
+    HEED_NORM(FINAL_NORM, "final_layer_norm"),
+    HEED_TENSOR_HEAD(LM_WEIGHT, 0, "embed_out.weight"),
+    HEED_HEADS_CLASSIFIER,
+    {0}};
+
+static const char *const ignored[] = {"layers.{i}.attention.bias", "layers.{i}.attention.masked_bias", "layers.{i}.attention.rotary_emb.inv_freq", NULL};
+static const char *const prefixes[] = {"gpt_neox.", "", NULL};
+static const heed_architecture architectures[] = {HEED_CLASSES("GPTNeoX"), {0}};
+
+static void derive(heed_config *config)
+{
+    config->output_bias = config->query_bias;
+    config->embedding_dropout = config->residual_dropout;
+    config->decoder.kv_heads = config->decoder.heads;
+    config->decoder.head_width = 0;
+}
+
+static heed_status fix(heed_config *config, const json_t *json, const char *where, heed_error *error)
+{
+    bool parallel = true;
+    HEED_TRY(heed_json_boolean(json, "use_parallel_residual", &parallel, where, error));
+    config->residual = parallel ? HEED_RESIDUAL_PARALLEL_TWO_NORMS : HEED_RESIDUAL_SERIAL;
+    return heed_rope_read(config, json, where, error);
+}
+
+static bool write_config(const heed_config *config, json_t *json)
+{
+    return json_object_set_new(json, "use_parallel_residual", json_boolean(config->residual != HEED_RESIDUAL_SERIAL)) == 0 &&
+           heed_rope_write(config, json);
+}
+
+const heed_family heed_family_gpt_neox = {
+    .name = "gpt_neox", .preset = &preset, .keys = keys, .weights = weights, .ignored = ignored, .prefixes = prefixes,
+    .architectures = architectures, .inner_factor = 4, .inner_multiple = 1, .trains_padding = true, .packs_positions = true,
+    .derive = derive, .fix = fix, .write = write_config};

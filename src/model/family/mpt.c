@@ -1,0 +1,78 @@
+/* MPT (MosaicML 2023): ALiBi, layer norms without biases, no biases at all, q, k and v in one tensor. */
+#include "model/family/decoder.h"
+
+static const heed_config preset = {
+    HEED_DECODER, .position = HEED_POSITION_ALIBI, .alibi_most = 8, .vocabulary = 50368, .width = 2048, .context = 2048,
+    .decoder = {.layers = 24, .heads = 16}, .norm = HEED_NORM_LAYER, .norm_place = HEED_NORM_PRE, .norm_eps = 1e-5,
+    .activation = HEED_UNARY_GELU, .scaled = true, .tied = true, .embedding_scale = 1, .classifier_dropout = 0.1, .initializer_range = 0.02,
+    .pad_id = -1, .bos_id = -1, .eos_id = -1};
+
+static const heed_key keys[] = {
+    HEED_KEY("vocab_size", SIZE, vocabulary),
+    HEED_KEY("d_model", SIZE, width),
+    HEED_KEY("n_layers", COUNT, decoder.layers),
+    HEED_KEY("n_heads", SIZE, decoder.heads),
+    HEED_KEY("max_seq_len", SIZE, context),
+    HEED_KEY("layer_norm_epsilon", NUMBER, norm_eps),
+    HEED_KEY("initializer_range", NUMBER, initializer_range),
+    {0}};
+
+static const heed_weight_name weights[] = {
+    HEED_TENSOR(TOKEN_EMBEDDING, MODEL, "wte.weight"),
+    HEED_NORM(ATTENTION_NORM, "blocks.{i}.norm_1"),
+    HEED_TENSOR_OF(QUERY_WEIGHT, 3, 0, "blocks.{i}.attn.Wqkv.weight"),
+    HEED_LINEAR(OUTPUT, "blocks.{i}.attn.out_proj"),
+    HEED_NORM(FFN_NORM, "blocks.{i}.norm_2"),
+    HEED_LINEAR(UP, "blocks.{i}.ffn.up_proj"),
+    HEED_LINEAR(DOWN, "blocks.{i}.ffn.down_proj"),
+    HEED_NORM(FINAL_NORM, "norm_f"),
+    HEED_TENSOR_HEAD(LM_WEIGHT, 0, "lm_head.weight"),
+    HEED_HEADS_CLASSIFIER,
+    {0}};
+
+static const char *const ignored[] = {NULL};
+static const char *const prefixes[] = {"transformer.", "", NULL};
+static const heed_architecture architectures[] = {HEED_CLASSES("Mpt"), {0}};
+
+static void derive(heed_config *config)
+{
+    config->decoder.kv_heads = config->decoder.heads;
+    config->decoder.head_width = config->decoder.inner = 0;
+}
+
+/* Settings of attention stand in an object of their own; its dropout is that of the sub-layers too. */
+static heed_status fix(heed_config *config, const json_t *json, const char *where, heed_error *error)
+{
+    const json_t *attention = json_object_get(json, "attn_config");
+    bool alibi = true, normed = false;
+    double clip = 0;
+    HEED_TRY(heed_classifier_dropout_read(config, json, where, error));
+    if (!json_is_object(attention)) return HEED_OK;
+    HEED_TRY(heed_json_boolean(attention, "alibi", &alibi, where, error));
+    HEED_TRY(heed_json_boolean(attention, "qk_ln", &normed, where, error));
+    HEED_TRY(heed_json_number(attention, "clip_qkv", &clip, where, error));
+    HEED_TRY(heed_json_number(attention, "alibi_bias_max", &config->alibi_most, where, error));
+    HEED_TRY(heed_json_number(attention, "softmax_scale", &config->attention_scale, where, error));
+    HEED_TRY(heed_json_number(attention, "attn_pdrop", &config->attention_dropout, where, error));
+    if (!alibi || normed || clip != 0)
+        return heed_fail(error, HEED_E_UNSUPPORTED, "%s: attn_config: only MPT with alibi, without qk_ln and without clip_qkv is supported", where);
+    if (!(config->attention_dropout >= 0 && config->attention_dropout < 1) || !(config->attention_scale >= 0))
+        return heed_fail(error, HEED_E_FORMAT, "%s: attn_config: attn_pdrop is %g, softmax_scale %g; expected a rate from 0 to below 1, a positive number or null",
+                         where, config->attention_dropout, config->attention_scale);
+    config->residual_dropout = config->attention_dropout;
+    return HEED_OK;
+}
+
+static bool write_config(const heed_config *config, json_t *json)
+{
+    json_t *attention = json_pack("{s:b, s:f, s:f}", "alibi", 1, "alibi_bias_max", config->alibi_most, "attn_pdrop", config->attention_dropout);
+    bool whole = attention && json_object_set_new(attention, "softmax_scale", config->attention_scale > 0 ? json_real(config->attention_scale) : json_null()) == 0 &&
+                 json_object_set(json, "attn_config", attention) == 0;
+    json_decref(attention);
+    return whole;
+}
+
+const heed_family heed_family_mpt = {
+    .name = "mpt", .preset = &preset, .keys = keys, .weights = weights, .ignored = ignored, .prefixes = prefixes,
+    .architectures = architectures, .inner_factor = 4, .inner_multiple = 1, .trains_padding = true,
+    .derive = derive, .fix = fix, .write = write_config};

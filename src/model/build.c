@@ -163,14 +163,16 @@ static void declare_rotary(heed_build *b, heed_side *side)
     const heed_weight *table = &b->model->weights[b->model->rotary[side->part]];
     heed_value frequencies = heed_rope_varies(rope) ? heed_build_input(b, side, "frequencies", HEED_F32, side->extent, side->rows, table->rows)
                                                     : b->weights[b->model->rotary[side->part]];
-    side->rotary = heed_rotary_table(b->graph, side->positions, frequencies, heed_rope_table_factor(rope));
+    side->rotary = side->rotary_local = heed_rotary_table(b->graph, side->positions, frequencies, heed_rope_table_factor(rope));
+    int32_t local = b->model->rotary_local[side->part];
+    if (local >= 0) side->rotary_local = heed_rotary_table(b->graph, side->positions, b->weights[local], heed_rope_table_factor(&b->config->rope_local));
 }
 
 static void declare_side(heed_build *b, heed_side *side)
 {
     const heed_program_spec *spec = b->spec;
     side->sequences = heed_build_input(b, side, "sequences", HEED_I32, HEED_EXTENT_SEQUENCES, spec->sequences, HEED_SEQUENCE_FIELDS);
-    side->query_index = side->key_index = side->samples = side->positions = side->rotary = side->slopes = HEED_NONE;
+    side->query_index = side->key_index = side->samples = side->positions = side->rotary = side->rotary_local = side->slopes = HEED_NONE;
     if (spec->indexed) {
         side->query_index = heed_build_input(b, side, "query_index", HEED_I32, side->extent, side->rows, 0);
         side->key_index = heed_build_input(b, side, "key_index", HEED_I32, side->extent, side->rows, 0);

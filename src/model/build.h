@@ -15,7 +15,7 @@ typedef struct heed_side {
     const char *prefix;        /* of the inputs' names: "" or "source_" */
     const char *hidden, *attentions, *last; /* names of outputs */
     bool causal;
-    heed_value sequences, query_index, key_index, samples, positions, rotary, slopes;
+    heed_value sequences, query_index, key_index, samples, positions, rotary, rotary_local, slopes;
 } heed_side;
 
 typedef struct heed_build {

@@ -55,6 +55,7 @@ static heed_attention_layer self_attention(const heed_build *b, const heed_side 
 {
     heed_part part = side->part;
     bool cached = b->spec->purpose == HEED_PURPOSE_DECODE;
+    heed_value rotary = heed_config_windowed(b->config, layer) ? side->rotary_local : side->rotary;
     return (heed_attention_layer){
         .query = heed_build_linear(b, part, HEED_ROLE_QUERY_WEIGHT, HEED_ROLE_QUERY_BIAS, layer),
         .key = heed_build_linear(b, part, HEED_ROLE_KEY_WEIGHT, HEED_ROLE_KEY_BIAS, layer),
@@ -63,7 +64,7 @@ static heed_attention_layer self_attention(const heed_build *b, const heed_side 
         .qk_norm = (heed_qk_norm)b->config->qk_norm,
         .query_norm = norm_with_bias(b, part, HEED_ROLE_QUERY_NORM_GAIN, layer),
         .key_norm = norm_with_bias(b, part, HEED_ROLE_KEY_NORM_GAIN, layer),
-        .rotary_query = side->rotary, .rotary_key = side->rotary, .rotary_interleaved = b->config->rope.interleaved, .memory = HEED_NONE,
+        .rotary_query = rotary, .rotary_key = rotary, .rotary_interleaved = b->config->rope.interleaved, .memory = HEED_NONE,
         .key_cache = cached ? b->caches[HEED_CACHE_KEY][layer] : HEED_NONE, .value_cache = cached ? b->caches[HEED_CACHE_VALUE][layer] : HEED_NONE,
         .slots = b->slots,
         .inputs = {.sequences = side->sequences, .query_index = side->query_index, .key_index = side->key_index, .block_table = b->block_table,

@@ -234,9 +234,8 @@ static heed_status check_division(const heed_config *config, const heed_stack *s
     return HEED_OK;
 }
 
-static heed_status check_rope(const heed_config *config, const char *where, heed_error *error)
+static heed_status check_rope(const heed_rope *rope, const char *where, heed_error *error)
 {
-    const heed_rope *rope = &config->rope;
     bool stretched = rope->kind != HEED_ROPE_DEFAULT;
     if (!(isfinite(rope->base) && rope->base > 1)) return heed_fail(error, HEED_E_FORMAT, "%s: rope_theta is %g; expected a number above 1", where, rope->base);
     if (!(rope->fraction > 0 && rope->fraction <= 1))
@@ -294,7 +293,14 @@ heed_status heed_config_complete(heed_config *config, const char *where, heed_er
     complete_stack(config, &config->decoder);
     if (config->embedding_width == 0) config->embedding_width = config->width;
     if (config->rope.original_context == 0) config->rope.original_context = config->context;
-    if (config->position == HEED_POSITION_ROTARY) HEED_TRY(check_rope(config, where, error));
+    if (config->rope_local.original_context == 0) config->rope_local.original_context = config->context;
+    if (config->position == HEED_POSITION_ROTARY) HEED_TRY(check_rope(&config->rope, where, error));
+    if (config->position == HEED_POSITION_ROTARY && config->rope_local.base > 0) {
+        HEED_TRY(check_rope(&config->rope_local, where, error));
+        if (heed_rope_varies(&config->rope_local))
+            return heed_fail(error, HEED_E_UNSUPPORTED, "%s: rotary positions of kind \"%s\" for layers with a window; expected default, linear, llama3 or yarn",
+                             where, heed_rope_name(config->rope_local.kind));
+    }
     if (config->position == HEED_POSITION_ROTARY && config->rope.kind == HEED_ROPE_LONGROPE) HEED_TRY(check_longrope(config, where, error));
     if (!(config->norm_eps > 0)) return heed_fail(error, HEED_E_FORMAT, "%s: the norms' epsilon is %g; expected a positive number", where, config->norm_eps);
     if (config->arrangement != HEED_DECODER_ONLY) {

@@ -72,6 +72,7 @@ typedef struct heed_config {
     int64_t position_offset;   /* row of position 0 in the table */
     int64_t sinusoid_order;    /* heed_sinusoid_order */
     heed_rope rope;
+    heed_rope rope_local;      /* base above 0: that of the layers that look through the window */
     double alibi_most;         /* exponent of the last slope of ALiBi; 0: 8 */
     bool alibi_scaled, alibi_rounded; /* biases are scaled as scores are; rounded to bf16 */
     bool counts_seen;          /* positions count the tokens that the mask shows, not the places of the batch */

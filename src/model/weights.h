@@ -55,7 +55,7 @@ struct heed_model {
     heed_weight *weights;
     size_t n_weights, weights_capacity;
     int32_t *index[HEED_PARTS][HEED_ROLE_COUNT]; /* weight by layer, -1; NULL when the role is not wanted */
-    int32_t rotary[HEED_PARTS], sinusoid[HEED_PARTS], slopes[HEED_PARTS]; /* computed weights, -1 */
+    int32_t rotary[HEED_PARTS], rotary_local[HEED_PARTS], sinusoid[HEED_PARTS], slopes[HEED_PARTS]; /* computed weights, -1 */
     size_t *parameters;            /* indices of tensors that are trained */
     size_t n_parameters;
     char **notes;

@@ -11,8 +11,10 @@ void heed_weights_compute(heed_model *model)
 {
     const heed_config *config = &model->config;
     for (int part = HEED_PART_ENCODER; part <= HEED_PART_DECODER; part++) {
-        int32_t rotary = model->rotary[part], sinusoid = model->sinusoid[part], slopes = model->slopes[part];
+        int32_t rotary = model->rotary[part], local = model->rotary_local[part], sinusoid = model->sinusoid[part], slopes = model->slopes[part];
         if (rotary >= 0) heed_rope_frequencies(&config->rope, heed_part_stack(config, (heed_part)part)->head_width, 0, model->weights[rotary].data);
+        if (local >= 0)
+            heed_rope_frequencies(&config->rope_local, heed_part_stack(config, (heed_part)part)->head_width, 0, model->weights[local].data);
         if (slopes >= 0)
             heed_alibi_slopes(model->weights[slopes].data, model->weights[slopes].rows, config->alibi_most > 0 ? config->alibi_most : 8);
         if (sinusoid >= 0)

@@ -125,13 +125,19 @@ static heed_status add_computed(heed_model *model, heed_error *error)
     const heed_config *config = &model->config;
     for (int part = HEED_PART_ENCODER; part <= HEED_PART_DECODER; part++) {
         const heed_stack *stack = heed_part_stack(config, (heed_part)part);
-        model->rotary[part] = model->sinusoid[part] = model->slopes[part] = -1;
+        model->rotary[part] = model->rotary_local[part] = model->sinusoid[part] = model->slopes[part] = -1;
         if (stack->heads == 0) continue;
         heed_weight weight = {.part = (uint8_t)part, .role = HEED_ROLE_COMPUTED, .tensor = -1};
         if (config->position == HEED_POSITION_ROTARY) {
             weight.name = "rotary_frequencies";
             weight.rows = heed_rope_channels(&config->rope, stack->head_width) / 2;
             model->rotary[part] = (int32_t)model->n_weights;
+            if (config->rope_local.base > 0) { /* one more, for the layers with a window */
+                HEED_TRY(add_weight(model, weight, 0, error));
+                weight.name = "rotary_frequencies_local";
+                weight.rows = heed_rope_channels(&config->rope_local, stack->head_width) / 2;
+                model->rotary_local[part] = (int32_t)model->n_weights;
+            }
         } else if (config->position == HEED_POSITION_SINUSOIDAL) {
             weight.name = "sinusoids";
             weight.rows = config->context;

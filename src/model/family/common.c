@@ -115,22 +115,31 @@ static heed_status read_scaling(heed_rope *rope, const json_t *scaling, const ch
     return heed_json_boolean(scaling, "truncate", &rope->truncate, where, error);
 }
 
+/* Settings for both kinds of layers, by their names in layer_types; layers without a window are the model's main ones. */
+static heed_status read_by_layer(heed_config *config, const json_t *scaling, bool *found, const char *where, heed_error *error)
+{
+    const json_t *full = json_object_get(scaling, "full_attention"), *local = json_object_get(scaling, "sliding_attention");
+    const char *key;
+    json_t *member;
+    *found = full || local;
+    json_object_foreach((json_t *)scaling, key, member)
+        if (json_is_object(member) && member != full && member != local)
+            return heed_fail(error, HEED_E_UNSUPPORTED, "%s: rope_parameters.%s: known kinds of layers are full_attention and sliding_attention", where, key);
+    if (local && config->rope_local.base <= 0) config->rope_local = config->rope;
+    if (full) HEED_TRY(read_scaling(&config->rope, full, where, error));
+    return local ? read_scaling(&config->rope_local, local, where, error) : HEED_OK;
+}
+
 heed_status heed_rope_read(heed_config *config, const json_t *json, const char *where, heed_error *error)
 {
     heed_rope *rope = &config->rope;
     HEED_TRY(heed_json_number(json, "rope_theta", &rope->base, where, error));
     HEED_TRY(heed_json_number(json, "partial_rotary_factor", &rope->fraction, where, error));
     const json_t *old = json_object_get(json, "rope_scaling"), *recent = json_object_get(json, "rope_parameters");
-    bool has_old = old && !json_is_null(old) && !(json_is_object(old) && json_object_size(old) == 0);
+    bool has_old = old && !json_is_null(old) && !(json_is_object(old) && json_object_size(old) == 0), by_layer = false;
     const json_t *scaling = has_old ? old : recent;
-    if (scaling && !json_is_null(scaling)) {
-        const char *key;
-        json_t *member;
-        json_object_foreach((json_t *)scaling, key, member)
-            if (json_is_object(member))
-                return heed_fail(error, HEED_E_UNSUPPORTED, "%s: rope_parameters.%s: rotary settings by kind of layer are not supported", where, key);
-        HEED_TRY(read_scaling(rope, scaling, where, error));
-    }
+    if (scaling && !json_is_null(scaling)) HEED_TRY(read_by_layer(config, scaling, &by_layer, where, error));
+    if (scaling && !json_is_null(scaling) && !by_layer) HEED_TRY(read_scaling(rope, scaling, where, error));
     /* Some keep it outside, and that one counts; dynamic stretching begins at the context whatever the object says. */
     if (rope->kind != HEED_ROPE_DYNAMIC) HEED_TRY(heed_json_integer(json, "original_max_position_embeddings", &rope->original_context, where, error));
     if (rope->original_context == 0 || rope->kind == HEED_ROPE_DYNAMIC) rope->original_context = config->context;
@@ -146,9 +155,9 @@ static bool write_factors(json_t *object, const char *key, const float *factors,
     return json_object_set_new(object, key, list) == 0 && whole;
 }
 
-bool heed_rope_write(const heed_config *config, json_t *json)
+/* The object of one kind of layers; NULL when memory is out. */
+static json_t *rope_object(const heed_rope *rope)
 {
-    const heed_rope *rope = &config->rope;
     json_t *object = json_pack("{s:f, s:s}", "rope_theta", rope->base, "rope_type", heed_rope_name(rope->kind));
     bool whole = object != NULL;
     struct { const char *key; double value; } numbers[] = {
@@ -164,8 +173,21 @@ bool heed_rope_write(const heed_config *config, json_t *json)
         whole = json_object_set_new(object, "original_max_position_embeddings", json_integer(rope->original_context)) == 0;
     if (whole && rope->kind == HEED_ROPE_YARN && !rope->truncate) whole = json_object_set_new(object, "truncate", json_false()) == 0;
     if (whole && rope->fraction != 1) whole = json_object_set_new(object, "partial_rotary_factor", json_real(rope->fraction)) == 0;
+    if (whole) return object;
+    json_decref(object);
+    return NULL;
+}
+
+bool heed_rope_write(const heed_config *config, json_t *json)
+{
+    bool by_layer = config->rope_local.base > 0;
+    json_t *object = by_layer ? json_object() : rope_object(&config->rope);
+    bool whole = object != NULL;
+    if (whole && by_layer)
+        whole = json_object_set_new(object, "full_attention", rope_object(&config->rope)) == 0 &&
+                json_object_set_new(object, "sliding_attention", rope_object(&config->rope_local)) == 0;
     /* rope_theta at the top level too: what readers of the older style look for. */
-    whole = whole && json_object_set(json, "rope_parameters", object) == 0 && json_object_set_new(json, "rope_theta", json_real(rope->base)) == 0;
+    whole = whole && json_object_set(json, "rope_parameters", object) == 0 && json_object_set_new(json, "rope_theta", json_real(config->rope.base)) == 0;
     json_decref(object);
     return whole;
 }

@@ -56,7 +56,7 @@ static const bad_config bad[] = {
      HEED_E_FORMAT, "at least 2"},
     {LLAMA(", \"rope_scaling\": {\"rope_type\": \"llama3\", \"factor\": 2.0}"), HEED_E_FORMAT, "low_freq_factor"},
     {LLAMA(", \"rope_scaling\": [2]"), HEED_E_FORMAT, "rope_scaling"},
-    {LLAMA(", \"rope_parameters\": {\"full_attention\": {\"rope_theta\": 1.0}}"), HEED_E_UNSUPPORTED, "by kind of layer"},
+    {LLAMA(", \"rope_parameters\": {\"linear_attention\": {\"rope_theta\": 2.0}}"), HEED_E_UNSUPPORTED, "known kinds of layers are full_attention"},
     {LLAMA(", \"partial_rotary_factor\": 1.5"), HEED_E_FORMAT, "partial_rotary_factor is 1.5"},
     {"{\"model_type\": \"llama\", \"num_hidden_layers\": 4097}", HEED_E_FORMAT, "layers is 4097"},
     {"{\"model_type\": \"llama\", \"hidden_size\": 0}", HEED_E_FORMAT, "hidden_size is 0"},
@@ -256,7 +256,8 @@ static void every_wanted_role_has_one_name(void **state)
                         for (const heed_weight_name *entry = family->weights; entry->name; entry++) {
                             int parts = entry->parts ? entry->parts : 1;
                             if (entry->part != part || role < entry->role || role >= entry->role + parts) continue;
-                            if (entry->flags & (HEED_NAME_ALIAS | (c.tied ? HEED_NAME_UNTIED : HEED_NAME_TIED))) continue;
+                            int two = c.residual == HEED_RESIDUAL_PARALLEL_TWO_NORMS ? HEED_NAME_ONE_NORM : HEED_NAME_TWO_NORMS;
+                            if (entry->flags & (HEED_NAME_ALIAS | two | (c.tied ? HEED_NAME_UNTIED : HEED_NAME_TIED))) continue;
                             names += !entry->heads || (entry->heads >> c.head & 1);
                         }
                         bool spare = role == HEED_ROLE_SPARE_BIAS || role == HEED_ROLE_SPARE_EMBEDDING;

@@ -141,7 +141,10 @@ static void assert_close(const char *what, const float *a, const float *b, size_
 static void decoding_is_the_forward_pass(void **state)
 {
     (void)state;
-    static const char *const fixtures[] = {"gpt2", "llama", "mistral", "qwen2", "llama-bf16-sharded", "llama-mha-bias"};
+    static const char *const fixtures[] = {
+        "gpt2", "llama", "mistral", "qwen2", "llama-bf16-sharded", "llama-mha-bias",
+        "gemma2", "gemma3", "phi", "cohere-qk-norm", "gpt_neo", "gpt_neox", "gptj", "gpt_bigcode", "opt-350m", "bloom-6-heads",
+        "mpt", "falcon-groups", "falcon-alibi"};
     for (size_t f = 0; f < sizeof fixtures / sizeof *fixtures; f++) {
         heed_engine *engine = open_engine(fixtures[f], false);
         size_t vocabulary = (size_t)heed_model_config(heed_engine_model(engine))->vocabulary;

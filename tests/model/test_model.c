@@ -170,7 +170,12 @@ static void what_was_loaded_is_what_is_saved(void **state)
 {
     (void)state;
     static const struct { const char *fixture, *dropped; } fixtures[] = {
-        {"gpt2", ".attn.bias"}, {"llama", NULL}, {"qwen2", NULL}, {"bert", NULL}, {"bert-base", NULL}, {"torch-transformer", NULL}, {"marian", NULL}, {"gpt2-seqcls", NULL}};
+        {"gpt2", ".attn.bias"}, {"llama", NULL}, {"qwen2", NULL}, {"bert", NULL}, {"bert-base", NULL}, {"torch-transformer", NULL}, {"marian", NULL}, {"gpt2-seqcls", NULL},
+        {"qwen3", NULL}, {"olmo2", NULL}, {"gemma", NULL}, {"gemma2", NULL}, {"gemma3", NULL}, {"gemma3-nested", NULL},
+        {"phi", NULL}, {"phi3", NULL}, {"cohere", NULL}, {"cohere-qk-norm", NULL}, {"starcoder2", NULL}, {"gpt_neo", NULL},
+        {"gpt_neox", NULL}, {"gpt_neox-serial", NULL}, {"gptj", NULL}, {"gptj-odd", NULL}, {"gpt_bigcode", NULL},
+        {"gpt_bigcode-mha", NULL}, {"opt", NULL}, {"opt-350m", NULL}, {"bloom", NULL}, {"bloom-6-heads", NULL}, {"mpt", NULL},
+        {"falcon", NULL}, {"falcon-groups", NULL}, {"falcon-alibi", NULL}};
     heed_backend *cpu = NULL;
     assert_ok(heed_cpu_backend_new(&cpu, 1, heed_isa_detect(), &error));
     for (size_t i = 0; i < sizeof fixtures / sizeof *fixtures; i++)

@@ -8,7 +8,11 @@
 #include <math.h>
 
 static const char *const fixtures[] = {"gpt2", "gpt2-seqcls", "llama", "llama-mha-bias", "llama-seqcls", "mistral", "qwen2", "smollm2",
-                                       "bert", "bert-base", "bert-seqcls", "marian", "torch-transformer"};
+                                       "bert", "bert-base", "bert-seqcls", "marian", "torch-transformer",
+                                       "qwen3", "olmo2", "gemma", "gemma2", "gemma3", "phi", "phi3", "cohere",
+                                       "cohere-qk-norm", "starcoder2", "gpt_neo", "gpt_neox", "gpt_neox-serial", "gptj",
+                                       "gptj-odd", "gpt_bigcode", "gpt_bigcode-mha", "opt", "opt-350m", "bloom",
+                                       "bloom-6-heads", "mpt", "falcon", "falcon-groups", "falcon-alibi"};
 
 typedef struct case_data {
     heed_safetensors *oracle;

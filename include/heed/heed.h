@@ -215,6 +215,23 @@ typedef struct heed_evaluation {
 /* Files, one after another as one text; ids cut to max_tokens (0: not); windows of `context` ids (0: the model's). */
 heed_status heed_transformer_score(heed_transformer *transformer, const char *const *files, size_t count, int64_t max_tokens,
                                    int64_t context, const heed_hooks *hooks, heed_evaluation *evaluation, heed_error *error);
+/* Multiple choice: each line of a .jsonl file has "context", "choices" (strings) and "answer" (an index, or one of them). Each choice is
+   scored by the log-likelihood of its tokens behind context and delimiter, as lm-evaluation-harness does. Decoders. */
+typedef struct heed_choice_task {
+    const char *file;
+    const char *delimiter;   /* NULL: one blank */
+    bool special;            /* let the tokenizer add its special tokens in front; the harness does not */
+    /* Called for each question, in order; may be NULL. Sums of nats for each choice. */
+    void (*question)(void *argument, size_t number, const double *log_likelihoods, size_t count, size_t answer);
+    void *argument;
+} heed_choice_task;
+typedef struct heed_choice_score {
+    int64_t questions;
+    double accuracy, accuracy_characters, accuracy_bytes; /* shares: best by the sum, by sum / characters (acc_norm), by sum / bytes */
+    double seconds;
+} heed_choice_score;
+heed_status heed_transformer_choose(heed_transformer *transformer, const heed_choice_task *task, const heed_hooks *hooks,
+                                    heed_choice_score *score, heed_error *error);
 /* Line by line from file to file. */
 heed_status heed_transformer_translate(heed_transformer *transformer, const char *in_path, const char *out_path,
                                        const heed_generation_options *options, const heed_hooks *hooks, heed_error *error);

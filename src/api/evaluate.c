@@ -2,12 +2,15 @@
 #include "api/transformer.h"
 
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/memory.h"
 #include "generate/bench.h"
 #include "generate/bleu.h"
+#include "generate/choices.h"
 #include "generate/score.h"
 #include "generate/translate.h"
 #include "io/data.h"
+#include "io/lines.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -72,6 +75,70 @@ heed_status heed_transformer_score(heed_transformer *t, const char *const *files
     evaluation->nll = heed_score_nll(&score);
     evaluation->perplexity = heed_score_perplexity(&score);
     evaluation->seconds = heed_clock_seconds() - start;
+    return status;
+}
+
+/* One line of the file: its likelihoods, and what they say. */
+static heed_status judge_line(heed_session *session, const heed_tokenizer *tokenizer, const heed_choice_task *task, heed_text text, size_t line,
+                              int64_t right[3], int64_t *questions, heed_error *error)
+{
+    json_t *json = NULL;
+    char where[512];
+    heed_question question;
+    snprintf(where, sizeof where, "%.480s, line %zu", task->file, line);
+    HEED_TRY(heed_json_parse(&json, text.bytes, text.length, where, error));
+    heed_status status = heed_question_read(&question, json, task->file, line, error);
+    double *sums = status == HEED_OK ? heed_allocate(question.count, sizeof *sums) : NULL;
+    if (status == HEED_OK && !sums) status = heed_fail_memory(error, question.count * sizeof *sums, "a question");
+    heed_choice_options options = {.delimiter = task->delimiter, .special = task->special};
+    if (status == HEED_OK) status = heed_score_choices(session, tokenizer, &question, &options, sums, error);
+    if (status == HEED_OK) {
+        heed_verdict verdict = heed_question_judge(&question, sums);
+        right[0] += verdict.plain == question.answer;
+        right[1] += verdict.by_characters == question.answer;
+        right[2] += verdict.by_bytes == question.answer;
+        if (task->question) task->question(task->argument, (size_t)(*questions)++, sums, question.count, question.answer);
+        else ++*questions;
+    }
+    free(sums);
+    json_decref(json);
+    return status;
+}
+
+static heed_status judge_file(heed_transformer *t, const heed_choice_task *task, const heed_hooks *hooks, int64_t right[3], int64_t *questions, heed_error *error)
+{
+    const heed_tokenizer *tokenizer = heed_transformer_tokenizer(t, error);
+    if (!tokenizer) return t->tokenizer_problem.status;
+    heed_file_map map;
+    heed_session *session = NULL;
+    HEED_TRY(heed_file_map_open(&map, task->file, error));
+    heed_status status = heed_transformer_session(t, 2, 0, &session, error);
+    heed_lines lines = {.rest = {(const char *)map.data, map.size}};
+    heed_text line;
+    while (status == HEED_OK && heed_lines_next(&lines, &line)) {
+        if (hooks && hooks->progress) hooks->progress(hooks->argument, (int64_t)(map.size - lines.rest.length), (int64_t)map.size);
+        if (hooks && hooks->cancelled && hooks->cancelled(hooks->argument)) status = heed_fail(error, HEED_E_CANCELLED, "stopped while scoring");
+        else if (line.length) status = judge_line(session, tokenizer, task, line, lines.number, right, questions, error);
+    }
+    if (status == HEED_OK && !*questions) status = heed_fail(error, HEED_E_FORMAT, "%s: no questions: expected objects with context, choices and answer, one a line", task->file);
+    heed_session_free(session);
+    heed_file_map_close(&map);
+    return status;
+}
+
+heed_status heed_transformer_choose(heed_transformer *t, const heed_choice_task *task, const heed_hooks *hooks, heed_choice_score *score, heed_error *error)
+{
+    double start = heed_clock_seconds();
+    int64_t right[3] = {0};
+    *score = (heed_choice_score){0};
+    pthread_mutex_lock(&t->turn);
+    heed_status status = judge_file(t, task, hooks, right, &score->questions, error);
+    pthread_mutex_unlock(&t->turn);
+    double count = score->questions ? (double)score->questions : 1;
+    score->accuracy = (double)right[0] / count;
+    score->accuracy_characters = (double)right[1] / count;
+    score->accuracy_bytes = (double)right[2] / count;
+    score->seconds = heed_clock_seconds() - start;
     return status;
 }
 

@@ -1,13 +1,23 @@
 /* heed eval: how well a model predicts text, or translates. */
 #include "task.h"
 
-typedef struct { task task; option_list text, pairs; int64_t max_tokens, context, count; } eval_task;
+typedef struct {
+    task task;
+    option_list text, pairs;
+    const char *choices, *delimiter;
+    int64_t max_tokens, context, count;
+    bool special, each;
+} eval_task;
 
 static const option options[] = {
     HEED_OPTION(eval_task, text, "text", 0, OPTION_LIST, "FILE", "Text files, scored as one text: mean nats a token, perplexity."),
     HEED_OPTION(eval_task, max_tokens, "max-tokens", 0, OPTION_INTEGER, "N", "Score only the first N tokens."),
     HEED_OPTION(eval_task, context, "context", 0, OPTION_INTEGER, "N", "Tokens in a window (default: the model's context)."),
     HEED_OPTION(eval_task, pairs, "pairs", 0, OPTION_PAIR, "SRC REF", "Translate SRC line by line and compare with REF: BLEU as sacrebleu (13a, cased)."),
+    HEED_OPTION(eval_task, choices, "choices", 0, OPTION_TEXT, "FILE", "Multiple choice (.jsonl of context, choices, answer): accuracy, plain and normalised."),
+    HEED_OPTION(eval_task, delimiter, "delimiter", 0, OPTION_TEXT, "TEXT", "With --choices: what stands between context and choice (default: one blank)."),
+    HEED_OPTION(eval_task, special, "special", 0, OPTION_FLAG, NULL, "With --choices: begin contexts with the tokenizer's special tokens."),
+    HEED_OPTION(eval_task, each, "each", 0, OPTION_FLAG, NULL, "With --choices: one JSON object a question first, with the log-likelihoods."),
     HEED_OPTION(eval_task, count, "n", 'n', OPTION_INTEGER, "N", "With --pairs: new tokens of a line at most."),
     {0}};
 
@@ -19,7 +29,8 @@ static void preset(task *t)
 static int check(task *t)
 {
     const eval_task *values = (eval_task *)t;
-    if (!values->text.count == !values->pairs.count) return usage_error(t->verb, "expected --text FILE... or --pairs SRC REF");
+    if (!!values->text.count + !!values->pairs.count + !!values->choices != 1)
+        return usage_error(t->verb, "expected one of --text FILE..., --pairs SRC REF and --choices FILE");
     if (values->pairs.count > 2) return usage_error(t->verb, "--pairs takes two files");
     if (values->max_tokens < 0 || values->context < 0) return usage_error(t->verb, "--max-tokens and --context cannot be negative");
     return 0;
@@ -39,9 +50,36 @@ static heed_status print_evaluation(task *t, const heed_evaluation *e, bool pair
     return HEED_OK;
 }
 
+static void print_question(void *argument, size_t number, const double *log_likelihoods, size_t count, size_t answer)
+{
+    (void)argument;
+    progress_end();
+    printf("{\"question\": %zu, \"answer\": %zu, \"log_likelihoods\": [", number, answer);
+    for (size_t i = 0; i < count; i++) printf("%s%.9g", i ? ", " : "", log_likelihoods[i]);
+    puts("]}");
+}
+
+static heed_status run_choices(task *t, const eval_task *values)
+{
+    heed_choice_task asked = {.file = values->choices, .delimiter = values->delimiter, .special = values->special, .question = values->each ? print_question : NULL};
+    heed_hooks hooks = task_hooks("bytes");
+    heed_choice_score score = {0};
+    char text[32];
+    heed_status status = heed_transformer_choose(t->transformer, &asked, &hooks, &score, &t->error);
+    progress_end();
+    if (status != HEED_OK) return status;
+    if (t->json)
+        return task_print_json(t, json_pack("{s:I, s:o, s:o, s:o, s:o}", "questions", (json_int_t)score.questions, "acc", number_or_null(score.accuracy),
+            "acc_norm", number_or_null(score.accuracy_characters), "acc_bytes", number_or_null(score.accuracy_bytes), "seconds", number_or_null(score.seconds)), 0);
+    printf("questions   %lld\nacc         %.4f\nacc_norm    %.4f (by characters)\nacc_bytes   %.4f\ntime        %s\n", (long long)score.questions, score.accuracy,
+           score.accuracy_characters, score.accuracy_bytes, duration_text(score.seconds, text));
+    return HEED_OK;
+}
+
 static heed_status run(task *t)
 {
     const eval_task *values = (eval_task *)t;
+    if (values->choices) return run_choices(t, values);
     bool pairs = values->pairs.count > 0;
     heed_hooks hooks = task_hooks(pairs ? "lines" : "tokens");
     heed_evaluation evaluation = {0};
@@ -56,8 +94,9 @@ static heed_status run(task *t)
 }
 
 const verb verb_eval = {
-    .name = "eval", .arguments = "-m MODEL --text FILE... | --pairs SRC REF", .summary = "perplexity of text, BLEU of translations",
+    .name = "eval", .arguments = "-m MODEL --text FILE... | --choices FILE | --pairs SRC REF", .summary = "perplexity of text, multiple choice, BLEU of translations",
     .description = "Windows are disjoint and as long as the context; the first token of a window is not scored.\n"
+                   "Choices are scored as lm-evaluation-harness does: acc by log-likelihood, acc_norm divided by characters, acc_bytes by bytes.\n"
                    "With --pairs the translations are chosen as the options below say.",
     .examples = "  heed eval -m run --text valid.txt test.txt --json\n  heed eval -m translator --pairs test.en test.de\n",
     .options = options, .shares = VERB_MODEL | VERB_COMPUTES | VERB_LOADS | VERB_SAMPLES | VERB_JSON | VERB_STOPS, .bytes = sizeof(eval_task),

@@ -121,6 +121,11 @@ typedef struct heed_generation_options {
     int64_t context;                           /* positions that a sequence can have; preset 0: the model's */
     double temperature, top_p, min_p, repeat_penalty, length_penalty; /* preset NaN; temperature 0: greedy */
     int64_t top_k, no_repeat_ngram;            /* preset -1; 0: off */
+    double typical_p, epsilon_cutoff, eta_cutoff; /* preset NaN */
+    double presence_penalty, frequency_penalty; /* preset NaN; subtracted once, or for each time, that a token was written */
+    const int32_t *bias_ids;                   /* logit bias: bias_values[i] is added to the score of bias_ids[i] */
+    const float *bias_values;
+    size_t bias_count;
     int64_t beams, returned;                   /* preset -1 */
     bool early_stopping, truncate;             /* truncate: an over-long prompt keeps its end instead of being an error */
     int64_t log_probabilities;                 /* most likely tokens to report at each place; preset -1: none */

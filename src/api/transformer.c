@@ -55,7 +55,8 @@ heed_status heed_transformer_session(heed_transformer *t, int64_t sequences, int
 void heed_generation_preset(heed_generation_options *options)
 {
     *options = (heed_generation_options){.max_new_tokens = -1, .min_new_tokens = -1, .temperature = NAN, .top_p = NAN, .min_p = NAN,
-        .repeat_penalty = NAN, .length_penalty = NAN, .top_k = -1, .no_repeat_ngram = -1, .beams = -1, .returned = -1,
+        .repeat_penalty = NAN, .length_penalty = NAN, .typical_p = NAN, .epsilon_cutoff = NAN, .eta_cutoff = NAN,
+        .presence_penalty = NAN, .frequency_penalty = NAN, .top_k = -1, .no_repeat_ngram = -1, .beams = -1, .returned = -1,
         .log_probabilities = -1, .seed = -1};
 }
 
@@ -72,6 +73,11 @@ static void overlay(const heed_generation_options *options, heed_generation_sett
     if (!isnan(options->min_p)) settings->min_p = options->min_p;
     if (!isnan(options->repeat_penalty)) settings->repetition_penalty = options->repeat_penalty;
     if (!isnan(options->length_penalty)) settings->length_penalty = options->length_penalty;
+    if (!isnan(options->typical_p)) settings->typical_p = options->typical_p;
+    if (!isnan(options->epsilon_cutoff)) settings->epsilon_cutoff = options->epsilon_cutoff;
+    if (!isnan(options->eta_cutoff)) settings->eta_cutoff = options->eta_cutoff;
+    if (!isnan(options->presence_penalty)) settings->presence_penalty = options->presence_penalty;
+    if (!isnan(options->frequency_penalty)) settings->frequency_penalty = options->frequency_penalty;
     if (options->top_k >= 0) settings->top_k = options->top_k;
     if (options->no_repeat_ngram >= 0) settings->no_repeat_ngram = options->no_repeat_ngram;
     if (options->beams >= 0) settings->beams = options->beams;
@@ -93,6 +99,9 @@ heed_status heed_transformer_settings(heed_transformer *t, const heed_generation
     HEED_TRY(heed_generation_settings_load(settings, t->folder, heed_model_config(t->model), error));
     overlay(options, settings);
     for (size_t i = 0; i < options->stop_count; i++) HEED_TRY(heed_generation_settings_add_stop(settings, options->stop[i], error));
+    for (size_t i = 0; i < options->bias_count; i++)
+        if (!heed_id_table_add(&settings->sequence_bias, &options->bias_ids[i], 1, options->bias_values[i]))
+            return heed_fail_memory(error, sizeof(int32_t), "the logit bias");
     for (size_t i = 0; i < options->bad_word_count; i++)
         if (!heed_id_table_add(&settings->bad_words, options->bad_words[i], options->bad_word_lengths[i], 0))
             return heed_fail_memory(error, options->bad_word_lengths[i] * sizeof(int32_t), "the bad words");

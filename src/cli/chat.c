@@ -131,7 +131,8 @@ static heed_status params(chat_task *values, char *rest)
     sampling_options *s = &values->task.sampling;
     const struct { const char *name; double *number; int64_t *integer; } fields[] = {{"temp", &s->temp, NULL}, {"top-k", NULL, &s->top_k},
         {"top-p", &s->top_p, NULL}, {"min-p", &s->min_p, NULL}, {"repeat-penalty", &s->repeat_penalty, NULL},
-        {"no-repeat-ngram", NULL, &s->no_repeat_ngram}, {"seed", NULL, &s->seed}, {"n", NULL, &values->count}};
+        {"no-repeat-ngram", NULL, &s->no_repeat_ngram}, {"typical-p", &s->typical_p, NULL},
+        {"presence-penalty", &s->presence_penalty, NULL}, {"frequency-penalty", &s->frequency_penalty, NULL}, {"seed", NULL, &s->seed}, {"n", NULL, &values->count}};
     size_t name = strcspn(rest, " ");
     char *value = rest + name + strspn(rest + name, " "), *end = NULL;
     bool found = !*rest;

@@ -8,7 +8,8 @@
 
 void sampling_preset(sampling_options *s)
 {
-    *s = (sampling_options){.temp = NAN, .top_p = NAN, .min_p = NAN, .repeat_penalty = NAN, .length_penalty = NAN, .top_k = -1,
+    *s = (sampling_options){.temp = NAN, .top_p = NAN, .min_p = NAN, .repeat_penalty = NAN, .length_penalty = NAN, .typical_p = NAN, .epsilon_cutoff = NAN, .eta_cutoff = NAN,
+                            .presence_penalty = NAN, .frequency_penalty = NAN, .top_k = -1,
                             .no_repeat_ngram = -1, .beams = -1, .min_new_tokens = -1, .seed = -1};
 }
 
@@ -57,6 +58,27 @@ static heed_status read_word(const char *line, size_t length, const heed_transfo
     return add_word(words, tokens.ids, tokens.count, error);
 }
 
+/* --logit-bias ID=X ... */
+static heed_status read_bias(const option_list *list, heed_generation_options *options, sampling_words *words, heed_error *error)
+{
+    if (!list->count) return HEED_OK;
+    words->bias_ids = malloc(list->count * sizeof *words->bias_ids);
+    words->bias_values = malloc(list->count * sizeof *words->bias_values);
+    if (!words->bias_ids || !words->bias_values) return heed_fail(error, HEED_E_NOMEM, "out of memory for the logit bias");
+    for (size_t i = 0; i < list->count; i++) {
+        char *end, *behind;
+        errno = 0;
+        long id = strtol(list->items[i], &end, 10);
+        double value = *end == '=' ? strtod(end + 1, &behind) : NAN;
+        if (end == list->items[i] || *end != '=' || behind == end + 1 || *behind || errno || id < 0 || id > INT32_MAX || !isfinite(value))
+            return heed_fail(error, HEED_E_ARG, "--logit-bias %s: expected a token id and a number, as in 15=-2.5", list->items[i]);
+        words->bias_ids[i] = (int32_t)id;
+        words->bias_values[i] = (float)value;
+    }
+    options->bias_ids = words->bias_ids, options->bias_values = words->bias_values, options->bias_count = list->count;
+    return HEED_OK;
+}
+
 heed_status sampling_apply(const sampling_options *s, const heed_transformer *transformer, heed_generation_options *options,
                            sampling_words *words, heed_error *error)
 {
@@ -64,12 +86,15 @@ heed_status sampling_apply(const sampling_options *s, const heed_transformer *tr
     options->length_penalty = s->length_penalty, options->top_k = s->top_k, options->no_repeat_ngram = s->no_repeat_ngram;
     options->beams = s->beams, options->min_new_tokens = s->min_new_tokens, options->seed = s->seed;
     options->early_stopping = s->early_stopping, options->truncate = s->truncate;
+    options->typical_p = s->typical_p, options->epsilon_cutoff = s->epsilon_cutoff, options->eta_cutoff = s->eta_cutoff;
+    options->presence_penalty = s->presence_penalty, options->frequency_penalty = s->frequency_penalty;
+    heed_status status = read_bias(&s->logit_bias, options, words, error);
+    if (status != HEED_OK) return status;
     if (!s->bad_words) return HEED_OK;
     FILE *file = fopen(s->bad_words, "re");
     if (!file) return heed_fail(error, HEED_E_IO, "%s: cannot open: %s", s->bad_words, strerror(errno));
     char *line = NULL;
     size_t capacity = 0;
-    heed_status status = HEED_OK;
     for (ssize_t length; status == HEED_OK && (length = getline(&line, &capacity, file)) >= 0;) {
         while (length > 0 && (line[length - 1] == '\n' || line[length - 1] == '\r')) line[--length] = 0;
         if (length > 0) status = read_word(line, (size_t)length, transformer, words, error);
@@ -87,5 +112,7 @@ void sampling_free(sampling_words *words)
     for (size_t i = 0; i < words->count; i++) free(words->ids[i]);
     free(words->ids);
     free(words->lengths);
+    free(words->bias_ids);
+    free(words->bias_values);
     *words = (sampling_words){0};
 }

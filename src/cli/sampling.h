@@ -7,7 +7,8 @@
 #include <heed/heed.h>
 
 typedef struct sampling_options {
-    double temp, top_p, min_p, repeat_penalty, length_penalty;
+    double temp, top_p, min_p, repeat_penalty, length_penalty, typical_p, epsilon_cutoff, eta_cutoff, presence_penalty, frequency_penalty;
+    option_list logit_bias;
     int64_t top_k, no_repeat_ngram, beams, min_new_tokens, seed;
     const char *bad_words;
     bool early_stopping, truncate;
@@ -21,6 +22,12 @@ void sampling_preset(sampling_options *sampling);
     HEED_OPTION(type, sampling.top_k, "top-k", 0, OPTION_INTEGER, "K", "Sample among the K most likely tokens; 0 is off."), \
     HEED_OPTION(type, sampling.top_p, "top-p", 0, OPTION_NUMBER, "P", "Sample among the fewest tokens with total probability P."), \
     HEED_OPTION(type, sampling.min_p, "min-p", 0, OPTION_NUMBER, "P", "Leave out tokens less likely than P times the likeliest."), \
+    HEED_OPTION(type, sampling.typical_p, "typical-p", 0, OPTION_NUMBER, "P", "Sample among the most typical tokens with total probability P."), \
+    HEED_OPTION(type, sampling.epsilon_cutoff, "epsilon-cutoff", 0, OPTION_NUMBER, "P", "Leave out tokens less likely than P."), \
+    HEED_OPTION(type, sampling.eta_cutoff, "eta-cutoff", 0, OPTION_NUMBER, "P", "The same with a bound that falls with the entropy."), \
+    HEED_OPTION(type, sampling.presence_penalty, "presence-penalty", 0, OPTION_NUMBER, "X", "Subtract X from the scores of tokens that were written."), \
+    HEED_OPTION(type, sampling.frequency_penalty, "frequency-penalty", 0, OPTION_NUMBER, "X", "Subtract X for each time that a token was written."), \
+    HEED_OPTION(type, sampling.logit_bias, "logit-bias", 0, OPTION_LIST, "ID=X", "Add X to the score of a token id, as in 15=-2.5."), \
     HEED_OPTION(type, sampling.repeat_penalty, "repeat-penalty", 0, OPTION_NUMBER, "X", "Above 1: make tokens that occurred less likely."), \
     HEED_OPTION(type, sampling.no_repeat_ngram, "no-repeat-ngram", 0, OPTION_INTEGER, "N", "No N tokens in a row occur twice; 0 is off."), \
     HEED_OPTION(type, sampling.min_new_tokens, "min-new-tokens", 0, OPTION_INTEGER, "N", "The end of sequence cannot come before N new tokens."), \
@@ -32,7 +39,7 @@ void sampling_preset(sampling_options *sampling);
     HEED_OPTION(type, sampling.truncate, "truncate", 0, OPTION_FLAG, NULL, "A prompt longer than the context keeps its end instead of being an error.")
 
 /* Into the library's options; reads --bad-words (tokenised by the model). Free with sampling_free. */
-typedef struct sampling_words { int32_t **ids; size_t *lengths; size_t count, capacity; } sampling_words;
+typedef struct sampling_words { int32_t **ids; size_t *lengths; size_t count, capacity; int32_t *bias_ids; float *bias_values; } sampling_words;
 heed_status sampling_apply(const sampling_options *sampling, const heed_transformer *transformer, heed_generation_options *options,
                            sampling_words *words, heed_error *error);
 void sampling_free(sampling_words *words);

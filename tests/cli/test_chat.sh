@@ -1,0 +1,63 @@
+#!/bin/sh
+# heed chat, heed eval --choices and prompt caches as a user runs them: pipes, commands, errors, context management.
+heed=$1 fixtures=$2/tests/fixtures failed=0
+work=$(mktemp -d) || exit 1
+trap 'rm -rf "$work"' EXIT
+fail() { echo "FAILED: $*"; failed=1; }
+chat() { "$heed" chat -m "$fixtures/smollm2" --template "$fixtures/chat-templates/chatml.jinja" -c 200 -n 5 --temp 0 -t 1 "$@" 2>"$work/err"; }
+has() { grep -q -- "$1" "$work/err" || fail "expected \"$1\", found: $(head -c 500 "$work/err")"; }
+
+# A turn from a pipe is the same as -p; the second turn reads only what is new; a saved conversation goes on.
+printf 'Hello\nagain\n' | chat --json --save "$work/talk.json" >"$work/two" || fail "two turns: $(cat "$work/err")"
+[ "$(wc -l <"$work/two")" = 2 ] || fail "two turns give two lines"
+sed -n 2p "$work/two" | grep -q '"kept_tokens":0,' && fail "the second turn read everything anew"
+chat -p Hello >"$work/one" || fail "-p: $(cat "$work/err")"
+printf 'Hello\n' | chat >"$work/piped" && cmp -s "$work/one" "$work/piped" || fail "a pipe and -p differ"
+grep -q '"role": "assistant"' "$work/talk.json" || fail "nothing saved"
+chat --load "$work/talk.json" -p more >/dev/null || fail "--load: $(cat "$work/err")"
+
+# Commands.
+printf '/system Be kind.\n/params temp 0\n/params\nHi\n/show\n/reset\n/save %s\n/help\n/quit\nnever\n' "$work/empty.json" | chat >/dev/null || fail "commands: $(cat "$work/err")"
+has 'system prompt is set'; has '^temp  *0$'; has 'Be kind.<|im_end|>'; has '/quit'; has 'Saved 1 messages'
+printf '/hepl\n' | chat && fail "an unknown command went unnoticed"
+has 'did you mean /help'
+printf '/params temp warm\n' | chat && fail "a bad parameter went unnoticed"
+has 'expected a number'
+printf '/load %s/none\n' "$work" | chat && fail "an absent file went unnoticed"
+has 'none'
+printf '{"messages": [{"role": 1}]}' >"$work/bad.json"
+chat --load "$work/bad.json" -p x && fail "a broken conversation went unnoticed"
+has 'message 0: expected strings'
+
+# The context: what is left out is said, or an error; never silence.
+for i in 1 2 3 4 5 6; do echo "word $i and more"; done | chat >/dev/null || fail "a long conversation: $(cat "$work/err")"
+has 'oldest messages were left out'
+for i in 1 2 3 4 5 6; do echo "word $i and more"; done | chat --keep-all >/dev/null && fail "--keep-all dropped messages"
+has 'exceeds the context of 200'
+chat -p "$(yes word | head -n 300 | tr '\n' ' ')" && fail "a message longer than the context went unnoticed"
+has 'shorten it'
+
+# A model without a template, a template that refuses.
+"$heed" chat -m "$fixtures/smollm2" -p x 2>"$work/err" && fail "no template went unnoticed"
+has 'no chat template'
+printf "{{ raise_exception('only on Sundays') }}" >"$work/refuses.jinja"
+"$heed" chat -m "$fixtures/smollm2" --template "$work/refuses.jinja" -p x 2>"$work/err" && fail "a refusal went unnoticed"
+has 'refuses the conversation: only on Sundays'
+"$heed" chat -m "$fixtures/marian" -p x 2>"$work/err" && fail "an encoder-decoder went unnoticed"
+
+# Choices.
+"$heed" eval -m "$fixtures/llama" --choices "$fixtures/choices/llama.jsonl" --json -t 1 2>"$work/err" | grep -q '"questions": 39' || fail "choices: $(cat "$work/err")"
+printf '{"context": "a", "choices": ["b", "c"], "answer": 5}\n' >"$work/broken.jsonl"
+"$heed" eval -m "$fixtures/llama" --choices "$work/broken.jsonl" 2>"$work/err" && fail "a broken question went unnoticed"
+has 'line 1: expected "answer"'
+
+# Prompt caches and logit bias.
+ask() { "$heed" generate -m "$fixtures/llama" -p "hello world" -n 5 --temp 0 -t 1 "$@" 2>"$work/err"; }
+ask >"$work/plain"; ask --prompt-cache "$work/cache" >"$work/first"; ask --prompt-cache "$work/cache" >"$work/second"
+cmp -s "$work/plain" "$work/first" && cmp -s "$work/plain" "$work/second" || fail "a prompt cache changed the text"
+"$heed" generate -m "$fixtures/smollm2" -p hello -n 2 --prompt-cache "$work/cache" 2>"$work/err" && fail "another model's cache went unnoticed"
+has 'remove the file'
+ask --ids --logit-bias 7=1000 | grep -q '^\[7, 7, 7, 7, 7\]$' || fail "a logit bias did nothing: $(cat "$work/err")"
+ask --logit-bias 7 && fail "a bad logit bias went unnoticed"
+has 'expected a token id and a number'
+exit $failed

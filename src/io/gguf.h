@@ -56,7 +56,7 @@ bool heed_gguf_type_is_integer(heed_gguf_type type); /* BOOL is none */
 /* Single values. An absent key leaves *value untouched and is HEED_OK; another type, or an array, is HEED_E_FORMAT. */
 heed_status heed_gguf_integer(const heed_gguf *file, const char *key, int64_t *value, heed_error *error);
 heed_status heed_gguf_boolean(const heed_gguf *file, const char *key, bool *value, heed_error *error);
-heed_status heed_gguf_string(const heed_gguf *file, const char *key, const char **value, size_t *length, heed_error *error); /* not NUL-terminated */
+heed_status heed_gguf_text(const heed_gguf *file, const char *key, const char **value, size_t *length, heed_error *error); /* not NUL-terminated */
 
 /* ---- writing ---- */
 

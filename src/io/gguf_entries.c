@@ -234,7 +234,7 @@ heed_status heed_gguf_boolean(const heed_gguf *file, const char *key, bool *valu
     return HEED_OK;
 }
 
-heed_status heed_gguf_string(const heed_gguf *file, const char *key, const char **value, size_t *length, heed_error *error)
+heed_status heed_gguf_text(const heed_gguf *file, const char *key, const char **value, size_t *length, heed_error *error)
 {
     const heed_gguf_entry *entry = heed_gguf_entry_find(file, key);
     if (!entry) return HEED_OK;

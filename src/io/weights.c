@@ -8,7 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-typedef struct { const char *name; heed_safetensors *file; } shard;
+/* One file of the model: safetensors or GGUF, the other is NULL. */
+typedef struct { const char *name; heed_safetensors *file; heed_gguf *gguf; } shard;
 
 /* A tensor of the namespace and the shard it lies in. */
 typedef struct { const heed_stored_tensor *tensor; size_t shard; } member;
@@ -22,6 +23,11 @@ struct heed_weights_file {
     member *by_name;
     size_t count, bytes;
 };
+
+static size_t shard_size(const shard *shard)
+{
+    return shard->gguf ? heed_gguf_count(shard->gguf) : heed_safetensors_count(shard->file);
+}
 
 static int compare_shards(const void *a, const void *b)
 {
@@ -37,13 +43,14 @@ static int compare_members(const void *a, const void *b)
 static heed_status join_shards(heed_weights_file *file, heed_error *error)
 {
     size_t total = 0;
-    for (size_t i = 0; i < file->shard_count; i++) total += heed_safetensors_count(file->shards[i].file);
+    for (size_t i = 0; i < file->shard_count; i++) total += shard_size(&file->shards[i]);
     file->members = heed_allocate(total, sizeof *file->members);
     file->by_name = heed_allocate(total, sizeof *file->by_name);
     if (!file->members || !file->by_name) return heed_fail_memory(error, 2 * total * sizeof *file->members, file->path);
     for (size_t i = 0; i < file->shard_count; i++)
-        for (size_t j = 0; j < heed_safetensors_count(file->shards[i].file); j++) {
-            const heed_stored_tensor *tensor = heed_safetensors_at(file->shards[i].file, j);
+        for (size_t j = 0; j < shard_size(&file->shards[i]); j++) {
+            const shard *from = &file->shards[i];
+            const heed_stored_tensor *tensor = from->gguf ? heed_gguf_at(from->gguf, j) : heed_safetensors_at(from->file, j);
             file->members[file->count++] = (member){tensor, i};
             file->bytes += tensor->bytes; /* cannot wrap: the shards are mapped, all of them fit the address space */
         }
@@ -61,7 +68,8 @@ static heed_status open_single(heed_weights_file *file, const char *path, heed_e
 {
     file->shards = heed_allocate(1, sizeof *file->shards);
     if (!file->shards) return heed_fail_memory(error, sizeof *file->shards, path);
-    HEED_TRY(heed_safetensors_open(&file->shards[0].file, path, error));
+    if (heed_gguf_is_file(path)) HEED_TRY(heed_gguf_open(&file->shards[0].gguf, path, error));
+    else HEED_TRY(heed_safetensors_open(&file->shards[0].file, path, error));
     file->shard_count = 1;
     return join_shards(file, error);
 }
@@ -218,7 +226,10 @@ heed_status heed_weights_file_open(heed_weights_file **result, const char *path,
 void heed_weights_file_close(heed_weights_file *file)
 {
     if (!file) return;
-    for (size_t i = 0; i < file->shard_count; i++) heed_safetensors_close(file->shards[i].file);
+    for (size_t i = 0; i < file->shard_count; i++) {
+        heed_safetensors_close(file->shards[i].file);
+        heed_gguf_close(file->shards[i].gguf);
+    }
     heed_arena_free(file->arena);
     free(file->shards);
     free(file->members);
@@ -251,7 +262,9 @@ const heed_stored_tensor *heed_weights_file_find(const heed_weights_file *file, 
 
 void heed_weights_file_release(const heed_weights_file *file, const heed_stored_tensor *tensor)
 {
-    heed_safetensors_release(file->shards[find(file, tensor->name)->shard].file, tensor);
+    const shard *from = &file->shards[find(file, tensor->name)->shard];
+    if (from->gguf) heed_gguf_release(from->gguf, tensor);
+    else heed_safetensors_release(from->file, tensor);
 }
 
 size_t heed_weights_file_bytes(const heed_weights_file *file)
@@ -262,4 +275,9 @@ size_t heed_weights_file_bytes(const heed_weights_file *file)
 const char *heed_weights_file_path(const heed_weights_file *file)
 {
     return file->path;
+}
+
+const heed_gguf *heed_weights_file_gguf(const heed_weights_file *file)
+{
+    return file->shard_count == 1 ? file->shards[0].gguf : NULL;
 }

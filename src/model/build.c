@@ -41,7 +41,7 @@ void heed_build_bind(const heed_model *model, const heed_program_spec *spec, voi
     for (size_t i = 0; i < model->n_weights; i++) {
         const heed_weight *weight = &model->weights[i];
         if (!is_present(model, i)) continue;
-        *data++ = weight->hidden_rows ? (char *)weight->data + weight->hidden_rows * weight->columns * (int64_t)heed_dtypes[weight->dtype].bytes : weight->data;
+        *data++ = weight->hidden_rows ? (char *)weight->data + heed_dtype_bytes(weight->dtype, (size_t)(weight->hidden_rows * weight->columns)) : weight->data;
     }
     for (size_t i = 0; i < model->n_weights; i++) {
         const heed_weight *weight = &model->weights[i];

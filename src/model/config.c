@@ -1,6 +1,7 @@
 /* Reading, completing, checking and writing configurations by the tables of their families. */
 #include "model/family.h"
 #include "base/file.h"
+#include "io/gguf.h"
 #include "tensor/dtype.h"
 
 #include <math.h>
@@ -85,7 +86,7 @@ static heed_status read_key(heed_config *config, const heed_key *key, const json
     return HEED_OK;
 }
 
-static heed_status read_keys(heed_config *config, const heed_key *keys, const json_t *json, const char *where, heed_error *error)
+heed_status heed_config_read_keys(heed_config *config, const heed_key *keys, const json_t *json, const char *where, heed_error *error)
 {
     for (; keys->name; keys++) HEED_TRY(read_key(config, keys, json, where, error));
     return HEED_OK;
@@ -132,7 +133,7 @@ static heed_status read_common(heed_config *config, const json_t *json, const ch
     const char *dtype = NULL;
     heed_dtype kind = HEED_F32;
     config->labels = 2;
-    HEED_TRY(read_keys(config, heed_common_keys, json, where, error));
+    HEED_TRY(heed_config_read_keys(config, heed_common_keys, json, where, error));
     HEED_TRY(read_head(config, json, where, error));
     HEED_TRY(read_labels(config, json, where, error));
     HEED_TRY(heed_json_string(json, "torch_dtype", &dtype, where, error));
@@ -154,15 +155,25 @@ heed_status heed_config_read(heed_config *config, const json_t *json, const char
         return heed_fail(error, HEED_E_UNSUPPORTED, "%s: model_type is \"%s\"; known are %s", where, type, heed_family_list(known, sizeof known));
     *config = *family->preset;
     config->family = family;
-    HEED_TRY(read_keys(config, family->keys, json, where, error));
+    HEED_TRY(heed_config_read_keys(config, family->keys, json, where, error));
     HEED_TRY(read_common(config, json, where, error));
     if (family->fix) HEED_TRY(family->fix(config, json, where, error));
     return heed_config_complete(config, where, error);
 }
 
+static heed_status load_gguf(heed_config *config, const char *path, heed_error *error)
+{
+    heed_gguf *file = NULL;
+    HEED_TRY(heed_gguf_open(&file, path, error));
+    heed_status status = heed_config_read_gguf(config, file, error);
+    heed_gguf_close(file);
+    return status;
+}
+
 heed_status heed_config_load(heed_config *config, const char *folder, heed_error *error)
 {
     *config = (heed_config){0};
+    if (heed_gguf_is_file(folder)) return load_gguf(config, folder, error);
     char *path = heed_path_join(folder, "config.json");
     if (!path) return heed_fail_memory(error, strlen(folder) + 16, "a path");
     json_t *json = NULL;

@@ -10,6 +10,7 @@
 #include <heed/graph.h>
 
 typedef struct heed_family heed_family;
+typedef struct heed_gguf heed_gguf;
 
 /* Which stacks a model has. */
 typedef enum heed_arrangement { HEED_DECODER_ONLY, HEED_ENCODER_ONLY, HEED_ENCODER_DECODER, HEED_ARRANGEMENTS } heed_arrangement;
@@ -105,10 +106,12 @@ typedef struct heed_config {
     int64_t dtype;             /* heed_dtype that config.json names; written back on saving */
 } heed_config;
 
-/* Reads and checks folder/config.json. Errors: HEED_E_FORMAT or HEED_E_UNSUPPORTED naming file, field, value and what is expected. */
+/* Reads and checks folder/config.json, or the metadata of a GGUF file. Errors: HEED_E_FORMAT or HEED_E_UNSUPPORTED naming file, field, value and what is expected. */
 heed_status heed_config_load(heed_config *config, const char *folder, heed_error *error);
 /* The same from a parsed object; `where` begins the messages. */
 heed_status heed_config_read(heed_config *config, const json_t *json, const char *where, heed_error *error);
+/* The same from the metadata and the names of the tensors of an open GGUF file. */
+heed_status heed_config_read_gguf(heed_config *config, const heed_gguf *file, heed_error *error);
 /* A family's kinds without sizes, for building new models: set vocabulary, width, context, layers, heads (of both stacks, if there
    are two), then call heed_config_complete. HEED_E_ARG for an unknown name. */
 heed_status heed_config_preset(heed_config *config, const char *family, heed_error *error);

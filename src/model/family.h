@@ -55,7 +55,8 @@ enum {
     HEED_NAME_GROUPED = 512, /* q, k and v of a tensor lie together by key/value head: the queries of its group, its key, its value */
     HEED_NAME_BY_HEAD = 1024, /* a vector stored as (heads,E) */
     HEED_NAME_TWO_NORMS = 2048, /* the spelling of parallel layers with two norms ... */
-    HEED_NAME_ONE_NORM = 4096 /* ... and of all others */
+    HEED_NAME_ONE_NORM = 4096, /* ... and of all others */
+    HEED_NAME_PAIRS = 8192   /* rows of a head stand in rotary pairs: row i of its first half, row i of its second */
 };
 
 typedef struct heed_weight_name {
@@ -95,6 +96,13 @@ typedef struct heed_key {
 
 typedef struct heed_architecture { const char *name; int32_t head; } heed_architecture; /* class name in `architectures`; NULL ends */
 
+/* How GGUF files name a family. Their gains are stored whole (norm_offset 0), their matrices (O,I). */
+typedef struct heed_gguf_names {
+    const char *architecture;        /* general.architecture, which stands before the keys too */
+    const heed_key *keys;            /* what follows "architecture." in the entries */
+    const heed_weight_name *weights; /* names of tensors, without a prefix */
+} heed_gguf_names;
+
 /* How the family gives initial weights. */
 typedef enum heed_initial_rule { HEED_INITIAL_PLAIN, HEED_INITIAL_SCALED_RESIDUAL, HEED_INITIAL_XAVIER } heed_initial_rule;
 
@@ -106,6 +114,7 @@ struct heed_family {
     const char *const *ignored;      /* tensors that are no weights: patterns with {i}, tried behind every prefix; ends in NULL */
     const char *const *prefixes;     /* of BASE names, the one to write first; ends in NULL; "" is a prefix */
     const heed_architecture *architectures; /* the first of each head is written */
+    const heed_gguf_names *gguf;     /* NULL: there are no GGUF files of this family */
     double inner_factor;             /* F = inner_factor * D where no size is given, rounded up to a multiple of inner_multiple */
     int64_t inner_multiple;
     heed_initial_rule initial;
@@ -124,6 +133,9 @@ struct heed_family {
 #include "model/families.def"
 #undef HEED_FAMILY
 
+/* Fills the fields that a table of keys names from the members of an object that are there; `where` begins the messages. */
+heed_status heed_config_read_keys(heed_config *config, const heed_key *keys, const json_t *json, const char *where, heed_error *error);
+
 size_t heed_family_count(void);
 const heed_family *heed_family_at(size_t index);
 const heed_family *heed_family_find(const char *name); /* NULL when unknown */
@@ -134,6 +146,12 @@ const char *heed_family_prefix(const heed_family *family, int64_t head);
 
 /* The family that config.json is written as, and the configuration in its terms; heed_config_written_as is its name. */
 const heed_family *heed_config_written_family(const heed_config *config, heed_config *as);
+
+/* Tables of GGUF files that many families share (family/gguf.c). */
+extern const heed_key heed_gguf_keys[];
+extern const heed_weight_name heed_gguf_weights[];        /* q, k, v apart */
+extern const heed_weight_name heed_gguf_paired_weights[]; /* the same, rows of q and k in rotary pairs */
+extern const heed_weight_name heed_gguf_fused_weights[];  /* q, k, v in one tensor */
 
 /* Pieces that many families share (family/common.c). */
 extern const char *const heed_norm_names[], *const heed_norm_place_names[], *const heed_position_names[], *const heed_residual_names[];

@@ -8,8 +8,9 @@
 /* ---- which tensors ---- */
 
 /* The prefix behind which most of the wanted tensors are found; a tie goes to the earlier one. */
-static heed_status choose_prefix(const heed_config *config, const heed_weights_file *file, const char **prefix, heed_error *error)
+static heed_status choose_prefix(const heed_model *model, const heed_weights_file *file, const char **prefix, heed_error *error)
 {
+    const heed_config *config = &model->config;
     heed_arena *arena = heed_arena_new();
     if (!arena) return heed_fail_memory(error, 64, "names of tensors");
     size_t best = 0;
@@ -17,7 +18,7 @@ static heed_status choose_prefix(const heed_config *config, const heed_weights_f
     *prefix = config->family->prefixes[0];
     for (const char *const *one = config->family->prefixes; *one; one++) {
         size_t found = 0;
-        for (const heed_weight_name *entry = config->family->weights; entry->name; entry++) {
+        for (const heed_weight_name *entry = model->names; entry->name; entry++) {
             char *name = entry->flags & HEED_NAME_BASE ? heed_weights_expand(arena, *one, entry->name, 0) : NULL;
             whole = whole && (name || !(entry->flags & HEED_NAME_BASE));
             found += name && heed_weights_file_find(file, name) != NULL;
@@ -32,7 +33,7 @@ static heed_status choose_prefix(const heed_config *config, const heed_weights_f
 /* The tensor under its name, or under an older spelling of the same role. */
 static heed_status find_source(heed_model *model, const heed_weights_file *file, heed_tensor *tensor, heed_error *error)
 {
-    const heed_weight_name *alias = model->config.family->weights;
+    const heed_weight_name *alias = model->names;
     tensor->source = heed_weights_file_find(file, tensor->name);
     for (; !tensor->source && alias->name; alias++) {
         if (!(alias->flags & HEED_NAME_ALIAS) || alias->role != tensor->entry->role || alias->part != tensor->entry->part) continue;
@@ -70,9 +71,9 @@ static heed_status check_source(const heed_tensor *tensor, heed_error *error)
 {
     const heed_stored_tensor *source = tensor->source;
     bool floating = source->dtype == HEED_F32 || source->dtype == HEED_F16 || source->dtype == HEED_BF16 || source->dtype == HEED_F64;
-    if (!floating)
-        return heed_fail(error, HEED_E_FORMAT, "%s: tensor \"%s\" holds %s; expected F32, F16 or BF16", source->file, source->name,
-                         heed_dtypes[source->dtype].safetensors);
+    if (!floating && !heed_dtype_is_block(source->dtype))
+        return heed_fail(error, HEED_E_FORMAT, "%s: tensor \"%s\" holds %s; expected F32, F16, BF16 or blocks", source->file, source->name,
+                         heed_dtypes[source->dtype].name);
     bool fits = source->rank == tensor->rank;
     for (int i = 0; fits && i < source->rank; i++) fits = source->shape[i] == tensor->shape[i];
     if (fits) return HEED_OK;
@@ -91,7 +92,7 @@ static heed_status check_source(const heed_tensor *tensor, heed_error *error)
 static bool is_ignored(const heed_model *model, const char *name)
 {
     const heed_family *family = model->config.family;
-    for (const heed_weight_name *entry = family->weights; entry->name; entry++) {
+    for (const heed_weight_name *entry = model->names; entry->name; entry++) {
         bool head = !(entry->flags & HEED_NAME_BASE) || (entry->flags & (HEED_NAME_HEAD | HEED_NAME_ALIAS));
         if (head && heed_weights_matches(name, entry->flags & HEED_NAME_BASE ? model->prefix : "", entry->name)) return true;
     }
@@ -157,13 +158,27 @@ static size_t first_nonfinite(const void *data, heed_dtype dtype, size_t count)
     return count;
 }
 
+/* The same of blocks, which are as finite as their scales: the first element of the block. */
+static size_t first_nonfinite_block(const void *data, heed_dtype dtype, size_t blocks)
+{
+    const heed_dtype_info *type = &heed_dtypes[dtype];
+    const unsigned char *bytes = (const unsigned char *)data + type->scale_at;
+    for (size_t i = 0; i < blocks; i++)
+        for (size_t j = 0; j < type->scales; j++)
+            if ((bytes[i * type->bytes + 2 * j + 1] & 0x7C) == 0x7C) return i * type->block;
+    return blocks * type->block;
+}
+
 static heed_status check_finite(heed_model *model, const heed_stored_tensor *source, bool allowed, heed_error *error)
 {
-    size_t count = source->bytes / heed_dtypes[source->dtype].bytes, at = first_nonfinite(source->data, source->dtype, count);
+    const heed_dtype_info *type = &heed_dtypes[source->dtype];
+    size_t count = source->bytes / type->bytes * type->block;
+    size_t at = type->block > 1 ? first_nonfinite_block(source->data, source->dtype, count / type->block)
+                                : first_nonfinite(source->data, source->dtype, count);
     if (at == count) return HEED_OK;
     if (allowed) return heed_model_note_add(model, error, "tensor \"%s\" holds NaN or infinity, first at element %zu", source->name, at);
     return heed_fail(error, HEED_E_FORMAT, "%s: tensor \"%s\" holds NaN or infinity at element %zu (byte %zu); expected finite weights", source->file,
-                     source->name, at, source->offset + at * heed_dtypes[source->dtype].bytes);
+                     source->name, at, source->offset + at / type->block * type->bytes);
 }
 
 static heed_status fill_all(heed_model *model, const heed_weights_file *file, const heed_model_options *options, heed_error *error)
@@ -184,7 +199,7 @@ static heed_status fill_all(heed_model *model, const heed_weights_file *file, co
 static heed_status load_weights(heed_model *model, const heed_weights_file *file, const heed_model_options *options, heed_error *error)
 {
     const char *prefix = "";
-    HEED_TRY(choose_prefix(&model->config, file, &prefix, error));
+    HEED_TRY(choose_prefix(model, file, &prefix, error));
     HEED_TRY(heed_weights_list(model, prefix, error));
     for (size_t i = 0; i < model->n_tensors; i++) {
         heed_tensor *tensor = &model->tensors[i];
@@ -199,19 +214,20 @@ static heed_status load_weights(heed_model *model, const heed_weights_file *file
     return fill_all(model, file, options, error);
 }
 
-heed_status heed_model_load(heed_model **out, const char *folder, const heed_model_options *options, heed_error *error)
+heed_status heed_model_load(heed_model **out, const char *path, const heed_model_options *options, heed_error *error)
 {
     heed_config config;
     heed_model *model = NULL;
     heed_weights_file *file = NULL;
     *out = NULL;
-    HEED_TRY(heed_config_load(&config, folder, error));
+    HEED_TRY(heed_config_load(&config, path, error));
     if (options->head) {
         config.head = options->head;
-        HEED_TRY(heed_config_complete(&config, folder, error));
+        HEED_TRY(heed_config_complete(&config, path, error));
     }
-    heed_status status = heed_weights_file_open(&file, folder, error);
+    heed_status status = heed_weights_file_open(&file, path, error);
     if (status == HEED_OK) status = heed_model_create(&model, &config, options, error);
+    if (status == HEED_OK && heed_weights_file_gguf(file)) model->names = config.family->gguf->weights;
     if (status == HEED_OK) status = load_weights(model, file, options, error);
     heed_weights_file_close(file);
     if (status == HEED_OK) *out = model;

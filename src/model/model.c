@@ -19,6 +19,7 @@ heed_status heed_model_create(heed_model **out, const heed_config *config, const
     model->config = *config;
     model->backend = options->backend;
     model->training = options->training;
+    model->names = config->family->weights;
     *out = model;
     return HEED_OK;
 }
@@ -167,13 +168,15 @@ heed_status heed_config_size(const heed_config *config, heed_dtype dtype, heed_m
     heed_status status = heed_weights_list(model, "", error);
     if (status == HEED_OK) status = heed_weights_list_parameters(model, error);
     if (status == HEED_OK) {
-        size_t element = dtype == HEED_F16 || dtype == HEED_BF16 ? 2 : 4;
+        bool kept = dtype == HEED_F16 || dtype == HEED_BF16 || heed_dtype_is_block(dtype);
+        double element = heed_dtype_width(kept ? dtype : HEED_F32);
         size->parameters = heed_model_element_count(model);
         for (size_t i = 0; i < model->n_weights; i++) {
             const heed_weight *weight = &model->weights[i];
             if (weight->tensor >= 0 && model->tensors[weight->tensor].absent) continue;
             bool matrix = weight->columns > 0 && weight->tensor >= 0;
-            size->inference_bytes += (size_t)(weight->rows * (weight->columns ? weight->columns : 1)) * (matrix ? element : sizeof(float));
+            double elements = (double)weight->rows * (double)(weight->columns ? weight->columns : 1);
+            size->inference_bytes += (size_t)(elements * (matrix ? element : sizeof(float)));
         }
         size->training_bytes = 4 * sizeof(float) * size->parameters;
         const heed_stack *stack = &complete.decoder;

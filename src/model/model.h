@@ -18,9 +18,9 @@ typedef struct heed_model_options {
     bool allow_nonfinite;        /* NaN and infinities in weights become notes instead of HEED_E_FORMAT */
 } heed_model_options;
 
-/* Loads a folder with config.json and safetensors. Every tensor of the file is used once or listed as ignored by the family, every
+/* Loads a folder with config.json and safetensors, or a GGUF file. Every tensor of the file is used once or listed as ignored by the family, every
    weight is filled exactly once. Errors: HEED_E_FORMAT naming tensors, shapes, what was expected; those of config and io. */
-heed_status heed_model_load(heed_model **model, const char *folder, const heed_model_options *options, heed_error *error);
+heed_status heed_model_load(heed_model **model, const char *path, const heed_model_options *options, heed_error *error);
 /* A new model with initial weights as its family initialises them, from the seed. Its configuration is copied. */
 heed_status heed_model_new_random(heed_model **model, const heed_config *config, const heed_model_options *options, heed_error *error);
 /* Writes config.json and model.safetensors (or shards) into an existing folder, in the layout that transformers loads.

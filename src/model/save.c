@@ -90,7 +90,8 @@ heed_status heed_model_save(const heed_model *model, const char *folder, heed_dt
     heed_config as;
     save_state state = {.model = model};
     const heed_family *family = heed_config_written_family(&model->config, &as);
-    const char *prefix = family == model->config.family ? model->prefix : heed_family_prefix(family, as.head);
+    bool own_names = family == model->config.family && model->names == family->weights;
+    const char *prefix = own_names ? model->prefix : heed_family_prefix(family, as.head);
     HEED_TRY(heed_model_create(&state.written, &as, &(heed_model_options){0}, error));
     heed_status status = heed_weights_list(state.written, prefix, error);
     if (status == HEED_OK) status = write_tensors(&state, folder, dtype, error);

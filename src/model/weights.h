@@ -60,6 +60,7 @@ struct heed_model {
     size_t n_parameters;
     char **notes;
     size_t n_notes, notes_capacity;
+    const heed_weight_name *names; /* of tensors: the family's, or those of GGUF files */
     const char *prefix;
 };
 

@@ -80,7 +80,8 @@ static void shape_tensor(heed_tensor *tensor, const heed_stack *stack)
     tensor->shape[0] = tensor->entry->flags & HEED_NAME_ROW ? 1 : turned ? tensor->columns : tensor->rows;
     tensor->shape[1] = tensor->entry->flags & HEED_NAME_ROW ? tensor->rows : turned ? tensor->rows : tensor->columns;
     if (tensor->entry->flags & HEED_NAME_BY_HEAD) tensor->shape[0] = tensor->rows / stack->head_width, tensor->shape[1] = stack->head_width;
-    if (tensor->entry->flags & HEED_NAME_GROUPED) tensor->group = stack->heads / stack->kv_heads, tensor->head_width = stack->head_width;
+    if (tensor->entry->flags & HEED_NAME_GROUPED) tensor->group = stack->heads / stack->kv_heads;
+    if (tensor->entry->flags & (HEED_NAME_GROUPED | HEED_NAME_PAIRS)) tensor->head_width = stack->head_width;
 }
 
 static heed_status add_tensor(heed_model *model, const heed_weight_name *entry, const char *prefix, int64_t layer, heed_error *error)
@@ -169,7 +170,7 @@ heed_status heed_weights_list_parameters(heed_model *model, heed_error *error)
 heed_status heed_weights_list(heed_model *model, const char *prefix, heed_error *error)
 {
     const heed_config *config = &model->config;
-    const heed_weight_name *entry = config->family->weights;
+    const heed_weight_name *entry = model->names;
     model->prefix = prefix;
     while (entry->name) {
         const heed_weight_name *end = entry + 1;

@@ -16,7 +16,9 @@ static bool takes_panels(const heed_backend *backend, heed_op_id op, int at, hee
     heed_runtime runtime = {0};
     heed_kernel_args args = {.op = heed_ops[op], .in = in, .out = out, .n_in = 2, .n_out = 1, .attributes = attributes, .runtime = &runtime,
                              .isa = backend->isa};
+    static char present; /* maximal arguments carry no data, only a mark that the operand is there */
     in[at].layout = HEED_LAYOUT_PANELS;
+    for (int i = 0; i < args.n_in; i++) in[i].data = &present;
     return heed_backend_find(backend, op, &args) != NULL;
 }
 
@@ -37,11 +39,11 @@ static bool wants_panels(const heed_model *model, const heed_weight *weight, hee
 static heed_status allocate_weight(heed_model *model, heed_weight *weight, heed_error *error)
 {
     heed_dtype stored = weight->tensor >= 0 ? model->tensors[weight->tensor].stored : HEED_F32;
-    bool half = stored == HEED_F16 || stored == HEED_BF16;
-    weight->dtype = weight->columns > 0 && half && !model->training ? stored : HEED_F32;
+    bool kept = stored == HEED_F16 || stored == HEED_BF16 || heed_dtype_is_block(stored);
+    weight->dtype = weight->columns > 0 && kept && !model->training ? stored : HEED_F32;
     weight->layout = wants_panels(model, weight, weight->dtype) ? HEED_LAYOUT_PANELS : HEED_LAYOUT_ROWS;
     size_t elements = (size_t)(weight->rows * (weight->columns ? weight->columns : 1));
-    weight->bytes = elements * heed_dtypes[weight->dtype].bytes;
+    weight->bytes = heed_dtype_bytes(weight->dtype, elements);
     if (weight->layout == HEED_LAYOUT_PANELS &&
         !heed_cpu_panel_bytes(model->backend, weight->dtype, weight->rows, weight->columns, &weight->bytes))
         return heed_fail(error, HEED_E_SHAPE, "%s: %lld x %lld elements are too many", weight->name, (long long)weight->rows, (long long)weight->columns);
@@ -93,6 +95,10 @@ static void disk_strides(const heed_tensor *tensor, int64_t *by_row, int64_t *by
 /* Where row `row` of a tensor, its parts one behind the other, stands on disk. */
 static int64_t disk_row(const heed_tensor *tensor, int64_t row)
 {
+    if (tensor->entry->flags & HEED_NAME_PAIRS) {
+        int64_t half = tensor->head_width / 2, at = row % tensor->head_width;
+        return row - at + (at < half ? 2 * at : 2 * (at - half) + 1);
+    }
     if (!tensor->group) return row;
     int64_t group = tensor->group, width = tensor->head_width, groups = tensor->rows / width / (group + 2), head = row / width;
     int64_t block = head < groups * group ? head / group * (group + 2) + head % group
@@ -103,6 +109,7 @@ static int64_t disk_row(const heed_tensor *tensor, int64_t row)
 /* Rows of a tensor from `row` on, at most `most`, that follow each other on disk too. */
 static int64_t disk_run(const heed_tensor *tensor, int64_t row, int64_t most)
 {
+    if (tensor->entry->flags & HEED_NAME_PAIRS) most = 1;
     int64_t run = tensor->group ? tensor->head_width - row % tensor->head_width : most;
     return run < most ? run : most;
 }
@@ -111,9 +118,9 @@ static int64_t disk_run(const heed_tensor *tensor, int64_t row, int64_t most)
 static void fill_rows(const heed_weight *weight, int64_t first, int64_t count, const char *source, heed_dtype dtype, int64_t by_row,
                       int64_t by_column)
 {
-    size_t from = heed_dtypes[dtype].bytes, to = heed_dtypes[weight->dtype].bytes;
+    size_t from = heed_dtypes[dtype].bytes, to = heed_dtypes[weight->dtype].bytes; /* of blocks rows follow each other, as below */
     int64_t width = weight->columns ? weight->columns : 1;
-    char *data = (char *)weight->data + (size_t)(first * width) * to;
+    char *data = (char *)weight->data + heed_dtype_bytes(weight->dtype, (size_t)(first * width));
     if (by_column == 1 && by_row == width) {
         heed_convert(data, weight->dtype, source, dtype, (size_t)(count * width));
         return;
@@ -124,40 +131,45 @@ static void fill_rows(const heed_weight *weight, int64_t first, int64_t count, c
                          source + (size_t)(row * by_row + column * by_column) * from, dtype, 1);
 }
 
+/* Elements in a form that packing takes: the source itself, or *copy. The packing reads whole elements; files promise neither alignment
+   nor a floating type that it knows. Blocks stay blocks where the weights keep them. */
+static heed_status make_packable(const heed_model *model, const heed_tensor *tensor, const void **source, heed_dtype *dtype, void **copy, heed_error *error)
+{
+    bool blocks = heed_dtype_is_block(*dtype) && model->weights[tensor->first_weight].dtype == *dtype;
+    bool packable = blocks || *dtype == HEED_F32 || *dtype == HEED_F16 || *dtype == HEED_BF16;
+    if (packable && (blocks || (uintptr_t)*source % heed_dtypes[*dtype].bytes == 0)) return HEED_OK;
+    heed_dtype kept = packable ? *dtype : HEED_F32;
+    *copy = heed_allocate(tensor->elements, heed_dtypes[kept].bytes);
+    if (!*copy) return heed_fail_memory(error, tensor->elements * heed_dtypes[kept].bytes, tensor->name);
+    heed_convert(*copy, kept, *source, *dtype, tensor->elements);
+    *source = *copy;
+    *dtype = kept;
+    return HEED_OK;
+}
+
 heed_status heed_weights_fill(heed_model *model, heed_tensor *tensor, const void *source, heed_dtype dtype, heed_error *error)
 {
-    size_t size = heed_dtypes[dtype].bytes;
-    bool packable = dtype == HEED_F32 || dtype == HEED_F16 || dtype == HEED_BF16;
     void *copy = NULL;
-    /* The packing reads whole elements; files promise neither alignment nor a floating type that it knows. */
-    if ((uintptr_t)source % size != 0 || !packable) {
-        heed_dtype kept = packable ? dtype : HEED_F32;
-        copy = heed_allocate(tensor->elements, heed_dtypes[kept].bytes);
-        if (!copy) return heed_fail_memory(error, tensor->elements * heed_dtypes[kept].bytes, tensor->name);
-        heed_convert(copy, kept, source, dtype, tensor->elements);
-        source = copy;
-        dtype = kept;
-        size = heed_dtypes[kept].bytes;
-    }
+    heed_status status = make_packable(model, tensor, &source, &dtype, &copy, error);
     int64_t by_row, by_column;
     disk_strides(tensor, &by_row, &by_column);
     for (int32_t i = 0; i < tensor->weights; i++) {
         heed_weight *weight = &model->weights[tensor->first_weight + i];
-        for (int64_t row = 0, run; !model->training && row < weight->rows; row += run) {
+        for (int64_t row = 0, run; status == HEED_OK && !model->training && row < weight->rows; row += run) {
             run = disk_run(tensor, weight->first_row + row, weight->rows - row);
-            const char *from = (const char *)source + (size_t)(disk_row(tensor, weight->first_row + row) * by_row) * size;
+            const char *from = (const char *)source + heed_dtype_bytes(dtype, (size_t)(disk_row(tensor, weight->first_row + row) * by_row));
             if (weight->layout == HEED_LAYOUT_PANELS)
                 heed_cpu_panel_pack(model->backend, weight->data, weight->dtype, weight->rows, weight->columns, row, run, from, dtype, by_row, by_column);
             else fill_rows(weight, row, run, from, dtype, by_row, by_column);
         }
     }
     heed_weight whole = {.rows = tensor->rows, .columns = tensor->columns, .dtype = HEED_F32, .data = tensor->values};
-    for (int64_t row = 0, run; model->training && row < tensor->rows; row += run) { /* whole tensors: rows that no weight shows are kept too */
+    for (int64_t row = 0, run; status == HEED_OK && model->training && row < tensor->rows; row += run) { /* whole tensors: rows that no weight shows are kept too */
         run = disk_run(tensor, row, tensor->rows - row);
-        fill_rows(&whole, row, run, (const char *)source + (size_t)(disk_row(tensor, row) * by_row) * size, dtype, by_row, by_column);
+        fill_rows(&whole, row, run, (const char *)source + heed_dtype_bytes(dtype, (size_t)(disk_row(tensor, row) * by_row)), dtype, by_row, by_column);
     }
     free(copy);
-    return HEED_OK;
+    return status;
 }
 
 /* ---- reading back ---- */
@@ -169,7 +181,7 @@ static void read_row(const heed_model *model, const heed_weight *weight, int64_t
     if (weight->layout == HEED_LAYOUT_PANELS) {
         heed_cpu_panel_row(model->backend, weight->data, weight->dtype, weight->rows, weight->columns, row, out);
     } else {
-        heed_convert(out, HEED_F32, (const char *)weight->data + (size_t)(row * width) * heed_dtypes[weight->dtype].bytes, weight->dtype, (size_t)width);
+        heed_convert(out, HEED_F32, (const char *)weight->data + heed_dtype_bytes(weight->dtype, (size_t)(row * width)), weight->dtype, (size_t)width);
     }
 }
 

@@ -4,6 +4,7 @@
 
 #include "graph/attributes.h"
 #include "graph/ir.h"
+#include "tensor/dtype.h"
 #include <string.h>
 
 /* An input of a node; HEED_NONE when it is absent or behind the last. */
@@ -15,6 +16,12 @@ static inline heed_value heed_node_input(const heed_node *node, int i)
 static inline bool heed_dtype_is_floating(heed_dtype dtype)
 {
     return dtype == HEED_F32 || dtype == HEED_F16 || dtype == HEED_BF16;
+}
+
+/* What a frozen matrix may be stored in, beside that: blocks, along its rows. */
+static inline bool heed_dtype_is_weight(heed_dtype dtype)
+{
+    return heed_dtype_is_floating(dtype) || heed_dtype_is_block(dtype);
 }
 
 /* Every input that is present is f32. */

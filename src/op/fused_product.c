@@ -3,7 +3,7 @@
      y = state + op(a) op(b)                                         accumulating: the chain continues from the old value
    Inputs by the places in graph/attributes.h: a (M,K), or (K,M) with transpose_a, f32, f16 or bf16, f32 when it is normalised;
    gate, residual, state (M,N) f32; norm gain and bias (K) f32; 1 to 4 weights, (N',K) with transpose_b or else (K,N'), f32, f16
-   or bf16; their biases (N') f32; N is the sum of the N'. Sums as in `product`: k ascending, one fused multiply-add chain; then
+   or bf16, or in blocks as `product` takes them; their biases (N') f32; N is the sum of the N'. Sums as in `product`: k ascending, one fused multiply-add chain; then
    bias, activation, gate, residual in this order. y (M,N) f32, with a state its next version.
    Errors: HEED_E_SHAPE, HEED_E_DTYPE; HEED_E_ARG for parts that do not go together (a norm over transposed rows, a state with
    anything but the plain product). */
@@ -25,6 +25,22 @@ static inline real REAL(left)(const heed_kernel_args *args, REAL(heed_row_norm) 
     return (value - norm.mean) * norm.inverse * gain + (bias ? *REAL(row)(bias, k) : 0);
 }
 
+/* The same sum where b is in blocks: their runs see the normalised rows. */
+static real REAL(block_sum)(const heed_kernel_args *args, REAL(heed_row_norm) norm, const heed_block_traits *blocks, const heed_operand *b, int64_t i,
+                            int64_t j)
+{
+    const heed_dtype_info *type = &heed_dtypes[b->dtype];
+    int64_t depth = b->shape.dim[1];
+    const char *block = REAL(blocks)(b, j);
+    heed_block_chain chain = {0};
+    for (int64_t k = 0; k < depth; k += (int64_t)type->block, block += type->bytes) {
+        float x[HEED_MAX_BLOCK];
+        for (int64_t l = 0; l < (int64_t)type->block; l++) x[l] = (float)REAL(left)(args, norm, i, k + l);
+        heed_block_chain_add(&chain, blocks, block, x);
+    }
+    return chain.sum;
+}
+
 /* Column `to` of y in row i is column j of weight `joined`. */
 static inline real REAL(one)(const heed_kernel_args *args, REAL(heed_row_norm) norm, int64_t i, int joined, int64_t j, int64_t to)
 {
@@ -35,7 +51,9 @@ static inline real REAL(one)(const heed_kernel_args *args, REAL(heed_row_norm) n
     const heed_operand *state = heed_optional(args, HEED_FUSED_STATE);
     int64_t depth = a->shape.dim[attributes->transpose_a ? 0 : 1];
     real sum = state ? REAL(row)(state, i)[to] : 0;
-    for (int64_t k = 0; k < depth; k++)
+    const heed_block_traits *blocks = REAL(integers_of)(b);
+    if (blocks) sum = REAL(block_sum)(args, norm, blocks, b, i, j);
+    for (int64_t k = 0; k < depth && !blocks; k++)
         sum = R(fma)(REAL(left)(args, norm, i, k), attributes->transpose_b ? REAL(element)(b, j, k) : REAL(element)(b, k, j), sum);
     if (bias) sum += *REAL(row)(bias, j);
     sum = REAL(heed_unary_value)(attributes->activation, sum);
@@ -82,7 +100,12 @@ static heed_status check_parts(const heed_infer *infer, heed_error *error)
         return heed_infer_fail(infer, error, HEED_E_ARG, "nothing but the product with a state");
     for (int i = 0; i < HEED_FUSED_INPUTS; i++) {
         if (!present[i]) continue;
-        bool widens = (i >= HEED_FUSED_B && i < HEED_FUSED_BIAS) || (i == HEED_FUSED_A && !norm);
+        bool weight = i >= HEED_FUSED_B && i < HEED_FUSED_BIAS, widens = weight || (i == HEED_FUSED_A && !norm);
+        if (weight && heed_dtype_is_block(infer->dtype[i])) {
+            if (!attributes->transpose_b || attributes->transpose_a || present[HEED_FUSED_STATE] || infer->dtype[HEED_FUSED_A] != HEED_F32)
+                return heed_infer_fail(infer, error, HEED_E_DTYPE, "rows of f32 times the rows of a matrix in blocks");
+            continue;
+        }
         if (widens ? !heed_dtype_is_floating(infer->dtype[i]) : infer->dtype[i] != HEED_F32)
             return heed_infer_fail(infer, error, HEED_E_DTYPE, "f32, but for matrices that are multiplied: f32, f16 or bf16");
     }

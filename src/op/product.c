@@ -1,6 +1,6 @@
 /* Matrix product. y(i,j) = sum over k of a(i,k) b(k,j), k ascending, one fused multiply-add chain per element.
    a (M,K), or (K,M) with transpose_a; b (K,N), or (N,K) with transpose_b; y (M,N) f32. a and b f32, f16 or bf16, widened
-   exactly. M may be live (rows of a), and K too where it is axis 0 of both (transpose_a without transpose_b): the sum then runs
+   exactly. b may be a frozen weight in blocks along its rows, (N,K) with transpose_b and a f32 rows: then as tensor/block_dot.h says. M may be live (rows of a), and K too where it is axis 0 of both (transpose_a without transpose_b): the sum then runs
    over the live rows; N is fixed. Gradients are products of the same kind, each in the orientation of its operand.
    Errors: HEED_E_SHAPE when extents do not fit, HEED_E_DTYPE unless floating. */
 #include "op/check.h"
@@ -14,10 +14,12 @@ void REAL(heed_product_reference)(const heed_kernel_args *args)
     const heed_product_attributes *attributes = args->attributes;
     bool transpose_a = attributes->transpose_a, transpose_b = attributes->transpose_b;
     int64_t depth = a->shape.dim[transpose_a ? 0 : 1];
+    const heed_block_traits *blocks = transpose_b ? REAL(integers_of)(b) : NULL;
     for (int64_t i = 0; i < y->shape.dim[0]; i++)
         for (int64_t j = 0; j < y->shape.dim[1]; j++) {
             real sum = 0;
-            for (int64_t k = 0; k < depth; k++)
+            if (blocks) sum = heed_block_dot(blocks, REAL(blocks)(b, j), (const float *)REAL(row)(a, i), depth);
+            for (int64_t k = 0; k < depth && !blocks; k++)
                 sum = R(fma)(transpose_a ? REAL(element)(a, k, i) : REAL(element)(a, i, k),
                              transpose_b ? REAL(element)(b, j, k) : REAL(element)(b, k, j), sum);
             REAL(row)(y, i)[j] = sum;
@@ -30,8 +32,10 @@ static heed_status infer(heed_infer *infer, heed_error *error)
     static const char *const expected[2][2] = {{"(M,K) and (K,N)", "(M,K) and (N,K)"}, {"(K,M) and (K,N)", "(K,M) and (N,K)"}};
     const heed_product_attributes *attributes = infer->attributes;
     heed_shape a = infer->shape[0], b = infer->shape[1];
-    if (!heed_dtype_is_floating(infer->dtype[0]) || !heed_dtype_is_floating(infer->dtype[1]))
-        return heed_infer_fail(infer, error, HEED_E_DTYPE, "f32, f16 or bf16");
+    if (!heed_dtype_is_floating(infer->dtype[0]) || !heed_dtype_is_weight(infer->dtype[1]))
+        return heed_infer_fail(infer, error, HEED_E_DTYPE, "f32, f16 or bf16, or a second matrix in blocks");
+    if (heed_dtype_is_block(infer->dtype[1]) && (!attributes->transpose_b || attributes->transpose_a || infer->dtype[0] != HEED_F32))
+        return heed_infer_fail(infer, error, HEED_E_DTYPE, "rows of f32 times the rows of a matrix in blocks");
     if (a.rank != 2 || b.rank != 2) return heed_infer_fail(infer, error, HEED_E_SHAPE, "two matrices");
     bool transpose_a = attributes->transpose_a, transpose_b = attributes->transpose_b;
     int a_extent = transpose_a ? a.extent : HEED_EXTENT_FIXED, b_extent = transpose_b ? HEED_EXTENT_FIXED : b.extent;

@@ -6,6 +6,7 @@
 #include "graph/attributes.h"
 #include "graph/ir.h"
 #include "graph/op.h"
+#include "tensor/block_dot.h"
 #include "tensor/dtype.h"
 #include <math.h>
 
@@ -57,15 +58,33 @@ static inline void REAL(clear)(const heed_operand *operand)
         for (int64_t j = 0; j < columns; j++) REAL(row)(operand, i)[j] = 0;
 }
 
-/* Element (i, j) of a weight in rows, whatever its floating type. */
+/* Row i of a weight in blocks, which lie end to end along it. */
+static inline const char *REAL(blocks)(const heed_operand *operand, int64_t i)
+{
+    return (const char *)operand->data + heed_dtype_bytes(operand->dtype, (size_t)(i * operand->row_stride));
+}
+
+/* Element (i, j) of a weight in rows, whatever its type. */
 static inline real REAL(element)(const heed_operand *operand, int64_t i, int64_t j)
 {
     int64_t at = i * operand->row_stride + j;
+    const heed_dtype_info *type = &heed_dtypes[operand->dtype];
+    if (type->decode) {
+        float values[HEED_MAX_BLOCK];
+        type->decode(REAL(blocks)(operand, i) + (size_t)j / type->block * type->bytes, values);
+        return values[(size_t)j % type->block];
+    }
     switch (operand->dtype) {
     case HEED_F16: return heed_f16_to_f32(((const uint16_t *)operand->data)[at]);
     case HEED_BF16: return heed_bf16_to_f32(((const uint16_t *)operand->data)[at]);
     default: return ((const real *)operand->data)[at];
     }
+}
+
+/* The blocks that a product multiplies as integers (tensor/block_dot.h): only frozen weights, only in single precision. NULL: by elements. */
+static inline const heed_block_traits *REAL(integers_of)(const heed_operand *b)
+{
+    return sizeof(real) == sizeof(float) ? heed_block_traits_of(b->dtype) : NULL;
 }
 
 /* The reference kernels of an op named so that its record finds both; declare them with HEED_REFERENCE before the record. */

@@ -5,8 +5,9 @@
 #include <strings.h>
 
 const heed_dtype_info heed_dtypes[HEED_DTYPE_COUNT] = {
-#define HEED_DTYPE(symbol, name, safetensors, gguf, bytes) [HEED_##symbol] = {name, safetensors, gguf, 1, bytes, NULL, NULL},
-#define HEED_BLOCK_DTYPE(symbol, name, gguf, block, bytes, decode, encode) [HEED_##symbol] = {name, NULL, gguf, block, bytes, decode, encode},
+#define HEED_DTYPE(symbol, name, safetensors, gguf, bytes) [HEED_##symbol] = {name, safetensors, gguf, 1, bytes, 0, 0, NULL, NULL},
+#define HEED_BLOCK_DTYPE(symbol, name, gguf, block, bytes, scale_at, scales, decode, encode) \
+    [HEED_##symbol] = {name, NULL, gguf, block, bytes, scale_at, scales, decode, encode},
 #include "tensor/dtypes.def"
 #undef HEED_DTYPE
 #undef HEED_BLOCK_DTYPE

@@ -14,6 +14,7 @@ typedef struct heed_dtype_info {
     const char *name, *safetensors; /* safetensors: NULL where that format has no such type */
     int32_t gguf;                   /* its number in GGUF, -1 where it has none */
     size_t block, bytes;            /* elements of a block, bytes of a block */
+    uint8_t scale_at, scales;       /* where its f16 scales stand, and how many */
     void (*decode)(const void *block, float *values);
     void (*encode)(const float *values, void *block);
 } heed_dtype_info;

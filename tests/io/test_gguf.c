@@ -76,7 +76,7 @@ static void a_file_is_read_as_it_was_made(void **state)
     assert_int_equal(integer, 64);
     assert_ok(heed_gguf_boolean(file, "truth", &truth, &error));
     assert_true(truth);
-    assert_ok(heed_gguf_string(file, "text", &text, &length, &error));
+    assert_ok(heed_gguf_text(file, "text", &text, &length, &error));
     assert_true(length == 5 && memcmp(text, "words", 5) == 0);
     const heed_gguf_entry *list = heed_gguf_entry_find(file, "list"), *lines = heed_gguf_entry_find(file, "lines");
     assert_true(list->count == 3 && heed_gguf_integer_at(list, 1) == -2 && heed_gguf_number_at(list, 2) == 9);
@@ -84,7 +84,7 @@ static void a_file_is_read_as_it_was_made(void **state)
     heed_gguf_string_at(lines, 1, &length);
     assert_int_equal(length, 0);
     assert_true(heed_gguf_number_at(heed_gguf_entry_find(file, "half"), 0) == 0.5);
-    assert_fails(HEED_E_FORMAT, "a string", heed_gguf_string(file, "truth", &text, &length, &error));
+    assert_fails(HEED_E_FORMAT, "a string", heed_gguf_text(file, "truth", &text, &length, &error));
     assert_fails(HEED_E_FORMAT, "an integer", heed_gguf_integer(file, "list", &integer, &error));
     heed_gguf_close(file);
 }

@@ -43,7 +43,9 @@ heed_status heed_llama_fix(heed_config *config, const json_t *json, const char *
     return heed_rope_read(config, json, where, error);
 }
 
+static const heed_gguf_names gguf = {"llama", heed_gguf_keys, heed_gguf_paired_weights};
+
 const heed_family heed_family_llama = {
     .name = "llama", .preset = &preset, .keys = keys, .weights = heed_llama_weights, .ignored = heed_llama_ignored,
-    .prefixes = heed_llama_prefixes, .architectures = architectures, .inner_factor = 8.0 / 3, .inner_multiple = 32,
+    .prefixes = heed_llama_prefixes, .architectures = architectures, .gguf = &gguf, .inner_factor = 8.0 / 3, .inner_multiple = 32,
     .packs_positions = true, .is_published = true, .derive = heed_llama_derive, .fix = heed_llama_fix, .write = heed_rope_write};

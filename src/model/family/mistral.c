@@ -18,7 +18,9 @@ static const heed_architecture architectures[] = {
     {"MistralForCausalLM", HEED_HEAD_CAUSAL_LM}, {"MistralModel", HEED_HEAD_NONE}, {"MistralForSequenceClassification", HEED_HEAD_SEQUENCE_CLASS},
     {"MistralForTokenClassification", HEED_HEAD_TOKEN_CLASS}, {"MistralForQuestionAnswering", HEED_HEAD_QUESTION}, {0}};
 
+static const heed_gguf_names gguf = {"llama", heed_gguf_keys, heed_gguf_paired_weights};
+
 const heed_family heed_family_mistral = {
     .name = "mistral", .preset = &preset, .keys = keys, .weights = heed_llama_weights, .ignored = heed_llama_ignored,
-    .prefixes = heed_llama_prefixes, .architectures = architectures, .inner_factor = 3.5, .inner_multiple = 32,
+    .prefixes = heed_llama_prefixes, .architectures = architectures, .gguf = &gguf, .inner_factor = 3.5, .inner_multiple = 32,
     .packs_positions = true, .is_published = true, .derive = heed_config_window_all, .fix = heed_llama_fix, .write = heed_rope_write};

@@ -44,7 +44,9 @@ bool heed_qwen2_write(const heed_config *config, json_t *json)
     return whole && heed_rope_write(config, json);
 }
 
+static const heed_gguf_names gguf = {"qwen2", heed_gguf_keys, heed_gguf_weights};
+
 const heed_family heed_family_qwen2 = {
     .name = "qwen2", .preset = &preset, .keys = keys, .weights = heed_llama_weights, .ignored = heed_llama_ignored,
-    .prefixes = heed_llama_prefixes, .architectures = architectures, .inner_factor = 8.0 / 3, .inner_multiple = 32,
+    .prefixes = heed_llama_prefixes, .architectures = architectures, .gguf = &gguf, .inner_factor = 8.0 / 3, .inner_multiple = 32,
     .packs_positions = true, .is_published = true, .fix = heed_qwen2_fix, .write = heed_qwen2_write};

@@ -1,0 +1,140 @@
+#include "tensor/block_dot.h"
+
+#include "tensor/block.h"
+
+static uint16_t get_bits(const uint8_t *bytes)
+{
+    return (uint16_t)(bytes[0] | bytes[1] << 8);
+}
+
+/* ---- taking blocks apart; the layouts are explained in the formats' own files ---- */
+
+static void split_nibbles(const uint8_t *nibbles, uint8_t *q)
+{
+    for (int i = 0; i < 16; i++) q[i] = nibbles[i] & 15, q[i + 16] = nibbles[i] >> 4;
+}
+
+static void split_q4_0(const void *block, heed_block_parts *parts)
+{
+    const uint8_t *bytes = block;
+    parts->d = get_bits(bytes);
+    split_nibbles(bytes + 2, parts->q);
+}
+
+static void split_q4_1(const void *block, heed_block_parts *parts)
+{
+    const uint8_t *bytes = block;
+    parts->d = get_bits(bytes), parts->m = get_bits(bytes + 2);
+    split_nibbles(bytes + 4, parts->q);
+}
+
+static void split_q5_0(const void *block, heed_block_parts *parts)
+{
+    const uint8_t *bytes = block;
+    parts->d = get_bits(bytes);
+    split_nibbles(bytes + 6, parts->q);
+    for (int i = 0; i < 32; i++) parts->q[i] |= (uint8_t)((bytes[2 + i / 8] >> i % 8 & 1) << 4);
+}
+
+static void split_q8_0(const void *block, heed_block_parts *parts)
+{
+    const uint8_t *bytes = block;
+    parts->d = get_bits(bytes);
+    for (int i = 0; i < 32; i++) parts->q[i] = bytes[2 + i] ^ 128;
+}
+
+static void split_q4_k(const void *block, heed_block_parts *parts)
+{
+    const uint8_t *bytes = block, *nibbles = bytes + 16;
+    parts->d = get_bits(bytes), parts->m = get_bits(bytes + 2);
+    for (int i = 0; i < 8; i++) heed_k_scale_minimum(bytes + 4, i, &parts->scale[i], &parts->minimum[i]);
+    for (int i = 0; i < 256; i++) parts->q[i] = nibbles[i / 64 * 32 + i % 32] >> (i / 32 % 2 * 4) & 15;
+}
+
+static void split_q6_k(const void *block, heed_block_parts *parts)
+{
+    const uint8_t *low = block, *high = low + 128;
+    parts->d = get_bits(low + 208);
+    memcpy(parts->scale, low + 192, 16);
+    for (int i = 0; i < 256; i++)
+        parts->q[i] = (uint8_t)((low[i / 128 * 64 + i % 64] >> (i % 128 / 64 * 4) & 15) | (high[i / 128 * 32 + i % 32] >> (i % 128 / 32 * 2) & 3) << 4);
+}
+
+const heed_block_traits heed_block_traits_table[HEED_BLOCK_TRAITS] = {
+    {HEED_Q4_0, 4, 8, HEED_SCALES_ONE, split_q4_0},   {HEED_Q4_1, 4, 0, HEED_SCALES_MINIMUM, split_q4_1},
+    {HEED_Q5_0, 5, 16, HEED_SCALES_ONE, split_q5_0},  {HEED_Q8_0, 8, 128, HEED_SCALES_ONE, split_q8_0},
+    {HEED_Q4_K, 4, 0, HEED_SCALES_RUNS, split_q4_k},  {HEED_Q6_K, 6, 32, HEED_SCALES_HALVES, split_q6_k}};
+
+const heed_block_traits *heed_block_traits_of(heed_dtype dtype)
+{
+    for (int i = 0; i < HEED_BLOCK_TRAITS; i++)
+        if (heed_block_traits_table[i].dtype == dtype) return &heed_block_traits_table[i];
+    return NULL;
+}
+
+/* ---- the definition ---- */
+
+void heed_block_run_read(const heed_block_traits *traits, const heed_block_parts *parts, int run, heed_block_run *out)
+{
+    out->d = heed_f16_to_f32(parts->d);
+    out->m = traits->scales == HEED_SCALES_MINIMUM ? heed_f16_to_f32(parts->m) : 0;
+    if (traits->scales == HEED_SCALES_RUNS) {
+        out->d *= (float)parts->scale[run]; /* exact: 11 and 6 bits */
+        out->m = -(heed_f16_to_f32(parts->m) * (float)parts->minimum[run]);
+    }
+    for (int i = 0; i < HEED_RUN; i++) {
+        out->w[i] = parts->q[HEED_RUN * run + i] - traits->zero;
+        if (traits->scales == HEED_SCALES_HALVES) out->w[i] *= (int8_t)parts->scale[2 * run + i / 16];
+    }
+}
+
+void heed_q8_run_make(const float *values, heed_q8_run *run)
+{
+    uint32_t largest = 0;
+    memset(run, 0, sizeof *run);
+    for (int i = 0; i < HEED_RUN; i++) { /* magnitudes are ordered as their bits are, NaN above infinity */
+        uint32_t bits;
+        memcpy(&bits, values + i, 4);
+        bits &= 0x7FFFFFFF;
+        largest = bits > largest ? bits : largest;
+    }
+    float magnitude;
+    memcpy(&magnitude, &largest, 4);
+    if (magnitude < 0x1p-100f) return;
+    if (largest >= 0x7F800000) {
+        run->d = run->sum = NAN;
+        return;
+    }
+    float inverse = 127 / magnitude;
+    run->d = magnitude / 127;
+    for (int i = 0; i < HEED_RUN; i++) {
+        run->x[i] = (int8_t)rintf(values[i] * inverse);
+        run->half[i / 16] += run->x[i];
+    }
+    run->sum = run->d * (float)(run->half[0] + run->half[1]);
+}
+
+void heed_block_chain_add(heed_block_chain *chain, const heed_block_traits *traits, const void *block, const float *x)
+{
+    heed_block_parts parts;
+    traits->split(block, &parts);
+    for (int r = 0; r < (int)heed_dtypes[traits->dtype].block / HEED_RUN; r++) {
+        heed_block_run w;
+        heed_q8_run a;
+        int32_t sum = 0;
+        heed_block_run_read(traits, &parts, r, &w);
+        heed_q8_run_make(x + HEED_RUN * r, &a);
+        for (int i = 0; i < HEED_RUN; i++) sum += w.w[i] * a.x[i];
+        chain->sum = fmaf(w.d * a.d, (float)sum, chain->sum);
+        if (traits->scales == HEED_SCALES_MINIMUM || traits->scales == HEED_SCALES_RUNS) chain->sum = fmaf(w.m, a.sum, chain->sum);
+    }
+}
+
+float heed_block_dot(const heed_block_traits *traits, const void *row, const float *x, int64_t count)
+{
+    const heed_dtype_info *type = &heed_dtypes[traits->dtype];
+    const uint8_t *block = row;
+    heed_block_chain chain = {0};
+    for (int64_t at = 0; at < count; at += (int64_t)type->block, block += type->bytes) heed_block_chain_add(&chain, traits, block, x + at);
+    return chain.sum;
+}

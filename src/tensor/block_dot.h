@@ -1,0 +1,62 @@
+/* block_dot.h: products over block weights, as they are defined. Activations are rounded to 8 bits with one scale per run of 32; a weight's
+   run of 32 is a vector of integers w, a scale d and perhaps a minimum m, so that
+
+     acc = fma(d * dx, float(sum over the run of w x), acc);   acc = fma(m, dx * float(sum of x), acc)   where there is a minimum
+
+   run after run, in f32, from 0. The integer sums are exact (below 2^24), hence any order of theirs gives the same bits; every kernel follows
+   the two lines above. The f32 reference kernels of the products call heed_block_dot; in double precision weights are decoded and
+   activations stay as they are. Formats without traits are decoded to f32 and multiplied as f32 weights are. */
+#ifndef HEED_TENSOR_BLOCK_DOT_H
+#define HEED_TENSOR_BLOCK_DOT_H
+
+#include "tensor/dtype.h"
+
+enum { HEED_RUN = 32 };
+
+/* A block taken apart; q are unsigned. */
+typedef struct heed_block_parts {
+    uint16_t d, m;                  /* f16: scale; minimum, or scale of the minima */
+    uint8_t scale[16], minimum[8];  /* within the block, where the format has them */
+    uint8_t q[HEED_MAX_BLOCK];
+} heed_block_parts;
+
+typedef enum heed_block_scales {
+    HEED_SCALES_ONE,       /* d */
+    HEED_SCALES_MINIMUM,   /* d and m */
+    HEED_SCALES_RUNS,      /* of run r: d * scale[r], minimum -m * minimum[r] */
+    HEED_SCALES_HALVES     /* of half h of a run r: d, and integers times signed scale[2r + h] */
+} heed_block_scales;
+
+/* A format that products compute on. */
+typedef struct heed_block_traits {
+    heed_dtype dtype;
+    uint8_t bits, zero;    /* of q; w = q - zero */
+    heed_block_scales scales;
+    void (*split)(const void *block, heed_block_parts *parts);
+} heed_block_traits;
+
+enum { HEED_BLOCK_TRAITS = 6 };
+extern const heed_block_traits heed_block_traits_table[HEED_BLOCK_TRAITS];
+/* NULL for a format that is decoded instead, and for plain types. */
+const heed_block_traits *heed_block_traits_of(heed_dtype dtype);
+
+/* 32 weights as the definition above has them. */
+typedef struct heed_block_run { int32_t w[HEED_RUN]; float d, m; } heed_block_run;
+void heed_block_run_read(const heed_block_traits *traits, const heed_block_parts *parts, int run, heed_block_run *out);
+
+/* 32 activations: dx = largest magnitude / 127, x rounded to nearest even; zeros when the largest is below 2^-100. With infinities or NaN dx
+   is NaN and x zero. */
+typedef struct heed_q8_run {
+    float d, sum;          /* dx; dx * float(sum of x) */
+    int32_t half[2];       /* sums of x over the first and the last 16 */
+    int8_t x[HEED_RUN];
+} heed_q8_run;
+void heed_q8_run_make(const float *values, heed_q8_run *run);
+
+/* The chain of one element of a product; from zero. Adds one block times as many activations. */
+typedef struct heed_block_chain { float sum; } heed_block_chain;
+void heed_block_chain_add(heed_block_chain *chain, const heed_block_traits *traits, const void *block, const float *x);
+/* The product of one row of blocks with one row of `count` floats, a multiple of 32 and of the block. */
+float heed_block_dot(const heed_block_traits *traits, const void *row, const float *x, int64_t count);
+
+#endif

@@ -1,5 +1,6 @@
 /* Listing the tensors and weights that a configuration wants, by its family's table of names. */
 #include "model/weights.h"
+#include "tensor/dtype.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -88,7 +89,7 @@ static heed_status add_tensor(heed_model *model, const heed_weight_name *entry, 
 {
     const heed_config *config = &model->config;
     int parts = entry->parts ? entry->parts : 1;
-    heed_tensor tensor = {.entry = entry, .layer = (int32_t)layer, .stored = (heed_dtype)config->dtype, .weights = parts,
+    heed_tensor tensor = {.entry = entry, .layer = (int32_t)layer, .stored = heed_dtype_is_block((heed_dtype)config->dtype) ? HEED_F32 : (heed_dtype)config->dtype, .weights = parts,
                           .first_weight = (int32_t)model->n_weights};
     tensor.name = heed_weights_expand(model->arena, entry->flags & HEED_NAME_BASE ? prefix : "", entry->name, layer);
     if (!tensor.name || !heed_grow(&model->tensors, &model->tensors_capacity, model->n_tensors + 1, sizeof tensor))

@@ -1,3 +1,4 @@
+#include "cpu/gemm/blocks.h"
 #include "cpu/gemm/kernels.h"
 
 #include <string.h>
@@ -99,6 +100,7 @@ static cut cut_product(const heed_gemm *g, heed_isa isa)
 
 int heed_gemm_parts(const heed_gemm *gemm, heed_isa isa)
 {
+    if (heed_gemm_is_blocks(gemm)) return heed_block_gemm_parts(gemm, isa);
     if (gemm->m <= 0 || gemm->n <= 0) return 1;
     cut c = cut_product(gemm, isa);
     return (int)(c.grid_rows * c.grid_columns);
@@ -109,6 +111,7 @@ enum { CHAINS_BYTES = HEED_GEMM_MAX_ROWS * HEED_GEMM_MAX_WIDTH * (int)sizeof(flo
 
 size_t heed_gemm_scratch(const heed_gemm *gemm, heed_isa isa)
 {
+    if (heed_gemm_is_blocks(gemm)) return heed_block_gemm_scratch(gemm, isa);
     cut c = cut_product(gemm, isa);
     size_t depth = (size_t)c.depth_block;
     bool perhaps = !c.pack_b && gemm->b_kind == HEED_GEMM_B_NN; /* a smaller n may end in a part of a panel, and be packed */
@@ -122,6 +125,19 @@ size_t heed_gemm_scratch(const heed_gemm *gemm, heed_isa isa)
 static const void *element(const void *data, heed_gemm_type type, int64_t at)
 {
     return (const char *)data + at * (type == HEED_GEMM_F32 ? 4 : 2);
+}
+
+/* The same of rows in blocks: steps k and depth are multiples of the block. */
+static void pack_blocks(float *out, int width, const heed_gemm *g, int64_t n, int64_t k, int64_t depth, int valid)
+{
+    const heed_dtype_info *type = &heed_dtypes[g->b_dtype];
+    const int64_t block = (int64_t)type->block;
+    float values[HEED_MAX_BLOCK];
+    for (int j = 0; j < width; j++)
+        for (int64_t i = 0; i < depth; i += block) {
+            if (j < valid) type->decode((const char *)g->b + (size_t)(((n + j) * g->b_stride + k + i) / block) * type->bytes, values);
+            for (int64_t l = 0; l < block; l++) out[(i + l) * width + j] = j < valid ? values[l] : 0;
+        }
 }
 
 /* One panel of B, steps [k, k + depth), widened into out. */
@@ -138,7 +154,8 @@ static void pack_panel(const cut *c, const heed_gemm *g, int64_t panel, int64_t 
         c->kernels->straight(out, width, element(g->b, c->type, k * g->b_stride + n), c->type, g->b_stride, depth, valid);
         break;
     case HEED_GEMM_B_NT:
-        c->kernels->transposing(out, width, element(g->b, c->type, n * g->b_stride + k), c->type, g->b_stride, depth, valid);
+        if (heed_dtype_is_block(g->b_dtype)) pack_blocks(out, width, g, n, k, depth, valid);
+        else c->kernels->transposing(out, width, element(g->b, c->type, n * g->b_stride + k), c->type, g->b_stride, depth, valid);
         break;
     case HEED_GEMM_B_PANELS_TRANSPOSED: /* step k is row k of W: lane k % width of W's panel k / width */
         for (int64_t end = k + depth; k < end;) {
@@ -263,6 +280,10 @@ static void run_unit(const heed_gemm *g, const cut *c, int64_t unit, float *scra
 
 void heed_gemm_run(const heed_gemm *gemm, heed_isa isa, int part, int parts, void *scratch)
 {
+    if (heed_gemm_is_blocks(gemm)) {
+        heed_block_gemm_run(gemm, isa, part, parts, scratch);
+        return;
+    }
     if (gemm->m <= 0 || gemm->n <= 0) return;
     cut c = cut_product(gemm, isa);
     const int64_t units = c.grid_rows * c.grid_columns;

@@ -4,6 +4,9 @@
    or from the old C. One row, few rows, many rows, packed or not, any block size, any part, any instruction set: the same
    chain, hence the same bits. f16 and bf16 elements of B are widened exactly before they are multiplied.
 
+   B in blocks (rows of blocks, W (N,K), as PANELS or NT): formats with traits are multiplied as tensor/block_dot.h says, from panels alone,
+   and are never accumulated onto old C; others are decoded to f32 as they are packed, from NT alone.
+
    After the chain, in this order: + bias[n]; activation; * gate[m][n]; + residual[m][n].
 
    Kernels cannot fail and allocate nothing: the caller checks shapes beforehand and hands over scratch. */
@@ -34,7 +37,7 @@ typedef struct heed_gemm {
     int64_t a_stride;
     bool a_transposed;
     heed_gemm_b_kind b_kind;
-    heed_dtype b_dtype;      /* HEED_F32, HEED_F16 or HEED_BF16 */
+    heed_dtype b_dtype;      /* HEED_F32, HEED_F16, HEED_BF16, or blocks */
     const void *b;
     int64_t b_stride;        /* of NT and NN; panels have none */
     float *c;                /* (M,N) rows c_stride apart */
@@ -58,13 +61,13 @@ size_t heed_gemm_scratch(const heed_gemm *gemm, heed_isa isa);
 void heed_gemm_run(const heed_gemm *gemm, heed_isa isa, int part, int parts, void *scratch);
 
 /* ---- panels: the resident layout of a weight W (O,I) ----
-   P columns of B (rows of W) side by side, k outermost: element (o,i) stands at ((o / P) * I + i) * P + o % P, with P =
-   heed_gemm_panel_width(isa). The last panel is filled up with zeros. */
+   Of plain types P columns of B (rows of W) side by side, k outermost: element (o,i) stands at ((o / P) * I + i) * P + o % P, with P =
+   heed_gemm_panel_width(isa); of blocks as gemm/blocks.h says. The last panel is filled up with zeros. */
 int heed_gemm_panel_width(heed_isa isa);
 /* Bytes of the panels of W (rows,columns), a multiple of 64; false when the size overflows. */
 bool heed_gemm_panel_bytes(heed_isa isa, heed_dtype dtype, int64_t rows, int64_t columns, size_t *bytes);
 
-/* The panels of one weight; data 64-byte aligned, heed_gemm_panel_bytes() long. dtype HEED_F32, HEED_F16 or HEED_BF16. */
+/* The panels of one weight; data 64-byte aligned, heed_gemm_panel_bytes() long. dtype HEED_F32, HEED_F16, HEED_BF16 or blocks with traits. */
 typedef struct heed_gemm_panels {
     void *data;
     heed_isa isa;
@@ -76,7 +79,7 @@ typedef struct heed_gemm_panels {
    converted, rounding to nearest even), so that several tensors can be joined in one weight. The source holds these rows
    row_stride apart and the elements of a row column_stride apart (1 for torch's layout; for a tensor stored (I,O), as GPT-2's
    Conv1D is, row_stride 1 and column_stride O). The call that writes row O-1 also zeroes the filling columns. Ranges of rows
-   that share no panel may be packed by several threads. */
+   that share no panel may be packed by several threads. Panels of blocks take rows of the same blocks, end to end. */
 void heed_gemm_pack(const heed_gemm_panels *panels, int64_t first, int64_t count, const void *source, heed_dtype source_dtype,
                     int64_t row_stride, int64_t column_stride);
 /* Row `row` of W, widened: out (I). Embedding look-up in a tied weight, and the way back to a file. */

@@ -1,3 +1,4 @@
+#include "cpu/gemm/blocks.h"
 #include "cpu/gemm/kernels.h"
 
 #include "base/memory.h"
@@ -11,6 +12,7 @@ int heed_gemm_panel_width(heed_isa isa)
 
 bool heed_gemm_panel_bytes(heed_isa isa, heed_dtype dtype, int64_t rows, int64_t columns, size_t *bytes)
 {
+    if (heed_block_traits_of(dtype)) return heed_block_panel_bytes(isa, dtype, rows, columns, bytes);
     const size_t width = (size_t)heed_gemm_panel_width(isa);
     size_t padded, elements, total;
     if (rows < 0 || columns < 0 || !heed_add_size((size_t)rows, width - 1, &padded)) return false;
@@ -64,6 +66,10 @@ static void pack_elements(const heed_gemm_panels *panels, int64_t row, int64_t s
 void heed_gemm_pack(const heed_gemm_panels *panels, int64_t first, int64_t count, const void *source, heed_dtype source_dtype,
                     int64_t row_stride, int64_t column_stride)
 {
+    if (heed_block_traits_of(panels->dtype)) {
+        heed_block_pack(panels, first, count, source);
+        return;
+    }
     const heed_gemm_kernels *kernels = heed_gemm_kernels_for(panels->isa);
     const int64_t width = kernels->panel, end = first + count;
     const size_t bytes = heed_dtypes[panels->dtype].bytes;
@@ -85,6 +91,10 @@ void heed_gemm_pack(const heed_gemm_panels *panels, int64_t first, int64_t count
 
 void heed_gemm_gather(const heed_gemm_panels *panels, int64_t row, float *out)
 {
+    if (heed_block_traits_of(panels->dtype)) {
+        heed_block_gather(panels, row, out);
+        return;
+    }
     const int64_t width = heed_gemm_panel_width(panels->isa);
     const char *from = row_start(panels, row, width);
     for (int64_t k = 0; k < panels->columns; k++) {

@@ -4,7 +4,7 @@
 #ifndef HEED_CPU_KERNEL_PRODUCT_H
 #define HEED_CPU_KERNEL_PRODUCT_H
 
-#include "cpu/gemm/gemm.h"
+#include "cpu/gemm/blocks.h"
 #include "cpu/kernel/kernel.h"
 #include "cpu/kernel/norm.h"
 
@@ -58,14 +58,23 @@ static inline bool floating_rows(const heed_operand *x)
     return x->dtype == HEED_F32 || x->dtype == HEED_F16 || x->dtype == HEED_BF16;
 }
 
-/* The left operand and all that is added are f32 rows; weights are rows or panels of any floating type. */
+/* Blocks that products compute on are panels, others rows; either is W (N,K), and nothing is added to an old result. */
+static inline bool fits_as_blocks(const heed_kernel_args *args, const heed_operand *w, bool fused)
+{
+    const heed_product_attributes *p = args->attributes;
+    const heed_fused_product_attributes *f = args->attributes;
+    if (!heed_dtype_is_block(w->dtype) || (w->layout == HEED_LAYOUT_PANELS) != (heed_block_traits_of(w->dtype) != NULL)) return false;
+    return fused ? f->transpose_b && !f->transpose_a && !optional_input(args, HEED_FUSED_STATE) : p->transpose_b && !p->transpose_a;
+}
+
+/* The left operand and all that is added are f32 rows; weights are rows or panels of any floating type, or blocks. */
 static inline bool product_fits(const heed_kernel_args *args)
 {
     bool fused = args->op == heed_ops[HEED_OP_FUSED_PRODUCT];
     for (int i = 0; i < args->n_in; i++) {
         const heed_operand *x = &args->in[i];
         bool weight = fused ? i >= HEED_FUSED_B && i < HEED_FUSED_BIAS : i == 1;
-        if (x->data && (weight ? !floating_rows(x) : !is_f32_rows(x))) return false;
+        if (x->data && (weight ? !floating_rows(x) && !fits_as_blocks(args, x, fused) : !is_f32_rows(x))) return false;
     }
     return true;
 }

@@ -2,7 +2,8 @@
 #ifndef HEED_CPU_KERNEL_ROWS_H
 #define HEED_CPU_KERNEL_ROWS_H
 
-#include "cpu/gemm/gemm.h"
+#include "cpu/gemm/blocks.h"
+#include "tensor/dtype.h"
 #include "cpu/kernel/kernel.h"
 #include <string.h>
 
@@ -29,6 +30,10 @@ static inline void gather_row(const heed_kernel_args *args, const heed_operand *
         copy_run(to, float_row(table, row), width);
         return;
     }
+    if (heed_dtype_is_block(table->dtype)) {
+        heed_convert(to, HEED_F32, (const char *)table->data + heed_dtype_bytes(table->dtype, (size_t)(row * table->row_stride)), table->dtype, (size_t)width);
+        return;
+    }
     const uint16_t *from = (const uint16_t *)table->data + row * table->row_stride;
     for (int64_t j = 0; j < width; j += HEED_LANES)
         store_some(to + j, table->dtype == HEED_F16 ? heed_v_load_f16_part(from + j, width - j) : heed_v_load_bf16_part(from + j, width - j), width - j);
@@ -49,6 +54,7 @@ static inline void gather_run(const heed_kernel_args *args, int part, int parts)
 static inline bool gather_fits(const heed_kernel_args *args)
 {
     heed_dtype dtype = args->in[0].dtype;
+    if (heed_dtype_is_block(dtype)) return args->in[0].layout == HEED_LAYOUT_ROWS || heed_block_traits_of(dtype);
     return dtype == HEED_F32 || dtype == HEED_F16 || dtype == HEED_BF16;
 }
 

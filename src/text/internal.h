@@ -34,6 +34,9 @@ heed_status heed_tokenizer_build(heed_tokenizer **tokenizer, const json_t *json,
 heed_status heed_tokenizer_assemble(heed_tokenizer **tokenizer, heed_model *model, const json_t *json, json_t *config, const char *where,
                                     heed_error *error);
 
+/* read_gguf.c: the vocabulary inside a GGUF file, read out of it for heed_tokenizer_from_gguf. */
+heed_status heed_tokenizer_load_gguf(heed_tokenizer **tokenizer, const char *path, heed_error *error);
+
 /* load_files.c: a tokenizer.json made up from vocab.json and merges.txt, vocab.txt, or the name of a class that needs no file; a new
    reference. *config (tokenizer_config.json, may be NULL) is completed by the special tokens of the class. */
 heed_status heed_tokenizer_json_from_files(json_t **json, const char *folder, json_t **config, heed_error *error);

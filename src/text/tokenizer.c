@@ -2,6 +2,7 @@
 
 #include "base/file.h"
 #include "base/memory.h"
+#include "io/gguf.h"
 #include <heed/heed.h> /* loading and freeing are public */
 #include <stdlib.h>
 #include <string.h>
@@ -151,6 +152,7 @@ heed_status heed_tokenizer_load(heed_tokenizer **tokenizer, const char *path, he
 {
     *tokenizer = NULL;
     if (heed_path_is_directory(path)) return load_folder(tokenizer, path, error);
+    if (heed_gguf_is_file(path)) return heed_tokenizer_load_gguf(tokenizer, path, error);
     json_t *json = NULL;
     HEED_TRY(heed_json_read(&json, path, error));
     heed_status status = heed_tokenizer_build(tokenizer, json, NULL, path, error);

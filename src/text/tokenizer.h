@@ -16,7 +16,8 @@ typedef struct heed_tokenizer heed_tokenizer;
 /* ---- loading and saving ---- */
 
 /* Loads from a folder (tokenizer.json; else vocab.json and merges.txt, vocab.txt, or what the class of tokenizer_config.json needs,
-   which may be nothing; names of special tokens from tokenizer_config.json and special_tokens_map.json) or from the path of a tokenizer.json. The caller frees *tokenizer.
+   which may be nothing; names of special tokens from tokenizer_config.json and special_tokens_map.json), from a GGUF file, or from the
+   path of a tokenizer.json. The caller frees *tokenizer.
    HEED_E_IO: nothing readable there; HEED_E_FORMAT: a broken file, with file, field and expectation; HEED_E_UNSUPPORTED: a kind
    of model, normaliser ... that is not read, by name. */
 heed_status heed_tokenizer_load(heed_tokenizer **tokenizer, const char *path, heed_error *error);

@@ -105,13 +105,13 @@ void heed_q8_run_make(const float *values, heed_q8_run *run)
         run->d = run->sum = NAN;
         return;
     }
-    float inverse = 127 / magnitude;
-    run->d = magnitude / 127;
+    float inverse = 127 / magnitude, step = magnitude / 127;
     for (int i = 0; i < HEED_RUN; i++) {
         run->x[i] = (int8_t)rintf(values[i] * inverse);
         run->half[i / 16] += run->x[i];
     }
-    run->sum = run->d * (float)(run->half[0] + run->half[1]);
+    run->d = heed_round_11_bits(step);
+    run->sum = heed_round_11_bits(step * (float)(run->half[0] + run->half[1]));
 }
 
 void heed_block_chain_add(heed_block_chain *chain, const heed_block_traits *traits, const void *block, const float *x)

@@ -1,7 +1,7 @@
 /* block_dot.h: products over block weights, as they are defined. Activations are rounded to 8 bits with one scale per run of 32; a weight's
    run of 32 is a vector of integers w, a scale d and perhaps a minimum m, so that
 
-     acc = fma(d * dx, float(sum over the run of w x), acc);   acc = fma(m, dx * float(sum of x), acc)   where there is a minimum
+     acc = fma(d * dx, float(sum over the run of w x), acc);   acc = fma(m, dx times the sum of x, acc)   where there is a minimum
 
    run after run, in f32, from 0. The integer sums are exact (below 2^24), hence any order of theirs gives the same bits; every kernel follows
    the two lines above. The f32 reference kernels of the products call heed_block_dot; in double precision weights are decoded and
@@ -44,14 +44,25 @@ const heed_block_traits *heed_block_traits_of(heed_dtype dtype);
 typedef struct heed_block_run { int32_t w[HEED_RUN]; float d, m; } heed_block_run;
 void heed_block_run_read(const heed_block_traits *traits, const heed_block_parts *parts, int run, heed_block_run *out);
 
-/* 32 activations: dx = largest magnitude / 127, x rounded to nearest even; zeros when the largest is below 2^-100. With infinities or NaN dx
-   is NaN and x zero. */
+/* 32 activations: x rounded to nearest even in steps of the largest magnitude / 127; zeros when the largest is below 2^-100. The step, and
+   the step times the sum of x, are kept to 11 bits, as the f16 of ggml's blocks of activations keeps them, so that results stay
+   comparable with llama.cpp's; the range is that of f32. With infinities or NaN dx is NaN and x zero. */
 typedef struct heed_q8_run {
-    float d, sum;          /* dx; dx * float(sum of x) */
+    float d, sum;          /* dx; dx * sum of x, both to 11 bits */
     int32_t half[2];       /* sums of x over the first and the last 16 */
     int8_t x[HEED_RUN];
 } heed_q8_run;
 void heed_q8_run_make(const float *values, heed_q8_run *run);
+
+/* The nearest number with 11 significant bits, ties to even. x finite and no f32 subnormal, or zero. */
+static inline float heed_round_11_bits(float x)
+{
+    uint32_t bits;
+    memcpy(&bits, &x, 4);
+    bits = (bits + 0xFFF + (bits >> 13 & 1)) & ~(uint32_t)0x1FFF;
+    memcpy(&x, &bits, 4);
+    return x;
+}
 
 /* The chain of one element of a product; from zero. Adds one block times as many activations. */
 typedef struct heed_block_chain { float sum; } heed_block_chain;

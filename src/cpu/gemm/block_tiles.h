@@ -121,15 +121,15 @@ static void round_runs(const float *values, int64_t runs, heed_q8_run *out)
             heed_q8_run_make(values, out);
             continue;
         }
-        const float inverse = 127 / magnitude;
+        const float inverse = 127 / magnitude, step = magnitude / 127;
         int32_t rounded[HEED_RUN], low = 0, high = 0;
         for (int i = 0; i < HEED_RUN; i++) rounded[i] = (int32_t)__builtin_rintf(values[i] * inverse);
         for (int i = 0; i < HEED_RUN; i++) out->x[i] = (int8_t)rounded[i];
         for (int i = 0; i < 16; i++) low += rounded[i];
         for (int i = 16; i < HEED_RUN; i++) high += rounded[i];
-        out->d = magnitude / 127;
+        out->d = heed_round_11_bits(step);
         out->half[0] = low, out->half[1] = high;
-        out->sum = out->d * (float)(low + high);
+        out->sum = heed_round_11_bits(step * (float)(low + high));
     }
 }
 

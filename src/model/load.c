@@ -73,7 +73,7 @@ static heed_status check_source(const heed_tensor *tensor, heed_error *error)
     bool floating = source->dtype == HEED_F32 || source->dtype == HEED_F16 || source->dtype == HEED_BF16 || source->dtype == HEED_F64;
     if (!floating && !heed_dtype_is_block(source->dtype))
         return heed_fail(error, HEED_E_FORMAT, "%s: tensor \"%s\" holds %s; expected F32, F16, BF16 or blocks", source->file, source->name,
-                         heed_dtypes[source->dtype].name);
+                         heed_dtypes[source->dtype].safetensors);
     bool fits = source->rank == tensor->rank;
     for (int i = 0; fits && i < source->rank; i++) fits = source->shape[i] == tensor->shape[i];
     if (fits) return HEED_OK;

@@ -55,7 +55,7 @@ enum {
     VERB_MODEL = 1,        /* MODEL, as -m or as the first word */
     VERB_MODEL_MAYBE = 2,  /* the same, and none is fine */
     VERB_COMPUTES = 4,     /* a context: -t */
-    VERB_LOADS = 8,        /* the model loaded; watched too */
+    VERB_LOADS = 8,        /* the model, if one is named, loaded; watched too */
     VERB_SAMPLES = 16,     /* how tokens are chosen */
     VERB_JSON = 32,        /* --json */
     VERB_WATCHED = 128,    /* what is computed can be looked at: --profile, --trace ... */

@@ -161,6 +161,9 @@ for looked in "generate -m $fixtures/gpt2 -p Hello -n 3 --temp 0" "eval -m $fixt
 done
 rm -rf "$work/looked"
 expect 0 '^optimizer *adamw' "$heed" train --data "$work/text.txt" --out "$work/looked" $small --max-steps 2 --profile
+expect 0 'GB/s read from memory' "$heed" bench --machine -t 1
+expect 0 '"flops_per_second"' "$heed" bench --machine -t 1 --json
+expect 2 'expected -m MODEL or --machine' "$heed" bench
 expect 2 'expected text or dot' "$heed" bench -m "$fixtures/gpt2" --dump svg
 expect 1 'cannot open for the trace' "$heed" bench -m "$fixtures/gpt2" --trace "$work/no/such/folder"
 rm -rf "$work/looked"

@@ -151,6 +151,7 @@ static heed_status run(task *t)
                                         : heed_train(t->context, &values->train, &watcher, &report, &t->error);
     progress_end();
     if (status == HEED_OK && !values->quiet) show_end(values, &report);
+    if (status == HEED_E_CANCELLED && report.steps > 0) note("a checkpoint is written; heed train --resume %s goes on from it", values->resume ? values->resume : values->train.out);
     return status;
 }
 

@@ -97,8 +97,22 @@ static heed_status fill(void *context, const char *folder, heed_error *error)
     return with_path(t, folder, state_file, write_state, error);
 }
 
+/* Weights can overflow in an update whose gradient was finite; a checkpoint of them could not be loaded. */
+static heed_status check_weights(const heed_trainer *t, heed_error *error)
+{
+    for (size_t i = 0; i < heed_model_parameter_count(t->model); i++) {
+        heed_parameter_info info = heed_model_parameter(t->model, i);
+        for (size_t at = 0; at < info.elements; at++)
+            if (!isfinite(info.rows[at]))
+                return heed_fail(error, HEED_E_ARG, "update %" PRId64 ": \"%s\" is no longer finite: lower the learning rate (%g now) or the weight decay; the "
+                                 "checkpoints so far are whole", t->place.step, info.name, t->rate);
+    }
+    return HEED_OK;
+}
+
 heed_status heed_trainer_save(heed_trainer *t, bool best, heed_error *error)
 {
+    HEED_TRY(check_weights(t, error));
     heed_checkpoint_options options = {.best = best, .keep = (int)t->options.save_total_limit, .private_files = heed_trainer_private_files};
     return heed_checkpoint_write(t->options.out, t->place.step, fill, t, &options, error);
 }

@@ -63,9 +63,15 @@ static heed_status fix(heed_config *config, const json_t *json, const char *wher
     return HEED_OK;
 }
 
+/* transformers takes these two as integers alone, where they are whole. */
+static json_t *number(double x)
+{
+    return x == (double)(json_int_t)x ? json_integer((json_int_t)x) : json_real(x);
+}
+
 static bool write_config(const heed_config *config, json_t *json)
 {
-    json_t *attention = json_pack("{s:b, s:f, s:f}", "alibi", 1, "alibi_bias_max", config->alibi_most, "attn_pdrop", config->attention_dropout);
+    json_t *attention = json_pack("{s:b, s:o, s:o}", "alibi", 1, "alibi_bias_max", number(config->alibi_most), "attn_pdrop", number(config->attention_dropout));
     bool whole = attention && json_object_set_new(attention, "softmax_scale", config->attention_scale > 0 ? json_real(config->attention_scale) : json_null()) == 0 &&
                  json_object_set(json, "attn_config", attention) == 0;
     json_decref(attention);

@@ -74,5 +74,5 @@ static bool write_config(const heed_config *config, json_t *json)
 
 const heed_family heed_family_opt = {
     .name = "opt", .preset = &preset, .keys = keys, .weights = weights, .ignored = ignored, .prefixes = prefixes,
-    .architectures = architectures, .inner_factor = 4, .inner_multiple = 1, .packs_positions = true,
+    .architectures = architectures, .inner_factor = 4, .inner_multiple = 1,
     .derive = derive, .fix = fix, .write = write_config};

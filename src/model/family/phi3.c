@@ -30,7 +30,12 @@ static const heed_architecture architectures[] = {
     {"Phi3ForCausalLM", HEED_HEAD_CAUSAL_LM}, {"Phi3Model", HEED_HEAD_NONE}, {"Phi3ForSequenceClassification", HEED_HEAD_SEQUENCE_CLASS},
     {"Phi3ForTokenClassification", HEED_HEAD_TOKEN_CLASS}, {0}};
 
+static bool write_config(const heed_config *config, json_t *json)
+{
+    return json_object_set_new(json, "original_max_position_embeddings", json_integer(config->rope.original_context)) == 0 && heed_rope_write(config, json);
+}
+
 const heed_family heed_family_phi3 = {
     .name = "phi3", .preset = &preset, .keys = keys, .weights = weights, .ignored = heed_llama_ignored,
     .prefixes = heed_llama_prefixes, .architectures = architectures, .inner_factor = 8.0 / 3, .inner_multiple = 32,
-    .packs_positions = true, .derive = heed_config_window_all, .fix = heed_llama_fix, .write = heed_rope_write};
+    .packs_positions = true, .derive = heed_config_window_all, .fix = heed_llama_fix, .write = write_config};

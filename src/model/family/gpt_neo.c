@@ -58,8 +58,9 @@ static heed_status fix(heed_config *config, const json_t *json, const char *wher
     static const char pairs[] = "[[[\"global\", \"local\"], N]]";
     const json_t *types = json_object_get(json, "attention_types");
     int64_t layer = 0, layers = config->decoder.layers;
+    if (layers > HEED_MAX_LAYERS) return HEED_OK; /* refused by the general checks */
     if (!types || json_is_null(types)) { /* global and local by turns */
-        for (layer = 1; layer < layers && layer < HEED_MAX_LAYERS; layer += 2) heed_config_window_layer(config, layer);
+        for (layer = 1; layer < layers; layer += 2) heed_config_window_layer(config, layer);
         return HEED_OK;
     }
     for (size_t i = 0; i < json_array_size(types); i++) {
@@ -71,7 +72,7 @@ static heed_status fix(heed_config *config, const json_t *json, const char *wher
                 const char *kind = json_string_value(json_array_get(kinds, k));
                 if (!kind || (strcmp(kind, "global") != 0 && strcmp(kind, "local") != 0))
                     return heed_fail(error, HEED_E_UNSUPPORTED, "%s: attention_types: \"%s\"; expected \"global\" or \"local\"", where, kind ? kind : "no string");
-                if (kind[0] == 'l' && layer < layers && layer < HEED_MAX_LAYERS) heed_config_window_layer(config, layer);
+                if (kind[0] == 'l' && layer < layers) heed_config_window_layer(config, layer);
             }
     }
     if (layer == layers) return HEED_OK;

@@ -104,6 +104,17 @@ typedef struct heed_forward_task {
 } heed_forward_task;
 heed_status heed_forward_files(heed_context *context, const heed_forward_task *task, heed_error *error);
 
+/* ---- converting ---- */
+typedef struct heed_conversion {
+    const char *model;      /* a model folder or a GGUF file; NULL with random */
+    const char *random;     /* path of a config.json: weights are drawn from the seed */
+    uint64_t seed;
+    const char *out;        /* FILE.gguf, else a folder */
+    const char *dtype;      /* of the matrices: "f16", "q8_0" ...; NULL: as they are (blocks become f32 in a folder) */
+} heed_conversion;
+/* Blocks are copied where their type stays, else rounded to the nearest. *notes: lines worth telling, or NULL; free with heed_free. */
+heed_status heed_convert_model(const heed_conversion *how, char **notes, heed_error *error);
+
 /* ---- a loaded model ---- */
 typedef struct heed_transformer heed_transformer;
 /* A folder with config.json, safetensors and, if it is to read and write text, a tokenizer. A tokenizer that cannot be read is no

@@ -90,6 +90,13 @@ void heed_gguf_put_entry(heed_gguf_entries *entries, const heed_gguf_entry *entr
     heed_buffer_append(&entries->bytes, entry->data, entry->bytes);
 }
 
+void heed_gguf_put_entries(heed_gguf_entries *entries, const heed_gguf_entries *more)
+{
+    entries->count += more->count;
+    entries->bytes.failed |= more->bytes.failed;
+    if (more->bytes.length) heed_buffer_append(&entries->bytes, more->bytes.data, more->bytes.length);
+}
+
 /* ---- tensors ---- */
 
 static heed_status measure(const heed_tensor_set *set, size_t index, size_t *bytes, heed_error *error)

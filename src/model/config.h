@@ -11,6 +11,7 @@
 
 typedef struct heed_family heed_family;
 typedef struct heed_gguf heed_gguf;
+typedef struct heed_gguf_entries heed_gguf_entries;
 
 /* Which stacks a model has. */
 typedef enum heed_arrangement { HEED_DECODER_ONLY, HEED_ENCODER_ONLY, HEED_ENCODER_DECODER, HEED_ARRANGEMENTS } heed_arrangement;

@@ -98,13 +98,27 @@ static heed_status read_vocabulary(heed_config *config, const heed_gguf *file, h
     return HEED_OK;
 }
 
+/* Divisors of the frequencies, one for each pair: as longrope has them, the same at every length. */
+static heed_status read_factors(heed_config *config, const heed_gguf *file, heed_error *error)
+{
+    const heed_stored_tensor *tensor = heed_gguf_find(file, "rope_freqs.weight");
+    heed_rope *rope = &config->rope;
+    if (!tensor) return HEED_OK;
+    if (tensor->rank != 1 || tensor->dtype != HEED_F32 || tensor->shape[0] > HEED_ROPE_FACTORS)
+        return heed_fail(error, HEED_E_FORMAT, "%s: tensor \"rope_freqs.weight\": expected at most %d numbers of F32", heed_gguf_where(file), HEED_ROPE_FACTORS);
+    rope->kind = HEED_ROPE_LONGROPE;
+    rope->factor = rope->attention_factor = 1;
+    rope->original_context = config->context;
+    rope->short_factors = rope->long_factors = tensor->shape[0];
+    memcpy(rope->short_factor, tensor->data, tensor->bytes);
+    memcpy(rope->long_factor, tensor->data, tensor->bytes);
+    return HEED_OK;
+}
+
 static heed_status read_rotary(heed_config *config, const heed_gguf *file, const json_t *entries, heed_error *error)
 {
     int64_t channels = 0;
     if (config->position != HEED_POSITION_ROTARY) return HEED_OK;
-    if (heed_gguf_find(file, "rope_freqs.weight"))
-        return heed_fail(error, HEED_E_UNSUPPORTED, "%s: tensor \"rope_freqs.weight\": rotary frequencies stretched one by one are not supported",
-                         heed_gguf_where(file));
     HEED_TRY(heed_json_integer(entries, "rope.dimension_count", &channels, heed_gguf_where(file), error));
     int64_t width = config->decoder.head_width;
     if (width == 0 && config->decoder.heads > 0) width = config->width / config->decoder.heads;
@@ -112,6 +126,7 @@ static heed_status read_rotary(heed_config *config, const heed_gguf *file, const
         return heed_fail(error, HEED_E_FORMAT, "%s: rope.dimension_count is %lld; expected 0 to %lld, the width of a head", heed_gguf_where(file),
                          (long long)channels, (long long)width);
     if (channels > 0) config->rope.fraction = (double)channels / (double)width;
+    HEED_TRY(read_factors(config, file, error));
     if (channels > 0 && channels < width && config->family->gguf->weights == heed_gguf_paired_weights)
         return heed_fail(error, HEED_E_UNSUPPORTED, "%s: rope.dimension_count is %lld of %lld channels; architecture %s turns all of them",
                          heed_gguf_where(file), (long long)channels, (long long)width, config->family->gguf->architecture);
@@ -163,5 +178,87 @@ heed_status heed_config_read_gguf(heed_config *config, const heed_gguf *file, he
     config->dtype = common_dtype(file);
     HEED_TRY(heed_config_complete(config, heed_gguf_where(file), error));
     read_presence(config, file); /* behind what the family derives */
+    return HEED_OK;
+}
+
+/* ---- the way back ---- */
+
+static void put_key(const heed_config *config, const char *key, const heed_key *how, heed_gguf_entries *entries)
+{
+    const void *field = (const char *)config + how->offset;
+    switch ((heed_key_type)how->type) {
+    case HEED_KEY_NUMBER: case HEED_KEY_RATE: heed_gguf_put_f32(entries, key, (float)*(const double *)field); break;
+    case HEED_KEY_FLAG: heed_gguf_put_boolean(entries, key, *(const bool *)field); break;
+    case HEED_KEY_KIND: heed_gguf_put_string(entries, key, how->names[*(const int64_t *)field], strlen(how->names[*(const int64_t *)field])); break;
+    case HEED_KEY_SIZE: case HEED_KEY_COUNT: case HEED_KEY_ID: heed_gguf_put_u32(entries, key, (uint32_t)*(const int64_t *)field); break;
+    default: break;
+    }
+}
+
+/* What a configuration does not use is left out. */
+static bool key_wanted(const heed_config *config, const heed_key *key)
+{
+    const void *field = (const char *)config + key->offset;
+    bool rotary = config->position == HEED_POSITION_ROTARY, scaled = config->rope.kind == HEED_ROPE_LINEAR || config->rope.kind == HEED_ROPE_YARN;
+    if (!strncmp(key->name, "rope.scaling.", 13)) return rotary && scaled;
+    if (!strncmp(key->name, "rope.", 5)) return rotary;
+    if (key->offset == offsetof(heed_config, norm_eps)) return (strstr(key->name, "_rms_") != NULL) == (config->norm == HEED_NORM_RMS);
+    if (key->type == HEED_KEY_NUMBER) return *(const double *)field != 0;
+    return key->type != HEED_KEY_COUNT || *(const int64_t *)field != 0 || key->offset == offsetof(heed_config, decoder.layers);
+}
+
+/* general.file_type: what most matrices are, by the numbers that llama.cpp gives. */
+static uint32_t file_type(heed_dtype dtype)
+{
+    static const struct { heed_dtype dtype; uint8_t number; } types[] = {{HEED_F16, 1}, {HEED_Q4_0, 2}, {HEED_Q4_1, 3}, {HEED_Q8_0, 7}, {HEED_Q5_0, 8},
+        {HEED_Q5_1, 9}, {HEED_Q2_K, 10}, {HEED_Q3_K, 12}, {HEED_Q4_K, 15}, {HEED_Q5_K, 17}, {HEED_Q6_K, 18}, {HEED_IQ4_NL, 25}, {HEED_BF16, 32}};
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++)
+        if (types[i].dtype == dtype) return types[i].number;
+    return 0;
+}
+
+/* Divisors of the plain frequencies, where GGUF has no other word for the stretching. */
+static heed_status make_factors(const heed_config *config, float factors[HEED_ROPE_FACTORS], int64_t *pairs, heed_error *error)
+{
+    const heed_rope *rope = &config->rope;
+    heed_rope plain = *rope;
+    float stretched[HEED_ROPE_FACTORS];
+    int64_t width = config->decoder.head_width, count = heed_rope_channels(rope, width) / 2;
+    bool constant = rope->kind == HEED_ROPE_LONGROPE && rope->attention_factor == 1 && rope->short_factors == rope->long_factors &&
+                    !memcmp(rope->short_factor, rope->long_factor, sizeof rope->short_factor);
+    if (rope->kind == HEED_ROPE_DYNAMIC || (rope->kind == HEED_ROPE_LONGROPE && !constant) || (rope->kind == HEED_ROPE_LLAMA3 && count > HEED_ROPE_FACTORS))
+        return heed_fail(error, HEED_E_UNSUPPORTED, "rotary positions of kind %s cannot be written into a GGUF file", heed_rope_name(rope->kind));
+    if (rope->kind != HEED_ROPE_LLAMA3 && rope->kind != HEED_ROPE_LONGROPE) return HEED_OK;
+    *pairs = count;
+    plain.kind = HEED_ROPE_DEFAULT;
+    heed_rope_frequencies(&plain, width, 1, factors);
+    heed_rope_frequencies(rope, width, 1, stretched);
+    for (int64_t i = 0; i < count; i++) factors[i] = rope->kind == HEED_ROPE_LONGROPE ? rope->short_factor[i] : factors[i] / stretched[i];
+    return HEED_OK;
+}
+
+heed_status heed_config_put_gguf(const heed_config *config, heed_dtype dtype, heed_gguf_entries *entries, float factors[HEED_ROPE_FACTORS],
+                                 int64_t *pairs, heed_error *error)
+{
+    const char *architecture = config->family->gguf->architecture;
+    char name[160];
+    *pairs = 0;
+    if (config->head != HEED_HEAD_CAUSAL_LM)
+        return heed_fail(error, HEED_E_UNSUPPORTED, "only language models can be written into a GGUF file");
+    if (config->position == HEED_POSITION_ROTARY) HEED_TRY(make_factors(config, factors, pairs, error));
+    heed_gguf_put_string(entries, "general.architecture", architecture, strlen(architecture));
+    heed_gguf_put_u32(entries, "general.file_type", file_type(dtype == HEED_DTYPE_COUNT ? (heed_dtype)config->dtype : dtype));
+    heed_gguf_put_u32(entries, "general.quantization_version", 2);
+    for (const heed_key *key = config->family->gguf->keys; key->name; key++) {
+        snprintf(name, sizeof name, "%s.%s", architecture, key->name);
+        if (key_wanted(config, key)) put_key(config, name, key, entries);
+    }
+    snprintf(name, sizeof name, "%s.attention.value_length", architecture);
+    heed_gguf_put_u32(entries, name, (uint32_t)config->decoder.head_width);
+    snprintf(name, sizeof name, "%s.vocab_size", architecture);
+    heed_gguf_put_u32(entries, name, (uint32_t)config->vocabulary);
+    if (config->position != HEED_POSITION_ROTARY) return HEED_OK;
+    snprintf(name, sizeof name, "%s.rope.dimension_count", architecture);
+    heed_gguf_put_u32(entries, name, (uint32_t)heed_rope_channels(&config->rope, config->decoder.head_width));
     return HEED_OK;
 }

@@ -136,6 +136,11 @@ struct heed_family {
 /* Fills the fields that a table of keys names from the members of an object that are there; `where` begins the messages. */
 heed_status heed_config_read_keys(heed_config *config, const heed_key *keys, const json_t *json, const char *where, heed_error *error);
 
+/* The entries of a GGUF file that say this configuration, whose family has GGUF names; dtype HEED_DTYPE_COUNT: the configuration's own.
+   Rotary frequencies that are stretched one by one go into `factors`, as many as *pairs (else 0). Errors: HEED_E_UNSUPPORTED. */
+heed_status heed_config_put_gguf(const heed_config *config, heed_dtype dtype, heed_gguf_entries *entries, float factors[HEED_ROPE_FACTORS],
+                                 int64_t *pairs, heed_error *error);
+
 size_t heed_family_count(void);
 const heed_family *heed_family_at(size_t index);
 const heed_family *heed_family_find(const char *name); /* NULL when unknown */
@@ -149,6 +154,7 @@ const heed_family *heed_config_written_family(const heed_config *config, heed_co
 
 /* Tables of GGUF files that many families share (family/gguf.c). */
 extern const heed_key heed_gguf_keys[];
+extern const char *const heed_gguf_ignored[];            /* tensors that say what the configuration says */
 extern const heed_weight_name heed_gguf_weights[];        /* q, k, v apart */
 extern const heed_weight_name heed_gguf_paired_weights[]; /* the same, rows of q and k in rotary pairs */
 extern const heed_weight_name heed_gguf_fused_weights[];  /* q, k, v in one tensor */

@@ -96,7 +96,7 @@ static bool is_ignored(const heed_model *model, const char *name)
         bool head = !(entry->flags & HEED_NAME_BASE) || (entry->flags & (HEED_NAME_HEAD | HEED_NAME_ALIAS));
         if (head && heed_weights_matches(name, entry->flags & HEED_NAME_BASE ? model->prefix : "", entry->name)) return true;
     }
-    for (const char *const *pattern = family->ignored; *pattern; pattern++) {
+    for (const char *const *pattern = model->names == family->weights ? family->ignored : heed_gguf_ignored; *pattern; pattern++) {
         if (heed_weights_matches(name, "", *pattern)) return true;
         for (const char *const *prefix = family->prefixes; *prefix; prefix++)
             if (heed_weights_matches(name, *prefix, *pattern)) return true;

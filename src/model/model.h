@@ -8,6 +8,7 @@
 #include "model/config.h"
 
 typedef struct heed_model heed_model;
+typedef struct heed_gguf_entries heed_gguf_entries;
 
 typedef struct heed_model_options {
     const heed_backend *backend; /* decides the resident layout; borrowed until the model is freed */
@@ -26,6 +27,13 @@ heed_status heed_model_new_random(heed_model **model, const heed_config *config,
 /* Writes config.json and model.safetensors (or shards) into an existing folder, in the layout that transformers loads.
    dtype HEED_F32, HEED_F16 or HEED_BF16; HEED_DTYPE_COUNT: as stored (training: f32). */
 heed_status heed_model_save(const heed_model *model, const char *folder, heed_dtype dtype, heed_error *error);
+
+/* Writes a GGUF file: metadata and tensors in the names of its family, `tokenizer` (entries, may be NULL) behind the model's own. dtype: of
+   matrices, any float or block type that can be made, HEED_DTYPE_COUNT: as stored; vectors and tables of positions are f32. Rows that are
+   no multiple of a block get the nearest smaller type that fits. Errors: HEED_E_UNSUPPORTED for families without GGUF names and for
+   settings that GGUF cannot say. */
+heed_status heed_model_save_gguf(const heed_model *model, const char *path, heed_dtype dtype, const heed_gguf_entries *tokenizer,
+                                 heed_error *error);
 
 heed_model *heed_model_retain(heed_model *model); /* returns it */
 void heed_model_release(heed_model *model);       /* NULL is fine; the last release frees */

@@ -1,5 +1,7 @@
-/* Writing a model directory that transformers loads: config.json and safetensors, in the names of the family it is written as. */
+/* Writing a model directory that transformers loads: config.json and safetensors, in the names of the family it is written as; and writing
+   GGUF files. */
 #include "base/file.h"
+#include "io/gguf.h"
 #include "model/weights.h"
 #include "tensor/dtype.h"
 
@@ -9,7 +11,12 @@
 enum { SHARD_BYTES_LOG2 = 32 }; /* files of at most 4 GiB */
 
 /* The model, the same model listed in the written family's terms, and which of its tensors are written. */
-typedef struct { const heed_model *model; heed_model *written; const size_t *tensors; } save_state;
+typedef struct {
+    const heed_model *model;
+    heed_model *written;
+    const size_t *tensors;
+    float gain_shift; /* what gains are written greater by than they are kept */
+} save_state;
 
 static heed_status read_tensor(const save_state *state, const heed_tensor *tensor, float *values, heed_error *error)
 {
@@ -19,13 +26,28 @@ static heed_status read_tensor(const save_state *state, const heed_tensor *tenso
         if (own < 0) continue;
         HEED_TRY(heed_weights_read(state->model, &state->model->weights[own], tensor, target->first_row, values, error));
     }
+    bool gain = heed_roles[tensor->entry->role].initial == HEED_INITIAL_ONE;
+    for (size_t i = 0; gain && state->gain_shift != 0 && i < tensor->elements; i++) values[i] += state->gain_shift;
     return HEED_OK;
+}
+
+/* The tensor out of weights that are stored in its type and order already, bit by bit; false: it has to be converted. */
+static bool copy_tensor(const save_state *state, const heed_tensor *tensor, heed_dtype dtype, void *bytes)
+{
+    if (heed_roles[tensor->entry->role].initial == HEED_INITIAL_ONE && state->gain_shift != 0) return false;
+    for (int32_t i = 0; i < tensor->weights; i++) {
+        const heed_weight *target = &state->written->weights[tensor->first_weight + i];
+        int32_t own = heed_weights_find(state->model, (heed_part)target->part, (heed_role)target->role, tensor->layer);
+        if (own < 0 || !heed_weights_copy(&state->model->weights[own], tensor, target->first_row, dtype, bytes)) return false;
+    }
+    return true;
 }
 
 static heed_status produce(void *context, size_t index, const heed_tensor_source *target, void *bytes, heed_error *error)
 {
     const save_state *state = context;
     const heed_tensor *tensor = &state->written->tensors[state->tensors[index]];
+    if (copy_tensor(state, tensor, target->dtype, bytes)) return HEED_OK;
     float *values = heed_allocate(tensor->elements + 1, sizeof *values);
     if (!values) return heed_fail_memory(error, tensor->elements * sizeof *values, tensor->name);
     heed_status status = read_tensor(state, tensor, values, error);
@@ -34,10 +56,11 @@ static heed_status produce(void *context, size_t index, const heed_tensor_source
     return status;
 }
 
-static heed_status write_config(const heed_model *model, const char *folder, heed_dtype dtype, heed_error *error)
+static heed_status write_config(const heed_model *model, const char *folder, heed_dtype dtype, double offset, heed_error *error)
 {
     heed_config config = model->config;
     json_t *json = NULL;
+    config.norm_offset = offset;
     if (dtype != HEED_DTYPE_COUNT) config.dtype = dtype;
     else if (model->training) config.dtype = HEED_F32;
     HEED_TRY(heed_config_write(&config, &json, error));
@@ -60,6 +83,7 @@ static void list_sources(const save_state *state, heed_dtype dtype, heed_tensor_
         int32_t own = heed_weights_find(state->model, (heed_part)first->part, (heed_role)first->role, tensor->layer);
         if (own < 0) continue;
         heed_dtype stored = state->model->training ? HEED_F32 : state->model->tensors[state->model->weights[own].tensor].stored;
+        if (heed_dtype_is_block(stored) && state->written->names == state->written->config.family->weights) stored = HEED_F32;
         sources[*count] = (heed_tensor_source){.name = tensor->name, .dtype = dtype != HEED_DTYPE_COUNT ? dtype : stored, .rank = tensor->rank,
                                                .shape = tensor->shape};
         tensors[(*count)++] = i;
@@ -86,16 +110,82 @@ static heed_status write_tensors(save_state *state, const char *folder, heed_dty
 heed_status heed_model_save(const heed_model *model, const char *folder, heed_dtype dtype, heed_error *error)
 {
     if (dtype != HEED_F32 && dtype != HEED_F16 && dtype != HEED_BF16 && dtype != HEED_DTYPE_COUNT)
-        return heed_fail(error, HEED_E_ARG, "weights are written as f32, f16 or bf16");
+        return heed_fail(error, HEED_E_ARG, "%s: a folder holds weights as f32, f16 or bf16; blocks need a name that ends in .gguf", folder);
     heed_config as;
     save_state state = {.model = model};
     const heed_family *family = heed_config_written_family(&model->config, &as);
     bool own_names = family == model->config.family && model->names == family->weights;
     const char *prefix = own_names ? model->prefix : heed_family_prefix(family, as.head);
+    if (family == model->config.family && !own_names) as.norm_offset = family->preset->norm_offset; /* GGUF files keep gains whole */
+    state.gain_shift = (float)(model->config.norm_offset - as.norm_offset);
     HEED_TRY(heed_model_create(&state.written, &as, &(heed_model_options){0}, error));
     heed_status status = heed_weights_list(state.written, prefix, error);
     if (status == HEED_OK) status = write_tensors(&state, folder, dtype, error);
-    if (status == HEED_OK) status = write_config(model, folder, dtype, error);
+    if (status == HEED_OK) status = write_config(model, folder, dtype, as.norm_offset, error);
+    heed_model_release(state.written);
+    return status;
+}
+
+/* ---- GGUF ---- */
+
+/* The type of a matrix whose rows are no multiple of a block: of the same width or the next wider. */
+static heed_dtype fit_block(heed_dtype dtype, int64_t columns)
+{
+    static const struct { heed_dtype from, to; } narrower[] = {{HEED_Q2_K, HEED_IQ4_NL}, {HEED_Q3_K, HEED_IQ4_NL}, {HEED_Q4_K, HEED_Q5_0},
+                                                               {HEED_Q5_K, HEED_Q5_1}, {HEED_Q6_K, HEED_Q8_0}};
+    for (size_t i = 0; i < sizeof narrower / sizeof *narrower; i++)
+        if (dtype == narrower[i].from && (size_t)columns % heed_dtypes[dtype].block) dtype = narrower[i].to;
+    return (size_t)columns % heed_dtypes[dtype].block ? HEED_F16 : dtype;
+}
+
+static heed_dtype gguf_dtype(const heed_tensor *tensor, heed_dtype stored, heed_dtype wanted)
+{
+    bool table = tensor->entry->role == HEED_ROLE_POSITION_EMBEDDING || tensor->entry->role == HEED_ROLE_TYPE_EMBEDDING;
+    heed_dtype dtype = wanted == HEED_DTYPE_COUNT ? stored : wanted;
+    return tensor->columns == 0 || table ? HEED_F32 : fit_block(dtype, tensor->columns);
+}
+
+static heed_status write_gguf(save_state *state, const char *path, heed_dtype dtype, const heed_gguf_entries *tokenizer, heed_error *error)
+{
+    size_t room = state->written->n_tensors + 2, count = 0;
+    heed_tensor_source *sources = heed_allocate(room, sizeof *sources);
+    size_t *tensors = heed_allocate(room, sizeof *tensors);
+    float factors[HEED_ROPE_FACTORS];
+    int64_t pairs = 0;
+    heed_gguf_entries entries = {0};
+    heed_status status = sources && tensors ? HEED_OK : heed_fail_memory(error, room * sizeof *sources, "the list of tensors");
+    if (status == HEED_OK) status = heed_config_put_gguf(&state->written->config, dtype, &entries, factors, &pairs, error);
+    if (status == HEED_OK) {
+        list_sources(state, HEED_DTYPE_COUNT, sources, tensors, &count);
+        for (size_t i = 0; i < count; i++) sources[i].dtype = gguf_dtype(&state->written->tensors[tensors[i]], sources[i].dtype, dtype);
+        if (pairs) sources[count++] = (heed_tensor_source){.name = "rope_freqs.weight", .dtype = HEED_F32, .rank = 1, .shape = &pairs, .data = factors};
+        if (tokenizer) heed_gguf_put_entries(&entries, tokenizer);
+        state->tensors = tensors;
+        heed_tensor_set set = {.tensors = sources, .count = count, .produce = produce, .context = state};
+        status = heed_gguf_write(path, &entries, &set, error);
+    }
+    heed_buffer_free(&entries.bytes);
+    free(tensors);
+    free(sources);
+    return status;
+}
+
+heed_status heed_model_save_gguf(const heed_model *model, const char *path, heed_dtype dtype, const heed_gguf_entries *tokenizer, heed_error *error)
+{
+    heed_config as;
+    save_state state = {.model = model};
+    const heed_family *family = heed_config_written_family(&model->config, &as);
+    if (!family->gguf)
+        return heed_fail(error, HEED_E_UNSUPPORTED, "%s: models of family %s have no place in GGUF files; write a folder instead", path, family->name);
+    if (dtype != HEED_DTYPE_COUNT && dtype != HEED_F32 && dtype != HEED_F16 && dtype != HEED_BF16 && !heed_dtypes[dtype].encode)
+        return heed_fail(error, HEED_E_ARG, "%s: weights cannot be written as %s", path, heed_dtypes[dtype].name);
+    as.family = family;
+    as.norm_offset = 0;
+    state.gain_shift = (float)model->config.norm_offset;
+    HEED_TRY(heed_model_create(&state.written, &as, &(heed_model_options){0}, error));
+    state.written->names = family->gguf->weights;
+    heed_status status = heed_weights_list(state.written, "", error);
+    if (status == HEED_OK) status = write_gguf(&state, path, dtype, tokenizer, error);
     heed_model_release(state.written);
     return status;
 }

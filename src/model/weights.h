@@ -77,6 +77,9 @@ bool heed_weight_is_multiplied(const heed_config *config, heed_part part, heed_r
 heed_status heed_weights_allocate(heed_model *model, heed_error *error);
 /* Fills the weights of a tensor from elements of `dtype` in the order on disk. */
 heed_status heed_weights_fill(heed_model *model, heed_tensor *tensor, const void *source, heed_dtype dtype, heed_error *error);
+/* Copies a weight's rows as they are stored into `bytes`, a tensor on disk, from its row `first_row` on; false where that has another type or
+   order of elements. */
+bool heed_weights_copy(const heed_weight *weight, const heed_tensor *tensor, int64_t first_row, heed_dtype dtype, void *bytes);
 /* Copies a weight into `values`, the elements of a tensor in the order on disk, from row `first_row` of it on. */
 heed_status heed_weights_read(const heed_model *model, const heed_weight *weight, const heed_tensor *tensor, int64_t first_row, float *values,
                               heed_error *error);

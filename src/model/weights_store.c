@@ -212,3 +212,14 @@ heed_status heed_weights_read(const heed_model *model, const heed_weight *weight
     free(row);
     return HEED_OK;
 }
+
+bool heed_weights_copy(const heed_weight *weight, const heed_tensor *tensor, int64_t first_row, heed_dtype dtype, void *bytes)
+{
+    int64_t by_row, by_column, width = weight->columns ? weight->columns : 1;
+    disk_strides(tensor, &by_row, &by_column);
+    if (weight->layout != HEED_LAYOUT_ROWS || weight->dtype != dtype || by_column != 1 || by_row != width) return false;
+    size_t row_bytes = heed_dtype_bytes(dtype, (size_t)width);
+    for (int64_t j = 0; j < weight->rows; j++)
+        memcpy((char *)bytes + (size_t)disk_row(tensor, first_row + j) * row_bytes, (const char *)weight->data + (size_t)j * row_bytes, row_bytes);
+    return true;
+}

@@ -34,6 +34,8 @@ heed_status heed_tokenizer_build(heed_tokenizer **tokenizer, const json_t *json,
 heed_status heed_tokenizer_assemble(heed_tokenizer **tokenizer, heed_model *model, const json_t *json, json_t *config, const char *where,
                                     heed_error *error);
 
+/* load_gguf.c: the name that GGUF has for this tokenizer's way of cutting a text into words; NULL: none. */
+const char *heed_gguf_pre_name(const heed_tokenizer *tokenizer);
 /* read_gguf.c: the vocabulary inside a GGUF file, read out of it for heed_tokenizer_from_gguf. */
 heed_status heed_tokenizer_load_gguf(heed_tokenizer **tokenizer, const char *path, heed_error *error);
 

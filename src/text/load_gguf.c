@@ -390,3 +390,44 @@ heed_status heed_tokenizer_from_gguf(heed_tokenizer **tokenizer, const heed_gguf
     heed_model_free(&s.model);
     return status;
 }
+
+/* ---- the way back: which name means this way of cutting ---- */
+
+/* Regular expressions of a pre-tokeniser's stages, in order; false for a stage that GGUF has no name for. */
+static bool list_splits(const json_t *stage, const char *splits[MOST_SPLITS], size_t *count)
+{
+    const char *type = json_string_value(json_object_get(stage, "type"));
+    const json_t *pattern = json_object_get(stage, "pattern"), *stages = json_object_get(stage, "pretokenizers");
+    if (!type || *count == MOST_SPLITS) return false;
+    if (!strcmp(type, "Sequence")) {
+        for (size_t i = 0; i < json_array_size(stages); i++)
+            if (!list_splits(json_array_get(stages, i), splits, count)) return false;
+        return true;
+    }
+    if (!strcmp(type, "ByteLevel")) {
+        if (json_is_true(json_object_get(stage, "add_prefix_space"))) return false;
+        if (!json_is_false(json_object_get(stage, "use_regex"))) splits[(*count)++] = GPT2;
+        return true;
+    }
+    if (!strcmp(type, "Digits") && json_is_true(json_object_get(stage, "individual_digits"))) return splits[(*count)++] = "\\p{N}", true;
+    const char *expression = json_string_value(json_object_get(pattern, "Regex"));
+    if (strcmp(type, "Split") || !expression) return false;
+    splits[(*count)++] = expression;
+    return true;
+}
+
+const char *heed_gguf_pre_name(const heed_tokenizer *tokenizer)
+{
+    const char *splits[MOST_SPLITS] = {0};
+    size_t count = 0;
+    const json_t *normalizer = json_object_get(tokenizer->sections, "normalizer");
+    const char *normal = json_string_value(json_object_get(normalizer, "type"));
+    if (!list_splits(json_object_get(tokenizer->sections, "pre_tokenizer"), splits, &count)) return NULL;
+    for (size_t i = 0; i < sizeof pre_tokenizers / sizeof *pre_tokenizers; i++) {
+        const pre_tokenizer *pre = &pre_tokenizers[i];
+        bool same = !pre->roberta && pre->whole_words == tokenizer->model.ignore_merges && (pre->nfc ? normal && !strcmp(normal, "NFC") : !normal);
+        for (size_t j = 0; j < MOST_SPLITS && same; j++) same = !splits[j] == !pre->splits[j] && (!splits[j] || !strcmp(splits[j], pre->splits[j]));
+        if (same) return pre->names[0];
+    }
+    return NULL;
+}

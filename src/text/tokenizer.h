@@ -46,6 +46,9 @@ typedef struct heed_gguf_vocabulary {
    a model kind or a pre-tokeniser that is not known, with the names that are; HEED_E_FORMAT: arrays that do not fit each other. */
 heed_status heed_tokenizer_from_gguf(heed_tokenizer **tokenizer, const heed_gguf_vocabulary *vocabulary, const char *where,
                                      heed_error *error);
+/* Appends the entries "tokenizer." of a GGUF file for a model of `count` ids. HEED_E_UNSUPPORTED: GGUF has no name for this tokenizer. */
+typedef struct heed_gguf_entries heed_gguf_entries;
+heed_status heed_tokenizer_put_gguf(const heed_tokenizer *tokenizer, size_t count, heed_gguf_entries *entries, heed_error *error);
 void heed_tokenizer_free(heed_tokenizer *tokenizer); /* NULL is fine */
 
 /* Writes tokenizer.json and tokenizer_config.json into an existing folder, in the form that `tokenizers` and `transformers` load. */

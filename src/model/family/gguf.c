@@ -66,6 +66,8 @@ const heed_key heed_gguf_keys[] = {
     ONE(CLASS_BIAS, MODEL, "cls.output.bias"),                             \
     {0}
 
+const char *const heed_gguf_ignored[] = {"rope_freqs.weight", "blk.{i}.attn_rot_embd", NULL};
+
 const heed_weight_name heed_gguf_weights[] = {EMBEDDINGS, SEPARATE(0), REST};
 const heed_weight_name heed_gguf_paired_weights[] = {EMBEDDINGS, SEPARATE(HEED_NAME_PAIRS), REST};
 const heed_weight_name heed_gguf_fused_weights[] = {EMBEDDINGS, FUSED(QUERY_WEIGHT, "attn_qkv.weight"), FUSED(QUERY_BIAS, "attn_qkv.bias"), REST};

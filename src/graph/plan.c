@@ -39,6 +39,7 @@ static heed_status run_passes(heed_graph *graph, uint32_t passes, heed_error *er
     if (passes & HEED_PASS_DEAD) HEED_TRY(heed_pass_dead(graph, error));
     if (passes & HEED_PASS_COMMON) HEED_TRY(heed_pass_common(graph, error));
     if (passes & HEED_PASS_RECOMPUTE) HEED_TRY(heed_pass_recompute(graph, error));
+    if (passes & (HEED_PASS_RECOMPUTE | HEED_PASS_FUSE)) HEED_TRY(heed_pass_order(graph, error));
     if (passes & HEED_PASS_FUSE) HEED_TRY(heed_pass_fuse(graph, error));
     if (passes & HEED_PASS_DEAD) HEED_TRY(heed_pass_dead(graph, error)); /* what recompute and fusion left unread */
     return HEED_OK;

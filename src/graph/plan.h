@@ -59,6 +59,7 @@ heed_status heed_pass_precision(heed_graph *graph, heed_error *error); /* before
 heed_status heed_pass_dead(heed_graph *graph, heed_error *error);
 heed_status heed_pass_common(heed_graph *graph, heed_error *error);
 heed_status heed_pass_recompute(heed_graph *graph, heed_error *error);
+heed_status heed_pass_order(heed_graph *graph, heed_error *error); /* accumulations as soon as their summand is there */
 heed_status heed_pass_fuse(heed_graph *graph, heed_error *error);
 
 /* ---- dump ---- */

@@ -337,6 +337,29 @@ static void gradients_add_up_and_recomputing_changes_little(void **state)
     heed_engine_free(engine);
 }
 
+/* Accumulations once stood at the end of the graph and kept what every layer had computed again alive until then. */
+static void recomputing_keeps_one_layer_at_a_time(void **state)
+{
+    (void)state;
+    heed_config config;
+    heed_model *model = NULL;
+    heed_engine *engine = NULL;
+    size_t kept = 0, recomputed = 0;
+    heed_program_spec spec = {.purpose = HEED_PURPOSE_TRAIN, .rows = 512, .sequences = 2, .gathered = 512};
+    assert_ok(heed_config_preset(&config, "gpt2", &error));
+    config.vocabulary = 40, config.width = 64, config.context = 256, config.decoder = (heed_stack){.layers = 12, .heads = 2};
+    assert_ok(heed_config_complete(&config, "test", &error));
+    assert_ok(heed_model_new_random(&model, &config, &(heed_model_options){.backend = cpu, .training = true}, &error));
+    assert_ok(heed_engine_new(&engine, model, cpu, &error));
+    assert_ok(heed_engine_bytes(engine, &spec, &kept, &error));
+    spec.checkpointing = true;
+    assert_ok(heed_engine_bytes(engine, &spec, &recomputed, &error));
+    print_message("12 layers: %.1f MB, with recomputing %.1f MB\n", (double)kept / 1e6, (double)recomputed / 1e6);
+    assert_true(recomputed < kept / 3);
+    heed_engine_free(engine);
+    heed_model_release(model);
+}
+
 static void dropout_follows_the_seed(void **state)
 {
     (void)state;
@@ -384,6 +407,6 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(decoding_is_the_forward_pass), cmocka_unit_test(neighbours_and_buckets_change_no_bit),
         cmocka_unit_test(encoding_once_and_decoding_is_the_forward_pass), cmocka_unit_test(gradients_add_up_and_recomputing_changes_little),
-        cmocka_unit_test(dropout_follows_the_seed), cmocka_unit_test(label_smoothing_raises_the_loss), cmocka_unit_test(impossible_runs_are_refused)};
+        cmocka_unit_test(recomputing_keeps_one_layer_at_a_time), cmocka_unit_test(dropout_follows_the_seed), cmocka_unit_test(label_smoothing_raises_the_loss), cmocka_unit_test(impossible_runs_are_refused)};
     return cmocka_run_group_tests(tests, make_backend, free_backend);
 }

@@ -1,4 +1,5 @@
-/* Fusion, after the gradient pass, so that what training still reads is never swallowed. Three rewritings, each a walk:
+/* Fusion, after the gradient pass, so that what training still reads is never swallowed. Three rewritings, each a walk, beside that of
+   products by expert (pass_fuse_experts.c):
    1. chains:  product [+ bias] [activation] [* gate] [+ residual], or state + product  -> fused_product
    2. joins:   products of the same rows by several weights (Q, K, V)                   -> one fused_product, sliced
    3. norms:   a norm read by one product of few rows                                  -> its prologue
@@ -273,6 +274,7 @@ static heed_status fuse_norms(heed_graph *graph, heed_error *error)
 heed_status heed_pass_fuse(heed_graph *graph, heed_error *error)
 {
     HEED_TRY(fuse_chains(graph, error));
+    HEED_TRY(heed_pass_fuse_experts(graph, error));
     HEED_TRY(fuse_joins(graph, error));
     return fuse_norms(graph, error);
 }

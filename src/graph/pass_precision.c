@@ -10,7 +10,7 @@ heed_status heed_pass_precision(heed_graph *graph, heed_error *error)
     HEED_TRY(heed_graph_rewrite_begin(&rewrite, graph, error));
     for (size_t i = 0; i < rewrite.n_old; i++) {
         heed_node node = rewrite.old[i];
-        if (node.id == HEED_OP_PRODUCT) {
+        if (node.id == HEED_OP_PRODUCT || node.id == HEED_OP_EXPERT_PRODUCT) {
             graph->scope = node.scope;
             heed_value a = heed_graph_rewrite_find(&rewrite, node.in[0]), b = heed_graph_rewrite_find(&rewrite, node.in[1]);
             node.in[0] = heed_cast(graph, heed_cast(graph, a, HEED_BF16), HEED_F32); /* the left operand is always f32 */

@@ -56,7 +56,8 @@ void heed_build_bind(const heed_model *model, const heed_program_spec *spec, voi
 
 static heed_shape weight_shape(const heed_weight *weight)
 {
-    int64_t rows = weight->rows - weight->hidden_rows;
+    int64_t rows = weight->rows - weight->hidden_rows, each = weight->stack ? rows / weight->stack : rows;
+    if (weight->stack) return weight->columns ? heed_shape_of(3, (int64_t[]){weight->stack, each, weight->columns}) : heed_shape_2(weight->stack, each);
     return weight->columns ? heed_shape_2(rows, weight->columns) : heed_shape_1(rows);
 }
 
@@ -255,7 +256,7 @@ heed_status heed_build_graph(heed_graph *graph, const heed_model *model, const h
     HEED_TRY(check_spec(model, spec, error));
     heed_build build = {.graph = graph, .model = model, .config = &model->config, .spec = spec, .cotangents = cotangents, .memory = HEED_NONE,
                         .cross_sequences = HEED_NONE, .cross_block_table = HEED_NONE, .cross_slots = HEED_NONE, .block_table = HEED_NONE,
-                        .slots = HEED_NONE, .loss_scale = HEED_NONE};
+                        .slots = HEED_NONE, .loss_scale = HEED_NONE, .counted = HEED_NONE, .load = HEED_NONE, .share = HEED_NONE};
     heed_build *b = &build;
     size_t layers = (size_t)heed_model_cache_layers(model) + 1;
     b->weights = heed_arena_take(graph->arena, model->n_weights + 1, sizeof *b->weights);

@@ -34,6 +34,9 @@ typedef struct heed_build {
     heed_value sums[4];        /* unscaled, for loss_terms */
     int n_sums;
     heed_value loss_scale;
+    heed_value counted;        /* (N,1): 1 for rows that count in the balance of experts; NONE where nothing is balanced */
+    heed_value load, share;    /* (X): choices of each expert, and its probabilities, summed over counted rows and layers */
+    int64_t routed_layers;     /* with experts, so far */
 } heed_build;
 
 /* Builds the graph. Externals are declared in a fixed order: every weight that is there; for TRAIN the gradient of every parameter that
@@ -65,6 +68,8 @@ heed_value heed_build_stack(heed_build *b, const heed_side *side);
 void heed_build_fill_cross(heed_build *b);
 /* What stands on top of the main stack, its outputs and the terms of its loss. */
 void heed_build_head(heed_build *b, heed_value x);
+/* Is the balance of experts a term of this program's loss? */
+bool heed_build_balances(const heed_build *b);
 /* How sequence classes are scored under this spec. */
 heed_problem heed_build_problem(const heed_config *config, const heed_program_spec *spec);
 

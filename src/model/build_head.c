@@ -1,6 +1,8 @@
 /* Task heads and the terms of their losses. */
 #include "model/build.h"
 
+#include <string.h>
+
 static bool is_scored(const heed_build *b)
 {
     return b->spec->purpose == HEED_PURPOSE_LOSS || b->spec->purpose == HEED_PURPOSE_TRAIN;
@@ -45,6 +47,23 @@ static void score_labels(heed_build *b, heed_value logits, const char *name, flo
     add_term(b, heed_nn_sum(b->graph, nll));
 }
 
+bool heed_build_balances(const heed_build *b)
+{
+    heed_loss_term terms[4];
+    int count = heed_engine_loss_terms(b->model, terms);
+    return is_scored(b) && count > 1 && strcmp(terms[count - 1].name, "balance") == 0;
+}
+
+/* How far experts are from being chosen alike, times the rows n that are counted: n X sum over x of (load / (L n)) (share / (L n)). */
+static void balance(heed_build *b)
+{
+    if (b->load == HEED_NONE) return;
+    heed_scope(b->graph, "head.balance");
+    double layers = (double)b->routed_layers;
+    heed_value product = heed_nn_sum(b->graph, heed_multiply(b->graph, b->load, b->share));
+    add_term(b, heed_divide(b->graph, heed_scale(b->graph, product, (double)b->config->experts / (layers * layers), 0), heed_nn_sum(b->graph, b->counted)));
+}
+
 /* Next or masked words: [dense, activation, norm,] output matrix. */
 static void words(heed_build *b, heed_value x, const char *output)
 {
@@ -63,6 +82,7 @@ static void words(heed_build *b, heed_value x, const char *output)
     logits = heed_nn_soft_cap(b->graph, logits, config->logit_soft_cap);
     heed_build_publish(b, logits, "%s", output);
     score_labels(b, logits, "labels", b->spec->label_smoothing, "nll");
+    balance(b);
 }
 
 /* The row that stands for each sequence, through the pooler if there is one. */

@@ -68,7 +68,7 @@ static heed_attention_layer self_attention(const heed_build *b, const heed_side 
         .key_cache = cached ? b->caches[HEED_CACHE_KEY][layer] : HEED_NONE, .value_cache = cached ? b->caches[HEED_CACHE_VALUE][layer] : HEED_NONE,
         .slots = b->slots,
         .inputs = {.sequences = side->sequences, .query_index = side->query_index, .key_index = side->key_index, .block_table = b->block_table,
-                   .slopes = side->slopes, .sinks = HEED_NONE},
+                   .slopes = side->slopes, .sinks = heed_build_weight(b, part, HEED_ROLE_SINKS, layer)},
         .options = attention_options(b, side, layer, false)};
 }
 
@@ -109,6 +109,51 @@ static heed_nn_feed_forward feed_forward(const heed_build *b, const heed_side *s
                                   .dropout = heed_build_rate(b, b->config->activation_dropout, false), .samples = side->samples};
 }
 
+static heed_nn_experts experts(const heed_build *b, const heed_side *side, int64_t layer)
+{
+    const heed_config *config = b->config;
+    heed_nn_experts all = {.router = heed_build_linear(b, side->part, HEED_ROLE_ROUTER_WEIGHT, HEED_ROLE_ROUTER_BIAS, layer),
+                           .up = heed_build_linear(b, side->part, HEED_ROLE_EXPERT_UP_WEIGHT, HEED_ROLE_EXPERT_UP_BIAS, layer),
+                           .gate = heed_build_linear(b, side->part, HEED_ROLE_EXPERT_GATE_WEIGHT, HEED_ROLE_EXPERT_GATE_BIAS, layer),
+                           .down = heed_build_linear(b, side->part, HEED_ROLE_EXPERT_DOWN_WEIGHT, HEED_ROLE_EXPERT_DOWN_BIAS, layer),
+                           .experts = config->experts, .chosen = config->experts_chosen, .router_kind = (heed_router_kind)config->router,
+                           .renormalised = config->router_renormalised, .activation = (heed_unary_kind)config->activation,
+                           .swiglu_alpha = config->swiglu_alpha, .swiglu_limit = config->swiglu_limit,
+                           .shared_router = {heed_build_weight(b, side->part, HEED_ROLE_SHARED_ROUTER_WEIGHT, layer), HEED_NONE}};
+    all.shared = (heed_nn_feed_forward){.up = {heed_build_weight(b, side->part, HEED_ROLE_SHARED_UP_WEIGHT, layer), HEED_NONE},
+                                        .gate = {heed_build_weight(b, side->part, HEED_ROLE_SHARED_GATE_WEIGHT, layer), HEED_NONE},
+                                        .down = {heed_build_weight(b, side->part, HEED_ROLE_SHARED_DOWN_WEIGHT, layer), HEED_NONE},
+                                        .gated = true, .activation = (heed_unary_kind)config->activation, .samples = HEED_NONE};
+    return all;
+}
+
+/* One layer's part of the balance of experts. Source: Fedus et al. 2021, eq. 4 to 6. */
+static void count_routing(heed_build *b, const heed_nn_routing *routing)
+{
+    if (b->counted == HEED_NONE) return;
+    heed_graph *graph = b->graph;
+    heed_value load = heed_expert_load(graph, routing->index, b->counted, b->config->experts);
+    heed_value share = heed_reduce(graph, HEED_REDUCE_SUM, heed_multiply(graph, heed_softmax(graph, routing->logits), b->counted), 0, false);
+    b->load = b->load != HEED_NONE ? heed_add(graph, b->load, load) : load;
+    b->share = b->share != HEED_NONE ? heed_add(graph, b->share, share) : share;
+}
+
+/* The feed-forward of a layer, or its experts. */
+static heed_value feed(heed_build *b, const heed_side *side, heed_value x, int64_t layer)
+{
+    if (side != &b->main || !heed_config_has_experts(b->config, layer)) {
+        heed_nn_feed_forward ffn = feed_forward(b, side, layer);
+        return heed_nn_feed_forward_build(b->graph, x, &ffn);
+    }
+    heed_nn_experts all = experts(b, side, layer);
+    heed_nn_routing routing;
+    heed_value y = heed_nn_experts_build(b->graph, x, &all, &routing);
+    if (b->config->router_outputs && b->spec->hidden_states) heed_build_publish(b, routing.logits, "router_logits.%lld", (long long)b->routed_layers);
+    b->routed_layers++;
+    count_routing(b, &routing);
+    return y;
+}
+
 static const char *stack_name(const heed_side *side)
 {
     return side->part == HEED_PART_ENCODER ? "encoder" : "decoder";
@@ -127,7 +172,6 @@ static heed_value attend(heed_build *b, const heed_side *side, heed_value x, con
 static heed_value parallel_layer(heed_build *b, const heed_side *side, heed_value x, int64_t layer)
 {
     heed_attention_layer attention = self_attention(b, side, layer);
-    heed_nn_feed_forward ffn = feed_forward(b, side, layer);
     heed_nn_norm first = norm_with_bias(b, side->part, HEED_ROLE_ATTENTION_NORM_GAIN, layer), second = first;
     if (b->config->residual == HEED_RESIDUAL_PARALLEL_TWO_NORMS) second = norm_with_bias(b, side->part, HEED_ROLE_FFN_NORM_GAIN, layer);
     double rate = heed_build_rate(b, b->config->residual_dropout, true);
@@ -136,7 +180,7 @@ static heed_value parallel_layer(heed_build *b, const heed_side *side, heed_valu
     heed_value attended = heed_nn_dropout(b->graph, attend(b, side, normed, &attention, side->attentions, layer), side->samples, rate);
     heed_scope(b->graph, "%s.%lld.ffn", stack_name(side), (long long)layer);
     heed_value other = b->config->residual == HEED_RESIDUAL_PARALLEL ? normed : heed_nn_normalise(b->graph, x, &second);
-    heed_value fed = heed_nn_dropout(b->graph, heed_nn_feed_forward_build(b->graph, other, &ffn), side->samples, rate);
+    heed_value fed = heed_nn_dropout(b->graph, feed(b, side, other, layer), side->samples, rate);
     return heed_add(b->graph, heed_add(b->graph, x, attended), fed);
 }
 
@@ -155,11 +199,10 @@ static heed_value serial_layer(heed_build *b, const heed_side *side, heed_value 
         y = attend(b, side, input, &cross, "cross_attentions", layer);
         x = heed_nn_sublayer_output(b->graph, x, y, &around);
     }
-    heed_nn_feed_forward ffn = feed_forward(b, side, layer);
     around = sublayer_of(b, side, HEED_ROLE_FFN_NORM_GAIN, HEED_ROLE_FFN_POST_NORM_GAIN, layer);
     heed_scope(b->graph, "%s.%lld.ffn", stack_name(side), (long long)layer);
     input = heed_nn_sublayer_input(b->graph, &x, &around);
-    y = heed_nn_feed_forward_build(b->graph, input, &ffn);
+    y = feed(b, side, input, layer);
     return heed_nn_sublayer_output(b->graph, x, y, &around);
 }
 
@@ -168,6 +211,7 @@ heed_value heed_build_stack(heed_build *b, const heed_side *side)
     const heed_stack *stack = heed_part_stack(b->config, side->part);
     heed_scope(b->graph, "%s.embedding", stack_name(side));
     heed_value x = embed(b, side);
+    if (side == &b->main && heed_build_balances(b)) b->counted = heed_build_input(b, NULL, "counted", HEED_F32, side->extent, side->rows, 1);
     for (int64_t layer = 0; layer < stack->layers; layer++) {
         heed_checkpoint(b->graph, x);
         if (b->spec->hidden_states) heed_build_publish(b, x, "%s.%lld", side->hidden, (long long)layer);

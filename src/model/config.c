@@ -130,9 +130,14 @@ static heed_status read_labels(heed_config *config, const json_t *json, const ch
 
 static heed_status read_common(heed_config *config, const json_t *json, const char *where, heed_error *error)
 {
-    const char *dtype = NULL;
+    const char *dtype = NULL, *method = "no quant_method";
+    const json_t *quantised = json_object_get(json, "quantization_config");
     heed_dtype kind = HEED_F32;
     config->labels = 2;
+    if (json_is_object(quantised)) HEED_TRY(heed_json_string(quantised, "quant_method", &method, where, error));
+    if (quantised && !json_is_null(quantised))
+        return heed_fail(error, HEED_E_UNSUPPORTED, "%s: quantization_config (%s): quantised safetensors are not read; expected f32, f16 or bf16 weights, or a GGUF file",
+                         where, method);
     HEED_TRY(heed_config_read_keys(config, heed_common_keys, json, where, error));
     HEED_TRY(read_head(config, json, where, error));
     HEED_TRY(read_labels(config, json, where, error));
@@ -293,6 +298,22 @@ static heed_status check_sizes(const heed_config *config, const char *where, hee
     return HEED_OK;
 }
 
+/* Before memory is taken for one name for each expert of each layer. */
+static heed_status check_experts(const heed_config *config, const char *where, heed_error *error)
+{
+    if (config->experts == 0) return HEED_OK;
+    HEED_TRY(check_range(where, "the number of experts", config->experts, 1, HEED_MAX_EXPERTS, error));
+    HEED_TRY(check_range(where, "layers times experts", config->decoder.layers * config->experts, 0, 1 << 17, error));
+    HEED_TRY(check_range(where, "the number of experts that a token chooses", config->experts_chosen, 1, config->experts, error));
+    HEED_TRY(check_range(where, "the inner width of an expert", config->expert_inner, 1, 1 << 24, error));
+    HEED_TRY(check_range(where, "the inner width of the shared expert", config->shared_inner, 0, 1 << 24, error));
+    HEED_TRY(check_range(where, "the step from one layer with experts to the next", config->expert_step, 1, HEED_MAX_LAYERS, error));
+    if (!isfinite(config->balance_weight) || !isfinite(config->swiglu_alpha) || !(config->swiglu_limit >= 0))
+        return heed_fail(error, HEED_E_FORMAT, "%s: router_aux_loss_coef %g, swiglu_alpha %g, swiglu_limit %g; expected finite numbers and a limit of at least 0",
+                         where, config->balance_weight, config->swiglu_alpha, config->swiglu_limit);
+    return HEED_OK;
+}
+
 heed_status heed_config_complete(heed_config *config, const char *where, heed_error *error)
 {
     memcpy(config->model_type, config->family->name, strlen(config->family->name) + 1);
@@ -322,11 +343,17 @@ heed_status heed_config_complete(heed_config *config, const char *where, heed_er
         HEED_TRY(check_division(config, &config->decoder, where, error));
         HEED_TRY(check_stack(config, &config->decoder, where, error));
     }
+    HEED_TRY(check_experts(config, where, error));
     if (config->residual != HEED_RESIDUAL_SERIAL && (config->norm_place != HEED_NORM_PRE || config->arrangement == HEED_ENCODER_DECODER))
         return heed_fail(error, HEED_E_UNSUPPORTED, "%s: parallel attention and feed-forward go with norms before them, in a single stack", where);
     if (config->arrangement == HEED_ENCODER_DECODER && config->head != HEED_HEAD_NONE && config->head != HEED_HEAD_CAUSAL_LM)
         return heed_fail(error, HEED_E_UNSUPPORTED, "%s: of an encoder-decoder only the language model and the bare model are supported", where);
     return HEED_OK;
+}
+
+bool heed_config_has_experts(const heed_config *config, int64_t layer)
+{
+    return config->experts > 0 && (layer + 1) % config->expert_step == 0 && !(config->dense[layer / 8] >> (layer % 8) & 1);
 }
 
 bool heed_config_windowed(const heed_config *config, int64_t layer)

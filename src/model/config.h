@@ -33,7 +33,7 @@ typedef enum heed_head {
 /* How sequence classification is scored. */
 typedef enum heed_problem { HEED_PROBLEM_UNKNOWN, HEED_PROBLEM_REGRESSION, HEED_PROBLEM_SINGLE, HEED_PROBLEM_MULTI } heed_problem;
 
-enum { HEED_MAX_LAYERS = 4096 };
+enum { HEED_MAX_LAYERS = 4096, HEED_MAX_EXPERTS = 4096 };
 
 /* Sizes of one stack. */
 typedef struct heed_stack {
@@ -69,6 +69,19 @@ typedef struct heed_config {
     /* feed-forward */
     int64_t activation;        /* heed_unary_kind */
     bool gated;
+    /* experts in the place of the feed-forward */
+    int64_t experts;           /* X; 0: none */
+    int64_t experts_chosen;    /* J, by every row */
+    int64_t expert_inner;      /* F of an expert */
+    int64_t shared_inner;      /* F of the expert that every row takes besides, behind a gate of its own; 0: none */
+    int64_t router;            /* heed_router_kind */
+    bool router_renormalised;  /* the weights of the chosen experts are divided by their sum */
+    bool router_bias, expert_bias;
+    double swiglu_alpha, swiglu_limit; /* limit > 0: experts are gated by clamped_swiglu, whatever the activation */
+    bool router_outputs;       /* router_logits are outputs, and training balances the experts' load */
+    double balance_weight;     /* of that term of the loss */
+    int64_t expert_step;       /* layers i with (i + 1) % step == 0 have experts */
+    uint8_t dense[HEED_MAX_LAYERS / 8]; /* bit i: layer i has none, whatever the step */
     /* positions */
     int64_t position;          /* heed_position_kind */
     int64_t position_offset;   /* row of position 0 in the table */
@@ -86,6 +99,7 @@ typedef struct heed_config {
     bool scale_by_layer;       /* scores of layer i are divided by i + 1 */
     int64_t window;            /* 0: none */
     uint8_t windowed[HEED_MAX_LAYERS / 8]; /* bit i: layer i looks through the window */
+    bool sinks;                /* every head has a sink, a score that no key gets */
     double attention_soft_cap, logit_soft_cap;
     double logit_scale;        /* of the language model's logits; 0: 1 */
     /* biases, embedding, output */
@@ -127,6 +141,8 @@ heed_status heed_config_write(const heed_config *config, json_t **json, heed_err
 /* The element-wise function that Hugging Face calls `name` ("gelu_new", "swish" ...); false when unknown. */
 bool heed_activation_by_name(const char *name, int64_t *kind);
 const char *heed_activation_name(int64_t kind);
+/* Has layer `layer` experts in the place of its feed-forward? */
+bool heed_config_has_experts(const heed_config *config, int64_t layer);
 /* Does layer `layer` (of the only stack, or of the decoder) look through the window? */
 bool heed_config_windowed(const heed_config *config, int64_t layer);
 /* Tokens that a text may have: the context, times the factor where rotary positions stretch as the text grows. */

@@ -24,6 +24,7 @@ static bool same_model(const heed_config *a, const heed_config *b)
 {
     for (const heed_key *key = heed_family_heed.keys; key->name; key++)
         if (!key->rate_of_training && memcmp((const char *)a + key->offset, (const char *)b + key->offset, key_bytes(key)) != 0) return false;
+    if (a->experts != b->experts || a->sinks != b->sinks) return false;
     return a->rope.kind == b->rope.kind && a->rope.base == b->rope.base && a->rope.fraction == b->rope.fraction &&
            (a->window == 0 || memcmp(a->windowed, b->windowed, sizeof a->windowed) == 0);
 }

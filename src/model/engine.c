@@ -178,6 +178,14 @@ void heed_engine_bind_cache(heed_engine *engine, heed_cache_kind kind, int64_t l
     engine->caches[kind][layer] = data;
 }
 
+/* Has any layer experts? */
+static bool routes(const heed_config *config)
+{
+    for (int64_t layer = 0; layer < config->decoder.layers; layer++)
+        if (heed_config_has_experts(config, layer)) return true;
+    return false;
+}
+
 int heed_engine_loss_terms(const heed_model *model, heed_loss_term terms[4])
 {
     const heed_config *config = &model->config;
@@ -185,7 +193,9 @@ int heed_engine_loss_terms(const heed_model *model, heed_loss_term terms[4])
     switch ((heed_head)config->head) {
     case HEED_HEAD_CAUSAL_LM: case HEED_HEAD_MASKED_LM: case HEED_HEAD_TOKEN_CLASS:
         terms[0] = (heed_loss_term){"tokens", 1};
-        return 1;
+        if (config->head != HEED_HEAD_CAUSAL_LM || !config->router_outputs || !routes(config)) return 1;
+        terms[1] = (heed_loss_term){"balance", (float)config->balance_weight};
+        return 2;
     case HEED_HEAD_PRETRAINING:
         terms[0] = (heed_loss_term){"tokens", 1};
         terms[1] = (heed_loss_term){"sentences", 1};

@@ -25,6 +25,7 @@
      places         (N) question, (B) choice: row of the grid below in which a score stands, -1: none
      grid_bias      (B,T)    f32, fixed: 0 where the grid has a score, -1e30 elsewhere (question, choice; T = spec.queries)
      start_labels, end_labels (B) fixed: column of the grid, HEED_IGNORE (question); grid_labels (B) fixed: the right choice
+     counted        (N,1)    f32: 1 for rows that count in the balance of experts, 0 for others (LOSS, TRAIN of models that balance them)
      loss_scale     (terms)  f32: weight / count of each loss term (see heed_engine_loss_terms)
    With an encoder, its rows are S (HEED_EXTENT_SOURCE_ROWS) and its inputs carry "source_" in front: source_ids (source_vectors),
    source_positions, source_sequences (query and key fields both count source rows), source_query_index, source_key_index, source_samples.
@@ -39,7 +40,7 @@
 
    Outputs
      logits (R,V), or (B,C) for sequence heads, (R,C) token classes, (N,2) questions; prediction_logits (R,V), seq_relationship_logits (B,2)
-     hidden_states.I (N,D), attentions.I (B,H,T,S), last_hidden_state, pooler_output, mean_pooled and sentence_embedding (B,D),
+     hidden_states.I (N,D), attentions.I (B,H,T,S), router_logits.I (N,X) of layers with experts where config.json asks for them, last_hidden_state, pooler_output, mean_pooled and sentence_embedding (B,D),
      with spec.hidden_states / spec.attentions; encoder_hidden_states.I (S,D) ... of encoder-decoders, encoder_last_hidden_state
      loss (1)        sum of the scaled terms; loss_terms (terms) their unscaled sums; nll (R) of each row, in nats (LOSS, TRAIN) */
 #ifndef HEED_MODEL_ENGINE_H
@@ -96,7 +97,7 @@ bool heed_engine_has_output(const heed_engine *engine, const char *name);
 
 /* Loss terms of the model's head, in the order of loss_scale and loss_terms: name and weight; returns how many (at most 4).
    "tokens" counts labels that are scored (not HEED_IGNORE), "sentences" the class labels, "targets" B * C numbers, "start" and "end" the
-   positions of answers. */
+   positions of answers, "balance" the rows that are counted. */
 typedef struct heed_loss_term { const char *name; float weight; } heed_loss_term;
 int heed_engine_loss_terms(const heed_model *model, heed_loss_term terms[4]);
 

@@ -16,7 +16,8 @@ typedef enum heed_role {
 typedef enum heed_dimension {
     HEED_DIMENSION_NONE, HEED_DIMENSION_WIDTH, HEED_DIMENSION_QUERIES /* H*E */, HEED_DIMENSION_KEYS /* K*E */, HEED_DIMENSION_QUERY_NORM,
     HEED_DIMENSION_KEY_NORM, HEED_DIMENSION_INNER, HEED_DIMENSION_VOCABULARY, HEED_DIMENSION_CONTEXT, HEED_DIMENSION_TYPES,
-    HEED_DIMENSION_LABELS, HEED_DIMENSION_TWO, HEED_DIMENSION_EMBEDDING
+    HEED_DIMENSION_LABELS, HEED_DIMENSION_TWO, HEED_DIMENSION_EMBEDDING, HEED_DIMENSION_ONE, HEED_DIMENSION_HEADS, HEED_DIMENSION_EXPERTS,
+    HEED_DIMENSION_EXPERT_INNER, HEED_DIMENSION_SHARED_INNER
 } heed_dimension;
 
 typedef enum heed_initial {
@@ -30,12 +31,16 @@ typedef enum heed_initial {
 /* Where a weight belongs. Models with one stack keep its parts under the stack they have. */
 typedef enum heed_part { HEED_PART_ENCODER, HEED_PART_DECODER, HEED_PART_MODEL, HEED_PARTS } heed_part;
 
-typedef struct heed_role_info { const char *name; bool layered; uint8_t rows, columns, initial; } heed_role_info;
+/* How many weights play a role: false one, true one in each layer, HEED_BY_EXPERT a stack of one for each expert in each layer. */
+enum { HEED_BY_EXPERT = 2 };
+typedef struct heed_role_info { const char *name; uint8_t layered, rows, columns, initial; } heed_role_info;
 extern const heed_role_info heed_roles[HEED_ROLE_COUNT];
 
 /* Does this model have a weight in this role? */
 bool heed_role_wanted(const heed_config *config, heed_part part, heed_role role);
-/* Rows and columns (0 for vectors) of a wanted weight. */
+/* And has layer `layer` one, where layers differ? */
+bool heed_role_in_layer(const heed_config *config, heed_role role, int64_t layer);
+/* Rows and columns (0 for vectors) of a wanted weight; of one expert's, in a stack. */
 void heed_role_shape(const heed_config *config, heed_part part, heed_role role, int64_t *rows, int64_t *columns);
 /* Layers of a part; 1 for HEED_PART_MODEL. */
 int64_t heed_part_layers(const heed_config *config, heed_part part);
@@ -56,7 +61,8 @@ enum {
     HEED_NAME_BY_HEAD = 1024, /* a vector stored as (heads,E) */
     HEED_NAME_TWO_NORMS = 2048, /* the spelling of parallel layers with two norms ... */
     HEED_NAME_ONE_NORM = 4096, /* ... and of all others */
-    HEED_NAME_PAIRS = 8192   /* rows of a head stand in rotary pairs: row i of its first half, row i of its second */
+    HEED_NAME_PAIRS = 8192,  /* rows of a head stand in rotary pairs: row i of its first half, row i of its second */
+    HEED_NAME_INTERLEAVED = 16384 /* the rows of the parts take turns */
 };
 
 typedef struct heed_weight_name {
@@ -65,7 +71,7 @@ typedef struct heed_weight_name {
     uint8_t parts;           /* 0 counts as 1 */
     uint16_t flags;
     uint16_t heads;          /* bit per heed_head that spells it so; 0: all */
-    const char *name;        /* "{i}" is the layer; NULL ends a table */
+    const char *name;        /* "{i}" is the layer, "{j}" the expert: one tensor for each, else (X,...) for all; NULL ends a table */
 } heed_weight_name;
 
 /* ---- keys of config.json ---- */

@@ -46,6 +46,7 @@ static void fill_side(const heed_forward_call *call, const target *to, const hee
     bool counted = side->seen && call->config->position == HEED_POSITION_ALIBI;
     int32_t *ids = input_of(to, prefix, "ids"), *positions = input_of(to, prefix, "positions"), *types = input_of(to, prefix, "types");
     int32_t *query = input_of(to, prefix, "query_index"), *key = input_of(to, prefix, "key_index"), *samples = input_of(to, prefix, "samples");
+    float *balanced = input_of(to, prefix, "counted");
     fill_sequences(&side->rows, input_of(to, prefix, "sequences"), false);
     fill_vectors(side, input_of(to, prefix, "vectors"));
     heed_model_rotary_fill(call->model, side == &call->source, length_of(side), side->rows.count, input_of(to, prefix, "frequencies"));
@@ -53,6 +54,7 @@ static void fill_side(const heed_forward_call *call, const target *to, const hee
         int64_t place = side->rows.place[row], t = place % side->padded.length, index = counted ? side->seen[place] - 1 : t;
         if (ids) ids[row] = (int32_t)(side->ids ? heed_tensor_integer(side->ids, place) : side->shifted[place]);
         if (positions) positions[row] = (int32_t)heed_forward_position(side, place);
+        if (balanced) balanced[row] = side->padded.keep[place] ? 1 : 0;
         if (types) types[row] = side->types ? (int32_t)heed_tensor_integer(side->types, place) : 0;
         if (query) query[row] = (int32_t)index;
         if (key) key[row] = side->padded.keep[place] ? (int32_t)index : -1;
@@ -152,11 +154,18 @@ static void fill_grid(const heed_forward_call *call, const target *to, int64_t l
     }
 }
 
+static int64_t kept_rows(const heed_forward_side *side)
+{
+    int64_t kept = 0;
+    for (int64_t row = 0; row < side->rows.count; row++) kept += side->padded.keep[side->rows.place[row]];
+    return kept;
+}
+
 static void fill_scores(const heed_forward_call *call, const target *to, const heed_program_spec *spec)
 {
     const heed_config *config = call->config;
     float *scale = input_of(to, "", "loss_scale");
-    heed_loss_term terms[4];
+    heed_loss_term terms[4] = {{"", 0}, {"", 0}, {"", 0}, {"", 0}};
     int64_t counts[4] = {0};
     int count = heed_engine_loss_terms(call->model, terms), at = 0;
     int64_t tokens = fill_token_labels(call, to), classes = fill_class_labels(call, input_of(to, "", "class_labels"));
@@ -174,7 +183,7 @@ static void fill_scores(const heed_forward_call *call, const target *to, const h
         counts[at++] = input_of(to, "", "targets") ? targets : classes;
     } else {
         counts[at++] = tokens;
-        counts[at++] = classes;
+        counts[at++] = strcmp(terms[1].name, "balance") == 0 ? kept_rows(&call->main) : classes;
     }
     for (int i = 0; scale && i < count; i++) scale[i] = (float)weight_of(counts[i], terms[i].weight);
 }

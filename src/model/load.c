@@ -19,7 +19,7 @@ static heed_status choose_prefix(const heed_model *model, const heed_weights_fil
     for (const char *const *one = config->family->prefixes; *one; one++) {
         size_t found = 0;
         for (const heed_weight_name *entry = model->names; entry->name; entry++) {
-            char *name = entry->flags & HEED_NAME_BASE ? heed_weights_expand(arena, *one, entry->name, 0) : NULL;
+            char *name = entry->flags & HEED_NAME_BASE ? heed_weights_expand(arena, *one, entry->name, 0, 0) : NULL;
             whole = whole && (name || !(entry->flags & HEED_NAME_BASE));
             found += name && heed_weights_file_find(file, name) != NULL;
         }
@@ -37,7 +37,7 @@ static heed_status find_source(heed_model *model, const heed_weights_file *file,
     tensor->source = heed_weights_file_find(file, tensor->name);
     for (; !tensor->source && alias->name; alias++) {
         if (!(alias->flags & HEED_NAME_ALIAS) || alias->role != tensor->entry->role || alias->part != tensor->entry->part) continue;
-        char *name = heed_weights_expand(model->arena, alias->flags & HEED_NAME_BASE ? model->prefix : "", alias->name, tensor->layer);
+        char *name = heed_weights_expand(model->arena, alias->flags & HEED_NAME_BASE ? model->prefix : "", alias->name, tensor->layer, tensor->expert);
         if (!name) return heed_fail_memory(error, strlen(alias->name), "names of tensors");
         tensor->source = heed_weights_file_find(file, name);
         if (tensor->source) tensor->name = name;
@@ -81,8 +81,9 @@ static heed_status check_source(const heed_tensor *tensor, heed_error *error)
     size_t at = 0;
     for (int i = 0; i < source->rank && at < sizeof found - 24; i++)
         at += (size_t)snprintf(found + at, sizeof found - at, "%s%lld", i ? "," : "", (long long)source->shape[i]);
-    if (tensor->rank == 2) snprintf(wanted, sizeof wanted, "%lld,%lld", (long long)tensor->shape[0], (long long)tensor->shape[1]);
-    else snprintf(wanted, sizeof wanted, "%lld", (long long)tensor->shape[0]);
+    size_t end = 0;
+    for (int i = 0; i < tensor->rank; i++)
+        end += (size_t)snprintf(wanted + end, sizeof wanted - end, "%s%lld", i ? "," : "", (long long)tensor->shape[i]);
     return heed_fail(error, HEED_E_FORMAT, "%s: tensor \"%s\" has shape (%s); config.json makes it (%s)", source->file, source->name, found, wanted);
 }
 

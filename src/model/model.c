@@ -36,6 +36,7 @@ void heed_model_release(heed_model *model)
     for (size_t i = 0; i < model->n_weights; i++)
         if (model->weights[i].owned) heed_free_aligned(model->weights[i].data);
     for (size_t i = 0; i < model->n_tensors; i++) {
+        if (model->tensors[i].expert > 0) continue; /* the first expert's */
         heed_free_aligned(model->tensors[i].values);
         heed_free_aligned(model->tensors[i].gradient);
     }
@@ -124,7 +125,7 @@ heed_status heed_model_allocate_gradients(heed_model *model, heed_error *error)
     for (size_t i = 0; i < model->n_parameters; i++) {
         heed_tensor *tensor = &model->tensors[model->parameters[i]];
         if (tensor->gradient) continue;
-        tensor->gradient = heed_allocate_aligned(tensor->elements * sizeof(float) + 64);
+        tensor->gradient = heed_weights_training_memory(model, tensor, true);
         if (!tensor->gradient) return heed_fail_memory(error, tensor->elements * sizeof(float), "gradients");
     }
     return HEED_OK;

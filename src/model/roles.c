@@ -56,6 +56,13 @@ static bool layer_role_wanted(const heed_config *config, heed_part part, heed_ro
     case HEED_ROLE_GATE_WEIGHT: return config->gated;
     case HEED_ROLE_GATE_BIAS: return config->gated && config->ffn_bias;
     case HEED_ROLE_UP_BIAS: case HEED_ROLE_DOWN_BIAS: return config->ffn_bias;
+    case HEED_ROLE_SINKS: return config->sinks;
+    case HEED_ROLE_ROUTER_WEIGHT: case HEED_ROLE_EXPERT_GATE_WEIGHT: case HEED_ROLE_EXPERT_UP_WEIGHT: case HEED_ROLE_EXPERT_DOWN_WEIGHT:
+        return config->experts > 0;
+    case HEED_ROLE_ROUTER_BIAS: return config->experts > 0 && config->router_bias;
+    case HEED_ROLE_EXPERT_GATE_BIAS: case HEED_ROLE_EXPERT_UP_BIAS: case HEED_ROLE_EXPERT_DOWN_BIAS: return config->experts > 0 && config->expert_bias;
+    case HEED_ROLE_SHARED_GATE_WEIGHT: case HEED_ROLE_SHARED_UP_WEIGHT: case HEED_ROLE_SHARED_DOWN_WEIGHT: case HEED_ROLE_SHARED_ROUTER_WEIGHT:
+        return config->experts > 0 && config->shared_inner > 0;
     default: return true;
     }
 }
@@ -111,6 +118,17 @@ bool heed_role_wanted(const heed_config *config, heed_part part, heed_role role)
     return part == HEED_PART_MODEL ? head_role_wanted(config, role) : stack_role_wanted(config, part, role);
 }
 
+bool heed_role_in_layer(const heed_config *config, heed_role role, int64_t layer)
+{
+    switch (role) {
+    case HEED_ROLE_GATE_WEIGHT: case HEED_ROLE_UP_WEIGHT: case HEED_ROLE_DOWN_WEIGHT: case HEED_ROLE_GATE_BIAS: case HEED_ROLE_UP_BIAS:
+    case HEED_ROLE_DOWN_BIAS: return !heed_config_has_experts(config, layer);
+    case HEED_ROLE_ROUTER_WEIGHT: case HEED_ROLE_ROUTER_BIAS: case HEED_ROLE_SHARED_GATE_WEIGHT: case HEED_ROLE_SHARED_UP_WEIGHT:
+    case HEED_ROLE_SHARED_DOWN_WEIGHT: case HEED_ROLE_SHARED_ROUTER_WEIGHT: return heed_config_has_experts(config, layer);
+    default: return heed_roles[role].layered != HEED_BY_EXPERT || heed_config_has_experts(config, layer);
+    }
+}
+
 static int64_t dimension_size(const heed_config *config, heed_part part, heed_dimension dimension)
 {
     const heed_stack *stack = heed_part_stack(config, part);
@@ -127,6 +145,11 @@ static int64_t dimension_size(const heed_config *config, heed_part part, heed_di
     case HEED_DIMENSION_TYPES: return config->types;
     case HEED_DIMENSION_LABELS: return config->head == HEED_HEAD_CHOICE ? 1 : config->labels;
     case HEED_DIMENSION_TWO: return 2;
+    case HEED_DIMENSION_ONE: return 1;
+    case HEED_DIMENSION_HEADS: return stack->heads;
+    case HEED_DIMENSION_EXPERTS: return config->experts;
+    case HEED_DIMENSION_EXPERT_INNER: return config->expert_inner;
+    case HEED_DIMENSION_SHARED_INNER: return config->shared_inner;
     case HEED_DIMENSION_EMBEDDING: return config->embedding_width;
     case HEED_DIMENSION_NONE: break;
     }

@@ -16,9 +16,11 @@ typedef struct heed_tensor {
     const char *name;              /* on disk */
     const heed_weight_name *entry;
     int32_t layer;
+    int32_t expert;                /* "{j}": one expert's, whose weight begins in row j * rows of the stack; else -1 */
     int rank;
-    int64_t shape[2];              /* on disk */
-    int64_t rows, columns;         /* as (O,I), all parts together; columns 0: a vector */
+    int64_t shape[3];              /* on disk */
+    int64_t rows, columns;         /* as (O,I), all parts together, experts one behind the other in each; columns 0: a vector */
+    int64_t stack;                 /* experts in this tensor; 0: no stack */
     size_t elements;
     heed_dtype stored;             /* type on disk, or to be written */
     float *values, *gradient;      /* training: (O,I) */
@@ -32,10 +34,11 @@ typedef struct heed_tensor {
 typedef struct heed_weight {
     const char *name;              /* in graphs: "decoder.3.attention.query.weight" */
     uint8_t part, role;
-    int32_t tensor;                /* -1: computed */
+    int32_t tensor;                /* -1: computed; the first one's, where each expert has a tensor */
     int64_t first_row;             /* in the tensor */
     int64_t hidden_rows;           /* at its beginning, which graphs do not see: positions before 0 */
-    int64_t rows, columns;
+    int64_t rows, columns;         /* of a stack: of all experts, one behind the other */
+    int64_t stack;                 /* experts; 0: no stack */
     heed_dtype dtype;
     heed_layout layout;
     void *data;
@@ -85,14 +88,17 @@ heed_status heed_weights_read(const heed_model *model, const heed_weight *weight
                               heed_error *error);
 /* A tensor of a model opened for training: its values or its gradient in the order on disk. */
 void heed_weights_read_training(const heed_tensor *tensor, bool gradient, float *values);
+/* Training: zeroed memory for the values, or the gradients, of a tensor; of experts with tensors of their own the first brings it for all.
+   NULL when memory is out. */
+float *heed_weights_training_memory(const heed_model *model, const heed_tensor *tensor, bool gradient);
 /* Rotary frequencies and sinusoidal tables. */
 void heed_weights_compute(heed_model *model);
 /* Initial values of one tensor as its family gives them. */
 heed_status heed_weights_initialise(heed_model *model, heed_tensor *tensor, uint64_t seed, heed_error *error);
 
-/* "layers.3.weight" from "layers.{i}.weight". NULL when memory is out. */
-char *heed_weights_expand(heed_arena *arena, const char *prefix, const char *pattern, int64_t layer);
-bool heed_weights_matches(const char *name, const char *prefix, const char *pattern); /* {i} is any number */
+/* "layers.3.experts.1.weight" from "layers.{i}.experts.{j}.weight". NULL when memory is out. */
+char *heed_weights_expand(heed_arena *arena, const char *prefix, const char *pattern, int64_t layer, int64_t expert);
+bool heed_weights_matches(const char *name, const char *prefix, const char *pattern); /* {i} and {j} are any numbers */
 
 heed_status heed_model_note_add(heed_model *model, heed_error *error, const char *format, ...) HEED_PRINTF(3, 4);
 /* An empty model with this configuration. */

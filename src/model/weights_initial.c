@@ -62,6 +62,7 @@ heed_status heed_weights_initialise(heed_model *model, heed_tensor *tensor, uint
     const heed_config *config = &model->config;
     uint8_t initial = heed_roles[tensor->entry->role].initial;
     heed_rng rng = {.seed = seed, .stream = stream_of(tensor)};
+    if (tensor->expert > 0) rng.stream = heed_mix(rng.stream, (uint64_t)tensor->expert);
     float *values = heed_allocate(tensor->elements ? tensor->elements : 1, sizeof *values);
     if (!values) return heed_fail_memory(error, tensor->elements * sizeof *values, tensor->name);
     bool drawn = initial == HEED_INITIAL_NORMAL || initial == HEED_INITIAL_RESIDUAL || initial == HEED_INITIAL_EMBEDDING;

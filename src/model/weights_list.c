@@ -5,15 +5,22 @@
 #include <stdio.h>
 #include <string.h>
 
-char *heed_weights_expand(heed_arena *arena, const char *prefix, const char *pattern, int64_t layer)
+char *heed_weights_expand(heed_arena *arena, const char *prefix, const char *pattern, int64_t layer, int64_t expert)
 {
-    const char *mark = strstr(pattern, "{i}");
-    size_t before = mark ? (size_t)(mark - pattern) : strlen(pattern);
-    size_t room = strlen(prefix) + strlen(pattern) + 24;
+    size_t room = strlen(prefix) + strlen(pattern) + 48, at = strlen(prefix);
     char *name = heed_arena_take(arena, room, 1);
     if (!name) return NULL;
-    if (mark) snprintf(name, room, "%s%.*s%lld%s", prefix, (int)before, pattern, (long long)layer, mark + 3);
-    else snprintf(name, room, "%s%s", prefix, pattern);
+    memcpy(name, prefix, at);
+    while (*pattern) {
+        bool by_layer = strncmp(pattern, "{i}", 3) == 0;
+        if (by_layer || strncmp(pattern, "{j}", 3) == 0) {
+            at += (size_t)snprintf(name + at, room - at, "%lld", (long long)(by_layer ? layer : expert));
+            pattern += 3;
+        } else {
+            name[at++] = *pattern++;
+        }
+    }
+    name[at] = 0;
     return name;
 }
 
@@ -22,7 +29,7 @@ bool heed_weights_matches(const char *name, const char *prefix, const char *patt
     size_t length = strlen(prefix);
     if (strncmp(name, prefix, length) != 0) return false;
     for (name += length; *pattern; pattern++) {
-        if (strncmp(pattern, "{i}", 3) == 0) {
+        if (strncmp(pattern, "{i}", 3) == 0 || strncmp(pattern, "{j}", 3) == 0) {
             if (*name < '0' || *name > '9') return false;
             while (*name >= '0' && *name <= '9') name++;
             pattern += 2;
@@ -76,24 +83,38 @@ static heed_status add_index(heed_model *model, heed_part part, heed_role role, 
 static void shape_tensor(heed_tensor *tensor, const heed_stack *stack)
 {
     bool turned = tensor->entry->flags & HEED_NAME_INPUT_FIRST;
+    int64_t rows = tensor->stack ? tensor->rows / tensor->stack : tensor->rows, *shape = tensor->shape;
     tensor->elements = (size_t)(tensor->rows * (tensor->columns ? tensor->columns : 1));
     tensor->rank = tensor->columns || (tensor->entry->flags & (HEED_NAME_ROW | HEED_NAME_BY_HEAD)) ? 2 : 1;
-    tensor->shape[0] = tensor->entry->flags & HEED_NAME_ROW ? 1 : turned ? tensor->columns : tensor->rows;
-    tensor->shape[1] = tensor->entry->flags & HEED_NAME_ROW ? tensor->rows : turned ? tensor->rows : tensor->columns;
-    if (tensor->entry->flags & HEED_NAME_BY_HEAD) tensor->shape[0] = tensor->rows / stack->head_width, tensor->shape[1] = stack->head_width;
+    if (tensor->stack) *shape++ = tensor->stack, tensor->rank++;
+    shape[0] = tensor->entry->flags & HEED_NAME_ROW ? 1 : turned ? tensor->columns : rows;
+    shape[1] = tensor->entry->flags & HEED_NAME_ROW ? rows : turned ? rows : tensor->columns;
+    if (tensor->entry->flags & HEED_NAME_BY_HEAD) shape[0] = rows / stack->head_width, shape[1] = stack->head_width;
     if (tensor->entry->flags & HEED_NAME_GROUPED) tensor->group = stack->heads / stack->kv_heads;
     if (tensor->entry->flags & (HEED_NAME_GROUPED | HEED_NAME_PAIRS)) tensor->head_width = stack->head_width;
 }
 
-static heed_status add_tensor(heed_model *model, const heed_weight_name *entry, const char *prefix, int64_t layer, heed_error *error)
+/* A tensor of one expert: a part of the weight that the first expert's tensor brings. */
+static heed_status add_expert_tensor(heed_model *model, heed_tensor *tensor)
+{
+    tensor->first_weight = heed_weights_find(model, (heed_part)tensor->entry->part, (heed_role)tensor->entry->role, tensor->layer);
+    heed_role_shape(&model->config, (heed_part)tensor->entry->part, (heed_role)tensor->entry->role, &tensor->rows, &tensor->columns);
+    shape_tensor(tensor, heed_part_stack(&model->config, (heed_part)tensor->entry->part));
+    model->tensors[model->n_tensors++] = *tensor;
+    return HEED_OK;
+}
+
+static heed_status add_tensor(heed_model *model, const heed_weight_name *entry, const char *prefix, int64_t layer, int64_t expert, heed_error *error)
 {
     const heed_config *config = &model->config;
     int parts = entry->parts ? entry->parts : 1;
-    heed_tensor tensor = {.entry = entry, .layer = (int32_t)layer, .stored = heed_dtype_is_block((heed_dtype)config->dtype) ? HEED_F32 : (heed_dtype)config->dtype, .weights = parts,
+    heed_dtype stored = heed_dtype_is_block((heed_dtype)config->dtype) ? HEED_F32 : (heed_dtype)config->dtype;
+    heed_tensor tensor = {.entry = entry, .layer = (int32_t)layer, .expert = (int32_t)expert, .stored = stored, .weights = parts,
                           .first_weight = (int32_t)model->n_weights};
-    tensor.name = heed_weights_expand(model->arena, entry->flags & HEED_NAME_BASE ? prefix : "", entry->name, layer);
+    tensor.name = heed_weights_expand(model->arena, entry->flags & HEED_NAME_BASE ? prefix : "", entry->name, layer, expert);
     if (!tensor.name || !heed_grow(&model->tensors, &model->tensors_capacity, model->n_tensors + 1, sizeof tensor))
         return heed_fail_memory(error, sizeof tensor, "the list of tensors");
+    if (expert > 0) return add_expert_tensor(model, &tensor);
     /* What nothing reads is there when a file has it. */
     tensor.absent = entry->role == HEED_ROLE_SPARE_BIAS || entry->role == HEED_ROLE_SPARE_EMBEDDING;
     for (int i = 0; i < parts; i++) {
@@ -102,13 +123,26 @@ static heed_status add_tensor(heed_model *model, const heed_weight_name *entry, 
                               .parameter = !(entry->flags & HEED_NAME_BUFFER)};
         heed_role_shape(config, (heed_part)entry->part, role, &weight.rows, &weight.columns);
         if (!model->index[entry->part][role]) HEED_TRY(add_index(model, (heed_part)entry->part, role, error));
-        tensor.rows += weight.rows;
+        if (heed_roles[role].layered == HEED_BY_EXPERT) weight.stack = config->experts;
+        if (weight.stack && expert < 0) tensor.stack = weight.stack;
+        tensor.rows += weight.rows * (tensor.stack ? tensor.stack : 1);
         tensor.columns = weight.columns;
+        if (weight.stack) weight.rows *= weight.stack;
         if (role == HEED_ROLE_POSITION_EMBEDDING) weight.hidden_rows = config->position_offset;
         HEED_TRY(add_weight(model, weight, layer, error));
     }
     shape_tensor(&tensor, heed_part_stack(config, (heed_part)entry->part));
     model->tensors[model->n_tensors++] = tensor;
+    return HEED_OK;
+}
+
+/* One tensor, or one for each expert. */
+static heed_status add_tensors(heed_model *model, const heed_weight_name *entry, const char *prefix, int64_t layer, heed_error *error)
+{
+    bool layered = heed_roles[entry->role].layered;
+    if (layered && !heed_role_in_layer(&model->config, (heed_role)entry->role, layer)) return HEED_OK;
+    if (!strstr(entry->name, "{j}")) return add_tensor(model, entry, prefix, layer, -1, error);
+    for (int64_t expert = 0; expert < model->config.experts; expert++) HEED_TRY(add_tensor(model, entry, prefix, layer, expert, error));
     return HEED_OK;
 }
 
@@ -180,7 +214,7 @@ heed_status heed_weights_list(heed_model *model, const char *prefix, heed_error 
         int64_t layers = layered ? heed_part_layers(config, (heed_part)entry->part) : 1;
         for (int64_t layer = 0; layer < layers; layer++)
             for (const heed_weight_name *one = entry; one < end; one++)
-                if (entry_wanted(config, one)) HEED_TRY(add_tensor(model, one, prefix, layer, error));
+                if (entry_wanted(config, one)) HEED_TRY(add_tensors(model, one, prefix, layer, error));
         entry = end;
     }
     return add_computed(model, error);

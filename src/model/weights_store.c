@@ -30,22 +30,40 @@ static bool wants_panels(const heed_model *model, const heed_weight *weight, hee
     heed_shape result = heed_shape_live(HEED_EXTENT_ROWS, 64, weight->rows), table = heed_shape_2(weight->rows, weight->columns);
     heed_operand x = {.dtype = HEED_F32, .shape = rows, .row_stride = weight->columns}, w = {.dtype = dtype, .shape = table, .row_stride = weight->columns};
     heed_operand y = {.dtype = HEED_F32, .shape = result, .row_stride = weight->rows}, index = {.dtype = HEED_I32, .shape = ids, .row_stride = 1};
+    if (weight->stack) {
+        heed_expert_product_attributes experts = {.transpose_b = 1};
+        w.shape = heed_shape_of(3, (int64_t[]){weight->stack, weight->rows / weight->stack, weight->columns});
+        return takes_panels(model->backend, HEED_OP_EXPERT_PRODUCT, HEED_EXPERT_WEIGHT, (heed_operand[]){x, w}, &y, &experts);
+    }
     heed_product_attributes product = {.transpose_b = 1};
     if (!takes_panels(model->backend, HEED_OP_PRODUCT, 1, (heed_operand[]){x, w}, &y, &product)) return false;
     /* A tied embedding is looked up in the same panels. */
     return weight->role != HEED_ROLE_TOKEN_EMBEDDING || takes_panels(model->backend, HEED_OP_GATHER, 0, (heed_operand[]){w, index}, &x, NULL);
 }
 
+/* The type on disk; of experts that differ, f32. */
+static heed_dtype stored_type(const heed_model *model, const heed_weight *weight)
+{
+    if (weight->tensor < 0) return HEED_F32;
+    const heed_tensor *tensor = &model->tensors[weight->tensor];
+    int64_t tensors = tensor->expert < 0 ? 1 : weight->stack;
+    for (int64_t i = 1; i < tensors; i++)
+        if (tensor[i].stored != tensor->stored) return HEED_F32;
+    return tensor->stored;
+}
+
 static heed_status allocate_weight(heed_model *model, heed_weight *weight, heed_error *error)
 {
-    heed_dtype stored = weight->tensor >= 0 ? model->tensors[weight->tensor].stored : HEED_F32;
-    bool kept = stored == HEED_F16 || stored == HEED_BF16 || heed_dtype_is_block(stored);
+    heed_dtype stored = stored_type(model, weight);
+    int64_t matrices = weight->stack ? weight->stack : 1;
+    bool kept = stored == HEED_F16 || stored == HEED_BF16 || (heed_dtype_is_block(stored) && !weight->stack);
     weight->dtype = weight->columns > 0 && kept && !model->training ? stored : HEED_F32;
     weight->layout = wants_panels(model, weight, weight->dtype) ? HEED_LAYOUT_PANELS : HEED_LAYOUT_ROWS;
     size_t elements = (size_t)(weight->rows * (weight->columns ? weight->columns : 1));
     weight->bytes = heed_dtype_bytes(weight->dtype, elements);
     if (weight->layout == HEED_LAYOUT_PANELS &&
-        !heed_cpu_panel_bytes(model->backend, weight->dtype, weight->rows, weight->columns, &weight->bytes))
+        (!heed_cpu_panel_bytes(model->backend, weight->dtype, weight->rows / matrices, weight->columns, &weight->bytes) ||
+         !heed_multiply_size(weight->bytes, (size_t)matrices, &weight->bytes)))
         return heed_fail(error, HEED_E_SHAPE, "%s: %lld x %lld elements are too many", weight->name, (long long)weight->rows, (long long)weight->columns);
     weight->data = heed_allocate_aligned(weight->bytes ? weight->bytes : 64);
     if (!weight->data) return heed_fail_memory(error, weight->bytes, weight->name);
@@ -53,12 +71,24 @@ static heed_status allocate_weight(heed_model *model, heed_weight *weight, heed_
     return HEED_OK;
 }
 
+float *heed_weights_training_memory(const heed_model *model, const heed_tensor *tensor, bool gradient)
+{
+    const heed_weight *stack = &model->weights[tensor->first_weight];
+    if (tensor->expert > 0) {
+        const heed_tensor *first = &model->tensors[stack->tensor];
+        float *memory = gradient ? first->gradient : first->values;
+        return memory ? memory + (size_t)tensor->expert * tensor->elements : NULL;
+    }
+    size_t elements = tensor->elements * (size_t)(tensor->expert == 0 ? stack->stack : 1);
+    return heed_allocate_aligned(elements * sizeof(float) + 64);
+}
+
 /* Training: weights are rows of their tensor's values. */
 static heed_status allocate_tensor(heed_model *model, heed_tensor *tensor, heed_error *error)
 {
-    tensor->values = heed_allocate_aligned(tensor->elements * sizeof(float) + 64);
+    tensor->values = heed_weights_training_memory(model, tensor, false);
     if (!tensor->values) return heed_fail_memory(error, tensor->elements * sizeof(float), tensor->name);
-    for (int32_t i = 0; i < tensor->weights; i++) {
+    for (int32_t i = 0; i < tensor->weights && tensor->expert <= 0; i++) {
         heed_weight *weight = &model->weights[tensor->first_weight + i];
         int64_t width = weight->columns ? weight->columns : 1;
         weight->dtype = HEED_F32;
@@ -84,51 +114,83 @@ heed_status heed_weights_allocate(heed_model *model, heed_error *error)
 
 /* ---- filling ---- */
 
-/* Where element (o,i) of a tensor lies on disk: o * by_row + i * by_column. */
-static void disk_strides(const heed_tensor *tensor, int64_t *by_row, int64_t *by_column)
+/* How rows of a tensor, its parts one behind the other, lie on disk. */
+typedef struct {
+    int64_t at;                /* element 0 of the row asked for */
+    int64_t by_row, by_column; /* from one row, or column, to the next */
+    int64_t run;               /* rows from here on that are by_row apart, at most as many as were asked for */
+} disk_rows;
+
+/* Rows of a head in rotary pairs: row i of its first half, row i of its second. */
+static int64_t paired_row(const heed_tensor *tensor, int64_t row)
 {
-    bool turned = tensor->entry->flags & HEED_NAME_INPUT_FIRST;
-    *by_row = turned ? 1 : tensor->columns ? tensor->columns : 1;
-    *by_column = turned ? tensor->rows : 1;
+    int64_t half = tensor->head_width / 2, at = row % tensor->head_width;
+    return row - at + (at < half ? 2 * at : 2 * (at - half) + 1);
 }
 
-/* Where row `row` of a tensor, its parts one behind the other, stands on disk. */
-static int64_t disk_row(const heed_tensor *tensor, int64_t row)
+/* Query heads of a group, its key, its value, group after group. */
+static int64_t grouped_row(const heed_tensor *tensor, int64_t row)
 {
-    if (tensor->entry->flags & HEED_NAME_PAIRS) {
-        int64_t half = tensor->head_width / 2, at = row % tensor->head_width;
-        return row - at + (at < half ? 2 * at : 2 * (at - half) + 1);
-    }
-    if (!tensor->group) return row;
     int64_t group = tensor->group, width = tensor->head_width, groups = tensor->rows / width / (group + 2), head = row / width;
     int64_t block = head < groups * group ? head / group * (group + 2) + head % group
                                           : (head - groups * group) % groups * (group + 2) + group + (head - groups * group) / groups;
     return block * width + row % width;
 }
 
-/* Rows of a tensor from `row` on, at most `most`, that follow each other on disk too. */
-static int64_t disk_run(const heed_tensor *tensor, int64_t row, int64_t most)
+static disk_rows on_disk(const heed_tensor *tensor, int64_t row, int64_t most)
 {
-    if (tensor->entry->flags & HEED_NAME_PAIRS) most = 1;
-    int64_t run = tensor->group ? tensor->head_width - row % tensor->head_width : most;
-    return run < most ? run : most;
+    bool turned = tensor->entry->flags & HEED_NAME_INPUT_FIRST, interleaved = tensor->entry->flags & HEED_NAME_INTERLEAVED;
+    int64_t matrices = tensor->stack ? tensor->stack : 1, height = tensor->rows / matrices, columns = tensor->columns ? tensor->columns : 1;
+    disk_rows disk = {.by_row = turned ? 1 : columns, .by_column = turned ? height : 1, .run = most};
+    if (tensor->entry->flags & HEED_NAME_PAIRS) {
+        disk.run = most > 0 ? 1 : 0;
+        disk.at = paired_row(tensor, row) * disk.by_row;
+    } else if (tensor->group) {
+        int64_t left = tensor->head_width - row % tensor->head_width;
+        disk.run = left < most ? left : most;
+        disk.at = grouped_row(tensor, row) * disk.by_row;
+    } else if (tensor->stack || interleaved) {
+        int64_t parts = tensor->weights, own = height / parts, part = row / (own * matrices), matrix = row / own % matrices, o = row % own;
+        disk.run = own - o < most ? own - o : most;
+        disk.at = matrix * height * columns + (interleaved ? o * parts + part : part * own + o) * disk.by_row;
+        if (interleaved) disk.by_row *= parts;
+    } else {
+        disk.at = row * disk.by_row;
+    }
+    return disk;
 }
 
-/* Rows [first, first + count) of a weight. */
-static void fill_rows(const heed_weight *weight, int64_t first, int64_t count, const char *source, heed_dtype dtype, int64_t by_row,
-                      int64_t by_column)
+/* disk->run rows of a weight, from row `first` on. */
+static void fill_rows(const heed_weight *weight, int64_t first, const disk_rows *disk, const char *source, heed_dtype dtype)
 {
     size_t from = heed_dtypes[dtype].bytes, to = heed_dtypes[weight->dtype].bytes; /* of blocks rows follow each other, as below */
     int64_t width = weight->columns ? weight->columns : 1;
     char *data = (char *)weight->data + heed_dtype_bytes(weight->dtype, (size_t)(first * width));
-    if (by_column == 1 && by_row == width) {
-        heed_convert(data, weight->dtype, source, dtype, (size_t)(count * width));
+    if (disk->by_column == 1 && disk->by_row == width) {
+        heed_convert(data, weight->dtype, source, dtype, (size_t)(disk->run * width));
         return;
     }
-    for (int64_t row = 0; row < count; row++)
+    for (int64_t row = 0; row < disk->run; row++)
         for (int64_t column = 0; column < width; column++)
             heed_convert(data + (size_t)(row * width + column) * to, weight->dtype,
-                         source + (size_t)(row * by_row + column * by_column) * from, dtype, 1);
+                         source + (size_t)(row * disk->by_row + column * disk->by_column) * from, dtype, 1);
+}
+
+/* The panels of the matrix that row `row` belongs to, where experts have one each; *row becomes the row in it, *rows how many it has. */
+static void *panels_of_row(const heed_weight *weight, int64_t *row, int64_t *rows)
+{
+    int64_t matrices = weight->stack ? weight->stack : 1;
+    *rows = weight->rows / matrices;
+    int64_t matrix = *row / *rows;
+    *row %= *rows;
+    return (char *)weight->data + (size_t)matrix * (weight->bytes / (size_t)matrices);
+}
+
+static void pack_rows(const heed_model *model, const heed_weight *weight, int64_t first, const disk_rows *disk, const char *source, heed_dtype dtype)
+{
+    int64_t rows;
+    void *panels = panels_of_row(weight, &first, &rows);
+    heed_cpu_panel_pack(model->backend, panels, weight->dtype, rows, weight->columns, first, disk->run, source, dtype, disk->by_row, disk->by_column);
 }
 
 /* Elements in a form that packing takes: the source itself, or *copy. The packing reads whole elements; files promise neither alignment
@@ -151,22 +213,22 @@ heed_status heed_weights_fill(heed_model *model, heed_tensor *tensor, const void
 {
     void *copy = NULL;
     heed_status status = make_packable(model, tensor, &source, &dtype, &copy, error);
-    int64_t by_row, by_column;
-    disk_strides(tensor, &by_row, &by_column);
-    for (int32_t i = 0; i < tensor->weights; i++) {
-        heed_weight *weight = &model->weights[tensor->first_weight + i];
-        for (int64_t row = 0, run; status == HEED_OK && !model->training && row < weight->rows; row += run) {
-            run = disk_run(tensor, weight->first_row + row, weight->rows - row);
-            const char *from = (const char *)source + heed_dtype_bytes(dtype, (size_t)(disk_row(tensor, weight->first_row + row) * by_row));
-            if (weight->layout == HEED_LAYOUT_PANELS)
-                heed_cpu_panel_pack(model->backend, weight->data, weight->dtype, weight->rows, weight->columns, row, run, from, dtype, by_row, by_column);
-            else fill_rows(weight, row, run, from, dtype, by_row, by_column);
+    for (int32_t i = 0; status == HEED_OK && i < tensor->weights && !model->training; i++) {
+        const heed_weight *weight = &model->weights[tensor->first_weight + i];
+        int64_t begin = tensor->expert > 0 ? tensor->expert * tensor->rows : 0, count = tensor->expert >= 0 ? tensor->rows : weight->rows;
+        for (int64_t row = 0; row < count;) {
+            disk_rows disk = on_disk(tensor, weight->first_row + row, count - row);
+            const char *from = (const char *)source + heed_dtype_bytes(dtype, (size_t)disk.at);
+            if (weight->layout == HEED_LAYOUT_PANELS) pack_rows(model, weight, begin + row, &disk, from, dtype);
+            else fill_rows(weight, begin + row, &disk, from, dtype);
+            row += disk.run;
         }
     }
     heed_weight whole = {.rows = tensor->rows, .columns = tensor->columns, .dtype = HEED_F32, .data = tensor->values};
-    for (int64_t row = 0, run; status == HEED_OK && model->training && row < tensor->rows; row += run) { /* whole tensors: rows that no weight shows are kept too */
-        run = disk_run(tensor, row, tensor->rows - row);
-        fill_rows(&whole, row, run, (const char *)source + heed_dtype_bytes(dtype, (size_t)(disk_row(tensor, row) * by_row)), dtype, by_row, by_column);
+    for (int64_t row = 0; status == HEED_OK && model->training && row < tensor->rows;) { /* whole tensors: rows that no weight shows are kept too */
+        disk_rows disk = on_disk(tensor, row, tensor->rows - row);
+        fill_rows(&whole, row, &disk, (const char *)source + heed_dtype_bytes(dtype, (size_t)disk.at), dtype);
+        row += disk.run;
     }
     free(copy);
     return status;
@@ -179,35 +241,40 @@ static void read_row(const heed_model *model, const heed_weight *weight, int64_t
 {
     int64_t width = weight->columns ? weight->columns : 1;
     if (weight->layout == HEED_LAYOUT_PANELS) {
-        heed_cpu_panel_row(model->backend, weight->data, weight->dtype, weight->rows, weight->columns, row, out);
+        int64_t rows;
+        const void *panels = panels_of_row(weight, &row, &rows);
+        heed_cpu_panel_row(model->backend, panels, weight->dtype, rows, weight->columns, row, out);
     } else {
         heed_convert(out, HEED_F32, (const char *)weight->data + heed_dtype_bytes(weight->dtype, (size_t)(row * width)), weight->dtype, (size_t)width);
     }
 }
 
-static void scatter_row(const float *row, float *values, int64_t at, int64_t width, int64_t by_row, int64_t by_column)
+static void scatter_row(const float *row, float *values, int64_t width, const disk_rows *disk)
 {
-    for (int64_t i = 0; i < width; i++) values[at * by_row + i * by_column] = row[i];
+    for (int64_t i = 0; i < width; i++) values[disk->at + i * disk->by_column] = row[i];
 }
 
 void heed_weights_read_training(const heed_tensor *tensor, bool gradient, float *values)
 {
-    int64_t by_row, by_column, width = tensor->columns ? tensor->columns : 1;
+    int64_t width = tensor->columns ? tensor->columns : 1;
     const float *from = gradient ? tensor->gradient : tensor->values;
-    disk_strides(tensor, &by_row, &by_column);
-    for (int64_t row = 0; row < tensor->rows; row++) scatter_row(from + row * width, values, disk_row(tensor, row), width, by_row, by_column);
+    for (int64_t row = 0; row < tensor->rows; row++) {
+        disk_rows disk = on_disk(tensor, row, 1);
+        scatter_row(from + row * width, values, width, &disk);
+    }
 }
 
 heed_status heed_weights_read(const heed_model *model, const heed_weight *weight, const heed_tensor *tensor, int64_t first_row, float *values,
                               heed_error *error)
 {
-    int64_t by_row, by_column, width = weight->columns ? weight->columns : 1;
+    int64_t width = weight->columns ? weight->columns : 1;
+    int64_t begin = tensor->expert > 0 ? tensor->expert * tensor->rows : 0, count = tensor->expert >= 0 ? tensor->rows : weight->rows;
     float *row = heed_allocate((size_t)width, sizeof *row);
     if (!row) return heed_fail_memory(error, (size_t)width * sizeof *row, weight->name);
-    disk_strides(tensor, &by_row, &by_column);
-    for (int64_t j = 0; j < weight->rows; j++) {
-        read_row(model, weight, j, row);
-        scatter_row(row, values, disk_row(tensor, first_row + j), width, by_row, by_column);
+    for (int64_t j = 0; j < count; j++) {
+        disk_rows disk = on_disk(tensor, first_row + j, 1);
+        read_row(model, weight, begin + j, row);
+        scatter_row(row, values, width, &disk);
     }
     free(row);
     return HEED_OK;

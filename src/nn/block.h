@@ -32,6 +32,23 @@ typedef struct heed_nn_feed_forward {
 } heed_nn_feed_forward;
 heed_value heed_nn_feed_forward_build(heed_graph *graph, heed_value x, const heed_nn_feed_forward *ffn);
 
+/* Experts: each row goes to the few that its router chooses, and their results are summed with the router's weights; besides, if there is
+   a shared expert, sigmoid(its gate) times its result. x (N,D) -> (N,D). Sources: Shazeer et al. 2017; Jiang et al. 2024 (Mixtral). */
+typedef struct heed_nn_experts {
+    heed_nn_linear router;             /* (X,D), (X) */
+    heed_nn_linear up, gate, down;     /* (X,F,D), (X,F); (X,D,F), (X,D) */
+    int64_t experts, chosen;           /* X, J */
+    heed_router_kind router_kind;
+    bool renormalised;                 /* weights of the chosen are divided by their sum */
+    heed_unary_kind activation;        /* down(f(gate(x)) * up(x)), or, with a limit: */
+    double swiglu_alpha, swiglu_limit; /* down(clamped_swiglu(gate(x), up(x))) */
+    heed_nn_feed_forward shared;
+    heed_nn_linear shared_router;      /* (1,D); HEED_NONE: no shared expert */
+} heed_nn_experts;
+/* What the router said, for outputs and for balancing: logits (N,X), the experts chosen (N,J) i32. */
+typedef struct heed_nn_routing { heed_value logits, index; } heed_nn_routing;
+heed_value heed_nn_experts_build(heed_graph *graph, heed_value x, const heed_nn_experts *experts, heed_nn_routing *routing);
+
 /* The stream below the first layer: token rows (or vectors) * scale, turned to the model's width where they are narrower, + position
    rows + type rows, norm, dropout. ids, positions, types (N); tables (V,D'), (P,D), (types,D); projection (D,D'); result (N,D). */
 typedef struct heed_nn_embedding {

@@ -43,6 +43,13 @@ typedef enum heed_rope_kind {
     HEED_ROPE_DEFAULT, HEED_ROPE_LINEAR, HEED_ROPE_LLAMA3, HEED_ROPE_YARN, HEED_ROPE_DYNAMIC, HEED_ROPE_LONGROPE, HEED_ROPE_KINDS
 } heed_rope_kind;
 
+/* How a row's router logits become experts and weights. */
+typedef enum heed_router_kind {
+    HEED_ROUTER_SOFTMAX_TOP, /* softmax over all experts, then the largest */
+    HEED_ROUTER_TOP_SOFTMAX, /* the largest logits, then softmax over these */
+    HEED_ROUTER_KINDS
+} heed_router_kind;
+
 /* Norms of queries and keys before their product. */
 typedef enum heed_qk_norm {
     HEED_QK_NORM_NONE,

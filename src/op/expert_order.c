@@ -3,11 +3,12 @@
    pair; offsets (X+1), the first slot of every expert, and behind the last one. Pairs whose index is no expert come behind all slots of
    experts. Stable: the same rows in the same order whatever else is in the batch.
    expert_load: y(x) = sum of counted(i) over the pairs of row i that chose expert x; index (N,J) i32, counted (N,1) f32, y (X) f32: how
-   busy experts are. Errors: HEED_E_SHAPE, HEED_E_DTYPE, HEED_E_ARG for less than one expert. */
+   busy experts are. Gradient: dcounted(i) = sum of dy(x) over the experts x that row i chose; the choice is held fixed. Errors: HEED_E_SHAPE, HEED_E_DTYPE, HEED_E_ARG for less than one expert. */
 #include "op/expert.h"
 
 HEED_REFERENCE(expert_order);
 HEED_REFERENCE(expert_load);
+HEED_REFERENCE(expert_load_backward);
 
 void REAL(heed_expert_order_reference)(const heed_kernel_args *args)
 {
@@ -40,6 +41,18 @@ void REAL(heed_expert_load_reference)(const heed_kernel_args *args)
     for (int64_t p = 0; p < heed_slot_count(index); p++) {
         int32_t x = *heed_slot_index(index, p);
         if (x >= 0 && x < y->shape.dim[0]) *REAL(row)(y, x) += *REAL(row)(counted, p / J);
+    }
+}
+
+/* Inputs dy (X), index (N,J). */
+void REAL(heed_expert_load_backward_reference)(const heed_kernel_args *args)
+{
+    const heed_operand *dy = &args->in[0], *index = &args->in[1], *dx = &args->out[0];
+    int64_t J = index->shape.dim[1];
+    REAL(clear)(dx);
+    for (int64_t p = 0; p < heed_slot_count(index); p++) {
+        int32_t x = *heed_slot_index(index, p);
+        if (x >= 0 && x < dy->shape.dim[0]) *REAL(row)(dx, p / J) += *REAL(row)(dy, x);
     }
 }
 
@@ -77,6 +90,23 @@ static heed_status infer_load(heed_infer *infer, heed_error *error)
     return HEED_OK;
 }
 
+static heed_status infer_load_backward(heed_infer *infer, heed_error *error)
+{
+    heed_shape dy = infer->shape[0], index = infer->shape[1];
+    if (infer->dtype[0] != HEED_F32) return heed_infer_fail(infer, error, HEED_E_DTYPE, "dy of f32");
+    if (dy.rank != 1 || dy.extent || !heed_is_pairs(infer, 1, HEED_I32)) return heed_infer_fail(infer, error, HEED_E_SHAPE, "dy (X) and an index (N,J)");
+    infer->out_shape[0] = heed_shape_2(index.dim[0], 1);
+    infer->out_shape[0].extent = index.extent;
+    return HEED_OK;
+}
+
+static heed_status gradient_load(heed_graph *graph, const heed_node *node, const heed_value *dout, heed_value *din, heed_error *error)
+{
+    (void)error;
+    din[1] = heed_emit(graph, HEED_OP_EXPERT_LOAD_BACKWARD, (heed_value[]){dout[0], node->in[0]}, 2, NULL, NULL);
+    return HEED_OK;
+}
+
 heed_expert_order heed_expert_sort(heed_graph *graph, heed_value index, int64_t experts)
 {
     heed_expert_count_attributes attributes = {.experts = experts};
@@ -95,6 +125,7 @@ const heed_op heed_op_expert_order = {.name = "expert_order", .in_min = 1, .in_m
     .attribute_size = sizeof(heed_expert_count_attributes), .infer = infer_order, .no_gradient = "integers have no gradient",
     HEED_REFERENCES(expert_order)};
 const heed_op heed_op_expert_load = {.name = "expert_load", .in_min = 2, .in_max = 2, .n_out = 1,
-    .attribute_size = sizeof(heed_expert_count_attributes), .infer = infer_load,
-    .no_gradient = "choices are counted, and counts have no gradient", HEED_REFERENCES(expert_load)};
+    .attribute_size = sizeof(heed_expert_count_attributes), .infer = infer_load, .gradient = gradient_load, HEED_REFERENCES(expert_load)};
+const heed_op heed_op_expert_load_backward = {.name = "expert_load_backward", .in_min = 2, .in_max = 2, .n_out = 1, .infer = infer_load_backward,
+    .no_gradient = "second derivatives are not taken", HEED_REFERENCES(expert_load_backward)};
 #endif

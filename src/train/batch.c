@@ -140,6 +140,8 @@ heed_status heed_batch_feed(heed_batch *batch, heed_engine *engine, heed_runtime
     int32_t **const types[] = {&batch->types};
     HEED_TRY(grow_together(types, (const size_t[]){1}, 1, &batch->types_capacity, batch->side.rows, error));
     feed(engine, "", "types", batch->types, batch->side.rows);
+    float *counted = heed_engine_input(engine, "counted");
+    for (size_t i = 0; counted != NULL && i < batch->side.rows; i++) counted[i] = 1;
     feed(engine, "", "rows", batch->gathered, batch->labels_count);
     feed(engine, "", "labels", batch->labels, batch->labels_count);
     runtime->count[HEED_EXTENT_ROWS] = (int64_t)batch->side.rows;

@@ -36,6 +36,7 @@ struct heed_trainer {
     heed_dataset *data, *valid;
     heed_batch *batches;       /* one for each run of an update */
     heed_batch eval_batch;
+    float balance_weight; /* of the balance of experts; 0: none */
     heed_program_spec spec, eval_spec; /* extents: what any batch needs */
     heed_train_place place;
     int64_t steps, first_step;

@@ -199,7 +199,10 @@ static heed_status open_engine(heed_trainer *t, heed_error *error)
     const heed_train_options *o = &t->options;
     heed_loss_term terms[4];
     HEED_TRY(heed_engine_new(&t->engine, t->model, t->backend, error));
-    if (heed_engine_loss_terms(t->model, terms) != 1)
+    int count = heed_engine_loss_terms(t->model, terms);
+    bool balances = count == 2 && strcmp(terms[1].name, "balance") == 0;
+    t->balance_weight = balances ? terms[1].weight : 0;
+    if (count != 1 && !balances)
         return heed_fail(error, HEED_E_UNSUPPORTED, "the head of this model has more than one loss: it cannot be trained with objective %s", o->objective);
     t->spec = (heed_program_spec){.purpose = HEED_PURPOSE_TRAIN, .checkpointing = o->gradient_checkpointing, .bf16 = o->bf16,
                                   .dropout = (float)o->dropout, .label_smoothing = (float)o->label_smoothing};

@@ -33,8 +33,11 @@ static int64_t larger(int64_t a, int64_t b)
     return a > b ? a : b;
 }
 
+/* What the terms of an update's loss are divided by. */
+typedef struct { uint64_t labels, rows; } update_counts;
+
 /* Runs the model over one batch; adds the sum of its labels' losses, in nats, to *sum. */
-static heed_status run_batch(heed_trainer *t, const heed_program_spec *usual, heed_batch *batch, float scale, double *sum, heed_error *error)
+static heed_status run_batch(heed_trainer *t, const heed_program_spec *usual, heed_batch *batch, update_counts counts, double *sum, heed_error *error)
 {
     heed_program_spec spec = *usual, needed = {0};
     heed_batch_extents(batch, &needed);
@@ -44,7 +47,8 @@ static heed_status run_batch(heed_trainer *t, const heed_program_spec *usual, he
     heed_runtime runtime = {.seed = (uint64_t)t->options.seed, .step = (uint64_t)t->place.step + 1};
     HEED_TRY(heed_batch_feed(batch, t->engine, &runtime, error));
     float *scales = heed_engine_input(t->engine, "loss_scale");
-    if (scales != NULL) scales[0] = scale;
+    if (scales != NULL) scales[0] = 1.0f / (float)counts.labels;
+    if (scales != NULL && heed_engine_input(t->engine, "counted") != NULL) scales[1] = t->balance_weight / (float)counts.rows;
     HEED_TRY(heed_engine_run(t->engine, &runtime, error));
     heed_operand terms;
     HEED_TRY(heed_engine_output(t->engine, "loss_terms", &terms, error));
@@ -54,10 +58,13 @@ static heed_status run_batch(heed_trainer *t, const heed_program_spec *usual, he
 
 static heed_status run_update(heed_trainer *t, uint64_t labels, double *sum, heed_error *error)
 {
+    update_counts counts = {.labels = labels};
+    for (int64_t i = 0; i < t->options.gradient_accumulation_steps; i++)
+        if (t->batches[i].labels_count > 0) counts.rows += t->batches[i].side.rows;
     for (int64_t i = 0; i < t->options.gradient_accumulation_steps; i++) {
         if (t->batches[i].labels_count == 0) continue;
         if (heed_trainer_stopped(t)) return heed_fail(error, HEED_E_CANCELLED, "stopped within update %lld", (long long)t->place.step + 1);
-        HEED_TRY(run_batch(t, &t->spec, &t->batches[i], 1.0f / (float)labels, sum, error));
+        HEED_TRY(run_batch(t, &t->spec, &t->batches[i], counts, sum, error));
     }
     return HEED_OK;
 }
@@ -104,7 +111,7 @@ heed_status heed_trainer_evaluate(heed_trainer *t, double *loss, heed_error *err
         if (heed_trainer_stopped(t)) return heed_fail(error, HEED_E_CANCELLED, "stopped while evaluating");
         heed_batch_clear(&t->eval_batch, 0);
         HEED_TRY(heed_dataset_collate(t->valid, first, batch, &t->eval_batch, error));
-        if (t->eval_batch.labels_count > 0) HEED_TRY(run_batch(t, &t->eval_spec, &t->eval_batch, 1, &sum, error));
+        if (t->eval_batch.labels_count > 0) HEED_TRY(run_batch(t, &t->eval_spec, &t->eval_batch, (update_counts){1, 1}, &sum, error));
         labels += t->eval_batch.labels_count;
         if (t->watcher.evaluating != NULL) t->watcher.evaluating(t->watcher.context, first, units);
     }

@@ -7,7 +7,7 @@
 static const char *const decoders[] = {
     "gpt2", "llama", "mistral", "qwen2", "smollm2", "llama-bf16-sharded",
     "gemma2", "gemma3", "phi", "cohere-qk-norm", "gpt_neo", "gpt_neox", "gptj", "gpt_bigcode", "opt-350m", "bloom-6-heads",
-    "mpt", "falcon-groups", "falcon-alibi"};
+    "mpt", "falcon-groups", "falcon-alibi", "mixtral", "qwen2_moe", "gpt_oss"};
 enum { DECODERS = sizeof decoders / sizeof decoders[0], TOKENS = 40 };
 
 /* Logits of chosen tokens of one step, laid end to end by (item, token). */

@@ -179,6 +179,8 @@ static const error_case errors[] = {
     {HEED_OP_EXPERT_ORDER, HEED_E_ARG, "experts", EXPERTS(0), IN(I(N_BY(2)))},
     {HEED_OP_EXPERT_LOAD, HEED_E_SHAPE, "counted (N,1)", EXPERTS(3), IN(I(N_BY(2)), F(S_BY(1)))},
     {HEED_OP_EXPERT_LOAD, HEED_E_DTYPE, "f32", EXPERTS(3), IN(I(N_BY(2)), I(N_BY(1)))},
+    {HEED_OP_EXPERT_LOAD_BACKWARD, HEED_E_SHAPE, "dy (X)", NULL, IN(F(N_ROWS), I(N_BY(2)))},
+    {HEED_OP_EXPERT_LOAD_BACKWARD, HEED_E_DTYPE, "f32", NULL, IN(I(VECTOR(3)), I(N_BY(2)))},
     {HEED_OP_EXPERT_SPREAD, HEED_E_SHAPE, "(N,D)", NULL, IN(F(S_BY(3)), I(N_BY(2)), I(N_BY(2)))},
     {HEED_OP_EXPERT_SPREAD, HEED_E_SHAPE, "weights (N,J)", NULL, IN(F(N_BY(3)), I(N_BY(2)), I(N_BY(2)), F(N_BY(3)))},
     {HEED_OP_EXPERT_SPREAD, HEED_E_DTYPE, "i32", NULL, IN(F(N_BY(3)), F(N_BY(2)), I(N_BY(2)))},

@@ -50,7 +50,7 @@ BUILD(fused_state)
 
 BUILD(rotary_table) { return heed_rotary_table(g, in[0], in[2], (float)c->f[0]); }
 
-/* p: what is made of slots: 0 their products with rows, 1 outer products, 2 sums by expert, 3 the load. */
+/* p: what is made of slots: 0 their products with rows, 1 outer products, 2 sums by expert. */
 BUILD(expert_pieces)
 {
     heed_expert_order order = heed_expert_sort(g, in[1], 3);
@@ -58,7 +58,6 @@ BUILD(expert_pieces)
         heed_value y = heed_expert_product(g, heed_expert_spread(g, in[0], &order, HEED_NONE), in[2], in[3], &order);
         return heed_emit(g, HEED_OP_EXPERT_DOT, (heed_value[]){y, in[5], order.place}, 3, NULL, NULL);
     }
-    if (c->p[0] == 3) return heed_expert_load(g, in[1], in[0], 3);
     heed_value x = heed_expert_spread(g, in[0], &order, in[4]);
     if (c->p[0] == 2) return heed_emit(g, HEED_OP_EXPERT_SUM, (heed_value[]){x, order.offsets}, 2, NULL, NULL);
     heed_value z = heed_expert_spread(g, in[5], &order, HEED_NONE);
@@ -126,7 +125,7 @@ static const value_case cases[] = {
     {{"products of slots and rows", HEED_OP_EXPERT_DOT, expert_pieces, .p = {0}, ONLY(EXPERT_PIECES)}, 0, TORCH(expert_dot)},
     {{"outer products by expert", HEED_OP_EXPERT_OUTER, expert_pieces, .p = {1}, ONLY(EXPERT_PIECES)}, 0, TORCH(expert_outer)},
     {{"sums by expert", HEED_OP_EXPERT_SUM, expert_pieces, .p = {2}, ONLY(EXPERT_PIECES)}, 0, TORCH(expert_sum)},
-    {{"load", HEED_OP_EXPERT_LOAD, expert_pieces, .p = {3}, ONLY(F(N_BY(1)), CHOICES)}, 0, TORCH(expert_load)},
+    {{"load", HEED_OP_EXPERT_LOAD, expert_load, ONLY(F(N_BY(1)), CHOICES)}, 0, TORCH(expert_load)},
     {{"clamped swiglu", HEED_OP_CLAMPED_SWIGLU, clamped_swiglu, .f = {1.5, 0.75}, ONLY(F(N_BY(3)), F(N_BY(3)))}, 0, TORCH(clamped_swiglu)},
     {{"rotary table", HEED_OP_ROTARY_TABLE, rotary_table, .f = {1.2}, ONLY(POSITIONS, FIXED(N_BY(1)), F(VECTOR(2)))}, 0, TORCH(rotary_table)},
     {{"rotary table by row", HEED_OP_ROTARY_TABLE, rotary_table, .f = {1.2}, ONLY(POSITIONS, FIXED(N_BY(1)), F(N_BY(2)))}, 0, TORCH(rotary_table_by_row)},

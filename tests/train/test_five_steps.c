@@ -12,7 +12,8 @@ static const char *const fixtures[] = {"gpt2", "gpt2-seqcls", "llama", "llama-mh
                                        "qwen3", "olmo2", "gemma", "gemma2", "gemma3", "phi", "phi3", "cohere",
                                        "cohere-qk-norm", "starcoder2", "gpt_neo", "gpt_neox", "gpt_neox-serial", "gptj",
                                        "gptj-odd", "gpt_bigcode", "gpt_bigcode-mha", "opt", "opt-350m", "bloom",
-                                       "bloom-6-heads", "mpt", "falcon", "falcon-groups", "falcon-alibi"};
+                                       "bloom-6-heads", "mpt", "falcon", "falcon-groups", "falcon-alibi",
+                                       "mixtral", "qwen2_moe", "qwen3_moe", "gpt_oss", "gpt_oss-balanced"};
 
 typedef struct case_data {
     heed_safetensors *oracle;

@@ -6,7 +6,7 @@ computes for it: outputs, loss, all gradients, five AdamW updates, and ids of gr
 import argparse, json, os, shutil
 import torch, transformers
 from safetensors.torch import load_file, save_file
-from check_forward import ids, make, run_torch
+from check_forward import by_disk_name, ids, make, run_torch
 
 IDS = dict(bos_token_id=1, eos_token_id=2, pad_token_id=0)
 HF = dict(vocab_size=61, hidden_size=24, intermediate_size=40, num_hidden_layers=2, num_attention_heads=4, max_position_embeddings=48, **IDS)
@@ -27,6 +27,11 @@ MODELS = {
     "gptj-odd": ("GPTJForCausalLM", dict(GPT, n_embd=40, rotary_dim=6)),
     "gemma3-nested": ("Gemma3ForCausalLM", dict(HF, num_hidden_layers=3, num_key_value_heads=1, head_dim=10, query_pre_attn_scalar=7, sliding_window=7, layer_types=["sliding_attention", "full_attention", "sliding_attention"], rms_norm_eps=1e-3, final_logit_softcapping=3., attn_logit_softcapping=2., attention_bias=True,
                                                 rope_parameters={"full_attention": {"rope_type": "linear", "factor": 4., "rope_theta": 3000.}, "sliding_attention": {"rope_type": "default", "rope_theta": 100.}})),
+    "qwen2_moe": ("Qwen2MoeForCausalLM", dict(HF, num_hidden_layers=3, num_key_value_heads=2, rms_norm_eps=1e-3, num_experts=6, num_experts_per_tok=3, moe_intermediate_size=10, shared_expert_intermediate_size=18, mlp_only_layers=[1],
+                                            output_router_logits=True, router_aux_loss_coef=.3)),
+    "qwen3_moe-step": ("Qwen3MoeForCausalLM", dict(HF, num_key_value_heads=2, head_dim=6, rms_norm_eps=1e-3, num_experts=5, num_experts_per_tok=2, moe_intermediate_size=10, decoder_sparse_step=2, use_sliding_window=True, sliding_window=7)),
+    "gpt_oss-balanced": ("GptOssForCausalLM", dict(HF, num_key_value_heads=2, head_dim=8, rms_norm_eps=1e-3, num_local_experts=5, num_experts_per_tok=2, sliding_window=7, swiglu_limit=.8, output_router_logits=True, router_aux_loss_coef=.3,
+                                                  rope_parameters={"rope_type": "yarn", "rope_theta": 500., "factor": 4., "original_max_position_embeddings": 16, "beta_fast": 32., "beta_slow": 1., "truncate": False})),
 }
 SETS = {"greedy": dict(max_new_tokens=14, num_beams=1), "greedy_rep": dict(max_new_tokens=12, num_beams=1, repetition_penalty=1.4, no_repeat_ngram_size=2),
         "greedy_min": dict(max_new_tokens=12, min_new_tokens=9, num_beams=1),
@@ -95,6 +100,9 @@ def write(name, folder):
     tensors = {"in." + k: v for k, v in inputs.items()}
     exact, exact_grads = run_torch(model, inputs, True)
     want, grads = run_torch(model, inputs, False)
+    if getattr(config, "num_experts_per_tok", 0):
+        grads, exact_grads = (by_disk_name(model, g, os.path.join(folder, "gradients")) for g in (grads, exact_grads))
+        shutil.rmtree(os.path.join(folder, "gradients"))
     grads = {k: v for k, v in grads.items() if k[5:] in disk}
     assert {k[5:] for k in grads} == disk, disk ^ {k[5:] for k in grads}
     want.update(grads)

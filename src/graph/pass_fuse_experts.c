@@ -1,0 +1,108 @@
+/* Fusion of products by expert, part of heed_pass_fuse: what follows joins their epilogue, as it does with plain products.
+     expert_product [activation] [* gate]            -> one expert_product
+     state + expert_outer                            -> expert_outer that continues the chains of the state
+   A value is swallowed only when it has one reader and is neither an output nor a checkpoint. */
+#include "graph/attributes.h"
+#include "graph/plan.h"
+#include "graph/rewrite.h"
+
+#include <stdlib.h>
+
+/* A product and what it has taken in so far. */
+typedef struct {
+    heed_op_id id;
+    heed_value in[HEED_EXPERT_INPUTS];
+    heed_expert_product_attributes attributes;
+} grown;
+
+enum { STAYS, SWALLOWED, END };
+
+typedef struct {
+    const heed_graph *graph;
+    int32_t *uses, *reader; /* by value: how often read, and by which node last */
+    grown *result;          /* by node: what a chain that ends here became */
+    uint8_t *role;          /* by node */
+} chains;
+
+static grown begin(const heed_node *node)
+{
+    grown g = {.id = node->id, .attributes = {.activation = HEED_UNARY_LINEAR}};
+    for (int i = 0; i < HEED_EXPERT_INPUTS; i++) g.in[i] = i < node->n_in ? node->in[i] : HEED_NONE;
+    if (node->id == HEED_OP_EXPERT_PRODUCT) g.attributes = *(const heed_expert_product_attributes *)node->attributes;
+    return g;
+}
+
+/* Takes `next`, which reads `value`, in when it comes next in the order of the epilogue. */
+static bool absorb(const heed_graph *graph, grown *g, const heed_node *next, heed_value value)
+{
+    if (g->id == HEED_OP_EXPERT_OUTER) {
+        if (next->id != HEED_OP_ACCUMULATE || next->in[1] != value || g->in[HEED_EXPERT_OUTER_STATE] != HEED_NONE) return false;
+        g->in[HEED_EXPERT_OUTER_STATE] = next->in[0];
+        return true;
+    }
+    if (g->in[HEED_EXPERT_GATE] != HEED_NONE) return false;
+    if (next->id == HEED_OP_UNARY && g->attributes.activation == HEED_UNARY_LINEAR) {
+        g->attributes.activation = ((const heed_unary_attributes *)next->attributes)->kind;
+        return true;
+    }
+    if (next->id != HEED_OP_BINARY || ((const heed_binary_attributes *)next->attributes)->kind != HEED_BINARY_MULTIPLY) return false;
+    heed_value other = next->in[0] == value ? next->in[1] : next->in[0];
+    if (other == value || !heed_shape_equal(graph->values[other].shape, graph->values[value].shape)) return false;
+    g->in[HEED_EXPERT_GATE] = other;
+    return true;
+}
+
+static void follow(const chains *state, size_t start)
+{
+    const heed_node *nodes = state->graph->nodes;
+    grown g = begin(&nodes[start]);
+    for (size_t at = start;;) {
+        heed_value value = nodes[at].out[0];
+        const heed_value_info *info = &state->graph->values[value];
+        if (state->uses[value] != 1 || info->is_output || info->is_checkpoint) return;
+        size_t next = (size_t)state->reader[value];
+        if (state->role[next] != STAYS || nodes[next].clone != nodes[start].clone || !absorb(state->graph, &g, &nodes[next], value)) return;
+        state->role[at] = SWALLOWED;
+        at = next;
+        state->role[at] = END;
+        state->result[at] = g;
+    }
+}
+
+static heed_status rewrite_chains(const chains *state, heed_graph *graph, heed_error *error)
+{
+    heed_graph_rewrite rewrite;
+    HEED_TRY(heed_graph_rewrite_begin(&rewrite, graph, error));
+    for (size_t i = 0; i < rewrite.n_old; i++) {
+        const heed_node *node = &rewrite.old[i];
+        if (state->role[i] == STAYS) heed_graph_rewrite_push(&rewrite, node);
+        if (state->role[i] != END) continue;
+        grown g = state->result[i];
+        for (int j = 0; j < HEED_EXPERT_INPUTS; j++) g.in[j] = heed_graph_rewrite_find(&rewrite, g.in[j]);
+        graph->scope = node->scope, graph->clone = node->clone, graph->in_gradient = node->is_gradient;
+        int n_in = g.id == HEED_OP_EXPERT_PRODUCT ? HEED_EXPERT_INPUTS : HEED_EXPERT_OUTER_STATE + 1;
+        heed_graph_rewrite_replace(&rewrite, node->out[0], heed_emit(graph, g.id, g.in, n_in, &g.attributes, NULL));
+        graph->clone = 0, graph->in_gradient = false;
+    }
+    graph->scope = "";
+    return heed_graph_rewrite_end(&rewrite, error);
+}
+
+heed_status heed_pass_fuse_experts(heed_graph *graph, heed_error *error)
+{
+    size_t n = graph->n_nodes, found = 0;
+    for (size_t i = 0; i < n; i++) found += graph->nodes[i].id == HEED_OP_EXPERT_PRODUCT || graph->nodes[i].id == HEED_OP_EXPERT_OUTER;
+    if (found == 0) return HEED_OK;
+    chains state = {.graph = graph, .uses = heed_graph_uses(graph), .reader = heed_allocate(graph->n_values, sizeof *state.reader),
+                    .result = heed_allocate(n, sizeof *state.result), .role = heed_allocate(n, 1)};
+    heed_status status = HEED_OK;
+    if (!state.uses || !state.reader || !state.result || !state.role) status = heed_fail_memory(error, n * sizeof *state.result, "fusion");
+    for (size_t i = 0; status == HEED_OK && i < n; i++)
+        for (int j = 0; j < graph->nodes[i].n_in; j++)
+            if (graph->nodes[i].in[j] >= 0) state.reader[graph->nodes[i].in[j]] = (int32_t)i;
+    for (size_t i = 0; status == HEED_OK && i < n; i++)
+        if (state.role[i] == STAYS && (graph->nodes[i].id == HEED_OP_EXPERT_PRODUCT || graph->nodes[i].id == HEED_OP_EXPERT_OUTER)) follow(&state, i);
+    if (status == HEED_OK) status = rewrite_chains(&state, graph, error);
+    free(state.uses), free(state.reader), free(state.result), free(state.role);
+    return status;
+}

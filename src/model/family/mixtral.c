@@ -1,0 +1,52 @@
+/* Mixtral (Jiang et al. 2024): Mistral with eight experts in the place of the feed-forward, of which each token takes two. */
+#include "model/family/experts.h"
+
+static const heed_config preset = {
+    HEED_DECODER, HEED_ROPE(1e6), .vocabulary = 32000, .width = 4096, .context = 131072,
+    .decoder = {.layers = 32, .heads = 32, .kv_heads = 8, .inner = 14336},
+    .norm = HEED_NORM_RMS, .norm_place = HEED_NORM_PRE, .norm_eps = 1e-5, .activation = HEED_UNARY_SILU, .gated = true, .scaled = true,
+    .experts = 8, .experts_chosen = 2, .expert_step = 1, .router = HEED_ROUTER_SOFTMAX_TOP, .router_renormalised = true, .balance_weight = 0.001,
+    .embedding_scale = 1, .classifier_dropout = 0.1, .initializer_range = 0.02, .pad_id = -1, .bos_id = 1, .eos_id = 2};
+
+static const heed_key keys[] = {
+    HEED_LLAMA_KEYS,
+    HEED_EXPERT_KEYS,
+    HEED_KEY("num_local_experts", SIZE, experts),
+    HEED_KEY("sliding_window", COUNT, window),
+    {0}};
+
+static const heed_weight_name weights[] = {
+    HEED_TENSOR(TOKEN_EMBEDDING, MODEL, "embed_tokens.weight"),
+    HEED_NORM(ATTENTION_NORM, "layers.{i}.input_layernorm"),
+    HEED_LLAMA_ATTENTION,
+    HEED_NORM(FFN_NORM, "layers.{i}.post_attention_layernorm"),
+    HEED_TENSOR(ROUTER_WEIGHT, DECODER, "layers.{i}.block_sparse_moe.gate.weight"),
+    HEED_TENSOR(EXPERT_GATE_WEIGHT, DECODER, "layers.{i}.block_sparse_moe.experts.{j}.w1.weight"),
+    HEED_TENSOR(EXPERT_DOWN_WEIGHT, DECODER, "layers.{i}.block_sparse_moe.experts.{j}.w2.weight"),
+    HEED_TENSOR(EXPERT_UP_WEIGHT, DECODER, "layers.{i}.block_sparse_moe.experts.{j}.w3.weight"),
+    HEED_NORM(FINAL_NORM, "norm"),
+    HEED_TENSOR_HEAD(LM_WEIGHT, 0, "lm_head.weight"),
+    HEED_HEADS_SCORE,
+    {0}};
+
+static const heed_architecture architectures[] = {HEED_CLASSES("Mixtral"), {0}};
+
+static void derive(heed_config *config)
+{
+    config->expert_inner = config->decoder.inner;
+    heed_config_window_all(config);
+}
+
+static heed_status fix(heed_config *config, const json_t *json, const char *where, heed_error *error)
+{
+    double noise = 0;
+    HEED_TRY(heed_json_number(json, "router_jitter_noise", &noise, where, error));
+    if (noise != 0)
+        return heed_fail(error, HEED_E_UNSUPPORTED, "%s: router_jitter_noise is %g; training adds no noise to what the router reads: expected 0", where, noise);
+    return heed_llama_fix(config, json, where, error);
+}
+
+const heed_family heed_family_mixtral = {
+    .name = "mixtral", .preset = &preset, .keys = keys, .weights = weights, .ignored = heed_llama_ignored,
+    .prefixes = heed_llama_prefixes, .architectures = architectures, .inner_factor = 3.5, .inner_multiple = 32,
+    .packs_positions = true, .derive = derive, .fix = fix, .write = heed_rope_write};

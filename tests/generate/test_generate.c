@@ -100,7 +100,7 @@ static void all_sets_equal_transformers(void **state)
         heed_session_free(session);
         fixture_close(&f);
     }
-    assert_int_equal(checked, 307);
+    assert_int_equal(checked, 358);
 }
 
 /* ---- laws ---- */

@@ -34,11 +34,14 @@ def flatten(out):
 
 def run_torch(model, inputs, double):
     found, grads = plain_run(model, inputs, double)
+    if not getattr(model.config, "num_experts_per_tok", 0):
+        return found, grads
     with tempfile.TemporaryDirectory() as folder:
         return found, by_disk_name(model, grads, folder)
 
 
 plain_make, plain_flatten, plain_run = check_forward.make, check_forward.flatten, check_forward.run_torch
+check_forward.flatten = flatten
 
 
 EXPERTS = dict(vocab_size=61, hidden_size=24, intermediate_size=40, num_hidden_layers=3, num_attention_heads=4, num_key_value_heads=2, max_position_embeddings=64, rms_norm_eps=1e-3)
@@ -94,5 +97,5 @@ def cases():
 
 
 if __name__ == "__main__":
-    check_forward.make, check_forward.flatten, check_forward.run_torch, check_forward.cases = make, flatten, run_torch, cases
+    check_forward.make, check_forward.run_torch, check_forward.cases = make, run_torch, cases
     sys.exit(check_forward.main())

@@ -6,7 +6,8 @@ computes for it: outputs, loss, all gradients, five AdamW updates, and ids of gr
 import argparse, json, os, shutil
 import torch, transformers
 from safetensors.torch import load_file, save_file
-from check_forward import by_disk_name, ids, make, run_torch
+from check_experts import make, run_torch
+from check_forward import ids
 
 IDS = dict(bos_token_id=1, eos_token_id=2, pad_token_id=0)
 HF = dict(vocab_size=61, hidden_size=24, intermediate_size=40, num_hidden_layers=2, num_attention_heads=4, max_position_embeddings=48, **IDS)
@@ -100,9 +101,6 @@ def write(name, folder):
     tensors = {"in." + k: v for k, v in inputs.items()}
     exact, exact_grads = run_torch(model, inputs, True)
     want, grads = run_torch(model, inputs, False)
-    if getattr(config, "num_experts_per_tok", 0):
-        grads, exact_grads = (by_disk_name(model, g, os.path.join(folder, "gradients")) for g in (grads, exact_grads))
-        shutil.rmtree(os.path.join(folder, "gradients"))
     grads = {k: v for k, v in grads.items() if k[5:] in disk}
     assert {k[5:] for k in grads} == disk, disk ^ {k[5:] for k in grads}
     want.update(grads)

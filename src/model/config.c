@@ -323,6 +323,7 @@ heed_status heed_config_complete(heed_config *config, const char *where, heed_er
     if (config->arrangement == HEED_ENCODER_ONLY) config->decoder = (heed_stack){0};
     complete_stack(config, &config->encoder);
     complete_stack(config, &config->decoder);
+    if (config->experts > 0 && config->expert_inner == 0) config->expert_inner = config->decoder.inner;
     if (config->embedding_width == 0) config->embedding_width = config->width;
     if (config->rope.original_context == 0) config->rope.original_context = config->context;
     if (config->rope_local.original_context == 0) config->rope_local.original_context = config->context;

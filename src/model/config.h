@@ -72,7 +72,7 @@ typedef struct heed_config {
     /* experts in the place of the feed-forward */
     int64_t experts;           /* X; 0: none */
     int64_t experts_chosen;    /* J, by every row */
-    int64_t expert_inner;      /* F of an expert */
+    int64_t expert_inner;      /* F of an expert; 0: that of the decoder */
     int64_t shared_inner;      /* F of the expert that every row takes besides, behind a gate of its own; 0: none */
     int64_t router;            /* heed_router_kind */
     bool router_renormalised;  /* the weights of the chosen experts are divided by their sum */

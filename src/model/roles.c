@@ -30,6 +30,14 @@ static bool norm_wanted(const heed_config *config, bool bias, bool present)
     return present && (!bias || (config->norm == HEED_NORM_LAYER && config->norm_bias));
 }
 
+/* Has any layer a feed-forward of its own? */
+static bool feeds_forward(const heed_config *config)
+{
+    bool any = config->experts == 0;
+    for (int64_t layer = 0; !any && layer < config->decoder.layers; layer++) any = !heed_config_has_experts(config, layer);
+    return any;
+}
+
 static bool layer_role_wanted(const heed_config *config, heed_part part, heed_role role)
 {
     bool cross = part == HEED_PART_DECODER && config->arrangement == HEED_ENCODER_DECODER;
@@ -53,9 +61,10 @@ static bool layer_role_wanted(const heed_config *config, heed_part part, heed_ro
     case HEED_ROLE_QUERY_NORM_BIAS: case HEED_ROLE_KEY_NORM_BIAS: return config->qk_norm != HEED_QK_NORM_NONE && config->qk_norm_bias;
     case HEED_ROLE_CROSS_QUERY_WEIGHT: case HEED_ROLE_CROSS_KEY_WEIGHT: case HEED_ROLE_CROSS_VALUE_WEIGHT:
     case HEED_ROLE_CROSS_OUTPUT_WEIGHT: return cross;
-    case HEED_ROLE_GATE_WEIGHT: return config->gated;
-    case HEED_ROLE_GATE_BIAS: return config->gated && config->ffn_bias;
-    case HEED_ROLE_UP_BIAS: case HEED_ROLE_DOWN_BIAS: return config->ffn_bias;
+    case HEED_ROLE_GATE_WEIGHT: return config->gated && feeds_forward(config);
+    case HEED_ROLE_GATE_BIAS: return config->gated && config->ffn_bias && feeds_forward(config);
+    case HEED_ROLE_UP_WEIGHT: case HEED_ROLE_DOWN_WEIGHT: return feeds_forward(config);
+    case HEED_ROLE_UP_BIAS: case HEED_ROLE_DOWN_BIAS: return config->ffn_bias && feeds_forward(config);
     case HEED_ROLE_SINKS: return config->sinks;
     case HEED_ROLE_ROUTER_WEIGHT: case HEED_ROLE_EXPERT_GATE_WEIGHT: case HEED_ROLE_EXPERT_UP_WEIGHT: case HEED_ROLE_EXPERT_DOWN_WEIGHT:
         return config->experts > 0;

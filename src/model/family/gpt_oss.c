@@ -43,12 +43,6 @@ static const heed_architecture architectures[] = {
     {"GptOssForCausalLM", HEED_HEAD_CAUSAL_LM}, {"GptOssModel", HEED_HEAD_NONE}, {"GptOssForSequenceClassification", HEED_HEAD_SEQUENCE_CLASS},
     {"GptOssForTokenClassification", HEED_HEAD_TOKEN_CLASS}, {0}};
 
-static void derive(heed_config *config)
-{
-    config->output_bias = config->query_bias;
-    config->expert_inner = config->decoder.inner;
-}
-
 static heed_status fix(heed_config *config, const json_t *json, const char *where, heed_error *error)
 {
     bool listed = false;
@@ -65,4 +59,4 @@ static bool write_config(const heed_config *config, json_t *json)
 const heed_family heed_family_gpt_oss = {
     .name = "gpt_oss", .preset = &preset, .keys = keys, .weights = weights, .ignored = heed_llama_ignored,
     .prefixes = heed_llama_prefixes, .architectures = architectures, .inner_factor = 1, .inner_multiple = 32,
-    .derive = derive, .fix = fix, .write = write_config};
+    .derive = heed_llama_derive, .fix = fix, .write = write_config};

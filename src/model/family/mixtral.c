@@ -31,12 +31,6 @@ static const heed_weight_name weights[] = {
 
 static const heed_architecture architectures[] = {HEED_CLASSES("Mixtral"), {0}};
 
-static void derive(heed_config *config)
-{
-    config->expert_inner = config->decoder.inner;
-    heed_config_window_all(config);
-}
-
 static heed_status fix(heed_config *config, const json_t *json, const char *where, heed_error *error)
 {
     double noise = 0;
@@ -49,4 +43,4 @@ static heed_status fix(heed_config *config, const json_t *json, const char *wher
 const heed_family heed_family_mixtral = {
     .name = "mixtral", .preset = &preset, .keys = keys, .weights = weights, .ignored = heed_llama_ignored,
     .prefixes = heed_llama_prefixes, .architectures = architectures, .inner_factor = 3.5, .inner_multiple = 32,
-    .packs_positions = true, .derive = derive, .fix = fix, .write = heed_rope_write};
+    .packs_positions = true, .derive = heed_config_window_all, .fix = fix, .write = heed_rope_write};

@@ -176,6 +176,7 @@ heed_status heed_config_read_gguf(heed_config *config, const heed_gguf *file, he
     json_decref(entries);
     if (status != HEED_OK) return status;
     config->dtype = common_dtype(file);
+    heed_config_window_all(config); /* these architectures have one in every layer, or none */
     HEED_TRY(heed_config_complete(config, heed_gguf_where(file), error));
     read_presence(config, file); /* behind what the family derives */
     return HEED_OK;

@@ -105,7 +105,7 @@ static void resident_weights_are_as_large_as_the_file(void **state)
 static void what_is_written_loads_as_the_same_model(void **state)
 {
     (void)state;
-    static const char *const names[] = {"llama", "llama-mha-bias", "llama-rope-linear", "llama-rope-yarn", "qwen2", "gpt2", "smollm2"};
+    static const char *const names[] = {"llama", "llama-mha-bias", "llama-rope-linear", "llama-rope-yarn", "qwen2", "qwen3", "mistral", "gpt2", "smollm2"};
     scratch s;
     scratch_make(&s);
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {

@@ -15,7 +15,9 @@ static const heed_key keys[] = {
 
 static const heed_architecture architectures[] = {HEED_CLASSES("Qwen3"), {0}};
 
+static const heed_gguf_names gguf = {"qwen3", heed_gguf_keys, heed_gguf_weights};
+
 const heed_family heed_family_qwen3 = {
     .name = "qwen3", .preset = &preset, .keys = keys, .weights = heed_llama_weights, .ignored = heed_llama_ignored,
-    .prefixes = heed_llama_prefixes, .architectures = architectures, .inner_factor = 8.0 / 3, .inner_multiple = 32,
+    .prefixes = heed_llama_prefixes, .architectures = architectures, .gguf = &gguf, .inner_factor = 8.0 / 3, .inner_multiple = 32,
     .packs_positions = true, .is_published = true, .derive = heed_llama_derive, .fix = heed_qwen2_fix, .write = heed_qwen2_write};

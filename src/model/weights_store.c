@@ -282,11 +282,14 @@ heed_status heed_weights_read(const heed_model *model, const heed_weight *weight
 
 bool heed_weights_copy(const heed_weight *weight, const heed_tensor *tensor, int64_t first_row, heed_dtype dtype, void *bytes)
 {
-    int64_t by_row, by_column, width = weight->columns ? weight->columns : 1;
-    disk_strides(tensor, &by_row, &by_column);
-    if (weight->layout != HEED_LAYOUT_ROWS || weight->dtype != dtype || by_column != 1 || by_row != width) return false;
+    int64_t width = weight->columns ? weight->columns : 1;
+    int64_t begin = tensor->expert > 0 ? tensor->expert * tensor->rows : 0, count = tensor->expert >= 0 ? tensor->rows : weight->rows;
+    disk_rows disk = on_disk(tensor, first_row, 1);
+    if (weight->layout != HEED_LAYOUT_ROWS || weight->dtype != dtype || disk.by_column != 1 || disk.by_row != width) return false;
     size_t row_bytes = heed_dtype_bytes(dtype, (size_t)width);
-    for (int64_t j = 0; j < weight->rows; j++)
-        memcpy((char *)bytes + (size_t)disk_row(tensor, first_row + j) * row_bytes, (const char *)weight->data + (size_t)j * row_bytes, row_bytes);
+    for (int64_t j = 0; j < count; j++) {
+        disk = on_disk(tensor, first_row + j, 1);
+        memcpy((char *)bytes + heed_dtype_bytes(dtype, (size_t)disk.at), (const char *)weight->data + (size_t)(begin + j) * row_bytes, row_bytes);
+    }
     return true;
 }

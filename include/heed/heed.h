@@ -192,7 +192,7 @@ heed_status heed_transformer_generate(heed_transformer *transformer, const heed_
 /* A conversation with a model by its own chat template. What was read and written stays in the cache: a turn reads only what is new. */
 typedef struct heed_chat heed_chat;
 typedef struct heed_chat_options {
-    const char *template_file;  /* Jinja; NULL: the model's chat_template.jinja, or "chat_template" of tokenizer_config.json */
+    const char *template_file;  /* Jinja; NULL: the model's chat_template.jinja, "chat_template" of tokenizer_config.json, or the GGUF file's */
     const char *system;         /* NULL: none */
     int64_t context;            /* positions; 0: the model's */
     bool keep_all;              /* a conversation that no longer fits is an error; else the oldest messages are left out, and counted */

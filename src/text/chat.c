@@ -2,6 +2,7 @@
 
 #include "base/file.h"
 #include "base/memory.h"
+#include "text/internal.h"
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -58,31 +59,24 @@ static const json_t *default_template(const json_t *value)
     return found;
 }
 
-static heed_status load_config(heed_chat_template **chat, const char *folder, const char *path, const heed_tokenizer *tokenizer, heed_error *error)
-{
-    json_t *json = NULL;
-    if (heed_path_exists(path)) HEED_TRY(heed_json_read(&json, path, error));
-    const json_t *text = default_template(json_object_get(json, "chat_template"));
-    heed_status status = text ? heed_chat_template_new(chat, json_string_value(text), json_string_length(text), path, tokenizer, error)
-                              : heed_fail(error, HEED_E_UNSUPPORTED, "%s: no chat template: expected chat_template.jinja, or \"chat_template\" in "
-                                          "tokenizer_config.json; give one with --template", folder);
-    json_decref(json);
-    return status;
-}
-
 heed_status heed_chat_template_load(heed_chat_template **chat, const char *folder, const heed_tokenizer *tokenizer, heed_error *error)
 {
     *chat = NULL;
     heed_buffer text = {0};
-    char *jinja = heed_path_join(folder, "chat_template.jinja"), *config = heed_path_join(folder, "tokenizer_config.json");
-    heed_status status = jinja && config ? HEED_OK : heed_fail_memory(error, strlen(folder), "a path");
-    if (status == HEED_OK && heed_path_exists(jinja)) {
-        status = heed_file_read(jinja, TEMPLATE_BYTES, &text, error);
-        if (status == HEED_OK) status = heed_chat_template_new(chat, text.data ? text.data : "", text.length, jinja, tokenizer, error);
-    } else if (status == HEED_OK) status = load_config(chat, folder, config, tokenizer, error);
+    const json_t *own = default_template(tokenizer ? json_object_get(tokenizer->config, "chat_template") : NULL);
+    char *path = heed_path_join(folder, "chat_template.jinja");
+    heed_status status = path ? HEED_OK : heed_fail_memory(error, strlen(folder), "a path");
+    if (status == HEED_OK && heed_path_exists(path)) {
+        status = heed_file_read(path, TEMPLATE_BYTES, &text, error);
+        if (status == HEED_OK) status = heed_chat_template_new(chat, text.data ? text.data : "", text.length, path, tokenizer, error);
+    } else if (status == HEED_OK && own) {
+        status = heed_chat_template_new(chat, json_string_value(own), json_string_length(own), folder, tokenizer, error);
+    } else if (status == HEED_OK) {
+        status = heed_fail(error, HEED_E_UNSUPPORTED, "%s: no chat template: expected chat_template.jinja, \"chat_template\" in tokenizer_config.json, or "
+                           "tokenizer.chat_template in a GGUF file; give one with --template", folder);
+    }
     heed_buffer_free(&text);
-    free(jinja);
-    free(config);
+    free(path);
     return status;
 }
 

@@ -8,8 +8,9 @@
 /* A compiled template and the special tokens that it may name (bos_token, eos_token ...). Immutable; threads may share it. */
 typedef struct heed_chat_template heed_chat_template;
 
-/* The template of a model folder: chat_template.jinja, else "chat_template" of tokenizer_config.json (of several the one called
-   "default"). HEED_E_UNSUPPORTED when it has none; HEED_E_FORMAT with file and line. The tokenizer names the special tokens. */
+/* The template of a model: folder/chat_template.jinja, else what its tokenizer was loaded with: "chat_template" of tokenizer_config.json
+   (of several the one called "default"), or tokenizer.chat_template of a GGUF file. HEED_E_UNSUPPORTED when there is none; HEED_E_FORMAT
+   with file and line. The tokenizer names the special tokens. */
 heed_status heed_chat_template_load(heed_chat_template **chat, const char *folder, const heed_tokenizer *tokenizer, heed_error *error);
 /* From its source; `where` begins messages. */
 heed_status heed_chat_template_new(heed_chat_template **chat, const char *source, size_t length, const char *where,

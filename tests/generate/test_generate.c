@@ -35,9 +35,10 @@ static void compare_log_probabilities(const fixture *f, const char *name, const 
     char key[96];
     snprintf(key, sizeof key, "%s.logp", name);
     float *wanted = oracle_floats(&f->oracle, key), largest = 0;
-    for (int64_t i = 0; i < 4 * vocabulary; i++)
+    size_t steps = oracle_elements(oracle_tensor(&f->oracle, key)) / (size_t)vocabulary; /* 4, or fewer where the end came earlier */
+    for (int64_t i = 0; i < (int64_t)steps * vocabulary; i++)
         if (wanted[i] > -1e29f) largest = fmaxf(largest, fabsf(wanted[i]));
-    for (size_t step = 0; step < 4 && step < item->count; step++) {
+    for (size_t step = 0; step < steps && step < item->count; step++) {
         assert_true(fabsf(item->log_probabilities[step] - wanted[(int64_t)step * vocabulary + item->ids[step]]) <= 1e-5f * largest);
         for (int64_t k = 0; k < vocabulary; k++) {
             heed_token_score likely = item->likely[(int64_t)step * vocabulary + k];

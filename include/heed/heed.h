@@ -120,6 +120,13 @@ typedef struct heed_transformer heed_transformer;
 /* A folder with config.json, safetensors and, if it is to read and write text, a tokenizer. A tokenizer that cannot be read is no
    error here: only what needs text fails, saying why. */
 heed_status heed_transformer_load(heed_transformer **transformer, heed_context *context, const char *folder, heed_error *error);
+/* The same with choices; all zeros: as the files are. */
+typedef struct heed_load_options {
+    const char *weights;    /* matrices are rounded to this type where they are wider: "f16", "bf16", "q8_0", "q4_k" ... (tied embeddings keep 8 bits,
+                               experts 16); products over blocks round activations to 8 bits too. NULL: as stored */
+} heed_load_options;
+heed_status heed_transformer_load_with(heed_transformer **transformer, heed_context *context, const char *folder, const heed_load_options *options,
+                                       heed_error *error);
 void heed_transformer_free(heed_transformer *transformer);
 /* Its tokenizer, borrowed; NULL and an error saying why when there is none. */
 const heed_tokenizer *heed_transformer_tokenizer(const heed_transformer *transformer, heed_error *error);

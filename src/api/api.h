@@ -17,4 +17,7 @@ struct heed_context {
     pthread_mutex_t turn;      /* of the watch */
 };
 
+/* The type of weights called `name`; HEED_E_ARG, naming the known ones, when weights cannot be rounded to it. */
+heed_status heed_weight_type_read(const char *name, heed_dtype *dtype, heed_error *error);
+
 #endif

@@ -1,4 +1,6 @@
 /* Converting models for the public interface: load without a backend (weights stay as they are stored), write. */
+#include "api/api.h"
+
 #include "base/file.h"
 #include "base/memory.h"
 #include "io/gguf.h"
@@ -8,13 +10,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-static heed_status find_dtype(const char *name, heed_dtype *dtype, heed_error *error)
+heed_status heed_weight_type_read(const char *name, heed_dtype *dtype, heed_error *error)
 {
-    *dtype = HEED_DTYPE_COUNT;
-    if (!name) return HEED_OK;
     bool known = heed_dtype_by_name(name, dtype);
     if (known && (*dtype == HEED_F32 || *dtype == HEED_F16 || *dtype == HEED_BF16 || heed_dtypes[*dtype].encode)) return HEED_OK;
-    return heed_fail(error, HEED_E_ARG, "weights cannot be written as \"%.40s\"; expected f32, f16, bf16, q4_0, q4_1, q5_0, q5_1, q8_0, q2_k, q3_k, q4_k, "
+    return heed_fail(error, HEED_E_ARG, "weights cannot be rounded to \"%.40s\"; expected f32, f16, bf16, q4_0, q4_1, q5_0, q5_1, q8_0, q2_k, q3_k, q4_k, "
                      "q5_k, q6_k or iq4_nl", name);
 }
 
@@ -77,13 +77,13 @@ static bool ends_with(const char *text, const char *end)
 
 heed_status heed_convert_model(const heed_conversion *how, char **notes, heed_error *error)
 {
-    heed_dtype dtype;
+    heed_dtype dtype = HEED_DTYPE_COUNT;
     heed_model *model = NULL;
     heed_tokenizer *tokenizer = NULL;
     heed_buffer said = {0};
     heed_error problem = {0};
     *notes = NULL;
-    HEED_TRY(find_dtype(how->dtype, &dtype, error));
+    if (how->dtype) HEED_TRY(heed_weight_type_read(how->dtype, &dtype, error));
     heed_status status = load(how, &model, error);
     if (status == HEED_OK && how->model && heed_tokenizer_load(&tokenizer, how->model, &problem) != HEED_OK) {
         tokenizer = NULL;

@@ -8,14 +8,22 @@
 
 heed_status heed_transformer_load(heed_transformer **result, heed_context *context, const char *folder, heed_error *error)
 {
+    return heed_transformer_load_with(result, context, folder, &(heed_load_options){0}, error);
+}
+
+heed_status heed_transformer_load_with(heed_transformer **result, heed_context *context, const char *folder, const heed_load_options *options,
+                                       heed_error *error)
+{
+    heed_model_options how = {.backend = context->backend, .rounded = options->weights != NULL};
     *result = NULL;
+    if (how.rounded) HEED_TRY(heed_weight_type_read(options->weights, &how.rounded_to, error));
     heed_transformer *t = heed_allocate(1, sizeof *t);
     if (!t) return heed_fail_memory(error, sizeof *t, "the model");
     pthread_mutex_init(&t->turn, NULL);
     t->context = context;
     t->folder = heed_string_copy(folder);
     heed_status status = t->folder ? HEED_OK : heed_fail_memory(error, strlen(folder), "the model");
-    if (status == HEED_OK) status = heed_model_load(&t->model, folder, &(heed_model_options){.backend = context->backend}, error);
+    if (status == HEED_OK) status = heed_model_load(&t->model, folder, &how, error);
     if (status == HEED_OK && heed_tokenizer_load(&t->tokenizer, folder, &t->tokenizer_problem) != HEED_OK) {
         t->tokenizer = NULL;
         if (t->tokenizer_problem.status == HEED_E_NOMEM) status = heed_fail(error, HEED_E_NOMEM, "%s", t->tokenizer_problem.message);

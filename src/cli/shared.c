@@ -15,6 +15,9 @@ static const option json_options[] = {
 static const option context_options[] = {
     HEED_OPTION(task, threads, "threads", 't', OPTION_INTEGER, "N", "Threads (default: OMP_NUM_THREADS, else all processors)."),
     {0}};
+static const option load_options[] = {
+    HEED_OPTION(task, load.weights, "weights", 0, OPTION_TEXT, "TYPE", "Round matrices to f16, bf16, q8_0, q4_k ... when loading, where they are wider (default: as stored)."),
+    {0}};
 static const option watch_options[] = {
     HEED_OPTION(task, profile, "profile", 0, OPTION_FLAG, NULL, "Print time, operations, bytes and their share of the machine's peak per kernel to stderr."),
     HEED_OPTION(task, nan_guard, "nan-guard", 0, OPTION_FLAG, NULL, "Stop at the first value that is NaN or infinite, naming op, place and inputs."),
@@ -26,7 +29,7 @@ static const option watch_options[] = {
 /* In the order of --help; NULL stands for the verb's own table. */
 static const struct { unsigned shares; const option *options; } groups[] = {
     {VERB_MODEL | VERB_MODEL_MAYBE, model_options}, {~0u, NULL}, {VERB_SAMPLES, sampling_rows}, {VERB_COMPUTES | VERB_JSON, running_heading},
-    {VERB_JSON, json_options}, {VERB_COMPUTES, context_options}, {VERB_WATCHED | VERB_LOADS, watch_options}};
+    {VERB_JSON, json_options}, {VERB_COMPUTES, context_options}, {VERB_LOADS, load_options}, {VERB_WATCHED | VERB_LOADS, watch_options}};
 
 const option *option_next(option_walk *walk)
 {

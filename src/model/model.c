@@ -19,6 +19,8 @@ heed_status heed_model_create(heed_model **out, const heed_config *config, const
     model->config = *config;
     model->backend = options->backend;
     model->training = options->training;
+    model->rounded = options->rounded;
+    model->rounded_to = options->rounded_to;
     model->names = config->family->weights;
     *out = model;
     return HEED_OK;

@@ -128,21 +128,11 @@ heed_status heed_model_save(const heed_model *model, const char *folder, heed_dt
 
 /* ---- GGUF ---- */
 
-/* The type of a matrix whose rows are no multiple of a block: of the same width or the next wider. */
-static heed_dtype fit_block(heed_dtype dtype, int64_t columns)
-{
-    static const struct { heed_dtype from, to; } narrower[] = {{HEED_Q2_K, HEED_IQ4_NL}, {HEED_Q3_K, HEED_IQ4_NL}, {HEED_Q4_K, HEED_Q5_0},
-                                                               {HEED_Q5_K, HEED_Q5_1}, {HEED_Q6_K, HEED_Q8_0}};
-    for (size_t i = 0; i < sizeof narrower / sizeof *narrower; i++)
-        if (dtype == narrower[i].from && (size_t)columns % heed_dtypes[dtype].block) dtype = narrower[i].to;
-    return (size_t)columns % heed_dtypes[dtype].block ? HEED_F16 : dtype;
-}
-
 static heed_dtype gguf_dtype(const heed_tensor *tensor, heed_dtype stored, heed_dtype wanted)
 {
     bool table = tensor->entry->role == HEED_ROLE_POSITION_EMBEDDING || tensor->entry->role == HEED_ROLE_TYPE_EMBEDDING;
     heed_dtype dtype = wanted == HEED_DTYPE_COUNT ? stored : wanted;
-    return tensor->columns == 0 || table ? HEED_F32 : fit_block(dtype, tensor->columns);
+    return tensor->columns == 0 || table ? HEED_F32 : heed_dtype_fit(dtype, tensor->columns);
 }
 
 static heed_status write_gguf(save_state *state, const char *path, heed_dtype dtype, const heed_gguf_entries *tokenizer, heed_error *error)

@@ -51,7 +51,8 @@ struct heed_model {
     atomic_int references;
     heed_config config;
     const heed_backend *backend;
-    bool training;
+    bool training, rounded;
+    heed_dtype rounded_to;         /* of matrices, with `rounded` */
     heed_arena *arena;
     heed_tensor *tensors;
     size_t n_tensors, tensors_capacity;

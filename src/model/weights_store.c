@@ -52,12 +52,24 @@ static heed_dtype stored_type(const heed_model *model, const heed_weight *weight
     return tensor->stored;
 }
 
-static heed_status allocate_weight(heed_model *model, heed_weight *weight, heed_error *error)
+/* The type in memory: as stored where graphs compute on that, or what the options ask of matrices that products read. */
+static heed_dtype resident_type(const heed_model *model, const heed_weight *weight)
 {
     heed_dtype stored = stored_type(model, weight);
-    int64_t matrices = weight->stack ? weight->stack : 1;
     bool kept = stored == HEED_F16 || stored == HEED_BF16 || (heed_dtype_is_block(stored) && !weight->stack);
-    weight->dtype = weight->columns > 0 && kept && !model->training ? stored : HEED_F32;
+    if (model->training || weight->columns == 0) return HEED_F32;
+    if (!kept) stored = HEED_F32;
+    if (!model->rounded || weight->tensor < 0 || !heed_weight_is_multiplied(&model->config, (heed_part)weight->part, (heed_role)weight->role)) return stored;
+    heed_dtype wanted = heed_dtype_fit(model->rounded_to, weight->columns);
+    if (weight->role == HEED_ROLE_TOKEN_EMBEDDING && heed_dtype_width(wanted) < heed_dtype_width(HEED_Q8_0)) wanted = heed_dtype_fit(HEED_Q8_0, weight->columns);
+    if (weight->stack && heed_dtype_is_block(wanted)) wanted = HEED_BF16;
+    return heed_dtype_width(wanted) < heed_dtype_width(stored) ? wanted : stored;
+}
+
+static heed_status allocate_weight(heed_model *model, heed_weight *weight, heed_error *error)
+{
+    int64_t matrices = weight->stack ? weight->stack : 1;
+    weight->dtype = resident_type(model, weight);
     weight->layout = wants_panels(model, weight, weight->dtype) ? HEED_LAYOUT_PANELS : HEED_LAYOUT_ROWS;
     size_t elements = (size_t)(weight->rows * (weight->columns ? weight->columns : 1));
     weight->bytes = heed_dtype_bytes(weight->dtype, elements);
@@ -193,6 +205,22 @@ static void pack_rows(const heed_model *model, const heed_weight *weight, int64_
     heed_cpu_panel_pack(model->backend, panels, weight->dtype, rows, weight->columns, first, disk->run, source, dtype, disk->by_row, disk->by_column);
 }
 
+/* Rows that become blocks only here: as f32 first, whatever their order on disk, then rounded. `room` holds one row of both. */
+static void round_rows(const heed_model *model, const heed_weight *weight, int64_t first, const disk_rows *disk, const char *source, heed_dtype dtype, float *room)
+{
+    const size_t row_bytes = heed_dtype_bytes(weight->dtype, (size_t)weight->columns);
+    heed_weight plain = {.rows = 1, .columns = weight->columns, .dtype = HEED_F32, .data = room};
+    char *blocks = (char *)(room + weight->columns);
+    disk_rows one = *disk;
+    for (one.run = 1; one.at < disk->at + disk->run * disk->by_row; one.at += disk->by_row, first++) {
+        fill_rows(&plain, 0, &one, source + heed_dtype_bytes(dtype, (size_t)(one.at - disk->at)), dtype);
+        heed_convert(blocks, weight->dtype, room, HEED_F32, (size_t)weight->columns);
+        if (weight->layout == HEED_LAYOUT_PANELS)
+            heed_cpu_panel_pack(model->backend, weight->data, weight->dtype, weight->rows, weight->columns, first, 1, blocks, weight->dtype, weight->columns, 1);
+        else memcpy((char *)weight->data + (size_t)first * row_bytes, blocks, row_bytes);
+    }
+}
+
 /* Elements in a form that packing takes: the source itself, or *copy. The packing reads whole elements; files promise neither alignment
    nor a floating type that it knows. Blocks stay blocks where the weights keep them. */
 static heed_status make_packable(const heed_model *model, const heed_tensor *tensor, const void **source, heed_dtype *dtype, void **copy, heed_error *error)
@@ -211,15 +239,19 @@ static heed_status make_packable(const heed_model *model, const heed_tensor *ten
 
 heed_status heed_weights_fill(heed_model *model, heed_tensor *tensor, const void *source, heed_dtype dtype, heed_error *error)
 {
-    void *copy = NULL;
+    void *copy = NULL, *room = NULL;
     heed_status status = make_packable(model, tensor, &source, &dtype, &copy, error);
+    const bool rounded = status == HEED_OK && !model->training && heed_dtype_is_block(model->weights[tensor->first_weight].dtype) &&
+                         dtype != model->weights[tensor->first_weight].dtype;
+    if (rounded && !(room = heed_allocate((size_t)tensor->columns, 2 * sizeof(float)))) status = heed_fail_memory(error, (size_t)tensor->columns * 8, tensor->name);
     for (int32_t i = 0; status == HEED_OK && i < tensor->weights && !model->training; i++) {
         const heed_weight *weight = &model->weights[tensor->first_weight + i];
         int64_t begin = tensor->expert > 0 ? tensor->expert * tensor->rows : 0, count = tensor->expert >= 0 ? tensor->rows : weight->rows;
         for (int64_t row = 0; row < count;) {
             disk_rows disk = on_disk(tensor, weight->first_row + row, count - row);
             const char *from = (const char *)source + heed_dtype_bytes(dtype, (size_t)disk.at);
-            if (weight->layout == HEED_LAYOUT_PANELS) pack_rows(model, weight, begin + row, &disk, from, dtype);
+            if (rounded) round_rows(model, weight, begin + row, &disk, from, dtype, room);
+            else if (weight->layout == HEED_LAYOUT_PANELS) pack_rows(model, weight, begin + row, &disk, from, dtype);
             else fill_rows(weight, begin + row, &disk, from, dtype);
             row += disk.run;
         }
@@ -231,6 +263,7 @@ heed_status heed_weights_fill(heed_model *model, heed_tensor *tensor, const void
         row += disk.run;
     }
     free(copy);
+    free(room);
     return status;
 }
 

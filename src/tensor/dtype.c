@@ -13,6 +13,15 @@ const heed_dtype_info heed_dtypes[HEED_DTYPE_COUNT] = {
 #undef HEED_BLOCK_DTYPE
 };
 
+heed_dtype heed_dtype_fit(heed_dtype dtype, int64_t columns)
+{
+    static const struct { heed_dtype from, to; } narrower[] = {{HEED_Q2_K, HEED_IQ4_NL}, {HEED_Q3_K, HEED_IQ4_NL}, {HEED_Q4_K, HEED_Q5_0},
+                                                               {HEED_Q5_K, HEED_Q5_1}, {HEED_Q6_K, HEED_Q8_0}};
+    for (size_t i = 0; i < sizeof narrower / sizeof *narrower; i++)
+        if (dtype == narrower[i].from && (size_t)columns % heed_dtypes[dtype].block) dtype = narrower[i].to;
+    return (size_t)columns % heed_dtypes[dtype].block ? HEED_F16 : dtype;
+}
+
 bool heed_dtype_by_gguf(uint32_t number, heed_dtype *dtype)
 {
     for (int i = 0; i < HEED_DTYPE_COUNT; i++)

@@ -38,6 +38,12 @@ static inline double heed_dtype_width(heed_dtype dtype)
     return (double)heed_dtypes[dtype].bytes / (double)heed_dtypes[dtype].block;
 }
 
+/* `dtype`, or where rows of `columns` numbers are no multiple of its block the nearest type whose rows fit. */
+heed_dtype heed_dtype_fit(heed_dtype dtype, int64_t columns);
+
+/* `dtype`, or for rows of `columns` numbers that are no multiple of its block a type of about the same width whose rows they fill. */
+heed_dtype heed_dtype_fit(heed_dtype dtype, int64_t columns);
+
 /* The type with this number in GGUF; false when no type that is read has it. */
 bool heed_dtype_by_gguf(uint32_t number, heed_dtype *dtype);
 

@@ -1,6 +1,7 @@
 /* Loading, saving, new models: every tensor used once, every error by name, what is written loads again with the same values. */
 #include "cpu/backend.h"
 #include "model/weights.h"
+#include "tensor/dtype.h"
 #include "support/fixtures.h"
 
 static const heed_backend reference = {.name = "reference"};
@@ -352,12 +353,59 @@ static void free_models_are_written_as_published_ones(void **state)
     }
 }
 
+/* Matrices of products become the nearest of the type asked for, whatever their order on disk; what is narrower, or no matrix of a product, stays. */
+static void weights_are_rounded_when_asked_for(void **state)
+{
+    (void)state;
+    static const char *const fixtures[] = {"gpt2", "llama", "gpt_neox", "bert", "mixtral", "llama-bf16-sharded", "gguf-llama-q4_k_m", "phi3"};
+    static const heed_dtype types[] = {HEED_F16, HEED_BF16, HEED_Q8_0, HEED_Q4_0, HEED_IQ4_NL, HEED_Q4_K};
+    heed_backend *cpu = NULL;
+    size_t changed = 0;
+    assert_ok(heed_cpu_backend_new(&cpu, 1, heed_isa_detect(), &error));
+    for (size_t f = 0; f < sizeof fixtures / sizeof *fixtures; f++)
+        for (size_t t = 0; t < 2 * (sizeof types / sizeof *types); t++) {
+            char path[512];
+            heed_model *plain = NULL, *rounded = NULL;
+            fixture_path(path, fixtures[f], strncmp(fixtures[f], "gguf", 4) ? "" : "model.gguf");
+            assert_ok(heed_model_load(&plain, path, &(heed_model_options){.backend = &reference}, &error));
+            heed_model_options how = {.backend = t % 2 ? cpu : &reference, .rounded = true, .rounded_to = types[t / 2]};
+            assert_ok(heed_model_load(&rounded, path, &how, &error));
+            for (size_t i = 0; i < plain->n_weights; i++) {
+                const heed_weight *from = &plain->weights[i], *to = &rounded->weights[i];
+                if (from->tensor < 0) continue;
+                const size_t width = (size_t)(from->columns ? from->columns : 1);
+                const int64_t height = to->rows / (to->stack ? to->stack : 1);
+                float *wanted = malloc(8 * width * sizeof *wanted), *found = wanted + width;
+                assert_true(heed_dtype_width(to->dtype) <= heed_dtype_width(from->dtype));
+                changed += to->dtype != from->dtype;
+                if (!from->columns) assert_int_equal(to->dtype, from->dtype);
+                for (int64_t row = 0; row < from->rows; row++) {
+                    heed_convert(wanted, HEED_F32, (const char *)from->data + heed_dtype_bytes(from->dtype, (size_t)row * width), from->dtype, width);
+                    if (to->dtype != from->dtype) {
+                        heed_convert(found, to->dtype, wanted, HEED_F32, width);
+                        heed_convert(wanted, HEED_F32, found, to->dtype, width);
+                    }
+                    const char *matrix = (const char *)to->data + (to->stack ? row / height * (to->bytes / (size_t)to->stack) : 0);
+                    if (to->layout == HEED_LAYOUT_PANELS) heed_cpu_panel_row(cpu, matrix, to->dtype, height, to->columns, row % height, found);
+                    else heed_convert(found, HEED_F32, (const char *)to->data + heed_dtype_bytes(to->dtype, (size_t)row * width), to->dtype, width);
+                    for (size_t j = 0; j < width; j++) /* -0 is 0 */
+                        if (wanted[j] != found[j]) fail_msg("%s as %s: %s, row %d", fixtures[f], heed_dtypes[to->dtype].name, to->name, (int)row);
+                }
+                free(wanted);
+            }
+            heed_model_release(plain);
+            heed_model_release(rounded);
+        }
+    assert_true(changed > 500);
+    heed_cpu_backend_free(cpu);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(wrong_files_are_refused_by_name), cmocka_unit_test(weights_that_are_no_numbers_are_named),
         cmocka_unit_test(what_was_loaded_is_what_is_saved), cmocka_unit_test(half_precision_is_kept),
         cmocka_unit_test(resident_weights_are_as_large_as_the_file), cmocka_unit_test(new_models_begin_as_their_family_does),
-        cmocka_unit_test(free_models_are_written_as_published_ones)};
+        cmocka_unit_test(free_models_are_written_as_published_ones), cmocka_unit_test(weights_are_rounded_when_asked_for)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

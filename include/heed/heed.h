@@ -122,8 +122,8 @@ typedef struct heed_transformer heed_transformer;
 heed_status heed_transformer_load(heed_transformer **transformer, heed_context *context, const char *folder, heed_error *error);
 /* The same with choices; all zeros: as the files are. */
 typedef struct heed_load_options {
-    const char *weights;    /* matrices are rounded to this type where they are wider: "f16", "bf16", "q8_0", "q4_k" ... (tied embeddings keep 8 bits,
-                               experts 16); products over blocks round activations to 8 bits too. NULL: as stored */
+    const char *weights;    /* matrices are rounded to this type where they are wider: "f16", "bf16", "q8_0", "q4_k" ... (tied embeddings keep
+                               8 bits); products over blocks round activations to 8 bits too. NULL: as stored */
 } heed_load_options;
 heed_status heed_transformer_load_with(heed_transformer **transformer, heed_context *context, const char *folder, const heed_load_options *options,
                                        heed_error *error);

@@ -17,7 +17,7 @@ typedef struct heed_model_options {
     bool missing_head;           /* a head absent from the file is initialised from `seed` (and listed among the notes), else an error */
     uint64_t seed;
     bool rounded;                /* inference: matrices that products read are rounded to `rounded_to` where that is narrower than their stored type */
-    heed_dtype rounded_to;       /* f16, bf16, or blocks that can be made; tied embeddings keep 8 bits at least, experts 16 */
+    heed_dtype rounded_to;       /* f16, bf16, or blocks that can be made; tied embeddings keep 8 bits at least */
     bool allow_nonfinite;        /* NaN and infinities in weights become notes instead of HEED_E_FORMAT */
 } heed_model_options;
 

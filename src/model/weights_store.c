@@ -56,13 +56,12 @@ static heed_dtype stored_type(const heed_model *model, const heed_weight *weight
 static heed_dtype resident_type(const heed_model *model, const heed_weight *weight)
 {
     heed_dtype stored = stored_type(model, weight);
-    bool kept = stored == HEED_F16 || stored == HEED_BF16 || (heed_dtype_is_block(stored) && !weight->stack);
+    bool kept = stored == HEED_F16 || stored == HEED_BF16 || heed_dtype_is_block(stored);
     if (model->training || weight->columns == 0) return HEED_F32;
     if (!kept) stored = HEED_F32;
     if (!model->rounded || weight->tensor < 0 || !heed_weight_is_multiplied(&model->config, (heed_part)weight->part, (heed_role)weight->role)) return stored;
     heed_dtype wanted = heed_dtype_fit(model->rounded_to, weight->columns);
     if (weight->role == HEED_ROLE_TOKEN_EMBEDDING && heed_dtype_width(wanted) < heed_dtype_width(HEED_Q8_0)) wanted = heed_dtype_fit(HEED_Q8_0, weight->columns);
-    if (weight->stack && heed_dtype_is_block(wanted)) wanted = HEED_BF16;
     return heed_dtype_width(wanted) < heed_dtype_width(stored) ? wanted : stored;
 }
 
@@ -215,8 +214,8 @@ static void round_rows(const heed_model *model, const heed_weight *weight, int64
     for (one.run = 1; one.at < disk->at + disk->run * disk->by_row; one.at += disk->by_row, first++) {
         fill_rows(&plain, 0, &one, source + heed_dtype_bytes(dtype, (size_t)(one.at - disk->at)), dtype);
         heed_convert(blocks, weight->dtype, room, HEED_F32, (size_t)weight->columns);
-        if (weight->layout == HEED_LAYOUT_PANELS)
-            heed_cpu_panel_pack(model->backend, weight->data, weight->dtype, weight->rows, weight->columns, first, 1, blocks, weight->dtype, weight->columns, 1);
+        const disk_rows rounded = {.by_row = weight->columns, .by_column = 1, .run = 1};
+        if (weight->layout == HEED_LAYOUT_PANELS) pack_rows(model, weight, first, &rounded, blocks, weight->dtype);
         else memcpy((char *)weight->data + (size_t)first * row_bytes, blocks, row_bytes);
     }
 }

@@ -1,6 +1,6 @@
 /* Products by expert (words of op/expert.h): every slot meets the weights of its expert only. offsets (X+1) i32 as expert_order makes them.
    expert_product: y(s) = W(e) x(s) [+ bias(e)] [activated] [* gate(s)] for the slots s of expert e; x (N,J,K) f32; W (X,O,K) with
-     transpose_b, else (X,K,O), f32, f16 or bf16; bias (X,O), gate (N,J,O), y (N,J,O) f32. Sums as in `product`: k ascending, one fused
+     transpose_b, else (X,K,O), f32, f16 or bf16, or with transpose_b blocks along K, multiplied as tensor/block_dot.h says; bias (X,O), gate (N,J,O), y (N,J,O) f32. Sums as in `product`: k ascending, one fused
      multiply-add chain, so that a slot's bits depend on nothing but its row and its expert. Slots of no expert give zeros.
      Activation and gate are the fusion pass's: with them the op has no gradient.
    expert_outer: y(e) = [state(e) +] sum over the slots s of expert e, ascending, of a(s) b(s)^T; a (N,J,M), b (N,J,K), y (X,M,K) f32; with
@@ -21,8 +21,10 @@ static inline real REAL(column)(const heed_kernel_args *args, int64_t e, int64_t
     const heed_operand *w = &args->in[HEED_EXPERT_WEIGHT], *bias = heed_optional(args, HEED_EXPERT_BIAS), *gate = heed_optional(args, HEED_EXPERT_GATE);
     const real *x = REAL(slot)(&args->in[HEED_EXPERT_X], s);
     int64_t depth = args->in[HEED_EXPERT_X].shape.dim[2], width = w->shape.dim[2];
+    const heed_block_traits *blocks = attributes->transpose_b ? REAL(integers_of)(w) : NULL;
     real sum = 0;
-    for (int64_t k = 0; k < depth; k++) sum = R(fma)(x[k], REAL(element)(w, e, attributes->transpose_b ? o * width + k : k * width + o), sum);
+    if (blocks) sum = heed_block_dot(blocks, REAL(blocks)(w, e) + heed_dtype_bytes(w->dtype, (size_t)(o * width)), (const float *)x, depth);
+    for (int64_t k = 0; k < depth && !blocks; k++) sum = R(fma)(x[k], REAL(element)(w, e, attributes->transpose_b ? o * width + k : k * width + o), sum);
     if (bias) sum += REAL(row)(bias, e)[o];
     sum = REAL(heed_unary_value)(attributes->activation, sum);
     return gate ? sum * REAL(slot)(gate, s)[o] : sum;
@@ -85,9 +87,10 @@ static heed_status infer_product(heed_infer *infer, heed_error *error)
     heed_shape x = infer->shape[HEED_EXPERT_X], w = infer->shape[HEED_EXPERT_WEIGHT];
     bool bias = infer->n_in > HEED_EXPERT_BIAS && infer->present[HEED_EXPERT_BIAS], gate = infer->n_in > HEED_EXPERT_GATE && infer->present[HEED_EXPERT_GATE];
     if (attributes->activation < 0 || attributes->activation >= HEED_UNARY_COUNT) return heed_infer_fail(infer, error, HEED_E_ARG, "a known activation");
-    if (infer->dtype[HEED_EXPERT_X] != HEED_F32 || !heed_dtype_is_floating(infer->dtype[HEED_EXPERT_WEIGHT]) ||
+    if (infer->dtype[HEED_EXPERT_X] != HEED_F32 || !heed_dtype_is_weight(infer->dtype[HEED_EXPERT_WEIGHT]) ||
+        (heed_dtype_is_block(infer->dtype[HEED_EXPERT_WEIGHT]) && !attributes->transpose_b) ||
         (bias && infer->dtype[HEED_EXPERT_BIAS] != HEED_F32) || (gate && infer->dtype[HEED_EXPERT_GATE] != HEED_F32))
-        return heed_infer_fail(infer, error, HEED_E_DTYPE, "f32, but for weights: f32, f16 or bf16");
+        return heed_infer_fail(infer, error, HEED_E_DTYPE, "f32, but for weights: f32, f16, bf16, or the rows of matrices in blocks");
     int inner = attributes->transpose_b ? 2 : 1, outer = attributes->transpose_b ? 1 : 2;
     if (!is_rows_of_slots(x) || w.rank != 3 || w.extent || w.dim[inner] != x.dim[2] || !is_offsets(infer, HEED_EXPERT_OFFSETS, w.dim[0]))
         return heed_infer_fail(infer, error, HEED_E_SHAPE, attributes->transpose_b ? "slots (N,J,K), weights (X,O,K), offsets (X+1)"

@@ -1,7 +1,8 @@
 /* Models with experts: configurations that do not fit, files in both layouts, mixed types, the balance of experts in the loss. */
 #include "cpu/backend.h"
 #include "io/safetensors.h"
-#include "model/family.h"
+#include "model/forward.h"
+#include "model/weights.h"
 #include "support/fixtures.h"
 
 static const heed_backend reference = {.name = "reference"};
@@ -128,9 +129,61 @@ static void experts_begin_unlike_each_other(void **state)
     heed_model_release(model);
 }
 
+/* The last row's logits of a model whose experts are blocks; the same weights whatever the backend. */
+static void run_in_blocks(const heed_config *config, heed_dtype type, const heed_backend *backend, float *logits)
+{
+    enum { LENGTH = 29 };
+    int64_t ids[LENGTH];
+    heed_model *model = NULL;
+    heed_tensor_list outputs = {0};
+    for (int64_t i = 0; i < LENGTH; i++) ids[i] = (i * i + 3) % config->vocabulary;
+    heed_model_options how = {.backend = backend, .seed = 11, .rounded = true, .rounded_to = type};
+    assert_ok(heed_model_new_random(&model, config, &how, &error));
+    for (size_t i = 0; i < model->n_weights; i++)
+        if (model->weights[i].stack && model->weights[i].columns) assert_int_equal(model->weights[i].dtype, type);
+    heed_named_tensor input = {.name = "in.input_ids", .dtype = HEED_I64, .rank = 2, .shape = {1, LENGTH}, .data = ids};
+    assert_ok(heed_forward(model, backend, &input, 1, &(heed_forward_options){0}, &outputs, &error));
+    for (size_t i = 0; i < outputs.count; i++)
+        if (!strcmp(outputs.items[i].name, "out.logits"))
+            memcpy(logits, (const float *)outputs.items[i].data + (LENGTH - 1) * config->vocabulary, (size_t)config->vocabulary * sizeof *logits);
+    heed_tensor_list_free(&outputs);
+    heed_model_release(model);
+}
+
+/* Experts stay blocks in memory, as large as in a file, and are multiplied as other blocks are: kernels agree with the reference. */
+static void experts_are_multiplied_as_blocks(void **state)
+{
+    (void)state;
+    static const heed_dtype types[] = {HEED_Q8_0, HEED_Q4_1, HEED_IQ4_NL}; /* the last: decoded as it is read */
+    char path[512];
+    heed_config config;
+    fixture_path(path, "mixtral", "");
+    assert_ok(heed_config_load(&config, path, &error));
+    config.width = config.embedding_width = 256, config.expert_inner = 96, config.decoder.layers = 1, config.vocabulary = 40;
+    float *wanted = malloc(2 * (size_t)config.vocabulary * sizeof *wanted), *found = wanted + config.vocabulary;
+    for (size_t t = 0; t < sizeof types / sizeof *types; t++) {
+        run_in_blocks(&config, types[t], &reference, wanted);
+        for (int isa = 0; isa <= (int)heed_isa_detect(); isa++) {
+            heed_backend *cpu = NULL;
+            assert_ok(heed_cpu_backend_new(&cpu, 1 + isa, (heed_isa)isa, &error));
+            run_in_blocks(&config, types[t], cpu, found);
+            float largest = 0, apart = 0;
+            for (int64_t i = 0; i < config.vocabulary; i++) {
+                float size = fabsf(wanted[i]), distance = fabsf(wanted[i] - found[i]);
+                largest = size > largest ? size : largest, apart = distance > apart ? distance : apart;
+            }
+            /* A difference in the last bit of an activation may move its rounding by a step of 1/127. */
+            if (!(largest > 0 && apart <= 5e-3f * largest)) fail_msg("%s, %s: %g apart, largest %g", heed_dtypes[types[t]].name, heed_isa_name((heed_isa)isa), apart, largest);
+            heed_cpu_backend_free(cpu);
+        }
+    }
+    free(wanted);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(configurations_that_do_not_fit_are_refused), cmocka_unit_test(layers_with_experts_follow_step_and_list),
-                                       cmocka_unit_test(experts_are_saved_as_they_were_loaded), cmocka_unit_test(experts_begin_unlike_each_other)};
+                                       cmocka_unit_test(experts_are_saved_as_they_were_loaded), cmocka_unit_test(experts_begin_unlike_each_other),
+                                       cmocka_unit_test(experts_are_multiplied_as_blocks)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -77,7 +77,7 @@ static inline int64_t even_run(const heed_operand *x, const heed_operand *y, int
 
 static inline const void *weights_of_expert(const heed_operand *w, heed_isa isa, int64_t expert)
 {
-    size_t bytes = (size_t)w->row_stride * (w->dtype == HEED_F32 ? 4 : 2);
+    size_t bytes = heed_dtype_bytes(w->dtype, (size_t)w->row_stride);
     if (w->layout == HEED_LAYOUT_PANELS) heed_gemm_panel_bytes(isa, w->dtype, w->shape.dim[1], w->shape.dim[2], &bytes);
     return (const char *)w->data + (size_t)expert * bytes;
 }
@@ -101,7 +101,9 @@ static inline expert_shares product_shares(const heed_kernel_args *args)
 
 static inline bool expert_product_fits(const heed_kernel_args *args)
 {
-    return floating_rows(&args->in[HEED_EXPERT_WEIGHT]);
+    const heed_expert_product_attributes *p = args->attributes;
+    const heed_operand *w = &args->in[HEED_EXPERT_WEIGHT];
+    return floating_rows(w) || (p->transpose_b && blocks_where_they_are_read(w));
 }
 
 static inline size_t expert_product_scratch(const heed_kernel_args *args)

@@ -58,12 +58,18 @@ static inline bool floating_rows(const heed_operand *x)
     return x->dtype == HEED_F32 || x->dtype == HEED_F16 || x->dtype == HEED_BF16;
 }
 
-/* Blocks that products compute on are panels, others rows; either is W (N,K), and nothing is added to an old result. */
+/* Blocks that products compute on are panels, others rows. */
+static inline bool blocks_where_they_are_read(const heed_operand *w)
+{
+    return heed_dtype_is_block(w->dtype) && (w->layout == HEED_LAYOUT_PANELS) == (heed_block_traits_of(w->dtype) != NULL);
+}
+
+/* Either is W (N,K), and nothing is added to an old result. */
 static inline bool fits_as_blocks(const heed_kernel_args *args, const heed_operand *w, bool fused)
 {
     const heed_product_attributes *p = args->attributes;
     const heed_fused_product_attributes *f = args->attributes;
-    if (!heed_dtype_is_block(w->dtype) || (w->layout == HEED_LAYOUT_PANELS) != (heed_block_traits_of(w->dtype) != NULL)) return false;
+    if (!blocks_where_they_are_read(w)) return false;
     return fused ? f->transpose_b && !f->transpose_a && !optional_input(args, HEED_FUSED_STATE) : p->transpose_b && !p->transpose_a;
 }
 

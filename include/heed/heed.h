@@ -15,6 +15,7 @@
 #define HEED_H
 
 #include <heed/dtype.h>
+#include <heed/peak.h>
 #include <heed/status.h>
 #include <heed/train.h>
 #include <stdbool.h>
@@ -55,10 +56,10 @@ typedef struct heed_context_options {
 heed_status heed_context_new(heed_context **context, const heed_context_options *options, heed_error *error);
 void heed_context_free(heed_context *context); /* NULL is fine */
 /* With watch.profile: a table for people of what has been computed so far: time, operations, bytes, and their share of what this
-   machine can do (measured now, about half a second). Caller frees the text with heed_free. */
+   machine can do (measured now, about a second). Caller frees the text with heed_free. */
 heed_status heed_context_profile(heed_context *context, char **text, heed_error *error);
-/* What all threads of the context reach together, measured now: multiplications and additions of f32 in registers, bytes read from memory. */
-typedef struct heed_peak { double flops_per_second, bytes_per_second; int threads; } heed_peak;
+/* What this machine reaches with the context's threads and instruction set (peak.h), measured now: the best of ten rounds, about a second in
+   all. HEED_E_NOMEM when there is no memory to read from. */
 heed_status heed_context_peak(heed_context *context, heed_peak *peak, heed_error *error);
 
 /* What this build and machine have, or, with a model folder, what the model is: one JSON object as text. */
@@ -264,12 +265,30 @@ heed_status heed_transformer_bleu(heed_transformer *transformer, const char *sou
                                   heed_error *error);
 
 /* ---- speed ---- */
+typedef struct heed_speed_task {
+    int64_t prompt, count;   /* tokens to read, and to write behind them (encoders: 0); of every sequence */
+    int64_t sequences;       /* read and written together; 0: 1 */
+    int64_t shortest;        /* lengths to read are spread evenly from here to `prompt`; 0: all alike */
+    int64_t depth;           /* decoders: tokens in the cache of each sequence before */
+    int64_t rounds;          /* 0: five; < 0: until `round` ends them */
+    bool peaks;              /* measure the machine as well, and fill in the shares */
+    /* Called behind every round, and with -1 when all is warm: false ends the measurement. May be NULL. */
+    bool (*round)(void *argument, int64_t number, double prefill_tokens_per_second, double decode_tokens_per_second);
+    void *argument;
+} heed_speed_task;
+/* Of reading (prefill) or of writing (decode). Shares are of what all threads reach together: operations at the peaks of the numbers they
+   are made in, bytes of weights and cache at the bandwidth of memory; 0 without peaks. */
+typedef struct heed_speed_of {
+    double tokens_per_second, spread;   /* median of the rounds, all sequences together; (largest - smallest) / median */
+    double operations_per_token, bytes_per_token;
+    double compute_share, bandwidth_share;
+} heed_speed_of;
 typedef struct heed_speed {
-    double prefill_tokens_per_second, decode_tokens_per_second; /* medians of five */
-    double bytes_per_token;  /* that writing one token reads */
+    heed_speed_of prefill, decode;
     size_t weight_bytes, cache_bytes, resident_bytes;
+    heed_peak peak;          /* with peaks */
 } heed_speed;
-heed_status heed_transformer_bench(heed_transformer *transformer, int64_t prompt, int64_t count, heed_speed *speed, heed_error *error);
+heed_status heed_transformer_bench(heed_transformer *transformer, const heed_speed_task *task, heed_speed *speed, heed_error *error);
 
 /* ---- training: options, watcher and report stand in heed/train.h ---- */
 /* Trains a new model, or options->init further, into options->out. HEED_E_CANCELLED after the watcher asked to stop: a checkpoint

@@ -1,6 +1,7 @@
 /* What `heed info` prints, as JSON. */
 #include "api/api.h"
 
+#include "base/cpu.h"
 #include "base/json.h"
 #include "base/memory.h"
 #include "model/config.h"
@@ -11,6 +12,7 @@
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
 #include <stdlib.h>
+#include <string.h>
 #include <utf8proc.h>
 
 /* A description being made; NULL values and failed insertions, both of which mean that memory is out, show in `failed`. */
@@ -21,9 +23,50 @@ static void put(description *d, const char *key, json_t *value)
     d->failed |= json_object_set_new(d->json, key, value) != 0;
 }
 
+/* Whether the system puts large blocks on huge pages when asked to; false: no memory to see it. */
+static bool ask_for_huge_pages(bool *granted)
+{
+    const size_t bytes = (size_t)8 << 20; /* whichever way it lies, it contains three of them */
+    char *block = heed_allocate_aligned(bytes);
+    if (!block) return false;
+    memset(block, 1, bytes);
+    *granted = heed_huge_page_bytes(block, bytes) > 0;
+    heed_free_aligned(block);
+    return true;
+}
+
+/* What makes this context slower than another machine, or other settings, would be: a line each. */
+static json_t *describe_slower(const heed_context *context, bool huge_pages)
+{
+    const heed_isa isa = context->backend->isa, best = heed_isa_detect();
+    const int processors = heed_processor_count();
+    const bool wide = isa == HEED_ISA_AVX512, forced = isa < best;
+    char wrong_level[96], crowded[96];
+    snprintf(wrong_level, sizeof wrong_level, "%s is forced: this machine has %s too", heed_isa_name(isa), heed_isa_name(best));
+    snprintf(crowded, sizeof crowded, "%d threads on %d processor%s: they wait for each other", context->threads, processors, processors == 1 ? "" : "s");
+    const struct { bool holds; const char *line; } lines[] = {
+        {context->backend == &context->reference, "the reference kernels run: one thread, one plain loop an op"},
+        {forced && context->cpu, wrong_level},
+        {!forced && isa == HEED_ISA_AVX2, "no AVX-512: vectors of 256 bits, no instructions for products of bytes or of bf16"},
+        {!forced && isa == HEED_ISA_GENERIC, "no AVX2: portable C, where a multiply-add rounded once may take many instructions"},
+        {wide && !heed_isa_has_vnni(), "no vpdpbusd: products over blocks take three instructions in the place of one"},
+        {wide && !heed_isa_has_bf16(), "no vdpbf16ps: bf16 is widened and multiplied as f32"},
+        {context->threads > processors, crowded},
+        {!huge_pages, "huge pages are refused, memory is read through small ones: see /sys/kernel/mm/transparent_hugepage/enabled"}};
+    json_t *list = json_array();
+    bool failed = !list;
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)
+        if (lines[i].holds) failed |= json_array_append_new(list, json_string(lines[i].line)) != 0;
+    if (!failed) return list;
+    json_decref(list);
+    return NULL;
+}
+
 static json_t *describe_machine(const heed_context *context)
 {
     char name[128];
+    bool huge_pages = false;
+    if (!ask_for_huge_pages(&huge_pages)) return NULL;
     heed_cpu_name(name, sizeof name);
     json_t *families = json_array();
     for (size_t i = 0; i < heed_family_count(); i++)
@@ -31,12 +74,13 @@ static json_t *describe_machine(const heed_context *context)
             json_decref(families);
             return NULL;
         }
-    return json_pack("{s:s, s:s, s:s, s:s, s:i, s:I, s:b, s:b, s:o, s:s, s:o}", "version", heed_version(), "processor", name,
+    json_t *libraries = json_pack("[s,o,o]", "jansson " JANSSON_VERSION, json_sprintf("pcre2 %d.%d", PCRE2_MAJOR, PCRE2_MINOR),
+                                  json_sprintf("utf8proc %s", utf8proc_version()));
+    return json_pack("{s:s, s:s, s:s, s:s, s:i, s:i, s:I, s:b, s:b, s:b, s:o, s:o, s:s, s:o}", "version", heed_version(), "processor", name,
                      "instruction_set", heed_isa_name(context->backend->isa), "best_instruction_set", heed_isa_name(heed_isa_detect()), "threads",
-                     context->threads, "free_memory_bytes", (json_int_t)heed_memory_available(), "bf16_instructions", heed_isa_has_bf16(),
-                     "vnni_instructions", heed_isa_has_vnni(), "libraries",
-                     json_pack("[s,o,o]", "jansson " JANSSON_VERSION, json_sprintf("pcre2 %d.%d", PCRE2_MAJOR, PCRE2_MINOR), json_sprintf("utf8proc %s", utf8proc_version())),
-                     "compiler", __VERSION__, "families", families);
+                     context->threads, "processors", heed_processor_count(), "free_memory_bytes", (json_int_t)heed_memory_available(),
+                     "bf16_instructions", heed_isa_has_bf16(), "vnni_instructions", heed_isa_has_vnni(), "huge_pages", huge_pages,
+                     "slower", describe_slower(context, huge_pages), "libraries", libraries, "compiler", __VERSION__, "families", families);
 }
 
 static const char *arrangement_name(int64_t arrangement)

@@ -1,10 +1,9 @@
-/* Scoring, translation and speed for the public interface. */
+/* Scoring and translation for the public interface. */
 #include "api/transformer.h"
 
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/memory.h"
-#include "generate/bench.h"
 #include "generate/bleu.h"
 #include "generate/choices.h"
 #include "generate/score.h"
@@ -230,19 +229,5 @@ heed_status heed_transformer_bleu(heed_transformer *t, const char *source, const
     heed_data_close(pairs);
     heed_generation_settings_free(&settings);
     evaluation->seconds = heed_clock_seconds() - start;
-    return status;
-}
-
-heed_status heed_transformer_bench(heed_transformer *t, int64_t prompt, int64_t count, heed_speed *speed, heed_error *error)
-{
-    heed_session *session = NULL;
-    heed_bench_result result = {0};
-    pthread_mutex_lock(&t->turn);
-    heed_status status = heed_transformer_session(t, 1, 0, &session, error);
-    if (status == HEED_OK) status = heed_bench(session, prompt, count, &result, error);
-    pthread_mutex_unlock(&t->turn);
-    heed_session_free(session);
-    *speed = (heed_speed){result.prefill_tokens_per_second, result.decode_tokens_per_second, result.bytes_per_token, result.weight_bytes,
-                          result.cache_bytes, result.resident_bytes};
     return status;
 }

@@ -67,6 +67,37 @@ heed_status heed_isa_choose(heed_isa *isa, heed_error *error)
     return heed_fail(error, HEED_E_ARG, "HEED_ISA=%s: expected generic, avx2 or avx512", wanted);
 }
 
+int heed_processor_count(void)
+{
+    cpu_set_t set;
+    int count = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
+    return count < 1 ? 1 : count;
+}
+
+/* A line of a file under cache/indexN; false when it cannot be read. */
+static bool read_cache_line(int index, const char *name, char *line, int capacity)
+{
+    char path[96];
+    snprintf(path, sizeof path, "/sys/devices/system/cpu/cpu0/cache/index%d/%s", index, name);
+    FILE *file = fopen(path, "re");
+    bool read = file && fgets(line, capacity, file);
+    if (file) fclose(file);
+    return read;
+}
+
+size_t heed_cache_level_bytes(int level)
+{
+    char line[64];
+    for (int index = 0; index < 16 && read_cache_line(index, "level", line, sizeof line); index++) {
+        if (atoi(line) != level || !read_cache_line(index, "type", line, sizeof line) || !strncmp(line, "Instruction", 11)) continue;
+        if (!read_cache_line(index, "size", line, sizeof line)) continue;
+        char *unit;
+        unsigned long size = strtoul(line, &unit, 10);
+        return (size_t)size << (*unit == 'K' ? 10 : *unit == 'M' ? 20 : 0);
+    }
+    return 0;
+}
+
 int heed_thread_count(int wanted)
 {
     if (wanted <= 0) {
@@ -74,10 +105,7 @@ int heed_thread_count(int wanted)
         long number = variable ? strtol(variable, NULL, 10) : 0;
         wanted = number < 0 ? 0 : number > 256 ? 256 : (int)number;
     }
-    if (wanted <= 0) {
-        cpu_set_t set;
-        wanted = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
-    }
+    if (wanted <= 0) wanted = heed_processor_count();
     return wanted < 1 ? 1 : wanted > 256 ? 256 : wanted;
 }
 

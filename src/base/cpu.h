@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include <stdbool.h>
+#include <stddef.h>
 
 /* Instruction-set levels, each containing the one before. AVX2 means AVX2 + FMA + F16C; AVX-512 means F, BW, CD, DQ and VL. */
 typedef enum heed_isa { HEED_ISA_GENERIC, HEED_ISA_AVX2, HEED_ISA_AVX512, HEED_ISA_COUNT } heed_isa;
@@ -23,6 +24,10 @@ heed_status heed_isa_choose(heed_isa *isa, heed_error *error);
 
 /* Threads to use when `wanted` is 0: OMP_NUM_THREADS, else the processors this process may run on; at least 1, at most 256. */
 int heed_thread_count(int wanted);
+/* Processors that this process may run on, at least 1. */
+int heed_processor_count(void);
+/* Bytes of the cache of a level (2, 3) that the first processor reads data through; 0 when the system does not say. */
+size_t heed_cache_level_bytes(int level);
 /* Name of the processor, "unknown" when the system does not say. */
 void heed_cpu_name(char *name, int capacity);
 

@@ -1,5 +1,6 @@
 #include "base/memory.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -44,7 +45,7 @@ bool heed_grow(void *pointer_to_pointer, size_t *capacity, size_t wanted, size_t
 enum { HEADER = 64, HUGE_PAGE = 2 << 20, LARGE = 4 << 20 };
 typedef struct { void *base; size_t mapped; } block_header;
 
-void *heed_allocate_aligned(size_t bytes)
+static void *allocate_pages(size_t bytes, int advice)
 {
     size_t total;
     if (!heed_add_size(bytes, HEADER + 63, &total)) return NULL;
@@ -62,10 +63,37 @@ void *heed_allocate_aligned(size_t bytes)
         if (mapping == MAP_FAILED) return NULL;
         header.base = mapping;
         base = (char *)(((uintptr_t)mapping + HUGE_PAGE - 1) & ~(uintptr_t)(HUGE_PAGE - 1));
-        (void)madvise(base, total, MADV_HUGEPAGE);
+        (void)madvise(base, total, advice);
     }
     memcpy(base, &header, sizeof header);
     return base + HEADER;
+}
+
+void *heed_allocate_aligned(size_t bytes)
+{
+    return allocate_pages(bytes, MADV_HUGEPAGE);
+}
+
+void *heed_allocate_small_pages(size_t bytes)
+{
+    return allocate_pages(bytes, MADV_NOHUGEPAGE);
+}
+
+size_t heed_huge_page_bytes(const void *block, size_t bytes)
+{
+    FILE *file = fopen("/proc/self/smaps", "re");
+    if (!file) return 0;
+    const unsigned long begin = (unsigned long)(uintptr_t)block, end = begin + bytes;
+    unsigned long from, to, kilobytes;
+    size_t sum = 0;
+    char line[512];
+    bool inside = false;
+    while (fgets(line, sizeof line, file)) {
+        if (sscanf(line, "%lx-%lx ", &from, &to) == 2) inside = from < end && to > begin;
+        else if (inside && sscanf(line, "AnonHugePages: %lu kB", &kilobytes) == 1) sum += (size_t)kilobytes << 10;
+    }
+    fclose(file);
+    return sum < bytes ? sum : bytes;
 }
 
 void heed_free_aligned(void *pointer)

@@ -17,6 +17,10 @@ bool heed_grow(void *pointer_to_pointer, size_t *capacity, size_t wanted, size_t
 /* 64-byte aligned, zeroed, on huge pages when it is large enough and the system grants them. Free with heed_free_aligned. */
 void *heed_allocate_aligned(size_t bytes);
 void heed_free_aligned(void *pointer);
+/* The same on pages of the ordinary size, whatever the system would grant: to measure what huge ones give. */
+void *heed_allocate_small_pages(size_t bytes);
+/* How much of a block the system has put on huge pages (Linux: /proc/self/smaps); 0 where it does not say. */
+size_t heed_huge_page_bytes(const void *block, size_t bytes);
 /* Copies of a NUL-terminated string; NULL when memory is out. Free with free(). */
 char *heed_string_copy(const char *text);
 

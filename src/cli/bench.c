@@ -1,66 +1,171 @@
-/* heed bench: how fast a model reads and writes. */
+/* heed bench: how fast a model reads and writes, and what the machine can do. */
 #include "task.h"
 
-typedef struct { task task; int64_t prompt, count; bool machine; } bench_task;
+typedef struct bench_task {
+    task task;
+    heed_speed_task speed;
+    const char *lengths;
+    bool machine, on_request;
+} bench_task;
 
 static const option options[] = {
-    HEED_OPTION(bench_task, prompt, "prompt-tokens", 'p', OPTION_INTEGER, "N", "Tokens to read (default 512)."),
-    HEED_OPTION(bench_task, count, "new-tokens", 'n', OPTION_INTEGER, "N", "Tokens to write (default 128)."),
-    HEED_OPTION(bench_task, machine, "machine", 0, OPTION_FLAG, NULL, "Measure what the machine can do: f32 operations and bytes of memory a second."),
+    HEED_OPTION(bench_task, speed.prompt, "prompt-tokens", 'p', OPTION_INTEGER, "N", "Tokens to read (default 512)."),
+    HEED_OPTION(bench_task, speed.count, "new-tokens", 'n', OPTION_INTEGER, "N", "Tokens to write (default 128; an encoder writes none)."),
+    HEED_OPTION(bench_task, speed.sequences, "batch", 'b', OPTION_INTEGER, "B", "Sequences read and written together (default 1)."),
+    HEED_OPTION(bench_task, lengths, "lengths", 0, OPTION_TEXT, "A-Z", "Tokens to read, spread evenly over the sequences of a batch, in place of -p."),
+    HEED_OPTION(bench_task, speed.depth, "depth", 'd', OPTION_INTEGER, "N", "Tokens that stand in the cache before (default 0)."),
+    HEED_OPTION(bench_task, speed.rounds, "rounds", 0, OPTION_INTEGER, "N", "Rounds to take the median of (default 5)."),
+    HEED_OPTION(bench_task, on_request, "on-request", 0, OPTION_FLAG, NULL,
+                "A round for every line on stdin, answered by a line of JSON, until stdin ends: to take turns with another program."),
+    HEED_OPTION(bench_task, machine, "machine", 0, OPTION_FLAG, NULL,
+                "Measure what the machine can do: operations on f32, bf16 and int8, reading of caches and memory, a barrier."),
     {0}};
 
 static void preset(task *t)
 {
     bench_task *values = (bench_task *)t;
-    values->prompt = 512, values->count = 128;
+    values->speed = (heed_speed_task){.prompt = 512, .count = 128, .sequences = 1, .rounds = 5, .peaks = true};
 }
 
 static int check(task *t)
 {
-    const bench_task *values = (bench_task *)t;
+    bench_task *values = (bench_task *)t;
+    heed_speed_task *speed = &values->speed;
+    long long shortest, longest;
+    char more;
     if (!t->model && !values->machine) return usage_error(t->verb, "expected -m MODEL or --machine");
-    return values->prompt < 1 || values->count < 1 ? usage_error(t->verb, "-p and -n count tokens, at least 1") : 0;
+    if (values->on_request && !t->model) return usage_error(t->verb, "--on-request measures a model: expected -m MODEL");
+    if (speed->prompt < 1 || speed->count < 0 || speed->sequences < 1 || speed->rounds < 1 || speed->depth < 0)
+        return usage_error(t->verb, "-p, --batch and --rounds are at least 1, -n and --depth at least 0");
+    if (!values->lengths) return 0;
+    if (sscanf(values->lengths, "%lld-%lld%c", &shortest, &longest, &more) != 2 || shortest < 1 || longest < shortest)
+        return usage_error(t->verb, "--lengths: expected the shortest and the longest, as in 8-128");
+    speed->shortest = shortest, speed->prompt = longest;
+    return 0;
 }
 
-static void print_speed(const heed_speed *s, bool json)
+/* ---- the machine ---- */
+
+static void print_rate(const char *what, heed_rate rate, int threads, double unit, const char *name)
 {
-    char weights[32], cache[32], resident[32], read[32];
-    if (json)
-        printf("{\"prefill_tokens_per_second\": %.2f, \"decode_tokens_per_second\": %.2f, \"bytes_per_token\": %.0f, \"weight_bytes\": %zu, "
-               "\"cache_bytes\": %zu, \"resident_bytes\": %zu}\n", s->prefill_tokens_per_second, s->decode_tokens_per_second, s->bytes_per_token,
-               s->weight_bytes, s->cache_bytes, s->resident_bytes);
-    else
-        printf("reading  %10.1f tokens/s\nwriting  %10.1f tokens/s, %s read for each\nmemory   weights %s, cache %s, process %s\n",
-               s->prefill_tokens_per_second, s->decode_tokens_per_second, bytes_text(s->bytes_per_token, read), bytes_text((double)s->weight_bytes, weights),
-               bytes_text((double)s->cache_bytes, cache), bytes_text((double)s->resident_bytes, resident));
+    if (rate.all <= 0) return;
+    printf("  %-24s %10.1f", what, unit * rate.one);
+    if (threads > 1) printf(" %12.1f", unit * rate.all);
+    printf(" %-8s %s\n", name, rate.how ? rate.how : "");
 }
 
-static void print_peak(const heed_peak *p, bool json)
+static void print_peak(const heed_peak *p)
 {
-    if (json) printf("{\"threads\": %d, \"flops_per_second\": %.0f, \"memory_bytes_per_second\": %.0f}\n", p->threads, p->flops_per_second, p->bytes_per_second);
-    else printf("machine  %d thread%s, %.1f GFLOP/s in f32, %.1f GB/s read from memory\n", p->threads, p->threads == 1 ? "" : "s", 1e-9 * p->flops_per_second,
-                1e-9 * p->bytes_per_second);
+    char l2[64], l3[64], text[32];
+    snprintf(l2, sizeof l2, "read from L2, %s", bytes_text((double)p->l2_bytes, text));
+    snprintf(l3, sizeof l3, "read from L3, %s", bytes_text((double)p->l3_bytes, text));
+    printf("machine  %s, %d thread%s\n  %-24s %10s", p->isa, p->threads, p->threads == 1 ? "" : "s", "", "one thread");
+    if (p->threads > 1) printf(" %4d threads", p->threads);
+    printf("\n");
+    print_rate("f32 multiply-add", p->f32, p->threads, 1e-9, "GFLOP/s");
+    print_rate("bf16 multiply-add", p->bf16, p->threads, 1e-9, "GFLOP/s");
+    print_rate("int8 multiply-add", p->int8, p->threads, 1e-9, "GOP/s");
+    print_rate(l2, p->l2, p->threads, 1e-9, "GB/s");
+    print_rate(l3, p->l3, p->threads, 1e-9, "GB/s");
+    print_rate("read from memory", p->memory, p->threads, 1e-9, "GB/s");
+    print_rate("read from memory", p->small_pages, p->threads, 1e-9, "GB/s");
+    if (p->threads > 1) printf("  %-24s %10s %12.2f us\n", "barrier", "", 1e6 * p->barrier_seconds);
+}
+
+static json_t *rates_json(const heed_peak *p, bool all)
+{
+    const heed_rate *rates[] = {&p->f32, &p->bf16, &p->int8, &p->memory, &p->small_pages, &p->l2, &p->l3};
+    static const char *const names[] = {"flops_per_second", "bf16_flops_per_second", "int8_ops_per_second", "memory_bytes_per_second",
+                                        "small_pages_bytes_per_second", "l2_bytes_per_second", "l3_bytes_per_second"};
+    json_t *object = json_object();
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        double rate = all ? rates[i]->all : rates[i]->one;
+        json_object_set_new(object, names[i], rate > 0 ? json_integer((json_int_t)rate) : json_null());
+    }
+    return object;
+}
+
+static json_t *peak_json(const heed_peak *p)
+{
+    json_t *object = rates_json(p, true);
+    json_t *rest = json_pack("{s:i, s:s, s:f, s:b, s:I, s:I, s:{s:s, s:s, s:s}, s:o}", "threads", p->threads, "instruction_set", p->isa, "barrier_seconds",
+                             p->barrier_seconds, "huge_pages", p->huge_pages, "l2_bytes", (json_int_t)p->l2_bytes, "l3_bytes", (json_int_t)p->l3_bytes,
+                             "how", "f32", p->f32.how, "bf16", p->bf16.how, "int8", p->int8.how, "one_thread", rates_json(p, false));
+    if (!object || !rest || json_object_update(object, rest) != 0) {
+        json_decref(object);
+        object = NULL;
+    }
+    json_decref(rest);
+    return object;
+}
+
+/* ---- a model ---- */
+
+static json_t *speed_json(const heed_speed *s)
+{
+    return json_pack("{s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:I, s:I, s:I, s:o}", "prefill_tokens_per_second", s->prefill.tokens_per_second,
+                     "decode_tokens_per_second", s->decode.tokens_per_second, "prefill_spread", s->prefill.spread, "decode_spread", s->decode.spread,
+                     "bytes_per_token", s->decode.bytes_per_token, "prefill_operations_per_token", s->prefill.operations_per_token,
+                     "decode_operations_per_token", s->decode.operations_per_token, "prefill_compute_share", s->prefill.compute_share,
+                     "decode_compute_share", s->decode.compute_share, "prefill_bandwidth_share", s->prefill.bandwidth_share,
+                     "decode_bandwidth_share", s->decode.bandwidth_share, "weight_bytes", (json_int_t)s->weight_bytes, "cache_bytes",
+                     (json_int_t)s->cache_bytes, "resident_bytes", (json_int_t)s->resident_bytes, "machine", peak_json(&s->peak));
+}
+
+static void print_side(const char *name, const heed_speed_of *s)
+{
+    char read[32];
+    printf("%-8s %10.1f tokens/s ±%.0f %%, each %.3g operations and %s read: %.0f %% of the compute peak, %.0f %% of the read bandwidth\n", name,
+           s->tokens_per_second, 50 * s->spread, s->operations_per_token, bytes_text(s->bytes_per_token, read), 100 * s->compute_share,
+           100 * s->bandwidth_share);
+}
+
+static void print_speed(const heed_speed *s)
+{
+    char weights[32], cache[32], resident[32];
+    print_side("reading", &s->prefill);
+    if (s->decode.tokens_per_second > 0) print_side("writing", &s->decode);
+    printf("memory   weights %s, cache %s, process %s\n", bytes_text((double)s->weight_bytes, weights), bytes_text((double)s->cache_bytes, cache),
+           bytes_text((double)s->resident_bytes, resident));
+}
+
+/* Answers with the round, then waits for the next line. */
+static bool on_round(void *argument, int64_t number, double prefill, double decode)
+{
+    (void)argument;
+    printf("{\"round\": %lld, \"prefill_tokens_per_second\": %.3f, \"decode_tokens_per_second\": %.3f}\n", (long long)number, prefill, decode);
+    fflush(stdout);
+    for (int c; (c = getchar()) != EOF;)
+        if (c == '\n') return true;
+    return false;
 }
 
 static heed_status run(task *t)
 {
-    const bench_task *values = (bench_task *)t;
+    bench_task *values = (bench_task *)t;
     heed_speed speed = {0};
-    if (values->machine) {
+    if (!t->model) {
         heed_peak peak;
-        heed_status measured = heed_context_peak(t->context, &peak, &t->error);
-        if (measured != HEED_OK) return measured;
-        print_peak(&peak, t->json);
-        if (!t->model) return HEED_OK;
+        heed_status status = heed_context_peak(t->context, &peak, &t->error);
+        if (status != HEED_OK) return status;
+        if (t->json) return task_print_json(t, peak_json(&peak), JSON_INDENT(2));
+        print_peak(&peak);
+        return HEED_OK;
     }
-    heed_status status = heed_transformer_bench(t->transformer, values->prompt, values->count, &speed, &t->error);
-    if (status == HEED_OK) print_speed(&speed, t->json);
-    return status;
+    if (values->on_request) values->speed.round = on_round, values->speed.rounds = -1, values->speed.peaks = false;
+    heed_status status = heed_transformer_bench(t->transformer, &values->speed, &speed, &t->error);
+    if (status != HEED_OK || values->on_request) return status;
+    if (t->json) return task_print_json(t, speed_json(&speed), JSON_INDENT(2));
+    if (values->machine) print_peak(&speed.peak);
+    print_speed(&speed);
+    return HEED_OK;
 }
 
 const verb verb_bench = {
     .name = "bench", .arguments = "-m MODEL [-p 512] [-n 128] [-t 2] [--json] | --machine", .summary = "tokens per second of reading and writing",
-    .description = "One sequence; medians of five rounds after one to warm up.",
-    .examples = "  heed bench -m model -p 512 -n 128 -t 2\n  heed bench -m model -p 64 -n 16 --profile\n  heed bench --machine -t 1\n",
+    .description = "Medians of five rounds after one to warm up, and their share of what the machine can do, measured right behind: operations at the peak\n"
+                   "of the numbers they are made in, bytes of weights and cache at the bandwidth of memory. Encoders read only.",
+    .examples = "  heed bench -m model -p 512 -n 128 -t 2\n  heed bench -m model -p 512 -n 0 --depth 8192\n  heed bench -m encoder --batch 32 --lengths 8-128\n"
+                "  heed bench -m model -p 64 -n 16 --profile\n  heed bench --machine -t 1\n",
     .options = options, .shares = VERB_MODEL_MAYBE | VERB_COMPUTES | VERB_LOADS | VERB_JSON, .bytes = sizeof(bench_task),
     .preset = preset, .check = check, .run = run};

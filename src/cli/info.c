@@ -49,7 +49,7 @@ static void print_object(const json_t *object, int indent)
         printf("%*s%-*s ", indent, "", 26 - indent, label);
         if (json_is_array(value)) {
             for (size_t i = 0; i < json_array_size(value); i++) {
-                if (i) printf(json_array_size(value) > 4 ? "\n%*s" : ", ", 27, "");
+                if (i) printf(json_array_size(value) > 4 || !strcmp(key, "slower") ? "\n%*s" : ", ", 27, "");
                 print_value(key, json_array_get(value, i));
             }
         } else print_value(key, value);
@@ -73,7 +73,7 @@ static heed_status run(task *t)
 
 const verb verb_info = {
     .name = "info", .arguments = "[MODEL] [--json]", .summary = "what a model is, or what this build and machine have",
-    .description = "Without a model: version, kernels, threads, libraries, families. With a model folder: family, sizes, parameters, memory for running\n"
+    .description = "Without a model: version, kernels, threads, what makes this machine or these settings slower, libraries, families. With a model folder: family, sizes, parameters, memory for running\n"
                    "and for training, tokenizer, and what heed noticed when reading it.",
     .examples = "  heed info\n  heed info path/to/model --json\n",
     .options = options, .shares = VERB_MODEL_MAYBE | VERB_COMPUTES | VERB_JSON, .bytes = sizeof(task), .run = run};

@@ -1,80 +1,189 @@
 #include "cpu/peak.h"
 
 #include "base/clock.h"
+#include "base/cpu.h"
 #include "base/memory.h"
 #include <stdlib.h>
 #include <string.h>
 
-enum { ROUNDS = 4, MOST_THREADS = 256, FMA_BATCH = 1 << 14, GRAIN = 1 << 12 };
-static const double fma_seconds = 0.03;
-static const size_t block_bytes = (size_t)256 << 20;
+enum { ROUNDS = 10, MOST_THREADS = 256, LOOPS = 1 << 11, GRAIN = 8 * 16 * 32, BARRIERS = 1000 };
+static const double slice_seconds = 0.003; /* of one measurement: short enough to fall between two switches of a busy machine */
+static const size_t memory_bytes = (size_t)128 << 20;
 
-typedef struct {
+typedef struct measurement measurement;
+/* Works for a slice on one thread; returns operations or bytes. */
+typedef double task(measurement *m, int thread, int threads);
+typedef struct { double begin, end, done; float sink; } lane;
+
+struct measurement {
     const heed_peak_loops *loops;
     heed_pool *pool;
-    float *block;
-    int64_t floats;
-    double operations[MOST_THREADS], seconds[MOST_THREADS]; /* of each thread, in one round */
-    float sink[MOST_THREADS];
-    double best_operations, best_bytes;
-} measure;
+    const heed_peak_loop *loop;     /* of `compute` */
+    float *block;                   /* of `read_cache` and `read_memory` */
+    int64_t floats;                 /* of the block; for a cache, of each thread's own part of it */
+    int streams;
+    task *work;
+    lane lanes[MOST_THREADS];
+};
 
-static void wait_for_all(const measure *m, int threads)
+/* ---- what one thread does ---- */
+
+static double compute(measurement *m, int thread, int threads)
 {
+    (void)threads;
+    double rounds = 0;
+    do m->lanes[thread].sink += m->loop->run(LOOPS), rounds += LOOPS;
+    while (heed_clock_seconds() - m->lanes[thread].begin < slice_seconds);
+    return rounds * m->loop->operations;
+}
+
+/* Its own part of the block again and again, so that it comes from a cache. */
+static double read_cache(measurement *m, int thread, int threads)
+{
+    (void)threads;
+    double floats = 0;
+    do m->lanes[thread].sink += m->loops->read(m->block + thread * m->floats, m->floats, m->streams), floats += (double)m->floats;
+    while (heed_clock_seconds() - m->lanes[thread].begin < slice_seconds);
+    return floats * sizeof(float);
+}
+
+/* Its share of the block, once. */
+static double read_memory(measurement *m, int thread, int threads)
+{
+    int64_t grains = m->floats / GRAIN, begin = grains * thread / threads, end = grains * (thread + 1) / threads;
+    m->lanes[thread].sink += m->loops->read(m->block + begin * GRAIN, (end - begin) * GRAIN, m->streams);
+    return (double)((end - begin) * GRAIN) * sizeof(float);
+}
+
+static double meet(measurement *m, int thread, int threads)
+{
+    (void)thread, (void)threads;
+    for (int i = 0; i < BARRIERS; i++) heed_pool_barrier(m->pool);
+    return thread == 0 ? BARRIERS : 0;
+}
+
+/* ---- rates ---- */
+
+static void run_lane(void *argument, int thread, int threads)
+{
+    measurement *m = argument;
     if (threads > 1) heed_pool_barrier(m->pool);
+    m->lanes[thread].begin = heed_clock_seconds();
+    m->lanes[thread].done = m->work(m, thread, threads);
+    m->lanes[thread].end = heed_clock_seconds();
 }
 
-/* Multiply-adds for a while; every thread counts its own. */
-static void compute(measure *m, int thread, int threads)
+/* Keeps the larger of *best and what was done in a second between the first thread's begin and the last one's end. */
+static void keep_best(measurement *m, int threads, double *best)
 {
-    double begin = heed_clock_seconds(), now = begin, rounds = 0, sum = 0;
-    for (; now - begin < fma_seconds; now = heed_clock_seconds(), rounds += FMA_BATCH) m->sink[thread] += m->loops->fma(FMA_BATCH);
-    m->operations[thread] = rounds * m->loops->operations / (now - begin);
-    wait_for_all(m, threads);
-    for (int i = 0; thread == 0 && i < threads; i++) sum += m->operations[i];
-    if (thread == 0 && sum > m->best_operations) m->best_operations = sum;
-    wait_for_all(m, threads);
-}
-
-/* Every thread reads its share of the block once. */
-static void stream(measure *m, int thread, int threads)
-{
-    int64_t grains = m->floats / GRAIN, begin = grains * thread / threads * GRAIN, end = grains * (thread + 1) / threads * GRAIN;
-    double start = heed_clock_seconds(), longest = 0;
-    m->sink[thread] += m->loops->read(m->block + begin, end - begin);
-    m->seconds[thread] = heed_clock_seconds() - start;
-    wait_for_all(m, threads);
-    for (int i = 0; thread == 0 && i < threads; i++) longest = m->seconds[i] > longest ? m->seconds[i] : longest;
-    double rate = longest > 0 ? (double)(grains * GRAIN) * sizeof(float) / longest : 0;
-    if (thread == 0 && rate > m->best_bytes) m->best_bytes = rate;
-    wait_for_all(m, threads);
-}
-
-static void job(void *argument, int thread, int threads)
-{
-    measure *m = argument;
-    for (int round = 0; round < ROUNDS; round++) compute(m, thread, threads);
-    for (int round = 0; round < ROUNDS; round++) stream(m, thread, threads);
-}
-
-heed_status heed_cpu_peak(const heed_backend *backend, double *operations, double *bytes, heed_error *error)
-{
-    size_t available = heed_memory_available(), wanted = available && available / 4 < block_bytes ? available / 4 : block_bytes;
-    measure *m = heed_allocate(1, sizeof *m);
-    if (m) m->block = heed_allocate_aligned(wanted);
-    if (!m || !m->block) {
-        free(m);
-        return heed_fail_memory(error, wanted, "measuring the machine");
+    if (threads > 1) heed_pool_run(m->pool, run_lane, m);
+    else run_lane(m, 0, 1);
+    double begin = m->lanes[0].begin, end = m->lanes[0].end, done = 0;
+    for (int i = 0; i < threads; i++) {
+        const lane *own = &m->lanes[i];
+        if (own->begin < begin) begin = own->begin;
+        if (own->end > end) end = own->end;
+        done += own->done;
     }
-    memset(m->block, 0, wanted);
-    m->loops = HEED_FOR_ISA(backend->isa, heed_peak_loops);
-    m->pool = backend->pool;
-    m->floats = (int64_t)(wanted / sizeof(float));
-    if (m->pool && heed_pool_threads(m->pool) <= MOST_THREADS) heed_pool_run(m->pool, job, m);
-    else job(m, 0, 1);
-    *operations = m->best_operations;
-    *bytes = m->best_bytes;
-    heed_free_aligned(m->block);
-    free(m);
+    double rate = end > begin ? done / (end - begin) : 0;
+    if (rate > *best) *best = rate;
+}
+
+static void measure(measurement *m, int threads, task *work, heed_rate *rate)
+{
+    m->work = work;
+    keep_best(m, 1, &rate->one);
+    if (threads > 1) keep_best(m, threads, &rate->all);
+    if (rate->all < rate->one) rate->all = rate->one;
+}
+
+static void measure_compute(measurement *m, int threads, const heed_peak_loop *loop, heed_rate *rate)
+{
+    m->loop = loop;
+    rate->how = loop->how;
+    measure(m, threads, compute, rate);
+}
+
+/* One run of addresses suits caches and some memories, eight side by side suit prefetchers that follow one each: what products read is
+   judged by the better. */
+static void measure_read(measurement *m, int threads, task *work, float *block, size_t bytes, heed_rate *rate)
+{
+    m->block = block;
+    m->floats = (int64_t)(bytes / sizeof(float) / GRAIN * GRAIN);
+    if (!block || !m->floats) return;
+    for (m->streams = 1; m->streams <= 8; m->streams += 7) measure(m, threads, work, rate);
+}
+
+/* ---- all of them ---- */
+
+typedef struct blocks { float *huge, *small; size_t bytes, l2_part, l3_part; } blocks;
+
+/* Parts of a block that lie in L2, and in L3 but not in L2: half of L2; four times L2, or less where the threads share so small an L3
+   that this would overflow it; none where less would not miss L2. */
+static void choose_parts(blocks *b, const heed_peak *peak)
+{
+    size_t room = peak->l3_bytes / 2 / (size_t)peak->threads;
+    b->l2_part = peak->l2_bytes / 2;
+    b->l3_part = 4 * peak->l2_bytes < room ? 4 * peak->l2_bytes : room;
+    if (b->l3_part < peak->l2_bytes + peak->l2_bytes / 2) b->l3_part = 0;
+}
+
+static heed_status take_blocks(blocks *b, const heed_peak *peak, heed_error *error)
+{
+    size_t available = heed_memory_available(), room = available / 8;
+    b->bytes = 4 * peak->l3_bytes > memory_bytes ? 4 * peak->l3_bytes : memory_bytes;
+    choose_parts(b, peak);
+    if (b->bytes < b->l3_part * (size_t)peak->threads) b->bytes = b->l3_part * (size_t)peak->threads;
+    if (room && b->bytes > room) b->bytes = room;
+    if (b->bytes < b->l3_part * (size_t)peak->threads) b->l3_part = 0;
+    if (b->bytes < b->l2_part * (size_t)peak->threads) b->l2_part = 0;
+    b->huge = heed_allocate_aligned(b->bytes);
+    b->small = heed_allocate_small_pages(b->bytes);
+    if (!b->huge || !b->small) return heed_fail_memory(error, b->bytes, "measuring the machine");
+    memset(b->huge, 0, b->bytes), memset(b->small, 0, b->bytes); /* untouched pages would all be one page of zeros */
     return HEED_OK;
+}
+
+static void run_rounds(measurement *m, const heed_backend *backend, const blocks *b, heed_peak *peak)
+{
+    const heed_peak_loop *int8 = &m->loops->int8, *bf16 = NULL;
+#if defined(__x86_64__)
+    if (backend->isa == HEED_ISA_AVX512 && heed_isa_has_vnni()) int8 = &heed_peak_int8;
+    if (backend->isa == HEED_ISA_AVX512 && heed_isa_has_bf16()) bf16 = &heed_peak_bf16;
+#endif
+    double barriers = 0;
+    for (int round = 0; round < ROUNDS; round++) {
+        measure_compute(m, peak->threads, &m->loops->f32, &peak->f32);
+        measure_compute(m, peak->threads, int8, &peak->int8);
+        if (bf16) measure_compute(m, peak->threads, bf16, &peak->bf16);
+        measure_read(m, peak->threads, read_cache, b->huge, b->l2_part, &peak->l2);
+        measure_read(m, peak->threads, read_cache, b->huge, b->l3_part, &peak->l3);
+        measure_read(m, peak->threads, read_memory, b->huge, b->bytes, &peak->memory);
+        measure_read(m, peak->threads, read_memory, b->small, b->bytes, &peak->small_pages);
+        m->work = meet;
+        if (peak->threads > 1) keep_best(m, peak->threads, &barriers);
+    }
+    if (!bf16) peak->bf16 = (heed_rate){peak->f32.one, peak->f32.all, "absent: bf16 is widened and multiplied as f32"};
+    peak->barrier_seconds = barriers > 0 ? 1 / barriers : 0;
+}
+
+heed_status heed_cpu_peak(const heed_backend *backend, heed_peak *peak, heed_error *error)
+{
+    blocks b = {0};
+    *peak = (heed_peak){.threads = backend->pool ? heed_pool_threads(backend->pool) : 1, .isa = heed_isa_name(backend->isa),
+                        .l2_bytes = heed_cache_level_bytes(2), .l3_bytes = heed_cache_level_bytes(3)};
+    if (peak->threads > MOST_THREADS) peak->threads = 1;
+    measurement *m = heed_allocate(1, sizeof *m);
+    heed_status status = m ? take_blocks(&b, peak, error) : heed_fail_memory(error, sizeof *m, "measuring the machine");
+    if (status == HEED_OK) {
+        m->loops = HEED_FOR_ISA(backend->isa, heed_peak_loops);
+        m->pool = backend->pool;
+        peak->huge_pages = heed_huge_page_bytes(b.huge, b.bytes) > b.bytes / 2;
+        peak->memory.how = peak->huge_pages ? "huge pages" : "huge pages were refused";
+        peak->small_pages.how = "small pages";
+        run_rounds(m, backend, &b, peak);
+    }
+    heed_free_aligned(b.huge), heed_free_aligned(b.small);
+    free(m);
+    return status;
 }

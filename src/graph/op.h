@@ -86,7 +86,11 @@ typedef struct heed_infer {
     heed_dtype out_dtype[HEED_MAX_OUTPUTS]; /* preset to HEED_F32 */
 } heed_infer;
 
-typedef struct heed_cost { double flops, bytes; } heed_cost; /* for the maximal shapes given */
+/* What a step that runs costs, by its live operands: multiplications and additions, the type of number they are made in, bytes read and written. */
+typedef enum heed_number { HEED_NUMBER_F32, HEED_NUMBER_BF16, HEED_NUMBER_INT8, HEED_NUMBERS } heed_number;
+typedef struct heed_cost { double flops, bytes; heed_number number; } heed_cost;
+/* That of a product of operands of these types: blocks with traits are multiplied as int8, pairs of bf16 as they are, all else as f32. */
+heed_number heed_product_number(heed_dtype a, heed_dtype b);
 
 typedef struct heed_node heed_node;
 

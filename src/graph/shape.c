@@ -1,4 +1,5 @@
 #include "graph/op.h"
+#include "tensor/block_dot.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -66,4 +67,9 @@ const char *heed_shape_text(heed_shape shape, char text[HEED_SHAPE_TEXT])
         used += (size_t)snprintf(text + used, HEED_SHAPE_TEXT - used, "%s%lld", i ? "," : "", (long long)shape.dim[i]);
     if (used < HEED_SHAPE_TEXT) snprintf(text + used, HEED_SHAPE_TEXT - used, ")");
     return text;
+}
+
+heed_number heed_product_number(heed_dtype a, heed_dtype b)
+{
+    return heed_block_traits_of(b) ? HEED_NUMBER_INT8 : a == HEED_BF16 && b == HEED_BF16 ? HEED_NUMBER_BF16 : HEED_NUMBER_F32;
 }

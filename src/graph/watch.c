@@ -19,7 +19,8 @@ void heed_profile_add(heed_profile *profile, const heed_profile_line *line)
         profile->lines[profile->count++] = (heed_profile_line){.op = line->op, .kernel = line->kernel, .more = line->more};
     }
     heed_profile_line *sum = &profile->lines[at];
-    sum->seconds += line->seconds, sum->flops += line->flops, sum->bytes += line->bytes, sum->runs += line->runs;
+    for (int n = 0; n < HEED_NUMBERS; n++) sum->flops[n] += line->flops[n];
+    sum->seconds += line->seconds, sum->bytes += line->bytes, sum->runs += line->runs;
 }
 
 void heed_watch_add(const heed_watch *watch, const heed_profile_line *line)
@@ -41,7 +42,7 @@ static void add_group(heed_profile *profile, const heed_step *steps, const heed_
         else
             for (int j = 0; j < a->n_in + a->n_out; j++)
                 if (a->in[j].data) cost.bytes += (double)heed_shape_elements(a->in[j].shape) * heed_dtype_width(a->in[j].dtype);
-        line.flops += cost.flops, line.bytes += cost.bytes;
+        line.flops[cost.number] += cost.flops, line.bytes += cost.bytes;
     }
     heed_profile_add(profile, &line);
 }

@@ -13,7 +13,7 @@ typedef struct heed_plan heed_plan;
 typedef struct heed_profile_line {
     const char *op, *kernel;  /* static storage */
     int32_t more;             /* steps behind the first */
-    double seconds, flops, bytes;
+    double seconds, flops[HEED_NUMBERS], bytes; /* operations by the type of number they are made in */
     int64_t runs;
 } heed_profile_line;
 typedef struct heed_profile { heed_profile_line *lines; size_t count, capacity; } heed_profile;

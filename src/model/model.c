@@ -67,6 +67,19 @@ size_t heed_model_bytes(const heed_model *model)
     return bytes;
 }
 
+double heed_model_step_bytes(const heed_model *model, int64_t rows)
+{
+    double sum = 0;
+    for (size_t i = 0; i < model->n_weights; i++) {
+        const heed_weight *weight = &model->weights[i];
+        const bool matrix = weight->columns > 0;
+        if (weight->tensor < 0 || (matrix && !heed_weight_is_multiplied(&model->config, (heed_part)weight->part, (heed_role)weight->role))) continue;
+        const double chosen = (double)(rows * model->config.experts_chosen), all = (double)weight->stack;
+        sum += (double)weight->bytes * (weight->stack && chosen < all ? chosen / all : 1);
+    }
+    return sum;
+}
+
 /* ---- notes ---- */
 
 heed_status heed_model_note_add(heed_model *model, heed_error *error, const char *format, ...)

@@ -43,6 +43,9 @@ void heed_model_release(heed_model *model);       /* NULL is fine; the last rele
 const heed_config *heed_model_config(const heed_model *model);
 bool heed_model_is_training(const heed_model *model);
 size_t heed_model_bytes(const heed_model *model);              /* resident weights */
+/* Of them those that a step over `rows` tokens reads: all but tables of which single rows are gathered, and of the experts no more than
+   the rows choose. */
+double heed_model_step_bytes(const heed_model *model, int64_t rows);
 size_t heed_model_note_count(const heed_model *model);         /* what the user should know: initialised heads, ignored tensors ... */
 const char *heed_model_note(const heed_model *model, size_t index);
 

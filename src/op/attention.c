@@ -157,16 +157,31 @@ static heed_status gradient(heed_graph *graph, const heed_node *node, const heed
     return HEED_OK;
 }
 
-/* Two products of every query with every key of its sequence, as if all sequences were equally long; half of it when causal. */
+/* Pairs of a query and a key that it can see by their places alone. */
+static double visible_pairs(const heed_attention_attributes *attributes, const heed_sequence *sequence)
+{
+    double pairs = 0;
+    for (int64_t i = 0; i < sequence->queries; i++) {
+        int64_t seen = sequence->keys;
+        if (attributes->causal && sequence->first_index + i + 1 < seen) seen = sequence->first_index + i + 1;
+        if (attributes->causal && attributes->window > 0 && attributes->window < seen) seen = attributes->window;
+        pairs += (double)seen;
+    }
+    return pairs;
+}
+
+/* Two products of every query with every key that it sees; keys and values are read once for a sequence. */
 static heed_cost cost(const heed_kernel_args *args)
 {
     const heed_attention_attributes *attributes = args->attributes;
-    double queries = (double)args->in[HEED_ATTENTION_Q].shape.dim[0], keys = (double)args->in[HEED_ATTENTION_K].shape.dim[0];
-    double sequences = (double)args->in[HEED_ATTENTION_SEQUENCES].shape.dim[0], width = (double)attributes->heads * attributes->head_width;
-    heed_cost cost = {.flops = 4 * queries * keys / (sequences > 1 ? sequences : 1) * width};
-    if (attributes->causal) cost.flops /= 2;
-    for (int i = 0; i < 3; i++) cost.bytes += 4 * (double)heed_shape_elements(args->in[i].shape);
-    cost.bytes += 4 * queries * width;
+    const double width = (double)attributes->heads * attributes->head_width, kv_width = (double)attributes->kv_heads * attributes->head_width;
+    const double element = heed_dtype_width(args->in[HEED_ATTENTION_K].dtype);
+    heed_cost cost = {0};
+    for (int64_t b = 0; b < args->in[HEED_ATTENTION_SEQUENCES].shape.dim[0]; b++) {
+        heed_sequence sequence = heed_attention_span_of(args, b).sequence;
+        cost.flops += 4 * width * visible_pairs(attributes, &sequence);
+        cost.bytes += 2 * element * kv_width * (double)sequence.keys + 2 * sizeof(float) * width * (double)sequence.queries;
+    }
     return cost;
 }
 

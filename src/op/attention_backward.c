@@ -78,7 +78,7 @@ static heed_status infer(heed_infer *infer, heed_error *error)
 static heed_cost cost(const heed_kernel_args *args)
 {
     heed_cost cost = heed_op_attention.cost(args);
-    return (heed_cost){.flops = 2.5 * cost.flops, .bytes = 2.5 * cost.bytes};
+    return (heed_cost){.flops = 2.5 * cost.flops, .bytes = 2.5 * cost.bytes, .number = cost.number};
 }
 
 const heed_op heed_op_attention_backward = {.name = "attention_backward", .in_min = 4, .in_max = HEED_ATTENTION_BACKWARD_INPUTS, .n_out = 3,

@@ -151,7 +151,8 @@ static heed_cost cost_product(const heed_kernel_args *args)
 {
     const heed_operand *w = &args->in[HEED_EXPERT_WEIGHT], *y = &args->out[0];
     double slots = (double)heed_slot_count(y), share = slots < (double)w->shape.dim[0] ? slots / (double)w->shape.dim[0] : 1;
-    heed_cost cost = {.flops = 2 * slots * (double)w->shape.dim[1] * (double)w->shape.dim[2], .bytes = bytes_of(y, 1)};
+    heed_cost cost = {.flops = 2 * slots * (double)w->shape.dim[1] * (double)w->shape.dim[2], .bytes = bytes_of(y, 1),
+                      .number = heed_product_number(args->in[HEED_EXPERT_X].dtype, w->dtype)};
     for (int i = 0; i < args->n_in; i++) cost.bytes += bytes_of(&args->in[i], i == HEED_EXPERT_WEIGHT || i == HEED_EXPERT_BIAS ? share : 1);
     return cost;
 }

@@ -1,4 +1,4 @@
-/* Looking on through the public interface: the same ids, a trace, a dump, a profile; the machine's peak. */
+/* Looking on through the public interface: the same ids, a trace, a dump, a profile. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -76,21 +76,8 @@ static void watched_generation_writes_the_same(void **state)
     assert_true(s.dot && s.traces == 0);
 }
 
-static void the_machine_can_be_measured(void **state)
-{
-    (void)state;
-    heed_context *context = NULL;
-    heed_peak peak;
-    for (int threads = 1; threads <= 2; threads++) {
-        if (heed_context_new(&context, &(heed_context_options){.threads = threads}, &error) || heed_context_peak(context, &peak, &error)) fail_msg("%s", error.message);
-        assert_int_equal(peak.threads, threads);
-        assert_true(peak.flops_per_second > 1e6 && peak.bytes_per_second > 1e6);
-        heed_context_free(context);
-    }
-}
-
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(watched_generation_writes_the_same), cmocka_unit_test(the_machine_can_be_measured)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(watched_generation_writes_the_same)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -49,6 +49,15 @@ static void threads_come_from_wish_environment_or_machine(void **state)
     unsetenv("OMP_NUM_THREADS");
 }
 
+static void sizes_of_the_machine_make_sense(void **state)
+{
+    (void)state;
+    const size_t l2 = heed_cache_level_bytes(2), l3 = heed_cache_level_bytes(3);
+    assert_true(heed_processor_count() >= 1);
+    assert_true(l2 % 1024 == 0 && l3 % 1024 == 0 && l2 < (size_t)1 << 32 && l3 < (size_t)1 << 40);
+    assert_int_equal(heed_cache_level_bytes(9), 0);
+}
+
 static void the_processor_has_a_name(void **state)
 {
     (void)state;
@@ -63,6 +72,6 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(the_environment_lowers_the_level),
                                        cmocka_unit_test(threads_come_from_wish_environment_or_machine),
-                                       cmocka_unit_test(the_processor_has_a_name)};
+                                       cmocka_unit_test(the_processor_has_a_name), cmocka_unit_test(sizes_of_the_machine_make_sense)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

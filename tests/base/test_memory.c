@@ -65,6 +65,24 @@ static void aligned_blocks_are_aligned_and_zeroed(void **state)
     heed_free_aligned(NULL);
 }
 
+static void small_pages_stay_small(void **state)
+{
+    (void)state;
+    enum { BYTES = 8 << 20 };
+    char *block = heed_allocate_small_pages(BYTES);
+    assert_non_null(block);
+    assert_int_equal((uintptr_t)block % 64, 0);
+    memset(block, 1, BYTES);
+    assert_int_equal(heed_huge_page_bytes(block, BYTES), 0);
+    heed_free_aligned(block);
+    block = heed_allocate_aligned(BYTES);
+    memset(block, 1, BYTES);
+    assert_true(heed_huge_page_bytes(block, BYTES) <= BYTES);
+    assert_int_equal(heed_huge_page_bytes(block, 0), 0);
+    heed_free_aligned(block);
+    assert_null(heed_allocate_small_pages(SIZE_MAX));
+}
+
 static void arenas_hand_out_separate_zeroed_pieces(void **state)
 {
     (void)state;
@@ -94,7 +112,7 @@ static void arenas_hand_out_separate_zeroed_pieces(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(sizes_that_wrap_are_refused), cmocka_unit_test(arrays_are_zeroed_and_grow),
-                                       cmocka_unit_test(aligned_blocks_are_aligned_and_zeroed),
+                                       cmocka_unit_test(aligned_blocks_are_aligned_and_zeroed), cmocka_unit_test(small_pages_stay_small),
                                        cmocka_unit_test(arenas_hand_out_separate_zeroed_pieces)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

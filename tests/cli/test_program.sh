@@ -163,8 +163,19 @@ for looked in "generate -m $fixtures/gpt2 -p Hello -n 3 --temp 0" "eval -m $fixt
 done
 rm -rf "$work/looked"
 expect 0 '^optimizer *adamw' "$heed" train --data "$work/text.txt" --out "$work/looked" $small --max-steps 2 --profile
-expect 0 'GB/s read from memory' "$heed" bench --machine -t 1
-expect 0 '"flops_per_second"' "$heed" bench --machine -t 1 --json
+expect 0 'read from memory .* GB/s' "$heed" bench --machine -t 1
+for key in flops_per_second bf16_flops_per_second int8_ops_per_second memory_bytes_per_second one_thread barrier_seconds; do
+  expect 0 "\"$key\"" "$heed" bench --machine -t 2 --json
+done
+expect 0 'of the compute peak' "$heed" bench -m "$fixtures/gpt2" -p 4 -n 2
+expect 0 '"decode_bandwidth_share"' "$heed" bench -m "$fixtures/gpt2" -p 4 -n 2 --batch 2 --depth 3 --rounds 1 --json
+expect 0 'reading' "$heed" bench -m "$fixtures/bert" --batch 3 --lengths 2-9
+expect 2 'as in 8-128' "$heed" bench -m "$fixtures/bert" --lengths 9-2
+expect 2 'at least 1' "$heed" bench -m "$fixtures/gpt2" --rounds 0
+expect 2 'expected -m MODEL' "$heed" bench --machine --on-request
+printf 'go\ngo\n' | "$heed" bench -m "$fixtures/gpt2" -p 4 -n 1 --on-request >"$work/rounds" || fail "bench --on-request"
+[ "$(grep -c '"round": ' "$work/rounds")" = 3 ] || { fail "two requests are not answered by two rounds"; cat "$work/rounds" >&2; }
+expect 0 'threads on' "$heed" info -t 256
 expect 2 'expected -m MODEL or --machine' "$heed" bench
 expect 2 'expected text or dot' "$heed" bench -m "$fixtures/gpt2" --dump svg
 expect 1 'cannot open for the trace' "$heed" bench -m "$fixtures/gpt2" --trace "$work/no/such/folder"

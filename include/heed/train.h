@@ -18,13 +18,16 @@ extern "C" {
    (a text NULL) means "choose": the rule stands beside it. All strings are borrowed for the call. */
 typedef struct heed_train_options {
     /* data */
-    const char *const *data;      /* .txt .jsonl .tsv .bin files, or folders */
+    const char *const *data;      /* .txt .jsonl .tsv .bin files, or folders; .jsonl holds texts, pairs or conversations */
     size_t data_count;
     const char *const *valid;     /* the same, to measure eval_loss on */
     size_t valid_count;
     bool pairs;                   /* data (and valid) are two aligned files: line i of the second translates line i of the first */
     const char *out;              /* RUN: log.jsonl, loss.svg, checkpoint-STEP/, last, best */
     const char *tokenizer;        /* "char", or a folder or tokenizer.json; NULL: that of init, else char (none for .bin) */
+    const char *template;         /* how conversations become text: a Jinja file, or "none": prompts and completions as they are; NULL: the tokenizer's own
+                                     template, if it has one */
+    int64_t template_time;        /* the present, for templates that ask: seconds since 1970; < 0: when the training begins */
     const char *objective;        /* clm, mlm, seq2seq; NULL: as the model's arrangement asks */
     /* model: one of init, config, family */
     const char *init;             /* model folder to go on from */
@@ -78,6 +81,7 @@ typedef struct heed_train_summary {
     int64_t steps, first_step;    /* updates of the whole training, and how many were done before */
     int64_t tokens_per_epoch, valid_tokens;
     double epochs;
+    bool conversations;           /* answers of conversations are learned */
     const char *const *notes;     /* sentences for the user */
     size_t note_count;
 } heed_train_summary;

@@ -9,6 +9,7 @@
 #include "text/chat.h"
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 struct heed_chat {
     heed_transformer *transformer;
@@ -146,7 +147,7 @@ static heed_status find_turn_end(heed_chat *chat, const heed_tokenizer *tokenize
     heed_status status = two ? HEED_OK : heed_fail_memory(error, 64, "a conversation");
     if (status == HEED_OK) status = add_message(two, "user", "x", 1, error);
     if (status == HEED_OK) status = add_message(two, "assistant", mark, sizeof mark - 1, error);
-    if (status == HEED_OK && heed_chat_render(chat->template, two, NULL, false, &output, &unheard) == HEED_OK && output.text.data) {
+    if (status == HEED_OK && heed_chat_render(chat->template, two, NULL, false, (int64_t)time(NULL), &output, &unheard) == HEED_OK && output.text.data) {
         const char *found = NULL, *at = output.text.data;
         while ((at = strstr(at, mark))) found = at += sizeof mark - 1;
         if (found) status = heed_tokenizer_encode(tokenizer, found, output.text.length - (size_t)(found - output.text.data), 0, &ids, error);
@@ -205,7 +206,7 @@ void heed_chat_free(heed_chat *chat)
 static heed_status encode(const heed_chat *chat, const json_t *messages, heed_encoding *ids, heed_error *error)
 {
     heed_jinja_output output = {0};
-    heed_status status = heed_chat_render(chat->template, messages, NULL, true, &output, error);
+    heed_status status = heed_chat_render(chat->template, messages, NULL, true, (int64_t)time(NULL), &output, error);
     if (status == HEED_OK)
         status = heed_tokenizer_encode(chat->transformer->tokenizer, output.text.data ? output.text.data : "", output.text.length, 0, ids, error);
     heed_jinja_output_free(&output);
@@ -334,7 +335,7 @@ heed_status heed_chat_text(const heed_chat *chat, char **text, heed_error *error
 {
     heed_jinja_output output = {0};
     *text = NULL;
-    heed_status status = heed_chat_render(chat->template, chat->messages, NULL, true, &output, error);
+    heed_status status = heed_chat_render(chat->template, chat->messages, NULL, true, (int64_t)time(NULL), &output, error);
     if (status == HEED_OK) {
         *text = output.text.data ? output.text.data : heed_allocate(1, 1);
         if (!*text) status = heed_fail_memory(error, 1, "a conversation");

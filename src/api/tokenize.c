@@ -69,7 +69,8 @@ heed_status heed_train_tokenizer(const heed_tokenizer_plan *plan, const char *fo
             heed_text_pair pair = heed_data_pair(data, i);
             status = heed_tokenizer_trainer_feed(trainer, pair.source.bytes, pair.source.length, error);
             if (status == HEED_OK) status = heed_tokenizer_trainer_feed(trainer, pair.target.bytes, pair.target.length, error);
-        } else status = heed_fail(error, HEED_E_ARG, "a vocabulary is learned from text, not from token shards");
+        } else status = heed_fail(error, HEED_E_ARG, "a vocabulary is learned from text, not from %s",
+                                   heed_data_kind_of(data) == HEED_DATA_TOKENS ? "token shards" : "conversations");
     }
     if (status == HEED_OK) status = heed_tokenizer_trainer_finish(trainer, &tokenizer, error);
     if (status == HEED_OK) status = heed_directory_make(folder, error);

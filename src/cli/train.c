@@ -10,16 +10,18 @@ typedef struct {
     heed_train_options train;
     option_list data, valid;
     const char *resume, *objective; /* the latter as the trainer chose it */
-    bool quiet;
+    bool quiet, conversations;
 } train_task;
 
 #define ROW(field, name, kind, value, help) HEED_OPTION(train_task, train.field, name, 0, kind, value, help)
 static const option options[] = {
     HEED_HEADING("Data"),
-    HEED_OPTION(train_task, data, "data", 0, OPTION_LIST, "FILE", ".txt, .jsonl (\"text\"), .tsv (source, target), .bin token shards, or folders of them."),
+    HEED_OPTION(train_task, data, "data", 0, OPTION_LIST, "FILE", ".txt, .jsonl (\"text\"; \"messages\" or \"prompt\" and \"completion\", of which answers are learned), .tsv (source, target), .bin token shards, or folders of them."),
     HEED_OPTION(train_task, valid, "valid", 0, OPTION_LIST, "FILE", "The same, to measure the loss on."),
     ROW(pairs, "pairs", OPTION_FLAG, NULL, "--data (and --valid) are two aligned files, source and target."),
     ROW(tokenizer, "tokenizer", OPTION_TEXT, "char|DIR", "char, or a folder with tokenizer files (default: that of --init, else char)."),
+    ROW(template, "template", OPTION_TEXT, "FILE|none", "Jinja file that lays out conversations (default: the model's own); none: prompts and completions as they are."),
+    ROW(template_time, "template-time", OPTION_INTEGER, "SECONDS", "The present, for templates that ask, in seconds since 1970 (now)."),
     ROW(objective, "objective", OPTION_TEXT, "NAME", "clm, mlm or seq2seq (default: as the family asks)."),
     ROW(out, "out", OPTION_TEXT, "RUN", "Run folder: log.jsonl, loss.svg, checkpoint-STEP/, last, best; RUN itself loads as a model."),
     HEED_OPTION(train_task, resume, "resume", 0, OPTION_TEXT, "RUN", "Go on with an interrupted run, to the same bits."),
@@ -82,6 +84,7 @@ static void show_begin(void *context, const heed_train_summary *s)
     char parameters[32], activations[32], left[32];
     progress_end();
     values->objective = s->objective;
+    values->conversations = s->conversations;
     for (size_t i = 0; i < s->note_count; i++) note("%s", s->notes[i]);
     if (values->quiet) return;
     note("model     %.2f M parameters, written as %s, objective %s", 1e-6 * (double)s->parameters, s->model_type, s->objective);
@@ -121,6 +124,7 @@ static void show_end(const train_task *values, const heed_train_report *report)
     if (!isnan(report->best_eval_loss)) note("validation %.4f, best %.4f at update %lld", report->eval_loss, report->best_eval_loss, (long long)report->best_step);
     for (size_t i = 0; values->objective && i < sizeof uses / sizeof *uses; i++)
         if (!strcmp(uses[i].objective, values->objective)) snprintf(next, sizeof next, "%s", uses[i].next);
+    if (values->conversations) snprintf(next, sizeof next, "heed chat -m %%s");
     if (!*next) return;
     fprintf(stderr, "the curve is %s/loss.svg; next: ", run);
     note(next, run);
@@ -160,5 +164,6 @@ const verb verb_train = {
     .description = "Ctrl-C stops with a checkpoint; heed train --resume RUN goes on as if nothing had happened.",
     .examples = "  heed train --data book.txt --out run --tokenizer char --layers 4 --d-model 128 --heads 4 --context 128 --max-steps 2000\n"
                 "  heed train --init model --data notes.jsonl --out tuned --learning-rate 2e-5 --max-steps 3e\n"
+                "  heed train --init model.gguf --data conversations.jsonl --out tuned --context 512 --batch-size 4 --max-steps 2e\n"
                 "  heed train --family transformer --data train.en train.de --pairs --tokenizer vocabulary --out translator --max-steps 20e\n",
     .options = options, .shares = VERB_COMPUTES | VERB_WATCHED | VERB_STOPS, .bytes = sizeof(train_task), .preset = preset, .check = check, .run = run};

@@ -2,6 +2,7 @@
 
 #include "io/data_parts.h"
 #include <dirent.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -107,6 +108,7 @@ void heed_data_close(heed_data *data)
     heed_arena_free(data->arena);
     free(data->maps);
     free(data->documents);
+    free(data->places);
     free(data->pairs);
     free(data->shards);
     free(data);
@@ -130,6 +132,11 @@ size_t heed_data_bytes(const heed_data *data)
 heed_text heed_data_document(const heed_data *data, size_t index)
 {
     return data->documents[index];
+}
+
+void heed_data_place(const heed_data *data, size_t index, char *place, size_t size)
+{
+    snprintf(place, size, "%.250s, line %zu", data->places[index].path, data->places[index].line);
 }
 
 heed_text_pair heed_data_pair(const heed_data *data, size_t index)

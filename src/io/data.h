@@ -13,6 +13,7 @@
 typedef enum heed_data_kind {
     HEED_DATA_DOCUMENTS, /* .txt (any unknown extension): the whole file; .jsonl: one object a line with "text" */
     HEED_DATA_PAIRS,     /* .tsv: source TAB target, no header; .jsonl: objects with "source" and "target"; two aligned files */
+    HEED_DATA_CONVERSATIONS, /* .jsonl: objects with a list "messages", or with "prompt" and "completion" (texts or lists of messages) */
     HEED_DATA_TOKENS     /* .bin: llm.c shards (uint16 or uint32 with a header) and nanoGPT's raw uint16 */
 } heed_data_kind;
 
@@ -35,9 +36,10 @@ void heed_data_close(heed_data *data); /* NULL is fine */
 heed_status heed_data_check_text(const char *path, heed_text text, heed_error *error);
 
 heed_data_kind heed_data_kind_of(const heed_data *data);
-size_t heed_data_count(const heed_data *data); /* documents, pairs or shards; at least 1 */
+size_t heed_data_count(const heed_data *data); /* documents, pairs, conversations or shards; at least 1 */
 size_t heed_data_bytes(const heed_data *data); /* bytes of text, or of tokens */
-heed_text heed_data_document(const heed_data *data, size_t index);
+heed_text heed_data_document(const heed_data *data, size_t index); /* a conversation: its object, as the line has it */
+void heed_data_place(const heed_data *data, size_t index, char *place, size_t size); /* "file, line 7" of a conversation */
 heed_text_pair heed_data_pair(const heed_data *data, size_t index);
 heed_token_shard heed_data_shard(const heed_data *data, size_t index);
 

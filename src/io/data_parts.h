@@ -13,6 +13,8 @@ struct heed_data {
     heed_file_map *maps;
     size_t map_count, map_capacity;
     heed_text *documents;
+    struct { const char *path; size_t line; } *places; /* of conversations */
+    size_t place_capacity;
     heed_text_pair *pairs;
     heed_token_shard *shards;
     size_t count, capacity, bytes;

@@ -39,7 +39,7 @@ static heed_status keep_text(heed_data *data, const char *path, heed_text *text,
 static heed_status expect_kind(heed_data *data, heed_data_kind kind, const char *path, heed_error *error)
 {
     static const char *const names[] = {[HEED_DATA_DOCUMENTS] = "documents", [HEED_DATA_PAIRS] = "pairs",
-                                        [HEED_DATA_TOKENS] = "token shards"};
+                                        [HEED_DATA_CONVERSATIONS] = "conversations", [HEED_DATA_TOKENS] = "token shards"};
     if (!data->kind_from) {
         data->kind = kind;
         data->kind_from = path;
@@ -95,7 +95,34 @@ static heed_status copy_string(heed_data *data, const json_t *string, heed_text 
     return HEED_OK;
 }
 
-static heed_status add_object(heed_data *data, const json_t *object, const char *path, size_t line, heed_error *error)
+/* A list of one or more objects with a string "role". */
+static bool are_messages(const json_t *list)
+{
+    for (size_t i = 0; i < json_array_size(list); i++)
+        if (!json_is_string(json_object_get(json_array_get(list, i), "role"))) return false;
+    return json_array_size(list) > 0;
+}
+
+/* Keeps the line itself: templates read whatever else its objects hold. */
+static heed_status add_conversation(heed_data *data, const json_t *object, heed_text line, const char *path, size_t number, heed_error *error)
+{
+    const json_t *messages = json_object_get(object, "messages"), *prompt = json_object_get(object, "prompt"), *completion = json_object_get(object, "completion");
+    bool texts = json_is_string(prompt) && json_is_string(completion);
+    if (messages ? !are_messages(messages) : !texts && !(are_messages(prompt) && are_messages(completion)))
+        return heed_fail(error, HEED_E_FORMAT, "%s, line %zu: expected %s", path, number, messages ? "\"messages\" to be a list of objects, each with a string "
+                         "\"role\"" : "\"prompt\" and \"completion\" to be two strings, or two lists of messages with a string \"role\" each");
+    HEED_TRY(expect_kind(data, HEED_DATA_CONVERSATIONS, path, error));
+    if (!heed_grow(&data->documents, &data->capacity, data->count + 1, sizeof *data->documents) ||
+        !heed_grow(&data->places, &data->place_capacity, data->count + 1, sizeof *data->places))
+        return heed_fail_memory(error, (data->count + 1) * sizeof *data->documents, path);
+    data->places[data->count].path = path;
+    data->places[data->count].line = number;
+    data->documents[data->count++] = line;
+    data->bytes += line.length;
+    return HEED_OK;
+}
+
+static heed_status add_object(heed_data *data, const json_t *object, heed_text whole, const char *path, size_t line, heed_error *error)
 {
     const json_t *text = json_object_get(object, "text");
     const json_t *source = json_object_get(object, "source"), *target = json_object_get(object, "target");
@@ -104,9 +131,10 @@ static heed_status add_object(heed_data *data, const json_t *object, const char 
         HEED_TRY(copy_string(data, text, &first, path, error));
         return add_document(data, first, path, error);
     }
+    if (json_object_get(object, "messages") || json_object_get(object, "completion")) return add_conversation(data, object, whole, path, line, error);
     if (!json_is_string(source) || !json_is_string(target))
-        return heed_fail(error, HEED_E_FORMAT, "%s, line %zu: expected an object with the string \"text\", or \"source\" and "
-                         "\"target\"", path, line);
+        return heed_fail(error, HEED_E_FORMAT, "%s, line %zu: expected an object with the string \"text\", or \"source\" and \"target\", or \"messages\", or "
+                         "\"prompt\" and \"completion\"", path, line);
     HEED_TRY(copy_string(data, source, &first, path, error));
     HEED_TRY(copy_string(data, target, &second, path, error));
     return add_pair(data, first, second, path, error);
@@ -123,11 +151,12 @@ static heed_status read_jsonl(heed_data *data, const char *path, heed_error *err
         if (line.length == 0) continue;
         snprintf(where, sizeof where, "%.250s, line %zu", path, lines.number);
         HEED_TRY(heed_json_parse(&object, line.bytes, line.length, where, error));
-        heed_status status = add_object(data, object, path, lines.number, error);
+        heed_status status = add_object(data, object, line, path, lines.number, error);
         json_decref(object);
         if (status != HEED_OK) return status;
     }
-    heed_file_map_release(&data->maps[data->map_count - 1], 0, data->maps[data->map_count - 1].size); /* all of it was copied */
+    /* all of it was copied; conversations are read once more, later */
+    heed_file_map_release(&data->maps[data->map_count - 1], 0, data->maps[data->map_count - 1].size);
     return HEED_OK;
 }
 

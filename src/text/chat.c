@@ -2,10 +2,11 @@
 
 #include "base/file.h"
 #include "base/memory.h"
+#include "base/utf8.h"
 #include "text/internal.h"
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 enum { TEMPLATE_BYTES = 4 << 20 };
 
@@ -49,35 +50,49 @@ void heed_chat_template_free(heed_chat_template *chat)
 }
 
 /* "chat_template" is a string, or a list of {"name", "template"}. */
-static const json_t *default_template(const json_t *value)
+const char *heed_tokenizer_chat_template(const heed_tokenizer *tokenizer, size_t *length)
 {
-    const json_t *found = json_is_string(value) ? value : NULL;
+    const json_t *value = json_object_get(tokenizer->config, "chat_template"), *found = json_is_string(value) ? value : NULL;
     for (size_t i = 0; json_is_array(value) && i < json_array_size(value); i++) {
         const json_t *one = json_array_get(value, i), *name = json_object_get(one, "name"), *text = json_object_get(one, "template");
         if (json_is_string(name) && json_is_string(text) && strcmp(json_string_value(name), "default") == 0) found = text;
     }
-    return found;
+    *length = json_string_length(found);
+    return json_string_value(found);
 }
 
-heed_status heed_chat_template_load(heed_chat_template **chat, const char *folder, const heed_tokenizer *tokenizer, heed_error *error)
+heed_status heed_tokenizer_set_chat_template(heed_tokenizer *tokenizer, const char *text, size_t length, const char *where, heed_error *error)
 {
-    *chat = NULL;
-    heed_buffer text = {0};
-    const json_t *own = default_template(tokenizer ? json_object_get(tokenizer->config, "chat_template") : NULL);
-    char *path = heed_path_join(folder, "chat_template.jinja");
-    heed_status status = path ? HEED_OK : heed_fail_memory(error, strlen(folder), "a path");
-    if (status == HEED_OK && heed_path_exists(path)) {
-        status = heed_file_read(path, TEMPLATE_BYTES, &text, error);
-        if (status == HEED_OK) status = heed_chat_template_new(chat, text.data ? text.data : "", text.length, path, tokenizer, error);
-    } else if (status == HEED_OK && own) {
-        status = heed_chat_template_new(chat, json_string_value(own), json_string_length(own), folder, tokenizer, error);
-    } else if (status == HEED_OK) {
-        status = heed_fail(error, HEED_E_UNSUPPORTED, "%s: no chat template: expected chat_template.jinja, \"chat_template\" in tokenizer_config.json, or "
-                           "tokenizer.chat_template in a GGUF file; give one with --template", folder);
+    if (heed_utf8_valid(text, length) != length) return heed_fail(error, HEED_E_FORMAT, "%s: a chat template must be valid UTF-8", where);
+    json_t *config = tokenizer->config ? json_copy(tokenizer->config) : heed_tokenizer_make_config(tokenizer);
+    if (!config || json_object_set_new(config, "chat_template", json_stringn_nocheck(text, length)) != 0) {
+        json_decref(config);
+        return heed_fail_memory(error, length, where);
     }
+    json_decref(tokenizer->config);
+    tokenizer->config = config;
+    return HEED_OK;
+}
+
+heed_status heed_tokenizer_read_chat_template(heed_tokenizer *tokenizer, const char *path, heed_error *error)
+{
+    heed_buffer text = {0};
+    heed_status status = heed_file_read(path, TEMPLATE_BYTES, &text, error);
+    if (status == HEED_OK) status = heed_tokenizer_set_chat_template(tokenizer, text.data ? text.data : "", text.length, path, error);
     heed_buffer_free(&text);
-    free(path);
     return status;
+}
+
+heed_status heed_chat_template_load(heed_chat_template **chat, const char *where, const heed_tokenizer *tokenizer, heed_error *error)
+{
+    size_t length;
+    const char *text = heed_tokenizer_chat_template(tokenizer, &length);
+    *chat = NULL;
+    char named[320];
+    snprintf(named, sizeof named, "%.300s: chat template", where);
+    if (text) return heed_chat_template_new(chat, text, length, named, tokenizer, error);
+    return heed_fail(error, HEED_E_UNSUPPORTED, "%s: no chat template: expected chat_template.jinja, \"chat_template\" in tokenizer_config.json, or "
+                     "tokenizer.chat_template in a GGUF file; give one with --template", where);
 }
 
 bool heed_chat_template_marks(const heed_chat_template *chat)
@@ -85,7 +100,7 @@ bool heed_chat_template_marks(const heed_chat_template *chat)
     return heed_jinja_marks_generation(chat->jinja);
 }
 
-heed_status heed_chat_render(const heed_chat_template *chat, const json_t *messages, const json_t *tools, bool prompt,
+heed_status heed_chat_render(const heed_chat_template *chat, const json_t *messages, const json_t *tools, bool prompt, int64_t now,
                              heed_jinja_output *output, heed_error *error)
 {
     json_t *variables = json_object();
@@ -94,7 +109,7 @@ heed_status heed_chat_render(const heed_chat_template *chat, const json_t *messa
                 json_object_set_new(variables, "add_generation_prompt", json_boolean(prompt)) == 0 &&
                 json_object_set_new(variables, "tools", tools ? json_incref((json_t *)tools) : json_null()) == 0 &&
                 json_object_set_new(variables, "documents", json_null()) == 0;
-    heed_status status = made ? heed_jinja_render(chat->jinja, variables, (int64_t)time(NULL), NULL, output, error)
+    heed_status status = made ? heed_jinja_render(chat->jinja, variables, now, NULL, output, error)
                               : heed_fail_memory(error, 256, "the variables of a chat template");
     json_decref(variables);
     return status;

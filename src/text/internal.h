@@ -43,6 +43,9 @@ heed_status heed_tokenizer_load_gguf(heed_tokenizer **tokenizer, const char *pat
    reference. *config (tokenizer_config.json, may be NULL) is completed by the special tokens of the class. */
 heed_status heed_tokenizer_json_from_files(json_t **json, const char *folder, json_t **config, heed_error *error);
 
+/* save.c: a configuration for a tokenizer that came without one, a new reference: its special tokens by part; NULL without memory. */
+json_t *heed_tokenizer_make_config(const heed_tokenizer *tokenizer);
+
 /* special.c: the names of tokenizer_config.json for the parts of single tokens: "bos_token" ... */
 extern const char *const heed_special_names[HEED_SPECIAL_COUNT];
 /* A part's token as a config spells it: a string or an object with "content"; NULL when it names none. */

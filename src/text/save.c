@@ -82,8 +82,7 @@ static heed_status compose(const heed_tokenizer *tokenizer, json_t **result, hee
     return status;
 }
 
-/* For a tokenizer that came without one: its special tokens by part. */
-static json_t *make_config(const heed_tokenizer *tokenizer)
+json_t *heed_tokenizer_make_config(const heed_tokenizer *tokenizer)
 {
     json_t *config = json_object();
     int failed = json_object_set_new(config, "tokenizer_class", json_string("PreTrainedTokenizerFast"));
@@ -105,7 +104,7 @@ heed_status heed_tokenizer_save(const heed_tokenizer *tokenizer, const char *fol
     heed_status status = write_json(json, folder, "tokenizer.json", error);
     json_decref(json);
     HEED_TRY(status);
-    json_t *config = tokenizer->config ? json_incref(tokenizer->config) : make_config(tokenizer);
+    json_t *config = tokenizer->config ? json_incref(tokenizer->config) : heed_tokenizer_make_config(tokenizer);
     status = config ? write_json(config, folder, "tokenizer_config.json", error) : heed_fail_memory(error, 1024, "tokenizer_config.json");
     json_decref(config);
     return status;

@@ -134,6 +134,16 @@ static heed_status read_config(json_t **config, const char *folder, heed_error *
     return status;
 }
 
+/* A file of its own goes before what tokenizer_config.json says. */
+static heed_status read_template(heed_tokenizer *tokenizer, const char *folder, heed_error *error)
+{
+    char *path = heed_path_join(folder, "chat_template.jinja");
+    heed_status status = path ? HEED_OK : heed_fail_memory(error, strlen(folder), "a path");
+    if (status == HEED_OK && heed_path_exists(path)) status = heed_tokenizer_read_chat_template(tokenizer, path, error);
+    free(path);
+    return status;
+}
+
 static heed_status load_folder(heed_tokenizer **tokenizer, const char *folder, heed_error *error)
 {
     json_t *config = NULL, *json = NULL;
@@ -145,6 +155,10 @@ static heed_status load_folder(heed_tokenizer **tokenizer, const char *folder, h
     json_decref(json);
     json_decref(config);
     free(path);
+    if (status == HEED_OK) status = read_template(*tokenizer, folder, error);
+    if (status == HEED_OK) return HEED_OK;
+    heed_tokenizer_free(*tokenizer);
+    *tokenizer = NULL;
     return status;
 }
 

@@ -54,6 +54,13 @@ void heed_tokenizer_free(heed_tokenizer *tokenizer); /* NULL is fine */
 /* Writes tokenizer.json and tokenizer_config.json into an existing folder, in the form that `tokenizers` and `transformers` load. */
 heed_status heed_tokenizer_save(const heed_tokenizer *tokenizer, const char *folder, heed_error *error);
 
+/* The chat template that came along, borrowed until it is set anew: chat_template.jinja of the folder, else "chat_template" of
+   tokenizer_config.json (of several the one called "default"), or tokenizer.chat_template of a GGUF file. NULL: none. */
+const char *heed_tokenizer_chat_template(const heed_tokenizer *tokenizer, size_t *length);
+/* Gives it another one, which is saved with it. Not while other threads use the tokenizer. HEED_E_FORMAT: no UTF-8. */
+heed_status heed_tokenizer_set_chat_template(heed_tokenizer *tokenizer, const char *text, size_t length, const char *where, heed_error *error);
+heed_status heed_tokenizer_read_chat_template(heed_tokenizer *tokenizer, const char *path, heed_error *error);
+
 /* ---- vocabulary ---- */
 
 const char *heed_tokenizer_kind(const heed_tokenizer *tokenizer);        /* model kind: "BPE", "WordPiece", "WordLevel", "CodePoints" */

@@ -80,8 +80,9 @@ static void put_specials(const heed_tokenizer *tokenizer, heed_gguf_entries *ent
         snprintf(key, sizeof key, "tokenizer.ggml.%s_token_id", names[i]);
         heed_gguf_put_u32(entries, key, (uint32_t)tokenizer->special[i]);
     }
-    const char *chat = json_string_value(json_object_get(tokenizer->config, "chat_template"));
-    if (chat) heed_gguf_put_string(entries, "tokenizer.chat_template", chat, strlen(chat));
+    size_t length;
+    const char *chat = heed_tokenizer_chat_template(tokenizer, &length);
+    if (chat) heed_gguf_put_string(entries, "tokenizer.chat_template", chat, length);
 }
 
 /* Does encoding put this token before (after) a text? */

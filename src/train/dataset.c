@@ -2,9 +2,11 @@
 
 #include "base/memory.h"
 #include "base/rng.h"
+#include "train/conversation.h"
 #include "train/shuffle.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 enum { SHIFT_STREAM = 0x5348 }; /* keeps the draws of shifts apart from other random numbers of one seed */
 
@@ -50,20 +52,125 @@ static heed_status tokenise_pairs(heed_dataset *d, heed_encoding *scratch, heed_
     return HEED_OK;
 }
 
+/* One text of conversations on its way into the stream. */
+typedef struct laid {
+    heed_dataset *dataset;
+    heed_encoding encoding;
+    int32_t *ids;       /* those of the encoding, and perhaps the end of text */
+    uint8_t *predicted;
+    size_t count, ids_capacity, predicted_capacity;
+} laid;
+
+static bool is_blank(const char *text, size_t length)
+{
+    while (length > 0 && strchr(" \t\r\n", text[length - 1])) length--;
+    return length == 0;
+}
+
+/* Marks tokens that lie in the answer, wholly or in part. Behind a special token (the one that ends a turn) blanks alone are the template's. */
+static void mark_answer(laid *l, const heed_conversation *c, heed_jinja_span answer, size_t *from)
+{
+    const heed_tokenizer *tokenizer = l->dataset->options.tokenizer;
+    const heed_range *places = l->encoding.bytes;
+    size_t first = *from, n = l->encoding.count;
+    while (first < n && places[first].end <= answer.begin) first++;
+    size_t end = first;
+    for (; end < n && places[end].begin < answer.end; end++) l->predicted[end] = places[end].end > answer.begin;
+    *from = end;
+    size_t turn_end = c->marked || c->plain ? first : end;
+    while (turn_end > first && !heed_tokenizer_is_special(tokenizer, l->ids[turn_end - 1])) turn_end--;
+    if (turn_end == first || !is_blank(c->text.bytes + places[turn_end - 1].end, answer.end - places[turn_end - 1].end)) return;
+    memset(l->predicted + turn_end, 0, end - turn_end);
+}
+
+/* Ids with room for one more, and no marks. */
+static heed_status encode_conversation(laid *l, const heed_conversation *c, heed_error *error)
+{
+    const unsigned flags = HEED_ENCODE_OFFSETS | (c->plain ? HEED_ENCODE_SPECIAL : 0);
+    HEED_TRY(heed_tokenizer_encode(l->dataset->options.tokenizer, c->text.bytes, c->text.length, flags, &l->encoding, error));
+    l->count = l->encoding.count;
+    if (!heed_grow(&l->ids, &l->ids_capacity, l->count + 1, sizeof *l->ids) || !heed_grow(&l->predicted, &l->predicted_capacity, l->count + 1, 1))
+        return heed_fail_memory(error, (l->count + 1) * sizeof *l->ids, "a conversation");
+    if (l->count > 0) memcpy(l->ids, l->encoding.ids, l->count * sizeof *l->ids);
+    memset(l->predicted, 0, l->count + 1);
+    return HEED_OK;
+}
+
+/* The token that ends texts, behind a completion as the model is to write it. */
+static void mark_end(laid *l, int32_t end)
+{
+    if (end < 0) return;
+    if (l->count == 0 || l->ids[l->count - 1] != end) l->ids[l->count++] = end;
+    l->predicted[l->count - 1] = 1;
+}
+
+static size_t without_silence(const laid *l, size_t count)
+{
+    while (count > 0 && !l->predicted[count - 1]) count--;
+    return count;
+}
+
+/* Into the stream, without what stands behind the last answer; never more than T tokens. The first token has nothing to be predicted from. */
+static heed_status take_conversation(void *context, const heed_conversation *c, heed_error *error)
+{
+    laid *l = context;
+    heed_dataset *d = l->dataset;
+    size_t from = 0;
+    HEED_TRY(encode_conversation(l, c, error));
+    for (size_t i = 0; i < c->count; i++) mark_answer(l, c, c->answers[i], &from);
+    if (c->plain) mark_end(l, d->text.end);
+    size_t count = without_silence(l, l->count);
+    if (count > d->options.length) count = without_silence(l, d->options.length), d->stream.cut++;
+    return count > 1 ? heed_stream_append_marked(&d->stream, l->ids, l->predicted, count, error) : HEED_OK;
+}
+
+static heed_status tokenise_conversations(heed_dataset *d, heed_error *error)
+{
+    laid l = {.dataset = d};
+    heed_status status = HEED_OK;
+    size_t done = 0;
+    d->packing.whole = true;
+    for (size_t i = 0, n = heed_data_count(d->data); i < n && status == HEED_OK; i++) {
+        char where[300];
+        size_t texts = d->stream.texts;
+        heed_text object = heed_data_document(d->data, i);
+        heed_data_place(d->data, i, where, sizeof where);
+        status = heed_conversation_lay(d->options.chat, object, d->options.now, where, take_conversation, &l, error);
+        if (texts == d->stream.texts) d->silent++;
+        done += object.length;
+        if (status == HEED_OK && (i % 256 == 0 || i + 1 == n)) status = report(d, done, error);
+    }
+    heed_encoding_free(&l.encoding);
+    free(l.ids), free(l.predicted);
+    if (status == HEED_OK && d->stream.texts == 0)
+        status = heed_fail(error, HEED_E_ARG, "none of the %zu conversations has an answer to learn within %zu tokens: expected messages of the role \"assistant\", or "
+                           "a longer context", heed_data_count(d->data), d->options.length);
+    return status;
+}
+
+static heed_status check_kind(const heed_dataset *d, heed_data_kind kind, heed_error *error)
+{
+    static const char *const kinds[] = {[HEED_DATA_DOCUMENTS] = "documents", [HEED_DATA_PAIRS] = "pairs", [HEED_DATA_CONVERSATIONS] = "conversations",
+                                        [HEED_DATA_TOKENS] = "tokens"};
+    const heed_objective *objective = d->options.objective;
+    bool fits = kind == HEED_DATA_CONVERSATIONS ? objective == &heed_objective_clm : (kind == HEED_DATA_PAIRS) == objective->pairs;
+    if (fits) return HEED_OK;
+    return heed_fail(error, HEED_E_ARG, "objective %s trains on %s, the data holds %s", objective->name,
+                     objective->pairs ? "pairs (.tsv, .jsonl with source and target, two files with --pairs)"
+                     : objective == &heed_objective_clm ? "documents, conversations or tokens" : "documents or tokens", kinds[kind]);
+}
+
 static heed_status tokenise(heed_dataset *d, heed_error *error)
 {
-    static const char *const kinds[] = {"documents", "pairs", "tokens"};
     heed_data_kind kind = heed_data_kind_of(d->data);
-    if ((kind == HEED_DATA_PAIRS) != d->options.objective->pairs)
-        return heed_fail(error, HEED_E_ARG, "objective %s trains on %s, the data holds %s", d->options.objective->name,
-                         d->options.objective->pairs ? "pairs (.tsv, .jsonl with source and target, two files with --pairs)" : "documents or tokens",
-                         kinds[kind]);
+    HEED_TRY(check_kind(d, kind, error));
     if (kind == HEED_DATA_TOKENS)
         return heed_stream_open_shards(&d->stream, d->data, d->text.end, (uint32_t)d->options.config->vocabulary, error);
     if (d->text.tokenizer == NULL) return heed_fail(error, HEED_E_ARG, "texts need a tokenizer: give --tokenizer char or a folder that has one");
     if (heed_tokenizer_id_limit(d->text.tokenizer) > d->options.config->vocabulary)
         return heed_fail(error, HEED_E_ARG, "the tokenizer has ids up to %d, the model only %lld rows of embeddings: they do not belong together",
                          (int)heed_tokenizer_id_limit(d->text.tokenizer) - 1, (long long)d->options.config->vocabulary);
+    if (kind == HEED_DATA_CONVERSATIONS) return tokenise_conversations(d, error);
     heed_encoding scratch = {0};
     heed_status status = kind == HEED_DATA_PAIRS ? tokenise_pairs(d, &scratch, error) : tokenise_documents(d, &scratch, error);
     heed_encoding_free(&scratch);
@@ -129,6 +236,11 @@ heed_status heed_dataset_collate(const heed_dataset *d, size_t first, size_t cou
         HEED_TRY(d->options.objective->collate(d, unit, batch, error));
     }
     return HEED_OK;
+}
+
+size_t heed_dataset_cut(const heed_dataset *dataset)
+{
+    return dataset->stream.cut + dataset->source.cut;
 }
 
 uint64_t heed_dataset_fingerprint(const heed_dataset *dataset)

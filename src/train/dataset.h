@@ -3,6 +3,7 @@
 #ifndef HEED_TRAIN_DATASET_H
 #define HEED_TRAIN_DATASET_H
 
+#include "text/chat.h"
 #include "train/objective.h"
 #include "train/packing.h"
 
@@ -10,6 +11,8 @@ typedef struct heed_dataset_options {
     const heed_objective *objective;
     const heed_config *config;         /* borrowed: vocabulary and special ids */
     const heed_tokenizer *tokenizer;   /* borrowed; NULL only for token files */
+    const heed_chat_template *chat;    /* of conversations, borrowed while the data set is made; NULL: prompts and completions are texts */
+    int64_t now;                       /* the present, for templates that ask: seconds since 1970 */
     size_t length;                     /* T: tokens of a packed row; of each side of a pair at most */
     uint64_t seed;
     bool shuffled;                     /* else units come in the order of the data and rows begin at its first token */
@@ -29,6 +32,7 @@ struct heed_dataset {
     int32_t start;                     /* seq2seq: what the decoder begins with */
     int64_t epoch;
     size_t units;                      /* of the epoch begun last */
+    size_t silent;                     /* conversations without an answer to learn (within T tokens): left out */
 };
 
 /* Tokenises `data`, of which it takes ownership in every case. Errors: HEED_E_ARG for data of the wrong kind, a tokenizer with more tokens
@@ -42,6 +46,8 @@ size_t heed_dataset_units(const heed_dataset *dataset);  /* of the current epoch
 size_t heed_dataset_tokens(const heed_dataset *dataset); /* of one epoch, sources included */
 /* Adds units first .. first + count - 1 of the current epoch's order to the batch; fewer at its end. */
 heed_status heed_dataset_collate(const heed_dataset *dataset, size_t first, size_t count, heed_batch *batch, heed_error *error);
+/* Texts that were longer than the limit and lost their ends, pairs' sides and conversations. */
+size_t heed_dataset_cut(const heed_dataset *dataset);
 /* Changes with the tokens and their boundaries. */
 uint64_t heed_dataset_fingerprint(const heed_dataset *dataset);
 

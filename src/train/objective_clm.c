@@ -19,11 +19,13 @@ static heed_status collate(const heed_dataset *d, size_t unit, heed_batch *batch
         HEED_TRY(heed_batch_sequence(batch, &batch->side, count, &ids, error));
         heed_stream_read(&d->stream, begin, count, ids);
         heed_stream_read(&d->stream, begin + count, 1, &last);
-        for (size_t i = 0; i < count; i++) HEED_TRY(heed_batch_label(batch, row + i, i + 1 < count ? ids[i + 1] : last, error));
+        for (size_t i = 0; i < count; i++)
+            if (heed_stream_predicts(&d->stream, begin + i + 1)) HEED_TRY(heed_batch_label(batch, row + i, i + 1 < count ? ids[i + 1] : last, error));
     }
     return HEED_OK;
 }
 
 /* Causal language modelling. loss = mean over tokens t of -log p(x[t+1] | x[<=t]), in nats; texts are followed by the tokenizer's
-   end-of-text token, if it has one, and packed into rows of T tokens. Source: Radford et al. 2018, eq. 1. */
+   end-of-text token, if it has one, and packed into rows of T tokens. Of conversations only the answers are predicted; they are packed
+   whole. Source: Radford et al. 2018, eq. 1. */
 const heed_objective heed_objective_clm = {"clm", "predict the next token", HEED_DECODER_ONLY, HEED_HEAD_CAUSAL_LM, false, prepare, collate};

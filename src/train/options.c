@@ -21,7 +21,8 @@ typedef struct field { const char *name; field_kind kind; size_t offset, count_o
 static const double most = 9e15; /* integers up to here are exact in JSON readers too */
 
 static const field fields[] = {
-    LIST(data), LIST(valid), FIELD(pairs, FLAG), FIELD(tokenizer, PATH), FIELD(objective, TEXT), FIELD(init, PATH), FIELD(config, PATH),
+    LIST(data), LIST(valid), FIELD(pairs, FLAG), FIELD(tokenizer, PATH), FIELD(template, PATH),
+    CHOSEN(template_time, INTEGER, 0, most), FIELD(objective, TEXT), FIELD(init, PATH), FIELD(config, PATH),
     FIELD(family, TEXT), CHOSEN(layers, INTEGER, 1, 4096), CHOSEN(d_model, INTEGER, 1, 1 << 20), CHOSEN(heads, INTEGER, 1, 1 << 16),
     CHOSEN(kv_heads, INTEGER, 1, 1 << 16), CHOSEN(d_ff, INTEGER, 1, 1 << 24), CHOSEN(context, INTEGER, 4, 1 << 24), FIELD(max_steps, TEXT),
     CHOSEN(batch_size, INTEGER, 1, 1 << 24), RANGE(gradient_accumulation_steps, INTEGER, 1, 1 << 20), FIELD(optimizer, TEXT),
@@ -120,7 +121,8 @@ heed_status heed_train_options_check(const heed_train_options *o, heed_error *er
 static void put_path(heed_buffer *out, const char *path)
 {
     errno = 0;
-    char *whole = strcmp(path, "char") != 0 ? realpath(path, NULL) : NULL; /* a kind of tokenizer, no path */
+    bool word = strcmp(path, "char") == 0 || strcmp(path, "none") == 0; /* a kind of tokenizer, no template: no path */
+    char *whole = word ? NULL : realpath(path, NULL);
     if (whole == NULL && errno == ENOMEM) out->failed = true;
     const char *text = whole != NULL ? whole : path;
     heed_json_put_string(out, text, strlen(text));

@@ -20,14 +20,31 @@ static heed_piece piece_at(const heed_packing *p, size_t at, size_t stop, size_t
     return piece;
 }
 
+/* The end of a row of whole texts that begins with the text at `at`. */
+static size_t end_of_whole(const heed_packing *p, size_t at, size_t stop)
+{
+    const heed_stream *s = p->stream;
+    for (size_t room = p->length, text = heed_stream_text_at(s, at % s->count); at < stop; text = (text + 1) % s->texts) {
+        size_t count = s->starts[text + 1] - s->starts[text];
+        if (count > room) break;
+        at += count, room -= count;
+    }
+    return at;
+}
+
 heed_status heed_packing_lay(heed_packing *p, size_t shift, heed_error *error)
 {
+    if (p->whole) shift = p->stream->starts[heed_stream_text_at(p->stream, shift)];
     size_t at = shift, stop = shift + p->stream->count;
     p->rows = 0;
     while (at < stop) {
         if (!heed_grow(&p->starts, &p->capacity, p->rows + 2, sizeof *p->starts))
             return heed_fail_memory(error, (p->rows + 2) * sizeof *p->starts, "the rows of an epoch");
         p->starts[p->rows++] = at;
+        if (p->whole) {
+            at = end_of_whole(p, at, stop);
+            continue;
+        }
         if (p->around == 0) {
             at += p->length;
             continue;

@@ -58,8 +58,21 @@ heed_status heed_setup_tokenizer(heed_tokenizer **tokenizer, const heed_train_op
         bool needless = tokens && o->tokenizer == NULL && (status == HEED_E_IO || status == HEED_E_UNSUPPORTED);
         return status == HEED_OK || needless ? HEED_OK : heed_fail(error, status, "%s", own.message);
     }
+    if (heed_data_kind_of(data) == HEED_DATA_CONVERSATIONS)
+        return heed_fail(error, HEED_E_ARG, "conversations need the tokenizer of a chat model: give --init MODEL or --tokenizer DIR");
     if (tokens) return heed_fail(error, HEED_E_ARG, "token files hold ids already: give the tokenizer that made them, not 'char'");
     return train_characters(tokenizer, data, objective, error);
+}
+
+heed_status heed_setup_chat(heed_chat_template **chat, const heed_train_options *o, const heed_data *data, heed_tokenizer *tokenizer, heed_error *error)
+{
+    size_t length = 0;
+    *chat = NULL;
+    if (heed_data_kind_of(data) != HEED_DATA_CONVERSATIONS || tokenizer == NULL) return HEED_OK;
+    if (o->template != NULL && strcmp(o->template, "none") == 0) return HEED_OK;
+    if (o->template != NULL) HEED_TRY(heed_tokenizer_read_chat_template(tokenizer, o->template, error));
+    if (heed_tokenizer_chat_template(tokenizer, &length) == NULL) return HEED_OK;
+    return heed_chat_template_load(chat, o->template != NULL ? o->template : o->init != NULL ? o->init : o->out, tokenizer, error);
 }
 
 /* ---- objective ---- */

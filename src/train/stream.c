@@ -8,7 +8,7 @@
 
 void heed_stream_free(heed_stream *stream)
 {
-    free(stream->ids), free(stream->starts), free(stream->shard_starts);
+    free(stream->ids), free(stream->predicted), free(stream->starts), free(stream->shard_starts);
     *stream = (heed_stream){0};
 }
 
@@ -64,6 +64,16 @@ heed_status heed_stream_append(heed_stream *stream, const heed_stream_options *o
     if (o->end >= 0) HEED_TRY(append_ids(stream, &o->end, 1, error));
     stream->starts[stream->texts] = stream->count;
     stream->cut += cut;
+    return HEED_OK;
+}
+
+heed_status heed_stream_append_marked(heed_stream *stream, const int32_t *ids, const uint8_t *predicted, size_t count, heed_error *error)
+{
+    HEED_TRY(begin_text(stream, stream->count, error));
+    if (!heed_grow(&stream->predicted, &stream->predicted_capacity, stream->count + count, 1)) return memory_failed(stream, error);
+    memcpy(stream->predicted + stream->count, predicted, count);
+    HEED_TRY(append_ids(stream, ids, count, error));
+    stream->starts[stream->texts] = stream->count;
     return HEED_OK;
 }
 
@@ -143,6 +153,7 @@ uint64_t heed_stream_fingerprint(const heed_stream *stream)
         size_t n = stream->count - at < CHUNK ? stream->count - at : CHUNK;
         heed_stream_read(stream, at, n, ids);
         for (size_t i = 0; i < n; i++) word = (word ^ (uint32_t)ids[i]) * 0x100000001B3u;
+        for (size_t i = 0; i < n && stream->predicted != NULL; i++) word = (word ^ stream->predicted[at + i]) * 0x100000001B3u;
         word = heed_mix(word, at);
     }
     for (size_t t = 0; t < stream->texts; t++) word = heed_mix(word, stream->starts[t]);

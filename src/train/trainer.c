@@ -157,9 +157,11 @@ static void tell_begun(const heed_trainer *t)
         .model_type = heed_config_written_as(&t->config), .objective = t->objective->name, .parameters = heed_model_element_count(t->model),
         .parameter_bytes = t->parameter_bytes, .activation_bytes = t->activation_bytes, .free_bytes = t->free_bytes, .steps = t->steps,
         .first_step = t->place.step, .tokens_per_epoch = (int64_t)heed_dataset_tokens(t->data),
-        .valid_tokens = t->valid != NULL ? (int64_t)heed_dataset_tokens(t->valid) : 0, .epochs = (double)t->steps * update / units};
+        .valid_tokens = t->valid != NULL ? (int64_t)heed_dataset_tokens(t->valid) : 0, .epochs = (double)t->steps * update / units,
+        .conversations = t->data->packing.whole};
     const char *notes[16];
     summary.notes = notes;
+    for (size_t i = 0; i < t->note_count; i++) notes[summary.note_count++] = t->notes[i];
     for (size_t i = 0; i < heed_model_note_count(t->model) && summary.note_count < 16; i++) notes[summary.note_count++] = heed_model_note(t->model, i);
     t->watcher.begun(t->watcher.context, &summary);
 }

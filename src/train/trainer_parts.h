@@ -41,6 +41,8 @@ struct heed_trainer {
     heed_train_place place;
     int64_t steps, first_step;
     uint64_t fingerprint;      /* of the training data */
+    const char *notes[4];      /* for the user, about the data */
+    size_t note_count;
     size_t parameter_bytes, activation_bytes, free_bytes;
     heed_lock lock;            /* on RUN */
     heed_log *log;

@@ -4,8 +4,10 @@
 #include "train/trainer_parts.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 /* ---- tokenizer, configuration, model ---- */
 
@@ -15,7 +17,7 @@ static heed_status open_checkpoint(heed_trainer *t, const char *checkpoint, heed
     HEED_TRY(heed_objective_by_name(&t->objective, t->options.objective, error));
     char *tokenizer = heed_path_join(checkpoint, "tokenizer.json");
     if (tokenizer == NULL) return heed_fail_memory(error, strlen(checkpoint) + 16, "a path");
-    heed_status status = heed_path_exists(tokenizer) ? heed_tokenizer_load(&t->tokenizer, tokenizer, error) : HEED_OK;
+    heed_status status = heed_path_exists(tokenizer) ? heed_tokenizer_load(&t->tokenizer, checkpoint, error) : HEED_OK;
     free(tokenizer);
     HEED_TRY(status);
     heed_model_options options = {.backend = t->backend, .training = true};
@@ -89,12 +91,15 @@ static void choose_number(double *value, double chosen)
 }
 
 /* What does not depend on how long the training is. */
-static heed_status choose(heed_trainer *t, heed_error *error)
+static heed_status choose(heed_trainer *t, const heed_data *data, heed_error *error)
 {
+    enum { CONVERSATION = 1024 }; /* models of long contexts are tuned on conversations much shorter */
     heed_train_options *o = &t->options;
+    bool conversations = heed_data_kind_of(data) == HEED_DATA_CONVERSATIONS;
     bool sgd = strcmp(o->optimizer, "sgd") == 0, adamw = strcmp(o->optimizer, "adamw") == 0;
     o->objective = t->objective->name;
-    choose_integer(&o->context, t->config.context);
+    choose_integer(&o->context, conversations && t->config.context > CONVERSATION ? CONVERSATION : t->config.context);
+    choose_integer(&o->template_time, (int64_t)time(NULL));
     if (o->context > t->config.context)
         return heed_fail(error, HEED_E_ARG, "context %lld: the model has %lld positions", (long long)o->context, (long long)t->config.context);
     choose_integer(&o->batch_size, t->objective->pairs ? 32 : 16);
@@ -154,17 +159,53 @@ static bool tokenising(void *context, size_t done, size_t total)
     return heed_trainer_stopped(t);
 }
 
+static heed_status note(heed_trainer *t, const char *format, size_t count, heed_error *error)
+{
+    char text[256];
+    snprintf(text, sizeof text, format, count, (size_t)t->options.context);
+    const char *kept = heed_arena_string(t->arena, text);
+    if (kept == NULL) return heed_fail_memory(error, strlen(text), "a note");
+    if (t->note_count < sizeof t->notes / sizeof *t->notes) t->notes[t->note_count++] = kept;
+    return HEED_OK;
+}
+
+/* What of the data is not learned is said. */
+static heed_status tell_losses(heed_trainer *t, const heed_dataset *data, heed_error *error)
+{
+    if (heed_dataset_cut(data) > 0) HEED_TRY(note(t, "%zu texts are longer than %zu tokens: what is beyond is left out", heed_dataset_cut(data), error));
+    if (data->silent > 0) HEED_TRY(note(t, "%zu conversations have no answer to learn within %zu tokens: left out", data->silent, error));
+    return HEED_OK;
+}
+
+static heed_status open_dataset(heed_trainer *t, heed_dataset **dataset, heed_data *data, bool shuffled, heed_error *error)
+{
+    heed_chat_template *chat = NULL;
+    heed_status status = heed_setup_chat(&chat, &t->options, data, t->tokenizer, error);
+    if (status != HEED_OK) {
+        heed_data_close(data);
+        return status;
+    }
+    heed_dataset_options options = {.objective = t->objective, .config = &t->config, .tokenizer = t->tokenizer, .length = (size_t)t->options.context,
+                                    .chat = chat, .now = t->options.template_time, .seed = (uint64_t)t->options.seed, .shuffled = shuffled,
+                                    .progress = tokenising, .context = t};
+    status = heed_dataset_new(dataset, data, &options, error);
+    heed_chat_template_free(chat);
+    HEED_TRY(status);
+    (*dataset)->options.chat = NULL;
+    return tell_losses(t, *dataset, error);
+}
+
 static heed_status open_datasets(heed_trainer *t, heed_data *data, heed_error *error)
 {
-    heed_dataset_options options = {.objective = t->objective, .config = &t->config, .tokenizer = t->tokenizer, .length = (size_t)t->options.context,
-                                    .seed = (uint64_t)t->options.seed, .shuffled = true, .progress = tokenising, .context = t};
-    HEED_TRY(heed_dataset_new(&t->data, data, &options, error));
-    t->fingerprint = heed_dataset_fingerprint(t->data);
-    if (t->options.valid_count == 0) return HEED_OK;
     heed_data *valid = NULL;
-    HEED_TRY(heed_setup_data(&valid, &t->options, true, error));
-    options.shuffled = false;
-    return heed_dataset_new(&t->valid, valid, &options, error);
+    HEED_TRY(open_dataset(t, &t->data, data, true, error));
+    t->fingerprint = heed_dataset_fingerprint(t->data);
+    if (t->options.valid_count > 0) {
+        HEED_TRY(heed_setup_data(&valid, &t->options, true, error));
+        HEED_TRY(open_dataset(t, &t->valid, valid, false, error));
+    }
+    if (t->options.template != NULL && strcmp(t->options.template, "none") != 0) t->options.template = NULL; /* the tokenizer has it now */
+    return HEED_OK;
 }
 
 /* ---- update rule ---- */
@@ -218,7 +259,7 @@ heed_status heed_trainer_prepare(heed_trainer *t, const char *checkpoint, heed_e
     HEED_TRY(heed_train_options_check(&t->options, error));
     HEED_TRY(heed_setup_data(&data, &t->options, false, error));
     heed_status status = checkpoint != NULL ? open_checkpoint(t, checkpoint, error) : open_new(t, data, error);
-    if (status == HEED_OK) status = choose(t, error);
+    if (status == HEED_OK) status = choose(t, data, error);
     if (status != HEED_OK) {
         heed_data_close(data);
         return status;

@@ -20,7 +20,7 @@ static heed_status render(scratch *work, heed_jinja_output *output, heed_error *
     json_t *messages = json_pack("[{s:s, s:s}]", "role", "user", "content", "Hi");
     heed_status status = heed_tokenizer_load(&tokenizer, work->folder, error);
     if (status == HEED_OK) status = heed_chat_template_load(&chat, work->folder, tokenizer, error);
-    if (status == HEED_OK) status = heed_chat_render(chat, messages, NULL, true, output, error);
+    if (status == HEED_OK) status = heed_chat_render(chat, messages, NULL, true, 1700000000, output, error);
     heed_chat_template_free(chat);
     heed_tokenizer_free(tokenizer);
     json_decref(messages);
@@ -50,7 +50,7 @@ static void templates_are_found_where_models_keep_them(void **state)
     put(&work, "chat_template.jinja", "file {{ messages | length }}");
     assert_renders(&work, "file 1");
     put(&work, "chat_template.jinja", "a\n{% if %}");
-    assert_fails(HEED_E_FORMAT, "chat_template.jinja: line 2: ", render(&work, &output, &error));
+    assert_fails(HEED_E_FORMAT, "chat template: line 2: ", render(&work, &output, &error));
     put(&work, "chat_template.jinja", "{{ raise_exception('no users here') }}");
     assert_fails(HEED_E_ARG, "no users here", render(&work, &output, &error));
     heed_jinja_output_free(&output);

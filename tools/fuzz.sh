@@ -37,8 +37,11 @@ for target in "${targets[@]}"; do
   corpus=$work/$target
   rm -rf "$corpus" && mkdir "$corpus"
   seeds "$target" "$corpus"
-  grep -rhoaE '"[A-Za-z_]{2,24}"' "$corpus" | sort | uniq -c | sort -rn | head -250 | awk '{print $2}' >"$work/$target.dict" || true
+  words=$([ "$target" = text_fuzz_jinja ] && echo '[A-Za-z_]{2,24}|[{%}-]{2,3}' || echo '"[A-Za-z_]{2,24}"')
+  grep -rhoaE "$words" "$corpus" | sed 's/^"*\(.*[^"]\)"*$/"\1"/' | sort | uniq -c | sort -rn | head -250 | awk '{print $2}' >"$work/$target.dict" || true
   echo "$target: $runs runs" >&2
-  build/fuzz/tests/"$target" "$corpus" -runs="$runs" -dict="$work/$target.dict" -max_len=10000 -timeout=20 -rss_limit_mb=2000 \
+  dictionary=()
+  [ -s "$work/$target.dict" ] && dictionary=(-dict="$work/$target.dict")
+  build/fuzz/tests/"$target" "$corpus" -runs="$runs" "${dictionary[@]}" -max_len=10000 -timeout=20 -rss_limit_mb=2000 \
     -artifact_prefix=build/fuzz/found/ -print_final_stats=1 2>&1 | grep -vE '^#[0-9]+[[:space:]]+(NEW|REDUCE|RELOAD|pulse)' | tail -40
 done

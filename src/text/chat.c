@@ -61,10 +61,22 @@ const char *heed_tokenizer_chat_template(const heed_tokenizer *tokenizer, size_t
     return json_string_value(found);
 }
 
+/* A shallow copy; NULL without memory. jansson's own json_copy and json_object_update do not tell. */
+static json_t *copy_object(const json_t *object)
+{
+    json_t *copy = json_object();
+    for (void *at = json_object_iter((json_t *)object); copy && at; at = json_object_iter_next((json_t *)object, at))
+        if (json_object_set(copy, json_object_iter_key(at), json_object_iter_value(at)) != 0) {
+            json_decref(copy);
+            copy = NULL;
+        }
+    return copy;
+}
+
 heed_status heed_tokenizer_set_chat_template(heed_tokenizer *tokenizer, const char *text, size_t length, const char *where, heed_error *error)
 {
     if (heed_utf8_valid(text, length) != length) return heed_fail(error, HEED_E_FORMAT, "%s: a chat template must be valid UTF-8", where);
-    json_t *config = tokenizer->config ? json_copy(tokenizer->config) : heed_tokenizer_make_config(tokenizer);
+    json_t *config = tokenizer->config ? copy_object(tokenizer->config) : heed_tokenizer_make_config(tokenizer);
     if (!config || json_object_set_new(config, "chat_template", json_stringn_nocheck(text, length)) != 0) {
         json_decref(config);
         return heed_fail_memory(error, length, where);
@@ -103,8 +115,8 @@ bool heed_chat_template_marks(const heed_chat_template *chat)
 heed_status heed_chat_render(const heed_chat_template *chat, const json_t *messages, const json_t *tools, bool prompt, int64_t now,
                              heed_jinja_output *output, heed_error *error)
 {
-    json_t *variables = json_object();
-    bool made = variables && json_object_update(variables, chat->special) == 0 &&
+    json_t *variables = copy_object(chat->special);
+    bool made = variables &&
                 json_object_set(variables, "messages", (json_t *)messages) == 0 &&
                 json_object_set_new(variables, "add_generation_prompt", json_boolean(prompt)) == 0 &&
                 json_object_set_new(variables, "tools", tools ? json_incref((json_t *)tools) : json_null()) == 0 &&

@@ -60,4 +60,15 @@ has 'remove the file'
 ask --ids --logit-bias 7=1000 | grep -q '^\[7, 7, 7, 7, 7\]$' || fail "a logit bias did nothing: $(cat "$work/err")"
 ask --logit-bias 7 && fail "a bad logit bias went unnoticed"
 has 'expected a token id and a number'
+# Fine-tuning on conversations, from a GGUF file to a GGUF file; the template goes along.
+{ printf '{"messages": [{"role": "user", "content": "one"}, {"role": "assistant", "content": "two"}]}\n'; printf '{"prompt": "a", "completion": "b"}\n'; } >"$work/talks.jsonl"
+"$heed" train --init "$fixtures/gguf-llama-q8_0/model.gguf" --template "$fixtures/chat-templates/zephyr.jinja" --data "$work/talks.jsonl" --out "$work/tuned" \
+    --context 64 --max-steps 30 --learning-rate 1e-2 --dropout 0 -t 1 2>"$work/err" || fail "conversations: $(cat "$work/err")"
+has 'heed chat -m'
+"$heed" convert "$work/tuned" --out "$work/tuned.gguf" --dtype q8_0 2>"$work/err" || fail "a tuned model to GGUF: $(cat "$work/err")"
+for model in "$work/tuned" "$work/tuned.gguf"; do
+    [ "$("$heed" chat -m "$model" -p one --temp 0 -n 8 -t 1 2>"$work/err")" = two ] || fail "$model did not learn the answer: $(cat "$work/err")"
+done
+"$heed" train --init "$fixtures/smollm2" --data "$work/talks.jsonl" --out "$work/none" --max-steps 1 2>"$work/err" && fail "messages without a template went unnoticed"
+has 'line 1: messages need a chat template'
 exit $failed

@@ -77,6 +77,15 @@ static void json_lines_are_documents_or_pairs(void **state)
     EXPECT_TEXT(heed_data_pair(data, 1).source, "two");
     EXPECT_TEXT(heed_data_pair(data, 1).target, "zwei");
     heed_data_close(data);
+    const char talks[] = "\n{\"messages\":[{\"role\":\"user\",\"content\":[1]}],\"tools\":7}\n{\"prompt\":\"\",\"completion\":\"b\"}\r\n";
+    char place[300];
+    assert_ok(open_one(&data, "a.jsonl", talks, sizeof talks - 1, &error));
+    assert_int_equal(heed_data_kind_of(data), HEED_DATA_CONVERSATIONS);
+    assert_int_equal(heed_data_count(data), 2);
+    EXPECT_TEXT(heed_data_document(data, 1), "{\"prompt\":\"\",\"completion\":\"b\"}");
+    heed_data_place(data, 1, place, sizeof place);
+    assert_non_null(strstr(place, "a.jsonl, line 3"));
+    heed_data_close(data);
     static const struct { const char *text, *part; heed_status status; } cases[] = {
         {"{\"text\":\"a\"}\n{\"text\":7}\n", "a.jsonl, line 2: expected an object with the string \"text\"", HEED_E_FORMAT},
         {"{\"text\":\"a\"}\n[\"text\"]\n", "line 2: expected an object", HEED_E_FORMAT},
@@ -87,6 +96,13 @@ static void json_lines_are_documents_or_pairs(void **state)
         {"{\"source\":\"a\"}", "line 1: expected an object", HEED_E_FORMAT},
         {"{\"text\":\"a\"}\n{\"source\":\"a\",\"target\":\"b\"}", "give files of one kind", HEED_E_ARG},
         {"{\"text\":\"a\",\"text\":\"b\"}", "duplicate key", HEED_E_FORMAT},
+        {"{\"messages\":[]}", "line 1: expected \"messages\" to be a list of objects", HEED_E_FORMAT},
+        {"{\"messages\":[{\"role\":\"user\"},{\"content\":\"a\"}]}", "line 1: expected \"messages\"", HEED_E_FORMAT},
+        {"{\"messages\":\"a\"}", "line 1: expected \"messages\"", HEED_E_FORMAT},
+        {"{\"prompt\":\"a\",\"completion\":[{\"role\":\"assistant\"}]}", "line 1: expected \"prompt\" and \"completion\" to be two strings", HEED_E_FORMAT},
+        {"{\"completion\":\"a\"}", "line 1: expected \"prompt\"", HEED_E_FORMAT},
+        {"{\"prompt\":\"a\"}", "or \"prompt\" and \"completion\"", HEED_E_FORMAT},
+        {"{\"text\":\"a\"}\n{\"prompt\":\"a\",\"completion\":\"b\"}", "holds conversations", HEED_E_ARG},
         {"\n\n", "there is no text", HEED_E_FORMAT},
         {"{\"text\":\"\"}", "there is no text", HEED_E_FORMAT},
     };

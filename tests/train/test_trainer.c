@@ -4,6 +4,7 @@
 #include "io/checkpoint.h"
 #include "io/log.h"
 #include "io/safetensors.h"
+#include "text/tokenizer.h"
 #include "train/run.h"
 #include <stdbool.h>
 
@@ -322,10 +323,54 @@ static void test_errors(void **state)
     free(data), free(pairs), free(out), free(run_json);
 }
 
+/* ---- conversations ---- */
+
+/* Questions, each with one answer; the template is a file that is gone when the training goes on. */
+static void test_conversations_are_learned_and_resumed(void **state)
+{
+    (void)state;
+    static const char template[] = "{% for m in messages %}{{ m.role[0] }}:{{ m.content }};{% endfor %}{% if add_generation_prompt %}a:{% endif %}";
+    static const char *const questions[] = {"red", "blue", "green", "grey"}, *const answers[] = {"stop", "swim", "go", "wait"};
+    heed_buffer lines = {0};
+    for (int i = 0; i < 40; i++)
+        heed_buffer_printf(&lines, i % 2 ? "{\"prompt\": \"%s\", \"completion\": \"%s\"}\n"
+                           : "{\"messages\": [{\"role\": \"user\", \"content\": \"%s\"}, {\"role\": \"assistant\", \"content\": \"%s\"}]}\n", questions[i % 4], answers[i % 4]);
+    scratch_file(&work, "talks.jsonl", lines.data, lines.length);
+    char *data = strdup(work.path), *whole = in_work("talks"), *parted = in_work("talks-parted"), a[600], b[600];
+    char *jinja = strdup(scratch_file(&work, "talk.jinja", template, sizeof template - 1)), *folder = in_work("letters");
+    heed_tokenizer_training training = {0};
+    heed_tokenizer_trainer *trainer = NULL;
+    heed_tokenizer *tokenizer = NULL;
+    assert_ok(heed_tokenizer_trainer_new(&trainer, "char", &training, &error));
+    assert_ok(heed_tokenizer_trainer_feed(trainer, lines.data, lines.length, &error));
+    assert_ok(heed_tokenizer_trainer_finish(trainer, &tokenizer, &error));
+    heed_tokenizer_trainer_free(trainer);
+    assert_ok(heed_directory_make(folder, &error));
+    assert_ok(heed_tokenizer_save(tokenizer, folder, &error));
+    heed_tokenizer_free(tokenizer);
+    heed_train_options o = small_options((const char *const[]){data}, whole);
+    o.tokenizer = folder, o.template = jinja, o.valid = o.data, o.valid_count = 1, o.dropout = 0, o.learning_rate = 1e-2, o.batch_size = 8, o.max_steps = "60";
+    heed_train_report report = train(&o, 2);
+    if (!(report.eval_loss < 0.1)) fail_msg("loss %g: the answers are certain, the questions would not be", report.eval_loss);
+    o.out = parted, o.stop_at = 20;
+    train(&o, 1);
+    assert_int_equal(unlink(jinja), 0);
+    resume(parted, -1, 3);
+    last_of(whole, a), last_of(parted, b);
+    assert_same_checkpoint(a, b);
+    assert_same_file(a, b, "tokenizer_config.json");
+    assert_ok(heed_tokenizer_load(&tokenizer, parted, &error));
+    size_t length = 0;
+    assert_string_equal(heed_tokenizer_chat_template(tokenizer, &length), template);
+    heed_tokenizer_free(tokenizer);
+    heed_buffer_free(&lines);
+    free(data), free(whole), free(parted), free(jinja), free(folder);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_every_objective_learns), cmocka_unit_test(test_resumed_is_uninterrupted), cmocka_unit_test(test_threads_give_equal_bits),
+        cmocka_unit_test(test_every_objective_learns), cmocka_unit_test(test_conversations_are_learned_and_resumed), cmocka_unit_test(test_resumed_is_uninterrupted), cmocka_unit_test(test_threads_give_equal_bits),
         cmocka_unit_test(test_accumulation_is_the_large_batch), cmocka_unit_test(test_checkpointing_gives_the_same_updates),
         cmocka_unit_test(test_stops_when_asked), cmocka_unit_test(test_a_second_training_is_refused), cmocka_unit_test(test_run_folder), cmocka_unit_test(test_ids_need_no_tokenizer), cmocka_unit_test(test_errors)};
     return cmocka_run_group_tests(tests, start, stop);

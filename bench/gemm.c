@@ -21,7 +21,13 @@
 
 enum { MAX_ROUNDS = 500 };
 
-typedef struct { heed_pool *pool; heed_isa isa; double seconds, peak, bandwidth; } laboratory; /* per line; GFLOP/s, GB/s */
+typedef struct {
+    heed_pool *pool;
+    heed_isa isa;
+    bool has_bf16;
+    double seconds;                       /* per line */
+    double peak, peak_bf16, bandwidth;    /* GFLOP/s of floats, of bf16 pairs (as floats where they are multiplied as such), GB/s */
+} laboratory;
 
 /* Seconds: of the processor when there is one thread, so that other programs count less; of the clock otherwise. */
 static double seconds_now(const laboratory *lab)
@@ -47,6 +53,22 @@ __attribute__((target("avx512f"))) static double multiply_add_avx512(int64_t loo
     UNROLL for (int i = 1; i < 12; i++) sum[0] = _mm512_add_ps(sum[0], sum[i]);
     _mm512_storeu_ps(out, sum[0]);
     return out[0] > 1e30f ? 0 : (double)loops * 12 * 32;
+}
+
+__attribute__((target("avx512f,avx512bf16"))) static double multiply_add_bf16(int64_t loops)
+{
+    __m512 sum[12];
+    const __m512i ones = _mm512_set1_epi32(0x3F803F80);
+    UNROLL for (int i = 0; i < 12; i++) sum[i] = _mm512_set1_ps((float)i);
+    for (int64_t n = 0; n < loops; n++)
+        UNROLL for (int i = 0; i < 12; i++) {
+            sum[i] = _mm512_dpbf16_ps(sum[i], (__m512bh)ones, (__m512bh)ones);
+            __asm__ volatile("" : "+v"(sum[i]));
+        }
+    float out[16];
+    UNROLL for (int i = 1; i < 12; i++) sum[0] = _mm512_add_ps(sum[0], sum[i]);
+    _mm512_storeu_ps(out, sum[0]);
+    return out[0] > 1e30f ? 0 : (double)loops * 12 * 64;
 }
 
 __attribute__((target("avx2,fma"))) static double multiply_add_avx2(int64_t loops)
@@ -76,14 +98,15 @@ static double multiply_add_generic(int64_t loops)
     return sum[3] > 1e30f ? 0 : (double)loops * 32;
 }
 
-typedef struct { const laboratory *lab; const float *data; size_t count; double flops[256]; float sink[256]; } peak_job;
+typedef struct { const laboratory *lab; const float *data; size_t count; bool bf16; double flops[256]; float sink[256]; } peak_job;
 
 static void run_peak(void *argument, int thread, int threads)
 {
     (void)threads;
     peak_job *job = argument;
 #if defined(__x86_64__)
-    if (job->lab->isa == HEED_ISA_AVX512) job->flops[thread] = multiply_add_avx512(1000000);
+    if (job->bf16) job->flops[thread] = multiply_add_bf16(1000000);
+    else if (job->lab->isa == HEED_ISA_AVX512) job->flops[thread] = multiply_add_avx512(1000000);
     else if (job->lab->isa == HEED_ISA_AVX2) job->flops[thread] = multiply_add_avx2(1000000);
     else
 #endif
@@ -108,6 +131,18 @@ static void run_read(void *argument, int thread, int threads)
     job->sink[thread] = sum[0][0];
 }
 
+static double flops_per_second(const laboratory *lab, peak_job *job, bool bf16)
+{
+    double start = seconds_now(lab), flops = 0;
+    job->bf16 = bf16;
+    heed_pool_run(lab->pool, run_peak, job);
+    double seconds = seconds_now(lab) - start;
+    for (int t = 0; t < heed_pool_threads(lab->pool); t++) flops += job->flops[t];
+    return flops / seconds / 1e9;
+}
+
+static double larger(double a, double b) { return a > b ? a : b; }
+
 static void measure_peaks(laboratory *lab)
 {
     const size_t count = (size_t)64 << 20;
@@ -117,15 +152,11 @@ static void measure_peaks(laboratory *lab)
     memset(data, 1, count * 4);
     job->lab = lab, job->data = data, job->count = count;
     for (int round = 0; round < 7; round++) {
-        double start = seconds_now(lab), flops = 0;
-        heed_pool_run(lab->pool, run_peak, job);
-        double seconds = seconds_now(lab) - start;
-        for (int t = 0; t < heed_pool_threads(lab->pool); t++) flops += job->flops[t];
-        if (flops / seconds / 1e9 > lab->peak) lab->peak = flops / seconds / 1e9;
-        start = seconds_now(lab);
+        lab->peak = larger(lab->peak, flops_per_second(lab, job, false));
+        lab->peak_bf16 = lab->has_bf16 ? larger(lab->peak_bf16, flops_per_second(lab, job, true)) : lab->peak;
+        double start = seconds_now(lab);
         heed_pool_run(lab->pool, run_read, job);
-        seconds = seconds_now(lab) - start;
-        if ((double)count * 4 / seconds / 1e9 > lab->bandwidth) lab->bandwidth = (double)count * 4 / seconds / 1e9;
+        lab->bandwidth = larger(lab->bandwidth, (double)count * 4 / (seconds_now(lab) - start) / 1e9);
     }
     heed_free_aligned(data);
     free(job);
@@ -174,12 +205,14 @@ static int by_value(const void *a, const void *b)
 
 static const char *const kind_names[] = {"panels", "panels^T", "NT", "NN"};
 
-/* One line: best and median of many timings. `cold` walks through several copies of B so that it comes from memory. */
-static void measure(const laboratory *lab, int64_t m, int64_t n, int64_t k, heed_gemm_b_kind kind, heed_dtype dtype,
-                    bool a_transposed, bool cold)
+enum { TRANSPOSED = 1, COLD = 2, ROUNDED = 4 };
+
+/* One line: best and median of many timings. COLD walks through several copies of B so that it comes from memory. */
+static void measure(const laboratory *lab, int64_t m, int64_t n, int64_t k, heed_gemm_b_kind kind, heed_dtype dtype, int how)
 {
+    const bool a_transposed = how & TRANSPOSED, cold = how & COLD;
     heed_gemm gemm = {.m = m, .n = n, .k = k, .a_stride = a_transposed ? m : k, .a_transposed = a_transposed, .b_kind = kind,
-                      .b_dtype = dtype, .b_stride = kind == HEED_GEMM_B_NT ? k : n, .c_stride = n};
+                      .b_dtype = dtype, .b_stride = kind == HEED_GEMM_B_NT ? k : n, .c_stride = n, .rounded = how & ROUNDED};
     size_t bytes = 0, copies = 1;
     const bool forward = kind == HEED_GEMM_B_PANELS;
     if (!heed_gemm_panel_bytes(lab->isa, dtype, forward ? n : k, forward ? k : n, &bytes)) exit(1);
@@ -213,9 +246,9 @@ static void measure(const laboratory *lab, int64_t m, int64_t n, int64_t k, heed
         if (sum < seconds[0]) seconds[0] = sum;
     }
     double best = seconds[0], median = seconds[rounds / 2];
-    printf("%5lld %6lld %5lld  %-8s %-4s %s  parts %2d  best %7.1f median %7.1f GFLOP/s  %5.1f %% of peak", (long long)m,
-           (long long)n, (long long)k, kind_names[kind], heed_dtypes[dtype].name, a_transposed ? "TN" : "  ", job.parts,
-           flops / best / 1e9, flops / median / 1e9, 100 * flops / best / 1e9 / lab->peak);
+    printf("%5lld %6lld %5lld  %-8s %-4s%s %s  parts %2d  best %7.1f median %7.1f GFLOP/s  %5.1f %% of peak", (long long)m, (long long)n,
+           (long long)k, kind_names[kind], heed_dtypes[dtype].name, how & ROUNDED ? " rounded" : "", a_transposed ? "TN" : "  ", job.parts,
+           flops / best / 1e9, flops / median / 1e9, 100 * flops / best / 1e9 / (how & ROUNDED ? lab->peak_bf16 : lab->peak));
     if (cold)
         printf("  %5.1f GB/s %5.1f %% of read", (double)bytes / best / 1e9, 100 * (double)bytes / best / 1e9 / lab->bandwidth);
     printf("  %8.1f us\n", best * 1e6);
@@ -223,30 +256,31 @@ static void measure(const laboratory *lab, int64_t m, int64_t n, int64_t k, heed
     heed_free_aligned(a), heed_free_aligned(b), heed_free_aligned(c), heed_free_aligned(job.scratch);
 }
 
-static void squares(const laboratory *lab, int64_t first, int64_t last)
+static void squares(const laboratory *lab, int64_t first, int64_t last, int how)
 {
     for (int64_t size = first; size <= last; size *= 2) {
-        measure(lab, size, size, size, HEED_GEMM_B_NN, HEED_F32, false, false);
-        measure(lab, size, size, size, HEED_GEMM_B_NT, HEED_F32, false, false);
-        measure(lab, size, size, size, HEED_GEMM_B_PANELS, HEED_F32, false, false);
+        measure(lab, size, size, size, HEED_GEMM_B_NN, HEED_F32, how);
+        measure(lab, size, size, size, HEED_GEMM_B_NT, HEED_F32, how);
+        measure(lab, size, size, size, HEED_GEMM_B_PANELS, HEED_F32, how);
     }
 }
 
-static void section_weight(const laboratory *lab)
+static void weights(const laboratory *lab, int how)
 {
     static const int64_t shapes[][3] = {{384, 128, 768},   {128, 128, 768},    {512, 128, 768},   {128, 512, 768},
                                         {65, 128, 768},    {1152, 384, 2048},  {1536, 384, 2048}, {384, 1536, 2048},
                                         {2304, 768, 1024}, {768, 768, 1024},   {3072, 768, 1024}, {768, 3072, 1024},
                                         {50257, 768, 256}, {1024, 1024, 1024}, {4096, 1024, 1024}};
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
-        measure(lab, shapes[i][0], shapes[i][1], shapes[i][2], HEED_GEMM_B_NN, HEED_F32, true, false);
+        measure(lab, shapes[i][0], shapes[i][1], shapes[i][2], HEED_GEMM_B_NN, HEED_F32, how | TRANSPOSED);
 }
 
-static void section_square(const laboratory *lab) { squares(lab, 512, lab->isa == HEED_ISA_GENERIC ? 512 : 1024); }
-static void section_large(const laboratory *lab) { squares(lab, 2048, 4096); }
+static void section_square(const laboratory *lab) { squares(lab, 512, lab->isa == HEED_ISA_GENERIC ? 512 : 1024, 0); }
+static void section_large(const laboratory *lab) { squares(lab, 2048, 4096, 0); }
+static void section_weight(const laboratory *lab) { weights(lab, 0); }
 
 /* Forward, gradient to the input and gradient to the weight of the Linear layers of small GPTs. */
-static void section_train(const laboratory *lab)
+static void training(const laboratory *lab, int how)
 {
     static const int64_t shapes[][3] = {{768, 384, 128},   {768, 128, 128},   {768, 512, 128},   {768, 128, 512},
                                         {768, 65, 128},    {2048, 1152, 384}, {2048, 1536, 384}, {2048, 384, 1536},
@@ -254,10 +288,20 @@ static void section_train(const laboratory *lab)
                                         {256, 50257, 768}};
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
         const int64_t rows = shapes[i][0], out = shapes[i][1], in = shapes[i][2];
-        measure(lab, rows, out, in, HEED_GEMM_B_NT, HEED_F32, false, false);
-        measure(lab, rows, in, out, HEED_GEMM_B_NN, HEED_F32, false, false);
-        measure(lab, out, in, rows, HEED_GEMM_B_NN, HEED_F32, true, false);
+        measure(lab, rows, out, in, HEED_GEMM_B_NT, HEED_F32, how);
+        measure(lab, rows, in, out, HEED_GEMM_B_NN, HEED_F32, how);
+        measure(lab, out, in, rows, HEED_GEMM_B_NN, HEED_F32, how | TRANSPOSED);
     }
+}
+
+static void section_train(const laboratory *lab) { training(lab, 0); }
+
+/* Operands rounded to bf16. */
+static void section_bf16(const laboratory *lab)
+{
+    squares(lab, 512, 4096, ROUNDED);
+    training(lab, ROUNDED);
+    weights(lab, ROUNDED);
 }
 
 static void section_few(const laboratory *lab)
@@ -265,7 +309,7 @@ static void section_few(const laboratory *lab)
     static const int64_t rows[] = {2, 3, 4, 6, 8, 12, 13, 16, 24, 32, 64}, sides[] = {768, 2048, 4096};
     for (size_t s = 0; s < 3; s++)
         for (size_t r = 0; r < sizeof rows / sizeof *rows; r++)
-            measure(lab, rows[r], sides[s], sides[s], HEED_GEMM_B_PANELS, HEED_F32, false, false);
+            measure(lab, rows[r], sides[s], sides[s], HEED_GEMM_B_PANELS, HEED_F32, 0);
 }
 
 static void section_one(const laboratory *lab)
@@ -273,7 +317,7 @@ static void section_one(const laboratory *lab)
     static const int64_t shapes[][2] = {{768, 768}, {3072, 768}, {768, 3072}, {4096, 4096}, {50257, 768}};
     static const heed_dtype dtypes[] = {HEED_F32, HEED_BF16, HEED_F16};
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
-        for (int d = 0; d < 3; d++) measure(lab, 1, shapes[i][0], shapes[i][1], HEED_GEMM_B_PANELS, dtypes[d], false, true);
+        for (int d = 0; d < 3; d++) measure(lab, 1, shapes[i][0], shapes[i][1], HEED_GEMM_B_PANELS, dtypes[d], COLD);
 }
 
 static void section_halves(const laboratory *lab)
@@ -281,16 +325,16 @@ static void section_halves(const laboratory *lab)
     static const heed_dtype dtypes[] = {HEED_F32, HEED_BF16, HEED_F16};
     static const int64_t rows[] = {4, 12, 24, 64, 512};
     for (int d = 0; d < 3; d++)
-        for (int r = 0; r < 5; r++) measure(lab, rows[r], 2048, 2048, HEED_GEMM_B_PANELS, dtypes[d], false, false);
-    measure(lab, 512, 2048, 2048, HEED_GEMM_B_PANELS_TRANSPOSED, HEED_F32, false, false);
-    measure(lab, 512, 2048, 2048, HEED_GEMM_B_PANELS_TRANSPOSED, HEED_BF16, false, false);
+        for (int r = 0; r < 5; r++) measure(lab, rows[r], 2048, 2048, HEED_GEMM_B_PANELS, dtypes[d], 0);
+    measure(lab, 512, 2048, 2048, HEED_GEMM_B_PANELS_TRANSPOSED, HEED_F32, 0);
+    measure(lab, 512, 2048, 2048, HEED_GEMM_B_PANELS_TRANSPOSED, HEED_BF16, 0);
 }
 
 int main(int argc, char **argv)
 {
     static const struct { const char *name; void (*run)(const laboratory *); } sections[] = {
         {"square", section_square}, {"large", section_large}, {"train", section_train}, {"few", section_few}, {"one", section_one},
-        {"weight", section_weight}, {"halves", section_halves}};
+        {"weight", section_weight}, {"halves", section_halves}, {"bf16", section_bf16}};
     laboratory lab = {.seconds = 0.3};
     int threads = 0, first = 1;
     for (; first + 1 < argc && argv[first][0] == '-'; first += 2) {
@@ -302,9 +346,10 @@ int main(int argc, char **argv)
         fprintf(stderr, "%s\n", error.message);
         return 1;
     }
+    lab.has_bf16 = lab.isa == HEED_ISA_AVX512 && heed_isa_has_bf16();
     measure_peaks(&lab);
-    printf("%s, %d threads: multiply-add peak %.1f GFLOP/s, read bandwidth %.1f GB/s\n   m      n     k\n", heed_isa_name(lab.isa),
-           heed_pool_threads(lab.pool), lab.peak, lab.bandwidth);
+    printf("%s, %d threads: multiply-add peak %.1f GFLOP/s, of bf16 %.1f, read bandwidth %.1f GB/s\n   m      n     k\n", heed_isa_name(lab.isa),
+           heed_pool_threads(lab.pool), lab.peak, lab.peak_bf16, lab.bandwidth);
     for (size_t s = 0; s < sizeof sections / sizeof *sections; s++) {
         bool wanted = first >= argc;
         for (int i = first; i < argc; i++) wanted |= !strcmp(argv[i], sections[s].name);

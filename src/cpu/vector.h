@@ -14,7 +14,7 @@
      heed_v_sum(x) heed_v_largest(x)                   over the lanes, pairwise from the halves down (largest: no NaN in x)
      heed_v_bits heed_v_from_bits heed_vi_*            on the bits of floats
    and from vector_math.h, within 2 units in the last place unless it says otherwise, NaN and infinities as in C, bits equal
-   on all instruction sets: heed_v_exp log log1p_unit tanh erf sigmoid abs negate copysign. */
+   on all instruction sets: heed_v_round_bf16 (exactly as heed_round_operand) exp log log1p_unit tanh erf sigmoid abs negate copysign. */
 #ifndef HEED_CPU_VECTOR_H
 #define HEED_CPU_VECTOR_H
 

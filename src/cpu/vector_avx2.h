@@ -62,6 +62,7 @@ static inline heed_vi heed_vi_and(heed_vi a, heed_vi b) { return _mm256_and_si25
 static inline heed_vi heed_vi_or(heed_vi a, heed_vi b) { return _mm256_or_si256(a, b); }
 static inline heed_vi heed_vi_left_23(heed_vi a) { return _mm256_slli_epi32(a, 23); }
 static inline heed_vi heed_vi_right_23(heed_vi a) { return _mm256_srai_epi32(a, 23); }
+static inline heed_vi heed_vi_right_16(heed_vi a) { return _mm256_srai_epi32(a, 16); }
 static inline heed_v heed_vi_to_float(heed_vi a) { return _mm256_cvtepi32_ps(a); }
 
 /* In two factors, so that n down to -150 and up to 129 passes through normal numbers: only the last product rounds. */

@@ -122,6 +122,7 @@ static inline heed_vi heed_vi_and(heed_vi a, heed_vi b) { return a & b; }
 static inline heed_vi heed_vi_or(heed_vi a, heed_vi b) { return a | b; }
 static inline heed_vi heed_vi_left_23(heed_vi a) { return (heed_vi)((heed_vu)a << 23); }
 static inline heed_vi heed_vi_right_23(heed_vi a) { return a >> 23; }
+static inline heed_vi heed_vi_right_16(heed_vi a) { return a >> 16; }
 static inline heed_v heed_vi_to_float(heed_vi a) { return __builtin_convertvector(a, heed_v); }
 
 /* In two factors, so that n down to -150 and up to 129 passes through normal numbers: only the last product rounds. */

@@ -3,6 +3,8 @@
 #ifndef HEED_CPU_VECTOR_MATH_H
 #define HEED_CPU_VECTOR_MATH_H
 
+#include <math.h>
+
 static inline heed_v heed_v_negate(heed_v x) { return heed_v_sub(heed_v_set(-0.0f), x); }
 static inline heed_v heed_v_abs(heed_v x) { return heed_v_from_bits(heed_vi_and(heed_v_bits(x), heed_vi_set(0x7FFFFFFF))); }
 /* |magnitude| with the sign of `sign`. */
@@ -10,6 +12,15 @@ static inline heed_v heed_v_copysign(heed_v magnitude, heed_v sign)
 {
     heed_vi top = heed_vi_and(heed_v_bits(sign), heed_vi_set(INT32_MIN));
     return heed_v_from_bits(heed_vi_or(heed_vi_and(heed_v_bits(magnitude), heed_vi_set(0x7FFFFFFF)), top));
+}
+
+/* Rounded to bf16, to nearest even; subnormal numbers become zeros, NaN and infinities stay. */
+static inline heed_v heed_v_round_bf16(heed_v x)
+{
+    heed_vi bits = heed_v_bits(x), odd = heed_vi_and(heed_vi_right_16(bits), heed_vi_set(1));
+    bits = heed_vi_and(heed_vi_add(heed_vi_add(bits, heed_vi_set(0x7FFF)), odd), heed_vi_set((int32_t)0xFFFF0000));
+    heed_v size = heed_v_abs(x), y = heed_v_select(heed_v_less(size, heed_v_set(INFINITY)), heed_v_from_bits(bits), x);
+    return heed_v_select(heed_v_less(size, heed_v_set(0x1p-126f)), heed_v_mul(x, heed_v_zero()), y);
 }
 
 /* c[0] + c[1] x + ... + c[count-1] x^(count-1), by Horner's rule. */

@@ -14,7 +14,7 @@ typedef struct { double factor, offset; } heed_scale_attributes;
 typedef struct { int32_t dtype; } heed_cast_attributes;
 typedef struct { int32_t kind, axis, keep; } heed_reduce_attributes;           /* axis >= 0 */
 typedef struct { heed_shape shape; heed_reduce_attributes reduce; int32_t reserved; } heed_reduce_backward_attributes; /* shape of x */
-typedef struct { int32_t transpose_a, transpose_b; } heed_product_attributes;
+typedef struct { int32_t transpose_a, transpose_b, rounded; } heed_product_attributes; /* rounded: operands to bf16 (heed_round_operand) */
 typedef struct { float eps, offset; } heed_norm_attributes;
 typedef struct { float eps; int32_t norm; } heed_norm_gain_attributes;         /* heed_fused_norm, LAYER or RMS */
 typedef struct { heed_shape shape; int64_t skipped; } heed_shape_attributes;   /* scatter_add, reshape, broadcast, sequence_mean_backward: of the
@@ -28,7 +28,8 @@ typedef struct { int32_t heads, interleaved, inverse; } heed_rotary_attributes; 
 typedef struct { float smoothing; } heed_cross_entropy_attributes;
 typedef struct { int64_t count; } heed_top_k_attributes;                       /* elements chosen of a row; top_k_backward: columns of the result */
 typedef struct { int64_t experts; } heed_expert_count_attributes;              /* expert_order, expert_load */
-typedef struct { int32_t transpose_b, activation; } heed_expert_product_attributes; /* heed_unary_kind; HEED_UNARY_LINEAR for none */
+typedef struct { int32_t transpose_b, activation, rounded; } heed_expert_product_attributes; /* heed_unary_kind; HEED_UNARY_LINEAR for none */
+typedef struct { int32_t rounded; } heed_expert_outer_attributes;
 typedef struct { float alpha, limit; } heed_clamped_swiglu_attributes;
 
 typedef struct {
@@ -55,7 +56,7 @@ enum { HEED_EXPERT_X, HEED_EXPERT_WEIGHT, HEED_EXPERT_OFFSETS, HEED_EXPERT_BIAS,
 
 /* A product after the fusion pass: [norm of a's rows] product [+ bias] [activation] [* gate] [+ residual], or accumulating. */
 typedef struct {
-    int32_t transpose_a, transpose_b;
+    int32_t transpose_a, transpose_b, rounded;
     int32_t activation;      /* heed_unary_kind; HEED_UNARY_LINEAR for none */
     int32_t norm;            /* heed_fused_norm, applied to the rows of a */
     float eps, offset;       /* of the norm */

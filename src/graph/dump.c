@@ -20,6 +20,7 @@ void heed_node_put_attributes(heed_buffer *out, const heed_node *node)
     case HEED_OP_PRODUCT: case HEED_OP_FUSED_PRODUCT: {
         const heed_product_attributes *p = a; /* fused attributes begin alike */
         heed_buffer_printf(out, " %c%c", p->transpose_a ? 'T' : 'N', p->transpose_b ? 'T' : 'N');
+        if (p->rounded) heed_buffer_printf(out, " bf16");
         if (node->id == HEED_OP_PRODUCT) break;
         const heed_fused_product_attributes *f = a;
         if (f->joined > 1) heed_buffer_printf(out, " joined=%d", f->joined);

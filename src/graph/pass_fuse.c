@@ -35,7 +35,7 @@ static fused as_fused(const heed_node *node)
     }
     const heed_product_attributes *product = node->attributes;
     f.in[HEED_FUSED_A] = node->in[0], f.in[HEED_FUSED_B] = node->in[1];
-    f.attributes.transpose_a = product->transpose_a, f.attributes.transpose_b = product->transpose_b;
+    f.attributes.transpose_a = product->transpose_a, f.attributes.transpose_b = product->transpose_b, f.attributes.rounded = product->rounded;
     f.attributes.activation = HEED_UNARY_LINEAR, f.attributes.joined = 1;
     return f;
 }
@@ -177,7 +177,7 @@ static bool join_alike(const heed_graph *graph, const heed_node *x, const heed_n
     fused a = as_fused(x), b = as_fused(y);
     const heed_value_info *wa = &graph->values[a.in[HEED_FUSED_B]], *wb = &graph->values[b.in[HEED_FUSED_B]];
     return a.in[HEED_FUSED_A] == b.in[HEED_FUSED_A] && x->clone == y->clone && a.attributes.transpose_b == b.attributes.transpose_b &&
-           a.attributes.activation == b.attributes.activation && wa->dtype == wb->dtype && wa->layout == wb->layout;
+           a.attributes.activation == b.attributes.activation && a.attributes.rounded == b.attributes.rounded && wa->dtype == wb->dtype && wa->layout == wb->layout;
 }
 
 static heed_status fuse_joins(heed_graph *graph, heed_error *error)

@@ -13,6 +13,7 @@ typedef struct {
     heed_op_id id;
     heed_value in[HEED_EXPERT_INPUTS];
     heed_expert_product_attributes attributes;
+    heed_expert_outer_attributes outer;
 } grown;
 
 enum { STAYS, SWALLOWED, END };
@@ -29,6 +30,7 @@ static grown begin(const heed_node *node)
     grown g = {.id = node->id, .attributes = {.activation = HEED_UNARY_LINEAR}};
     for (int i = 0; i < HEED_EXPERT_INPUTS; i++) g.in[i] = i < node->n_in ? node->in[i] : HEED_NONE;
     if (node->id == HEED_OP_EXPERT_PRODUCT) g.attributes = *(const heed_expert_product_attributes *)node->attributes;
+    else g.outer = *(const heed_expert_outer_attributes *)node->attributes;
     return g;
 }
 
@@ -80,8 +82,9 @@ static heed_status rewrite_chains(const chains *state, heed_graph *graph, heed_e
         grown g = state->result[i];
         for (int j = 0; j < HEED_EXPERT_INPUTS; j++) g.in[j] = heed_graph_rewrite_find(&rewrite, g.in[j]);
         graph->scope = node->scope, graph->clone = node->clone, graph->in_gradient = node->is_gradient;
-        int n_in = g.id == HEED_OP_EXPERT_PRODUCT ? HEED_EXPERT_INPUTS : HEED_EXPERT_OUTER_STATE + 1;
-        heed_graph_rewrite_replace(&rewrite, node->out[0], heed_emit(graph, g.id, g.in, n_in, &g.attributes, NULL));
+        const bool outer = g.id == HEED_OP_EXPERT_OUTER;
+        heed_graph_rewrite_replace(&rewrite, node->out[0], heed_emit(graph, g.id, g.in, outer ? HEED_EXPERT_OUTER_STATE + 1 : HEED_EXPERT_INPUTS,
+                                                                     outer ? (const void *)&g.outer : &g.attributes, NULL));
         graph->clone = 0, graph->in_gradient = false;
     }
     graph->scope = "";

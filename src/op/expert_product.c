@@ -5,6 +5,7 @@
      Activation and gate are the fusion pass's: with them the op has no gradient.
    expert_outer: y(e) = [state(e) +] sum over the slots s of expert e, ascending, of a(s) b(s)^T; a (N,J,M), b (N,J,K), y (X,M,K) f32; with
      a state the chains continue from its values, and y is its next version. The gradient of the weights.
+   Both with `rounded`: operands of the products are rounded to bf16 first, as in `product`.
    expert_sum: y(e) = sum over the slots s of expert e, ascending, of x(s); x (N,J,O), y (X,O) f32: the gradient of the bias.
    Errors: HEED_E_SHAPE, HEED_E_DTYPE, HEED_E_ARG for an unknown activation. Source: Shazeer et al. 2017; Fedus et al. 2021. */
 #include "op/expert.h"
@@ -24,7 +25,9 @@ static inline real REAL(column)(const heed_kernel_args *args, int64_t e, int64_t
     const heed_block_traits *blocks = attributes->transpose_b ? REAL(integers_of)(w) : NULL;
     real sum = 0;
     if (blocks) sum = heed_block_dot(blocks, REAL(blocks)(w, e) + heed_dtype_bytes(w->dtype, (size_t)(o * width)), (const float *)x, depth);
-    for (int64_t k = 0; k < depth && !blocks; k++) sum = R(fma)(x[k], REAL(element)(w, e, attributes->transpose_b ? o * width + k : k * width + o), sum);
+    for (int64_t k = 0; k < depth && !blocks; k++)
+        sum = R(fma)(REAL(operand)(x[k], attributes->rounded),
+                     REAL(operand)(REAL(element)(w, e, attributes->transpose_b ? o * width + k : k * width + o), attributes->rounded), sum);
     if (bias) sum += REAL(row)(bias, e)[o];
     sum = REAL(heed_unary_value)(attributes->activation, sum);
     return gate ? sum * REAL(slot)(gate, s)[o] : sum;
@@ -47,11 +50,13 @@ void REAL(heed_expert_outer_reference)(const heed_kernel_args *args)
 {
     const heed_operand *a = &args->in[0], *b = &args->in[1], *state = heed_optional(args, HEED_EXPERT_OUTER_STATE), *y = &args->out[0];
     int64_t rows = y->shape.dim[1], columns = y->shape.dim[2], begin, end;
+    bool rounded = ((const heed_expert_outer_attributes *)args->attributes)->rounded;
     for (int64_t e = 0; e < y->shape.dim[0]; e++) {
         heed_expert_range(&args->in[2], e, heed_slot_count(a), &begin, &end);
         for (int64_t at = 0; at < rows * columns; at++) {
             real sum = state ? REAL(row)(state, e)[at] : 0;
-            for (int64_t s = begin; s < end; s++) sum = R(fma)(REAL(slot)(a, s)[at / columns], REAL(slot)(b, s)[at % columns], sum);
+            for (int64_t s = begin; s < end; s++)
+                sum = R(fma)(REAL(operand)(REAL(slot)(a, s)[at / columns], rounded), REAL(operand)(REAL(slot)(b, s)[at % columns], rounded), sum);
             REAL(row)(y, e)[at] = sum;
         }
     }
@@ -88,7 +93,7 @@ static heed_status infer_product(heed_infer *infer, heed_error *error)
     bool bias = infer->n_in > HEED_EXPERT_BIAS && infer->present[HEED_EXPERT_BIAS], gate = infer->n_in > HEED_EXPERT_GATE && infer->present[HEED_EXPERT_GATE];
     if (attributes->activation < 0 || attributes->activation >= HEED_UNARY_COUNT) return heed_infer_fail(infer, error, HEED_E_ARG, "a known activation");
     if (infer->dtype[HEED_EXPERT_X] != HEED_F32 || !heed_dtype_is_weight(infer->dtype[HEED_EXPERT_WEIGHT]) ||
-        (heed_dtype_is_block(infer->dtype[HEED_EXPERT_WEIGHT]) && !attributes->transpose_b) ||
+        (heed_dtype_is_block(infer->dtype[HEED_EXPERT_WEIGHT]) && (!attributes->transpose_b || attributes->rounded)) ||
         (bias && infer->dtype[HEED_EXPERT_BIAS] != HEED_F32) || (gate && infer->dtype[HEED_EXPERT_GATE] != HEED_F32))
         return heed_infer_fail(infer, error, HEED_E_DTYPE, "f32, but for weights: f32, f16, bf16, or the rows of matrices in blocks");
     int inner = attributes->transpose_b ? 2 : 1, outer = attributes->transpose_b ? 1 : 2;
@@ -133,7 +138,8 @@ static heed_status gradient(heed_graph *graph, const heed_node *node, const heed
         return heed_fail(error, HEED_E_UNSUPPORTED, "expert_product: what fusion made has no gradient: it runs after the gradient pass");
     heed_value x = node->in[HEED_EXPERT_X], w = node->in[HEED_EXPERT_WEIGHT], offsets = node->in[HEED_EXPERT_OFFSETS], dy = dout[0];
     bool transposed = attributes.transpose_b;
-    din[HEED_EXPERT_WEIGHT] = heed_emit(graph, HEED_OP_EXPERT_OUTER, (heed_value[]){transposed ? dy : x, transposed ? x : dy, offsets}, 3, NULL, NULL);
+    heed_expert_outer_attributes outer = {.rounded = attributes.rounded};
+    din[HEED_EXPERT_WEIGHT] = heed_emit(graph, HEED_OP_EXPERT_OUTER, (heed_value[]){transposed ? dy : x, transposed ? x : dy, offsets}, 3, &outer, NULL);
     attributes.transpose_b = !transposed;
     din[HEED_EXPERT_X] = heed_emit(graph, HEED_OP_EXPERT_PRODUCT, (heed_value[]){dy, w, offsets}, 3, &attributes, NULL);
     if (heed_node_input(node, HEED_EXPERT_BIAS) != HEED_NONE)
@@ -174,7 +180,7 @@ const heed_op heed_op_expert_product = {.name = "expert_product", .in_min = 3, .
     .attribute_size = sizeof(heed_expert_product_attributes), .infer = infer_product, .gradient = gradient, HEED_REFERENCES(expert_product),
     .cost = cost_product};
 const heed_op heed_op_expert_outer = {.name = "expert_outer", .in_min = 3, .in_max = 4, .n_out = 1, .state_input = HEED_EXPERT_OUTER_STATE,
-    .flags = HEED_OP_WRITES_STATE, .infer = infer_outer, .no_gradient = "second derivatives are not taken", HEED_REFERENCES(expert_outer),
+    .attribute_size = sizeof(heed_expert_outer_attributes), .flags = HEED_OP_WRITES_STATE, .infer = infer_outer, .no_gradient = "second derivatives are not taken", HEED_REFERENCES(expert_outer),
     .cost = cost_outer};
 const heed_op heed_op_expert_sum = {.name = "expert_sum", .in_min = 2, .in_max = 2, .n_out = 1, .infer = infer_sum,
     .no_gradient = "second derivatives are not taken", HEED_REFERENCES(expert_sum)};

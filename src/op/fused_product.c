@@ -3,8 +3,8 @@
      y = state + op(a) op(b)                                         accumulating: the chain continues from the old value
    Inputs by the places in graph/attributes.h: a (M,K), or (K,M) with transpose_a, f32, f16 or bf16, f32 when it is normalised;
    gate, residual, state (M,N) f32; norm gain and bias (K) f32; 1 to 4 weights, (N',K) with transpose_b or else (K,N'), f32, f16
-   or bf16, or in blocks as `product` takes them; their biases (N') f32; N is the sum of the N'. Sums as in `product`: k ascending, one fused multiply-add chain; then
-   bias, activation, gate, residual in this order. y (M,N) f32, with a state its next version.
+   or bf16, or in blocks as `product` takes them; their biases (N') f32; N is the sum of the N'. Sums as in `product`: k ascending, one fused multiply-add chain, operands
+   (a normalised) rounded to bf16 first when `rounded`; then bias, activation, gate, residual in this order. y (M,N) f32, with a state its next version.
    Errors: HEED_E_SHAPE, HEED_E_DTYPE; HEED_E_ARG for parts that do not go together (a norm over transposed rows, a state with
    anything but the plain product). */
 #include "op/check.h"
@@ -54,7 +54,8 @@ static inline real REAL(one)(const heed_kernel_args *args, REAL(heed_row_norm) n
     const heed_block_traits *blocks = REAL(integers_of)(b);
     if (blocks) sum = REAL(block_sum)(args, norm, blocks, b, i, j);
     for (int64_t k = 0; k < depth && !blocks; k++)
-        sum = R(fma)(REAL(left)(args, norm, i, k), attributes->transpose_b ? REAL(element)(b, j, k) : REAL(element)(b, k, j), sum);
+        sum = R(fma)(REAL(operand)(REAL(left)(args, norm, i, k), attributes->rounded),
+                     REAL(operand)(attributes->transpose_b ? REAL(element)(b, j, k) : REAL(element)(b, k, j), attributes->rounded), sum);
     if (bias) sum += *REAL(row)(bias, j);
     sum = REAL(heed_unary_value)(attributes->activation, sum);
     if (gate) sum *= REAL(row)(gate, i)[to];
@@ -102,7 +103,7 @@ static heed_status check_parts(const heed_infer *infer, heed_error *error)
         if (!present[i]) continue;
         bool weight = i >= HEED_FUSED_B && i < HEED_FUSED_BIAS, widens = weight || (i == HEED_FUSED_A && !norm);
         if (weight && heed_dtype_is_block(infer->dtype[i])) {
-            if (!attributes->transpose_b || attributes->transpose_a || present[HEED_FUSED_STATE] || infer->dtype[HEED_FUSED_A] != HEED_F32)
+            if (!attributes->transpose_b || attributes->transpose_a || attributes->rounded || present[HEED_FUSED_STATE] || infer->dtype[HEED_FUSED_A] != HEED_F32)
                 return heed_infer_fail(infer, error, HEED_E_DTYPE, "rows of f32 times the rows of a matrix in blocks");
             continue;
         }

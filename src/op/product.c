@@ -1,6 +1,7 @@
 /* Matrix product. y(i,j) = sum over k of a(i,k) b(k,j), k ascending, one fused multiply-add chain per element.
    a (M,K), or (K,M) with transpose_a; b (K,N), or (N,K) with transpose_b; y (M,N) f32. a and b f32, f16 or bf16, widened
-   exactly. b may be a frozen weight in blocks along its rows, (N,K) with transpose_b and a f32 rows: then as tensor/block_dot.h says. M may be live (rows of a), and K too where it is axis 0 of both (transpose_a without transpose_b): the sum then runs
+   exactly; `rounded`, each is rounded to bf16 before it is multiplied (the precision pass; then b is not in blocks), dy in the gradients
+   too, while y and sums stay f32. b may be a frozen weight in blocks along its rows, (N,K) with transpose_b and a f32 rows: then as tensor/block_dot.h says. M may be live (rows of a), and K too where it is axis 0 of both (transpose_a without transpose_b): the sum then runs
    over the live rows; N is fixed. Gradients are products of the same kind, each in the orientation of its operand.
    Errors: HEED_E_SHAPE when extents do not fit, HEED_E_DTYPE unless floating. */
 #include "op/check.h"
@@ -12,7 +13,7 @@ void REAL(heed_product_reference)(const heed_kernel_args *args)
 {
     const heed_operand *a = &args->in[0], *b = &args->in[1], *y = &args->out[0];
     const heed_product_attributes *attributes = args->attributes;
-    bool transpose_a = attributes->transpose_a, transpose_b = attributes->transpose_b;
+    bool transpose_a = attributes->transpose_a, transpose_b = attributes->transpose_b, rounded = attributes->rounded;
     int64_t depth = a->shape.dim[transpose_a ? 0 : 1];
     const heed_block_traits *blocks = transpose_b ? REAL(integers_of)(b) : NULL;
     for (int64_t i = 0; i < y->shape.dim[0]; i++)
@@ -20,8 +21,8 @@ void REAL(heed_product_reference)(const heed_kernel_args *args)
             real sum = 0;
             if (blocks) sum = heed_block_dot(blocks, REAL(blocks)(b, j), (const float *)REAL(row)(a, i), depth);
             for (int64_t k = 0; k < depth && !blocks; k++)
-                sum = R(fma)(transpose_a ? REAL(element)(a, k, i) : REAL(element)(a, i, k),
-                             transpose_b ? REAL(element)(b, j, k) : REAL(element)(b, k, j), sum);
+                sum = R(fma)(REAL(operand)(transpose_a ? REAL(element)(a, k, i) : REAL(element)(a, i, k), rounded),
+                             REAL(operand)(transpose_b ? REAL(element)(b, j, k) : REAL(element)(b, k, j), rounded), sum);
             REAL(row)(y, i)[j] = sum;
         }
 }
@@ -34,7 +35,8 @@ static heed_status infer(heed_infer *infer, heed_error *error)
     heed_shape a = infer->shape[0], b = infer->shape[1];
     if (!heed_dtype_is_floating(infer->dtype[0]) || !heed_dtype_is_weight(infer->dtype[1]))
         return heed_infer_fail(infer, error, HEED_E_DTYPE, "f32, f16 or bf16, or a second matrix in blocks");
-    if (heed_dtype_is_block(infer->dtype[1]) && (!attributes->transpose_b || attributes->transpose_a || infer->dtype[0] != HEED_F32))
+    if (heed_dtype_is_block(infer->dtype[1]) &&
+        (!attributes->transpose_b || attributes->transpose_a || attributes->rounded || infer->dtype[0] != HEED_F32))
         return heed_infer_fail(infer, error, HEED_E_DTYPE, "rows of f32 times the rows of a matrix in blocks");
     if (a.rank != 2 || b.rank != 2) return heed_infer_fail(infer, error, HEED_E_SHAPE, "two matrices");
     bool transpose_a = attributes->transpose_a, transpose_b = attributes->transpose_b;
@@ -48,15 +50,21 @@ static heed_status infer(heed_infer *infer, heed_error *error)
     return HEED_OK;
 }
 
+static heed_value emit(heed_graph *graph, heed_value a, heed_value b, bool transpose_a, bool transpose_b, bool rounded)
+{
+    heed_product_attributes attributes = {.transpose_a = transpose_a, .transpose_b = transpose_b, .rounded = rounded};
+    return heed_emit(graph, HEED_OP_PRODUCT, (heed_value[]){a, b}, 2, &attributes, NULL);
+}
+
 /* With op(a) = a or a^T: d op(a) = dy op(b)^T and d op(b) = op(a)^T dy; each is asked for in the orientation in which it is stored. */
 static heed_status gradient(heed_graph *graph, const heed_node *node, const heed_value *dout, heed_value *din, heed_error *error)
 {
     (void)error;
     const heed_product_attributes *attributes = node->attributes;
     heed_value a = node->in[0], b = node->in[1], dy = dout[0];
-    bool transpose_a = attributes->transpose_a, transpose_b = attributes->transpose_b;
-    din[0] = transpose_a ? heed_product(graph, b, dy, transpose_b, true) : heed_product(graph, dy, b, false, !transpose_b);
-    din[1] = transpose_b ? heed_product(graph, dy, a, true, transpose_a) : heed_product(graph, a, dy, !transpose_a, false);
+    bool transpose_a = attributes->transpose_a, transpose_b = attributes->transpose_b, rounded = attributes->rounded;
+    din[0] = transpose_a ? emit(graph, b, dy, transpose_b, true, rounded) : emit(graph, dy, b, false, !transpose_b, rounded);
+    din[1] = transpose_b ? emit(graph, dy, a, true, transpose_a, rounded) : emit(graph, a, dy, !transpose_a, false, rounded);
     return HEED_OK;
 }
 
@@ -74,8 +82,7 @@ static heed_cost cost(const heed_kernel_args *args)
 
 heed_value heed_product(heed_graph *graph, heed_value a, heed_value b, bool transpose_a, bool transpose_b)
 {
-    heed_product_attributes attributes = {.transpose_a = transpose_a, .transpose_b = transpose_b};
-    return heed_emit(graph, HEED_OP_PRODUCT, (heed_value[]){a, b}, 2, &attributes, NULL);
+    return emit(graph, a, b, transpose_a, transpose_b, false);
 }
 
 heed_value heed_linear(heed_graph *graph, heed_value x, heed_value weight, heed_value bias)

@@ -81,6 +81,12 @@ static inline real REAL(element)(const heed_operand *operand, int64_t i, int64_t
     }
 }
 
+/* An operand of a product, rounded to bf16 when the product's attributes say so. In double it is rounded to float first, as by `cast`. */
+static inline real REAL(operand)(real value, bool rounded)
+{
+    return rounded ? (real)heed_round_operand((float)value) : value;
+}
+
 /* The blocks that a product multiplies as integers (tensor/block_dot.h): only frozen weights, only in single precision. NULL: by elements. */
 static inline const heed_block_traits *REAL(integers_of)(const heed_operand *b)
 {

@@ -97,17 +97,23 @@ static inline guarded lay_out_b(heed_gemm *gemm, const float *b, heed_isa isa)
     return g;
 }
 
+static inline float operand(const heed_gemm *gemm, float value) { return gemm->rounded ? heed_round_operand(value) : value; }
+
 /* The chains as the law says them: k ascending, one fused multiply-add each, from `start` (M,N) or from 0. Caller frees. */
 static inline float *chains(const heed_gemm *gemm, const float *b, const float *start)
 {
     float *sum = calloc((size_t)(gemm->m * gemm->n + 1), sizeof *sum);
     assert_non_null(sum);
+    float *values = malloc((size_t)(gemm->k * gemm->n + 1) * sizeof *values);
+    assert_non_null(values);
+    for (int64_t i = 0; i < gemm->k * gemm->n; i++) values[i] = operand(gemm, b[i]);
     if (start) memcpy(sum, start, (size_t)(gemm->m * gemm->n) * sizeof *sum);
     for (int64_t m = 0; m < gemm->m; m++)
         for (int64_t k = 0; k < gemm->k; k++) {
-            const float a = gemm->a_transposed ? gemm->a[k * gemm->a_stride + m] : gemm->a[m * gemm->a_stride + k];
-            for (int64_t n = 0; n < gemm->n; n++) sum[m * gemm->n + n] = fmaf(a, b[k * gemm->n + n], sum[m * gemm->n + n]);
+            const float a = operand(gemm, gemm->a_transposed ? gemm->a[k * gemm->a_stride + m] : gemm->a[m * gemm->a_stride + k]);
+            for (int64_t n = 0; n < gemm->n; n++) sum[m * gemm->n + n] = fmaf(a, values[k * gemm->n + n], sum[m * gemm->n + n]);
         }
+    free(values);
     return sum;
 }
 

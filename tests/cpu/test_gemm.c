@@ -20,9 +20,9 @@ static void check_gaps(const guarded *g, int64_t rows, int64_t columns, int64_t 
 }
 
 /* One product without epilogue in every kind and type of B, against the chain to the bit. */
-static void check_shape(heed_isa isa, int64_t m, int64_t n, int64_t k, bool a_transposed, bool accumulate, int seed)
+static void check_mode(heed_isa isa, int64_t m, int64_t n, int64_t k, bool a_transposed, bool accumulate, bool rounded, int seed)
 {
-    heed_gemm gemm = {.m = m, .n = n, .k = k, .a_transposed = a_transposed, .accumulate = accumulate};
+    heed_gemm gemm = {.m = m, .n = n, .k = k, .a_transposed = a_transposed, .accumulate = accumulate, .rounded = rounded};
     gemm.a_stride = (a_transposed ? m : k) + random_below(3);
     if (seed % 4 == 0) gemm.a_stride = (gemm.a_stride + 1023) / 1024 * 1024; /* rows that would collide in the cache */
     gemm.c_stride = n + 1 + random_below(4);
@@ -43,8 +43,8 @@ static void check_shape(heed_isa isa, int64_t m, int64_t n, int64_t k, bool a_tr
             for (int64_t i = 0; i < m * n; i++) {
                 float got = gemm.c[i / n * gemm.c_stride + i % n];
                 if (!same_bits(got, expected[i]))
-                    fail_msg("%s m=%d n=%d k=%d kind=%d dtype=%d ta=%d acc=%d at %d,%d: %.9g, chain %.9g", heed_isa_name(isa),
-                             (int)m, (int)n, (int)k, kinds[kind], dtypes[d], a_transposed, accumulate, (int)(i / n), (int)(i % n),
+                    fail_msg("%s m=%d n=%d k=%d kind=%d dtype=%d ta=%d acc=%d rounded=%d at %d,%d: %.9g, chain %.9g", heed_isa_name(isa),
+                             (int)m, (int)n, (int)k, kinds[kind], dtypes[d], a_transposed, accumulate, rounded, (int)(i / n), (int)(i % n),
                              got, expected[i]);
             }
             check_gaps(&c, m, n, gemm.c_stride);
@@ -53,6 +53,13 @@ static void check_shape(heed_isa isa, int64_t m, int64_t n, int64_t k, bool a_tr
         free(b), free(expected);
     }
     guarded_free(&a), guarded_free(&c), guarded_free(&old);
+}
+
+/* Exact, and two times in three with operands rounded to bf16. */
+static void check_shape(heed_isa isa, int64_t m, int64_t n, int64_t k, bool a_transposed, bool accumulate, int seed)
+{
+    check_mode(isa, m, n, k, a_transposed, accumulate, false, seed);
+    if (seed % 3) check_mode(isa, m, n, k, a_transposed, accumulate, true, seed);
 }
 
 static void every_kernel_follows_the_chain(void **state)
@@ -167,9 +174,10 @@ static void one_few_and_many_rows_have_the_same_bits(void **state)
     guarded all = guarded_new((size_t)(most * n) * 4), some = guarded_new((size_t)(most * n) * 4);
     for (int isa = HEED_ISA_GENERIC; isa <= (int)heed_isa_detect(); isa++)
         for (size_t kind = 0; kind < sizeof kinds / sizeof *kinds; kind++)
-            for (size_t d = 0; d < sizeof dtypes / sizeof *dtypes; d++) {
+            for (size_t mode = 0; mode < 2 * sizeof dtypes / sizeof *dtypes; mode++) {
+                const size_t d = mode / 2;
                 float *b = random_b(k, n, dtypes[d]);
-                heed_gemm gemm = {.m = most, .n = n, .k = k, .a = a.data, .a_stride = k, .c = all.data, .c_stride = n,
+                heed_gemm gemm = {.m = most, .n = n, .k = k, .a = a.data, .a_stride = k, .c = all.data, .c_stride = n, .rounded = mode % 2,
                                   .bias = bias.data, .activation = HEED_UNARY_GELU, .b_kind = kinds[kind], .b_dtype = dtypes[d]};
                 gemm.b_stride = gemm.b_kind == HEED_GEMM_B_NT ? k : n;
                 guarded laid = lay_out_b(&gemm, b, (heed_isa)isa);
@@ -193,14 +201,14 @@ static void special_values_stay_in_their_row_and_column(void **state)
     (void)state;
     const int64_t m = 30, n = 75, k = 290;
     for (int isa = HEED_ISA_GENERIC; isa <= (int)heed_isa_detect(); isa++)
-        for (size_t kind = 0; kind < sizeof kinds / sizeof *kinds; kind++) {
+        for (size_t mode = 0; mode < 2 * sizeof kinds / sizeof *kinds; mode++) {
             guarded a = random_floats(m * k), c = guarded_new((size_t)(m * n) * 4);
             float *b = random_b(k, n, HEED_F32), *values = a.data;
             values[3 * k + 7] = NAN, values[11 * k + 280] = INFINITY, values[12 * k] = -INFINITY, values[12 * k + 1] = INFINITY;
             values[20 * k + 5] = 3e38f;
             b[100 * n + 2] = NAN, b[289 * n + 74] = -INFINITY, b[5 * n + 40] = 3e38f, b[7 * n + 33] = 0, b[280 * n + 50] = 0;
             heed_gemm gemm = {.m = m, .n = n, .k = k, .a = a.data, .a_stride = k, .c = c.data, .c_stride = n,
-                              .b_kind = kinds[kind]};
+                              .b_kind = kinds[mode / 2], .rounded = mode % 2};
             gemm.b_stride = gemm.b_kind == HEED_GEMM_B_NT ? k : n;
             guarded laid = lay_out_b(&gemm, b, (heed_isa)isa);
             run_all(&gemm, (heed_isa)isa, heed_gemm_parts(&gemm, (heed_isa)isa), 0);
@@ -230,6 +238,36 @@ static void tiny_values_round_once(void **state)
         for (int64_t i = 0; i < m * n; i++) assert_true(same_bits(gemm.c[i], expected[i]));
         free(b), free(expected);
         guarded_free(&a), guarded_free(&c);
+    }
+}
+
+/* Where operands are rounded, subnormal ones count as zeros, NaN stays NaN and what is beyond the largest becomes infinite. A sum that is
+   subnormal may be one or zero. */
+static void operands_round_as_the_law_says(void **state)
+{
+    (void)state;
+    enum { COUNT = 4096 };
+    static const uint32_t special[] = {0, 0x80000000, 1, 0x007FFFFF, 0x807FFFFF, 0x00800000, 0x00808000, 0x3F808000, 0x3F818000, 0x3F808001, 0x3F807FFF,
+                                       0x7F7FFFFF, 0x7F7F7FFF, 0x7F7F8000, 0x7F800000, 0xFF800000, 0x7F800001, 0x7FC00000, 0x7FFFFFFF, 0xFFFFFFFF};
+    for (int isa = HEED_ISA_GENERIC; isa <= (int)heed_isa_detect(); isa++) {
+        guarded b = guarded_new(COUNT * 4), c = guarded_new(COUNT * 4);
+        for (size_t i = 0; i < COUNT; i++) ((uint32_t *)b.data)[i] = i < sizeof special / sizeof *special ? special[i] : random_bits();
+        const float one = 1;
+        heed_gemm gemm = {.m = 1, .n = COUNT, .k = 1, .a = &one, .a_stride = 1, .b_kind = HEED_GEMM_B_NN, .b = b.data, .b_stride = COUNT, .c = c.data,
+                          .c_stride = COUNT, .rounded = true};
+        for (int side = 0; side < 2; side++) {
+            if (side) { /* the same values as A */
+                gemm.m = COUNT, gemm.n = 1, gemm.a = b.data, gemm.b = &one, gemm.b_stride = 1, gemm.c_stride = 1;
+            }
+            run_all(&gemm, (heed_isa)isa, heed_gemm_parts(&gemm, (heed_isa)isa), 0);
+            for (int i = 0; i < COUNT; i++) {
+                const float x = ((float *)b.data)[i], y = ((float *)c.data)[i], expected = fmaf(one, heed_round_operand(x), 0);
+                assert_true(same_bits(y, expected));
+                if (isnan(x)) assert_true(isnan(y));
+                else assert_true(fabsf(y - x) <= fabsf(x) * 0x1p-8f || fabsf(x) < 0x1p-126f || isinf(y));
+            }
+        }
+        guarded_free(&b), guarded_free(&c);
     }
 }
 
@@ -271,10 +309,10 @@ static void threads_do_not_change_bits(void **state)
     const int64_t m = 200, n = 333, k = 700;
     guarded a = random_floats(m * k), one = guarded_new((size_t)(m * n) * 4), many = guarded_new((size_t)(m * n) * 4);
     for (int isa = HEED_ISA_GENERIC; isa <= (int)heed_isa_detect(); isa++)
-        for (size_t kind = 0; kind < sizeof kinds / sizeof *kinds; kind++) {
+        for (size_t mode = 0; mode < 2 * sizeof kinds / sizeof *kinds; mode++) {
             float *b = random_b(k, n, HEED_BF16);
             heed_gemm gemm = {.m = m, .n = n, .k = k, .a = a.data, .a_stride = k, .c = one.data, .c_stride = n,
-                              .b_kind = kinds[kind], .b_dtype = HEED_BF16};
+                              .b_kind = kinds[mode / 2], .b_dtype = HEED_BF16, .rounded = mode % 2};
             gemm.b_stride = gemm.b_kind == HEED_GEMM_B_NT ? k : n;
             guarded laid = lay_out_b(&gemm, b, (heed_isa)isa);
             run_all(&gemm, (heed_isa)isa, 1, 0);
@@ -305,7 +343,7 @@ static void scratch_for_the_largest_serves_smaller_ones(void **state)
     for (int isa = HEED_ISA_GENERIC; isa <= (int)heed_isa_detect(); isa++)
         for (int round = 0; round < 4000; round++) {
             heed_gemm large = {.m = random_below(300), .n = random_below(1200), .k = random_below(3000), .a_transposed = round & 1,
-                               .a_stride = round & 2 ? 1024 : 1000,
+                               .a_stride = round & 2 ? 1024 : 1000, .rounded = round & 4,
                                .b_kind = kinds[random_below(4)], .b_dtype = dtypes[random_below(3)], .b_stride = 1};
             heed_gemm small = large;
             small.m = random_below(large.m + 1), small.n = random_below(large.n + 1), small.k = random_below(large.k + 1);
@@ -322,7 +360,7 @@ int main(void)
                                        cmocka_unit_test(epilogues_follow_the_order),
                                        cmocka_unit_test(one_few_and_many_rows_have_the_same_bits),
                                        cmocka_unit_test(special_values_stay_in_their_row_and_column),
-                                       cmocka_unit_test(tiny_values_round_once),
+                                       cmocka_unit_test(tiny_values_round_once), cmocka_unit_test(operands_round_as_the_law_says),
                                        cmocka_unit_test(halfway_sums_round_once),
                                        cmocka_unit_test(threads_do_not_change_bits),
                                        cmocka_unit_test(scratch_for_the_largest_serves_smaller_ones)};

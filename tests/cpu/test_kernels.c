@@ -316,7 +316,9 @@ static void product_kernels(void **state)
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
         for (int form = 0; form < 4; form++)
             for (int type = 0; type < 3; type++)
-                for (int panels = 0; panels < 2; panels++) {
+                for (int how = 0; how < 4; how++) {
+                    const bool panels = how & 1;
+                    heed_product_attributes attributes = {.transpose_a = form & 1, .transpose_b = (form & 2) != 0, .rounded = (how & 2) != 0};
                     int64_t m = sizes[i][0], n = sizes[i][1], k = sizes[i][2];
                     bool transpose_a = form & 1, transpose_b = form & 2;
                     if (panels && transpose_a) continue;
@@ -326,7 +328,7 @@ static void product_kernels(void **state)
                     heed_shape a_shape = !transpose_a ? live_matrix(m, k) : transpose_b ? heed_shape_2(k, m) : live_matrix(k, m);
                     heed_shape b_shape = transpose_b ? heed_shape_2(n, k) : transpose_a ? live_matrix(k, n) : heed_shape_2(k, n);
                     heed_value b = transpose_a && !transpose_b ? floats(&c, "b", b_shape) : heed_constant(c.graph, "b", types[type], b_shape);
-                    heed_product(c.graph, floats(&c, "a", a_shape), b, transpose_a, transpose_b);
+                    heed_emit(c.graph, HEED_OP_PRODUCT, (heed_value[]){floats(&c, "a", a_shape), b}, 2, &attributes, NULL);
                     run_case(c);
                 }
 }
@@ -334,7 +336,7 @@ static void product_kernels(void **state)
 static void fused_product_kernels(void **state)
 {
     (void)state;
-    for (int variant = 0; variant < 64; variant++)
+    for (int variant = 0; variant < 128; variant++)
         for (int64_t rows = 1; rows <= 40; rows += 13) {
             kernel_case c = row_case("fused_product", HEED_OP_FUSED_PRODUCT, rows, &plain);
             c.tolerance = 5e-6;
@@ -345,7 +347,7 @@ static void fused_product_kernels(void **state)
             attributes.joined = 1 + variant % 3, attributes.transpose_b = !(variant & 16);
             attributes.activation = variant & 1 ? HEED_UNARY_GELU : HEED_UNARY_LINEAR;
             attributes.norm = variant & 32 ? HEED_FUSED_NORM_LAYER : variant & 8 ? HEED_FUSED_NORM_RMS : HEED_FUSED_NORM_NONE;
-            attributes.eps = 1e-5f;
+            attributes.eps = 1e-5f, attributes.rounded = variant >= 64;
             heed_value in[HEED_FUSED_INPUTS];
             for (int i = 0; i < HEED_FUSED_INPUTS; i++) in[i] = HEED_NONE;
             in[HEED_FUSED_A] = floats(&c, "a", live(rows, k));
@@ -357,6 +359,8 @@ static void fused_product_kernels(void **state)
                 if (variant & 4) in[HEED_FUSED_BIAS + i] = floats(&c, name[1], heed_shape_1(widths[i]));
                 total += widths[i];
             }
+            /* The last bit of a normalised value may decide how it is rounded. */
+            if (attributes.rounded && attributes.norm) c.tolerance = 1e-3;
             if (variant & 1) in[HEED_FUSED_GATE] = floats(&c, "gate", live(rows, total));
             if (variant & 4) in[HEED_FUSED_RESIDUAL] = floats(&c, "residual", live(rows, total));
             if (attributes.norm && gain) in[HEED_FUSED_NORM_GAIN] = floats(&c, "gain", heed_shape_1(k));
@@ -507,7 +511,9 @@ static void expert_product_kernels(void **state)
                 if (w == 4 && (i != 5 || (variant & 6))) continue;
                 kernel_case c = expert_case("expert_product", HEED_OP_EXPERT_PRODUCT, d);
                 c.panels = variant & 1, c.panels_input = HEED_EXPERT_WEIGHT, c.tolerance = 5e-6;
-                heed_expert_product_attributes attributes = {.transpose_b = transposed, .activation = fused ? HEED_UNARY_SILU : HEED_UNARY_LINEAR};
+                heed_expert_product_attributes attributes = {.transpose_b = transposed, .activation = fused ? HEED_UNARY_SILU : HEED_UNARY_LINEAR,
+                                                             .rounded = (w + i) % 2};
+                heed_expert_outer_attributes outer_attributes = {.rounded = (w + i) % 2};
                 heed_value in[HEED_EXPERT_INPUTS] = {floats(&c, "x", live3(d->rows, d->choices, K)),
                     heed_constant(c.graph, "w", types[(variant + i) % 3], heed_shape_of(3, (int64_t[]){d->experts, transposed ? O : K, transposed ? K : O})),
                     integers(&c, "offsets", heed_shape_1(d->experts + 1)), HEED_NONE, HEED_NONE};
@@ -520,7 +526,7 @@ static void expert_product_kernels(void **state)
                 heed_value outer[4] = {floats(&c, "a", live3(d->rows, d->choices, O)), floats(&c, "b", live3(d->rows, d->choices, K)),
                                        integers(&c, "offsets", heed_shape_1(d->experts + 1)), HEED_NONE};
                 if (variant) outer[HEED_EXPERT_OUTER_STATE] = heed_state(c.graph, "state", HEED_F32, heed_shape_of(3, (int64_t[]){d->experts, O, K}));
-                heed_emit(c.graph, HEED_OP_EXPERT_OUTER, outer, 4, NULL, NULL);
+                heed_emit(c.graph, HEED_OP_EXPERT_OUTER, outer, 4, &outer_attributes, NULL);
                 run_case(c);
             }
 }

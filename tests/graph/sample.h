@@ -26,7 +26,7 @@ typedef struct sample {
     size_t n_bound;
 } sample;
 
-typedef struct sample_options { int64_t rows, sequences; bool gradients, accumulate, checkpoints; float dropout; bool constant; } sample_options;
+typedef struct sample_options { int64_t rows, sequences; bool gradients, accumulate, checkpoints, bf16; float dropout; bool constant; } sample_options;
 
 static heed_value sample_weight(sample *s, int layer, const char *part, heed_shape shape, const sample_options *options)
 {
@@ -87,6 +87,7 @@ static void sample_build(sample *s, const sample_options *options)
     heed_value loss = heed_reduce(g, HEED_REDUCE_SUM, heed_cross_entropy(g, logits, labels, 0.1f), 0, false);
     heed_output(g, "loss", loss);
     heed_error error = {0};
+    if (options->bf16) assert_int_equal(heed_pass_precision(g, &error), HEED_OK);
     if (options->gradients) {
         assert_int_equal(heed_graph_gradient(g, loss, s->weights, s->n_weights, s->gradients, &error), HEED_OK);
         for (int i = 0; i < s->n_weights; i++) {

@@ -4,6 +4,7 @@
 #include "support/evaluate.h"
 
 #include "base/rng.h"
+#include "graph/plan.h"
 
 enum { N_CASES = sizeof gradient_cases / sizeof *gradient_cases };
 
@@ -158,6 +159,55 @@ static void rounding_passes_gradients_straight_through(void **state)
     }
 }
 
+/* Products of operands rounded to bf16: so are those of their gradients, dy included, while the rounding itself counts as the identity.
+   One expert, which has all rows, makes an expert product the same thing. */
+static void gradients_of_rounded_products_round_their_operands(void **state)
+{
+    (void)state;
+    enum { M = 3, N = 2, K = 5 };
+    for (int expert = 0; expert < 2; expert++)
+        for (int wide = 0; wide < 2; wide++) {
+            heed_graph *graph = heed_graph_new();
+            heed_shape x_shape = expert ? heed_shape_of(3, (int64_t[]){M, 1, K}) : heed_shape_2(M, K), y_shape = x_shape;
+            y_shape.dim[y_shape.rank - 1] = N;
+            heed_value x = heed_input(graph, "x", HEED_F32, x_shape), dy = heed_input(graph, "dy", HEED_F32, y_shape), d[2];
+            heed_value w = heed_parameter(graph, "w", HEED_F32, expert ? heed_shape_of(3, (int64_t[]){1, N, K}) : heed_shape_2(N, K));
+            heed_value offsets = heed_input(graph, "offsets", HEED_I32, heed_shape_1(2));
+            heed_expert_product_attributes attributes = {.transpose_b = 1, .activation = HEED_UNARY_LINEAR};
+            heed_value y = expert ? heed_emit(graph, HEED_OP_EXPERT_PRODUCT, (heed_value[]){x, w, offsets}, 3, &attributes, NULL)
+                                  : heed_product(graph, x, w, false, true);
+            heed_value loss = heed_multiply(graph, y, dy);
+            while (heed_value_shape(graph, loss).rank) loss = heed_reduce(graph, HEED_REDUCE_SUM, loss, -1, false);
+            assert_ok(heed_pass_precision(graph, &error));
+            assert_ok(heed_graph_gradient(graph, loss, (heed_value[]){x, w}, 2, d, &error));
+            evaluation e = evaluate_new(graph, wide, (heed_runtime){0});
+            for (int i = 0; i < M * K; i++) evaluate_set(&e, x, i, (i % 7 - 3) * 0.3371); /* of more bits than bf16 has */
+            for (int i = 0; i < N * K; i++) evaluate_set(&e, w, i, (i % 5 - 1) * 1.0173);
+            for (int i = 0; i < M * N; i++) evaluate_set(&e, dy, i, (i % 4 - 1.5) * 0.7791);
+            evaluate_fill(&e, offsets, (double[]){0, M});
+            evaluate_run(&e, graph->n_nodes);
+#define ROUNDED(value, at) (double)heed_round_operand((float)evaluate_get(&e, value, at))
+            for (int i = 0; i < M * N; i++) {
+                double sum = 0;
+                for (int k = 0; k < K; k++) sum += ROUNDED(x, i / N * K + k) * ROUNDED(w, i % N * K + k);
+                assert_true(fabs(evaluate_get(&e, y, i) - sum) < 1e-6);
+            }
+            for (int i = 0; i < M * K; i++) {
+                double sum = 0;
+                for (int n = 0; n < N; n++) sum += ROUNDED(dy, i / K * N + n) * ROUNDED(w, n * K + i % K);
+                assert_true(fabs(evaluate_get(&e, d[0], i) - sum) < 1e-6);
+            }
+            for (int i = 0; i < N * K; i++) {
+                double sum = 0;
+                for (int m = 0; m < M; m++) sum += ROUNDED(dy, m * N + i / K) * ROUNDED(x, m * K + i % K);
+                assert_true(fabs(evaluate_get(&e, d[1], i) - sum) < 1e-6);
+            }
+#undef ROUNDED
+            evaluate_free(&e);
+            heed_graph_free(graph);
+        }
+}
+
 /* An embedding whose row 2 is frozen: its values as ever, no gradient to that row, the same gradient to all others. */
 static void a_frozen_row_gets_no_gradient(void **state)
 {
@@ -184,6 +234,6 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(every_gradient_agrees_with_differences),
                                        cmocka_unit_test(every_op_without_gradient_says_why),
-                                       cmocka_unit_test(rounding_passes_gradients_straight_through), cmocka_unit_test(a_frozen_row_gets_no_gradient)};
+                                       cmocka_unit_test(rounding_passes_gradients_straight_through), cmocka_unit_test(gradients_of_rounded_products_round_their_operands), cmocka_unit_test(a_frozen_row_gets_no_gradient)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

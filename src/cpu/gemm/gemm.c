@@ -14,13 +14,16 @@ enum { MAX_PARTS = 64, MAX_FEW_PARTS = 32, PART_COST = 4000, FEW_PART_WORK = 1 <
 /* How one product is cut. Everything here follows from the description alone. */
 typedef struct {
     const heed_gemm_kernels *kernels;
-    heed_gemm_type type;
+    const heed_gemm_tiles *tiles;      /* for the B they read: as stored, or packed */
+    heed_gemm_packers packers;
+    heed_gemm_type type;               /* of B as stored */
     int64_t tall;                    /* rows of a tile */
     int64_t row_tiles, panels;       /* of C */
     int64_t grid_rows, grid_columns; /* C is cut into this many units */
     int64_t depth_block, panel_block;
-    bool few;                        /* one row tile covers M */
-    bool pack_b;
+    int64_t pair;                      /* steps of k in a packed element: 1 or 2 */
+    bool few;                          /* one row tile covers M */
+    bool pack_a, pack_b;
 } cut;
 
 static int64_t divide_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
@@ -30,6 +33,15 @@ static int64_t larger(int64_t a, int64_t b) { return a > b ? a : b; }
 const heed_gemm_kernels *heed_gemm_kernels_for(heed_isa isa)
 {
     return HEED_FOR_ISA(isa, heed_gemm_kernels);
+}
+
+const heed_gemm_pair_kernels *heed_gemm_pair_kernels_for(heed_isa isa)
+{
+#if defined(__x86_64__)
+    if (isa == HEED_ISA_AVX512 && heed_isa_has_bf16()) return &heed_gemm_pair_kernels_bf16;
+#endif
+    (void)isa;
+    return NULL;
 }
 
 heed_gemm_type heed_gemm_type_of(heed_dtype dtype)
@@ -53,7 +65,7 @@ static double unit_cost(const cut *c, const heed_gemm *g, int64_t grid_rows, int
         [HEED_GEMM_B_PANELS] = 0.8, [HEED_GEMM_B_PANELS_TRANSPOSED] = 1, [HEED_GEMM_B_NT] = 1.3, [HEED_GEMM_B_NN] = 1.1};
     const double rows = (double)(divide_up(c->row_tiles, grid_rows) * c->tall);
     const double columns = (double)(divide_up(c->panels, grid_columns) * c->kernels->panel);
-    double step = rows * columns / c->kernels->lanes + columns * (c->pack_b ? packing[g->b_kind] : 0.15);
+    double step = rows * columns / (double)(c->kernels->lanes * c->pair) + columns * (c->pack_b ? packing[g->b_kind] : 0.15);
     step += rows * 0.25 * (double)divide_up((int64_t)columns, COLUMN_BLOCK);
     return step * (double)g->k + PART_COST;
 }
@@ -79,14 +91,20 @@ static void cut_many(cut *c, const heed_gemm *g)
 static cut cut_product(const heed_gemm *g, heed_isa isa)
 {
     cut c = {.kernels = heed_gemm_kernels_for(isa), .type = heed_gemm_type_of(g->b_dtype)};
+    const heed_gemm_pair_kernels *pairs = g->rounded ? heed_gemm_pair_kernels_for(isa) : NULL;
     const int64_t panel = c.kernels->panel;
-    const bool rows_collide = !g->a_transposed && g->a_stride % (CACHE_WAY / (int)sizeof(float)) == 0;
+    c.packers = (heed_gemm_packers){c.kernels->straight, c.kernels->transposing, c.kernels->straight};
+    if (g->rounded) c.packers = pairs ? pairs->pairs : c.kernels->rounded;
+    c.pair = pairs ? 2 : 1;
+    c.pack_a = g->rounded;
+    const bool rows_collide = !g->a_transposed && !c.pack_a && g->a_stride % (CACHE_WAY / (int)sizeof(float)) == 0;
     c.tall = rows_collide ? smaller(c.kernels->rows, CACHE_WAYS) : c.kernels->rows;
     c.row_tiles = larger(divide_up(g->m, c.tall), 1);
     c.panels = larger(divide_up(g->n, panel), 1);
     c.few = c.row_tiles <= 1;
-    c.pack_b = g->b_kind == HEED_GEMM_B_NT || g->b_kind == HEED_GEMM_B_PANELS_TRANSPOSED ||
+    c.pack_b = g->rounded || g->b_kind == HEED_GEMM_B_NT || g->b_kind == HEED_GEMM_B_PANELS_TRANSPOSED ||
                (g->b_kind == HEED_GEMM_B_NN && (!c.few || g->n % panel)) || (c.row_tiles > 2 && c.type != HEED_GEMM_F32);
+    c.tiles = pairs ? &pairs->tile : &c.kernels->tile[c.pack_b ? HEED_GEMM_F32 : c.type];
     /* A block of depth leaves its chains in C, which must not be where gate or residual still wait to be read. */
     bool over_c = g->c && (g->gate == g->c || g->residual == g->c);
     bool one_block = over_c || (c.few && !c.pack_b);
@@ -106,8 +124,29 @@ int heed_gemm_parts(const heed_gemm *gemm, heed_isa isa)
     return (int)(c.grid_rows * c.grid_columns);
 }
 
-/* Scratch is two pieces: chains of one tile and packed panels of B. */
+/* Scratch is three pieces: chains of one tile, packed rows of A, packed panels of B. */
 enum { CHAINS_BYTES = HEED_GEMM_MAX_ROWS * HEED_GEMM_MAX_WIDTH * (int)sizeof(float) };
+
+/* Packed elements for `depth` steps. */
+static int64_t steps_of(const cut *c, int64_t depth) { return divide_up(depth, c->pair); }
+
+/* Elements of a packed row of A, whose rows must not be a multiple of CACHE_WAY apart; transposed, of a packed step. */
+static int64_t packed_a_width(const cut *c, const heed_gemm *g, int64_t rows, int64_t depth)
+{
+    const int64_t lanes = c->kernels->lanes;
+    return divide_up(g->a_transposed ? rows : steps_of(c, depth), lanes) * lanes + (g->a_transposed ? 0 : lanes);
+}
+
+/* Elements of a packed block of A, whose height is at most `rows`. */
+static int64_t packed_a_elements(const cut *c, const heed_gemm *g, int64_t rows, int64_t depth)
+{
+    return c->pack_a ? packed_a_width(c, g, rows, depth) * (g->a_transposed ? steps_of(c, depth) : rows) : 0;
+}
+
+static int64_t most_block_rows(const cut *c)
+{
+    return smaller(c->row_tiles, ROW_BLOCK) * c->tall;
+}
 
 size_t heed_gemm_scratch(const heed_gemm *gemm, heed_isa isa)
 {
@@ -118,8 +157,9 @@ size_t heed_gemm_scratch(const heed_gemm *gemm, heed_isa isa)
     if (perhaps) depth = (size_t)larger(smaller(gemm->k, DEPTH_BLOCK), 1);
     /* Packed panels are kept for a second block of rows; without one, those of one tile's width suffice. */
     int64_t panels = smaller(c.row_tiles > ROW_BLOCK ? c.panel_block : HEED_GEMM_MAX_WIDTH / c.kernels->panel, c.panels);
-    size_t b = c.pack_b || perhaps ? depth * (size_t)(panels * c.kernels->panel) : 0;
-    return (CHAINS_BYTES + b * sizeof(float) + 63) & ~(size_t)63;
+    size_t b = c.pack_b || perhaps ? (size_t)steps_of(&c, (int64_t)depth) * (size_t)(panels * c.kernels->panel) : 0;
+    size_t a = (size_t)packed_a_elements(&c, gemm, most_block_rows(&c), (int64_t)depth);
+    return (CHAINS_BYTES + (a + b) * sizeof(float) + 63) & ~(size_t)63;
 }
 
 static const void *element(const void *data, heed_gemm_type type, int64_t at)
@@ -140,7 +180,7 @@ static void pack_blocks(float *out, int width, const heed_gemm *g, int64_t n, in
         }
 }
 
-/* One panel of B, steps [k, k + depth), widened into out. */
+/* One panel of B, steps [k, k + depth), into out. */
 static void pack_panel(const cut *c, const heed_gemm *g, int64_t panel, int64_t k, int64_t depth, float *out)
 {
     const int width = c->kernels->panel;
@@ -148,21 +188,21 @@ static void pack_panel(const cut *c, const heed_gemm *g, int64_t panel, int64_t 
     const int valid = (int)smaller(width, g->n - n);
     switch (g->b_kind) {
     case HEED_GEMM_B_PANELS:
-        c->kernels->straight(out, width, element(g->b, c->type, (panel * g->k + k) * width), c->type, width, depth, width);
+        c->packers.straight(out, width, element(g->b, c->type, (panel * g->k + k) * width), c->type, width, depth, width);
         break;
     case HEED_GEMM_B_NN:
-        c->kernels->straight(out, width, element(g->b, c->type, k * g->b_stride + n), c->type, g->b_stride, depth, valid);
+        c->packers.straight(out, width, element(g->b, c->type, k * g->b_stride + n), c->type, g->b_stride, depth, valid);
         break;
     case HEED_GEMM_B_NT:
         if (heed_dtype_is_block(g->b_dtype)) pack_blocks(out, width, g, n, k, depth, valid);
-        else c->kernels->transposing(out, width, element(g->b, c->type, n * g->b_stride + k), c->type, g->b_stride, depth, valid);
+        else c->packers.transposing(out, width, element(g->b, c->type, n * g->b_stride + k), c->type, g->b_stride, depth, valid);
         break;
     case HEED_GEMM_B_PANELS_TRANSPOSED: /* step k is row k of W: lane k % width of W's panel k / width */
         for (int64_t end = k + depth; k < end;) {
             int64_t lane = k % width, steps = smaller(width - lane, end - k);
             const void *source = element(g->b, c->type, (k / width * g->n + n) * width + lane);
-            c->kernels->transposing(out, width, source, c->type, width, steps, valid);
-            out += steps * width;
+            c->packers.transposing(out, width, source, c->type, width, steps, valid);
+            out += steps_of(c, steps) * width;
             k += steps;
         }
         break;
@@ -178,9 +218,19 @@ static void copy_tile(float *to, ptrdiff_t to_stride, const float *from, ptrdiff
 typedef struct {
     const heed_gemm *gemm;
     const cut *cut;
-    int64_t k, depth, m, rows, tiles;
-    float *chains, *packed_b;
+    int64_t k, depth, steps, m, rows, tiles; /* steps: packed elements for this depth */
+    float *chains, *packed_a, *packed_b;
 } block;
+
+/* The block's rows of A. */
+static void pack_rows(const block *w)
+{
+    const heed_gemm *g = w->gemm;
+    const heed_gemm_packers *packers = &w->cut->packers;
+    const int width = (int)packed_a_width(w->cut, g, w->rows, w->depth);
+    if (g->a_transposed) packers->straight(w->packed_a, width, g->a + w->k * g->a_stride + w->m, HEED_GEMM_F32, g->a_stride, w->depth, (int)w->rows);
+    else packers->lengthwise(w->packed_a, width, g->a + w->m * g->a_stride + w->k, HEED_GEMM_F32, g->a_stride, w->rows, (int)w->depth);
+}
 
 /* Rows [*first, *end) of the block's tile t: heights differ by one at most. */
 static int tile_rows(const block *w, int64_t t, int64_t *first)
@@ -190,7 +240,7 @@ static int tile_rows(const block *w, int64_t t, int64_t *first)
 }
 
 /* One tile of C at (m, n): begins its chains or takes them up from C, and leaves them there, finished after the last step. */
-static void run_tile(const block *w, heed_gemm_tile *tile, heed_gemm_type type, int index, int64_t m, int rows, int64_t n)
+static void run_tile(const block *w, heed_gemm_tile *tile, int index, int64_t m, int rows, int64_t n)
 {
     const heed_gemm *g = w->gemm;
     const heed_gemm_kernels *kernels = w->cut->kernels;
@@ -204,26 +254,28 @@ static void run_tile(const block *w, heed_gemm_tile *tile, heed_gemm_type type, 
         tile->from = w->chains, tile->from_stride = width;
     }
     if (columns < width || (last && epilogue)) tile->to = w->chains, tile->to_stride = width;
-    kernels->tile[type][index][rows](tile);
+    (*w->cut->tiles)[index][rows](tile);
     if (last && epilogue) kernels->finish(g, m, n, rows, columns, w->chains, width);
     else if (columns < width) copy_tile(out, g->c_stride, w->chains, width, rows, columns);
 }
 
 /* All tiles of the block against the panels at `b`, one tile wide. */
-static void run_tiles(const block *w, const heed_gemm_tile *place, heed_gemm_type type, int index, int64_t n)
+static void run_tiles(const block *w, const heed_gemm_tile *place, int index, int64_t n)
 {
     enum { STEPS_AHEAD = 12 }; /* the processor does not foresee that a transposed A goes from row to row */
     const heed_gemm *g = w->gemm;
     heed_gemm_tile tile = *place;
-    tile.depth = w->depth;
-    tile.a_row = g->a_transposed ? 1 : g->a_stride;
-    tile.a_step = g->a_transposed ? g->a_stride : 1;
-    tile.a_ahead = g->a_transposed ? STEPS_AHEAD * g->a_stride : 0;
+    const ptrdiff_t stride = w->cut->pack_a ? packed_a_width(w->cut, g, w->rows, w->depth) : g->a_stride;
+    const float *a = w->cut->pack_a ? w->packed_a : g->a_transposed ? g->a + w->k * stride + w->m : g->a + w->m * stride + w->k;
+    tile.depth = w->steps;
+    tile.a_row = g->a_transposed ? 1 : stride;
+    tile.a_step = g->a_transposed ? stride : 1;
+    tile.a_ahead = g->a_transposed ? STEPS_AHEAD * stride : 0;
     for (int64_t t = 0; t < w->tiles; t++) {
         int64_t m;
         int rows = tile_rows(w, t, &m);
-        tile.a = g->a_transposed ? g->a + w->k * g->a_stride + m : g->a + m * g->a_stride + w->k;
-        run_tile(w, &tile, type, index, m, rows, n);
+        tile.a = a + (m - w->m) * tile.a_row;
+        run_tile(w, &tile, index, m, rows, n);
     }
 }
 
@@ -233,30 +285,30 @@ static void run_panels(const block *w, int64_t first, int64_t end, bool fresh, b
     const cut *c = w->cut;
     const heed_gemm *g = w->gemm;
     const int64_t width = c->kernels->panel, lanes = c->kernels->lanes;
-    const heed_gemm_type type = c->pack_b ? HEED_GEMM_F32 : c->type;
     const int tallest = (int)divide_up(w->rows, w->tiles);
     for (int64_t panel = first; panel < end;) {
         const int64_t n = panel * width, vectors = divide_up(smaller((end - panel) * width, g->n - n), lanes);
         int index = HEED_GEMM_WIDTHS - 1;
-        while (index > 0 && (!c->kernels->tile[type][index][tallest] || 1 << index > vectors)) index--;
+        while (index > 0 && (!(*c->tiles)[index][tallest] || 1 << index > vectors)) index--;
         const int64_t panels = larger((1 << index) / HEED_GEMM_PANEL_VECTORS, 1);
         heed_gemm_tile place = {.b_panel = g->k * width, .b_step = width};
         if (c->pack_b) {
-            float *packed = w->packed_b + (keep ? (panel - first) * w->depth * width : 0);
+            float *packed = w->packed_b + (keep ? (panel - first) * w->steps * width : 0);
             if (fresh)
-                for (int64_t i = 0; i < panels; i++) pack_panel(c, g, panel + i, w->k, w->depth, packed + i * w->depth * width);
-            place.b = packed, place.b_panel = w->depth * width;
+                for (int64_t i = 0; i < panels; i++) pack_panel(c, g, panel + i, w->k, w->depth, packed + i * w->steps * width);
+            place.b = packed, place.b_panel = w->steps * width;
         } else if (g->b_kind == HEED_GEMM_B_NN) {
-            place.b = element(g->b, type, w->k * g->b_stride + n), place.b_panel = width, place.b_step = g->b_stride;
-        } else place.b = element(g->b, type, (panel * g->k + w->k) * width);
-        run_tiles(w, &place, type, index, n);
+            place.b = element(g->b, c->type, w->k * g->b_stride + n), place.b_panel = width, place.b_step = g->b_stride;
+        } else place.b = element(g->b, c->type, (panel * g->k + w->k) * width);
+        run_tiles(w, &place, index, n);
         panel += panels;
     }
 }
 
 static void run_unit(const heed_gemm *g, const cut *c, int64_t unit, float *scratch)
 {
-    block w = {.gemm = g, .cut = c, .chains = scratch, .packed_b = scratch + CHAINS_BYTES / sizeof(float)};
+    block w = {.gemm = g, .cut = c, .chains = scratch, .packed_a = scratch + CHAINS_BYTES / sizeof(float)};
+    w.packed_b = w.packed_a + packed_a_elements(c, g, most_block_rows(c), c->depth_block);
     const int64_t i = unit % c->grid_rows, j = unit / c->grid_rows, tall = c->tall;
     const int64_t first_row = c->row_tiles * i / c->grid_rows * tall;
     const int64_t end_row = smaller(c->row_tiles * (i + 1) / c->grid_rows * tall, g->m);
@@ -266,11 +318,12 @@ static void run_unit(const heed_gemm *g, const cut *c, int64_t unit, float *scra
         const int64_t stop = smaller(panel + c->panel_block, end_panel);
         w.k = 0;
         do {
-            w.depth = smaller(c->depth_block, g->k - w.k);
+            w.depth = smaller(c->depth_block, g->k - w.k), w.steps = steps_of(c, w.depth);
             for (int64_t r = 0; r < blocks; r++) {
                 w.m = first_row + tiles * r / blocks * tall;
                 w.rows = smaller(first_row + tiles * (r + 1) / blocks * tall, end_row) - w.m;
                 w.tiles = divide_up(w.rows, tall);
+                if (c->pack_a) pack_rows(&w);
                 run_panels(&w, panel, stop, r == 0, blocks > 1);
             }
             w.k += c->depth_block;

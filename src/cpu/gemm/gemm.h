@@ -4,6 +4,10 @@
    or from the old C. One row, few rows, many rows, packed or not, any block size, any part, any instruction set: the same
    chain, hence the same bits. f16 and bf16 elements of B are widened exactly before they are multiplied.
 
+   With `rounded` the elements of A and B are rounded to bf16 first (heed_round_operand: to nearest even, subnormal numbers count as
+   zeros); the chain is the same, one fused multiply-add each, k ascending. Where vdpbf16ps does it, subnormal sums count as zeros too:
+   elsewhere they do not, and that is all by which instruction sets differ.
+
    B in blocks (rows of blocks, W (N,K), as PANELS or NT): formats with traits are multiplied as tensor/block_dot.h says, from panels alone,
    and are never accumulated onto old C; others are decoded to f32 as they are packed, from NT alone.
 
@@ -43,6 +47,7 @@ typedef struct heed_gemm {
     float *c;                /* (M,N) rows c_stride apart */
     int64_t c_stride;
     bool accumulate;         /* the chain starts from the old C */
+    bool rounded;            /* elements of A and B are rounded to bf16; never with blocks */
     const float *bias;       /* (N) */
     int activation;          /* heed_unary_kind; 0 is none */
     const float *gate;       /* (M,N) rows gate_stride apart */

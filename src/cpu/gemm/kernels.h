@@ -32,10 +32,20 @@ typedef struct heed_gemm_tile {
 
 typedef void heed_gemm_tile_kernel(const heed_gemm_tile *tile);
 
-/* Writes `depth` rows of `width` floats: out[k][j] = source element of column j < valid, 0 for the others; width a multiple of the
-   lanes. `straight` reads source[k * stride + j], `transposing` source[j * stride + k]. */
-typedef void heed_gemm_pack_kernel(float *out, int width, const void *source, heed_gemm_type type, ptrdiff_t stride, int64_t depth,
+/* Writes `rows` rows of `width` packed elements of 4 bytes; the source has `stride` elements between its rows; width is a multiple of
+   the lanes, and columns from `valid` on are 0. */
+typedef void heed_gemm_pack_kernel(float *out, int width, const void *source, heed_gemm_type type, ptrdiff_t stride, int64_t rows,
                                    int valid);
+
+/* How operands of a product are packed. A packed element is a float, or a pair of steps (k, k + 1) in bf16, the first in its high
+   half: vdpbf16ps begins with that one. A step beyond the last is 0.
+     straight      out[step][j] from source[k * stride + j], `rows` counting k: B as rows (K,N), A transposed, panels
+     transposing   out[step][j] from source[j * stride + k], `rows` counting k: B as rows (N,K)
+     lengthwise    out[i][step] from source[i * stride + k], `valid` counting k: A as rows (M,K) */
+typedef struct heed_gemm_packers { heed_gemm_pack_kernel *straight, *transposing, *lengthwise; } heed_gemm_packers;
+
+/* The tiles by width index and rows; NULL where the registers do not suffice. */
+typedef heed_gemm_tile_kernel *heed_gemm_tiles[HEED_GEMM_WIDTHS][HEED_GEMM_MAX_ROWS + 1];
 
 /* Epilogue of the product for rows [m, m + rows) and columns [n, n + columns): takes the finished chains, writes C. */
 typedef void heed_gemm_finish_kernel(const heed_gemm *gemm, int64_t m, int64_t n, int rows, int columns, const float *chains,
@@ -43,16 +53,25 @@ typedef void heed_gemm_finish_kernel(const heed_gemm *gemm, int64_t m, int64_t n
 
 typedef struct heed_gemm_kernels {
     int lanes, panel, rows;                                        /* floats a vector, columns a panel, rows of the tallest tile */
-    /* NULL where the registers do not suffice. */
-    heed_gemm_tile_kernel *tile[HEED_GEMM_TYPES][HEED_GEMM_WIDTHS][HEED_GEMM_MAX_ROWS + 1];
-    heed_gemm_pack_kernel *straight, *transposing;
+    heed_gemm_tiles tile[HEED_GEMM_TYPES];
+    heed_gemm_pack_kernel *straight, *transposing; /* floats as they are; `straight` packs lengthwise too */
+    heed_gemm_packers rounded;                     /* floats rounded to bf16 */
     heed_gemm_finish_kernel *finish;
 } heed_gemm_kernels;
+
+/* Products of pairs, beside the kernels of the same lanes. */
+typedef struct heed_gemm_pair_kernels {
+    heed_gemm_tiles tile;
+    heed_gemm_packers pairs;
+} heed_gemm_pair_kernels;
 
 extern const heed_gemm_kernels heed_gemm_kernels_generic;
 #if defined(__x86_64__)
 extern const heed_gemm_kernels heed_gemm_kernels_avx2, heed_gemm_kernels_avx512;
+extern const heed_gemm_pair_kernels heed_gemm_pair_kernels_bf16;
 #endif
 const heed_gemm_kernels *heed_gemm_kernels_for(heed_isa isa);
+/* NULL where rounded operands are multiplied as floats. */
+const heed_gemm_pair_kernels *heed_gemm_pair_kernels_for(heed_isa isa);
 
 #endif

@@ -1,10 +1,10 @@
-/* tiles.h: the bodies of the product kernels in terms of cpu/vector.h. Each of tiles_generic.c, tiles_avx2.c and tiles_avx512.c
-   includes this once, adds transpose_block(), and lists the tile shapes its registers hold. */
+/* tiles.h: the register tiles in terms of cpu/vector.h. Each file that includes this once lists the tile shapes its registers hold;
+   tiles_bf16.c multiplies pairs instead of floats. */
 #ifndef HEED_CPU_GEMM_TILES_H
 #define HEED_CPU_GEMM_TILES_H
 
 #include "cpu/gemm/kernels.h"
-#include "cpu/vector_unary.h"
+#include "cpu/vector.h"
 
 #if defined(__clang__)
 #define UNROLL _Pragma("clang loop unroll(full)")
@@ -12,6 +12,9 @@
 #define UNROLL _Pragma("GCC unroll 16")
 #endif
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
+#ifndef MULTIPLY_ADD
+#define MULTIPLY_ADD(x, column, sum) heed_v_fma(x, column, sum)
+#endif
 
 ALWAYS_INLINE const char *address(const void *source, ptrdiff_t at, heed_gemm_type type)
 {
@@ -34,6 +37,13 @@ ALWAYS_INLINE heed_v load_part_as(const void *source, ptrdiff_t at, heed_gemm_ty
     case HEED_GEMM_BF16: return heed_v_load_bf16_part((const uint16_t *)source + at, count);
     default: return heed_v_load_part((const float *)source + at, count);
     }
+}
+
+/* The first `count` lanes from source + at; zeros behind them. */
+ALWAYS_INLINE heed_v load_lanes(const void *source, ptrdiff_t at, heed_gemm_type type, int64_t count, const bool rounded)
+{
+    heed_v x = count >= HEED_LANES ? load_as(source, at, type) : load_part_as(source, at, type, count);
+    return rounded ? heed_v_round_bf16(x) : x;
 }
 
 /* The register tile: rows x vectors accumulators, each the one chain of its element. Three rows share an address register.
@@ -70,7 +80,7 @@ ALWAYS_INLINE void run_tile(const heed_gemm_tile *tile, heed_gemm_type type, con
         }
         UNROLL for (int r = 0; r < rows; r++) {
             heed_v x = heed_v_set(a[r / 3][r % 3 * a_row]);
-            UNROLL for (int v = 0; v < vectors; v++) sum[r][v] = heed_v_fma(x, column[v], sum[r][v]);
+            UNROLL for (int v = 0; v < vectors; v++) sum[r][v] = MULTIPLY_ADD(x, column[v], sum[r][v]);
         }
         UNROLL for (int i = 0; i < 4; i++) a[i] += a_step;
         at += b_step;
@@ -79,67 +89,7 @@ ALWAYS_INLINE void run_tile(const heed_gemm_tile *tile, heed_gemm_type type, con
         UNROLL for (int v = 0; v < vectors; v++) heed_v_store(to + r * to_stride + v * HEED_LANES, sum[r][v]);
 }
 
-static void pack_straight(float *out, int width, const void *source, heed_gemm_type type, ptrdiff_t stride, int64_t depth,
-                          int valid)
-{
-    enum { STEPS_AHEAD = 16 };
-    for (int64_t k = 0; k < depth; k++)
-        for (int j = 0; j < width; j += HEED_LANES) {
-            const ptrdiff_t at = k * stride + j;
-            const int left = valid - j;
-            __builtin_prefetch(address(source, at + STEPS_AHEAD * stride, type));
-            heed_v_store(out + k * width + j, left >= HEED_LANES ? load_as(source, at, type) : load_part_as(source, at, type, left));
-        }
-}
-
-static void transpose_block(heed_v block[HEED_LANES]); /* rows become columns, in place */
-
-static void pack_transposing(float *out, int width, const void *source, heed_gemm_type type, ptrdiff_t stride, int64_t depth,
-                             int valid)
-{
-    enum { STEPS_AHEAD = 4 * HEED_LANES };
-    for (int j = 0; j < width; j += HEED_LANES)
-        for (int64_t k = 0; k < depth; k += HEED_LANES) {
-            const int64_t steps = depth - k < HEED_LANES ? depth - k : HEED_LANES;
-            heed_v block[HEED_LANES];
-            for (int i = 0; i < HEED_LANES; i++) {
-                const ptrdiff_t at = (j + i) * stride + k;
-                const int64_t here = j + i < valid ? steps : 0;
-                __builtin_prefetch(address(source, at + STEPS_AHEAD, type));
-                block[i] = here == HEED_LANES ? load_as(source, at, type) : load_part_as(source, at, type, here);
-            }
-            transpose_block(block);
-            for (int64_t i = 0; i < steps; i++) heed_v_store(out + (k + i) * width + j, block[i]);
-        }
-}
-
-/* One vector of the epilogue; `count` of its lanes count. The order is law: bias, activation, gate, residual. */
-ALWAYS_INLINE void finish_vector(const heed_gemm *gemm, int64_t m, int64_t n, heed_v x, int64_t count, bool whole)
-{
-#define OPERAND(p) (whole ? heed_v_load(p) : heed_v_load_part(p, count))
-    if (gemm->bias) x = heed_v_add(x, OPERAND(gemm->bias + n));
-    if (gemm->activation) x = heed_v_unary((heed_unary_kind)gemm->activation, x);
-    if (gemm->gate) x = heed_v_mul(x, OPERAND(gemm->gate + m * gemm->gate_stride + n));
-    if (gemm->residual) x = heed_v_add(x, OPERAND(gemm->residual + m * gemm->residual_stride + n));
-#undef OPERAND
-    float *to = gemm->c + m * gemm->c_stride + n;
-    if (whole) heed_v_store(to, x);
-    else heed_v_store_part(to, x, count);
-}
-
-static void finish(const heed_gemm *gemm, int64_t m, int64_t n, int rows, int columns, const float *chains, ptrdiff_t stride)
-{
-    for (int r = 0; r < rows; r++) {
-        int j = 0;
-        for (; j + HEED_LANES <= columns; j += HEED_LANES)
-            finish_vector(gemm, m + r, n + j, heed_v_load(chains + r * stride + j), HEED_LANES, true);
-        if (j == columns) continue;
-        heed_v rest = heed_v_load_part(chains + r * stride + j, columns - j);
-        finish_vector(gemm, m + r, n + j, rest, columns - j, false);
-    }
-}
-
-/* SHAPES(X) of each file lists the tiles X(width index, vectors, rows); here their three kernels and their places in the table. */
+/* SHAPES(X) of each file lists the tiles X(width index, vectors, rows); here their kernels and their places in the table. */
 #define TILE(type, vectors, rows) \
     static void tile_##type##_##vectors##x##rows(const heed_gemm_tile *tile) { run_tile(tile, HEED_GEMM_##type, vectors, rows); }
 #define TILE_TYPES(index, vectors, rows) TILE(F32, vectors, rows) TILE(F16, vectors, rows) TILE(BF16, vectors, rows)

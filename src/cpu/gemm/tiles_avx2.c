@@ -1,5 +1,5 @@
 /* Products on AVX2: 16 registers of 8 floats. 6 rows x 2 vectors is 12 accumulators, 2 registers of B and one of A. */
-#include "cpu/gemm/tiles.h"
+#include "cpu/gemm/tiles_pack.h"
 
 #if defined(__x86_64__)
 
@@ -28,6 +28,6 @@ SHAPES(TILE_TYPES)
 
 const heed_gemm_kernels heed_gemm_kernels_avx2 = {
     .lanes = HEED_LANES, .panel = HEED_GEMM_PANEL_VECTORS * HEED_LANES, .rows = 6, SHAPES(TILE_ENTRIES)
-    .straight = pack_straight, .transposing = pack_transposing, .finish = finish};
+    PACKERS, .finish = finish};
 
 #endif

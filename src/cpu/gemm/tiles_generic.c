@@ -1,5 +1,5 @@
 /* Products in portable C: vectors of 4 floats, 4 rows x 2 vectors. */
-#include "cpu/gemm/tiles.h"
+#include "cpu/gemm/tiles_pack.h"
 
 static void transpose_block(heed_v block[HEED_LANES])
 {
@@ -15,4 +15,4 @@ SHAPES(TILE_TYPES)
 
 const heed_gemm_kernels heed_gemm_kernels_generic = {
     .lanes = HEED_LANES, .panel = HEED_GEMM_PANEL_VECTORS * HEED_LANES, .rows = 4, SHAPES(TILE_ENTRIES)
-    .straight = pack_straight, .transposing = pack_transposing, .finish = finish};
+    PACKERS, .finish = finish};

@@ -88,7 +88,7 @@ static inline heed_gemm expert_gemm(const heed_kernel_args *args, int64_t expert
     const heed_expert_product_attributes *p = args->attributes;
     const heed_operand *x = &args->in[HEED_EXPERT_X], *w = &args->in[HEED_EXPERT_WEIGHT], *y = &args->out[0], *bias = optional_input(args, HEED_EXPERT_BIAS);
     return (heed_gemm){.n = y->shape.dim[2], .k = x->shape.dim[2], .a_stride = x->shape.dim[2], .b_kind = kind_of_b(w, p->transpose_b), .b_dtype = w->dtype,
-        .b = weights_of_expert(w, args->isa, expert), .b_stride = w->shape.dim[2], .c_stride = y->shape.dim[2], .activation = p->activation,
+        .b = weights_of_expert(w, args->isa, expert), .b_stride = w->shape.dim[2], .c_stride = y->shape.dim[2], .rounded = p->rounded, .activation = p->activation,
         .bias = bias ? float_row(bias, expert) : NULL, .gate_stride = y->shape.dim[2]};
 }
 
@@ -156,7 +156,8 @@ static inline void expert_product_run(const heed_kernel_args *args, int part, in
 static inline heed_gemm outer_gemm(const heed_kernel_args *args, int64_t expert)
 {
     const heed_operand *a = &args->in[0], *b = &args->in[1], *y = &args->out[0];
-    return (heed_gemm){.m = a->shape.dim[2], .n = b->shape.dim[2], .a_stride = a->shape.dim[2], .a_transposed = true, .b_kind = HEED_GEMM_B_NN,
+    const heed_expert_outer_attributes *p = args->attributes;
+    return (heed_gemm){.m = a->shape.dim[2], .n = b->shape.dim[2], .rounded = p->rounded, .a_stride = a->shape.dim[2], .a_transposed = true, .b_kind = HEED_GEMM_B_NN,
         .b_dtype = HEED_F32, .b_stride = b->shape.dim[2], .c = float_row(y, expert), .c_stride = b->shape.dim[2]};
 }
 

@@ -4,7 +4,7 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "base/pool.h"
-#include "cpu/gemm/gemm.h"
+#include "cpu/gemm/blocks.h"
 #include "tensor/dtype.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,6 +27,7 @@ typedef struct {
     bool has_bf16;
     double seconds;                       /* per line */
     double peak, peak_bf16, bandwidth;    /* GFLOP/s of floats, of bf16 pairs (as floats where they are multiplied as such), GB/s */
+    double peak_bytes;                    /* of byte products, GOP/s */
 } laboratory;
 
 /* Seconds: of the processor when there is one thread, so that other programs count less; of the clock otherwise. */
@@ -87,6 +88,37 @@ __attribute__((target("avx2,fma"))) static double multiply_add_avx2(int64_t loop
 }
 #endif
 
+#if defined(__x86_64__)
+__attribute__((target("avx512f,avx512vnni"))) static double byte_products_vnni(int64_t loops)
+{
+    __m512i sum[12], x = _mm512_set1_epi8(3), y = _mm512_set1_epi8(1);
+    UNROLL for (int i = 0; i < 12; i++) sum[i] = _mm512_set1_epi32(i);
+    for (int64_t n = 0; n < loops; n++)
+        UNROLL for (int i = 0; i < 12; i++) {
+            sum[i] = _mm512_dpbusd_epi32(sum[i], x, y);
+            __asm__ volatile("" : "+v"(sum[i]));
+        }
+    UNROLL for (int i = 1; i < 12; i++) sum[0] = _mm512_add_epi32(sum[0], sum[i]);
+    return _mm512_reduce_add_epi32(sum[0]) == 1 ? 0 : (double)loops * 12 * 128;
+}
+
+/* A multiplication, an addition of pairs and one of sums. */
+__attribute__((target("avx2"))) static double byte_products_avx2(int64_t loops)
+{
+    __m256i sum[8], x[8], y = _mm256_set1_epi8(1), ones = _mm256_set1_epi16(1);
+    int32_t out[8];
+    UNROLL for (int i = 0; i < 8; i++) sum[i] = x[i] = _mm256_set1_epi32(i);
+    for (int64_t n = 0; n < loops; n++)
+        UNROLL for (int i = 0; i < 8; i++) {
+            __asm__ volatile("" : "+x"(x[i]));
+            sum[i] = _mm256_add_epi32(sum[i], _mm256_madd_epi16(_mm256_maddubs_epi16(x[i], y), ones));
+        }
+    UNROLL for (int i = 1; i < 8; i++) sum[0] = _mm256_add_epi32(sum[0], sum[i]);
+    _mm256_storeu_si256((__m256i *)out, sum[0]);
+    return out[0] == 1 ? 0 : (double)loops * 8 * 64;
+}
+#endif
+
 static double multiply_add_generic(int64_t loops)
 {
     float sum[16] = {0};
@@ -98,14 +130,16 @@ static double multiply_add_generic(int64_t loops)
     return sum[3] > 1e30f ? 0 : (double)loops * 32;
 }
 
-typedef struct { const laboratory *lab; const float *data; size_t count; bool bf16; double flops[256]; float sink[256]; } peak_job;
+typedef enum { OF_FLOATS, OF_BF16, OF_BYTES } peak_kind;
+typedef struct { const laboratory *lab; const float *data; size_t count; peak_kind kind; double flops[256]; float sink[256]; } peak_job;
 
 static void run_peak(void *argument, int thread, int threads)
 {
     (void)threads;
     peak_job *job = argument;
 #if defined(__x86_64__)
-    if (job->bf16) job->flops[thread] = multiply_add_bf16(1000000);
+    if (job->kind == OF_BF16) job->flops[thread] = multiply_add_bf16(1000000);
+    else if (job->kind == OF_BYTES) job->flops[thread] = job->lab->isa == HEED_ISA_AVX512 && heed_isa_has_vnni() ? byte_products_vnni(1000000) : byte_products_avx2(1000000);
     else if (job->lab->isa == HEED_ISA_AVX512) job->flops[thread] = multiply_add_avx512(1000000);
     else if (job->lab->isa == HEED_ISA_AVX2) job->flops[thread] = multiply_add_avx2(1000000);
     else
@@ -131,10 +165,10 @@ static void run_read(void *argument, int thread, int threads)
     job->sink[thread] = sum[0][0];
 }
 
-static double flops_per_second(const laboratory *lab, peak_job *job, bool bf16)
+static double flops_per_second(const laboratory *lab, peak_job *job, peak_kind kind)
 {
     double start = seconds_now(lab), flops = 0;
-    job->bf16 = bf16;
+    job->kind = kind;
     heed_pool_run(lab->pool, run_peak, job);
     double seconds = seconds_now(lab) - start;
     for (int t = 0; t < heed_pool_threads(lab->pool); t++) flops += job->flops[t];
@@ -152,8 +186,9 @@ static void measure_peaks(laboratory *lab)
     memset(data, 1, count * 4);
     job->lab = lab, job->data = data, job->count = count;
     for (int round = 0; round < 7; round++) {
-        lab->peak = larger(lab->peak, flops_per_second(lab, job, false));
-        lab->peak_bf16 = lab->has_bf16 ? larger(lab->peak_bf16, flops_per_second(lab, job, true)) : lab->peak;
+        lab->peak = larger(lab->peak, flops_per_second(lab, job, OF_FLOATS));
+        lab->peak_bf16 = lab->has_bf16 ? larger(lab->peak_bf16, flops_per_second(lab, job, OF_BF16)) : lab->peak;
+        lab->peak_bytes = lab->isa != HEED_ISA_GENERIC ? larger(lab->peak_bytes, flops_per_second(lab, job, OF_BYTES)) : lab->peak;
         double start = seconds_now(lab);
         heed_pool_run(lab->pool, run_read, job);
         lab->bandwidth = larger(lab->bandwidth, (double)count * 4 / (seconds_now(lab) - start) / 1e9);
@@ -226,6 +261,13 @@ static void measure(const laboratory *lab, int64_t m, int64_t n, int64_t k, heed
     for (int64_t i = 0; i < m * k; i++) a[i] = (float)(i % 17) * 0.1f - 0.8f;
     for (size_t i = 0; i < bytes * copies / 2; i++) ((uint16_t *)b)[i] = 0x3A00 + (uint16_t)(i % 61);
     gemm.a = a, gemm.c = c;
+    void *bytes_of_a = NULL;
+    if (heed_gemm_is_blocks(&gemm)) { /* rounded once, as plans do it */
+        bytes_of_a = heed_allocate_aligned(heed_block_rounded_bytes(m, k));
+        if (!bytes_of_a) exit(1);
+        heed_block_round(lab->isa, dtype, a, k, m, k, 0, m, bytes_of_a);
+        gemm.rounded = bytes_of_a;
+    }
     double seconds[MAX_ROUNDS + 1], flops = 2.0 * (double)m * (double)n * (double)k;
     const int repeats = flops < 5e6 ? 50 : flops < 5e7 ? 5 : 1;
     int rounds = 0;
@@ -248,12 +290,12 @@ static void measure(const laboratory *lab, int64_t m, int64_t n, int64_t k, heed
     double best = seconds[0], median = seconds[rounds / 2];
     printf("%5lld %6lld %5lld  %-8s %-4s%s %s  parts %2d  best %7.1f median %7.1f GFLOP/s  %5.1f %% of peak", (long long)m, (long long)n,
            (long long)k, kind_names[kind], heed_dtypes[dtype].name, how & ROUNDED ? " rounded" : "", a_transposed ? "TN" : "  ", job.parts,
-           flops / best / 1e9, flops / median / 1e9, 100 * flops / best / 1e9 / (how & ROUNDED ? lab->peak_bf16 : lab->peak));
+           flops / best / 1e9, flops / median / 1e9, 100 * flops / best / 1e9 / (bytes_of_a ? lab->peak_bytes : how & ROUNDED ? lab->peak_bf16 : lab->peak));
     if (cold)
         printf("  %5.1f GB/s %5.1f %% of read", (double)bytes / best / 1e9, 100 * (double)bytes / best / 1e9 / lab->bandwidth);
     printf("  %8.1f us\n", best * 1e6);
     fflush(stdout);
-    heed_free_aligned(a), heed_free_aligned(b), heed_free_aligned(c), heed_free_aligned(job.scratch);
+    heed_free_aligned(a), heed_free_aligned(b), heed_free_aligned(c), heed_free_aligned(job.scratch), heed_free_aligned(bytes_of_a);
 }
 
 static void squares(const laboratory *lab, int64_t first, int64_t last, int how)
@@ -330,11 +372,30 @@ static void section_halves(const laboratory *lab)
     measure(lab, 512, 2048, 2048, HEED_GEMM_B_PANELS_TRANSPOSED, HEED_BF16, 0);
 }
 
+static const heed_dtype block_dtypes[] = {HEED_Q4_0, HEED_Q4_1, HEED_Q5_0, HEED_Q8_0, HEED_Q4_K, HEED_Q6_K};
+
+static void section_blocks(const laboratory *lab)
+{
+    static const int64_t shapes[][3] = {{512, 2048, 2048}, {64, 2048, 2048}, {8, 2048, 2048}, {2, 2048, 2048}};
+    for (size_t d = 0; d < sizeof block_dtypes / sizeof *block_dtypes; d++)
+        for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
+            measure(lab, shapes[i][0], shapes[i][1], shapes[i][2], HEED_GEMM_B_PANELS, block_dtypes[d], 0);
+}
+
+static void section_block_row(const laboratory *lab)
+{
+    static const int64_t shapes[][2] = {{768, 768}, {2048, 2048}, {8192, 2048}, {49152, 768}};
+    for (size_t d = 0; d < sizeof block_dtypes / sizeof *block_dtypes; d++)
+        for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
+            measure(lab, 1, shapes[i][0], shapes[i][1], HEED_GEMM_B_PANELS, block_dtypes[d], COLD);
+}
+
 int main(int argc, char **argv)
 {
     static const struct { const char *name; void (*run)(const laboratory *); } sections[] = {
         {"square", section_square}, {"large", section_large}, {"train", section_train}, {"few", section_few}, {"one", section_one},
-        {"weight", section_weight}, {"halves", section_halves}, {"bf16", section_bf16}};
+        {"weight", section_weight}, {"halves", section_halves}, {"bf16", section_bf16}, {"blocks", section_blocks},
+        {"block-row", section_block_row}};
     laboratory lab = {.seconds = 0.3};
     int threads = 0, first = 1;
     for (; first + 1 < argc && argv[first][0] == '-'; first += 2) {
@@ -348,8 +409,8 @@ int main(int argc, char **argv)
     }
     lab.has_bf16 = lab.isa == HEED_ISA_AVX512 && heed_isa_has_bf16();
     measure_peaks(&lab);
-    printf("%s, %d threads: multiply-add peak %.1f GFLOP/s, of bf16 %.1f, read bandwidth %.1f GB/s\n   m      n     k\n", heed_isa_name(lab.isa),
-           heed_pool_threads(lab.pool), lab.peak, lab.peak_bf16, lab.bandwidth);
+    printf("%s, %d threads: multiply-add peak %.1f GFLOP/s, of bf16 %.1f, of bytes %.1f, read bandwidth %.1f GB/s\n   m      n     k\n", heed_isa_name(lab.isa),
+           heed_pool_threads(lab.pool), lab.peak, lab.peak_bf16, lab.peak_bytes, lab.bandwidth);
     for (size_t s = 0; s < sizeof sections / sizeof *sections; s++) {
         bool wanted = first >= argc;
         for (int i = first; i < argc; i++) wanted |= !strcmp(argv[i], sections[s].name);

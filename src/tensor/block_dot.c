@@ -88,7 +88,7 @@ void heed_block_run_read(const heed_block_traits *traits, const heed_block_parts
     }
 }
 
-void heed_q8_run_make(const float *values, heed_q8_run *run)
+void heed_q8_run_make(const float *values, const heed_block_traits *traits, heed_q8_run *run)
 {
     uint32_t largest = 0;
     memset(run, 0, sizeof *run);
@@ -106,12 +106,14 @@ void heed_q8_run_make(const float *values, heed_q8_run *run)
         return;
     }
     float inverse = 127 / magnitude, step = magnitude / 127;
+    int32_t sum = 0;
     for (int i = 0; i < HEED_RUN; i++) {
         run->x[i] = (int8_t)rintf(values[i] * inverse);
-        run->half[i / 16] += run->x[i];
+        run->start[traits->scales == HEED_SCALES_HALVES ? i / 16 : 0] -= traits->zero * run->x[i];
+        sum += run->x[i];
     }
     run->d = heed_round_11_bits(step);
-    run->sum = heed_round_11_bits(step * (float)(run->half[0] + run->half[1]));
+    run->sum = heed_round_11_bits(step * (float)sum);
 }
 
 void heed_block_chain_add(heed_block_chain *chain, const heed_block_traits *traits, const void *block, const float *x)
@@ -123,7 +125,7 @@ void heed_block_chain_add(heed_block_chain *chain, const heed_block_traits *trai
         heed_q8_run a;
         int32_t sum = 0;
         heed_block_run_read(traits, &parts, r, &w);
-        heed_q8_run_make(x + HEED_RUN * r, &a);
+        heed_q8_run_make(x + HEED_RUN * r, traits, &a);
         for (int i = 0; i < HEED_RUN; i++) sum += w.w[i] * a.x[i];
         chain->sum = fmaf(w.d * a.d, (float)sum, chain->sum);
         if (traits->scales == HEED_SCALES_MINIMUM || traits->scales == HEED_SCALES_RUNS) chain->sum = fmaf(w.m, a.sum, chain->sum);

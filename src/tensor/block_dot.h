@@ -49,10 +49,11 @@ void heed_block_run_read(const heed_block_traits *traits, const heed_block_parts
    comparable with llama.cpp's; the range is that of f32. With infinities or NaN dx is NaN and x zero. */
 typedef struct heed_q8_run {
     float d, sum;          /* dx; dx * sum of x, both to 11 bits */
-    int32_t half[2];       /* sums of x over the first and the last 16 */
+    int32_t start[2];      /* what sums of q x over the first and the last 16 begin with, so that they end as sums of w x: -zero times the sum of
+                              x; both in the first, unless halves have scales of their own */
     int8_t x[HEED_RUN];
 } heed_q8_run;
-void heed_q8_run_make(const float *values, heed_q8_run *run);
+void heed_q8_run_make(const float *values, const heed_block_traits *traits, heed_q8_run *run);
 
 /* The nearest number with 11 significant bits, ties to even. x finite and no f32 subnormal, or zero. */
 static inline float heed_round_11_bits(float x)

@@ -61,7 +61,7 @@ static void check_product(heed_isa isa, heed_dtype dtype, int64_t m, int64_t n, 
 static void every_format_follows_its_definition(void **state)
 {
     (void)state;
-    static const int64_t ms[] = {1, 2, 5, 8, 9, 67, 130}, ns[] = {1, 15, 16, 17, 53}, ks[] = {1, 3};
+    static const int64_t ms[] = {1, 2, 5, 8, 9, 64, 67, 130}, ns[] = {1, 15, 16, 17, 53}, ks[] = {1, 3};
     for (int isa = 0; isa <= (int)heed_isa_detect(); isa++)
         for (int f = 0; f < HEED_BLOCK_TRAITS; f++)
             for (size_t i = 0; i < sizeof ms / sizeof *ms; i++)
@@ -73,34 +73,69 @@ static void every_format_follows_its_definition(void **state)
                         }
 }
 
-/* With and without VNNI, which products choose by the machine. */
+/* With and without VNNI, which products choose by the machine; every shape of a tile. */
 static void kernels_without_vnni_agree(void **state)
 {
     (void)state;
 #if defined(__x86_64__)
-    enum { ROWS = 8, COLUMNS = 512, LANES = 16 };
+    enum { ROWS = 7, COLUMNS = 512, RUNS = COLUMNS / HEED_RUN, LANES = 16 };
     if (heed_isa_detect() < HEED_ISA_AVX512 || !heed_isa_has_vnni()) return;
     guarded x = random_floats(ROWS * COLUMNS);
-    static heed_q8_run rounded[ROWS * COLUMNS / HEED_RUN], other[ROWS * COLUMNS / HEED_RUN];
-    heed_block_kernels_vnni.round(x.data, ROWS * COLUMNS / HEED_RUN, rounded);
-    heed_block_kernels_avx512.round(x.data, ROWS * COLUMNS / HEED_RUN, other);
-    assert_memory_equal(rounded, other, sizeof rounded);
+    static heed_q8_run rounded[ROWS * RUNS], other[ROWS * RUNS];
     for (int f = 0; f < HEED_BLOCK_TRAITS; f++) {
-        heed_dtype dtype = heed_block_traits_table[f].dtype;
-        uint8_t *blocks = random_blocks(dtype, LANES, COLUMNS);
-        guarded b = pack(HEED_ISA_AVX512, dtype, LANES, COLUMNS, blocks);
-        float one[ROWS * LANES], two[ROWS * LANES];
-        heed_block_tile tile = {.panel = b.data, .a = rounded, .a_row = COLUMNS / HEED_RUN, .blocks = COLUMNS / (int64_t)heed_dtypes[dtype].block,
-                                .to = one, .to_stride = LANES};
-        heed_block_kernels_vnni.tile[f][ROWS](&tile);
-        tile.to = two;
-        heed_block_kernels_avx512.tile[f][ROWS](&tile);
-        for (int i = 0; i < ROWS * LANES; i++) assert_true(same_bits(one[i], two[i]));
+        const heed_dtype dtype = heed_block_traits_table[f].dtype;
+        for (int i = 0; i < ROWS; i++) {
+            heed_block_kernels_vnni.round((const float *)x.data + i * COLUMNS, &heed_block_traits_table[f], RUNS, ROWS, rounded + i);
+            heed_block_kernels_avx512.round((const float *)x.data + i * COLUMNS, &heed_block_traits_table[f], RUNS, ROWS, other + i);
+        }
+        assert_memory_equal(rounded, other, sizeof rounded);
+        uint8_t *blocks = random_blocks(dtype, 2 * LANES, COLUMNS);
+        guarded b = pack(HEED_ISA_AVX512, dtype, 2 * LANES, COLUMNS, blocks);
+        for (int shape = 0; shape < HEED_BLOCK_SHAPES; shape++) {
+            float one[ROWS * 2 * LANES] = {0}, two[ROWS * 2 * LANES] = {0};
+            heed_block_tile tile = {.panel = b.data, .panel_step = (ptrdiff_t)heed_block_panel_step(HEED_ISA_AVX512, dtype, COLUMNS), .a = rounded,
+                                    .a_run = ROWS, .rows = shape == HEED_BLOCK_ONE_ROW ? 1 : ROWS, .to = one,
+                                    .blocks = COLUMNS / (int64_t)heed_dtypes[dtype].block};
+            heed_block_kernels_vnni.tile[f][shape](&tile);
+            tile.to = two;
+            heed_block_kernels_avx512.tile[f][shape](&tile);
+            for (int i = 0; i < ROWS * 2 * LANES; i++) assert_true(same_bits(one[i], two[i]));
+            assert_true(one[0] != 0);
+        }
         guarded_free(&b);
         free(blocks);
     }
     guarded_free(&x);
 #endif
+}
+
+/* Rounded once for several parts and products, or by each part for itself. */
+static void rows_rounded_ahead_give_the_same_bits(void **state)
+{
+    (void)state;
+    const int64_t ms[] = {1, 3, 64, 65, 150}, n = 37, k = 512;
+    for (int isa = 0; isa <= (int)heed_isa_detect(); isa++)
+        for (int f = 0; f < HEED_BLOCK_TRAITS; f++)
+            for (size_t i = 0; i < sizeof ms / sizeof *ms; i++) {
+                const heed_dtype dtype = heed_block_traits_table[f].dtype;
+                const int64_t m = ms[i], half = m / 2;
+                uint8_t *blocks = random_blocks(dtype, n, k);
+                guarded a = random_floats(m * k), c = random_floats(m * n), b = pack((heed_isa)isa, dtype, n, k, blocks);
+                heed_gemm gemm = {.m = m, .n = n, .k = k, .a = a.data, .a_stride = k, .b_kind = HEED_GEMM_B_PANELS, .b_dtype = dtype, .b = b.data,
+                                  .c = c.data, .c_stride = n};
+                run_all(&gemm, (heed_isa)isa, heed_gemm_parts(&gemm, (heed_isa)isa), 0);
+                float *first = malloc((size_t)(m * n) * sizeof *first);
+                void *rounded = malloc(heed_block_rounded_bytes(m, k));
+                assert_true(first && rounded);
+                memcpy(first, c.data, (size_t)(m * n) * sizeof *first);
+                heed_block_round((heed_isa)isa, dtype, (const float *)a.data + half * k, k, m, k, half, m, rounded);
+                heed_block_round((heed_isa)isa, dtype, a.data, k, m, k, 0, half, rounded);
+                gemm.rounded = rounded, gemm.a = NULL;
+                run_all(&gemm, (heed_isa)isa, 3, 0);
+                for (int64_t j = 0; j < m * n; j++) assert_true(same_bits(first[j], gemm.c[j]));
+                free(first), free(rounded), free(blocks);
+                guarded_free(&a), guarded_free(&b), guarded_free(&c);
+            }
 }
 
 static void activations_are_rounded_as_defined(void **state)
@@ -120,18 +155,20 @@ static void activations_are_rounded_as_defined(void **state)
             if (odd == 1) x[40] = NAN;
             if (odd == 2) x[70] = -INFINITY;
             if (odd == 3) x[5] = 127, x[6] = 0.5f, x[7] = 1.5f, x[8] = -2.5f; /* halves go to even */
-            for (size_t k = 0; k < sizeof all / sizeof *all; k++) {
-                heed_q8_run out[8], expected[8];
-                if (!all[k]) continue;
-                all[k]->round(x, 8, out);
+            for (size_t k = 0; k < sizeof all / sizeof *all * HEED_BLOCK_TRAITS; k++) {
+                const heed_block_kernels *kernels = all[k / HEED_BLOCK_TRAITS];
+                const heed_block_traits *traits = &heed_block_traits_table[k % HEED_BLOCK_TRAITS];
+                heed_q8_run out[16], expected[8];
+                if (!kernels) continue;
+                kernels->round(x, traits, 8, 2, out);
                 for (int i = 0; i < 8; i++) {
-                    heed_q8_run_make(x + HEED_RUN * i, &expected[i]);
-                    assert_true(same_bits(out[i].d, expected[i].d) && same_bits(out[i].sum, expected[i].sum));
-                    assert_memory_equal(out[i].half, expected[i].half, sizeof out[i].half);
-                    assert_memory_equal(out[i].x, expected[i].x, HEED_RUN);
+                    heed_q8_run_make(x + HEED_RUN * i, traits, &expected[i]);
+                    assert_true(same_bits(out[2 * i].d, expected[i].d) && same_bits(out[2 * i].sum, expected[i].sum));
+                    assert_memory_equal(out[2 * i].start, expected[i].start, sizeof expected[i].start);
+                    assert_memory_equal(out[2 * i].x, expected[i].x, HEED_RUN);
                 }
                 if (odd == 3 && scales[s] <= 1) assert_true(out[0].x[6] == 0 && out[0].x[7] == 2 && out[0].x[8] == -2);
-                if (odd == 1) assert_true(isnan(out[1].d));
+                if (odd == 1) assert_true(isnan(out[2].d));
             }
         }
 }
@@ -192,7 +229,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_format_follows_its_definition), cmocka_unit_test(kernels_without_vnni_agree),
-        cmocka_unit_test(activations_are_rounded_as_defined), cmocka_unit_test(rows_come_back_out_of_panels),
+        cmocka_unit_test(rows_rounded_ahead_give_the_same_bits), cmocka_unit_test(activations_are_rounded_as_defined), cmocka_unit_test(rows_come_back_out_of_panels),
         cmocka_unit_test(other_formats_are_expanded_exactly)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -4,11 +4,12 @@
      bytes_low(v) bytes_high(v) the nibbles
      bytes_shift(v, n, mask)    each byte's bits moved up by n (down by -n), those of the mask kept
      bytes_or(a, b)
-     dot(sum, q, x)             sum (heed_vi) + the four products of each lane's bytes q, at most 63, and the signed bytes of the int32 x
+     heed_splat splat(p)        four signed bytes for every lane; HOLD(x) keeps one in a register
+     dot(sum, q, x)             sum (heed_vi) + the four products of each lane's bytes q, at most 63, and a splat x
      DOTS_ANY_BYTE              1: dot takes any bytes q, and dot_byte is not used
      dot_byte(sum, q, x)        the same for q - 128, q any byte
      widen(p) widen_signed(p)   HEED_LANES bytes as heed_vi
-     times(a, b)                of heed_vi */
+     ROUNDS_RUNS                defined: round_values and largest_bits are there too */
 #ifndef HEED_CPU_GEMM_BLOCK_TILES_H
 #define HEED_CPU_GEMM_BLOCK_TILES_H
 
@@ -46,108 +47,179 @@ ALWAYS_INLINE void load_groups(const uint8_t *run, const int bits, heed_bytes q[
     }
 }
 
-ALWAYS_INLINE int32_t group_of(const heed_q8_run *a, int g)
+/* How one format is multiplied; constants, once inlined. */
+typedef struct { int bits, zero; heed_block_scales scales; } format;
+
+ALWAYS_INLINE bool has_minimum(const format f) { return f.scales == HEED_SCALES_MINIMUM || f.scales == HEED_SCALES_RUNS; }
+ALWAYS_INLINE bool is_long(const format f) { return f.scales == HEED_SCALES_RUNS || f.scales == HEED_SCALES_HALVES; }
+/* Bytes of a block of a panel before its runs, and of a run. */
+ALWAYS_INLINE ptrdiff_t head_bytes(const format f) { return (has_minimum(f) ? 4 : 2) * HEED_LANES; }
+ALWAYS_INLINE ptrdiff_t bytes_of_run(const format f) { return HEED_LANES * (f.bits * HEED_RUN / 8 + (is_long(f) ? 2 : 0)); }
+
+/* A run of one panel, unpacked. */
+typedef struct { heed_bytes q[8]; heed_v d, m, halves[2]; } panel_run;
+
+ALWAYS_INLINE void load_scales(const uint8_t *block, const format f, panel_run *w)
 {
-    int32_t x;
-    memcpy(&x, a->x + 4 * g, sizeof x);
-    return x;
+    uint16_t scale[2][HEED_LANES];
+    memcpy(scale, block, (size_t)head_bytes(f));
+    w->d = heed_v_load_f16(scale[0]);
+    w->m = has_minimum(f) ? heed_v_load_f16(scale[1]) : heed_v_zero();
 }
 
-/* The exact sum of w x over half h of a run. */
-ALWAYS_INLINE heed_vi half_sum(const heed_bytes q[8], const heed_q8_run *a, int h, const int bits, const int zero)
+/* w holds the scales of the block. */
+ALWAYS_INLINE void load_run(const uint8_t *run, const format f, panel_run *w)
 {
-    const bool bytes = bits == 8 && !DOTS_ANY_BYTE;
-    heed_vi sum = heed_vi_set(bytes ? 0 : -zero * a->half[h]);
-    UNROLL for (int g = 0; g < 4; g++) {
-        const int32_t x = group_of(a, 4 * h + g);
-        sum = bytes ? dot_byte(sum, q[4 * h + g], x) : dot(sum, q[4 * h + g], x);
+    if (f.scales == HEED_SCALES_RUNS) {
+        w->d = heed_v_mul(w->d, heed_vi_to_float(widen(run)));
+        w->m = heed_v_mul(heed_v_mul(w->m, heed_v_set(-1)), heed_vi_to_float(widen(run + HEED_LANES)));
     }
-    return sum;
+    if (f.scales == HEED_SCALES_HALVES)
+        w->halves[0] = heed_vi_to_float(widen_signed(run)), w->halves[1] = heed_vi_to_float(widen_signed(run + HEED_LANES));
+    load_groups(run + (is_long(f) ? 2 * HEED_LANES : 0), f.bits, w->q);
 }
 
-/* One run of `rows` rows: the two lines of tensor/block_dot.h. */
-ALWAYS_INLINE void add_run(const heed_block_tile *tile, int64_t at, const uint8_t *run, heed_v d, heed_v m, heed_v acc[HEED_BLOCK_MAX_ROWS], const int bits,
-                           const int zero, const heed_block_scales scales, const int rows)
+ALWAYS_INLINE heed_vi start_of(const heed_q8_run *a, int half, const format f)
 {
-    heed_bytes q[8];
-    heed_vi first, second;
-    if (scales == HEED_SCALES_RUNS) {
-        d = heed_v_mul(d, heed_vi_to_float(widen(run)));
-        m = heed_v_mul(m, heed_vi_to_float(widen(run + HEED_LANES)));
-    }
-    if (scales == HEED_SCALES_HALVES) first = widen_signed(run), second = widen_signed(run + HEED_LANES);
-    load_groups(run + (scales == HEED_SCALES_RUNS || scales == HEED_SCALES_HALVES ? 2 * HEED_LANES : 0), bits, q);
-    UNROLL for (int r = 0; r < rows; r++) {
-        const heed_q8_run *a = tile->a + r * tile->a_row + at;
-        heed_vi low = half_sum(q, a, 0, bits, zero), high = half_sum(q, a, 1, bits, zero);
-        if (scales == HEED_SCALES_HALVES) low = times(low, first), high = times(high, second);
-        heed_v sum = heed_vi_to_float(heed_vi_add(low, high));
-        acc[r] = heed_v_fma(heed_v_mul(d, heed_v_set(a->d)), sum, acc[r]);
-        if (scales == HEED_SCALES_MINIMUM || scales == HEED_SCALES_RUNS) acc[r] = heed_v_fma(m, heed_v_set(a->sum), acc[r]);
-    }
+    return heed_vi_set(f.zero == 0 || (f.bits == 8 && !DOTS_ANY_BYTE) ? 0 : a->start[half]);
 }
 
-ALWAYS_INLINE void run_tile(const heed_block_tile *tile, const int bits, const int zero, const heed_block_scales scales, const int rows)
+ALWAYS_INLINE heed_vi add_group(heed_vi sum, heed_bytes q, heed_splat x, const format f)
 {
-    const bool long_block = scales == HEED_SCALES_RUNS || scales == HEED_SCALES_HALVES;
-    const bool minimum = scales == HEED_SCALES_MINIMUM || scales == HEED_SCALES_RUNS;
-    const int runs = long_block ? 8 : 1, step = HEED_LANES * (bits * HEED_RUN / 8 + (long_block ? 2 : 0)), head = (minimum ? 4 : 2) * HEED_LANES;
+    return f.bits == 8 && !DOTS_ANY_BYTE ? dot_byte(sum, q, x) : dot(sum, q, x);
+}
+
+/* The two lines of tensor/block_dot.h; with halves, sums times their scales stay below 2^24 and are exact in f32. */
+ALWAYS_INLINE heed_v add_run(heed_v acc, heed_vi low, heed_vi high, const panel_run *w, const heed_q8_run *a, const format f)
+{
+    heed_v sum = f.scales == HEED_SCALES_HALVES
+                     ? heed_v_fma(heed_vi_to_float(high), w->halves[1], heed_v_mul(heed_vi_to_float(low), w->halves[0]))
+                     : heed_vi_to_float(low);
+    acc = heed_v_fma(heed_v_mul(w->d, heed_v_set(a->d)), sum, acc);
+    return has_minimum(f) ? heed_v_fma(w->m, heed_v_set(a->sum), acc) : acc;
+}
+
+/* One row and one panel: sums in two chains, the element's chain in a register. */
+ALWAYS_INLINE void one_row(const heed_block_tile *tile, const format f)
+{
+    const heed_q8_run *a = tile->a;
     const uint8_t *block = tile->panel;
-    heed_v acc[HEED_BLOCK_MAX_ROWS];
-    UNROLL for (int r = 0; r < rows; r++) acc[r] = heed_v_zero();
-    for (int64_t i = 0; i < tile->blocks; i++, block += head + runs * step) {
-        uint16_t scale[2][HEED_LANES];
-        memcpy(scale, block, (size_t)head);
-        heed_v d = heed_v_load_f16(scale[0]), m = minimum ? heed_v_load_f16(scale[1]) : heed_v_zero();
-        if (scales == HEED_SCALES_RUNS) m = heed_v_mul(m, heed_v_set(-1));
-        for (int r = 0; r < runs; r++) add_run(tile, i * runs + r, block + head + r * step, d, m, acc, bits, zero, scales, rows);
+    heed_v acc = heed_v_zero();
+    for (int64_t i = 0; i < tile->blocks; i++) {
+        panel_run head;
+        load_scales(block, f, &head);
+        block += head_bytes(f);
+        for (int r = 0; r < (is_long(f) ? 8 : 1); r++, a += tile->a_run, block += bytes_of_run(f)) {
+            panel_run w = head;
+            load_run(block, f, &w);
+            heed_vi low = start_of(a, 0, f), high = f.scales == HEED_SCALES_HALVES ? start_of(a, 1, f) : heed_vi_set(0);
+            UNROLL for (int g = 0; g < 4; g++) {
+                low = add_group(low, w.q[g], splat(a->x + 4 * g), f);
+                high = add_group(high, w.q[g + 4], splat(a->x + 4 * g + 16), f);
+            }
+            acc = add_run(acc, f.scales == HEED_SCALES_HALVES ? low : heed_vi_add(low, high), high, &w, a, f);
+        }
     }
-    UNROLL for (int r = 0; r < rows; r++) heed_v_store(tile->to + r * tile->to_stride, acc[r]);
+    heed_v_store(tile->to, acc);
 }
 
-/* heed_q8_run_make, in loops that compilers turn into vectors. */
-static void round_runs(const float *values, int64_t runs, heed_q8_run *out)
+/* One run of `wide` panels times every row: weights stay in registers, chains lie in tile->to, which the first-level cache holds. */
+ALWAYS_INLINE void add_rows(const heed_block_tile *tile, const panel_run w[2], const heed_q8_run *a, const format f, const int wide)
 {
-    for (; runs > 0; runs--, values += HEED_RUN, out++) {
-        uint32_t bits[HEED_RUN], largest = 0;
-        memcpy(bits, values, sizeof bits);
-        for (int i = 0; i < HEED_RUN; i++) {
-            uint32_t magnitude = bits[i] & 0x7FFFFFFF;
-            largest = magnitude > largest ? magnitude : largest;
+    float *to = tile->to;
+    for (int i = 0; i < tile->rows; i++, a++, to += wide * HEED_LANES) {
+        heed_vi low[2], high[2];
+        UNROLL for (int v = 0; v < wide; v++) low[v] = start_of(a, 0, f), high[v] = f.scales == HEED_SCALES_HALVES ? start_of(a, 1, f) : low[v];
+        UNROLL for (int g = 0; g < 8; g++) {
+            heed_splat x = splat(a->x + 4 * g);
+            if (wide > 1) HOLD(x);
+            UNROLL for (int v = 0; v < wide; v++) {
+                if (f.scales == HEED_SCALES_HALVES && g >= 4) high[v] = add_group(high[v], w[v].q[g], x, f);
+                else low[v] = add_group(low[v], w[v].q[g], x, f);
+            }
         }
+        UNROLL for (int v = 0; v < wide; v++)
+            heed_v_store(to + v * HEED_LANES, add_run(heed_v_load(to + v * HEED_LANES), low[v], high[v], &w[v], a, f));
+    }
+}
+
+ALWAYS_INLINE void many_rows(const heed_block_tile *tile, const format f, const int wide)
+{
+    const heed_q8_run *a = tile->a;
+    const uint8_t *block = tile->panel;
+    for (int i = 0; i < tile->rows * wide; i++) heed_v_store(tile->to + i * HEED_LANES, heed_v_zero());
+    for (int64_t i = 0; i < tile->blocks; i++) {
+        panel_run head[2];
+        UNROLL for (int v = 0; v < wide; v++) load_scales(block + v * tile->panel_step, f, &head[v]);
+        block += head_bytes(f);
+        for (int r = 0; r < (is_long(f) ? 8 : 1); r++, a += tile->a_run, block += bytes_of_run(f)) {
+            panel_run w[2];
+            UNROLL for (int v = 0; v < wide; v++) w[v] = head[v], load_run(block + v * tile->panel_step, f, &w[v]);
+            add_rows(tile, w, a, f, wide);
+        }
+    }
+}
+
+#ifndef ROUNDS_RUNS
+/* The run of heed_q8_run_make, in loops that compilers turn into vectors: rounds values times inverse, returns the sum; with halves of both. */
+static inline void round_values(const float *values, float inverse, int8_t *x, int32_t *low, int32_t *high)
+{
+    int32_t rounded[HEED_RUN];
+    *low = *high = 0;
+    for (int i = 0; i < HEED_RUN; i++) rounded[i] = (int32_t)__builtin_rintf(values[i] * inverse);
+    for (int i = 0; i < HEED_RUN; i++) x[i] = (int8_t)rounded[i];
+    for (int i = 0; i < 16; i++) *low += rounded[i];
+    for (int i = 16; i < HEED_RUN; i++) *high += rounded[i];
+}
+
+static inline uint32_t largest_bits(const float *values)
+{
+    uint32_t bits[HEED_RUN], largest = 0;
+    memcpy(bits, values, sizeof bits);
+    for (int i = 0; i < HEED_RUN; i++) {
+        uint32_t magnitude = bits[i] & 0x7FFFFFFF;
+        largest = magnitude > largest ? magnitude : largest;
+    }
+    return largest;
+}
+#endif
+
+static void round_runs(const float *values, const heed_block_traits *traits, int64_t runs, ptrdiff_t step, heed_q8_run *out)
+{
+    const int zero = traits->zero;
+    const bool halves = traits->scales == HEED_SCALES_HALVES;
+    for (; runs > 0; runs--, values += HEED_RUN, out += step) {
+        const uint32_t largest = largest_bits(values);
         float magnitude;
         memcpy(&magnitude, &largest, 4);
         if (largest >= 0x7F800000 || magnitude < 0x1p-100f) { /* rare, and slower */
-            heed_q8_run_make(values, out);
+            heed_q8_run_make(values, traits, out);
             continue;
         }
-        const float inverse = 127 / magnitude, step = magnitude / 127;
-        int32_t rounded[HEED_RUN], low = 0, high = 0;
-        for (int i = 0; i < HEED_RUN; i++) rounded[i] = (int32_t)__builtin_rintf(values[i] * inverse);
-        for (int i = 0; i < HEED_RUN; i++) out->x[i] = (int8_t)rounded[i];
-        for (int i = 0; i < 16; i++) low += rounded[i];
-        for (int i = 16; i < HEED_RUN; i++) high += rounded[i];
-        out->d = heed_round_11_bits(step);
-        out->half[0] = low, out->half[1] = high;
-        out->sum = heed_round_11_bits(step * (float)(low + high));
+        const float inverse = 127 / magnitude, step_size = magnitude / 127;
+        int32_t low, high;
+        round_values(values, inverse, out->x, &low, &high);
+        out->start[0] = -zero * (halves ? low : low + high), out->start[1] = halves ? -zero * high : 0;
+        out->d = heed_round_11_bits(step_size);
+        out->sum = heed_round_11_bits(step_size * (float)(low + high));
     }
 }
 
-/* The six formats in the order of heed_block_traits_table, for tiles of 1 to ROWS rows. */
-#define TILE(name, bits, zero, scales, rows) \
-    static void tile_##name##_##rows(const heed_block_tile *tile) { run_tile(tile, bits, zero, scales, rows); }
-#define FOUR_TILES(X, ...) X(__VA_ARGS__, 1) X(__VA_ARGS__, 2) X(__VA_ARGS__, 3) X(__VA_ARGS__, 4)
-#define EIGHT_TILES(X, ...) FOUR_TILES(X, __VA_ARGS__) X(__VA_ARGS__, 5) X(__VA_ARGS__, 6) X(__VA_ARGS__, 7) X(__VA_ARGS__, 8)
-#define FORMATS(TILES)                                      \
-    TILES(TILE, q4_0, 4, 8, HEED_SCALES_ONE)                \
-    TILES(TILE, q4_1, 4, 0, HEED_SCALES_MINIMUM)            \
-    TILES(TILE, q5_0, 5, 16, HEED_SCALES_ONE)               \
-    TILES(TILE, q8_0, 8, 128, HEED_SCALES_ONE)              \
-    TILES(TILE, q4_k, 4, 0, HEED_SCALES_RUNS)               \
-    TILES(TILE, q6_k, 6, 32, HEED_SCALES_HALVES)
-#define FOUR(name) {NULL, tile_##name##_1, tile_##name##_2, tile_##name##_3, tile_##name##_4}
-#define EIGHT(name) \
-    {NULL, tile_##name##_1, tile_##name##_2, tile_##name##_3, tile_##name##_4, tile_##name##_5, tile_##name##_6, tile_##name##_7, tile_##name##_8}
-#define ENTRIES(ROWS) {ROWS(q4_0), ROWS(q4_1), ROWS(q5_0), ROWS(q8_0), ROWS(q4_k), ROWS(q6_k)}
+/* The six formats in the order of heed_block_traits_table: kernels of one row, of rows on one panel and, where registers suffice, on two. */
+#define FORMATS(TILES)                              \
+    TILES(q4_0, 4, 8, HEED_SCALES_ONE)              \
+    TILES(q4_1, 4, 0, HEED_SCALES_MINIMUM)          \
+    TILES(q5_0, 5, 16, HEED_SCALES_ONE)             \
+    TILES(q8_0, 8, 128, HEED_SCALES_ONE)            \
+    TILES(q4_k, 4, 0, HEED_SCALES_RUNS)             \
+    TILES(q6_k, 6, 32, HEED_SCALES_HALVES)
+#define TILES_1(name, bits, zero, scales)                                                                                \
+    static void one_##name(const heed_block_tile *tile) { one_row(tile, (format){bits, zero, scales}); }                 \
+    static void rows_##name##_1(const heed_block_tile *tile) { many_rows(tile, (format){bits, zero, scales}, 1); }
+#define TILES_2(name, bits, zero, scales)     \
+    TILES_1(name, bits, zero, scales)         \
+    static void rows_##name##_2(const heed_block_tile *tile) { many_rows(tile, (format){bits, zero, scales}, 2); }
+#define ENTRY_1(name, bits, zero, scales) {one_##name, rows_##name##_1, NULL},
+#define ENTRY_2(name, bits, zero, scales) {one_##name, rows_##name##_1, rows_##name##_2},
 
 #endif

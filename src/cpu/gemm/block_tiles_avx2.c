@@ -1,5 +1,6 @@
 /* Products over blocks on AVX2: four products to a lane by way of pairs in 16 bits, which hold 2 x 63 x 127 and 2 x 128 x 127. */
 #include "cpu/vector.h"
+#include <string.h>
 
 #if defined(__x86_64__)
 
@@ -14,20 +15,27 @@ static inline heed_bytes bytes_shift(heed_bytes v, int n, int mask)
 }
 static inline heed_bytes bytes_or(heed_bytes a, heed_bytes b) { return _mm256_or_si256(a, b); }
 static inline heed_vi add_pairs(heed_vi sum, __m256i pairs) { return _mm256_add_epi32(sum, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1))); }
-static inline heed_vi dot(heed_vi sum, heed_bytes q, int32_t x) { return add_pairs(sum, _mm256_maddubs_epi16(q, _mm256_set1_epi32(x))); }
-static inline heed_vi dot_byte(heed_vi sum, heed_bytes q, int32_t x)
+typedef __m256i heed_splat;
+static inline heed_splat splat(const int8_t *p)
+{
+    int32_t x;
+    memcpy(&x, p, sizeof x);
+    return _mm256_set1_epi32(x);
+}
+static inline heed_vi dot(heed_vi sum, heed_bytes q, heed_splat x) { return add_pairs(sum, _mm256_maddubs_epi16(q, x)); }
+static inline heed_vi dot_byte(heed_vi sum, heed_bytes q, heed_splat x)
 {
     __m256i w = _mm256_xor_si256(q, _mm256_set1_epi8((char)128));
-    return add_pairs(sum, _mm256_maddubs_epi16(_mm256_abs_epi8(w), _mm256_sign_epi8(_mm256_set1_epi32(x), w)));
+    return add_pairs(sum, _mm256_maddubs_epi16(_mm256_abs_epi8(w), _mm256_sign_epi8(x, w)));
 }
 static inline heed_vi widen(const uint8_t *p) { return _mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)p)); }
 static inline heed_vi widen_signed(const uint8_t *p) { return _mm256_cvtepi8_epi32(_mm_loadl_epi64((const __m128i *)p)); }
-static inline heed_vi times(heed_vi a, heed_vi b) { return _mm256_mullo_epi32(a, b); }
 
+#define HOLD(x) (void)(x)
 #define DOTS_ANY_BYTE 0
 #include "cpu/gemm/block_tiles.h"
 
-FORMATS(FOUR_TILES)
-const heed_block_kernels heed_block_kernels_avx2 = {.lanes = HEED_LANES, .rows = 4, .tile = ENTRIES(FOUR), .round = round_runs};
+FORMATS(TILES_1)
+const heed_block_kernels heed_block_kernels_avx2 = {.lanes = HEED_LANES, .tile = {FORMATS(ENTRY_1)}, .round = round_runs};
 
 #endif

@@ -13,22 +13,22 @@ static inline heed_bytes bytes_low(heed_bytes v) { return v & 15; }
 static inline heed_bytes bytes_high(heed_bytes v) { return v >> 4; }
 static inline heed_bytes bytes_shift(heed_bytes v, int n, uint8_t mask) { return (n < 0 ? v >> -n : v << n) & mask; }
 static inline heed_bytes bytes_or(heed_bytes a, heed_bytes b) { return a | b; }
-static inline heed_vi dot_from(heed_vi sum, heed_bytes q, int32_t x, int zero)
+typedef const int8_t *heed_splat;
+static inline heed_splat splat(const int8_t *p) { return p; }
+static inline heed_vi dot_from(heed_vi sum, heed_bytes q, heed_splat bytes, int zero)
 {
-    int8_t bytes[4];
-    memcpy(bytes, &x, sizeof bytes);
     for (int n = 0; n < HEED_LANES; n++)
         for (int b = 0; b < 4; b++) sum[n] += (q[4 * n + b] - zero) * bytes[b];
     return sum;
 }
-static inline heed_vi dot(heed_vi sum, heed_bytes q, int32_t x) { return dot_from(sum, q, x, 0); }
-static inline heed_vi dot_byte(heed_vi sum, heed_bytes q, int32_t x) { return dot_from(sum, q, x, 128); }
+static inline heed_vi dot(heed_vi sum, heed_bytes q, heed_splat x) { return dot_from(sum, q, x, 0); }
+static inline heed_vi dot_byte(heed_vi sum, heed_bytes q, heed_splat x) { return dot_from(sum, q, x, 128); }
 static inline heed_vi widen(const uint8_t *p) { return (heed_vi){p[0], p[1], p[2], p[3]}; }
 static inline heed_vi widen_signed(const uint8_t *p) { return (heed_vi){(int8_t)p[0], (int8_t)p[1], (int8_t)p[2], (int8_t)p[3]}; }
-static inline heed_vi times(heed_vi a, heed_vi b) { return a * b; }
 
+#define HOLD(x) (void)(x)
 #define DOTS_ANY_BYTE 0
 #include "cpu/gemm/block_tiles.h"
 
-FORMATS(FOUR_TILES)
-const heed_block_kernels heed_block_kernels_generic = {.lanes = HEED_LANES, .rows = 4, .tile = ENTRIES(FOUR), .round = round_runs};
+FORMATS(TILES_1)
+const heed_block_kernels heed_block_kernels_generic = {.lanes = HEED_LANES, .tile = {FORMATS(ENTRY_1)}, .round = round_runs};

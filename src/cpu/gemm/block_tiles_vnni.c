@@ -2,13 +2,13 @@
 #if defined(__x86_64__)
 #include "cpu/gemm/block_bytes_avx512.h"
 
-static inline heed_vi dot(heed_vi sum, heed_bytes q, int32_t x) { return _mm512_dpbusd_epi32(sum, q, _mm512_set1_epi32(x)); }
-static inline heed_vi dot_byte(heed_vi sum, heed_bytes q, int32_t x) { return dot(sum, q, x); }
+static inline heed_vi dot(heed_vi sum, heed_bytes q, heed_splat x) { return _mm512_dpbusd_epi32(sum, q, x); }
+static inline heed_vi dot_byte(heed_vi sum, heed_bytes q, heed_splat x) { return dot(sum, q, x); }
 #define DOTS_ANY_BYTE 1
 
 #include "cpu/gemm/block_tiles.h"
 
-FORMATS(EIGHT_TILES)
-const heed_block_kernels heed_block_kernels_vnni = {.lanes = HEED_LANES, .rows = 8, .tile = ENTRIES(EIGHT), .round = round_runs};
+FORMATS(TILES_2)
+const heed_block_kernels heed_block_kernels_vnni = {.lanes = HEED_LANES, .tile = {FORMATS(ENTRY_2)}, .round = round_runs};
 
 #endif

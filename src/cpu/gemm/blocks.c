@@ -1,17 +1,15 @@
-/* Products over blocks: how one is cut, and the walk over tiles. Each part rounds the rows that it reads. */
+/* Products over blocks: how one is cut, and the walk over tiles. */
 #include "cpu/gemm/blocks.h"
 #include "cpu/gemm/kernels.h"
 
-/* A part has one chunk of rows, whose rounded form stays in the second-level cache while panels pass by; it is worth while for so many
-   columns at least. Parts of few rows have about FEW_PART_WORK elements of B. */
-enum { CHUNK_BYTES = 1 << 18, CHUNK_ROWS = 64, PART_COLUMNS = 256, MAX_PARTS = 64, MAX_FEW_PARTS = 32, FEW_PART_WORK = 1 << 17 };
-enum { CHAINS_BYTES = HEED_BLOCK_MAX_ROWS * HEED_BLOCK_MAX_LANES * (int)sizeof(float) };
+/* A part has one chunk of rows; it is worth while for so many columns at least. Parts of one chunk have about FEW_PART_WORK elements of B. */
+enum { PART_COLUMNS = 128, MAX_PARTS = 64, MAX_FEW_PARTS = 64, FEW_PART_WORK = 1 << 16 };
+enum { CHAINS_BYTES = HEED_BLOCK_CHUNK * HEED_BLOCK_MAX_WIDTH * (int)sizeof(float) };
 
 typedef struct {
     const heed_block_kernels *kernels;
-    heed_block_tile_kernel *const *tile; /* by rows */
+    heed_block_tile_kernel *const *tile; /* by heed_block_shape */
     int64_t runs, panels;
-    int64_t chunk;                       /* rows of a chunk */
     int64_t grid_rows, grid_columns;
 } cut;
 
@@ -34,11 +32,9 @@ static cut cut_product(const heed_gemm *g, heed_isa isa)
     cut c = {.kernels = kernels_for(isa), .runs = g->k / HEED_RUN};
     c.tile = c.kernels->tile[heed_block_traits_of(g->b_dtype) - heed_block_traits_table];
     c.panels = larger(divide_up(g->n, c.kernels->lanes), 1);
-    const int64_t tall = c.kernels->rows, fit = CHUNK_BYTES / (larger(c.runs, 1) * (int64_t)sizeof(heed_q8_run));
-    c.chunk = larger(smaller(fit - fit % tall, CHUNK_ROWS), tall);
-    c.grid_rows = larger(divide_up(g->m, c.chunk), 1);
-    double work = (double)g->n * (double)larger(g->k, 1) * (1 + (double)g->m / 8) / FEW_PART_WORK;
-    int64_t wanted = g->m <= tall ? (int64_t)(work < MAX_FEW_PARTS ? work : MAX_FEW_PARTS) : g->n / PART_COLUMNS;
+    c.grid_rows = larger(divide_up(g->m, HEED_BLOCK_CHUNK), 1);
+    const double work = (double)g->n * (double)larger(g->k, 1) * (1 + (double)g->m / 8) / FEW_PART_WORK;
+    int64_t wanted = c.grid_rows > 1 ? g->n / PART_COLUMNS : (int64_t)(work < MAX_FEW_PARTS ? work : MAX_FEW_PARTS);
     c.grid_columns = larger(smaller(wanted, smaller(c.panels, larger(MAX_PARTS / c.grid_rows, 1))), 1);
     return c;
 }
@@ -50,39 +46,66 @@ int heed_block_gemm_parts(const heed_gemm *gemm, heed_isa isa)
     return (int)smaller(c.grid_rows * c.grid_columns, MAX_PARTS);
 }
 
-size_t heed_block_gemm_scratch(const heed_gemm *gemm, heed_isa isa)
+size_t heed_block_rounded_bytes(int64_t m, int64_t k)
 {
-    cut c = cut_product(gemm, isa);
-    return (CHAINS_BYTES + (size_t)(smaller(c.chunk, larger(gemm->m, 1)) * larger(c.runs, 1)) * sizeof(heed_q8_run) + 63) & ~(size_t)63;
+    return (size_t)(m * (k / HEED_RUN)) * sizeof(heed_q8_run);
 }
 
-static void run_unit(const heed_gemm *g, const cut *c, int64_t unit, void *scratch, heed_gemm_finish_kernel *finish, size_t panel_step)
+/* The chunk that begins with row `first` of m. */
+static heed_q8_run *chunk_of(const void *rounded, int64_t first, int64_t runs)
 {
-    float *chains = scratch;
-    heed_q8_run *rounded = (heed_q8_run *)((char *)scratch + CHAINS_BYTES);
-    const int64_t i = unit % c->grid_rows, j = unit / c->grid_rows, lanes = c->kernels->lanes, tall = c->kernels->rows;
-    const int64_t first_row = i * c->chunk, end_row = smaller(first_row + c->chunk, g->m);
-    const int64_t first_panel = c->panels * j / c->grid_columns, end_panel = c->panels * (j + 1) / c->grid_columns;
-    const int64_t rows = end_row - first_row, tiles = divide_up(rows, tall);
-    for (int64_t r = 0; r < rows; r++) c->kernels->round(g->a + (first_row + r) * g->a_stride, c->runs, rounded + r * c->runs);
-    heed_block_tile tile = {.a_row = c->runs, .blocks = g->k / (int64_t)heed_dtypes[g->b_dtype].block, .to = chains, .to_stride = lanes};
-    for (int64_t panel = first_panel; panel < end_panel; panel++) {
-        tile.panel = (const uint8_t *)g->b + (size_t)panel * panel_step;
-        for (int64_t t = 0; t < tiles; t++) {
-            const int64_t from = rows * t / tiles, count = rows * (t + 1) / tiles - from;
-            tile.a = rounded + from * c->runs;
-            c->tile[count](&tile);
-            finish(g, first_row + from, panel * lanes, (int)count, (int)smaller(lanes, g->n - panel * lanes), chains, lanes);
-        }
+    return (heed_q8_run *)rounded + first * runs;
+}
+
+void heed_block_round(heed_isa isa, heed_dtype dtype, const float *a, int64_t a_stride, int64_t m, int64_t k, int64_t first, int64_t end, void *rounded)
+{
+    const heed_block_kernels *kernels = kernels_for(isa);
+    const heed_block_traits *traits = heed_block_traits_of(dtype);
+    const int64_t runs = k / HEED_RUN;
+    for (int64_t i = first; i < end; i++) {
+        const int64_t chunk = i - i % HEED_BLOCK_CHUNK, rows = smaller(m - chunk, HEED_BLOCK_CHUNK);
+        kernels->round(a + (i - first) * a_stride, traits, runs, rows, chunk_of(rounded, chunk, runs) + (i - chunk));
+    }
+}
+
+size_t heed_block_gemm_scratch(const heed_gemm *gemm, heed_isa isa)
+{
+    (void)isa;
+    return (CHAINS_BYTES + heed_block_rounded_bytes(smaller(HEED_BLOCK_CHUNK, larger(gemm->m, 1)), gemm->k) + 63) & ~(size_t)63;
+}
+
+/* The tiles of one chunk of rows over panels [first, end). */
+static void run_panels(const heed_gemm *g, const cut *c, heed_isa isa, int64_t row, heed_block_tile *tile, int64_t first, int64_t end)
+{
+    const heed_gemm_kernels *plain = heed_gemm_kernels_for(isa);
+    const int64_t lanes = c->kernels->lanes;
+    for (int64_t panel = first, width; panel < end; panel += width) {
+        heed_block_shape shape = tile->rows == 1 ? HEED_BLOCK_ONE_ROW : end - panel > 1 && c->tile[HEED_BLOCK_TWO_PANELS] ? HEED_BLOCK_TWO_PANELS
+                                                                                                                        : HEED_BLOCK_ONE_PANEL;
+        width = shape == HEED_BLOCK_TWO_PANELS ? 2 : 1;
+        tile->panel = (const uint8_t *)g->b + panel * tile->panel_step;
+        c->tile[shape](tile);
+        plain->finish(g, row, panel * lanes, tile->rows, (int)smaller(width * lanes, g->n - panel * lanes), tile->to, width * lanes);
     }
 }
 
 void heed_block_gemm_run(const heed_gemm *gemm, heed_isa isa, int part, int parts, void *scratch)
 {
     if (gemm->m <= 0 || gemm->n <= 0) return;
-    const heed_gemm_kernels *plain = heed_gemm_kernels_for(isa);
-    cut c = cut_product(gemm, isa);
-    const size_t panel_step = heed_block_panel_step(isa, gemm->b_dtype, gemm->k);
+    const cut c = cut_product(gemm, isa);
     const int64_t units = c.grid_rows * c.grid_columns;
-    for (int64_t unit = units * part / parts; unit < units * (part + 1) / parts; unit++) run_unit(gemm, &c, unit, scratch, plain->finish, panel_step);
+    heed_block_tile tile = {.panel_step = (ptrdiff_t)heed_block_panel_step(isa, gemm->b_dtype, gemm->k), .to = scratch,
+                            .blocks = gemm->k / (int64_t)heed_dtypes[gemm->b_dtype].block};
+    for (int64_t unit = units * part / parts; unit < units * (part + 1) / parts; unit++) {
+        const int64_t j = unit / c.grid_rows, row = unit % c.grid_rows * HEED_BLOCK_CHUNK;
+        tile.rows = (int)smaller(HEED_BLOCK_CHUNK, gemm->m - row);
+        tile.a_run = tile.rows;
+        tile.a = chunk_of(gemm->rounded, row, c.runs);
+        if (!gemm->rounded) {
+            void *own = (char *)scratch + CHAINS_BYTES;
+            heed_block_round(isa, gemm->b_dtype, gemm->a + row * gemm->a_stride, gemm->a_stride, tile.rows, gemm->k, 0, tile.rows, own);
+            tile.a = own;
+        }
+        run_panels(gemm, &c, isa, row, &tile, c.panels * j / c.grid_columns, c.panels * (j + 1) / c.grid_columns);
+    }
 }

@@ -18,24 +18,26 @@
 #include "cpu/gemm/gemm.h"
 #include "tensor/block_dot.h"
 
-enum { HEED_BLOCK_MAX_ROWS = 8, HEED_BLOCK_MAX_LANES = 16 };
+enum { HEED_BLOCK_CHUNK = 64, HEED_BLOCK_MAX_WIDTH = 32 }; /* rows of a tile at most, columns at most */
 
-/* One panel times `rows` rows of rounded activations: to[r][n] = the chain over `blocks` blocks. */
+/* One or two panels times rows of rounded activations: the chains over `blocks` blocks, to[r][n] with all columns of the panels side by side. */
 typedef struct heed_block_tile {
     const uint8_t *panel;
-    const heed_q8_run *a;
-    ptrdiff_t a_row;      /* runs between rows */
+    ptrdiff_t panel_step; /* bytes from one panel to the next */
+    const heed_q8_run *a; /* rows side by side, runs a_run apart */
+    ptrdiff_t a_run;
+    int rows;
     int64_t blocks;
     float *to;
-    ptrdiff_t to_stride;
 } heed_block_tile;
 typedef void heed_block_tile_kernel(const heed_block_tile *tile);
-/* heed_q8_run_make on `runs` runs that follow each other. */
-typedef void heed_block_round_kernel(const float *values, int64_t runs, heed_q8_run *out);
+/* heed_q8_run_make on `runs` runs of values that follow each other, into places `step` apart. */
+typedef void heed_block_round_kernel(const float *values, const heed_block_traits *traits, int64_t runs, ptrdiff_t step, heed_q8_run *out);
 
+typedef enum heed_block_shape { HEED_BLOCK_ONE_ROW, HEED_BLOCK_ONE_PANEL, HEED_BLOCK_TWO_PANELS, HEED_BLOCK_SHAPES } heed_block_shape;
 typedef struct heed_block_kernels {
-    int lanes, rows; /* rows of the tallest tile */
-    heed_block_tile_kernel *tile[HEED_BLOCK_TRAITS][HEED_BLOCK_MAX_ROWS + 1]; /* by place in heed_block_traits_table, and rows */
+    int lanes;
+    heed_block_tile_kernel *tile[HEED_BLOCK_TRAITS][HEED_BLOCK_SHAPES]; /* by place in heed_block_traits_table; NULL: use narrower ones */
     heed_block_round_kernel *round;
 } heed_block_kernels;
 
@@ -49,6 +51,11 @@ static inline bool heed_gemm_is_blocks(const heed_gemm *gemm)
 {
     return gemm->b_kind == HEED_GEMM_B_PANELS && heed_block_traits_of(gemm->b_dtype) != NULL;
 }
+
+/* Rows of A, rounded once for all products over them with weights of the same type. They lie in chunks of HEED_BLOCK_CHUNK rows; in a
+   chunk of R rows run r of row i stands at r * R + i. Rows [first, end) of m, `a` being row `first`. */
+size_t heed_block_rounded_bytes(int64_t m, int64_t k);
+void heed_block_round(heed_isa isa, heed_dtype dtype, const float *a, int64_t a_stride, int64_t m, int64_t k, int64_t first, int64_t end, void *rounded);
 
 /* What gemm.h says of products and panels, for these. */
 int heed_block_gemm_parts(const heed_gemm *gemm, heed_isa isa);

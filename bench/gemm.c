@@ -266,7 +266,7 @@ static void measure(const laboratory *lab, int64_t m, int64_t n, int64_t k, heed
         bytes_of_a = heed_allocate_aligned(heed_block_rounded_bytes(m, k));
         if (!bytes_of_a) exit(1);
         heed_block_round(lab->isa, dtype, a, k, m, k, 0, m, bytes_of_a);
-        gemm.rounded = bytes_of_a;
+        gemm.a_runs = bytes_of_a;
     }
     double seconds[MAX_ROUNDS + 1], flops = 2.0 * (double)m * (double)n * (double)k;
     const int repeats = flops < 5e6 ? 50 : flops < 5e7 ? 5 : 1;

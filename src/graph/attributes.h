@@ -61,6 +61,7 @@ typedef struct {
     int32_t norm;            /* heed_fused_norm, applied to the rows of a */
     float eps, offset;       /* of the norm */
     int32_t joined;          /* weights in b..: 1, or 2 to 4 products over the same rows, outputs side by side */
+    int32_t gated;           /* joined 2: instead of side by side, the first (with bias and activation) times the second (with bias) */
 } heed_fused_product_attributes;
 
 typedef enum heed_fused_norm { HEED_FUSED_NORM_NONE, HEED_FUSED_NORM_LAYER, HEED_FUSED_NORM_RMS } heed_fused_norm;

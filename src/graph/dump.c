@@ -23,7 +23,7 @@ void heed_node_put_attributes(heed_buffer *out, const heed_node *node)
         if (p->rounded) heed_buffer_printf(out, " bf16");
         if (node->id == HEED_OP_PRODUCT) break;
         const heed_fused_product_attributes *f = a;
-        if (f->joined > 1) heed_buffer_printf(out, " joined=%d", f->joined);
+        if (f->joined > 1) heed_buffer_printf(out, f->gated ? " gated" : " joined=%d", f->joined);
         if (f->activation != HEED_UNARY_LINEAR) heed_buffer_printf(out, " activation=%s", unaries[f->activation]);
         if (f->norm) heed_buffer_printf(out, " norm=%s", f->norm == HEED_FUSED_NORM_LAYER ? "layer" : "rms");
         break;

@@ -48,6 +48,7 @@ typedef struct heed_kernel_args {
     void *scratch;        /* this thread's, as large as the kernel's scratch() said */
     void *shared;         /* all threads', as large as the kernel's shared() said; phases order access to it */
     int phase;            /* 0 .. phases-1 */
+    bool again;           /* this thread's last part was one of this very phase, and scratch is as that left it */
 } heed_kernel_args;
 
 /* A fast kernel of one op. Kernels cannot fail. */
@@ -59,6 +60,7 @@ typedef struct heed_kernel {
     size_t (*shared)(const heed_kernel_args *);        /* bytes shared by all threads; NULL: none */
     int phases;                                        /* barriers stand between phases; 0 counts as 1 */
     int (*parts)(const heed_kernel_args *);            /* independent parts of this phase, from live shapes, never from threads */
+    bool (*small)(const heed_kernel_args *);           /* with `parts`: do these maximal shapes always make a single one? NULL: no */
     void (*run)(const heed_kernel_args *, int part, int parts);
 } heed_kernel;
 

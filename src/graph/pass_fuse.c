@@ -1,8 +1,9 @@
 /* Fusion, after the gradient pass, so that what training still reads is never swallowed. Three rewritings, each a walk, beside that of
    products by expert (pass_fuse_experts.c):
    1. chains:  product [+ bias] [activation] [* gate] [+ residual], or state + product  -> fused_product
-   2. joins:   products of the same rows by several weights (Q, K, V)                   -> one fused_product, sliced
-   3. norms:   a norm read by one product of few rows                                  -> its prologue
+   2. gates:   a product that is the gate of another over the same rows                 -> one fused_product, gated
+   3. joins:   products of the same rows by several weights (Q, K, V)                   -> one fused_product, sliced
+   4. norms:   a norm read by one product of few rows, or over blocks                  -> its prologue
    A value is swallowed only when it has one reader and is neither an output nor a checkpoint; `note` says why a chain ended. */
 #include "graph/attributes.h"
 #include "graph/plan.h"
@@ -159,7 +160,72 @@ static heed_status fuse_chains(heed_graph *graph, heed_error *error)
     return status;
 }
 
-/* ---- 2. joins ---- */
+/* ---- 2. gates ---- */
+
+/* In blocks, whose products round the rows in a phase before, or of few rows. Others sum along K in blocks that meet in C, where the gate lies. */
+static bool meets_in_registers(const heed_graph *graph, const heed_node *node, heed_value weight)
+{
+    return heed_dtype_is_block(graph->values[weight].dtype) || graph->values[node->out[0]].shape.dim[0] <= NORM_PROLOGUE_ROWS;
+}
+
+/* The fused product `node` with the one that made its gate, in `both`; which of them is activated comes first. */
+static bool pair_with_gate(const heed_graph *graph, const int32_t *uses, const heed_node *node, const heed_node *maker, fused *both)
+{
+    fused f = as_fused(node), g = as_fused(maker);
+    const heed_value gate = maker->out[0];
+    const heed_value_info *made = &graph->values[gate], *w = &graph->values[f.in[HEED_FUSED_B]], *v = &graph->values[g.in[HEED_FUSED_B]];
+    bool plain = f.attributes.joined == 1 && g.attributes.joined == 1 && f.in[HEED_FUSED_RESIDUAL] == HEED_NONE && g.in[HEED_FUSED_RESIDUAL] == HEED_NONE &&
+                 g.in[HEED_FUSED_GATE] == HEED_NONE && g.in[HEED_FUSED_STATE] == HEED_NONE && f.in[HEED_FUSED_STATE] == HEED_NONE;
+    bool alike = f.in[HEED_FUSED_A] == g.in[HEED_FUSED_A] && node->clone == maker->clone && !f.attributes.transpose_a && !g.attributes.transpose_a &&
+                 f.attributes.transpose_b == g.attributes.transpose_b && f.attributes.rounded == g.attributes.rounded && w->dtype == v->dtype && w->layout == v->layout &&
+                 heed_shape_equal(w->shape, v->shape) && w->external >= 0 && v->external >= 0;
+    if (!plain || !alike || uses[gate] != 1 || made->is_output || made->is_checkpoint || !meets_in_registers(graph, node, f.in[HEED_FUSED_B])) return false;
+    if (f.attributes.activation != HEED_UNARY_LINEAR && g.attributes.activation != HEED_UNARY_LINEAR) return false;
+    bool turned = g.attributes.activation != HEED_UNARY_LINEAR;
+    const fused *first = turned ? &g : &f, *second = turned ? &f : &g;
+    *both = *first;
+    both->attributes.joined = 2, both->attributes.gated = 1;
+    both->in[HEED_FUSED_GATE] = HEED_NONE;
+    both->in[HEED_FUSED_B + 1] = second->in[HEED_FUSED_B], both->in[HEED_FUSED_BIAS + 1] = second->in[HEED_FUSED_BIAS];
+    return true;
+}
+
+static heed_status fuse_gates(heed_graph *graph, heed_error *error)
+{
+    heed_graph_rewrite rewrite = {0};
+    int32_t *uses = heed_graph_uses(graph), *maker = heed_allocate(graph->n_values, sizeof *maker), *partner = heed_allocate(graph->n_nodes, sizeof *partner);
+    heed_status status = uses && maker && partner ? HEED_OK : heed_fail_memory(error, graph->n_values * sizeof *maker, "fusion");
+    for (size_t i = 0; status == HEED_OK && i < graph->n_nodes; i++) {
+        heed_node *node = &graph->nodes[i];
+        fused both;
+        if (is_product(node)) maker[node->out[0]] = (int32_t)i + 1;
+        heed_value gate = node->id == HEED_OP_FUSED_PRODUCT && node->n_in > HEED_FUSED_GATE ? node->in[HEED_FUSED_GATE] : HEED_NONE;
+        if (gate >= 0 && maker[gate] && pair_with_gate(graph, uses, node, &graph->nodes[maker[gate] - 1], &both)) partner[i] = maker[gate];
+    }
+    if (status == HEED_OK) status = heed_graph_rewrite_begin(&rewrite, graph, error);
+    for (size_t i = 0; rewrite.graph && i < rewrite.n_old; i++) /* a partner is read by nobody else */
+        if (partner[i]) rewrite.old[partner[i] - 1].dead = true;
+    for (size_t i = 0; rewrite.graph && i < rewrite.n_old; i++) {
+        heed_node *node = &rewrite.old[i];
+        fused both;
+        if (node->dead) continue;
+        if (!partner[i]) {
+            heed_graph_rewrite_push(&rewrite, node);
+            continue;
+        }
+        pair_with_gate(graph, uses, node, &rewrite.old[partner[i] - 1], &both);
+        for (int j = 0; j < HEED_FUSED_INPUTS; j++) both.in[j] = heed_graph_rewrite_find(&rewrite, both.in[j]);
+        graph->scope = node->scope, graph->clone = node->clone, graph->in_gradient = node->is_gradient;
+        heed_graph_rewrite_replace(&rewrite, node->out[0], emit_fused(graph, &both));
+        graph->clone = 0, graph->in_gradient = false;
+    }
+    graph->scope = "";
+    if (rewrite.graph) status = heed_graph_rewrite_end(&rewrite, error);
+    free(uses), free(maker), free(partner);
+    return status;
+}
+
+/* ---- 3. joins ---- */
 
 static bool joinable(const heed_graph *graph, const heed_node *node)
 {
@@ -219,7 +285,15 @@ static heed_status fuse_joins(heed_graph *graph, heed_error *error)
     return heed_graph_rewrite_end(&rewrite, error);
 }
 
-/* ---- 3. norms ---- */
+/* ---- 4. norms ---- */
+
+/* Worth a prologue of `reader`? Products over blocks look at all rows beforehand anyway, to round them. */
+static bool takes_norm_along(const heed_graph *graph, const heed_node *norm, const heed_node *reader)
+{
+    return graph->values[norm->out[0]].shape.dim[0] <= NORM_PROLOGUE_ROWS ||
+           (heed_dtype_is_block(graph->values[as_fused(reader).in[HEED_FUSED_B]].dtype) &&
+            graph->values[as_fused(reader).in[HEED_FUSED_B]].layout == HEED_LAYOUT_PANELS);
+}
 
 static bool is_norm(const heed_node *node)
 {
@@ -237,12 +311,11 @@ static heed_status fuse_norms(heed_graph *graph, heed_error *error)
     for (size_t i = 0; pending && i < rewrite.n_old; i++) {
         heed_node *node = &rewrite.old[i];
         const heed_value_info *out = &graph->values[node->out[0]];
-        if (is_norm(node) && out->shape.rank == 2 && out->shape.dim[0] <= NORM_PROLOGUE_ROWS && uses[node->out[0]] == 1 && !out->is_output &&
-            !out->is_checkpoint) {
+        if (is_norm(node) && out->shape.rank == 2 && uses[node->out[0]] == 1 && !out->is_output && !out->is_checkpoint) {
             size_t reader = i + 1;
             while (reader < rewrite.n_old && !(is_product(&rewrite.old[reader]) && rewrite.old[reader].in[0] == node->out[0])) reader++;
             if (reader < rewrite.n_old && !as_fused(&rewrite.old[reader]).attributes.transpose_a &&
-                rewrite.old[reader].clone == node->clone) {
+                rewrite.old[reader].clone == node->clone && takes_norm_along(graph, node, &rewrite.old[reader])) {
                 pending[node->out[0]] = (int32_t)i + 1;
                 continue;
             }
@@ -275,6 +348,7 @@ heed_status heed_pass_fuse(heed_graph *graph, heed_error *error)
 {
     HEED_TRY(fuse_chains(graph, error));
     HEED_TRY(heed_pass_fuse_experts(graph, error));
+    HEED_TRY(fuse_gates(graph, error));
     HEED_TRY(fuse_joins(graph, error));
     return fuse_norms(graph, error);
 }

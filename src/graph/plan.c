@@ -51,6 +51,14 @@ static bool cut_by_rows(const heed_plan *plan, const heed_step *step)
     return step->kernel && !step->kernel->parts && (step->node->op->flags & HEED_OP_ROW_LOCAL) && out->extent != HEED_EXTENT_FIXED;
 }
 
+/* Is this step one part, whatever the live counts? */
+static bool is_single(const heed_step *step, const heed_kernel_args *args)
+{
+    const heed_kernel *kernel = step->kernel;
+    if (!kernel || kernel->phases > 1) return false;
+    return kernel->parts ? kernel->small && kernel->small(args) : heed_shape_rows(args->out[0].shape) <= HEED_ROWS_PER_PART;
+}
+
 /* A row-local step may follow the group's steps on the same rows when all it reads from the group has these very rows. */
 static bool may_join(const heed_plan *plan, const heed_group *group, const heed_step *step)
 {
@@ -80,10 +88,13 @@ static heed_status make_steps(heed_plan *plan, heed_error *error)
         heed_kernel_args args = maximal_args(plan, node, operands);
         if (!plan->double_precision) step->kernel = heed_backend_find(plan->backend, node->id, &args);
         heed_group *last = plan->n_groups ? &plan->groups[plan->n_groups - 1] : NULL;
-        if (last && may_join(plan, last, step)) last->count++;
-        else {
+        const bool single = is_single(step, &args);
+        if (last && ((last->single && single) || may_join(plan, last, step))) {
+            last->count++;
+            last->single = last->single && single;
+        } else {
             int32_t phases = step->kernel && step->kernel->phases > 1 ? step->kernel->phases : 1;
-            plan->groups[plan->n_groups++] = (heed_group){(int32_t)i, 1, cut_by_rows(plan, step), phases, (int32_t)plan->n_counters};
+            plan->groups[plan->n_groups++] = (heed_group){(int32_t)i, 1, cut_by_rows(plan, step), single, phases, (int32_t)plan->n_counters};
             plan->n_counters += (size_t)phases;
         }
         step->group = (int32_t)plan->n_groups - 1;
@@ -113,7 +124,7 @@ static heed_status lay_out_workspace(heed_plan *plan, heed_error *error)
     if (!heed_multiply_size(plan->scratch_bytes, (size_t)plan->threads, &all_scratch) ||
         !append(&end, plan->n_operands * sizeof(heed_operand), &plan->operands_offset) ||
         !append(&end, plan->n_steps * sizeof(heed_kernel_args), &plan->args_offset) ||
-        !append(&end, plan->n_counters * sizeof(int), &plan->counters_offset) || !append(&end, shared, &plan->shared_offset) ||
+        !append(&end, plan->n_counters * (size_t)plan->threads * sizeof(int), &plan->counters_offset) || !append(&end, shared, &plan->shared_offset) ||
         !append(&end, all_scratch, &plan->scratch_offset))
         return heed_fail_memory(error, SIZE_MAX, "the workspace");
     plan->total_bytes = end;

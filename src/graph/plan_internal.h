@@ -19,8 +19,12 @@ typedef struct heed_step {
     int32_t group, operand;    /* first of its operands: inputs, then outputs */
 } heed_step;
 
-/* Steps that run without a barrier between them: a chain of row-local steps cut alike, or one step alone. */
-typedef struct heed_group { int32_t first, count; bool by_rows; int32_t phases; int32_t counter; } heed_group;
+/* Steps of few rows are one part each. */
+enum { HEED_ROWS_PER_PART = 16 };
+
+/* Steps that run without a barrier between them: a chain of row-local steps cut alike, steps of a single part each, which one thread runs one
+   after another, or one step alone. */
+typedef struct heed_group { int32_t first, count; bool by_rows, single; int32_t phases; int32_t counter; } heed_group;
 
 struct heed_plan {
     heed_graph *graph;

@@ -1,18 +1,17 @@
-/* Running: every thread walks the groups; parts of a group are handed out by a counter, a barrier stands between groups. */
+/* Running: every thread walks the groups; a barrier stands between groups. Of a group's parts each thread has a range of its own, which
+   it takes in ascending order, so that it reads memory in one stream; when that is used up it takes from the ranges of others. */
 #include "graph/plan_internal.h"
 
 #include "base/clock.h"
 #include <stdatomic.h>
 #include <string.h>
 
-enum { ROWS_PER_PART = 16 };
-
 typedef struct {
     const heed_plan *plan;
     heed_workspace *workspace;
     const heed_watch *watch;
     heed_kernel_args *args;      /* by step, in the workspace */
-    atomic_int *counters;
+    atomic_int *counters;        /* parts taken, by thread and phase */
     heed_status status;          /* of a watched run, written by thread 0 between barriers */
     heed_error *error;
 } run_state;
@@ -56,16 +55,17 @@ static void resolve(const run_state *state, const heed_binding *binding, const h
         state->args[i] = (heed_kernel_args){.op = node->op, .in = own, .out = own + node->n_in, .n_in = node->n_in, .n_out = node->n_out,
             .attributes = node->attributes, .runtime = runtime, .isa = plan->backend->isa, .shared = state->workspace->data + plan->shared_offset};
     }
-    memset(state->counters, 0, plan->n_counters * sizeof *state->counters);
+    memset(state->counters, 0, plan->n_counters * (size_t)plan->threads * sizeof *state->counters);
 }
 
-static void run_part(const run_state *state, const heed_group *group, int phase, int part, int parts, void *scratch)
+static void run_part(const run_state *state, const heed_group *group, int phase, int part, int parts, bool again, void *scratch)
 {
     for (int32_t s = group->first; s < group->first + group->count; s++) {
         const heed_step *step = &state->plan->steps[s];
         heed_kernel_args args = state->args[s];
         args.scratch = scratch;
         args.phase = phase;
+        args.again = again && group->count == 1;
         if (step->kernel) step->kernel->run(&args, part, parts);
         else if (state->plan->double_precision) step->node->op->reference64(&args);
         else step->node->op->reference(&args);
@@ -80,8 +80,30 @@ static int parts_of(const run_state *state, const heed_group *group, int phase)
     args.phase = phase;
     if (step->kernel->parts) return step->kernel->parts(&args);
     int64_t rows = heed_shape_rows(args.out[0].shape);
-    int64_t parts = (rows + ROWS_PER_PART - 1) / ROWS_PER_PART;
+    int64_t parts = (rows + HEED_ROWS_PER_PART - 1) / HEED_ROWS_PER_PART;
     return parts < 1 ? 1 : parts > 1 << 20 ? 1 << 20 : (int)parts;
+}
+
+/* First part of a thread's range; that of thread 0 is the longest. */
+static int first_part(int parts, int thread, int threads)
+{
+    return (int)(((int64_t)parts * thread + threads - 1) / threads);
+}
+
+static void run_phase(const run_state *state, const heed_group *group, int phase, int thread, int threads, void *scratch)
+{
+    const int parts = parts_of(state, group, phase);
+    bool again = false;
+    for (int i = 0; i < threads; i++) {
+        const int owner = (thread + i) % threads, first = first_part(parts, owner, threads), count = first_part(parts, owner + 1, threads) - first;
+        atomic_int *taken = &state->counters[(size_t)owner * state->plan->n_counters + (size_t)(group->counter + phase)];
+        while (atomic_load_explicit(taken, memory_order_relaxed) < count) {
+            const int part = atomic_fetch_add_explicit(taken, 1, memory_order_relaxed);
+            if (part >= count) break;
+            run_part(state, group, phase, first + part, parts, again, scratch);
+            again = true;
+        }
+    }
 }
 
 static void walk(void *argument, int thread, int threads)
@@ -93,10 +115,7 @@ static void walk(void *argument, int thread, int threads)
         const heed_group *group = &plan->groups[g];
         double start = state->watch && thread == 0 ? heed_clock_seconds() : 0;
         for (int phase = 0; phase < group->phases; phase++) {
-            int parts = parts_of(state, group, phase);
-            atomic_int *counter = &state->counters[group->counter + phase];
-            for (int part; (part = atomic_fetch_add_explicit(counter, 1, memory_order_relaxed)) < parts;)
-                run_part(state, group, phase, part, parts, scratch);
+            run_phase(state, group, phase, thread, threads, scratch);
             if (threads > 1) heed_pool_barrier(plan->backend->pool);
         }
         if (!state->watch) continue;

@@ -35,8 +35,7 @@ heed_model *heed_model_retain(heed_model *model)
 void heed_model_release(heed_model *model)
 {
     if (!model || atomic_fetch_sub(&model->references, 1) != 1) return;
-    for (size_t i = 0; i < model->n_weights; i++)
-        if (model->weights[i].owned) heed_free_aligned(model->weights[i].data);
+    heed_free_aligned(model->memory);
     for (size_t i = 0; i < model->n_tensors; i++) {
         if (model->tensors[i].expert > 0) continue; /* the first expert's */
         heed_free_aligned(model->tensors[i].values);

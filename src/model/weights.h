@@ -43,7 +43,6 @@ typedef struct heed_weight {
     heed_layout layout;
     void *data;
     size_t bytes;
-    bool owned;                    /* data is this weight's own, else part of its tensor's values */
     bool parameter;
 } heed_weight;
 
@@ -58,6 +57,7 @@ struct heed_model {
     size_t n_tensors, tensors_capacity;
     heed_weight *weights;
     size_t n_weights, weights_capacity;
+    char *memory;                  /* of all weights but those that are their tensor's values */
     int32_t *index[HEED_PARTS][HEED_ROLE_COUNT]; /* weight by layer, -1; NULL when the role is not wanted */
     int32_t rotary[HEED_PARTS], rotary_local[HEED_PARTS], sinusoid[HEED_PARTS], slopes[HEED_PARTS]; /* computed weights, -1 */
     size_t *parameters;            /* indices of tensors that are trained */

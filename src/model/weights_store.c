@@ -65,7 +65,8 @@ static heed_dtype resident_type(const heed_model *model, const heed_weight *weig
     return heed_dtype_width(wanted) < heed_dtype_width(stored) ? wanted : stored;
 }
 
-static heed_status allocate_weight(heed_model *model, heed_weight *weight, heed_error *error)
+/* Type, layout and bytes of a weight that has no memory yet. */
+static heed_status choose_layout(const heed_model *model, heed_weight *weight, heed_error *error)
 {
     int64_t matrices = weight->stack ? weight->stack : 1;
     weight->dtype = resident_type(model, weight);
@@ -76,9 +77,6 @@ static heed_status allocate_weight(heed_model *model, heed_weight *weight, heed_
         (!heed_cpu_panel_bytes(model->backend, weight->dtype, weight->rows / matrices, weight->columns, &weight->bytes) ||
          !heed_multiply_size(weight->bytes, (size_t)matrices, &weight->bytes)))
         return heed_fail(error, HEED_E_SHAPE, "%s: %lld x %lld elements are too many", weight->name, (long long)weight->rows, (long long)weight->columns);
-    weight->data = heed_allocate_aligned(weight->bytes ? weight->bytes : 64);
-    if (!weight->data) return heed_fail_memory(error, weight->bytes, weight->name);
-    weight->owned = true;
     return HEED_OK;
 }
 
@@ -110,17 +108,35 @@ static heed_status allocate_tensor(heed_model *model, heed_tensor *tensor, heed_
     return HEED_OK;
 }
 
+/* One block for all: huge pages, which a weight alone is too small for, spare decoding most misses of address translation. */
+static heed_status allocate_weights(heed_model *model, heed_error *error)
+{
+    size_t total = 0;
+    for (int pass = 0; pass < 2; pass++) {
+        size_t at = 0;
+        for (size_t i = 0; i < model->n_weights; i++) {
+            heed_weight *weight = &model->weights[i];
+            bool absent = weight->tensor >= 0 && model->tensors[weight->tensor].absent;
+            if (absent || weight->data) continue;
+            if (pass == 0) {
+                HEED_TRY(choose_layout(model, weight, error));
+                if (!heed_add_size(total, (weight->bytes + 63) & ~(size_t)63, &total)) return heed_fail_memory(error, SIZE_MAX, "the weights");
+                continue;
+            }
+            weight->data = model->memory + at;
+            at += (weight->bytes + 63) & ~(size_t)63;
+        }
+        if (pass == 0 && !(model->memory = heed_allocate_aligned(total + 64))) return heed_fail_memory(error, total, "the weights");
+    }
+    return HEED_OK;
+}
+
 heed_status heed_weights_allocate(heed_model *model, heed_error *error)
 {
     HEED_TRY(heed_weights_list_parameters(model, error));
     for (size_t i = 0; i < model->n_tensors; i++)
         if (model->training && !model->tensors[i].absent) HEED_TRY(allocate_tensor(model, &model->tensors[i], error));
-    for (size_t i = 0; i < model->n_weights; i++) {
-        heed_weight *weight = &model->weights[i];
-        bool absent = weight->tensor >= 0 && model->tensors[weight->tensor].absent;
-        if (!weight->data && !absent) HEED_TRY(allocate_weight(model, weight, error));
-    }
-    return HEED_OK;
+    return allocate_weights(model, error);
 }
 
 /* ---- filling ---- */

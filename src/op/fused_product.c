@@ -1,10 +1,12 @@
 /* A product with what stands before and behind it, made by the fusion pass: after the gradient, hence without one of its own.
      y = (norm(a) B^T + bias), activated, * gate + residual          for each joined weight B, their columns side by side
+     y = activated (norm(a) B0^T + bias0) * (norm(a) B1^T + bias1)   gated
      y = state + op(a) op(b)                                         accumulating: the chain continues from the old value
    Inputs by the places in graph/attributes.h: a (M,K), or (K,M) with transpose_a, f32, f16 or bf16, f32 when it is normalised;
    gate, residual, state (M,N) f32; norm gain and bias (K) f32; 1 to 4 weights, (N',K) with transpose_b or else (K,N'), f32, f16
-   or bf16, or in blocks as `product` takes them; their biases (N') f32; N is the sum of the N'. Sums as in `product`: k ascending, one fused multiply-add chain, operands
-   (a normalised) rounded to bf16 first when `rounded`; then bias, activation, gate, residual in this order. y (M,N) f32, with a state its next version.
+   or bf16, or in blocks as `product` takes them; their biases (N') f32; N is the sum of the N'. Sums as in `product`: k ascending, one fused
+   multiply-add chain, operands (a normalised) rounded to bf16 first when `rounded`; then bias, activation, gate, residual in this order. Gated,
+   both weights are (N,K) and nothing else is multiplied or added. y (M,N) f32, with a state its next version.
    Errors: HEED_E_SHAPE, HEED_E_DTYPE; HEED_E_ARG for parts that do not go together (a norm over transposed rows, a state with
    anything but the plain product). */
 #include "op/check.h"
@@ -41,23 +43,30 @@ static real REAL(block_sum)(const heed_kernel_args *args, REAL(heed_row_norm) no
     return chain.sum;
 }
 
-/* Column `to` of y in row i is column j of weight `joined`. */
-static inline real REAL(one)(const heed_kernel_args *args, REAL(heed_row_norm) norm, int64_t i, int joined, int64_t j, int64_t to)
+/* Column j of weight `joined`, with its bias; `before` is what the chain begins with. */
+static inline real REAL(sum_of)(const heed_kernel_args *args, REAL(heed_row_norm) norm, int64_t i, int joined, int64_t j, real before)
 {
     const heed_fused_product_attributes *attributes = args->attributes;
-    const heed_operand *a = &args->in[HEED_FUSED_A], *b = &args->in[HEED_FUSED_B + joined],
-                       *bias = heed_optional(args, HEED_FUSED_BIAS + joined);
-    const heed_operand *gate = heed_optional(args, HEED_FUSED_GATE), *residual = heed_optional(args, HEED_FUSED_RESIDUAL);
-    const heed_operand *state = heed_optional(args, HEED_FUSED_STATE);
+    const heed_operand *a = &args->in[HEED_FUSED_A], *b = &args->in[HEED_FUSED_B + joined], *bias = heed_optional(args, HEED_FUSED_BIAS + joined);
     int64_t depth = a->shape.dim[attributes->transpose_a ? 0 : 1];
-    real sum = state ? REAL(row)(state, i)[to] : 0;
+    real sum = before;
     const heed_block_traits *blocks = REAL(integers_of)(b);
     if (blocks) sum = REAL(block_sum)(args, norm, blocks, b, i, j);
     for (int64_t k = 0; k < depth && !blocks; k++)
         sum = R(fma)(REAL(operand)(REAL(left)(args, norm, i, k), attributes->rounded),
                      REAL(operand)(attributes->transpose_b ? REAL(element)(b, j, k) : REAL(element)(b, k, j), attributes->rounded), sum);
-    if (bias) sum += *REAL(row)(bias, j);
+    return bias ? sum + *REAL(row)(bias, j) : sum;
+}
+
+/* Column `to` of y in row i is column j of weight `joined`. */
+static inline real REAL(one)(const heed_kernel_args *args, REAL(heed_row_norm) norm, int64_t i, int joined, int64_t j, int64_t to)
+{
+    const heed_fused_product_attributes *attributes = args->attributes;
+    const heed_operand *gate = heed_optional(args, HEED_FUSED_GATE), *residual = heed_optional(args, HEED_FUSED_RESIDUAL);
+    const heed_operand *state = heed_optional(args, HEED_FUSED_STATE);
+    real sum = REAL(sum_of)(args, norm, i, joined, j, state ? REAL(row)(state, i)[to] : 0);
     sum = REAL(heed_unary_value)(attributes->activation, sum);
+    if (attributes->gated) sum *= REAL(sum_of)(args, norm, i, 1, j, 0);
     if (gate) sum *= REAL(row)(gate, i)[to];
     if (residual) sum += REAL(row)(residual, i)[to];
     return sum;
@@ -72,7 +81,7 @@ void REAL(heed_fused_product_reference)(const heed_kernel_args *args)
         if (attributes->norm != HEED_FUSED_NORM_NONE)
             norm = REAL(heed_norm_of_row)((heed_fused_norm)attributes->norm, REAL(row)(a, i), a->shape.dim[1], attributes->eps);
         int64_t to = 0;
-        for (int joined = 0; joined < attributes->joined; joined++) {
+        for (int joined = 0; joined < (attributes->gated ? 1 : attributes->joined); joined++) {
             int64_t count = args->in[HEED_FUSED_B + joined].shape.dim[attributes->transpose_b ? 0 : 1];
             for (int64_t j = 0; j < count; j++, to++) REAL(row)(y, i)[to] = REAL(one)(args, norm, i, joined, j, to);
         }
@@ -94,6 +103,8 @@ static heed_status check_parts(const heed_infer *infer, heed_error *error)
         if (present[HEED_FUSED_B + i] != (i < attributes->joined) || (present[HEED_FUSED_BIAS + i] && i >= attributes->joined))
             return heed_infer_fail(infer, error, HEED_E_ARG, "as many weights as are joined, and biases of these only");
     }
+    if (attributes->gated && (attributes->joined != 2 || present[HEED_FUSED_GATE] || present[HEED_FUSED_RESIDUAL] || present[HEED_FUSED_STATE]))
+        return heed_infer_fail(infer, error, HEED_E_ARG, "two weights, one the gate of the other, and no further gate, residual or state");
     if ((norm && attributes->transpose_a) || (!norm && (present[HEED_FUSED_NORM_GAIN] || present[HEED_FUSED_NORM_BIAS])))
         return heed_infer_fail(infer, error, HEED_E_ARG, "gain and bias of a norm with a norm, and a norm over rows only");
     if (present[HEED_FUSED_STATE] && (norm || bias || present[HEED_FUSED_GATE] || present[HEED_FUSED_RESIDUAL] ||
@@ -131,7 +142,8 @@ static heed_status infer(heed_infer *infer, heed_error *error)
         int64_t count = b.dim[transpose_b ? 0 : 1];
         if (infer->present[HEED_FUSED_BIAS + i] && (bias.rank != 1 || bias.extent || bias.dim[0] != count))
             return heed_infer_fail(infer, error, HEED_E_SHAPE, "a bias (N) for weights of N outputs");
-        y.dim[1] += count;
+        if (attributes->gated && i == 1 && count != y.dim[1]) return heed_infer_fail(infer, error, HEED_E_SHAPE, "gated weights of one shape");
+        y.dim[1] += attributes->gated && i == 1 ? 0 : count;
     }
     for (int i = HEED_FUSED_GATE; i <= HEED_FUSED_STATE; i++)
         if (infer->present[i] && !heed_shape_equal(infer->shape[i], y))
@@ -146,7 +158,7 @@ static heed_cost cost(const heed_kernel_args *args)
 {
     const heed_fused_product_attributes *attributes = args->attributes;
     double depth = (double)args->in[HEED_FUSED_A].shape.dim[attributes->transpose_a ? 0 : 1];
-    heed_cost cost = {.flops = 2 * depth * (double)heed_shape_elements(args->out[0].shape)};
+    heed_cost cost = {.flops = (attributes->gated ? 4 : 2) * depth * (double)heed_shape_elements(args->out[0].shape)};
     cost.bytes = (double)heed_shape_elements(args->out[0].shape) * heed_dtype_width(HEED_F32);
     for (int i = 0; i < args->n_in; i++)
         if (args->in[i].shape.rank)

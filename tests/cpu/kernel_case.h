@@ -27,8 +27,9 @@ typedef struct kernel_case {
                                          it stands 8 times what the float reference is away from the double one. */
     double absolute;                  /* for differences that cancel to 0 */
     bool exact;                       /* the kernel is better than the float reference, which is not looked at */
-    bool panels;                      /* the weight (input panels_input) is packed */
-    int panels_input;
+    bool panels;                      /* weights (inputs from panels_input on, panels_count of them, 0: one) are packed */
+    int panels_input, panels_count;
+    bool reference_bits;              /* the kernel has the bits of the float reference */
 } kernel_case;
 
 enum { CASE_GUARD = 64 };
@@ -48,6 +49,12 @@ static const heed_node *case_node(const kernel_case *c)
         if (c->graph->nodes[i].id == c->op) return &c->graph->nodes[i];
     fail_msg("%s: the graph has no %s", c->name, heed_ops[c->op]->name);
     return NULL;
+}
+
+/* Of blocks a share, so that rows of whole blocks can be counted in elements. */
+static size_t case_bytes(heed_dtype dtype, int64_t elements, bool wide)
+{
+    return heed_dtype_is_block(dtype) ? heed_dtype_bytes(dtype, (size_t)elements) : (size_t)elements * (dtype == HEED_F32 && wide ? sizeof(double) : heed_dtypes[dtype].bytes);
 }
 
 static size_t case_element_bytes(heed_dtype dtype, bool wide)
@@ -74,6 +81,19 @@ static double case_get(const heed_operand *x, int64_t row, int64_t column, bool 
     return wide ? ((const double *)x->data)[at] : (double)((const float *)x->data)[at];
 }
 
+/* Rows in blocks, rounded. */
+static void case_put_blocks(const kernel_case *c, int input, const heed_operand *x, heed_rng *rng)
+{
+    const int64_t columns = heed_shape_columns(x->shape);
+    float *row = heed_allocate((size_t)columns, sizeof *row);
+    assert_non_null(row);
+    for (int64_t r = 0; r < heed_shape_rows(x->shape); r++) {
+        for (int64_t j = 0; j < columns; j++) row[j] = (float)(c->element ? c->element(c, input, r, j, rng) : heed_rng_normal(rng));
+        heed_convert((char *)x->data + heed_dtype_bytes(x->dtype, (size_t)(r * columns)), x->dtype, row, HEED_F32, (size_t)columns);
+    }
+    free(row);
+}
+
 /* Operands of the case: the same numbers whatever the gap between rows and whatever the precision. */
 static case_operands case_operands_new(const kernel_case *c, int64_t gap, bool wide)
 {
@@ -85,17 +105,19 @@ static case_operands case_operands_new(const kernel_case *c, int64_t gap, bool w
         const heed_value_info *info = &c->graph->values[value];
         heed_operand *x = &all.operand[i];
         *x = (heed_operand){.dtype = info->dtype, .shape = info->shape, .row_stride = heed_shape_columns(info->shape)};
-        if (x->shape.rank != 1 || x->shape.extent) x->row_stride += gap;
+        const bool blocks = heed_dtype_is_block(x->dtype);
+        if ((x->shape.rank != 1 || x->shape.extent) && !blocks) x->row_stride += gap;
         if (x->shape.extent) x->shape.dim[0] = c->count[x->shape.extent];
         size_t element = case_element_bytes(x->dtype, wide);
-        all.bytes[i] = (size_t)(heed_shape_rows(info->shape) * x->row_stride + 2 * CASE_GUARD) * element;
+        all.bytes[i] = case_bytes(x->dtype, heed_shape_rows(info->shape) * x->row_stride, wide) + 2 * CASE_GUARD * element;
         all.memory[i] = heed_allocate_aligned(all.bytes[i]);
         assert_non_null(all.memory[i]);
         memset(all.memory[i], 0xA5, all.bytes[i]);
         x->data = (char *)all.memory[i] + CASE_GUARD * element;
         heed_rng rng = {.seed = 11, .stream = (uint64_t)i};
         int64_t columns = heed_shape_columns(x->shape);
-        for (int64_t r = 0; i < node->n_in && r < heed_shape_rows(x->shape); r++)
+        if (blocks) case_put_blocks(c, i, x, &rng);
+        for (int64_t r = 0; !blocks && i < node->n_in && r < heed_shape_rows(x->shape); r++)
             for (int64_t j = 0; j < columns; j++)
                 case_put(x, r, j, c->element ? c->element(c, i, r, j, &rng) : x->dtype == HEED_I32 ? 0 : heed_rng_normal(&rng), wide);
     }
@@ -145,9 +167,9 @@ static void case_check_fence(const kernel_case *c, const case_operands *all, int
 }
 
 /* Puts the panels of a weight in the place of its rows. */
-static void case_pack(const kernel_case *c, case_operands *all, const heed_backend *backend)
+static void case_pack_one(case_operands *all, int input, const heed_backend *backend)
 {
-    heed_operand *x = &all->operand[c->panels_input];
+    heed_operand *x = &all->operand[input];
     size_t bytes = 0, element = heed_dtypes[x->dtype].bytes;
     bool stack = x->shape.rank == 3; /* one matrix an expert */
     int64_t matrices = stack ? x->shape.dim[0] : 1, rows = x->shape.dim[stack], columns = x->shape.dim[1 + stack];
@@ -158,10 +180,15 @@ static void case_pack(const kernel_case *c, case_operands *all, const heed_backe
         heed_cpu_panel_pack(backend, panels + (size_t)i * bytes, x->dtype, rows, columns, 0, rows, (char *)x->data + (size_t)(i * x->row_stride) * element,
                             x->dtype, stack ? columns : x->row_stride, 1);
     bytes *= (size_t)matrices;
-    heed_free_aligned(all->memory[c->panels_input]);
-    all->memory[c->panels_input] = panels;
-    all->bytes[c->panels_input] = bytes;
+    heed_free_aligned(all->memory[input]);
+    all->memory[input] = panels;
+    all->bytes[input] = bytes;
     x->data = panels, x->layout = HEED_LAYOUT_PANELS, x->row_stride = heed_shape_columns(x->shape);
+}
+
+static void case_pack(const kernel_case *c, case_operands *all, const heed_backend *backend)
+{
+    for (int i = 0; i < (c->panels_count ? c->panels_count : 1); i++) case_pack_one(all, c->panels_input + i, backend);
 }
 
 /* Runs all parts of all phases; `backwards` takes the parts of a phase last first; `cut` parts where rows decide. */
@@ -177,7 +204,10 @@ static void case_run_kernel(const heed_kernel *kernel, heed_kernel_args args, in
     for (args.phase = 0; args.phase < (kernel->phases ? kernel->phases : 1); args.phase++) {
         int parts = kernel->parts ? kernel->parts(&args) : cut;
         assert_true(parts >= 1);
-        for (int part = 0; part < parts; part++) kernel->run(&args, backwards ? parts - 1 - part : part, parts);
+        for (int part = 0; part < parts; part++) {
+            args.again = part > 0 && cut != 1; /* parts of one thread; else of as many */
+            kernel->run(&args, backwards ? parts - 1 - part : part, parts);
+        }
     }
     for (size_t i = 0; i < 64; i++)
         if (memory[scratch + i] != 0x7F || common[shared + i] != 0x7F) fail_msg("%s wrote behind its scratch", kernel->name);
@@ -268,7 +298,8 @@ static void case_check(const kernel_case *c, void (*used)(const char *kernel))
             for (int i = all.n_in; i < all.n_in + all.n_out; i++) case_check_fence(c, &all, i);
             for (int i = 0; i < all.n_in; i++)
                 if (all.memory[i] && memcmp(all.memory[i], before.memory[i], all.bytes[i])) fail_msg("%s: %s changed input %d", c->name, kernel->name, i);
-            case_check_numbers(c, kernel->name, &all, &single, &wide);
+            if (c->reference_bits) case_check_bits(c, "kernel", &single, &all);
+            else case_check_numbers(c, kernel->name, &all, &single, &wide);
             if (first.n_out) case_check_bits(c, "parts, gaps or instruction set", &first, &all);
             if ((heed_ops[c->op]->flags & HEED_OP_IN_PLACE) && !c->panels && heed_shape_equal(all.operand[0].shape, all.operand[all.n_in].shape) &&
                 all.operand[0].dtype == all.operand[all.n_in].dtype)

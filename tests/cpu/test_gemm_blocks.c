@@ -130,7 +130,7 @@ static void rows_rounded_ahead_give_the_same_bits(void **state)
                 memcpy(first, c.data, (size_t)(m * n) * sizeof *first);
                 heed_block_round((heed_isa)isa, dtype, (const float *)a.data + half * k, k, m, k, half, m, rounded);
                 heed_block_round((heed_isa)isa, dtype, a.data, k, m, k, 0, half, rounded);
-                gemm.rounded = rounded, gemm.a = NULL;
+                gemm.a_runs = rounded, gemm.a = NULL;
                 run_all(&gemm, (heed_isa)isa, 3, 0);
                 for (int64_t j = 0; j < m * n; j++) assert_true(same_bits(first[j], gemm.c[j]));
                 free(first), free(rounded), free(blocks);

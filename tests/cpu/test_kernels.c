@@ -371,6 +371,65 @@ static void fused_product_kernels(void **state)
         }
 }
 
+/* Weights in blocks: with one row, few and many; alone, joined, gated; with and without a norm. Without norm and activation the bits are those
+   of the reference. */
+static void block_product_kernels(void **state)
+{
+    (void)state;
+    static const heed_dtype types[] = {HEED_Q4_0, HEED_Q4_1, HEED_Q5_0, HEED_Q8_0, HEED_Q4_K, HEED_Q6_K};
+    static const int64_t rows[] = {0, 1, 5, 11, 70};
+    for (int variant = 0; variant < 6 * 5 * 2; variant++) {
+        const heed_dtype type = types[variant % 6];
+        const int64_t n = rows[variant / 6 % 5], k = type == HEED_Q4_K || type == HEED_Q6_K ? 256 : 96, width = 40;
+        const bool gated = variant / 30;
+        kernel_case c = row_case("product over blocks", HEED_OP_PRODUCT, n, &plain);
+        c.panels = true, c.panels_input = 1, c.reference_bits = true;
+        heed_product(c.graph, floats(&c, "a", live(n, k)), heed_constant(c.graph, "b", type, heed_shape_2(width, k)), false, true);
+        run_case(c);
+        c = row_case("fused product over blocks", HEED_OP_FUSED_PRODUCT, n, &plain);
+        heed_fused_product_attributes attributes;
+        memset(&attributes, 0, sizeof attributes);
+        attributes.transpose_b = 1, attributes.joined = 2, attributes.gated = gated;
+        attributes.activation = gated ? HEED_UNARY_SILU : HEED_UNARY_LINEAR;
+        attributes.norm = gated ? HEED_FUSED_NORM_RMS : HEED_FUSED_NORM_NONE, attributes.eps = 1e-5f;
+        c.panels = true, c.panels_input = HEED_FUSED_B, c.panels_count = 2, c.reference_bits = !gated;
+        heed_value in[HEED_FUSED_INPUTS];
+        for (int i = 0; i < HEED_FUSED_INPUTS; i++) in[i] = HEED_NONE;
+        in[HEED_FUSED_A] = floats(&c, "a", live(n, k));
+        in[HEED_FUSED_B] = heed_constant(c.graph, "b", type, heed_shape_2(width, k));
+        in[HEED_FUSED_B + 1] = heed_constant(c.graph, "b1", type, heed_shape_2(gated ? width : 7, k));
+        in[HEED_FUSED_BIAS + 1] = floats(&c, "bias", heed_shape_1(gated ? width : 7));
+        if (gated) in[HEED_FUSED_NORM_GAIN] = floats(&c, "gain", heed_shape_1(k));
+        else in[HEED_FUSED_RESIDUAL] = floats(&c, "residual", live(n, width + 7));
+        heed_emit(c.graph, HEED_OP_FUSED_PRODUCT, in, HEED_FUSED_INPUTS, &attributes, NULL);
+        run_case(c);
+    }
+}
+
+/* Gated products of plain weights: the second is the gate of the first, found in the result. */
+static void gated_product_kernels(void **state)
+{
+    (void)state;
+    for (int variant = 0; variant < 8; variant++)
+        for (int64_t rows = 1; rows <= 40; rows += 13) {
+            kernel_case c = row_case("gated product", HEED_OP_FUSED_PRODUCT, rows, &plain);
+            heed_fused_product_attributes attributes;
+            memset(&attributes, 0, sizeof attributes);
+            attributes.transpose_b = !(variant & 1), attributes.joined = 2, attributes.gated = 1, attributes.activation = HEED_UNARY_SILU;
+            attributes.norm = variant & 2 ? HEED_FUSED_NORM_RMS : HEED_FUSED_NORM_NONE, attributes.eps = 1e-5f;
+            c.tolerance = 5e-6, c.panels = variant & 4, c.panels_input = HEED_FUSED_B, c.panels_count = 2;
+            const int64_t k = 530, width = 70;
+            heed_value in[HEED_FUSED_INPUTS];
+            for (int i = 0; i < HEED_FUSED_INPUTS; i++) in[i] = HEED_NONE;
+            in[HEED_FUSED_A] = floats(&c, "a", live(rows, k));
+            for (int i = 0; i < 2; i++)
+                in[HEED_FUSED_B + i] = heed_constant(c.graph, i ? "b1" : "b0", HEED_F32, attributes.transpose_b ? heed_shape_2(width, k) : heed_shape_2(k, width));
+            in[HEED_FUSED_BIAS] = floats(&c, "bias", heed_shape_1(width));
+            heed_emit(c.graph, HEED_OP_FUSED_PRODUCT, in, HEED_FUSED_INPUTS, &attributes, NULL);
+            run_case(c);
+        }
+}
+
 /* An accumulating product continues the chain of its state, in the state's own memory. */
 static void accumulating_product(void **state)
 {
@@ -607,6 +666,7 @@ int main(void)
         cmocka_unit_test(binary_kernels), cmocka_unit_test(unary_kernels), cmocka_unit_test(simple_kernels), cmocka_unit_test(norm_kernels),
         cmocka_unit_test(softmax_kernels), cmocka_unit_test(reduce_kernels), cmocka_unit_test(sequence_kernels), cmocka_unit_test(row_moving_kernels),
         cmocka_unit_test(rotary_kernels), cmocka_unit_test(product_kernels), cmocka_unit_test(fused_product_kernels),
+        cmocka_unit_test(block_product_kernels), cmocka_unit_test(gated_product_kernels),
         cmocka_unit_test(accumulating_product), cmocka_unit_test(expert_row_kernels), cmocka_unit_test(expert_product_kernels),
         cmocka_unit_test(experts_have_the_bits_of_plain_products), cmocka_unit_test(clamped_swiglu_kernels), cmocka_unit_test(attention_kernels), cmocka_unit_test(every_kernel_had_a_case)};
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -42,6 +42,12 @@ BUILD(fused_joined)
     return fused(g, &attributes, in, c->n_in, (int[]){HEED_FUSED_A, HEED_FUSED_B, HEED_FUSED_B + 1, HEED_FUSED_NORM_GAIN, HEED_FUSED_BIAS});
 }
 
+BUILD(fused_gated)
+{
+    heed_fused_product_attributes attributes = {.activation = HEED_UNARY_SILU, .joined = 2, .gated = 1};
+    return fused(g, &attributes, in, c->n_in, (int[]){HEED_FUSED_A, HEED_FUSED_B, HEED_FUSED_B + 1, HEED_FUSED_BIAS, HEED_FUSED_BIAS + 1});
+}
+
 BUILD(fused_state)
 {
     heed_fused_product_attributes attributes = {.transpose_a = 1, .activation = HEED_UNARY_LINEAR, .joined = 1};
@@ -96,6 +102,8 @@ static const value_case cases[] = {
       ONLY(F(N_BY(4)), F(MATRIX(3, 4)), F(VECTOR(3)), F(VECTOR(4)), F(VECTOR(4)), F(N_BY(3)), F(N_BY(3)))}, 0, TORCH(fused_layer)},
     {{"RMS norm, two products side by side", HEED_OP_FUSED_PRODUCT, fused_joined,
       ONLY(F(N_BY(4)), F(MATRIX(4, 3)), F(MATRIX(4, 2)), F(VECTOR(4)), F(VECTOR(3)))}, 0, TORCH(fused_joined)},
+    {{"one product the gate of another", HEED_OP_FUSED_PRODUCT, fused_gated,
+      ONLY(F(N_BY(4)), F(MATRIX(4, 3)), F(MATRIX(4, 3)), F(VECTOR(3)), F(VECTOR(3)))}, 0, TORCH(fused_gated)},
     {{"product on top of a state", HEED_OP_FUSED_PRODUCT, fused_state, ONLY(F(N_BY(4)), F(N_BY(3)), F(MATRIX(4, 3)))}, 0, TORCH(fused_state)},
     {{"layer norm", HEED_OP_LAYER_NORM, layer_norm, .p = {1, 1}, .f = {1e-5}, ONLY(F(N_BY(6)), F(VECTOR(6)), F(VECTOR(6)))}, 0, TORCH(layer_norm)},
     {{"RMS norm", HEED_OP_RMS_NORM, rms_norm, .f = {1e-6, 1}, ONLY(F(N_BY(6)), F(VECTOR(6)))}, 0, TORCH(rms_norm)},

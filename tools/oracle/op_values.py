@@ -176,6 +176,7 @@ def main():
     root = F.rms_norm(n(0, 6, 4), (4,), n(3, 4) + 1, 1e-3)
     emit("fused_joined", torch.cat([root @ n(1, 4, 3) + n(4, 3), root @ n(2, 4, 2)], -1),
          "cat([rms_norm(x, 4, g + 1, 1e-3) @ w1 + bias1, rms_norm(...) @ w2])")
+    emit("fused_gated", F.silu(n(0, 6, 4) @ n(1, 4, 3) + n(3, 3)) * (n(0, 6, 4) @ n(2, 4, 3) + n(4, 3)), "silu(x @ w1 + bias1) * (x @ w2 + bias2)")
     show("fused_state", "n(2, 4, 3) + n(0, 6, 4).T @ n(1, 6, 3)")
     show("softmax", "torch.softmax(n(0, 6, 5), -1)")
     show("layer_norm", "F.layer_norm(n(0, 6, 6), (6,), n(1, 6), n(2, 6), 1e-5)")

@@ -71,7 +71,8 @@ void heed_block_round(heed_isa isa, heed_dtype dtype, const float *a, int64_t a_
 size_t heed_block_gemm_scratch(const heed_gemm *gemm, heed_isa isa)
 {
     (void)isa;
-    return (CHAINS_BYTES + heed_block_rounded_bytes(smaller(HEED_BLOCK_CHUNK, larger(gemm->m, 1)), gemm->k) + 63) & ~(size_t)63;
+    const size_t own = gemm->a_runs ? 0 : heed_block_rounded_bytes(smaller(HEED_BLOCK_CHUNK, larger(gemm->m, 1)), gemm->k);
+    return (CHAINS_BYTES + own + 63) & ~(size_t)63;
 }
 
 /* The tiles of one chunk of rows over panels [first, end). */
@@ -100,8 +101,8 @@ void heed_block_gemm_run(const heed_gemm *gemm, heed_isa isa, int part, int part
         const int64_t j = unit / c.grid_rows, row = unit % c.grid_rows * HEED_BLOCK_CHUNK;
         tile.rows = (int)smaller(HEED_BLOCK_CHUNK, gemm->m - row);
         tile.a_run = tile.rows;
-        tile.a = chunk_of(gemm->rounded, row, c.runs);
-        if (!gemm->rounded) {
+        tile.a = chunk_of(gemm->a_runs, row, c.runs);
+        if (!gemm->a_runs) {
             void *own = (char *)scratch + CHAINS_BYTES;
             heed_block_round(isa, gemm->b_dtype, gemm->a + row * gemm->a_stride, gemm->a_stride, tile.rows, gemm->k, 0, tile.rows, own);
             tile.a = own;

@@ -40,7 +40,7 @@ typedef struct heed_gemm {
     const float *a;          /* (M,K) rows a_stride apart; with a_transposed (K,M) rows a_stride apart */
     int64_t a_stride;
     bool a_transposed;
-    const void *rounded;     /* of products over blocks: the rows of A as heed_block_round left them; NULL: every part rounds those it reads */
+    const void *a_runs;      /* of products over blocks: the rows of A as heed_block_round left them; NULL: every part rounds those it reads */
     heed_gemm_b_kind b_kind;
     heed_dtype b_dtype;      /* HEED_F32, HEED_F16, HEED_BF16, or blocks */
     const void *b;

@@ -8,9 +8,10 @@
 #include "cpu/kernel/kernel.h"
 #include "cpu/kernel/norm.h"
 
-enum { MAX_JOINED = HEED_FUSED_BIAS - HEED_FUSED_B, FEW_ROWS = 16, FEW_ROWS_PARTS = 16, ROWS_TO_NORMALISE = 8 };
+enum { MAX_JOINED = HEED_FUSED_BIAS - HEED_FUSED_B, FEW_ROWS = 16, FEW_BLOCK_ROWS = 8, ROWS_TO_NORMALISE = 8 };
 
-typedef struct { heed_gemm gemm[MAX_JOINED]; int count; } products;
+/* Gated: the second product is the gate of the first, which finds it in y. */
+typedef struct { heed_gemm gemm[MAX_JOINED]; int count; bool gated; } products;
 
 static inline heed_gemm_b_kind kind_of_b(const heed_operand *b, bool transposed)
 {
@@ -49,7 +50,12 @@ static inline products products_of(const heed_kernel_args *args)
         if (bias) g->bias = bias->data;
         if (gate) g->gate = float_row(gate, 0) + column, g->gate_stride = gate->row_stride;
         if (residual) g->residual = float_row(residual, 0) + column, g->residual_stride = residual->row_stride;
-        column += g->n;
+        column += p->gated ? 0 : g->n;
+    }
+    if (p->gated) {
+        all.gated = true;
+        all.gemm[1].activation = HEED_UNARY_LINEAR;
+        all.gemm[0].gate = all.gemm[0].c, all.gemm[0].gate_stride = all.gemm[0].c_stride;
     }
     return all;
 }
@@ -114,7 +120,8 @@ static inline size_t product_scratch(const heed_kernel_args *args)
     size_t most = 0;
     for (int i = 0; i < all.count; i++) {
         heed_gemm g = all.gemm[i];
-        g.c = NULL, g.gate = g.residual = NULL;
+        float place;
+        g.c = all.gated && i == 0 ? &place : NULL, g.gate = g.c, g.residual = NULL;
         size_t bytes = heed_gemm_scratch(&g, args->isa);
         most = bytes > most ? bytes : most;
     }
@@ -125,13 +132,19 @@ static inline int product_parts(const heed_kernel_args *args)
 {
     products all = products_of(args);
     int parts = 0;
-    for (int i = 0; i < all.count; i++) parts += heed_gemm_parts(&all.gemm[i], args->isa);
+    for (int i = all.gated ? 1 : 0; i < all.count; i++) parts += heed_gemm_parts(&all.gemm[i], args->isa);
     return parts;
 }
 
-/* Part `part` of the parts of all products numbered through. */
+/* Part `part` of the parts of all products numbered through. Products of equal shapes have the same parts over the same elements of C. */
 static inline void run_numbered(const products *all, heed_isa isa, int part, void *scratch)
 {
+    if (all->gated) {
+        const int parts = heed_gemm_parts(&all->gemm[1], isa);
+        heed_gemm_run(&all->gemm[1], isa, part, parts, scratch);
+        heed_gemm_run(&all->gemm[0], isa, part, parts, scratch);
+        return;
+    }
     int i = 0, own = heed_gemm_parts(&all->gemm[0], isa);
     while (part >= own && i + 1 < all->count) {
         part -= own;
@@ -154,7 +167,7 @@ HEED_KERNEL(fused_product) = {.name = "k_fused_product", .op = HEED_OP_FUSED_PRO
 
 /* ---- with a norm before ---- */
 
-/* Rows [begin, end) of a, normalised, into out (rows,K). */
+/* Rows [begin, end) of a, normalised, into out (end - begin,K). */
 static inline void normalise_left(const heed_kernel_args *args, int64_t begin, int64_t end, float *out)
 {
     const heed_fused_product_attributes *p = args->attributes;
@@ -162,7 +175,7 @@ static inline void normalise_left(const heed_kernel_args *args, int64_t begin, i
     int64_t width = a->shape.dim[1];
     norm how = {.layer = p->norm == HEED_FUSED_NORM_LAYER, .eps = p->eps, .offset = p->offset, .width = width,
                 .gain = optional_input(args, HEED_FUSED_NORM_GAIN), .bias = optional_input(args, HEED_FUSED_NORM_BIAS)};
-    for (int64_t i = begin; i < end; i++) normalise_row(&how, float_row(a, i), out + i * width);
+    for (int64_t i = begin; i < end; i++) normalise_row(&how, float_row(a, i), out + (i - begin) * width);
 }
 
 static inline void read_normalised(products *all, const float *rows)
@@ -181,21 +194,13 @@ static inline size_t few_rows_scratch(const heed_kernel_args *args)
     return normalised_bytes(args) + product_scratch(args);
 }
 
-static inline int few_rows_parts(const heed_kernel_args *args)
-{
-    int parts = product_parts(args);
-    return parts < FEW_ROWS_PARTS ? parts : FEW_ROWS_PARTS;
-}
-
 static inline void few_rows_run(const heed_kernel_args *args, int part, int parts)
 {
     products all = products_of(args);
-    size_t bytes = normalised_bytes(args);
-    int64_t begin, end;
-    normalise_left(args, 0, args->in[HEED_FUSED_A].shape.dim[0], args->scratch);
+    (void)parts;
+    if (!args->again) normalise_left(args, 0, args->in[HEED_FUSED_A].shape.dim[0], args->scratch);
     read_normalised(&all, args->scratch);
-    heed_part_range(product_parts(args), part, parts, &begin, &end);
-    for (; begin < end; begin++) run_numbered(&all, args->isa, (int)begin, (char *)args->scratch + bytes);
+    run_numbered(&all, args->isa, part, (char *)args->scratch + normalised_bytes(args));
 }
 
 static inline int norm_product_parts(const heed_kernel_args *args)
@@ -210,7 +215,7 @@ static inline void norm_product_run(const heed_kernel_args *args, int part, int 
     if (args->phase == 0) {
         int64_t begin, end;
         heed_part_range(args->in[HEED_FUSED_A].shape.dim[0], part, parts, &begin, &end);
-        normalise_left(args, begin, end, args->shared);
+        normalise_left(args, begin, end, (float *)args->shared + begin * args->in[HEED_FUSED_A].shape.dim[1]);
         return;
     }
     products all = products_of(args);
@@ -219,8 +224,89 @@ static inline void norm_product_run(const heed_kernel_args *args, int part, int 
 }
 
 HEED_KERNEL(fused_product_few_rows) = {.name = "k_fused_product_few_rows", .op = HEED_OP_FUSED_PRODUCT, .fits = product_fits_few_rows,
-    .scratch = few_rows_scratch, .parts = few_rows_parts, .run = few_rows_run};
+    .scratch = few_rows_scratch, .parts = product_parts, .run = few_rows_run};
 HEED_KERNEL(fused_product_norm) = {.name = "k_fused_product_norm", .op = HEED_OP_FUSED_PRODUCT, .fits = product_fits_norm,
     .scratch = product_scratch, .shared = normalised_bytes, .phases = 2, .parts = norm_product_parts, .run = norm_product_run};
+
+/* ---- over blocks: rows are rounded once, normalised before if need be, by every thread for itself or in a phase of their own ---- */
+
+static inline bool product_fits_blocks(const heed_kernel_args *args)
+{
+    const products all = products_of(args);
+    for (int i = 0; i < all.count; i++)
+        if (!heed_gemm_is_blocks(&all.gemm[i]) || all.gemm[i].b_dtype != all.gemm[0].b_dtype) return false;
+    return product_fits(args);
+}
+
+static inline bool product_fits_few_blocks(const heed_kernel_args *args)
+{
+    return args->out[0].shape.dim[0] <= FEW_BLOCK_ROWS && product_fits_blocks(args);
+}
+
+static inline size_t row_bytes_of_left(const heed_kernel_args *args)
+{
+    return ((size_t)args->in[0].shape.dim[1] * sizeof(float) + 63) & ~(size_t)63;
+}
+
+static inline size_t rounded_bytes(const heed_kernel_args *args)
+{
+    return (heed_block_rounded_bytes(args->in[0].shape.dim[0], args->in[0].shape.dim[1]) + 63) & ~(size_t)63;
+}
+
+/* Rows [begin, end) of a, rounded, to their places. */
+static inline void round_left(const heed_kernel_args *args, const products *all, int64_t begin, int64_t end, float *room, void *rounded)
+{
+    const heed_gemm *g = &all->gemm[0];
+    const bool normalised = norm_before(args) != HEED_FUSED_NORM_NONE;
+    for (int64_t i = begin; i < end; i++) {
+        if (normalised) normalise_left(args, i, i + 1, room);
+        heed_block_round(args->isa, g->b_dtype, normalised ? room : g->a + i * g->a_stride, 0, g->m, g->k, i, i + 1, rounded);
+    }
+}
+
+static inline void run_rounded(const heed_kernel_args *args, products *all, const void *rounded, int part, void *scratch)
+{
+    for (int i = 0; i < all->count; i++) all->gemm[i].a_runs = rounded;
+    run_numbered(all, args->isa, part, scratch);
+}
+
+static inline size_t few_blocks_scratch(const heed_kernel_args *args)
+{
+    return row_bytes_of_left(args) + rounded_bytes(args) + product_scratch(args);
+}
+
+static inline void few_blocks_run(const heed_kernel_args *args, int part, int parts)
+{
+    products all = products_of(args);
+    char *rounded = (char *)args->scratch + row_bytes_of_left(args);
+    (void)parts;
+    if (!args->again) round_left(args, &all, 0, all.gemm[0].m, args->scratch, rounded);
+    run_rounded(args, &all, rounded, part, rounded + rounded_bytes(args));
+}
+
+static inline size_t blocks_scratch(const heed_kernel_args *args)
+{
+    return row_bytes_of_left(args) + product_scratch(args);
+}
+
+static inline void blocks_run(const heed_kernel_args *args, int part, int parts)
+{
+    products all = products_of(args);
+    if (args->phase == 0) {
+        int64_t begin, end;
+        heed_part_range(all.gemm[0].m, part, parts, &begin, &end);
+        round_left(args, &all, begin, end, args->scratch, args->shared);
+        return;
+    }
+    run_rounded(args, &all, args->shared, part, (char *)args->scratch + row_bytes_of_left(args));
+}
+
+#define BLOCK_KERNELS(op_name, op_id)                                                                                                           \
+    HEED_KERNEL(op_name##_few_blocks) = {.name = "k_" #op_name "_few_blocks", .op = op_id, .fits = product_fits_few_blocks,                     \
+        .scratch = few_blocks_scratch, .parts = product_parts, .run = few_blocks_run};                                                          \
+    HEED_KERNEL(op_name##_blocks) = {.name = "k_" #op_name "_blocks", .op = op_id, .fits = product_fits_blocks, .scratch = blocks_scratch,      \
+        .shared = rounded_bytes, .phases = 2, .parts = norm_product_parts, .run = blocks_run}
+BLOCK_KERNELS(product, HEED_OP_PRODUCT);
+BLOCK_KERNELS(fused_product, HEED_OP_FUSED_PRODUCT);
 
 #endif

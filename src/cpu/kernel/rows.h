@@ -103,11 +103,16 @@ static inline bool first_is_f32_rows(const heed_kernel_args *args)
 
 /* ---- cache_write: a part owns columns, so that of rows with one slot the last wins ---- */
 
-enum { CACHE_COLUMNS = 256 };
+enum { CACHE_COLUMNS = 256, FEW_CACHE_ROWS = 16 };
+
+static inline bool cache_write_small(const heed_kernel_args *args)
+{
+    return heed_shape_rows(args->in[1].shape) <= FEW_CACHE_ROWS;
+}
 
 static inline int cache_write_parts(const heed_kernel_args *args)
 {
-    int64_t parts = args->out[0].shape.dim[1] / CACHE_COLUMNS;
+    int64_t parts = cache_write_small(args) ? 1 : args->out[0].shape.dim[1] / CACHE_COLUMNS;
     return parts < 1 ? 1 : (int)parts;
 }
 
@@ -202,7 +207,7 @@ HEED_KERNEL(gather) = {.name = "k_gather", .op = HEED_OP_GATHER, .fits = gather_
 HEED_KERNEL(scatter_add) = {.name = "k_scatter_add_f32", .op = HEED_OP_SCATTER_ADD, .fits = first_is_f32_rows, .parts = scatter_add_parts,
     .run = scatter_add_run};
 HEED_KERNEL(cache_write) = {.name = "k_cache_write_f32", .op = HEED_OP_CACHE_WRITE, .fits = cache_write_fits, .parts = cache_write_parts,
-    .run = cache_write_run};
+    .small = cache_write_small, .run = cache_write_run};
 HEED_KERNEL(slice) = {.name = "k_slice_f32", .op = HEED_OP_SLICE, .fits = all_f32_rows, .run = slice_run};
 HEED_KERNEL(pad_columns) = {.name = "k_pad_columns_f32", .op = HEED_OP_PAD_COLUMNS, .fits = all_f32_rows, .run = pad_columns_run};
 HEED_KERNEL(concatenate) = {.name = "k_concatenate_f32", .op = HEED_OP_CONCATENATE, .fits = all_f32_rows, .run = concatenate_run};

@@ -18,6 +18,7 @@ class Setup:
     threads: int = 2
     rounds: int = 5
     real: str = os.environ.get("HEED_REAL_WEIGHTS", os.path.expanduser("~/.cache/heed/real"))
+    python: str = sys.executable    # has the peers
     made: str = "build/compare"     # models that `heed convert --random` writes, exported graphs
     _peaks: tuple = None
 

@@ -101,6 +101,7 @@ heed_status heed_train_tokenizer(const heed_tokenizer_plan *plan, const char *fo
    and outputs are those of transformers' classes. */
 typedef struct heed_forward_task {
     const char *model, *input, *output;
+    const char *weights;    /* as in heed_load_options; NULL: as stored. Not with gradients */
     bool gradients;
 } heed_forward_task;
 heed_status heed_forward_files(heed_context *context, const heed_forward_task *task, heed_error *error);

@@ -32,6 +32,13 @@ static heed_status load(const heed_conversion *how, heed_model **model, heed_err
     return status;
 }
 
+/* What llama.cpp wants to read in a file without tokenizer. */
+static void put_no_tokenizer(heed_gguf_entries *entries)
+{
+    static const char kind[] = "no_vocab";
+    heed_gguf_put_string(entries, "tokenizer.ggml.model", kind, sizeof kind - 1);
+}
+
 /* The entries of the tokenizer: as the other GGUF file has them, else made from it. A tokenizer that GGUF cannot hold is a note. */
 static heed_status put_tokenizer(const char *from, const heed_tokenizer *tokenizer, size_t tokens, heed_gguf_entries *entries, heed_buffer *notes,
                                  heed_error *error)
@@ -45,10 +52,14 @@ static heed_status put_tokenizer(const char *from, const heed_tokenizer *tokeniz
         return HEED_OK;
     }
     heed_error problem = {0};
-    if (!tokenizer) return HEED_OK;
+    if (!tokenizer) {
+        put_no_tokenizer(entries);
+        return HEED_OK;
+    }
     heed_status status = heed_tokenizer_put_gguf(tokenizer, tokens, entries, &problem);
     if (status != HEED_E_UNSUPPORTED) return status == HEED_OK ? HEED_OK : heed_fail(error, status, "%s", problem.message);
     heed_buffer_printf(notes, "the file has no tokenizer: %s\n", problem.message);
+    put_no_tokenizer(entries);
     return HEED_OK;
 }
 

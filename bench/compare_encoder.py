@@ -1,0 +1,117 @@
+#!/usr/bin/env python3
+"""all-MiniLM-L6-v2 (BERT, 6 layers of 384) beside PyTorch in f32 and beside onnxruntime at the fastest precision of each side.
+
+    bench/compare_encoder.py [--only PATH...] [--rounds 5] [--threads 2] [--build build/release] [--json FILE]
+
+PyTorch runs eager and compiled, and counts with the better; mixed lengths are padded there and ragged here, padding is not counted. Outputs: last hidden states at
+tokens, within 1e-5 of the largest. Where precision is free, a side may round weights and activations as long as the mean of each sequence's hidden states keeps a cosine of
+0.9995 with PyTorch's in f32: onnxruntime in f32 and with its dynamic quantisation to int8, heed with weights as they are, in bf16 and in blocks of 8 bits."""
+import os, subprocess, tempfile
+import numpy as np
+import rounds
+from rounds import Row, Worker, interleave
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+COSINE = 0.9995
+
+
+def folder_of(setup):
+    return os.path.join(setup.real, "minilm")
+
+
+def peer(setup, kind, batch, shortest, longest, *flags):
+    return Worker([setup.python, os.path.join(HERE, "peer_encoder.py"), kind, folder_of(setup), "--threads", setup.threads, "--batch", batch, "--shortest", shortest,
+                   "--longest", longest, "--made", setup.made, *flags], setup.threads)
+
+
+def ours(setup, batch, shortest, longest, *flags):
+    return Worker([setup.heed, "bench", "-m", folder_of(setup), "--batch", batch, "--lengths", f"{shortest}-{longest}", "--on-request", "-t", setup.threads, *flags], setup.threads)
+
+
+def hidden_of_heed(setup, inputs, *flags):
+    from safetensors.numpy import load_file, save_file
+    with tempfile.TemporaryDirectory() as folder:
+        save_file({name: value for name, value in inputs.items() if name.startswith("in.")}, f"{folder}/in.safetensors")
+        subprocess.run([setup.heed, "forward", folder_of(setup), "--in", f"{folder}/in.safetensors", "--out", f"{folder}/out.safetensors", *flags], check=True, stderr=subprocess.DEVNULL)
+        return load_file(f"{folder}/out.safetensors")["out.last_hidden_state"]
+
+
+def outputs_of(worker):
+    from safetensors.numpy import load_file
+    with tempfile.TemporaryDirectory() as folder:
+        worker.ask(outputs_file=f"{folder}/out.safetensors")
+        return load_file(f"{folder}/out.safetensors")
+
+
+def means(hidden, mask):
+    weights = mask[:, :, None].astype(float)
+    return (hidden * weights).sum(1) / weights.sum(1)
+
+
+def least_cosine(a, b, mask):
+    x, y = means(a, mask), means(b, mask)
+    return float(((x * y).sum(1) / np.sqrt((x * x).sum(1) * (y * y).sum(1))).min())
+
+
+def close_all(workers):
+    for worker in workers:
+        worker.close()
+
+
+def share(setup, row, rate, batch, longest):
+    speed = rounds.heed_json(setup.heed, "bench", "-m", folder_of(setup), "--batch", batch, "-p", longest, "--rounds", 1, threads=setup.threads)
+    row.share, row.share_of = rate * speed["prefill_operations_per_token"] / speed["machine"]["flops_per_second"], "f32 peak"
+    return row
+
+
+def in_f32(name, batch, shortest, longest, floor, goal):
+    def path(setup):
+        workers = {"PyTorch eager": peer(setup, "torch", batch, shortest, longest), "PyTorch compiled": peer(setup, "torch", batch, shortest, longest, "--compiled")}
+        reference = outputs_of(workers["PyTorch eager"])
+        mask = reference["in.attention_mask"][:, :, None] > 0
+        difference = np.abs(np.where(mask, hidden_of_heed(setup, reference) - reference["last_hidden_state"], 0)).max() / np.abs(reference["last_hidden_state"]).max()
+        mine = ours(setup, batch, shortest, longest)
+        sides = {"heed": lambda: mine.ask()["prefill_tokens_per_second"]}
+        for label, worker in workers.items():
+            sides[label] = lambda worker=worker: worker.ask()["rate"]
+        result = interleave(sides, setup.rounds)
+        close_all([mine, *workers.values()])
+        yield share(setup, Row(name, "tokens/s", result, floor, goal, f"hidden states within {difference:.1e} of the largest (limit 1e-5)", bool(difference < 1e-5),
+                               command=f"heed bench -m minilm --batch {batch} --lengths {shortest}-{longest}"), result.median("heed"), batch, longest)
+    return path
+
+
+def at_any_precision(name, batch, shortest, longest, floor, goal):
+    def path(setup):
+        torch = peer(setup, "torch", batch, shortest, longest)
+        reference = outputs_of(torch)
+        torch.close()
+        mask = reference["in.attention_mask"]
+        ways = {"f32": (), "bf16": ("--weights", "bf16"), "q8_0": ("--weights", "q8_0")}
+        cosines = {label: least_cosine(hidden_of_heed(setup, reference, *flags), reference["last_hidden_state"], mask) for label, flags in ways.items()}
+        mine = {label: ours(setup, batch, shortest, longest, *ways[label]) for label in ways if cosines[label] >= COSINE}
+        peers = {"onnxruntime f32": peer(setup, "onnxruntime", batch, shortest, longest), "onnxruntime int8": peer(setup, "onnxruntime", batch, shortest, longest, "--int8")}
+        for label, worker in list(peers.items()):
+            cosines[label] = least_cosine(outputs_of(worker)["last_hidden_state"], reference["last_hidden_state"], mask)
+            if cosines[label] < COSINE:
+                peers.pop(label).close()
+        sides = {f"heed {label}": (lambda worker=worker: worker.ask()["prefill_tokens_per_second"]) for label, worker in mine.items()}
+        sides.update({label: (lambda worker=worker: worker.ask()["rate"]) for label, worker in peers.items()})
+        result = interleave(sides, setup.rounds)
+        close_all([*mine.values(), *peers.values()])
+        best = max((label for label in sides if label.startswith("heed")), key=result.median)
+        kept = {"heed": result.values[best], **{label: values for label, values in result.values.items() if label in peers}}
+        said = ", ".join(f"{label} {cosine:.5f}" for label, cosine in cosines.items())
+        yield Row(f"{name}, {best.split()[1]}", "tokens/s", rounds.Result(kept), floor, goal, f"least cosine with PyTorch in f32: {said} (limit {COSINE}; what is below takes no part)",
+                  note="; ".join(f"{label} {rounds.figure(result.median(label))}" for label in result.values))
+    return path
+
+
+PATHS = {"encoder-1x32": in_f32("MiniLM, 1 x 32, f32", 1, 32, 32, 1.2, 1.4),
+         "encoder-32x128": in_f32("MiniLM, 32 x 128, f32", 32, 128, 128, 1.2, 1.4),
+         "encoder-mixed": in_f32("MiniLM, 32 of 8 to 128, f32", 32, 8, 128, 1.8, 2.5),
+         "encoder-any-1x32": at_any_precision("MiniLM, 1 x 32", 1, 32, 32, 1.2, 1.8),
+         "encoder-any-32x128": at_any_precision("MiniLM, 32 x 128", 32, 128, 128, 1.2, 1.8)}
+
+if __name__ == "__main__":
+    rounds.main(PATHS, __doc__)

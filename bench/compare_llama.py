@@ -50,11 +50,12 @@ def agreement(setup, model, llama):
     with tempfile.TemporaryDirectory() as folder:
         from safetensors.numpy import load_file, save_file
         save_file({"in.input_ids": np.array([ids], dtype=np.int64)}, f"{folder}/in.safetensors")
-        subprocess.run([setup.heed, "forward", model, "--in", f"{folder}/in.safetensors", "--out", f"{folder}/out.safetensors", "-t", str(setup.threads)], check=True,
-                       stderr=subprocess.DEVNULL)
+        command = [setup.heed, "forward", model, "--in", f"{folder}/in.safetensors", "--out", f"{folder}/out.safetensors", "-t", str(setup.threads)]
+        subprocess.run(command, check=True, stderr=subprocess.DEVNULL)
         mine = load_file(f"{folder}/out.safetensors")["out.logits"][0, -1].astype(float)
     distance = math.sqrt(np.mean((mine - theirs) ** 2)) / theirs.std()
-    return distance < LIMIT, f"logits of 32 tokens differ by {distance:.3f} of their standard deviation (limit {LIMIT}); likeliest token {'equal' if mine.argmax() == theirs.argmax() else 'not equal'}"
+    likeliest = "the same" if mine.argmax() == theirs.argmax() else "another"
+    return distance < LIMIT, f"logits behind 32 tokens differ by {distance:.3f} of their standard deviation (limit {LIMIT}), {likeliest} token is the likeliest"
 
 
 def measure(setup, name, model, floor, goal, prompt=512, count=0, depth=0):
@@ -63,7 +64,6 @@ def measure(setup, name, model, floor, goal, prompt=512, count=0, depth=0):
     kind = "decode" if count else "prefill"
     flashes = (False, True)
     workers = {f"llama.cpp{' fa' if flash else ''}": peer(setup, model, flash, context, depth) for flash in flashes}
-    # At depth the slower of the two would double the time: one round decides which goes on.
     request = dict(decode=count, prompt=prompt) if count else dict(prefill=prompt)
     agrees, how = (True, "") if depth else agreement(setup, model, next(iter(workers.values())))
     mine = ours(setup, model, "-p", prompt, "-n", count, "--depth", depth)

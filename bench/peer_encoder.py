@@ -11,9 +11,9 @@ import rounds
 
 
 def batch_of(given, vocabulary):
-    lengths = [given.longest if given.batch < 2 else given.shortest + i * (given.longest - given.shortest) // (given.batch - 1) for i in range(given.batch)]
-    ids = np.array([[(i * 7919 + 1) % vocabulary if i < length else 0 for i in range(max(lengths))] for length in lengths], dtype=np.int64)
+    lengths = [given.longest] if given.batch < 2 else [given.shortest + i * (given.longest - given.shortest) // (given.batch - 1) for i in range(given.batch)]
     mask = np.array([[1 if i < length else 0 for i in range(max(lengths))] for length in lengths], dtype=np.int64)
+    ids = np.array([(i * 7919 + 1) % vocabulary for i in range(max(lengths))], dtype=np.int64)[None] * mask
     return ids, mask, sum(lengths)
 
 
@@ -21,8 +21,8 @@ def torch_model(given):
     import torch
     import transformers
     torch.set_num_threads(given.threads)
-    model = transformers.AutoModel.from_pretrained(given.folder, dtype=torch.bfloat16 if given.bfloat16 else torch.float32, attn_implementation="sdpa", local_files_only=True).eval()
-    return model
+    dtype = torch.bfloat16 if given.bfloat16 else torch.float32
+    return transformers.AutoModel.from_pretrained(given.folder, dtype=dtype, attn_implementation="sdpa", local_files_only=True).eval()
 
 
 def torch_runner(given, ids, mask):
@@ -89,6 +89,7 @@ def main():
         parser.add_argument(f"--{name}", action="store_true")
     parser.add_argument("--made", default="build/compare")
     given = parser.parse_args()
+    answers = rounds.answers_only()
     import json
     vocabulary = json.load(open(os.path.join(given.folder, "config.json")))["vocab_size"]
     ids, mask, tokens = batch_of(given, vocabulary)
@@ -106,7 +107,7 @@ def main():
             forward()
             passes += 1
         return {"rate": tokens * passes / (time.perf_counter() - start)}
-    rounds.serve(handle)
+    rounds.serve(handle, answers=answers)
 
 
 if __name__ == "__main__":

@@ -18,8 +18,9 @@ def main():
     parser.add_argument("--flash-attention", action="store_true")
     parser.add_argument("--depth", type=int, default=0)
     given = parser.parse_args()
-    flash = dict(flash_attn=given.flash_attention)
-    model = llama_cpp.Llama(given.model, n_ctx=given.context, n_batch=512, n_ubatch=512, n_threads=given.threads, n_threads_batch=given.threads, verbose=False, **flash)
+    answers = rounds.answers_only()
+    model = llama_cpp.Llama(given.model, n_ctx=given.context, n_batch=512, n_ubatch=512, n_threads=given.threads, n_threads_batch=given.threads,
+                            flash_attn=given.flash_attention, verbose=False)
     context, vocabulary = model.ctx, model.n_vocab()
     memory = llama_cpp.llama_get_memory(context)
     ids = [(i * 7919 + 1) % vocabulary for i in range(given.context)]
@@ -55,7 +56,7 @@ def main():
         return {"prefill": length / (middle - start), "decode": decode / (end - middle) if decode else 0}
 
     read(ids[:given.depth])
-    rounds.serve(handle, {"version": llama_cpp.__version__, "system": llama_cpp.llama_print_system_info().decode()})
+    rounds.serve(handle, {"version": llama_cpp.__version__, "system": llama_cpp.llama_print_system_info().decode()}, answers)
 
 
 if __name__ == "__main__":

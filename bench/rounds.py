@@ -139,11 +139,16 @@ class Worker:
         self.close()
 
 
-def serve(handle, hello=None):
-    """The other end of a Worker: answers every line of stdin with handle(**request), until it ends. Other output must go to stderr, also that
-    of libraries: descriptor 1 is moved out of their way."""
+def answers_only():
+    """Keeps stdout for the answers of serve(): call it before libraries that print there are at work. Their words go to stderr."""
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
+    return answers
+
+
+def serve(handle, hello=None, answers=None):
+    """The other end of a Worker: answers every line of stdin with handle(**request), until it ends. answers: from answers_only()."""
+    answers = answers or answers_only()
     print(json.dumps(hello or {}), file=answers, flush=True)
     for line in sys.stdin:
         print(json.dumps(handle(**json.loads(line))), file=answers, flush=True)
@@ -190,6 +195,14 @@ def print_table(rows, out=sys.stdout):
 def markdown_table(rows):
     lines = [HEADINGS + ["outputs"]] + [cells(row) + [row.agreement] for row in rows]
     return "\n".join(["| " + " | ".join(lines[0]) + " |", "|" + "---|" * len(lines[0])] + ["| " + " | ".join(line) + " |" for line in lines[1:]]) + "\n"
+
+
+def machine_line(machine):
+    """What `heed bench --machine --json` said, in a line."""
+    giga = lambda key: machine[key] / 1e9
+    return (f"Machine, measured in the same minutes: {machine['threads']} threads, {machine['instruction_set']}; f32 {giga('flops_per_second'):.0f}, "
+            f"bf16 {giga('bf16_flops_per_second'):.0f}, int8 {giga('int8_ops_per_second'):.0f} G(FL)OP/s; "
+            f"{giga('memory_bytes_per_second'):.1f} GB/s read from memory.")
 
 
 def row_object(row):

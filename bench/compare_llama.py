@@ -6,7 +6,7 @@
 llama.cpp runs with flash attention and without, and counts with the better. Random models are written once by `heed convert --random`. Outputs: logits behind
 a prompt of 32 tokens (heed in its exact mode, llama.cpp as it is), the distance as a share of their standard deviation; both round activations to 8 bits,
 not at the same places, and half a rounding step may turn, so that agreement is what two such computations can have (docs/worklog.md, 2026-11-24)."""
-import json, math, os, statistics, subprocess, sys, tempfile
+import json, os, subprocess, sys, tempfile
 import rounds
 from rounds import Row, Worker, interleave
 
@@ -53,7 +53,7 @@ def agreement(setup, model, llama):
         command = [setup.heed, "forward", model, "--in", f"{folder}/in.safetensors", "--out", f"{folder}/out.safetensors", "-t", str(setup.threads)]
         subprocess.run(command, check=True, stderr=subprocess.DEVNULL)
         mine = load_file(f"{folder}/out.safetensors")["out.logits"][0, -1].astype(float)
-    distance = math.sqrt(np.mean((mine - theirs) ** 2)) / theirs.std()
+    distance = float(np.sqrt(np.mean((mine - theirs) ** 2)) / theirs.std())
     likeliest = "the same" if mine.argmax() == theirs.argmax() else "another"
     return distance < LIMIT, f"logits behind 32 tokens differ by {distance:.3f} of their standard deviation (limit {LIMIT}), {likeliest} token is the likeliest"
 

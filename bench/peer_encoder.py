@@ -55,8 +55,8 @@ def exported(given):
             def forward(self, input_ids, attention_mask):
                 return self.model(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
         axes = {0: torch.export.Dim("batch", max=4096), 1: torch.export.Dim("length", max=512)}
-        ids = torch.ones(2, 8, dtype=torch.int64)
-        torch.onnx.export(Hidden(), (ids, ids), path, input_names=["input_ids", "attention_mask"], output_names=["last_hidden_state"],
+        ids, mask = torch.arange(16).reshape(2, 8), torch.ones(2, 8, dtype=torch.int64)
+        torch.onnx.export(Hidden().eval(), (ids, mask), path, input_names=["input_ids", "attention_mask"], output_names=["last_hidden_state"],
                           dynamic_shapes={"input_ids": axes, "attention_mask": axes}, dynamo=True)
     if not given.int8:
         return path

@@ -218,9 +218,9 @@ def row_from_object(entry):
 
 
 def write_json(path, rows, machine=None):
+    text = json.dumps({"machine": machine, "rows": [row_object(row) for row in rows]}, indent=1)  # whole before the file is touched
     with open(path, "w") as file:
-        json.dump({"machine": machine, "rows": [row_object(row) for row in rows]}, file, indent=1)
-        file.write("\n")
+        file.write(text + "\n")
 
 
 def run_paths(paths, setup):

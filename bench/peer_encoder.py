@@ -72,7 +72,6 @@ def onnx_runner(given, ids, mask):
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads, options.inter_op_num_threads = given.threads, 1
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # the other side's turn is not ours to spin through
     session = onnxruntime.InferenceSession(exported(given), options, providers=["CPUExecutionProvider"])
     inputs = {"input_ids": ids, "attention_mask": mask}
     forward = lambda: session.run(["last_hidden_state"], inputs)[0]

@@ -9,12 +9,12 @@ typedef struct bench_task {
 } bench_task;
 
 static const option options[] = {
-    HEED_OPTION(bench_task, speed.prompt, "prompt-tokens", 'p', OPTION_INTEGER, "N", "Tokens to read (default 512)."),
-    HEED_OPTION(bench_task, speed.count, "new-tokens", 'n', OPTION_INTEGER, "N", "Tokens to write (default 128; an encoder writes none)."),
-    HEED_OPTION(bench_task, speed.sequences, "batch", 'b', OPTION_INTEGER, "B", "Sequences read and written together (default 1)."),
+    HEED_OPTION(bench_task, speed.prompt, "prompt-tokens", 'p', OPTION_COUNT, "N", "Tokens to read (default 512)."),
+    HEED_OPTION(bench_task, speed.count, "new-tokens", 'n', OPTION_COUNT, "N", "Tokens to write (default 128; an encoder writes none)."),
+    HEED_OPTION(bench_task, speed.sequences, "batch", 'b', OPTION_COUNT, "B", "Sequences read and written together (default 1)."),
     HEED_OPTION(bench_task, lengths, "lengths", 0, OPTION_TEXT, "A-Z", "Tokens to read, spread evenly over the sequences of a batch, in place of -p."),
-    HEED_OPTION(bench_task, speed.depth, "depth", 'd', OPTION_INTEGER, "N", "Tokens that stand in the cache before (default 0)."),
-    HEED_OPTION(bench_task, speed.rounds, "rounds", 0, OPTION_INTEGER, "N", "Rounds to take the median of (default 5)."),
+    HEED_OPTION(bench_task, speed.depth, "depth", 'd', OPTION_COUNT, "N", "Tokens that stand in the cache before (default 0)."),
+    HEED_OPTION(bench_task, speed.rounds, "rounds", 0, OPTION_COUNT, "N", "Rounds to take the median of (default 5)."),
     HEED_OPTION(bench_task, on_request, "on-request", 0, OPTION_FLAG, NULL,
                 "A round for every line on stdin, answered by a line of JSON, until stdin ends: to take turns with another program."),
     HEED_OPTION(bench_task, machine, "machine", 0, OPTION_FLAG, NULL,

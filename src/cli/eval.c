@@ -11,14 +11,14 @@ typedef struct {
 
 static const option options[] = {
     HEED_OPTION(eval_task, text, "text", 0, OPTION_LIST, "FILE", "Text files, scored as one text: mean nats a token, perplexity."),
-    HEED_OPTION(eval_task, max_tokens, "max-tokens", 0, OPTION_INTEGER, "N", "Score only the first N tokens."),
-    HEED_OPTION(eval_task, context, "context", 0, OPTION_INTEGER, "N", "Tokens in a window (default: the model's context)."),
+    HEED_OPTION(eval_task, max_tokens, "max-tokens", 0, OPTION_COUNT, "N", "Score only the first N tokens."),
+    HEED_OPTION(eval_task, context, "context", 0, OPTION_COUNT, "N", "Tokens in a window (default: the model's context)."),
     HEED_OPTION(eval_task, pairs, "pairs", 0, OPTION_PAIR, "SRC REF", "Translate SRC line by line and compare with REF: BLEU as sacrebleu (13a, cased)."),
     HEED_OPTION(eval_task, choices, "choices", 0, OPTION_TEXT, "FILE", "Multiple choice (.jsonl of context, choices, answer): accuracy, plain and normalised."),
     HEED_OPTION(eval_task, delimiter, "delimiter", 0, OPTION_TEXT, "TEXT", "With --choices: what stands between context and choice (default: one blank)."),
     HEED_OPTION(eval_task, special, "special", 0, OPTION_FLAG, NULL, "With --choices: begin contexts with the tokenizer's special tokens."),
     HEED_OPTION(eval_task, each, "each", 0, OPTION_FLAG, NULL, "With --choices: one JSON object a question first, with the log-likelihoods."),
-    HEED_OPTION(eval_task, count, "n", 'n', OPTION_INTEGER, "N", "With --pairs: new tokens of a line at most."),
+    HEED_OPTION(eval_task, count, "n", 'n', OPTION_COUNT, "N", "With --pairs: new tokens of a line at most."),
     {0}};
 
 static void preset(task *t)

@@ -3,9 +3,12 @@
 #include "task.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+
+enum { UNSAID = INT_MIN }; /* -n was not given */
 
 typedef struct { heed_prompt *items; char **lines; int32_t *ids; size_t count, capacity; } prompt_list;
 
@@ -23,11 +26,11 @@ static const option options[] = {
     HEED_OPTION(generate_task, prompt_ids, "prompt-ids", 0, OPTION_TEXT, "1,2,3", "The prompt as token ids."),
     HEED_OPTION(generate_task, file, "file", 0, OPTION_TEXT, "FILE", "One prompt a line, written in one batch."),
     HEED_OPTION(generate_task, count, "n", 'n', OPTION_INTEGER, "N", "New tokens at most; -1: to the end of the context (default: as generation_config.json says, else -1)."),
-    HEED_OPTION(generate_task, context, "context", 'c', OPTION_INTEGER, "T", "Positions that a sequence can have (default: the model's context)."),
+    HEED_OPTION(generate_task, context, "context", 'c', OPTION_COUNT, "T", "Positions that a sequence can have (default: the model's context)."),
     HEED_OPTION(generate_task, prompt_cache, "prompt-cache", 0, OPTION_TEXT, "FILE", "Keep what was read and written there; a prompt that begins alike is not read again."),
-    HEED_OPTION(generate_task, num_return, "num-return", 0, OPTION_INTEGER, "N", "Sequences for each prompt."),
+    HEED_OPTION(generate_task, num_return, "num-return", 0, OPTION_COUNT, "N", "Sequences for each prompt."),
     HEED_OPTION(generate_task, stop, "stop", 0, OPTION_LIST, "TEXT", "End when this text comes; it is not printed."),
-    HEED_OPTION(generate_task, logprobs, "logprobs", 0, OPTION_INTEGER, "K", "One JSON object a sequence, with log-probabilities of prompt and new tokens and the K likeliest."),
+    HEED_OPTION(generate_task, logprobs, "logprobs", 0, OPTION_COUNT, "K", "One JSON object a sequence, with log-probabilities of prompt and new tokens and the K likeliest."),
     HEED_OPTION(generate_task, ids, "ids", 0, OPTION_FLAG, NULL, "Print ids, one JSON array a sequence, instead of text."),
     {0}};
 
@@ -156,7 +159,7 @@ static void stream_text(void *argument, size_t prompt, size_t number, const char
 static void preset(task *t)
 {
     generate_task *values = (generate_task *)t;
-    values->count = -2, values->num_return = -1, values->logprobs = -1;
+    values->count = UNSAID, values->num_return = -1, values->logprobs = -1;
 }
 
 static int check(task *t)
@@ -164,6 +167,7 @@ static int check(task *t)
     generate_task *values = (generate_task *)t;
     if (!t->model) return usage_error(t->verb, "expected -m MODEL");
     if (!!values->prompt + !!values->prompt_ids + !!values->file != 1) return usage_error(t->verb, "expected one of -p TEXT, --prompt-ids 1,2,3 and --file LINES");
+    if (values->count < -1 && values->count != UNSAID) return usage_error(t->verb, "-n %lld: expected 1 or more, or -1 for as many as the context holds", (long long)values->count);
     if (values->prompt && !is_utf8(values->prompt, strlen(values->prompt))) return usage_error(t->verb, "-p: the text is no UTF-8");
     if (values->prompt_ids && parse_ids(values->prompt_ids, &values->prompts, &t->error) != HEED_OK) return usage_error(t->verb, "%s", t->error.message);
     return 0;
@@ -187,7 +191,7 @@ static heed_status run(task *t)
     heed_generation_options how;
     heed_results results = {0};
     heed_status status = read_prompts(values, &t->error);
-    if (status == HEED_OK) status = task_generation(t, values->count, &how);
+    if (status == HEED_OK) status = task_generation(t, values->count == -1 ? INT32_MAX : values->count, &how);
     if (status != HEED_OK) return status;
     how.context = values->context;
     how.prompt_cache = values->prompt_cache;

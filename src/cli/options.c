@@ -91,19 +91,19 @@ static bool set_value(const verb *v, const option *o, void *values, const char *
     char *field = (char *)values + o->offset, *end = NULL;
     errno = 0;
     switch (o->kind) {
-    case OPTION_INTEGER: {
+    case OPTION_INTEGER: case OPTION_COUNT: {
         long long number = strtoll(text, &end, 10);
-        if (!*text || *end || errno) {
-            usage_error(v, "%s%s %s: expected a whole number", o->name[1] ? "--" : "-", o->name, text);
+        if (!*text || *end || errno || (o->kind == OPTION_COUNT && number < 0)) {
+            usage_error(v, "%s%s %s: expected a whole number%s", o->name[1] ? "--" : "-", o->name, text, o->kind == OPTION_COUNT ? ", 0 or more" : "");
             return false;
         }
         *(int64_t *)field = number;
         return true;
     }
-    case OPTION_NUMBER: {
+    case OPTION_NUMBER: case OPTION_AMOUNT: {
         double number = strtod(text, &end);
-        if (!*text || *end || isnan(number)) {
-            usage_error(v, "--%s %s: expected a number", o->name, text);
+        if (!*text || *end || isnan(number) || (o->kind == OPTION_AMOUNT && number < 0)) {
+            usage_error(v, "--%s %s: expected a number%s", o->name, text, o->kind == OPTION_AMOUNT ? ", 0 or more" : "");
             return false;
         }
         *(double *)field = number;

@@ -12,7 +12,9 @@
 typedef enum option_kind {
     OPTION_FLAG,     /* bool: true when given */
     OPTION_INTEGER,  /* int64_t */
+    OPTION_COUNT,    /* the same, 0 or more: what is below 0 in the library means that nobody chose */
     OPTION_NUMBER,   /* double */
+    OPTION_AMOUNT,   /* the same, 0 or more */
     OPTION_TEXT,     /* const char * */
     OPTION_LIST,     /* option_list: one or more values, may be repeated */
     OPTION_PAIR,     /* option_list: exactly two values */

@@ -6,7 +6,7 @@ typedef struct { task task; const char *in, *out; int64_t count; } translate_tas
 static const option options[] = {
     HEED_OPTION(translate_task, in, "in", 0, OPTION_TEXT, "FILE", "Text to translate, a sentence a line."),
     HEED_OPTION(translate_task, out, "out", 0, OPTION_TEXT, "FILE", "Where the translation goes, line by line."),
-    HEED_OPTION(translate_task, count, "n", 'n', OPTION_INTEGER, "N", "New tokens of a line at most (default: generation_config.json)."),
+    HEED_OPTION(translate_task, count, "n", 'n', OPTION_COUNT, "N", "New tokens of a line at most (default: generation_config.json)."),
     {0}};
 
 static void preset(task *t)

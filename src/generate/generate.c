@@ -55,8 +55,8 @@ static heed_status fit_prompt(loop *l, size_t index, heed_ids *ids, heed_error *
     bool has_source = heed_session_has_source(l->job.session);
     if (ids->count <= context) return HEED_OK;
     if (!settings->truncate)
-        return heed_fail(error, HEED_E_ARG, "prompt %zu has %lld tokens, but the context has %lld positions: shorten it, or ask for "
-                         "truncation, which keeps its end", index + 1, (long long)ids->count, (long long)context);
+        return heed_fail(error, HEED_E_ARG, "prompt %zu has %lld tokens, but the context has %lld positions: shorten it, or cut its "
+                         "beginning off (--truncate)", index + 1, (long long)ids->count, (long long)context);
     if (room > context / 2) room = context / 2;
     int64_t kept = has_source ? context : context - room;
     l->job.generation->prompts[index].cut = (size_t)(ids->count - kept);

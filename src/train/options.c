@@ -86,7 +86,7 @@ heed_status heed_train_options_copy(heed_train_options *copy, const heed_train_o
 static heed_status check_number(const field *f, double value, heed_error *error)
 {
     if ((f->chosen && value < 0) || (value >= f->low && value <= f->high)) return HEED_OK;
-    return heed_fail(error, HEED_E_ARG, "%s %g: expected a number from %g to %g", f->name, value, f->low, f->high);
+    return heed_fail(error, HEED_E_ARG, "%s %.15g: expected a number from %.15g to %.15g", f->name, value, f->low, f->high);
 }
 
 heed_status heed_train_options_check(const heed_train_options *o, heed_error *error)

@@ -44,6 +44,13 @@ expect 2 'unexpected "more"' "$heed" info x more
 expect 2 'did you mean --temp' "$heed" generate -m x -p y --tmp 1
 expect 2 'expected a whole number' "$heed" generate -m x -p y -n many
 expect 2 'expected a number' "$heed" generate -m x -p y --temp hot
+for wrong in '-n -5' '--top-k -1' '--seed -1' '--temp -1' '--repeat-penalty -2' '--logprobs -1' '--beams -3' '-t -1' '-c -1'; do # below 0 is no "nobody chose"
+  expect 2 'expected' "$heed" generate -m "$fixtures/gpt2" --prompt-ids 1 --ids $wrong
+done
+for wrong in '--learning-rate -2' '--layers -1' '--warmup-steps -1' '--dropout -0.5' '--eval-steps -1' '--batch-size -4' '--stop-at -2' '--weight-decay -inf'; do
+  expect 2 'expected' "$heed" train --data "$2/share/shakespeare/valid.txt" --out "$work/wrong" $wrong
+done
+expect 1 'expected a number from 4 to 16777216$' "$heed" train --data "$2/share/shakespeare/valid.txt" --out "$work/wrong" --context 1
 expect 2 'expected -m MODEL' "$heed" generate -p y
 expect 2 'expected one of' "$heed" generate -m x
 expect 2 'takes no value' "$heed" generate -m x -p y --ids=1
@@ -91,7 +98,7 @@ expect 0 '"finish":' "$heed" generate -m "$fixtures/gpt2" -p Hello -n 4 --temp 0
 # More returned sequences of one prompt than prompts run at once.
 expect 0 "" "$heed" generate -m "$fixtures/gpt2" --prompt-ids 5,6 -n 1 --num-return 40 --temp 1 --seed 3 --ids
 long=$(seq -s, 1 60)
-expect 1 'context' "$heed" generate -m "$fixtures/gpt2" --prompt-ids "$long" -n 4 --ids
+expect 1 'has 60 tokens, but the context has 48 positions.*--truncate' "$heed" generate -m "$fixtures/gpt2" --prompt-ids "$long" -n 4 --ids
 expect 0 'left out' "$heed" generate -m "$fixtures/gpt2" --prompt-ids "$long" -n 4 --ids --truncate
 expect 1 '99999' "$heed" generate -m "$fixtures/gpt2" --prompt-ids 99999 -n 4 --ids
 expect 1 'writes no tokens\|encoder' "$heed" generate -m "$fixtures/bert" --prompt-ids 5 -n 4 --ids
@@ -105,6 +112,7 @@ small="--layers 1 --d-model 16 --heads 2 --context 16 --batch-size 4 --tokenizer
 for file in model.safetensors config.json tokenizer.json; do
   cmp "$work/whole/checkpoint-6/$file" "$work/parts/checkpoint-6/$file" || fail "interrupted and whole runs differ in $file"
 done
+expect 0 'all 6 updates were done before' "$heed" train --resume "$work/parts"
 [ -s "$work/whole/loss.svg" ] && [ -s "$work/whole/log.jsonl" ] || fail "no loss.svg or log.jsonl"
 expect 0 '"nll"' "$heed" eval -m "$work/whole" --text "$work/text.txt" --json
 expect 0 '.' "$heed" generate -m "$work/whole" -p "The" -n 5 --temp 0
@@ -122,7 +130,7 @@ expect 2 'no UTF-8' "$heed" generate -m "$work/whole" -p "$(printf 'caf\351')" -
 expect 2 'no UTF-8' "$heed" tokenize -m "$work/whole" -p "$(printf 'caf\351')"
 "$heed" generate -m "$work/whole" -p "" -n 2 >"$work/out" 2>/dev/null && fail "an empty prompt passed"
 [ -s "$work/out" ] && fail "a failed generation wrote to stdout"
-expect 1 'temperature -1' "$heed" generate -m "$work/whole" -p "T" -n 2 --temp -1
+expect 2 '0 or more' "$heed" generate -m "$work/whole" -p "T" -n 2 --temp -1
 expect 2 ' -n: expected a value' "$heed" generate -m x -p y -n
 
 # --- stopped by Ctrl-C, killed, tried twice at once ---

@@ -159,6 +159,20 @@ static void read_mask(heed_forward_side *side)
     }
 }
 
+/* A source row that is padding is no row at all, for the target neither: another mask of the memory cannot be had. */
+static heed_status check_memory_mask(const heed_forward_call *call, heed_error *error)
+{
+    const heed_named_tensor *mask = heed_forward_input(call, "memory_key_padding_mask");
+    const heed_padded *source = &call->source.padded;
+    if (!mask) return HEED_OK;
+    HEED_TRY(check_grid(mask, source, false, error));
+    for (int64_t place = 0; place < source->batch * source->length; place++)
+        if ((heed_tensor_number(mask, place) != 0) == source->keep[place])
+            return heed_fail(error, HEED_E_UNSUPPORTED, "input \"%s\" differs from in.src_key_padding_mask at sequence %lld, token %lld; expected the same mask",
+                             mask->name, (long long)(place / source->length), (long long)(place % source->length));
+    return HEED_OK;
+}
+
 static heed_status count_seen(const heed_forward_call *call, heed_forward_side *side, heed_error *error)
 {
     int64_t places = side->padded.batch * side->padded.length;
@@ -319,6 +333,7 @@ heed_status heed_forward_open(heed_forward_call *call, heed_error *error)
             return heed_fail(error, HEED_E_SHAPE, "%lld source sequences, %lld target sequences; expected equal numbers", (long long)call->source.padded.batch,
                              (long long)call->main.padded.batch);
         read_mask(&call->source);
+        HEED_TRY(check_memory_mask(call, error));
     } else {
         HEED_TRY(open_side(call, &call->main, "input_ids", "src", "attention_mask", error));
         call->main.positions = heed_forward_input(call, "position_ids");

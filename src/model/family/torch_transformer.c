@@ -63,8 +63,11 @@ static void derive(heed_config *config)
 
 static heed_status fix(heed_config *config, const json_t *json, const char *where, heed_error *error)
 {
-    bool first = false;
+    bool first = false, batch_first = true;
     HEED_TRY(heed_json_boolean(json, "norm_first", &first, where, error));
+    HEED_TRY(heed_json_boolean(json, "batch_first", &batch_first, where, error));
+    if (!batch_first)
+        return heed_fail(error, HEED_E_UNSUPPORTED, "%s: batch_first is false; inputs are read as (batch, tokens, width): transpose them and set batch_first", where);
     config->norm_place = first ? HEED_NORM_PRE : HEED_NORM_POST;
     return HEED_OK;
 }

@@ -554,7 +554,7 @@ def drawn_core(rng, number):
     if family == "marian":
         S = pick([1, 4, 33, 65])
         own = rng.random() < .3
-        target = pick([5, 61]) if own else V
+        target = pick([size for size in (5, 61) if size <= V]) if own else V
         cls, config = marian(vocab_size=V, decoder_vocab_size=target, d_model=D, encoder_layers=L, decoder_layers=pick([1, 2]), encoder_attention_heads=pick([H, 1]),
                              decoder_attention_heads=pick([H, 1]), encoder_ffn_dim=F, decoder_ffn_dim=pick([3, 40]), max_position_embeddings=max(S, T), pad_token_id=target - 1,
                              decoder_start_token_id=target - 1, activation_function=activation, scale_embedding=pick([True, False]), tie_word_embeddings=pick([True, False]),

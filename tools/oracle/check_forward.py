@@ -6,7 +6,7 @@
 Each case builds a model of tests' size with random weights, writes it, runs both on the same inputs and compares outputs, loss and
 all gradients. With --random: N models of the core's families whose sizes, options and batches are all drawn, longer than a tile too,
 torch.nn.Transformer among them. The bound: max(30 x |float32 - float64|, 1e-5 x max|value|), for gradients also 1e-6 x the largest gradient of the model. Counted
-beside it: tensors within max(4 x |float32 - float64|, 3e-6 x max|value|). Models without a loss are given cotangents.
+beside it: tensors within max(4 x |float32 - float64|, 3e-6 x max|value|). Where float64 fails: 1e-4 x max|value|. Models without a loss are given cotangents.
 Needs torch, transformers and safetensors; heed itself needs none of them."""
 import argparse, json, os, random, subprocess, sys, tempfile, warnings
 import torch, transformers
@@ -152,9 +152,10 @@ def compare(name, want, exact, got, largest, inputs, isa):
     if name == "loss" and torch.isnan(want).all():
         return None if torch.isnan(got).all() else f"loss is {got.item()}, expected NaN"
     noise, scale = (want - exact).abs().max().item(), want.abs().max().item()
-    noise = noise if noise == noise else 0  # in float64 the masks of transformers overflow where a token sees nothing
-    tolerance = max(30 * noise, 1e-5 * scale, 1e-6 * largest)
     off = (got - want).abs().max().item()
+    if noise != noise:  # in float64 the masks of transformers overflow where a token sees nothing: how exact float32 is is not known
+        return None if off <= 1e-4 * scale else f"{name} is off by {off:.3g}, tolerance {1e-4 * scale:.3g}, largest {scale:.3g}"
+    tolerance = max(30 * noise, 1e-5 * scale, 1e-6 * largest)
     count = CLOSE.setdefault(isa, [0, 0])
     count[0] += off <= max(4 * noise, 3e-6 * scale)
     count[1] += 1

@@ -1,29 +1,46 @@
 #!/usr/bin/env python3
-"""Training speed of heed and of PyTorch, eager, f32: the same GPT-2 shape, batch, optimiser and threads, in turn.
+"""Training speed against PyTorch: one GPT-2 shape, the same first weights, optimiser, clipping, batch and threads, in turn.
 
-    bench/compare_training.py [--heed build/release/heed] [--shape char|gpt2] [--rounds 5] [--threads 2]
+    bench/compare_training.py [--only char] [--rounds 5] [--threads 2] [--build build/release] [--sides heed-bf16 ...] [--json FILE]
 
-Each round runs heed, then PyTorch, each for as many updates as --steps says after two that are not counted, and takes the tokens per
-second of both; printed are the medians, the spread and the ratio round by round. PyTorch computes attention with
-scaled_dot_product_attention and updates with torch.optim.AdamW(fused=True); its loss after the same number of updates on the same
-kind of data is printed beside heed's, so that both can be seen to learn. Needs torch and numpy.
+heed runs in f32 and with --bf16, PyTorch eager and through torch.compile, each in f32 and under bf16 autocast; judged is the best of ours against
+the best of theirs. PyTorch computes attention with scaled_dot_product_attention and updates with torch.optim.AdamW(fused=True); TF32-like
+shortcuts are off. A round times --steps updates of every side after some that do not count. Before the rounds both sides train five
+updates from the same weights on the same tokens, and their losses are compared update by update. Needs torch, numpy and safetensors.
 """
-import argparse, json, os, statistics, subprocess, sys, tempfile, time
+import argparse, json, os, shutil, subprocess, sys, tempfile, time
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import rounds
 
 SHAPES = {
-    "char": dict(layers=4, width=128, heads=4, context=64, batch=12, vocabulary=65, steps=200),
-    "gpt2": dict(layers=12, width=768, heads=12, context=256, batch=4, vocabulary=50257, steps=3),
+    "char": dict(title="training char GPT 4x128, context 64, 12 rows", layers=4, width=128, heads=4, context=64, batch=12, vocabulary=65, steps=300, warm=30, floor=1.4, goal=2.0),
+    "6x384": dict(title="training 6x384, context 256, 12 rows", layers=6, width=384, heads=6, context=256, batch=12, vocabulary=65, steps=5, warm=2, floor=1.1, goal=1.35),
+    "gpt2": dict(title="training GPT-2 124M, 4 x 256", layers=12, width=768, heads=12, context=256, batch=4, vocabulary=50257, steps=3, warm=2, floor=1.0, goal=1.25),
 }
+PERIOD, CHECKED = 8, 5   # tokens after which the text of the comparison repeats; updates compared
+RATE, BETAS, DECAY = 1e-3, (0.9, 0.95), 0.1
+THEIRS = ["torch eager f32", "torch eager bf16", "torch compiled f32", "torch compiled bf16"]
+OURS = ["heed f32", "heed bf16"]
 
 
-def peer(shape, steps, threads, data):
-    """Runs in a process of its own; prints tokens per second and the last loss."""
+def tokens(shape, repeating):
+    """Ids of share/shakespeare as letters, or pairs of letters spread over a large vocabulary; repeating: one short run of them again and again."""
     import numpy as np
+    text = open("share/shakespeare/train.txt", "rb").read()[:400000]
+    letters = sorted(set(text))
+    ids = np.array([letters.index(c) for c in text], dtype=np.int64)
+    if shape["vocabulary"] > 256:
+        ids = (ids[0::2] * 67 + ids[1::2]) * 11 % shape["vocabulary"]
+    return np.tile(ids[:PERIOD], 100 * shape["batch"] * shape["context"] // PERIOD) if repeating else ids
+
+
+# ---- the peer: a process of its own ----
+
+def build_model(shape):
     import torch
     import torch.nn.functional as F
-    torch.set_num_threads(threads)
-    torch.manual_seed(1)
-    L, D, H, T, B, V = (shape[k] for k in ("layers", "width", "heads", "context", "batch", "vocabulary"))
+    L, D, H, T, V = (shape[k] for k in ("layers", "width", "heads", "context", "vocabulary"))
 
     class Block(torch.nn.Module):
         def __init__(self):
@@ -33,6 +50,7 @@ def peer(shape, steps, threads, data):
             self.up, self.down = torch.nn.Linear(D, 4 * D), torch.nn.Linear(4 * D, D)
 
         def forward(self, x):
+            B, T, _ = x.shape
             q, k, v = (part.view(B, T, H, D // H).transpose(1, 2) for part in self.qkv(self.n1(x)).split(D, dim=2))
             a = F.scaled_dot_product_attention(q, k, v, is_causal=True).transpose(1, 2).reshape(B, T, D)
             x = x + self.out(a)
@@ -49,88 +67,158 @@ def peer(shape, steps, threads, data):
                     torch.nn.init.normal_(parameter, 0, 0.02)
             self.head.weight = self.tokens.weight
 
-        def forward(self, ids):
-            x = self.tokens(ids) + self.places.weight
+        def forward(self, x, y):
+            h = self.tokens(x) + self.places.weight
             for block in self.blocks:
-                x = block(x)
-            return self.head(self.norm(x))
+                h = block(h)
+            return F.cross_entropy(self.head(self.norm(h)).view(-1, V), y.view(-1))
 
-    ids = np.fromfile(data, dtype=np.uint16).astype(np.int64)
-    model = Model()
-    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3, betas=(0.9, 0.95), weight_decay=0.1, fused=True)
-    generator = np.random.default_rng(1)
-    start = None
-    for step in range(steps + 2):
-        if step == 2:
-            start = time.perf_counter()
-        places = generator.integers(0, len(ids) - T - 1, B)
-        x = torch.from_numpy(np.stack([ids[p:p + T] for p in places]))
-        y = torch.from_numpy(np.stack([ids[p + 1:p + T + 1] for p in places]))
-        loss = F.cross_entropy(model(x).view(-1, V), y.view(-1))
-        optimizer.zero_grad(set_to_none=True)
+    return Model()
+
+
+def save_weights(model, shape, folder):
+    """As GPT-2's files name and store them: matrices (in, out)."""
+    from safetensors.torch import save_file
+    tensors = {"wte.weight": model.tokens.weight, "wpe.weight": model.places.weight, "ln_f.weight": model.norm.weight, "ln_f.bias": model.norm.bias}
+    for i, block in enumerate(model.blocks):
+        for name, module in (("ln_1", block.n1), ("ln_2", block.n2), ("attn.c_attn", block.qkv), ("attn.c_proj", block.out),
+                             ("mlp.c_fc", block.up), ("mlp.c_proj", block.down)):
+            tensors[f"h.{i}.{name}.weight"] = module.weight.T if module.weight.dim() == 2 else module.weight
+            tensors[f"h.{i}.{name}.bias"] = module.bias
+    save_file({name: tensor.detach().contiguous().clone() for name, tensor in tensors.items()}, os.path.join(folder, "model.safetensors"),
+              metadata={"format": "pt"})
+    json.dump({"model_type": "gpt2", "architectures": ["GPT2LMHeadModel"], "vocab_size": shape["vocabulary"], "n_layer": shape["layers"],
+               "n_embd": shape["width"], "n_head": shape["heads"], "n_positions": shape["context"], "n_ctx": shape["context"],
+               "attn_pdrop": 0.0, "embd_pdrop": 0.0, "resid_pdrop": 0.0}, open(os.path.join(folder, "config.json"), "w"))
+
+
+def peer(name, threads, folder):
+    import contextlib
+    import numpy as np
+    import torch
+    shape = SHAPES[name]
+    torch.set_num_threads(threads)
+    torch.manual_seed(1)
+    model = build_model(shape)
+    save_weights(model, shape, folder)
+    first = {key: value.clone() for key, value in model.state_dict().items()}
+    compiled = torch.compile(model)
+    state = {}
+
+    def begin():
+        """First weights and fresh moments, the matrices decaying as heed's do."""
+        with torch.no_grad():
+            for key, value in model.state_dict().items():
+                value.copy_(first[key])
+        groups = [{"params": [p for p in model.parameters() if p.dim() > 1], "weight_decay": DECAY},
+                  {"params": [p for p in model.parameters() if p.dim() == 1], "weight_decay": 0}]
+        state["optimizer"] = torch.optim.AdamW(groups, lr=RATE, betas=BETAS, eps=1e-8, fused=True)
+        state["random"] = np.random.default_rng(1)
+
+    def update(how, x, y):
+        autocast = torch.autocast("cpu", torch.bfloat16) if how.endswith("bf16") else contextlib.nullcontext()
+        with autocast:
+            loss = (compiled if "compiled" in how else model)(x, y)
+        state["optimizer"].zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
-    print(json.dumps({"tokens_per_second": steps * B * T / (time.perf_counter() - start), "loss": loss.item()}))
+        state["optimizer"].step()
+        return loss
+
+    ids, B, T = tokens(shape, False), shape["batch"], shape["context"]
+
+    def batch(places, source=ids):
+        return (torch.from_numpy(np.stack([source[p + d:p + d + T] for p in places])) for d in (0, 1))
+
+    def handle(side, steps=0, warm=0, check=False):
+        begin()
+        if check: # the losses of the first updates, for every place where the repeating text may begin
+            repeated, losses = tokens(shape, True), []
+            for place in range(PERIOD):
+                begin()
+                losses.append([update(side, *batch([place] * B, repeated)).item() for _ in range(CHECKED)])
+            return {"losses": losses}
+        for step in range(warm + steps):
+            if step == warm:
+                start = time.perf_counter()
+            loss = update(side, *batch(state["random"].integers(0, len(ids) - T - 1, B)))
+        return {"rate": steps * B * T / (time.perf_counter() - start), "loss": loss.item()}
+
+    rounds.serve(handle)
 
 
-def ours(heed, shape, steps, threads, data):
-    with tempfile.TemporaryDirectory() as folder:
-        out = os.path.join(folder, "run")
-        command = [heed, "train", "--data", data, "--out", out, "--family", "gpt2", "--layers", shape["layers"], "--d-model", shape["width"],
-                   "--heads", shape["heads"], "--context", shape["context"], "--batch-size", shape["batch"], "--max-steps", steps + 2,
-                   "--learning-rate", 1e-3, "--lr-scheduler-type", "constant", "--dropout", 0, "--eval-steps", 0, "--save-steps", 0, "--quiet",
-                   "-t", threads]
-        config = os.path.join(folder, "config.json")
-        json.dump({"model_type": "gpt2", "architectures": ["GPT2LMHeadModel"], "vocab_size": shape["vocabulary"], "n_layer": shape["layers"],
-                   "n_embd": shape["width"], "n_head": shape["heads"], "n_positions": shape["context"], "n_ctx": shape["context"]}, open(config, "w"))
-        command[command.index("--family"):command.index("--family") + 2] = ["--config", config]
-        for flag in ("--layers", "--d-model", "--heads"):
-            at = command.index(flag)
-            del command[at:at + 2]
-        subprocess.run([str(part) for part in command], check=True, stderr=subprocess.DEVNULL)
-        lines = [json.loads(line) for line in open(os.path.join(out, "log.jsonl"))]
-        lines = [line for line in lines if "loss" in line]
-        seconds = sum(shape["batch"] * shape["context"] / line["tokens_per_second"] for line in lines[2:])
-        return {"tokens_per_second": len(lines[2:]) * shape["batch"] * shape["context"] / seconds, "loss": lines[-1]["loss"]}
+# ---- ours ----
+
+def train(heed, side, shape, weights, data, steps, threads):
+    """Log lines of one training."""
+    out = tempfile.mkdtemp()
+    try:
+        command = [heed, "train", "--data", data, "--out", os.path.join(out, "run"), "--init", weights, "--context", shape["context"],
+                   "--batch-size", shape["batch"], "--max-steps", steps, "--learning-rate", RATE, "--lr-scheduler-type", "constant",
+                   "--warmup-steps", 0, "--adam-beta1", BETAS[0], "--adam-beta2", BETAS[1], "--weight-decay", DECAY, "--dropout", 0,
+                   "--eval-steps", 0, "--save-steps", 0, "--seed", 1, "--quiet", "-t", threads] + (["--bf16"] if side.endswith("bf16") else [])
+        done = subprocess.run([str(part) for part in command], capture_output=True, text=True)
+        if done.returncode:
+            raise RuntimeError(f"heed train: exit {done.returncode}: {done.stderr.strip()}")
+        lines = [json.loads(line) for line in open(os.path.join(out, "run", "log.jsonl"))]
+        return [line for line in lines if "loss" in line]
+    finally:
+        shutil.rmtree(out)
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--heed", default="build/release/heed")
-    parser.add_argument("--shape", choices=SHAPES, default="char")
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--steps", type=int)
-    parser.add_argument("--peer", help=argparse.SUPPRESS)
-    arguments = parser.parse_args()
-    shape = SHAPES[arguments.shape]
-    steps = arguments.steps or shape["steps"]
-    if arguments.peer:
-        return peer(shape, steps, arguments.threads, arguments.peer)
-    with tempfile.TemporaryDirectory() as folder:
-        import numpy as np
-        data = os.path.join(folder, "tokens.bin")
-        text = open("share/shakespeare/train.txt", "rb").read()
-        letters = sorted(set(text))
-        ids = np.array([letters.index(c) for c in text[:400000]], dtype=np.uint16)
-        if shape["vocabulary"] > 256:  # pairs of letters spread over the vocabulary
-            ids = ((ids[0::2].astype(np.int64) * 67 + ids[1::2]) * 11 % shape["vocabulary"]).astype(np.uint16)
-        ids.tofile(data)
-        heed, torch = [], []
-        for number in range(arguments.rounds):
-            a = ours(arguments.heed, shape, steps, arguments.threads, data)
-            b = json.loads(subprocess.run([sys.executable, __file__, "--shape", arguments.shape, "--steps", str(steps), "--threads",
-                                           str(arguments.threads), "--peer", data], check=True, capture_output=True, text=True).stdout)
-            heed.append(a["tokens_per_second"])
-            torch.append(b["tokens_per_second"])
-            print(f"round {number + 1}: heed {a['tokens_per_second']:9.0f} tokens/s (loss {a['loss']:.3f})   PyTorch {b['tokens_per_second']:9.0f} "
-                  f"(loss {b['loss']:.3f})   ratio {a['tokens_per_second'] / b['tokens_per_second']:.2f}", flush=True)
-        ratios = [a / b for a, b in zip(heed, torch)]
-        spread = lambda values: (max(values) - min(values)) / statistics.median(values)
-        print(f"median : heed {statistics.median(heed):9.0f} (spread {100 * spread(heed):.0f} %)   PyTorch {statistics.median(torch):9.0f} "
-              f"(spread {100 * spread(torch):.0f} %)   ratio {statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})")
+def rate_of(lines, shape, warm):
+    own = shape["batch"] * shape["context"]
+    return own * len(lines[warm:]) / sum(own / line["tokens_per_second"] for line in lines[warm:])
 
+
+def compare_losses(heed, side, worker, shape, weights, data, threads, tolerance):
+    """Update by update, against PyTorch in the same precision; the place where heed's first row began is the one whose first loss is nearest."""
+    ours = [line["loss"] for line in train(heed, side, shape, weights, data, CHECKED, threads)]
+    theirs = worker.ask(side="torch eager " + side.split()[1], check=True)["losses"]
+    nearest = min(theirs, key=lambda losses: abs(losses[0] - ours[0]))
+    worst = max(abs(a - b) / b for a, b in zip(ours, nearest))
+    return worst <= tolerance, f"{side.split()[1]}: losses of {CHECKED} updates from the same weights within {worst:.1e} ({nearest[0]:.3f} to {nearest[-1]:.3f})"
+
+
+def path_of(name, chosen):
+    def path(setup):
+        shape = SHAPES[name]
+        sides = {side: None for side in OURS + THEIRS if not chosen or side.replace(" ", "-") in chosen}
+        with tempfile.TemporaryDirectory() as folder:
+            data = {repeating: os.path.join(folder, f"tokens{repeating:d}.bin") for repeating in (False, True)}
+            for repeating, file in data.items():
+                tokens(shape, repeating).astype("uint16").tofile(file)
+            command = [sys.executable, __file__, "--peer", name, "--threads", setup.threads, "--folder", folder]
+            with rounds.Worker(command, setup.threads) as worker:
+                checks = [compare_losses(setup.heed, side, worker, shape, folder, data[True], setup.threads, 1e-4 if side.endswith("f32") else 2e-2)
+                          for side in OURS if side in sides]
+                for side in sides:
+                    if side in OURS:
+                        sides[side] = lambda side=side: rate_of(train(setup.heed, side, shape, folder, data[False], shape["warm"] + shape["steps"],
+                                                                      setup.threads), shape, shape["warm"])
+                    else:
+                        sides[side] = lambda side=side: worker.ask(side=side, steps=shape["steps"], warm=shape["warm"])["rate"]
+                result = rounds.interleave(sides, setup.rounds, warm=0)
+        ours = max((side for side in sides if side in OURS), key=result.median)
+        for side in sides:
+            print(f"    {side:20} {rounds.figure(result.median(side)):>8} tokens/s, spread {100 * result.spread(side):.0f} %", file=sys.stderr)
+        best = rounds.Result({ours: result.values[ours], **{side: values for side, values in result.values.items() if side != ours and side in THEIRS}})
+        yield rounds.Row(shape["title"], "tokens/s", best, floor=shape["floor"], goal=shape["goal"], agrees=all(check[0] for check in checks),
+                         agreement="; ".join(check[1] for check in checks), command=f"bench/compare_training.py --only {name}",
+                         note="; ".join(f"{side} {rounds.figure(result.median(side))}" for side in sides))
+    return path
+
+
+PATHS = {"training-" + name: path_of(name, None) for name in SHAPES}
 
 if __name__ == "__main__":
-    main()
+    parser = argparse.ArgumentParser(add_help=False)
+    parser.add_argument("--peer")
+    parser.add_argument("--folder")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--sides", nargs="+")
+    own, rest = parser.parse_known_args()
+    if own.peer:
+        peer(own.peer, own.threads, own.folder)
+    else:
+        rounds.main({name: path_of(name, own.sides) for name in SHAPES}, __doc__, rest + ["--threads", str(own.threads)])

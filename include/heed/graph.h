@@ -224,6 +224,8 @@ heed_value heed_clamped_swiglu(heed_graph *graph, heed_value gate, heed_value up
 /* Softmax cross-entropy in nats, one row each: y[r] = -(1-s) log p[label] - s mean_v log p[v]; 0 where label is HEED_IGNORE.
    logits (R,V), labels (R) i32 -> (R). Labels outside [0,V) other than HEED_IGNORE count as ignored; callers check them. */
 heed_value heed_cross_entropy(heed_graph *graph, heed_value logits, heed_value labels, float smoothing);
+/* The same for logits that are never stored: x (R,D), weight (V,D) f32, f16 or bf16, bias (V) or HEED_NONE, labels (R) i32 -> (R). */
+heed_value heed_linear_cross_entropy(heed_graph *graph, heed_value x, heed_value weight, heed_value bias, heed_value labels, float smoothing);
 /* Next version of a state: state + x. */
 heed_value heed_accumulate(heed_graph *graph, heed_value state, heed_value x);
 

@@ -4,6 +4,7 @@
 #include "cpu/kernel/elementwise.h"
 #include "cpu/kernel/expert_product.h"
 #include "cpu/kernel/expert_rows.h"
+#include "cpu/kernel/linear_loss.h"
 #include "cpu/kernel/norm.h"
 #include "cpu/kernel/peak.h"
 #include "cpu/kernel/product.h"

@@ -19,6 +19,7 @@ typedef struct { float eps, offset; } heed_norm_attributes;
 typedef struct { float eps; int32_t norm; } heed_norm_gain_attributes;         /* heed_fused_norm, LAYER or RMS */
 typedef struct { heed_shape shape; int64_t skipped; } heed_shape_attributes;   /* scatter_add, reshape, broadcast, sequence_mean_backward: of the
                                                                                   result; scatter_add leaves out rows for index skipped - 1 */
+enum { HEED_SCATTER_X, HEED_SCATTER_INDEX, HEED_SCATTER_STATE };               /* places of the inputs of scatter_add */
 typedef struct { int64_t frozen; } heed_gather_attributes;                     /* row frozen - 1 of the table gets no gradient; 0: all do */
 typedef struct { int64_t begin, end; } heed_slice_attributes;
 typedef struct { int64_t begin, width; } heed_pad_columns_attributes;          /* first column of x in y, columns of y */
@@ -26,6 +27,7 @@ typedef struct { float rate; int32_t stream; } heed_dropout_attributes;
 typedef struct { float factor; } heed_rotary_table_attributes;
 typedef struct { int32_t heads, interleaved, inverse; } heed_rotary_attributes; /* inverse turns backwards: the gradient */
 typedef struct { float smoothing; } heed_cross_entropy_attributes;
+typedef struct { float smoothing; int32_t rounded; } heed_linear_loss_attributes; /* rounded: of its products, as heed_product_attributes */
 typedef struct { int64_t count; } heed_top_k_attributes;                       /* elements chosen of a row; top_k_backward: columns of the result */
 typedef struct { int64_t experts; } heed_expert_count_attributes;              /* expert_order, expert_load */
 typedef struct { int32_t transpose_b, activation, rounded; } heed_expert_product_attributes; /* heed_unary_kind; HEED_UNARY_LINEAR for none */
@@ -50,6 +52,10 @@ static inline float heed_alibi_product(float slope, int64_t index)
     float factor = heed_bf16_to_f32(heed_f32_to_bf16(slope)), at = heed_bf16_to_f32(heed_f32_to_bf16((float)index));
     return heed_bf16_to_f32(heed_f32_to_bf16(factor * at));
 }
+
+/* Places of the inputs of `linear_cross_entropy` (which ends with the bias) and of its backward op. */
+enum { HEED_LINEAR_LOSS_X, HEED_LINEAR_LOSS_WEIGHT, HEED_LINEAR_LOSS_LABELS, HEED_LINEAR_LOSS_BIAS, HEED_LINEAR_LOSS_DROW, HEED_LINEAR_LOSS_STATE,
+       HEED_LINEAR_LOSS_INPUTS };
 
 /* Places of the inputs of `expert_product`, and of the state of `expert_outer`. */
 enum { HEED_EXPERT_X, HEED_EXPERT_WEIGHT, HEED_EXPERT_OFFSETS, HEED_EXPERT_BIAS, HEED_EXPERT_GATE, HEED_EXPERT_INPUTS, HEED_EXPERT_OUTER_STATE = 3 };

@@ -59,6 +59,7 @@ typedef struct heed_kernel {
     size_t (*scratch)(const heed_kernel_args *);       /* bytes per thread for the maximal shapes; NULL: none */
     size_t (*shared)(const heed_kernel_args *);        /* bytes shared by all threads; NULL: none */
     int phases;                                        /* barriers stand between phases; 0 counts as 1 */
+    int (*live_phases)(const heed_kernel_args *);      /* or: from live shapes, at most what the maximal ones give; NULL: `phases` */
     int (*parts)(const heed_kernel_args *);            /* independent parts of this phase, from live shapes, never from threads */
     bool (*small)(const heed_kernel_args *);           /* with `parts`: do these maximal shapes always make a single one? NULL: no */
     void (*run)(const heed_kernel_args *, int part, int parts);

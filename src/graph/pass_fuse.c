@@ -1,5 +1,5 @@
-/* Fusion, after the gradient pass, so that what training still reads is never swallowed. Three rewritings, each a walk, beside that of
-   products by expert (pass_fuse_experts.c):
+/* Fusion, after the gradient pass, so that what training still reads is never swallowed. Four rewritings, each a walk, beside those of
+   products by expert (pass_fuse_experts.c) and of losses (pass_fuse_loss.c):
    1. chains:  product [+ bias] [activation] [* gate] [+ residual], or state + product  -> fused_product
    2. gates:   a product that is the gate of another over the same rows                 -> one fused_product, gated
    3. joins:   products of the same rows by several weights (Q, K, V)                   -> one fused_product, sliced
@@ -348,6 +348,7 @@ heed_status heed_pass_fuse(heed_graph *graph, heed_error *error)
 {
     HEED_TRY(fuse_chains(graph, error));
     HEED_TRY(heed_pass_fuse_experts(graph, error));
+    HEED_TRY(heed_pass_fuse_loss(graph, error));
     HEED_TRY(fuse_gates(graph, error));
     HEED_TRY(fuse_joins(graph, error));
     return fuse_norms(graph, error);

@@ -94,6 +94,7 @@ static heed_status make_steps(heed_plan *plan, heed_error *error)
             last->single = last->single && single;
         } else {
             int32_t phases = step->kernel && step->kernel->phases > 1 ? step->kernel->phases : 1;
+            if (step->kernel && step->kernel->live_phases) phases = step->kernel->live_phases(&args);
             plan->groups[plan->n_groups++] = (heed_group){(int32_t)i, 1, cut_by_rows(plan, step), single, phases, (int32_t)plan->n_counters};
             plan->n_counters += (size_t)phases;
         }

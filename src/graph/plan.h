@@ -61,7 +61,8 @@ heed_status heed_pass_common(heed_graph *graph, heed_error *error);
 heed_status heed_pass_recompute(heed_graph *graph, heed_error *error);
 heed_status heed_pass_order(heed_graph *graph, heed_error *error); /* accumulations as soon as their summand is there */
 heed_status heed_pass_fuse(heed_graph *graph, heed_error *error);
-heed_status heed_pass_fuse_experts(heed_graph *graph, heed_error *error); /* a part of heed_pass_fuse */
+heed_status heed_pass_fuse_experts(heed_graph *graph, heed_error *error); /* parts of heed_pass_fuse */
+heed_status heed_pass_fuse_loss(heed_graph *graph, heed_error *error);
 
 /* ---- dump ---- */
 /* One node a line: id, op, attributes, inputs with shapes, scope, fusion notes. */

@@ -114,7 +114,9 @@ static void walk(void *argument, int thread, int threads)
     for (size_t g = 0; g < plan->n_groups; g++) {
         const heed_group *group = &plan->groups[g];
         double start = state->watch && thread == 0 ? heed_clock_seconds() : 0;
-        for (int phase = 0; phase < group->phases; phase++) {
+        const heed_kernel *kernel = plan->steps[group->first].kernel;
+        int phases = kernel && kernel->live_phases ? kernel->live_phases(&state->args[group->first]) : group->phases;
+        for (int phase = 0; phase < phases; phase++) {
             run_phase(state, group, phase, thread, threads, scratch);
             if (threads > 1) heed_pool_barrier(plan->backend->pool);
         }

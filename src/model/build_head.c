@@ -1,5 +1,6 @@
 /* Task heads and the terms of their losses. */
 #include "model/build.h"
+#include "tensor/dtype.h"
 
 #include <string.h>
 
@@ -35,16 +36,33 @@ static heed_value gather_rows(heed_build *b, heed_value x)
     return heed_gather(b->graph, x, heed_build_input(b, NULL, "rows", HEED_I32, HEED_EXTENT_GATHERED, b->spec->gathered, 0));
 }
 
+/* The labels of the rows of x. */
+static heed_value labels_of(heed_build *b, heed_value x, const char *name)
+{
+    heed_shape labels = heed_value_shape(b->graph, x);
+    labels.rank = 1;
+    return heed_input(b->graph, name, HEED_I32, labels);
+}
+
+/* A term of one loss a row. */
+static void add_losses(heed_build *b, heed_value nll, const char *output)
+{
+    if (output) heed_output(b->graph, output, nll);
+    add_term(b, heed_nn_sum(b->graph, nll));
+}
+
 /* A term of one label a row: cross-entropy of logits (rows,C). */
 static void score_labels(heed_build *b, heed_value logits, const char *name, float smoothing, const char *output)
 {
-    if (!is_scored(b)) return;
-    heed_shape shape = heed_value_shape(b->graph, logits);
-    heed_shape labels = shape;
-    labels.rank = 1;
-    heed_value nll = heed_cross_entropy(b->graph, logits, heed_input(b->graph, name, HEED_I32, labels), smoothing);
-    if (output) heed_output(b->graph, output, nll);
-    add_term(b, heed_nn_sum(b->graph, nll));
+    if (is_scored(b)) add_losses(b, heed_cross_entropy(b->graph, logits, labels_of(b, logits, name), smoothing), output);
+}
+
+/* Can the losses of words be had without their logits? */
+static bool needs_no_logits(const heed_build *b, const heed_nn_linear *matrix, heed_value bias)
+{
+    bool plain = b->config->logit_scale == 0 && b->config->logit_soft_cap <= 0 && (matrix->bias == HEED_NONE || bias == HEED_NONE);
+    return b->spec->losses_only && is_scored(b) && !b->cotangents && plain && matrix->weight >= 0 &&
+           !heed_dtype_is_block(heed_value_dtype(b->graph, matrix->weight));
 }
 
 bool heed_build_balances(const heed_build *b)
@@ -76,7 +94,14 @@ static void words(heed_build *b, heed_value x, const char *output)
     if (transform.weight != HEED_NONE) x = heed_nn_transform(b->graph, x, &transform, (heed_unary_kind)config->activation, &norm);
     heed_nn_linear matrix = heed_build_linear(b, HEED_PART_MODEL, HEED_ROLE_LM_WEIGHT, HEED_ROLE_LM_BIAS, 0);
     if (config->tied) matrix.weight = heed_build_token_table(b, b->main.part);
-    heed_value logits = heed_nn_apply(b->graph, x, &matrix), bias = heed_build_weight(b, HEED_PART_MODEL, HEED_ROLE_LOGITS_BIAS, 0);
+    heed_value bias = heed_build_weight(b, HEED_PART_MODEL, HEED_ROLE_LOGITS_BIAS, 0);
+    if (needs_no_logits(b, &matrix, bias)) {
+        heed_value labels = labels_of(b, x, "labels"), own = bias != HEED_NONE ? bias : matrix.bias;
+        add_losses(b, heed_linear_cross_entropy(b->graph, x, matrix.weight, own, labels, b->spec->label_smoothing), "nll");
+        balance(b);
+        return;
+    }
+    heed_value logits = heed_nn_apply(b->graph, x, &matrix);
     if (bias != HEED_NONE) logits = heed_add(b->graph, logits, bias);
     if (config->logit_scale != 0) logits = heed_scale(b->graph, logits, config->logit_scale, 0);
     logits = heed_nn_soft_cap(b->graph, logits, config->logit_soft_cap);

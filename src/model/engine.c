@@ -66,7 +66,7 @@ static void bucket_spec(const heed_program_spec *spec, heed_program_spec *key)
     memset(key, 0, sizeof *key);
     key->purpose = spec->purpose, key->problem = spec->problem;
     key->hidden_states = spec->hidden_states, key->attentions = spec->attentions, key->indexed = spec->indexed, key->blind_mean = spec->blind_mean;
-    key->checkpointing = spec->checkpointing, key->bf16 = spec->bf16, key->no_passes = spec->no_passes;
+    key->checkpointing = spec->checkpointing, key->bf16 = spec->bf16, key->losses_only = spec->losses_only, key->no_passes = spec->no_passes;
     key->dropout = spec->dropout, key->label_smoothing = spec->label_smoothing;
     key->rows = heed_bucket(spec->rows), key->source_rows = heed_bucket(spec->source_rows);
     key->sequences = heed_bucket(spec->sequences), key->gathered = heed_bucket(spec->gathered);

@@ -64,6 +64,7 @@ typedef struct heed_program_spec {
     bool indexed;             /* masks with holes, left padding, query-only rows: query_index and key_index are given */
     bool blind_mean;          /* a row that sees nothing attends to its whole sequence alike, instead of to nothing (slow) */
     bool checkpointing;       /* TRAIN: keep only layer ends, recompute the rest */
+    bool losses_only;         /* TRAIN, LOSS: the logits of words are no output and need not be stored */
     bool bf16;                /* TRAIN, LOSS: products read operands rounded to bf16 */
     bool no_passes;           /* the plan as built: the oracle of all passes */
     float dropout;            /* TRAIN: < 0 the rates of config.json, else this rate for embeddings, attention, residuals and classifiers;

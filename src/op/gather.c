@@ -1,7 +1,8 @@
 /* Gather and scatter_add, each other's gradient.
    gather: y[i] = table[index[i]]; table (V,D) f32, f16, bf16 or blocks along its rows, fixed or live rows; index (N) i32; y (N,D) f32.
    One row of the table may be frozen: it gets no gradient. In scatter_add rows for that index are left out.
-   scatter_add: y = 0, then y[index[i]] += x[i], i ascending; x (N,D) f32, index (N) i32, y f32 of the shape in the attributes.
+   scatter_add: y = 0, then y[index[i]] += x[i], i ascending; x (N,D) f32, index (N) i32, y f32 of the shape in the attributes. With a
+   state of that shape y is its next version and begins with the old values.
    An index outside the (live) rows gives a row of zeros, or adds nothing. Errors: HEED_E_SHAPE, HEED_E_DTYPE. */
 #include "op/check.h"
 #include "op/reference.h"
@@ -23,7 +24,7 @@ void REAL(heed_scatter_add_reference)(const heed_kernel_args *args)
 {
     const heed_operand *x = &args->in[0], *index = &args->in[1], *y = &args->out[0];
     int64_t skipped = ((const heed_shape_attributes *)args->attributes)->skipped - 1;
-    REAL(clear)(y);
+    if (!heed_optional(args, HEED_SCATTER_STATE)) REAL(clear)(y);
     for (int64_t i = 0; i < x->shape.dim[0]; i++) {
         int32_t at = *REAL(integers)(index, i);
         if (at < 0 || at >= y->shape.dim[0] || at == skipped) continue;
@@ -52,6 +53,9 @@ static heed_status infer_scatter_add(heed_infer *infer, heed_error *error)
         return heed_infer_fail(infer, error, HEED_E_SHAPE, "x (N,D) and an index (N)");
     if (!heed_shape_is_valid(y) || y.rank != 2 || y.dim[1] != x.dim[1])
         return heed_infer_fail(infer, error, HEED_E_SHAPE, "a result (rows,D) as wide as x");
+    bool state = HEED_SCATTER_STATE < infer->n_in && infer->present[HEED_SCATTER_STATE];
+    if (state && (infer->dtype[HEED_SCATTER_STATE] != HEED_F32 || !heed_shape_equal(infer->shape[HEED_SCATTER_STATE], y)))
+        return heed_infer_fail(infer, error, HEED_E_SHAPE, "a state of f32 with the shape of the result");
     infer->out_shape[0] = y;
     return HEED_OK;
 }
@@ -93,7 +97,7 @@ heed_value heed_scatter_add(heed_graph *graph, heed_value x, heed_value index, h
 
 const heed_op heed_op_gather = {.name = "gather", .in_min = 2, .in_max = 2, .n_out = 1,
     .attribute_size = sizeof(heed_gather_attributes), .infer = infer_gather, .gradient = gradient_gather, HEED_REFERENCES(gather)};
-const heed_op heed_op_scatter_add = {.name = "scatter_add", .in_min = 2, .in_max = 2, .n_out = 1,
-    .attribute_size = sizeof(heed_shape_attributes), .infer = infer_scatter_add, .gradient = gradient_scatter_add,
+const heed_op heed_op_scatter_add = {.name = "scatter_add", .in_min = 2, .in_max = 3, .n_out = 1,
+    .state_input = HEED_SCATTER_STATE, .attribute_size = sizeof(heed_shape_attributes), .flags = HEED_OP_WRITES_STATE, .infer = infer_scatter_add, .gradient = gradient_scatter_add,
     HEED_REFERENCES(scatter_add)};
 #endif

@@ -245,9 +245,9 @@ static heed_status open_engine(heed_trainer *t, heed_error *error)
     t->balance_weight = balances ? terms[1].weight : 0;
     if (count != 1 && !balances)
         return heed_fail(error, HEED_E_UNSUPPORTED, "the head of this model has more than one loss: it cannot be trained with objective %s", o->objective);
-    t->spec = (heed_program_spec){.purpose = HEED_PURPOSE_TRAIN, .checkpointing = o->gradient_checkpointing, .bf16 = o->bf16,
+    t->spec = (heed_program_spec){.purpose = HEED_PURPOSE_TRAIN, .losses_only = true, .checkpointing = o->gradient_checkpointing, .bf16 = o->bf16,
                                   .dropout = (float)o->dropout, .label_smoothing = (float)o->label_smoothing};
-    t->eval_spec = (heed_program_spec){.purpose = HEED_PURPOSE_LOSS, .bf16 = o->bf16};
+    t->eval_spec = (heed_program_spec){.purpose = HEED_PURPOSE_LOSS, .losses_only = true, .bf16 = o->bf16};
     t->batches = heed_allocate((size_t)o->gradient_accumulation_steps, sizeof *t->batches);
     if (t->batches == NULL) return heed_fail_memory(error, (size_t)o->gradient_accumulation_steps * sizeof *t->batches, "the batches of an update");
     return HEED_OK;

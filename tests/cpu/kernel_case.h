@@ -201,7 +201,8 @@ static void case_run_kernel(const heed_kernel *kernel, heed_kernel_args args, in
     memset(memory, 0x7F, scratch + 64);
     memset(common, 0x7F, shared + 64);
     args.scratch = memory, args.shared = common;
-    for (args.phase = 0; args.phase < (kernel->phases ? kernel->phases : 1); args.phase++) {
+    int phases = kernel->live_phases ? kernel->live_phases(&args) : kernel->phases ? kernel->phases : 1;
+    for (args.phase = 0; args.phase < phases; args.phase++) {
         int parts = kernel->parts ? kernel->parts(&args) : cut;
         assert_true(parts >= 1);
         for (int part = 0; part < parts; part++) {

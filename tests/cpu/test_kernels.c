@@ -171,6 +171,33 @@ static void softmax_kernels(void **state)
     run_case(c);
 }
 
+/* Losses of rows and their gradients to x, weight and bias. */
+static void linear_loss_case(int64_t rows, int64_t width, int64_t vocabulary, bool bias, bool backward, bool half, const row_data *data)
+{
+    kernel_case c = row_case("losses without logits", backward ? HEED_OP_LINEAR_CROSS_ENTROPY_BACKWARD : HEED_OP_LINEAR_CROSS_ENTROPY, rows, data);
+    c.tolerance = 1e-5, c.absolute = 1e-6;
+    heed_shape shape = heed_shape_2(rows + 2, width);
+    shape.extent = HEED_EXTENT_GATHERED;
+    heed_value x[3] = {floats(&c, "x", shape), heed_input(c.graph, "weight", half ? HEED_BF16 : HEED_F32, heed_shape_2(vocabulary, width))};
+    x[2] = bias ? floats(&c, "bias", heed_shape_1(vocabulary)) : HEED_NONE;
+    heed_value labels = integers(&c, "labels", heed_shape_live(HEED_EXTENT_GATHERED, rows + 2, 0));
+    heed_value y = heed_linear_cross_entropy(c.graph, x[0], x[1], x[2], labels, bias ? 0.1f : 0);
+    if (backward) differentiate(&c, heed_multiply(c.graph, y, y), x, bias ? 3 : 2);
+    run_case(c);
+}
+
+static void linear_loss_kernels(void **state)
+{
+    (void)state;
+    static const int64_t sizes[][3] = {{0, 3, 5}, {1, 1, 1}, {7, 16, 33}, {65, 40, 70}, {13, 0, 4}, {1030, 2, 3}}; /* the last in two chunks */
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
+        for (int form = 0; form < 8; form++) {
+            row_data data = {.limit = sizes[i][2], .scale = 0.5};
+            linear_loss_case(sizes[i][0], sizes[i][1], sizes[i][2], form & 1, form & 2, form & 4, &data);
+        }
+    linear_loss_case(7, 16, 33, true, true, false, &(row_data){.limit = 33, .special = NAN});
+}
+
 static void reduce_kernels(void **state)
 {
     (void)state;
@@ -465,6 +492,45 @@ static void accumulating_product(void **state)
     }
 }
 
+/* Losses in chunks whose gradient of the weight continues the chains of a state: the bits of the plain products of all rows at once. */
+static void loss_gradients_continue_a_state(void **state)
+{
+    (void)state;
+    for (int isa = 0; isa <= (int)heed_isa_detect(); isa++) {
+        row_data data = {.limit = 3, .scale = 0.5};
+        kernel_case c = row_case("losses into a state", HEED_OP_LINEAR_CROSS_ENTROPY_BACKWARD, 1030, &data);
+        c.tolerance = 1e-5, c.absolute = 1e-5;
+        heed_value in[HEED_LINEAR_LOSS_INPUTS] = {floats(&c, "x", heed_shape_live(HEED_EXTENT_GATHERED, 1030, 2)), floats(&c, "weight", heed_shape_2(3, 2)),
+            integers(&c, "labels", heed_shape_live(HEED_EXTENT_GATHERED, 1030, 0)), HEED_NONE,
+            floats(&c, "drow", heed_shape_live(HEED_EXTENT_GATHERED, 1030, 0)), heed_state(c.graph, "state", HEED_F32, heed_shape_2(3, 2))}, out[4];
+        heed_linear_loss_attributes attributes = {0};
+        heed_emit(c.graph, HEED_OP_LINEAR_CROSS_ENTROPY_BACKWARD, in, HEED_LINEAR_LOSS_INPUTS, &attributes, out);
+        heed_backend *backend = NULL;
+        assert_ok(heed_cpu_backend_new(&backend, 1, (heed_isa)isa, &error));
+        case_operands expected = case_operands_new(&c, 0, false), all = case_operands_new(&c, 4, false);
+        heed_runtime runtime = case_runtime(&c);
+        for (int i = 0; i < 2; i++) { /* in place in both */
+            case_operands *one = i ? &all : &expected;
+            one->operand[one->n_in] = one->operand[HEED_LINEAR_LOSS_STATE];
+        }
+        heed_kernel_args args = case_args(&c, &expected, &runtime, (heed_isa)isa);
+        heed_ops[c.op]->reference(&args);
+        const heed_kernel *kernel = case_kernel(&c, &all, backend);
+        assert_non_null(kernel);
+        case_run_kernel(kernel, case_args(&c, &all, &runtime, (heed_isa)isa), 1, true);
+        for (int64_t i = 0; i < 6; i++) {
+            const heed_operand *a = &expected.operand[HEED_LINEAR_LOSS_STATE], *b = &all.operand[HEED_LINEAR_LOSS_STATE];
+            double wanted = ((const float *)a->data)[i / 2 * a->row_stride + i % 2], found = ((const float *)b->data)[i / 2 * b->row_stride + i % 2];
+            if (fabs(wanted - found) > 1e-4 * fabs(wanted) + 1e-4) fail_msg("gradient of the weight: %g, expected %g", found, wanted);
+        }
+        case_check_fence(&c, &all, HEED_LINEAR_LOSS_STATE);
+        case_operands_free(&all);
+        case_operands_free(&expected);
+        heed_cpu_backend_free(backend);
+        heed_graph_free(c.graph);
+    }
+}
+
 /* ---- experts ---- */
 
 enum { MOST_EXPERTS = 8, MOST_SLOTS = 4096 };
@@ -664,10 +730,11 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(binary_kernels), cmocka_unit_test(unary_kernels), cmocka_unit_test(simple_kernels), cmocka_unit_test(norm_kernels),
-        cmocka_unit_test(softmax_kernels), cmocka_unit_test(reduce_kernels), cmocka_unit_test(sequence_kernels), cmocka_unit_test(row_moving_kernels),
+        cmocka_unit_test(softmax_kernels), cmocka_unit_test(linear_loss_kernels), cmocka_unit_test(reduce_kernels), cmocka_unit_test(sequence_kernels), cmocka_unit_test(row_moving_kernels),
         cmocka_unit_test(rotary_kernels), cmocka_unit_test(product_kernels), cmocka_unit_test(fused_product_kernels),
         cmocka_unit_test(block_product_kernels), cmocka_unit_test(gated_product_kernels),
-        cmocka_unit_test(accumulating_product), cmocka_unit_test(expert_row_kernels), cmocka_unit_test(expert_product_kernels),
+        cmocka_unit_test(accumulating_product), cmocka_unit_test(loss_gradients_continue_a_state), cmocka_unit_test(expert_row_kernels),
+        cmocka_unit_test(expert_product_kernels),
         cmocka_unit_test(experts_have_the_bits_of_plain_products), cmocka_unit_test(clamped_swiglu_kernels), cmocka_unit_test(attention_kernels), cmocka_unit_test(every_kernel_had_a_case)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

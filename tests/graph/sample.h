@@ -26,7 +26,7 @@ typedef struct sample {
     size_t n_bound;
 } sample;
 
-typedef struct sample_options { int64_t rows, sequences; bool gradients, accumulate, checkpoints, bf16; float dropout; bool constant; } sample_options;
+typedef struct sample_options { int64_t rows, sequences; bool gradients, accumulate, checkpoints, bf16; float dropout; bool constant, losses_only; } sample_options;
 
 static heed_value sample_weight(sample *s, int layer, const char *part, heed_shape shape, const sample_options *options)
 {
@@ -82,9 +82,15 @@ static void sample_build(sample *s, const sample_options *options)
     if (options->checkpoints) heed_checkpoint(g, x);
     for (int layer = 0; layer < SAMPLE_LAYERS; layer++) x = sample_layer(s, x, sequences, samples, layer, options);
     heed_scope(g, "head");
-    heed_value logits = heed_product(g, x, table, false, true);
-    heed_output(g, "logits", logits);
-    heed_value loss = heed_reduce(g, HEED_REDUCE_SUM, heed_cross_entropy(g, logits, labels, 0.1f), 0, false);
+    heed_value losses;
+    if (options->losses_only) losses = heed_linear_cross_entropy(g, x, table, HEED_NONE, labels, 0.1f);
+    else {
+        heed_value logits = heed_product(g, x, table, false, true);
+        heed_output(g, "logits", logits);
+        losses = heed_cross_entropy(g, logits, labels, 0.1f);
+    }
+    heed_value loss = heed_reduce(g, HEED_REDUCE_SUM, losses, 0, false);
+    if (options->losses_only) loss = heed_multiply(g, loss, heed_input(g, "loss_scale", HEED_F32, heed_shape_of(0, NULL)));
     heed_output(g, "loss", loss);
     heed_error error = {0};
     if (options->bf16) assert_int_equal(heed_pass_precision(g, &error), HEED_OK);
@@ -127,6 +133,8 @@ static heed_runtime sample_fill(const heed_plan *plan, heed_workspace *workspace
             samples[2 * row] = b, samples[2 * row + 1] = t;
         }
     }
+    float *scale = heed_plan_input(plan, workspace, "loss_scale");
+    if (scale) *scale = 0.25f;
     runtime.count[HEED_EXTENT_ROWS] = row, runtime.count[HEED_EXTENT_SEQUENCES] = count;
     return runtime;
 }

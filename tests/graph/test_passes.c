@@ -2,6 +2,7 @@
    kernels keep one order), and each pass must have done something. */
 #include "graph/attributes.h"
 #include "sample.h"
+#include "graph/rewrite.h"
 
 static const int lengths[] = {5, 1, 0, 7};
 
@@ -171,6 +172,61 @@ static void gradients_accumulate_into_states(void **state)
     sample_free(&once), sample_free(&twice);
 }
 
+/* One op is left of the losses and their gradients, the table's gradients go into its state, and all numbers are those of the graph as built. */
+static void losses_come_with_their_gradients(void **state)
+{
+    (void)state;
+    sample once, twice;
+    sample_options options = {.rows = 16, .sequences = 4, .gradients = true, .checkpoints = true, .losses_only = true};
+    sample_build(&once, &options);
+    options.accumulate = true;
+    sample_build(&twice, &options);
+    for (int checkpointing = 0; checkpointing < 2; checkpointing++) {
+        uint32_t passes = HEED_PASS_DEFAULT | (checkpointing ? HEED_PASS_RECOMPUTE : 0);
+        run reference = run_with(&once, HEED_PASS_NONE, false), r = run_with(&twice, passes, false);
+        assert_int_equal(count_nodes(reference.plan, HEED_OP_LINEAR_CROSS_ENTROPY), 1);
+        assert_int_equal(count_nodes(r.plan, HEED_OP_LINEAR_CROSS_ENTROPY), 0);
+        assert_int_equal(count_nodes(r.plan, HEED_OP_LINEAR_CROSS_ENTROPY_BACKWARD), 1);
+        assert_true(sample_difference(reference.plan, reference.workspace, r.plan, r.workspace, "loss") <= 3e-6);
+        for (int i = 0; i < once.n_weights; i++) {
+            char name[32];
+            snprintf(name, sizeof name, "gradient.%d", i);
+            heed_operand g;
+            assert_int_equal(heed_plan_output(reference.plan, reference.workspace, name, &g, NULL), HEED_OK);
+            for (int64_t k = 0; k < heed_shape_elements(g.shape); k++) {
+                double expected = (1 + checkpointing) * (double)((float *)g.data)[k]; /* the states keep what the first plan put there */
+                assert_true(fabs(expected - (double)twice.states[i][k]) <= 2e-5 * (1 + fabs(expected)));
+            }
+        }
+        const heed_graph *graph = heed_plan_graph(r.plan);
+        for (size_t i = 0; i < graph->n_nodes; i++) { /* both uses of the table */
+            const heed_node *node = &graph->nodes[i];
+            if (node->id == HEED_OP_SCATTER_ADD || node->id == HEED_OP_LINEAR_CROSS_ENTROPY_BACKWARD) assert_true(heed_node_state(node) != HEED_NONE);
+        }
+        run_free(reference), run_free(r);
+    }
+    sample_free(&once), sample_free(&twice);
+}
+
+/* Without a factor between them the slopes of the losses come from the losses themselves: both ops stay. */
+static void losses_that_their_slopes_wait_for_stay(void **state)
+{
+    (void)state;
+    heed_graph *g = heed_graph_new();
+    heed_value x = heed_input(g, "x", HEED_F32, heed_shape_live(HEED_EXTENT_ROWS, 4, 3)), w = heed_input(g, "w", HEED_F32, heed_shape_2(5, 3)), dx;
+    heed_value y = heed_linear_cross_entropy(g, x, w, HEED_NONE, heed_input(g, "labels", HEED_I32, heed_shape_live(HEED_EXTENT_ROWS, 4, 0)), 0);
+    heed_error error = {0};
+    assert_int_equal(heed_graph_gradient(g, heed_reduce(g, HEED_REDUCE_SUM, heed_multiply(g, y, y), 0, false), &x, 1, &dx, &error), HEED_OK);
+    heed_output(g, "dx", dx);
+    heed_output(g, "y", y);
+    heed_plan *plan = NULL;
+    assert_int_equal(heed_plan_new(g, &sample_backend, NULL, &plan, &error), HEED_OK);
+    assert_int_equal(count_nodes(plan, HEED_OP_LINEAR_CROSS_ENTROPY), 1);
+    assert_int_equal(count_nodes(plan, HEED_OP_LINEAR_CROSS_ENTROPY_BACKWARD), 1);
+    heed_plan_free(plan);
+    heed_graph_free(g);
+}
+
 /* Forward and backward, chains and joins: every product rounds, and nothing is cast. */
 static void precision_rounds_the_operands_of_products(void **state)
 {
@@ -205,6 +261,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_pass_keeps_the_numbers), cmocka_unit_test(dead_code_goes), cmocka_unit_test(equal_nodes_merge_and_random_ones_do_not),
         cmocka_unit_test(recompute_lowers_memory), cmocka_unit_test(chains_and_joins_fuse), cmocka_unit_test(few_rows_take_the_norm_along),
-        cmocka_unit_test(gradients_accumulate_into_states), cmocka_unit_test(precision_rounds_the_operands_of_products)};
+        cmocka_unit_test(gradients_accumulate_into_states), cmocka_unit_test(losses_come_with_their_gradients),
+        cmocka_unit_test(losses_that_their_slopes_wait_for_stay), cmocka_unit_test(precision_rounds_the_operands_of_products)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -133,6 +133,7 @@ BUILD(attention)
 
 BUILD(rotary) { return heed_rotary(g, in[0], heed_rotary_table(g, in[1], in[2], (float)c->f[0]), c->p[0], c->p[1]); }
 BUILD(sequence_mean) { return heed_sequence_mean(g, in[0], in[1]); }
+BUILD(linear_cross_entropy) { return heed_linear_cross_entropy(g, in[0], in[1], c->n_in == 4 ? in[3] : HEED_NONE, in[2], (float)c->f[0]); }
 BUILD(cross_entropy) { return heed_cross_entropy(g, in[0], in[1], (float)c->f[0]); }
 
 /* ---- experts: three, of which each row chooses two ---- */

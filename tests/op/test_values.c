@@ -144,6 +144,8 @@ static const value_case cases[] = {
     {{"cross-entropy", HEED_OP_CROSS_ENTROPY, cross_entropy, ONLY(F(N_BY(5)), I(N_ROWS, 4, HEED_IGNORE, 2, 5, 1, 0))}, 0, TORCH(cross_entropy)},
     {{"label smoothing", HEED_OP_CROSS_ENTROPY, cross_entropy, .f = {0.1}, ONLY(F(N_BY(5)), I(N_ROWS, 4, -1, 2, HEED_IGNORE, 1, 0))}, 0,
      TORCH(cross_entropy_smoothed)},
+    {{"losses without logits", HEED_OP_LINEAR_CROSS_ENTROPY, linear_cross_entropy, .f = {0.1},
+      ONLY(F(N_BY(4)), F(MATRIX(5, 4)), I(N_ROWS, 4, HEED_IGNORE, 2, 5, 1, 0), F(VECTOR(5)))}, 0, TORCH(linear_cross_entropy)},
 };
 
 static void check(const char *name, bool wide, int64_t at, double found, double expected, double tolerance)

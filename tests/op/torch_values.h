@@ -300,6 +300,9 @@ static const double torch_cross_entropy[] = {1.879572577453219, 0.0, 2.504572577
 /* F.cross_entropy(n(0, 6, 5), labels, reduction="none", label_smoothing=0.1) */
 static const double torch_cross_entropy_smoothed[] = {1.884572577453219, 0.0, 2.447072577453219, 0.0, 0.9056537220298977,
     2.480653722029898};
+/* F.cross_entropy(n(0, 6, 4) @ n(1, 5, 4).T + n(3, 5), labels, reduction="none", label_smoothing=0.1) */
+static const double torch_linear_cross_entropy[] = {0.6834423225243353, 0.0, 3.3989930947618006, 0.0, 3.0119676220863707,
+    5.145259286174097};
 /* torch.topk(n(0, 6, 5), 3).values */
 static const double torch_top_k[] = {1.0, 0.375, -0.125, 1.125, 0.5, 0.0, 1.25, 0.625, 0.125, 1.375, 0.75, 0.25, 0.875, 0.375,
     -0.25, 1.0, 0.5, -0.125};

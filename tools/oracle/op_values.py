@@ -193,6 +193,7 @@ def main():
     emit("sequence_mean", torch.stack([n(0, 6, 3)[0:3].mean(0), torch.zeros(3), n(0, 6, 3)[3], n(0, 6, 3)[4]]), "mean of rows 0:3, none, 3, 4")
     show("cross_entropy", 'F.cross_entropy(n(0, 6, 5), labels, reduction="none")')
     show("cross_entropy_smoothed", 'F.cross_entropy(n(0, 6, 5), labels, reduction="none", label_smoothing=0.1)')
+    show("linear_cross_entropy", 'F.cross_entropy(n(0, 6, 4) @ n(1, 5, 4).T + n(3, 5), labels, reduction="none", label_smoothing=0.1)')
     experts()
     print("\n#endif")
 

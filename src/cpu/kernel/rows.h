@@ -86,7 +86,7 @@ static inline void scatter_add_run(const heed_kernel_args *args, int part, int p
     int64_t skipped = ((const heed_shape_attributes *)args->attributes)->skipped - 1;
     heed_part_range(heed_shape_rows(y->shape), part / (int)by_columns, (int)by_rows, &begin, &end);
     heed_part_range(y->shape.dim[1], part % (int)by_columns, (int)by_columns, &first, &last);
-    for (int64_t i = begin; i < end; i++) clear_run(float_row(y, i) + first, last - first);
+    for (int64_t i = begin; i < end && !optional_input(args, HEED_SCATTER_STATE); i++) clear_run(float_row(y, i) + first, last - first);
     for (int64_t i = 0; i < heed_shape_rows(x->shape); i++) {
         int32_t at = integer_at(&args->in[1], i);
         if (at < begin || at >= end || at == skipped) continue;

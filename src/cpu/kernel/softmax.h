@@ -122,15 +122,21 @@ static inline void cross_entropy_run(const heed_kernel_args *args, int part, int
     }
 }
 
-/* dx = slope * (softmax(x) - target): the exponentials lie in dx while they are summed. */
-static inline void cross_entropy_row_backward(const float *x, float *dx, int64_t width, int32_t label, float smoothing, float slope)
+/* From dx = exp(x - largest) and their sum: dx = slope * (softmax(x) - target). */
+static inline void slopes_of_exponentials(float *dx, int64_t width, float sum, int32_t label, float smoothing, float slope)
 {
-    float largest = largest_of_row(x, width), sum = exponentiate_row(x, dx, width, largest), rest = smoothing / (float)width;
+    float rest = smoothing / (float)width;
     float own = slope * (dx[label] / sum - ((1 - smoothing) + rest));
     const heed_v times = heed_v_set(slope), total = heed_v_set(sum), target = heed_v_set(rest);
     for (int64_t j = 0; j < width; j += HEED_LANES)
         store_some(dx + j, heed_v_mul(times, heed_v_sub(heed_v_div(load_some(dx + j, width - j), total), target)), width - j);
     dx[label] = own;
+}
+
+static inline void cross_entropy_row_backward(const float *x, float *dx, int64_t width, int32_t label, float smoothing, float slope)
+{
+    float sum = exponentiate_row(x, dx, width, largest_of_row(x, width));
+    slopes_of_exponentials(dx, width, sum, label, smoothing, slope);
 }
 
 static inline void cross_entropy_backward_run(const heed_kernel_args *args, int part, int parts)

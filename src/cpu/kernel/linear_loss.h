@@ -1,0 +1,208 @@
+/* Output projection with cross-entropy (op/linear_cross_entropy.c): the rows are worked through in chunks whose logits fit into LOGITS_BYTES of
+   shared memory. Each chunk takes three phases, with barriers between: its logits; its losses, and slopes in the logits' place; what the
+   slopes give to x, weight and bias. Chunks ascend, and the chains of dweight and dbias go on from chunk to chunk, so that the number of rows
+   in a chunk changes no bit. */
+#ifndef HEED_CPU_KERNEL_LINEAR_LOSS_H
+#define HEED_CPU_KERNEL_LINEAR_LOSS_H
+
+#include "cpu/kernel/product.h"
+#include "cpu/kernel/softmax.h"
+
+enum { LOGITS_BYTES = 1 << 26, LEAST_CHUNK = 64, MOST_CHUNK = 1024, LOGITS_PER_PART = 1 << 15, BIAS_PER_PART = 4096 };
+enum { LOSS_LOGITS, LOSS_SLOPES, LOSS_GRADIENTS, LOSS_PHASES };
+
+typedef struct {
+    const heed_kernel_args *args;
+    const heed_operand *x, *weight, *labels, *bias, *drow;
+    bool backward, wants_weight, rounded;
+    int64_t vocabulary, stride, begin, rows; /* of this phase's chunk */
+    int what;                                /* LOSS_LOGITS ... */
+    float *logits;
+} loss_chunk;
+
+static inline int64_t loss_stride(const heed_kernel_args *args)
+{
+    return (args->in[HEED_LINEAR_LOSS_WEIGHT].shape.dim[0] + 15) & ~(int64_t)15;
+}
+
+static inline int64_t rows_of_chunk(const heed_kernel_args *args)
+{
+    int64_t rows = LOGITS_BYTES / ((int64_t)sizeof(float) * loss_stride(args)) & ~(int64_t)(LEAST_CHUNK - 1);
+    return rows < LEAST_CHUNK ? LEAST_CHUNK : rows > MOST_CHUNK ? MOST_CHUNK : rows;
+}
+
+static inline bool loss_is_backward(const heed_kernel_args *args)
+{
+    return args->op == heed_ops[HEED_OP_LINEAR_CROSS_ENTROPY_BACKWARD];
+}
+
+static inline int loss_phases(const heed_kernel_args *args)
+{
+    int64_t rows = args->in[HEED_LINEAR_LOSS_X].shape.dim[0], each = rows_of_chunk(args), chunks = (rows + each - 1) / each;
+    return (int)((chunks < 1 ? 1 : chunks) * (loss_is_backward(args) ? LOSS_PHASES : LOSS_GRADIENTS));
+}
+
+static inline loss_chunk chunk_of_phase(const heed_kernel_args *args)
+{
+    int per_chunk = loss_is_backward(args) ? LOSS_PHASES : LOSS_GRADIENTS;
+    loss_chunk c = {.args = args, .x = &args->in[HEED_LINEAR_LOSS_X], .weight = &args->in[HEED_LINEAR_LOSS_WEIGHT],
+                    .labels = &args->in[HEED_LINEAR_LOSS_LABELS], .bias = optional_input(args, HEED_LINEAR_LOSS_BIAS),
+                    .backward = per_chunk == LOSS_PHASES, .stride = loss_stride(args), .what = args->phase % per_chunk, .logits = args->shared};
+    c.vocabulary = c.weight->shape.dim[0], c.rounded = ((const heed_linear_loss_attributes *)args->attributes)->rounded;
+    if (c.backward) c.drow = &args->in[HEED_LINEAR_LOSS_DROW], c.wants_weight = args->out[0].shape.dim[0] > 0;
+    int64_t each = rows_of_chunk(args), left;
+    c.begin = args->phase / per_chunk * each, left = c.x->shape.dim[0] - c.begin;
+    c.rows = left < 0 ? 0 : left < each ? left : each;
+    return c;
+}
+
+/* Rows [begin, begin + rows) of an operand. */
+static inline heed_operand rows_from(const heed_operand *x, int64_t begin, int64_t rows)
+{
+    heed_operand part = *x;
+    if (part.data) part.data = float_row(x, begin);
+    part.shape.dim[0] = rows;
+    return part;
+}
+
+static inline heed_operand logits_of(const loss_chunk *c)
+{
+    heed_shape shape = c->x->shape;
+    shape.dim[0] = c->rows, shape.dim[1] = c->vocabulary;
+    return (heed_operand){.data = c->logits, .dtype = HEED_F32, .layout = HEED_LAYOUT_ROWS, .shape = shape, .row_stride = c->stride};
+}
+
+/* The products of a chunk: logits, dx, dweight. */
+static inline heed_gemm logits_product(const loss_chunk *c)
+{
+    heed_operand x = rows_from(c->x, c->begin, c->rows), logits = logits_of(c);
+    heed_gemm g = plain_product(&x, c->weight, &logits, false, true, c->rounded, 0);
+    g.bias = c->bias ? c->bias->data : NULL;
+    return g;
+}
+
+static inline heed_gemm dx_product(const loss_chunk *c)
+{
+    heed_operand dx = rows_from(&c->args->out[1], c->begin, c->rows), slopes = logits_of(c);
+    return plain_product(&slopes, c->weight, &dx, false, false, c->rounded, 0);
+}
+
+static inline heed_gemm dweight_product(const loss_chunk *c)
+{
+    heed_operand x = rows_from(c->x, c->begin, c->rows), slopes = logits_of(c);
+    heed_gemm g = plain_product(&slopes, &x, &c->args->out[0], true, false, c->rounded, 0);
+    g.accumulate = c->begin > 0 || optional_input(c->args, HEED_LINEAR_LOSS_STATE);
+    return g;
+}
+
+static inline int bias_parts(const loss_chunk *c)
+{
+    return c->bias ? (int)((c->vocabulary + BIAS_PER_PART - 1) / BIAS_PER_PART) : 0;
+}
+
+static inline int loss_parts(const heed_kernel_args *args)
+{
+    loss_chunk c = chunk_of_phase(args);
+    heed_gemm g;
+    if (c.what == LOSS_LOGITS) return g = logits_product(&c), heed_gemm_parts(&g, args->isa);
+    if (c.what == LOSS_SLOPES) {
+        int64_t each = LOGITS_PER_PART / c.stride, parts = (c.rows + (each < 1 ? 1 : each) - 1) / (each < 1 ? 1 : each);
+        return parts < 1 ? 1 : (int)parts;
+    }
+    g = dx_product(&c);
+    int parts = heed_gemm_parts(&g, args->isa) + bias_parts(&c);
+    if (c.wants_weight) g = dweight_product(&c), parts += heed_gemm_parts(&g, args->isa);
+    return parts;
+}
+
+/* nll of a row of logits and, behind it, its slopes in its place. */
+static inline void score_row(const loss_chunk *c, int64_t row)
+{
+    float smoothing = ((const heed_linear_loss_attributes *)c->args->attributes)->smoothing, *x = c->logits + (row - c->begin) * c->stride;
+    float *nll = float_row(&c->args->out[c->backward ? 3 : 0], row);
+    int32_t label = integer_at(c->labels, row);
+    bool scored = label >= 0 && label < c->vocabulary;
+    if (!scored) {
+        *nll = 0;
+        for (int64_t j = 0; j < c->vocabulary && c->backward; j++) x[j] = 0;
+        return;
+    }
+    float largest = largest_of_row(x, c->vocabulary), own = x[label] - largest;
+    float mean = smoothing > 0 ? sum_of_differences(x, c->vocabulary, largest) / (float)c->vocabulary : 0;
+    float sum = exponentiate_row(x, c->backward ? x : NULL, c->vocabulary, largest), loss = log_of(sum) - (1 - smoothing) * own;
+    *nll = smoothing > 0 ? loss - smoothing * mean : loss;
+    if (c->backward) slopes_of_exponentials(x, c->vocabulary, sum, label, smoothing, *float_row(c->drow, row));
+}
+
+/* Columns of the bias: rows ascending, from the sums of the chunks before. */
+static inline void sum_bias(const loss_chunk *c, int part)
+{
+    float *sum = c->args->out[2].data;
+    int64_t stop = (int64_t)(part + 1) * BIAS_PER_PART;
+    for (int64_t j = (int64_t)part * BIAS_PER_PART; j < stop && j < c->vocabulary; j += HEED_LANES) {
+        int64_t left = c->vocabulary - j;
+        heed_v total = c->begin > 0 ? load_some(sum + j, left) : heed_v_zero();
+        for (int64_t i = 0; i < c->rows; i++) total = heed_v_add(total, load_some(c->logits + i * c->stride + j, left));
+        store_some(sum + j, total, left);
+    }
+}
+
+static inline void loss_gradients(const loss_chunk *c, int part)
+{
+    const heed_kernel_args *args = c->args;
+    heed_gemm dx = dx_product(c);
+    int dx_parts = heed_gemm_parts(&dx, args->isa), sums = bias_parts(c);
+    if (part < dx_parts) heed_gemm_run(&dx, args->isa, part, dx_parts, args->scratch);
+    else if (part < dx_parts + sums) sum_bias(c, part - dx_parts);
+    else {
+        heed_gemm dweight = dweight_product(c);
+        heed_gemm_run(&dweight, args->isa, part - dx_parts - sums, heed_gemm_parts(&dweight, args->isa), args->scratch);
+    }
+}
+
+static inline void loss_run(const heed_kernel_args *args, int part, int parts)
+{
+    loss_chunk c = chunk_of_phase(args);
+    if (c.what == LOSS_LOGITS) {
+        heed_gemm g = logits_product(&c);
+        heed_gemm_run(&g, args->isa, part, parts, args->scratch);
+    } else if (c.what == LOSS_SLOPES) {
+        int64_t begin, end;
+        heed_part_range(c.rows, part, parts, &begin, &end);
+        for (; begin < end; begin++) score_row(&c, c.begin + begin);
+    } else loss_gradients(&c, part);
+}
+
+static inline size_t loss_scratch(const heed_kernel_args *args)
+{
+    heed_kernel_args first = *args;
+    first.phase = 0, first.shared = NULL;
+    loss_chunk c = chunk_of_phase(&first);
+    heed_gemm all[] = {logits_product(&c), c.backward ? dx_product(&c) : logits_product(&c), c.wants_weight ? dweight_product(&c) : logits_product(&c)};
+    size_t most = 0;
+    for (int i = 0; i < 3; i++) {
+        all[i].c = NULL;
+        size_t bytes = heed_gemm_scratch(&all[i], args->isa);
+        most = bytes > most ? bytes : most;
+    }
+    return most;
+}
+
+static inline size_t loss_shared(const heed_kernel_args *args)
+{
+    int64_t rows = args->in[HEED_LINEAR_LOSS_X].shape.dim[0], each = rows_of_chunk(args);
+    return (size_t)((rows < each ? rows : each) * loss_stride(args)) * sizeof(float);
+}
+
+/* Left operands are f32 rows; the weight is rows or panels of any floating type. dbias lies dense. */
+static inline bool loss_fits(const heed_kernel_args *args)
+{
+    return is_f32_rows(&args->in[HEED_LINEAR_LOSS_X]) && floating_rows(&args->in[HEED_LINEAR_LOSS_WEIGHT]);
+}
+
+HEED_KERNEL(linear_cross_entropy) = {.name = "k_linear_cross_entropy", .op = HEED_OP_LINEAR_CROSS_ENTROPY, .fits = loss_fits, .scratch = loss_scratch,
+    .shared = loss_shared, .live_phases = loss_phases, .parts = loss_parts, .run = loss_run};
+HEED_KERNEL(linear_cross_entropy_backward) = {.name = "k_linear_cross_entropy_backward", .op = HEED_OP_LINEAR_CROSS_ENTROPY_BACKWARD, .fits = loss_fits,
+    .scratch = loss_scratch, .shared = loss_shared, .live_phases = loss_phases, .parts = loss_parts, .run = loss_run};
+
+#endif

@@ -166,7 +166,7 @@ static const error_case errors[] = {
     {HEED_OP_LINEAR_CROSS_ENTROPY, HEED_E_SHAPE, "a weight (V,D)", (&(heed_linear_loss_attributes){0}), IN(F(N_BY(3)), F(MATRIX(5, 4)), I(N_ROWS))},
     {HEED_OP_LINEAR_CROSS_ENTROPY, HEED_E_SHAPE, "a bias (V)", (&(heed_linear_loss_attributes){0}), IN(F(N_BY(3)), F(MATRIX(5, 3)), I(N_ROWS), F(VECTOR(3)))},
     {HEED_OP_LINEAR_CROSS_ENTROPY, HEED_E_DTYPE, "labels of i32", (&(heed_linear_loss_attributes){0}), IN(F(N_BY(3)), F(MATRIX(5, 3)), F(N_ROWS))},
-    {HEED_OP_LINEAR_CROSS_ENTROPY, HEED_E_ARG, "smoothing", (&(heed_linear_loss_attributes){-1}), IN(F(N_BY(3)), F(MATRIX(5, 3)), I(N_ROWS))},
+    {HEED_OP_LINEAR_CROSS_ENTROPY, HEED_E_ARG, "smoothing", (&(heed_linear_loss_attributes){.smoothing = -1}), IN(F(N_BY(3)), F(MATRIX(5, 3)), I(N_ROWS))},
     {HEED_OP_LINEAR_CROSS_ENTROPY_BACKWARD, HEED_E_SHAPE, "the gradient of the rows", (&(heed_linear_loss_attributes){0}),
      IN(F(N_BY(3)), F(MATRIX(5, 3)), I(N_ROWS))},
     {HEED_OP_CROSS_ENTROPY, HEED_E_SHAPE, "labels", (&(heed_cross_entropy_attributes){0}), IN(F(N_BY(3)), I(R_ROWS))},

@@ -37,7 +37,7 @@ typedef struct { float alpha, limit; } heed_clamped_swiglu_attributes;
 typedef struct {
     int32_t heads, kv_heads, head_width, causal, window, want_weights, stream, alibi_rounded;
     float scale, dropout, soft_cap, alibi_scale;
-    int32_t blind_mean, reserved;
+    int32_t blind_mean, rounded;   /* rounded: q, k, v, dy and the weights count rounded to bf16 (heed_round_operand) */
     int64_t max_queries, max_keys;
 } heed_attention_attributes;
 

@@ -8,6 +8,8 @@
    logarithm of the sum that y is divided by, for the gradient; weights (B,H,T,S), before dropout and zero where nothing is seen, (0) unless asked for. Queries that
    see no key, and rows that belong to no sequence, have y = 0 and lse = 0 (with sinks: the former lse = sink); with blind_mean a query that sees no key has equal
    scores for all keys of its sequence instead, as where masking adds one large negative number to every score. Gradient: op/attention_backward.c.
+   With `rounded` (the precision pass) q, k, v and dy are rounded to bf16 before they are multiplied. Kernels may round the weights, and ds of
+   the gradient, likewise: a weight is then off by 2^-9 of itself at most.
    Errors: HEED_E_SHAPE, HEED_E_DTYPE, HEED_E_ARG for options out of range. Source: Vaswani et al. 2017, eq. 1; Ainslie et al. 2023
    (grouped heads); Gemma 2, 2024 (soft cap); Press et al. 2022 (ALiBi); Xiao et al. 2024 and gpt-oss, 2025 (sinks). */
 #include "op/attention.h"
@@ -50,7 +52,7 @@ static inline void REAL(attend)(const heed_kernel_args *args, const heed_attenti
         real weight = blind ? 1 : R(exp)(REAL(score_of)(span, q, k, group, head, i, j, at) - largest);
         const real *value = REAL(row)(v, at) + group;
         sum += weight;
-        for (int64_t e = 0; e < width; e++) y[e] = R(fma)(weight * kept, value[e], y[e]);
+        for (int64_t e = 0; e < width; e++) y[e] = R(fma)(weight * kept, REAL(heed_attention_operand)(attributes, value[e]), y[e]);
         if (weights && j < max_keys) weights[j] = weight;
     }
     if (sum == 0) return; /* blind, and no key at all */

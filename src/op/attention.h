@@ -72,11 +72,17 @@ static inline bool heed_attention_is_blind(const heed_attention_span *span, int6
     return span->attributes->blind_mean;
 }
 
+/* What a product takes of a number. */
+static inline real REAL(heed_attention_operand)(const heed_attention_attributes *attributes, real x)
+{
+    return attributes->rounded ? (real)heed_round_operand((float)x) : x;
+}
+
 /* scale * q.k, the products added in ascending order, then the soft cap: cap * tanh(score / cap). */
 static inline real REAL(heed_attention_score)(const heed_attention_attributes *attributes, const real *q, const real *k)
 {
     real sum = 0, cap = (real)attributes->soft_cap;
-    for (int64_t e = 0; e < attributes->head_width; e++) sum = R(fma)(q[e], k[e], sum);
+    for (int64_t e = 0; e < attributes->head_width; e++) sum = R(fma)(REAL(heed_attention_operand)(attributes, q[e]), REAL(heed_attention_operand)(attributes, k[e]), sum);
     sum *= (real)attributes->scale;
     return cap > 0 ? cap * R(tanh)(sum / cap) : sum;
 }

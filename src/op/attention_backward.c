@@ -12,10 +12,12 @@
 
 HEED_REFERENCE(attention_backward);
 
-static inline real REAL(dot)(const real *a, const real *b, int64_t width)
+/* dy.x; dy and, where it is an operand of a product, x as the products take them. */
+static inline real REAL(along)(const heed_attention_attributes *attributes, const real *dy, const real *x, bool operand)
 {
     real sum = 0;
-    for (int64_t e = 0; e < width; e++) sum = R(fma)(a[e], b[e], sum);
+    for (int64_t e = 0; e < attributes->head_width; e++)
+        sum = R(fma)(REAL(heed_attention_operand)(attributes, dy[e]), operand ? REAL(heed_attention_operand)(attributes, x[e]) : x[e], sum);
     return sum;
 }
 
@@ -28,7 +30,7 @@ static inline void REAL(attend_backward)(const heed_kernel_args *args, const hee
     const real *q = REAL(row)(&args->in[HEED_ATTENTION_Q], row) + from, *dy = REAL(row)(&args->in[HEED_ATTENTION_DY], row) + from;
     real *dq = REAL(row)(&args->out[0], row) + from, scale = (real)attributes->scale, cap = (real)attributes->soft_cap;
     real lse = REAL(row)(&args->in[HEED_ATTENTION_LSE], row)[head];
-    real delta = REAL(dot)(dy, REAL(row)(&args->in[HEED_ATTENTION_Y], row) + from, width);
+    real delta = REAL(along)(attributes, dy, REAL(row)(&args->in[HEED_ATTENTION_Y], row) + from, false);
     REAL(heed_attention_dropout) dropout = REAL(heed_attention_dropout_of)(args, span, head, i);
     bool blind = heed_attention_is_blind(span, i);
     for (int64_t j = 0; j < span->sequence.keys; j++) {
@@ -39,12 +41,12 @@ static inline void REAL(attend_backward)(const heed_kernel_args *args, const hee
         real *dk = REAL(row)(&args->out[1], at) + group, *dv = REAL(row)(&args->out[2], at) + group;
         real score = REAL(heed_attention_score)(attributes, q, k), bias = REAL(heed_attention_bias)(span, head, i, j, at);
         real weight = R(exp)((blind ? 0 : score + bias) - lse);
-        real ds = weight * (kept * REAL(dot)(dy, v, width) - delta) * scale;
+        real ds = weight * (kept * REAL(along)(attributes, dy, v, true) - delta) * scale;
         if (cap > 0) ds *= 1 - score / cap * (score / cap);
         for (int64_t e = 0; e < width; e++) {
-            dv[e] = R(fma)(weight * kept, dy[e], dv[e]);
-            dq[e] = R(fma)(ds, k[e], dq[e]);
-            dk[e] = R(fma)(ds, q[e], dk[e]);
+            dv[e] = R(fma)(weight * kept, REAL(heed_attention_operand)(attributes, dy[e]), dv[e]);
+            dq[e] = R(fma)(ds, REAL(heed_attention_operand)(attributes, k[e]), dq[e]);
+            dk[e] = R(fma)(ds, REAL(heed_attention_operand)(attributes, q[e]), dk[e]);
         }
     }
 }

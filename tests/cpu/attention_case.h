@@ -4,7 +4,7 @@
 
 #include "cpu/kernel_case.h"
 
-enum { ATTENTION_SEQUENCES = 6, ATTENTION_BLOCKS = 12 };
+enum { ATTENTION_SEQUENCES = 6, ATTENTION_BLOCKS = 50 };
 
 typedef struct attention_data {
     const char *name;
@@ -12,6 +12,7 @@ typedef struct attention_data {
     int64_t queries[ATTENTION_SEQUENCES], keys[ATTENTION_SEQUENCES]; /* lengths; the sequences end before the first pair of -1 */
     bool causal, cross, cache, want_weights, holes, shuffled, gaps;  /* holes: some keys hidden; shuffled: index arrays out of order */
     bool alibi, rounded, sinks;
+    bool bf16;            /* operands rounded to bf16 */
     int window;
     float dropout, scale, cap;
     int64_t past;         /* FIRST_INDEX = keys - queries - past */
@@ -108,6 +109,7 @@ static kernel_case attention_case(attention_data *d, bool backward)
     heed_attention_options options = {.heads = d->heads, .kv_heads = d->kv_heads, .head_width = d->width, .causal = d->causal, .window = d->window,
         .scale = d->scale != 0 ? d->scale : 0.3f, .dropout = d->dropout, .soft_cap = d->cap, .alibi_scale = 0.7f, .alibi_rounded = d->rounded, .want_weights = d->want_weights, .max_queries = 70, .max_keys = 75};
     heed_value y = heed_attention(g, q, k, v, &in, &options, NULL);
+    if (d->bf16) ((heed_attention_attributes *)g->nodes[g->n_nodes - 1].attributes)->rounded = true, c.tolerance = 0x1p-8, c.absolute = backward ? 0x1p-9 : 0, c.flushed = true;
     if (backward) {
         heed_value dq[3], loss = heed_reduce(g, HEED_REDUCE_SUM, heed_reduce(g, HEED_REDUCE_SUM, y, 0, false), 0, false);
         heed_error error = {0};

@@ -28,6 +28,12 @@ static attention_data forward_cases[] = {
     {.name = "cache, some queries", .heads = 2, .kv_heads = 2, .width = 16, .queries = {5, 70, 0, -1}, .keys = {100, 70, 40}, .cache = true, .causal = true},
     {.name = "cache and window", .heads = 2, .kv_heads = 2, .width = 16, .queries = {5, 7, -1}, .keys = {300, 140}, .cache = true, .causal = true, .window = 70},
     {.name = "cache with hidden keys", .heads = 2, .kv_heads = 2, .width = 16, .queries = {5, 7, -1}, .keys = {300, 140}, .cache = true, .causal = true, .holes = true},
+    {.name = "long cache, one query each", .heads = 4, .kv_heads = 2, .width = 16, .queries = {1, 1, 3, 0, -1}, .keys = {1024, 1025, 3100, 70}, .cache = true,
+     .causal = true},
+    {.name = "long cache, window, sinks", .heads = 3, .kv_heads = 1, .width = 20, .queries = {1, 2, -1}, .keys = {1500, 3000}, .cache = true, .causal = true,
+     .window = 700, .sinks = true},
+    {.name = "long cache, many queries", .heads = 2, .kv_heads = 1, .width = 8, .queries = {70, -1}, .keys = {2100}, .cache = true, .causal = true},
+    {.name = "long cross, few queries", .heads = 2, .kv_heads = 2, .width = 8, .queries = {3, 5, -1}, .keys = {1100, 2049}, .cross = true, .holes = true},
     {.name = "queries before all keys", .heads = 2, .kv_heads = 2, .width = 16, .queries = {9, 70, -1}, .causal = true, .past = 4},
     {.name = "dropout", .heads = 4, .kv_heads = 2, .width = 16, .queries = {70, 33, -1}, .causal = true, .dropout = 0.25f},
     {.name = "dropout with hidden keys", .heads = 2, .kv_heads = 2, .width = 16, .queries = {130, 66, -1}, .holes = true, .dropout = 0.5f},
@@ -59,11 +65,14 @@ static attention_data forward_cases[] = {
 static void forward_agrees_with_the_reference(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < sizeof forward_cases / sizeof *forward_cases; i++) {
-        kernel_case c = attention_case(&forward_cases[i], false);
-        case_check(&c, NULL);
-        heed_graph_free(c.graph);
-    }
+    for (size_t i = 0; i < sizeof forward_cases / sizeof *forward_cases; i++)
+        for (int bf16 = 0; bf16 <= 1; bf16++) {
+            attention_data d = forward_cases[i];
+            d.bf16 = bf16;
+            kernel_case c = attention_case(&d, false);
+            case_check(&c, NULL);
+            heed_graph_free(c.graph);
+        }
 }
 
 /* ---- backward: y and lse have to be those of the forward pass ---- */
@@ -83,9 +92,10 @@ static double backward_element(const kernel_case *c, int input, int64_t row, int
 static void backward_agrees_with_the_reference(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < sizeof forward_cases / sizeof *forward_cases; i++) {
-        if (forward_cases[i].want_weights || forward_cases[i].cache) continue;
-        backward_data data = {.d = forward_cases[i]};
+    for (size_t i = 0; i < 2 * sizeof forward_cases / sizeof *forward_cases; i++) {
+        if (forward_cases[i / 2].want_weights || forward_cases[i / 2].cache) continue;
+        backward_data data = {.d = forward_cases[i / 2]};
+        data.d.bf16 = i % 2;
         kernel_case forward = attention_case(&data.d, false);
         case_operands all = case_operands_new(&forward, 0, false);
         heed_runtime runtime = case_runtime(&forward);

@@ -2,7 +2,9 @@
    of its queries; the rows of a unit are (query, head of the group) pairs, so that all query heads of a group share one packed
    copy of keys and values. Keys are taken in tiles of 64 positions counted from the sequence's first position: a tile is one
    cache block, or 64 dense rows, and packs to the same numbers either way. Keys that are hidden from everybody (mask index -1)
-   are left out when a tile is packed. Which keys of a tile a query sees is one 64-bit word. */
+   are left out when a tile is packed. Which keys of a tile a query sees is one 64-bit word.
+   Products run in packed elements of four bytes: floats, floats rounded to bf16, or pairs of steps in bf16 where the processor
+   multiplies those; a problem says which, and how many steps an element holds. */
 #ifndef HEED_CPU_KERNEL_ATTENTION_H
 #define HEED_CPU_KERNEL_ATTENTION_H
 
@@ -13,7 +15,7 @@
 enum {
     TILE = HEED_BLOCK_POSITIONS,
     TILE_VECTORS = TILE / HEED_LANES,
-    BAND = 6 /* rows whose scores are worked on at a time */
+    BAND = 12 /* rows whose scores are worked on at a time */
 };
 
 static inline int64_t padded_width(int64_t width)
@@ -25,11 +27,16 @@ typedef struct problem {
     const heed_kernel_args *args;
     const heed_attention_attributes *attributes;
     const heed_gemm_kernels *kernels;
+    const heed_gemm_tiles *tiles;      /* of the products */
+    heed_gemm_packers packers;         /* of their operands */
+    int steps;                         /* of a product, in one packed element: 1 or 2 */
+    bool rounded;                      /* operands are rounded to bf16 */
     const heed_operand *q, *k, *v, *sequences, *query_index, *key_index, *block_table;
     const float *slopes;   /* of the heads; NULL without ALiBi */
     bool bent;             /* scores are more than a positive scale times q.k */
     int group;             /* query heads to a key/value head */
     int64_t width, padded; /* of a head; rounded up to whole vectors on any instruction set */
+    int64_t packed;        /* elements of a packed row of a head, rounded up likewise */
 } problem;
 
 typedef struct sequence { int64_t number; heed_sequence of; } sequence;
@@ -38,12 +45,24 @@ static inline problem problem_of(const heed_kernel_args *args)
 {
     const heed_attention_attributes *attributes = args->attributes;
     const heed_operand *slopes = optional_input(args, HEED_ATTENTION_SLOPES);
-    return (problem){.slopes = slopes ? slopes->data : NULL, .bent = slopes || attributes->soft_cap > 0 || !(attributes->scale > 0),
-        .args = args, .attributes = attributes, .kernels = heed_gemm_kernels_for(args->isa),
+    const heed_gemm_kernels *kernels = heed_gemm_kernels_for(args->isa);
+    const heed_gemm_pair_kernels *pairs = attributes->rounded ? heed_gemm_pair_kernels_for(args->isa) : NULL;
+    problem p = {.slopes = slopes ? slopes->data : NULL, .bent = slopes || attributes->soft_cap > 0 || !(attributes->scale > 0),
+        .args = args, .attributes = attributes, .kernels = kernels, .tiles = pairs ? &pairs->tile : &kernels->tile[HEED_GEMM_F32],
+        .packers = {kernels->straight, kernels->transposing, kernels->straight}, .steps = pairs ? 2 : 1, .rounded = attributes->rounded,
         .q = &args->in[HEED_ATTENTION_Q], .k = &args->in[HEED_ATTENTION_K], .v = &args->in[HEED_ATTENTION_V],
         .sequences = &args->in[HEED_ATTENTION_SEQUENCES], .query_index = optional_input(args, HEED_ATTENTION_QUERY_INDEX),
         .key_index = optional_input(args, HEED_ATTENTION_KEY_INDEX), .block_table = optional_input(args, HEED_ATTENTION_BLOCK_TABLE),
         .group = attributes->heads / attributes->kv_heads, .width = attributes->head_width, .padded = padded_width(attributes->head_width)};
+    if (p.rounded) p.packers = pairs ? pairs->pairs : kernels->rounded;
+    p.packed = padded_width((p.width + p.steps - 1) / p.steps);
+    return p;
+}
+
+/* Packed elements that hold `steps` steps. */
+static inline int64_t elements_of(const problem *p, int64_t steps)
+{
+    return (steps + p->steps - 1) / p->steps;
 }
 
 static inline sequence sequence_at(const problem *p, int64_t number)
@@ -149,30 +168,42 @@ static inline void reachable_tiles(const problem *p, const sequence *s, int64_t 
     if (high < s->of.keys) *end = high < 0 ? 0 : high / TILE + 1;
 }
 
-/* to (rows,vectors) = [to +] a (rows,depth) b (depth,vectors), one ascending chain per element; b's rows lie b_step apart. */
+/* to (rows,vectors) = [to +] a (rows,depth) b (depth,vectors), one ascending chain per element; b's rows lie b_step apart. Extents of a
+   and b count packed elements. */
 typedef struct { const float *a; ptrdiff_t a_row, a_step; const float *b; ptrdiff_t b_step; int64_t depth; float *to; ptrdiff_t to_row; bool add; } small_product;
 
-static inline void multiply(const heed_gemm_kernels *kernels, int rows, int vectors, const small_product *x)
+/* Width index of the tile for `rows` rows: the widest, unless a narrower one takes more of them at once. */
+static inline int choose_tile(const problem *p, int rows, int vectors)
 {
-    int shape = HEED_GEMM_WIDTHS - 1;
+    int shape = HEED_GEMM_WIDTHS - 1, tall = rows < p->kernels->rows ? rows : p->kernels->rows;
+    while ((1 << shape) > vectors || !(*p->tiles)[shape][1]) shape--;
+    if (shape > 1 && !(*p->tiles)[shape][tall] && (*p->tiles)[1][tall]) shape = 1;
+    return shape;
+}
+
+static inline void multiply(const problem *p, int rows, int vectors, const small_product *x)
+{
     for (int v = 0; v < vectors;) {
-        while ((1 << shape) > vectors - v || !kernels->tile[HEED_GEMM_F32][shape][1]) shape--;
+        int shape = choose_tile(p, rows, vectors - v);
         for (int r = 0; r < rows;) {
-            int tall = rows - r < HEED_GEMM_MAX_ROWS ? rows - r : HEED_GEMM_MAX_ROWS;
-            while (!kernels->tile[HEED_GEMM_F32][shape][tall]) tall--;
+            int tall = rows - r < p->kernels->rows ? rows - r : p->kernels->rows;
+            while (!(*p->tiles)[shape][tall]) tall--;
             float *to = x->to + r * x->to_row + v * HEED_LANES;
             heed_gemm_tile tile = {.a = x->a + r * x->a_row, .a_row = x->a_row, .a_step = x->a_step, .b = x->b + v * HEED_LANES,
                 .b_panel = HEED_GEMM_PANEL_VECTORS * HEED_LANES, .b_step = x->b_step, .depth = x->depth, .from = x->add ? to : NULL,
                 .to = to, .from_stride = x->to_row, .to_stride = x->to_row};
-            kernels->tile[HEED_GEMM_F32][shape][tall](&tile);
+            (*p->tiles)[shape][tall](&tile);
             r += tall;
         }
         v += 1 << shape;
     }
 }
 
-/* Rows of floats in a packed copy or where they are. */
+/* Rows of floats, or of packed elements, in a copy or where they are. */
 typedef struct { const float *data; ptrdiff_t stride; } view;
+
+/* Rows of elements of a head in memory. */
+typedef struct { const void *data; heed_gemm_type type; ptrdiff_t stride; } stored;
 
 static inline heed_gemm_type type_of(heed_dtype dtype)
 {
@@ -184,61 +215,55 @@ static inline const void *element_of(const heed_operand *x, int64_t row, int64_t
     return (const char *)x->data + (row * x->row_stride + column) * (x->dtype == HEED_F32 ? 4 : 2);
 }
 
-/* The visible keys of a tile, one a row of `padded` floats behind each other. */
-static inline void pack_rows(const problem *p, const heed_operand *x, const key_tile *tile, int kv_head, float *out)
+/* One row of a head as floats. */
+static inline void widen_row(const problem *p, const heed_operand *x, int64_t row, int kv_head, float *out)
 {
-    int64_t column = kv_head * p->width;
-    if (tile->whole) {
-        p->kernels->straight(out, (int)p->padded, element_of(x, tile->base, column), type_of(x->dtype), x->row_stride, tile->count, (int)p->width);
-        return;
-    }
-    for (int j = 0; j < tile->count; j++)
-        p->kernels->straight(out + j * p->padded, (int)p->padded, element_of(x, tile->base + tile->place[j], column), type_of(x->dtype),
-                             x->row_stride, 1, (int)p->width);
+    p->kernels->straight(out, (int)p->padded, element_of(x, row, kv_head * p->width), type_of(x->dtype), x->row_stride, 1, (int)p->width);
 }
 
-/* The same without a copy where rows are whole vectors and none is hidden. */
-static inline view view_rows(const problem *p, const heed_operand *x, const key_tile *tile, int kv_head, float *room)
+/* The visible keys of a tile, one behind the other: where they are when none is hidden, else as floats in `room` (64,P). */
+static inline stored visible_rows(const problem *p, const heed_operand *x, const key_tile *tile, int kv_head, float *room)
 {
-    if (tile->whole && x->dtype == HEED_F32 && p->width == p->padded)
-        return (view){float_row(x, tile->base) + kv_head * p->width, x->row_stride};
-    pack_rows(p, x, tile, kv_head, room);
-    return (view){room, p->padded};
+    if (tile->whole) return (stored){element_of(x, tile->base, kv_head * p->width), type_of(x->dtype), x->row_stride};
+    for (int j = 0; j < tile->count; j++) widen_row(p, x, tile->base + tile->place[j], kv_head, room + j * p->padded);
+    return (stored){room, HEED_GEMM_F32, p->padded};
 }
 
-/* The visible keys of a tile as columns: out (E,64), zeros behind the last. `spare` holds 64 rows. */
-static inline void pack_columns(const problem *p, const heed_operand *x, const key_tile *tile, int kv_head, float *out, float *spare)
+/* The right operand of a sum over keys: out (keys,P). */
+static inline void pack_rows(const problem *p, stored x, int64_t keys, float *out)
 {
-    const void *source = element_of(x, tile->base, kv_head * p->width);
-    heed_gemm_type type = type_of(x->dtype);
-    ptrdiff_t stride = x->row_stride;
-    if (!tile->whole) {
-        pack_rows(p, x, tile, kv_head, spare);
-        source = spare, type = HEED_GEMM_F32, stride = p->padded;
-    }
-    p->kernels->transposing(out, TILE, source, type, stride, p->width, tile->count);
+    p->packers.straight(out, (int)p->padded, x.data, x.type, x.stride, keys, (int)p->width);
 }
 
-/* Rows of a unit are pairs: row r is query r / group of the sequence under head kv_head * group + r % group. Writes rows
-   [first, first + count) of x, `padded` floats each, zeros behind the width. */
-static inline void pack_queries(const problem *p, const heed_operand *x, const sequence *s, int kv_head, int64_t first, int64_t count,
-                                float *out)
+/* The right operand of a sum over channels: out (E,64), zeros behind the last key. */
+static inline void pack_columns(const problem *p, stored x, int keys, float *out)
 {
+    p->packers.transposing(out, TILE, x.data, x.type, x.stride, p->width, keys);
+}
+
+/* Rows of a unit are pairs: row r is query r / group of the sequence under head kv_head * group + r % group. Rows [first, first + count)
+   of x as floats, in place where they are evenly spaced, else in `room` (count,P); `whole`: they have to be whole vectors, zeros behind
+   the width. */
+static inline view query_rows(const problem *p, const heed_operand *x, const sequence *s, int kv_head, int64_t first, int64_t count, bool whole, float *room)
+{
+    if (p->group == 1 && (!whole || p->width == p->padded))
+        return (view){float_row(x, s->of.query_start + first) + kv_head * p->width, x->row_stride};
+    float *out = room;
     int64_t query = first / p->group, head = first % p->group, left = p->width;
     for (; count > 0; count--, out += p->padded) {
         const float *from = float_row(x, s->of.query_start + query) + (kv_head * p->group + head) * left;
         for (int64_t e = 0; e < p->padded; e += HEED_LANES) heed_v_store(out + e, load_some(from + e, left - e));
         if (++head == p->group) head = 0, query++;
     }
+    return (view){room, p->padded};
 }
 
-/* The same without a copy where the rows are evenly spaced; `whole`: they have to be whole vectors too. */
-static inline view view_queries(const problem *p, const heed_operand *x, const sequence *s, int kv_head, int64_t first, int64_t count, bool whole, float *room)
+/* Rows as the left operand of a sum over their channels, in `room` (rows,packed) unless floats will do. */
+static inline view packed_rows(const problem *p, view x, int64_t rows, float *room)
 {
-    if (p->group == 1 && (!whole || p->width == p->padded))
-        return (view){float_row(x, s->of.query_start + first) + kv_head * p->width, x->row_stride};
-    pack_queries(p, x, s, kv_head, first, count, room);
-    return (view){room, p->padded};
+    if (!p->rounded) return x;
+    p->packers.lengthwise(room, (int)p->packed, x.data, HEED_GEMM_F32, x.stride, rows, (int)p->width);
+    return (view){room, p->packed};
 }
 
 /* What ALiBi adds to the scores of `head` against the tile: scale * slope * (key - query); rounded, a difference of bf16 products. */
@@ -275,14 +300,42 @@ static inline void bend_scores(const problem *p, const key_tile *tile, int64_t q
     }
 }
 
-/* No NaN and no infinity in rows of n floats, n a multiple of the lanes. */
-static inline bool all_finite(view x, int rows, int64_t n)
+/* 2^x for x <= 0, where a relative error of 3e-6 does not matter: weights that are rounded to bf16. 0 below -150.45. 1 + x q(x) with q
+   fitted like the polynomials of vector_math.h. */
+HEED_INLINE heed_v short_exp2(heed_v x)
 {
-    const heed_v zero = heed_v_zero();
-    heed_v sum = zero;
-    for (int r = 0; r < rows; r++)
-        for (int64_t i = 0; i < n; i += HEED_LANES) sum = heed_v_fma(heed_v_load(x.data + r * x.stride + i), zero, sum);
-    return heed_v_sum(sum) == 0;
+    static const float q[] = {0x1.62e12cp-1f, 0x1.ec0378p-3f, 0x1.c9fc46p-5f, 0x1.3a02ccp-7f};
+    const heed_v rounder = heed_v_set(0x1.8p23f);
+    x = heed_v_max(heed_v_set(-150.45f), x);
+    heed_v n = heed_v_sub(heed_v_add(x, rounder), rounder), r = heed_v_sub(x, n);
+    return heed_v_scale(heed_v_fma(heed_v_polynomial(r, q, 4), r, heed_v_set(1)), n);
+}
+
+/* exp(scale * score - shift): what a row multiplies its values by. */
+typedef struct { heed_v scale, shift; bool rounded; } weigher;
+
+HEED_INLINE weigher weigher_of(const problem *p, float scale, float shift)
+{
+    const float log2_e = 0x1.715476p+0f;
+    return p->rounded ? (weigher){heed_v_set(scale * log2_e), heed_v_set(-shift * log2_e), true} : (weigher){heed_v_set(scale), heed_v_set(shift), false};
+}
+
+HEED_INLINE heed_v weight_of(const weigher *w, heed_v score)
+{
+    return w->rounded ? short_exp2(heed_v_fma(score, w->scale, w->shift)) : heed_v_exp(heed_v_sub(heed_v_mul(score, w->scale), w->shift));
+}
+
+/* No NaN and no infinity in a packed right operand of n elements. */
+static inline bool all_finite(const problem *p, const float *x, int64_t n)
+{
+    const uint32_t high = 0x7F800000u, low = p->steps > 1 ? 0x7F80u : 0;
+    uint32_t found = 0;
+    for (int64_t i = 0; i < n; i++) {
+        uint32_t bits;
+        memcpy(&bits, x + i, sizeof bits);
+        found |= (uint32_t)((bits & high) == high) | (uint32_t)(low && (bits & low) == low);
+    }
+    return !found;
 }
 
 /* The scores of one row outside `seen` become -inf. A run of bits is masked by comparing places, anything else by a table. */

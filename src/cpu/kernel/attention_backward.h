@@ -10,24 +10,31 @@
 #include "cpu/kernel/attention.h"
 #include "cpu/kernel/random.h"
 
-enum { BLOCK_ROWS = 64, KEYS_AT_ONCE = 12 };
+enum { BLOCK_ROWS = 96, KEYS_AT_ONCE = 12, TOGETHER = 8 };
 
 typedef struct backward_scratch {
-    float *key_columns, *value_columns;        /* (E,64) */
-    float *key_rows, *dkeys, *dvalues, *spare; /* (64,P) */
-    float *queries, *slopes;                   /* (64 rows,P): q, dy */
-    float *weights, *dscores;                  /* (64 rows,64): p f, ds scale */
-    float *inner, *lse;                        /* (64 rows): D */
-    float *band;                               /* (BAND,P) */
-    uint64_t *seen;                            /* (64 rows) */
+    float *key_columns, *value_columns;         /* (E,64) */
+    float *key_rows, *dkeys, *dvalues, *spare;  /* (64,P) */
+    float *rows;                                /* (rows,P): q or dy as floats */
+    float *queries, *slopes;                    /* (rows,packed): q, dy; left operands */
+    float *query_steps, *slope_steps;           /* (rows,P): q, dy; right operands of sums over queries */
+    float *weights, *dscores;                   /* (rows,64): p f, ds scale */
+    float *weight_steps, *dscore_steps;         /* (rows,64): the same, transposed left operands of sums over queries */
+    float *dscore_rows;                         /* (BAND,64): the same, left operand of a sum over keys */
+    float *inner;                               /* (rows of the head): D */
+    float *lse;                                 /* (rows) */
+    float *band;                                /* (BAND,P) */
+    uint64_t *seen;                             /* (rows) */
 } backward_scratch;
 
-static inline size_t backward_layout(const heed_attention_attributes *a, char *memory, backward_scratch *s)
+/* Cuts `memory` (NULL: only measures) and returns the bytes; `all`: rows of a head and its group. */
+static inline size_t backward_layout(const heed_attention_attributes *a, int64_t all, char *memory, backward_scratch *s)
 {
-    int64_t columns = a->head_width * TILE, rows = padded_width(a->head_width) * TILE, square = BLOCK_ROWS * TILE;
-    const struct { float **place; int64_t count; } pieces[] = {{&s->key_columns, columns}, {&s->value_columns, columns}, {&s->key_rows, rows},
-        {&s->dkeys, rows}, {&s->dvalues, rows}, {&s->spare, rows}, {&s->queries, rows}, {&s->slopes, rows}, {&s->weights, square},
-        {&s->dscores, square}, {&s->inner, BLOCK_ROWS}, {&s->lse, BLOCK_ROWS}, {&s->band, rows}};
+    int64_t padded = padded_width(a->head_width), columns = a->head_width * TILE, keys = padded * TILE, rows = padded * BLOCK_ROWS, square = BLOCK_ROWS * TILE;
+    const struct { float **place; int64_t count; } pieces[] = {{&s->key_columns, columns}, {&s->value_columns, columns}, {&s->key_rows, keys},
+        {&s->dkeys, keys}, {&s->dvalues, keys}, {&s->spare, keys}, {&s->rows, rows}, {&s->queries, rows}, {&s->slopes, rows}, {&s->query_steps, rows},
+        {&s->slope_steps, rows}, {&s->weights, square}, {&s->dscores, square}, {&s->weight_steps, square}, {&s->dscore_steps, square},
+        {&s->dscore_rows, BAND * TILE}, {&s->inner, all + TOGETHER}, {&s->lse, BLOCK_ROWS}, {&s->band, BAND * padded}};
     size_t at = 0;
     for (size_t i = 0; i < sizeof pieces / sizeof *pieces; i++, at = (at + 63) & ~(size_t)63) {
         if (memory) *pieces[i].place = (float *)(memory + at);
@@ -42,7 +49,9 @@ typedef struct backward_unit {
     const sequence *s;
     backward_scratch *scratch;
     key_tile tile;
-    view keys, queries, slopes; /* of the tile; of the block: q and dy */
+    view keys;                        /* of the tile, right operand of a sum over keys */
+    view queries, slopes;             /* of the block: q and dy */
+    view query_steps, slope_steps;
     int64_t number;     /* of the tile */
     int kv_head;
     bool fresh;         /* nothing was added to dkeys and dvalues of this tile */
@@ -59,8 +68,6 @@ static inline int64_t query_column(const backward_unit *u, int64_t row)
     return (u->kv_head * u->p->group + row % u->p->group) * u->p->width;
 }
 
-enum { TOGETHER = 8 };
-
 /* D = y.dy of a few rows, each one chain over the channels as dy.v is: what rounding does to both is then alike, and a row that sees a
    single key, whose y is that key's v, gets a gradient of exactly 0. Rows side by side hide the latency of the chains. */
 static inline void inner_products(const float *const *a, const float *const *b, int rows, int64_t width, float *sums)
@@ -75,24 +82,46 @@ static inline void inner_products(const float *const *a, const float *const *b, 
     for (int i = 0; i < rows; i++) sums[i] = sum[i];
 }
 
-/* Finds rows [first, first + rows) of q and dy, D and lse. */
-static inline void load_block(backward_unit *u, int64_t first, int64_t rows)
+/* D of rows [first, first + rows), with dy as the products see it. */
+static inline void find_inner(const backward_unit *u, int64_t first, int64_t rows)
 {
     const problem *p = u->p;
-    backward_scratch *s = u->scratch;
-    const heed_operand *y = &p->args->in[HEED_ATTENTION_Y], *lse = &p->args->in[HEED_ATTENTION_LSE], *dy = &p->args->in[HEED_ATTENTION_DY];
-    u->queries = view_queries(p, p->q, u->s, u->kv_head, first, rows, true, s->queries);
-    u->slopes = view_queries(p, dy, u->s, u->kv_head, first, rows, true, s->slopes);
+    const heed_operand *y = &p->args->in[HEED_ATTENTION_Y], *dy = &p->args->in[HEED_ATTENTION_DY];
+    view slopes = query_rows(p, dy, u->s, u->kv_head, first, rows, true, u->scratch->rows);
+    if (p->rounded) {
+        p->kernels->rounded.straight(u->scratch->slope_steps, (int)p->padded, slopes.data, HEED_GEMM_F32, slopes.stride, rows, (int)p->width);
+        slopes = (view){u->scratch->slope_steps, p->padded};
+    }
     for (int64_t r = 0; r < rows; r += TOGETHER) {
         int count = (int)(rows - r < TOGETHER ? rows - r : TOGETHER);
         const float *from[TOGETHER], *slope[TOGETHER];
         for (int i = 0; i < count; i++) {
             int64_t row = first + r + i;
-            from[i] = float_row(y, query_row(u, row)) + query_column(u, row), slope[i] = u->slopes.data + (r + i) * u->slopes.stride;
-            s->lse[r + i] = float_row(lse, query_row(u, row))[u->kv_head * p->group + row % p->group];
+            from[i] = float_row(y, query_row(u, row)) + query_column(u, row), slope[i] = slopes.data + (r + i) * slopes.stride;
         }
-        inner_products(from, slope, count, p->width, s->inner + r);
+        inner_products(from, slope, count, p->width, u->scratch->inner + first + r);
     }
+}
+
+/* Right operand of a sum over queries. */
+static inline view packed_steps(const problem *p, view x, int64_t rows, float *room)
+{
+    if (!p->rounded) return x;
+    pack_rows(p, (stored){x.data, HEED_GEMM_F32, x.stride}, rows, room);
+    return (view){room, p->padded};
+}
+
+/* Finds rows [first, first + rows) of q and dy, and lse. */
+static inline void load_block(backward_unit *u, int64_t first, int64_t rows)
+{
+    const problem *p = u->p;
+    backward_scratch *s = u->scratch;
+    const heed_operand *lse = &p->args->in[HEED_ATTENTION_LSE], *dy = &p->args->in[HEED_ATTENTION_DY];
+    view q = query_rows(p, p->q, u->s, u->kv_head, first, rows, true, p->rounded ? s->rows : s->queries);
+    u->queries = packed_rows(p, q, rows, s->queries), u->query_steps = packed_steps(p, q, rows, s->query_steps);
+    q = query_rows(p, dy, u->s, u->kv_head, first, rows, true, p->rounded ? s->rows : s->slopes);
+    u->slopes = packed_rows(p, q, rows, s->slopes), u->slope_steps = packed_steps(p, q, rows, s->slope_steps);
+    for (int64_t r = 0; r < rows; r++) s->lse[r] = float_row(lse, query_row(u, first + r))[u->kv_head * p->group + (first + r) % p->group];
 }
 
 /* q.k and dy.v of one row become p f and ds; hidden keys get zeros. */
@@ -110,10 +139,11 @@ static inline void differentiate_row(const backward_unit *u, int64_t first, int6
     const bool bent = u->p->bent;
     if (bent) bend_scores(u->p, &u->tile, query_index_at(u->p, u->s, query), head, vectors, weights, steps);
     hide(weights, vectors, u->scratch->seen[r]);
-    const heed_v lse = heed_v_set(u->scratch->lse[r]), inner = heed_v_set(u->scratch->inner[r]), scale = heed_v_set(bent ? 1 : a->scale);
+    const weigher w = weigher_of(u->p, bent ? 1 : a->scale, u->scratch->lse[r]);
+    const heed_v inner = heed_v_set(u->scratch->inner[row]), scale = heed_v_set(bent ? 1 : a->scale);
     for (int v = 0; v < vectors; v++) {
         int at = v * HEED_LANES;
-        heed_v p = heed_v_exp(heed_v_sub(heed_v_mul(heed_v_load(weights + at), scale), lse)), along = heed_v_load(dscores + at), dropped = p;
+        heed_v p = weight_of(&w, heed_v_load(weights + at)), along = heed_v_load(dscores + at), dropped = p;
         if (a->dropout > 0) {
             heed_v f = heed_v_load(factors + at);
             along = heed_v_mul(along, f), dropped = heed_v_mul(p, f);
@@ -138,8 +168,16 @@ static inline void add_to_queries(const backward_unit *u, int64_t first, int64_t
     backward_scratch *s = u->scratch;
     bool straight = p->group == 1 && p->padded == p->width;
     float *dq = float_row(&p->args->out[0], query_row(u, first + r)) + query_column(u, first + r);
-    multiply(p->kernels, rows, (int)(p->padded / HEED_LANES), &(small_product){.a = s->dscores + r * TILE + low, .a_row = TILE, .a_step = 1,
-             .b = u->keys.data + low * u->keys.stride, .b_step = u->keys.stride, .depth = high - low, .to = straight ? dq : s->band,
+    const float *dscores = s->dscores + r * TILE;
+    ptrdiff_t stride = TILE;
+    if (p->rounded) {
+        stride = padded_width(elements_of(p, high));
+        p->packers.lengthwise(s->dscore_rows, (int)stride, dscores, HEED_GEMM_F32, TILE, rows, high);
+        dscores = s->dscore_rows;
+    }
+    const int64_t begin = low / p->steps, end = elements_of(p, high);
+    multiply(p, rows, (int)(p->padded / HEED_LANES), &(small_product){.a = dscores + begin, .a_row = stride, .a_step = 1,
+             .b = u->keys.data + begin * u->keys.stride, .b_step = u->keys.stride, .depth = end - begin, .to = straight ? dq : s->band,
              .to_row = straight ? p->args->out[0].row_stride : p->padded, .add = straight});
     for (int i = 0; i < rows && !straight; i++) {
         float *to = float_row(&p->args->out[0], query_row(u, first + r + i)) + query_column(u, first + r + i);
@@ -159,10 +197,10 @@ static inline void differentiate_band(const backward_unit *u, int64_t first, int
     for (int i = 0; i < rows; i++) clear_weights(u, r + i, s->seen[r + i] ? vectors : 0);
     if (!any) return;
     small_product scores = {.a = u->queries.data + r * u->queries.stride, .a_row = u->queries.stride, .a_step = 1, .b = s->key_columns, .b_step = TILE,
-        .depth = p->width, .to = s->weights + r * TILE, .to_row = TILE}, along = scores;
+        .depth = elements_of(p, p->width), .to = s->weights + r * TILE, .to_row = TILE}, along = scores;
     along.a = u->slopes.data + r * u->slopes.stride, along.a_row = u->slopes.stride, along.b = s->value_columns, along.to = s->dscores + r * TILE;
-    multiply(p->kernels, rows, vectors, &scores);
-    multiply(p->kernels, rows, vectors, &along);
+    multiply(p, rows, vectors, &scores);
+    multiply(p, rows, vectors, &along);
     for (int i = 0; i < rows; i++) {
         if (!s->seen[r + i]) clear_weights(u, r + i, 0);
         else differentiate_row(u, first, r + i, vectors);
@@ -175,6 +213,12 @@ static inline void add_to_keys(const backward_unit *u, int64_t rows)
 {
     const problem *p = u->p;
     backward_scratch *s = u->scratch;
+    const float *weights = s->weights, *dscores = s->dscores;
+    if (p->rounded) {
+        p->packers.straight(s->weight_steps, TILE, weights, HEED_GEMM_F32, TILE, rows, TILE);
+        p->packers.straight(s->dscore_steps, TILE, dscores, HEED_GEMM_F32, TILE, rows, TILE);
+        weights = s->weight_steps, dscores = s->dscore_steps;
+    }
     for (int key = 0; key < u->tile.count; key += KEYS_AT_ONCE) {
         int keys = u->tile.count - key < KEYS_AT_ONCE ? u->tile.count - key : KEYS_AT_ONCE;
         uint64_t bits = bits_between(key, key + keys - 1);
@@ -186,11 +230,13 @@ static inline void add_to_keys(const backward_unit *u, int64_t rows)
             memset(s->dvalues + key * p->padded, 0, (size_t)(keys * p->padded) * sizeof *s->dvalues);
         }
         if (low == high) continue;
-        small_product values = {.a = s->weights + low * TILE + key, .a_row = 1, .a_step = TILE, .b = u->slopes.data + low * u->slopes.stride,
-            .b_step = u->slopes.stride, .depth = high - low, .to = s->dvalues + key * p->padded, .to_row = p->padded, .add = !u->fresh}, into = values;
-        into.a = s->dscores + low * TILE + key, into.b = u->queries.data + low * u->queries.stride, into.b_step = u->queries.stride, into.to = s->dkeys + key * p->padded;
-        multiply(p->kernels, keys, (int)(p->padded / HEED_LANES), &values);
-        multiply(p->kernels, keys, (int)(p->padded / HEED_LANES), &into);
+        const int64_t begin = low / p->steps, end = elements_of(p, high);
+        small_product values = {.a = weights + begin * TILE + key, .a_row = 1, .a_step = TILE, .b = u->slope_steps.data + begin * u->slope_steps.stride,
+            .b_step = u->slope_steps.stride, .depth = end - begin, .to = s->dvalues + key * p->padded, .to_row = p->padded, .add = !u->fresh}, into = values;
+        into.a = dscores + begin * TILE + key, into.to = s->dkeys + key * p->padded;
+        into.b = u->query_steps.data + begin * u->query_steps.stride, into.b_step = u->query_steps.stride;
+        multiply(p, keys, (int)(p->padded / HEED_LANES), &values);
+        multiply(p, keys, (int)(p->padded / HEED_LANES), &into);
     }
 }
 
@@ -210,9 +256,12 @@ static inline void load_tile(backward_unit *u)
 {
     const problem *p = u->p;
     backward_scratch *s = u->scratch;
-    pack_columns(p, p->k, &u->tile, u->kv_head, s->key_columns, s->spare);
-    pack_columns(p, p->v, &u->tile, u->kv_head, s->value_columns, s->spare);
-    u->keys = view_rows(p, p->k, &u->tile, u->kv_head, s->key_rows);
+    stored values = visible_rows(p, p->v, &u->tile, u->kv_head, s->spare);
+    pack_columns(p, values, u->tile.count, s->value_columns);
+    stored keys = visible_rows(p, p->k, &u->tile, u->kv_head, s->spare);
+    pack_columns(p, keys, u->tile.count, s->key_columns);
+    pack_rows(p, keys, u->tile.count, s->key_rows);
+    u->keys = (view){s->key_rows, p->padded};
 }
 
 /* dk and dv of the tile's positions to their rows; hidden keys get zeros. */
@@ -239,6 +288,7 @@ static inline void backward_unit_run(backward_unit *u)
     int64_t rows = u->s->of.queries * p->group;
     for (int64_t r = 0; r < rows; r++)
         memset(float_row(&p->args->out[0], query_row(u, r)) + query_column(u, r), 0, (size_t)p->width * sizeof(float));
+    for (int64_t r = 0; r < rows; r += BLOCK_ROWS) find_inner(u, r, rows - r < BLOCK_ROWS ? rows - r : BLOCK_ROWS);
     for (u->number = 0; u->number * TILE < u->s->of.keys; u->number++) {
         find_tile(p, u->s, u->number, &u->tile);
         u->fresh = true;
@@ -271,7 +321,8 @@ static inline bool attention_backward_fits(const heed_kernel_args *args)
 
 static inline size_t attention_backward_scratch(const heed_kernel_args *args)
 {
-    return backward_layout(args->attributes, NULL, &(backward_scratch){0});
+    problem p = problem_of(args);
+    return backward_layout(p.attributes, heed_shape_rows(p.q->shape) * p.group, NULL, &(backward_scratch){0});
 }
 
 /* Sequences that share keys, or leave some out, are worked on one after another for each head. */
@@ -287,7 +338,7 @@ static inline void attention_backward_run(const heed_kernel_args *args, int part
 {
     problem p = problem_of(args);
     backward_scratch scratch;
-    backward_layout(p.attributes, args->scratch, &scratch);
+    backward_layout(p.attributes, heed_shape_rows(p.q->shape) * p.group, args->scratch, &scratch);
     int64_t kv_heads = p.attributes->kv_heads, batch = heed_shape_rows(p.sequences->shape), begin, end;
     bool shared = !covers(&p, HEED_SEQUENCE_KEY_START, heed_shape_rows(p.k->shape));
     if (part == 0 && !covers(&p, HEED_SEQUENCE_QUERY_START, heed_shape_rows(p.q->shape)))

@@ -1,0 +1,332 @@
+/* One unit of attention forward, tiled with an online softmax. For every row: m the largest score so far, l the sum of exp(score - m), o the
+   weighted sum of values; a tile that raises m multiplies l and o by exp(old m - new m). Keys are taken in chunks of 1024 positions
+   counted from the sequence's first: each chunk begins with nothing, and what it found is merged into what those before it found, so
+   that chunks may be worked on apart (attention_forward.h). At the end y = o / l, lse = m + log l. A sink is a key that is seen last: it
+   adds to l, and nothing to o.
+   Scores are chains over the channels, o chains over the keys, both ascending, and keys that a row does not see take no part in
+   its chains: the bits of a row depend neither on the rows it is worked on with nor on tiles that it does not see.
+   Source: Milakov & Gimelshein 2018; Dao et al. 2022. */
+#ifndef HEED_CPU_KERNEL_ATTENTION_UNIT_H
+#define HEED_CPU_KERNEL_ATTENTION_UNIT_H
+
+#include "cpu/kernel/attention.h"
+#include "cpu/kernel/random.h"
+
+enum { UNIT_ROWS = 192, CHUNK_TILES = 16 };
+
+/* m, l and o of some rows: (rows), (rows), (rows,P). */
+typedef struct partial { float *largest, *total, *sums; } partial;
+
+typedef struct forward_scratch {
+    float *keys;                     /* (E,64) */
+    float *values, *spare, *alone;   /* (64,P) */
+    float *rows, *queries;           /* (rows,P): q, and packed */
+    float *band, *weights;           /* (BAND,64): scores, then weights; packed */
+    uint64_t *seen;                  /* (queries): keys of the tile that each sees */
+    partial whole, chunk;
+} forward_scratch;
+
+/* Half as large where there are few rows, so that all threads get some. Bits do not depend on it. */
+static inline int64_t queries_of_unit(const heed_attention_attributes *a, int64_t queries)
+{
+    int64_t group = a->heads / a->kv_heads, count = (queries * group < 8 * UNIT_ROWS ? UNIT_ROWS / 2 : UNIT_ROWS) / group;
+    return count < 1 ? 1 : count;
+}
+
+/* Cuts `memory` (NULL: only measures) and returns the bytes. */
+static inline size_t forward_layout(const heed_attention_attributes *a, char *memory, forward_scratch *s)
+{
+    int64_t padded = padded_width(a->head_width), queries = queries_of_unit(a, INT32_MAX), rows = (queries * (a->heads / a->kv_heads) + 15) / 16 * 16;
+    const struct { float **place; int64_t count; } pieces[] = {{&s->keys, a->head_width * TILE}, {&s->values, TILE * padded}, {&s->spare, TILE * padded},
+        {&s->alone, TILE * padded}, {&s->rows, rows * padded}, {&s->queries, rows * padded}, {&s->band, BAND * TILE}, {&s->weights, BAND * TILE},
+        {&s->whole.largest, rows}, {&s->whole.total, rows}, {&s->whole.sums, rows * padded}, {&s->chunk.largest, rows}, {&s->chunk.total, rows},
+        {&s->chunk.sums, rows * padded}};
+    size_t at = 0;
+    for (size_t i = 0; i < sizeof pieces / sizeof *pieces; i++, at = (at + 63) & ~(size_t)63) {
+        if (memory) *pieces[i].place = (float *)(memory + at);
+        at += (size_t)pieces[i].count * sizeof(float);
+    }
+    if (memory) s->seen = (uint64_t *)(memory + at);
+    return at + (size_t)queries * sizeof(uint64_t);
+}
+
+/* One unit: queries [first, first + queries) of a sequence for the query heads of one key/value head. */
+typedef struct forward_unit {
+    const problem *p;
+    const sequence *s;
+    forward_scratch *scratch;
+    partial to;              /* of the chunk in work */
+    key_tile tile;
+    view q, values;          /* packed */
+    float scale;             /* of the scores; 1 where they are bent */
+    int64_t number;          /* of the tile */
+    bool checked, finite;    /* its values were looked at, and are finite */
+    int64_t first, queries;
+    int kv_head;
+} forward_unit;
+
+/* The scores of rows [row, row + rows) against the tile, hidden ones -inf; returns the vectors that hold some. */
+static inline int score_band(const forward_unit *u, int64_t row, int rows, uint64_t seen[BAND])
+{
+    const problem *p = u->p;
+    uint64_t any = 0;
+    for (int r = 0; r < rows; r++) any |= seen[r] = u->scratch->seen[(row + r) / p->group];
+    if (!any) return 0;
+    int vectors = (64 - __builtin_clzll(any) + HEED_LANES - 1) / HEED_LANES;
+    multiply(p, rows, vectors, &(small_product){.a = u->q.data + row * u->q.stride, .a_row = u->q.stride, .a_step = 1,
+             .b = u->scratch->keys, .b_step = TILE, .depth = elements_of(p, p->width), .to = u->scratch->band, .to_row = TILE});
+    for (int r = 0; r < rows && p->bent; r++)
+        bend_scores(p, &u->tile, query_index_at(p, u->s, u->first + (row + r) / p->group), u->kv_head * p->group + (int)((row + r) % p->group), vectors,
+                    u->scratch->band + r * TILE, NULL);
+    for (int r = 0; r < rows; r++)
+        if (seen[r] != bits_between(0, vectors * HEED_LANES - 1)) hide(u->scratch->band + r * TILE, vectors, seen[r]);
+    return vectors;
+}
+
+/* q.k of a row become exp(scale * q.k - m); returns their sum. */
+static inline float weigh(const problem *p, float *band, int vectors, float scale, float m)
+{
+    chains sum = chains_of(0);
+    const weigher w = weigher_of(p, scale, m);
+    HEED_UNROLL for (int v = 0; v < TILE_VECTORS; v++) {
+        if (v >= vectors) break;
+        heed_v x = weight_of(&w, heed_v_load(band + v * HEED_LANES));
+        heed_v_store(band + v * HEED_LANES, x);
+        sum.part[v] = x;
+    }
+    return chains_sum(sum);
+}
+
+static inline float largest_score(const float *band, int vectors)
+{
+    chains most = chains_of(-__builtin_inff());
+    HEED_UNROLL for (int v = 0; v < TILE_VECTORS; v++)
+        if (v < vectors) most.part[v] = heed_v_max(heed_v_load(band + v * HEED_LANES), most.part[v]);
+    return chains_largest(most);
+}
+
+/* Weights of row `row` (r in the band) times the dropout factor of each key. */
+static inline void drop_weights(const forward_unit *u, int64_t row, float *band)
+{
+    const heed_attention_attributes *a = u->p->attributes;
+    int64_t query = u->first + row / u->p->group;
+    heed_random_row random = heed_random_row_of(u->p->args->runtime, a->stream, u->kv_head * u->p->group + (int)(row % u->p->group),
+                                                u->s->of.sample, (int32_t)(u->s->of.first_index + query));
+    float factors[RANDOM_WORDS];
+    dropout_factors(&random, heed_dropout_threshold(a->dropout), 1 / (1 - a->dropout), u->number, factors);
+    for (int j = 0; j < u->tile.count; j++) band[j] *= factors[u->tile.place[j]];
+}
+
+/* o of `rows` rows += weights of the keys [low, high) times their values, packed ones. */
+static inline void add_values(const forward_unit *u, const float *band, int rows, int low, int high, view values, float *sums)
+{
+    const problem *p = u->p;
+    const float *weights = band;
+    ptrdiff_t stride = TILE;
+    if (p->rounded) {
+        stride = padded_width(elements_of(p, high));
+        p->packers.lengthwise(u->scratch->weights, (int)stride, band, HEED_GEMM_F32, TILE, rows, high);
+        weights = u->scratch->weights;
+    }
+    const int64_t begin = low / p->steps, end = elements_of(p, high);
+    multiply(p, rows, (int)(p->padded / HEED_LANES), &(small_product){.a = weights + begin, .a_row = stride, .a_step = 1,
+             .b = values.data + begin * values.stride, .b_step = values.stride, .depth = end - begin, .to = sums, .to_row = p->padded, .add = true});
+}
+
+/* The same for one row where values that it does not see are not finite: they become zeros. */
+static inline void add_values_alone(const forward_unit *u, const float *band, uint64_t bits, float *sums)
+{
+    const problem *p = u->p;
+    float *rows = u->scratch->spare;
+    for (int j = 0; j < u->tile.count; j++) {
+        if (bits >> j & 1) widen_row(p, p->v, u->tile.base + u->tile.place[j], u->kv_head, rows + j * p->padded);
+        else memset(rows + j * p->padded, 0, (size_t)p->padded * sizeof *rows);
+    }
+    pack_rows(p, (stored){rows, HEED_GEMM_F32, p->padded}, u->tile.count, u->scratch->alone);
+    add_values(u, band, 1, __builtin_ctzll(bits), 64 - __builtin_clzll(bits), (view){u->scratch->alone, p->padded}, sums);
+}
+
+/* o of the band's rows. The weights of hidden keys are 0, so that one product over all keys that any row sees leaves the chains of
+   the others as they are. Only where a value is not finite (0 times infinity is NaN) the rows are taken one by one. */
+static inline void add_band(forward_unit *u, int64_t row, int rows, const uint64_t seen[BAND])
+{
+    const problem *p = u->p;
+    uint64_t all = ~(uint64_t)0, any = 0;
+    for (int r = 0; r < rows; r++) all &= seen[r], any |= seen[r];
+    if (!any) return;
+    int low = __builtin_ctzll(any), high = 64 - __builtin_clzll(any);
+    bool alike = all == bits_between(low, high - 1) && low % p->steps == 0 && (high % p->steps == 0 || high == u->tile.count);
+    if (!alike && !u->checked) {
+        u->finite = true, u->checked = true;
+        for (int64_t i = 0; i < elements_of(p, u->tile.count) && u->finite; i++) u->finite = all_finite(p, u->values.data + i * u->values.stride, p->padded);
+    }
+    if (alike || u->finite) add_values(u, u->scratch->band, rows, low, high, u->values, u->to.sums + row * p->padded);
+    else
+        for (int r = 0; r < rows; r++)
+            if (seen[r]) add_values_alone(u, u->scratch->band + r * TILE, seen[r], u->to.sums + (row + r) * p->padded);
+}
+
+/* Asked for rows without a largest score only. */
+static inline bool sees_nan(const float *band, uint64_t seen)
+{
+    for (; seen; seen &= seen - 1)
+        if (band[__builtin_ctzll(seen)] != band[__builtin_ctzll(seen)]) return true;
+    return false;
+}
+
+static inline void attend_band(forward_unit *u, int64_t row, int rows)
+{
+    const problem *p = u->p;
+    float *band = u->scratch->band;
+    uint64_t seen[BAND];
+    float old[TILE] = {0};
+    int vectors = score_band(u, row, rows, seen);
+    if (!vectors) return;
+    for (int r = 0; r < rows; r++) {
+        if (!seen[r]) continue;
+        float m = u->scale * largest_score(band + r * TILE, vectors), before = u->to.largest[row + r];
+        if (before > m) m = before;
+        if (m == -__builtin_inff()) {
+            if (sees_nan(band + r * TILE, seen[r])) m = __builtin_nanf("");
+            else seen[r] = 0; /* scores of -inf weigh nothing */
+        }
+        if (!seen[r]) continue;
+        old[r] = before - m;
+        u->to.largest[row + r] = m;
+    }
+    for (int r = 0; r < rows; r += HEED_LANES) heed_v_store(old + r, heed_v_exp(heed_v_load(old + r)));
+    for (int r = 0; r < rows; r++) {
+        if (!seen[r]) {
+            for (int j = 0; j < vectors * HEED_LANES; j++) band[r * TILE + j] = 0;
+            continue;
+        }
+        float *sums = u->to.sums + (row + r) * p->padded;
+        u->to.total[row + r] = u->to.total[row + r] * old[r] + weigh(p, band + r * TILE, vectors, u->scale, u->to.largest[row + r]);
+        const heed_v factor = heed_v_set(old[r]);
+        if (old[r] != 1)
+            for (int64_t e = 0; e < p->padded; e += HEED_LANES) heed_v_store(sums + e, heed_v_mul(factor, heed_v_load(sums + e)));
+        if (p->attributes->dropout > 0) drop_weights(u, row + r, band + r * TILE);
+    }
+    add_band(u, row, rows, seen);
+}
+
+/* Finds the tile and what each query sees of it; false when that is nothing. */
+static inline bool look_at_tile(forward_unit *u)
+{
+    uint64_t any = 0;
+    find_tile(u->p, u->s, u->number, &u->tile);
+    for (int64_t i = 0; i < u->queries; i++)
+        any |= u->scratch->seen[i] = seen_keys(&u->tile, span_of(u->p, query_index_at(u->p, u->s, u->first + i)));
+    return any != 0;
+}
+
+/* Values of few rows are read where they are; those of many are packed, since rows far apart crowd one another out of the cache. */
+static inline void load_forward_tile(forward_unit *u, int64_t rows)
+{
+    const problem *p = u->p;
+    forward_scratch *s = u->scratch;
+    u->checked = false;
+    pack_columns(p, visible_rows(p, p->k, &u->tile, u->kv_head, s->spare), u->tile.count, s->keys);
+    stored values = visible_rows(p, p->v, &u->tile, u->kv_head, s->spare);
+    u->values = (view){s->values, p->padded};
+    if (u->tile.whole && values.type == HEED_GEMM_F32 && !p->rounded && p->width == p->padded && rows <= BAND)
+        u->values = (view){values.data, values.stride};
+    else pack_rows(p, values, u->tile.count, s->values);
+}
+
+static inline void clear_partial(const problem *p, partial to, int64_t rows)
+{
+    memset(to.sums, 0, (size_t)(rows * p->padded) * sizeof *to.sums);
+    for (int64_t r = 0; r < rows; r++) to.largest[r] = -__builtin_inff(), to.total[r] = 0;
+}
+
+static inline void load_unit(forward_unit *u)
+{
+    const problem *p = u->p;
+    int64_t rows = u->queries * p->group;
+    u->scale = p->bent ? 1 : p->attributes->scale;
+    u->q = packed_rows(p, query_rows(p, p->q, u->s, u->kv_head, u->first * p->group, rows, false, u->scratch->rows), rows, u->scratch->queries);
+}
+
+/* What tiles [begin, end) give, all of one chunk, into u->to. */
+static inline void attend_tiles(forward_unit *u, int64_t begin, int64_t end)
+{
+    int64_t rows = u->queries * u->p->group;
+    clear_partial(u->p, u->to, rows);
+    for (u->number = begin; u->number < end; u->number++) {
+        if (!look_at_tile(u)) continue;
+        load_forward_tile(u, rows);
+        for (int64_t row = 0; row < rows; row += BAND) attend_band(u, row, rows - row < BAND ? (int)(rows - row) : BAND);
+    }
+}
+
+/* What row r of `more` found joins what row r of `to` has. */
+static inline void merge_rows(const problem *p, partial to, partial more, int64_t rows)
+{
+    for (int64_t r = 0; r < rows; r++) {
+        float *sums = to.sums + r * p->padded;
+        const float *added = more.sums + r * p->padded, before = to.largest[r];
+        float m = more.largest[r];
+        if (m == -__builtin_inff()) continue;
+        if (before == -__builtin_inff()) {
+            memcpy(sums, added, (size_t)p->padded * sizeof *sums);
+            to.largest[r] = m, to.total[r] = more.total[r];
+            continue;
+        }
+        if (before > m) m = before;
+        const float old = exp_of(before - m), fresh = exp_of(more.largest[r] - m);
+        const heed_v keep = heed_v_set(old), take = heed_v_set(fresh);
+        for (int64_t e = 0; e < p->padded; e += HEED_LANES)
+            heed_v_store(sums + e, heed_v_fma(heed_v_load(added + e), take, heed_v_mul(keep, heed_v_load(sums + e))));
+        to.largest[r] = m, to.total[r] = fmaf(more.total[r], fresh, to.total[r] * old);
+    }
+}
+
+/* The sink joins m and l; what o is multiplied by for it is left to the division. */
+static inline float take_sink(const forward_unit *u, int64_t r)
+{
+    const heed_operand *sinks = optional_input(u->p->args, HEED_ATTENTION_SINKS);
+    if (!sinks) return 1;
+    const float sink = ((const float *)sinks->data)[u->kv_head * u->p->group + r % u->p->group], before = u->to.largest[r], m = before > sink ? before : sink;
+    if (sink == -__builtin_inff()) return 1;
+    const float old = before == -__builtin_inff() ? 0 : exp_of(before - m);
+    u->to.total[r] = u->to.total[r] * old + exp_of(sink - m);
+    u->to.largest[r] = m;
+    return old;
+}
+
+/* y = o / l and lse = m + log l; zeros for a row that saw nothing. */
+static inline void finish_unit(const forward_unit *u)
+{
+    const problem *p = u->p;
+    const heed_operand *y = &p->args->out[0], *lse = &p->args->out[1];
+    int64_t query = u->s->of.query_start + u->first, head = 0, rows = u->queries * p->group;
+    for (int64_t r = 0; r < rows; r++) {
+        float *to = float_row(y, query) + (u->kv_head * p->group + head) * p->width, old = take_sink(u, r), m = u->to.largest[r], total = u->to.total[r];
+        bool blind = m == -__builtin_inff();
+        const heed_v times = heed_v_set(blind ? 0 : old / total);
+        for (int64_t e = 0; e < p->width; e += HEED_LANES)
+            store_some(to + e, heed_v_mul(heed_v_load(u->to.sums + r * p->padded + e), times), p->width - e);
+        float_row(lse, query)[u->kv_head * p->group + head] = blind ? 0 : m + log_of(total);
+        if (++head == p->group) head = 0, query++;
+    }
+}
+
+static inline void attend_unit(forward_unit *u)
+{
+    forward_scratch *s = u->scratch;
+    int64_t rows = u->queries * u->p->group, begin, end;
+    load_unit(u);
+    reachable_tiles(u->p, u->s, u->first, u->queries, &begin, &end);
+    u->to = s->whole;
+    attend_tiles(u, begin, end < (begin / CHUNK_TILES + 1) * CHUNK_TILES ? end : (begin / CHUNK_TILES + 1) * CHUNK_TILES);
+    for (int64_t from = (begin / CHUNK_TILES + 1) * CHUNK_TILES; from < end; from += CHUNK_TILES) {
+        u->to = s->chunk;
+        attend_tiles(u, from, end < from + CHUNK_TILES ? end : from + CHUNK_TILES);
+        merge_rows(u->p, s->whole, s->chunk, rows);
+    }
+    u->to = s->whole;
+    finish_unit(u);
+}
+
+#endif

@@ -1,14 +1,15 @@
 /* Attention, forward and forward + backward, in GFLOP/s: lengths 512 to 8192, head widths 64 and 128, with and without the causal
    mask (which counts half the work), operands f32 or rounded to bf16.
      bench_attention [-t threads] [-s seconds a line] [-l length] [-w width] [-m causal|none] [-p f32|bf16]
-   With -f FILE it is one side of a comparison: FILE holds q, k, v and dy, each (length, heads * width) f32; one run for every line of
-   stdin, answered by {"seconds": ...}; at the end of stdin y, dq, dk and dv are written behind them. -b 1: with the backward pass.
+   With -f FILE it is one side of a comparison: FILE holds q, k, v and dy, each (length, heads * width) f32; every line of stdin,
+   {"repeats": N}, is answered by {"seconds": of N runs}; at the end of stdin y, dq, dk and dv are written behind them. -b 1: with the backward pass.
    HEED_ISA chooses the instruction set. */
 #include "base/clock.h"
 #include "base/rng.h"
 #include "cpu/backend.h"
 #include "graph/attributes.h"
 #include "graph/plan.h"
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,7 +41,7 @@ static heed_graph *graph_of(const line *l)
     in[HEED_ATTENTION_SEQUENCES] = heed_input(graph, "sequences", HEED_I32, heed_shape_live(HEED_EXTENT_SEQUENCES, 1, HEED_SEQUENCE_FIELDS));
     heed_attention_attributes attributes;
     memset(&attributes, 0, sizeof attributes);
-    attributes.heads = attributes.kv_heads = HEADS, attributes.head_width = l->width, attributes.causal = l->causal, attributes.scale = 0.125f;
+    attributes.heads = attributes.kv_heads = HEADS, attributes.head_width = l->width, attributes.causal = l->causal, attributes.scale = 1 / sqrtf((float)l->width);
     attributes.rounded = l->rounded;
     heed_emit(graph, HEED_OP_ATTENTION, in, HEED_ATTENTION_INPUTS, &attributes, out);
     heed_output(graph, "y", out[0]);
@@ -130,9 +131,11 @@ static int serve(const settings *x, const heed_backend *backend)
     for (int i = 0; fine && i < (l.backward ? 4 : 3); i++) fine = fread(heed_plan_input(s.plan, s.workspace, inputs[i]), sizeof(float), n, file) == n;
     if (fine) printf("{}\n"), fflush(stdout);
     for (char request[256]; fine && fgets(request, sizeof request, stdin);) {
-        double seconds = run(&s, 2);
-        if (seconds < 0) fine = false;
-        else printf("{\"seconds\": %.9f}\n", seconds), fflush(stdout);
+        double seconds = 0, one;
+        int repeats = 1;
+        sscanf(request, "{\"repeats\": %d", &repeats);
+        for (; fine && repeats > 0; repeats--, seconds += one) fine = (one = run(&s, 2)) >= 0;
+        if (fine) printf("{\"seconds\": %.9f}\n", seconds), fflush(stdout);
     }
     if (fine) fseek(file, (long)(4 * n * sizeof(float)), SEEK_SET);
     for (int i = 0; fine && i < (l.backward ? 4 : 1); i++) {

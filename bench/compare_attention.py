@@ -71,7 +71,11 @@ def compare(setup, width, causal, length, backward):
                                     setup.threads) for name, path in paths.items()}
         theirs = rounds.Worker([sys.executable, __file__, "--peer", paths["f32"], length, width, int(causal), setup.threads], setup.threads)
         repeats = max(1, round(2e9 / work))  # short runs are repeated, so that one round is no blink
-        rate = lambda worker, **request: work * repeats / worker.ask(repeats=repeats, **request)["seconds"] / 1e9
+
+        def rate(worker, **request):
+            time.sleep(0.3)  # until the other side's threads have stopped to spin
+            return work * repeats / worker.ask(repeats=repeats, **request)["seconds"] / 1e9
+
         sides = {"heed bf16": lambda: rate(ours["bf16"]), "heed f32": lambda: rate(ours["f32"]),
                  "PyTorch f32": lambda: rate(theirs, side="f32", backward=backward),
                  "PyTorch bf16": lambda: rate(theirs, side="bf16", backward=backward)}

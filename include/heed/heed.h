@@ -126,6 +126,8 @@ heed_status heed_transformer_load(heed_transformer **transformer, heed_context *
 typedef struct heed_load_options {
     const char *weights;    /* matrices are rounded to this type where they are wider: "f16", "bf16", "q8_0", "q4_k" ... (tied embeddings keep
                                8 bits); products over blocks round activations to 8 bits too. NULL: as stored */
+    const char *cache;      /* type in which keys and values of earlier positions are kept: "f32" (NULL, exact), "bf16", or "i8" with a scale for each
+                               head and position: half, or about a quarter of the memory, less accurate */
 } heed_load_options;
 heed_status heed_transformer_load_with(heed_transformer **transformer, heed_context *context, const char *folder, const heed_load_options *options,
                                        heed_error *error);

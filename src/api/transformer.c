@@ -1,6 +1,7 @@
 #include "api/transformer.h"
 
 #include "base/memory.h"
+#include "tensor/dtype.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +17,8 @@ heed_status heed_transformer_load_with(heed_transformer **result, heed_context *
 {
     heed_model_options how = {.backend = context->backend, .rounded = options->weights != NULL};
     *result = NULL;
+    if (options->cache && (!heed_dtype_by_name(options->cache, &how.cache) || (how.cache != HEED_F32 && how.cache != HEED_BF16 && how.cache != HEED_I8)))
+        return heed_fail(error, HEED_E_ARG, "a cache of type \"%.40s\"; expected f32, bf16 or i8", options->cache);
     if (how.rounded) HEED_TRY(heed_weight_type_read(options->weights, &how.rounded_to, error));
     heed_transformer *t = heed_allocate(1, sizeof *t);
     if (!t) return heed_fail_memory(error, sizeof *t, "the model");

@@ -58,7 +58,7 @@ static heed_status set_sizes(heed_cache *cache, size_t *reserved, heed_error *er
     cache->blocks = cache->table_blocks * options->sequences;
     cache->page = (size_t)sysconf(_SC_PAGESIZE);
     size_t bytes;
-    if (!heed_multiply_size((size_t)options->columns, HEED_BLOCK_POSITIONS * sizeof(float), &cache->block_bytes) ||
+    if (!heed_multiply_size((size_t)options->columns, HEED_BLOCK_POSITIONS * options->element, &cache->block_bytes) ||
         !heed_multiply_size(cache->block_bytes, (size_t)cache->blocks, &bytes) || bytes > SIZE_MAX / 2 ||
         !heed_multiply_size(round_up(bytes, cache->page), (size_t)options->arrays, reserved))
         return heed_fail(error, HEED_E_ARG, "block cache: %lld arrays of %lld columns for %lld sequences of %lld positions exceed the "
@@ -97,6 +97,7 @@ heed_status heed_cache_new(heed_cache **result, const heed_cache_options *option
     heed_cache *cache = heed_allocate(1, sizeof *cache);
     if (!cache) return heed_fail_memory(error, sizeof *cache, "a block cache");
     cache->options = *options;
+    if (!cache->options.element) cache->options.element = sizeof(float);
     size_t reserved = 0;
     heed_status status = set_sizes(cache, &reserved, error);
     if (status != HEED_OK) goto done;
@@ -142,9 +143,9 @@ int64_t heed_cache_blocks(const heed_cache *cache)
     return cache->blocks;
 }
 
-float *heed_cache_array(const heed_cache *cache, int64_t array)
+void *heed_cache_array(const heed_cache *cache, int64_t array)
 {
-    return (float *)(void *)(cache->memory + (size_t)array * cache->array_bytes);
+    return cache->memory + (size_t)array * cache->array_bytes;
 }
 
 size_t heed_cache_committed(const heed_cache *cache)
@@ -152,9 +153,14 @@ size_t heed_cache_committed(const heed_cache *cache)
     return round_up((size_t)cache->mark * cache->block_bytes, cache->page) * (size_t)cache->options.arrays;
 }
 
+size_t heed_cache_row_bytes(const heed_cache *cache)
+{
+    return cache->block_bytes / HEED_BLOCK_POSITIONS;
+}
+
 size_t heed_cache_position_bytes(const heed_cache *cache)
 {
-    return cache->block_bytes / HEED_BLOCK_POSITIONS * (size_t)cache->options.arrays;
+    return heed_cache_row_bytes(cache) * (size_t)cache->options.arrays;
 }
 
 int64_t heed_cache_arrays(const heed_cache *cache)

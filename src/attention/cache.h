@@ -2,7 +2,8 @@
    table (law 5). Address space is reserved for every sequence at full length; memory is committed, and populated, only for the
    blocks that a coming call can need. Blocks are counted references: sequences may share prefixes, beams fork and part again.
 
-   A cache holds `arrays` arrays of f32, each (blocks * HEED_BLOCK_POSITIONS, columns): a key and a value array for every layer.
+   A cache holds `arrays` arrays, each (blocks * HEED_BLOCK_POSITIONS, columns): a key and a value array for every layer. What an element
+   is is its user's business.
    Position p of a sequence lies in row table[p / 64] * 64 + p % 64 of every array. One thread's. */
 #ifndef HEED_ATTENTION_CACHE_H
 #define HEED_ATTENTION_CACHE_H
@@ -16,7 +17,8 @@ typedef struct heed_cache heed_cache;
 
 typedef struct heed_cache_options {
     int64_t arrays;    /* key and value of every layer: 2 L */
-    int64_t columns;   /* K * E */
+    int64_t columns;   /* elements of a row */
+    size_t element;    /* bytes of one; 0: 4 */
     int64_t sequences; /* held at once */
     int64_t positions; /* of the longest sequence */
     size_t budget;     /* bytes that may be committed; 0: what the system can spare when they are wanted */
@@ -27,11 +29,12 @@ heed_status heed_cache_new(heed_cache **cache, const heed_cache_options *options
 void heed_cache_free(heed_cache *cache); /* NULL is fine */
 
 int64_t heed_cache_blocks(const heed_cache *cache);            /* blocks that the arrays have room for */
-float *heed_cache_array(const heed_cache *cache, int64_t array); /* its first row; the same for the cache's whole life */
+void *heed_cache_array(const heed_cache *cache, int64_t array); /* its first row; the same for the cache's whole life */
 size_t heed_cache_committed(const heed_cache *cache);          /* bytes of memory held */
 size_t heed_cache_position_bytes(const heed_cache *cache);     /* bytes of one position in all arrays */
 int64_t heed_cache_arrays(const heed_cache *cache);            /* as the options said */
 int64_t heed_cache_columns(const heed_cache *cache);
+size_t heed_cache_row_bytes(const heed_cache *cache);          /* of one position in one array */
 
 /* A new, empty sequence. HEED_E_ARG when `sequences` are held already. */
 heed_status heed_cache_add(heed_cache *cache, int64_t *sequence, heed_error *error);

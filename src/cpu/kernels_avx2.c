@@ -1,5 +1,6 @@
 /* Products and row kernels on avx2. */
 #define HEED_KERNEL_ISA avx2
+#include "cpu/kernel/cache_write.h"
 #include "cpu/kernel/clamped_swiglu.h"
 #include "cpu/kernel/elementwise.h"
 #include "cpu/kernel/expert_product.h"

@@ -1,5 +1,6 @@
 /* Products and row kernels on generic. */
 #define HEED_KERNEL_ISA generic
+#include "cpu/kernel/cache_write.h"
 #include "cpu/kernel/clamped_swiglu.h"
 #include "cpu/kernel/elementwise.h"
 #include "cpu/kernel/expert_product.h"

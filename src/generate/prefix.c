@@ -73,14 +73,14 @@ static heed_cache *cache_of(const heed_prefix *prefix, int64_t sequence, int64_t
     return prefix->session->caches[HEED_SESSION_SELF];
 }
 
-static void copy_rows(const heed_prefix *prefix, int64_t sequence, int64_t array, float *rows, int64_t from, int64_t count, bool out)
+static void copy_rows(const heed_prefix *prefix, int64_t sequence, int64_t array, char *rows, int64_t from, int64_t count, bool out)
 {
-    int64_t in_cache, columns = heed_cache_columns(prefix->session->caches[HEED_SESSION_SELF]);
+    int64_t in_cache;
     heed_cache *cache = cache_of(prefix, sequence, &in_cache);
-    float *base = heed_cache_array(cache, array);
+    size_t bytes = heed_cache_row_bytes(cache);
     for (int64_t i = 0; i < count; i++) {
-        float *row = base + heed_cache_row(cache, in_cache, from + i) * columns;
-        memcpy(out ? rows + i * columns : row, out ? row : rows + i * columns, (size_t)columns * sizeof *row);
+        char *row = (char *)heed_cache_array(cache, array) + (size_t)heed_cache_row(cache, in_cache, from + i) * bytes, *other = rows + (size_t)i * bytes;
+        memcpy(out ? other : row, out ? row : other, bytes);
     }
 }
 
@@ -113,7 +113,7 @@ heed_status heed_prefix_save(const heed_prefix *prefix, const char *path, heed_e
         tensors[0] = (heed_tensor_source){.name = "ids", .dtype = HEED_I32, .rank = 1, .shape = shape};
         for (size_t i = 0; i < arrays; i++) {
             snprintf(names[i], sizeof names[i], "cache.%zu", i);
-            tensors[i + 1] = (heed_tensor_source){.name = names[i], .dtype = HEED_F32, .rank = 2, .shape = shape};
+            tensors[i + 1] = (heed_tensor_source){.name = names[i], .dtype = heed_model_cache_dtype(heed_session_model(prefix->session)), .rank = 2, .shape = shape};
         }
         static const char *const metadata[] = {"format", "heed-prompt-cache", NULL};
         heed_tensor_set set = {.tensors = tensors, .count = arrays + 1, .produce = produce, .context = (void *)prefix, .metadata = metadata};
@@ -131,29 +131,35 @@ static heed_status expect(const heed_safetensors *file, const char *path, const 
     const heed_stored_tensor *tensor = heed_safetensors_find(file, name);
     bool fits = tensor && tensor->dtype == dtype && tensor->rank == (columns ? 2 : 1) && (rows < 0 || tensor->shape[0] == rows) &&
                 (!columns || tensor->shape[1] == columns);
-    if (!fits) return heed_fail(error, HEED_E_ARG, "%s: \"%s\" is no part of a prompt cache of this model: remove the file, or use the model it was made with", path, name);
+    if (!fits) return heed_fail(error, HEED_E_ARG, "%s: \"%s\" is no part of a prompt cache of this model and this type of cache: remove the file, or use the model and the --cache type it was made with", path, name);
     *found = tensor;
     return HEED_OK;
 }
 
-/* Are the rows of the last position what the file holds, up to rounding? */
+/* Are the rows of the last position what the file holds, up to rounding? `scratch`: a row as it is kept and two as floats. */
 static bool last_agrees(const heed_prefix *prefix, int64_t sequence, const heed_safetensors *file, int64_t count, float *scratch)
 {
     const heed_cache *cache = prefix->session->caches[HEED_SESSION_SELF];
-    int64_t columns = heed_cache_columns(cache);
+    const heed_model *model = heed_session_model(prefix->session);
+    const heed_dtype dtype = heed_model_cache_dtype(model);
+    const double steps = dtype == HEED_I8 ? 2e-2 : dtype == HEED_BF16 ? 1e-2 : 1e-3; /* a number may be rounded the other way */
+    const int64_t width = heed_model_cache_width(model);
+    const size_t bytes = heed_cache_row_bytes(cache);
+    float *kept = scratch, *stored = kept + width, *room = stored + width;
     for (int64_t i = 0; i < heed_cache_arrays(cache); i++) {
         char name[32];
         snprintf(name, sizeof name, "cache.%lld", (long long)i);
         const heed_stored_tensor *tensor = heed_safetensors_find(file, name);
-        copy_rows(prefix, sequence, i, scratch, count - 1, 1, true);
+        copy_rows(prefix, sequence, i, (char *)room, count - 1, 1, true);
+        heed_model_cache_widen(model, room, kept);
+        memcpy(room, (const char *)tensor->data + (size_t)(count - 1) * bytes, bytes);
+        heed_model_cache_widen(model, room, stored);
         double most = 0, apart = 0;
-        for (int64_t k = 0; k < columns; k++) {
-            float stored;
-            memcpy(&stored, (const char *)tensor->data + (size_t)((count - 1) * columns + k) * sizeof stored, sizeof stored);
-            most = fmax(most, fabs((double)stored));
-            apart = fmax(apart, fabs((double)stored - (double)scratch[k]));
+        for (int64_t k = 0; k < width; k++) {
+            most = fmax(most, fabs((double)stored[k]));
+            apart = fmax(apart, fabs((double)stored[k] - (double)kept[k]));
         }
-        if (!(apart <= 1e-3 * most + 1e-6)) return false;
+        if (!(apart <= steps * most + 1e-6)) return false;
     }
     return true;
 }
@@ -168,10 +174,10 @@ static heed_status read_rows(heed_prefix *prefix, int64_t sequence, const heed_s
         char name[32];
         const heed_stored_tensor *tensor = NULL;
         snprintf(name, sizeof name, "cache.%lld", (long long)i);
-        HEED_TRY(expect(file, path, name, HEED_F32, count, columns, &tensor, error));
+        HEED_TRY(expect(file, path, name, heed_model_cache_dtype(heed_session_model(prefix->session)), count, columns, &tensor, error));
         for (int64_t row = 0; row < count; row++) {
-            memcpy(scratch, (const char *)tensor->data + (size_t)(row * columns) * sizeof *scratch, (size_t)columns * sizeof *scratch);
-            copy_rows(prefix, sequence, i, scratch, row, 1, false);
+            memcpy(scratch, (const char *)tensor->data + (size_t)row * heed_cache_row_bytes(cache), heed_cache_row_bytes(cache));
+            copy_rows(prefix, sequence, i, (char *)scratch, row, 1, false);
         }
     }
     heed_session_truncate(prefix->session, sequence, count - 1);
@@ -199,7 +205,7 @@ heed_status heed_prefix_load(heed_prefix *prefix, const char *path, heed_error *
     }
     if (status == HEED_OK) {
         ids = heed_allocate((size_t)count, sizeof *ids);
-        scratch = heed_allocate((size_t)columns, sizeof *scratch);
+        scratch = heed_allocate(3 * (size_t)columns, sizeof *scratch);
         if (!ids || !scratch) status = heed_fail_memory(error, stored->bytes, "a prompt cache");
         else memcpy(ids, stored->data, (size_t)count * sizeof *ids);
     }

@@ -1,5 +1,6 @@
 #include "generate/session_internal.h"
 #include "base/memory.h"
+#include "tensor/dtype.h"
 #include <stdlib.h>
 
 enum { LOGITS_BYTES = 128 << 20 }; /* of one run, so that the workspace of a large vocabulary stays small */
@@ -43,6 +44,7 @@ static heed_status set_sizes(heed_session *session, const heed_config *config, c
 static heed_status make_cache(heed_session *session, int which, const heed_model *model, size_t budget, heed_error *error)
 {
     heed_cache_options options = {.arrays = 2 * heed_model_cache_layers(model), .columns = heed_model_cache_columns(model),
+                                  .element = heed_dtypes[heed_model_cache_dtype(model)].bytes,
                                   .sequences = session->capacity, .positions = session->context, .budget = budget};
     HEED_TRY(heed_cache_new(&session->caches[which], &options, error));
     for (int64_t layer = 0; layer < heed_model_cache_layers(model); layer++)

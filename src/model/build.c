@@ -88,7 +88,7 @@ static void declare_caches(heed_build *b)
         for (int64_t layer = 0; layer < heed_model_cache_layers(b->model); layer++) {
             char name[64];
             snprintf(name, sizeof name, names[kind], (long long)layer);
-            b->caches[kind][layer] = heed_state(b->graph, name, HEED_F32, heed_shape_2(blocks * HEED_BLOCK_POSITIONS, heed_model_cache_columns(b->model)));
+            b->caches[kind][layer] = heed_state(b->graph, name, heed_model_cache_dtype(b->model), heed_shape_2(blocks * HEED_BLOCK_POSITIONS, heed_model_cache_columns(b->model)));
         }
     }
 }

@@ -108,10 +108,14 @@ void heed_model_rotary_fill(const heed_model *model, bool source, int64_t length
 
 /* ---- caches ---- */
 /* The memory of the caches belongs to the caller (the session's block cache). Layer `layer` of the decoder has a key and a value cache of
-   (blocks * 64, columns) f32 each; encoder-decoders have a second pair for cross attention. Bind before running DECODE or ENCODE. */
+   (blocks * 64, columns) each; encoder-decoders have a second pair for cross attention. Bind before running DECODE or ENCODE. */
 typedef enum heed_cache_kind { HEED_CACHE_KEY, HEED_CACHE_VALUE, HEED_CACHE_CROSS_KEY, HEED_CACHE_CROSS_VALUE, HEED_CACHE_KINDS } heed_cache_kind;
 int64_t heed_model_cache_layers(const heed_model *model);
-int64_t heed_model_cache_columns(const heed_model *model); /* K * E */
+heed_dtype heed_model_cache_dtype(const heed_model *model);
+int64_t heed_model_cache_columns(const heed_model *model); /* elements of a row: K * E; of i8 K * (E + 4), see tensor/scaled_rows.h */
+/* A row as K * E floats. */
+int64_t heed_model_cache_width(const heed_model *model);
+void heed_model_cache_widen(const heed_model *model, const void *row, float *values);
 void heed_engine_bind_cache(heed_engine *engine, heed_cache_kind kind, int64_t layer, void *data);
 
 #endif

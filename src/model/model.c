@@ -21,6 +21,7 @@ heed_status heed_model_create(heed_model **out, const heed_config *config, const
     model->training = options->training;
     model->rounded = options->rounded;
     model->rounded_to = options->rounded_to;
+    model->cache = options->cache;
     model->names = config->family->weights;
     *out = model;
     return HEED_OK;

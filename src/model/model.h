@@ -18,6 +18,7 @@ typedef struct heed_model_options {
     uint64_t seed;
     bool rounded;                /* inference: matrices that products read are rounded to `rounded_to` where that is narrower than their stored type */
     heed_dtype rounded_to;       /* f16, bf16, or blocks that can be made; tied embeddings keep 8 bits at least */
+    heed_dtype cache;            /* keys and values of its sessions: f32 (0, exact), bf16, or i8 with a scale per head and position */
     bool allow_nonfinite;        /* NaN and infinities in weights become notes instead of HEED_E_FORMAT */
 } heed_model_options;
 
@@ -79,7 +80,7 @@ typedef struct heed_model_size {
     size_t parameters;      /* numbers */
     size_t inference_bytes; /* weights resident in `dtype` */
     size_t training_bytes;  /* f32 parameters, gradients and two moments of Adam; without activations (ask the plan) */
-    size_t cache_bytes_per_position; /* KV cache, one position of one sequence, f32 */
+    size_t cache_bytes_per_position; /* KV cache, one position of one sequence, f32 (heed_model_cache_bytes: of a loaded model) */
 } heed_model_size;
 heed_status heed_config_size(const heed_config *config, heed_dtype dtype, heed_model_size *size, heed_error *error);
 

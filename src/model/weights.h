@@ -52,6 +52,7 @@ struct heed_model {
     const heed_backend *backend;
     bool training, rounded;
     heed_dtype rounded_to;         /* of matrices, with `rounded` */
+    heed_dtype cache;              /* of keys and values */
     heed_arena *arena;
     heed_tensor *tensors;
     size_t n_tensors, tensors_capacity;

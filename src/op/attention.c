@@ -4,7 +4,7 @@
    over every key j that i sees; m is dropout: 0 or 1 / (1 - rate); without slopes or sinks their terms are not there.
    A key is seen when its mask index is not negative, is not beyond the query's (causal), and lies within the window.
    Inputs, by the places in graph/attributes.h: q (N,H*E), k and v (S,K*E) f32, dense rows or a cache of blocks; sequences (B,8),
-   query index (N), key index (S), block table (rows,blocks) i32; slopes and sinks (H) f32. Outputs, f32: y (N,H*E); lse (N,H), the
+   query index (N), key index (S), block table (rows,blocks) i32, with which k and v may be bf16 or, (S,K*(E+4)), i8 (tensor/scaled_rows.h); slopes and sinks (H) f32. Outputs, f32: y (N,H*E); lse (N,H), the
    logarithm of the sum that y is divided by, for the gradient; weights (B,H,T,S), before dropout and zero where nothing is seen, (0) unless asked for. Queries that
    see no key, and rows that belong to no sequence, have y = 0 and lse = 0 (with sinks: the former lse = sink); with blind_mean a query that sees no key has equal
    scores for all keys of its sequence instead, as where masking adds one large negative number to every score. Gradient: op/attention_backward.c.
@@ -20,7 +20,7 @@ HEED_REFERENCE(attention);
 static inline real REAL(score_of)(const heed_attention_span *span, const real *q, const heed_operand *k, int64_t group, int64_t head, int64_t i,
                                   int64_t j, int64_t at)
 {
-    return REAL(heed_attention_score)(span->attributes, q, REAL(row)(k, at) + group) + REAL(heed_attention_bias)(span, head, i, j, at);
+    return REAL(heed_attention_score)(span->attributes, q, k, at, group) + REAL(heed_attention_bias)(span, head, i, j, at);
 }
 
 /* One query and head. Scores are formed twice, for their maximum and for the sums, so that nothing needs to be stored. */
@@ -30,7 +30,7 @@ static inline void REAL(attend)(const heed_kernel_args *args, const heed_attenti
     const heed_attention_attributes *attributes = span->attributes;
     const heed_operand *k = &args->in[HEED_ATTENTION_K], *v = &args->in[HEED_ATTENTION_V];
     int64_t row = span->sequence.query_start + i, width = attributes->head_width;
-    int64_t from = head * width, group = head / (attributes->heads / attributes->kv_heads) * width;
+    int64_t from = head * width, group = head / (attributes->heads / attributes->kv_heads);
     const real *q = REAL(row)(&args->in[HEED_ATTENTION_Q], row) + from;
     real *y = REAL(row)(&args->out[0], row) + from, sink = span->sinks ? *REAL(row)(span->sinks, head) : -INFINITY, largest = sink;
     bool nothing = sink == -INFINITY;
@@ -50,9 +50,8 @@ static inline void REAL(attend)(const heed_kernel_args *args, const heed_attenti
         real kept = REAL(heed_attention_dropout_at)(&dropout, j);
         if (at < 0) continue;
         real weight = blind ? 1 : R(exp)(REAL(score_of)(span, q, k, group, head, i, j, at) - largest);
-        const real *value = REAL(row)(v, at) + group;
         sum += weight;
-        for (int64_t e = 0; e < width; e++) y[e] = R(fma)(weight * kept, REAL(heed_attention_operand)(attributes, value[e]), y[e]);
+        for (int64_t e = 0; e < width; e++) y[e] = R(fma)(weight * kept, REAL(heed_attention_operand)(attributes, REAL(heed_attention_key_element)(attributes, v, at, group, e)), y[e]);
         if (weights && j < max_keys) weights[j] = weight;
     }
     if (sum == 0) return; /* blind, and no key at all */
@@ -93,11 +92,14 @@ heed_status heed_attention_check(const heed_infer *infer, heed_error *error)
         return heed_infer_fail(infer, error, HEED_E_ARG, "dropout in [0, 1), window and soft cap of at least 0, a finite scale");
     if (HEED_ATTENTION_SLOPES < infer->n_in && infer->present[HEED_ATTENTION_SLOPES] && !(a->alibi_scale > 0 && isfinite(a->alibi_scale)))
         return heed_infer_fail(infer, error, HEED_E_ARG, "an ALiBi scale above 0 for the slopes");
+    heed_dtype kept = infer->n_in > HEED_ATTENTION_BLOCK_TABLE && infer->present[HEED_ATTENTION_BLOCK_TABLE] ? infer->dtype[HEED_ATTENTION_K] : HEED_F32;
+    if ((kept != HEED_F32 && kept != HEED_BF16 && kept != HEED_I8) || infer->dtype[HEED_ATTENTION_K] != kept || infer->dtype[HEED_ATTENTION_V] != kept)
+        return heed_infer_fail(infer, error, HEED_E_DTYPE, "k and v of f32; with a block table both of f32, bf16 or i8");
     for (int i = 0; i < infer->n_in; i++)
-        if (infer->present[i] && infer->dtype[i] != (i >= HEED_ATTENTION_SEQUENCES && i <= HEED_ATTENTION_BLOCK_TABLE ? HEED_I32 : HEED_F32))
-            return heed_infer_fail(infer, error, HEED_E_DTYPE, "q, k, v, slopes and sinks of f32; tables and indices of i32");
+        if (i != HEED_ATTENTION_K && i != HEED_ATTENTION_V && infer->present[i] && infer->dtype[i] != (i >= HEED_ATTENTION_SEQUENCES && i <= HEED_ATTENTION_BLOCK_TABLE ? HEED_I32 : HEED_F32))
+            return heed_infer_fail(infer, error, HEED_E_DTYPE, "q, slopes and sinks of f32; tables and indices of i32");
     heed_shape q = infer->shape[HEED_ATTENTION_Q], k = infer->shape[HEED_ATTENTION_K];
-    if (q.rank != 2 || k.rank != 2 || q.dim[1] != (int64_t)a->heads * a->head_width || k.dim[1] != (int64_t)a->kv_heads * a->head_width ||
+    if (q.rank != 2 || k.rank != 2 || q.dim[1] != (int64_t)a->heads * a->head_width || k.dim[1] != (int64_t)a->kv_heads * (a->head_width + (kept == HEED_I8 ? HEED_SCALE_BYTES : 0)) ||
         !heed_shape_equal(k, infer->shape[HEED_ATTENTION_V]))
         return heed_infer_fail(infer, error, HEED_E_SHAPE, "q (N,heads*width), k and v (S,kv_heads*width)");
     if (!heed_is_sequence_table(infer, HEED_ATTENTION_SEQUENCES))

@@ -6,6 +6,7 @@
 #include "op/random.h"
 #include "op/reference.h"
 #include "op/sequence.h"
+#include "tensor/scaled_rows.h"
 
 /* One sequence of a running attention. */
 typedef struct heed_attention_span {
@@ -72,6 +73,16 @@ static inline bool heed_attention_is_blind(const heed_attention_span *span, int6
     return span->attributes->blind_mean;
 }
 
+/* Element e of key/value head `head` in a row of k or v: f32, or kept in a cache as bf16 or in scaled bytes. */
+static inline real REAL(heed_attention_key_element)(const heed_attention_attributes *attributes, const heed_operand *x, int64_t row, int64_t head, int64_t e)
+{
+    int64_t width = attributes->head_width, at = row * x->row_stride;
+    if (x->dtype == HEED_BF16) return heed_bf16_to_f32(((const uint16_t *)x->data)[at + head * width + e]);
+    if (x->dtype != HEED_I8) return ((const real *)x->data)[at + head * width + e];
+    const int8_t *bytes = (const int8_t *)x->data + at;
+    return heed_scaled_run_scale(bytes, attributes->kv_heads, width, head) * (float)bytes[head * width + e];
+}
+
 /* What a product takes of a number. */
 static inline real REAL(heed_attention_operand)(const heed_attention_attributes *attributes, real x)
 {
@@ -79,10 +90,10 @@ static inline real REAL(heed_attention_operand)(const heed_attention_attributes 
 }
 
 /* scale * q.k, the products added in ascending order, then the soft cap: cap * tanh(score / cap). */
-static inline real REAL(heed_attention_score)(const heed_attention_attributes *attributes, const real *q, const real *k)
+static inline real REAL(heed_attention_score)(const heed_attention_attributes *attributes, const real *q, const heed_operand *k, int64_t row, int64_t head)
 {
     real sum = 0, cap = (real)attributes->soft_cap;
-    for (int64_t e = 0; e < attributes->head_width; e++) sum = R(fma)(REAL(heed_attention_operand)(attributes, q[e]), REAL(heed_attention_operand)(attributes, k[e]), sum);
+    for (int64_t e = 0; e < attributes->head_width; e++) sum = R(fma)(REAL(heed_attention_operand)(attributes, q[e]), REAL(heed_attention_operand)(attributes, REAL(heed_attention_key_element)(attributes, k, row, head, e)), sum);
     sum *= (real)attributes->scale;
     return cap > 0 ? cap * R(tanh)(sum / cap) : sum;
 }

@@ -26,7 +26,7 @@ static inline void REAL(attend_backward)(const heed_kernel_args *args, const hee
 {
     const heed_attention_attributes *attributes = span->attributes;
     int64_t row = span->sequence.query_start + i, width = attributes->head_width;
-    int64_t from = head * width, group = head / (attributes->heads / attributes->kv_heads) * width;
+    int64_t from = head * width, group = head / (attributes->heads / attributes->kv_heads);
     const real *q = REAL(row)(&args->in[HEED_ATTENTION_Q], row) + from, *dy = REAL(row)(&args->in[HEED_ATTENTION_DY], row) + from;
     real *dq = REAL(row)(&args->out[0], row) + from, scale = (real)attributes->scale, cap = (real)attributes->soft_cap;
     real lse = REAL(row)(&args->in[HEED_ATTENTION_LSE], row)[head];
@@ -37,9 +37,9 @@ static inline void REAL(attend_backward)(const heed_kernel_args *args, const hee
         int64_t at = blind ? heed_attention_key_row(span, j) : heed_attention_visible_row(span, i, j);
         real kept = REAL(heed_attention_dropout_at)(&dropout, j);
         if (at < 0) continue;
-        const real *k = REAL(row)(&args->in[HEED_ATTENTION_K], at) + group, *v = REAL(row)(&args->in[HEED_ATTENTION_V], at) + group;
-        real *dk = REAL(row)(&args->out[1], at) + group, *dv = REAL(row)(&args->out[2], at) + group;
-        real score = REAL(heed_attention_score)(attributes, q, k), bias = REAL(heed_attention_bias)(span, head, i, j, at);
+        const real *k = REAL(row)(&args->in[HEED_ATTENTION_K], at) + group * width, *v = REAL(row)(&args->in[HEED_ATTENTION_V], at) + group * width;
+        real *dk = REAL(row)(&args->out[1], at) + group * width, *dv = REAL(row)(&args->out[2], at) + group * width;
+        real score = REAL(heed_attention_score)(attributes, q, &args->in[HEED_ATTENTION_K], at, group), bias = REAL(heed_attention_bias)(span, head, i, j, at);
         real weight = R(exp)((blind ? 0 : score + bias) - lse);
         real ds = weight * (kept * REAL(along)(attributes, dy, v, true) - delta) * scale;
         if (cap > 0) ds *= 1 - score / cap * (score / cap);

@@ -2,9 +2,10 @@
    does not, the old contents are copied first.
    accumulate: state + x; both f32 of one shape.
    cache_write: cache (rows,D) f32 with x[i] at row slots[i], i ascending; x (N,D) f32, slots (N) i32; slots outside the cache are
-   skipped. Errors: HEED_E_SHAPE, HEED_E_DTYPE, HEED_E_ARG when input 0 is no state. */
+   skipped. A bf16 cache rounds to nearest even; an i8 cache (rows,D+4H) holds rows of H runs with a scale each (tensor/scaled_rows.h). Errors: HEED_E_SHAPE, HEED_E_DTYPE, HEED_E_ARG when input 0 is no state. */
 #include "op/check.h"
 #include "op/reference.h"
+#include "tensor/scaled_rows.h"
 
 HEED_REFERENCE(accumulate);
 HEED_REFERENCE(cache_write);
@@ -17,16 +18,42 @@ void REAL(heed_accumulate_reference)(const heed_kernel_args *args)
         for (int64_t j = 0; j < columns; j++) REAL(row)(y, i)[j] = REAL(row)(state, i)[j] + REAL(row)(x, i)[j];
 }
 
+/* Row i of a cache of any type. */
+static inline char *REAL(cache_row)(const heed_operand *cache, int64_t i)
+{
+    size_t element = cache->dtype == HEED_F32 ? sizeof(real) : heed_dtypes[cache->dtype].bytes;
+    return (char *)cache->data + (size_t)(i * cache->row_stride) * element;
+}
+
+/* One run of x into an i8 row. */
+static inline void REAL(put_run)(int8_t *row, const real *x, int64_t runs, int64_t width, int64_t run)
+{
+    float largest = 0;
+    for (int64_t e = run * width; e < (run + 1) * width; e++) {
+        float size = fabsf((float)x[e]);
+        largest = size > largest || isnan(size) ? size : largest;
+        if (isnan(largest)) break;
+    }
+    heed_run_scale by = heed_run_scale_of(largest);
+    for (int64_t e = run * width; e < (run + 1) * width; e++) row[e] = heed_run_byte(by, (float)x[e]);
+    heed_run_put_scale(row, runs, width, run, by);
+}
+
 void REAL(heed_cache_write_reference)(const heed_kernel_args *args)
 {
     const heed_operand *cache = &args->in[0], *x = &args->in[1], *slots = &args->in[2], *y = &args->out[0];
-    int64_t width = cache->shape.dim[1];
+    int64_t width = x->shape.dim[1], runs = (cache->shape.dim[1] - width) / HEED_SCALE_BYTES;
+    size_t element = cache->dtype == HEED_F32 ? sizeof(real) : heed_dtypes[cache->dtype].bytes;
     for (int64_t i = 0; i < cache->shape.dim[0] && y->data != cache->data; i++)
-        for (int64_t j = 0; j < width; j++) REAL(row)(y, i)[j] = REAL(row)(cache, i)[j];
+        memcpy(REAL(cache_row)(y, i), REAL(cache_row)(cache, i), (size_t)cache->shape.dim[1] * element);
     for (int64_t i = 0; i < x->shape.dim[0]; i++) {
         int32_t slot = *REAL(integers)(slots, i);
         if (slot < 0 || slot >= y->shape.dim[0]) continue;
-        for (int64_t j = 0; j < width; j++) REAL(row)(y, slot)[j] = REAL(row)(x, i)[j];
+        const real *from = REAL(row)(x, i);
+        void *to = REAL(cache_row)(y, slot);
+        for (int64_t run = 0; run < runs; run++) REAL(put_run)(to, from, runs, width / runs, run);
+        for (int64_t j = 0; j < width && cache->dtype == HEED_F32; j++) ((real *)to)[j] = from[j];
+        for (int64_t j = 0; j < width && cache->dtype == HEED_BF16; j++) ((uint16_t *)to)[j] = heed_f32_to_bf16((float)from[j]);
     }
 }
 
@@ -57,13 +84,16 @@ static heed_status infer_accumulate(heed_infer *infer, heed_error *error)
 static heed_status infer_cache_write(heed_infer *infer, heed_error *error)
 {
     heed_shape cache = infer->shape[0], x = infer->shape[1], slots = infer->shape[2];
-    if (infer->dtype[0] != HEED_F32 || infer->dtype[1] != HEED_F32 || infer->dtype[2] != HEED_I32)
-        return heed_infer_fail(infer, error, HEED_E_DTYPE, "a cache and x of f32 and slots of i32");
+    bool bytes = infer->dtype[0] == HEED_I8;
+    if ((infer->dtype[0] != HEED_F32 && infer->dtype[0] != HEED_BF16 && !bytes) || infer->dtype[1] != HEED_F32 || infer->dtype[2] != HEED_I32)
+        return heed_infer_fail(infer, error, HEED_E_DTYPE, "a cache of f32, bf16 or i8, x of f32 and slots of i32");
     if (!is_state(infer)) return heed_infer_fail(infer, error, HEED_E_ARG, "a state as first input");
-    if (cache.rank != 2 || cache.extent != HEED_EXTENT_FIXED || x.rank != 2 || slots.rank != 1 || !heed_same_rows(x, slots) ||
-        cache.dim[1] != x.dim[1])
-        return heed_infer_fail(infer, error, HEED_E_SHAPE, "a cache (rows,D), x (N,D) and slots (N)");
+    int64_t scales = cache.rank == 2 && x.rank == 2 ? cache.dim[1] - x.dim[1] : -1, runs = scales / HEED_SCALE_BYTES;
+    bool wide = bytes ? runs > 0 && scales % HEED_SCALE_BYTES == 0 && x.dim[1] % runs == 0 : scales == 0;
+    if (cache.rank != 2 || cache.extent != HEED_EXTENT_FIXED || x.rank != 2 || slots.rank != 1 || !heed_same_rows(x, slots) || !wide)
+        return heed_infer_fail(infer, error, HEED_E_SHAPE, "a cache (rows,D), of i8 (rows,D+4H), x (N,D) and slots (N)");
     infer->out_shape[0] = cache;
+    infer->out_dtype[0] = infer->dtype[0];
     return HEED_OK;
 }
 

@@ -25,7 +25,7 @@ static void write_position(heed_cache *cache, int64_t sequence, int64_t position
 {
     int64_t row = heed_cache_row(cache, sequence, position);
     for (int array = 0; array < ARRAYS; array++)
-        for (int column = 0; column < COLUMNS; column++) heed_cache_array(cache, array)[row * COLUMNS + column] = value + 1000 * (float)array;
+        for (int column = 0; column < COLUMNS; column++) ((float *)heed_cache_array(cache, array))[row * COLUMNS + column] = value + 1000 * (float)array;
 }
 
 static bool holds(const heed_cache *cache, int64_t sequence, int64_t position, float value)
@@ -33,7 +33,7 @@ static bool holds(const heed_cache *cache, int64_t sequence, int64_t position, f
     int64_t row = heed_cache_row(cache, sequence, position);
     for (int array = 0; array < ARRAYS; array++)
         for (int column = 0; column < COLUMNS; column++)
-            if (heed_cache_array(cache, array)[row * COLUMNS + column] != value + 1000 * (float)array) return false;
+            if (((const float *)heed_cache_array(cache, array))[row * COLUMNS + column] != value + 1000 * (float)array) return false;
     return true;
 }
 
@@ -54,6 +54,12 @@ static void positions_lie_in_blocks(void **state)
     assert_true(table[0] != table[1] && heed_cache_row(cache, b, 0) / 64 != table[1] && heed_cache_row(cache, b, 0) / 64 != table[0]);
     assert_int_equal(heed_cache_position_bytes(cache), ARRAYS * COLUMNS * sizeof(float));
     assert_int_equal(heed_cache_blocks(cache), SEQUENCES * 4);
+    heed_cache_free(cache);
+    heed_cache_options bytes = small;
+    bytes.element = 1;
+    cache = cache_new(&bytes);
+    assert_int_equal(heed_cache_position_bytes(cache), ARRAYS * COLUMNS);
+    assert_int_equal(heed_cache_row_bytes(cache), COLUMNS);
     heed_cache_free(cache);
 }
 

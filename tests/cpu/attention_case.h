@@ -12,6 +12,7 @@ typedef struct attention_data {
     int64_t queries[ATTENTION_SEQUENCES], keys[ATTENTION_SEQUENCES]; /* lengths; the sequences end before the first pair of -1 */
     bool causal, cross, cache, want_weights, holes, shuffled, gaps;  /* holes: some keys hidden; shuffled: index arrays out of order */
     bool alibi, rounded, sinks;
+    heed_dtype kept;      /* of a cache */
     bool bf16;            /* operands rounded to bf16 */
     int window;
     float dropout, scale, cap;
@@ -60,6 +61,17 @@ static int64_t attention_sequence_of_row(const attention_data *d, int64_t row)
     return b;
 }
 
+/* A byte of a row that tensor/scaled_rows.h describes: numbers, then scales between 0.01 and 0.03. */
+static double attention_byte(const attention_data *d, int64_t row, int64_t column, heed_rng *rng)
+{
+    int64_t values = (int64_t)d->kv_heads * d->width;
+    if (column < values) return (double)(int64_t)heed_rng_below(rng, 255) - 127;
+    float scale = 0.01f + 0.001f * (float)((row + (column - values) / 4) % 20);
+    int8_t bytes[4];
+    memcpy(bytes, &scale, sizeof bytes);
+    return bytes[(column - values) % 4];
+}
+
 static double attention_element(const kernel_case *c, int input, int64_t row, int64_t column, heed_rng *rng)
 {
     const attention_data *d = c->data;
@@ -81,7 +93,7 @@ static double attention_element(const kernel_case *c, int input, int64_t row, in
     case HEED_ATTENTION_SLOPES: return 0.3 / (double)(row + 1);
     case HEED_ATTENTION_SINKS: return (double)(row % 3) - 0.5;
     case HEED_ATTENTION_BLOCK_TABLE: return (double)attention_block(d, row, column);
-    default: return heed_rng_normal(rng);
+    default: return d->kept == HEED_I8 && input != HEED_ATTENTION_Q ? attention_byte(d, row, column, rng) : heed_rng_normal(rng);
     }
 }
 
@@ -96,8 +108,8 @@ static kernel_case attention_case(attention_data *d, bool backward)
     int64_t wide = (int64_t)d->kv_heads * d->width;
     heed_extent key_extent = d->cross ? HEED_EXTENT_SOURCE_ROWS : HEED_EXTENT_ROWS;
     heed_shape q_shape = heed_shape_live(HEED_EXTENT_ROWS, d->rows + 2, (int64_t)d->heads * d->width);
-    heed_shape k_shape = d->cache ? heed_shape_2(d->key_rows, wide) : heed_shape_live(key_extent, d->key_rows + 2, wide);
-    heed_value q = heed_input(g, "q", HEED_F32, q_shape), k = heed_input(g, "k", HEED_F32, k_shape), v = heed_input(g, "v", HEED_F32, k_shape);
+    heed_shape k_shape = d->cache ? heed_shape_2(d->key_rows, d->kept == HEED_I8 ? wide + 4 * d->kv_heads : wide) : heed_shape_live(key_extent, d->key_rows + 2, wide);
+    heed_value q = heed_input(g, "q", HEED_F32, q_shape), k = heed_input(g, "k", d->kept, k_shape), v = heed_input(g, "v", d->kept, k_shape);
     heed_attention_inputs in = {heed_input(g, "sequences", HEED_I32, heed_shape_live(HEED_EXTENT_SEQUENCES, d->count + 1, HEED_SEQUENCE_FIELDS)),
         HEED_NONE, HEED_NONE, HEED_NONE, HEED_NONE, HEED_NONE};
     heed_shape key_line = d->cache ? heed_shape_1(d->key_rows) : heed_shape_live(key_extent, d->key_rows + 2, 0);

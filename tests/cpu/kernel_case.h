@@ -67,6 +67,7 @@ static void case_put(heed_operand *x, int64_t row, int64_t column, double value,
 {
     int64_t at = row * x->row_stride + column;
     if (x->dtype == HEED_I32) ((int32_t *)x->data)[at] = (int32_t)value;
+    else if (x->dtype == HEED_I8) ((int8_t *)x->data)[at] = (int8_t)value;
     else if (x->dtype == HEED_F16) ((uint16_t *)x->data)[at] = heed_f32_to_f16((float)value);
     else if (x->dtype == HEED_BF16) ((uint16_t *)x->data)[at] = heed_f32_to_bf16((float)value);
     else if (wide) ((double *)x->data)[at] = (double)(float)value;
@@ -77,6 +78,7 @@ static double case_get(const heed_operand *x, int64_t row, int64_t column, bool 
 {
     int64_t at = row * x->row_stride + column;
     if (x->dtype == HEED_I32) return ((const int32_t *)x->data)[at];
+    if (x->dtype == HEED_I8) return ((const int8_t *)x->data)[at];
     if (x->dtype == HEED_F16) return (double)heed_f16_to_f32(((const uint16_t *)x->data)[at]);
     if (x->dtype == HEED_BF16) return (double)heed_bf16_to_f32(((const uint16_t *)x->data)[at]);
     return wide ? ((const double *)x->data)[at] : (double)((const float *)x->data)[at];

@@ -262,10 +262,14 @@ static void row_moving_kernels(void **state)
         c = row_case("scatter_add", HEED_OP_SCATTER_ADD, rows, &plain);
         heed_scatter_add(c.graph, floats(&c, "x", live(rows, columns)), integers(&c, "index", live(rows, 0)), heed_shape_2(7, columns));
         run_case(c);
-        c = row_case("cache_write", HEED_OP_CACHE_WRITE, rows, &(row_data){.limit = 64});
-        heed_cache_write(c.graph, heed_state(c.graph, "cache", HEED_F32, heed_shape_2(64, columns)), floats(&c, "x", live(rows, columns)),
-                         integers(&c, "slots", live(rows, 0)));
-        run_case(c);
+        for (int kept = 0; kept < 4; kept++) { /* i8 with one run a row, and with one a column */
+            static const heed_dtype kinds[] = {HEED_F32, HEED_BF16, HEED_I8, HEED_I8};
+            int64_t wide = columns + (kept == 2 ? 4 : kept == 3 ? 4 * columns : 0);
+            c = row_case("cache_write", HEED_OP_CACHE_WRITE, rows, &(row_data){.limit = 64});
+            heed_cache_write(c.graph, heed_state(c.graph, "cache", kinds[kept], heed_shape_2(64, wide)), floats(&c, "x", live(rows, columns)),
+                             integers(&c, "slots", live(rows, 0)));
+            run_case(c);
+        }
         for (int three = 0; three < 2; three++) {
             heed_shape shape = three ? live3(rows, 3, columns) : live(rows, columns);
             c = row_case("slice", HEED_OP_SLICE, rows, &plain);
@@ -709,6 +713,8 @@ static void attention_kernels(void **state)
     attention_data tiled = {.name = "attention", .heads = 2, .kv_heads = 1, .width = 16, .queries = {40, 70, -1}, .causal = true}, weights = tiled, backward = tiled;
     weights.want_weights = true;
     run_case(attention_case(&tiled, false));
+    attention_data split = {.name = "attention, long cache", .heads = 2, .kv_heads = 1, .width = 16, .queries = {1, 2, -1}, .keys = {1100, 30}, .cache = true};
+    run_case(attention_case(&split, false));
     run_case(attention_case(&weights, false));
     kernel_case c = attention_case(&backward, true);
     c.tolerance = 1e-5, c.absolute = 1e-4; /* y and lse are arbitrary numbers here; test_attention.c gives the right ones */

@@ -11,6 +11,7 @@
 #include "cpu/gemm/kernels.h"
 #include "cpu/kernel/kernel.h"
 #include "op/sequence.h"
+#include "tensor/scaled_rows.h"
 
 enum {
     TILE = HEED_BLOCK_POSITIONS,
@@ -215,16 +216,21 @@ static inline const void *element_of(const heed_operand *x, int64_t row, int64_t
     return (const char *)x->data + (row * x->row_stride + column) * (x->dtype == HEED_F32 ? 4 : 2);
 }
 
-/* One row of a head as floats. */
+/* One row of a head as floats, zeros behind the width. */
 static inline void widen_row(const problem *p, const heed_operand *x, int64_t row, int kv_head, float *out)
 {
+    if (x->dtype == HEED_I8) {
+        heed_scaled_run_decode((const int8_t *)x->data + row * x->row_stride, p->attributes->kv_heads, p->width, kv_head, out);
+        for (int64_t e = p->width; e < p->padded; e++) out[e] = 0;
+        return;
+    }
     p->kernels->straight(out, (int)p->padded, element_of(x, row, kv_head * p->width), type_of(x->dtype), x->row_stride, 1, (int)p->width);
 }
 
-/* The visible keys of a tile, one behind the other: where they are when none is hidden, else as floats in `room` (64,P). */
+/* The visible keys of a tile, one behind the other: where they are when none is hidden and their type can be packed, else as floats in `room` (64,P). */
 static inline stored visible_rows(const problem *p, const heed_operand *x, const key_tile *tile, int kv_head, float *room)
 {
-    if (tile->whole) return (stored){element_of(x, tile->base, kv_head * p->width), type_of(x->dtype), x->row_stride};
+    if (tile->whole && x->dtype != HEED_I8) return (stored){element_of(x, tile->base, kv_head * p->width), type_of(x->dtype), x->row_stride};
     for (int j = 0; j < tile->count; j++) widen_row(p, x, tile->base + tile->place[j], kv_head, room + j * p->padded);
     return (stored){room, HEED_GEMM_F32, p->padded};
 }

@@ -1,4 +1,4 @@
-/* Moving rows and columns: gather, scatter_add, cache_write, slice, pad_columns, concatenate, reshape, transpose. */
+/* Moving rows and columns: gather, scatter_add, slice, pad_columns, concatenate, reshape, transpose. */
 #ifndef HEED_CPU_KERNEL_ROWS_H
 #define HEED_CPU_KERNEL_ROWS_H
 
@@ -101,39 +101,6 @@ static inline bool first_is_f32_rows(const heed_kernel_args *args)
     return is_f32_rows(&args->in[0]);
 }
 
-/* ---- cache_write: a part owns columns, so that of rows with one slot the last wins ---- */
-
-enum { CACHE_COLUMNS = 256, FEW_CACHE_ROWS = 16 };
-
-static inline bool cache_write_small(const heed_kernel_args *args)
-{
-    return heed_shape_rows(args->in[1].shape) <= FEW_CACHE_ROWS;
-}
-
-static inline int cache_write_parts(const heed_kernel_args *args)
-{
-    int64_t parts = cache_write_small(args) ? 1 : args->out[0].shape.dim[1] / CACHE_COLUMNS;
-    return parts < 1 ? 1 : (int)parts;
-}
-
-static inline void cache_write_run(const heed_kernel_args *args, int part, int parts)
-{
-    const heed_operand *cache = &args->in[0], *x = &args->in[1], *y = &args->out[0];
-    int64_t first, last;
-    heed_part_range(y->shape.dim[1], part, parts, &first, &last);
-    for (int64_t i = 0; i < heed_shape_rows(cache->shape) && y->data != cache->data; i++)
-        copy_run(float_row(y, i) + first, float_row(cache, i) + first, last - first);
-    for (int64_t i = 0; i < heed_shape_rows(x->shape); i++) {
-        int32_t slot = integer_at(&args->in[2], i);
-        if (slot >= 0 && slot < heed_shape_rows(y->shape)) copy_run(float_row(y, slot) + first, float_row(x, i) + first, last - first);
-    }
-}
-
-static inline bool cache_write_fits(const heed_kernel_args *args)
-{
-    return is_f32_rows(&args->in[0]) && is_f32_rows(&args->in[1]);
-}
-
 /* ---- columns: runs of the last axis. A vector (D) has one element a row. ---- */
 
 /* Rows [begin, end) of y: columns [to, to + count) of every run of the last axis are columns [from, from + count) of x. */
@@ -206,8 +173,6 @@ static inline void transpose_run(const heed_kernel_args *args, int part, int par
 HEED_KERNEL(gather) = {.name = "k_gather", .op = HEED_OP_GATHER, .fits = gather_fits, .run = gather_run};
 HEED_KERNEL(scatter_add) = {.name = "k_scatter_add_f32", .op = HEED_OP_SCATTER_ADD, .fits = first_is_f32_rows, .parts = scatter_add_parts,
     .run = scatter_add_run};
-HEED_KERNEL(cache_write) = {.name = "k_cache_write_f32", .op = HEED_OP_CACHE_WRITE, .fits = cache_write_fits, .parts = cache_write_parts,
-    .small = cache_write_small, .run = cache_write_run};
 HEED_KERNEL(slice) = {.name = "k_slice_f32", .op = HEED_OP_SLICE, .fits = all_f32_rows, .run = slice_run};
 HEED_KERNEL(pad_columns) = {.name = "k_pad_columns_f32", .op = HEED_OP_PAD_COLUMNS, .fits = all_f32_rows, .run = pad_columns_run};
 HEED_KERNEL(concatenate) = {.name = "k_concatenate_f32", .op = HEED_OP_CONCATENATE, .fits = all_f32_rows, .run = concatenate_run};

@@ -288,7 +288,7 @@ typedef struct heed_speed_of {
 } heed_speed_of;
 typedef struct heed_speed {
     heed_speed_of prefill, decode;
-    size_t weight_bytes, cache_bytes, resident_bytes;
+    size_t weight_bytes, cache_bytes, cache_bytes_per_token, resident_bytes;
     heed_peak peak;          /* with peaks */
 } heed_speed;
 heed_status heed_transformer_bench(heed_transformer *transformer, const heed_speed_task *task, heed_speed *speed, heed_error *error);

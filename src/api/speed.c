@@ -46,6 +46,7 @@ heed_status heed_transformer_bench(heed_transformer *t, const heed_speed_task *t
     if (status != HEED_OK) return status;
     speed->prefill = speed_of(&result.prefill, &speed->peak);
     speed->decode = speed_of(&result.decode, &speed->peak);
-    speed->weight_bytes = result.weight_bytes, speed->cache_bytes = result.cache_bytes, speed->resident_bytes = result.resident_bytes;
+    speed->weight_bytes = result.weight_bytes, speed->cache_bytes = result.cache_bytes, speed->cache_bytes_per_token = result.cache_bytes_per_token,
+    speed->resident_bytes = result.resident_bytes;
     return HEED_OK;
 }

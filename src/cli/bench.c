@@ -103,13 +103,14 @@ static json_t *peak_json(const heed_peak *p)
 
 static json_t *speed_json(const heed_speed *s)
 {
-    return json_pack("{s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:I, s:I, s:I, s:o}", "prefill_tokens_per_second", s->prefill.tokens_per_second,
+    return json_pack("{s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:I, s:I, s:I, s:I, s:o}", "prefill_tokens_per_second", s->prefill.tokens_per_second,
                      "decode_tokens_per_second", s->decode.tokens_per_second, "prefill_spread", s->prefill.spread, "decode_spread", s->decode.spread,
                      "bytes_per_token", s->decode.bytes_per_token, "prefill_operations_per_token", s->prefill.operations_per_token,
                      "decode_operations_per_token", s->decode.operations_per_token, "prefill_compute_share", s->prefill.compute_share,
                      "decode_compute_share", s->decode.compute_share, "prefill_bandwidth_share", s->prefill.bandwidth_share,
                      "decode_bandwidth_share", s->decode.bandwidth_share, "weight_bytes", (json_int_t)s->weight_bytes, "cache_bytes",
-                     (json_int_t)s->cache_bytes, "resident_bytes", (json_int_t)s->resident_bytes, "machine", peak_json(&s->peak));
+                     (json_int_t)s->cache_bytes, "cache_bytes_per_token", (json_int_t)s->cache_bytes_per_token, "resident_bytes",
+                     (json_int_t)s->resident_bytes, "machine", peak_json(&s->peak));
 }
 
 static void print_side(const char *name, const heed_speed_of *s)
@@ -122,11 +123,11 @@ static void print_side(const char *name, const heed_speed_of *s)
 
 static void print_speed(const heed_speed *s)
 {
-    char weights[32], cache[32], resident[32];
+    char weights[32], cache[32], each[32], resident[32];
     print_side("reading", &s->prefill);
     if (s->decode.tokens_per_second > 0) print_side("writing", &s->decode);
-    printf("memory   weights %s, cache %s, process %s\n", bytes_text((double)s->weight_bytes, weights), bytes_text((double)s->cache_bytes, cache),
-           bytes_text((double)s->resident_bytes, resident));
+    printf("memory   weights %s, cache %s (%s a token), process %s\n", bytes_text((double)s->weight_bytes, weights), bytes_text((double)s->cache_bytes, cache),
+           bytes_text((double)s->cache_bytes_per_token, each), bytes_text((double)s->resident_bytes, resident));
 }
 
 /* Answers with the round, then waits for the next line. */

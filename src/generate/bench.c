@@ -251,6 +251,7 @@ static void take_sizes(const bench *b, heed_bench_result *result)
     result->prefill.bytes = heed_model_step_bytes(b->model, run) / (double)run;
     if (b->engine) return;
     result->cache_bytes = heed_session_cache_bytes(b->session);
+    result->cache_bytes_per_token = heed_session_position_bytes(b->session);
     if (!task->count) return;
     /* Writing: weights are read once for a token of every sequence, the cache up to its position: half of the new tokens on average. */
     const double positions = (double)task->depth + (double)b->rows / (double)task->sequences + (double)task->count / 2;

@@ -31,7 +31,7 @@ typedef struct heed_bench_rate {
 
 typedef struct heed_bench_result {
     heed_bench_rate prefill, decode;  /* zeros where nothing was written */
-    size_t weight_bytes, cache_bytes, resident_bytes; /* resident: of the process, at its peak */
+    size_t weight_bytes, cache_bytes, cache_bytes_per_token, resident_bytes; /* resident: of the process, at its peak */
 } heed_bench_result;
 
 /* Reads made-up tokens, then writes, round after round; one before warms up, in which operations are counted. An encoder-decoder

@@ -1,5 +1,6 @@
 /* Kept sequences: turns, prompts that begin alike, prompt caches on disk. What is written is what a fresh session writes. */
 #include "generate/support.h"
+#include "model/engine.h"
 #include <math.h>
 
 static heed_generation_settings greedy(int64_t tokens)
@@ -161,9 +162,50 @@ static void a_prompt_cache_comes_back_from_disk(void **state)
     fixture_close(&other);
 }
 
+/* The same with a cache of bf16 and of bytes; a file of another type of cache is refused. */
+static void a_prompt_cache_keeps_its_type(void **state)
+{
+    static const heed_dtype kinds[] = {HEED_F32, HEED_BF16, HEED_I8};
+    scratch work;
+    (void)state;
+    scratch_make(&work);
+    for (int kind = 0; kind < 3; kind++) {
+        fixture f = fixture_open("llama", 1);
+        heed_model_release(f.model);
+        assert_ok(heed_model_load(&f.model, f.oracle.folder, &(heed_model_options){.backend = f.backend, .cache = kinds[kind]}, &error));
+        heed_session *session = fixture_session(&f, &(heed_session_options){.sequences = 3});
+        heed_generation_settings settings = greedy(4);
+        heed_prefix prefix, back;
+        heed_generation kept, fresh;
+        int32_t ids[12];
+        fill(ids, 12, heed_session_vocabulary(session), 5);
+        const char *path = scratch_path(&work, "cache.safetensors");
+        heed_prefix_begin(&back, session);
+        if (kind) assert_fails(HEED_E_ARG, "type of cache", heed_prefix_load(&back, path, &error));
+        heed_prefix_begin(&prefix, session);
+        assert_ok(heed_prefix_feed(&prefix, ids, 10, &error));
+        assert_ok(heed_prefix_save(&prefix, path, &error));
+        heed_prefix_free(&prefix);
+        assert_ok(heed_prefix_load(&back, path, &error));
+        assert_ok(heed_generate_from(session, &back, NULL, &settings, &(heed_ids){ids, 12}, NULL, &kept, &error));
+        assert_int_equal(kept.prompts[0].kept, 10);
+        write_fresh(&f, &settings, ids, 12, &fresh);
+        assert_same(&kept.items[0], &fresh.items[0]);
+        int64_t width = heed_model_cache_width(f.model), heads = heed_config_main(heed_model_config(f.model))->kv_heads;
+        int64_t bytes = kind == 0 ? 4 * width : kind == 1 ? 2 * width : width + 4 * heads;
+        assert_int_equal(heed_session_position_bytes(session), 2 * heed_model_cache_layers(f.model) * bytes);
+        heed_generation_free(&kept);
+        heed_generation_free(&fresh);
+        heed_prefix_free(&back);
+        heed_session_free(session);
+        fixture_close(&f);
+    }
+    scratch_remove(&work);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(a_turn_reads_only_what_is_new), cmocka_unit_test(another_beginning_is_read_anew),
-                                       cmocka_unit_test(prompts_that_begin_alike_are_read_once), cmocka_unit_test(a_prompt_cache_comes_back_from_disk)};
+                                       cmocka_unit_test(prompts_that_begin_alike_are_read_once), cmocka_unit_test(a_prompt_cache_comes_back_from_disk), cmocka_unit_test(a_prompt_cache_keeps_its_type)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -128,6 +128,8 @@ typedef struct heed_load_options {
                                8 bits); products over blocks round activations to 8 bits too. NULL: as stored */
     const char *cache;      /* type in which keys and values of earlier positions are kept: "f32" (NULL, exact), "bf16", or "i8" with a scale for each
                                head and position: half, or about a quarter of the memory, less accurate */
+    const char *compute;    /* what products, those of attention too, are formed from: "f32" (NULL, exact) or "bf16": operands are rounded, sums stay
+                               f32; faster where the processor multiplies bf16. Weights in blocks are multiplied as ever */
 } heed_load_options;
 heed_status heed_transformer_load_with(heed_transformer **transformer, heed_context *context, const char *folder, const heed_load_options *options,
                                        heed_error *error);

@@ -19,6 +19,9 @@ heed_status heed_transformer_load_with(heed_transformer **result, heed_context *
     *result = NULL;
     if (options->cache && (!heed_dtype_by_name(options->cache, &how.cache) || (how.cache != HEED_F32 && how.cache != HEED_BF16 && how.cache != HEED_I8)))
         return heed_fail(error, HEED_E_ARG, "a cache of type \"%.40s\"; expected f32, bf16 or i8", options->cache);
+    how.bf16 = options->compute && !strcmp(options->compute, "bf16");
+    if (options->compute && !how.bf16 && strcmp(options->compute, "f32"))
+        return heed_fail(error, HEED_E_ARG, "products of type \"%.40s\"; expected f32 or bf16", options->compute);
     if (how.rounded) HEED_TRY(heed_weight_type_read(options->weights, &how.rounded_to, error));
     heed_transformer *t = heed_allocate(1, sizeof *t);
     if (!t) return heed_fail_memory(error, sizeof *t, "the model");

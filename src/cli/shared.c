@@ -17,6 +17,7 @@ static const option context_options[] = {
     {0}};
 static const option load_options[] = {
     HEED_OPTION(task, load.weights, "weights", 0, OPTION_TEXT, "TYPE", "Round matrices to f16, bf16, q8_0, q4_k ... when loading, where they are wider (default: as stored)."),
+    HEED_OPTION(task, load.compute, "compute", 0, OPTION_TEXT, "TYPE", "Round operands of products and attention: f32 (default, exact) or bf16 (faster); sums stay f32."),
     HEED_OPTION(task, load.cache, "cache", 0, OPTION_TEXT, "TYPE", "Keep keys and values as f32 (default, exact), bf16, or i8 with a scale per head and position."),
     {0}};
 static const option watch_options[] = {

@@ -32,6 +32,7 @@ void heed_node_put_attributes(heed_buffer *out, const heed_node *node)
         const heed_attention_attributes *t = a;
         heed_buffer_printf(out, " heads=%d/%d width=%d%s", t->heads, t->kv_heads, t->head_width, t->causal ? " causal" : "");
         if (t->window) heed_buffer_printf(out, " window=%d", t->window);
+        if (t->rounded) heed_buffer_printf(out, " bf16");
         break;
     }
     default: break;

@@ -1,6 +1,6 @@
-/* Precision: products round their operands to bf16 and accumulate in f32; norms, softmax, loss, the residual stream and the gradients
-   of parameters stay f32. Runs before the gradient pass, so that the backward products round theirs too. Weights in blocks are multiplied
-   as ever. */
+/* Precision: products, those of attention too, round their operands to bf16 and accumulate in f32; norms, softmax, loss, the residual
+   stream and the gradients of parameters stay f32. Runs before the gradient pass, so that the backward products round theirs too. Weights
+   in blocks are multiplied as ever. */
 #include "graph/attributes.h"
 #include "graph/ir.h"
 #include "graph/plan.h"
@@ -9,6 +9,7 @@ heed_status heed_pass_precision(heed_graph *graph, heed_error *error)
 {
     for (size_t i = 0; i < graph->n_nodes; i++) {
         heed_node *node = &graph->nodes[i];
+        if (node->id == HEED_OP_ATTENTION) ((heed_attention_attributes *)node->attributes)->rounded = true;
         if (node->n_in < 2 || heed_dtype_is_block(heed_value_dtype(graph, node->in[1]))) continue;
         if (node->id == HEED_OP_PRODUCT) ((heed_product_attributes *)node->attributes)->rounded = true;
         if (node->id == HEED_OP_EXPERT_PRODUCT) ((heed_expert_product_attributes *)node->attributes)->rounded = true;

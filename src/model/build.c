@@ -228,6 +228,11 @@ static heed_status append_gradients(heed_build *b, heed_value loss, heed_error *
     return heed_graph_status(b->graph, error);
 }
 
+static bool rounds_operands(const heed_build *b)
+{
+    return b->spec->bf16 || b->model->bf16;
+}
+
 static heed_status finish_loss(heed_build *b, heed_error *error)
 {
     if (b->n_terms == 0) return heed_fail(error, HEED_E_ARG, "this model has no head that is scored: there is no loss");
@@ -237,7 +242,7 @@ static heed_status finish_loss(heed_build *b, heed_error *error)
     heed_output(b->graph, "loss", loss);
     if (b->n_sums > 0) heed_output(b->graph, "loss_terms", heed_concatenate(b->graph, b->sums, b->n_sums));
     HEED_TRY(heed_graph_status(b->graph, error));
-    if (b->spec->bf16) HEED_TRY(heed_pass_precision(b->graph, error));
+    if (rounds_operands(b)) HEED_TRY(heed_pass_precision(b->graph, error));
     return b->spec->purpose == HEED_PURPOSE_TRAIN ? append_gradients(b, loss, error) : HEED_OK;
 }
 
@@ -273,5 +278,6 @@ heed_status heed_build_graph(heed_graph *graph, const heed_model *model, const h
     if (spec->purpose == HEED_PURPOSE_ENCODE) heed_build_fill_cross(b);
     else heed_build_head(b, heed_build_stack(b, &b->main));
     HEED_TRY(heed_graph_status(graph, error));
-    return scored ? finish_loss(b, error) : HEED_OK;
+    if (scored) return finish_loss(b, error);
+    return rounds_operands(b) ? heed_pass_precision(graph, error) : HEED_OK;
 }

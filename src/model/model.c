@@ -22,6 +22,7 @@ heed_status heed_model_create(heed_model **out, const heed_config *config, const
     model->rounded = options->rounded;
     model->rounded_to = options->rounded_to;
     model->cache = options->cache;
+    model->bf16 = options->bf16;
     model->names = config->family->weights;
     *out = model;
     return HEED_OK;

@@ -18,6 +18,7 @@ typedef struct heed_model_options {
     uint64_t seed;
     bool rounded;                /* inference: matrices that products read are rounded to `rounded_to` where that is narrower than their stored type */
     heed_dtype rounded_to;       /* f16, bf16, or blocks that can be made; tied embeddings keep 8 bits at least */
+    bool bf16;                   /* products and attention round their operands to bf16 (the precision pass) */
     heed_dtype cache;            /* keys and values of its sessions: f32 (0, exact), bf16, or i8 with a scale per head and position */
     bool allow_nonfinite;        /* NaN and infinities in weights become notes instead of HEED_E_FORMAT */
 } heed_model_options;

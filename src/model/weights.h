@@ -53,6 +53,7 @@ struct heed_model {
     bool training, rounded;
     heed_dtype rounded_to;         /* of matrices, with `rounded` */
     heed_dtype cache;              /* of keys and values */
+    bool bf16;                     /* operands of products are rounded */
     heed_arena *arena;
     heed_tensor *tensors;
     size_t n_tensors, tensors_capacity;

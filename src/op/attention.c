@@ -51,7 +51,8 @@ static inline void REAL(attend)(const heed_kernel_args *args, const heed_attenti
         if (at < 0) continue;
         real weight = blind ? 1 : R(exp)(REAL(score_of)(span, q, k, group, head, i, j, at) - largest);
         sum += weight;
-        for (int64_t e = 0; e < width; e++) y[e] = R(fma)(weight * kept, REAL(heed_attention_operand)(attributes, REAL(heed_attention_key_element)(attributes, v, at, group, e)), y[e]);
+        for (int64_t e = 0; e < width; e++)
+            y[e] = R(fma)(weight * kept, REAL(operand)(REAL(heed_attention_key_element)(attributes, v, at, group, e), attributes->rounded), y[e]);
         if (weights && j < max_keys) weights[j] = weight;
     }
     if (sum == 0) return; /* blind, and no key at all */

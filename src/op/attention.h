@@ -83,17 +83,12 @@ static inline real REAL(heed_attention_key_element)(const heed_attention_attribu
     return heed_scaled_run_scale(bytes, attributes->kv_heads, width, head) * (float)bytes[head * width + e];
 }
 
-/* What a product takes of a number. */
-static inline real REAL(heed_attention_operand)(const heed_attention_attributes *attributes, real x)
-{
-    return attributes->rounded ? (real)heed_round_operand((float)x) : x;
-}
-
 /* scale * q.k, the products added in ascending order, then the soft cap: cap * tanh(score / cap). */
 static inline real REAL(heed_attention_score)(const heed_attention_attributes *attributes, const real *q, const heed_operand *k, int64_t row, int64_t head)
 {
     real sum = 0, cap = (real)attributes->soft_cap;
-    for (int64_t e = 0; e < attributes->head_width; e++) sum = R(fma)(REAL(heed_attention_operand)(attributes, q[e]), REAL(heed_attention_operand)(attributes, REAL(heed_attention_key_element)(attributes, k, row, head, e)), sum);
+    for (int64_t e = 0; e < attributes->head_width; e++)
+        sum = R(fma)(REAL(operand)(q[e], attributes->rounded), REAL(operand)(REAL(heed_attention_key_element)(attributes, k, row, head, e), attributes->rounded), sum);
     sum *= (real)attributes->scale;
     return cap > 0 ? cap * R(tanh)(sum / cap) : sum;
 }

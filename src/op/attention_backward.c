@@ -17,7 +17,7 @@ static inline real REAL(along)(const heed_attention_attributes *attributes, cons
 {
     real sum = 0;
     for (int64_t e = 0; e < attributes->head_width; e++)
-        sum = R(fma)(REAL(heed_attention_operand)(attributes, dy[e]), operand ? REAL(heed_attention_operand)(attributes, x[e]) : x[e], sum);
+        sum = R(fma)(REAL(operand)(dy[e], attributes->rounded), operand ? REAL(operand)(x[e], attributes->rounded) : x[e], sum);
     return sum;
 }
 
@@ -44,9 +44,9 @@ static inline void REAL(attend_backward)(const heed_kernel_args *args, const hee
         real ds = weight * (kept * REAL(along)(attributes, dy, v, true) - delta) * scale;
         if (cap > 0) ds *= 1 - score / cap * (score / cap);
         for (int64_t e = 0; e < width; e++) {
-            dv[e] = R(fma)(weight * kept, REAL(heed_attention_operand)(attributes, dy[e]), dv[e]);
-            dq[e] = R(fma)(ds, REAL(heed_attention_operand)(attributes, k[e]), dq[e]);
-            dk[e] = R(fma)(ds, REAL(heed_attention_operand)(attributes, q[e]), dk[e]);
+            dv[e] = R(fma)(weight * kept, REAL(operand)(dy[e], attributes->rounded), dv[e]);
+            dq[e] = R(fma)(ds, REAL(operand)(k[e], attributes->rounded), dq[e]);
+            dk[e] = R(fma)(ds, REAL(operand)(q[e], attributes->rounded), dk[e]);
         }
     }
 }

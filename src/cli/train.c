@@ -20,7 +20,7 @@ static const option options[] = {
     HEED_OPTION(train_task, valid, "valid", 0, OPTION_LIST, "FILE", "The same, to measure the loss on."),
     ROW(pairs, "pairs", OPTION_FLAG, NULL, "--data (and --valid) are two aligned files, source and target."),
     ROW(tokenizer, "tokenizer", OPTION_TEXT, "char|DIR", "char, or a folder with tokenizer files (default: that of --init, else char)."),
-    ROW(template, "template", OPTION_TEXT, "FILE|none", "Jinja file that lays out conversations (default: the model's own); none: prompts and completions as they are."),
+    ROW(template_file, "template", OPTION_TEXT, "FILE|none", "Jinja file that lays out conversations (default: the model's own); none: prompts and completions as they are."),
     ROW(template_time, "template-time", OPTION_INTEGER, "SECONDS", "The present, for templates that ask, in seconds since 1970 (now)."),
     ROW(objective, "objective", OPTION_TEXT, "NAME", "clm, mlm or seq2seq (default: as the family asks)."),
     ROW(out, "out", OPTION_TEXT, "RUN", "Run folder: log.jsonl, loss.svg, checkpoint-STEP/, last, best; RUN itself loads as a model."),

@@ -21,7 +21,7 @@ typedef struct field { const char *name; field_kind kind; size_t offset, count_o
 static const double most = 9e15; /* integers up to here are exact in JSON readers too */
 
 static const field fields[] = {
-    LIST(data), LIST(valid), FIELD(pairs, FLAG), FIELD(tokenizer, PATH), FIELD(template, PATH),
+    LIST(data), LIST(valid), FIELD(pairs, FLAG), FIELD(tokenizer, PATH), FIELD(template_file, PATH),
     CHOSEN(template_time, INTEGER, 0, most), FIELD(objective, TEXT), FIELD(init, PATH), FIELD(config, PATH),
     FIELD(family, TEXT), CHOSEN(layers, INTEGER, 1, 4096), CHOSEN(d_model, INTEGER, 1, 1 << 20), CHOSEN(heads, INTEGER, 1, 1 << 16),
     CHOSEN(kv_heads, INTEGER, 1, 1 << 16), CHOSEN(d_ff, INTEGER, 1, 1 << 24), CHOSEN(context, INTEGER, 4, 1 << 24), FIELD(max_steps, TEXT),

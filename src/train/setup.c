@@ -69,10 +69,10 @@ heed_status heed_setup_chat(heed_chat_template **chat, const heed_train_options 
     size_t length = 0;
     *chat = NULL;
     if (heed_data_kind_of(data) != HEED_DATA_CONVERSATIONS || tokenizer == NULL) return HEED_OK;
-    if (o->template != NULL && strcmp(o->template, "none") == 0) return HEED_OK;
-    if (o->template != NULL) HEED_TRY(heed_tokenizer_read_chat_template(tokenizer, o->template, error));
+    if (o->template_file != NULL && strcmp(o->template_file, "none") == 0) return HEED_OK;
+    if (o->template_file != NULL) HEED_TRY(heed_tokenizer_read_chat_template(tokenizer, o->template_file, error));
     if (heed_tokenizer_chat_template(tokenizer, &length) == NULL) return HEED_OK;
-    return heed_chat_template_load(chat, o->template != NULL ? o->template : o->init != NULL ? o->init : o->out, tokenizer, error);
+    return heed_chat_template_load(chat, o->template_file != NULL ? o->template_file : o->init != NULL ? o->init : o->out, tokenizer, error);
 }
 
 /* ---- objective ---- */

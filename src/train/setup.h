@@ -11,7 +11,7 @@ heed_status heed_setup_data(heed_data **data, const heed_train_options *options,
    without one. Options without a tokenizer take that of options->init. */
 heed_status heed_setup_tokenizer(heed_tokenizer **tokenizer, const heed_train_options *options, const heed_data *data,
                                  const heed_objective *objective, heed_error *error);
-/* The template that lays out conversations, for data that holds them: options->template read from its file (and given to the tokenizer, so that
+/* The template that lays out conversations, for data that holds them: options->template_file read from its file (and given to the tokenizer, so that
    it goes where the tokenizer goes), else the tokenizer's own. *chat is NULL for other data, for "none" and where there is none. */
 heed_status heed_setup_chat(heed_chat_template **chat, const heed_train_options *options, const heed_data *data, heed_tokenizer *tokenizer, heed_error *error);
 /* The objective by name, else by model, else by data. `init` is the configuration of options->init, NULL without one. */

@@ -204,7 +204,7 @@ static heed_status open_datasets(heed_trainer *t, heed_data *data, heed_error *e
         HEED_TRY(heed_setup_data(&valid, &t->options, true, error));
         HEED_TRY(open_dataset(t, &t->valid, valid, false, error));
     }
-    if (t->options.template != NULL && strcmp(t->options.template, "none") != 0) t->options.template = NULL; /* the tokenizer has it now */
+    if (t->options.template_file != NULL && strcmp(t->options.template_file, "none") != 0) t->options.template_file = NULL; /* the tokenizer has it now */
     return HEED_OK;
 }
 

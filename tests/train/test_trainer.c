@@ -349,7 +349,7 @@ static void test_conversations_are_learned_and_resumed(void **state)
     assert_ok(heed_tokenizer_save(tokenizer, folder, &error));
     heed_tokenizer_free(tokenizer);
     heed_train_options o = small_options((const char *const[]){data}, whole);
-    o.tokenizer = folder, o.template = jinja, o.valid = o.data, o.valid_count = 1, o.dropout = 0, o.learning_rate = 1e-2, o.batch_size = 8, o.max_steps = "60";
+    o.tokenizer = folder, o.template_file = jinja, o.valid = o.data, o.valid_count = 1, o.dropout = 0, o.learning_rate = 1e-2, o.batch_size = 8, o.max_steps = "60";
     heed_train_report report = train(&o, 2);
     if (!(report.eval_loss < 0.1)) fail_msg("loss %g: the answers are certain, the questions would not be", report.eval_loss);
     o.out = parted, o.stop_at = 20;

@@ -116,8 +116,8 @@ static inline heed_v heed_v_min(heed_v a, heed_v b) { return heed_v_select(a < b
 static inline heed_v heed_v_max(heed_v a, heed_v b) { return heed_v_select(a > b, a, b); }
 
 static inline heed_vi heed_vi_set(int32_t x) { return (heed_vi){x, x, x, x}; }
-static inline heed_vi heed_vi_add(heed_vi a, heed_vi b) { return a + b; }
-static inline heed_vi heed_vi_sub(heed_vi a, heed_vi b) { return a - b; }
+static inline heed_vi heed_vi_add(heed_vi a, heed_vi b) { return (heed_vi)((heed_vu)a + (heed_vu)b); } /* wraps, as the others do */
+static inline heed_vi heed_vi_sub(heed_vi a, heed_vi b) { return (heed_vi)((heed_vu)a - (heed_vu)b); }
 static inline heed_vi heed_vi_and(heed_vi a, heed_vi b) { return a & b; }
 static inline heed_vi heed_vi_or(heed_vi a, heed_vi b) { return a | b; }
 static inline heed_vi heed_vi_left_23(heed_vi a) { return (heed_vi)((heed_vu)a << 23); }

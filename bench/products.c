@@ -15,17 +15,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MOST_TIMES = 100000, MOST_THREADS = 256 };
+enum { MOST_TIMES = 100000, PACKING_PARTS = 32 };
 
 typedef struct {
     heed_pool *pool;
     heed_isa isa;
     heed_gemm gemm;
     float *a, *c;
-    char *b, *scratch;
+    char *b, *scratch, *packed;
     size_t b_bytes, copies, scratch_bytes;
     int parts;
-    atomic_int next;
+    atomic_int next, next_packing;
     uint64_t runs;
 } product;
 
@@ -62,8 +62,12 @@ static void write_floats(const char *folder, const char *name, const float *valu
 
 static void run_parts(void *argument, int thread, int threads)
 {
-    (void)threads;
     product *p = argument;
+    if (p->gemm.ahead) {
+        for (int part; (part = atomic_fetch_add_explicit(&p->next_packing, 1, memory_order_relaxed)) < PACKING_PARTS;)
+            heed_gemm_pack_ahead(&p->gemm, p->isa, part, PACKING_PARTS);
+        if (threads > 1) heed_pool_barrier(p->pool);
+    }
     for (int part; (part = atomic_fetch_add_explicit(&p->next, 1, memory_order_relaxed)) < p->parts;)
         heed_gemm_run(&p->gemm, p->isa, part, p->parts, p->scratch + p->scratch_bytes * (size_t)thread);
 }
@@ -71,14 +75,14 @@ static void run_parts(void *argument, int thread, int threads)
 static void run_once(product *p)
 {
     p->gemm.b = p->b + p->b_bytes * (size_t)(p->runs++ % p->copies);
-    atomic_store(&p->next, 0);
+    atomic_store(&p->next, 0), atomic_store(&p->next_packing, 0);
     heed_pool_run(p->pool, run_parts, p);
 }
 
 static void release(product *p)
 {
-    heed_free_aligned(p->a), heed_free_aligned(p->b), heed_free_aligned(p->c), heed_free_aligned(p->scratch);
-    p->a = p->c = NULL, p->b = p->scratch = NULL;
+    heed_free_aligned(p->a), heed_free_aligned(p->b), heed_free_aligned(p->c), heed_free_aligned(p->scratch), heed_free_aligned(p->packed);
+    p->a = p->c = NULL, p->b = p->scratch = p->packed = NULL;
 }
 
 /* W (rows,columns) in its layout, `copies` times. */
@@ -118,6 +122,11 @@ static json_t *load(product *p, json_t *request)
     p->c = must(heed_allocate_aligned((size_t)(m * n) * sizeof(float) + 64));
     p->gemm.a = p->a, p->gemm.c = p->c;
     lay_out(p, read_floats(folder, "b.bin", n * k), to_input || to_weight ? k : n, to_input || to_weight ? n : k, panels);
+    p->gemm.ahead = rounded; /* as plans do it */
+    size_t a_bytes, b_bytes;
+    heed_gemm_ahead_bytes(&p->gemm, p->isa, &a_bytes, &b_bytes);
+    p->packed = must(heed_allocate_aligned(a_bytes + b_bytes + 64));
+    p->gemm.packed_a = p->packed, p->gemm.packed_b = p->packed + a_bytes;
     p->parts = heed_gemm_parts(&p->gemm, p->isa);
     p->scratch_bytes = (heed_gemm_scratch(&p->gemm, p->isa) + 4095) / 4096 * 4096 + 64;
     p->scratch = must(heed_allocate_aligned(p->scratch_bytes * (size_t)heed_pool_threads(p->pool)));

@@ -127,10 +127,22 @@ static inline bool same_bits(float a, float b)
 /* Runs all parts, in an order that depends on `seed`, with scratch of exactly the size asked for. */
 static inline void run_all(const heed_gemm *gemm, heed_isa isa, int parts, int seed)
 {
+    heed_gemm ahead = *gemm;
+    guarded packed_a = {0}, packed_b = {0};
+    if (gemm->ahead) {
+        size_t a, b;
+        heed_gemm_ahead_bytes(gemm, isa, &a, &b);
+        packed_a = guarded_new(a), packed_b = guarded_new(b);
+        memset(packed_a.data, 0xFF, a), memset(packed_b.data, 0xFF, b);
+        ahead.packed_a = packed_a.data, ahead.packed_b = packed_b.data;
+        gemm = &ahead;
+        for (int i = 0; i < 1 + seed % 5; i++) heed_gemm_pack_ahead(gemm, isa, seed & 1 ? seed % 5 - i : i, 1 + seed % 5);
+    }
     guarded scratch = guarded_new(heed_gemm_scratch(gemm, isa));
     memset(scratch.data, 0xFF, scratch.bytes);
     for (int i = 0; i < parts; i++) heed_gemm_run(gemm, isa, seed & 1 ? parts - 1 - i : i, parts, scratch.data);
     guarded_free(&scratch);
+    if (gemm->ahead) guarded_free(&packed_a), guarded_free(&packed_b);
 }
 
 #endif

@@ -3,8 +3,8 @@
 
 #include <string.h>
 
-/* A block of ROW_BLOCK tiles of rows and DEPTH_BLOCK steps of k stays in the second-level cache while COLUMN_BLOCK columns of B
-   pass by, panel after panel. Rows of A a multiple of CACHE_WAY bytes apart share the same lines of the first-level cache: tiles
+/* A block of ROW_BLOCK tiles of rows and DEPTH_BLOCK packed steps stays in the second-level cache while COLUMN_BLOCK columns of B
+   pass by, panel after panel; of pairs, which make the step twice as long, half as many columns. Rows of A a multiple of CACHE_WAY bytes apart share the same lines of the first-level cache: tiles
    then have at most CACHE_WAYS rows. */
 enum { DEPTH_BLOCK = 512, COLUMN_BLOCK = 512, ROW_BLOCK = 8, CACHE_WAY = 4096, CACHE_WAYS = 8 };
 /* Parts: at most MAX_PARTS; one costs about PART_COST vector multiply-adds beside its work; with few rows, one for so many
@@ -23,7 +23,8 @@ typedef struct {
     int64_t depth_block, panel_block;
     int64_t pair;                      /* steps of k in a packed element: 1 or 2 */
     bool few;                          /* one row tile covers M */
-    bool pack_a, pack_b;
+    bool pack_a, pack_b;               /* every unit for itself */
+    bool ahead_a, ahead_b;             /* or all before */
 } cut;
 
 static int64_t divide_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
@@ -66,7 +67,7 @@ static double unit_cost(const cut *c, const heed_gemm *g, int64_t grid_rows, int
     const double rows = (double)(divide_up(c->row_tiles, grid_rows) * c->tall);
     const double columns = (double)(divide_up(c->panels, grid_columns) * c->kernels->panel);
     double step = rows * columns / (double)(c->kernels->lanes * c->pair) + columns * (c->pack_b ? packing[g->b_kind] : 0.15);
-    step += rows * 0.25 * (double)divide_up((int64_t)columns, COLUMN_BLOCK);
+    step += rows * (c->pack_a ? 0.8 : 0.25) * (double)divide_up((int64_t)columns, COLUMN_BLOCK / c->pair);
     return step * (double)g->k + PART_COST;
 }
 
@@ -96,21 +97,24 @@ static cut cut_product(const heed_gemm *g, heed_isa isa)
     c.packers = (heed_gemm_packers){c.kernels->straight, c.kernels->transposing, c.kernels->straight};
     if (g->rounded) c.packers = pairs ? pairs->pairs : c.kernels->rounded;
     c.pair = pairs ? 2 : 1;
-    c.pack_a = g->rounded;
-    const bool rows_collide = !g->a_transposed && !c.pack_a && g->a_stride % (CACHE_WAY / (int)sizeof(float)) == 0;
+    c.ahead_a = g->ahead && g->rounded;
+    c.pack_a = g->rounded && !g->ahead;
+    const bool rows_collide = !g->a_transposed && !g->rounded && g->a_stride % (CACHE_WAY / (int)sizeof(float)) == 0;
     c.tall = rows_collide ? smaller(c.kernels->rows, CACHE_WAYS) : c.kernels->rows;
     c.row_tiles = larger(divide_up(g->m, c.tall), 1);
     c.panels = larger(divide_up(g->n, panel), 1);
     c.few = c.row_tiles <= 1;
     c.pack_b = g->rounded || g->b_kind == HEED_GEMM_B_NT || g->b_kind == HEED_GEMM_B_PANELS_TRANSPOSED ||
                (g->b_kind == HEED_GEMM_B_NN && (!c.few || g->n % panel)) || (c.row_tiles > 2 && c.type != HEED_GEMM_F32);
-    c.tiles = pairs ? &pairs->tile : &c.kernels->tile[c.pack_b ? HEED_GEMM_F32 : c.type];
+    c.ahead_b = c.pack_b && g->ahead;
+    c.pack_b = c.pack_b && !g->ahead;
+    c.tiles = pairs ? &pairs->tile : &c.kernels->tile[c.pack_b || c.ahead_b ? HEED_GEMM_F32 : c.type];
     /* A block of depth leaves its chains in C, which must not be where gate or residual still wait to be read. */
     bool over_c = g->c && (g->gate == g->c || g->residual == g->c);
     bool one_block = over_c || (c.few && !c.pack_b);
-    c.depth_block = larger(one_block ? g->k : smaller(g->k, DEPTH_BLOCK), 1);
+    c.depth_block = larger(one_block ? g->k : smaller(g->k, DEPTH_BLOCK * c.pair), 1);
     c.grid_rows = c.grid_columns = 1;
-    c.panel_block = (over_c ? HEED_GEMM_MAX_WIDTH : COLUMN_BLOCK) / panel;
+    c.panel_block = (over_c ? HEED_GEMM_MAX_WIDTH : COLUMN_BLOCK / c.pair) / panel;
     if (c.few) cut_few(&c, g);
     else cut_many(&c, g);
     return c;
@@ -153,7 +157,7 @@ size_t heed_gemm_scratch(const heed_gemm *gemm, heed_isa isa)
     if (heed_gemm_is_blocks(gemm)) return heed_block_gemm_scratch(gemm, isa);
     cut c = cut_product(gemm, isa);
     size_t depth = (size_t)c.depth_block;
-    bool perhaps = !c.pack_b && gemm->b_kind == HEED_GEMM_B_NN; /* a smaller n may end in a part of a panel, and be packed */
+    bool perhaps = !c.pack_b && !gemm->ahead && gemm->b_kind == HEED_GEMM_B_NN; /* a smaller n may end in a part of a panel, and be packed */
     if (perhaps) depth = (size_t)larger(smaller(gemm->k, DEPTH_BLOCK), 1);
     /* Packed panels are kept for a second block of rows; without one, those of one tile's width suffice. */
     int64_t panels = smaller(c.row_tiles > ROW_BLOCK ? c.panel_block : HEED_GEMM_MAX_WIDTH / c.kernels->panel, c.panels);
@@ -209,6 +213,54 @@ static void pack_panel(const cut *c, const heed_gemm *g, int64_t panel, int64_t 
     }
 }
 
+/* ---- operands packed ahead: A as rows one after the other, transposed as tiles of `tall` rows, step by step in vectors; B in panels ---- */
+
+static int64_t ahead_a_elements(const cut *c, const heed_gemm *g)
+{
+    return g->a_transposed ? c->row_tiles * packed_a_width(c, g, c->tall, g->k) * steps_of(c, g->k) : g->m * packed_a_width(c, g, g->m, g->k);
+}
+
+void heed_gemm_ahead_bytes(const heed_gemm *gemm, heed_isa isa, size_t *a, size_t *b)
+{
+    const cut c = cut_product(gemm, isa);
+    *a = c.ahead_a ? ((size_t)ahead_a_elements(&c, gemm) * sizeof(float) + 63) & ~(size_t)63 : 0;
+    *b = c.ahead_b ? ((size_t)(c.panels * c.kernels->panel * steps_of(&c, gemm->k)) * sizeof(float) + 63) & ~(size_t)63 : 0;
+}
+
+/* Steps [k, k + depth) of row tile t of a transposed A. */
+static void pack_tile_ahead(const cut *c, const heed_gemm *g, int64_t t, int64_t k, int64_t depth)
+{
+    const int64_t m = t * c->tall, width = packed_a_width(c, g, c->tall, g->k), rows = smaller(c->tall, g->m - m);
+    float *out = (float *)g->packed_a + (t * steps_of(c, g->k) + k / c->pair) * width;
+    c->packers.straight(out, (int)width, g->a + k * g->a_stride + m, HEED_GEMM_F32, g->a_stride, depth, (int)rows);
+}
+
+void heed_gemm_pack_ahead(const heed_gemm *gemm, heed_isa isa, int part, int parts)
+{
+    enum { STEPS = 256 }; /* of neighbouring tiles and panels, while their lines and pages are at hand */
+    if (gemm->m <= 0 || gemm->n <= 0) return;
+    const cut c = cut_product(gemm, isa);
+    const int64_t panel = c.kernels->panel, steps = steps_of(&c, gemm->k);
+    const int64_t rows = gemm->m * part / parts, end_row = gemm->m * (part + 1) / parts;
+    const int64_t tiles = c.row_tiles * part / parts, end_tile = c.row_tiles * (part + 1) / parts;
+    const int64_t panels = c.panels * part / parts, end_panel = c.panels * (part + 1) / parts;
+    if (c.ahead_a && gemm->packed_a && !gemm->a_transposed && rows < end_row) {
+        const int64_t width = packed_a_width(&c, gemm, gemm->m, gemm->k);
+        c.packers.lengthwise((float *)gemm->packed_a + rows * width, (int)width, gemm->a + rows * gemm->a_stride, HEED_GEMM_F32, gemm->a_stride,
+                             end_row - rows, (int)gemm->k);
+    }
+    for (int64_t k = 0; k < gemm->k; k += STEPS) {
+        const int64_t depth = smaller(gemm->k - k, STEPS);
+        if (c.ahead_a && gemm->packed_a && gemm->a_transposed)
+            for (int64_t t = tiles; t < end_tile; t++) pack_tile_ahead(&c, gemm, t, k, depth);
+        if (c.ahead_b && gemm->packed_b)
+            for (int64_t p = panels; p < end_panel; p++)
+                pack_panel(&c, gemm, p, k, depth, (float *)gemm->packed_b + (p * steps + k / c.pair) * panel);
+    }
+}
+
+/* ---- running ---- */
+
 static void copy_tile(float *to, ptrdiff_t to_stride, const float *from, ptrdiff_t from_stride, int rows, int columns)
 {
     for (int r = 0; r < rows; r++) memcpy(to + r * to_stride, from + r * from_stride, (size_t)columns * sizeof *to);
@@ -232,9 +284,13 @@ static void pack_rows(const block *w)
     else packers->lengthwise(w->packed_a, width, g->a + w->m * g->a_stride + w->k, HEED_GEMM_F32, g->a_stride, w->rows, (int)w->depth);
 }
 
-/* Rows [*first, *end) of the block's tile t: heights differ by one at most. */
+/* Rows [*first, *end) of the block's tile t: heights differ by one at most, but for tiles that are packed as such. */
 static int tile_rows(const block *w, int64_t t, int64_t *first)
 {
+    if (w->cut->ahead_a && w->gemm->a_transposed) {
+        *first = w->m + t * w->cut->tall;
+        return (int)smaller(w->cut->tall, w->m + w->rows - *first);
+    }
     *first = w->m + w->rows * t / w->tiles;
     return (int)(w->m + w->rows * (t + 1) / w->tiles - *first);
 }
@@ -259,22 +315,39 @@ static void run_tile(const block *w, heed_gemm_tile *tile, int index, int64_t m,
     else if (columns < width) copy_tile(out, g->c_stride, w->chains, width, rows, columns);
 }
 
-/* All tiles of the block against the panels at `b`, one tile wide. */
-static void run_tiles(const block *w, const heed_gemm_tile *place, int index, int64_t n)
+/* Where the block's A lies: row m of it at a + (m - w->m) * a_row, transposed tiles that were packed ahead at a + t * a_tile. */
+static const float *place_a(const block *w, heed_gemm_tile *tile, ptrdiff_t *a_tile)
 {
     enum { STEPS_AHEAD = 12 }; /* the processor does not foresee that a transposed A goes from row to row */
     const heed_gemm *g = w->gemm;
+    const cut *c = w->cut;
+    const int64_t step = w->k / c->pair;
+    ptrdiff_t stride = g->a_stride;
+    const float *a = g->a_transposed ? g->a + w->k * stride + w->m : g->a + w->m * stride + w->k;
+    *a_tile = 0;
+    if (c->pack_a) a = w->packed_a, stride = packed_a_width(c, g, w->rows, w->depth);
+    if (c->ahead_a) {
+        stride = packed_a_width(c, g, g->a_transposed ? c->tall : g->m, g->k);
+        a = (const float *)g->packed_a + (g->a_transposed ? (w->m / c->tall * steps_of(c, g->k) + step) * stride : w->m * stride + step);
+        if (g->a_transposed) *a_tile = steps_of(c, g->k) * stride;
+    }
+    tile->a_row = g->a_transposed ? 1 : stride;
+    tile->a_step = g->a_transposed ? stride : 1;
+    tile->a_ahead = g->a_transposed ? STEPS_AHEAD * stride : 0;
+    return a;
+}
+
+/* All tiles of the block against the panels at `b`, one tile wide. */
+static void run_tiles(const block *w, const heed_gemm_tile *place, int index, int64_t n)
+{
     heed_gemm_tile tile = *place;
-    const ptrdiff_t stride = w->cut->pack_a ? packed_a_width(w->cut, g, w->rows, w->depth) : g->a_stride;
-    const float *a = w->cut->pack_a ? w->packed_a : g->a_transposed ? g->a + w->k * stride + w->m : g->a + w->m * stride + w->k;
+    ptrdiff_t a_tile;
+    const float *a = place_a(w, &tile, &a_tile);
     tile.depth = w->steps;
-    tile.a_row = g->a_transposed ? 1 : stride;
-    tile.a_step = g->a_transposed ? stride : 1;
-    tile.a_ahead = g->a_transposed ? STEPS_AHEAD * stride : 0;
     for (int64_t t = 0; t < w->tiles; t++) {
         int64_t m;
         int rows = tile_rows(w, t, &m);
-        tile.a = a + (m - w->m) * tile.a_row;
+        tile.a = a_tile ? a + t * a_tile : a + (m - w->m) * tile.a_row;
         run_tile(w, &tile, index, m, rows, n);
     }
 }
@@ -285,7 +358,7 @@ static void run_panels(const block *w, int64_t first, int64_t end, bool fresh, b
     const cut *c = w->cut;
     const heed_gemm *g = w->gemm;
     const int64_t width = c->kernels->panel, lanes = c->kernels->lanes;
-    const int tallest = (int)divide_up(w->rows, w->tiles);
+    const int tallest = (int)(c->ahead_a && g->a_transposed ? smaller(w->rows, c->tall) : divide_up(w->rows, w->tiles));
     for (int64_t panel = first; panel < end;) {
         const int64_t n = panel * width, vectors = divide_up(smaller((end - panel) * width, g->n - n), lanes);
         int index = HEED_GEMM_WIDTHS - 1;
@@ -297,6 +370,9 @@ static void run_panels(const block *w, int64_t first, int64_t end, bool fresh, b
             if (fresh)
                 for (int64_t i = 0; i < panels; i++) pack_panel(c, g, panel + i, w->k, w->depth, packed + i * w->steps * width);
             place.b = packed, place.b_panel = w->steps * width;
+        } else if (c->ahead_b) {
+            place.b_panel = steps_of(c, g->k) * width;
+            place.b = (const float *)g->packed_b + panel * place.b_panel + w->k / c->pair * width;
         } else if (g->b_kind == HEED_GEMM_B_NN) {
             place.b = element(g->b, c->type, w->k * g->b_stride + n), place.b_panel = width, place.b_step = g->b_stride;
         } else place.b = element(g->b, c->type, (panel * g->k + w->k) * width);

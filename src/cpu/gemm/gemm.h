@@ -49,6 +49,8 @@ typedef struct heed_gemm {
     int64_t c_stride;
     bool accumulate;         /* the chain starts from the old C */
     bool rounded;            /* elements of A and B are rounded to bf16; never with blocks */
+    bool ahead;              /* heed_gemm_pack_ahead packs the operands of this product before any part runs */
+    void *packed_a, *packed_b; /* then where: shared by all threads, 64-byte aligned */
     const float *bias;       /* (N) */
     int activation;          /* heed_unary_kind; 0 is none */
     const float *gate;       /* (M,N) rows gate_stride apart */
@@ -65,6 +67,13 @@ int heed_gemm_parts(const heed_gemm *gemm, heed_isa isa);
 size_t heed_gemm_scratch(const heed_gemm *gemm, heed_isa isa);
 /* Runs part `part` of `parts`. `parts` is usually heed_gemm_parts(); any number >= 1 gives the same bits. */
 void heed_gemm_run(const heed_gemm *gemm, heed_isa isa, int part, int parts, void *scratch);
+
+/* ---- operands packed once for all parts, instead of by every part for itself ----
+   Worth a barrier where operands are rounded and there are many rows; the bits are the same. Bytes that packed_a and packed_b need for the
+   product with `ahead` set, each a multiple of 64. Products of one A by several B may share packed_a. */
+void heed_gemm_ahead_bytes(const heed_gemm *gemm, heed_isa isa, size_t *a, size_t *b);
+/* Packs share `part` of `parts` of A and of B, whichever of packed_a and packed_b are there; any number of parts, in any order. */
+void heed_gemm_pack_ahead(const heed_gemm *gemm, heed_isa isa, int part, int parts);
 
 /* ---- panels: the resident layout of a weight W (O,I) ----
    Of plain types P columns of B (rows of W) side by side, k outermost: element (o,i) stands at ((o / P) * I + i) * P + o % P, with P =

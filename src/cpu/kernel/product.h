@@ -128,12 +128,17 @@ static inline size_t product_scratch(const heed_kernel_args *args)
     return most;
 }
 
+static inline int numbered_parts(const products *all, heed_isa isa)
+{
+    int parts = 0;
+    for (int i = all->gated ? 1 : 0; i < all->count; i++) parts += heed_gemm_parts(&all->gemm[i], isa);
+    return parts;
+}
+
 static inline int product_parts(const heed_kernel_args *args)
 {
     products all = products_of(args);
-    int parts = 0;
-    for (int i = all.gated ? 1 : 0; i < all.count; i++) parts += heed_gemm_parts(&all.gemm[i], args->isa);
-    return parts;
+    return numbered_parts(&all, args->isa);
 }
 
 /* Part `part` of the parts of all products numbered through. Products of equal shapes have the same parts over the same elements of C. */
@@ -160,6 +165,73 @@ static inline void product_run(const heed_kernel_args *args, int part, int parts
     run_numbered(&all, args->isa, part, args->scratch);
 }
 
+/* ---- rounded operands, packed once for all parts ---- */
+
+enum { MOST_AHEAD_BYTES = 32 << 20, AHEAD_ROWS = 24 }; /* beyond, as with a head over a large vocabulary, parts pack for themselves */
+
+/* The products with their places in `shared`: A, which all of them read, and behind it each B. False when it is not worth it or too much;
+   when a run has fewer rows than its plan, parts pack for themselves, for which there is scratch. */
+static inline bool products_ahead(const heed_kernel_args *args, products *all, char *shared, size_t *bytes)
+{
+    *all = products_of(args), *bytes = 0;
+    for (int i = 0; i < all->count; i++) {
+        heed_gemm *g = &all->gemm[i];
+        size_t a, b;
+        if (!g->rounded || g->m < AHEAD_ROWS) return false;
+        g->ahead = true;
+        heed_gemm_ahead_bytes(g, args->isa, &a, &b);
+        if (i == 0) *bytes = a;
+        if (shared) g->packed_a = shared, g->packed_b = shared + *bytes;
+        *bytes += b;
+    }
+    return *bytes <= MOST_AHEAD_BYTES;
+}
+
+static inline bool product_fits_ahead(const heed_kernel_args *args)
+{
+    products all;
+    size_t bytes;
+    return product_fits_plain(args) && products_ahead(args, &all, NULL, &bytes);
+}
+
+static inline size_t ahead_shared(const heed_kernel_args *args)
+{
+    products all;
+    size_t bytes;
+    products_ahead(args, &all, NULL, &bytes);
+    return bytes;
+}
+
+static inline int ahead_parts(const heed_kernel_args *args)
+{
+    enum { ELEMENTS = 1 << 15 }; /* to pack in a part */
+    products all;
+    size_t bytes;
+    products_ahead(args, &all, NULL, &bytes);
+    if (args->phase == 1) return numbered_parts(&all, args->isa);
+    size_t parts = bytes / sizeof(float) / ELEMENTS;
+    return parts < 1 ? 1 : parts > 32 ? 32 : (int)parts;
+}
+
+static inline void ahead_run(const heed_kernel_args *args, int part, int parts)
+{
+    products all;
+    size_t bytes;
+    products_ahead(args, &all, args->shared, &bytes);
+    if (args->phase == 1) {
+        run_numbered(&all, args->isa, part, args->scratch);
+        return;
+    }
+    for (int i = 0; i < all.count; i++) {
+        if (i > 0) all.gemm[i].packed_a = NULL; /* the same one */
+        heed_gemm_pack_ahead(&all.gemm[i], args->isa, part, parts);
+    }
+}
+
+HEED_KERNEL(product_ahead) = {.name = "k_product_ahead", .op = HEED_OP_PRODUCT, .fits = product_fits_ahead, .scratch = product_scratch,
+    .shared = ahead_shared, .phases = 2, .parts = ahead_parts, .run = ahead_run};
+HEED_KERNEL(fused_product_ahead) = {.name = "k_fused_product_ahead", .op = HEED_OP_FUSED_PRODUCT, .fits = product_fits_ahead, .scratch = product_scratch,
+    .shared = ahead_shared, .phases = 2, .parts = ahead_parts, .run = ahead_run};
 HEED_KERNEL(product) = {.name = "k_product", .op = HEED_OP_PRODUCT, .fits = product_fits, .scratch = product_scratch, .parts = product_parts,
     .run = product_run};
 HEED_KERNEL(fused_product) = {.name = "k_fused_product", .op = HEED_OP_FUSED_PRODUCT, .fits = product_fits_plain, .scratch = product_scratch,

@@ -41,7 +41,7 @@ def torch_side(threads):
         for way in held["ways"]:
             way()
             times, begin = [], time.perf_counter()
-            while len(times) < 5 or time.perf_counter() - begin < request["seconds"]:
+            while len(times) < 3 or time.perf_counter() - begin < request["seconds"]:
                 start = time.perf_counter()
                 way()
                 times.append(time.perf_counter() - start)
@@ -102,7 +102,8 @@ def f32_square(setup):
     with Sides(setup) as sides:
         for size in SQUARES:
             yield sides.compare(f"f32 product {size}", size, size, size, 0.95, 1.05)
-            yield sides.compare(f"f32 product {size}, unpacked", size, size, size, 0.95, 1.05, layout="rows")
+            if size < 4096:
+                yield sides.compare(f"f32 product {size}, unpacked", size, size, size, 0.95, 1.05, layout="rows")
 
 
 def f32_few(setup):

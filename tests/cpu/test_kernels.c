@@ -411,10 +411,11 @@ static void block_product_kernels(void **state)
 {
     (void)state;
     static const heed_dtype types[] = {HEED_Q4_0, HEED_Q4_1, HEED_Q5_0, HEED_Q8_0, HEED_Q4_K, HEED_Q6_K};
-    static const int64_t rows[] = {0, 1, 5, 11, 70};
+    static const int64_t rows[] = {0, 1, 5, 11, 66};
     for (int variant = 0; variant < 6 * 5 * 2; variant++) {
+        if (variant / 6 % 5 == 4 && variant % 3) continue; /* many rows with a format of each kind of scales */
         const heed_dtype type = types[variant % 6];
-        const int64_t n = rows[variant / 6 % 5], k = type == HEED_Q4_K || type == HEED_Q6_K ? 256 : 96, width = 40;
+        const int64_t n = rows[variant / 6 % 5], k = type == HEED_Q4_K || type == HEED_Q6_K ? 256 : 64, width = 33;
         const bool gated = variant / 30;
         kernel_case c = row_case("product over blocks", HEED_OP_PRODUCT, n, &plain);
         c.panels = true, c.panels_input = 1, c.reference_bits = true;
@@ -452,7 +453,7 @@ static void gated_product_kernels(void **state)
             attributes.transpose_b = !(variant & 1), attributes.joined = 2, attributes.gated = 1, attributes.activation = HEED_UNARY_SILU;
             attributes.norm = variant & 2 ? HEED_FUSED_NORM_RMS : HEED_FUSED_NORM_NONE, attributes.eps = 1e-5f;
             c.tolerance = 5e-6, c.panels = variant & 4, c.panels_input = HEED_FUSED_B, c.panels_count = 2;
-            const int64_t k = 530, width = 70;
+            const int64_t k = 530, width = 35;
             heed_value in[HEED_FUSED_INPUTS];
             for (int i = 0; i < HEED_FUSED_INPUTS; i++) in[i] = HEED_NONE;
             in[HEED_FUSED_A] = floats(&c, "a", live(rows, k));

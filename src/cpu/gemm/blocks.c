@@ -10,6 +10,7 @@ typedef struct {
     const heed_block_kernels *kernels;
     heed_block_tile_kernel *const *tile; /* by heed_block_shape */
     int64_t runs, panels;
+    int64_t wide;                        /* panels of the widest tile: no part but the last ends in a narrower one */
     int64_t grid_rows, grid_columns;
 } cut;
 
@@ -32,10 +33,11 @@ static cut cut_product(const heed_gemm *g, heed_isa isa)
     cut c = {.kernels = kernels_for(isa), .runs = g->k / HEED_RUN};
     c.tile = c.kernels->tile[heed_block_traits_of(g->b_dtype) - heed_block_traits_table];
     c.panels = larger(divide_up(g->n, c.kernels->lanes), 1);
+    c.wide = g->m > 1 && c.tile[HEED_BLOCK_TWO_PANELS] ? 2 : 1;
     c.grid_rows = larger(divide_up(g->m, HEED_BLOCK_CHUNK), 1);
     const double work = (double)g->n * (double)larger(g->k, 1) * (1 + (double)g->m / 8) / FEW_PART_WORK;
     int64_t wanted = c.grid_rows > 1 ? g->n / PART_COLUMNS : (int64_t)(work < MAX_FEW_PARTS ? work : MAX_FEW_PARTS);
-    c.grid_columns = larger(smaller(wanted, smaller(c.panels, larger(MAX_PARTS / c.grid_rows, 1))), 1);
+    c.grid_columns = larger(smaller(wanted, smaller(divide_up(c.panels, c.wide), larger(MAX_PARTS / c.grid_rows, 1))), 1);
     return c;
 }
 
@@ -81,8 +83,8 @@ static void run_panels(const heed_gemm *g, const cut *c, heed_isa isa, int64_t r
     const heed_gemm_kernels *plain = heed_gemm_kernels_for(isa);
     const int64_t lanes = c->kernels->lanes;
     for (int64_t panel = first, width; panel < end; panel += width) {
-        heed_block_shape shape = tile->rows == 1 ? HEED_BLOCK_ONE_ROW : end - panel > 1 && c->tile[HEED_BLOCK_TWO_PANELS] ? HEED_BLOCK_TWO_PANELS
-                                                                                                                        : HEED_BLOCK_ONE_PANEL;
+        const bool two = end - panel > 1 && c->wide > 1;
+        const heed_block_shape shape = tile->rows == 1 ? HEED_BLOCK_ONE_ROW : two ? HEED_BLOCK_TWO_PANELS : HEED_BLOCK_ONE_PANEL;
         width = shape == HEED_BLOCK_TWO_PANELS ? 2 : 1;
         tile->panel = (const uint8_t *)g->b + panel * tile->panel_step;
         c->tile[shape](tile);
@@ -94,7 +96,7 @@ void heed_block_gemm_run(const heed_gemm *gemm, heed_isa isa, int part, int part
 {
     if (gemm->m <= 0 || gemm->n <= 0) return;
     const cut c = cut_product(gemm, isa);
-    const int64_t units = c.grid_rows * c.grid_columns;
+    const int64_t units = c.grid_rows * c.grid_columns, groups = divide_up(c.panels, c.wide);
     heed_block_tile tile = {.panel_step = (ptrdiff_t)heed_block_panel_step(isa, gemm->b_dtype, gemm->k), .to = scratch,
                             .blocks = gemm->k / (int64_t)heed_dtypes[gemm->b_dtype].block};
     for (int64_t unit = units * part / parts; unit < units * (part + 1) / parts; unit++) {
@@ -107,6 +109,6 @@ void heed_block_gemm_run(const heed_gemm *gemm, heed_isa isa, int part, int part
             heed_block_round(isa, gemm->b_dtype, gemm->a + row * gemm->a_stride, gemm->a_stride, tile.rows, gemm->k, 0, tile.rows, own);
             tile.a = own;
         }
-        run_panels(gemm, &c, isa, row, &tile, c.panels * j / c.grid_columns, c.panels * (j + 1) / c.grid_columns);
+        run_panels(gemm, &c, isa, row, &tile, groups * j / c.grid_columns * c.wide, smaller(groups * (j + 1) / c.grid_columns * c.wide, c.panels));
     }
 }

@@ -63,6 +63,27 @@ static heed_status put_tokenizer(const char *from, const heed_tokenizer *tokeniz
     return HEED_OK;
 }
 
+/* Matrices whose rows are no whole number of blocks are in another type: said. */
+static heed_status tell_narrow(const char *path, heed_dtype dtype, heed_buffer *notes, heed_error *error)
+{
+    heed_gguf *file = NULL;
+    size_t narrow = 0;
+    heed_dtype instead = dtype;
+    if (dtype == HEED_DTYPE_COUNT) return HEED_OK;
+    HEED_TRY(heed_gguf_open(&file, path, error));
+    for (size_t i = 0; i < heed_gguf_count(file); i++) {
+        const heed_stored_tensor *tensor = heed_gguf_at(file, i);
+        if (tensor->rank < 2 || (size_t)tensor->shape[tensor->rank - 1] % heed_dtypes[dtype].block == 0) continue;
+        instead = tensor->dtype;
+        narrow++;
+    }
+    heed_gguf_close(file);
+    if (narrow)
+        heed_buffer_printf(notes, "%zu matrices have rows that are no multiple of %zu, the block of %s: they are written wider (%s)\n", narrow, heed_dtypes[dtype].block,
+                           heed_dtypes[dtype].name, heed_dtypes[instead].name);
+    return HEED_OK;
+}
+
 static heed_status write_gguf(const heed_conversion *how, const heed_model *model, const heed_tokenizer *tokenizer, heed_dtype dtype, heed_buffer *notes,
                               heed_error *error)
 {
@@ -70,7 +91,7 @@ static heed_status write_gguf(const heed_conversion *how, const heed_model *mode
     heed_status status = put_tokenizer(how->model, tokenizer, (size_t)heed_model_config(model)->vocabulary, &entries, notes, error);
     if (status == HEED_OK) status = heed_model_save_gguf(model, how->out, dtype, &entries, error);
     heed_buffer_free(&entries.bytes);
-    return status;
+    return status == HEED_OK ? tell_narrow(how->out, dtype, notes, error) : status;
 }
 
 static heed_status write_folder(const heed_conversion *how, const heed_model *model, const heed_tokenizer *tokenizer, heed_dtype dtype, heed_error *error)

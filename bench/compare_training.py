@@ -4,7 +4,7 @@
     bench/compare_training.py [--only char] [--rounds 5] [--threads 2] [--build build/release] [--sides heed-bf16 ...] [--json FILE]
 
 heed runs in f32 and with --bf16, PyTorch eager and through torch.compile, each in f32 and under bf16 autocast; judged is the best of ours against
-the best of theirs. PyTorch computes attention with scaled_dot_product_attention and updates with torch.optim.AdamW(fused=True); A round times --steps updates of every side after some that do not count. Before the rounds both sides train five
+the best of theirs. PyTorch computes attention with scaled_dot_product_attention and updates with torch.optim.AdamW(fused=True). A round times --steps updates of every side after some that do not count. Before the rounds both sides train five
 updates from the same weights on the same tokens, and their losses are compared update by update. Needs torch, numpy and safetensors.
 """
 import argparse, json, os, shutil, subprocess, sys, tempfile, time
@@ -171,9 +171,10 @@ def rate_of(lines, shape, warm):
 
 
 def compare_losses(heed, side, worker, shape, weights, data, threads, tolerance):
-    """Update by update, against PyTorch in the same precision."""
-    ours = [line["loss"] for line in train(heed, side, shape, weights, data, CHECKED, threads)]
-    theirs = worker.ask(side="torch eager " + side.split()[1], first=ours[0])["losses"]
+    """Update by update, against PyTorch in the same precision; where the text begins, f32 tells best."""
+    losses = {how: [line["loss"] for line in train(heed, how, shape, weights, data, CHECKED, threads)] for how in {side, "heed f32"}}
+    ours = losses[side]
+    theirs = worker.ask(side="torch eager " + side.split()[1], first=losses["heed f32"][0])["losses"]
     worst = max(abs(a - b) / b for a, b in zip(ours, theirs))
     return worst <= tolerance, f"{side.split()[1]}: losses of {CHECKED} updates from the same weights within {worst:.1e} ({theirs[0]:.3f} to {theirs[-1]:.3f})"
 

@@ -3,7 +3,7 @@
 import html, os, sys
 
 INK, QUIET, GRID, REACHED, FLOOR, BELOW = "#1f2937", "#6b7280", "#e5e7eb", "#059669", "#2563eb", "#ea580c"
-WIDTH, LEFT, RIGHT, TOP, ROW, FOOT = 860, 270, 150, 78, 26, 44
+WIDTH, LEFT, RIGHT, TOP, ROW, FOOT = 900, 310, 160, 78, 26, 44
 DARK = """<style>@media (prefers-color-scheme: dark) { .ground { fill: #111827 } .ink { fill: #e5e7eb } .quiet { fill: #9ca3af }
  .grid { stroke: #374151 } .mark { stroke: #e5e7eb } }</style>"""
 

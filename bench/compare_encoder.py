@@ -6,7 +6,7 @@
 PyTorch runs eager and compiled, and counts with the better; mixed lengths are padded there and ragged here, padding is not counted.
 Outputs: last hidden states at tokens, within 1e-5 of the largest. Where precision is free, a side may round weights and activations as long as the mean of each sequence's hidden
 states keeps a cosine of 0.9995 with PyTorch's in f32: onnxruntime in f32 and with its dynamic quantisation to int8, heed with weights as they are,
-in bf16 and in blocks of 8 bits."""
+with weights and operands in bf16, and in blocks of 8 bits."""
 import os, subprocess, tempfile
 import rounds
 from rounds import Row, Worker, interleave
@@ -93,7 +93,7 @@ def at_any_precision(name, batch, shortest, longest, floor, goal):
         reference = outputs_of(torch)
         torch.close()
         mask = reference["in.attention_mask"]
-        ways = {"f32": (), "bf16": ("--weights", "bf16"), "q8_0": ("--weights", "q8_0")}
+        ways = {"f32": (), "bf16": ("--weights", "bf16", "--compute", "bf16"), "q8_0": ("--weights", "q8_0")}
         hidden = reference["last_hidden_state"]
         cosines = {label: least_cosine(hidden_of_heed(setup, reference, *flags), hidden, mask) for label, flags in ways.items()}
         mine = {label: ours(setup, batch, shortest, longest, *ways[label]) for label in ways if cosines[label] >= COSINE}

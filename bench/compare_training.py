@@ -21,6 +21,8 @@ PERIOD, CHECKED = 8, 5   # tokens after which the text of the comparison repeats
 RATE, BETAS, DECAY = 1e-3, (0.9, 0.95), 0.1
 THEIRS = ["torch eager f32", "torch eager bf16", "torch compiled f32", "torch compiled bf16"]
 OURS = ["heed f32", "heed bf16"]
+# Relative, of the first loss and of the five. Where gradients are near 0, Adam's first steps have the sign of their rounding: losses part from there on.
+TOLERANCE = {"f32": (1e-5, 2e-3), "bf16": (2e-3, 2e-2)}
 
 
 def tokens(shape, repeating):
@@ -175,8 +177,9 @@ def compare_losses(heed, side, worker, shape, weights, data, threads, tolerance)
     losses = {how: [line["loss"] for line in train(heed, how, shape, weights, data, CHECKED, threads)] for how in {side, "heed f32"}}
     ours = losses[side]
     theirs = worker.ask(side="torch eager " + side.split()[1], first=losses["heed f32"][0])["losses"]
-    worst = max(abs(a - b) / b for a, b in zip(ours, theirs))
-    return worst <= tolerance, f"{side.split()[1]}: losses of {CHECKED} updates from the same weights within {worst:.1e} ({theirs[0]:.3f} to {theirs[-1]:.3f})"
+    apart = [abs(a - b) / b for a, b in zip(ours, theirs)]
+    return apart[0] <= tolerance[0] and max(apart) <= tolerance[1], (
+        f"{side.split()[1]}: losses of {CHECKED} updates from the same weights ({theirs[0]:.3f} to {theirs[-1]:.3f}): the first within {apart[0]:.1e}, all within {max(apart):.1e}")
 
 
 def path_of(name, chosen):
@@ -189,7 +192,7 @@ def path_of(name, chosen):
                 tokens(shape, repeating).astype("uint16").tofile(file)
             command = [sys.executable, __file__, "--peer", name, "--threads", setup.threads, "--folder", folder]
             with rounds.Worker(command, setup.threads) as worker:
-                checks = [compare_losses(setup.heed, side, worker, shape, folder, data[True], setup.threads, 1e-4 if side.endswith("f32") else 2e-2)
+                checks = [compare_losses(setup.heed, side, worker, shape, folder, data[True], setup.threads, TOLERANCE[side.split()[1]])
                           for side in OURS if side in sides]
                 for side in sides:
                     if side in OURS:

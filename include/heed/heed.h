@@ -96,13 +96,24 @@ typedef struct heed_tokenizer_plan {
 } heed_tokenizer_plan;
 heed_status heed_train_tokenizer(const heed_tokenizer_plan *plan, const char *folder, size_t *vocab_size, heed_error *error);
 
+/* ---- how a model is loaded ---- */
+/* Choices when a model is loaded; all zeros: as the files are, exact. */
+typedef struct heed_load_options {
+    const char *weights;    /* matrices are rounded to this type where they are wider: "f16", "bf16", "q8_0", "q4_k" ... (tied embeddings keep
+                               8 bits); products over blocks round activations to 8 bits too. NULL: as stored */
+    const char *cache;      /* type in which keys and values of earlier positions are kept: "f32" (NULL, exact), "bf16", or "i8" with a scale for each
+                               head and position: half, or about a quarter of the memory, less accurate */
+    const char *compute;    /* what products, those of attention too, are formed from: "f32" (NULL, exact) or "bf16": operands are rounded, sums stay
+                               f32; faster where the processor multiplies bf16. Weights in blocks are multiplied as ever */
+} heed_load_options;
+
 /* ---- running a model once ---- */
 /* Reads tensors named in.<name> from a safetensors file and writes out.<name>, loss and grad.<name on disk> to another; the inputs
    and outputs are those of transformers' classes. */
 typedef struct heed_forward_task {
     const char *model, *input, *output;
-    const char *weights;    /* as in heed_load_options; NULL: as stored. Not with gradients */
     bool gradients;
+    heed_load_options load; /* no other weights with gradients; a cache has no part here */
 } heed_forward_task;
 heed_status heed_forward_files(heed_context *context, const heed_forward_task *task, heed_error *error);
 
@@ -122,15 +133,7 @@ typedef struct heed_transformer heed_transformer;
 /* A folder with config.json, safetensors and, if it is to read and write text, a tokenizer. A tokenizer that cannot be read is no
    error here: only what needs text fails, saying why. */
 heed_status heed_transformer_load(heed_transformer **transformer, heed_context *context, const char *folder, heed_error *error);
-/* The same with choices; all zeros: as the files are. */
-typedef struct heed_load_options {
-    const char *weights;    /* matrices are rounded to this type where they are wider: "f16", "bf16", "q8_0", "q4_k" ... (tied embeddings keep
-                               8 bits); products over blocks round activations to 8 bits too. NULL: as stored */
-    const char *cache;      /* type in which keys and values of earlier positions are kept: "f32" (NULL, exact), "bf16", or "i8" with a scale for each
-                               head and position: half, or about a quarter of the memory, less accurate */
-    const char *compute;    /* what products, those of attention too, are formed from: "f32" (NULL, exact) or "bf16": operands are rounded, sums stay
-                               f32; faster where the processor multiplies bf16. Weights in blocks are multiplied as ever */
-} heed_load_options;
+/* The same with choices. */
 heed_status heed_transformer_load_with(heed_transformer **transformer, heed_context *context, const char *folder, const heed_load_options *options,
                                        heed_error *error);
 void heed_transformer_free(heed_transformer *transformer);

@@ -1,5 +1,5 @@
 /* heed forward: tensors in a file through a model into another file. */
-#include "api/api.h"
+#include "api/transformer.h"
 
 #include "base/memory.h"
 #include "io/safetensors.h"
@@ -43,9 +43,10 @@ heed_status heed_forward_files(heed_context *context, const heed_forward_task *t
     heed_tensor_list outputs = {0};
     heed_model *model = NULL;
     size_t count = 0;
-    heed_model_options load = {.backend = context->backend, .training = task->gradients, .rounded = task->weights != NULL};
-    if (task->weights && task->gradients) return heed_fail(error, HEED_E_ARG, "gradients are those of the weights as stored: leave out the type %s", task->weights);
-    if (task->weights) HEED_TRY(heed_weight_type_read(task->weights, &load.rounded_to, error));
+    heed_model_options load = {.backend = context->backend, .training = task->gradients};
+    if (task->load.weights && task->gradients)
+        return heed_fail(error, HEED_E_ARG, "gradients are those of the weights as stored: leave out the type %s", task->load.weights);
+    HEED_TRY(heed_load_options_read(&task->load, &load, error));
     heed_forward_options options = {.gradients = task->gradients, .attentions = true};
     heed_status status = read_inputs(task->input, &file, &tensors, &count, error);
     if (status == HEED_OK) status = heed_model_load(&model, task->model, &load, error);

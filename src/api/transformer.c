@@ -7,6 +7,17 @@
 #include <string.h>
 #include <time.h>
 
+heed_status heed_load_options_read(const heed_load_options *options, heed_model_options *how, heed_error *error)
+{
+    if (options->cache && (!heed_dtype_by_name(options->cache, &how->cache) || (how->cache != HEED_F32 && how->cache != HEED_BF16 && how->cache != HEED_I8)))
+        return heed_fail(error, HEED_E_ARG, "a cache of type \"%.40s\"; expected f32, bf16 or i8", options->cache);
+    how->bf16 = options->compute && !strcmp(options->compute, "bf16");
+    if (options->compute && !how->bf16 && strcmp(options->compute, "f32"))
+        return heed_fail(error, HEED_E_ARG, "products of type \"%.40s\"; expected f32 or bf16", options->compute);
+    how->rounded = options->weights != NULL;
+    return how->rounded ? heed_weight_type_read(options->weights, &how->rounded_to, error) : HEED_OK;
+}
+
 heed_status heed_transformer_load(heed_transformer **result, heed_context *context, const char *folder, heed_error *error)
 {
     return heed_transformer_load_with(result, context, folder, &(heed_load_options){0}, error);
@@ -15,14 +26,9 @@ heed_status heed_transformer_load(heed_transformer **result, heed_context *conte
 heed_status heed_transformer_load_with(heed_transformer **result, heed_context *context, const char *folder, const heed_load_options *options,
                                        heed_error *error)
 {
-    heed_model_options how = {.backend = context->backend, .rounded = options->weights != NULL};
+    heed_model_options how = {.backend = context->backend};
     *result = NULL;
-    if (options->cache && (!heed_dtype_by_name(options->cache, &how.cache) || (how.cache != HEED_F32 && how.cache != HEED_BF16 && how.cache != HEED_I8)))
-        return heed_fail(error, HEED_E_ARG, "a cache of type \"%.40s\"; expected f32, bf16 or i8", options->cache);
-    how.bf16 = options->compute && !strcmp(options->compute, "bf16");
-    if (options->compute && !how.bf16 && strcmp(options->compute, "f32"))
-        return heed_fail(error, HEED_E_ARG, "products of type \"%.40s\"; expected f32 or bf16", options->compute);
-    if (how.rounded) HEED_TRY(heed_weight_type_read(options->weights, &how.rounded_to, error));
+    HEED_TRY(heed_load_options_read(options, &how, error));
     heed_transformer *t = heed_allocate(1, sizeof *t);
     if (!t) return heed_fail_memory(error, sizeof *t, "the model");
     pthread_mutex_init(&t->turn, NULL);

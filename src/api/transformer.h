@@ -18,6 +18,9 @@ struct heed_transformer {
     pthread_mutex_t turn;      /* one task at a time */
 };
 
+/* What the public choices are as options of a model; HEED_E_ARG for a type that is none. */
+heed_status heed_load_options_read(const heed_load_options *options, heed_model_options *how, heed_error *error);
+
 /* A session for `sequences` at once. */
 heed_status heed_transformer_session(heed_transformer *transformer, int64_t sequences, int64_t context, heed_session **session, heed_error *error);
 /* The settings of generation_config.json with the options over them, checked. Free the settings in every case. */

@@ -1,12 +1,11 @@
 /* heed forward: a model once over tensors in a file. */
 #include "task.h"
 
-typedef struct { task task; const char *in, *out, *weights; bool grad; } forward_task;
+typedef struct { task task; const char *in, *out; bool grad; } forward_task;
 
 static const option options[] = {
     HEED_OPTION(forward_task, in, "in", 0, OPTION_TEXT, "FILE", "Safetensors file with tensors named in.<name>; others are not looked at."),
     HEED_OPTION(forward_task, out, "out", 0, OPTION_TEXT, "FILE", "Safetensors file to write."),
-    HEED_OPTION(forward_task, weights, "weights", 0, OPTION_TEXT, "TYPE", "Round matrices to f16, bf16, q8_0, q4_k ... when loading."),
     HEED_OPTION(forward_task, grad, "grad", 0, OPTION_FLAG, NULL, "Also grad.<name on disk> of the loss for every parameter."),
     {0}};
 
@@ -19,7 +18,7 @@ static int check(task *t)
 static heed_status run(task *t)
 {
     const forward_task *values = (forward_task *)t;
-    heed_forward_task files = {.model = t->model, .input = values->in, .output = values->out, .weights = values->weights, .gradients = values->grad};
+    heed_forward_task files = {.model = t->model, .input = values->in, .output = values->out, .gradients = values->grad, .load = t->load};
     return heed_forward_files(t->context, &files, &t->error);
 }
 
@@ -29,4 +28,4 @@ const verb verb_forward = {
     .description = "Reads input_ids, attention_mask, labels ... as transformers' classes take them (in.input_ids, in.attention_mask, in.labels) and writes\n"
                    "out.logits, out.hidden_states.N, out.attentions.N ... with zeros at padding, the loss when labels are given, and gradients on request.",
     .examples = "  heed forward model --in batch.safetensors --out result.safetensors --grad\n",
-    .options = options, .shares = VERB_MODEL | VERB_COMPUTES | VERB_WATCHED, .bytes = sizeof(forward_task), .check = check, .run = run};
+    .options = options, .shares = VERB_MODEL | VERB_COMPUTES | VERB_WATCHED | VERB_ROUNDS, .bytes = sizeof(forward_task), .check = check, .run = run};

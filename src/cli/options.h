@@ -61,6 +61,7 @@ enum {
     VERB_SAMPLES = 16,     /* how tokens are chosen */
     VERB_JSON = 32,        /* --json */
     VERB_WATCHED = 128,    /* what is computed can be looked at: --profile, --trace ... */
+    VERB_ROUNDS = 256,     /* in which types a model is held and computed, where it is not loaded by VERB_LOADS */
     VERB_STOPS = 64        /* asks interrupted() now and then: Ctrl-C ends it in good order */
 };
 

@@ -18,6 +18,8 @@ static const option context_options[] = {
 static const option load_options[] = {
     HEED_OPTION(task, load.weights, "weights", 0, OPTION_TEXT, "TYPE", "Round matrices to f16, bf16, q8_0, q4_k ... when loading, where they are wider (default: as stored)."),
     HEED_OPTION(task, load.compute, "compute", 0, OPTION_TEXT, "TYPE", "Round operands of products and attention: f32 (default, exact) or bf16 (faster); sums stay f32."),
+    {0}};
+static const option cache_options[] = {
     HEED_OPTION(task, load.cache, "cache", 0, OPTION_TEXT, "TYPE", "Keep keys and values as f32 (default, exact), bf16, or i8 with a scale per head and position."),
     {0}};
 static const option watch_options[] = {
@@ -31,7 +33,7 @@ static const option watch_options[] = {
 /* In the order of --help; NULL stands for the verb's own table. */
 static const struct { unsigned shares; const option *options; } groups[] = {
     {VERB_MODEL | VERB_MODEL_MAYBE, model_options}, {~0u, NULL}, {VERB_SAMPLES, sampling_rows}, {VERB_COMPUTES | VERB_JSON, running_heading},
-    {VERB_JSON, json_options}, {VERB_COMPUTES, context_options}, {VERB_LOADS, load_options}, {VERB_WATCHED | VERB_LOADS, watch_options}};
+    {VERB_JSON, json_options}, {VERB_COMPUTES, context_options}, {VERB_LOADS | VERB_ROUNDS, load_options}, {VERB_LOADS, cache_options}, {VERB_WATCHED | VERB_LOADS, watch_options}};
 
 const option *option_next(option_walk *walk)
 {

@@ -17,7 +17,7 @@ struct task {
     heed_context *context;         /* VERB_COMPUTES */
     heed_transformer *transformer; /* VERB_LOADS */
     const char *model;             /* VERB_MODEL */
-    heed_load_options load;        /* VERB_LOADS */
+    heed_load_options load;        /* VERB_LOADS, VERB_ROUNDS */
     int64_t threads;
     bool json, profile, nan_guard, no_passes;
     const char *trace, *dump;

@@ -43,6 +43,9 @@ expect 0 '^\[16, 16, ' "$heed" generate -m "$fixtures/llama" --prompt-ids 1,2,3 
 expect 1 'products of type "f16"; expected f32 or bf16' "$heed" generate -m "$fixtures/llama" --prompt-ids 1,2,3 -n 8 --ids --compute f16
 expect 1 'a cache of type "q4_0"; expected f32, bf16 or i8' "$heed" generate -m "$fixtures/llama" --prompt-ids 1,2,3 -n 8 --ids --cache q4_0
 expect 1 'cannot be rounded to "float5"; expected f32' "$heed" generate -m "$fixtures/llama" --prompt-ids 1,2,3 -n 8 --ids --weights float5
+expect 0 '' "$heed" forward "$fixtures/llama" --in "$fixtures/llama/oracle.safetensors" --out "$work/rounded.safetensors" --compute bf16 --weights q8_0
+expect 1 'expected f32 or bf16' "$heed" forward "$fixtures/llama" --in "$fixtures/llama/oracle.safetensors" --out "$work/rounded.safetensors" --compute f64
+expect 1 'weights as stored' "$heed" forward "$fixtures/llama" --in "$fixtures/llama/oracle.safetensors" --out "$work/rounded.safetensors" --grad --weights q8_0
 expect 2 'expected 1 to 256 threads' "$heed" bench -m x -t 4294967297
 expect 2 'unexpected "more"' "$heed" info x more
 expect 2 'did you mean --temp' "$heed" generate -m x -p y --tmp 1

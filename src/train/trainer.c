@@ -177,6 +177,7 @@ static double speed(heed_trainer *t, double seconds, double tokens)
     const double fade = 0.93;
     t->seconds_window = fade * t->seconds_window + seconds;
     t->tokens_window = fade * t->tokens_window + tokens;
+    t->line_seconds += seconds, t->line_tokens += tokens;
     return t->seconds_window > 0 ? t->tokens_window / t->seconds_window : 0;
 }
 
@@ -192,8 +193,8 @@ static heed_status write_line(heed_trainer *t, const heed_train_progress *p, hee
         fields[n++] = HEED_LOG_F("lr", p->learning_rate);
         fields[n++] = HEED_LOG_F("grad_norm", p->grad_norm);
         fields[n++] = HEED_LOG_I("tokens", (int64_t)place->tokens);
-        fields[n++] = HEED_LOG_F("tokens_per_second", p->tokens_per_second);
-        place->pending_loss = 0, place->pending_labels = 0;
+        fields[n++] = HEED_LOG_F("tokens_per_second", t->line_seconds > 0 ? t->line_tokens / t->line_seconds : 0);
+        place->pending_loss = 0, place->pending_labels = 0, t->line_seconds = t->line_tokens = 0;
     }
     if (!isnan(p->eval_loss)) fields[n++] = HEED_LOG_F("eval_loss", p->eval_loss);
     return n > 2 ? heed_log_write(t->log, fields, n, error) : HEED_OK;

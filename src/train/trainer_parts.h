@@ -47,6 +47,7 @@ struct heed_trainer {
     heed_lock lock;            /* on RUN */
     heed_log *log;
     double seconds_window, tokens_window; /* recent speed, older updates fading */
+    double line_seconds, line_tokens;     /* of the updates behind the last line of log.jsonl */
     double loss, grad_norm, rate;         /* of the last update */
 };
 

@@ -48,7 +48,7 @@ typedef struct heed_watch_options {
     void *argument;
 } heed_watch_options;
 typedef struct heed_context_options {
-    int threads;            /* 0: OMP_NUM_THREADS, else all processors */
+    int threads;            /* 0: OMP_NUM_THREADS, else all processors; never do more work than there are processors */
     const char *isa;        /* "generic", "avx2", "avx512"; NULL: HEED_ISA, else the best */
     bool reference;         /* the plain reference kernels: slow, the oracle of all others */
     const heed_watch_options *watch; /* copied; NULL: nobody looks on */

@@ -10,7 +10,7 @@ struct heed_context {
     heed_backend *cpu;         /* owned; NULL with the reference kernels */
     heed_backend reference;
     heed_backend *backend;     /* the one in use */
-    int threads;
+    int threads, wished_threads; /* that work: at most as many as there are processors */
     heed_watch_options looking; /* as asked for */
     heed_watch watch;          /* of the backend, when something was asked for */
     heed_profile profile;

@@ -37,7 +37,10 @@ heed_status heed_context_new(heed_context **result, const heed_context_options *
     HEED_TRY(choose_isa(options->isa, &isa, error));
     heed_context *context = heed_allocate(1, sizeof *context);
     if (!context) return heed_fail_memory(error, sizeof *context, "the context");
-    context->threads = heed_thread_count(options->threads);
+    const int processors = heed_processor_count();
+    context->wished_threads = heed_thread_count(options->threads);
+    /* Threads that share a processor only wait for each other at barriers. */
+    context->threads = context->wished_threads < processors ? context->wished_threads : processors;
     context->reference = (heed_backend){.name = "reference", .isa = HEED_ISA_GENERIC};
     context->backend = &context->reference;
     if (!options->reference) {

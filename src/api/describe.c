@@ -43,7 +43,8 @@ static json_t *describe_slower(const heed_context *context, bool huge_pages)
     const bool wide = isa == HEED_ISA_AVX512, forced = isa < best;
     char wrong_level[96], crowded[96];
     snprintf(wrong_level, sizeof wrong_level, "%s is forced: this machine has %s too", heed_isa_name(isa), heed_isa_name(best));
-    snprintf(crowded, sizeof crowded, "%d threads on %d processor%s: they wait for each other", context->threads, processors, processors == 1 ? "" : "s");
+    snprintf(crowded, sizeof crowded, "%d threads are asked for, %d processor%s here: %d work", context->wished_threads, processors,
+             processors == 1 ? " is" : "s are", context->threads);
     const struct { bool holds; const char *line; } lines[] = {
         {context->backend == &context->reference, "the reference kernels run: one thread, one plain loop an op"},
         {forced && context->cpu, wrong_level},
@@ -51,7 +52,7 @@ static json_t *describe_slower(const heed_context *context, bool huge_pages)
         {!forced && isa == HEED_ISA_GENERIC, "no AVX2: portable C, where a multiply-add rounded once may take many instructions"},
         {wide && !heed_isa_has_vnni(), "no vpdpbusd: products over blocks take three instructions in the place of one"},
         {wide && !heed_isa_has_bf16(), "no vdpbf16ps: bf16 is widened and multiplied as f32"},
-        {context->threads > processors, crowded},
+        {context->wished_threads > context->threads, crowded},
         {!huge_pages, "huge pages are refused, memory is read through small ones: see /sys/kernel/mm/transparent_hugepage/enabled"}};
     json_t *list = json_array();
     bool failed = !list;

@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include "base/cpu.h"
 #include <heed/heed.h>
 #include <jansson.h>
 #include <string.h>
@@ -43,12 +44,12 @@ static void speed_comes_with_shares(void **state)
         assert_true(sides[i]->tokens_per_second > 0 && sides[i]->operations_per_token > 0 && sides[i]->bytes_per_token > 0);
         assert_true(sides[i]->compute_share > 0 && sides[i]->compute_share < 1 && sides[i]->bandwidth_share > 0);
     }
-    assert_int_equal(speed.peak.threads, 2);
+    assert_int_equal(speed.peak.threads, heed_processor_count() < 2 ? 1 : 2);
     task.peaks = false, task.round = NULL, task.rounds = 1;
     if (heed_transformer_bench(model, &task, &speed, &error)) fail_msg("%s", error.message);
     assert_true(speed.prefill.compute_share == 0 && speed.peak.threads == 0 && speed.prefill.tokens_per_second > 0);
     if (heed_context_peak(context, &peak, &error)) fail_msg("%s", error.message);
-    assert_true(peak.threads == 2 && peak.f32.all > 1e6 && peak.memory.all > 1e6 && peak.barrier_seconds > 0);
+    assert_true(peak.threads == (heed_processor_count() < 2 ? 1 : 2) && peak.f32.all > 1e6 && peak.memory.all > 1e6 && (peak.threads == 1 || peak.barrier_seconds > 0));
     heed_transformer_free(model);
     heed_context_free(context);
 }
@@ -74,8 +75,8 @@ static void what_is_slower_is_said(void **state)
 {
     (void)state;
     assert_true(is_slower_by(context_of(1, NULL, true), "reference kernels"));
-    assert_true(is_slower_by(context_of(256, NULL, false), "256 threads on"));
-    assert_false(is_slower_by(context_of(1, NULL, false), "threads on"));
+    assert_true(is_slower_by(context_of(256, NULL, false), "256 threads are asked for"));
+    assert_false(is_slower_by(context_of(1, NULL, false), "threads are asked for"));
     assert_true(is_slower_by(context_of(1, "generic", false), "generic is forced") || is_slower_by(context_of(1, "generic", false), "no AVX2"));
     assert_false(is_slower_by(context_of(1, NULL, false), "forced"));
     if (prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0) != 0) return; /* a kernel without them */

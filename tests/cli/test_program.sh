@@ -190,7 +190,7 @@ expect 2 'at least 1' "$heed" bench -m "$fixtures/gpt2" --rounds 0
 expect 2 'expected -m MODEL' "$heed" bench --machine --on-request
 printf 'go\ngo\n' | "$heed" bench -m "$fixtures/gpt2" -p 4 -n 1 --on-request >"$work/rounds" || fail "bench --on-request"
 [ "$(grep -c '"round": ' "$work/rounds")" = 3 ] || { fail "two requests are not answered by two rounds"; cat "$work/rounds" >&2; }
-expect 0 'threads on' "$heed" info -t 256
+expect 0 '256 threads are asked for' "$heed" info -t 256
 expect 2 'expected -m MODEL or --machine' "$heed" bench
 expect 2 'expected text or dot' "$heed" bench -m "$fixtures/gpt2" --dump svg
 expect 1 'cannot open for the trace' "$heed" bench -m "$fixtures/gpt2" --trace "$work/no/such/folder"

@@ -295,6 +295,17 @@ static int tile_rows(const block *w, int64_t t, int64_t *first)
     return (int)(w->m + w->rows * (t + 1) / w->tiles - *first);
 }
 
+/* The lines that a tile ends in come while it is computed: C, to be written, and what is added to it. */
+static void fetch_lines(const float *at, ptrdiff_t stride, int rows, int columns, bool write)
+{
+    enum { LINE = 64 / sizeof(float) };
+    for (int r = 0; r < rows; r++, at += stride)
+        for (int j = 0; j < columns; j += LINE) {
+            if (write) __builtin_prefetch(at + j, 1);
+            else __builtin_prefetch(at + j);
+        }
+}
+
 /* One tile of C at (m, n): begins its chains or takes them up from C, and leaves them there, finished after the last step. */
 static void run_tile(const block *w, heed_gemm_tile *tile, int index, int64_t m, int rows, int64_t n)
 {
@@ -310,6 +321,10 @@ static void run_tile(const block *w, heed_gemm_tile *tile, int index, int64_t m,
         tile->from = w->chains, tile->from_stride = width;
     }
     if (columns < width || (last && epilogue)) tile->to = w->chains, tile->to_stride = width;
+    if (!w->cut->few) {
+        fetch_lines(out, g->c_stride, rows, columns, true);
+        if (last && g->residual) fetch_lines(g->residual + m * g->residual_stride + n, g->residual_stride, rows, columns, false);
+    }
     (*w->cut->tiles)[index][rows](tile);
     if (last && epilogue) kernels->finish(g, m, n, rows, columns, w->chains, width);
     else if (columns < width) copy_tile(out, g->c_stride, w->chains, width, rows, columns);

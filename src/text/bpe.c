@@ -23,15 +23,29 @@ static heed_status fail_merge(const char *where, size_t rank, const char *token,
                      length < 80 ? (int)length : 80, token);
 }
 
+/* The id of a symbol; one that only merges know gets an id of its own, if the model has such. */
+static int32_t symbol_id(const heed_model *model, const char *symbol, size_t length)
+{
+    int32_t id = heed_vocabulary_find(&model->vocabulary, symbol, length);
+    return id >= 0 || !model->hidden_merges ? id : heed_vocabulary_find(&model->hidden, symbol, length);
+}
+
+static heed_status part_of_merge(heed_model *model, const char *symbol, size_t length, int32_t *id, const char *where, heed_error *error)
+{
+    *id = symbol_id(model, symbol, length);
+    if (*id >= 0) return HEED_OK;
+    if (!model->hidden_merges) return fail_merge(where, model->merges.count, symbol, length, error);
+    *id = HEED_HIDDEN_SYMBOLS + (int32_t)model->hidden.count;
+    return heed_vocabulary_add(&model->hidden, symbol, length, *id, where, error);
+}
+
 heed_status heed_bpe_add_merge(heed_model *model, const char *left, size_t left_length, const char *right, size_t right_length,
                                const char *where, heed_error *error)
 {
-    const heed_vocabulary *vocabulary = &model->vocabulary;
     size_t rank = model->merges.count, prefix = model->prefix ? strlen(model->prefix) : 0;
-    heed_merge merge = {heed_vocabulary_find(vocabulary, left, left_length), heed_vocabulary_find(vocabulary, right, right_length), -1,
-                        (uint32_t)rank};
-    if (merge.left < 0) return fail_merge(where, rank, left, left_length, error);
-    if (merge.right < 0) return fail_merge(where, rank, right, right_length, error);
+    heed_merge merge = {.rank = (uint32_t)rank};
+    HEED_TRY(part_of_merge(model, left, left_length, &merge.left, where, error));
+    HEED_TRY(part_of_merge(model, right, right_length, &merge.right, where, error));
     if (prefix > right_length)
         return heed_fail(error, HEED_E_FORMAT, "%s: merge %zu: \"%.80s\" is shorter than the prefix \"%.80s\"", where, rank, right,
                          model->prefix);
@@ -40,8 +54,8 @@ heed_status heed_bpe_add_merge(heed_model *model, const char *left, size_t left_
     if (!joined) return heed_fail_memory(error, length, "a merge");
     memcpy(joined, left, left_length);
     memcpy(joined + left_length, right + prefix, right_length - prefix);
-    merge.joined = heed_vocabulary_find(vocabulary, joined, length);
-    heed_status status = merge.joined < 0 ? fail_merge(where, rank, joined, length, error) : heed_bpe_add_merge_ids(model, merge, error);
+    heed_status status = part_of_merge(model, joined, length, &merge.joined, where, error);
+    if (status == HEED_OK) status = heed_bpe_add_merge_ids(model, merge, error);
     if (joined != local) free(joined);
     return status;
 }
@@ -72,6 +86,7 @@ static heed_status read_merge(heed_model *model, const json_t *merge, const char
 
 heed_status heed_bpe_seal(heed_model *model, heed_error *error)
 {
+    if (model->hidden.count) HEED_TRY(heed_vocabulary_seal(&model->hidden, "the merges", error));
     heed_merge_table *table = &model->merges;
     table->slot_count = 16;
     while (table->slot_count < table->count * 2) table->slot_count *= 2;
@@ -112,6 +127,8 @@ static heed_status read_bpe(heed_model *model, const json_t *json, const char *w
     HEED_TRY(heed_json_boolean(json, "fuse_unk", &model->fuse_unk, where, error));
     HEED_TRY(heed_json_boolean(json, "byte_fallback", &model->byte_fallback, where, error));
     HEED_TRY(heed_json_boolean(json, "ignore_merges", &model->ignore_merges, where, error));
+    HEED_TRY(heed_json_boolean(json, "hidden_merges", &model->hidden_merges, where, error));
+    if (json_object_get(json, "target_vocab")) HEED_TRY(heed_vocabulary_read(&model->target, json_object_get(json, "target_vocab"), where, error));
     if (!json_is_array(merges)) return heed_fail(error, HEED_E_FORMAT, "%s: model: \"merges\": expected an array", where);
     for (size_t i = 0; i < json_array_size(merges); i++) HEED_TRY(read_merge(model, json_array_get(merges, i), where, error));
     return heed_bpe_seal(model, error);
@@ -199,7 +216,7 @@ static heed_status split_characters(const heed_model *model, heed_model_scratch 
             if (!spelled_length) return heed_fail_memory(error, size, "a word");
         }
         int32_t id = !decorated && c < HEED_DIRECT_CHARACTERS ? model->direct_ids[c]
-                                                              : heed_vocabulary_find(&model->vocabulary, spelled, spelled_length);
+                                                              : symbol_id(model, spelled, spelled_length);
         if (id >= 0) {
             flush_unknown(model, scratch, &unknown);
             add_symbol(scratch, id, (uint32_t)size);
@@ -225,6 +242,10 @@ static heed_status tokenize_bpe(const heed_model *model, heed_model_scratch *scr
         size_t end = at + scratch->symbols[i].length;
         int32_t id = scratch->symbols[i].id;
         if (end > length) end = length;
+        if (id >= HEED_HIDDEN_SYMBOLS && model->hidden.count) {
+            if (model->unk_id < 0) return heed_model_unknown(model, error);
+            id = model->unk_id;
+        }
         heed_found_add(found, id < 0 ? ~id : id, base + (uint32_t)at, base + (uint32_t)end);
         at = end;
     }
@@ -232,6 +253,13 @@ static heed_status tokenize_bpe(const heed_model *model, heed_model_scratch *scr
 }
 
 /* ---- writing ---- */
+
+static json_t *symbol_string(const heed_model *model, int32_t id)
+{
+    const heed_vocabulary *vocabulary = id >= HEED_HIDDEN_SYMBOLS && model->hidden.count ? &model->hidden : &model->vocabulary;
+    const heed_vocabulary_entry *entry = heed_vocabulary_entry_of(vocabulary, id);
+    return json_stringn(heed_vocabulary_string(vocabulary, entry), entry->length);
+}
 
 static heed_status write_bpe(const heed_model *model, json_t *json, heed_error *error)
 {
@@ -243,13 +271,13 @@ static heed_status write_bpe(const heed_model *model, json_t *json, heed_error *
     failed |= json_object_set_new(json, "fuse_unk", json_boolean(model->fuse_unk));
     failed |= json_object_set_new(json, "byte_fallback", json_boolean(model->byte_fallback));
     failed |= json_object_set_new(json, "ignore_merges", json_boolean(model->ignore_merges));
+    if (model->hidden_merges) failed |= json_object_set_new(json, "hidden_merges", json_true());
+    if (model->target.count) failed |= json_object_set_new(json, "target_vocab", heed_vocabulary_write(&model->target));
     for (size_t i = 0; i < model->merges.count && !failed; i++) {
         const heed_merge *merge = &model->merges.merges[i];
-        const heed_vocabulary_entry *left = heed_vocabulary_entry_of(&model->vocabulary, merge->left);
-        const heed_vocabulary_entry *right = heed_vocabulary_entry_of(&model->vocabulary, merge->right);
         json_t *pair = json_array();
-        failed |= json_array_append_new(pair, json_stringn(heed_vocabulary_string(&model->vocabulary, left), left->length));
-        failed |= json_array_append_new(pair, json_stringn(heed_vocabulary_string(&model->vocabulary, right), right->length));
+        failed |= json_array_append_new(pair, symbol_string(model, merge->left));
+        failed |= json_array_append_new(pair, symbol_string(model, merge->right));
         failed |= json_array_append_new(merges, pair);
     }
     failed |= json_object_set_new(json, "merges", merges);

@@ -2,6 +2,7 @@
 
 #include "base/memory.h"
 #include "base/utf8.h"
+#include "text/moses.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -294,6 +295,31 @@ static heed_status read_bpe(heed_stage *stage, const json_t *json, const char *w
     return heed_stage_read_text(stage, json, "suffix", where, error);
 }
 
+/* ---- Moses: the suffix ends a word, blanks inside tokens are nothing; the words are joined when all of them are there ---- */
+
+static heed_status push_moses(heed_decoder_state *state, const char *bytes, size_t length, bool ends, heed_error *error)
+{
+    if (!whole_token(state, &bytes, &length, ends)) return check_held(state, error);
+    for (size_t at = 0; at < length;) {
+        bool suffix = length - at >= 4 && !memcmp(bytes + at, "</w>", 4);
+        if (suffix) heed_buffer_append(&state->held, " ", 1);
+        else if (bytes[at] != ' ') heed_buffer_append(&state->held, bytes + at, 1);
+        at += suffix ? 4 : 1;
+    }
+    heed_buffer_clear(&state->part);
+    return check_held(state, error);
+}
+
+static heed_status finish_moses(heed_decoder_state *state, heed_error *error)
+{
+    heed_buffer text = {0};
+    heed_status status = heed_moses_join(state->held.data, state->held.length, state->stage->text, &text, error);
+    if (status == HEED_OK) status = emit(state, text.data, text.length, true, error);
+    heed_buffer_free(&text);
+    heed_buffer_clear(&state->held);
+    return status;
+}
+
 /* ---- Replace ---- */
 
 typedef struct { heed_decoder_state *state; heed_error *error; heed_status status; bool ends; size_t kept; } replacement;
@@ -412,6 +438,7 @@ const heed_stage_kind heed_decoder_kinds[] = {
     {.name = "BPEDecoder", .read = read_bpe, .push = push_bpe, .finish = finish_bpe},
     {.name = "Replace", .read = read_replace, .push = push_replace, .finish = finish_nothing},
     {.name = "Strip", .read = read_strip, .push = push_strip, .finish = finish_nothing},
+    {.name = "Moses", .read = heed_moses_read, .push = push_moses, .finish = finish_moses},
     {.name = "ByteFallback", .push = push_byte_fallback, .finish = flush_bytes},
     {.name = "Metaspace", .read = heed_stage_read_metaspace, .push = push_metaspace, .finish = finish_nothing},
     {.name = NULL}

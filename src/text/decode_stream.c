@@ -65,7 +65,7 @@ static heed_status check_text(const heed_buffer *text, heed_error *error)
 heed_status heed_decode_stream_push(heed_decode_stream *stream, int32_t id, heed_buffer *text, heed_error *error)
 {
     size_t length;
-    const char *token = heed_tokenizer_token(stream->tokenizer, id, &length);
+    const char *token = heed_tokenizer_decoded_token(stream->tokenizer, id, &length);
     if (!token || (stream->skip_special && heed_tokenizer_is_special(stream->tokenizer, id))) return HEED_OK;
     stream->states[stream->count - 1].out = text;
     HEED_TRY(stream->states[0].stage->kind->push(&stream->states[0], token, length, true, error));

@@ -34,6 +34,9 @@ heed_status heed_tokenizer_build(heed_tokenizer **tokenizer, const json_t *json,
 heed_status heed_tokenizer_assemble(heed_tokenizer **tokenizer, heed_model *model, const json_t *json, json_t *config, const char *where,
                                     heed_error *error);
 
+/* The spelling that decoding sees: of the target's vocabulary, where it has one of its own. NULL: none. */
+const char *heed_tokenizer_decoded_token(const heed_tokenizer *tokenizer, int32_t id, size_t *length);
+
 /* load_gguf.c: the name that GGUF has for this tokenizer's way of cutting a text into words; NULL: none. */
 const char *heed_gguf_pre_name(const heed_tokenizer *tokenizer);
 /* read_gguf.c: the vocabulary inside a GGUF file, read out of it for heed_tokenizer_from_gguf. */

@@ -21,7 +21,7 @@ static const struct { const char *name; const heed_recipe *recipe; } classes[] =
     {"LayoutLMTokenizer", &heed_recipe_bert}, {"LxmertTokenizer", &heed_recipe_bert}, {"SqueezeBertTokenizer", &heed_recipe_bert},
     {"ByT5Tokenizer", &heed_recipe_byt5}, {"PerceiverTokenizer", &heed_recipe_perceiver}, {"CanineTokenizer", &heed_recipe_canine},
     {"EsmTokenizer", &heed_recipe_esm}, {"Wav2Vec2CTCTokenizer", &heed_recipe_wav2vec2}, {"perceiver", &heed_recipe_perceiver},
-    {"canine", &heed_recipe_canine}, {"esm", &heed_recipe_esm}, {"wav2vec2", &heed_recipe_wav2vec2}
+    {"canine", &heed_recipe_canine}, {"esm", &heed_recipe_esm}, {"wav2vec2", &heed_recipe_wav2vec2}, {"FSMTTokenizer", &heed_recipe_fsmt}
 };
 
 static const heed_recipe *recipe_named(const char *name)
@@ -69,6 +69,9 @@ static heed_status read_merge_line(heed_source *s, const char *line, size_t leng
 {
     (void)number;
     if (length == 0 || (length >= 8 && !memcmp(line, "#version", 8))) return HEED_OK;
+    const char *first = s->recipe->files == HEED_FILES_PAIR ? memchr(line, ' ', length) : NULL; /* fairseq's end in a count */
+    const char *second = first ? memchr(first + 1, ' ', length - (size_t)(first + 1 - line)) : NULL;
+    if (second) length = (size_t)(second - line);
     return json_array_append_new(s->merges, json_stringn(line, length)) ? heed_fail_memory(s->error, length, "the merges") : HEED_OK;
 }
 
@@ -215,13 +218,15 @@ static heed_status assemble(const heed_source *s, json_t **result)
 
 /* ---- finding the files ---- */
 
-typedef struct { char *vocab_json, *merges_txt, *vocab_txt, *config_json; } paths;
+typedef struct { char *vocab_json, *merges_txt, *vocab_txt, *config_json, *source_json, *target_json; } paths;
 
 static bool has_files(const paths *p, heed_recipe_files files)
 {
     switch (files) {
     case HEED_FILES_MERGES: return heed_path_exists(p->vocab_json) && heed_path_exists(p->merges_txt);
     case HEED_FILES_LINES: return heed_path_exists(p->vocab_txt);
+    case HEED_FILES_PAIR:
+        return heed_path_exists(p->source_json) && heed_path_exists(p->target_json) && heed_path_exists(p->merges_txt);
     case HEED_FILES_TABLE: return heed_path_exists(p->vocab_json);
     case HEED_FILES_NONE: return true;
     }
@@ -252,6 +257,12 @@ static heed_status find_recipe(heed_source *s, const paths *p)
     return HEED_OK;
 }
 
+static heed_status read_table(const heed_source *s, const char *path, json_t **table)
+{
+    HEED_TRY(heed_json_read(table, path, s->error));
+    return json_is_object(*table) ? HEED_OK : heed_fail(s->error, HEED_E_FORMAT, "%s: expected an object of ids", path);
+}
+
 static heed_status read_vocabulary(heed_source *s, const paths *p)
 {
     HEED_TRY(find_recipe(s, p));
@@ -260,8 +271,10 @@ static heed_status read_vocabulary(heed_source *s, const paths *p)
         s->vocabulary = json_object();
         return s->vocabulary ? read_lines(s, p->vocab_txt, read_token_line) : heed_fail_memory(s->error, 1024, "the vocabulary");
     }
-    HEED_TRY(heed_json_read(&s->vocabulary, p->vocab_json, s->error));
-    if (!json_is_object(s->vocabulary)) return heed_fail(s->error, HEED_E_FORMAT, "%s: expected an object of ids", p->vocab_json);
+    bool pair = s->recipe->files == HEED_FILES_PAIR;
+    HEED_TRY(read_table(s, pair ? p->source_json : p->vocab_json, &s->vocabulary));
+    if (pair) HEED_TRY(read_table(s, p->target_json, &s->target));
+    if (json_equal(s->target, s->vocabulary)) json_decref(s->target), s->target = NULL;
     if (s->recipe->files == HEED_FILES_TABLE) return HEED_OK;
     s->merges = json_array();
     return s->merges ? read_lines(s, p->merges_txt, read_merge_line) : heed_fail_memory(s->error, 1024, "the merges");
@@ -283,16 +296,19 @@ heed_status heed_tokenizer_json_from_files(json_t **json, const char *folder, js
 {
     heed_source s = {.config = *config, .where = folder, .error = error};
     paths p = {heed_path_join(folder, "vocab.json"), heed_path_join(folder, "merges.txt"), heed_path_join(folder, "vocab.txt"),
-               heed_path_join(folder, "config.json")};
-    heed_status status = p.vocab_json && p.merges_txt && p.vocab_txt && p.config_json ? read_vocabulary(&s, &p)
-                                                                                     : heed_fail_memory(error, strlen(folder), "a path");
+               heed_path_join(folder, "config.json"), heed_path_join(folder, "vocab-src.json"), heed_path_join(folder, "vocab-tgt.json")};
+    bool found = p.vocab_json && p.merges_txt && p.vocab_txt && p.config_json && p.source_json && p.target_json;
+    heed_status status = found ? read_vocabulary(&s, &p) : heed_fail_memory(error, strlen(folder), "a path");
     if (status == HEED_OK) status = assemble(&s, json);
     if (status == HEED_OK) status = complete_config(&s, config);
     json_decref(s.vocabulary);
     json_decref(s.merges);
+    json_decref(s.target);
     free(p.vocab_json);
     free(p.merges_txt);
     free(p.vocab_txt);
     free(p.config_json);
+    free(p.source_json);
+    free(p.target_json);
     return status;
 }

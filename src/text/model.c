@@ -27,6 +27,8 @@ void heed_model_scratch_free(heed_model_scratch *scratch)
 void heed_model_free(heed_model *model)
 {
     heed_vocabulary_free(&model->vocabulary);
+    heed_vocabulary_free(&model->hidden);
+    heed_vocabulary_free(&model->target);
     free(model->unk_token);
     free(model->prefix);
     free(model->suffix);
@@ -61,37 +63,47 @@ heed_status heed_model_read(heed_model *model, const json_t *json, const char *w
     return status;
 }
 
+json_t *heed_vocabulary_write(const heed_vocabulary *vocabulary)
+{
+    json_t *json = json_object();
+    int failed = !json;
+    for (size_t i = 0; i < vocabulary->count && !failed; i++) {
+        const heed_vocabulary_entry *entry = &vocabulary->entries[i];
+        failed |= json_object_setn_new(json, heed_vocabulary_string(vocabulary, entry), entry->length, json_integer(entry->id));
+    }
+    if (!failed) return json;
+    json_decref(json);
+    return NULL;
+}
+
 heed_status heed_model_write(const heed_model *model, json_t **result, heed_error *error)
 {
-    json_t *json = json_object(), *vocabulary = json_object();
+    json_t *json = json_object();
     int failed = json_object_set_new(json, "type", json_string(model->kind->name));
-    for (size_t i = 0; i < model->vocabulary.count && !model->kind->implied && !failed; i++) {
-        const heed_vocabulary_entry *entry = &model->vocabulary.entries[i];
-        failed |= json_object_setn_new(vocabulary, heed_vocabulary_string(&model->vocabulary, entry), entry->length,
-                                       json_integer(entry->id));
-    }
-    heed_status status = failed ? heed_fail_memory(error, model->vocabulary.strings_length, "writing the vocabulary") : HEED_OK;
-    if (status == HEED_OK) status = model->kind->write(model, json, error);
-    if (status == HEED_OK && !model->kind->implied && json_object_set_new(json, "vocab", json_incref(vocabulary)))
+    heed_status status = failed ? heed_fail_memory(error, 1024, "writing the model") : model->kind->write(model, json, error);
+    if (status == HEED_OK && !model->kind->implied && json_object_set_new(json, "vocab", heed_vocabulary_write(&model->vocabulary)))
         status = heed_fail_memory(error, model->vocabulary.strings_length, "writing the vocabulary");
-    json_decref(vocabulary);
     if (status == HEED_OK) *result = json;
     else json_decref(json);
     return status;
 }
 
-heed_status heed_model_read_vocabulary(heed_model *model, const json_t *json, const char *where, heed_error *error)
+heed_status heed_vocabulary_read(heed_vocabulary *vocabulary, const json_t *ids, const char *where, heed_error *error)
 {
-    json_t *vocabulary = json_object_get(json, "vocab");
-    if (!json_is_object(vocabulary)) return heed_fail(error, HEED_E_FORMAT, "%s: model: \"vocab\": expected an object of ids", where);
-    for (void *member = json_object_iter(vocabulary); member; member = json_object_iter_next(vocabulary, member)) {
+    if (!json_is_object(ids)) return heed_fail(error, HEED_E_FORMAT, "%s: model: \"vocab\": expected an object of ids", where);
+    for (void *member = json_object_iter((json_t *)ids); member; member = json_object_iter_next((json_t *)ids, member)) {
         const json_t *id = json_object_iter_value(member);
         const char *token = json_object_iter_key(member);
         if (!json_is_integer(id))
             return heed_fail(error, HEED_E_FORMAT, "%s: model: vocab: the id of \"%.80s\" is no integer", where, token);
-        HEED_TRY(heed_vocabulary_add(&model->vocabulary, token, json_object_iter_key_len(member), json_integer_value(id), where, error));
+        HEED_TRY(heed_vocabulary_add(vocabulary, token, json_object_iter_key_len(member), json_integer_value(id), where, error));
     }
-    return heed_vocabulary_seal(&model->vocabulary, where, error);
+    return heed_vocabulary_seal(vocabulary, where, error);
+}
+
+heed_status heed_model_read_vocabulary(heed_model *model, const json_t *json, const char *where, heed_error *error)
+{
+    return heed_vocabulary_read(&model->vocabulary, json_object_get(json, "vocab"), where, error);
 }
 
 heed_status heed_model_read_text(char **text, const json_t *json, const char *key, bool empty_is_none, const char *where, heed_error *error)

@@ -32,6 +32,8 @@ typedef struct heed_merge_table {
 
 enum { HEED_DIRECT_CHARACTERS = 0x180 }; /* their ids are in a table: all of the byte-level alphabet */
 
+enum { HEED_HIDDEN_SYMBOLS = 0x40000000 };
+
 typedef struct heed_model_kind heed_model_kind;
 typedef struct heed_model {
     const heed_model_kind *kind;
@@ -43,6 +45,9 @@ typedef struct heed_model {
     bool fuse_unk, byte_fallback, ignore_merges; /* BPE */
     int64_t max_word_characters;                 /* WordPiece: longer words are unknown */
     heed_merge_table merges;                     /* BPE */
+    bool hidden_merges;                          /* BPE: symbols that only merges know exist too; what is left of them is unknown */
+    heed_vocabulary hidden;                      /* BPE: those symbols, by HEED_HIDDEN_SYMBOLS and up */
+    heed_vocabulary target;                      /* BPE: what ids are decoded by, when the target language has a vocabulary of its own */
     heed_trie whole;                             /* BPE: pieces that are found in the text first and never merged; the values are ids */
     int32_t direct_ids[HEED_DIRECT_CHARACTERS], byte_ids[256]; /* BPE: of single characters, of "<0x00>" to "<0xFF>" */
 } heed_model;
@@ -74,6 +79,8 @@ void heed_model_free(heed_model *model);
 
 /* ---- for the kinds ---- */
 heed_status heed_model_read_vocabulary(heed_model *model, const json_t *json, const char *where, heed_error *error);
+heed_status heed_vocabulary_read(heed_vocabulary *vocabulary, const json_t *ids, const char *where, heed_error *error);
+json_t *heed_vocabulary_write(const heed_vocabulary *vocabulary); /* an object of ids; NULL without memory */
 /* A string member as a copy; absent, null and, when `empty_is_none`, "" leave *text NULL. */
 heed_status heed_model_read_text(char **text, const json_t *json, const char *key, bool empty_is_none, const char *where,
                                  heed_error *error);

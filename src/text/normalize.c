@@ -1,5 +1,6 @@
 #include "text/normalize.h"
 
+#include "text/moses.h"
 #include "text/unicode.h"
 
 /* Copies bytes below 0x80 that `quiet` leaves alone in one go; returns whether anything was copied. */
@@ -251,6 +252,7 @@ const heed_stage_kind heed_normalizer_kinds[] = {
     {.name = "Prepend", .read = read_prepend, .run = run_prepend},
     {.name = "ByteLevel", .run = run_byte_level},
     {.name = "Nmt", .run = run_nmt},
+    {.name = "Moses", .read = heed_moses_read, .run = heed_moses_cut},
     {.name = "BertNormalizer", .read = read_bert, .run = run_bert},
     {.name = NULL}
 };

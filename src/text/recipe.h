@@ -10,6 +10,7 @@ typedef enum heed_recipe_files {
     HEED_FILES_MERGES, /* vocab.json and merges.txt */
     HEED_FILES_LINES,  /* vocab.txt: a token a line */
     HEED_FILES_TABLE,  /* vocab.json */
+    HEED_FILES_PAIR,   /* vocab-src.json, vocab-tgt.json and merges.txt: two languages */
     HEED_FILES_NONE
 } heed_recipe_files;
 
@@ -20,7 +21,7 @@ typedef struct heed_recipe heed_recipe;
 typedef struct heed_source {
     const json_t *config; /* tokenizer_config.json; NULL: the vocabulary came alone */
     const heed_recipe *recipe;
-    json_t *vocabulary, *merges;
+    json_t *vocabulary, *merges, *target; /* target: HEED_FILES_PAIR, when it differs */
     const char *where;
     heed_error *error;
 } heed_source;
@@ -41,7 +42,7 @@ struct heed_recipe {
 };
 extern const heed_recipe heed_recipe_gpt2, heed_recipe_roberta, heed_recipe_qwen2, heed_recipe_clip, heed_recipe_bert;
 /* recipe_plain.c */
-extern const heed_recipe heed_recipe_byt5, heed_recipe_perceiver, heed_recipe_canine, heed_recipe_esm, heed_recipe_wav2vec2;
+extern const heed_recipe heed_recipe_byt5, heed_recipe_perceiver, heed_recipe_canine, heed_recipe_esm, heed_recipe_wav2vec2, heed_recipe_fsmt;
 
 const char *heed_source_special(const heed_source *source, heed_special part); /* spelling, NULL: none */
 bool heed_source_flag(const heed_source *source, const char *key, bool standard);

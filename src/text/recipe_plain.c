@@ -5,7 +5,7 @@
 #include "text/internal.h"
 #include <string.h>
 
-/* Classes without merges: bytes, code points, characters. */
+/* Classes without a pre-tokenizer of their own: bytes, code points, characters, words of Moses. */
 
 static json_t *plain(const char *type)
 {
@@ -109,6 +109,31 @@ static heed_status build_wav2vec2(const heed_source *s, heed_sections *made)
     return HEED_OK;
 }
 
+/* ---- words of Moses ---- */
+
+/* FSMT: fairseq's models for translation, from one language into another. */
+static heed_status build_fsmt(const heed_source *s, heed_sections *made)
+{
+    const json_t *languages = json_object_get(s->config, "langs");
+    const char *from = json_string_value(json_array_get(languages, 0)), *to = json_string_value(json_array_get(languages, 1));
+    if (json_array_size(languages) != 2 || !from || !to)
+        return heed_fail(s->error, HEED_E_FORMAT, "%s: tokenizer_config.json: \"langs\": expected two languages, as [\"en\", \"de\"]", s->where);
+    json_t *moses = json_pack("{s:s, s:s}", "type", "Moses", "language", from);
+    made->normalizer = heed_source_flag(s, "do_lower_case", false)
+                           ? json_pack("{s:s, s:[{s:s}, o]}", "type", "Sequence", "normalizers", "type", "Lowercase", moses)
+                           : moses;
+    made->pre_tokenizer = plain("WhitespaceSplit");
+    made->post_processor = heed_source_template(s);
+    made->decoder = json_pack("{s:s, s:s}", "type", "Moses", "language", to);
+    made->model = json_pack("{s:s, s:O, s:O, s:s, s:s, s:b, s:O*}", "type", "BPE", "vocab", s->vocabulary, "merges", s->merges, "end_of_word_suffix",
+                            "</w>", "unk_token", heed_source_special(s, HEED_UNK), "hidden_merges", 1, "target_vocab", s->target);
+    return HEED_OK;
+}
+
+const heed_recipe heed_recipe_fsmt = {
+    .files = HEED_FILES_PAIR,
+    .specials = {[HEED_BOS] = "<s>", [HEED_SEP] = "</s>", [HEED_UNK] = "<unk>", [HEED_PAD] = "<pad>"},
+    .before = HEED_SPECIAL_COUNT, .behind = HEED_SEP, .named_only = true, .build = build_fsmt};
 const heed_recipe heed_recipe_byt5 = {
     .files = HEED_FILES_NONE,
     .specials = {[HEED_PAD] = "<pad>", [HEED_EOS] = "</s>", [HEED_UNK] = "<unk>"},

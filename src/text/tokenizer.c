@@ -61,6 +61,15 @@ int32_t heed_tokenizer_id(const heed_tokenizer *tokenizer, const char *token, si
     return added ? added->id : heed_vocabulary_find(&tokenizer->model.vocabulary, token, length);
 }
 
+const char *heed_tokenizer_decoded_token(const heed_tokenizer *tokenizer, int32_t id, size_t *length)
+{
+    const heed_vocabulary *target = &tokenizer->model.target;
+    const heed_vocabulary_entry *entry = target->count ? heed_vocabulary_entry_of(target, id) : NULL;
+    if (!target->count) return heed_tokenizer_token(tokenizer, id, length);
+    *length = entry ? entry->length : 0;
+    return entry ? heed_vocabulary_string(target, entry) : NULL;
+}
+
 const char *heed_tokenizer_token(const heed_tokenizer *tokenizer, int32_t id, size_t *length)
 {
     const heed_added_token *added = heed_added_find(&tokenizer->added, id);

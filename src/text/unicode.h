@@ -27,6 +27,7 @@ bool heed_char_is_mark(uint32_t c);         /* M: what StripAccents removes */
 bool heed_char_is_accent(uint32_t c);       /* Mn: what BertNormalizer removes */
 bool heed_char_is_punctuation(uint32_t c);  /* P and the ASCII symbols: where BertPreTokenizer and Punctuation split */
 bool heed_char_is_control(uint32_t c);      /* Cc Cf Co less tab, line feed, carriage return: what BertNormalizer removes */
+bool heed_char_is_other(uint32_t c);        /* C: control, format, private, unassigned: what Moses drops */
 bool heed_char_is_chinese(uint32_t c);      /* the CJK ideographs that BertNormalizer isolates */
 
 /* Lower case of one character, 1 to 3 code points; returns how many. */

@@ -97,6 +97,8 @@ typedef enum heed_unary_kind {
 heed_value heed_unary(heed_graph *graph, heed_unary_kind kind, heed_value x);
 /* y = x * factor + offset. */
 heed_value heed_scale(heed_graph *graph, heed_value x, double factor, double offset);
+/* y = min(max(x, -limit), limit), limit > 0. */
+heed_value heed_clamp(heed_graph *graph, heed_value x, float limit);
 /* Values of another floating type, rounded to nearest even. */
 heed_value heed_cast(heed_graph *graph, heed_value x, heed_dtype dtype);
 

@@ -8,6 +8,7 @@
    caches already. x (N,D), memory (S,D), result (N,D). Sources: Vaswani et al. 2017, section 3.2; Ainslie et al. 2023 (grouped heads). */
 typedef struct heed_attention_layer {
     heed_nn_linear query, key, value, output;  /* (H*E,D) (K*E,D) (K*E,D) (D,H*E) */
+    float clip;                                /* > 0: q, k and v are kept within it */
     heed_qk_norm qk_norm;
     heed_nn_norm query_norm, key_norm;
     heed_value rotary_query, rotary_key;       /* tables of heed_rotary_table, or HEED_NONE */

@@ -19,9 +19,16 @@ static heed_value turn(heed_graph *graph, heed_value x, heed_value table, int he
     return table == HEED_NONE ? x : heed_rotary(graph, x, table, heads, interleaved);
 }
 
+/* A projection of x, kept within the layer's limit. */
+static heed_value project(heed_graph *graph, heed_value x, const heed_attention_layer *layer, const heed_nn_linear *linear)
+{
+    heed_value y = heed_nn_apply(graph, x, linear);
+    return layer->clip > 0 ? heed_clamp(graph, y, layer->clip) : y;
+}
+
 static heed_value keys_of(heed_graph *graph, heed_value source, const heed_attention_layer *layer)
 {
-    heed_value k = heed_nn_apply(graph, source, &layer->key);
+    heed_value k = project(graph, source, layer, &layer->key);
     k = normalise_heads(graph, k, layer, &layer->key_norm, layer->options.kv_heads);
     return turn(graph, k, layer->rotary_key, layer->options.kv_heads, layer->rotary_interleaved);
 }
@@ -29,13 +36,13 @@ static heed_value keys_of(heed_graph *graph, heed_value source, const heed_atten
 heed_value heed_attention_build(heed_graph *graph, heed_value x, const heed_attention_layer *layer, heed_value *weights)
 {
     bool cached = layer->key_cache != HEED_NONE, written = !cached || layer->slots != HEED_NONE;
-    heed_value q = heed_nn_apply(graph, x, &layer->query), k = layer->key_cache, v = layer->value_cache;
+    heed_value q = project(graph, x, layer, &layer->query), k = layer->key_cache, v = layer->value_cache;
     q = normalise_heads(graph, q, layer, &layer->query_norm, layer->options.heads);
     q = turn(graph, q, layer->rotary_query, layer->options.heads, layer->rotary_interleaved);
     if (written) {
         heed_value source = layer->memory == HEED_NONE ? x : layer->memory;
         k = keys_of(graph, source, layer);
-        v = heed_nn_apply(graph, source, &layer->value);
+        v = project(graph, source, layer, &layer->value);
     }
     if (cached && written) {
         k = heed_cache_write(graph, layer->key_cache, k, layer->slots);
@@ -48,5 +55,5 @@ heed_value heed_attention_build(heed_graph *graph, heed_value x, const heed_atte
 void heed_attention_fill_cache(heed_graph *graph, const heed_attention_layer *layer)
 {
     heed_cache_write(graph, layer->key_cache, keys_of(graph, layer->memory, layer), layer->slots);
-    heed_cache_write(graph, layer->value_cache, heed_nn_apply(graph, layer->memory, &layer->value), layer->slots);
+    heed_cache_write(graph, layer->value_cache, project(graph, layer->memory, layer, &layer->value), layer->slots);
 }

@@ -32,6 +32,7 @@ typedef struct { int64_t count; } heed_top_k_attributes;                       /
 typedef struct { int64_t experts; } heed_expert_count_attributes;              /* expert_order, expert_load */
 typedef struct { int32_t transpose_b, activation, rounded; } heed_expert_product_attributes; /* heed_unary_kind; HEED_UNARY_LINEAR for none */
 typedef struct { int32_t rounded; } heed_expert_outer_attributes;
+typedef struct { float limit; } heed_clamp_attributes;
 typedef struct { float alpha, limit; } heed_clamped_swiglu_attributes;
 
 typedef struct {

@@ -61,7 +61,7 @@ static heed_attention_layer self_attention(const heed_build *b, const heed_side 
         .key = heed_build_linear(b, part, HEED_ROLE_KEY_WEIGHT, HEED_ROLE_KEY_BIAS, layer),
         .value = heed_build_linear(b, part, HEED_ROLE_VALUE_WEIGHT, HEED_ROLE_VALUE_BIAS, layer),
         .output = heed_build_linear(b, part, HEED_ROLE_OUTPUT_WEIGHT, HEED_ROLE_OUTPUT_BIAS, layer),
-        .qk_norm = (heed_qk_norm)b->config->qk_norm,
+        .clip = (float)b->config->qkv_clip, .qk_norm = (heed_qk_norm)b->config->qk_norm,
         .query_norm = norm_with_bias(b, part, HEED_ROLE_QUERY_NORM_GAIN, layer),
         .key_norm = norm_with_bias(b, part, HEED_ROLE_KEY_NORM_GAIN, layer),
         .rotary_query = rotary, .rotary_key = rotary, .rotary_interleaved = b->config->rope.interleaved, .memory = HEED_NONE,

@@ -100,6 +100,7 @@ typedef struct heed_config {
     int64_t window;            /* 0: none */
     uint8_t windowed[HEED_MAX_LAYERS / 8]; /* bit i: layer i looks through the window */
     bool sinks;                /* every head has a sink, a score that no key gets */
+    double qkv_clip;           /* > 0: q, k and v are kept within it */
     double attention_soft_cap, logit_soft_cap;
     double logit_scale;        /* of the language model's logits; 0: 1 */
     /* biases, embedding, output */

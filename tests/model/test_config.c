@@ -31,7 +31,7 @@ static const bad_config bad[] = {
     {"{\"model_type\": \"gptj\", \"n_head\": 100000}", HEED_E_FORMAT, "rotary_dim is 64; expected an even number from 2 to the width of a head, 0"},
     {"{\"model_type\": \"falcon\", \"new_decoder_architecture\": true, \"parallel_attn\": false}", HEED_E_UNSUPPORTED, "new_decoder_architecture without parallel_attn"},
     {"{\"model_type\": \"falcon\", \"new_decoder_architecture\": true, \"num_kv_heads\": 2}", HEED_E_FORMAT, "71 heads and 2 key/value heads"},
-    {"{\"model_type\": \"mpt\", \"attn_config\": {\"clip_qkv\": 6}}", HEED_E_UNSUPPORTED, "without clip_qkv"},
+    {"{\"model_type\": \"mpt\", \"attn_config\": {\"clip_qkv\": -6}}", HEED_E_FORMAT, "clip_qkv is -6"},
     {"{\"model_type\": \"torch-transformer\", \"batch_first\": false}", HEED_E_UNSUPPORTED, "batch_first is false"},
     {"{\"model_type\": \"gemma\", \"use_bidirectional_attention\": true}", HEED_E_UNSUPPORTED, "use_bidirectional_attention"},
     {"{\"model_type\": \"gemma2\", \"attn_logit_softcapping\": -1}", HEED_E_FORMAT, "expected a number of at least 0, or null"},

@@ -154,6 +154,7 @@ static const op_case gradient_cases[] = {
     {"weighted rows to experts", HEED_OP_EXPERT_SPREAD, experts, .p = {3}, ONLY(F(N_BY(4)), CHOICES, F(CUBE(3, 5, 4)), F(N_BY(2)))},
     {"unweighted sum of experts", HEED_OP_EXPERT_COMBINE, experts, ONLY(F(N_BY(4)), CHOICES, F(CUBE(3, 5, 4)))},
     {"load of experts", HEED_OP_EXPERT_LOAD, expert_load, ONLY(F(N_BY(1)), SOME_CHOICES)},
+    {"clamp", HEED_OP_CLAMP, clamp, .f = {0.62}, ONLY(DRAWN(DISTINCT, N_BY(5)))},
     {"clamped swiglu", HEED_OP_CLAMPED_SWIGLU, clamped_swiglu, .f = {1.702, 3}, ONLY(DRAWN(KINKLESS, N_BY(5)), DRAWN(KINKLESS, N_BY(5)))},
     {"clamped swiglu of slots", HEED_OP_CLAMPED_SWIGLU, clamped_swiglu, .f = {0.5, 6}, ONLY(DRAWN(KINKLESS, N_BY_BY(2, 3)), DRAWN(KINKLESS, N_BY_BY(2, 3)))},
     {"no labels", HEED_OP_CROSS_ENTROPY, cross_entropy, .f = {0.1}, ONLY(F(R_BY(5)), I(R_ROWS, 0)), .live = {[HEED_EXTENT_GATHERED] = -1}},

@@ -154,6 +154,7 @@ BUILD(experts)
 }
 
 BUILD(expert_load) { return heed_expert_load(g, in[1], in[0], 3); }
+BUILD(clamp) { return heed_clamp(g, in[0], (float)c->f[0]); }
 BUILD(clamped_swiglu) { return heed_clamped_swiglu(g, in[0], in[1], (float)c->f[0], (float)c->f[1]); }
 
 #define CHOICES I(N_BY(2), 0, 2, 1, 0, 2, 1, 0, 1, 2, 0, 2, 1)

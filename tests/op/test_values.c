@@ -134,6 +134,7 @@ static const value_case cases[] = {
     {{"outer products by expert", HEED_OP_EXPERT_OUTER, expert_pieces, .p = {1}, ONLY(EXPERT_PIECES)}, 0, TORCH(expert_outer)},
     {{"sums by expert", HEED_OP_EXPERT_SUM, expert_pieces, .p = {2}, ONLY(EXPERT_PIECES)}, 0, TORCH(expert_sum)},
     {{"load", HEED_OP_EXPERT_LOAD, expert_load, ONLY(F(N_BY(1)), CHOICES)}, 0, TORCH(expert_load)},
+    {{"clamp", HEED_OP_CLAMP, clamp, .f = {0.75}, ONLY(F(N_BY(3)))}, 0, TORCH(clamp)},
     {{"clamped swiglu", HEED_OP_CLAMPED_SWIGLU, clamped_swiglu, .f = {1.5, 0.75}, ONLY(F(N_BY(3)), F(N_BY(3)))}, 0, TORCH(clamped_swiglu)},
     {{"rotary table", HEED_OP_ROTARY_TABLE, rotary_table, .f = {1.2}, ONLY(POSITIONS, FIXED(N_BY(1)), F(VECTOR(2)))}, 0, TORCH(rotary_table)},
     {{"rotary table by row", HEED_OP_ROTARY_TABLE, rotary_table, .f = {1.2}, ONLY(POSITIONS, FIXED(N_BY(1)), F(N_BY(2)))}, 0, TORCH(rotary_table_by_row)},

@@ -81,7 +81,7 @@ def draw(rng, family):
     }
     stem, c = settings[family]
     if family == "falcon" and flag():
-        c.update(new_decoder_architecture=True, num_kv_heads=grouped["num_key_value_heads"], num_ln_in_parallel_attn=pick([None, 1, 2]), alibi=False)
+        c.update(new_decoder_architecture=True, num_kv_heads=grouped["num_key_value_heads"], num_ln_in_parallel_attn=pick([None, 1, 2]), alibi=False, parallel_attn=True)
     if family == "qwen2":
         c.pop("head_dim", None)
     return stem, c, V, T, E
@@ -99,6 +99,8 @@ def batch(rng, family, stem, V, T, number):
     if mask is not None and family in ("opt", "mpt"):  # what their padding on the left does is refused, or has no gradient there
         mask = torch.stack([m.sort(descending=True)[0] for m in mask])
     labels = x if mask is None else torch.where(mask == 0, -100, x)
+    if mask is not None:  # a masked token is not scored either: what it sees is not the same everywhere
+        labels = torch.where(torch.cat([torch.zeros_like(mask[:, :1]), mask[:, :-1]], 1) == 0, -100, labels)
     head = rng.choice(["CausalLM", "CausalLM", "CausalLM", "SequenceClassification", "TokenClassification"])
     inputs = dict(input_ids=x, attention_mask=mask)
     if head == "CausalLM" or stem in forward.WITHOUT["For" + head]:

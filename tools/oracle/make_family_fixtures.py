@@ -22,6 +22,7 @@ MODELS = {
     "opt-350m": ("OPTForCausalLM", dict(vocab_size=61, hidden_size=24, ffn_dim=40, num_hidden_layers=2, num_attention_heads=3, max_position_embeddings=48, word_embed_proj_dim=10, do_layer_norm_before=False, dropout=0., **dict(IDS, pad_token_id=3))),
     "bloom-6-heads": ("BloomForCausalLM", dict(vocab_size=61, hidden_size=24, n_layer=2, n_head=6, layer_norm_epsilon=1e-3, apply_residual_connection_post_layernorm=True, **IDS)),
     "mpt": ("MptForCausalLM", dict(vocab_size=61, d_model=24, n_layers=2, n_heads=6, max_seq_len=48, layer_norm_epsilon=1e-3, attn_config=dict(softmax_scale=.3), **IDS)),
+    "mpt-clip": ("MptForCausalLM", dict(vocab_size=61, d_model=24, n_layers=2, n_heads=3, max_seq_len=48, layer_norm_epsilon=1e-3, attn_config=dict(clip_qkv=.7), **IDS)),
     "falcon-groups": ("FalconForCausalLM", dict(FALCON, hidden_size=32, num_attention_heads=4, num_kv_heads=2, new_decoder_architecture=True, ffn_hidden_size=40)),
     "falcon-alibi": ("FalconForCausalLM", dict(FALCON, hidden_size=24, num_attention_heads=6, multi_query=False, alibi=True, parallel_attn=False, bias=True)),
     "cohere-qk-norm": ("CohereForCausalLM", dict(HF, num_key_value_heads=2, use_qk_norm=True, attention_bias=True, layer_norm_eps=1e-3, logit_scale=.4)),

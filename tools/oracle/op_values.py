@@ -151,6 +151,7 @@ def experts():
     emit("expert_load", torch.einsum("njx,n->x", hot, numbers(0, 6, 1)[:, 0]), "sum over pairs of expert x of n(0, 6, 1)")
     gate, up = numbers(0, 6, 3), numbers(1, 6, 3)
     g = gate.clamp(max=0.75)
+    emit("clamp", numbers(0, 6, 3).clamp(-0.75, 0.75), "clamp(x, -.75, .75)")
     emit("clamped_swiglu", (up.clamp(-0.75, 0.75) + 1) * g * torch.sigmoid(1.5 * g), "(clamp(up, -.75, .75) + 1) * g * sigmoid(1.5 g), g = min(gate, .75)")
 
 

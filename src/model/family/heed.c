@@ -50,6 +50,7 @@ static const heed_key keys[] = {
     HEED_KEY("attention_scale_width", COUNT, scale_width),
     HEED_KEY("scale_attention_by_layer", FLAG, scale_by_layer),
     HEED_KEY("sliding_window", COUNT, window),
+    HEED_KEY("qkv_clip", NUMBER, qkv_clip),
     HEED_KEY("attention_soft_cap", NUMBER, attention_soft_cap),
     HEED_KEY("logit_soft_cap", NUMBER, logit_soft_cap),
     HEED_KEY("logit_scale", NUMBER, logit_scale),

@@ -45,17 +45,17 @@ static heed_status fix(heed_config *config, const json_t *json, const char *wher
 {
     const json_t *attention = json_object_get(json, "attn_config");
     bool alibi = true, normed = false;
-    double clip = 0;
     HEED_TRY(heed_classifier_dropout_read(config, json, where, error));
     if (!json_is_object(attention)) return HEED_OK;
     HEED_TRY(heed_json_boolean(attention, "alibi", &alibi, where, error));
     HEED_TRY(heed_json_boolean(attention, "qk_ln", &normed, where, error));
-    HEED_TRY(heed_json_number(attention, "clip_qkv", &clip, where, error));
+    HEED_TRY(heed_json_number(attention, "clip_qkv", &config->qkv_clip, where, error));
     HEED_TRY(heed_json_number(attention, "alibi_bias_max", &config->alibi_most, where, error));
     HEED_TRY(heed_json_number(attention, "softmax_scale", &config->attention_scale, where, error));
     HEED_TRY(heed_json_number(attention, "attn_pdrop", &config->attention_dropout, where, error));
-    if (!alibi || normed || clip != 0)
-        return heed_fail(error, HEED_E_UNSUPPORTED, "%s: attn_config: only MPT with alibi, without qk_ln and without clip_qkv is supported", where);
+    if (!alibi || normed)
+        return heed_fail(error, HEED_E_UNSUPPORTED, "%s: attn_config: only MPT with alibi and without qk_ln is supported", where);
+    if (!(config->qkv_clip >= 0)) return heed_fail(error, HEED_E_FORMAT, "%s: attn_config: clip_qkv is %g; expected a positive number or null", where, config->qkv_clip);
     if (!(config->attention_dropout >= 0 && config->attention_dropout < 1) || !(config->attention_scale >= 0))
         return heed_fail(error, HEED_E_FORMAT, "%s: attn_config: attn_pdrop is %g, softmax_scale %g; expected a rate from 0 to below 1, a positive number or null",
                          where, config->attention_dropout, config->attention_scale);
@@ -72,7 +72,8 @@ static json_t *number(double x)
 static bool write_config(const heed_config *config, json_t *json)
 {
     json_t *attention = json_pack("{s:b, s:o, s:o}", "alibi", 1, "alibi_bias_max", number(config->alibi_most), "attn_pdrop", number(config->attention_dropout));
-    bool whole = attention && json_object_set_new(attention, "softmax_scale", config->attention_scale > 0 ? json_real(config->attention_scale) : json_null()) == 0 &&
+    bool clipped = config->qkv_clip > 0 && attention && json_object_set_new(attention, "clip_qkv", json_real(config->qkv_clip)) != 0;
+    bool whole = attention && !clipped && json_object_set_new(attention, "softmax_scale", config->attention_scale > 0 ? json_real(config->attention_scale) : json_null()) == 0 &&
                  json_object_set(json, "attn_config", attention) == 0;
     json_decref(attention);
     return whole;

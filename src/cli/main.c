@@ -2,6 +2,7 @@
 #include "manual.h"
 #include "task.h"
 
+#include <errno.h>
 #include <string.h>
 
 #define HEED_VERB(name) extern const verb verb_##name;
@@ -33,7 +34,7 @@ static const verb *find_verb(const char *word)
     return NULL;
 }
 
-int main(int argc, char **argv)
+static int run(int argc, char **argv)
 {
     bool about = argc > 2 && !strcmp(argv[1], "help"); /* heed help VERB */
     const char *word = argc > 1 ? argv[about ? 2 : 1] : NULL;
@@ -55,4 +56,12 @@ int main(int argc, char **argv)
     const char *near = nearest_word(word, names, VERBS);
     fprintf(stderr, "heed: unknown verb \"%s\"%s%s%s\nSee: heed --help\n", word, near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
     return 2;
+}
+
+int main(int argc, char **argv)
+{
+    int status = run(argc, argv);
+    if (status != 0 || (fflush(stdout) == 0 && !ferror(stdout))) return status;
+    fprintf(stderr, "heed: cannot write to stdout: %s\n", strerror(errno));
+    return 1;
 }

@@ -1,5 +1,6 @@
 #include "train/objective.h"
 
+#include "model/family.h"
 #include <string.h>
 
 static const heed_objective *const objectives[] = {&heed_objective_clm, &heed_objective_mlm, &heed_objective_seq2seq};
@@ -27,7 +28,7 @@ heed_status heed_objective_check(const heed_objective *objective, const heed_con
     static const char *const arrangements[HEED_ARRANGEMENTS] = {"a decoder", "an encoder", "an encoder and a decoder"};
     if (config->arrangement != (int64_t)objective->arrangement)
         return heed_fail(error, HEED_E_ARG, "objective %s trains models with %s, this one (%s) has %s: use --objective %s", objective->name,
-                         arrangements[objective->arrangement], config->model_type, arrangements[config->arrangement],
+                         arrangements[objective->arrangement], config->family->name, arrangements[config->arrangement],
                          heed_objective_of(config)->name);
     if (config->float_inputs)
         return heed_fail(error, HEED_E_UNSUPPORTED, "model %s reads vectors instead of tokens: it cannot be trained on text", config->model_type);

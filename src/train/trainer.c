@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 void heed_trainer_free(heed_trainer *t)
 {
@@ -63,6 +64,17 @@ static heed_status lock_run(heed_trainer *t, heed_error *error)
     return status;
 }
 
+/* A training that did not begin leaves no folder behind that it made itself; the lock is held until the folder is gone. */
+static void forget_run(const heed_trainer *t)
+{
+    char *lock = in_run(t, ".lock"), *options = in_run(t, "run.json");
+    if (t->made_folder && t->lock.descriptor >= 0 && lock != NULL && options != NULL && !heed_path_exists(options)) {
+        unlink(lock);
+        rmdir(t->options.out);
+    }
+    free(lock), free(options);
+}
+
 /* Opens the log with the lines up to the step reached. */
 static heed_status open_log(heed_trainer *t, heed_error *error)
 {
@@ -78,6 +90,7 @@ static heed_status begin_run(heed_trainer *t, heed_error *error)
 {
     char *newest = NULL;
     int64_t step;
+    t->made_folder = !heed_path_exists(t->options.out);
     HEED_TRY(heed_directory_make(t->options.out, error));
     HEED_TRY(lock_run(t, error));
     HEED_TRY(heed_checkpoint_prepare(t->options.out, heed_trainer_private_files, error));
@@ -103,7 +116,7 @@ heed_status heed_trainer_new(heed_trainer **trainer, const heed_train_options *o
     HEED_TRY(heed_train_options_check(options, error));
     HEED_TRY(allocate(&t, backend, watcher, error));
     heed_status status = heed_train_options_copy(&t->options, options, t->arena, error);
-    if (status == HEED_OK) status = begin_run(t, error);
+    if (status == HEED_OK && (status = begin_run(t, error)) != HEED_OK) forget_run(t);
     if (status == HEED_OK) *trainer = t;
     else heed_trainer_free(t);
     return status;

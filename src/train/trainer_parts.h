@@ -45,6 +45,7 @@ struct heed_trainer {
     size_t note_count;
     size_t parameter_bytes, activation_bytes, free_bytes;
     heed_lock lock;            /* on RUN */
+    bool made_folder;          /* RUN was not there before */
     heed_log *log;
     double seconds_window, tokens_window; /* recent speed, older updates fading */
     double line_seconds, line_tokens;     /* of the updates behind the last line of log.jsonl */

@@ -20,6 +20,7 @@ expect() {
 
 # --- help and usage ---
 expect 0 'Usage: heed VERB' "$heed" --help
+[ ! -w /dev/full ] || expect 1 'cannot write to stdout' sh -c '"$1" --help >/dev/full' sh "$heed"
 expect 0 '^heed [0-9]*\.[0-9]*\.[0-9]*$' "$heed" --version
 expect 2 'Usage: heed VERB' "$heed"
 expect 2 'did you mean generate' "$heed" genrate
@@ -58,6 +59,8 @@ for wrong in '--learning-rate -2' '--layers -1' '--warmup-steps -1' '--dropout -
   expect 2 'expected' "$heed" train --data "$2/share/shakespeare/valid.txt" --out "$work/wrong" $wrong
 done
 expect 1 'expected a number from 4 to 16777216$' "$heed" train --data "$2/share/shakespeare/valid.txt" --out "$work/wrong" --context 1
+expect 1 'this one (bert) has an encoder' "$heed" train --data "$2/share/shakespeare/valid.txt" --out "$work/wrong" --family bert --objective clm
+[ ! -e "$work/wrong" ] || fail "a training that did not begin left a folder"
 expect 2 'expected -m MODEL' "$heed" generate -p y
 expect 2 'expected one of' "$heed" generate -m x
 expect 2 'takes no value' "$heed" generate -m x -p y --ids=1
@@ -150,14 +153,14 @@ expect 1 'is being trained in by process' "$heed" train --data "$work/text.txt" 
 kill -9 $pid
 wait $pid 2>/dev/null
 expect 0 '' "$heed" info "$work/busy"
-"$heed" train --resume "$work/busy" 2>"$work/busy.err" &
+"$heed" train --resume "$work/busy" 2>"$work/again.err" &
 pid=$!
-wait_for grep -q updates "$work/busy.err"
+wait_for grep -q updates "$work/again.err"
 kill -INT $pid
 wait $pid
 status=$?
-[ $status -eq 130 ] || { fail "Ctrl-C: status $status"; cat "$work/busy.err" >&2; }
-grep -q 'stopped .*update' "$work/busy.err" && grep -q "resume $work/busy goes on" "$work/busy.err" || { fail "Ctrl-C: no word about it"; cat "$work/busy.err" >&2; }
+[ $status -eq 130 ] || { fail "Ctrl-C: status $status"; cat "$work/again.err" >&2; }
+grep -q 'stopped .*update' "$work/again.err" && grep -q "resume $work/busy goes on" "$work/again.err" || { fail "Ctrl-C: no word about it"; cat "$work/again.err" >&2; }
 expect 0 '.' "$heed" generate -m "$work/busy" -p "The" -n 5 --temp 0
 
 # --- looking on: the same in every verb that computes (eval once read cache memory that was not committed yet) ---

@@ -223,6 +223,23 @@ static void intrude(void *context, const heed_train_summary *summary)
     assert_int_equal(heed_train_resume(i->options.out, -1, i->backend, NULL, &report, &i->resumed), HEED_E_ARG);
 }
 
+/* A training that cannot begin leaves no folder behind, unless it was there before. */
+static void test_what_did_not_begin_leaves_nothing(void **state)
+{
+    (void)state;
+    char *out = in_work("nothing");
+    heed_train_options options = small_options((const char *const[]){"/no/such.txt"}, out);
+    heed_backend *backend = backend_of(1);
+    heed_train_report report;
+    assert_fails(HEED_E_IO, "/no/such.txt", heed_train_new(&options, backend, NULL, &report, &error));
+    assert_false(heed_path_exists(out));
+    assert_ok(heed_directory_make(out, &error));
+    assert_fails(HEED_E_IO, "/no/such.txt", heed_train_new(&options, backend, NULL, &report, &error));
+    assert_true(heed_path_is_directory(out));
+    heed_cpu_backend_free(backend);
+    free(out);
+}
+
 /* Two trainings in one folder would take each other's checkpoints away. */
 static void test_a_second_training_is_refused(void **state)
 {
@@ -372,6 +389,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_objective_learns), cmocka_unit_test(test_conversations_are_learned_and_resumed), cmocka_unit_test(test_resumed_is_uninterrupted), cmocka_unit_test(test_threads_give_equal_bits),
         cmocka_unit_test(test_accumulation_is_the_large_batch), cmocka_unit_test(test_checkpointing_gives_the_same_updates),
-        cmocka_unit_test(test_stops_when_asked), cmocka_unit_test(test_a_second_training_is_refused), cmocka_unit_test(test_run_folder), cmocka_unit_test(test_ids_need_no_tokenizer), cmocka_unit_test(test_errors)};
+        cmocka_unit_test(test_stops_when_asked), cmocka_unit_test(test_what_did_not_begin_leaves_nothing),
+        cmocka_unit_test(test_a_second_training_is_refused), cmocka_unit_test(test_run_folder), cmocka_unit_test(test_ids_need_no_tokenizer), cmocka_unit_test(test_errors)};
     return cmocka_run_group_tests(tests, start, stop);
 }

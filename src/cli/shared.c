@@ -28,6 +28,7 @@ static const option watch_options[] = {
     HEED_OPTION(task, trace, "trace", 0, OPTION_TEXT, "FILE", "Write a line for every step computed: shape, place, mean, least, largest, first values; - is stderr."),
     HEED_OPTION(task, dump, "dump", 0, OPTION_TEXT, "text|dot", "Print each graph after its passes to stderr, and why products were not fused."),
     HEED_OPTION(task, no_passes, "no-passes", 0, OPTION_FLAG, NULL, "Run graphs as built, without fusion or reuse of memory."),
+    HEED_OPTION(task, reference, "reference", 0, OPTION_FLAG, NULL, "Run the plain reference kernels, one loop an op: slow, what all others are held against."),
     {0}};
 
 /* In the order of --help; NULL stands for the verb's own table. */

@@ -19,7 +19,7 @@ struct task {
     const char *model;             /* VERB_MODEL */
     heed_load_options load;        /* VERB_LOADS, VERB_ROUNDS */
     int64_t threads;
-    bool json, profile, nan_guard, no_passes;
+    bool json, profile, nan_guard, no_passes, reference;
     const char *trace, *dump;
     FILE *trace_file;
     sampling_options sampling;     /* VERB_SAMPLES */

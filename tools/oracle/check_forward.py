@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Compares `heed forward` with transformers on random tiny models in many configurations, and with batches of every kind.
 
-    python3 tools/oracle/check_forward.py [--heed build/release/heed] [--only WORD] [--keep FOLDER] [--isa generic avx2 avx512] [--random N [--seed S]]
+    python3 tools/oracle/check_forward.py [--heed build/release/heed] [--only WORD] [--keep FOLDER] [--isa generic avx2 avx512 reference] [--random N [--seed S]]
 
 Each case builds a model of tests' size with random weights, writes it, runs both on the same inputs and compares outputs, loss and
 all gradients. With --random: N models of the core's families whose sizes, options and batches are all drawn, longer than a tile too,
@@ -186,8 +186,8 @@ def check(heed, folder, label, model, inputs, isas, seq2seq=False, stored=None):
         on_disk |= set(load_file(os.path.join(folder, shard)))
     problems = []
     for isa in isas:
-        environment = dict(os.environ, **({"HEED_ISA": isa} if isa else {}))
-        done = subprocess.run([heed, "forward", folder, "--in", x, "--out", y, "--grad"], capture_output=True, text=True, env=environment)
+        environment = dict(os.environ, **({"HEED_ISA": isa} if isa and isa != "reference" else {}))
+        done = subprocess.run([heed, "forward", folder, "--in", x, "--out", y, "--grad"] + ["--reference"] * (isa == "reference"), capture_output=True, text=True, env=environment)
         if want is None:
             problems += [] if done.returncode in (0, 1) else [f"heed ends with {done.returncode}"]
             continue
@@ -197,7 +197,7 @@ def check(heed, folder, label, model, inputs, isas, seq2seq=False, stored=None):
         got = load_file(y)
         mark = dict(given, _seq2seq=seq2seq)
         found = [compare(k, v, exact[k], got.get(k), 0, mark, isa) for k, v in want.items() if k != "out.encoder_last_hidden_state" or k in got]
-        found += [compare(name, value, exact_grads.get(name, value), got.get(name), largest, mark, isa) for name, value in grads.items() if name[5:] in on_disk]
+        found += [compare(name, value, exact_grads.get(name, torch.full_like(value, torch.nan)), got.get(name), largest, mark, isa) for name, value in grads.items() if name[5:] in on_disk]
         problems += [f"{isa + ': ' if isa else ''}{p}" for p in found if p]
     return problems
 
@@ -625,7 +625,7 @@ def main():
     parser.add_argument("--random", type=int, metavar="N", help="N models with everything drawn, instead of the list")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--list", action="store_true", help="name the tensors outside the narrow bound")
-    parser.add_argument("--isa", nargs="+", default=[""], help="generic avx2 avx512: each in turn")
+    parser.add_argument("--isa", nargs="+", default=[""], help="generic avx2 avx512 reference (plain kernels): each in turn")
     options = parser.parse_args()
     torch.set_num_threads(1)
     failed = total = 0

@@ -192,7 +192,7 @@ def text_trial(rng, family, tokenizer, vocabulary, folder):
     long = [rng.randrange(5, vocabulary) for _ in range(45)]
     given = ["--prompt-ids", ",".join(str(i) for i in long), "--ids"]
     refused = heed(*usual, *given, "-n", 4, expected=1)
-    if "32" not in refused.stderr or "truncation" not in refused.stderr:
+    if "32" not in refused.stderr or "--truncate" not in refused.stderr:
         problems.append(f"a prompt beyond the context: {refused.stderr}")
     cut = heed(*usual, *given, "-n", 4, "--truncate")
     kept = int(__import__("re").search(r"its first (\d+) tokens", cut.stderr).group(1))

@@ -227,17 +227,17 @@ void heed_gemm_ahead_bytes(const heed_gemm *gemm, heed_isa isa, size_t *a, size_
     *b = c.ahead_b ? ((size_t)(c.panels * c.kernels->panel * steps_of(&c, gemm->k)) * sizeof(float) + 63) & ~(size_t)63 : 0;
 }
 
-/* Steps [k, k + depth) of row tile t of a transposed A. */
+/* Steps [k, k + depth) of row tile t of a transposed A, whole vectors: what fills a step up behind the tile's rows is never read. */
 static void pack_tile_ahead(const cut *c, const heed_gemm *g, int64_t t, int64_t k, int64_t depth)
 {
-    const int64_t m = t * c->tall, width = packed_a_width(c, g, c->tall, g->k), rows = smaller(c->tall, g->m - m);
+    const int64_t m = t * c->tall, width = packed_a_width(c, g, c->tall, g->k), rows = smaller(width, g->m - m);
     float *out = (float *)g->packed_a + (t * steps_of(c, g->k) + k / c->pair) * width;
     c->packers.straight(out, (int)width, g->a + k * g->a_stride + m, HEED_GEMM_F32, g->a_stride, depth, (int)rows);
 }
 
 void heed_gemm_pack_ahead(const heed_gemm *gemm, heed_isa isa, int part, int parts)
 {
-    enum { STEPS = 256 }; /* of neighbouring tiles and panels, while their lines and pages are at hand */
+    enum { STEPS = 64 }; /* of neighbouring tiles and panels, while their lines and pages are at hand */
     if (gemm->m <= 0 || gemm->n <= 0) return;
     const cut c = cut_product(gemm, isa);
     const int64_t panel = c.kernels->panel, steps = steps_of(&c, gemm->k);

@@ -8,7 +8,7 @@
 #include "cpu/kernel/product.h"
 #include "cpu/kernel/softmax.h"
 
-enum { LOGITS_BYTES = 1 << 26, LEAST_CHUNK = 64, MOST_CHUNK = 1024, LOGITS_PER_PART = 1 << 15, BIAS_PER_PART = 4096 };
+enum { LOGITS_BYTES = 1 << 27, LEAST_CHUNK = 64, MOST_CHUNK = 1024, LOGITS_PER_PART = 1 << 15, BIAS_PER_PART = 4096 };
 enum { LOSS_LOGITS, LOSS_SLOPES, LOSS_GRADIENTS, LOSS_PHASES };
 
 typedef struct {

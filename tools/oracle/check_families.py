@@ -120,8 +120,12 @@ def generated(heed, folder, model, V, T, number):
     options = dict(do_sample=False, num_beams=1, max_new_tokens=12, eos_token_id=2, bos_token_id=1, pad_token_id=0, return_dict_in_generate=True, output_scores=True, use_cache=False)
     if getattr(model.config, "alibi", False):
         model.config._attn_implementation = "sdpa"
-    with torch.no_grad():
-        out = model.generate(prompt, attention_mask=torch.ones_like(prompt), **options)
+    try:
+        with torch.no_grad():
+            out = model.generate(prompt, attention_mask=torch.ones_like(prompt), **options)
+    except IndexError:  # the balance of experts in a model without any
+        forward.UNKNOWN.append("generation")
+        return None
     want = out.sequences[0, prompt.shape[1]:].tolist()
     done = subprocess.run([heed, "generate", "-m", folder, "--prompt-ids", ",".join(map(str, prompt[0].tolist())), "-n", "12", "--temp", "0", "--ids"], capture_output=True, text=True)
     if done.returncode:

@@ -94,7 +94,7 @@ static cut cut_product(const heed_gemm *g, heed_isa isa)
     cut c = {.kernels = heed_gemm_kernels_for(isa), .type = heed_gemm_type_of(g->b_dtype)};
     const heed_gemm_pair_kernels *pairs = g->rounded ? heed_gemm_pair_kernels_for(isa) : NULL;
     const int64_t panel = c.kernels->panel;
-    c.packers = (heed_gemm_packers){c.kernels->straight, c.kernels->transposing, c.kernels->straight};
+    c.packers = (heed_gemm_packers){.straight = c.kernels->straight, .transposing = c.kernels->transposing, .lengthwise = c.kernels->straight};
     if (g->rounded) c.packers = pairs ? pairs->pairs : c.kernels->rounded;
     c.pair = pairs ? 2 : 1;
     c.ahead_a = g->ahead && g->rounded;
@@ -227,17 +227,25 @@ void heed_gemm_ahead_bytes(const heed_gemm *gemm, heed_isa isa, size_t *a, size_
     *b = c.ahead_b ? ((size_t)(c.panels * c.kernels->panel * steps_of(&c, gemm->k)) * sizeof(float) + 63) & ~(size_t)63 : 0;
 }
 
-/* Steps [k, k + depth) of row tile t of a transposed A, whole vectors: what fills a step up behind the tile's rows is never read. */
-static void pack_tile_ahead(const cut *c, const heed_gemm *g, int64_t t, int64_t k, int64_t depth)
+/* Steps [k, k + depth) of `tiles` row tiles of a transposed A, whole vectors where there are any: what fills a step up behind a tile's rows is
+   never read. */
+static void pack_tiles_ahead(const cut *c, const heed_gemm *g, int64_t t, int64_t tiles, int64_t k, int64_t depth)
 {
-    const int64_t m = t * c->tall, width = packed_a_width(c, g, c->tall, g->k), rows = smaller(width, g->m - m);
-    float *out = (float *)g->packed_a + (t * steps_of(c, g->k) + k / c->pair) * width;
-    c->packers.straight(out, (int)width, g->a + k * g->a_stride + m, HEED_GEMM_F32, g->a_stride, depth, (int)rows);
+    const int64_t width = packed_a_width(c, g, c->tall, g->k), apart = steps_of(c, g->k) * width;
+    float *out = (float *)g->packed_a + t * apart + k / c->pair * width;
+    const float *source = g->a + k * g->a_stride + t * c->tall;
+    if ((t + tiles - 1) * c->tall + width <= g->m) {
+        c->packers.tiles(out, &(heed_gemm_tile_strip){(int)tiles, (int)c->tall, (int)width, apart}, source, g->a_stride, depth);
+        return;
+    }
+    for (int64_t i = 0; i < tiles; i++)
+        c->packers.straight(out + i * apart, (int)width, source + i * c->tall, HEED_GEMM_F32, g->a_stride, depth,
+                            (int)smaller(width, g->m - (t + i) * c->tall));
 }
 
 void heed_gemm_pack_ahead(const heed_gemm *gemm, heed_isa isa, int part, int parts)
 {
-    enum { STEPS = 64 }; /* of neighbouring tiles and panels, while their lines and pages are at hand */
+    enum { STEPS = 64, SIDE_BY_SIDE = 4 }; /* of neighbouring tiles and panels, while their lines and pages are at hand */
     if (gemm->m <= 0 || gemm->n <= 0) return;
     const cut c = cut_product(gemm, isa);
     const int64_t panel = c.kernels->panel, steps = steps_of(&c, gemm->k);
@@ -252,7 +260,7 @@ void heed_gemm_pack_ahead(const heed_gemm *gemm, heed_isa isa, int part, int par
     for (int64_t k = 0; k < gemm->k; k += STEPS) {
         const int64_t depth = smaller(gemm->k - k, STEPS);
         if (c.ahead_a && gemm->packed_a && gemm->a_transposed)
-            for (int64_t t = tiles; t < end_tile; t++) pack_tile_ahead(&c, gemm, t, k, depth);
+            for (int64_t t = tiles; t < end_tile; t += SIDE_BY_SIDE) pack_tiles_ahead(&c, gemm, t, smaller(end_tile - t, SIDE_BY_SIDE), k, depth);
         if (c.ahead_b && gemm->packed_b)
             for (int64_t p = panels; p < end_panel; p++)
                 pack_panel(&c, gemm, p, k, depth, (float *)gemm->packed_b + (p * steps + k / c.pair) * panel);

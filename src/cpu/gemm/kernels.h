@@ -37,12 +37,21 @@ typedef void heed_gemm_tile_kernel(const heed_gemm_tile *tile);
 typedef void heed_gemm_pack_kernel(float *out, int width, const void *source, heed_gemm_type type, ptrdiff_t stride, int64_t rows,
                                    int valid);
 
+/* Tile t, `tall` columns behind the one before: `rows` rows of floats from source + t * tall, `stride` apart, become packed steps of `width`
+   elements at out + t * apart. */
+typedef struct heed_gemm_tile_strip { int tiles, tall, width; ptrdiff_t apart; } heed_gemm_tile_strip;
+typedef void heed_gemm_pack_tiles_kernel(float *out, const heed_gemm_tile_strip *strip, const float *source, ptrdiff_t stride, int64_t rows);
+
 /* How operands of a product are packed. A packed element is a float, or a pair of steps (k, k + 1) in bf16, the first in its high
    half: vdpbf16ps begins with that one. A step beyond the last is 0.
      straight      out[step][j] from source[k * stride + j], `rows` counting k: B as rows (K,N), A transposed, panels
      transposing   out[step][j] from source[j * stride + k], `rows` counting k: B as rows (N,K)
-     lengthwise    out[i][step] from source[i * stride + k], `valid` counting k: A as rows (M,K) */
-typedef struct heed_gemm_packers { heed_gemm_pack_kernel *straight, *transposing, *lengthwise; } heed_gemm_packers;
+     lengthwise    out[i][step] from source[i * stride + k], `valid` counting k: A as rows (M,K)
+     tiles         straight for several tiles side by side, none of them ending in a part of a vector: rows are read once, whole lines */
+typedef struct heed_gemm_packers {
+    heed_gemm_pack_kernel *straight, *transposing, *lengthwise;
+    heed_gemm_pack_tiles_kernel *tiles;
+} heed_gemm_packers;
 
 /* The tiles by width index and rows; NULL where the registers do not suffice. */
 typedef heed_gemm_tile_kernel *heed_gemm_tiles[HEED_GEMM_WIDTHS][HEED_GEMM_MAX_ROWS + 1];

@@ -59,11 +59,21 @@ static void pair_lengthwise(float *out, int width, const void *source, heed_gemm
         for (int p = 0; p < width; p += HEED_LANES) heed_v_store(out + i * width + p, pair_along(source, i * stride + 2 * p, type, valid - 2 * p));
 }
 
+static void pair_tiles(float *out, const heed_gemm_tile_strip *strip, const float *source, ptrdiff_t stride, int64_t rows)
+{
+    for (int64_t k = 0; k < rows; k += 2, out += strip->width, source += 2 * stride)
+        for (int t = 0; t < strip->tiles; t++)
+            for (int j = 0; j < strip->width; j += HEED_LANES) {
+                const float *at = source + t * strip->tall + j;
+                heed_v_store(out + t * strip->apart + j, pair_vectors(heed_v_load(at), k + 1 < rows ? heed_v_load(at + stride) : heed_v_zero()));
+            }
+}
+
 #define PAIR_TILE(index, vectors, rows) TILE(F32, vectors, rows)
 #define PAIR_ENTRY(index, vectors, rows) .tile[index][rows] = tile_F32_##vectors##x##rows,
 SHAPES(PAIR_TILE)
 
 const heed_gemm_pair_kernels heed_gemm_pair_kernels_bf16 = {
-    .pairs = {pair_straight, pair_transposing, pair_lengthwise}, SHAPES(PAIR_ENTRY)};
+    .pairs = {pair_straight, pair_transposing, pair_lengthwise, pair_tiles}, SHAPES(PAIR_ENTRY)};
 
 #endif

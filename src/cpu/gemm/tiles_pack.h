@@ -48,6 +48,14 @@ PACKER(pack_transposing, transposing, false)
 PACKER(round_straight, straight, true)
 PACKER(round_transposing, transposing, true)
 
+static void round_tiles(float *out, const heed_gemm_tile_strip *strip, const float *source, ptrdiff_t stride, int64_t rows)
+{
+    for (int64_t k = 0; k < rows; k++, out += strip->width, source += stride)
+        for (int t = 0; t < strip->tiles; t++)
+            for (int j = 0; j < strip->width; j += HEED_LANES)
+                heed_v_store(out + t * strip->apart + j, heed_v_round_bf16(heed_v_load(source + t * strip->tall + j)));
+}
+
 /* One vector of the epilogue; `count` of its lanes count. The order is law: bias, activation, gate, residual. */
 ALWAYS_INLINE void finish_vector(const heed_gemm *gemm, int64_t m, int64_t n, heed_v x, int64_t count, bool whole)
 {
@@ -75,6 +83,6 @@ static void finish(const heed_gemm *gemm, int64_t m, int64_t n, int rows, int co
 }
 
 #define PACKERS \
-    .straight = pack_straight, .transposing = pack_transposing, .rounded = {round_straight, round_transposing, round_straight}
+    .straight = pack_straight, .transposing = pack_transposing, .rounded = {round_straight, round_transposing, round_straight, round_tiles}
 
 #endif

@@ -2,6 +2,7 @@
 #include "base/memory.h"
 #include "tensor/dtype.h"
 #include <stdlib.h>
+#include <string.h>
 
 enum { LOGITS_BYTES = 128 << 20 }; /* of one run, so that the workspace of a large vocabulary stays small */
 
@@ -27,6 +28,7 @@ static heed_status set_sizes(heed_session *session, const heed_config *config, c
     session->capacity = options->sequences ? options->sequences : 1;
     session->chunk = options->chunk ? options->chunk : HEED_SESSION_CHUNK;
     session->vocabulary = config->vocabulary;
+    session->border = config->position == HEED_POSITION_ROTARY && config->rope.kind == HEED_ROPE_LONGROPE ? config->rope.original_context : 0;
     if (session->context < 1 || session->context > INT32_MAX / 2)
         return heed_fail(error, HEED_E_ARG, "a context of %lld positions: expected 1 to %d", (long long)session->context, INT32_MAX / 2);
     if (table && session->context > config->context)
@@ -64,10 +66,12 @@ static heed_status make(heed_session *session, heed_model *model, const heed_bac
     HEED_TRY(heed_engine_new(&session->engine, model, backend, error));
     session->sequences = heed_allocate((size_t)session->capacity, sizeof *session->sequences);
     session->done = heed_allocate((size_t)session->capacity, sizeof *session->done);
+    session->items = heed_allocate((size_t)session->capacity, sizeof *session->items);
+    session->anew = heed_allocate((size_t)session->capacity, sizeof *session->anew);
     session->growth = heed_allocate((size_t)session->capacity, sizeof *session->growth);
     session->pieces = heed_allocate((size_t)session->chunk, sizeof *session->pieces);
     session->rows = heed_allocate((size_t)session->gathered, sizeof *session->rows);
-    if (!session->sequences || !session->done || !session->growth || !session->pieces || !session->rows)
+    if (!session->sequences || !session->done || !session->items || !session->anew || !session->growth || !session->pieces || !session->rows)
         return heed_fail_memory(error, (size_t)session->capacity * sizeof *session->sequences, "the tables of a session");
     bool both = config->arrangement == HEED_ENCODER_DECODER;
     HEED_TRY(make_cache(session, HEED_SESSION_SELF, model, both ? options->cache_budget / 2 : options->cache_budget, error));
@@ -92,8 +96,11 @@ void heed_session_free(heed_session *session)
     heed_engine_free(session->engine);
     heed_cache_free(session->caches[HEED_SESSION_SELF]);
     heed_cache_free(session->caches[HEED_SESSION_CROSS]);
+    for (int64_t i = 0; i < session->capacity && session->sequences; i++) free(session->sequences[i].ids);
     free(session->sequences);
     free(session->done);
+    free(session->items);
+    free(session->anew);
     free(session->growth);
     free(session->pieces);
     free(session->rows);
@@ -176,6 +183,16 @@ heed_status heed_session_add_any(heed_session *session, int64_t *sequence, heed_
         return status;
     }
     place->used = true;
+    place->beyond = false;
+    return HEED_OK;
+}
+
+heed_status heed_session_tell(heed_session *session, int64_t sequence, int64_t first, const int32_t *ids, int64_t count, heed_error *error)
+{
+    heed_held *held = &session->sequences[sequence];
+    size_t needed = (size_t)(first + count);
+    if (!heed_grow(&held->ids, &held->ids_capacity, needed, sizeof *ids)) return heed_fail_memory(error, needed * sizeof *ids, "the ids of a sequence");
+    if (count) memcpy(held->ids + first, ids, (size_t)count * sizeof *ids);
     return HEED_OK;
 }
 
@@ -198,8 +215,11 @@ heed_status heed_session_fork(heed_session *session, int64_t sequence, int64_t l
         if (status != HEED_OK) heed_cache_drop(session->caches[HEED_SESSION_SELF], to->in[HEED_SESSION_SELF]);
         HEED_TRY(status);
     }
+    to->beyond = from->beyond;
     to->used = true;
-    return HEED_OK;
+    heed_status told = session->border ? heed_session_tell(session, *fork, 0, from->ids, length, error) : HEED_OK;
+    if (told != HEED_OK) heed_session_drop(session, *fork);
+    return told;
 }
 
 void heed_session_truncate(heed_session *session, int64_t sequence, int64_t length)

@@ -7,7 +7,9 @@
 
 enum { HEED_SESSION_SELF, HEED_SESSION_CROSS }; /* the caches: of the sequences themselves; of their sources */
 
-typedef struct heed_held { bool used; int64_t in[2]; } heed_held; /* a sequence: its numbers in both caches */
+/* A sequence: its numbers in both caches. Where rotary frequencies are others beyond a length (LongRoPE), the ids as well, and whether its keys
+   were made for a text beyond: when the text grows or shrinks across that length, all of it is read anew. */
+typedef struct heed_held { bool used, beyond; int64_t in[2]; int32_t *ids; size_t ids_capacity; } heed_held;
 
 /* Part of an item that goes into a run: ids[begin .. begin+count), logits wanted from `want` on. */
 typedef struct heed_piece { int64_t item, begin, count, want; } heed_piece;
@@ -18,6 +20,9 @@ struct heed_session {
     int64_t context, chunk, capacity, vocabulary;
     int64_t gathered;      /* rows of logits in one run at most */
     heed_held *sequences;       /* (capacity) */
+    int64_t border;        /* the length beyond which all rotary frequencies are others; 0: none */
+    heed_step_item *items; /* (capacity) the items of a step, with the ids before them where a sequence is read anew */
+    int64_t *anew;         /* (capacity) how many those are */
     int64_t *done;         /* (capacity) ids of each item that are fed */
     heed_cache_growth *growth; /* (capacity) */
     heed_piece *pieces;         /* (chunk) */
@@ -27,6 +32,8 @@ struct heed_session {
 /* The place of a sequence, NULL when it is not held. */
 heed_held *heed_session_find(const heed_session *session, int64_t sequence);
 heed_status heed_session_fail_unknown(int64_t sequence, heed_error *error);
+/* Tells which ids the keys of a sequence stand for, from place `first` on. */
+heed_status heed_session_tell(heed_session *session, int64_t sequence, int64_t first, const int32_t *ids, int64_t count, heed_error *error);
 /* An empty sequence, whatever the model. */
 heed_status heed_session_add_any(heed_session *session, int64_t *sequence, heed_error *error);
 

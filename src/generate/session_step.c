@@ -173,7 +173,7 @@ static heed_status visit_run(heed_session *session, int64_t pieces, heed_logits_
     HEED_TRY(heed_engine_output(session->engine, "logits", &logits, error));
     for (int64_t i = 0; i < pieces; i++)
         for (int64_t token = session->pieces[i].want; token < session->pieces[i].count; token++, count++)
-            session->rows[count] = (heed_logits_row){session->pieces[i].item, session->pieces[i].begin + token,
+            session->rows[count] = (heed_logits_row){session->pieces[i].item, session->pieces[i].begin + token - session->anew[session->pieces[i].item],
                                                      (const float *)logits.data + count * logits.row_stride};
     return count && visitor ? visitor(argument, session->rows, count, error) : HEED_OK;
 }
@@ -208,8 +208,8 @@ static heed_status run_all(heed_session *session, const heed_step_item *items, i
         fill_run(session, items, pieces);
         heed_runtime runtime = {.count = {[HEED_EXTENT_ROWS] = rows, [HEED_EXTENT_SEQUENCES] = pieces, [HEED_EXTENT_GATHERED] = gathered}};
         HEED_TRY(heed_engine_run(session->engine, &runtime, error));
-        HEED_TRY(visit_run(session, pieces, visitor, argument, error));
         for (int64_t i = 0; i < pieces; i++) session->done[session->pieces[i].item] += session->pieces[i].count;
+        HEED_TRY(visit_run(session, pieces, visitor, argument, error));
     }
     return HEED_OK;
 }
@@ -236,17 +236,42 @@ static heed_status check_items(heed_session *session, const heed_step_item *item
     return HEED_OK;
 }
 
+/* The items as they are fed: with all ids of a sequence whose keys were made on the other side of the border, which are dropped. */
+static heed_status gather_items(heed_session *session, const heed_step_item *items, int64_t count, heed_error *error)
+{
+    for (int64_t i = 0; i < count && session->border; i++)
+        HEED_TRY(heed_session_tell(session, items[i].sequence, heed_session_length(session, items[i].sequence), items[i].ids, items[i].count, error));
+    for (int64_t i = 0; i < count; i++) {
+        heed_held *held = &session->sequences[items[i].sequence];
+        int64_t before = heed_session_length(session, items[i].sequence);
+        bool beyond = session->border && before + items[i].count > session->border;
+        session->items[i] = items[i];
+        session->anew[i] = 0;
+        if (before && items[i].count && beyond != held->beyond) {
+            session->items[i] = (heed_step_item){items[i].sequence, held->ids, before + items[i].count, before + items[i].want};
+            session->anew[i] = before;
+            heed_session_truncate(session, items[i].sequence, 0);
+        }
+        if (items[i].count) held->beyond = beyond;
+    }
+    return HEED_OK;
+}
+
 heed_status heed_session_step(heed_session *session, const heed_step_item *items, int64_t count, heed_logits_visitor *visitor,
                               void *argument, heed_error *error)
 {
     HEED_TRY(check_items(session, items, count, error));
+    HEED_TRY(gather_items(session, items, count, error));
+    items = session->items;
     for (int64_t i = 0; i < count; i++) {
         session->growth[i] = (heed_cache_growth){session->sequences[items[i].sequence].in[HEED_SESSION_SELF], items[i].count};
         session->done[i] = 0;
     }
     HEED_TRY(heed_cache_extend(session->caches[HEED_SESSION_SELF], session->growth, count, error));
     heed_status status = run_all(session, items, count, visitor, argument, error);
-    for (int64_t i = 0; i < count && status != HEED_OK; i++)
-        heed_session_truncate(session, items[i].sequence, heed_session_length(session, items[i].sequence) - items[i].count);
+    for (int64_t i = 0; i < count && status != HEED_OK; i++) {
+        int64_t before = heed_session_length(session, items[i].sequence) - items[i].count, read = session->done[i];
+        heed_session_truncate(session, items[i].sequence, session->anew[i] ? (read < session->anew[i] ? read : session->anew[i]) : before);
+    }
     return status;
 }

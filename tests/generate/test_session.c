@@ -242,10 +242,47 @@ static void reordered_beams_equal_their_own_history(void **state)
     }
 }
 
+/* LongRoPE turns by other frequencies beyond its original length, here 12: a text that grows across it, or is cut back, has the logits that it
+   has when it is read at once; so has a fork, whose blocks are shared with a text on the other side. */
+static void texts_that_cross_the_original_length_are_read_anew(void **state)
+{
+    (void)state;
+    enum { BELOW = 10, ABOVE = 20 };
+    fixture f = fixture_open("phi3-longrope", 1);
+    int64_t vocabulary = heed_model_config(f.model)->vocabulary, sequence, fork;
+    int32_t ids[ABOVE];
+    make_ids(ids, ABOVE, vocabulary, 9);
+    float *below = run(&f, NULL, ids, BELOW, 0), *above = run(&f, NULL, ids, ABOVE, 0);
+    float *row = rows_new(1, ABOVE, vocabulary);
+    heed_session *session = fixture_session(&f, &(heed_session_options){.sequences = 2});
+    assert_ok(heed_session_add(session, &sequence, &error));
+    for (int64_t at = 0; at < ABOVE; at++) {
+        collected c = {row + at * vocabulary, vocabulary, 1};
+        assert_ok(heed_session_step(session, &(heed_step_item){sequence, ids + at, 1, 0}, 1, collect, &c, &error));
+        assert_int_equal(heed_session_length(session, sequence), at + 1);
+        if (at == BELOW - 1) assert_ok(heed_session_fork(session, sequence, BELOW - 1, &fork, &error));
+    }
+    assert_close("before the border", row, below, BELOW * vocabulary);
+    assert_close("the last of a text beyond it", row + (ABOVE - 1) * vocabulary, above + (ABOVE - 1) * vocabulary, vocabulary);
+    collected c = {row, vocabulary, 1};
+    assert_ok(heed_session_step(session, &(heed_step_item){fork, ids + BELOW - 1, 1, 0}, 1, collect, &c, &error));
+    assert_close("a fork that stayed below", row, below + (BELOW - 1) * vocabulary, vocabulary);
+    heed_session_truncate(session, sequence, 6);
+    c = (collected){row, vocabulary, BELOW - 6};
+    assert_ok(heed_session_step(session, &(heed_step_item){sequence, ids + 6, BELOW - 6, 0}, 1, collect, &c, &error));
+    assert_close("a text that was cut back", row, below + 6 * vocabulary, (BELOW - 6) * vocabulary);
+    heed_session_free(session);
+    free(below);
+    free(above);
+    free(row);
+    fixture_close(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(prefill_equals_single_steps), cmocka_unit_test(batch_equals_singles),
                                        cmocka_unit_test(forks_equal_their_own_history), cmocka_unit_test(old_blocks_are_not_seen),
-                                       cmocka_unit_test(reordered_beams_equal_their_own_history)};
+                                       cmocka_unit_test(reordered_beams_equal_their_own_history),
+                                       cmocka_unit_test(texts_that_cross_the_original_length_are_read_anew)};
     return cmocka_run_group_tests_name("session", tests, NULL, NULL);
 }

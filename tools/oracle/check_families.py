@@ -38,7 +38,7 @@ def draw(rng, family):
     hf = dict(base, hidden_size=H * E, intermediate_size=F, num_hidden_layers=L, num_attention_heads=H, max_position_embeddings=max(longest, 1))
     grouped = dict(hf, num_key_value_heads=pick([k for k in range(1, H + 1) if H % k == 0]), hidden_act=activation)
     rms = dict(grouped, rms_norm_eps=eps)
-    free = dict(head_dim=E, hidden_size=pick([H * E, 12 * H, 20]))
+    free = dict(head_dim=E, hidden_size=pick([H * E, 12 * H, 20 * H]))
     window = pick([None, 1, 5, 16, 64, 100])
     kinds = [pick(["sliding_attention", "full_attention"]) for _ in range(L)]
     gpt = dict(base, n_embd=H * E, n_layer=L, n_head=H, n_positions=256, resid_pdrop=0., embd_pdrop=0., attn_pdrop=0., layer_norm_epsilon=eps,
@@ -62,8 +62,8 @@ def draw(rng, family):
                                    rope_parameters={"rope_type": "yarn", "rope_theta": 500., "factor": 4., "original_max_position_embeddings": 16, "beta_fast": 32., "beta_slow": 1., "truncate": flag()})),
         "olmo2": ("Olmo2", dict(rms, **rope, attention_bias=flag())),
         "gemma": ("Gemma", dict(rms, **free)),
-        "gemma2": ("Gemma2", dict(rms, **free, query_pre_attn_scalar=pick([1, 5, 64]), sliding_window=pick([2, 7, 33]), layer_types=kinds, attn_logit_softcapping=pick([None, .5, 5.]), final_logit_softcapping=pick([None, 2., 30.]))),
-        "gemma3": ("Gemma3", dict(rms, **free, query_pre_attn_scalar=pick([1, 5, 64]), sliding_window=pick([2, 7, 33]), layer_types=kinds, final_logit_softcapping=pick([None, 3.]), attention_bias=flag(),
+        "gemma2": ("Gemma2", dict(rms, **free, query_pre_attn_scalar=pick([5, 16, 64]), sliding_window=pick([2, 7, 33]), layer_types=kinds, attn_logit_softcapping=pick([None, .5, 5.]), final_logit_softcapping=pick([None, 2., 30.]))),
+        "gemma3": ("Gemma3", dict(rms, **free, query_pre_attn_scalar=pick([5, 16, 64]), sliding_window=pick([2, 7, 33]), layer_types=kinds, final_logit_softcapping=pick([None, 3.]), attention_bias=flag(),
                                   rope_parameters={"full_attention": pick([{"rope_type": "linear", "factor": 8., "rope_theta": 3000.}, {"rope_type": "default", "rope_theta": 1e6}]), "sliding_attention": {"rope_type": "default", "rope_theta": 50.}})),
         "phi": ("Phi", dict(grouped, layer_norm_eps=eps, qk_layernorm=flag(), rope_parameters=partial())),
         "phi3": ("Phi3", dict(rms, sliding_window=window, rope_parameters=pick([partial(), scaled]), original_max_position_embeddings=scaled.get("original_max_position_embeddings", 64))),

@@ -15,6 +15,8 @@ GPT = dict(vocab_size=61, n_embd=24, n_layer=2, n_head=4, n_positions=48, resid_
 FALCON = dict(vocab_size=61, num_hidden_layers=2, layer_norm_epsilon=1e-3, **IDS)
 MODELS = {
     "phi": ("PhiForCausalLM", dict(dict(HF, hidden_size=32), num_key_value_heads=2, layer_norm_eps=1e-3, qk_layernorm=True, rope_parameters={"rope_type": "default", "rope_theta": 10000., "partial_rotary_factor": .5})),
+    "phi3-longrope": ("Phi3ForCausalLM", dict(dict(HF, hidden_size=32), num_key_value_heads=2, rms_norm_eps=1e-3, original_max_position_embeddings=12, rope_parameters={"rope_type": "longrope", "rope_theta": 500., "factor": 4.,
+        "original_max_position_embeddings": 12, "short_factor": [1., 1.1, 1.3, 1.7], "long_factor": [1.2, 2.5, 4., 6.]})),
     "starcoder2": ("Starcoder2ForCausalLM", dict(HF, num_key_value_heads=2, norm_epsilon=1e-3, sliding_window=7)),
     "gpt_neo": ("GPTNeoForCausalLM", dict(vocab_size=61, hidden_size=24, num_layers=3, num_heads=3, max_position_embeddings=48, attention_types=[[["global", "local"], 1], [["local"], 1]], window_size=7, layer_norm_epsilon=1e-3, **IDS)),
     "gpt_neox-serial": ("GPTNeoXForSequenceClassification", dict(HF, use_parallel_residual=False, layer_norm_eps=1e-3, num_labels=3, rope_parameters={"rope_type": "default", "rope_theta": 500., "partial_rotary_factor": .7})),

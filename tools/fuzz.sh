@@ -16,6 +16,8 @@ fi
 
 cmake --preset fuzz -DBUILD_TESTING=ON >&2
 cmake --build --preset fuzz --target "${targets[@]}" >&2
+# Small quarantine and short stacks: a run allocates little, and what libFuzzer wants is many of them.
+export ASAN_OPTIONS=${ASAN_OPTIONS:-quarantine_size_mb=4:malloc_context_size=4}
 work=build/fuzz/work
 mkdir -p "$work" build/fuzz/found
 

@@ -89,7 +89,7 @@ static inline float weigh(const problem *p, float *band, int vectors, float scal
     chains sum = chains_of(0);
     const weigher w = weigher_of(p, scale, m);
     HEED_UNROLL for (int v = 0; v < TILE_VECTORS; v++) {
-        if (v >= vectors) break;
+        if (v >= vectors) continue; /* clang unrolls no loop that is left early */
         heed_v x = weight_of(&w, heed_v_load(band + v * HEED_LANES));
         heed_v_store(band + v * HEED_LANES, x);
         sum.part[v] = x;

@@ -65,6 +65,14 @@ static heed_status read_name(const heed_key *key, const json_t *json, int64_t *f
                      key->names[1] && key->names[2] ? ", " : "");
 }
 
+static heed_status read_choice(const heed_key *key, const json_t *json, int64_t *field, const char *where, heed_error *error)
+{
+    bool yes = *field == key->yes;
+    HEED_TRY(heed_json_boolean(json, key->name, &yes, where, error));
+    *field = yes ? key->yes : key->no;
+    return HEED_OK;
+}
+
 static heed_status read_key(heed_config *config, const heed_key *key, const json_t *json, const char *where, heed_error *error)
 {
     const json_t *member = json_object_get(json, key->name);
@@ -82,6 +90,7 @@ static heed_status read_key(heed_config *config, const heed_key *key, const json
     case HEED_KEY_NUMBER: case HEED_KEY_AMOUNT: case HEED_KEY_RATE: return read_number(key, json, field, where, error);
     case HEED_KEY_FLAG: return heed_json_boolean(json, key->name, field, where, error);
     case HEED_KEY_ACTIVATION: case HEED_KEY_KIND: return read_name(key, json, field, where, error);
+    case HEED_KEY_CHOICE: return read_choice(key, json, field, where, error);
     }
     return HEED_OK;
 }

@@ -1,11 +1,12 @@
-/* A configuration out of the metadata of a GGUF file, and into it. What other files say by keys follows here from which tensors are there:
+/* A configuration out of the metadata of a GGUF file. What other files say by keys follows here from which tensors are there:
    biases, an output matrix of its own. */
-#include "model/family.h"
+#include "model/family/decoder.h"
 #include "base/memory.h"
 #include "base/utf8.h"
 #include "io/gguf.h"
 #include "tensor/dtype.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -62,8 +63,18 @@ static json_t *entries_of(const heed_gguf *file, const char *architecture)
 
 /* ---- what follows from tensors ---- */
 
+bool heed_gguf_has_two_norms(const heed_gguf_names *names)
+{
+    const heed_weight_name *entry = names->weights;
+    while (entry->name && !(entry->flags & HEED_NAME_TWO_NORMS)) entry++;
+    return entry->name != NULL;
+}
+
 static void read_presence(heed_config *config, const heed_gguf *file)
 {
+    const heed_gguf_names *names = config->family->gguf;
+    if (names->qk_norm && !heed_gguf_find(file, "blk.0.attn_q_norm.weight")) config->qk_norm = HEED_QK_NORM_NONE;
+    if (heed_gguf_has_two_norms(names) && heed_gguf_find(file, "blk.0.attn_norm_2.weight")) config->residual = HEED_RESIDUAL_PARALLEL_TWO_NORMS;
     config->tied = !heed_gguf_find(file, "output.weight");
     config->query_bias = heed_gguf_find(file, "blk.0.attn_q.bias") || heed_gguf_find(file, "blk.0.attn_qkv.bias");
     config->output_bias = heed_gguf_find(file, "blk.0.attn_output.bias") != NULL;
@@ -98,20 +109,36 @@ static heed_status read_vocabulary(heed_config *config, const heed_gguf *file, h
     return HEED_OK;
 }
 
-/* Divisors of the frequencies, one for each pair: as longrope has them, the same at every length. */
-static heed_status read_factors(heed_config *config, const heed_gguf *file, heed_error *error)
+/* Divisors of the frequencies, one for each pair, out of a tensor that may be absent. */
+static heed_status read_divisors(const heed_gguf *file, const char *name, float *factors, int64_t *count, heed_error *error)
 {
-    const heed_stored_tensor *tensor = heed_gguf_find(file, "rope_freqs.weight");
-    heed_rope *rope = &config->rope;
+    const heed_stored_tensor *tensor = heed_gguf_find(file, name);
     if (!tensor) return HEED_OK;
     if (tensor->rank != 1 || tensor->dtype != HEED_F32 || tensor->shape[0] > HEED_ROPE_FACTORS)
-        return heed_fail(error, HEED_E_FORMAT, "%s: tensor \"rope_freqs.weight\": expected at most %d numbers of F32", heed_gguf_where(file), HEED_ROPE_FACTORS);
+        return heed_fail(error, HEED_E_FORMAT, "%s: tensor \"%s\": expected at most %d numbers of F32", heed_gguf_where(file), name, HEED_ROPE_FACTORS);
+    *count = tensor->shape[0];
+    memcpy(factors, tensor->data, tensor->bytes);
+    return HEED_OK;
+}
+
+/* One set of divisors is longrope that is the same at every length. */
+static heed_status read_factors(heed_config *config, const heed_gguf *file, heed_error *error)
+{
+    heed_rope *rope = &config->rope;
+    int64_t constant = 0;
+    HEED_TRY(read_divisors(file, "rope_factors_short.weight", rope->short_factor, &rope->short_factors, error));
+    HEED_TRY(read_divisors(file, "rope_factors_long.weight", rope->long_factor, &rope->long_factors, error));
+    HEED_TRY(read_divisors(file, "rope_freqs.weight", rope->short_factor, &constant, error));
+    if (constant) {
+        rope->short_factors = rope->long_factors = constant;
+        memcpy(rope->long_factor, rope->short_factor, sizeof rope->long_factor);
+        rope->original_context = config->context;
+    }
+    if (rope->short_factors == 0 && rope->long_factors == 0) return HEED_OK;
     rope->kind = HEED_ROPE_LONGROPE;
-    rope->factor = rope->attention_factor = 1;
-    rope->original_context = config->context;
-    rope->short_factors = rope->long_factors = tensor->shape[0];
-    memcpy(rope->short_factor, tensor->data, tensor->bytes);
-    memcpy(rope->long_factor, tensor->data, tensor->bytes);
+    if (rope->original_context < 1) rope->original_context = config->context;
+    rope->factor = rope->original_context > 0 ? (double)config->context / (double)rope->original_context : 1;
+    if (rope->attention_factor == 0) rope->attention_factor = 1;
     return HEED_OK;
 }
 
@@ -125,7 +152,10 @@ static heed_status read_rotary(heed_config *config, const heed_gguf *file, const
     if (channels < 0 || channels > width)
         return heed_fail(error, HEED_E_FORMAT, "%s: rope.dimension_count is %lld; expected 0 to %lld, the width of a head", heed_gguf_where(file),
                          (long long)channels, (long long)width);
-    if (channels > 0) config->rope.fraction = (double)channels / (double)width;
+    if (channels > 0) config->rope.fraction = config->rope_local.fraction = heed_rope_share(channels, width);
+    /* A factor beside YaRN's own. */
+    if (config->rope.kind == HEED_ROPE_YARN && config->rope.attention_factor > 0 && config->rope.factor > 0)
+        config->rope.attention_factor *= 0.1 * log(config->rope.factor) + 1;
     HEED_TRY(read_factors(config, file, error));
     if (channels > 0 && channels < width && config->family->gguf->weights == heed_gguf_paired_weights)
         return heed_fail(error, HEED_E_UNSUPPORTED, "%s: rope.dimension_count is %lld of %lld channels; architecture %s turns all of them",
@@ -135,26 +165,98 @@ static heed_status read_rotary(heed_config *config, const heed_gguf *file, const
 
 /* ---- the whole ---- */
 
+/* Is this the first family with its architecture? */
+static bool is_first(size_t index)
+{
+    for (size_t i = 0; i < index; i++)
+        if (heed_family_at(i)->gguf && !strcmp(heed_family_at(i)->gguf->architecture, heed_family_at(index)->gguf->architecture)) return false;
+    return true;
+}
+
+static heed_status read_count(const heed_gguf *file, const char *architecture, const char *what, int64_t *count, heed_error *error)
+{
+    char key[96];
+    *count = 0;
+    snprintf(key, sizeof key, "%s.%s", architecture, what);
+    return heed_gguf_integer(file, key, count, error);
+}
+
+/* How well a family suits a file of its architecture: it has experts, or none, as the file has; its configuration can say a window. */
+static heed_status suitability(const heed_gguf *file, const heed_family *family, int *suits, heed_error *error)
+{
+    int64_t experts, window;
+    const heed_key *key = family->keys;
+    HEED_TRY(read_count(file, family->gguf->architecture, "expert_count", &experts, error));
+    HEED_TRY(read_count(file, family->gguf->architecture, "attention.sliding_window", &window, error));
+    while (key->name && key->offset != offsetof(heed_config, window)) key++;
+    *suits = 1 + 2 * ((family->preset->experts > 0) == (experts > 0)) + (window == 0 || key->name);
+    return HEED_OK;
+}
+
+/* Of families with the same architecture the one that suits the file best. */
 static heed_status find_family(const heed_gguf *file, const heed_family **family, heed_error *error)
 {
     const char *name = NULL;
+    int best = 0, suits = 0;
     size_t length = 0;
+    *family = NULL;
     HEED_TRY(heed_gguf_text(file, "general.architecture", &name, &length, error));
     if (!name) return heed_fail(error, HEED_E_FORMAT, "%s: general.architecture is missing; it names the family, for example \"llama\"", heed_gguf_where(file));
     for (size_t i = 0; i < heed_family_count(); i++) {
         const heed_gguf_names *names = heed_family_at(i)->gguf;
-        if (names && strlen(names->architecture) == length && memcmp(names->architecture, name, length) == 0) {
-            *family = heed_family_at(i);
-            return HEED_OK;
-        }
+        if (!names || strlen(names->architecture) != length || memcmp(names->architecture, name, length) != 0) continue;
+        HEED_TRY(suitability(file, heed_family_at(i), &suits, error));
+        if (suits > best) *family = heed_family_at(i);
+        best = suits > best ? suits : best;
     }
+    if (*family) return HEED_OK;
     heed_buffer known = {0};
     for (size_t i = 0; i < heed_family_count(); i++)
-        if (heed_family_at(i)->gguf) heed_buffer_printf(&known, "%s%s", known.length ? ", " : "", heed_family_at(i)->gguf->architecture);
+        if (heed_family_at(i)->gguf && is_first(i)) heed_buffer_printf(&known, "%s%s", known.length ? ", " : "", heed_family_at(i)->gguf->architecture);
     heed_status status = heed_fail(error, HEED_E_UNSUPPORTED, "%s: general.architecture is \"%.*s\"; known are %s", heed_gguf_where(file),
                                    (int)(length < 80 ? length : 80), name, known.data ? known.data : "others");
     heed_buffer_free(&known);
     return status;
+}
+
+void heed_config_begin_gguf(heed_config *config, const heed_family *family)
+{
+    *config = *family->preset;
+    config->family = family;
+    config->head = family->architectures->head;
+    config->labels = 2;
+    config->norm_offset = 0;
+    /* Where these are absent they follow from others, or there is no such thing. */
+    config->window = config->decoder.kv_heads = config->decoder.head_width = 0;
+    if (family->gguf->qk_norm) config->qk_norm = family->gguf->qk_norm;
+    config->rope.kind = HEED_ROPE_DEFAULT;
+}
+
+void heed_config_window_step(heed_config *config, int64_t step)
+{
+    memset(config->windowed, 0, sizeof config->windowed);
+    for (int64_t i = 0; config->window > 0 && i < HEED_MAX_LAYERS; i++)
+        if (step == 0 || (i + 1) % step != 0) heed_config_window_layer(config, i);
+}
+
+/* Which layers look through the window: by the step, or by a list of flags. */
+static heed_status read_windows(heed_config *config, const heed_gguf *file, heed_error *error)
+{
+    char key[96];
+    int64_t step = config->family->gguf->window_step;
+    snprintf(key, sizeof key, "%s.attention.sliding_window_pattern", config->family->gguf->architecture);
+    const heed_gguf_entry *entry = heed_gguf_entry_find(file, key);
+    bool listed = entry && entry->is_array;
+    if (listed && (int64_t)entry->count != config->decoder.layers)
+        return heed_fail(error, HEED_E_FORMAT, "%s: %s has %zu elements; expected one for each of %lld layers", heed_gguf_where(file), key, entry->count,
+                         (long long)config->decoder.layers);
+    if (!listed) HEED_TRY(heed_gguf_integer(file, key, &step, error));
+    if (step < 0) return heed_fail(error, HEED_E_FORMAT, "%s: %s is %lld; expected a number of layers", heed_gguf_where(file), key, (long long)step);
+    heed_config_window_step(config, step);
+    if (listed) memset(config->windowed, 0, sizeof config->windowed);
+    for (size_t i = 0; listed && i < entry->count && i < HEED_MAX_LAYERS; i++)
+        if (config->window > 0 && heed_gguf_number_at(entry, i) != 0) heed_config_window_layer(config, (int64_t)i);
+    return HEED_OK;
 }
 
 heed_status heed_config_read_gguf(heed_config *config, const heed_gguf *file, heed_error *error)
@@ -162,12 +264,7 @@ heed_status heed_config_read_gguf(heed_config *config, const heed_gguf *file, he
     const heed_family *family = NULL;
     *config = (heed_config){0};
     HEED_TRY(find_family(file, &family, error));
-    *config = *family->preset;
-    config->family = family;
-    config->head = family->architectures->head;
-    config->labels = 2;
-    config->norm_offset = 0;
-    config->window = 0;
+    heed_config_begin_gguf(config, family);
     json_t *entries = entries_of(file, family->gguf->architecture);
     heed_status status = entries ? HEED_OK : heed_fail_memory(error, 4096, "the metadata");
     if (status == HEED_OK) status = heed_config_read_keys(config, family->gguf->keys, entries, heed_gguf_where(file), error);
@@ -176,90 +273,8 @@ heed_status heed_config_read_gguf(heed_config *config, const heed_gguf *file, he
     json_decref(entries);
     if (status != HEED_OK) return status;
     config->dtype = common_dtype(file);
-    heed_config_window_all(config); /* these architectures have one in every layer, or none */
+    if (family->gguf->derive) family->gguf->derive(config);
     HEED_TRY(heed_config_complete(config, heed_gguf_where(file), error));
-    read_presence(config, file); /* behind what the family derives */
-    return HEED_OK;
-}
-
-/* ---- the way back ---- */
-
-static void put_key(const heed_config *config, const char *key, const heed_key *how, heed_gguf_entries *entries)
-{
-    const void *field = (const char *)config + how->offset;
-    switch ((heed_key_type)how->type) {
-    case HEED_KEY_NUMBER: case HEED_KEY_RATE: heed_gguf_put_f32(entries, key, (float)*(const double *)field); break;
-    case HEED_KEY_FLAG: heed_gguf_put_boolean(entries, key, *(const bool *)field); break;
-    case HEED_KEY_KIND: heed_gguf_put_string(entries, key, how->names[*(const int64_t *)field], strlen(how->names[*(const int64_t *)field])); break;
-    case HEED_KEY_SIZE: case HEED_KEY_COUNT: case HEED_KEY_ID: heed_gguf_put_u32(entries, key, (uint32_t)*(const int64_t *)field); break;
-    default: break;
-    }
-}
-
-/* What a configuration does not use is left out. */
-static bool key_wanted(const heed_config *config, const heed_key *key)
-{
-    const void *field = (const char *)config + key->offset;
-    bool rotary = config->position == HEED_POSITION_ROTARY, scaled = config->rope.kind == HEED_ROPE_LINEAR || config->rope.kind == HEED_ROPE_YARN;
-    if (!strncmp(key->name, "rope.scaling.", 13)) return rotary && scaled;
-    if (!strncmp(key->name, "rope.", 5)) return rotary;
-    if (key->offset == offsetof(heed_config, norm_eps)) return (strstr(key->name, "_rms_") != NULL) == (config->norm == HEED_NORM_RMS);
-    if (key->type == HEED_KEY_NUMBER) return *(const double *)field != 0;
-    return key->type != HEED_KEY_COUNT || *(const int64_t *)field != 0 || key->offset == offsetof(heed_config, decoder.layers);
-}
-
-/* general.file_type: what most matrices are, by the numbers that llama.cpp gives. */
-static uint32_t file_type(heed_dtype dtype)
-{
-    static const struct { heed_dtype dtype; uint8_t number; } types[] = {{HEED_F16, 1}, {HEED_Q4_0, 2}, {HEED_Q4_1, 3}, {HEED_Q8_0, 7}, {HEED_Q5_0, 8},
-        {HEED_Q5_1, 9}, {HEED_Q2_K, 10}, {HEED_Q3_K, 12}, {HEED_Q4_K, 15}, {HEED_Q5_K, 17}, {HEED_Q6_K, 18}, {HEED_IQ4_NL, 25}, {HEED_BF16, 32}};
-    for (size_t i = 0; i < sizeof types / sizeof *types; i++)
-        if (types[i].dtype == dtype) return types[i].number;
-    return 0;
-}
-
-/* Divisors of the plain frequencies, where GGUF has no other word for the stretching. */
-static heed_status make_factors(const heed_config *config, float factors[HEED_ROPE_FACTORS], int64_t *pairs, heed_error *error)
-{
-    const heed_rope *rope = &config->rope;
-    heed_rope plain = *rope;
-    float stretched[HEED_ROPE_FACTORS];
-    int64_t width = config->decoder.head_width, count = heed_rope_channels(rope, width) / 2;
-    bool constant = rope->kind == HEED_ROPE_LONGROPE && rope->attention_factor == 1 && rope->short_factors == rope->long_factors &&
-                    !memcmp(rope->short_factor, rope->long_factor, sizeof rope->short_factor);
-    if (rope->kind == HEED_ROPE_DYNAMIC || (rope->kind == HEED_ROPE_LONGROPE && !constant) || (rope->kind == HEED_ROPE_LLAMA3 && count > HEED_ROPE_FACTORS))
-        return heed_fail(error, HEED_E_UNSUPPORTED, "rotary positions of kind %s cannot be written into a GGUF file", heed_rope_name(rope->kind));
-    if (rope->kind != HEED_ROPE_LLAMA3 && rope->kind != HEED_ROPE_LONGROPE) return HEED_OK;
-    *pairs = count;
-    plain.kind = HEED_ROPE_DEFAULT;
-    heed_rope_frequencies(&plain, width, 1, factors);
-    heed_rope_frequencies(rope, width, 1, stretched);
-    for (int64_t i = 0; i < count; i++) factors[i] = rope->kind == HEED_ROPE_LONGROPE ? rope->short_factor[i] : factors[i] / stretched[i];
-    return HEED_OK;
-}
-
-heed_status heed_config_put_gguf(const heed_config *config, heed_dtype dtype, heed_gguf_entries *entries, float factors[HEED_ROPE_FACTORS],
-                                 int64_t *pairs, heed_error *error)
-{
-    const char *architecture = config->family->gguf->architecture;
-    char name[160];
-    *pairs = 0;
-    if (config->head != HEED_HEAD_CAUSAL_LM)
-        return heed_fail(error, HEED_E_UNSUPPORTED, "only language models can be written into a GGUF file");
-    if (config->position == HEED_POSITION_ROTARY) HEED_TRY(make_factors(config, factors, pairs, error));
-    heed_gguf_put_string(entries, "general.architecture", architecture, strlen(architecture));
-    heed_gguf_put_u32(entries, "general.file_type", file_type(dtype == HEED_DTYPE_COUNT ? (heed_dtype)config->dtype : dtype));
-    heed_gguf_put_u32(entries, "general.quantization_version", 2);
-    for (const heed_key *key = config->family->gguf->keys; key->name; key++) {
-        snprintf(name, sizeof name, "%s.%s", architecture, key->name);
-        if (key_wanted(config, key)) put_key(config, name, key, entries);
-    }
-    snprintf(name, sizeof name, "%s.attention.value_length", architecture);
-    heed_gguf_put_u32(entries, name, (uint32_t)config->decoder.head_width);
-    snprintf(name, sizeof name, "%s.vocab_size", architecture);
-    heed_gguf_put_u32(entries, name, (uint32_t)config->vocabulary);
-    if (config->position != HEED_POSITION_ROTARY) return HEED_OK;
-    snprintf(name, sizeof name, "%s.rope.dimension_count", architecture);
-    heed_gguf_put_u32(entries, name, (uint32_t)heed_rope_channels(&config->rope, config->decoder.head_width));
-    return HEED_OK;
+    read_presence(config, file); /* behind what the family derives, as the windows are */
+    return read_windows(config, file, error);
 }

@@ -9,21 +9,21 @@ static bool is_real(const heed_key *key)
     return key->type == HEED_KEY_NUMBER || key->type == HEED_KEY_AMOUNT || key->type == HEED_KEY_RATE;
 }
 
-static size_t key_bytes(const heed_key *key)
+size_t heed_key_bytes(const heed_key *key)
 {
     return key->type == HEED_KEY_FLAG ? sizeof(bool) : is_real(key) ? sizeof(double) : sizeof(int64_t);
 }
 
 static void copy_keys(heed_config *to, const heed_config *from, const heed_key *keys)
 {
-    for (; keys->name; keys++) memcpy((char *)to + keys->offset, (const char *)from + keys->offset, key_bytes(keys));
+    for (; keys->name; keys++) memcpy((char *)to + keys->offset, (const char *)from + keys->offset, heed_key_bytes(keys));
 }
 
 /* Equal in every property of the model; rates of training do not count. */
 static bool same_model(const heed_config *a, const heed_config *b)
 {
     for (const heed_key *key = heed_family_heed.keys; key->name; key++)
-        if (!key->rate_of_training && memcmp((const char *)a + key->offset, (const char *)b + key->offset, key_bytes(key)) != 0) return false;
+        if (!key->rate_of_training && memcmp((const char *)a + key->offset, (const char *)b + key->offset, heed_key_bytes(key)) != 0) return false;
     if (a->experts != b->experts || a->sinks != b->sinks) return false;
     return a->rope.kind == b->rope.kind && a->rope.base == b->rope.base && a->rope.fraction == b->rope.fraction &&
            (a->window == 0 || memcmp(a->windowed, b->windowed, sizeof a->windowed) == 0);
@@ -91,6 +91,7 @@ static json_t *key_value(const heed_config *config, const heed_key *key)
     case HEED_KEY_FLAG: return json_boolean(*(const bool *)field);
     case HEED_KEY_ACTIVATION: return json_string(heed_activation_name(integer));
     case HEED_KEY_KIND: return json_string(key->names[integer]);
+    case HEED_KEY_CHOICE: return json_boolean(integer == key->yes);
     }
     return NULL;
 }

@@ -62,7 +62,8 @@ enum {
     HEED_NAME_TWO_NORMS = 2048, /* the spelling of parallel layers with two norms ... */
     HEED_NAME_ONE_NORM = 4096, /* ... and of all others */
     HEED_NAME_PAIRS = 8192,  /* rows of a head stand in rotary pairs: row i of its first half, row i of its second */
-    HEED_NAME_INTERLEAVED = 16384 /* the rows of the parts take turns */
+    HEED_NAME_INTERLEAVED = 16384, /* the rows of the parts take turns */
+    HEED_NAME_VECTOR = 32768 /* a matrix of one row stored as (n) */
 };
 
 typedef struct heed_weight_name {
@@ -84,7 +85,8 @@ typedef enum heed_key_type {
     HEED_KEY_RATE,       /* 0 <= x < 1 */
     HEED_KEY_FLAG,
     HEED_KEY_ACTIVATION, /* a name of Hugging Face's ACT2FN */
-    HEED_KEY_KIND        /* one of `names` */
+    HEED_KEY_KIND,       /* one of `names` */
+    HEED_KEY_CHOICE      /* a flag that chooses one of two values of a kind: `no` or `yes` */
 } heed_key_type;
 
 typedef struct heed_key {
@@ -94,10 +96,13 @@ typedef struct heed_key {
     bool older;              /* another spelling of a key: read before it, never written */
     uint16_t offset;         /* of the field in heed_config: int64_t, double or bool by type */
     const char *const *names;/* HEED_KEY_KIND: spellings by value, ending in NULL */
+    uint8_t no, yes;         /* HEED_KEY_CHOICE */
 } heed_key;
 #define HEED_KEY(key, key_type, field) {.name = (key), .type = HEED_KEY_##key_type, .offset = offsetof(heed_config, field)}
 #define HEED_KEY_OLDER(key, key_type, field) {.name = (key), .type = HEED_KEY_##key_type, .older = true, .offset = offsetof(heed_config, field)}
 #define HEED_KEY_NAMES(key, spellings, field) {.name = (key), .type = HEED_KEY_KIND, .offset = offsetof(heed_config, field), .names = (spellings)}
+#define HEED_KEY_EITHER(key, false_value, true_value, field) \
+    {.name = (key), .type = HEED_KEY_CHOICE, .offset = offsetof(heed_config, field), .no = (false_value), .yes = (true_value)}
 #define HEED_KEY_DROPOUT(key, field) {.name = (key), .type = HEED_KEY_RATE, .rate_of_training = true, .offset = offsetof(heed_config, field)}
 
 typedef struct heed_architecture { const char *name; int32_t head; } heed_architecture; /* class name in `architectures`; NULL ends */
@@ -107,7 +112,18 @@ typedef struct heed_gguf_names {
     const char *architecture;        /* general.architecture, which stands before the keys too */
     const heed_key *keys;            /* what follows "architecture." in the entries */
     const heed_weight_name *weights; /* names of tensors, without a prefix */
+    int64_t window_step;             /* layers i with (i + 1) % step == 0 have no window, unless the file has another step; 0: all have it */
+    int64_t qk_norm;                 /* heed_qk_norm of files that have norms of q and k, where files may lack them; else NONE */
+    void (*derive)(heed_config *config); /* what such files mean without saying it, behind the keys; may be NULL */
 } heed_gguf_names;
+
+/* Divisors of the rotary frequencies as tensors: one set under one name, or one for short and one for long texts. */
+typedef struct heed_gguf_factors {
+    int sets;                        /* 0: none */
+    int64_t pairs;
+    const char *names[2];
+    float values[2][HEED_ROPE_FACTORS];
+} heed_gguf_factors;
 
 /* How the family gives initial weights. */
 typedef enum heed_initial_rule { HEED_INITIAL_PLAIN, HEED_INITIAL_SCALED_RESIDUAL, HEED_INITIAL_XAVIER } heed_initial_rule;
@@ -142,10 +158,17 @@ struct heed_family {
 /* Fills the fields that a table of keys names from the members of an object that are there; `where` begins the messages. */
 heed_status heed_config_read_keys(heed_config *config, const heed_key *keys, const json_t *json, const char *where, heed_error *error);
 
+/* What a GGUF file of this family means before its keys are read. */
+void heed_config_begin_gguf(heed_config *config, const heed_family *family);
+/* The layers that look through the window, if there is one: all but every step-th, or all with step 0. */
+void heed_config_window_step(heed_config *config, int64_t step);
 /* The entries of a GGUF file that say this configuration, whose family has GGUF names; dtype HEED_DTYPE_COUNT: the configuration's own.
-   Rotary frequencies that are stretched one by one go into `factors`, as many as *pairs (else 0). Errors: HEED_E_UNSUPPORTED. */
-heed_status heed_config_put_gguf(const heed_config *config, heed_dtype dtype, heed_gguf_entries *entries, float factors[HEED_ROPE_FACTORS],
-                                 int64_t *pairs, heed_error *error);
+   Rotary frequencies that are stretched one by one go into `factors`. Errors: HEED_E_UNSUPPORTED names what such files cannot say. */
+heed_status heed_config_put_gguf(const heed_config *config, heed_dtype dtype, heed_gguf_entries *entries, heed_gguf_factors *factors,
+                                 heed_error *error);
+/* Have these names a spelling for parallel layers with two norms? */
+bool heed_gguf_has_two_norms(const heed_gguf_names *names);
+size_t heed_key_bytes(const heed_key *key); /* of its field */
 
 size_t heed_family_count(void);
 const heed_family *heed_family_at(size_t index);
@@ -159,7 +182,7 @@ const char *heed_family_prefix(const heed_family *family, int64_t head);
 const heed_family *heed_config_written_family(const heed_config *config, heed_config *as);
 
 /* Tables of GGUF files that many families share (family/gguf.c). */
-extern const heed_key heed_gguf_keys[];
+extern const heed_key heed_gguf_keys[], heed_gguf_plain_keys[]; /* with scale and caps of scores, and without */
 extern const char *const heed_gguf_ignored[];            /* tensors that say what the configuration says */
 extern const heed_weight_name heed_gguf_weights[];        /* q, k, v apart */
 extern const heed_weight_name heed_gguf_paired_weights[]; /* the same, rows of q and k in rotary pairs */

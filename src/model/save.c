@@ -132,23 +132,23 @@ static heed_dtype gguf_dtype(const heed_tensor *tensor, heed_dtype stored, heed_
 {
     bool table = tensor->entry->role == HEED_ROLE_POSITION_EMBEDDING || tensor->entry->role == HEED_ROLE_TYPE_EMBEDDING;
     heed_dtype dtype = wanted == HEED_DTYPE_COUNT ? stored : wanted;
-    return tensor->columns == 0 || table ? HEED_F32 : heed_dtype_fit(dtype, tensor->columns);
+    return tensor->columns == 0 || tensor->rank == 1 || table ? HEED_F32 : heed_dtype_fit(dtype, tensor->columns);
 }
 
 static heed_status write_gguf(save_state *state, const char *path, heed_dtype dtype, const heed_gguf_entries *tokenizer, heed_error *error)
 {
-    size_t room = state->written->n_tensors + 2, count = 0;
+    size_t room = state->written->n_tensors + 3, count = 0;
     heed_tensor_source *sources = heed_allocate(room, sizeof *sources);
     size_t *tensors = heed_allocate(room, sizeof *tensors);
-    float factors[HEED_ROPE_FACTORS];
-    int64_t pairs = 0;
+    heed_gguf_factors factors = {0};
     heed_gguf_entries entries = {0};
     heed_status status = sources && tensors ? HEED_OK : heed_fail_memory(error, room * sizeof *sources, "the list of tensors");
-    if (status == HEED_OK) status = heed_config_put_gguf(&state->written->config, dtype, &entries, factors, &pairs, error);
+    if (status == HEED_OK) status = heed_config_put_gguf(&state->written->config, dtype, &entries, &factors, error);
     if (status == HEED_OK) {
         list_sources(state, HEED_DTYPE_COUNT, sources, tensors, &count);
         for (size_t i = 0; i < count; i++) sources[i].dtype = gguf_dtype(&state->written->tensors[tensors[i]], sources[i].dtype, dtype);
-        if (pairs) sources[count++] = (heed_tensor_source){.name = "rope_freqs.weight", .dtype = HEED_F32, .rank = 1, .shape = &pairs, .data = factors};
+        for (int i = 0; i < factors.sets; i++)
+            sources[count++] = (heed_tensor_source){.name = factors.names[i], .dtype = HEED_F32, .rank = 1, .shape = &factors.pairs, .data = factors.values[i]};
         if (tokenizer) heed_gguf_put_entries(&entries, tokenizer);
         state->tensors = tensors;
         heed_tensor_set set = {.tensors = sources, .count = count, .produce = produce, .context = state};

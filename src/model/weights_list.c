@@ -89,6 +89,7 @@ static void shape_tensor(heed_tensor *tensor, const heed_stack *stack)
     if (tensor->stack) *shape++ = tensor->stack, tensor->rank++;
     shape[0] = tensor->entry->flags & HEED_NAME_ROW ? 1 : turned ? tensor->columns : rows;
     shape[1] = tensor->entry->flags & HEED_NAME_ROW ? rows : turned ? rows : tensor->columns;
+    if (tensor->entry->flags & HEED_NAME_VECTOR) tensor->rank = 1, shape[0] = tensor->columns;
     if (tensor->entry->flags & HEED_NAME_BY_HEAD) shape[0] = rows / stack->head_width, shape[1] = stack->head_width;
     if (tensor->entry->flags & HEED_NAME_GROUPED) tensor->group = stack->heads / stack->kv_heads;
     if (tensor->entry->flags & (HEED_NAME_GROUPED | HEED_NAME_PAIRS)) tensor->head_width = stack->head_width;

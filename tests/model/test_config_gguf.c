@@ -106,7 +106,9 @@ static void resident_weights_are_as_large_as_the_file(void **state)
 static void what_is_written_loads_as_the_same_model(void **state)
 {
     (void)state;
-    static const char *const names[] = {"llama", "llama-mha-bias", "llama-rope-linear", "llama-rope-yarn", "qwen2", "qwen3", "mistral", "gpt2", "smollm2"};
+    static const char *const names[] = {"llama", "llama-mha-bias", "llama-rope-linear", "llama-rope-yarn", "qwen2", "qwen3", "mistral", "gpt2", "smollm2",
+                                        "gemma", "gemma2", "gemma3", "phi3", "phi3-longrope", "mixtral", "qwen3_moe", "olmo2", "gpt_oss", "cohere",
+                                        "cohere-qk-norm", "starcoder2", "gpt_bigcode", "falcon", "falcon-groups", "bloom", "mpt-clip", "gpt_neox"};
     scratch s;
     scratch_make(&s);
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
@@ -119,7 +121,124 @@ static void what_is_written_loads_as_the_same_model(void **state)
         distance folder = logits_from(&o, path, cpu, false, "out.logits"), file = logits_from(&o, scratch_path(&s, "x.gguf"), cpu, false, "out.logits");
         if (folder.largest != file.largest || folder.rms != file.rms) fail_msg("%s: %g in a folder, %g as GGUF", names[i], folder.largest, file.largest);
         heed_model_release(model);
+        /* And back: where gains are stored as g - 1, they were rounded as g. */
+        assert_ok(heed_model_load(&model, scratch_path(&s, "x.gguf"), &(heed_model_options){0}, &error));
+        assert_ok(heed_model_save(model, s.folder, HEED_F32, &error));
+        distance back = logits_from(&o, s.folder, cpu, false, "out.logits");
+        if (fabs(back.largest - file.largest) > 1e-6 * file.scale) fail_msg("%s: %g as GGUF, %g in a folder again", names[i], file.largest, back.largest);
+        heed_model_release(model);
         oracle_close(&o);
+    }
+    scratch_remove(&s);
+}
+
+/* ---- configurations of fixtures, changed ---- */
+
+/* A model with random weights: config.json of a fixture with `changes`, a JSON object, on top. */
+static heed_model *changed_model(const char *fixture, const char *changes)
+{
+    char path[512];
+    heed_config config;
+    heed_model *model = NULL;
+    fixture_path(path, fixture, "config.json");
+    json_t *json = json_load_file(path, 0, NULL), *more = json_loads(changes, 0, NULL);
+    assert_true(json && more && json_object_update(json, more) == 0);
+    assert_ok(heed_config_read(&config, json, fixture, &error));
+    config.initializer_range = 0.3;
+    assert_ok(heed_model_new_random(&model, &config, &(heed_model_options){.seed = 3}, &error));
+    json_decref(json);
+    json_decref(more);
+    return model;
+}
+
+/* What no fixture has: the same model in a folder and as a GGUF file, to the bit. */
+static void changed_models_are_the_same_in_both(void **state)
+{
+    (void)state;
+    static const struct { const char *fixture, *changes; } cases[] = {
+        {"qwen2_moe", "{\"mlp_only_layers\": []}"}, {"qwen2_moe", "{\"mlp_only_layers\": [], \"tie_word_embeddings\": true}"},
+        {"phi", "{\"qk_layernorm\": false}"}, {"gpt_neox", "{\"use_parallel_residual\": false}"}, {"starcoder2", "{\"use_bias\": false}"},
+        {"gemma3", "{\"num_hidden_layers\": 7, \"layer_types\": null, \"rope_local_base_freq\": 300}"},
+        {"gemma3", "{\"layer_types\": [\"full_attention\", \"full_attention\", \"full_attention\"]}"},
+        {"bloom", "{\"n_head\": 2}"}, {"mpt", "{\"attn_config\": {\"alibi_bias_max\": 6}}"}, {"gpt_bigcode", "{\"multi_query\": false}"}};
+    scratch s;
+    scratch_make(&s);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        heed_model *model = changed_model(cases[i].fixture, cases[i].changes);
+        oracle o = oracle_open(cases[i].fixture);
+        const char *path = scratch_path(&s, "x.gguf");
+        assert_ok(heed_model_save(model, s.folder, HEED_F32, &error));
+        assert_ok(heed_model_save_gguf(model, path, HEED_F32, NULL, &error));
+        distance folder = logits_from(&o, s.folder, cpu, false, "out.logits"), file = logits_from(&o, path, cpu, false, "out.logits");
+        if (folder.largest != file.largest || folder.rms != file.rms || folder.largest == 0)
+            fail_msg("%s %s: %g in a folder, %g as GGUF", cases[i].fixture, cases[i].changes, folder.largest, file.largest);
+        heed_model_release(model);
+        oracle_close(&o);
+    }
+    scratch_remove(&s);
+}
+
+/* What an architecture has no words for is refused by name, not written as another model. */
+static void what_files_cannot_say_is_refused(void **state)
+{
+    (void)state;
+    static const struct { const char *fixture, *changes, *what; } cases[] = {
+        {"qwen2_moe", "{}", "layers without experts"}, {"phi", "{}", "norm of queries and keys"}, {"mpt", "{}", "scale of scores"},
+        {"bloom", "{\"apply_residual_connection_post_layernorm\": true}", "place of norms"}, {"falcon-alibi", "{}", "order of sub-layers"},
+        {"falcon", "{\"alibi\": true}", "kind of positions"}, {"gemma2", "{\"query_pre_attn_scalar\": 5}", "query_pre_attn_scalar"},
+        {"gemma", "{\"hidden_act\": \"relu\"}", "activation"}, {"gpt_oss", "{\"swiglu_limit\": 5.0}", "swiglu_limit"},
+        {"qwen3_moe", "{\"norm_topk_prob\": false}", "norm_topk_prob"}, {"gpt2", "{\"scale_attn_weights\": false}", "scaling of scores"},
+        {"gpt_oss", "{\"layer_types\": [\"full_attention\", \"sliding_attention\"]}", "layers without a window"},
+        {"qwen2", "{\"use_sliding_window\": true, \"sliding_window\": 4, \"max_window_layers\": 1, \"layer_types\": null}", "layers without a window"},
+        {"gptj", "{}", "no place in GGUF files"}};
+    scratch s;
+    scratch_make(&s);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        heed_model *model = changed_model(cases[i].fixture, cases[i].changes);
+        heed_error problem = {0};
+        heed_status status = heed_model_save_gguf(model, scratch_path(&s, "x.gguf"), HEED_F32, NULL, &problem);
+        if (status != HEED_E_UNSUPPORTED || !strstr(problem.message, cases[i].what))
+            fail_msg("%s %s: status %d, \"%s\"", cases[i].fixture, cases[i].changes, status, problem.message);
+        heed_model_release(model);
+    }
+    scratch_remove(&s);
+}
+
+/* Which layers have the window may be listed, and experts tell Mixtral from Llama. */
+static void windows_by_a_list_and_experts_by_their_number(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"gemma3", "mixtral"};
+    static const bool windows[] = {false, true, true};
+    scratch s;
+    scratch_make(&s);
+    for (size_t i = 0; i < 2; i++) {
+        heed_model *model = changed_model(names[i], "{}");
+        heed_gguf *file = NULL;
+        heed_gguf_entries entries = {0};
+        heed_config config;
+        assert_ok(heed_model_save_gguf(model, scratch_path(&s, "x.gguf"), HEED_F32, NULL, &error));
+        assert_ok(heed_gguf_open(&file, scratch_path(&s, "x.gguf"), &error));
+        for (size_t e = 0; e < heed_gguf_entry_count(file); e++)
+            if (!strstr(heed_gguf_entry_at(file, e)->key, "sliding_window_pattern")) heed_gguf_put_entry(&entries, heed_gguf_entry_at(file, e));
+        heed_gguf_put_array(&entries, "gemma3.attention.sliding_window_pattern", HEED_GGUF_BOOL, 3);
+        for (int k = 0; k < 3; k++) heed_gguf_put_element(&entries, HEED_GGUF_BOOL, windows[k]);
+        heed_tensor_source *sources = calloc(heed_gguf_count(file), sizeof *sources);
+        assert_non_null(sources);
+        for (size_t t = 0; t < heed_gguf_count(file); t++) {
+            const heed_stored_tensor *from = heed_gguf_at(file, t);
+            sources[t] = (heed_tensor_source){.name = from->name, .dtype = from->dtype, .rank = from->rank, .shape = from->shape, .data = from->data};
+        }
+        heed_tensor_set set = {.tensors = sources, .count = heed_gguf_count(file)};
+        assert_ok(heed_gguf_write(scratch_path(&s, "y.gguf"), &entries, &set, &error));
+        assert_ok(heed_config_load(&config, scratch_path(&s, "y.gguf"), &error));
+        assert_string_equal(config.model_type, heed_model_config(model)->model_type);
+        for (int k = 0; i == 0 && k < 3; k++) assert_int_equal(heed_config_windowed(&config, k), windows[k]);
+        assert_int_equal(config.experts, i == 1 ? 4 : 0);
+        heed_gguf_close(file);
+        heed_buffer_free(&entries.bytes);
+        free(sources);
+        heed_model_release(model);
     }
     scratch_remove(&s);
 }
@@ -338,7 +457,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(fixtures_of_llama_cpp), cmocka_unit_test(resident_weights_are_as_large_as_the_file),
-        cmocka_unit_test(what_is_written_loads_as_the_same_model), cmocka_unit_test(stretched_frequencies_go_along),
+        cmocka_unit_test(what_is_written_loads_as_the_same_model), cmocka_unit_test(changed_models_are_the_same_in_both),
+        cmocka_unit_test(what_files_cannot_say_is_refused), cmocka_unit_test(windows_by_a_list_and_experts_by_their_number), cmocka_unit_test(stretched_frequencies_go_along),
         cmocka_unit_test(blocks_are_copied_bit_by_bit), cmocka_unit_test(folders_and_types), cmocka_unit_test(damaged_files_are_refused),
         cmocka_unit_test(every_integer_with_every_limit)};
     return cmocka_run_group_tests(tests, make_backend, free_backend);

@@ -60,7 +60,9 @@ static bool write_config(const heed_config *config, json_t *json)
     return json_object_set_new(json, "apply_residual_connection_post_layernorm", json_boolean(config->norm_place == HEED_NORM_STREAM)) == 0;
 }
 
+static const heed_gguf_names gguf = {.architecture = "bloom", .keys = heed_gguf_plain_keys, .weights = heed_gguf_fused_weights};
+
 const heed_family heed_family_bloom = {
     .name = "bloom", .preset = &preset, .keys = keys, .weights = weights, .ignored = ignored, .prefixes = prefixes,
-    .architectures = architectures, .inner_factor = 4, .inner_multiple = 1, .trains_padding = true,
+    .architectures = architectures, .gguf = &gguf, .inner_factor = 4, .inner_multiple = 1, .trains_padding = true,
     .derive = derive, .fix = fix, .write = write_config};

@@ -1,5 +1,6 @@
 /* Cohere's Command R (2024): attention and feed-forward from one layer norm without bias, interleaved rotary pairs, scaled logits. */
 #include "model/family/llama.h"
+#include "model/family/gguf.h"
 
 static const heed_config preset = {
     HEED_DECODER, .position = HEED_POSITION_ROTARY, .rope = {.base = 500000, .fraction = 1, .interleaved = true, .truncate = true},
@@ -44,7 +45,15 @@ static bool write_config(const heed_config *config, json_t *json)
     return json_object_set_new(json, "use_qk_norm", json_boolean(config->qk_norm != HEED_QK_NORM_NONE)) == 0 && heed_rope_write(config, json);
 }
 
+static const heed_key gguf_keys[] = {HEED_GGUF_KEYS, HEED_KEY("logit_scale", NUMBER, logit_scale), {0}};
+
+static const heed_weight_name gguf_weights[] = {
+    HEED_GGUF_EMBEDDINGS, HEED_GGUF_NORM(ATTENTION_NORM, 0, "attn_norm"), HEED_GGUF_SEPARATE(0), HEED_GGUF_ATTENTION(HEED_NAME_BY_HEAD),
+    HEED_GGUF_FEED_FORWARD, HEED_GGUF_OUTPUT};
+
+static const heed_gguf_names gguf = {.architecture = "command-r", .keys = gguf_keys, .weights = gguf_weights, .qk_norm = HEED_QK_NORM_HEAD_GAINS};
+
 const heed_family heed_family_cohere = {
     .name = "cohere", .preset = &preset, .keys = keys, .weights = weights, .ignored = heed_llama_ignored,
-    .prefixes = heed_llama_prefixes, .architectures = architectures, .inner_factor = 2.75, .inner_multiple = 32,
+    .prefixes = heed_llama_prefixes, .architectures = architectures, .gguf = &gguf, .inner_factor = 2.75, .inner_multiple = 32,
     .packs_positions = true, .derive = heed_llama_derive, .fix = fix, .write = write_config};

@@ -1,6 +1,7 @@
 /* Falcon (Almazrouei et al. 2023), all three builds: one key/value head and attention beside the feed-forward (7B), groups of heads with a
    norm for each side (40B, 180B), or ALiBi and one after the other (RW). */
 #include "model/family/decoder.h"
+#include "model/family/gguf.h"
 
 static const heed_config preset = {
     HEED_DECODER, HEED_ROPE(10000), .vocabulary = 65024, .width = 4544, .context = 2048,
@@ -91,7 +92,19 @@ static bool write_config(const heed_config *config, json_t *json)
     return whole && heed_rope_write(config, json);
 }
 
+/* With two norms the one before attention is called the second. */
+static const heed_weight_name gguf_weights[] = {
+    HEED_GGUF_EMBEDDINGS, HEED_GGUF_NORM(ATTENTION_NORM, HEED_NAME_ONE_NORM, "attn_norm"), HEED_GGUF_NORM(ATTENTION_NORM, HEED_NAME_TWO_NORMS, "attn_norm_2"),
+    HEED_GGUF_NORM(FFN_NORM, HEED_NAME_TWO_NORMS, "attn_norm"), HEED_GGUF_FUSED, HEED_GGUF_ATTENTION(0), HEED_GGUF_FEED_FORWARD, HEED_GGUF_OUTPUT};
+
+static void derive_gguf(heed_config *config)
+{
+    config->residual = HEED_RESIDUAL_PARALLEL;
+}
+
+static const heed_gguf_names gguf = {.architecture = "falcon", .keys = heed_gguf_plain_keys, .weights = gguf_weights, .derive = derive_gguf};
+
 const heed_family heed_family_falcon = {
     .name = "falcon", .preset = &preset, .keys = keys, .weights = weights, .ignored = ignored, .prefixes = prefixes,
-    .architectures = architectures, .inner_factor = 4, .inner_multiple = 1, .trains_padding = true,
+    .architectures = architectures, .gguf = &gguf, .inner_factor = 4, .inner_multiple = 1, .trains_padding = true,
     .derive = derive, .fix = fix, .write = write_config};

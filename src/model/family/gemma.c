@@ -35,7 +35,9 @@ static heed_status fix(heed_config *config, const json_t *json, const char *wher
     return heed_gemma_fix(config, json, where, error);
 }
 
+static const heed_gguf_names gguf = {.architecture = "gemma", .keys = heed_gguf_plain_keys, .weights = heed_gguf_weights};
+
 const heed_family heed_family_gemma = {
     .name = "gemma", .preset = &preset, .keys = keys, .weights = heed_llama_weights, .ignored = heed_llama_ignored,
-    .prefixes = heed_llama_prefixes, .architectures = architectures, .inner_factor = 8, .inner_multiple = 1,
+    .prefixes = heed_llama_prefixes, .architectures = architectures, .gguf = &gguf, .inner_factor = 8, .inner_multiple = 1,
     .packs_positions = true, .is_published = true, .derive = heed_gemma_derive, .fix = fix, .write = heed_rope_write};

@@ -1,5 +1,6 @@
 /* Gemma 2 (Gemma Team 2024): norms on both sides of each sub-layer, soft caps on scores and logits, a window in every other layer. */
 #include "model/family/gemma.h"
+#include "model/family/gguf.h"
 
 static const heed_config preset = {
     HEED_GEMMA, HEED_ROPE(10000), .vocabulary = 256000, .width = 2304, .context = 8192, .norm_place = HEED_NORM_SANDWICH,
@@ -46,7 +47,17 @@ static bool write_config(const heed_config *config, json_t *json)
     return heed_layer_types_write(config, json) && heed_rope_write(config, json);
 }
 
+static const heed_key gguf_keys[] = {HEED_GGUF_KEYS, HEED_GGUF_CAPS, {0}};
+
+/* Scores are scaled by the width of a head; in the model of 27B, which its 46 layers tell, by the model's width for each head. */
+static void derive_gguf(heed_config *config)
+{
+    config->scale_width = config->decoder.layers == 46 || config->decoder.head_width == 0 ? config->width / config->decoder.heads : config->decoder.head_width;
+}
+
+static const heed_gguf_names gguf = {.architecture = "gemma2", .keys = gguf_keys, .weights = heed_gguf_weights, .window_step = 2, .derive = derive_gguf};
+
 const heed_family heed_family_gemma2 = {
     .name = "gemma2", .preset = &preset, .keys = keys, .weights = heed_gemma_weights, .ignored = heed_llama_ignored,
-    .prefixes = heed_llama_prefixes, .architectures = architectures, .inner_factor = 4, .inner_multiple = 1,
+    .prefixes = heed_llama_prefixes, .architectures = architectures, .gguf = &gguf, .inner_factor = 4, .inner_multiple = 1,
     .packs_positions = true, .derive = heed_gemma_derive, .fix = fix, .write = write_config};

@@ -1,6 +1,7 @@
 /* Gemma 3, text (Gemma Team 2025): Gemma 2 without caps on scores, with norms on the queries and keys of each head, and rotary positions of two
    bases, one for the layers with a window and one for the others. */
 #include "model/family/gemma.h"
+#include "model/family/gguf.h"
 
 static const heed_config preset = {
     HEED_GEMMA, HEED_ROPE(1000000), .rope_local = {.base = 10000, .fraction = 1, .truncate = true}, .vocabulary = 262208, .width = 2304,
@@ -39,7 +40,21 @@ static bool write_config(const heed_config *config, json_t *json)
     return heed_layer_types_write(config, json) && heed_rope_write(config, json);
 }
 
+static const heed_key gguf_keys[] = {
+    HEED_GGUF_KEYS,
+    HEED_KEY("final_logit_softcapping", NUMBER, logit_soft_cap),
+    HEED_KEY("rope.freq_base_swa", NUMBER, rope_local.base),
+    {0}};
+
+/* Scores are scaled by the width of a head; in the model of 27B, which its 62 layers tell, by the model's width for each head. */
+static void derive_gguf(heed_config *config)
+{
+    config->scale_width = config->decoder.layers == 62 || config->decoder.head_width == 0 ? config->width / config->decoder.heads : config->decoder.head_width;
+}
+
+static const heed_gguf_names gguf = {.architecture = "gemma3", .keys = gguf_keys, .weights = heed_gguf_weights, .window_step = 6, .derive = derive_gguf};
+
 const heed_family heed_family_gemma3 = {
     .name = "gemma3_text", .preset = &preset, .keys = keys, .weights = heed_gemma_weights, .ignored = heed_llama_ignored,
-    .prefixes = heed_llama_prefixes, .architectures = architectures, .inner_factor = 4, .inner_multiple = 1,
+    .prefixes = heed_llama_prefixes, .architectures = architectures, .gguf = &gguf, .inner_factor = 4, .inner_multiple = 1,
     .packs_positions = true, .derive = heed_gemma_derive, .fix = fix, .write = write_config};

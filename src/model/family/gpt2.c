@@ -79,7 +79,7 @@ static heed_status fix(heed_config *config, const json_t *json, const char *wher
     return heed_json_number(json, "classifier_dropout", &config->classifier_dropout, where, error);
 }
 
-static const heed_gguf_names gguf = {"gpt2", heed_gguf_keys, heed_gguf_fused_weights};
+static const heed_gguf_names gguf = {.architecture = "gpt2", .keys = heed_gguf_keys, .weights = heed_gguf_fused_weights};
 
 const heed_family heed_family_gpt2 = {
     .name = "gpt2", .preset = &preset, .keys = keys, .weights = weights, .ignored = ignored, .prefixes = prefixes,

@@ -60,7 +60,9 @@ static bool write_config(const heed_config *config, json_t *json)
     return json_object_set_new(json, "multi_query", json_boolean(config->decoder.kv_heads == 1)) == 0;
 }
 
+static const heed_gguf_names gguf = {.architecture = "starcoder", .keys = heed_gguf_plain_keys, .weights = heed_gguf_fused_weights};
+
 const heed_family heed_family_gpt_bigcode = {
     .name = "gpt_bigcode", .preset = &preset, .keys = keys, .weights = weights, .ignored = ignored, .prefixes = prefixes,
-    .architectures = architectures, .inner_factor = 4, .inner_multiple = 1, .trains_padding = true, .packs_positions = true,
+    .architectures = architectures, .gguf = &gguf, .inner_factor = 4, .inner_multiple = 1, .trains_padding = true, .packs_positions = true,
     .fix = fix, .write = write_config};

@@ -1,6 +1,7 @@
 /* GPT-NeoX (Black et al. 2022) and Pythia: attention and feed-forward side by side, each with its layer norm; rotary positions on a part of
    each head; q, k and v of a head together. */
 #include "model/family/decoder.h"
+#include "model/family/gguf.h"
 
 static const heed_config preset = {
     HEED_DECODER, .position = HEED_POSITION_ROTARY, .rope = {.base = 10000, .fraction = 0.25, .truncate = true},
@@ -67,7 +68,14 @@ static bool write_config(const heed_config *config, json_t *json)
            heed_rope_write(config, json);
 }
 
+static const heed_key gguf_keys[] = {
+    HEED_GGUF_KEYS,
+    HEED_KEY_EITHER("use_parallel_residual", HEED_RESIDUAL_SERIAL, HEED_RESIDUAL_PARALLEL_TWO_NORMS, residual),
+    {0}};
+
+static const heed_gguf_names gguf = {.architecture = "gptneox", .keys = gguf_keys, .weights = heed_gguf_fused_weights};
+
 const heed_family heed_family_gpt_neox = {
     .name = "gpt_neox", .preset = &preset, .keys = keys, .weights = weights, .ignored = ignored, .prefixes = prefixes,
-    .architectures = architectures, .inner_factor = 4, .inner_multiple = 1, .trains_padding = true, .packs_positions = true,
+    .architectures = architectures, .gguf = &gguf, .inner_factor = 4, .inner_multiple = 1, .trains_padding = true, .packs_positions = true,
     .derive = derive, .fix = fix, .write = write_config};

@@ -1,6 +1,7 @@
 /* gpt-oss (OpenAI 2025): attention sinks, a window in every other layer, YaRN positions, biases everywhere, clamped SwiGLU experts, whose
    gate and up projections share a tensor in turns. */
 #include "model/family/experts.h"
+#include "model/family/gguf.h"
 
 static const heed_config preset = {
     HEED_DECODER, .position = HEED_POSITION_ROTARY,
@@ -56,7 +57,15 @@ static bool write_config(const heed_config *config, json_t *json)
     return heed_layer_types_write(config, json) && heed_rope_write(config, json);
 }
 
+static const heed_key gguf_keys[] = {HEED_GGUF_KEYS, HEED_GGUF_EXPERT_KEYS, HEED_KEY("expert_feed_forward_length", SIZE, expert_inner), {0}};
+
+static const heed_weight_name gguf_weights[] = {
+    HEED_GGUF_EMBEDDINGS, HEED_GGUF_NORM(ATTENTION_NORM, 0, "attn_norm"), HEED_GGUF_SEPARATE(0), HEED_GGUF_ATTENTION(0),
+    HEED_GGUF_NORM(FFN_NORM, 0, "post_attention_norm"), HEED_GGUF_EXPERTS, HEED_GGUF_OUTPUT};
+
+static const heed_gguf_names gguf = {.architecture = "gpt-oss", .keys = gguf_keys, .weights = gguf_weights, .window_step = 2};
+
 const heed_family heed_family_gpt_oss = {
     .name = "gpt_oss", .preset = &preset, .keys = keys, .weights = weights, .ignored = heed_llama_ignored,
-    .prefixes = heed_llama_prefixes, .architectures = architectures, .inner_factor = 1, .inner_multiple = 32,
+    .prefixes = heed_llama_prefixes, .architectures = architectures, .gguf = &gguf, .inner_factor = 1, .inner_multiple = 32,
     .derive = heed_llama_derive, .fix = fix, .write = write_config};

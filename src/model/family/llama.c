@@ -43,7 +43,7 @@ heed_status heed_llama_fix(heed_config *config, const json_t *json, const char *
     return heed_rope_read(config, json, where, error);
 }
 
-static const heed_gguf_names gguf = {"llama", heed_gguf_keys, heed_gguf_paired_weights};
+static const heed_gguf_names gguf = {.architecture = "llama", .keys = heed_gguf_keys, .weights = heed_gguf_paired_weights};
 
 const heed_family heed_family_llama = {
     .name = "llama", .preset = &preset, .keys = keys, .weights = heed_llama_weights, .ignored = heed_llama_ignored,

@@ -18,7 +18,7 @@ static const heed_architecture architectures[] = {
     {"MistralForCausalLM", HEED_HEAD_CAUSAL_LM}, {"MistralModel", HEED_HEAD_NONE}, {"MistralForSequenceClassification", HEED_HEAD_SEQUENCE_CLASS},
     {"MistralForTokenClassification", HEED_HEAD_TOKEN_CLASS}, {"MistralForQuestionAnswering", HEED_HEAD_QUESTION}, {0}};
 
-static const heed_gguf_names gguf = {"llama", heed_gguf_keys, heed_gguf_paired_weights};
+static const heed_gguf_names gguf = {.architecture = "llama", .keys = heed_gguf_keys, .weights = heed_gguf_paired_weights};
 
 const heed_family heed_family_mistral = {
     .name = "mistral", .preset = &preset, .keys = keys, .weights = heed_llama_weights, .ignored = heed_llama_ignored,

@@ -1,5 +1,6 @@
 /* Mixtral (Jiang et al. 2024): Mistral with eight experts in the place of the feed-forward, of which each token takes two. */
 #include "model/family/experts.h"
+#include "model/family/gguf.h"
 
 static const heed_config preset = {
     HEED_DECODER, HEED_ROPE(1e6), .vocabulary = 32000, .width = 4096, .context = 131072,
@@ -40,7 +41,12 @@ static heed_status fix(heed_config *config, const json_t *json, const char *wher
     return heed_llama_fix(config, json, where, error);
 }
 
+static const heed_key gguf_keys[] = {HEED_GGUF_KEYS, HEED_GGUF_SCALE, HEED_GGUF_EXPERT_KEYS, {0}};
+
+/* The architecture of Llama, with experts. */
+static const heed_gguf_names gguf = {.architecture = "llama", .keys = gguf_keys, .weights = heed_gguf_paired_weights};
+
 const heed_family heed_family_mixtral = {
     .name = "mixtral", .preset = &preset, .keys = keys, .weights = weights, .ignored = heed_llama_ignored,
-    .prefixes = heed_llama_prefixes, .architectures = architectures, .inner_factor = 3.5, .inner_multiple = 32,
+    .prefixes = heed_llama_prefixes, .architectures = architectures, .gguf = &gguf, .inner_factor = 3.5, .inner_multiple = 32,
     .packs_positions = true, .derive = heed_config_window_all, .fix = fix, .write = heed_rope_write};

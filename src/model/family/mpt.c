@@ -1,5 +1,6 @@
 /* MPT (MosaicML 2023): ALiBi, layer norms without biases, no biases at all, q, k and v in one tensor. */
 #include "model/family/decoder.h"
+#include "model/family/gguf.h"
 
 static const heed_config preset = {
     HEED_DECODER, .position = HEED_POSITION_ALIBI, .alibi_most = 8, .vocabulary = 50368, .width = 2048, .context = 2048,
@@ -79,7 +80,15 @@ static bool write_config(const heed_config *config, json_t *json)
     return whole;
 }
 
+static const heed_key gguf_keys[] = {
+    HEED_GGUF_KEYS,
+    HEED_KEY("attention.max_alibi_bias", NUMBER, alibi_most),
+    HEED_KEY("attention.clamp_kqv", NUMBER, qkv_clip),
+    {0}};
+
+static const heed_gguf_names gguf = {.architecture = "mpt", .keys = gguf_keys, .weights = heed_gguf_fused_weights};
+
 const heed_family heed_family_mpt = {
     .name = "mpt", .preset = &preset, .keys = keys, .weights = weights, .ignored = ignored, .prefixes = prefixes,
-    .architectures = architectures, .inner_factor = 4, .inner_multiple = 1, .trains_padding = true,
+    .architectures = architectures, .gguf = &gguf, .inner_factor = 4, .inner_multiple = 1, .trains_padding = true,
     .derive = derive, .fix = fix, .write = write_config};

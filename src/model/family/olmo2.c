@@ -1,5 +1,6 @@
 /* OLMo 2 (Team OLMo 2024): Llama with norms behind the sub-layers instead of before them, and norms over all queries and all keys of a token. */
 #include "model/family/llama.h"
+#include "model/family/gguf.h"
 
 static const heed_config preset = {
     HEED_DECODER, HEED_ROPE(10000), .vocabulary = 50304, .width = 4096, .context = 2048,
@@ -27,7 +28,13 @@ static const heed_weight_name weights[] = {
 static const heed_architecture architectures[] = {
     {"Olmo2ForCausalLM", HEED_HEAD_CAUSAL_LM}, {"Olmo2Model", HEED_HEAD_NONE}, {"Olmo2ForSequenceClassification", HEED_HEAD_SEQUENCE_CLASS}, {0}};
 
+static const heed_weight_name gguf_weights[] = {
+    HEED_GGUF_EMBEDDINGS, HEED_GGUF_SEPARATE(0), HEED_GGUF_ATTENTION(0), HEED_GGUF_LAYER(ATTENTION_NORM_GAIN, 0, "post_attention_norm.weight"),
+    HEED_GGUF_FEED_FORWARD, HEED_GGUF_LAYER(FFN_NORM_GAIN, 0, "post_ffw_norm.weight"), HEED_GGUF_OUTPUT};
+
+static const heed_gguf_names gguf = {.architecture = "olmo2", .keys = heed_gguf_plain_keys, .weights = gguf_weights};
+
 const heed_family heed_family_olmo2 = {
     .name = "olmo2", .preset = &preset, .keys = keys, .weights = weights, .ignored = heed_llama_ignored,
-    .prefixes = heed_llama_prefixes, .architectures = architectures, .inner_factor = 8.0 / 3, .inner_multiple = 32,
+    .prefixes = heed_llama_prefixes, .architectures = architectures, .gguf = &gguf, .inner_factor = 8.0 / 3, .inner_multiple = 32,
     .packs_positions = true, .is_published = true, .derive = heed_llama_derive, .fix = heed_llama_fix, .write = heed_rope_write};

@@ -49,7 +49,9 @@ static bool write_config(const heed_config *config, json_t *json)
     return json_object_set_new(json, "qk_layernorm", json_boolean(config->qk_norm != HEED_QK_NORM_NONE)) == 0 && heed_rope_write(config, json);
 }
 
+static const heed_gguf_names gguf = {.architecture = "phi2", .keys = heed_gguf_plain_keys, .weights = heed_gguf_weights};
+
 const heed_family heed_family_phi = {
     .name = "phi", .preset = &preset, .keys = keys, .weights = weights, .ignored = heed_llama_ignored,
-    .prefixes = heed_llama_prefixes, .architectures = architectures, .inner_factor = 4, .inner_multiple = 1,
+    .prefixes = heed_llama_prefixes, .architectures = architectures, .gguf = &gguf, .inner_factor = 4, .inner_multiple = 1,
     .packs_positions = true, .fix = fix, .write = write_config};

@@ -1,5 +1,6 @@
 /* Phi-3 (Abdin et al. 2024): Llama with q, k and v in one tensor, gate and up in another. */
 #include "model/family/llama.h"
+#include "model/family/gguf.h"
 
 static const heed_config preset = {
     HEED_DECODER, HEED_ROPE(10000), .vocabulary = 32064, .width = 3072, .context = 4096,
@@ -35,7 +36,13 @@ static bool write_config(const heed_config *config, json_t *json)
     return json_object_set_new(json, "original_max_position_embeddings", json_integer(config->rope.original_context)) == 0 && heed_rope_write(config, json);
 }
 
+static const heed_weight_name gguf_weights[] = {
+    HEED_GGUF_EMBEDDINGS, HEED_GGUF_NORMS, HEED_GGUF_FUSED, HEED_GGUF_ATTENTION(0), HEED_GGUF_PARTS(GATE_WEIGHT, 2, "ffn_up.weight"),
+    HEED_GGUF_LINEAR(DOWN, 0, "ffn_down"), HEED_GGUF_OUTPUT};
+
+static const heed_gguf_names gguf = {.architecture = "phi3", .keys = heed_gguf_plain_keys, .weights = gguf_weights};
+
 const heed_family heed_family_phi3 = {
     .name = "phi3", .preset = &preset, .keys = keys, .weights = weights, .ignored = heed_llama_ignored,
-    .prefixes = heed_llama_prefixes, .architectures = architectures, .inner_factor = 8.0 / 3, .inner_multiple = 32,
+    .prefixes = heed_llama_prefixes, .architectures = architectures, .gguf = &gguf, .inner_factor = 8.0 / 3, .inner_multiple = 32,
     .packs_positions = true, .derive = heed_config_window_all, .fix = heed_llama_fix, .write = write_config};

@@ -44,7 +44,7 @@ bool heed_qwen2_write(const heed_config *config, json_t *json)
     return whole && heed_rope_write(config, json);
 }
 
-static const heed_gguf_names gguf = {"qwen2", heed_gguf_keys, heed_gguf_weights};
+static const heed_gguf_names gguf = {.architecture = "qwen2", .keys = heed_gguf_keys, .weights = heed_gguf_weights};
 
 const heed_family heed_family_qwen2 = {
     .name = "qwen2", .preset = &preset, .keys = keys, .weights = heed_llama_weights, .ignored = heed_llama_ignored,

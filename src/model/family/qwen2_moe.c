@@ -1,5 +1,6 @@
 /* Qwen1.5 and Qwen2 with experts (Yang et al. 2024): biases on q, k and v, and beside the chosen experts one that every token takes. */
 #include "model/family/experts.h"
+#include "model/family/gguf.h"
 
 static const heed_config preset = {
     HEED_DECODER, HEED_ROPE(10000), .vocabulary = 151936, .width = 2048, .context = 32768,
@@ -59,7 +60,16 @@ static bool write_config(const heed_config *config, json_t *json)
     return heed_qwen2_write(config, json) && heed_dense_layers_write(config, json);
 }
 
+static const heed_key gguf_keys[] = {
+    HEED_GGUF_KEYS,
+    HEED_GGUF_EXPERT_KEYS,
+    HEED_KEY("expert_feed_forward_length", SIZE, expert_inner),
+    HEED_KEY("expert_shared_feed_forward_length", SIZE, shared_inner),
+    {0}};
+
+static const heed_gguf_names gguf = {.architecture = "qwen2moe", .keys = gguf_keys, .weights = heed_gguf_weights};
+
 const heed_family heed_family_qwen2_moe = {
     .name = "qwen2_moe", .preset = &preset, .keys = keys, .weights = weights, .ignored = heed_llama_ignored,
-    .prefixes = heed_llama_prefixes, .architectures = architectures, .inner_factor = 2.75, .inner_multiple = 32,
+    .prefixes = heed_llama_prefixes, .architectures = architectures, .gguf = &gguf, .inner_factor = 2.75, .inner_multiple = 32,
     .packs_positions = true, .fix = fix, .write = write_config};

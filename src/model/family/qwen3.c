@@ -15,7 +15,7 @@ static const heed_key keys[] = {
 
 static const heed_architecture architectures[] = {HEED_CLASSES("Qwen3"), {0}};
 
-static const heed_gguf_names gguf = {"qwen3", heed_gguf_keys, heed_gguf_weights};
+static const heed_gguf_names gguf = {.architecture = "qwen3", .keys = heed_gguf_keys, .weights = heed_gguf_weights};
 
 const heed_family heed_family_qwen3 = {
     .name = "qwen3", .preset = &preset, .keys = keys, .weights = heed_llama_weights, .ignored = heed_llama_ignored,

@@ -1,5 +1,6 @@
 /* Qwen3 with experts (Yang et al. 2025): norms on the queries and keys of each head, 128 small experts, of which each token takes eight. */
 #include "model/family/experts.h"
+#include "model/family/gguf.h"
 
 static const heed_config preset = {
     HEED_DECODER, HEED_ROPE(10000), .vocabulary = 151936, .width = 2048, .context = 32768,
@@ -53,7 +54,17 @@ static bool write_config(const heed_config *config, json_t *json)
            heed_dense_layers_write(config, json) && heed_rope_write(config, json);
 }
 
+static const heed_key gguf_keys[] = {HEED_GGUF_KEYS, HEED_GGUF_EXPERT_KEYS, HEED_KEY("expert_feed_forward_length", SIZE, expert_inner), {0}};
+
+/* What the published models say in their configurations. */
+static void derive_gguf(heed_config *config)
+{
+    config->router_renormalised = true;
+}
+
+static const heed_gguf_names gguf = {.architecture = "qwen3moe", .keys = gguf_keys, .weights = heed_gguf_weights, .derive = derive_gguf};
+
 const heed_family heed_family_qwen3_moe = {
     .name = "qwen3_moe", .preset = &preset, .keys = keys, .weights = weights, .ignored = heed_llama_ignored,
-    .prefixes = heed_llama_prefixes, .architectures = architectures, .inner_factor = 3, .inner_multiple = 32,
+    .prefixes = heed_llama_prefixes, .architectures = architectures, .gguf = &gguf, .inner_factor = 3, .inner_multiple = 32,
     .packs_positions = true, .derive = heed_llama_derive, .fix = fix, .write = write_config};

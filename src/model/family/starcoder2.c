@@ -39,7 +39,9 @@ static void derive(heed_config *config)
     heed_config_window_all(config);
 }
 
+static const heed_gguf_names gguf = {.architecture = "starcoder2", .keys = heed_gguf_plain_keys, .weights = heed_gguf_weights};
+
 const heed_family heed_family_starcoder2 = {
     .name = "starcoder2", .preset = &preset, .keys = keys, .weights = weights, .ignored = heed_llama_ignored,
-    .prefixes = heed_llama_prefixes, .architectures = architectures, .inner_factor = 4, .inner_multiple = 1,
+    .prefixes = heed_llama_prefixes, .architectures = architectures, .gguf = &gguf, .inner_factor = 4, .inner_multiple = 1,
     .packs_positions = true, .derive = derive, .fix = heed_llama_fix, .write = heed_rope_write};

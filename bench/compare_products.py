@@ -3,11 +3,11 @@
 
     bench/compare_products.py [--only 'f32*' ...] [--rounds 5] [--threads 2] [--build build/release] [--json FILE]
 
-Ours: a (M,K) f32 times W^T; W as a model holds it (panels packed beforehand) or, "unpacked", as rows that every product packs for itself, as
-in training. PyTorch: torch.nn.functional.linear on rows; of squares torch.matmul too, the faster one counting. bf16: heed rounds f32 operands
-itself and writes f32, PyTorch gets bf16 operands and writes bf16. Products with one row walk through copies of W larger than the caches and
-are judged by their share of the read bandwidth that `heed bench --machine` measures in the same minute. Needs torch and numpy; build the
-target `bench` first."""
+Ours: a (M,K) f32 times W^T; W as a model holds it (panels packed beforehand, bf16 squares in bf16) or, "unpacked", as rows that every product
+packs for itself, as in training. PyTorch: torch.nn.functional.linear on rows; torch.matmul with a transposed copy too, the faster one counting.
+bf16: heed rounds f32 operands itself and writes f32, PyTorch gets bf16 operands and writes bf16. Products with one row walk through copies of W
+larger than the caches and are judged by their share of the read bandwidth that `heed bench --machine` measures in the same minute. Needs torch
+and numpy; build the target `bench` first."""
 import os, shutil, sys, tempfile, time
 
 import rounds
@@ -31,7 +31,7 @@ def torch_side(threads):
             a = read("a.bin", (k, m) if gradient == "weight" else (m, k))
             w = read("b.bin", (k, n) if gradient else (n, k))
             held["ways"] = [lambda: torch.matmul(a.T if gradient == "weight" else a, w)] if gradient else [lambda: torch.nn.functional.linear(a, w)]
-            if not gradient and request["square"]:
+            if not gradient:
                 transposed = w.T.contiguous()
                 held["ways"].append(lambda: torch.matmul(a, transposed))
             result = held["ways"][0]().float().numpy()
@@ -74,11 +74,11 @@ class Sides:
         random.standard_normal(m * k, dtype=np.float32).tofile(os.path.join(self.folder, "a.bin"))
         random.standard_normal(n * k, dtype=np.float32).tofile(os.path.join(self.folder, "b.bin"))
 
-    def compare(self, name, m, n, k, floor, goal, rounded=False, layout="panels", gradient="", seconds=0.4):
+    def compare(self, name, m, n, k, floor, goal, rounded=False, layout="panels", gradient="", seconds=0.4, weight="f32"):
         """A row: GFLOP/s of both, in turn; the outputs compared with a tolerance of their rounding."""
         self.operands(m, n, k)
-        self.heed.ask(do="load", m=m, n=n, k=k, b="f32", layout=layout, rounded=rounded, gradient=gradient, folder=self.folder)
-        there = self.torch.ask(do="load", m=m, n=n, k=k, dtype="bfloat16" if rounded else "float32", gradient=gradient, square=m == n == k, folder=self.folder)
+        self.heed.ask(do="load", m=m, n=n, k=k, b=weight, layout=layout, rounded=rounded, gradient=gradient, folder=self.folder)
+        there = self.torch.ask(do="load", m=m, n=n, k=k, dtype="bfloat16" if rounded else "float32", gradient=gradient, folder=self.folder)
         flops = 2e-9 * m * n * k
         time_side = lambda worker: lambda: flops / worker.ask(do="time", seconds=seconds)["seconds"]
         result = rounds.interleave({"heed": time_side(self.heed), "PyTorch": time_side(self.torch)}, self.setup.rounds)
@@ -123,7 +123,7 @@ def one_row(setup):
 def bf16_square(setup):
     with Sides(setup) as sides:
         for size in SQUARES:
-            yield sides.compare(f"bf16 product {size}", size, size, size, 0.95, 1.0, rounded=True, layout="rows")
+            yield sides.compare(f"bf16 product {size}", size, size, size, 0.95, 1.0, rounded=True, weight="bf16")
 
 
 def bf16_train(setup):

@@ -220,6 +220,8 @@ static heed_status run(task *t)
         if (line_input_is_live()) interrupt_forget();
     }
     if (status == HEED_OK && values->save) status = heed_chat_save(values->chat, values->save, &t->error);
+    /* Ctrl-C ends an answer; where none is being written, or no other can follow, it ends the program. */
+    if (status == HEED_OK && interrupted(NULL)) status = heed_fail(&t->error, HEED_E_CANCELLED, "interrupted");
     return status;
 }
 

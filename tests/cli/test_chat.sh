@@ -29,6 +29,20 @@ printf '{"messages": [{"role": 1}]}' >"$work/bad.json"
 chat --load "$work/bad.json" -p x && fail "a broken conversation went unnoticed"
 has 'message 0: expected strings'
 
+# Ctrl-C while waiting for a line ends the program as interrupted.
+mkfifo "$work/lines"
+"$heed" chat -m "$fixtures/smollm2" --template "$fixtures/chat-templates/chatml.jinja" -n 5 -t 1 <"$work/lines" >"$work/waiting" 2>"$work/err" & pid=$!
+exec 3>"$work/lines"
+echo Hello >&3
+for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do [ -s "$work/waiting" ] && break; sleep 0.2; done
+sleep 0.2
+kill -INT $pid
+wait $pid
+code=$?
+[ $code = 130 ] || fail "Ctrl-C while waiting for a line: exit status $code"
+exec 3>&-
+has interrupted
+
 # The context: what is left out is said, or an error; never silence.
 for i in 1 2 3 4 5 6; do echo "word $i and more"; done | chat >/dev/null || fail "a long conversation: $(cat "$work/err")"
 has 'oldest messages were left out'

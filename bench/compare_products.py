@@ -124,6 +124,7 @@ def bf16_square(setup):
     with Sides(setup) as sides:
         for size in SQUARES:
             yield sides.compare(f"bf16 product {size}", size, size, size, 0.95, 1.0, rounded=True, weight="bf16")
+            yield sides.compare(f"bf16 product {size} of f32 weights, unpacked", size, size, size, 0.95, 1.0, rounded=True, layout="rows")
 
 
 def bf16_train(setup):

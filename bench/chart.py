@@ -19,6 +19,13 @@ def line(x1, y1, x2, y2, kind, colour, thickness=1, dashes=""):
             + (f' stroke-dasharray="{dashes}"' if dashes else "") + "/>")
 
 
+def sheet(width, height, title, words):
+    """The beginning of a drawing: its ground, what it shows, and how."""
+    return [f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}" font-family="system-ui, sans-serif">',
+            DARK, f'<rect class="ground" width="{width}" height="{height}" fill="#ffffff"/>', text(20, 30, title, 17, weight="600"),
+            text(20, 50, words, 12, "quiet")]
+
+
 def draw(rows):
     rows = [row for row in rows if row.result.ratio is not None or row.by_share]
     longest = max([row.score for row in rows if not row.by_share] + [2.0] + [row.goal or 0 for row in rows if not row.by_share])
@@ -26,9 +33,8 @@ def draw(rows):
     height = TOP + ROW * len(rows) + FOOT
     place = lambda value: LEFT + min(value, longest) / longest * (WIDTH - LEFT - RIGHT)
     bottom = height - FOOT
-    parts = [f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{height}" viewBox="0 0 {WIDTH} {height}" font-family="system-ui, sans-serif">',
-             DARK, f'<rect class="ground" width="{WIDTH}" height="{height}" fill="#ffffff"/>', text(20, 30, "heed beside its peers", 17, weight="600"),
-             text(20, 50, "times the best peer's speed, or the share of a peak; medians of interleaved rounds, two threads; | floor, || goal", 12, "quiet")]
+    parts = sheet(WIDTH, height, "heed beside its peers",
+                  "times the best peer's speed, or the share of a peak; medians of interleaved rounds, two threads; | floor, || goal")
     step = 1 if longest > 3 else 0.5
     ticks = [step * i for i in range(int(longest / step) + 1)]
     for tick in ticks:

@@ -53,10 +53,8 @@ def draw(curves, steps, file):
     low, high = int(min(values) * 5) / 5, min(max(values), 3.0)
     x = lambda step: LEFT + step / steps * (WIDTH - LEFT - RIGHT)
     y = lambda loss: TOP + (high - loss) / (high - low) * (HEIGHT - TOP - FOOT)
-    parts = [f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{HEIGHT}" viewBox="0 0 {WIDTH} {HEIGHT}" font-family="system-ui, sans-serif">',
-             chart.DARK, f'<rect class="ground" width="{WIDTH}" height="{HEIGHT}" fill="#ffffff"/>',
-             chart.text(20, 30, "Training in f32 and with bf16 operands", 17, weight="600"),
-             chart.text(20, 50, "nats per character, mean of 50 updates; 4 layers of 128, context 64, 12 rows; a line for each seed", 12, "quiet")]
+    parts = chart.sheet(WIDTH, HEIGHT, "Training in f32 and with bf16 operands",
+                        "nats per character, mean of 50 updates; 4 layers of 128, context 64, 12 rows; a line for each seed")
     for tick in [low + 0.2 * i for i in range(int((high - low) / 0.2) + 1)]:
         parts += [chart.line(LEFT, y(tick), WIDTH - RIGHT, y(tick), "grid", chart.GRID), chart.text(LEFT - 8, y(tick) + 4, f"{tick:.1f}", 12, "quiet", "end")]
     for tick in range(0, steps + 1, max(steps // 8, 1)):

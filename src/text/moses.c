@@ -52,8 +52,8 @@ static void swap(heed_moses_text text[2])
 static void strip(heed_moses_text *text)
 {
     size_t begin = 0;
-    while (text->count && heed_moses_is_blank(text->points[text->count - 1])) text->count--;
-    while (begin < text->count && heed_moses_is_blank(text->points[begin])) begin++;
+    while (text->count && heed_char_is_python_space(text->points[text->count - 1])) text->count--;
+    while (begin < text->count && heed_char_is_python_space(text->points[begin])) begin++;
     text->count -= begin;
     if (!begin) return;
     memmove(text->points, text->points + begin, text->count * sizeof *text->points);

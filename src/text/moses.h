@@ -32,7 +32,6 @@ enum {
     HEED_MOSES_LETTER = 1, HEED_MOSES_MARK = 2, HEED_MOSES_DIGIT = 4, HEED_MOSES_NUMBER = 8, HEED_MOSES_LOWER = 16, HEED_MOSES_CURRENCY = 32
 };
 unsigned heed_moses_class(uint32_t c);
-bool heed_moses_is_blank(uint32_t c); /* what Python calls a blank */
 
 /* moses_abbreviations.c: whether a period behind this word is part of it: always, or before a number. */
 bool heed_moses_speaks(const char *language);

@@ -1,9 +1,10 @@
 #include "text/moses.h"
+#include "text/unicode.h"
 
 /* Characters as the Moses scripts see them in their Python port, sacremoses: sets that were written down once, without ideographs, syllables
    of Hangul and letters beyond the first plane; neither utf8proc nor a newer Unicode may change them. Ascending. */
 
-typedef struct { uint32_t first, last; } span;
+typedef heed_char_span span;
 typedef struct { uint32_t first, last, step; } stepped_span;
 
 static const span letters[] = {
@@ -133,45 +134,20 @@ static const span currency[] = {
     {0xFFE0, 0xFFE1}, {0xFFE5, 0xFFE6}
 };
 
-
-#define WITHIN(table, c) within(table, sizeof(table) / sizeof *(table), c)
-
-static bool within(const span *table, size_t count, uint32_t c)
+static bool is_lower(uint32_t c)
 {
-    size_t low = 0;
-    for (size_t high = count; low < high;) {
-        size_t middle = (low + high) / 2;
-        if (table[middle].last < c) low = middle + 1;
-        else high = middle;
-    }
-    return low < count && c >= table[low].first && c <= table[low].last;
-}
-
-static bool within_steps(uint32_t c)
-{
-    size_t low = 0, count = sizeof lower / sizeof *lower;
-    for (size_t high = count; low < high;) {
-        size_t middle = (low + high) / 2;
-        if (lower[middle].last < c) low = middle + 1;
-        else high = middle;
-    }
-    return low < count && c >= lower[low].first && (c - lower[low].first) % lower[low].step == 0;
+    const stepped_span *run = HEED_CHAR_FIND(lower, c);
+    return run && (c - run->first) % run->step == 0;
 }
 
 unsigned heed_moses_class(uint32_t c)
 {
     if (c >= HEED_MOSES_DOTS) return HEED_MOSES_LETTER;
-    unsigned kinds = WITHIN(letters, c) ? HEED_MOSES_LETTER : 0;
-    if (c >= 0x900 && WITHIN(indic_marks, c)) kinds |= HEED_MOSES_MARK;
-    if (WITHIN(digits, c)) kinds |= HEED_MOSES_DIGIT | HEED_MOSES_NUMBER;
-    else if (c >= 0x80 && WITHIN(numbers, c)) kinds |= HEED_MOSES_NUMBER;
-    if (within_steps(c)) kinds |= HEED_MOSES_LOWER;
-    if (WITHIN(currency, c)) kinds |= HEED_MOSES_CURRENCY;
+    unsigned kinds = HEED_CHAR_FIND(letters, c) ? HEED_MOSES_LETTER : 0;
+    if (c >= 0x900 && HEED_CHAR_FIND(indic_marks, c)) kinds |= HEED_MOSES_MARK;
+    if (HEED_CHAR_FIND(digits, c)) kinds |= HEED_MOSES_DIGIT | HEED_MOSES_NUMBER;
+    else if (c >= 0x80 && HEED_CHAR_FIND(numbers, c)) kinds |= HEED_MOSES_NUMBER;
+    if (is_lower(c)) kinds |= HEED_MOSES_LOWER;
+    if (HEED_CHAR_FIND(currency, c)) kinds |= HEED_MOSES_CURRENCY;
     return kinds;
-}
-
-bool heed_moses_is_blank(uint32_t c)
-{
-    return (c >= '\t' && c <= '\r') || (c >= 0x1C && c <= ' ') || c == 0x85 || c == 0xA0 || c == 0x1680 || (c >= 0x2000 && c <= 0x200A) ||
-           c == 0x2028 || c == 0x2029 || c == 0x202F || c == 0x205F || c == 0x3000;
 }

@@ -1,4 +1,5 @@
 #include "text/moses.h"
+#include "text/unicode.h"
 #include "text/vocabulary.h"
 #include <string.h>
 
@@ -104,8 +105,8 @@ static heed_status place_word(const word *w, const word *before, bool english, h
 static bool next_word(const char *text, size_t length, size_t *at, word *w)
 {
     size_t size, end;
-    while (*at < length && heed_moses_is_blank(heed_utf8_at(text, *at, &size))) *at += size;
-    for (end = *at; end < length && !heed_moses_is_blank(heed_utf8_at(text, end, &size));) end += size;
+    while (*at < length && heed_char_is_python_space(heed_utf8_at(text, *at, &size))) *at += size;
+    for (end = *at; end < length && !heed_char_is_python_space(heed_utf8_at(text, end, &size));) end += size;
     *w = (word){text + *at, end - *at};
     *at = end;
     return w->length > 0;

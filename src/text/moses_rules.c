@@ -1,5 +1,6 @@
 #include "base/memory.h"
 #include "text/moses.h"
+#include "text/unicode.h"
 #include <string.h>
 
 enum { MOST_GROUPS = 4, AWAY = 0 /* no such character in a text */ };
@@ -43,8 +44,8 @@ static bool belongs(const element *e, uint32_t c)
     case 'b': return !(heed_moses_class(c) & (HEED_MOSES_LETTER | HEED_MOSES_MARK));
     case 'c': return !(heed_moses_class(c) & (HEED_MOSES_LETTER | HEED_MOSES_MARK | HEED_MOSES_NUMBER));
     case 'w': case 'W': return heed_moses_class(c) & WORD;
-    case 'o': return !(c < 0x80 && c && strchr(".'`,-", (int)c)) && !heed_moses_is_blank(c) && !(heed_moses_class(c) & WORD);
-    case 's': return heed_moses_is_blank(c);
+    case 'o': return !(c < 0x80 && c && strchr(".'`,-", (int)c)) && !heed_char_is_python_space(c) && !(heed_moses_class(c) & WORD);
+    case 's': return heed_char_is_python_space(c);
     case 'p': return c < 0x80 && c && strchr(".!:?;,", (int)c);
     case 'q': return c == ',' || c == '.';
     }
@@ -66,7 +67,7 @@ static bool match(const char *from, const heed_moses_text *text, size_t at, size
             continue;
         }
         if (e.kind == 'e') {
-            while (at < text->count && heed_moses_is_blank(text->points[at])) at++;
+            while (at < text->count && heed_char_is_python_space(text->points[at])) at++;
             if (at < text->count && text->points[at] != '<') at++;
             if (at == begin) return false;
         } else {

@@ -4,7 +4,7 @@
 #include <utf8proc.h>
 
 /* Code points first to last, in ascending order in every table below. */
-typedef struct { uint32_t first, last; } span;
+typedef heed_char_span span;
 typedef struct { uint32_t first, last; int32_t value; } span_value;
 
 enum {
@@ -109,21 +109,22 @@ static const span no_decomposition[] = {
     {0x11938, 0x11938}, {0x1E030, 0x1E06D}, {0x1F16C, 0x1F16C}, {0x1FBF0, 0x1FBF9}
 };
 
-/* Compares a code point with a span or span_value, which both begin with their bounds. */
 static int compare_span(const void *key, const void *element)
 {
     const uint32_t *c = key, *bounds = element;
     return *c < bounds[0] ? -1 : *c > bounds[1];
 }
 
-/* The element of a table that holds the code point, NULL when there is none. */
-#define FIND(table, c) bsearch(&(c), table, sizeof(table) / sizeof *(table), sizeof *(table), compare_span)
+const void *heed_char_find(const void *table, size_t count, size_t size, uint32_t c)
+{
+    return bsearch(&c, table, count, size, compare_span);
+}
 
 static int category(uint32_t c)
 {
     int found = utf8proc_category((utf8proc_int32_t)c);
     if (found != UTF8PROC_CATEGORY_CN && c != 0x1171E) return found;
-    const span_value *later = FIND(later_categories, c);
+    const span_value *later = HEED_CHAR_FIND(later_categories, c);
     return later ? later->value : found;
 }
 
@@ -137,6 +138,11 @@ bool heed_char_is_space(uint32_t c)
     if (c < 0x80) return c == ' ' || (c >= 9 && c <= 13);
     return c == 0x85 || c == 0xA0 || c == 0x1680 || (c >= 0x2000 && c <= 0x200A) || c == 0x2028 || c == 0x2029 || c == 0x202F ||
            c == 0x205F || c == 0x3000;
+}
+
+bool heed_char_is_python_space(uint32_t c)
+{
+    return heed_char_is_space(c) || (c >= 0x1C && c <= 0x1F);
 }
 
 /* Alphabetic is L, Nl, Other_Alphabetic; of the latter only the circled and squared letters are not marks. */
@@ -179,21 +185,21 @@ bool heed_char_is_mark(uint32_t c)
     if (c < 0x300) return false;
     int found = utf8proc_category((utf8proc_int32_t)c);
     bool mark = found == UTF8PROC_CATEGORY_MN || found == UTF8PROC_CATEGORY_MC || found == UTF8PROC_CATEGORY_ME;
-    return c == 0x1CF2 || c == 0x1CF3 || (mark && !FIND(no_marks, c));
+    return c == 0x1CF2 || c == 0x1CF3 || (mark && !HEED_CHAR_FIND(no_marks, c));
 }
 
 bool heed_char_is_accent(uint32_t c)
 {
     if (c < 0x300) return false;
     bool accent = utf8proc_category((utf8proc_int32_t)c) == UTF8PROC_CATEGORY_MN;
-    return c == 0x1734 || (accent && !FIND(no_accents, c));
+    return c == 0x1734 || (accent && !HEED_CHAR_FIND(no_accents, c));
 }
 
 bool heed_char_is_punctuation(uint32_t c)
 {
     if (c < 0x80) return c > 32 && c < 127 && !(heed_char_class(c) & (HEED_CHAR_LETTER | HEED_CHAR_NUMBER));
     bool punctuation = is_punctuation_category(utf8proc_category((utf8proc_int32_t)c));
-    return c == 0x166D || c == 0x111C9 || (punctuation && !FIND(no_punctuation, c));
+    return c == 0x166D || c == 0x111C9 || (punctuation && !HEED_CHAR_FIND(no_punctuation, c));
 }
 
 bool heed_char_is_control(uint32_t c)
@@ -206,7 +212,7 @@ bool heed_char_is_control(uint32_t c)
 
 bool heed_char_is_other(uint32_t c)
 {
-    int found = FIND(after_unicode_14, c) ? UTF8PROC_CATEGORY_CN : utf8proc_category((utf8proc_int32_t)c);
+    int found = HEED_CHAR_FIND(after_unicode_14, c) ? UTF8PROC_CATEGORY_CN : utf8proc_category((utf8proc_int32_t)c);
     return found == UTF8PROC_CATEGORY_CC || found == UTF8PROC_CATEGORY_CF || found == UTF8PROC_CATEGORY_CS || found == UTF8PROC_CATEGORY_CO ||
            found == UTF8PROC_CATEGORY_CN;
 }
@@ -215,7 +221,7 @@ bool heed_char_is_chinese(uint32_t c)
 {
     static const span blocks[] = {{0x3400, 0x4DBF}, {0x4E00, 0x9FFF}, {0xF900, 0xFAFF}, {0x20000, 0x2A6DF}, {0x2A700, 0x2B81F},
                                   {0x2B920, 0x2CEAF}, {0x2F800, 0x2FA1F}};
-    return c >= 0x3400 && FIND(blocks, c);
+    return c >= 0x3400 && HEED_CHAR_FIND(blocks, c);
 }
 
 size_t heed_char_lower(uint32_t c, uint32_t lower[3])
@@ -228,7 +234,7 @@ size_t heed_char_lower(uint32_t c, uint32_t lower[3])
         lower[0] = 'i', lower[1] = 0x307;
         return 2;
     }
-    const span_value *later = FIND(later_lower, c);
+    const span_value *later = HEED_CHAR_FIND(later_lower, c);
     lower[0] = later ? (uint32_t)((int32_t)c + later->value) : (uint32_t)utf8proc_tolower((utf8proc_int32_t)c);
     return 1;
 }
@@ -237,13 +243,13 @@ unsigned heed_char_combining_class(uint32_t c)
 {
     if (c < 0x300) return 0;
     unsigned class = (unsigned)utf8proc_get_property((utf8proc_int32_t)c)->combining_class;
-    return class && FIND(no_marks, c) ? 0 : class;
+    return class && HEED_CHAR_FIND(no_marks, c) ? 0 : class;
 }
 
 size_t heed_char_decompose(uint32_t c, bool compatible, uint32_t parts[HEED_DECOMPOSITION_MAX])
 {
     parts[0] = c;
-    if (c < (compatible ? 0xA0 : 0xC0) || FIND(no_decomposition, c)) return 1;
+    if (c < (compatible ? 0xA0 : 0xC0) || HEED_CHAR_FIND(no_decomposition, c)) return 1;
     utf8proc_int32_t found[HEED_DECOMPOSITION_MAX];
     int boundary = 0;
     utf8proc_option_t options = UTF8PROC_STABLE | UTF8PROC_DECOMPOSE | (compatible ? UTF8PROC_COMPAT : 0);

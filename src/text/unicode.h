@@ -22,6 +22,7 @@ enum {
 unsigned heed_char_class(uint32_t c);
 
 bool heed_char_is_space(uint32_t c);        /* White_Space */
+bool heed_char_is_python_space(uint32_t c); /* str.isspace of Python, and \s of its regular expressions */
 bool heed_char_is_numeric(uint32_t c);      /* N */
 bool heed_char_is_mark(uint32_t c);         /* M: what StripAccents removes */
 bool heed_char_is_accent(uint32_t c);       /* Mn: what BertNormalizer removes */
@@ -29,6 +30,11 @@ bool heed_char_is_punctuation(uint32_t c);  /* P and the ASCII symbols: where Be
 bool heed_char_is_control(uint32_t c);      /* Cc Cf Co less tab, line feed, carriage return: what BertNormalizer removes */
 bool heed_char_is_other(uint32_t c);        /* C: control, format, private, unassigned: what Moses drops */
 bool heed_char_is_chinese(uint32_t c);      /* the CJK ideographs that BertNormalizer isolates */
+
+/* Tables of code points: ascending elements that begin with a heed_char_span and do not overlap. The element that holds c; NULL: none does. */
+typedef struct heed_char_span { uint32_t first, last; } heed_char_span;
+const void *heed_char_find(const void *table, size_t count, size_t size, uint32_t c);
+#define HEED_CHAR_FIND(table, c) heed_char_find(table, sizeof(table) / sizeof *(table), sizeof *(table), c)
 
 /* Lower case of one character, 1 to 3 code points; returns how many. */
 size_t heed_char_lower(uint32_t c, uint32_t lower[3]);

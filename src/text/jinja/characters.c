@@ -1,17 +1,11 @@
 #include "text/jinja/characters.h"
+#include "text/unicode.h"
 
 #include <locale.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <utf8proc.h>
-
-bool heed_jinja_is_space(uint32_t c)
-{
-    if (c < 0x80) return (c >= 9 && c <= 13) || (c >= 0x1C && c <= 0x20);
-    return c == 0x85 || c == 0xA0 || c == 0x1680 || (c >= 0x2000 && c <= 0x200A) || c == 0x2028 || c == 0x2029 || c == 0x202F ||
-           c == 0x205F || c == 0x3000;
-}
 
 unsigned heed_jinja_class(uint32_t c)
 {
@@ -88,14 +82,14 @@ void heed_jinja_strip(const char **text, size_t *length, bool left, bool right)
     uint32_t c = 0;
     while (left && *length) {
         size_t step = jinja_next(*text, *length, 0, &c);
-        if (!heed_jinja_is_space(c)) break;
+        if (!heed_char_is_python_space(c)) break;
         *text += step;
         *length -= step;
     }
     while (right && *length) {
         size_t at = heed_jinja_before(*text, *length);
         jinja_next(*text, *length, at, &c);
-        if (!heed_jinja_is_space(c)) break;
+        if (!heed_char_is_python_space(c)) break;
         *length = at;
     }
 }

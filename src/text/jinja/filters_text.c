@@ -1,6 +1,7 @@
 /* filters_text.c: Jinja's filters that make text or numbers of one value. */
 #include "text/jinja/characters.h"
 #include "text/jinja/filters.h"
+#include "text/unicode.h"
 
 #include <math.h>
 #include <string.h>
@@ -73,7 +74,7 @@ static jinja_value title(jinja_run *run, jinja_value self, const jinja_value *a,
     for (size_t at = 0, step; at < text.length; at += step) {
         step = jinja_next(text.text, text.length, at, &c);
         heed_jinja_put_case(&out, text.text + at, step, begins ? JINJA_TO_UPPER : JINJA_TO_LOWER);
-        begins = heed_jinja_is_space(c) || (c < 0x80 && c && strchr("-({[<", (int)c));
+        begins = heed_char_is_python_space(c) || (c < 0x80 && c && strchr("-({[<", (int)c));
     }
     return heed_jinja_take_buffer(run, &out);
 }

@@ -2,6 +2,7 @@
    line feed behind a block or comment, lstrip_blocks the blanks before one at the beginning of a line, '-' all white space, '+' neither. */
 #include "text/jinja/characters.h"
 #include "text/jinja/tree.h"
+#include "text/unicode.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -36,7 +37,7 @@ static size_t skip_space(const jinja_reader *r, size_t at)
     uint32_t c = 0;
     while (at < r->length) {
         size_t step = jinja_next(r->text, r->length, at, &c);
-        if (!heed_jinja_is_space(c)) break;
+        if (!heed_char_is_python_space(c)) break;
         at += step;
     }
     return at;

@@ -1,6 +1,7 @@
 /* methods_split.c: the methods of Python's strings that take texts apart: strip, split, partition, join. */
 #include "text/jinja/characters.h"
 #include "text/jinja/methods.h"
+#include "text/unicode.h"
 
 #include <string.h>
 
@@ -26,7 +27,7 @@ static bool is_among(jinja_value set, const char *text, size_t step)
     if (!jinja_given(set)) {
         uint32_t c;
         jinja_next(text, step, 0, &c);
-        return heed_jinja_is_space(c);
+        return heed_char_is_python_space(c);
     }
     uint32_t c;
     for (size_t at = 0, width; at < set.length; at += width) {
@@ -137,7 +138,7 @@ static jinja_value split_spaces(jinja_run *run, jinja_value self, int64_t most, 
         while (word < length) {
             size_t place = from_right ? heed_jinja_before(text, at) : at;
             step = jinja_next(text, length, place, &c);
-            if (heed_jinja_is_space(c)) break;
+            if (heed_char_is_python_space(c)) break;
             word += step;
             at = from_right ? place : at + step;
         }

@@ -15,9 +15,9 @@ enum { BLOCK_ROWS = 96, KEYS_AT_ONCE = 12, TOGETHER = 8 };
 typedef struct backward_scratch {
     float *key_columns, *value_columns;         /* (E,64) */
     float *key_rows, *dkeys, *dvalues, *spare;  /* (64,P) */
-    float *rows;                                /* (rows,P): q or dy as floats */
-    float *queries, *slopes;                    /* (rows,packed): q, dy; left operands */
-    float *query_steps, *slope_steps;           /* (rows,P): q, dy; right operands of sums over queries */
+    float *rows, *rounded;                      /* (rows,P): q or dy as floats; dy as the products see it */
+    float *queries, *slopes;                    /* (rows of the head,packed): q, dy; left operands, unless they are used in place */
+    float *query_steps, *slope_steps;           /* (rows of the head,P): q, dy; right operands of sums over queries */
     float *weights, *dscores;                   /* (rows,64): p f, ds scale */
     float *weight_steps, *dscore_steps;         /* (rows,64): the same, transposed left operands of sums over queries */
     float *dscore_rows;                         /* (BAND,64): the same, left operand of a sum over keys */
@@ -27,13 +27,21 @@ typedef struct backward_scratch {
     uint64_t *seen;                             /* (rows) */
 } backward_scratch;
 
-/* Cuts `memory` (NULL: only measures) and returns the bytes; `all`: rows of a head and its group. */
-static inline size_t backward_layout(const heed_attention_attributes *a, int64_t all, char *memory, backward_scratch *s)
+/* q and dy are operands where they lie: evenly spaced whole vectors of floats. */
+static inline bool in_place(const problem *p)
 {
-    int64_t padded = padded_width(a->head_width), columns = a->head_width * TILE, keys = padded * TILE, rows = padded * BLOCK_ROWS, square = BLOCK_ROWS * TILE;
+    return !p->rounded && p->group == 1 && p->padded == p->width;
+}
+
+/* Cuts `memory` (NULL: only measures) and returns the bytes. */
+static inline size_t backward_layout(const problem *p, char *memory, backward_scratch *s)
+{
+    const int64_t padded = p->padded, columns = p->width * TILE, keys = padded * TILE, rows = padded * BLOCK_ROWS, square = BLOCK_ROWS * TILE;
+    const int64_t all = (heed_shape_rows(p->q->shape) * p->group + BLOCK_ROWS - 1) / BLOCK_ROWS * BLOCK_ROWS;
+    const int64_t left = in_place(p) ? 0 : all * p->packed, right = p->rounded ? elements_of(p, all) * padded : 0;
     const struct { float **place; int64_t count; } pieces[] = {{&s->key_columns, columns}, {&s->value_columns, columns}, {&s->key_rows, keys},
-        {&s->dkeys, keys}, {&s->dvalues, keys}, {&s->spare, keys}, {&s->rows, rows}, {&s->queries, rows}, {&s->slopes, rows}, {&s->query_steps, rows},
-        {&s->slope_steps, rows}, {&s->weights, square}, {&s->dscores, square}, {&s->weight_steps, square}, {&s->dscore_steps, square},
+        {&s->dkeys, keys}, {&s->dvalues, keys}, {&s->spare, keys}, {&s->rows, rows}, {&s->rounded, p->rounded ? rows : 0}, {&s->queries, left}, {&s->slopes, left}, {&s->query_steps, right},
+        {&s->slope_steps, right}, {&s->weights, square}, {&s->dscores, square}, {&s->weight_steps, square}, {&s->dscore_steps, square},
         {&s->dscore_rows, BAND * TILE}, {&s->inner, all + TOGETHER}, {&s->lse, BLOCK_ROWS}, {&s->band, BAND * padded}};
     size_t at = 0;
     for (size_t i = 0; i < sizeof pieces / sizeof *pieces; i++, at = (at + 63) & ~(size_t)63) {
@@ -50,8 +58,8 @@ typedef struct backward_unit {
     backward_scratch *scratch;
     key_tile tile;
     view keys;                        /* of the tile, right operand of a sum over keys */
-    view queries, slopes;             /* of the block: q and dy */
-    view query_steps, slope_steps;
+    view queries, slopes;             /* of the head: q and dy, left operands */
+    view query_steps, slope_steps;    /* the same, right operands */
     int64_t number;     /* of the tile */
     int kv_head;
     bool fresh;         /* nothing was added to dkeys and dvalues of this tile */
@@ -89,8 +97,8 @@ static inline void find_inner(const backward_unit *u, int64_t first, int64_t row
     const heed_operand *y = &p->args->in[HEED_ATTENTION_Y], *dy = &p->args->in[HEED_ATTENTION_DY];
     view slopes = query_rows(p, dy, u->s, u->kv_head, first, rows, true, u->scratch->rows);
     if (p->rounded) {
-        p->kernels->rounded.straight(u->scratch->slope_steps, (int)p->padded, slopes.data, HEED_GEMM_F32, slopes.stride, rows, (int)p->width);
-        slopes = (view){u->scratch->slope_steps, p->padded};
+        p->kernels->rounded.straight(u->scratch->rounded, (int)p->padded, slopes.data, HEED_GEMM_F32, slopes.stride, rows, (int)p->width);
+        slopes = (view){u->scratch->rounded, p->padded};
     }
     for (int64_t r = 0; r < rows; r += TOGETHER) {
         int count = (int)(rows - r < TOGETHER ? rows - r : TOGETHER);
@@ -103,25 +111,33 @@ static inline void find_inner(const backward_unit *u, int64_t first, int64_t row
     }
 }
 
-/* Right operand of a sum over queries. */
-static inline view packed_steps(const problem *p, view x, int64_t rows, float *room)
-{
-    if (!p->rounded) return x;
-    pack_rows(p, (stored){x.data, HEED_GEMM_F32, x.stride}, rows, room);
-    return (view){room, p->padded};
-}
-
-/* Finds rows [first, first + rows) of q and dy, and lse. */
-static inline void load_block(backward_unit *u, int64_t first, int64_t rows)
+/* All rows of the head's q or dy as operands, once for all tiles of keys: block after block, while its floats are at hand. */
+static inline void load_operands(const backward_unit *u, const heed_operand *x, int64_t rows, float *left_room, float *right_room, view *left, view *right)
 {
     const problem *p = u->p;
-    backward_scratch *s = u->scratch;
-    const heed_operand *lse = &p->args->in[HEED_ATTENTION_LSE], *dy = &p->args->in[HEED_ATTENTION_DY];
-    view q = query_rows(p, p->q, u->s, u->kv_head, first, rows, true, p->rounded ? s->rows : s->queries);
-    u->queries = packed_rows(p, q, rows, s->queries), u->query_steps = packed_steps(p, q, rows, s->query_steps);
-    q = query_rows(p, dy, u->s, u->kv_head, first, rows, true, p->rounded ? s->rows : s->slopes);
-    u->slopes = packed_rows(p, q, rows, s->slopes), u->slope_steps = packed_steps(p, q, rows, s->slope_steps);
-    for (int64_t r = 0; r < rows; r++) s->lse[r] = float_row(lse, query_row(u, first + r))[u->kv_head * p->group + (first + r) % p->group];
+    *left = *right = (view){left_room, p->packed};
+    if (in_place(p)) *left = *right = query_rows(p, x, u->s, u->kv_head, 0, rows, true, NULL);
+    if (p->rounded) *right = (view){right_room, p->padded};
+    for (int64_t first = 0; first < rows && !in_place(p); first += BLOCK_ROWS) {
+        const int64_t count = rows - first < BLOCK_ROWS ? rows - first : BLOCK_ROWS;
+        const view floats = query_rows(p, x, u->s, u->kv_head, first, count, true, p->rounded ? u->scratch->rows : left_room + first * p->packed);
+        if (!p->rounded) continue;
+        packed_rows(p, floats, count, left_room + first * p->packed);
+        pack_rows(p, (stored){floats.data, HEED_GEMM_F32, floats.stride}, count, right_room + first / p->steps * p->padded);
+    }
+}
+
+/* Rows [first, ...) of a right operand. */
+static inline view steps_from(const problem *p, view steps, int64_t first)
+{
+    return (view){steps.data + first / p->steps * steps.stride, steps.stride};
+}
+
+static inline void load_lse(const backward_unit *u, int64_t first, int64_t rows)
+{
+    const problem *p = u->p;
+    const heed_operand *lse = &p->args->in[HEED_ATTENTION_LSE];
+    for (int64_t r = 0; r < rows; r++) u->scratch->lse[r] = float_row(lse, query_row(u, first + r))[u->kv_head * p->group + (first + r) % p->group];
 }
 
 /* q.k and dy.v of one row become p f and ds; hidden keys get zeros. */
@@ -196,9 +212,9 @@ static inline void differentiate_band(const backward_unit *u, int64_t first, int
     int vectors = any ? (64 - __builtin_clzll(any) + HEED_LANES - 1) / HEED_LANES : 0;
     for (int i = 0; i < rows; i++) clear_weights(u, r + i, s->seen[r + i] ? vectors : 0);
     if (!any) return;
-    small_product scores = {.a = u->queries.data + r * u->queries.stride, .a_row = u->queries.stride, .a_step = 1, .b = s->key_columns, .b_step = TILE,
+    small_product scores = {.a = u->queries.data + (first + r) * u->queries.stride, .a_row = u->queries.stride, .a_step = 1, .b = s->key_columns, .b_step = TILE,
         .depth = elements_of(p, p->width), .to = s->weights + r * TILE, .to_row = TILE}, along = scores;
-    along.a = u->slopes.data + r * u->slopes.stride, along.a_row = u->slopes.stride, along.b = s->value_columns, along.to = s->dscores + r * TILE;
+    along.a = u->slopes.data + (first + r) * u->slopes.stride, along.a_row = u->slopes.stride, along.b = s->value_columns, along.to = s->dscores + r * TILE;
     multiply(p, rows, vectors, &scores);
     multiply(p, rows, vectors, &along);
     for (int i = 0; i < rows; i++) {
@@ -209,10 +225,11 @@ static inline void differentiate_band(const backward_unit *u, int64_t first, int
 }
 
 /* dk and dv of the tile += what the block's rows give: for a run of keys the rows from the first to the last that see any of them. */
-static inline void add_to_keys(const backward_unit *u, int64_t rows)
+static inline void add_to_keys(const backward_unit *u, int64_t first, int64_t rows)
 {
     const problem *p = u->p;
     backward_scratch *s = u->scratch;
+    const view queries = steps_from(p, u->query_steps, first), slopes = steps_from(p, u->slope_steps, first);
     const float *weights = s->weights, *dscores = s->dscores;
     if (p->rounded) {
         p->packers.straight(s->weight_steps, TILE, weights, HEED_GEMM_F32, TILE, rows, TILE);
@@ -231,10 +248,10 @@ static inline void add_to_keys(const backward_unit *u, int64_t rows)
         }
         if (low == high) continue;
         const int64_t begin = low / p->steps, end = elements_of(p, high);
-        small_product values = {.a = weights + begin * TILE + key, .a_row = 1, .a_step = TILE, .b = u->slope_steps.data + begin * u->slope_steps.stride,
-            .b_step = u->slope_steps.stride, .depth = end - begin, .to = s->dvalues + key * p->padded, .to_row = p->padded, .add = !u->fresh}, into = values;
+        small_product values = {.a = weights + begin * TILE + key, .a_row = 1, .a_step = TILE, .b = slopes.data + begin * slopes.stride,
+            .b_step = slopes.stride, .depth = end - begin, .to = s->dvalues + key * p->padded, .to_row = p->padded, .add = !u->fresh}, into = values;
         into.a = dscores + begin * TILE + key, into.to = s->dkeys + key * p->padded;
-        into.b = u->query_steps.data + begin * u->query_steps.stride, into.b_step = u->query_steps.stride;
+        into.b = queries.data + begin * queries.stride, into.b_step = queries.stride;
         multiply(p, keys, (int)(p->padded / HEED_LANES), &values);
         multiply(p, keys, (int)(p->padded / HEED_LANES), &into);
     }
@@ -288,6 +305,8 @@ static inline void backward_unit_run(backward_unit *u)
     int64_t rows = u->s->of.queries * p->group;
     for (int64_t r = 0; r < rows; r++)
         memset(float_row(&p->args->out[0], query_row(u, r)) + query_column(u, r), 0, (size_t)p->width * sizeof(float));
+    load_operands(u, p->q, rows, u->scratch->queries, u->scratch->query_steps, &u->queries, &u->query_steps);
+    load_operands(u, &p->args->in[HEED_ATTENTION_DY], rows, u->scratch->slopes, u->scratch->slope_steps, &u->slopes, &u->slope_steps);
     for (int64_t r = 0; r < rows; r += BLOCK_ROWS) find_inner(u, r, rows - r < BLOCK_ROWS ? rows - r : BLOCK_ROWS);
     for (u->number = 0; u->number * TILE < u->s->of.keys; u->number++) {
         find_tile(p, u->s, u->number, &u->tile);
@@ -296,9 +315,9 @@ static inline void backward_unit_run(backward_unit *u)
             int64_t count = rows - first < BLOCK_ROWS ? rows - first : BLOCK_ROWS;
             if (!look_from_block(u, first, count)) continue;
             if (u->fresh) load_tile(u);
-            load_block(u, first, count);
+            load_lse(u, first, count);
             for (int64_t r = 0; r < count; r += BAND) differentiate_band(u, first, r, count - r < BAND ? (int)(count - r) : BAND);
-            add_to_keys(u, count);
+            add_to_keys(u, first, count);
             u->fresh = false;
         }
         if (u->fresh) u->tile.count = 0; /* nobody saw it: zeros, as for hidden keys */
@@ -322,7 +341,7 @@ static inline bool attention_backward_fits(const heed_kernel_args *args)
 static inline size_t attention_backward_scratch(const heed_kernel_args *args)
 {
     problem p = problem_of(args);
-    return backward_layout(p.attributes, heed_shape_rows(p.q->shape) * p.group, NULL, &(backward_scratch){0});
+    return backward_layout(&p, NULL, &(backward_scratch){0});
 }
 
 /* Sequences that share keys, or leave some out, are worked on one after another for each head. */
@@ -338,7 +357,7 @@ static inline void attention_backward_run(const heed_kernel_args *args, int part
 {
     problem p = problem_of(args);
     backward_scratch scratch;
-    backward_layout(p.attributes, heed_shape_rows(p.q->shape) * p.group, args->scratch, &scratch);
+    backward_layout(&p, args->scratch, &scratch);
     int64_t kv_heads = p.attributes->kv_heads, batch = heed_shape_rows(p.sequences->shape), begin, end;
     bool shared = !covers(&p, HEED_SEQUENCE_KEY_START, heed_shape_rows(p.k->shape));
     if (part == 0 && !covers(&p, HEED_SEQUENCE_QUERY_START, heed_shape_rows(p.q->shape)))

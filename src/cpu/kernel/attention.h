@@ -115,9 +115,16 @@ static inline void find_tile(const problem *p, const sequence *s, int64_t number
     int64_t first = number * TILE, positions = s->of.keys - first < TILE ? s->of.keys - first : TILE;
     tile->base = tile_row(p, s, number);
     if (tile->base < 0) positions = 0;
+    if (!p->key_index) { /* a key's index is its place */
+        for (int j = 0; j < TILE; j++) tile->index[j] = (int32_t)(first + j), tile->place[j] = (uint8_t)j;
+        tile->count = positions > 0 ? (int)positions : 0;
+        tile->whole = tile->consecutive = true;
+        tile->smallest = tile->count ? first : 0, tile->largest = tile->count ? first + positions - 1 : 0;
+        return;
+    }
     tile->count = 0;
     for (int64_t j = 0; j < positions; j++) {
-        int32_t index = p->key_index ? integer_at(p->key_index, tile->base + j) : (int32_t)(first + j);
+        int32_t index = integer_at(p->key_index, tile->base + j);
         if (index < 0) continue;
         tile->index[tile->count] = index;
         tile->place[tile->count++] = (uint8_t)j;
@@ -152,6 +159,13 @@ static inline uint64_t seen_keys(const key_tile *tile, span s)
     for (int j = 0; j < tile->count; j++)
         if (tile->index[j] >= s.first && tile->index[j] <= s.last) seen |= (uint64_t)1 << j;
     return seen;
+}
+
+/* Bit j: key j of the tile is seen from all of queries [first, first + count) of the sequence: at once where their indices go up one by one. */
+static inline uint64_t seen_by_all(const problem *p, const sequence *s, const key_tile *tile, int64_t first, int64_t count)
+{
+    if (p->query_index || count < 1) return 0;
+    return seen_keys(tile, span_of(p, s->of.first_index + first)) & seen_keys(tile, span_of(p, s->of.first_index + first + count - 1));
 }
 
 /* Tiles that queries [first, first + count) can reach: without key indices a key's index is its place. */

@@ -202,6 +202,20 @@ static inline void add_to_queries(const backward_unit *u, int64_t first, int64_t
     }
 }
 
+/* What the next band of rows reads and adds to comes from further away meanwhile. Always inline: gcc drops calls of functions that only fetch. */
+HEED_INLINE void fetch_rows(const backward_unit *u, int64_t row, int64_t end)
+{
+    enum { LINE = 64 / sizeof(float) };
+    const problem *p = u->p;
+    const int64_t packed = (p->width + p->steps - 1) / p->steps;
+    for (; row < end; row++) {
+        const float *q = u->queries.data + row * u->queries.stride, *dy = u->slopes.data + row * u->slopes.stride;
+        const float *dq = float_row(&p->args->out[0], query_row(u, row)) + query_column(u, row);
+        for (int64_t e = 0; e < packed; e += LINE) __builtin_prefetch(q + e, 0, 2), __builtin_prefetch(dy + e, 0, 2);
+        for (int64_t e = 0; e < p->width; e += LINE) __builtin_prefetch(dq + e, 0, 2);
+    }
+}
+
 /* Weights and ds of rows [r, r + rows) of the block that begins at row `first`, and what they add to dq. */
 static inline void differentiate_band(const backward_unit *u, int64_t first, int64_t r, int rows)
 {
@@ -261,6 +275,11 @@ static inline void add_to_keys(const backward_unit *u, int64_t first, int64_t ro
 static inline bool look_from_block(const backward_unit *u, int64_t first, int64_t rows)
 {
     uint64_t any = 0, seen = 0;
+    const uint64_t all = seen_by_all(u->p, u->s, &u->tile, first / u->p->group, (first + rows - 1) / u->p->group - first / u->p->group + 1);
+    if (all && all == bits_between(0, u->tile.count - 1)) {
+        for (int64_t r = 0; r < rows; r++) u->scratch->seen[r] = all;
+        return true;
+    }
     for (int64_t r = 0; r < rows; r++) {
         if (r == 0 || (first + r) % u->p->group == 0)
             seen = seen_keys(&u->tile, span_of(u->p, query_index_at(u->p, u->s, (first + r) / u->p->group)));
@@ -316,7 +335,11 @@ static inline void backward_unit_run(backward_unit *u)
             if (!look_from_block(u, first, count)) continue;
             if (u->fresh) load_tile(u);
             load_lse(u, first, count);
-            for (int64_t r = 0; r < count; r += BAND) differentiate_band(u, first, r, count - r < BAND ? (int)(count - r) : BAND);
+            for (int64_t r = 0; r < count; r += BAND) {
+                const int64_t next = first + r + BAND, after = next + BAND;
+                fetch_rows(u, next, after < rows ? after : rows);
+                differentiate_band(u, first, r, count - r < BAND ? (int)(count - r) : BAND);
+            }
             add_to_keys(u, first, count);
             u->fresh = false;
         }

@@ -162,15 +162,22 @@ heed_status heed_trainer_resume(heed_trainer **trainer, const char *run, int64_t
 
 /* ---- running ---- */
 
+/* How many epochs all updates are. No update reaches over the end of an epoch: the last one of each has what units are left. */
+static double all_epochs(const heed_trainer *t)
+{
+    double update = (double)(t->options.batch_size * t->options.gradient_accumulation_steps), units = (double)heed_dataset_units(t->data);
+    double each = ceil(units / update), whole = floor((double)t->steps / each);
+    return whole + ((double)t->steps - whole * each) * update / units;
+}
+
 static void tell_begun(const heed_trainer *t)
 {
     if (t->watcher.begun == NULL) return;
-    double update = (double)(t->options.batch_size * t->options.gradient_accumulation_steps), units = (double)heed_dataset_units(t->data);
     heed_train_summary summary = {
         .model_type = heed_config_written_as(&t->config), .objective = t->objective->name, .parameters = heed_model_element_count(t->model),
         .parameter_bytes = t->parameter_bytes, .activation_bytes = t->activation_bytes, .free_bytes = t->free_bytes, .steps = t->steps,
         .first_step = t->place.step, .tokens_per_epoch = (int64_t)heed_dataset_tokens(t->data),
-        .valid_tokens = t->valid != NULL ? (int64_t)heed_dataset_tokens(t->valid) : 0, .epochs = (double)t->steps * update / units,
+        .valid_tokens = t->valid != NULL ? (int64_t)heed_dataset_tokens(t->valid) : 0, .epochs = all_epochs(t),
         .conversations = t->data->packing.whole};
     const char *notes[16];
     summary.notes = notes;

@@ -212,6 +212,39 @@ static void test_stops_when_asked(void **state)
     free(newest), free(data), free(whole), free(out);
 }
 
+typedef struct epoch_counts { double told, reached; } epoch_counts;
+static void on_told(void *context, const heed_train_summary *summary)
+{
+    ((epoch_counts *)context)->told = summary->epochs;
+}
+static void on_reached(void *context, const heed_train_progress *p)
+{
+    ((epoch_counts *)context)->reached = p->epoch;
+}
+
+/* What is told before the first update is what the last one reaches, where a batch is larger than an epoch, divides it and does not. */
+static void test_epochs_told_are_the_epochs_reached(void **state)
+{
+    (void)state;
+    static const struct { int64_t batch, accumulated; const char *steps; double epochs; } cases[] = {
+        {64, 1, "8", 8}, {8, 8, "3", 3}, {3, 1, "3e", 3}, {3, 2, "5", 0}, {1, 1, "2", 0}};
+    char *data = data_file(&work, "epochs.txt", 6, 12), *out = in_work("epochs");
+    heed_backend *backend = backend_of(1);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        heed_train_options o = small_options((const char *const[]){data}, out);
+        o.batch_size = cases[i].batch, o.gradient_accumulation_steps = cases[i].accumulated, o.max_steps = cases[i].steps;
+        epoch_counts counts = {0};
+        heed_train_watcher watcher = {.context = &counts, .begun = on_told, .step = on_reached};
+        heed_train_report report;
+        assert_ok(heed_train_new(&o, backend, &watcher, &report, &error));
+        if (fabs(counts.told - counts.reached) > 1e-9 || (cases[i].epochs > 0 && counts.told != cases[i].epochs))
+            fail_msg("case %zu: %g epochs told, %g reached, expected %g", i, counts.told, counts.reached, cases[i].epochs);
+        assert_ok(heed_directory_remove(out, &error));
+    }
+    heed_cpu_backend_free(backend);
+    free(data), free(out);
+}
+
 typedef struct intruder { heed_train_options options; heed_backend *backend; heed_error fresh, resumed; } intruder;
 
 static void intrude(void *context, const heed_train_summary *summary)
@@ -389,7 +422,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_objective_learns), cmocka_unit_test(test_conversations_are_learned_and_resumed), cmocka_unit_test(test_resumed_is_uninterrupted), cmocka_unit_test(test_threads_give_equal_bits),
         cmocka_unit_test(test_accumulation_is_the_large_batch), cmocka_unit_test(test_checkpointing_gives_the_same_updates),
-        cmocka_unit_test(test_stops_when_asked), cmocka_unit_test(test_what_did_not_begin_leaves_nothing),
+        cmocka_unit_test(test_stops_when_asked), cmocka_unit_test(test_epochs_told_are_the_epochs_reached), cmocka_unit_test(test_what_did_not_begin_leaves_nothing),
         cmocka_unit_test(test_a_second_training_is_refused), cmocka_unit_test(test_run_folder), cmocka_unit_test(test_ids_need_no_tokenizer), cmocka_unit_test(test_errors)};
     return cmocka_run_group_tests(tests, start, stop);
 }

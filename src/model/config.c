@@ -57,7 +57,7 @@ static heed_status read_name(const heed_key *key, const json_t *json, int64_t *f
                          key->name, name);
     }
     for (int64_t i = 0; key->names[i]; i++)
-        if (strcmp(key->names[i], name) == 0) {
+        if (*name && strcmp(key->names[i], name) == 0) { /* no spelling: not in this kind of file */
             *field = i;
             return HEED_OK;
         }
@@ -232,6 +232,25 @@ static heed_status check_range(const char *where, const char *what, int64_t valu
     return heed_fail(error, HEED_E_FORMAT, "%s: %s is %lld; expected %lld to %lld", where, what, (long long)value, (long long)least, (long long)most);
 }
 
+/* Does what is asked for turn channels that a head has, as the family turns them? */
+static heed_status check_turned(const heed_config *config, const heed_rope *rope, int64_t width, const char *where, heed_error *error)
+{
+    int64_t asked = heed_rope_asked(rope, width), turned = heed_rope_channels(rope, width);
+    heed_rotary_part part = config->family->rotary_part;
+    if (asked < 1)
+        return heed_fail(error, HEED_E_FORMAT, "%s: heads are %lld wide and partial_rotary_factor is %g: no channel would be turned; expected one or more", where,
+                         (long long)width, rope->fraction);
+    if (turned > width)
+        return heed_fail(error, HEED_E_FORMAT, "%s: heads are %lld wide; rotary positions turn pairs of channels and need an even width", where, (long long)width);
+    if (part == HEED_ROTARY_WHOLE && turned != width)
+        return heed_fail(error, HEED_E_UNSUPPORTED, "%s: rotary positions on %lld of %lld channels; family %s turns all of them", where, (long long)asked,
+                         (long long)width, config->family->name);
+    if (asked % 2 && (part == HEED_ROTARY_PAIRS || rope->kind == HEED_ROPE_YARN))
+        return heed_fail(error, HEED_E_UNSUPPORTED, "%s: rotary positions on %lld of %lld channels; %s%s turns pairs and expects an even number", where, (long long)asked,
+                         (long long)width, part == HEED_ROTARY_PAIRS ? "family " : "", part == HEED_ROTARY_PAIRS ? config->family->name : "yarn");
+    return HEED_OK;
+}
+
 static heed_status check_stack(const heed_config *config, const heed_stack *stack, const char *where, heed_error *error)
 {
     HEED_TRY(check_range(where, "the number of layers", stack->layers, 0, HEED_MAX_LAYERS, error));
@@ -244,11 +263,8 @@ static heed_status check_stack(const heed_config *config, const heed_stack *stac
                          (long long)stack->kv_heads);
     HEED_TRY(check_range(where, "heads times head width", stack->heads * stack->head_width, 1, 1 << 24, error));
     if (config->position != HEED_POSITION_ROTARY) return HEED_OK;
-    int64_t turned = heed_rope_channels(&config->rope, stack->head_width);
-    if (turned < 2 || (config->rope.fraction == 1 && stack->head_width % 2))
-        return heed_fail(error, HEED_E_FORMAT, "%s: heads are %lld wide; rotary positions turn pairs of channels and need an even width", where,
-                         (long long)stack->head_width);
-    return HEED_OK;
+    HEED_TRY(check_turned(config, &config->rope, stack->head_width, where, error));
+    return config->rope_local.base > 0 ? check_turned(config, &config->rope_local, stack->head_width, where, error) : HEED_OK;
 }
 
 /* Families whose heads share out the width have no key that says how wide a head is. */
@@ -267,6 +283,8 @@ static heed_status check_rope(const heed_rope *rope, const char *where, heed_err
         return heed_fail(error, HEED_E_FORMAT, "%s: partial_rotary_factor is %g; expected above 0, at most 1", where, rope->fraction);
     if (stretched && !(isfinite(rope->factor) && rope->factor > 0))
         return heed_fail(error, HEED_E_FORMAT, "%s: the factor of %s rotary positions is %g; expected a positive number", where, heed_rope_name(rope->kind), rope->factor);
+    if (!isfinite(rope->attention_factor))
+        return heed_fail(error, HEED_E_FORMAT, "%s: the attention factor of rotary positions is %g; expected a finite number", where, rope->attention_factor);
     if (rope->kind != HEED_ROPE_DEFAULT && rope->kind != HEED_ROPE_LINEAR && rope->original_context < 1)
         return heed_fail(error, HEED_E_FORMAT, "%s: original_max_position_embeddings is %lld; expected a positive number", where, (long long)rope->original_context);
     if (rope->kind == HEED_ROPE_LLAMA3 && !(rope->low_frequency_factor > 0 && rope->high_frequency_factor > rope->low_frequency_factor))

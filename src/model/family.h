@@ -128,6 +128,9 @@ typedef struct heed_gguf_factors {
 /* How the family gives initial weights. */
 typedef enum heed_initial_rule { HEED_INITIAL_PLAIN, HEED_INITIAL_SCALED_RESIDUAL, HEED_INITIAL_XAVIER } heed_initial_rule;
 
+/* What rotary positions may turn of a head: all of it; a part of it, in whole pairs; a part, where an odd number of channels is rounded up. */
+typedef enum heed_rotary_part { HEED_ROTARY_WHOLE, HEED_ROTARY_PAIRS, HEED_ROTARY_ROUNDED_UP } heed_rotary_part;
+
 struct heed_family {
     const char *name;                /* model_type */
     const heed_config *preset;       /* what absent keys mean */
@@ -140,6 +143,7 @@ struct heed_family {
     double inner_factor;             /* F = inner_factor * D where no size is given, rounded up to a multiple of inner_multiple */
     int64_t inner_multiple;
     heed_initial_rule initial;
+    heed_rotary_part rotary_part;
     bool trains_padding;             /* the padding token's row of the embedding gets gradients too */
     bool packs_positions;            /* position ids that jump start a new segment when no mask is given */
     bool is_published;               /* models whose kinds coincide with it are written as this family */
@@ -169,6 +173,8 @@ heed_status heed_config_put_gguf(const heed_config *config, heed_dtype dtype, he
 /* Have these names a spelling for parallel layers with two norms? */
 bool heed_gguf_has_two_norms(const heed_gguf_names *names);
 size_t heed_key_bytes(const heed_key *key); /* of its field */
+/* The first property, of those that not every kind of file has words for, in which two models differ; NULL: none. */
+const char *heed_config_difference(const heed_config *a, const heed_config *b);
 
 size_t heed_family_count(void);
 const heed_family *heed_family_at(size_t index);

@@ -24,12 +24,14 @@ typedef struct heed_rope {
     bool truncate;            /* yarn: whole numbers bound the ramp */
 } heed_rope;
 
-/* Channels of a head that are turned: an even number at most head_width. */
+/* The channels of a head that `fraction` asks for, rounded down as transformers does: int(head_width * partial_rotary_factor). */
+int64_t heed_rope_asked(const heed_rope *rope, int64_t head_width);
+/* And those that are turned, whole pairs: an odd number that is asked for is rounded up. */
 int64_t heed_rope_channels(const heed_rope *rope, int64_t head_width);
 /* Do the frequencies depend on how long a text is? Then they are an argument of every run, else a table of the model. */
 bool heed_rope_varies(const heed_rope *rope);
-/* The radians by which pair i turns from one position to the next in a text of `length` tokens: frequencies (channels/2).
-   default: base^(-2i/channels); linear: that / factor; llama3: low frequencies / factor, blended between two wavelengths;
+/* The radians by which pair i turns from one position to the next in a text of `length` tokens: frequencies (heed_rope_channels/2). With
+   `channels` those that are asked for, default: base^(-2i/channels); linear: that / factor; llama3: low frequencies / factor, blended between two wavelengths;
    yarn: blended between both by the number of turns within the original context; longrope: over the pair's short factor, beyond
    the original context over its long factor; dynamic, with C the original context: the base grows by
    (factor length/C - factor + 1)^(channels/(channels-2)) once length > C.

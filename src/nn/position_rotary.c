@@ -12,10 +12,15 @@ const char *heed_rope_name(int64_t kind)
     return kind >= 0 && kind < HEED_ROPE_KINDS ? names[kind] : NULL;
 }
 
+int64_t heed_rope_asked(const heed_rope *rope, int64_t head_width)
+{
+    return (int64_t)((double)head_width * rope->fraction);
+}
+
 int64_t heed_rope_channels(const heed_rope *rope, int64_t head_width)
 {
-    int64_t channels = (int64_t)((double)head_width * rope->fraction);
-    return channels - channels % 2;
+    int64_t asked = heed_rope_asked(rope, head_width);
+    return asked + asked % 2;
 }
 
 /* Wavelengths longer than original / low are divided by the factor, shorter than original / high kept, the rest blended. */
@@ -76,10 +81,10 @@ bool heed_rope_varies(const heed_rope *rope)
 
 void heed_rope_frequencies(const heed_rope *rope, int64_t head_width, int64_t length, float *frequencies)
 {
-    int64_t channels = heed_rope_channels(rope, head_width);
+    int64_t channels = heed_rope_asked(rope, head_width);
     double base = rope->kind == HEED_ROPE_DYNAMIC ? dynamic_base(rope, channels, length) : rope->base;
     const float *divisors = length > rope->original_context ? rope->long_factor : rope->short_factor;
-    for (int64_t pair = 0; pair < channels / 2; pair++) {
+    for (int64_t pair = 0; 2 * pair < channels; pair++) {
         double frequency = pow(base, -2.0 * (double)pair / (double)channels);
         if (rope->kind == HEED_ROPE_LINEAR) frequency /= rope->factor;
         if (rope->kind == HEED_ROPE_LLAMA3) frequency = llama3_frequency(rope, frequency);

@@ -16,6 +16,7 @@ static heed_status read_text(heed_config *config, const char *text, heed_error *
 #define BERT(extra) "{\"model_type\": \"bert\", \"hidden_size\": 24, \"num_attention_heads\": 3, \"vocab_size\": 90" extra "}"
 #define QWEN2(extra) "{\"model_type\": \"qwen2\", \"hidden_size\": 32, \"num_hidden_layers\": 4, \"num_attention_heads\": 4, \"num_key_value_heads\": 2" extra "}"
 #define MARIAN(extra) "{\"model_type\": \"marian\", \"d_model\": 32, \"encoder_attention_heads\": 4, \"decoder_attention_heads\": 2" extra "}"
+#define ROTARY(type, part) "{\"model_type\": \"" type "\", \"hidden_size\": 32, \"num_attention_heads\": 4, \"num_key_value_heads\": 4, \"partial_rotary_factor\": " part "}"
 #define HEED(extra) "{\"model_type\": \"heed\", \"hidden_size\": 32, \"decoder_layers\": 2, \"decoder_attention_heads\": 4" extra "}"
 
 typedef struct { const char *text; heed_status status; const char *part; } bad_config;
@@ -72,6 +73,13 @@ static const bad_config bad[] = {
     {LLAMA(", \"rope_scaling\": [2]"), HEED_E_FORMAT, "rope_scaling"},
     {LLAMA(", \"rope_parameters\": {\"linear_attention\": {\"rope_theta\": 2.0}}"), HEED_E_UNSUPPORTED, "known kinds of layers are full_attention"},
     {LLAMA(", \"partial_rotary_factor\": 1.5"), HEED_E_FORMAT, "partial_rotary_factor is 1.5"},
+    {LLAMA(", \"rope_parameters\": {\"rope_type\": \"linear\", \"factor\": 2.0, \"partial_rotary_factor\": 0.5}"), HEED_E_UNSUPPORTED,
+     "on 4 of 8 channels; family llama turns all of them"},
+    {ROTARY("phi", "0.4"), HEED_E_UNSUPPORTED, "on 3 of 8 channels; family phi turns pairs"},
+    {ROTARY("phi3", "0.1"), HEED_E_FORMAT, "heads are 8 wide and partial_rotary_factor is 0.1: no channel would be turned"},
+    {"{\"model_type\": \"gpt_neox\", \"hidden_size\": 20, \"num_attention_heads\": 4, \"rotary_pct\": 1.0}", HEED_E_FORMAT, "heads are 5 wide"},
+    {"{\"model_type\": \"gpt_neox\", \"hidden_size\": 32, \"num_attention_heads\": 4, \"rope_parameters\": {\"rope_type\": \"yarn\", \"factor\": 2.0, "
+     "\"partial_rotary_factor\": 0.4}}", HEED_E_UNSUPPORTED, "on 3 of 8 channels; yarn turns pairs"},
     {"{\"model_type\": \"llama\", \"num_hidden_layers\": 4097}", HEED_E_FORMAT, "layers is 4097"},
     {"{\"model_type\": \"llama\", \"hidden_size\": 0}", HEED_E_FORMAT, "hidden_size is 0"},
     {"{\"model_type\": \"llama\", \"hidden_size\": 2000000}", HEED_E_FORMAT, "width is 2000000"},

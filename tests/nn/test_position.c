@@ -13,6 +13,13 @@ typedef struct { const char *name; heed_rope rope; int64_t width, count; float f
 static const rope_case cases[] = {
     {"default", {BASE(HEED_ROPE_DEFAULT, 10000)}, 8, 4, 1, {1.0, 0.10000000149011612, 0.009999999776482582, 0.0010000000474974513}, 0},
     {"half of the channels", {.kind = HEED_ROPE_DEFAULT, .base = 10000, .fraction = 0.5}, 16, 4, 1, {1.0, 0.10000000149011612, 0.009999999776482582, 0.0010000000474974513}, 0},
+    /* Odd numbers of channels: exponents are no binary fractions; these values are exact, transformers' within 1.7e-7 of them. */
+    {"three channels, rounded up", {.kind = HEED_ROPE_DEFAULT, .base = 10000, .fraction = 0.75}, 4, 2, 1, {1.0, 0.0021544346900318843}, 0},
+    {"one channel, rounded up", {.kind = HEED_ROPE_DEFAULT, .base = 10000, .fraction = 0.25}, 4, 1, 1, {1.0}, 0},
+    {"seven channels of ten, linear", {.kind = HEED_ROPE_LINEAR, .base = 500, .fraction = 0.75, .factor = 3}, 10, 4, 1,
+     {0.3333333432674408, 0.05646046600321509, 0.009563352663900623, 0.0016198540438707527}, 0},
+    {"five channels of eight, llama3", {.kind = HEED_ROPE_LLAMA3, .base = 500000, .fraction = 0.7, .factor = 8, .low_frequency_factor = 1, .high_frequency_factor = 4,
+                                        .original_context = 64}, 8, 3, 1, {1.0, 0.0006566319511009416, 3.449324153653035e-06}, 0},
     {"linear", {BASE(HEED_ROPE_LINEAR, 500), .factor = 3}, 8, 4, 1, {0.3333333432674408, 0.07049141079187393, 0.01490712072700262, 0.0031524719670414925}, 0},
     {"llama3", {BASE(HEED_ROPE_LLAMA3, 500000), .factor = 8, .low_frequency_factor = 1, .high_frequency_factor = 4, .original_context = 64}, 16, 8, 1,
      {1.0, 0.07940301299095154, 0.004700753837823868, 0.0009115831344388425, 0.00017677668074611574, 3.428102354519069e-05, 6.647869668086059e-06, 1.289173155782919e-06}, 0},

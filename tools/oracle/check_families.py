@@ -43,7 +43,11 @@ def draw(rng, family):
     kinds = [pick(["sliding_attention", "full_attention"]) for _ in range(L)]
     gpt = dict(base, n_embd=H * E, n_layer=L, n_head=H, n_positions=256, resid_pdrop=0., embd_pdrop=0., attn_pdrop=0., layer_norm_epsilon=eps,
                activation_function=pick(["gelu_new", "gelu", "relu"]))
-    partial = lambda: {"rope_type": "default", "rope_theta": pick([100., 1e4]), "partial_rotary_factor": pick([.25, .5, .75, 1.])}
+    def partial(kinds=("default",)):
+        """Rotary positions on a part of each head, odd numbers of channels among them."""
+        share = pick([s for s in (.25, .3, .4, .5, .7, .75, .9, 1.) if int(E * s) > 0])
+        return dict(rotary(rng, E, [kind for kind in kinds if kind != "dynamic" or int(E * share) != 2]), partial_rotary_factor=share)  # dynamic divides by channels - 2
+
     experts = pick([2, 5, 8])
     routed = dict(num_experts=experts, num_experts_per_tok=pick([k for k in (1, 2, 4) if k <= experts]), moe_intermediate_size=pick([6, 24]), decoder_sparse_step=pick([1, 1, 2]),
                   mlp_only_layers=pick([[], [], [0], [L - 1]]), norm_topk_prob=flag(), output_router_logits=flag(), router_aux_loss_coef=.2)
@@ -52,7 +56,7 @@ def draw(rng, family):
     slide = dict(use_sliding_window=flag(), sliding_window=pick([2, 9, 33]), max_window_layers=pick(range(L + 1)))
     alike = H * E  # the width that has to divide into heads
     settings = {
-        "llama": ("Llama", dict(rms, **free, **rope, attention_bias=flag(), mlp_bias=flag())),
+        "llama": ("Llama", dict(rms, **free, rope_parameters=pick([rope["rope_parameters"]] * 3 + [partial()]), attention_bias=flag(), mlp_bias=flag())),
         "mistral": ("Mistral", dict(rms, **free, **rope, sliding_window=window)),
         "mixtral": ("Mixtral", dict(rms, **free, **rope, sliding_window=window, num_local_experts=experts, num_experts_per_tok=routed["num_experts_per_tok"], output_router_logits=flag(), router_aux_loss_coef=.3)),
         "qwen2": ("Qwen2", dict(rms, **rope, **slide)), "qwen3": ("Qwen3", dict(rms, **free, **rope, **slide, attention_bias=flag())),
@@ -69,7 +73,7 @@ def draw(rng, family):
         "phi3": ("Phi3", dict(rms, sliding_window=window, rope_parameters=pick([partial(), scaled]), original_max_position_embeddings=scaled.get("original_max_position_embeddings", 64))),
         "cohere": ("Cohere", dict(grouped, layer_norm_eps=eps, logit_scale=pick([.0625, .4, 1.]), use_qk_norm=flag(), attention_bias=flag())),
         "starcoder2": ("Starcoder2", dict(grouped, norm_epsilon=eps, sliding_window=window, use_bias=flag())),
-        "gpt_neox": ("GPTNeoX", dict(hf, hidden_act=activation, layer_norm_eps=eps, use_parallel_residual=flag(), attention_bias=flag(), rope_parameters=partial())),
+        "gpt_neox": ("GPTNeoX", dict(hf, hidden_act=activation, layer_norm_eps=eps, use_parallel_residual=flag(), attention_bias=flag(), rope_parameters=partial(["default", "linear", "llama3", "dynamic"]))),
         "gptj": ("GPTJ", dict(gpt, rotary_dim=pick([r for r in (2, 4, 8, 16) if r <= E]), n_inner=pick([None, F]))),
         "gpt_bigcode": ("GPTBigCode", dict(gpt, multi_query=flag(), scale_attn_weights=flag(), n_inner=pick([None, F]))),
         "opt": ("OPT", dict(base, hidden_size=alike, ffn_dim=F, num_hidden_layers=L, num_attention_heads=H, max_position_embeddings=256, word_embed_proj_dim=pick([alike, 10]), do_layer_norm_before=flag(), dropout=0.,
@@ -144,7 +148,10 @@ def check(heed, family, number, rng):
     config = getattr(transformers, "Gemma3TextConfig" if stem == "Gemma3" else stem + "Config")(**dict(settings, **more))
     model = check_experts.make(("Gemma3Text" if stem == "Gemma3" and head != "ForCausalLM" else stem) + head, config, number)
     inputs = {k: v for k, v in inputs.items() if v is not None}
+    share = settings.get("rope_parameters", {}).get("partial_rotary_factor", 1)
     with tempfile.TemporaryDirectory() as folder:
+        if family == "phi" and int(E * share) % 2:  # the parts that it cuts from a head and the cosines are not equally wide
+            return forward.check_refused(heed, folder, model, inputs, "family phi turns pairs"), settings, head, T
         problems = forward.check(heed, folder, f"{family} {number}", model, inputs, [""])
         if head == "ForCausalLM":
             wrong = generated(heed, folder, model, V, T, number)

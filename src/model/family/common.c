@@ -143,6 +143,11 @@ heed_status heed_rope_read(heed_config *config, const json_t *json, const char *
     /* Some keep it outside, and that one counts; dynamic stretching begins at the context whatever the object says. */
     if (rope->kind != HEED_ROPE_DYNAMIC) HEED_TRY(heed_json_integer(json, "original_max_position_embeddings", &rope->original_context, where, error));
     if (rope->original_context == 0 || rope->kind == HEED_ROPE_DYNAMIC) rope->original_context = config->context;
+    /* Where heads are turned whole, the plain kind does not look at partial_rotary_factor; transformers computes no part there. */
+    for (int i = 0; i < 2 && config->family->rotary_part == HEED_ROTARY_WHOLE; i++) {
+        heed_rope *of = i ? &config->rope_local : rope;
+        if (of->kind == HEED_ROPE_DEFAULT && of->fraction > 0 && of->fraction < 1) of->fraction = 1;
+    }
     if (rope->kind == HEED_ROPE_LONGROPE && rope->factor == 0 && rope->original_context > 0) rope->factor = (double)config->context / (double)rope->original_context;
     return HEED_OK;
 }

@@ -42,7 +42,7 @@ static bool write_config(const heed_config *config, json_t *json)
 
 static const heed_key gguf_keys[] = {
     HEED_GGUF_KEYS,
-    HEED_KEY("final_logit_softcapping", NUMBER, logit_soft_cap),
+    HEED_KEY("final_logit_softcapping", AMOUNT, logit_soft_cap),
     HEED_KEY("rope.freq_base_swa", NUMBER, rope_local.base),
     {0}};
 

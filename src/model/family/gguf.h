@@ -68,10 +68,10 @@ extern const char *const heed_gguf_rope_names[];
     HEED_KEY("rope.scaling.factor", NUMBER, rope.factor),                  \
     HEED_KEY("rope.scaling.attn_factor", NUMBER, rope.attention_factor),   \
     HEED_KEY("rope.scaling.original_context_length", COUNT, rope.original_context)
-#define HEED_GGUF_SCALE HEED_KEY("attention.scale", NUMBER, attention_scale)
+#define HEED_GGUF_SCALE HEED_KEY("attention.scale", AMOUNT, attention_scale)
 #define HEED_GGUF_CAPS                                                     \
-    HEED_KEY("attn_logit_softcapping", NUMBER, attention_soft_cap),        \
-    HEED_KEY("final_logit_softcapping", NUMBER, logit_soft_cap)
+    HEED_KEY("attn_logit_softcapping", AMOUNT, attention_soft_cap),        \
+    HEED_KEY("final_logit_softcapping", AMOUNT, logit_soft_cap)
 #define HEED_GGUF_EXPERT_KEYS                                              \
     HEED_KEY("expert_count", COUNT, experts),                              \
     HEED_KEY("expert_used_count", SIZE, experts_chosen)

@@ -77,5 +77,5 @@ static const heed_gguf_names gguf = {.architecture = "gptneox", .keys = gguf_key
 
 const heed_family heed_family_gpt_neox = {
     .name = "gpt_neox", .preset = &preset, .keys = keys, .weights = weights, .ignored = ignored, .prefixes = prefixes,
-    .architectures = architectures, .gguf = &gguf, .inner_factor = 4, .inner_multiple = 1, .trains_padding = true, .packs_positions = true,
+    .architectures = architectures, .gguf = &gguf, .inner_factor = 4, .inner_multiple = 1, .rotary_part = HEED_ROTARY_ROUNDED_UP, .trains_padding = true, .packs_positions = true,
     .derive = derive, .fix = fix, .write = write_config};

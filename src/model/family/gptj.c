@@ -70,5 +70,5 @@ static bool write_config(const heed_config *config, json_t *json)
 
 const heed_family heed_family_gptj = {
     .name = "gptj", .preset = &preset, .keys = keys, .weights = weights, .ignored = ignored, .prefixes = prefixes,
-    .architectures = architectures, .inner_factor = 4, .inner_multiple = 1, .trains_padding = true, .packs_positions = true,
+    .architectures = architectures, .inner_factor = 4, .inner_multiple = 1, .rotary_part = HEED_ROTARY_PAIRS, .trains_padding = true, .packs_positions = true,
     .derive = derive, .fix = fix, .write = write_config};

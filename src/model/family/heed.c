@@ -131,4 +131,4 @@ static const heed_architecture architectures[] = {
 const heed_family heed_family_heed = {
     .name = "heed", .preset = &preset, .keys = keys, .weights = weights, .ignored = ignored, .prefixes = prefixes,
     .architectures = architectures, .inner_factor = 8.0 / 3, .inner_multiple = 32, .initial = HEED_INITIAL_SCALED_RESIDUAL,
-    .trains_padding = true, .packs_positions = true, .derive = heed_config_window_all, .fix = heed_rope_read, .write = heed_rope_write};
+    .rotary_part = HEED_ROTARY_ROUNDED_UP, .trains_padding = true, .packs_positions = true, .derive = heed_config_window_all, .fix = heed_rope_read, .write = heed_rope_write};

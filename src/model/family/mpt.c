@@ -83,7 +83,7 @@ static bool write_config(const heed_config *config, json_t *json)
 static const heed_key gguf_keys[] = {
     HEED_GGUF_KEYS,
     HEED_KEY("attention.max_alibi_bias", NUMBER, alibi_most),
-    HEED_KEY("attention.clamp_kqv", NUMBER, qkv_clip),
+    HEED_KEY("attention.clamp_kqv", AMOUNT, qkv_clip),
     {0}};
 
 static const heed_gguf_names gguf = {.architecture = "mpt", .keys = gguf_keys, .weights = heed_gguf_fused_weights};

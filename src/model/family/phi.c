@@ -53,5 +53,5 @@ static const heed_gguf_names gguf = {.architecture = "phi2", .keys = heed_gguf_p
 
 const heed_family heed_family_phi = {
     .name = "phi", .preset = &preset, .keys = keys, .weights = weights, .ignored = heed_llama_ignored,
-    .prefixes = heed_llama_prefixes, .architectures = architectures, .gguf = &gguf, .inner_factor = 4, .inner_multiple = 1,
+    .prefixes = heed_llama_prefixes, .architectures = architectures, .gguf = &gguf, .inner_factor = 4, .inner_multiple = 1, .rotary_part = HEED_ROTARY_PAIRS,
     .packs_positions = true, .fix = fix, .write = write_config};

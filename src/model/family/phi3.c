@@ -44,5 +44,5 @@ static const heed_gguf_names gguf = {.architecture = "phi3", .keys = heed_gguf_p
 
 const heed_family heed_family_phi3 = {
     .name = "phi3", .preset = &preset, .keys = keys, .weights = weights, .ignored = heed_llama_ignored,
-    .prefixes = heed_llama_prefixes, .architectures = architectures, .gguf = &gguf, .inner_factor = 8.0 / 3, .inner_multiple = 32,
+    .prefixes = heed_llama_prefixes, .architectures = architectures, .gguf = &gguf, .inner_factor = 8.0 / 3, .inner_multiple = 32, .rotary_part = HEED_ROTARY_ROUNDED_UP,
     .packs_positions = true, .derive = heed_config_window_all, .fix = heed_llama_fix, .write = write_config};

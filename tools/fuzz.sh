@@ -27,6 +27,7 @@ seeds() {
     io_fuzz_safetensors) cp tests/fixtures/safetensors/*.safetensors "$2" ;;
     io_fuzz_gguf) cp tests/io/fuzz_gguf.gguf "$2" ;;
     text_fuzz_jinja) cp tests/fixtures/chat-templates/*.jinja "$2" ;;
+    model_fuzz_gguf_config) head -c 281 /dev/zero >"$2/zeros" ;; # every record of a recipe, each the first key as 0
     model_fuzz_config) for file in tests/fixtures/*/config.json; do cp "$file" "$2/$(basename "$(dirname "$file")").json"; done ;;
     text_fuzz_tokenizer) for file in tests/fixtures/tokenizers/*/tokenizer.json; do
         [ "$(wc -c <"$file")" -gt 10000 ] || cp "$file" "$2/$(basename "$(dirname "$file")").json"

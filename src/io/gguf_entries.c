@@ -199,6 +199,7 @@ double heed_gguf_number_at(const heed_gguf_entry *entry, size_t index)
         memcpy(&value, entry->data + index * sizeof value, sizeof value);
         return value;
     }
+    if (entry->type == HEED_GGUF_U64) return (double)heed_gguf_bits(entry->data + index * sizeof(uint64_t), sizeof(uint64_t));
     return (double)heed_gguf_integer_at(entry, index);
 }
 

@@ -136,7 +136,7 @@ heed_status heed_config_preset(heed_config *config, const char *family, heed_err
 heed_status heed_config_complete(heed_config *config, const char *where, heed_error *error);
 /* The published family whose kinds these are ("llama", "marian" ...), else "heed": what heed_model_save writes. */
 const char *heed_config_written_as(const heed_config *config);
-/* config.json of this model; caller frees with json_decref. */
+/* config.json of this model; caller frees with json_decref. HEED_E_UNSUPPORTED names what the family's config.json cannot say. */
 heed_status heed_config_write(const heed_config *config, json_t **json, heed_error *error);
 
 /* The element-wise function that Hugging Face calls `name` ("gelu_new", "swish" ...); false when unknown. */

@@ -12,29 +12,29 @@
 
 /* ---- entries as JSON, for the tables of keys ---- */
 
+static bool is_utf8(const char *text, size_t left)
+{
+    uint32_t point;
+    bool valid = true;
+    while (left && valid) {
+        size_t used = heed_utf8_next(text, left, &point, &valid);
+        text += used, left -= used;
+    }
+    return valid;
+}
+
+/* What JSON has no value for becomes one that the key cannot have: an absent value would mean the default. */
 static json_t *element_value(const heed_gguf_entry *entry, size_t index)
 {
     if (entry->type == HEED_GGUF_STRING) {
         size_t length;
         const char *text = heed_gguf_string_at(entry, index, &length);
-        json_t *string = json_stringn(text, length);
-        return string ? string : json_null(); /* no UTF-8 */
+        return is_utf8(text, length) ? json_stringn(text, length) : json_string("bytes that are no UTF-8");
     }
-    if (entry->type == HEED_GGUF_BOOL) return json_boolean(heed_gguf_integer_at(entry, index));
-    if (heed_gguf_type_is_integer(entry->type)) return json_integer(heed_gguf_integer_at(entry, index));
-    json_t *number = json_real(heed_gguf_number_at(entry, index));
-    return number ? number : json_null(); /* NaN and infinities */
-}
-
-static bool is_utf8(const char *text)
-{
-    uint32_t point;
-    bool valid = true;
-    for (size_t left = strlen(text); left && valid;) {
-        size_t used = heed_utf8_next(text, left, &point, &valid);
-        text += used, left -= used;
-    }
-    return valid;
+    double number = heed_gguf_number_at(entry, index);
+    if (entry->type == HEED_GGUF_BOOL) return json_boolean(number != 0);
+    if (heed_gguf_type_is_integer(entry->type) && number < 0x1p63) return json_integer(heed_gguf_integer_at(entry, index));
+    return isfinite(number) ? json_real(number) : json_string(isnan(number) ? "NaN" : "infinity");
 }
 
 static bool all_alike(const heed_gguf_entry *entry)
@@ -45,8 +45,7 @@ static bool all_alike(const heed_gguf_entry *entry)
     return true;
 }
 
-/* The entries under "architecture.", without that. Of an array by layers whose elements are all the same, that element; other arrays are
-   left out, and what they mean is missed where it is needed. */
+/* The entries under "architecture.", without that; of an array by layers whose elements are all the same, that element. */
 static json_t *entries_of(const heed_gguf *file, const char *architecture)
 {
     size_t length = strlen(architecture);
@@ -55,10 +54,39 @@ static json_t *entries_of(const heed_gguf *file, const char *architecture)
         const heed_gguf_entry *entry = heed_gguf_entry_at(file, i);
         if (strncmp(entry->key, architecture, length) != 0 || entry->key[length] != '.' || (entry->is_array && !all_alike(entry))) continue;
         const char *key = entry->key + length + 1;
-        if (!is_utf8(key)) continue; /* has no meaning here */
+        if (!is_utf8(key, strlen(key))) continue; /* has no meaning here */
         if (json_object_set_new(object, key, element_value(entry, 0)) != 0) json_decref(object), object = NULL;
     }
     return object;
+}
+
+static const heed_gguf_entry *entry_of(const heed_gguf *file, const heed_config *config, const char *key)
+{
+    char name[96];
+    snprintf(name, sizeof name, "%s.%s", config->family->gguf->architecture, key);
+    return heed_gguf_entry_find(file, name);
+}
+
+/* What every file says, and of what may be said layer by layer, that all layers say the same. */
+static heed_status check_entries(const heed_config *config, const heed_gguf *file, heed_error *error)
+{
+    static const char *const needed[] = {"context_length", "embedding_length", "block_count", "attention.head_count"};
+    const char *architecture = config->family->gguf->architecture;
+    for (size_t i = 0; i < sizeof needed / sizeof *needed; i++)
+        if (!entry_of(file, config, needed[i])) return heed_fail(error, HEED_E_FORMAT, "%s: %s.%s is missing", heed_gguf_where(file), architecture, needed[i]);
+    if (!entry_of(file, config, "attention.layer_norm_epsilon") && !entry_of(file, config, "attention.layer_norm_rms_epsilon"))
+        return heed_fail(error, HEED_E_FORMAT, "%s: %s.attention.layer_norm_epsilon and layer_norm_rms_epsilon are missing; expected one of them", heed_gguf_where(file),
+                         architecture);
+    for (const heed_key *key = config->family->gguf->keys; key->name; key++) {
+        const heed_gguf_entry *entry = entry_of(file, config, key->name);
+        if (!entry || !entry->is_array) continue;
+        if (!all_alike(entry) || key->offset == offsetof(heed_config, decoder.layers))
+            return heed_fail(error, HEED_E_UNSUPPORTED, "%s: %s: expected one value, or an array with the same number for each layer", heed_gguf_where(file), entry->key);
+        if ((int64_t)entry->count != config->decoder.layers)
+            return heed_fail(error, HEED_E_FORMAT, "%s: %s has %zu elements; expected one for each of %lld layers", heed_gguf_where(file), entry->key, entry->count,
+                             (long long)config->decoder.layers);
+    }
+    return HEED_OK;
 }
 
 /* ---- what follows from tensors ---- */
@@ -114,10 +142,14 @@ static heed_status read_divisors(const heed_gguf *file, const char *name, float 
 {
     const heed_stored_tensor *tensor = heed_gguf_find(file, name);
     if (!tensor) return HEED_OK;
-    if (tensor->rank != 1 || tensor->dtype != HEED_F32 || tensor->shape[0] > HEED_ROPE_FACTORS)
-        return heed_fail(error, HEED_E_FORMAT, "%s: tensor \"%s\": expected at most %d numbers of F32", heed_gguf_where(file), name, HEED_ROPE_FACTORS);
+    if (tensor->rank != 1 || tensor->dtype != HEED_F32 || tensor->shape[0] < 1 || tensor->shape[0] > HEED_ROPE_FACTORS)
+        return heed_fail(error, HEED_E_FORMAT, "%s: tensor \"%s\": expected 1 to %d numbers of F32", heed_gguf_where(file), name, HEED_ROPE_FACTORS);
     *count = tensor->shape[0];
     memcpy(factors, tensor->data, tensor->bytes);
+    for (int64_t i = 0; i < *count; i++)
+        if (!(isfinite(factors[i]) && factors[i] > 0))
+            return heed_fail(error, HEED_E_FORMAT, "%s: tensor \"%s\" holds %g at element %lld; expected positive numbers", heed_gguf_where(file), name, (double)factors[i],
+                             (long long)i);
     return HEED_OK;
 }
 
@@ -149,18 +181,14 @@ static heed_status read_rotary(heed_config *config, const heed_gguf *file, const
     HEED_TRY(heed_json_integer(entries, "rope.dimension_count", &channels, heed_gguf_where(file), error));
     int64_t width = config->decoder.head_width;
     if (width == 0 && config->decoder.heads > 0) width = config->width / config->decoder.heads;
-    if (channels < 0 || channels > width)
-        return heed_fail(error, HEED_E_FORMAT, "%s: rope.dimension_count is %lld; expected 0 to %lld, the width of a head", heed_gguf_where(file),
+    if (channels < 0 || channels > width || channels % 2)
+        return heed_fail(error, HEED_E_FORMAT, "%s: rope.dimension_count is %lld; expected an even number from 0 to %lld, the width of a head", heed_gguf_where(file),
                          (long long)channels, (long long)width);
     if (channels > 0) config->rope.fraction = config->rope_local.fraction = heed_rope_share(channels, width);
     /* A factor beside YaRN's own. */
     if (config->rope.kind == HEED_ROPE_YARN && config->rope.attention_factor > 0 && config->rope.factor > 0)
         config->rope.attention_factor *= 0.1 * log(config->rope.factor) + 1;
-    HEED_TRY(read_factors(config, file, error));
-    if (channels > 0 && channels < width && config->family->gguf->weights == heed_gguf_paired_weights)
-        return heed_fail(error, HEED_E_UNSUPPORTED, "%s: rope.dimension_count is %lld of %lld channels; architecture %s turns all of them",
-                         heed_gguf_where(file), (long long)channels, (long long)width, config->family->gguf->architecture);
-    return HEED_OK;
+    return read_factors(config, file, error);
 }
 
 /* ---- the whole ---- */
@@ -178,7 +206,8 @@ static heed_status read_count(const heed_gguf *file, const char *architecture, c
     char key[96];
     *count = 0;
     snprintf(key, sizeof key, "%s.%s", architecture, what);
-    return heed_gguf_integer(file, key, count, error);
+    HEED_TRY(heed_gguf_integer(file, key, count, error));
+    return *count >= 0 ? HEED_OK : heed_fail(error, HEED_E_FORMAT, "%s: %s is %lld; expected 0 or more", heed_gguf_where(file), key, (long long)*count);
 }
 
 /* How well a family suits a file of its architecture: it has experts, or none, as the file has; its configuration can say a window. */
@@ -230,6 +259,7 @@ void heed_config_begin_gguf(heed_config *config, const heed_family *family)
     config->window = config->decoder.kv_heads = config->decoder.head_width = 0;
     if (family->gguf->qk_norm) config->qk_norm = family->gguf->qk_norm;
     config->rope.kind = HEED_ROPE_DEFAULT;
+    config->rope.base = 10000;
 }
 
 void heed_config_window_step(heed_config *config, int64_t step)
@@ -242,16 +272,14 @@ void heed_config_window_step(heed_config *config, int64_t step)
 /* Which layers look through the window: by the step, or by a list of flags. */
 static heed_status read_windows(heed_config *config, const heed_gguf *file, heed_error *error)
 {
-    char key[96];
     int64_t step = config->family->gguf->window_step;
-    snprintf(key, sizeof key, "%s.attention.sliding_window_pattern", config->family->gguf->architecture);
-    const heed_gguf_entry *entry = heed_gguf_entry_find(file, key);
-    bool listed = entry && entry->is_array;
-    if (listed && (int64_t)entry->count != config->decoder.layers)
-        return heed_fail(error, HEED_E_FORMAT, "%s: %s has %zu elements; expected one for each of %lld layers", heed_gguf_where(file), key, entry->count,
+    const heed_gguf_entry *entry = entry_of(file, config, "attention.sliding_window_pattern");
+    bool listed = entry && entry->is_array, flags = listed && (entry->type == HEED_GGUF_BOOL || heed_gguf_type_is_integer(entry->type));
+    if (listed && (!flags || (int64_t)entry->count != config->decoder.layers))
+        return heed_fail(error, HEED_E_FORMAT, "%s: %s has %zu elements; expected a flag for each of %lld layers", heed_gguf_where(file), entry->key, entry->count,
                          (long long)config->decoder.layers);
-    if (!listed) HEED_TRY(heed_gguf_integer(file, key, &step, error));
-    if (step < 0) return heed_fail(error, HEED_E_FORMAT, "%s: %s is %lld; expected a number of layers", heed_gguf_where(file), key, (long long)step);
+    if (entry && !listed) HEED_TRY(heed_gguf_integer(file, entry->key, &step, error));
+    if (step < 0) return heed_fail(error, HEED_E_FORMAT, "%s: %s is %lld; expected a number of layers", heed_gguf_where(file), entry->key, (long long)step);
     heed_config_window_step(config, step);
     if (listed) memset(config->windowed, 0, sizeof config->windowed);
     for (size_t i = 0; listed && i < entry->count && i < HEED_MAX_LAYERS; i++)
@@ -268,6 +296,7 @@ heed_status heed_config_read_gguf(heed_config *config, const heed_gguf *file, he
     json_t *entries = entries_of(file, family->gguf->architecture);
     heed_status status = entries ? HEED_OK : heed_fail_memory(error, 4096, "the metadata");
     if (status == HEED_OK) status = heed_config_read_keys(config, family->gguf->keys, entries, heed_gguf_where(file), error);
+    if (status == HEED_OK) status = check_entries(config, file, error);
     if (status == HEED_OK) status = read_vocabulary(config, file, error);
     if (status == HEED_OK) status = read_rotary(config, file, entries, error);
     json_decref(entries);

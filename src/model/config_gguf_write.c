@@ -9,7 +9,7 @@ static void put_key(const heed_config *config, const char *key, const heed_key *
 {
     const void *field = (const char *)config + how->offset;
     switch ((heed_key_type)how->type) {
-    case HEED_KEY_NUMBER: case HEED_KEY_RATE: heed_gguf_put_f32(entries, key, (float)*(const double *)field); break;
+    case HEED_KEY_NUMBER: case HEED_KEY_AMOUNT: case HEED_KEY_RATE: heed_gguf_put_f32(entries, key, (float)*(const double *)field); break;
     case HEED_KEY_FLAG: heed_gguf_put_boolean(entries, key, *(const bool *)field); break;
     case HEED_KEY_KIND: heed_gguf_put_string(entries, key, how->names[*(const int64_t *)field], strlen(how->names[*(const int64_t *)field])); break;
     case HEED_KEY_SIZE: case HEED_KEY_COUNT: case HEED_KEY_ID: heed_gguf_put_u32(entries, key, (uint32_t)*(const int64_t *)field); break;
@@ -37,7 +37,7 @@ static bool key_wanted(const heed_config *config, const heed_key *key)
     if (!strncmp(key->name, "rope.scaling.", 13)) return rotary && (scaled || two_sets);
     if (!strncmp(key->name, "rope.", 5)) return rotary;
     if (key->offset == offsetof(heed_config, norm_eps)) return (strstr(key->name, "_rms_") != NULL) == (config->norm == HEED_NORM_RMS);
-    if (key->type == HEED_KEY_NUMBER) return *(const double *)field != 0;
+    if (key->type == HEED_KEY_NUMBER || key->type == HEED_KEY_AMOUNT) return *(const double *)field != 0;
     return key->type != HEED_KEY_COUNT || *(const int64_t *)field != 0 || key->offset == offsetof(heed_config, decoder.layers);
 }
 
@@ -90,30 +90,6 @@ static int64_t window_step(const heed_config *config)
     return -1;
 }
 
-#define INTEGER(text, field) {.what = (text), .bytes = sizeof(int64_t), .offset = offsetof(heed_config, field)}
-#define REAL(text, field) {.what = (text), .bytes = sizeof(double), .offset = offsetof(heed_config, field)}
-#define FLAG(text, field) {.what = (text), .bytes = sizeof(bool), .offset = offsetof(heed_config, field)}
-/* Properties of a model that not every architecture has a key for. */
-static const struct { const char *what; size_t bytes, offset; } properties[] = {
-    INTEGER("kind of norm", norm), INTEGER("place of norms", norm_place), INTEGER("order of sub-layers", residual),
-    INTEGER("norm of queries and keys", qk_norm), FLAG("biases of norms of queries and keys", qk_norm_bias), FLAG("biases of norms", norm_bias),
-    FLAG("norm of the embedding", embedding_norm), REAL("norms' epsilon", norm_eps), REAL("scale of the embedding", embedding_scale),
-    REAL("scale of sub-layers", residual_scale), REAL("scale of logits", logit_scale), REAL("cap of logits", logit_soft_cap),
-    REAL("cap of scores", attention_soft_cap), FLAG("scaling of scores", scaled), REAL("scale of scores", attention_scale),
-    INTEGER("scale of scores (query_pre_attn_scalar)", scale_width), FLAG("scaling of scores by layer", scale_by_layer),
-    REAL("limit of queries, keys and values", qkv_clip), FLAG("attention sinks", sinks), INTEGER("kind of positions", position),
-    FLAG("order of rotary pairs", rope.interleaved), REAL("slopes of ALiBi", alibi_most), FLAG("scale of ALiBi", alibi_scaled),
-    REAL("rotary base of layers with a window", rope_local.base), INTEGER("rotary kind of layers with a window", rope_local.kind),
-    INTEGER("window", window), INTEGER("activation", activation), FLAG("gate of the feed-forward", gated), INTEGER("number of experts", experts),
-    INTEGER("choice of experts", experts_chosen), INTEGER("router", router), FLAG("norm_topk_prob", router_renormalised),
-    FLAG("biases of the router", router_bias), FLAG("biases of experts", expert_bias), INTEGER("width of experts", expert_inner),
-    INTEGER("width of the shared expert", shared_inner), INTEGER("step between layers with experts", expert_step),
-    REAL("swiglu_alpha", swiglu_alpha), REAL("swiglu_limit", swiglu_limit), INTEGER("key and value heads", decoder.kv_heads),
-    INTEGER("width of heads", decoder.head_width), INTEGER("width of the feed-forward", decoder.inner)};
-#undef INTEGER
-#undef REAL
-#undef FLAG
-
 /* The configuration as it will be read: what the architecture means, what the keys say, what follows from tensors. */
 static heed_status read_back(const heed_config *config, heed_config *as, heed_error *error)
 {
@@ -151,12 +127,11 @@ static bool turns_alike(const heed_config *a, const heed_config *b)
 static heed_status check_said(const heed_config *config, int64_t step, heed_error *error)
 {
     heed_config as;
-    const char *other = NULL;
     bool dense = false;
     HEED_TRY(read_back(config, &as, error));
-    for (size_t i = 0; !other && i < sizeof properties / sizeof *properties; i++)
-        if (memcmp((const char *)config + properties[i].offset, (const char *)&as + properties[i].offset, properties[i].bytes) != 0) other = properties[i].what;
+    const char *other = heed_config_difference(config, &as);
     for (int64_t i = 0; i < config->decoder.layers; i++) dense = dense || (config->experts > 0 && config->dense[i / 8] >> (i % 8) & 1);
+    if (!other && config->position == HEED_POSITION_ROTARY && heed_rope_asked(&config->rope, config->decoder.head_width) % 2) other = "odd number of rotary channels";
     if (!other && !turns_alike(config, &as)) other = "settings of YaRN";
     if (!other && dense) other = "layers without experts";
     if (!other && config->window > 0 && (step < 0 || (step > 0 && config->family->gguf->window_step == 0))) other = "layers without a window";

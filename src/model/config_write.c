@@ -138,6 +138,70 @@ static const char *dtype_name(int64_t dtype)
     return dtype == HEED_F16 ? "float16" : dtype == HEED_BF16 ? "bfloat16" : "float32";
 }
 
+/* ---- what a file cannot say ---- */
+
+#define INTEGER(text, field) {.what = (text), .bytes = sizeof(int64_t), .offset = offsetof(heed_config, field)}
+#define REAL(text, field) {.what = (text), .bytes = sizeof(double), .offset = offsetof(heed_config, field)}
+#define FLAG(text, field) {.what = (text), .bytes = sizeof(bool), .offset = offsetof(heed_config, field)}
+/* Properties of a model that not every family has a key for. */
+typedef struct property { const char *what; size_t bytes, offset; } property;
+static const property properties[] = {
+    INTEGER("kind of norm", norm), INTEGER("place of norms", norm_place), INTEGER("order of sub-layers", residual),
+    INTEGER("norm of queries and keys", qk_norm), FLAG("biases of norms of queries and keys", qk_norm_bias), FLAG("biases of norms", norm_bias),
+    FLAG("norm of the embedding", embedding_norm), REAL("norms' epsilon", norm_eps), REAL("scale of the embedding", embedding_scale),
+    REAL("scale of sub-layers", residual_scale), REAL("scale of logits", logit_scale), REAL("cap of logits", logit_soft_cap),
+    REAL("cap of scores", attention_soft_cap), FLAG("scaling of scores", scaled), REAL("scale of scores", attention_scale),
+    INTEGER("scale of scores (query_pre_attn_scalar)", scale_width), FLAG("scaling of scores by layer", scale_by_layer),
+    REAL("limit of queries, keys and values", qkv_clip), FLAG("attention sinks", sinks), INTEGER("kind of positions", position),
+    FLAG("order of rotary pairs", rope.interleaved), REAL("slopes of ALiBi", alibi_most), FLAG("scale of ALiBi", alibi_scaled),
+    REAL("rotary base of layers with a window", rope_local.base), INTEGER("rotary kind of layers with a window", rope_local.kind),
+    INTEGER("window", window), INTEGER("activation", activation), FLAG("gate of the feed-forward", gated), INTEGER("number of experts", experts),
+    INTEGER("choice of experts", experts_chosen), INTEGER("router", router), FLAG("norm_topk_prob", router_renormalised),
+    FLAG("biases of the router", router_bias), FLAG("biases of experts", expert_bias), INTEGER("width of experts", expert_inner),
+    INTEGER("width of the shared expert", shared_inner), INTEGER("step between layers with experts", expert_step),
+    REAL("swiglu_alpha", swiglu_alpha), REAL("swiglu_limit", swiglu_limit), INTEGER("key and value heads", decoder.kv_heads),
+    INTEGER("width of heads", decoder.head_width), INTEGER("width of the feed-forward", decoder.inner)};
+/* Those that GGUF files say by which tensors they have. */
+static const property by_tensors[] = {
+    FLAG("biases of queries, keys and values", query_bias), FLAG("biases of attention's output", output_bias), FLAG("biases of the feed-forward", ffn_bias),
+    FLAG("bias of the output matrix", lm_bias), FLAG("tied embedding", tied)};
+/* Those that keys of GGUF files say in other words. */
+static const property rotary[] = {INTEGER("kind of rotary positions", rope.kind), REAL("rotary base", rope.base), REAL("share of rotary channels", rope.fraction)};
+#undef INTEGER
+#undef REAL
+#undef FLAG
+
+static const char *first_difference(const heed_config *a, const heed_config *b, const property *list, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (memcmp((const char *)a + list[i].offset, (const char *)b + list[i].offset, list[i].bytes) != 0) return list[i].what;
+    return NULL;
+}
+
+const char *heed_config_difference(const heed_config *a, const heed_config *b)
+{
+    return first_difference(a, b, properties, sizeof properties / sizeof *properties);
+}
+
+/* A config.json that would be read as another model is not written: what came out of a GGUF file may have no words here. */
+static heed_status check_said(const heed_config *config, const json_t *json, heed_error *error)
+{
+    heed_config back;
+    heed_error problem = {0};
+    if (heed_config_read(&back, json, "config.json", &problem) != HEED_OK)
+        return heed_fail(error, problem.status == HEED_E_NOMEM ? HEED_E_NOMEM : HEED_E_UNSUPPORTED, "the config.json of family %s cannot say this model: %s", config->family->name,
+                         problem.message);
+    const char *other = heed_config_difference(config, &back);
+    if (!other) other = first_difference(config, &back, by_tensors, sizeof by_tensors / sizeof *by_tensors);
+    if (!other && config->position == HEED_POSITION_ROTARY) other = first_difference(config, &back, rotary, sizeof rotary / sizeof *rotary);
+    for (int64_t i = 0; !other && i < config->decoder.layers; i++) {
+        if (heed_config_windowed(config, i) != heed_config_windowed(&back, i)) other = "layers with a window";
+        if (heed_config_has_experts(config, i) != heed_config_has_experts(&back, i)) other = "layers without experts";
+    }
+    if (!other) return HEED_OK;
+    return heed_fail(error, HEED_E_UNSUPPORTED, "the config.json of family %s cannot say this model's %s", config->family->name, other);
+}
+
 heed_status heed_config_write(const heed_config *config, json_t **json, heed_error *error)
 {
     heed_config as;
@@ -149,8 +213,9 @@ heed_status heed_config_write(const heed_config *config, json_t **json, heed_err
                  json_object_set_new(object, "architectures", json_pack("[s]", architecture_of(&as))) == 0 &&
                  write_keys(&as, family->keys, object) && write_keys(&as, heed_common_keys, object) && write_labels(&as, object) &&
                  json_object_set_new(object, "torch_dtype", json_string(dtype_name(as.dtype))) == 0 && (!family->write || family->write(&as, object));
-    if (whole) return HEED_OK;
+    heed_status status = whole ? check_said(&as, object, error) : heed_fail_memory(error, 4096, "config.json");
+    if (status == HEED_OK) return HEED_OK;
     json_decref(object);
     *json = NULL;
-    return heed_fail_memory(error, 4096, "config.json");
+    return status;
 }

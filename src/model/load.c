@@ -45,9 +45,22 @@ static heed_status find_source(heed_model *model, const heed_weights_file *file,
     return HEED_OK;
 }
 
-static bool is_head(const heed_tensor *tensor)
+static bool is_gguf(const heed_model *model)
 {
-    return !(tensor->entry->flags & HEED_NAME_BASE) || (tensor->entry->flags & HEED_NAME_HEAD);
+    return model->names != model->config.family->weights;
+}
+
+/* Where the configuration was read, for messages. */
+static const char *configuration(const heed_model *model)
+{
+    return is_gguf(model) ? "the metadata" : "config.json";
+}
+
+/* Does a name belong to a head? No name of a GGUF file stands behind a prefix; there heads are what belongs to the model but the embedding. */
+static bool is_head(const heed_model *model, const heed_weight_name *entry)
+{
+    if (is_gguf(model)) return entry->part == HEED_PART_MODEL && entry->role != HEED_ROLE_TOKEN_EMBEDDING;
+    return !(entry->flags & HEED_NAME_BASE) || (entry->flags & HEED_NAME_HEAD);
 }
 
 /* A tensor that the file lacks: optional, a new head, or an error. */
@@ -59,15 +72,15 @@ static heed_status accept_missing(heed_model *model, const heed_weights_file *fi
         tensor->absent = true;
         return HEED_OK;
     }
-    if (is_head(tensor) && options->missing_head) {
+    if (is_head(model, tensor->entry) && options->missing_head) {
         tensor->initialise = true;
         return heed_model_note_add(model, error, "%s is not in the file: initialised from the seed", tensor->name);
     }
-    return heed_fail(error, HEED_E_FORMAT, "%s: tensor \"%s\" is missing; config.json (model_type %s) needs it%s", heed_weights_file_path(file), tensor->name,
-                     model->config.model_type, is_head(tensor) ? "; only training initialises a new head" : "");
+    return heed_fail(error, HEED_E_FORMAT, "%s: tensor \"%s\" is missing; %s (model_type %s) needs it%s", heed_weights_file_path(file), tensor->name,
+                     configuration(model), model->config.model_type, is_head(model, tensor->entry) ? "; only training initialises a new head" : "");
 }
 
-static heed_status check_source(const heed_tensor *tensor, heed_error *error)
+static heed_status check_source(const heed_model *model, const heed_tensor *tensor, heed_error *error)
 {
     const heed_stored_tensor *source = tensor->source;
     bool floating = source->dtype == HEED_F32 || source->dtype == HEED_F16 || source->dtype == HEED_BF16 || source->dtype == HEED_F64;
@@ -84,7 +97,7 @@ static heed_status check_source(const heed_tensor *tensor, heed_error *error)
     size_t end = 0;
     for (int i = 0; i < tensor->rank; i++)
         end += (size_t)snprintf(wanted + end, sizeof wanted - end, "%s%lld", i ? "," : "", (long long)tensor->shape[i]);
-    return heed_fail(error, HEED_E_FORMAT, "%s: tensor \"%s\" has shape (%s); config.json makes it (%s)", source->file, source->name, found, wanted);
+    return heed_fail(error, HEED_E_FORMAT, "%s: tensor \"%s\" has shape (%s); %s makes it (%s)", source->file, source->name, found, configuration(model), wanted);
 }
 
 /* ---- what is left over ---- */
@@ -94,10 +107,10 @@ static bool is_ignored(const heed_model *model, const char *name)
 {
     const heed_family *family = model->config.family;
     for (const heed_weight_name *entry = model->names; entry->name; entry++) {
-        bool head = !(entry->flags & HEED_NAME_BASE) || (entry->flags & (HEED_NAME_HEAD | HEED_NAME_ALIAS));
-        if (head && heed_weights_matches(name, entry->flags & HEED_NAME_BASE ? model->prefix : "", entry->name)) return true;
+        bool other = is_head(model, entry) || (entry->flags & HEED_NAME_ALIAS);
+        if (other && heed_weights_matches(name, entry->flags & HEED_NAME_BASE ? model->prefix : "", entry->name)) return true;
     }
-    for (const char *const *pattern = model->names == family->weights ? family->ignored : heed_gguf_ignored; *pattern; pattern++) {
+    for (const char *const *pattern = is_gguf(model) ? heed_gguf_ignored : family->ignored; *pattern; pattern++) {
         if (heed_weights_matches(name, "", *pattern)) return true;
         for (const char *const *prefix = family->prefixes; *prefix; prefix++)
             if (heed_weights_matches(name, *prefix, *pattern)) return true;
@@ -125,8 +138,8 @@ static heed_status check_leftovers(heed_model *model, const heed_weights_file *f
         if (bsearch(&stored, used, count, sizeof *used, compare_pointers)) continue;
         if (is_ignored(model, stored->name)) ignored++;
         else
-            status = heed_fail(error, HEED_E_FORMAT, "%s: tensor \"%s\" has no place in this model (model_type %s, config.json beside it)", stored->file,
-                               stored->name, model->config.model_type);
+            status = heed_fail(error, HEED_E_FORMAT, "%s: tensor \"%s\" has no place in this model (model_type %s by %s)", stored->file,
+                               stored->name, model->config.model_type, configuration(model));
     }
     free(used);
     if (status == HEED_OK && ignored > 0)
@@ -207,7 +220,7 @@ static heed_status load_weights(heed_model *model, const heed_weights_file *file
         HEED_TRY(find_source(model, file, tensor, error));
         tensor->absent = false;
         if (!tensor->source) HEED_TRY(accept_missing(model, file, tensor, options, error));
-        else HEED_TRY(check_source(tensor, error));
+        else HEED_TRY(check_source(model, tensor, error));
         if (tensor->source) tensor->stored = tensor->source->dtype == HEED_F64 ? HEED_F32 : tensor->source->dtype;
     }
     HEED_TRY(check_leftovers(model, file, error));

@@ -355,6 +355,8 @@ heed_status heed_config_complete(heed_config *config, const char *where, heed_er
     if (config->rope.original_context == 0) config->rope.original_context = config->context;
     if (config->rope_local.original_context == 0) config->rope_local.original_context = config->context;
     if (config->position == HEED_POSITION_ROTARY) HEED_TRY(check_rope(&config->rope, where, error));
+    if (config->family->preset->rope_local.base > 0 && !(config->rope_local.base > 0))
+        return heed_fail(error, HEED_E_FORMAT, "%s: the rotary base of layers with a window is %g; expected a number above 1", where, config->rope_local.base);
     if (config->position == HEED_POSITION_ROTARY && config->rope_local.base > 0) {
         HEED_TRY(check_rope(&config->rope_local, where, error));
         if (heed_rope_varies(&config->rope_local))

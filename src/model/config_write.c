@@ -47,7 +47,9 @@ static bool expressed_by(const heed_config *config, const heed_family *family, h
     copy_keys(&as, config, heed_common_keys);
     /* What the families' own functions read and write beside the tables. */
     as.head = config->head, as.labels = config->labels, as.problem = config->problem, as.dtype = config->dtype;
-    as.rope = config->rope, as.source_vocabulary = config->source_vocabulary, as.embedding_scale = config->embedding_scale;
+    as.rope = config->rope, as.source_vocabulary = config->source_vocabulary;
+    as.rope.interleaved = family->preset->rope.interleaved;
+    if (as.arrangement == HEED_ENCODER_DECODER) as.embedding_scale = config->embedding_scale; /* of the others none has a choice */
     as.initializer_range = config->initializer_range, as.embedding_dropout = config->embedding_dropout;
     as.classifier_dropout = config->classifier_dropout, as.decoder_start_id = config->decoder_start_id;
     if (as.position != HEED_POSITION_ROTARY) as.rope = family->preset->rope;

@@ -5,6 +5,7 @@
 #include "model/family.h"
 #include "model/model.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 /* Written as config.json it reads back as the same family and model, or, where `may_lack` words, is refused by name; its sizes can be computed. */
@@ -18,6 +19,7 @@ static inline void fuzz_check_config(const heed_config *config, bool may_lack)
         if (heed_config_read(&again, json, "written", &error) != HEED_OK) abort();
         if (config->family->is_published && (again.family != config->family || heed_config_difference(config, &again))) abort();
     } else if (!may_lack || status != HEED_E_UNSUPPORTED || !error.message[0]) {
+        fprintf(stderr, "%s\n", error.message);
         abort();
     }
     json_decref(json);

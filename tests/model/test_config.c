@@ -36,6 +36,7 @@ static const bad_config bad[] = {
     {"{\"model_type\": \"torch-transformer\", \"batch_first\": false}", HEED_E_UNSUPPORTED, "batch_first is false"},
     {"{\"model_type\": \"gemma\", \"use_bidirectional_attention\": true}", HEED_E_UNSUPPORTED, "use_bidirectional_attention"},
     {"{\"model_type\": \"gemma2\", \"attn_logit_softcapping\": -1}", HEED_E_FORMAT, "expected a number of at least 0, or null"},
+    {"{\"model_type\": \"gemma3_text\", \"rope_local_base_freq\": -1}", HEED_E_FORMAT, "layers with a window is -1; expected a number above 1"},
     {"{\"model_type\": \"gemma3_text\", \"sliding_window_pattern\": 0}", HEED_E_FORMAT, "sliding_window_pattern is 0"},
     {"{\"model_type\": \"opt\", \"layer_norm_elementwise_affine\": false}", HEED_E_UNSUPPORTED, "layer_norm_elementwise_affine"},
     {"{\"model_type\": \"gpt_bigcode\", \"add_cross_attention\": true}", HEED_E_UNSUPPORTED, "add_cross_attention"},
@@ -189,8 +190,11 @@ static void written_configurations_read_back(void **state)
         BERT(", \"architectures\": [\"BertForTokenClassification\"], \"num_labels\": 7, \"type_vocab_size\": 1"), BERT(", \"architectures\": [\"BertModel\"]"),
         QWEN2(", \"use_sliding_window\": true, \"sliding_window\": 4, \"max_window_layers\": 2"), QWEN2(""),
         MARIAN(", \"scale_embedding\": true, \"share_encoder_decoder_embeddings\": false, \"decoder_vocab_size\": 77"), MARIAN(", \"tie_word_embeddings\": false"),
+        "{\"model_type\": \"gpt_neo\", \"num_layers\": 0}", ROTARY("phi", "1.0"), ROTARY("phi3", "0.75"), LLAMA(", \"partial_rotary_factor\": 0.5"),
+        "{\"model_type\": \"gpt_neox\", \"rotary_pct\": 1.0}", "{\"model_type\": \"gpt_neox\", \"hidden_size\": 16, \"num_attention_heads\": 4, \"rotary_pct\": 0.75}",
         "{\"model_type\": \"mistral\", \"sliding_window\": null}", "{\"model_type\": \"mistral\", \"sliding_window\": 5}",
         "{\"model_type\": \"torch-transformer\", \"norm_first\": true, \"bias\": false, \"d_model\": 16, \"nhead\": 2}",
+        HEED(", \"embedding_scale\": 3.5"), HEED(", \"position\": \"rotary\", \"rotary_interleaved\": true"),
         HEED(", \"norm\": \"layer\", \"norm_bias\": true, \"norm_place\": \"sandwich\", \"query_key_norm\": \"head\", \"sliding_window\": 3, \"logit_soft_cap\": 2.5"),
         HEED(", \"arrangement\": \"encoder-decoder\", \"encoder_layers\": 1, \"encoder_attention_heads\": 2, \"position\": \"sinusoidal\", \"norm_place\": \"output\"")};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {

@@ -160,8 +160,8 @@ static bool write_factors(json_t *object, const char *key, const float *factors,
     return json_object_set_new(object, key, list) == 0 && whole;
 }
 
-/* The object of one kind of layers; NULL when memory is out. */
-static json_t *rope_object(const heed_rope *rope)
+/* The object of one kind of layers; NULL when memory is out. Families that may turn a part of a head mean different parts without a word. */
+static json_t *rope_object(const heed_config *config, const heed_rope *rope)
 {
     json_t *object = json_pack("{s:f, s:s}", "rope_theta", rope->base, "rope_type", heed_rope_name(rope->kind));
     bool whole = object != NULL;
@@ -177,7 +177,7 @@ static json_t *rope_object(const heed_rope *rope)
     if (whole && (rope->kind == HEED_ROPE_LLAMA3 || rope->kind == HEED_ROPE_YARN || rope->kind == HEED_ROPE_LONGROPE))
         whole = json_object_set_new(object, "original_max_position_embeddings", json_integer(rope->original_context)) == 0;
     if (whole && rope->kind == HEED_ROPE_YARN && !rope->truncate) whole = json_object_set_new(object, "truncate", json_false()) == 0;
-    if (whole && rope->fraction != 1) whole = json_object_set_new(object, "partial_rotary_factor", json_real(rope->fraction)) == 0;
+    if (whole && (rope->fraction != 1 || config->family->rotary_part != HEED_ROTARY_WHOLE)) whole = json_object_set_new(object, "partial_rotary_factor", json_real(rope->fraction)) == 0;
     if (whole) return object;
     json_decref(object);
     return NULL;
@@ -186,11 +186,11 @@ static json_t *rope_object(const heed_rope *rope)
 bool heed_rope_write(const heed_config *config, json_t *json)
 {
     bool by_layer = config->rope_local.base > 0;
-    json_t *object = by_layer ? json_object() : rope_object(&config->rope);
+    json_t *object = by_layer ? json_object() : rope_object(config, &config->rope);
     bool whole = object != NULL;
     if (whole && by_layer)
-        whole = json_object_set_new(object, "full_attention", rope_object(&config->rope)) == 0 &&
-                json_object_set_new(object, "sliding_attention", rope_object(&config->rope_local)) == 0;
+        whole = json_object_set_new(object, "full_attention", rope_object(config, &config->rope)) == 0 &&
+                json_object_set_new(object, "sliding_attention", rope_object(config, &config->rope_local)) == 0;
     /* rope_theta at the top level too: what readers of the older style look for. */
     whole = whole && json_object_set(json, "rope_parameters", object) == 0 && json_object_set_new(json, "rope_theta", json_real(config->rope.base)) == 0;
     json_decref(object);

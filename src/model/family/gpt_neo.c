@@ -81,7 +81,7 @@ static heed_status fix(heed_config *config, const json_t *json, const char *wher
 
 static bool write_config(const heed_config *config, json_t *json)
 {
-    json_t *kinds = json_array(), *types = json_pack("[[O, i]]", kinds, 1);
+    json_t *kinds = json_array(), *types = json_pack("[[O, i]]", kinds, config->decoder.layers > 0);
     bool whole = kinds && types;
     for (int64_t i = 0; whole && i < config->decoder.layers; i++)
         whole = json_array_append_new(kinds, json_string(heed_config_windowed(config, i) ? "local" : "global")) == 0;

@@ -2,6 +2,8 @@
 #include "model/family/decoder.h"
 #include "model/family/gguf.h"
 
+#include <math.h>
+
 static const heed_config preset = {
     HEED_DECODER, .position = HEED_POSITION_ALIBI, .alibi_most = 8, .vocabulary = 50368, .width = 2048, .context = 2048,
     .decoder = {.layers = 24, .heads = 16}, .norm = HEED_NORM_LAYER, .norm_place = HEED_NORM_PRE, .norm_eps = 1e-5,
@@ -67,7 +69,7 @@ static heed_status fix(heed_config *config, const json_t *json, const char *wher
 /* transformers takes these two as integers alone, where they are whole. */
 static json_t *number(double x)
 {
-    return x == (double)(json_int_t)x ? json_integer((json_int_t)x) : json_real(x);
+    return fabs(x) < 0x1p53 && x == (double)(json_int_t)x ? json_integer((json_int_t)x) : json_real(x);
 }
 
 static bool write_config(const heed_config *config, json_t *json)

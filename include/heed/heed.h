@@ -101,8 +101,8 @@ heed_status heed_train_tokenizer(const heed_tokenizer_plan *plan, const char *fo
 typedef struct heed_load_options {
     const char *weights;    /* matrices are rounded to this type where they are wider: "f16", "bf16", "q8_0", "q4_k" ... (tied embeddings keep
                                8 bits); products over blocks round activations to 8 bits too. NULL: as stored */
-    const char *cache;      /* type in which keys and values of earlier positions are kept: "f32" (NULL, exact), "bf16", or "i8" with a scale for each
-                               head and position: half, or about a quarter of the memory, less accurate */
+    const char *cache;      /* type in which keys and values of earlier positions are kept: "f32" (NULL, exact), "f16" (as llama.cpp does; up to 65,504)
+                               or "bf16": half of the memory, or "i8" with a scale for each head and position: about a quarter; less accurate */
     const char *compute;    /* what products, those of attention too, are formed from: "f32" (NULL, exact) or "bf16": operands are rounded, sums stay
                                f32; faster where the processor multiplies bf16. Weights in blocks are multiplied as ever */
 } heed_load_options;

@@ -9,8 +9,8 @@
 
 heed_status heed_load_options_read(const heed_load_options *options, heed_model_options *how, heed_error *error)
 {
-    if (options->cache && (!heed_dtype_by_name(options->cache, &how->cache) || (how->cache != HEED_F32 && how->cache != HEED_BF16 && how->cache != HEED_I8)))
-        return heed_fail(error, HEED_E_ARG, "a cache of type \"%.40s\"; expected f32, bf16 or i8", options->cache);
+    if (options->cache && (!heed_dtype_by_name(options->cache, &how->cache) || !heed_dtype_keeps_keys(how->cache)))
+        return heed_fail(error, HEED_E_ARG, "a cache of type \"%.40s\"; expected f32, f16, bf16 or i8", options->cache);
     how->bf16 = options->compute && !strcmp(options->compute, "bf16");
     if (options->compute && !how->bf16 && strcmp(options->compute, "f32"))
         return heed_fail(error, HEED_E_ARG, "products of type \"%.40s\"; expected f32 or bf16", options->compute);

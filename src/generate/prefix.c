@@ -142,7 +142,7 @@ static bool last_agrees(const heed_prefix *prefix, int64_t sequence, const heed_
     const heed_cache *cache = prefix->session->caches[HEED_SESSION_SELF];
     const heed_model *model = heed_session_model(prefix->session);
     const heed_dtype dtype = heed_model_cache_dtype(model);
-    const double steps = dtype == HEED_I8 ? 2e-2 : dtype == HEED_BF16 ? 1e-2 : 1e-3; /* a number may be rounded the other way */
+    const double steps = dtype == HEED_I8 ? 2e-2 : dtype == HEED_BF16 ? 1e-2 : dtype == HEED_F16 ? 2e-3 : 1e-3; /* a number may be rounded the other way */
     const int64_t width = heed_model_cache_width(model);
     const size_t bytes = heed_cache_row_bytes(cache);
     float *kept = scratch, *stored = kept + width, *room = stored + width;

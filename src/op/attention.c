@@ -4,7 +4,7 @@
    over every key j that i sees; m is dropout: 0 or 1 / (1 - rate); without slopes or sinks their terms are not there.
    A key is seen when its mask index is not negative, is not beyond the query's (causal), and lies within the window.
    Inputs, by the places in graph/attributes.h: q (N,H*E), k and v (S,K*E) f32, dense rows or a cache of blocks; sequences (B,8),
-   query index (N), key index (S), block table (rows,blocks) i32, with which k and v may be bf16 or, (S,K*(E+4)), i8 (tensor/scaled_rows.h); slopes and sinks (H) f32. Outputs, f32: y (N,H*E); lse (N,H), the
+   query index (N), key index (S), block table (rows,blocks) i32, with which k and v may be f16, bf16 or, (S,K*(E+4)), i8 (tensor/scaled_rows.h); slopes and sinks (H) f32. Outputs, f32: y (N,H*E); lse (N,H), the
    logarithm of the sum that y is divided by, for the gradient; weights (B,H,T,S), before dropout and zero where nothing is seen, (0) unless asked for. Queries that
    see no key, and rows that belong to no sequence, have y = 0 and lse = 0 (with sinks: the former lse = sink); with blind_mean a query that sees no key has equal
    scores for all keys of its sequence instead, as where masking adds one large negative number to every score. Gradient: op/attention_backward.c.
@@ -94,8 +94,8 @@ heed_status heed_attention_check(const heed_infer *infer, heed_error *error)
     if (HEED_ATTENTION_SLOPES < infer->n_in && infer->present[HEED_ATTENTION_SLOPES] && !(a->alibi_scale > 0 && isfinite(a->alibi_scale)))
         return heed_infer_fail(infer, error, HEED_E_ARG, "an ALiBi scale above 0 for the slopes");
     heed_dtype kept = infer->n_in > HEED_ATTENTION_BLOCK_TABLE && infer->present[HEED_ATTENTION_BLOCK_TABLE] ? infer->dtype[HEED_ATTENTION_K] : HEED_F32;
-    if ((kept != HEED_F32 && kept != HEED_BF16 && kept != HEED_I8) || infer->dtype[HEED_ATTENTION_K] != kept || infer->dtype[HEED_ATTENTION_V] != kept)
-        return heed_infer_fail(infer, error, HEED_E_DTYPE, "k and v of f32; with a block table both of f32, bf16 or i8");
+    if (!heed_dtype_keeps_keys(kept) || infer->dtype[HEED_ATTENTION_K] != kept || infer->dtype[HEED_ATTENTION_V] != kept)
+        return heed_infer_fail(infer, error, HEED_E_DTYPE, "k and v of f32; with a block table both of f32, f16, bf16 or i8");
     for (int i = 0; i < infer->n_in; i++)
         if (i != HEED_ATTENTION_K && i != HEED_ATTENTION_V && infer->present[i] && infer->dtype[i] != (i >= HEED_ATTENTION_SEQUENCES && i <= HEED_ATTENTION_BLOCK_TABLE ? HEED_I32 : HEED_F32))
             return heed_infer_fail(infer, error, HEED_E_DTYPE, "q, slopes and sinks of f32; tables and indices of i32");

@@ -73,10 +73,11 @@ static inline bool heed_attention_is_blind(const heed_attention_span *span, int6
     return span->attributes->blind_mean;
 }
 
-/* Element e of key/value head `head` in a row of k or v: f32, or kept in a cache as bf16 or in scaled bytes. */
+/* Element e of key/value head `head` in a row of k or v: f32, or kept in a cache as f16, bf16 or in scaled bytes. */
 static inline real REAL(heed_attention_key_element)(const heed_attention_attributes *attributes, const heed_operand *x, int64_t row, int64_t head, int64_t e)
 {
     int64_t width = attributes->head_width, at = row * x->row_stride;
+    if (x->dtype == HEED_F16) return heed_f16_to_f32(((const uint16_t *)x->data)[at + head * width + e]);
     if (x->dtype == HEED_BF16) return heed_bf16_to_f32(((const uint16_t *)x->data)[at + head * width + e]);
     if (x->dtype != HEED_I8) return ((const real *)x->data)[at + head * width + e];
     const int8_t *bytes = (const int8_t *)x->data + at;

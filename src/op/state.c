@@ -2,7 +2,7 @@
    does not, the old contents are copied first.
    accumulate: state + x; both f32 of one shape.
    cache_write: cache (rows,D) f32 with x[i] at row slots[i], i ascending; x (N,D) f32, slots (N) i32; slots outside the cache are
-   skipped. A bf16 cache rounds to nearest even; an i8 cache (rows,D+4H) holds rows of H runs with a scale each (tensor/scaled_rows.h). Errors: HEED_E_SHAPE, HEED_E_DTYPE, HEED_E_ARG when input 0 is no state. */
+   skipped. An f16 or bf16 cache rounds to nearest even, beyond 65,504 f16 is infinite; an i8 cache (rows,D+4H) holds rows of H runs with a scale each (tensor/scaled_rows.h). Errors: HEED_E_SHAPE, HEED_E_DTYPE, HEED_E_ARG when input 0 is no state. */
 #include "op/check.h"
 #include "op/reference.h"
 #include "tensor/scaled_rows.h"
@@ -53,6 +53,7 @@ void REAL(heed_cache_write_reference)(const heed_kernel_args *args)
         void *to = REAL(cache_row)(y, slot);
         for (int64_t run = 0; run < runs; run++) REAL(put_run)(to, from, runs, width / runs, run);
         for (int64_t j = 0; j < width && cache->dtype == HEED_F32; j++) ((real *)to)[j] = from[j];
+        for (int64_t j = 0; j < width && cache->dtype == HEED_F16; j++) ((uint16_t *)to)[j] = heed_f32_to_f16((float)from[j]);
         for (int64_t j = 0; j < width && cache->dtype == HEED_BF16; j++) ((uint16_t *)to)[j] = heed_f32_to_bf16((float)from[j]);
     }
 }
@@ -85,8 +86,8 @@ static heed_status infer_cache_write(heed_infer *infer, heed_error *error)
 {
     heed_shape cache = infer->shape[0], x = infer->shape[1], slots = infer->shape[2];
     bool bytes = infer->dtype[0] == HEED_I8;
-    if ((infer->dtype[0] != HEED_F32 && infer->dtype[0] != HEED_BF16 && !bytes) || infer->dtype[1] != HEED_F32 || infer->dtype[2] != HEED_I32)
-        return heed_infer_fail(infer, error, HEED_E_DTYPE, "a cache of f32, bf16 or i8, x of f32 and slots of i32");
+    if (!heed_dtype_keeps_keys(infer->dtype[0]) || infer->dtype[1] != HEED_F32 || infer->dtype[2] != HEED_I32)
+        return heed_infer_fail(infer, error, HEED_E_DTYPE, "a cache of f32, f16, bf16 or i8, x of f32 and slots of i32");
     if (!is_state(infer)) return heed_infer_fail(infer, error, HEED_E_ARG, "a state as first input");
     int64_t scales = cache.rank == 2 && x.rank == 2 ? cache.dim[1] - x.dim[1] : -1, runs = scales / HEED_SCALE_BYTES;
     bool wide = bytes ? runs > 0 && scales % HEED_SCALE_BYTES == 0 && x.dim[1] % runs == 0 : scales == 0;

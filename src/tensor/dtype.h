@@ -21,6 +21,12 @@ typedef struct heed_dtype_info {
 extern const heed_dtype_info heed_dtypes[HEED_DTYPE_COUNT];
 enum { HEED_MAX_BLOCK = 256 }; /* elements of the longest block */
 
+/* Types in which keys and values of earlier positions may be kept; i8 as tensor/scaled_rows.h says. */
+static inline bool heed_dtype_keeps_keys(heed_dtype dtype)
+{
+    return dtype == HEED_F32 || dtype == HEED_F16 || dtype == HEED_BF16 || dtype == HEED_I8;
+}
+
 static inline bool heed_dtype_is_block(heed_dtype dtype)
 {
     return heed_dtypes[dtype].block > 1;

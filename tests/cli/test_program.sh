@@ -40,10 +40,11 @@ for verb in $("$heed" --completion | sed -n 's/^  \([a-z]*\)) options.*/\1/p'); 
 done
 expect 0 '^\[16, 16, ' "$heed" generate -m "$fixtures/llama" --prompt-ids 1,2,3 -n 8 --temp 0 --ids --weights q8_0
 expect 0 '^\[16, 16, ' "$heed" generate -m "$fixtures/llama" --prompt-ids 1,2,3 -n 8 --temp 0 --ids --cache i8
+expect 0 '^\[16, 16, ' "$heed" generate -m "$fixtures/llama" --prompt-ids 1,2,3 -n 8 --temp 0 --ids --cache f16
 expect 0 '^\[16, 16, ' "$heed" generate -m "$fixtures/llama" --prompt-ids 1,2,3 -n 8 --temp 0 --ids --compute bf16
 expect 0 '^\[16, 16, ' "$heed" generate -m "$fixtures/llama" --prompt-ids 1,2,3 -n 8 --temp 0 --ids --reference
 expect 1 'products of type "f16"; expected f32 or bf16' "$heed" generate -m "$fixtures/llama" --prompt-ids 1,2,3 -n 8 --ids --compute f16
-expect 1 'a cache of type "q4_0"; expected f32, bf16 or i8' "$heed" generate -m "$fixtures/llama" --prompt-ids 1,2,3 -n 8 --ids --cache q4_0
+expect 1 'a cache of type "q4_0"; expected f32, f16, bf16 or i8' "$heed" generate -m "$fixtures/llama" --prompt-ids 1,2,3 -n 8 --ids --cache q4_0
 expect 1 'cannot be rounded to "float5"; expected f32' "$heed" generate -m "$fixtures/llama" --prompt-ids 1,2,3 -n 8 --ids --weights float5
 expect 0 '' "$heed" forward "$fixtures/llama" --in "$fixtures/llama/oracle.safetensors" --out "$work/rounded.safetensors" --compute bf16 --weights q8_0
 expect 1 'expected f32 or bf16' "$heed" forward "$fixtures/llama" --in "$fixtures/llama/oracle.safetensors" --out "$work/rounded.safetensors" --compute f64

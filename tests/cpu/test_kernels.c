@@ -262,8 +262,8 @@ static void row_moving_kernels(void **state)
         c = row_case("scatter_add", HEED_OP_SCATTER_ADD, rows, &plain);
         heed_scatter_add(c.graph, floats(&c, "x", live(rows, columns)), integers(&c, "index", live(rows, 0)), heed_shape_2(7, columns));
         run_case(c);
-        for (int kept = 0; kept < 4; kept++) { /* i8 with one run a row, and with one a column */
-            static const heed_dtype kinds[] = {HEED_F32, HEED_BF16, HEED_I8, HEED_I8};
+        for (int kept = 0; kept < 5; kept++) { /* i8 with one run a row, and with one a column */
+            static const heed_dtype kinds[] = {HEED_F32, HEED_BF16, HEED_I8, HEED_I8, HEED_F16};
             int64_t wide = columns + (kept == 2 ? 4 : kept == 3 ? 4 * columns : 0);
             c = row_case("cache_write", HEED_OP_CACHE_WRITE, rows, &(row_data){.limit = 64});
             heed_cache_write(c.graph, heed_state(c.graph, "cache", kinds[kept], heed_shape_2(64, wide)), floats(&c, "x", live(rows, columns)),

@@ -162,14 +162,14 @@ static void a_prompt_cache_comes_back_from_disk(void **state)
     fixture_close(&other);
 }
 
-/* The same with a cache of bf16 and of bytes; a file of another type of cache is refused. */
+/* The same with a cache of bf16, of f16 and of bytes; a file of another type of cache is refused. */
 static void a_prompt_cache_keeps_its_type(void **state)
 {
-    static const heed_dtype kinds[] = {HEED_F32, HEED_BF16, HEED_I8};
+    static const heed_dtype kinds[] = {HEED_F32, HEED_BF16, HEED_I8, HEED_F16};
     scratch work;
     (void)state;
     scratch_make(&work);
-    for (int kind = 0; kind < 3; kind++) {
+    for (int kind = 0; kind < 4; kind++) {
         fixture f = fixture_open("llama", 1);
         heed_model_release(f.model);
         assert_ok(heed_model_load(&f.model, f.oracle.folder, &(heed_model_options){.backend = f.backend, .cache = kinds[kind]}, &error));
@@ -192,7 +192,7 @@ static void a_prompt_cache_keeps_its_type(void **state)
         write_fresh(&f, &settings, ids, 12, &fresh);
         assert_same(&kept.items[0], &fresh.items[0]);
         int64_t width = heed_model_cache_width(f.model), heads = heed_config_main(heed_model_config(f.model))->kv_heads;
-        int64_t bytes = kind == 0 ? 4 * width : kind == 1 ? 2 * width : width + 4 * heads;
+        int64_t bytes = kinds[kind] == HEED_I8 ? width + 4 * heads : (int64_t)heed_dtypes[kinds[kind]].bytes * width;
         assert_int_equal(heed_session_position_bytes(session), 2 * heed_model_cache_layers(f.model) * bytes);
         heed_generation_free(&kept);
         heed_generation_free(&fresh);

@@ -37,7 +37,7 @@ static inline bool attention_fits(const heed_kernel_args *args)
     const heed_attention_attributes *a = args->attributes;
     if (a->blind_mean || !is_f32_rows(&args->in[HEED_ATTENTION_Q])) return false;
     for (int i = HEED_ATTENTION_K; i <= HEED_ATTENTION_V; i++)
-        if (args->in[i].layout != HEED_LAYOUT_ROWS || (args->in[i].dtype != HEED_F32 && args->in[i].dtype != HEED_BF16 && args->in[i].dtype != HEED_I8))
+        if (args->in[i].layout != HEED_LAYOUT_ROWS || !heed_dtype_keeps_keys(args->in[i].dtype))
             return false;
     return true;
 }

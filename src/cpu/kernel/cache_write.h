@@ -1,4 +1,4 @@
-/* cache_write: rows of keys or values into their slots of a cache, f32, bf16 or bytes with a scale per head; formulas in op/state.c. A part
+/* cache_write: rows of keys or values into their slots of a cache, f32, f16, bf16 or bytes with a scale per head; formulas in op/state.c. A part
    owns columns (of bytes: heads), so that of rows with one slot the last wins. */
 #ifndef HEED_CPU_KERNEL_CACHE_WRITE_H
 #define HEED_CPU_KERNEL_CACHE_WRITE_H
@@ -30,8 +30,7 @@ static inline void write_cache_columns(const heed_operand *y, int64_t slot, cons
 {
     if (y->dtype == HEED_F32)
         for (int64_t j = first; j < last; j += HEED_LANES) store_some(float_row(y, slot) + j, load_some(from + j, last - j), last - j);
-    else
-        for (int64_t j = first; j < last; j++) ((uint16_t *)y->data)[slot * y->row_stride + j] = heed_f32_to_bf16(from[j]);
+    else heed_convert((uint16_t *)y->data + slot * y->row_stride + first, y->dtype, from + first, HEED_F32, (size_t)(last - first));
 }
 
 /* Columns [first, last) of row i of the old cache. */

@@ -19,13 +19,13 @@ static inline heed_gemm_b_kind kind_of_b(const heed_operand *b, bool transposed)
     return transposed ? HEED_GEMM_B_NT : HEED_GEMM_B_NN;
 }
 
-/* a times b into columns from `column` on of y. */
+/* a times b into columns from `column` on of y, which has no data where a kernel is only asked whether it fits. */
 static inline heed_gemm plain_product(const heed_operand *a, const heed_operand *b, const heed_operand *y, bool transpose_a, bool transpose_b, bool rounded,
                                       int64_t column)
 {
     return (heed_gemm){.m = y->shape.dim[0], .n = b->shape.dim[transpose_b ? 0 : 1], .k = a->shape.dim[transpose_a ? 0 : 1],
         .a = a->data, .a_stride = a->row_stride, .a_transposed = transpose_a, .rounded = rounded, .b_kind = kind_of_b(b, transpose_b), .b_dtype = b->dtype, .b = b->data,
-        .b_stride = b->row_stride, .c = float_row(y, 0) + column, .c_stride = y->row_stride};
+        .b_stride = b->row_stride, .c = y->data ? (float *)y->data + column : NULL, .c_stride = y->row_stride};
 }
 
 static inline products products_of(const heed_kernel_args *args)

@@ -60,6 +60,7 @@ static inline heed_vi heed_vi_add(heed_vi a, heed_vi b) { return _mm256_add_epi3
 static inline heed_vi heed_vi_sub(heed_vi a, heed_vi b) { return _mm256_sub_epi32(a, b); }
 static inline heed_vi heed_vi_and(heed_vi a, heed_vi b) { return _mm256_and_si256(a, b); }
 static inline heed_vi heed_vi_or(heed_vi a, heed_vi b) { return _mm256_or_si256(a, b); }
+static inline heed_vi heed_vi_left_16(heed_vi a) { return _mm256_slli_epi32(a, 16); }
 static inline heed_vi heed_vi_left_23(heed_vi a) { return _mm256_slli_epi32(a, 23); }
 static inline heed_vi heed_vi_right_23(heed_vi a) { return _mm256_srai_epi32(a, 23); }
 static inline heed_vi heed_vi_right_16(heed_vi a) { return _mm256_srai_epi32(a, 16); }

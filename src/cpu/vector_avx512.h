@@ -56,6 +56,7 @@ static inline heed_vi heed_vi_add(heed_vi a, heed_vi b) { return _mm512_add_epi3
 static inline heed_vi heed_vi_sub(heed_vi a, heed_vi b) { return _mm512_sub_epi32(a, b); }
 static inline heed_vi heed_vi_and(heed_vi a, heed_vi b) { return _mm512_and_epi32(a, b); }
 static inline heed_vi heed_vi_or(heed_vi a, heed_vi b) { return _mm512_or_epi32(a, b); }
+static inline heed_vi heed_vi_left_16(heed_vi a) { return _mm512_slli_epi32(a, 16); }
 static inline heed_vi heed_vi_left_23(heed_vi a) { return _mm512_slli_epi32(a, 23); }
 static inline heed_vi heed_vi_right_23(heed_vi a) { return _mm512_srai_epi32(a, 23); }
 static inline heed_vi heed_vi_right_16(heed_vi a) { return _mm512_srai_epi32(a, 16); }

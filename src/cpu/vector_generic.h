@@ -120,6 +120,7 @@ static inline heed_vi heed_vi_add(heed_vi a, heed_vi b) { return (heed_vi)((heed
 static inline heed_vi heed_vi_sub(heed_vi a, heed_vi b) { return (heed_vi)((heed_vu)a - (heed_vu)b); }
 static inline heed_vi heed_vi_and(heed_vi a, heed_vi b) { return a & b; }
 static inline heed_vi heed_vi_or(heed_vi a, heed_vi b) { return a | b; }
+static inline heed_vi heed_vi_left_16(heed_vi a) { return (heed_vi)((heed_vu)a << 16); }
 static inline heed_vi heed_vi_left_23(heed_vi a) { return (heed_vi)((heed_vu)a << 23); }
 static inline heed_vi heed_vi_right_23(heed_vi a) { return a >> 23; }
 static inline heed_vi heed_vi_right_16(heed_vi a) { return a >> 16; }

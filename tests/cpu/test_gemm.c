@@ -88,6 +88,41 @@ static void large_products_follow_the_chain(void **state)
         check_shape((heed_isa)isa, 5, 700, 1030, false, false, 2);
         check_shape((heed_isa)isa, 450, 70, 520, false, true, 4);
         check_shape((heed_isa)isa, 450, 70, 520, true, false, 5);
+        check_shape((heed_isa)isa, 37, 101, 2051, false, true, 1); /* pairs: blocks of depth twice as long, the last of them odd */
+        check_shape((heed_isa)isa, 29, 70, 2049, true, false, 4);
+        check_shape((heed_isa)isa, 1, 300, 2051, false, true, 2);
+    }
+}
+
+/* Panels of bf16 hold two steps to an element: every number of rows of a tile, every width of one, odd and even depths, steps that are one. */
+static void pairs_follow_the_chain(void **state)
+{
+    (void)state;
+    for (int isa = HEED_ISA_GENERIC; isa <= (int)heed_isa_detect(); isa++) {
+        const int64_t p = heed_gemm_panel_width((heed_isa)isa);
+        const int64_t ns[] = {p / 2, p, p + p / 2, 2 * p, 3 * p + 1, 4 * p, 4 * p + 5}, ks[] = {1, 2, 3, 64, 65, 1025};
+        int seed = 0;
+        for (int64_t m = 1; m <= 13; m++)
+            for (size_t n = 0; n < sizeof ns / sizeof *ns; n++)
+                for (size_t i = HEED_SANITIZED ? ((size_t)m + n) % 3 : 0; i < sizeof ks / sizeof *ks; i += HEED_SANITIZED ? 3 : 1, seed++) {
+                    const int64_t k = ks[i];
+                    heed_gemm gemm = {.m = m, .n = ns[n], .k = k, .a_stride = k, .c_stride = ns[n], .b_dtype = HEED_BF16, .b_kind = HEED_GEMM_B_PANELS,
+                                      .accumulate = seed % 2, .ahead = seed % 5 == 0};
+                    guarded a = random_floats(m * k), old = random_floats(m * gemm.n), c = guarded_new((size_t)(m * gemm.n) * 4);
+                    float *b = random_b(k, gemm.n, HEED_BF16);
+                    gemm.a = a.data, gemm.c = c.data;
+                    guarded laid = lay_out_b(&gemm, b, (heed_isa)isa);
+                    for (int rounded = 0; rounded < 2; rounded++) {
+                        gemm.rounded = rounded;
+                        float *expected = chains(&gemm, b, gemm.accumulate ? old.data : NULL);
+                        memcpy(c.data, old.data, c.bytes);
+                        run_all(&gemm, (heed_isa)isa, 1 + seed % 4, seed);
+                        for (int64_t j = 0; j < m * gemm.n; j++) assert_true(same_bits(gemm.c[j], expected[j]));
+                        free(expected);
+                    }
+                    free(b);
+                    guarded_free(&a), guarded_free(&old), guarded_free(&c), guarded_free(&laid);
+                }
     }
 }
 
@@ -356,6 +391,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(every_kernel_follows_the_chain),
                                        cmocka_unit_test(large_products_follow_the_chain),
+                                       cmocka_unit_test(pairs_follow_the_chain),
                                        cmocka_unit_test(the_chain_is_within_its_error_bound),
                                        cmocka_unit_test(epilogues_follow_the_order),
                                        cmocka_unit_test(one_few_and_many_rows_have_the_same_bits),

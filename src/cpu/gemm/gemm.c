@@ -16,7 +16,7 @@ typedef struct {
     const heed_gemm_kernels *kernels;
     const heed_gemm_tiles *tiles;      /* for the B they read: as stored, or packed */
     heed_gemm_packers packers;
-    heed_gemm_type type;               /* of B as stored */
+    heed_gemm_type type;               /* of B as stored: panels of bf16 are pairs */
     int64_t tall;                    /* rows of a tile */
     int64_t row_tiles, panels;       /* of C */
     int64_t grid_rows, grid_columns; /* C is cut into this many units */
@@ -91,7 +91,8 @@ static void cut_many(cut *c, const heed_gemm *g)
 
 static cut cut_product(const heed_gemm *g, heed_isa isa)
 {
-    cut c = {.kernels = heed_gemm_kernels_for(isa), .type = heed_gemm_type_of(g->b_dtype)};
+    const bool panels = g->b_kind == HEED_GEMM_B_PANELS || g->b_kind == HEED_GEMM_B_PANELS_TRANSPOSED;
+    cut c = {.kernels = heed_gemm_kernels_for(isa), .type = panels && g->b_dtype == HEED_BF16 ? HEED_GEMM_PAIRS : heed_gemm_type_of(g->b_dtype)};
     const heed_gemm_pair_kernels *pairs = g->rounded ? heed_gemm_pair_kernels_for(isa) : NULL;
     const int64_t panel = c.kernels->panel;
     c.packers = (heed_gemm_packers){.straight = c.kernels->straight, .transposing = c.kernels->transposing, .lengthwise = c.kernels->straight};
@@ -104,14 +105,15 @@ static cut cut_product(const heed_gemm *g, heed_isa isa)
     c.row_tiles = larger(divide_up(g->m, c.tall), 1);
     c.panels = larger(divide_up(g->n, panel), 1);
     c.few = c.row_tiles <= 1;
-    c.pack_b = g->rounded || g->b_kind == HEED_GEMM_B_NT || g->b_kind == HEED_GEMM_B_PANELS_TRANSPOSED ||
-               (g->b_kind == HEED_GEMM_B_NN && (!c.few || g->n % panel)) || (c.row_tiles > 2 && c.type != HEED_GEMM_F32);
+    const bool resident_pairs = pairs && g->b_kind == HEED_GEMM_B_PANELS && c.type == HEED_GEMM_PAIRS;
+    c.pack_b = (g->rounded && !resident_pairs) || g->b_kind == HEED_GEMM_B_NT || g->b_kind == HEED_GEMM_B_PANELS_TRANSPOSED ||
+               (g->b_kind == HEED_GEMM_B_NN && (!c.few || g->n % panel)) || (c.row_tiles > 2 && heed_gemm_type_bytes(c.type) < 4);
     c.ahead_b = c.pack_b && g->ahead;
     c.pack_b = c.pack_b && !g->ahead;
     c.tiles = pairs ? &pairs->tile : &c.kernels->tile[c.pack_b || c.ahead_b ? HEED_GEMM_F32 : c.type];
     /* A block of depth leaves its chains in C, which must not be where gate or residual still wait to be read. */
     bool over_c = g->c && (g->gate == g->c || g->residual == g->c);
-    bool one_block = over_c || (c.few && !c.pack_b);
+    bool one_block = over_c || (c.few && !c.pack_a && !c.pack_b);
     c.depth_block = larger(one_block ? g->k : smaller(g->k, DEPTH_BLOCK * c.pair), 1);
     c.grid_rows = c.grid_columns = 1;
     c.panel_block = (over_c ? HEED_GEMM_MAX_WIDTH : COLUMN_BLOCK / c.pair) / panel;
@@ -168,8 +170,11 @@ size_t heed_gemm_scratch(const heed_gemm *gemm, heed_isa isa)
 
 static const void *element(const void *data, heed_gemm_type type, int64_t at)
 {
-    return (const char *)data + at * (type == HEED_GEMM_F32 ? 4 : 2);
+    return (const char *)data + at * heed_gemm_type_bytes(type);
 }
+
+/* Elements of B as stored that hold `steps` steps of a column; blocks of depth begin with whole ones. */
+static int64_t stored_steps(const cut *c, int64_t steps) { return divide_up(steps, heed_gemm_type_steps(c->type)); }
 
 /* The same of rows in blocks: steps k and depth are multiples of the block. */
 static void pack_blocks(float *out, int width, const heed_gemm *g, int64_t n, int64_t k, int64_t depth, int valid)
@@ -192,7 +197,7 @@ static void pack_panel(const cut *c, const heed_gemm *g, int64_t panel, int64_t 
     const int valid = (int)smaller(width, g->n - n);
     switch (g->b_kind) {
     case HEED_GEMM_B_PANELS:
-        c->packers.straight(out, width, element(g->b, c->type, (panel * g->k + k) * width), c->type, width, depth, width);
+        c->packers.straight(out, width, element(g->b, c->type, (panel * stored_steps(c, g->k) + stored_steps(c, k)) * width), c->type, width, depth, width);
         break;
     case HEED_GEMM_B_NN:
         c->packers.straight(out, width, element(g->b, c->type, k * g->b_stride + n), c->type, g->b_stride, depth, valid);
@@ -204,7 +209,7 @@ static void pack_panel(const cut *c, const heed_gemm *g, int64_t panel, int64_t 
     case HEED_GEMM_B_PANELS_TRANSPOSED: /* step k is row k of W: lane k % width of W's panel k / width */
         for (int64_t end = k + depth; k < end;) {
             int64_t lane = k % width, steps = smaller(width - lane, end - k);
-            const void *source = element(g->b, c->type, (k / width * g->n + n) * width + lane);
+            const void *source = element(g->b, c->type, (k / width * stored_steps(c, g->n) + stored_steps(c, n)) * width + lane);
             c->packers.transposing(out, width, source, c->type, width, steps, valid);
             out += steps_of(c, steps) * width;
             k += steps;
@@ -387,7 +392,7 @@ static void run_panels(const block *w, int64_t first, int64_t end, bool fresh, b
         int index = HEED_GEMM_WIDTHS - 1;
         while (index > 0 && (!(*c->tiles)[index][tallest] || 1 << index > vectors)) index--;
         const int64_t panels = larger((1 << index) / HEED_GEMM_PANEL_VECTORS, 1);
-        heed_gemm_tile place = {.b_panel = g->k * width, .b_step = width};
+        heed_gemm_tile place = {.b_panel = stored_steps(c, g->k) * width, .b_step = width};
         if (c->pack_b) {
             float *packed = w->packed_b + (keep ? (panel - first) * w->steps * width : 0);
             if (fresh)
@@ -398,7 +403,7 @@ static void run_panels(const block *w, int64_t first, int64_t end, bool fresh, b
             place.b = (const float *)g->packed_b + panel * place.b_panel + w->k / c->pair * width;
         } else if (g->b_kind == HEED_GEMM_B_NN) {
             place.b = element(g->b, c->type, w->k * g->b_stride + n), place.b_panel = width, place.b_step = g->b_stride;
-        } else place.b = element(g->b, c->type, (panel * g->k + w->k) * width);
+        } else place.b = element(g->b, c->type, panel * place.b_panel + stored_steps(c, w->k) * width);
         run_tiles(w, &place, index, n);
         panel += panels;
     }

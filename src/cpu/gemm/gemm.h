@@ -77,7 +77,9 @@ void heed_gemm_pack_ahead(const heed_gemm *gemm, heed_isa isa, int part, int par
 
 /* ---- panels: the resident layout of a weight W (O,I) ----
    Of plain types P columns of B (rows of W) side by side, k outermost: element (o,i) stands at ((o / P) * I + i) * P + o % P, with P =
-   heed_gemm_panel_width(isa); of blocks as gemm/blocks.h says. The last panel is filled up with zeros. */
+   heed_gemm_panel_width(isa). Of bf16 two steps share an element of 4 bytes, as vdpbf16ps takes them: (o,i) stands in element
+   ((o / P) * ceil(I / 2) + i / 2) * P + o % P, an even i in its high half, and 0 beside the last of an odd I. Of blocks as gemm/blocks.h
+   says. The last panel is filled up with zeros. */
 int heed_gemm_panel_width(heed_isa isa);
 /* Bytes of the panels of W (rows,columns), a multiple of 64; false when the size overflows. */
 bool heed_gemm_panel_bytes(heed_isa isa, heed_dtype dtype, int64_t rows, int64_t columns, size_t *bytes);

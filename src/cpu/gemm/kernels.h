@@ -12,12 +12,16 @@ enum {
     HEED_GEMM_PANEL_VECTORS = 2   /* a panel is 2 vectors wide */
 };
 
-/* Element types of B, as an index. */
-typedef enum heed_gemm_type { HEED_GEMM_F32, HEED_GEMM_F16, HEED_GEMM_BF16, HEED_GEMM_TYPES } heed_gemm_type;
-heed_gemm_type heed_gemm_type_of(heed_dtype dtype);
+/* Element types of B, as an index. An element of PAIRS has 4 bytes and holds two steps in bf16, (k, k + 1), the first in its high half: two
+   rows of steps share one row of elements. Panels of bf16 are such (gemm.h). */
+typedef enum heed_gemm_type { HEED_GEMM_F32, HEED_GEMM_F16, HEED_GEMM_BF16, HEED_GEMM_PAIRS, HEED_GEMM_TYPES } heed_gemm_type;
+heed_gemm_type heed_gemm_type_of(heed_dtype dtype); /* of rows */
+static inline ptrdiff_t heed_gemm_type_bytes(heed_gemm_type type) { return type == HEED_GEMM_F16 || type == HEED_GEMM_BF16 ? 2 : 4; }
+static inline int64_t heed_gemm_type_steps(heed_gemm_type type) { return type == HEED_GEMM_PAIRS ? 2 : 1; }
 
 /* One register tile over `depth` steps: to[r][j] = chain over k of a[r * a_row + k * a_step] * b(k, j), begun with from[r][j],
-   or with 0 where from is NULL. b(k, j) stands at b[(j / P) * b_panel + k * b_step + j % P] for panels of P columns. */
+   or with 0 where from is NULL. b(k, j) stands at b[(j / P) * b_panel + k * b_step + j % P] for panels of P columns; of PAIRS, in the pair
+   at b[(j / P) * b_panel + k / 2 * b_step + j % P]. */
 typedef struct heed_gemm_tile {
     const float *a;
     ptrdiff_t a_row, a_step;
@@ -32,8 +36,8 @@ typedef struct heed_gemm_tile {
 
 typedef void heed_gemm_tile_kernel(const heed_gemm_tile *tile);
 
-/* Writes `rows` rows of `width` packed elements of 4 bytes; the source has `stride` elements between its rows; width is a multiple of
-   the lanes, and columns from `valid` on are 0. */
+/* Writes `rows` rows of `width` packed elements of 4 bytes; the source has `stride` elements between its rows (rows 2i and 2i + 1 of PAIRS are
+   one row of elements); width is a multiple of the lanes, and columns from `valid` on are 0. */
 typedef void heed_gemm_pack_kernel(float *out, int width, const void *source, heed_gemm_type type, ptrdiff_t stride, int64_t rows,
                                    int valid);
 

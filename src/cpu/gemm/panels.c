@@ -10,6 +10,10 @@ int heed_gemm_panel_width(heed_isa isa)
     return heed_gemm_kernels_for(isa)->panel;
 }
 
+/* Bytes of an element of panels, and how many a row of W has: of bf16 two steps are one. */
+static size_t element_bytes(heed_dtype dtype) { return dtype == HEED_BF16 ? sizeof(uint32_t) : heed_dtypes[dtype].bytes; }
+static int64_t elements_of_row(heed_dtype dtype, int64_t columns) { return dtype == HEED_BF16 ? columns / 2 + columns % 2 : columns; }
+
 bool heed_gemm_panel_bytes(heed_isa isa, heed_dtype dtype, int64_t rows, int64_t columns, size_t *bytes)
 {
     if (heed_block_traits_of(dtype)) return heed_block_panel_bytes(isa, dtype, rows, columns, bytes);
@@ -17,8 +21,8 @@ bool heed_gemm_panel_bytes(heed_isa isa, heed_dtype dtype, int64_t rows, int64_t
     size_t padded, elements, total;
     if (rows < 0 || columns < 0 || !heed_add_size((size_t)rows, width - 1, &padded)) return false;
     padded -= padded % width;
-    if (!heed_multiply_size(padded, (size_t)columns, &elements) ||
-        !heed_multiply_size(elements, heed_dtypes[dtype].bytes, &total))
+    if (!heed_multiply_size(padded, (size_t)elements_of_row(dtype, columns), &elements) ||
+        !heed_multiply_size(elements, element_bytes(dtype), &total))
         return false;
     if (!heed_add_size(total, 63, &total)) return false;
     *bytes = total & ~(size_t)63;
@@ -28,7 +32,7 @@ bool heed_gemm_panel_bytes(heed_isa isa, heed_dtype dtype, int64_t rows, int64_t
 /* Row `row`'s element 0 in the panels; its elements stand a panel's width apart. */
 static char *row_start(const heed_gemm_panels *panels, int64_t row, int64_t width)
 {
-    return (char *)panels->data + (size_t)(row / width * panels->columns * width + row % width) * heed_dtypes[panels->dtype].bytes;
+    return (char *)panels->data + (size_t)(row / width * elements_of_row(panels->dtype, panels->columns) * width + row % width) * element_bytes(panels->dtype);
 }
 
 /* Copies `count` elements of `bytes` bytes (2 or 4) between strides counted in elements. */
@@ -38,6 +42,17 @@ static void copy_strided(char *to, ptrdiff_t to_stride, const char *from, ptrdif
         for (int64_t i = 0; i < count; i++) memcpy(to + i * to_stride * 4, from + i * from_stride * 4, 4);
     else
         for (int64_t i = 0; i < count; i++) memcpy(to + i * to_stride * 2, from + i * from_stride * 2, 2);
+}
+
+/* `count` steps in bf16 that follow each other become pairs `stride` elements apart. */
+static void put_pairs(char *to, ptrdiff_t stride, const char *from, int64_t count)
+{
+    for (int64_t i = 0; i < count; i += 2, to += stride * (ptrdiff_t)sizeof(uint32_t)) {
+        uint16_t steps[2] = {0};
+        memcpy(steps, from + i * 2, i + 1 < count ? 4 : 2);
+        const uint32_t pair = (uint32_t)steps[0] << 16 | steps[1];
+        memcpy(to, &pair, sizeof pair);
+    }
 }
 
 /* Rows [row, stop), which share a panel, element by element: rows take turns, so that the panel's lines are filled while they are
@@ -52,13 +67,16 @@ static void pack_elements(const heed_gemm_panels *panels, int64_t row, int64_t s
         const int64_t steps = panels->columns - k < STEPS ? panels->columns - k : STEPS;
         for (int64_t r = row; r < stop; r++) {
             const char *from = source + (size_t)((r - row) * row_stride + k * column_stride) * source_bytes;
-            char *to = row_start(panels, r, width) + (size_t)(k * width) * bytes, gathered[STEPS * 4], converted[STEPS * 4];
-            if (source_dtype == panels->dtype) copy_strided(to, width, from, column_stride, steps, bytes);
-            else {
-                copy_strided(gathered, 1, from, column_stride, steps, source_bytes);
-                heed_convert(converted, panels->dtype, gathered, source_dtype, (size_t)steps);
-                copy_strided(to, width, converted, 1, steps, bytes);
+            char *to = row_start(panels, r, width) + (size_t)(elements_of_row(panels->dtype, k) * width) * element_bytes(panels->dtype);
+            char gathered[STEPS * 4], converted[STEPS * 4];
+            if (source_dtype == panels->dtype && panels->dtype != HEED_BF16) {
+                copy_strided(to, width, from, column_stride, steps, bytes);
+                continue;
             }
+            copy_strided(gathered, 1, from, column_stride, steps, source_bytes);
+            heed_convert(converted, panels->dtype, gathered, source_dtype, (size_t)steps);
+            if (panels->dtype == HEED_BF16) put_pairs(to, width, converted, steps);
+            else copy_strided(to, width, converted, 1, steps, bytes);
         }
     }
 }
@@ -72,7 +90,6 @@ void heed_gemm_pack(const heed_gemm_panels *panels, int64_t first, int64_t count
     }
     const heed_gemm_kernels *kernels = heed_gemm_kernels_for(panels->isa);
     const int64_t width = kernels->panel, end = first + count;
-    const size_t bytes = heed_dtypes[panels->dtype].bytes;
     for (int64_t row = first; row < end;) {
         const int64_t start = row - row % width, stop = start + width < end ? start + width : end;
         const char *from = (const char *)source + (size_t)((row - first) * row_stride) * heed_dtypes[source_dtype].bytes;
@@ -85,8 +102,9 @@ void heed_gemm_pack(const heed_gemm_panels *panels, int64_t first, int64_t count
         row = stop;
     }
     if (end < panels->rows || end % width == 0) return;
-    for (int64_t k = 0; k < panels->columns; k++)
-        memset(row_start(panels, end, width) + (size_t)(k * width) * bytes, 0, (size_t)(width - end % width) * bytes);
+    const size_t bytes = element_bytes(panels->dtype);
+    for (int64_t i = 0; i < elements_of_row(panels->dtype, panels->columns); i++)
+        memset(row_start(panels, end, width) + (size_t)(i * width) * bytes, 0, (size_t)(width - end % width) * bytes);
 }
 
 void heed_gemm_gather(const heed_gemm_panels *panels, int64_t row, float *out)
@@ -98,11 +116,18 @@ void heed_gemm_gather(const heed_gemm_panels *panels, int64_t row, float *out)
     const int64_t width = heed_gemm_panel_width(panels->isa);
     const char *from = row_start(panels, row, width);
     for (int64_t k = 0; k < panels->columns; k++) {
-        if (panels->dtype == HEED_F32) memcpy(out + k, from + k * width * 4, 4);
-        else {
-            uint16_t bits;
+        uint16_t bits;
+        uint32_t pair;
+        switch (panels->dtype) {
+        case HEED_F16:
             memcpy(&bits, from + k * width * 2, 2);
-            out[k] = panels->dtype == HEED_F16 ? heed_f16_to_f32(bits) : heed_bf16_to_f32(bits);
+            out[k] = heed_f16_to_f32(bits);
+            break;
+        case HEED_BF16:
+            memcpy(&pair, from + k / 2 * width * 4, 4);
+            out[k] = heed_bf16_to_f32((uint16_t)(k % 2 ? pair : pair >> 16));
+            break;
+        default: memcpy(out + k, from + k * width * 4, 4);
         }
     }
 }

@@ -18,7 +18,7 @@
 
 ALWAYS_INLINE const char *address(const void *source, ptrdiff_t at, heed_gemm_type type)
 {
-    return (const char *)source + at * (type == HEED_GEMM_F32 ? 4 : 2);
+    return (const char *)source + at * heed_gemm_type_bytes(type);
 }
 
 ALWAYS_INLINE heed_v load_as(const void *source, ptrdiff_t at, heed_gemm_type type)
@@ -39,15 +39,37 @@ ALWAYS_INLINE heed_v load_part_as(const void *source, ptrdiff_t at, heed_gemm_ty
     }
 }
 
-/* The first `count` lanes from source + at; zeros behind them. */
-ALWAYS_INLINE heed_v load_lanes(const void *source, ptrdiff_t at, heed_gemm_type type, int64_t count, const bool rounded)
+/* The steps of pairs, widened. */
+ALWAYS_INLINE heed_v first_of_pairs(heed_v x) { return heed_v_from_bits(heed_vi_and(heed_v_bits(x), heed_vi_set((int32_t)0xFFFF0000))); }
+ALWAYS_INLINE heed_v second_of_pairs(heed_v x) { return heed_v_from_bits(heed_vi_left_16(heed_v_bits(x))); }
+
+/* Where the element at (row, column) stands, rows being `stride` elements apart. */
+ALWAYS_INLINE ptrdiff_t place_in_rows(int64_t row, ptrdiff_t stride, int64_t column, heed_gemm_type type)
 {
+    return (type == HEED_GEMM_PAIRS ? row / 2 : row) * stride + column;
+}
+
+/* The first `count` lanes of a row from `column` on; zeros behind them. */
+ALWAYS_INLINE heed_v load_lanes(const void *source, int64_t row, ptrdiff_t stride, int64_t column, heed_gemm_type type, int64_t count,
+                                const bool rounded)
+{
+    const ptrdiff_t at = place_in_rows(row, stride, column, type);
     heed_v x = count >= HEED_LANES ? load_as(source, at, type) : load_part_as(source, at, type, count);
+    if (type == HEED_GEMM_PAIRS) x = row % 2 ? second_of_pairs(x) : first_of_pairs(x);
     return rounded ? heed_v_round_bf16(x) : x;
 }
 
-/* The register tile: rows x vectors accumulators, each the one chain of its element. Three rows share an address register.
-   Tall tiles walk one panel too slowly for the processor's own prefetching to stay ahead of memory, and fetch it themselves;
+/* One step of a tile: every row's element of A times the columns of B. Three rows share an address register. */
+ALWAYS_INLINE void add_step(heed_v sum[][8], const float *const a[4], ptrdiff_t a_row, const heed_v *column, const int vectors, const int rows)
+{
+    UNROLL for (int r = 0; r < rows; r++) {
+        heed_v x = heed_v_set(a[r / 3][r % 3 * a_row]);
+        UNROLL for (int v = 0; v < vectors; v++) sum[r][v] = MULTIPLY_ADD(x, column[v], sum[r][v]);
+    }
+}
+
+/* The register tile: rows x vectors accumulators, each the one chain of its element. Of pairs every load brings two steps, the last of
+   an odd depth one. Tall tiles walk one panel too slowly for the processor's own prefetching to stay ahead of memory, and fetch it themselves;
    wide ones walk several panels at once, where it does best alone. */
 enum { FETCH_AHEAD = 4096 }; /* bytes */
 ALWAYS_INLINE void run_tile(const heed_gemm_tile *tile, heed_gemm_type type, const int vectors, const int rows)
@@ -65,23 +87,28 @@ ALWAYS_INLINE void run_tile(const heed_gemm_tile *tile, heed_gemm_type type, con
                          tile->a + (rows > 9 ? 9 : 0) * a_row};
     const void *b = tile->b;
     ptrdiff_t at = 0;
-    for (int64_t k = tile->depth; k > 0; k--) {
+    for (int64_t k = tile->depth; k > 0; k -= heed_gemm_type_steps(type)) {
         heed_v column[8];
         UNROLL for (int v = 0; v < vectors; v++)
             column[v] = load_as(b, at + v / HEED_GEMM_PANEL_VECTORS * b_panel + v % HEED_GEMM_PANEL_VECTORS * HEED_LANES, type);
         if (vectors == HEED_GEMM_PANEL_VECTORS) {
             const char *ahead = address(b, at, type) + FETCH_AHEAD;
             __builtin_prefetch(ahead);
-            if (type == HEED_GEMM_F32 && HEED_LANES == 16) __builtin_prefetch(ahead + 64);
+            if (heed_gemm_type_bytes(type) * HEED_LANES == 64) __builtin_prefetch(ahead + 64);
         }
         if (vectors <= HEED_GEMM_PANEL_VECTORS && rows > 5) {
             __builtin_prefetch(a[0] + a_ahead);
             __builtin_prefetch(a[(rows - 1) / 3] + (rows - 1) % 3 * a_row + a_ahead);
         }
-        UNROLL for (int r = 0; r < rows; r++) {
-            heed_v x = heed_v_set(a[r / 3][r % 3 * a_row]);
-            UNROLL for (int v = 0; v < vectors; v++) sum[r][v] = MULTIPLY_ADD(x, column[v], sum[r][v]);
+        if (type == HEED_GEMM_PAIRS) {
+            heed_v first[8];
+            UNROLL for (int v = 0; v < vectors; v++) first[v] = first_of_pairs(column[v]);
+            add_step(sum, a, a_row, first, vectors, rows);
+            if (k == 1) break;
+            UNROLL for (int i = 0; i < 4; i++) a[i] += a_step;
+            UNROLL for (int v = 0; v < vectors; v++) column[v] = second_of_pairs(column[v]);
         }
+        add_step(sum, a, a_row, column, vectors, rows);
         UNROLL for (int i = 0; i < 4; i++) a[i] += a_step;
         at += b_step;
     }
@@ -92,10 +119,11 @@ ALWAYS_INLINE void run_tile(const heed_gemm_tile *tile, heed_gemm_type type, con
 /* SHAPES(X) of each file lists the tiles X(width index, vectors, rows); here their kernels and their places in the table. */
 #define TILE(type, vectors, rows) \
     static void tile_##type##_##vectors##x##rows(const heed_gemm_tile *tile) { run_tile(tile, HEED_GEMM_##type, vectors, rows); }
-#define TILE_TYPES(index, vectors, rows) TILE(F32, vectors, rows) TILE(F16, vectors, rows) TILE(BF16, vectors, rows)
+#define TILE_TYPES(index, vectors, rows) TILE(F32, vectors, rows) TILE(F16, vectors, rows) TILE(BF16, vectors, rows) TILE(PAIRS, vectors, rows)
 #define TILE_ENTRIES(index, vectors, rows) \
     .tile[HEED_GEMM_F32][index][rows] = tile_F32_##vectors##x##rows, \
     .tile[HEED_GEMM_F16][index][rows] = tile_F16_##vectors##x##rows, \
-    .tile[HEED_GEMM_BF16][index][rows] = tile_BF16_##vectors##x##rows,
+    .tile[HEED_GEMM_BF16][index][rows] = tile_BF16_##vectors##x##rows, \
+    .tile[HEED_GEMM_PAIRS][index][rows] = tile_PAIRS_##vectors##x##rows,
 
 #endif

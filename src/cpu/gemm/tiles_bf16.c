@@ -15,10 +15,11 @@ ALWAYS_INLINE heed_v pair_vectors(heed_v first, heed_v second)
     return _mm512_castsi512_ps(_mm512_permutexvar_epi16(turns, (__m512i)_mm512_cvtne2ps_pbh(second, first)));
 }
 
-/* Pairs of `count` elements that follow each other: two vectors of steps become one. */
-ALWAYS_INLINE heed_v pair_along(const void *source, ptrdiff_t at, heed_gemm_type type, int64_t count)
+/* Pairs of `count` elements of a row from `column` on: two vectors of steps become one. */
+ALWAYS_INLINE heed_v pair_along(const void *source, int64_t row, ptrdiff_t stride, int64_t column, heed_gemm_type type, int64_t count)
 {
-    heed_v low = load_lanes(source, at, type, count, false), high = load_lanes(source, at + HEED_LANES, type, count - HEED_LANES, false);
+    heed_v low = load_lanes(source, row, stride, column, type, count, false);
+    heed_v high = load_lanes(source, row, stride, column + HEED_LANES, type, count - HEED_LANES, false);
     return _mm512_castsi512_ps(_mm512_rol_epi32((__m512i)_mm512_cvtne2ps_pbh(high, low), 16));
 }
 
@@ -27,11 +28,10 @@ static void pair_straight(float *out, int width, const void *source, heed_gemm_t
     enum { STEPS_AHEAD = 16 };
     for (int64_t k = 0; k < rows; k += 2, out += width)
         for (int j = 0; j < width; j += HEED_LANES) {
-            const ptrdiff_t at = k * stride + j;
-            __builtin_prefetch(address(source, at + STEPS_AHEAD * stride, type));
-            __builtin_prefetch(address(source, at + (STEPS_AHEAD + 1) * stride, type));
-            heed_v second = k + 1 < rows ? load_lanes(source, at + stride, type, valid - j, false) : heed_v_zero();
-            heed_v_store(out + j, pair_vectors(load_lanes(source, at, type, valid - j, false), second));
+            __builtin_prefetch(address(source, place_in_rows(k + STEPS_AHEAD, stride, j, type), type));
+            __builtin_prefetch(address(source, place_in_rows(k + STEPS_AHEAD + 1, stride, j, type), type));
+            heed_v second = k + 1 < rows ? load_lanes(source, k + 1, stride, j, type, valid - j, false) : heed_v_zero();
+            heed_v_store(out + j, pair_vectors(load_lanes(source, k, stride, j, type, valid - j, false), second));
         }
 }
 
@@ -43,10 +43,10 @@ static void pair_transposing(float *out, int width, const void *source, heed_gem
             const int64_t steps = rows - k < STEPS ? rows - k : STEPS;
             heed_v block[HEED_LANES];
             for (int i = 0; i < HEED_LANES; i++) {
-                const ptrdiff_t at = (j + i) * stride + k;
-                __builtin_prefetch(address(source, at + STEPS_AHEAD, type));
-                __builtin_prefetch(address(source, at + STEPS_AHEAD + HEED_LANES, type));
-                block[i] = pair_along(source, at, type, j + i < valid ? steps : 0);
+                const ptrdiff_t ahead = place_in_rows(j + i, stride, k + STEPS_AHEAD, type);
+                __builtin_prefetch(address(source, ahead, type));
+                __builtin_prefetch(address(source, ahead + HEED_LANES, type));
+                block[i] = pair_along(source, j + i, stride, k, type, j + i < valid ? steps : 0);
             }
             transpose_block(block);
             for (int64_t i = 0; i < (steps + 1) / 2; i++) heed_v_store(out + (k / 2 + i) * width + j, block[i]);
@@ -56,7 +56,7 @@ static void pair_transposing(float *out, int width, const void *source, heed_gem
 static void pair_lengthwise(float *out, int width, const void *source, heed_gemm_type type, ptrdiff_t stride, int64_t rows, int valid)
 {
     for (int64_t i = 0; i < rows; i++)
-        for (int p = 0; p < width; p += HEED_LANES) heed_v_store(out + i * width + p, pair_along(source, i * stride + 2 * p, type, valid - 2 * p));
+        for (int p = 0; p < width; p += HEED_LANES) heed_v_store(out + i * width + p, pair_along(source, i, stride, 2 * p, type, valid - 2 * p));
 }
 
 static void pair_tiles(float *out, const heed_gemm_tile_strip *strip, const float *source, ptrdiff_t stride, int64_t rows)

@@ -12,9 +12,8 @@ ALWAYS_INLINE void straight(float *out, int width, const void *source, heed_gemm
     enum { STEPS_AHEAD = 16 };
     for (int64_t k = 0; k < rows; k++)
         for (int j = 0; j < width; j += HEED_LANES) {
-            const ptrdiff_t at = k * stride + j;
-            __builtin_prefetch(address(source, at + STEPS_AHEAD * stride, type));
-            heed_v_store(out + k * width + j, load_lanes(source, at, type, valid - j, rounded));
+            __builtin_prefetch(address(source, place_in_rows(k + STEPS_AHEAD, stride, j, type), type));
+            heed_v_store(out + k * width + j, load_lanes(source, k, stride, j, type, valid - j, rounded));
         }
 }
 
@@ -29,9 +28,8 @@ ALWAYS_INLINE void transposing(float *out, int width, const void *source, heed_g
             const int64_t steps = rows - k < HEED_LANES ? rows - k : HEED_LANES;
             heed_v block[HEED_LANES];
             for (int i = 0; i < HEED_LANES; i++) {
-                const ptrdiff_t at = (j + i) * stride + k;
-                __builtin_prefetch(address(source, at + STEPS_AHEAD, type));
-                block[i] = load_lanes(source, at, type, j + i < valid ? steps : 0, rounded);
+                __builtin_prefetch(address(source, place_in_rows(j + i, stride, k + STEPS_AHEAD, type), type));
+                block[i] = load_lanes(source, j + i, stride, k, type, j + i < valid ? steps : 0, rounded);
             }
             transpose_block(block);
             for (int64_t i = 0; i < steps; i++) heed_v_store(out + (k + i) * width + j, block[i]);

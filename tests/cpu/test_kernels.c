@@ -367,6 +367,32 @@ static void product_kernels(void **state)
                 }
 }
 
+/* So much to pack that threads share it, alone and joined. */
+static void products_packed_in_parts(void **state)
+{
+    (void)state;
+    const int64_t m = 26, n = 300, k = 450;
+    for (int type = 0; type < 2; type++) {
+        kernel_case c = row_case("product", HEED_OP_PRODUCT, m, &plain);
+        heed_product_attributes attributes = {.transpose_b = true, .rounded = true};
+        heed_value a = floats(&c, "a", live(m, k)), b = heed_constant(c.graph, "b", type ? HEED_BF16 : HEED_F32, heed_shape_2(n, k));
+        heed_emit(c.graph, HEED_OP_PRODUCT, (heed_value[]){a, b}, 2, &attributes, NULL);
+        run_case(c);
+        c = row_case("fused product", HEED_OP_FUSED_PRODUCT, m, &plain);
+        heed_fused_product_attributes fused;
+        memset(&fused, 0, sizeof fused);
+        fused.joined = 2, fused.transpose_b = true, fused.rounded = true;
+        heed_value in[HEED_FUSED_INPUTS];
+        for (int i = 0; i < HEED_FUSED_INPUTS; i++) in[i] = HEED_NONE;
+        in[HEED_FUSED_A] = floats(&c, "a", live(m, k));
+        for (int i = 0; i < 2; i++)
+            in[HEED_FUSED_B + i] = heed_constant(c.graph, i ? "b1" : "b0", type ? HEED_BF16 : HEED_F32, heed_shape_2(i ? 17 : n, k));
+        in[HEED_FUSED_BIAS] = floats(&c, "bias", heed_shape_1(n));
+        heed_emit(c.graph, HEED_OP_FUSED_PRODUCT, in, HEED_FUSED_INPUTS, &fused, NULL);
+        run_case(c);
+    }
+}
+
 static void fused_product_kernels(void **state)
 {
     (void)state;
@@ -400,7 +426,7 @@ static void fused_product_kernels(void **state)
             if (attributes.norm && gain) in[HEED_FUSED_NORM_GAIN] = floats(&c, "gain", heed_shape_1(k));
             if (attributes.norm == HEED_FUSED_NORM_LAYER && gain) in[HEED_FUSED_NORM_BIAS] = floats(&c, "shift", heed_shape_1(k));
             heed_emit(c.graph, HEED_OP_FUSED_PRODUCT, in, HEED_FUSED_INPUTS, &attributes, NULL);
-            c.panels = variant & 2, c.panels_input = HEED_FUSED_B;
+            c.panels = variant & 2, c.panels_input = HEED_FUSED_B, c.panels_count = rows % 2 ? attributes.joined : 1; /* or panels and rows side by side */
             run_case(c);
         }
 }
@@ -445,20 +471,21 @@ static void block_product_kernels(void **state)
 static void gated_product_kernels(void **state)
 {
     (void)state;
-    for (int variant = 0; variant < 8; variant++)
+    for (int variant = 0; variant < 16; variant++)
         for (int64_t rows = 1; rows <= 40; rows += 13) {
             kernel_case c = row_case("gated product", HEED_OP_FUSED_PRODUCT, rows, &plain);
             heed_fused_product_attributes attributes;
             memset(&attributes, 0, sizeof attributes);
             attributes.transpose_b = !(variant & 1), attributes.joined = 2, attributes.gated = 1, attributes.activation = HEED_UNARY_SILU;
             attributes.norm = variant & 2 ? HEED_FUSED_NORM_RMS : HEED_FUSED_NORM_NONE, attributes.eps = 1e-5f;
-            c.tolerance = 5e-6, c.panels = variant & 4, c.panels_input = HEED_FUSED_B, c.panels_count = 2;
+            attributes.rounded = variant >= 8;
+            c.tolerance = attributes.rounded && attributes.norm ? 1e-3 : 5e-6, c.panels = variant & 4, c.panels_input = HEED_FUSED_B, c.panels_count = 2;
             const int64_t k = 530, width = 35;
             heed_value in[HEED_FUSED_INPUTS];
             for (int i = 0; i < HEED_FUSED_INPUTS; i++) in[i] = HEED_NONE;
             in[HEED_FUSED_A] = floats(&c, "a", live(rows, k));
             for (int i = 0; i < 2; i++)
-                in[HEED_FUSED_B + i] = heed_constant(c.graph, i ? "b1" : "b0", HEED_F32, attributes.transpose_b ? heed_shape_2(width, k) : heed_shape_2(k, width));
+                in[HEED_FUSED_B + i] = heed_constant(c.graph, i ? "b1" : "b0", attributes.rounded ? HEED_BF16 : HEED_F32, attributes.transpose_b ? heed_shape_2(width, k) : heed_shape_2(k, width));
             in[HEED_FUSED_BIAS] = floats(&c, "bias", heed_shape_1(width));
             heed_emit(c.graph, HEED_OP_FUSED_PRODUCT, in, HEED_FUSED_INPUTS, &attributes, NULL);
             run_case(c);
@@ -741,7 +768,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(binary_kernels), cmocka_unit_test(unary_kernels), cmocka_unit_test(simple_kernels), cmocka_unit_test(norm_kernels),
         cmocka_unit_test(softmax_kernels), cmocka_unit_test(linear_loss_kernels), cmocka_unit_test(reduce_kernels), cmocka_unit_test(sequence_kernels), cmocka_unit_test(row_moving_kernels),
-        cmocka_unit_test(rotary_kernels), cmocka_unit_test(product_kernels), cmocka_unit_test(fused_product_kernels),
+        cmocka_unit_test(rotary_kernels), cmocka_unit_test(product_kernels), cmocka_unit_test(products_packed_in_parts), cmocka_unit_test(fused_product_kernels),
         cmocka_unit_test(block_product_kernels), cmocka_unit_test(gated_product_kernels),
         cmocka_unit_test(accumulating_product), cmocka_unit_test(loss_gradients_continue_a_state), cmocka_unit_test(expert_row_kernels),
         cmocka_unit_test(expert_product_kernels),

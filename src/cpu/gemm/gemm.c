@@ -59,37 +59,37 @@ static void cut_few(cut *c, const heed_gemm *g)
     c->grid_columns = divide_up(c->panels, divide_up(c->panels, wanted));
 }
 
-/* The time of one unit of a grid, in multiply-adds of one vector: its share of C, and the packing it does for itself. */
-static double unit_cost(const cut *c, const heed_gemm *g, int64_t grid_rows, int64_t grid_columns)
+/* The time of one unit of so many row tiles and panels, in multiply-adds of one vector: its share of C, and the packing it does for itself. */
+static double unit_cost(const cut *c, const heed_gemm *g, int64_t row_tiles, int64_t panels)
 {
     static const double packing[] = {
         [HEED_GEMM_B_PANELS] = 0.8, [HEED_GEMM_B_PANELS_TRANSPOSED] = 1, [HEED_GEMM_B_NT] = 1.3, [HEED_GEMM_B_NN] = 1.1};
-    const double rows = (double)(divide_up(c->row_tiles, grid_rows) * c->tall);
-    const double columns = (double)(divide_up(c->panels, grid_columns) * c->kernels->panel);
+    const double rows = (double)(row_tiles * c->tall), columns = (double)(panels * c->kernels->panel);
     double step = rows * columns / (double)(c->kernels->lanes * c->pair) + columns * (c->pack_b ? packing[g->b_kind] : 0.15);
     step += rows * (c->pack_a ? 0.8 : 0.25) * (double)divide_up((int64_t)columns, COLUMN_BLOCK / c->pair);
     return step * (double)g->k + PART_COST;
 }
 
-/* A grid of about equal units in powers of two: the one whose time, averaged over numbers of threads, is least. More units than
-   threads even out; fewer pack less often. */
+/* A grid of about equal units in powers of two: the one whose time, averaged over 2, 4, 8, 16 threads, is least. More units than
+   threads even out; fewer pack less often. Every part looks for it anew, so that divisions count. */
 static void cut_many(cut *c, const heed_gemm *g)
 {
-    static const struct { int threads; double weight; } crowds[] = {{2, 1}, {4, 0.4}, {8, 0.3}, {16, 0.1}};
+    static const double weights[] = {2 * 1, 4 * 0.4, 8 * 0.3, 16 * 0.1}; /* times the threads */
     double best = 0;
-    for (int64_t grid_rows = 1; grid_rows <= MAX_PARTS && grid_rows < 2 * c->row_tiles; grid_rows *= 2)
+    for (int64_t grid_rows = 1; grid_rows <= MAX_PARTS && grid_rows < 2 * c->row_tiles; grid_rows *= 2) {
+        const int64_t rows = smaller(grid_rows, c->row_tiles), row_tiles = divide_up(c->row_tiles, rows);
         for (int64_t grid_columns = 1; grid_rows * grid_columns <= MAX_PARTS && grid_columns < 2 * c->panels; grid_columns *= 2) {
-            const int64_t rows = smaller(grid_rows, c->row_tiles), columns = smaller(grid_columns, c->panels);
-            const int64_t units = rows * columns;
-            const double cost = unit_cost(c, g, rows, columns);
-            double total = 0;
-            for (size_t i = 0; i < sizeof crowds / sizeof *crowds; i++)
-                total += crowds[i].weight * crowds[i].threads * (double)divide_up(units, crowds[i].threads) * cost;
+            const int64_t columns = smaller(grid_columns, c->panels), units = rows * columns;
+            double shares = 0;
+            for (int i = 0; i < 4; i++) shares += weights[i] * (double)((units + ((int64_t)2 << i) - 1) >> (i + 1));
+            const double total = shares * unit_cost(c, g, row_tiles, divide_up(c->panels, columns));
             if (best == 0 || total < best) best = total, c->grid_rows = rows, c->grid_columns = columns;
         }
+    }
 }
 
-static cut cut_product(const heed_gemm *g, heed_isa isa)
+/* All but the grid. */
+static cut lay_out(const heed_gemm *g, heed_isa isa)
 {
     const bool panels = g->b_kind == HEED_GEMM_B_PANELS || g->b_kind == HEED_GEMM_B_PANELS_TRANSPOSED;
     cut c = {.kernels = heed_gemm_kernels_for(isa), .type = panels && g->b_dtype == HEED_BF16 ? HEED_GEMM_PAIRS : heed_gemm_type_of(g->b_dtype)};
@@ -115,8 +115,14 @@ static cut cut_product(const heed_gemm *g, heed_isa isa)
     bool over_c = g->c && (g->gate == g->c || g->residual == g->c);
     bool one_block = over_c || (c.few && !c.pack_a && !c.pack_b);
     c.depth_block = larger(one_block ? g->k : smaller(g->k, DEPTH_BLOCK * c.pair), 1);
-    c.grid_rows = c.grid_columns = 1;
     c.panel_block = (over_c ? HEED_GEMM_MAX_WIDTH : COLUMN_BLOCK / c.pair) / panel;
+    return c;
+}
+
+static cut cut_product(const heed_gemm *g, heed_isa isa)
+{
+    cut c = lay_out(g, isa);
+    c.grid_rows = c.grid_columns = 1;
     if (c.few) cut_few(&c, g);
     else cut_many(&c, g);
     return c;
@@ -157,7 +163,7 @@ static int64_t most_block_rows(const cut *c)
 size_t heed_gemm_scratch(const heed_gemm *gemm, heed_isa isa)
 {
     if (heed_gemm_is_blocks(gemm)) return heed_block_gemm_scratch(gemm, isa);
-    cut c = cut_product(gemm, isa);
+    cut c = lay_out(gemm, isa);
     size_t depth = (size_t)c.depth_block;
     bool perhaps = !c.pack_b && !gemm->ahead && gemm->b_kind == HEED_GEMM_B_NN; /* a smaller n may end in a part of a panel, and be packed */
     if (perhaps) depth = (size_t)larger(smaller(gemm->k, DEPTH_BLOCK), 1);
@@ -227,7 +233,7 @@ static int64_t ahead_a_elements(const cut *c, const heed_gemm *g)
 
 void heed_gemm_ahead_bytes(const heed_gemm *gemm, heed_isa isa, size_t *a, size_t *b)
 {
-    const cut c = cut_product(gemm, isa);
+    const cut c = lay_out(gemm, isa);
     *a = c.ahead_a ? ((size_t)ahead_a_elements(&c, gemm) * sizeof(float) + 63) & ~(size_t)63 : 0;
     *b = c.ahead_b ? ((size_t)(c.panels * c.kernels->panel * steps_of(&c, gemm->k)) * sizeof(float) + 63) & ~(size_t)63 : 0;
 }
@@ -252,7 +258,7 @@ void heed_gemm_pack_ahead(const heed_gemm *gemm, heed_isa isa, int part, int par
 {
     enum { STEPS = 64, SIDE_BY_SIDE = 4 }; /* of neighbouring tiles and panels, while their lines and pages are at hand */
     if (gemm->m <= 0 || gemm->n <= 0) return;
-    const cut c = cut_product(gemm, isa);
+    const cut c = lay_out(gemm, isa);
     const int64_t panel = c.kernels->panel, steps = steps_of(&c, gemm->k);
     const int64_t rows = gemm->m * part / parts, end_row = gemm->m * (part + 1) / parts;
     const int64_t tiles = c.row_tiles * part / parts, end_tile = c.row_tiles * (part + 1) / parts;

@@ -103,11 +103,6 @@ static inline bool product_fits_plain(const heed_kernel_args *args)
     return norm_before(args) == HEED_FUSED_NORM_NONE && product_fits(args);
 }
 
-static inline bool product_fits_few_rows(const heed_kernel_args *args)
-{
-    return norm_before(args) != HEED_FUSED_NORM_NONE && args->out[0].shape.dim[0] <= FEW_ROWS && product_fits(args);
-}
-
 static inline bool product_fits_norm(const heed_kernel_args *args)
 {
     return norm_before(args) != HEED_FUSED_NORM_NONE && product_fits(args);
@@ -168,64 +163,75 @@ static inline void product_run(const heed_kernel_args *args, int part, int parts
 /* ---- rounded operands, packed once for all parts ---- */
 
 enum { MOST_AHEAD_BYTES = 32 << 20, AHEAD_ROWS = 24 }; /* beyond, as with a head over a large vocabulary, parts pack for themselves */
+enum { PART_TO_PACK = 1 << 17, MOST_PACKING_PARTS = 32 }; /* bytes that are worth a part */
 
-/* The products with their places in `shared`: A, which all of them read, and behind it each B. False when it is not worth it or too much;
-   when a run has fewer rows than its plan, parts pack for themselves, for which there is scratch. */
-static inline bool products_ahead(const heed_kernel_args *args, products *all, char *shared, size_t *bytes)
+/* Has the operands of all products packed ahead: A, which all of them read, and behind it each B that is not read as it lies. Gives them their
+   places in `room` where there is one, and returns the bytes; 0 where parts do better to pack for themselves, for which there is scratch. A run
+   with fewer rows than its plan needs no more bytes. */
+static inline size_t plan_ahead(products *all, heed_isa isa, char *room)
 {
-    *all = products_of(args), *bytes = 0;
+    size_t bytes = 0, own = 0;
+    if (!all->gemm[0].rounded) return 0;
     for (int i = 0; i < all->count; i++) {
         heed_gemm *g = &all->gemm[i];
         size_t a, b;
-        if (!g->rounded || g->m < AHEAD_ROWS) return false;
         g->ahead = true;
-        heed_gemm_ahead_bytes(g, args->isa, &a, &b);
-        if (i == 0) *bytes = a;
-        if (shared) g->packed_a = shared, g->packed_b = shared + *bytes;
-        *bytes += b;
+        heed_gemm_ahead_bytes(g, isa, &a, &b);
+        if (i == 0) bytes = a;
+        if (room) g->packed_a = room, g->packed_b = room + bytes;
+        bytes += b, own += b;
     }
-    return *bytes <= MOST_AHEAD_BYTES;
+    if (own == 0 || all->gemm[0].m >= AHEAD_ROWS) return bytes;
+    for (int i = 0; i < all->count; i++) all->gemm[i].ahead = false;
+    return 0;
 }
 
-static inline bool product_fits_ahead(const heed_kernel_args *args)
+static inline void pack_ahead(const products *all, heed_isa isa, int part, int parts)
 {
-    products all;
-    size_t bytes;
-    return product_fits_plain(args) && products_ahead(args, &all, NULL, &bytes);
+    for (int i = 0; i < all->count; i++) {
+        heed_gemm g = all->gemm[i];
+        if (i > 0) g.packed_a = NULL; /* the same one */
+        heed_gemm_pack_ahead(&g, isa, part, parts);
+    }
+}
+
+static inline int packing_parts(size_t bytes)
+{
+    size_t parts = bytes / PART_TO_PACK;
+    return parts < 1 ? 1 : parts > MOST_PACKING_PARTS ? MOST_PACKING_PARTS : (int)parts;
 }
 
 static inline size_t ahead_shared(const heed_kernel_args *args)
 {
-    products all;
-    size_t bytes;
-    products_ahead(args, &all, NULL, &bytes);
-    return bytes;
+    products all = products_of(args);
+    return plan_ahead(&all, args->isa, NULL);
+}
+
+/* The parts after packing. */
+static inline int packed_parts(const heed_kernel_args *args)
+{
+    products all = products_of(args);
+    plan_ahead(&all, args->isa, NULL);
+    return numbered_parts(&all, args->isa);
+}
+
+static inline bool product_fits_ahead(const heed_kernel_args *args)
+{
+    const size_t bytes = ahead_shared(args);
+    return product_fits_plain(args) && bytes > 0 && bytes <= MOST_AHEAD_BYTES;
 }
 
 static inline int ahead_parts(const heed_kernel_args *args)
 {
-    enum { ELEMENTS = 1 << 15 }; /* to pack in a part */
-    products all;
-    size_t bytes;
-    products_ahead(args, &all, NULL, &bytes);
-    if (args->phase == 1) return numbered_parts(&all, args->isa);
-    size_t parts = bytes / sizeof(float) / ELEMENTS;
-    return parts < 1 ? 1 : parts > 32 ? 32 : (int)parts;
+    return args->phase == 1 ? packed_parts(args) : packing_parts(ahead_shared(args));
 }
 
 static inline void ahead_run(const heed_kernel_args *args, int part, int parts)
 {
-    products all;
-    size_t bytes;
-    products_ahead(args, &all, args->shared, &bytes);
-    if (args->phase == 1) {
-        run_numbered(&all, args->isa, part, args->scratch);
-        return;
-    }
-    for (int i = 0; i < all.count; i++) {
-        if (i > 0) all.gemm[i].packed_a = NULL; /* the same one */
-        heed_gemm_pack_ahead(&all.gemm[i], args->isa, part, parts);
-    }
+    products all = products_of(args);
+    plan_ahead(&all, args->isa, args->shared);
+    if (args->phase == 1) run_numbered(&all, args->isa, part, args->scratch);
+    else pack_ahead(&all, args->isa, part, parts);
 }
 
 HEED_KERNEL(product_ahead) = {.name = "k_product_ahead", .op = HEED_OP_PRODUCT, .fits = product_fits_ahead, .scratch = product_scratch,
@@ -261,18 +267,37 @@ static inline size_t normalised_bytes(const heed_kernel_args *args)
     return ((size_t)(a->shape.dim[0] * a->shape.dim[1]) * sizeof(float) + 63) & ~(size_t)63;
 }
 
+/* Few rows: what a single part would prepare, every thread prepares for itself, which saves a barrier: it normalises them, and packs what is
+   rounded. */
+static inline bool product_fits_few_rows(const heed_kernel_args *args)
+{
+    const size_t packed = ahead_shared(args);
+    if (!product_fits(args)) return false;
+    return norm_before(args) != HEED_FUSED_NORM_NONE ? args->out[0].shape.dim[0] <= FEW_ROWS : packed > 0 && packing_parts(packed) == 1;
+}
+
+static inline size_t few_rows_normalised(const heed_kernel_args *args)
+{
+    return norm_before(args) != HEED_FUSED_NORM_NONE ? normalised_bytes(args) : 0;
+}
+
 static inline size_t few_rows_scratch(const heed_kernel_args *args)
 {
-    return normalised_bytes(args) + product_scratch(args);
+    return few_rows_normalised(args) + ahead_shared(args) + product_scratch(args);
 }
 
 static inline void few_rows_run(const heed_kernel_args *args, int part, int parts)
 {
     products all = products_of(args);
+    char *room = (char *)args->scratch + few_rows_normalised(args);
     (void)parts;
-    if (!args->again) normalise_left(args, 0, args->in[HEED_FUSED_A].shape.dim[0], args->scratch);
-    read_normalised(&all, args->scratch);
-    run_numbered(&all, args->isa, part, (char *)args->scratch + normalised_bytes(args));
+    if (room != args->scratch) read_normalised(&all, args->scratch);
+    const size_t packed = plan_ahead(&all, args->isa, room);
+    if (!args->again) {
+        if (room != args->scratch) normalise_left(args, 0, args->in[HEED_FUSED_A].shape.dim[0], args->scratch);
+        if (packed) pack_ahead(&all, args->isa, 0, 1);
+    }
+    run_numbered(&all, args->isa, part, room + packed);
 }
 
 static inline int norm_product_parts(const heed_kernel_args *args)
@@ -295,8 +320,10 @@ static inline void norm_product_run(const heed_kernel_args *args, int part, int 
     run_numbered(&all, args->isa, part, args->scratch);
 }
 
+HEED_KERNEL(product_few_rows) = {.name = "k_product_few_rows", .op = HEED_OP_PRODUCT, .fits = product_fits_few_rows, .scratch = few_rows_scratch,
+    .parts = packed_parts, .run = few_rows_run};
 HEED_KERNEL(fused_product_few_rows) = {.name = "k_fused_product_few_rows", .op = HEED_OP_FUSED_PRODUCT, .fits = product_fits_few_rows,
-    .scratch = few_rows_scratch, .parts = product_parts, .run = few_rows_run};
+    .scratch = few_rows_scratch, .parts = packed_parts, .run = few_rows_run};
 HEED_KERNEL(fused_product_norm) = {.name = "k_fused_product_norm", .op = HEED_OP_FUSED_PRODUCT, .fits = product_fits_norm,
     .scratch = product_scratch, .shared = normalised_bytes, .phases = 2, .parts = norm_product_parts, .run = norm_product_run};
 

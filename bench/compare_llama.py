@@ -3,7 +3,8 @@
 
     bench/compare_llama.py [--only PATH...] [--rounds 5] [--threads 2] [--build build/release] [--json FILE]
 
-llama.cpp runs with flash attention and without, and counts with the better. Random models are written once by `heed convert --random`. Outputs: logits behind
+llama.cpp runs with flash attention and without, and counts with the better. Behind 8,192 tokens, where attention decides, heed runs in its exact mode
+and with the products of attention rounded to bf16 (llama.cpp rounds keys, values, queries and weights to f16). Random models are written once by `heed convert --random`. Outputs: logits behind
 a prompt of 32 tokens (heed in its exact mode, llama.cpp as it is), the distance as a share of their standard deviation; both round activations to 8 bits,
 not at the same places, and half a rounding step may turn, so that agreement is what two such computations can have (docs/worklog.md, 2026-11-24)."""
 import json, os, subprocess, sys, tempfile
@@ -42,15 +43,18 @@ def ours(setup, model, *arguments):
     return Worker([setup.heed, "bench", "-m", model, "--on-request", "-t", setup.threads, *arguments], setup.threads)
 
 
-def agreement(setup, model, llama):
-    """Logits of both behind the same prompt, for the tokens that heed finds likeliest."""
+ROUNDED = ("--compute", "bf16", "--cache", "bf16")  # products of attention; those over blocks stay as they are
+
+
+def agreement(setup, model, llama, mode=()):
+    """Logits of both behind the same prompt; llama.cpp's cache is empty afterwards."""
     import numpy as np
     ids = [(i * 7919 + 1) % 997 + 3 for i in range(32)]
     theirs = np.array(llama.ask(logits=ids)["logits"])
     with tempfile.TemporaryDirectory() as folder:
         from safetensors.numpy import load_file, save_file
         save_file({"in.input_ids": np.array([ids], dtype=np.int64)}, f"{folder}/in.safetensors")
-        command = [setup.heed, "forward", model, "--in", f"{folder}/in.safetensors", "--out", f"{folder}/out.safetensors", "-t", str(setup.threads)]
+        command = [setup.heed, "forward", model, "--in", f"{folder}/in.safetensors", "--out", f"{folder}/out.safetensors", "-t", str(setup.threads), *mode]
         subprocess.run(command, check=True, stderr=subprocess.DEVNULL)
         mine = load_file(f"{folder}/out.safetensors")["out.logits"][0, -1].astype(float)
     distance = float(np.sqrt(np.mean((mine - theirs) ** 2)) / theirs.std())
@@ -58,31 +62,35 @@ def agreement(setup, model, llama):
     return distance < LIMIT, f"logits behind 32 tokens differ by {distance:.3f} of their standard deviation (limit {LIMIT}), {likeliest} token is the likeliest"
 
 
-def measure(setup, name, model, floor, goal, prompt=512, count=0, depth=0):
-    """One row: reading `prompt` tokens, or with `count` writing so many behind them."""
+def measure(setup, name, model, floor, goal, prompt=512, count=0, depth=0, modes=()):
+    """A row for heed's exact mode and one for each further mode (name, options): reading `prompt` tokens behind `depth` others, or with `count`
+    writing so many behind them."""
     context = depth + prompt + count + 64
     kind = "decode" if count else "prefill"
-    flashes = (False, True)
-    workers = {f"llama.cpp{' fa' if flash else ''}": peer(setup, model, flash, context, depth) for flash in flashes}
+    modes = {"heed": (), **dict(modes)}
+    llamas = {f"llama.cpp{' fa' if flash else ''}": peer(setup, model, flash, context, depth) for flash in (False, True)}
     request = dict(decode=count, prompt=prompt) if count else dict(prefill=prompt)
-    agrees, how = (True, "") if depth else agreement(setup, model, next(iter(workers.values())))
-    mine = ours(setup, model, "-p", prompt, "-n", count, "--depth", depth)
-    sides = {"heed": lambda: mine.ask()[f"{kind}_tokens_per_second"]}
-    for label, worker in workers.items():
-        sides[label] = lambda worker=worker: worker.ask(**request)[kind]
-    result = interleave(sides, setup.rounds)
-    mine.close()
-    for worker in workers.values():
+    mine = {label: ours(setup, model, "-p", prompt, "-n", count, "--depth", depth, *options) for label, options in modes.items()}
+    sides = {label: lambda worker=worker: worker.ask()[f"{kind}_tokens_per_second"] for label, worker in mine.items()}
+    sides.update({label: lambda worker=worker: worker.ask(**request)[kind] for label, worker in llamas.items()})
+    values = interleave(sides, setup.rounds).values
+    for worker in mine.values():
+        worker.close()
+    agreements = {label: agreement(setup, model, next(iter(llamas.values())), options) for label, options in modes.items()}
+    for worker in llamas.values():
         worker.close()
     speed = rounds.heed_json(setup.heed, "bench", "-m", model, "-p", min(prompt, 64), "-n", 4, "--rounds", 1, threads=setup.threads)
-    peaks, rate = speed["machine"], result.median("heed")
-    row = Row(name, "tokens/s", result, floor, goal, how, agrees,
-              command=f"heed bench -m {os.path.basename(model)} -p {prompt} -n {count}" + (f" --depth {depth}" if depth else ""))
-    if count:
-        row.share, row.share_of = rate * speed["bytes_per_token"] / peaks["memory_bytes_per_second"], "read bandwidth"
-    elif not depth:
-        row.share, row.share_of = rate * speed["prefill_operations_per_token"] / peaks["int8_ops_per_second"], "int8 peak"
-    return row
+    peaks = speed["machine"]
+    for label, options in modes.items():
+        result = rounds.Result({side: values[side] for side in (label, *llamas)})
+        agrees, how = agreements[label]
+        row = Row(name + label[len("heed"):], "tokens/s", result, floor, goal, how, agrees,
+                  command=" ".join([f"heed bench -m {os.path.basename(model)} -p {prompt} -n {count}"] + ([f"--depth {depth}"] if depth else []) + list(options)))
+        if count:
+            row.share, row.share_of = result.median(label) * speed["bytes_per_token"] / peaks["memory_bytes_per_second"], "read bandwidth"
+        elif not depth:
+            row.share, row.share_of = result.median(label) * speed["prefill_operations_per_token"] / peaks["int8_ops_per_second"], "int8 peak"
+        yield row
 
 
 def smollm2(setup):
@@ -91,7 +99,7 @@ def smollm2(setup):
 
 def decode_large(setup):
     """Judged by the ratio or by the share of the read bandwidth, whichever asks less."""
-    row = measure(setup, "decode, 1 B Q4_0", made(setup, "1b", "q4_0"), 1.1, None, prompt=32, count=32)
+    row, = measure(setup, "decode, 1 B Q4_0", made(setup, "1b", "q4_0"), 1.1, None, prompt=32, count=32)
     if row.verdict == "below floor" and row.share is not None:
         row.by_share, row.floor, row.goal = True, 0.85, 0.93
     yield row
@@ -99,7 +107,7 @@ def decode_large(setup):
 
 def one(name, model, *numbers, **how):
     def path(setup):
-        yield measure(setup, name, model(setup), *numbers, **how)
+        yield from measure(setup, name, model(setup), *numbers, **how)
     return path
 
 
@@ -108,7 +116,8 @@ PATHS = {"prefill-smollm2": one("prefill 512, SmolLM2-135M Q4_1", smollm2, 3, 6)
 for dtype in ("q4_0", "q8_0", "q4_k"):
     PATHS[f"prefill-{dtype.replace('_', '')}"] = one(f"prefill 512, 0.4 B {dtype.upper()}", lambda setup, dtype=dtype: made(setup, "0.4b", dtype), 1.5, 2.5)
 PATHS["decode-1b"] = decode_large
-PATHS["prefill-8k"] = one("prefill 512 at 8k depth, 1 B Q4_0", lambda setup: made(setup, "1b", "q4_0"), 2, 3, depth=8192)
+PATHS["prefill-8k"] = one("prefill 512 at 8k depth, 1 B Q4_0", lambda setup: made(setup, "1b", "q4_0"), 2, 3, depth=8192,
+                          modes=[("heed, attention in bf16", ROUNDED)])
 
 if __name__ == "__main__":
     rounds.main(PATHS, __doc__)

@@ -92,8 +92,9 @@ typedef struct heed_infer {
 /* What a step that runs costs, by its live operands: multiplications and additions, the type of number they are made in, bytes read and written. */
 typedef enum heed_number { HEED_NUMBER_F32, HEED_NUMBER_BF16, HEED_NUMBER_INT8, HEED_NUMBERS } heed_number;
 typedef struct heed_cost { double flops, bytes; heed_number number; } heed_cost;
-/* That of a product of operands of these types: blocks with traits are multiplied as int8, pairs of bf16 as they are, all else as f32. */
-heed_number heed_product_number(heed_dtype a, heed_dtype b);
+/* That of a product with a right operand of this type: blocks with traits are multiplied as int8, operands that are rounded to bf16 as bf16,
+   all else as f32. */
+heed_number heed_product_number(heed_dtype b, bool rounded);
 
 typedef struct heed_node heed_node;
 

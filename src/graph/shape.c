@@ -69,7 +69,7 @@ const char *heed_shape_text(heed_shape shape, char text[HEED_SHAPE_TEXT])
     return text;
 }
 
-heed_number heed_product_number(heed_dtype a, heed_dtype b)
+heed_number heed_product_number(heed_dtype b, bool rounded)
 {
-    return heed_block_traits_of(b) ? HEED_NUMBER_INT8 : a == HEED_BF16 && b == HEED_BF16 ? HEED_NUMBER_BF16 : HEED_NUMBER_F32;
+    return heed_block_traits_of(b) ? HEED_NUMBER_INT8 : rounded ? HEED_NUMBER_BF16 : HEED_NUMBER_F32;
 }

@@ -181,7 +181,7 @@ static heed_cost cost(const heed_kernel_args *args)
     const heed_attention_attributes *attributes = args->attributes;
     const double width = (double)attributes->heads * attributes->head_width, kv_width = (double)attributes->kv_heads * attributes->head_width;
     const double element = heed_dtype_width(args->in[HEED_ATTENTION_K].dtype);
-    heed_cost cost = {0};
+    heed_cost cost = {.number = heed_product_number(HEED_F32, attributes->rounded)};
     for (int64_t b = 0; b < args->in[HEED_ATTENTION_SEQUENCES].shape.dim[0]; b++) {
         heed_sequence sequence = heed_attention_span_of(args, b).sequence;
         cost.flops += 4 * width * visible_pairs(attributes, &sequence);

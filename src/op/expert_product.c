@@ -158,14 +158,15 @@ static heed_cost cost_product(const heed_kernel_args *args)
     const heed_operand *w = &args->in[HEED_EXPERT_WEIGHT], *y = &args->out[0];
     double slots = (double)heed_slot_count(y), share = slots < (double)w->shape.dim[0] ? slots / (double)w->shape.dim[0] : 1;
     heed_cost cost = {.flops = 2 * slots * (double)w->shape.dim[1] * (double)w->shape.dim[2], .bytes = bytes_of(y, 1),
-                      .number = heed_product_number(args->in[HEED_EXPERT_X].dtype, w->dtype)};
+                      .number = heed_product_number(w->dtype, ((const heed_expert_product_attributes *)args->attributes)->rounded)};
     for (int i = 0; i < args->n_in; i++) cost.bytes += bytes_of(&args->in[i], i == HEED_EXPERT_WEIGHT || i == HEED_EXPERT_BIAS ? share : 1);
     return cost;
 }
 
 static heed_cost cost_outer(const heed_kernel_args *args)
 {
-    heed_cost cost = {.flops = 2 * (double)heed_slot_count(&args->in[0]) * (double)heed_shape_columns(args->out[0].shape), .bytes = bytes_of(&args->out[0], 1)};
+    heed_cost cost = {.flops = 2 * (double)heed_slot_count(&args->in[0]) * (double)heed_shape_columns(args->out[0].shape), .bytes = bytes_of(&args->out[0], 1),
+                      .number = heed_product_number(HEED_F32, ((const heed_expert_outer_attributes *)args->attributes)->rounded)};
     for (int i = 0; i < args->n_in; i++) cost.bytes += bytes_of(&args->in[i], 1);
     return cost;
 }

@@ -163,7 +163,7 @@ static heed_cost cost(const heed_kernel_args *args)
     for (int i = 0; i < args->n_in; i++)
         if (args->in[i].shape.rank)
             cost.bytes += (double)heed_shape_elements(args->in[i].shape) * heed_dtype_width(args->in[i].dtype);
-    cost.number = heed_product_number(args->in[HEED_FUSED_A].dtype, args->in[HEED_FUSED_B].dtype);
+    cost.number = heed_product_number(args->in[HEED_FUSED_B].dtype, attributes->rounded);
     return cost;
 }
 

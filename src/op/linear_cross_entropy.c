@@ -157,7 +157,8 @@ static heed_status gradient(heed_graph *graph, const heed_node *node, const heed
 static heed_cost cost_of(const heed_kernel_args *args, double products)
 {
     heed_cost cost = {.flops = 2 * products * (double)heed_shape_elements(args->in[HEED_LINEAR_LOSS_WEIGHT].shape) *
-                               (double)args->in[HEED_LINEAR_LOSS_X].shape.dim[0]};
+                               (double)args->in[HEED_LINEAR_LOSS_X].shape.dim[0],
+                      .number = heed_product_number(args->in[HEED_LINEAR_LOSS_WEIGHT].dtype, ((const heed_linear_loss_attributes *)args->attributes)->rounded)};
     for (int i = 0; i < args->n_in + args->n_out; i++) {
         const heed_operand *operand = i < args->n_in ? &args->in[i] : &args->out[i - args->n_in];
         if (operand->shape.rank) cost.bytes += (double)heed_shape_elements(operand->shape) * heed_dtype_width(operand->dtype);

@@ -76,7 +76,7 @@ static heed_cost cost(const heed_kernel_args *args)
     cost.bytes = (double)heed_shape_elements(args->out[0].shape) * heed_dtype_width(args->out[0].dtype);
     for (int i = 0; i < 2; i++)
         cost.bytes += (double)heed_shape_elements(args->in[i].shape) * heed_dtype_width(args->in[i].dtype);
-    cost.number = heed_product_number(args->in[0].dtype, args->in[1].dtype);
+    cost.number = heed_product_number(args->in[1].dtype, attributes->rounded);
     return cost;
 }
 

@@ -84,8 +84,8 @@ static void a_backend_can_be_watched(void **state)
     assert_int_equal(runs, w.steps); /* every step stands in one line */
     heed_watch_add(&watch, &(heed_profile_line){.op = "outside", .kernel = "work", .seconds = 1, .runs = 1});
     assert_string_equal(profile.lines[profile.count - 1].op, "outside");
-    assert_true(heed_product_number(HEED_F32, HEED_Q4_K) == HEED_NUMBER_INT8 && heed_product_number(HEED_F32, HEED_Q2_K) == HEED_NUMBER_F32);
-    assert_true(heed_product_number(HEED_BF16, HEED_BF16) == HEED_NUMBER_BF16 && heed_product_number(HEED_F32, HEED_BF16) == HEED_NUMBER_F32);
+    assert_true(heed_product_number(HEED_Q4_K, true) == HEED_NUMBER_INT8 && heed_product_number(HEED_Q2_K, false) == HEED_NUMBER_F32);
+    assert_true(heed_product_number(HEED_F32, true) == HEED_NUMBER_BF16 && heed_product_number(HEED_BF16, false) == HEED_NUMBER_F32);
     heed_plan_free(plain), heed_plan_free(seen_plan);
     heed_workspace_free(a), heed_workspace_free(b);
     heed_buffer_free(&w.text);

@@ -6,7 +6,7 @@
 /* A block of ROW_BLOCK tiles of rows and DEPTH_BLOCK packed steps stays in the second-level cache while COLUMN_BLOCK columns of B
    pass by, panel after panel; of pairs, which make the step twice as long, half as many columns. Rows of A a multiple of CACHE_WAY bytes apart share the same lines of the first-level cache: tiles
    then have at most CACHE_WAYS rows. */
-enum { DEPTH_BLOCK = 512, COLUMN_BLOCK = 512, ROW_BLOCK = 8, CACHE_WAY = 4096, CACHE_WAYS = 8 };
+enum { DEPTH_BLOCK = 512, COLUMN_BLOCK = 2048, ROW_BLOCK = 8, CACHE_WAY = 4096, CACHE_WAYS = 8 };
 /* Parts: at most MAX_PARTS; one costs about PART_COST vector multiply-adds beside its work; with few rows, one for so many
    elements of B. */
 enum { MAX_PARTS = 64, MAX_FEW_PARTS = 32, PART_COST = 4000, FEW_PART_WORK = 1 << 16 };
@@ -95,8 +95,7 @@ static cut lay_out(const heed_gemm *g, heed_isa isa)
     cut c = {.kernels = heed_gemm_kernels_for(isa), .type = panels && g->b_dtype == HEED_BF16 ? HEED_GEMM_PAIRS : heed_gemm_type_of(g->b_dtype)};
     const heed_gemm_pair_kernels *pairs = g->rounded ? heed_gemm_pair_kernels_for(isa) : NULL;
     const int64_t panel = c.kernels->panel;
-    c.packers = (heed_gemm_packers){.straight = c.kernels->straight, .transposing = c.kernels->transposing, .lengthwise = c.kernels->straight};
-    if (g->rounded) c.packers = pairs ? pairs->pairs : c.kernels->rounded;
+    c.packers = pairs ? pairs->pairs : g->rounded ? c.kernels->rounded : c.kernels->floats;
     c.pair = pairs ? 2 : 1;
     c.ahead_a = g->ahead && g->rounded;
     c.pack_a = g->rounded && !g->ahead;
@@ -224,6 +223,17 @@ static void pack_panel(const cut *c, const heed_gemm *g, int64_t panel, int64_t 
     }
 }
 
+/* Panels [panel, panel + count), `apart` elements from one to the next; rows of floats are read once for all of them, whole lines. */
+static void pack_panels(const cut *c, const heed_gemm *g, int64_t panel, int64_t count, int64_t k, int64_t depth, float *out, ptrdiff_t apart)
+{
+    const int width = c->kernels->panel;
+    if (g->b_kind == HEED_GEMM_B_NN && c->type == HEED_GEMM_F32 && (panel + count) * width <= g->n)
+        c->packers.tiles(out, &(heed_gemm_tile_strip){(int)count, width, width, apart}, (const float *)g->b + k * g->b_stride + panel * width, g->b_stride,
+                         depth);
+    else
+        for (int64_t i = 0; i < count; i++) pack_panel(c, g, panel + i, k, depth, out + i * apart);
+}
+
 /* ---- operands packed ahead: A as rows one after the other, transposed as tiles of `tall` rows, step by step in vectors; B in panels ---- */
 
 static int64_t ahead_a_elements(const cut *c, const heed_gemm *g)
@@ -273,8 +283,9 @@ void heed_gemm_pack_ahead(const heed_gemm *gemm, heed_isa isa, int part, int par
         if (c.ahead_a && gemm->packed_a && gemm->a_transposed)
             for (int64_t t = tiles; t < end_tile; t += SIDE_BY_SIDE) pack_tiles_ahead(&c, gemm, t, smaller(end_tile - t, SIDE_BY_SIDE), k, depth);
         if (c.ahead_b && gemm->packed_b)
-            for (int64_t p = panels; p < end_panel; p++)
-                pack_panel(&c, gemm, p, k, depth, (float *)gemm->packed_b + (p * steps + k / c.pair) * panel);
+            for (int64_t p = panels; p < end_panel; p += SIDE_BY_SIDE)
+                pack_panels(&c, gemm, p, smaller(end_panel - p, SIDE_BY_SIDE), k, depth, (float *)gemm->packed_b + (p * steps + k / c.pair) * panel,
+                            steps * panel);
     }
 }
 
@@ -400,9 +411,9 @@ static void run_panels(const block *w, int64_t first, int64_t end, bool fresh, b
         const int64_t panels = larger((1 << index) / HEED_GEMM_PANEL_VECTORS, 1);
         heed_gemm_tile place = {.b_panel = stored_steps(c, g->k) * width, .b_step = width};
         if (c->pack_b) {
-            float *packed = w->packed_b + (keep ? (panel - first) * w->steps * width : 0);
-            if (fresh)
-                for (int64_t i = 0; i < panels; i++) pack_panel(c, g, panel + i, w->k, w->depth, packed + i * w->steps * width);
+            const int64_t together = HEED_GEMM_MAX_WIDTH / width, at = panel - first; /* a multiple of `panels` */
+            float *packed = w->packed_b + (keep ? at : at % together) * w->steps * width;
+            if (fresh && at % together == 0) pack_panels(c, g, panel, smaller(together, end - panel), w->k, w->depth, packed, w->steps * width);
             place.b = packed, place.b_panel = w->steps * width;
         } else if (c->ahead_b) {
             place.b_panel = steps_of(c, g->k) * width;

@@ -41,8 +41,8 @@ typedef void heed_gemm_tile_kernel(const heed_gemm_tile *tile);
 typedef void heed_gemm_pack_kernel(float *out, int width, const void *source, heed_gemm_type type, ptrdiff_t stride, int64_t rows,
                                    int valid);
 
-/* Tile t, `tall` columns behind the one before: `rows` rows of floats from source + t * tall, `stride` apart, become packed steps of `width`
-   elements at out + t * apart. */
+/* Tile or panel t, `tall` columns behind the one before: `rows` rows of floats from source + t * tall, `stride` apart, become packed steps of
+   `width` elements at out + t * apart. */
 typedef struct heed_gemm_tile_strip { int tiles, tall, width; ptrdiff_t apart; } heed_gemm_tile_strip;
 typedef void heed_gemm_pack_tiles_kernel(float *out, const heed_gemm_tile_strip *strip, const float *source, ptrdiff_t stride, int64_t rows);
 
@@ -51,7 +51,7 @@ typedef void heed_gemm_pack_tiles_kernel(float *out, const heed_gemm_tile_strip 
      straight      out[step][j] from source[k * stride + j], `rows` counting k: B as rows (K,N), A transposed, panels
      transposing   out[step][j] from source[j * stride + k], `rows` counting k: B as rows (N,K)
      lengthwise    out[i][step] from source[i * stride + k], `valid` counting k: A as rows (M,K)
-     tiles         straight for several tiles side by side, none of them ending in a part of a vector: rows are read once, whole lines */
+     tiles         straight for several tiles or panels side by side, none of them ending in a part of a vector: rows are read once, whole lines */
 typedef struct heed_gemm_packers {
     heed_gemm_pack_kernel *straight, *transposing, *lengthwise;
     heed_gemm_pack_tiles_kernel *tiles;
@@ -67,8 +67,7 @@ typedef void heed_gemm_finish_kernel(const heed_gemm *gemm, int64_t m, int64_t n
 typedef struct heed_gemm_kernels {
     int lanes, panel, rows;                                        /* floats a vector, columns a panel, rows of the tallest tile */
     heed_gemm_tiles tile[HEED_GEMM_TYPES];
-    heed_gemm_pack_kernel *straight, *transposing; /* floats as they are; `straight` packs lengthwise too */
-    heed_gemm_packers rounded;                     /* floats rounded to bf16 */
+    heed_gemm_packers floats, rounded;                             /* floats as they are, and rounded to bf16 */
     heed_gemm_finish_kernel *finish;
 } heed_gemm_kernels;
 

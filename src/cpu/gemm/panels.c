@@ -95,7 +95,7 @@ void heed_gemm_pack(const heed_gemm_panels *panels, int64_t first, int64_t count
         const char *from = (const char *)source + (size_t)((row - first) * row_stride) * heed_dtypes[source_dtype].bytes;
         const bool whole = row == start && (stop == start + width || stop == panels->rows);
         if (panels->dtype == HEED_F32 && whole && (column_stride == 1 || row_stride == 1))
-            (column_stride == 1 ? kernels->transposing : kernels->straight)(
+            (column_stride == 1 ? kernels->floats.transposing : kernels->floats.straight)(
                 (float *)row_start(panels, row, width), (int)width, from, heed_gemm_type_of(source_dtype),
                 column_stride == 1 ? row_stride : column_stride, panels->columns, (int)(stop - row));
         else pack_elements(panels, row, stop, from, source_dtype, row_stride, column_stride);

@@ -46,12 +46,24 @@ PACKER(pack_transposing, transposing, false)
 PACKER(round_straight, straight, true)
 PACKER(round_transposing, transposing, true)
 
-static void round_tiles(float *out, const heed_gemm_tile_strip *strip, const float *source, ptrdiff_t stride, int64_t rows)
+ALWAYS_INLINE void side_by_side(float *out, const heed_gemm_tile_strip *strip, const float *source, ptrdiff_t stride, int64_t rows, const bool rounded)
 {
     for (int64_t k = 0; k < rows; k++, out += strip->width, source += stride)
         for (int t = 0; t < strip->tiles; t++)
-            for (int j = 0; j < strip->width; j += HEED_LANES)
-                heed_v_store(out + t * strip->apart + j, heed_v_round_bf16(heed_v_load(source + t * strip->tall + j)));
+            for (int j = 0; j < strip->width; j += HEED_LANES) {
+                heed_v x = heed_v_load(source + t * strip->tall + j);
+                heed_v_store(out + t * strip->apart + j, rounded ? heed_v_round_bf16(x) : x);
+            }
+}
+
+static void pack_tiles(float *out, const heed_gemm_tile_strip *strip, const float *source, ptrdiff_t stride, int64_t rows)
+{
+    side_by_side(out, strip, source, stride, rows, false);
+}
+
+static void round_tiles(float *out, const heed_gemm_tile_strip *strip, const float *source, ptrdiff_t stride, int64_t rows)
+{
+    side_by_side(out, strip, source, stride, rows, true);
 }
 
 /* One vector of the epilogue; `count` of its lanes count. The order is law: bias, activation, gate, residual. */
@@ -81,6 +93,6 @@ static void finish(const heed_gemm *gemm, int64_t m, int64_t n, int rows, int co
 }
 
 #define PACKERS \
-    .straight = pack_straight, .transposing = pack_transposing, .rounded = {round_straight, round_transposing, round_straight, round_tiles}
+    .floats = {pack_straight, pack_transposing, pack_straight, pack_tiles}, .rounded = {round_straight, round_transposing, round_straight, round_tiles}
 
 #endif

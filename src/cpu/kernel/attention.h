@@ -50,7 +50,7 @@ static inline problem problem_of(const heed_kernel_args *args)
     const heed_gemm_pair_kernels *pairs = attributes->rounded ? heed_gemm_pair_kernels_for(args->isa) : NULL;
     problem p = {.slopes = slopes ? slopes->data : NULL, .bent = slopes || attributes->soft_cap > 0 || !(attributes->scale > 0),
         .args = args, .attributes = attributes, .kernels = kernels, .tiles = pairs ? &pairs->tile : &kernels->tile[HEED_GEMM_F32],
-        .packers = {.straight = kernels->straight, .transposing = kernels->transposing, .lengthwise = kernels->straight}, .steps = pairs ? 2 : 1, .rounded = attributes->rounded,
+        .packers = kernels->floats, .steps = pairs ? 2 : 1, .rounded = attributes->rounded,
         .q = &args->in[HEED_ATTENTION_Q], .k = &args->in[HEED_ATTENTION_K], .v = &args->in[HEED_ATTENTION_V],
         .sequences = &args->in[HEED_ATTENTION_SEQUENCES], .query_index = optional_input(args, HEED_ATTENTION_QUERY_INDEX),
         .key_index = optional_input(args, HEED_ATTENTION_KEY_INDEX), .block_table = optional_input(args, HEED_ATTENTION_BLOCK_TABLE),
@@ -238,7 +238,7 @@ static inline void widen_row(const problem *p, const heed_operand *x, int64_t ro
         for (int64_t e = p->width; e < p->padded; e++) out[e] = 0;
         return;
     }
-    p->kernels->straight(out, (int)p->padded, element_of(x, row, kv_head * p->width), type_of(x->dtype), x->row_stride, 1, (int)p->width);
+    p->kernels->floats.straight(out, (int)p->padded, element_of(x, row, kv_head * p->width), type_of(x->dtype), x->row_stride, 1, (int)p->width);
 }
 
 /* The visible keys of a tile, one behind the other: where they are when none is hidden and their type can be packed, else as floats in `room` (64,P). */

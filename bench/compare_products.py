@@ -5,7 +5,8 @@
 
 Ours: a (M,K) f32 times W^T; W as a model holds it (panels packed beforehand, bf16 squares in bf16) or, "unpacked", as rows that every product
 packs for itself, as in training. PyTorch: torch.nn.functional.linear on rows; torch.matmul with a transposed copy too, the faster one counting.
-bf16: heed rounds f32 operands itself and writes f32, PyTorch gets bf16 operands and writes bf16. Products with one row walk through copies of W
+bf16: heed rounds f32 operands itself and writes f32. PyTorch gets bf16 operands and writes bf16; where weights are f32 it does what its autocast does:
+activations come in bf16, weights are rounded within the time, their gradient is widened to f32. Products with one row walk through copies of W
 larger than the caches and are judged by their share of the read bandwidth that `heed bench --machine` measures in the same minute. Needs torch
 and numpy; build the target `bench` first."""
 import os, shutil, sys, tempfile, time
@@ -31,7 +32,11 @@ def torch_side(threads):
             a = read("a.bin", (k, m) if gradient == "weight" else (m, k))
             w = read("b.bin", (k, n) if gradient else (n, k))
             held["ways"] = [lambda: torch.matmul(a.T if gradient == "weight" else a, w)] if gradient else [lambda: torch.nn.functional.linear(a, w)]
-            if not gradient:
+            if request["autocast"]:
+                single = w.float()
+                held["ways"] = {"weight": [lambda: torch.matmul(a.T, w).float()], "input": [lambda: torch.matmul(a, single.to(w.dtype))],
+                                "": [lambda: torch.nn.functional.linear(a, single.to(w.dtype))]}[gradient]
+            elif not gradient:
                 transposed = w.T.contiguous()
                 held["ways"].append(lambda: torch.matmul(a, transposed))
             result = held["ways"][0]().float().numpy()
@@ -78,7 +83,8 @@ class Sides:
         """A row: GFLOP/s of both, in turn; the outputs compared with a tolerance of their rounding."""
         self.operands(m, n, k)
         self.heed.ask(do="load", m=m, n=n, k=k, b=weight, layout=layout, rounded=rounded, gradient=gradient, folder=self.folder)
-        there = self.torch.ask(do="load", m=m, n=n, k=k, dtype="bfloat16" if rounded else "float32", gradient=gradient, folder=self.folder)
+        there = self.torch.ask(do="load", m=m, n=n, k=k, dtype="bfloat16" if rounded else "float32", gradient=gradient,
+                               autocast=rounded and weight == "f32", folder=self.folder)
         flops = 2e-9 * m * n * k
         time_side = lambda worker: lambda: flops / worker.ask(do="time", seconds=seconds)["seconds"]
         result = rounds.interleave({"heed": time_side(self.heed), "PyTorch": time_side(self.torch)}, self.setup.rounds)

@@ -70,7 +70,7 @@ def compare(setup, width, causal, length, backward):
         ours = {name: rounds.Worker([program, "-f", path, "-t", setup.threads, "-l", length, "-w", width, "-m", mask, "-b", int(backward), "-p", name],
                                     setup.threads) for name, path in paths.items()}
         theirs = rounds.Worker([sys.executable, __file__, "--peer", paths["f32"], length, width, int(causal), setup.threads], setup.threads)
-        repeats = max(1, round(2e9 / work))  # short runs are repeated, so that one round is no blink
+        repeats = max(1, round(4e10 / work))  # a round takes a fifth of a second or more
 
         def rate(worker, **request):
             time.sleep(0.3)  # until the other side's threads have stopped to spin

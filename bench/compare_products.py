@@ -7,7 +7,8 @@ Ours: a (M,K) f32 times W^T; W as a model holds it (panels packed beforehand, bf
 packs for itself, as in training. PyTorch: torch.nn.functional.linear on rows; torch.matmul with a transposed copy too, the faster one counting.
 bf16: heed rounds f32 operands itself and writes f32. PyTorch gets bf16 operands and writes bf16; where weights are f32 it does what its autocast does:
 activations come in bf16, weights are rounded within the time, their gradient is widened to f32. Products with one row walk through copies of W
-larger than the caches and are judged by their share of the read bandwidth that `heed bench --machine` measures in the same minute. Needs torch
+larger than the caches and are judged by their share of the read bandwidth that `heed bench --machine` measures in turn with them: on a shared machine
+it halves and doubles from one minute to the next. Needs torch
 and numpy; build the target `bench` first."""
 import os, shutil, sys, tempfile, time
 
@@ -99,9 +100,10 @@ class Sides:
         self.operands(1, n, k)
         loaded = self.heed.ask(do="load", m=1, n=n, k=k, b=dtype, layout="panels", copies=COLD_BYTES // (n * k * (4 if dtype == "f32" else 2)) + 1,
                                folder=self.folder)
-        result = rounds.interleave({"heed": lambda: loaded["bytes"] / 1e9 / self.heed.ask(do="time", seconds=0.4)["seconds"]}, self.setup.rounds)
-        share = result.median("heed") * 1e9 / self.setup.peaks()["memory_bytes_per_second"]
-        return rounds.Row(name, "GB/s", result, floor, goal, share=share, share_of="read bandwidth", by_share=True)
+        machine = lambda: rounds.heed_json(self.setup.heed, "bench", "--machine", threads=self.setup.threads)["memory_bytes_per_second"] / 1e9
+        result = rounds.interleave({"heed": lambda: loaded["bytes"] / 1e9 / self.heed.ask(do="time", seconds=0.4)["seconds"], "reading": machine},
+                                   self.setup.rounds)
+        return rounds.Row(name, "GB/s", result, floor, goal, share=result.ratio, share_of="read bandwidth", by_share=True)
 
 
 def f32_square(setup):

@@ -43,18 +43,19 @@ def ours(setup, model, *arguments):
     return Worker([setup.heed, "bench", "-m", model, "--on-request", "-t", setup.threads, *arguments], setup.threads)
 
 
-ROUNDED = ("--compute", "bf16", "--cache", "bf16")  # products of attention; those over blocks stay as they are
+COMPUTE_ROUNDED = ("--compute", "bf16")  # products of attention; those over blocks stay as they are
+CACHE_ROUNDED = ("--cache", "bf16")
 
 
 def agreement(setup, model, llama, mode=()):
-    """Logits of both behind the same prompt; llama.cpp's cache is empty afterwards."""
+    """Logits of both behind the same prompt, for which heed keeps no cache; llama.cpp's is empty afterwards."""
     import numpy as np
     ids = [(i * 7919 + 1) % 997 + 3 for i in range(32)]
     theirs = np.array(llama.ask(logits=ids)["logits"])
     with tempfile.TemporaryDirectory() as folder:
         from safetensors.numpy import load_file, save_file
         save_file({"in.input_ids": np.array([ids], dtype=np.int64)}, f"{folder}/in.safetensors")
-        command = [setup.heed, "forward", model, "--in", f"{folder}/in.safetensors", "--out", f"{folder}/out.safetensors", "-t", str(setup.threads), *mode]
+        command = [setup.heed, "forward", model, "--in", f"{folder}/in.safetensors", "--out", f"{folder}/out.safetensors", "-t", str(setup.threads), *(COMPUTE_ROUNDED if set(COMPUTE_ROUNDED) <= set(mode) else ())]
         subprocess.run(command, check=True, stderr=subprocess.DEVNULL)
         mine = load_file(f"{folder}/out.safetensors")["out.logits"][0, -1].astype(float)
     distance = float(np.sqrt(np.mean((mine - theirs) ** 2)) / theirs.std())
@@ -117,7 +118,7 @@ for dtype in ("q4_0", "q8_0", "q4_k"):
     PATHS[f"prefill-{dtype.replace('_', '')}"] = one(f"prefill 512, 0.4 B {dtype.upper()}", lambda setup, dtype=dtype: made(setup, "0.4b", dtype), 1.5, 2.5)
 PATHS["decode-1b"] = decode_large
 PATHS["prefill-8k"] = one("prefill 512 at 8k depth, 1 B Q4_0", lambda setup: made(setup, "1b", "q4_0"), 2, 3, depth=8192,
-                          modes=[("heed, attention in bf16", ROUNDED)])
+                          modes=[("heed, attention in bf16", COMPUTE_ROUNDED + CACHE_ROUNDED)])
 
 if __name__ == "__main__":
     rounds.main(PATHS, __doc__)

@@ -43,11 +43,10 @@ def ours(setup, model, *arguments):
     return Worker([setup.heed, "bench", "-m", model, "--on-request", "-t", setup.threads, *arguments], setup.threads)
 
 
-COMPUTE_ROUNDED = ("--compute", "bf16")  # products of attention; those over blocks stay as they are
-CACHE_ROUNDED = ("--cache", "bf16")
+EXACT, ROUNDED = ((), ()), (("--compute", "bf16"), ("--cache", "bf16"))  # options of computing (those over blocks stay as they are), of the cache
 
 
-def agreement(setup, model, llama, mode=()):
+def agreement(setup, model, llama, options):
     """Logits of both behind the same prompt, for which heed keeps no cache; llama.cpp's is empty afterwards."""
     import numpy as np
     ids = [(i * 7919 + 1) % 997 + 3 for i in range(32)]
@@ -55,7 +54,7 @@ def agreement(setup, model, llama, mode=()):
     with tempfile.TemporaryDirectory() as folder:
         from safetensors.numpy import load_file, save_file
         save_file({"in.input_ids": np.array([ids], dtype=np.int64)}, f"{folder}/in.safetensors")
-        command = [setup.heed, "forward", model, "--in", f"{folder}/in.safetensors", "--out", f"{folder}/out.safetensors", "-t", str(setup.threads), *(COMPUTE_ROUNDED if set(COMPUTE_ROUNDED) <= set(mode) else ())]
+        command = [setup.heed, "forward", model, "--in", f"{folder}/in.safetensors", "--out", f"{folder}/out.safetensors", "-t", str(setup.threads), *options]
         subprocess.run(command, check=True, stderr=subprocess.DEVNULL)
         mine = load_file(f"{folder}/out.safetensors")["out.logits"][0, -1].astype(float)
     distance = float(np.sqrt(np.mean((mine - theirs) ** 2)) / theirs.std())
@@ -64,29 +63,29 @@ def agreement(setup, model, llama, mode=()):
 
 
 def measure(setup, name, model, floor, goal, prompt=512, count=0, depth=0, modes=()):
-    """A row for heed's exact mode and one for each further mode (name, options): reading `prompt` tokens behind `depth` others, or with `count`
+    """A row for heed's exact mode and one for each further mode (name, options as in ROUNDED): reading `prompt` tokens behind `depth` others, or with `count`
     writing so many behind them."""
     context = depth + prompt + count + 64
     kind = "decode" if count else "prefill"
-    modes = {"heed": (), **dict(modes)}
+    modes = {"heed": EXACT, **dict(modes)}
     llamas = {f"llama.cpp{' fa' if flash else ''}": peer(setup, model, flash, context, depth) for flash in (False, True)}
     request = dict(decode=count, prompt=prompt) if count else dict(prefill=prompt)
-    mine = {label: ours(setup, model, "-p", prompt, "-n", count, "--depth", depth, *options) for label, options in modes.items()}
+    mine = {label: ours(setup, model, "-p", prompt, "-n", count, "--depth", depth, *computing, *cache) for label, (computing, cache) in modes.items()}
     sides = {label: lambda worker=worker: worker.ask()[f"{kind}_tokens_per_second"] for label, worker in mine.items()}
     sides.update({label: lambda worker=worker: worker.ask(**request)[kind] for label, worker in llamas.items()})
     values = interleave(sides, setup.rounds).values
     for worker in mine.values():
         worker.close()
-    agreements = {label: agreement(setup, model, next(iter(llamas.values())), options) for label, options in modes.items()}
+    agreements = {label: agreement(setup, model, next(iter(llamas.values())), computing) for label, (computing, _) in modes.items()}
     for worker in llamas.values():
         worker.close()
     speed = rounds.heed_json(setup.heed, "bench", "-m", model, "-p", min(prompt, 64), "-n", 4, "--rounds", 1, threads=setup.threads)
     peaks = speed["machine"]
-    for label, options in modes.items():
+    for label, (computing, cache) in modes.items():
         result = rounds.Result({side: values[side] for side in (label, *llamas)})
         agrees, how = agreements[label]
         row = Row(name + label[len("heed"):], "tokens/s", result, floor, goal, how, agrees,
-                  command=" ".join([f"heed bench -m {os.path.basename(model)} -p {prompt} -n {count}"] + ([f"--depth {depth}"] if depth else []) + list(options)))
+                  command=" ".join([f"heed bench -m {os.path.basename(model)} -p {prompt} -n {count}"] + ([f"--depth {depth}"] if depth else []) + [*computing, *cache]))
         if count:
             row.share, row.share_of = result.median(label) * speed["bytes_per_token"] / peaks["memory_bytes_per_second"], "read bandwidth"
         elif not depth:
@@ -118,7 +117,7 @@ for dtype in ("q4_0", "q8_0", "q4_k"):
     PATHS[f"prefill-{dtype.replace('_', '')}"] = one(f"prefill 512, 0.4 B {dtype.upper()}", lambda setup, dtype=dtype: made(setup, "0.4b", dtype), 1.5, 2.5)
 PATHS["decode-1b"] = decode_large
 PATHS["prefill-8k"] = one("prefill 512 at 8k depth, 1 B Q4_0", lambda setup: made(setup, "1b", "q4_0"), 2, 3, depth=8192,
-                          modes=[("heed, attention in bf16", COMPUTE_ROUNDED + CACHE_ROUNDED)])
+                          modes=[("heed, attention in bf16", ROUNDED)])
 
 if __name__ == "__main__":
     rounds.main(PATHS, __doc__)

@@ -53,6 +53,7 @@ int64_t heed_gguf_integer_at(const heed_gguf_entry *entry, size_t index);
 double heed_gguf_number_at(const heed_gguf_entry *entry, size_t index);
 const char *heed_gguf_string_at(const heed_gguf_entry *entry, size_t index, size_t *length); /* not NUL-terminated */
 bool heed_gguf_type_is_integer(heed_gguf_type type); /* BOOL is none */
+size_t heed_gguf_type_bytes(heed_gguf_type type);    /* of one element; 0 for those without a fixed size, and for no type */
 /* Single values. An absent key leaves *value untouched and is HEED_OK; another type, or an array, is HEED_E_FORMAT. */
 heed_status heed_gguf_integer(const heed_gguf *file, const char *key, int64_t *value, heed_error *error);
 heed_status heed_gguf_boolean(const heed_gguf *file, const char *key, bool *value, heed_error *error);

@@ -168,6 +168,11 @@ const heed_gguf_entry *heed_gguf_entry_find(const heed_gguf *file, const char *k
     return found ? *found : NULL;
 }
 
+size_t heed_gguf_type_bytes(heed_gguf_type type)
+{
+    return (unsigned)type < HEED_GGUF_TYPES ? widths[type] : 0;
+}
+
 bool heed_gguf_type_is_integer(heed_gguf_type type)
 {
     return widths[type] && type != HEED_GGUF_F32 && type != HEED_GGUF_F64 && type != HEED_GGUF_BOOL;

@@ -42,7 +42,6 @@ static void put_usual(heed_gguf_entries *entries, const char *key, const char *n
 
 static void put_record(heed_gguf_entries *entries, const char *key, const uint8_t *record)
 {
-    static const size_t widths[] = {1, 1, 2, 2, 4, 4, 4, 1, 0, 0, 8, 8, 8};
     static const char *const texts[] = {"none", "linear", "yarn", "longrope", "", "llama3", "\xFF", "4"};
     heed_gguf_type type = (heed_gguf_type)(record[0] % 16 % HEED_GGUF_TYPES);
     unsigned elements = record[0] >> 4; /* 0 to 3: no array */
@@ -50,12 +49,12 @@ static void put_record(heed_gguf_entries *entries, const char *key, const uint8_
     if (elements > 3) heed_gguf_put_array(entries, key, type, elements - 4);
     else if (type == HEED_GGUF_STRING) heed_gguf_put_string(entries, key, texts[record[1] % 8], strlen(texts[record[1] % 8]));
     else if (type == HEED_GGUF_BOOL) heed_gguf_put_boolean(entries, key, record[1] & 1); /* others are no file */
-    else heed_gguf_put_entry(entries, &(heed_gguf_entry){.key = key, .type = type, .data = record + 1, .bytes = widths[type]});
+    else heed_gguf_put_entry(entries, &(heed_gguf_entry){.key = key, .type = type, .data = record + 1, .bytes = heed_gguf_type_bytes(type)});
     for (unsigned i = 4; i < elements; i++) {
         bool other = (record[9] & 1) && i == elements - 1; /* the last one differs */
         if (type == HEED_GGUF_STRING) heed_gguf_put_text(entries, texts[record[1] % 8], strlen(texts[record[1] % 8]));
         else if (type == HEED_GGUF_BOOL) heed_buffer_byte(&entries->bytes, record[other ? 2 : 1] & 1);
-        else heed_buffer_append(&entries->bytes, record + (other ? 2 : 1), widths[type]);
+        else heed_buffer_append(&entries->bytes, record + (other ? 2 : 1), heed_gguf_type_bytes(type));
     }
 }
 

@@ -145,16 +145,15 @@ static int64_t elements_of(const hostile *v, int64_t layers)
 
 static void put_hostile(heed_gguf_entries *entries, const char *key, const hostile *v, int64_t layers)
 {
-    static const size_t widths[] = {1, 1, 2, 2, 4, 4, 4, 1, 0, 0, 8, 8, 8};
     int64_t count = elements_of(v, layers);
     if (v->type == ABSENT) return;
     if (count < 0 && v->type == HEED_GGUF_STRING) heed_gguf_put_string(entries, key, v->text, strlen(v->text));
-    else if (count < 0) heed_gguf_put_entry(entries, &(heed_gguf_entry){.key = key, .type = (heed_gguf_type)v->type, .data = (const unsigned char *)&v->bits, .bytes = widths[v->type]});
+    else if (count < 0) heed_gguf_put_entry(entries, &(heed_gguf_entry){.key = key, .type = (heed_gguf_type)v->type, .data = (const unsigned char *)&v->bits, .bytes = heed_gguf_type_bytes((heed_gguf_type)v->type)});
     else heed_gguf_put_array(entries, key, (heed_gguf_type)v->type, (uint64_t)count);
     for (int64_t i = 0; i < count; i++) {
         uint64_t bits = v->bits + (i == count - 1 ? (uint64_t)v->differs : 0);
         if (v->type == HEED_GGUF_STRING) heed_gguf_put_text(entries, v->text, strlen(v->text));
-        else heed_buffer_append(&entries->bytes, &bits, widths[v->type]);
+        else heed_buffer_append(&entries->bytes, &bits, heed_gguf_type_bytes((heed_gguf_type)v->type));
     }
 }
 
@@ -325,9 +324,8 @@ static uint64_t take(walker *w, int width, bool noted)
 
 static void take_value(walker *w, uint64_t type, bool noted)
 {
-    static const uint8_t widths[] = {1, 1, 2, 2, 4, 4, 4, 1, 0, 0, 8, 8, 8};
     if (type == HEED_GGUF_STRING) w->at += take(w, 8, noted);
-    else take(w, widths[type], noted);
+    else take(w, (int)heed_gguf_type_bytes((heed_gguf_type)type), noted);
 }
 
 /* Header, entries (of long arrays the first three elements), tensor records. */

@@ -161,11 +161,13 @@ static inline uint64_t seen_keys(const key_tile *tile, span s)
     return seen;
 }
 
-/* Bit j: key j of the tile is seen from all of queries [first, first + count) of the sequence: at once where their indices go up one by one. */
-static inline uint64_t seen_by_all(const problem *p, const sequence *s, const key_tile *tile, int64_t first, int64_t count)
+/* All keys of the tile where each of queries [first, last] of the sequence, whose indices go up one by one, sees all of them; else 0, and they have
+   to be asked. */
+static inline uint64_t seen_by_all(const problem *p, const sequence *s, const key_tile *tile, int64_t first, int64_t last)
 {
-    if (p->query_index || count < 1) return 0;
-    return seen_keys(tile, span_of(p, s->of.first_index + first)) & seen_keys(tile, span_of(p, s->of.first_index + first + count - 1));
+    if (p->query_index || last < first) return 0;
+    const uint64_t seen = seen_keys(tile, span_of(p, s->of.first_index + first)) & seen_keys(tile, span_of(p, s->of.first_index + last));
+    return seen == bits_between(0, tile->count - 1) ? seen : 0;
 }
 
 /* Tiles that queries [first, first + count) can reach: without key indices a key's index is its place. */
@@ -220,11 +222,6 @@ typedef struct { const float *data; ptrdiff_t stride; } view;
 /* Rows of elements of a head in memory. */
 typedef struct { const void *data; heed_gemm_type type; ptrdiff_t stride; } stored;
 
-static inline heed_gemm_type type_of(heed_dtype dtype)
-{
-    return dtype == HEED_F16 ? HEED_GEMM_F16 : dtype == HEED_BF16 ? HEED_GEMM_BF16 : HEED_GEMM_F32;
-}
-
 static inline const void *element_of(const heed_operand *x, int64_t row, int64_t column)
 {
     return (const char *)x->data + (row * x->row_stride + column) * (x->dtype == HEED_F32 ? 4 : 2);
@@ -238,13 +235,13 @@ static inline void widen_row(const problem *p, const heed_operand *x, int64_t ro
         for (int64_t e = p->width; e < p->padded; e++) out[e] = 0;
         return;
     }
-    p->kernels->floats.straight(out, (int)p->padded, element_of(x, row, kv_head * p->width), type_of(x->dtype), x->row_stride, 1, (int)p->width);
+    p->kernels->floats.straight(out, (int)p->padded, element_of(x, row, kv_head * p->width), heed_gemm_type_of(x->dtype), x->row_stride, 1, (int)p->width);
 }
 
 /* The visible keys of a tile, one behind the other: where they are when none is hidden and their type can be packed, else as floats in `room` (64,P). */
 static inline stored visible_rows(const problem *p, const heed_operand *x, const key_tile *tile, int kv_head, float *room)
 {
-    if (tile->whole && x->dtype != HEED_I8) return (stored){element_of(x, tile->base, kv_head * p->width), type_of(x->dtype), x->row_stride};
+    if (tile->whole && x->dtype != HEED_I8) return (stored){element_of(x, tile->base, kv_head * p->width), heed_gemm_type_of(x->dtype), x->row_stride};
     for (int j = 0; j < tile->count; j++) widen_row(p, x, tile->base + tile->place[j], kv_head, room + j * p->padded);
     return (stored){room, HEED_GEMM_F32, p->padded};
 }

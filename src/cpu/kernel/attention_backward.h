@@ -115,10 +115,13 @@ static inline void find_inner(const backward_unit *u, int64_t first, int64_t row
 static inline void load_operands(const backward_unit *u, const heed_operand *x, int64_t rows, float *left_room, float *right_room, view *left, view *right)
 {
     const problem *p = u->p;
-    *left = *right = (view){left_room, p->packed};
-    if (in_place(p)) *left = *right = query_rows(p, x, u->s, u->kv_head, 0, rows, true, NULL);
-    if (p->rounded) *right = (view){right_room, p->padded};
-    for (int64_t first = 0; first < rows && !in_place(p); first += BLOCK_ROWS) {
+    if (in_place(p)) {
+        *left = *right = query_rows(p, x, u->s, u->kv_head, 0, rows, true, NULL);
+        return;
+    }
+    *left = (view){left_room, p->packed};
+    *right = p->rounded ? (view){right_room, p->padded} : *left;
+    for (int64_t first = 0; first < rows; first += BLOCK_ROWS) {
         const int64_t count = rows - first < BLOCK_ROWS ? rows - first : BLOCK_ROWS;
         const view floats = query_rows(p, x, u->s, u->kv_head, first, count, true, p->rounded ? u->scratch->rows : left_room + first * p->packed);
         if (!p->rounded) continue;
@@ -207,7 +210,7 @@ HEED_INLINE void fetch_rows(const backward_unit *u, int64_t row, int64_t end)
 {
     enum { LINE = 64 / sizeof(float) };
     const problem *p = u->p;
-    const int64_t packed = (p->width + p->steps - 1) / p->steps;
+    const int64_t packed = elements_of(p, p->width);
     for (; row < end; row++) {
         const float *q = u->queries.data + row * u->queries.stride, *dy = u->slopes.data + row * u->slopes.stride;
         const float *dq = float_row(&p->args->out[0], query_row(u, row)) + query_column(u, row);
@@ -275,13 +278,10 @@ static inline void add_to_keys(const backward_unit *u, int64_t first, int64_t ro
 static inline bool look_from_block(const backward_unit *u, int64_t first, int64_t rows)
 {
     uint64_t any = 0, seen = 0;
-    const uint64_t all = seen_by_all(u->p, u->s, &u->tile, first / u->p->group, (first + rows - 1) / u->p->group - first / u->p->group + 1);
-    if (all && all == bits_between(0, u->tile.count - 1)) {
-        for (int64_t r = 0; r < rows; r++) u->scratch->seen[r] = all;
-        return true;
-    }
+    const uint64_t all = seen_by_all(u->p, u->s, &u->tile, first / u->p->group, (first + rows - 1) / u->p->group);
     for (int64_t r = 0; r < rows; r++) {
-        if (r == 0 || (first + r) % u->p->group == 0)
+        if (all) seen = all;
+        else if (r == 0 || (first + r) % u->p->group == 0)
             seen = seen_keys(&u->tile, span_of(u->p, query_index_at(u->p, u->s, (first + r) / u->p->group)));
         any |= u->scratch->seen[r] = seen;
     }

@@ -215,13 +215,9 @@ static inline bool look_at_tile(forward_unit *u)
 {
     uint64_t any = 0;
     find_tile(u->p, u->s, u->number, &u->tile);
-    const uint64_t all = seen_by_all(u->p, u->s, &u->tile, u->first, u->queries);
-    if (all && all == bits_between(0, u->tile.count - 1)) {
-        for (int64_t i = 0; i < u->queries; i++) u->scratch->seen[i] = all;
-        return true;
-    }
+    const uint64_t all = seen_by_all(u->p, u->s, &u->tile, u->first, u->first + u->queries - 1);
     for (int64_t i = 0; i < u->queries; i++)
-        any |= u->scratch->seen[i] = seen_keys(&u->tile, span_of(u->p, query_index_at(u->p, u->s, u->first + i)));
+        any |= u->scratch->seen[i] = all ? all : seen_keys(&u->tile, span_of(u->p, query_index_at(u->p, u->s, u->first + i)));
     return any != 0;
 }
 

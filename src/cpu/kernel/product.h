@@ -217,8 +217,9 @@ static inline int packed_parts(const heed_kernel_args *args)
 
 static inline bool product_fits_ahead(const heed_kernel_args *args)
 {
+    if (!product_fits_plain(args)) return false;
     const size_t bytes = ahead_shared(args);
-    return product_fits_plain(args) && bytes > 0 && bytes <= MOST_AHEAD_BYTES;
+    return bytes > 0 && bytes <= MOST_AHEAD_BYTES;
 }
 
 static inline int ahead_parts(const heed_kernel_args *args)

@@ -6,25 +6,6 @@
    elements of B. */
 enum { MAX_PARTS = 64, MAX_FEW_PARTS = 32, PART_COST = 4000, FEW_PART_WORK = 1 << 16 };
 
-const heed_gemm_kernels *heed_gemm_kernels_for(heed_isa isa)
-{
-    return HEED_FOR_ISA(isa, heed_gemm_kernels);
-}
-
-const heed_gemm_pair_kernels *heed_gemm_pair_kernels_for(heed_isa isa)
-{
-#if defined(__x86_64__)
-    if (isa == HEED_ISA_AVX512 && heed_isa_has_bf16()) return &heed_gemm_pair_kernels_bf16;
-#endif
-    (void)isa;
-    return NULL;
-}
-
-heed_gemm_type heed_gemm_type_of(heed_dtype dtype)
-{
-    return dtype == HEED_F16 ? HEED_GEMM_F16 : dtype == HEED_BF16 ? HEED_GEMM_BF16 : HEED_GEMM_F32;
-}
-
 /* One row tile: units are runs of panels. */
 static void cut_few(heed_gemm_cut *c, const heed_gemm *g)
 {

@@ -72,6 +72,22 @@ void heed_cpu_panel_pack(const heed_backend *backend, void *panels, heed_dtype d
     heed_gemm_pack(&target, first, count, source, source_dtype, row_stride, column_stride);
 }
 
+bool heed_cpu_copy_bytes(const heed_backend *backend, int64_t rows, int64_t columns, size_t *bytes)
+{
+    size_t first;
+    return heed_gemm_copy_bytes(backend->isa, rows, columns, &first, bytes);
+}
+
+int64_t heed_cpu_copy_run(const heed_backend *backend)
+{
+    return heed_gemm_panel_width(backend->isa);
+}
+
+void heed_cpu_copy_rows(const heed_backend *backend, void *copy, int64_t rows, int64_t columns, int64_t first, int64_t count, const float *source)
+{
+    heed_gemm_copy_rows(backend->isa, copy, rows, columns, first, count, source, columns);
+}
+
 void heed_cpu_panel_row(const heed_backend *backend, const void *panels, heed_dtype dtype, int64_t rows, int64_t columns, int64_t row, float *out)
 {
     heed_gemm_panels source = {(void *)panels, backend->isa, dtype, rows, columns};

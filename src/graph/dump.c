@@ -47,7 +47,7 @@ void heed_graph_dump_text(const heed_graph *graph, heed_buffer *out)
         const heed_value_info *info = &graph->values[i];
         if (info->kind == HEED_VALUE_COMPUTED) continue;
         heed_buffer_printf(out, "%-9s %s %s%s%s\n", kinds[info->kind], info->name, heed_dtypes[info->dtype].name, heed_shape_text(info->shape, shape),
-                info->layout == HEED_LAYOUT_PANELS ? " panels" : "");
+                info->layout == HEED_LAYOUT_PANELS ? " panels" : info->layout == HEED_LAYOUT_PANELS_BOTH ? " panels, and of its transpose" : "");
     }
     for (size_t i = 0; i < graph->n_nodes; i++) {
         const heed_node *node = &graph->nodes[i];

@@ -1,5 +1,6 @@
 /* The gradient pass: appends, in reverse order, each op's own gradient nodes, and sums where a value is used more than once.
-   Uses are summed in the order in which the pass meets them (last use first), so that the order depends on the graph alone. */
+   Uses are summed in the order in which the pass meets them (last use first), so that the order depends on the graph alone. A use of a rounded
+   copy is one of its parameter. */
 #include "graph/ir.h"
 
 #include <stdlib.h>
@@ -9,6 +10,8 @@ static void mark_reached(const heed_graph *graph, size_t n_nodes, const heed_val
 {
     for (int i = 0; i < n; i++)
         if (wrt[i] >= 0) reached[wrt[i]] = true;
+    for (size_t i = 0; i < graph->n_values; i++)
+        if (graph->values[i].master >= 0) reached[i] = reached[graph->values[i].master];
     for (size_t i = 0; i < n_nodes; i++) {
         const heed_node *node = &graph->nodes[i];
         bool any = false;
@@ -23,6 +26,7 @@ static void collect(heed_graph *graph, const heed_node *node, const heed_value *
     for (int j = 0; j < node->n_in; j++) {
         heed_value input = node->in[j];
         if (input < 0 || din[j] == HEED_NONE || !reached[input]) continue;
+        if (graph->values[input].master >= 0) input = graph->values[input].master;
         gradients[input] = gradients[input] == HEED_NONE ? din[j] : heed_add(graph, gradients[input], din[j]);
     }
 }

@@ -71,7 +71,7 @@ static heed_value add_named(heed_graph *graph, heed_value_kind kind, const char 
     for (size_t i = 0; i < graph->n_values; i++)
         if (graph->values[i].name && graph->values[i].kind != HEED_VALUE_COMPUTED && !strcmp(graph->values[i].name, name))
             return heed_graph_fail(graph, HEED_E_ARG, "\"%s\" is declared twice; names of inputs, weights and states are unique", name);
-    heed_value_info info = {.kind = kind, .dtype = dtype, .shape = shape, .node = -1, .external = -1};
+    heed_value_info info = {.kind = kind, .dtype = dtype, .shape = shape, .node = -1, .external = -1, .copy = HEED_NONE, .master = HEED_NONE};
     info.name = heed_arena_string(graph->arena, name);
     if (!info.name) return fail_memory(graph);
     if (kind != HEED_VALUE_INPUT) {
@@ -102,6 +102,24 @@ heed_value heed_parameter(heed_graph *graph, const char *name, heed_dtype dtype,
 heed_value heed_state(heed_graph *graph, const char *name, heed_dtype dtype, heed_shape shape)
 {
     return add_named(graph, HEED_VALUE_STATE, name, dtype, shape);
+}
+
+heed_value heed_rounded_copy(heed_graph *graph, heed_value parameter, heed_layout layout)
+{
+    char name[192];
+    if (parameter < 0) return parameter;
+    snprintf(name, sizeof name, "rounded.%s", graph->values[parameter].name);
+    const heed_value copy = heed_constant(graph, name, HEED_BF16, graph->values[parameter].shape);
+    if (copy < 0) return copy;
+    heed_value_set_layout(graph, copy, layout);
+    graph->values[copy].master = parameter;
+    graph->values[parameter].copy = copy;
+    return copy;
+}
+
+bool heed_value_is_frozen(const heed_graph *graph, heed_value value)
+{
+    return graph->values[value].kind == HEED_VALUE_CONSTANT && graph->values[value].master < 0;
 }
 
 void heed_value_set_layout(heed_graph *graph, heed_value value, heed_layout layout)
@@ -219,7 +237,7 @@ heed_value heed_emit(heed_graph *graph, heed_op_id id, const heed_value *in, int
     if (!heed_grow(&graph->nodes, &graph->nodes_capacity, graph->n_nodes + 1, sizeof node)) return fail_memory(graph);
     for (int i = 0; i < op->n_out; i++) {
         node.out[i] = add_value(graph, (heed_value_info){.kind = HEED_VALUE_COMPUTED, .dtype = infer.out_dtype[i],
-                                .shape = infer.out_shape[i], .node = (int32_t)graph->n_nodes, .external = -1});
+                                .shape = infer.out_shape[i], .node = (int32_t)graph->n_nodes, .external = -1, .copy = HEED_NONE, .master = HEED_NONE});
         if (node.out[i] < 0) return HEED_BAD;
         if (outputs) outputs[i] = node.out[i];
     }

@@ -19,8 +19,9 @@ typedef enum heed_op_id {
 typedef struct heed_op heed_op;
 extern const heed_op *const heed_ops[HEED_OP_COUNT];
 
-/* How the elements of an operand lie in memory. PANELS is the backend's packed form of a weight (N,K). */
-typedef enum heed_layout { HEED_LAYOUT_ROWS, HEED_LAYOUT_PANELS } heed_layout;
+/* How the elements of an operand lie in memory. PANELS is the backend's packed form of a weight (N,K); PANELS_BOTH that and, behind it, the packed
+   form of its transpose, for products that read it the other way round. */
+typedef enum heed_layout { HEED_LAYOUT_ROWS, HEED_LAYOUT_PANELS, HEED_LAYOUT_PANELS_BOTH } heed_layout;
 
 /* One input or output of a running kernel. `shape` holds the live count in dim[0]. Rows (axis 0) lie row_stride elements
    apart; within a row the elements are contiguous. A missing optional operand has data NULL. */

@@ -1,9 +1,16 @@
 /* Precision: products, those of attention too, round their operands to bf16 and accumulate in f32; norms, softmax, loss, the residual
    stream and the gradients of parameters stay f32. Runs before the gradient pass, so that the backward products round theirs too. Weights
-   in blocks are multiplied as ever. */
+   in blocks are multiplied as ever. A parameter that has a rounded copy is read from that: the bits are the same. */
 #include "graph/attributes.h"
 #include "graph/ir.h"
 #include "graph/plan.h"
+
+/* Input 1 is the weight of every such op. */
+static void read_copy(const heed_graph *graph, heed_node *node)
+{
+    const heed_value copy = node->in[1] >= 0 ? graph->values[node->in[1]].copy : HEED_NONE;
+    if (copy >= 0) node->in[1] = copy;
+}
 
 heed_status heed_pass_precision(heed_graph *graph, heed_error *error)
 {
@@ -12,8 +19,10 @@ heed_status heed_pass_precision(heed_graph *graph, heed_error *error)
         if (node->id == HEED_OP_ATTENTION) ((heed_attention_attributes *)node->attributes)->rounded = true;
         if (node->n_in < 2 || heed_dtype_is_block(heed_value_dtype(graph, node->in[1]))) continue;
         if (node->id == HEED_OP_PRODUCT) ((heed_product_attributes *)node->attributes)->rounded = true;
-        if (node->id == HEED_OP_EXPERT_PRODUCT) ((heed_expert_product_attributes *)node->attributes)->rounded = true;
-        if (node->id == HEED_OP_LINEAR_CROSS_ENTROPY) ((heed_linear_loss_attributes *)node->attributes)->rounded = true;
+        else if (node->id == HEED_OP_EXPERT_PRODUCT) ((heed_expert_product_attributes *)node->attributes)->rounded = true;
+        else if (node->id == HEED_OP_LINEAR_CROSS_ENTROPY) ((heed_linear_loss_attributes *)node->attributes)->rounded = true;
+        else continue;
+        read_copy(graph, node);
     }
     return heed_graph_status(graph, error);
 }

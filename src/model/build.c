@@ -20,6 +20,17 @@ static bool has_gradient(const heed_model *model, const heed_program_spec *spec,
     return spec->purpose == HEED_PURPOSE_TRAIN && model->weights[index].parameter && is_present(model, index);
 }
 
+static bool rounds_operands(const heed_model *model, const heed_program_spec *spec)
+{
+    return spec->bf16 || model->bf16;
+}
+
+/* Do products read a rounded copy of this weight? */
+static bool has_copy(const heed_model *model, const heed_program_spec *spec, size_t index)
+{
+    return model->weights[index].copy && rounds_operands(model, spec);
+}
+
 bool heed_build_has_cache(const heed_model *model, const heed_program_spec *spec, heed_cache_kind kind)
 {
     bool cross = kind == HEED_CACHE_CROSS_KEY || kind == HEED_CACHE_CROSS_VALUE;
@@ -30,7 +41,7 @@ bool heed_build_has_cache(const heed_model *model, const heed_program_spec *spec
 size_t heed_build_external_count(const heed_model *model, const heed_program_spec *spec)
 {
     size_t count = 0;
-    for (size_t i = 0; i < model->n_weights; i++) count += (size_t)is_present(model, i) + has_gradient(model, spec, i);
+    for (size_t i = 0; i < model->n_weights; i++) count += (size_t)is_present(model, i) + has_copy(model, spec, i) + has_gradient(model, spec, i);
     for (int kind = 0; kind < HEED_CACHE_KINDS; kind++)
         if (heed_build_has_cache(model, spec, (heed_cache_kind)kind)) count += (size_t)heed_model_cache_layers(model);
     return count;
@@ -43,6 +54,8 @@ void heed_build_bind(const heed_model *model, const heed_program_spec *spec, voi
         if (!is_present(model, i)) continue;
         *data++ = weight->hidden_rows ? (char *)weight->data + heed_dtype_bytes(weight->dtype, (size_t)(weight->hidden_rows * weight->columns)) : weight->data;
     }
+    for (size_t i = 0; i < model->n_weights; i++)
+        if (has_copy(model, spec, i)) *data++ = model->weights[i].copy;
     for (size_t i = 0; i < model->n_weights; i++) {
         const heed_weight *weight = &model->weights[i];
         if (!has_gradient(model, spec, i)) continue;
@@ -72,6 +85,8 @@ static void declare_weights(heed_build *b)
                                 : heed_constant(b->graph, weight->name, weight->dtype, weight_shape(weight));
         if (weight->layout != HEED_LAYOUT_ROWS && b->weights[i] >= 0) heed_value_set_layout(b->graph, b->weights[i], weight->layout);
     }
+    for (size_t i = 0; i < b->model->n_weights; i++)
+        if (has_copy(b->model, b->spec, i)) heed_rounded_copy(b->graph, b->weights[i], HEED_LAYOUT_PANELS_BOTH);
     for (size_t i = 0; i < b->model->n_weights; i++) {
         char name[160];
         snprintf(name, sizeof name, "gradient.%s", b->model->weights[i].name);
@@ -228,11 +243,6 @@ static heed_status append_gradients(heed_build *b, heed_value loss, heed_error *
     return heed_graph_status(b->graph, error);
 }
 
-static bool rounds_operands(const heed_build *b)
-{
-    return b->spec->bf16 || b->model->bf16;
-}
-
 static heed_status finish_loss(heed_build *b, heed_error *error)
 {
     if (b->n_terms == 0) return heed_fail(error, HEED_E_ARG, "this model has no head that is scored: there is no loss");
@@ -242,7 +252,7 @@ static heed_status finish_loss(heed_build *b, heed_error *error)
     heed_output(b->graph, "loss", loss);
     if (b->n_sums > 0) heed_output(b->graph, "loss_terms", heed_concatenate(b->graph, b->sums, b->n_sums));
     HEED_TRY(heed_graph_status(b->graph, error));
-    if (rounds_operands(b)) HEED_TRY(heed_pass_precision(b->graph, error));
+    if (rounds_operands(b->model, b->spec)) HEED_TRY(heed_pass_precision(b->graph, error));
     return b->spec->purpose == HEED_PURPOSE_TRAIN ? append_gradients(b, loss, error) : HEED_OK;
 }
 
@@ -279,5 +289,5 @@ heed_status heed_build_graph(heed_graph *graph, const heed_model *model, const h
     else heed_build_head(b, heed_build_stack(b, &b->main));
     HEED_TRY(heed_graph_status(graph, error));
     if (scored) return finish_loss(b, error);
-    return rounds_operands(b) ? heed_pass_precision(graph, error) : HEED_OK;
+    return rounds_operands(model, spec) ? heed_pass_precision(graph, error) : HEED_OK;
 }

@@ -38,6 +38,7 @@ void heed_model_release(heed_model *model)
 {
     if (!model || atomic_fetch_sub(&model->references, 1) != 1) return;
     heed_free_aligned(model->memory);
+    heed_free_aligned(model->copies);
     for (size_t i = 0; i < model->n_tensors; i++) {
         if (model->tensors[i].expert > 0) continue; /* the first expert's */
         heed_free_aligned(model->tensors[i].values);
@@ -66,6 +67,11 @@ size_t heed_model_bytes(const heed_model *model)
     size_t bytes = 0;
     for (size_t i = 0; i < model->n_weights; i++) bytes += model->weights[i].bytes;
     return bytes;
+}
+
+size_t heed_model_copy_bytes(const heed_model *model)
+{
+    return model->copies_bytes;
 }
 
 double heed_model_step_bytes(const heed_model *model, int64_t rows)
@@ -121,6 +127,16 @@ heed_parameter_info heed_model_parameter(const heed_model *model, size_t index)
     const heed_tensor *tensor = &model->tensors[model->parameters[index]];
     return (heed_parameter_info){.name = tensor->name, .rank = tensor->rank, .shape = tensor->shape, .elements = tensor->elements,
                                  .group = tensor->columns > 0 ? HEED_DECAY_MATRIX : HEED_DECAY_NONE, .rows = tensor->values, .gradient = tensor->gradient};
+}
+
+size_t heed_model_copy_count(const heed_model *model, size_t index)
+{
+    return heed_weights_copy_count(model, &model->tensors[model->parameters[index]]);
+}
+
+heed_parameter_copy heed_model_copy(const heed_model *model, size_t index, size_t at)
+{
+    return heed_weights_rounded(model, &model->tensors[model->parameters[index]], at);
 }
 
 void heed_model_parameter_read(const heed_model *model, size_t index, bool gradient, float *values)

@@ -18,7 +18,8 @@ typedef struct heed_model_options {
     uint64_t seed;
     bool rounded;                /* inference: matrices that products read are rounded to `rounded_to` where that is narrower than their stored type */
     heed_dtype rounded_to;       /* f16, bf16, or blocks that can be made; tied embeddings keep 8 bits at least */
-    bool bf16;                   /* products and attention round their operands to bf16 (the precision pass) */
+    bool bf16;                   /* products and attention round their operands to bf16 (the precision pass); with `training` the matrices that
+                                    products read have rounded copies, which whoever writes rows has to keep up with them */
     heed_dtype cache;            /* keys and values of its sessions: f32 (0, exact), bf16, or i8 with a scale per head and position */
     bool allow_nonfinite;        /* NaN and infinities in weights become notes instead of HEED_E_FORMAT */
 } heed_model_options;
@@ -45,6 +46,7 @@ void heed_model_release(heed_model *model);       /* NULL is fine; the last rele
 const heed_config *heed_model_config(const heed_model *model);
 bool heed_model_is_training(const heed_model *model);
 size_t heed_model_bytes(const heed_model *model);              /* resident weights */
+size_t heed_model_copy_bytes(const heed_model *model);         /* rounded copies beside them: 4 bytes for every element that has one */
 /* Of them those that a step over `rows` tokens reads: all but tables of which single rows are gathered, and of the experts no more than
    the rows choose. */
 double heed_model_step_bytes(const heed_model *model, int64_t rows);
@@ -68,6 +70,15 @@ typedef struct heed_parameter_info {
 size_t heed_model_parameter_count(const heed_model *model);
 /* index < count. The pointers hold for the model's life (gradient: from heed_model_allocate_gradients on). */
 heed_parameter_info heed_model_parameter(const heed_model *model, size_t index);
+/* A matrix of a parameter that has a rounded copy: its rows begin with element `begin`, and heed_cpu_copy_rows writes the copy. */
+typedef struct heed_parameter_copy {
+    size_t begin;
+    int64_t rows, columns;
+    void *data;
+} heed_parameter_copy;
+/* How many of them a parameter has, and the one at place `at`, in the order of their rows; none unless opened for training with `bf16`. */
+size_t heed_model_copy_count(const heed_model *model, size_t index);
+heed_parameter_copy heed_model_copy(const heed_model *model, size_t index, size_t at);
 /* Copies one parameter's rows, or its gradient, into `values` in the order on disk (training only). */
 void heed_model_parameter_read(const heed_model *model, size_t index, bool gradient, float *values);
 size_t heed_model_element_count(const heed_model *model);      /* numbers in all parameters */

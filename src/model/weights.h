@@ -43,6 +43,9 @@ typedef struct heed_weight {
     heed_layout layout;
     void *data;
     size_t bytes;
+    void *copy;                    /* training with `bf16`: the matrix rounded, as products read it (heed_cpu_copy_rows), of a stack one expert's
+                                      behind the other; NULL: they read the rows */
+    size_t copy_bytes;             /* of one matrix */
     bool parameter;
 } heed_weight;
 
@@ -60,6 +63,8 @@ struct heed_model {
     heed_weight *weights;
     size_t n_weights, weights_capacity;
     char *memory;                  /* of all weights but those that are their tensor's values */
+    char *copies;                  /* of all rounded copies */
+    size_t copies_bytes;
     int32_t *index[HEED_PARTS][HEED_ROLE_COUNT]; /* weight by layer, -1; NULL when the role is not wanted */
     int32_t rotary[HEED_PARTS], rotary_local[HEED_PARTS], sinusoid[HEED_PARTS], slopes[HEED_PARTS]; /* computed weights, -1 */
     size_t *parameters;            /* indices of tensors that are trained */
@@ -94,6 +99,9 @@ void heed_weights_read_training(const heed_tensor *tensor, bool gradient, float 
 /* Training: zeroed memory for the values, or the gradients, of a tensor; of experts with tensors of their own the first brings it for all.
    NULL when memory is out. */
 float *heed_weights_training_memory(const heed_model *model, const heed_tensor *tensor, bool gradient);
+/* The rounded copies of a tensor of a model opened for training: how many, and the one at place `at`, in the order of their rows. */
+size_t heed_weights_copy_count(const heed_model *model, const heed_tensor *tensor);
+heed_parameter_copy heed_weights_rounded(const heed_model *model, const heed_tensor *tensor, size_t at);
 /* Rotary frequencies and sinusoidal tables. */
 void heed_weights_compute(heed_model *model);
 /* Initial values of one tensor as its family gives them. */

@@ -10,35 +10,54 @@
 
 /* ---- types and layouts ---- */
 
-/* Does the backend have a kernel for this op that reads its weight, operand `at`, from panels? */
-static bool takes_panels(const heed_backend *backend, heed_op_id op, int at, heed_operand *in, const heed_operand *out, const void *attributes)
+/* One, or one for each expert. */
+static int64_t matrices_of(const heed_weight *weight)
+{
+    return weight->stack ? weight->stack : 1;
+}
+
+/* Does the backend have a kernel for this op that reads its weight, operand `at`, from these panels? */
+static bool takes_panels(const heed_backend *backend, heed_op_id op, int at, heed_layout layout, heed_operand *in, const heed_operand *out, const void *attributes)
 {
     heed_runtime runtime = {0};
     heed_kernel_args args = {.op = heed_ops[op], .in = in, .out = out, .n_in = 2, .n_out = 1, .attributes = attributes, .runtime = &runtime,
                              .isa = backend->isa};
     static char present; /* maximal arguments carry no data, only a mark that the operand is there */
-    in[at].layout = HEED_LAYOUT_PANELS;
+    in[at].layout = layout;
     for (int i = 0; i < args.n_in; i++) in[i].data = &present;
     return heed_backend_find(backend, op, &args) != NULL;
 }
 
+/* Does the backend multiply rows by this weight, in this type, out of these panels? */
+static bool multiplies_panels(const heed_model *model, const heed_weight *weight, heed_dtype dtype, heed_layout layout, bool rounded)
+{
+    heed_shape rows = heed_shape_live(HEED_EXTENT_ROWS, 64, weight->columns), result = heed_shape_live(HEED_EXTENT_ROWS, 64, weight->rows);
+    heed_operand x = {.dtype = HEED_F32, .shape = rows, .row_stride = weight->columns}, y = {.dtype = HEED_F32, .shape = result, .row_stride = weight->rows};
+    heed_operand w = {.dtype = dtype, .shape = heed_shape_2(weight->rows, weight->columns), .row_stride = weight->columns};
+    heed_expert_product_attributes experts = {.transpose_b = 1, .rounded = rounded};
+    heed_product_attributes product = {.transpose_b = 1, .rounded = rounded};
+    if (!heed_weight_is_multiplied(&model->config, (heed_part)weight->part, (heed_role)weight->role)) return false;
+    if (!weight->stack) return takes_panels(model->backend, HEED_OP_PRODUCT, 1, layout, (heed_operand[]){x, w}, &y, &product);
+    w.shape = heed_shape_of(3, (int64_t[]){weight->stack, weight->rows / weight->stack, weight->columns});
+    return takes_panels(model->backend, HEED_OP_EXPERT_PRODUCT, HEED_EXPERT_WEIGHT, layout, (heed_operand[]){x, w}, &y, &experts);
+}
+
 static bool wants_panels(const heed_model *model, const heed_weight *weight, heed_dtype dtype)
 {
-    if (!model->backend || model->training || weight->tensor < 0) return false;
-    if (!heed_weight_is_multiplied(&model->config, (heed_part)weight->part, (heed_role)weight->role)) return false;
-    heed_shape rows = heed_shape_live(HEED_EXTENT_ROWS, 64, weight->columns), ids = heed_shape_live(HEED_EXTENT_ROWS, 64, 0);
-    heed_shape result = heed_shape_live(HEED_EXTENT_ROWS, 64, weight->rows), table = heed_shape_2(weight->rows, weight->columns);
-    heed_operand x = {.dtype = HEED_F32, .shape = rows, .row_stride = weight->columns}, w = {.dtype = dtype, .shape = table, .row_stride = weight->columns};
-    heed_operand y = {.dtype = HEED_F32, .shape = result, .row_stride = weight->rows}, index = {.dtype = HEED_I32, .shape = ids, .row_stride = 1};
-    if (weight->stack) {
-        heed_expert_product_attributes experts = {.transpose_b = 1};
-        w.shape = heed_shape_of(3, (int64_t[]){weight->stack, weight->rows / weight->stack, weight->columns});
-        return takes_panels(model->backend, HEED_OP_EXPERT_PRODUCT, HEED_EXPERT_WEIGHT, (heed_operand[]){x, w}, &y, &experts);
-    }
-    heed_product_attributes product = {.transpose_b = 1};
-    if (!takes_panels(model->backend, HEED_OP_PRODUCT, 1, (heed_operand[]){x, w}, &y, &product)) return false;
+    if (!model->backend || model->training || weight->tensor < 0 || !multiplies_panels(model, weight, dtype, HEED_LAYOUT_PANELS, false)) return false;
+    if (weight->role != HEED_ROLE_TOKEN_EMBEDDING) return true;
     /* A tied embedding is looked up in the same panels. */
-    return weight->role != HEED_ROLE_TOKEN_EMBEDDING || takes_panels(model->backend, HEED_OP_GATHER, 0, (heed_operand[]){w, index}, &x, NULL);
+    heed_operand w = {.dtype = dtype, .shape = heed_shape_2(weight->rows, weight->columns), .row_stride = weight->columns};
+    heed_operand index = {.dtype = HEED_I32, .shape = heed_shape_live(HEED_EXTENT_ROWS, 64, 0), .row_stride = 1};
+    heed_operand y = {.dtype = HEED_F32, .shape = heed_shape_live(HEED_EXTENT_ROWS, 64, weight->columns), .row_stride = weight->columns};
+    return takes_panels(model->backend, HEED_OP_GATHER, 0, HEED_LAYOUT_PANELS, (heed_operand[]){w, index}, &y, NULL);
+}
+
+/* Is a rounded copy of this weight kept beside its rows? */
+static bool wants_copy(const heed_model *model, const heed_weight *weight)
+{
+    if (!model->backend || !model->training || !model->bf16 || !weight->parameter || weight->columns == 0) return false;
+    return multiplies_panels(model, weight, HEED_BF16, HEED_LAYOUT_PANELS_BOTH, true);
 }
 
 /* The type on disk; of experts that differ, f32. */
@@ -68,7 +87,7 @@ static heed_dtype resident_type(const heed_model *model, const heed_weight *weig
 /* Type, layout and bytes of a weight that has no memory yet. */
 static heed_status choose_layout(const heed_model *model, heed_weight *weight, heed_error *error)
 {
-    int64_t matrices = weight->stack ? weight->stack : 1;
+    int64_t matrices = matrices_of(weight);
     weight->dtype = resident_type(model, weight);
     weight->layout = wants_panels(model, weight, weight->dtype) ? HEED_LAYOUT_PANELS : HEED_LAYOUT_ROWS;
     size_t elements = (size_t)(weight->rows * (weight->columns ? weight->columns : 1));
@@ -131,12 +150,67 @@ static heed_status allocate_weights(heed_model *model, heed_error *error)
     return HEED_OK;
 }
 
+/* One block for the rounded copies of all matrices, for the same reason. */
+static heed_status allocate_copies(heed_model *model, heed_error *error)
+{
+    size_t total = 0;
+    for (int pass = 0; pass < 2; pass++) {
+        size_t at = 0, bytes;
+        for (size_t i = 0; i < model->n_weights; i++) {
+            heed_weight *weight = &model->weights[i];
+            if (!weight->data || !wants_copy(model, weight)) continue;
+            if (!heed_cpu_copy_bytes(model->backend, weight->rows / matrices_of(weight), weight->columns, &weight->copy_bytes) ||
+                !heed_multiply_size(weight->copy_bytes, (size_t)matrices_of(weight), &bytes) || !heed_add_size(at, bytes, &total))
+                return heed_fail_memory(error, SIZE_MAX, "the weights rounded to bf16");
+            if (pass == 1) weight->copy = model->copies + at;
+            at = total;
+        }
+        if (pass == 0 && total > 0 && !(model->copies = heed_allocate_aligned(total))) return heed_fail_memory(error, total, "the weights rounded to bf16");
+    }
+    model->copies_bytes = total;
+    return HEED_OK;
+}
+
 heed_status heed_weights_allocate(heed_model *model, heed_error *error)
 {
     HEED_TRY(heed_weights_list_parameters(model, error));
     for (size_t i = 0; i < model->n_tensors; i++)
         if (model->training && !model->tensors[i].absent) HEED_TRY(allocate_tensor(model, &model->tensors[i], error));
-    return allocate_weights(model, error);
+    HEED_TRY(allocate_weights(model, error));
+    return allocate_copies(model, error);
+}
+
+/* ---- rounded copies ---- */
+
+/* Matrices of a weight that this tensor holds: one, or all experts'. */
+static size_t copies_in(const heed_tensor *tensor, const heed_weight *weight)
+{
+    return !weight->copy ? 0 : tensor->expert >= 0 ? 1 : (size_t)matrices_of(weight);
+}
+
+size_t heed_weights_copy_count(const heed_model *model, const heed_tensor *tensor)
+{
+    size_t count = 0;
+    for (int32_t i = 0; i < tensor->weights; i++) count += copies_in(tensor, &model->weights[tensor->first_weight + i]);
+    return count;
+}
+
+heed_parameter_copy heed_weights_rounded(const heed_model *model, const heed_tensor *tensor, size_t at)
+{
+    const heed_weight *weight = &model->weights[tensor->first_weight];
+    for (; at >= copies_in(tensor, weight); weight++) at -= copies_in(tensor, weight);
+    const int64_t rows = weight->rows / matrices_of(weight);
+    const size_t matrix = tensor->expert > 0 ? (size_t)tensor->expert : at;
+    return (heed_parameter_copy){.begin = (size_t)((tensor->expert >= 0 ? 0 : weight->first_row + (int64_t)at * rows) * weight->columns), .rows = rows,
+                                 .columns = weight->columns, .data = (char *)weight->copy + matrix * weight->copy_bytes};
+}
+
+static void round_values(const heed_model *model, const heed_tensor *tensor)
+{
+    for (size_t i = 0, count = heed_weights_copy_count(model, tensor); i < count; i++) {
+        const heed_parameter_copy copy = heed_weights_rounded(model, tensor, i);
+        heed_cpu_copy_rows(model->backend, copy.data, copy.rows, copy.columns, 0, copy.rows, tensor->values + copy.begin);
+    }
 }
 
 /* ---- filling ---- */
@@ -206,7 +280,7 @@ static void fill_rows(const heed_weight *weight, int64_t first, const disk_rows 
 /* The panels of the matrix that row `row` belongs to, where experts have one each; *row becomes the row in it, *rows how many it has. */
 static void *panels_of_row(const heed_weight *weight, int64_t *row, int64_t *rows)
 {
-    int64_t matrices = weight->stack ? weight->stack : 1;
+    int64_t matrices = matrices_of(weight);
     *rows = weight->rows / matrices;
     int64_t matrix = *row / *rows;
     *row %= *rows;
@@ -277,6 +351,7 @@ heed_status heed_weights_fill(heed_model *model, heed_tensor *tensor, const void
         fill_rows(&whole, row, &disk, (const char *)source + heed_dtype_bytes(dtype, (size_t)disk.at), dtype);
         row += disk.run;
     }
+    if (status == HEED_OK && model->training) round_values(model, tensor);
     free(copy);
     free(room);
     return status;

@@ -128,7 +128,7 @@ static heed_status infer_backward(heed_infer *infer, heed_error *error)
 {
     HEED_TRY(check(infer, error));
     heed_shape labels = infer->shape[HEED_LINEAR_LOSS_LABELS], weight = infer->shape[HEED_LINEAR_LOSS_WEIGHT];
-    bool frozen = infer->graph->values[infer->in[HEED_LINEAR_LOSS_WEIGHT]].kind == HEED_VALUE_CONSTANT;
+    bool frozen = heed_value_is_frozen(infer->graph, infer->in[HEED_LINEAR_LOSS_WEIGHT]);
     bool state = HEED_LINEAR_LOSS_STATE < infer->n_in && infer->present[HEED_LINEAR_LOSS_STATE];
     if (HEED_LINEAR_LOSS_DROW >= infer->n_in || !infer->present[HEED_LINEAR_LOSS_DROW] || infer->dtype[HEED_LINEAR_LOSS_DROW] != HEED_F32 || !heed_shape_equal(infer->shape[HEED_LINEAR_LOSS_DROW], labels))
         return heed_infer_fail(infer, error, HEED_E_SHAPE, "the gradient of the rows (R) in f32");
@@ -147,7 +147,7 @@ static heed_status gradient(heed_graph *graph, const heed_node *node, const heed
     heed_value in[HEED_LINEAR_LOSS_INPUTS] = {node->in[HEED_LINEAR_LOSS_X], node->in[HEED_LINEAR_LOSS_WEIGHT], node->in[HEED_LINEAR_LOSS_LABELS],
                                               heed_node_input(node, HEED_LINEAR_LOSS_BIAS), dout[0], HEED_NONE}, out[4];
     if (heed_emit(graph, HEED_OP_LINEAR_CROSS_ENTROPY_BACKWARD, in, HEED_LINEAR_LOSS_INPUTS, node->attributes, out) < 0) return HEED_OK;
-    bool frozen = graph->values[node->in[HEED_LINEAR_LOSS_WEIGHT]].kind == HEED_VALUE_CONSTANT;
+    bool frozen = heed_value_is_frozen(graph, node->in[HEED_LINEAR_LOSS_WEIGHT]);
     din[HEED_LINEAR_LOSS_X] = out[1];
     if (!frozen) din[HEED_LINEAR_LOSS_WEIGHT] = out[0];
     if (in[HEED_LINEAR_LOSS_BIAS] != HEED_NONE) din[HEED_LINEAR_LOSS_BIAS] = out[2];

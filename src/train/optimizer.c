@@ -3,6 +3,7 @@
 #include "base/buffer.h"
 #include "base/clock.h"
 #include "base/memory.h"
+#include "cpu/backend.h"
 #include "graph/watch.h"
 #include "train/update.h"
 
@@ -10,16 +11,21 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Elements of one block: the unit of work and of the norm's partial sums. */
+/* Elements of one block: the unit of the norm's partial sums; and about those of one piece: the unit of updates. */
 enum { BLOCK = 16384 };
 
 typedef struct block { uint32_t tensor; uint32_t count; size_t begin; } block;
+
+/* Elements of a tensor; with a copy whole rows, `row` the first of them. `before` counts the elements of all pieces before it. */
+typedef struct piece { size_t tensor, begin, count, before; const heed_parameter_copy *copy; int64_t row; } piece;
 
 struct heed_optimizer {
     heed_optimizer_options options;
     heed_optimizer_tensor *tensors;
     size_t count, blocks;
     block *block;
+    piece *piece;
+    size_t pieces, copied;     /* copied: elements that have a rounded copy */
     double *sums;              /* of squares, one a block */
     float *state;              /* slot after slot, each the tensors laid end to end */
     size_t *offset, elements;  /* of each tensor within a slot */
@@ -96,6 +102,38 @@ static void cut_into_blocks(heed_optimizer *opt)
             opt->block[at++] = (block){(uint32_t)t, (uint32_t)(n - begin < BLOCK ? n - begin : BLOCK), begin};
 }
 
+/* Adds pieces of about BLOCK elements, multiples of `step`, to the list; only counts them while there is none. */
+static void cut_into_pieces(heed_optimizer *opt, piece whole, size_t step)
+{
+    const size_t each = BLOCK > step ? BLOCK / step * step : step;
+    for (size_t at = 0; at < whole.count; at += each, opt->pieces++) {
+        if (opt->piece == NULL) continue;
+        piece *p = &opt->piece[opt->pieces];
+        *p = whole;
+        p->begin += at, p->count = whole.count - at < each ? whole.count - at : each;
+        if (p->copy != NULL) p->row = (int64_t)(at / (size_t)p->copy->columns);
+        p->before = opt->pieces > 0 ? p[-1].before + p[-1].count : 0;
+    }
+}
+
+/* Matrices with copies by rows that fill panels, what is between them in blocks. */
+static void list_pieces(heed_optimizer *opt)
+{
+    opt->pieces = opt->copied = 0;
+    for (size_t t = 0; t < opt->count; t++) {
+        const heed_optimizer_tensor *tensor = &opt->tensors[t];
+        size_t at = 0;
+        for (size_t i = 0; i < tensor->copy_count; i++) {
+            const heed_parameter_copy *copy = &tensor->copies[i];
+            const size_t count = (size_t)(copy->rows * copy->columns);
+            cut_into_pieces(opt, (piece){.tensor = t, .begin = at, .count = copy->begin - at}, 1);
+            cut_into_pieces(opt, (piece){.tensor = t, .begin = copy->begin, .count = count, .copy = copy}, (size_t)(heed_cpu_copy_run(opt->backend) * copy->columns));
+            at = copy->begin + count, opt->copied += count;
+        }
+        cut_into_pieces(opt, (piece){.tensor = t, .begin = at, .count = elements_of(tensor) - at}, 1);
+    }
+}
+
 heed_status heed_optimizer_new(heed_optimizer **optimizer, const heed_optimizer_options *options, const heed_optimizer_tensor *tensors,
                                size_t count, const heed_backend *backend, heed_error *error)
 {
@@ -115,15 +153,18 @@ heed_status heed_optimizer_new(heed_optimizer **optimizer, const heed_optimizer_
     }
     opt->block = heed_allocate(opt->blocks, sizeof *opt->block);
     opt->sums = heed_allocate(opt->blocks, sizeof *opt->sums);
+    if (opt->tensors != NULL) list_pieces(opt);
+    opt->piece = heed_allocate(opt->pieces, sizeof *opt->piece);
     size_t bytes = 0;
     bool fits = heed_multiply_size(opt->elements, sizeof(float) * (size_t)heed_optimizer_slots(options), &bytes);
     if (fits && bytes > 0) opt->state = heed_allocate_aligned(bytes);
-    if (!fits || opt->tensors == NULL || opt->offset == NULL || opt->block == NULL || opt->sums == NULL ||
+    if (!fits || opt->tensors == NULL || opt->offset == NULL || opt->block == NULL || opt->piece == NULL || opt->sums == NULL ||
         (bytes > 0 && opt->state == NULL)) {
         heed_optimizer_free(opt);
         return heed_fail_memory(error, bytes, "the optimiser's state");
     }
     cut_into_blocks(opt);
+    list_pieces(opt);
     *optimizer = opt;
     return HEED_OK;
 }
@@ -132,7 +173,7 @@ void heed_optimizer_free(heed_optimizer *opt)
 {
     if (opt == NULL) return;
     heed_free_aligned(opt->state);
-    free(opt->tensors), free(opt->offset), free(opt->block), free(opt->sums);
+    free(opt->tensors), free(opt->offset), free(opt->block), free(opt->piece), free(opt->sums);
     free(opt);
 }
 
@@ -141,15 +182,15 @@ int64_t heed_optimizer_steps(const heed_optimizer *opt)
     return opt->steps;
 }
 
-/* Runs job over the blocks: thread i takes a contiguous share. A profile sees it as `name`, moving `numbers` for each element. */
-static void run_blocks(const heed_optimizer *opt, heed_pool_job *job, void *argument, const char *name, int numbers)
+/* Runs job, of whose work thread i takes a contiguous share. A profile sees it as `name`, moving so many bytes. */
+static void run_shares(const heed_optimizer *opt, heed_pool_job *job, void *argument, const char *name, double bytes)
 {
     const heed_watch *watch = opt->backend->watch;
     double began = heed_clock_seconds();
     if (opt->backend->pool != NULL) heed_pool_run(opt->backend->pool, job, argument);
     else job(argument, 0, 1);
     if (watch != NULL) heed_watch_add(watch, &(heed_profile_line){.op = "optimizer", .kernel = name, .seconds = heed_clock_seconds() - began, .runs = 1,
-                                                                  .bytes = 4.0 * numbers * (double)opt->elements});
+                                                                  .bytes = bytes});
 }
 
 /* ---- norm ---- */
@@ -164,7 +205,7 @@ static void norm_job(void *argument, int thread, int threads)
 
 double heed_optimizer_norm(const heed_optimizer *opt)
 {
-    run_blocks(opt, norm_job, (void *)opt, "gradient_norm", 1);
+    run_shares(opt, norm_job, (void *)opt, "gradient_norm", sizeof(float) * (double)opt->elements);
     double sum = 0;
     for (size_t b = 0; b < opt->blocks; b++) sum += opt->sums[b];
     return sqrt(sum);
@@ -181,18 +222,34 @@ double heed_clip_factor(double norm, double limit)
 
 typedef struct update_job_argument { const heed_optimizer *opt; heed_update update; int slots; } update_job_argument;
 
+/* The first piece of a share: the shares of all threads have about as many elements each. */
+static size_t first_piece(const heed_optimizer *opt, int thread, int threads)
+{
+    const size_t wanted = opt->elements / (size_t)threads * (size_t)thread;
+    size_t low = 0, high = opt->pieces;
+    if (thread == threads) return high;
+    while (low < high) {
+        const size_t middle = (low + high) / 2;
+        if (opt->piece[middle].before < wanted) low = middle + 1;
+        else high = middle;
+    }
+    return low;
+}
+
 static void update_job(void *argument, int thread, int threads)
 {
     const update_job_argument *job = argument;
     const heed_optimizer *opt = job->opt;
-    size_t first = opt->blocks * (size_t)thread / (size_t)threads, last = opt->blocks * (size_t)(thread + 1) / (size_t)threads;
-    for (size_t b = first; b < last; b++) {
-        const block *piece = &opt->block[b];
-        const heed_optimizer_tensor *tensor = &opt->tensors[piece->tensor];
+    for (size_t i = first_piece(opt, thread, threads), end = first_piece(opt, thread + 1, threads); i < end; i++) {
+        const piece *p = &opt->piece[i];
+        const heed_optimizer_tensor *tensor = &opt->tensors[p->tensor];
         double decay = tensor->decay ? opt->options.weight_decay : 0;
         float *slot[HEED_OPTIMIZER_MAX_SLOTS] = {NULL};
-        for (int s = 0; s < job->slots; s++) slot[s] = opt->state + (size_t)s * opt->elements + opt->offset[piece->tensor] + piece->begin;
-        opt->table->rule[opt->options.kind](&job->update, decay, tensor->value + piece->begin, tensor->gradient + piece->begin, slot, piece->count);
+        for (int s = 0; s < job->slots; s++) slot[s] = opt->state + (size_t)s * opt->elements + opt->offset[p->tensor] + p->begin;
+        opt->table->rule[opt->options.kind](&job->update, decay, tensor->value + p->begin, tensor->gradient + p->begin, slot, p->count);
+        if (p->copy != NULL)
+            heed_cpu_copy_rows(opt->backend, p->copy->data, p->copy->rows, p->copy->columns, p->row, (int64_t)p->count / p->copy->columns,
+                               tensor->value + p->begin);
     }
 }
 
@@ -200,7 +257,8 @@ void heed_optimizer_step(heed_optimizer *opt, double rate, double factor)
 {
     opt->steps++;
     update_job_argument job = {opt, {&opt->options, rate, (float)factor, opt->steps}, heed_optimizer_slots(&opt->options)};
-    run_blocks(opt, update_job, &job, rules[opt->options.kind].name, 2 * (2 + job.slots)); /* value, gradient and state, read and written */
+    const double numbers = 2 * (2 + job.slots); /* value, gradient and state, read and written; and two copies of 2 bytes */
+    run_shares(opt, update_job, &job, rules[opt->options.kind].name, sizeof(float) * (numbers * (double)opt->elements + (double)opt->copied));
 }
 
 /* ---- state on disk ---- */

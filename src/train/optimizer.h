@@ -1,10 +1,12 @@
 /* optimizer.h: gradient descent over a list of f32 tensors, and the global gradient norm. One row of a table per rule; each rule
-   follows torch.optim operation by operation. Work is cut into fixed blocks of elements, so bits depend on sizes only. */
+   follows torch.optim operation by operation. Sums are cut into fixed blocks of elements, so bits depend on sizes only. A matrix that has a
+   rounded copy is updated by runs of rows, each rounded into the copy while it is in the cache. */
 #ifndef HEED_TRAIN_OPTIMIZER_H
 #define HEED_TRAIN_OPTIMIZER_H
 
 #include "graph/backend.h"
 #include "io/safetensors.h"
+#include "model/model.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -27,6 +29,8 @@ typedef struct heed_optimizer_tensor {
     const int64_t *shape;
     float *value, *gradient;
     bool decay;                  /* weight decay applies */
+    const heed_parameter_copy *copies; /* rounded copies of matrices in it, in order, none within another; they follow every update */
+    size_t copy_count;
 } heed_optimizer_tensor;
 
 enum { HEED_OPTIMIZER_MAX_SLOTS = 3 };

@@ -82,7 +82,7 @@ heed_status heed_trainer_measure(heed_trainer *t, heed_error *error)
     HEED_TRY(heed_optimizer_by_name(&rule.kind, t->options.optimizer, error));
     rule.momentum = t->options.momentum, rule.amsgrad = t->options.amsgrad;
     size_t beside = elements * sizeof(float) * (size_t)(1 + heed_optimizer_slots(&rule)); /* gradients and state; weights exist by now */
-    t->parameter_bytes = beside + elements * sizeof(float);
+    t->parameter_bytes = beside + elements * sizeof(float) + heed_model_copy_bytes(t->model);
     HEED_TRY(bytes_at(t, (size_t)t->options.batch_size, &t->activation_bytes, error));
     t->free_bytes = heed_memory_available();
     if (t->free_bytes == SIZE_MAX) t->free_bytes = 0; /* unknown */

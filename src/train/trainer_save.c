@@ -172,7 +172,8 @@ static heed_status save_average(heed_trainer *t, const char *folder, heed_error 
     return t->tokenizer != NULL ? heed_tokenizer_save(t->tokenizer, folder, error) : HEED_OK;
 }
 
-/* Parameters and sums change places; the model holds the mean while it is written, its own weights afterwards. */
+/* Parameters and sums change places; the model holds the mean while it is written, its own weights afterwards. Nothing runs in between, so that
+   rounded copies stay those of its own weights. */
 static void exchange(heed_trainer *t, double *sums)
 {
     for (size_t i = 0; i < heed_model_parameter_count(t->model); i++) {

@@ -20,7 +20,7 @@ static heed_status open_checkpoint(heed_trainer *t, const char *checkpoint, heed
     heed_status status = heed_path_exists(tokenizer) ? heed_tokenizer_load(&t->tokenizer, checkpoint, error) : HEED_OK;
     free(tokenizer);
     HEED_TRY(status);
-    heed_model_options options = {.backend = t->backend, .training = true};
+    heed_model_options options = {.backend = t->backend, .training = true, .bf16 = t->options.bf16};
     HEED_TRY(heed_model_load(&t->model, checkpoint, &options, error));
     t->config = *heed_model_config(t->model);
     return HEED_OK;
@@ -39,7 +39,7 @@ static heed_status become_published(heed_trainer *t, heed_error *error)
     if (status == HEED_OK) status = heed_model_save(t->model, folder, HEED_F32, error);
     heed_model_release(t->model);
     t->model = NULL;
-    heed_model_options options = {.backend = t->backend, .training = true};
+    heed_model_options options = {.backend = t->backend, .training = true, .bf16 = t->options.bf16};
     if (status == HEED_OK) status = heed_model_load(&t->model, folder, &options, error);
     heed_status removed = heed_directory_remove(folder, status == HEED_OK ? error : NULL);
     free(folder);
@@ -58,9 +58,10 @@ static heed_status open_random(heed_trainer *t, const heed_data *data, const hee
     size_t free_bytes = heed_memory_available();
     HEED_TRY(heed_setup_config(&t->config, &t->options, t->objective, t->tokenizer, data, error));
     HEED_TRY(heed_config_size(&t->config, HEED_F32, &size, error));
-    if (size.training_bytes > free_bytes)
+    const size_t bytes = size.training_bytes + (options->bf16 ? sizeof(float) * size.parameters : 0); /* rounded copies */
+    if (bytes > free_bytes)
         return heed_fail(error, HEED_E_NOMEM, "a model of %zu parameters: weights, gradients and optimiser state take %.2f GB, %.2f GB are free; fewer layers or a "
-                         "smaller d_model fit", size.parameters, (double)size.training_bytes / 1e9, (double)free_bytes / 1e9);
+                         "smaller d_model fit", size.parameters, (double)bytes / 1e9, (double)free_bytes / 1e9);
     HEED_TRY(heed_model_new_random(&t->model, &t->config, options, error));
     return become_published(t, error);
 }
@@ -71,7 +72,8 @@ static heed_status open_new(heed_trainer *t, const heed_data *data, heed_error *
     if (o->init != NULL) HEED_TRY(heed_config_load(&t->config, o->init, error));
     HEED_TRY(heed_setup_objective(&t->objective, o, o->init != NULL ? &t->config : NULL, data, error));
     HEED_TRY(heed_setup_tokenizer(&t->tokenizer, o, data, t->objective, error));
-    heed_model_options options = {.backend = t->backend, .training = true, .head = (int64_t)t->objective->head, .missing_head = true, .seed = (uint64_t)o->seed};
+    heed_model_options options = {.backend = t->backend, .training = true, .bf16 = o->bf16, .head = (int64_t)t->objective->head,
+                                  .missing_head = true, .seed = (uint64_t)o->seed};
     if (o->init != NULL) HEED_TRY(heed_model_load(&t->model, o->init, &options, error));
     else HEED_TRY(open_random(t, data, &options, error));
     t->config = *heed_model_config(t->model);
@@ -210,6 +212,18 @@ static heed_status open_datasets(heed_trainer *t, heed_data *data, heed_error *e
 
 /* ---- update rule ---- */
 
+/* All rounded copies, parameter by parameter, in the arena. */
+static heed_status list_copies(heed_trainer *t, heed_parameter_copy **copies, heed_error *error)
+{
+    size_t total = 0, at = 0, count = heed_model_parameter_count(t->model);
+    for (size_t i = 0; i < count; i++) total += heed_model_copy_count(t->model, i);
+    *copies = heed_arena_take(t->arena, total + 1, sizeof **copies);
+    if (*copies == NULL) return heed_fail_memory(error, total * sizeof **copies, "the list of rounded copies");
+    for (size_t i = 0; i < count; i++)
+        for (size_t k = 0; k < heed_model_copy_count(t->model, i); k++) (*copies)[at++] = heed_model_copy(t->model, i, k);
+    return HEED_OK;
+}
+
 static heed_status open_optimizer(heed_trainer *t, heed_error *error)
 {
     const heed_train_options *o = &t->options;
@@ -219,6 +233,8 @@ static heed_status open_optimizer(heed_trainer *t, heed_error *error)
     rule.momentum = o->momentum, rule.nesterov = o->nesterov, rule.amsgrad = o->amsgrad;
     HEED_TRY(heed_model_allocate_gradients(t->model, error));
     size_t count = heed_model_parameter_count(t->model);
+    heed_parameter_copy *copies = NULL;
+    HEED_TRY(list_copies(t, &copies, error));
     heed_optimizer_tensor *tensors = heed_allocate(count, sizeof *tensors);
     int64_t *sizes = heed_arena_take(t->arena, count, sizeof *sizes); /* state is flat: rows of the model may lie otherwise than on disk */
     if (tensors == NULL || sizes == NULL) {
@@ -228,7 +244,9 @@ static heed_status open_optimizer(heed_trainer *t, heed_error *error)
     for (size_t i = 0; i < count; i++) {
         heed_parameter_info p = heed_model_parameter(t->model, i);
         sizes[i] = (int64_t)p.elements;
-        tensors[i] = (heed_optimizer_tensor){p.name, 1, &sizes[i], p.rows, p.gradient, o->decay_all || p.group == HEED_DECAY_MATRIX};
+        tensors[i] = (heed_optimizer_tensor){p.name, 1, &sizes[i], p.rows, p.gradient, o->decay_all || p.group == HEED_DECAY_MATRIX, copies,
+                                             heed_model_copy_count(t->model, i)};
+        copies += tensors[i].copy_count;
     }
     heed_status status = heed_optimizer_new(&t->optimizer, &rule, tensors, count, t->backend, error);
     free(tensors);

@@ -83,6 +83,43 @@ static void halves_stand_in_pairs(void **state)
     }
 }
 
+/* A rounded copy holds every element as products round it, and those of the transpose, with zeros to fill up the last panel of either. */
+static void check_copy(heed_isa isa, int64_t rows, int64_t columns)
+{
+    const int64_t stride = columns + 3, width = heed_gemm_panel_width(isa);
+    guarded source = random_floats(extent(rows, columns, stride));
+    float *values = source.data;
+    for (int64_t i = 0; i < extent(rows, columns, stride); i += 3) {
+        const uint32_t bits = i % 2 ? random_bits() & 0x807FFFFF : random_bits() & 0xBFFFFFFF; /* subnormal; any but the largest */
+        memcpy(&values[i], &bits, 4);
+    }
+    size_t first = 0, bytes = 0;
+    assert_true(heed_gemm_copy_bytes(isa, rows, columns, &first, &bytes));
+    guarded copy = guarded_new(bytes);
+    memset(copy.data, 0xFF, bytes);
+    for (int64_t row = 0; row < rows; row += 2 * width)
+        heed_gemm_copy_rows(isa, copy.data, rows, columns, row, rows - row < 2 * width ? rows - row : 2 * width, values + row * stride, stride);
+    for (int turned = 0; turned < 2; turned++) {
+        const int64_t own = turned ? columns : rows, other = turned ? rows : columns, filled = (own + width - 1) / width * width;
+        const heed_gemm_panels panels = {(char *)copy.data + (turned ? first : 0), isa, HEED_BF16, filled, other + other % 2};
+        float row[160];
+        for (int64_t i = 0; i < filled; i++) {
+            heed_gemm_gather(&panels, i, row);
+            for (int64_t k = 0; k < other + other % 2; k++)
+                assert_true(same_bits(row[k], i < own && k < other ? heed_round_operand(values[turned ? k * stride + i : i * stride + k]) : 0));
+        }
+    }
+    guarded_free(&source), guarded_free(&copy);
+}
+
+static void copies_are_rounded(void **state)
+{
+    (void)state;
+    const int64_t extents[] = {1, 2, 16, 33, 64, 75, 133};
+    for (int isa = HEED_ISA_GENERIC; isa <= (int)heed_isa_detect(); isa++)
+        for (int i = 0; i < 49; i++) check_copy((heed_isa)isa, extents[i / 7], extents[i % 7]);
+}
+
 static void sizes_are_checked(void **state)
 {
     (void)state;
@@ -98,6 +135,6 @@ static void sizes_are_checked(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(rows_come_back), cmocka_unit_test(halves_stand_in_pairs), cmocka_unit_test(sizes_are_checked)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(rows_come_back), cmocka_unit_test(halves_stand_in_pairs), cmocka_unit_test(copies_are_rounded), cmocka_unit_test(sizes_are_checked)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,9 +1,11 @@
-/* Five AdamW updates on the batch of each fixture: losses and gradient norms as torch computes them (train.loss, train.grad_norm). */
+/* Five AdamW updates on the batch of each fixture: losses and gradient norms as torch computes them (train.loss, train.grad_norm). And updates with
+   products of rounded operands: rounded copies of the weights change no bit. */
 #include "train/optimizer.h"
 
 #include "base/json.h"
 #include "cpu/backend.h"
 #include "model/forward.h"
+#include "model/weights.h"
 #include "support/test.h"
 #include <math.h>
 
@@ -99,7 +101,7 @@ static void five_steps(const char *fixture, const heed_backend *backend)
     heed_optimizer_tensor *tensors = calloc(count, sizeof *tensors);
     for (size_t i = 0; i < count; i++) {
         heed_parameter_info p = heed_model_parameter(model, i);
-        if (is_reached(&c, p.name)) tensors[trained++] = (heed_optimizer_tensor){p.name, p.rank, p.shape, p.rows, p.gradient, true};
+        if (is_reached(&c, p.name)) tensors[trained++] = (heed_optimizer_tensor){p.name, p.rank, p.shape, p.rows, p.gradient, true, NULL, 0};
     }
     heed_optimizer_options rule = heed_optimizer_default(HEED_OPTIMIZER_ADAMW);
     rule.weight_decay = 0.01;
@@ -130,8 +132,78 @@ static void test_five_steps(void **state)
     heed_cpu_backend_free(backend);
 }
 
+/* ---- rounded copies ---- */
+
+enum { COPY_STEPS = 3, MOST_COPIES = 256 };
+
+/* A model whose products round, and its optimiser. Without copies the products read its rows. */
+typedef struct rounding { heed_model *model; heed_optimizer *optimizer; heed_optimizer_tensor *tensors; heed_parameter_copy copies[MOST_COPIES]; size_t copied; } rounding;
+
+static void open_rounding(rounding *r, const char *folder, const heed_backend *backend, bool copies)
+{
+    size_t at = 0;
+    assert_ok(heed_model_load(&r->model, folder, &(heed_model_options){.backend = backend, .training = true, .bf16 = true}, &error));
+    assert_ok(heed_model_allocate_gradients(r->model, &error));
+    for (size_t i = 0; i < r->model->n_weights && !copies; i++) r->model->weights[i].copy = NULL;
+    size_t count = heed_model_parameter_count(r->model);
+    r->tensors = calloc(count, sizeof *r->tensors);
+    for (size_t i = 0; i < count; i++) {
+        heed_parameter_info p = heed_model_parameter(r->model, i);
+        r->tensors[i] = (heed_optimizer_tensor){p.name, p.rank, p.shape, p.rows, p.gradient, true, r->copies + at, heed_model_copy_count(r->model, i)};
+        for (size_t k = 0; k < r->tensors[i].copy_count; k++, r->copied += (size_t)(r->copies[at].rows * r->copies[at].columns), at++) {
+            assert_true(at < MOST_COPIES);
+            r->copies[at] = heed_model_copy(r->model, i, k);
+        }
+    }
+    heed_optimizer_options rule = heed_optimizer_default(HEED_OPTIMIZER_ADAMW);
+    assert_ok(heed_optimizer_new(&r->optimizer, &rule, r->tensors, count, backend, &error));
+}
+
+static void close_rounding(rounding *r)
+{
+    heed_optimizer_free(r->optimizer);
+    heed_model_release(r->model);
+    free(r->tensors);
+}
+
+static void copies_change_no_bit(const char *fixture, const heed_backend *backend)
+{
+    char folder[512];
+    case_data c;
+    static rounding with, without;
+    with = without = (rounding){0};
+    snprintf(folder, sizeof folder, "%s/%s", HEED_FIXTURES, fixture);
+    open_case(&c, folder);
+    open_rounding(&with, folder, backend, true), open_rounding(&without, folder, backend, false);
+    assert_int_equal(without.copied, 0);
+    if (with.copied == 0) fail_msg("%s: no weight has a rounded copy", fixture);
+    for (int step = 0; step < COPY_STEPS; step++) {
+        const double loss = loss_and_gradients(with.model, backend, &c), expected = loss_and_gradients(without.model, backend, &c);
+        if (loss != expected) fail_msg("%s, update %d: the loss is %.9g with copies, %.9g without", fixture, step + 1, loss, expected);
+        for (size_t i = 0; i < heed_model_parameter_count(with.model); i++) {
+            heed_parameter_info a = heed_model_parameter(with.model, i), b = heed_model_parameter(without.model, i);
+            if (memcmp(a.gradient, b.gradient, a.elements * sizeof(float)) != 0) fail_msg("%s, update %d: copies change the gradient of %s", fixture, step + 1, a.name);
+        }
+        heed_optimizer_step(with.optimizer, 5e-3, 1), heed_optimizer_step(without.optimizer, 5e-3, 1);
+    }
+    close_rounding(&with), close_rounding(&without);
+    json_decref(c.json);
+    heed_safetensors_close(c.oracle);
+}
+
+static void test_copies_change_no_bit(void **state)
+{
+    (void)state;
+    for (heed_isa isa = HEED_ISA_GENERIC; isa <= heed_isa_detect(); isa++) {
+        heed_backend *backend = NULL;
+        assert_ok(heed_cpu_backend_new(&backend, 1 + (int)isa, isa, &error));
+        for (size_t i = 0; i < sizeof fixtures / sizeof *fixtures; i++) copies_change_no_bit(fixtures[i], backend);
+        heed_cpu_backend_free(backend);
+    }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_five_steps)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_five_steps), cmocka_unit_test(test_copies_change_no_bit)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -2,7 +2,10 @@
 #include "train/optimizer.h"
 
 #include "base/json.h"
+#include "base/memory.h"
 #include "base/rng.h"
+#include "cpu/backend.h"
+#include "cpu/gemm/gemm.h"
 #include "support/test.h"
 #include <math.h>
 
@@ -24,7 +27,7 @@ static void read_tensor(const heed_safetensors *file, const char *name, float *v
 
 static heed_optimizer *pair_optimizer(pair *p, const heed_optimizer_options *options)
 {
-    heed_optimizer_tensor tensors[] = {{"a", 2, shape_a, p->a, p->da, true}, {"b", 1, shape_b, p->b, p->db, true}};
+    heed_optimizer_tensor tensors[] = {{"a", 2, shape_a, p->a, p->da, true, NULL, 0}, {"b", 1, shape_b, p->b, p->db, true, NULL, 0}};
     heed_optimizer *opt = NULL;
     assert_ok(heed_optimizer_new(&opt, options, tensors, 2, &plain_backend, &error));
     return opt;
@@ -101,7 +104,7 @@ static void test_clipping(void **state)
     float x[12] = {0}, y[7] = {0}, dx[12], dy[7], expected[12], norm;
     int64_t n = 12, m = 7;
     read_tensor(file, "clip.in.0", dx, 12), read_tensor(file, "clip.in.1", dy, 7), read_tensor(file, "clip.norm", &norm, 1);
-    heed_optimizer_tensor tensors[] = {{"x", 1, &n, x, dx, false}, {"y", 1, &m, y, dy, false}};
+    heed_optimizer_tensor tensors[] = {{"x", 1, &n, x, dx, false, NULL, 0}, {"y", 1, &m, y, dy, false, NULL, 0}};
     heed_optimizer_options options = heed_optimizer_default(HEED_OPTIMIZER_SGD);
     heed_optimizer *opt = NULL;
     assert_ok(heed_optimizer_new(&opt, &options, tensors, 2, &plain_backend, &error));
@@ -129,7 +132,7 @@ static double train_large(float *value, float *gradient, heed_pool *pool, heed_i
     for (int i = 0; i < LARGE; i++) value[i] = (float)heed_rng_normal(&rng);
     heed_optimizer_options options = heed_optimizer_default(HEED_OPTIMIZER_ADAMW);
     options.weight_decay = 0.1;
-    heed_optimizer_tensor tensor = {"large", 1, large_shape, value, gradient, true};
+    heed_optimizer_tensor tensor = {"large", 1, large_shape, value, gradient, true, NULL, 0};
     heed_optimizer *opt = NULL;
     const heed_backend backend = {.isa = isa, .pool = pool}; /* the optimiser borrows it */
     assert_ok(heed_optimizer_new(&opt, &options, &tensor, 1, &backend, &error));
@@ -157,6 +160,82 @@ static void test_threads_and_instructions_give_equal_bits(void **state)
             assert_memory_equal(one, many, LARGE * 4);
             heed_pool_free(pool);
         }
+    free(one), free(many), free(gradient);
+}
+
+/* Matrices in a tensor, with elements before, between and behind that have no copy. */
+typedef struct matrix { size_t begin; int64_t rows, columns; } matrix;
+static const matrix matrices[] = {{7, 1, 1}, {8, 33, 37}, {1500, 64, 300}, {21000, 3, 9001}, {48003, 100, 2}};
+enum { MATRICES = sizeof matrices / sizeof *matrices, COPIED = 48003 + 200 + 11 };
+
+/* Both panels of a copy hold the rounded elements of its rows. */
+static void check_copy(heed_isa isa, const heed_parameter_copy *copy, const float *value)
+{
+    size_t first = 0, bytes = 0;
+    float row[9001];
+    assert_true(heed_gemm_copy_bytes(isa, copy->rows, copy->columns, &first, &bytes));
+    const heed_gemm_panels own = {copy->data, isa, HEED_BF16, copy->rows, copy->columns};
+    const heed_gemm_panels turned = {(char *)copy->data + first, isa, HEED_BF16, copy->columns, copy->rows};
+    for (int64_t i = 0; i < copy->rows; i++) {
+        heed_gemm_gather(&own, i, row);
+        for (int64_t j = 0; j < copy->columns; j++) {
+            const float expected = heed_round_operand(value[copy->begin + (size_t)(i * copy->columns + j)]);
+            if (memcmp(&expected, &row[j], 4) != 0) fail_msg("row %d, column %d of a copy: expected %.9g, found %.9g", (int)i, (int)j, expected, row[j]);
+        }
+    }
+    for (int64_t j = 0; j < copy->columns; j++) {
+        heed_gemm_gather(&turned, j, row);
+        for (int64_t i = 0; i < copy->rows; i++) {
+            const float expected = heed_round_operand(value[copy->begin + (size_t)(i * copy->columns + j)]);
+            if (memcmp(&expected, &row[i], 4) != 0) fail_msg("column %d, row %d of a copy: expected %.9g, found %.9g", (int)j, (int)i, expected, row[i]);
+        }
+    }
+}
+
+/* Updates with copies: into `value`, which the copies follow. */
+static void train_copied(const heed_backend *backend, heed_optimizer_kind kind, float *value, float *gradient)
+{
+    heed_rng rng = {9, 1, 0};
+    heed_parameter_copy copies[MATRICES];
+    int64_t shape = COPIED;
+    for (int i = 0; i < MATRICES; i++) {
+        size_t bytes = 0;
+        assert_true(heed_cpu_copy_bytes(backend, matrices[i].rows, matrices[i].columns, &bytes));
+        copies[i] = (heed_parameter_copy){matrices[i].begin, matrices[i].rows, matrices[i].columns, heed_allocate_aligned(bytes)};
+        assert_non_null(copies[i].data);
+        memset(copies[i].data, 0x5A, bytes);
+    }
+    for (int i = 0; i < COPIED; i++) value[i] = i % 5 == 0 ? 1e-39f * (float)heed_rng_normal(&rng) : (float)heed_rng_normal(&rng);
+    heed_optimizer_options options = heed_optimizer_default(kind);
+    heed_optimizer_tensor tensor = {"copied", 1, &shape, value, gradient, true, copies, MATRICES};
+    heed_optimizer *opt = NULL;
+    assert_ok(heed_optimizer_new(&opt, &options, &tensor, 1, backend, &error));
+    for (int step = 0; step < 2; step++) {
+        for (int i = 0; i < COPIED; i++) gradient[i] = i % 5 == 0 ? 0 : (float)heed_rng_normal(&rng);
+        heed_optimizer_step(opt, 0.01, 1);
+        for (int i = 0; i < MATRICES; i++) check_copy(backend->isa, &copies[i], value);
+    }
+    heed_optimizer_free(opt);
+    for (int i = 0; i < MATRICES; i++) heed_free_aligned(copies[i].data);
+}
+
+static void test_copies_follow_every_update(void **state)
+{
+    (void)state;
+    float *one = malloc(COPIED * 4), *many = malloc(COPIED * 4), *gradient = malloc(COPIED * 4);
+    for (int kind = 0; kind < HEED_OPTIMIZER_COUNT; kind++) {
+        const heed_backend generic = {.isa = HEED_ISA_GENERIC};
+        train_copied(&generic, (heed_optimizer_kind)kind, one, gradient);
+        for (heed_isa isa = HEED_ISA_GENERIC; isa <= heed_isa_detect(); isa++)
+            for (int threads = 1; threads <= 3; threads++) {
+                heed_pool *pool = NULL;
+                assert_ok(heed_pool_new(&pool, threads, &error));
+                const heed_backend backend = {.isa = isa, .pool = pool};
+                train_copied(&backend, (heed_optimizer_kind)kind, many, gradient);
+                assert_memory_equal(one, many, COPIED * 4);
+                heed_pool_free(pool);
+            }
+    }
     free(one), free(many), free(gradient);
 }
 
@@ -202,7 +281,7 @@ static void test_state_through_a_file(void **state)
     assert_fails(HEED_E_FORMAT, "6 tensors, expected 4", heed_optimizer_load(opt, work.path, 3, &error));
     heed_optimizer_free(opt);
     int64_t other = 31;
-    heed_optimizer_tensor tensor = {"a", 1, &other, p.a, p.da, true};
+    heed_optimizer_tensor tensor = {"a", 1, &other, p.a, p.da, true, NULL, 0};
     assert_ok(heed_optimizer_new(&opt, &adam, &tensor, 1, &plain_backend, &error));
     assert_fails(HEED_E_FORMAT, "exp_avg.a", heed_optimizer_load(opt, work.path, 3, &error));
     heed_optimizer_free(opt);
@@ -230,6 +309,6 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_fixture), cmocka_unit_test(test_clipping), 
                                        cmocka_unit_test(test_threads_and_instructions_give_equal_bits),
-                                       cmocka_unit_test(test_state_through_a_file), cmocka_unit_test(test_errors)};
+                                       cmocka_unit_test(test_copies_follow_every_update), cmocka_unit_test(test_state_through_a_file), cmocka_unit_test(test_errors)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

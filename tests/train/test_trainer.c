@@ -120,6 +120,36 @@ static void test_threads_give_equal_bits(void **state)
     free(data), free(first);
 }
 
+/* With products of rounded operands, which read copies of the weights: interrupted, resumed from a file, averaged, evaluated in between, with what is
+   kept or recomputed, on any number of threads. */
+static void test_rounded_copies_survive_interruption(void **state)
+{
+    (void)state;
+    char *data = data_file(&work, "q.jsonl", 3, 25), *whole = in_work("rounded"), *parted = in_work("rounded-parted"), *plain = in_work("rounded-plain"), a[600], b[600];
+    heed_train_options o = small_options((const char *const[]){data}, whole);
+    bits_options(&o);
+    o.bf16 = true, o.family = "gpt2", o.valid = o.data, o.valid_count = 1, o.eval_steps = 3, o.average_last = 2;
+    train(&o, 2);
+    o.out = parted, o.stop_at = 5, o.gradient_checkpointing = true;
+    train(&o, 1);
+    resume(parted, 9, 3);
+    resume(parted, -1, 1);
+    last_of(whole, a), last_of(parted, b);
+    assert_same_checkpoint(a, b);
+    snprintf(a, sizeof a, "%.500s/average", whole), snprintf(b, sizeof b, "%.500s/average", parted);
+    assert_same_file(a, b, "model.safetensors");
+    o.out = plain, o.stop_at = -1, o.gradient_checkpointing = false, o.bf16 = false; /* and rounding tells */
+    train(&o, 1);
+    last_of(whole, a), last_of(plain, b);
+    heed_buffer first = {0}, second = {0};
+    snprintf(a + strlen(a), sizeof a - strlen(a), "/model.safetensors"), snprintf(b + strlen(b), sizeof b - strlen(b), "/model.safetensors");
+    assert_ok(heed_file_read(a, 1 << 30, &first, &error));
+    assert_ok(heed_file_read(b, 1 << 30, &second, &error));
+    assert_true(first.length == second.length && memcmp(first.data, second.data, first.length) != 0);
+    heed_buffer_free(&first), heed_buffer_free(&second);
+    free(data), free(whole), free(parted), free(plain);
+}
+
 /* Twelve rows at once, or three times four: the same update but for the order of sums, dropout included. */
 static void test_accumulation_is_the_large_batch(void **state)
 {
@@ -421,6 +451,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_objective_learns), cmocka_unit_test(test_conversations_are_learned_and_resumed), cmocka_unit_test(test_resumed_is_uninterrupted), cmocka_unit_test(test_threads_give_equal_bits),
+        cmocka_unit_test(test_rounded_copies_survive_interruption),
         cmocka_unit_test(test_accumulation_is_the_large_batch), cmocka_unit_test(test_checkpointing_gives_the_same_updates),
         cmocka_unit_test(test_stops_when_asked), cmocka_unit_test(test_epochs_told_are_the_epochs_reached), cmocka_unit_test(test_what_did_not_begin_leaves_nothing),
         cmocka_unit_test(test_a_second_training_is_refused), cmocka_unit_test(test_run_folder), cmocka_unit_test(test_ids_need_no_tokenizer), cmocka_unit_test(test_errors)};

@@ -99,6 +99,13 @@ typedef struct heed_gemm_panels {
    that share no panel may be packed by several threads. Panels of blocks take rows of the same blocks, end to end. */
 void heed_gemm_pack(const heed_gemm_panels *panels, int64_t first, int64_t count, const void *source, heed_dtype source_dtype,
                     int64_t row_stride, int64_t column_stride);
+/* Rounded copies of a trained weight are two such panels of bf16: of W (O,I), which forward products read as they lie, and behind them, at the
+   next multiple of 64 bytes, of W^T (I,O), which gradients to the input read so. Bytes of both, and in *first of those of W; false when the size
+   overflows. */
+bool heed_gemm_copy_bytes(heed_isa isa, int64_t rows, int64_t columns, size_t *first, size_t *bytes);
+/* Writes rows [first, first + count) of W (rows,columns), floats `stride` apart, into the copy, each element as heed_round_operand has it. first is
+   a multiple of the panels' width, and count too unless the last row is among them. Such ranges may be written by several threads. */
+void heed_gemm_copy_rows(heed_isa isa, void *copy, int64_t rows, int64_t columns, int64_t first, int64_t count, const float *source, int64_t stride);
 /* Row `row` of W, widened: out (I). Embedding look-up in a tied weight, and the way back to a file. */
 void heed_gemm_gather(const heed_gemm_panels *panels, int64_t row, float *out);
 

@@ -68,6 +68,8 @@ typedef struct heed_gemm_kernels {
     int lanes, panel, rows;                                        /* floats a vector, columns a panel, rows of the tallest tile */
     heed_gemm_tiles tile[HEED_GEMM_TYPES];
     heed_gemm_packers floats, rounded;                             /* floats as they are, and rounded to bf16 */
+    heed_gemm_packers joined;                                      /* rounded, two steps to an element: what resident panels of bf16 hold; only
+                                                                      straight and transposing */
     heed_gemm_finish_kernel *finish;
 } heed_gemm_kernels;
 

@@ -107,6 +107,30 @@ void heed_gemm_pack(const heed_gemm_panels *panels, int64_t first, int64_t count
         memset(row_start(panels, end, width) + (size_t)(i * width) * bytes, 0, (size_t)(width - end % width) * bytes);
 }
 
+/* ---- rounded copies ---- */
+
+bool heed_gemm_copy_bytes(heed_isa isa, int64_t rows, int64_t columns, size_t *first, size_t *bytes)
+{
+    size_t second;
+    return heed_gemm_panel_bytes(isa, HEED_BF16, rows, columns, first) && heed_gemm_panel_bytes(isa, HEED_BF16, columns, rows, &second) &&
+           heed_add_size(*first, second, bytes);
+}
+
+void heed_gemm_copy_rows(heed_isa isa, void *copy, int64_t rows, int64_t columns, int64_t first, int64_t count, const float *source, int64_t stride)
+{
+    const heed_gemm_kernels *kernels = heed_gemm_kernels_for(isa);
+    const heed_gemm_pair_kernels *pairs = heed_gemm_pair_kernels_for(isa);
+    const heed_gemm_packers *packers = pairs ? &pairs->pairs : &kernels->joined;
+    const int64_t width = kernels->panel, panel = elements_of_row(HEED_BF16, columns) * width, across = elements_of_row(HEED_BF16, rows) * width;
+    size_t bytes = 0;
+    heed_gemm_panel_bytes(isa, HEED_BF16, rows, columns, &bytes);
+    float *own = (float *)copy + first / width * panel, *turned = (float *)((char *)copy + bytes) + first / 2 * width;
+    for (int64_t row = 0; row < count; row += width, own += panel)
+        packers->transposing(own, (int)width, source + row * stride, HEED_GEMM_F32, stride, columns, (int)(count - row < width ? count - row : width));
+    for (int64_t column = 0; column < columns; column += width, turned += across)
+        packers->straight(turned, (int)width, source + column, HEED_GEMM_F32, stride, count, (int)(columns - column < width ? columns - column : width));
+}
+
 void heed_gemm_gather(const heed_gemm_panels *panels, int64_t row, float *out)
 {
     if (heed_block_traits_of(panels->dtype)) {

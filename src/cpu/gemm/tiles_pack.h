@@ -92,7 +92,36 @@ static void finish(const heed_gemm *gemm, int64_t m, int64_t n, int rows, int co
     }
 }
 
+/* Two steps rounded to bf16 in one element, the first in its high half. */
+ALWAYS_INLINE heed_v join_steps(heed_v first, heed_v second)
+{
+    const heed_vi low = heed_vi_and(heed_vi_right_16(heed_v_bits(heed_v_round_bf16(second))), heed_vi_set(0xFFFF));
+    return heed_v_from_bits(heed_vi_or(heed_v_bits(heed_v_round_bf16(first)), low));
+}
+
+static void join_straight(float *out, int width, const void *source, heed_gemm_type type, ptrdiff_t stride, int64_t rows, int valid)
+{
+    for (int64_t k = 0; k < rows; k += 2, out += width)
+        for (int j = 0; j < width; j += HEED_LANES) {
+            heed_v second = k + 1 < rows ? load_lanes(source, k + 1, stride, j, type, valid - j, false) : heed_v_zero();
+            heed_v_store(out + j, join_steps(load_lanes(source, k, stride, j, type, valid - j, false), second));
+        }
+}
+
+static void join_transposing(float *out, int width, const void *source, heed_gemm_type type, ptrdiff_t stride, int64_t rows, int valid)
+{
+    for (int j = 0; j < width; j += HEED_LANES)
+        for (int64_t k = 0; k < rows; k += HEED_LANES) {
+            const int64_t steps = rows - k < HEED_LANES ? rows - k : HEED_LANES;
+            heed_v block[HEED_LANES];
+            for (int i = 0; i < HEED_LANES; i++) block[i] = load_lanes(source, j + i, stride, k, type, j + i < valid ? steps : 0, false);
+            transpose_block(block);
+            for (int64_t i = 0; i < steps; i += 2) heed_v_store(out + (k + i) / 2 * width + j, join_steps(block[i], block[i + 1]));
+        }
+}
+
 #define PACKERS \
-    .floats = {pack_straight, pack_transposing, pack_straight, pack_tiles}, .rounded = {round_straight, round_transposing, round_straight, round_tiles}
+    .floats = {pack_straight, pack_transposing, pack_straight, pack_tiles}, .rounded = {round_straight, round_transposing, round_straight, round_tiles}, \
+    .joined = {.straight = join_straight, .transposing = join_transposing}
 
 #endif

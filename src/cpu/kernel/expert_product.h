@@ -75,11 +75,16 @@ static inline int64_t even_run(const heed_operand *x, const heed_operand *y, int
 
 /* ---- expert_product ---- */
 
-static inline const void *weights_of_expert(const heed_operand *w, heed_isa isa, int64_t expert)
+/* The matrix of one expert, (O,I). */
+static inline heed_operand weights_of_expert(const heed_operand *w, heed_isa isa, int64_t expert)
 {
-    size_t bytes = heed_dtype_bytes(w->dtype, (size_t)w->row_stride);
-    if (w->layout == HEED_LAYOUT_PANELS) heed_gemm_panel_bytes(isa, w->dtype, w->shape.dim[1], w->shape.dim[2], &bytes);
-    return (const char *)w->data + (size_t)expert * bytes;
+    size_t bytes = heed_dtype_bytes(w->dtype, (size_t)w->row_stride), first;
+    heed_operand own = *w;
+    own.shape = heed_shape_2(w->shape.dim[1], w->shape.dim[2]), own.row_stride = w->shape.dim[2];
+    if (w->layout == HEED_LAYOUT_PANELS) heed_gemm_panel_bytes(isa, w->dtype, own.shape.dim[0], own.shape.dim[1], &bytes);
+    if (w->layout == HEED_LAYOUT_PANELS_BOTH) heed_gemm_copy_bytes(isa, own.shape.dim[0], own.shape.dim[1], &first, &bytes);
+    if (w->data) own.data = (char *)w->data + (size_t)expert * bytes;
+    return own;
 }
 
 /* The product of an expert, for slots that are still to be put in. */
@@ -87,8 +92,9 @@ static inline heed_gemm expert_gemm(const heed_kernel_args *args, int64_t expert
 {
     const heed_expert_product_attributes *p = args->attributes;
     const heed_operand *x = &args->in[HEED_EXPERT_X], *w = &args->in[HEED_EXPERT_WEIGHT], *y = &args->out[0], *bias = optional_input(args, HEED_EXPERT_BIAS);
+    const heed_operand own = weights_of_expert(w, args->isa, expert);
     return (heed_gemm){.n = y->shape.dim[2], .k = x->shape.dim[2], .a_stride = x->shape.dim[2], .b_kind = kind_of_b(w, p->transpose_b), .b_dtype = w->dtype,
-        .b = weights_of_expert(w, args->isa, expert), .b_stride = w->shape.dim[2], .c_stride = y->shape.dim[2], .rounded = p->rounded, .activation = p->activation,
+        .b = data_of_b(&own, p->transpose_b, args->isa), .b_stride = own.row_stride, .c_stride = y->shape.dim[2], .rounded = p->rounded, .activation = p->activation,
         .bias = bias ? float_row(bias, expert) : NULL, .gate_stride = y->shape.dim[2]};
 }
 

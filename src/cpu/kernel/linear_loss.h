@@ -76,7 +76,7 @@ static inline heed_operand logits_of(const loss_chunk *c)
 static inline heed_gemm logits_product(const loss_chunk *c)
 {
     heed_operand x = rows_from(c->x, c->begin, c->rows), logits = logits_of(c);
-    heed_gemm g = plain_product(&x, c->weight, &logits, false, true, c->rounded, 0);
+    heed_gemm g = plain_product(&x, c->weight, &logits, false, true, c->rounded, c->args->isa, 0);
     g.bias = c->bias ? c->bias->data : NULL;
     return g;
 }
@@ -84,13 +84,13 @@ static inline heed_gemm logits_product(const loss_chunk *c)
 static inline heed_gemm dx_product(const loss_chunk *c)
 {
     heed_operand dx = rows_from(&c->args->out[1], c->begin, c->rows), slopes = logits_of(c);
-    return plain_product(&slopes, c->weight, &dx, false, false, c->rounded, 0);
+    return plain_product(&slopes, c->weight, &dx, false, false, c->rounded, c->args->isa, 0);
 }
 
 static inline heed_gemm dweight_product(const loss_chunk *c)
 {
     heed_operand x = rows_from(c->x, c->begin, c->rows), slopes = logits_of(c);
-    heed_gemm g = plain_product(&slopes, &x, &c->args->out[0], true, false, c->rounded, 0);
+    heed_gemm g = plain_product(&slopes, &x, &c->args->out[0], true, false, c->rounded, c->args->isa, 0);
     g.accumulate = c->begin > 0 || optional_input(c->args, HEED_LINEAR_LOSS_STATE);
     return g;
 }

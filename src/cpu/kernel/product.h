@@ -15,16 +15,25 @@ typedef struct { heed_gemm gemm[MAX_JOINED]; int count; bool gated; } products;
 
 static inline heed_gemm_b_kind kind_of_b(const heed_operand *b, bool transposed)
 {
+    if (b->layout == HEED_LAYOUT_PANELS_BOTH) return HEED_GEMM_B_PANELS;
     if (b->layout == HEED_LAYOUT_PANELS) return transposed ? HEED_GEMM_B_PANELS : HEED_GEMM_B_PANELS_TRANSPOSED;
     return transposed ? HEED_GEMM_B_NT : HEED_GEMM_B_NN;
 }
 
+/* Where the elements lie that such a product reads. A kernel that is only asked whether it fits has no data. */
+static inline const void *data_of_b(const heed_operand *b, bool transposed, heed_isa isa)
+{
+    size_t first = 0, bytes;
+    if (b->layout == HEED_LAYOUT_PANELS_BOTH && !transposed && b->data) heed_gemm_copy_bytes(isa, b->shape.dim[0], b->shape.dim[1], &first, &bytes);
+    return (const char *)b->data + first;
+}
+
 /* a times b into columns from `column` on of y, which has no data where a kernel is only asked whether it fits. */
 static inline heed_gemm plain_product(const heed_operand *a, const heed_operand *b, const heed_operand *y, bool transpose_a, bool transpose_b, bool rounded,
-                                      int64_t column)
+                                      heed_isa isa, int64_t column)
 {
     return (heed_gemm){.m = y->shape.dim[0], .n = b->shape.dim[transpose_b ? 0 : 1], .k = a->shape.dim[transpose_a ? 0 : 1],
-        .a = a->data, .a_stride = a->row_stride, .a_transposed = transpose_a, .rounded = rounded, .b_kind = kind_of_b(b, transpose_b), .b_dtype = b->dtype, .b = b->data,
+        .a = a->data, .a_stride = a->row_stride, .a_transposed = transpose_a, .rounded = rounded, .b_kind = kind_of_b(b, transpose_b), .b_dtype = b->dtype, .b = data_of_b(b, transpose_b, isa),
         .b_stride = b->row_stride, .c = y->data ? (float *)y->data + column : NULL, .c_stride = y->row_stride};
 }
 
@@ -34,7 +43,7 @@ static inline products products_of(const heed_kernel_args *args)
     products all = {.count = 1};
     if (args->op == heed_ops[HEED_OP_PRODUCT]) {
         const heed_product_attributes *p = args->attributes;
-        all.gemm[0] = plain_product(&in[0], &in[1], y, p->transpose_a, p->transpose_b, p->rounded, 0);
+        all.gemm[0] = plain_product(&in[0], &in[1], y, p->transpose_a, p->transpose_b, p->rounded, args->isa, 0);
         return all;
     }
     const heed_fused_product_attributes *p = args->attributes;
@@ -44,7 +53,7 @@ static inline products products_of(const heed_kernel_args *args)
     for (int i = 0; i < p->joined; i++) {
         heed_gemm *g = &all.gemm[i];
         const heed_operand *bias = optional_input(args, HEED_FUSED_BIAS + i);
-        *g = plain_product(&in[HEED_FUSED_A], &in[HEED_FUSED_B + i], y, p->transpose_a, p->transpose_b, p->rounded, column);
+        *g = plain_product(&in[HEED_FUSED_A], &in[HEED_FUSED_B + i], y, p->transpose_a, p->transpose_b, p->rounded, args->isa, column);
         g->accumulate = optional_input(args, HEED_FUSED_STATE) != NULL;
         g->activation = p->activation;
         if (bias) g->bias = bias->data;

@@ -87,7 +87,7 @@ static void pack_tiles_ahead(const heed_gemm_cut *c, const heed_gemm *g, int64_t
 
 void heed_gemm_pack_ahead(const heed_gemm *gemm, heed_isa isa, int part, int parts)
 {
-    enum { STEPS = 64, SIDE_BY_SIDE = 4 }; /* of neighbouring tiles and panels, while their lines and pages are at hand */
+    enum { STEPS = 64, SIDE_BY_SIDE = 8 }; /* of neighbouring tiles and panels, while their lines and pages are at hand */
     if (gemm->m <= 0 || gemm->n <= 0) return;
     const heed_gemm_cut c = heed_gemm_lay_out(gemm, isa);
     const int64_t panel = c.kernels->panel, steps = steps_of(&c, gemm->k);

@@ -61,10 +61,13 @@ static void pair_lengthwise(float *out, int width, const void *source, heed_gemm
 
 static void pair_tiles(float *out, const heed_gemm_tile_strip *strip, const float *source, ptrdiff_t stride, int64_t rows)
 {
+    enum { STEPS_AHEAD = 16 };
     for (int64_t k = 0; k < rows; k += 2, out += strip->width, source += 2 * stride)
         for (int t = 0; t < strip->tiles; t++)
             for (int j = 0; j < strip->width; j += HEED_LANES) {
                 const float *at = source + t * strip->tall + j;
+                __builtin_prefetch(at + STEPS_AHEAD * stride);
+                __builtin_prefetch(at + (STEPS_AHEAD + 1) * stride); /* the processor does not foresee short pieces of rows */
                 heed_v_store(out + t * strip->apart + j, pair_vectors(heed_v_load(at), k + 1 < rows ? heed_v_load(at + stride) : heed_v_zero()));
             }
 }

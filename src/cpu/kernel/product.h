@@ -173,10 +173,17 @@ static inline void product_run(const heed_kernel_args *args, int part, int parts
 
 enum { MOST_AHEAD_BYTES = 32 << 20, AHEAD_ROWS = 24 }; /* beyond, as with a head over a large vocabulary, parts pack for themselves */
 enum { PART_TO_PACK = 1 << 17, MOST_PACKING_PARTS = 32 }; /* bytes that are worth a part */
+enum { MOST_OWN_STEPS = 1024, MOST_OWN_COLUMNS = 2048 };  /* up to here parts pack rows alone faster for themselves: once, into the cache */
+
+static inline int packing_parts(size_t bytes)
+{
+    size_t parts = bytes / PART_TO_PACK;
+    return parts < 1 ? 1 : parts > MOST_PACKING_PARTS ? MOST_PACKING_PARTS : (int)parts;
+}
 
 /* Has the operands of all products packed ahead: A, which all of them read, and behind it each B that is not read as it lies. Gives them their
-   places in `room` where there is one, and returns the bytes; 0 where parts do better to pack for themselves, for which there is scratch. A run
-   with fewer rows than its plan needs no more bytes. */
+   places in `room` where there is one, and returns the bytes; 0 where parts do better to pack for themselves, for which there is scratch: where rows
+   are few, and where A alone would take a phase and no other product reads it, which costs a barrier and the way through memory. A run with fewer rows than its plan needs no more bytes. */
 static inline size_t plan_ahead(products *all, heed_isa isa, char *room)
 {
     size_t bytes = 0, own = 0;
@@ -190,7 +197,9 @@ static inline size_t plan_ahead(products *all, heed_isa isa, char *room)
         if (room) g->packed_a = room, g->packed_b = room + bytes;
         bytes += b, own += b;
     }
-    if (own == 0 || all->gemm[0].m >= AHEAD_ROWS) return bytes;
+    const heed_gemm *first = &all->gemm[0];
+    const bool rows_alone = own == 0 && all->count == 1 && packing_parts(bytes) > 1 && first->k <= MOST_OWN_STEPS && first->n <= MOST_OWN_COLUMNS;
+    if (!rows_alone && (own == 0 || first->m >= AHEAD_ROWS)) return bytes;
     for (int i = 0; i < all->count; i++) all->gemm[i].ahead = false;
     return 0;
 }
@@ -202,12 +211,6 @@ static inline void pack_ahead(const products *all, heed_isa isa, int part, int p
         if (i > 0) g.packed_a = NULL; /* the same one */
         heed_gemm_pack_ahead(&g, isa, part, parts);
     }
-}
-
-static inline int packing_parts(size_t bytes)
-{
-    size_t parts = bytes / PART_TO_PACK;
-    return parts < 1 ? 1 : parts > MOST_PACKING_PARTS ? MOST_PACKING_PARTS : (int)parts;
 }
 
 static inline size_t ahead_shared(const heed_kernel_args *args)

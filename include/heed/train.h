@@ -58,7 +58,7 @@ typedef struct heed_train_options {
     /* regularisation and precision */
     double dropout;               /* < 0: as the configuration says */
     double label_smoothing;
-    bool bf16;                    /* products read operands rounded to bf16; weights, sums and everything else stay f32 */
+    bool bf16;                    /* products read operands rounded to bf16; weights, sums and everything else stay f32, and 4 bytes more a weight hold it rounded */
     bool gradient_checkpointing;  /* keep only the ends of layers, compute the rest again */
     int64_t seed;
     /* what is written when; counted in updates */

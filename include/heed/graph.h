@@ -197,7 +197,7 @@ heed_value heed_rotary_table(heed_graph *graph, heed_value positions, heed_value
 /* Rotary position embedding on the first `2*table columns/2` channels of every head. x (N,heads*E), table from
    heed_rotary_table. interleaved: pairs are (2i,2i+1) (GPT-J), else (i, i+half) (GPT-NeoX, Llama). Source: Su et al. 2021. */
 heed_value heed_rotary(heed_graph *graph, heed_value x, heed_value table, int heads, bool interleaved);
-/* Next version of a cache (rows,D) with x[i] at row slots[i]; negative slots are skipped. */
+/* Next version of a cache (rows,D) with x[i] at row slots[i]; negative slots are skipped, the others differ from each other. */
 heed_value heed_cache_write(heed_graph *graph, heed_value cache, heed_value x, heed_value slots);
 /* Mean over each sequence's query rows: x (N,D), sequences (B,8) -> (B,D). Empty sequences give zeros. */
 heed_value heed_sequence_mean(heed_graph *graph, heed_value x, heed_value sequences);

@@ -38,6 +38,15 @@ static heed_place *place_of(const liveness *state, heed_value value)
     return &state->plan->places[value];
 }
 
+bool heed_plan_views_rows(const heed_plan *plan, const heed_node *node)
+{
+    const heed_value_info *in = &plan->graph->values[node->in[0]], *out = &plan->graph->values[node->out[0]];
+    if (!plan->reuse || !(node->op->flags & HEED_OP_VIEW) || in->layout != HEED_LAYOUT_ROWS || in->dtype != out->dtype) return false;
+    if (node->id == HEED_OP_SLICE) return in->shape.rank == 2;
+    return node->id == HEED_OP_RESHAPE && in->shape.rank > 1 && out->shape.rank > 1 && in->shape.dim[0] == out->shape.dim[0] &&
+           in->shape.extent == out->shape.extent;
+}
+
 /* Output 0 of a view op shares its input's memory when the rows of the result lie evenly in it. */
 static bool try_view(const liveness *state, const heed_node *node)
 {
@@ -53,7 +62,7 @@ static bool try_view(const liveness *state, const heed_node *node)
         if (source->rank < 2) stride = 1;
     } else if (node->id == HEED_OP_RESHAPE && from.row_stride == heed_shape_columns(*source)) {
         stride = heed_shape_columns(*target);
-    } else return false;
+    } else if (!heed_plan_views_rows(state->plan, node)) return false;
     *place_of(state, out) = (heed_place){from.where, from.root, from.offset + shift, stride};
     return true;
 }
@@ -62,6 +71,7 @@ static bool try_view(const liveness *state, const heed_node *node)
 static bool try_in_place(const liveness *state, const heed_node *node, int32_t step, const int32_t *sharers)
 {
     const heed_graph *graph = state->plan->graph;
+    const heed_step *steps = state->plan->steps;
     heed_value in = node->in[0], out = node->out[0];
     if (in < 0 || graph->values[in].kind != HEED_VALUE_COMPUTED || state->last_read[in] != step) return false;
     heed_place from = *place_of(state, in);
@@ -69,6 +79,8 @@ static bool try_in_place(const liveness *state, const heed_node *node, int32_t s
     if (graph->values[in].dtype != graph->values[out].dtype || !heed_shape_equal(graph->values[in].shape, graph->values[out].shape)) return false;
     for (int j = 1; j < node->n_in; j++)
         if (node->in[j] == in) return false;
+    /* Others of a led group still read what it has not made itself, elsewhere and at any time. */
+    if (state->plan->groups[steps[step].group].led && steps[graph->values[in].node].group != steps[step].group) return false;
     *place_of(state, out) = from;
     return true;
 }
@@ -83,9 +95,10 @@ static void find_last_reads(liveness *state)
 }
 
 /* Decides for every computed value whether it has memory of its own or shares; extends the root's life. */
-static void assign_roots(liveness *state, bool reuse, int32_t *sharers)
+static void assign_roots(liveness *state, int32_t *sharers)
 {
     heed_plan *plan = state->plan;
+    const bool reuse = plan->reuse;
     for (size_t i = 0; i < plan->n_steps; i++) {
         const heed_node *node = plan->steps[i].node;
         heed_value written = heed_node_state(node);
@@ -96,7 +109,7 @@ static void assign_roots(liveness *state, bool reuse, int32_t *sharers)
             if (j == 0 && written != HEED_NONE) {
                 *place = *place_of(state, written);
                 shared = true;
-            } else if (j == 0 && reuse && (node->op->flags & HEED_OP_VIEW)) shared = try_view(state, node);
+            } else if (j == 0 && reuse && (node->op->flags & HEED_OP_VIEW)) shared = plan->steps[i].view = try_view(state, node);
             if (j == 0 && !shared && reuse && (node->op->flags & HEED_OP_IN_PLACE)) shared = try_in_place(state, node, (int32_t)i, sharers);
             if (!shared) *place = (heed_place){HEED_PLACE_WORKSPACE, out, 0, heed_shape_columns(plan->graph->values[out].shape)};
             heed_value root = place->root;
@@ -137,8 +150,9 @@ static size_t lowest_gap(const life *wanted, life **overlapping, size_t count, s
     return offset;
 }
 
-static heed_status place_lives(liveness *state, life *lives, size_t count, bool reuse, size_t base, heed_error *error)
+static heed_status place_lives(liveness *state, life *lives, size_t count, size_t base, heed_error *error)
 {
+    const bool reuse = state->plan->reuse;
     life **overlapping = heed_allocate(count, sizeof *overlapping);
     if (!overlapping) return heed_fail_memory(error, count * sizeof *overlapping, "the memory plan");
     size_t end = base;
@@ -165,7 +179,7 @@ static size_t aligned(size_t bytes)
     return (bytes + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1);
 }
 
-static heed_status place_all(liveness *state, bool reuse, life *lives, int32_t *sharers, heed_error *error)
+static heed_status place_all(liveness *state, life *lives, int32_t *sharers, heed_error *error)
 {
     heed_plan *plan = state->plan;
     heed_graph *graph = plan->graph;
@@ -184,14 +198,14 @@ static heed_status place_all(liveness *state, bool reuse, life *lives, int32_t *
         plan->places[i] = place;
     }
     find_last_reads(state);
-    assign_roots(state, reuse, sharers);
+    assign_roots(state, sharers);
     for (size_t i = 0; i < graph->n_values; i++) {
         if (graph->values[i].kind != HEED_VALUE_COMPUTED || plan->places[i].where != HEED_PLACE_WORKSPACE || plan->places[i].root != (heed_value)i) continue;
         size_t bytes;
         if (!heed_plan_value_bytes(plan, (heed_value)i, &bytes)) return heed_fail_memory(error, SIZE_MAX, "an activation");
         lives[count++] = (life){(heed_value)i, state->from[i], state->to[i], aligned(bytes), 0};
     }
-    HEED_TRY(place_lives(state, lives, count, reuse, inputs_end, error));
+    HEED_TRY(place_lives(state, lives, count, inputs_end, error));
     for (size_t i = 0; i < graph->n_values; i++) { /* sharers take the offset of their root, plus their own shift for views */
         heed_place *place = &plan->places[i];
         if (graph->values[i].kind == HEED_VALUE_COMPUTED && place->where == HEED_PLACE_WORKSPACE && place->root != (heed_value)i &&
@@ -201,7 +215,7 @@ static heed_status place_all(liveness *state, bool reuse, life *lives, int32_t *
     return HEED_OK;
 }
 
-heed_status heed_plan_place(heed_plan *plan, bool reuse, heed_error *error)
+heed_status heed_plan_place(heed_plan *plan, heed_error *error)
 {
     size_t n = plan->graph->n_values;
     liveness state = {.plan = plan};
@@ -214,7 +228,7 @@ heed_status heed_plan_place(heed_plan *plan, bool reuse, heed_error *error)
     heed_status status;
     if (!plan->places || !state.from || !state.to || !state.last_read || !lives || !sharers)
         status = heed_fail_memory(error, n * sizeof *lives, "the memory plan");
-    else status = place_all(&state, reuse && !plan->keep_all, lives, sharers, error);
+    else status = place_all(&state, lives, sharers, error);
     free(state.from), free(state.to), free(state.last_read), free(lives), free(sharers);
     return status;
 }

@@ -39,6 +39,9 @@ typedef struct heed_runtime {
     uint64_t seed, step;              /* of the random ops */
 } heed_runtime;
 
+/* A part of a matrix: rows [row, row + rows), columns [column, column + columns). */
+typedef struct heed_block { int64_t row, rows, column, columns; } heed_block;
+
 typedef struct heed_kernel_args {
     const heed_op *op;
     const heed_operand *in, *out;
@@ -50,7 +53,13 @@ typedef struct heed_kernel_args {
     void *shared;         /* all threads', as large as the kernel's shared() said; phases order access to it */
     int phase;            /* 0 .. phases-1 */
     bool again;           /* this thread's last part was one of this very phase, and scratch is as that left it */
+    const heed_block *block; /* of kernels that follow: what of output 0 to make; NULL: a part */
+    const struct heed_followers *followers; /* of kernels that lead: whom to tell of finished blocks, NULL: nobody */
+    int64_t grain;        /* of kernels that lead: blocks begin at multiples of so many columns, and end at such or with the row */
 } heed_kernel_args;
+
+/* A kernel that leads says here, once for every element of output 0, that a block of it is finished. Its followers use its thread's scratch never. */
+void heed_follow(const struct heed_followers *followers, heed_block block);
 
 /* A fast kernel of one op. Kernels cannot fail. */
 typedef struct heed_kernel {
@@ -63,6 +72,9 @@ typedef struct heed_kernel {
     int (*live_phases)(const heed_kernel_args *);      /* or: from live shapes, at most what the maximal ones give; NULL: `phases` */
     int (*parts)(const heed_kernel_args *);            /* independent parts of this phase, from live shapes, never from threads */
     bool (*small)(const heed_kernel_args *);           /* with `parts`: do these maximal shapes always make a single one? NULL: no */
+    bool (*leads)(const heed_kernel_args *);           /* in its last phase it tells of blocks cut at multiples of args->grain; NULL: no */
+    int64_t (*follows)(const heed_kernel_args *);      /* needs no scratch and can run on args->block, if its columns begin and end at multiples
+                                                          of this (a head); NULL or 0: it cannot */
     void (*run)(const heed_kernel_args *, int part, int parts);
 } heed_kernel;
 

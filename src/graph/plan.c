@@ -1,4 +1,4 @@
-/* Compiling: passes, then one step per node, steps into groups, kernels chosen, memory placed, the workspace laid out. */
+/* Compiling: passes, then one step per node, steps into groups (groups.c), memory placed (liveness.c), the workspace laid out. */
 #include "graph/plan_internal.h"
 #include "graph/rewrite.h"
 
@@ -20,8 +20,7 @@ heed_operand heed_plan_operand(const heed_plan *plan, heed_value value)
     return (heed_operand){.dtype = info->dtype, .layout = info->layout, .shape = info->shape, .row_stride = stride};
 }
 
-/* The arguments of a step at maximal shapes, as `fits`, `scratch` and `shared` see them. */
-static heed_kernel_args maximal_args(const heed_plan *plan, const heed_node *node, heed_operand *operands)
+heed_kernel_args heed_plan_maximal_args(const heed_plan *plan, const heed_node *node, heed_operand *operands)
 {
     static char present; /* a non-NULL mark: maximal arguments carry no data */
     for (int j = 0; j < node->n_in + node->n_out; j++) {
@@ -45,64 +44,6 @@ static heed_status run_passes(heed_graph *graph, uint32_t passes, heed_error *er
     return HEED_OK;
 }
 
-static bool cut_by_rows(const heed_plan *plan, const heed_step *step)
-{
-    const heed_shape *out = &plan->graph->values[step->node->out[0]].shape;
-    return step->kernel && !step->kernel->parts && (step->node->op->flags & HEED_OP_ROW_LOCAL) && out->extent != HEED_EXTENT_FIXED;
-}
-
-/* Is this step one part, whatever the live counts? */
-static bool is_single(const heed_step *step, const heed_kernel_args *args)
-{
-    const heed_kernel *kernel = step->kernel;
-    if (!kernel || kernel->phases > 1) return false;
-    return kernel->parts ? kernel->small && kernel->small(args) : heed_shape_rows(args->out[0].shape) <= HEED_ROWS_PER_PART;
-}
-
-/* A row-local step may follow the group's steps on the same rows when all it reads from the group has these very rows. */
-static bool may_join(const heed_plan *plan, const heed_group *group, const heed_step *step)
-{
-    if (!group->by_rows || !cut_by_rows(plan, step)) return false;
-    const heed_value_info *values = plan->graph->values;
-    const heed_shape *rows = &values[plan->steps[group->first].node->out[0]].shape, *own = &values[step->node->out[0]].shape;
-    if (rows->extent != own->extent || rows->dim[0] != own->dim[0]) return false;
-    for (int32_t k = group->first; k < group->first + group->count; k++)
-        for (int o = 0; o < plan->steps[k].node->n_out; o++)
-            for (int j = 0; j < step->node->n_in; j++)
-                if (step->node->in[j] == plan->steps[k].node->out[o] && values[step->node->in[j]].shape.extent != own->extent) return false;
-    return heed_node_state(step->node) == HEED_NONE;
-}
-
-static heed_status make_steps(heed_plan *plan, heed_error *error)
-{
-    heed_graph *graph = plan->graph;
-    plan->steps = heed_allocate(graph->n_nodes, sizeof *plan->steps);
-    plan->groups = heed_allocate(graph->n_nodes, sizeof *plan->groups);
-    if (!plan->steps || !plan->groups) return heed_fail_memory(error, graph->n_nodes * sizeof *plan->steps, "the plan");
-    for (size_t i = 0; i < graph->n_nodes; i++) {
-        const heed_node *node = &graph->nodes[i];
-        heed_operand operands[HEED_MAX_INPUTS + HEED_MAX_OUTPUTS];
-        heed_step *step = &plan->steps[plan->n_steps++];
-        *step = (heed_step){.node = node, .operand = (int32_t)plan->n_operands};
-        plan->n_operands += (size_t)node->n_in + node->n_out;
-        heed_kernel_args args = maximal_args(plan, node, operands);
-        if (!plan->double_precision) step->kernel = heed_backend_find(plan->backend, node->id, &args);
-        heed_group *last = plan->n_groups ? &plan->groups[plan->n_groups - 1] : NULL;
-        const bool single = is_single(step, &args);
-        if (last && ((last->single && single) || may_join(plan, last, step))) {
-            last->count++;
-            last->single = last->single && single;
-        } else {
-            int32_t phases = step->kernel && step->kernel->phases > 1 ? step->kernel->phases : 1;
-            if (step->kernel && step->kernel->live_phases) phases = step->kernel->live_phases(&args);
-            plan->groups[plan->n_groups++] = (heed_group){(int32_t)i, 1, cut_by_rows(plan, step), single, phases, (int32_t)plan->n_counters};
-            plan->n_counters += (size_t)phases;
-        }
-        step->group = (int32_t)plan->n_groups - 1;
-    }
-    return HEED_OK;
-}
-
 static bool append(size_t *end, size_t bytes, size_t *offset)
 {
     *offset = (*end + 63) & ~(size_t)63;
@@ -114,8 +55,9 @@ static heed_status lay_out_workspace(heed_plan *plan, heed_error *error)
     size_t shared = 0, scratch = 0;
     for (size_t i = 0; i < plan->n_steps; i++) {
         heed_operand operands[HEED_MAX_INPUTS + HEED_MAX_OUTPUTS];
-        heed_kernel_args args = maximal_args(plan, plan->steps[i].node, operands);
+        heed_kernel_args args = heed_plan_maximal_args(plan, plan->steps[i].node, operands);
         const heed_kernel *kernel = plan->steps[i].kernel;
+        args.grain = plan->groups[plan->steps[i].group].grain;
         size_t own = kernel && kernel->scratch ? kernel->scratch(&args) : 0, common = kernel && kernel->shared ? kernel->shared(&args) : 0;
         if (own > scratch) scratch = own;
         if (common > shared) shared = common;
@@ -148,8 +90,9 @@ heed_status heed_plan_new(const heed_graph *graph, const heed_backend *backend, 
     plan->threads = backend->pool ? heed_pool_threads(backend->pool) : 1;
     plan->graph = heed_graph_copy(graph);
     heed_status status = plan->graph ? run_passes(plan->graph, passes, error) : heed_fail_memory(error, sizeof *graph, "the plan");
-    if (status == HEED_OK) status = make_steps(plan, error);
-    if (status == HEED_OK) status = heed_plan_place(plan, !(passes & HEED_PASS_NONE) && (passes & HEED_PASS_REUSE), error);
+    plan->reuse = !plan->keep_all && !(passes & HEED_PASS_NONE) && (passes & HEED_PASS_REUSE);
+    if (status == HEED_OK) status = heed_plan_make_steps(plan, error);
+    if (status == HEED_OK) status = heed_plan_place(plan, error);
     if (status == HEED_OK) status = lay_out_workspace(plan, error);
     if (status == HEED_OK && watch && watch->compiled) watch->compiled(watch->argument, plan);
     if (status == HEED_OK) *result = plan;

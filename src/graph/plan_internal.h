@@ -12,24 +12,28 @@ typedef struct heed_place {
     int64_t row_stride;  /* elements between rows */
 } heed_place;
 
-/* One kernel call. */
+/* One kernel call; a view of its input computes nothing. Within a led group the step works on columns [shift, shift + columns) of the leader's rows,
+   and its output has these columns where others may follow it (`open`). */
 typedef struct heed_step {
     const heed_node *node;
     const heed_kernel *kernel; /* NULL: the reference */
     int32_t group, operand;    /* first of its operands: inputs, then outputs */
+    bool view, open;
+    int64_t shift, columns;
 } heed_step;
 
 /* Steps of few rows are one part each. */
 enum { HEED_ROWS_PER_PART = 16 };
 
-/* Steps that run without a barrier between them: a chain of row-local steps cut alike, steps of a single part each, which one thread runs one
-   after another, or one step alone. */
-typedef struct heed_group { int32_t first, count; bool by_rows, single; int32_t phases; int32_t counter; } heed_group;
+/* Steps that run without a barrier between them: a chain of row-local steps cut alike; steps of a single part each, which one thread runs one
+   after another; a leader, whose kernel tells of every block that it has finished, and its followers, which run on that block while it is in
+   the cache (an epilogue made of steps); or one step alone. `grain`: columns that followers need together. */
+typedef struct heed_group { int32_t first, count; bool by_rows, single, led; int32_t phases; int32_t counter; int64_t grain; } heed_group;
 
 struct heed_plan {
     heed_graph *graph;
     const heed_backend *backend;
-    bool double_precision, keep_all;
+    bool double_precision, keep_all, reuse; /* values share memory when their lives allow it */
     int threads;
     heed_place *places;        /* by value */
     heed_step *steps;
@@ -44,9 +48,16 @@ struct heed_plan {
 size_t heed_plan_element(const heed_plan *plan, heed_dtype dtype);
 bool heed_plan_value_bytes(const heed_plan *plan, heed_value value, size_t *bytes);
 
-/* Fills plan->places and plan->values_bytes: inputs first, one after another; then computed values, sharing memory when
-   `reuse` says so and their lives (in groups) do not overlap. */
-heed_status heed_plan_place(heed_plan *plan, bool reuse, heed_error *error);
+/* Fills plan->steps and plan->groups. */
+heed_status heed_plan_make_steps(heed_plan *plan, heed_error *error);
+/* Fills plan->places and plan->values_bytes: inputs first, one after another; then computed values, sharing memory with `reuse`
+   when their lives (in groups) do not overlap. */
+heed_status heed_plan_place(heed_plan *plan, heed_error *error);
+/* Is output 0 of this node surely a view of its input: the same rows, all columns or some? */
+bool heed_plan_views_rows(const heed_plan *plan, const heed_node *node);
+
+/* The arguments of a step at maximal shapes, as `fits`, `scratch` and `shared` see them; room for its operands is the caller's. */
+heed_kernel_args heed_plan_maximal_args(const heed_plan *plan, const heed_node *node, heed_operand *operands);
 
 /* The operand of a value at its maximal shape, without data. */
 heed_operand heed_plan_operand(const heed_plan *plan, heed_value value);

@@ -53,19 +53,42 @@ static void resolve(const run_state *state, const heed_binding *binding, const h
             if (own[j].shape.extent != HEED_EXTENT_FIXED && own[j].shape.rank) own[j].shape.dim[0] = runtime->count[own[j].shape.extent];
         }
         state->args[i] = (heed_kernel_args){.op = node->op, .in = own, .out = own + node->n_in, .n_in = node->n_in, .n_out = node->n_out,
-            .attributes = node->attributes, .runtime = runtime, .isa = plan->backend->isa, .shared = state->workspace->data + plan->shared_offset};
+            .attributes = node->attributes, .runtime = runtime, .isa = plan->backend->isa, .shared = state->workspace->data + plan->shared_offset,
+            .grain = plan->groups[plan->steps[i].group].grain};
     }
     memset(state->counters, 0, plan->n_counters * (size_t)plan->threads * sizeof *state->counters);
 }
 
+struct heed_followers { const run_state *state; const heed_group *group; };
+
+void heed_follow(const struct heed_followers *followers, heed_block block)
+{
+    if (!followers) return;
+    const heed_group *group = followers->group;
+    const bool whole = group->grain == heed_shape_columns(followers->state->args[group->first].out[0].shape);
+    for (int32_t s = group->first + 1; s < group->first + group->count; s++) {
+        const heed_step *step = &followers->state->plan->steps[s];
+        const int64_t from = whole ? 0 : block.column - step->shift, to = whole ? step->columns : from + block.columns;
+        heed_block own = {.row = block.row, .rows = block.rows, .column = from < 0 ? 0 : from};
+        own.columns = (to < step->columns ? to : step->columns) - own.column;
+        if (step->view || own.columns <= 0) continue;
+        heed_kernel_args args = followers->state->args[s];
+        args.block = &own;
+        step->kernel->run(&args, 0, 1);
+    }
+}
+
 static void run_part(const run_state *state, const heed_group *group, int phase, int part, int parts, bool again, void *scratch)
 {
-    for (int32_t s = group->first; s < group->first + group->count; s++) {
+    const struct heed_followers followers = {state, group};
+    for (int32_t s = group->first; s < group->first + (group->led ? 1 : group->count); s++) {
         const heed_step *step = &state->plan->steps[s];
         heed_kernel_args args = state->args[s];
+        if (step->view) continue;
         args.scratch = scratch;
         args.phase = phase;
-        args.again = again && group->count == 1;
+        args.again = again && (group->led || group->count == 1);
+        args.followers = group->led && group->count > 1 ? &followers : NULL;
         if (step->kernel) step->kernel->run(&args, part, parts);
         else if (state->plan->double_precision) step->node->op->reference64(&args);
         else step->node->op->reference(&args);

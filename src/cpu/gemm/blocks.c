@@ -1,22 +1,18 @@
 /* Products over blocks: how one is cut, and the walk over tiles. */
 #include "cpu/gemm/blocks.h"
-#include "cpu/gemm/kernels.h"
+#include "cpu/gemm/cut.h"
 
 /* A part has one chunk of rows; it is worth while for so many columns at least. Parts of one chunk have about FEW_PART_WORK elements of B. */
 enum { PART_COLUMNS = 128, MAX_PARTS = 64, MAX_FEW_PARTS = 64, FEW_PART_WORK = 1 << 16 };
-enum { CHAINS_BYTES = HEED_BLOCK_CHUNK * HEED_BLOCK_MAX_WIDTH * (int)sizeof(float) };
+enum { SUMS_BYTES = HEED_BLOCK_CHUNK * HEED_BLOCK_MAX_WIDTH * (int)sizeof(float) };
 
 typedef struct {
     const heed_block_kernels *kernels;
     heed_block_tile_kernel *const *tile; /* by heed_block_shape */
     int64_t runs, panels;
-    int64_t wide;                        /* panels of the widest tile: no part but the last ends in a narrower one */
+    int64_t wide, step;                  /* panels of the widest tile, and those that no part cuts through */
     int64_t grid_rows, grid_columns;
 } cut;
-
-static int64_t divide_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
-static int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
-static int64_t larger(int64_t a, int64_t b) { return a > b ? a : b; }
 
 static const heed_block_kernels *kernels_for(heed_isa isa)
 {
@@ -34,10 +30,11 @@ static cut cut_product(const heed_gemm *g, heed_isa isa)
     c.tile = c.kernels->tile[heed_block_traits_of(g->b_dtype) - heed_block_traits_table];
     c.panels = larger(divide_up(g->n, c.kernels->lanes), 1);
     c.wide = g->m > 1 && c.tile[HEED_BLOCK_TWO_PANELS] ? 2 : 1;
+    c.step = heed_gemm_whole_panels(g->grain, c.wide * c.kernels->lanes) * c.wide;
     c.grid_rows = larger(divide_up(g->m, HEED_BLOCK_CHUNK), 1);
     const double work = (double)g->n * (double)larger(g->k, 1) * (1 + (double)g->m / 8) / FEW_PART_WORK;
     int64_t wanted = c.grid_rows > 1 ? g->n / PART_COLUMNS : (int64_t)(work < MAX_FEW_PARTS ? work : MAX_FEW_PARTS);
-    c.grid_columns = larger(smaller(wanted, smaller(divide_up(c.panels, c.wide), larger(MAX_PARTS / c.grid_rows, 1))), 1);
+    c.grid_columns = larger(smaller(wanted, smaller(divide_up(c.panels, c.step), larger(MAX_PARTS / c.grid_rows, 1))), 1);
     return c;
 }
 
@@ -74,7 +71,7 @@ size_t heed_block_gemm_scratch(const heed_gemm *gemm, heed_isa isa)
 {
     (void)isa;
     const size_t own = gemm->a_runs ? 0 : heed_block_rounded_bytes(smaller(HEED_BLOCK_CHUNK, larger(gemm->m, 1)), gemm->k);
-    return (CHAINS_BYTES + own + 63) & ~(size_t)63;
+    return (SUMS_BYTES + own + 63) & ~(size_t)63;
 }
 
 /* The tiles of one chunk of rows over panels [first, end). */
@@ -96,7 +93,7 @@ void heed_block_gemm_run(const heed_gemm *gemm, heed_isa isa, int part, int part
 {
     if (gemm->m <= 0 || gemm->n <= 0) return;
     const cut c = cut_product(gemm, isa);
-    const int64_t units = c.grid_rows * c.grid_columns, groups = divide_up(c.panels, c.wide);
+    const int64_t units = c.grid_rows * c.grid_columns, steps = divide_up(c.panels, c.step);
     heed_block_tile tile = {.panel_step = (ptrdiff_t)heed_block_panel_step(isa, gemm->b_dtype, gemm->k), .to = scratch,
                             .blocks = gemm->k / (int64_t)heed_dtypes[gemm->b_dtype].block};
     for (int64_t unit = units * part / parts; unit < units * (part + 1) / parts; unit++) {
@@ -105,10 +102,15 @@ void heed_block_gemm_run(const heed_gemm *gemm, heed_isa isa, int part, int part
         tile.a_run = tile.rows;
         tile.a = chunk_of(gemm->a_runs, row, c.runs);
         if (!gemm->a_runs) {
-            void *own = (char *)scratch + CHAINS_BYTES;
+            void *own = (char *)scratch + SUMS_BYTES;
             heed_block_round(isa, gemm->b_dtype, gemm->a + row * gemm->a_stride, gemm->a_stride, tile.rows, gemm->k, 0, tile.rows, own);
             tile.a = own;
         }
-        run_panels(gemm, &c, isa, row, &tile, groups * j / c.grid_columns * c.wide, smaller(groups * (j + 1) / c.grid_columns * c.wide, c.panels));
+        const int64_t first = steps * j / c.grid_columns * c.step, end = smaller(steps * (j + 1) / c.grid_columns * c.step, c.panels);
+        run_panels(gemm, &c, isa, row, &tile, first, end);
+        if (gemm->finished) {
+            const int64_t column = first * c.kernels->lanes;
+            gemm->finished(gemm, row, tile.rows, column, smaller(end * c.kernels->lanes, gemm->n) - column);
+        }
     }
 }

@@ -6,13 +6,23 @@
    elements of B. */
 enum { MAX_PARTS = 64, MAX_FEW_PARTS = 32, PART_COST = 4000, FEW_PART_WORK = 1 << 16 };
 
+int64_t heed_gemm_whole_panels(int64_t grain, int64_t panel)
+{
+    int64_t rest = panel, divisor = larger(grain, 1);
+    while (rest) {
+        const int64_t next = divisor % rest;
+        divisor = rest, rest = next;
+    }
+    return larger(grain, 1) / divisor;
+}
+
 /* One row tile: units are runs of panels. */
 static void cut_few(heed_gemm_cut *c, const heed_gemm *g)
 {
     double work = (double)g->n * (double)larger(g->k, 1) * (1 + (double)g->m / 8) / FEW_PART_WORK;
-    int64_t wanted = larger(smaller((int64_t)(work < MAX_FEW_PARTS ? work : MAX_FEW_PARTS), c->panels), 1);
+    int64_t wanted = larger(smaller((int64_t)(work < MAX_FEW_PARTS ? work : MAX_FEW_PARTS), c->steps), 1);
     c->grid_rows = 1;
-    c->grid_columns = divide_up(c->panels, divide_up(c->panels, wanted));
+    c->grid_columns = divide_up(c->steps, divide_up(c->steps, wanted));
 }
 
 /* The time of one unit of so many row tiles and panels, in multiply-adds of one vector: its share of C, and the packing it does for itself. */
@@ -34,11 +44,11 @@ static void cut_many(heed_gemm_cut *c, const heed_gemm *g)
     double best = 0;
     for (int64_t grid_rows = 1; grid_rows <= MAX_PARTS && grid_rows < 2 * c->row_tiles; grid_rows *= 2) {
         const int64_t rows = smaller(grid_rows, c->row_tiles), row_tiles = divide_up(c->row_tiles, rows);
-        for (int64_t grid_columns = 1; grid_rows * grid_columns <= MAX_PARTS && grid_columns < 2 * c->panels; grid_columns *= 2) {
-            const int64_t columns = smaller(grid_columns, c->panels), units = rows * columns;
+        for (int64_t grid_columns = 1; grid_rows * grid_columns <= MAX_PARTS && grid_columns < 2 * c->steps; grid_columns *= 2) {
+            const int64_t columns = smaller(grid_columns, c->steps), units = rows * columns;
             double shares = 0;
             for (int i = 0; i < 4; i++) shares += weights[i] * (double)((units + ((int64_t)2 << i) - 1) >> (i + 1));
-            const double total = shares * unit_cost(c, g, row_tiles, divide_up(c->panels, columns));
+            const double total = shares * unit_cost(c, g, row_tiles, divide_up(c->steps, columns) * c->step);
             if (best == 0 || total < best) best = total, c->grid_rows = rows, c->grid_columns = columns;
         }
     }
@@ -58,6 +68,8 @@ heed_gemm_cut heed_gemm_lay_out(const heed_gemm *g, heed_isa isa)
     c.tall = rows_collide ? smaller(c.kernels->rows, CACHE_WAYS) : c.kernels->rows;
     c.row_tiles = larger(divide_up(g->m, c.tall), 1);
     c.panels = larger(divide_up(g->n, panel), 1);
+    c.step = heed_gemm_whole_panels(g->grain, panel);
+    c.steps = divide_up(c.panels, c.step);
     c.few = c.row_tiles <= 1;
     const bool resident_pairs = pairs && g->b_kind == HEED_GEMM_B_PANELS && c.type == HEED_GEMM_PAIRS;
     c.pack_b = (g->rounded && !resident_pairs) || g->b_kind == HEED_GEMM_B_NT || g->b_kind == HEED_GEMM_B_PANELS_TRANSPOSED ||
@@ -69,7 +81,7 @@ heed_gemm_cut heed_gemm_lay_out(const heed_gemm *g, heed_isa isa)
     bool over_c = g->c && (g->gate == g->c || g->residual == g->c);
     bool one_block = over_c || (c.few && !c.pack_a && !c.pack_b);
     c.depth_block = larger(one_block ? g->k : smaller(g->k, DEPTH_BLOCK * c.pair), 1);
-    c.panel_block = (over_c ? HEED_GEMM_MAX_WIDTH : COLUMN_BLOCK / c.pair) / panel;
+    c.panel_block = larger((over_c ? HEED_GEMM_MAX_WIDTH : COLUMN_BLOCK / c.pair) / panel / c.step, 1) * c.step;
     return c;
 }
 

@@ -19,6 +19,7 @@ typedef struct heed_gemm_cut {
     heed_gemm_type type;               /* of B as stored: panels of bf16 are pairs */
     int64_t tall;                      /* rows of a tile */
     int64_t row_tiles, panels;         /* of C */
+    int64_t step, steps;               /* panels that no unit cuts through, and how many such */
     int64_t grid_rows, grid_columns;   /* C is cut into this many units */
     int64_t depth_block, panel_block;
     int64_t pair;                      /* steps of k in a packed element: 1 or 2 */
@@ -35,9 +36,13 @@ heed_gemm_cut heed_gemm_lay_out(const heed_gemm *gemm, heed_isa isa);
 void heed_gemm_pack_panels(const heed_gemm_cut *c, const heed_gemm *gemm, int64_t panel, int64_t count, int64_t k, int64_t depth, float *out,
                            ptrdiff_t apart);
 
+
 static inline int64_t divide_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
 static inline int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
 static inline int64_t larger(int64_t a, int64_t b) { return a > b ? a : b; }
+
+/* Panels of `panel` columns, as few as end with a multiple of `grain` columns (0: 1). */
+int64_t heed_gemm_whole_panels(int64_t grain, int64_t panel);
 
 /* Packed elements for `depth` steps. */
 static inline int64_t steps_of(const heed_gemm_cut *c, int64_t depth) { return divide_up(depth, c->pair); }

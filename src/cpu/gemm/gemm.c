@@ -145,7 +145,7 @@ static void run_unit(const heed_gemm *g, const heed_gemm_cut *c, int64_t unit, f
     const int64_t i = unit % c->grid_rows, j = unit / c->grid_rows, tall = c->tall;
     const int64_t first_row = c->row_tiles * i / c->grid_rows * tall;
     const int64_t end_row = smaller(c->row_tiles * (i + 1) / c->grid_rows * tall, g->m);
-    const int64_t first_panel = c->panels * j / c->grid_columns, end_panel = c->panels * (j + 1) / c->grid_columns;
+    const int64_t first_panel = c->steps * j / c->grid_columns * c->step, end_panel = smaller(c->steps * (j + 1) / c->grid_columns * c->step, c->panels);
     const int64_t tiles = divide_up(end_row - first_row, tall), blocks = divide_up(tiles, ROW_BLOCK);
     for (int64_t panel = first_panel; panel < end_panel; panel += c->panel_block) {
         const int64_t stop = smaller(panel + c->panel_block, end_panel);
@@ -158,6 +158,10 @@ static void run_unit(const heed_gemm *g, const heed_gemm_cut *c, int64_t unit, f
                 w.tiles = divide_up(w.rows, tall);
                 if (c->pack_a) pack_rows(&w);
                 run_panels(&w, panel, stop, r == 0, blocks > 1);
+                if (g->finished && w.k + w.depth >= g->k) {
+                    const int64_t column = panel * c->kernels->panel;
+                    g->finished(g, w.m, w.rows, column, smaller(stop * c->kernels->panel, g->n) - column);
+                }
             }
             w.k += c->depth_block;
         } while (w.k < g->k);

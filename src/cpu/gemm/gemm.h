@@ -57,6 +57,11 @@ typedef struct heed_gemm {
     int64_t gate_stride;
     const float *residual;   /* (M,N) rows residual_stride apart */
     int64_t residual_stride;
+    /* NULL, or told of every block of C that is finished, by the thread that finished it and while it is in its caches. Blocks begin and end at
+       multiples of `grain` columns (0 and 1: any), or with the row. */
+    void (*finished)(const struct heed_gemm *gemm, int64_t row, int64_t rows, int64_t column, int64_t columns);
+    const void *reader;        /* whatever `finished` needs */
+    int64_t grain;
 } heed_gemm;
 
 /* Independent parts of this product, at least 1, from extents, strides and kinds alone (never from threads or from pointers'

@@ -42,16 +42,28 @@ static inline void keep_columns(const heed_operand *y, const heed_operand *cache
            (size_t)(last - first) * element);
 }
 
+/* Any columns, or heads with their scales. */
+static inline int64_t cache_write_follows(const heed_kernel_args *args)
+{
+    const int64_t runs = cache_runs(args);
+    return runs ? args->in[1].shape.dim[1] / runs : 1;
+}
+
 static inline void cache_write_run(const heed_kernel_args *args, int part, int parts)
 {
     const heed_operand *cache = &args->in[0], *x = &args->in[1], *y = &args->out[0];
-    int64_t first, last, runs = cache_runs(args), width = x->shape.dim[1];
+    int64_t begin = 0, end = heed_shape_rows(x->shape), first, last, runs = cache_runs(args), width = x->shape.dim[1];
     heed_part_range(runs ? runs : width, part, parts, &first, &last);
+    if (args->block) {
+        const int64_t together = cache_write_follows(args);
+        begin = args->block->row, end = begin + args->block->rows;
+        first = args->block->column / together, last = first + args->block->columns / together;
+    }
     for (int64_t i = 0; i < heed_shape_rows(cache->shape) && y->data != cache->data; i++) {
         keep_columns(y, cache, i, runs ? first * (width / runs) : first, runs ? last * (width / runs) : last);
         keep_columns(y, cache, i, width + first * HEED_SCALE_BYTES, runs ? width + last * HEED_SCALE_BYTES : 0);
     }
-    for (int64_t i = 0; i < heed_shape_rows(x->shape); i++) {
+    for (int64_t i = begin; i < end; i++) {
         int32_t slot = integer_at(&args->in[2], i);
         if (slot < 0 || slot >= heed_shape_rows(y->shape)) continue;
         if (!runs) write_cache_columns(y, slot, float_row(x, i), first, last);
@@ -66,6 +78,6 @@ static inline bool cache_write_fits(const heed_kernel_args *args)
 }
 
 HEED_KERNEL(cache_write) = {.name = "k_cache_write", .op = HEED_OP_CACHE_WRITE, .fits = cache_write_fits, .parts = cache_write_parts,
-    .small = cache_write_small, .run = cache_write_run};
+    .small = cache_write_small, .follows = cache_write_follows, .run = cache_write_run};
 
 #endif

@@ -58,13 +58,19 @@ static inline void binary_run(const heed_kernel_args *args, int part, int parts)
         bool one = fit == HEED_BROADCAST_ONE;
         stretch s = stretch_of_part(args, part, parts, one ? 1 : 2);
         for (int64_t i = s.begin; i < s.begin + s.rows; i++)
-            combine_elements(kind, one, float_row(a, i), one ? b->data : float_row(b, i), float_row(y, i), s.columns);
+            combine_elements(kind, one, float_row(a, i) + s.first, one ? b->data : float_row(b, i) + s.first, float_row(y, i) + s.first, s.columns);
         return;
     }
     int64_t begin, end;
     rows_of_part(args, part, parts, &begin, &end);
     for (int64_t i = begin; i < end; i++)
         combine_repeated(kind, float_row(a, i), b, fit, i, float_row(y, i), heed_shape_columns(a->shape), width_of(a));
+}
+
+static inline int64_t binary_follows(const heed_kernel_args *args)
+{
+    const heed_broadcast_kind fit = heed_broadcast_of(args->in[1].shape, args->in[0].shape);
+    return fit == HEED_BROADCAST_SAME || fit == HEED_BROADCAST_ONE;
 }
 
 /* ---- unary ---- */
@@ -84,8 +90,8 @@ static inline void unary_run(const heed_kernel_args *args, int part, int parts)
 {
     stretch s = stretch_of_part(args, part, parts, 1);
     for (int64_t i = s.begin; i < s.begin + s.rows; i++) {
-        const float *x = float_row(&args->in[0], i);
-        float *y = float_row(&args->out[0], i);
+        const float *x = float_row(&args->in[0], i) + s.first;
+        float *y = float_row(&args->out[0], i) + s.first;
         switch (((const heed_unary_attributes *)args->attributes)->kind) {
 #define HEED_UNARY(symbol, name, formula, derivative) case HEED_UNARY_##symbol: unary_elements(HEED_UNARY_##symbol, x, y, s.columns); break;
 #include <heed/unaries.def>
@@ -98,8 +104,8 @@ static inline void unary_backward_run(const heed_kernel_args *args, int part, in
 {
     stretch s = stretch_of_part(args, part, parts, 2);
     for (int64_t i = s.begin; i < s.begin + s.rows; i++) {
-        const float *dy = float_row(&args->in[0], i), *x = float_row(&args->in[1], i);
-        float *dx = float_row(&args->out[0], i);
+        const float *dy = float_row(&args->in[0], i) + s.first, *x = float_row(&args->in[1], i) + s.first;
+        float *dx = float_row(&args->out[0], i) + s.first;
         switch (((const heed_unary_attributes *)args->attributes)->kind) {
 #define HEED_UNARY(symbol, name, formula, derivative) case HEED_UNARY_##symbol: slope_elements(HEED_UNARY_##symbol, dy, x, dx, s.columns); break;
 #include <heed/unaries.def>
@@ -116,8 +122,8 @@ static inline void scale_run(const heed_kernel_args *args, int part, int parts)
     const heed_v factor = heed_v_set((float)a->factor), offset = heed_v_set((float)a->offset);
     stretch s = stretch_of_part(args, part, parts, 1);
     for (int64_t i = s.begin; i < s.begin + s.rows; i++) {
-        const float *x = float_row(&args->in[0], i);
-        float *y = float_row(&args->out[0], i);
+        const float *x = float_row(&args->in[0], i) + s.first;
+        float *y = float_row(&args->out[0], i) + s.first;
         for (int64_t j = 0; j < s.columns; j += HEED_LANES)
             store_some(y + j, heed_v_add(heed_v_mul(load_some(x + j, s.columns - j), factor), offset), s.columns - j);
     }
@@ -186,13 +192,14 @@ static inline void dropout_run(const heed_kernel_args *args, int part, int parts
     const heed_dropout_attributes *a = args->attributes;
     uint32_t threshold = heed_dropout_threshold(a->rate);
     float factors[RANDOM_WORDS], scale = 1 / (1 - a->rate);
-    int64_t begin, end, columns = heed_shape_columns(args->out[0].shape);
+    int64_t begin, end, first, last;
     rows_of_part(args, part, parts, &begin, &end);
+    columns_of_block(args, heed_shape_columns(args->out[0].shape), &first, &last);
     for (int64_t i = begin; i < end; i++) {
         const int32_t *row = (const int32_t *)args->in[1].data + i * args->in[1].row_stride;
         heed_random_row random = heed_random_row_of(args->runtime, a->stream, 0, row[0], row[1]);
-        for (int64_t j = 0; j < columns; j += RANDOM_WORDS) {
-            int64_t left = columns - j < RANDOM_WORDS ? columns - j : RANDOM_WORDS;
+        for (int64_t j = first; j < last; j += RANDOM_WORDS) {
+            int64_t left = last - j < RANDOM_WORDS ? last - j : RANDOM_WORDS;
             dropout_factors(&random, threshold, scale, j / RANDOM_WORDS, factors);
             /* a dropped element is 0 whatever it was, NaN too */
             const float *x = float_row(&args->in[0], i) + j;
@@ -205,18 +212,26 @@ static inline void dropout_run(const heed_kernel_args *args, int part, int parts
     }
 }
 
+/* Draws stand by words of a row. */
+static inline int64_t random_words(const heed_kernel_args *args)
+{
+    (void)args;
+    return RANDOM_WORDS;
+}
+
 static inline bool dropout_fits(const heed_kernel_args *args)
 {
     return is_f32_rows(&args->in[0]);
 }
 
-HEED_KERNEL(binary) = {.name = "k_binary_f32", .op = HEED_OP_BINARY, .fits = all_f32_rows, .run = binary_run};
-HEED_KERNEL(unary) = {.name = "k_unary_f32", .op = HEED_OP_UNARY, .fits = all_f32_rows, .run = unary_run};
-HEED_KERNEL(unary_backward) = {.name = "k_unary_backward_f32", .op = HEED_OP_UNARY_BACKWARD, .fits = all_f32_rows, .run = unary_backward_run};
-HEED_KERNEL(scale) = {.name = "k_scale_f32", .op = HEED_OP_SCALE, .fits = all_f32_rows, .run = scale_run};
+HEED_KERNEL(binary) = {.name = "k_binary_f32", .op = HEED_OP_BINARY, .fits = all_f32_rows, .follows = binary_follows, .run = binary_run};
+HEED_KERNEL(unary) = {.name = "k_unary_f32", .op = HEED_OP_UNARY, .fits = all_f32_rows, .follows = any_columns, .run = unary_run};
+HEED_KERNEL(unary_backward) = {.name = "k_unary_backward_f32", .op = HEED_OP_UNARY_BACKWARD, .fits = all_f32_rows, .follows = any_columns,
+    .run = unary_backward_run};
+HEED_KERNEL(scale) = {.name = "k_scale_f32", .op = HEED_OP_SCALE, .fits = all_f32_rows, .follows = any_columns, .run = scale_run};
 HEED_KERNEL(accumulate) = {.name = "k_accumulate_f32", .op = HEED_OP_ACCUMULATE, .fits = all_f32_rows, .run = accumulate_run};
 HEED_KERNEL(broadcast) = {.name = "k_broadcast_f32", .op = HEED_OP_BROADCAST, .fits = all_f32_rows, .run = broadcast_run};
 HEED_KERNEL(cast) = {.name = "k_cast", .op = HEED_OP_CAST, .fits = cast_fits, .run = cast_run};
-HEED_KERNEL(dropout) = {.name = "k_dropout_f32", .op = HEED_OP_DROPOUT, .fits = dropout_fits, .run = dropout_run};
+HEED_KERNEL(dropout) = {.name = "k_dropout_f32", .op = HEED_OP_DROPOUT, .fits = dropout_fits, .follows = random_words, .run = dropout_run};
 
 #endif

@@ -115,22 +115,38 @@ static inline float log_of(float x)
     return y[0];
 }
 
-/* Rows of a row-local kernel's part. */
+/* Rows of a row-local kernel's part, or of the block that it follows. */
 static inline void rows_of_part(const heed_kernel_args *args, int part, int parts, int64_t *begin, int64_t *end)
 {
-    heed_part_range(heed_shape_rows(args->out[0].shape), part, parts, begin, end);
+    if (args->block) *begin = args->block->row, *end = args->block->row + args->block->rows;
+    else heed_part_range(heed_shape_rows(args->out[0].shape), part, parts, begin, end);
 }
 
-/* The rows of an element-wise kernel's part. Rows of all operands that lie end to end count as one long row. */
-typedef struct { int64_t begin, rows, columns; } stretch;
+/* Columns of that block, or all. */
+static inline void columns_of_block(const heed_kernel_args *args, int64_t columns, int64_t *begin, int64_t *end)
+{
+    *begin = args->block ? args->block->column : 0;
+    *end = args->block ? args->block->column + args->block->columns : columns;
+}
+
+/* The rows of an element-wise kernel's part, from column `first` on. Whole rows of all operands that lie end to end count as one long row. */
+typedef struct { int64_t begin, rows, first, columns; } stretch;
 
 static inline stretch stretch_of_part(const heed_kernel_args *args, int part, int parts, int operands)
 {
-    int64_t begin, end, columns = heed_shape_columns(args->out[0].shape);
+    int64_t begin, end, first, last, columns = heed_shape_columns(args->out[0].shape);
     rows_of_part(args, part, parts, &begin, &end);
-    bool dense = args->out[0].row_stride == columns;
+    columns_of_block(args, columns, &first, &last);
+    bool dense = args->out[0].row_stride == columns && last - first == columns;
     for (int i = 0; i < operands; i++) dense = dense && args->in[i].row_stride == columns;
-    return dense ? (stretch){begin, end > begin, (end - begin) * columns} : (stretch){begin, end - begin, columns};
+    return dense ? (stretch){begin, end > begin, 0, (end - begin) * columns} : (stretch){begin, end - begin, first, last - first};
+}
+
+/* `follows` of element-wise kernels: any columns will do. */
+static inline int64_t any_columns(const heed_kernel_args *args)
+{
+    (void)args;
+    return 1;
 }
 
 static inline bool is_f32_rows(const heed_operand *x)

@@ -62,13 +62,20 @@ static inline norm norm_of(const heed_kernel_args *args, bool layer, int x)
                   .bias = x == 0 ? optional_input(args, 2) : NULL};
 }
 
+/* What is normalised together, a head perhaps. */
+static inline int64_t whole_norms(const heed_kernel_args *args)
+{
+    return width_of(&args->in[0]);
+}
+
 static inline void normalise_part(const heed_kernel_args *args, int part, int parts, bool layer)
 {
     norm n = norm_of(args, layer, 0);
-    int64_t begin, end, columns = heed_shape_columns(args->in[0].shape);
+    int64_t begin, end, first, last;
     rows_of_part(args, part, parts, &begin, &end);
+    columns_of_block(args, heed_shape_columns(args->in[0].shape), &first, &last);
     for (int64_t i = begin; i < end; i++)
-        for (int64_t at = 0; at < columns; at += n.width) normalise_row(&n, float_row(&args->in[0], i) + at, float_row(&args->out[0], i) + at);
+        for (int64_t at = first; at < last; at += n.width) normalise_row(&n, float_row(&args->in[0], i) + at, float_row(&args->out[0], i) + at);
 }
 
 /* dx = (g - mean(g) - n mean(g n)) * inverse with g = dy * gain and n the normalised x; no mean(g) without a mean. */
@@ -170,8 +177,8 @@ static inline void norm_gain_backward_run(const heed_kernel_args *args, int part
     }
 }
 
-HEED_KERNEL(layer_norm) = {.name = "k_layer_norm_f32", .op = HEED_OP_LAYER_NORM, .fits = all_f32_rows, .run = layer_norm_run};
-HEED_KERNEL(rms_norm) = {.name = "k_rms_norm_f32", .op = HEED_OP_RMS_NORM, .fits = all_f32_rows, .run = rms_norm_run};
+HEED_KERNEL(layer_norm) = {.name = "k_layer_norm_f32", .op = HEED_OP_LAYER_NORM, .fits = all_f32_rows, .follows = whole_norms, .run = layer_norm_run};
+HEED_KERNEL(rms_norm) = {.name = "k_rms_norm_f32", .op = HEED_OP_RMS_NORM, .fits = all_f32_rows, .follows = whole_norms, .run = rms_norm_run};
 HEED_KERNEL(layer_norm_backward) = {.name = "k_layer_norm_backward_f32", .op = HEED_OP_LAYER_NORM_BACKWARD, .fits = all_f32_rows,
     .run = layer_norm_backward_run};
 HEED_KERNEL(rms_norm_backward) = {.name = "k_rms_norm_backward_f32", .op = HEED_OP_RMS_NORM_BACKWARD, .fits = all_f32_rows,

@@ -37,6 +37,21 @@ static inline heed_gemm plain_product(const heed_operand *a, const heed_operand 
         .b_stride = b->row_stride, .c = y->data ? (float *)y->data + column : NULL, .c_stride = y->row_stride};
 }
 
+static inline void tell_followers(const heed_gemm *gemm, int64_t row, int64_t rows, int64_t column, int64_t columns)
+{
+    const heed_kernel_args *args = gemm->reader;
+    heed_follow(args->followers, (heed_block){row, rows, column + (gemm->c - (const float *)args->out[0].data), columns});
+}
+
+/* Whoever follows hears of the blocks of these products, but not of a gate's. */
+static inline void lead(const heed_kernel_args *args, products *all)
+{
+    for (int i = 0; i < all->count; i++) {
+        all->gemm[i].grain = args->grain;
+        if (args->followers && !(all->gated && i > 0)) all->gemm[i].finished = tell_followers, all->gemm[i].reader = args;
+    }
+}
+
 static inline products products_of(const heed_kernel_args *args)
 {
     const heed_operand *in = args->in, *y = &args->out[0];
@@ -44,6 +59,7 @@ static inline products products_of(const heed_kernel_args *args)
     if (args->op == heed_ops[HEED_OP_PRODUCT]) {
         const heed_product_attributes *p = args->attributes;
         all.gemm[0] = plain_product(&in[0], &in[1], y, p->transpose_a, p->transpose_b, p->rounded, args->isa, 0);
+        lead(args, &all);
         return all;
     }
     const heed_fused_product_attributes *p = args->attributes;
@@ -66,6 +82,7 @@ static inline products products_of(const heed_kernel_args *args)
         all.gemm[1].activation = HEED_UNARY_LINEAR;
         all.gemm[0].gate = all.gemm[0].c, all.gemm[0].gate_stride = all.gemm[0].c_stride;
     }
+    lead(args, &all);
     return all;
 }
 
@@ -137,6 +154,22 @@ static inline int numbered_parts(const products *all, heed_isa isa)
     int parts = 0;
     for (int i = all->gated ? 1 : 0; i < all->count; i++) parts += heed_gemm_parts(&all->gemm[i], isa);
     return parts;
+}
+
+/* Can the products be cut at multiples of args->grain, each by itself, without becoming too few parts for the threads? */
+static inline bool product_leads(const heed_kernel_args *args)
+{
+    enum { PARTS_ENOUGH = 8 };
+    products all = products_of(args);
+    int64_t column = 0;
+    for (int i = 0; i < (all.gated ? 1 : all.count); i++) {
+        if (column % args->grain) return false;
+        column += all.gemm[i].n;
+    }
+    const int parts = numbered_parts(&all, args->isa);
+    for (int i = 0; i < all.count; i++) all.gemm[i].grain = 0;
+    const int freely = numbered_parts(&all, args->isa);
+    return parts >= (freely < PARTS_ENOUGH ? freely : PARTS_ENOUGH);
 }
 
 static inline int product_parts(const heed_kernel_args *args)
@@ -248,13 +281,13 @@ static inline void ahead_run(const heed_kernel_args *args, int part, int parts)
 }
 
 HEED_KERNEL(product_ahead) = {.name = "k_product_ahead", .op = HEED_OP_PRODUCT, .fits = product_fits_ahead, .scratch = product_scratch,
-    .shared = ahead_shared, .phases = 2, .parts = ahead_parts, .run = ahead_run};
+    .shared = ahead_shared, .phases = 2, .leads = product_leads, .parts = ahead_parts, .run = ahead_run};
 HEED_KERNEL(fused_product_ahead) = {.name = "k_fused_product_ahead", .op = HEED_OP_FUSED_PRODUCT, .fits = product_fits_ahead, .scratch = product_scratch,
-    .shared = ahead_shared, .phases = 2, .parts = ahead_parts, .run = ahead_run};
-HEED_KERNEL(product) = {.name = "k_product", .op = HEED_OP_PRODUCT, .fits = product_fits, .scratch = product_scratch, .parts = product_parts,
+    .shared = ahead_shared, .phases = 2, .leads = product_leads, .parts = ahead_parts, .run = ahead_run};
+HEED_KERNEL(product) = {.name = "k_product", .op = HEED_OP_PRODUCT, .fits = product_fits, .scratch = product_scratch, .leads = product_leads, .parts = product_parts,
     .run = product_run};
 HEED_KERNEL(fused_product) = {.name = "k_fused_product", .op = HEED_OP_FUSED_PRODUCT, .fits = product_fits_plain, .scratch = product_scratch,
-    .parts = product_parts, .run = product_run};
+    .leads = product_leads, .parts = product_parts, .run = product_run};
 
 /* ---- with a norm before ---- */
 
@@ -334,11 +367,11 @@ static inline void norm_product_run(const heed_kernel_args *args, int part, int 
 }
 
 HEED_KERNEL(product_few_rows) = {.name = "k_product_few_rows", .op = HEED_OP_PRODUCT, .fits = product_fits_few_rows, .scratch = few_rows_scratch,
-    .parts = packed_parts, .run = few_rows_run};
+    .leads = product_leads, .parts = packed_parts, .run = few_rows_run};
 HEED_KERNEL(fused_product_few_rows) = {.name = "k_fused_product_few_rows", .op = HEED_OP_FUSED_PRODUCT, .fits = product_fits_few_rows,
-    .scratch = few_rows_scratch, .parts = packed_parts, .run = few_rows_run};
+    .scratch = few_rows_scratch, .leads = product_leads, .parts = packed_parts, .run = few_rows_run};
 HEED_KERNEL(fused_product_norm) = {.name = "k_fused_product_norm", .op = HEED_OP_FUSED_PRODUCT, .fits = product_fits_norm,
-    .scratch = product_scratch, .shared = normalised_bytes, .phases = 2, .parts = norm_product_parts, .run = norm_product_run};
+    .scratch = product_scratch, .shared = normalised_bytes, .phases = 2, .leads = product_leads, .parts = norm_product_parts, .run = norm_product_run};
 
 /* ---- over blocks: rows are rounded once, normalised before if need be, by every thread for itself or in a phase of their own ---- */
 
@@ -415,9 +448,9 @@ static inline void blocks_run(const heed_kernel_args *args, int part, int parts)
 
 #define BLOCK_KERNELS(op_name, op_id)                                                                                                           \
     HEED_KERNEL(op_name##_few_blocks) = {.name = "k_" #op_name "_few_blocks", .op = op_id, .fits = product_fits_few_blocks,                     \
-        .scratch = few_blocks_scratch, .parts = product_parts, .run = few_blocks_run};                                                          \
+        .scratch = few_blocks_scratch, .leads = product_leads, .parts = product_parts, .run = few_blocks_run};                                                          \
     HEED_KERNEL(op_name##_blocks) = {.name = "k_" #op_name "_blocks", .op = op_id, .fits = product_fits_blocks, .scratch = blocks_scratch,      \
-        .shared = rounded_bytes, .phases = 2, .parts = norm_product_parts, .run = blocks_run}
+        .shared = rounded_bytes, .phases = 2, .leads = product_leads, .parts = norm_product_parts, .run = blocks_run}
 BLOCK_KERNELS(product, HEED_OP_PRODUCT);
 BLOCK_KERNELS(fused_product, HEED_OP_FUSED_PRODUCT);
 

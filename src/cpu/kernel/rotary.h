@@ -75,16 +75,23 @@ static inline void rotate_neighbours(const float *x, const float *cosine, const 
     }
 }
 
+/* Whole heads. */
+static inline int64_t rotary_follows(const heed_kernel_args *args)
+{
+    return args->in[0].shape.dim[1] / ((const heed_rotary_attributes *)args->attributes)->heads;
+}
+
 static inline void rotary_run(const heed_kernel_args *args, int part, int parts)
 {
     const heed_rotary_attributes *a = args->attributes;
     const heed_operand *x = &args->in[0], *table = &args->in[1], *y = &args->out[0];
-    int64_t begin, end, columns = x->shape.dim[1], half = table->shape.dim[1] / 2, width = columns / a->heads;
+    int64_t begin, end, first, last, half = table->shape.dim[1] / 2, width = rotary_follows(args);
     float sign = a->inverse ? -1.0f : 1.0f;
     rows_of_part(args, part, parts, &begin, &end);
+    columns_of_block(args, x->shape.dim[1], &first, &last);
     for (int64_t i = begin; i < end; i++) {
         const float *turn_by = float_row(table, i);
-        for (int64_t at = 0; at < columns; at += width) {
+        for (int64_t at = first; at < last; at += width) {
             const float *from = float_row(x, i) + at;
             float *to = float_row(y, i) + at;
             (a->interleaved ? rotate_neighbours : rotate_halves)(from, turn_by, turn_by + half, sign, half, to);
@@ -94,6 +101,6 @@ static inline void rotary_run(const heed_kernel_args *args, int part, int parts)
 }
 
 HEED_KERNEL(rotary_table) = {.name = "k_rotary_table", .op = HEED_OP_ROTARY_TABLE, .fits = rotary_table_fits, .run = rotary_table_run};
-HEED_KERNEL(rotary) = {.name = "k_rotary_f32", .op = HEED_OP_ROTARY, .fits = all_f32_rows, .run = rotary_run};
+HEED_KERNEL(rotary) = {.name = "k_rotary_f32", .op = HEED_OP_ROTARY, .fits = all_f32_rows, .follows = rotary_follows, .run = rotary_run};
 
 #endif

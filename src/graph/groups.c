@@ -3,7 +3,7 @@
 #include "graph/plan_internal.h"
 #include "graph/rewrite.h"
 
-enum { MOST_GRAIN = 1 << 20, MOST_WHOLE_COLUMNS = 512 };
+enum { MOST_GRAIN = 1 << 20, MOST_WHOLE_COLUMNS = 128 };
 
 static bool cut_by_rows(const heed_plan *plan, const heed_step *step)
 {

@@ -3,7 +3,8 @@
 #include "graph/plan_internal.h"
 #include "graph/rewrite.h"
 
-enum { MOST_GRAIN = 1 << 20, MOST_WHOLE_COLUMNS = 128 };
+/* A leader cut at multiples of more columns, or into whole rows that are long, loses more than a barrier costs. */
+enum { MOST_GRAIN = 256, MOST_WHOLE_COLUMNS = 128 };
 
 static bool cut_by_rows(const heed_plan *plan, const heed_step *step)
 {
@@ -40,7 +41,7 @@ static bool may_join(const heed_plan *plan, const heed_group *group, const heed_
 
 /* ---- leaders and followers ---- */
 
-/* The least multiple of both; 0 beyond all rows. */
+/* The least multiple of both; 0 beyond MOST_GRAIN. */
 static int64_t common_multiple(int64_t a, int64_t b)
 {
     int64_t x = a, y = b;
@@ -69,9 +70,17 @@ static bool refine_grain(const heed_plan *plan, heed_group *group, int64_t neede
     heed_operand operands[HEED_MAX_INPUTS + HEED_MAX_OUTPUTS];
     heed_kernel_args leader = heed_plan_maximal_args(plan, lead->node, operands);
     leader.grain = common_multiple(group->grain, needed);
+    const int64_t columns = leader.out[0].shape.dim[1];
+    if (leader.grain >= columns && columns > MOST_WHOLE_COLUMNS) return false;
     if (leader.grain < 1 || (leader.grain != group->grain && !lead->kernel->leads(&leader))) return false;
     group->grain = leader.grain;
     return true;
+}
+
+/* A follower runs while its leader uses the thread's scratch and the memory shared by all. */
+static bool works_on_blocks(const heed_step *step)
+{
+    return step->kernel && !step->kernel->scratch && !step->kernel->shared && step->kernel->phases <= 1 && !step->kernel->live_phases;
 }
 
 /* May the step work on every block of the group's leader as it is finished? All that it reads from the group must stand in the columns where it
@@ -81,7 +90,7 @@ static bool may_follow(const heed_plan *plan, heed_group *group, heed_step *step
     const heed_graph *graph = plan->graph;
     const heed_node *node = step->node;
     const heed_shape *rows = &graph->values[plan->steps[group->first].node->out[0]].shape, *own = &graph->values[node->out[0]].shape;
-    const int64_t needed = step->kernel && step->kernel->follows ? step->kernel->follows(args) : 0;
+    const int64_t needed = works_on_blocks(step) && step->kernel->follows ? step->kernel->follows(args) : 0;
     const bool state = heed_node_state(node) != HEED_NONE;
     const heed_step *followed = NULL;
     if (needed < 1) return false;
@@ -106,7 +115,7 @@ static bool may_follow_rows(const heed_plan *plan, heed_group *group, heed_step 
     const heed_value_info *values = plan->graph->values;
     const heed_shape *rows = &values[plan->steps[group->first].node->out[0]].shape, *own = &values[step->node->out[0]].shape;
     bool reads = false;
-    if (rows->dim[1] > MOST_WHOLE_COLUMNS || !cut_by_rows(plan, step) || step->kernel->scratch || heed_node_state(step->node) != HEED_NONE) return false;
+    if (!cut_by_rows(plan, step) || !works_on_blocks(step) || heed_node_state(step->node) != HEED_NONE) return false;
     if (own->extent != rows->extent || own->dim[0] != rows->dim[0]) return false;
     for (int j = 0; j < step->node->n_in; j++) {
         if (!maker_in(plan, group, step->node->in[j])) continue;
@@ -119,7 +128,7 @@ static bool may_follow_rows(const heed_plan *plan, heed_group *group, heed_step 
     return true;
 }
 
-/* A view computes nothing: it goes with any group. Of rows that may be followed it tells which ones. */
+/* A view computes nothing: it goes with any group. Of columns that may be followed it tells which ones. */
 static void place_view(const heed_plan *plan, const heed_group *group, heed_step *step)
 {
     const heed_node *node = step->node;
@@ -138,7 +147,7 @@ static bool joins_last(const heed_plan *plan, heed_group *last, heed_step *step,
         place_view(plan, last, step);
         return true;
     }
-    if (last->led && (may_follow(plan, last, step, args) || may_follow_rows(plan, last, step))) return true;
+    if (last->led) return may_follow(plan, last, step, args) || may_follow_rows(plan, last, step);
     const bool single = is_single(step, args);
     if (!(last->single && single) && !may_join(plan, last, step)) return false;
     last->single = last->single && single;

@@ -12,8 +12,8 @@ typedef struct heed_place {
     int64_t row_stride;  /* elements between rows */
 } heed_place;
 
-/* One kernel call; a view of its input computes nothing. Within a led group the step works on columns [shift, shift + columns) of the leader's rows,
-   and its output has these columns where others may follow it (`open`). */
+/* One kernel call; a view of its input computes nothing. Within a led group the step works on columns [shift, shift + columns) of the leader's rows
+   (where blocks are whole rows: on its own `columns`), and its output has them where others may follow it (`open`). */
 typedef struct heed_step {
     const heed_node *node;
     const heed_kernel *kernel; /* NULL: the reference */

@@ -61,11 +61,11 @@ static void resolve(const run_state *state, const heed_binding *binding, const h
 
 struct heed_followers { const run_state *state; const heed_group *group; };
 
+/* Where blocks are whole rows of the leader, a follower has its own rows whole, however wide. */
 void heed_follow(const struct heed_followers *followers, heed_block block)
 {
-    if (!followers) return;
     const heed_group *group = followers->group;
-    const bool whole = group->grain == heed_shape_columns(followers->state->args[group->first].out[0].shape);
+    const bool whole = group->grain % heed_shape_columns(followers->state->args[group->first].out[0].shape) == 0;
     for (int32_t s = group->first + 1; s < group->first + group->count; s++) {
         const heed_step *step = &followers->state->plan->steps[s];
         const int64_t from = whole ? 0 : block.column - step->shift, to = whole ? step->columns : from + block.columns;

@@ -33,10 +33,12 @@ void heed_watch_add(const heed_watch *watch, const heed_profile_line *line)
 
 static void add_group(heed_profile *profile, const heed_step *steps, const heed_kernel_args *args, int32_t count, double seconds)
 {
-    heed_profile_line line = {.op = steps->node->op->name, .kernel = steps->kernel ? steps->kernel->name : "reference", .more = count - 1,
-                              .seconds = seconds, .runs = 1};
+    heed_profile_line line = {.op = steps->node->op->name, .kernel = steps->kernel ? steps->kernel->name : "reference", .more = -1, .seconds = seconds,
+                              .runs = 1};
     for (int32_t s = 0; s < count; s++) {
         const heed_kernel_args *a = &args[s];
+        if (steps[s].view && s > 0) continue; /* computes nothing */
+        line.more++;
         heed_cost cost = {0};
         if (a->op->cost) cost = a->op->cost(a);
         else

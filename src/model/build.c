@@ -25,12 +25,6 @@ static bool rounds_operands(const heed_model *model, const heed_program_spec *sp
     return spec->bf16 || model->bf16;
 }
 
-/* Do products read a rounded copy of this weight? */
-static bool has_copy(const heed_model *model, const heed_program_spec *spec, size_t index)
-{
-    return model->weights[index].copy && rounds_operands(model, spec);
-}
-
 bool heed_build_has_cache(const heed_model *model, const heed_program_spec *spec, heed_cache_kind kind)
 {
     bool cross = kind == HEED_CACHE_CROSS_KEY || kind == HEED_CACHE_CROSS_VALUE;
@@ -41,7 +35,7 @@ bool heed_build_has_cache(const heed_model *model, const heed_program_spec *spec
 size_t heed_build_external_count(const heed_model *model, const heed_program_spec *spec)
 {
     size_t count = 0;
-    for (size_t i = 0; i < model->n_weights; i++) count += (size_t)is_present(model, i) + has_copy(model, spec, i) + has_gradient(model, spec, i);
+    for (size_t i = 0; i < model->n_weights; i++) count += (size_t)is_present(model, i) + (model->weights[i].copy != NULL) + has_gradient(model, spec, i);
     for (int kind = 0; kind < HEED_CACHE_KINDS; kind++)
         if (heed_build_has_cache(model, spec, (heed_cache_kind)kind)) count += (size_t)heed_model_cache_layers(model);
     return count;
@@ -55,7 +49,7 @@ void heed_build_bind(const heed_model *model, const heed_program_spec *spec, voi
         *data++ = weight->hidden_rows ? (char *)weight->data + heed_dtype_bytes(weight->dtype, (size_t)(weight->hidden_rows * weight->columns)) : weight->data;
     }
     for (size_t i = 0; i < model->n_weights; i++)
-        if (has_copy(model, spec, i)) *data++ = model->weights[i].copy;
+        if (model->weights[i].copy) *data++ = model->weights[i].copy;
     for (size_t i = 0; i < model->n_weights; i++) {
         const heed_weight *weight = &model->weights[i];
         if (!has_gradient(model, spec, i)) continue;
@@ -86,7 +80,7 @@ static void declare_weights(heed_build *b)
         if (weight->layout != HEED_LAYOUT_ROWS && b->weights[i] >= 0) heed_value_set_layout(b->graph, b->weights[i], weight->layout);
     }
     for (size_t i = 0; i < b->model->n_weights; i++)
-        if (has_copy(b->model, b->spec, i)) heed_rounded_copy(b->graph, b->weights[i], HEED_LAYOUT_PANELS_BOTH);
+        if (b->model->weights[i].copy) heed_rounded_copy(b->graph, b->weights[i], HEED_LAYOUT_PANELS_BOTH);
     for (size_t i = 0; i < b->model->n_weights; i++) {
         char name[160];
         snprintf(name, sizeof name, "gradient.%s", b->model->weights[i].name);

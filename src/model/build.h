@@ -39,8 +39,8 @@ typedef struct heed_build {
     int64_t routed_layers;     /* with experts, so far */
 } heed_build;
 
-/* Builds the graph. Externals are declared in a fixed order: every weight that is there; the rounded copies of those that have one, where products round; for TRAIN the gradient of every parameter that
-   is there; for ENCODE and DECODE the caches, kind by kind, layer by layer. */
+/* Builds the graph. Externals are declared in a fixed order: every weight that is there; the rounded copies of those that have one; for TRAIN the
+   gradient of every parameter that is there; for ENCODE and DECODE the caches, kind by kind, layer by layer. */
 heed_status heed_build_graph(heed_graph *graph, const heed_model *model, const heed_program_spec *spec, const char *const *cotangents, heed_error *error);
 /* The same, compiled; the spec as it is, without rounding. */
 heed_status heed_build_plan(const heed_model *model, const heed_backend *backend, const heed_program_spec *spec, const char *const *cotangents,

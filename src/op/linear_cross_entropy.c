@@ -130,7 +130,8 @@ static heed_status infer_backward(heed_infer *infer, heed_error *error)
     heed_shape labels = infer->shape[HEED_LINEAR_LOSS_LABELS], weight = infer->shape[HEED_LINEAR_LOSS_WEIGHT];
     bool frozen = heed_value_is_frozen(infer->graph, infer->in[HEED_LINEAR_LOSS_WEIGHT]);
     bool state = HEED_LINEAR_LOSS_STATE < infer->n_in && infer->present[HEED_LINEAR_LOSS_STATE];
-    if (HEED_LINEAR_LOSS_DROW >= infer->n_in || !infer->present[HEED_LINEAR_LOSS_DROW] || infer->dtype[HEED_LINEAR_LOSS_DROW] != HEED_F32 || !heed_shape_equal(infer->shape[HEED_LINEAR_LOSS_DROW], labels))
+    if (HEED_LINEAR_LOSS_DROW >= infer->n_in || !infer->present[HEED_LINEAR_LOSS_DROW] || infer->dtype[HEED_LINEAR_LOSS_DROW] != HEED_F32 ||
+        !heed_shape_equal(infer->shape[HEED_LINEAR_LOSS_DROW], labels))
         return heed_infer_fail(infer, error, HEED_E_SHAPE, "the gradient of the rows (R) in f32");
     if (state && (frozen || infer->dtype[HEED_LINEAR_LOSS_STATE] != HEED_F32 || !heed_shape_equal(infer->shape[HEED_LINEAR_LOSS_STATE], weight)))
         return heed_infer_fail(infer, error, HEED_E_SHAPE, "a state (V,D) of f32 for a weight that is trained");

@@ -2,7 +2,9 @@
    does not, the old contents are copied first.
    accumulate: state + x; both f32 of one shape.
    cache_write: cache (rows,D) f32 with x[i] at row slots[i]; x (N,D) f32, slots (N) i32; slots outside the cache are skipped, others differ
-   from each other (of rows with one slot the last one wins here, any one in a plan that writes block by block). An f16 or bf16 cache rounds to nearest even, beyond 65,504 f16 is infinite; an i8 cache (rows,D+4H) holds rows of H runs with a scale each (tensor/scaled_rows.h). Errors: HEED_E_SHAPE, HEED_E_DTYPE, HEED_E_ARG when input 0 is no state. */
+   from each other (of rows with one slot the last one wins here, any one in a plan that writes block by block).
+   An f16 or bf16 cache rounds to nearest even, beyond 65,504 f16 is infinite; an i8 cache (rows,D+4H) holds rows of H runs with a scale each
+   (tensor/scaled_rows.h). Errors: HEED_E_SHAPE, HEED_E_DTYPE, HEED_E_ARG when input 0 is no state. */
 #include "op/check.h"
 #include "op/reference.h"
 #include "tensor/scaled_rows.h"

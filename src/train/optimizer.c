@@ -127,7 +127,8 @@ static void list_pieces(heed_optimizer *opt)
             const heed_parameter_copy *copy = &tensor->copies[i];
             const size_t count = (size_t)(copy->rows * copy->columns);
             cut_into_pieces(opt, (piece){.tensor = t, .begin = at, .count = copy->begin - at}, 1);
-            cut_into_pieces(opt, (piece){.tensor = t, .begin = copy->begin, .count = count, .copy = copy}, (size_t)(heed_cpu_copy_run(opt->backend) * copy->columns));
+            cut_into_pieces(opt, (piece){.tensor = t, .begin = copy->begin, .count = count, .copy = copy},
+                            (size_t)(heed_cpu_copy_run(opt->backend) * copy->columns));
             at = copy->begin + count, opt->copied += count;
         }
         cut_into_pieces(opt, (piece){.tensor = t, .begin = at, .count = elements_of(tensor) - at}, 1);

@@ -29,7 +29,7 @@ typedef struct heed_optimizer_tensor {
     const int64_t *shape;
     float *value, *gradient;
     bool decay;                  /* weight decay applies */
-    const heed_parameter_copy *copies; /* rounded copies of matrices in it, in order, none within another; they follow every update */
+    const heed_parameter_copy *copies; /* rounded copies of matrices in it, in order, none within another; they follow every update; borrowed too */
     size_t copy_count;
 } heed_optimizer_tensor;
 

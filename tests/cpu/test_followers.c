@@ -13,10 +13,10 @@
 typedef struct layer {
     int64_t rows, live, depth, heads, kv_heads, width; /* rows at most, and of the run */
     heed_dtype weights, cache;
-    bool norms, interleaved, bias;
+    bool norms, interleaved, bias, rounded;
 } layer;
 
-enum { MOST_BOUND = 16, CACHE_ROWS = 300 };
+enum { MOST_BOUND = 20, CACHE_ROWS = 300 };
 
 /* A graph and what it is bound to. */
 typedef struct followed {
@@ -71,6 +71,19 @@ static heed_value vector(followed *b, const char *name, int64_t columns)
     return heed_constant(b->graph, name, HEED_F32, heed_shape_1(columns));
 }
 
+/* A product that is read twice, by a sum with what it reads itself, which nothing may overwrite meanwhile; a gated product, scaled. */
+static void build_more(followed *b, const layer *l, heed_value x, heed_value u)
+{
+    heed_graph *graph = b->graph;
+    heed_value t = heed_unary(graph, HEED_UNARY_TANH, x), samples = heed_input(graph, "samples", HEED_I32, heed_shape_live(HEED_EXTENT_ROWS, l->rows, 2));
+    heed_value p = heed_product(graph, t, weight(b, "square", l->weights, l->depth, l->depth), false, true);
+    heed_output(graph, "dropped", heed_dropout(graph, p, samples, 0.3f));
+    heed_output(graph, "sum", heed_add(graph, t, p));
+    heed_value gate = heed_unary(graph, HEED_UNARY_SILU, heed_product(graph, u, weight(b, "gate", l->weights, 224, l->depth), false, true));
+    heed_value gated = heed_multiply(graph, gate, heed_product(graph, u, weight(b, "other", l->weights, 224, l->depth), false, true));
+    heed_output(graph, "gated", heed_scale(graph, gated, 0.7, 0.1));
+}
+
 /* q, k and v of one layer, turned, k and v written into caches; the choice of experts; a feed-forward whose first half is read twice. */
 static void build(followed *b, const layer *l)
 {
@@ -105,6 +118,8 @@ static void build(followed *b, const layer *l)
     heed_output(graph, "chosen", heed_softmax(graph, chosen)), heed_output(graph, "index", index);
     heed_value half = heed_product(graph, u, weight(b, "up", l->weights, 160, l->depth), false, true);
     heed_output(graph, "half", heed_add(graph, heed_scale(graph, heed_unary(graph, HEED_UNARY_GELU, half), 0.5, 0), half));
+    build_more(b, l, x, u);
+    if (l->rounded) assert_ok(heed_pass_precision(graph, &error));
 }
 
 static void fill(const heed_plan *plan, heed_workspace *workspace, const layer *l)
@@ -114,6 +129,8 @@ static void fill(const heed_plan *plan, heed_workspace *workspace, const layer *
     for (int i = 0; i < 3; i++) memcpy(heed_plan_input(plan, workspace, inputs[i]), x, (size_t)(l->live * l->depth) * sizeof *x);
     memcpy(heed_plan_input(plan, workspace, "table"), table, (size_t)(l->live * (l->width / 2 / 2 * 2)) * sizeof *table);
     int32_t *slots = heed_plan_input(plan, workspace, "slots");
+    int32_t *samples = heed_plan_input(plan, workspace, "samples");
+    for (int64_t i = 0; i < 2 * l->live; i++) samples[i] = (int32_t)i;
     for (int64_t i = 0; i < l->live; i++) slots[i] = i % 7 == 5 ? -1 : (int32_t)((i * 11) % CACHE_ROWS); /* 11 and 300 have no common divisor */
     free(x), free(table);
 }
@@ -121,7 +138,7 @@ static void fill(const heed_plan *plan, heed_workspace *workspace, const layer *
 /* Outputs and caches of a run, one behind the other. */
 static void run(followed *b, const layer *l, const heed_backend *backend, bool alone, heed_buffer *result, int *followers)
 {
-    static const char *const outputs[] = {"queries", "chosen", "index", "half"};
+    static const char *const outputs[] = {"queries", "chosen", "index", "half", "dropped", "sum", "gated"};
     heed_plan *plan = NULL;
     heed_workspace *workspace = heed_workspace_new();
     heed_runtime runtime = {.count = {[HEED_EXTENT_ROWS] = l->live}};
@@ -181,7 +198,7 @@ static int compare(const layer *l, int isa)
 static void following_does_not_change_bits(void **state)
 {
     (void)state;
-    static const int64_t rows[][2] = {{1, 1}, {4, 3}, {16, 16}, {256, 201}}; /* at most, live */
+    static const int64_t rows[][2] = {{1, 1}, {4, 3}, {16, 16}, {256, 201}}, depths[] = {256, 256, 1536}; /* rows at most, live */
     static const struct { int64_t heads, kv_heads, width; } shapes[] = {{9, 3, 64}, {4, 4, 32}, {2, 1, 80}, {3, 3, 24}, {2, 2, 128}};
     static const heed_dtype weights[] = {HEED_F32, HEED_Q4_0, HEED_BF16, HEED_Q4_K}, caches[] = {HEED_F32, HEED_I8, HEED_BF16, HEED_F16};
     int number = 0;
@@ -189,21 +206,22 @@ static void following_does_not_change_bits(void **state)
         for (size_t r = 0; r < sizeof rows / sizeof *rows; r++)
             for (size_t s = 0; s < sizeof shapes / sizeof *shapes; s++)
                 for (size_t w = 0; w < sizeof weights / sizeof *weights; w++, number++) {
-                    if (number % (HEED_SANITIZED ? 11 : 5)) continue;
-                    layer l = {rows[r][0], rows[r][1], 256, shapes[s].heads, shapes[s].kv_heads, shapes[s].width, weights[w], caches[(w + s) % 4],
-                               .norms = number % 2 == 0, .interleaved = number % 4 == 1, .bias = number % 8 < 4};
+                    if (number % (HEED_SANITIZED ? 29 : 11)) continue;
+                    layer l = {rows[r][0], rows[r][1], heed_dtype_is_block(weights[w]) ? 256 : depths[number / 11 % 3], shapes[s].heads, shapes[s].kv_heads, shapes[s].width, weights[w], caches[(w + s) % 4],
+                               .norms = number % 2 == 0, .interleaved = number % 4 == 1, .bias = number % 8 < 4, .rounded = weights[w] == HEED_F32 && number % 3};
                     compare(&l, isa);
                 }
 }
 
-/* Slices, turned, written; an activation, its scale and the sum; the choice of experts; and norms of q and k between two views each. */
+/* Slices, turned, written; an activation, its scale and the sum; the choice of experts; what is dropped and added; the scale of
+   a gated product; and norms of q and k between two views each. */
 static void steps_follow(void **state)
 {
     (void)state;
     const int best = (int)heed_isa_detect();
     layer l = {.rows = 1, .live = 1, .depth = 256, .heads = 9, .kv_heads = 3, .width = 64, .weights = HEED_Q4_0, .cache = HEED_F32, .bias = true};
     const int few = compare(&l, best);
-    assert_int_equal(few, 3 + 4 + 3 + 3);
+    assert_int_equal(few, 3 + 4 + 3 + 3 + 2 + 1);
     l.norms = true;
     assert_int_equal(compare(&l, best), few + 2 * 3);
     l.rows = 512, l.live = 400;

@@ -36,7 +36,6 @@ heed_gemm_cut heed_gemm_lay_out(const heed_gemm *gemm, heed_isa isa);
 void heed_gemm_pack_panels(const heed_gemm_cut *c, const heed_gemm *gemm, int64_t panel, int64_t count, int64_t k, int64_t depth, float *out,
                            ptrdiff_t apart);
 
-
 static inline int64_t divide_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
 static inline int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
 static inline int64_t larger(int64_t a, int64_t b) { return a > b ? a : b; }

@@ -21,8 +21,8 @@ static inline void clamped_swiglu_run(const heed_kernel_args *args, int part, in
     const heed_v limit = heed_v_set(p->limit), alpha = heed_v_set(p->alpha), one = heed_v_set(1);
     stretch s = stretch_of_part(args, part, parts, 2);
     for (int64_t i = s.begin; i < s.begin + s.rows; i++) {
-        const float *gate = float_row(&args->in[0], i), *up = float_row(&args->in[1], i);
-        float *y = float_row(&args->out[0], i);
+        const float *gate = float_row(&args->in[0], i) + s.first, *up = float_row(&args->in[1], i) + s.first;
+        float *y = float_row(&args->out[0], i) + s.first;
         for (int64_t j = 0; j < s.columns; j += HEED_LANES) {
             int64_t left = s.columns - j;
             heed_v g = at_most(load_some(gate + j, left), limit), u = within(load_some(up + j, left), limit);
@@ -37,8 +37,8 @@ static inline void clamped_swiglu_backward_run(const heed_kernel_args *args, int
     const heed_v limit = heed_v_set(p->limit), alpha = heed_v_set(p->alpha), one = heed_v_set(1), zero = heed_v_zero();
     stretch s = stretch_of_part(args, part, parts, 3);
     for (int64_t i = s.begin; i < s.begin + s.rows; i++) {
-        const float *dy = float_row(&args->in[0], i), *gate = float_row(&args->in[1], i), *up = float_row(&args->in[2], i);
-        float *dgate = float_row(&args->out[0], i), *dup = float_row(&args->out[1], i);
+        const float *dy = float_row(&args->in[0], i) + s.first, *gate = float_row(&args->in[1], i) + s.first, *up = float_row(&args->in[2], i) + s.first;
+        float *dgate = float_row(&args->out[0], i) + s.first, *dup = float_row(&args->out[1], i) + s.first;
         for (int64_t j = 0; j < s.columns; j += HEED_LANES) {
             int64_t left = s.columns - j;
             heed_v d = load_some(dy + j, left), g = load_some(gate + j, left), u = load_some(up + j, left), at = at_most(g, limit);

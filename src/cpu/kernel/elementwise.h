@@ -133,7 +133,8 @@ static inline void accumulate_run(const heed_kernel_args *args, int part, int pa
 {
     stretch s = stretch_of_part(args, part, parts, 2);
     for (int64_t i = s.begin; i < s.begin + s.rows; i++)
-        combine_elements(HEED_BINARY_ADD, false, float_row(&args->in[0], i), float_row(&args->in[1], i), float_row(&args->out[0], i), s.columns);
+        combine_elements(HEED_BINARY_ADD, false, float_row(&args->in[0], i) + s.first, float_row(&args->in[1], i) + s.first,
+                         float_row(&args->out[0], i) + s.first, s.columns);
 }
 
 static inline void broadcast_run(const heed_kernel_args *args, int part, int parts)
@@ -154,9 +155,9 @@ static inline void broadcast_run(const heed_kernel_args *args, int part, int par
 
 /* ---- cast ---- */
 
-static inline void cast_row(const heed_operand *x, int64_t i, const heed_operand *y, int64_t columns)
+static inline void cast_row(const heed_operand *x, int64_t i, const heed_operand *y, int64_t first, int64_t columns)
 {
-    int64_t from = i * x->row_stride, to = i * y->row_stride;
+    int64_t from = i * x->row_stride + first, to = i * y->row_stride + first;
     for (int64_t j = 0; j < columns; j += HEED_LANES) {
         int64_t left = columns - j, count = left < HEED_LANES ? left : HEED_LANES;
         const uint16_t *half = (const uint16_t *)x->data + from + j;
@@ -177,7 +178,7 @@ static inline void cast_row(const heed_operand *x, int64_t i, const heed_operand
 static inline void cast_run(const heed_kernel_args *args, int part, int parts)
 {
     stretch s = stretch_of_part(args, part, parts, 1);
-    for (int64_t i = s.begin; i < s.begin + s.rows; i++) cast_row(&args->in[0], i, &args->out[0], s.columns);
+    for (int64_t i = s.begin; i < s.begin + s.rows; i++) cast_row(&args->in[0], i, &args->out[0], s.first, s.columns);
 }
 
 static inline bool cast_fits(const heed_kernel_args *args)

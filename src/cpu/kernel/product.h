@@ -33,8 +33,8 @@ static inline heed_gemm plain_product(const heed_operand *a, const heed_operand 
                                       heed_isa isa, int64_t column)
 {
     return (heed_gemm){.m = y->shape.dim[0], .n = b->shape.dim[transpose_b ? 0 : 1], .k = a->shape.dim[transpose_a ? 0 : 1],
-        .a = a->data, .a_stride = a->row_stride, .a_transposed = transpose_a, .rounded = rounded, .b_kind = kind_of_b(b, transpose_b), .b_dtype = b->dtype, .b = data_of_b(b, transpose_b, isa),
-        .b_stride = b->row_stride, .c = y->data ? (float *)y->data + column : NULL, .c_stride = y->row_stride};
+        .a = a->data, .a_stride = a->row_stride, .a_transposed = transpose_a, .rounded = rounded, .b_kind = kind_of_b(b, transpose_b),
+        .b_dtype = b->dtype, .b = data_of_b(b, transpose_b, isa), .b_stride = b->row_stride, .c = y->data ? (float *)y->data + column : NULL, .c_stride = y->row_stride};
 }
 
 static inline void tell_followers(const heed_gemm *gemm, int64_t row, int64_t rows, int64_t column, int64_t columns)
@@ -216,7 +216,8 @@ static inline int packing_parts(size_t bytes)
 
 /* Has the operands of all products packed ahead: A, which all of them read, and behind it each B that is not read as it lies. Gives them their
    places in `room` where there is one, and returns the bytes; 0 where parts do better to pack for themselves, for which there is scratch: where rows
-   are few, and where A alone would take a phase and no other product reads it, which costs a barrier and the way through memory. A run with fewer rows than its plan needs no more bytes. */
+   are few, and where A alone would take a phase and no other product reads it, which costs a barrier and the way through memory. A run with fewer
+   rows than its plan needs no more bytes. */
 static inline size_t plan_ahead(products *all, heed_isa isa, char *room)
 {
     size_t bytes = 0, own = 0;
@@ -284,8 +285,8 @@ HEED_KERNEL(product_ahead) = {.name = "k_product_ahead", .op = HEED_OP_PRODUCT, 
     .shared = ahead_shared, .phases = 2, .leads = product_leads, .parts = ahead_parts, .run = ahead_run};
 HEED_KERNEL(fused_product_ahead) = {.name = "k_fused_product_ahead", .op = HEED_OP_FUSED_PRODUCT, .fits = product_fits_ahead, .scratch = product_scratch,
     .shared = ahead_shared, .phases = 2, .leads = product_leads, .parts = ahead_parts, .run = ahead_run};
-HEED_KERNEL(product) = {.name = "k_product", .op = HEED_OP_PRODUCT, .fits = product_fits, .scratch = product_scratch, .leads = product_leads, .parts = product_parts,
-    .run = product_run};
+HEED_KERNEL(product) = {.name = "k_product", .op = HEED_OP_PRODUCT, .fits = product_fits, .scratch = product_scratch, .leads = product_leads,
+    .parts = product_parts, .run = product_run};
 HEED_KERNEL(fused_product) = {.name = "k_fused_product", .op = HEED_OP_FUSED_PRODUCT, .fits = product_fits_plain, .scratch = product_scratch,
     .leads = product_leads, .parts = product_parts, .run = product_run};
 
@@ -448,7 +449,7 @@ static inline void blocks_run(const heed_kernel_args *args, int part, int parts)
 
 #define BLOCK_KERNELS(op_name, op_id)                                                                                                           \
     HEED_KERNEL(op_name##_few_blocks) = {.name = "k_" #op_name "_few_blocks", .op = op_id, .fits = product_fits_few_blocks,                     \
-        .scratch = few_blocks_scratch, .leads = product_leads, .parts = product_parts, .run = few_blocks_run};                                                          \
+        .scratch = few_blocks_scratch, .leads = product_leads, .parts = product_parts, .run = few_blocks_run};                                  \
     HEED_KERNEL(op_name##_blocks) = {.name = "k_" #op_name "_blocks", .op = op_id, .fits = product_fits_blocks, .scratch = blocks_scratch,      \
         .shared = rounded_bytes, .phases = 2, .leads = product_leads, .parts = norm_product_parts, .run = blocks_run}
 BLOCK_KERNELS(product, HEED_OP_PRODUCT);

@@ -198,9 +198,9 @@ static int compare(const layer *l, int isa)
 static void following_does_not_change_bits(void **state)
 {
     (void)state;
-    static const int64_t rows[][2] = {{1, 1}, {4, 3}, {16, 16}, {256, 201}}, depths[] = {256, 256, 1536}; /* rows at most, live */
+    static const int64_t rows[][2] = {{1, 1}, {4, 3}, {16, 16}, {256, 201}}, depths[] = {256, 256, 1100}; /* rows at most, live */
     static const struct { int64_t heads, kv_heads, width; } shapes[] = {{9, 3, 64}, {4, 4, 32}, {2, 1, 80}, {3, 3, 24}, {2, 2, 128}};
-    static const heed_dtype weights[] = {HEED_F32, HEED_Q4_0, HEED_BF16, HEED_Q4_K}, caches[] = {HEED_F32, HEED_I8, HEED_BF16, HEED_F16};
+    static const heed_dtype weights[] = {HEED_F32, HEED_Q4_0, HEED_BF16, HEED_Q8_0}, caches[] = {HEED_F32, HEED_I8, HEED_BF16, HEED_F16};
     int number = 0;
     for (int isa = 0; isa <= (int)heed_isa_detect(); isa++)
         for (size_t r = 0; r < sizeof rows / sizeof *rows; r++)
@@ -224,7 +224,7 @@ static void steps_follow(void **state)
     assert_int_equal(few, 3 + 4 + 3 + 3 + 2 + 1);
     l.norms = true;
     assert_int_equal(compare(&l, best), few + 2 * 3);
-    l.rows = 512, l.live = 400;
+    l.rows = 512, l.live = 290; /* fewer than the caches have rows: slots differ */
     assert_int_equal(compare(&l, best), few + 2 * 3);
     l.rows = 4, l.live = 4, l.depth = 8192; /* the router is cut by columns, and stays so */
     assert_int_equal(compare(&l, best), few + 2 * 3 - 3);

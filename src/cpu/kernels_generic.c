@@ -9,6 +9,7 @@
 #include "cpu/kernel/norm.h"
 #include "cpu/kernel/peak.h"
 #include "cpu/kernel/product.h"
+#include "cpu/kernel/product_blocks.h"
 #include "cpu/kernel/reduce.h"
 #include "cpu/kernel/rotary.h"
 #include "cpu/kernel/rows.h"

@@ -1,4 +1,5 @@
 /* Steps, their kernels, and groups of steps that run without a barrier between them. */
+#include "base/number.h"
 #include "graph/attributes.h"
 #include "graph/plan_internal.h"
 #include "graph/rewrite.h"
@@ -27,16 +28,19 @@ static const heed_step *maker_in(const heed_plan *plan, const heed_group *group,
     return node >= group->first && node < group->first + group->count ? &plan->steps[node] : NULL;
 }
 
-/* A row-local step may go on with the group's steps on the same rows when all it reads from the group has these very rows. */
-static bool may_join(const heed_plan *plan, const heed_group *group, const heed_step *step)
+/* Of a row-local step with the very rows of the group's first one: how many values it reads from the group, all of which have these rows; else -1. */
+static int reads_on_rows(const heed_plan *plan, const heed_group *group, const heed_step *step)
 {
-    if (!group->by_rows || !cut_by_rows(plan, step)) return false;
     const heed_value_info *values = plan->graph->values;
     const heed_shape *rows = &values[plan->steps[group->first].node->out[0]].shape, *own = &values[step->node->out[0]].shape;
-    if (rows->extent != own->extent || rows->dim[0] != own->dim[0]) return false;
-    for (int j = 0; j < step->node->n_in; j++)
-        if (maker_in(plan, group, step->node->in[j]) && values[step->node->in[j]].shape.extent != own->extent) return false;
-    return heed_node_state(step->node) == HEED_NONE;
+    int count = 0;
+    if (!cut_by_rows(plan, step) || heed_node_state(step->node) != HEED_NONE || rows->extent != own->extent || rows->dim[0] != own->dim[0]) return -1;
+    for (int j = 0; j < step->node->n_in; j++) {
+        if (!maker_in(plan, group, step->node->in[j])) continue;
+        if (values[step->node->in[j]].shape.extent != own->extent) return -1;
+        count++;
+    }
+    return count;
 }
 
 /* ---- leaders and followers ---- */
@@ -44,12 +48,8 @@ static bool may_join(const heed_plan *plan, const heed_group *group, const heed_
 /* The least multiple of both; 0 beyond MOST_GRAIN. */
 static int64_t common_multiple(int64_t a, int64_t b)
 {
-    int64_t x = a, y = b;
-    while (y) {
-        const int64_t rest = x % y;
-        x = y, y = rest;
-    }
-    return a / x > MOST_GRAIN / b ? 0 : a / x * b;
+    const int64_t times = a / heed_common_divisor(a, b);
+    return times > MOST_GRAIN / b ? 0 : times * b;
 }
 
 /* The first step of a group, if its kernel can tell of its blocks: all columns of its output may be followed. */
@@ -113,18 +113,9 @@ static bool may_follow(const heed_plan *plan, heed_group *group, heed_step *step
 static bool may_follow_rows(const heed_plan *plan, heed_group *group, heed_step *step)
 {
     const heed_value_info *values = plan->graph->values;
-    const heed_shape *rows = &values[plan->steps[group->first].node->out[0]].shape, *own = &values[step->node->out[0]].shape;
-    bool reads = false;
-    if (!cut_by_rows(plan, step) || !works_on_blocks(step) || heed_node_state(step->node) != HEED_NONE) return false;
-    if (own->extent != rows->extent || own->dim[0] != rows->dim[0]) return false;
-    for (int j = 0; j < step->node->n_in; j++) {
-        if (!maker_in(plan, group, step->node->in[j])) continue;
-        if (values[step->node->in[j]].shape.extent != rows->extent) return false;
-        reads = true;
-    }
-    if (!reads || !refine_grain(plan, group, rows->dim[1])) return false;
-    step->columns = heed_shape_columns(*own);
-    step->open = true;
+    const int64_t whole = values[plan->steps[group->first].node->out[0]].shape.dim[1];
+    if (!works_on_blocks(step) || reads_on_rows(plan, group, step) < 1 || !refine_grain(plan, group, whole)) return false;
+    step->columns = heed_shape_columns(values[step->node->out[0]].shape), step->open = true;
     return true;
 }
 
@@ -149,7 +140,7 @@ static bool joins_last(const heed_plan *plan, heed_group *last, heed_step *step,
     }
     if (last->led) return may_follow(plan, last, step, args) || may_follow_rows(plan, last, step);
     const bool single = is_single(step, args);
-    if (!(last->single && single) && !may_join(plan, last, step)) return false;
+    if (!(last->single && single) && !(last->by_rows && reads_on_rows(plan, last, step) >= 0)) return false;
     last->single = last->single && single;
     return true;
 }

@@ -1,5 +1,6 @@
 #include "cpu/gemm/cut.h"
 
+#include "base/number.h"
 #include "cpu/gemm/blocks.h"
 
 /* Parts: at most MAX_PARTS; one costs about PART_COST vector multiply-adds beside its work; with few rows, one for so many
@@ -8,12 +9,7 @@ enum { MAX_PARTS = 64, MAX_FEW_PARTS = 32, PART_COST = 4000, FEW_PART_WORK = 1 <
 
 int64_t heed_gemm_whole_panels(int64_t grain, int64_t panel)
 {
-    int64_t rest = panel, divisor = larger(grain, 1);
-    while (rest) {
-        const int64_t next = divisor % rest;
-        divisor = rest, rest = next;
-    }
-    return larger(grain, 1) / divisor;
+    return larger(grain, 1) / heed_common_divisor(larger(grain, 1), panel);
 }
 
 /* One row tile: units are runs of panels. */

@@ -164,8 +164,7 @@ static inline heed_gemm outer_gemm(const heed_kernel_args *args, int64_t expert)
     const heed_operand *a = &args->in[0], *b = &args->in[1], *y = &args->out[0];
     const heed_expert_outer_attributes *p = args->attributes;
     return (heed_gemm){.m = a->shape.dim[2], .n = b->shape.dim[2], .rounded = p->rounded, .a_stride = a->shape.dim[2], .a_transposed = true,
-        .b_kind = HEED_GEMM_B_NN,
-        .b_dtype = HEED_F32, .b_stride = b->shape.dim[2], .c = float_row(y, expert), .c_stride = b->shape.dim[2]};
+        .b_kind = HEED_GEMM_B_NN, .b_dtype = HEED_F32, .b_stride = b->shape.dim[2], .c = float_row(y, expert), .c_stride = b->shape.dim[2]};
 }
 
 /* With a state in place experts without slots stay as they are. */

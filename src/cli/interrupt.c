@@ -1,14 +1,25 @@
 #include "interrupt.h"
 
+#include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <unistd.h>
 
-static volatile sig_atomic_t asked;
+enum { INTERRUPTED = 130 }; /* the exit status */
 
+static volatile sig_atomic_t asked;
+static volatile sig_atomic_t came[3];
+static const int listened[3] = {SIGINT, SIGTERM, SIGHUP};
+
+/* A terminal that closes may send SIGHUP twice, once from the kernel and once from the shell, so
+   only SIGINT and SIGTERM end the program at once when they come again. */
 static void on_signal(int number)
 {
-    (void)number;
-    if (asked) _exit(130);
+    for (int i = 0; i < 3; i++) {
+        if (listened[i] != number) continue;
+        if (came[i] && number != SIGHUP) _exit(INTERRUPTED);
+        came[i] = 1;
+    }
     asked = 1;
 }
 
@@ -16,8 +27,11 @@ void interrupt_listen(void)
 {
     struct sigaction action = {.sa_handler = on_signal};
     sigemptyset(&action.sa_mask);
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
+    for (int i = 0; i < 3; i++) {
+        struct sigaction before;
+        bool ignored = sigaction(listened[i], NULL, &before) == 0 && before.sa_handler == SIG_IGN;
+        if (!ignored) sigaction(listened[i], &action, NULL);
+    }
     signal(SIGPIPE, SIG_IGN); /* a closed pipe is a failed write, reported as one */
 }
 
@@ -26,13 +40,35 @@ void file_limit_is_an_error(void)
     signal(SIGXFSZ, SIG_IGN);
 }
 
+/* Nothing is opened for writing under the number of a standard stream: what is printed would go
+   into that file. A stream that was closed fails on use, since its stand-in is opened the other
+   way round. */
+void standard_streams_hold(void)
+{
+    static const int flags[3] = {O_WRONLY, O_RDONLY, O_WRONLY};
+    for (int number = 0; number < 3; number++)
+        if (fcntl(number, F_GETFD) < 0 && open("/dev/null", flags[number]) != number) return;
+}
+
+bool interrupt_asked(void)
+{
+    return asked != 0;
+}
+
 bool interrupted(void *unused)
 {
     (void)unused;
-    return asked != 0;
+    return asked != 0 || ferror(stdout);
+}
+
+bool interrupt_is_final(void)
+{
+    return came[1] || came[2];
 }
 
 void interrupt_forget(void)
 {
+    if (interrupt_is_final()) return;
     asked = 0;
+    came[0] = 0;
 }

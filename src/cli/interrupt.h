@@ -1,13 +1,21 @@
-/* interrupt.h: Ctrl-C once asks the task to finish cleanly, twice ends the program at once with 130. */
+/* interrupt.h: Ctrl-C, SIGTERM or SIGHUP once asks the task to finish cleanly; Ctrl-C or SIGTERM
+   twice ends the program at once. The exit status is 130 either way. A signal that was ignored when
+   the program began (nohup, background jobs of a script) stays ignored. */
 #ifndef HEED_CLI_INTERRUPT_H
 #define HEED_CLI_INTERRUPT_H
 
 #include <stdbool.h>
 
 void interrupt_listen(void);
-/* A file at the limit of its size (ulimit -f) is a failed write like any other, no signal that ends the program. */
+/* A write beyond the largest size of a file (ulimit -f) fails with an error instead of a signal. */
 void file_limit_is_an_error(void);
-bool interrupted(void *unused); /* fits the library's `cancelled` callbacks */
-void interrupt_forget(void);    /* what was asked has been done */
+/* Opens a stand-in for each of stdin, stdout and stderr that is closed. */
+void standard_streams_hold(void);
+bool interrupt_asked(void); /* a signal has asked to finish */
+/* True once a signal has asked to finish, or when stdout can no longer be written to. It fits the
+   library's `cancelled` callbacks. */
+bool interrupted(void *unused);
+bool interrupt_is_final(void); /* SIGTERM or SIGHUP asked, not only Ctrl-C */
+void interrupt_forget(void);   /* what Ctrl-C asked has been done */
 
 #endif

@@ -1,8 +1,8 @@
 /* The program: finds the verb, hands over. Verbs stand in verbs.def, each in a file of its own. */
+#include "interrupt.h"
 #include "manual.h"
 #include "task.h"
 
-#include <errno.h>
 #include <string.h>
 
 #define HEED_VERB(name) extern const verb verb_##name;
@@ -60,8 +60,11 @@ static int run(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
+    heed_error error = {0};
+    standard_streams_hold();
     int status = run(argc, argv);
-    if (status != 0 || (fflush(stdout) == 0 && !ferror(stdout))) return status;
-    fprintf(stderr, "heed: cannot write to stdout: %s\n", strerror(errno));
+    if (status != 0 || output_flush()) return status;
+    output_failed(&error);
+    fprintf(stderr, "heed: %s\n", error.message);
     return 1;
 }

@@ -89,14 +89,20 @@ static heed_status prepare(task *t)
     return status;
 }
 
-static heed_status report(task *t)
+/* Whatever was printed goes out before an error is told. A stdout that has failed is the error to
+   tell, unless a signal ended the task: what else went wrong follows from it. */
+static heed_status report(task *t, heed_status status)
 {
     char *profile = NULL;
-    if (fflush(stdout) != 0 || ferror(stdout)) return heed_fail(&t->error, HEED_E_IO, "cannot write to stdout: %s", strerror(errno));
+    if (!output_flush() && !interrupt_asked()) {
+        t->error = (heed_error){0};
+        return output_failed(&t->error);
+    }
+    if (status != HEED_OK) return status;
     if (t->trace_file && (fflush(t->trace_file) != 0 || ferror(t->trace_file)))
         return heed_fail(&t->error, HEED_E_IO, "%s: cannot write the trace: %s", t->trace, strerror(errno));
     if (!t->profile) return HEED_OK;
-    heed_status status = heed_context_profile(t->context, &profile, &t->error);
+    status = heed_context_profile(t->context, &profile, &t->error);
     if (status == HEED_OK) fputs(profile, stderr);
     heed_free(profile);
     return status;
@@ -133,7 +139,7 @@ int verb_run(const verb *v, int argc, char **argv)
         heed_status status = prepare(t);
         if (status == HEED_OK) status = v->run(t);
         progress_end();
-        if (status == HEED_OK) status = report(t);
+        status = report(t, status);
         if (status != HEED_OK) exit_status = report_error(v->name, &t->error);
     }
     release(t);

@@ -1,5 +1,6 @@
 #include "terminal.h"
 
+#include <errno.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -12,6 +13,7 @@ enum { BAR_CELLS = 24 };
 
 static bool bar_visible; /* the program's own terminal state, not the library's */
 static double last_drawn;
+static int output_errno; /* why stdout failed for the first time; 0: it has not, or nobody knows */
 
 bool terminal_is_live(void)
 {
@@ -31,6 +33,20 @@ int report_error(const char *verb, const heed_error *error)
     progress_end();
     fprintf(stderr, "heed %s: %s\n", verb, error->message[0] ? error->message : heed_status_name(error->status));
     return error->status == HEED_E_CANCELLED ? 130 : 1;
+}
+
+bool output_flush(void)
+{
+    errno = 0;
+    if (fflush(stdout) == 0 && !ferror(stdout)) return true;
+    if (!output_errno) output_errno = errno;
+    return false;
+}
+
+heed_status output_failed(heed_error *error)
+{
+    const char *why = output_errno ? strerror(output_errno) : "a write failed";
+    return heed_fail(error, HEED_E_IO, "cannot write to stdout: %s", why);
 }
 
 void note(const char *format, ...)

@@ -33,6 +33,10 @@ extern "C" {
 const char *heed_version(void);
 /* Frees what heed handed out; NULL is fine. */
 void heed_free(void *memory);
+/* Whether a file could be written at `path`, as far as that shows without writing: ask before work
+   that takes long. The tasks below ask for their own outputs. HEED_E_ARG for an empty path, HEED_E_IO
+   with the reason. */
+heed_status heed_output_check(const char *path, heed_error *error);
 
 /* ---- context: threads and kernels ---- */
 typedef struct heed_context heed_context;
@@ -200,6 +204,8 @@ typedef struct heed_hooks {
     void *argument;
 } heed_hooks;
 
+/* On failure there are no results, with one exception: when only the prompt cache could not be
+   written, the results are complete and the status is that of the writing. */
 heed_status heed_transformer_generate(heed_transformer *transformer, const heed_prompt *prompts, size_t count,
                                       const heed_generation_options *options, const heed_hooks *hooks, heed_results *results,
                                       heed_error *error);

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/memory.h"
+#include "base/output.h"
 #include "generate/bleu.h"
 #include "generate/choices.h"
 #include "generate/score.h"
@@ -144,6 +145,7 @@ heed_status heed_transformer_choose(heed_transformer *t, const heed_choice_task 
 heed_status heed_transformer_translate(heed_transformer *t, const char *in_path, const char *out_path, const heed_generation_options *options,
                                        const heed_hooks *hooks, heed_error *error)
 {
+    HEED_TRY(heed_path_check_output(out_path, error));
     const heed_tokenizer *tokenizer = heed_transformer_tokenizer(t, error);
     if (!tokenizer) return t->tokenizer_problem.status;
     heed_generation_settings settings;

@@ -2,6 +2,7 @@
 #include "api/transformer.h"
 
 #include "base/memory.h"
+#include "base/output.h"
 #include "io/safetensors.h"
 #include "model/forward.h"
 #include <stdlib.h>
@@ -47,6 +48,7 @@ heed_status heed_forward_files(heed_context *context, const heed_forward_task *t
     if (task->load.weights && task->gradients)
         return heed_fail(error, HEED_E_ARG, "gradients are those of the weights as stored: leave out the type %s", task->load.weights);
     HEED_TRY(heed_load_options_read(&task->load, &load, error));
+    HEED_TRY(heed_path_check_output(task->output, error));
     heed_forward_options options = {.gradients = task->gradients, .attentions = true};
     heed_status status = read_inputs(task->input, &file, &tensors, &count, error);
     if (status == HEED_OK) status = heed_model_load(&model, task->model, &load, error);

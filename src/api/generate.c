@@ -3,6 +3,7 @@
 
 #include "base/file.h"
 #include "base/memory.h"
+#include "base/output.h"
 #include "generate/generate.h"
 #include <stdlib.h>
 #include <string.h>
@@ -78,15 +79,17 @@ void heed_results_free(heed_results *results)
     *results = (heed_results){0};
 }
 
-/* With what a file keeps of earlier prompts, and what it shall keep of this one. */
+/* With what a file keeps of earlier prompts, and what it shall keep of this one. *saved is the status
+   of writing the file, whose error is recorded too; it is no failure of the generation. */
 static heed_status generate_cached(heed_session *session, const char *path, const heed_tokenizer *tokenizer, const heed_generation_settings *settings,
-                                   const heed_ids *prompt, const heed_generation_events *events, heed_generation *generation, heed_error *error)
+                                   const heed_ids *prompt, const heed_generation_events *events, heed_generation *generation,
+                                   heed_status *saved, heed_error *error)
 {
     heed_prefix prefix;
     heed_prefix_begin(&prefix, session);
     heed_status status = heed_path_exists(path) ? heed_prefix_load(&prefix, path, error) : HEED_OK;
     if (status == HEED_OK) status = heed_generate_from(session, &prefix, tokenizer, settings, prompt, events, generation, error);
-    if (status == HEED_OK) status = heed_prefix_save(&prefix, path, error);
+    if (status == HEED_OK) *saved = heed_prefix_save(&prefix, path, error);
     heed_prefix_free(&prefix);
     return status;
 }
@@ -97,6 +100,7 @@ static heed_status generate(heed_transformer *t, const heed_ids *ids, size_t cou
     heed_generation_settings settings;
     heed_generation generation = {0};
     heed_session *session = NULL;
+    heed_status saved = HEED_OK;
     const heed_tokenizer *tokenizer = options->ids_only ? NULL : heed_transformer_tokenizer(t, error);
     if (!tokenizer && !options->ids_only) return t->tokenizer_problem.status;
     heed_status status = heed_transformer_settings(t, options, &settings, error);
@@ -106,20 +110,22 @@ static heed_status generate(heed_transformer *t, const heed_ids *ids, size_t cou
         int64_t sequences = wanted > SEQUENCES_AT_ONCE ? SEQUENCES_AT_ONCE : wanted, spare = count > 1 || options->prompt_cache; /* for what is shared */
         if (options->prompt_cache && (count != 1 || settings.beams > 1 || settings.log_probabilities >= 0))
             status = heed_fail(error, HEED_E_ARG, "a prompt cache is for one prompt, without beams and log-probabilities of the prompt");
+        if (status == HEED_OK && options->prompt_cache) status = heed_path_check_output(options->prompt_cache, error);
         if (status == HEED_OK)
             status = heed_transformer_session(t, (sequences < least ? least : sequences) + spare, options->context, &session, error);
     }
     if (status == HEED_OK) {
         forward_hooks forward = {hooks};
         heed_generation_events events = {.text = on_text, .cancelled = on_cancelled, .argument = &forward};
-        status = options->prompt_cache ? generate_cached(session, options->prompt_cache, tokenizer, &settings, ids, hooks ? &events : NULL, &generation, error)
+        status = options->prompt_cache ? generate_cached(session, options->prompt_cache, tokenizer, &settings, ids, hooks ? &events : NULL, &generation, &saved, error)
                                        : heed_generate(session, tokenizer, &settings, ids, count, hooks ? &events : NULL, &generation, error);
     }
     if (status == HEED_OK) status = take_results(&generation, ids, results, error);
+    if (status != HEED_OK) heed_results_free(results);
     heed_generation_free(&generation);
     heed_session_free(session);
     heed_generation_settings_free(&settings);
-    return status;
+    return status == HEED_OK ? saved : status;
 }
 
 heed_status heed_transformer_generate(heed_transformer *t, const heed_prompt *prompts, size_t count, const heed_generation_options *options,
@@ -133,7 +139,6 @@ heed_status heed_transformer_generate(heed_transformer *t, const heed_prompt *pr
     if (status == HEED_OK) status = encode_prompts(t, prompts, count, ids, encodings, error);
     if (status == HEED_OK) status = generate(t, ids, count, options, hooks, results, error);
     pthread_mutex_unlock(&t->turn);
-    if (status != HEED_OK) heed_results_free(results);
     for (size_t i = 0; encodings && i < count; i++) heed_encoding_free(&encodings[i]);
     free(encodings);
     free(ids);

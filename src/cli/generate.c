@@ -153,7 +153,7 @@ static void stream_text(void *argument, size_t prompt, size_t number, const char
     (void)prompt, (void)number;
     *(bool *)argument = true;
     fwrite(text, 1, length, stdout);
-    fflush(stdout);
+    output_flush();
 }
 
 static void preset(task *t)
@@ -203,10 +203,11 @@ static heed_status run(task *t)
     bool begun = false; /* some text stands on the line */
     heed_hooks hooks = {.text = streamed ? stream_text : NULL, .cancelled = interrupted, .argument = &begun};
     status = heed_transformer_generate(t->transformer, prompts->items, prompts->count, &how, &hooks, &results, &t->error);
-    if (status == HEED_OK) status = print_results(values, &results, streamed);
-    else if (begun) putchar('\n');
+    /* The answer may be there although a prompt cache could not be written. */
+    heed_status printed = results.count ? print_results(values, &results, streamed) : HEED_OK;
+    if (!results.count && begun) putchar('\n');
     heed_results_free(&results);
-    return status;
+    return status == HEED_OK ? printed : status;
 }
 
 static void finish(task *t)

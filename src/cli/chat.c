@@ -6,6 +6,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 typedef struct {
     task task;
@@ -15,6 +16,8 @@ typedef struct {
     option_list stop;
     heed_chat *chat;
     bool quit;
+    bool changed; /* since it was saved */
+    bool warned;  /* that it cannot be saved */
 } chat_task;
 
 static const option options[] = {
@@ -25,7 +28,7 @@ static const option options[] = {
     HEED_OPTION(chat_task, keep_all, "keep-all", 0, OPTION_FLAG, NULL, "When the conversation no longer fits: an error instead of leaving out the oldest messages."),
     HEED_OPTION(chat_task, template_file, "template", 0, OPTION_TEXT, "FILE", "Chat template in Jinja (default: the model's own)."),
     HEED_OPTION(chat_task, load, "load", 0, OPTION_TEXT, "FILE", "Go on with a saved conversation."),
-    HEED_OPTION(chat_task, save, "save", 0, OPTION_TEXT, "FILE", "Save the conversation at the end."),
+    HEED_OPTION(chat_task, save, "save", 0, OPTION_TEXT, "FILE", "Save the conversation there, after each turn."),
     HEED_OPTION(chat_task, stop, "stop", 0, OPTION_LIST, "TEXT", "End an answer when this text comes."),
     {0}};
 
@@ -38,7 +41,7 @@ static void print_text(void *argument, size_t prompt, size_t number, const char 
 {
     (void)argument, (void)prompt, (void)number;
     fwrite(text, 1, length, stdout);
-    fflush(stdout);
+    output_flush();
 }
 
 /* ---- a message ---- */
@@ -75,6 +78,7 @@ static heed_status say(chat_task *values, const char *message)
     heed_status status = task_generation(&values->task, values->count, &how);
     how.stop = values->stop.items, how.stop_count = values->stop.count;
     if (status == HEED_OK) status = heed_chat_say(values->chat, message, &how, &hooks, &turn, &values->task.error);
+    values->changed |= status == HEED_OK;
     if (status == HEED_OK) status = print_turn(values, &turn);
     if (status == HEED_OK) report_turn(&turn);
     heed_free(turn.text);
@@ -88,6 +92,7 @@ static heed_status show_help(chat_task *values, char *rest);
 static heed_status set_system(chat_task *values, char *rest)
 {
     heed_status status = heed_chat_set_system(values->chat, rest, &values->task.error);
+    values->changed |= status == HEED_OK;
     if (status == HEED_OK) note(*rest ? "The system prompt is set." : "There is no system prompt now.");
     return status;
 }
@@ -95,6 +100,7 @@ static heed_status set_system(chat_task *values, char *rest)
 static heed_status reset(chat_task *values, char *rest)
 {
     (void)rest;
+    values->changed = true;
     note("The conversation begins anew.");
     return heed_chat_reset(values->chat, &values->task.error);
 }
@@ -111,6 +117,7 @@ static heed_status load(chat_task *values, char *rest)
 {
     if (!*rest) return heed_fail(&values->task.error, HEED_E_ARG, "/load FILE: expected a file");
     heed_status status = heed_chat_load(values->chat, rest, &values->task.error);
+    values->changed |= status == HEED_OK;
     if (status == HEED_OK) note("Loaded %zu messages.", heed_chat_count(values->chat));
     return status;
 }
@@ -188,6 +195,59 @@ static heed_status obey(chat_task *values, char *line)
     return heed_fail(&values->task.error, HEED_E_ARG, "%.60s: no such command%s%s; /help lists them", line, near ? "; did you mean " : "", near ? near : "");
 }
 
+/* ---- keeping the conversation ---- */
+
+/* Writes the conversation to --save where it has changed. */
+static heed_status save_changes(chat_task *values, heed_error *error)
+{
+    if (!values->save || !values->changed) return HEED_OK;
+    heed_status status = heed_chat_save(values->chat, values->save, error);
+    values->changed = status != HEED_OK;
+    return status;
+}
+
+/* After a turn a failure is told once, since the next turn tries again. */
+static void save_turn(chat_task *values)
+{
+    heed_error error = {0};
+    if (save_changes(values, &error) == HEED_OK) {
+        values->warned = false;
+        return;
+    }
+    if (!values->warned) note("heed chat: %s; the conversation goes on, and the next turn tries again", error.message);
+    values->warned = true;
+}
+
+/* A conversation that cannot be written to --save goes into a new file for temporary things. */
+static void rescue(const chat_task *values)
+{
+    const char *folder = getenv("TMPDIR");
+    char path[512];
+    heed_error error = {0};
+    if (!folder || !*folder) folder = "/tmp";
+    int length = snprintf(path, sizeof path, "%s/heed-chat-XXXXXX.json", folder);
+    int file = length > 0 && (size_t)length < sizeof path ? mkstemps(path, 5) : -1;
+    if (file >= 0) close(file);
+    if (file >= 0 && heed_chat_save(values->chat, path, &error) == HEED_OK) {
+        note("heed chat: the conversation is kept in %s: --load goes on from there", path);
+        return;
+    }
+    if (file >= 0) unlink(path);
+    note("heed chat: the conversation could not be kept in %s either, it is lost", folder);
+}
+
+/* Saves what no turn has saved; an earlier error remains the one that is told. */
+static heed_status save_at_end(chat_task *values, heed_status status)
+{
+    heed_error error = {0};
+    heed_status saved = save_changes(values, &error);
+    if (saved == HEED_OK) return status;
+    rescue(values);
+    if (status == HEED_OK) return heed_fail(&values->task.error, saved, "%s", error.message);
+    note("heed chat: %s", error.message);
+    return status;
+}
+
 /* ---- the conversation ---- */
 
 /* One line. At a terminal an error is told and the conversation goes on; from a pipe it ends the program. */
@@ -196,30 +256,45 @@ static heed_status take_line(chat_task *values, char *line)
     heed_status status = HEED_OK;
     if (line[0] == '/' && line[1] != '/') status = obey(values, line);
     else if (line[strspn(line, " \t")]) status = say(values, line[0] == '/' ? line + 1 : line);
+    save_turn(values);
     if (status == HEED_OK || status == HEED_E_CANCELLED || !line_input_is_live()) return status;
     report_error("chat", &values->task.error);
     values->task.error = (heed_error){0};
     return HEED_OK;
 }
 
-static heed_status run(task *t)
+/* Ctrl-C at a terminal ends an answer; another signal, or Ctrl-C elsewhere, ends the program. */
+static bool is_over(const chat_task *values)
 {
-    chat_task *values = (chat_task *)t;
-    heed_chat_options how = {.template_file = values->template_file, .system = values->system, .context = values->context, .keep_all = values->keep_all};
-    heed_status status = heed_chat_new(&values->chat, t->transformer, &how, &t->error);
-    if (status == HEED_OK && values->load) status = heed_chat_load(values->chat, values->load, &t->error);
-    if (status == HEED_OK && values->message) {
-        status = say(values, values->message);
-        values->quit = true;
-    } else if (status == HEED_OK && line_input_is_live()) note("Talk to the model; /help lists commands, /quit ends.");
-    while (status == HEED_OK && !values->quit && !(interrupted(NULL) && !line_input_is_live())) {
+    bool asked = interrupted(NULL) && (!line_input_is_live() || interrupt_is_final());
+    return values->quit || asked;
+}
+
+static heed_status converse(chat_task *values)
+{
+    heed_status status = HEED_OK;
+    if (values->message) return say(values, values->message);
+    if (line_input_is_live()) note("Talk to the model; /help lists commands, /quit ends.");
+    while (status == HEED_OK && !is_over(values)) {
         char *line = line_input_read("> ");
         if (!line) break;
         status = take_line(values, line);
         free(line);
         if (line_input_is_live()) interrupt_forget();
     }
-    if (status == HEED_OK && values->save) status = heed_chat_save(values->chat, values->save, &t->error);
+    return status;
+}
+
+static heed_status run(task *t)
+{
+    chat_task *values = (chat_task *)t;
+    heed_chat_options how = {.template_file = values->template_file, .system = values->system, .context = values->context, .keep_all = values->keep_all};
+    heed_status status = values->save ? heed_output_check(values->save, &t->error) : HEED_OK;
+    if (status == HEED_OK) status = heed_chat_new(&values->chat, t->transformer, &how, &t->error);
+    if (status == HEED_OK && values->load) status = heed_chat_load(values->chat, values->load, &t->error);
+    if (status != HEED_OK) return status;
+    values->changed = true;
+    status = save_at_end(values, converse(values));
     /* Ctrl-C ends an answer; where none is being written, or no other can follow, it ends the program. */
     if (status == HEED_OK && interrupted(NULL)) status = heed_fail(&t->error, HEED_E_CANCELLED, "interrupted");
     return status;

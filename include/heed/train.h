@@ -106,6 +106,7 @@ typedef struct heed_train_watcher {
     void (*step)(void *context, const heed_train_progress *progress);
     void (*evaluating)(void *context, size_t done, size_t total);
     bool (*should_stop)(void *context); /* asked between runs; true: checkpoint, then HEED_E_CANCELLED */
+    void (*trouble)(void *context, const char *text); /* a sentence about what went wrong without ending the training */
 } heed_train_watcher;
 
 typedef struct heed_train_report {

@@ -113,6 +113,12 @@ static void show_evaluation(void *context, size_t done, size_t total)
     progress_show(total ? (double)done / (double)total : 0, "validating");
 }
 
+static void show_trouble(void *context, const char *text)
+{
+    (void)context;
+    note("heed train: %s", text);
+}
+
 /* What was reached, and how to go on from here. */
 static void show_end(const train_task *values, const heed_train_report *report)
 {
@@ -151,7 +157,7 @@ static heed_status run(task *t)
     values->train.data = values->data.items, values->train.data_count = values->data.count;
     values->train.valid = values->valid.items, values->train.valid_count = values->valid.count;
     heed_train_watcher watcher = {.context = values, .tokenising = show_tokenising, .begun = show_begin, .step = show_step,
-                                  .evaluating = show_evaluation, .should_stop = interrupted};
+                                  .evaluating = show_evaluation, .should_stop = interrupted, .trouble = show_trouble};
     heed_status status = values->resume ? heed_resume_training(t->context, values->resume, values->train.stop_at, &watcher, &report, &t->error)
                                         : heed_train(t->context, &values->train, &watcher, &report, &t->error);
     progress_end();

@@ -16,7 +16,7 @@
 struct heed_log {
     int descriptor;
     char *path;
-    heed_buffer line;
+    heed_buffer line; /* lines that are not in the file yet */
 };
 
 /* Cuts the file behind its last newline. */
@@ -64,21 +64,30 @@ static void put_field(heed_buffer *line, const heed_log_field *field)
     }
 }
 
-heed_status heed_log_write(heed_log *log, const heed_log_field *fields, size_t count, heed_error *error)
+/* Adds a line to the buffer; when memory is out the buffer is as before. */
+static heed_status put_line(heed_log *log, const heed_log_field *fields, size_t count, heed_error *error)
 {
-    heed_buffer *line = &log->line;
-    heed_buffer_clear(line);
-    heed_buffer_byte(line, '{');
+    heed_buffer line = {0};
+    heed_buffer_byte(&line, '{');
     for (size_t i = 0; i < count; i++) {
-        if (i) heed_buffer_byte(line, ',');
-        put_field(line, &fields[i]);
+        if (i) heed_buffer_byte(&line, ',');
+        put_field(&line, &fields[i]);
     }
-    heed_buffer_text(line, "}\n");
-    if (line->failed) {
-        size_t wanted = line->length;
-        heed_buffer_free(line);
-        return heed_fail_memory(error, wanted, log->path);
+    heed_buffer_text(&line, "}\n");
+    bool ok = !line.failed;
+    size_t before = log->line.length;
+    if (ok) heed_buffer_append(&log->line, line.data, line.length);
+    if (log->line.failed) {
+        log->line.length = before;
+        log->line.failed = ok = false;
     }
+    heed_buffer_free(&line);
+    return ok ? HEED_OK : heed_fail_memory(error, before + line.length, log->path);
+}
+
+heed_status heed_log_flush(heed_log *log, heed_error *error)
+{
+    const heed_buffer *line = &log->line;
     off_t before = lseek(log->descriptor, 0, SEEK_END);
     for (size_t done = 0; done < line->length;) {
         ssize_t written = write(log->descriptor, line->data + done, line->length - done);
@@ -90,7 +99,14 @@ heed_status heed_log_write(heed_log *log, const heed_log_field *fields, size_t c
             return status;
         }
     }
+    heed_buffer_clear(&log->line);
     return HEED_OK;
+}
+
+heed_status heed_log_write(heed_log *log, const heed_log_field *fields, size_t count, heed_error *error)
+{
+    HEED_TRY(put_line(log, fields, count, error));
+    return heed_log_flush(log, error);
 }
 
 void heed_log_close(heed_log *log)

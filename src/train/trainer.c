@@ -201,7 +201,8 @@ static double speed(heed_trainer *t, double seconds, double tokens)
     return t->seconds_window > 0 ? t->tokens_window / t->seconds_window : 0;
 }
 
-static heed_status write_line(heed_trainer *t, const heed_train_progress *p, heed_error *error)
+/* A line that cannot be written waits for the next one; the training goes on. */
+static void write_line(heed_trainer *t, const heed_train_progress *p)
 {
     heed_train_place *place = &t->place;
     heed_log_field fields[10];
@@ -217,7 +218,10 @@ static heed_status write_line(heed_trainer *t, const heed_train_progress *p, hee
         place->pending_loss = 0, place->pending_labels = 0, t->line_seconds = t->line_tokens = 0;
     }
     if (!isnan(p->eval_loss)) fields[n++] = HEED_LOG_F("eval_loss", p->eval_loss);
-    return n > 2 ? heed_log_write(t->log, fields, n, error) : HEED_OK;
+    if (n <= 2) return;
+    heed_error error = {0};
+    heed_status status = heed_log_write(t->log, fields, n, &error);
+    heed_trainer_tell(t, &t->log_troubled, status, &error);
 }
 
 /* An older best checkpoint that no save was due for goes when a better one stands. */
@@ -251,12 +255,13 @@ static heed_status follow_up(heed_trainer *t, heed_train_progress *p, bool last,
         if (improved) place->best_loss = p->eval_loss, place->best_step = step;
     }
     p->best_eval_loss = place->best_loss;
-    HEED_TRY(write_line(t, p, error));
+    write_line(t, p);
     if (!improved && !last && !due(step, t->options.save_steps)) return HEED_OK;
     HEED_TRY(heed_trainer_save(t, improved, error));
     if (improved && old_best != step) retire(t, old_best);
     p->saved = "checkpoint";
-    return heed_trainer_plot(t, error);
+    heed_trainer_plot(t);
+    return HEED_OK;
 }
 
 typedef struct run_clock { double began, loss_sum; int64_t loss_count, until; uint64_t tokens; } run_clock;
@@ -290,7 +295,18 @@ static heed_status save_on_stop(heed_trainer *t, heed_error *error)
     free(newest);
     if (status != HEED_OK || saved || t->place.step == 0) return status;
     HEED_TRY(heed_trainer_save(t, false, error));
-    return heed_trainer_plot(t, error);
+    heed_trainer_plot(t);
+    return HEED_OK;
+}
+
+/* What log.jsonl still lacks is written now, or told of. */
+static void finish_log(heed_trainer *t)
+{
+    heed_error error = {0};
+    if (heed_log_flush(t->log, &error) == HEED_OK || t->watcher.trouble == NULL) return;
+    char text[sizeof error.message + 64];
+    snprintf(text, sizeof text, "%s; the last lines of the log are missing", error.message);
+    t->watcher.trouble(t->watcher.context, text);
 }
 
 heed_status heed_trainer_run(heed_trainer *t, heed_train_report *report, heed_error *error)
@@ -314,6 +330,7 @@ heed_status heed_trainer_run(heed_trainer *t, heed_train_report *report, heed_er
         if (saved != HEED_OK) status = saved, error ? (void)(*error = saving) : (void)0;
     }
     if (status == HEED_OK && t->place.step >= t->steps && t->options.average_last > 1) status = heed_trainer_average(t, error);
+    finish_log(t);
     report->steps = t->place.step, report->best_eval_loss = t->place.best_loss, report->best_step = t->place.best_step;
     report->loss = clock.loss_count > 0 ? clock.loss_sum / (double)clock.loss_count : NAN;
     report->seconds = heed_clock_seconds() - clock.began;

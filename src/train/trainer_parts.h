@@ -47,6 +47,7 @@ struct heed_trainer {
     heed_lock lock;            /* on RUN */
     bool made_folder;          /* RUN was not there before */
     heed_log *log;
+    bool log_troubled, plot_troubled;     /* told that it cannot be written */
     double seconds_window, tokens_window; /* recent speed, older updates fading */
     double line_seconds, line_tokens;     /* of the updates behind the last line of log.jsonl */
     double loss, grad_norm, rate;         /* of the last update */
@@ -67,7 +68,9 @@ heed_status heed_trainer_save(heed_trainer *t, bool best, heed_error *error);
 heed_status heed_trainer_load_state(heed_trainer *t, const char *checkpoint, heed_error *error);
 /* RUN/average from the newest `average_last` checkpoints. */
 heed_status heed_trainer_average(heed_trainer *t, heed_error *error);
-/* RUN/loss.svg from the log. */
-heed_status heed_trainer_plot(const heed_trainer *t, heed_error *error);
+/* RUN/loss.svg from the log. A picture that cannot be drawn is told of; the next one tries again. */
+void heed_trainer_plot(heed_trainer *t);
+/* Tells the watcher of a failure that the training survives: once, until the same thing has succeeded. */
+void heed_trainer_tell(const heed_trainer *t, bool *told, heed_status status, const heed_error *error);
 
 #endif

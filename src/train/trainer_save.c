@@ -110,11 +110,27 @@ static heed_status check_weights(const heed_trainer *t, heed_error *error)
     return HEED_OK;
 }
 
+/* The error of a checkpoint that could not be written, with the one to go on from. */
+static heed_status fail_saving(const heed_trainer *t, heed_status status, const heed_error *problem, heed_error *error)
+{
+    char *newest = NULL;
+    int64_t step;
+    if (heed_checkpoint_newest(t->options.out, &newest, &step, NULL) != HEED_OK) newest = NULL;
+    if (newest != NULL)
+        heed_fail(error, status, "%s; %s stands: heed train --resume %s goes on from it", problem->message, newest, t->options.out);
+    else
+        heed_fail(error, status, "%s; there is no checkpoint yet, update %" PRId64 " is lost", problem->message, t->place.step);
+    free(newest);
+    return status;
+}
+
 heed_status heed_trainer_save(heed_trainer *t, bool best, heed_error *error)
 {
     HEED_TRY(check_weights(t, error));
     heed_checkpoint_options options = {.best = best, .keep = (int)t->options.save_total_limit, .private_files = heed_trainer_private_files};
-    return heed_checkpoint_write(t->options.out, t->place.step, fill, t, &options, error);
+    heed_error problem = {0};
+    heed_status status = heed_checkpoint_write(t->options.out, t->place.step, fill, t, &options, &problem);
+    return status == HEED_OK ? HEED_OK : fail_saving(t, status, &problem, error);
 }
 
 heed_status heed_trainer_load_state(heed_trainer *t, const char *checkpoint, heed_error *error)
@@ -229,7 +245,19 @@ static heed_status draw(heed_trainer *t, const char *path, heed_error *error)
     return status;
 }
 
-heed_status heed_trainer_plot(const heed_trainer *t, heed_error *error)
+void heed_trainer_tell(const heed_trainer *t, bool *told, heed_status status, const heed_error *error)
 {
-    return with_path((heed_trainer *)t, t->options.out, "loss.svg", draw, error);
+    bool tells = status != HEED_OK && !*told && t->watcher.trouble != NULL;
+    *told = status != HEED_OK;
+    if (!tells) return;
+    char text[sizeof error->message + 64];
+    snprintf(text, sizeof text, "%s; the training goes on and tries again", error->message);
+    t->watcher.trouble(t->watcher.context, text);
+}
+
+void heed_trainer_plot(heed_trainer *t)
+{
+    heed_error error = {0};
+    heed_status status = with_path(t, t->options.out, "loss.svg", draw, &error);
+    heed_trainer_tell(t, &t->plot_troubled, status, &error);
 }

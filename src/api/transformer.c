@@ -113,7 +113,10 @@ heed_status heed_transformer_settings(heed_transformer *t, const heed_generation
 {
     heed_generation_settings_default(settings);
     if (options->temperature < 0 || isinf(options->temperature))
-        return heed_fail(error, HEED_E_ARG, "temperature %g: expected 0 (the likeliest token each time) or more", options->temperature);
+        return heed_fail(error, HEED_E_ARG,
+                         "temperature %g: expected a finite number, 0 (the likeliest token each "
+                         "time) or more",
+                         options->temperature);
     if (options->max_new_tokens == 0)
         return heed_fail(error, HEED_E_ARG, "0 new tokens: expected at least 1, or -1 for as many as the context holds");
     HEED_TRY(heed_generation_settings_load(settings, t->folder, heed_model_config(t->model), error));

@@ -61,13 +61,31 @@ int64_t heed_largest(const float *scores, int64_t vocabulary, int64_t count, int
     return count;
 }
 
-static heed_status fail_choice(const float *scores, int64_t vocabulary, heed_error *error)
+heed_status heed_scores_check(const float *scores, int64_t vocabulary, heed_error *error)
 {
-    for (int64_t i = 0; i < vocabulary; i++)
-        if (isnan(scores[i]))
-            return heed_fail(error, HEED_E_ARG, "the model's logits hold NaN (of token %lld first): its weights or activations are not finite",
-                             (long long)i);
-    return heed_fail(error, HEED_E_ARG, "no token can be chosen: all are forbidden by the settings, or their logits are infinite");
+    bool possible = false;
+    for (int64_t i = 0; i < vocabulary; i++) {
+        const char *name = isnan(scores[i]) ? "NaN" : "an infinite value";
+        if (isnan(scores[i]) || scores[i] == INFINITY)
+            return heed_fail(error, HEED_E_ARG,
+                             "the model's logits hold %s (of token %lld first): its weights or "
+                             "activations are not finite; --nan-guard names the place",
+                             name, (long long)i);
+        possible |= !isinf(scores[i]);
+    }
+    if (possible) return HEED_OK;
+    return heed_fail(error, HEED_E_ARG,
+                     "no token can be chosen: all are forbidden by the settings (bad words, "
+                     "suppressed tokens, n-grams that may not repeat, logit bias), or the model's "
+                     "logits are all -infinity");
+}
+
+heed_status heed_log_probability(const float *logits, int64_t vocabulary, int32_t id,
+                                 double *log_probability, heed_error *error)
+{
+    double total = heed_log_sum(logits, vocabulary);
+    *log_probability = (double)logits[id] - total;
+    return isfinite(total) ? HEED_OK : heed_scores_check(logits, vocabulary, error);
 }
 
 heed_status heed_choose_greedy(const float *scores, int64_t vocabulary, int32_t *id, heed_error *error)
@@ -80,7 +98,7 @@ heed_status heed_choose_greedy(const float *scores, int64_t vocabulary, int32_t 
         if (scores[i] > largest) largest = scores[i], best = i;
     }
     *id = (int32_t)best;
-    return broken || best < 0 ? fail_choice(scores, vocabulary, error) : HEED_OK;
+    return broken || best < 0 ? heed_scores_check(scores, vocabulary, error) : HEED_OK;
 }
 
 heed_status heed_choose_sample(const float *scores, int64_t vocabulary, heed_rng *rng, int32_t *id, heed_error *error)
@@ -89,7 +107,7 @@ heed_status heed_choose_sample(const float *scores, int64_t vocabulary, heed_rng
     for (int64_t i = 0; i < vocabulary; i++)
         if (!isinf(scores[i])) total += exp((double)scores[i] - largest);
     *id = -1;
-    if (!isfinite(largest) || !isfinite(total)) return fail_choice(scores, vocabulary, error);
+    if (!isfinite(largest) || !isfinite(total)) return heed_scores_check(scores, vocabulary, error);
     threshold *= total;
     for (int64_t i = 0; i < vocabulary; i++) {
         if (isinf(scores[i])) continue;

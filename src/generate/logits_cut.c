@@ -1,7 +1,6 @@
 /* Temperature and the cuts that leave out unlikely tokens before one is drawn, in the order of transformers. */
 #include "generate/logits_internal.h"
 #include "generate/choose.h"
-#include <math.h>
 
 typedef heed_generation_settings settings_t;
 typedef heed_logits_context context_t;
@@ -13,11 +12,23 @@ static int64_t kept_at_least(const context_t *context, const scratch_t *scratch)
     return keep < scratch->vocabulary ? keep : scratch->vocabulary;
 }
 
+/* Scores are divided as transformers divides them. If a quotient would leave the range of float,
+   the differences from the largest score are divided instead, in double: a draw depends on nothing
+   else. As the temperature falls, the largest scores alone remain (several, if they are equal); as
+   it grows, all tokens become equally likely. */
 static bool wants_temperature(const settings_t *s) { return s->temperature != 1; }
 static void temperature(const settings_t *s, const context_t *c, float *scores, const scratch_t *scratch)
 {
     (void)c;
-    for (int64_t i = 0; i < scratch->vocabulary; i++) scores[i] /= (float)s->temperature;
+    double t = s->temperature, largest = (double)heed_largest_score(scores, scratch->vocabulary);
+    if (!isfinite(largest)) return; /* nothing can be drawn */
+    bool fits = heed_factor_of(t) == (double)(float)t && fabs(largest) / t <= (double)FLT_MAX;
+    for (int64_t i = 0; i < scratch->vocabulary; i++) {
+        if (fits)
+            scores[i] /= (float)t;
+        else
+            scores[i] = heed_score_changed(scores[i], ((double)scores[i] - largest) / t);
+    }
 }
 
 /* Of the hundred likeliest tokens those whose terms of the entropy, summed from the likeliest on, stay within top_h of the whole.
@@ -98,7 +109,8 @@ static void typical(const settings_t *s, const context_t *c, float *scores, cons
 {
     int64_t left = scratch->vocabulary, keep = kept_at_least(c, scratch), kept = 0;
     double total = heed_log_sum(scores, left), entropy = entropy_of(scores, total, left), mass = 0;
-    for (int64_t i = 0; i < left; i++) scratch->values[i] = -(float)fabs(total - (double)scores[i] - entropy);
+    for (int64_t i = 0; i < left; i++)
+        scratch->values[i] = heed_score_changed(0, -fabs(total - (double)scores[i] - entropy));
     heed_heap_make(scratch->order, left, scratch->values);
     float last = 0;
     for (; left > 0 && (kept < keep || mass < s->typical_p || scratch->values[scratch->order[0]] == last); kept++) {
@@ -141,7 +153,9 @@ static void renormalize(const settings_t *s, const context_t *c, float *scores, 
 {
     (void)s, (void)c;
     double total = heed_log_sum(scores, scratch->vocabulary);
-    for (int64_t i = 0; i < scratch->vocabulary; i++) scores[i] = (float)((double)scores[i] - total);
+    if (!isfinite(total)) return; /* all are forbidden, or the model's logits are not finite */
+    for (int64_t i = 0; i < scratch->vocabulary; i++)
+        scores[i] = heed_score_changed(scores[i], (double)scores[i] - total);
 }
 
 const heed_logits_processor heed_logits_cuts[] = {

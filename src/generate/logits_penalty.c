@@ -1,6 +1,5 @@
 /* Processors that make tokens less or more likely, forbid or force them, in the order of transformers. */
 #include "generate/logits_internal.h"
-#include <math.h>
 
 typedef heed_generation_settings settings_t;
 typedef heed_logits_context context_t;
@@ -23,11 +22,16 @@ static void force_list(float *scores, const scratch_t *scratch, const int32_t *i
 }
 
 /* Changes the score of every id of a list once, however often it stands there. */
-static void penalise(float *scores, const int32_t *ids, int64_t count, float penalty, const scratch_t *scratch)
+static void penalise(float *scores, const int32_t *ids, int64_t count, double penalty,
+                     const scratch_t *scratch)
 {
-    for (int64_t i = 0; i < count; i++)
-        if (ids[i] < scratch->vocabulary)
-            scratch->values[ids[i]] = scores[ids[i]] < 0 ? scores[ids[i]] * penalty : scores[ids[i]] / penalty;
+    double factor = heed_factor_of(penalty);
+    for (int64_t i = 0; i < count; i++) {
+        if (ids[i] >= scratch->vocabulary) continue;
+        double score = (double)scores[ids[i]];
+        double changed = score < 0 ? score * factor : score / factor;
+        scratch->values[ids[i]] = heed_score_changed(scores[ids[i]], changed);
+    }
     for (int64_t i = 0; i < count; i++)
         if (ids[i] < scratch->vocabulary) scores[ids[i]] = scratch->values[ids[i]];
 }
@@ -35,13 +39,14 @@ static void penalise(float *scores, const int32_t *ids, int64_t count, float pen
 static bool wants_repetition(const settings_t *s) { return s->repetition_penalty != 1; }
 static void repetition(const settings_t *s, const context_t *c, float *scores, const scratch_t *scratch)
 {
-    penalise(scores, c->ids, c->count, (float)s->repetition_penalty, scratch);
+    penalise(scores, c->ids, c->count, s->repetition_penalty, scratch);
 }
 
 static bool wants_encoder_repetition(const settings_t *s) { return s->encoder_repetition_penalty != 1; }
 static void encoder_repetition(const settings_t *s, const context_t *c, float *scores, const scratch_t *scratch)
 {
-    penalise(scores, c->source, c->source_count, (float)(1 / s->encoder_repetition_penalty), scratch);
+    double penalty = fmin(1 / s->encoder_repetition_penalty, DBL_MAX);
+    penalise(scores, c->source, c->source_count, penalty, scratch);
 }
 
 /* Of tokens written, not of the prompt: scores less presence once and less frequency for each time. */
@@ -52,7 +57,10 @@ static void presence(const settings_t *s, const context_t *c, float *scores, con
         if (c->ids[i] < scratch->vocabulary) scratch->order[c->ids[i]] = 0;
     for (int64_t i = c->prompt; i < c->count; i++) {
         if (c->ids[i] >= scratch->vocabulary) continue;
-        scores[c->ids[i]] -= (float)s->frequency_penalty + (scratch->order[c->ids[i]]++ ? 0 : (float)s->presence_penalty);
+        float *score = &scores[c->ids[i]];
+        float less = scratch->order[c->ids[i]]++ ? 0 : (float)s->presence_penalty;
+        less += (float)s->frequency_penalty;
+        *score = heed_score_changed(*score, (double)*score - (double)less);
     }
 }
 
@@ -103,6 +111,14 @@ static void bad_words(const settings_t *s, const context_t *c, float *scores, co
 }
 
 /* Weights of all sequences whose last token may come next are summed before they are added. Of equal single tokens the last counts. */
+static void add_bias(float *scores, int32_t id, float bias)
+{
+    if (bias == -INFINITY)
+        scores[id] = -INFINITY;
+    else
+        scores[id] = heed_score_changed(scores[id], (double)scores[id] + (double)bias);
+}
+
 static bool wants_bias(const settings_t *s) { return s->sequence_bias.count > 0; }
 static void sequence_bias(const settings_t *s, const context_t *c, float *scores, const scratch_t *scratch)
 {
@@ -116,7 +132,10 @@ static void sequence_bias(const settings_t *s, const context_t *c, float *scores
             if (pass == 0) *sum = 0;
             if (pass == 1 && length == 1) *sum = table->weights[i];
             if (pass == 2 && length > 1 && ends_with(c->ids, c->count, ids, length - 1)) *sum += table->weights[i];
-            if (pass == 3) scores[last] += *sum, *sum = 0;
+            if (pass == 3) {
+                add_bias(scores, last, *sum);
+                *sum = 0;
+            }
         }
 }
 
@@ -163,10 +182,12 @@ static void decay(const settings_t *s, const context_t *c, float *scores, const 
 {
     int64_t beyond = c->count - (s->decay_start + c->prompt);
     if (beyond <= 0) return;
-    float gain = (float)(pow(s->decay_factor, (double)beyond) - 1);
+    float gain = heed_score_changed(0, pow(s->decay_factor, (double)beyond) - 1);
     for (size_t i = 0; i < s->eos.count; i++) {
         int32_t id = s->eos.ids[i];
-        if (id < scratch->vocabulary && isfinite(scores[id])) scores[id] += fabsf(scores[id]) * gain;
+        if (id >= scratch->vocabulary) continue;
+        double more = (double)(fabsf(scores[id]) * gain);
+        scores[id] = heed_score_changed(scores[id], (double)scores[id] + more);
     }
 }
 

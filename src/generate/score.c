@@ -30,11 +30,10 @@ static heed_status score_rows(void *argument, const heed_logits_row *rows, int64
     round_of_windows *r = argument;
     for (int64_t i = 0; i < count; i++) {
         const window *w = &r->windows[rows[i].item];
-        double nll = heed_log_sum(rows[i].logits, r->vocabulary) - (double)rows[i].logits[w->labels[rows[i].token]];
-        if (isnan(nll))
-            return heed_fail(error, HEED_E_ARG, "the model's logits hold NaN at token %lld of a window: its weights or activations are not "
-                             "finite", (long long)rows[i].token);
-        r->sums[rows[i].item] += nll;
+        double log_p;
+        int32_t label = w->labels[rows[i].token];
+        HEED_TRY(heed_log_probability(rows[i].logits, r->vocabulary, label, &log_p, error));
+        r->sums[rows[i].item] -= log_p;
     }
     return HEED_OK;
 }

@@ -2,6 +2,7 @@
    sequences, scores of finished ones divided by length ^ length_penalty. Single precision, as there. */
 #include "base/memory.h"
 #include "generate/generate_internal.h"
+#include "generate/logits_internal.h"
 #include "generate/text_stream.h"
 #include <math.h>
 #include <stdlib.h>
@@ -11,7 +12,9 @@ static const float WORST = -1e9f; /* what stands for "not finished" and "must no
 
 typedef struct beam {
     heed_draft draft;
-    float score;       /* sum of log-probabilities; of finished ones behind the length penalty */
+    float score;       /* sum of log-probabilities; of finished ones after the length penalty */
+    float sum;         /* of finished ones: before it */
+    double magnitude;  /* of finished ones: ln |score|; orders scores that float cannot hold */
     int64_t sequence;  /* of the session; finished ones have none */
     int64_t parent;    /* the running beam it continues */
     heed_finish finish;
@@ -30,6 +33,30 @@ typedef struct search_state {
     candidate *candidates;   /* (kept) */
     bool hopeful;            /* a running beam may still become better than the finished ones */
 } search_state;
+
+/* Sets the score of a finished sequence, sum / length ^ exponent. */
+static void finish_beam(beam *b, float sum, int64_t length, double exponent)
+{
+    b->finished = true;
+    b->sum = sum;
+    b->score = sum == 0 ? 0 : sum / (float)pow((double)length, exponent);
+    b->magnitude = log(fabs((double)sum)) - exponent * log((double)length);
+}
+
+/* Has the sequence ended, with tokens that can be chosen?
+   The sum of one that only fills a place is WORST or less. */
+static bool has_ended(const beam *b) { return b->finished && b->sum > WORST; }
+
+/* Is `a` better than `b`? Sequences that have ended come first. Scores that became 0 or infinite
+   are compared by sign and magnitude. */
+static bool is_better(const beam *a, const beam *b)
+{
+    if (has_ended(a) != has_ended(b)) return has_ended(a);
+    if (a->score != b->score || (a->score != 0 && !isinf(a->score))) return a->score > b->score;
+    int sign = (a->sum > 0) - (a->sum < 0), other = (b->sum > 0) - (b->sum < 0);
+    if (sign != other || !sign) return sign > other;
+    return sign < 0 ? a->magnitude < b->magnitude : a->magnitude > b->magnitude;
+}
 
 static int64_t sequences(const heed_generation_settings *settings)
 {
@@ -75,19 +102,14 @@ static void score_beam(heed_job *job, heed_group *group, int64_t index, const fl
     double log_sum = heed_log_sum(logits, job->vocabulary);
     for (int64_t i = 0; i < job->vocabulary; i++) logs[i] = (float)((double)logits[i] - log_sum);
     const float *scores = heed_job_scores(job, group, &b->draft, logs);
-    for (int64_t i = 0; i < job->vocabulary; i++) row[i] = scores[i] + b->score;
-}
-
-static heed_status check_finite(const heed_job *job, const float *logits, heed_error *error)
-{
-    int32_t id;
-    return heed_choose_greedy(logits, job->vocabulary, &id, error); /* names NaN */
+    for (int64_t i = 0; i < job->vocabulary; i++)
+        row[i] = heed_score_changed(scores[i], (double)scores[i] + (double)b->score);
 }
 
 static heed_status first(heed_job *job, heed_group *group, const float *logits, heed_error *error)
 {
     search_state *s = group->state;
-    HEED_TRY(check_finite(job, logits, error));
+    HEED_TRY(heed_scores_check(logits, job->vocabulary, error));
     for (int64_t i = 0; i < s->beams; i++) score_beam(job, group, i, logits);
     return HEED_OK;
 }
@@ -102,7 +124,7 @@ static int64_t feed(const heed_group *group, heed_step_item *items)
 
 static heed_status next(heed_job *job, heed_group *group, int64_t item, const float *logits, heed_error *error)
 {
-    HEED_TRY(check_finite(job, logits, error));
+    HEED_TRY(heed_scores_check(logits, job->vocabulary, error));
     score_beam(job, group, item, logits);
     return HEED_OK;
 }
@@ -147,8 +169,8 @@ static heed_status find_candidates(heed_job *job, heed_group *group, heed_error 
                                        .score = s->log_probabilities[place]};
         HEED_TRY(candidate_ends(job, group, &s->candidates[i], error));
     }
-    if (isinf(s->candidates[0].score)) return heed_fail(error, HEED_E_ARG, "no token can be chosen: all are forbidden by the settings");
-    return HEED_OK;
+    if (!isinf(s->candidates[0].score)) return HEED_OK;
+    return heed_scores_check(s->log_probabilities, s->beams * job->vocabulary, error);
 }
 
 /* Builds the beam that a candidate makes; it knows its parent but has no sequence of the session. */
@@ -168,7 +190,7 @@ static void keep_best(beam *from, int64_t count, beam *to, int64_t k)
     for (int64_t i = 0; i < k; i++) {
         int64_t best = -1;
         for (int64_t j = 0; j < count; j++)
-            if (from[j].draft.ids && (best < 0 || from[j].score > from[best].score)) best = j;
+            if (from[j].draft.ids && (best < 0 || is_better(&from[j], &from[best]))) best = j;
         if (best < 0) break;
         to[i] = from[best];
         from[best] = (beam){0};
@@ -190,15 +212,14 @@ static heed_status update_best(heed_job *job, heed_group *group, heed_error *err
     const heed_generation_settings *settings = job->settings;
     bool closed = (all_finished(s) && settings->early_stopping == HEED_EARLY_ALWAYS) || !s->hopeful;
     int64_t length = s->running[0].draft.count + 1 - group->given.count, count = s->beams;
-    float penalty = (float)pow((double)length, settings->length_penalty);
     if (closed) return HEED_OK;
     heed_status status = HEED_OK;
     for (int64_t i = 0; i < s->beams; i++) s->next[i] = s->best[i], s->best[i] = (beam){0};
     for (int64_t i = 0; i < s->beams && status == HEED_OK; i++) {
         const candidate *c = &s->candidates[i];
         if (!c->ends) continue;
-        status = continue_beam(job, s, c, c->score / penalty, &s->next[count], error);
-        s->next[count++].finished = true;
+        status = continue_beam(job, s, c, c->score, &s->next[count], error);
+        finish_beam(&s->next[count++], c->score, length, settings->length_penalty);
     }
     keep_best(s->next, count, s->best, s->beams);
     return status;
@@ -248,12 +269,16 @@ static heed_status update_running(heed_job *job, heed_group *group, heed_error *
 static void update_hope(const heed_job *job, const heed_group *group, search_state *s)
 {
     const heed_generation_settings *settings = job->settings;
-    bool longest = settings->early_stopping == HEED_EARLY_NEVER && settings->length_penalty > 0, better = false;
+    bool longest = settings->early_stopping == HEED_EARLY_NEVER && settings->length_penalty > 0;
     int64_t length = (longest ? group->max_length : s->running[0].draft.count) - group->given.count;
-    float possible = s->running[0].score / (float)pow((double)length, settings->length_penalty), worst = INFINITY;
-    for (int64_t i = 0; i < s->beams; i++) worst = fminf(worst, s->best[i].score);
-    for (int64_t i = 0; i < s->beams; i++) better |= possible > (s->best[i].finished ? worst : WORST);
-    s->hopeful &= better;
+    beam possible = {0}, *worst = &s->best[0];
+    finish_beam(&possible, s->running[0].score, length, settings->length_penalty);
+    for (int64_t i = 1; i < s->beams; i++)
+        if (is_better(worst, &s->best[i])) worst = &s->best[i];
+    if (worst->finished)
+        s->hopeful &= is_better(&possible, worst);
+    else
+        s->hopeful &= possible.score > WORST || s->running[0].score > WORST;
 }
 
 static heed_status return_items(heed_job *job, heed_group *group, heed_error *error)

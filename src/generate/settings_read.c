@@ -133,6 +133,8 @@ typedef struct member {
 } member;
 
 #define AT(field) offsetof(heed_generation_settings, field)
+#define ABOVE_ZERO "a number above 0; 1 is off"
+#define OF_FLOAT "a number from -3.4e38 to 3.4e38; 0 is off"
 
 static const member members[] = {
     {"max_new_tokens", INTEGER, AT(max_new_tokens), 1, 1e15, "an integer from 1", NULL},
@@ -140,18 +142,19 @@ static const member members[] = {
     {"min_new_tokens", INTEGER, AT(min_new_tokens), 0, 1e15, "an integer from 0", NULL},
     {"min_length", INTEGER, AT(min_length), 0, 1e15, "an integer from 0", NULL},
     {"do_sample", BOOLEAN, AT(sample), 0, 0, NULL, NULL},
-    {"temperature", NUMBER, AT(temperature), 0, FLT_MAX, "a number from 0", NULL},
+    {"temperature", NUMBER, AT(temperature), 0, DBL_MAX, "a number from 0", NULL},
     {"top_k", INTEGER, AT(top_k), 0, 1e15, "an integer from 0 (off)", NULL},
     {"top_p", NUMBER, AT(top_p), 0, 1, "a number from 0 to 1 (off)", NULL},
     {"min_p", NUMBER, AT(min_p), 0, 1, "a number from 0 (off) to 1", NULL},
     {"top_h", NUMBER, AT(top_h), 0, 1, "a number from 0 (off) to 1", NULL},
-    {"typical_p", NUMBER, AT(typical_p), DBL_MIN, 1, "a number above 0, up to 1 (off)", NULL},
+    {"typical_p", NUMBER, AT(typical_p), DBL_TRUE_MIN, 1, "a number above 0, up to 1 (off)", NULL},
     {"epsilon_cutoff", NUMBER, AT(epsilon_cutoff), 0, 1 - DBL_EPSILON, "a number from 0 (off), below 1", NULL},
     {"eta_cutoff", NUMBER, AT(eta_cutoff), 0, 1 - DBL_EPSILON, "a number from 0 (off), below 1", NULL},
-    {"repetition_penalty", NUMBER, AT(repetition_penalty), FLT_MIN, FLT_MAX, "a number above 0; 1 is off", NULL},
-    {"encoder_repetition_penalty", NUMBER, AT(encoder_repetition_penalty), FLT_MIN, FLT_MAX, "a number above 0; 1 is off", NULL},
-    {"presence_penalty", NUMBER, AT(presence_penalty), -FLT_MAX, FLT_MAX, "a number; 0 is off", NULL},
-    {"frequency_penalty", NUMBER, AT(frequency_penalty), -FLT_MAX, FLT_MAX, "a number; 0 is off", NULL},
+    {"repetition_penalty", NUMBER, AT(repetition_penalty), DBL_TRUE_MIN, DBL_MAX, ABOVE_ZERO, NULL},
+    {"encoder_repetition_penalty", NUMBER, AT(encoder_repetition_penalty), DBL_TRUE_MIN, DBL_MAX,
+     ABOVE_ZERO, NULL},
+    {"presence_penalty", NUMBER, AT(presence_penalty), -FLT_MAX, FLT_MAX, OF_FLOAT, NULL},
+    {"frequency_penalty", NUMBER, AT(frequency_penalty), -FLT_MAX, FLT_MAX, OF_FLOAT, NULL},
     {"no_repeat_ngram_size", INTEGER, AT(no_repeat_ngram), 0, 1e15, "an integer from 0 (off)", NULL},
     {"encoder_no_repeat_ngram_size", INTEGER, AT(encoder_no_repeat_ngram), 0, 1e15, "an integer from 0 (off)", NULL},
     {"bad_words_ids", TABLE, AT(bad_words), 0, 0, NULL, NULL},
@@ -164,7 +167,7 @@ static const member members[] = {
     {"renormalize_logits", BOOLEAN, AT(renormalize), 0, 0, NULL, NULL},
     {"exponential_decay_length_penalty", SPECIAL, 0, 0, 0, NULL, read_decay},
     {"num_beams", INTEGER, AT(beams), 1, 1e6, "an integer from 1", NULL},
-    {"length_penalty", NUMBER, AT(length_penalty), -1e6, 1e6, "a number", NULL},
+    {"length_penalty", NUMBER, AT(length_penalty), -1e6, 1e6, "a number from -1e6 to 1e6", NULL},
     {"early_stopping", SPECIAL, 0, 0, 0, NULL, read_early_stopping},
     {"num_return_sequences", INTEGER, AT(returned), 1, 1e6, "an integer from 1", NULL},
     {"stop_strings", SPECIAL, 0, 0, 0, NULL, read_stops},
@@ -299,7 +302,9 @@ static heed_status check_range(const heed_generation_settings *settings, const m
     /* 0 stands for "not given" where the file needs 1. */
     bool unset = value == 0 && (m->offset == AT(max_new_tokens) || m->offset == AT(max_length));
     if (unset || in_range(m, value)) return HEED_OK;
-    return heed_fail(error, HEED_E_ARG, "%s is %g, expected %s", m->key, value, m->expected);
+    const char *finite = isfinite(value) ? "" : "a finite value: ";
+    return heed_fail(error, HEED_E_ARG, "%s is %g, expected %s%s", m->key, value, finite,
+                     m->expected);
 }
 
 heed_status heed_generation_settings_check_ranges(const heed_generation_settings *settings, heed_error *error)

@@ -1,5 +1,6 @@
 #include "base/file.h"
 
+#include "base/file_internal.h"
 #include "base/memory.h"
 #include <dirent.h>
 #include <errno.h>
@@ -68,6 +69,39 @@ void heed_file_map_release(const heed_file_map *map, size_t offset, size_t count
     if (map->size && last > first) (void)madvise((void *)(map->data + first), last - first, MADV_DONTNEED);
 }
 
+heed_status heed_file_reader_open(heed_file_reader *reader, const char *path, heed_error *error)
+{
+    *reader = (heed_file_reader){.path = heed_string_copy(path), .descriptor = -1};
+    heed_status status = reader->path ? open_regular(path, &reader->descriptor, &reader->size, error)
+                                      : heed_fail_memory(error, strlen(path) + 1, path);
+    if (status != HEED_OK) heed_file_reader_close(reader);
+    return status;
+}
+
+heed_status heed_file_reader_get(const heed_file_reader *reader, size_t offset, void *bytes,
+                                 size_t count, heed_error *error)
+{
+    char *at = bytes;
+    for (size_t done = 0; done < count;) {
+        ssize_t length = pread(reader->descriptor, at + done, count - done, (off_t)(offset + done));
+        if (length < 0 && errno == EINTR) continue;
+        if (length < 0) return heed_fail_system(error, "read", reader->path);
+        if (length == 0)
+            return heed_fail(error, HEED_E_IO, "%s: the file ends at byte %zu, expected %zu bytes as it had when it was opened: "
+                             "another program has cut it short; restore the file and try again",
+                             reader->path, offset + done, reader->size);
+        done += (size_t)length;
+    }
+    return HEED_OK;
+}
+
+void heed_file_reader_close(heed_file_reader *reader)
+{
+    if (reader->descriptor >= 0) close(reader->descriptor);
+    free(reader->path);
+    *reader = (heed_file_reader){.descriptor = -1};
+}
+
 heed_status heed_file_read(const char *path, size_t limit, heed_buffer *buffer, heed_error *error)
 {
     int descriptor = -1;
@@ -97,85 +131,24 @@ heed_status heed_file_read(const char *path, size_t limit, heed_buffer *buffer, 
     return status;
 }
 
-static heed_status write_all(int descriptor, const char *bytes, size_t count, const char *path, heed_error *error)
+char *heed_path_folder(const char *path)
 {
-    while (count > 0) {
-        ssize_t written = write(descriptor, bytes, count);
-        if (written < 0) {
-            if (errno == EINTR) continue;
-            return heed_fail_system(error, "write", path);
-        }
-        bytes += written;
-        count -= (size_t)written;
-    }
-    return HEED_OK;
+    const char *slash = strrchr(path, '/');
+    size_t length = slash ? (size_t)(slash - path) : 1;
+    char *folder = malloc(length + 2);
+    if (!folder) return NULL;
+    if (slash == path) length = 1; /* the root */
+    memcpy(folder, slash ? path : ".", length);
+    folder[length] = 0;
+    return folder;
 }
 
-static heed_status sync_folder_of(const char *path, heed_error *error)
+heed_status heed_path_sync_folder_of(const char *path, heed_error *error)
 {
-    char *folder = heed_string_copy(path);
+    char *folder = heed_path_folder(path);
     if (!folder) return heed_fail_memory(error, strlen(path), path);
-    char *slash = strrchr(folder, '/');
-    if (slash == folder) slash[1] = 0;
-    else if (slash) *slash = 0;
-    heed_status status = heed_path_sync(slash ? folder : ".", error);
+    heed_status status = heed_path_sync(folder, error);
     free(folder);
-    return status;
-}
-
-heed_status heed_file_writer_open(heed_file_writer *writer, const char *path, heed_error *error)
-{
-    heed_buffer temporary = {0};
-    heed_buffer_printf(&temporary, "%s.tmp", path);
-    *writer = (heed_file_writer){.path = heed_string_copy(path), .temporary = temporary.data, .descriptor = -1};
-    heed_status status = HEED_OK;
-    if (temporary.failed || !writer->path) status = heed_fail_memory(error, strlen(path), path);
-    else if ((writer->descriptor = open(writer->temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666)) < 0)
-        status = heed_fail_system(error, "create", writer->temporary);
-    if (status != HEED_OK) heed_file_writer_close(writer);
-    return status;
-}
-
-heed_status heed_file_writer_put(heed_file_writer *writer, const void *bytes, size_t count, heed_error *error)
-{
-    HEED_TRY(write_all(writer->descriptor, bytes, count, writer->temporary, error));
-    writer->written += count;
-    return HEED_OK;
-}
-
-heed_status heed_file_writer_finish(heed_file_writer *writer, heed_error *error)
-{
-    heed_status status = HEED_OK;
-    if (fsync(writer->descriptor) != 0) status = heed_fail_system(error, "sync", writer->temporary);
-    if (close(writer->descriptor) != 0 && status == HEED_OK) status = heed_fail_system(error, "close", writer->temporary);
-    writer->descriptor = -1;
-    if (status == HEED_OK && rename(writer->temporary, writer->path) != 0)
-        status = heed_fail_system(error, "rename into place", writer->path);
-    if (status != HEED_OK) {
-        unlink(writer->temporary);
-        return status;
-    }
-    return sync_folder_of(writer->path, error);
-}
-
-void heed_file_writer_close(heed_file_writer *writer)
-{
-    if (writer->descriptor >= 0) {
-        close(writer->descriptor);
-        unlink(writer->temporary);
-    }
-    free(writer->path);
-    free(writer->temporary);
-    *writer = (heed_file_writer){.descriptor = -1};
-}
-
-heed_status heed_file_write(const char *path, const void *bytes, size_t count, heed_error *error)
-{
-    heed_file_writer writer;
-    HEED_TRY(heed_file_writer_open(&writer, path, error));
-    heed_status status = heed_file_writer_put(&writer, bytes, count, error);
-    if (status == HEED_OK) status = heed_file_writer_finish(&writer, error);
-    heed_file_writer_close(&writer);
     return status;
 }
 
@@ -222,9 +195,11 @@ heed_status heed_directory_make(const char *path, heed_error *error)
 
 heed_status heed_directory_remove(const char *path, heed_error *error)
 {
-    DIR *folder = opendir(path);
-    if (!folder) return errno == ENOENT ? HEED_OK : heed_fail_system(error, "open the folder", path);
-    heed_status status = HEED_OK;
+    int descriptor = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (descriptor < 0) return errno == ENOENT ? HEED_OK : heed_fail_system(error, "open the folder", path);
+    DIR *folder = fdopendir(descriptor);
+    heed_status status = folder ? HEED_OK : heed_fail_system(error, "open the folder", path);
+    if (!folder) close(descriptor);
     for (struct dirent *entry; status == HEED_OK && (entry = readdir(folder));) {
         if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, "..")) continue;
         char *child = heed_path_join(path, entry->d_name);
@@ -235,7 +210,7 @@ heed_status heed_directory_remove(const char *path, heed_error *error)
         else if (unlink(child) != 0) status = heed_fail_system(error, "remove", child);
         free(child);
     }
-    closedir(folder);
+    if (folder) closedir(folder);
     if (status == HEED_OK && rmdir(path) != 0) status = heed_fail_system(error, "remove the folder", path);
     return status;
 }
@@ -251,16 +226,24 @@ heed_status heed_path_sync(const char *path, heed_error *error)
 
 heed_status heed_link_replace(const char *target, const char *link, heed_error *error)
 {
-    heed_buffer temporary = {0};
-    heed_buffer_printf(&temporary, "%s.tmp", link);
-    if (temporary.failed) return heed_fail_memory(error, strlen(link), link);
-    heed_status status = HEED_OK;
-    unlink(temporary.data);
-    if (symlink(target, temporary.data) != 0) status = heed_fail_system(error, "make the link", temporary.data);
-    else if (rename(temporary.data, link) != 0) {
-        status = heed_fail_system(error, "put the link into place", link);
-        unlink(temporary.data);
+    char *folder = heed_path_folder(link), *temporary = NULL;
+    if (!folder) return heed_fail_memory(error, strlen(link), link);
+    bool made = false;
+    for (int i = 0; i < 100 && !made; i++) {
+        free(temporary);
+        temporary = heed_temporary_path(folder);
+        if (!temporary) break;
+        made = symlink(target, temporary) == 0;
+        if (!made && errno != EEXIST) break;
     }
-    heed_buffer_free(&temporary);
-    return status == HEED_OK ? sync_folder_of(link, error) : status;
+    heed_status status = HEED_OK;
+    if (!temporary) status = heed_fail_memory(error, strlen(link), link);
+    else if (!made) status = heed_fail_system(error, "make the link", link);
+    else if (rename(temporary, link) != 0) {
+        status = heed_fail_system(error, "put the link into place", link);
+        unlink(temporary);
+    }
+    free(folder);
+    free(temporary);
+    return status == HEED_OK ? heed_path_sync_folder_of(link, error) : status;
 }

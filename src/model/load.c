@@ -2,6 +2,7 @@
 #include "model/weights.h"
 #include "tensor/dtype.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -183,6 +184,21 @@ static size_t first_nonfinite_block(const void *data, heed_dtype dtype, size_t b
     return blocks * type->block;
 }
 
+/* Are all numbers of f64 finite in f32, in which heed computes? */
+static heed_status check_wide(const heed_stored_tensor *source, heed_error *error)
+{
+    for (size_t i = 0; source->dtype == HEED_F64 && i < source->bytes / sizeof(double); i++) {
+        double value;
+        memcpy(&value, (const char *)source->data + i * sizeof value, sizeof value);
+        if (isfinite(value) && isinf((float)value))
+            return heed_fail(
+                error, HEED_E_UNSUPPORTED,
+                "%s: tensor \"%s\": element %zu is %.9g, too large for f32, in which heed computes",
+                source->file, source->name, i, value);
+    }
+    return HEED_OK;
+}
+
 static heed_status check_finite(heed_model *model, const heed_stored_tensor *source, bool allowed, heed_error *error)
 {
     const heed_dtype_info *type = &heed_dtypes[source->dtype];
@@ -202,6 +218,7 @@ static heed_status fill_all(heed_model *model, const heed_weights_file *file, co
         if (tensor->initialise) HEED_TRY(heed_weights_initialise(model, tensor, options->seed, error));
         if (!tensor->source) continue;
         HEED_TRY(check_finite(model, tensor->source, options->allow_nonfinite, error));
+        HEED_TRY(check_wide(tensor->source, error));
         HEED_TRY(heed_weights_fill(model, tensor, tensor->source->data, tensor->source->dtype, error));
         heed_weights_file_release(file, tensor->source);
         tensor->source = NULL;

@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "io/gguf.h"
 #include "model/weights.h"
+#include "model/weights_range.h"
 #include "tensor/dtype.h"
 
 #include <stdlib.h>
@@ -56,6 +57,49 @@ static heed_status produce(void *context, size_t index, const heed_tensor_source
     return status;
 }
 
+/* Can a weight of the model, as it is kept, hold numbers that are too large for this type? */
+static bool may_overflow(const save_state *state, const heed_tensor *tensor, heed_dtype dtype)
+{
+    if (heed_roles[tensor->entry->role].initial == HEED_INITIAL_ONE && state->gain_shift != 0)
+        return dtype != HEED_F32;
+    for (int32_t i = 0; i < tensor->weights; i++) {
+        const heed_weight *target = &state->written->weights[tensor->first_weight + i];
+        int32_t own = heed_weights_find(state->model, (heed_part)target->part,
+                                        (heed_role)target->role, tensor->layer);
+        if (own >= 0 && heed_dtype_may_overflow(dtype, state->model->weights[own].dtype))
+            return true;
+    }
+    return false;
+}
+
+/* Before anything is written: every value fits the type that its tensor gets. */
+static heed_status check_values(const save_state *state, const char *path,
+                                const heed_tensor_set *set, bool blocks, heed_error *error)
+{
+    for (size_t i = 0; i < set->count; i++) {
+        if (set->tensors[i].data) continue;
+        const heed_tensor *tensor = &state->written->tensors[state->tensors[i]];
+        const heed_value_target target = {
+            .where = path,
+            .name = tensor->name,
+            .option = "--dtype",
+            .dtype = set->tensors[i].dtype,
+            .columns = tensor->rank > 1 ? tensor->shape[tensor->rank - 1] : 0,
+            .in_blocks = blocks};
+        if (!may_overflow(state, tensor, target.dtype)) continue;
+        float *values = heed_allocate(tensor->elements + 1, sizeof *values);
+        if (!values)
+            return heed_fail_memory(error, tensor->elements * sizeof *values, tensor->name);
+        heed_status status = read_tensor(state, tensor, values, error);
+        if (status == HEED_OK)
+            status = heed_values_fit(&target, values, tensor->elements, (heed_element_place){0, 1},
+                                     error);
+        free(values);
+        HEED_TRY(status);
+    }
+    return HEED_OK;
+}
+
 static heed_status write_config(const heed_model *model, const char *folder, heed_dtype dtype, double offset, heed_error *error)
 {
     heed_config config = model->config;
@@ -100,7 +144,10 @@ static heed_status write_tensors(save_state *state, const char *folder, heed_dty
         list_sources(state, dtype, sources, tensors, &count);
         state->tensors = tensors;
         heed_tensor_set set = {.tensors = sources, .count = count, .produce = produce, .context = state};
-        status = heed_safetensors_write_folder(folder, &set, (size_t)1 << SHARD_BYTES_LOG2, error);
+        status = check_values(state, folder, &set, false, error);
+        if (status == HEED_OK)
+            status = heed_safetensors_write_folder(folder, &set, (size_t)1 << SHARD_BYTES_LOG2,
+                                                   error);
     }
     free(tensors);
     free(sources);
@@ -152,7 +199,8 @@ static heed_status write_gguf(save_state *state, const char *path, heed_dtype dt
         if (tokenizer) heed_gguf_put_entries(&entries, tokenizer);
         state->tensors = tensors;
         heed_tensor_set set = {.tensors = sources, .count = count, .produce = produce, .context = state};
-        status = heed_gguf_write(path, &entries, &set, error);
+        status = check_values(state, path, &set, true, error);
+        if (status == HEED_OK) status = heed_gguf_write(path, &entries, &set, error);
     }
     heed_buffer_free(&entries.bytes);
     free(tensors);

@@ -2,6 +2,7 @@
 #include "cpu/backend.h"
 #include "graph/attributes.h"
 #include "model/weights.h"
+#include "model/weights_range.h"
 #include "tensor/dtype.h"
 
 #include <math.h>
@@ -326,9 +327,41 @@ static heed_status make_packable(const heed_model *model, const heed_tensor *ten
     return HEED_OK;
 }
 
+/* Every value fits the type that the tensor's weights are kept in. Blocks follow rows, which may
+   lie otherwise on disk: as f32 in the order of rows then. */
+static heed_status check_rounding(const heed_model *model, const heed_tensor *tensor,
+                                  const void *source, heed_dtype dtype, heed_error *error)
+{
+    const heed_weight *first = &model->weights[tensor->first_weight];
+    const heed_value_target target = {.where = tensor->source ? tensor->source->file : "weights",
+                                      .name = tensor->name,
+                                      .option = "--weights",
+                                      .dtype = first->dtype,
+                                      .columns = tensor->columns,
+                                      .in_blocks = true};
+    if (model->training || !heed_dtype_may_overflow(first->dtype, dtype)) return HEED_OK;
+    if (!heed_dtype_is_block(first->dtype))
+        return heed_stored_values_fit(&target, source, dtype, tensor->elements, error);
+    heed_weight row = {.rows = 1, .columns = tensor->columns, .dtype = HEED_F32};
+    row.data = heed_allocate((size_t)tensor->columns, sizeof(float));
+    heed_status status = row.data ? HEED_OK
+                                  : heed_fail_memory(error, (size_t)tensor->columns * sizeof(float),
+                                                     tensor->name);
+    for (int64_t i = 0; status == HEED_OK && i < tensor->rows; i++) {
+        disk_rows disk = on_disk(tensor, i, 1);
+        fill_rows(&row, 0, &disk, (const char *)source + heed_dtype_bytes(dtype, (size_t)disk.at),
+                  dtype);
+        heed_element_place place = {(size_t)disk.at, (size_t)disk.by_column};
+        status = heed_values_fit(&target, row.data, (size_t)tensor->columns, place, error);
+    }
+    free(row.data);
+    return status;
+}
+
 heed_status heed_weights_fill(heed_model *model, heed_tensor *tensor, const void *source, heed_dtype dtype, heed_error *error)
 {
     void *copy = NULL, *room = NULL;
+    HEED_TRY(check_rounding(model, tensor, source, dtype, error));
     heed_status status = make_packable(model, tensor, &source, &dtype, &copy, error);
     const bool rounded = status == HEED_OK && !model->training && heed_dtype_is_block(model->weights[tensor->first_weight].dtype) &&
                          dtype != model->weights[tensor->first_weight].dtype;

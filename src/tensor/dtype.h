@@ -44,9 +44,6 @@ static inline double heed_dtype_width(heed_dtype dtype)
     return (double)heed_dtypes[dtype].bytes / (double)heed_dtypes[dtype].block;
 }
 
-/* `dtype`, or where rows of `columns` numbers are no multiple of its block the nearest type whose rows fit. */
-heed_dtype heed_dtype_fit(heed_dtype dtype, int64_t columns);
-
 /* `dtype`, or for rows of `columns` numbers that are no multiple of its block a type of about the same width whose rows they fill. */
 heed_dtype heed_dtype_fit(heed_dtype dtype, int64_t columns);
 
@@ -87,5 +84,13 @@ uint16_t heed_f32_to_f16(float value); /* round to nearest even, overflow to inf
    Source and target need no alignment. Of types in blocks source and target begin with a block; a part of a block at the end is read
    from a whole block, and written as one that is filled up with zeros. A target must have encode. */
 void heed_convert(void *target, heed_dtype target_dtype, const void *source, heed_dtype source_dtype, size_t count);
+
+/* The first of `count` numbers that are too large for `dtype`: a finite one that would become
+   infinite, or the largest of a block whose scales are beyond f16, which heed_convert would cut
+   off. `count` if all fit. Only f16, bf16 and blocks that can be made have such limits; of blocks
+   `values` begins with one, and the last may be a part of one. */
+size_t heed_dtype_overflow(heed_dtype dtype, const float *values, size_t count);
+/* Can a conversion from `source` to `target` meet such a number at all? */
+bool heed_dtype_may_overflow(heed_dtype target, heed_dtype source);
 
 #endif

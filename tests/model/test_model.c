@@ -2,59 +2,12 @@
 #include "cpu/backend.h"
 #include "model/weights.h"
 #include "tensor/dtype.h"
+#include "support/copy.h"
 #include "support/fixtures.h"
 
 static const heed_backend reference = {.name = "reference"};
 
 /* ---- broken copies of a fixture ---- */
-
-enum { MAX_TENSORS = 128 };
-typedef struct { heed_tensor_source items[MAX_TENSORS]; size_t count; heed_safetensors *file; scratch scratch; } copy;
-
-static copy copy_open(const char *fixture)
-{
-    copy c = {0};
-    char path[512];
-    fixture_path(path, fixture, "model.safetensors");
-    assert_ok(heed_safetensors_open(&c.file, path, &error));
-    for (size_t i = 0; i < heed_safetensors_count(c.file); i++) {
-        const heed_stored_tensor *t = heed_safetensors_at(c.file, i);
-        assert_true(c.count + 2 < MAX_TENSORS);
-        c.items[c.count++] = (heed_tensor_source){.name = t->name, .dtype = t->dtype, .rank = t->rank, .shape = t->shape, .data = t->data};
-    }
-    scratch_make(&c.scratch);
-    char from[512], to[512];
-    fixture_path(from, fixture, "config.json");
-    heed_buffer text = {0};
-    assert_ok(heed_file_read(from, 1 << 20, &text, &error));
-    snprintf(to, sizeof to, "%s/config.json", c.scratch.folder);
-    assert_ok(heed_file_write(to, text.data, text.length, &error));
-    heed_buffer_free(&text);
-    return c;
-}
-
-static void copy_close(copy *c)
-{
-    heed_safetensors_close(c->file);
-    scratch_remove(&c->scratch);
-}
-
-static heed_tensor_source *item(copy *c, const char *name)
-{
-    for (size_t i = 0; i < c->count; i++)
-        if (strcmp(c->items[i].name, name) == 0) return &c->items[i];
-    fail_msg("no tensor %s", name);
-    return NULL;
-}
-
-static const char *copy_write(copy *c)
-{
-    char path[512];
-    snprintf(path, sizeof path, "%s/model.safetensors", c->scratch.folder);
-    heed_tensor_set set = {.tensors = c->items, .count = c->count};
-    assert_ok(heed_safetensors_write(path, &set, &error));
-    return c->scratch.folder;
-}
 
 static heed_status load(const char *folder, const heed_model_options *options, heed_error *error)
 {

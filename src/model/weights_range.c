@@ -1,0 +1,73 @@
+/* Numbers that an element type cannot hold: found before anything is written, or rounded in memory,
+   and named. */
+#include "model/weights_range.h"
+
+#include "base/memory.h"
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Can a tensor with these values be kept in this type? */
+static bool holds(const heed_value_target *target, heed_dtype dtype, const float *values,
+                  size_t count)
+{
+    bool plain = dtype == HEED_F32 || dtype == HEED_BF16 || dtype == HEED_F16;
+    bool blocks = target->in_blocks && heed_dtypes[dtype].encode && target->columns > 0;
+    if (!plain && !blocks) return false;
+    if (blocks && heed_dtype_fit(dtype, target->columns) != dtype) return false;
+    return heed_dtype_overflow(dtype, values, count) == count;
+}
+
+/* The names of all types that hold these values. */
+static void list_types(const heed_value_target *target, const float *values, size_t count,
+                       char *text, size_t room)
+{
+    size_t at = 0;
+    text[0] = 0;
+    for (int i = 0; i < HEED_DTYPE_COUNT && at + 16 < room; i++)
+        if (holds(target, (heed_dtype)i, values, count))
+            at += (size_t)snprintf(text + at, room - at, "%s%s", at ? ", " : "",
+                                   heed_dtypes[i].name);
+}
+
+/* The largest number of a type, for messages. */
+static const char *limit_of(heed_dtype dtype)
+{
+    if (dtype == HEED_F16) return "its largest number is 65504";
+    if (dtype == HEED_BF16) return "its largest number is 3.3895e38";
+    return "the scale of its block would be beyond f16";
+}
+
+heed_status heed_values_fit(const heed_value_target *target, const float *values, size_t count,
+                            heed_element_place place, heed_error *error)
+{
+    char types[160];
+    size_t at = heed_dtype_overflow(target->dtype, values, count);
+    if (at == count) return HEED_OK;
+    list_types(target, values, count, types, sizeof types);
+    return heed_fail(error, HEED_E_UNSUPPORTED,
+                     "%s: tensor \"%s\": element %zu is %.9g, too large for %s (%s); %s hold%s it: "
+                     "choose with %s",
+                     target->where, target->name, place.first + at * place.step, (double)values[at],
+                     heed_dtypes[target->dtype].name, limit_of(target->dtype), types,
+                     strchr(types, ',') ? "" : "s", target->option);
+}
+
+/* Converts and looks at a part of the elements at a time. */
+heed_status heed_stored_values_fit(const heed_value_target *target, const void *source,
+                                   heed_dtype dtype, size_t count, heed_error *error)
+{
+    enum { PART = 4096 }; /* whole blocks of every type */
+    float *values = heed_allocate(PART, sizeof *values);
+    heed_status status = values ? HEED_OK
+                                : heed_fail_memory(error, PART * sizeof *values, target->name);
+    for (size_t at = 0; status == HEED_OK && at < count; at += PART) {
+        size_t part = count - at < PART ? count - at : PART;
+        heed_convert(values, HEED_F32, (const char *)source + heed_dtype_bytes(dtype, at), dtype,
+                     part);
+        status = heed_values_fit(target, values, part, (heed_element_place){at, 1}, error);
+    }
+    free(values);
+    return status;
+}

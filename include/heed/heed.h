@@ -52,13 +52,15 @@ typedef struct heed_watch_options {
     void *argument;
 } heed_watch_options;
 typedef struct heed_context_options {
-    int threads;            /* 0: OMP_NUM_THREADS, else all processors; never do more work than there are processors */
+    int threads;            /* 0: OMP_NUM_THREADS, else all processors within the container's quota; never do more work than those */
     const char *isa;        /* "generic", "avx2", "avx512"; NULL: HEED_ISA, else the best */
     bool reference;         /* the plain reference kernels: slow, the oracle of all others */
     const heed_watch_options *watch; /* copied; NULL: nobody looks on */
 } heed_context_options;
 heed_status heed_context_new(heed_context **context, const heed_context_options *options, heed_error *error);
 void heed_context_free(heed_context *context); /* NULL is fine */
+/* A sentence about a setting of the environment that could not be followed, borrowed; NULL: none. */
+const char *heed_context_note(const heed_context *context);
 /* With watch.profile: a table for people of what has been computed so far: time, operations, bytes, and their share of what this
    machine can do (measured now, about a second). Caller frees the text with heed_free. */
 heed_status heed_context_profile(heed_context *context, char **text, heed_error *error);

@@ -2,6 +2,7 @@
 #ifndef HEED_API_API_H
 #define HEED_API_API_H
 
+#include "base/cpu.h"
 #include "cpu/backend.h"
 #include "graph/plan.h"
 #include <heed/heed.h>
@@ -10,7 +11,7 @@ struct heed_context {
     heed_backend *cpu;         /* owned; NULL with the reference kernels */
     heed_backend reference;
     heed_backend *backend;     /* the one in use */
-    int threads, wished_threads; /* that work: at most as many as there are processors */
+    heed_threads threads;
     heed_watch_options looking; /* as asked for */
     heed_watch watch;          /* of the backend, when something was asked for */
     heed_profile profile;

@@ -37,14 +37,11 @@ heed_status heed_context_new(heed_context **result, const heed_context_options *
     HEED_TRY(choose_isa(options->isa, &isa, error));
     heed_context *context = heed_allocate(1, sizeof *context);
     if (!context) return heed_fail_memory(error, sizeof *context, "the context");
-    const int processors = heed_processor_count();
-    context->wished_threads = heed_thread_count(options->threads);
-    /* Threads that share a processor only wait for each other at barriers. */
-    context->threads = context->wished_threads < processors ? context->wished_threads : processors;
+    heed_threads_choose(&context->threads, options->threads);
     context->reference = (heed_backend){.name = "reference", .isa = HEED_ISA_GENERIC};
     context->backend = &context->reference;
     if (!options->reference) {
-        heed_status status = heed_cpu_backend_new(&context->cpu, context->threads, isa, error);
+        heed_status status = heed_cpu_backend_new(&context->cpu, context->threads.used, isa, error);
         if (status != HEED_OK) {
             free(context);
             return status;
@@ -54,6 +51,11 @@ heed_status heed_context_new(heed_context **result, const heed_context_options *
     heed_watch_begin(context, options->watch);
     *result = context;
     return HEED_OK;
+}
+
+const char *heed_context_note(const heed_context *context)
+{
+    return context->threads.note[0] ? context->threads.note : NULL;
 }
 
 void heed_context_free(heed_context *context)

@@ -39,12 +39,13 @@ static bool ask_for_huge_pages(bool *granted)
 static json_t *describe_slower(const heed_context *context, bool huge_pages)
 {
     const heed_isa isa = context->backend->isa, best = heed_isa_detect();
-    const int processors = heed_processor_count();
+    const heed_threads *threads = &context->threads;
     const bool wide = isa == HEED_ISA_AVX512, forced = isa < best;
-    char wrong_level[96], crowded[96];
+    char wrong_level[96], crowded[96], limited[96];
     snprintf(wrong_level, sizeof wrong_level, "%s is forced: this machine has %s too", heed_isa_name(isa), heed_isa_name(best));
-    snprintf(crowded, sizeof crowded, "%d threads are asked for, %d processor%s here: %d work", context->wished_threads, processors,
-             processors == 1 ? " is" : "s are", context->threads);
+    snprintf(crowded, sizeof crowded, "%d threads are asked for, %d processor%s here: %d work", threads->wished, threads->processors,
+             threads->processors == 1 ? " is" : "s are", threads->used);
+    snprintf(limited, sizeof limited, "the container's quota is the time of %.3g processors", threads->quota);
     const struct { bool holds; const char *line; } lines[] = {
         {context->backend == &context->reference, "the reference kernels run: one thread, one plain loop an op"},
         {forced && context->cpu, wrong_level},
@@ -52,7 +53,8 @@ static json_t *describe_slower(const heed_context *context, bool huge_pages)
         {!forced && isa == HEED_ISA_GENERIC, "no AVX2: portable C, where a multiply-add rounded once may take many instructions"},
         {wide && !heed_isa_has_vnni(), "no vpdpbusd: products over blocks take three instructions in the place of one"},
         {wide && !heed_isa_has_bf16(), "no vdpbf16ps: bf16 is widened and multiplied as f32"},
-        {context->wished_threads > context->threads, crowded},
+        {threads->wished > threads->used, crowded},
+        {threads->quota > 0, limited},
         {!huge_pages, "huge pages are refused, memory is read through small ones: see /sys/kernel/mm/transparent_hugepage/enabled"}};
     json_t *list = json_array();
     bool failed = !list;
@@ -61,6 +63,17 @@ static json_t *describe_slower(const heed_context *context, bool huge_pages)
     if (!failed) return list;
     json_decref(list);
     return NULL;
+}
+
+static const char *threads_origin(heed_threads_why why)
+{
+    static const char *const origins[] = {
+        [HEED_THREADS_ASKED] = "asked for",
+        [HEED_THREADS_ENVIRONMENT] = "OMP_NUM_THREADS",
+        [HEED_THREADS_PROCESSORS] = "all processors that this process may run on",
+        [HEED_THREADS_QUOTA] = "the container's quota of processor time, rounded up",
+    };
+    return origins[why];
 }
 
 static json_t *describe_machine(const heed_context *context)
@@ -77,9 +90,9 @@ static json_t *describe_machine(const heed_context *context)
         }
     json_t *libraries = json_pack("[s,o,o]", "jansson " JANSSON_VERSION, json_sprintf("pcre2 %d.%d", PCRE2_MAJOR, PCRE2_MINOR),
                                   json_sprintf("utf8proc %s", utf8proc_version()));
-    return json_pack("{s:s, s:s, s:s, s:s, s:i, s:i, s:I, s:b, s:b, s:b, s:o, s:o, s:s, s:o}", "version", heed_version(), "processor", name,
+    return json_pack("{s:s, s:s, s:s, s:s, s:i, s:s, s:i, s:I, s:b, s:b, s:b, s:o, s:o, s:s, s:o}", "version", heed_version(), "processor", name,
                      "instruction_set", heed_isa_name(context->backend->isa), "best_instruction_set", heed_isa_name(heed_isa_detect()), "threads",
-                     context->threads, "processors", heed_processor_count(), "free_memory_bytes", (json_int_t)heed_memory_available(),
+                     context->threads.used, "threads_from", threads_origin(context->threads.why), "processors", context->threads.processors, "free_memory_bytes", (json_int_t)heed_memory_available(),
                      "bf16_instructions", heed_isa_has_bf16(), "vnni_instructions", heed_isa_has_vnni(), "huge_pages", huge_pages,
                      "slower", describe_slower(context, huge_pages), "libraries", libraries, "compiler", __VERSION__, "families", families);
 }

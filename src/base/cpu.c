@@ -1,10 +1,8 @@
-#define _GNU_SOURCE
 #include "base/cpu.h"
 
 #if defined(__x86_64__)
 #include <cpuid.h>
 #endif
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -67,13 +65,6 @@ heed_status heed_isa_choose(heed_isa *isa, heed_error *error)
     return heed_fail(error, HEED_E_ARG, "HEED_ISA=%s: expected generic, avx2 or avx512", wanted);
 }
 
-int heed_processor_count(void)
-{
-    cpu_set_t set;
-    int count = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
-    return count < 1 ? 1 : count;
-}
-
 /* A line of a file under cache/indexN; false when it cannot be read. */
 static bool read_cache_line(int index, const char *name, char *line, int capacity)
 {
@@ -96,17 +87,6 @@ size_t heed_cache_level_bytes(int level)
         return (size_t)size << (*unit == 'K' ? 10 : *unit == 'M' ? 20 : 0);
     }
     return 0;
-}
-
-int heed_thread_count(int wanted)
-{
-    if (wanted <= 0) {
-        const char *variable = getenv("OMP_NUM_THREADS");
-        long number = variable ? strtol(variable, NULL, 10) : 0;
-        wanted = number < 0 ? 0 : number > 256 ? 256 : (int)number;
-    }
-    if (wanted <= 0) wanted = heed_processor_count();
-    return wanted < 1 ? 1 : wanted > 256 ? 256 : wanted;
 }
 
 void heed_cpu_name(char *name, int capacity)

@@ -22,10 +22,34 @@ bool heed_isa_has_vnni(void);                  /* vpdpbusd in 512 bits */
 /* The level to use: HEED_ISA if it is set, else the best. HEED_E_ARG for an unknown name or one this machine lacks. */
 heed_status heed_isa_choose(heed_isa *isa, heed_error *error);
 
-/* Threads to use when `wanted` is 0: OMP_NUM_THREADS, else the processors this process may run on; at least 1, at most 256. */
-int heed_thread_count(int wanted);
-/* Processors that this process may run on, at least 1. */
-int heed_processor_count(void);
+/* Where a number of threads comes from. */
+typedef enum heed_threads_why {
+    HEED_THREADS_ASKED,       /* the caller, -t */
+    HEED_THREADS_ENVIRONMENT, /* OMP_NUM_THREADS */
+    HEED_THREADS_PROCESSORS,  /* the processors that this process may run on */
+    HEED_THREADS_QUOTA        /* the processor time that its control groups grant */
+} heed_threads_why;
+
+typedef struct heed_threads {
+    int processors; /* that this process may use: by affinity, and within its quota rounded up */
+    int wished;     /* threads that were asked for, 1 to 256 */
+    int used;       /* the smaller of the two: threads that share a processor only wait for each other */
+    double quota;   /* processors' worth of time, where it is less than the processors; 0 elsewhere */
+    heed_threads_why why;
+    char note[192]; /* what is wrong with OMP_NUM_THREADS; "" for nothing */
+} heed_threads;
+
+/* Threads to use when `wanted` are asked for; with 0 OMP_NUM_THREADS counts, else the processors. */
+void heed_threads_choose(heed_threads *threads, int wanted);
+int heed_thread_count(int wanted); /* heed_threads.wished */
+int heed_processor_count(void);    /* heed_threads.processors, without an upper bound */
+
+/* Reads OMP_NUM_THREADS as OpenMP does: one positive integer or several with commas between, with
+   blanks around each. The first counts. False when `text` is anything else. */
+bool heed_thread_list_read(const char *text, int *first);
+/* Processors' worth of time that the control groups of this process grant, the smallest along its
+   path; 0: no limit. `root` stands before /proc and /sys, "" for this machine. */
+double heed_cpu_quota(const char *root);
 /* Bytes of the cache of a level (2, 3) that the first processor reads data through; 0 when the system does not say. */
 size_t heed_cache_level_bytes(int level);
 /* Name of the processor, "unknown" when the system does not say. */

@@ -1,25 +1,10 @@
 /* How much memory is to be had: /proc/meminfo and the control groups above this process. */
+#include "base/cgroup.h"
 #include "base/memory.h"
-#include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-enum { TEXT_BYTES = 8192, PATH_BYTES = 1024 };
-
-/* The beginning of a small file of the kernel's, with a NUL behind it; false when it cannot be read. */
-static bool read_text(const char *path, char text[TEXT_BYTES])
-{
-    int descriptor = open(path, O_RDONLY | O_CLOEXEC);
-    if (descriptor < 0) return false;
-    size_t length = 0;
-    ssize_t count;
-    while (length < TEXT_BYTES - 1 && (count = read(descriptor, text + length, TEXT_BYTES - 1 - length)) > 0) length += (size_t)count;
-    close(descriptor);
-    text[length] = 0;
-    return length > 0;
-}
+enum { TEXT_BYTES = 8192 };
 
 /* The number behind `key` at the beginning of a line, SIZE_MAX when there is none ("max" included). */
 static size_t number_behind(const char *text, const char *key)
@@ -36,16 +21,15 @@ static size_t number_behind(const char *text, const char *key)
 
 static size_t number_in(const char *folder, const char *name, const char *key)
 {
-    char path[PATH_BYTES + 64], text[TEXT_BYTES];
-    snprintf(path, sizeof path, "%s/%s", folder, name);
-    return read_text(path, text) ? number_behind(text, key) : SIZE_MAX;
+    char text[TEXT_BYTES];
+    return heed_cgroup_read(folder, name, text, sizeof text) ? number_behind(text, key) : SIZE_MAX;
 }
 
 /* Where the two versions of control groups keep their figures. */
-typedef struct group_kind { const char *line, *root, *limit, *usage, *inactive; } group_kind;
-static const group_kind group_kinds[] = {
-    {"0::", "/sys/fs/cgroup", "memory.max", "memory.current", "inactive_file "},
-    {":memory:", "/sys/fs/cgroup/memory", "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file "},
+typedef struct group_kind { const char *limit, *usage, *inactive; } group_kind;
+static const group_kind group_kinds[2] = {
+    {"memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file "},
+    {"memory.max", "memory.current", "inactive_file "},
 };
 
 /* What the group of this folder leaves: its limit less its use, where file pages not in use do not count. */
@@ -58,34 +42,18 @@ static size_t left_in_group(const group_kind *kind, const char *folder)
     return limit > usage ? limit - usage : 0;
 }
 
-/* The least that any group from this process's own up to the root leaves. */
-static size_t left_in_groups(const group_kind *kind, const char *groups)
+static void take_smaller(void *argument, const char *folder, bool unified)
 {
-    const char *line = strstr(groups, kind->line);
-    if (!line) return SIZE_MAX;
-    line += strlen(kind->line);
-    char folder[PATH_BYTES];
-    size_t root = strlen(kind->root);
-    snprintf(folder, sizeof folder, "%s%.*s", kind->root, (int)strcspn(line, "\n"), line);
-    size_t least = SIZE_MAX;
-    for (;;) {
-        size_t left = left_in_group(kind, folder);
-        if (left < least) least = left;
-        char *slash = strrchr(folder, '/');
-        if (strlen(folder) <= root || !slash) return least;
-        *slash = 0;
-    }
+    size_t *least = argument, left = left_in_group(&group_kinds[unified], folder);
+    if (left < *least) *least = left;
 }
 
 size_t heed_memory_available(void)
 {
     char text[TEXT_BYTES];
     size_t least = SIZE_MAX, kilobytes;
-    if (read_text("/proc/meminfo", text) && (kilobytes = number_behind(text, "MemAvailable:")) < SIZE_MAX / 1024) least = kilobytes * 1024;
-    if (!read_text("/proc/self/cgroup", text)) return least;
-    for (size_t i = 0; i < sizeof group_kinds / sizeof group_kinds[0]; i++) {
-        size_t left = left_in_groups(&group_kinds[i], text);
-        if (left < least) least = left;
-    }
+    if (heed_cgroup_read("/proc", "meminfo", text, sizeof text) && (kilobytes = number_behind(text, "MemAvailable:")) < SIZE_MAX / 1024)
+        least = kilobytes * 1024;
+    heed_cgroup_visit("", "memory", take_smaller, &least);
     return least;
 }

@@ -37,15 +37,40 @@ static void threads_come_from_wish_environment_or_machine(void **state)
     setenv("OMP_NUM_THREADS", "5", 1);
     assert_int_equal(heed_thread_count(0), 5);
     assert_int_equal(heed_thread_count(2), 2);
-    setenv("OMP_NUM_THREADS", "4,2", 1); /* nested levels: the first counts */
-    assert_int_equal(heed_thread_count(0), 4);
-    static const char *const nonsense[] = {"", "many", "-1", "0", "-99999999999999999999"};
-    for (size_t i = 0; i < sizeof nonsense / sizeof *nonsense; i++) {
-        setenv("OMP_NUM_THREADS", nonsense[i], 1);
-        assert_int_equal(heed_thread_count(0), machine);
-    }
-    setenv("OMP_NUM_THREADS", "99999999999999999999", 1);
+    setenv("OMP_NUM_THREADS", "400", 1);
     assert_int_equal(heed_thread_count(0), 256);
+    unsetenv("OMP_NUM_THREADS");
+}
+
+/* The rule of OpenMP: one positive integer or a list of them, with blanks around. */
+static void thread_lists_are_those_of_openmp(void **state)
+{
+    (void)state;
+    static const struct { const char *text; int first; } right[] = {
+        {"1", 1}, {"4,2", 4}, {" 3 ", 3}, {"\t5\n", 5}, {" 6 , 2 , 1 ", 6}, {"007", 7}, {"2147483647", 2147483647}};
+    static const char *const wrong[] = {"", " ", "many", "-1", "0", "0,4", "4,0", "4,", ",4", "4,,2", "4 2", "4,abc", "3500m",
+                                        "1.0", "1e3", "+4", "0x4", "4;2", "99999999999", "99999999999999999999"};
+    heed_threads threads;
+    unsetenv("OMP_NUM_THREADS");
+    int machine = heed_thread_count(0), first = 0;
+    for (size_t i = 0; i < sizeof right / sizeof *right; i++) {
+        assert_true(heed_thread_list_read(right[i].text, &first));
+        assert_int_equal(first, right[i].first);
+    }
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        if (heed_thread_list_read(wrong[i], &first)) fail_msg("\"%s\" was taken for %d", wrong[i], first);
+        setenv("OMP_NUM_THREADS", wrong[i], 1);
+        heed_threads_choose(&threads, 0);
+        assert_int_equal(threads.wished, machine);
+        assert_non_null(strstr(threads.note, wrong[i]));
+        heed_threads_choose(&threads, 2);
+        assert_string_equal(threads.note, "");
+        assert_int_equal(threads.why, HEED_THREADS_ASKED);
+    }
+    setenv("OMP_NUM_THREADS", "3,2", 1);
+    heed_threads_choose(&threads, 0);
+    assert_int_equal(threads.wished, 3);
+    assert_int_equal(threads.why, HEED_THREADS_ENVIRONMENT);
     unsetenv("OMP_NUM_THREADS");
 }
 
@@ -71,7 +96,7 @@ static void the_processor_has_a_name(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(the_environment_lowers_the_level),
-                                       cmocka_unit_test(threads_come_from_wish_environment_or_machine),
+                                       cmocka_unit_test(threads_come_from_wish_environment_or_machine), cmocka_unit_test(thread_lists_are_those_of_openmp),
                                        cmocka_unit_test(the_processor_has_a_name), cmocka_unit_test(sizes_of_the_machine_make_sense)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

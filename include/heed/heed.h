@@ -90,8 +90,8 @@ void heed_tokens_free(heed_tokens *tokens);
 /* Text of ids, NUL-terminated behind *length bytes; heed_free. */
 heed_status heed_detokenize(const heed_tokenizer *tokenizer, const int32_t *ids, size_t count, bool skip_special, char **text,
                             size_t *length, heed_error *error);
-/* Trains "bpe" or "char" on files (.txt, .jsonl with "text") and writes tokenizer.json into `folder`. vocab_size 0: for char, all
-   characters. */
+/* Trains "bpe" or "char" on files (.txt, .jsonl with "text") and writes tokenizer.json into
+   `folder`, but not over one that heed did not write there. vocab_size 0: for char, all characters. */
 typedef struct heed_tokenizer_plan {
     const char *kind;
     const char *const *files;
@@ -99,6 +99,7 @@ typedef struct heed_tokenizer_plan {
     int64_t vocab_size, min_frequency;
     bool sentence_ends;     /* special tokens <pad>, </s>, <unk>, and </s> behind every text: for sequence to sequence */
     bool masking;           /* special tokens [PAD], [UNK], [CLS], [SEP], [MASK], and [CLS] text [SEP]: for masked language models */
+    bool alone;             /* refuse a folder that holds files which heed did not write there */
 } heed_tokenizer_plan;
 heed_status heed_train_tokenizer(const heed_tokenizer_plan *plan, const char *folder, size_t *vocab_size, heed_error *error);
 
@@ -128,7 +129,7 @@ typedef struct heed_conversion {
     const char *model;      /* a model folder or a GGUF file; NULL with random */
     const char *random;     /* path of a config.json: weights are drawn from the seed */
     uint64_t seed;
-    const char *out;        /* FILE.gguf, else a folder */
+    const char *out;        /* FILE.gguf, else a folder: new, empty, or of an earlier conversion */
     const char *dtype;      /* of the matrices: "f16", "q8_0" ...; NULL: as they are (blocks become f32 in a folder) */
 } heed_conversion;
 /* Blocks are copied where their type stays, else rounded to the nearest. *notes: lines worth telling, or NULL; free with heed_free. */

@@ -21,6 +21,13 @@ static const option options[] = {
                 "Measure what the machine can do: operations on f32, bf16 and int8, reading of caches and memory, a barrier."),
     {0}};
 
+static const option_rule rules[] = {
+    {"prompt-tokens new-tokens batch lengths depth rounds weights compute cache", OPTION_NEEDS,
+     "model"},
+    {"prompt-tokens", OPTION_IDLE, "lengths"},
+    {"rounds json machine", OPTION_IDLE, "on-request"},
+    {0}};
+
 static void preset(task *t)
 {
     bench_task *values = (bench_task *)t;
@@ -168,5 +175,5 @@ const verb verb_bench = {
                    "of the numbers they are made in, bytes of weights and cache at the bandwidth of memory. Encoders read only.",
     .examples = "  heed bench -m model -p 512 -n 128 -t 2\n  heed bench -m model -p 512 -n 0 --depth 8192\n  heed bench -m encoder --batch 32 --lengths 8-128\n"
                 "  heed bench -m model -p 64 -n 16 --profile\n  heed bench --machine -t 1\n",
-    .options = options, .shares = VERB_MODEL_MAYBE | VERB_COMPUTES | VERB_LOADS | VERB_JSON, .bytes = sizeof(bench_task),
+    .options = options, .rules = rules, .shares = VERB_MODEL_MAYBE | VERB_COMPUTES | VERB_LOADS | VERB_JSON, .bytes = sizeof(bench_task),
     .preset = preset, .check = check, .run = run};

@@ -21,8 +21,8 @@ typedef struct {
 } chat_task;
 
 static const option options[] = {
-    HEED_OPTION(chat_task, system, "system", 0, OPTION_TEXT, "TEXT", "System prompt."),
-    HEED_OPTION(chat_task, message, "prompt", 'p', OPTION_TEXT, "TEXT", "Say this, print the answer, end."),
+    HEED_OPTION(chat_task, system, "system", 0, OPTION_ANY_TEXT, "TEXT", "System prompt."),
+    HEED_OPTION(chat_task, message, "prompt", 'p', OPTION_ANY_TEXT, "TEXT", "Say this, print the answer, end."),
     HEED_OPTION(chat_task, count, "n", 'n', OPTION_COUNT, "N", "New tokens of an answer at most (default: as many as fit)."),
     HEED_OPTION(chat_task, context, "context", 'c', OPTION_COUNT, "T", "Positions of the conversation (default: the model's context)."),
     HEED_OPTION(chat_task, keep_all, "keep-all", 0, OPTION_FLAG, NULL, "When the conversation no longer fits: an error instead of leaving out the oldest messages."),

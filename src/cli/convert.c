@@ -11,6 +11,8 @@ static const option options[] = {
     HEED_OPTION(convert_task, seed, "seed", 0, OPTION_COUNT, "S", "Seed of --random (default 0)."),
     {0}};
 
+static const option_rule rules[] = {{"seed", OPTION_NEEDS, "random"}, {0}};
+
 static int check(task *t)
 {
     const convert_task *values = (convert_task *)t;
@@ -35,4 +37,4 @@ const verb verb_convert = {
                    "where another is asked for; norms and biases stay f32 in GGUF files. The tokenizer goes along.",
     .examples = "  heed convert path/to/model --out model.gguf --dtype q8_0\n  heed convert model.gguf --out folder --dtype bf16\n"
                 "  heed convert --random config.json --out random.gguf --dtype q4_0 --seed 1\n",
-    .options = options, .shares = VERB_MODEL_MAYBE, .bytes = sizeof(convert_task), .check = check, .run = run};
+    .options = options, .rules = rules, .shares = VERB_MODEL_MAYBE, .bytes = sizeof(convert_task), .check = check, .run = run};

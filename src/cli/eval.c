@@ -15,10 +15,19 @@ static const option options[] = {
     HEED_OPTION(eval_task, context, "context", 0, OPTION_COUNT, "N", "Tokens in a window (default: the model's context)."),
     HEED_OPTION(eval_task, pairs, "pairs", 0, OPTION_PAIR, "SRC REF", "Translate SRC line by line and compare with REF: BLEU as sacrebleu (13a, cased)."),
     HEED_OPTION(eval_task, choices, "choices", 0, OPTION_TEXT, "FILE", "Multiple choice (.jsonl of context, choices, answer): accuracy, plain and normalised."),
-    HEED_OPTION(eval_task, delimiter, "delimiter", 0, OPTION_TEXT, "TEXT", "With --choices: what stands between context and choice (default: one blank)."),
+    HEED_OPTION(eval_task, delimiter, "delimiter", 0, OPTION_ANY_TEXT, "TEXT", "With --choices: what stands between context and choice (default: one blank)."),
     HEED_OPTION(eval_task, special, "special", 0, OPTION_FLAG, NULL, "With --choices: begin contexts with the tokenizer's special tokens."),
     HEED_OPTION(eval_task, each, "each", 0, OPTION_FLAG, NULL, "With --choices: one JSON object a question first, with the log-likelihoods."),
     HEED_OPTION(eval_task, count, "n", 'n', OPTION_COUNT, "N", "With --pairs: new tokens of a line at most."),
+    {0}};
+
+static const option_rule rules[] = {
+    {"max-tokens context", OPTION_NEEDS, "text"},
+    {"delimiter special each", OPTION_NEEDS, "choices"},
+    {"n temp top-k top-p min-p typical-p epsilon-cutoff eta-cutoff presence-penalty "
+     "frequency-penalty logit-bias repeat-penalty no-repeat-ngram min-new-tokens bad-words beams "
+     "length-penalty early-stopping seed truncate",
+     OPTION_NEEDS, "pairs"},
     {0}};
 
 static void preset(task *t)
@@ -99,5 +108,5 @@ const verb verb_eval = {
                    "Choices are scored as lm-evaluation-harness does: acc by log-likelihood, acc_norm divided by characters, acc_bytes by bytes.\n"
                    "With --pairs the translations are chosen as the options below say.",
     .examples = "  heed eval -m run --text valid.txt test.txt --json\n  heed eval -m translator --pairs test.en test.de\n",
-    .options = options, .shares = VERB_MODEL | VERB_COMPUTES | VERB_LOADS | VERB_SAMPLES | VERB_JSON | VERB_STOPS, .bytes = sizeof(eval_task),
+    .options = options, .rules = rules, .shares = VERB_MODEL | VERB_COMPUTES | VERB_LOADS | VERB_SAMPLES | VERB_JSON | VERB_STOPS, .bytes = sizeof(eval_task),
     .preset = preset, .check = check, .run = run};

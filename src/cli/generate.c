@@ -22,8 +22,8 @@ typedef struct {
 } generate_task;
 
 static const option options[] = {
-    HEED_OPTION(generate_task, prompt, "prompt", 'p', OPTION_TEXT, "TEXT", "The beginning; for an encoder-decoder the source."),
-    HEED_OPTION(generate_task, prompt_ids, "prompt-ids", 0, OPTION_TEXT, "1,2,3", "The prompt as token ids."),
+    HEED_OPTION(generate_task, prompt, "prompt", 'p', OPTION_ANY_TEXT, "TEXT", "The beginning; for an encoder-decoder the source."),
+    HEED_OPTION(generate_task, prompt_ids, "prompt-ids", 0, OPTION_ANY_TEXT, "1,2,3", "The prompt as token ids."),
     HEED_OPTION(generate_task, file, "file", 0, OPTION_TEXT, "FILE", "One prompt a line, written in one batch."),
     HEED_OPTION(generate_task, count, "n", 'n', OPTION_INTEGER, "N", "New tokens at most; -1: to the end of the context (default: as generation_config.json says, else -1)."),
     HEED_OPTION(generate_task, context, "context", 'c', OPTION_COUNT, "T", "Positions that a sequence can have (default: the model's context)."),

@@ -1,4 +1,5 @@
 #include "manual.h"
+#include "terminal.h"
 
 #include <errno.h>
 #include <math.h>
@@ -55,7 +56,7 @@ void option_list_free(option_list *list)
     *list = (option_list){0};
 }
 
-static bool list_add(option_list *list, const char *item)
+bool option_list_add(option_list *list, const char *item)
 {
     if (list->count == list->capacity) {
         size_t capacity = list->capacity ? 2 * list->capacity : 8;
@@ -86,10 +87,21 @@ static const option *find_letter(const verb *v, char letter)
     return NULL;
 }
 
+/* An empty path or name is what a shell variable that is not set leaves on the command line. */
+static bool check_not_empty(const verb *v, const option *o, const char *text)
+{
+    bool checked = o->kind == OPTION_TEXT || o->kind == OPTION_LIST || o->kind == OPTION_PAIR;
+    if (*text || !checked) return true;
+    usage_error(v, "%s%s: the value is empty, expected %s; is a shell variable not set?",
+                o->name[1] ? "--" : "-", o->name, o->value);
+    return false;
+}
+
 static bool set_value(const verb *v, const option *o, void *values, const char *text)
 {
     char *field = (char *)values + o->offset, *end = NULL;
     errno = 0;
+    if (!check_not_empty(v, o, text)) return false;
     switch (o->kind) {
     case OPTION_INTEGER: case OPTION_COUNT: {
         long long number = strtoll(text, &end, 10);
@@ -109,8 +121,8 @@ static bool set_value(const verb *v, const option *o, void *values, const char *
         *(double *)field = number;
         return true;
     }
-    case OPTION_TEXT: *(const char **)field = text; return true;
-    case OPTION_LIST: case OPTION_PAIR: return list_add((option_list *)field, text);
+    case OPTION_TEXT: case OPTION_ANY_TEXT: *(const char **)field = text; return true;
+    case OPTION_LIST: case OPTION_PAIR: return option_list_add((option_list *)field, text);
     case OPTION_FLAG: case OPTION_HEADING: break;
     }
     return false;
@@ -158,14 +170,19 @@ static bool take_values(const verb *v, const option *o, void *values, int argc, 
     return true;
 }
 
-bool options_parse(const verb *v, void *values, int argc, char **argv, option_list *positional, bool *helped)
+bool options_parse(const verb *v, void *values, int argc, char **argv, option_words *words,
+                   bool *helped)
 {
     *helped = false;
     bool only_words = false;
     for (int at = 0; at < argc; at++) {
         const char *word = argv[at];
+        if (!*word) {
+            usage_error(v, "one of the words is empty; is a shell variable not set?");
+            return false;
+        }
         if (only_words || word[0] != '-' || !word[1]) {
-            if (!list_add(positional, word)) return false;
+            if (!option_list_add(&words->positional, word)) return false;
             continue;
         }
         if (!strcmp(word, "--")) {
@@ -186,6 +203,63 @@ bool options_parse(const verb *v, void *values, int argc, char **argv, option_li
         } else if ((o = find_letter(v, word[1])) && word[2]) attached = word + 2 + (word[2] == '=');
         if (!o) return unknown_option(v, word);
         if (!take_values(v, o, values, argc, argv, &at, attached)) return false;
+        if (!option_list_add(&words->given, o->name)) return false;
     }
     return true;
+}
+
+/* ---- rules ---- */
+
+bool option_given(const option_words *words, const char *name)
+{
+    for (size_t i = 0; i < words->given.count; i++)
+        if (strcmp(words->given.items[i], name) == 0) return true;
+    return false;
+}
+
+/* Takes the next of names with blanks between them; false at the end. */
+static bool next_name(const char **names, char name[LONGEST_WORD + 1])
+{
+    size_t length = strcspn(*names, " ");
+    snprintf(name, LONGEST_WORD + 1, "%.*s", (int)length, *names);
+    *names += length;
+    *names += strspn(*names, " ");
+    return length > 0;
+}
+
+/* Adds "--name" to the text, after " or " if it has some already. */
+static void spell_name(const char *name, char *text, size_t size)
+{
+    size_t used = strlen(text);
+    int length = snprintf(text + used, size - used, "%s%s%s", used ? " or " : "",
+                          name[1] ? "--" : "-", name);
+    if (length < 0 || (size_t)length >= size - used) text[used] = 0; /* no room: left out */
+}
+
+/* One option that was given, against the others of its rule. */
+static int check_rule(const verb *v, const option_words *words, const char *name,
+                      const option_rule *rule)
+{
+    char other[LONGEST_WORD + 1], own[LONGEST_WORD + 4] = "", met[LONGEST_WORD + 4] = "",
+                                                     all[256] = "";
+    for (const char *rest = rule->others; next_name(&rest, other);) {
+        spell_name(other, all, sizeof all);
+        if (!*met && option_given(words, other)) spell_name(other, met, sizeof met);
+    }
+    spell_name(name, own, sizeof own);
+    if (rule->relation == OPTION_NEEDS && !*met)
+        note("note: %s has no effect without %s", own, all);
+    if (rule->relation == OPTION_IDLE && *met) note("note: %s has no effect with %s", own, met);
+    if (rule->relation != OPTION_EXCLUDES || !*met) return 0;
+    return usage_error(v, "%s and %s contradict each other: give one of them", own, met);
+}
+
+int options_check_rules(const verb *v, const option_words *words)
+{
+    char name[LONGEST_WORD + 1];
+    int wrong = 0;
+    for (const option_rule *rule = v->rules; rule && rule->names && !wrong; rule++)
+        for (const char *rest = rule->names; !wrong && next_name(&rest, name);)
+            if (option_given(words, name)) wrong = check_rule(v, words, name, rule);
+    return wrong;
 }

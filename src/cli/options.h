@@ -15,9 +15,10 @@ typedef enum option_kind {
     OPTION_COUNT,    /* the same, 0 or more: what is below 0 in the library means that nobody chose */
     OPTION_NUMBER,   /* double */
     OPTION_AMOUNT,   /* the same, 0 or more */
-    OPTION_TEXT,     /* const char * */
-    OPTION_LIST,     /* option_list: one or more values, may be repeated */
-    OPTION_PAIR,     /* option_list: exactly two values */
+    OPTION_TEXT,     /* const char *: a path or a name; an empty one is a mistake */
+    OPTION_ANY_TEXT, /* the same, and it may be empty */
+    OPTION_LIST,     /* option_list: one or more values, none of them empty; may be repeated */
+    OPTION_PAIR,     /* option_list: exactly two values, none of them empty */
     OPTION_HEADING   /* a line between options in --help */
 } option_kind;
 
@@ -37,6 +38,19 @@ typedef struct option {
     {option_name, option_letter, option_kind, option_value, option_help, offsetof(type, field)}
 #define HEED_HEADING(text) {"", 0, OPTION_HEADING, NULL, text, 0}
 
+/* What options mean together. Both texts are names with blanks between them; each of the first is
+   held against the others. A table of rules ends with a row without names. */
+typedef enum option_relation {
+    OPTION_NEEDS,    /* without any of the others it has no effect: a note */
+    OPTION_IDLE,     /* with any of the others it has no effect: a note */
+    OPTION_EXCLUDES  /* it contradicts each of the others: a usage error */
+} option_relation;
+typedef struct option_rule {
+    const char *names;
+    option_relation relation;
+    const char *others;
+} option_rule;
+
 typedef struct task task; /* task.h */
 
 /* A verb: what it says of itself, its options, and what it alone does. Its struct of values begins with a task. */
@@ -44,6 +58,7 @@ typedef struct verb {
     const char *name, *arguments, *summary; /* "MODEL [options]", one line */
     const char *description, *examples;     /* paragraphs; commands, one a line, two blanks in front */
     const option *options;                  /* its own */
+    const option_rule *rules;               /* about all its options; NULL: none */
     unsigned shares;                        /* VERB_* bits */
     size_t bytes;                           /* of its struct of values */
     void (*preset)(task *t);                /* values that are not zero before parsing; NULL: none */
@@ -70,9 +85,18 @@ enum {
 typedef struct option_walk { const verb *verb; size_t group; const option *next; } option_walk;
 const option *option_next(option_walk *walk);
 
-/* Fills `values` (preset with defaults) from argv; words that belong to no option go to positional. On a mistake prints what was
-   wrong, the nearest option and where help stands, and returns false: exit with 2. --help prints the page and sets *helped. */
-bool options_parse(const verb *v, void *values, int argc, char **argv, option_list *positional, bool *helped);
+/* Fills `values` (preset with defaults) from argv; words that belong to no option go to `positional`,
+   the names of the options that were met to `given`. On a mistake prints what was wrong, the nearest
+   option and where help stands, and returns false: exit with 2. --help prints the page and sets
+   *helped. */
+typedef struct option_words { option_list positional, given; } option_words;
+bool options_parse(const verb *v, void *values, int argc, char **argv, option_words *words,
+                   bool *helped);
+bool option_given(const option_words *words, const char *name);
+/* Applies the verb's rules to the options given: 0 after notes about those without effect, 2 after a
+   usage error. */
+int options_check_rules(const verb *v, const option_words *words);
+bool option_list_add(option_list *list, const char *item); /* false, after a message, if memory is out */
 void option_list_free(option_list *list);
 /* A usage error in the style of options_parse; returns 2. */
 int usage_error(const verb *v, const char *format, ...) HEED_PRINTF(2, 3);

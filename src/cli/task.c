@@ -52,13 +52,17 @@ static int check(task *t)
 {
     const verb *v = t->verb;
     size_t taken = 0;
-    if ((v->shares & (VERB_MODEL | VERB_MODEL_MAYBE)) && !t->model && t->words.count) t->model = t->words.items[taken++];
-    if (t->words.count > taken) return usage_error(v, "unexpected \"%s\"", t->words.items[taken]);
+    if ((v->shares & (VERB_MODEL | VERB_MODEL_MAYBE)) && !t->model && t->words.positional.count) {
+        t->model = t->words.positional.items[taken++];
+        if (!option_list_add(&t->words.given, "model")) return 1;
+    }
+    if (t->words.positional.count > taken)
+        return usage_error(v, "unexpected \"%s\"", t->words.positional.items[taken]);
     if ((v->shares & VERB_COMPUTES) && (t->threads < 0 || t->threads > 256)) return usage_error(v, "-t %lld: expected 1 to 256 threads", (long long)t->threads);
     if (t->dump && strcmp(t->dump, "text") && strcmp(t->dump, "dot")) return usage_error(v, "--dump %s: expected text or dot", t->dump);
     int wrong = v->check ? v->check(t) : 0;
     if (!wrong && (v->shares & VERB_MODEL) && !t->model) return usage_error(v, "expected -m MODEL");
-    return wrong;
+    return wrong ? wrong : options_check_rules(v, &t->words);
 }
 
 static void write_trace(void *argument, const char *text)
@@ -119,7 +123,8 @@ static void release(task *t)
     sampling_free(&t->sampling_words);
     heed_transformer_free(t->transformer);
     heed_context_free(t->context);
-    option_list_free(&t->words);
+    option_list_free(&t->words.positional);
+    option_list_free(&t->words.given);
     free(t);
 }
 

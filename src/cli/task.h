@@ -12,7 +12,7 @@
 
 struct task {
     const verb *verb;
-    option_list words;             /* that belong to no option, the model taken away */
+    option_words words;            /* of the command line: without an option; options given */
     heed_error error;
     heed_context *context;         /* VERB_COMPUTES */
     heed_transformer *transformer; /* VERB_LOADS */

@@ -15,7 +15,7 @@ typedef struct {
 
 static const option options[] = {
     HEED_OPTION(tokenize_task, jsonl, "jsonl", 0, OPTION_TEXT, "FILE", "One JSON object a line: \"text\" (and \"pair\"), or \"ids\" with --decode; - reads stdin."),
-    HEED_OPTION(tokenize_task, text, "prompt", 'p', OPTION_TEXT, "TEXT", "One text from the command line instead of a file."),
+    HEED_OPTION(tokenize_task, text, "prompt", 'p', OPTION_ANY_TEXT, "TEXT", "One text from the command line instead of a file."),
     HEED_OPTION(tokenize_task, no_special, "no-special", 0, OPTION_FLAG, NULL, "Leave out the special tokens that the model adds."),
     HEED_OPTION(tokenize_task, offsets, "offsets", 0, OPTION_FLAG, NULL, "Objects {\"ids\", \"offsets\"}, offsets in code points."),
     HEED_OPTION(tokenize_task, pairs, "pairs", 0, OPTION_FLAG, NULL, "Encode \"text\" and \"pair\" together."),
@@ -29,6 +29,15 @@ static const option options[] = {
     HEED_OPTION(tokenize_task, sentence_ends, "sentence-ends", 0, OPTION_FLAG, NULL, "Special tokens <pad> </s> <unk>, and </s> behind each text: for translation."),
     HEED_OPTION(tokenize_task, masking, "masking", 0, OPTION_FLAG, NULL, "Special tokens [PAD] [UNK] [CLS] [SEP] [MASK], and [CLS] text [SEP]: for --family bert."),
     HEED_OPTION(tokenize_task, out, "out", 0, OPTION_TEXT, "DIR", "Where tokenizer.json is written."),
+    {0}};
+
+static const option_rule rules[] = {
+    {"data vocab-size min-frequency sentence-ends masking out", OPTION_NEEDS, "train"},
+    {"model jsonl prompt no-special offsets pairs decode skip-special", OPTION_IDLE, "train"},
+    {"sentence-ends", OPTION_EXCLUDES, "masking"},
+    {"pairs decode", OPTION_IDLE, "prompt"},
+    {"skip-special", OPTION_NEEDS, "decode"},
+    {"no-special offsets pairs", OPTION_IDLE, "decode"},
     {0}};
 
 /* Prints the ids of a text, or of a pair when `pair` is not NULL. */
@@ -129,7 +138,8 @@ static int check(task *t)
 static heed_status train(const tokenize_task *values, heed_error *error)
 {
     heed_tokenizer_plan plan = {.kind = values->train, .files = values->data.items, .file_count = values->data.count,
-        .vocab_size = values->vocab_size, .min_frequency = values->min_frequency, .sentence_ends = values->sentence_ends, .masking = values->masking};
+        .vocab_size = values->vocab_size, .min_frequency = values->min_frequency, .sentence_ends = values->sentence_ends, .masking = values->masking,
+        .alone = true};
     size_t size = 0;
     heed_status status = heed_train_tokenizer(&plan, values->out, &size, error);
     if (status == HEED_OK) note("%s/tokenizer.json: %zu tokens", values->out, size);
@@ -156,4 +166,4 @@ const verb verb_tokenize = {
     .examples = "  heed tokenize -m model --jsonl texts.jsonl --offsets\n"
                 "  heed tokenize -m model -p \"Hello world\"\n"
                 "  heed tokenize --train bpe --data book.txt --vocab-size 8000 --out my-tokenizer\n",
-    .options = options, .shares = VERB_MODEL_MAYBE, .bytes = sizeof(tokenize_task), .check = check, .run = run};
+    .options = options, .rules = rules, .shares = VERB_MODEL_MAYBE, .bytes = sizeof(tokenize_task), .check = check, .run = run};

@@ -72,6 +72,10 @@ static const option options[] = {
     {0}};
 #undef ROW
 
+static const option_rule rules[] = {
+    {"warmup-steps", OPTION_EXCLUDES, "warmup-ratio"},
+    {0}};
+
 static void show_tokenising(void *context, size_t done, size_t total)
 {
     (void)context;
@@ -173,4 +177,4 @@ const verb verb_train = {
                 "  heed train --init model --data notes.jsonl --out tuned --learning-rate 2e-5 --max-steps 3e\n"
                 "  heed train --init model.gguf --data conversations.jsonl --out tuned --context 512 --batch-size 4 --max-steps 2e\n"
                 "  heed train --family transformer --data train.en train.de --pairs --tokenizer vocabulary --out translator --max-steps 20e\n",
-    .options = options, .shares = VERB_COMPUTES | VERB_WATCHED | VERB_STOPS, .bytes = sizeof(train_task), .preset = preset, .check = check, .run = run};
+    .options = options, .rules = rules, .shares = VERB_COMPUTES | VERB_WATCHED | VERB_STOPS, .bytes = sizeof(train_task), .preset = preset, .check = check, .run = run};

@@ -3,6 +3,7 @@
 
 #include "base/file.h"
 #include "base/memory.h"
+#include "io/folder.h"
 #include "io/gguf.h"
 #include "model/model.h"
 #include "text/tokenizer.h"
@@ -94,11 +95,14 @@ static heed_status write_gguf(const heed_conversion *how, const heed_model *mode
     return status == HEED_OK ? tell_narrow(how->out, dtype, notes, error) : status;
 }
 
-static heed_status write_folder(const heed_conversion *how, const heed_model *model, const heed_tokenizer *tokenizer, heed_dtype dtype, heed_error *error)
+/* Writes into the folder taken, which shows nothing of it before all is there. */
+static heed_status write_folder(heed_folder *folder, const heed_model *model,
+                                const heed_tokenizer *tokenizer, heed_dtype dtype,
+                                heed_error *error)
 {
-    HEED_TRY(heed_directory_make(how->out, error));
-    HEED_TRY(heed_model_save(model, how->out, dtype, error));
-    return tokenizer ? heed_tokenizer_save(tokenizer, how->out, error) : HEED_OK;
+    HEED_TRY(heed_model_save(model, folder->inside, dtype, error));
+    if (tokenizer) HEED_TRY(heed_tokenizer_save(tokenizer, folder->inside, error));
+    return heed_folder_commit(folder, error);
 }
 
 static bool ends_with(const char *text, const char *end)
@@ -112,19 +116,23 @@ heed_status heed_convert_model(const heed_conversion *how, char **notes, heed_er
     heed_dtype dtype = HEED_DTYPE_COUNT;
     heed_model *model = NULL;
     heed_tokenizer *tokenizer = NULL;
+    heed_folder folder = {0};
     heed_buffer said = {0};
     heed_error problem = {0};
+    bool gguf = ends_with(how->out, ".gguf");
     *notes = NULL;
     if (how->dtype) HEED_TRY(heed_weight_type_read(how->dtype, &dtype, error));
+    if (!gguf) HEED_TRY(heed_folder_open(&folder, how->out, HEED_FOLDER_MODEL, false, error));
     heed_status status = load(how, &model, error);
     if (status == HEED_OK && how->model && heed_tokenizer_load(&tokenizer, how->model, &problem) != HEED_OK) {
         tokenizer = NULL;
         heed_buffer_printf(&said, "no tokenizer goes along: %s\n", problem.message);
     }
-    if (status == HEED_OK)
-        status = ends_with(how->out, ".gguf") ? write_gguf(how, model, tokenizer, dtype, &said, error) : write_folder(how, model, tokenizer, dtype, error);
+    if (status == HEED_OK && gguf) status = write_gguf(how, model, tokenizer, dtype, &said, error);
+    if (status == HEED_OK && !gguf) status = write_folder(&folder, model, tokenizer, dtype, error);
     heed_tokenizer_free(tokenizer);
     heed_model_release(model);
+    heed_folder_close(&folder);
     *notes = said.data;
     return status;
 }

@@ -2,6 +2,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "io/data.h"
+#include "io/folder.h"
 #include "text/tokenizer.h"
 #include <heed/heed.h>
 #include <stdlib.h>
@@ -59,6 +60,8 @@ heed_status heed_train_tokenizer(const heed_tokenizer_plan *plan, const char *fo
     heed_tokenizer_trainer *trainer = NULL;
     heed_tokenizer *tokenizer = NULL;
     heed_data *data = NULL;
+    heed_folder output = {0};
+    HEED_TRY(heed_folder_open(&output, folder, HEED_FOLDER_TOKENIZER, !plan->alone, error));
     heed_status status = heed_data_open(&data, plan->files, plan->file_count, error);
     if (status == HEED_OK) status = heed_tokenizer_trainer_new(&trainer, plan->kind, &training, error);
     for (size_t i = 0; status == HEED_OK && i < heed_data_count(data); i++) {
@@ -73,11 +76,12 @@ heed_status heed_train_tokenizer(const heed_tokenizer_plan *plan, const char *fo
                                    heed_data_kind_of(data) == HEED_DATA_TOKENS ? "token shards" : "conversations");
     }
     if (status == HEED_OK) status = heed_tokenizer_trainer_finish(trainer, &tokenizer, error);
-    if (status == HEED_OK) status = heed_directory_make(folder, error);
-    if (status == HEED_OK) status = heed_tokenizer_save(tokenizer, folder, error);
+    if (status == HEED_OK) status = heed_tokenizer_save(tokenizer, output.inside, error);
+    if (status == HEED_OK) status = heed_folder_commit(&output, error);
     if (status == HEED_OK && vocab_size) *vocab_size = heed_tokenizer_vocab_size(tokenizer);
     heed_tokenizer_free(tokenizer);
     heed_tokenizer_trainer_free(trainer);
     heed_data_close(data);
+    heed_folder_close(&output);
     return status;
 }

@@ -35,6 +35,21 @@ heed_status heed_lock_take(heed_lock *lock, const char *path, const char *taken,
     return HEED_OK;
 }
 
+heed_status heed_lock_take_folder(heed_lock *lock, const char *folder, const char *taken,
+                                  heed_error *error)
+{
+    lock->descriptor = -1;
+    int descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (descriptor < 0) return heed_fail_system(error, "open the folder", folder);
+    if (flock(descriptor, LOCK_EX | LOCK_NB) != 0) {
+        heed_status status = errno == EWOULDBLOCK ? refuse(descriptor, taken, error) : HEED_OK;
+        close(descriptor);
+        return status;
+    }
+    lock->descriptor = descriptor;
+    return HEED_OK;
+}
+
 void heed_lock_free(heed_lock *lock)
 {
     if (lock->descriptor >= 0) close(lock->descriptor);

@@ -1,0 +1,452 @@
+#include "io/folder.h"
+
+#include "base/file.h"
+#include "base/json.h"
+#include "base/memory.h"
+#include "io/manifest.h"
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* `key` is the file without which the folder is not of its kind: gone first, there last. */
+static const struct {
+    const char *name, *key;
+} kinds[] = {[HEED_FOLDER_MODEL] = {"model", "config.json"},
+             [HEED_FOLDER_TOKENIZER] = {"tokenizer", "tokenizer.json"}};
+
+/* What heed wrote into a folder, from the manifests in it and in its incomplete part. */
+typedef struct {
+    json_t *lists[2];
+    const char *kind;
+} record;
+
+static heed_status fail_path(const char *folder, heed_error *error)
+{
+    return heed_fail_memory(error, strlen(folder) + 256, folder);
+}
+
+/* ---- what stands there ---- */
+
+static heed_status find(const char *folder, const char *name, bool *there, heed_error *error)
+{
+    char *path = heed_path_join(folder, name);
+    if (!path) return fail_path(folder, error);
+    *there = heed_path_exists(path);
+    free(path);
+    return HEED_OK;
+}
+
+/* A manifest that is absent or says something else leaves *list NULL: its folder is not heed's. */
+static heed_status read_manifest(json_t **list, const char **kind, const char *folder,
+                                 heed_error *error)
+{
+    heed_error problem = {0};
+    json_t *json = NULL;
+    char *path = heed_path_join(folder, HEED_FOLDER_MANIFEST);
+    if (!path) return fail_path(folder, error);
+    heed_status status = heed_path_exists(path) ? heed_json_read(&json, path, &problem) : HEED_OK;
+    free(path);
+    if (status == HEED_E_NOMEM) return heed_fail(error, status, "%s", problem.message);
+    const char *said = json_string_value(json_object_get(json, "kind"));
+    json_t *files = json_object_get(json, "files");
+    for (size_t i = 0; said && i < sizeof kinds / sizeof *kinds; i++)
+        if (strcmp(said, kinds[i].name) == 0 && json_is_object(files))
+            *list = json_incref(files), *kind = kinds[i].name;
+    json_decref(json);
+    return HEED_OK;
+}
+
+static heed_status read_record(record *known, const char *path, heed_error *error)
+{
+    char *inside = heed_path_join(path, HEED_FOLDER_INCOMPLETE);
+    heed_status status = inside ? read_manifest(&known->lists[0], &known->kind, path, error)
+                                : fail_path(path, error);
+    if (status == HEED_OK) status = read_manifest(&known->lists[1], &known->kind, inside, error);
+    free(inside);
+    return status;
+}
+
+static void free_record(record *known)
+{
+    json_decref(known->lists[0]);
+    json_decref(known->lists[1]);
+}
+
+static bool is_recorded(const record *known, const char *name, int64_t size, bool *listed)
+{
+    *listed = false;
+    for (int i = 0; i < 2; i++) {
+        const json_t *value = json_object_get(known->lists[i], name);
+        *listed |= value != NULL;
+        if (json_is_integer(value) && json_integer_value(value) == size) return true;
+    }
+    return false;
+}
+
+static heed_status refuse(const char *folder, const char *name, const record *known, bool listed,
+                          heed_error *error)
+{
+    if (listed)
+        return heed_fail(
+            error, HEED_E_ARG,
+            "%s: %s was changed after heed wrote it, and would be lost: choose another folder, or "
+            "move the file away",
+            folder, name);
+    if (known->kind)
+        return heed_fail(
+            error, HEED_E_ARG,
+            "%s: heed wrote a %s there, but not %s: choose another folder, or move it away", folder,
+            known->kind, name);
+    return heed_fail(
+        error, HEED_E_ARG,
+        "%s: the folder holds %s, which is not from an earlier output of this command: choose "
+        "another folder, or empty this one",
+        folder, name);
+}
+
+typedef heed_status entry_call(void *context, const char *path, const char *name,
+                               const struct stat *information, heed_error *error);
+
+static int compare_names(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* The names in `folder`, sorted: a block that free() takes, its strings in *text. NULL on error. */
+static const char **list_names(const char *folder, heed_buffer *text, size_t *count,
+                               heed_error *error)
+{
+    DIR *stream = opendir(folder);
+    if (!stream) {
+        heed_fail_system(error, "list the folder", folder);
+        return NULL;
+    }
+    *count = 0;
+    for (struct dirent *entry; (entry = readdir(stream));) {
+        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0) continue;
+        heed_buffer_append(text, entry->d_name, strlen(entry->d_name) + 1);
+        ++*count;
+    }
+    closedir(stream);
+    const char **names = text->failed ? NULL : heed_allocate(*count + 1, sizeof *names);
+    if (!names) {
+        fail_path(folder, error);
+        return NULL;
+    }
+    const char *name = text->data;
+    for (size_t i = 0; i < *count; i++, name += strlen(name) + 1) names[i] = name;
+    qsort(names, *count, sizeof *names, compare_names);
+    return names;
+}
+
+/* Calls with every entry of `folder`, in the order of their names. */
+static heed_status for_each_entry(const char *folder, entry_call *call, void *context,
+                                  heed_error *error)
+{
+    heed_buffer text = {0};
+    size_t count = 0;
+    heed_error problem = {0};
+    const char **names = list_names(folder, &text, &count, &problem);
+    heed_status status = names ? HEED_OK : heed_fail(error, problem.status, "%s", problem.message);
+    for (size_t i = 0; i < count && status == HEED_OK; i++) {
+        struct stat information;
+        char *path = heed_path_join(folder, names[i]);
+        if (!path)
+            status = fail_path(folder, error);
+        else if (lstat(path, &information) == 0)
+            status = call(context, path, names[i], &information, error);
+        free(path);
+    }
+    free(names);
+    heed_buffer_free(&text);
+    return status;
+}
+
+typedef struct {
+    const heed_folder *folder;
+    const char *inner; /* "" or the path below OUT that is looked at */
+    const record *known;
+} check_job;
+
+/* Refuses an entry of others. Where a folder is shared, it is in the way only of a new one of its
+   name. */
+static heed_status check_foreign(const check_job *job, const char *inner, bool listed,
+                                 heed_error *error)
+{
+    bool in_the_way = true;
+    if (job->folder->shared) HEED_TRY(find(job->folder->inside, inner, &in_the_way, error));
+    if (!in_the_way) return HEED_OK;
+    return refuse(job->folder->path, inner, job->known, listed, error);
+}
+
+static heed_status check_entry(void *context, const char *path, const char *name,
+                               const struct stat *information, heed_error *error)
+{
+    const check_job *job = context;
+    const record *known = job->known;
+    bool folder = S_ISDIR(information->st_mode), file = S_ISREG(information->st_mode);
+    bool listed = false;
+    if (*job->inner == 0 && folder && strcmp(name, HEED_FOLDER_INCOMPLETE) == 0) return HEED_OK;
+    if (*job->inner == 0 && file && strcmp(name, HEED_FOLDER_MANIFEST) == 0 && known->kind)
+        return HEED_OK;
+    char *inner = heed_path_join(job->inner, name);
+    if (!inner) return fail_path(path, error);
+    heed_status status = HEED_OK;
+    check_job below = {job->folder, inner, known};
+    if (folder && known->kind && !job->folder->shared)
+        status = for_each_entry(path, check_entry, &below, error);
+    else if (!file || !is_recorded(known, inner, information->st_size, &listed))
+        status = check_foreign(job, inner, listed, error);
+    free(inner);
+    return status;
+}
+
+/* HEED_OK when all that a commit would replace is heed's own, of this kind. */
+static heed_status check_entries(const heed_folder *folder, const record *known, heed_error *error)
+{
+    const char *kind = kinds[folder->kind].name;
+    check_job job = {folder, "", known};
+    if (known->kind && strcmp(known->kind, kind) != 0)
+        return heed_fail(error, HEED_E_ARG,
+                         "%s: heed wrote a %s there, not a %s: choose another folder, or remove "
+                         "that one",
+                         folder->path, known->kind, kind);
+    return for_each_entry(folder->path, check_entry, &job, error);
+}
+
+/* The part of `path` that is there already, "" for none of a relative path; its length, in bytes of
+   `path`, goes to *length. NULL if memory is out. */
+static char *existing_part(const char *path, size_t *length)
+{
+    char *part = heed_string_copy(path);
+    if (!part) return NULL;
+    while (*part && !heed_path_exists(part)) {
+        char *slash = strrchr(part, '/');
+        if (slash)
+            slash[slash == part && slash[1]] = 0;
+        else
+            *part = 0;
+    }
+    *length = strlen(part);
+    return part;
+}
+
+static heed_status check_no_run(const char *path, const char *folder, heed_error *error)
+{
+    bool options = false, log = false;
+    HEED_TRY(find(folder, "run.json", &options, error));
+    HEED_TRY(find(folder, "log.jsonl", &log, error));
+    if (!options || !log) return HEED_OK;
+    return heed_fail(error, HEED_E_ARG,
+                     "%s: %s is the folder of a training and keeps its checkpoints: choose a "
+                     "folder outside of it",
+                     path, folder);
+}
+
+/* A run folder belongs to its training, with all that is in it. */
+static heed_status check_above(const char *path, const char *existing, heed_error *error)
+{
+    char *real = realpath(*existing ? existing : ".", NULL);
+    if (!real) return heed_fail_system(error, "resolve", path);
+    heed_status status = HEED_OK;
+    for (char *end = real + strlen(real); end && end > real && status == HEED_OK;
+         end = strrchr(real, '/')) {
+        *end = 0;
+        status = check_no_run(path, real, error);
+    }
+    free(real);
+    return status;
+}
+
+/* ---- putting files into place ---- */
+
+typedef struct {
+    const heed_folder *folder;
+    const record *known;
+} move_job;
+
+static bool is_own(const char *name)
+{
+    return strcmp(name, HEED_FOLDER_MANIFEST) == 0 || strcmp(name, HEED_FOLDER_INCOMPLETE) == 0;
+}
+
+static heed_status remove_old(void *context, const char *path, const char *name,
+                              const struct stat *information, heed_error *error)
+{
+    const move_job *job = context;
+    bool listed;
+    if (is_own(name)) return HEED_OK;
+    if (S_ISDIR(information->st_mode))
+        return job->folder->shared ? HEED_OK : heed_directory_remove(path, error);
+    if (!is_recorded(job->known, name, information->st_size, &listed)) return HEED_OK;
+    return unlink(path) == 0 ? HEED_OK : heed_fail_system(error, "remove", path);
+}
+
+static heed_status remove_key(const heed_folder *folder, heed_error *error)
+{
+    char *key = heed_path_join(folder->path, kinds[folder->kind].key);
+    if (!key) return fail_path(folder->path, error);
+    bool gone = unlink(key) == 0 || errno == ENOENT;
+    heed_status status = gone ? HEED_OK : heed_fail_system(error, "remove", key);
+    free(key);
+    return status;
+}
+
+static heed_status move_up(const heed_folder *folder, const char *name, heed_error *error)
+{
+    char *from = heed_path_join(folder->inside, name), *to = heed_path_join(folder->path, name);
+    heed_status status = from && to ? HEED_OK : fail_path(folder->path, error);
+    if (status == HEED_OK && rename(from, to) != 0)
+        status = heed_fail_system(error, "move into place", to);
+    free(from);
+    free(to);
+    return status;
+}
+
+static heed_status move_new(void *context, const char *path, const char *name,
+                            const struct stat *information, heed_error *error)
+{
+    const move_job *job = context;
+    (void)path, (void)information;
+    bool later = is_own(name) || strcmp(name, kinds[job->folder->kind].key) == 0;
+    return later ? HEED_OK : move_up(job->folder, name, error);
+}
+
+/* *none: every file that the manifest of `inside` lists is still there, none was moved up yet. */
+static heed_status find_moved(const heed_folder *folder, const record *known, bool *none,
+                              heed_error *error)
+{
+    const char *name;
+    json_t *size;
+    *none = true;
+    json_object_foreach(known->lists[1], name, size)
+    {
+        bool there = false;
+        HEED_TRY(find(folder->inside, name, &there, error));
+        *none &= there;
+    }
+    return HEED_OK;
+}
+
+/* From a sealed folder `inside`: the old files go, the new ones come. A kill at any point leaves a
+   state from which this goes on: files are moved up only after all old ones are gone. */
+static heed_status put_into_place(heed_folder *folder, const record *known, heed_error *error)
+{
+    const char *key = kinds[folder->kind].key;
+    move_job job = {folder, known};
+    bool none_moved = false, key_below = false;
+    HEED_TRY(find_moved(folder, known, &none_moved, error));
+    folder->moving = true;
+    if (none_moved) {
+        HEED_TRY(remove_key(folder, error));
+        HEED_TRY(for_each_entry(folder->path, remove_old, &job, error));
+    }
+    HEED_TRY(for_each_entry(folder->inside, move_new, &job, error));
+    HEED_TRY(find(folder->inside, key, &key_below, error));
+    if (key_below) HEED_TRY(move_up(folder, key, error));
+    HEED_TRY(move_up(folder, HEED_FOLDER_MANIFEST, error));
+    HEED_TRY(heed_directory_remove(folder->inside, error));
+    return heed_path_sync(folder->path, error);
+}
+
+/* Checks what stands there, then puts a sealed folder `inside` into place. */
+static heed_status replace(heed_folder *folder, heed_error *error)
+{
+    record known = {0};
+    heed_status status = read_record(&known, folder->path, error);
+    if (status == HEED_OK) status = check_entries(folder, &known, error);
+    if (status == HEED_OK && known.lists[1]) status = put_into_place(folder, &known, error);
+    free_record(&known);
+    return status;
+}
+
+/* ---- taking it ---- */
+
+static heed_status make(heed_folder *folder, heed_error *error)
+{
+    struct stat information;
+    bool entry = lstat(folder->path, &information) == 0;
+    if (heed_path_is_directory(folder->path)) return HEED_OK;
+    if (heed_path_exists(folder->path))
+        return heed_fail(error, HEED_E_ARG,
+                         "%s: expected a folder, found a file: choose another name", folder->path);
+    if (entry)
+        return heed_fail(error, HEED_E_ARG,
+                         "%s: a link to something that does not exist: choose another name, or "
+                         "remove the link",
+                         folder->path);
+    return heed_directory_make(folder->path, error);
+}
+
+/* Takes the folders away again that `make` made, from the last one up. */
+static void unmake(const heed_folder *folder)
+{
+    char *path = folder->path;
+    for (size_t end = strlen(path); end > folder->existed;) {
+        while (end > folder->existed && path[end - 1] == '/') end--;
+        path[end] = 0;
+        if (end == folder->existed || rmdir(path) != 0) return;
+        while (end > folder->existed && path[end - 1] != '/') end--;
+    }
+}
+
+static heed_status take(heed_folder *folder, heed_error *error)
+{
+    char *existing = existing_part(folder->path, &folder->existed);
+    if (!existing) return fail_path(folder->path, error);
+    heed_status status = check_above(folder->path, existing, error);
+    free(existing);
+    HEED_TRY(status);
+    HEED_TRY(make(folder, error));
+    heed_buffer taken = {0};
+    heed_buffer_printf(&taken, "%s is being written", folder->path);
+    if (taken.failed)
+        status = fail_path(folder->path, error);
+    else
+        status = heed_lock_take_folder(&folder->lock, folder->path, taken.data, error);
+    heed_buffer_free(&taken);
+    HEED_TRY(status);
+    HEED_TRY(replace(folder, error)); /* what a killed commit left is finished */
+    folder->moving = false;
+    folder->began = true;
+    HEED_TRY(heed_directory_remove(folder->inside, error));
+    return heed_directory_make(folder->inside, error);
+}
+
+heed_status heed_folder_open(heed_folder *folder, const char *path, heed_folder_kind kind,
+                             bool shared, heed_error *error)
+{
+    *folder = (heed_folder){.kind = kind, .shared = shared, .lock.descriptor = -1};
+    folder->existed = SIZE_MAX; /* until it is known */
+    if (*path == 0) return heed_fail(error, HEED_E_ARG, "the name of the output folder is empty");
+    folder->path = heed_string_copy(path);
+    folder->inside = heed_path_join(path, HEED_FOLDER_INCOMPLETE);
+    heed_status status =
+        folder->path && folder->inside ? take(folder, error) : fail_path(path, error);
+    if (status != HEED_OK) heed_folder_close(folder);
+    return status;
+}
+
+void heed_folder_close(heed_folder *folder)
+{
+    if (folder->began && !folder->moving) heed_directory_remove(folder->inside, NULL);
+    if (folder->path && !folder->moving) unmake(folder);
+    if (folder->path) heed_lock_free(&folder->lock);
+    free(folder->path);
+    free(folder->inside);
+    *folder = (heed_folder){.lock.descriptor = -1};
+}
+
+/* ---- the commit ---- */
+
+heed_status heed_folder_commit(heed_folder *folder, heed_error *error)
+{
+    char head[64];
+    snprintf(head, sizeof head, "\"kind\": \"%s\"", kinds[folder->kind].name);
+    HEED_TRY(heed_manifest_seal(folder->inside, HEED_FOLDER_MANIFEST, head, error));
+    return replace(folder, error);
+}

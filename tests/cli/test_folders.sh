@@ -1,0 +1,98 @@
+#!/bin/sh
+# Output folders and empty values: what is refused, what is replaced, what stays whole.   test_folders.sh HEED SOURCE-FOLDER
+set -u
+heed=$1
+fixtures=$2/tests/fixtures
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+failed=0
+fail() { echo "FAILED: $*" >&2; failed=1; }
+
+# expect STATUS PATTERN COMMAND...: exit status, and a pattern in stdout and stderr together
+expect() {
+  wanted=$1 pattern=$2
+  shift 2
+  "$@" >"$work/out" 2>&1 </dev/null
+  status=$?
+  [ $status -eq "$wanted" ] || { fail "status $status instead of $wanted: $*"; cat "$work/out" >&2; }
+  [ -z "$pattern" ] || grep -q -- "$pattern" "$work/out" || { fail "no \"$pattern\" in the output of: $*"; cat "$work/out" >&2; }
+}
+# same A B: two folders hold the same files
+same() { diff -r "$1" "$2" >"$work/diff" 2>&1 || { fail "$1 and $2 differ"; cat "$work/diff" >&2; }; }
+cd "$work" || exit 1
+printf 'to be or not to be that is the question\n' >text.txt
+
+# --- an empty value is a mistake, wherever a path or a name stands ---
+for verb in info tokenize forward generate chat train eval translate bench convert; do
+  for option in $("$heed" --completion | sed -n "s/^  $verb) options=\"\(.*\)\" ;;/\1/p"); do
+    line=$("$heed" $verb --help | grep -e "^  \(-.,\|   \) $option " | head -1)
+    case "$verb $option $line" in
+      *' FILE'*|*' DIR'*|*' MODEL '*|*' RUN '*|*' NAME '*|*' TYPE '*|*'|DIR'*|*'|none '*|*' KIND '*)
+        expect 2 'empty' "$heed" $verb $option ""
+        expect 2 'empty' "$heed" $verb "$option="
+        tried=$((${tried:-0} + 1)) ;;
+    esac
+  done
+  expect 2 'empty' "$heed" $verb ""
+done
+[ "${tried:-0}" -ge 35 ] || fail "only ${tried:-0} options were tried with an empty value"
+expect 0 '' "$heed" generate -m "$fixtures/llama" -p "" -n 2 --temp 0
+expect 0 '^\[\]$' "$heed" tokenize -m "$fixtures/gpt2" -p ""
+
+# --- convert: a new folder, an empty one, one of its own ---
+expect 0 '' "$heed" convert "$fixtures/gpt2" --out deep/a
+expect 0 '' "$heed" convert "$fixtures/gpt2" --out deep/a --dtype bf16
+mkdir empty
+ln -s empty link
+expect 0 '' "$heed" convert "$fixtures/llama" --out link/
+[ -L link ] || fail "a link to a folder was replaced"
+expect 0 '"llama"' "$heed" info empty --json
+cp -r empty before
+(cd empty && expect 0 '' "$heed" convert "$fixtures/llama" --out .)
+same empty before
+expect 0 '' "$heed" convert empty --out empty # in place: read before it is replaced
+same empty before
+expect 1 'no-such-model' "$heed" convert no-such-model --out new/folder
+[ ! -e new ] || fail "a conversion that failed left a folder"
+expect 1 'no-such-model' "$heed" convert no-such-model --out empty
+same empty before
+expect 0 '' "$heed" convert "$fixtures/gpt2" --out m.gguf
+cp m.gguf other.gguf
+expect 0 '' "$heed" convert m.gguf --out m.gguf
+cmp m.gguf other.gguf || fail "a file converted in place differs"
+
+# --- convert: what is not its own is refused by name and stays ---
+cp -r "$fixtures/gpt2" foreign
+cp -r foreign foreign.before
+expect 1 'foreign: the folder holds config.json.*choose another folder' "$heed" convert "$fixtures/llama" --out foreign
+expect 1 'foreign: the folder holds config.json' "$heed" convert foreign --out foreign
+expect 1 'config.json' "$heed" convert foreign --out ./foreign/../foreign/
+expect 1 'found a file' "$heed" convert "$fixtures/gpt2" --out text.txt
+ln -s nowhere dangling
+expect 1 'does not exist' "$heed" convert "$fixtures/gpt2" --out dangling
+same foreign foreign.before
+cp text.txt empty/generation_config.json
+expect 1 'but not generation_config.json' "$heed" convert "$fixtures/gpt2" --out empty
+rm empty/generation_config.json
+printf '{}' >empty/config.json
+expect 1 'config.json was changed after heed wrote it' "$heed" convert "$fixtures/gpt2" --out empty
+cp before/config.json empty/config.json
+same empty before
+
+# --- a disk that is full: the old model stays, nothing else is left ---
+expect 1 'File too large' sh -c 'ulimit -f 100; exec "$@"' sh "$heed" convert "$fixtures/llama" --out empty --dtype f32
+same empty before
+expect 1 'File too large' sh -c 'ulimit -f 100; exec "$@"' sh "$heed" convert "$fixtures/llama" --out none
+[ ! -e none ] || fail "a conversion that ran out of space left a folder"
+expect 0 '' "$heed" convert "$fixtures/gpt2" --out empty
+expect 0 '"gpt2"' "$heed" info empty --json
+
+# --- tokenizers ---
+expect 0 '' "$heed" tokenize --train char --data text.txt --out tok
+expect 0 '' "$heed" tokenize --train bpe --vocab-size 260 --data text.txt --out tok
+expect 0 '' "$heed" tokenize -m tok -p "to be"
+expect 1 'foreign: the folder holds config.json' "$heed" tokenize --train char --data text.txt --out foreign
+expect 1 'heed wrote a model there' "$heed" tokenize --train char --data text.txt --out empty
+expect 1 'heed wrote a tokenizer there' "$heed" convert "$fixtures/gpt2" --out tok
+same foreign foreign.before
+exit $failed

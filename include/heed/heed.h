@@ -256,12 +256,14 @@ typedef struct heed_evaluation {
 /* Files, one after another as one text; ids cut to max_tokens (0: not); windows of `context` ids (0: the model's). */
 heed_status heed_transformer_score(heed_transformer *transformer, const char *const *files, size_t count, int64_t max_tokens,
                                    int64_t context, const heed_hooks *hooks, heed_evaluation *evaluation, heed_error *error);
-/* Multiple choice: each line of a .jsonl file has "context", "choices" (strings) and "answer" (an index, or one of them). Each choice is
-   scored by the log-likelihood of its tokens behind context and delimiter, as lm-evaluation-harness does. Decoders. */
+/* Multiple choice: each line of a .jsonl file has "context", "choices" (strings) and "answer" (an
+   index, or one of them). Each choice is scored by the log-likelihood of its tokens after context
+   and delimiter, as lm-evaluation-harness does. HEED_E_ARG with file and line: a choice without
+   tokens of its own, or longer than the model's context. Decoders. */
 typedef struct heed_choice_task {
     const char *file;
     const char *delimiter;   /* NULL: one blank */
-    bool special;            /* let the tokenizer add its special tokens in front; the harness does not */
+    bool special;            /* let the tokenizer add its special tokens in front */
     /* Called for each question, in order; may be NULL. Sums of nats for each choice. */
     void (*question)(void *argument, size_t number, const double *log_likelihoods, size_t count, size_t answer);
     void *argument;
@@ -269,6 +271,8 @@ typedef struct heed_choice_task {
 typedef struct heed_choice_score {
     int64_t questions;
     double accuracy, accuracy_characters, accuracy_bytes; /* shares: best by the sum, by sum / characters (acc_norm), by sum / bytes */
+    int64_t cut;    /* choices whose context lost its beginning: they do not fit together */
+    int64_t joined; /* choices that share a token with their context: that part is not scored */
     double seconds;
 } heed_choice_score;
 heed_status heed_transformer_choose(heed_transformer *transformer, const heed_choice_task *task, const heed_hooks *hooks,

@@ -78,9 +78,17 @@ heed_status heed_transformer_score(heed_transformer *t, const char *const *files
     return status;
 }
 
+/* Questions so far: how many, how many of them right by each measure, what is to be said of them.
+ */
+typedef struct tally {
+    int64_t questions, right[3];
+    heed_choice_notes notes;
+} tally;
+
 /* One line of the file: its likelihoods, and what they say. */
-static heed_status judge_line(heed_session *session, const heed_tokenizer *tokenizer, const heed_choice_task *task, heed_text text, size_t line,
-                              int64_t right[3], int64_t *questions, heed_error *error)
+static heed_status judge_line(heed_session *session, const heed_tokenizer *tokenizer,
+                              const heed_choice_task *task, heed_text text, size_t line, tally *all,
+                              heed_error *error)
 {
     json_t *json = NULL;
     char where[512];
@@ -90,22 +98,25 @@ static heed_status judge_line(heed_session *session, const heed_tokenizer *token
     heed_status status = heed_question_read(&question, json, task->file, line, error);
     double *sums = status == HEED_OK ? heed_allocate(question.count, sizeof *sums) : NULL;
     if (status == HEED_OK && !sums) status = heed_fail_memory(error, question.count * sizeof *sums, "a question");
-    heed_choice_options options = {.delimiter = task->delimiter, .special = task->special};
+    heed_choice_options options = {
+        .delimiter = task->delimiter, .special = task->special, .notes = &all->notes};
     if (status == HEED_OK) status = heed_score_choices(session, tokenizer, &question, &options, sums, error);
     if (status == HEED_OK) {
         heed_verdict verdict = heed_question_judge(&question, sums);
-        right[0] += verdict.plain == question.answer;
-        right[1] += verdict.by_characters == question.answer;
-        right[2] += verdict.by_bytes == question.answer;
-        if (task->question) task->question(task->argument, (size_t)(*questions)++, sums, question.count, question.answer);
-        else ++*questions;
+        size_t number = (size_t)all->questions++;
+        all->right[0] += verdict.plain == question.answer;
+        all->right[1] += verdict.by_characters == question.answer;
+        all->right[2] += verdict.by_bytes == question.answer;
+        if (task->question)
+            task->question(task->argument, number, sums, question.count, question.answer);
     }
     free(sums);
     json_decref(json);
     return status;
 }
 
-static heed_status judge_file(heed_transformer *t, const heed_choice_task *task, const heed_hooks *hooks, int64_t right[3], int64_t *questions, heed_error *error)
+static heed_status judge_file(heed_transformer *t, const heed_choice_task *task,
+                              const heed_hooks *hooks, tally *all, heed_error *error)
 {
     const heed_tokenizer *tokenizer = heed_transformer_tokenizer(t, error);
     if (!tokenizer) return t->tokenizer_problem.status;
@@ -118,9 +129,14 @@ static heed_status judge_file(heed_transformer *t, const heed_choice_task *task,
     while (status == HEED_OK && heed_lines_next(&lines, &line)) {
         if (hooks && hooks->progress) hooks->progress(hooks->argument, (int64_t)(map.size - lines.rest.length), (int64_t)map.size);
         if (hooks && hooks->cancelled && hooks->cancelled(hooks->argument)) status = heed_fail(error, HEED_E_CANCELLED, "stopped while scoring");
-        else if (line.length) status = judge_line(session, tokenizer, task, line, lines.number, right, questions, error);
+        else if (line.length)
+            status = judge_line(session, tokenizer, task, line, lines.number, all, error);
     }
-    if (status == HEED_OK && !*questions) status = heed_fail(error, HEED_E_FORMAT, "%s: no questions: expected objects with context, choices and answer, one a line", task->file);
+    if (status == HEED_OK && !all->questions)
+        status = heed_fail(
+            error, HEED_E_FORMAT,
+            "%s: no questions: expected objects with context, choices and answer, one a line",
+            task->file);
     heed_session_free(session);
     heed_file_map_close(&map);
     return status;
@@ -129,15 +145,18 @@ static heed_status judge_file(heed_transformer *t, const heed_choice_task *task,
 heed_status heed_transformer_choose(heed_transformer *t, const heed_choice_task *task, const heed_hooks *hooks, heed_choice_score *score, heed_error *error)
 {
     double start = heed_clock_seconds();
-    int64_t right[3] = {0};
+    tally all = {0};
     *score = (heed_choice_score){0};
     pthread_mutex_lock(&t->turn);
-    heed_status status = judge_file(t, task, hooks, right, &score->questions, error);
+    heed_status status = judge_file(t, task, hooks, &all, error);
     pthread_mutex_unlock(&t->turn);
-    double count = score->questions ? (double)score->questions : 1;
-    score->accuracy = (double)right[0] / count;
-    score->accuracy_characters = (double)right[1] / count;
-    score->accuracy_bytes = (double)right[2] / count;
+    double count = all.questions ? (double)all.questions : 1;
+    score->questions = all.questions;
+    score->cut = all.notes.cut;
+    score->joined = all.notes.joined;
+    score->accuracy = (double)all.right[0] / count;
+    score->accuracy_characters = (double)all.right[1] / count;
+    score->accuracy_bytes = (double)all.right[2] / count;
     score->seconds = heed_clock_seconds() - start;
     return status;
 }

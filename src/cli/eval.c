@@ -68,6 +68,25 @@ static void print_question(void *argument, size_t number, const double *log_like
     puts("]}");
 }
 
+static heed_status print_choices_json(task *t, const heed_choice_score *score)
+{
+    const struct { const char *name; json_t *value; } members[] = {
+        {"questions", json_integer(score->questions)},
+        {"acc", number_or_null(score->accuracy)},
+        {"acc_norm", number_or_null(score->accuracy_characters)},
+        {"acc_bytes", number_or_null(score->accuracy_bytes)},
+        {"cut", json_integer(score->cut)},
+        {"joined", json_integer(score->joined)},
+        {"seconds", number_or_null(score->seconds)}};
+    json_t *object = json_object();
+    bool ok = object != NULL;
+    for (size_t i = 0; i < sizeof members / sizeof *members; i++)
+        ok &= json_object_set_new(object, members[i].name, members[i].value) == 0;
+    if (ok) return task_print_json(t, object, 0);
+    json_decref(object);
+    return task_print_json(t, NULL, 0);
+}
+
 static heed_status run_choices(task *t, const eval_task *values)
 {
     heed_choice_task asked = {.file = values->choices, .delimiter = values->delimiter, .special = values->special, .question = values->each ? print_question : NULL};
@@ -77,9 +96,13 @@ static heed_status run_choices(task *t, const eval_task *values)
     heed_status status = heed_transformer_choose(t->transformer, &asked, &hooks, &score, &t->error);
     progress_end();
     if (status != HEED_OK) return status;
-    if (t->json)
-        return task_print_json(t, json_pack("{s:I, s:o, s:o, s:o, s:o}", "questions", (json_int_t)score.questions, "acc", number_or_null(score.accuracy),
-            "acc_norm", number_or_null(score.accuracy_characters), "acc_bytes", number_or_null(score.accuracy_bytes), "seconds", number_or_null(score.seconds)), 0);
+    if (score.cut)
+        note("heed eval: context and choice exceed the model's context in %lld cases: the start "
+             "of the context was left out", (long long)score.cut);
+    if (score.joined)
+        note("heed eval: context and choice share a token in %lld cases: that part of the choice "
+             "is not scored", (long long)score.joined);
+    if (t->json) return print_choices_json(t, &score);
     printf("questions   %lld\nacc         %.4f\nacc_norm    %.4f (by characters)\nacc_bytes   %.4f\ntime        %s\n", (long long)score.questions, score.accuracy,
            score.accuracy_characters, score.accuracy_bytes, duration_text(score.seconds, text));
     return HEED_OK;
@@ -105,7 +128,11 @@ static heed_status run(task *t)
 const verb verb_eval = {
     .name = "eval", .arguments = "-m MODEL --text FILE... | --choices FILE | --pairs SRC REF", .summary = "perplexity of text, multiple choice, BLEU of translations",
     .description = "Windows are disjoint and as long as the context; the first token of a window is not scored.\n"
-                   "Choices are scored as lm-evaluation-harness does: acc by log-likelihood, acc_norm divided by characters, acc_bytes by bytes.\n"
+                   "Choices are scored as lm-evaluation-harness does: acc by log-likelihood,\n"
+                   "acc_norm divided by the characters of the choice, acc_bytes by its bytes; an\n"
+                   "empty context is the beginning (or end) of text. A choice without tokens of\n"
+                   "its own is an error, as is one longer than the model's context; a question\n"
+                   "that is too long loses its beginning, which is said.\n"
                    "With --pairs the translations are chosen as the options below say.",
     .examples = "  heed eval -m run --text valid.txt test.txt --json\n  heed eval -m translator --pairs test.en test.de\n",
     .options = options, .rules = rules, .shares = VERB_MODEL | VERB_COMPUTES | VERB_LOADS | VERB_SAMPLES | VERB_JSON | VERB_STOPS, .bytes = sizeof(eval_task),

@@ -8,21 +8,48 @@
 #include <stdlib.h>
 #include <string.h>
 
-heed_status heed_question_read(heed_question *q, const json_t *line, const char *path, size_t number, heed_error *error)
+/* What the line holds under `key`, as JSON in a message. */
+static heed_status refuse(const heed_question *q, const json_t *line, const char *key,
+                          const char *expected, heed_error *error)
 {
-    const json_t *context = json_object_get(line, "context"), *choices = json_object_get(line, "choices"), *answer = json_object_get(line, "answer");
-    *q = (heed_question){.choices = choices, .count = json_array_size(choices)};
-    bool strings = json_is_string(context) && json_is_array(choices) && q->count > 1;
-    for (size_t i = 0; i < q->count; i++) strings &= json_is_string(json_array_get(choices, i)) && json_string_length(json_array_get(choices, i)) > 0;
-    if (!strings)
-        return heed_fail(error, HEED_E_FORMAT, "%s: line %zu: expected \"context\", a string, and \"choices\", two strings or more, none empty", path, number);
+    heed_buffer found = {0};
+    const json_t *value = json_object_get(line, key);
+    if (value) heed_json_put(&found, value, JSON_ENCODE_ANY | JSON_COMPACT);
+    heed_status status =
+        heed_fail(error, HEED_E_FORMAT, "%s: line %zu: expected \"%s\", %s, found %.80s", q->path,
+                  q->line, key, expected, found.data ? found.data : "none");
+    heed_buffer_free(&found);
+    return status;
+}
+
+/* The index of the right choice; q->count if the line has none. */
+static size_t read_answer(const heed_question *q, const json_t *answer)
+{
+    if (json_is_integer(answer) && json_integer_value(answer) >= 0)
+        return (size_t)json_integer_value(answer);
+    for (size_t i = 0; json_is_string(answer) && i < q->count; i++)
+        if (json_equal(answer, json_array_get(q->choices, i))) return i;
+    return q->count;
+}
+
+heed_status heed_question_read(heed_question *q, const json_t *line, const char *path,
+                               size_t number, heed_error *error)
+{
+    const json_t *context = json_object_get(line, "context"),
+                 *choices = json_object_get(line, "choices");
+    *q = (heed_question){
+        .choices = choices, .count = json_array_size(choices), .path = path, .line = number};
+    if (!json_is_string(context)) return refuse(q, line, "context", "a string", error);
+    bool strings = json_is_array(choices) && q->count > 1;
+    for (size_t i = 0; i < q->count; i++)
+        strings &= json_string_length(json_array_get(choices, i)) > 0;
+    if (!strings) return refuse(q, line, "choices", "two strings or more, none empty", error);
     q->context = json_string_value(context);
     q->context_length = json_string_length(context);
-    q->answer = json_is_integer(answer) && json_integer_value(answer) >= 0 ? (size_t)json_integer_value(answer) : q->count;
-    for (size_t i = q->count; json_is_string(answer) && i-- > 0;)
-        if (json_equal(answer, json_array_get(choices, i))) q->answer = i;
+    q->answer = read_answer(q, json_object_get(line, "answer"));
     if (q->answer < q->count) return HEED_OK;
-    return heed_fail(error, HEED_E_FORMAT, "%s: line %zu: expected \"answer\", the index of a choice (from 0) or its text", path, number);
+    return refuse(q, line, "answer", "the index of a choice, from 0, or the text of a choice",
+                  error);
 }
 
 heed_verdict heed_question_judge(const heed_question *q, const double *log_likelihoods)
@@ -46,43 +73,100 @@ heed_verdict heed_question_judge(const heed_question *q, const double *log_likel
 typedef struct scoring {
     heed_session *session;
     const heed_tokenizer *tokenizer;
+    const heed_question *question;
+    heed_text before; /* the context without the blanks at its end */
+    const char *delimiter;
     unsigned flags;
+    bool prefixed; /* the context is nothing but the beginning of text */
     heed_encoding context, whole;
     heed_buffer text;
     int32_t *ids;             /* of the context and one choice */
     size_t capacity, count, first; /* first: of the choice */
     int64_t shared;           /* sequence that holds the context, but its last id; -1: none */
     double sum;
+    heed_choice_notes *notes;
 } scoring;
 
-static heed_status encode_context(scoring *s, const char *text, size_t length, heed_error *error)
+/* Encodes a text without the special tokens that the tokenizer puts after it. */
+static heed_status encode(const scoring *s, heed_text text, unsigned flags, heed_encoding *encoding,
+                          heed_error *error)
 {
-    if (length) HEED_TRY(heed_tokenizer_encode(s->tokenizer, text, length, s->flags, &s->context, error));
-    if (s->context.count) return HEED_OK;
-    int32_t start = heed_tokenizer_special(s->tokenizer, HEED_BOS);
-    if (start < 0) start = heed_tokenizer_special(s->tokenizer, HEED_EOS);
-    if (start < 0) return heed_fail(error, HEED_E_ARG, "an empty context needs a beginning of text, which this tokenizer has not");
-    if (!s->context.ids && !(s->context.ids = heed_allocate(1, sizeof *s->context.ids))) return heed_fail_memory(error, sizeof start, "a context");
-    s->context.ids[0] = start;
-    s->context.count = 1;
+    HEED_TRY(heed_tokenizer_encode(s->tokenizer, text.bytes, text.length, flags, encoding, error));
+    while (encoding->count && encoding->special_mask[encoding->count - 1]) encoding->count--;
     return HEED_OK;
 }
 
-/* The ids of the context and, behind them, those that the choice adds. */
-static heed_status encode_choice(scoring *s, const char *context, size_t length, size_t blanks, const char *delimiter, const json_t *choice, heed_error *error)
+/* A context without tokens is the beginning of text. */
+static heed_status encode_context(scoring *s, heed_error *error)
 {
+    if (s->before.length) HEED_TRY(encode(s, s->before, s->flags, &s->context, error));
+    if (s->context.count) return HEED_OK;
+    int32_t start = heed_tokenizer_special(s->tokenizer, HEED_BOS);
+    if (start < 0) start = heed_tokenizer_special(s->tokenizer, HEED_EOS);
+    if (start < 0)
+        return heed_fail(error, HEED_E_ARG,
+                         "%s: line %zu: an empty context needs a token for the "
+                         "beginning or end of text, which this tokenizer does not have",
+                         s->question->path, s->question->line);
+    if (!s->context.ids) s->context.ids = heed_allocate(1, sizeof *s->context.ids);
+    if (!s->context.ids) return heed_fail_memory(error, sizeof start, "a context");
+    s->context.ids[0] = start;
+    s->context.count = 1;
+    s->prefixed = true;
+    return HEED_OK;
+}
+
+/* Fills `whole` with the ids of context and choice, or of the choice alone if the context is the
+   beginning of text. Returns in *from how many of them are not the choice's. */
+static heed_status encode_whole(scoring *s, const json_t *choice, size_t *from, heed_error *error)
+{
+    const heed_question *q = s->question;
     heed_buffer_clear(&s->text);
-    heed_buffer_append(&s->text, context, length + blanks);
-    heed_buffer_text(&s->text, delimiter);
+    heed_buffer_append(&s->text, q->context, q->context_length);
+    heed_buffer_text(&s->text, s->delimiter);
     heed_buffer_append(&s->text, json_string_value(choice), json_string_length(choice));
-    if (s->text.failed) return heed_fail_memory(error, length, "a choice");
-    HEED_TRY(heed_tokenizer_encode(s->tokenizer, s->text.data, s->text.length, s->flags, &s->whole, error));
-    size_t from = length ? s->context.count : 0, more = s->whole.count > from ? s->whole.count - from : 0;
-    if (!heed_grow(&s->ids, &s->capacity, s->context.count + more + 1, sizeof *s->ids)) return heed_fail_memory(error, s->whole.count * sizeof *s->ids, "a choice");
-    memcpy(s->ids, s->context.ids, s->context.count * sizeof *s->ids);
-    if (more) memcpy(s->ids + s->context.count, s->whole.ids + from, more * sizeof *s->ids);
-    s->first = s->context.count;
-    s->count = s->first + more;
+    if (s->text.failed) return heed_fail_memory(error, q->context_length, "a choice");
+    heed_text text = {s->text.data, s->text.length};
+    if (!s->prefixed) {
+        HEED_TRY(encode(s, text, s->flags, &s->whole, error));
+        *from = s->context.count;
+        bool same = s->whole.count >= *from;
+        for (size_t i = 0; same && i < *from; i++) same = s->whole.ids[i] == s->context.ids[i];
+        s->notes->joined += !same;
+        return HEED_OK;
+    }
+    HEED_TRY(encode(s, text, s->flags & ~(unsigned)HEED_ENCODE_SPECIAL, &s->whole, error));
+    *from = s->whole.count && s->whole.ids[0] == s->context.ids[0];
+    return HEED_OK;
+}
+
+/* The ids of the context, then those of the choice, which must be there and must fit. */
+static heed_status encode_choice(scoring *s, size_t number, heed_error *error)
+{
+    const heed_question *q = s->question;
+    const json_t *choice = json_array_get(q->choices, number);
+    size_t from = 0, positions = (size_t)heed_session_context(s->session), held = s->context.count;
+    HEED_TRY(encode_whole(s, choice, &from, error));
+    size_t more = s->whole.count > from ? s->whole.count - from : 0;
+    if (!more)
+        return heed_fail(
+            error, HEED_E_ARG,
+            "%s: line %zu: choice %zu, \"%.40s\", has no tokens of its "
+            "own: the tokenizer drops it or joins it with the end of the context; change "
+            "the line or --delimiter",
+            q->path, q->line, number, json_string_value(choice));
+    if (more > positions)
+        return heed_fail(error, HEED_E_ARG,
+                         "%s: line %zu: choice %zu has %zu tokens, but the model's "
+                         "context has %zu positions: shorten the choice",
+                         q->path, q->line, number, more, positions);
+    if (!heed_grow(&s->ids, &s->capacity, held + more, sizeof *s->ids))
+        return heed_fail_memory(error, (held + more) * sizeof *s->ids, "a choice");
+    memcpy(s->ids, s->context.ids, held * sizeof *s->ids);
+    memcpy(s->ids + held, s->whole.ids + from, more * sizeof *s->ids);
+    s->first = held;
+    s->count = held + more;
+    s->notes->cut += s->count > positions + 1;
     return HEED_OK;
 }
 
@@ -94,20 +178,20 @@ static heed_status add_rows(void *argument, const heed_logits_row *rows, int64_t
     int64_t vocabulary = heed_session_vocabulary(s->session);
     for (int64_t i = 0; i < count; i++) {
         int32_t id = s->ids[(size_t)rows[i].token + s->first]; /* first: of the ids fed, the one that row 0 predicts */
-        double log_probability = (double)rows[i].logits[id] - heed_log_sum(rows[i].logits, vocabulary);
-        if (isnan(log_probability)) return heed_fail(error, HEED_E_ARG, "the model's logits hold NaN: its weights or activations are not finite");
-        s->sum += log_probability;
+        double log_p;
+        HEED_TRY(heed_log_probability(rows[i].logits, vocabulary, id, &log_p, error));
+        s->sum += log_p;
     }
     return HEED_OK;
 }
 
-/* Feeds ids[from .. count - 1) behind what the sequence holds, and adds up the choice's. */
+/* Feeds the ids, but for the last and the beginning of a context that does not fit, and adds up the
+   choice's log-probabilities. */
 static heed_status run_choice(scoring *s, heed_error *error)
 {
     size_t context = (size_t)heed_session_context(s->session), cut = s->count > context + 1 ? s->count - context - 1 : 0;
-    size_t begin = s->shared >= 0 && !cut ? s->first - 1 : cut, choice = s->first > cut ? s->first : cut + 1;
+    size_t begin = s->shared >= 0 && !cut ? s->first - 1 : cut, choice = s->first;
     int64_t sequence;
-    if (choice >= s->count) return HEED_OK;
     for (size_t i = cut; i < s->count; i++)
         if (s->ids[i] < 0 || s->ids[i] >= heed_session_vocabulary(s->session))
             return heed_fail(error, HEED_E_ARG, "id %d is beyond the model's vocabulary of %lld", s->ids[i], (long long)heed_session_vocabulary(s->session));
@@ -139,16 +223,25 @@ static heed_status read_context(scoring *s, heed_error *error)
 heed_status heed_score_choices(heed_session *session, const heed_tokenizer *tokenizer, const heed_question *q,
                                const heed_choice_options *options, double *log_likelihoods, heed_error *error)
 {
-    if (heed_session_has_source(session)) return heed_fail(error, HEED_E_UNSUPPORTED, "choices are scored with a decoder, not an encoder-decoder");
-    const char *context = q->context, *delimiter = options->delimiter ? options->delimiter : " ";
-    size_t length = q->context_length;
-    heed_jinja_strip(&context, &length, false, true);
-    scoring s = {.session = session, .tokenizer = tokenizer, .flags = options->special ? HEED_ENCODE_SPECIAL : 0, .shared = -1};
-    heed_status status = encode_context(&s, context, length, error);
+    heed_choice_notes ignored = {0};
+    if (heed_session_has_source(session))
+        return heed_fail(error, HEED_E_UNSUPPORTED,
+                         "choices are scored with a decoder, not an encoder-decoder");
+    heed_text before = {q->context, q->context_length};
+    heed_jinja_strip(&before.bytes, &before.length, false, true);
+    scoring s = {.session = session,
+                 .tokenizer = tokenizer,
+                 .question = q,
+                 .before = before,
+                 .delimiter = options->delimiter ? options->delimiter : " ",
+                 .shared = -1,
+                 .flags = options->special ? HEED_ENCODE_SPECIAL : 0,
+                 .notes = options->notes ? options->notes : &ignored};
+    heed_status status = encode_context(&s, error);
     if (status == HEED_OK) status = read_context(&s, error);
     for (size_t i = 0; i < q->count && status == HEED_OK; i++) {
         s.sum = 0;
-        status = encode_choice(&s, context, length, q->context_length - length, delimiter, json_array_get(q->choices, i), error);
+        status = encode_choice(&s, i, error);
         if (status == HEED_OK) status = run_choice(&s, error);
         log_likelihoods[i] = s.sum;
     }

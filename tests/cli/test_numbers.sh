@@ -1,0 +1,67 @@
+#!/bin/sh
+# Settings at the ends of their ranges, multiple choice, /params: numbers mean what they say, or are refused.
+# test_numbers.sh HEED SOURCE-FOLDER CHAIN-MODEL
+heed=$1 fixtures=$2/tests/fixtures chain_model=$3 failed=0
+work=$(mktemp -d) || exit 1
+trap 'rm -rf "$work"' EXIT
+fail() { echo "FAILED: $*"; failed=1; }
+has() { grep -q -- "$1" "$work/err" || fail "expected \"$1\", found: $(head -c 500 "$work/err")"; }
+lacks() { ! grep -q -- "$1" "$work/err" || fail "unexpected \"$1\": $(head -c 500 "$work/err")"; }
+"$chain_model" "$work/chain" || exit 1
+
+# --- temperatures: as they fall, the answer is the greedy one ---
+say() { "$heed" generate -m "$work/chain" -p A -n 8 -t 1 "$@" 2>"$work/err"; }
+[ "$(say --temp 0)" = BCXYZ ] || fail "the chain model says $(say --temp 0)"
+for temperature in 1e-20 1e-37 1e-38 1e-45 1e-46 1e-300 2.3e-308 4.9e-324 1e-400; do
+  for cut in '--top-k 3' '--top-p 0 --min-p 1' '--typical-p 0.5' '--repeat-penalty 1.1 --eta-cutoff 0.01'; do
+    [ "$(say --temp $temperature $cut | head -n 1)" = BCXYZ ] || fail "--temp $temperature $cut: $(cat "$work/err")"
+  done
+done
+say --temp 1e-300 --logprobs 1 --json | grep -q '"text":"BCXYZ".*"id":66,"logprob":0.0' || fail "--logprobs with a low temperature: $(cat "$work/err")"
+printf '{"do_sample": true, "temperature": 1e-300, "top_k": 50, "eos_token_id": 257}' >"$work/chain/generation_config.json"
+[ "$(say)" = BCXYZ ] || fail "temperature 1e-300 of generation_config.json: $(cat "$work/err")"
+rm "$work/chain/generation_config.json"
+say --temp 1e300 >/dev/null || fail "--temp 1e300: $(cat "$work/err")"
+for wrong in '--temp inf' '--temp -1e-300' '--temp nan' '--repeat-penalty inf' '--repeat-penalty 0' '--presence-penalty 1e39' '--top-p 1.5' \
+    '--typical-p 0' '--length-penalty 1e7'; do
+  say $wrong >/dev/null && fail "$wrong was taken"
+  has 'expected'
+  lacks 'weights'
+done
+for penalty in '--repeat-penalty 1e-38' '--repeat-penalty 4.9e-324' '--repeat-penalty 1e300' '--presence-penalty -3e38 --frequency-penalty -3e38' \
+    '--logit-bias 66=3e38 67=3e38'; do
+  say --temp 0.7 --seed 1 $penalty >/dev/null || fail "$penalty: $(cat "$work/err")"
+done
+for penalty in -1e6 -1000 1000 1e6; do
+  [ "$(say --beams 2 --length-penalty $penalty)" = BCXYZ ] || fail "--length-penalty $penalty says \"$(say --beams 2 --length-penalty $penalty)\""
+done
+
+# --- multiple choice ---
+ask() { "$heed" eval -m "${model:-$work/chain}" --choices "$work/asked.jsonl" -t 1 "$@" 2>"$work/err"; }
+asked() { printf '{"context": "%s", "choices": %s, "answer": %s}\n' "$1" "$2" "$3" >"$work/asked.jsonl"; }
+many() { awk -v n="$1" 'BEGIN { while (n--) printf "B" }'; }
+asked A '["B", "X"]' 0
+ask --delimiter '' --json | grep -q '"acc": 1.0' || fail "a question: $(cat "$work/err")"
+[ ! -s "$work/err" ] || fail "a plain question gives a message: $(cat "$work/err")"
+asked '' '["<|bos|>", "X"]' 0
+ask --delimiter '' && fail "a choice without tokens was scored"
+has 'asked.jsonl: line 1: choice 0, "<|bos|>", has no tokens of its own'
+asked A "[\"$(many 257)\", \"X\"]" 0
+ask --delimiter '' && fail "a choice longer than the context was scored"
+has 'asked.jsonl: line 1: choice 0 has 257 tokens, but the model.s context has 256'
+asked "$(many 300)" '["C", "X"]' 0
+ask --delimiter '' --json | grep -q '"cut": 2' || fail "a long context: $(cat "$work/err")"
+has 'left out'
+model=$fixtures/gpt2
+asked 'hello the' '["re", "x"]' 0
+ask --delimiter '' --json | grep -q '"joined": 1' || fail "a joined choice: $(cat "$work/err")"
+has 'share a token'
+model=
+for wrong in '"B" "no"' '["B","X"] 2' '["B","X"] -1' '["B","X"] 1.0' '["B","X"] "1"' '["B","X"] true' '["B"] 0' '[] 0' '["B",""] 0'; do
+  asked A "${wrong% *}" "${wrong##* }"
+  ask && fail "$wrong was taken"
+  has 'asked.jsonl: line 1: expected'
+  has "found ${wrong##* }\|found $(echo "${wrong% *}" | sed 's/\[/\\[/')"
+done
+
+exit $failed

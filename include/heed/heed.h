@@ -112,6 +112,10 @@ typedef struct heed_load_options {
                                or "bf16": half of the memory, or "i8" with a scale for each head and position: about a quarter; less accurate */
     const char *compute;    /* what products, those of attention too, are formed from: "f32" (NULL, exact) or "bf16": operands are rounded, sums stay
                                f32; faster where the processor multiplies bf16. Weights in blocks are multiplied as ever */
+    /* Called for each thing that makes the model another than its files seem to say, one sentence
+       each; NULL: nobody is told. */
+    void (*note)(void *argument, const char *text);
+    void *note_argument;
 } heed_load_options;
 
 /* ---- running a model once ---- */

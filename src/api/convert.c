@@ -124,6 +124,9 @@ heed_status heed_convert_model(const heed_conversion *how, char **notes, heed_er
     if (how->dtype) HEED_TRY(heed_weight_type_read(how->dtype, &dtype, error));
     if (!gguf) HEED_TRY(heed_folder_open(&folder, how->out, HEED_FOLDER_MODEL, false, error));
     heed_status status = load(how, &model, error);
+    for (size_t i = 0; status == HEED_OK && i < heed_model_note_count(model); i++)
+        if (heed_model_note_is_aloud(model, i))
+            heed_buffer_printf(&said, "%s\n", heed_model_note(model, i));
     if (status == HEED_OK && how->model && heed_tokenizer_load(&tokenizer, how->model, &problem) != HEED_OK) {
         tokenizer = NULL;
         heed_buffer_printf(&said, "no tokenizer goes along: %s\n", problem.message);

@@ -18,6 +18,13 @@ heed_status heed_load_options_read(const heed_load_options *options, heed_model_
     return how->rounded ? heed_weight_type_read(options->weights, &how->rounded_to, error) : HEED_OK;
 }
 
+void heed_load_tell(const heed_load_options *options, const heed_model *model)
+{
+    for (size_t i = 0; options->note && i < heed_model_note_count(model); i++)
+        if (heed_model_note_is_aloud(model, i))
+            options->note(options->note_argument, heed_model_note(model, i));
+}
+
 heed_status heed_transformer_load(heed_transformer **result, heed_context *context, const char *folder, heed_error *error)
 {
     return heed_transformer_load_with(result, context, folder, &(heed_load_options){0}, error);
@@ -36,6 +43,7 @@ heed_status heed_transformer_load_with(heed_transformer **result, heed_context *
     t->folder = heed_string_copy(folder);
     heed_status status = t->folder ? HEED_OK : heed_fail_memory(error, strlen(folder), "the model");
     if (status == HEED_OK) status = heed_model_load(&t->model, folder, &how, error);
+    if (status == HEED_OK) heed_load_tell(options, t->model);
     if (status == HEED_OK && heed_tokenizer_load(&t->tokenizer, folder, &t->tokenizer_problem) != HEED_OK) {
         t->tokenizer = NULL;
         if (t->tokenizer_problem.status == HEED_E_NOMEM) status = heed_fail(error, HEED_E_NOMEM, "%s", t->tokenizer_problem.message);

@@ -20,6 +20,8 @@ struct heed_transformer {
 
 /* What the public choices are as options of a model; HEED_E_ARG for a type that is none. */
 heed_status heed_load_options_read(const heed_load_options *options, heed_model_options *how, heed_error *error);
+/* Tells the caller what a loaded model has to tell at once. */
+void heed_load_tell(const heed_load_options *options, const heed_model *model);
 
 /* A session for `sequences` at once. */
 heed_status heed_transformer_session(heed_transformer *transformer, int64_t sequences, int64_t context, heed_session **session, heed_error *error);

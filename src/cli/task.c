@@ -77,6 +77,11 @@ static void write_dump(void *argument, const char *text)
     fputs(text, stderr);
 }
 
+static void tell_note(void *argument, const char *text)
+{
+    note("heed %s: %s", ((task *)argument)->verb->name, text);
+}
+
 static heed_status prepare(task *t)
 {
     unsigned shares = t->verb->shares;
@@ -85,6 +90,8 @@ static heed_status prepare(task *t)
     heed_watch_options watch = {.profile = t->profile, .nan_guard = t->nan_guard, .no_passes = t->no_passes, .trace = t->trace ? write_trace : NULL,
                                 .dump = t->dump ? write_dump : NULL, .dot = t->dump && !strcmp(t->dump, "dot"), .argument = t};
     heed_status status = HEED_OK;
+    t->load.note = tell_note;
+    t->load.note_argument = t;
     if (t->trace && !(t->trace_file = strcmp(t->trace, "-") ? fopen(t->trace, "we") : stderr))
         status = heed_fail(&t->error, HEED_E_IO, "%s: cannot open for the trace: %s", t->trace, strerror(errno));
     if (status == HEED_OK && (shares & VERB_COMPUTES))

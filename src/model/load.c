@@ -1,5 +1,5 @@
 /* Loading: every tensor of the file is used once or ignored by name, every weight is filled once (law 7). */
-#include "model/weights.h"
+#include "model/ties.h"
 #include "tensor/dtype.h"
 
 #include <math.h>
@@ -31,8 +31,10 @@ static heed_status choose_prefix(const heed_model *model, const heed_weights_fil
     return whole ? HEED_OK : heed_fail_memory(error, 64, "names of tensors");
 }
 
-/* The tensor under its name, or under an older spelling of the same role. */
-static heed_status find_source(heed_model *model, const heed_weights_file *file, heed_tensor *tensor, heed_error *error)
+/* The tensor under its name, or under an older spelling of the same role, or its copy in a tied
+   model. */
+static heed_status find_source(heed_model *model, const heed_weights_file *file,
+                               const heed_ties *ties, heed_tensor *tensor, heed_error *error)
 {
     const heed_weight_name *alias = model->names;
     tensor->source = heed_weights_file_find(file, tensor->name);
@@ -43,7 +45,12 @@ static heed_status find_source(heed_model *model, const heed_weights_file *file,
         tensor->source = heed_weights_file_find(file, name);
         if (tensor->source) tensor->name = name;
     }
-    return HEED_OK;
+    if (tensor->source) return HEED_OK;
+    tensor->source = heed_ties_source(ties, tensor);
+    if (!tensor->source) return HEED_OK;
+    return heed_model_note_add(model, error,
+                               "%s is not in the file: %s, to which it is tied, stands in for it",
+                               tensor->name, tensor->source->name);
 }
 
 static bool is_gguf(const heed_model *model)
@@ -229,12 +236,13 @@ static heed_status fill_all(heed_model *model, const heed_weights_file *file, co
 
 static heed_status load_weights(heed_model *model, const heed_weights_file *file, const heed_model_options *options, heed_error *error)
 {
-    const char *prefix = "";
-    HEED_TRY(choose_prefix(model, file, &prefix, error));
-    HEED_TRY(heed_weights_list(model, prefix, error));
+    heed_ties ties;
+    HEED_TRY(choose_prefix(model, file, &model->prefix, error));
+    HEED_TRY(heed_ties_resolve(&ties, model, file, error));
+    HEED_TRY(heed_weights_list(model, model->prefix, error));
     for (size_t i = 0; i < model->n_tensors; i++) {
         heed_tensor *tensor = &model->tensors[i];
-        HEED_TRY(find_source(model, file, tensor, error));
+        HEED_TRY(find_source(model, file, &ties, tensor, error));
         tensor->absent = false;
         if (!tensor->source) HEED_TRY(accept_missing(model, file, tensor, options, error));
         else HEED_TRY(check_source(model, tensor, error));

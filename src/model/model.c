@@ -44,7 +44,7 @@ void heed_model_release(heed_model *model)
         heed_free_aligned(model->tensors[i].values);
         heed_free_aligned(model->tensors[i].gradient);
     }
-    for (size_t i = 0; i < model->n_notes; i++) free(model->notes[i]);
+    for (size_t i = 0; i < model->n_notes; i++) free(model->notes[i].text);
     free(model->notes);
     free(model->weights);
     free(model->tensors);
@@ -89,20 +89,36 @@ double heed_model_step_bytes(const heed_model *model, int64_t rows)
 
 /* ---- notes ---- */
 
+static heed_status add_note(heed_model *model, bool aloud, const char *text, heed_error *error)
+{
+    char *copy = heed_string_copy(text);
+    if (!copy || !heed_grow(&model->notes, &model->notes_capacity, model->n_notes + 1,
+                            sizeof *model->notes)) {
+        free(copy);
+        return heed_fail_memory(error, strlen(text) + 1, "a note");
+    }
+    model->notes[model->n_notes++] = (heed_model_message){copy, aloud};
+    return HEED_OK;
+}
+
 heed_status heed_model_note_add(heed_model *model, heed_error *error, const char *format, ...)
 {
-    char text[512];
+    char text[1024];
     va_list arguments;
     va_start(arguments, format);
     vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
-    char *copy = heed_string_copy(text);
-    if (!copy || !heed_grow(&model->notes, &model->notes_capacity, model->n_notes + 1, sizeof *model->notes)) {
-        free(copy);
-        return heed_fail_memory(error, sizeof text, "a note");
-    }
-    model->notes[model->n_notes++] = copy;
-    return HEED_OK;
+    return add_note(model, false, text, error);
+}
+
+heed_status heed_model_note_aloud(heed_model *model, heed_error *error, const char *format, ...)
+{
+    char text[1024];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    return add_note(model, true, text, error);
 }
 
 size_t heed_model_note_count(const heed_model *model)
@@ -112,7 +128,12 @@ size_t heed_model_note_count(const heed_model *model)
 
 const char *heed_model_note(const heed_model *model, size_t index)
 {
-    return model->notes[index];
+    return model->notes[index].text;
+}
+
+bool heed_model_note_is_aloud(const heed_model *model, size_t index)
+{
+    return model->notes[index].aloud;
 }
 
 /* ---- parameters ---- */

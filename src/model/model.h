@@ -52,6 +52,8 @@ size_t heed_model_copy_bytes(const heed_model *model);         /* rounded copies
 double heed_model_step_bytes(const heed_model *model, int64_t rows);
 size_t heed_model_note_count(const heed_model *model);         /* what the user should know: initialised heads, ignored tensors ... */
 const char *heed_model_note(const heed_model *model, size_t index);
+bool heed_model_note_is_aloud(const heed_model *model,
+                              size_t index); /* to be told as soon as the model is loaded */
 
 /* ---- parameters: one per tensor on disk, tied ones once, buffers none; order of the family's table, layer by layer ---- */
 

@@ -49,6 +49,12 @@ typedef struct heed_weight {
     bool parameter;
 } heed_weight;
 
+/* Something that the user should know; `aloud`: at once, not only when asked. */
+typedef struct heed_model_message {
+    char *text;
+    bool aloud;
+} heed_model_message;
+
 struct heed_model {
     atomic_int references;
     heed_config config;
@@ -69,7 +75,7 @@ struct heed_model {
     int32_t rotary[HEED_PARTS], rotary_local[HEED_PARTS], sinusoid[HEED_PARTS], slopes[HEED_PARTS]; /* computed weights, -1 */
     size_t *parameters;            /* indices of tensors that are trained */
     size_t n_parameters;
-    char **notes;
+    heed_model_message *notes;
     size_t n_notes, notes_capacity;
     const heed_weight_name *names; /* of tensors: the family's, or those of GGUF files */
     const char *prefix;
@@ -112,6 +118,10 @@ char *heed_weights_expand(heed_arena *arena, const char *prefix, const char *pat
 bool heed_weights_matches(const char *name, const char *prefix, const char *pattern); /* {i} and {j} are any numbers */
 
 heed_status heed_model_note_add(heed_model *model, heed_error *error, const char *format, ...) HEED_PRINTF(3, 4);
+/* The same of what makes the model another than its files seem to say: told as soon as it is
+   loaded. */
+heed_status heed_model_note_aloud(heed_model *model, heed_error *error, const char *format, ...)
+    HEED_PRINTF(3, 4);
 /* An empty model with this configuration. */
 heed_status heed_model_create(heed_model **model, const heed_config *config, const heed_model_options *options, heed_error *error);
 

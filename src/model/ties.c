@@ -1,0 +1,172 @@
+/* tie_word_embeddings against what a file holds: copies that are equal are one tensor; copies that
+   differ are all kept. */
+#include "model/ties.h"
+#include "tensor/dtype.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { MOST_NAMES = 16, PART = 4096 };
+
+/* The tensors of a file that a tied configuration takes for one: the embedding first. */
+typedef struct {
+    const heed_stored_tensor *tensors[MOST_NAMES];
+    size_t count;
+} copies;
+
+static heed_status add_copies(const heed_model *model, const heed_weights_file *file,
+                              const heed_weight_name *entry, copies *found, heed_error *error)
+{
+    const char *prefix = entry->flags & HEED_NAME_BASE ? model->prefix : "";
+    char *name = heed_weights_expand(model->arena, prefix, entry->name, 0, 0);
+    if (!name) return heed_fail_memory(error, strlen(entry->name), "names of tensors");
+    const heed_stored_tensor *tensor = heed_weights_file_find(file, name);
+    bool known = !tensor;
+    for (size_t i = 0; i < found->count; i++) known = known || found->tensors[i] == tensor;
+    if (!known && found->count < MOST_NAMES) found->tensors[found->count++] = tensor;
+    return HEED_OK;
+}
+
+/* Does this entry of the table name the embedding that the output matrix is tied to? */
+static bool names_table(const heed_model *model, const heed_weight_name *entry, bool alias)
+{
+    bool own_table = model->config.source_vocabulary > 0;
+    heed_part part = own_table ? HEED_PART_DECODER : HEED_PART_MODEL;
+    return entry->role == HEED_ROLE_TOKEN_EMBEDDING && entry->part == part &&
+           alias == !!(entry->flags & HEED_NAME_ALIAS);
+}
+
+/* All tensors with the embedding's values: its own name, the output matrix, then older names, which
+   is the order in which one stands in for another that the file lacks. */
+static heed_status find_tables(const heed_model *model, const heed_weights_file *file,
+                               copies *found, heed_error *error)
+{
+    bool words = heed_role_wanted(&(heed_config){.head = model->config.head}, HEED_PART_MODEL,
+                                  HEED_ROLE_LM_WEIGHT);
+    *found = (copies){0};
+    for (int pass = 0; pass < 3; pass++)
+        for (const heed_weight_name *entry = model->names; entry->name; entry++) {
+            bool wanted = pass == 1 ? words && entry->role == HEED_ROLE_LM_WEIGHT
+                                    : names_table(model, entry, pass == 2);
+            if (wanted) HEED_TRY(add_copies(model, file, entry, found, error));
+        }
+    return HEED_OK;
+}
+
+/* The biases of the output matrix: the one that tied models use first. */
+static heed_status find_biases(const heed_model *model, const heed_weights_file *file,
+                               copies *found, heed_error *error)
+{
+    *found = (copies){0};
+    for (int pass = 0; pass < 2; pass++)
+        for (const heed_weight_name *entry = model->names; entry->name; entry++) {
+            bool tied = entry->flags & HEED_NAME_TIED;
+            if (entry->role == HEED_ROLE_LM_BIAS && tied == (pass == 0))
+                HEED_TRY(add_copies(model, file, entry, found, error));
+        }
+    return HEED_OK;
+}
+
+static bool same_shape(const heed_stored_tensor *a, const heed_stored_tensor *b)
+{
+    bool same = a->rank == b->rank;
+    for (int i = 0; same && i < a->rank; i++) same = a->shape[i] == b->shape[i];
+    return same;
+}
+
+/* The first element in which two tensors of one shape differ as numbers; their count if they are
+   equal. */
+static heed_status find_difference(const heed_stored_tensor *a, const heed_stored_tensor *b,
+                                   size_t *at, heed_error *error)
+{
+    size_t count = 1;
+    for (int i = 0; i < a->rank; i++) count *= (size_t)a->shape[i];
+    *at = count;
+    if (a->dtype == b->dtype && memcmp(a->data, b->data, a->bytes) == 0) return HEED_OK;
+    double *left = heed_allocate(2 * PART, sizeof *left);
+    if (!left) return heed_fail_memory(error, 2 * PART * sizeof *left, a->name);
+    double *right = left + PART;
+    for (size_t begin = 0; begin < count && *at == count; begin += PART) {
+        size_t part = count - begin < PART ? count - begin : PART;
+        const char *from_a = (const char *)a->data + heed_dtype_bytes(a->dtype, begin);
+        const char *from_b = (const char *)b->data + heed_dtype_bytes(b->dtype, begin);
+        heed_convert(left, HEED_F64, from_a, a->dtype, part);
+        heed_convert(right, HEED_F64, from_b, b->dtype, part);
+        for (size_t i = 0; i < part && *at == count; i++)
+            if (left[i] != right[i]) *at = begin + i;
+    }
+    free(left);
+    return HEED_OK;
+}
+
+/* *differ becomes true if one of the copies has other numbers than the first. One of another shape
+   cannot be a copy: it stays out. */
+static heed_status compare_copies(heed_model *model, const copies *found, bool *differ,
+                                  heed_error *error)
+{
+    for (size_t i = 1; i < found->count; i++) {
+        const heed_stored_tensor *first = found->tensors[0];
+        const heed_stored_tensor *other = found->tensors[i];
+        size_t at = 0;
+        size_t count = 1;
+        for (int d = 0; d < first->rank; d++) count *= (size_t)first->shape[d];
+        if (!same_shape(first, other)) {
+            HEED_TRY(
+                heed_model_note_aloud(model, error,
+                                      "tensor \"%s\" is not used: the model is tied by "
+                                      "tie_word_embeddings, and it has another shape than \"%s\"",
+                                      other->name, first->name));
+            continue;
+        }
+        HEED_TRY(find_difference(first, other, &at, error));
+        if (at == count) continue;
+        HEED_TRY(
+            heed_model_note_aloud(model, error,
+                                  "tie_word_embeddings is true, but \"%s\" and \"%s\" differ from "
+                                  "element %zu on: both are kept, and the model is not tied",
+                                  first->name, other->name, at));
+        *differ = true;
+    }
+    return HEED_OK;
+}
+
+/* Do models of this family have a table for each stack when they are not tied? */
+static bool has_table_for_each_stack(const heed_model *model)
+{
+    bool found = false;
+    for (const heed_weight_name *entry = model->names; entry->name; entry++)
+        found = found || entry->role == HEED_ROLE_SPARE_EMBEDDING;
+    return found;
+}
+
+heed_status heed_ties_resolve(heed_ties *ties, heed_model *model, const heed_weights_file *file,
+                              heed_error *error)
+{
+    heed_config *config = &model->config;
+    copies tables;
+    copies biases;
+    bool differ = false;
+    *ties = (heed_ties){0};
+    if (!config->tied || config->float_inputs) return HEED_OK;
+    HEED_TRY(find_tables(model, file, &tables, error));
+    HEED_TRY(find_biases(model, file, &biases, error));
+    HEED_TRY(compare_copies(model, &tables, &differ, error));
+    HEED_TRY(compare_copies(model, &biases, &differ, error));
+    ties->table = tables.count ? tables.tensors[0] : NULL;
+    ties->bias = biases.count ? biases.tensors[0] : NULL;
+    ties->encoder = config->source_vocabulary == 0;
+    if (!differ) return HEED_OK;
+    config->tied = false;
+    if (config->source_vocabulary == 0 && has_table_for_each_stack(model))
+        config->source_vocabulary = config->vocabulary;
+    return HEED_OK;
+}
+
+const heed_stored_tensor *heed_ties_source(const heed_ties *ties, const heed_tensor *tensor)
+{
+    heed_role role = (heed_role)tensor->entry->role;
+    bool encoder = tensor->entry->part == HEED_PART_ENCODER;
+    if (role == HEED_ROLE_LM_BIAS) return ties->bias;
+    if (role == HEED_ROLE_LM_WEIGHT) return ties->table;
+    return role == HEED_ROLE_TOKEN_EMBEDDING && (!encoder || ties->encoder) ? ties->table : NULL;
+}

@@ -19,23 +19,9 @@ heed_status heed_json_read(json_t **json, const char *path, heed_error *error)
     return status;
 }
 
-static const char *type_name(const json_t *value)
-{
-    switch (json_typeof(value)) {
-    case JSON_OBJECT: return "an object";
-    case JSON_ARRAY: return "an array";
-    case JSON_STRING: return "a string";
-    case JSON_INTEGER: return "an integer";
-    case JSON_REAL: return "a number";
-    case JSON_TRUE: case JSON_FALSE: return "a boolean";
-    case JSON_NULL: break;
-    }
-    return "null";
-}
-
 static heed_status fail_type(heed_error *error, const char *where, const char *key, const json_t *found, const char *expected)
 {
-    return heed_fail(error, HEED_E_FORMAT, "%s: \"%s\" is %s, expected %s", where, key, type_name(found), expected);
+    return heed_fail(error, HEED_E_FORMAT, "%s: \"%s\" is %s, expected %s", where, key, heed_json_type(found), expected);
 }
 
 heed_status heed_json_integer(const json_t *object, const char *key, int64_t *value, const char *where, heed_error *error)
@@ -53,7 +39,8 @@ heed_status heed_json_number(const json_t *object, const char *key, double *valu
 {
     const json_t *member = json_object_get(object, key);
     if (!member || json_is_null(member)) return HEED_OK;
-    if (!json_is_number(member)) return fail_type(error, where, key, member, "a number");
+    const char *expected = heed_json_foreign(member) ? "a finite number" : "a number";
+    if (!json_is_number(member)) return fail_type(error, where, key, member, expected);
     *value = json_number_value(member);
     return HEED_OK;
 }
@@ -122,5 +109,7 @@ static int append(const char *bytes, size_t count, void *buffer)
 
 void heed_json_put(heed_buffer *buffer, const json_t *json, size_t flags)
 {
-    if (json_dump_callback(json, append, buffer, flags) != 0) buffer->failed = true;
+    json_t *plain = json ? heed_json_plain((json_t *)json) : NULL;
+    if (json_dump_callback(plain, append, buffer, flags) != 0) buffer->failed = true;
+    json_decref(plain);
 }

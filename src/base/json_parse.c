@@ -1,5 +1,6 @@
-/* The JSON reader (RFC 8259) that builds jansson's values. jansson's own lexer ignores failed allocations inside a token (bytes are
-   lost or a syntax error is reported) and refuses integers beyond 64 bits, which published tokenizer configurations contain. */
+/* The JSON reader that builds jansson's values: RFC 8259, and what Python's json module reads beyond it.
+   jansson's own lexer ignores failed allocations inside a token (bytes are lost or a syntax error is reported)
+   and refuses integers beyond 64 bits, which published tokenizer configurations contain. */
 #include "base/json.h"
 
 #include "base/memory.h"
@@ -18,6 +19,7 @@ typedef struct parser {
     const char *where;
     heed_error *error;
     int depth;
+    bool strict;           /* RFC 8259, each key once */
     heed_buffer scratch;   /* the string or number being read */
     char decimal_point[8]; /* what strtod expects in the current locale */
 } parser;
@@ -73,17 +75,47 @@ static heed_status read_hex(parser *p, uint32_t *unit)
     return HEED_OK;
 }
 
-/* Behind "\u": one code point, written as one or, above U+FFFF, as two UTF-16 units. */
+/* Reads the low surrogate that has to follow a high one. Without one, nothing is taken and *low is 0. */
+static heed_status read_low_surrogate(parser *p, uint32_t *low)
+{
+    size_t start = p->at;
+    *low = 0;
+    if (take(p, '\\') && take(p, 'u')) HEED_TRY(read_hex(p, low));
+    if (*low >= 0xDC00 && *low <= 0xDFFF) return HEED_OK;
+    *low = 0;
+    p->at = start;
+    return HEED_OK;
+}
+
+/* Reads what follows "\u": one code point, written as one UTF-16 unit or, above U+FFFF, as two. Half a
+   surrogate pair is returned as it stands, unless the reader is strict. */
 static heed_status read_unicode_escape(parser *p, uint32_t *point)
 {
     size_t start = p->at - 2;
     HEED_TRY(read_hex(p, point));
     if (*point < 0xD800 || *point > 0xDFFF) return HEED_OK;
     uint32_t low = 0;
-    if (*point <= 0xDBFF && take(p, '\\') && take(p, 'u')) HEED_TRY(read_hex(p, &low));
-    if (low < 0xDC00 || low > 0xDFFF) return fail_at(p, start, "half a surrogate pair", "\\uD800-\\uDBFF, then \\uDC00-\\uDFFF");
-    *point = 0x10000 + ((*point - 0xD800) << 10) + (low - 0xDC00);
+    if (*point <= 0xDBFF) HEED_TRY(read_low_surrogate(p, &low));
+    if (low) *point = 0x10000 + ((*point - 0xD800) << 10) + (low - 0xDC00);
+    else if (p->strict)
+        return fail_at(p, start, "half a surrogate pair", "\\uD800-\\uDBFF, then \\uDC00-\\uDFFF");
     return HEED_OK;
+}
+
+/* Appends a code point. Half a surrogate pair takes the three bytes that UTF-8 excludes, as in Python's
+   "surrogatepass": whoever uses the text finds that it is not valid UTF-8. */
+static void put_code_point(parser *p, uint32_t point)
+{
+    char bytes[4];
+    size_t length = 3;
+    if (point < 0xD800 || point > 0xDFFF) {
+        length = heed_utf8_put(point, bytes);
+    } else {
+        bytes[0] = (char)(0xE0 | point >> 12);
+        bytes[1] = (char)(0x80 | (point >> 6 & 0x3F));
+        bytes[2] = (char)(0x80 | (point & 0x3F));
+    }
+    heed_buffer_append(&p->scratch, bytes, length);
 }
 
 static heed_status read_escape(parser *p)
@@ -91,9 +123,8 @@ static heed_status read_escape(parser *p)
     static const char names[] = "\"\\/bfnrt", values[] = "\"\\/\b\f\n\r\t";
     if (take(p, 'u')) {
         uint32_t point = 0;
-        char bytes[4];
         HEED_TRY(read_unicode_escape(p, &point));
-        heed_buffer_append(&p->scratch, bytes, heed_utf8_put(point, bytes));
+        put_code_point(p, point);
         return HEED_OK;
     }
     const char *name = p->at < p->length && p->text[p->at] ? strchr(names, p->text[p->at]) : NULL;
@@ -133,10 +164,11 @@ static size_t skip_digits(parser *p)
     return p->at - start;
 }
 
-/* Integers that fit 64 bits stay integers, larger ones become doubles as in JavaScript. */
+/* Integers that fit 64 bits stay integers, larger ones become doubles as in JavaScript. What exceeds a double
+   is a value of its own kind (heed_json_foreign), which has the number's spelling. */
 static heed_status read_number(parser *p, json_t **value)
 {
-    size_t start = p->at;
+    size_t start = p->at, whole_start = p->at;
     bool whole = true;
     heed_buffer_clear(&p->scratch);
     take(p, '-');
@@ -162,8 +194,10 @@ static heed_status read_number(parser *p, json_t **value)
     if (whole && errno == 0) *value = json_integer(integer);
     else {
         double real = strtod(p->scratch.data, NULL);
-        if (!isfinite(real)) return fail_at(p, start, "a number beyond the range of a double", "a finite number");
-        *value = json_real(real);
+        bool finite = isfinite(real);
+        if (!finite && p->strict)
+            return fail_at(p, whole_start, "a number beyond the range of a double", "a finite number");
+        *value = finite ? json_real(real) : heed_json_foreign_new(p->text + whole_start, p->at - whole_start);
     }
     return *value ? HEED_OK : fail_full(p);
 }
@@ -193,7 +227,8 @@ static heed_status read_member(parser *p, json_t *object)
     if (!take(p, '"')) return fail_here(p, "a key in quotes");
     HEED_TRY(read_string(p));
     if (strlen(p->scratch.data) != p->scratch.length) return fail_at(p, start, "a NUL character in a key", "text");
-    if (json_object_get(object, p->scratch.data)) return fail_at(p, start, "a duplicate key", "each key once");
+    if (p->strict && json_object_get(object, p->scratch.data))
+        return fail_at(p, start, "a duplicate key", "each key once");
     char *key = heed_string_copy(p->scratch.data);
     if (!key) return fail_full(p);
     json_t *member = NULL;
@@ -223,13 +258,15 @@ static heed_status read_object(parser *p, json_t **value)
 static heed_status read_literal(parser *p, json_t **value)
 {
     static const struct { const char *text; json_t *(*make)(void); } literals[] = {
-        {"true", json_true}, {"false", json_false}, {"null", json_null}};
-    for (size_t i = 0; i < 3; i++) {
-        size_t length = strlen(literals[i].text);
-        if (p->length - p->at < length || memcmp(p->text + p->at, literals[i].text, length) != 0) continue;
+        {"true", json_true}, {"false", json_false}, {"null", json_null},
+        {"NaN", NULL}, {"Infinity", NULL}, {"-Infinity", NULL}}; /* these three are Python's */
+    for (size_t i = 0; i < (p->strict ? 3 : sizeof literals / sizeof *literals); i++) {
+        const char *text = literals[i].text;
+        size_t length = strlen(text);
+        if (p->length - p->at < length || memcmp(p->text + p->at, text, length) != 0) continue;
         p->at += length;
-        *value = literals[i].make();
-        return HEED_OK;
+        *value = literals[i].make ? literals[i].make() : heed_json_foreign_new(text, length);
+        return *value ? HEED_OK : fail_full(p);
     }
     return read_number(p, value);
 }
@@ -256,22 +293,44 @@ static heed_status read_value(parser *p, json_t **value)
     return status;
 }
 
-heed_status heed_json_parse(json_t **json, const char *text, size_t length, const char *where, heed_error *error)
+static heed_status read_document(parser *p, json_t **json)
 {
-    parser p = {.text = text, .length = length, .where = where, .error = error};
     char half[16];
     int written = snprintf(half, sizeof half, "%.1f", 0.5); /* "0", the locale's decimal point, "5" */
-    snprintf(p.decimal_point, sizeof p.decimal_point, "%.*s", written - 2, half + 1);
+    snprintf(p->decimal_point, sizeof p->decimal_point, "%.*s", written - 2, half + 1);
     *json = NULL;
-    skip_blanks(&p);
-    bool opens = p.at < length && (text[p.at] == '{' || text[p.at] == '[');
-    heed_status status = opens ? read_value(&p, json) : fail_here(&p, "a JSON object or array");
-    skip_blanks(&p);
-    if (status == HEED_OK && p.at < length) status = fail_here(&p, "the end behind the JSON value");
+    skip_blanks(p);
+    bool opens = p->at < p->length && (p->text[p->at] == '{' || p->text[p->at] == '[');
+    heed_status status = opens ? read_value(p, json) : fail_here(p, "a JSON object or array");
+    skip_blanks(p);
+    if (status == HEED_OK && p->at < p->length) status = fail_here(p, "the end after the JSON value");
     if (status != HEED_OK) {
         json_decref(*json);
         *json = NULL;
     }
-    heed_buffer_free(&p.scratch);
+    heed_buffer_free(&p->scratch);
     return status;
+}
+
+static bool begins_with(const char *text, size_t length, const char *mark)
+{
+    return length >= strlen(mark) && memcmp(text, mark, strlen(mark)) == 0;
+}
+
+heed_status heed_json_parse(json_t **json, const char *text, size_t length, const char *where, heed_error *error)
+{
+    parser p = {.text = text, .length = length, .where = where, .error = error};
+    *json = NULL;
+    if (begins_with(text, length, "\xFF\xFE") || begins_with(text, length, "\xFE\xFF"))
+        return heed_fail(error, HEED_E_FORMAT, "%s: UTF-16, expected UTF-8: convert the file "
+                         "(iconv -f UTF-16 -t UTF-8)", where);
+    if (begins_with(text, length, "\xEF\xBB\xBF")) p.at = 3;
+    return read_document(&p, json);
+}
+
+heed_status heed_json_parse_strict(json_t **json, const char *text, size_t length, const char *where,
+                                   heed_error *error)
+{
+    parser p = {.text = text, .length = length, .where = where, .error = error, .strict = true};
+    return read_document(&p, json);
 }

@@ -175,7 +175,7 @@ static heed_status read_header(heed_safetensors *file, const unsigned char *byte
     file->data_size = count - file->data_offset;
     file->data = bytes + file->data_offset;
     json_t *header = NULL;
-    HEED_TRY(heed_json_parse(&header, (const char *)bytes + PREFIX, (size_t)length, file->where, error));
+    HEED_TRY(heed_json_parse_strict(&header, (const char *)bytes + PREFIX, (size_t)length, file->where, error));
     heed_status status = read_entries(file, header, error);
     json_decref(header);
     return status;

@@ -48,7 +48,10 @@ static heed_status write_json(const json_t *json, const char *folder, const char
 {
     heed_buffer text = {0};
     char *path = heed_path_join(folder, name);
-    put_value(&text, json, 0);
+    json_t *plain = heed_json_plain((json_t *)json);
+    if (plain) put_value(&text, plain, 0);
+    text.failed |= !plain;
+    json_decref(plain);
     heed_buffer_byte(&text, '\n');
     heed_status status =
         path && !text.failed ? heed_file_write(path, text.data, text.length, error) : heed_fail_memory(error, text.length, name);

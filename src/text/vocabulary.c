@@ -1,6 +1,7 @@
 #include "text/vocabulary.h"
 
 #include "base/memory.h"
+#include "base/utf8.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -64,6 +65,9 @@ heed_status heed_vocabulary_add(heed_vocabulary *vocabulary, const char *token, 
     if (id < 0 || id >= INT32_MAX)
         return heed_fail(error, HEED_E_FORMAT, "%s: token \"%.*s\" has id %lld, expected 0 to 2147483646", where,
                          length < 64 ? (int)length : 64, token, (long long)id);
+    if (heed_utf8_valid(token, length) != length)
+        return heed_fail(error, HEED_E_FORMAT, "%s: token %lld is not valid UTF-8 (half a surrogate pair, perhaps)", where,
+                         (long long)id);
     size_t wanted = vocabulary->strings_length + length + 1;
     if (wanted > UINT32_MAX || vocabulary->count >= INT32_MAX)
         return heed_fail(error, HEED_E_FORMAT, "%s: more than 4 GiB of tokens", where);

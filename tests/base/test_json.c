@@ -58,8 +58,6 @@ static void what_is_no_json_is_named(void **state)
         {"{\"a\":}", "'}', expected a value"},
         {"{\"a\":1,}", "expected a key in quotes"},
         {"{\"a\":1 \"b\":2}", "expected ',' or '}'"},
-        {"{\"a\":1,\"a\":2}", "(byte 7): a duplicate key"},
-        {"{\"a\":{\"b\":1,\"b\":1}}", "duplicate"},
         {"{\"a\\u0000\":1}", "NUL"},
         {"{a:1}", "'a', expected a key in quotes"},
         {"[1,]", "']', expected a value"},
@@ -68,35 +66,91 @@ static void what_is_no_json_is_named(void **state)
         {"[1", "the end, expected ',' or ']'"},
         {"[] []", "expected the end"},
         {"[nul]", "expected a value"},
-        {"[NaN]", "expected a value"},
+        {"[nan]", "expected a value"},
+        {"[Nan]", "expected a value"},
+        {"[+Infinity]", "expected a value"},
+        {"[-NaN]", "expected a value"},
         {"[+1]", "'+', expected a value"},
         {"[01]", "expected ',' or ']'"},
         {"[-]", "expected a value"},
         {"[1.]", "a digit after the decimal point"},
         {"[.5]", "expected a value"},
         {"[1e]", "a digit in the exponent"},
-        {"[1e999]", "beyond the range of a double"},
-        {"[-1e999]", "beyond the range of a double"},
         {"[\"a]", "expected \" at the end of a string"},
         {"[\"a\nb\"]", "byte 0x0A, expected \" at the end of a string, control characters escaped"},
         {"[\"\\x\"]", "after a backslash"},
         {"[\"\\", "after a backslash"},
         {"[\"\\u12g4\"]", "four hexadecimal digits"},
         {"[\"\\u12", "four hexadecimal digits"},
-        {"[\"\\ud800\"]", "half a surrogate pair"},
-        {"[\"\\udc00\"]", "half a surrogate pair"},
-        {"[\"\\ud800\\u0041\"]", "half a surrogate pair"},
-        {"[\"\\ud800\\ud800\"]", "half a surrogate pair"},
         {"[\"\xC3\"]", "byte 0xC3, expected valid UTF-8"},
         {"[\"\xED\xA0\x80\"]", "expected valid UTF-8"},
         {"[\"\xC0\x80\"]", "expected valid UTF-8"},
-        {"\xEF\xBB\xBF{}", "byte 0xEF, expected a JSON object or array"},
+        {"\xEF\xBB\xBF\xEF\xBB\xBF{}", "byte 0xEF, expected a JSON object or array"},
+        {"\xFF\xFE{", "UTF-16, expected UTF-8"},
+        {"\xFE\xFF", "UTF-16, expected UTF-8"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         assert_fails(HEED_E_FORMAT, cases[i].part, parse_status(cases[i].text, strlen(cases[i].text), &error));
     assert_fails(HEED_E_FORMAT, "byte 0x00", parse_status("[1\0]", 4, &error));
     assert_fails(HEED_E_FORMAT, "byte 0x00", parse_status("[\"\\\0\"]", 6, &error));
     assert_fails(HEED_E_FORMAT, "byte 0x00", parse_status("[\"\\u\0\0\0\0\"]", 10, &error));
+}
+
+/* What Python's json module reads beyond RFC 8259 is read; the value is neither a number nor anything else. */
+static void what_python_reads_is_read(void **state)
+{
+    (void)state;
+    json_t *json = parse("\xEF\xBB\xBF{\"a\":1,\"n\":[NaN,Infinity,-Infinity,1e400,-1e400],\"a\":{\"b\":1,\"b\":2},\"c\":7}");
+    static const char *const spelled[] = {"NaN", "Infinity", "-Infinity", "1e400", "-1e400"};
+    static const double read[] = {NAN, INFINITY, -INFINITY, INFINITY, -INFINITY};
+    for (size_t i = 0; i < 5; i++) {
+        const json_t *value = json_array_get(json_object_get(json, "n"), i);
+        assert_string_equal(heed_json_foreign(value), spelled[i]);
+        assert_string_equal(heed_json_type(value), spelled[i]);
+        double number = heed_json_foreign_number(spelled[i]);
+        assert_true(isnan(read[i]) ? isnan(number) : number == read[i]);
+        assert_false(json_is_number(value) || json_is_string(value) || json_is_null(value));
+    }
+    assert_int_equal(json_integer_value(json_object_get(json_object_get(json, "a"), "b")), 2);
+    assert_string_equal(json_object_iter_key(json_object_iter(json)), "a"); /* the place of the first */
+    assert_null(heed_json_foreign(json));
+    json_decref(json);
+    json = parse("{\"x\":1e400,\"i\":-Infinity,\"s\":\"a\\ud83db\",\"\\udc00\":[\"\\ud800\\ud800\",\"\\ud83d\\ude00\"]}");
+    double number = 1;
+    int64_t integer = 1;
+    assert_fails(HEED_E_FORMAT, "f: \"x\" is 1e400, expected a finite number", heed_json_number(json, "x", &number, "f", &error));
+    assert_fails(HEED_E_FORMAT, "f: \"i\" is -Infinity, expected an integer", heed_json_integer(json, "i", &integer, "f", &error));
+    assert_memory_equal(json_string_value(json_object_get(json, "s")), "a\xED\xA0\xBD" "b", 5);
+    heed_buffer text = {0};
+    heed_json_put(&text, json, JSON_COMPACT);
+    assert_string_equal(text.data, "{\"x\":null,\"i\":null,\"s\":\"a\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD" "b\","
+                                   "\"\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD\":[\"\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD"
+                                   "\xEF\xBF\xBD\xEF\xBF\xBD\",\"\xF0\x9F\x98\x80\"]}");
+    heed_buffer_free(&text);
+    json_decref(json);
+}
+
+/* Formats that have no room for it keep to RFC 8259. */
+static void the_strict_reader_refuses_it(void **state)
+{
+    (void)state;
+    static const struct { const char *text, *part; } cases[] = {
+        {"{\"a\":1,\"a\":2}", "(byte 7): a duplicate key"},
+        {"{\"a\":{\"b\":1,\"b\":1}}", "duplicate"},
+        {"[NaN]", "expected a value"},
+        {"[-Infinity]", "expected a value"},
+        {"[1e999]", "beyond the range of a double"},
+        {"[-1e999]", "beyond the range of a double"},
+        {"[\"\\ud800\"]", "half a surrogate pair"},
+        {"[\"\\udc00\"]", "half a surrogate pair"},
+        {"[\"\\ud800\\u0041\"]", "half a surrogate pair"},
+        {"[\"\\ud800\\ud800\"]", "half a surrogate pair"},
+        {"\xEF\xBB\xBF{}", "byte 0xEF, expected a JSON object or array"},
+    };
+    json_t *json = NULL;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        assert_fails(HEED_E_FORMAT, cases[i].part,
+                     heed_json_parse_strict(&json, cases[i].text, strlen(cases[i].text), "text", &error));
 }
 
 static void every_cut_of_a_document_is_an_error(void **state)
@@ -218,7 +272,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(values_are_read), cmocka_unit_test(what_is_no_json_is_named),
-        cmocka_unit_test(every_cut_of_a_document_is_an_error),
+        cmocka_unit_test(what_python_reads_is_read),
+        cmocka_unit_test(the_strict_reader_refuses_it), cmocka_unit_test(every_cut_of_a_document_is_an_error),
         cmocka_unit_test(nesting_is_limited), cmocka_unit_test(members_have_types),
         cmocka_unit_test(numbers_and_strings_survive_a_round_trip),
         cmocka_unit_test(numbers_do_not_depend_on_the_locale), cmocka_unit_test(files_are_read_whole)};

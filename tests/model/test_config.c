@@ -86,7 +86,7 @@ static const bad_config bad[] = {
     {"{\"model_type\": \"llama\", \"hidden_size\": 2000000}", HEED_E_FORMAT, "width is 2000000"},
     {"{\"model_type\": \"llama\", \"vocab_size\": 100000000}", HEED_E_FORMAT, "vocabulary is 100000000"},
     {"{\"model_type\": \"llama\", \"num_attention_heads\": 100000}", HEED_E_FORMAT, "heads"},
-    {GPT2(", \"n_head\": 5"), HEED_E_FORMAT, "duplicate"},
+    {GPT2(", \"n_head\": 5"), HEED_E_FORMAT, "does not divide by 5 heads"},
     {"{\"model_type\": \"gpt2\", \"n_embd\": 24, \"n_head\": 5}", HEED_E_FORMAT, "width 24 does not divide by 5 heads"},
     {GPT2(", \"add_cross_attention\": true"), HEED_E_UNSUPPORTED, "add_cross_attention"},
     {GPT2(", \"activation_function\": \"gelu_old\""), HEED_E_UNSUPPORTED, "activation_function is \"gelu_old\""},

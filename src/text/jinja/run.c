@@ -1,6 +1,7 @@
 /* run.c: a rendering: limits, scopes, failures; compiling and rendering from outside. */
 #include "text/jinja/run.h"
 
+#include "base/utf8.h"
 #include "text/jinja/characters.h"
 #include <stdarg.h>
 #include <stdio.h>
@@ -295,5 +296,9 @@ heed_status heed_jinja_render(const heed_jinja *jinja, const json_t *variables, 
     heed_jinja_execute(&run, jinja->root);
     heed_jinja_fits(&run, &output->text);
     heed_arena_free(run.arena);
+    bool valid = heed_utf8_valid(output->text.data, output->text.length) == output->text.length;
+    if (run.status == HEED_OK && !valid)
+        return heed_fail(error, HEED_E_ARG, "a message holds half a surrogate pair (\"\\ud83d\" without the other half, "
+                         "say), which is not text: mend or remove it");
     return run.status;
 }

@@ -109,6 +109,8 @@ void heed_jinja_put(jinja_run *run, jinja_dict *dict, jinja_value key, jinja_val
 jinja_value heed_jinja_from_json(jinja_run *run, const json_t *json)
 {
     jinja_value value = heed_jinja_undefined("");
+    const char *foreign = heed_json_foreign(json);
+    if (foreign) return jinja_number(heed_json_foreign_number(foreign));
     if (!heed_jinja_enter(run)) return value;
     switch (json_typeof(json)) {
     case JSON_OBJECT: {

@@ -38,6 +38,26 @@ void heed_free(void *memory);
    with the reason. */
 heed_status heed_output_check(const char *path, heed_error *error);
 
+/* ---- lines of files ---- */
+/* Reads a file, a pipe or a device by lines, as every command and every kind of data does. A line ends with LF or
+   CRLF, neither of which belongs to it. A byte order mark at the beginning of the file belongs to no line. */
+typedef struct heed_line_file heed_line_file;
+/* "-" is standard input. HEED_E_IO: it cannot be opened, or it is a folder. Close it with heed_lines_close. */
+heed_status heed_lines_open(heed_line_file **file, const char *path, heed_error *error);
+/* The next line, borrowed until the next call, NUL-terminated after *length bytes; NULL at the end. HEED_E_FORMAT
+   for a line that is not valid UTF-8 or holds a NUL byte, with file and line; HEED_E_IO when reading fails;
+   HEED_E_CANCELLED when a signal came while there was nothing to read. */
+heed_status heed_lines_read(heed_line_file *file, const char **line, size_t *length, heed_error *error);
+/* "FILE, line N": of the line read last, for messages; cut to `size` bytes. */
+void heed_lines_place(const heed_line_file *file, char *place, size_t size);
+void heed_lines_close(heed_line_file *file); /* NULL is fine */
+/* Parses JSON as the library reads the files of the hub and lines of data: as Python's json module does (a byte order
+   mark, NaN and Infinity, keys given twice). *json is a json_t of jansson: free it with json_decref. `where` begins
+   messages. */
+struct json_t;
+heed_status heed_json_from_text(struct json_t **json, const char *text, size_t length, const char *where,
+                                heed_error *error);
+
 /* ---- context: threads and kernels ---- */
 typedef struct heed_context heed_context;
 /* Looking on at all that a context computes: generation, evaluation, forward, training. Results keep their bits. The callbacks take

@@ -10,7 +10,7 @@
 #include "generate/score.h"
 #include "generate/translate.h"
 #include "io/data.h"
-#include "io/lines.h"
+#include "base/lines.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -120,17 +120,18 @@ static heed_status judge_file(heed_transformer *t, const heed_choice_task *task,
 {
     const heed_tokenizer *tokenizer = heed_transformer_tokenizer(t, error);
     if (!tokenizer) return t->tokenizer_problem.status;
-    heed_file_map map;
+    heed_line_file *file = NULL;
     heed_session *session = NULL;
-    HEED_TRY(heed_file_map_open(&map, task->file, error));
+    HEED_TRY(heed_line_file_open(&file, task->file, error));
     heed_status status = heed_transformer_session(t, 2, 0, &session, error);
-    heed_lines lines = {.rest = {(const char *)map.data, map.size}};
-    heed_text line;
-    while (status == HEED_OK && heed_lines_next(&lines, &line)) {
-        if (hooks && hooks->progress) hooks->progress(hooks->argument, (int64_t)(map.size - lines.rest.length), (int64_t)map.size);
+    for (bool found = true; status == HEED_OK && found;) {
+        heed_text line;
+        int64_t done = (int64_t)heed_line_file_done(file), bytes = (int64_t)heed_line_file_bytes(file);
+        if (hooks && hooks->progress) hooks->progress(hooks->argument, done, bytes);
         if (hooks && hooks->cancelled && hooks->cancelled(hooks->argument)) status = heed_fail(error, HEED_E_CANCELLED, "stopped while scoring");
-        else if (line.length)
-            status = judge_line(session, tokenizer, task, line, lines.number, all, error);
+        else status = heed_line_file_next(file, &line, &found, error);
+        if (status == HEED_OK && found && !heed_line_is_blank(line)) /* blank lines are no questions */
+            status = judge_line(session, tokenizer, task, line, heed_line_file_number(file), all, error);
     }
     if (status == HEED_OK && !all->questions)
         status = heed_fail(
@@ -138,7 +139,7 @@ static heed_status judge_file(heed_transformer *t, const heed_choice_task *task,
             "%s: no questions: expected objects with context, choices and answer, one a line",
             task->file);
     heed_session_free(session);
-    heed_file_map_close(&map);
+    heed_line_file_close(file);
     return status;
 }
 

@@ -113,3 +113,10 @@ void heed_json_put(heed_buffer *buffer, const json_t *json, size_t flags)
     if (json_dump_callback(plain, append, buffer, flags) != 0) buffer->failed = true;
     json_decref(plain);
 }
+
+void heed_json_put_found(heed_buffer *buffer, const json_t *value)
+{
+    const char *foreign = heed_json_foreign(value);
+    if (foreign) heed_buffer_text(buffer, foreign);
+    else heed_json_put(buffer, value, JSON_ENCODE_ANY | JSON_COMPACT);
+}

@@ -30,6 +30,8 @@ heed_status heed_json_read(json_t **json, const char *path, heed_error *error);
 const char *heed_json_foreign(const json_t *value);
 double heed_json_foreign_number(const char *spelling);
 json_t *heed_json_foreign_new(const char *spelling, size_t length); /* NULL: out of memory */
+/* Appends the value as a message shows it: compact JSON, or the spelling of a foreign value. */
+void heed_json_put_found(heed_buffer *buffer, const json_t *value);
 /* "an object", "a string", "NaN": what a value is, for messages. Borrowed from the value. */
 const char *heed_json_type(const json_t *value);
 /* The value as JSON has it: null for numbers that are not finite, U+FFFD in text that is not valid UTF-8. A new

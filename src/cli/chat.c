@@ -15,6 +15,7 @@ typedef struct {
     bool keep_all;
     option_list stop;
     heed_chat *chat;
+    heed_line_file *input; /* what is piped in */
     bool quit;
     bool changed; /* since it was saved */
     bool warned;  /* that it cannot be saved */
@@ -250,17 +251,23 @@ static heed_status save_at_end(chat_task *values, heed_status status)
 
 /* ---- the conversation ---- */
 
-/* One line. At a terminal an error is told and the conversation goes on; from a pipe it ends the program. */
+/* At a terminal an error is told and the conversation goes on; from a pipe it ends the program. */
+static heed_status settle(chat_task *values, heed_status status)
+{
+    if (status == HEED_OK || status == HEED_E_CANCELLED || !line_input_is_live()) return status;
+    report_error("chat", &values->task.error);
+    values->task.error = (heed_error){0};
+    return HEED_OK;
+}
+
+/* One line; a blank one says nothing. */
 static heed_status take_line(chat_task *values, char *line)
 {
     heed_status status = HEED_OK;
     if (line[0] == '/' && line[1] != '/') status = obey(values, line);
     else if (line[strspn(line, " \t")]) status = say(values, line[0] == '/' ? line + 1 : line);
     save_turn(values);
-    if (status == HEED_OK || status == HEED_E_CANCELLED || !line_input_is_live()) return status;
-    report_error("chat", &values->task.error);
-    values->task.error = (heed_error){0};
-    return HEED_OK;
+    return settle(values, status);
 }
 
 /* Ctrl-C at a terminal ends an answer; another signal, or Ctrl-C elsewhere, ends the program. */
@@ -276,9 +283,11 @@ static heed_status converse(chat_task *values)
     if (values->message) return say(values, values->message);
     if (line_input_is_live()) note("Talk to the model; /help lists commands, /quit ends.");
     while (status == HEED_OK && !is_over(values)) {
-        char *line = line_input_read("> ");
-        if (!line) break;
-        status = take_line(values, line);
+        char *line = NULL;
+        status = line_input_read(&values->input, "> ", &line, &values->task.error);
+        if (!line && status == HEED_OK) break;
+        if (line) status = take_line(values, line);
+        else if (status != HEED_E_IO) status = settle(values, status);
         free(line);
         if (line_input_is_live()) interrupt_forget();
     }
@@ -303,6 +312,7 @@ static heed_status run(task *t)
 static void finish(task *t)
 {
     heed_chat_free(((chat_task *)t)->chat);
+    heed_lines_close(((chat_task *)t)->input);
 }
 
 const verb verb_chat = {

@@ -24,7 +24,7 @@ typedef struct {
 static const option options[] = {
     HEED_OPTION(generate_task, prompt, "prompt", 'p', OPTION_ANY_TEXT, "TEXT", "The beginning; for an encoder-decoder the source."),
     HEED_OPTION(generate_task, prompt_ids, "prompt-ids", 0, OPTION_ANY_TEXT, "1,2,3", "The prompt as token ids."),
-    HEED_OPTION(generate_task, file, "file", 0, OPTION_TEXT, "FILE", "One prompt a line, written in one batch."),
+    HEED_OPTION(generate_task, file, "file", 0, OPTION_TEXT, "FILE", "One prompt a line, written in one batch; - reads stdin."),
     HEED_OPTION(generate_task, count, "n", 'n', OPTION_INTEGER, "N", "New tokens at most; -1: to the end of the context (default: as generation_config.json says, else -1)."),
     HEED_OPTION(generate_task, context, "context", 'c', OPTION_COUNT, "T", "Positions that a sequence can have (default: the model's context)."),
     HEED_OPTION(generate_task, prompt_cache, "prompt-cache", 0, OPTION_TEXT, "FILE", "Keep what was read and written there; a prompt that begins alike is not read again."),
@@ -55,36 +55,38 @@ static heed_status parse_ids(const char *text, prompt_list *list, heed_error *er
     return HEED_OK;
 }
 
+static heed_status add_prompt(prompt_list *list, const char *text, size_t length, heed_error *error)
+{
+    if (list->count == list->capacity) {
+        size_t capacity = list->capacity ? 2 * list->capacity : 64;
+        heed_prompt *items = realloc(list->items, capacity * sizeof *items);
+        if (items) list->items = items;
+        char **lines = realloc(list->lines, capacity * sizeof *lines);
+        if (lines) list->lines = lines;
+        if (!items || !lines) return heed_fail(error, HEED_E_NOMEM, "out of memory for the prompts");
+        list->capacity = capacity;
+    }
+    char *copy = malloc(length + 1);
+    if (!copy) return heed_fail(error, HEED_E_NOMEM, "out of memory for the prompts");
+    memcpy(copy, text, length + 1);
+    list->lines[list->count] = copy;
+    list->items[list->count++] = (heed_prompt){.text = copy, .length = length};
+    return HEED_OK;
+}
+
+/* Every line is a prompt, a blank one too. */
 static heed_status read_lines(const char *path, prompt_list *list, heed_error *error)
 {
-    FILE *file = !strcmp(path, "-") ? stdin : fopen(path, "re");
-    if (!file) return heed_fail(error, HEED_E_IO, "%s: cannot open: %s", path, strerror(errno));
-    char *line = NULL;
-    size_t room = 0;
-    heed_status status = HEED_OK;
-    for (ssize_t length; status == HEED_OK && (length = getline(&line, &room, file)) >= 0; line = NULL, room = 0) {
-        while (length > 0 && (line[length - 1] == '\n' || line[length - 1] == '\r')) line[--length] = 0;
-        if (list->count == list->capacity) {
-            size_t capacity = list->capacity ? 2 * list->capacity : 64;
-            heed_prompt *items = realloc(list->items, capacity * sizeof *items);
-            if (items) list->items = items;
-            char **lines = realloc(list->lines, capacity * sizeof *lines);
-            if (lines) list->lines = lines;
-            if (!items || !lines) {
-                status = heed_fail(error, HEED_E_NOMEM, "out of memory for the prompts");
-                break;
-            }
-            list->capacity = capacity;
-        }
-        if (!is_utf8(line, (size_t)length)) {
-            status = heed_fail(error, HEED_E_FORMAT, "%s: line %zu is no UTF-8; convert the file with iconv", path, list->count + 1);
-            break;
-        }
-        list->lines[list->count] = line;
-        list->items[list->count++] = (heed_prompt){.text = line, .length = (size_t)length};
+    heed_line_file *file = NULL;
+    heed_status status = heed_lines_open(&file, path, error);
+    while (status == HEED_OK) {
+        const char *line = NULL;
+        size_t length = 0;
+        status = heed_lines_read(file, &line, &length, error);
+        if (!line) break;
+        status = add_prompt(list, line, length, error);
     }
-    free(line);
-    if (file != stdin) fclose(file);
+    heed_lines_close(file);
     if (status == HEED_OK && !list->count) status = heed_fail(error, HEED_E_FORMAT, "%s: empty, expected one prompt a line", path);
     return status;
 }

@@ -1,7 +1,9 @@
 #include "line_input.h"
+#include "task.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 #ifdef HEED_WITH_LIBEDIT
 #include <editline/readline.h>
@@ -12,26 +14,37 @@ bool line_input_is_live(void)
     return isatty(STDIN_FILENO) && isatty(STDOUT_FILENO);
 }
 
-char *line_input_read(const char *prompt)
-{
 #ifdef HEED_WITH_LIBEDIT
-    if (line_input_is_live()) {
-        char *line = readline(prompt);
-        if (line && *line) add_history(line);
-        return line;
-    }
+static heed_status read_edited(const char *prompt, char **line, heed_error *error)
+{
+    *line = readline(prompt);
+    if (*line && **line) add_history(*line);
+    if (!*line || is_utf8(*line, strlen(*line))) return HEED_OK;
+    free(*line);
+    *line = NULL;
+    return heed_fail(error, HEED_E_FORMAT, "what was typed is not valid UTF-8");
+}
 #endif
-    char *line = NULL;
-    size_t room = 0;
+
+heed_status line_input_read(heed_line_file **input, const char *prompt, char **line, heed_error *error)
+{
+    const char *text = NULL;
+    size_t length = 0;
+    heed_status status = HEED_OK;
+    *line = NULL;
+#ifdef HEED_WITH_LIBEDIT
+    if (line_input_is_live()) return read_edited(prompt, line, error);
+#endif
     if (line_input_is_live()) {
         fputs(prompt, stdout);
         fflush(stdout);
     }
-    ssize_t length = getline(&line, &room, stdin);
-    if (length < 0) {
-        free(line);
-        return NULL;
-    }
-    while (length > 0 && (line[length - 1] == '\n' || line[length - 1] == '\r')) line[--length] = 0;
-    return line;
+    if (!*input) status = heed_lines_open(input, "-", error);
+    if (status == HEED_OK) status = heed_lines_read(*input, &text, &length, error);
+    if (status == HEED_E_CANCELLED) return HEED_OK; /* the caller knows about signals */
+    if (status != HEED_OK || !text) return status;
+    *line = malloc(length + 1);
+    if (!*line) return heed_fail(error, HEED_E_NOMEM, "out of memory for a line");
+    memcpy(*line, text, length + 1);
+    return HEED_OK;
 }

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+static const char blanks[] = " \t\r\f\v";
+
 void sampling_preset(sampling_options *s)
 {
     *s = (sampling_options){.temp = NAN, .top_p = NAN, .min_p = NAN, .repeat_penalty = NAN, .length_penalty = NAN, .typical_p = NAN, .epsilon_cutoff = NAN, .eta_cutoff = NAN,
@@ -32,30 +34,60 @@ static heed_status add_word(sampling_words *words, int32_t *ids, size_t length, 
     return HEED_OK;
 }
 
-/* One line: a JSON array of ids, or text. */
-static heed_status read_word(const char *line, size_t length, const heed_transformer *transformer, sampling_words *words, heed_error *error)
+/* "[1, 2]": a sequence of ids. */
+static heed_status add_ids(const json_t *array, const char *line, const char *place, sampling_words *words, heed_error *error)
 {
-    json_t *array = line[0] == '[' ? json_loadb(line, length, 0, NULL) : NULL;
-    if (json_is_array(array)) {
-        size_t count = json_array_size(array);
-        int32_t *ids = malloc((count ? count : 1) * sizeof *ids);
-        bool whole = ids != NULL;
-        for (size_t i = 0; whole && i < count; i++) {
-            whole = json_is_integer(json_array_get(array, i));
-            ids[i] = (int32_t)json_integer_value(json_array_get(array, i));
-        }
+    size_t count = json_array_size(array);
+    int32_t *ids = malloc((count ? count : 1) * sizeof *ids);
+    if (!ids) return heed_fail(error, HEED_E_NOMEM, "out of memory for the bad words");
+    bool whole = count > 0;
+    for (size_t i = 0; whole && i < count; i++) {
+        json_int_t id = json_integer_value(json_array_get(array, i));
+        whole = json_is_integer(json_array_get(array, i)) && id >= 0 && id <= INT32_MAX;
+        ids[i] = (int32_t)id;
+    }
+    if (whole) return add_word(words, ids, count, error);
+    free(ids);
+    return heed_fail(error, HEED_E_FORMAT, "%s: \"%.60s\" is not an array of token ids", place, line);
+}
+
+/* One line: a JSON array of ids, or text. */
+static heed_status read_word(const char *line, size_t length, const char *place, const heed_transformer *transformer,
+                             sampling_words *words, heed_error *error)
+{
+    json_t *array = NULL;
+    if (line[0] == '[' && heed_json_from_text(&array, line, length, place, NULL) == HEED_OK && json_is_array(array)) {
+        heed_status status = add_ids(array, line, place, words, error);
         json_decref(array);
-        if (whole) return add_word(words, ids, count, error);
-        free(ids);
-        return heed_fail(error, HEED_E_FORMAT, "--bad-words: \"%.60s\" is no array of ids", line);
+        return status;
     }
     json_decref(array);
     const heed_tokenizer *tokenizer = heed_transformer_tokenizer(transformer, error);
     if (!tokenizer) return HEED_E_UNSUPPORTED;
     heed_tokens tokens = {0};
     heed_status status = heed_tokenize(tokenizer, line, length, NULL, 0, false, false, &tokens, error);
-    if (status != HEED_OK) return status;
+    if (status != HEED_OK || !tokens.count) return status;
     return add_word(words, tokens.ids, tokens.count, error);
+}
+
+/* --bad-words FILE: blank lines, and blanks around a word, mean nothing. */
+static heed_status read_words(const char *path, const heed_transformer *transformer, sampling_words *words, heed_error *error)
+{
+    heed_line_file *file = NULL;
+    heed_status status = heed_lines_open(&file, path, error);
+    while (status == HEED_OK) {
+        char place[300];
+        const char *line = NULL;
+        size_t length = 0;
+        status = heed_lines_read(file, &line, &length, error);
+        if (!line) break;
+        heed_lines_place(file, place, sizeof place);
+        while (length > 0 && strchr(blanks, line[length - 1])) length--;
+        size_t begin = strspn(line, blanks);
+        if (begin < length) status = read_word(line + begin, length - begin, place, transformer, words, error);
+    }
+    heed_lines_close(file);
+    return status;
 }
 
 /* --logit-bias ID=X ... */
@@ -91,16 +123,7 @@ heed_status sampling_apply(const sampling_options *s, const heed_transformer *tr
     heed_status status = read_bias(&s->logit_bias, options, words, error);
     if (status != HEED_OK) return status;
     if (!s->bad_words) return HEED_OK;
-    FILE *file = fopen(s->bad_words, "re");
-    if (!file) return heed_fail(error, HEED_E_IO, "%s: cannot open: %s", s->bad_words, strerror(errno));
-    char *line = NULL;
-    size_t capacity = 0;
-    for (ssize_t length; status == HEED_OK && (length = getline(&line, &capacity, file)) >= 0;) {
-        while (length > 0 && (line[length - 1] == '\n' || line[length - 1] == '\r')) line[--length] = 0;
-        if (length > 0) status = read_word(line, (size_t)length, transformer, words, error);
-    }
-    free(line);
-    fclose(file);
+    status = read_words(s->bad_words, transformer, words, error);
     options->bad_words = (const int32_t *const *)words->ids;
     options->bad_word_lengths = words->lengths;
     options->bad_word_count = words->count;

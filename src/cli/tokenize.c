@@ -1,7 +1,6 @@
 /* heed tokenize: text to ids and back, line by line; training of vocabularies. */
 #include "task.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -61,11 +60,18 @@ static heed_status encode(const tokenize_task *values, const heed_tokenizer *tok
     return HEED_OK;
 }
 
+static bool is_text(const json_t *string)
+{
+    return is_utf8(json_string_value(string), json_string_length(string));
+}
+
 static heed_status encode_line(const tokenize_task *values, const heed_tokenizer *tokenizer, const json_t *line, heed_error *error)
 {
     const json_t *text = json_object_get(line, "text"), *pair = values->pairs ? json_object_get(line, "pair") : NULL;
     if (!json_is_string(text)) return heed_fail(error, HEED_E_FORMAT, "\"text\" is missing or no string");
     if (values->pairs && !json_is_string(pair)) return heed_fail(error, HEED_E_FORMAT, "\"pair\" is missing or no string (--pairs)");
+    if (!is_text(text) || (pair && !is_text(pair)))
+        return heed_fail(error, HEED_E_FORMAT, "half a surrogate pair (\"\\ud83d\" without the other half, say) is not text");
     return encode(values, tokenizer, json_string_value(text), json_string_length(text), json_string_value(pair), json_string_length(pair), error);
 }
 
@@ -96,30 +102,35 @@ static heed_status decode_line(const tokenize_task *values, const heed_tokenizer
     return status;
 }
 
+/* One object, or with --decode also an array. */
+static heed_status take_line(const tokenize_task *values, const heed_tokenizer *tokenizer, const char *text, size_t length,
+                             const char *place, heed_error *error)
+{
+    json_t *line = NULL;
+    heed_error inner = {0};
+    heed_status status = heed_json_from_text(&line, text, length, place, error);
+    if (status != HEED_OK) return status;
+    status = values->decode ? decode_line(values, tokenizer, line, &inner) : encode_line(values, tokenizer, line, &inner);
+    if (status != HEED_OK) heed_fail(error, status, "%s: %s", place, inner.message);
+    json_decref(line);
+    return status;
+}
+
+/* Blank lines are passed over. */
 static heed_status lines(const tokenize_task *values, const heed_tokenizer *tokenizer, heed_error *error)
 {
-    bool piped = !strcmp(values->jsonl, "-");
-    FILE *file = piped ? stdin : fopen(values->jsonl, "re");
-    if (!file) return heed_fail(error, HEED_E_IO, "%s: cannot open: %s", values->jsonl, strerror(errno));
-    char *text = NULL;
-    size_t capacity = 0, number = 0;
-    heed_status status = HEED_OK;
-    for (ssize_t length; status == HEED_OK && (length = getline(&text, &capacity, file)) >= 0;) {
-        number++;
-        if (strspn(text, " \t\r\n") == (size_t)length) continue;
-        json_error_t problem;
-        json_t *line = json_loadb(text, (size_t)length, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &problem);
-        heed_error inner = {0};
-        if (!line) status = heed_fail(error, HEED_E_FORMAT, "%s: line %zu: %s; expected one JSON object a line", values->jsonl, number, problem.text);
-        else {
-            status = values->decode ? decode_line(values, tokenizer, line, &inner) : encode_line(values, tokenizer, line, &inner);
-            if (status != HEED_OK) heed_fail(error, status, "%s: line %zu: %s", values->jsonl, number, inner.message);
-        }
-        json_decref(line);
+    heed_line_file *file = NULL;
+    heed_status status = heed_lines_open(&file, values->jsonl, error);
+    while (status == HEED_OK) {
+        char place[300];
+        const char *text = NULL;
+        size_t length = 0;
+        status = heed_lines_read(file, &text, &length, error);
+        if (!text) break;
+        heed_lines_place(file, place, sizeof place);
+        if (text[strspn(text, " \t\r\f\v")]) status = take_line(values, tokenizer, text, length, place, error);
     }
-    if (status == HEED_OK && ferror(file)) status = heed_fail(error, HEED_E_IO, "%s: cannot read: %s", values->jsonl, strerror(errno));
-    free(text);
-    if (!piped) fclose(file);
+    heed_lines_close(file);
     return status;
 }
 

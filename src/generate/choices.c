@@ -14,7 +14,7 @@ static heed_status refuse(const heed_question *q, const json_t *line, const char
 {
     heed_buffer found = {0};
     const json_t *value = json_object_get(line, key);
-    if (value) heed_json_put(&found, value, JSON_ENCODE_ANY | JSON_COMPACT);
+    if (value) heed_json_put_found(&found, value);
     heed_status status =
         heed_fail(error, HEED_E_FORMAT, "%s: line %zu: expected \"%s\", %s, found %.80s", q->path,
                   q->line, key, expected, found.data ? found.data : "none");
@@ -32,6 +32,20 @@ static size_t read_answer(const heed_question *q, const json_t *answer)
     return q->count;
 }
 
+/* HEED_E_FORMAT when the context or a choice holds what is not text. */
+static heed_status check_texts(const heed_question *q, const json_t *context, heed_error *error)
+{
+    for (size_t i = 0; i <= q->count; i++) {
+        const json_t *text = i < q->count ? json_array_get(q->choices, i) : context;
+        size_t length = json_string_length(text);
+        if (heed_utf8_valid(json_string_value(text), length) != length)
+            return heed_fail(error, HEED_E_FORMAT, "%s: line %zu: half a surrogate pair (\"\\ud83d\" "
+                             "without the other half, say) in the context or a choice, which is not "
+                             "text", q->path, q->line);
+    }
+    return HEED_OK;
+}
+
 heed_status heed_question_read(heed_question *q, const json_t *line, const char *path,
                                size_t number, heed_error *error)
 {
@@ -40,6 +54,7 @@ heed_status heed_question_read(heed_question *q, const json_t *line, const char 
     *q = (heed_question){
         .choices = choices, .count = json_array_size(choices), .path = path, .line = number};
     if (!json_is_string(context)) return refuse(q, line, "context", "a string", error);
+    HEED_TRY(check_texts(q, context, error));
     bool strings = json_is_array(choices) && q->count > 1;
     for (size_t i = 0; i < q->count; i++)
         strings &= json_string_length(json_array_get(choices, i)) > 0;

@@ -4,7 +4,7 @@
 
 #include "base/json.h"
 #include "generate/session.h"
-#include "io/lines.h"
+#include "base/lines.h"
 #include "text/tokenizer.h"
 
 /* A question, borrowed from its line of JSON. */

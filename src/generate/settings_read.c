@@ -15,10 +15,7 @@ typedef struct reader { heed_generation_settings *settings; const json_t *json; 
 static heed_status fail(const reader *r, const char *key, const char *expected)
 {
     heed_buffer text = {0};
-    const json_t *value = json_object_get(r->json, key);
-    const char *foreign = heed_json_foreign(value);
-    if (foreign) heed_buffer_text(&text, foreign);
-    else heed_json_put(&text, value, JSON_ENCODE_ANY | JSON_COMPACT);
+    heed_json_put_found(&text, json_object_get(r->json, key));
     heed_status status = text.failed ? heed_fail_memory(r->error, text.length, "a message")
                                      : heed_fail(r->error, HEED_E_FORMAT, "%s: \"%s\" is %.80s, expected %s", r->where, key, text.data, expected);
     heed_buffer_free(&text);

@@ -29,19 +29,12 @@ static int by_length(const void *a, const void *b)
     return (x->line > y->line) - (x->line < y->line);
 }
 
-static bool is_blank(const heed_text *line)
-{
-    for (size_t i = 0; i < line->length; i++)
-        if (!strchr(" \t\r\f\v", line->bytes[i]) || !line->bytes[i]) return false;
-    return true;
-}
-
 static heed_status tokenize(job *j, const heed_tokenizer *tokenizer, const heed_text *lines, size_t count, heed_error *error)
 {
     heed_encoding encoding = {0};
     heed_status status = HEED_OK;
     for (size_t i = 0; i < count && status == HEED_OK; i++) {
-        if (is_blank(&lines[i])) continue;
+        if (heed_line_is_blank(lines[i])) continue;
         status = heed_tokenizer_encode(tokenizer, lines[i].bytes, lines[i].length, HEED_ENCODE_SPECIAL, &encoding, error);
         if (status != HEED_OK || encoding.count == 0) continue;
         sentence *s = &j->sentences[j->count];
@@ -117,16 +110,32 @@ heed_status heed_translate_lines(heed_session *session, const heed_tokenizer *to
     return status;
 }
 
-static heed_status split_lines(const heed_file_map *map, heed_text **lines, size_t *count, heed_error *error)
+/* The lines of a file, blank ones too: each is a line of the translation. */
+typedef struct source_lines { heed_arena *arena; heed_text *lines; size_t count, capacity; } source_lines;
+
+static heed_status keep_line(source_lines *kept, heed_text line, heed_error *error)
 {
-    heed_lines walk = {.rest = {(const char *)map->data, map->size}};
-    heed_text line;
-    size_t capacity = 0;
-    while (heed_lines_next(&walk, &line)) {
-        if (!heed_grow(lines, &capacity, *count + 1, sizeof **lines)) return heed_fail_memory(error, (*count + 1) * sizeof **lines, "lines");
-        (*lines)[(*count)++] = line;
-    }
+    char *copy = heed_arena_take(kept->arena, line.length + 1, 1);
+    if (!copy || !heed_grow(&kept->lines, &kept->capacity, kept->count + 1, sizeof *kept->lines))
+        return heed_fail_memory(error, (kept->count + 1) * sizeof *kept->lines, "lines");
+    memcpy(copy, line.bytes, line.length);
+    kept->lines[kept->count++] = (heed_text){copy, line.length};
     return HEED_OK;
+}
+
+static heed_status read_lines(const char *path, source_lines *kept, heed_error *error)
+{
+    heed_line_file *file = NULL;
+    HEED_TRY(heed_line_file_open(&file, path, error));
+    kept->arena = heed_arena_new();
+    heed_status status = kept->arena ? HEED_OK : heed_fail_memory(error, 1, "lines");
+    for (bool found = true; status == HEED_OK && found;) {
+        heed_text line;
+        status = heed_line_file_next(file, &line, &found, error);
+        if (status == HEED_OK && found) status = keep_line(kept, line, error);
+    }
+    heed_line_file_close(file);
+    return status;
 }
 
 static heed_status write_lines(const char *path, const heed_translation *translation, heed_error *error)
@@ -143,16 +152,13 @@ heed_status heed_translate_file(heed_session *session, const heed_tokenizer *tok
                                 const char *in_path, const char *out_path, const heed_translation_events *events,
                                 heed_translation *translation, heed_error *error)
 {
-    heed_file_map map = {0};
-    heed_text *lines = NULL;
-    size_t count = 0;
+    source_lines source = {0};
     *translation = (heed_translation){0};
-    HEED_TRY(heed_file_map_open(&map, in_path, error));
-    heed_status status = heed_data_check_text(in_path, (heed_text){(const char *)map.data, map.size}, error);
-    if (status == HEED_OK) status = split_lines(&map, &lines, &count, error);
-    if (status == HEED_OK) status = heed_translate_lines(session, tokenizer, settings, lines, count, events, translation, error);
+    heed_status status = read_lines(in_path, &source, error);
+    if (status == HEED_OK)
+        status = heed_translate_lines(session, tokenizer, settings, source.lines, source.count, events, translation, error);
     if (status == HEED_OK) status = write_lines(out_path, translation, error);
-    free(lines);
-    heed_file_map_close(&map);
+    free(source.lines);
+    heed_arena_free(source.arena);
     return status;
 }

@@ -3,7 +3,7 @@
 #define HEED_GENERATE_TRANSLATE_H
 
 #include "generate/generate.h"
-#include "io/lines.h"
+#include "base/lines.h"
 
 typedef struct heed_translation {
     char **lines;       /* one for each input line, in input order; empty lines stay empty */

@@ -4,7 +4,7 @@
 #define HEED_IO_DATA_H
 
 #include "base/error.h"
-#include "io/lines.h"
+#include "base/lines.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -32,8 +32,6 @@ heed_status heed_data_open(heed_data **data, const char *const *paths, size_t co
 /* Two files, line i of one translating line i of the other. HEED_E_FORMAT with both counts when they differ. */
 heed_status heed_data_open_pairs(heed_data **data, const char *source_path, const char *target_path, heed_error *error);
 void heed_data_close(heed_data *data); /* NULL is fine */
-/* HEED_E_FORMAT naming line and byte when the text of the file `path` is not UTF-8. */
-heed_status heed_data_check_text(const char *path, heed_text text, heed_error *error);
 
 heed_data_kind heed_data_kind_of(const heed_data *data);
 size_t heed_data_count(const heed_data *data); /* documents, pairs, conversations or shards; at least 1 */

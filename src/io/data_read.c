@@ -18,22 +18,11 @@ static heed_status keep_map(heed_data *data, const char *path, heed_text *text, 
     return HEED_OK;
 }
 
-heed_status heed_data_check_text(const char *path, heed_text text, heed_error *error)
-{
-    size_t at = heed_utf8_valid(text.bytes, text.length), line = 1;
-    if (at == text.length) return HEED_OK;
-    for (size_t i = 0; i < at; i++) line += text.bytes[i] == '\n';
-    return heed_fail(error, HEED_E_FORMAT, "%s, line %zu: byte %zu of the file (0x%02x) is no UTF-8; convert the file (iconv -f LATIN1 -t UTF-8) or drop such "
-                     "bytes (iconv -c -t UTF-8)", path, line, at, (unsigned char)text.bytes[at]);
-}
-
-/* As keep_map, without the byte order mark that some editors put before UTF-8. */
+/* As keep_map, for text: checked, without a byte order mark. */
 static heed_status keep_text(heed_data *data, const char *path, heed_text *text, heed_error *error)
 {
     HEED_TRY(keep_map(data, path, text, error));
-    HEED_TRY(heed_data_check_text(path, *text, error));
-    if (text->length >= 3 && !memcmp(text->bytes, "\xEF\xBB\xBF", 3)) *text = (heed_text){text->bytes + 3, text->length - 3};
-    return HEED_OK;
+    return heed_text_begin(path, text, error);
 }
 
 static heed_status expect_kind(heed_data *data, heed_data_kind kind, const char *path, heed_error *error)
@@ -85,11 +74,20 @@ static heed_status read_whole(heed_data *data, const char *path, heed_error *err
     return add_document(data, (heed_text){copy, length}, path, error);
 }
 
-static heed_status copy_string(heed_data *data, const json_t *string, heed_text *text, const char *path, heed_error *error)
+/* Where an object stands, for messages. */
+typedef struct place { const char *path; size_t line; } place;
+
+/* Copies the text of a member. HEED_E_FORMAT when it is no text after all. */
+static heed_status copy_text(heed_data *data, const json_t *object, const char *key, heed_text *text, place at,
+                             heed_error *error)
 {
+    const json_t *string = json_object_get(object, key);
     size_t length = json_string_length(string);
+    if (heed_utf8_valid(json_string_value(string), length) != length)
+        return heed_fail(error, HEED_E_FORMAT, "%s, line %zu: \"%s\" holds half a surrogate pair (\"\\ud83d\" without "
+                         "the other half, say), which is not text: mend or remove it", at.path, at.line, key);
     char *copy = heed_arena_take(data->arena, length, 1);
-    if (!copy) return heed_fail_memory(error, length, path);
+    if (!copy) return heed_fail_memory(error, length, at.path);
     memcpy(copy, json_string_value(string), length);
     *text = (heed_text){copy, length};
     return HEED_OK;
@@ -122,24 +120,26 @@ static heed_status add_conversation(heed_data *data, const json_t *object, heed_
     return HEED_OK;
 }
 
-static heed_status add_object(heed_data *data, const json_t *object, heed_text whole, const char *path, size_t line, heed_error *error)
+static heed_status add_object(heed_data *data, const json_t *object, heed_text whole, place at, heed_error *error)
 {
     const json_t *text = json_object_get(object, "text");
     const json_t *source = json_object_get(object, "source"), *target = json_object_get(object, "target");
     heed_text first = {0}, second = {0};
     if (json_is_string(text)) {
-        HEED_TRY(copy_string(data, text, &first, path, error));
-        return add_document(data, first, path, error);
+        HEED_TRY(copy_text(data, object, "text", &first, at, error));
+        return add_document(data, first, at.path, error);
     }
-    if (json_object_get(object, "messages") || json_object_get(object, "completion")) return add_conversation(data, object, whole, path, line, error);
+    if (json_object_get(object, "messages") || json_object_get(object, "completion"))
+        return add_conversation(data, object, whole, at.path, at.line, error);
     if (!json_is_string(source) || !json_is_string(target))
-        return heed_fail(error, HEED_E_FORMAT, "%s, line %zu: expected an object with the string \"text\", or \"source\" and \"target\", or \"messages\", or "
-                         "\"prompt\" and \"completion\"", path, line);
-    HEED_TRY(copy_string(data, source, &first, path, error));
-    HEED_TRY(copy_string(data, target, &second, path, error));
-    return add_pair(data, first, second, path, error);
+        return heed_fail(error, HEED_E_FORMAT, "%s, line %zu: expected an object with the string \"text\", or \"source\" "
+                         "and \"target\", or \"messages\", or \"prompt\" and \"completion\"", at.path, at.line);
+    HEED_TRY(copy_text(data, object, "source", &first, at, error));
+    HEED_TRY(copy_text(data, object, "target", &second, at, error));
+    return add_pair(data, first, second, at.path, error);
 }
 
+/* Blank lines are no objects: they are passed over. */
 static heed_status read_jsonl(heed_data *data, const char *path, heed_error *error)
 {
     heed_lines lines = {0};
@@ -148,10 +148,10 @@ static heed_status read_jsonl(heed_data *data, const char *path, heed_error *err
     while (heed_lines_next(&lines, &line)) {
         char where[300];
         json_t *object = NULL;
-        if (line.length == 0) continue;
+        if (heed_line_is_blank(line)) continue;
         snprintf(where, sizeof where, "%.250s, line %zu", path, lines.number);
         HEED_TRY(heed_json_parse(&object, line.bytes, line.length, where, error));
-        heed_status status = add_object(data, object, line, path, lines.number, error);
+        heed_status status = add_object(data, object, line, (place){path, lines.number}, error);
         json_decref(object);
         if (status != HEED_OK) return status;
     }
@@ -160,6 +160,7 @@ static heed_status read_jsonl(heed_data *data, const char *path, heed_error *err
     return HEED_OK;
 }
 
+/* Every line is a pair; a blank one is an error as any other line without a tab. */
 static heed_status read_tsv(heed_data *data, const char *path, heed_error *error)
 {
     heed_lines lines = {0};
@@ -167,6 +168,7 @@ static heed_status read_tsv(heed_data *data, const char *path, heed_error *error
     HEED_TRY(keep_text(data, path, &lines.rest, error));
     while (heed_lines_next(&lines, &line)) {
         const char *tab = memchr(line.bytes, '\t', line.length), *end = line.bytes + line.length;
+        HEED_TRY(heed_line_check(path, line, lines.number, error));
         if (!tab || memchr(tab + 1, '\t', (size_t)(end - tab - 1)))
             return heed_fail(error, HEED_E_FORMAT, "%s, line %zu: %s, expected source, one tab, target", path, lines.number,
                              tab ? "more than one tab" : "no tab");
@@ -187,6 +189,8 @@ heed_status heed_data_read_pairs(heed_data *data, const char *source_path, const
         bool more_sources = heed_lines_next(&sources, &source), more_targets = heed_lines_next(&targets, &target);
         if (!more_sources && !more_targets) return HEED_OK;
         if (more_sources != more_targets) break;
+        HEED_TRY(heed_line_check(source_path, source, sources.number, error));
+        HEED_TRY(heed_line_check(target_path, target, targets.number, error));
         HEED_TRY(add_pair(data, source, target, source_path, error));
     }
     while (heed_lines_next(&sources, &source)) continue;

@@ -3,7 +3,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/memory.h"
-#include "io/lines.h"
+#include "base/lines.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <math.h>

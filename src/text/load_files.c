@@ -1,14 +1,14 @@
 #include "text/internal.h"
 
 #include "base/file.h"
-#include "base/utf8.h"
+#include "base/lines.h"
 #include "text/recipe.h"
 #include <stdlib.h>
 #include <string.h>
 
 /* Vocabularies in the older forms are turned into the tokenizer.json that transformers' class would make of them. */
 
-enum { FILE_LIMIT = 256 << 20, MOST_EXTRA_IDS = 10000 };
+enum { MOST_EXTRA_IDS = 10000 };
 
 /* tokenizer_class, without "Fast", or, without a tokenizer_config.json, the model_type of config.json. */
 static const struct { const char *name; const heed_recipe *recipe; } classes[] = {
@@ -37,24 +37,17 @@ static const heed_recipe *recipe_named(const char *name)
 
 typedef heed_status line_reader(heed_source *s, const char *line, size_t length, size_t number);
 
+/* Every line counts, a blank one too. */
 static heed_status read_lines(heed_source *s, const char *path, line_reader *reader)
 {
-    heed_buffer text = {0};
-    heed_status status = heed_file_read(path, FILE_LIMIT, &text, s->error);
-    for (size_t at = 0, number = 0; status == HEED_OK && at < text.length; number++) {
-        const char *line = text.data + at, *end = memchr(line, '\n', text.length - at);
-        size_t length = end ? (size_t)(end - line) : text.length - at;
-        at += length + 1;
-        if (length && line[length - 1] == '\r') length--;
-        bool valid = !memchr(line, 0, length);
-        for (size_t i = 0; i < length && valid;) {
-            uint32_t point;
-            i += heed_utf8_next(line + i, length - i, &point, &valid);
-        }
-        if (valid) status = reader(s, line, length, number);
-        else status = heed_fail(s->error, HEED_E_FORMAT, "%s: line %zu: expected UTF-8 text", path, number + 1);
+    heed_line_file *file = NULL;
+    heed_status status = heed_line_file_open(&file, path, s->error);
+    for (bool found = true; status == HEED_OK && found;) {
+        heed_text line;
+        status = heed_line_file_next(file, &line, &found, s->error);
+        if (status == HEED_OK && found) status = reader(s, line.bytes, line.length, heed_line_file_number(file) - 1);
     }
-    heed_buffer_free(&text);
+    heed_line_file_close(file);
     return status;
 }
 

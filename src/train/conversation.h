@@ -2,7 +2,7 @@
 #ifndef HEED_TRAIN_CONVERSATION_H
 #define HEED_TRAIN_CONVERSATION_H
 
-#include "io/lines.h"
+#include "base/lines.h"
 #include "text/chat.h"
 
 /* A text and the places of the answers in it, in order. Borrowed for the call. */

@@ -137,7 +137,7 @@ printf 'fine\nb\377d\n' >"$work/broken.txt"
 expect 1 'broken.txt, line 2: byte 6' "$heed" train --data "$work/broken.txt" --out "$work/none" $small --max-steps 2
 expect 1 'broken.txt, line 2: byte 6' "$heed" eval -m "$work/whole" --text "$work/broken.txt"
 expect 1 'broken.txt, line 2: byte 6' "$heed" tokenize --train char --data "$work/broken.txt" --out "$work/none"
-expect 1 'broken.txt: line 2 is no UTF-8' "$heed" generate -m "$work/whole" --file "$work/broken.txt" -n 2
+expect 1 'broken.txt, line 2: byte [0-9]* of the file (0x[0-9a-f]*) is not valid UTF-8' "$heed" generate -m "$work/whole" --file "$work/broken.txt" -n 2
 expect 2 'no UTF-8' "$heed" generate -m "$work/whole" -p "$(printf 'caf\351')" -n 2
 expect 2 'no UTF-8' "$heed" tokenize -m "$work/whole" -p "$(printf 'caf\351')"
 "$heed" generate -m "$work/whole" -p "" -n 2 >"$work/out" 2>/dev/null && fail "an empty prompt passed"

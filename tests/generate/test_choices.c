@@ -3,7 +3,7 @@
 #include "base/utf8.h"
 #include "generate/choices.h"
 #include "generate/support.h"
-#include "io/lines.h"
+#include "base/lines.h"
 #include <math.h>
 
 static json_t *line_of(const char *text)

@@ -54,7 +54,7 @@ static void text_files_are_one_document(void **state)
 static void broken_utf8_is_named(void **state)
 {
     (void)state;
-    assert_fails(HEED_E_FORMAT, "a.txt, line 2: byte 6 of the file (0xff) is no UTF-8", status_of("a.txt", "good\nb\xFFz\n", 9, &error));
+    assert_fails(HEED_E_FORMAT, "a.txt, line 2: byte 6 of the file (0xff) is not valid UTF-8", status_of("a.txt", "good\nb\xFFz\n", 9, &error));
     assert_fails(HEED_E_FORMAT, "b.tsv, line 1: byte 3 of the file (0xc3)", status_of("b.tsv", "a\tb\xC3", 4, &error));
     assert_fails(HEED_E_FORMAT, "c.jsonl, line 1: byte 11 of the file (0x80)", status_of("c.jsonl", "{\"text\": \"a\x80\"}", 14, &error));
     assert_ok(status_of("a.txt", "\xC3\xA4 \xF0\x9F\x98\x80 twelve and more", 20, &error));
@@ -92,10 +92,12 @@ static void json_lines_are_documents_or_pairs(void **state)
         {"{\"text\":\"a\"}\n{\"text\":\"b\"\n", "a.jsonl, line 2: column 12 (byte 11): the end, expected ',' or '}'",
          HEED_E_FORMAT},
         {"text\n", "line 1: column 1", HEED_E_FORMAT},
-        {"{\"text\":\"\xFF\"}", "is no UTF-8", HEED_E_FORMAT},
+        {"{\"text\":\"\xFF\"}", "is not valid UTF-8", HEED_E_FORMAT},
         {"{\"source\":\"a\"}", "line 1: expected an object", HEED_E_FORMAT},
         {"{\"text\":\"a\"}\n{\"source\":\"a\",\"target\":\"b\"}", "give files of one kind", HEED_E_ARG},
-        {"{\"text\":\"a\",\"text\":\"b\"}", "duplicate key", HEED_E_FORMAT},
+        {"{\"text\":\"a\"}\n{\"text\":\"b\\ud83d\"}", "line 2: \"text\" holds half a surrogate pair", HEED_E_FORMAT},
+        {"{\"source\":\"a\",\"target\":\"\\udc00\"}", "line 1: \"target\" holds half a surrogate pair", HEED_E_FORMAT},
+        {"{\"text\":NaN}", "line 1: expected an object with the string \"text\"", HEED_E_FORMAT},
         {"{\"messages\":[]}", "line 1: expected \"messages\" to be a list of objects", HEED_E_FORMAT},
         {"{\"messages\":[{\"role\":\"user\"},{\"content\":\"a\"}]}", "line 1: expected \"messages\"", HEED_E_FORMAT},
         {"{\"messages\":\"a\"}", "line 1: expected \"messages\"", HEED_E_FORMAT},
@@ -108,6 +110,21 @@ static void json_lines_are_documents_or_pairs(void **state)
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         assert_fails(cases[i].status, cases[i].part, status_of("a.jsonl", cases[i].text, strlen(cases[i].text), &error));
+}
+
+/* What a line has beside the text may be whatever Python reads; blank lines are no objects. */
+static void json_lines_are_read_as_python_reads_them(void **state)
+{
+    (void)state;
+    heed_data *data = NULL;
+    const char *text = "\xEF\xBB\xBF{\"text\":\"a\",\"score\":NaN,\"x\":-Infinity,\"y\":1e400,\"z\":\"\\ud83d\"}\r\n \t\n\r\n"
+                       "\xEF\xBB\xBF{\"text\":\"x\",\"text\":\"b\"}\n\n";
+    assert_ok(open_one(&data, "a.jsonl", text, strlen(text), &error));
+    assert_int_equal(heed_data_count(data), 2);
+    EXPECT_TEXT(heed_data_document(data, 0), "a");
+    EXPECT_TEXT(heed_data_document(data, 1), "b");
+    heed_data_close(data);
+    assert_fails(HEED_E_FORMAT, "a.tsv, line 2: a NUL byte at column 3", status_of("a.tsv", "a\tb\nc\t\0\n", 8, &error));
 }
 
 static void tables_are_pairs(void **state)
@@ -279,7 +296,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(text_files_are_one_document), cmocka_unit_test(broken_utf8_is_named), cmocka_unit_test(json_lines_are_documents_or_pairs),
-        cmocka_unit_test(tables_are_pairs),
+        cmocka_unit_test(json_lines_are_read_as_python_reads_them), cmocka_unit_test(tables_are_pairs),
         cmocka_unit_test(aligned_files_are_pairs), cmocka_unit_test(token_shards_are_read),
         cmocka_unit_test(token_headers_that_lie_are_named),
         cmocka_unit_test(folders_stand_for_their_files), cmocka_unit_test(other_formats_are_named)};

@@ -28,9 +28,11 @@ void interrupt_listen(void)
     struct sigaction action = {.sa_handler = on_signal};
     sigemptyset(&action.sa_mask);
     for (int i = 0; i < 3; i++) {
+        /* nohup ignores SIGHUP on purpose; a shell that starts a program with & ignores SIGINT for
+           it, which would leave it deaf to a kill -INT. */
         struct sigaction before;
         bool ignored = sigaction(listened[i], NULL, &before) == 0 && before.sa_handler == SIG_IGN;
-        if (!ignored) sigaction(listened[i], &action, NULL);
+        if (!ignored || listened[i] != SIGHUP) sigaction(listened[i], &action, NULL);
     }
     signal(SIGPIPE, SIG_IGN); /* a closed pipe is a failed write, reported as one */
 }

@@ -105,12 +105,6 @@ static heed_status write_folder(heed_folder *folder, const heed_model *model,
     return heed_folder_commit(folder, error);
 }
 
-static bool ends_with(const char *text, const char *end)
-{
-    size_t a = strlen(text), b = strlen(end);
-    return a >= b && !strcmp(text + a - b, end);
-}
-
 heed_status heed_convert_model(const heed_conversion *how, char **notes, heed_error *error)
 {
     heed_dtype dtype = HEED_DTYPE_COUNT;
@@ -119,7 +113,7 @@ heed_status heed_convert_model(const heed_conversion *how, char **notes, heed_er
     heed_folder folder = {0};
     heed_buffer said = {0};
     heed_error problem = {0};
-    bool gguf = ends_with(how->out, ".gguf");
+    bool gguf = heed_gguf_is_name(how->out);
     *notes = NULL;
     if (how->dtype) HEED_TRY(heed_weight_type_read(how->dtype, &dtype, error));
     if (!gguf) HEED_TRY(heed_folder_open(&folder, how->out, HEED_FOLDER_MODEL, false, error));

@@ -1,6 +1,7 @@
 #include "api/transformer.h"
 
 #include "base/memory.h"
+#include "io/weights.h"
 #include "tensor/dtype.h"
 #include <math.h>
 #include <stdlib.h>
@@ -40,7 +41,7 @@ heed_status heed_transformer_load_with(heed_transformer **result, heed_context *
     if (!t) return heed_fail_memory(error, sizeof *t, "the model");
     pthread_mutex_init(&t->turn, NULL);
     t->context = context;
-    t->folder = heed_string_copy(folder);
+    t->folder = heed_weights_folder(folder);
     heed_status status = t->folder ? HEED_OK : heed_fail_memory(error, strlen(folder), "the model");
     if (status == HEED_OK) status = heed_model_load(&t->model, folder, &how, error);
     if (status == HEED_OK) heed_load_tell(options, t->model);

@@ -1,10 +1,12 @@
 /* Reading GGUF files: header, tensors and the order of both. */
+#include "io/foreign.h"
 #include "io/gguf_read.h"
 #include "io/stored.h"
 
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 enum { LEAST_TENSOR = 8 + 1 + 4 + 4 + 8, MAX_RANK = 4, DEFAULT_ALIGNMENT = 32, MOST_ALIGNMENT = 1 << 30 };
@@ -139,7 +141,11 @@ static heed_status read_version(heed_gguf_cursor *cursor)
 {
     uint32_t version = 0;
     const heed_gguf *file = cursor->file;
-    if (file->size < 4 || memcmp(file->bytes, "GGUF", 4))
+    bool gguf = file->size >= 4 && !memcmp(file->bytes, "GGUF", 4);
+    if (!gguf)
+        HEED_TRY(heed_foreign_check(file->where, file->bytes, file->size,
+                                    "a GGUF file, which begins with \"GGUF\"", cursor->error));
+    if (!gguf)
         return heed_fail(cursor->error, HEED_E_FORMAT, "%s: byte 0: expected a GGUF file, which begins with \"GGUF\"", file->where);
     cursor->at = 4;
     HEED_TRY(heed_gguf_read_u32(cursor, "the version", &version));
@@ -220,6 +226,12 @@ bool heed_gguf_is_file(const char *path)
     bool found = read(descriptor, magic, sizeof magic) == (ssize_t)sizeof magic && memcmp(magic, "GGUF", sizeof magic) == 0;
     close(descriptor);
     return found;
+}
+
+bool heed_gguf_is_name(const char *path)
+{
+    size_t length = strlen(path);
+    return length >= 5 && strcasecmp(path + length - 5, ".gguf") == 0;
 }
 
 size_t heed_gguf_count(const heed_gguf *file)

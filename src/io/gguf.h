@@ -37,6 +37,9 @@ heed_status heed_gguf_open_memory(heed_gguf **file, const void *bytes, size_t co
 void heed_gguf_close(heed_gguf *file); /* NULL is fine */
 /* Does this path name a regular file that begins with "GGUF"? */
 bool heed_gguf_is_file(const char *path);
+/* Does this name end in .gguf, in small letters or capitals? Then a model is written there as a
+   GGUF file. */
+bool heed_gguf_is_name(const char *path);
 
 size_t heed_gguf_count(const heed_gguf *file);
 const heed_stored_tensor *heed_gguf_at(const heed_gguf *file, size_t index); /* in the order of their data; shapes outermost first */

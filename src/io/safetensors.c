@@ -1,4 +1,5 @@
 #include "io/safetensors.h"
+#include "io/foreign.h"
 #include "io/stored.h"
 
 #include "base/file.h"
@@ -160,11 +161,14 @@ static heed_status read_entries(heed_safetensors *file, json_t *header, heed_err
 
 static heed_status read_header(heed_safetensors *file, const unsigned char *bytes, size_t count, heed_error *error)
 {
+    uint64_t length = 0;
+    for (int i = PREFIX - 1; i >= 0 && count >= PREFIX; i--) length = length << 8 | bytes[i];
+    bool fits = count > PREFIX && length > 0 && length <= HEADER_LIMIT &&
+                length <= count - PREFIX && bytes[PREFIX] == '{';
+    if (!fits) HEED_TRY(heed_foreign_check(file->where, bytes, count, "a safetensors file", error));
     if (count < PREFIX)
         return heed_fail(error, HEED_E_FORMAT, "%s: %zu bytes, expected a safetensors file (8 bytes of header length come first)",
                          file->where, count);
-    uint64_t length = 0;
-    for (int i = PREFIX - 1; i >= 0; i--) length = length << 8 | bytes[i];
     if (length > HEADER_LIMIT || length > count - PREFIX)
         return heed_fail(error, HEED_E_FORMAT, "%s: byte 0: header length %llu, expected at most %zu: no safetensors file, or "
                          "cut short",

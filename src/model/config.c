@@ -1,9 +1,12 @@
 /* Reading, completing, checking and writing configurations by the tables of their families. */
 #include "model/family.h"
 #include "base/file.h"
+#include "io/foreign.h"
 #include "io/gguf.h"
+#include "io/weights.h"
 #include "tensor/dtype.h"
 
+#include <dirent.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -184,17 +187,56 @@ static heed_status load_gguf(heed_config *config, const char *path, heed_error *
     return status;
 }
 
-heed_status heed_config_load(heed_config *config, const char *folder, heed_error *error)
+/* A folder without config.json that holds a GGUF file; HEED_OK if it holds none. */
+static heed_status check_gguf_inside(const char *folder, heed_error *error)
+{
+    DIR *stream = opendir(folder);
+    heed_status status = HEED_OK;
+    for (struct dirent *entry; stream && status == HEED_OK && (entry = readdir(stream));)
+        if (heed_gguf_is_name(entry->d_name))
+            status = heed_fail(
+                error, HEED_E_IO,
+                "%s: no config.json here; the model may be the file %s/%s: give its path", folder,
+                folder, entry->d_name);
+    if (stream) closedir(stream);
+    return status;
+}
+
+/* Why a path is no model: what the file is instead, or what the folder lacks. */
+static heed_status fail_without_config(const char *path, const char *folder, heed_error *error)
+{
+    static const char files[] = "config.json (and tokenizer.json, to read and write text)";
+    if (heed_path_is_directory(path)) return check_gguf_inside(path, error);
+    if (heed_weights_is_name(path) && heed_path_exists(path))
+        return heed_fail(error, HEED_E_IO,
+                         "%s: weights alone are no model: put %s into %s, beside them", path, files,
+                         folder);
+    if (heed_gguf_is_name(path)) return heed_foreign_fail(path, "a GGUF file", error);
+    return heed_foreign_fail(path, "a model folder, a GGUF file or a .safetensors file", error);
+}
+
+/* Something that exists, or is named as a file with weights is. */
+static bool is_model_name(const char *path)
+{
+    return heed_path_exists(path) || heed_gguf_is_name(path) || heed_weights_is_name(path);
+}
+
+heed_status heed_config_load(heed_config *config, const char *model, heed_error *error)
 {
     *config = (heed_config){0};
-    if (heed_gguf_is_file(folder)) return load_gguf(config, folder, error);
-    char *path = heed_path_join(folder, "config.json");
-    if (!path) return heed_fail_memory(error, strlen(folder) + 16, "a path");
+    if (heed_gguf_is_file(model)) return load_gguf(config, model, error);
+    char *folder = heed_weights_folder(model);
+    char *path = folder ? heed_path_join(folder, "config.json") : NULL;
     json_t *json = NULL;
-    heed_status status = heed_json_read(&json, path, error);
+    heed_status status = HEED_OK;
+    if (!path) status = heed_fail_memory(error, strlen(model) + 16, "a path");
+    else if (is_model_name(model) && !heed_path_exists(path))
+        status = fail_without_config(model, folder, error);
+    if (status == HEED_OK) status = heed_json_read(&json, path, error);
     if (status == HEED_OK) status = heed_config_read(config, json, path, error);
     json_decref(json);
     free(path);
+    free(folder);
     return status;
 }
 

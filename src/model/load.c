@@ -8,29 +8,6 @@
 
 /* ---- which tensors ---- */
 
-/* The prefix behind which most of the wanted tensors are found; a tie goes to the earlier one. */
-static heed_status choose_prefix(const heed_model *model, const heed_weights_file *file, const char **prefix, heed_error *error)
-{
-    const heed_config *config = &model->config;
-    heed_arena *arena = heed_arena_new();
-    if (!arena) return heed_fail_memory(error, 64, "names of tensors");
-    size_t best = 0;
-    bool whole = true;
-    *prefix = config->family->prefixes[0];
-    for (const char *const *one = config->family->prefixes; *one; one++) {
-        size_t found = 0;
-        for (const heed_weight_name *entry = model->names; entry->name; entry++) {
-            char *name = entry->flags & HEED_NAME_BASE ? heed_weights_expand(arena, *one, entry->name, 0, 0) : NULL;
-            whole = whole && (name || !(entry->flags & HEED_NAME_BASE));
-            found += name && heed_weights_file_find(file, name) != NULL;
-        }
-        if (found > best) *prefix = *one;
-        best = found > best ? found : best;
-    }
-    heed_arena_free(arena);
-    return whole ? HEED_OK : heed_fail_memory(error, 64, "names of tensors");
-}
-
 /* The tensor under its name, or under an older spelling of the same role, or its copy in a tied
    model. */
 static heed_status find_source(heed_model *model, const heed_weights_file *file,
@@ -38,12 +15,14 @@ static heed_status find_source(heed_model *model, const heed_weights_file *file,
 {
     const heed_weight_name *alias = model->names;
     tensor->source = heed_weights_file_find(file, tensor->name);
+    if (!tensor->source) HEED_TRY(heed_weights_file_check(file, tensor->name, error));
     for (; !tensor->source && alias->name; alias++) {
         if (!(alias->flags & HEED_NAME_ALIAS) || alias->role != tensor->entry->role || alias->part != tensor->entry->part) continue;
         char *name = heed_weights_expand(model->arena, alias->flags & HEED_NAME_BASE ? model->prefix : "", alias->name, tensor->layer, tensor->expert);
         if (!name) return heed_fail_memory(error, strlen(alias->name), "names of tensors");
         tensor->source = heed_weights_file_find(file, name);
         if (tensor->source) tensor->name = name;
+        else HEED_TRY(heed_weights_file_check(file, name, error));
     }
     if (tensor->source) return HEED_OK;
     tensor->source = heed_ties_source(ties, tensor);
@@ -71,6 +50,32 @@ static bool is_head(const heed_model *model, const heed_weight_name *entry)
     return !(entry->flags & HEED_NAME_BASE) || (entry->flags & HEED_NAME_HEAD);
 }
 
+/* Names the tensor, and one that may be it, into whose name a wrapper has put something. */
+static heed_status fail_missing(const heed_model *model, const heed_weights_file *file,
+                                const heed_tensor *tensor, heed_error *error)
+{
+    const char *where = heed_weights_file_path(file);
+    const char *name = tensor->name;
+    const char *wanted = name;
+    size_t at = 0;
+    const char *similar = is_gguf(model) ? NULL : heed_weights_file_find_wrapped(file, name, &at);
+    if (!similar && !is_gguf(model) && (tensor->entry->flags & HEED_NAME_BASE)) {
+        wanted = name + strlen(model->prefix);
+        similar = heed_weights_file_find_wrapped(file, wanted, &at);
+    }
+    if (similar)
+        return heed_fail(
+            error, HEED_E_FORMAT,
+            "%s: tensor \"%s\" is missing, but \"%.128s\" is there: a wrapper has put "
+            "\"%.*s\" into some of the names; save the unwrapped model (in Python: the "
+            "module inside the wrapper), or rename the tensors",
+            where, name, similar, (int)(strlen(similar) - strlen(wanted)), similar + at);
+    return heed_fail(error, HEED_E_FORMAT,
+                     "%s: tensor \"%s\" is missing; %s (model_type %s) needs it%s", where, name,
+                     configuration(model), model->config.model_type,
+                     is_head(model, tensor->entry) ? "; only training initialises a new head" : "");
+}
+
 /* A tensor that the file lacks: optional, a new head, or an error. */
 static heed_status accept_missing(heed_model *model, const heed_weights_file *file, heed_tensor *tensor, const heed_model_options *options,
                                   heed_error *error)
@@ -84,8 +89,7 @@ static heed_status accept_missing(heed_model *model, const heed_weights_file *fi
         tensor->initialise = true;
         return heed_model_note_add(model, error, "%s is not in the file: initialised from the seed", tensor->name);
     }
-    return heed_fail(error, HEED_E_FORMAT, "%s: tensor \"%s\" is missing; %s (model_type %s) needs it%s", heed_weights_file_path(file), tensor->name,
-                     configuration(model), model->config.model_type, is_head(model, tensor->entry) ? "; only training initialises a new head" : "");
+    return fail_missing(model, file, tensor, error);
 }
 
 static heed_status check_source(const heed_model *model, const heed_tensor *tensor, heed_error *error)
@@ -144,12 +148,18 @@ static heed_status check_leftovers(heed_model *model, const heed_weights_file *f
     for (size_t i = 0; status == HEED_OK && i < heed_weights_file_count(file); i++) {
         const heed_stored_tensor *stored = heed_weights_file_at(file, i);
         if (bsearch(&stored, used, count, sizeof *used, compare_pointers)) continue;
-        if (is_ignored(model, stored->name)) ignored++;
+        if (!heed_weights_file_is_listed(file, i) || is_ignored(model, stored->name)) ignored++;
         else
             status = heed_fail(error, HEED_E_FORMAT, "%s: tensor \"%s\" has no place in this model (model_type %s by %s)", stored->file,
                                stored->name, model->config.model_type, configuration(model));
     }
     free(used);
+    size_t lost = heed_weights_file_lost_count(file);
+    if (status == HEED_OK && lost > 0)
+        status = heed_model_note_aloud(model, error,
+                                       "%zu tensors that the index names cannot be read; this "
+                                       "model does not need them. The first: %s",
+                                       lost, heed_weights_file_lost(file, 0));
     if (status == HEED_OK && ignored > 0)
         status = heed_model_note_add(model, error, "%zu tensors of the file are not used here (other heads, buffers, repeated names)", ignored);
     return status;
@@ -234,10 +244,13 @@ static heed_status fill_all(heed_model *model, const heed_weights_file *file, co
     return HEED_OK;
 }
 
-static heed_status load_weights(heed_model *model, const heed_weights_file *file, const heed_model_options *options, heed_error *error)
+static heed_status load_weights(heed_model *model, heed_weights_file *file,
+                                const heed_model_options *options, heed_error *error)
 {
     heed_ties ties;
-    HEED_TRY(choose_prefix(model, file, &model->prefix, error));
+    HEED_TRY(heed_weights_choose_prefix(model, file, error));
+    for (size_t i = 0; i < heed_weights_file_note_count(file); i++)
+        HEED_TRY(heed_model_note_aloud(model, error, "%s", heed_weights_file_note(file, i)));
     HEED_TRY(heed_ties_resolve(&ties, model, file, error));
     HEED_TRY(heed_weights_list(model, model->prefix, error));
     for (size_t i = 0; i < model->n_tensors; i++) {

@@ -21,6 +21,7 @@ static heed_status add_copies(const heed_model *model, const heed_weights_file *
     char *name = heed_weights_expand(model->arena, prefix, entry->name, 0, 0);
     if (!name) return heed_fail_memory(error, strlen(entry->name), "names of tensors");
     const heed_stored_tensor *tensor = heed_weights_file_find(file, name);
+    if (!tensor) HEED_TRY(heed_weights_file_check(file, name, error));
     bool known = !tensor;
     for (size_t i = 0; i < found->count; i++) known = known || found->tensors[i] == tensor;
     if (!known && found->count < MOST_NAMES) found->tensors[found->count++] = tensor;

@@ -81,6 +81,10 @@ struct heed_model {
     const char *prefix;
 };
 
+/* Sets the model's prefix to the one with which most of its tensors are found. If more are found
+   after the name of a wrapper that all tensors have in common, the files lose it. */
+heed_status heed_weights_choose_prefix(heed_model *model, heed_weights_file *file,
+                                       heed_error *error);
 /* Names, shapes and places of everything the configuration wants; nothing is filled. prefix stands before BASE names. */
 heed_status heed_weights_list(heed_model *model, const char *prefix, heed_error *error);
 /* Which tensors are trained, once it is known which ones are there. */

@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "io/gguf.h"
+#include "io/weights.h"
 #include <heed/heed.h> /* loading and freeing are public */
 #include <stdlib.h>
 #include <string.h>
@@ -171,11 +172,22 @@ static heed_status load_folder(heed_tokenizer **tokenizer, const char *folder, h
     return status;
 }
 
+/* The tokenizer beside a file of weights. */
+static heed_status load_beside(heed_tokenizer **tokenizer, const char *path, heed_error *error)
+{
+    char *folder = heed_weights_folder(path);
+    heed_status status = folder ? load_folder(tokenizer, folder, error)
+                                : heed_fail_memory(error, strlen(path), "a path");
+    free(folder);
+    return status;
+}
+
 heed_status heed_tokenizer_load(heed_tokenizer **tokenizer, const char *path, heed_error *error)
 {
     *tokenizer = NULL;
     if (heed_path_is_directory(path)) return load_folder(tokenizer, path, error);
     if (heed_gguf_is_file(path)) return heed_tokenizer_load_gguf(tokenizer, path, error);
+    if (heed_weights_is_name(path)) return load_beside(tokenizer, path, error);
     json_t *json = NULL;
     HEED_TRY(heed_json_read(&json, path, error));
     heed_status status = heed_tokenizer_build(tokenizer, json, NULL, path, error);

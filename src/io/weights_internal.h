@@ -1,0 +1,61 @@
+/* weights_internal.h: a model's weights from inside, for weights.c and weights_index.c. */
+#ifndef HEED_IO_WEIGHTS_INTERNAL_H
+#define HEED_IO_WEIGHTS_INTERNAL_H
+
+#include "base/memory.h"
+#include "io/weights.h"
+
+/* One file of the model: safetensors or GGUF, the other is NULL; both are NULL if it cannot be
+   read. */
+typedef struct heed_shard {
+    const char *name; /* in the index */
+    heed_safetensors *file;
+    heed_gguf *gguf;
+    heed_status status;  /* why it cannot be read ... */
+    const char *problem; /* ... in words */
+} heed_shard;
+
+/* A tensor of the namespace and the shard that it lies in. */
+typedef struct heed_member {
+    heed_stored_tensor tensor; /* its name may be shorter than in the file */
+    size_t shard;
+    bool listed; /* the index names it in this shard; true without an index */
+} heed_member;
+
+/* A tensor that the index names and no shard gives. */
+typedef struct heed_lost_tensor {
+    const char *name;
+    heed_status status;
+    const char *problem;
+} heed_lost_tensor;
+
+struct heed_weights_file {
+    heed_arena *arena;
+    const char *path;
+    heed_shard *shards;
+    size_t shard_count;
+    heed_member *members; /* shard by shard, in data order */
+    heed_member **by_name;
+    size_t count, bytes;
+    heed_lost_tensor *lost;
+    size_t lost_count;
+    const char **notes; /* what the user should know about these files */
+    size_t note_count;
+};
+
+size_t heed_shard_size(const heed_shard *shard);
+const heed_stored_tensor *heed_shard_at(const heed_shard *shard, size_t index);
+/* Reads an index, opens its shards, and chooses the tensors. */
+heed_status heed_weights_open_index(heed_weights_file *file, const char *path, heed_error *error);
+/* *index: the path of an index beside a .safetensors file; *named: there is one, and it names that
+   file as a shard. */
+heed_status heed_weights_index_of(const char *path, char **index, bool *named, heed_error *error);
+/* Orders the members by name, for heed_weights_file_find. */
+heed_status heed_weights_order(heed_weights_file *file, heed_error *error);
+/* Orders what is lost by name, for heed_weights_file_check. */
+void heed_weights_sort_lost(heed_weights_file *file);
+/* Adds a note; `file` keeps it. */
+heed_status heed_weights_note(heed_weights_file *file, heed_error *error, const char *format, ...)
+    HEED_PRINTF(3, 4);
+
+#endif

@@ -29,6 +29,18 @@ heed_status heed_checkpoint_write(const char *run, int64_t step, heed_checkpoint
    links in RUN to the newest complete checkpoint. private_files as above. */
 heed_status heed_checkpoint_prepare(const char *run, const char *const *private_files, heed_error *error);
 
+/* For a new training in `run`, which may be absent: HEED_E_ARG naming the first entry that is not
+   heed's own. `training`: heed began a training there before, so that the files and folders of a run
+   are its own too. Nothing is changed. */
+heed_status heed_run_check(const char *run, bool training, heed_error *error);
+
+/* For going on: RUN's links to the files of `checkpoint` may have been replaced by files. HEED_E_ARG
+   when one of these says what the model is or has its weights; else the name of the last of them, or
+   "", is put into found[size]. */
+heed_status heed_run_check_links(const char *run, const char *checkpoint,
+                                 const char *const *private_files, char *found, size_t size,
+                                 heed_error *error);
+
 /* The newest checkpoint that is complete (checkpoint.json present, every file there with its size): its path, to be freed, and
    step. *path is NULL and the status HEED_OK when there is none. */
 heed_status heed_checkpoint_newest(const char *run, char **path, int64_t *step, heed_error *error);

@@ -1,10 +1,10 @@
 /* Finding, repairing and pruning checkpoints in a run directory. */
+#include "base/entries.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "base/memory.h"
 #include "io/checkpoint.h"
 #include "io/checkpoint_run.h"
-#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,8 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* The step of "checkpoint-STEP" followed by `ending`; -1 for any other name, leading zeros and numbers beyond 64 bits included. */
-static int64_t step_of(const char *name, const char *ending)
+int64_t heed_checkpoint_step_of(const char *name, const char *ending)
 {
     static const char prefix[] = "checkpoint-";
     char *end;
@@ -34,31 +33,6 @@ static char *path_of(const char *run, int64_t step, const char *ending)
     return path.data;
 }
 
-typedef heed_status entry_visit(void *context, const char *run, const char *name, const char *path,
-                                const struct stat *information, heed_error *error);
-
-/* Calls visit for every name in RUN. Names are gathered first: visits rename and remove. */
-static heed_status for_each_entry(const char *run, entry_visit *visit, void *context, heed_error *error)
-{
-    heed_buffer names = {0};
-    DIR *stream = opendir(run);
-    if (!stream) return heed_fail_system(error, "open the folder", run);
-    for (struct dirent *entry; (entry = readdir(stream));)
-        if (strcmp(entry->d_name, ".") && strcmp(entry->d_name, ".."))
-            heed_buffer_append(&names, entry->d_name, strlen(entry->d_name) + 1);
-    closedir(stream);
-    heed_status status = names.failed ? heed_fail_memory(error, names.length, run) : HEED_OK;
-    for (size_t at = 0; at < names.length && status == HEED_OK; at += strlen(names.data + at) + 1) {
-        struct stat information;
-        char *path = heed_path_join(run, names.data + at);
-        if (!path) status = heed_fail_memory(error, strlen(run) + 256, run);
-        else if (lstat(path, &information) == 0) status = visit(context, run, names.data + at, path, &information, error);
-        free(path);
-    }
-    heed_buffer_free(&names);
-    return status;
-}
-
 typedef struct { int64_t *steps; size_t count, capacity; } step_list;
 
 static heed_status add_step(void *context, const char *run, const char *name, const char *path, const struct stat *information,
@@ -66,7 +40,7 @@ static heed_status add_step(void *context, const char *run, const char *name, co
 {
     (void)path;
     step_list *list = context;
-    int64_t step = step_of(name, "");
+    int64_t step = heed_checkpoint_step_of(name, "");
     if (step < 0 || !S_ISDIR(information->st_mode)) return HEED_OK;
     if (!heed_grow(&list->steps, &list->capacity, list->count + 1, sizeof *list->steps))
         return heed_fail_memory(error, (list->count + 1) * sizeof *list->steps, run);
@@ -84,7 +58,7 @@ static int newest_first(const void *a, const void *b)
 static heed_status list_steps(step_list *list, const char *run, heed_error *error)
 {
     *list = (step_list){0};
-    HEED_TRY(for_each_entry(run, add_step, list, error));
+    HEED_TRY(heed_for_each_entry(run, add_step, list, error));
     if (list->count) qsort(list->steps, list->count, sizeof *list->steps, newest_first);
     return HEED_OK;
 }
@@ -165,7 +139,7 @@ static heed_status read_pointer(int64_t *step, const char *run, const char *name
     free(link);
     if (length <= 0) return HEED_OK;
     target[length] = 0;
-    *step = step_of(target, "");
+    *step = heed_checkpoint_step_of(target, "");
     return HEED_OK;
 }
 
@@ -211,11 +185,11 @@ heed_status heed_run_show(const char *run, int64_t step, const char *const *priv
     int64_t last = -1;
     char *folder = path_of(run, step, "");
     if (!folder) return heed_fail_memory(error, strlen(run) + 64, run);
-    heed_status status = for_each_entry(folder, link_file, &job, error);
+    heed_status status = heed_for_each_entry(folder, link_file, &job, error);
     free(folder);
     if (status == HEED_OK) status = read_pointer(&last, run, "last", error);
     if (status == HEED_OK && last != step) status = heed_run_point(run, "last", step, error);
-    return status == HEED_OK ? for_each_entry(run, drop_stale_link, NULL, error) : status;
+    return status == HEED_OK ? heed_for_each_entry(run, drop_stale_link, NULL, error) : status;
 }
 
 /* Under its temporary name a half-removed checkpoint is no checkpoint any more. */
@@ -250,13 +224,23 @@ static bool ends_with_tmp(const char *name)
     return length > 4 && !strcmp(name + length - 4, ".tmp");
 }
 
+bool heed_run_is_link(const char *path, const struct stat *information)
+{
+    char target[600];
+    if (!S_ISLNK(information->st_mode)) return false;
+    ssize_t length = readlink(path, target, sizeof target - 1);
+    if (length <= 0) return false;
+    target[length] = 0;
+    return heed_checkpoint_step_of(target, "") >= 0 || !strncmp(target, "last/", 5);
+}
+
 /* Only names that heed itself gives: half-written checkpoints, links on their way, the log and the picture. */
 static heed_status remove_leftover(void *context, const char *run, const char *name, const char *path,
                                    const struct stat *information, heed_error *error)
 {
     (void)context;
-    int64_t old = S_ISDIR(information->st_mode) ? step_of(name, ".old") : -1;
-    if (S_ISDIR(information->st_mode) && step_of(name, ".tmp") >= 0) return heed_directory_remove(path, error);
+    int64_t old = S_ISDIR(information->st_mode) ? heed_checkpoint_step_of(name, ".old") : -1;
+    if (S_ISDIR(information->st_mode) && heed_checkpoint_step_of(name, ".tmp") >= 0) return heed_directory_remove(path, error);
     if (old >= 0) {
         char *final = path_of(run, old, "");
         heed_status status = HEED_OK;
@@ -266,8 +250,9 @@ static heed_status remove_leftover(void *context, const char *run, const char *n
         free(final);
         return status;
     }
-    bool ours = S_ISLNK(information->st_mode) ? ends_with_tmp(name)
-              : S_ISREG(information->st_mode) && (!strcmp(name, "log.jsonl.tmp") || !strcmp(name, "loss.svg.tmp"));
+    bool file = !strcmp(name, "log.jsonl.tmp") || !strcmp(name, "loss.svg.tmp");
+    bool ours = ends_with_tmp(name) && heed_run_is_link(path, information);
+    if (S_ISREG(information->st_mode)) ours = file;
     if (ours && unlink(path) != 0) return heed_fail_system(error, "remove", path);
     return HEED_OK;
 }
@@ -277,7 +262,7 @@ heed_status heed_checkpoint_prepare(const char *run, const char *const *private_
     char *newest = NULL;
     int64_t step = -1;
     HEED_TRY(heed_directory_make(run, error));
-    HEED_TRY(for_each_entry(run, remove_leftover, NULL, error));
+    HEED_TRY(heed_for_each_entry(run, remove_leftover, NULL, error));
     HEED_TRY(heed_checkpoint_newest(run, &newest, &step, error));
     if (!newest) return HEED_OK;
     free(newest);

@@ -3,11 +3,18 @@
 #define HEED_IO_CHECKPOINT_RUN_H
 
 #include "base/error.h"
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/stat.h>
 
 #define HEED_CHECKPOINT_MANIFEST "checkpoint.json"
 
+/* The step of "checkpoint-STEP" followed by `ending`; -1 for any other name, leading zeros and numbers
+   beyond 64 bits included. */
+int64_t heed_checkpoint_step_of(const char *name, const char *ending);
+/* Whether `path` is a link that heed makes in a run: to checkpoint-STEP, or into last. */
+bool heed_run_is_link(const char *path, const struct stat *information);
 /* Makes RUN/name a link to checkpoint-STEP. */
 heed_status heed_run_point(const char *run, const char *name, int64_t step, heed_error *error);
 /* Makes RUN/FILE a link to last/FILE for each file of checkpoint-STEP that is not private, then last a link to checkpoint-STEP, then

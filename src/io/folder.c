@@ -1,10 +1,11 @@
 #include "io/folder.h"
 
+#include "base/entries.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "base/memory.h"
+#include "base/path.h"
 #include "io/manifest.h"
-#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -108,64 +109,6 @@ static heed_status refuse(const char *folder, const char *name, const record *kn
         folder, name);
 }
 
-typedef heed_status entry_call(void *context, const char *path, const char *name,
-                               const struct stat *information, heed_error *error);
-
-static int compare_names(const void *a, const void *b)
-{
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
-/* The names in `folder`, sorted: a block that free() takes, its strings in *text. NULL on error. */
-static const char **list_names(const char *folder, heed_buffer *text, size_t *count,
-                               heed_error *error)
-{
-    DIR *stream = opendir(folder);
-    if (!stream) {
-        heed_fail_system(error, "list the folder", folder);
-        return NULL;
-    }
-    *count = 0;
-    for (struct dirent *entry; (entry = readdir(stream));) {
-        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0) continue;
-        heed_buffer_append(text, entry->d_name, strlen(entry->d_name) + 1);
-        ++*count;
-    }
-    closedir(stream);
-    const char **names = text->failed ? NULL : heed_allocate(*count + 1, sizeof *names);
-    if (!names) {
-        fail_path(folder, error);
-        return NULL;
-    }
-    const char *name = text->data;
-    for (size_t i = 0; i < *count; i++, name += strlen(name) + 1) names[i] = name;
-    qsort(names, *count, sizeof *names, compare_names);
-    return names;
-}
-
-/* Calls with every entry of `folder`, in the order of their names. */
-static heed_status for_each_entry(const char *folder, entry_call *call, void *context,
-                                  heed_error *error)
-{
-    heed_buffer text = {0};
-    size_t count = 0;
-    heed_error problem = {0};
-    const char **names = list_names(folder, &text, &count, &problem);
-    heed_status status = names ? HEED_OK : heed_fail(error, problem.status, "%s", problem.message);
-    for (size_t i = 0; i < count && status == HEED_OK; i++) {
-        struct stat information;
-        char *path = heed_path_join(folder, names[i]);
-        if (!path)
-            status = fail_path(folder, error);
-        else if (lstat(path, &information) == 0)
-            status = call(context, path, names[i], &information, error);
-        free(path);
-    }
-    free(names);
-    heed_buffer_free(&text);
-    return status;
-}
-
 typedef struct {
     const heed_folder *folder;
     const char *inner; /* "" or the path below OUT that is looked at */
@@ -183,9 +126,10 @@ static heed_status check_foreign(const check_job *job, const char *inner, bool l
     return refuse(job->folder->path, inner, job->known, listed, error);
 }
 
-static heed_status check_entry(void *context, const char *path, const char *name,
+static heed_status check_entry(void *context, const char *above, const char *name, const char *path,
                                const struct stat *information, heed_error *error)
 {
+    (void)above;
     const check_job *job = context;
     const record *known = job->known;
     bool folder = S_ISDIR(information->st_mode), file = S_ISREG(information->st_mode);
@@ -198,7 +142,7 @@ static heed_status check_entry(void *context, const char *path, const char *name
     heed_status status = HEED_OK;
     check_job below = {job->folder, inner, known};
     if (folder && known->kind && !job->folder->shared)
-        status = for_each_entry(path, check_entry, &below, error);
+        status = heed_for_each_entry(path, check_entry, &below, error);
     else if (!file || !is_recorded(known, inner, information->st_size, &listed))
         status = check_foreign(job, inner, listed, error);
     free(inner);
@@ -215,24 +159,7 @@ static heed_status check_entries(const heed_folder *folder, const record *known,
                          "%s: heed wrote a %s there, not a %s: choose another folder, or remove "
                          "that one",
                          folder->path, known->kind, kind);
-    return for_each_entry(folder->path, check_entry, &job, error);
-}
-
-/* The part of `path` that is there already, "" for none of a relative path; its length, in bytes of
-   `path`, goes to *length. NULL if memory is out. */
-static char *existing_part(const char *path, size_t *length)
-{
-    char *part = heed_string_copy(path);
-    if (!part) return NULL;
-    while (*part && !heed_path_exists(part)) {
-        char *slash = strrchr(part, '/');
-        if (slash)
-            slash[slash == part && slash[1]] = 0;
-        else
-            *part = 0;
-    }
-    *length = strlen(part);
-    return part;
+    return heed_for_each_entry(folder->path, check_entry, &job, error);
 }
 
 static heed_status check_no_run(const char *path, const char *folder, heed_error *error)
@@ -247,11 +174,10 @@ static heed_status check_no_run(const char *path, const char *folder, heed_error
                      path, folder);
 }
 
-/* A run folder belongs to its training, with all that is in it. */
-static heed_status check_above(const char *path, const char *existing, heed_error *error)
+heed_status heed_folder_check_above(const char *path, heed_error *error)
 {
-    char *real = realpath(*existing ? existing : ".", NULL);
-    if (!real) return heed_fail_system(error, "resolve", path);
+    char *real = NULL;
+    HEED_TRY(heed_path_resolve(&real, path, error));
     heed_status status = HEED_OK;
     for (char *end = real + strlen(real); end && end > real && status == HEED_OK;
          end = strrchr(real, '/')) {
@@ -274,9 +200,10 @@ static bool is_own(const char *name)
     return strcmp(name, HEED_FOLDER_MANIFEST) == 0 || strcmp(name, HEED_FOLDER_INCOMPLETE) == 0;
 }
 
-static heed_status remove_old(void *context, const char *path, const char *name,
-                              const struct stat *information, heed_error *error)
+static heed_status remove_old(void *context, const char *above, const char *name, const char *path,
+                               const struct stat *information, heed_error *error)
 {
+    (void)above;
     const move_job *job = context;
     bool listed;
     if (is_own(name)) return HEED_OK;
@@ -307,11 +234,11 @@ static heed_status move_up(const heed_folder *folder, const char *name, heed_err
     return status;
 }
 
-static heed_status move_new(void *context, const char *path, const char *name,
-                            const struct stat *information, heed_error *error)
+static heed_status move_new(void *context, const char *above, const char *name, const char *path,
+                               const struct stat *information, heed_error *error)
 {
+    (void)above, (void)path, (void)information;
     const move_job *job = context;
-    (void)path, (void)information;
     bool later = is_own(name) || strcmp(name, kinds[job->folder->kind].key) == 0;
     return later ? HEED_OK : move_up(job->folder, name, error);
 }
@@ -343,9 +270,9 @@ static heed_status put_into_place(heed_folder *folder, const record *known, heed
     folder->moving = true;
     if (none_moved) {
         HEED_TRY(remove_key(folder, error));
-        HEED_TRY(for_each_entry(folder->path, remove_old, &job, error));
+        HEED_TRY(heed_for_each_entry(folder->path, remove_old, &job, error));
     }
-    HEED_TRY(for_each_entry(folder->inside, move_new, &job, error));
+    HEED_TRY(heed_for_each_entry(folder->inside, move_new, &job, error));
     HEED_TRY(find(folder->inside, key, &key_below, error));
     if (key_below) HEED_TRY(move_up(folder, key, error));
     HEED_TRY(move_up(folder, HEED_FOLDER_MANIFEST, error));
@@ -366,42 +293,30 @@ static heed_status replace(heed_folder *folder, heed_error *error)
 
 /* ---- taking it ---- */
 
-static heed_status make(heed_folder *folder, heed_error *error)
+heed_status heed_folder_make(const char *path, heed_error *error)
 {
     struct stat information;
-    bool entry = lstat(folder->path, &information) == 0;
-    if (heed_path_is_directory(folder->path)) return HEED_OK;
-    if (heed_path_exists(folder->path))
+    bool entry = lstat(path, &information) == 0;
+    if (heed_path_is_directory(path)) return HEED_OK;
+    if (heed_path_exists(path))
         return heed_fail(error, HEED_E_ARG,
-                         "%s: expected a folder, found a file: choose another name", folder->path);
+                         "%s: expected a folder, found a file: choose another name", path);
     if (entry)
         return heed_fail(error, HEED_E_ARG,
                          "%s: a link to something that does not exist: choose another name, or "
                          "remove the link",
-                         folder->path);
-    return heed_directory_make(folder->path, error);
-}
-
-/* Takes the folders away again that `make` made, from the last one up. */
-static void unmake(const heed_folder *folder)
-{
-    char *path = folder->path;
-    for (size_t end = strlen(path); end > folder->existed;) {
-        while (end > folder->existed && path[end - 1] == '/') end--;
-        path[end] = 0;
-        if (end == folder->existed || rmdir(path) != 0) return;
-        while (end > folder->existed && path[end - 1] != '/') end--;
-    }
+                         path);
+    return heed_directory_make(path, error);
 }
 
 static heed_status take(heed_folder *folder, heed_error *error)
 {
-    char *existing = existing_part(folder->path, &folder->existed);
+    HEED_TRY(heed_folder_check_above(folder->path, error));
+    char *existing = heed_path_existing(folder->path, &folder->existed);
     if (!existing) return fail_path(folder->path, error);
-    heed_status status = check_above(folder->path, existing, error);
     free(existing);
-    HEED_TRY(status);
-    HEED_TRY(make(folder, error));
+    HEED_TRY(heed_folder_make(folder->path, error));
+    heed_status status;
     heed_buffer taken = {0};
     heed_buffer_printf(&taken, "%s is being written", folder->path);
     if (taken.failed)
@@ -434,7 +349,8 @@ heed_status heed_folder_open(heed_folder *folder, const char *path, heed_folder_
 void heed_folder_close(heed_folder *folder)
 {
     if (folder->began && !folder->moving) heed_directory_remove(folder->inside, NULL);
-    if (folder->path && !folder->moving) unmake(folder);
+    if (folder->path && !folder->moving)
+        heed_directory_unmake(folder->path, folder->existed);
     if (folder->path) heed_lock_free(&folder->lock);
     free(folder->path);
     free(folder->inside);

@@ -52,29 +52,6 @@ static char *in_run(const heed_trainer *t, const char *name)
     return heed_path_join(t->options.out, name);
 }
 
-/* Takes RUN for this training before anything in it is touched. */
-static heed_status lock_run(heed_trainer *t, heed_error *error)
-{
-    char *path = in_run(t, ".lock");
-    heed_buffer taken = {0};
-    heed_buffer_printf(&taken, "%s is being trained in", t->options.out);
-    heed_status status = path != NULL && !taken.failed ? heed_lock_take(&t->lock, path, taken.data, error) : heed_fail_memory(error, 256, "a path");
-    heed_buffer_free(&taken);
-    free(path);
-    return status;
-}
-
-/* A training that did not begin leaves no folder behind that it made itself; the lock is held until the folder is gone. */
-static void forget_run(const heed_trainer *t)
-{
-    char *lock = in_run(t, ".lock"), *options = in_run(t, "run.json");
-    if (t->made_folder && t->lock.descriptor >= 0 && lock != NULL && options != NULL && !heed_path_exists(options)) {
-        unlink(lock);
-        rmdir(t->options.out);
-    }
-    free(lock), free(options);
-}
-
 /* Opens the log with the lines up to the step reached. */
 static heed_status open_log(heed_trainer *t, heed_error *error)
 {
@@ -88,18 +65,7 @@ static heed_status open_log(heed_trainer *t, heed_error *error)
 
 static heed_status begin_run(heed_trainer *t, heed_error *error)
 {
-    char *newest = NULL;
-    int64_t step;
-    t->made_folder = !heed_path_exists(t->options.out);
-    HEED_TRY(heed_directory_make(t->options.out, error));
-    HEED_TRY(lock_run(t, error));
-    HEED_TRY(heed_checkpoint_prepare(t->options.out, heed_trainer_private_files, error));
-    HEED_TRY(heed_checkpoint_newest(t->options.out, &newest, &step, error));
-    bool taken = newest != NULL;
-    free(newest);
-    if (taken)
-        return heed_fail(error, HEED_E_ARG, "%s holds a training already (%" PRId64 " updates): go on with --resume, or choose another folder",
-                         t->options.out, step);
+    HEED_TRY(heed_trainer_take_folder(t, error));
     HEED_TRY(heed_trainer_prepare(t, NULL, error));
     char *path = in_run(t, "run.json");
     if (path == NULL) return heed_fail_memory(error, 256, "a path");
@@ -116,7 +82,7 @@ heed_status heed_trainer_new(heed_trainer **trainer, const heed_train_options *o
     HEED_TRY(heed_train_options_check(options, error));
     HEED_TRY(allocate(&t, backend, watcher, error));
     heed_status status = heed_train_options_copy(&t->options, options, t->arena, error);
-    if (status == HEED_OK && (status = begin_run(t, error)) != HEED_OK) forget_run(t);
+    if (status == HEED_OK && (status = begin_run(t, error)) != HEED_OK) heed_trainer_leave_folder(t);
     if (status == HEED_OK) *trainer = t;
     else heed_trainer_free(t);
     return status;
@@ -133,10 +99,11 @@ static heed_status continue_run(heed_trainer *t, heed_error *error)
     free(path);
     t->options.out = out, t->options.stop_at = stop_at;
     HEED_TRY(status);
-    HEED_TRY(lock_run(t, error));
+    HEED_TRY(heed_trainer_lock(t, error));
     HEED_TRY(heed_checkpoint_prepare(out, heed_trainer_private_files, error));
     HEED_TRY(heed_checkpoint_newest(out, &checkpoint, &step, error));
-    status = heed_trainer_prepare(t, checkpoint, error);
+    if (checkpoint != NULL) status = heed_trainer_check_links(t, checkpoint, error);
+    if (status == HEED_OK) status = heed_trainer_prepare(t, checkpoint, error);
     if (status == HEED_OK && checkpoint != NULL && t->place.step != step)
         status = heed_fail(error, HEED_E_FORMAT, "%s/trainer.json: step is %" PRId64 ", expected the checkpoint's, %" PRId64 "; resume from an older "
                            "checkpoint", checkpoint, t->place.step, step);
@@ -179,10 +146,11 @@ static void tell_begun(const heed_trainer *t)
         .first_step = t->place.step, .tokens_per_epoch = (int64_t)heed_dataset_tokens(t->data),
         .valid_tokens = t->valid != NULL ? (int64_t)heed_dataset_tokens(t->valid) : 0, .epochs = all_epochs(t),
         .conversations = t->data->packing.whole};
-    const char *notes[16];
+    enum { MOST = 32 };
+    const char *notes[MOST];
     summary.notes = notes;
     for (size_t i = 0; i < t->note_count; i++) notes[summary.note_count++] = t->notes[i];
-    for (size_t i = 0; i < heed_model_note_count(t->model) && summary.note_count < 16; i++) notes[summary.note_count++] = heed_model_note(t->model, i);
+    for (size_t i = 0; i < heed_model_note_count(t->model) && summary.note_count < MOST; i++) notes[summary.note_count++] = heed_model_note(t->model, i);
     t->watcher.begun(t->watcher.context, &summary);
 }
 

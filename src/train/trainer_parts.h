@@ -41,11 +41,11 @@ struct heed_trainer {
     heed_train_place place;
     int64_t steps, first_step;
     uint64_t fingerprint;      /* of the training data */
-    const char *notes[4];      /* for the user, about the data */
+    const char *notes[16];     /* for the user */
     size_t note_count;
     size_t parameter_bytes, activation_bytes, free_bytes;
     heed_lock lock;            /* on RUN */
-    bool made_folder;          /* RUN was not there before */
+    size_t existed;            /* bytes of RUN's path up to the last folder that was there before */
     heed_log *log;
     bool log_troubled, plot_troubled;     /* told that it cannot be written */
     double seconds_window, tokens_window; /* recent speed, older updates fading */
@@ -53,7 +53,18 @@ struct heed_trainer {
     double loss, grad_norm, rate;         /* of the last update */
 };
 
+/* trainer_folder.c: takes RUN for a new training: makes it, locks it, sees that it is heed's own. */
+heed_status heed_trainer_take_folder(heed_trainer *t, heed_error *error);
+/* A training that did not begin leaves no folder behind that it made itself. */
+void heed_trainer_leave_folder(heed_trainer *t);
+/* Going on: RUN must show what is trained. HEED_E_ARG when files stand in place of its links; a note
+   about those that do not decide which model RUN is. */
+heed_status heed_trainer_check_links(heed_trainer *t, const char *checkpoint, heed_error *error);
+/* Locks RUN before anything in it is touched. */
+heed_status heed_trainer_lock(heed_trainer *t, heed_error *error);
 /* trainer_setup.c */
+/* Adds a sentence for the user; it is copied. */
+heed_status heed_trainer_note(heed_trainer *t, const char *text, heed_error *error);
 heed_status heed_trainer_prepare(heed_trainer *t, const char *checkpoint, heed_error *error);
 /* trainer_memory.c: fills the specs' extents and the sizes; HEED_E_NOMEM when they do not fit. */
 heed_status heed_trainer_measure(heed_trainer *t, heed_error *error);

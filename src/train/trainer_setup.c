@@ -161,14 +161,19 @@ static bool tokenising(void *context, size_t done, size_t total)
     return heed_trainer_stopped(t);
 }
 
-static heed_status note(heed_trainer *t, const char *format, size_t count, heed_error *error)
+heed_status heed_trainer_note(heed_trainer *t, const char *text, heed_error *error)
 {
-    char text[256];
-    snprintf(text, sizeof text, format, count, (size_t)t->options.context);
     const char *kept = heed_arena_string(t->arena, text);
     if (kept == NULL) return heed_fail_memory(error, strlen(text), "a note");
     if (t->note_count < sizeof t->notes / sizeof *t->notes) t->notes[t->note_count++] = kept;
     return HEED_OK;
+}
+
+static heed_status note(heed_trainer *t, const char *format, size_t count, heed_error *error)
+{
+    char text[256];
+    snprintf(text, sizeof text, format, count, (size_t)t->options.context);
+    return heed_trainer_note(t, text, error);
 }
 
 /* What of the data is not learned is said. */

@@ -18,7 +18,7 @@ expect() {
   [ -z "$pattern" ] || grep -q -- "$pattern" "$work/out" || { fail "no \"$pattern\" in the output of: $*"; cat "$work/out" >&2; }
 }
 # same A B: two folders hold the same files
-same() { diff -r "$1" "$2" >"$work/diff" 2>&1 || { fail "$1 and $2 differ"; cat "$work/diff" >&2; }; }
+same() { diff -r -x .lock "$1" "$2" >"$work/diff" 2>&1 || { fail "$1 and $2 differ"; cat "$work/diff" >&2; }; }
 cd "$work" || exit 1
 printf 'to be or not to be that is the question\n' >text.txt
 
@@ -95,4 +95,70 @@ expect 1 'foreign: the folder holds config.json' "$heed" tokenize --train char -
 expect 1 'heed wrote a model there' "$heed" tokenize --train char --data text.txt --out empty
 expect 1 'heed wrote a tokenizer there' "$heed" convert "$fixtures/gpt2" --out tok
 same foreign foreign.before
+
+# --- trainings ---
+small="--layers 1 --d-model 16 --heads 2 --context 8 --batch-size 2 --tokenizer char --max-steps 3 --save-steps 3 -q"
+train() { "$heed" train $small "$@"; }
+expect 0 '' train --data text.txt --out runs/new
+[ -L runs/new/config.json ] && [ -L runs/new/last ] || fail "a run has no links"
+cp -r runs/new run.before
+expect 1 'holds a training already (3 updates)' train --data text.txt --out runs/new
+expect 1 'is the folder of a training' "$heed" convert runs/new --out runs/new
+expect 1 'is the folder of a training' "$heed" convert runs/new --out runs/new/last
+ln -s runs/new/checkpoint-3 alias
+expect 1 'is the folder of a training' "$heed" convert runs/new --out alias
+expect 1 'is the folder of a training' "$heed" convert runs/new --out runs/new/checkpoint-9
+expect 1 'is the folder of a training' train --data text.txt --out runs/new/inner
+same runs/new run.before
+expect 0 '' "$heed" convert runs/new --out runs/converted
+expect 1 'holds config.json, which is not from a training' train --data text.txt --out foreign
+expect 1 'holds .heed.json\|holds config.json' train --data text.txt --out runs/converted
+same foreign foreign.before
+expect 1 'found a file' train --data text.txt --out text.txt
+mkdir taken
+ln -s text.txt taken/mine.tmp
+expect 1 'holds mine.tmp' train --data text.txt --out taken
+[ -L taken/mine.tmp ] || fail "a link of others was removed"
+rm taken/mine.tmp
+printf '{"mine": 1}\n' >taken/run.json
+printf 'mine\n' >taken/log.jsonl
+cp -r taken taken.before
+expect 1 'run.json that is not from a training of heed' train --data text.txt --out taken
+same taken taken.before
+rm taken/run.json
+expect 1 'holds log.jsonl' train --data text.txt --out taken
+rm taken/log.jsonl
+expect 0 '' train --data text.txt --out taken/
+mkdir books here
+cp text.txt books/
+expect 1 'lies in the data folder' train --data books --out books
+expect 1 'lies in the data folder' train --data books --out books/run
+[ ! -e books/run ] || fail "a training that was refused left a folder"
+expect 1 'lies in the data folder' train --data text.txt --valid books --out books/a/run
+(cd here && expect 0 '' train --data ../text.txt --out .)
+expect 1 'holds config.json' "$heed" train --data text.txt --init foreign --out foreign
+[ "$(find . -name '.heed-*' | wc -l)" = 0 ] || fail "temporary files are left: $(find . -name '.heed-*')"
+
+# --- a run without a checkpoint yet is begun anew, unless others wrote there ---
+mkdir begun
+cp runs/new/run.json runs/new/log.jsonl begun/
+cp text.txt begun/model.safetensors
+expect 1 'holds model.safetensors' train --data text.txt --out begun
+rm begun/model.safetensors
+ln -s ../text.txt begun/notes.tmp
+expect 1 'holds notes.tmp' train --data text.txt --out begun
+rm begun/notes.tmp
+expect 0 '' train --data text.txt --out begun
+[ "$(wc -l <begun/log.jsonl)" = 3 ] || fail "the log of the run before is kept"
+
+# --- going on in a run whose links were replaced by files ---
+expect 0 '' train --data text.txt --out torn --stop-at 2
+cp text.txt torn/own.tmp
+ln -s ../text.txt torn/link.tmp
+cp torn/config.json torn/config.copy
+mv -f torn/config.copy torn/config.json
+expect 1 'config.json is a file of its own' "$heed" train --resume torn -q
+rm torn/config.json
+expect 0 '' "$heed" train --resume torn -q
+[ -L torn/config.json ] && [ -L torn/link.tmp ] && [ -f torn/own.tmp ] || fail "a run that goes on lost files of others"
 exit $failed

@@ -261,6 +261,10 @@ void heed_chat_free(heed_chat *chat);
    then is the answer, and HEED_OK. On failure the conversation is as before. */
 heed_status heed_chat_say(heed_chat *chat, const char *message, const heed_generation_options *options, const heed_hooks *hooks,
                           heed_turn *turn, heed_error *error);
+/* How the next answer would be chosen: the options and, in place of fields left as preset, what the
+   model's files say (max_new_tokens and seed stay as they are). Fails as heed_chat_say would. */
+heed_status heed_chat_settings(const heed_chat *chat, const heed_generation_options *options,
+                               heed_generation_options *in_force, heed_error *error);
 heed_status heed_chat_set_system(heed_chat *chat, const char *system, heed_error *error); /* NULL or "": none */
 heed_status heed_chat_reset(heed_chat *chat, heed_error *error); /* forgets all but the system prompt */
 /* {"messages": [{"role", "content"} ...]}. */

@@ -273,6 +273,33 @@ static heed_status make_settings(const heed_chat *chat, const heed_generation_op
     return HEED_OK;
 }
 
+heed_status heed_chat_settings(const heed_chat *chat, const heed_generation_options *options,
+                               heed_generation_options *in_force, heed_error *error)
+{
+    heed_generation_settings s;
+    heed_generation_settings_default(&s);
+    heed_status status = make_settings(chat, options, &s, error);
+    if (status == HEED_OK) {
+        *in_force = *options;
+        in_force->temperature = s.sample ? s.temperature : 0;
+        in_force->top_p = s.top_p;
+        in_force->min_p = s.min_p;
+        in_force->typical_p = s.typical_p;
+        in_force->epsilon_cutoff = s.epsilon_cutoff;
+        in_force->eta_cutoff = s.eta_cutoff;
+        in_force->repeat_penalty = s.repetition_penalty;
+        in_force->presence_penalty = s.presence_penalty;
+        in_force->frequency_penalty = s.frequency_penalty;
+        in_force->length_penalty = s.length_penalty;
+        in_force->top_k = s.top_k;
+        in_force->no_repeat_ngram = s.no_repeat_ngram;
+        in_force->beams = s.beams;
+        in_force->min_new_tokens = s.min_new_tokens;
+    }
+    heed_generation_settings_free(&s);
+    return status;
+}
+
 /* Writes the answer behind the ids; a cancelled one counts as an answer. */
 static heed_status answer(heed_chat *chat, const heed_generation_settings *settings, const heed_encoding *ids, listener *l, heed_turn *turn, heed_error *error)
 {

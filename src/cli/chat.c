@@ -1,9 +1,9 @@
 /* heed chat: a conversation, by lines: from a person at a terminal, or from a pipe. */
 #include "interrupt.h"
 #include "line_input.h"
+#include "params.h"
 #include "task.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -133,32 +133,9 @@ static heed_status show_text(chat_task *values, char *rest)
     return status;
 }
 
-/* "/params" lists, "/params temp 0.7" sets. */
 static heed_status params(chat_task *values, char *rest)
 {
-    sampling_options *s = &values->task.sampling;
-    const struct { const char *name; double *number; int64_t *integer; } fields[] = {{"temp", &s->temp, NULL}, {"top-k", NULL, &s->top_k},
-        {"top-p", &s->top_p, NULL}, {"min-p", &s->min_p, NULL}, {"repeat-penalty", &s->repeat_penalty, NULL},
-        {"no-repeat-ngram", NULL, &s->no_repeat_ngram}, {"typical-p", &s->typical_p, NULL},
-        {"presence-penalty", &s->presence_penalty, NULL}, {"frequency-penalty", &s->frequency_penalty, NULL}, {"seed", NULL, &s->seed}, {"n", NULL, &values->count}};
-    size_t name = strcspn(rest, " ");
-    char *value = rest + name + strspn(rest + name, " "), *end = NULL;
-    bool found = !*rest;
-    for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
-        bool named = strlen(fields[i].name) == name && !strncmp(fields[i].name, rest, name);
-        found |= named;
-        if (*rest && !named) continue;
-        if (named && *value) {
-            double number = strtod(value, &end);
-            if (*end || !isfinite(number)) return heed_fail(&values->task.error, HEED_E_ARG, "/params %s %s: expected a number", fields[i].name, value);
-            if (fields[i].number) *fields[i].number = number;
-            else *fields[i].integer = (int64_t)number;
-        }
-        bool unset = fields[i].number ? isnan(*fields[i].number) : *fields[i].integer < 0;
-        if (unset) note("%-16s as the model's files say", fields[i].name);
-        else note("%-16s %g", fields[i].name, fields[i].number ? *fields[i].number : (double)*fields[i].integer);
-    }
-    return found ? HEED_OK : heed_fail(&values->task.error, HEED_E_ARG, "/params %s: there is no such parameter; /params lists them", rest);
+    return params_command(&values->task, values->chat, rest);
 }
 
 static heed_status quit(chat_task *values, char *rest)

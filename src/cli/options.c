@@ -97,35 +97,35 @@ static bool check_not_empty(const verb *v, const option *o, const char *text)
     return false;
 }
 
-static bool set_value(const verb *v, const option *o, void *values, const char *text)
+const char *option_set(const option *o, void *values, const char *text)
 {
     char *field = (char *)values + o->offset, *end = NULL;
-    errno = 0;
-    if (!check_not_empty(v, o, text)) return false;
-    switch (o->kind) {
-    case OPTION_INTEGER: case OPTION_COUNT: {
+    bool natural = o->kind == OPTION_COUNT || o->kind == OPTION_AMOUNT;
+    if (o->kind == OPTION_INTEGER || o->kind == OPTION_COUNT) {
+        errno = 0;
         long long number = strtoll(text, &end, 10);
-        if (!*text || *end || errno || (o->kind == OPTION_COUNT && number < 0)) {
-            usage_error(v, "%s%s %s: expected a whole number%s", o->name[1] ? "--" : "-", o->name, text, o->kind == OPTION_COUNT ? ", 0 or more" : "");
-            return false;
-        }
+        if (!*text || *end || errno || (natural && number < 0))
+            return natural ? "expected a whole number, 0 or more" : "expected a whole number";
         *(int64_t *)field = number;
-        return true;
-    }
-    case OPTION_NUMBER: case OPTION_AMOUNT: {
+    } else if (o->kind == OPTION_NUMBER || o->kind == OPTION_AMOUNT) {
         double number = strtod(text, &end);
-        if (!*text || *end || isnan(number) || (o->kind == OPTION_AMOUNT && number < 0)) {
-            usage_error(v, "--%s %s: expected a number%s", o->name, text, o->kind == OPTION_AMOUNT ? ", 0 or more" : "");
-            return false;
-        }
+        if (!*text || *end || isnan(number) || (natural && number < 0))
+            return natural ? "expected a number, 0 or more" : "expected a number";
         *(double *)field = number;
-        return true;
+    } else if (o->kind == OPTION_TEXT || o->kind == OPTION_ANY_TEXT) {
+        *(const char **)field = text;
     }
-    case OPTION_TEXT: case OPTION_ANY_TEXT: *(const char **)field = text; return true;
-    case OPTION_LIST: case OPTION_PAIR: return option_list_add((option_list *)field, text);
-    case OPTION_FLAG: case OPTION_HEADING: break;
-    }
-    return false;
+    return NULL;
+}
+
+static bool set_value(const verb *v, const option *o, void *values, const char *text)
+{
+    if (!check_not_empty(v, o, text)) return false;
+    if (o->kind == OPTION_LIST || o->kind == OPTION_PAIR)
+        return option_list_add((option_list *)((char *)values + o->offset), text);
+    const char *problem = option_set(o, values, text);
+    if (problem) usage_error(v, "%s%s %s: %s", o->name[1] ? "--" : "-", o->name, text, problem);
+    return !problem;
 }
 
 static bool unknown_option(const verb *v, const char *word)

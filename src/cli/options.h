@@ -97,6 +97,9 @@ bool option_given(const option_words *words, const char *name);
    usage error. */
 int options_check_rules(const verb *v, const option_words *words);
 bool option_list_add(option_list *list, const char *item); /* false, after a message, if memory is out */
+/* Sets the field of an option that takes one value. Returns NULL, or what is expected instead of
+   `text`; the field is as before then. A text is borrowed. */
+const char *option_set(const option *o, void *values, const char *text);
 void option_list_free(option_list *list);
 /* A usage error in the style of options_parse; returns 2. */
 int usage_error(const verb *v, const char *format, ...) HEED_PRINTF(2, 3);

@@ -15,6 +15,25 @@ void sampling_preset(sampling_options *s)
                             .no_repeat_ngram = -1, .beams = -1, .min_new_tokens = -1, .seed = -1};
 }
 
+void sampling_show(const heed_generation_options *options, sampling_options *s)
+{
+    s->temp = options->temperature;
+    s->top_p = options->top_p;
+    s->min_p = options->min_p;
+    s->repeat_penalty = options->repeat_penalty;
+    s->length_penalty = options->length_penalty;
+    s->typical_p = options->typical_p;
+    s->epsilon_cutoff = options->epsilon_cutoff;
+    s->eta_cutoff = options->eta_cutoff;
+    s->presence_penalty = options->presence_penalty;
+    s->frequency_penalty = options->frequency_penalty;
+    s->top_k = options->top_k;
+    s->no_repeat_ngram = options->no_repeat_ngram;
+    s->beams = options->beams;
+    s->min_new_tokens = options->min_new_tokens;
+    s->seed = options->seed;
+}
+
 static heed_status add_word(sampling_words *words, int32_t *ids, size_t length, heed_error *error)
 {
     if (words->count == words->capacity) {

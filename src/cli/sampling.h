@@ -38,6 +38,8 @@ void sampling_preset(sampling_options *sampling);
     HEED_OPTION(type, sampling.seed, "seed", 0, OPTION_COUNT, "S", "Random numbers: the same seed gives the same text."), \
     HEED_OPTION(type, sampling.truncate, "truncate", 0, OPTION_FLAG, NULL, "A prompt longer than the context keeps its end instead of being an error.")
 
+/* The numbers of the library's options, back into the fields that option tables name. */
+void sampling_show(const heed_generation_options *options, sampling_options *sampling);
 /* Into the library's options; reads --bad-words (tokenised by the model). Free with sampling_free. */
 typedef struct sampling_words { int32_t **ids; size_t *lengths; size_t count, capacity; int32_t *bias_ids; float *bias_values; } sampling_words;
 heed_status sampling_apply(const sampling_options *sampling, const heed_transformer *transformer, heed_generation_options *options,

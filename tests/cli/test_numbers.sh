@@ -64,4 +64,29 @@ for wrong in '"B" "no"' '["B","X"] 2' '["B","X"] -1' '["B","X"] 1.0' '["B","X"] 
   has "found ${wrong##* }\|found $(echo "${wrong% *}" | sed 's/\[/\\[/')"
 done
 
+# --- /params: the checks and words of the command line, and nothing changed by what they refuse ---
+"$chain_model" "$work/talk" --template '{% for m in messages %}{{ m.content }}{% endfor %}' \
+    --generation '{"do_sample": true, "temperature": 0.6, "top_p": 0.9, "eos_token_id": [257, 258]}' || exit 1
+talk() { printf '%s\n' "$@" | "$heed" chat -m "$work/talk" -t 1 2>"$work/err"; }
+talk /params || fail "/params: $(cat "$work/err")"
+has '^temp  *0.6$'; has '^top-p  *0.9$'; has '^top-k  *0$'; has '^seed  *from the clock$'; has '^n  *as many as fit$'
+talk '/params temp 0.25 ' '/params top_k 7' '/params --min-p=0.1' '/params seed 12345678901' '/params n 3' /params || fail "/params NAME VALUE: $(cat "$work/err")"
+has '^temp  *0.25$'; has '^top-k  *7$'; has '^min-p  *0.1$'; has '^seed  *12345678901$'; has '^n  *3$'
+talk '/params temp' || fail "/params temp: $(cat "$work/err")"
+[ "$(cat "$work/err")" = "temp             0.6" ] || fail "/params temp shows $(cat "$work/err")"
+for wrong in 'temp abc' 'temp 0.7 0.8' 'temp nan' 'temp -1' 'temp inf' 'top_k 1.5' 'top-k -1' 'top_p 2' 'min_p 1.5' 'typical_p 0' 'repeat_penalty 0' \
+    'seed -1' 'n 0' 'n 99999999999999999999' 'beams 2'; do
+  talk "/params $wrong" && fail "/params $wrong was taken"
+  grep -q 'expected\|no beams' "$work/err" || fail "/params $wrong: $(cat "$work/err")"
+done
+talk '/params tmp 1' && fail "an unknown parameter was taken"
+has 'did you mean temp'
+talk '/params bad-words x' && fail "/params bad-words was taken"
+has 'on the command line alone'
+for row in temp top-k top-p; do # the same words, but for what stands before them
+  "$heed" generate -m "$work/talk" -p A --$row x 2>"$work/line"
+  talk "/params $row x"
+  [ "$(sed -n 's/.*: expected/expected/p' "$work/err")" = "$(sed -n 's/.*: expected/expected/p' "$work/line")" ] || fail "$row: other words than on the command line"
+done
+
 exit $failed

@@ -1,0 +1,125 @@
+#include "params.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { LONGEST_NAME = 40 };
+
+static bool is_sampling(const option *o)
+{
+    size_t begin = offsetof(task, sampling), end = begin + sizeof(sampling_options);
+    return (o->kind != OPTION_HEADING && o->offset >= begin && o->offset < end) ||
+           !strcmp(o->name, "n");
+}
+
+static bool is_real(const option *o)
+{
+    return o->kind == OPTION_NUMBER || o->kind == OPTION_AMOUNT;
+}
+
+static bool is_whole(const option *o)
+{
+    return o->kind == OPTION_INTEGER || o->kind == OPTION_COUNT;
+}
+
+/* Finds the row of a name; the error of one that is no parameter names the nearest. */
+static const option *find_parameter(task *t, const char *name)
+{
+    const char *names[64];
+    size_t count = 0;
+    const option *o;
+    for (option_walk walk = {.verb = t->verb}; (o = option_next(&walk));) {
+        if (!is_sampling(o)) continue;
+        bool same = !strcmp(o->name, name);
+        if (is_real(o) || is_whole(o)) {
+            if (same) return o;
+            if (count < sizeof names / sizeof *names) names[count++] = o->name;
+        } else if (same) {
+            heed_fail(&t->error, HEED_E_ARG,
+                      "/params %s: it can be chosen on the command line alone, with --%s", name,
+                      name);
+            return NULL;
+        }
+    }
+    const char *near = nearest_word(name, names, count);
+    heed_fail(&t->error, HEED_E_ARG,
+              "/params %s: there is no such parameter%s%s; /params lists them", name,
+              near ? "; did you mean " : "", near ? near : "");
+    return NULL;
+}
+
+/* What the options say and, for those that nobody chose, the model's files, into `in_force`. Checks
+   all of them as the next answer would. */
+static heed_status resolve(task *t, const heed_chat *chat, heed_generation_options *in_force)
+{
+    const option *o, *count = NULL;
+    heed_generation_options how;
+    for (option_walk walk = {.verb = t->verb}; (o = option_next(&walk));)
+        if (!strcmp(o->name, "n")) count = o;
+    sampling_free(&t->sampling_words);
+    heed_status status =
+        task_generation(t, count ? *(int64_t *)((char *)t + count->offset) : -1, &how);
+    return status == HEED_OK ? heed_chat_settings(chat, &how, in_force, &t->error) : status;
+}
+
+static void show(const option *o, const void *values)
+{
+    const char *field = (const char *)values + o->offset;
+    if (is_real(o))
+        note("%-16s %.15g", o->name, *(const double *)field);
+    else if (*(const int64_t *)field >= 0)
+        note("%-16s %lld", o->name, (long long)*(const int64_t *)field);
+    else
+        note("%-16s %s", o->name, strcmp(o->name, "n") ? "from the clock" : "as many as fit");
+}
+
+/* Shows the parameter `only`, or all. */
+static heed_status show_in_force(task *t, const heed_chat *chat, const option *only)
+{
+    heed_generation_options in_force;
+    const option *o;
+    heed_status status = resolve(t, chat, &in_force);
+    if (status != HEED_OK) return status;
+    task *shown = malloc(t->verb->bytes);
+    if (!shown) return heed_fail(&t->error, HEED_E_NOMEM, "out of memory for the parameters");
+    memcpy(shown, t, t->verb->bytes);
+    sampling_show(&in_force, &shown->sampling);
+    for (option_walk walk = {.verb = t->verb}; (o = option_next(&walk));) {
+        bool wanted = only ? o == only : is_sampling(o) && (is_real(o) || is_whole(o));
+        if (wanted) show(o, shown);
+    }
+    free(shown);
+    return HEED_OK;
+}
+
+/* Changes one parameter; if the settings would not do, it is as before. */
+static heed_status change(task *t, const heed_chat *chat, const option *o, const char *value)
+{
+    heed_generation_options in_force;
+    char *field = (char *)t + o->offset, before[sizeof(double)];
+    memcpy(before, field, sizeof before);
+    const char *problem = option_set(o, t, value);
+    if (problem)
+        return heed_fail(&t->error, HEED_E_ARG, "/params %s %s: %s", o->name, value, problem);
+    heed_status status = resolve(t, chat, &in_force);
+    if (status != HEED_OK) memcpy(field, before, sizeof before);
+    return status;
+}
+
+heed_status params_command(task *t, const heed_chat *chat, char *rest)
+{
+    char name[LONGEST_NAME + 1];
+    size_t length = strlen(rest);
+    while (length && strchr(" \t", rest[length - 1])) rest[--length] = 0;
+    rest += strspn(rest, " \t-");
+    size_t end = strcspn(rest, " \t=");
+    if (!*rest) return show_in_force(t, chat, NULL);
+    snprintf(name, sizeof name, "%.*s", (int)end, rest);
+    for (char *c = name; *c; c++)
+        if (*c == '_') *c = '-';
+    const option *o = find_parameter(t, name);
+    if (!o) return HEED_E_ARG;
+    const char *value = rest + end + strspn(rest + end, " \t=");
+    heed_status status = *value ? change(t, chat, o, value) : HEED_OK;
+    return status == HEED_OK ? show_in_force(t, chat, o) : status;
+}

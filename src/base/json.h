@@ -53,5 +53,8 @@ void heed_json_put_number(heed_buffer *buffer, double number);
 /* A whole value as heed_json_plain has it, with jansson's JSON_* flags. jansson's own writer into memory loses bytes when an allocation fails; here that
    shows in buffer->failed. */
 void heed_json_put(heed_buffer *buffer, const json_t *json, size_t flags);
+/* A whole value, one member or element a line, indented by two spaces for each level, members in
+   their own order, numbers as heed_json_put_number writes them, but 1.0 as 1.0. */
+void heed_json_put_lines(heed_buffer *buffer, const json_t *json);
 
 #endif

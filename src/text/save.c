@@ -4,54 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* One value a line, indented by two spaces for each level. */
-static void put_value(heed_buffer *text, const json_t *value, int level);
-
-static void put_line(heed_buffer *text, bool first, int level)
-{
-    if (!first) heed_buffer_byte(text, ',');
-    heed_buffer_printf(text, "\n%*s", 2 * level, "");
-}
-
-static void put_members(heed_buffer *text, const json_t *value, int level)
-{
-    bool object = json_is_object(value), first = true;
-    heed_buffer_byte(text, object ? '{' : '[');
-    for (size_t i = 0; !object && i < json_array_size(value); i++, first = false) {
-        put_line(text, first, level + 1);
-        put_value(text, json_array_get(value, i), level + 1);
-    }
-    for (void *at = object ? json_object_iter((json_t *)value) : NULL; at; at = json_object_iter_next((json_t *)value, at), first = false) {
-        put_line(text, first, level + 1);
-        heed_json_put_string(text, json_object_iter_key(at), json_object_iter_key_len(at));
-        heed_buffer_text(text, ": ");
-        put_value(text, json_object_iter_value(at), level + 1);
-    }
-    if (!first) heed_buffer_printf(text, "\n%*s", 2 * level, "");
-    heed_buffer_byte(text, object ? '}' : ']');
-}
-
-static void put_value(heed_buffer *text, const json_t *value, int level)
-{
-    switch (json_typeof(value)) {
-    case JSON_OBJECT: case JSON_ARRAY: put_members(text, value, level); break;
-    case JSON_STRING: heed_json_put_string(text, json_string_value(value), json_string_length(value)); break;
-    case JSON_INTEGER: heed_buffer_printf(text, "%" JSON_INTEGER_FORMAT, json_integer_value(value)); break;
-    case JSON_REAL: heed_json_put_number(text, json_real_value(value)); break;
-    case JSON_TRUE: heed_buffer_text(text, "true"); break;
-    case JSON_FALSE: heed_buffer_text(text, "false"); break;
-    case JSON_NULL: heed_buffer_text(text, "null"); break;
-    }
-}
-
 static heed_status write_json(const json_t *json, const char *folder, const char *name, heed_error *error)
 {
     heed_buffer text = {0};
     char *path = heed_path_join(folder, name);
-    json_t *plain = heed_json_plain((json_t *)json);
-    if (plain) put_value(&text, plain, 0);
-    text.failed |= !plain;
-    json_decref(plain);
+    heed_json_put_lines(&text, json);
     heed_buffer_byte(&text, '\n');
     heed_status status =
         path && !text.failed ? heed_file_write(path, text.data, text.length, error) : heed_fail_memory(error, text.length, name);

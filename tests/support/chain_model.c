@@ -198,7 +198,7 @@ static void put_added_tokens(FILE *file)
 static void put_post_processor(FILE *file, bool add_bos)
 {
     static const char level[] = "{\"type\": \"ByteLevel\", \"add_prefix_space\": false, "
-                                "\"trim_offsets\": true, \"use_regex\": false}";
+                                "\"trim_offsets\": true, \"use_regex\": true}";
     fprintf(file, " \"pre_tokenizer\": %s,\n \"decoder\": %s,\n \"post_processor\": ", level, level);
     if (!add_bos) {
         fputs("null,\n", file);

@@ -151,6 +151,7 @@ static heed_status read_common(heed_config *config, const json_t *json, const ch
         return heed_fail(error, HEED_E_UNSUPPORTED, "%s: quantization_config (%s): quantised safetensors are not read; expected f32, f16 or bf16 weights, or a GGUF file",
                          where, method);
     HEED_TRY(heed_config_read_keys(config, heed_common_keys, json, where, error));
+    heed_config_read_ends(config, json);
     HEED_TRY(read_head(config, json, where, error));
     HEED_TRY(read_labels(config, json, where, error));
     HEED_TRY(heed_json_string(json, "torch_dtype", &dtype, where, error));

@@ -33,7 +33,13 @@ typedef enum heed_head {
 /* How sequence classification is scored. */
 typedef enum heed_problem { HEED_PROBLEM_UNKNOWN, HEED_PROBLEM_REGRESSION, HEED_PROBLEM_SINGLE, HEED_PROBLEM_MULTI } heed_problem;
 
-enum { HEED_MAX_LAYERS = 4096, HEED_MAX_EXPERTS = 4096 };
+enum { HEED_MAX_LAYERS = 4096, HEED_MAX_EXPERTS = 4096, HEED_MAX_ENDS = 64 };
+
+/* Ids that end a text besides eos_id, in the order of the file, each once. */
+typedef struct heed_more_ends {
+    int64_t count;
+    int32_t ids[HEED_MAX_ENDS];
+} heed_more_ends;
 
 /* Sizes of one stack. */
 typedef struct heed_stack {
@@ -118,6 +124,7 @@ typedef struct heed_config {
     int64_t labels;            /* classes of a classification head */
     int64_t problem;           /* heed_problem */
     int64_t pad_id, bos_id, eos_id, decoder_start_id;
+    heed_more_ends more_eos;   /* where config.json lists ids, or a GGUF file names several */
     bool use_cache;
     int64_t dtype;             /* heed_dtype that config.json names; written back on saving */
 } heed_config;
@@ -150,5 +157,10 @@ bool heed_config_windowed(const heed_config *config, int64_t layer);
 int64_t heed_config_reach(const heed_config *config);
 /* The stack that generates, or the only one. */
 const heed_stack *heed_config_main(const heed_config *config);
+/* The member of a config.json that holds the decoder's settings ("decoder", "generator" or
+   "text_config"), borrowed; NULL if there is none. */
+const json_t *heed_config_nested(const json_t *json);
+/* The entry of a GGUF file in which heed lists all ids that end a text. */
+#define HEED_GGUF_ENDS "heed.eos_token_ids"
 
 #endif

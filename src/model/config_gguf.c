@@ -134,7 +134,7 @@ static heed_status read_vocabulary(heed_config *config, const heed_gguf *file, h
         HEED_TRY(heed_gguf_integer(file, ids[i].key, ids[i].id, error));
         if (*ids[i].id < 0 || *ids[i].id >= config->vocabulary) *ids[i].id = -1; /* files say "none" by numbers beyond the vocabulary */
     }
-    return HEED_OK;
+    return heed_config_read_gguf_ends(config, file, error);
 }
 
 /* Divisors of the frequencies, one for each pair, out of a tensor that may be absent. */

@@ -52,6 +52,7 @@ static bool expressed_by(const heed_config *config, const heed_family *family, h
     if (as.arrangement == HEED_ENCODER_DECODER) as.embedding_scale = config->embedding_scale; /* of the others none has a choice */
     as.initializer_range = config->initializer_range, as.embedding_dropout = config->embedding_dropout;
     as.classifier_dropout = config->classifier_dropout, as.decoder_start_id = config->decoder_start_id;
+    as.more_eos = config->more_eos;
     if (as.position != HEED_POSITION_ROTARY) as.rope = family->preset->rope;
     if (heed_config_complete(&as, "config", &ignored) != HEED_OK) return false;
     heed_config of = *config;
@@ -213,7 +214,7 @@ heed_status heed_config_write(const heed_config *config, json_t **json, heed_err
     json_t *object = *json;
     bool whole = object && json_object_set_new(object, "model_type", json_string(family->name)) == 0 &&
                  json_object_set_new(object, "architectures", json_pack("[s]", architecture_of(&as))) == 0 &&
-                 write_keys(&as, family->keys, object) && write_keys(&as, heed_common_keys, object) && write_labels(&as, object) &&
+                 write_keys(&as, family->keys, object) && write_keys(&as, heed_common_keys, object) && heed_config_write_ends(&as, object) && write_labels(&as, object) &&
                  json_object_set_new(object, "torch_dtype", json_string(dtype_name(as.dtype))) == 0 && (!family->write || family->write(&as, object));
     heed_status status = whole ? check_said(&as, object, error) : heed_fail_memory(error, 4096, "config.json");
     if (status == HEED_OK) return HEED_OK;

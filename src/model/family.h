@@ -197,6 +197,12 @@ extern const heed_weight_name heed_gguf_fused_weights[];  /* q, k, v in one tens
 /* Pieces that many families share (family/common.c). */
 extern const char *const heed_norm_names[], *const heed_norm_place_names[], *const heed_position_names[], *const heed_residual_names[];
 extern const heed_key heed_common_keys[]; /* ids, tie_word_embeddings, use_cache */
+/* Ids that end a text, from config.json's list (eos_token_id, or that of the nested decoder) or
+   from a GGUF file; written as a list if there are several. config_ends.c */
+void heed_config_read_ends(heed_config *config, const json_t *json);
+heed_status heed_config_read_gguf_ends(heed_config *config, const heed_gguf *file,
+                                       heed_error *error);
+bool heed_config_write_ends(const heed_config *config, json_t *json);
 /* Reads rope_parameters, or rope_theta and rope_scaling; partial_rotary_factor. */
 heed_status heed_rope_read(heed_config *config, const json_t *json, const char *where, heed_error *error);
 bool heed_rope_write(const heed_config *config, json_t *json);

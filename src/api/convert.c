@@ -3,6 +3,7 @@
 
 #include "base/file.h"
 #include "base/memory.h"
+#include "generate/sidecar.h"
 #include "io/folder.h"
 #include "io/gguf.h"
 #include "model/model.h"
@@ -40,28 +41,44 @@ static void put_no_tokenizer(heed_gguf_entries *entries)
     heed_gguf_put_string(entries, "tokenizer.ggml.model", kind, sizeof kind - 1);
 }
 
-/* The entries of the tokenizer: as the other GGUF file has them, else made from it. A tokenizer that GGUF cannot hold is a note. */
-static heed_status put_tokenizer(const char *from, const heed_tokenizer *tokenizer, size_t tokens, heed_gguf_entries *entries, heed_buffer *notes,
-                                 heed_error *error)
+/* The entries that another GGUF file has, but for those that the weights decide. */
+static heed_status copy_entries(const char *from, heed_gguf_entries *entries, heed_error *error)
 {
     heed_gguf *file = NULL;
-    if (from && heed_gguf_is_file(from)) {
-        HEED_TRY(heed_gguf_open(&file, from, error));
-        for (size_t i = 0; i < heed_gguf_entry_count(file); i++)
-            if (strncmp(heed_gguf_entry_at(file, i)->key, "tokenizer.", 10) == 0) heed_gguf_put_entry(entries, heed_gguf_entry_at(file, i));
-        heed_gguf_close(file);
-        return HEED_OK;
+    HEED_TRY(heed_gguf_open(&file, from, error));
+    for (size_t i = 0; i < heed_gguf_entry_count(file); i++) {
+        const heed_gguf_entry *entry = heed_gguf_entry_at(file, i);
+        if (heed_sidecar_keeps_entry(entry->key)) heed_gguf_put_entry(entries, entry);
     }
-    heed_error problem = {0};
-    if (!tokenizer) {
-        put_no_tokenizer(entries);
-        return HEED_OK;
-    }
-    heed_status status = heed_tokenizer_put_gguf(tokenizer, tokens, entries, &problem);
-    if (status != HEED_E_UNSUPPORTED) return status == HEED_OK ? HEED_OK : heed_fail(error, status, "%s", problem.message);
-    heed_buffer_printf(notes, "the file has no tokenizer: %s\n", problem.message);
-    put_no_tokenizer(entries);
+    heed_gguf_close(file);
     return HEED_OK;
+}
+
+/* The tokenizer's entries; *tokenizer becomes NULL, with a note, if GGUF cannot hold it. */
+static heed_status put_tokenizer(const heed_tokenizer **tokenizer, size_t tokens,
+                                 heed_gguf_entries *entries, heed_buffer *notes, heed_error *error)
+{
+    heed_error problem = {0};
+    heed_status status = HEED_OK;
+    if (*tokenizer) status = heed_tokenizer_put_gguf(*tokenizer, tokens, entries, &problem);
+    if (status != HEED_OK && status != HEED_E_UNSUPPORTED)
+        return heed_fail(error, status, "%s", problem.message);
+    if (status != HEED_OK) {
+        heed_buffer_printf(notes, "the file has no tokenizer: %s\n", problem.message);
+        *tokenizer = NULL;
+    }
+    if (!*tokenizer) put_no_tokenizer(entries);
+    return HEED_OK;
+}
+
+/* What the model says beside its weights: as the other GGUF file has it, else made from it. */
+static heed_status put_sayings(const char *from, heed_gguf_sayings *sayings,
+                               heed_gguf_entries *entries, heed_buffer *notes, heed_error *error)
+{
+    size_t tokens = (size_t)sayings->config->vocabulary;
+    if (from && heed_gguf_is_file(from)) return copy_entries(from, entries, error);
+    HEED_TRY(put_tokenizer(&sayings->tokenizer, tokens, entries, notes, error));
+    return heed_sidecar_put_gguf(sayings, entries, notes, error);
 }
 
 /* Matrices whose rows are no whole number of blocks are in another type: said. */
@@ -85,51 +102,70 @@ static heed_status tell_narrow(const char *path, heed_dtype dtype, heed_buffer *
     return HEED_OK;
 }
 
-static heed_status write_gguf(const heed_conversion *how, const heed_model *model, const heed_tokenizer *tokenizer, heed_dtype dtype, heed_buffer *notes,
-                              heed_error *error)
+/* A model on its way from one format to another. */
+typedef struct conversion {
+    const heed_conversion *how;
+    heed_model *model;
+    heed_tokenizer *tokenizer; /* NULL: there is none, or none that heed can read */
+    heed_sidecar *sidecar;     /* NULL: the weights are random */
+    heed_folder folder;        /* unused if a GGUF file is written */
+    heed_dtype dtype;
+    heed_buffer notes;
+} conversion;
+
+static heed_status write_gguf(conversion *c, heed_error *error)
 {
     heed_gguf_entries entries = {0};
-    heed_status status = put_tokenizer(how->model, tokenizer, (size_t)heed_model_config(model)->vocabulary, &entries, notes, error);
-    if (status == HEED_OK) status = heed_model_save_gguf(model, how->out, dtype, &entries, error);
+    heed_gguf_sayings sayings = {c->sidecar, heed_model_config(c->model), c->tokenizer};
+    heed_status status = put_sayings(c->how->model, &sayings, &entries, &c->notes, error);
+    if (status == HEED_OK)
+        status = heed_model_save_gguf(c->model, c->how->out, c->dtype, &entries, error);
     heed_buffer_free(&entries.bytes);
-    return status == HEED_OK ? tell_narrow(how->out, dtype, notes, error) : status;
+    return status == HEED_OK ? tell_narrow(c->how->out, c->dtype, &c->notes, error) : status;
 }
 
 /* Writes into the folder taken, which shows nothing of it before all is there. */
-static heed_status write_folder(heed_folder *folder, const heed_model *model,
-                                const heed_tokenizer *tokenizer, heed_dtype dtype,
-                                heed_error *error)
+static heed_status write_folder(conversion *c, heed_error *error)
 {
-    HEED_TRY(heed_model_save(model, folder->inside, dtype, error));
-    if (tokenizer) HEED_TRY(heed_tokenizer_save(tokenizer, folder->inside, error));
-    return heed_folder_commit(folder, error);
+    const char *out = c->folder.inside;
+    HEED_TRY(heed_model_save(c->model, out, c->dtype, error));
+    if (c->tokenizer) HEED_TRY(heed_tokenizer_save(c->tokenizer, out, error));
+    HEED_TRY(heed_sidecar_save(c->sidecar, out, c->tokenizer != NULL, error));
+    return heed_folder_commit(&c->folder, error);
+}
+
+/* What comes with the model; a tokenizer that heed cannot read is a note. */
+static heed_status load_company(conversion *c, bool to_gguf, heed_error *error)
+{
+    heed_error problem = {0};
+    const char *from = c->how->model;
+    if (!from) return HEED_OK;
+    HEED_TRY(heed_sidecar_load(&c->sidecar, from, HEED_SIDECAR_ALL, error));
+    if (heed_tokenizer_load(&c->tokenizer, from, &problem) == HEED_OK) return HEED_OK;
+    c->tokenizer = NULL;
+    bool files_go = !to_gguf && heed_sidecar_has_tokenizer(c->sidecar);
+    heed_buffer_printf(&c->notes, "%s: %s\n", files_go ? "the tokenizer's files go along as they are"
+                       : "no tokenizer goes along", problem.message);
+    return HEED_OK;
 }
 
 heed_status heed_convert_model(const heed_conversion *how, char **notes, heed_error *error)
 {
-    heed_dtype dtype = HEED_DTYPE_COUNT;
-    heed_model *model = NULL;
-    heed_tokenizer *tokenizer = NULL;
-    heed_folder folder = {0};
-    heed_buffer said = {0};
-    heed_error problem = {0};
+    conversion c = {.how = how, .dtype = HEED_DTYPE_COUNT};
     bool gguf = heed_gguf_is_name(how->out);
     *notes = NULL;
-    if (how->dtype) HEED_TRY(heed_weight_type_read(how->dtype, &dtype, error));
-    if (!gguf) HEED_TRY(heed_folder_open(&folder, how->out, HEED_FOLDER_MODEL, false, error));
-    heed_status status = load(how, &model, error);
-    for (size_t i = 0; status == HEED_OK && i < heed_model_note_count(model); i++)
-        if (heed_model_note_is_aloud(model, i))
-            heed_buffer_printf(&said, "%s\n", heed_model_note(model, i));
-    if (status == HEED_OK && how->model && heed_tokenizer_load(&tokenizer, how->model, &problem) != HEED_OK) {
-        tokenizer = NULL;
-        heed_buffer_printf(&said, "no tokenizer goes along: %s\n", problem.message);
-    }
-    if (status == HEED_OK && gguf) status = write_gguf(how, model, tokenizer, dtype, &said, error);
-    if (status == HEED_OK && !gguf) status = write_folder(&folder, model, tokenizer, dtype, error);
-    heed_tokenizer_free(tokenizer);
-    heed_model_release(model);
-    heed_folder_close(&folder);
-    *notes = said.data;
+    if (how->dtype) HEED_TRY(heed_weight_type_read(how->dtype, &c.dtype, error));
+    if (!gguf) HEED_TRY(heed_folder_open(&c.folder, how->out, HEED_FOLDER_MODEL, false, error));
+    heed_status status = load(how, &c.model, error);
+    for (size_t i = 0; status == HEED_OK && i < heed_model_note_count(c.model); i++)
+        if (heed_model_note_is_aloud(c.model, i))
+            heed_buffer_printf(&c.notes, "%s\n", heed_model_note(c.model, i));
+    if (status == HEED_OK) status = load_company(&c, gguf, error);
+    if (status == HEED_OK) status = gguf ? write_gguf(&c, error) : write_folder(&c, error);
+    heed_tokenizer_free(c.tokenizer);
+    heed_sidecar_free(c.sidecar);
+    heed_model_release(c.model);
+    heed_folder_close(&c.folder);
+    *notes = c.notes.data;
     return status;
 }

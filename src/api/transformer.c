@@ -26,6 +26,15 @@ void heed_load_tell(const heed_load_options *options, const heed_model *model)
             options->note(options->note_argument, heed_model_note(model, i));
 }
 
+/* Settings that cannot be read are in the way of generation alone. */
+static heed_status load_settings(heed_transformer *t, heed_error *error)
+{
+    heed_error *problem = &t->sidecar_problem;
+    heed_sidecar_load(&t->sidecar, t->folder, HEED_SIDECAR_SETTINGS, problem);
+    if (problem->status != HEED_E_NOMEM) return HEED_OK;
+    return heed_fail(error, HEED_E_NOMEM, "%s", problem->message);
+}
+
 heed_status heed_transformer_load(heed_transformer **result, heed_context *context, const char *folder, heed_error *error)
 {
     return heed_transformer_load_with(result, context, folder, &(heed_load_options){0}, error);
@@ -49,6 +58,7 @@ heed_status heed_transformer_load_with(heed_transformer **result, heed_context *
         t->tokenizer = NULL;
         if (t->tokenizer_problem.status == HEED_E_NOMEM) status = heed_fail(error, HEED_E_NOMEM, "%s", t->tokenizer_problem.message);
     }
+    if (status == HEED_OK) status = load_settings(t, error);
     if (status == HEED_OK) *result = t;
     else heed_transformer_free(t);
     return status;
@@ -59,6 +69,7 @@ void heed_transformer_free(heed_transformer *t)
     if (!t) return;
     heed_model_release(t->model);
     heed_tokenizer_free(t->tokenizer);
+    heed_sidecar_free(t->sidecar);
     pthread_mutex_destroy(&t->turn);
     free(t->folder);
     free(t);
@@ -128,7 +139,9 @@ heed_status heed_transformer_settings(heed_transformer *t, const heed_generation
                          options->temperature);
     if (options->max_new_tokens == 0)
         return heed_fail(error, HEED_E_ARG, "0 new tokens: expected at least 1, or -1 for as many as the context holds");
-    HEED_TRY(heed_generation_settings_load(settings, t->folder, heed_model_config(t->model), error));
+    if (!t->sidecar)
+        return heed_fail(error, t->sidecar_problem.status, "%s", t->sidecar_problem.message);
+    HEED_TRY(heed_generation_settings_from(settings, t->sidecar, heed_model_config(t->model), error));
     overlay(options, settings);
     for (size_t i = 0; i < options->stop_count; i++) HEED_TRY(heed_generation_settings_add_stop(settings, options->stop[i], error));
     for (size_t i = 0; i < options->bias_count; i++)

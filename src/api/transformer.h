@@ -5,6 +5,7 @@
 #include "api/api.h"
 #include "generate/session.h"
 #include "generate/settings.h"
+#include "generate/sidecar.h"
 #include "model/model.h"
 #include "text/tokenizer.h"
 #include <pthread.h>
@@ -14,6 +15,8 @@ struct heed_transformer {
     heed_model *model;
     heed_tokenizer *tokenizer; /* NULL: tokenizer_problem says why */
     heed_error tokenizer_problem;
+    heed_sidecar *sidecar;     /* settings of generation; NULL: sidecar_problem says why */
+    heed_error sidecar_problem;
     char *folder;
     pthread_mutex_t turn;      /* one task at a time */
 };

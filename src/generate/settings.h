@@ -72,6 +72,14 @@ void heed_generation_settings_free(heed_generation_settings *settings);
    HEED_E_FORMAT and HEED_E_UNSUPPORTED name file, field, value and what is expected. */
 heed_status heed_generation_settings_load(heed_generation_settings *settings, const char *folder, const heed_config *config,
                                           heed_error *error);
+/* The same from what was read before; NULL: from `config` alone. */
+typedef struct heed_sidecar heed_sidecar;
+heed_status heed_generation_settings_from(heed_generation_settings *settings,
+                                          const heed_sidecar *sidecar, const heed_config *config,
+                                          heed_error *error);
+/* Is this a member of transformers' GenerationConfig, and one that bears on what is written? */
+bool heed_generation_has_key(const char *key);
+bool heed_generation_has_effect(const char *key);
 /* The same from a parsed object over what `settings` holds; `where` begins the messages. */
 heed_status heed_generation_settings_read(heed_generation_settings *settings, const json_t *json, const char *where, heed_error *error);
 /* Ranges and combinations, against a vocabulary of V tokens. HEED_E_ARG or HEED_E_UNSUPPORTED naming the setting. */

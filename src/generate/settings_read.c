@@ -1,4 +1,4 @@
-/* generation_config.json as a table of members, and the folder that it lies in. */
+/* generation_config.json as a table of members. */
 #include "generate/settings_parts.h"
 
 #include "base/file.h"
@@ -179,7 +179,8 @@ static const member members[] = {
 
 /* Members that would change what transformers writes, and have no effect here. */
 static const char *const without_effect[] = {"penalty_alpha", "num_beam_groups", "diversity_penalty", "constraints", "force_words_ids",
-                                             "watermarking_config", "guidance_scale", "token_healing", "dola_layers", "max_time"};
+                                             "watermarking_config", "guidance_scale", "token_healing", "dola_layers", "max_time",
+                                             "forced_decoder_ids", "xtc_probability", "mirostat"};
 
 static bool in_range(const member *m, double value)
 {
@@ -241,10 +242,10 @@ heed_status heed_generation_settings_read(heed_generation_settings *settings, co
     return HEED_OK;
 }
 
-/* ---- from a folder ---- */
-
 /* The ids that generation_config.json may leave to config.json. */
-static heed_status read_special_ids(heed_generation_settings *settings, const json_t *json, const char *where, heed_error *error)
+heed_status heed_generation_settings_read_ids(heed_generation_settings *settings,
+                                              const json_t *json, const char *where,
+                                              heed_error *error)
 {
     reader r = {settings, json, where, error};
     for (size_t i = 0; i < sizeof members / sizeof *members; i++) {
@@ -255,42 +256,36 @@ static heed_status read_special_ids(heed_generation_settings *settings, const js
     return HEED_OK;
 }
 
-typedef heed_status read_function(heed_generation_settings *settings, const json_t *json, const char *where, heed_error *error);
+/* ---- names ---- */
 
-/* Reads folder/name with `read`; *found is false when there is no such file. */
-static heed_status read_file(heed_generation_settings *settings, const char *folder, const char *name, read_function *read, bool *found,
-                             heed_error *error)
+/* Members of GenerationConfig, of today and of earlier versions, that decide how transformers
+   works, not what it writes. */
+static const char *const inert[] = {
+    "assistant_confidence_threshold", "assistant_early_exit", "assistant_ensemble_weight",
+    "assistant_lookbehind", "cache_config", "cache_implementation", "compile_config",
+    "continuous_batching_config", "disable_compile", "is_assistant", "low_memory",
+    "max_cache_len", "max_matching_ngram_size", "num_assistant_tokens",
+    "num_assistant_tokens_schedule", "output_attentions", "output_hidden_states",
+    "output_logits", "output_scores", "prefill_chunk_size", "prompt_lookup_num_tokens",
+    "return_dict_in_generate", "speculation_type", "target_lookbehind", "use_mtp"};
+
+static bool is_among(const char *key, const char *const *names, size_t count)
 {
-    char *path = heed_path_join(folder, name);
-    if (!path) return heed_fail_memory(error, strlen(folder) + strlen(name) + 2, "a path");
-    json_t *json = NULL;
-    heed_status status = HEED_OK;
-    *found = heed_path_exists(path);
-    if (*found) status = heed_json_read(&json, path, error);
-    if (*found && status == HEED_OK) status = read(settings, json, path, error);
-    json_decref(json);
-    free(path);
-    return status;
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(key, names[i]) == 0) return true;
+    return false;
 }
 
-heed_status heed_generation_settings_load(heed_generation_settings *settings, const char *folder, const heed_config *config,
-                                          heed_error *error)
+bool heed_generation_has_effect(const char *key)
 {
-    static const char *const own = "generation_config.json", *const model = "config.json";
-    heed_generation_settings_default(settings);
-    char *path = heed_path_join(folder, own);
-    if (!path) return heed_fail_memory(error, strlen(folder) + strlen(own) + 2, "a path");
-    bool has_own = heed_path_exists(path), found;
-    free(path);
-    HEED_TRY(read_file(settings, folder, model, has_own ? read_special_ids : heed_generation_settings_read, &found, error));
-    if (has_own) HEED_TRY(read_file(settings, folder, own, heed_generation_settings_read, &found, error));
-    if (settings->bos < 0) settings->bos = config->bos_id;
-    if (settings->pad < 0) settings->pad = config->pad_id;
-    if (settings->decoder_start < 0) settings->decoder_start = config->decoder_start_id >= 0 ? config->decoder_start_id : settings->bos;
-    int32_t eos = (int32_t)config->eos_id;
-    if (settings->eos.count == 0 && eos >= 0) HEED_TRY(heed_id_list_set(&settings->eos, &eos, 1, error));
-    if (settings->notes.failed) return heed_fail_memory(error, settings->notes.capacity, "notes");
-    return HEED_OK;
+    for (size_t i = 0; i < sizeof members / sizeof *members; i++)
+        if (strcmp(key, members[i].key) == 0) return true;
+    return is_among(key, without_effect, sizeof without_effect / sizeof *without_effect);
+}
+
+bool heed_generation_has_key(const char *key)
+{
+    return heed_generation_has_effect(key) || is_among(key, inert, sizeof inert / sizeof *inert);
 }
 
 /* ---- bounds ---- */

@@ -25,6 +25,7 @@ void heed_trainer_free(heed_trainer *t)
     heed_dataset_free(t->data), heed_dataset_free(t->valid);
     heed_model_release(t->model);
     heed_tokenizer_free(t->tokenizer);
+    heed_sidecar_free(t->sidecar);
     heed_arena_free(t->arena);
     free(t);
 }

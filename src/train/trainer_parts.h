@@ -3,6 +3,7 @@
 #define HEED_TRAIN_TRAINER_PARTS_H
 
 #include "base/lock.h"
+#include "generate/sidecar.h"
 #include "io/log.h"
 #include "train/dataset.h"
 #include "train/optimizer.h"
@@ -29,6 +30,7 @@ struct heed_trainer {
     const heed_objective *objective;
     heed_config config;
     heed_tokenizer *tokenizer;
+    heed_sidecar *sidecar;     /* what came with --init, or with the checkpoint; NULL: nothing */
     heed_model *model;
     heed_engine *engine;
     heed_optimizer *optimizer;

@@ -88,11 +88,19 @@ static heed_status read_optimizer(heed_trainer *t, const char *path, heed_error 
     return heed_optimizer_load(t->optimizer, path, t->place.step, error);
 }
 
+/* All that another program needs to use the model. */
+static heed_status save_model(const heed_trainer *t, const char *folder, heed_error *error)
+{
+    bool has_tokenizer = t->tokenizer != NULL;
+    HEED_TRY(heed_model_save(t->model, folder, HEED_F32, error));
+    if (has_tokenizer) HEED_TRY(heed_tokenizer_save(t->tokenizer, folder, error));
+    return heed_sidecar_save(t->sidecar, folder, has_tokenizer, error);
+}
+
 static heed_status fill(void *context, const char *folder, heed_error *error)
 {
     heed_trainer *t = context;
-    HEED_TRY(heed_model_save(t->model, folder, HEED_F32, error));
-    if (t->tokenizer != NULL) HEED_TRY(heed_tokenizer_save(t->tokenizer, folder, error));
+    HEED_TRY(save_model(t, folder, error));
     HEED_TRY(with_path(t, folder, optimizer_file, write_optimizer, error));
     return with_path(t, folder, state_file, write_state, error);
 }
@@ -184,8 +192,7 @@ static heed_status save_average(heed_trainer *t, const char *folder, heed_error 
 {
     HEED_TRY(heed_directory_remove(folder, error));
     HEED_TRY(heed_directory_make(folder, error));
-    HEED_TRY(heed_model_save(t->model, folder, HEED_F32, error));
-    return t->tokenizer != NULL ? heed_tokenizer_save(t->tokenizer, folder, error) : HEED_OK;
+    return save_model(t, folder, error);
 }
 
 /* Parameters and sums change places; the model holds the mean while it is written, its own weights afterwards. Nothing runs in between, so that

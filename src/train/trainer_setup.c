@@ -19,7 +19,10 @@ static heed_status open_checkpoint(heed_trainer *t, const char *checkpoint, heed
     if (tokenizer == NULL) return heed_fail_memory(error, strlen(checkpoint) + 16, "a path");
     heed_status status = heed_path_exists(tokenizer) ? heed_tokenizer_load(&t->tokenizer, checkpoint, error) : HEED_OK;
     free(tokenizer);
+    /* Files of a tokenizer that heed cannot read go along with a model trained on ids. */
+    if (status == HEED_E_UNSUPPORTED) status = HEED_OK;
     HEED_TRY(status);
+    HEED_TRY(heed_sidecar_load(&t->sidecar, checkpoint, HEED_SIDECAR_ALL, error));
     heed_model_options options = {.backend = t->backend, .training = true, .bf16 = t->options.bf16};
     HEED_TRY(heed_model_load(&t->model, checkpoint, &options, error));
     t->config = *heed_model_config(t->model);
@@ -66,12 +69,22 @@ static heed_status open_random(heed_trainer *t, const heed_data *data, const hee
     return become_published(t, error);
 }
 
+/* What comes with the model that the training begins with; the files of its tokenizer stay behind
+   if the training has another one. */
+static heed_status load_company(heed_trainer *t, heed_error *error)
+{
+    const heed_train_options *o = &t->options;
+    heed_sidecar_scope scope = o->tokenizer ? HEED_SIDECAR_SETTINGS : HEED_SIDECAR_ALL;
+    return o->init ? heed_sidecar_load(&t->sidecar, o->init, scope, error) : HEED_OK;
+}
+
 static heed_status open_new(heed_trainer *t, const heed_data *data, heed_error *error)
 {
     const heed_train_options *o = &t->options;
     if (o->init != NULL) HEED_TRY(heed_config_load(&t->config, o->init, error));
     HEED_TRY(heed_setup_objective(&t->objective, o, o->init != NULL ? &t->config : NULL, data, error));
     HEED_TRY(heed_setup_tokenizer(&t->tokenizer, o, data, t->objective, error));
+    HEED_TRY(load_company(t, error));
     heed_model_options options = {.backend = t->backend, .training = true, .bf16 = o->bf16, .head = (int64_t)t->objective->head,
                                   .missing_head = true, .seed = (uint64_t)o->seed};
     if (o->init != NULL) HEED_TRY(heed_model_load(&t->model, o->init, &options, error));

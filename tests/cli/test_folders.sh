@@ -71,9 +71,9 @@ expect 1 'found a file' "$heed" convert "$fixtures/gpt2" --out text.txt
 ln -s nowhere dangling
 expect 1 'does not exist' "$heed" convert "$fixtures/gpt2" --out dangling
 same foreign foreign.before
-cp text.txt empty/generation_config.json
-expect 1 'but not generation_config.json' "$heed" convert "$fixtures/gpt2" --out empty
-rm empty/generation_config.json
+cp text.txt empty/notes.txt
+expect 1 'but not notes.txt' "$heed" convert "$fixtures/gpt2" --out empty
+rm empty/notes.txt
 printf '{}' >empty/config.json
 expect 1 'config.json was changed after heed wrote it' "$heed" convert "$fixtures/gpt2" --out empty
 cp before/config.json empty/config.json

@@ -1,0 +1,265 @@
+/* sidecar_gguf.c: what a GGUF file says beside tensors, sizes and tokenizer, both ways.
+
+   heed.generation_config holds generation_config.json as it was, heed.eos_token_ids all ids that
+   end a text: only heed reads these two. What llama.cpp and its like have keys for is said in
+   these too: general.sampling.*, and tokenizer.ggml.eos_token_id, eot_token_id, eom_token_id. */
+#include "generate/sidecar_internal.h"
+
+#include "base/memory.h"
+#include "generate/settings.h"
+#include <stdlib.h>
+#include <string.h>
+
+static const char own_key[] = "heed.generation_config";
+enum { NAMED_ENDS = 3 };
+
+/* Settings that GGUF has a key for, and the key. */
+typedef struct sampling_key {
+    const char *member, *key;
+    heed_gguf_type type;
+} sampling_key;
+
+static const sampling_key sampling_keys[] = {
+    {"temperature", "general.sampling.temp", HEED_GGUF_F32},
+    {"top_k", "general.sampling.top_k", HEED_GGUF_I32},
+    {"top_p", "general.sampling.top_p", HEED_GGUF_F32},
+    {"min_p", "general.sampling.min_p", HEED_GGUF_F32},
+    {"repetition_penalty", "general.sampling.penalty_repeat", HEED_GGUF_F32},
+    {"penalty_last_n", "general.sampling.penalty_last_n", HEED_GGUF_I32},
+    {"xtc_probability", "general.sampling.xtc_probability", HEED_GGUF_F32},
+    {"xtc_threshold", "general.sampling.xtc_threshold", HEED_GGUF_F32},
+    {"mirostat", "general.sampling.mirostat", HEED_GGUF_I32},
+    {"mirostat_tau", "general.sampling.mirostat_tau", HEED_GGUF_F32},
+    {"mirostat_eta", "general.sampling.mirostat_eta", HEED_GGUF_F32},
+};
+enum { SAMPLING_KEYS = sizeof sampling_keys / sizeof *sampling_keys };
+
+/* ---- reading ---- */
+
+/* The shortest decimal that is the same number in 32 bits: 0.95, not 0.949999988. */
+static double widen(double value)
+{
+    char text[40];
+    for (int digits = 6; digits < 9; digits++) {
+        snprintf(text, sizeof text, "%.*g", digits, value);
+        double decimal = strtod(text, NULL);
+        if ((float)decimal == (float)value) return decimal;
+    }
+    return value;
+}
+
+static bool put_sampling(json_t *json, const heed_gguf *file)
+{
+    bool ok = true;
+    for (size_t i = 0; ok && i < SAMPLING_KEYS; i++) {
+        const heed_gguf_entry *entry = heed_gguf_entry_find(file, sampling_keys[i].key);
+        if (!entry || entry->is_array || entry->type == HEED_GGUF_STRING) continue;
+        double number = heed_gguf_number_at(entry, 0);
+        json_t *value = heed_gguf_type_is_integer(entry->type)
+                            ? json_integer(heed_gguf_integer_at(entry, 0))
+                            : json_real(widen(number));
+        ok = json_object_set_new(json, sampling_keys[i].member, value) == 0;
+        if (ok && strcmp(sampling_keys[i].member, "temperature") == 0) {
+            ok = json_object_set_new(json, "do_sample", json_boolean(number > 0)) == 0;
+            if (ok && !(number > 0)) json_object_del(json, "temperature");
+        }
+    }
+    return ok;
+}
+
+/* Files of other programs that recommend how to sample: what they say, in the words of
+   generation_config.json. */
+static heed_status read_sampling(heed_sidecar *sidecar, const heed_gguf *file, const char *where,
+                                 heed_error *error)
+{
+    heed_buffer text = {0};
+    json_t *json = json_object();
+    bool ok = json && put_sampling(json, file);
+    if (ok && json_object_size(json) > 0) heed_json_put_lines(&text, json);
+    json_decref(json);
+    if (!ok || text.failed) {
+        heed_buffer_free(&text);
+        return heed_fail_memory(error, 4096, where);
+    }
+    if (text.length == 0) return HEED_OK;
+    heed_buffer_byte(&text, '\n');
+    return heed_sidecar_add(sidecar, heed_generation_file, where, &text, error);
+}
+
+static heed_status read_entries(heed_sidecar *sidecar, const heed_gguf *file, heed_error *error)
+{
+    const char *own = NULL;
+    size_t length = 0;
+    heed_buffer text = {0}, where = {0};
+    HEED_TRY(heed_gguf_text(file, own_key, &own, &length, error));
+    heed_buffer_printf(&where, "%s: %s", heed_gguf_where(file), own ? own_key : "general.sampling");
+    heed_status status = where.failed ? heed_fail_memory(error, 256, own_key) : HEED_OK;
+    if (status == HEED_OK && own) {
+        heed_buffer_append(&text, own, length);
+        status = heed_sidecar_add(sidecar, heed_generation_file, where.data, &text, error);
+    } else if (status == HEED_OK) {
+        status = read_sampling(sidecar, file, where.data, error);
+    }
+    heed_buffer_free(&where);
+    return status;
+}
+
+heed_status heed_sidecar_read_gguf(heed_sidecar *sidecar, const char *path, heed_error *error)
+{
+    heed_gguf *file = NULL;
+    HEED_TRY(heed_gguf_open(&file, path, error));
+    heed_status status = read_entries(sidecar, file, error);
+    heed_gguf_close(file);
+    return status;
+}
+
+bool heed_sidecar_keeps_entry(const char *key)
+{
+    static const char *const kept[] = {"tokenizer.", "heed.", "general."};
+    static const char *const made[] = {"general.architecture", "general.file_type",
+                                       "general.quantization_version", "general.alignment"};
+    for (size_t i = 0; i < sizeof made / sizeof *made; i++)
+        if (strcmp(key, made[i]) == 0) return false;
+    for (size_t i = 0; i < sizeof kept / sizeof *kept; i++)
+        if (strncmp(key, kept[i], strlen(kept[i])) == 0) return true;
+    return false;
+}
+
+/* ---- writing ---- */
+
+/* The roles that GGUF has keys for and that a tokenizer which has no such token leaves out. */
+static void put_missing_ids(const heed_gguf_sayings *s, const heed_generation_settings *settings,
+                            heed_gguf_entries *entries)
+{
+    const struct { heed_special part; const char *key; int64_t id; } ids[] = {
+        {HEED_BOS, "tokenizer.ggml.bos_token_id", settings->bos},
+        {HEED_PAD, "tokenizer.ggml.padding_token_id", settings->pad},
+        {HEED_EOS, "tokenizer.ggml.eos_token_id", settings->eos.count ? settings->eos.ids[0] : -1},
+    };
+    for (size_t i = 0; i < sizeof ids / sizeof *ids; i++) {
+        bool is_there = s->tokenizer && heed_tokenizer_special(s->tokenizer, ids[i].part) >= 0;
+        if (!is_there && ids[i].id >= 0 && ids[i].id < s->config->vocabulary)
+            heed_gguf_put_u32(entries, ids[i].key, (uint32_t)ids[i].id);
+    }
+}
+
+/* The tokenizer's end of text is eos_token_id; two more ids have keys. */
+static void put_ends(const heed_gguf_sayings *s, const heed_generation_settings *settings,
+                     heed_gguf_entries *entries, heed_buffer *notes)
+{
+    static const char *const keys[] = {"tokenizer.ggml.eot_token_id",
+                                       "tokenizer.ggml.eom_token_id"};
+    const heed_id_list *ends = &settings->eos;
+    int32_t eos = s->tokenizer ? heed_tokenizer_special(s->tokenizer, HEED_EOS) : -1;
+    size_t put = 0, left_out = 0;
+    if (eos < 0 && ends->count) eos = ends->ids[0];
+    heed_gguf_put_array(entries, HEED_GGUF_ENDS, HEED_GGUF_I32, ends->count ? ends->count : 1);
+    if (ends->count == 0) heed_gguf_put_element(entries, HEED_GGUF_I32, -1);
+    for (size_t i = 0; i < ends->count; i++)
+        heed_gguf_put_element(entries, HEED_GGUF_I32, ends->ids[i]);
+    for (size_t i = 0; i < ends->count; i++) {
+        if (ends->ids[i] == eos || ends->ids[i] >= s->config->vocabulary) continue;
+        if (put < NAMED_ENDS - 1) heed_gguf_put_u32(entries, keys[put++], (uint32_t)ends->ids[i]);
+        else left_out++;
+    }
+    if (left_out)
+        heed_buffer_printf(notes, "%zu of %zu ids that end a text have no key of their own in "
+                           "GGUF: heed stops at them, other programs may not\n", left_out,
+                           ends->count);
+}
+
+static const sampling_key *sampling_key_of(const char *member)
+{
+    for (size_t i = 0; i < SAMPLING_KEYS; i++)
+        if (strcmp(sampling_keys[i].member, member) == 0) return &sampling_keys[i];
+    return NULL;
+}
+
+static bool is_special_id(const char *member)
+{
+    static const char *const ids[] = {"bos_token_id", "eos_token_id", "pad_token_id"};
+    for (size_t i = 0; i < sizeof ids / sizeof *ids; i++)
+        if (strcmp(member, ids[i]) == 0) return true;
+    return false;
+}
+
+static void put_sampling_entry(const sampling_key *known, const json_t *value,
+                               heed_gguf_entries *entries)
+{
+    double number = json_number_value(value);
+    if (known->type == HEED_GGUF_F32) {
+        heed_gguf_put_f32(entries, known->key, (float)number);
+        return;
+    }
+    int32_t integer = number >= INT32_MIN && number <= INT32_MAX ? (int32_t)number : 0;
+    unsigned char bytes[4];
+    for (int i = 0; i < 4; i++) bytes[i] = (unsigned char)((uint32_t)integer >> 8 * i);
+    const heed_gguf_entry entry = {.key = known->key, .type = known->type, .count = 1,
+                                   .data = bytes, .bytes = sizeof bytes};
+    heed_gguf_put_entry(entries, &entry);
+}
+
+/* Is the member one that changes what is written, without a key that other programs know? */
+static bool is_unknown_elsewhere(const char *member, const json_t *value)
+{
+    if (json_is_null(value) || is_special_id(member) || sampling_key_of(member)) return false;
+    return heed_generation_has_effect(member) && strcmp(member, "do_sample") != 0;
+}
+
+/* The settings as general.sampling.*, and as a whole under heed's own key. */
+static void put_settings(const json_t *json, const heed_sidecar_file *own,
+                         heed_gguf_entries *entries, heed_buffer *notes)
+{
+    heed_buffer text = {0}, unknown = {0};
+    bool is_more = own != NULL;
+    for (void *at = json_object_iter((json_t *)json); at;
+         at = json_object_iter_next((json_t *)json, at)) {
+        const char *member = json_object_iter_key(at);
+        const json_t *value = json_object_iter_value(at);
+        const sampling_key *known = sampling_key_of(member);
+        is_more |= !is_special_id(member);
+        if (known && json_is_number(value)) put_sampling_entry(known, value, entries);
+        if (!is_unknown_elsewhere(member, value)) continue;
+        heed_buffer_printf(&unknown, "%s%s", unknown.length ? ", " : "", member);
+    }
+    if (own) heed_buffer_append(&text, own->text.data ? own->text.data : "", own->text.length);
+    else if (json) heed_json_put_lines(&text, json);
+    if (is_more) heed_gguf_put_string(entries, own_key, text.data ? text.data : "", text.length);
+    if (unknown.length)
+        heed_buffer_printf(notes, "settings of generation that GGUF has no key for: %s: heed reads "
+                           "them from the file, other programs do not\n", unknown.data);
+    entries->bytes.failed |= text.failed || unknown.failed;
+    heed_buffer_free(&text);
+    heed_buffer_free(&unknown);
+}
+
+/* Settings that heed cannot read are handed on as they are, and said. */
+static heed_status read_settings(const heed_gguf_sayings *s, heed_generation_settings *settings,
+                                 json_t **json, heed_buffer *notes, heed_error *error)
+{
+    heed_error problem = {0};
+    const char *where = "";
+    heed_status status = heed_generation_settings_from(settings, s->sidecar, s->config, &problem);
+    if (status == HEED_OK) status = heed_sidecar_generation(s->sidecar, json, &where, &problem);
+    if (status == HEED_OK) return HEED_OK;
+    if (status == HEED_E_NOMEM) return heed_fail(error, status, "%s", problem.message);
+    heed_buffer_printf(notes, "%s; it is handed on as it is\n", problem.message);
+    heed_generation_settings_free(settings);
+    return heed_generation_settings_from(settings, NULL, s->config, error);
+}
+
+heed_status heed_sidecar_put_gguf(const heed_gguf_sayings *s, heed_gguf_entries *entries,
+                                  heed_buffer *notes, heed_error *error)
+{
+    heed_generation_settings settings;
+    json_t *json = NULL;
+    heed_status status = read_settings(s, &settings, &json, notes, error);
+    if (status == HEED_OK) {
+        put_missing_ids(s, &settings, entries);
+        put_ends(s, &settings, entries, notes);
+        put_settings(json, heed_sidecar_find(s->sidecar, heed_generation_file), entries, notes);
+    }
+    json_decref(json);
+    heed_generation_settings_free(&settings);
+    return status;
+}

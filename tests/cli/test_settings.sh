@@ -1,0 +1,101 @@
+#!/bin/sh
+# What a model folder or a GGUF file says about generation holds in every copy of the model.
+#   test_settings.sh HEED SOURCE-FOLDER CHAIN-MODEL
+set -u
+heed=$1
+chain=$3
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cd "$work" || exit 1
+failed=0
+fail() { echo "FAILED: $*" >&2; failed=1; }
+is() { [ "$2" = "$3" ] || fail "$1: \"$2\" instead of \"$3\""; }
+quiet() { "$@" >out 2>&1 </dev/null || { fail "$*"; cat out >&2; }; }
+ids() { "$heed" generate -m "$1" -p A --ids -t 1 2>err | tr -d ' '; }
+printf 'hello world, hello world, hello world, hello world' >text.txt
+tune() {
+  quiet "$heed" train --init "$1" --data text.txt --out "$2" --max-steps 1 --learning-rate 1e-9 \
+    --context 8 --batch-size 1 -t 1
+}
+
+# copies NAME: the model of that name in every form that heed writes
+copies() {
+  quiet "$heed" convert "$1" --out "$1.folder"
+  quiet "$heed" convert "$1" --out "$1.gguf"
+  quiet "$heed" convert "$1.gguf" --out "$1.back"
+  quiet "$heed" convert "$1.gguf" --out "$1.2.gguf"
+  tune "$1" "$1.run"
+  tune "$1.gguf" "$1.run.gguf"
+}
+all() { echo "$1 $1.folder $1.gguf $1.back $1.2.gguf $1.run $1.run.gguf"; }
+# holds NAME IDS [OPTIONS]: every copy answers A with these ids
+holds() {
+  name=$1 wanted=$2
+  shift 2
+  for copy in $(all "$name"); do
+    is "$copy $*" "$("$heed" generate -m "$copy" -p A --ids -t 1 "$@" 2>err | tr -d ' ')" "$wanted"
+  done
+}
+
+# --- ids that end a text ---
+"$chain" list --eos 257,258
+"$chain" own --eos 257 --generation '{"eos_token_id": [258, 257]}'
+"$chain" nested --eos none --config '"text_config": {"eos_token_id": [257, 258]}'
+"$chain" single --eos 257 --generation '{"eos_token_id": 258}'
+"$chain" many --eos 256,257,259,258
+for model in list own nested single many; do
+  copies $model
+  holds $model '[66,67,258]' --temp 0 -n 8
+done
+holds list '[66,67,258]' --beams 2
+holds own '[66,67,258]' --beams 3 --temp 0
+for copy in $(all many); do
+  is "$copy text" "$("$heed" generate -m "$copy" -p A --temp 0 -n 8 -t 1 2>err)" BC
+done
+# Several ids have a key in GGUF, the fourth has none: said.
+"$heed" convert many --out again.gguf 2>err
+grep -q '1 of 4 ids that end a text have no key' err || fail "no note: $(cat err)"
+"$chain" bare --eos 257,258 --without-tokenizer
+quiet "$heed" convert bare --out bare.gguf
+quiet "$heed" convert bare.gguf --out bare.back
+for copy in bare bare.gguf bare.back; do
+  is "$copy" "$("$heed" generate -m "$copy" --prompt-ids 65 --temp 0 -n 8 --ids 2>err | tr -d ' ')" '[66,67,258]'
+done
+
+# --- settings, in generation_config.json and in config.json ---
+settings='{"do_sample": true, "temperature": 1e-3, "top_k": 1, "max_new_tokens": 3,
+  "bad_words_ids": [[90]], "x_unknown": [1, {"a": 1e-05}], "top_p": 0.95}'
+"$chain" file --generation "$settings"
+"$chain" older --config '"max_length": 4, "no_repeat_ngram_size": 2, "num_beams": 2,
+  "task_specific_params": {"summarization": {"num_beams": 7}}'
+"$chain" forced --config '"forced_eos_token_id": 257, "text_config": {"max_length": 3}'
+"$chain" off --generation '{"suppress_tokens": [66], "max_new_tokens": 1}'
+echo '{"bos_token": "<|bos|>", "x_token": "<|eot|>"}' >file/special_tokens_map.json
+echo 'model' >file/tokenizer.model
+for model in file older forced off; do copies $model; done
+holds file "[66,67,258]"
+holds older '[66,67,258]'
+holds forced '[66,257]'
+holds off '[0]'
+for copy in file.folder file.back file.run file.run.gguf; do
+  cmp -s file/generation_config.json $copy/generation_config.json || fail "$copy has other settings"
+done
+for copy in file.folder file.run; do
+  cmp -s file/special_tokens_map.json $copy/special_tokens_map.json || fail "$copy: no map"
+  cmp -s file/tokenizer.model $copy/tokenizer.model || fail "$copy: no tokenizer.model"
+done
+for copy in older.folder older.run; do
+  grep -q '"num_beams": 7' $copy/config.json || fail "$copy: task_specific_params are lost"
+done
+"$heed" convert file --out again.gguf 2>err
+grep -q 'GGUF has no key for: .*bad_words_ids' err || fail "no note: $(cat err)"
+grep -q 'top_k' err && fail "GGUF has a key for top_k"
+
+# --- a tokenizer that heed cannot read: its files go along ---
+"$chain" strange --eos 257,258
+echo '{"model": {"type": "Unheard"}}' >strange/tokenizer.json
+quiet "$heed" convert strange --out strange.folder
+for name in tokenizer.json tokenizer_config.json; do
+  cmp -s strange/$name strange.folder/$name || fail "$name of a strange tokenizer is lost"
+done
+exit $failed

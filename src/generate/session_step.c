@@ -1,6 +1,7 @@
 /* Runs of a session: sources through the encoder, chunks of sequences through the decoder. */
 #include "generate/session_internal.h"
 #include "graph/plan.h"
+#include <math.h>
 #include <string.h>
 
 /* ---- filling a run ---- */
@@ -166,6 +167,23 @@ static void fill_run(heed_session *session, const heed_step_item *items, int64_t
     }
 }
 
+/* What is beyond a cache of f16 is kept as NaN, which reaches the logits of every token that sees
+   it. */
+static heed_status check_cache_holds(const heed_session *session, int64_t count, heed_error *error)
+{
+    if (heed_model_cache_dtype(heed_session_model(session)) != HEED_F16) return HEED_OK;
+    for (int64_t i = 0; i < count; i++)
+        for (int64_t j = 0; j < heed_session_vocabulary(session); j++)
+            if (isnan(session->rows[i].logits[j]))
+                return heed_fail(error, HEED_E_ARG,
+                                 "the model's logits hold NaN: a key or value is too large for a "
+                                 "cache of f16, which "
+                                 "holds up to 65504 (try --cache bf16 or f32), or the weights or "
+                                 "activations are not "
+                                 "finite");
+    return HEED_OK;
+}
+
 static heed_status visit_run(heed_session *session, int64_t pieces, heed_logits_visitor *visitor, void *argument, heed_error *error)
 {
     heed_operand logits = {0};
@@ -175,6 +193,7 @@ static heed_status visit_run(heed_session *session, int64_t pieces, heed_logits_
         for (int64_t token = session->pieces[i].want; token < session->pieces[i].count; token++, count++)
             session->rows[count] = (heed_logits_row){session->pieces[i].item, session->pieces[i].begin + token - session->anew[session->pieces[i].item],
                                                      (const float *)logits.data + count * logits.row_stride};
+    HEED_TRY(check_cache_holds(session, count, error));
     return count && visitor ? visitor(argument, session->rows, count, error) : HEED_OK;
 }
 

@@ -55,7 +55,8 @@ void REAL(heed_cache_write_reference)(const heed_kernel_args *args)
         void *to = REAL(cache_row)(y, slot);
         for (int64_t run = 0; run < runs; run++) REAL(put_run)(to, from, runs, width / runs, run);
         for (int64_t j = 0; j < width && cache->dtype == HEED_F32; j++) ((real *)to)[j] = from[j];
-        for (int64_t j = 0; j < width && cache->dtype == HEED_F16; j++) ((uint16_t *)to)[j] = heed_f32_to_f16((float)from[j]);
+        for (int64_t j = 0; j < width && cache->dtype == HEED_F16; j++)
+            ((uint16_t *)to)[j] = heed_f32_to_kept_f16((float)from[j]);
         for (int64_t j = 0; j < width && cache->dtype == HEED_BF16; j++) ((uint16_t *)to)[j] = heed_f32_to_bf16((float)from[j]);
     }
 }

@@ -80,6 +80,14 @@ static inline float heed_round_operand(float value)
 float heed_f16_to_f32(uint16_t bits);
 uint16_t heed_f32_to_f16(float value); /* round to nearest even, overflow to infinity */
 
+/* As a cache keeps it: what is beyond f16 becomes NaN, so that whatever is computed from it shows;
+   an infinite key could hide a position and say nothing. */
+static inline uint16_t heed_f32_to_kept_f16(float value)
+{
+    uint16_t bits = heed_f32_to_f16(value);
+    return (bits & 0x7FFF) == 0x7C00 ? bits | 0x200 : bits;
+}
+
 /* Converts `count` elements between any two types. Floating to integer truncates towards zero and saturates; NaN becomes 0.
    Source and target need no alignment. Of types in blocks source and target begin with a block; a part of a block at the end is read
    from a whole block, and written as one that is filled up with zeros. A target must have encode. */

@@ -30,6 +30,9 @@ static inline void write_cache_columns(const heed_operand *y, int64_t slot, cons
 {
     if (y->dtype == HEED_F32)
         for (int64_t j = first; j < last; j += HEED_LANES) store_some(float_row(y, slot) + j, load_some(from + j, last - j), last - j);
+    else if (y->dtype == HEED_F16)
+        for (int64_t j = first; j < last; j++)
+            ((uint16_t *)y->data)[slot * y->row_stride + j] = heed_f32_to_kept_f16(from[j]);
     else heed_convert((uint16_t *)y->data + slot * y->row_stride + first, y->dtype, from + first, HEED_F32, (size_t)(last - first));
 }
 

@@ -20,7 +20,9 @@ static const option load_options[] = {
     HEED_OPTION(task, load.compute, "compute", 0, OPTION_TEXT, "TYPE", "Round operands of products and attention: f32 (default, exact) or bf16 (faster); sums stay f32."),
     {0}};
 static const option cache_options[] = {
-    HEED_OPTION(task, load.cache, "cache", 0, OPTION_TEXT, "TYPE", "Keep keys and values as f32 (default, exact), f16 (up to 65504), bf16, or i8 with a scale per head and position."),
+    HEED_OPTION(task, load.cache, "cache", 0, OPTION_TEXT, "TYPE",
+                "Keep keys and values as f32 (default, exact), f16 (up to 65504), bf16, or i8 with "
+                "a scale per head and position."),
     {0}};
 static const option watch_options[] = {
     HEED_OPTION(task, profile, "profile", 0, OPTION_FLAG, NULL, "Print time, operations, bytes and their share of the machine's peak per kernel to stderr."),

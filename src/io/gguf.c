@@ -165,8 +165,11 @@ static heed_status read_file(heed_gguf_cursor *cursor)
     HEED_TRY(heed_gguf_read_u64(cursor, "the number of tensors", &tensors));
     HEED_TRY(heed_gguf_read_u64(cursor, "the number of entries", &entries));
     if (tensors > heed_gguf_left(cursor) / LEAST_TENSOR)
-        return heed_fail(cursor->error, HEED_E_FORMAT, "%s: byte 8: %llu tensors, expected at most the %zu that fit in the rest of the file", file->where,
-                         (unsigned long long)tensors, heed_gguf_left(cursor) / LEAST_TENSOR);
+        return heed_fail(cursor->error, HEED_E_FORMAT,
+                         "%s: byte 8: %llu tensors, expected at most the %zu that fit in the rest "
+                         "of the file: it is cut short or damaged",
+                         file->where, (unsigned long long)tensors,
+                         heed_gguf_left(cursor) / LEAST_TENSOR);
     HEED_TRY(heed_gguf_read_entries(cursor, entries));
     HEED_TRY(read_alignment(cursor));
     file->tensors = heed_allocate((size_t)tensors, sizeof *file->tensors);
@@ -192,7 +195,7 @@ static heed_status open_bytes(heed_gguf **result, heed_file_map map, const void 
     return status;
 }
 
-heed_status heed_gguf_open(heed_gguf **file, const char *path, heed_error *error)
+heed_status heed_gguf_open_file(heed_gguf **file, const char *path, heed_error *error)
 {
     heed_file_map map;
     *file = NULL;
@@ -209,6 +212,8 @@ heed_status heed_gguf_open_memory(heed_gguf **file, const void *bytes, size_t co
 void heed_gguf_close(heed_gguf *file)
 {
     if (!file) return;
+    for (size_t i = 0; i < file->part_count; i++) heed_gguf_close(file->parts[i]);
+    free(file->parts);
     heed_file_map_close(&file->map);
     heed_arena_free(file->arena);
     free(file->entries);
@@ -251,7 +256,10 @@ const heed_stored_tensor *heed_gguf_find(const heed_gguf *file, const char *name
 
 void heed_gguf_release(const heed_gguf *file, const heed_stored_tensor *tensor)
 {
-    heed_file_map_release(&file->map, tensor->offset, tensor->bytes);
+    const heed_gguf *holder = file;
+    for (size_t i = 0; i < file->part_count; i++)
+        if (file->parts[i]->where == tensor->file) holder = file->parts[i];
+    heed_file_map_release(&holder->map, tensor->offset, tensor->bytes);
 }
 
 const char *heed_gguf_where(const heed_gguf *file)

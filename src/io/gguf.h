@@ -31,6 +31,9 @@ typedef struct heed_gguf heed_gguf;
    ranks, extents and places are inside the file and do not wrap; keys and names of tensors are there once; tensors are aligned, whole and do
    not overlap. Errors: HEED_E_FORMAT (file, byte, field, what was expected); HEED_E_UNSUPPORTED for version 1, big-endian files, arrays
    of arrays and element types that heed does not read (by name); HEED_E_IO, HEED_E_NOMEM. */
+/* Any part of a split model (split.count > 1) opens all of them: NAME-00001-of-0000N.gguf ... in
+   one folder, with the entries of the first; an error names a part that is missing or of another
+   model. A file that has all of split.tensors.count stands for itself. */
 heed_status heed_gguf_open(heed_gguf **file, const char *path, heed_error *error);
 /* The same on bytes in memory, borrowed until the file is closed. `where` is copied and begins every message. */
 heed_status heed_gguf_open_memory(heed_gguf **file, const void *bytes, size_t count, const char *where, heed_error *error);

@@ -82,8 +82,12 @@ static heed_status read_array_head(heed_gguf_cursor *cursor, heed_gguf_entry *en
     HEED_TRY(heed_gguf_read_u64(cursor, "the length of an array", &count));
     size_t least = entry->type == HEED_GGUF_STRING ? 8 : widths[entry->type];
     if (count > heed_gguf_left(cursor) / least)
-        return heed_fail(cursor->error, HEED_E_FORMAT, "%s: byte %zu: entry \"%.128s\" has %llu elements, expected at most the %zu that fit in the rest "
-                         "of the file", cursor->file->where, cursor->at - 8, entry->key, (unsigned long long)count, heed_gguf_left(cursor) / least);
+        return heed_fail(cursor->error, HEED_E_FORMAT,
+                         "%s: byte %zu: entry \"%.128s\" has %llu elements, expected at most the "
+                         "%zu that fit in the rest "
+                         "of the file: it is cut short or damaged",
+                         cursor->file->where, cursor->at - 8, entry->key, (unsigned long long)count,
+                         heed_gguf_left(cursor) / least);
     entry->count = (size_t)count;
     return HEED_OK;
 }
@@ -132,8 +136,11 @@ heed_status heed_gguf_read_entries(heed_gguf_cursor *cursor, uint64_t count)
 {
     heed_gguf *file = cursor->file;
     if (count > heed_gguf_left(cursor) / LEAST_ENTRY)
-        return heed_fail(cursor->error, HEED_E_FORMAT, "%s: byte 16: %llu entries of metadata, expected at most the %zu that fit in the rest of the file",
-                         file->where, (unsigned long long)count, heed_gguf_left(cursor) / LEAST_ENTRY);
+        return heed_fail(cursor->error, HEED_E_FORMAT,
+                         "%s: byte 16: %llu entries of metadata, expected at most the %zu that fit "
+                         "in the rest of the file: it is cut short or damaged",
+                         file->where, (unsigned long long)count,
+                         heed_gguf_left(cursor) / LEAST_ENTRY);
     file->entries = heed_allocate((size_t)count, sizeof *file->entries);
     file->by_key = heed_allocate((size_t)count, sizeof *file->by_key);
     if (!file->entries || !file->by_key) return heed_fail_memory(cursor->error, (size_t)count * sizeof *file->entries, file->where);

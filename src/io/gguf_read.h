@@ -17,7 +17,12 @@ struct heed_gguf {
     heed_stored_tensor *tensors, **by_name;
     size_t count;
     size_t alignment;
+    heed_gguf **parts; /* of the first part of a split model: the others */
+    size_t part_count;
 };
+
+/* Opens one file, whether or not it is a part of a split model. */
+heed_status heed_gguf_open_file(heed_gguf **file, const char *path, heed_error *error);
 
 /* Where reading stands. Nothing behind file->size is touched. */
 typedef struct heed_gguf_cursor { heed_gguf *file; size_t at; heed_error *error; } heed_gguf_cursor;

@@ -30,7 +30,8 @@ static const option options[] = {
     HEED_OPTION(chat_task, template_file, "template", 0, OPTION_TEXT, "FILE", "Chat template in Jinja (default: the model's own)."),
     HEED_OPTION(chat_task, load, "load", 0, OPTION_TEXT, "FILE", "Go on with a saved conversation."),
     HEED_OPTION(chat_task, save, "save", 0, OPTION_TEXT, "FILE", "Save the conversation there, after each turn."),
-    HEED_OPTION(chat_task, stop, "stop", 0, OPTION_LIST, "TEXT", "End an answer when this text comes."),
+    HEED_OPTION(chat_task, stop, "stop", 0, OPTION_LIST, "TEXT",
+                "End an answer when this text comes; it is not printed."),
     {0}};
 
 static void preset(task *t)

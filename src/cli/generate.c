@@ -29,7 +29,8 @@ static const option options[] = {
     HEED_OPTION(generate_task, context, "context", 'c', OPTION_COUNT, "T", "Positions that a sequence can have (default: the model's context)."),
     HEED_OPTION(generate_task, prompt_cache, "prompt-cache", 0, OPTION_TEXT, "FILE", "Keep what was read and written there; a prompt that begins alike is not read again."),
     HEED_OPTION(generate_task, num_return, "num-return", 0, OPTION_COUNT, "N", "Sequences for each prompt."),
-    HEED_OPTION(generate_task, stop, "stop", 0, OPTION_LIST, "TEXT", "End when this text comes; it is not printed."),
+    HEED_OPTION(generate_task, stop, "stop", 0, OPTION_LIST, "TEXT",
+                "End when this text comes in the new text; it is not printed."),
     HEED_OPTION(generate_task, logprobs, "logprobs", 0, OPTION_COUNT, "K", "One JSON object a sequence, with log-probabilities of prompt and new tokens and the K likeliest."),
     HEED_OPTION(generate_task, ids, "ids", 0, OPTION_FLAG, NULL, "Print ids, one JSON array a sequence, instead of text."),
     {0}};

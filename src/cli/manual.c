@@ -16,6 +16,49 @@ static const char *const walk_through =
     "  heed generate -m run -p \"Once\" -n 200 --temp 0.8\n"
     "  heed info MODEL-FOLDER\n";
 
+/* What holds when nobody chooses; each is shown by tests/cli/test_defaults.sh. */
+static const struct { const char *name, *text; } defaults[] = {
+    {"Where they come from",
+     "Options, then generation_config.json or, without that file, the same keys of "
+     "config.json, then this list."},
+    {"Choice of tokens",
+     "The likeliest token each time, unless do_sample is set in the model's files or --temp is "
+     "above 0."},
+    {"top_k",
+     "Off: every token can be drawn. transformers draws among 50."},
+    {"Length",
+     "To the end of sequence or of the context. transformers ends at a max_length of 20. "
+     "max_length counts the prompt, -n and max_new_tokens do not."},
+    {"Seed",
+     "The clock in seconds for generation, 1 for training. Equal seeds give equal results, "
+     "whatever the threads and whatever else is in the batch."},
+    {"Penalties",
+     "--repeat-penalty counts the tokens of the prompt too, as transformers does; --presence- "
+     "penalty and --frequency-penalty count new tokens alone."},
+    {"Beams",
+     "They end when no hypothesis can become better (early_stopping false); scores are divided "
+     "by the length (length_penalty 1)."},
+    {"Stop strings",
+     "A stop string counts in the new text alone. transformers also ends at one that begins in "
+     "the prompt."},
+    {"Control tokens",
+     "A control token spelled in a prompt or a message, such as <|eot|>, becomes that token, "
+     "as in transformers: check the text of strangers. heed tokenize --no-special leaves those "
+     "of GGUF files as text, as llama.cpp does."},
+    {"Beginning of text",
+     "heed generate and heed eval --text add the tokens that the tokenizer adds. heed chat "
+     "reads what the chat template writes and adds no beginning of text, as transformers does; "
+     "add_bos_token of a GGUF file has no effect there, unlike in llama.cpp. heed eval "
+     "--choices adds none without --special."},
+    {"Context",
+     "A prompt longer than the context is an error; --truncate keeps its end. heed chat leaves "
+     "out the oldest messages and says so; --keep-all makes that an error."},
+    {"Numbers",
+     "Weights as stored; products, sums, keys and values in f32. transformers computes in the "
+     "type of the files, llama.cpp keeps keys and values in f16 (--cache f16)."},
+    {"Threads",
+     "OMP_NUM_THREADS, else all processors within the container's quota."}};
+
 /* ---- help ---- */
 
 /* Words of `text` filled into lines; the cursor stands at `indent`, where every further line begins. */
@@ -137,6 +180,12 @@ void manual_page(const verb *const *verbs, size_t count, FILE *file)
     put_example(file, walk_through);
     fputs(".SH VERBS\n", file);
     for (size_t i = 0; i < count; i++) put_verb(file, verbs[i]);
+    fputs(".SH DEFAULTS\n", file);
+    for (size_t i = 0; i < sizeof defaults / sizeof *defaults; i++) {
+        fputs(".TP\n", file);
+        put_macro(file, "B", defaults[i].name);
+        put_roff(file, defaults[i].text);
+    }
     fputs(".SH ENVIRONMENT\n", file);
     for (size_t i = 0; i < sizeof environment / sizeof *environment; i++) {
         fputs(".TP\n", file);

@@ -61,7 +61,7 @@ static const option options[] = {
     ROW(label_smoothing, "label-smoothing", OPTION_AMOUNT, "X", "Share of the target spread over all tokens."),
     ROW(bf16, "bf16", OPTION_FLAG, NULL, "Products read operands rounded to bf16; weights and sums stay f32."),
     ROW(gradient_checkpointing, "gradient-checkpointing", OPTION_FLAG, NULL, "Keep only the ends of layers and compute the rest again: less memory, more time."),
-    ROW(seed, "seed", OPTION_COUNT, "S", "First weights, order of the data, dropout."),
+    ROW(seed, "seed", OPTION_COUNT, "S", "First weights, order of the data, dropout (1)."),
     HEED_HEADING("What is written when"),
     ROW(eval_steps, "eval-steps", OPTION_COUNT, "N", "Validate each N updates (ten times in all)."),
     ROW(save_steps, "save-steps", OPTION_COUNT, "N", "Checkpoint each N updates (at each validation)."),

@@ -96,6 +96,9 @@ typedef struct heed_tokenizer heed_tokenizer;
 /* A folder with tokenizer.json (or vocab.json and merges.txt, or vocab.txt), or the path of a tokenizer.json. */
 heed_status heed_tokenizer_load(heed_tokenizer **tokenizer, const char *path, heed_error *error);
 void heed_tokenizer_free(heed_tokenizer *tokenizer);
+/* What the user should know of the files that it came from: line `index`, borrowed, not NUL-terminated; false after
+   the last. */
+bool heed_tokenizer_note(const heed_tokenizer *tokenizer, size_t index, const char **line, size_t *length);
 
 typedef struct heed_tokens {
     size_t count;

@@ -67,6 +67,9 @@ static heed_status put_tokenizer(const heed_tokenizer **tokenizer, size_t tokens
         heed_buffer_printf(notes, "the file has no tokenizer: %s\n", problem.message);
         *tokenizer = NULL;
     }
+    if (*tokenizer && (size_t)heed_tokenizer_id_limit(*tokenizer) > tokens)
+        heed_buffer_printf(notes, "tokens with ids from %zu on have no row in the model: the file "
+                           "leaves them out\n", tokens);
     if (!*tokenizer) put_no_tokenizer(entries);
     return HEED_OK;
 }
@@ -134,6 +137,14 @@ static heed_status write_folder(conversion *c, heed_error *error)
     return heed_folder_commit(&c->folder, error);
 }
 
+static void tell_of_tokenizer(conversion *c)
+{
+    const char *line;
+    size_t length;
+    for (size_t i = 0; heed_tokenizer_note(c->tokenizer, i, &line, &length); i++)
+        heed_buffer_printf(&c->notes, "%.*s\n", (int)length, line);
+}
+
 /* What comes with the model; a tokenizer that heed cannot read is a note. */
 static heed_status load_company(conversion *c, bool to_gguf, heed_error *error)
 {
@@ -141,7 +152,10 @@ static heed_status load_company(conversion *c, bool to_gguf, heed_error *error)
     const char *from = c->how->model;
     if (!from) return HEED_OK;
     HEED_TRY(heed_sidecar_load(&c->sidecar, from, HEED_SIDECAR_ALL, error));
-    if (heed_tokenizer_load(&c->tokenizer, from, &problem) == HEED_OK) return HEED_OK;
+    if (heed_tokenizer_load(&c->tokenizer, from, &problem) == HEED_OK) {
+        tell_of_tokenizer(c);
+        return HEED_OK;
+    }
     c->tokenizer = NULL;
     bool files_go = !to_gguf && heed_sidecar_has_tokenizer(c->sidecar);
     heed_buffer_printf(&c->notes, "%s: %s\n", files_go ? "the tokenizer's files go along as they are"

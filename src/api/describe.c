@@ -110,15 +110,22 @@ static void describe_stack(description *d, const char *key, const heed_stack *st
                         "kv_heads", (json_int_t)stack->kv_heads, "head_width", (json_int_t)stack->head_width, "inner_width", (json_int_t)stack->inner));
 }
 
-static json_t *describe_tokenizer(const char *model)
+static json_t *describe_tokenizer(const char *model, json_t *notes)
 {
     heed_tokenizer *tokenizer = NULL;
     heed_error problem = {0};
     if (heed_tokenizer_load(&tokenizer, model, &problem) != HEED_OK)
         return problem.status == HEED_E_NOMEM ? NULL : json_sprintf("none that works: %s", problem.message);
     json_t *object = json_pack("{s:s, s:I}", "kind", heed_tokenizer_kind(tokenizer), "tokens", (json_int_t)heed_tokenizer_vocab_size(tokenizer));
+    const char *line;
+    size_t length;
+    bool failed = false;
+    for (size_t i = 0; heed_tokenizer_note(tokenizer, i, &line, &length); i++)
+        failed |= json_array_append_new(notes, json_stringn(line, length)) != 0;
     heed_tokenizer_free(tokenizer);
-    return object;
+    if (!failed) return object;
+    json_decref(object);
+    return NULL;
 }
 
 static heed_status describe_model(heed_context *context, const char *model, json_t **json, heed_error *error)
@@ -144,7 +151,7 @@ static heed_status describe_model(heed_context *context, const char *model, json
         put(&d, "weights_bytes", json_integer((json_int_t)heed_model_bytes(loaded)));
         put(&d, "training_bytes", json_integer((json_int_t)size.training_bytes));
         put(&d, "cache_per_position_bytes", size.cache_bytes_per_position ? json_integer((json_int_t)size.cache_bytes_per_position) : json_null());
-        put(&d, "tokenizer", describe_tokenizer(model));
+        put(&d, "tokenizer", describe_tokenizer(model, notes));
         put(&d, "notes", json_incref(notes));
         if (d.failed) status = heed_fail_memory(error, 4096, "the description");
     }

@@ -35,6 +35,21 @@ static heed_status load_settings(heed_transformer *t, heed_error *error)
     return heed_fail(error, HEED_E_NOMEM, "%s", problem->message);
 }
 
+/* What the tokenizer's files say, as the notes of the model. */
+static heed_status tell_of_tokenizer(const heed_load_options *options, const heed_tokenizer *tokenizer, heed_error *error)
+{
+    const char *line;
+    size_t length;
+    for (size_t i = 0; options->note && tokenizer && heed_tokenizer_note(tokenizer, i, &line, &length); i++) {
+        heed_buffer text = {0};
+        heed_buffer_append(&text, line, length);
+        if (text.failed) return heed_fail_memory(error, length, "a note");
+        options->note(options->note_argument, text.data);
+        heed_buffer_free(&text);
+    }
+    return HEED_OK;
+}
+
 heed_status heed_transformer_load(heed_transformer **result, heed_context *context, const char *folder, heed_error *error)
 {
     return heed_transformer_load_with(result, context, folder, &(heed_load_options){0}, error);
@@ -59,6 +74,7 @@ heed_status heed_transformer_load_with(heed_transformer **result, heed_context *
         if (t->tokenizer_problem.status == HEED_E_NOMEM) status = heed_fail(error, HEED_E_NOMEM, "%s", t->tokenizer_problem.message);
     }
     if (status == HEED_OK) status = load_settings(t, error);
+    if (status == HEED_OK) status = tell_of_tokenizer(options, t->tokenizer, error);
     if (status == HEED_OK) *result = t;
     else heed_transformer_free(t);
     return status;

@@ -157,12 +157,20 @@ static heed_status train(const tokenize_task *values, heed_error *error)
     return status;
 }
 
+static void tell(const heed_tokenizer *tokenizer)
+{
+    const char *line;
+    size_t length;
+    for (size_t i = 0; heed_tokenizer_note(tokenizer, i, &line, &length); i++) note("%.*s", (int)length, line);
+}
+
 static heed_status run(task *t)
 {
     const tokenize_task *values = (tokenize_task *)t;
     heed_tokenizer *tokenizer = NULL;
     if (values->train) return train(values, &t->error);
     heed_status status = heed_tokenizer_load(&tokenizer, t->model, &t->error);
+    if (status == HEED_OK) tell(tokenizer);
     if (status == HEED_OK && values->jsonl) status = lines(values, tokenizer, &t->error);
     else if (status == HEED_OK) status = encode(values, tokenizer, values->text, strlen(values->text), NULL, 0, &t->error);
     heed_tokenizer_free(tokenizer);

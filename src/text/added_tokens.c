@@ -145,8 +145,9 @@ static heed_status read_token(heed_added_tokens *added, const json_t *json, cons
         return heed_fail_memory(error, token.length, "the added tokens");
     memcpy(token.content, json_string_value(content), token.length);
     int32_t index = heed_vocabulary_find(&added->by_content, token.content, token.length);
-    if (index >= 0) { /* the same content again: the later flags count */
+    if (index >= 0) { /* the same content again: the later flags count, but what was special remains so */
         token.id = added->tokens[index].id;
+        token.special |= added->tokens[index].special;
         free(added->tokens[index].content);
         added->tokens[index] = token;
         return HEED_OK;

@@ -23,6 +23,7 @@ struct heed_tokenizer {
     int32_t special[HEED_SPECIAL_COUNT];
     json_t *sections;   /* tokenizer.json without model and added tokens, to be written back */
     json_t *config;     /* tokenizer_config.json, NULL when there is none */
+    heed_buffer notes;  /* lines for the user */
 };
 
 /* Builds a tokenizer from a parsed tokenizer.json and a parsed tokenizer_config.json (may be NULL). Keeps references to the config and to

@@ -33,6 +33,19 @@ static const heed_recipe *recipe_named(const char *name)
     return NULL;
 }
 
+const char *heed_class_special(const char *name, heed_special part)
+{
+    bool generic = !strncmp(name, "PreTrainedTokenizer", 19);
+    const heed_recipe *recipe = generic ? NULL : recipe_named(name);
+    return recipe && !recipe->named_only ? recipe->specials[part] : NULL;
+}
+
+bool heed_class_is_slow(const char *name)
+{
+    const heed_recipe *recipe = recipe_named(name);
+    return recipe && recipe->named_only;
+}
+
 /* ---- lines of text files ---- */
 
 typedef heed_status line_reader(heed_source *s, const char *line, size_t length, size_t number);

@@ -50,10 +50,29 @@ json_t *heed_tokenizer_make_config(const heed_tokenizer *tokenizer)
     for (int part = 0; part < HEED_SPECIAL_COUNT; part++) {
         size_t length;
         const char *token = heed_tokenizer_token(tokenizer, tokenizer->special[part], &length);
-        if (token) failed |= json_object_set_new(config, heed_special_names[part], json_stringn(token, length));
+        if (token && heed_tokenizer_is_special(tokenizer, tokenizer->special[part])) /* naming makes special */
+            failed |= json_object_set_new(config, heed_special_names[part], json_stringn(token, length));
     }
     if (!failed) return config;
     json_decref(config);
+    return NULL;
+}
+
+/* The configuration with its parts as strings where they are objects without a type, as special_tokens_map.json has
+   them: transformers refuses those in tokenizer_config.json, and takes the flags from the added tokens. A new
+   reference; NULL without memory. */
+static json_t *config_to_write(const json_t *config)
+{
+    json_t *copy = json_copy((json_t *)config);
+    bool made = copy && json_object_size(copy) == json_object_size(config);
+    for (int part = 0; part < HEED_SPECIAL_COUNT && made; part++) {
+        const json_t *named = json_object_get(config, heed_special_names[part]);
+        json_t *content = json_object_get(named, "content");
+        if (json_is_string(content) && !json_object_get(named, "__type"))
+            made = json_object_set(copy, heed_special_names[part], content) == 0;
+    }
+    if (made) return copy;
+    json_decref(copy);
     return NULL;
 }
 
@@ -64,7 +83,7 @@ heed_status heed_tokenizer_save(const heed_tokenizer *tokenizer, const char *fol
     heed_status status = write_json(json, folder, "tokenizer.json", error);
     json_decref(json);
     HEED_TRY(status);
-    json_t *config = tokenizer->config ? json_incref(tokenizer->config) : heed_tokenizer_make_config(tokenizer);
+    json_t *config = tokenizer->config ? config_to_write(tokenizer->config) : heed_tokenizer_make_config(tokenizer);
     status = config ? write_json(config, folder, "tokenizer_config.json", error) : heed_fail_memory(error, 1024, "tokenizer_config.json");
     json_decref(config);
     return status;

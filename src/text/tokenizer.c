@@ -1,9 +1,11 @@
 #include "text/internal.h"
 
 #include "base/file.h"
+#include "base/lines.h"
 #include "base/memory.h"
 #include "io/gguf.h"
 #include "io/weights.h"
+#include "text/added_config.h"
 #include <heed/heed.h> /* loading and freeing are public */
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +21,7 @@ void heed_tokenizer_free(heed_tokenizer *tokenizer)
     heed_post_free(&tokenizer->post);
     json_decref(tokenizer->sections);
     json_decref(tokenizer->config);
+    heed_buffer_free(&tokenizer->notes);
     free(tokenizer);
 }
 
@@ -43,6 +46,11 @@ int32_t heed_tokenizer_id_limit(const heed_tokenizer *tokenizer)
     int32_t limit = heed_vocabulary_id_limit(&tokenizer->model.vocabulary);
     int32_t added_limit = added->count ? added->by_id[added->count - 1].id + 1 : 0;
     return limit > added_limit ? limit : added_limit;
+}
+
+int32_t heed_tokenizer_base_limit(const heed_tokenizer *tokenizer)
+{
+    return heed_vocabulary_id_limit(&tokenizer->model.vocabulary);
 }
 
 int32_t heed_tokenizer_special(const heed_tokenizer *tokenizer, heed_special part)
@@ -121,29 +129,6 @@ static heed_status read_optional(json_t **json, const char *folder, const char *
     return status;
 }
 
-/* Members of `more` that `config` lacks. jansson's own function does not say when memory is out. */
-static int add_missing(json_t *config, json_t *more)
-{
-    int failed = 0;
-    for (void *at = json_object_iter(more); at; at = json_object_iter_next(more, at)) {
-        const char *key = json_object_iter_key(at);
-        if (!json_object_get(config, key)) failed |= json_object_set(config, key, json_object_iter_value(at));
-    }
-    return failed;
-}
-
-/* tokenizer_config.json, completed by what special_tokens_map.json names. */
-static heed_status read_config(json_t **config, const char *folder, heed_error *error)
-{
-    json_t *map = NULL;
-    heed_status status = read_optional(config, folder, "tokenizer_config.json", error);
-    if (status == HEED_OK) status = read_optional(&map, folder, "special_tokens_map.json", error);
-    if (map && !*config) *config = json_incref(map);
-    else if (map && add_missing(*config, map)) status = heed_fail_memory(error, 1024, "the tokenizer's configuration");
-    json_decref(map);
-    return status;
-}
-
 /* A file of its own goes before what tokenizer_config.json says. */
 static heed_status read_template(heed_tokenizer *tokenizer, const char *folder, heed_error *error)
 {
@@ -154,19 +139,54 @@ static heed_status read_template(heed_tokenizer *tokenizer, const char *folder, 
     return status;
 }
 
+static void files_free(heed_folder_config *files)
+{
+    json_decref(files->config);
+    json_decref(files->map);
+    json_decref(files->added);
+}
+
+static heed_status read_files(heed_folder_config *files, const char *folder, heed_error *error)
+{
+    HEED_TRY(read_optional(&files->config, folder, "tokenizer_config.json", error));
+    HEED_TRY(read_optional(&files->map, folder, "special_tokens_map.json", error));
+    return read_optional(&files->added, folder, "added_tokens.json", error);
+}
+
+/* tokenizer.json, or what stands for it, with all that the folder's other files add; *config is what they say. */
+static heed_status read_json(json_t **json, json_t **config, const char *folder, const char *path, heed_buffer *notes,
+                             heed_error *error)
+{
+    heed_folder_config files = {0};
+    bool whole = heed_path_exists(path);
+    heed_status status = read_files(&files, folder, error);
+    if (status == HEED_OK) status = heed_folder_config_merge(&files, config, error);
+    if (status == HEED_OK && whole) status = heed_json_read(json, path, error);
+    else if (status == HEED_OK) status = heed_tokenizer_json_from_files(json, folder, config, error);
+    if (status == HEED_OK) status = heed_folder_config_add(&files, *config, !whole, *json, notes, error);
+    if (status == HEED_OK && whole) heed_folder_config_note(*config, *json, notes);
+    files_free(&files);
+    return status;
+}
+
 static heed_status load_folder(heed_tokenizer **tokenizer, const char *folder, heed_error *error)
 {
     json_t *config = NULL, *json = NULL;
+    heed_buffer notes = {0};
     char *path = heed_path_join(folder, "tokenizer.json");
-    heed_status status = path ? read_config(&config, folder, error) : heed_fail_memory(error, strlen(folder), "a path");
-    if (status == HEED_OK && heed_path_exists(path)) status = heed_json_read(&json, path, error);
-    else if (status == HEED_OK) status = heed_tokenizer_json_from_files(&json, folder, &config, error);
+    heed_status status = path ? read_json(&json, &config, folder, path, &notes, error)
+                              : heed_fail_memory(error, strlen(folder), "a path");
     if (status == HEED_OK) status = heed_tokenizer_build(tokenizer, json, config, path, error);
     json_decref(json);
     json_decref(config);
     free(path);
     if (status == HEED_OK) status = read_template(*tokenizer, folder, error);
-    if (status == HEED_OK) return HEED_OK;
+    if (status == HEED_OK && notes.failed) status = heed_fail_memory(error, notes.capacity, "notes");
+    if (status == HEED_OK) {
+        (*tokenizer)->notes = notes;
+        return HEED_OK;
+    }
+    heed_buffer_free(&notes);
     heed_tokenizer_free(*tokenizer);
     *tokenizer = NULL;
     return status;
@@ -180,6 +200,17 @@ static heed_status load_beside(heed_tokenizer **tokenizer, const char *path, hee
                                 : heed_fail_memory(error, strlen(path), "a path");
     free(folder);
     return status;
+}
+
+bool heed_tokenizer_note(const heed_tokenizer *tokenizer, size_t index, const char **line, size_t *length)
+{
+    heed_lines lines = {.rest = {tokenizer->notes.data, tokenizer->notes.length}};
+    heed_text text = {0};
+    for (size_t i = 0; i <= index; i++)
+        if (!heed_lines_next(&lines, &text)) return false;
+    *line = text.bytes;
+    *length = text.length;
+    return true;
 }
 
 heed_status heed_tokenizer_load(heed_tokenizer **tokenizer, const char *path, heed_error *error)

@@ -71,12 +71,12 @@ static heed_status put_scores(const heed_tokenizer *tokenizer, size_t count, hee
     return HEED_OK;
 }
 
-static void put_specials(const heed_tokenizer *tokenizer, heed_gguf_entries *entries)
+static void put_specials(const heed_tokenizer *tokenizer, size_t count, heed_gguf_entries *entries)
 {
     static const char *const names[HEED_SPECIAL_COUNT] = {[HEED_BOS] = "bos", [HEED_EOS] = "eos", [HEED_PAD] = "padding", [HEED_UNK] = "unknown"};
     for (int i = 0; i < HEED_SPECIAL_COUNT; i++) {
         char key[64];
-        if (!names[i] || tokenizer->special[i] < 0) continue;
+        if (!names[i] || tokenizer->special[i] < 0 || (size_t)tokenizer->special[i] >= count) continue;
         snprintf(key, sizeof key, "tokenizer.ggml.%s_token_id", names[i]);
         heed_gguf_put_u32(entries, key, (uint32_t)tokenizer->special[i]);
     }
@@ -105,15 +105,15 @@ heed_status heed_tokenizer_put_gguf(const heed_tokenizer *tokenizer, size_t coun
     if (!pairs || !pre)
         return heed_fail(error, HEED_E_UNSUPPORTED, "GGUF has no %s for this tokenizer (kind %s); byte-level BPE with a known split into words and BPE with "
                          "byte fallback can be written", pairs ? "pre-tokeniser name" : "kind", heed_tokenizer_kind(tokenizer));
-    if ((size_t)heed_tokenizer_id_limit(tokenizer) > count)
-        return heed_fail(error, HEED_E_UNSUPPORTED, "the tokenizer has ids up to %d, the model %zu rows for them", heed_tokenizer_id_limit(tokenizer) - 1,
+    if ((size_t)heed_tokenizer_base_limit(tokenizer) > count)
+        return heed_fail(error, HEED_E_UNSUPPORTED, "the tokenizer has ids up to %d, the model %zu rows for them", heed_tokenizer_base_limit(tokenizer) - 1,
                          count);
     heed_gguf_put_string(entries, "tokenizer.ggml.model", fallback ? "llama" : "gpt2", fallback ? 5 : 4);
     heed_gguf_put_string(entries, "tokenizer.ggml.pre", pre, strlen(pre));
     put_tokens(tokenizer, count, entries);
     if (fallback) HEED_TRY(put_scores(tokenizer, count, entries, error));
     else put_merges(tokenizer, entries);
-    put_specials(tokenizer, entries);
+    put_specials(tokenizer, count, entries);
     heed_gguf_put_boolean(entries, "tokenizer.ggml.add_bos_token", is_added(tokenizer, HEED_BOS, false));
     heed_gguf_put_boolean(entries, "tokenizer.ggml.add_eos_token", is_added(tokenizer, HEED_EOS, true));
     if (fallback) {

@@ -167,14 +167,47 @@ static heed_status tokenise(heed_dataset *d, heed_error *error)
     if (kind == HEED_DATA_TOKENS)
         return heed_stream_open_shards(&d->stream, d->data, d->text.end, (uint32_t)d->options.config->vocabulary, error);
     if (d->text.tokenizer == NULL) return heed_fail(error, HEED_E_ARG, "texts need a tokenizer: give --tokenizer char or a folder that has one");
-    if (heed_tokenizer_id_limit(d->text.tokenizer) > d->options.config->vocabulary)
+    if (heed_tokenizer_base_limit(d->text.tokenizer) > d->options.config->vocabulary)
         return heed_fail(error, HEED_E_ARG, "the tokenizer has ids up to %d, the model only %lld rows of embeddings: they do not belong together",
-                         (int)heed_tokenizer_id_limit(d->text.tokenizer) - 1, (long long)d->options.config->vocabulary);
+                         (int)heed_tokenizer_base_limit(d->text.tokenizer) - 1, (long long)d->options.config->vocabulary);
     if (kind == HEED_DATA_CONVERSATIONS) return tokenise_conversations(d, error);
     heed_encoding scratch = {0};
     heed_status status = kind == HEED_DATA_PAIRS ? tokenise_pairs(d, &scratch, error) : tokenise_documents(d, &scratch, error);
     heed_encoding_free(&scratch);
     return status;
+}
+
+/* Added tokens may lie beyond the model's rows as long as nobody uses them. */
+static heed_status fail_row(const heed_dataset *d, int32_t id, heed_error *error)
+{
+    size_t length = 0;
+    const char *token = heed_tokenizer_token(d->text.tokenizer, id, &length);
+    return heed_fail(error, HEED_E_ARG, "the token \"%.*s\" has the id %d, the model only %lld rows of embeddings: leave it "
+                     "out of the data, or take a model with a row for it",
+                     token ? (int)length : 0, token ? token : "", (int)id, (long long)d->options.config->vocabulary);
+}
+
+static heed_status check_stream(const heed_dataset *d, const heed_stream *stream, heed_error *error)
+{
+    enum { CHUNK = 1024 };
+    int32_t ids[CHUNK];
+    for (size_t at = 0; at < stream->count; at += CHUNK) {
+        size_t n = stream->count - at < CHUNK ? stream->count - at : CHUNK;
+        heed_stream_read(stream, at, n, ids);
+        for (size_t i = 0; i < n; i++)
+            if (ids[i] >= d->options.config->vocabulary) return fail_row(d, ids[i], error);
+    }
+    return HEED_OK;
+}
+
+static heed_status check_rows(const heed_dataset *d, heed_error *error)
+{
+    const int32_t around[] = {d->prefix, d->suffix, d->mask, d->start, d->text.end};
+    if (!d->text.tokenizer || heed_tokenizer_id_limit(d->text.tokenizer) <= d->options.config->vocabulary) return HEED_OK;
+    for (size_t i = 0; i < sizeof around / sizeof *around; i++)
+        if (around[i] >= d->options.config->vocabulary) return fail_row(d, around[i], error);
+    HEED_TRY(check_stream(d, &d->stream, error));
+    return check_stream(d, &d->source, error);
 }
 
 static heed_status build(heed_dataset *d, heed_error *error)
@@ -184,6 +217,7 @@ static heed_status build(heed_dataset *d, heed_error *error)
     d->packing = (heed_packing){.stream = &d->stream, .length = d->options.length};
     HEED_TRY(d->options.objective->prepare(d, error));
     HEED_TRY(tokenise(d, error));
+    HEED_TRY(check_rows(d, error));
     if (d->stream.count < 2) return heed_fail(error, HEED_E_ARG, "the data has %zu tokens: there is nothing to predict", d->stream.count);
     d->pieces = heed_allocate(d->options.length, sizeof *d->pieces);
     if (d->pieces == NULL) return heed_fail_memory(error, d->options.length * sizeof *d->pieces, "the pieces of a row");

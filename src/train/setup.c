@@ -181,9 +181,9 @@ static heed_status from_file(heed_config *config, const heed_train_options *o, c
     HEED_TRY(status);
     HEED_TRY(heed_objective_check(objective, config, error));
     if (tokenizer == NULL) return HEED_OK;
-    if (heed_tokenizer_id_limit(tokenizer) > config->vocabulary)
+    if (heed_tokenizer_base_limit(tokenizer) > config->vocabulary)
         return heed_fail(error, HEED_E_ARG, "%s: vocabulary of %lld, but the tokenizer has ids up to %d: raise vocab_size", o->config,
-                         (long long)config->vocabulary, (int)heed_tokenizer_id_limit(tokenizer) - 1);
+                         (long long)config->vocabulary, (int)heed_tokenizer_base_limit(tokenizer) - 1);
     return HEED_OK;
 }
 

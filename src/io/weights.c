@@ -112,26 +112,61 @@ static heed_status open_named(heed_weights_file *file, const char *path, heed_er
     return status;
 }
 
-/* Says what is in a folder without readable weights: a pickle runs code when it is loaded, heed never does that. */
+/* Says how the .safetensors file of a folder that has none by the usual name can be read. */
+static heed_status fail_with_name(const char *folder, const char *name, heed_error *error)
+{
+    if (strstr(name, "adapter"))
+        return heed_fail(
+            error, HEED_E_UNSUPPORTED,
+            "%s: only the weights of an adapter are here (%s): merge it into its model", folder,
+            name);
+    if (strstr(name, "-of-"))
+        return heed_fail(error, HEED_E_IO,
+                         "%s: %s is a shard, but model.safetensors.index.json, which names all of "
+                         "them, is missing: fetch it too",
+                         folder, name);
+    return heed_fail(error, HEED_E_IO,
+                     "%s: no model.safetensors; if %s/%s holds the weights, give its path instead",
+                     folder, folder, name);
+}
+
+/* Says what else is in the folder: a pickle runs code when it is loaded, heed never does that. */
+static heed_status fail_with_others(const char *folder, const char *name, heed_error *error)
+{
+    static const struct {
+        const char *ending, *what;
+    } others[] = {{".bin", "pickled weights"},   {".pt", "pickled weights"},
+                  {".pth", "pickled weights"},   {".ckpt", "pickled weights"},
+                  {".h5", "TensorFlow weights"}, {".bin.index.json", "pickled weights"},
+                  {".onnx", "an ONNX graph"},    {".msgpack", "Flax weights"}};
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        if (ends_with(name, others[i].ending))
+            return heed_fail(
+                error, HEED_E_UNSUPPORTED,
+                "%s: only %s (%s); heed never reads those (a pickle can run code): save "
+                "the model as safetensors, in Python with "
+                "model.save_pretrained(folder, safe_serialization=True)",
+                folder, others[i].what, name);
+    return HEED_OK;
+}
+
+/* Says what is in a folder without weights by the usual names. */
 static heed_status fail_without_weights(const char *folder, heed_error *error)
 {
-    static const struct { const char *ending, *what; } others[] = {
-        {".bin", "pickled weights"}, {".pt", "pickled weights"}, {".pth", "pickled weights"}, {".ckpt", "pickled weights"},
-        {".bin.index.json", "pickled weights"}, {".h5", "TensorFlow weights"}, {".msgpack", "Flax weights"},
-        {".onnx", "an ONNX graph"}};
-    DIR *stream = opendir(folder);
     heed_status status = HEED_OK;
-    for (struct dirent *entry; stream && status == HEED_OK && (entry = readdir(stream));)
-        for (size_t i = 0; i < sizeof others / sizeof *others && status == HEED_OK; i++)
-            if (ends_with(entry->d_name, others[i].ending))
-                status = heed_fail(error, HEED_E_UNSUPPORTED,
-                                   "%s: only %s (%s); heed never reads those (a pickle can run code): save the model "
-                                   "as safetensors, in Python with model.save_pretrained(folder, safe_serialization=True)",
-                                   folder, others[i].what, entry->d_name);
-    if (stream) closedir(stream);
+    for (int pass = 0; pass < 2 && status == HEED_OK; pass++) {
+        DIR *stream = opendir(folder);
+        for (struct dirent *entry; stream && status == HEED_OK && (entry = readdir(stream));)
+            if (pass == 1) status = fail_with_others(folder, entry->d_name, error);
+            else if (ends_with(entry->d_name, ".safetensors"))
+                status = fail_with_name(folder, entry->d_name, error);
+        if (stream) closedir(stream);
+    }
     if (status != HEED_OK) return status;
-    return heed_fail(error, HEED_E_IO, "%s: no weights; expected model.safetensors or model.safetensors.index.json with its "
-                     "shards", folder);
+    return heed_fail(error, HEED_E_IO,
+                     "%s: no weights; expected model.safetensors or model.safetensors.index.json "
+                     "with its shards",
+                     folder);
 }
 
 static heed_status open_folder(heed_weights_file *file, const char *folder, heed_error *error)

@@ -174,10 +174,11 @@ static heed_status tell_oddities(heed_weights_file *file, const oddities *odd, h
                                    odd->first_stale->tensor.file, odd->stale));
     if (odd->unnamed)
         HEED_TRY(heed_weights_note(file, error,
-                                   "%s: the index does not name %zu tensors of its shards, the "
-                                   "first is \"%.128s\" in %s: they are read if the model has a "
-                                   "place for them",
-                                   file->path, odd->unnamed, odd->first_unnamed->tensor.name,
+                                   "%s: the index does not name %zu tensor%s of its shards, the "
+                                   "first is \"%.128s\" in %s: what the model has a place for is "
+                                   "read",
+                                   file->path, odd->unnamed, odd->unnamed == 1 ? "" : "s",
+                                   odd->first_unnamed->tensor.name,
                                    odd->first_unnamed->tensor.file));
     if (odd->moved)
         HEED_TRY(heed_weights_note(file, error,

@@ -157,9 +157,9 @@ static heed_status check_leftovers(heed_model *model, const heed_weights_file *f
     size_t lost = heed_weights_file_lost_count(file);
     if (status == HEED_OK && lost > 0)
         status = heed_model_note_aloud(model, error,
-                                       "%zu tensors that the index names cannot be read; this "
-                                       "model does not need them. The first: %s",
-                                       lost, heed_weights_file_lost(file, 0));
+                                       "the index names %zu tensor%s that cannot be read and that "
+                                       "this model does not need, the first: %s",
+                                       lost, lost == 1 ? "" : "s", heed_weights_file_lost(file, 0));
     if (status == HEED_OK && ignored > 0)
         status = heed_model_note_add(model, error, "%zu tensors of the file are not used here (other heads, buffers, repeated names)", ignored);
     return status;

@@ -63,7 +63,7 @@ cp "$work/kept" "$work/shards/model-00002-of-00002.safetensors"
 sed 's/"weight_map": {/&"rotary_emb.inv_freq": "nobody.safetensors",/' "$work/shards/model.safetensors.index.json" >"$work/index"
 cp "$work/index" "$work/shards/model.safetensors.index.json"
 [ "$(greedy "$work/shards")" = "$want" ] || fail "a shard that nobody needs is needed: $(cat "$work/words")"
-says "this model does not need them"
+says "this model does not need"
 
 # ---- GGUF by any name ----
 for name in a.gguf b.GGUF c.Gguf; do

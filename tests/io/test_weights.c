@@ -122,7 +122,7 @@ static void tensors_are_where_they_are_and_notes_tell(void **state)
     assert_int_equal(value_of(file, "b"), '2');
     assert_false(heed_weights_file_is_listed(file, 1));
     assert_true(heed_weights_file_is_listed(file, 0) && heed_weights_file_is_listed(file, 2));
-    assert_note(file, "the index does not name 1 tensors of its shards, the first is \"b\"");
+    assert_note(file, "the index does not name 1 tensor of its shards, the first is \"b\"");
     heed_weights_file_close(file);
     file = opened("{\"weight_map\":{\"a\":\"" FIRST "\",\"b\":\"" SECOND "\",\"c\":\"" SECOND
                   "\"}}");
@@ -279,7 +279,7 @@ static void truncated_indexes_are_errors(void **state)
     }
 }
 
-static void pickles_are_never_read(void **state)
+static void folders_without_weights_say_what_they_hold(void **state)
 {
     (void)state;
     heed_weights_file *file = NULL;
@@ -287,6 +287,18 @@ static void pickles_are_never_read(void **state)
     scratch_make(&other);
     assert_fails(HEED_E_IO, "expected model.safetensors", heed_weights_file_open(&file, other.folder, &error));
     scratch_file(&other, "pytorch_model.bin", "PK", 2);
+    scratch_file(&other, "weights.safetensors", "", 0);
+    assert_fails(HEED_E_IO, "weights.safetensors holds the weights, give its path instead",
+                 heed_weights_file_open(&file, other.folder, &error));
+    assert_int_equal(unlink(other.path), 0);
+    scratch_file(&other, FIRST, "", 0);
+    assert_fails(HEED_E_IO, "model.safetensors.index.json, which names all of them, is missing",
+                 heed_weights_file_open(&file, other.folder, &error));
+    assert_int_equal(unlink(other.path), 0);
+    scratch_file(&other, "adapter_model.safetensors", "", 0);
+    assert_fails(HEED_E_UNSUPPORTED, "weights of an adapter",
+                 heed_weights_file_open(&file, other.folder, &error));
+    assert_int_equal(unlink(other.path), 0);
     assert_fails(HEED_E_UNSUPPORTED, "only pickled weights (pytorch_model.bin); heed never reads those",
                  heed_weights_file_open(&file, other.folder, &error));
     assert_fails(HEED_E_IO, "cannot open", heed_weights_file_open(&file, "/nonexistent", &error));
@@ -350,7 +362,7 @@ int main(void)
         cmocka_unit_test(a_shard_stands_for_all_of_them),
         cmocka_unit_test(names_lose_what_wrappers_put_into_them),
         cmocka_unit_test(truncated_indexes_are_errors),
-        cmocka_unit_test(pickles_are_never_read),
+        cmocka_unit_test(folders_without_weights_say_what_they_hold),
         cmocka_unit_test(shards_are_written_and_read_back)};
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "generate/settings.h"
+#include "io/weights.h"
 #include <dirent.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -125,8 +126,12 @@ heed_status heed_sidecar_load(heed_sidecar **result, const char *model, heed_sid
     *result = NULL;
     heed_sidecar *sidecar = heed_allocate(1, sizeof *sidecar);
     if (!sidecar) return heed_fail_memory(error, sizeof *sidecar, "what comes with the model");
-    heed_status status = heed_gguf_is_file(model) ? heed_sidecar_read_gguf(sidecar, model, error)
-                                                  : read_folder(sidecar, model, scope, error);
+    char *folder = heed_weights_folder(model);
+    heed_status status = HEED_OK;
+    if (!folder) status = heed_fail_memory(error, strlen(model) + 1, "a path");
+    else if (heed_gguf_is_file(model)) status = heed_sidecar_read_gguf(sidecar, model, error);
+    else status = read_folder(sidecar, folder, scope, error);
+    free(folder);
     if (status == HEED_OK) *result = sidecar;
     else heed_sidecar_free(sidecar);
     return status;

@@ -41,6 +41,10 @@ want=$(greedy "$work/one")
     fail "a .safetensors path without a folder is no model"
 "$heed" tokenize -m "$work/one/model.safetensors" -p hello >"$work/ids" || fail "no tokenizer beside the weights"
 "$heed" tokenize -m "$work/one" -p hello | cmp -s - "$work/ids" || fail "another tokenizer beside the weights"
+"$heed" convert "$work/one" --out "$work/from-folder" && "$heed" convert "$work/one/model.safetensors" --out "$work/from-file" ||
+    fail "convert of a .safetensors path"
+(cd "$work/from-folder" && for name in *; do cmp "$name" "../from-file/$name" || exit 1; done) ||
+    fail "a .safetensors path loses what lies beside it"
 mkdir "$work/alone"
 cp "$work/one/model.safetensors" "$work/alone/"
 greedy "$work/alone/model.safetensors" >/dev/null && fail "weights alone are a model"

@@ -26,13 +26,13 @@ for format in --ids --json ''; do
   has "$work/out" '^status 1$'
 done
 # What can be known is known before anything is computed.
-for path in "$work/none/cache" "$work/file/cache" "$work" "$work/none/" ''; do
+for path in "$work/none/cache" "$work/file/cache" "$work" "$work/none/"; do
   generate --prompt-cache "$path" --trace "$work/trace" >"$work/out" 2>"$work/err"
   is $? 1 "a cache at \"$path\""
   [ -s "$work/trace" ] && fail "a cache at \"$path\" was found out after the work"
 done
 # Other outputs, asked for before a model is loaded or run.
-for path in "$work/none/x" "$work/file/x" "$work" ''; do
+for path in "$work/none/x" "$work/file/x" "$work"; do
   "$heed" forward "$fixtures/gpt2" --in "$fixtures/gpt2/oracle.safetensors" --out "$path" --trace "$work/trace" 2>"$work/err"
   is $? 1 "forward --out \"$path\""
   [ -s "$work/trace" ] && fail "forward --out \"$path\" computed first"
@@ -62,7 +62,7 @@ cmp -s "$work/right" "$work/out" || fail "the cache of a closed stdout: $(cat "$
 
 # --- chat --save ---
 saved() { grep -c '"role": "assistant"' "$work/talk"; }
-for path in "$work/none/talk" "$work/file/talk" "$work" ''; do
+for path in "$work/none/talk" "$work/file/talk" "$work"; do
   echo Hello | chat --save "$path" >"$work/out" 2>"$work/err"
   is $? 1 "chat --save \"$path\""
   [ -s "$work/out" ] && fail "chat --save \"$path\" was found out after the first answer"

@@ -120,8 +120,45 @@ static heed_status add_conversation(heed_data *data, const json_t *object, heed_
     return HEED_OK;
 }
 
+static bool has(const json_t *object, const char *key)
+{
+    const json_t *value = json_object_get(object, key);
+    return value && !json_is_null(value);
+}
+
+static bool has_string(const json_t *object, const char *key)
+{
+    return json_is_string(json_object_get(object, key));
+}
+
+/* An object that can be read in two ways is refused. One member of a pair alone is none: "source"
+   beside "text" may say where the text is from. */
+static heed_status check_one_kind(const json_t *object, place at, heed_error *error)
+{
+    const struct {
+        bool there;
+        const char *name;
+    } kinds[] = {
+        {has_string(object, "text"), "\"text\""},
+        {has_string(object, "source") && has_string(object, "target"), "\"source\" and \"target\""},
+        {has(object, "messages"), "\"messages\""},
+        {has(object, "prompt") && has(object, "completion"), "\"prompt\" and \"completion\""}};
+    const char *first = NULL;
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        if (!kinds[i].there) continue;
+        if (first)
+            return heed_fail(error, HEED_E_FORMAT,
+                             "%s, line %zu: the object has %s, but %s too: only one of them can be "
+                             "learned; take the other out of the file",
+                             at.path, at.line, first, kinds[i].name);
+        first = kinds[i].name;
+    }
+    return HEED_OK;
+}
+
 static heed_status add_object(heed_data *data, const json_t *object, heed_text whole, place at, heed_error *error)
 {
+    HEED_TRY(check_one_kind(object, at, error));
     const json_t *text = json_object_get(object, "text");
     const json_t *source = json_object_get(object, "source"), *target = json_object_get(object, "target");
     heed_text first = {0}, second = {0};

@@ -350,6 +350,14 @@ heed_status heed_train(heed_context *context, const heed_train_options *options,
 /* Goes on with an interrupted run as its own files say; stop_at < 0: to its end. */
 heed_status heed_resume_training(heed_context *context, const char *run, int64_t stop_at, const heed_train_watcher *watcher,
                               heed_train_report *report, heed_error *error);
+/* The same with what is chosen in `changes` (heed_train_defaults() and some members; see its `given`):
+   max_steps (the schedule becomes that of a training begun with it), valid, eval_steps, save_steps,
+   logging_steps, save_total_limit, average_last and stop_at may change; data may have moved, but holds
+   the same. HEED_E_ARG naming another member that is chosen and differs from what the run has. */
+heed_status heed_resume_training_with(heed_context *context, const char *run,
+                                      const heed_train_options *changes,
+                                      const heed_train_watcher *watcher,
+                                      heed_train_report *report, heed_error *error);
 
 #ifdef __GNUC__
 #pragma GCC visibility pop

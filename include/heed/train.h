@@ -67,6 +67,10 @@ typedef struct heed_train_options {
     int64_t logging_steps;
     int64_t save_total_limit;     /* checkpoints kept beside best and last; 0: all */
     int64_t average_last;         /* K > 1: RUN/average is the mean of the last K checkpoints */
+    /* The flags that somebody gave, as "learning-rate". What differs from heed_train_defaults() is
+       chosen in every case; this list is for choices that do not. */
+    const char *const *given;
+    size_t given_count;
 } heed_train_options;
 
 heed_train_options heed_train_defaults(void);

@@ -24,7 +24,9 @@ static const option options[] = {
     ROW(template_time, "template-time", OPTION_INTEGER, "SECONDS", "The present, for templates that ask, in seconds since 1970 (now)."),
     ROW(objective, "objective", OPTION_TEXT, "NAME", "clm, mlm or seq2seq (default: as the family asks)."),
     ROW(out, "out", OPTION_TEXT, "RUN", "Run folder: log.jsonl, loss.svg, checkpoint-STEP/, last, best; RUN itself loads as a model."),
-    HEED_OPTION(train_task, resume, "resume", 0, OPTION_TEXT, "RUN", "Go on with an interrupted run, to the same bits."),
+    HEED_OPTION(train_task, resume, "resume", 0, OPTION_TEXT, "RUN", "Go on with an interrupted run, to the same bits.\n"
+                "May change: --max-steps (with the schedule of a run begun so), --valid, --eval-steps, --save-steps, --logging-steps,\n"
+                "--save-total-limit, --average-last, --stop-at; --data that moved."),
     HEED_HEADING("Model"),
     ROW(init, "init", OPTION_TEXT, "MODEL", "Fine-tune this model."),
     ROW(config, "config", OPTION_TEXT, "FILE", "config.json of a new model."),
@@ -130,7 +132,7 @@ static void show_end(const train_task *values, const heed_train_report *report)
                                                                     {"mlm", "heed info %s"}};
     const char *run = values->resume ? values->resume : values->train.out;
     char time[32], next[64] = "";
-    if (isnan(report->loss)) note("all %lld updates were done before; heed train --init %s --data FILE... --out NEW-RUN trains on", (long long)report->steps, run);
+    if (isnan(report->loss)) note("all %lld updates were done before; heed train --resume %s --max-steps N trains on", (long long)report->steps, run);
     else note("%lld updates in %s, %.0f tokens/s; loss %.4f", (long long)report->steps, duration_text(report->seconds, time), report->tokens_per_second, report->loss);
     if (!isnan(report->best_eval_loss)) note("validation %.4f, best %.4f at update %lld", report->eval_loss, report->best_eval_loss, (long long)report->best_step);
     for (size_t i = 0; values->objective && i < sizeof uses / sizeof *uses; i++)
@@ -149,7 +151,6 @@ static void preset(task *t)
 static int check(task *t)
 {
     train_task *values = (train_task *)t;
-    if (values->resume && values->data.count) return usage_error(t->verb, "--resume takes its data from the run; leave out --data");
     if (!values->resume && (!values->data.count || !values->train.out)) return usage_error(t->verb, "expected --data FILE... and --out RUN, or --resume RUN");
     return 0;
 }
@@ -162,8 +163,11 @@ static heed_status run(task *t)
     values->train.valid = values->valid.items, values->train.valid_count = values->valid.count;
     heed_train_watcher watcher = {.context = values, .tokenising = show_tokenising, .begun = show_begin, .step = show_step,
                                   .evaluating = show_evaluation, .should_stop = interrupted, .trouble = show_trouble};
-    heed_status status = values->resume ? heed_resume_training(t->context, values->resume, values->train.stop_at, &watcher, &report, &t->error)
-                                        : heed_train(t->context, &values->train, &watcher, &report, &t->error);
+    values->train.given = t->words.given.items, values->train.given_count = t->words.given.count;
+    heed_status status =
+        values->resume ? heed_resume_training_with(t->context, values->resume, &values->train,
+                                                   &watcher, &report, &t->error)
+                       : heed_train(t->context, &values->train, &watcher, &report, &t->error);
     progress_end();
     if (status == HEED_OK && !values->quiet) show_end(values, &report);
     if (status == HEED_E_CANCELLED && report.steps > 0) note("a checkpoint is written; heed train --resume %s goes on from it", values->resume ? values->resume : values->train.out);

@@ -1,4 +1,4 @@
-#include "train/options.h"
+#include "train/options_internal.h"
 
 #include "base/file.h"
 
@@ -8,19 +8,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-typedef enum field_kind { TEXT, PATH, PATHS, FLAG, INTEGER, NUMBER } field_kind;
-
-/* One option: where it lies, and for PATHS where its count lies. Numbers must be within [low, high], or below 0 where `chosen`. */
-typedef struct field { const char *name; field_kind kind; size_t offset, count_offset; double low, high; bool chosen; } field;
-
-#define FIELD(name, kind) {#name, kind, offsetof(heed_train_options, name), 0, 0, 0, false}
-#define LIST(name) {#name, PATHS, offsetof(heed_train_options, name), offsetof(heed_train_options, name##_count), 0, 0, false}
-#define RANGE(name, kind, low, high) {#name, kind, offsetof(heed_train_options, name), 0, low, high, false}
-#define CHOSEN(name, kind, low, high) {#name, kind, offsetof(heed_train_options, name), 0, low, high, true}
+#define AT(name) offsetof(heed_train_options, name)
+#define FIELD(name, kind) {#name, HEED_FIELD_##kind, AT(name), 0, 0, 0, false}
+#define LIST(name) {#name, HEED_FIELD_PATHS, AT(name), AT(name##_count), 0, 0, false}
+#define RANGE(name, kind, low, high) {#name, HEED_FIELD_##kind, AT(name), 0, low, high, false}
+#define CHOSEN(name, kind, low, high) {#name, HEED_FIELD_##kind, AT(name), 0, low, high, true}
 
 static const double most = 9e15; /* integers up to here are exact in JSON readers too */
 
-static const field fields[] = {
+const heed_train_field heed_train_fields[] = {
     LIST(data), LIST(valid), FIELD(pairs, FLAG), FIELD(tokenizer, PATH), FIELD(template_file, PATH),
     CHOSEN(template_time, INTEGER, 0, most), FIELD(objective, TEXT), FIELD(init, PATH), FIELD(config, PATH),
     FIELD(family, TEXT), CHOSEN(layers, INTEGER, 1, 4096), CHOSEN(d_model, INTEGER, 1, 1 << 20), CHOSEN(heads, INTEGER, 1, 1 << 16),
@@ -33,16 +29,17 @@ static const field fields[] = {
     RANGE(label_smoothing, NUMBER, 0, 0.999), FIELD(bf16, FLAG), FIELD(gradient_checkpointing, FLAG), RANGE(seed, INTEGER, 0, most),
     CHOSEN(eval_steps, INTEGER, 0, most), CHOSEN(save_steps, INTEGER, 0, most), RANGE(logging_steps, INTEGER, 1, most),
     CHOSEN(save_total_limit, INTEGER, 0, 1 << 20), RANGE(average_last, INTEGER, 0, 1 << 16)};
-enum { FIELDS = sizeof fields / sizeof *fields };
+enum { FIELDS = sizeof heed_train_fields / sizeof *heed_train_fields };
+const size_t heed_train_field_count = FIELDS;
 
 heed_train_options heed_train_defaults(void)
 {
     heed_train_options o = {.optimizer = "adamw", .max_steps = "1e", .gradient_accumulation_steps = 1, .adam_beta1 = 0.9, .adam_beta2 = -1,
                             .adam_epsilon = 1e-8, .max_grad_norm = 1, .logging_steps = 1, .stop_at = -1, .seed = 1};
     for (int i = 0; i < FIELDS; i++) {
-        if (!fields[i].chosen) continue;
-        char *at = (char *)&o + fields[i].offset;
-        if (fields[i].kind == INTEGER) *(int64_t *)at = -1;
+        if (!heed_train_fields[i].chosen) continue;
+        char *at = (char *)&o + heed_train_fields[i].offset;
+        if (heed_train_fields[i].kind == HEED_FIELD_INTEGER) *(int64_t *)at = -1;
         else *(double *)at = -1;
     }
     return o;
@@ -64,16 +61,18 @@ heed_status heed_length_parse(heed_length *length, const char *text, heed_error 
 heed_status heed_train_options_copy(heed_train_options *copy, const heed_train_options *options, heed_arena *arena, heed_error *error)
 {
     *copy = *options;
+    copy->given = NULL, copy->given_count = 0; /* of use while the options are read only */
     copy->out = options->out != NULL ? heed_arena_string(arena, options->out) : NULL;
     bool whole = options->out == NULL || copy->out != NULL;
     for (int i = 0; i < FIELDS; i++) {
-        char *at = (char *)copy + fields[i].offset;
-        if (fields[i].kind == TEXT || fields[i].kind == PATH) {
+        char *at = (char *)copy + heed_train_fields[i].offset;
+        if (heed_train_fields[i].kind == HEED_FIELD_TEXT ||
+            heed_train_fields[i].kind == HEED_FIELD_PATH) {
             const char **text = (const char **)at;
             if (*text != NULL) whole &= (*text = heed_arena_string(arena, *text)) != NULL;
-        } else if (fields[i].kind == PATHS) {
+        } else if (heed_train_fields[i].kind == HEED_FIELD_PATHS) {
             const char *const **list = (const char *const **)at;
-            size_t count = *(size_t *)((char *)copy + fields[i].count_offset);
+            size_t count = *(size_t *)((char *)copy + heed_train_fields[i].count_offset);
             const char **own = heed_arena_take(arena, count + 1, sizeof *own);
             whole &= own != NULL;
             for (size_t k = 0; whole && k < count; k++) whole &= (own[k] = heed_arena_string(arena, (*list)[k])) != NULL;
@@ -83,7 +82,7 @@ heed_status heed_train_options_copy(heed_train_options *copy, const heed_train_o
     return whole ? HEED_OK : heed_fail_memory(error, 4096, "the options");
 }
 
-static heed_status check_number(const field *f, double value, heed_error *error)
+static heed_status check_number(const heed_train_field *f, double value, heed_error *error)
 {
     if ((f->chosen && value < 0) || (value >= f->low && value <= f->high)) return HEED_OK;
     return heed_fail(error, HEED_E_ARG, "%s %.15g: expected a number from %.15g to %.15g", f->name, value, f->low, f->high);
@@ -92,9 +91,11 @@ static heed_status check_number(const field *f, double value, heed_error *error)
 heed_status heed_train_options_check(const heed_train_options *o, heed_error *error)
 {
     for (int i = 0; i < FIELDS; i++) {
-        const char *at = (const char *)o + fields[i].offset;
-        if (fields[i].kind == INTEGER) HEED_TRY(check_number(&fields[i], (double)*(const int64_t *)at, error));
-        if (fields[i].kind == NUMBER) HEED_TRY(check_number(&fields[i], *(const double *)at, error));
+        const char *at = (const char *)o + heed_train_fields[i].offset;
+        if (heed_train_fields[i].kind == HEED_FIELD_INTEGER)
+            HEED_TRY(check_number(&heed_train_fields[i], (double)*(const int64_t *)at, error));
+        if (heed_train_fields[i].kind == HEED_FIELD_NUMBER)
+            HEED_TRY(check_number(&heed_train_fields[i], *(const double *)at, error));
     }
     if (o->data_count == 0) return heed_fail(error, HEED_E_ARG, "no data: give --data FILE...");
     if (o->out == NULL || *o->out == '\0') return heed_fail(error, HEED_E_ARG, "no place for the results: give --out RUN");
@@ -129,18 +130,19 @@ static void put_path(heed_buffer *out, const char *path)
     free(whole);
 }
 
-static void put_field(heed_buffer *out, const field *f, const heed_train_options *o)
+static void put_field(heed_buffer *out, const heed_train_field *f, const heed_train_options *o)
 {
     const char *at = (const char *)o + f->offset;
-    const char *text = f->kind == TEXT || f->kind == PATH ? *(const char *const *)at : NULL;
+    const char *text =
+        f->kind == HEED_FIELD_TEXT || f->kind == HEED_FIELD_PATH ? *(const char *const *)at : NULL;
     switch (f->kind) {
-    case TEXT:
-    case PATH:
+    case HEED_FIELD_TEXT:
+    case HEED_FIELD_PATH:
         if (text == NULL) heed_buffer_text(out, "null");
-        else if (f->kind == PATH) put_path(out, text);
+        else if (f->kind == HEED_FIELD_PATH) put_path(out, text);
         else heed_json_put_string(out, text, strlen(text));
         break;
-    case PATHS:
+    case HEED_FIELD_PATHS:
         heed_buffer_byte(out, '[');
         for (size_t i = 0; i < *(const size_t *)((const char *)o + f->count_offset); i++) {
             if (i > 0) heed_buffer_text(out, ", ");
@@ -148,9 +150,11 @@ static void put_field(heed_buffer *out, const field *f, const heed_train_options
         }
         heed_buffer_byte(out, ']');
         break;
-    case FLAG: heed_buffer_text(out, *(const bool *)at ? "true" : "false"); break;
-    case INTEGER: heed_buffer_printf(out, "%lld", (long long)*(const int64_t *)at); break;
-    case NUMBER: heed_json_put_number(out, *(const double *)at); break;
+    case HEED_FIELD_FLAG: heed_buffer_text(out, *(const bool *)at ? "true" : "false"); break;
+    case HEED_FIELD_INTEGER:
+        heed_buffer_printf(out, "%lld", (long long)*(const int64_t *)at);
+        break;
+    case HEED_FIELD_NUMBER: heed_json_put_number(out, *(const double *)at); break;
     }
 }
 
@@ -158,8 +162,8 @@ heed_status heed_train_options_write(const heed_train_options *options, const ch
 {
     heed_buffer out = {0};
     for (int i = 0; i < FIELDS; i++) {
-        heed_buffer_printf(&out, "%s  \"%s\": ", i == 0 ? "{\n" : ",\n", fields[i].name);
-        put_field(&out, &fields[i], options);
+        heed_buffer_printf(&out, "%s  \"%s\": ", i == 0 ? "{\n" : ",\n", heed_train_fields[i].name);
+        put_field(&out, &heed_train_fields[i], options);
     }
     heed_buffer_text(&out, "\n}\n");
     heed_status status = out.failed ? heed_fail_memory(error, out.length, "run.json") : heed_file_write(path, out.data, out.length, error);
@@ -167,7 +171,9 @@ heed_status heed_train_options_write(const heed_train_options *options, const ch
     return status;
 }
 
-static heed_status read_paths(const field *f, const json_t *member, heed_train_options *o, const char *where, heed_arena *arena, heed_error *error)
+static heed_status read_paths(const heed_train_field *f, const json_t *member,
+                              heed_train_options *o, const char *where, heed_arena *arena,
+                              heed_error *error)
 {
     if (!json_is_array(member)) return heed_fail(error, HEED_E_FORMAT, "%s: %s: expected a list of files", where, f->name);
     size_t count = json_array_size(member);
@@ -183,23 +189,24 @@ static heed_status read_paths(const field *f, const json_t *member, heed_train_o
     return HEED_OK;
 }
 
-static heed_status read_field(const field *f, const json_t *json, heed_train_options *o, const char *where, heed_arena *arena, heed_error *error)
+static heed_status read_field(const heed_train_field *f, const json_t *json, heed_train_options *o,
+                              const char *where, heed_arena *arena, heed_error *error)
 {
     char *at = (char *)o + f->offset;
     const json_t *member = json_object_get(json, f->name);
     if (member == NULL) return heed_fail(error, HEED_E_FORMAT, "%s: %s is missing", where, f->name);
     switch (f->kind) {
-    case TEXT:
-    case PATH:
+    case HEED_FIELD_TEXT:
+    case HEED_FIELD_PATH:
         *(const char **)at = NULL;
         HEED_TRY(heed_json_string(json, f->name, (const char **)at, where, error));
         if (*(const char **)at != NULL && (*(const char **)at = heed_arena_string(arena, *(const char **)at)) == NULL)
             return heed_fail_memory(error, 256, "run.json");
         return HEED_OK;
-    case PATHS: return read_paths(f, member, o, where, arena, error);
-    case FLAG: return heed_json_boolean(json, f->name, (bool *)at, where, error);
-    case INTEGER: return heed_json_integer(json, f->name, (int64_t *)at, where, error);
-    case NUMBER: return heed_json_number(json, f->name, (double *)at, where, error);
+    case HEED_FIELD_PATHS: return read_paths(f, member, o, where, arena, error);
+    case HEED_FIELD_FLAG: return heed_json_boolean(json, f->name, (bool *)at, where, error);
+    case HEED_FIELD_INTEGER: return heed_json_integer(json, f->name, (int64_t *)at, where, error);
+    case HEED_FIELD_NUMBER: return heed_json_number(json, f->name, (double *)at, where, error);
     }
     return HEED_OK;
 }
@@ -211,7 +218,8 @@ heed_status heed_train_options_read(heed_train_options *options, const char *pat
     HEED_TRY(heed_json_read(&json, path, error));
     heed_status status = HEED_OK;
     if (!json_is_object(json)) status = heed_fail(error, HEED_E_FORMAT, "%s: expected an object", path);
-    for (int i = 0; i < FIELDS && status == HEED_OK; i++) status = read_field(&fields[i], json, options, path, arena, error);
+    for (int i = 0; i < FIELDS && status == HEED_OK; i++)
+        status = read_field(&heed_train_fields[i], json, options, path, arena, error);
     json_decref(json);
     return status;
 }

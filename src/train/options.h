@@ -21,4 +21,15 @@ heed_status heed_train_options_write(const heed_train_options *options, const ch
 /* What write wrote; strings live in the arena. HEED_E_FORMAT naming the member that is missing or of another type. */
 heed_status heed_train_options_read(heed_train_options *options, const char *path, heed_arena *arena, heed_error *error);
 
+/* How a training that goes on differs from what it was started with. */
+typedef struct heed_train_extension {
+    bool any, data, valid, length; /* something; these options */
+    const char *max_steps;         /* as the run was started with */
+    const char *template_file;     /* to be held against the template that the run keeps; or NULL */
+} heed_train_extension;
+/* Puts what was chosen in `changes` into the options of a run, where it differs and may. HEED_E_ARG
+   naming an option that may not, with what the run was started with. Strings stay where they are. */
+heed_status heed_train_options_extend(heed_train_options *run, const heed_train_options *changes,
+                                      heed_train_extension *extension, heed_error *error);
+
 #endif

@@ -44,8 +44,37 @@ static heed_status train_characters(heed_tokenizer **tokenizer, const heed_data 
     return status;
 }
 
-heed_status heed_setup_tokenizer(heed_tokenizer **tokenizer, const heed_train_options *o, const heed_data *data,
-                                 const heed_objective *objective, heed_error *error)
+/* The model of init was trained for the ids of its own tokenizer: in another one, a token has the
+   same id or none. */
+static heed_status check_ids(const heed_train_options *o, const heed_tokenizer *tokenizer,
+                             heed_error *error)
+{
+    heed_tokenizer *own = NULL;
+    heed_error none = {0};
+    heed_status status = heed_tokenizer_load(&own, o->init, &none);
+    if (status == HEED_E_NOMEM) return heed_fail(error, status, "%s", none.message);
+    if (status != HEED_OK) return HEED_OK; /* it comes without one */
+    int32_t limit = heed_tokenizer_id_limit(own);
+    if (heed_tokenizer_id_limit(tokenizer) < limit) limit = heed_tokenizer_id_limit(tokenizer);
+    for (int32_t id = 0; id < limit && status == HEED_OK; id++) {
+        size_t left = 0, right = 0;
+        const char *a = heed_tokenizer_token(own, id, &left);
+        const char *b = heed_tokenizer_token(tokenizer, id, &right);
+        if (a == NULL || b == NULL || (left == right && memcmp(a, b, left) == 0)) continue;
+        status =
+            heed_fail(error, HEED_E_ARG,
+                      "--tokenizer %s: the id %d is \"%.40s\" there and \"%.40s\" in %s, whose "
+                      "weights were trained for that: leave --tokenizer out, or train a new "
+                      "model without --init",
+                      o->tokenizer, (int)id, b, a, o->init);
+    }
+    heed_tokenizer_free(own);
+    return status;
+}
+
+static heed_status open_tokenizer(heed_tokenizer **tokenizer, const heed_train_options *o,
+                                  const heed_data *data, const heed_objective *objective,
+                                  heed_error *error)
 {
     *tokenizer = NULL;
     bool tokens = heed_data_kind_of(data) == HEED_DATA_TOKENS;
@@ -62,6 +91,15 @@ heed_status heed_setup_tokenizer(heed_tokenizer **tokenizer, const heed_train_op
         return heed_fail(error, HEED_E_ARG, "conversations need the tokenizer of a chat model: give --init MODEL or --tokenizer DIR");
     if (tokens) return heed_fail(error, HEED_E_ARG, "token files hold ids already: give the tokenizer that made them, not 'char'");
     return train_characters(tokenizer, data, objective, error);
+}
+
+heed_status heed_setup_tokenizer(heed_tokenizer **tokenizer, const heed_train_options *o,
+                                 const heed_data *data, const heed_objective *objective,
+                                 heed_error *error)
+{
+    HEED_TRY(open_tokenizer(tokenizer, o, data, objective, error));
+    if (*tokenizer == NULL || o->tokenizer == NULL || o->init == NULL) return HEED_OK;
+    return check_ids(o, *tokenizer, error);
 }
 
 heed_status heed_setup_chat(heed_chat_template **chat, const heed_train_options *o, const heed_data *data, heed_tokenizer *tokenizer, heed_error *error)

@@ -32,7 +32,8 @@ void heed_trainer_free(heed_trainer *t)
 
 /* ---- beginning ---- */
 
-static heed_status allocate(heed_trainer **trainer, const heed_backend *backend, const heed_train_watcher *watcher, heed_error *error)
+heed_status heed_trainer_allocate(heed_trainer **trainer, const heed_backend *backend,
+                                  const heed_train_watcher *watcher, heed_error *error)
 {
     heed_trainer *t = heed_allocate(1, sizeof *t);
     if (t == NULL) return heed_fail_memory(error, sizeof *t, "the trainer");
@@ -53,8 +54,7 @@ static char *in_run(const heed_trainer *t, const char *name)
     return heed_path_join(t->options.out, name);
 }
 
-/* Opens the log with the lines up to the step reached. */
-static heed_status open_log(heed_trainer *t, heed_error *error)
+heed_status heed_trainer_open_log(heed_trainer *t, heed_error *error)
 {
     char *path = in_run(t, "log.jsonl");
     if (path == NULL) return heed_fail_memory(error, 256, "a path");
@@ -64,65 +64,35 @@ static heed_status open_log(heed_trainer *t, heed_error *error)
     return status;
 }
 
-static heed_status begin_run(heed_trainer *t, heed_error *error)
+heed_status heed_trainer_write_options(heed_trainer *t, heed_error *error)
 {
-    HEED_TRY(heed_trainer_take_folder(t, error));
-    HEED_TRY(heed_trainer_prepare(t, NULL, error));
     char *path = in_run(t, "run.json");
     if (path == NULL) return heed_fail_memory(error, 256, "a path");
     heed_status status = heed_train_options_write(&t->options, path, error);
     free(path);
-    return status == HEED_OK ? open_log(t, error) : status;
+    return status;
 }
 
-heed_status heed_trainer_new(heed_trainer **trainer, const heed_train_options *options, const heed_backend *backend,
-                             const heed_train_watcher *watcher, heed_error *error)
+static heed_status begin_run(heed_trainer *t, const heed_train_options *chosen, heed_error *error)
+{
+    HEED_TRY(heed_trainer_take_folder(t, error));
+    HEED_TRY(heed_trainer_prepare(t, NULL, error));
+    HEED_TRY(heed_trainer_note_idle(t, chosen, error));
+    HEED_TRY(heed_trainer_write_options(t, error));
+    return heed_trainer_open_log(t, error);
+}
+
+heed_status heed_trainer_new(heed_trainer **trainer, const heed_train_options *options,
+                             const heed_backend *backend, const heed_train_watcher *watcher,
+                             heed_error *error)
 {
     heed_trainer *t = NULL;
     *trainer = NULL;
     HEED_TRY(heed_train_options_check(options, error));
-    HEED_TRY(allocate(&t, backend, watcher, error));
+    HEED_TRY(heed_trainer_allocate(&t, backend, watcher, error));
     heed_status status = heed_train_options_copy(&t->options, options, t->arena, error);
-    if (status == HEED_OK && (status = begin_run(t, error)) != HEED_OK) heed_trainer_leave_folder(t);
-    if (status == HEED_OK) *trainer = t;
-    else heed_trainer_free(t);
-    return status;
-}
-
-static heed_status continue_run(heed_trainer *t, heed_error *error)
-{
-    char *path = in_run(t, "run.json"), *checkpoint = NULL;
-    const char *out = t->options.out;
-    int64_t stop_at = t->options.stop_at, step;
-    if (path == NULL) return heed_fail_memory(error, 256, "a path");
-    heed_status status = heed_path_exists(path) ? heed_train_options_read(&t->options, path, t->arena, error)
-                                                : heed_fail(error, HEED_E_ARG, "%s is no training: it has no run.json", out);
-    free(path);
-    t->options.out = out, t->options.stop_at = stop_at;
-    HEED_TRY(status);
-    HEED_TRY(heed_trainer_lock(t, error));
-    HEED_TRY(heed_checkpoint_prepare(out, heed_trainer_private_files, error));
-    HEED_TRY(heed_checkpoint_newest(out, &checkpoint, &step, error));
-    if (checkpoint != NULL) status = heed_trainer_check_links(t, checkpoint, error);
-    if (status == HEED_OK) status = heed_trainer_prepare(t, checkpoint, error);
-    if (status == HEED_OK && checkpoint != NULL && t->place.step != step)
-        status = heed_fail(error, HEED_E_FORMAT, "%s/trainer.json: step is %" PRId64 ", expected the checkpoint's, %" PRId64 "; resume from an older "
-                           "checkpoint", checkpoint, t->place.step, step);
-    free(checkpoint);
-    t->first_step = t->place.step;
-    return status == HEED_OK ? open_log(t, error) : status;
-}
-
-heed_status heed_trainer_resume(heed_trainer **trainer, const char *run, int64_t stop_at, const heed_backend *backend,
-                                const heed_train_watcher *watcher, heed_error *error)
-{
-    heed_trainer *t = NULL;
-    *trainer = NULL;
-    HEED_TRY(allocate(&t, backend, watcher, error));
-    t->options.stop_at = stop_at;
-    t->options.gradient_accumulation_steps = 0;
-    t->options.out = heed_arena_string(t->arena, run);
-    heed_status status = t->options.out != NULL ? continue_run(t, error) : heed_fail_memory(error, strlen(run) + 1, "a path");
+    if (status == HEED_OK && (status = begin_run(t, options, error)) != HEED_OK)
+        heed_trainer_leave_folder(t);
     if (status == HEED_OK) *trainer = t;
     else heed_trainer_free(t);
     return status;
@@ -171,7 +141,7 @@ static double speed(heed_trainer *t, double seconds, double tokens)
 }
 
 /* A line that cannot be written waits for the next one; the training goes on. */
-static void write_line(heed_trainer *t, const heed_train_progress *p)
+static heed_status write_line(heed_trainer *t, const heed_train_progress *p, heed_error *error)
 {
     heed_train_place *place = &t->place;
     heed_log_field fields[10];
@@ -187,10 +157,10 @@ static void write_line(heed_trainer *t, const heed_train_progress *p)
         place->pending_loss = 0, place->pending_labels = 0, t->line_seconds = t->line_tokens = 0;
     }
     if (!isnan(p->eval_loss)) fields[n++] = HEED_LOG_F("eval_loss", p->eval_loss);
-    if (n <= 2) return;
-    heed_error error = {0};
-    heed_status status = heed_log_write(t->log, fields, n, &error);
-    heed_trainer_tell(t, &t->log_troubled, status, &error);
+    if (n <= 2) return HEED_OK;
+    heed_error problem = {0};
+    (void)heed_log_write(t->log, fields, n, &problem);
+    return heed_trainer_tell(t, &t->log_troubled, &problem, error);
 }
 
 /* An older best checkpoint that no save was due for goes when a better one stands. */
@@ -224,13 +194,12 @@ static heed_status follow_up(heed_trainer *t, heed_train_progress *p, bool last,
         if (improved) place->best_loss = p->eval_loss, place->best_step = step;
     }
     p->best_eval_loss = place->best_loss;
-    write_line(t, p);
+    HEED_TRY(write_line(t, p, error));
     if (!improved && !last && !due(step, t->options.save_steps)) return HEED_OK;
     HEED_TRY(heed_trainer_save(t, improved, error));
     if (improved && old_best != step) retire(t, old_best);
     p->saved = "checkpoint";
-    heed_trainer_plot(t);
-    return HEED_OK;
+    return heed_trainer_plot(t, error);
 }
 
 typedef struct run_clock { double began, loss_sum; int64_t loss_count, until; uint64_t tokens; } run_clock;
@@ -264,8 +233,7 @@ static heed_status save_on_stop(heed_trainer *t, heed_error *error)
     free(newest);
     if (status != HEED_OK || saved || t->place.step == 0) return status;
     HEED_TRY(heed_trainer_save(t, false, error));
-    heed_trainer_plot(t);
-    return HEED_OK;
+    return heed_trainer_plot(t, error);
 }
 
 /* What log.jsonl still lacks is written now, or told of. */
@@ -313,17 +281,6 @@ heed_status heed_train_new(const heed_train_options *options, const heed_backend
     heed_trainer *t = NULL;
     *report = (heed_train_report){.loss = NAN, .eval_loss = NAN, .best_eval_loss = NAN};
     HEED_TRY(heed_trainer_new(&t, options, backend, watcher, error));
-    heed_status status = heed_trainer_run(t, report, error);
-    heed_trainer_free(t);
-    return status;
-}
-
-heed_status heed_train_resume(const char *run, int64_t stop_at, const heed_backend *backend, const heed_train_watcher *watcher,
-                              heed_train_report *report, heed_error *error)
-{
-    heed_trainer *t = NULL;
-    *report = (heed_train_report){.loss = NAN, .eval_loss = NAN, .best_eval_loss = NAN};
-    HEED_TRY(heed_trainer_resume(&t, run, stop_at, backend, watcher, error));
     heed_status status = heed_trainer_run(t, report, error);
     heed_trainer_free(t);
     return status;

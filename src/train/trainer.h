@@ -16,6 +16,12 @@ heed_status heed_trainer_new(heed_trainer **trainer, const heed_train_options *o
    HEED_E_FORMAT when the data is not what it was. */
 heed_status heed_trainer_resume(heed_trainer **trainer, const char *run, int64_t stop_at, const heed_backend *backend,
                                 const heed_train_watcher *watcher, heed_error *error);
+/* The same with what is chosen in `changes`, which are borrowed for the call: length, validation,
+   saving and logging may change, and data may have moved. HEED_E_ARG naming another option that
+   differs. */
+heed_status heed_trainer_resume_with(heed_trainer **trainer, const char *run,
+                                     const heed_train_options *changes, const heed_backend *backend,
+                                     const heed_train_watcher *watcher, heed_error *error);
 void heed_trainer_free(heed_trainer *trainer); /* NULL is fine */
 
 /* Trains to the end, to stop_at or until the watcher stops it (HEED_E_CANCELLED, after a checkpoint). *report is filled in every case.
@@ -25,6 +31,9 @@ heed_status heed_trainer_run(heed_trainer *trainer, heed_train_report *report, h
 /* new or resume (options NULL), run, free. */
 heed_status heed_train_new(const heed_train_options *options, const heed_backend *backend, const heed_train_watcher *watcher,
                            heed_train_report *report, heed_error *error);
+heed_status heed_train_resume_with(const char *run, const heed_train_options *changes,
+                                   const heed_backend *backend, const heed_train_watcher *watcher,
+                                   heed_train_report *report, heed_error *error);
 heed_status heed_train_resume(const char *run, int64_t stop_at, const heed_backend *backend, const heed_train_watcher *watcher,
                               heed_train_report *report, heed_error *error);
 

@@ -25,6 +25,7 @@ typedef struct heed_train_place {
 struct heed_trainer {
     heed_arena *arena;         /* of the options' strings */
     heed_train_options options;/* with every choice made */
+    heed_train_extension extension; /* of a training that goes on */
     const heed_backend *backend;
     heed_train_watcher watcher;
     const heed_objective *objective;
@@ -35,6 +36,7 @@ struct heed_trainer {
     heed_engine *engine;
     heed_optimizer *optimizer;
     heed_schedule schedule;
+    heed_schedule begun_schedule; /* of the length that the run was begun with, if it changes */
     heed_dataset *data, *valid;
     heed_batch *batches;       /* one for each run of an update */
     heed_batch eval_batch;
@@ -64,7 +66,17 @@ void heed_trainer_leave_folder(heed_trainer *t);
 heed_status heed_trainer_check_links(heed_trainer *t, const char *checkpoint, heed_error *error);
 /* Locks RUN before anything in it is touched. */
 heed_status heed_trainer_lock(heed_trainer *t, heed_error *error);
+/* trainer.c */
+heed_status heed_trainer_allocate(heed_trainer **trainer, const heed_backend *backend,
+                                  const heed_train_watcher *watcher, heed_error *error);
+/* Opens the log with the lines up to the step reached. */
+heed_status heed_trainer_open_log(heed_trainer *t, heed_error *error);
+/* Writes RUN/run.json. */
+heed_status heed_trainer_write_options(heed_trainer *t, heed_error *error);
 /* trainer_setup.c */
+/* Notes about the options that somebody chose and that have no effect. */
+heed_status heed_trainer_note_idle(heed_trainer *t, const heed_train_options *chosen,
+                                   heed_error *error);
 /* Adds a sentence for the user; it is copied. */
 heed_status heed_trainer_note(heed_trainer *t, const char *text, heed_error *error);
 heed_status heed_trainer_prepare(heed_trainer *t, const char *checkpoint, heed_error *error);
@@ -81,9 +93,12 @@ heed_status heed_trainer_save(heed_trainer *t, bool best, heed_error *error);
 heed_status heed_trainer_load_state(heed_trainer *t, const char *checkpoint, heed_error *error);
 /* RUN/average from the newest `average_last` checkpoints. */
 heed_status heed_trainer_average(heed_trainer *t, heed_error *error);
-/* RUN/loss.svg from the log. A picture that cannot be drawn is told of; the next one tries again. */
-void heed_trainer_plot(heed_trainer *t);
-/* Tells the watcher of a failure that the training survives: once, until the same thing has succeeded. */
-void heed_trainer_tell(const heed_trainer *t, bool *told, heed_status status, const heed_error *error);
+/* RUN/loss.svg from the log. A picture that cannot be drawn is told of; the next one tries again.
+   HEED_E_NOMEM. */
+heed_status heed_trainer_plot(heed_trainer *t, heed_error *error);
+/* Tells the watcher of a failure that the training survives: once, until the same thing has succeeded.
+   HEED_E_NOMEM, which it does not survive, is returned. */
+heed_status heed_trainer_tell(const heed_trainer *t, bool *told, const heed_error *problem,
+                              heed_error *error);
 
 #endif

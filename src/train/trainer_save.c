@@ -252,19 +252,23 @@ static heed_status draw(heed_trainer *t, const char *path, heed_error *error)
     return status;
 }
 
-void heed_trainer_tell(const heed_trainer *t, bool *told, heed_status status, const heed_error *error)
+heed_status heed_trainer_tell(const heed_trainer *t, bool *told, const heed_error *problem,
+                              heed_error *error)
 {
-    bool tells = status != HEED_OK && !*told && t->watcher.trouble != NULL;
-    *told = status != HEED_OK;
-    if (!tells) return;
-    char text[sizeof error->message + 64];
-    snprintf(text, sizeof text, "%s; the training goes on and tries again", error->message);
+    bool tells = problem->status != HEED_OK && !*told && t->watcher.trouble != NULL;
+    *told = problem->status != HEED_OK;
+    if (problem->status == HEED_E_NOMEM)
+        return heed_fail(error, HEED_E_NOMEM, "%s", problem->message);
+    if (!tells) return HEED_OK;
+    char text[sizeof problem->message + 64];
+    snprintf(text, sizeof text, "%s; the training goes on and tries again", problem->message);
     t->watcher.trouble(t->watcher.context, text);
+    return HEED_OK;
 }
 
-void heed_trainer_plot(heed_trainer *t)
+heed_status heed_trainer_plot(heed_trainer *t, heed_error *error)
 {
-    heed_error error = {0};
-    heed_status status = with_path(t, t->options.out, "loss.svg", draw, &error);
-    heed_trainer_tell(t, &t->plot_troubled, status, &error);
+    heed_error problem = {0};
+    (void)with_path(t, t->options.out, "loss.svg", draw, &problem);
+    return heed_trainer_tell(t, &t->plot_troubled, &problem, error);
 }

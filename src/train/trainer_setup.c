@@ -1,5 +1,6 @@
 #include "base/file.h"
 #include "model/family.h"
+#include "train/options_internal.h"
 #include "train/setup.h"
 #include "train/trainer_parts.h"
 
@@ -121,27 +122,70 @@ static heed_status choose(heed_trainer *t, const heed_data *data, heed_error *er
     choose_number(&o->learning_rate, sgd ? 0.1 : o->init != NULL ? 5e-5 : 1e-3);
     choose_number(&o->weight_decay, adamw ? 0.1 : 0);
     choose_number(&o->adam_beta2, t->objective == &heed_objective_clm ? 0.95 : 0.999);
-    choose_number(&o->warmup_ratio, o->lr_scheduler_type == NULL ? 0.05 : 0);
+    bool usual = o->lr_scheduler_type == NULL && o->warmup_steps < 0;
+    choose_number(&o->warmup_ratio, usual ? 0.05 : 0);
     if (o->lr_scheduler_type == NULL) o->lr_scheduler_type = "cosine";
     if (o->dropout < 0) o->dropout = -1;
     return HEED_OK;
 }
 
 /* Updates of the whole training. Epochs are rounded up to whole updates, tokens down: so many are read at most. */
-static heed_status count_steps(heed_trainer *t, heed_error *error)
+static heed_status count_steps(const heed_trainer *t, const char *max_steps, int64_t *count,
+                               heed_error *error)
 {
     heed_length length;
-    HEED_TRY(heed_length_parse(&length, t->options.max_steps, error));
+    HEED_TRY(heed_length_parse(&length, max_steps, error));
     if (length.unit == HEED_LENGTH_STEPS) {
-        t->steps = (int64_t)length.value;
+        *count = (int64_t)length.value;
         return HEED_OK;
     }
     double units = (double)heed_dataset_units(t->data), update = (double)(t->options.batch_size * t->options.gradient_accumulation_steps);
     double epochs = length.unit == HEED_LENGTH_EPOCHS ? length.value : length.value / (double)heed_dataset_tokens(t->data);
     double whole = floor(epochs), rest = (epochs - whole) * units / update;
     double steps = whole * ceil(units / update) + (length.unit == HEED_LENGTH_EPOCHS ? ceil(rest) : floor(rest));
-    if (steps > 1e15) return heed_fail(error, HEED_E_ARG, "max_steps %s: more updates than can be counted", t->options.max_steps);
-    t->steps = steps < 1 ? 1 : (int64_t)steps;
+    if (steps > 1e15)
+        return heed_fail(error, HEED_E_ARG, "max_steps %s: more updates than can be counted",
+                         max_steps);
+    *count = steps < 1 ? 1 : (int64_t)steps;
+    return HEED_OK;
+}
+
+static heed_status make_schedule(const heed_train_options *o, int64_t total,
+                                 heed_schedule *schedule, heed_error *error)
+{
+    heed_schedule_kind kind = HEED_SCHEDULE_CONSTANT;
+    HEED_TRY(heed_schedule_by_name(&kind, o->lr_scheduler_type, error));
+    *schedule = heed_schedule_default(kind);
+    schedule->rate = o->learning_rate;
+    schedule->warmup = o->warmup_steps;
+    schedule->total = total;
+    schedule->decay = o->decay_steps;
+    schedule->minimum = o->min_lr_rate;
+    if (schedule->end >= schedule->rate) schedule->end = 0;
+    return HEED_OK;
+}
+
+static int64_t warmup_of(const heed_train_options *o, int64_t steps)
+{
+    return (int64_t)ceil(o->warmup_ratio * (double)steps);
+}
+
+static int64_t decay_of(int64_t steps)
+{
+    return steps / 5;
+}
+
+/* A training that goes on with another length gets the schedule of one that was begun with it: what
+   followed from the old length is chosen anew, what somebody chose stays. */
+static heed_status renew_lengths(heed_trainer *t, heed_error *error)
+{
+    heed_train_options *o = &t->options;
+    int64_t begun = 0;
+    if (!t->extension.length) return HEED_OK;
+    HEED_TRY(count_steps(t, t->extension.max_steps, &begun, error));
+    HEED_TRY(make_schedule(o, begun, &t->begun_schedule, error));
+    if (o->warmup_ratio > 0 && o->warmup_steps == warmup_of(o, begun)) o->warmup_steps = -1;
+    if (o->decay_steps == decay_of(begun)) o->decay_steps = -1;
     return HEED_OK;
 }
 
@@ -149,14 +193,13 @@ static heed_status choose_by_steps(heed_trainer *t, heed_error *error)
 {
     heed_train_options *o = &t->options;
     heed_schedule_kind kind = HEED_SCHEDULE_CONSTANT;
+    HEED_TRY(count_steps(t, o->max_steps, &t->steps, error));
     HEED_TRY(heed_schedule_by_name(&kind, o->lr_scheduler_type, error));
-    choose_integer(&o->warmup_steps, (int64_t)ceil(o->warmup_ratio * (double)t->steps));
-    choose_integer(&o->decay_steps, t->steps / 5);
+    HEED_TRY(renew_lengths(t, error));
+    choose_integer(&o->warmup_steps, warmup_of(o, t->steps));
+    choose_integer(&o->decay_steps, decay_of(t->steps));
     choose_number(&o->min_lr_rate, kind == HEED_SCHEDULE_COSINE_WITH_MIN_LR ? 0.1 : 0);
-    t->schedule = heed_schedule_default(kind);
-    t->schedule.rate = o->learning_rate, t->schedule.warmup = o->warmup_steps, t->schedule.total = t->steps;
-    t->schedule.decay = o->decay_steps, t->schedule.minimum = o->min_lr_rate;
-    if (t->schedule.end >= t->schedule.rate) t->schedule.end = 0;
+    HEED_TRY(make_schedule(o, t->steps, &t->schedule, error));
     int64_t tenth = t->steps / 10 > 1 ? t->steps / 10 : 1;
     bool saves_chosen = o->save_steps < 0;
     choose_integer(&o->eval_steps, tenth);
@@ -180,6 +223,31 @@ heed_status heed_trainer_note(heed_trainer *t, const char *text, heed_error *err
     if (kept == NULL) return heed_fail_memory(error, strlen(text), "a note");
     if (t->note_count < sizeof t->notes / sizeof *t->notes) t->notes[t->note_count++] = kept;
     return HEED_OK;
+}
+
+heed_status heed_trainer_note_idle(heed_trainer *t, const heed_train_options *chosen,
+                                   heed_error *error)
+{
+    const heed_train_options *o = &t->options;
+    const char *decay = o->weight_decay > 0 ? "decay" : "none";
+    const char *data = t->data->packing.whole ? "conversations" : "none";
+    const char *valid = t->valid != NULL ? "valid" : "none";
+    heed_train_facts facts = {.words = {[HEED_BY_OPTIMIZER] = o->optimizer,
+                                        [HEED_BY_SCHEDULE] = o->lr_scheduler_type,
+                                        [HEED_BY_DECAY] = decay,
+                                        [HEED_BY_DATA] = data,
+                                        [HEED_BY_VALID] = valid}};
+    char text[256];
+    for (size_t next = 0; heed_train_options_idle(chosen, &facts, &next, text, sizeof text);)
+        HEED_TRY(heed_trainer_note(t, text, error));
+    if (o->average_last == 1)
+        HEED_TRY(heed_trainer_note(t, "note: --average-last 1 has no effect: expected 2 or more",
+                                   error));
+    if (o->stop_at <= t->steps) return HEED_OK;
+    snprintf(text, sizeof text,
+             "note: --stop-at has no effect: the training ends before, after %lld updates",
+             (long long)t->steps);
+    return heed_trainer_note(t, text, error);
 }
 
 static heed_status note(heed_trainer *t, const char *format, size_t count, heed_error *error)
@@ -301,7 +369,6 @@ heed_status heed_trainer_prepare(heed_trainer *t, const char *checkpoint, heed_e
         return status;
     }
     HEED_TRY(open_datasets(t, data, error));
-    HEED_TRY(count_steps(t, error));
     HEED_TRY(choose_by_steps(t, error));
     HEED_TRY(open_engine(t, error));
     HEED_TRY(heed_trainer_measure(t, error));

@@ -1,0 +1,150 @@
+#!/bin/sh
+# Options that contradict each other, that have no effect, and that change when a training goes on.   test_options.sh HEED SOURCE-FOLDER
+set -u
+heed=$1
+fixtures=$2/tests/fixtures
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+failed=0
+fail() { echo "FAILED: $*" >&2; failed=1; }
+
+# expect STATUS PATTERN COMMAND...: exit status, and a pattern in stdout and stderr together
+expect() {
+  wanted=$1 pattern=$2
+  shift 2
+  "$@" >"$work/out" 2>&1 </dev/null
+  status=$?
+  [ $status -eq "$wanted" ] || { fail "status $status instead of $wanted: $*"; cat "$work/out" >&2; }
+  [ -z "$pattern" ] || grep -q -e "$pattern" "$work/out" || { fail "no \"$pattern\" in the output of: $*"; cat "$work/out" >&2; }
+}
+cd "$work" || exit 1
+head -c 1500 "$2/share/shakespeare/valid.txt" >text.txt
+head -c 800 "$2/share/shakespeare/test.txt" >other.txt
+
+# --- options of trainings without effect: each row is a choice, and what is said about it ---
+small="--data text.txt --layers 1 --d-model 16 --heads 2 --context 16 --batch-size 4 --seed 5 -q"
+begin() { rm -rf run; "$heed" train $small --out run --max-steps 2 "$@"; }
+while IFS='|' read -r options pattern; do
+  expect 0 "$pattern" begin $options
+  [ -n "$pattern" ] || ! grep -q 'no effect' "$work/out" || { fail "an option with effect: $options"; cat "$work/out" >&2; }
+done <<'END'
+--momentum 0.9|note: --momentum has no effect with --optimizer adamw
+--momentum 0|note: --momentum has no effect with --optimizer adamw
+--optimizer adam --nesterov|note: --nesterov has no effect with --optimizer adam
+--optimizer sgd --adam-beta2 0.9|note: --adam-beta2 has no effect with --optimizer sgd
+--optimizer sgd --adam-beta1 0.9|note: --adam-beta1 has no effect with --optimizer sgd
+--optimizer sgd --adam-epsilon 1e-8|note: --adam-epsilon has no effect with --optimizer sgd
+--optimizer sgd --momentum 0.9 --nesterov|
+--adam-beta1 0.9 --adam-beta2 0.9 --adam-epsilon 1e-6|
+--decay-steps 1|note: --decay-steps has no effect with --lr-scheduler-type cosine
+--lr-scheduler-type warmup_stable_decay --decay-steps 1 --min-lr-rate 0.1|
+--min-lr-rate 0.1|note: --min-lr-rate has no effect with --lr-scheduler-type cosine
+--lr-scheduler-type cosine_with_min_lr --min-lr-rate 0.2|
+--lr-scheduler-type constant --warmup-steps 1|note: --warmup-steps has no effect with --lr-scheduler-type constant
+--lr-scheduler-type constant --warmup-ratio 0.1|note: --warmup-ratio has no effect
+--lr-scheduler-type constant_with_warmup --warmup-steps 1|
+--optimizer sgd --decay-all|note: --decay-all has no effect without --weight-decay
+--decay-all|
+--template none|note: --template has no effect without conversations
+--template-time 5|note: --template-time has no effect without conversations
+--eval-steps 1|note: --eval-steps has no effect without --valid
+--eval-steps 1 --valid other.txt|
+--stop-at 5|note: --stop-at has no effect: the training ends before, after 2 updates
+--average-last 1|note: --average-last 1 has no effect
+END
+expect 2 'warmup-steps and --warmup-ratio contradict' begin --warmup-steps 1 --warmup-ratio 0.1
+expect 1 'layers, d_model, heads.*belong to a family' begin --config "$fixtures/gpt2/config.json"
+
+# --- options of the other verbs ---
+expect 0 'note: --skip-special has no effect without --decode' "$heed" tokenize -m "$fixtures/gpt2" -p x --skip-special
+expect 0 'note: --vocab-size has no effect without --train' "$heed" tokenize -m "$fixtures/gpt2" -p x --vocab-size 9
+expect 0 'note: --decode has no effect with --prompt' "$heed" tokenize -m "$fixtures/gpt2" -p x --decode
+expect 2 'contradict' "$heed" tokenize --train char --data text.txt --out tok --masking --sentence-ends
+expect 0 'note: --each has no effect without --choices' "$heed" eval -m "$fixtures/gpt2" --text other.txt --max-tokens 9 --each
+expect 0 'note: --temp has no effect without --pairs' "$heed" eval -m "$fixtures/gpt2" --text other.txt --max-tokens 9 --temp 1
+expect 0 'note: --seed has no effect without --random' "$heed" convert "$fixtures/gpt2" --out converted --seed 1
+expect 0 'note: --prompt-tokens has no effect with --lengths' "$heed" bench -m "$fixtures/bert" --batch 2 --lengths 2-4 --rounds 1 -p 5
+
+# --- two kinds of record in one line; a tokenizer that is not the model's ---
+tune() { rm -rf run; "$heed" train --init "$fixtures/gpt2" --data lines.jsonl --out run --max-steps 1 --batch-size 1 -q "$@"; }
+while IFS='|' read -r line pattern; do
+  printf '{"text": "a text"}\n%s\n' "$line" >lines.jsonl
+  if [ -n "$pattern" ]; then expect 1 "lines.jsonl, line 2: .*$pattern" tune; else expect 0 '' tune; fi
+done <<'END'
+{"text": "b", "messages": [{"role": "user", "content": "x"}]}|"text", but "messages" too
+{"text": "b", "prompt": "x", "completion": "y"}|"text", but "prompt" and "completion" too
+{"text": "b", "source": "x", "target": "y"}|"text", but "source" and "target" too
+{"messages": [{"role": "user", "content": "x"}], "prompt": "x", "completion": "y"}|"messages", but "prompt" and "completion" too
+{"text": "b", "source": "a web page", "messages": null}|
+{"text": "b", "prompt": "of something"}|
+END
+expect 0 '' tune --tokenizer "$fixtures/gpt2"
+expect 0 '' tune --tokenizer "$fixtures/gpt2/tokenizer.json"
+expect 1 'the id 0 is "<unk>" there and "!" in .*gpt2' tune --tokenizer "$fixtures/llama"
+expect 1 'leave --tokenizer out' tune --tokenizer char
+
+# --- going on: the same values are fine, others are refused by name ---
+start() { rm -rf run && cp -a kept run; }
+"$heed" train $small --out kept --max-steps 20 --save-steps 5 --stop-at 10 2>/dev/null || fail "train --stop-at"
+"$heed" train $small --out whole --max-steps 20 --save-steps 5 2>/dev/null || fail "train"
+"$heed" train $small --out long --max-steps 40 --save-steps 5 2>/dev/null || fail "train"
+while read -r options; do
+  start
+  expect 0 '' "$heed" train --resume run -q $options
+  cmp run/checkpoint-20/model.safetensors whole/checkpoint-20/model.safetensors || fail "other weights after: $options"
+done <<END
+
+$small
+--out ./run/
+--data $work/text.txt
+--learning-rate 1e-3 --optimizer adamw --warmup-ratio 0.05 --save-steps 5 -t 1
+--logging-steps 5
+--eval-steps 2 --valid other.txt
+--average-last 2 --save-steps 4 --save-total-limit 3
+END
+[ -e run/average ] || fail "--average-last of a training that went on was passed over"
+while IFS='|' read -r options pattern; do
+  start
+  expect 1 "$pattern" "$heed" train --resume run -q $options
+  cmp -s run/run.json kept/run.json && [ ! -e run/checkpoint-15 ] || fail "a refused option changed the run: $options"
+done <<'END'
+--learning-rate 0.1|--learning-rate 0.1: the run was started with 0.001: leave it out, or begin a new training (--init run
+--optimizer sgd|--optimizer sgd: the run was started with adamw
+--seed 6|--seed 6: the run was started with 5
+--layers 2|--layers 2: the run was started with 1
+--batch-size 8|--batch-size 8: the run was started with 4
+--context 8|--context 8: the run was started with 16
+--nesterov|--nesterov: the run was started without it
+--dropout 0|--dropout 0: the run was started without it
+--init whole|--init whole: the run was started without it
+--tokenizer whole|--tokenizer whole: the run was started without it
+--lr-scheduler-type linear|--lr-scheduler-type linear: the run was started with cosine
+--out other|--out other: .*cp -a run other
+--max-steps 9|that is 9 updates, and the run has 10 already
+--stop-at 9|--stop-at 9: the run has 10 updates already
+--data other.txt|the training data is not what it was
+--data nothing.txt|nothing.txt: not there
+--max-steps many|expected updates (2000), epochs
+END
+start
+mkdir moved
+mv text.txt moved/
+expect 1 'text.txt: not there; if the files of --data have moved' "$heed" train --resume run -q
+expect 0 '' "$heed" train --resume run -q --data moved/text.txt --stop-at 12
+expect 0 '' "$heed" train --resume run -q
+cmp run/checkpoint-20/model.safetensors whole/checkpoint-20/model.safetensors || fail "other weights after the data moved"
+mv moved/text.txt .
+
+# --- going on for longer: the rates are those of a training that was begun so ---
+rates() { sed -n 's/^{"step":\([0-9]*\),.*"lr":\([^,]*\),.*/\1 \2/p' "$1/log.jsonl" | sed '1,10d'; }
+start
+expect 0 'learning rates are now those of a training of 40 updates: the next is' "$heed" train --resume run --max-steps 40 --stop-at 15 -q
+expect 0 '' "$heed" train --resume run -q # the new length is kept
+[ -e run/checkpoint-40 ] || fail "the new length of a training was forgotten"
+[ "$(rates run)" = "$(rates long)" ] || fail "other rates than of a training of 40 updates: $(rates run)"
+start
+expect 0 'rates are now those of a training of 12 updates' "$heed" train --resume run --max-steps 12 -q
+[ -e run/checkpoint-12 ] && [ ! -e run/checkpoint-13 ] || fail "a training that became shorter"
+expect 0 'training of 14 updates' "$heed" train --resume run --max-steps 14 -q
+[ -e run/checkpoint-14 ] || fail "a training that had ended did not go on"
+exit $failed

@@ -196,6 +196,9 @@ typedef struct heed_generation_options {
     const int32_t *const *bad_words;           /* id sequences that must not be written */
     const size_t *bad_word_lengths;
     size_t bad_word_count;
+    const char *const *bad_texts;              /* texts that must not be written, whatever tokens spell them; also in lower
+                                                  case, UPPER case and with Capitals. They may begin in the prompt */
+    size_t bad_text_count;
     bool ids_only;                             /* no text is made; stop strings are refused */
     const char *prompt_cache;                  /* a file that keeps what was read and written: a prompt that begins alike is not read again;
                                                   NULL: none. One prompt of a decoder */

@@ -144,6 +144,15 @@ static void overlay(const heed_generation_options *options, heed_generation_sett
     settings->seed = options->seed >= 0 ? (uint64_t)options->seed : (uint64_t)time(NULL);
 }
 
+static heed_status forbid_texts(const heed_transformer *t, const heed_generation_options *options,
+                                heed_generation_settings *settings, heed_error *error)
+{
+    const heed_tokenizer *tokenizer = heed_transformer_tokenizer(t, error);
+    size_t vocabulary = (size_t)heed_model_config(t->model)->vocabulary;
+    if (!tokenizer) return t->tokenizer_problem.status;
+    return heed_bad_texts_new(&settings->bad_texts, tokenizer, vocabulary, options->bad_texts, options->bad_text_count, error);
+}
+
 heed_status heed_transformer_settings(heed_transformer *t, const heed_generation_options *options, heed_generation_settings *settings,
                                       heed_error *error)
 {
@@ -166,5 +175,6 @@ heed_status heed_transformer_settings(heed_transformer *t, const heed_generation
     for (size_t i = 0; i < options->bad_word_count; i++)
         if (!heed_id_table_add(&settings->bad_words, options->bad_words[i], options->bad_word_lengths[i], 0))
             return heed_fail_memory(error, options->bad_word_lengths[i] * sizeof(int32_t), "the bad words");
+    if (options->bad_text_count) HEED_TRY(forbid_texts(t, options, settings, error));
     return heed_generation_settings_check(settings, heed_model_config(t->model), error);
 }

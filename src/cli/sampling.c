@@ -53,6 +53,23 @@ static heed_status add_word(sampling_words *words, int32_t *ids, size_t length, 
     return HEED_OK;
 }
 
+static heed_status add_text(sampling_words *words, const char *text, size_t length, heed_error *error)
+{
+    if (words->text_count == words->text_capacity) {
+        size_t capacity = words->text_capacity ? 2 * words->text_capacity : 16;
+        char **grown = realloc(words->texts, capacity * sizeof *grown);
+        if (!grown) return heed_fail(error, HEED_E_NOMEM, "out of memory for the bad words");
+        words->texts = grown;
+        words->text_capacity = capacity;
+    }
+    char *copy = malloc(length + 1);
+    if (!copy) return heed_fail(error, HEED_E_NOMEM, "out of memory for the bad words");
+    memcpy(copy, text, length);
+    copy[length] = 0;
+    words->texts[words->text_count++] = copy;
+    return HEED_OK;
+}
+
 /* "[1, 2]": a sequence of ids. */
 static heed_status add_ids(const json_t *array, const char *line, const char *place, sampling_words *words, heed_error *error)
 {
@@ -83,8 +100,10 @@ static heed_status read_word(const char *line, size_t length, const char *place,
     json_decref(array);
     const heed_tokenizer *tokenizer = heed_transformer_tokenizer(transformer, error);
     if (!tokenizer) return HEED_E_UNSUPPORTED;
-    heed_tokens tokens = {0};
-    heed_status status = heed_tokenize(tokenizer, line, length, NULL, 0, false, false, &tokens, error);
+    heed_status status = add_text(words, line, length, error);
+    if (status != HEED_OK) return status;
+    heed_tokens tokens = {0}; /* as ids too: special tokens have no text */
+    status = heed_tokenize(tokenizer, line, length, NULL, 0, false, false, &tokens, error);
     if (status != HEED_OK || !tokens.count) return status;
     return add_word(words, tokens.ids, tokens.count, error);
 }
@@ -146,13 +165,17 @@ heed_status sampling_apply(const sampling_options *s, const heed_transformer *tr
     options->bad_words = (const int32_t *const *)words->ids;
     options->bad_word_lengths = words->lengths;
     options->bad_word_count = words->count;
+    options->bad_texts = (const char *const *)words->texts;
+    options->bad_text_count = words->text_count;
     return status;
 }
 
 void sampling_free(sampling_words *words)
 {
     for (size_t i = 0; i < words->count; i++) free(words->ids[i]);
+    for (size_t i = 0; i < words->text_count; i++) free(words->texts[i]);
     free(words->ids);
+    free(words->texts);
     free(words->lengths);
     free(words->bias_ids);
     free(words->bias_values);

@@ -36,7 +36,7 @@ void sampling_preset(sampling_options *sampling);
                 "Above 1: make tokens that occurred, in the prompt too, less likely."), \
     HEED_OPTION(type, sampling.no_repeat_ngram, "no-repeat-ngram", 0, OPTION_COUNT, "N", "No N tokens in a row occur twice; 0 is off."), \
     HEED_OPTION(type, sampling.min_new_tokens, "min-new-tokens", 0, OPTION_COUNT, "N", "The end of sequence cannot come before N new tokens."), \
-    HEED_OPTION(type, sampling.bad_words, "bad-words", 0, OPTION_TEXT, "FILE", "Words that must not be written, one a line (or a JSON array of ids)."), \
+    HEED_OPTION(type, sampling.bad_words, "bad-words", 0, OPTION_TEXT, "FILE", "Texts that must not be written, one a line: whatever tokens spell them, within words too, in any case (or a JSON array of ids)."), \
     HEED_OPTION(type, sampling.beams, "beams", 0, OPTION_COUNT, "K", "Beam search over K hypotheses."), \
     HEED_OPTION(type, sampling.length_penalty, "length-penalty", 0, OPTION_NUMBER, "X", "Beams: exponent of the length that scores are divided by."), \
     HEED_OPTION(type, sampling.early_stopping, "early-stopping", 0, OPTION_FLAG, NULL, \
@@ -50,7 +50,15 @@ void sampling_preset(sampling_options *sampling);
 /* The numbers of the library's options, back into the fields that option tables name. */
 void sampling_show(const heed_generation_options *options, sampling_options *sampling);
 /* Into the library's options; reads --bad-words (tokenised by the model). Free with sampling_free. */
-typedef struct sampling_words { int32_t **ids; size_t *lengths; size_t count, capacity; int32_t *bias_ids; float *bias_values; } sampling_words;
+typedef struct sampling_words {
+    int32_t **ids;      /* of words, and sequences given as ids */
+    size_t *lengths;
+    size_t count, capacity;
+    char **texts;       /* of words */
+    size_t text_count, text_capacity;
+    int32_t *bias_ids;
+    float *bias_values;
+} sampling_words;
 heed_status sampling_apply(const sampling_options *sampling, const heed_transformer *transformer, heed_generation_options *options,
                            sampling_words *words, heed_error *error);
 void sampling_free(sampling_words *words);

@@ -110,6 +110,12 @@ static void bad_words(const settings_t *s, const context_t *c, float *scores, co
     }
 }
 
+static bool wants_bad_texts(const settings_t *s) { return s->bad_texts != NULL; }
+static void bad_texts(const settings_t *s, const context_t *c, float *scores, const scratch_t *scratch)
+{
+    heed_bad_texts_forbid(s->bad_texts, c->ids, c->count, c->prompt, scores, scratch->vocabulary);
+}
+
 /* Weights of all sequences whose last token may come next are summed before they are added. Of equal single tokens the last counts. */
 static void add_bias(float *scores, int32_t id, float bias)
 {
@@ -213,6 +219,7 @@ const heed_logits_processor heed_logits_penalties[] = {
     {"no_repeat_ngram_size", false, wants_no_repeat, no_repeat},
     {"encoder_no_repeat_ngram_size", false, wants_encoder_no_repeat, encoder_no_repeat},
     {"bad_words_ids", false, wants_bad_words, bad_words},
+    {"bad texts", false, wants_bad_texts, bad_texts},
     {"min_length", false, wants_min_length, min_length},
     {"min_new_tokens", false, wants_min_new, min_new},
     {"forced_bos_token_id", false, wants_forced_bos, forced_bos},

@@ -74,6 +74,7 @@ void heed_generation_settings_default(heed_generation_settings *settings)
 void heed_generation_settings_free(heed_generation_settings *settings)
 {
     heed_id_table_free(&settings->bad_words);
+    heed_bad_texts_free(settings->bad_texts);
     heed_id_table_free(&settings->sequence_bias);
     free(settings->suppress.ids);
     free(settings->begin_suppress.ids);

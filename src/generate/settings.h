@@ -4,6 +4,7 @@
 #define HEED_GENERATE_SETTINGS_H
 
 #include "base/buffer.h"
+#include "generate/bad_texts.h"
 #include "model/config.h"
 
 typedef struct heed_id_list { int32_t *ids; size_t count; } heed_id_list;
@@ -40,6 +41,7 @@ typedef struct heed_generation_settings {
     double presence_penalty, frequency_penalty; /* 0: off; subtracted once, or for each time, that a token was written */
     int64_t no_repeat_ngram, encoder_no_repeat_ngram; /* 0: off */
     heed_id_table bad_words;
+    heed_bad_texts *bad_texts;    /* owned; NULL: none */
     heed_id_table sequence_bias;  /* weights are added to the last token of each sequence */
     heed_id_list suppress, begin_suppress;
     int64_t forced_bos;           /* -1: none */

@@ -84,7 +84,7 @@ static heed_status emit_text(heed_decoder_state *state, size_t count, heed_error
 }
 
 /* A token is bytes only if all of its characters stand for one; else (added tokens) it is taken as it is. */
-static void append_bytes(heed_buffer *held, const char *token, size_t length)
+void heed_byte_level_append(heed_buffer *held, const char *token, size_t length)
 {
     size_t before = held->length, size;
     for (size_t at = 0; at < length; at += size) {
@@ -101,7 +101,7 @@ static void append_bytes(heed_buffer *held, const char *token, size_t length)
 static heed_status push_byte_level(heed_decoder_state *state, const char *bytes, size_t length, bool ends, heed_error *error)
 {
     if (!whole_token(state, &bytes, &length, ends)) return check_held(state, error);
-    append_bytes(&state->held, bytes, length);
+    heed_byte_level_append(&state->held, bytes, length);
     heed_buffer_clear(&state->part);
     HEED_TRY(check_held(state, error));
     return emit_text(state, state->held.length - heed_utf8_incomplete(state->held.data, state->held.length), error);
@@ -130,7 +130,7 @@ static int hex_digit(char c)
     return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
 }
 
-static int fallback_byte(const char *token, size_t length)
+int heed_fallback_byte(const char *token, size_t length)
 {
     if (length != 6 || memcmp(token, "<0x", 3) || token[5] != '>') return -1;
     int high = token[3] == '+' ? 0 : hex_digit(token[3]), low = hex_digit(token[4]);
@@ -155,7 +155,7 @@ static heed_status flush_bytes(heed_decoder_state *state, heed_error *error)
 static heed_status push_byte_fallback(heed_decoder_state *state, const char *bytes, size_t length, bool ends, heed_error *error)
 {
     if (!whole_token(state, &bytes, &length, ends)) return check_held(state, error);
-    int byte = fallback_byte(bytes, length);
+    int byte = heed_fallback_byte(bytes, length);
     if (byte >= 0) heed_buffer_byte(&state->held, byte);
     heed_status status = byte >= 0 ? check_held(state, error) : flush_bytes(state, error);
     if (byte < 0 && status == HEED_OK) status = emit(state, bytes, length, true, error);

@@ -38,6 +38,10 @@ heed_status heed_tokenizer_assemble(heed_tokenizer **tokenizer, heed_model *mode
 /* The spelling that decoding sees: of the target's vocabulary, where it has one of its own. NULL: none. */
 const char *heed_tokenizer_decoded_token(const heed_tokenizer *tokenizer, int32_t id, size_t *length);
 
+/* decode.c: the bytes that a token of byte-level BPE stands for, and the byte of "<0xE4>"; -1: it is no such token. */
+void heed_byte_level_append(heed_buffer *bytes, const char *token, size_t length);
+int heed_fallback_byte(const char *token, size_t length);
+
 /* load_gguf.c: the name that GGUF has for this tokenizer's way of cutting a text into words; NULL: none. */
 const char *heed_gguf_pre_name(const heed_tokenizer *tokenizer);
 /* read_gguf.c: the vocabulary inside a GGUF file, read out of it for heed_tokenizer_from_gguf. */

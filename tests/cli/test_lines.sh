@@ -1,9 +1,11 @@
 #!/bin/sh
 # What people's files hold that a program's own files do not: byte order marks, CRLF, blank lines, NUL bytes, NaN,
-# keys given twice, folders in place of files.   test_lines.sh HEED SOURCE-FOLDER
+# keys given twice, folders in place of files; and what a line of --bad-words forbids.
+#   test_lines.sh HEED SOURCE-FOLDER CHAIN-MODEL
 set -u
 heed=$1
 fixtures=$2/tests/fixtures
+chain_model=$3
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 failed=0
@@ -55,6 +57,27 @@ for reader in "generate --file" "generate -p T --bad-words" "tokenize --jsonl" "
   expect 1 'nowhere: cannot open' "$heed" ${reader%% *} -m "$model" ${reader#* } "$work/nowhere"
   expect 1 '/proc/self/mem: cannot read' "$heed" ${reader%% *} -m "$model" ${reader#* } /proc/self/mem
 done
+
+# --- forbidden words: a chain of bytes says " CAT" after "a" ---
+"$chain_model" "$work/cat" --script 'a CAT!' || fail "no chain model"
+says() { "$heed" generate -m "$work/cat" -p a -n 5 --bad-words "$work/words.txt" "$@" 2>"$work/err" | tr -d '\000'; }
+for line in cat Cat CAT cAt ' cat' 'cat  ' '\t cat\r' '\357\273\277cat' '\n\n \ncat' ' CAT' 'a cat' 'at' 'dog\ncat'; do
+  printf "$line\n" >"$work/words.txt"
+  for how in '--temp 0' '--beams 3' '--temp 0.7 --seed 1 --top-k 5'; do
+    case $(says $how) in *[Cc][Aa][Tt]*) fail "\"$line\" did not forbid CAT with $how" ;; esac
+  done
+done
+printf '\n \ncart\nca t\n' >"$work/words.txt"
+[ "$(says --temp 0)" = " CAT" ] || fail "other words forbade CAT: $(says --temp 0)"
+printf '[67, 65, 84]\n' >"$work/words.txt"
+case $(says --temp 0) in *CAT*) fail "ids did not forbid CAT" ;; esac
+printf '[]\n' >"$work/words.txt"
+expect 1 'words.txt, line 1: "\[\]" is not an array of token ids' "$heed" generate -m "$work/cat" -p a -n 5 --bad-words "$work/words.txt"
+printf 'dog\nc\000t\n' >"$work/words.txt"
+expect 1 'words.txt, line 2: a NUL byte' "$heed" generate -m "$work/cat" -p a -n 5 --bad-words "$work/words.txt"
+printf '<|eot|>\n' >"$work/words.txt"
+[ "$("$heed" generate -m "$work/cat" -p a -n 5 --temp 0 --ids)" = '[32, 67, 65, 84, 258]' ] || fail "the chain has changed"
+case $("$heed" generate -m "$work/cat" -p a -n 5 --temp 0 --ids --bad-words "$work/words.txt") in *258*) fail "a special token was not forbidden" ;; esac
 
 # --- objects by lines ---
 printf '\357\273\277{"text": "To", "score": NaN}\r\n\r\n \t\n{"text": "x", "text": "be", "n": 1e400, "id": 123456789012345678901}' >"$work/text.jsonl"

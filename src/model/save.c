@@ -144,7 +144,7 @@ static heed_status write_tensors(save_state *state, const char *folder, heed_dty
         list_sources(state, dtype, sources, tensors, &count);
         state->tensors = tensors;
         heed_tensor_set set = {.tensors = sources, .count = count, .produce = produce, .context = state};
-        status = check_values(state, folder, &set, false, error);
+        status = check_values(state, NULL, &set, false, error);
         if (status == HEED_OK)
             status = heed_safetensors_write_folder(folder, &set, (size_t)1 << SHARD_BYTES_LOG2,
                                                    error);

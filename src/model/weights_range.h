@@ -7,7 +7,7 @@
 
 /* What a tensor is to become. */
 typedef struct heed_value_target {
-    const char *where;  /* the file, which begins the message */
+    const char *where;  /* the file, which begins the message; NULL: none is named */
     const char *name;   /* of the tensor */
     const char *option; /* with which the type was chosen */
     heed_dtype dtype;

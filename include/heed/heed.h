@@ -204,6 +204,11 @@ typedef struct heed_generation_options {
                                                   NULL: none. One prompt of a decoder */
 } heed_generation_options;
 void heed_generation_preset(heed_generation_options *options);
+/* *notes: lines about options that were chosen and have no effect with the others and the model's
+   generation_config.json, such as top_k where nothing is drawn; NULL: none. Free with heed_free. */
+heed_status heed_transformer_idle_options(heed_transformer *transformer,
+                                          const heed_generation_options *options, char **notes,
+                                          heed_error *error);
 
 /* A prompt as text (with the model's special tokens) or, when text is NULL, as ids. */
 typedef struct heed_prompt { const char *text; size_t length; const int32_t *ids; size_t count; } heed_prompt;

@@ -195,6 +195,7 @@ static heed_status run(task *t)
     heed_results results = {0};
     heed_status status = read_prompts(values, &t->error);
     if (status == HEED_OK) status = task_generation(t, values->count == -1 ? INT32_MAX : values->count, &how);
+    if (status == HEED_OK) status = task_note_idle(t, &how);
     if (status != HEED_OK) return status;
     how.context = values->context;
     how.prompt_cache = values->prompt_cache;

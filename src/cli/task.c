@@ -46,6 +46,15 @@ heed_status task_generation(task *t, int64_t count, heed_generation_options *how
     return sampling_apply(&t->sampling, t->transformer, how, &t->sampling_words, &t->error);
 }
 
+heed_status task_note_idle(task *t, const heed_generation_options *how)
+{
+    char *notes = NULL;
+    heed_status status = heed_transformer_idle_options(t->transformer, how, &notes, &t->error);
+    if (notes) fputs(notes, stderr);
+    heed_free(notes);
+    return status;
+}
+
 /* ---- the run ---- */
 
 static int check(task *t)

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Output folders and empty values: what is refused, what is replaced, what stays whole.   test_folders.sh HEED SOURCE-FOLDER
 set -u
+export OMP_NUM_THREADS=1 # many small tasks
 heed=$1
 fixtures=$2/tests/fixtures
 work=$(mktemp -d)

@@ -75,7 +75,12 @@ heed_status heed_weights_initialise(heed_model *model, heed_tensor *tensor, uint
     }
     bool padding = initial == HEED_INITIAL_EMBEDDING && config->pad_id >= 0 && config->pad_id < tensor->rows;
     for (int64_t i = 0; padding && i < tensor->columns; i++) values[config->pad_id * tensor->columns + i] = 0;
-    heed_status status = heed_weights_fill(model, tensor, values, HEED_F32, error);
+    heed_stored_tensor drawn_values = {.name = tensor->name,
+                                       .dtype = HEED_F32,
+                                       .data = values,
+                                       .bytes = tensor->elements * sizeof *values};
+    heed_stored_window window = {.tensor = &drawn_values};
+    heed_status status = heed_weights_fill(model, tensor, &window, error);
     free(values);
     return status;
 }

@@ -75,6 +75,8 @@ int32_t heed_tokenizer_special(const heed_tokenizer *tokenizer, heed_special par
 bool heed_tokenizer_is_special(const heed_tokenizer *tokenizer, int32_t id); /* dropped by decode(skip_special) */
 /* Id of a token as the vocabulary spells it ("Ġthe", "##ing"), -1 when absent. */
 int32_t heed_tokenizer_id(const heed_tokenizer *tokenizer, const char *token, size_t length);
+/* Ids whose string a greater id has too, which GGUF files can hold and tokenizer.json cannot: how many, and the first one. */
+size_t heed_tokenizer_shared(const heed_tokenizer *tokenizer, int32_t *first);
 /* The vocabulary's spelling of an id (an added token that is looked for in normalised text: its normalised form), borrowed,
    NUL-terminated behind *length bytes (NULL allowed); NULL when there is none. */
 const char *heed_tokenizer_token(const heed_tokenizer *tokenizer, int32_t id, size_t *length);

@@ -32,6 +32,8 @@ struct heed_dataset {
     int32_t start;                     /* seq2seq: what the decoder begins with */
     int64_t epoch;
     size_t units;                      /* of the epoch begun last */
+    size_t split;                      /* records with an answer that begins inside a token (border.h) */
+    char split_place[300];             /* the first of them: "file, line 7" */
     size_t silent;                     /* conversations without an answer to learn (within T tokens): left out */
 };
 

@@ -257,10 +257,20 @@ static heed_status note(heed_trainer *t, const char *format, size_t count, heed_
     return heed_trainer_note(t, text, error);
 }
 
-/* What of the data is not learned is said. */
+static heed_status tell_split(heed_trainer *t, const heed_dataset *data, heed_error *error)
+{
+    char text[640];
+    snprintf(text, sizeof text, "%zu of the records, the first of them %s, have an answer that begins inside a token of "
+             "the whole text (a prompt that ends in a blank, say): such an answer is learned in the tokens that generation "
+             "would write after those of the prompt alone", data->split, data->split_place);
+    return heed_trainer_note(t, text, error);
+}
+
+/* What of the data is not learned, or in another way, is said. */
 static heed_status tell_losses(heed_trainer *t, const heed_dataset *data, heed_error *error)
 {
     if (heed_dataset_cut(data) > 0) HEED_TRY(note(t, "%zu texts are longer than %zu tokens: what is beyond is left out", heed_dataset_cut(data), error));
+    if (data->split > 0) HEED_TRY(tell_split(t, data, error));
     if (data->silent > 0) HEED_TRY(note(t, "%zu conversations have no answer to learn within %zu tokens: left out", data->silent, error));
     return HEED_OK;
 }

@@ -96,6 +96,8 @@ static heed_status prepare(task *t)
     unsigned shares = t->verb->shares;
     file_limit_is_an_error();
     if (shares & VERB_STOPS) interrupt_listen();
+    static const heed_hooks stop = {.cancelled = interrupted};
+    t->load.hooks = shares & VERB_STOPS ? &stop : NULL;
     heed_watch_options watch = {.profile = t->profile, .nan_guard = t->nan_guard, .no_passes = t->no_passes, .trace = t->trace ? write_trace : NULL,
                                 .dump = t->dump ? write_dump : NULL, .dot = t->dump && !strcmp(t->dump, "dot"), .argument = t};
     heed_status status = HEED_OK;

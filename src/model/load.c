@@ -271,7 +271,8 @@ static heed_status fill_all(heed_model *model, const heed_weights_file *file, co
     heed_status status = HEED_OK;
     for (size_t i = 0; i < model->n_tensors && status == HEED_OK; i++) {
         heed_tensor *tensor = &model->tensors[i];
-        if (tensor->initialise)
+        status = heed_cancel_check(model->cancel, "loading the model", error);
+        if (status == HEED_OK && tensor->initialise)
             status = heed_weights_initialise(model, tensor, options->seed, error);
         if (status != HEED_OK || !tensor->source) continue;
         window.tensor = tensor->source;
@@ -323,6 +324,7 @@ heed_status heed_model_load(heed_model **out, const char *path, const heed_model
     if (status == HEED_OK && heed_weights_file_gguf(file)) model->names = config.family->gguf->weights;
     if (status == HEED_OK) status = load_weights(model, file, options, error);
     heed_weights_file_close(file);
+    if (model) model->cancel = (heed_cancel){0};
     if (status == HEED_OK) *out = model;
     else heed_model_release(model);
     return status;

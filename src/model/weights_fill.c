@@ -187,6 +187,18 @@ static heed_status check_rounding(const heed_model *model, const heed_tensor *te
     return status;
 }
 
+/* How many of the rows from `row` on are filled before the next question whether to go on; panels
+   are not cut. Rows that are columns on disk are filled at once, since each takes the whole tensor. */
+static int64_t rows_at_once(const heed_tensor *tensor, int64_t row, int64_t count)
+{
+    enum { ELEMENTS_AT_ONCE = 1 << 18, ROWS_AT_ONCE = 64 };
+    int64_t columns = tensor->columns ? tensor->columns : 1;
+    int64_t most = ELEMENTS_AT_ONCE / columns / ROWS_AT_ONCE * ROWS_AT_ONCE;
+    if (most < ROWS_AT_ONCE) most = ROWS_AT_ONCE;
+    if (tensor->entry->flags & HEED_NAME_INPUT_FIRST) most = count;
+    return count - row < most ? count - row : most;
+}
+
 /* `room`: a row as f32 and as blocks where the weights become blocks only here, else NULL. */
 static heed_status fill_weight(const heed_model *model, const heed_tensor *tensor,
                                const heed_weight *weight, fill_source *source, float *room,
@@ -196,8 +208,9 @@ static heed_status fill_weight(const heed_model *model, const heed_tensor *tenso
     int64_t begin = tensor->expert > 0 ? tensor->expert * tensor->rows : 0;
     int64_t count = tensor->expert >= 0 ? tensor->rows : weight->rows;
     for (int64_t row = 0; row < count;) {
-        disk_rows disk = on_disk(tensor, weight->first_row + row, count - row);
+        disk_rows disk = on_disk(tensor, weight->first_row + row, rows_at_once(tensor, row, count));
         const char *from = NULL;
+        HEED_TRY(heed_cancel_check(model->cancel, "loading the model", error));
         HEED_TRY(get_rows(source, &disk, width, &from, error));
         if (room) round_rows(model, weight, begin + row, &disk, from, source->dtype, room);
         else if (weight->layout == HEED_LAYOUT_PANELS)
@@ -237,8 +250,9 @@ static heed_status fill_training(const heed_model *model, const heed_tensor *ten
                          .dtype = HEED_F32,
                          .data = tensor->values};
     for (int64_t row = 0; row < tensor->rows;) {
-        disk_rows disk = on_disk(tensor, row, tensor->rows - row);
+        disk_rows disk = on_disk(tensor, row, rows_at_once(tensor, row, tensor->rows));
         const char *from = NULL;
+        HEED_TRY(heed_cancel_check(model->cancel, "loading the model", error));
         HEED_TRY(get_rows(source, &disk, width, &from, error));
         fill_rows(&whole, row, &disk, from, source->dtype);
         row += disk.run;

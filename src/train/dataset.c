@@ -212,7 +212,7 @@ static void count_split(heed_dataset *d, laid *l, const char *where)
 
 static heed_status tokenise_conversations(heed_dataset *d, heed_error *error)
 {
-    laid l = {.dataset = d};
+    laid l = {.dataset = d, .encoding.cancel = d->options.cancel};
     heed_status status = HEED_OK;
     size_t done = 0;
     d->packing.whole = true;
@@ -259,7 +259,7 @@ static heed_status tokenise(heed_dataset *d, heed_error *error)
         return heed_fail(error, HEED_E_ARG, "the tokenizer has ids up to %d, the model only %lld rows of embeddings: they do not belong together",
                          (int)heed_tokenizer_base_limit(d->text.tokenizer) - 1, (long long)d->options.config->vocabulary);
     if (kind == HEED_DATA_CONVERSATIONS) return tokenise_conversations(d, error);
-    heed_encoding scratch = {0};
+    heed_encoding scratch = {.cancel = d->options.cancel};
     heed_status status = kind == HEED_DATA_PAIRS ? tokenise_pairs(d, &scratch, error) : tokenise_documents(d, &scratch, error);
     heed_encoding_free(&scratch);
     return status;

@@ -19,6 +19,7 @@ typedef struct heed_dataset_options {
     /* Called now and then while texts are tokenised; true stops with HEED_E_CANCELLED. May be NULL. */
     bool (*progress)(void *context, size_t done, size_t total);
     void *context;
+    heed_cancel cancel; /* who may end the tokenizing, asked within texts too */
 } heed_dataset_options;
 
 struct heed_dataset {

@@ -265,26 +265,34 @@ static void finish_log(heed_trainer *t)
     t->watcher.trouble(t->watcher.context, text);
 }
 
+/* Updates up to clock->until. HEED_E_CANCELLED once somebody has asked to stop, whatever was being done then. */
+static heed_status run_updates(heed_trainer *t, run_clock *clock, heed_train_report *report, heed_error *error)
+{
+    heed_error problem = {0};
+    bool stopped = false;
+    heed_status status = catch_up(t, report, &stopped, &problem);
+    while (status == HEED_OK && !stopped && t->place.step < clock->until) {
+        stopped = heed_trainer_stopped(t);
+        if (!stopped) status = one_update(t, clock, report, &stopped, &problem);
+    }
+    if (status == HEED_E_CANCELLED || (status == HEED_OK && stopped))
+        return heed_fail(error, HEED_E_CANCELLED, "stopped after update %" PRId64 " of %" PRId64, t->place.step, t->steps);
+    return status == HEED_OK ? HEED_OK : heed_fail(error, status, "%s", problem.message);
+}
+
 heed_status heed_trainer_run(heed_trainer *t, heed_train_report *report, heed_error *error)
 {
     run_clock clock = {.began = heed_clock_seconds(), .until = t->steps};
-    heed_status status = HEED_OK;
-    bool stopped = false;
+    heed_error saving = {0};
     *report = (heed_train_report){.steps = t->place.step, .loss = NAN, .eval_loss = NAN, .best_eval_loss = t->place.best_loss};
     if (t->options.stop_at >= 0 && t->options.stop_at < clock.until) clock.until = t->options.stop_at;
     t->first_step = t->place.step;
     tell_begun(t);
-    status = catch_up(t, report, &stopped, error);
-    while (status == HEED_OK && !stopped && t->place.step < clock.until) {
-        stopped = heed_trainer_stopped(t);
-        if (!stopped) status = one_update(t, &clock, report, &stopped, error);
-    }
-    if (status == HEED_E_CANCELLED) stopped = true;
-    if (stopped) {
-        heed_error saving = {0};
-        heed_status saved = save_on_stop(t, &saving);
-        if (status == HEED_OK) status = heed_fail(error, HEED_E_CANCELLED, "stopped after update %" PRId64 " of %" PRId64, t->place.step, t->steps);
-        if (saved != HEED_OK) status = saved, error ? (void)(*error = saving) : (void)0;
+    heed_status status = run_updates(t, &clock, report, error);
+    heed_status saved = status == HEED_E_CANCELLED ? save_on_stop(t, &saving) : HEED_OK;
+    if (saved != HEED_OK) {
+        status = saved;
+        if (error != NULL) *error = saving;
     }
     if (status == HEED_OK && t->place.step >= t->steps && t->options.average_last > 1) status = heed_trainer_average(t, error);
     finish_log(t);

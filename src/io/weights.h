@@ -12,10 +12,10 @@ typedef struct heed_weights_file heed_weights_file;
 /* Opens `path`: a .safetensors file, a GGUF file, a *.safetensors.index.json, or a folder with
    model.safetensors or model.safetensors.index.json (the single file wins, as in transformers).
    Shard names hold no path; metadata.total_size is not compared, published files disagree with it.
-   Of a tensor in several shards the copy that the index names is taken; one that the index does not
-   name, or names where it is not, is taken if it is there once; notes tell. An entry whose shard
-   cannot be read is lost: heed_weights_file_check says why, and the others can be read. Errors:
-   those of heed_safetensors_open (of shards only if none can be read) and heed_gguf_open;
+   If several shards hold a tensor, the copy that the index names is taken. A tensor that the index
+   does not name, or names where it is not, is taken if one shard alone holds it. Notes say so. An
+   entry whose shard cannot be read is lost: heed_weights_file_check says why, and the other tensors
+   can be read. Errors: those of heed_safetensors_open (if no shard can be read) and heed_gguf_open;
    HEED_E_UNSUPPORTED when only pickled weights are there; HEED_E_IO when there are none. */
 heed_status heed_weights_file_open(heed_weights_file **file, const char *path, heed_error *error);
 /* The folder with a model's other files: that of a .safetensors file or an index; any other path is

@@ -13,7 +13,7 @@ static int compare_shards(const void *a, const void *b)
     return strcmp(((const heed_shard *)a)->name, ((const heed_shard *)b)->name);
 }
 
-/* By name; of one name the listed tensor first, then in the order of the shards. */
+/* Orders by name. If names are equal, a listed tensor comes first, then the shards' order decides. */
 static int compare_candidates(const void *a, const void *b)
 {
     const heed_member *left = a;

@@ -23,8 +23,8 @@ typedef struct heed_element_place {
 } heed_element_place;
 
 /* HEED_E_UNSUPPORTED if one of the values is too large for the type: names the tensor, the element,
-   its value and the types that hold all of the values. Of types in blocks the values begin with a
-   block. */
+   its value and the types that hold all of the values. If the type has blocks, the values begin
+   with a block. */
 heed_status heed_values_fit(const heed_value_target *target, const float *values, size_t count,
                             heed_element_place place, heed_error *error);
 /* The same for all elements of a stored tensor, which lie in its order. */

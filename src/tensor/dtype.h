@@ -95,8 +95,8 @@ void heed_convert(void *target, heed_dtype target_dtype, const void *source, hee
 
 /* The first of `count` numbers that are too large for `dtype`: a finite one that would become
    infinite, or the largest of a block whose scales are beyond f16, which heed_convert would cut
-   off. `count` if all fit. Only f16, bf16 and blocks that can be made have such limits; of blocks
-   `values` begins with one, and the last may be a part of one. */
+   off. `count` if all fit. Only f16, bf16 and the block types that can be written have such limits.
+   If the type has blocks, `values` begins with a block and may end inside one. */
 size_t heed_dtype_overflow(heed_dtype dtype, const float *values, size_t count);
 /* Can a conversion from `source` to `target` meet such a number at all? */
 bool heed_dtype_may_overflow(heed_dtype target, heed_dtype source);

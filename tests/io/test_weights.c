@@ -171,7 +171,7 @@ static void lost_tensors_are_missed_only_where_they_are_needed(void **state)
     heed_weights_file_close(file);
 }
 
-static void of_two_copies_the_one_that_the_index_names_is_read(void **state)
+static void the_copy_that_the_index_names_is_read(void **state)
 {
     (void)state;
     const int64_t one[] = {1};
@@ -371,7 +371,7 @@ int main(void)
         cmocka_unit_test(indexes_that_lie_are_named),
         cmocka_unit_test(tensors_are_where_they_are_and_notes_tell),
         cmocka_unit_test(lost_tensors_are_missed_only_where_they_are_needed),
-        cmocka_unit_test(of_two_copies_the_one_that_the_index_names_is_read),
+        cmocka_unit_test(the_copy_that_the_index_names_is_read),
         cmocka_unit_test(a_single_file_beside_an_index_is_read_and_told),
         cmocka_unit_test(a_shard_stands_for_all_of_them),
         cmocka_unit_test(names_lose_what_wrappers_put_into_them),

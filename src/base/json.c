@@ -2,6 +2,7 @@
 
 #include "base/buffer.h"
 #include "base/file.h"
+#include "base/foreign.h"
 #include "base/utf8.h"
 #include <math.h>
 #include <stdio.h>
@@ -14,6 +15,8 @@ heed_status heed_json_read(json_t **json, const char *path, heed_error *error)
 {
     heed_buffer text = {0};
     heed_status status = heed_file_read(path, JSON_FILE_LIMIT, &text, error);
+    const char *sign = status == HEED_OK ? heed_foreign_sign(text.data, text.length) : NULL;
+    if (sign) status = heed_fail(error, HEED_E_FORMAT, "%s: expected JSON; this is %s", path, sign);
     if (status == HEED_OK) status = heed_json_parse(json, text.data, text.length, path, error);
     heed_buffer_free(&text);
     return status;

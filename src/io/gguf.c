@@ -1,5 +1,5 @@
 /* Reading GGUF files: header, tensors and the order of both. */
-#include "io/foreign.h"
+#include "base/foreign.h"
 #include "io/gguf_read.h"
 #include "io/stored.h"
 

@@ -1,5 +1,5 @@
 #include "io/safetensors.h"
-#include "io/foreign.h"
+#include "base/foreign.h"
 #include "io/stored.h"
 
 #include "base/file.h"

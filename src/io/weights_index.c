@@ -13,7 +13,7 @@ static int compare_shards(const void *a, const void *b)
     return strcmp(((const heed_shard *)a)->name, ((const heed_shard *)b)->name);
 }
 
-/* Orders by name. If names are equal, a listed tensor comes first, then the shards' order decides. */
+/* Orders by name. If names are equal, a listed tensor comes first, then the order of shards. */
 static int compare_candidates(const void *a, const void *b)
 {
     const heed_member *left = a;

@@ -1,7 +1,7 @@
 /* Reading, completing, checking and writing configurations by the tables of their families. */
 #include "model/family.h"
 #include "base/file.h"
-#include "io/foreign.h"
+#include "base/foreign.h"
 #include "io/gguf.h"
 #include "io/weights.h"
 #include "tensor/dtype.h"

@@ -1,6 +1,7 @@
 /* Files that are something else than their name says: the message names what they are. */
-#include "io/foreign.h"
+#include "base/foreign.h"
 
+#include "base/json.h"
 #include "io/weights.h"
 #include "support/test.h"
 
@@ -66,11 +67,42 @@ static void what_begins_like_a_length_is_left_to_the_reader(void **state)
     assert_ok(heed_foreign_check("x", binary, sizeof binary - 1, "a safetensors file", &error));
 }
 
+static void json_files_say_what_they_are(void **state)
+{
+    (void)state;
+    static const char pointer[] = "version https://git-lfs.github.com/spec/v1\n";
+    static const char page[] = "<!DOCTYPE html>\n<html></html>";
+    scratch work;
+    scratch_make(&work);
+    json_t *json = NULL;
+    const char *path = scratch_file(&work, "tokenizer.json", pointer, sizeof pointer - 1);
+    assert_fails(HEED_E_FORMAT, "expected JSON; this is a Git LFS pointer",
+                 heed_json_read(&json, path, &error));
+    path = scratch_file(&work, "config.json", page, sizeof page - 1);
+    assert_fails(HEED_E_FORMAT, "expected JSON; this is a web page",
+                 heed_json_read(&json, path, &error));
+    scratch_remove(&work);
+}
+
+static void weights_under_the_name_of_the_other_format_are_named(void **state)
+{
+    (void)state;
+    static const char header[] = "\002\000\000\000\000\000\000\000{}";
+    scratch work;
+    scratch_make(&work);
+    const char *path = scratch_file(&work, "model.gguf", header, sizeof header - 1);
+    assert_fails(HEED_E_FORMAT, "looks like a safetensors file",
+                 heed_foreign_fail(path, "a GGUF file", &error));
+    scratch_remove(&work);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(both_formats_say_what_a_file_is),
         cmocka_unit_test(files_of_zeros_are_unfinished_downloads),
+        cmocka_unit_test(json_files_say_what_they_are),
+        cmocka_unit_test(weights_under_the_name_of_the_other_format_are_named),
         cmocka_unit_test(what_begins_like_a_length_is_left_to_the_reader)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,4 +1,4 @@
-#include "io/foreign.h"
+#include "base/foreign.h"
 
 #include "base/file.h"
 #include <ctype.h>
@@ -37,8 +37,9 @@ static const sign signs[] = {
 
 static const char *const markup[] = {"<!doctype", "<html", "<head", "<?xml", "<!--"};
 
-static const char *find_sign(const char *text, size_t count)
+const char *heed_foreign_sign(const void *bytes, size_t count)
 {
+    const char *text = bytes;
     for (size_t i = 0; i < sizeof signs / sizeof *signs; i++)
         if (count >= signs[i].length && !memcmp(text, signs[i].begins, signs[i].length))
             return signs[i].what;
@@ -68,7 +69,7 @@ heed_status heed_foreign_check(const char *where, const void *bytes, size_t coun
                                const char *expected, heed_error *error)
 {
     const char *text = bytes;
-    const char *what = find_sign(text, count);
+    const char *what = heed_foreign_sign(text, count);
     if (count > HEED_FOREIGN_BYTES) count = HEED_FOREIGN_BYTES;
     if (!count)
         return heed_fail(error, HEED_E_FORMAT, "%s: 0 bytes, expected %s: fetch the file again",
@@ -99,5 +100,10 @@ heed_status heed_foreign_fail(const char *path, const char *expected, heed_error
     close(descriptor);
     if (count < 0) return heed_fail_system(error, "read", path);
     HEED_TRY(heed_foreign_check(path, bytes, (size_t)count, expected, error));
+    if (count > 9 && !bytes[6] && !bytes[7] && bytes[8] == '{')
+        return heed_fail(error, HEED_E_FORMAT,
+                         "%s: expected %s; this looks like a safetensors file: give it a name that "
+                         "ends in .safetensors, beside its config.json",
+                         path, expected);
     return heed_fail(error, HEED_E_FORMAT, "%s: expected %s", path, expected);
 }

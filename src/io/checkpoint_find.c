@@ -150,7 +150,8 @@ static heed_status link_file(void *context, const char *folder, const char *name
 {
     (void)folder, (void)path;
     const link_job *job = context;
-    if (!S_ISREG(information->st_mode) || !strcmp(name, HEED_CHECKPOINT_MANIFEST)) return HEED_OK;
+    bool linked = S_ISREG(information->st_mode) || S_ISDIR(information->st_mode);
+    if (!linked || !strcmp(name, HEED_CHECKPOINT_MANIFEST)) return HEED_OK;
     for (const char *const *private = job->private_files; private && *private; private++)
         if (!strcmp(name, *private)) return HEED_OK;
     char *link = heed_path_join(job->run, name), *target = heed_path_join("last", name), found[512];

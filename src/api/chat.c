@@ -125,38 +125,12 @@ heed_status heed_chat_load(heed_chat *chat, const char *path, heed_error *error)
 
 /* ---- making ---- */
 
-static heed_status load_template(heed_chat *chat, const char *file, const heed_tokenizer *tokenizer, heed_error *error)
+static heed_status load_template(heed_chat *chat, const char *choice, const heed_tokenizer *tokenizer, heed_error *error)
 {
-    if (!file) return heed_chat_template_load(&chat->template, chat->transformer->folder, tokenizer, error);
-    heed_buffer text = {0};
-    heed_status status = heed_file_read(file, 4 << 20, &text, error);
-    if (status == HEED_OK) status = heed_chat_template_new(&chat->template, text.data ? text.data : "", text.length, file, tokenizer, error);
-    heed_buffer_free(&text);
-    return status;
-}
-
-/* The special token behind an answer: what the template writes behind a mark that stands for one. Templates that refuse the try have none. */
-static heed_status find_turn_end(heed_chat *chat, const heed_tokenizer *tokenizer, heed_error *error)
-{
-    static const char mark[] = "heedmark";
-    heed_jinja_output output = {0};
-    heed_encoding ids = {0};
-    heed_error unheard = {0};
-    json_t *two = json_array();
-    chat->turn_end = -1;
-    heed_status status = two ? HEED_OK : heed_fail_memory(error, 64, "a conversation");
-    if (status == HEED_OK) status = add_message(two, "user", "x", 1, error);
-    if (status == HEED_OK) status = add_message(two, "assistant", mark, sizeof mark - 1, error);
-    if (status == HEED_OK && heed_chat_render(chat->template, two, NULL, false, (int64_t)time(NULL), &output, &unheard) == HEED_OK && output.text.data) {
-        const char *found = NULL, *at = output.text.data;
-        while ((at = strstr(at, mark))) found = at += sizeof mark - 1;
-        if (found) status = heed_tokenizer_encode(tokenizer, found, output.text.length - (size_t)(found - output.text.data), 0, &ids, error);
-        if (status == HEED_OK && ids.count && heed_tokenizer_is_special(tokenizer, ids.ids[0])) chat->turn_end = ids.ids[0];
-    }
-    heed_encoding_free(&ids);
-    heed_jinja_output_free(&output);
-    json_decref(two);
-    return status;
+    const char *where = chat->transformer->folder;
+    if (choice) return heed_chat_template_open(&chat->template, choice, where, tokenizer, error);
+    HEED_TRY(heed_chat_template_load(&chat->template, where, tokenizer, error));
+    return heed_chat_template_check(chat->template, NULL, error);
 }
 
 static heed_status make(heed_chat *chat, const heed_chat_options *options, heed_error *error)
@@ -170,8 +144,8 @@ static heed_status make(heed_chat *chat, const heed_chat_options *options, heed_
     chat->messages = json_array();
     if (!chat->messages) return heed_fail_memory(error, 64, "a conversation");
     HEED_TRY(heed_chat_set_system(chat, options->system, error));
-    HEED_TRY(find_turn_end(chat, tokenizer, error));
-    HEED_TRY(heed_transformer_session(t, 2, options->context, NULL, &chat->session, error));
+    HEED_TRY(heed_chat_find_end(chat->template, tokenizer, (int64_t)time(NULL), &chat->turn_end, error));
+    HEED_TRY(heed_transformer_session(t, 2, options->context, &chat->session, error));
     heed_prefix_begin(&chat->prefix, chat->session);
     return HEED_OK;
 }
@@ -254,7 +228,7 @@ static void on_text(void *argument, size_t prompt, size_t number, const char *te
 static bool on_cancelled(void *argument)
 {
     listener *l = argument;
-    l->cancelled = l->cancelled || heed_cancelled(heed_hooks_cancel(l->hooks));
+    l->cancelled = l->hooks && l->hooks->cancelled && l->hooks->cancelled(l->hooks->argument);
     return l->cancelled;
 }
 
@@ -307,9 +281,7 @@ static heed_status answer(heed_chat *chat, const heed_generation_settings *setti
     heed_generation_events events = {.text = on_text, .cancelled = on_cancelled, .argument = l};
     heed_ids prompt = {ids->ids, (int64_t)ids->count};
     heed_error problem = {0};
-    heed_session_set_cancel(chat->session, (heed_cancel){on_cancelled, l});
     heed_status status = heed_generate_from(chat->session, &chat->prefix, chat->transformer->tokenizer, settings, &prompt, &events, &generation, &problem);
-    heed_session_set_cancel(chat->session, (heed_cancel){0});
     if (status == HEED_E_CANCELLED && l->cancelled) {
         status = HEED_OK;
         turn->finish = "cancelled";
@@ -327,20 +299,6 @@ static heed_status answer(heed_chat *chat, const heed_generation_settings *setti
     return status;
 }
 
-/* Reads the conversation and answers; where it is cancelled while it is being read, the answer is empty. */
-static heed_status reply(heed_chat *chat, json_t *messages, const heed_generation_settings *settings, heed_encoding *ids, listener *l,
-                         heed_turn *turn, heed_error *error)
-{
-    heed_error problem = {0};
-    heed_status status = fit(chat, messages, settings, ids, &turn->dropped, &problem);
-    if (status == HEED_OK) return answer(chat, settings, ids, l, turn, error);
-    if (status != HEED_E_CANCELLED) return heed_fail(error, status, "%s", problem.message);
-    turn->finish = "cancelled";
-    turn->seconds = turn->prompt_seconds = heed_clock_seconds() - l->begun;
-    turn->context = (size_t)heed_session_context(chat->session);
-    return HEED_OK;
-}
-
 heed_status heed_chat_say(heed_chat *chat, const char *message, const heed_generation_options *options, const heed_hooks *hooks,
                           heed_turn *turn, heed_error *error)
 {
@@ -349,7 +307,6 @@ heed_status heed_chat_say(heed_chat *chat, const char *message, const heed_gener
     heed_encoding ids = {0};
     json_t *messages = NULL;
     listener l = {.hooks = hooks, .begun = heed_clock_seconds()};
-    ids.cancel = (heed_cancel){on_cancelled, &l};
     *turn = (heed_turn){0};
     heed_generation_preset(&preset);
     heed_generation_settings_default(&settings);
@@ -357,7 +314,8 @@ heed_status heed_chat_say(heed_chat *chat, const char *message, const heed_gener
     heed_status status = copy_messages(chat->messages, 0, &messages, error);
     if (status == HEED_OK) status = add_message(messages, "user", message, strlen(message), error);
     if (status == HEED_OK) status = make_settings(chat, options ? options : &preset, &settings, error);
-    if (status == HEED_OK) status = reply(chat, messages, &settings, &ids, &l, turn, error);
+    if (status == HEED_OK) status = fit(chat, messages, &settings, &ids, &turn->dropped, error);
+    if (status == HEED_OK) status = answer(chat, &settings, &ids, &l, turn, error);
     if (status == HEED_OK) status = add_message(messages, "assistant", l.text.data ? l.text.data : "", l.text.length, error);
     pthread_mutex_unlock(&chat->transformer->turn);
     if (status == HEED_OK) {

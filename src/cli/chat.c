@@ -27,7 +27,7 @@ static const option options[] = {
     HEED_OPTION(chat_task, count, "n", 'n', OPTION_COUNT, "N", "New tokens of an answer at most (default: as many as fit)."),
     HEED_OPTION(chat_task, context, "context", 'c', OPTION_COUNT, "T", "Positions of the conversation (default: the model's context)."),
     HEED_OPTION(chat_task, keep_all, "keep-all", 0, OPTION_FLAG, NULL, "When the conversation no longer fits: an error instead of leaving out the oldest messages."),
-    HEED_OPTION(chat_task, template_file, "template", 0, OPTION_TEXT, "FILE", "Chat template in Jinja (default: the model's own)."),
+    HEED_OPTION(chat_task, template_file, "template", 0, OPTION_TEXT, "FILE|NAME", "Chat template: a Jinja file, or one of the model's templates by name (default: the one called default)."),
     HEED_OPTION(chat_task, load, "load", 0, OPTION_TEXT, "FILE", "Go on with a saved conversation."),
     HEED_OPTION(chat_task, save, "save", 0, OPTION_TEXT, "FILE", "Save the conversation there, after each turn."),
     HEED_OPTION(chat_task, stop, "stop", 0, OPTION_LIST, "TEXT",
@@ -272,15 +272,6 @@ static heed_status converse(chat_task *values)
     return status;
 }
 
-static heed_status note_idle(chat_task *values)
-{
-    heed_generation_options how;
-    heed_status status = task_generation(&values->task, values->count, &how);
-    if (status == HEED_OK) status = task_note_idle(&values->task, &how);
-    sampling_free(&values->task.sampling_words);
-    return status;
-}
-
 static heed_status run(task *t)
 {
     chat_task *values = (chat_task *)t;
@@ -288,7 +279,6 @@ static heed_status run(task *t)
     heed_status status = values->save ? heed_output_check(values->save, &t->error) : HEED_OK;
     if (status == HEED_OK) status = heed_chat_new(&values->chat, t->transformer, &how, &t->error);
     if (status == HEED_OK && values->load) status = heed_chat_load(values->chat, values->load, &t->error);
-    if (status == HEED_OK) status = note_idle(values);
     if (status != HEED_OK) return status;
     values->changed = true;
     status = save_at_end(values, converse(values));

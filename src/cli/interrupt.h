@@ -1,7 +1,6 @@
 /* interrupt.h: Ctrl-C, SIGTERM or SIGHUP once asks the task to finish cleanly; Ctrl-C or SIGTERM
    twice ends the program at once. The exit status is 130 either way. A signal that was ignored when
-   the program began stays ignored: SIGHUP with nohup, the terminal's Ctrl-C in the background jobs of
-   a script. */
+   the program began (nohup, background jobs of a script) stays ignored. */
 #ifndef HEED_CLI_INTERRUPT_H
 #define HEED_CLI_INTERRUPT_H
 

@@ -20,7 +20,9 @@ static const option options[] = {
     HEED_OPTION(train_task, valid, "valid", 0, OPTION_LIST, "FILE", "The same, to measure the loss on."),
     ROW(pairs, "pairs", OPTION_FLAG, NULL, "--data (and --valid) are two aligned files, source and target."),
     ROW(tokenizer, "tokenizer", OPTION_TEXT, "char|DIR", "char, or a folder with tokenizer files (default: that of --init, else char)."),
-    ROW(template_file, "template", OPTION_TEXT, "FILE|none", "Jinja file that lays out conversations (default: the model's own); none: prompts and completions as they are."),
+    ROW(template_file, "template", OPTION_TEXT, "FILE|NAME|none",
+        "Lays out conversations: a Jinja file, or one of the model's templates by name (default: the model's own, with tools its tool_use);\n"
+        "none: prompts and completions as they are."),
     ROW(template_time, "template-time", OPTION_INTEGER, "SECONDS", "The present, for templates that ask, in seconds since 1970 (now)."),
     ROW(objective, "objective", OPTION_TEXT, "NAME", "clm, mlm or seq2seq (default: as the family asks)."),
     ROW(out, "out", OPTION_TEXT, "RUN", "Run folder: log.jsonl, loss.svg, checkpoint-STEP/, last, best; RUN itself loads as a model."),
@@ -106,10 +108,6 @@ static void show_step(void *context, const heed_train_progress *p)
     const train_task *values = context;
     char left[32];
     double fraction = p->steps ? (double)p->step / (double)p->steps : 0;
-    if (isnan(p->loss)) { /* an evaluation alone, which an interruption had left out */
-        if (!values->quiet) note("step %6lld  valid %.4f", (long long)p->step, p->eval_loss);
-        return;
-    }
     if (!isnan(p->eval_loss) && !values->quiet)
         note("step %6lld  loss %.4f  valid %.4f%s", (long long)p->step, p->loss, p->eval_loss, p->eval_loss <= p->best_eval_loss ? "  best so far" : "");
     if (p->step < p->steps)

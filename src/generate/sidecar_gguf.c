@@ -127,6 +127,13 @@ bool heed_sidecar_keeps_entry(const char *key)
 
 /* ---- writing ---- */
 
+/* The tokenizer's token of this role, as its entries in the file have it; -1: they have none. */
+static int32_t special_of(const heed_gguf_sayings *s, heed_special part)
+{
+    int32_t id = s->tokenizer ? heed_tokenizer_special(s->tokenizer, part) : -1;
+    return id < s->config->vocabulary ? id : -1;
+}
+
 /* The roles that GGUF has keys for and that a tokenizer which has no such token leaves out. */
 static void put_missing_ids(const heed_gguf_sayings *s, const heed_generation_settings *settings,
                             heed_gguf_entries *entries)
@@ -137,7 +144,7 @@ static void put_missing_ids(const heed_gguf_sayings *s, const heed_generation_se
         {HEED_EOS, "tokenizer.ggml.eos_token_id", settings->eos.count ? settings->eos.ids[0] : -1},
     };
     for (size_t i = 0; i < sizeof ids / sizeof *ids; i++) {
-        bool is_there = s->tokenizer && heed_tokenizer_special(s->tokenizer, ids[i].part) >= 0;
+        bool is_there = special_of(s, ids[i].part) >= 0;
         if (!is_there && ids[i].id >= 0 && ids[i].id < s->config->vocabulary)
             heed_gguf_put_u32(entries, ids[i].key, (uint32_t)ids[i].id);
     }
@@ -150,7 +157,7 @@ static void put_ends(const heed_gguf_sayings *s, const heed_generation_settings 
     static const char *const keys[] = {"tokenizer.ggml.eot_token_id",
                                        "tokenizer.ggml.eom_token_id"};
     const heed_id_list *ends = &settings->eos;
-    int32_t eos = s->tokenizer ? heed_tokenizer_special(s->tokenizer, HEED_EOS) : -1;
+    int32_t eos = special_of(s, HEED_EOS);
     size_t put = 0, left_out = 0;
     if (eos < 0 && ends->count) eos = ends->ids[0];
     heed_gguf_put_array(entries, HEED_GGUF_ENDS, HEED_GGUF_I32, ends->count ? ends->count : 1);

@@ -8,9 +8,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { TEMPLATE_BYTES = 4 << 20 };
-
-struct heed_chat_template { heed_jinja *jinja; json_t *special; };
+/* A template may be compiled for conversations with tools and another one for those without. */
+struct heed_chat_template {
+    heed_jinja *plain, *tools; /* the same, or one of them; NULL: `lacking` says why not */
+    heed_error lacking;        /* of the one that is NULL */
+    json_t *special;
+};
 
 /* {"bos_token": "<s>", ...}: what transformers hands to templates. */
 static heed_status name_special_tokens(const heed_tokenizer *tokenizer, json_t **special, heed_error *error)
@@ -28,37 +31,151 @@ static heed_status name_special_tokens(const heed_tokenizer *tokenizer, json_t *
     return HEED_OK;
 }
 
-heed_status heed_chat_template_new(heed_chat_template **result, const char *source, size_t length, const char *where,
-                                   const heed_tokenizer *tokenizer, heed_error *error)
+enum { TEMPLATE_BYTES = 4 << 20 };
+
+static heed_status begin(heed_chat_template **result, const heed_tokenizer *tokenizer,
+                         heed_error *error)
 {
     *result = NULL;
     heed_chat_template *chat = heed_allocate(1, sizeof *chat);
     if (!chat) return heed_fail_memory(error, sizeof *chat, "a chat template");
-    heed_status status = heed_jinja_new(&chat->jinja, source, length, where, error);
-    if (status == HEED_OK) status = name_special_tokens(tokenizer, &chat->special, error);
+    heed_status status = name_special_tokens(tokenizer, &chat->special, error);
     if (status == HEED_OK) *result = chat;
     else heed_chat_template_free(chat);
     return status;
 }
 
+static heed_status end(heed_chat_template **result, heed_status status)
+{
+    if (status == HEED_OK) return HEED_OK;
+    heed_chat_template_free(*result);
+    *result = NULL;
+    return status;
+}
+
+heed_status heed_chat_template_new(heed_chat_template **result, const char *source, size_t length, const char *where,
+                                   const heed_tokenizer *tokenizer, heed_error *error)
+{
+    HEED_TRY(begin(result, tokenizer, error));
+    heed_chat_template *chat = *result;
+    heed_status status = heed_jinja_new(&chat->plain, source, length, where, error);
+    chat->tools = chat->plain;
+    return end(result, status);
+}
+
 void heed_chat_template_free(heed_chat_template *chat)
 {
     if (!chat) return;
-    heed_jinja_free(chat->jinja);
+    if (chat->tools != chat->plain) heed_jinja_free(chat->tools);
+    heed_jinja_free(chat->plain);
     json_decref(chat->special);
     free(chat);
 }
 
-/* "chat_template" is a string, or a list of {"name", "template"}. */
-const char *heed_tokenizer_chat_template(const heed_tokenizer *tokenizer, size_t *length)
+/* ---- the templates of a tokenizer ---- */
+
+static heed_status compile(heed_jinja **jinja, const heed_tokenizer *tokenizer, const char *name,
+                           const char *where, heed_error *error)
 {
-    const json_t *value = json_object_get(tokenizer->config, "chat_template"), *found = json_is_string(value) ? value : NULL;
-    for (size_t i = 0; json_is_array(value) && i < json_array_size(value); i++) {
-        const json_t *one = json_array_get(value, i), *name = json_object_get(one, "name"), *text = json_object_get(one, "template");
-        if (json_is_string(name) && json_is_string(text) && strcmp(json_string_value(name), "default") == 0) found = text;
+    char named[400];
+    size_t length;
+    const char *text = heed_tokenizer_find_template(tokenizer, name, &length);
+    bool is_default = strcmp(name, "default") == 0;
+    snprintf(named, sizeof named, is_default ? "%.300s: chat template" : "%.300s: chat template %.60s",
+             where, name);
+    return heed_jinja_new(jinja, text, length, named, error);
+}
+
+static heed_status fail_names(const heed_tokenizer *tokenizer, const char *where, const char *what,
+                              heed_error *error)
+{
+    heed_buffer list = {0};
+    heed_tokenizer_list_templates(tokenizer, &list);
+    heed_status status = heed_fail(error, HEED_E_UNSUPPORTED, "%s: %s; the model's templates are: "
+                                   "%s; choose one with --template NAME, or give a file", where,
+                                   what, list.data ? list.data : "none");
+    heed_buffer_free(&list);
+    return status;
+}
+
+/* A template for tools that does not compile is an error when tools are given. */
+static heed_status compile_both(heed_chat_template *chat, const heed_tokenizer *tokenizer,
+                                const char *where, heed_error *error)
+{
+    size_t length;
+    bool usual = heed_tokenizer_find_template(tokenizer, "default", &length) != NULL;
+    bool tools = heed_tokenizer_find_template(tokenizer, "tool_use", &length) != NULL;
+    static const char no_default[] = "no chat template is called \"default\"";
+    if (!usual && !tools) return fail_names(tokenizer, where, no_default, error);
+    if (usual) HEED_TRY(compile(&chat->plain, tokenizer, "default", where, error));
+    else fail_names(tokenizer, where, no_default, &chat->lacking);
+    if (!tools) {
+        chat->tools = chat->plain;
+        return HEED_OK;
     }
-    *length = json_string_length(found);
-    return json_string_value(found);
+    heed_error *problem = usual ? &chat->lacking : error;
+    heed_status status = compile(&chat->tools, tokenizer, "tool_use", where, problem);
+    if (status == HEED_OK || (usual && status != HEED_E_NOMEM)) return HEED_OK;
+    return usual ? heed_fail(error, status, "%s", problem->message) : status;
+}
+
+heed_status heed_chat_template_load(heed_chat_template **result, const char *where,
+                                    const heed_tokenizer *tokenizer, heed_error *error)
+{
+    *result = NULL;
+    if (heed_tokenizer_template_count(tokenizer) == 0)
+        return heed_fail(error, HEED_E_UNSUPPORTED, "%s: no chat template: expected "
+                         "chat_template.jinja, \"chat_template\" in tokenizer_config.json, or "
+                         "tokenizer.chat_template in a GGUF file; give one with --template", where);
+    HEED_TRY(begin(result, tokenizer, error));
+    return end(result, compile_both(*result, tokenizer, where, error));
+}
+
+heed_status heed_chat_template_open(heed_chat_template **result, const char *choice,
+                                    const char *where, const heed_tokenizer *tokenizer,
+                                    heed_error *error)
+{
+    heed_buffer text = {0};
+    size_t length;
+    *result = NULL;
+    bool is_name = heed_tokenizer_find_template(tokenizer, choice, &length) != NULL;
+    if (!heed_path_exists(choice) && is_name) {
+        HEED_TRY(begin(result, tokenizer, error));
+        heed_status status = compile(&(*result)->plain, tokenizer, choice, where, error);
+        (*result)->tools = (*result)->plain;
+        return end(result, status);
+    }
+    if (!heed_path_exists(choice) && heed_tokenizer_template_count(tokenizer) > 0) {
+        char what[400];
+        snprintf(what, sizeof what, "there is neither a file nor a template \"%.300s\"", choice);
+        return fail_names(tokenizer, where, what, error);
+    }
+    heed_status status = heed_file_read(choice, TEMPLATE_BYTES, &text, error);
+    if (status == HEED_OK)
+        status = heed_chat_template_new(result, text.data ? text.data : "", text.length, choice,
+                                        tokenizer, error);
+    heed_buffer_free(&text);
+    return status;
+}
+
+/* ---- using one ---- */
+
+static const heed_jinja *chosen(const heed_chat_template *chat, const json_t *tools)
+{
+    return tools ? chat->tools : chat->plain;
+}
+
+heed_status heed_chat_template_check(const heed_chat_template *chat, const json_t *tools,
+                                     heed_error *error)
+{
+    if (chosen(chat, tools)) return HEED_OK;
+    return heed_fail(error, chat->lacking.status, "%s", chat->lacking.message);
+}
+
+bool heed_chat_template_marks(const heed_chat_template *chat, const json_t *tools)
+{
+    const heed_jinja *jinja = chosen(chat, tools);
+    return jinja && heed_jinja_marks_generation(jinja);
 }
 
 /* A shallow copy; NULL without memory. jansson's own json_copy and json_object_update do not tell. */
@@ -73,55 +190,17 @@ static json_t *copy_object(const json_t *object)
     return copy;
 }
 
-heed_status heed_tokenizer_set_chat_template(heed_tokenizer *tokenizer, const char *text, size_t length, const char *where, heed_error *error)
-{
-    if (heed_utf8_valid(text, length) != length) return heed_fail(error, HEED_E_FORMAT, "%s: a chat template must be valid UTF-8", where);
-    json_t *config = tokenizer->config ? copy_object(tokenizer->config) : heed_tokenizer_make_config(tokenizer);
-    if (!config || json_object_set_new(config, "chat_template", json_stringn_nocheck(text, length)) != 0) {
-        json_decref(config);
-        return heed_fail_memory(error, length, where);
-    }
-    json_decref(tokenizer->config);
-    tokenizer->config = config;
-    return HEED_OK;
-}
-
-heed_status heed_tokenizer_read_chat_template(heed_tokenizer *tokenizer, const char *path, heed_error *error)
-{
-    heed_buffer text = {0};
-    heed_status status = heed_file_read(path, TEMPLATE_BYTES, &text, error);
-    if (status == HEED_OK) status = heed_tokenizer_set_chat_template(tokenizer, text.data ? text.data : "", text.length, path, error);
-    heed_buffer_free(&text);
-    return status;
-}
-
-heed_status heed_chat_template_load(heed_chat_template **chat, const char *where, const heed_tokenizer *tokenizer, heed_error *error)
-{
-    size_t length;
-    const char *text = heed_tokenizer_chat_template(tokenizer, &length);
-    *chat = NULL;
-    char named[320];
-    snprintf(named, sizeof named, "%.300s: chat template", where);
-    if (text) return heed_chat_template_new(chat, text, length, named, tokenizer, error);
-    return heed_fail(error, HEED_E_UNSUPPORTED, "%s: no chat template: expected chat_template.jinja, \"chat_template\" in tokenizer_config.json, or "
-                     "tokenizer.chat_template in a GGUF file; give one with --template", where);
-}
-
-bool heed_chat_template_marks(const heed_chat_template *chat)
-{
-    return heed_jinja_marks_generation(chat->jinja);
-}
-
 heed_status heed_chat_render(const heed_chat_template *chat, const json_t *messages, const json_t *tools, bool prompt, int64_t now,
                              heed_jinja_output *output, heed_error *error)
 {
+    HEED_TRY(heed_chat_template_check(chat, tools, error));
     json_t *variables = copy_object(chat->special);
     bool made = variables &&
                 json_object_set(variables, "messages", (json_t *)messages) == 0 &&
                 json_object_set_new(variables, "add_generation_prompt", json_boolean(prompt)) == 0 &&
                 json_object_set_new(variables, "tools", tools ? json_incref((json_t *)tools) : json_null()) == 0 &&
                 json_object_set_new(variables, "documents", json_null()) == 0;
-    heed_status status = made ? heed_jinja_render(chat->jinja, variables, now, NULL, output, error)
+    heed_status status = made ? heed_jinja_render(chosen(chat, tools), variables, now, NULL, output, error)
                               : heed_fail_memory(error, 256, "the variables of a chat template");
     json_decref(variables);
     return status;

@@ -24,7 +24,17 @@ struct heed_tokenizer {
     json_t *sections;   /* tokenizer.json without model and added tokens, to be written back */
     json_t *config;     /* tokenizer_config.json, NULL when there is none */
     heed_buffer notes;  /* lines for the user */
+    json_t *templates;  /* chat templates: {name: text} */
+    bool templates_in_files; /* some came from .jinja files, so all are saved as such too */
 };
+
+/* chat_templates.c: the templates that tokenizer->config names (false: out of memory), then those
+   in files of a folder; writing these files again. */
+bool heed_templates_read(heed_tokenizer *tokenizer);
+heed_status heed_templates_read_folder(heed_tokenizer *tokenizer, const char *folder,
+                                       heed_error *error);
+heed_status heed_templates_save(const heed_tokenizer *tokenizer, const char *folder,
+                                heed_error *error);
 
 /* Builds a tokenizer from a parsed tokenizer.json and a parsed tokenizer_config.json (may be NULL). Keeps references to the config and to
    the sections that are written back; nobody may change them afterwards. */

@@ -109,7 +109,7 @@ static heed_status read_tokens(source *s)
         heed_gguf_string token = given->tokens[id].length ? given->tokens[id] : no_string;
         if (!is_utf8(token.bytes, token.length))
             return heed_fail(s->error, HEED_E_FORMAT, "%s: tokenizer.ggml.tokens[%zu]: expected UTF-8 text", s->where, id);
-        HEED_TRY(heed_vocabulary_add_id(&s->model.vocabulary, token.bytes, token.length, (int64_t)id, s->where, s->error));
+        HEED_TRY(heed_vocabulary_add(&s->model.vocabulary, token.bytes, token.length, (int64_t)id, s->where, s->error));
     }
     return heed_vocabulary_seal(&s->model.vocabulary, s->where, s->error);
 }
@@ -188,7 +188,6 @@ static heed_status add_cuts(source *s, int32_t id, uint32_t rank)
     const char *piece = entry ? heed_vocabulary_string(vocabulary, entry) : "";
     size_t length = entry ? entry->length : 0;
     uint64_t hash = heed_hash_start;
-    if (heed_vocabulary_find(vocabulary, piece, length) != id) return HEED_OK; /* a later id has the string too */
     for (size_t at = 0; at < length;) {
         for (size_t end = at + heed_utf8_size(piece[at]); at < end; at++) hash = heed_hash_byte(hash, piece[at]);
         int32_t left = at < length ? heed_vocabulary_find_hashed(vocabulary, piece, at, hash) : -1;
@@ -333,6 +332,35 @@ static json_t *post_processor(source *s)
                      tokens);
 }
 
+static void put_template(source *s, json_t *list, const char *name, heed_gguf_string text)
+{
+    json_t *one = json_object();
+    if (!is_utf8(text.bytes, text.length) || !is_utf8(name, strlen(name))) {
+        json_decref(one);
+        return;
+    }
+    s->failed |= json_object_set_new(one, "name", json_string(name));
+    s->failed |= json_object_set_new(one, "template", json_stringn(text.bytes, text.length));
+    s->failed |= json_array_append_new(list, one);
+}
+
+/* The default alone is a text, several are a list. */
+static void put_templates(source *s, json_t *config)
+{
+    const char *text = s->given->chat_template;
+    heed_gguf_string whole = {text ? text : "", text ? strlen(text) : 0};
+    if (s->given->template_count == 0) {
+        if (text && is_utf8(text, whole.length))
+            s->failed |= json_object_set_new(config, "chat_template", json_string(text));
+        return;
+    }
+    json_t *list = json_array();
+    if (text) put_template(s, list, "default", whole);
+    for (size_t i = 0; i < s->given->template_count; i++)
+        put_template(s, list, s->given->templates[i].name, s->given->templates[i].text);
+    s->failed |= json_object_set_new(config, "chat_template", list);
+}
+
 static json_t *config_of(source *s)
 {
     json_t *config = json_object();
@@ -340,8 +368,7 @@ static json_t *config_of(source *s)
     s->failed |= json_object_set_new(config, "clean_up_tokenization_spaces", json_false());
     for (int part = 0; part < HEED_SPECIAL_COUNT; part++)
         if (s->special[part] >= 0) s->failed |= json_object_set_new(config, heed_special_names[part], token_json(s, s->special[part]));
-    const char *template = s->given->chat_template;
-    if (template && is_utf8(template, strlen(template))) s->failed |= json_object_set_new(config, "chat_template", json_string(template));
+    put_templates(s, config);
     return config;
 }
 
@@ -364,11 +391,8 @@ static heed_status assemble(source *s, heed_tokenizer **tokenizer)
                                                       : heed_fail_memory(s->error, 1 << 16, "the tokenizer");
     json_decref(json);
     json_decref(config);
-    if (status != HEED_OK) return status;
-    (*tokenizer)->plain_flags = HEED_ENCODE_LITERAL;
-    for (int part = 0; part < HEED_SPECIAL_COUNT; part++) /* the id itself, where two have one string */
-        if (s->special[part] >= 0) (*tokenizer)->special[part] = (int32_t)s->special[part];
-    return HEED_OK;
+    if (status == HEED_OK) (*tokenizer)->plain_flags = HEED_ENCODE_LITERAL;
+    return status;
 }
 
 heed_status heed_tokenizer_from_gguf(heed_tokenizer **tokenizer, const heed_gguf_vocabulary *vocabulary, const char *where,

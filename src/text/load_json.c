@@ -71,6 +71,7 @@ static heed_status keep_sections(heed_tokenizer *tokenizer, const json_t *json, 
         failed |= json_object_set_new(tokenizer->sections, kept[i], section ? json_incref(section) : json_null());
     }
     tokenizer->config = json_incref(config);
+    failed |= !heed_templates_read(tokenizer);
     return failed ? heed_fail_memory(error, 4096, "the tokenizer's sections") : HEED_OK;
 }
 

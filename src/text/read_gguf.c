@@ -93,11 +93,31 @@ static heed_status read_specials(const source *s, heed_gguf_vocabulary *v)
     return HEED_OK;
 }
 
+/* Templates with names of their own. */
+static heed_status read_templates(const source *s, heed_gguf_vocabulary *v)
+{
+    static const char prefix[] = "tokenizer.chat_template.";
+    size_t entries = heed_gguf_entry_count(s->file), length = sizeof prefix - 1;
+    heed_gguf_template *list = heed_arena_take(s->arena, entries + 1, sizeof *list);
+    if (!list) return fail_memory(s, entries);
+    for (size_t i = 0; i < entries; i++) {
+        const heed_gguf_entry *entry = heed_gguf_entry_at(s->file, i);
+        bool is_named = strncmp(entry->key, prefix, length) == 0 && entry->key[length];
+        if (!is_named || entry->is_array || entry->type != HEED_GGUF_STRING) continue;
+        heed_gguf_template *one = &list[v->template_count++];
+        one->name = entry->key + length;
+        one->text.bytes = heed_gguf_string_at(entry, 0, &one->text.length);
+    }
+    v->templates = list;
+    return HEED_OK;
+}
+
 static heed_status read_vocabulary(const source *s, heed_gguf_vocabulary *v)
 {
     HEED_TRY(read_text(s, "tokenizer.ggml.model", &v->model));
     HEED_TRY(read_text(s, "tokenizer.ggml.pre", &v->pre));
     HEED_TRY(read_text(s, "tokenizer.chat_template", &v->chat_template));
+    HEED_TRY(read_templates(s, v));
     HEED_TRY(read_strings(s, "tokenizer.ggml.tokens", &v->tokens, &v->token_count));
     HEED_TRY(read_strings(s, "tokenizer.ggml.merges", &v->merges, &v->merge_count));
     HEED_TRY(read_numbers(s, "tokenizer.ggml.scores", v->token_count, &v->scores, NULL));

@@ -86,5 +86,5 @@ heed_status heed_tokenizer_save(const heed_tokenizer *tokenizer, const char *fol
     json_t *config = tokenizer->config ? config_to_write(tokenizer->config) : heed_tokenizer_make_config(tokenizer);
     status = config ? write_json(config, folder, "tokenizer_config.json", error) : heed_fail_memory(error, 1024, "tokenizer_config.json");
     json_decref(config);
-    return status;
+    return status == HEED_OK ? heed_templates_save(tokenizer, folder, error) : status;
 }

@@ -22,6 +22,7 @@ void heed_tokenizer_free(heed_tokenizer *tokenizer)
     json_decref(tokenizer->sections);
     json_decref(tokenizer->config);
     heed_buffer_free(&tokenizer->notes);
+    json_decref(tokenizer->templates);
     free(tokenizer);
 }
 
@@ -68,18 +69,6 @@ int32_t heed_tokenizer_id(const heed_tokenizer *tokenizer, const char *token, si
 {
     const heed_added_token *added = heed_added_find_content(&tokenizer->added, token, length);
     return added ? added->id : heed_vocabulary_find(&tokenizer->model.vocabulary, token, length);
-}
-
-size_t heed_tokenizer_shared(const heed_tokenizer *tokenizer, int32_t *first)
-{
-    const heed_vocabulary *vocabulary = &tokenizer->model.vocabulary;
-    *first = -1;
-    for (size_t i = 0; vocabulary->shared && i < vocabulary->count && *first < 0; i++) {
-        const heed_vocabulary_entry *entry = &vocabulary->entries[i];
-        int32_t found = heed_vocabulary_find(vocabulary, heed_vocabulary_string(vocabulary, entry), entry->length);
-        if (found != entry->id) *first = entry->id;
-    }
-    return vocabulary->shared;
 }
 
 const char *heed_tokenizer_decoded_token(const heed_tokenizer *tokenizer, int32_t id, size_t *length)
@@ -141,16 +130,6 @@ static heed_status read_optional(json_t **json, const char *folder, const char *
     return status;
 }
 
-/* A file of its own goes before what tokenizer_config.json says. */
-static heed_status read_template(heed_tokenizer *tokenizer, const char *folder, heed_error *error)
-{
-    char *path = heed_path_join(folder, "chat_template.jinja");
-    heed_status status = path ? HEED_OK : heed_fail_memory(error, strlen(folder), "a path");
-    if (status == HEED_OK && heed_path_exists(path)) status = heed_tokenizer_read_chat_template(tokenizer, path, error);
-    free(path);
-    return status;
-}
-
 static void files_free(heed_folder_config *files)
 {
     json_decref(files->config);
@@ -192,7 +171,7 @@ static heed_status load_folder(heed_tokenizer **tokenizer, const char *folder, h
     json_decref(json);
     json_decref(config);
     free(path);
-    if (status == HEED_OK) status = read_template(*tokenizer, folder, error);
+    if (status == HEED_OK) status = heed_templates_read_folder(*tokenizer, folder, error);
     if (status == HEED_OK && notes.failed) status = heed_fail_memory(error, notes.capacity, "notes");
     if (status == HEED_OK) {
         (*tokenizer)->notes = notes;

@@ -6,7 +6,6 @@
 #define HEED_TEXT_TOKENIZER_H
 
 #include "base/buffer.h"
-#include "base/cancel.h"
 #include "base/error.h"
 #include <stdbool.h>
 #include <stddef.h>
@@ -31,6 +30,7 @@ typedef enum heed_special {
 
 /* The vocabulary inside a GGUF file: the arrays and values under "tokenizer.ggml.", borrowed during the call. */
 typedef struct heed_gguf_string { const char *bytes; size_t length; } heed_gguf_string; /* need not end in NUL */
+typedef struct heed_gguf_template { const char *name; heed_gguf_string text; } heed_gguf_template;
 typedef struct heed_gguf_vocabulary {
     const char *model, *pre;        /* "gpt2", "llama" ...; name of the pre-tokeniser; NULL when the file has none */
     const heed_gguf_string *tokens; /* (token_count) by id */
@@ -42,6 +42,8 @@ typedef struct heed_gguf_vocabulary {
     int64_t special[HEED_SPECIAL_COUNT]; /* bos_token_id, eos_token_id, padding_token_id ...; -1: none */
     int add_bos, add_eos, add_space_prefix; /* 0 or 1; -1: the file does not say */
     const char *chat_template;      /* "tokenizer.chat_template", kept as the configuration's "chat_template"; NULL: none */
+    const heed_gguf_template *templates; /* (template_count) "tokenizer.chat_template.NAME" */
+    size_t template_count;
 } heed_gguf_vocabulary;
 /* The same tokenizer as the model's own tokenizer.json or .model file would give. `where` begins the messages. HEED_E_UNSUPPORTED:
    a model kind or a pre-tokeniser that is not known, with the names that are; HEED_E_FORMAT: arrays that do not fit each other. */
@@ -58,12 +60,23 @@ bool heed_tokenizer_note(const heed_tokenizer *tokenizer, size_t index, const ch
 /* Writes tokenizer.json and tokenizer_config.json into an existing folder, in the form that `tokenizers` and `transformers` load. */
 heed_status heed_tokenizer_save(const heed_tokenizer *tokenizer, const char *folder, heed_error *error);
 
-/* The chat template that came along, borrowed until it is set anew: chat_template.jinja of the folder, else "chat_template" of
-   tokenizer_config.json (of several the one called "default"), or tokenizer.chat_template of a GGUF file. NULL: none. */
+/* The chat templates that came along, borrowed until one is set: by name, and the one called
+   "default". NULL if there is none. chat_templates.c says where models keep them. */
 const char *heed_tokenizer_chat_template(const heed_tokenizer *tokenizer, size_t *length);
-/* Gives it another one, which is saved with it. Not while other threads use the tokenizer. HEED_E_FORMAT: no UTF-8. */
-heed_status heed_tokenizer_set_chat_template(heed_tokenizer *tokenizer, const char *text, size_t length, const char *where, heed_error *error);
-heed_status heed_tokenizer_read_chat_template(heed_tokenizer *tokenizer, const char *path, heed_error *error);
+const char *heed_tokenizer_find_template(const heed_tokenizer *tokenizer, const char *name,
+                                         size_t *length);
+size_t heed_tokenizer_template_count(const heed_tokenizer *tokenizer);
+const char *heed_tokenizer_template_name(const heed_tokenizer *tokenizer, size_t index); /* NULL beyond */
+void heed_tokenizer_list_templates(const heed_tokenizer *tokenizer, heed_buffer *list); /* "a, b" */
+/* Gives it another one in the place of all it has; it is saved with the tokenizer. Not while other
+   threads use the tokenizer. HEED_E_FORMAT: not valid UTF-8. */
+heed_status heed_tokenizer_set_chat_template(heed_tokenizer *tokenizer, const char *text,
+                                             size_t length, const char *where, heed_error *error);
+heed_status heed_tokenizer_read_chat_template(heed_tokenizer *tokenizer, const char *path,
+                                              heed_error *error);
+/* Makes one of its templates the default. */
+heed_status heed_tokenizer_use_template(heed_tokenizer *tokenizer, const char *name,
+                                        heed_error *error);
 
 /* ---- vocabulary ---- */
 
@@ -76,8 +89,6 @@ int32_t heed_tokenizer_special(const heed_tokenizer *tokenizer, heed_special par
 bool heed_tokenizer_is_special(const heed_tokenizer *tokenizer, int32_t id); /* dropped by decode(skip_special) */
 /* Id of a token as the vocabulary spells it ("Ġthe", "##ing"), -1 when absent. */
 int32_t heed_tokenizer_id(const heed_tokenizer *tokenizer, const char *token, size_t length);
-/* Ids whose string a greater id has too, which GGUF files can hold and tokenizer.json cannot: how many, and the first one. */
-size_t heed_tokenizer_shared(const heed_tokenizer *tokenizer, int32_t *first);
 /* The vocabulary's spelling of an id (an added token that is looked for in normalised text: its normalised form), borrowed,
    NUL-terminated behind *length bytes (NULL allowed); NULL when there is none. */
 const char *heed_tokenizer_token(const heed_tokenizer *tokenizer, int32_t id, size_t *length);
@@ -97,7 +108,6 @@ typedef struct heed_encoding {
         *bytes; /* place in the text (in its own text, for pairs); only with HEED_ENCODE_OFFSETS, else NULL; 0,0 for special tokens */
     heed_range *code_points;  /* the same in code points, broken parts counted as one each */
     size_t capacity, offset_capacity;
-    heed_cancel cancel;       /* the caller's: who may end an encoding into it, with HEED_E_CANCELLED */
 } heed_encoding;
 void heed_encoding_free(heed_encoding *encoding);
 
@@ -179,7 +189,6 @@ typedef struct heed_tokenizer_training {
     const heed_special_token *special; /* ids 0, 1 ... in this order; one content may play several parts */
     int special_count;
     bool add_bos, add_eos;  /* the post-processor puts BOS (or CLS) before and EOS (or SEP) behind each text */
-    heed_cancel cancel;     /* who may end the feeding, with HEED_E_CANCELLED */
 } heed_tokenizer_training;
 
 /* Fills special, special_count, add_bos and add_eos; the rest stays. */

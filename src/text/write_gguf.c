@@ -71,6 +71,27 @@ static heed_status put_scores(const heed_tokenizer *tokenizer, size_t count, hee
     return HEED_OK;
 }
 
+/* The default under its own key; the others by name, and an array with their names. */
+static void put_templates(const heed_tokenizer *tokenizer, heed_gguf_entries *entries)
+{
+    size_t length, named = heed_tokenizer_template_count(tokenizer);
+    const char *chat = heed_tokenizer_chat_template(tokenizer, &length), *name;
+    if (chat) heed_gguf_put_string(entries, "tokenizer.chat_template", chat, length);
+    if (chat) named--;
+    if (named) heed_gguf_put_array(entries, "tokenizer.chat_templates", HEED_GGUF_STRING, named);
+    for (size_t i = 0; named && (name = heed_tokenizer_template_name(tokenizer, i)); i++)
+        if (strcmp(name, "default") != 0) heed_gguf_put_text(entries, name, strlen(name));
+    for (size_t i = 0; named && (name = heed_tokenizer_template_name(tokenizer, i)); i++) {
+        heed_buffer key = {0};
+        const char *text = heed_tokenizer_find_template(tokenizer, name, &length);
+        heed_buffer_printf(&key, "tokenizer.chat_template.%s", name);
+        entries->bytes.failed |= key.failed;
+        bool is_default = strcmp(name, "default") == 0;
+        if (!key.failed && !is_default) heed_gguf_put_string(entries, key.data, text, length);
+        heed_buffer_free(&key);
+    }
+}
+
 static void put_specials(const heed_tokenizer *tokenizer, size_t count, heed_gguf_entries *entries)
 {
     static const char *const names[HEED_SPECIAL_COUNT] = {[HEED_BOS] = "bos", [HEED_EOS] = "eos", [HEED_PAD] = "padding", [HEED_UNK] = "unknown"};
@@ -80,9 +101,7 @@ static void put_specials(const heed_tokenizer *tokenizer, size_t count, heed_ggu
         snprintf(key, sizeof key, "tokenizer.ggml.%s_token_id", names[i]);
         heed_gguf_put_u32(entries, key, (uint32_t)tokenizer->special[i]);
     }
-    size_t length;
-    const char *chat = heed_tokenizer_chat_template(tokenizer, &length);
-    if (chat) heed_gguf_put_string(entries, "tokenizer.chat_template", chat, length);
+    put_templates(tokenizer, entries);
 }
 
 /* Does encoding put this token before (after) a text? */

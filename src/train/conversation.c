@@ -122,7 +122,7 @@ static heed_status lay_answer(layer *l, size_t i)
 static heed_status lay_rendered(layer *l)
 {
     HEED_TRY(render(l, json_array_size(l->messages), false, &l->whole));
-    if (heed_chat_template_marks(l->chat)) return lay_marked(l);
+    if (heed_chat_template_marks(l->chat, l->tools)) return lay_marked(l);
     for (size_t i = l->first; i < json_array_size(l->messages); i++)
         if (is_answer(l, i)) HEED_TRY(lay_answer(l, i));
     return l->count > 0 ? hand_over(l, &l->whole.text, l->answers, l->count, false) : HEED_OK;

@@ -1,5 +1,7 @@
 #include "train/setup.h"
 
+#include "base/file.h"
+
 #include <math.h>
 #include <string.h>
 
@@ -29,10 +31,9 @@ static heed_status feed_all(heed_tokenizer_trainer *trainer, const heed_data *da
     return HEED_OK;
 }
 
-static heed_status train_characters(heed_tokenizer **tokenizer, const heed_data *data, const heed_objective *objective, heed_cancel cancel,
-                                    heed_error *error)
+static heed_status train_characters(heed_tokenizer **tokenizer, const heed_data *data, const heed_objective *objective, heed_error *error)
 {
-    heed_tokenizer_training training = {.cancel = cancel};
+    heed_tokenizer_training training = {0};
     if (objective == &heed_objective_mlm) heed_tokenizer_training_special(&training, HEED_SPECIAL_MASKING);
     else if (objective == &heed_objective_seq2seq) heed_tokenizer_training_special(&training, HEED_SPECIAL_ENDS);
     else if (heed_data_count(data) > 1) /* one long text never ends, many need a mark between them */
@@ -75,7 +76,7 @@ static heed_status check_ids(const heed_train_options *o, const heed_tokenizer *
 
 static heed_status open_tokenizer(heed_tokenizer **tokenizer, const heed_train_options *o,
                                   const heed_data *data, const heed_objective *objective,
-                                  heed_cancel cancel, heed_error *error)
+                                  heed_error *error)
 {
     *tokenizer = NULL;
     bool tokens = heed_data_kind_of(data) == HEED_DATA_TOKENS;
@@ -91,27 +92,42 @@ static heed_status open_tokenizer(heed_tokenizer **tokenizer, const heed_train_o
     if (heed_data_kind_of(data) == HEED_DATA_CONVERSATIONS)
         return heed_fail(error, HEED_E_ARG, "conversations need the tokenizer of a chat model: give --init MODEL or --tokenizer DIR");
     if (tokens) return heed_fail(error, HEED_E_ARG, "token files hold ids already: give the tokenizer that made them, not 'char'");
-    return train_characters(tokenizer, data, objective, cancel, error);
+    return train_characters(tokenizer, data, objective, error);
 }
 
 heed_status heed_setup_tokenizer(heed_tokenizer **tokenizer, const heed_train_options *o,
                                  const heed_data *data, const heed_objective *objective,
-                                 heed_cancel cancel, heed_error *error)
+                                 heed_error *error)
 {
-    HEED_TRY(open_tokenizer(tokenizer, o, data, objective, cancel, error));
+    HEED_TRY(open_tokenizer(tokenizer, o, data, objective, error));
     if (*tokenizer == NULL || o->tokenizer == NULL || o->init == NULL) return HEED_OK;
     return check_ids(o, *tokenizer, error);
 }
 
+/* A template from a file, or the tokenizer's of that name. The tokenizer is saved with it as its
+   default: the tuned model answers in the form that it was trained with. */
+static heed_status take_template(heed_chat_template **chat, const char *choice, const char *where,
+                                 heed_tokenizer *tokenizer, heed_error *error)
+{
+    HEED_TRY(heed_chat_template_open(chat, choice, where, tokenizer, error));
+    heed_status status = heed_path_exists(choice)
+                             ? heed_tokenizer_read_chat_template(tokenizer, choice, error)
+                             : heed_tokenizer_use_template(tokenizer, choice, error);
+    if (status == HEED_OK) return HEED_OK;
+    heed_chat_template_free(*chat);
+    *chat = NULL;
+    return status;
+}
+
 heed_status heed_setup_chat(heed_chat_template **chat, const heed_train_options *o, const heed_data *data, heed_tokenizer *tokenizer, heed_error *error)
 {
-    size_t length = 0;
     *chat = NULL;
     if (heed_data_kind_of(data) != HEED_DATA_CONVERSATIONS || tokenizer == NULL) return HEED_OK;
     if (o->template_file != NULL && strcmp(o->template_file, "none") == 0) return HEED_OK;
-    if (o->template_file != NULL) HEED_TRY(heed_tokenizer_read_chat_template(tokenizer, o->template_file, error));
-    if (heed_tokenizer_chat_template(tokenizer, &length) == NULL) return HEED_OK;
-    return heed_chat_template_load(chat, o->template_file != NULL ? o->template_file : o->init != NULL ? o->init : o->out, tokenizer, error);
+    const char *where = o->init != NULL ? o->init : o->out;
+    if (o->template_file != NULL) return take_template(chat, o->template_file, where, tokenizer, error);
+    if (heed_tokenizer_template_count(tokenizer) == 0) return HEED_OK;
+    return heed_chat_template_load(chat, where, tokenizer, error);
 }
 
 /* ---- objective ---- */

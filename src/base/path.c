@@ -35,6 +35,8 @@ heed_status heed_path_resolve(char **real, const char *path, heed_error *error)
     while (*rest == '/') rest++;
     *real = *rest ? heed_path_join(resolved, rest) : heed_string_copy(resolved);
     free(resolved);
+    for (size_t end = *real ? strlen(*real) : 0; end > 1 && (*real)[end - 1] == '/'; end--)
+        (*real)[end - 1] = 0;
     return *real ? HEED_OK : heed_fail_memory(error, strlen(path) + 256, path);
 }
 

@@ -1,5 +1,5 @@
 /* Options: lengths, checks, and the way through run.json. */
-#include "train/options.h"
+#include "train/options_internal.h"
 
 #include "support/test.h"
 #include <math.h>
@@ -76,8 +76,142 @@ static void test_through_a_file(void **state)
     scratch_remove(&work);
 }
 
+/* ---- going on ---- */
+
+/* What a run was started with. */
+static heed_train_options started(void)
+{
+    heed_train_options o = good();
+    o.out = "/tmp/run", o.max_steps = "20", o.learning_rate = 1e-3, o.seed = 5,
+    o.lr_scheduler_type = "cosine";
+    o.tokenizer = "char", o.eval_steps = 2;
+    return o;
+}
+
+static heed_status extend(heed_train_options changes, heed_train_options *run,
+                          heed_train_extension *extension, heed_error *error)
+{
+    *run = started();
+    return heed_train_options_extend(run, &changes, extension, error);
+}
+
+static heed_train_options nothing(void)
+{
+    return heed_train_defaults();
+}
+
+static void test_the_same_values_go_on(void **state)
+{
+    (void)state;
+    heed_train_options run, o = nothing();
+    heed_train_extension extension;
+    assert_ok(extend(o, &run, &extension, &error));
+    assert_false(extension.any);
+    o = started(), o.out = "/tmp/../tmp/run/";
+    assert_ok(extend(o, &run, &extension, &error));
+    assert_false(extension.any || extension.data || extension.valid || extension.length);
+    /* a default that is chosen counts as chosen */
+    static const char *const optimizer[] = {"optimizer"}, *const seed[] = {"threads", "seed"};
+    o = nothing(), o.given = optimizer, o.given_count = 1;
+    assert_ok(extend(o, &run, &extension, &error));
+    o = nothing(), o.given = seed, o.given_count = 2;
+    assert_fails(HEED_E_ARG, "--seed 1: the run was started with 5",
+                 extend(o, &run, &extension, &error));
+}
+
+static void test_what_may_change(void **state)
+{
+    (void)state;
+    static const char *const valid[] = {"other.txt"};
+    heed_train_options run, o = nothing();
+    heed_train_extension extension;
+    o.max_steps = "99", o.valid = valid, o.valid_count = 1, o.save_steps = 3, o.logging_steps = 4;
+    o.average_last = 2, o.save_total_limit = 7, o.stop_at = 30, o.data = valid, o.data_count = 1;
+    assert_ok(extend(o, &run, &extension, &error));
+    assert_true(extension.any && extension.data && extension.valid && extension.length);
+    assert_string_equal(extension.max_steps, "20");
+    assert_string_equal(run.max_steps, "99");
+    assert_string_equal(run.valid[0], "other.txt");
+    assert_string_equal(run.data[0], "other.txt");
+    assert_int_equal(run.data_count, 1);
+    assert_int_equal(run.save_steps, 3);
+    assert_int_equal(run.eval_steps, 2); /* was not chosen anew */
+    assert_int_equal(run.logging_steps, 4);
+    assert_int_equal(run.average_last, 2);
+    assert_int_equal(run.save_total_limit, 7);
+    assert_int_equal(run.stop_at, 30);
+    assert_true(run.learning_rate == 1e-3);
+}
+
+/* Every other option is refused by its name. */
+static void test_what_may_not_change(void **state)
+{
+    (void)state;
+    static const char *const may[] = {"data", "valid", "max_steps", "eval_steps", "save_steps",
+                                      "logging_steps", "save_total_limit", "average_last",
+                                      "template_file"};
+    size_t tried = 0;
+    for (size_t i = 0; i < heed_train_field_count; i++) {
+        const heed_train_field *field = &heed_train_fields[i];
+        heed_train_options run, o = nothing();
+        heed_train_extension extension;
+        char flag[64];
+        bool allowed = false;
+        for (size_t k = 0; k < sizeof may / sizeof *may; k++)
+            allowed |= !strcmp(field->name, may[k]);
+        if (allowed) continue;
+        char *at = (char *)&o + field->offset;
+        if (field->kind == HEED_FIELD_FLAG) *(bool *)at = true;
+        else if (field->kind == HEED_FIELD_INTEGER) *(int64_t *)at = 77;
+        else if (field->kind == HEED_FIELD_NUMBER) *(double *)at = 0.625;
+        else *(const char **)at = "another";
+        heed_train_option_spell(field->name, flag, sizeof flag);
+        assert_fails(HEED_E_ARG, flag, extend(o, &run, &extension, &error));
+        assert_fails(HEED_E_ARG, "the run was started with", extend(o, &run, &extension, &error));
+        tried++;
+    }
+    assert_true(tried > 30);
+    heed_train_options run, o = nothing();
+    heed_train_extension extension;
+    o.out = "elsewhere";
+    assert_fails(HEED_E_ARG, "cp -a /tmp/run elsewhere", extend(o, &run, &extension, &error));
+}
+
+/* ---- without effect ---- */
+
+static void test_options_without_effect(void **state)
+{
+    (void)state;
+    heed_train_facts facts = {.words = {[HEED_BY_OPTIMIZER] = "adam", [HEED_BY_SCHEDULE] = "cosine",
+                                        [HEED_BY_DECAY] = "none", [HEED_BY_DATA] = "none",
+                                        [HEED_BY_VALID] = "valid"}};
+    heed_train_options o = nothing();
+    char text[256];
+    size_t next = 0;
+    assert_false(heed_train_options_idle(&o, &facts, &next, text, sizeof text));
+    o.momentum = 0.9, o.adam_beta1 = 0.8, o.decay_steps = 3, o.eval_steps = 4, o.decay_all = true;
+    next = 0;
+    assert_true(heed_train_options_idle(&o, &facts, &next, text, sizeof text));
+    assert_string_equal(text, "note: --momentum has no effect with --optimizer adam");
+    assert_true(heed_train_options_idle(&o, &facts, &next, text, sizeof text));
+    assert_string_equal(text, "note: --decay-steps has no effect with --lr-scheduler-type cosine");
+    assert_true(heed_train_options_idle(&o, &facts, &next, text, sizeof text));
+    assert_string_equal(text, "note: --decay-all has no effect without --weight-decay");
+    assert_false(heed_train_options_idle(&o, &facts, &next, text, sizeof text));
+    /* "cosine" is no part of another schedule's name */
+    facts.words[HEED_BY_SCHEDULE] = "cosine_with_min_lr";
+    o = nothing(), o.min_lr_rate = 0.1, next = 0;
+    assert_false(heed_train_options_idle(&o, &facts, &next, text, sizeof text));
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_lengths), cmocka_unit_test(test_checks), cmocka_unit_test(test_through_a_file)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_lengths),
+                                       cmocka_unit_test(test_checks),
+                                       cmocka_unit_test(test_through_a_file),
+                                       cmocka_unit_test(test_the_same_values_go_on),
+                                       cmocka_unit_test(test_what_may_change),
+                                       cmocka_unit_test(test_what_may_not_change),
+                                       cmocka_unit_test(test_options_without_effect)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

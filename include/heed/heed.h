@@ -139,6 +139,7 @@ typedef struct heed_load_options {
        each; NULL: nobody is told. */
     void (*note)(void *argument, const char *text);
     void *note_argument;
+    const struct heed_hooks *hooks; /* borrowed for the call; cancelled is asked while the model is loaded; NULL: none */
 } heed_load_options;
 
 /* ---- running a model once ---- */
@@ -204,6 +205,11 @@ typedef struct heed_generation_options {
                                                   NULL: none. One prompt of a decoder */
 } heed_generation_options;
 void heed_generation_preset(heed_generation_options *options);
+/* *notes: lines about options that were chosen and have no effect with the others and the model's
+   generation_config.json, such as top_k where nothing is drawn; NULL: none. Free with heed_free. */
+heed_status heed_transformer_idle_options(heed_transformer *transformer,
+                                          const heed_generation_options *options, char **notes,
+                                          heed_error *error);
 
 /* A prompt as text (with the model's special tokens) or, when text is NULL, as ids. */
 typedef struct heed_prompt { const char *text; size_t length; const int32_t *ids; size_t count; } heed_prompt;
@@ -229,7 +235,8 @@ typedef struct heed_prompt_result {
 typedef struct heed_results { heed_result *items; size_t count; heed_prompt_result *prompts; size_t prompt_count; } heed_results;
 void heed_results_free(heed_results *results);
 
-/* Callbacks of long tasks; any may be NULL. cancelled is asked once a step: true ends the task with HEED_E_CANCELLED. */
+/* Callbacks of long tasks, on the thread that made the call; any may be NULL. cancelled is asked very often, between the parts of a
+   step too, and has to be cheap: true ends the task with HEED_E_CANCELLED. */
 typedef struct heed_hooks {
     void (*text)(void *argument, size_t prompt, size_t number, const char *text, size_t length); /* complete UTF-8, as it comes */
     void (*progress)(void *argument, int64_t done, int64_t total);
@@ -237,8 +244,8 @@ typedef struct heed_hooks {
     void *argument;
 } heed_hooks;
 
-/* On failure there are no results, with one exception: when only the prompt cache could not be
-   written, the results are complete and the status is that of the writing. */
+/* On failure, and when it was cancelled, *results holds the first results that were complete before;
+   all of them when only the prompt cache could not be written. Free it in every case. */
 heed_status heed_transformer_generate(heed_transformer *transformer, const heed_prompt *prompts, size_t count,
                                       const heed_generation_options *options, const heed_hooks *hooks, heed_results *results,
                                       heed_error *error);

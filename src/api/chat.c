@@ -145,7 +145,7 @@ static heed_status make(heed_chat *chat, const heed_chat_options *options, heed_
     if (!chat->messages) return heed_fail_memory(error, 64, "a conversation");
     HEED_TRY(heed_chat_set_system(chat, options->system, error));
     HEED_TRY(heed_chat_find_end(chat->template, tokenizer, (int64_t)time(NULL), &chat->turn_end, error));
-    HEED_TRY(heed_transformer_session(t, 2, options->context, &chat->session, error));
+    HEED_TRY(heed_transformer_session(t, 2, options->context, NULL, &chat->session, error));
     heed_prefix_begin(&chat->prefix, chat->session);
     return HEED_OK;
 }
@@ -228,7 +228,7 @@ static void on_text(void *argument, size_t prompt, size_t number, const char *te
 static bool on_cancelled(void *argument)
 {
     listener *l = argument;
-    l->cancelled = l->hooks && l->hooks->cancelled && l->hooks->cancelled(l->hooks->argument);
+    l->cancelled = l->cancelled || heed_cancelled(heed_hooks_cancel(l->hooks));
     return l->cancelled;
 }
 
@@ -281,7 +281,9 @@ static heed_status answer(heed_chat *chat, const heed_generation_settings *setti
     heed_generation_events events = {.text = on_text, .cancelled = on_cancelled, .argument = l};
     heed_ids prompt = {ids->ids, (int64_t)ids->count};
     heed_error problem = {0};
+    heed_session_set_cancel(chat->session, (heed_cancel){on_cancelled, l});
     heed_status status = heed_generate_from(chat->session, &chat->prefix, chat->transformer->tokenizer, settings, &prompt, &events, &generation, &problem);
+    heed_session_set_cancel(chat->session, (heed_cancel){0});
     if (status == HEED_E_CANCELLED && l->cancelled) {
         status = HEED_OK;
         turn->finish = "cancelled";
@@ -299,6 +301,20 @@ static heed_status answer(heed_chat *chat, const heed_generation_settings *setti
     return status;
 }
 
+/* Reads the conversation and answers; where it is cancelled while it is being read, the answer is empty. */
+static heed_status reply(heed_chat *chat, json_t *messages, const heed_generation_settings *settings, heed_encoding *ids, listener *l,
+                         heed_turn *turn, heed_error *error)
+{
+    heed_error problem = {0};
+    heed_status status = fit(chat, messages, settings, ids, &turn->dropped, &problem);
+    if (status == HEED_OK) return answer(chat, settings, ids, l, turn, error);
+    if (status != HEED_E_CANCELLED) return heed_fail(error, status, "%s", problem.message);
+    turn->finish = "cancelled";
+    turn->seconds = turn->prompt_seconds = heed_clock_seconds() - l->begun;
+    turn->context = (size_t)heed_session_context(chat->session);
+    return HEED_OK;
+}
+
 heed_status heed_chat_say(heed_chat *chat, const char *message, const heed_generation_options *options, const heed_hooks *hooks,
                           heed_turn *turn, heed_error *error)
 {
@@ -307,6 +323,7 @@ heed_status heed_chat_say(heed_chat *chat, const char *message, const heed_gener
     heed_encoding ids = {0};
     json_t *messages = NULL;
     listener l = {.hooks = hooks, .begun = heed_clock_seconds()};
+    ids.cancel = (heed_cancel){on_cancelled, &l};
     *turn = (heed_turn){0};
     heed_generation_preset(&preset);
     heed_generation_settings_default(&settings);
@@ -314,8 +331,7 @@ heed_status heed_chat_say(heed_chat *chat, const char *message, const heed_gener
     heed_status status = copy_messages(chat->messages, 0, &messages, error);
     if (status == HEED_OK) status = add_message(messages, "user", message, strlen(message), error);
     if (status == HEED_OK) status = make_settings(chat, options ? options : &preset, &settings, error);
-    if (status == HEED_OK) status = fit(chat, messages, &settings, &ids, &turn->dropped, error);
-    if (status == HEED_OK) status = answer(chat, &settings, &ids, &l, turn, error);
+    if (status == HEED_OK) status = reply(chat, messages, &settings, &ids, &l, turn, error);
     if (status == HEED_OK) status = add_message(messages, "assistant", l.text.data ? l.text.data : "", l.text.length, error);
     pthread_mutex_unlock(&chat->transformer->turn);
     if (status == HEED_OK) {

@@ -137,10 +137,17 @@ static heed_status write_folder(conversion *c, heed_error *error)
     return heed_folder_commit(&c->folder, error);
 }
 
-static void tell_of_tokenizer(conversion *c)
+static void tell_of_tokenizer(conversion *c, bool to_gguf)
 {
     const char *line;
     size_t length;
+    int32_t first;
+    size_t shared = heed_tokenizer_shared(c->tokenizer, &first);
+    if (shared && !to_gguf)
+        heed_buffer_printf(&c->notes, "tokenizer.json holds a string once: %zu ids whose string a "
+                           "greater id has too, the first of them %d (\"%.60s\"), decode to nothing "
+                           "there; all other ids are as they were\n", shared, (int)first,
+                           heed_tokenizer_token(c->tokenizer, first, &length));
     for (size_t i = 0; heed_tokenizer_note(c->tokenizer, i, &line, &length); i++)
         heed_buffer_printf(&c->notes, "%.*s\n", (int)length, line);
 }
@@ -153,7 +160,7 @@ static heed_status load_company(conversion *c, bool to_gguf, heed_error *error)
     if (!from) return HEED_OK;
     HEED_TRY(heed_sidecar_load(&c->sidecar, from, HEED_SIDECAR_ALL, error));
     if (heed_tokenizer_load(&c->tokenizer, from, &problem) == HEED_OK) {
-        tell_of_tokenizer(c);
+        tell_of_tokenizer(c, to_gguf);
         return HEED_OK;
     }
     c->tokenizer = NULL;

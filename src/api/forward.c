@@ -10,7 +10,7 @@
 
 static heed_status read_inputs(const char *path, heed_safetensors **file, heed_named_tensor **tensors, size_t *count, heed_error *error)
 {
-    HEED_TRY(heed_safetensors_open(file, path, error));
+    HEED_TRY(heed_safetensors_open_whole(file, path, error));
     size_t all = heed_safetensors_count(*file);
     *tensors = heed_allocate(all, sizeof **tensors);
     if (!*tensors) return heed_fail_memory(error, all * sizeof **tensors, path);

@@ -24,8 +24,8 @@ static bool on_cancelled(void *argument)
     return hooks->cancelled && hooks->cancelled(hooks->argument);
 }
 
-static heed_status encode_prompts(heed_transformer *t, const heed_prompt *prompts, size_t count, heed_ids *ids, heed_encoding *encodings,
-                                  heed_error *error)
+static heed_status encode_prompts(heed_transformer *t, const heed_prompt *prompts, size_t count, const heed_hooks *hooks, heed_ids *ids,
+                                  heed_encoding *encodings, heed_error *error)
 {
     for (size_t i = 0; i < count; i++) {
         if (!prompts[i].text) {
@@ -34,20 +34,22 @@ static heed_status encode_prompts(heed_transformer *t, const heed_prompt *prompt
         }
         const heed_tokenizer *tokenizer = heed_transformer_tokenizer(t, error);
         if (!tokenizer) return error ? error->status : HEED_E_UNSUPPORTED;
+        encodings[i].cancel = heed_hooks_cancel(hooks);
         HEED_TRY(heed_tokenizer_encode(tokenizer, prompts[i].text, prompts[i].length, HEED_ENCODE_SPECIAL, &encodings[i], error));
         ids[i] = (heed_ids){encodings[i].ids, (int64_t)encodings[i].count};
     }
     return HEED_OK;
 }
 
-/* Moves what the generate room made into the public form; both own the same memory for a moment. */
+/* Moves what the generate room made into the public form; both own the same memory for a moment. Of a generation that failed those
+   are taken that were complete, up to the first that was not: lines of output then are those of the prompts. */
 static heed_status take_results(heed_generation *generation, const heed_ids *ids, heed_results *results, heed_error *error)
 {
     _Static_assert(sizeof(heed_candidate) == sizeof(heed_token_score), "candidates are handed over as they are");
     results->items = heed_allocate(generation->count, sizeof *results->items);
     results->prompts = heed_allocate(generation->prompt_count, sizeof *results->prompts);
     if (!results->items || !results->prompts) return heed_fail_memory(error, generation->count * sizeof *results->items, "the results");
-    for (size_t i = 0; i < generation->count; i++) {
+    for (size_t i = 0; i < generation->count && generation->items[i].finished; i++) {
         heed_generated *g = &generation->items[i];
         results->items[results->count++] = (heed_result){.prompt = g->prompt, .number = g->number, .ids = g->ids, .count = g->count, .text = g->text,
             .text_length = g->text_length, .finish = heed_finish_name(g->finish), .log_probabilities = g->log_probabilities,
@@ -106,13 +108,13 @@ static heed_status generate(heed_transformer *t, const heed_ids *ids, size_t cou
     heed_status status = heed_transformer_settings(t, options, &settings, error);
     if (status == HEED_OK) {
         int64_t wanted = (int64_t)count * (settings.returned > 0 ? settings.returned : 1) * (settings.beams > 1 ? settings.beams : 1);
-        int64_t least = settings.beams > 1 ? 2 * settings.beams : settings.returned; /* of one prompt, at once */
+        int64_t least = settings.beams > 1 ? 2 * settings.beams : heed_generate_sequences(&settings); /* of one prompt, at once */
         int64_t sequences = wanted > SEQUENCES_AT_ONCE ? SEQUENCES_AT_ONCE : wanted, spare = count > 1 || options->prompt_cache; /* for what is shared */
         if (options->prompt_cache && (count != 1 || settings.beams > 1 || settings.log_probabilities >= 0))
             status = heed_fail(error, HEED_E_ARG, "a prompt cache is for one prompt, without beams and log-probabilities of the prompt");
         if (status == HEED_OK && options->prompt_cache) status = heed_path_check_output(options->prompt_cache, error);
         if (status == HEED_OK)
-            status = heed_transformer_session(t, (sequences < least ? least : sequences) + spare, options->context, &session, error);
+            status = heed_transformer_session(t, (sequences < least ? least : sequences) + spare, options->context, hooks, &session, error);
     }
     if (status == HEED_OK) {
         forward_hooks forward = {hooks};
@@ -120,8 +122,9 @@ static heed_status generate(heed_transformer *t, const heed_ids *ids, size_t cou
         status = options->prompt_cache ? generate_cached(session, options->prompt_cache, tokenizer, &settings, ids, hooks ? &events : NULL, &generation, &saved, error)
                                        : heed_generate(session, tokenizer, &settings, ids, count, hooks ? &events : NULL, &generation, error);
     }
-    if (status == HEED_OK) status = take_results(&generation, ids, results, error);
-    if (status != HEED_OK) heed_results_free(results);
+    heed_status taken = generation.items ? take_results(&generation, ids, results, error) : HEED_OK;
+    if (taken != HEED_OK) heed_results_free(results);
+    if (status == HEED_OK) status = taken;
     heed_generation_free(&generation);
     heed_session_free(session);
     heed_generation_settings_free(&settings);
@@ -136,7 +139,7 @@ heed_status heed_transformer_generate(heed_transformer *t, const heed_prompt *pr
     heed_encoding *encodings = heed_allocate(count, sizeof *encodings);
     heed_status status = ids && encodings ? HEED_OK : heed_fail_memory(error, count * sizeof *encodings, "the prompts");
     pthread_mutex_lock(&t->turn);
-    if (status == HEED_OK) status = encode_prompts(t, prompts, count, ids, encodings, error);
+    if (status == HEED_OK) status = encode_prompts(t, prompts, count, hooks, ids, encodings, error);
     if (status == HEED_OK) status = generate(t, ids, count, options, hooks, results, error);
     pthread_mutex_unlock(&t->turn);
     for (size_t i = 0; encodings && i < count; i++) heed_encoding_free(&encodings[i]);

@@ -8,6 +8,11 @@
 #include <string.h>
 #include <time.h>
 
+heed_cancel heed_hooks_cancel(const heed_hooks *hooks)
+{
+    return hooks ? (heed_cancel){hooks->cancelled, hooks->argument} : (heed_cancel){0};
+}
+
 heed_status heed_load_options_read(const heed_load_options *options, heed_model_options *how, heed_error *error)
 {
     if (options->cache && (!heed_dtype_by_name(options->cache, &how->cache) || !heed_dtype_keeps_keys(how->cache)))
@@ -15,6 +20,7 @@ heed_status heed_load_options_read(const heed_load_options *options, heed_model_
     how->bf16 = options->compute && !strcmp(options->compute, "bf16");
     if (options->compute && !how->bf16 && strcmp(options->compute, "f32"))
         return heed_fail(error, HEED_E_ARG, "products of type \"%.40s\"; expected f32 or bf16", options->compute);
+    how->cancel = heed_hooks_cancel(options->hooks);
     how->rounded = options->weights != NULL;
     return how->rounded ? heed_weight_type_read(options->weights, &how->rounded_to, error) : HEED_OK;
 }
@@ -102,10 +108,13 @@ bool heed_transformer_has_source(const heed_transformer *t)
     return heed_model_config(t->model)->arrangement == HEED_ENCODER_DECODER;
 }
 
-heed_status heed_transformer_session(heed_transformer *t, int64_t sequences, int64_t context, heed_session **session, heed_error *error)
+heed_status heed_transformer_session(heed_transformer *t, int64_t sequences, int64_t context, const heed_hooks *hooks,
+                                     heed_session **session, heed_error *error)
 {
     heed_session_options options = {.sequences = sequences, .context = context};
-    return heed_session_new(session, t->model, t->context->backend, &options, error);
+    HEED_TRY(heed_session_new(session, t->model, t->context->backend, &options, error));
+    heed_session_set_cancel(*session, heed_hooks_cancel(hooks));
+    return HEED_OK;
 }
 
 void heed_generation_preset(heed_generation_options *options)

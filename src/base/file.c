@@ -71,10 +71,55 @@ void heed_file_map_release(const heed_file_map *map, size_t offset, size_t count
 
 heed_status heed_file_reader_open(heed_file_reader *reader, const char *path, heed_error *error)
 {
+    struct stat information;
     *reader = (heed_file_reader){.path = heed_string_copy(path), .descriptor = -1};
-    heed_status status = reader->path ? open_regular(path, &reader->descriptor, &reader->size, error)
-                                      : heed_fail_memory(error, strlen(path) + 1, path);
-    if (status != HEED_OK) heed_file_reader_close(reader);
+    heed_status status = reader->path
+                             ? open_regular(path, &reader->descriptor, &reader->size, error)
+                             : heed_fail_memory(error, strlen(path) + 1, path);
+    if (status == HEED_OK && fstat(reader->descriptor, &information) != 0)
+        status = heed_fail_system(error, "inspect", path);
+    if (status != HEED_OK) {
+        heed_file_reader_close(reader);
+        return status;
+    }
+    reader->size = (size_t)information.st_size;
+    reader->changed_seconds = information.st_mtim.tv_sec;
+    reader->changed_nanoseconds = information.st_mtim.tv_nsec;
+    return HEED_OK;
+}
+
+heed_status heed_file_reader_check(const heed_file_reader *reader, heed_error *error)
+{
+    struct stat now;
+    if (fstat(reader->descriptor, &now) != 0)
+        return heed_fail_system(error, "inspect", reader->path);
+    if ((size_t)now.st_size == reader->size && now.st_mtim.tv_sec == reader->changed_seconds &&
+        now.st_mtim.tv_nsec == reader->changed_nanoseconds)
+        return HEED_OK;
+    return heed_fail(error, HEED_E_IO,
+                     "%s: another program has changed the file while heed read it (%zu bytes at "
+                     "first, %lld now); try again when it is complete",
+                     reader->path, reader->size, (long long)now.st_size);
+}
+
+heed_status heed_file_read_whole(const char *path, char **bytes, size_t *size, heed_error *error)
+{
+    heed_file_reader reader;
+    *bytes = NULL;
+    *size = 0;
+    HEED_TRY(heed_file_reader_open(&reader, path, error));
+    size_t room = 0;
+    heed_status status = HEED_OK;
+    char *data = heed_add_size(reader.size, 1, &room) ? malloc(room) : NULL;
+    if (!data) status = heed_fail_memory(error, reader.size, path);
+    else status = heed_file_reader_get(&reader, 0, data, reader.size, error);
+    if (status == HEED_OK) status = heed_file_reader_check(&reader, error);
+    if (status == HEED_OK) {
+        data[reader.size] = 0;
+        *bytes = data;
+        *size = reader.size;
+    } else free(data);
+    heed_file_reader_close(&reader);
     return status;
 }
 

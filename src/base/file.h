@@ -21,17 +21,23 @@ void heed_file_map_close(heed_file_map *map);
 /* Tells the kernel that bytes [offset, offset+count) are not needed again (law 8: source pages are released). */
 void heed_file_map_release(const heed_file_map *map, size_t offset, size_t count);
 
-/* A regular file that is read by position. `size` is what it had when it was opened. */
+/* A regular file that is read by position. */
 typedef struct heed_file_reader {
     char *path;
     int descriptor; /* -1: none */
-    size_t size;
+    size_t size;    /* when it was opened, as is the rest */
+    int64_t changed_seconds, changed_nanoseconds;
 } heed_file_reader;
 heed_status heed_file_reader_open(heed_file_reader *reader, const char *path, heed_error *error);
 /* Reads `count` bytes from `offset`. HEED_E_IO naming the file when fewer are there. */
 heed_status heed_file_reader_get(const heed_file_reader *reader, size_t offset, void *bytes,
                                  size_t count, heed_error *error);
+/* HEED_E_IO naming the file when another program has changed it since it was opened. */
+heed_status heed_file_reader_check(const heed_file_reader *reader, heed_error *error);
 void heed_file_reader_close(heed_file_reader *reader); /* a second close is fine */
+
+/* The whole of a regular file, *size bytes and a NUL after them; free(*bytes). Errors as above. */
+heed_status heed_file_read_whole(const char *path, char **bytes, size_t *size, heed_error *error);
 
 /* Appends a whole file to `buffer`; HEED_E_FORMAT when it is larger than `limit` bytes. */
 heed_status heed_file_read(const char *path, size_t limit, heed_buffer *buffer, heed_error *error);

@@ -272,6 +272,15 @@ static heed_status converse(chat_task *values)
     return status;
 }
 
+static heed_status note_idle(chat_task *values)
+{
+    heed_generation_options how;
+    heed_status status = task_generation(&values->task, values->count, &how);
+    if (status == HEED_OK) status = task_note_idle(&values->task, &how);
+    sampling_free(&values->task.sampling_words);
+    return status;
+}
+
 static heed_status run(task *t)
 {
     chat_task *values = (chat_task *)t;
@@ -279,6 +288,7 @@ static heed_status run(task *t)
     heed_status status = values->save ? heed_output_check(values->save, &t->error) : HEED_OK;
     if (status == HEED_OK) status = heed_chat_new(&values->chat, t->transformer, &how, &t->error);
     if (status == HEED_OK && values->load) status = heed_chat_load(values->chat, values->load, &t->error);
+    if (status == HEED_OK) status = note_idle(values);
     if (status != HEED_OK) return status;
     values->changed = true;
     status = save_at_end(values, converse(values));

@@ -119,7 +119,8 @@ static heed_status run(task *t)
     heed_status status = HEED_OK;
     if (!pairs)
         status = heed_transformer_score(t->transformer, values->text.items, values->text.count, values->max_tokens, values->context, &hooks, &evaluation, &t->error);
-    else if ((status = task_generation(t, values->count, &how)) == HEED_OK)
+    else if ((status = task_generation(t, values->count, &how)) == HEED_OK &&
+             (status = task_note_idle(t, &how)) == HEED_OK)
         status = heed_transformer_bleu(t->transformer, values->pairs.items[0], values->pairs.items[1], &how, &hooks, &evaluation, &t->error);
     progress_end();
     return status == HEED_OK ? print_evaluation(t, &evaluation, pairs) : status;

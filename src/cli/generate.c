@@ -195,6 +195,7 @@ static heed_status run(task *t)
     heed_results results = {0};
     heed_status status = read_prompts(values, &t->error);
     if (status == HEED_OK) status = task_generation(t, values->count == -1 ? INT32_MAX : values->count, &how);
+    if (status == HEED_OK) status = task_note_idle(t, &how);
     if (status != HEED_OK) return status;
     how.context = values->context;
     how.prompt_cache = values->prompt_cache;
@@ -206,9 +207,11 @@ static heed_status run(task *t)
     bool begun = false; /* some text stands on the line */
     heed_hooks hooks = {.text = streamed ? stream_text : NULL, .cancelled = interrupted, .argument = &begun};
     status = heed_transformer_generate(t->transformer, prompts->items, prompts->count, &how, &hooks, &results, &t->error);
-    /* The answer may be there although a prompt cache could not be written. */
+    /* What was written before something failed is printed all the same. */
     heed_status printed = results.count ? print_results(values, &results, streamed) : HEED_OK;
     if (!results.count && begun) putchar('\n');
+    if (status != HEED_OK && results.count && !values->prompt_cache)
+        note("heed generate: only the first %zu sequences are complete", results.count);
     heed_results_free(&results);
     return status == HEED_OK ? printed : status;
 }

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -9,12 +10,22 @@ enum { INTERRUPTED = 130 }; /* the exit status */
 
 static volatile sig_atomic_t asked;
 static volatile sig_atomic_t came[3];
+static volatile sig_atomic_t in_background; /* the shell that began the program had SIGINT ignored */
 static const int listened[3] = {SIGINT, SIGTERM, SIGHUP};
+
+/* Ctrl-C at the terminal of a program in the background is meant for another. A SIGINT that was sent
+   to this program is meant for it. */
+static bool is_meant_for_another(int number, const siginfo_t *information)
+{
+    return number == SIGINT && in_background && information && information->si_code > 0;
+}
 
 /* A terminal that closes may send SIGHUP twice, once from the kernel and once from the shell, so
    only SIGINT and SIGTERM end the program at once when they come again. */
-static void on_signal(int number)
+static void on_signal(int number, siginfo_t *information, void *unused)
 {
+    (void)unused;
+    if (is_meant_for_another(number, information)) return;
     for (int i = 0; i < 3; i++) {
         if (listened[i] != number) continue;
         if (came[i] && number != SIGHUP) _exit(INTERRUPTED);
@@ -25,14 +36,14 @@ static void on_signal(int number)
 
 void interrupt_listen(void)
 {
-    struct sigaction action = {.sa_handler = on_signal};
+    struct sigaction action = {.sa_sigaction = on_signal, .sa_flags = SA_SIGINFO};
     sigemptyset(&action.sa_mask);
     for (int i = 0; i < 3; i++) {
-        /* nohup ignores SIGHUP on purpose; a shell that starts a program with & ignores SIGINT for
-           it, which would leave it deaf to a kill -INT. */
         struct sigaction before;
         bool ignored = sigaction(listened[i], NULL, &before) == 0 && before.sa_handler == SIG_IGN;
-        if (!ignored || listened[i] != SIGHUP) sigaction(listened[i], &action, NULL);
+        if (listened[i] == SIGINT) in_background = ignored;
+        else if (ignored) continue;
+        sigaction(listened[i], &action, NULL);
     }
     signal(SIGPIPE, SIG_IGN); /* a closed pipe is a failed write, reported as one */
 }

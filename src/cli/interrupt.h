@@ -1,6 +1,7 @@
 /* interrupt.h: Ctrl-C, SIGTERM or SIGHUP once asks the task to finish cleanly; Ctrl-C or SIGTERM
    twice ends the program at once. The exit status is 130 either way. A signal that was ignored when
-   the program began (nohup, background jobs of a script) stays ignored. */
+   the program began stays ignored: SIGHUP with nohup, the terminal's Ctrl-C in the background jobs of
+   a script. */
 #ifndef HEED_CLI_INTERRUPT_H
 #define HEED_CLI_INTERRUPT_H
 

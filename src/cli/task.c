@@ -46,6 +46,15 @@ heed_status task_generation(task *t, int64_t count, heed_generation_options *how
     return sampling_apply(&t->sampling, t->transformer, how, &t->sampling_words, &t->error);
 }
 
+heed_status task_note_idle(task *t, const heed_generation_options *how)
+{
+    char *notes = NULL;
+    heed_status status = heed_transformer_idle_options(t->transformer, how, &notes, &t->error);
+    if (notes) fputs(notes, stderr);
+    heed_free(notes);
+    return status;
+}
+
 /* ---- the run ---- */
 
 static int check(task *t)
@@ -87,6 +96,8 @@ static heed_status prepare(task *t)
     unsigned shares = t->verb->shares;
     file_limit_is_an_error();
     if (shares & VERB_STOPS) interrupt_listen();
+    static const heed_hooks stop = {.cancelled = interrupted};
+    t->load.hooks = shares & VERB_STOPS ? &stop : NULL;
     heed_watch_options watch = {.profile = t->profile, .nan_guard = t->nan_guard, .no_passes = t->no_passes, .trace = t->trace ? write_trace : NULL,
                                 .dump = t->dump ? write_dump : NULL, .dot = t->dump && !strcmp(t->dump, "dot"), .argument = t};
     heed_status status = HEED_OK;

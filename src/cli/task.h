@@ -33,6 +33,8 @@ int verb_run(const verb *v, int argc, char **argv);
 heed_hooks task_hooks(const char *unit);
 /* What --temp ... and -n (count) say, over the preset. */
 heed_status task_generation(task *t, int64_t count, heed_generation_options *how);
+/* Notes about those of them that have no effect. */
+heed_status task_note_idle(task *t, const heed_generation_options *how);
 /* Prints the object (taken; NULL is an allocation that failed) and a line end. */
 heed_status task_print_json(task *t, json_t *object, size_t flags);
 json_t *number_or_null(double number); /* NaN and infinities have no JSON */

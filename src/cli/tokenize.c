@@ -27,7 +27,7 @@ static const option options[] = {
     HEED_OPTION(tokenize_task, min_frequency, "min-frequency", 0, OPTION_COUNT, "N", "Leave out what is rarer (default 0)."),
     HEED_OPTION(tokenize_task, sentence_ends, "sentence-ends", 0, OPTION_FLAG, NULL, "Special tokens <pad> </s> <unk>, and </s> behind each text: for translation."),
     HEED_OPTION(tokenize_task, masking, "masking", 0, OPTION_FLAG, NULL, "Special tokens [PAD] [UNK] [CLS] [SEP] [MASK], and [CLS] text [SEP]: for --family bert."),
-    HEED_OPTION(tokenize_task, out, "out", 0, OPTION_TEXT, "DIR", "Where tokenizer.json is written."),
+    HEED_OPTION(tokenize_task, out, "out", 0, OPTION_TEXT, "DIR", "Where tokenizer.json is written: a folder that is new, empty, or of an earlier training."),
     {0}};
 
 static const option_rule rules[] = {

@@ -108,6 +108,10 @@ static void show_step(void *context, const heed_train_progress *p)
     const train_task *values = context;
     char left[32];
     double fraction = p->steps ? (double)p->step / (double)p->steps : 0;
+    if (isnan(p->loss)) { /* an evaluation alone, which an interruption had left out */
+        if (!values->quiet) note("step %6lld  valid %.4f", (long long)p->step, p->eval_loss);
+        return;
+    }
     if (!isnan(p->eval_loss) && !values->quiet)
         note("step %6lld  loss %.4f  valid %.4f%s", (long long)p->step, p->loss, p->eval_loss, p->eval_loss <= p->best_eval_loss ? "  best so far" : "");
     if (p->step < p->steps)

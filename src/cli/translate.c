@@ -26,6 +26,7 @@ static heed_status run(task *t)
     heed_generation_options how;
     heed_hooks hooks = task_hooks("lines");
     heed_status status = task_generation(t, values->count, &how);
+    if (status == HEED_OK) status = task_note_idle(t, &how);
     return status == HEED_OK ? heed_transformer_translate(t->transformer, values->in, values->out, &how, &hooks, &t->error) : status;
 }
 

@@ -103,6 +103,12 @@ heed_generated *heed_job_item(const heed_job *job, const heed_group *group, int6
     return &job->generation->items[group->prompt * (size_t)job->settings->returned + (size_t)number];
 }
 
+void heed_job_finished(const heed_job *job, heed_generated *item)
+{
+    item->finished = true;
+    if (job->events->finished) job->events->finished(job->events->argument, item);
+}
+
 heed_status heed_job_set_text(heed_generated *item, const heed_buffer *text, heed_error *error)
 {
     item->text = heed_allocate(text->length + 1, 1);

@@ -78,7 +78,8 @@ static heed_status set_lengths(const loop *l, heed_group *group, heed_error *err
     return HEED_OK;
 }
 
-static heed_status prepare_group(loop *l, size_t index, heed_group *group, heed_error *error)
+/* What a prompt becomes: its ids, and how long its sequences may be. */
+static heed_status shape_group(loop *l, size_t index, heed_group *group, heed_error *error)
 {
     heed_ids ids = l->prompts[index];
     *group = (heed_group){.prompt = index, .sequence = -1};
@@ -89,11 +90,24 @@ static heed_status prepare_group(loop *l, size_t index, heed_group *group, heed_
     HEED_TRY(fit_prompt(l, index, &ids, error));
     if (has_source) group->source = ids, group->given = (heed_ids){&l->start, 1};
     else group->given = ids;
+    l->job.generation->prompts[index].count = (size_t)ids.count;
+    return set_lengths(l, group, error);
+}
+
+/* A prompt that cannot be answered is told before any other is: that may take hours. */
+static heed_status check_prompts(loop *l, heed_error *error)
+{
+    heed_group group;
+    for (size_t i = 0; i < l->count; i++) HEED_TRY(shape_group(l, i, &group, error));
+    return HEED_OK;
+}
+
+static heed_status prepare_group(loop *l, size_t index, heed_group *group, heed_error *error)
+{
+    HEED_TRY(shape_group(l, index, group, error));
     heed_prompt_report *report = &l->job.generation->prompts[index];
-    report->count = (size_t)ids.count;
-    HEED_TRY(set_lengths(l, group, error));
     int64_t likely = l->job.settings->log_probabilities;
-    if (likely < 0 || has_source) return HEED_OK;
+    if (likely < 0 || heed_session_has_source(l->job.session)) return HEED_OK;
     report->log_probabilities = heed_allocate(report->count, sizeof *report->log_probabilities);
     if (likely) report->likely = heed_allocate(report->count * (size_t)likely, sizeof *report->likely);
     if (!report->log_probabilities || (likely && !report->likely))
@@ -201,7 +215,7 @@ static heed_status return_nothing(loop *l, heed_group *group, heed_error *error)
     for (int64_t i = 0; i < l->job.settings->returned; i++) {
         heed_generated *item = heed_job_item(&l->job, group, i);
         item->finish = group->limit;
-        if (l->job.events->finished) l->job.events->finished(l->job.events->argument, item);
+        heed_job_finished(&l->job, item);
     }
     group->done = true;
     return heed_job_release(&l->job, 0, group->sequence, group->given.ids, error);
@@ -268,7 +282,8 @@ static heed_status prepare(loop *l, heed_error *error)
     if (!l->groups || !l->items || !l->places || !l->sources || !l->sequences || !job->scores)
         return heed_fail_memory(error, 2 * vocabulary * sizeof *job->scores, "generation");
     HEED_TRY(heed_logits_scratch_new(&job->scratch, job->vocabulary, error));
-    return allocate_results(l, error);
+    HEED_TRY(allocate_results(l, error));
+    return check_prompts(l, error);
 }
 
 /* Prompts that begin alike: what they share is read once, if it fills a block and one place of the session stays free for it. The longest
@@ -293,6 +308,16 @@ static heed_status read_shared(loop *l, heed_prefix *shared, heed_error *error)
     return heed_prefix_feed(shared, prompts[0].ids, common, error);
 }
 
+static const heed_search *search_of(const heed_generation_settings *settings)
+{
+    return settings->beams > 1 ? &heed_search_beam : &heed_search_plain;
+}
+
+int64_t heed_generate_sequences(const heed_generation_settings *settings)
+{
+    return search_of(settings)->sequences(settings);
+}
+
 static heed_status generate(heed_session *session, heed_prefix *prefix, const heed_tokenizer *tokenizer, const heed_generation_settings *settings,
                             const heed_ids *prompts, size_t count, const heed_generation_events *events, heed_generation *generation,
                             heed_error *error)
@@ -302,7 +327,7 @@ static heed_status generate(heed_session *session, heed_prefix *prefix, const he
     *generation = (heed_generation){0};
     loop l = {.prompts = prompts, .count = count, .start = (int32_t)settings->decoder_start, .bos = (int32_t)settings->bos};
     l.job = (heed_job){.session = session, .tokenizer = tokenizer, .settings = settings, .events = events ? events : &none,
-                       .search = settings->beams > 1 ? &heed_search_beam : &heed_search_plain, .generation = generation,
+                       .search = search_of(settings), .generation = generation,
                        .vocabulary = heed_session_vocabulary(session), .samples = settings->sample && settings->temperature > 0, .prefix = prefix, .keeps = prefix && settings->beams <= 1};
     heed_logits_chain_make(&l.job.always, settings, HEED_LOGITS_ALWAYS);
     if (l.job.samples) heed_logits_chain_make(&l.job.sampling, settings, HEED_LOGITS_SAMPLING);

@@ -78,6 +78,8 @@ const float *heed_job_scores(heed_job *job, const heed_group *group, const heed_
 /* `count` likeliest tokens into likely[count]. */
 void heed_job_likely(heed_job *job, const float *scores, double log_sum, int64_t count, heed_token_score *likely);
 heed_generated *heed_job_item(const heed_job *job, const heed_group *group, int64_t number);
+/* Says that an item is complete. */
+void heed_job_finished(const heed_job *job, heed_generated *item);
 heed_status heed_job_set_text(heed_generated *item, const heed_buffer *text, heed_error *error);
 /* The text of an item's ids, up to a stop string. */
 heed_status heed_job_make_text(const heed_job *job, heed_generated *item, heed_error *error);

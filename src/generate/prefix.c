@@ -2,7 +2,7 @@
 
 #include "base/memory.h"
 #include "generate/session_internal.h"
-#include "io/safetensors.h"
+#include "io/stored.h"
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -136,8 +136,11 @@ static heed_status expect(const heed_safetensors *file, const char *path, const 
     return HEED_OK;
 }
 
-/* Are the rows of the last position what the file holds, up to rounding? `scratch`: a row as it is kept and two as floats. */
-static bool last_agrees(const heed_prefix *prefix, int64_t sequence, const heed_safetensors *file, int64_t count, float *scratch)
+/* *agrees: are the rows of the last position what the file holds, up to rounding? `scratch`: a row
+   as it is kept and two as floats. */
+static heed_status compare_last(const heed_prefix *prefix, int64_t sequence,
+                                const heed_safetensors *file, int64_t count, float *scratch,
+                                bool *agrees, heed_error *error)
 {
     const heed_cache *cache = prefix->session->caches[HEED_SESSION_SELF];
     const heed_model *model = heed_session_model(prefix->session);
@@ -152,16 +155,34 @@ static bool last_agrees(const heed_prefix *prefix, int64_t sequence, const heed_
         const heed_stored_tensor *tensor = heed_safetensors_find(file, name);
         copy_rows(prefix, sequence, i, (char *)room, count - 1, 1, true);
         heed_model_cache_widen(model, room, kept);
-        memcpy(room, (const char *)tensor->data + (size_t)(count - 1) * bytes, bytes);
+        HEED_TRY(heed_stored_read(tensor, (size_t)(count - 1) * bytes, room, bytes, error));
         heed_model_cache_widen(model, room, stored);
         double most = 0, apart = 0;
         for (int64_t k = 0; k < width; k++) {
             most = fmax(most, fabs((double)stored[k]));
             apart = fmax(apart, fabs((double)stored[k] - (double)kept[k]));
         }
-        if (!(apart <= steps * most + 1e-6)) return false;
+        *agrees = apart <= steps * most + 1e-6;
+        if (!*agrees) return HEED_OK;
     }
-    return true;
+    return HEED_OK;
+}
+
+/* Copies the rows of one array of the cache out of the file. */
+static heed_status fill_array(const heed_prefix *prefix, int64_t sequence, int64_t array,
+                              const heed_stored_tensor *tensor, int64_t count, heed_error *error)
+{
+    size_t bytes = heed_cache_row_bytes(prefix->session->caches[HEED_SESSION_SELF]);
+    heed_stored_window window = {.tensor = tensor};
+    heed_status status = HEED_OK;
+    for (int64_t row = 0; row < count && status == HEED_OK; row++) {
+        const void *stored = NULL;
+        status = heed_stored_window_get(&window, (size_t)row * bytes, bytes, &stored, error);
+        if (status == HEED_OK)
+            copy_rows(prefix, sequence, array, (char *)stored, row, 1, false);
+    }
+    heed_stored_window_free(&window);
+    return status;
 }
 
 static heed_status read_rows(heed_prefix *prefix, int64_t sequence, const heed_safetensors *file, const char *path, const int32_t *ids, int64_t count,
@@ -177,14 +198,13 @@ static heed_status read_rows(heed_prefix *prefix, int64_t sequence, const heed_s
         const heed_stored_tensor *tensor = NULL;
         snprintf(name, sizeof name, "cache.%lld", (long long)i);
         HEED_TRY(expect(file, path, name, heed_model_cache_dtype(heed_session_model(prefix->session)), count, columns, &tensor, error));
-        for (int64_t row = 0; row < count; row++) {
-            memcpy(scratch, (const char *)tensor->data + (size_t)row * heed_cache_row_bytes(cache), heed_cache_row_bytes(cache));
-            copy_rows(prefix, sequence, i, (char *)scratch, row, 1, false);
-        }
+        HEED_TRY(fill_array(prefix, sequence, i, tensor, count, error));
     }
     heed_session_truncate(prefix->session, sequence, count - 1);
     HEED_TRY(feed(prefix->session, sequence, ids + count - 1, 1, error));
-    if (last_agrees(prefix, sequence, file, count, scratch)) return HEED_OK;
+    bool agrees = false;
+    HEED_TRY(compare_last(prefix, sequence, file, count, scratch, &agrees, error));
+    if (agrees) return heed_safetensors_check_unchanged(file, error);
     return heed_fail(error, HEED_E_ARG, "%s: the prompt cache was made with other weights: remove the file, or use the model it was made with", path);
 }
 
@@ -209,7 +229,7 @@ heed_status heed_prefix_load(heed_prefix *prefix, const char *path, heed_error *
         ids = heed_allocate((size_t)count, sizeof *ids);
         scratch = heed_allocate(3 * (size_t)columns, sizeof *scratch);
         if (!ids || !scratch) status = heed_fail_memory(error, stored->bytes, "a prompt cache");
-        else memcpy(ids, stored->data, (size_t)count * sizeof *ids);
+        else status = heed_stored_read(stored, 0, ids, (size_t)count * sizeof *ids, error);
     }
     if (status == HEED_OK) status = heed_session_add(prefix->session, &sequence, error);
     if (status == HEED_OK) status = read_rows(prefix, sequence, file, path, ids, count, scratch, error);

@@ -143,6 +143,7 @@ heed_status heed_score_text(heed_session *session, const heed_tokenizer *tokeniz
                             const heed_score_options *options, heed_score *score, heed_error *error)
 {
     heed_encoding encoding = {0};
+    if (options) encoding.cancel = (heed_cancel){options->cancelled, options->argument};
     heed_status status = heed_tokenizer_encode(tokenizer, text, length, HEED_ENCODE_SPECIAL, &encoding, error);
     size_t count = max_tokens && max_tokens < encoding.count ? max_tokens : encoding.count;
     if (status == HEED_OK) status = heed_score_ids(session, encoding.ids, count, options, score, error);

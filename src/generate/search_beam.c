@@ -294,7 +294,7 @@ static heed_status return_items(heed_job *job, heed_group *group, heed_error *er
         if (job->tokenizer) HEED_TRY(heed_job_make_text(job, item, error));
         if (job->events->text && item->text_length)
             job->events->text(job->events->argument, group->prompt, (size_t)number, item->text, item->text_length);
-        if (job->events->finished) job->events->finished(job->events->argument, item);
+        heed_job_finished(job, item);
     }
     return HEED_OK;
 }

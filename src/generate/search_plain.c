@@ -9,16 +9,29 @@ typedef struct writing {
     heed_draft draft;
     heed_text_stream text;
     heed_rng rng;
+    int64_t number;   /* among the sequences of its prompt */
     int64_t sequence; /* of the session, -1 while it has none */
-    bool ended, returned;
+    bool open;        /* it is being written; else the place is free */
+    bool ended;
     heed_finish finish;
 } writing;
 
-typedef struct plain { writing *writings; int64_t count; } plain;
+/* Of the sequences of one prompt some are written at a time, in places that the next ones take over. */
+typedef struct plain {
+    writing *writings;         /* (places) */
+    int64_t *fed;              /* (places) whose token each item of the step is */
+    int64_t places, begun;     /* sequences begun so far */
+    int64_t prompt;            /* the session's sequence that begins with the prompt; -1 once all have theirs */
+    bool taken;                /* one of the sequences goes on in it */
+    float *scores;             /* (V) after the prompt, for the same; NULL where all begin at once */
+    bool kept_first;           /* sequence 0 was handed over to the job's prefix, or dropped */
+} plain;
+
+enum { AT_ONCE = 256 };
 
 static int64_t sequences(const heed_generation_settings *settings)
 {
-    return settings->returned;
+    return settings->returned > AT_ONCE ? AT_ONCE + 1 : settings->returned;
 }
 
 /* Numbers that depend on nothing but the seed, the ids given and the number of the returned sequence. */
@@ -33,20 +46,16 @@ static heed_rng stream_of(const heed_job *job, const heed_group *group, int64_t 
 static heed_status begin(heed_job *job, heed_group *group, heed_error *error)
 {
     plain *state = heed_allocate(1, sizeof *state);
-    int64_t count = job->settings->returned;
+    int64_t returned = job->settings->returned;
     if (!state) return heed_fail_memory(error, sizeof *state, "a search");
     group->state = state;
-    state->writings = heed_allocate((size_t)count, sizeof *state->writings);
-    if (!state->writings) return heed_fail_memory(error, (size_t)count * sizeof *state->writings, "returned sequences");
-    state->count = count;
-    for (int64_t i = 0; i < count; i++) {
-        writing *w = &state->writings[i];
-        w->sequence = -1;
-        w->rng = stream_of(job, group, i);
-        HEED_TRY(heed_draft_begin(&w->draft, &group->given, error));
-        if (job->tokenizer) HEED_TRY(heed_text_stream_begin(&w->text, job->tokenizer, job->settings, error));
-    }
-    return HEED_OK;
+    state->prompt = -1;
+    state->places = returned > AT_ONCE ? AT_ONCE : returned;
+    state->writings = heed_allocate((size_t)state->places, sizeof *state->writings);
+    state->fed = heed_allocate((size_t)state->places, sizeof *state->fed);
+    if (returned > AT_ONCE) state->scores = heed_allocate((size_t)job->vocabulary, sizeof *state->scores);
+    if (state->writings && state->fed && (state->scores || returned <= AT_ONCE)) return HEED_OK;
+    return heed_fail_memory(error, (size_t)state->places * sizeof *state->writings, "returned sequences");
 }
 
 static void give_text(const heed_job *job, const heed_group *group, int64_t number, const char *piece, size_t length)
@@ -61,9 +70,8 @@ static void end_writing(writing *w, heed_finish finish)
 }
 
 /* Chooses the next id of a sequence and says whether it was the last. */
-static heed_status choose(heed_job *job, heed_group *group, int64_t number, const float *logits, heed_error *error)
+static heed_status choose(heed_job *job, heed_group *group, writing *w, const float *logits, heed_error *error)
 {
-    writing *w = &((plain *)group->state)->writings[number];
     const float *scores = heed_job_scores(job, group, &w->draft, logits);
     int32_t id = 0;
     if (!job->samples) {
@@ -87,93 +95,124 @@ static heed_status choose(heed_job *job, heed_group *group, int64_t number, cons
         const char *piece;
         size_t length;
         HEED_TRY(heed_text_stream_push(&w->text, id, &piece, &length, error));
-        give_text(job, group, number, piece, length);
+        give_text(job, group, w->number, piece, length);
     }
     if (w->text.stopped) end_writing(w, HEED_FINISH_STOP);
     else if (w->draft.count >= group->max_length) end_writing(w, group->limit);
     return HEED_OK;
 }
 
+/* Begins the next sequence in a free place, with its first id. */
+static heed_status begin_writing(heed_job *job, heed_group *group, writing *w, const float *logits, heed_error *error)
+{
+    plain *state = group->state;
+    *w = (writing){.number = state->begun++, .sequence = -1, .open = true};
+    w->rng = stream_of(job, group, w->number);
+    HEED_TRY(heed_draft_begin(&w->draft, &group->given, error));
+    if (job->tokenizer) HEED_TRY(heed_text_stream_begin(&w->text, job->tokenizer, job->settings, error));
+    return choose(job, group, w, logits, error);
+}
+
 static heed_status first(heed_job *job, heed_group *group, const float *logits, heed_error *error)
 {
     plain *state = group->state;
-    for (int64_t i = 0; i < state->count; i++) HEED_TRY(choose(job, group, i, logits, error));
+    if (state->scores) memcpy(state->scores, logits, (size_t)job->vocabulary * sizeof *logits);
+    for (int64_t i = 0; i < state->places; i++) HEED_TRY(begin_writing(job, group, &state->writings[i], logits, error));
     return HEED_OK;
-}
-
-static bool is_fed(const writing *w)
-{
-    return !w->ended && w->sequence >= 0;
 }
 
 static int64_t feed(const heed_group *group, heed_step_item *items)
 {
     const plain *state = group->state;
     int64_t count = 0;
-    for (int64_t i = 0; i < state->count; i++) {
+    for (int64_t i = 0; i < state->places; i++) {
         const writing *w = &state->writings[i];
-        if (is_fed(w)) items[count++] = (heed_step_item){w->sequence, w->draft.ids + w->draft.count - 1, 1, 0};
+        if (!w->open || w->ended || w->sequence < 0) continue;
+        state->fed[count] = i;
+        items[count++] = (heed_step_item){w->sequence, w->draft.ids + w->draft.count - 1, 1, 0};
     }
     return count;
 }
 
 static heed_status next(heed_job *job, heed_group *group, int64_t item, const float *logits, heed_error *error)
 {
-    /* The k-th item fed: sequences before it that end in this very step were fed too. */
     const plain *state = group->state;
-    for (int64_t i = 0; i < state->count; i++)
-        if (state->writings[i].sequence >= 0 && item-- == 0) return choose(job, group, i, logits, error);
-    return HEED_OK;
+    return choose(job, group, &state->writings[state->fed[item]], logits, error);
 }
 
-static heed_status return_item(heed_job *job, heed_group *group, int64_t number, heed_error *error)
+static void free_writing(writing *w)
 {
-    writing *w = &((plain *)group->state)->writings[number];
-    heed_generated *item = heed_job_item(job, group, number);
+    heed_draft_free(&w->draft);
+    heed_text_stream_free(&w->text);
+    w->open = false;
+}
+
+static heed_status return_item(heed_job *job, heed_group *group, writing *w, heed_error *error)
+{
+    heed_generated *item = heed_job_item(job, group, w->number);
     const char *piece = "";
     size_t length = 0;
     if (job->tokenizer) {
         HEED_TRY(heed_text_stream_finish(&w->text, &piece, &length, error));
-        give_text(job, group, number, piece, length);
+        give_text(job, group, w->number, piece, length);
         if (w->text.stopped) w->finish = HEED_FINISH_STOP;
         HEED_TRY(heed_job_set_text(item, &w->text.text, error));
     }
     heed_draft_finish(&w->draft, item, w->finish);
-    w->returned = true;
-    if (job->events->finished) job->events->finished(job->events->argument, item);
+    heed_job_finished(job, item);
     return HEED_OK;
 }
 
-/* Behind the first choice every sequence that goes on gets a sequence of the session: the prompt's own, or a fork of it. */
-static heed_status give_sequences(heed_job *job, heed_group *group, heed_error *error)
+/* Ends a sequence: its place in the session and its place here are free afterwards. */
+static heed_status finish_writing(heed_job *job, heed_group *group, writing *w, heed_error *error)
 {
     plain *state = group->state;
-    int64_t owner = -1;
-    for (int64_t i = 0; i < state->count; i++) {
-        writing *w = &state->writings[i];
-        if (w->ended) continue;
-        if (owner < 0) owner = i, w->sequence = group->sequence;
-        else HEED_TRY(heed_session_fork(job->session, group->sequence, group->given.count, &w->sequence, error));
+    if (w->sequence >= 0) {
+        state->kept_first = state->kept_first || w->number == 0;
+        HEED_TRY(heed_job_release(job, w->number, w->sequence, w->draft.ids, error));
     }
-    if (owner < 0) HEED_TRY(heed_job_release(job, 0, group->sequence, group->given.ids, error));
-    group->sequence = -1;
+    w->sequence = -1;
+    HEED_TRY(return_item(job, group, w, error));
+    free_writing(w);
     return HEED_OK;
+}
+
+/* A sequence of the session that holds the prompt: the prompt's own where no other will need it, else a fork. */
+static heed_status give_sequence(heed_job *job, heed_group *group, writing *w, heed_error *error)
+{
+    plain *state = group->state;
+    if (state->taken || state->begun < job->settings->returned)
+        return heed_session_fork(job->session, state->prompt, group->given.count, &w->sequence, error);
+    w->sequence = state->prompt;
+    state->taken = true;
+    return HEED_OK;
+}
+
+/* Lets a place be written in until it holds a sequence that goes on, or none is left to begin. */
+static heed_status fill_place(heed_job *job, heed_group *group, writing *w, heed_error *error)
+{
+    plain *state = group->state;
+    for (;;) {
+        if (w->open && !w->ended) return w->sequence < 0 ? give_sequence(job, group, w, error) : HEED_OK;
+        if (w->open) HEED_TRY(finish_writing(job, group, w, error));
+        if (state->begun == job->settings->returned) return HEED_OK;
+        HEED_TRY(begin_writing(job, group, w, state->scores, error));
+    }
 }
 
 static heed_status advance(heed_job *job, heed_group *group, heed_error *error)
 {
     plain *state = group->state;
-    if (group->sequence >= 0) HEED_TRY(give_sequences(job, group, error));
+    if (group->sequence >= 0) state->prompt = group->sequence, group->sequence = -1;
     group->done = true;
-    for (int64_t i = 0; i < state->count; i++) {
-        writing *w = &state->writings[i];
-        if (!w->ended) group->done = false;
-        if (!w->ended || w->returned) continue;
-        if (w->sequence >= 0) HEED_TRY(heed_job_release(job, i, w->sequence, w->draft.ids, error));
-        w->sequence = -1;
-        HEED_TRY(return_item(job, group, i, error));
+    for (int64_t i = 0; i < state->places; i++) {
+        HEED_TRY(fill_place(job, group, &state->writings[i], error));
+        if (state->writings[i].open) group->done = false;
     }
-    return HEED_OK;
+    if (state->prompt < 0 || state->begun < job->settings->returned) return HEED_OK;
+    int64_t prompt = state->prompt;
+    state->prompt = -1;
+    return state->taken ? HEED_OK : heed_job_release(job, state->kept_first, prompt, group->given.ids, error);
 }
 
 static void end(heed_job *job, heed_group *group)
@@ -181,11 +220,10 @@ static void end(heed_job *job, heed_group *group)
     plain *state = group->state;
     (void)job;
     if (!state) return;
-    for (int64_t i = 0; i < state->count; i++) {
-        heed_draft_free(&state->writings[i].draft);
-        heed_text_stream_free(&state->writings[i].text);
-    }
+    for (int64_t i = 0; state->writings && i < state->places; i++) free_writing(&state->writings[i]);
     free(state->writings);
+    free(state->fed);
+    free(state->scores);
     free(state);
     group->state = NULL;
 }

@@ -107,6 +107,11 @@ void heed_session_free(heed_session *session)
     free(session);
 }
 
+void heed_session_set_cancel(heed_session *session, heed_cancel cancel)
+{
+    heed_engine_set_cancel(session->engine, cancel);
+}
+
 const heed_model *heed_session_model(const heed_session *session)
 {
     return heed_engine_model(session->engine);

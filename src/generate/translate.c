@@ -31,7 +31,7 @@ static int by_length(const void *a, const void *b)
 
 static heed_status tokenize(job *j, const heed_tokenizer *tokenizer, const heed_text *lines, size_t count, heed_error *error)
 {
-    heed_encoding encoding = {0};
+    heed_encoding encoding = {.cancel = {j->events->cancelled, j->events->argument}};
     heed_status status = HEED_OK;
     for (size_t i = 0; i < count && status == HEED_OK; i++) {
         if (heed_line_is_blank(lines[i])) continue;

@@ -3,6 +3,7 @@
 #ifndef HEED_GRAPH_PLAN_H
 #define HEED_GRAPH_PLAN_H
 
+#include "base/cancel.h"
 #include "graph/backend.h"
 #include "graph/watch.h"
 
@@ -36,6 +37,8 @@ heed_workspace *heed_workspace_new(void); /* NULL when out of memory */
 void heed_workspace_free(heed_workspace *workspace);
 /* Makes the workspace large enough for the plan. What inputs held is lost when it grows. HEED_E_NOMEM with the bytes wanted. */
 heed_status heed_workspace_reserve(heed_workspace *workspace, const heed_plan *plan, heed_error *error);
+/* Who may end runs in this workspace; asked before each part that the first thread computes. */
+void heed_workspace_set_cancel(heed_workspace *workspace, heed_cancel cancel);
 size_t heed_workspace_bytes(const heed_workspace *workspace);
 
 /* Inputs lie in one flat block at the workspace's start. The pointer holds until the workspace grows; NULL for an unknown name.
@@ -50,7 +53,8 @@ bool heed_plan_has_output(const heed_plan *plan, const char *name);
 typedef struct heed_binding { void *const *data; size_t count; } heed_binding;
 
 /* Runs the plan on the backend's pool. runtime->count must not exceed the maxima (HEED_E_ARG). Binding data may not be NULL.
-   watch NULL: the backend's, if it has one. */
+   watch NULL: the backend's, if it has one. HEED_E_CANCELLED when the workspace's cancel says so: computed values, and states
+   that the plan writes, are then partly written. */
 heed_status heed_plan_run(const heed_plan *plan, heed_workspace *workspace, const heed_binding *binding, const heed_runtime *runtime,
                           const heed_watch *watch, heed_error *error);
 

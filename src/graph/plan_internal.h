@@ -73,6 +73,7 @@ struct heed_workspace {
     char *data;
     size_t bytes;
     int64_t count[HEED_EXTENT_COUNT]; /* live counts of the last run */
+    heed_cancel cancel;
 };
 
 #endif

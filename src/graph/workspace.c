@@ -27,6 +27,11 @@ heed_status heed_workspace_reserve(heed_workspace *workspace, const heed_plan *p
     return HEED_OK;
 }
 
+void heed_workspace_set_cancel(heed_workspace *workspace, heed_cancel cancel)
+{
+    workspace->cancel = cancel;
+}
+
 size_t heed_workspace_bytes(const heed_workspace *workspace)
 {
     return workspace->bytes;

@@ -293,10 +293,14 @@ static heed_status replace(heed_folder *folder, heed_error *error)
 
 /* ---- taking it ---- */
 
-heed_status heed_folder_make(const char *path, heed_error *error)
+heed_status heed_folder_check_name(const char *path, heed_error *error)
 {
     struct stat information;
     bool entry = lstat(path, &information) == 0;
+    if (strcmp(path, "-") == 0)
+        return heed_fail(error, HEED_E_ARG,
+                         "-: expected a folder, which standard output is not; one of that name is "
+                         "./-");
     if (heed_path_is_directory(path)) return HEED_OK;
     if (heed_path_exists(path))
         return heed_fail(error, HEED_E_ARG,
@@ -306,16 +310,17 @@ heed_status heed_folder_make(const char *path, heed_error *error)
                          "%s: a link to something that does not exist: choose another name, or "
                          "remove the link",
                          path);
-    return heed_directory_make(path, error);
+    return HEED_OK;
 }
 
 static heed_status take(heed_folder *folder, heed_error *error)
 {
+    HEED_TRY(heed_folder_check_name(folder->path, error));
     HEED_TRY(heed_folder_check_above(folder->path, error));
     char *existing = heed_path_existing(folder->path, &folder->existed);
     if (!existing) return fail_path(folder->path, error);
     free(existing);
-    HEED_TRY(heed_folder_make(folder->path, error));
+    HEED_TRY(heed_directory_make(folder->path, error));
     heed_status status;
     heed_buffer taken = {0};
     heed_buffer_printf(&taken, "%s is being written", folder->path);

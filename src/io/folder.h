@@ -41,8 +41,8 @@ heed_status heed_folder_commit(heed_folder *folder, heed_error *error);
 /* Without a commit OUT is as it was before. A folder that is all zeros is fine. */
 void heed_folder_close(heed_folder *folder);
 
-/* As heed_directory_make; HEED_E_ARG if a file or a link to nothing has the name. */
-heed_status heed_folder_make(const char *path, heed_error *error);
+/* HEED_E_ARG if `path` is no name for a folder: "-", a file, a link to nothing. */
+heed_status heed_folder_check_name(const char *path, heed_error *error);
 /* HEED_E_ARG if `path`, which need not be there, is a run folder or below one: a run folder belongs
    to its training, with all that is in it. */
 heed_status heed_folder_check_above(const char *path, heed_error *error);

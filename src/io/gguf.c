@@ -9,7 +9,8 @@
 #include <strings.h>
 #include <unistd.h>
 
-enum { LEAST_TENSOR = 8 + 1 + 4 + 4 + 8, MAX_RANK = 4, DEFAULT_ALIGNMENT = 32, MOST_ALIGNMENT = 1 << 30 };
+enum { LEAST_TENSOR = 8 + 1 + 4 + 4 + 8, MAX_RANK = 4, DEFAULT_ALIGNMENT = 32 };
+enum { MOST_ALIGNMENT = 1 << 30, FIRST_PART = 1 << 20 };
 
 /* ---- one tensor ---- */
 
@@ -117,7 +118,8 @@ static heed_status place_tensors(heed_gguf_cursor *cursor)
     for (size_t i = 0; i < file->count; i++) {
         heed_stored_tensor *tensor = &file->tensors[i];
         tensor->offset += data;
-        tensor->data = file->bytes + tensor->offset;
+        if (file->whole) tensor->data = file->bytes + tensor->offset;
+        else tensor->reader = &file->reader;
     }
     heed_stored_index(file->by_name, file->tensors, file->count);
     for (size_t i = 1; i < file->count; i++)
@@ -141,9 +143,9 @@ static heed_status read_version(heed_gguf_cursor *cursor)
 {
     uint32_t version = 0;
     const heed_gguf *file = cursor->file;
-    bool gguf = file->size >= 4 && !memcmp(file->bytes, "GGUF", 4);
+    bool gguf = file->loaded >= 4 && !memcmp(file->bytes, "GGUF", 4);
     if (!gguf)
-        HEED_TRY(heed_foreign_check(file->where, file->bytes, file->size,
+        HEED_TRY(heed_foreign_check(file->where, file->bytes, file->loaded,
                                     "a GGUF file, which begins with \"GGUF\"", cursor->error));
     if (!gguf)
         return heed_fail(cursor->error, HEED_E_FORMAT, "%s: byte 0: expected a GGUF file, which begins with \"GGUF\"", file->where);
@@ -179,34 +181,78 @@ static heed_status read_file(heed_gguf_cursor *cursor)
     return place_tensors(cursor);
 }
 
-/* On failure the map is closed with the rest. */
-static heed_status open_bytes(heed_gguf **result, heed_file_map map, const void *bytes, size_t count, const char *where, heed_error *error)
+static heed_status file_new(heed_gguf **file, const char *where, heed_error *error)
 {
-    heed_gguf *file = heed_allocate(1, sizeof *file);
-    if (!file) {
-        heed_file_map_close(&map);
-        return heed_fail_memory(error, sizeof *file, where);
-    }
-    *file = (heed_gguf){.map = map, .bytes = bytes, .size = count, .arena = heed_arena_new()};
-    if (file->arena) file->where = heed_arena_string(file->arena, where);
-    heed_status status = file->where ? read_file(&(heed_gguf_cursor){.file = file, .error = error}) : heed_fail_memory(error, strlen(where) + 1, where);
-    if (status == HEED_OK) *result = file;
-    else heed_gguf_close(file);
+    *file = heed_allocate(1, sizeof **file);
+    if (!*file) return heed_fail_memory(error, sizeof **file, where);
+    **file = (heed_gguf){.arena = heed_arena_new(), .reader.descriptor = -1};
+    if ((*file)->arena) (*file)->where = heed_arena_string((*file)->arena, where);
+    return (*file)->where ? HEED_OK : heed_fail_memory(error, strlen(where) + 1, where);
+}
+
+/* Hands out the file, or closes it after a failure. */
+static heed_status finish(heed_gguf **result, heed_gguf *file, heed_status status)
+{
+    *result = status == HEED_OK ? file : NULL;
+    if (status != HEED_OK) heed_gguf_close(file);
     return status;
+}
+
+/* Reads the file by its first `loaded` bytes. If they are too few, *wanted says how many are needed. */
+static heed_status open_part(heed_gguf **result, const char *path, size_t loaded, size_t *wanted,
+                             heed_error *error)
+{
+    heed_gguf *file = NULL;
+    heed_status status = file_new(&file, path, error);
+    if (status == HEED_OK) status = heed_file_reader_open(&file->reader, path, error);
+    if (status == HEED_OK) {
+        file->size = file->reader.size;
+        file->loaded = loaded < file->size ? loaded : file->size;
+        file->bytes = file->owned = malloc(file->loaded + 1);
+        if (!file->owned) status = heed_fail_memory(error, file->loaded, path);
+    }
+    if (status == HEED_OK)
+        status = heed_file_reader_get(&file->reader, 0, file->owned, file->loaded, error);
+    if (status == HEED_OK) status = read_file(&(heed_gguf_cursor){.file = file, .error = error});
+    *wanted = file ? file->wanted : 0;
+    return finish(result, file, status);
 }
 
 heed_status heed_gguf_open_file(heed_gguf **file, const char *path, heed_error *error)
 {
-    heed_file_map map;
-    *file = NULL;
-    HEED_TRY(heed_file_map_open(&map, path, error));
-    return open_bytes(file, map, map.data, map.size, path, error);
+    size_t wanted = 0, loaded = FIRST_PART;
+    heed_status status = open_part(file, path, loaded, &wanted, error);
+    while (status != HEED_OK && wanted > loaded) {
+        loaded = wanted > loaded * 4 ? wanted : loaded * 4;
+        status = open_part(file, path, loaded, &wanted, error);
+    }
+    return status;
 }
 
-heed_status heed_gguf_open_memory(heed_gguf **file, const void *bytes, size_t count, const char *where, heed_error *error)
+heed_status heed_gguf_open_whole(heed_gguf **result, const char *path, heed_error *error)
 {
-    *file = NULL;
-    return open_bytes(file, (heed_file_map){0}, bytes, count, where, error);
+    char *bytes = NULL;
+    size_t size = 0;
+    *result = NULL;
+    HEED_TRY(heed_file_read_whole(path, &bytes, &size, error));
+    heed_status status = heed_gguf_open_memory(result, bytes, size, path, error);
+    if (status == HEED_OK) (*result)->owned = (unsigned char *)bytes;
+    else free(bytes);
+    return status;
+}
+
+heed_status heed_gguf_open_memory(heed_gguf **result, const void *bytes, size_t count,
+                                  const char *where, heed_error *error)
+{
+    heed_gguf *file = NULL;
+    heed_status status = file_new(&file, where, error);
+    if (status == HEED_OK) {
+        file->bytes = bytes;
+        file->loaded = file->size = count;
+        file->whole = true;
+        status = read_file(&(heed_gguf_cursor){.file = file, .error = error});
+    }
+    return finish(result, file, status);
 }
 
 void heed_gguf_close(heed_gguf *file)
@@ -214,8 +260,9 @@ void heed_gguf_close(heed_gguf *file)
     if (!file) return;
     for (size_t i = 0; i < file->part_count; i++) heed_gguf_close(file->parts[i]);
     free(file->parts);
-    heed_file_map_close(&file->map);
+    heed_file_reader_close(&file->reader);
     heed_arena_free(file->arena);
+    free(file->owned);
     free(file->entries);
     free(file->by_key);
     free(file->tensors);
@@ -225,7 +272,7 @@ void heed_gguf_close(heed_gguf *file)
 
 bool heed_gguf_is_file(const char *path)
 {
-    char magic[4]; /* read, not mapped: a mapping may fail, and then the file would be taken for another kind */
+    char magic[4];
     int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (descriptor < 0) return false;
     bool found = read(descriptor, magic, sizeof magic) == (ssize_t)sizeof magic && memcmp(magic, "GGUF", sizeof magic) == 0;
@@ -254,12 +301,11 @@ const heed_stored_tensor *heed_gguf_find(const heed_gguf *file, const char *name
     return heed_stored_find(file->by_name, file->count, name);
 }
 
-void heed_gguf_release(const heed_gguf *file, const heed_stored_tensor *tensor)
+heed_status heed_gguf_check_unchanged(const heed_gguf *file, heed_error *error)
 {
-    const heed_gguf *holder = file;
     for (size_t i = 0; i < file->part_count; i++)
-        if (file->parts[i]->where == tensor->file) holder = file->parts[i];
-    heed_file_map_release(&holder->map, tensor->offset, tensor->bytes);
+        HEED_TRY(heed_gguf_check_unchanged(file->parts[i], error));
+    return file->reader.path ? heed_file_reader_check(&file->reader, error) : HEED_OK;
 }
 
 const char *heed_gguf_where(const heed_gguf *file)

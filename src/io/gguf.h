@@ -1,4 +1,4 @@
-/* gguf.h: the GGUF file format, versions 2 and 3, little-endian, read through a map and written in one pass.
+/* gguf.h: the GGUF file format, versions 2 and 3, little-endian, read by position, written in one pass.
    Layout: "GGUF"; u32 version; u64 number of tensors; u64 number of entries; the entries (key, u32 type, value); of every tensor name, u32
    rank, u64 extents (innermost first), u32 element type, u64 place; filling up to a multiple of general.alignment (32 when absent); the data,
    places counted from here. A string is a u64 length and as many bytes. Source: ggml's docs/gguf.md. */
@@ -27,7 +27,8 @@ typedef struct heed_gguf_entry {
 
 typedef struct heed_gguf heed_gguf;
 
-/* Opens and checks a whole file: counts are bounded by the bytes that are left before anything is allocated for them; types, strings,
+/* Reads and checks the metadata and the list of tensors of a file, which stays open: counts are
+   bounded by the bytes that are left before anything is allocated for them; types, strings,
    ranks, extents and places are inside the file and do not wrap; keys and names of tensors are there once; tensors are aligned, whole and do
    not overlap. Errors: HEED_E_FORMAT (file, byte, field, what was expected); HEED_E_UNSUPPORTED for version 1, big-endian files, arrays
    of arrays and element types that heed does not read (by name); HEED_E_IO, HEED_E_NOMEM. */
@@ -35,6 +36,8 @@ typedef struct heed_gguf heed_gguf;
    one folder, with the entries of the first; an error names a part that is missing or of another
    model. A file that has all of split.tensors.count stands for itself. */
 heed_status heed_gguf_open(heed_gguf **file, const char *path, heed_error *error);
+/* The same with the whole file in memory, so that tensors have data. */
+heed_status heed_gguf_open_whole(heed_gguf **file, const char *path, heed_error *error);
 /* The same on bytes in memory, borrowed until the file is closed. `where` is copied and begins every message. */
 heed_status heed_gguf_open_memory(heed_gguf **file, const void *bytes, size_t count, const char *where, heed_error *error);
 void heed_gguf_close(heed_gguf *file); /* NULL is fine */
@@ -47,7 +50,8 @@ bool heed_gguf_is_name(const char *path);
 size_t heed_gguf_count(const heed_gguf *file);
 const heed_stored_tensor *heed_gguf_at(const heed_gguf *file, size_t index); /* in the order of their data; shapes outermost first */
 const heed_stored_tensor *heed_gguf_find(const heed_gguf *file, const char *name); /* NULL when absent */
-void heed_gguf_release(const heed_gguf *file, const heed_stored_tensor *tensor);   /* as heed_safetensors_release */
+/* HEED_E_IO naming the file when another program has changed it since it was opened. */
+heed_status heed_gguf_check_unchanged(const heed_gguf *file, heed_error *error);
 const char *heed_gguf_where(const heed_gguf *file);
 
 /* ---- metadata ---- */

@@ -22,6 +22,7 @@ static heed_status fail_end(const heed_gguf_cursor *cursor, const char *what, ui
 heed_status heed_gguf_read_u32(heed_gguf_cursor *cursor, const char *what, uint32_t *value)
 {
     if (heed_gguf_left(cursor) < 4) return fail_end(cursor, what, 4);
+    if (!heed_gguf_reach(cursor, 4)) return HEED_E_FORMAT;
     *value = (uint32_t)heed_gguf_bits(cursor->file->bytes + cursor->at, 4);
     cursor->at += 4;
     return HEED_OK;
@@ -31,6 +32,7 @@ heed_status heed_gguf_read_u64(heed_gguf_cursor *cursor, const char *what, uint6
 {
     *value = 0;
     if (heed_gguf_left(cursor) < 8) return fail_end(cursor, what, 8);
+    if (!heed_gguf_reach(cursor, 8)) return HEED_E_FORMAT;
     *value = heed_gguf_bits(cursor->file->bytes + cursor->at, 8);
     cursor->at += 8;
     return HEED_OK;
@@ -40,6 +42,7 @@ static heed_status skip_string(heed_gguf_cursor *cursor, const char *what, uint6
 {
     HEED_TRY(heed_gguf_read_u64(cursor, what, length));
     if (*length > heed_gguf_left(cursor)) return fail_end(cursor, what, *length);
+    if (!heed_gguf_reach(cursor, (size_t)*length)) return HEED_E_FORMAT;
     cursor->at += (size_t)*length;
     return HEED_OK;
 }
@@ -117,6 +120,7 @@ static heed_status read_entry(heed_gguf_cursor *cursor, heed_gguf_entry *entry)
     else {
         size_t bytes = entry->count * widths[entry->type]; /* an array's count was checked against what is left */
         if (bytes > heed_gguf_left(cursor)) return fail_end(cursor, entry->key, bytes);
+        if (!heed_gguf_reach(cursor, bytes)) return HEED_E_FORMAT;
         cursor->at += bytes;
     }
     entry->bytes = (size_t)(cursor->file->bytes + cursor->at - entry->data);

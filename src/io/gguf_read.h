@@ -7,11 +7,14 @@
 #include "io/gguf.h"
 
 struct heed_gguf {
-    heed_file_map map;
+    heed_file_reader reader; /* of a file that is read by position */
     heed_arena *arena;
     const char *where;
-    const unsigned char *bytes;
-    size_t size;
+    const unsigned char *bytes; /* of the file: the first `loaded` of `size` */
+    size_t loaded, size;
+    size_t wanted;              /* bytes without which reading cannot go on; 0: all were there */
+    unsigned char *owned;       /* `bytes`, unless they are the caller's */
+    bool whole;                 /* tensors have data */
     heed_gguf_entry *entries, **by_key;
     size_t entry_count;
     heed_stored_tensor *tensors, **by_name;
@@ -24,12 +27,21 @@ struct heed_gguf {
 /* Opens one file, whether or not it is a part of a split model. */
 heed_status heed_gguf_open_file(heed_gguf **file, const char *path, heed_error *error);
 
-/* Where reading stands. Nothing behind file->size is touched. */
+/* Where reading stands. Nothing after file->loaded is touched. */
 typedef struct heed_gguf_cursor { heed_gguf *file; size_t at; heed_error *error; } heed_gguf_cursor;
 
 static inline size_t heed_gguf_left(const heed_gguf_cursor *cursor)
 {
     return cursor->file->size - cursor->at;
+}
+
+/* Are `count` bytes from here on, which are inside the file, in memory? If not, reading begins again
+   with more of the file. */
+static inline bool heed_gguf_reach(heed_gguf_cursor *cursor, size_t count)
+{
+    if (cursor->at + count <= cursor->file->loaded) return true;
+    cursor->file->wanted = cursor->at + count;
+    return false;
 }
 
 static inline uint64_t heed_gguf_bits(const unsigned char *bytes, int count)

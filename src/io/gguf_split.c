@@ -135,6 +135,7 @@ heed_status heed_gguf_open(heed_gguf **result, const char *path, heed_error *err
 {
     split whole;
     heed_gguf *file = NULL;
+    *result = NULL;
     HEED_TRY(heed_gguf_open_file(&file, path, error));
     heed_status status = read_split(file, &whole, error);
     bool complete = whole.count < 2 || (whole.tensors >= 0 && file->count >= (size_t)whole.tensors);

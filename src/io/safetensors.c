@@ -13,10 +13,11 @@
 enum { HEADER_LIMIT = 100000000, PREFIX = 8 };
 
 struct heed_safetensors {
-    heed_file_map map;   /* .size is 0 for bytes that the caller owns */
+    heed_file_reader reader; /* of a file that is read by position */
+    char *whole;         /* the bytes of a file that was read as a whole; NULL */
     heed_arena *arena;   /* names, shapes, metadata */
     const char *where;
-    const unsigned char *data; /* first byte behind the header */
+    const unsigned char *data; /* first byte after the header; NULL with `reader` */
     size_t data_offset, data_size;
     heed_stored_tensor *tensors;  /* in the order of their data */
     heed_stored_tensor **by_name;
@@ -84,7 +85,8 @@ static heed_status read_offsets(heed_safetensors *file, heed_stored_tensor *tens
     if (end - begin != bytes)
         return heed_fail(error, HEED_E_FORMAT, "%s: tensor \"%.128s\": data_offsets span %zu bytes, expected %zu for its shape of %s",
                          tensor->file, tensor->name, end - begin, bytes, heed_dtypes[tensor->dtype].safetensors);
-    tensor->data = file->data + begin;
+    if (file->data) tensor->data = file->data + begin;
+    else tensor->reader = &file->reader;
     tensor->bytes = bytes;
     tensor->offset = file->data_offset + begin;
     return HEED_OK;
@@ -159,70 +161,123 @@ static heed_status read_entries(heed_safetensors *file, json_t *header, heed_err
     return check_cover(file, error);
 }
 
-static heed_status read_header(heed_safetensors *file, const unsigned char *bytes, size_t count, heed_error *error)
+/* Reads the length of the header of a file of `count` bytes, of which `bytes` holds the first
+   HEED_FOREIGN_BYTES (all, if there are fewer). */
+static heed_status read_prefix(heed_safetensors *file, const unsigned char *bytes, size_t count,
+                               heed_error *error)
 {
+    size_t held = count < HEED_FOREIGN_BYTES ? count : HEED_FOREIGN_BYTES;
     uint64_t length = 0;
     for (int i = PREFIX - 1; i >= 0 && count >= PREFIX; i--) length = length << 8 | bytes[i];
     bool fits = count > PREFIX && length > 0 && length <= HEADER_LIMIT &&
                 length <= count - PREFIX && bytes[PREFIX] == '{';
-    if (!fits) HEED_TRY(heed_foreign_check(file->where, bytes, count, "a safetensors file", error));
+    if (!fits) HEED_TRY(heed_foreign_check(file->where, bytes, held, "a safetensors file", error));
     if (count < PREFIX)
-        return heed_fail(error, HEED_E_FORMAT, "%s: %zu bytes, expected a safetensors file (8 bytes of header length come first)",
+        return heed_fail(error, HEED_E_FORMAT,
+                         "%s: %zu bytes, expected a safetensors file (8 bytes of header length "
+                         "come first)",
                          file->where, count);
-    if (length > HEADER_LIMIT || length > count - PREFIX)
-        return heed_fail(error, HEED_E_FORMAT, "%s: byte 0: header length %llu, expected at most %zu: no safetensors file, or "
-                         "cut short",
-                         file->where, (unsigned long long)length, count - PREFIX < HEADER_LIMIT ? count - PREFIX : HEADER_LIMIT);
+    size_t most = count - PREFIX < HEADER_LIMIT ? count - PREFIX : HEADER_LIMIT;
+    if (length > most)
+        return heed_fail(error, HEED_E_FORMAT,
+                         "%s: byte 0: header length %llu, expected at most %zu: no safetensors "
+                         "file, or cut short",
+                         file->where, (unsigned long long)length, most);
     if (length == 0 || bytes[PREFIX] != '{')
-        return heed_fail(error, HEED_E_FORMAT, "%s: byte 8: the header is no JSON object, expected '{'", file->where);
+        return heed_fail(error, HEED_E_FORMAT,
+                         "%s: byte 8: the header is no JSON object, expected '{'", file->where);
     file->data_offset = PREFIX + (size_t)length;
     file->data_size = count - file->data_offset;
-    file->data = bytes + file->data_offset;
+    return HEED_OK;
+}
+
+static heed_status parse_header(heed_safetensors *file, const char *text, heed_error *error)
+{
     json_t *header = NULL;
-    HEED_TRY(heed_json_parse_strict(&header, (const char *)bytes + PREFIX, (size_t)length, file->where, error));
+    size_t length = file->data_offset - PREFIX;
+    HEED_TRY(heed_json_parse_strict(&header, text, length, file->where, error));
     heed_status status = read_entries(file, header, error);
     json_decref(header);
     return status;
 }
 
-/* On failure the map is closed with the rest. */
-static heed_status open_bytes(heed_safetensors **result, heed_file_map map, const void *bytes, size_t count, const char *where,
-                              heed_error *error)
+static heed_status read_memory(heed_safetensors *file, const void *bytes, size_t count,
+                               heed_error *error)
 {
-    heed_safetensors *file = heed_allocate(1, sizeof *file);
-    if (!file) {
-        heed_file_map_close(&map);
-        return heed_fail_memory(error, sizeof *file, where);
-    }
-    file->map = map;
-    file->arena = heed_arena_new();
-    if (file->arena) file->where = heed_arena_string(file->arena, where);
-    heed_status status = file->where ? read_header(file, bytes, count, error) : heed_fail_memory(error, strlen(where) + 1, where);
-    if (status == HEED_OK) *result = file;
-    else heed_safetensors_close(file);
+    HEED_TRY(read_prefix(file, bytes, count, error));
+    file->data = (const unsigned char *)bytes + file->data_offset;
+    return parse_header(file, (const char *)bytes + PREFIX, error);
+}
+
+static heed_status read_file(heed_safetensors *file, heed_error *error)
+{
+    unsigned char prefix[HEED_FOREIGN_BYTES] = {0};
+    size_t size = file->reader.size;
+    size_t most = size < sizeof prefix ? size : sizeof prefix;
+    HEED_TRY(heed_file_reader_get(&file->reader, 0, prefix, most, error));
+    HEED_TRY(read_prefix(file, prefix, size, error));
+    size_t length = file->data_offset - PREFIX;
+    char *text = malloc(length);
+    if (!text) return heed_fail_memory(error, length, file->where);
+    heed_status status = heed_file_reader_get(&file->reader, PREFIX, text, length, error);
+    if (status == HEED_OK) status = parse_header(file, text, error);
+    free(text);
     return status;
 }
 
-heed_status heed_safetensors_open(heed_safetensors **file, const char *path, heed_error *error)
+static heed_status file_new(heed_safetensors **file, const char *where, heed_error *error)
 {
-    heed_file_map map;
-    *file = NULL;
-    HEED_TRY(heed_file_map_open(&map, path, error));
-    return open_bytes(file, map, map.data, map.size, path, error);
+    *file = heed_allocate(1, sizeof **file);
+    if (!*file) return heed_fail_memory(error, sizeof **file, where);
+    (*file)->reader.descriptor = -1;
+    (*file)->arena = heed_arena_new();
+    if ((*file)->arena) (*file)->where = heed_arena_string((*file)->arena, where);
+    return (*file)->where ? HEED_OK : heed_fail_memory(error, strlen(where) + 1, where);
 }
 
-heed_status heed_safetensors_open_memory(heed_safetensors **file, const void *bytes, size_t count, const char *where,
-                                         heed_error *error)
+/* Hands out the file, or closes it after a failure. */
+static heed_status finish(heed_safetensors **result, heed_safetensors *file, heed_status status)
 {
-    *file = NULL;
-    return open_bytes(file, (heed_file_map){0}, bytes, count, where, error);
+    *result = status == HEED_OK ? file : NULL;
+    if (status != HEED_OK) heed_safetensors_close(file);
+    return status;
+}
+
+heed_status heed_safetensors_open(heed_safetensors **result, const char *path, heed_error *error)
+{
+    heed_safetensors *file = NULL;
+    heed_status status = file_new(&file, path, error);
+    if (status == HEED_OK) status = heed_file_reader_open(&file->reader, path, error);
+    if (status == HEED_OK) status = read_file(file, error);
+    return finish(result, file, status);
+}
+
+heed_status heed_safetensors_open_whole(heed_safetensors **result, const char *path,
+                                        heed_error *error)
+{
+    heed_safetensors *file = NULL;
+    heed_status status = file_new(&file, path, error);
+    size_t size = 0;
+    if (status == HEED_OK) status = heed_file_read_whole(path, &file->whole, &size, error);
+    if (status == HEED_OK) status = read_memory(file, file->whole, size, error);
+    return finish(result, file, status);
+}
+
+heed_status heed_safetensors_open_memory(heed_safetensors **result, const void *bytes, size_t count,
+                                         const char *where, heed_error *error)
+{
+    heed_safetensors *file = NULL;
+    heed_status status = file_new(&file, where, error);
+    if (status == HEED_OK) status = read_memory(file, bytes, count, error);
+    return finish(result, file, status);
 }
 
 void heed_safetensors_close(heed_safetensors *file)
 {
     if (!file) return;
-    heed_file_map_close(&file->map);
+    heed_file_reader_close(&file->reader);
     heed_arena_free(file->arena);
+    free(file->whole);
     free(file->tensors);
     free(file->by_name);
     free(file);
@@ -250,7 +305,7 @@ const char *heed_safetensors_metadata(const heed_safetensors *file, const char *
     return NULL;
 }
 
-void heed_safetensors_release(const heed_safetensors *file, const heed_stored_tensor *tensor)
+heed_status heed_safetensors_check_unchanged(const heed_safetensors *file, heed_error *error)
 {
-    heed_file_map_release(&file->map, tensor->offset, tensor->bytes);
+    return file->reader.path ? heed_file_reader_check(&file->reader, error) : HEED_OK;
 }

@@ -1,34 +1,46 @@
-/* safetensors.h: the safetensors file format, read through a map and written in one pass.
+/* safetensors.h: the safetensors file format, read by position and written in one pass.
    Layout: u64 little-endian N; N bytes of JSON {"name": {"dtype", "shape", "data_offsets": [begin, end]}, "__metadata__": {...}};
    the data. Source: https://github.com/huggingface/safetensors, "Format". */
 #ifndef HEED_IO_SAFETENSORS_H
 #define HEED_IO_SAFETENSORS_H
 
 #include "base/error.h"
+#include "base/file.h"
 #include "tensor/dtype.h"
 #include <stddef.h>
 #include <stdint.h>
 
-/* One tensor of an open file; everything is borrowed until the file is closed. `data` holds `bytes` bytes, row-major,
-   little-endian, and need not be aligned: read it through heed_convert or memcpy. */
+/* One tensor of an open file; everything is borrowed until the file is closed. Its `bytes` bytes,
+   row-major and little-endian, are read with heed_stored_read or a heed_stored_window (stored.h).
+   `data` holds them where the whole file is in memory; it need not be aligned. */
 typedef struct heed_stored_tensor {
     const char *name;
     heed_dtype dtype;
     int rank;              /* 0 for a scalar */
     const int64_t *shape;  /* rank extents, outermost first, none negative; their product fits */
-    const void *data;
+    const void *data;      /* NULL unless the whole file is in memory */
     size_t bytes;
-    size_t offset;         /* of the data in its file, for messages */
+    size_t offset;         /* of the data in its file */
     const char *file;      /* path, for messages */
+    const heed_file_reader *reader; /* NULL with data */
 } heed_stored_tensor;
+
+/* Reads `count` bytes of the tensor from byte `offset` on. HEED_E_IO naming the file when it ends
+   before. */
+heed_status heed_stored_read(const heed_stored_tensor *tensor, size_t offset, void *bytes,
+                             size_t count, heed_error *error);
 
 typedef struct heed_safetensors heed_safetensors;
 
-/* Opens and checks a whole file: the header is at most 100 MB and inside the file, is JSON without duplicate keys, every entry has
+/* Reads and checks the header of a file, which stays open: the header is at most 100 MB and inside
+   the file, is JSON without duplicate keys, every entry has
    a known dtype, a shape without negative or overflowing extents and offsets that agree with both; the tensors cover the data
    exactly, without overlap or hole. Errors: HEED_E_FORMAT (file, byte or tensor, what was expected), HEED_E_UNSUPPORTED (element
    types such as F8_E4M3 or U16), HEED_E_IO, HEED_E_NOMEM. */
 heed_status heed_safetensors_open(heed_safetensors **file, const char *path, heed_error *error);
+/* The same with the whole file in memory, for files that are small or needed at once. */
+heed_status heed_safetensors_open_whole(heed_safetensors **file, const char *path,
+                                        heed_error *error);
 /* The same on bytes in memory, borrowed until the file is closed. `where` is copied and begins every message. */
 heed_status heed_safetensors_open_memory(heed_safetensors **file, const void *bytes, size_t count, const char *where,
                                          heed_error *error);
@@ -40,8 +52,8 @@ const heed_stored_tensor *heed_safetensors_at(const heed_safetensors *file, size
 const heed_stored_tensor *heed_safetensors_find(const heed_safetensors *file, const char *name); /* NULL when absent */
 /* A value of __metadata__; NULL when absent. */
 const char *heed_safetensors_metadata(const heed_safetensors *file, const char *key);
-/* Gives the pages of a tensor back after it was packed; its data stays readable (and is read from disk again). */
-void heed_safetensors_release(const heed_safetensors *file, const heed_stored_tensor *tensor);
+/* HEED_E_IO naming the file when another program has changed it since it was opened. */
+heed_status heed_safetensors_check_unchanged(const heed_safetensors *file, heed_error *error);
 
 /* A tensor to be written. Its bytes come from `data`, or, when that is NULL, from the set's `produce`. */
 typedef struct heed_tensor_source {

@@ -1,5 +1,6 @@
 #include "io/stored.h"
 
+#include "base/memory.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -33,4 +34,54 @@ const heed_stored_tensor *heed_stored_find(heed_stored_tensor *const *by_name, s
     if (!count) return NULL;
     heed_stored_tensor *const *found = bsearch(&key, by_name, count, sizeof *by_name, compare_names);
     return found ? *found : NULL;
+}
+
+heed_status heed_stored_read(const heed_stored_tensor *tensor, size_t offset, void *bytes,
+                             size_t count, heed_error *error)
+{
+    if (tensor->reader)
+        return heed_file_reader_get(tensor->reader, tensor->offset + offset, bytes, count, error);
+    if (count) memcpy(bytes, (const char *)tensor->data + offset, count);
+    return HEED_OK;
+}
+
+/* Makes room for `bytes`. What was in the buffer is lost. */
+static bool reserve(heed_stored_window *window, size_t bytes)
+{
+    if (window->capacity >= bytes) return true;
+    free(window->buffer);
+    window->buffer = malloc(bytes);
+    window->capacity = window->buffer ? bytes : 0;
+    return window->buffer != NULL;
+}
+
+heed_status heed_stored_window_get(heed_stored_window *window, size_t offset, size_t count,
+                                   const void **bytes, heed_error *error)
+{
+    const heed_stored_tensor *tensor = window->tensor;
+    if (!tensor->reader) {
+        *bytes = (const char *)tensor->data + offset;
+        return HEED_OK;
+    }
+    bool held = window->held == tensor && offset >= window->begin && offset + count <= window->end;
+    if (!held) {
+        bool whole = tensor->bytes <= HEED_STORED_WINDOW;
+        size_t begin = whole ? 0 : offset;
+        size_t wanted = count > HEED_STORED_WINDOW ? count : HEED_STORED_WINDOW;
+        size_t size = tensor->bytes - begin < wanted ? tensor->bytes - begin : wanted;
+        window->held = NULL;
+        if (!reserve(window, size)) return heed_fail_memory(error, size, tensor->name);
+        HEED_TRY(heed_stored_read(tensor, begin, window->buffer, size, error));
+        window->held = tensor;
+        window->begin = begin;
+        window->end = begin + size;
+    }
+    *bytes = window->buffer + (offset - window->begin);
+    return HEED_OK;
+}
+
+void heed_stored_window_free(heed_stored_window *window)
+{
+    free(window->buffer);
+    *window = (heed_stored_window){0};
 }

@@ -1,4 +1,4 @@
-/* stored.h: the list of tensors that a file of either format holds. */
+/* stored.h: the list of tensors that a file of either format holds, and their bytes. */
 #ifndef HEED_IO_STORED_H
 #define HEED_IO_STORED_H
 
@@ -9,5 +9,21 @@ void heed_stored_sort(heed_stored_tensor *tensors, size_t count);
 /* Fills by_name (count): the tensors in the order of their names, for heed_stored_find. */
 void heed_stored_index(heed_stored_tensor **by_name, heed_stored_tensor *tensors, size_t count);
 const heed_stored_tensor *heed_stored_find(heed_stored_tensor *const *by_name, size_t count, const char *name); /* NULL when absent */
+
+/* The bytes of one tensor after the other, read as they are asked for. Begin with zeros and set
+   `tensor`. A tensor of at most HEED_STORED_WINDOW bytes is read once, a larger one by parts. */
+enum { HEED_STORED_WINDOW = 1 << 24 };
+typedef struct heed_stored_window {
+    const heed_stored_tensor *tensor;
+    const heed_stored_tensor *held; /* the one whose bytes [begin, end) are in the buffer */
+    char *buffer;
+    size_t capacity, begin, end;
+} heed_stored_window;
+
+/* *bytes becomes the place of bytes [offset, offset + count), valid until the next call. It is
+   aligned for the elements if `offset` is a multiple of their size. */
+heed_status heed_stored_window_get(heed_stored_window *window, size_t offset, size_t count,
+                                   const void **bytes, heed_error *error);
+void heed_stored_window_free(heed_stored_window *window);
 
 #endif

@@ -259,11 +259,14 @@ const heed_stored_tensor *heed_weights_file_find(const heed_weights_file *file, 
     return found ? &found->tensor : NULL;
 }
 
-void heed_weights_file_release(const heed_weights_file *file, const heed_stored_tensor *tensor)
+heed_status heed_weights_file_check_unchanged(const heed_weights_file *file, heed_error *error)
 {
-    const heed_shard *from = &file->shards[find(file, tensor->name)->shard];
-    if (from->gguf) heed_gguf_release(from->gguf, tensor);
-    else heed_safetensors_release(from->file, tensor);
+    for (size_t i = 0; i < file->shard_count; i++) {
+        const heed_shard *one = &file->shards[i];
+        if (one->gguf) HEED_TRY(heed_gguf_check_unchanged(one->gguf, error));
+        if (one->file) HEED_TRY(heed_safetensors_check_unchanged(one->file, error));
+    }
+    return HEED_OK;
 }
 
 static int compare_lost_name(const void *name, const void *lost)

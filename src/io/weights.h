@@ -41,7 +41,8 @@ size_t heed_weights_file_lost_count(const heed_weights_file *file);
 const char *heed_weights_file_lost(const heed_weights_file *file, size_t index);
 size_t heed_weights_file_note_count(const heed_weights_file *file); /* what the user should know */
 const char *heed_weights_file_note(const heed_weights_file *file, size_t index);
-void heed_weights_file_release(const heed_weights_file *file, const heed_stored_tensor *tensor);
+/* HEED_E_IO naming a file that another program has changed since it was opened. */
+heed_status heed_weights_file_check_unchanged(const heed_weights_file *file, heed_error *error);
 size_t heed_weights_file_bytes(const heed_weights_file *file); /* sum over the tensors */
 const heed_gguf *heed_weights_file_gguf(const heed_weights_file *file); /* NULL unless it is a GGUF file; borrowed */
 const char *heed_weights_file_path(const heed_weights_file *file); /* what was opened, for messages */

@@ -145,7 +145,7 @@ static heed_status read_divisors(const heed_gguf *file, const char *name, float 
     if (tensor->rank != 1 || tensor->dtype != HEED_F32 || tensor->shape[0] < 1 || tensor->shape[0] > HEED_ROPE_FACTORS)
         return heed_fail(error, HEED_E_FORMAT, "%s: tensor \"%s\": expected 1 to %d numbers of F32", heed_gguf_where(file), name, HEED_ROPE_FACTORS);
     *count = tensor->shape[0];
-    memcpy(factors, tensor->data, tensor->bytes);
+    HEED_TRY(heed_stored_read(tensor, 0, factors, tensor->bytes, error));
     for (int64_t i = 0; i < *count; i++)
         if (!(isfinite(factors[i]) && factors[i] > 0))
             return heed_fail(error, HEED_E_FORMAT, "%s: tensor \"%s\" holds %g at element %lld; expected positive numbers", heed_gguf_where(file), name, (double)factors[i],

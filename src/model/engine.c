@@ -56,6 +56,11 @@ const heed_model *heed_engine_model(const heed_engine *engine)
     return engine->model;
 }
 
+void heed_engine_set_cancel(heed_engine *engine, heed_cancel cancel)
+{
+    heed_workspace_set_cancel(engine->workspace, cancel);
+}
+
 const heed_plan *heed_engine_plan(const heed_engine *engine)
 {
     return engine->current;

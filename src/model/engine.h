@@ -88,6 +88,8 @@ const heed_model *heed_engine_model(const heed_engine *engine);
 heed_status heed_engine_prepare(heed_engine *engine, const heed_program_spec *spec, heed_error *error);
 /* Workspace bytes that prepare would need for this spec, without allocating them: choose the batch that fits. */
 heed_status heed_engine_bytes(heed_engine *engine, const heed_program_spec *spec, size_t *bytes, heed_error *error);
+/* Who may end the engine's runs: heed_engine_run then fails with HEED_E_CANCELLED. */
+void heed_engine_set_cancel(heed_engine *engine, heed_cancel cancel);
 const heed_plan *heed_engine_plan(const heed_engine *engine); /* the current one, for dumps; NULL before the first prepare */
 
 void *heed_engine_input(const heed_engine *engine, const char *name);

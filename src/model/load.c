@@ -201,47 +201,89 @@ static size_t first_nonfinite_block(const void *data, heed_dtype dtype, size_t b
     return blocks * type->block;
 }
 
-/* Are all numbers of f64 finite in f32, in which heed computes? */
-static heed_status check_wide(const heed_stored_tensor *source, heed_error *error)
+/* The first of `count` numbers of f64 that is too large for f32, in which heed computes; `count`
+   when there is none. */
+static size_t first_too_wide(const void *data, size_t count)
 {
-    for (size_t i = 0; source->dtype == HEED_F64 && i < source->bytes / sizeof(double); i++) {
+    for (size_t i = 0; i < count; i++) {
         double value;
-        memcpy(&value, (const char *)source->data + i * sizeof value, sizeof value);
-        if (isfinite(value) && isinf((float)value))
-            return heed_fail(
-                error, HEED_E_UNSUPPORTED,
-                "%s: tensor \"%s\": element %zu is %.9g, too large for f32, in which heed computes",
-                source->file, source->name, i, value);
+        memcpy(&value, (const char *)data + i * sizeof value, sizeof value);
+        if (isfinite(value) && isinf((float)value)) return i;
     }
-    return HEED_OK;
+    return count;
 }
 
-static heed_status check_finite(heed_model *model, const heed_stored_tensor *source, bool allowed, heed_error *error)
+static heed_status check_wide(const heed_stored_tensor *source, const void *data, size_t first,
+                              size_t count, heed_error *error)
+{
+    size_t at = source->dtype == HEED_F64 ? first_too_wide(data, count) : count;
+    if (at == count) return HEED_OK;
+    double value;
+    memcpy(&value, (const char *)data + at * sizeof value, sizeof value);
+    return heed_fail(
+        error, HEED_E_UNSUPPORTED,
+        "%s: tensor \"%s\": element %zu is %.9g, too large for f32, in which heed computes",
+        source->file, source->name, first + at, value);
+}
+
+static heed_status fail_nonfinite(heed_model *model, const heed_stored_tensor *source, size_t at,
+                                  bool allowed, heed_error *error)
 {
     const heed_dtype_info *type = &heed_dtypes[source->dtype];
-    size_t count = source->bytes / type->bytes * type->block;
-    size_t at = type->block > 1 ? first_nonfinite_block(source->data, source->dtype, count / type->block)
-                                : first_nonfinite(source->data, source->dtype, count);
-    if (at == count) return HEED_OK;
-    if (allowed) return heed_model_note_add(model, error, "tensor \"%s\" holds NaN or infinity, first at element %zu", source->name, at);
-    return heed_fail(error, HEED_E_FORMAT, "%s: tensor \"%s\" holds NaN or infinity at element %zu (byte %zu); expected finite weights", source->file,
-                     source->name, at, source->offset + at / type->block * type->bytes);
+    if (allowed)
+        return heed_model_note_add(model, error,
+                                   "tensor \"%s\" holds NaN or infinity, first at element %zu",
+                                   source->name, at);
+    return heed_fail(error, HEED_E_FORMAT,
+                     "%s: tensor \"%s\" holds NaN or infinity at element %zu (byte %zu); expected "
+                     "finite weights",
+                     source->file, source->name, at,
+                     source->offset + at / type->block * type->bytes);
+}
+
+/* Looks at all numbers of a tensor, a part at a time. */
+static heed_status check_values(heed_model *model, heed_stored_window *window, bool allowed,
+                                heed_error *error)
+{
+    const heed_stored_tensor *source = window->tensor;
+    const heed_dtype_info *type = &heed_dtypes[source->dtype];
+    const size_t units = source->bytes / type->bytes, most = HEED_STORED_WINDOW / type->bytes;
+    bool told = false;
+    for (size_t unit = 0, part; unit < units; unit += part) {
+        const void *data = NULL;
+        part = units - unit < most ? units - unit : most;
+        HEED_TRY(heed_stored_window_get(window, unit * type->bytes, part * type->bytes, &data,
+                                        error));
+        size_t count = part * type->block, at = count;
+        if (!told && type->block > 1) at = first_nonfinite_block(data, source->dtype, part);
+        else if (!told) at = first_nonfinite(data, source->dtype, count);
+        told |= at < count;
+        if (at < count)
+            HEED_TRY(fail_nonfinite(model, source, unit * type->block + at, allowed, error));
+        HEED_TRY(check_wide(source, data, unit, count, error));
+    }
+    return HEED_OK;
 }
 
 static heed_status fill_all(heed_model *model, const heed_weights_file *file, const heed_model_options *options, heed_error *error)
 {
-    for (size_t i = 0; i < model->n_tensors; i++) {
+    heed_stored_window window = {0};
+    heed_status status = HEED_OK;
+    for (size_t i = 0; i < model->n_tensors && status == HEED_OK; i++) {
         heed_tensor *tensor = &model->tensors[i];
-        if (tensor->initialise) HEED_TRY(heed_weights_initialise(model, tensor, options->seed, error));
-        if (!tensor->source) continue;
-        HEED_TRY(check_finite(model, tensor->source, options->allow_nonfinite, error));
-        HEED_TRY(check_wide(tensor->source, error));
-        HEED_TRY(heed_weights_fill(model, tensor, tensor->source->data, tensor->source->dtype, error));
-        heed_weights_file_release(file, tensor->source);
+        status = heed_cancel_check(model->cancel, "loading the model", error);
+        if (status == HEED_OK && tensor->initialise)
+            status = heed_weights_initialise(model, tensor, options->seed, error);
+        if (status != HEED_OK || !tensor->source) continue;
+        window.tensor = tensor->source;
+        status = check_values(model, &window, options->allow_nonfinite, error);
+        if (status == HEED_OK) status = heed_weights_fill(model, tensor, &window, error);
         tensor->source = NULL;
     }
+    heed_stored_window_free(&window);
+    HEED_TRY(status);
     heed_weights_compute(model);
-    return HEED_OK;
+    return heed_weights_file_check_unchanged(file, error);
 }
 
 static heed_status load_weights(heed_model *model, heed_weights_file *file,
@@ -282,6 +324,7 @@ heed_status heed_model_load(heed_model **out, const char *path, const heed_model
     if (status == HEED_OK && heed_weights_file_gguf(file)) model->names = config.family->gguf->weights;
     if (status == HEED_OK) status = load_weights(model, file, options, error);
     heed_weights_file_close(file);
+    if (model) model->cancel = (heed_cancel){0};
     if (status == HEED_OK) *out = model;
     else heed_model_release(model);
     return status;

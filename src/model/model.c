@@ -24,6 +24,7 @@ heed_status heed_model_create(heed_model **out, const heed_config *config, const
     model->cache = options->cache;
     model->bf16 = options->bf16;
     model->names = config->family->weights;
+    model->cancel = options->cancel;
     *out = model;
     return HEED_OK;
 }
@@ -205,6 +206,7 @@ heed_status heed_model_new_random(heed_model **out, const heed_config *config, c
     if (status == HEED_OK) heed_weights_compute(model);
     for (size_t i = 0; status == HEED_OK && i < model->n_tensors; i++)
         if (!model->tensors[i].absent) status = heed_weights_initialise(model, &model->tensors[i], options->seed, error);
+    model->cancel = (heed_cancel){0};
     if (status == HEED_OK) *out = model;
     else heed_model_release(model);
     return status;

@@ -75,6 +75,28 @@ static bool same_shape(const heed_stored_tensor *a, const heed_stored_tensor *b)
     return same;
 }
 
+/* Elements of the two tensors from `begin` on: the first of `count` that differs as a number. */
+static heed_status compare_part(heed_stored_window pair[2], size_t begin, size_t count,
+                                double *values, size_t *at, heed_error *error)
+{
+    const void *bytes[2] = {NULL, NULL};
+    size_t sizes[2];
+    for (int i = 0; i < 2; i++) {
+        heed_dtype dtype = pair[i].tensor->dtype;
+        sizes[i] = heed_dtype_bytes(dtype, count);
+        HEED_TRY(heed_stored_window_get(&pair[i], heed_dtype_bytes(dtype, begin), sizes[i],
+                                        &bytes[i], error));
+    }
+    *at = count;
+    bool alike = pair[0].tensor->dtype == pair[1].tensor->dtype;
+    if (alike && memcmp(bytes[0], bytes[1], sizes[0]) == 0) return HEED_OK;
+    for (int i = 0; i < 2; i++)
+        heed_convert(values + (size_t)i * PART, HEED_F64, bytes[i], pair[i].tensor->dtype, count);
+    for (size_t i = 0; i < count && *at == count; i++)
+        if (values[i] != values[PART + i]) *at = i;
+    return HEED_OK;
+}
+
 /* The first element in which two tensors of one shape differ as numbers; their count if they are
    equal. */
 static heed_status find_difference(const heed_stored_tensor *a, const heed_stored_tensor *b,
@@ -82,22 +104,20 @@ static heed_status find_difference(const heed_stored_tensor *a, const heed_store
 {
     size_t count = 1;
     for (int i = 0; i < a->rank; i++) count *= (size_t)a->shape[i];
+    heed_stored_window pair[2] = {{.tensor = a}, {.tensor = b}};
+    double *values = heed_allocate(2 * PART, sizeof *values);
+    heed_status status =
+        values ? HEED_OK : heed_fail_memory(error, 2 * PART * sizeof *values, a->name);
     *at = count;
-    if (a->dtype == b->dtype && memcmp(a->data, b->data, a->bytes) == 0) return HEED_OK;
-    double *left = heed_allocate(2 * PART, sizeof *left);
-    if (!left) return heed_fail_memory(error, 2 * PART * sizeof *left, a->name);
-    double *right = left + PART;
-    for (size_t begin = 0; begin < count && *at == count; begin += PART) {
-        size_t part = count - begin < PART ? count - begin : PART;
-        const char *from_a = (const char *)a->data + heed_dtype_bytes(a->dtype, begin);
-        const char *from_b = (const char *)b->data + heed_dtype_bytes(b->dtype, begin);
-        heed_convert(left, HEED_F64, from_a, a->dtype, part);
-        heed_convert(right, HEED_F64, from_b, b->dtype, part);
-        for (size_t i = 0; i < part && *at == count; i++)
-            if (left[i] != right[i]) *at = begin + i;
+    for (size_t begin = 0; begin < count && *at == count && status == HEED_OK; begin += PART) {
+        size_t part = count - begin < PART ? count - begin : PART, found = part;
+        status = compare_part(pair, begin, part, values, &found, error);
+        if (status == HEED_OK && found < part) *at = begin + found;
     }
-    free(left);
-    return HEED_OK;
+    heed_stored_window_free(&pair[0]);
+    heed_stored_window_free(&pair[1]);
+    free(values);
+    return status;
 }
 
 /* *differ becomes true if one of the copies has other numbers than the first. One of another shape

@@ -4,6 +4,7 @@
 #define HEED_MODEL_WEIGHTS_H
 
 #include "base/memory.h"
+#include "io/stored.h"
 #include "io/weights.h"
 #include "model/family.h"
 #include "model/model.h"
@@ -79,6 +80,7 @@ struct heed_model {
     size_t n_notes, notes_capacity;
     const heed_weight_name *names; /* of tensors: the family's, or those of GGUF files */
     const char *prefix;
+    heed_cancel cancel;            /* while the weights are filled; nobody afterwards */
 };
 
 /* Sets the model's prefix to the one with which most of its tensors are found. If more are found
@@ -96,8 +98,9 @@ bool heed_weight_is_multiplied(const heed_config *config, heed_part part, heed_r
 
 /* Chooses type and layout of every weight and allocates; with `training` f32 rows. Stored types must be known. */
 heed_status heed_weights_allocate(heed_model *model, heed_error *error);
-/* Fills the weights of a tensor from elements of `dtype` in the order on disk. */
-heed_status heed_weights_fill(heed_model *model, heed_tensor *tensor, const void *source, heed_dtype dtype, heed_error *error);
+/* Fills the weights of a tensor from window->tensor, its elements in the order on disk. */
+heed_status heed_weights_fill(heed_model *model, heed_tensor *tensor, heed_stored_window *window,
+                              heed_error *error);
 /* Copies a weight's rows as they are stored into `bytes`, a tensor on disk, from its row `first_row` on; false where that has another type or
    order of elements. */
 bool heed_weights_copy(const heed_weight *weight, const heed_tensor *tensor, int64_t first_row, heed_dtype dtype, void *bytes);
@@ -112,6 +115,13 @@ float *heed_weights_training_memory(const heed_model *model, const heed_tensor *
 /* The rounded copies of a tensor of a model opened for training: how many, and the one at place `at`, in the order of their rows. */
 size_t heed_weights_copy_count(const heed_model *model, const heed_tensor *tensor);
 heed_parameter_copy heed_weights_rounded(const heed_model *model, const heed_tensor *tensor, size_t at);
+/* Writes the rounded copies of a tensor from its values. */
+void heed_weights_round(const heed_model *model, const heed_tensor *tensor);
+/* The matrices of a weight: one, or one for each expert. */
+static inline int64_t heed_weight_matrices(const heed_weight *weight)
+{
+    return weight->stack ? weight->stack : 1;
+}
 /* Rotary frequencies and sinusoidal tables. */
 void heed_weights_compute(heed_model *model);
 /* Initial values of one tensor as its family gives them. */

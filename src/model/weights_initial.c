@@ -56,6 +56,8 @@ static uint64_t stream_of(const heed_tensor *tensor)
     return stream;
 }
 
+enum { DRAWN_AT_ONCE = 1 << 16 };
+
 /* Weights are drawn row by row. */
 heed_status heed_weights_initialise(heed_model *model, heed_tensor *tensor, uint64_t seed, heed_error *error)
 {
@@ -68,14 +70,21 @@ heed_status heed_weights_initialise(heed_model *model, heed_tensor *tensor, uint
     bool drawn = initial == HEED_INITIAL_NORMAL || initial == HEED_INITIAL_RESIDUAL || initial == HEED_INITIAL_EMBEDDING;
     bool xavier = drawn && config->family->initial == HEED_INITIAL_XAVIER && tensor->columns > 0;
     double scale = deviation(model, tensor), bound = sqrt(6.0 / (double)(tensor->rows + tensor->columns + (tensor->columns == 0)));
-    for (size_t i = 0; i < tensor->elements; i++) {
+    heed_status status = HEED_OK;
+    for (size_t i = 0; i < tensor->elements && status == HEED_OK; i++) {
+        if (i % DRAWN_AT_ONCE == 0) status = heed_cancel_check(model->cancel, "drawing the first weights", error);
         if (xavier) values[i] = (float)(bound * (2 * heed_rng_uniform(&rng) - 1)); /* Glorot & Bengio 2010, eq. 16 */
         else if (drawn) values[i] = (float)(scale * heed_rng_normal(&rng));
         else values[i] = initial == HEED_INITIAL_ONE ? (float)(1 - config->norm_offset) : 0;
     }
     bool padding = initial == HEED_INITIAL_EMBEDDING && config->pad_id >= 0 && config->pad_id < tensor->rows;
     for (int64_t i = 0; padding && i < tensor->columns; i++) values[config->pad_id * tensor->columns + i] = 0;
-    heed_status status = heed_weights_fill(model, tensor, values, HEED_F32, error);
+    heed_stored_tensor drawn_values = {.name = tensor->name,
+                                       .dtype = HEED_F32,
+                                       .data = values,
+                                       .bytes = tensor->elements * sizeof *values};
+    heed_stored_window window = {.tensor = &drawn_values};
+    if (status == HEED_OK) status = heed_weights_fill(model, tensor, &window, error);
     free(values);
     return status;
 }

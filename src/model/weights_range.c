@@ -57,17 +57,21 @@ heed_status heed_values_fit(const heed_value_target *target, const float *values
 }
 
 /* Converts and looks at a part of the elements at a time. */
-heed_status heed_stored_values_fit(const heed_value_target *target, const void *source,
-                                   heed_dtype dtype, size_t count, heed_error *error)
+heed_status heed_stored_values_fit(const heed_value_target *target, heed_stored_window *window,
+                                   size_t count, heed_error *error)
 {
     enum { PART = 4096 }; /* whole blocks of every type */
+    const heed_dtype dtype = window->tensor->dtype;
     float *values = heed_allocate(PART, sizeof *values);
     heed_status status = values ? HEED_OK
                                 : heed_fail_memory(error, PART * sizeof *values, target->name);
     for (size_t at = 0; status == HEED_OK && at < count; at += PART) {
         size_t part = count - at < PART ? count - at : PART;
-        heed_convert(values, HEED_F32, (const char *)source + heed_dtype_bytes(dtype, at), dtype,
-                     part);
+        const void *source = NULL;
+        status = heed_stored_window_get(window, heed_dtype_bytes(dtype, at),
+                                        heed_dtype_bytes(dtype, part), &source, error);
+        if (status != HEED_OK) break;
+        heed_convert(values, HEED_F32, source, dtype, part);
         status = heed_values_fit(target, values, part, (heed_element_place){at, 1}, error);
     }
     free(values);

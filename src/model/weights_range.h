@@ -3,6 +3,7 @@
 #define HEED_MODEL_WEIGHTS_RANGE_H
 
 #include "base/error.h"
+#include "io/stored.h"
 #include "tensor/dtype.h"
 
 /* What a tensor is to become. */
@@ -26,8 +27,8 @@ typedef struct heed_element_place {
    with a block. */
 heed_status heed_values_fit(const heed_value_target *target, const float *values, size_t count,
                             heed_element_place place, heed_error *error);
-/* The same for all elements of a tensor as they lie in a file. */
-heed_status heed_stored_values_fit(const heed_value_target *target, const void *source,
-                                   heed_dtype dtype, size_t count, heed_error *error);
+/* The same for all elements of a stored tensor, which lie in its order. */
+heed_status heed_stored_values_fit(const heed_value_target *target, heed_stored_window *window,
+                                   size_t count, heed_error *error);
 
 #endif

@@ -109,9 +109,20 @@ const heed_added_token *heed_added_find_content(const heed_added_tokens *added, 
     return index < 0 ? NULL : &added->tokens[index];
 }
 
-/* The id that the library gives a new token: the model's, else one more than the ids so far. */
-static int64_t settle_id(const heed_added_tokens *added, const heed_model *model, const heed_added_token *token, int64_t greatest)
+/* Whether the model's vocabulary gives the id this string. */
+static bool is_string_of(const heed_model *model, int64_t id, const heed_added_token *token)
 {
+    const heed_vocabulary_entry *entry = id <= INT32_MAX ? heed_vocabulary_entry_of(&model->vocabulary, (int32_t)id) : NULL;
+    return entry && entry->length == token->length &&
+           memcmp(heed_vocabulary_string(&model->vocabulary, entry), token->content, token->length) == 0;
+}
+
+/* The id that the library gives a new token: the model's (of two with one string the one that is given), else one more than the
+   ids so far. */
+static int64_t settle_id(const heed_added_tokens *added, const heed_model *model, const heed_added_token *token, int64_t given,
+                         int64_t greatest)
+{
+    if (is_string_of(model, given, token)) return given;
     int32_t known = heed_vocabulary_find(&model->vocabulary, token->content, token->length);
     int64_t size = (int64_t)model->vocabulary.count;
     if (known >= 0) return known;
@@ -145,14 +156,16 @@ static heed_status read_token(heed_added_tokens *added, const json_t *json, cons
         return heed_fail_memory(error, token.length, "the added tokens");
     memcpy(token.content, json_string_value(content), token.length);
     int32_t index = heed_vocabulary_find(&added->by_content, token.content, token.length);
-    if (index >= 0) { /* the same content again: the later flags count, but what was special remains so */
+    int64_t given = id ? json_integer_value(id) : -1;
+    int64_t settled = settle_id(added, model, &token, given, *greatest);
+    bool another = index >= 0 && given == settled && given != added->tokens[index].id; /* two ids, one string */
+    if (index >= 0 && !another) { /* the same content again: the later flags count, but what was special remains so */
         token.id = added->tokens[index].id;
         token.special |= added->tokens[index].special;
         free(added->tokens[index].content);
         added->tokens[index] = token;
         return HEED_OK;
     }
-    int64_t settled = settle_id(added, model, &token, *greatest);
     heed_status status = heed_vocabulary_add(&added->by_content, token.content, token.length, (int64_t)added->count, where, error);
     if (status == HEED_OK && settled >= INT32_MAX)
         status = heed_fail(error, HEED_E_FORMAT, "%s: added_tokens[%zu]: its id would be %lld, expected at most 2147483646", where, place,
@@ -212,7 +225,8 @@ static heed_status spell(heed_added_token *token, const heed_pipeline *normalize
 static heed_status add_to_trie(heed_added_tokens *added, size_t index, heed_error *error)
 {
     heed_added_token *token = &added->tokens[index];
-    const heed_added_token *same = heed_added_find_content(added, token->spelled, token->spelled_length);
+    bool spelled = token->spelled_length == token->length && !memcmp(token->spelled, token->content, token->length);
+    const heed_added_token *same = spelled ? token : heed_added_find_content(added, token->spelled, token->spelled_length);
     token->skipped = same && same->special;
     if (heed_trie_add(token->normalized ? &added->normalized : &added->plain, token->spelled, token->spelled_length, (int32_t)index))
         return HEED_OK;

@@ -80,26 +80,41 @@ static bool push_pair(const heed_merge_table *table, heed_model_scratch *scratch
     return !merge || heap_push(scratch, (uint64_t)merge->rank << 32 | (uint32_t)left);
 }
 
-static bool fill_heap(const heed_merge_table *table, heed_model_scratch *scratch)
+static heed_status may_go_on(const heed_model_scratch *scratch, size_t step, heed_error *error)
+{
+    return step % HEED_STEPS_UNASKED ? HEED_OK : heed_cancel_check(scratch->cancel, "tokenizing", error);
+}
+
+static heed_status fail_long(const heed_model_scratch *scratch, heed_error *error)
+{
+    return heed_fail_memory(error, scratch->symbol_count * sizeof(uint64_t), "merging a long word");
+}
+
+static heed_status fill_heap(const heed_merge_table *table, heed_model_scratch *scratch, heed_error *error)
 {
     size_t count = scratch->symbol_count;
     scratch->heap_count = 0;
-    if (!heed_grow(&scratch->heap, &scratch->heap_capacity, count, sizeof *scratch->heap)) return false;
+    if (!heed_grow(&scratch->heap, &scratch->heap_capacity, count, sizeof *scratch->heap)) return fail_long(scratch, error);
     for (size_t i = 0; i < count; i++) {
+        HEED_TRY(may_go_on(scratch, i, error));
         scratch->symbols[i].previous = (int32_t)i - 1;
         scratch->symbols[i].next = i + 1 < count ? (int32_t)i + 1 : -1;
         const heed_merge_slot *merge = i + 1 < count ? heed_merge_find(table, scratch->symbols[i].id, scratch->symbols[i + 1].id) : NULL;
         if (merge) scratch->heap[scratch->heap_count++] = (uint64_t)merge->rank << 32 | (uint32_t)i;
     }
-    for (size_t i = scratch->heap_count / 2; i-- > 0;) sift_down(scratch->heap, scratch->heap_count, i);
-    return true;
+    for (size_t i = scratch->heap_count / 2; i-- > 0;) {
+        HEED_TRY(may_go_on(scratch, i, error));
+        sift_down(scratch->heap, scratch->heap_count, i);
+    }
+    return HEED_OK;
 }
 
-static bool merge_long(const heed_merge_table *table, heed_model_scratch *scratch)
+static heed_status merge_long(const heed_merge_table *table, heed_model_scratch *scratch, heed_error *error)
 {
-    if (!fill_heap(table, scratch)) return false;
+    HEED_TRY(fill_heap(table, scratch, error));
     heed_symbol *symbols = scratch->symbols;
-    while (scratch->heap_count) {
+    for (size_t step = 1; scratch->heap_count; step++) {
+        HEED_TRY(may_go_on(scratch, step, error));
         uint64_t top = heap_pop(scratch);
         int32_t left = (int32_t)(uint32_t)top, right = symbols[left].next;
         if (!symbols[left].length || right < 0) continue; /* merged away, or the last one by now */
@@ -111,21 +126,21 @@ static bool merge_long(const heed_merge_table *table, heed_model_scratch *scratc
         symbols[right].length = 0;
         if (symbols[left].next >= 0) {
             symbols[symbols[left].next].previous = left;
-            if (!push_pair(table, scratch, left)) return false;
+            if (!push_pair(table, scratch, left)) return fail_long(scratch, error);
         }
-        if (symbols[left].previous >= 0 && !push_pair(table, scratch, symbols[left].previous)) return false;
+        if (symbols[left].previous >= 0 && !push_pair(table, scratch, symbols[left].previous)) return fail_long(scratch, error);
     }
     size_t kept = 0;
     for (size_t i = 0; i < scratch->symbol_count; i++)
         if (symbols[i].length) symbols[kept++] = symbols[i];
     scratch->symbol_count = kept;
-    return true;
+    return HEED_OK;
 }
 
 heed_status heed_bpe_merge(const heed_merge_table *table, heed_model_scratch *scratch, heed_error *error)
 {
     if (scratch->symbol_count < 2 || !table->count) return HEED_OK;
     if (scratch->symbol_count <= SHORT_WORD) merge_short(table, scratch->symbols, &scratch->symbol_count);
-    else if (!merge_long(table, scratch)) return heed_fail_memory(error, scratch->symbol_count * sizeof(uint64_t), "merging a long word");
+    else return merge_long(table, scratch, error);
     return HEED_OK;
 }

@@ -11,6 +11,7 @@ typedef struct {
     heed_found_tokens found;
     uint32_t *characters; /* where each code point of the input begins, and its end; NULL when all are one byte wide */
     size_t character_count, character_capacity;
+    heed_cancel cancel;
 } sequence;
 
 static void sequence_free(sequence *s)
@@ -20,11 +21,15 @@ static void sequence_free(sequence *s)
     free(s->characters);
 }
 
+enum { PIECES_UNASKED = 256 };
+
 static heed_status tokenize_pieces(const heed_tokenizer *tokenizer, sequence *s, heed_error *error)
 {
-    heed_model_scratch scratch = {0};
+    heed_model_scratch scratch = {.cancel = s->cancel};
     heed_status status = HEED_OK;
     for (size_t i = 0; i < s->pieces.count && status == HEED_OK; i++) {
+        if (i % PIECES_UNASKED == 0) status = heed_cancel_check(s->cancel, "tokenizing", error);
+        if (status != HEED_OK) break;
         const heed_piece *piece = &s->pieces.piece[i];
         if (piece->token >= 0) {
             heed_found_add(&s->found, piece->token, piece->begin, piece->end);
@@ -106,8 +111,9 @@ static heed_status tokenize(const heed_tokenizer *tokenizer, const char *text, s
                             heed_error *error)
 {
     bool offsets = flags & HEED_ENCODE_OFFSETS;
-    *s = (sequence){0};
+    *s = (sequence){.cancel = s->cancel};
     HEED_TRY(heed_pieces_init(&s->pieces, text, length, offsets || tokenizer->tracks_always, error));
+    s->pieces.cancel = s->cancel;
     HEED_TRY(run_pipeline(tokenizer, s, flags & HEED_ENCODE_LITERAL, error));
     return offsets ? index_characters(s, text, length, error) : HEED_OK;
 }
@@ -213,14 +219,16 @@ static void put_token(heed_encoding *encoding, int32_t id, int32_t type_id, bool
     encoding->code_points[at] = characters;
 }
 
-static void put_sequence(heed_encoding *encoding, const sequence *s, int32_t type_id, bool offsets)
+static heed_status put_sequence(heed_encoding *encoding, const sequence *s, int32_t type_id, bool offsets, heed_error *error)
 {
     for (size_t i = 0; i < s->found.count; i++) {
+        if (i % HEED_STEPS_UNASKED == 0) HEED_TRY(heed_cancel_check(encoding->cancel, "tokenizing", error));
         const heed_found_token *token = &s->found.tokens[i];
         heed_range characters = {token->begin, token->end}, bytes = {0, 0};
         if (offsets) bytes = (heed_range){byte_of(s, token->begin), byte_of(s, token->end)};
         put_token(encoding, token->id, type_id, false, offsets, bytes, characters);
     }
+    return HEED_OK;
 }
 
 static heed_status join(const heed_template *template, const sequence sequences[2], unsigned flags, heed_encoding *encoding,
@@ -237,7 +245,7 @@ static heed_status join(const heed_template *template, const sequence sequences[
     for (size_t i = 0; i < template->count; i++) {
         const heed_template_piece *piece = &template->pieces[i];
         bool there = piece->if_absent && piece->count && encoding->count && encoding->ids[encoding->count - 1] == piece->ids[0];
-        if (piece->sequence >= 0) put_sequence(encoding, &sequences[piece->sequence], piece->type_id, offsets);
+        if (piece->sequence >= 0) HEED_TRY(put_sequence(encoding, &sequences[piece->sequence], piece->type_id, offsets, error));
         else
             for (size_t j = 0; specials && !there && j < piece->count; j++)
                 put_token(encoding, piece->ids[j], piece->type_id, true, offsets, (heed_range){0, 0}, (heed_range){0, 0});
@@ -249,7 +257,7 @@ heed_status heed_tokenizer_encode_pair(const heed_tokenizer *tokenizer, const ch
                                        size_t second_length, unsigned flags, const heed_truncation *truncation, heed_encoding *encoding,
                                        heed_error *error)
 {
-    sequence sequences[2] = {0};
+    sequence sequences[2] = {{.cancel = encoding->cancel}, {.cancel = encoding->cancel}};
     bool offsets = flags & HEED_ENCODE_OFFSETS;
     const heed_template *template = second ? &tokenizer->post.pair : &tokenizer->post.single;
     encoding->count = 0;

@@ -109,7 +109,7 @@ static heed_status read_tokens(source *s)
         heed_gguf_string token = given->tokens[id].length ? given->tokens[id] : no_string;
         if (!is_utf8(token.bytes, token.length))
             return heed_fail(s->error, HEED_E_FORMAT, "%s: tokenizer.ggml.tokens[%zu]: expected UTF-8 text", s->where, id);
-        HEED_TRY(heed_vocabulary_add(&s->model.vocabulary, token.bytes, token.length, (int64_t)id, s->where, s->error));
+        HEED_TRY(heed_vocabulary_add_id(&s->model.vocabulary, token.bytes, token.length, (int64_t)id, s->where, s->error));
     }
     return heed_vocabulary_seal(&s->model.vocabulary, s->where, s->error);
 }
@@ -188,6 +188,7 @@ static heed_status add_cuts(source *s, int32_t id, uint32_t rank)
     const char *piece = entry ? heed_vocabulary_string(vocabulary, entry) : "";
     size_t length = entry ? entry->length : 0;
     uint64_t hash = heed_hash_start;
+    if (heed_vocabulary_find(vocabulary, piece, length) != id) return HEED_OK; /* a later id has the string too */
     for (size_t at = 0; at < length;) {
         for (size_t end = at + heed_utf8_size(piece[at]); at < end; at++) hash = heed_hash_byte(hash, piece[at]);
         int32_t left = at < length ? heed_vocabulary_find_hashed(vocabulary, piece, at, hash) : -1;
@@ -391,8 +392,11 @@ static heed_status assemble(source *s, heed_tokenizer **tokenizer)
                                                       : heed_fail_memory(s->error, 1 << 16, "the tokenizer");
     json_decref(json);
     json_decref(config);
-    if (status == HEED_OK) (*tokenizer)->plain_flags = HEED_ENCODE_LITERAL;
-    return status;
+    if (status != HEED_OK) return status;
+    (*tokenizer)->plain_flags = HEED_ENCODE_LITERAL;
+    for (int part = 0; part < HEED_SPECIAL_COUNT; part++) /* the id itself, where two have one string */
+        if (s->special[part] >= 0) (*tokenizer)->special[part] = (int32_t)s->special[part];
+    return HEED_OK;
 }
 
 heed_status heed_tokenizer_from_gguf(heed_tokenizer **tokenizer, const heed_gguf_vocabulary *vocabulary, const char *where,

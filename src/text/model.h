@@ -3,6 +3,7 @@
 #ifndef HEED_TEXT_MODEL_H
 #define HEED_TEXT_MODEL_H
 
+#include "base/cancel.h"
 #include "base/error.h"
 #include "base/json.h"
 #include "text/trie.h"
@@ -52,12 +53,16 @@ typedef struct heed_model {
     int32_t direct_ids[HEED_DIRECT_CHARACTERS], byte_ids[256]; /* BPE: of single characters, of "<0x00>" to "<0xFF>" */
 } heed_model;
 
+/* Characters or merges of a piece between two questions whether to go on. */
+enum { HEED_STEPS_UNASKED = 4096 };
+
 /* Memory that tokenising reuses from piece to piece; zero-initialise. */
 typedef struct heed_model_scratch {
     struct heed_symbol *symbols;
     uint64_t *heap;
     char *word;
     size_t symbol_count, symbol_capacity, heap_count, heap_capacity, word_capacity;
+    heed_cancel cancel; /* asked within long pieces */
 } heed_model_scratch;
 void heed_model_scratch_free(heed_model_scratch *scratch);
 

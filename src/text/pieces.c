@@ -117,9 +117,20 @@ heed_range heed_pieces_origin(const heed_pieces *pieces, uint32_t begin, uint32_
     return (heed_range){span_at(pieces, begin).begin, span_at(pieces, end - 1).end};
 }
 
+/* Asks now and then whether to go on. */
+static bool stops(heed_pieces *pieces)
+{
+    enum { STEPS = 4096 };
+    if (++pieces->ticks >= STEPS) {
+        pieces->ticks = 0;
+        pieces->stopped = pieces->stopped || heed_cancelled(pieces->cancel);
+    }
+    return pieces->stopped;
+}
+
 void heed_pieces_add(heed_pieces *pieces, uint32_t begin, uint32_t end, int32_t token)
 {
-    if (begin >= end || pieces->failed) return;
+    if (begin >= end || pieces->failed || stops(pieces)) return;
     if (!heed_grow(&pieces->piece, &pieces->piece_capacity, pieces->count + 1, sizeof *pieces->piece)) pieces->failed = true;
     else pieces->piece[pieces->count++] = (heed_piece){begin, end, token};
 }
@@ -138,8 +149,9 @@ static heed_piece *swap_pieces(heed_pieces *pieces, size_t *count)
     return old;
 }
 
-static heed_status check_memory(const heed_pieces *pieces, heed_error *error)
+static heed_status check(const heed_pieces *pieces, heed_error *error)
 {
+    if (pieces->stopped) return heed_fail(error, HEED_E_CANCELLED, "stopped while tokenizing");
     return pieces->failed ? heed_fail_memory(error, pieces->length, "the pieces of the text") : HEED_OK;
 }
 
@@ -147,11 +159,19 @@ heed_status heed_pieces_cut(heed_pieces *pieces, heed_piece_cutter *cut, const v
 {
     size_t count;
     const heed_piece *old = swap_pieces(pieces, &count);
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < count && !pieces->stopped; i++) {
         if (old[i].token >= 0) heed_pieces_add(pieces, old[i].begin, old[i].end, old[i].token);
         else HEED_TRY(cut(stage, pieces, old[i].begin, old[i].end, error));
     }
-    return check_memory(pieces, error);
+    return check(pieces, error);
+}
+
+/* Whether the rest of the piece is not needed: the rewriter is at its end then. */
+static bool ends(heed_rewriter *rewriter)
+{
+    if (!stops(rewriter->pieces)) return false;
+    rewriter->cursor = rewriter->length;
+    return true;
 }
 
 static void append(heed_rewriter *rewriter, const char *bytes, size_t size, heed_range span)
@@ -171,7 +191,7 @@ void heed_rewriter_copy(heed_rewriter *rewriter, size_t bytes)
     int target = !pieces->current;
     size_t from = rewriter->base + rewriter->cursor;
     rewriter->cursor += bytes; /* even when memory is out: rewriters go on until the piece is done */
-    if (!bytes || !reserve(pieces, target, rewriter->written, bytes)) return;
+    if (ends(rewriter) || !bytes || !reserve(pieces, target, rewriter->written, bytes)) return;
     memcpy(pieces->owned[target] + rewriter->written, pieces->bytes + from, bytes);
     if (pieces->tracking) {
         heed_range *spans = pieces->owned_spans[target] + rewriter->written;
@@ -185,6 +205,7 @@ void heed_rewriter_copy(heed_rewriter *rewriter, size_t bytes)
 void heed_rewriter_skip(heed_rewriter *rewriter, size_t bytes)
 {
     rewriter->cursor += bytes;
+    ends(rewriter);
 }
 
 void heed_rewriter_replace(heed_rewriter *rewriter, uint32_t code_point)
@@ -196,6 +217,7 @@ void heed_rewriter_replace(heed_rewriter *rewriter, uint32_t code_point)
         heed_rewriter_insert(rewriter, code_point);
         return;
     }
+    if (ends(rewriter)) return;
     if (rewriter->pieces->tracking) span = span_at(rewriter->pieces, rewriter->base + rewriter->cursor);
     append(rewriter, encoded, size, span);
     rewriter->cursor += heed_utf8_size(rewriter->bytes[rewriter->cursor]);
@@ -219,8 +241,8 @@ heed_status heed_pieces_rewrite(heed_pieces *pieces, heed_piece_rewriter *rewrit
     size_t count;
     const heed_piece *old = swap_pieces(pieces, &count);
     heed_rewriter rewriter = {.pieces = pieces};
-    if (!reserve(pieces, !pieces->current, 0, pieces->length)) return check_memory(pieces, error);
-    for (size_t i = 0; i < count; i++) {
+    if (!reserve(pieces, !pieces->current, 0, pieces->length)) return check(pieces, error);
+    for (size_t i = 0; i < count && !pieces->stopped; i++) {
         size_t begin = rewriter.written;
         rewriter.bytes = pieces->bytes + old[i].begin;
         rewriter.base = old[i].begin;
@@ -230,7 +252,7 @@ heed_status heed_pieces_rewrite(heed_pieces *pieces, heed_piece_rewriter *rewrit
         else HEED_TRY(rewrite(stage, &rewriter, error));
         heed_pieces_add(pieces, (uint32_t)begin, (uint32_t)rewriter.written, old[i].token);
     }
-    HEED_TRY(check_memory(pieces, error));
+    HEED_TRY(check(pieces, error));
     pieces->current = !pieces->current;
     pieces->bytes = pieces->owned[pieces->current];
     pieces->spans = pieces->tracking ? pieces->owned_spans[pieces->current] : NULL;

@@ -4,6 +4,7 @@
 #ifndef HEED_TEXT_PIECES_H
 #define HEED_TEXT_PIECES_H
 
+#include "base/cancel.h"
 #include "base/error.h"
 #include "text/tokenizer.h"
 #include <stdbool.h>
@@ -30,6 +31,9 @@ typedef struct heed_pieces {
     size_t piece_capacity, spare_capacity;
     int current; /* which of `owned` holds the working text */
     bool failed; /* memory ran out */
+    heed_cancel cancel;
+    unsigned ticks; /* steps since somebody was asked */
+    bool stopped;   /* somebody wants the work to end: what is cut or rewritten from now on is not needed */
 } heed_pieces;
 
 /* One piece: the whole input, broken UTF-8 replaced. The input must outlive the pieces. */
@@ -58,6 +62,7 @@ typedef heed_status heed_piece_rewriter(const void *stage, heed_rewriter *rewrit
 heed_status heed_pieces_rewrite(heed_pieces *pieces, heed_piece_rewriter *rewrite, const void *stage, heed_error *error);
 /* For rewriters. Origins follow the library: a replaced character stands where the old one stood, an inserted one where the
    character before the cursor stood. */
+/* Once the work is to end each of them moves the cursor to the end. */
 void heed_rewriter_copy(heed_rewriter *rewriter, size_t bytes);              /* keep the next bytes (whole characters) */
 void heed_rewriter_skip(heed_rewriter *rewriter, size_t bytes);              /* drop the next bytes (whole characters) */
 void heed_rewriter_replace(heed_rewriter *rewriter, uint32_t code_point);    /* the next character becomes this one */

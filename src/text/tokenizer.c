@@ -71,6 +71,18 @@ int32_t heed_tokenizer_id(const heed_tokenizer *tokenizer, const char *token, si
     return added ? added->id : heed_vocabulary_find(&tokenizer->model.vocabulary, token, length);
 }
 
+size_t heed_tokenizer_shared(const heed_tokenizer *tokenizer, int32_t *first)
+{
+    const heed_vocabulary *vocabulary = &tokenizer->model.vocabulary;
+    *first = -1;
+    for (size_t i = 0; vocabulary->shared && i < vocabulary->count && *first < 0; i++) {
+        const heed_vocabulary_entry *entry = &vocabulary->entries[i];
+        int32_t found = heed_vocabulary_find(vocabulary, heed_vocabulary_string(vocabulary, entry), entry->length);
+        if (found != entry->id) *first = entry->id;
+    }
+    return vocabulary->shared;
+}
+
 const char *heed_tokenizer_decoded_token(const heed_tokenizer *tokenizer, int32_t id, size_t *length)
 {
     const heed_vocabulary *target = &tokenizer->model.target;

@@ -6,6 +6,7 @@
 #define HEED_TEXT_TOKENIZER_H
 
 #include "base/buffer.h"
+#include "base/cancel.h"
 #include "base/error.h"
 #include <stdbool.h>
 #include <stddef.h>
@@ -89,6 +90,8 @@ int32_t heed_tokenizer_special(const heed_tokenizer *tokenizer, heed_special par
 bool heed_tokenizer_is_special(const heed_tokenizer *tokenizer, int32_t id); /* dropped by decode(skip_special) */
 /* Id of a token as the vocabulary spells it ("Ġthe", "##ing"), -1 when absent. */
 int32_t heed_tokenizer_id(const heed_tokenizer *tokenizer, const char *token, size_t length);
+/* Ids whose string a greater id has too, which GGUF files can hold and tokenizer.json cannot: how many, and the first one. */
+size_t heed_tokenizer_shared(const heed_tokenizer *tokenizer, int32_t *first);
 /* The vocabulary's spelling of an id (an added token that is looked for in normalised text: its normalised form), borrowed,
    NUL-terminated behind *length bytes (NULL allowed); NULL when there is none. */
 const char *heed_tokenizer_token(const heed_tokenizer *tokenizer, int32_t id, size_t *length);
@@ -108,6 +111,7 @@ typedef struct heed_encoding {
         *bytes; /* place in the text (in its own text, for pairs); only with HEED_ENCODE_OFFSETS, else NULL; 0,0 for special tokens */
     heed_range *code_points;  /* the same in code points, broken parts counted as one each */
     size_t capacity, offset_capacity;
+    heed_cancel cancel;       /* the caller's: who may end an encoding into it, with HEED_E_CANCELLED */
 } heed_encoding;
 void heed_encoding_free(heed_encoding *encoding);
 
@@ -189,6 +193,7 @@ typedef struct heed_tokenizer_training {
     const heed_special_token *special; /* ids 0, 1 ... in this order; one content may play several parts */
     int special_count;
     bool add_bos, add_eos;  /* the post-processor puts BOS (or CLS) before and EOS (or SEP) behind each text */
+    heed_cancel cancel;     /* who may end the feeding, with HEED_E_CANCELLED */
 } heed_tokenizer_training;
 
 /* Fills special, special_count, add_bos and add_eos; the rest stays. */

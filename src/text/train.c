@@ -107,6 +107,7 @@ heed_status heed_tokenizer_trainer_new(heed_tokenizer_trainer **result, const ch
     trainer->min_frequency = training->min_frequency;
     trainer->add_bos = training->add_bos;
     trainer->add_eos = training->add_eos;
+    trainer->cancel = training->cancel;
     heed_status status = HEED_OK;
     if (!trainer->kind || !trainer->kind->feed)
         status = heed_fail(error, HEED_E_UNSUPPORTED, "a tokenizer of kind \"%.80s\" cannot be trained, expected bpe or char", kind);

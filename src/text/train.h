@@ -32,6 +32,7 @@ struct heed_tokenizer_trainer {
     heed_special_token *special; /* contents are owned */
     int special_count;
     bool add_bos, add_eos;
+    heed_cancel cancel;
     heed_counts counted;
     struct heed_pattern *words; /* "bpe": the split into words */
 };

@@ -43,6 +43,7 @@ static size_t probe(const heed_vocabulary *vocabulary, const char *token, size_t
     return slot;
 }
 
+/* Of equal strings the later entry is found. */
 static bool fill_slots(heed_vocabulary *vocabulary, size_t slot_count)
 {
     uint32_t *slots = heed_allocate(slot_count, sizeof *slots);
@@ -51,16 +52,16 @@ static bool fill_slots(heed_vocabulary *vocabulary, size_t slot_count)
     vocabulary->slots = slots;
     vocabulary->slot_count = slot_count;
     for (size_t i = 0; i < vocabulary->count; i++) {
+        size_t length = vocabulary->entries[i].length;
         const char *string = vocabulary->strings + vocabulary->entries[i].offset;
-        size_t slot = slot_of(vocabulary, hash_of(string, vocabulary->entries[i].length));
-        while (slots[slot]) slot = (slot + 1) & (slot_count - 1);
-        slots[slot] = (uint32_t)i + 1;
+        slots[probe(vocabulary, string, length, hash_of(string, length))] = (uint32_t)i + 1;
     }
     return true;
 }
 
-heed_status heed_vocabulary_add(heed_vocabulary *vocabulary, const char *token, size_t length, int64_t id, const char *where,
-                                heed_error *error)
+/* Room for one more entry of `length` bytes. */
+static heed_status make_room(heed_vocabulary *vocabulary, const char *token, size_t length, int64_t id, const char *where,
+                             heed_error *error)
 {
     if (id < 0 || id >= INT32_MAX)
         return heed_fail(error, HEED_E_FORMAT, "%s: token \"%.*s\" has id %lld, expected 0 to 2147483646", where,
@@ -76,18 +77,37 @@ heed_status heed_vocabulary_add(heed_vocabulary *vocabulary, const char *token, 
         !heed_grow(&vocabulary->entries, &vocabulary->capacity, vocabulary->count + 1, sizeof *vocabulary->entries) ||
         (full && !fill_slots(vocabulary, vocabulary->slot_count ? vocabulary->slot_count * 2 : FIRST_SLOTS)))
         return heed_fail_memory(error, wanted, "the vocabulary");
-    size_t slot = probe(vocabulary, token, length, hash_of(token, length));
-    if (vocabulary->slots[slot]) {
-        vocabulary->entries[vocabulary->slots[slot] - 1].id = (int32_t)id;
-        return HEED_OK;
-    }
+    return HEED_OK;
+}
+
+static void append(heed_vocabulary *vocabulary, const char *token, size_t length, int64_t id, size_t slot)
+{
     uint32_t offset = (uint32_t)vocabulary->strings_length;
     memcpy(vocabulary->strings + offset, token, length);
     vocabulary->strings[offset + length] = 0;
-    vocabulary->strings_length = wanted;
+    vocabulary->strings_length += length + 1;
     vocabulary->entries[vocabulary->count++] = (heed_vocabulary_entry){offset, (uint32_t)length, (int32_t)id};
     vocabulary->slots[slot] = (uint32_t)vocabulary->count;
     if (length > vocabulary->longest) vocabulary->longest = (uint32_t)length;
+}
+
+heed_status heed_vocabulary_add(heed_vocabulary *vocabulary, const char *token, size_t length, int64_t id, const char *where,
+                                heed_error *error)
+{
+    HEED_TRY(make_room(vocabulary, token, length, id, where, error));
+    size_t slot = probe(vocabulary, token, length, hash_of(token, length));
+    if (vocabulary->slots[slot]) vocabulary->entries[vocabulary->slots[slot] - 1].id = (int32_t)id;
+    else append(vocabulary, token, length, id, slot);
+    return HEED_OK;
+}
+
+heed_status heed_vocabulary_add_id(heed_vocabulary *vocabulary, const char *token, size_t length, int64_t id, const char *where,
+                                   heed_error *error)
+{
+    HEED_TRY(make_room(vocabulary, token, length, id, where, error));
+    size_t slot = probe(vocabulary, token, length, hash_of(token, length));
+    if (vocabulary->slots[slot]) vocabulary->shared++;
+    append(vocabulary, token, length, id, slot);
     return HEED_OK;
 }
 

@@ -17,12 +17,17 @@ typedef struct heed_vocabulary {
     uint32_t *slots; /* open addressing: entry + 1, 0 = free; a power of two */
     size_t slot_count;
     uint32_t longest; /* bytes of the longest token */
+    size_t shared;    /* entries whose string a later one has too */
 } heed_vocabulary;
 
 void heed_vocabulary_free(heed_vocabulary *vocabulary);
 /* HEED_E_NOMEM, HEED_E_FORMAT for an id outside [0, 2^31 - 2]. A string that is there already takes the new id. */
 heed_status heed_vocabulary_add(heed_vocabulary *vocabulary, const char *token, size_t length, int64_t id, const char *where,
                                 heed_error *error);
+/* The same for vocabularies by id: a string that is there already becomes that of one more id. Looking for it finds the greatest id,
+   as llama.cpp does, whose table by string is filled in the order of ids. */
+heed_status heed_vocabulary_add_id(heed_vocabulary *vocabulary, const char *token, size_t length, int64_t id, const char *where,
+                                   heed_error *error);
 /* Ends building: sorts by id; HEED_E_FORMAT when two tokens share one. */
 heed_status heed_vocabulary_seal(heed_vocabulary *vocabulary, const char *where, heed_error *error);
 

@@ -19,6 +19,7 @@ typedef struct heed_dataset_options {
     /* Called now and then while texts are tokenised; true stops with HEED_E_CANCELLED. May be NULL. */
     bool (*progress)(void *context, size_t done, size_t total);
     void *context;
+    heed_cancel cancel; /* who may end the tokenizing, asked within texts too */
 } heed_dataset_options;
 
 struct heed_dataset {
@@ -32,6 +33,8 @@ struct heed_dataset {
     int32_t start;                     /* seq2seq: what the decoder begins with */
     int64_t epoch;
     size_t units;                      /* of the epoch begun last */
+    size_t split;                      /* records with an answer that begins inside a token (border.h) */
+    char split_place[300];             /* the first of them: "file, line 7" */
     size_t silent;                     /* conversations without an answer to learn (within T tokens): left out */
 };
 

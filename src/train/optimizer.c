@@ -314,7 +314,7 @@ static heed_status read_tensor(void *context, const char *name, const heed_optim
     if (stored->dtype != HEED_F32 || stored->rank != tensor->rank ||
         (tensor->rank > 0 && memcmp(stored->shape, tensor->shape, (size_t)tensor->rank * sizeof *tensor->shape) != 0))
         return heed_fail(error, HEED_E_FORMAT, "tensor %s: expected F32 in the shape of the model's %s", name, tensor->name);
-    memcpy(data, stored->data, stored->bytes);
+    HEED_TRY(heed_stored_read(stored, 0, data, stored->bytes, error));
     for (size_t i = 0; i < stored->bytes / sizeof *data; i++)
         if (!isfinite(data[i]))
             return heed_fail(error, HEED_E_FORMAT, "tensor %s holds NaN or infinity at element %zu; resume from an older checkpoint", name, i);
@@ -331,6 +331,7 @@ heed_status heed_optimizer_load(heed_optimizer *opt, const char *path, int64_t s
     else if (heed_safetensors_count(file) != expected)
         status = heed_fail(error, HEED_E_FORMAT, "%s: %zu tensors, expected %zu: the state is of another model or optimiser", path,
                            heed_safetensors_count(file), expected);
+    else status = heed_safetensors_check_unchanged(file, error);
     heed_safetensors_close(file);
     if (status == HEED_OK) opt->steps = steps;
     return status;

@@ -31,9 +31,10 @@ static heed_status feed_all(heed_tokenizer_trainer *trainer, const heed_data *da
     return HEED_OK;
 }
 
-static heed_status train_characters(heed_tokenizer **tokenizer, const heed_data *data, const heed_objective *objective, heed_error *error)
+static heed_status train_characters(heed_tokenizer **tokenizer, const heed_data *data, const heed_objective *objective, heed_cancel cancel,
+                                    heed_error *error)
 {
-    heed_tokenizer_training training = {0};
+    heed_tokenizer_training training = {.cancel = cancel};
     if (objective == &heed_objective_mlm) heed_tokenizer_training_special(&training, HEED_SPECIAL_MASKING);
     else if (objective == &heed_objective_seq2seq) heed_tokenizer_training_special(&training, HEED_SPECIAL_ENDS);
     else if (heed_data_count(data) > 1) /* one long text never ends, many need a mark between them */
@@ -76,7 +77,7 @@ static heed_status check_ids(const heed_train_options *o, const heed_tokenizer *
 
 static heed_status open_tokenizer(heed_tokenizer **tokenizer, const heed_train_options *o,
                                   const heed_data *data, const heed_objective *objective,
-                                  heed_error *error)
+                                  heed_cancel cancel, heed_error *error)
 {
     *tokenizer = NULL;
     bool tokens = heed_data_kind_of(data) == HEED_DATA_TOKENS;
@@ -92,14 +93,14 @@ static heed_status open_tokenizer(heed_tokenizer **tokenizer, const heed_train_o
     if (heed_data_kind_of(data) == HEED_DATA_CONVERSATIONS)
         return heed_fail(error, HEED_E_ARG, "conversations need the tokenizer of a chat model: give --init MODEL or --tokenizer DIR");
     if (tokens) return heed_fail(error, HEED_E_ARG, "token files hold ids already: give the tokenizer that made them, not 'char'");
-    return train_characters(tokenizer, data, objective, error);
+    return train_characters(tokenizer, data, objective, cancel, error);
 }
 
 heed_status heed_setup_tokenizer(heed_tokenizer **tokenizer, const heed_train_options *o,
                                  const heed_data *data, const heed_objective *objective,
-                                 heed_error *error)
+                                 heed_cancel cancel, heed_error *error)
 {
-    HEED_TRY(open_tokenizer(tokenizer, o, data, objective, error));
+    HEED_TRY(open_tokenizer(tokenizer, o, data, objective, cancel, error));
     if (*tokenizer == NULL || o->tokenizer == NULL || o->init == NULL) return HEED_OK;
     return check_ids(o, *tokenizer, error);
 }

@@ -148,7 +148,7 @@ static heed_status write_line(heed_trainer *t, const heed_train_progress *p, hee
     size_t n = 0;
     fields[n++] = HEED_LOG_I("step", p->step);
     fields[n++] = HEED_LOG_F("epoch", p->epoch);
-    if (place->step % t->options.logging_steps == 0) {
+    if (place->step % t->options.logging_steps == 0 && !isnan(p->loss)) {
         fields[n++] = HEED_LOG_F("loss", place->pending_labels > 0 ? place->pending_loss / (double)place->pending_labels : NAN);
         fields[n++] = HEED_LOG_F("lr", p->learning_rate);
         fields[n++] = HEED_LOG_F("grad_norm", p->grad_norm);
@@ -179,20 +179,28 @@ static bool due(int64_t step, int64_t every)
     return every > 0 && step % every == 0;
 }
 
+/* Measures the validation loss after the last update; a cancelled evaluation is to be made up for. */
+static heed_status evaluate(heed_trainer *t, heed_train_progress *p, bool *improved, bool *stopped, heed_error *error)
+{
+    heed_train_place *place = &t->place;
+    heed_error problem = {0};
+    heed_status status = heed_trainer_evaluate(t, &p->eval_loss, &problem);
+    place->unevaluated = status == HEED_E_CANCELLED;
+    *improved = status == HEED_OK && !isnan(p->eval_loss) && !(p->eval_loss >= place->best_loss);
+    if (*improved) place->best_loss = p->eval_loss, place->best_step = place->step;
+    if (status == HEED_E_CANCELLED) *stopped = true;
+    else if (status != HEED_OK) return heed_fail(error, status, "%s", problem.message);
+    return HEED_OK;
+}
+
 /* Evaluates and saves what this update asks for; `last` is the end of this call. */
 static heed_status follow_up(heed_trainer *t, heed_train_progress *p, bool last, bool *stopped, heed_error *error)
 {
-    heed_train_place *place = &t->place;
+    const heed_train_place *place = &t->place;
     int64_t step = place->step, old_best = place->best_step;
     bool improved = false, ends = step >= t->steps;
-    if (t->valid != NULL && (due(step, t->options.eval_steps) || ends)) {
-        heed_error evaluation = {0};
-        heed_status status = heed_trainer_evaluate(t, &p->eval_loss, &evaluation);
-        if (status == HEED_E_CANCELLED) *stopped = last = true;
-        else if (status != HEED_OK) return heed_fail(error, status, "%s", evaluation.message);
-        improved = !isnan(p->eval_loss) && !(p->eval_loss >= place->best_loss);
-        if (improved) place->best_loss = p->eval_loss, place->best_step = step;
-    }
+    if (t->valid != NULL && (place->unevaluated || due(step, t->options.eval_steps) || ends)) HEED_TRY(evaluate(t, p, &improved, stopped, error));
+    last = last || *stopped;
     p->best_eval_loss = place->best_loss;
     HEED_TRY(write_line(t, p, error));
     if (!improved && !last && !due(step, t->options.save_steps)) return HEED_OK;
@@ -200,6 +208,17 @@ static heed_status follow_up(heed_trainer *t, heed_train_progress *p, bool last,
     if (improved && old_best != step) retire(t, old_best);
     p->saved = "checkpoint";
     return heed_trainer_plot(t, error);
+}
+
+/* The evaluation that was cancelled when the training stopped, and its checkpoint without that mark. */
+static heed_status catch_up(heed_trainer *t, heed_train_report *report, bool *stopped, heed_error *error)
+{
+    heed_train_progress p = {.step = t->place.step, .steps = t->steps, .epoch = epoch_of(t), .loss = NAN, .grad_norm = NAN, .eval_loss = NAN};
+    if (!t->place.unevaluated) return HEED_OK;
+    HEED_TRY(follow_up(t, &p, true, stopped, error));
+    if (!isnan(p.eval_loss)) report->eval_loss = p.eval_loss;
+    if (t->watcher.step != NULL) t->watcher.step(t->watcher.context, &p);
+    return HEED_OK;
 }
 
 typedef struct run_clock { double began, loss_sum; int64_t loss_count, until; uint64_t tokens; } run_clock;
@@ -246,25 +265,34 @@ static void finish_log(heed_trainer *t)
     t->watcher.trouble(t->watcher.context, text);
 }
 
+/* Updates up to clock->until. HEED_E_CANCELLED once somebody has asked to stop, whatever was being done then. */
+static heed_status run_updates(heed_trainer *t, run_clock *clock, heed_train_report *report, heed_error *error)
+{
+    heed_error problem = {0};
+    bool stopped = false;
+    heed_status status = catch_up(t, report, &stopped, &problem);
+    while (status == HEED_OK && !stopped && t->place.step < clock->until) {
+        stopped = heed_trainer_stopped(t);
+        if (!stopped) status = one_update(t, clock, report, &stopped, &problem);
+    }
+    if (status == HEED_E_CANCELLED || (status == HEED_OK && stopped))
+        return heed_fail(error, HEED_E_CANCELLED, "stopped after update %" PRId64 " of %" PRId64, t->place.step, t->steps);
+    return status == HEED_OK ? HEED_OK : heed_fail(error, status, "%s", problem.message);
+}
+
 heed_status heed_trainer_run(heed_trainer *t, heed_train_report *report, heed_error *error)
 {
     run_clock clock = {.began = heed_clock_seconds(), .until = t->steps};
-    heed_status status = HEED_OK;
-    bool stopped = false;
+    heed_error saving = {0};
     *report = (heed_train_report){.steps = t->place.step, .loss = NAN, .eval_loss = NAN, .best_eval_loss = t->place.best_loss};
     if (t->options.stop_at >= 0 && t->options.stop_at < clock.until) clock.until = t->options.stop_at;
     t->first_step = t->place.step;
     tell_begun(t);
-    while (status == HEED_OK && !stopped && t->place.step < clock.until) {
-        stopped = heed_trainer_stopped(t);
-        if (!stopped) status = one_update(t, &clock, report, &stopped, error);
-    }
-    if (status == HEED_E_CANCELLED) stopped = true;
-    if (stopped) {
-        heed_error saving = {0};
-        heed_status saved = save_on_stop(t, &saving);
-        if (status == HEED_OK) status = heed_fail(error, HEED_E_CANCELLED, "stopped after update %" PRId64 " of %" PRId64, t->place.step, t->steps);
-        if (saved != HEED_OK) status = saved, error ? (void)(*error = saving) : (void)0;
+    heed_status status = run_updates(t, &clock, report, error);
+    heed_status saved = status == HEED_E_CANCELLED ? save_on_stop(t, &saving) : HEED_OK;
+    if (saved != HEED_OK) {
+        status = saved;
+        if (error != NULL) *error = saving;
     }
     if (status == HEED_OK && t->place.step >= t->steps && t->options.average_last > 1) status = heed_trainer_average(t, error);
     finish_log(t);

@@ -99,8 +99,9 @@ heed_status heed_trainer_take_folder(heed_trainer *t, heed_error *error)
     char *existing = heed_path_existing(out, &t->existed);
     if (existing == NULL) return heed_fail_memory(error, strlen(out), "a path");
     free(existing);
+    HEED_TRY(heed_folder_check_name(out, error));
     HEED_TRY(check_place(t, error));
-    HEED_TRY(heed_folder_make(out, error));
+    HEED_TRY(heed_directory_make(out, error));
     HEED_TRY(read_owner(t, &training, error));
     if (training) HEED_TRY(find_step(t, &step, error));
     if (step < 0) HEED_TRY(heed_run_check(out, training, error));

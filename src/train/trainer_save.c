@@ -34,6 +34,7 @@ static heed_status write_state(heed_trainer *t, const char *path, heed_error *er
     heed_json_put_number(&out, p->best_loss); /* NaN becomes null */
     heed_buffer_text(&out, ",\n  \"pending_loss\": ");
     heed_json_put_number(&out, p->pending_loss);
+    if (p->unevaluated) heed_buffer_text(&out, ",\n  \"unevaluated\": true");
     heed_buffer_printf(&out, ",\n  \"pending_labels\": %" PRIu64 ",\n  \"data_fingerprint\": \"%016" PRIx64 "\"\n}\n", p->pending_labels, t->fingerprint);
     heed_status status = out.failed ? heed_fail_memory(error, out.length, state_file) : heed_file_write(path, out.data, out.length, error);
     heed_buffer_free(&out);
@@ -54,6 +55,7 @@ static heed_status read_place(heed_trainer *t, const json_t *json, const char *p
                             .best_loss = NAN, .best_step = integers[4].value, .pending_labels = (uint64_t)integers[5].value};
     HEED_TRY(heed_json_number(json, "best_eval_loss", &p->best_loss, path, error));
     HEED_TRY(heed_json_number(json, "pending_loss", &p->pending_loss, path, error));
+    HEED_TRY(heed_json_boolean(json, "unevaluated", &p->unevaluated, path, error));
     HEED_TRY(heed_json_string(json, "data_fingerprint", &fingerprint, path, error));
     snprintf(expected, sizeof expected, "%016" PRIx64, t->fingerprint);
     if (fingerprint == NULL || strcmp(fingerprint, expected) != 0)

@@ -24,7 +24,7 @@ static heed_status open_checkpoint(heed_trainer *t, const char *checkpoint, heed
     if (status == HEED_E_UNSUPPORTED) status = HEED_OK;
     HEED_TRY(status);
     HEED_TRY(heed_sidecar_load(&t->sidecar, checkpoint, HEED_SIDECAR_ALL, error));
-    heed_model_options options = {.backend = t->backend, .training = true, .bf16 = t->options.bf16};
+    heed_model_options options = {.backend = t->backend, .training = true, .bf16 = t->options.bf16, .cancel = heed_trainer_cancel(t)};
     HEED_TRY(heed_model_load(&t->model, checkpoint, &options, error));
     t->config = *heed_model_config(t->model);
     return HEED_OK;
@@ -43,7 +43,7 @@ static heed_status become_published(heed_trainer *t, heed_error *error)
     if (status == HEED_OK) status = heed_model_save(t->model, folder, HEED_F32, error);
     heed_model_release(t->model);
     t->model = NULL;
-    heed_model_options options = {.backend = t->backend, .training = true, .bf16 = t->options.bf16};
+    heed_model_options options = {.backend = t->backend, .training = true, .bf16 = t->options.bf16, .cancel = heed_trainer_cancel(t)};
     if (status == HEED_OK) status = heed_model_load(&t->model, folder, &options, error);
     heed_status removed = heed_directory_remove(folder, status == HEED_OK ? error : NULL);
     free(folder);
@@ -84,10 +84,10 @@ static heed_status open_new(heed_trainer *t, const heed_data *data, heed_error *
     const heed_train_options *o = &t->options;
     if (o->init != NULL) HEED_TRY(heed_config_load(&t->config, o->init, error));
     HEED_TRY(heed_setup_objective(&t->objective, o, o->init != NULL ? &t->config : NULL, data, error));
-    HEED_TRY(heed_setup_tokenizer(&t->tokenizer, o, data, t->objective, error));
+    HEED_TRY(heed_setup_tokenizer(&t->tokenizer, o, data, t->objective, heed_trainer_cancel(t), error));
     HEED_TRY(load_company(t, error));
     heed_model_options options = {.backend = t->backend, .training = true, .bf16 = o->bf16, .head = (int64_t)t->objective->head,
-                                  .missing_head = true, .seed = (uint64_t)o->seed};
+                                  .missing_head = true, .seed = (uint64_t)o->seed, .cancel = heed_trainer_cancel(t)};
     if (o->init != NULL) HEED_TRY(heed_model_load(&t->model, o->init, &options, error));
     else HEED_TRY(open_random(t, data, &options, error));
     t->config = *heed_model_config(t->model);
@@ -257,10 +257,20 @@ static heed_status note(heed_trainer *t, const char *format, size_t count, heed_
     return heed_trainer_note(t, text, error);
 }
 
-/* What of the data is not learned is said. */
+static heed_status tell_split(heed_trainer *t, const heed_dataset *data, heed_error *error)
+{
+    char text[640];
+    snprintf(text, sizeof text, "%zu of the records, the first of them %s, have an answer that begins inside a token of "
+             "the whole text (a prompt that ends in a blank, say): such an answer is learned in the tokens that generation "
+             "would write after those of the prompt alone", data->split, data->split_place);
+    return heed_trainer_note(t, text, error);
+}
+
+/* What of the data is not learned, or in another way, is said. */
 static heed_status tell_losses(heed_trainer *t, const heed_dataset *data, heed_error *error)
 {
     if (heed_dataset_cut(data) > 0) HEED_TRY(note(t, "%zu texts are longer than %zu tokens: what is beyond is left out", heed_dataset_cut(data), error));
+    if (data->split > 0) HEED_TRY(tell_split(t, data, error));
     if (data->silent > 0) HEED_TRY(note(t, "%zu conversations have no answer to learn within %zu tokens: left out", data->silent, error));
     return HEED_OK;
 }
@@ -275,7 +285,7 @@ static heed_status open_dataset(heed_trainer *t, heed_dataset **dataset, heed_da
     }
     heed_dataset_options options = {.objective = t->objective, .config = &t->config, .tokenizer = t->tokenizer, .length = (size_t)t->options.context,
                                     .chat = chat, .now = t->options.template_time, .seed = (uint64_t)t->options.seed, .shuffled = shuffled,
-                                    .progress = tokenising, .context = t};
+                                    .progress = tokenising, .context = t, .cancel = heed_trainer_cancel(t)};
     status = heed_dataset_new(dataset, data, &options, error);
     heed_chat_template_free(chat);
     HEED_TRY(status);
@@ -344,6 +354,7 @@ static heed_status open_engine(heed_trainer *t, heed_error *error)
     const heed_train_options *o = &t->options;
     heed_loss_term terms[4];
     HEED_TRY(heed_engine_new(&t->engine, t->model, t->backend, error));
+    heed_engine_set_cancel(t->engine, heed_trainer_cancel(t));
     int count = heed_engine_loss_terms(t->model, terms);
     bool balances = count == 2 && strcmp(terms[1].name, "balance") == 0;
     t->balance_weight = balances ? terms[1].weight : 0;
@@ -357,12 +368,18 @@ static heed_status open_engine(heed_trainer *t, heed_error *error)
     return HEED_OK;
 }
 
+static heed_status may_go_on(const heed_trainer *t, heed_error *error)
+{
+    return heed_cancel_check(heed_trainer_cancel(t), "setting up the training", error);
+}
+
 heed_status heed_trainer_prepare(heed_trainer *t, const char *checkpoint, heed_error *error)
 {
     heed_data *data = NULL;
     HEED_TRY(heed_train_options_check(&t->options, error));
     HEED_TRY(heed_setup_data(&data, &t->options, false, error));
-    heed_status status = checkpoint != NULL ? open_checkpoint(t, checkpoint, error) : open_new(t, data, error);
+    heed_status status = may_go_on(t, error);
+    if (status == HEED_OK) status = checkpoint != NULL ? open_checkpoint(t, checkpoint, error) : open_new(t, data, error);
     if (status == HEED_OK) status = choose(t, data, error);
     if (status != HEED_OK) {
         heed_data_close(data);
@@ -372,7 +389,9 @@ heed_status heed_trainer_prepare(heed_trainer *t, const char *checkpoint, heed_e
     HEED_TRY(choose_by_steps(t, error));
     HEED_TRY(open_engine(t, error));
     HEED_TRY(heed_trainer_measure(t, error));
+    HEED_TRY(may_go_on(t, error));
     HEED_TRY(open_optimizer(t, error));
+    HEED_TRY(may_go_on(t, error));
     t->place.best_loss = NAN;
     return checkpoint != NULL ? heed_trainer_load_state(t, checkpoint, error) : HEED_OK;
 }

@@ -7,6 +7,16 @@ bool heed_trainer_stopped(const heed_trainer *t)
     return t->watcher.should_stop != NULL && t->watcher.should_stop(t->watcher.context);
 }
 
+static bool asked(void *trainer)
+{
+    return heed_trainer_stopped(trainer);
+}
+
+heed_cancel heed_trainer_cancel(const heed_trainer *t)
+{
+    return (heed_cancel){asked, (void *)t};
+}
+
 /* Collates the runs of the next update and moves the place behind them. *labels counts what they predict. */
 static heed_status collate_update(heed_trainer *t, uint64_t *labels, heed_error *error)
 {

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Output folders and empty values: what is refused, what is replaced, what stays whole.   test_folders.sh HEED SOURCE-FOLDER
 set -u
+export OMP_NUM_THREADS=1 # many small tasks
 heed=$1
 fixtures=$2/tests/fixtures
 work=$(mktemp -d)
@@ -68,6 +69,9 @@ expect 1 'foreign: the folder holds config.json.*choose another folder' "$heed" 
 expect 1 'foreign: the folder holds config.json' "$heed" convert foreign --out foreign
 expect 1 'config.json' "$heed" convert foreign --out ./foreign/../foreign/
 expect 1 'found a file' "$heed" convert "$fixtures/gpt2" --out text.txt
+expect 1 'expected a folder' "$heed" convert "$fixtures/gpt2" --out -
+expect 1 'expected a folder' "$heed" convert "$fixtures/gpt2" --out /dev/null
+expect 1 'expected a folder' "$heed" tokenize --train char --data text.txt --out -
 ln -s nowhere dangling
 expect 1 'does not exist' "$heed" convert "$fixtures/gpt2" --out dangling
 same foreign foreign.before
@@ -115,6 +119,8 @@ expect 1 'holds config.json, which is not from a training' train --data text.txt
 expect 1 'holds .heed.json\|holds config.json' train --data text.txt --out runs/converted
 same foreign foreign.before
 expect 1 'found a file' train --data text.txt --out text.txt
+expect 1 'found a file' train --data text.txt --out /dev/null
+expect 1 'expected a folder' train --data text.txt --out -
 mkdir taken
 ln -s text.txt taken/mine.tmp
 expect 1 'holds mine.tmp' train --data text.txt --out taken

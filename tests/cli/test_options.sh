@@ -1,6 +1,7 @@
 #!/bin/sh
 # Options that contradict each other, that have no effect, and that change when a training goes on.   test_options.sh HEED SOURCE-FOLDER
 set -u
+export OMP_NUM_THREADS=1 # many small tasks
 heed=$1
 fixtures=$2/tests/fixtures
 work=$(mktemp -d)
@@ -64,6 +65,29 @@ expect 0 'note: --each has no effect without --choices' "$heed" eval -m "$fixtur
 expect 0 'note: --temp has no effect without --pairs' "$heed" eval -m "$fixtures/gpt2" --text other.txt --max-tokens 9 --temp 1
 expect 0 'note: --seed has no effect without --random' "$heed" convert "$fixtures/gpt2" --out converted --seed 1
 expect 0 'note: --prompt-tokens has no effect with --lengths' "$heed" bench -m "$fixtures/bert" --batch 2 --lengths 2-4 --rounds 1 -p 5
+
+# --- options of a generation: with what is chosen beside them, and with generation_config.json ---
+while IFS='|' read -r options pattern; do
+  expect 0 "$pattern" "$heed" generate -m "$fixtures/gpt2" --prompt-ids 5,6 -n 2 --ids $options
+  [ -n "$pattern" ] || ! grep -q 'no effect' "$work/out" || { fail "an option with effect: $options"; cat "$work/out" >&2; }
+done <<'END'
+--top-k 5|note: --top-k has no effect while the likeliest token is taken each time
+--temp 0 --top-p 0.5|note: --top-p has no effect
+--min-p 0.1|note: --min-p has no effect
+--typical-p 0.5|note: --typical-p has no effect
+--epsilon-cutoff 0.1|note: --epsilon-cutoff has no effect
+--eta-cutoff 0.1|note: --eta-cutoff has no effect
+--length-penalty 2|note: --length-penalty has no effect without beams
+--early-stopping|note: --early-stopping has no effect without beams
+--temp 1 --top-k 5 --top-p 0.5 --min-p 0.1 --seed 1|
+--temp 0 --top-k 0 --top-p 1|
+--beams 2 --length-penalty 2 --early-stopping|
+END
+expect 0 'note: --top-k has no effect' "$heed" chat -m "$fixtures/smollm2" --template "$fixtures/chat-templates/chatml.jinja" -p Hi -n 2 --temp 0 --top-k 5
+cp -r "$fixtures/gpt2" drawing
+printf '{"do_sample": true, "temperature": 0.8}' >drawing/generation_config.json
+expect 0 '' "$heed" generate -m drawing --prompt-ids 5,6 -n 2 --ids --top-k 5
+! grep -q 'no effect' "$work/out" || fail "a model that draws"
 
 # --- two kinds of record in one line; a tokenizer that is not the model's ---
 tune() { rm -rf run; "$heed" train --init "$fixtures/gpt2" --data lines.jsonl --out run --max-steps 1 --batch-size 1 -q "$@"; }

@@ -42,7 +42,7 @@ static void both_formats_say_what_a_file_is(void **state)
         const char *path = scratch_file(&work, "model.safetensors", cases[i].bytes, cases[i].count);
         assert_fails(HEED_E_FORMAT, cases[i].part, heed_weights_file_open(&file, path, &error));
         path = scratch_file(&work, "model.gguf", cases[i].bytes, cases[i].count);
-        assert_fails(HEED_E_FORMAT, cases[i].part, heed_gguf_open(&gguf, path, &error));
+        assert_fails(HEED_E_FORMAT, cases[i].part, heed_gguf_open_whole(&gguf, path, &error));
         assert_fails(HEED_E_FORMAT, cases[i].part, heed_foreign_fail(path, "a GGUF file", &error));
     }
     assert_fails(HEED_E_IO, "cannot open",

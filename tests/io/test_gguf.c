@@ -200,7 +200,7 @@ static void what_is_written_is_read_again(void **state)
     assert_ok(heed_gguf_write(path, &entries, &(heed_tensor_set){.tensors = tensors, .count = 2, .produce = produce, .context = &context}, &error));
     heed_gguf *file;
     assert_true(heed_gguf_is_file(path));
-    assert_ok(heed_gguf_open(&file, path, &error));
+    assert_ok(heed_gguf_open_whole(&file, path, &error));
     assert_int_equal(heed_gguf_entry_count(file), 6);
     assert_int_equal(heed_gguf_integer_at(heed_gguf_entry_find(file, "i"), 0), -3);
     assert_true(heed_gguf_number_at(heed_gguf_entry_find(file, "f"), 0) == 0.25);
@@ -232,11 +232,62 @@ static void what_cannot_be_written_is_refused(void **state)
     assert_fails(HEED_E_IO, "check the path", heed_gguf_write("/nonexistent/x.gguf", &(heed_gguf_entries){0}, &(heed_tensor_set){0}, &error));
 }
 
+/* Lists that end after the part of the file that is read first, and what follows them. */
+static void metadata_may_be_large(void **state)
+{
+    (void)state;
+    enum { LINES = 150000, NUMBERS = 600000 };
+    static const int64_t extent[] = {3};
+    static const float values[] = {1, 2, 3};
+    const heed_tensor_source tensor = {"x", HEED_F32, 1, extent, values};
+    scratch s;
+    heed_gguf_entries entries = {0};
+    heed_gguf *file = NULL;
+    char text[32];
+    scratch_make(&s);
+    heed_gguf_put_array(&entries, "lines", HEED_GGUF_STRING, LINES);
+    for (int i = 0; i < LINES; i++)
+        heed_gguf_put_text(&entries, text, (size_t)snprintf(text, sizeof text, "line %d", i));
+    heed_gguf_put_array(&entries, "numbers", HEED_GGUF_I32, NUMBERS);
+    for (int i = 0; i < NUMBERS; i++) heed_gguf_put_element(&entries, HEED_GGUF_I32, i);
+    heed_gguf_put_u32(&entries, "last", 7);
+    const char *path = scratch_path(&s, "large.gguf");
+    assert_ok(heed_gguf_write(path, &entries, &(heed_tensor_set){.tensors = &tensor, .count = 1},
+                              &error));
+    assert_ok(heed_gguf_open(&file, path, &error));
+    const heed_gguf_entry *lines = heed_gguf_entry_find(file, "lines");
+    const heed_gguf_entry *numbers = heed_gguf_entry_find(file, "numbers");
+    int64_t last = 0;
+    assert_true(lines->count == LINES && numbers->count == NUMBERS);
+    for (int i = 0; i < LINES; i += 997) {
+        size_t length = 0;
+        const char *line = heed_gguf_string_at(lines, (size_t)i, &length);
+        snprintf(text, sizeof text, "line %d", i);
+        assert_true(length == strlen(text) && memcmp(line, text, length) == 0);
+    }
+    for (int i = 0; i < NUMBERS; i += 997)
+        assert_int_equal(heed_gguf_integer_at(numbers, (size_t)i), i);
+    assert_ok(heed_gguf_integer(file, "last", &last, &error));
+    assert_int_equal(last, 7);
+    const heed_stored_tensor *found = heed_gguf_find(file, "x");
+    float read[3];
+    assert_null(found->data);
+    assert_ok(heed_stored_read(found, 0, read, sizeof read, &error));
+    assert_memory_equal(read, values, sizeof read);
+    heed_gguf_close(file);
+    assert_int_equal(truncate(path, 1500000), 0);
+    assert_fails(HEED_E_FORMAT, "cut short or damaged", heed_gguf_open(&file, path, &error));
+    assert_null(file);
+    heed_buffer_free(&entries.bytes);
+    scratch_remove(&s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_file_is_read_as_it_was_made), cmocka_unit_test(every_field_with_every_limit_is_refused_or_read),
         cmocka_unit_test(every_cut_is_refused), cmocka_unit_test(problems_are_named), cmocka_unit_test(what_is_written_is_read_again),
-        cmocka_unit_test(what_cannot_be_written_is_refused)};
+        cmocka_unit_test(what_cannot_be_written_is_refused),
+        cmocka_unit_test(metadata_may_be_large)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

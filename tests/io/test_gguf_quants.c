@@ -25,7 +25,7 @@ static double error_of(const float *values, const float *x)
 static heed_safetensors *open_oracle(void)
 {
     heed_safetensors *file;
-    assert_ok(heed_safetensors_open(&file, HEED_FIXTURES "/gguf-quants/oracle.safetensors", &error));
+    assert_ok(heed_safetensors_open_whole(&file, HEED_FIXTURES "/gguf-quants/oracle.safetensors", &error));
     return file;
 }
 

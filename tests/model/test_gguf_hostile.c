@@ -66,7 +66,7 @@ static void open_subject(subject *s, const model_case *of)
     heed_model *model = changed_model(of->fixture, of->changes);
     scratch_make(&s->work);
     assert_ok(heed_model_save_gguf(model, scratch_path(&s->work, "whole.gguf"), HEED_F32, NULL, &error));
-    assert_ok(heed_gguf_open(&s->file, scratch_path(&s->work, "whole.gguf"), &error));
+    assert_ok(heed_gguf_open_whole(&s->file, scratch_path(&s->work, "whole.gguf"), &error));
     s->family = heed_model_config(model)->family;
     s->layers = heed_model_config(model)->decoder.layers;
     s->count = heed_gguf_count(s->file);

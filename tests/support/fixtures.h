@@ -60,7 +60,7 @@ static inline oracle oracle_open(const char *fixture)
     oracle o = {0};
     char path[512];
     fixture_path(path, fixture, "oracle.safetensors");
-    assert_ok(heed_safetensors_open(&o.file, path, &error));
+    assert_ok(heed_safetensors_open_whole(&o.file, path, &error));
     fixture_path(path, fixture, "oracle.json");
     o.json = json_load_file(path, 0, NULL);
     assert_non_null(o.json);

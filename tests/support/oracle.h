@@ -14,7 +14,7 @@ static inline oracle oracle_open(const char *fixture)
     char path[600];
     snprintf(o.folder, sizeof o.folder, "%s/%s", HEED_FIXTURES, fixture);
     snprintf(path, sizeof path, "%s/oracle.safetensors", o.folder);
-    assert_ok(heed_safetensors_open(&o.tensors, path, &error));
+    assert_ok(heed_safetensors_open_whole(&o.tensors, path, &error));
     snprintf(path, sizeof path, "%s/oracle.json", o.folder);
     assert_ok(heed_json_read(&o.json, path, &error));
     return o;

@@ -1,0 +1,65 @@
+/* Which of the options of a generation have no effect beside the others. */
+#include "api/transformer.h"
+
+#include "base/buffer.h"
+#include <math.h>
+#include <stddef.h>
+
+typedef enum cause { BY_DRAWING, BY_BEAMS, CAUSES } cause;
+
+static const char *const reasons[CAUSES] = {
+    [BY_DRAWING] = "while the likeliest token is taken each time: give --temp X above 0",
+    [BY_BEAMS] = "without beams: give --beams 2 or more"};
+
+/* Integers are chosen from 0, numbers if they are not NaN. At `neutral` an option has no effect that
+   anybody could miss. */
+static const struct {
+    const char *flag;
+    size_t offset;
+    enum { INTEGER, NUMBER, FLAG } kind;
+    double neutral;
+    cause cause;
+} options[] = {
+#define AT(name) offsetof(heed_generation_options, name)
+    {"--top-k", AT(top_k), INTEGER, 0, BY_DRAWING},
+    {"--top-p", AT(top_p), NUMBER, 1, BY_DRAWING},
+    {"--min-p", AT(min_p), NUMBER, 0, BY_DRAWING},
+    {"--typical-p", AT(typical_p), NUMBER, 1, BY_DRAWING},
+    {"--epsilon-cutoff", AT(epsilon_cutoff), NUMBER, 0, BY_DRAWING},
+    {"--eta-cutoff", AT(eta_cutoff), NUMBER, 0, BY_DRAWING},
+    {"--length-penalty", AT(length_penalty), NUMBER, 1, BY_BEAMS},
+    {"--early-stopping", AT(early_stopping), FLAG, 0, BY_BEAMS},
+#undef AT
+};
+
+static bool is_chosen(const heed_generation_options *given, size_t i)
+{
+    const char *at = (const char *)given + options[i].offset;
+    if (options[i].kind == FLAG) return *(const bool *)at;
+    if (options[i].kind == INTEGER)
+        return *(const int64_t *)at >= 0 && (double)*(const int64_t *)at != options[i].neutral;
+    return !isnan(*(const double *)at) && *(const double *)at != options[i].neutral;
+}
+
+heed_status heed_transformer_idle_options(heed_transformer *t, const heed_generation_options *given,
+                                          char **notes, heed_error *error)
+{
+    heed_generation_settings settings;
+    heed_buffer text = {0};
+    *notes = NULL;
+    heed_status status = heed_transformer_settings(t, given, &settings, error);
+    const bool works[CAUSES] = {[BY_DRAWING] = settings.sample && settings.temperature > 0,
+                                [BY_BEAMS] = settings.beams > 1};
+    heed_generation_settings_free(&settings);
+    HEED_TRY(status);
+    for (size_t i = 0; i < sizeof options / sizeof *options; i++)
+        if (is_chosen(given, i) && !works[options[i].cause])
+            heed_buffer_printf(&text, "note: %s has no effect %s\n", options[i].flag,
+                               reasons[options[i].cause]);
+    if (text.failed) status = heed_fail_memory(error, text.length, "notes");
+    if (status == HEED_OK)
+        *notes = text.data;
+    else
+        heed_buffer_free(&text);
+    return status;
+}

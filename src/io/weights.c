@@ -81,7 +81,7 @@ static bool ends_with(const char *text, const char *end)
 bool heed_weights_is_name(const char *path)
 {
     bool named = ends_with(path, ".safetensors") || ends_with(path, ".safetensors.index.json");
-    return named && !heed_path_is_directory(path);
+    return named && !heed_path_is_directory(path) && !heed_gguf_is_file(path);
 }
 
 char *heed_weights_folder(const char *path)

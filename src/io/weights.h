@@ -21,7 +21,7 @@ heed_status heed_weights_file_open(heed_weights_file **file, const char *path, h
 /* The folder with a model's other files: that of a .safetensors file or an index; any other path is
    it itself. A copy; NULL when memory is out. */
 char *heed_weights_folder(const char *path);
-/* Does this path name a .safetensors file or an index? */
+/* Does this path name a .safetensors file or an index, and is it no GGUF file? */
 bool heed_weights_is_name(const char *path);
 void heed_weights_file_close(heed_weights_file *file); /* NULL is fine */
 

@@ -10,6 +10,7 @@ enum { INTERRUPTED = 130 }; /* the exit status */
 
 static volatile sig_atomic_t asked;
 static volatile sig_atomic_t came[3];
+static volatile sig_atomic_t at_once;
 static volatile sig_atomic_t in_background; /* the shell that began the program had SIGINT ignored */
 static const int listened[3] = {SIGINT, SIGTERM, SIGHUP};
 
@@ -26,6 +27,7 @@ static void on_signal(int number, siginfo_t *information, void *unused)
 {
     (void)unused;
     if (is_meant_for_another(number, information)) return;
+    if (at_once) _exit(INTERRUPTED);
     for (int i = 0; i < 3; i++) {
         if (listened[i] != number) continue;
         if (came[i] && number != SIGHUP) _exit(INTERRUPTED);
@@ -34,8 +36,9 @@ static void on_signal(int number, siginfo_t *information, void *unused)
     asked = 1;
 }
 
-void interrupt_listen(void)
+void interrupt_listen(bool asks)
 {
+    at_once = !asks;
     struct sigaction action = {.sa_sigaction = on_signal, .sa_flags = SA_SIGINFO};
     sigemptyset(&action.sa_mask);
     for (int i = 0; i < 3; i++) {

@@ -7,7 +7,9 @@
 
 #include <stdbool.h>
 
-void interrupt_listen(void);
+/* asks: the task asks interrupted() all the time. A task that does not has nothing to finish: a signal
+   ends the program at once. */
+void interrupt_listen(bool asks);
 /* A write beyond the largest size of a file (ulimit -f) fails with an error instead of a signal. */
 void file_limit_is_an_error(void);
 /* Opens a stand-in for each of stdin, stdout and stderr that is closed. */

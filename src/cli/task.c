@@ -95,7 +95,7 @@ static heed_status prepare(task *t)
 {
     unsigned shares = t->verb->shares;
     file_limit_is_an_error();
-    if (shares & VERB_STOPS) interrupt_listen();
+    interrupt_listen(shares & VERB_STOPS);
     static const heed_hooks stop = {.cancelled = interrupted};
     t->load.hooks = shares & VERB_STOPS ? &stop : NULL;
     heed_watch_options watch = {.profile = t->profile, .nan_guard = t->nan_guard, .no_passes = t->no_passes, .trace = t->trace ? write_trace : NULL,

@@ -117,9 +117,28 @@ void heed_json_put(heed_buffer *buffer, const json_t *json, size_t flags)
     json_decref(plain);
 }
 
+/* The members of an object or array, which hold a foreign value somewhere. */
+static void put_found_members(heed_buffer *buffer, const json_t *value)
+{
+    bool object = json_is_object(value), first = true;
+    heed_buffer_byte(buffer, object ? '{' : '[');
+    for (size_t i = 0; i < json_array_size(value); i++, first = false) {
+        if (!first) heed_buffer_byte(buffer, ',');
+        heed_json_put_found(buffer, json_array_get(value, i));
+    }
+    for (void *at = json_object_iter((json_t *)value); at; at = json_object_iter_next((json_t *)value, at), first = false) {
+        if (!first) heed_buffer_byte(buffer, ',');
+        heed_json_put_string(buffer, json_object_iter_key(at), json_object_iter_key_len(at));
+        heed_buffer_byte(buffer, ':');
+        heed_json_put_found(buffer, json_object_iter_value(at));
+    }
+    heed_buffer_byte(buffer, object ? '}' : ']');
+}
+
 void heed_json_put_found(heed_buffer *buffer, const json_t *value)
 {
     const char *foreign = heed_json_foreign(value);
     if (foreign) heed_buffer_text(buffer, foreign);
+    else if (json_is_object(value) || json_is_array(value)) put_found_members(buffer, value);
     else heed_json_put(buffer, value, JSON_ENCODE_ANY | JSON_COMPACT);
 }

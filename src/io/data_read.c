@@ -166,6 +166,9 @@ static heed_status add_object(heed_data *data, const json_t *object, heed_text w
         HEED_TRY(copy_text(data, object, "text", &first, at, error));
         return add_document(data, first, at.path, error);
     }
+    if (heed_json_foreign(text))
+        return heed_fail(error, HEED_E_FORMAT, "%s, line %zu: \"text\" is %s, expected a string", at.path, at.line,
+                         heed_json_foreign(text));
     if (json_object_get(object, "messages") || json_object_get(object, "completion"))
         return add_conversation(data, object, whole, at.path, at.line, error);
     if (!json_is_string(source) || !json_is_string(target))

@@ -262,11 +262,26 @@ static bool add_named(json_t *tokens, const json_t *config, const json_t *json)
     return made;
 }
 
+/* Numbers that are not finite, under a key that is used. */
+static heed_status check_keys(const json_t *config, heed_error *error)
+{
+    static const char *const keys[] = {"bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token",
+                                       "added_tokens_decoder", "additional_special_tokens", "extra_special_tokens", "chat_template"};
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+        const char *foreign = heed_json_foreign(json_object_get(config, keys[i]));
+        if (foreign)
+            return heed_fail(error, HEED_E_FORMAT, "tokenizer_config.json: \"%s\" is %s, expected %s", keys[i], foreign,
+                             i < HEED_SPECIAL_COUNT ? "a string" : "what transformers writes there");
+    }
+    return HEED_OK;
+}
+
 heed_status heed_folder_config_add(const heed_folder_config *files, const json_t *merged, bool from_files, json_t *json,
                                    heed_buffer *notes, heed_error *error)
 {
     const json_t *own = json_object_get(json, "added_tokens");
     const char *class = json_string_value(json_object_get(merged, "tokenizer_class"));
+    HEED_TRY(check_keys(merged, error));
     if (!from_files && class && heed_class_is_slow(class)) return HEED_OK; /* they are in it since it was saved */
     if (!json_is_object(json) || (own && !json_is_array(own) && !json_is_null(own))) return HEED_OK; /* told later */
     json_t *tokens = json_is_array(own) ? json_copy((json_t *)own) : json_array();

@@ -126,6 +126,11 @@ static void what_python_reads_is_read(void **state)
     assert_string_equal(text.data, "{\"x\":null,\"i\":null,\"s\":\"a\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD" "b\","
                                    "\"\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD\":[\"\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD"
                                    "\xEF\xBF\xBD\xEF\xBF\xBD\",\"\xF0\x9F\x98\x80\"]}");
+    json_decref(json);
+    json = parse("{\"a\":[1,NaN,{\"b\":-1e400}],\"c\":\"x\"}");
+    heed_buffer_clear(&text);
+    heed_json_put_found(&text, json);
+    assert_string_equal(text.data, "{\"a\":[1,NaN,{\"b\":-1e400}],\"c\":\"x\"}");
     heed_buffer_free(&text);
     json_decref(json);
 }

@@ -93,11 +93,14 @@ printf '{"context": "To", "choices": ["b", "\\udc00"], "answer": 0}\n' >"$work/h
 expect 1 'line 1: half a surrogate pair' "$heed" eval -m "$model" --choices "$work/half.jsonl"
 
 # --- lines of a translation stay lines ---
-printf '\357\273\277a\r\n\r\n \nb' >"$work/in.txt"
-if [ -d "$fixtures/marian" ] && "$heed" tokenize -m "$fixtures/marian" -p a >/dev/null 2>&1; then
-  expect 0 '' "$heed" translate -m "$fixtures/marian" --in "$work/in.txt" --out "$work/translated.txt" -n 2
-  [ "$(wc -l <"$work/translated.txt")" -eq 4 ] || fail "a translation with other lines than its source"
-fi
+printf '\357\273\277\r\na\r\n \nA' >"$work/in.txt"
+expect 0 '' "$heed" translate -m "$work/cat" --in "$work/in.txt" --out "$work/translated.txt" -n 3 --temp 0
+[ "$(cat "$work/translated.txt"; echo .)" = "$(printf '\n CA\n\nT \n.')" ] || fail "lines of a translation: $(cat "$work/translated.txt")"
+cat "$work/in.txt" | "$heed" translate -m "$work/cat" --in - --out "$work/piped.txt" -n 3 --temp 0 || fail "translate --in -"
+cmp -s "$work/translated.txt" "$work/piped.txt" || fail "a translation of a pipe differs"
+expect 1 'in.txt, line 2: a NUL byte' sh -c 'printf "a\nb\000c\n" >"$2/in.txt"; "$1" translate -m "$2/cat" --in "$2/in.txt" --out "$2/x.txt"' sh "$heed" "$work"
+expect 1 ': a folder, expected a file' "$heed" translate -m "$work/cat" --in "$work" --out "$work/x.txt"
+[ ! -e "$work/x.txt" ] || fail "a failed translation left a file"
 
 # --- a conversation from a pipe ---
 chat() { printf "$1" | "$heed" chat -m "$model" --template "$work/template" --temp 0 -n 3 2>"$work/err"; }

@@ -97,7 +97,7 @@ static void json_lines_are_documents_or_pairs(void **state)
         {"{\"text\":\"a\"}\n{\"source\":\"a\",\"target\":\"b\"}", "give files of one kind", HEED_E_ARG},
         {"{\"text\":\"a\"}\n{\"text\":\"b\\ud83d\"}", "line 2: \"text\" holds half a surrogate pair", HEED_E_FORMAT},
         {"{\"source\":\"a\",\"target\":\"\\udc00\"}", "line 1: \"target\" holds half a surrogate pair", HEED_E_FORMAT},
-        {"{\"text\":NaN}", "line 1: expected an object with the string \"text\"", HEED_E_FORMAT},
+        {"{\"text\":NaN}", "line 1: \"text\" is NaN, expected a string", HEED_E_FORMAT},
         {"{\"messages\":[]}", "line 1: expected \"messages\" to be a list of objects", HEED_E_FORMAT},
         {"{\"messages\":[{\"role\":\"user\"},{\"content\":\"a\"}]}", "line 1: expected \"messages\"", HEED_E_FORMAT},
         {"{\"messages\":\"a\"}", "line 1: expected \"messages\"", HEED_E_FORMAT},

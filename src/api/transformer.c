@@ -153,13 +153,30 @@ static void overlay(const heed_generation_options *options, heed_generation_sett
     settings->seed = options->seed >= 0 ? (uint64_t)options->seed : (uint64_t)time(NULL);
 }
 
+/* The text as ids too: special tokens have no text. Ids that the model cannot write need no forbidding. */
+static heed_status forbid_ids(const heed_tokenizer *tokenizer, const char *text, int64_t vocabulary,
+                              heed_generation_settings *settings, heed_error *error)
+{
+    heed_encoding ids = {0};
+    heed_status status = heed_tokenizer_encode(tokenizer, text, strlen(text), heed_tokenizer_plain_flags(tokenizer), &ids, error);
+    bool writable = ids.count > 0;
+    for (size_t i = 0; i < ids.count; i++) writable &= ids.ids[i] < vocabulary;
+    if (status == HEED_OK && writable && !heed_id_table_add(&settings->bad_words, ids.ids, ids.count, 0))
+        status = heed_fail_memory(error, ids.count * sizeof *ids.ids, "the bad words");
+    heed_encoding_free(&ids);
+    return status;
+}
+
 static heed_status forbid_texts(const heed_transformer *t, const heed_generation_options *options,
                                 heed_generation_settings *settings, heed_error *error)
 {
     const heed_tokenizer *tokenizer = heed_transformer_tokenizer(t, error);
-    size_t vocabulary = (size_t)heed_model_config(t->model)->vocabulary;
+    int64_t vocabulary = heed_model_config(t->model)->vocabulary;
     if (!tokenizer) return t->tokenizer_problem.status;
-    return heed_bad_texts_new(&settings->bad_texts, tokenizer, vocabulary, options->bad_texts, options->bad_text_count, error);
+    for (size_t i = 0; i < options->bad_text_count; i++)
+        HEED_TRY(forbid_ids(tokenizer, options->bad_texts[i], vocabulary, settings, error));
+    return heed_bad_texts_new(&settings->bad_texts, tokenizer, (size_t)vocabulary, options->bad_texts, options->bad_text_count,
+                              error);
 }
 
 heed_status heed_transformer_settings(heed_transformer *t, const heed_generation_options *options, heed_generation_settings *settings,

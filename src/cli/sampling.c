@@ -88,8 +88,7 @@ static heed_status add_ids(const json_t *array, const char *line, const char *pl
 }
 
 /* One line: a JSON array of ids, or text. */
-static heed_status read_word(const char *line, size_t length, const char *place, const heed_transformer *transformer,
-                             sampling_words *words, heed_error *error)
+static heed_status read_word(const char *line, size_t length, const char *place, sampling_words *words, heed_error *error)
 {
     json_t *array = NULL;
     if (line[0] == '[' && heed_json_from_text(&array, line, length, place, NULL) == HEED_OK && json_is_array(array)) {
@@ -98,18 +97,11 @@ static heed_status read_word(const char *line, size_t length, const char *place,
         return status;
     }
     json_decref(array);
-    const heed_tokenizer *tokenizer = heed_transformer_tokenizer(transformer, error);
-    if (!tokenizer) return HEED_E_UNSUPPORTED;
-    heed_status status = add_text(words, line, length, error);
-    if (status != HEED_OK) return status;
-    heed_tokens tokens = {0}; /* as ids too: special tokens have no text */
-    status = heed_tokenize(tokenizer, line, length, NULL, 0, false, false, &tokens, error);
-    if (status != HEED_OK || !tokens.count) return status;
-    return add_word(words, tokens.ids, tokens.count, error);
+    return add_text(words, line, length, error);
 }
 
 /* --bad-words FILE: blank lines, and blanks around a word, mean nothing. */
-static heed_status read_words(const char *path, const heed_transformer *transformer, sampling_words *words, heed_error *error)
+static heed_status read_words(const char *path, sampling_words *words, heed_error *error)
 {
     heed_line_file *file = NULL;
     heed_status status = heed_lines_open(&file, path, error);
@@ -122,7 +114,7 @@ static heed_status read_words(const char *path, const heed_transformer *transfor
         heed_lines_place(file, place, sizeof place);
         while (length > 0 && strchr(blanks, line[length - 1])) length--;
         size_t begin = strspn(line, blanks);
-        if (begin < length) status = read_word(line + begin, length - begin, place, transformer, words, error);
+        if (begin < length) status = read_word(line + begin, length - begin, place, words, error);
     }
     heed_lines_close(file);
     return status;
@@ -149,7 +141,7 @@ static heed_status read_bias(const option_list *list, heed_generation_options *o
     return HEED_OK;
 }
 
-heed_status sampling_apply(const sampling_options *s, const heed_transformer *transformer, heed_generation_options *options,
+heed_status sampling_apply(const sampling_options *s, heed_generation_options *options,
                            sampling_words *words, heed_error *error)
 {
     options->temperature = s->temp, options->top_p = s->top_p, options->min_p = s->min_p, options->repeat_penalty = s->repeat_penalty;
@@ -161,7 +153,7 @@ heed_status sampling_apply(const sampling_options *s, const heed_transformer *tr
     heed_status status = read_bias(&s->logit_bias, options, words, error);
     if (status != HEED_OK) return status;
     if (!s->bad_words) return HEED_OK;
-    status = read_words(s->bad_words, transformer, words, error);
+    status = read_words(s->bad_words, words, error);
     options->bad_words = (const int32_t *const *)words->ids;
     options->bad_word_lengths = words->lengths;
     options->bad_word_count = words->count;

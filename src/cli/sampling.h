@@ -49,17 +49,17 @@ void sampling_preset(sampling_options *sampling);
 
 /* The numbers of the library's options, back into the fields that option tables name. */
 void sampling_show(const heed_generation_options *options, sampling_options *sampling);
-/* Into the library's options; reads --bad-words (tokenised by the model). Free with sampling_free. */
+/* Into the library's options; reads --bad-words. Free with sampling_free. */
 typedef struct sampling_words {
-    int32_t **ids;      /* of words, and sequences given as ids */
+    int32_t **ids;      /* sequences given as ids */
     size_t *lengths;
     size_t count, capacity;
-    char **texts;       /* of words */
+    char **texts;
     size_t text_count, text_capacity;
     int32_t *bias_ids;
     float *bias_values;
 } sampling_words;
-heed_status sampling_apply(const sampling_options *sampling, const heed_transformer *transformer, heed_generation_options *options,
+heed_status sampling_apply(const sampling_options *sampling, heed_generation_options *options,
                            sampling_words *words, heed_error *error);
 void sampling_free(sampling_words *words);
 

@@ -43,7 +43,7 @@ heed_status task_generation(task *t, int64_t count, heed_generation_options *how
 {
     heed_generation_preset(how);
     how->max_new_tokens = count;
-    return sampling_apply(&t->sampling, t->transformer, how, &t->sampling_words, &t->error);
+    return sampling_apply(&t->sampling, how, &t->sampling_words, &t->error);
 }
 
 heed_status task_note_idle(task *t, const heed_generation_options *how)

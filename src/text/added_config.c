@@ -347,8 +347,7 @@ static void note_around(const json_t *config, const json_t *json, heed_buffer *n
 
 static void note(heed_buffer *notes, const char *key, const json_t *config)
 {
-    heed_buffer_printf(notes, "tokenizer_config.json: \"%s\" is %s, which has no effect here: ids are those of "
-                       "tokenizer.json\n", key, json_is_true(json_object_get(config, key)) ? "true" : "false");
+    heed_buffer_printf(notes, "tokenizer_config.json: \"%s\" is %s, which has no effect here on the ids of texts\n", key, json_is_true(json_object_get(config, key)) ? "true" : "false");
 }
 
 void heed_folder_config_note(const json_t *config, const json_t *json, heed_buffer *notes)
@@ -360,7 +359,7 @@ void heed_folder_config_note(const json_t *config, const json_t *json, heed_buff
     const json_t *lowered = find_stage(normal, "normalizers", "BertNormalizer");
     const json_t *prepends = find_stage(normal, "normalizers", "Prepend");
     if (json_is_true(json_object_get(config, "split_special_tokens"))) note(notes, "split_special_tokens", config);
-    if (is_generic(config)) return; /* such a class takes tokenizer.json as it is */
+    if (!json || is_generic(config)) return; /* older files are read as such keys say; such a class takes tokenizer.json as it is */
     note_around(config, json, notes);
     for (size_t i = 0; i < sizeof bert / sizeof *bert; i++)
         if (differs(config, bert[i][0], lowered, bert[i][1])) note(notes, bert[i][0], config);

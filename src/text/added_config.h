@@ -24,7 +24,8 @@ heed_status heed_folder_config_merge(const heed_folder_config *files, json_t **m
 heed_status heed_folder_config_add(const heed_folder_config *files, const json_t *merged, bool from_files, json_t *json,
                                    heed_buffer *notes, heed_error *error);
 
-/* Appends a line to `notes` for each key of the configuration that changes ids in transformers and not here. */
+/* Appends a line to `notes` for each key of the configuration that changes ids in transformers and not here. json: a
+   tokenizer.json that came with it; NULL: it was made of older files. */
 void heed_folder_config_note(const json_t *config, const json_t *json, heed_buffer *notes);
 
 #endif

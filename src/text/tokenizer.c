@@ -167,7 +167,7 @@ static heed_status read_json(json_t **json, json_t **config, const char *folder,
     if (status == HEED_OK && whole) status = heed_json_read(json, path, error);
     else if (status == HEED_OK) status = heed_tokenizer_json_from_files(json, folder, config, error);
     if (status == HEED_OK) status = heed_folder_config_add(&files, *config, !whole, *json, notes, error);
-    if (status == HEED_OK && whole) heed_folder_config_note(*config, *json, notes);
+    if (status == HEED_OK) heed_folder_config_note(*config, whole ? *json : NULL, notes);
     files_free(&files);
     return status;
 }

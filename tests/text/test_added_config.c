@@ -212,6 +212,13 @@ static void older_files_take_them_too(void **state)
     assert_int_equal(heed_tokenizer_special(tokenizer, HEED_PAD), 6);
     assert_true(heed_tokenizer_is_special(tokenizer, 7) && !heed_tokenizer_is_special(tokenizer, 4));
     heed_tokenizer_free(tokenizer);
+    heed_directory_remove(work.folder, NULL); /* a part that is null is none, whatever the class has for it */
+    assert_ok(heed_directory_make(work.folder, &error));
+    put(&work, "vocab.txt", "[UNK]\n[CLS]\n[SEP]\n[PAD]\n[\npad\n]\n");
+    put(&work, "tokenizer_config.json", "{\"tokenizer_class\":\"BertTokenizer\",\"pad_token\":null,\"mask_token\":null}");
+    assert_ok(heed_tokenizer_load(&tokenizer, work.folder, &error));
+    expect_ids(tokenizer, "[PAD]", IDS(4, 5, 6));
+    heed_tokenizer_free(tokenizer);
     scratch_remove(&work);
 }
 

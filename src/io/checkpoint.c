@@ -17,7 +17,7 @@ static heed_status seal(const char *folder, int64_t step, heed_error *error)
 {
     char head[64];
     snprintf(head, sizeof head, "\"step\": %lld", (long long)step);
-    return heed_manifest_seal(folder, HEED_CHECKPOINT_MANIFEST, head, error);
+    return heed_manifest_seal(folder, HEED_CHECKPOINT_MANIFEST, head, false, error);
 }
 
 /* Puts the sealed folder in its place. An older checkpoint of the same step is swapped out in one move where the file system can;

@@ -77,15 +77,18 @@ static void free_record(record *known)
     json_decref(known->lists[1]);
 }
 
-static bool is_recorded(const record *known, const char *name, int64_t size, bool *listed)
+/* Whether one of the manifests lists the file as it is. *listed: it lists the name at least. */
+static heed_status find_recorded(const record *known, const char *name, const char *path,
+                                 int64_t size, bool *same, bool *listed, heed_error *error)
 {
-    *listed = false;
-    for (int i = 0; i < 2; i++) {
+    *same = *listed = false;
+    for (int i = 0; i < 2 && !*same; i++) {
         const json_t *value = json_object_get(known->lists[i], name);
-        *listed |= value != NULL;
-        if (json_is_integer(value) && json_integer_value(value) == size) return true;
+        if (!value) continue;
+        *listed = true;
+        HEED_TRY(heed_manifest_matches(value, path, size, same, error));
     }
-    return false;
+    return HEED_OK;
 }
 
 static heed_status refuse(const char *folder, const char *name, const record *known, bool listed,
@@ -133,7 +136,7 @@ static heed_status check_entry(void *context, const char *above, const char *nam
     const check_job *job = context;
     const record *known = job->known;
     bool folder = S_ISDIR(information->st_mode), file = S_ISREG(information->st_mode);
-    bool listed = false;
+    bool listed = false, same = false;
     if (*job->inner == 0 && folder && strcmp(name, HEED_FOLDER_INCOMPLETE) == 0) return HEED_OK;
     if (*job->inner == 0 && file && strcmp(name, HEED_FOLDER_MANIFEST) == 0 && known->kind)
         return HEED_OK;
@@ -143,8 +146,11 @@ static heed_status check_entry(void *context, const char *above, const char *nam
     check_job below = {job->folder, inner, known};
     if (folder && known->kind && !job->folder->shared)
         status = heed_for_each_entry(path, check_entry, &below, error);
-    else if (!file || !is_recorded(known, inner, information->st_size, &listed))
-        status = check_foreign(job, inner, listed, error);
+    else {
+        int64_t size = information->st_size;
+        if (file) status = find_recorded(known, inner, path, size, &same, &listed, error);
+        if (status == HEED_OK && !same) status = check_foreign(job, inner, listed, error);
+    }
     free(inner);
     return status;
 }
@@ -205,11 +211,12 @@ static heed_status remove_old(void *context, const char *above, const char *name
 {
     (void)above;
     const move_job *job = context;
-    bool listed;
+    bool same, listed;
     if (is_own(name)) return HEED_OK;
     if (S_ISDIR(information->st_mode))
         return job->folder->shared ? HEED_OK : heed_directory_remove(path, error);
-    if (!is_recorded(job->known, name, information->st_size, &listed)) return HEED_OK;
+    HEED_TRY(find_recorded(job->known, name, path, information->st_size, &same, &listed, error));
+    if (!same) return HEED_OK;
     return unlink(path) == 0 ? HEED_OK : heed_fail_system(error, "remove", path);
 }
 
@@ -368,6 +375,6 @@ heed_status heed_folder_commit(heed_folder *folder, heed_error *error)
 {
     char head[64];
     snprintf(head, sizeof head, "\"kind\": \"%s\"", kinds[folder->kind].name);
-    HEED_TRY(heed_manifest_seal(folder->inside, HEED_FOLDER_MANIFEST, head, error));
+    HEED_TRY(heed_manifest_seal(folder->inside, HEED_FOLDER_MANIFEST, head, true, error));
     return replace(folder, error);
 }

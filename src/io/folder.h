@@ -2,7 +2,7 @@
    put there.
 
    A folder is taken if it is absent, empty, or consists of what heed itself wrote there:
-   OUT/.heed.json lists those files with their sizes. New files are gathered in
+   OUT/.heed.json lists those files with size and fingerprint. New files are gathered in
    OUT/.heed-incomplete. The commit lists them there, removes the old ones and moves the new ones up.
    The file without which the folder does not load goes first and comes last. A kill at any moment
    leaves the old folder, the new one, or one that does not load; the next writer finishes what was

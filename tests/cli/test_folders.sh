@@ -80,6 +80,8 @@ expect 1 'but not notes.txt' "$heed" convert "$fixtures/gpt2" --out empty
 rm empty/notes.txt
 printf '{}' >empty/config.json
 expect 1 'config.json was changed after heed wrote it' "$heed" convert "$fixtures/gpt2" --out empty
+sed 's/hidden/HIDDEN/' before/config.json >empty/config.json # as long as before
+expect 1 'config.json was changed after heed wrote it' "$heed" convert "$fixtures/gpt2" --out empty
 cp before/config.json empty/config.json
 same empty before
 

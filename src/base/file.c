@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -38,35 +37,6 @@ static heed_status open_regular(const char *path, int *descriptor, size_t *size,
     *descriptor = opened;
     *size = (size_t)information.st_size;
     return HEED_OK;
-}
-
-heed_status heed_file_map_open(heed_file_map *map, const char *path, heed_error *error)
-{
-    int descriptor = -1;
-    *map = (heed_file_map){(const unsigned char *)"", 0};
-    size_t size = 0;
-    HEED_TRY(open_regular(path, &descriptor, &size, error));
-    heed_status status = HEED_OK;
-    if (size > 0) {
-        void *data = mmap(NULL, size, PROT_READ, MAP_PRIVATE, descriptor, 0);
-        if (data == MAP_FAILED) status = heed_fail_system(error, "map", path);
-        else *map = (heed_file_map){data, size};
-    }
-    close(descriptor);
-    return status;
-}
-
-void heed_file_map_close(heed_file_map *map)
-{
-    if (map->size) munmap((void *)map->data, map->size);
-    *map = (heed_file_map){(const unsigned char *)"", 0};
-}
-
-void heed_file_map_release(const heed_file_map *map, size_t offset, size_t count)
-{
-    size_t page = (size_t)sysconf(_SC_PAGESIZE);
-    size_t first = (offset + page - 1) / page * page, last = (offset + count) / page * page;
-    if (map->size && last > first) (void)madvise((void *)(map->data + first), last - first, MADV_DONTNEED);
 }
 
 heed_status heed_file_reader_open(heed_file_reader *reader, const char *path, heed_error *error)
@@ -102,38 +72,20 @@ heed_status heed_file_reader_check(const heed_file_reader *reader, heed_error *e
                      reader->path, reader->size, (long long)now.st_size);
 }
 
-heed_status heed_file_read_whole(const char *path, char **bytes, size_t *size, heed_error *error)
-{
-    heed_file_reader reader;
-    *bytes = NULL;
-    *size = 0;
-    HEED_TRY(heed_file_reader_open(&reader, path, error));
-    size_t room = 0;
-    heed_status status = HEED_OK;
-    char *data = heed_add_size(reader.size, 1, &room) ? malloc(room) : NULL;
-    if (!data) status = heed_fail_memory(error, reader.size, path);
-    else status = heed_file_reader_get(&reader, 0, data, reader.size, error);
-    if (status == HEED_OK) status = heed_file_reader_check(&reader, error);
-    if (status == HEED_OK) {
-        data[reader.size] = 0;
-        *bytes = data;
-        *size = reader.size;
-    } else free(data);
-    heed_file_reader_close(&reader);
-    return status;
-}
-
 heed_status heed_file_reader_get(const heed_file_reader *reader, size_t offset, void *bytes,
                                  size_t count, heed_error *error)
 {
     char *at = bytes;
     for (size_t done = 0; done < count;) {
-        ssize_t length = pread(reader->descriptor, at + done, count - done, (off_t)(offset + done));
+        off_t place = (off_t)(offset + done);
+        ssize_t length = pread(reader->descriptor, at + done, count - done, place);
         if (length < 0 && errno == EINTR) continue;
         if (length < 0) return heed_fail_system(error, "read", reader->path);
         if (length == 0)
-            return heed_fail(error, HEED_E_IO, "%s: the file ends at byte %zu, expected %zu bytes as it had when it was opened: "
-                             "another program has cut it short; restore the file and try again",
+            return heed_fail(error, HEED_E_IO,
+                             "%s: the file ends at byte %zu, expected %zu bytes as it had when it "
+                             "was opened: another program has cut it short; restore the file and "
+                             "try again",
                              reader->path, offset + done, reader->size);
         done += (size_t)length;
     }
@@ -145,6 +97,67 @@ void heed_file_reader_close(heed_file_reader *reader)
     if (reader->descriptor >= 0) close(reader->descriptor);
     free(reader->path);
     *reader = (heed_file_reader){.descriptor = -1};
+}
+
+static heed_status read_regular(const char *path, heed_buffer *buffer, heed_error *error)
+{
+    heed_file_reader reader;
+    HEED_TRY(heed_file_reader_open(&reader, path, error));
+    size_t room = 0;
+    heed_status status = HEED_OK;
+    buffer->data = heed_add_size(reader.size, 1, &room) ? malloc(room) : NULL;
+    if (!buffer->data) status = heed_fail_memory(error, reader.size, path);
+    else status = heed_file_reader_get(&reader, 0, buffer->data, reader.size, error);
+    if (status == HEED_OK) status = heed_file_reader_check(&reader, error);
+    if (status == HEED_OK) buffer->data[reader.size] = 0;
+    buffer->length = reader.size;
+    heed_file_reader_close(&reader);
+    return status;
+}
+
+static heed_status read_to_end(int descriptor, const char *path, heed_buffer *buffer,
+                               heed_error *error)
+{
+    enum { CHUNK = 1 << 16 };
+    char *chunk = malloc(CHUNK);
+    if (!chunk) return heed_fail_memory(error, CHUNK, path);
+    ssize_t count;
+    while ((count = read(descriptor, chunk, CHUNK)) > 0)
+        heed_buffer_append(buffer, chunk, (size_t)count);
+    heed_status status = HEED_OK;
+    if (count < 0 && errno == EINTR)
+        status = heed_fail(error, HEED_E_CANCELLED, "%s: interrupted", path);
+    else if (count < 0) status = heed_fail_system(error, "read", path);
+    heed_buffer_append(buffer, "", 0); /* an empty pipe is a text too */
+    if (status == HEED_OK && buffer->failed)
+        status = heed_fail_memory(error, buffer->length, path);
+    free(chunk);
+    return status;
+}
+
+static heed_status read_stream(const char *path, heed_buffer *buffer, heed_error *error)
+{
+    bool standard = strcmp(path, "-") == 0;
+    int descriptor = standard ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
+    if (descriptor < 0) return heed_fail_system(error, "open", path);
+    heed_status status = read_to_end(descriptor, path, buffer, error);
+    if (!standard) close(descriptor);
+    return status;
+}
+
+heed_status heed_file_read_whole(const char *path, char **bytes, size_t *size, heed_error *error)
+{
+    struct stat information;
+    heed_buffer buffer = {0};
+    bool stream = strcmp(path, "-") == 0;
+    if (!stream && stat(path, &information) == 0)
+        stream = !S_ISREG(information.st_mode) && !S_ISDIR(information.st_mode);
+    heed_status status =
+        stream ? read_stream(path, &buffer, error) : read_regular(path, &buffer, error);
+    *bytes = status == HEED_OK ? buffer.data : NULL;
+    *size = status == HEED_OK ? buffer.length : 0;
+    if (status != HEED_OK) heed_buffer_free(&buffer);
+    return status;
 }
 
 heed_status heed_file_read(const char *path, size_t limit, heed_buffer *buffer, heed_error *error)

@@ -14,13 +14,6 @@ heed_status heed_fail_system(heed_error *error, const char *doing, const char *p
 
 /* ---- reading ---- */
 
-/* A read-only mapping of a regular file. An empty file maps to data = "" and size 0. */
-typedef struct heed_file_map { const unsigned char *data; size_t size; } heed_file_map;
-heed_status heed_file_map_open(heed_file_map *map, const char *path, heed_error *error);
-void heed_file_map_close(heed_file_map *map);
-/* Tells the kernel that bytes [offset, offset+count) are not needed again (law 8: source pages are released). */
-void heed_file_map_release(const heed_file_map *map, size_t offset, size_t count);
-
 /* A regular file that is read by position. */
 typedef struct heed_file_reader {
     char *path;
@@ -36,7 +29,9 @@ heed_status heed_file_reader_get(const heed_file_reader *reader, size_t offset, 
 heed_status heed_file_reader_check(const heed_file_reader *reader, heed_error *error);
 void heed_file_reader_close(heed_file_reader *reader); /* a second close is fine */
 
-/* The whole of a regular file, *size bytes and a NUL after them; free(*bytes). Errors as above. */
+/* The whole of a file, *size bytes and a NUL after them; free(*bytes). Pipes and devices are read to
+   their end; "-" is standard input. HEED_E_IO also when a regular file changes meanwhile;
+   HEED_E_CANCELLED when a signal comes while a pipe has nothing to read. */
 heed_status heed_file_read_whole(const char *path, char **bytes, size_t *size, heed_error *error);
 
 /* Appends a whole file to `buffer`; HEED_E_FORMAT when it is larger than `limit` bytes. */

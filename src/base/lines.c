@@ -69,7 +69,8 @@ struct heed_line_file {
     size_t at;           /* where the next line begins in it */
     size_t searched;     /* bytes after `at` that are known to hold no line feed */
     size_t number, offset; /* of the line returned last; where the next one begins in the file */
-    size_t bytes;
+    size_t bytes, taken;  /* of a regular file when it was opened; read so far */
+    struct timespec changed;
     bool ends_in_nul;    /* a NUL stands at the end of that line, in place of `kept` */
     char kept;
     size_t kept_at;
@@ -85,6 +86,7 @@ static heed_status open_descriptor(heed_line_file *file, const char *path, heed_
     if (S_ISDIR(information.st_mode))
         return heed_fail(error, HEED_E_IO, "%s: a folder, expected a file of text lines", file->name);
     file->bytes = S_ISREG(information.st_mode) ? (size_t)information.st_size : 0;
+    file->changed = information.st_mtim;
     return HEED_OK;
 }
 
@@ -137,6 +139,21 @@ static void drop_old_lines(heed_line_file *file)
     file->at = 0;
 }
 
+/* At the end of a regular file: it is the one that was opened. */
+static heed_status check_unchanged(const heed_line_file *file, heed_error *error)
+{
+    struct stat now;
+    if (!file->owned || file->bytes == 0) return HEED_OK;
+    if (fstat(file->descriptor, &now) != 0) return heed_fail_system(error, "inspect", file->name);
+    if (file->taken == file->bytes && now.st_mtim.tv_sec == file->changed.tv_sec &&
+        now.st_mtim.tv_nsec == file->changed.tv_nsec)
+        return HEED_OK;
+    return heed_fail(error, HEED_E_IO,
+                     "%s: another program has changed the file while heed read it (%zu bytes at "
+                     "first, %zu read); try again when it is complete",
+                     file->name, file->bytes, file->taken);
+}
+
 static heed_status read_more(heed_line_file *file, heed_error *error)
 {
     char *chunk = malloc(CHUNK);
@@ -147,6 +164,8 @@ static heed_status read_more(heed_line_file *file, heed_error *error)
     else if (count < 0) status = heed_fail_system(error, "read", file->name);
     else heed_buffer_append(&file->buffer, chunk, (size_t)count);
     file->ended = count == 0;
+    if (count > 0) file->taken += (size_t)count;
+    if (file->ended) status = check_unchanged(file, error);
     free(chunk);
     if (status == HEED_OK && file->buffer.failed) return heed_fail_memory(error, file->buffer.length, file->name);
     return status;

@@ -104,9 +104,11 @@ heed_status heed_data_open_pairs(heed_data **result, const char *source_path, co
 void heed_data_close(heed_data *data)
 {
     if (!data) return;
-    for (size_t i = 0; i < data->map_count; i++) heed_file_map_close(&data->maps[i]);
+    for (size_t i = 0; i < data->file_count; i++) free(data->files[i]);
+    for (size_t i = 0; data->shards && i < data->count; i++)
+        heed_file_reader_close(&data->shards[i].reader);
     heed_arena_free(data->arena);
-    free(data->maps);
+    free(data->files);
     free(data->documents);
     free(data->places);
     free(data->pairs);
@@ -146,20 +148,40 @@ heed_text_pair heed_data_pair(const heed_data *data, size_t index)
 
 heed_token_shard heed_data_shard(const heed_data *data, size_t index)
 {
-    return data->shards[index];
+    return data->shards[index].shard;
 }
 
-heed_status heed_data_check_tokens(const heed_data *data, uint32_t vocabulary, heed_error *error)
+/* Reads bytes of a shard, which is opened for that unless it stays open. */
+static heed_status shard_bytes(const heed_shard_file *from, size_t offset, void *bytes, size_t count,
+                               heed_error *error)
 {
-    for (size_t s = 0; data->kind == HEED_DATA_TOKENS && s < data->count; s++) {
-        const heed_token_shard *shard = &data->shards[s];
-        for (size_t i = 0; i < shard->count; i++) {
-            uint32_t token = heed_token_at(shard, i);
-            if (token >= vocabulary)
-                return heed_fail(error, HEED_E_FORMAT, "%s: token %zu is %u, expected less than the vocabulary, %u: was it "
-                                 "written for this tokenizer?",
-                                 shard->file, i, (unsigned)token, (unsigned)vocabulary);
-        }
+    if (from->reader.descriptor >= 0)
+        return heed_file_reader_get(&from->reader, offset, bytes, count, error);
+    heed_file_reader reader;
+    HEED_TRY(heed_file_reader_open(&reader, from->shard.file, error));
+    heed_status status = heed_file_reader_get(&reader, offset, bytes, count, error);
+    heed_file_reader_close(&reader);
+    return status;
+}
+
+heed_status heed_data_read_tokens(const heed_data *data, size_t shard, size_t from, size_t count,
+                                  uint32_t vocabulary, int32_t *ids, heed_error *error)
+{
+    const heed_shard_file *file = &data->shards[shard];
+    const size_t width = (size_t)file->shard.width;
+    /* The bytes lie at the end of `ids`: widening from the first one on never overtakes reading. */
+    unsigned char *bytes = (unsigned char *)ids + count * (sizeof *ids - width);
+    HEED_TRY(shard_bytes(file, file->offset + from * width, bytes, count * width, error));
+    for (size_t i = 0; i < count; i++) {
+        const unsigned char *at = bytes + i * width;
+        uint32_t token = (uint32_t)at[0] | (uint32_t)at[1] << 8;
+        if (width == 4) token |= (uint32_t)at[2] << 16 | (uint32_t)at[3] << 24;
+        if (token >= vocabulary)
+            return heed_fail(error, HEED_E_FORMAT,
+                             "%s: token %zu is %u, expected less than the vocabulary, %u: was it "
+                             "written for this tokenizer?",
+                             file->shard.file, from + i, (unsigned)token, (unsigned)vocabulary);
+        ids[i] = (int32_t)token;
     }
     return HEED_OK;
 }

@@ -1,5 +1,5 @@
-/* data.h: text and token files for training and evaluation. Files are mapped; only text that must change (JSON escapes, CRLF) is
-   copied. Text is valid UTF-8. A byte order mark at the beginning of a file is no text. */
+/* data.h: text and token files for training and evaluation. Texts are read into memory, tokens when
+   they are asked for. Text is valid UTF-8. A byte order mark at the beginning of a file is no text. */
 #ifndef HEED_IO_DATA_H
 #define HEED_IO_DATA_H
 
@@ -19,8 +19,12 @@ typedef enum heed_data_kind {
 
 typedef struct heed_text_pair { heed_text source, target; } heed_text_pair; /* borrowed until heed_data_close, as documents are */
 
-/* One token shard: `count` little-endian integers of `width` bytes (2 or 4), unaligned; read with heed_token_at. */
-typedef struct heed_token_shard { const unsigned char *bytes; size_t count; int width; const char *file; } heed_token_shard;
+/* One token shard: `count` little-endian integers of `width` bytes (2 or 4). */
+typedef struct heed_token_shard {
+    size_t count;
+    int width;
+    const char *file;
+} heed_token_shard;
 
 typedef struct heed_data heed_data;
 
@@ -41,14 +45,10 @@ void heed_data_place(const heed_data *data, size_t index, char *place, size_t si
 heed_text_pair heed_data_pair(const heed_data *data, size_t index);
 heed_token_shard heed_data_shard(const heed_data *data, size_t index);
 
-static inline uint32_t heed_token_at(const heed_token_shard *shard, size_t index)
-{
-    const unsigned char *at = shard->bytes + index * (size_t)shard->width;
-    uint32_t low = (uint32_t)at[0] | (uint32_t)at[1] << 8;
-    return shard->width == 2 ? low : low | (uint32_t)at[2] << 16 | (uint32_t)at[3] << 24;
-}
-
-/* HEED_E_FORMAT naming file, position and value of the first token that is not below `vocabulary`. */
-heed_status heed_data_check_tokens(const heed_data *data, uint32_t vocabulary, heed_error *error);
+/* Copies tokens [from, from + count) of a shard, each of them checked: HEED_E_FORMAT naming file, place
+   and value of the first that is not below `vocabulary`, at most 2^31. HEED_E_IO when the file is no
+   longer as large as it was. */
+heed_status heed_data_read_tokens(const heed_data *data, size_t shard, size_t from, size_t count,
+                                  uint32_t vocabulary, int32_t *ids, heed_error *error);
 
 #endif

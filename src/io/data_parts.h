@@ -6,17 +6,26 @@
 #include "base/memory.h"
 #include "io/data.h"
 
+/* A token file. The first SHARDS_HELD stay open, as long as the data does; the others are opened for
+   each reading, so that data may have more files than a process may open. */
+enum { SHARDS_HELD = 200 };
+typedef struct heed_shard_file {
+    heed_file_reader reader;
+    size_t offset; /* of its first token */
+    heed_token_shard shard;
+} heed_shard_file;
+
 struct heed_data {
     heed_data_kind kind;   /* of the first file; every other must agree */
     const char *kind_from; /* that file; NULL before any was read */
-    heed_arena *arena;     /* paths, and text that had to change */
-    heed_file_map *maps;
-    size_t map_count, map_capacity;
+    heed_arena *arena;     /* paths, and texts of lines */
+    char **files;          /* documents that are whole files */
+    size_t file_count, file_capacity;
     heed_text *documents;
     struct { const char *path; size_t line; } *places; /* of conversations */
     size_t place_capacity;
     heed_text_pair *pairs;
-    heed_token_shard *shards;
+    heed_shard_file *shards;
     size_t count, capacity, bytes;
 };
 

@@ -4,25 +4,46 @@
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/stat.h>
 
-/* Maps a file and keeps the map until the data is closed. */
-static heed_status keep_map(heed_data *data, const char *path, heed_text *text, heed_error *error)
+static heed_status fail_empty(const char *path, heed_error *error)
 {
-    if (!heed_grow(&data->maps, &data->map_capacity, data->map_count + 1, sizeof *data->maps))
-        return heed_fail_memory(error, (data->map_count + 1) * sizeof *data->maps, path);
-    heed_file_map *map = &data->maps[data->map_count];
-    HEED_TRY(heed_file_map_open(map, path, error));
-    data->map_count++;
-    *text = (heed_text){(const char *)map->data, map->size};
-    if (map->size == 0) return heed_fail(error, HEED_E_FORMAT, "%s: the file is empty, expected text or tokens", path);
+    return heed_fail(error, HEED_E_FORMAT, "%s: the file is empty, expected text or tokens", path);
+}
+
+/* Reads a file and keeps it until the data is closed. */
+static heed_status keep_file(heed_data *data, const char *path, heed_text *text, heed_error *error)
+{
+    size_t size = 0;
+    if (!heed_grow(&data->files, &data->file_capacity, data->file_count + 1, sizeof *data->files))
+        return heed_fail_memory(error, (data->file_count + 1) * sizeof *data->files, path);
+    HEED_TRY(heed_file_read_whole(path, &data->files[data->file_count], &size, error));
+    *text = (heed_text){data->files[data->file_count++], size};
+    return size > 0 ? heed_text_begin(path, text, error) : fail_empty(path, error);
+}
+
+/* The text, in memory that lives as long as the data. */
+static heed_status copy_bytes(heed_data *data, heed_text from, heed_text *text, const char *path,
+                              heed_error *error)
+{
+    char *copy = heed_arena_take(data->arena, from.length, 1);
+    if (!copy) return heed_fail_memory(error, from.length, path);
+    if (from.length) memcpy(copy, from.bytes, from.length);
+    *text = (heed_text){copy, from.length};
     return HEED_OK;
 }
 
-/* As keep_map, for text: checked, without a byte order mark. */
-static heed_status keep_text(heed_data *data, const char *path, heed_text *text, heed_error *error)
+/* A file of lines; an empty one is an error. */
+static heed_status open_lines(heed_line_file **lines, const char *path, heed_error *error)
 {
-    HEED_TRY(keep_map(data, path, text, error));
-    return heed_text_begin(path, text, error);
+    struct stat information;
+    HEED_TRY(heed_line_file_open(lines, path, error));
+    bool empty = strcmp(path, "-") && stat(path, &information) == 0 &&
+                 S_ISREG(information.st_mode) && information.st_size == 0;
+    if (!empty) return HEED_OK;
+    heed_line_file_close(*lines);
+    *lines = NULL;
+    return fail_empty(path, error);
 }
 
 static heed_status expect_kind(heed_data *data, heed_data_kind kind, const char *path, heed_error *error)
@@ -58,20 +79,24 @@ static heed_status add_pair(heed_data *data, heed_text source, heed_text target,
     return HEED_OK;
 }
 
+/* Line ends become LF, in place. */
+static size_t drop_carriages(char *bytes, size_t length)
+{
+    const char *end = bytes + length, *found = memchr(bytes, '\r', length);
+    if (!found) return length;
+    size_t kept = (size_t)(found - bytes);
+    for (const char *at = found; at < end; at++)
+        if (!(at[0] == '\r' && end - at > 1 && at[1] == '\n')) bytes[kept++] = *at;
+    return kept;
+}
+
 static heed_status read_whole(heed_data *data, const char *path, heed_error *error)
 {
     heed_text text = {0};
-    HEED_TRY(keep_text(data, path, &text, error));
-    const char *at = text.bytes, *end = text.bytes + text.length, *carriage = at;
-    while (carriage && !(end - carriage > 1 && carriage[0] == '\r' && carriage[1] == '\n'))
-        carriage = carriage + 1 < end ? memchr(carriage + 1, '\r', (size_t)(end - carriage - 1)) : NULL;
-    if (!carriage) return add_document(data, text, path, error);
-    char *copy = heed_arena_take(data->arena, text.length, 1);
-    size_t length = 0;
-    if (!copy) return heed_fail_memory(error, text.length, path);
-    for (; at < end; at++)
-        if (!(at[0] == '\r' && end - at > 1 && at[1] == '\n')) copy[length++] = *at;
-    return add_document(data, (heed_text){copy, length}, path, error);
+    HEED_TRY(keep_file(data, path, &text, error));
+    char *file = data->files[data->file_count - 1];
+    text.length = drop_carriages(file + (text.bytes - file), text.length);
+    return add_document(data, text, path, error);
 }
 
 /* Where an object stands, for messages. */
@@ -86,11 +111,7 @@ static heed_status copy_text(heed_data *data, const json_t *object, const char *
     if (heed_utf8_valid(json_string_value(string), length) != length)
         return heed_fail(error, HEED_E_FORMAT, "%s, line %zu: \"%s\" holds half a surrogate pair (\"\\ud83d\" without "
                          "the other half, say), which is not text: mend or remove it", at.path, at.line, key);
-    char *copy = heed_arena_take(data->arena, length, 1);
-    if (!copy) return heed_fail_memory(error, length, at.path);
-    memcpy(copy, json_string_value(string), length);
-    *text = (heed_text){copy, length};
-    return HEED_OK;
+    return copy_bytes(data, (heed_text){json_string_value(string), length}, text, at.path, error);
 }
 
 /* A list of one or more objects with a string "role". */
@@ -115,7 +136,8 @@ static heed_status add_conversation(heed_data *data, const json_t *object, heed_
         return heed_fail_memory(error, (data->count + 1) * sizeof *data->documents, path);
     data->places[data->count].path = path;
     data->places[data->count].line = number;
-    data->documents[data->count++] = line;
+    HEED_TRY(copy_bytes(data, line, &data->documents[data->count], path, error));
+    data->count++;
     data->bytes += line.length;
     return HEED_OK;
 }
@@ -179,108 +201,187 @@ static heed_status add_object(heed_data *data, const json_t *object, heed_text w
     return add_pair(data, first, second, at.path, error);
 }
 
+static heed_status read_object(heed_data *data, heed_text line, place at, heed_error *error)
+{
+    char where[300];
+    json_t *object = NULL;
+    snprintf(where, sizeof where, "%.250s, line %zu", at.path, at.line);
+    HEED_TRY(heed_json_parse(&object, line.bytes, line.length, where, error));
+    heed_status status = add_object(data, object, line, at, error);
+    json_decref(object);
+    return status;
+}
+
 /* Blank lines are no objects: they are passed over. */
 static heed_status read_jsonl(heed_data *data, const char *path, heed_error *error)
 {
-    heed_lines lines = {0};
-    heed_text line;
-    HEED_TRY(keep_text(data, path, &lines.rest, error));
-    while (heed_lines_next(&lines, &line)) {
-        char where[300];
-        json_t *object = NULL;
-        if (heed_line_is_blank(line)) continue;
-        snprintf(where, sizeof where, "%.250s, line %zu", path, lines.number);
-        HEED_TRY(heed_json_parse(&object, line.bytes, line.length, where, error));
-        heed_status status = add_object(data, object, line, (place){path, lines.number}, error);
-        json_decref(object);
-        if (status != HEED_OK) return status;
+    heed_line_file *lines = NULL;
+    HEED_TRY(open_lines(&lines, path, error));
+    heed_status status = HEED_OK;
+    for (bool found = true; status == HEED_OK && found;) {
+        heed_text line = {0};
+        status = heed_line_file_next(lines, &line, &found, error);
+        if (status == HEED_OK && found && !heed_line_is_blank(line))
+            status = read_object(data, line, (place){path, heed_line_file_number(lines)}, error);
     }
-    /* all of it was copied; conversations are read once more, later */
-    heed_file_map_release(&data->maps[data->map_count - 1], 0, data->maps[data->map_count - 1].size);
-    return HEED_OK;
+    heed_line_file_close(lines);
+    return status;
+}
+
+static heed_status read_pair(heed_data *data, heed_text line, place at, heed_error *error)
+{
+    const char *tab = memchr(line.bytes, '\t', line.length), *end = line.bytes + line.length;
+    bool more = tab && memchr(tab + 1, '\t', (size_t)(end - tab - 1));
+    if (!tab || more)
+        return heed_fail(error, HEED_E_FORMAT,
+                         "%s, line %zu: %s, expected source, one tab, target", at.path, at.line,
+                         tab ? "more than one tab" : "no tab");
+    HEED_TRY(copy_bytes(data, line, &line, at.path, error));
+    size_t length = (size_t)(tab - (end - line.length));
+    heed_text source = {line.bytes, length};
+    heed_text target = {line.bytes + length + 1, line.length - length - 1};
+    return add_pair(data, source, target, at.path, error);
 }
 
 /* Every line is a pair; a blank one is an error as any other line without a tab. */
 static heed_status read_tsv(heed_data *data, const char *path, heed_error *error)
 {
-    heed_lines lines = {0};
-    heed_text line;
-    HEED_TRY(keep_text(data, path, &lines.rest, error));
-    while (heed_lines_next(&lines, &line)) {
-        const char *tab = memchr(line.bytes, '\t', line.length), *end = line.bytes + line.length;
-        HEED_TRY(heed_line_check(path, line, lines.number, error));
-        if (!tab || memchr(tab + 1, '\t', (size_t)(end - tab - 1)))
-            return heed_fail(error, HEED_E_FORMAT, "%s, line %zu: %s, expected source, one tab, target", path, lines.number,
-                             tab ? "more than one tab" : "no tab");
-        heed_text source = {line.bytes, (size_t)(tab - line.bytes)}, target = {tab + 1, (size_t)(end - tab - 1)};
-        HEED_TRY(add_pair(data, source, target, path, error));
+    heed_line_file *lines = NULL;
+    HEED_TRY(open_lines(&lines, path, error));
+    heed_status status = HEED_OK;
+    for (bool found = true; status == HEED_OK && found;) {
+        heed_text line = {0};
+        status = heed_line_file_next(lines, &line, &found, error);
+        if (status == HEED_OK && found)
+            status = read_pair(data, line, (place){path, heed_line_file_number(lines)}, error);
     }
+    heed_line_file_close(lines);
+    return status;
+}
+
+/* Reads on to the end, for the number of lines. */
+static heed_status count_lines(heed_line_file *lines, heed_error *error)
+{
+    heed_text line = {0};
+    for (bool found = true; found;) HEED_TRY(heed_line_file_next(lines, &line, &found, error));
     return HEED_OK;
+}
+
+/* Pairs line i of one file with line i of the other. */
+static heed_status read_aligned(heed_data *data, heed_line_file *files[2],
+                                const char *const paths[2], heed_error *error)
+{
+    for (;;) {
+        heed_text texts[2] = {{0}, {0}};
+        bool found[2] = {false, false};
+        for (int i = 0; i < 2; i++) {
+            HEED_TRY(heed_line_file_next(files[i], &texts[i], &found[i], error));
+            if (found[i]) HEED_TRY(copy_bytes(data, texts[i], &texts[i], paths[i], error));
+        }
+        if (!found[0] && !found[1]) return HEED_OK;
+        if (found[0] != found[1]) break;
+        HEED_TRY(add_pair(data, texts[0], texts[1], paths[0], error));
+    }
+    for (int i = 0; i < 2; i++) HEED_TRY(count_lines(files[i], error));
+    return heed_fail(error, HEED_E_FORMAT,
+                     "%s has %zu lines and %s has %zu, expected one translation a line in both",
+                     paths[0], heed_line_file_number(files[0]), paths[1],
+                     heed_line_file_number(files[1]));
 }
 
 heed_status heed_data_read_pairs(heed_data *data, const char *source_path, const char *target_path, heed_error *error)
 {
-    heed_lines sources = {0}, targets = {0};
-    heed_text source, target;
-    if (!heed_data_reader_for(source_path, error) || !heed_data_reader_for(target_path, error)) return HEED_E_UNSUPPORTED;
-    HEED_TRY(keep_text(data, source_path, &sources.rest, error));
-    HEED_TRY(keep_text(data, target_path, &targets.rest, error));
-    for (;;) {
-        bool more_sources = heed_lines_next(&sources, &source), more_targets = heed_lines_next(&targets, &target);
-        if (!more_sources && !more_targets) return HEED_OK;
-        if (more_sources != more_targets) break;
-        HEED_TRY(heed_line_check(source_path, source, sources.number, error));
-        HEED_TRY(heed_line_check(target_path, target, targets.number, error));
-        HEED_TRY(add_pair(data, source, target, source_path, error));
-    }
-    while (heed_lines_next(&sources, &source)) continue;
-    while (heed_lines_next(&targets, &target)) continue;
-    return heed_fail(error, HEED_E_FORMAT, "%s has %zu lines and %s has %zu, expected one translation a line in both", source_path,
-                     sources.number, target_path, targets.number);
+    const char *const paths[2] = {source_path, target_path};
+    heed_line_file *files[2] = {NULL, NULL};
+    heed_status status = HEED_OK;
+    for (int i = 0; i < 2; i++)
+        if (!heed_data_reader_for(paths[i], error)) return HEED_E_UNSUPPORTED;
+    for (int i = 0; i < 2 && status == HEED_OK; i++) status = open_lines(&files[i], paths[i], error);
+    if (status == HEED_OK) status = read_aligned(data, files, paths, error);
+    for (int i = 0; i < 2; i++) heed_line_file_close(files[i]);
+    return status;
 }
 
-static int64_t header_word(const unsigned char *bytes, int index)
+enum { HEADER = 1024, HEADER_WORDS = 3 };
+
+static int32_t header_word(const unsigned char *header, int index)
 {
-    const heed_token_shard words = {.bytes = bytes, .width = 4};
-    return (int32_t)heed_token_at(&words, (size_t)index);
+    const unsigned char *at = header + 4 * index;
+    return (int32_t)((uint32_t)at[0] | (uint32_t)at[1] << 8 | (uint32_t)at[2] << 16 |
+                     (uint32_t)at[3] << 24);
+}
+
+/* Says where the tokens of a file lie whose first words are `header`. */
+static heed_status find_tokens(heed_shard_file *file, const unsigned char *header, heed_error *error)
+{
+    static const struct {
+        int32_t magic, version;
+        int width;
+    } formats[] = {{20240520, 1, 2}, {20240801, 7, 4}};
+    const char *path = file->shard.file;
+    const size_t size = file->reader.size;
+    int32_t magic = size >= 4 ? header_word(header, 0) : 0;
+    if (magic == 20240522)
+        return heed_fail(error, HEED_E_UNSUPPORTED,
+                         "%s: an llm.c evaluation file (magic 20240522), expected a token shard",
+                         path);
+    for (size_t i = 0; i < sizeof formats / sizeof *formats; i++) {
+        if (magic != formats[i].magic) continue;
+        if (size < HEADER)
+            return heed_fail(error, HEED_E_FORMAT, "%s: %zu bytes, expected a header of %d bytes",
+                             path, size, HEADER);
+        int64_t version = header_word(header, 1), count = header_word(header, 2);
+        if (version != formats[i].version)
+            return heed_fail(error, HEED_E_FORMAT,
+                             "%s: byte 4: version %lld of a token shard, expected %d", path,
+                             (long long)version, formats[i].version);
+        if (count < 0 || (uint64_t)count * (uint64_t)formats[i].width != size - HEADER)
+            return heed_fail(error, HEED_E_FORMAT,
+                             "%s: byte 8: the header counts %lld tokens of %d bytes, but %zu bytes "
+                             "follow it: cut short or damaged",
+                             path, (long long)count, formats[i].width, size - HEADER);
+        if (count == 0) return heed_fail(error, HEED_E_FORMAT, "%s: no tokens in it", path);
+        file->offset = HEADER;
+        file->shard.count = (size_t)count;
+        file->shard.width = formats[i].width;
+        return HEED_OK;
+    }
+    if (size % 2)
+        return heed_fail(error, HEED_E_FORMAT,
+                         "%s: %zu bytes, expected an even number (uint16 tokens) or an llm.c header",
+                         path, size);
+    file->shard.count = size / 2;
+    file->shard.width = 2;
+    return HEED_OK;
+}
+
+static heed_status open_shard(heed_shard_file *file, const char *path, heed_error *error)
+{
+    unsigned char header[4 * HEADER_WORDS] = {0};
+    *file = (heed_shard_file){.shard.file = path};
+    HEED_TRY(heed_file_reader_open(&file->reader, path, error));
+    size_t size = file->reader.size, most = size < sizeof header ? size : sizeof header;
+    heed_status status = size > 0 ? heed_file_reader_get(&file->reader, 0, header, most, error)
+                                  : fail_empty(path, error);
+    if (status == HEED_OK) status = find_tokens(file, header, error);
+    if (status != HEED_OK) heed_file_reader_close(&file->reader);
+    return status;
 }
 
 /* llm.c: 256 int32 (magic, version, count, zeros), then the tokens. nanoGPT: uint16 tokens from the first byte on.
    Source: github.com/karpathy/llm.c, dev/data/data_common.py; github.com/karpathy/nanoGPT, data/openwebtext/prepare.py. */
 static heed_status read_tokens(heed_data *data, const char *path, heed_error *error)
 {
-    enum { HEADER = 1024 };
-    static const struct { int32_t magic, version; int width; } formats[] = {{20240520, 1, 2}, {20240801, 7, 4}};
-    heed_text text = {0};
-    HEED_TRY(keep_map(data, path, &text, error));
-    heed_token_shard shard = {.bytes = (const unsigned char *)text.bytes, .count = text.length / 2, .width = 2, .file = path};
-    int64_t magic = text.length >= 4 ? header_word(shard.bytes, 0) : 0;
-    if (magic == 20240522)
-        return heed_fail(error, HEED_E_UNSUPPORTED, "%s: an llm.c evaluation file (magic 20240522), expected a token shard", path);
-    for (size_t i = 0; i < sizeof formats / sizeof *formats; i++) {
-        if (magic != formats[i].magic) continue;
-        if (text.length < HEADER)
-            return heed_fail(error, HEED_E_FORMAT, "%s: %zu bytes, expected a header of %d bytes", path, text.length, HEADER);
-        int64_t version = header_word(shard.bytes, 1), count = header_word(shard.bytes, 2);
-        if (version != formats[i].version)
-            return heed_fail(error, HEED_E_FORMAT, "%s: byte 4: version %lld of a token shard, expected %d", path,
-                             (long long)version, formats[i].version);
-        if (count < 0 || (uint64_t)count * (uint64_t)formats[i].width != text.length - HEADER)
-            return heed_fail(error, HEED_E_FORMAT, "%s: byte 8: the header counts %lld tokens of %d bytes, but %zu bytes "
-                             "follow it: cut short or damaged",
-                             path, (long long)count, formats[i].width, text.length - HEADER);
-        if (count == 0) return heed_fail(error, HEED_E_FORMAT, "%s: no tokens in it", path);
-        shard = (heed_token_shard){shard.bytes + HEADER, (size_t)count, formats[i].width, path};
-        text.length = HEADER; /* the rest was checked above */
-    }
-    if (text.length % 2)
-        return heed_fail(error, HEED_E_FORMAT, "%s: %zu bytes, expected an even number (uint16 tokens) or an llm.c header", path,
-                         text.length);
-    HEED_TRY(expect_kind(data, HEED_DATA_TOKENS, path, error));
-    if (!heed_grow(&data->shards, &data->capacity, data->count + 1, sizeof *data->shards))
-        return heed_fail_memory(error, (data->count + 1) * sizeof *data->shards, path);
-    data->shards[data->count++] = shard;
-    data->bytes += shard.count * (size_t)shard.width;
+    heed_shard_file file;
+    HEED_TRY(open_shard(&file, path, error));
+    heed_status status = expect_kind(data, HEED_DATA_TOKENS, path, error);
+    if (status == HEED_OK &&
+        !heed_grow(&data->shards, &data->capacity, data->count + 1, sizeof *data->shards))
+        status = heed_fail_memory(error, (data->count + 1) * sizeof *data->shards, path);
+    if (status != HEED_OK || data->count >= SHARDS_HELD) heed_file_reader_close(&file.reader);
+    HEED_TRY(status);
+    data->shards[data->count++] = file;
+    data->bytes += file.shard.count * (size_t)file.shard.width;
     return HEED_OK;
 }
 

@@ -134,11 +134,12 @@ static heed_status parse_line(json_t **json, const heed_lines *lines, heed_text 
 
 heed_status heed_log_truncate(const char *path, int64_t step, heed_error *error)
 {
-    heed_file_map map;
+    char *bytes = NULL;
+    size_t size = 0;
     heed_buffer kept = {0};
     if (!heed_path_exists(path)) return HEED_OK;
-    HEED_TRY(heed_file_map_open(&map, path, error));
-    heed_lines lines = {.rest = {(const char *)map.data, map.size}};
+    HEED_TRY(heed_file_read_whole(path, &bytes, &size, error));
+    heed_lines lines = {.rest = {bytes, size}};
     heed_text line;
     heed_status status = HEED_OK;
     while (status == HEED_OK && heed_lines_next(&lines, &line)) {
@@ -150,10 +151,10 @@ heed_status heed_log_truncate(const char *path, int64_t step, heed_error *error)
             heed_buffer_append(&kept, line.bytes, (size_t)(lines.rest.bytes - line.bytes));
         json_decref(json);
     }
-    if (status == HEED_OK && kept.failed) status = heed_fail_memory(error, map.size, path);
-    if (status == HEED_OK && kept.length != map.size)
+    if (status == HEED_OK && kept.failed) status = heed_fail_memory(error, size, path);
+    if (status == HEED_OK && kept.length != size)
         status = heed_file_write(path, kept.data ? kept.data : "", kept.length, error);
-    heed_file_map_close(&map);
+    free(bytes);
     heed_buffer_free(&kept);
     return status;
 }
@@ -170,10 +171,11 @@ static heed_status add_point(heed_log_series *series, size_t capacity[2], double
 
 heed_status heed_log_read(heed_log_series *series, const char *path, const char *field, heed_error *error)
 {
-    heed_file_map map;
+    char *bytes = NULL;
+    size_t size = 0;
     *series = (heed_log_series){0};
-    HEED_TRY(heed_file_map_open(&map, path, error));
-    heed_lines lines = {.rest = {(const char *)map.data, map.size}};
+    HEED_TRY(heed_file_read_whole(path, &bytes, &size, error));
+    heed_lines lines = {.rest = {bytes, size}};
     heed_text line;
     size_t capacity[2] = {0, 0};
     heed_status status = HEED_OK;
@@ -186,7 +188,7 @@ heed_status heed_log_read(heed_log_series *series, const char *path, const char 
                                path, error);
         json_decref(json);
     }
-    heed_file_map_close(&map);
+    free(bytes);
     if (status != HEED_OK) heed_log_series_free(series);
     return status;
 }

@@ -281,7 +281,7 @@ static heed_status check_stream(const heed_dataset *d, const heed_stream *stream
     int32_t ids[CHUNK];
     for (size_t at = 0; at < stream->count; at += CHUNK) {
         size_t n = stream->count - at < CHUNK ? stream->count - at : CHUNK;
-        heed_stream_read(stream, at, n, ids);
+        HEED_TRY(heed_stream_read(stream, at, n, ids, error));
         for (size_t i = 0; i < n; i++)
             if (ids[i] >= d->options.config->vocabulary) return fail_row(d, ids[i], error);
     }
@@ -305,6 +305,10 @@ static heed_status build(heed_dataset *d, heed_error *error)
     d->packing = (heed_packing){.stream = &d->stream, .length = d->options.length};
     HEED_TRY(d->options.objective->prepare(d, error));
     HEED_TRY(tokenise(d, error));
+    if (heed_data_kind_of(d->data) != HEED_DATA_TOKENS) { /* the stream has all of the texts */
+        heed_data_close(d->data);
+        d->data = NULL;
+    }
     HEED_TRY(check_rows(d, error));
     if (d->stream.count < 2) return heed_fail(error, HEED_E_ARG, "the data has %zu tokens: there is nothing to predict", d->stream.count);
     d->pieces = heed_allocate(d->options.length, sizeof *d->pieces);
@@ -365,8 +369,13 @@ size_t heed_dataset_cut(const heed_dataset *dataset)
     return dataset->stream.cut + dataset->source.cut;
 }
 
-uint64_t heed_dataset_fingerprint(const heed_dataset *dataset)
+heed_status heed_dataset_fingerprint(const heed_dataset *dataset, uint64_t *fingerprint,
+                                     heed_error *error)
 {
-    uint64_t word = heed_stream_fingerprint(&dataset->stream);
-    return dataset->source.texts > 0 ? heed_mix(word, heed_stream_fingerprint(&dataset->source)) : word;
+    uint64_t source = 0;
+    HEED_TRY(heed_stream_fingerprint(&dataset->stream, fingerprint, error));
+    if (dataset->source.texts == 0) return HEED_OK;
+    HEED_TRY(heed_stream_fingerprint(&dataset->source, &source, error));
+    *fingerprint = heed_mix(*fingerprint, source);
+    return HEED_OK;
 }

@@ -52,6 +52,7 @@ heed_status heed_dataset_collate(const heed_dataset *dataset, size_t first, size
 /* Texts that were longer than the limit and lost their ends, pairs' sides and conversations. */
 size_t heed_dataset_cut(const heed_dataset *dataset);
 /* Changes with the tokens and their boundaries. */
-uint64_t heed_dataset_fingerprint(const heed_dataset *dataset);
+heed_status heed_dataset_fingerprint(const heed_dataset *dataset, uint64_t *fingerprint,
+                                     heed_error *error);
 
 #endif

@@ -17,8 +17,8 @@ static heed_status collate(const heed_dataset *d, size_t unit, heed_batch *batch
         if (count == 0) continue;
         int32_t *ids = NULL, last;
         HEED_TRY(heed_batch_sequence(batch, &batch->side, count, &ids, error));
-        heed_stream_read(&d->stream, begin, count, ids);
-        heed_stream_read(&d->stream, begin + count, 1, &last);
+        HEED_TRY(heed_stream_read(&d->stream, begin, count, ids, error));
+        HEED_TRY(heed_stream_read(&d->stream, begin + count, 1, &last, error));
         for (size_t i = 0; i < count; i++)
             if (heed_stream_predicts(&d->stream, begin + i + 1)) HEED_TRY(heed_batch_label(batch, row + i, i + 1 < count ? ids[i + 1] : last, error));
     }

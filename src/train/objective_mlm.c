@@ -51,7 +51,7 @@ static heed_status collate(const heed_dataset *d, size_t unit, heed_batch *batch
         HEED_TRY(heed_batch_sequence(batch, &batch->side, count + d->packing.around, &ids, error));
         if (d->prefix >= 0) ids[0] = d->prefix;
         if (d->suffix >= 0) ids[before + count] = d->suffix;
-        heed_stream_read(&d->stream, begin, count, ids + before);
+        HEED_TRY(heed_stream_read(&d->stream, begin, count, ids + before, error));
         for (size_t i = 0; i < count; i++) {
             bool hidden;
             int32_t id = ids[before + i];

@@ -19,11 +19,11 @@ static heed_status collate(const heed_dataset *d, size_t unit, heed_batch *batch
     size_t source_count = d->source.starts[unit + 1] - source, target_count = d->stream.starts[unit + 1] - target;
     int32_t *ids = NULL, last;
     HEED_TRY(heed_batch_sequence(batch, &batch->source, source_count, &ids, error));
-    heed_stream_read(&d->source, source, source_count, ids);
+    HEED_TRY(heed_stream_read(&d->source, source, source_count, ids, error));
     HEED_TRY(heed_batch_sequence(batch, &batch->side, target_count, &ids, error));
     ids[0] = d->start;
-    heed_stream_read(&d->stream, target, target_count - 1, ids + 1);
-    heed_stream_read(&d->stream, target + target_count - 1, 1, &last);
+    HEED_TRY(heed_stream_read(&d->stream, target, target_count - 1, ids + 1, error));
+    HEED_TRY(heed_stream_read(&d->stream, target + target_count - 1, 1, &last, error));
     for (size_t i = 0; i < target_count; i++) HEED_TRY(heed_batch_label(batch, row + i, i + 1 < target_count ? ids[i + 1] : last, error));
     return HEED_OK;
 }

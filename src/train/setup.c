@@ -169,23 +169,31 @@ heed_status heed_setup_objective(const heed_objective **objective, const heed_tr
 
 /* ---- configuration ---- */
 
-static int64_t largest_token(const heed_data *data)
+static heed_status find_largest_token(const heed_data *data, int32_t *largest, heed_error *error)
 {
-    int64_t largest = 0;
+    enum { PART = 1 << 12 };
+    int32_t ids[PART];
     for (size_t s = 0; s < heed_data_count(data); s++) {
-        heed_token_shard shard = heed_data_shard(data, s);
-        for (size_t i = 0; i < shard.count; i++)
-            if (heed_token_at(&shard, i) > largest) largest = heed_token_at(&shard, i);
+        size_t count = heed_data_shard(data, s).count;
+        for (size_t at = 0, n; at < count; at += n) {
+            n = count - at < PART ? count - at : PART;
+            HEED_TRY(heed_data_read_tokens(data, s, at, n, (uint32_t)INT32_MAX, ids, error));
+            for (size_t i = 0; i < n; i++)
+                if (ids[i] > *largest) *largest = ids[i];
+        }
     }
-    return largest;
+    return HEED_OK;
 }
 
-static void set_vocabulary(heed_config *config, const heed_tokenizer *tokenizer, const heed_data *data)
+static heed_status set_vocabulary(heed_config *config, const heed_tokenizer *tokenizer,
+                                  const heed_data *data, heed_error *error)
 {
     if (tokenizer == NULL) {
-        config->vocabulary = largest_token(data) + 1;
+        int32_t largest = 0;
+        HEED_TRY(find_largest_token(data, &largest, error));
+        config->vocabulary = (int64_t)largest + 1;
         config->pad_id = config->bos_id = config->eos_id = config->decoder_start_id = -1;
-        return;
+        return HEED_OK;
     }
     config->vocabulary = heed_tokenizer_id_limit(tokenizer);
     config->pad_id = heed_tokenizer_special(tokenizer, HEED_PAD);
@@ -194,6 +202,7 @@ static void set_vocabulary(heed_config *config, const heed_tokenizer *tokenizer,
     if (config->eos_id < 0 && config->arrangement == HEED_ENCODER_DECODER) config->eos_id = heed_tokenizer_special(tokenizer, HEED_SEP);
     config->decoder_start_id = -1;
     if (config->arrangement == HEED_ENCODER_DECODER) config->decoder_start_id = config->pad_id >= 0 ? config->pad_id : config->bos_id;
+    return HEED_OK;
 }
 
 static int64_t chosen(int64_t value, int64_t otherwise)
@@ -223,8 +232,7 @@ static heed_status from_family(heed_config *config, const heed_train_options *o,
     HEED_TRY(heed_objective_check(objective, config, error));
     HEED_TRY(set_sizes(config, o, error));
     if (strcmp(family, "transformer") == 0) config->embedding_scale = sqrt((double)config->width);
-    set_vocabulary(config, tokenizer, data);
-    return HEED_OK;
+    return set_vocabulary(config, tokenizer, data, error);
 }
 
 static heed_status from_file(heed_config *config, const heed_train_options *o, const heed_objective *objective,

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { PART = 1 << 14 }; /* tokens of a file that are looked at together */
+
 void heed_stream_free(heed_stream *stream)
 {
     free(stream->ids), free(stream->predicted), free(stream->starts), free(stream->shard_starts);
@@ -77,28 +79,41 @@ heed_status heed_stream_append_marked(heed_stream *stream, const int32_t *ids, c
     return HEED_OK;
 }
 
-static heed_status part_shard(heed_stream *stream, const heed_token_shard *shard, size_t base, int32_t end, heed_error *error)
+/* Notes where the texts of a shard begin; each of its tokens is looked at. */
+static heed_status part_shard(heed_stream *stream, size_t shard, int32_t end, int32_t *ids,
+                              heed_error *error)
 {
+    const size_t base = stream->count, count = heed_data_shard(stream->shards, shard).count;
+    bool ends_texts = true; /* `end` ends a text, or begins one */
+    int32_t before = -1;
     HEED_TRY(begin_text(stream, base, error));
-    if (end < 0 || shard->count == 0) return HEED_OK;
-    size_t behind = heed_token_at(shard, 0) == (uint32_t)end ? 0 : 1;
-    for (size_t i = 1; i < shard->count; i++)
-        if (heed_token_at(shard, i - behind) == (uint32_t)end) HEED_TRY(begin_text(stream, base + i, error));
+    for (size_t at = 0, n; at < count; at += n) {
+        n = count - at < PART ? count - at : PART;
+        HEED_TRY(heed_data_read_tokens(stream->shards, shard, at, n, stream->vocabulary, ids, error));
+        if (at == 0) ends_texts = ids[0] != end;
+        for (size_t i = 0; i < n && end >= 0; i++) {
+            bool begins = (ends_texts ? before : ids[i]) == end && at + i > 0;
+            if (begins) HEED_TRY(begin_text(stream, base + at + i, error));
+            before = ids[i];
+        }
+    }
     return HEED_OK;
 }
 
 heed_status heed_stream_open_shards(heed_stream *stream, const heed_data *data, int32_t end, uint32_t vocabulary, heed_error *error)
 {
-    HEED_TRY(heed_data_check_tokens(data, vocabulary, error));
     stream->shards = data, stream->shard_count = heed_data_count(data);
+    stream->vocabulary = vocabulary;
     stream->shard_starts = heed_allocate(stream->shard_count + 1, sizeof *stream->shard_starts);
-    if (stream->shard_starts == NULL) return memory_failed(stream, error);
-    for (size_t s = 0; s < stream->shard_count; s++) {
-        heed_token_shard shard = heed_data_shard(data, s);
-        HEED_TRY(part_shard(stream, &shard, stream->count, end, error));
+    int32_t *ids = heed_allocate(PART, sizeof *ids);
+    heed_status status = stream->shard_starts && ids ? HEED_OK : memory_failed(stream, error);
+    for (size_t s = 0; s < stream->shard_count && status == HEED_OK; s++) {
+        status = part_shard(stream, s, end, ids, error);
         stream->shard_starts[s] = stream->count;
-        stream->count += shard.count;
+        stream->count += heed_data_shard(data, s).count;
     }
+    free(ids);
+    HEED_TRY(status);
     stream->shard_starts[stream->shard_count] = stream->count;
     stream->starts[stream->texts] = stream->count;
     return HEED_OK;
@@ -116,27 +131,31 @@ static size_t last_not_above(const size_t *places, size_t n, size_t at)
     return low;
 }
 
-static void read_shards(const heed_stream *stream, size_t begin, size_t count, int32_t *ids)
+static heed_status read_shards(const heed_stream *stream, size_t begin, size_t count, int32_t *ids,
+                               heed_error *error)
 {
     size_t s = last_not_above(stream->shard_starts, stream->shard_count, begin);
     for (size_t done = 0; done < count; s++) {
-        heed_token_shard shard = heed_data_shard(stream->shards, s);
-        size_t from = begin + done - stream->shard_starts[s], n = shard.count - from;
+        size_t from = begin + done - stream->shard_starts[s];
+        size_t n = heed_data_shard(stream->shards, s).count - from;
         if (n > count - done) n = count - done;
-        for (size_t i = 0; i < n; i++) ids[done + i] = (int32_t)heed_token_at(&shard, from + i);
+        HEED_TRY(heed_data_read_tokens(stream->shards, s, from, n, stream->vocabulary, ids + done,
+                                       error));
         done += n;
     }
+    return HEED_OK;
 }
 
-void heed_stream_read(const heed_stream *stream, size_t begin, size_t count, int32_t *ids)
+heed_status heed_stream_read(const heed_stream *stream, size_t begin, size_t count, int32_t *ids,
+                             heed_error *error)
 {
-    if (stream->shards != NULL) {
-        read_shards(stream, begin, count, ids);
-    } else if (stream->width == 2) {
+    if (stream->shards != NULL) return read_shards(stream, begin, count, ids, error);
+    if (stream->width == 2) {
         for (size_t i = 0; i < count; i++) ids[i] = ((const uint16_t *)stream->ids)[begin + i];
     } else {
         for (size_t i = 0; i < count; i++) ids[i] = (int32_t)((const uint32_t *)stream->ids)[begin + i];
     }
+    return HEED_OK;
 }
 
 size_t heed_stream_text_at(const heed_stream *stream, size_t at)
@@ -144,18 +163,20 @@ size_t heed_stream_text_at(const heed_stream *stream, size_t at)
     return last_not_above(stream->starts, stream->texts, at);
 }
 
-uint64_t heed_stream_fingerprint(const heed_stream *stream)
+heed_status heed_stream_fingerprint(const heed_stream *stream, uint64_t *fingerprint,
+                                    heed_error *error)
 {
     enum { CHUNK = 1024 };
     int32_t ids[CHUNK];
     uint64_t word = heed_mix(stream->count, stream->texts);
     for (size_t at = 0; at < stream->count; at += CHUNK) {
         size_t n = stream->count - at < CHUNK ? stream->count - at : CHUNK;
-        heed_stream_read(stream, at, n, ids);
+        HEED_TRY(heed_stream_read(stream, at, n, ids, error));
         for (size_t i = 0; i < n; i++) word = (word ^ (uint32_t)ids[i]) * 0x100000001B3u;
         for (size_t i = 0; i < n && stream->predicted != NULL; i++) word = (word ^ stream->predicted[at + i]) * 0x100000001B3u;
         word = heed_mix(word, at);
     }
     for (size_t t = 0; t < stream->texts; t++) word = heed_mix(word, stream->starts[t]);
-    return word;
+    *fingerprint = word;
+    return HEED_OK;
 }

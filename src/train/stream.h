@@ -6,7 +6,8 @@
 #include "text/tokenizer.h"
 #include <stdbool.h>
 
-/* Ids lie in 16 bits when all of them fit, else in 32; those of token files stay in the mapped files. Read it through the functions. */
+/* Ids lie in 16 bits when all of them fit, else in 32; those of token files stay in
+   the files. Read it through the functions. */
 typedef struct heed_stream {
     void *ids;
     int width;                 /* bytes an id: 2 or 4 */
@@ -17,6 +18,7 @@ typedef struct heed_stream {
     size_t texts, starts_capacity;
     const heed_data *shards;   /* token files, borrowed; NULL: ids */
     size_t *shard_starts, shard_count;
+    uint32_t vocabulary;       /* each token of the files is below it, whenever it is read */
     size_t cut;                /* texts that were longer than the limit */
 } heed_stream;
 
@@ -36,8 +38,10 @@ heed_status heed_stream_append_marked(heed_stream *stream, const int32_t *ids, c
    texts when a file begins with it (llm.c), else it ends them (nanoGPT). HEED_E_FORMAT for an id not below `vocabulary`. */
 heed_status heed_stream_open_shards(heed_stream *stream, const heed_data *data, int32_t end, uint32_t vocabulary, heed_error *error);
 
-/* Copies ids [begin, begin + count) as i32. */
-void heed_stream_read(const heed_stream *stream, size_t begin, size_t count, int32_t *ids);
+/* Copies ids [begin, begin + count) as i32. Token files may have changed: errors of
+   heed_data_read_tokens. */
+heed_status heed_stream_read(const heed_stream *stream, size_t begin, size_t count, int32_t *ids,
+                             heed_error *error);
 /* Whether the id at `at` < count is learned. */
 static inline bool heed_stream_predicts(const heed_stream *stream, size_t at)
 {
@@ -46,6 +50,7 @@ static inline bool heed_stream_predicts(const heed_stream *stream, size_t at)
 /* The text that position `at` < count belongs to. */
 size_t heed_stream_text_at(const heed_stream *stream, size_t at);
 /* A word that changes with any id, boundary or mark: guards a resumed training against other data. */
-uint64_t heed_stream_fingerprint(const heed_stream *stream);
+heed_status heed_stream_fingerprint(const heed_stream *stream, uint64_t *fingerprint,
+                                    heed_error *error);
 
 #endif

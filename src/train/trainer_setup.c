@@ -297,7 +297,7 @@ static heed_status open_datasets(heed_trainer *t, heed_data *data, heed_error *e
 {
     heed_data *valid = NULL;
     HEED_TRY(open_dataset(t, &t->data, data, true, error));
-    t->fingerprint = heed_dataset_fingerprint(t->data);
+    HEED_TRY(heed_dataset_fingerprint(t->data, &t->fingerprint, error));
     if (t->options.valid_count > 0) {
         HEED_TRY(heed_setup_data(&valid, &t->options, true, error));
         HEED_TRY(open_dataset(t, &t->valid, valid, false, error));

@@ -15,32 +15,30 @@ static void expect_content(const char *path, const char *expected)
     heed_buffer_free(&text);
 }
 
-static void maps_show_the_file(void **state)
+static void files_are_read_whole(void **state)
 {
     (void)state;
-    heed_file_map map;
-    char *large = malloc(100000);
-    assert_non_null(large);
-    for (int i = 0; i < 100000; i++) large[i] = (char)(i * 7);
-    assert_ok(heed_file_map_open(&map, scratch_file(&work, "large", large, 100000), &error));
-    assert_int_equal(map.size, 100000);
-    assert_memory_equal(map.data, large, 100000);
-    heed_file_map_release(&map, 10, 99000);
-    heed_file_map_release(&map, 0, 0);
-    heed_file_map_release(&map, 0, 100000);
-    assert_memory_equal(map.data, large, 100000);
-    heed_file_map_close(&map);
-    heed_file_map_close(&map);
-    assert_ok(heed_file_map_open(&map, scratch_file(&work, "none", "", 0), &error));
-    assert_true(map.size == 0 && map.data[0] == 0);
-    heed_file_map_release(&map, 0, 0);
-    heed_file_map_close(&map);
-    free(large);
-    assert_fails(HEED_E_IO, "check the path", heed_file_map_open(&map, scratch_path(&work, "absent"), &error));
-    assert_fails(HEED_E_IO, "expected a regular file, found a folder", heed_file_map_open(&map, work.folder, &error));
-    assert_fails(HEED_E_IO, "expected a regular file", heed_file_map_open(&map, "/dev/null", &error));
+    char *bytes = NULL;
+    size_t size = 0;
+    assert_ok(heed_file_read_whole(scratch_file(&work, "whole", "a\0b", 3), &bytes, &size, &error));
+    assert_int_equal(size, 3);
+    assert_memory_equal(bytes, "a\0b", 4); /* a NUL follows */
+    free(bytes);
+    assert_ok(heed_file_read_whole(scratch_file(&work, "none", "", 0), &bytes, &size, &error));
+    assert_true(size == 0 && bytes[0] == 0);
+    free(bytes);
+    assert_ok(heed_file_read_whole("/dev/null", &bytes, &size, &error));
+    assert_true(size == 0 && bytes[0] == 0);
+    free(bytes);
+    assert_fails(HEED_E_IO, "check the path",
+                 heed_file_read_whole(scratch_path(&work, "absent"), &bytes, &size, &error));
+    assert_fails(HEED_E_IO, "expected a regular file, found a folder",
+                 heed_file_read_whole(work.folder, &bytes, &size, &error));
+    assert_null(bytes);
+    heed_file_reader reader;
     assert_int_equal(mkfifo(scratch_path(&work, "pipe"), 0600), 0);
-    assert_fails(HEED_E_IO, "expected a regular file", heed_file_map_open(&map, work.path, &error));
+    assert_fails(HEED_E_IO, "expected a regular file",
+                 heed_file_reader_open(&reader, work.path, &error)); /* it is not waited for */
 }
 
 static void a_file_is_read_by_position(void **state)
@@ -196,7 +194,7 @@ static int teardown(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(maps_show_the_file), cmocka_unit_test(a_file_is_read_by_position),
+        cmocka_unit_test(files_are_read_whole), cmocka_unit_test(a_file_is_read_by_position),
         cmocka_unit_test(reading_is_limited),
         cmocka_unit_test(writing_replaces_the_whole_file),
         cmocka_unit_test(a_full_disk_is_said_so), cmocka_unit_test(folders_are_made_and_removed),

@@ -1,6 +1,10 @@
 #include "io/data.h"
 
 #include "support/test.h"
+#include <fcntl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
 
 static scratch work;
 
@@ -182,6 +186,13 @@ static size_t make_shard(unsigned char *bytes, int32_t magic, int32_t version, i
     return 1024 + tokens * (size_t)width;
 }
 
+static int32_t token_at(const heed_data *data, size_t index)
+{
+    int32_t id = -1;
+    assert_ok(heed_data_read_tokens(data, 0, index, 1, INT32_MAX, &id, &error));
+    return id;
+}
+
 static void token_shards_are_read(void **state)
 {
     (void)state;
@@ -191,23 +202,116 @@ static void token_shards_are_read(void **state)
     assert_ok(open_one(&data, "a.bin", bytes, size, &error));
     heed_token_shard shard = heed_data_shard(data, 0);
     assert_int_equal(heed_data_kind_of(data), HEED_DATA_TOKENS);
-    assert_true(shard.count == 3 && shard.width == 2 && heed_token_at(&shard, 0) == 0x0801 && heed_token_at(&shard, 2) == 0x241D);
-    assert_ok(heed_data_check_tokens(data, 0x241E, &error));
+    assert_true(shard.count == 3 && shard.width == 2 && token_at(data, 0) == 0x0801 && token_at(data, 2) == 0x241D);
+    int32_t ids[3];
+    assert_ok(heed_data_read_tokens(data, 0, 0, 3, 0x241E, ids, &error));
+    assert_true(ids[0] == 0x0801 && ids[1] == 0x160F && ids[2] == 0x241D);
     assert_fails(HEED_E_FORMAT, "a.bin: token 2 is 9245, expected less than the vocabulary, 9245",
-                 heed_data_check_tokens(data, 0x241D, &error));
+                 heed_data_read_tokens(data, 0, 0, 3, 0x241D, ids, &error));
     heed_data_close(data);
     size = make_shard(bytes, 20240801, 7, 2, 4, 2);
     assert_ok(open_one(&data, "a.bin", bytes, size, &error));
     shard = heed_data_shard(data, 0);
-    assert_true(shard.count == 2 && shard.width == 4 && heed_token_at(&shard, 1) == 0x322B241D);
+    assert_true(shard.count == 2 && shard.width == 4 && token_at(data, 1) == 0x322B241D);
     heed_data_close(data);
     assert_ok(open_one(&data, "a.bin", "\x01\x00\xFF\xFF", 4, &error)); /* nanoGPT */
     shard = heed_data_shard(data, 0);
-    assert_true(shard.count == 2 && heed_token_at(&shard, 0) == 1 && heed_token_at(&shard, 1) == 65535);
+    assert_true(shard.count == 2 && token_at(data, 0) == 1 && token_at(data, 1) == 65535);
     heed_data_close(data);
     assert_ok(status_of("a.bin", "\x01\x00", 2, &error));
     assert_fails(HEED_E_FORMAT, "even number", status_of("a.bin", "\x01\x00\x02", 3, &error));
     assert_fails(HEED_E_FORMAT, "empty", status_of("a.bin", "", 0, &error));
+}
+
+/* Another program writes into the files while they are open. */
+static void token_files_that_change_are_named(void **state)
+{
+    (void)state;
+    static const uint16_t tokens[] = {1, 2, 3, 4, 5, 6}, beyond[] = {1, 9, 3, 4, 5, 6};
+    heed_data *data = NULL;
+    int32_t ids[6];
+    assert_ok(open_one(&data, "a.bin", tokens, sizeof tokens, &error));
+    assert_ok(heed_data_read_tokens(data, 0, 0, 6, 7, ids, &error));
+    scratch_file(&work, "a.bin", beyond, sizeof beyond);
+    assert_ok(heed_data_read_tokens(data, 0, 2, 4, 7, ids, &error));
+    assert_fails(HEED_E_FORMAT, "a.bin: token 1 is 9, expected less than the vocabulary, 7",
+                 heed_data_read_tokens(data, 0, 0, 3, 7, ids, &error));
+    assert_int_equal(truncate(work.path, 8), 0);
+    assert_ok(heed_data_read_tokens(data, 0, 2, 2, 7, ids, &error));
+    assert_fails(HEED_E_IO, "a.bin: the file ends at byte 8, expected 12 bytes",
+                 heed_data_read_tokens(data, 0, 2, 3, 7, ids, &error));
+    heed_data_close(data);
+}
+
+/* More files than may be open at once; those that are opened for each reading may go meanwhile. */
+static void token_files_may_be_many(void **state)
+{
+    (void)state;
+    enum { FILES = 450 };
+    static char paths[FILES][512];
+    const char *list[FILES];
+    struct rlimit limit, before;
+    heed_data *data = NULL;
+    for (int i = 0; i < FILES; i++) {
+        char name[16];
+        uint16_t tokens[2] = {(uint16_t)i, 7};
+        snprintf(name, sizeof name, "%d.bin", i);
+        snprintf(paths[i], sizeof paths[i], "%s", scratch_file(&work, name, tokens, sizeof tokens));
+        list[i] = paths[i];
+    }
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    limit = before;
+    limit.rlim_cur = 256;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    assert_ok(heed_data_open(&data, list, FILES, &error));
+    for (int i = 0; i < FILES; i++) {
+        int32_t ids[2];
+        assert_ok(heed_data_read_tokens(data, (size_t)i, 0, 2, 1000, ids, &error));
+        assert_true(ids[0] == i && ids[1] == 7);
+    }
+    int32_t id = 0;
+    assert_int_equal(unlink(paths[0]) + unlink(paths[FILES - 1]), 0);
+    assert_ok(heed_data_read_tokens(data, 0, 0, 1, 1000, &id, &error));
+    assert_fails(HEED_E_IO, "449.bin: cannot open",
+                 heed_data_read_tokens(data, FILES - 1, 0, 1, 1000, &id, &error));
+    heed_data_close(data);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+}
+
+/* Opens `name` in the scratch folder, a pipe that another process fills. */
+static heed_status open_pipe(heed_data **data, const char *name, const char *text, heed_error *error)
+{
+    const char *path = scratch_path(&work, name);
+    unlink(path);
+    assert_int_equal(mkfifo(path, 0600), 0);
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        int file = open(path, O_WRONLY);
+        _exit(write(file, text, strlen(text)) == (ssize_t)strlen(text) ? 0 : 1);
+    }
+    heed_status status = heed_data_open(data, &path, 1, error);
+    assert_int_equal(waitpid(child, NULL, 0), child);
+    unlink(path);
+    return status;
+}
+
+static void texts_may_come_through_pipes(void **state)
+{
+    (void)state;
+    heed_data *data = NULL;
+    assert_ok(open_pipe(&data, "p.txt", "\xEF\xBB\xBFone\r\ntwo\n", &error));
+    EXPECT_TEXT(heed_data_document(data, 0), "one\ntwo\n");
+    heed_data_close(data);
+    assert_ok(open_pipe(&data, "p.jsonl", "{\"text\":\"a\"}\n{\"text\":\"b\"}", &error));
+    EXPECT_TEXT(heed_data_document(data, 1), "b");
+    heed_data_close(data);
+    assert_ok(open_pipe(&data, "p.tsv", "a\tb\nc\td\n", &error));
+    EXPECT_TEXT(heed_data_pair(data, 1).target, "d");
+    heed_data_close(data);
+    const char *tokens = scratch_path(&work, "p.bin");
+    assert_int_equal(mkfifo(tokens, 0600), 0); /* tokens are read at any place */
+    assert_fails(HEED_E_IO, "expected a regular file", heed_data_open(&data, &tokens, 1, &error));
 }
 
 static void token_headers_that_lie_are_named(void **state)
@@ -297,7 +401,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(text_files_are_one_document), cmocka_unit_test(broken_utf8_is_named), cmocka_unit_test(json_lines_are_documents_or_pairs),
         cmocka_unit_test(json_lines_are_read_as_python_reads_them), cmocka_unit_test(tables_are_pairs),
-        cmocka_unit_test(aligned_files_are_pairs), cmocka_unit_test(token_shards_are_read),
+        cmocka_unit_test(aligned_files_are_pairs), cmocka_unit_test(token_shards_are_read), cmocka_unit_test(token_files_that_change_are_named),
+        cmocka_unit_test(token_files_may_be_many), cmocka_unit_test(texts_may_come_through_pipes),
         cmocka_unit_test(token_headers_that_lie_are_named),
         cmocka_unit_test(folders_stand_for_their_files), cmocka_unit_test(other_formats_are_named)};
     return cmocka_run_group_tests(tests, setup, teardown);

@@ -62,7 +62,7 @@ static void check_text(const subject *s, size_t index, const char *prompt, const
     heed_encoding alone = {0}, joint = {0};
     heed_buffer text = {0}, wanted = {0};
     assert_true(count <= 256);
-    heed_stream_read(stream, begin, count, ids);
+    assert_ok(heed_stream_read(stream, begin, count, ids, &error));
     size_t read = encode(s, prompt, flags, &alone), all = encode(s, whole, flags, &joint), learned = count;
     bool follows = read < count && !memcmp(ids, alone.ids, read * sizeof *ids);
     if (!follows) print_error("\"%s\" in \"%s\": the ids do not begin with the prompt's\n", prompt, whole);
@@ -130,7 +130,7 @@ static void a_token_that_cannot_be_written_is_not_learned(void **state)
     while (first < s.data->stream.count && !s.data->stream.predicted[first]) first++;
     int32_t ids[64];
     assert_true(s.data->stream.count <= 64 && first < s.data->stream.count);
-    heed_stream_read(&s.data->stream, 0, s.data->stream.count, ids);
+    assert_ok(heed_stream_read(&s.data->stream, 0, s.data->stream.count, ids, &error));
     assert_memory_equal(ids, joint.ids, all * sizeof *ids);
     heed_buffer text = {0};
     decode(&s, ids, first, &text);

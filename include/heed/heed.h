@@ -206,7 +206,8 @@ typedef struct heed_generation_options {
 } heed_generation_options;
 void heed_generation_preset(heed_generation_options *options);
 /* *notes: lines about options that were chosen and have no effect with the others and the model's
-   generation_config.json, such as top_k where nothing is drawn; NULL: none. Free with heed_free. */
+   generation_config.json, such as top_k where nothing is drawn, and about what that file says without
+   effect; NULL: none. Free with heed_free. */
 heed_status heed_transformer_idle_options(heed_transformer *transformer,
                                           const heed_generation_options *options, char **notes,
                                           heed_error *error);

@@ -4,6 +4,8 @@
 #include "base/cpu.h"
 #include "base/json.h"
 #include "base/memory.h"
+#include "generate/settings.h"
+#include "generate/sidecar.h"
 #include "model/config.h"
 #include "model/family.h"
 #include "model/model.h"
@@ -110,6 +112,88 @@ static void describe_stack(description *d, const char *key, const heed_stack *st
                         "kv_heads", (json_int_t)stack->kv_heads, "head_width", (json_int_t)stack->head_width, "inner_width", (json_int_t)stack->inner));
 }
 
+/* The names of the chat templates, if there are any. HEED_E_NOMEM. */
+static heed_status describe_templates(const heed_tokenizer *tokenizer, json_t *object)
+{
+    const char *name;
+    json_t *names = json_array();
+    bool ok = object && names;
+    for (size_t i = 0; ok && (name = heed_tokenizer_template_name(tokenizer, i)); i++)
+        ok = json_array_append_new(names, json_string(name)) == 0;
+    if (ok && json_array_size(names) > 0)
+        ok = json_object_set(object, "chat_templates", names) == 0;
+    json_decref(names);
+    return ok ? HEED_OK : HEED_E_NOMEM;
+}
+
+/* ---- how the model generates ---- */
+
+static bool describe_ends(const heed_generation_settings *settings, json_t *object)
+{
+    json_t *ids = json_array();
+    bool ok = ids != NULL;
+    for (size_t i = 0; ok && i < settings->eos.count; i++)
+        ok = json_array_append_new(ids, json_integer(settings->eos.ids[i])) == 0;
+    ok = ok && json_object_set(object, "eos_token_id", ids) == 0;
+    json_decref(ids);
+    return ok;
+}
+
+/* Members that bear on what is written, as the model's files spell them. */
+static bool copy_settings(const json_t *json, json_t *object)
+{
+    bool ok = true;
+    for (void *at = json_object_iter((json_t *)json); ok && at;
+         at = json_object_iter_next((json_t *)json, at)) {
+        const char *key = json_object_iter_key(at);
+        json_t *value = json_object_iter_value(at);
+        bool wanted = heed_generation_has_effect(key) && !json_is_null(value);
+        if (wanted && strcmp(key, "eos_token_id") != 0) ok = json_object_set(object, key, value) == 0;
+    }
+    return ok;
+}
+
+static bool note_lines(const heed_buffer *lines, json_t *notes)
+{
+    const char *at = lines->data, *end = at ? at + lines->length : NULL;
+    bool ok = true;
+    while (ok && at && at < end) {
+        const char *next = memchr(at, '\n', (size_t)(end - at));
+        if (!next) next = end;
+        ok = json_array_append_new(notes, json_stringn(at, (size_t)(next - at))) == 0;
+        at = next + 1;
+    }
+    return ok;
+}
+
+/* Settings that cannot be read are a note: only generation needs them. */
+static heed_status describe_generation(description *d, const char *model, const heed_config *config,
+                                       json_t *notes, heed_error *error)
+{
+    heed_sidecar *sidecar = NULL;
+    heed_generation_settings settings;
+    heed_error problem = {0};
+    const char *where = "";
+    json_t *said = NULL, *object = json_object();
+    heed_generation_settings_default(&settings);
+    heed_status status = heed_sidecar_load(&sidecar, model, HEED_SIDECAR_SETTINGS, &problem);
+    if (status == HEED_OK)
+        status = heed_generation_settings_from(&settings, sidecar, config, &problem);
+    if (status == HEED_OK) status = heed_sidecar_generation(sidecar, &said, &where, &problem);
+    if (status == HEED_OK) {
+        d->failed |= !object || !describe_ends(&settings, object) || !copy_settings(said, object);
+        d->failed |= !note_lines(&settings.notes, notes);
+        put(d, "generation", json_incref(object));
+    } else if (status != HEED_E_NOMEM) {
+        d->failed |= json_array_append_new(notes, json_string(problem.message)) != 0;
+    }
+    json_decref(said);
+    json_decref(object);
+    heed_generation_settings_free(&settings);
+    heed_sidecar_free(sidecar);
+    return status == HEED_E_NOMEM ? heed_fail(error, status, "%s", problem.message) : HEED_OK;
+}
+
 static json_t *describe_tokenizer(const char *model, json_t *notes)
 {
     heed_tokenizer *tokenizer = NULL;
@@ -119,7 +203,7 @@ static json_t *describe_tokenizer(const char *model, json_t *notes)
     json_t *object = json_pack("{s:s, s:I}", "kind", heed_tokenizer_kind(tokenizer), "tokens", (json_int_t)heed_tokenizer_vocab_size(tokenizer));
     const char *line;
     size_t length;
-    bool failed = false;
+    bool failed = describe_templates(tokenizer, object) != HEED_OK;
     for (size_t i = 0; heed_tokenizer_note(tokenizer, i, &line, &length); i++)
         failed |= json_array_append_new(notes, json_stringn(line, length)) != 0;
     heed_tokenizer_free(tokenizer);
@@ -152,8 +236,11 @@ static heed_status describe_model(heed_context *context, const char *model, json
         put(&d, "training_bytes", json_integer((json_int_t)size.training_bytes));
         put(&d, "cache_per_position_bytes", size.cache_bytes_per_position ? json_integer((json_int_t)size.cache_bytes_per_position) : json_null());
         put(&d, "tokenizer", describe_tokenizer(model, notes));
+        bool generates = config->arrangement != HEED_ENCODER_ONLY && config->vocabulary > 0;
+        if (generates) status = describe_generation(&d, model, config, notes, error);
         put(&d, "notes", json_incref(notes));
-        if (d.failed) status = heed_fail_memory(error, 4096, "the description");
+        if (d.failed && status == HEED_OK)
+            status = heed_fail_memory(error, 4096, "the description");
     }
     if (status == HEED_OK) *json = d.json;
     else json_decref(d.json);

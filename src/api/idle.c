@@ -4,6 +4,7 @@
 #include "base/buffer.h"
 #include <math.h>
 #include <stddef.h>
+#include <string.h>
 
 typedef enum cause { BY_DRAWING, BY_BEAMS, CAUSES } cause;
 
@@ -41,6 +42,18 @@ static bool is_chosen(const heed_generation_options *given, size_t i)
     return !isnan(*(const double *)at) && *(const double *)at != options[i].neutral;
 }
 
+/* What the model's own files say without effect, a line each. */
+static void put_notes(heed_buffer *text, const heed_buffer *lines)
+{
+    const char *at = lines->data, *end = at ? at + lines->length : NULL;
+    while (at && at < end) {
+        const char *next = memchr(at, '\n', (size_t)(end - at));
+        if (!next) next = end;
+        heed_buffer_printf(text, "note: %.*s\n", (int)(next - at), at);
+        at = next + 1;
+    }
+}
+
 heed_status heed_transformer_idle_options(heed_transformer *t, const heed_generation_options *given,
                                           char **notes, heed_error *error)
 {
@@ -50,8 +63,12 @@ heed_status heed_transformer_idle_options(heed_transformer *t, const heed_genera
     heed_status status = heed_transformer_settings(t, given, &settings, error);
     const bool works[CAUSES] = {[BY_DRAWING] = settings.sample && settings.temperature > 0,
                                 [BY_BEAMS] = settings.beams > 1};
+    if (status == HEED_OK) put_notes(&text, &settings.notes);
     heed_generation_settings_free(&settings);
-    HEED_TRY(status);
+    if (status != HEED_OK) {
+        heed_buffer_free(&text);
+        return status;
+    }
     for (size_t i = 0; i < sizeof options / sizeof *options; i++)
         if (is_chosen(given, i) && !works[options[i].cause])
             heed_buffer_printf(&text, "note: %s has no effect %s\n", options[i].flag,

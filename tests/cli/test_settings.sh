@@ -91,6 +91,44 @@ done
 grep -q 'GGUF has no key for: .*bad_words_ids' err || fail "no note: $(cat err)"
 grep -q 'top_k' err && fail "GGUF has a key for top_k"
 
+# --- what has no effect is said, and info shows what has ---
+"$chain" idle --generation '{"eos_token_id": [257, 999], "penalty_alpha": 0.5, "top_k": 3}' \
+  --tokenizer-config '"chat_template": {"rag": "R", "default": "D"}'
+ids idle >out
+is idle "$(cat out)" '[66,67,258,88,89,90,257]'
+grep -q '"penalty_alpha" has no effect' err || fail "no note: $(cat err)"
+grep -q 'names 999, but the vocabulary has 260 ids' err || fail "no note: $(cat err)"
+"$heed" info idle --json | tr -d ' \n' >out
+grep -q '"generation":{"eos_token_id":\[257,999\],"penalty_alpha":0.5,"top_k":3}' out ||
+  fail "info: $(cat out)"
+grep -q '"chat_templates":\["rag","default"\]' out || fail "info: $(cat out)"
+
+# --- a conversation ends where the template ends a turn ---
+turn='{% if messages[0].role != "system" %}{{ raise_exception("no") }}{% endif %}{% for m in messages
+  %}{{ m.content | upper }} <|eot|>{% endfor %}A'
+"$chain" talk --template "$turn"
+copies talk
+for copy in $(all talk); do
+  is "$copy" "$("$heed" chat -m "$copy" --system s -p x --temp 0 -n 8 -t 1 2>err | tr -d '\n')" BC
+done
+
+# --- templates by name: a run and its checkpoints have all of them ---
+"$chain" named --tokenizer-config '"chat_template": "old"'
+mkdir named/additional_chat_templates
+echo 'file' >named/chat_template.jinja
+echo '{% for m in messages %}R{{ m.content }}<|eot|>{% endfor %}A' >named/additional_chat_templates/rag.jinja
+copies named
+for copy in named.folder named.run named.run/last; do
+  for file in chat_template.jinja additional_chat_templates/rag.jinja; do
+    cmp -s named/$file $copy/$file || fail "$copy/$file is lost"
+  done
+done
+for copy in $(all named); do
+  is "$copy" "$("$heed" chat -m "$copy" --template rag -p x --temp 0 -n 8 -t 1 2>err | tr -d '\n')" BC
+done
+"$heed" chat -m named --template rog -p x 2>err && fail "a template that is not there"
+grep -q "templates are: default, rag" err || fail "no names: $(cat err)"
+
 # --- a tokenizer that heed cannot read: its files go along ---
 "$chain" strange --eos 257,258
 echo '{"model": {"type": "Unheard"}}' >strange/tokenizer.json

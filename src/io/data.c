@@ -75,30 +75,47 @@ static heed_status finish(heed_data **result, heed_data *data, heed_status statu
     return status;
 }
 
-heed_status heed_data_open(heed_data **result, const char *const *paths, size_t count, heed_error *error)
+static heed_status read_paths(heed_data *data, const heed_data_files *files, heed_error *error)
+{
+    heed_status status = HEED_OK;
+    for (size_t i = 0; i < files->count && status == HEED_OK; i++) {
+        const char *path = heed_arena_string(data->arena, files->paths[i]);
+        if (!path) status = heed_fail_memory(error, strlen(files->paths[i]) + 1, files->paths[i]);
+        else status = heed_path_is_directory(path) ? read_folder(data, path, error) : read_file(data, path, error);
+    }
+    return status;
+}
+
+static heed_status read_pairs(heed_data *data, const heed_data_files *files, heed_error *error)
+{
+    const char *source = heed_arena_string(data->arena, files->paths[0]);
+    const char *target = heed_arena_string(data->arena, files->paths[1]);
+    size_t bytes = strlen(files->paths[0]) + strlen(files->paths[1]) + 2;
+    if (!source || !target) return heed_fail_memory(error, bytes, files->paths[0]);
+    return heed_data_read_pairs(data, source, target, error);
+}
+
+heed_status heed_data_open_files(heed_data **result, const heed_data_files *files, heed_error *error)
 {
     heed_data *data = NULL;
     *result = NULL;
-    if (count == 0) return heed_fail(error, HEED_E_ARG, "no data files given, expected at least one");
+    if (files->count == 0) return heed_fail(error, HEED_E_ARG, "no data files given, expected at least one");
     HEED_TRY(data_new(&data, error));
-    heed_status status = HEED_OK;
-    for (size_t i = 0; i < count && status == HEED_OK; i++) {
-        const char *path = heed_arena_string(data->arena, paths[i]);
-        if (!path) status = heed_fail_memory(error, strlen(paths[i]) + 1, paths[i]);
-        else status = heed_path_is_directory(path) ? read_folder(data, path, error) : read_file(data, path, error);
-    }
-    return finish(result, data, status, paths[0], error);
+    data->cancel = files->cancel;
+    heed_status status = files->pairs ? read_pairs(data, files, error) : read_paths(data, files, error);
+    data->cancel = (heed_cancel){0};
+    return finish(result, data, status, files->paths[0], error);
+}
+
+heed_status heed_data_open(heed_data **result, const char *const *paths, size_t count, heed_error *error)
+{
+    return heed_data_open_files(result, &(heed_data_files){.paths = paths, .count = count}, error);
 }
 
 heed_status heed_data_open_pairs(heed_data **result, const char *source_path, const char *target_path, heed_error *error)
 {
-    heed_data *data = NULL;
-    *result = NULL;
-    HEED_TRY(data_new(&data, error));
-    const char *source = heed_arena_string(data->arena, source_path), *target = heed_arena_string(data->arena, target_path);
-    heed_status status = source && target ? heed_data_read_pairs(data, source, target, error)
-                                          : heed_fail_memory(error, strlen(source_path) + strlen(target_path) + 2, source_path);
-    return finish(result, data, status, source_path, error);
+    const char *const paths[] = {source_path, target_path};
+    return heed_data_open_files(result, &(heed_data_files){.paths = paths, .count = 2, .pairs = true}, error);
 }
 
 void heed_data_close(heed_data *data)

@@ -3,6 +3,7 @@
 #ifndef HEED_IO_DATA_H
 #define HEED_IO_DATA_H
 
+#include "base/cancel.h"
 #include "base/error.h"
 #include "base/lines.h"
 #include <stdbool.h>
@@ -33,6 +34,14 @@ typedef struct heed_data heed_data;
    says, a token file whose header or size lies; HEED_E_ARG when files of different kinds are mixed; HEED_E_UNSUPPORTED for
    .parquet, .gz and the like. */
 heed_status heed_data_open(heed_data **data, const char *const *paths, size_t count, heed_error *error);
+/* The same with more to say. */
+typedef struct heed_data_files {
+    const char *const *paths;
+    size_t count;
+    bool pairs;         /* there are two files, as heed_data_open_pairs takes them */
+    heed_cancel cancel; /* who may end the reading, with HEED_E_CANCELLED; asked every few hundred lines */
+} heed_data_files;
+heed_status heed_data_open_files(heed_data **data, const heed_data_files *files, heed_error *error);
 /* Two files, line i of one translating line i of the other. HEED_E_FORMAT with both counts when they differ. */
 heed_status heed_data_open_pairs(heed_data **data, const char *source_path, const char *target_path, heed_error *error);
 void heed_data_close(heed_data *data); /* NULL is fine */

@@ -27,6 +27,7 @@ struct heed_data {
     heed_text_pair *pairs;
     heed_shard_file *shards;
     size_t count, capacity, bytes;
+    heed_cancel cancel;    /* while files are read */
 };
 
 /* Reads one file into `data`; `path` lives as long as data does. */

@@ -212,6 +212,16 @@ static heed_status read_object(heed_data *data, heed_text line, place at, heed_e
     return status;
 }
 
+/* The next line, if nobody wants the reading to end. */
+static heed_status next_line(const heed_data *data, heed_line_file *lines, heed_text *line,
+                             bool *found, heed_error *error)
+{
+    enum { LINES_UNASKED = 256 };
+    if (heed_line_file_number(lines) % LINES_UNASKED == 0)
+        HEED_TRY(heed_cancel_check(data->cancel, "reading the data", error));
+    return heed_line_file_next(lines, line, found, error);
+}
+
 /* Blank lines are no objects: they are passed over. */
 static heed_status read_jsonl(heed_data *data, const char *path, heed_error *error)
 {
@@ -220,7 +230,7 @@ static heed_status read_jsonl(heed_data *data, const char *path, heed_error *err
     heed_status status = HEED_OK;
     for (bool found = true; status == HEED_OK && found;) {
         heed_text line = {0};
-        status = heed_line_file_next(lines, &line, &found, error);
+        status = next_line(data, lines, &line, &found, error);
         if (status == HEED_OK && found && !heed_line_is_blank(line))
             status = read_object(data, line, (place){path, heed_line_file_number(lines)}, error);
     }
@@ -251,7 +261,7 @@ static heed_status read_tsv(heed_data *data, const char *path, heed_error *error
     heed_status status = HEED_OK;
     for (bool found = true; status == HEED_OK && found;) {
         heed_text line = {0};
-        status = heed_line_file_next(lines, &line, &found, error);
+        status = next_line(data, lines, &line, &found, error);
         if (status == HEED_OK && found)
             status = read_pair(data, line, (place){path, heed_line_file_number(lines)}, error);
     }
@@ -275,7 +285,7 @@ static heed_status read_aligned(heed_data *data, heed_line_file *files[2],
         heed_text texts[2] = {{0}, {0}};
         bool found[2] = {false, false};
         for (int i = 0; i < 2; i++) {
-            HEED_TRY(heed_line_file_next(files[i], &texts[i], &found[i], error));
+            HEED_TRY(next_line(data, files[i], &texts[i], &found[i], error));
             if (found[i]) HEED_TRY(copy_bytes(data, texts[i], &texts[i], paths[i], error));
         }
         if (!found[0] && !found[1]) return HEED_OK;

@@ -5,11 +5,16 @@
 #include <math.h>
 #include <string.h>
 
-heed_status heed_setup_data(heed_data **data, const heed_train_options *o, bool valid, heed_error *error)
+heed_status heed_setup_data(heed_data **data, const heed_train_options *o, bool valid,
+                            heed_cancel cancel, heed_error *error)
 {
-    const char *const *paths = valid ? o->valid : o->data;
-    if (o->pairs) return heed_data_open_pairs(data, paths[0], paths[1], error);
-    return heed_data_open(data, paths, valid ? o->valid_count : o->data_count, error);
+    heed_data_files files = {.paths = o->data, .count = o->data_count, .pairs = o->pairs};
+    if (valid) {
+        files.paths = o->valid;
+        files.count = o->valid_count;
+    }
+    files.cancel = cancel;
+    return heed_data_open_files(data, &files, error);
 }
 
 /* ---- tokenizer ---- */

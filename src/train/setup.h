@@ -6,7 +6,8 @@
 #include "train/options.h"
 
 /* Opens the files of one side of the options, training or validation. */
-heed_status heed_setup_data(heed_data **data, const heed_train_options *options, bool valid, heed_error *error);
+heed_status heed_setup_data(heed_data **data, const heed_train_options *options, bool valid,
+                            heed_cancel cancel, heed_error *error);
 /* The tokenizer that the options ask for: trained on `data` for "char", loaded otherwise. *tokenizer is NULL for token files
    without one. Options without a tokenizer take that of options->init. */
 heed_status heed_setup_tokenizer(heed_tokenizer **tokenizer, const heed_train_options *options, const heed_data *data,

@@ -299,7 +299,7 @@ static heed_status open_datasets(heed_trainer *t, heed_data *data, heed_error *e
     HEED_TRY(open_dataset(t, &t->data, data, true, error));
     HEED_TRY(heed_dataset_fingerprint(t->data, &t->fingerprint, error));
     if (t->options.valid_count > 0) {
-        HEED_TRY(heed_setup_data(&valid, &t->options, true, error));
+        HEED_TRY(heed_setup_data(&valid, &t->options, true, heed_trainer_cancel(t), error));
         HEED_TRY(open_dataset(t, &t->valid, valid, false, error));
     }
     if (t->options.template_file != NULL && strcmp(t->options.template_file, "none") != 0) t->options.template_file = NULL; /* the tokenizer has it now */
@@ -377,7 +377,7 @@ heed_status heed_trainer_prepare(heed_trainer *t, const char *checkpoint, heed_e
 {
     heed_data *data = NULL;
     HEED_TRY(heed_train_options_check(&t->options, error));
-    HEED_TRY(heed_setup_data(&data, &t->options, false, error));
+    HEED_TRY(heed_setup_data(&data, &t->options, false, heed_trainer_cancel(t), error));
     heed_status status = may_go_on(t, error);
     if (status == HEED_OK) status = checkpoint != NULL ? open_checkpoint(t, checkpoint, error) : open_new(t, data, error);
     if (status == HEED_OK) status = choose(t, data, error);

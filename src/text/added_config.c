@@ -350,6 +350,26 @@ static void note(heed_buffer *notes, const char *key, const json_t *config)
     heed_buffer_printf(notes, "tokenizer_config.json: \"%s\" is %s, which has no effect here on the ids of texts\n", key, json_is_true(json_object_get(config, key)) ? "true" : "false");
 }
 
+/* Classes with a way of their own to build the tokenizer leave out what "added_tokens_decoder" does not list, and give its
+   ids to others. */
+static void note_lacking(const json_t *config, const json_t *json, heed_buffer *notes)
+{
+    const json_t *tokens = json_object_get(json, "added_tokens");
+    const char *first = NULL;
+    size_t lacking = 0;
+    for (size_t i = 0; is_described(config) && i < json_array_size(tokens); i++) {
+        const json_t *token = json_array_get(tokens, i);
+        const char *content = json_string_value(json_object_get(token, "content"));
+        bool own = json_object_get(token, "id") != NULL; /* of tokenizer.json itself */
+        if (!own || !content || describes(config, content)) continue;
+        if (!lacking++) first = content;
+    }
+    if (lacking)
+        heed_buffer_printf(notes, "tokenizer_config.json: \"added_tokens_decoder\" lacks %zu tokens that tokenizer.json has, "
+                           "the first of them \"%.40s\": they are kept, while the class %.40s of transformers 5 leaves them "
+                           "out\n", lacking, first, json_string_value(json_object_get(config, "tokenizer_class")));
+}
+
 void heed_folder_config_note(const json_t *config, const json_t *json, heed_buffer *notes)
 {
     static const char *const bert[][2] = {{"do_lower_case", "lowercase"}, {"strip_accents", "strip_accents"},
@@ -361,6 +381,7 @@ void heed_folder_config_note(const json_t *config, const json_t *json, heed_buff
     if (json_is_true(json_object_get(config, "split_special_tokens"))) note(notes, "split_special_tokens", config);
     if (!json || is_generic(config)) return; /* older files are read as such keys say; such a class takes tokenizer.json as it is */
     note_around(config, json, notes);
+    note_lacking(config, json, notes);
     for (size_t i = 0; i < sizeof bert / sizeof *bert; i++)
         if (differs(config, bert[i][0], lowered, bert[i][1])) note(notes, bert[i][0], config);
     if (differs(config, "add_prefix_space", bytes, "add_prefix_space")) note(notes, "add_prefix_space", config);

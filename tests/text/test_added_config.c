@@ -193,6 +193,15 @@ static void keys_without_effect_are_named(void **state)
         assert_false(heed_tokenizer_note(tokenizer, 1, &line, &length));
         heed_tokenizer_free(tokenizer);
     }
+    heed_tokenizer *tokenizer = NULL; /* a list that is not whole, for a class that takes it for whole */
+    const char *line = NULL;
+    size_t length = 0;
+    put(&work, "tokenizer.json", json);
+    put(&work, "tokenizer_config.json", "{\"tokenizer_class\":\"GPT2Tokenizer\",\"added_tokens_decoder\":{\"3\":{\"content\":\"<s>\",\"special\":true}}}");
+    assert_ok(heed_tokenizer_load(&tokenizer, work.folder, &error));
+    assert_true(heed_tokenizer_note(tokenizer, 0, &line, &length));
+    assert_non_null(strstr(line, "lacks 1 tokens that tokenizer.json has, the first of them \"</s>\""));
+    heed_tokenizer_free(tokenizer);
     scratch_remove(&work);
 }
 

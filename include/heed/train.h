@@ -85,7 +85,7 @@ typedef struct heed_train_summary {
     int64_t steps, first_step;    /* updates of the whole training, and how many were done before */
     int64_t tokens_per_epoch, valid_tokens;
     double epochs;
-    bool conversations;           /* answers of conversations are learned */
+    bool conversations;           /* answers are learned, as a chat template lays them out */
     const char *const *notes;     /* sentences for the user */
     size_t note_count;
 } heed_train_summary;

@@ -108,6 +108,14 @@ static double all_epochs(const heed_trainer *t)
     return whole + ((double)t->steps - whole * each) * update / units;
 }
 
+/* Does the run have a chat template that laid out its conversations? */
+static bool can_chat(const heed_trainer *t)
+{
+    const char *chosen = t->options.template_file;
+    bool none = chosen != NULL && strcmp(chosen, "none") == 0;
+    return !none && t->tokenizer != NULL && heed_tokenizer_template_count(t->tokenizer) > 0;
+}
+
 static void tell_begun(const heed_trainer *t)
 {
     if (t->watcher.begun == NULL) return;
@@ -116,7 +124,7 @@ static void tell_begun(const heed_trainer *t)
         .parameter_bytes = t->parameter_bytes, .activation_bytes = t->activation_bytes, .free_bytes = t->free_bytes, .steps = t->steps,
         .first_step = t->place.step, .tokens_per_epoch = (int64_t)heed_dataset_tokens(t->data),
         .valid_tokens = t->valid != NULL ? (int64_t)heed_dataset_tokens(t->valid) : 0, .epochs = all_epochs(t),
-        .conversations = t->data->packing.whole};
+        .conversations = t->data->packing.whole && can_chat(t)};
     enum { MOST = 32 };
     const char *notes[MOST];
     summary.notes = notes;

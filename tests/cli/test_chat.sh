@@ -83,6 +83,9 @@ has 'heed chat -m'
 for model in "$work/tuned" "$work/tuned.gguf"; do
     [ "$("$heed" chat -m "$model" -p one --temp 0 -n 8 -t 1 2>"$work/err")" = two ] || fail "$model did not learn the answer: $(cat "$work/err")"
 done
+printf '{"prompt": "a", "completion": "b"}\n' >"$work/pairs.jsonl"
+"$heed" train --init "$fixtures/smollm2" --template none --data "$work/pairs.jsonl" --out "$work/untemplated" --context 64 --max-steps 1 -t 1 2>"$work/err" || fail "prompts without a template: $(cat "$work/err")"
+has 'next: heed generate -m' # heed chat would find no template
 "$heed" train --init "$fixtures/smollm2" --data "$work/talks.jsonl" --out "$work/none" --max-steps 1 2>"$work/err" && fail "messages without a template went unnoticed"
 has 'line 1: messages need a chat template'
 exit $failed

@@ -4,10 +4,9 @@
 
 #include "base/error.h"
 
-/* Whether a file could be written at `path`, as far as that shows without writing: a regular file,
-   present or not, needs a folder that can be written to, anything else needs to be writable itself.
-   HEED_E_ARG for an empty path, HEED_E_IO for a folder and for what the system would refuse. "-" is
-   fine. A disk that is full shows later. */
+/* Whether a file could be written at `path`, without a trace of the question: a file that would be
+   replaced is begun and given up, anything else (pipe, terminal, device) needs to be writable and is
+   not opened. Errors are those of heed_file_writer_open. A disk that is full shows later. */
 heed_status heed_path_check_output(const char *path, heed_error *error);
 
 #endif

@@ -6,6 +6,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 typedef struct {
@@ -185,10 +186,20 @@ static heed_status save_changes(chat_task *values, heed_error *error)
     return status;
 }
 
+/* Whether saving again replaces what was saved. stdout, a pipe and a device get the conversation
+   once, at the end. */
+static bool is_replaced(const char *path)
+{
+    struct stat found;
+    bool open_file = !strcmp(path, "-") || !strncmp(path, "/dev/", 5) || !strncmp(path, "/proc/", 6);
+    return !open_file && (stat(path, &found) != 0 || S_ISREG(found.st_mode));
+}
+
 /* After a turn a failure is told once, since the next turn tries again. */
 static void save_turn(chat_task *values)
 {
     heed_error error = {0};
+    if (!values->save || !is_replaced(values->save)) return;
     if (save_changes(values, &error) == HEED_OK) {
         values->warned = false;
         return;

@@ -94,6 +94,10 @@ wait $pid
 is $? 1 'chat --save into a folder that went away'
 kept=$(sed -n 's/.*the conversation is kept in \([^:]*\):.*/\1/p' "$work/err")
 [ -n "$kept" ] && grep -q '"two"' "$kept" || fail "no rescued conversation: $(cat "$work/err")"
+# What is written through gets the conversation once.
+printf 'one\ntwo\n' | chat --save - >"$work/out" 2>"$work/err" || fail "chat --save -: $(cat "$work/err")"
+is "$(grep -c '"messages"' "$work/out")" 1 'conversations on stdout'
+is "$(grep -c '"role": "assistant"' "$work/out")" 2 'answers in the conversation on stdout'
 # Every signal that ends the program finds the conversation saved.
 for signal in INT TERM HUP; do
   rm -f "$work/talk"

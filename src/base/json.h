@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 /* Parses an object or array (need not be NUL-terminated; at most 256 levels deep). Integers beyond 64 bits become
-   doubles; text may hold U+0000, keys not. What Python's json module reads beyond RFC 8259 is read too, so that a
+   doubles; text and keys may hold U+0000. What Python's json module reads beyond RFC 8259 is read too, so that a
    file is refused only for what is used of it:
      a byte order mark      is skipped
      a key given twice      has its last value
@@ -19,7 +19,7 @@
      "\ud800" alone         becomes bytes that are not valid UTF-8, which whoever uses the text has to refuse
    HEED_E_FORMAT with line, column and byte offset; HEED_E_NOMEM. */
 heed_status heed_json_parse(json_t **json, const char *text, size_t length, const char *where, heed_error *error);
-/* The same by RFC 8259 with each key once and finite numbers: for formats that say so (safetensors). */
+/* The same by RFC 8259 with each key once, none with U+0000, and finite numbers: for formats that say so (safetensors). */
 heed_status heed_json_parse_strict(json_t **json, const char *text, size_t length, const char *where,
                                    heed_error *error);
 /* Reads a file of at most 256 MiB. */

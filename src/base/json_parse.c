@@ -226,17 +226,19 @@ static heed_status read_member(parser *p, json_t *object)
     size_t start = p->at;
     if (!take(p, '"')) return fail_here(p, "a key in quotes");
     HEED_TRY(read_string(p));
-    if (strlen(p->scratch.data) != p->scratch.length) return fail_at(p, start, "a NUL character in a key", "text");
+    if (p->strict && strlen(p->scratch.data) != p->scratch.length) return fail_at(p, start, "a NUL character in a key", "text");
     if (p->strict && json_object_get(object, p->scratch.data))
         return fail_at(p, start, "a duplicate key", "each key once");
-    char *key = heed_string_copy(p->scratch.data);
+    size_t length = p->scratch.length;
+    char *key = malloc(length + 1);
     if (!key) return fail_full(p);
+    memcpy(key, p->scratch.data, length + 1);
     json_t *member = NULL;
     heed_status status = HEED_OK;
     skip_blanks(p);
     if (!take(p, ':')) status = fail_here(p, "':' after a key");
     if (status == HEED_OK) status = read_value(p, &member);
-    if (status == HEED_OK && json_object_set_new_nocheck(object, key, member) != 0) status = fail_full(p);
+    if (status == HEED_OK && json_object_setn_new_nocheck(object, key, length, member) != 0) status = fail_full(p);
     free(key);
     return status;
 }

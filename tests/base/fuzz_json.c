@@ -1,6 +1,6 @@
-/* libFuzzer target: our JSON reader against jansson's own. What jansson accepts must be accepted with equal values (up to our depth
-   of 256); what we accept beyond that are integers above 64 bits. What is written of a value reads back to the same. Built by the
-   preset fuzz. */
+/* libFuzzer target: our strict JSON reader against jansson's own. What jansson accepts must be accepted with equal values (up to our depth
+   of 256); what we accept beyond that are integers above 64 bits. What is written of a value reads back to the same. What the strict
+   reader accepts the other one reads too, to equal values; what that one reads is written as strict JSON. Built by the preset fuzz. */
 #include "base/json.h"
 
 #include <stdlib.h>
@@ -40,6 +40,22 @@ static void check_round_trip(const json_t *value)
     heed_buffer_free(&text);
 }
 
+static void check_lenient(const json_t *strict, const char *text, size_t count)
+{
+    json_t *lenient = NULL, *back = NULL;
+    heed_buffer written = {0};
+    heed_status status = heed_json_parse(&lenient, text, count, "fuzz", NULL);
+    if (strict && (status != HEED_OK || !json_equal(strict, lenient))) abort();
+    if (status != HEED_OK) return;
+    heed_json_put(&written, lenient, JSON_COMPACT);
+    if (written.failed || heed_json_parse_strict(&back, written.data, written.length, "back", NULL) != HEED_OK) abort();
+    heed_buffer_clear(&written);
+    heed_json_put_found(&written, lenient);
+    heed_buffer_free(&written);
+    json_decref(lenient);
+    json_decref(back);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count)
 {
     heed_error error = {0};
@@ -53,6 +69,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count)
     if (theirs && ours && !json_equal(ours, theirs)) abort();
     if (ours && !theirs && !has_long_number((const char *)bytes, count)) abort();
     if (ours) check_round_trip(ours);
+    check_lenient(ours, (const char *)bytes, count);
     json_decref(ours);
     json_decref(theirs);
     return 0;

@@ -118,7 +118,7 @@ jinja_value heed_jinja_from_json(jinja_run *run, const json_t *json)
         for (void *at = json_object_iter((json_t *)json); at && !heed_jinja_failed(run); at = json_object_iter_next((json_t *)json, at)) {
             jinja_dict *dict = value.dict; /* keys of an object differ, so that they need not be looked for */
             const char *key = json_object_iter_key(at);
-            dict->keys[dict->count] = heed_jinja_copy(run, key, strlen(key));
+            dict->keys[dict->count] = heed_jinja_copy(run, key, json_object_iter_key_len(at));
             dict->values[dict->count++] = heed_jinja_from_json(run, json_object_iter_value(at));
         }
         break;

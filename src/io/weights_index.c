@@ -50,6 +50,13 @@ static bool plain_name(const char *name)
     return *name && *name != '.' && !strpbrk(name, "/\\") && !strstr(name, "..");
 }
 
+/* The name of a shard as an index writes it, without "./"; NULL if it is no string. */
+static const char *shard_name(const json_t *value)
+{
+    const char *name = json_string_value(value);
+    return name && !strncmp(name, "./", 2) ? name + 2 : name;
+}
+
 /* The distinct shard names of the map, sorted. */
 static heed_status list_shards(heed_weights_file *file, json_t *map, heed_error *error)
 {
@@ -65,13 +72,11 @@ static heed_status list_shards(heed_weights_file *file, json_t *map, heed_error 
     if (!file->shards) return heed_fail_memory(error, names * sizeof *file->shards, file->path);
     json_object_foreach(map, key, value)
     {
-        const char *name = json_string_value(value);
-        if (!name || !plain_name(name))
-            return heed_fail(
-                error, HEED_E_FORMAT,
-                "%s: weight_map \"%.128s\" names \"%.64s\", expected a file beside the "
-                "index, without a path",
-                file->path, key, name ? name : "no string");
+        const char *name = shard_name(value);
+        if (!name)
+            return heed_fail(error, HEED_E_FORMAT,
+                             "%s: weight_map \"%.128s\" is no string, expected the name of a file",
+                             file->path, key);
         file->shards[file->shard_count++].name = name;
     }
     qsort(file->shards, file->shard_count, sizeof *file->shards, compare_shards);
@@ -89,7 +94,13 @@ static heed_status open_shard(heed_weights_file *file, heed_shard *shard, const 
     heed_error problem = {0};
     char *path = heed_path_join(folder, shard->name);
     if (!path) return heed_fail_memory(error, strlen(folder), file->path);
-    shard->status = heed_safetensors_open(&shard->file, path, &problem);
+    if (plain_name(shard->name))
+        shard->status = heed_safetensors_open(&shard->file, path, &problem);
+    else
+        shard->status = heed_fail(&problem, HEED_E_FORMAT,
+                                  "weight_map names \"%.64s\", expected a file beside the index, "
+                                  "without a path",
+                                  shard->name);
     free(path);
     if (shard->status == HEED_OK) return HEED_OK;
     if (shard->status == HEED_E_NOMEM) return heed_fail(error, HEED_E_NOMEM, "%s", problem.message);
@@ -112,7 +123,7 @@ static heed_status open_shards(heed_weights_file *file, const char *folder, heed
 /* The shard that the index names for a tensor; NULL: it does not name the tensor. */
 static const heed_shard *shard_of(const heed_weights_file *file, json_t *map, const char *tensor)
 {
-    const heed_shard wanted = {.name = json_string_value(json_object_get(map, tensor))};
+    const heed_shard wanted = {.name = shard_name(json_object_get(map, tensor))};
     if (!wanted.name) return NULL;
     return bsearch(&wanted, file->shards, file->shard_count, sizeof *file->shards, compare_shards);
 }
@@ -309,7 +320,7 @@ heed_status heed_weights_index_of(const char *path, char **index, bool *named, h
         return HEED_OK; /* the file stands for itself */
     json_object_foreach(json_object_get(json, "weight_map"), key, value)
     {
-        const char *shard = json_string_value(value);
+        const char *shard = shard_name(value);
         *named = *named || (shard && !strcmp(shard, own));
     }
     json_decref(json);

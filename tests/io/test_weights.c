@@ -81,11 +81,16 @@ static heed_status open_folder(const char *index, heed_error *error)
 static void indexes_that_lie_are_named(void **state)
 {
     (void)state;
-    static const struct { const char *index; heed_status status; const char *part; } cases[] = {
-        {"{\"weight_map\":{\"a\":\"" FIRST "\",\"b\":\"" FIRST "\",\"c\":\"" SECOND "\"}}", HEED_OK, ""},
-        {"{\"metadata\":{\"total_size\":-7},\"weight_map\":{\"a\":\"" FIRST "\",\"b\":\"" FIRST "\",\"c\":\"" SECOND "\"}}",
+    static const struct { const char *index; heed_status status; const char *part;
+    } cases[] = {
+        {"{\"weight_map\":{\"a\":\"" FIRST "\",\"b\":\"" FIRST "\",\"c\":\"" SECOND "\"}}", HEED_OK,
+         ""},
+        {"{\"weight_map\":{\"a\":\"./" FIRST "\",\"c\":\"./" SECOND "\"}}", HEED_OK, ""},
+        {"{\"metadata\":{\"total_size\":-7},\"weight_map\":{\"a\":\"" FIRST "\",\"b\":\"" FIRST
+         "\",\"c\":\"" SECOND "\"}}",
          HEED_OK, ""},
-        {"{\"weight_map\":{\"a\":\"absent.safetensors\"}}", HEED_E_IO, "absent.safetensors: cannot open"},
+        {"{\"weight_map\":{\"a\":\"absent.safetensors\"}}", HEED_E_IO,
+         "absent.safetensors: cannot open"},
         {"{\"weight_map\":{\"a\":\"../" FIRST "\"}}", HEED_E_FORMAT, "without a path"},
         {"{\"weight_map\":{\"a\":\"/etc/passwd\"}}", HEED_E_FORMAT, "without a path"},
         {"{\"weight_map\":{\"a\":\"..\\\\x\"}}", HEED_E_FORMAT, "without a path"},
@@ -152,9 +157,10 @@ static void lost_tensors_are_missed_only_where_they_are_needed(void **state)
     (void)state;
     heed_weights_file *file = opened("{\"weight_map\":{\"a\":\"" FIRST "\",\"b\":\"" FIRST
                                      "\",\"c\":\"" SECOND "\",\"d\":\"" SECOND
-                                     "\",\"e\":\"absent.safetensors\"}}");
+                                     "\",\"e\":\"absent.safetensors\",\"f\":\"../x\"}}");
     assert_int_equal(heed_weights_file_count(file), 3);
-    assert_int_equal(heed_weights_file_lost_count(file), 2);
+    assert_int_equal(heed_weights_file_lost_count(file), 3);
+    assert_fails(HEED_E_FORMAT, "without a path", heed_weights_file_check(file, "f", &error));
     assert_ok(heed_weights_file_check(file, "a", &error));
     assert_ok(heed_weights_file_check(file, "unheard of", &error));
     assert_fails(HEED_E_FORMAT, "tensor \"d\" is in " SECOND ", but it is not there",

@@ -110,7 +110,7 @@ typedef struct conversion {
     const heed_conversion *how;
     heed_model *model;
     heed_tokenizer *tokenizer; /* NULL: there is none, or none that heed can read */
-    heed_sidecar *sidecar;     /* NULL: the weights are random */
+    heed_sidecar *sidecar;     /* of random weights: what their configuration says */
     heed_folder folder;        /* unused if a GGUF file is written */
     heed_dtype dtype;
     heed_buffer notes;
@@ -157,7 +157,7 @@ static heed_status load_company(conversion *c, bool to_gguf, heed_error *error)
 {
     heed_error problem = {0};
     const char *from = c->how->model;
-    if (!from) return HEED_OK;
+    if (!from) return heed_sidecar_from_config(&c->sidecar, c->how->random, error);
     HEED_TRY(heed_sidecar_load(&c->sidecar, from, HEED_SIDECAR_ALL, error));
     if (heed_tokenizer_load(&c->tokenizer, from, &problem) == HEED_OK) {
         tell_of_tokenizer(c, to_gguf);

@@ -19,33 +19,34 @@ typedef struct carried_file {
     const char *name;
     bool is_settings; /* decides about generation */
     bool is_written;  /* heed writes it itself, if it could read the tokenizer */
+    bool is_held;     /* entries of GGUF files say what it says */
 } carried_file;
 
 static const carried_file carried_files[] = {
-    {heed_generation_file, true, false},
-    {config_file, true, true},
-    {"special_tokens_map.json", false, false},
-    {"tokenizer.json", false, true},
-    {"tokenizer_config.json", false, true},
-    {"chat_template.jinja", false, true},
-    {"chat_template.json", false, true},
-    {"added_tokens.json", false, false},
-    {"vocab.json", false, false},
-    {"merges.txt", false, false},
-    {"vocab.txt", false, false},
-    {"tokenizer.model", false, false},
-    {"sentencepiece.bpe.model", false, false},
-    {"spiece.model", false, false},
-    {"source.spm", false, false},
-    {"target.spm", false, false},
-    {"target_vocab.json", false, false},
-    {"tekken.json", false, false},
-    {"preprocessor_config.json", false, false},
-    {"processor_config.json", false, false},
-    {"modules.json", false, false},
-    {"sentence_bert_config.json", false, false},
-    {"config_sentence_transformers.json", false, false},
-    {"1_Pooling/config.json", false, false},
+    {heed_generation_file, true, false, true},
+    {config_file, true, true, true},
+    {"special_tokens_map.json", false, false, false},
+    {"tokenizer.json", false, true, true},
+    {"tokenizer_config.json", false, true, true},
+    {"chat_template.jinja", false, true, true},
+    {"chat_template.json", false, true, true},
+    {"added_tokens.json", false, false, true},
+    {"vocab.json", false, false, true},
+    {"merges.txt", false, false, true},
+    {"vocab.txt", false, false, true},
+    {"tokenizer.model", false, false, true},
+    {"sentencepiece.bpe.model", false, false, true},
+    {"spiece.model", false, false, true},
+    {"source.spm", false, false, true},
+    {"target.spm", false, false, true},
+    {"target_vocab.json", false, false, true},
+    {"tekken.json", false, false, true},
+    {"preprocessor_config.json", false, false, false},
+    {"processor_config.json", false, false, false},
+    {"modules.json", false, false, false},
+    {"sentence_bert_config.json", false, false, false},
+    {"config_sentence_transformers.json", false, false, false},
+    {"1_Pooling/config.json", false, false, false},
 };
 enum { CARRIED_FILES = sizeof carried_files / sizeof *carried_files };
 
@@ -67,18 +68,24 @@ heed_status heed_sidecar_add(heed_sidecar *sidecar, const char *name, const char
     return heed_fail_memory(error, strlen(where), name);
 }
 
-static heed_status read_file(heed_sidecar *sidecar, const char *folder, const char *name,
+static heed_status read_path(heed_sidecar *sidecar, const char *path, const char *name,
                              heed_error *error)
 {
     heed_buffer text = {0};
+    heed_status status = heed_file_read(path, FILE_BYTES, &text, error);
+    if (status == HEED_OK) status = heed_sidecar_add(sidecar, name, path, &text, error);
+    heed_buffer_free(&text);
+    return status;
+}
+
+static heed_status read_file(heed_sidecar *sidecar, const char *folder, const char *name,
+                             heed_error *error)
+{
     char *path = heed_path_join(folder, name);
     if (!path) return heed_fail_memory(error, strlen(folder) + strlen(name) + 2, "a path");
     heed_status status = HEED_OK;
-    if (heed_path_exists(path) && !heed_path_is_directory(path)) {
-        status = heed_file_read(path, FILE_BYTES, &text, error);
-        if (status == HEED_OK) status = heed_sidecar_add(sidecar, name, path, &text, error);
-    }
-    heed_buffer_free(&text);
+    bool is_file = heed_path_exists(path) && !heed_path_is_directory(path);
+    if (is_file) status = read_path(sidecar, path, name, error);
     free(path);
     return status;
 }
@@ -132,6 +139,17 @@ heed_status heed_sidecar_load(heed_sidecar **result, const char *model, heed_sid
     else if (heed_gguf_is_file(model)) status = heed_sidecar_read_gguf(sidecar, model, error);
     else status = read_folder(sidecar, folder, scope, error);
     free(folder);
+    if (status == HEED_OK) *result = sidecar;
+    else heed_sidecar_free(sidecar);
+    return status;
+}
+
+heed_status heed_sidecar_from_config(heed_sidecar **result, const char *path, heed_error *error)
+{
+    *result = NULL;
+    heed_sidecar *sidecar = heed_allocate(1, sizeof *sidecar);
+    if (!sidecar) return heed_fail_memory(error, sizeof *sidecar, "what comes with the model");
+    heed_status status = read_path(sidecar, path, config_file, error);
     if (status == HEED_OK) *result = sidecar;
     else heed_sidecar_free(sidecar);
     return status;
@@ -284,6 +302,14 @@ static heed_status amend_config(const heed_sidecar_file *file, const char *path,
     json_decref(written);
     json_decref(source);
     return status;
+}
+
+bool heed_sidecar_is_for_folders(const char *name)
+{
+    for (size_t i = 0; i < CARRIED_FILES; i++)
+        if (strcmp(carried_files[i].name, name) == 0)
+            return !carried_files[i].is_held;
+    return false;
 }
 
 /* Is the file of this name one that heed wrote into the folder itself? */

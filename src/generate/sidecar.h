@@ -27,6 +27,8 @@ typedef struct heed_sidecar_file {
    looked at. HEED_E_IO for a file that is there but cannot be read. */
 heed_status heed_sidecar_load(heed_sidecar **sidecar, const char *model, heed_sidecar_scope scope,
                               heed_error *error);
+/* The same from a configuration alone, for models that are made from it. */
+heed_status heed_sidecar_from_config(heed_sidecar **sidecar, const char *path, heed_error *error);
 void heed_sidecar_free(heed_sidecar *sidecar); /* NULL is fine */
 
 /* "generation_config.json" (of a GGUF file: what its entries say, in the same words) and

@@ -34,6 +34,12 @@ static const sampling_key sampling_keys[] = {
 };
 enum { SAMPLING_KEYS = sizeof sampling_keys / sizeof *sampling_keys };
 
+static void put_text(heed_buffer *text, const json_t *json)
+{
+    heed_json_put_lines(text, json);
+    heed_buffer_byte(text, '\n');
+}
+
 /* ---- reading ---- */
 
 /* The shortest decimal that is the same number in 32 bits: 0.95, not 0.949999988. */
@@ -75,14 +81,13 @@ static heed_status read_sampling(heed_sidecar *sidecar, const heed_gguf *file, c
     heed_buffer text = {0};
     json_t *json = json_object();
     bool ok = json && put_sampling(json, file);
-    if (ok && json_object_size(json) > 0) heed_json_put_lines(&text, json);
+    if (ok && json_object_size(json) > 0) put_text(&text, json);
     json_decref(json);
     if (!ok || text.failed) {
         heed_buffer_free(&text);
         return heed_fail_memory(error, 4096, where);
     }
     if (text.length == 0) return HEED_OK;
-    heed_buffer_byte(&text, '\n');
     return heed_sidecar_add(sidecar, heed_generation_file, where, &text, error);
 }
 
@@ -230,7 +235,7 @@ static void put_settings(const json_t *json, const heed_sidecar_file *own,
         heed_buffer_printf(&unknown, "%s%s", unknown.length ? ", " : "", member);
     }
     if (own) heed_buffer_append(&text, own->text.data ? own->text.data : "", own->text.length);
-    else if (json) heed_json_put_lines(&text, json);
+    else if (json) put_text(&text, json);
     if (is_more) heed_gguf_put_string(entries, own_key, text.data ? text.data : "", text.length);
     if (unknown.length)
         heed_buffer_printf(notes, "settings of generation that GGUF has no key for: %s: heed reads "
@@ -238,6 +243,20 @@ static void put_settings(const json_t *json, const heed_sidecar_file *own,
     entries->bytes.failed |= text.failed || unknown.failed;
     heed_buffer_free(&text);
     heed_buffer_free(&unknown);
+}
+
+/* Files that a folder would have got. */
+static void note_files(const heed_sidecar *sidecar, heed_buffer *notes)
+{
+    heed_buffer names = {0};
+    for (size_t i = 0; sidecar && i < sidecar->count; i++) {
+        const char *name = sidecar->files[i].name;
+        if (!heed_sidecar_is_for_folders(name)) continue;
+        heed_buffer_printf(&names, "%s%s", names.length ? ", " : "", name);
+    }
+    if (names.length) heed_buffer_printf(notes, "GGUF has no place for %s\n", names.data);
+    notes->failed |= names.failed;
+    heed_buffer_free(&names);
 }
 
 /* Settings that heed cannot read are handed on as they are, and said. */
@@ -265,6 +284,7 @@ heed_status heed_sidecar_put_gguf(const heed_gguf_sayings *s, heed_gguf_entries 
         put_missing_ids(s, &settings, entries);
         put_ends(s, &settings, entries, notes);
         put_settings(json, heed_sidecar_find(s->sidecar, heed_generation_file), entries, notes);
+        note_files(s->sidecar, notes);
     }
     json_decref(json);
     heed_generation_settings_free(&settings);

@@ -76,7 +76,8 @@ static heed_status load_company(heed_trainer *t, heed_error *error)
 {
     const heed_train_options *o = &t->options;
     heed_sidecar_scope scope = o->tokenizer ? HEED_SIDECAR_SETTINGS : HEED_SIDECAR_ALL;
-    return o->init ? heed_sidecar_load(&t->sidecar, o->init, scope, error) : HEED_OK;
+    if (o->init) return heed_sidecar_load(&t->sidecar, o->init, scope, error);
+    return o->config ? heed_sidecar_from_config(&t->sidecar, o->config, error) : HEED_OK;
 }
 
 static heed_status open_new(heed_trainer *t, const heed_data *data, heed_error *error)

@@ -91,6 +91,22 @@ done
 grep -q 'GGUF has no key for: .*bad_words_ids' err || fail "no note: $(cat err)"
 grep -q 'top_k' err && fail "GGUF has a key for top_k"
 
+# --- models of random weights: what their configuration says ---
+quiet "$heed" convert --random older/config.json --out random
+quiet "$heed" convert --random list/config.json --out random.gguf
+grep -q '"max_length": 4' random/config.json || fail "a random model lost its settings"
+"$heed" info random.gguf --json | tr -d ' \n' | grep -q '"eos_token_id":\[257,258\]' ||
+  fail "a random model lost its ends"
+
+# --- files that GGUF has no place for, and names of classes ---
+"$heed" convert file --out again.gguf 2>err
+grep -q 'GGUF has no place for special_tokens_map.json$' err || fail "no note: $(cat err)"
+cp -r "$2/tests/fixtures/bert-seqcls" classes
+sed -i 's/"LABEL_\([0-9]\)"/"name \1"/' classes/config.json
+quiet "$heed" convert classes --out classes.folder
+grep -q '"name 1": 1' classes.folder/config.json || fail "names of classes are lost"
+grep -q '"1": "name 1"' classes.folder/config.json || fail "names of classes are lost"
+
 # --- what has no effect is said, and info shows what has ---
 "$chain" idle --generation '{"eos_token_id": [257, 999], "penalty_alpha": 0.5, "top_k": 3}' \
   --tokenizer-config '"chat_template": {"rag": "R", "default": "D"}'

@@ -27,6 +27,7 @@ struct heed_cache {
     int32_t *growing;         /* (blocks) owners that are about to write into a block; 0 between calls */
     int32_t *tables;          /* (sequences, table_blocks) */
     int64_t *lengths;         /* (sequences), UNUSED */
+    heed_cancel cancel;
 };
 
 /* ---- sizes ---- */
@@ -173,6 +174,11 @@ int64_t heed_cache_columns(const heed_cache *cache)
     return cache->options.columns;
 }
 
+void heed_cache_set_cancel(heed_cache *cache, heed_cancel cancel)
+{
+    cache->cancel = cancel;
+}
+
 /* ---- committing ---- */
 
 /* Makes pages writable and present. Pages that are present already keep what they hold. */
@@ -216,9 +222,11 @@ static heed_status commit(heed_cache *cache, int64_t wanted, int64_t growing, he
     size_t bytes = (after - before) * (size_t)cache->options.arrays, held = heed_cache_committed(cache);
     size_t spare = cache->options.budget ? (cache->options.budget > held ? cache->options.budget - held : 0) : heed_memory_available();
     if (bytes > spare) return fail_commit(cache, more, bytes, spare, growing, error);
-    for (int64_t i = 0; i < cache->options.arrays && after > before; i++)
+    for (int64_t i = 0; i < cache->options.arrays && after > before; i++) {
+        HEED_TRY(heed_cancel_check(cache->cancel, "making room for keys and values", error));
         if (!populate(cache->memory + (size_t)i * cache->array_bytes + before, after - before, cache->page))
             return fail_commit(cache, more, bytes, 0, growing, error);
+    }
     for (int64_t block = mark; block-- > cache->mark;) cache->free_blocks[cache->free_count++] = (int32_t)block;
     cache->mark = mark;
     return HEED_OK;

@@ -8,6 +8,7 @@
 #ifndef HEED_ATTENTION_CACHE_H
 #define HEED_ATTENTION_CACHE_H
 
+#include "base/cancel.h"
 #include "base/error.h"
 #include <stdbool.h>
 #include <stddef.h>
@@ -27,6 +28,8 @@ typedef struct heed_cache_options {
 /* Reserves address space. HEED_E_ARG for sizes that cannot be addressed, HEED_E_NOMEM when the system refuses. */
 heed_status heed_cache_new(heed_cache **cache, const heed_cache_options *options, heed_error *error);
 void heed_cache_free(heed_cache *cache); /* NULL is fine */
+/* Who may end heed_cache_extend, with HEED_E_CANCELLED; asked for every array that is committed. */
+void heed_cache_set_cancel(heed_cache *cache, heed_cancel cancel);
 
 int64_t heed_cache_blocks(const heed_cache *cache);            /* blocks that the arrays have room for */
 void *heed_cache_array(const heed_cache *cache, int64_t array); /* its first row; the same for the cache's whole life */

@@ -110,6 +110,8 @@ void heed_session_free(heed_session *session)
 void heed_session_set_cancel(heed_session *session, heed_cancel cancel)
 {
     heed_engine_set_cancel(session->engine, cancel);
+    for (int i = 0; i < 2; i++)
+        if (session->caches[i]) heed_cache_set_cancel(session->caches[i], cancel);
 }
 
 const heed_model *heed_session_model(const heed_session *session)

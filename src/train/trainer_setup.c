@@ -267,6 +267,19 @@ static heed_status tell_split(heed_trainer *t, const heed_dataset *data, heed_er
     return heed_trainer_note(t, text, error);
 }
 
+/* What the tokenizer's files say. */
+static heed_status tell_tokenizer(heed_trainer *t, heed_error *error)
+{
+    const char *line;
+    size_t length;
+    for (size_t i = 0; t->tokenizer && heed_tokenizer_note(t->tokenizer, i, &line, &length); i++) {
+        char text[512];
+        snprintf(text, sizeof text, "%.*s", (int)(length < sizeof text ? length : sizeof text - 1), line);
+        HEED_TRY(heed_trainer_note(t, text, error));
+    }
+    return HEED_OK;
+}
+
 /* What of the data is not learned, or in another way, is said. */
 static heed_status tell_losses(heed_trainer *t, const heed_dataset *data, heed_error *error)
 {
@@ -298,6 +311,7 @@ static heed_status open_datasets(heed_trainer *t, heed_data *data, heed_error *e
 {
     heed_data *valid = NULL;
     HEED_TRY(open_dataset(t, &t->data, data, true, error));
+    HEED_TRY(tell_tokenizer(t, error));
     HEED_TRY(heed_dataset_fingerprint(t->data, &t->fingerprint, error));
     if (t->options.valid_count > 0) {
         HEED_TRY(heed_setup_data(&valid, &t->options, true, heed_trainer_cancel(t), error));

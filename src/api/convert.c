@@ -145,8 +145,9 @@ static void tell_of_tokenizer(conversion *c, bool to_gguf)
     size_t shared = heed_tokenizer_shared(c->tokenizer, &first);
     if (shared && !to_gguf)
         heed_buffer_printf(&c->notes, "tokenizer.json holds a string once: %zu ids whose string a "
-                           "greater id has too, the first of them %d (\"%.60s\"), decode to nothing "
-                           "there; all other ids are as they were\n", shared, (int)first,
+                           "greater id has too, the first of them %d (\"%.60s\"), stand in "
+                           "tokenizer_config.json, where heed finds them; other programs decode them "
+                           "to nothing\n", shared, (int)first,
                            heed_tokenizer_token(c->tokenizer, first, &length));
     for (size_t i = 0; heed_tokenizer_note(c->tokenizer, i, &line, &length); i++)
         heed_buffer_printf(&c->notes, "%.*s\n", (int)length, line);

@@ -61,6 +61,9 @@ heed_status heed_tokenizer_load_gguf(heed_tokenizer **tokenizer, const char *pat
    reference. *config (tokenizer_config.json, may be NULL) is completed by the special tokens of the class. */
 heed_status heed_tokenizer_json_from_files(json_t **json, const char *folder, json_t **config, heed_error *error);
 
+/* load_json.c: the key of tokenizer_config.json for ids whose string a greater id has too, which transformers passes over. */
+extern const char *const heed_shared_tokens;
+
 /* save.c: a configuration for a tokenizer that came without one, a new reference: its special tokens by part; NULL without memory. */
 json_t *heed_tokenizer_make_config(const heed_tokenizer *tokenizer);
 

@@ -91,6 +91,39 @@ static heed_status read_sections(heed_tokenizer *tokenizer, const json_t *json, 
                            error);
 }
 
+const char *const heed_shared_tokens = "heed_shared_tokens";
+
+static long long shared_id(const char *key)
+{
+    char *end;
+    long long id = strtoll(key, &end, 10);
+    return *end || id < 0 || id > INT32_MAX ? -1 : id;
+}
+
+/* Whether the id has no string, and the string is that of a greater id. */
+static bool is_shared(const heed_vocabulary *vocabulary, long long id, const json_t *string)
+{
+    const char *text = json_string_value(string);
+    if (!text || id < 0 || heed_vocabulary_entry_of(vocabulary, (int32_t)id)) return false;
+    return id < heed_vocabulary_find(vocabulary, text, json_string_length(string));
+}
+
+/* Gives ids their string that a greater id has too. */
+static heed_status read_shared(heed_vocabulary *vocabulary, const json_t *config, const char *where, heed_error *error)
+{
+    json_t *shared = json_object_get(config, heed_shared_tokens);
+    for (void *at = json_object_iter(shared); at; at = json_object_iter_next(shared, at))
+        if (!is_shared(vocabulary, shared_id(json_object_iter_key(at)), json_object_iter_value(at)))
+            return heed_fail(error, HEED_E_FORMAT, "%s: tokenizer_config.json: \"%s\": \"%.40s\": expected an id without a "
+                             "string, and the string of a greater id", where, heed_shared_tokens, json_object_iter_key(at));
+    for (void *at = json_object_iter(shared); at; at = json_object_iter_next(shared, at)) {
+        const json_t *string = json_object_iter_value(at);
+        HEED_TRY(heed_vocabulary_add_id(vocabulary, json_string_value(string), json_string_length(string),
+                                        shared_id(json_object_iter_key(at)), where, error));
+    }
+    return json_object_size(shared) ? heed_vocabulary_seal(vocabulary, where, error) : HEED_OK;
+}
+
 heed_status heed_tokenizer_assemble(heed_tokenizer **result, heed_model *model, const json_t *json, json_t *config, const char *where,
                                     heed_error *error)
 {
@@ -102,7 +135,8 @@ heed_status heed_tokenizer_assemble(heed_tokenizer **result, heed_model *model, 
     }
     tokenizer->model = *model;
     *model = (heed_model){0};
-    heed_status status = read_sections(tokenizer, json, where, error);
+    heed_status status = read_shared(&tokenizer->model.vocabulary, config, where, error);
+    if (status == HEED_OK) status = read_sections(tokenizer, json, where, error);
     if (status == HEED_OK) status = keep_sections(tokenizer, json, config, error);
     if (status != HEED_OK) {
         heed_tokenizer_free(tokenizer);

@@ -1,6 +1,7 @@
 #include "text/internal.h"
 
 #include "base/file.h"
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -76,6 +77,25 @@ static json_t *config_to_write(const json_t *config)
     return NULL;
 }
 
+/* The strings that tokenizer.json has no place for, since a greater id has them too: {"435": "the"}. */
+static heed_status put_shared(const heed_tokenizer *tokenizer, json_t *config, heed_error *error)
+{
+    const heed_vocabulary *vocabulary = &tokenizer->model.vocabulary;
+    json_t *shared = vocabulary->shared ? json_object() : NULL;
+    int failed = vocabulary->shared && !shared;
+    for (size_t i = 0; shared && i < vocabulary->count && !failed; i++) {
+        const heed_vocabulary_entry *entry = &vocabulary->entries[i];
+        const char *string = heed_vocabulary_string(vocabulary, entry);
+        char id[16];
+        snprintf(id, sizeof id, "%d", (int)entry->id);
+        if (heed_vocabulary_find(vocabulary, string, entry->length) != entry->id)
+            failed = json_object_set_new(shared, id, json_stringn(string, entry->length));
+    }
+    if (!failed && shared) failed = json_object_set(config, heed_shared_tokens, shared);
+    json_decref(shared);
+    return failed ? heed_fail_memory(error, 1024, "tokenizer_config.json") : HEED_OK;
+}
+
 heed_status heed_tokenizer_save(const heed_tokenizer *tokenizer, const char *folder, heed_error *error)
 {
     json_t *json = NULL;
@@ -84,7 +104,8 @@ heed_status heed_tokenizer_save(const heed_tokenizer *tokenizer, const char *fol
     json_decref(json);
     HEED_TRY(status);
     json_t *config = tokenizer->config ? config_to_write(tokenizer->config) : heed_tokenizer_make_config(tokenizer);
-    status = config ? write_json(config, folder, "tokenizer_config.json", error) : heed_fail_memory(error, 1024, "tokenizer_config.json");
+    status = config ? put_shared(tokenizer, config, error) : heed_fail_memory(error, 1024, "tokenizer_config.json");
+    if (status == HEED_OK) status = write_json(config, folder, "tokenizer_config.json", error);
     json_decref(config);
     return status == HEED_OK ? heed_templates_save(tokenizer, folder, error) : status;
 }

@@ -255,27 +255,10 @@ static void scores_and_texts_that_are_none_are_refused(void **state)
     assert_fails(HEED_E_FORMAT, "scores[1] is not a number", heed_tokenizer_from_gguf(&tokenizer, &v, "test", &error));
 }
 
-/* Each id keeps its own string; encoding takes the greatest id of a string, as llama.cpp's table by string does. */
-static void ids_of_one_string_keep_it(void **state)
+static void check_shared(const heed_tokenizer *tokenizer, const heed_gguf_string *tokens, const int32_t *types, int32_t count)
 {
-    (void)state;
-    const heed_gguf_string tokens[] = {{"<unk>", 5}, {"<s>", 3}, {"</s>", 4}, {"a", 1}, {"b", 1}, {"ab", 2}, {"a", 1},
-                                       {"<x>", 3}, {"<x>", 3}, {"ab", 2}, {"b", 1}, {"", 0}, {"", 0}};
-    enum { COUNT = sizeof tokens / sizeof *tokens };
-    const float scores[COUNT] = {0, 0, 0, -3, -3, -1, -9, 0, 0, -2, -8, 0, 0};
-    const int32_t types[COUNT] = {2, 3, 3, 1, 1, 1, 1, 3, 3, 1, 1, 5, 5};
-    heed_gguf_vocabulary v = {.model = "llama", .tokens = tokens, .token_count = COUNT, .scores = scores, .types = types,
-                              .add_bos = 0, .add_space_prefix = 0, .special = {1, 7, -1, 0, -1, -1, -1}};
-    heed_tokenizer *tokenizer = NULL;
     heed_encoding encoding = {0};
-    int32_t first = -1;
-    assert_ok(heed_tokenizer_from_gguf(&tokenizer, &v, "test", &error));
-    assert_int_equal(heed_tokenizer_vocab_size(tokenizer), COUNT);
-    assert_int_equal(heed_tokenizer_id_limit(tokenizer), COUNT);
-    assert_int_equal(heed_tokenizer_shared(tokenizer, &first), 5);
-    assert_int_equal(first, 3);
-    assert_int_equal(heed_tokenizer_special(tokenizer, HEED_EOS), 7);
-    for (int32_t id = 0; id < COUNT; id++) {
+    for (int32_t id = 0; id < count; id++) {
         heed_buffer text = {0};
         size_t length = 99;
         const char *token = heed_tokenizer_token(tokenizer, id, &length);
@@ -290,6 +273,36 @@ static void ids_of_one_string_keep_it(void **state)
     assert_int_equal(encoding.count, 3);
     assert_true(encoding.ids[0] == 6 && encoding.ids[1] == 9 && encoding.ids[2] == 10);
     heed_encoding_free(&encoding);
+}
+
+/* Each id keeps its own string; encoding takes the greatest id of a string, as llama.cpp's table by string does. */
+static void ids_of_one_string_keep_it(void **state)
+{
+    (void)state;
+    const heed_gguf_string tokens[] = {{"<unk>", 5}, {"<s>", 3}, {"</s>", 4}, {"a", 1}, {"b", 1}, {"ab", 2}, {"a", 1},
+                                       {"<x>", 3}, {"<x>", 3}, {"ab", 2}, {"b", 1}, {"", 0}, {"", 0}};
+    enum { COUNT = sizeof tokens / sizeof *tokens };
+    const float scores[COUNT] = {0, 0, 0, -3, -3, -1, -9, 0, 0, -2, -8, 0, 0};
+    const int32_t types[COUNT] = {2, 3, 3, 1, 1, 1, 1, 3, 3, 1, 1, 5, 5};
+    heed_gguf_vocabulary v = {.model = "llama", .tokens = tokens, .token_count = COUNT, .scores = scores, .types = types,
+                              .add_bos = 0, .add_space_prefix = 0, .special = {1, 7, -1, 0, -1, -1, -1}};
+    heed_tokenizer *tokenizer = NULL;
+    int32_t first = -1;
+    assert_ok(heed_tokenizer_from_gguf(&tokenizer, &v, "test", &error));
+    assert_int_equal(heed_tokenizer_vocab_size(tokenizer), COUNT);
+    assert_int_equal(heed_tokenizer_id_limit(tokenizer), COUNT);
+    assert_int_equal(heed_tokenizer_shared(tokenizer, &first), 5);
+    assert_int_equal(first, 3);
+    assert_int_equal(heed_tokenizer_special(tokenizer, HEED_EOS), 7);
+    check_shared(tokenizer, tokens, types, COUNT);
+    scratch work; /* once more from a folder, whose tokenizer.json has no place for them */
+    scratch_make(&work);
+    assert_ok(heed_tokenizer_save(tokenizer, work.folder, &error));
+    heed_tokenizer_free(tokenizer);
+    assert_ok(heed_tokenizer_load(&tokenizer, work.folder, &error));
+    assert_int_equal(heed_tokenizer_shared(tokenizer, &first), 5);
+    check_shared(tokenizer, tokens, types, COUNT);
+    scratch_remove(&work);
     heed_tokenizer_free(tokenizer);
 }
 

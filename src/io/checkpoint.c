@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* Everything in `folder` is on disk afterwards, the manifest last. */
@@ -41,32 +42,54 @@ static heed_status publish(const char *temporary, const char *final, heed_error 
     return status;
 }
 
-static heed_status fill_and_publish(const char *run, int64_t step, heed_checkpoint_fill *fill, void *context, heed_error *error)
+/* step -1: the folder is no checkpoint and gets no manifest. */
+static heed_status fill_and_publish(const char *final, int64_t step, heed_checkpoint_fill *fill,
+                                    void *context, heed_error *error)
 {
-    heed_buffer final = {0}, temporary = {0};
-    heed_buffer_printf(&final, "%s/checkpoint-%lld", run, (long long)step);
-    heed_buffer_printf(&temporary, "%s/checkpoint-%lld.tmp", run, (long long)step);
+    heed_buffer temporary = {0};
+    heed_buffer_printf(&temporary, "%s.tmp", final);
     heed_status status = HEED_OK;
-    if (final.failed || temporary.failed) status = heed_fail_memory(error, strlen(run) + 64, run);
+    if (temporary.failed) status = heed_fail_memory(error, strlen(final) + 8, final);
     if (status == HEED_OK) status = heed_directory_remove(temporary.data, error);
     if (status == HEED_OK) status = heed_directory_make(temporary.data, error);
     if (status == HEED_OK) {
         status = fill(context, temporary.data, error);
-        if (status == HEED_OK) status = seal(temporary.data, step, error);
-        if (status == HEED_OK) status = publish(temporary.data, final.data, error);
+        if (status == HEED_OK && step >= 0) status = seal(temporary.data, step, error);
+        if (status == HEED_OK && step < 0) status = heed_path_sync(temporary.data, error);
+        if (status == HEED_OK) status = publish(temporary.data, final, error);
         if (status != HEED_OK) heed_directory_remove(temporary.data, NULL);
     }
-    if (status == HEED_OK) status = heed_path_sync(run, error);
-    heed_buffer_free(&final);
     heed_buffer_free(&temporary);
     return status;
+}
+
+heed_status heed_run_write_model(const char *run, const char *name, heed_checkpoint_fill *fill,
+                                 void *context, heed_error *error)
+{
+    char *final = heed_path_join(run, name);
+    if (!final) return heed_fail_memory(error, strlen(run) + 64, run);
+    heed_status status = fill_and_publish(final, -1, fill, context, error);
+    free(final);
+    return status == HEED_OK ? heed_path_sync(run, error) : status;
+}
+
+static heed_status write_checkpoint(const char *run, int64_t step, heed_checkpoint_fill *fill,
+                                    void *context, heed_error *error)
+{
+    char name[64];
+    snprintf(name, sizeof name, "checkpoint-%lld", (long long)step);
+    char *final = heed_path_join(run, name);
+    if (!final) return heed_fail_memory(error, strlen(run) + 64, run);
+    heed_status status = fill_and_publish(final, step, fill, context, error);
+    free(final);
+    return status == HEED_OK ? heed_path_sync(run, error) : status;
 }
 
 heed_status heed_checkpoint_write(const char *run, int64_t step, heed_checkpoint_fill *fill, void *context,
                                   const heed_checkpoint_options *options, heed_error *error)
 {
     if (step < 0) return heed_fail(error, HEED_E_ARG, "checkpoint of step %lld: expected a step >= 0", (long long)step);
-    HEED_TRY(fill_and_publish(run, step, fill, context, error));
+    HEED_TRY(write_checkpoint(run, step, fill, context, error));
     HEED_TRY(heed_run_show(run, step, options->private_files, error));
     if (options->best) HEED_TRY(heed_run_point(run, "best", step, error));
     return options->keep > 0 ? heed_run_prune(run, (size_t)options->keep, error) : HEED_OK;

@@ -25,6 +25,10 @@ typedef struct heed_checkpoint_options {
 heed_status heed_checkpoint_write(const char *run, int64_t step, heed_checkpoint_fill *fill, void *context,
                                   const heed_checkpoint_options *options, heed_error *error);
 
+/* Fills RUN/NAME, a model folder that is no checkpoint, in the same way: whole or not at all. */
+heed_status heed_run_write_model(const char *run, const char *name, heed_checkpoint_fill *fill,
+                                 void *context, heed_error *error);
+
 /* At the start of a training: makes RUN if need be, removes what an interrupted one left under temporary names, points last and the
    links in RUN to the newest complete checkpoint. private_files as above. */
 heed_status heed_checkpoint_prepare(const char *run, const char *const *private_files, heed_error *error);

@@ -235,22 +235,37 @@ bool heed_run_is_link(const char *path, const struct stat *information)
     return heed_checkpoint_step_of(target, "") >= 0 || !strncmp(target, "last/", 5);
 }
 
-/* Only names that heed itself gives: half-written checkpoints, links on their way, the log and the picture. */
-static heed_status remove_leftover(void *context, const char *run, const char *name, const char *path,
-                                   const struct stat *information, heed_error *error)
+/* Whether `name` is that of a model folder of a run, followed by `ending`. */
+static bool is_model_folder(const char *name, const char *ending)
 {
-    (void)context;
-    int64_t old = S_ISDIR(information->st_mode) ? heed_checkpoint_step_of(name, ".old") : -1;
-    if (S_ISDIR(information->st_mode) && heed_checkpoint_step_of(name, ".tmp") >= 0) return heed_directory_remove(path, error);
-    if (old >= 0) {
-        char *final = path_of(run, old, "");
-        heed_status status = HEED_OK;
-        if (!final) status = heed_fail_memory(error, strlen(run) + 64, run);
-        else if (heed_path_exists(final)) status = heed_directory_remove(path, error);
-        else if (rename(path, final) != 0) status = heed_fail_system(error, "bring back", path);
-        free(final);
-        return status;
-    }
+    size_t length = strlen("average");
+    bool average = !strncmp(name, "average", length) && !strcmp(name + length, ending);
+    return average || heed_checkpoint_step_of(name, ending) >= 0;
+}
+
+/* What a replacement that was killed put aside comes back, unless the new one is there. */
+static heed_status bring_back(const char *path, heed_error *error)
+{
+    heed_status status = HEED_OK;
+    char *final = heed_string_copy(path);
+    if (!final) return heed_fail_memory(error, strlen(path), path);
+    final[strlen(final) - strlen(".old")] = 0;
+    if (heed_path_exists(final)) status = heed_directory_remove(path, error);
+    else if (rename(path, final) != 0) status = heed_fail_system(error, "bring back", path);
+    free(final);
+    return status;
+}
+
+/* Only names that heed itself gives: half-written models, links on their way, the log and the
+   picture. */
+static heed_status remove_leftover(void *context, const char *run, const char *name,
+                                   const char *path, const struct stat *information,
+                                   heed_error *error)
+{
+    (void)context, (void)run;
+    bool folder = S_ISDIR(information->st_mode);
+    if (folder && is_model_folder(name, ".tmp")) return heed_directory_remove(path, error);
+    if (folder && is_model_folder(name, ".old")) return bring_back(path, error);
     bool file = !strcmp(name, "log.jsonl.tmp") || !strcmp(name, "loss.svg.tmp");
     bool ours = ends_with_tmp(name) && heed_run_is_link(path, information);
     if (S_ISREG(information->st_mode)) ours = file;

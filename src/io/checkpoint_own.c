@@ -23,7 +23,8 @@ static bool is_own_file(const char *name)
 
 static bool is_own_folder(const char *name)
 {
-    static const char *const names[] = {"average", "average.tmp", "initial.tmp", NULL};
+    static const char *const names[] = {"average", "average.tmp", "average.old", "initial.tmp",
+                                        NULL};
     static const char *const endings[] = {"", ".tmp", ".old"};
     for (size_t i = 0; i < sizeof endings / sizeof *endings; i++)
         if (heed_checkpoint_step_of(name, endings[i]) >= 0) return true;

@@ -190,11 +190,9 @@ static heed_status newest_steps(const heed_trainer *t, int64_t *steps, size_t mo
     return status;
 }
 
-static heed_status save_average(heed_trainer *t, const char *folder, heed_error *error)
+static heed_status fill_average(void *context, const char *folder, heed_error *error)
 {
-    HEED_TRY(heed_directory_remove(folder, error));
-    HEED_TRY(heed_directory_make(folder, error));
-    return save_model(t, folder, error);
+    return save_model(context, folder, error);
 }
 
 /* Parameters and sums change places; the model holds the mean while it is written, its own weights afterwards. Nothing runs in between, so that
@@ -223,7 +221,7 @@ heed_status heed_trainer_average(heed_trainer *t, heed_error *error)
     for (size_t i = 0; i < found && status == HEED_OK; i++) status = add_checkpoint(t, steps[i], 1.0 / (double)found, sums, error);
     if (status == HEED_OK) {
         exchange(t, sums);
-        status = with_path(t, t->options.out, "average", save_average, error);
+        status = heed_run_write_model(t->options.out, "average", fill_average, t, error);
         exchange(t, sums);
     }
     free(steps), free(sums);

@@ -242,6 +242,31 @@ static void leftovers_are_cleaned_and_files_of_others_kept(void **state)
     expect_newest(run, 3);
 }
 
+static void other_models_of_a_run_are_written_whole(void **state)
+{
+    (void)state;
+    const char *run = fresh_run();
+    char path[600], old[600];
+    int64_t step = 3, other = 4;
+    snprintf(path, sizeof path, "%s/average", run);
+    assert_ok(heed_run_write_model(run, "average", fill_step, &step, &error));
+    assert_int_equal(loaded_step(path), 3);
+    assert_false(there(run, "average/checkpoint.json"));
+    assert_fails(HEED_E_CANCELLED, "stopped",
+                 heed_run_write_model(run, "average", fill_badly, &other, &error));
+    assert_int_equal(loaded_step(path), 3);
+    assert_ok(heed_run_write_model(run, "average", fill_step, &other, &error));
+    assert_int_equal(loaded_step(path), 4);
+    assert_false(there(run, "average.tmp") || there(run, "average.old"));
+    snprintf(old, sizeof old, "%s/average.old", run);
+    assert_int_equal(rename(path, old), 0); /* killed between the two moves of a replacement */
+    snprintf(old, sizeof old, "%s/average.tmp", run);
+    assert_ok(heed_directory_make(old, &error));
+    assert_ok(heed_checkpoint_prepare(run, private_files, &error));
+    assert_int_equal(loaded_step(path), 4);
+    assert_false(there(run, "average.tmp") || there(run, "average.old"));
+}
+
 static void killed_writers_leave_a_loadable_checkpoint(void **state)
 {
     (void)state;
@@ -269,6 +294,7 @@ int main(void)
         cmocka_unit_test(the_same_step_is_replaced_whole), cmocka_unit_test(a_failed_write_leaves_the_older_one),
         cmocka_unit_test(damaged_checkpoints_are_passed_over), cmocka_unit_test(manifests_may_say_anything),
         cmocka_unit_test(leftovers_are_cleaned_and_files_of_others_kept),
+        cmocka_unit_test(other_models_of_a_run_are_written_whole),
         cmocka_unit_test(killed_writers_leave_a_loadable_checkpoint)};
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -5,6 +5,7 @@
 #include "base/memory.h"
 #include <float.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -187,6 +188,14 @@ static bool in_range(const member *m, double value)
     return value >= m->least && value <= m->most;
 }
 
+/* What is expected in place of a value out of range. */
+static const char *expected_for(const member *m, double value, char text[48])
+{
+    if (m->kind != INTEGER || value < m->least) return m->expected;
+    snprintf(text, 48, "an integer up to %.0f", m->most);
+    return text;
+}
+
 static heed_status read_member(const reader *r, const member *m)
 {
     const json_t *value = json_object_get(r->json, m->key);
@@ -196,7 +205,9 @@ static heed_status read_member(const reader *r, const member *m)
     case INTEGER: {
         int64_t number = 0;
         HEED_TRY(heed_json_integer(r->json, m->key, &number, r->where, r->error));
-        if (!in_range(m, (double)number)) return fail(r, m->key, m->expected);
+        char text[48];
+        if (!in_range(m, (double)number))
+            return fail(r, m->key, expected_for(m, (double)number, text));
         *(int64_t *)field = number;
         return HEED_OK;
     }
@@ -298,8 +309,9 @@ static heed_status check_range(const heed_generation_settings *settings, const m
     bool unset = value == 0 && (m->offset == AT(max_new_tokens) || m->offset == AT(max_length));
     if (unset || in_range(m, value)) return HEED_OK;
     const char *finite = isfinite(value) ? "" : "a finite value: ";
-    return heed_fail(error, HEED_E_ARG, "%s is %g, expected %s%s", m->key, value, finite,
-                     m->expected);
+    char text[48];
+    return heed_fail(error, HEED_E_ARG, "%s is %.15g, expected %s%s", m->key, value, finite,
+                     expected_for(m, value, text));
 }
 
 heed_status heed_generation_settings_check_ranges(const heed_generation_settings *settings, heed_error *error)

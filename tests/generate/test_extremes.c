@@ -194,6 +194,10 @@ static void values_out_of_range_are_refused(void **state)
     settings.repetition_penalty = 5e-324;
     settings.typical_p = 5e-324;
     assert_ok(heed_generation_settings_check(&settings, &config, &error));
+    settings.beams = 1000001;
+    assert_fails(HEED_E_ARG, "num_beams is 1000001, expected an integer up to 1000000",
+                 heed_generation_settings_check(&settings, &config, &error));
+    settings.beams = 1;
     settings.repetition_penalty = 0;
     assert_fails(HEED_E_ARG, "a number above 0",
                  heed_generation_settings_check(&settings, &config, &error));

@@ -4,7 +4,7 @@
 typedef struct { task task; const char *out, *dtype, *random; int64_t seed; } convert_task;
 
 static const option options[] = {
-    HEED_OPTION(convert_task, out, "out", 'o', OPTION_TEXT, "FILE.gguf|DIR", "Where the model goes: a GGUF file, or a folder with safetensors: new, empty, or of an earlier\n"
+    HEED_OPTION(convert_task, out, "out", 'o', OPTION_TEXT, "FILE.gguf|DIR", "Where the model goes: a GGUF file, or a folder with safetensors: new, empty, or of an earlier "
                 "conversion, which is replaced."),
     HEED_OPTION(convert_task, dtype, "dtype", 0, OPTION_TEXT, "TYPE", "Type of the matrices: f32, f16, bf16; in GGUF also q4_0 q4_1 q5_0 q5_1 q8_0 q2_k q3_k q4_k q5_k q6_k iq4_nl\n"
                 "(default: as they are; blocks become f32 in a folder)."),

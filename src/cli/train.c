@@ -21,13 +21,13 @@ static const option options[] = {
     ROW(pairs, "pairs", OPTION_FLAG, NULL, "--data (and --valid) are two aligned files, source and target."),
     ROW(tokenizer, "tokenizer", OPTION_TEXT, "char|DIR", "char, or a folder with tokenizer files (default: that of --init, else char)."),
     ROW(template_file, "template", OPTION_TEXT, "FILE|NAME|none",
-        "Lays out conversations: a Jinja file, or one of the model's templates by name (default: the model's own, with tools its tool_use);\n"
+        "Lays out conversations: a Jinja file, or one of the model's templates by name (default: the model's own, with tools its tool_use); "
         "none: prompts and completions as they are."),
     ROW(template_time, "template-time", OPTION_INTEGER, "SECONDS", "The present, for templates that ask, in seconds since 1970 (now)."),
     ROW(objective, "objective", OPTION_TEXT, "NAME", "clm, mlm or seq2seq (default: as the family asks)."),
     ROW(out, "out", OPTION_TEXT, "RUN", "Run folder: log.jsonl, loss.svg, checkpoint-STEP/, last, best; RUN itself loads as a model."),
-    HEED_OPTION(train_task, resume, "resume", 0, OPTION_TEXT, "RUN", "Go on with an interrupted run, to the same bits.\n"
-                "May change: --max-steps (with the schedule of a run begun so), --valid, --eval-steps, --save-steps, --logging-steps,\n"
+    HEED_OPTION(train_task, resume, "resume", 0, OPTION_TEXT, "RUN", "Go on with an interrupted run, to the same bits. "
+                "May change: --max-steps (with the schedule of a run begun so), --valid, --eval-steps, --save-steps, --logging-steps, "
                 "--save-total-limit, --average-last, --stop-at; --data that moved."),
     HEED_HEADING("Model"),
     ROW(init, "init", OPTION_TEXT, "MODEL", "Fine-tune this model."),

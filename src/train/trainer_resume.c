@@ -58,21 +58,37 @@ static heed_status check_data(const heed_trainer *t, const char *checkpoint, hee
         o->out);
 }
 
+/* Whether `choice`, a file or a name, is the template that the run's tokenizer keeps. */
+static heed_status is_kept(const heed_tokenizer *tokenizer, const char *choice, bool *same,
+                           heed_error *error)
+{
+    enum { MOST = 1 << 24 };
+    heed_buffer text = {0};
+    size_t length = 0, count = 0;
+    const char *kept = tokenizer ? heed_tokenizer_chat_template(tokenizer, &length) : NULL;
+    *same = false;
+    if (kept == NULL) return HEED_OK;
+    if (!heed_path_exists(choice)) {
+        const char *named = heed_tokenizer_find_template(tokenizer, choice, &count);
+        *same = named != NULL && count == length && memcmp(named, kept, length) == 0;
+        return HEED_OK;
+    }
+    HEED_TRY(heed_file_read(choice, MOST, &text, error));
+    *same = text.length == length && memcmp(text.data, kept, length) == 0;
+    heed_buffer_free(&text);
+    return HEED_OK;
+}
+
 static heed_status check_template(const heed_trainer *t, heed_error *error)
 {
-    const char *path = t->extension.template_file, *kept = NULL;
-    heed_buffer text = {0};
-    size_t length = 0;
-    if (path == NULL) return HEED_OK;
-    if (t->tokenizer != NULL) kept = heed_tokenizer_chat_template(t->tokenizer, &length);
-    HEED_TRY(heed_file_read(path, 1 << 24, &text, error));
-    bool same = kept != NULL && text.length == length && memcmp(text.data, kept, length) == 0;
-    heed_buffer_free(&text);
+    const char *choice = t->extension.template_file;
+    bool same = true;
+    if (choice != NULL) HEED_TRY(is_kept(t->tokenizer, choice, &same, error));
     if (same) return HEED_OK;
     return heed_fail(error, HEED_E_ARG,
                      "--template %s: not the template that the run was started with, which its "
                      "tokenizer keeps: leave it out",
-                     path);
+                     choice);
 }
 
 static heed_status check_length(const heed_trainer *t, heed_error *error)

@@ -159,6 +159,16 @@ expect 0 '' "$heed" train --resume run -q
 cmp run/checkpoint-20/model.safetensors whole/checkpoint-20/model.safetensors || fail "other weights after the data moved"
 mv moved/text.txt .
 
+# --- going on with a template: a file was read once, since then the tokenizer keeps it ---
+printf '{"messages": [{"role": "user", "content": "hi"}, {"role": "assistant", "content": "yo"}]}\n' >talk.jsonl
+cp "$fixtures/chat-templates/chatml.jinja" own.jinja
+sed 's/im_start/im_begin/' own.jinja >another.jinja
+"$heed" train --init "$fixtures/smollm2" --data talk.jsonl --template own.jinja --out talk --max-steps 3 --stop-at 1 --batch-size 1 -q 2>/dev/null || fail "train --template"
+expect 1 'not the template that the run was started with' "$heed" train --resume talk --template another.jinja -q
+expect 1 'the run was started without it' "$heed" train --resume talk --template none -q
+expect 0 '' "$heed" train --resume talk --template own.jinja -q --stop-at 2
+expect 0 '' "$heed" train --resume talk --template default -q
+
 # --- going on for longer: the rates are those of a training that was begun so ---
 rates() { sed -n 's/^{"step":\([0-9]*\),.*"lr":\([^,]*\),.*/\1 \2/p' "$1/log.jsonl" | sed '1,10d'; }
 start

@@ -29,7 +29,7 @@ static const option options[] = {
     HEED_OPTION(chat_task, context, "context", 'c', OPTION_COUNT, "T", "Positions of the conversation (default: the model's context)."),
     HEED_OPTION(chat_task, keep_all, "keep-all", 0, OPTION_FLAG, NULL, "When the conversation no longer fits: an error instead of leaving out the oldest messages."),
     HEED_OPTION(chat_task, template_file, "template", 0, OPTION_TEXT, "FILE|NAME", "Chat template: a Jinja file, or one of the model's templates by name (default: the one called default)."),
-    HEED_OPTION(chat_task, load, "load", 0, OPTION_TEXT, "FILE", "Go on with a saved conversation."),
+    HEED_OPTION(chat_task, load, "load", 0, OPTION_TEXT, "FILE", "Go on with a saved conversation; --system replaces its system prompt."),
     HEED_OPTION(chat_task, save, "save", 0, OPTION_TEXT, "FILE", "Save the conversation there, after each turn."),
     HEED_OPTION(chat_task, stop, "stop", 0, OPTION_LIST, "TEXT",
                 "End an answer when this text comes; it is not printed."),
@@ -299,6 +299,8 @@ static heed_status run(task *t)
     heed_status status = values->save ? heed_output_check(values->save, &t->error) : HEED_OK;
     if (status == HEED_OK) status = heed_chat_new(&values->chat, t->transformer, &how, &t->error);
     if (status == HEED_OK && values->load) status = heed_chat_load(values->chat, values->load, &t->error);
+    if (status == HEED_OK && values->load && values->system)
+        status = heed_chat_set_system(values->chat, values->system, &t->error);
     if (status == HEED_OK) status = note_idle(values);
     if (status != HEED_OK) return status;
     values->changed = true;

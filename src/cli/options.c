@@ -170,6 +170,12 @@ static bool take_values(const verb *v, const option *o, void *values, int argc, 
     return true;
 }
 
+/* Whether a second value takes the place of the first one. */
+static bool is_single(const option *o)
+{
+    return o->kind != OPTION_FLAG && o->kind != OPTION_LIST && o->kind != OPTION_PAIR;
+}
+
 bool options_parse(const verb *v, void *values, int argc, char **argv, option_words *words,
                    bool *helped)
 {
@@ -202,7 +208,11 @@ bool options_parse(const verb *v, void *values, int argc, char **argv, option_wo
             if (word[2 + length] == '=') attached = word + 3 + length;
         } else if ((o = find_letter(v, word[1])) && word[2]) attached = word + 2 + (word[2] == '=');
         if (!o) return unknown_option(v, word);
+        bool replaced = is_single(o) && option_given(words, o->name);
         if (!take_values(v, o, values, argc, argv, &at, attached)) return false;
+        if (replaced)
+            note("note: %s%s is given more than once: the last value counts",
+                 o->name[1] ? "--" : "-", o->name);
         if (!option_list_add(&words->given, o->name)) return false;
     }
     return true;

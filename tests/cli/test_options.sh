@@ -66,6 +66,17 @@ expect 0 'note: --temp has no effect without --pairs' "$heed" eval -m "$fixtures
 expect 0 'note: --seed has no effect without --random' "$heed" convert "$fixtures/gpt2" --out converted --seed 1
 expect 0 'note: --prompt-tokens has no effect with --lengths' "$heed" bench -m "$fixtures/bert" --batch 2 --lengths 2-4 --rounds 1 -p 5
 
+expect 0 'note: --prompt is given more than once: the last value counts' "$heed" tokenize -m "$fixtures/gpt2" -p x -p y
+expect 0 '' "$heed" eval -m "$fixtures/gpt2" --text other.txt --text other.txt --max-tokens 9 --json --json
+! grep -q 'more than once' "$work/out" || fail "a list that is given in parts"
+
+# --- a saved conversation and another system prompt ---
+speak() { "$heed" chat -m "$fixtures/smollm2" --template "$fixtures/chat-templates/chatml.jinja" -n 2 --temp 0 "$@"; }
+expect 0 '' speak -p Hello --system first --save saved.json
+expect 0 '' speak -p again --system second --load saved.json --save saved.json
+grep -q '"second"' saved.json && ! grep -q '"first"' saved.json || fail "--system beside --load was passed over"
+grep -q '"Hello"' saved.json || fail "--system beside --load lost the conversation"
+
 # --- options of a generation: with what is chosen beside them, and with generation_config.json ---
 while IFS='|' read -r options pattern; do
   expect 0 "$pattern" "$heed" generate -m "$fixtures/gpt2" --prompt-ids 5,6 -n 2 --ids $options

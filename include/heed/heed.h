@@ -159,6 +159,7 @@ typedef struct heed_conversion {
     uint64_t seed;
     const char *out;        /* FILE.gguf, else a folder: new, empty, or of an earlier conversion */
     const char *dtype;      /* of the matrices: "f16", "q8_0" ...; NULL: as they are (blocks become f32 in a folder) */
+    const struct heed_hooks *hooks; /* borrowed for the call; a conversion that is cancelled leaves `out` as it was; NULL: none */
 } heed_conversion;
 /* Blocks are copied where their type stays, else rounded to the nearest. *notes: lines worth telling, or NULL; free with heed_free. */
 heed_status heed_convert_model(const heed_conversion *how, char **notes, heed_error *error);

@@ -1,5 +1,5 @@
 /* Converting models for the public interface: load without a backend (weights stay as they are stored), write. */
-#include "api/api.h"
+#include "api/transformer.h"
 
 #include "base/file.h"
 #include "base/memory.h"
@@ -22,7 +22,7 @@ heed_status heed_weight_type_read(const char *name, heed_dtype *dtype, heed_erro
 
 static heed_status load(const heed_conversion *how, heed_model **model, heed_error *error)
 {
-    heed_model_options options = {.seed = how->seed};
+    heed_model_options options = {.seed = how->seed, .cancel = heed_hooks_cancel(how->hooks)};
     if (!how->random) return heed_model_load(model, how->model, &options, error);
     json_t *json = NULL;
     heed_config *config = heed_allocate(1, sizeof *config);
@@ -182,6 +182,7 @@ heed_status heed_convert_model(const heed_conversion *how, char **notes, heed_er
     for (size_t i = 0; status == HEED_OK && i < heed_model_note_count(c.model); i++)
         if (heed_model_note_is_aloud(c.model, i))
             heed_buffer_printf(&c.notes, "%s\n", heed_model_note(c.model, i));
+    if (status == HEED_OK) heed_model_set_cancel(c.model, heed_hooks_cancel(how->hooks));
     if (status == HEED_OK) status = load_company(&c, gguf, error);
     if (status == HEED_OK) status = gguf ? write_gguf(&c, error) : write_folder(&c, error);
     heed_tokenizer_free(c.tokenizer);

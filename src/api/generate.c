@@ -89,7 +89,8 @@ static heed_status generate_cached(heed_session *session, const char *path, cons
 {
     heed_prefix prefix;
     heed_prefix_begin(&prefix, session);
-    heed_status status = heed_path_exists(path) ? heed_prefix_load(&prefix, path, error) : HEED_OK;
+    bool kept = heed_path_is_regular(path); /* pipes and devices only take what is written */
+    heed_status status = kept ? heed_prefix_load(&prefix, path, error) : HEED_OK;
     if (status == HEED_OK) status = heed_generate_from(session, &prefix, tokenizer, settings, prompt, events, generation, error);
     if (status == HEED_OK) *saved = heed_prefix_save(&prefix, path, error);
     heed_prefix_free(&prefix);

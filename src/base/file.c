@@ -221,6 +221,12 @@ bool heed_path_is_directory(const char *path)
     return stat(path, &information) == 0 && S_ISDIR(information.st_mode);
 }
 
+bool heed_path_is_regular(const char *path)
+{
+    struct stat information;
+    return stat(path, &information) == 0 && S_ISREG(information.st_mode);
+}
+
 char *heed_path_join(const char *folder, const char *name)
 {
     size_t a = strlen(folder), b = strlen(name);

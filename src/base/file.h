@@ -78,11 +78,14 @@ bool heed_temporary_is_name(const char *name);
 char *heed_temporary_path(const char *folder);
 /* Makes an empty folder of such a name in `parent`; caller frees *path. */
 heed_status heed_temporary_directory(const char *parent, char **path, heed_error *error);
+/* Removes a regular file of a temporary name unless its writer still holds it. Errors are ignored. */
+void heed_temporary_remove_abandoned(const char *path);
 
 /* ---- folders and links ---- */
 
 bool heed_path_exists(const char *path);
 bool heed_path_is_directory(const char *path);
+bool heed_path_is_regular(const char *path); /* a regular file, or a link to one */
 /* "folder/name"; caller frees; NULL when memory is out. */
 char *heed_path_join(const char *folder, const char *name);
 /* The folder that `path` is in, "." without a slash; caller frees; NULL when memory is out. */

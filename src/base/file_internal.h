@@ -7,8 +7,8 @@
 /* heed_file_writer_open. unnamed: use a file without a name if the file system has those. */
 heed_status heed_file_writer_begin(heed_file_writer *writer, const char *path, bool unnamed,
                                    heed_error *error);
-/* Removes the files of temporary names in `folder` whose writers have ended. Errors are ignored. */
-void heed_temporary_remove_abandoned(const char *folder);
+/* Removes the abandoned files of temporary names in `folder`. Errors are ignored. */
+void heed_temporary_clean(const char *folder);
 /* fsync of the folder that `path` is in. */
 heed_status heed_path_sync_folder_of(const char *path, heed_error *error);
 

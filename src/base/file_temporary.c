@@ -51,21 +51,27 @@ heed_status heed_temporary_directory(const char *parent, char **path, heed_error
     return heed_fail(error, HEED_E_IO, "%s: no free name for a temporary folder in it", parent);
 }
 
-/* If a file of such a name can be locked, its writer has ended, and the writer's lock with it. */
-void heed_temporary_remove_abandoned(const char *folder)
+/* If the file can be locked, its writer has ended, and the writer's lock with it. */
+void heed_temporary_remove_abandoned(const char *path)
+{
+    struct stat information;
+    int descriptor = open(path, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    if (descriptor < 0) return;
+    if (fstat(descriptor, &information) == 0 && S_ISREG(information.st_mode) &&
+        flock(descriptor, LOCK_EX | LOCK_NB) == 0)
+        (void)unlink(path);
+    close(descriptor);
+}
+
+void heed_temporary_clean(const char *folder)
 {
     DIR *stream = opendir(folder);
     if (!stream) return;
     for (struct dirent *entry; (entry = readdir(stream));) {
-        struct stat information;
-        if (!heed_temporary_is_name(entry->d_name)) continue;
-        int descriptor =
-            openat(dirfd(stream), entry->d_name, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-        if (descriptor < 0) continue;
-        if (fstat(descriptor, &information) == 0 && S_ISREG(information.st_mode) &&
-            flock(descriptor, LOCK_EX | LOCK_NB) == 0)
-            (void)unlinkat(dirfd(stream), entry->d_name, 0);
-        close(descriptor);
+        char *path = NULL;
+        if (heed_temporary_is_name(entry->d_name)) path = heed_path_join(folder, entry->d_name);
+        if (path) heed_temporary_remove_abandoned(path);
+        free(path);
     }
     closedir(stream);
 }

@@ -200,7 +200,7 @@ static heed_status create(heed_file_writer *writer, const struct stat *old, bool
     if (!folder) return heed_fail_memory(error, strlen(writer->target), writer->path);
     heed_status status = unnamed ? create_unnamed(writer, folder, error) : HEED_OK;
     if (status == HEED_OK && writer->descriptor < 0) {
-        heed_temporary_remove_abandoned(folder);
+        heed_temporary_clean(folder);
         status = create_named(writer, folder, error);
     }
     free(folder);

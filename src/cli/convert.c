@@ -24,7 +24,7 @@ static int check(task *t)
 static heed_status run(task *t)
 {
     const convert_task *values = (convert_task *)t;
-    heed_conversion how = {.model = t->model, .random = values->random, .seed = (uint64_t)values->seed, .out = values->out, .dtype = values->dtype};
+    heed_conversion how = {.model = t->model, .random = values->random, .seed = (uint64_t)values->seed, .out = values->out, .dtype = values->dtype, .hooks = t->load.hooks};
     char *notes = NULL;
     heed_status status = heed_convert_model(&how, &notes, &t->error);
     if (notes && *notes) fprintf(stderr, "%s", notes);
@@ -38,4 +38,4 @@ const verb verb_convert = {
                    "where another is asked for; norms and biases stay f32 in GGUF files. The tokenizer goes along.",
     .examples = "  heed convert path/to/model --out model.gguf --dtype q8_0\n  heed convert model.gguf --out folder --dtype bf16\n"
                 "  heed convert --random config.json --out random.gguf --dtype q4_0 --seed 1\n",
-    .options = options, .rules = rules, .shares = VERB_MODEL_MAYBE, .bytes = sizeof(convert_task), .check = check, .run = run};
+    .options = options, .rules = rules, .shares = VERB_MODEL_MAYBE | VERB_STOPS, .bytes = sizeof(convert_task), .check = check, .run = run};

@@ -1,5 +1,6 @@
-/* Writing checkpoints. What a kill at any moment can leave behind: a folder checkpoint-N.tmp or checkpoint-N.old, links NAME.tmp,
-   and last or the links in RUN one step behind. heed_checkpoint_prepare (checkpoint_find.c) repairs all of these. */
+/* Writing checkpoints. What a kill at any moment can leave: folders, links and files of temporary
+   names, and last or the links in RUN one step late. heed_checkpoint_prepare (checkpoint_find.c)
+   repairs all of these. */
 #define _GNU_SOURCE
 #include "io/checkpoint.h"
 
@@ -21,8 +22,9 @@ static heed_status seal(const char *folder, int64_t step, heed_error *error)
     return heed_manifest_seal(folder, HEED_CHECKPOINT_MANIFEST, head, false, error);
 }
 
-/* Puts the sealed folder in its place. An older checkpoint of the same step is swapped out in one move where the file system can;
-   else it stands aside as .old for a moment, from where heed_checkpoint_prepare brings it back if the second move never came. */
+/* Puts the sealed folder in its place. An older checkpoint of the same step is swapped out in one
+   move where the file system can do that; else it has a temporary name for a moment, from where
+   heed_checkpoint_prepare brings it back if the second move never came. */
 static heed_status publish(const char *temporary, const char *final, heed_error *error)
 {
     heed_status status = HEED_OK;
@@ -31,14 +33,13 @@ static heed_status publish(const char *temporary, const char *final, heed_error 
 #ifdef RENAME_EXCHANGE
     if (renameat2(AT_FDCWD, temporary, AT_FDCWD, final, RENAME_EXCHANGE) == 0) return heed_directory_remove(temporary, error);
 #endif
-    heed_buffer old = {0};
-    heed_buffer_printf(&old, "%s.old", final);
-    if (old.failed) status = heed_fail_memory(error, strlen(final) + 5, final);
-    else status = heed_directory_remove(old.data, error);
-    if (status == HEED_OK && (rename(final, old.data) != 0 || rename(temporary, final) != 0))
+    char *run = heed_path_folder(final), *old = run ? heed_temporary_path(run) : NULL;
+    if (!old) status = heed_fail_memory(error, strlen(final) + HEED_TEMPORARY_NAME, final);
+    else if (rename(final, old) != 0 || rename(temporary, final) != 0)
         status = heed_fail_system(error, "rename into place", final);
-    if (status == HEED_OK) status = heed_directory_remove(old.data, error);
-    heed_buffer_free(&old);
+    else status = heed_directory_remove(old, error);
+    free(run);
+    free(old);
     return status;
 }
 
@@ -46,20 +47,18 @@ static heed_status publish(const char *temporary, const char *final, heed_error 
 static heed_status fill_and_publish(const char *final, int64_t step, heed_checkpoint_fill *fill,
                                     void *context, heed_error *error)
 {
-    heed_buffer temporary = {0};
-    heed_buffer_printf(&temporary, "%s.tmp", final);
-    heed_status status = HEED_OK;
-    if (temporary.failed) status = heed_fail_memory(error, strlen(final) + 8, final);
-    if (status == HEED_OK) status = heed_directory_remove(temporary.data, error);
-    if (status == HEED_OK) status = heed_directory_make(temporary.data, error);
+    char *temporary = NULL, *run = heed_path_folder(final);
+    if (!run) return heed_fail_memory(error, strlen(final) + 1, final);
+    heed_status status = heed_temporary_directory(run, &temporary, error);
     if (status == HEED_OK) {
-        status = fill(context, temporary.data, error);
-        if (status == HEED_OK && step >= 0) status = seal(temporary.data, step, error);
-        if (status == HEED_OK && step < 0) status = heed_path_sync(temporary.data, error);
-        if (status == HEED_OK) status = publish(temporary.data, final, error);
-        if (status != HEED_OK) heed_directory_remove(temporary.data, NULL);
+        status = fill(context, temporary, error);
+        if (status == HEED_OK && step >= 0) status = seal(temporary, step, error);
+        if (status == HEED_OK && step < 0) status = heed_path_sync(temporary, error);
+        if (status == HEED_OK) status = publish(temporary, final, error);
+        if (status != HEED_OK) heed_directory_remove(temporary, NULL);
     }
-    heed_buffer_free(&temporary);
+    free(temporary);
+    free(run);
     return status;
 }
 

@@ -24,11 +24,11 @@ int64_t heed_checkpoint_step_of(const char *name, const char *ending)
     return errno == 0 && !strcmp(end, ending) ? step : -1;
 }
 
-/* The path of a checkpoint, or of what its writing left with another ending; NULL when memory is out. */
-static char *path_of(const char *run, int64_t step, const char *ending)
+/* The path of a checkpoint; NULL when memory is out. */
+static char *path_of(const char *run, int64_t step)
 {
     heed_buffer path = {0};
-    heed_buffer_printf(&path, "%s/checkpoint-%lld%s", run, (long long)step, ending);
+    heed_buffer_printf(&path, "%s/checkpoint-%lld", run, (long long)step);
     if (path.failed) heed_buffer_free(&path);
     return path.data;
 }
@@ -106,7 +106,7 @@ heed_status heed_checkpoint_newest(const char *run, char **path, int64_t *step, 
     for (size_t i = 0; i < list.count && status == HEED_OK && !*path; i++) {
         int64_t said;
         heed_error problem = {0};
-        char *folder = path_of(run, list.steps[i], "");
+        char *folder = path_of(run, list.steps[i]);
         if (!folder) status = heed_fail_memory(error, strlen(run) + 64, run);
         else if (heed_checkpoint_check(folder, &said, &problem) == HEED_OK && said == list.steps[i]) {
             *path = folder;
@@ -184,7 +184,7 @@ heed_status heed_run_show(const char *run, int64_t step, const char *const *priv
 {
     link_job job = {run, private_files};
     int64_t last = -1;
-    char *folder = path_of(run, step, "");
+    char *folder = path_of(run, step);
     if (!folder) return heed_fail_memory(error, strlen(run) + 64, run);
     heed_status status = heed_for_each_entry(folder, link_file, &job, error);
     free(folder);
@@ -193,13 +193,14 @@ heed_status heed_run_show(const char *run, int64_t step, const char *const *priv
     return status == HEED_OK ? heed_for_each_entry(run, drop_stale_link, NULL, error) : status;
 }
 
-/* Under its temporary name a half-removed checkpoint is no checkpoint any more. */
+/* Under a temporary name a half-removed checkpoint is no checkpoint any more. */
 static heed_status remove_checkpoint(const char *run, int64_t step, heed_error *error)
 {
-    char *path = path_of(run, step, ""), *temporary = path_of(run, step, ".tmp");
-    heed_status status = path && temporary ? heed_directory_remove(temporary, error)
-                                           : heed_fail_memory(error, strlen(run) + 64, run);
-    if (status == HEED_OK && rename(path, temporary) != 0) status = heed_fail_system(error, "rename", path);
+    char *path = path_of(run, step), *temporary = heed_temporary_path(run);
+    heed_status status =
+        path && temporary ? HEED_OK : heed_fail_memory(error, strlen(run) + 64, run);
+    if (status == HEED_OK && rename(path, temporary) != 0)
+        status = heed_fail_system(error, "rename", path);
     if (status == HEED_OK) status = heed_directory_remove(temporary, error);
     free(path);
     free(temporary);
@@ -219,12 +220,6 @@ heed_status heed_run_prune(const char *run, size_t keep, heed_error *error)
     return status;
 }
 
-static bool ends_with_tmp(const char *name)
-{
-    size_t length = strlen(name);
-    return length > 4 && !strcmp(name + length - 4, ".tmp");
-}
-
 bool heed_run_is_link(const char *path, const struct stat *information)
 {
     char target[600];
@@ -235,42 +230,32 @@ bool heed_run_is_link(const char *path, const struct stat *information)
     return heed_checkpoint_step_of(target, "") >= 0 || !strncmp(target, "last/", 5);
 }
 
-/* Whether `name` is that of a model folder of a run, followed by `ending`. */
-static bool is_model_folder(const char *name, const char *ending)
+/* A complete checkpoint whose place is free takes it; what else a killed writer left is removed. */
+static heed_status settle_folder(const char *run, const char *path, heed_error *error)
 {
-    size_t length = strlen("average");
-    bool average = !strncmp(name, "average", length) && !strcmp(name + length, ending);
-    return average || heed_checkpoint_step_of(name, ending) >= 0;
-}
-
-/* What a replacement that was killed put aside comes back, unless the new one is there. */
-static heed_status bring_back(const char *path, heed_error *error)
-{
-    heed_status status = HEED_OK;
-    char *final = heed_string_copy(path);
-    if (!final) return heed_fail_memory(error, strlen(path), path);
-    final[strlen(final) - strlen(".old")] = 0;
+    int64_t step = -1;
+    heed_error problem = {0};
+    heed_status status = heed_checkpoint_check(path, &step, &problem);
+    if (status == HEED_E_NOMEM) return heed_fail(error, status, "%s", problem.message);
+    if (status != HEED_OK) return heed_directory_remove(path, error);
+    char *final = path_of(run, step);
+    if (!final) return heed_fail_memory(error, strlen(run) + 64, run);
     if (heed_path_exists(final)) status = heed_directory_remove(path, error);
     else if (rename(path, final) != 0) status = heed_fail_system(error, "bring back", path);
     free(final);
     return status;
 }
 
-/* Only names that heed itself gives: half-written models, links on their way, the log and the
-   picture. */
-static heed_status remove_leftover(void *context, const char *run, const char *name,
-                                   const char *path, const struct stat *information,
-                                   heed_error *error)
+/* Folders and links of temporary names are heed's, and only this process writes checkpoints now. */
+static heed_status remove_leftover(void *context, const char *run, const char *name, const char *path,
+                                   const struct stat *information, heed_error *error)
 {
-    (void)context, (void)run;
-    bool folder = S_ISDIR(information->st_mode);
-    if (folder && is_model_folder(name, ".tmp")) return heed_directory_remove(path, error);
-    if (folder && is_model_folder(name, ".old")) return bring_back(path, error);
-    bool file = !strcmp(name, "log.jsonl.tmp") || !strcmp(name, "loss.svg.tmp");
-    bool ours = ends_with_tmp(name) && heed_run_is_link(path, information);
-    if (S_ISREG(information->st_mode)) ours = file;
-    if (ours && unlink(path) != 0) return heed_fail_system(error, "remove", path);
-    return HEED_OK;
+    (void)context;
+    if (!heed_temporary_is_name(name)) return HEED_OK;
+    if (S_ISDIR(information->st_mode)) return settle_folder(run, path, error);
+    if (S_ISREG(information->st_mode)) heed_temporary_remove_abandoned(path);
+    bool ours = heed_run_is_link(path, information);
+    return !ours || unlink(path) == 0 ? HEED_OK : heed_fail_system(error, "remove", path);
 }
 
 heed_status heed_checkpoint_prepare(const char *run, const char *const *private_files, heed_error *error)

@@ -2,6 +2,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "io/gguf.h"
+#include "io/stored.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -176,7 +177,8 @@ static heed_status put_data(heed_file_writer *writer, const heed_tensor_set *set
         const void *data = set->tensors[i].data;
         status = measure(set, i, &bytes, error);
         if (status == HEED_OK && bytes && !data) status = set->produce(set->context, i, &set->tensors[i], scratch, error);
-        if (status == HEED_OK && bytes) status = heed_file_writer_put(writer, data ? data : scratch, bytes, error);
+        if (status == HEED_OK && bytes)
+            status = heed_stored_put(writer, set, data ? data : scratch, bytes, error);
         if (status == HEED_OK && bytes % ALIGNMENT) status = heed_file_writer_put(writer, zeros, ALIGNMENT - bytes % ALIGNMENT, error);
     }
     heed_free_aligned(scratch);

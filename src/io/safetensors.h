@@ -4,6 +4,7 @@
 #ifndef HEED_IO_SAFETENSORS_H
 #define HEED_IO_SAFETENSORS_H
 
+#include "base/cancel.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "tensor/dtype.h"
@@ -75,6 +76,7 @@ typedef struct heed_tensor_set {
     heed_tensor_produce *produce; /* for tensors without data, unless they are empty: called once for each, in file order */
     void *context;
     const char *const *metadata;  /* key, value, key, value ... NULL; NULL means {"format": "pt"} */
+    heed_cancel cancel;           /* who may end the writing; asked for every few megabytes */
 } heed_tensor_set;
 
 /* Writes one file under a temporary name, syncs it and renames it into place: `path` holds the old bytes or all of the new ones.

@@ -3,7 +3,7 @@
 #include "base/json.h"
 #include "base/memory.h"
 #include "base/utf8.h"
-#include "io/safetensors.h"
+#include "io/stored.h"
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -138,7 +138,7 @@ static heed_status put_tensors(heed_file_writer *writer, const heed_tensor_set *
             status = set->produce(set->context, items[i].index, items[i].source, scratch, error);
             bytes = scratch;
         }
-        if (status == HEED_OK) status = heed_file_writer_put(writer, bytes, items[i].bytes, error);
+        if (status == HEED_OK) status = heed_stored_put(writer, set, bytes, items[i].bytes, error);
     }
     heed_free_aligned(scratch);
     return status;

@@ -45,6 +45,19 @@ heed_status heed_stored_read(const heed_stored_tensor *tensor, size_t offset, vo
     return HEED_OK;
 }
 
+heed_status heed_stored_put(heed_file_writer *writer, const heed_tensor_set *set, const void *bytes,
+                            size_t count, heed_error *error)
+{
+    enum { PART = 1 << 22 };
+    const char *at = bytes;
+    for (size_t done = 0, part; done < count; done += part) {
+        part = count - done < PART ? count - done : PART;
+        HEED_TRY(heed_cancel_check(set->cancel, "writing tensors", error));
+        HEED_TRY(heed_file_writer_put(writer, at + done, part, error));
+    }
+    return HEED_OK;
+}
+
 /* Makes room for `bytes`. What was in the buffer is lost. */
 static bool reserve(heed_stored_window *window, size_t bytes)
 {

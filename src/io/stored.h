@@ -10,6 +10,10 @@ void heed_stored_sort(heed_stored_tensor *tensors, size_t count);
 void heed_stored_index(heed_stored_tensor **by_name, heed_stored_tensor *tensors, size_t count);
 const heed_stored_tensor *heed_stored_find(heed_stored_tensor *const *by_name, size_t count, const char *name); /* NULL when absent */
 
+/* Puts bytes of a tensor of the set, by parts, between which set->cancel is asked. */
+heed_status heed_stored_put(heed_file_writer *writer, const heed_tensor_set *set, const void *bytes,
+                            size_t count, heed_error *error);
+
 /* The bytes of one tensor after the other, read as they are asked for. Begin with zeros and set
    `tensor`. A tensor of at most HEED_STORED_WINDOW bytes is read once, a larger one by parts. */
 enum { HEED_STORED_WINDOW = 1 << 24 };

@@ -33,6 +33,8 @@ heed_status heed_model_load(heed_model **model, const char *path, const heed_mod
 heed_status heed_model_new_random(heed_model **model, const heed_config *config, const heed_model_options *options, heed_error *error);
 /* Writes config.json and model.safetensors (or shards) into an existing folder, in the layout that transformers loads.
    dtype HEED_F32, HEED_F16 or HEED_BF16; HEED_DTYPE_COUNT: as stored (training: f32). */
+/* Who may end the writing of the model from now on, with HEED_E_CANCELLED. */
+void heed_model_set_cancel(heed_model *model, heed_cancel cancel);
 heed_status heed_model_save(const heed_model *model, const char *folder, heed_dtype dtype, heed_error *error);
 
 /* Writes a GGUF file: metadata and tensors in the names of its family, `tokenizer` (entries, may be NULL) behind the model's own. dtype: of

@@ -44,6 +44,13 @@ static bool copy_tensor(const save_state *state, const heed_tensor *tensor, heed
     return true;
 }
 
+/* Elements from `at` on that are worked on before somebody may end the work: whole blocks. */
+static size_t part_of(const heed_tensor *tensor, size_t at)
+{
+    enum { PART = 1 << 18 };
+    return tensor->elements - at < PART ? tensor->elements - at : PART;
+}
+
 static heed_status produce(void *context, size_t index, const heed_tensor_source *target, void *bytes, heed_error *error)
 {
     const save_state *state = context;
@@ -52,7 +59,12 @@ static heed_status produce(void *context, size_t index, const heed_tensor_source
     float *values = heed_allocate(tensor->elements + 1, sizeof *values);
     if (!values) return heed_fail_memory(error, tensor->elements * sizeof *values, tensor->name);
     heed_status status = read_tensor(state, tensor, values, error);
-    if (status == HEED_OK) heed_convert(bytes, target->dtype, values, HEED_F32, tensor->elements);
+    for (size_t at = 0, part; at < tensor->elements && status == HEED_OK; at += part) {
+        part = part_of(tensor, at);
+        heed_convert((char *)bytes + heed_dtype_bytes(target->dtype, at), target->dtype,
+                     values + at, HEED_F32, part);
+        status = heed_cancel_check(state->model->cancel, "converting tensors", error);
+    }
     free(values);
     return status;
 }
@@ -91,9 +103,12 @@ static heed_status check_values(const save_state *state, const char *path,
         if (!values)
             return heed_fail_memory(error, tensor->elements * sizeof *values, tensor->name);
         heed_status status = read_tensor(state, tensor, values, error);
-        if (status == HEED_OK)
-            status = heed_values_fit(&target, values, tensor->elements, (heed_element_place){0, 1},
-                                     error);
+        for (size_t at = 0, part; at < tensor->elements && status == HEED_OK; at += part) {
+            part = part_of(tensor, at);
+            status = heed_values_fit(&target, values + at, part, (heed_element_place){at, 1}, error);
+            if (status == HEED_OK)
+                status = heed_cancel_check(state->model->cancel, "looking at tensors", error);
+        }
         free(values);
         HEED_TRY(status);
     }
@@ -143,7 +158,8 @@ static heed_status write_tensors(save_state *state, const char *folder, heed_dty
     if (status == HEED_OK) {
         list_sources(state, dtype, sources, tensors, &count);
         state->tensors = tensors;
-        heed_tensor_set set = {.tensors = sources, .count = count, .produce = produce, .context = state};
+        heed_tensor_set set = {.tensors = sources, .count = count, .produce = produce,
+                               .context = state, .cancel = state->model->cancel};
         status = check_values(state, NULL, &set, false, error);
         if (status == HEED_OK)
             status = heed_safetensors_write_folder(folder, &set, (size_t)1 << SHARD_BYTES_LOG2,
@@ -152,6 +168,11 @@ static heed_status write_tensors(save_state *state, const char *folder, heed_dty
     free(tensors);
     free(sources);
     return status;
+}
+
+void heed_model_set_cancel(heed_model *model, heed_cancel cancel)
+{
+    model->cancel = cancel;
 }
 
 heed_status heed_model_save(const heed_model *model, const char *folder, heed_dtype dtype, heed_error *error)
@@ -198,7 +219,8 @@ static heed_status write_gguf(save_state *state, const char *path, heed_dtype dt
             sources[count++] = (heed_tensor_source){.name = factors.names[i], .dtype = HEED_F32, .rank = 1, .shape = &factors.pairs, .data = factors.values[i]};
         if (tokenizer) heed_gguf_put_entries(&entries, tokenizer);
         state->tensors = tensors;
-        heed_tensor_set set = {.tensors = sources, .count = count, .produce = produce, .context = state};
+        heed_tensor_set set = {.tensors = sources, .count = count, .produce = produce,
+                               .context = state, .cancel = state->model->cancel};
         status = check_values(state, path, &set, true, error);
         if (status == HEED_OK) status = heed_gguf_write(path, &entries, &set, error);
     }

@@ -80,7 +80,7 @@ struct heed_model {
     size_t n_notes, notes_capacity;
     const heed_weight_name *names; /* of tensors: the family's, or those of GGUF files */
     const char *prefix;
-    heed_cancel cancel;            /* while the weights are filled; nobody afterwards */
+    heed_cancel cancel;            /* while the weights are filled; then nobody, or who may end the writing */
 };
 
 /* Sets the model's prefix to the one with which most of its tensors are found. If more are found

@@ -36,11 +36,9 @@ static heed_status become_published(heed_trainer *t, heed_error *error)
 {
     const heed_config before = *heed_model_config(t->model);
     if (strcmp(heed_config_written_as(&before), before.family->name) == 0) return HEED_OK;
-    char *folder = heed_path_join(t->options.out, "initial.tmp");
-    if (folder == NULL) return heed_fail_memory(error, 256, "a path");
-    heed_status status = heed_directory_remove(folder, error);
-    if (status == HEED_OK) status = heed_directory_make(folder, error);
-    if (status == HEED_OK) status = heed_model_save(t->model, folder, HEED_F32, error);
+    char *folder = NULL;
+    HEED_TRY(heed_temporary_directory(t->options.out, &folder, error));
+    heed_status status = heed_model_save(t->model, folder, HEED_F32, error);
     heed_model_release(t->model);
     t->model = NULL;
     heed_model_options options = {.backend = t->backend, .training = true, .bf16 = t->options.bf16, .cancel = heed_trainer_cancel(t)};

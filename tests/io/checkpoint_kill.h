@@ -97,10 +97,10 @@ static int64_t kill_once(const char *run, int64_t newest, long microseconds)
     free(path);
     assert_ok(heed_checkpoint_prepare(run, private_files, &error));
     assert_ok(heed_checkpoint_newest(run, &path, &after, &error));
-    assert_int_equal(after, step);
-    if (path) assert_int_equal(loaded_step(run), step);
+    assert_true(after >= step && after <= promised + 1); /* a complete one takes its place */
+    if (path) assert_int_equal(loaded_step(run), after);
     free(path);
-    return step;
+    return after;
 }
 
 /* Kills within the time that three checkpoints take, whatever the disk. */

@@ -1,6 +1,7 @@
 #include "checkpoint_kill.h"
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <dirent.h>
 
 static scratch work;
 
@@ -102,6 +103,17 @@ static void pruning_keeps_best_and_last(void **state)
     assert_int_equal(loaded_step(run), 6);
 }
 
+static int temporary_entries(const char *run)
+{
+    int count = 0;
+    DIR *folder = opendir(run);
+    assert_non_null(folder);
+    for (struct dirent *entry; (entry = readdir(folder));)
+        count += heed_temporary_is_name(entry->d_name);
+    closedir(folder);
+    return count;
+}
+
 static void the_same_step_is_replaced_whole(void **state)
 {
     (void)state;
@@ -111,8 +123,7 @@ static void the_same_step_is_replaced_whole(void **state)
     assert_ok(write_step(run, 5, false, 0, &error));
     assert_ok(heed_checkpoint_write(run, 5, fill_step, &other, &options, &error));
     assert_int_equal(loaded_step(run), 77);
-    assert_false(there(run, "checkpoint-5.tmp"));
-    assert_false(there(run, "checkpoint-5.old"));
+    assert_int_equal(temporary_entries(run), 0);
 }
 
 static heed_status fill_badly(void *context, const char *folder, heed_error *error)
@@ -151,7 +162,7 @@ static void a_failed_write_leaves_the_older_one(void **state)
     expect_newest(run, 1);
     assert_int_equal(loaded_step(run), 1);
     assert_false(there(run, "checkpoint-2"));
-    assert_false(there(run, "checkpoint-2.tmp"));
+    assert_int_equal(temporary_entries(run), 0);
 }
 
 static void damaged_checkpoints_are_passed_over(void **state)
@@ -215,26 +226,35 @@ static void leftovers_are_cleaned_and_files_of_others_kept(void **state)
     char path[600], other[600];
     assert_ok(write_step(run, 1, false, 0, &error));
     assert_ok(write_step(run, 2, false, 0, &error));
-    snprintf(path, sizeof path, "%s/checkpoint-3.tmp/inner", run);
+    snprintf(path, sizeof path, "%s/.heed-0123456789abcdef.tmp/inner", run); /* half-written */
     assert_ok(heed_directory_make(path, &error));
-    snprintf(path, sizeof path, "%s/last.tmp", run);
+    snprintf(path, sizeof path, "%s/.heed-0123456789abcde0.tmp", run); /* a link on its way */
     assert_int_equal(symlink("checkpoint-1", path), 0);
-    snprintf(path, sizeof path, "%s/checkpoint-1", run), snprintf(other, sizeof other, "%s/checkpoint-1.old", run);
+    snprintf(path, sizeof path, "%s/.heed-0123456789abcde1.tmp", run); /* a file on its way */
+    assert_ok(heed_file_write(path, "x", 1, &error));
+    snprintf(path, sizeof path, "%s/checkpoint-1", run);
+    snprintf(other, sizeof other, "%s/.heed-0123456789abcde2.tmp", run);
     assert_int_equal(rename(path, other), 0); /* killed between the two moves of a replacement */
-    const char *const names[] = {"notes.tmp", "log.jsonl.tmp", "checkpoint-x.tmp", "checkpoint-07"};
-    for (int i = 0; i < 4; i++) {
+    static const char *const names[] = {"notes.tmp", "log.jsonl.tmp", "checkpoint-x.tmp",
+                                        "checkpoint-07", "last.tmp", "loss.svg.tmp"};
+    enum { NAMES = sizeof names / sizeof *names };
+    for (int i = 0; i < NAMES; i++) {
         snprintf(path, sizeof path, "%s/%s", run, names[i]);
         assert_ok(heed_file_write(path, "x", 1, &error));
     }
+    snprintf(path, sizeof path, "%s/checkpoint-3.tmp", run); /* folders of users, and a link of theirs */
+    assert_ok(heed_directory_make(path, &error));
+    snprintf(path, sizeof path, "%s/config.json.tmp", run);
+    assert_int_equal(symlink("checkpoint-2/config.json", path), 0);
     snprintf(path, sizeof path, "%s/config.json", run);
     assert_int_equal(unlink(path), 0);
     assert_ok(heed_file_write(path, "mine", 4, &error));
     assert_ok(heed_checkpoint_prepare(run, private_files, &error));
     assert_ok(write_step(run, 3, false, 0, &error));
-    assert_true(there(run, "checkpoint-1") && there(run, "notes.tmp") && there(run, "checkpoint-x.tmp") &&
-                there(run, "checkpoint-07"));
-    assert_false(there(run, "checkpoint-1.old") || there(run, "checkpoint-3.tmp") || there(run, "last.tmp") ||
-                 there(run, "log.jsonl.tmp"));
+    assert_true(there(run, "checkpoint-1") && there(run, "checkpoint-3.tmp"));
+    assert_true(there(run, "config.json.tmp"));
+    for (int i = 0; i < NAMES; i++) assert_true(there(run, names[i]));
+    assert_int_equal(temporary_entries(run), 0);
     heed_buffer text = {0};
     assert_ok(heed_file_read(path, 100, &text, &error));
     assert_string_equal(text.data, "mine");
@@ -246,7 +266,7 @@ static void other_models_of_a_run_are_written_whole(void **state)
 {
     (void)state;
     const char *run = fresh_run();
-    char path[600], old[600];
+    char path[600], half[600];
     int64_t step = 3, other = 4;
     snprintf(path, sizeof path, "%s/average", run);
     assert_ok(heed_run_write_model(run, "average", fill_step, &step, &error));
@@ -257,14 +277,12 @@ static void other_models_of_a_run_are_written_whole(void **state)
     assert_int_equal(loaded_step(path), 3);
     assert_ok(heed_run_write_model(run, "average", fill_step, &other, &error));
     assert_int_equal(loaded_step(path), 4);
-    assert_false(there(run, "average.tmp") || there(run, "average.old"));
-    snprintf(old, sizeof old, "%s/average.old", run);
-    assert_int_equal(rename(path, old), 0); /* killed between the two moves of a replacement */
-    snprintf(old, sizeof old, "%s/average.tmp", run);
-    assert_ok(heed_directory_make(old, &error));
+    assert_int_equal(temporary_entries(run), 0);
+    snprintf(half, sizeof half, "%s/.heed-0123456789abcdef.tmp", run); /* left by a killed writer */
+    assert_ok(heed_directory_make(half, &error));
     assert_ok(heed_checkpoint_prepare(run, private_files, &error));
     assert_int_equal(loaded_step(path), 4);
-    assert_false(there(run, "average.tmp") || there(run, "average.old"));
+    assert_int_equal(temporary_entries(run), 0);
 }
 
 static void killed_writers_leave_a_loadable_checkpoint(void **state)

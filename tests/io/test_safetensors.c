@@ -158,7 +158,11 @@ static void tensors_are_produced_one_by_one(void **state)
     int stop = -1;
     const heed_tensor_source tensors[] = {{"b", HEED_I32, 2, two_by_three, NULL}, {"a", HEED_I32, 2, two_by_three, NULL}};
     const char *const metadata[] = {"format", "heed", "note", "x\"y", NULL};
-    const heed_tensor_set set = {tensors, 2, produce_counter, &stop, metadata};
+    const heed_tensor_set set = {.tensors = tensors,
+                                 .count = 2,
+                                 .produce = produce_counter,
+                                 .context = &stop,
+                                 .metadata = metadata};
     const char *path = scratch_path(&work, "produced.safetensors");
     assert_ok(heed_safetensors_write(path, &set, &error));
     heed_safetensors *file = NULL;

@@ -39,24 +39,28 @@ void heed_free(void *memory);
 heed_status heed_output_check(const char *path, heed_error *error);
 
 /* ---- lines of files ---- */
-/* Reads a file, a pipe or a device by lines, as every command and every kind of data does. A line ends with LF or
-   CRLF, neither of which belongs to it. A byte order mark at the beginning of the file belongs to no line. */
+/* Reads a file, a pipe or a device by lines, as every command and every kind of data does. A line
+   ends with LF or CRLF, neither of which belongs to it. A byte order mark at the beginning of the
+   file belongs to no line. */
 typedef struct heed_line_file heed_line_file;
-/* "-" is standard input. HEED_E_IO: it cannot be opened, or it is a folder. Close it with heed_lines_close. */
+/* "-" is standard input. HEED_E_IO: it cannot be opened, or it is a folder. Close it with
+   heed_lines_close. */
 heed_status heed_lines_open(heed_line_file **file, const char *path, heed_error *error);
-/* The next line, borrowed until the next call, NUL-terminated after *length bytes; NULL at the end. HEED_E_FORMAT
-   for a line that is not valid UTF-8 or holds a NUL byte, with file and line; HEED_E_IO when reading fails;
-   HEED_E_CANCELLED when a signal came while there was nothing to read. */
-heed_status heed_lines_read(heed_line_file *file, const char **line, size_t *length, heed_error *error);
+/* The next line, borrowed until the next call, NUL-terminated after *length bytes; NULL at the end.
+   HEED_E_FORMAT for a line that is not valid UTF-8 or holds a NUL byte, with file and line;
+   HEED_E_IO when reading fails; HEED_E_CANCELLED when a signal came while there was nothing to
+   read. */
+heed_status heed_lines_read(heed_line_file *file, const char **line, size_t *length,
+                            heed_error *error);
 /* "FILE, line N": of the line read last, for messages; cut to `size` bytes. */
 void heed_lines_place(const heed_line_file *file, char *place, size_t size);
 void heed_lines_close(heed_line_file *file); /* NULL is fine */
-/* Parses JSON as the library reads the files of the hub and lines of data: as Python's json module does (a byte order
-   mark, NaN and Infinity, keys given twice). *json is a json_t of jansson: free it with json_decref. `where` begins
-   messages. */
+/* Parses JSON as the library reads the files of the hub and lines of data: as Python's json module
+   does (a byte order mark, NaN and Infinity, keys given twice). *json is a json_t of jansson: free
+   it with json_decref. `where` begins messages. */
 struct json_t;
-heed_status heed_json_from_text(struct json_t **json, const char *text, size_t length, const char *where,
-                                heed_error *error);
+heed_status heed_json_from_text(struct json_t **json, const char *text, size_t length,
+                                const char *where, heed_error *error);
 
 /* ---- context: threads and kernels ---- */
 typedef struct heed_context heed_context;
@@ -96,9 +100,10 @@ typedef struct heed_tokenizer heed_tokenizer;
 /* A folder with tokenizer.json (or vocab.json and merges.txt, or vocab.txt), or the path of a tokenizer.json. */
 heed_status heed_tokenizer_load(heed_tokenizer **tokenizer, const char *path, heed_error *error);
 void heed_tokenizer_free(heed_tokenizer *tokenizer);
-/* What the user should know of the files that it came from: line `index`, borrowed, not NUL-terminated; false after
-   the last. */
-bool heed_tokenizer_note(const heed_tokenizer *tokenizer, size_t index, const char **line, size_t *length);
+/* What the user should know of the files that it came from: line `index`, borrowed, not
+   NUL-terminated; false after the last. */
+bool heed_tokenizer_note(const heed_tokenizer *tokenizer, size_t index, const char **line,
+                         size_t *length);
 
 typedef struct heed_tokens {
     size_t count;
@@ -198,8 +203,9 @@ typedef struct heed_generation_options {
     const int32_t *const *bad_words;           /* id sequences that must not be written */
     const size_t *bad_word_lengths;
     size_t bad_word_count;
-    const char *const *bad_texts;              /* texts that must not be written, whatever tokens spell them; also in lower
-                                                  case, UPPER case and with Capitals. They may begin in the prompt */
+    /* Texts that must not be written, whatever tokens spell them; also in lower case, in UPPER
+       case and with Capitals. They may begin in the prompt. */
+    const char *const *bad_texts;
     size_t bad_text_count;
     bool ids_only;                             /* no text is made; stop strings are refused */
     const char *prompt_cache;                  /* a file that keeps what was read and written: a prompt that begins alike is not read again;

@@ -137,18 +137,20 @@ static heed_status write_folder(conversion *c, heed_error *error)
     return heed_folder_commit(&c->folder, error);
 }
 
-static void tell_of_tokenizer(conversion *c, bool to_gguf)
+static void note_tokenizer(conversion *c, bool to_gguf)
 {
     const char *line;
     size_t length;
     int32_t first;
     size_t shared = heed_tokenizer_shared(c->tokenizer, &first);
     if (shared && !to_gguf)
-        heed_buffer_printf(&c->notes, "tokenizer.json holds a string once: %zu ids whose string a "
-                           "greater id has too, the first of them %d (\"%.60s\"), stand in "
-                           "tokenizer_config.json, where heed finds them; other programs decode them "
-                           "to nothing\n", shared, (int)first,
-                           heed_tokenizer_token(c->tokenizer, first, &length));
+        heed_buffer_printf(
+            &c->notes,
+            "tokenizer.json holds a string once: %zu ids whose string a "
+            "greater id has too, the first of them %d (\"%.60s\"), stand in "
+            "tokenizer_config.json, where heed finds them; other programs decode them "
+            "to nothing\n",
+            shared, (int)first, heed_tokenizer_token(c->tokenizer, first, &length));
     for (size_t i = 0; heed_tokenizer_note(c->tokenizer, i, &line, &length); i++)
         heed_buffer_printf(&c->notes, "%.*s\n", (int)length, line);
 }
@@ -161,7 +163,7 @@ static heed_status load_company(conversion *c, bool to_gguf, heed_error *error)
     if (!from) return heed_sidecar_from_config(&c->sidecar, c->how->random, error);
     HEED_TRY(heed_sidecar_load(&c->sidecar, from, HEED_SIDECAR_ALL, error));
     if (heed_tokenizer_load(&c->tokenizer, from, &problem) == HEED_OK) {
-        tell_of_tokenizer(c, to_gguf);
+        note_tokenizer(c, to_gguf);
         return HEED_OK;
     }
     c->tokenizer = NULL;

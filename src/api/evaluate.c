@@ -126,12 +126,15 @@ static heed_status judge_file(heed_transformer *t, const heed_choice_task *task,
     heed_status status = heed_transformer_session(t, 2, 0, hooks, &session, error);
     for (bool found = true; status == HEED_OK && found;) {
         heed_text line;
-        int64_t done = (int64_t)heed_line_file_done(file), bytes = (int64_t)heed_line_file_bytes(file);
+        int64_t done = (int64_t)heed_line_file_done(file),
+                bytes = (int64_t)heed_line_file_bytes(file);
         if (hooks && hooks->progress) hooks->progress(hooks->argument, done, bytes);
         if (hooks && hooks->cancelled && hooks->cancelled(hooks->argument)) status = heed_fail(error, HEED_E_CANCELLED, "stopped while scoring");
         else status = heed_line_file_next(file, &line, &found, error);
-        if (status == HEED_OK && found && !heed_line_is_blank(line)) /* blank lines are no questions */
-            status = judge_line(session, tokenizer, task, line, heed_line_file_number(file), all, error);
+        if (status == HEED_OK && found &&
+            !heed_line_is_blank(line)) /* blank lines are no questions */
+            status = judge_line(session, tokenizer, task, line, heed_line_file_number(file), all,
+                                error);
     }
     if (status == HEED_OK && !all->questions)
         status = heed_fail(

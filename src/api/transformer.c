@@ -42,11 +42,12 @@ static heed_status load_settings(heed_transformer *t, heed_error *error)
 }
 
 /* What the tokenizer's files say, as the notes of the model. */
-static heed_status tell_of_tokenizer(const heed_load_options *options, const heed_tokenizer *tokenizer, heed_error *error)
+static heed_status note_tokenizer(const heed_load_options *options, const heed_tokenizer *tokenizer, heed_error *error)
 {
     const char *line;
     size_t length;
-    for (size_t i = 0; options->note && tokenizer && heed_tokenizer_note(tokenizer, i, &line, &length); i++) {
+    for (size_t i = 0;
+         options->note && tokenizer && heed_tokenizer_note(tokenizer, i, &line, &length); i++) {
         heed_buffer text = {0};
         heed_buffer_append(&text, line, length);
         if (text.failed) return heed_fail_memory(error, length, "a note");
@@ -80,7 +81,7 @@ heed_status heed_transformer_load_with(heed_transformer **result, heed_context *
         if (t->tokenizer_problem.status == HEED_E_NOMEM) status = heed_fail(error, HEED_E_NOMEM, "%s", t->tokenizer_problem.message);
     }
     if (status == HEED_OK) status = load_settings(t, error);
-    if (status == HEED_OK) status = tell_of_tokenizer(options, t->tokenizer, error);
+    if (status == HEED_OK) status = note_tokenizer(options, t->tokenizer, error);
     if (status == HEED_OK) *result = t;
     else heed_transformer_free(t);
     return status;
@@ -153,15 +154,18 @@ static void overlay(const heed_generation_options *options, heed_generation_sett
     settings->seed = options->seed >= 0 ? (uint64_t)options->seed : (uint64_t)time(NULL);
 }
 
-/* The text as ids too: special tokens have no text. Ids that the model cannot write need no forbidding. */
+/* The text as ids too: special tokens have no text. Ids that the model cannot write need no
+   forbidding. */
 static heed_status forbid_ids(const heed_tokenizer *tokenizer, const char *text, int64_t vocabulary,
                               heed_generation_settings *settings, heed_error *error)
 {
     heed_encoding ids = {0};
-    heed_status status = heed_tokenizer_encode(tokenizer, text, strlen(text), heed_tokenizer_plain_flags(tokenizer), &ids, error);
+    heed_status status = heed_tokenizer_encode(tokenizer, text, strlen(text),
+                                               heed_tokenizer_plain_flags(tokenizer), &ids, error);
     bool writable = ids.count > 0;
     for (size_t i = 0; i < ids.count; i++) writable &= ids.ids[i] < vocabulary;
-    if (status == HEED_OK && writable && !heed_id_table_add(&settings->bad_words, ids.ids, ids.count, 0))
+    if (status == HEED_OK && writable &&
+        !heed_id_table_add(&settings->bad_words, ids.ids, ids.count, 0))
         status = heed_fail_memory(error, ids.count * sizeof *ids.ids, "the bad words");
     heed_encoding_free(&ids);
     return status;
@@ -175,8 +179,8 @@ static heed_status forbid_texts(const heed_transformer *t, const heed_generation
     if (!tokenizer) return t->tokenizer_problem.status;
     for (size_t i = 0; i < options->bad_text_count; i++)
         HEED_TRY(forbid_ids(tokenizer, options->bad_texts[i], vocabulary, settings, error));
-    return heed_bad_texts_new(&settings->bad_texts, tokenizer, (size_t)vocabulary, options->bad_texts, options->bad_text_count,
-                              error);
+    return heed_bad_texts_new(&settings->bad_texts, tokenizer, (size_t)vocabulary,
+                              options->bad_texts, options->bad_text_count, error);
 }
 
 heed_status heed_transformer_settings(heed_transformer *t, const heed_generation_options *options, heed_generation_settings *settings,

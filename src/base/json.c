@@ -24,7 +24,8 @@ heed_status heed_json_read(json_t **json, const char *path, heed_error *error)
 
 static heed_status fail_type(heed_error *error, const char *where, const char *key, const json_t *found, const char *expected)
 {
-    return heed_fail(error, HEED_E_FORMAT, "%s: \"%s\" is %s, expected %s", where, key, heed_json_type(found), expected);
+    return heed_fail(error, HEED_E_FORMAT, "%s: \"%s\" is %s, expected %s", where, key,
+                     heed_json_type(found), expected);
 }
 
 heed_status heed_json_integer(const json_t *object, const char *key, int64_t *value, const char *where, heed_error *error)
@@ -126,7 +127,8 @@ static void put_found_members(heed_buffer *buffer, const json_t *value)
         if (!first) heed_buffer_byte(buffer, ',');
         heed_json_put_found(buffer, json_array_get(value, i));
     }
-    for (void *at = json_object_iter((json_t *)value); at; at = json_object_iter_next((json_t *)value, at), first = false) {
+    for (void *at = json_object_iter((json_t *)value); at;
+         at = json_object_iter_next((json_t *)value, at), first = false) {
         if (!first) heed_buffer_byte(buffer, ',');
         heed_json_put_string(buffer, json_object_iter_key(at), json_object_iter_key_len(at));
         heed_buffer_byte(buffer, ':');

@@ -1,5 +1,5 @@
-/* Values that Python's json module reads and JSON does not have. jansson holds finite numbers only, so a number
-   that is not finite is an object with one member, whose key no file contains. */
+/* Values that Python's json module reads and JSON does not have. jansson holds finite numbers only,
+   so a number that is not finite is an object with one member, whose key no file contains. */
 #include "base/json.h"
 
 #include "base/utf8.h"
@@ -42,7 +42,8 @@ const char *heed_json_type(const json_t *value)
     case JSON_STRING: return "a string";
     case JSON_INTEGER: return "an integer";
     case JSON_REAL: return "a number";
-    case JSON_TRUE: case JSON_FALSE: return "a boolean";
+    case JSON_TRUE:
+    case JSON_FALSE: return "a boolean";
     case JSON_NULL: break;
     }
     return "null";
@@ -61,7 +62,8 @@ static bool is_plain(const json_t *json)
     if (heed_json_foreign(json)) return false;
     for (size_t i = 0; i < json_array_size(json); i++)
         if (!is_plain(json_array_get(json, i))) return false;
-    for (void *at = json_object_iter((json_t *)json); at; at = json_object_iter_next((json_t *)json, at))
+    for (void *at = json_object_iter((json_t *)json); at;
+         at = json_object_iter_next((json_t *)json, at))
         if (!is_valid(json_object_iter_key(at), json_object_iter_key_len(at)) ||
             !is_plain(json_object_iter_value(at)))
             return false;
@@ -97,7 +99,8 @@ static json_t *copy_object(json_t *object)
         heed_buffer key = {0};
         put_valid(&key, json_object_iter_key(at), json_object_iter_key_len(at));
         json_t *member = heed_json_plain(json_object_iter_value(at));
-        made = !key.failed && member && json_object_setn_new(copy, key.data, key.length, member) == 0;
+        made = !key.failed && member &&
+               json_object_setn_new(copy, key.data, key.length, member) == 0;
         if (key.failed) json_decref(member);
         heed_buffer_free(&key);
     }

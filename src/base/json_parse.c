@@ -1,6 +1,7 @@
-/* The JSON reader that builds jansson's values: RFC 8259, and what Python's json module reads beyond it.
-   jansson's own lexer ignores failed allocations inside a token (bytes are lost or a syntax error is reported)
-   and refuses integers beyond 64 bits, which published tokenizer configurations contain. */
+/* The JSON reader that builds jansson's values: RFC 8259, and what Python's json module reads
+   beyond it. jansson's own lexer ignores failed allocations inside a token (bytes are lost or a
+   syntax error is reported) and refuses integers beyond 64 bits, which published tokenizer
+   configurations contain. */
 #include "base/json.h"
 
 #include "base/memory.h"
@@ -75,7 +76,8 @@ static heed_status read_hex(parser *p, uint32_t *unit)
     return HEED_OK;
 }
 
-/* Reads the low surrogate that has to follow a high one. Without one, nothing is taken and *low is 0. */
+/* Reads the low surrogate that has to follow a high one. Without one, nothing is taken and *low is
+   0. */
 static heed_status read_low_surrogate(parser *p, uint32_t *low)
 {
     size_t start = p->at;
@@ -87,8 +89,8 @@ static heed_status read_low_surrogate(parser *p, uint32_t *low)
     return HEED_OK;
 }
 
-/* Reads what follows "\u": one code point, written as one UTF-16 unit or, above U+FFFF, as two. Half a
-   surrogate pair is returned as it stands, unless the reader is strict. */
+/* Reads what follows "\u": one code point, written as one UTF-16 unit or, above U+FFFF, as two.
+   Half a surrogate pair is returned as it stands, unless the reader is strict. */
 static heed_status read_unicode_escape(parser *p, uint32_t *point)
 {
     size_t start = p->at - 2;
@@ -102,8 +104,8 @@ static heed_status read_unicode_escape(parser *p, uint32_t *point)
     return HEED_OK;
 }
 
-/* Appends a code point. Half a surrogate pair takes the three bytes that UTF-8 excludes, as in Python's
-   "surrogatepass": whoever uses the text finds that it is not valid UTF-8. */
+/* Appends a code point. Half a surrogate pair takes the three bytes that UTF-8 excludes, as in
+   Python's "surrogatepass": whoever uses the text finds that it is not valid UTF-8. */
 static void put_code_point(parser *p, uint32_t point)
 {
     char bytes[4];
@@ -164,8 +166,8 @@ static size_t skip_digits(parser *p)
     return p->at - start;
 }
 
-/* Integers that fit 64 bits stay integers, larger ones become doubles as in JavaScript. What exceeds a double
-   is a value of its own kind (heed_json_foreign), which has the number's spelling. */
+/* Integers that fit 64 bits stay integers, larger ones become doubles as in JavaScript. What
+   exceeds a double is a value of its own kind (heed_json_foreign), which has the number's spelling. */
 static heed_status read_number(parser *p, json_t **value)
 {
     size_t start = p->at, whole_start = p->at;
@@ -196,8 +198,10 @@ static heed_status read_number(parser *p, json_t **value)
         double real = strtod(p->scratch.data, NULL);
         bool finite = isfinite(real);
         if (!finite && p->strict)
-            return fail_at(p, whole_start, "a number beyond the range of a double", "a finite number");
-        *value = finite ? json_real(real) : heed_json_foreign_new(p->text + whole_start, p->at - whole_start);
+            return fail_at(p, whole_start, "a number beyond the range of a double",
+                           "a finite number");
+        *value = finite ? json_real(real)
+                        : heed_json_foreign_new(p->text + whole_start, p->at - whole_start);
     }
     return *value ? HEED_OK : fail_full(p);
 }
@@ -226,7 +230,8 @@ static heed_status read_member(parser *p, json_t *object)
     size_t start = p->at;
     if (!take(p, '"')) return fail_here(p, "a key in quotes");
     HEED_TRY(read_string(p));
-    if (p->strict && strlen(p->scratch.data) != p->scratch.length) return fail_at(p, start, "a NUL character in a key", "text");
+    if (p->strict && strlen(p->scratch.data) != p->scratch.length)
+        return fail_at(p, start, "a NUL character in a key", "text");
     if (p->strict && json_object_get(object, p->scratch.data))
         return fail_at(p, start, "a duplicate key", "each key once");
     size_t length = p->scratch.length;
@@ -238,7 +243,8 @@ static heed_status read_member(parser *p, json_t *object)
     skip_blanks(p);
     if (!take(p, ':')) status = fail_here(p, "':' after a key");
     if (status == HEED_OK) status = read_value(p, &member);
-    if (status == HEED_OK && json_object_setn_new_nocheck(object, key, length, member) != 0) status = fail_full(p);
+    if (status == HEED_OK && json_object_setn_new_nocheck(object, key, length, member) != 0)
+        status = fail_full(p);
     free(key);
     return status;
 }
@@ -305,7 +311,8 @@ static heed_status read_document(parser *p, json_t **json)
     bool opens = p->at < p->length && (p->text[p->at] == '{' || p->text[p->at] == '[');
     heed_status status = opens ? read_value(p, json) : fail_here(p, "a JSON object or array");
     skip_blanks(p);
-    if (status == HEED_OK && p->at < p->length) status = fail_here(p, "the end after the JSON value");
+    if (status == HEED_OK && p->at < p->length)
+        status = fail_here(p, "the end after the JSON value");
     if (status != HEED_OK) {
         json_decref(*json);
         *json = NULL;
@@ -319,7 +326,8 @@ static bool begins_with(const char *text, size_t length, const char *mark)
     return length >= strlen(mark) && memcmp(text, mark, strlen(mark)) == 0;
 }
 
-heed_status heed_json_parse(json_t **json, const char *text, size_t length, const char *where, heed_error *error)
+heed_status heed_json_parse(json_t **json, const char *text, size_t length, const char *where,
+                            heed_error *error)
 {
     parser p = {.text = text, .length = length, .where = where, .error = error};
     *json = NULL;
@@ -330,8 +338,8 @@ heed_status heed_json_parse(json_t **json, const char *text, size_t length, cons
     return read_document(&p, json);
 }
 
-heed_status heed_json_parse_strict(json_t **json, const char *text, size_t length, const char *where,
-                                   heed_error *error)
+heed_status heed_json_parse_strict(json_t **json, const char *text, size_t length,
+                                   const char *where, heed_error *error)
 {
     parser p = {.text = text, .length = length, .where = where, .error = error, .strict = true};
     return read_document(&p, json);

@@ -18,17 +18,21 @@ static bool begins_with(heed_text text, const char *mark)
 
 /* ---- text in memory ---- */
 
-static heed_status check(const char *path, heed_text text, size_t line, size_t offset, heed_error *error)
+static heed_status check(const char *path, heed_text text, size_t line, size_t offset,
+                         heed_error *error)
 {
     size_t at = heed_utf8_valid(text.bytes, text.length);
     if (at == text.length) return HEED_OK;
     if (offset == 0 && (begins_with(text, "\xFF\xFE") || begins_with(text, "\xFE\xFF")))
-        return heed_fail(error, HEED_E_FORMAT, "%s: UTF-16, expected UTF-8: convert the file "
-                         "(iconv -f UTF-16 -t UTF-8)", path);
+        return heed_fail(error, HEED_E_FORMAT,
+                         "%s: UTF-16, expected UTF-8: convert the file "
+                         "(iconv -f UTF-16 -t UTF-8)",
+                         path);
     for (size_t i = 0; i < at; i++) line += text.bytes[i] == '\n';
-    return heed_fail(error, HEED_E_FORMAT, "%s, line %zu: byte %zu of the file (0x%02x) is not valid UTF-8; convert "
-                     "the file (iconv -f LATIN1 -t UTF-8) or drop such bytes (iconv -c -t UTF-8)", path, line,
-                     offset + at, (unsigned char)text.bytes[at]);
+    return heed_fail(error, HEED_E_FORMAT,
+                     "%s, line %zu: byte %zu of the file (0x%02x) is not valid UTF-8; convert "
+                     "the file (iconv -f LATIN1 -t UTF-8) or drop such bytes (iconv -c -t UTF-8)",
+                     path, line, offset + at, (unsigned char)text.bytes[at]);
 }
 
 heed_status heed_text_check(const char *path, heed_text text, heed_error *error)
@@ -47,9 +51,10 @@ heed_status heed_line_check(const char *path, heed_text line, size_t number, hee
 {
     const char *nul = memchr(line.bytes, 0, line.length);
     if (!nul) return HEED_OK;
-    return heed_fail(error, HEED_E_FORMAT, "%s, line %zu: a NUL byte at column %zu, expected text: convert the file "
-                     "(iconv -f UTF-16 -t UTF-8) or drop such bytes (tr -d '\\000')", path, number,
-                     (size_t)(nul - line.bytes) + 1);
+    return heed_fail(error, HEED_E_FORMAT,
+                     "%s, line %zu: a NUL byte at column %zu, expected text: convert the file "
+                     "(iconv -f UTF-16 -t UTF-8) or drop such bytes (tr -d '\\000')",
+                     path, number, (size_t)(nul - line.bytes) + 1);
 }
 
 bool heed_line_is_blank(heed_text line)
@@ -64,14 +69,14 @@ bool heed_line_is_blank(heed_text line)
 struct heed_line_file {
     char *name;
     int descriptor;
-    bool owned, ended;   /* the descriptor is closed with the file; there is nothing more to read */
-    heed_buffer buffer;  /* what was read, from the line returned last on */
-    size_t at;           /* where the next line begins in it */
-    size_t searched;     /* bytes after `at` that are known to hold no line feed */
+    bool owned, ended;  /* the descriptor is closed with the file; there is nothing more to read */
+    heed_buffer buffer; /* what was read, from the line returned last on */
+    size_t at;          /* where the next line begins in it */
+    size_t searched;    /* bytes after `at` that are known to hold no line feed */
     size_t number, offset; /* of the line returned last; where the next one begins in the file */
-    size_t bytes, taken;  /* of a regular file when it was opened; read so far */
+    size_t bytes, taken;   /* of a regular file when it was opened; read so far */
     struct timespec changed;
-    bool ends_in_nul;    /* a NUL stands at the end of that line, in place of `kept` */
+    bool ends_in_nul; /* a NUL stands at the end of that line, in place of `kept` */
     char kept;
     size_t kept_at;
 };
@@ -82,9 +87,11 @@ static heed_status open_descriptor(heed_line_file *file, const char *path, heed_
     file->owned = strcmp(path, "-") != 0;
     file->descriptor = file->owned ? open(path, O_RDONLY | O_CLOEXEC) : STDIN_FILENO;
     if (file->descriptor < 0) return heed_fail_system(error, "open", path);
-    if (fstat(file->descriptor, &information) != 0) return heed_fail_system(error, "inspect", file->name);
+    if (fstat(file->descriptor, &information) != 0)
+        return heed_fail_system(error, "inspect", file->name);
     if (S_ISDIR(information.st_mode))
-        return heed_fail(error, HEED_E_IO, "%s: a folder, expected a file of text lines", file->name);
+        return heed_fail(error, HEED_E_IO, "%s: a folder, expected a file of text lines",
+                         file->name);
     file->bytes = S_ISREG(information.st_mode) ? (size_t)information.st_size : 0;
     file->changed = information.st_mtim;
     return HEED_OK;
@@ -95,8 +102,10 @@ heed_status heed_line_file_open(heed_line_file **result, const char *path, heed_
     *result = NULL;
     heed_line_file *file = heed_allocate(1, sizeof *file);
     if (!file) return heed_fail_memory(error, sizeof *file, path);
-    *file = (heed_line_file){.descriptor = -1, .name = heed_string_copy(strcmp(path, "-") ? path : "standard input")};
-    heed_status status = file->name ? open_descriptor(file, path, error) : heed_fail_memory(error, strlen(path), path);
+    *file = (heed_line_file){.descriptor = -1,
+                             .name = heed_string_copy(strcmp(path, "-") ? path : "standard input")};
+    heed_status status = file->name ? open_descriptor(file, path, error)
+                                    : heed_fail_memory(error, strlen(path), path);
     if (status == HEED_OK) *result = file;
     else heed_line_file_close(file);
     return status;
@@ -160,14 +169,16 @@ static heed_status read_more(heed_line_file *file, heed_error *error)
     if (!chunk) return heed_fail_memory(error, CHUNK, file->name);
     ssize_t count = read(file->descriptor, chunk, CHUNK);
     heed_status status = HEED_OK;
-    if (count < 0 && errno == EINTR) status = heed_fail(error, HEED_E_CANCELLED, "%s: interrupted", file->name);
+    if (count < 0 && errno == EINTR)
+        status = heed_fail(error, HEED_E_CANCELLED, "%s: interrupted", file->name);
     else if (count < 0) status = heed_fail_system(error, "read", file->name);
     else heed_buffer_append(&file->buffer, chunk, (size_t)count);
     file->ended = count == 0;
     if (count > 0) file->taken += (size_t)count;
     if (file->ended) status = check_unchanged(file, error);
     free(chunk);
-    if (status == HEED_OK && file->buffer.failed) return heed_fail_memory(error, file->buffer.length, file->name);
+    if (status == HEED_OK && file->buffer.failed)
+        return heed_fail_memory(error, file->buffer.length, file->name);
     return status;
 }
 
@@ -177,8 +188,8 @@ static heed_status fill(heed_line_file *file, heed_error *error)
     for (;;) {
         size_t left = file->buffer.length - file->at;
         const char *from = file->buffer.data ? file->buffer.data + file->at : "";
-        bool whole = memchr(from + file->searched, '\n', left - file->searched) != NULL;
-        if (whole || file->ended) return HEED_OK;
+        bool complete = memchr(from + file->searched, '\n', left - file->searched) != NULL;
+        if (complete || file->ended) return HEED_OK;
         file->searched = left;
         drop_old_lines(file);
         HEED_TRY(read_more(file, error));
@@ -200,7 +211,8 @@ static void end_in_nul(heed_line_file *file, heed_text line)
     file->ends_in_nul = true;
 }
 
-heed_status heed_line_file_next(heed_line_file *file, heed_text *line, bool *found, heed_error *error)
+heed_status heed_line_file_next(heed_line_file *file, heed_text *line, bool *found,
+                                heed_error *error)
 {
     *found = false;
     restore(file);

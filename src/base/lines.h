@@ -1,7 +1,7 @@
-/* lines.h: the one reader of lines, over text in memory and over files that are read as they come. A line ends with
-   LF or CRLF, neither of which belongs to it; text after the last LF is a line of its own. A byte order mark at the
-   beginning of a file belongs to no line. Lines are valid UTF-8 and hold no NUL byte. Blank lines are handed out:
-   what they mean is for the caller to say. */
+/* lines.h: the one reader of lines, over text in memory and over files that are read as they come.
+   A line ends with LF or CRLF, neither of which belongs to it; text after the last LF is a line of
+   its own. A byte order mark at the beginning of a file belongs to no line. Lines are valid UTF-8
+   and hold no NUL byte. Blank lines are handed out: what they mean is for the caller to say. */
 #ifndef HEED_BASE_LINES_H
 #define HEED_BASE_LINES_H
 
@@ -11,7 +11,10 @@
 #include <stddef.h>
 #include <string.h>
 
-typedef struct heed_text { const char *bytes; size_t length; } heed_text; /* borrowed bytes; no NUL at the end */
+typedef struct heed_text {
+    const char *bytes;
+    size_t length;
+} heed_text; /* borrowed bytes; no NUL at the end */
 
 /* ---- text in memory ---- */
 
@@ -35,7 +38,8 @@ static inline bool heed_lines_next(heed_lines *lines, heed_text *line)
 {
     if (lines->rest.length == 0) return false;
     const char *newline = memchr(lines->rest.bytes, '\n', lines->rest.length);
-    size_t length = newline ? (size_t)(newline - lines->rest.bytes) : lines->rest.length, used = length + (newline != NULL);
+    size_t length = newline ? (size_t)(newline - lines->rest.bytes) : lines->rest.length,
+           used = length + (newline != NULL);
     *line = (heed_text){lines->rest.bytes, length};
     if (newline && length && line->bytes[length - 1] == '\r') line->length--;
     lines->rest.bytes += used;
@@ -48,17 +52,19 @@ static inline bool heed_lines_next(heed_lines *lines, heed_text *line)
 /* ---- files ---- */
 
 typedef struct heed_line_file heed_line_file;
-/* Opens a file, pipe or device for reading; "-" is standard input. The caller closes it. HEED_E_IO: it cannot be
-   opened, or it is a folder. */
+/* Opens a file, pipe or device for reading; "-" is standard input. The caller closes it. HEED_E_IO:
+   it cannot be opened, or it is a folder. */
 heed_status heed_line_file_open(heed_line_file **file, const char *path, heed_error *error);
-/* The next line, borrowed until the next call; its bytes end in NUL. *found is false at the end. HEED_E_IO: reading
-   failed; HEED_E_FORMAT: not valid UTF-8, or a NUL byte, with file and line; HEED_E_CANCELLED: a signal came while
-   the file had nothing to read. */
-heed_status heed_line_file_next(heed_line_file *file, heed_text *line, bool *found, heed_error *error);
-size_t heed_line_file_number(const heed_line_file *file); /* of the line returned last, from 1 */
+/* The next line, borrowed until the next call; its bytes end in NUL. *found is false at the end.
+   HEED_E_IO: reading failed; HEED_E_FORMAT: not valid UTF-8, or a NUL byte, with file and line;
+   HEED_E_CANCELLED: a signal came while the file had nothing to read. */
+heed_status heed_line_file_next(heed_line_file *file, heed_text *line, bool *found,
+                                heed_error *error);
+size_t heed_line_file_number(const heed_line_file *file);    /* of the line returned last, from 1 */
 const char *heed_line_file_name(const heed_line_file *file); /* for messages */
-size_t heed_line_file_done(const heed_line_file *file);  /* bytes handed out so far */
-size_t heed_line_file_bytes(const heed_line_file *file); /* of a regular file when it was opened; 0 for others */
+size_t heed_line_file_done(const heed_line_file *file);      /* bytes handed out so far */
+size_t heed_line_file_bytes(
+    const heed_line_file *file); /* of a regular file when it was opened; 0 for others */
 void heed_line_file_close(heed_line_file *file); /* NULL is fine */
 
 #endif

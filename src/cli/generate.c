@@ -22,17 +22,29 @@ typedef struct {
 } generate_task;
 
 static const option options[] = {
-    HEED_OPTION(generate_task, prompt, "prompt", 'p', OPTION_ANY_TEXT, "TEXT", "The beginning; for an encoder-decoder the source."),
-    HEED_OPTION(generate_task, prompt_ids, "prompt-ids", 0, OPTION_ANY_TEXT, "1,2,3", "The prompt as token ids."),
-    HEED_OPTION(generate_task, file, "file", 0, OPTION_TEXT, "FILE", "One prompt a line, written in one batch; - reads stdin."),
-    HEED_OPTION(generate_task, count, "n", 'n', OPTION_INTEGER, "N", "New tokens at most; -1: to the end of the context (default: as generation_config.json says, else -1)."),
-    HEED_OPTION(generate_task, context, "context", 'c', OPTION_COUNT, "T", "Positions that a sequence can have (default: the model's context)."),
-    HEED_OPTION(generate_task, prompt_cache, "prompt-cache", 0, OPTION_TEXT, "FILE", "Keep what was read and written there; a prompt that begins alike is not read again."),
-    HEED_OPTION(generate_task, num_return, "num-return", 0, OPTION_COUNT, "N", "Sequences for each prompt."),
+    HEED_OPTION(generate_task, prompt, "prompt", 'p', OPTION_ANY_TEXT, "TEXT",
+                "The beginning; for an encoder-decoder the source."),
+    HEED_OPTION(generate_task, prompt_ids, "prompt-ids", 0, OPTION_ANY_TEXT, "1,2,3",
+                "The prompt as token ids."),
+    HEED_OPTION(generate_task, file, "file", 0, OPTION_TEXT, "FILE",
+                "One prompt a line, written in one batch; - reads stdin."),
+    HEED_OPTION(generate_task, count, "n", 'n', OPTION_INTEGER, "N",
+                "New tokens at most; -1: to the end of the context (default: as "
+                "generation_config.json says, else -1)."),
+    HEED_OPTION(generate_task, context, "context", 'c', OPTION_COUNT, "T",
+                "Positions that a sequence can have (default: the model's context)."),
+    HEED_OPTION(
+        generate_task, prompt_cache, "prompt-cache", 0, OPTION_TEXT, "FILE",
+        "Keep what was read and written there; a prompt that begins alike is not read again."),
+    HEED_OPTION(generate_task, num_return, "num-return", 0, OPTION_COUNT, "N",
+                "Sequences for each prompt."),
     HEED_OPTION(generate_task, stop, "stop", 0, OPTION_LIST, "TEXT",
                 "End when this text comes in the new text; it is not printed."),
-    HEED_OPTION(generate_task, logprobs, "logprobs", 0, OPTION_COUNT, "K", "One JSON object a sequence, with log-probabilities of prompt and new tokens and the K likeliest."),
-    HEED_OPTION(generate_task, ids, "ids", 0, OPTION_FLAG, NULL, "Print ids, one JSON array a sequence, instead of text."),
+    HEED_OPTION(generate_task, logprobs, "logprobs", 0, OPTION_COUNT, "K",
+                "One JSON object a sequence, with log-probabilities of prompt and new tokens and "
+                "the K likeliest."),
+    HEED_OPTION(generate_task, ids, "ids", 0, OPTION_FLAG, NULL,
+                "Print ids, one JSON array a sequence, instead of text."),
     {0}};
 
 static heed_status parse_ids(const char *text, prompt_list *list, heed_error *error)
@@ -64,7 +76,8 @@ static heed_status add_prompt(prompt_list *list, const char *text, size_t length
         if (items) list->items = items;
         char **lines = realloc(list->lines, capacity * sizeof *lines);
         if (lines) list->lines = lines;
-        if (!items || !lines) return heed_fail(error, HEED_E_NOMEM, "out of memory for the prompts");
+        if (!items || !lines)
+            return heed_fail(error, HEED_E_NOMEM, "out of memory for the prompts");
         list->capacity = capacity;
     }
     char *copy = malloc(length + 1);

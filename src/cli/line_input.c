@@ -26,7 +26,8 @@ static heed_status read_edited(const char *prompt, char **line, heed_error *erro
 }
 #endif
 
-heed_status line_input_read(heed_line_file **input, const char *prompt, char **line, heed_error *error)
+heed_status line_input_read(heed_line_file **input, const char *prompt, char **line,
+                            heed_error *error)
 {
     const char *text = NULL;
     size_t length = 0;

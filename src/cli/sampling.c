@@ -53,7 +53,8 @@ static heed_status add_word(sampling_words *words, int32_t *ids, size_t length, 
     return HEED_OK;
 }
 
-static heed_status add_text(sampling_words *words, const char *text, size_t length, heed_error *error)
+static heed_status add_text(sampling_words *words, const char *text, size_t length,
+                            heed_error *error)
 {
     if (words->text_count == words->text_capacity) {
         size_t capacity = words->text_capacity ? 2 * words->text_capacity : 16;
@@ -71,27 +72,31 @@ static heed_status add_text(sampling_words *words, const char *text, size_t leng
 }
 
 /* "[1, 2]": a sequence of ids. */
-static heed_status add_ids(const json_t *array, const char *line, const char *place, sampling_words *words, heed_error *error)
+static heed_status add_ids(const json_t *array, const char *line, const char *place,
+                           sampling_words *words, heed_error *error)
 {
     size_t count = json_array_size(array);
     int32_t *ids = malloc((count ? count : 1) * sizeof *ids);
     if (!ids) return heed_fail(error, HEED_E_NOMEM, "out of memory for the bad words");
-    bool whole = count > 0;
-    for (size_t i = 0; whole && i < count; i++) {
+    bool valid = count > 0;
+    for (size_t i = 0; valid && i < count; i++) {
         json_int_t id = json_integer_value(json_array_get(array, i));
-        whole = json_is_integer(json_array_get(array, i)) && id >= 0 && id <= INT32_MAX;
+        valid = json_is_integer(json_array_get(array, i)) && id >= 0 && id <= INT32_MAX;
         ids[i] = (int32_t)id;
     }
-    if (whole) return add_word(words, ids, count, error);
+    if (valid) return add_word(words, ids, count, error);
     free(ids);
-    return heed_fail(error, HEED_E_FORMAT, "%s: \"%.60s\" is not an array of token ids", place, line);
+    return heed_fail(error, HEED_E_FORMAT, "%s: \"%.60s\" is not an array of token ids", place,
+                     line);
 }
 
 /* One line: a JSON array of ids, or text. */
-static heed_status read_word(const char *line, size_t length, const char *place, sampling_words *words, heed_error *error)
+static heed_status read_word(const char *line, size_t length, const char *place,
+                             sampling_words *words, heed_error *error)
 {
     json_t *array = NULL;
-    if (line[0] == '[' && heed_json_from_text(&array, line, length, place, NULL) == HEED_OK && json_is_array(array)) {
+    if (line[0] == '[' && heed_json_from_text(&array, line, length, place, NULL) == HEED_OK &&
+        json_is_array(array)) {
         heed_status status = add_ids(array, line, place, words, error);
         json_decref(array);
         return status;

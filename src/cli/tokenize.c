@@ -71,7 +71,9 @@ static heed_status encode_line(const tokenize_task *values, const heed_tokenizer
     if (!json_is_string(text)) return heed_fail(error, HEED_E_FORMAT, "\"text\" is missing or no string");
     if (values->pairs && !json_is_string(pair)) return heed_fail(error, HEED_E_FORMAT, "\"pair\" is missing or no string (--pairs)");
     if (!is_text(text) || (pair && !is_text(pair)))
-        return heed_fail(error, HEED_E_FORMAT, "half a surrogate pair (\"\\ud83d\" without the other half, say) is not text");
+        return heed_fail(
+            error, HEED_E_FORMAT,
+            "half a surrogate pair (\"\\ud83d\" without the other half, say) is not text");
     return encode(values, tokenizer, json_string_value(text), json_string_length(text), json_string_value(pair), json_string_length(pair), error);
 }
 
@@ -103,14 +105,15 @@ static heed_status decode_line(const tokenize_task *values, const heed_tokenizer
 }
 
 /* One object, or with --decode also an array. */
-static heed_status take_line(const tokenize_task *values, const heed_tokenizer *tokenizer, const char *text, size_t length,
-                             const char *place, heed_error *error)
+static heed_status take_line(const tokenize_task *values, const heed_tokenizer *tokenizer,
+                             const char *text, size_t length, const char *place, heed_error *error)
 {
     json_t *line = NULL;
     heed_error inner = {0};
     heed_status status = heed_json_from_text(&line, text, length, place, error);
     if (status != HEED_OK) return status;
-    status = values->decode ? decode_line(values, tokenizer, line, &inner) : encode_line(values, tokenizer, line, &inner);
+    status = values->decode ? decode_line(values, tokenizer, line, &inner)
+                            : encode_line(values, tokenizer, line, &inner);
     if (status != HEED_OK) heed_fail(error, status, "%s: %s", place, inner.message);
     json_decref(line);
     return status;
@@ -128,7 +131,8 @@ static heed_status lines(const tokenize_task *values, const heed_tokenizer *toke
         status = heed_lines_read(file, &text, &length, error);
         if (!text) break;
         heed_lines_place(file, place, sizeof place);
-        if (text[strspn(text, " \t\r\f\v")]) status = take_line(values, tokenizer, text, length, place, error);
+        if (text[strspn(text, " \t\r\f\v")])
+            status = take_line(values, tokenizer, text, length, place, error);
     }
     heed_lines_close(file);
     return status;
@@ -157,11 +161,12 @@ static heed_status train(const tokenize_task *values, heed_error *error)
     return status;
 }
 
-static void tell(const heed_tokenizer *tokenizer)
+static void print_notes(const heed_tokenizer *tokenizer)
 {
     const char *line;
     size_t length;
-    for (size_t i = 0; heed_tokenizer_note(tokenizer, i, &line, &length); i++) note("%.*s", (int)length, line);
+    for (size_t i = 0; heed_tokenizer_note(tokenizer, i, &line, &length); i++)
+        note("%.*s", (int)length, line);
 }
 
 static heed_status run(task *t)
@@ -170,7 +175,7 @@ static heed_status run(task *t)
     heed_tokenizer *tokenizer = NULL;
     if (values->train) return train(values, &t->error);
     heed_status status = heed_tokenizer_load(&tokenizer, t->model, &t->error);
-    if (status == HEED_OK) tell(tokenizer);
+    if (status == HEED_OK) print_notes(tokenizer);
     if (status == HEED_OK && values->jsonl) status = lines(values, tokenizer, &t->error);
     else if (status == HEED_OK) status = encode(values, tokenizer, values->text, strlen(values->text), NULL, 0, &t->error);
     heed_tokenizer_free(tokenizer);

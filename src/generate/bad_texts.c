@@ -7,18 +7,21 @@
 #include <stdlib.h>
 #include <string.h>
 
-typedef struct form { const char *text; size_t length; } form; /* letters A to Z are small */
+typedef struct form {
+    const char *text;
+    size_t length;
+} form; /* letters A to Z are small */
 
 struct heed_bad_texts {
-    heed_token_bytes tokens;  /* letters A to Z are small */
-    int32_t *order;           /* ids in the order of their bytes */
-    size_t ordered;           /* ids that have bytes */
+    heed_token_bytes tokens; /* letters A to Z are small */
+    int32_t *order;          /* ids in the order of their bytes */
+    size_t ordered;          /* ids that have bytes */
     form *forms;
     size_t form_count, form_capacity;
-    int32_t *always;          /* ids that hold a form */
+    int32_t *always; /* ids that hold a form */
     size_t always_count, always_capacity;
-    char *tail;               /* scratch: the end of a text */
-    size_t longest;           /* bytes of the longest form */
+    char *tail;     /* scratch: the end of a text */
+    size_t longest; /* bytes of the longest form */
     heed_arena *arena;
 };
 
@@ -44,11 +47,13 @@ void heed_bad_texts_free(heed_bad_texts *bad)
 static heed_status add_form(heed_bad_texts *bad, const char *text, size_t length, heed_error *error)
 {
     char *copy = heed_arena_take(bad->arena, length + 1, 1);
-    if (!copy || !heed_grow(&bad->forms, &bad->form_capacity, bad->form_count + 1, sizeof *bad->forms))
+    if (!copy ||
+        !heed_grow(&bad->forms, &bad->form_capacity, bad->form_count + 1, sizeof *bad->forms))
         return heed_fail_memory(error, length + 1, "the bad words");
     for (size_t i = 0; i < length; i++) copy[i] = small(text[i]);
     for (size_t i = 0; i < bad->form_count; i++)
-        if (bad->forms[i].length == length && !memcmp(bad->forms[i].text, copy, length)) return HEED_OK;
+        if (bad->forms[i].length == length && !memcmp(bad->forms[i].text, copy, length))
+            return HEED_OK;
     bad->forms[bad->form_count++] = (form){copy, length};
     if (length > bad->longest) bad->longest = length;
     return HEED_OK;
@@ -78,7 +83,8 @@ static heed_status add_text(heed_bad_texts *bad, const char *text, heed_error *e
     make_cases(text, length, forms);
     heed_status status = add_form(bad, text, length, error);
     for (int i = 0; i < 4; i++) {
-        if (status == HEED_OK && forms[i].failed) status = heed_fail_memory(error, length, "the bad words");
+        if (status == HEED_OK && forms[i].failed)
+            status = heed_fail_memory(error, length, "the bad words");
         if (status == HEED_OK) status = add_form(bad, forms[i].data, forms[i].length, error);
         heed_buffer_free(&forms[i]);
     }
@@ -94,7 +100,11 @@ static int compare(const char *a, size_t a_length, const char *b, size_t b_lengt
     return a_length < b_length ? -1 : a_length > b_length;
 }
 
-typedef struct entry { const char *bytes; size_t length; int32_t id; } entry;
+typedef struct entry {
+    const char *bytes;
+    size_t length;
+    int32_t id;
+} entry;
 
 static int compare_entries(const void *a, const void *b)
 {
@@ -112,7 +122,8 @@ static heed_status sort_tokens(heed_bad_texts *bad, heed_error *error)
         free(entries);
         return heed_fail_memory(error, count * sizeof *entries, "the bad words");
     }
-    for (size_t i = 0; i < bad->tokens.text.length; i++) bad->tokens.bytes[i] = small(bad->tokens.bytes[i]);
+    for (size_t i = 0; i < bad->tokens.text.length; i++)
+        bad->tokens.bytes[i] = small(bad->tokens.bytes[i]);
     for (size_t id = 0; id < count; id++) {
         size_t length;
         const char *bytes = heed_token_bytes_at(&bad->tokens, id, &length);
@@ -138,8 +149,10 @@ static heed_status find_always(heed_bad_texts *bad, const heed_trie *forms, heed
         size_t length;
         const char *bytes = heed_token_bytes_at(&bad->tokens, (size_t)bad->order[i], &length);
         if (!holds_form(forms, bytes, length)) continue;
-        if (!heed_grow(&bad->always, &bad->always_capacity, bad->always_count + 1, sizeof *bad->always))
-            return heed_fail_memory(error, bad->always_count * sizeof *bad->always, "the bad words");
+        if (!heed_grow(&bad->always, &bad->always_capacity, bad->always_count + 1,
+                       sizeof *bad->always))
+            return heed_fail_memory(error, bad->always_count * sizeof *bad->always,
+                                    "the bad words");
         bad->always[bad->always_count++] = bad->order[i];
     }
     return HEED_OK;
@@ -158,15 +171,18 @@ static heed_status mark_tokens(heed_bad_texts *bad, heed_error *error)
     return status;
 }
 
-heed_status heed_bad_texts_new(heed_bad_texts **result, const heed_tokenizer *tokenizer, size_t count,
-                               const char *const *texts, size_t text_count, heed_error *error)
+heed_status heed_bad_texts_new(heed_bad_texts **result, const heed_tokenizer *tokenizer,
+                               size_t count, const char *const *texts, size_t text_count,
+                               heed_error *error)
 {
     *result = NULL;
     heed_bad_texts *bad = heed_allocate(1, sizeof *bad);
     if (!bad) return heed_fail_memory(error, sizeof *bad, "the bad words");
     bad->arena = heed_arena_new();
-    heed_status status = bad->arena ? HEED_OK : heed_fail_memory(error, sizeof *bad, "the bad words");
-    for (size_t i = 0; i < text_count && status == HEED_OK; i++) status = add_text(bad, texts[i], error);
+    heed_status status = bad->arena ? HEED_OK
+                                    : heed_fail_memory(error, sizeof *bad, "the bad words");
+    for (size_t i = 0; i < text_count && status == HEED_OK; i++)
+        status = add_text(bad, texts[i], error);
     if (status == HEED_OK) status = heed_token_bytes_make(&bad->tokens, tokenizer, count, error);
     if (status == HEED_OK) status = sort_tokens(bad, error);
     if (status == HEED_OK) status = mark_tokens(bad, error);
@@ -179,8 +195,10 @@ heed_status heed_bad_texts_new(heed_bad_texts **result, const heed_tokenizer *to
 
 /* ---- what may not come next ---- */
 
-/* The last bytes of the text, one less than the longest form at most, at the end of bad->tail. Returns where they begin. */
-static const char *find_tail(const heed_bad_texts *bad, const int32_t *ids, int64_t count, int64_t prompt)
+/* The last bytes of the text, one less than the longest form at most, at the end of bad->tail.
+   Returns where they begin. */
+static const char *find_tail(const heed_bad_texts *bad, const int32_t *ids, int64_t count,
+                             int64_t prompt)
 {
     char *end = bad->tail + bad->longest, *begin = end;
     for (int64_t i = count - 1; i >= 0 && begin > bad->tail + 1; i--) {
@@ -214,7 +232,8 @@ static void forbid(float *scores, int64_t vocabulary, int32_t id)
 }
 
 /* Forbids all tokens that begin with `text`. */
-static void forbid_beginning(const heed_bad_texts *bad, const char *text, size_t text_length, float *scores, int64_t vocabulary)
+static void forbid_beginning(const heed_bad_texts *bad, const char *text, size_t text_length,
+                             float *scores, int64_t vocabulary)
 {
     for (size_t i = lower_bound(bad, text, text_length); i < bad->ordered; i++) {
         size_t length;
@@ -224,8 +243,8 @@ static void forbid_beginning(const heed_bad_texts *bad, const char *text, size_t
     }
 }
 
-void heed_bad_texts_forbid(const heed_bad_texts *bad, const int32_t *ids, int64_t count, int64_t prompt, float *scores,
-                           int64_t vocabulary)
+void heed_bad_texts_forbid(const heed_bad_texts *bad, const int32_t *ids, int64_t count,
+                           int64_t prompt, float *scores, int64_t vocabulary)
 {
     if (!bad->form_count) return;
     const char *end = bad->tail + bad->longest, *tail = find_tail(bad, ids, count, prompt);

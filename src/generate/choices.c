@@ -39,9 +39,12 @@ static heed_status check_texts(const heed_question *q, const json_t *context, he
         const json_t *text = i < q->count ? json_array_get(q->choices, i) : context;
         size_t length = json_string_length(text);
         if (heed_utf8_valid(json_string_value(text), length) != length)
-            return heed_fail(error, HEED_E_FORMAT, "%s: line %zu: half a surrogate pair (\"\\ud83d\" "
-                             "without the other half, say) in the context or a choice, which is not "
-                             "text", q->path, q->line);
+            return heed_fail(
+                error, HEED_E_FORMAT,
+                "%s: line %zu: half a surrogate pair (\"\\ud83d\" "
+                "without the other half, say) in the context or a choice, which is not "
+                "text",
+                q->path, q->line);
     }
     return HEED_OK;
 }

@@ -111,7 +111,8 @@ static void bad_words(const settings_t *s, const context_t *c, float *scores, co
 }
 
 static bool wants_bad_texts(const settings_t *s) { return s->bad_texts != NULL; }
-static void bad_texts(const settings_t *s, const context_t *c, float *scores, const scratch_t *scratch)
+static void bad_texts(const settings_t *s, const context_t *c, float *scores,
+                      const scratch_t *scratch)
 {
     heed_bad_texts_forbid(s->bad_texts, c->ids, c->count, c->prompt, scores, scratch->vocabulary);
 }

@@ -111,7 +111,11 @@ heed_status heed_translate_lines(heed_session *session, const heed_tokenizer *to
 }
 
 /* The lines of a file, blank ones too: each is a line of the translation. */
-typedef struct source_lines { heed_arena *arena; heed_text *lines; size_t count, capacity; } source_lines;
+typedef struct source_lines {
+    heed_arena *arena;
+    heed_text *lines;
+    size_t count, capacity;
+} source_lines;
 
 static heed_status keep_line(source_lines *kept, heed_text line, heed_error *error)
 {
@@ -156,7 +160,8 @@ heed_status heed_translate_file(heed_session *session, const heed_tokenizer *tok
     *translation = (heed_translation){0};
     heed_status status = read_lines(in_path, &source, error);
     if (status == HEED_OK)
-        status = heed_translate_lines(session, tokenizer, settings, source.lines, source.count, events, translation, error);
+        status = heed_translate_lines(session, tokenizer, settings, source.lines, source.count,
+                                      events, translation, error);
     if (status == HEED_OK) status = write_lines(out_path, translation, error);
     free(source.lines);
     heed_arena_free(source.arena);

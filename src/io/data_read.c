@@ -103,14 +103,16 @@ static heed_status read_whole(heed_data *data, const char *path, heed_error *err
 typedef struct place { const char *path; size_t line; } place;
 
 /* Copies the text of a member. HEED_E_FORMAT when it is no text after all. */
-static heed_status copy_text(heed_data *data, const json_t *object, const char *key, heed_text *text, place at,
-                             heed_error *error)
+static heed_status copy_text(heed_data *data, const json_t *object, const char *key,
+                             heed_text *text, place at, heed_error *error)
 {
     const json_t *string = json_object_get(object, key);
     size_t length = json_string_length(string);
     if (heed_utf8_valid(json_string_value(string), length) != length)
-        return heed_fail(error, HEED_E_FORMAT, "%s, line %zu: \"%s\" holds half a surrogate pair (\"\\ud83d\" without "
-                         "the other half, say), which is not text: mend or remove it", at.path, at.line, key);
+        return heed_fail(error, HEED_E_FORMAT,
+                         "%s, line %zu: \"%s\" holds half a surrogate pair (\"\\ud83d\" without "
+                         "the other half, say), which is not text: mend or remove it",
+                         at.path, at.line, key);
     return copy_bytes(data, (heed_text){json_string_value(string), length}, text, at.path, error);
 }
 
@@ -178,7 +180,8 @@ static heed_status check_one_kind(const json_t *object, place at, heed_error *er
     return HEED_OK;
 }
 
-static heed_status add_object(heed_data *data, const json_t *object, heed_text whole, place at, heed_error *error)
+static heed_status add_object(heed_data *data, const json_t *object, heed_text whole, place at,
+                              heed_error *error)
 {
     HEED_TRY(check_one_kind(object, at, error));
     const json_t *text = json_object_get(object, "text");
@@ -189,13 +192,15 @@ static heed_status add_object(heed_data *data, const json_t *object, heed_text w
         return add_document(data, first, at.path, error);
     }
     if (heed_json_foreign(text))
-        return heed_fail(error, HEED_E_FORMAT, "%s, line %zu: \"text\" is %s, expected a string", at.path, at.line,
-                         heed_json_foreign(text));
+        return heed_fail(error, HEED_E_FORMAT, "%s, line %zu: \"text\" is %s, expected a string",
+                         at.path, at.line, heed_json_foreign(text));
     if (json_object_get(object, "messages") || json_object_get(object, "completion"))
         return add_conversation(data, object, whole, at.path, at.line, error);
     if (!json_is_string(source) || !json_is_string(target))
-        return heed_fail(error, HEED_E_FORMAT, "%s, line %zu: expected an object with the string \"text\", or \"source\" "
-                         "and \"target\", or \"messages\", or \"prompt\" and \"completion\"", at.path, at.line);
+        return heed_fail(error, HEED_E_FORMAT,
+                         "%s, line %zu: expected an object with the string \"text\", or \"source\" "
+                         "and \"target\", or \"messages\", or \"prompt\" and \"completion\"",
+                         at.path, at.line);
     HEED_TRY(copy_text(data, object, "source", &first, at, error));
     HEED_TRY(copy_text(data, object, "target", &second, at, error));
     return add_pair(data, first, second, at.path, error);

@@ -33,10 +33,12 @@ static heed_status read_id(const heed_key *key, const json_t *json, int64_t *fie
     const json_t *member = json_object_get(json, key->name);
     if (json_is_array(member)) member = json_array_get(member, 0);
     if (!member || json_is_null(member)) return HEED_OK;
-    if (!json_is_integer(member) || json_integer_value(member) < -1 || json_integer_value(member) > INT32_MAX) {
+    if (!json_is_integer(member) || json_integer_value(member) < -1 ||
+        json_integer_value(member) > INT32_MAX) {
         heed_buffer found = {0};
         heed_json_put_found(&found, member);
-        heed_fail(error, HEED_E_FORMAT, "%s: %s is %.60s: expected a token id, a list of ids or null", where, key->name,
+        heed_fail(error, HEED_E_FORMAT,
+                  "%s: %s is %.60s: expected a token id, a list of ids or null", where, key->name,
                   found.data ? found.data : "");
         heed_buffer_free(&found);
         return HEED_E_FORMAT;

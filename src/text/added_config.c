@@ -17,7 +17,8 @@ static heed_status fail_memory(heed_error *error)
 static bool copy_members(json_t *to, json_t *from)
 {
     for (void *at = json_object_iter(from); at; at = json_object_iter_next(from, at))
-        if (json_object_set_nocheck(to, json_object_iter_key(at), json_object_iter_value(at)) != 0) return false;
+        if (json_object_set_nocheck(to, json_object_iter_key(at), json_object_iter_value(at)) != 0)
+            return false;
     return true;
 }
 
@@ -29,7 +30,8 @@ static bool is_described(const json_t *config)
 static bool describes(const json_t *config, const char *content)
 {
     const json_t *decoder = json_object_get(config, "added_tokens_decoder");
-    for (void *at = json_object_iter((json_t *)decoder); at; at = json_object_iter_next((json_t *)decoder, at)) {
+    for (void *at = json_object_iter((json_t *)decoder); at;
+         at = json_object_iter_next((json_t *)decoder, at)) {
         const char *own = json_string_value(json_object_get(json_object_iter_value(at), "content"));
         if (own && strcmp(own, content) == 0) return true;
     }
@@ -40,21 +42,24 @@ static bool describes(const json_t *config, const char *content)
 static bool copy_parts(json_t *merged, const json_t *map)
 {
     for (int part = 0; part < HEED_SPECIAL_COUNT; part++) {
-        const char *key = heed_special_names[part], *content = heed_special_content(map, (heed_special)part);
+        const char *key = heed_special_names[part],
+                   *content = heed_special_content(map, (heed_special)part);
         bool wanted = content && !json_object_get(merged, key) && describes(merged, content);
         if (wanted && json_object_set(merged, key, json_object_get(map, key)) != 0) return false;
     }
     return true;
 }
 
-heed_status heed_folder_config_merge(const heed_folder_config *files, json_t **merged, heed_error *error)
+heed_status heed_folder_config_merge(const heed_folder_config *files, json_t **merged,
+                                     heed_error *error)
 {
     *merged = NULL;
     if (!files->config && !files->map) return HEED_OK;
     *merged = json_object();
     bool made = *merged && (!files->config || copy_members(*merged, files->config));
     if (made && files->map)
-        made = is_described(files->config) ? copy_parts(*merged, files->map) : copy_members(*merged, files->map);
+        made = is_described(files->config) ? copy_parts(*merged, files->map)
+                                           : copy_members(*merged, files->map);
     if (made) return HEED_OK;
     json_decref(*merged);
     *merged = NULL;
@@ -63,8 +68,14 @@ heed_status heed_folder_config_merge(const heed_folder_config *files, json_t **m
 
 /* ---- described tokens ---- */
 
-typedef struct described { int64_t id; json_t *token; } described; /* token: owned */
-typedef struct described_list { described *items; size_t count; } described_list;
+typedef struct described {
+    int64_t id;
+    json_t *token;
+} described; /* token: owned */
+typedef struct described_list {
+    described *items;
+    size_t count;
+} described_list;
 
 static void list_free(described_list *list)
 {
@@ -97,14 +108,18 @@ static bool list_decoder(const json_t *decoder, described_list *list, heed_buffe
 {
     list->items = calloc(json_object_size(decoder) + 1, sizeof *list->items);
     if (!list->items) return false;
-    for (void *at = json_object_iter((json_t *)decoder); at; at = json_object_iter_next((json_t *)decoder, at)) {
+    for (void *at = json_object_iter((json_t *)decoder); at;
+         at = json_object_iter_next((json_t *)decoder, at)) {
         const char *key = json_object_iter_key(at);
         json_t *token = json_object_iter_value(at);
         if (id_of(key) >= 0 && has_content(token))
             list->items[list->count++] = (described){id_of(key), json_incref(token)};
         else
-            heed_buffer_printf(notes, "tokenizer_config.json: \"added_tokens_decoder\": the entry \"%.40s\" is not the id "
-                               "of a token with \"content\": it is passed over\n", key);
+            heed_buffer_printf(notes,
+                               "tokenizer_config.json: \"added_tokens_decoder\": the entry "
+                               "\"%.40s\" is not the id "
+                               "of a token with \"content\": it is passed over\n",
+                               key);
     }
     return true;
 }
@@ -127,7 +142,8 @@ static bool is_named(const json_t *config, const char *content)
     if (!json_is_array(extra)) extra = json_object_get(config, "additional_special_tokens");
     for (size_t i = 0; i < json_array_size(extra); i++) {
         const json_t *one = json_array_get(extra, i);
-        const char *named = json_string_value(json_is_object(one) ? json_object_get(one, "content") : one);
+        const char *named = json_string_value(json_is_object(one) ? json_object_get(one, "content")
+                                                                  : one);
         if (named && strcmp(named, content) == 0) return true;
     }
     return false;
@@ -143,23 +159,27 @@ static bool has_id(const json_t *tokens, int64_t id)
 }
 
 /* added_tokens.json. An id that tokenizer.json's own tokens have is theirs. */
-static bool list_added(const json_t *added, const json_t *config, const json_t *tokens, described_list *list)
+static bool list_added(const json_t *added, const json_t *config, const json_t *tokens,
+                       described_list *list)
 {
     list->items = calloc(json_object_size(added) + 1, sizeof *list->items);
     if (!list->items) return false;
-    for (void *at = json_object_iter((json_t *)added); at; at = json_object_iter_next((json_t *)added, at)) {
+    for (void *at = json_object_iter((json_t *)added); at;
+         at = json_object_iter_next((json_t *)added, at)) {
         const char *content = json_object_iter_key(at);
         const json_t *id = json_object_iter_value(at);
         bool special = is_named(config, content);
         if (!json_is_integer(id) || has_id(tokens, json_integer_value(id))) continue;
-        json_t *token = json_pack("{s:s, s:b, s:b}", "content", content, "special", special, "normalized", !special);
+        json_t *token = json_pack("{s:s, s:b, s:b}", "content", content, "special", special,
+                                  "normalized", !special);
         if (!token) return false;
         list->items[list->count++] = (described){json_integer_value(id), token};
     }
     return true;
 }
 
-/* A token that plays a part is special whatever its flags say. A new reference; NULL without memory. */
+/* A token that plays a part is special whatever its flags say. A new reference; NULL without
+   memory. */
 static json_t *as_part(const json_t *config, const json_t *token)
 {
     json_t *copy = json_object();
@@ -176,20 +196,23 @@ static bool put_list(json_t *tokens, const json_t *config, const described_list 
 {
     for (size_t i = 0; i < list->count; i++) {
         json_t *token = as_part(config, list->items[i].token);
-        int failed = front ? json_array_insert_new(tokens, i, token) : json_array_append_new(tokens, token);
+        int failed = front ? json_array_insert_new(tokens, i, token)
+                           : json_array_append_new(tokens, token);
         if (failed) return false;
     }
     return true;
 }
 
-static bool add_described(const heed_folder_config *files, const json_t *merged, bool from_files, json_t *tokens,
-                          heed_buffer *notes)
+static bool add_described(const heed_folder_config *files, const json_t *merged, bool from_files,
+                          json_t *tokens, heed_buffer *notes)
 {
     described_list list = {0};
     bool decoder = is_described(files->config), made = true;
     if (decoder && from_files) return true; /* they are in it */
-    if (decoder) made = list_decoder(json_object_get(files->config, "added_tokens_decoder"), &list, notes);
-    else if (json_is_object(files->added)) made = list_added(files->added, merged, from_files ? NULL : tokens, &list);
+    if (decoder)
+        made = list_decoder(json_object_get(files->config, "added_tokens_decoder"), &list, notes);
+    else if (json_is_object(files->added))
+        made = list_added(files->added, merged, from_files ? NULL : tokens, &list);
     if (list.count) qsort(list.items, list.count, sizeof *list.items, by_id);
     made = made && put_list(tokens, merged, &list, from_files);
     list_free(&list);
@@ -205,7 +228,8 @@ static bool is_there(const json_t *tokens, const json_t *content)
     return false;
 }
 
-/* A string, or an object with "content" and flags. Named tokens are special whatever their flags say. */
+/* A string, or an object with "content" and flags. Named tokens are special whatever their flags
+   say. */
 static bool add_one(json_t *tokens, const json_t *token, bool named)
 {
     const json_t *content = json_is_object(token) ? json_object_get(token, "content") : token;
@@ -247,46 +271,65 @@ static bool is_own_part(const char *key, const json_t *value)
 
 static bool add_named(json_t *tokens, const json_t *config, const json_t *json)
 {
-    static const heed_special order[] = {HEED_BOS, HEED_EOS, HEED_UNK, HEED_SEP, HEED_PAD, HEED_CLS, HEED_MASK};
+    static const heed_special order[] = {HEED_BOS, HEED_EOS, HEED_UNK, HEED_SEP,
+                                         HEED_PAD, HEED_CLS, HEED_MASK};
     const json_t *extra = json_object_get(config, "extra_special_tokens");
     bool lists = (json_is_array(extra) && json_array_size(extra)) || json_is_object(extra);
     const json_t *list = lists ? extra : json_object_get(config, "additional_special_tokens");
     bool made = true;
-    for (size_t i = 0; i < HEED_SPECIAL_COUNT && made; i++) made = add_part(tokens, config, json, order[i]);
-    for (void *at = json_object_iter((json_t *)config); at && made; at = json_object_iter_next((json_t *)config, at))
+    for (size_t i = 0; i < HEED_SPECIAL_COUNT && made; i++)
+        made = add_part(tokens, config, json, order[i]);
+    for (void *at = json_object_iter((json_t *)config); at && made;
+         at = json_object_iter_next((json_t *)config, at))
         if (is_own_part(json_object_iter_key(at), json_object_iter_value(at)))
             made = add_one(tokens, json_object_iter_value(at), true);
-    for (void *at = json_object_iter((json_t *)extra); at && made; at = json_object_iter_next((json_t *)extra, at))
+    for (void *at = json_object_iter((json_t *)extra); at && made;
+         at = json_object_iter_next((json_t *)extra, at))
         made = add_one(tokens, json_object_iter_value(at), true);
-    for (size_t i = 0; i < json_array_size(list) && made; i++) made = add_one(tokens, json_array_get(list, i), false);
+    for (size_t i = 0; i < json_array_size(list) && made; i++)
+        made = add_one(tokens, json_array_get(list, i), false);
     return made;
 }
 
 /* Numbers that are not finite, under a key that is used. */
 static heed_status check_keys(const json_t *config, heed_error *error)
 {
-    static const char *const keys[] = {"bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token",
-                                       "added_tokens_decoder", "additional_special_tokens", "extra_special_tokens", "chat_template"};
+    static const char *const keys[] = {"bos_token",
+                                       "eos_token",
+                                       "unk_token",
+                                       "sep_token",
+                                       "pad_token",
+                                       "cls_token",
+                                       "mask_token",
+                                       "added_tokens_decoder",
+                                       "additional_special_tokens",
+                                       "extra_special_tokens",
+                                       "chat_template"};
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
         const char *foreign = heed_json_foreign(json_object_get(config, keys[i]));
         if (foreign)
-            return heed_fail(error, HEED_E_FORMAT, "tokenizer_config.json: \"%s\" is %s, expected %s", keys[i], foreign,
-                             i < HEED_SPECIAL_COUNT ? "a string" : "what transformers writes there");
+            return heed_fail(
+                error, HEED_E_FORMAT, "tokenizer_config.json: \"%s\" is %s, expected %s", keys[i],
+                foreign, i < HEED_SPECIAL_COUNT ? "a string" : "what transformers writes there");
     }
     return HEED_OK;
 }
 
-heed_status heed_folder_config_add(const heed_folder_config *files, const json_t *merged, bool from_files, json_t *json,
-                                   heed_buffer *notes, heed_error *error)
+heed_status heed_folder_config_add(const heed_folder_config *files, const json_t *merged,
+                                   bool from_files, json_t *json, heed_buffer *notes,
+                                   heed_error *error)
 {
     const json_t *own = json_object_get(json, "added_tokens");
     const char *class = json_string_value(json_object_get(merged, "tokenizer_class"));
     HEED_TRY(check_keys(merged, error));
-    if (!from_files && class && heed_class_is_slow(class)) return HEED_OK; /* they are in it since it was saved */
-    if (!json_is_object(json) || (own && !json_is_array(own) && !json_is_null(own))) return HEED_OK; /* told later */
+    if (!from_files && class && heed_class_is_slow(class))
+        return HEED_OK; /* they are in it since it was saved */
+    if (!json_is_object(json) || (own && !json_is_array(own) && !json_is_null(own)))
+        return HEED_OK; /* told later */
     json_t *tokens = json_is_array(own) ? json_copy((json_t *)own) : json_array();
     bool made = tokens && json_array_size(tokens) == json_array_size(own);
-    made = made && add_described(files, merged, from_files, tokens, notes) && add_named(tokens, merged, json);
+    made = made && add_described(files, merged, from_files, tokens, notes) &&
+           add_named(tokens, merged, json);
     made = made && json_object_set(json, "added_tokens", tokens) == 0;
     json_decref(tokens);
     return made && !notes->failed ? HEED_OK : fail_memory(error);
@@ -308,10 +351,12 @@ static const json_t *find_stage(const json_t *stage, const char *list, const cha
 static bool is_generic(const json_t *config)
 {
     const char *class = json_string_value(json_object_get(config, "tokenizer_class"));
-    return !class || !strncmp(class, "PreTrainedTokenizer", 19) || !strcmp(class, "TokenizersBackend");
+    return !class || !strncmp(class, "PreTrainedTokenizer", 19) ||
+           !strcmp(class, "TokenizersBackend");
 }
 
-/* Whether a key says otherwise than a stage of tokenizer.json. A member that is null follows "lowercase". */
+/* Whether a key says otherwise than a stage of tokenizer.json. A member that is null follows
+   "lowercase". */
 static bool differs(const json_t *config, const char *key, const json_t *stage, const char *member)
 {
     const json_t *wanted = json_object_get(config, key), *held = json_object_get(stage, member);
@@ -323,35 +368,45 @@ static bool differs(const json_t *config, const char *key, const json_t *stage, 
 /* Whether the post-processor puts this token around texts. */
 static bool is_around(const json_t *post, const char *content)
 {
-    const json_t *stages = json_object_get(post, "processors"), *tokens = json_object_get(post, "special_tokens");
+    const json_t *stages = json_object_get(post, "processors"),
+                 *tokens = json_object_get(post, "special_tokens");
     const char *sep = json_string_value(json_array_get(json_object_get(post, "sep"), 0));
     const char *cls = json_string_value(json_array_get(json_object_get(post, "cls"), 0));
-    bool found = json_object_get(tokens, content) || (sep && !strcmp(sep, content)) || (cls && !strcmp(cls, content));
-    for (size_t i = 0; i < json_array_size(stages) && !found; i++) found = is_around(json_array_get(stages, i), content);
+    bool found = json_object_get(tokens, content) || (sep && !strcmp(sep, content)) ||
+                 (cls && !strcmp(cls, content));
+    for (size_t i = 0; i < json_array_size(stages) && !found; i++)
+        found = is_around(json_array_get(stages, i), content);
     return found;
 }
 
-/* Classes that put [CLS] and [SEP] around texts do so with the tokens that the configuration names. */
+/* Classes that put [CLS] and [SEP] around texts use the tokens that the configuration names. */
 static void note_around(const json_t *config, const json_t *json, heed_buffer *notes)
 {
     static const heed_special parts[] = {HEED_CLS, HEED_SEP};
     const char *class = json_string_value(json_object_get(config, "tokenizer_class"));
     const json_t *post = json_object_get(json, "post_processor");
     for (int i = 0; i < 2; i++) {
-        const char *usual = heed_class_special(class, parts[i]), *named = heed_special_content(config, parts[i]);
+        const char *usual = heed_class_special(class, parts[i]),
+                   *named = heed_special_content(config, parts[i]);
         if (usual && named && is_around(post, usual) && !is_around(post, named))
-            heed_buffer_printf(notes, "tokenizer_config.json: \"%s\" is \"%.40s\", but tokenizer.json puts \"%.40s\" "
-                               "around texts, which is what is done\n", heed_special_names[parts[i]], named, usual);
+            heed_buffer_printf(
+                notes,
+                "tokenizer_config.json: \"%s\" is \"%.40s\", but tokenizer.json puts \"%.40s\" "
+                "around texts, which is what is done\n",
+                heed_special_names[parts[i]], named, usual);
     }
 }
 
 static void note(heed_buffer *notes, const char *key, const json_t *config)
 {
-    heed_buffer_printf(notes, "tokenizer_config.json: \"%s\" is %s, which has no effect here on the ids of texts\n", key, json_is_true(json_object_get(config, key)) ? "true" : "false");
+    heed_buffer_printf(
+        notes,
+        "tokenizer_config.json: \"%s\" is %s, which has no effect here on the ids of texts\n", key,
+        json_is_true(json_object_get(config, key)) ? "true" : "false");
 }
 
-/* Classes with a way of their own to build the tokenizer leave out what "added_tokens_decoder" does not list, and give its
-   ids to others. */
+/* Classes with a way of their own to build the tokenizer leave out what "added_tokens_decoder" does
+   not list, and give its ids to others. */
 static void note_lacking(const json_t *config, const json_t *json, heed_buffer *notes)
 {
     const json_t *tokens = json_object_get(json, "added_tokens");
@@ -365,26 +420,37 @@ static void note_lacking(const json_t *config, const json_t *json, heed_buffer *
         if (!lacking++) first = content;
     }
     if (lacking)
-        heed_buffer_printf(notes, "tokenizer_config.json: \"added_tokens_decoder\" lacks %zu tokens that tokenizer.json has, "
-                           "the first of them \"%.40s\": they are kept, while the class %.40s of transformers 5 leaves them "
-                           "out\n", lacking, first, json_string_value(json_object_get(config, "tokenizer_class")));
+        heed_buffer_printf(notes,
+                           "tokenizer_config.json: \"added_tokens_decoder\" lacks %zu tokens that "
+                           "tokenizer.json has, "
+                           "the first of them \"%.40s\": they are kept, while the class %.40s of "
+                           "transformers 5 leaves them "
+                           "out\n",
+                           lacking, first,
+                           json_string_value(json_object_get(config, "tokenizer_class")));
 }
 
 void heed_folder_config_note(const json_t *config, const json_t *json, heed_buffer *notes)
 {
-    static const char *const bert[][2] = {{"do_lower_case", "lowercase"}, {"strip_accents", "strip_accents"},
+    static const char *const bert[][2] = {{"do_lower_case", "lowercase"},
+                                          {"strip_accents", "strip_accents"},
                                           {"tokenize_chinese_chars", "handle_chinese_chars"}};
-    const json_t *before = json_object_get(json, "pre_tokenizer"), *normal = json_object_get(json, "normalizer");
+    const json_t *before = json_object_get(json, "pre_tokenizer"),
+                 *normal = json_object_get(json, "normalizer");
     const json_t *bytes = find_stage(before, "pretokenizers", "ByteLevel");
     const json_t *lowered = find_stage(normal, "normalizers", "BertNormalizer");
     const json_t *prepends = find_stage(normal, "normalizers", "Prepend");
-    if (json_is_true(json_object_get(config, "split_special_tokens"))) note(notes, "split_special_tokens", config);
-    if (!json || is_generic(config)) return; /* older files are read as such keys say; such a class takes tokenizer.json as it is */
+    if (json_is_true(json_object_get(config, "split_special_tokens")))
+        note(notes, "split_special_tokens", config);
+    if (!json || is_generic(config))
+        return; /* older files follow these keys; generic classes do not */
     note_around(config, json, notes);
     note_lacking(config, json, notes);
     for (size_t i = 0; i < sizeof bert / sizeof *bert; i++)
         if (differs(config, bert[i][0], lowered, bert[i][1])) note(notes, bert[i][0], config);
-    if (differs(config, "add_prefix_space", bytes, "add_prefix_space")) note(notes, "add_prefix_space", config);
-    if (prepends && json_is_false(json_object_get(config, "add_prefix_space"))) note(notes, "add_prefix_space", config);
+    if (differs(config, "add_prefix_space", bytes, "add_prefix_space"))
+        note(notes, "add_prefix_space", config);
+    if (prepends && json_is_false(json_object_get(config, "add_prefix_space")))
+        note(notes, "add_prefix_space", config);
     if (prepends && json_is_false(json_object_get(config, "legacy"))) note(notes, "legacy", config);
 }

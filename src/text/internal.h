@@ -48,7 +48,8 @@ heed_status heed_tokenizer_assemble(heed_tokenizer **tokenizer, heed_model *mode
 /* The spelling that decoding sees: of the target's vocabulary, where it has one of its own. NULL: none. */
 const char *heed_tokenizer_decoded_token(const heed_tokenizer *tokenizer, int32_t id, size_t *length);
 
-/* decode.c: the bytes that a token of byte-level BPE stands for, and the byte of "<0xE4>"; -1: it is no such token. */
+/* decode.c: the bytes that a token of byte-level BPE stands for, and the byte of "<0xE4>"; -1: it
+   is no such token. */
 void heed_byte_level_append(heed_buffer *bytes, const char *token, size_t length);
 int heed_fallback_byte(const char *token, size_t length);
 
@@ -61,7 +62,8 @@ heed_status heed_tokenizer_load_gguf(heed_tokenizer **tokenizer, const char *pat
    reference. *config (tokenizer_config.json, may be NULL) is completed by the special tokens of the class. */
 heed_status heed_tokenizer_json_from_files(json_t **json, const char *folder, json_t **config, heed_error *error);
 
-/* load_json.c: the key of tokenizer_config.json for ids whose string a greater id has too, which transformers passes over. */
+/* load_json.c: the key of tokenizer_config.json for ids whose string a greater id has too, which
+   transformers passes over. */
 extern const char *const heed_shared_tokens;
 
 /* save.c: a configuration for a tokenizer that came without one, a new reference: its special tokens by part; NULL without memory. */

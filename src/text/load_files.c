@@ -58,7 +58,8 @@ static heed_status read_lines(heed_source *s, const char *path, line_reader *rea
     for (bool found = true; status == HEED_OK && found;) {
         heed_text line;
         status = heed_line_file_next(file, &line, &found, s->error);
-        if (status == HEED_OK && found) status = reader(s, line.bytes, line.length, heed_line_file_number(file) - 1);
+        if (status == HEED_OK && found)
+            status = reader(s, line.bytes, line.length, heed_line_file_number(file) - 1);
     }
     heed_line_file_close(file);
     return status;

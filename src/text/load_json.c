@@ -109,16 +109,21 @@ static bool is_shared(const heed_vocabulary *vocabulary, long long id, const jso
 }
 
 /* Gives ids their string that a greater id has too. */
-static heed_status read_shared(heed_vocabulary *vocabulary, const json_t *config, const char *where, heed_error *error)
+static heed_status read_shared(heed_vocabulary *vocabulary, const json_t *config, const char *where,
+                               heed_error *error)
 {
     json_t *shared = json_object_get(config, heed_shared_tokens);
     for (void *at = json_object_iter(shared); at; at = json_object_iter_next(shared, at))
         if (!is_shared(vocabulary, shared_id(json_object_iter_key(at)), json_object_iter_value(at)))
-            return heed_fail(error, HEED_E_FORMAT, "%s: tokenizer_config.json: \"%s\": \"%.40s\": expected an id without a "
-                             "string, and the string of a greater id", where, heed_shared_tokens, json_object_iter_key(at));
+            return heed_fail(
+                error, HEED_E_FORMAT,
+                "%s: tokenizer_config.json: \"%s\": \"%.40s\": expected an id without a "
+                "string, and the string of a greater id",
+                where, heed_shared_tokens, json_object_iter_key(at));
     for (void *at = json_object_iter(shared); at; at = json_object_iter_next(shared, at)) {
         const json_t *string = json_object_iter_value(at);
-        HEED_TRY(heed_vocabulary_add_id(vocabulary, json_string_value(string), json_string_length(string),
+        HEED_TRY(heed_vocabulary_add_id(vocabulary, json_string_value(string),
+                                        json_string_length(string),
                                         shared_id(json_object_iter_key(at)), where, error));
     }
     return json_object_size(shared) ? heed_vocabulary_seal(vocabulary, where, error) : HEED_OK;

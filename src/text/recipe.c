@@ -6,7 +6,8 @@ const char *heed_source_special(const heed_source *s, heed_special part)
 {
     const char *named = heed_special_content(s->config, part);
     bool optional = (part == HEED_PAD || part == HEED_MASK) && !s->recipe->named_only;
-    if (optional && json_is_null(json_object_get(s->config, heed_special_names[part]))) return NULL; /* it says "none" */
+    if (optional && json_is_null(json_object_get(s->config, heed_special_names[part])))
+        return NULL; /* it says "none" */
     return named ? named : s->recipe->specials[part];
 }
 

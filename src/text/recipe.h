@@ -40,10 +40,12 @@ struct heed_recipe {
     heed_status (*vocabulary)(heed_source *source); /* HEED_FILES_NONE: makes source->vocabulary */
     heed_status (*build)(const heed_source *source, heed_sections *sections);
 };
-/* The special token that a class of transformers has for a part when its configuration names none; NULL: none, or not known. */
+/* The special token that a class of transformers has for a part when its configuration names none;
+   NULL: none, or not known. */
 const char *heed_class_special(const char *name, heed_special part);
 
-/* Whether transformers runs the class in Python, so that a tokenizer.json of it is of our own making. */
+/* Whether transformers runs the class in Python, so that a tokenizer.json of it is of our own
+   making. */
 bool heed_class_is_slow(const char *name);
 
 extern const heed_recipe heed_recipe_gpt2, heed_recipe_roberta, heed_recipe_qwen2, heed_recipe_clip, heed_recipe_bert;

@@ -51,17 +51,19 @@ json_t *heed_tokenizer_make_config(const heed_tokenizer *tokenizer)
     for (int part = 0; part < HEED_SPECIAL_COUNT; part++) {
         size_t length;
         const char *token = heed_tokenizer_token(tokenizer, tokenizer->special[part], &length);
-        if (token && heed_tokenizer_is_special(tokenizer, tokenizer->special[part])) /* naming makes special */
-            failed |= json_object_set_new(config, heed_special_names[part], json_stringn(token, length));
+        if (token && heed_tokenizer_is_special(tokenizer,
+                                               tokenizer->special[part])) /* naming makes special */
+            failed |= json_object_set_new(config, heed_special_names[part],
+                                          json_stringn(token, length));
     }
     if (!failed) return config;
     json_decref(config);
     return NULL;
 }
 
-/* The configuration with its parts as strings where they are objects without a type, as special_tokens_map.json has
-   them: transformers refuses those in tokenizer_config.json, and takes the flags from the added tokens. A new
-   reference; NULL without memory. */
+/* The configuration with its parts as strings where they are objects without a type, as
+   special_tokens_map.json has them: transformers refuses those in tokenizer_config.json, and takes
+   the flags from the added tokens. A new reference; NULL without memory. */
 static json_t *config_to_write(const json_t *config)
 {
     json_t *copy = json_copy((json_t *)config);
@@ -77,7 +79,8 @@ static json_t *config_to_write(const json_t *config)
     return NULL;
 }
 
-/* The strings that tokenizer.json has no place for, since a greater id has them too: {"435": "the"}. */
+/* The strings that tokenizer.json has no place for, since a greater id has them too: {"435":
+   "the"}. */
 static heed_status put_shared(const heed_tokenizer *tokenizer, json_t *config, heed_error *error)
 {
     const heed_vocabulary *vocabulary = &tokenizer->model.vocabulary;
@@ -103,8 +106,10 @@ heed_status heed_tokenizer_save(const heed_tokenizer *tokenizer, const char *fol
     heed_status status = write_json(json, folder, "tokenizer.json", error);
     json_decref(json);
     HEED_TRY(status);
-    json_t *config = tokenizer->config ? config_to_write(tokenizer->config) : heed_tokenizer_make_config(tokenizer);
-    status = config ? put_shared(tokenizer, config, error) : heed_fail_memory(error, 1024, "tokenizer_config.json");
+    json_t *config = tokenizer->config ? config_to_write(tokenizer->config)
+                                       : heed_tokenizer_make_config(tokenizer);
+    status = config ? put_shared(tokenizer, config, error)
+                    : heed_fail_memory(error, 1024, "tokenizer_config.json");
     if (status == HEED_OK) status = write_json(config, folder, "tokenizer_config.json", error);
     json_decref(config);
     return status == HEED_OK ? heed_templates_save(tokenizer, folder, error) : status;

@@ -5,13 +5,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Decoders that turn single tokens into bytes say what those are. Elsewhere a token is decoded between two others (the
-   anchor, an ordinary token), whose text is taken away. */
+/* Decoders that turn single tokens into bytes say what those are. Elsewhere a token is decoded
+   between two others (the anchor, an ordinary token), whose text is taken away. */
 typedef struct reader {
     const heed_tokenizer *tokenizer;
     bool byte_level, byte_fallback;
-    int32_t anchor;          /* -1: none was found */
-    size_t before, both;     /* bytes of the anchor's text alone, and twice */
+    int32_t anchor;      /* -1: none was found */
+    size_t before, both; /* bytes of the anchor's text alone, and twice */
     heed_buffer scratch;
 } reader;
 
@@ -31,7 +31,8 @@ static heed_status decode(reader *r, const int32_t *ids, size_t count, heed_erro
 static bool is_word(const char *text, size_t length)
 {
     for (size_t i = 0; i < length; i++)
-        if (!((text[i] >= 'a' && text[i] <= 'z') || (text[i] >= 'A' && text[i] <= 'Z'))) return false;
+        if (!((text[i] >= 'a' && text[i] <= 'z') || (text[i] >= 'A' && text[i] <= 'Z')))
+            return false;
     return length > 0;
 }
 
@@ -74,12 +75,17 @@ static heed_status put_token(reader *r, int32_t id, heed_buffer *text, heed_erro
     return HEED_OK;
 }
 
-heed_status heed_token_bytes_make(heed_token_bytes *table, const heed_tokenizer *tokenizer, size_t count, heed_error *error)
+heed_status heed_token_bytes_make(heed_token_bytes *table, const heed_tokenizer *tokenizer,
+                                  size_t count, heed_error *error)
 {
-    reader r = {.tokenizer = tokenizer, .byte_level = has_stage(tokenizer, "ByteLevel"),
+    reader r = {.tokenizer = tokenizer,
+                .byte_level = has_stage(tokenizer, "ByteLevel"),
                 .byte_fallback = has_stage(tokenizer, "ByteFallback")};
-    *table = (heed_token_bytes){.ends = heed_allocate(count + 1, sizeof *table->ends), .count = count};
-    heed_status status = table->ends ? HEED_OK : heed_fail_memory(error, count * sizeof *table->ends, "the tokens' bytes");
+    *table = (heed_token_bytes){.ends = heed_allocate(count + 1, sizeof *table->ends),
+                                .count = count};
+    heed_status status = table->ends ? HEED_OK
+                                     : heed_fail_memory(error, count * sizeof *table->ends,
+                                                        "the tokens' bytes");
     if (status == HEED_OK && !r.byte_level) status = find_anchor(&r, count, error);
     for (size_t id = 0; id < count && status == HEED_OK; id++) {
         status = put_token(&r, (int32_t)id, &table->text, error);

@@ -1,22 +1,26 @@
-/* token_bytes.h: what each token adds to a text that other tokens stand before, as bytes: " cat", "ing", half a
-   character. Joined, they are the decoded text but for what decoders clean up. */
+/* token_bytes.h: what each token adds to a text that other tokens stand before, as bytes: " cat",
+   "ing", half a character. Joined, they are the decoded text but for what decoders clean up. */
 #ifndef HEED_TEXT_TOKEN_BYTES_H
 #define HEED_TEXT_TOKEN_BYTES_H
 
 #include "text/tokenizer.h"
 
 typedef struct heed_token_bytes {
-    char *bytes;      /* of all tokens, one after the other */
-    size_t *ends;     /* (count): token i has bytes[ends[i - 1] .. ends[i]); none: special tokens, ids without a token */
+    char *bytes; /* of all tokens, one after the other */
+    /* (count): token i has bytes[ends[i - 1] .. ends[i]); special tokens and ids without a token
+       have none */
+    size_t *ends;
     size_t count;
     heed_buffer text; /* owns `bytes` */
 } heed_token_bytes;
 
 /* For ids 0 to count - 1. Free with heed_token_bytes_free in every case. */
-heed_status heed_token_bytes_make(heed_token_bytes *table, const heed_tokenizer *tokenizer, size_t count, heed_error *error);
+heed_status heed_token_bytes_make(heed_token_bytes *table, const heed_tokenizer *tokenizer,
+                                  size_t count, heed_error *error);
 void heed_token_bytes_free(heed_token_bytes *table);
 
-static inline const char *heed_token_bytes_at(const heed_token_bytes *table, size_t id, size_t *length)
+static inline const char *heed_token_bytes_at(const heed_token_bytes *table, size_t id,
+                                              size_t *length)
 {
     size_t begin = id ? table->ends[id - 1] : 0;
     *length = table->ends[id] - begin;

@@ -156,18 +156,20 @@ static heed_status read_files(heed_folder_config *files, const char *folder, hee
     return read_optional(&files->added, folder, "added_tokens.json", error);
 }
 
-/* tokenizer.json, or what stands for it, with all that the folder's other files add; *config is what they say. */
-static heed_status read_json(json_t **json, json_t **config, const char *folder, const char *path, heed_buffer *notes,
-                             heed_error *error)
+/* tokenizer.json, or what stands for it, with all that the folder's other files add; *config is
+   what they say. */
+static heed_status read_json(json_t **json, json_t **config, const char *folder, const char *path,
+                             heed_buffer *notes, heed_error *error)
 {
     heed_folder_config files = {0};
-    bool whole = heed_path_exists(path);
+    bool fast = heed_path_exists(path);
     heed_status status = read_files(&files, folder, error);
     if (status == HEED_OK) status = heed_folder_config_merge(&files, config, error);
-    if (status == HEED_OK && whole) status = heed_json_read(json, path, error);
-    else if (status == HEED_OK) status = heed_tokenizer_json_from_files(json, folder, config, error);
-    if (status == HEED_OK) status = heed_folder_config_add(&files, *config, !whole, *json, notes, error);
-    if (status == HEED_OK) heed_folder_config_note(*config, whole ? *json : NULL, notes);
+    if (status == HEED_OK && fast) status = heed_json_read(json, path, error);
+    else if (status == HEED_OK)
+        status = heed_tokenizer_json_from_files(json, folder, config, error);
+    if (status == HEED_OK) status = heed_folder_config_add(&files, *config, !fast, *json, notes, error);
+    if (status == HEED_OK) heed_folder_config_note(*config, fast ? *json : NULL, notes);
     files_free(&files);
     return status;
 }
@@ -184,7 +186,8 @@ static heed_status load_folder(heed_tokenizer **tokenizer, const char *folder, h
     json_decref(config);
     free(path);
     if (status == HEED_OK) status = heed_templates_read_folder(*tokenizer, folder, error);
-    if (status == HEED_OK && notes.failed) status = heed_fail_memory(error, notes.capacity, "notes");
+    if (status == HEED_OK && notes.failed)
+        status = heed_fail_memory(error, notes.capacity, "notes");
     if (status == HEED_OK) {
         (*tokenizer)->notes = notes;
         return HEED_OK;
@@ -205,7 +208,8 @@ static heed_status load_beside(heed_tokenizer **tokenizer, const char *path, hee
     return status;
 }
 
-bool heed_tokenizer_note(const heed_tokenizer *tokenizer, size_t index, const char **line, size_t *length)
+bool heed_tokenizer_note(const heed_tokenizer *tokenizer, size_t index, const char **line,
+                         size_t *length)
 {
     heed_lines lines = {.rest = {tokenizer->notes.data, tokenizer->notes.length}};
     heed_text text = {0};

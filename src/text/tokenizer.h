@@ -16,11 +16,12 @@ typedef struct heed_tokenizer heed_tokenizer;
 
 /* ---- loading and saving ---- */
 
-/* Loads from a folder (tokenizer.json; else vocab.json and merges.txt, vocab.txt, or what the class of tokenizer_config.json needs,
-   which may be nothing; with the tokens that tokenizer_config.json, special_tokens_map.json and added_tokens.json add, as transformers'
-   AutoTokenizer numbers them), from a GGUF file, or from the path of a tokenizer.json. The caller frees *tokenizer.
-   HEED_E_IO: nothing readable there; HEED_E_FORMAT: a broken file, with file, field and expectation; HEED_E_UNSUPPORTED: a kind
-   of model, normaliser ... that is not read, by name. */
+/* Loads from a folder (tokenizer.json; else vocab.json and merges.txt, vocab.txt, or what the class
+   of tokenizer_config.json needs, which may be nothing; with the tokens that tokenizer_config.json,
+   special_tokens_map.json and added_tokens.json add, as transformers' AutoTokenizer numbers them),
+   from a GGUF file, or from the path of a tokenizer.json. The caller frees *tokenizer. HEED_E_IO:
+   nothing readable there; HEED_E_FORMAT: a broken file, with file, field and expectation;
+   HEED_E_UNSUPPORTED: a kind of model, normaliser ... that is not read, by name. */
 heed_status heed_tokenizer_load(heed_tokenizer **tokenizer, const char *path, heed_error *error);
 /* The same from the bytes of a tokenizer.json; `where` begins the messages. */
 heed_status heed_tokenizer_from_json(heed_tokenizer **tokenizer, const char *json, size_t length, const char *where, heed_error *error);
@@ -55,8 +56,10 @@ typedef struct heed_gguf_entries heed_gguf_entries;
 heed_status heed_tokenizer_put_gguf(const heed_tokenizer *tokenizer, size_t count, heed_gguf_entries *entries, heed_error *error);
 void heed_tokenizer_free(heed_tokenizer *tokenizer); /* NULL is fine */
 
-/* What the user should know of the files that the tokenizer came from: line `index`, borrowed; false after the last. */
-bool heed_tokenizer_note(const heed_tokenizer *tokenizer, size_t index, const char **line, size_t *length);
+/* What the user should know of the files that the tokenizer came from: line `index`, borrowed;
+   false after the last. */
+bool heed_tokenizer_note(const heed_tokenizer *tokenizer, size_t index, const char **line,
+                         size_t *length);
 
 /* Writes tokenizer.json and tokenizer_config.json into an existing folder, in the form that `tokenizers` and `transformers` load. */
 heed_status heed_tokenizer_save(const heed_tokenizer *tokenizer, const char *folder, heed_error *error);
@@ -84,7 +87,8 @@ heed_status heed_tokenizer_use_template(heed_tokenizer *tokenizer, const char *n
 const char *heed_tokenizer_kind(const heed_tokenizer *tokenizer);        /* model kind: "BPE", "WordPiece", "WordLevel", "CodePoints" */
 size_t heed_tokenizer_vocab_size(const heed_tokenizer *tokenizer);       /* tokens, added ones included */
 int32_t heed_tokenizer_id_limit(const heed_tokenizer *tokenizer);        /* greatest id + 1: rows that an embedding needs */
-/* The same without added tokens: models often have no rows for those, and do well as long as nobody uses them. */
+/* The same without added tokens: models often have no rows for those, and do well as long as nobody
+   uses them. */
 int32_t heed_tokenizer_base_limit(const heed_tokenizer *tokenizer);
 int32_t heed_tokenizer_special(const heed_tokenizer *tokenizer, heed_special part); /* id, -1 when there is none */
 bool heed_tokenizer_is_special(const heed_tokenizer *tokenizer, int32_t id); /* dropped by decode(skip_special) */

@@ -97,7 +97,8 @@ static void put_specials(const heed_tokenizer *tokenizer, size_t count, heed_ggu
     static const char *const names[HEED_SPECIAL_COUNT] = {[HEED_BOS] = "bos", [HEED_EOS] = "eos", [HEED_PAD] = "padding", [HEED_UNK] = "unknown"};
     for (int i = 0; i < HEED_SPECIAL_COUNT; i++) {
         char key[64];
-        if (!names[i] || tokenizer->special[i] < 0 || (size_t)tokenizer->special[i] >= count) continue;
+        if (!names[i] || tokenizer->special[i] < 0 || (size_t)tokenizer->special[i] >= count)
+            continue;
         snprintf(key, sizeof key, "tokenizer.ggml.%s_token_id", names[i]);
         heed_gguf_put_u32(entries, key, (uint32_t)tokenizer->special[i]);
     }
@@ -125,8 +126,9 @@ heed_status heed_tokenizer_put_gguf(const heed_tokenizer *tokenizer, size_t coun
         return heed_fail(error, HEED_E_UNSUPPORTED, "GGUF has no %s for this tokenizer (kind %s); byte-level BPE with a known split into words and BPE with "
                          "byte fallback can be written", pairs ? "pre-tokeniser name" : "kind", heed_tokenizer_kind(tokenizer));
     if ((size_t)heed_tokenizer_base_limit(tokenizer) > count)
-        return heed_fail(error, HEED_E_UNSUPPORTED, "the tokenizer has ids up to %d, the model %zu rows for them", heed_tokenizer_base_limit(tokenizer) - 1,
-                         count);
+        return heed_fail(error, HEED_E_UNSUPPORTED,
+                         "the tokenizer has ids up to %d, the model %zu rows for them",
+                         heed_tokenizer_base_limit(tokenizer) - 1, count);
     heed_gguf_put_string(entries, "tokenizer.ggml.model", fallback ? "llama" : "gpt2", fallback ? 5 : 4);
     heed_gguf_put_string(entries, "tokenizer.ggml.pre", pre, strlen(pre));
     put_tokens(tokenizer, count, entries);

@@ -16,21 +16,23 @@ void heed_border_free(heed_border *border)
     *border = (heed_border){0};
 }
 
-/* What is looked at: texts are cut in front of special tokens, so that no more needs to be tokenized anew than what
-   stands after the last one of the prompt. */
+/* What is looked at: texts are cut in front of special tokens, so that no more needs to be
+   tokenized anew than what stands after the last one of the prompt. */
 typedef struct look {
     heed_border *border;
     const heed_tokenizer *tokenizer;
     const heed_border_place *place;
-    size_t kept;   /* ids of the joint text before `from` */
-    size_t from;   /* byte where the special token stands, or 0 */
+    size_t kept; /* ids of the joint text before `from` */
+    size_t from; /* byte where the special token stands, or 0 */
     unsigned flags;
 } look;
 
 /* Without special tokens that the template puts after the text. */
-static heed_status encode(const look *l, const char *text, size_t length, unsigned flags, heed_encoding *encoding, heed_error *error)
+static heed_status encode(const look *l, const char *text, size_t length, unsigned flags,
+                          heed_encoding *encoding, heed_error *error)
 {
-    HEED_TRY(heed_tokenizer_encode(l->tokenizer, text, length, flags & ~(unsigned)HEED_ENCODE_OFFSETS, encoding, error));
+    HEED_TRY(heed_tokenizer_encode(l->tokenizer, text, length,
+                                   flags & ~(unsigned)HEED_ENCODE_OFFSETS, encoding, error));
     while (encoding->count && encoding->special_mask[encoding->count - 1]) encoding->count--;
     return HEED_OK;
 }
@@ -39,7 +41,8 @@ static void cut_at_special(look *l)
 {
     const heed_encoding *joint = l->place->joint;
     for (size_t i = joint->count; i-- > 0;) {
-        bool before = !joint->special_mask[i] && joint->bytes[i].end <= l->place->begin && joint->bytes[i].end > 0;
+        bool before = !joint->special_mask[i] && joint->bytes[i].end <= l->place->begin &&
+                      joint->bytes[i].end > 0;
         if (!before || !heed_tokenizer_is_special(l->tokenizer, joint->ids[i])) continue;
         l->kept = i;
         l->from = joint->bytes[i].begin;
@@ -56,7 +59,8 @@ static heed_status encode_prompt(look *l, heed_error *error)
     l->kept = l->from = 0;
     l->flags = place->flags;
     cut_at_special(l);
-    HEED_TRY(encode(l, place->text.bytes + l->from, place->begin - l->from, l->flags, alone, error));
+    HEED_TRY(
+        encode(l, place->text.bytes + l->from, place->begin - l->from, l->flags, alone, error));
     if (!l->from && !l->kept) return HEED_OK;
     if (alone->count && alone->ids[0] == place->joint->ids[l->kept]) return HEED_OK;
     l->kept = l->from = 0; /* the special token depends on what stands before it */
@@ -64,26 +68,32 @@ static heed_status encode_prompt(look *l, heed_error *error)
     return encode(l, place->text.bytes, place->begin, l->flags, alone, error);
 }
 
-static bool begins_with(const int32_t *ids, size_t count, const int32_t *beginning, size_t beginning_count)
+static bool begins_with(const int32_t *ids, size_t count, const int32_t *beginning,
+                        size_t beginning_count)
 {
-    return beginning_count <= count && (!beginning_count || !memcmp(ids, beginning, beginning_count * sizeof *ids));
+    return beginning_count <= count &&
+           (!beginning_count || !memcmp(ids, beginning, beginning_count * sizeof *ids));
 }
 
 /* Takes the prompt's ids and `count` more; *same: their text is the wanted one. */
-static heed_status try_answer(look *l, const int32_t *ids, size_t count, bool *same, heed_error *error)
+static heed_status try_answer(look *l, const int32_t *ids, size_t count, bool *same,
+                              heed_error *error)
 {
     heed_border *b = l->border;
     size_t prompt = l->kept + b->alone.count;
     if (!heed_grow(&b->ids, &b->capacity, prompt + count + 1, sizeof *b->ids))
-        return heed_fail_memory(error, (prompt + count) * sizeof *b->ids, "a prompt and its answer");
+        return heed_fail_memory(error, (prompt + count) * sizeof *b->ids,
+                                "a prompt and its answer");
     memcpy(b->ids, l->place->joint->ids, l->kept * sizeof *b->ids);
     if (b->alone.count) memcpy(b->ids + l->kept, b->alone.ids, b->alone.count * sizeof *b->ids);
     if (count) memcpy(b->ids + prompt, ids, count * sizeof *b->ids);
     b->prompt = prompt;
     b->count = prompt + count;
     heed_buffer_clear(&b->text);
-    HEED_TRY(heed_tokenizer_decode(l->tokenizer, b->ids + l->kept, b->count - l->kept, false, &b->text, error));
-    *same = b->text.length == b->wanted.length && !memcmp(b->text.data, b->wanted.data, b->text.length);
+    HEED_TRY(heed_tokenizer_decode(l->tokenizer, b->ids + l->kept, b->count - l->kept, false,
+                                   &b->text, error));
+    *same = b->text.length == b->wanted.length &&
+            !memcmp(b->text.data, b->wanted.data, b->text.length);
     return HEED_OK;
 }
 
@@ -101,7 +111,8 @@ static heed_status try_after(look *l, const char *anchor, bool *same, heed_error
     HEED_TRY(encode(l, b->scratch.data, b->scratch.length, 0, &b->whole, error));
     *same = false;
     if (!begins_with(b->whole.ids, b->whole.count, b->other.ids, b->other.count)) return HEED_OK;
-    return try_answer(l, b->whole.ids + b->other.count, b->whole.count - b->other.count, same, error);
+    return try_answer(l, b->whole.ids + b->other.count, b->whole.count - b->other.count, same,
+                      error);
 }
 
 /* What decoding makes of prompt and answer: tokenizers may change the text. */
@@ -110,20 +121,26 @@ static heed_status decode_wanted(look *l, heed_error *error)
     heed_border *b = l->border;
     const heed_border_place *place = l->place;
     heed_buffer_clear(&b->wanted);
-    HEED_TRY(encode(l, place->text.bytes + l->from, place->end - l->from, l->flags, &b->whole, error));
-    HEED_TRY(heed_tokenizer_decode(l->tokenizer, b->whole.ids, b->whole.count, false, &b->wanted, error));
+    HEED_TRY(
+        encode(l, place->text.bytes + l->from, place->end - l->from, l->flags, &b->whole, error));
+    HEED_TRY(heed_tokenizer_decode(l->tokenizer, b->whole.ids, b->whole.count, false, &b->wanted,
+                                   error));
     heed_buffer_append(&b->wanted, "", 0);
-    return b->wanted.failed ? heed_fail_memory(error, place->end, "a prompt and its answer") : HEED_OK;
+    return b->wanted.failed ? heed_fail_memory(error, place->end, "a prompt and its answer")
+                            : HEED_OK;
 }
 
-heed_status heed_border_read(heed_border *border, const heed_tokenizer *tokenizer, const heed_border_place *place, heed_error *error)
+heed_status heed_border_read(heed_border *border, const heed_tokenizer *tokenizer,
+                             const heed_border_place *place, heed_error *error)
 {
-    static const char *const anchors[] = {"", "a", "\n", ".", "1", "x", ",", " ", ":", "e", "Z", "\xE2\x80\xA2"};
+    static const char *const anchors[] = {"",  "a", "\n", ".", "1", "x",
+                                          ",", " ", ":",  "e", "Z", "\xE2\x80\xA2"};
     look l = {.border = border, .tokenizer = tokenizer, .place = place};
     const heed_encoding *joint = place->joint;
     border->found = false;
     HEED_TRY(encode_prompt(&l, error));
-    border->split = !begins_with(joint->ids + l.kept, joint->count - l.kept, border->alone.ids, border->alone.count);
+    border->split = !begins_with(joint->ids + l.kept, joint->count - l.kept, border->alone.ids,
+                                 border->alone.count);
     if (!border->split) return HEED_OK;
     HEED_TRY(decode_wanted(&l, error));
     for (size_t i = 0; i < sizeof anchors / sizeof *anchors && !border->found; i++)

@@ -1,6 +1,6 @@
-/* border.h: where a prompt ends and its answer begins, in ids. A model that is asked reads the ids of the prompt alone;
-   in the ids of prompt and answer together a token may reach across ("The answer is " and "42" as "is", " 42"), which
-   the model would learn and never write. */
+/* border.h: where a prompt ends and its answer begins, in ids. A model that is asked reads the ids
+   of the prompt alone; in the ids of prompt and answer together a token may reach across ("The
+   answer is " and "42" as "is", " 42"), which the model would learn and never write. */
 #ifndef HEED_TRAIN_BORDER_H
 #define HEED_TRAIN_BORDER_H
 
@@ -9,17 +9,24 @@
 
 /* Zero-initialize, reuse freely, free with heed_border_free. */
 typedef struct heed_border {
-    bool split;                   /* the ids of the whole do not begin with those of the prompt */
-    bool found;                   /* ... and ids that go on from the prompt's, with the same text, were found: */
-    int32_t *ids;                 /* those of the prompt, then those of the answer */
+    bool split;   /* the ids of the whole do not begin with those of the prompt */
+    bool found;   /* ... and ids that go on from the prompt's, with the same text, were found: */
+    int32_t *ids; /* those of the prompt, then those of the answer */
     size_t count, prompt, capacity; /* all of them; of the prompt */
     heed_encoding alone, whole, other;
     heed_buffer wanted, text, scratch;
 } heed_border;
 void heed_border_free(heed_border *border);
 
-/* A prompt, text[0 .. begin), and its answer, text[begin .. end); `joint` are the ids of a text that begins with both, with offsets. */
-typedef struct heed_border_place { heed_text text; size_t begin, end; unsigned flags; const heed_encoding *joint; } heed_border_place;
-heed_status heed_border_read(heed_border *border, const heed_tokenizer *tokenizer, const heed_border_place *place, heed_error *error);
+/* A prompt, text[0 .. begin), and its answer, text[begin .. end); `joint` are the ids of a text
+   that begins with both, with offsets. */
+typedef struct heed_border_place {
+    heed_text text;
+    size_t begin, end;
+    unsigned flags;
+    const heed_encoding *joint;
+} heed_border_place;
+heed_status heed_border_read(heed_border *border, const heed_tokenizer *tokenizer,
+                             const heed_border_place *place, heed_error *error);
 
 #endif

@@ -256,8 +256,11 @@ static heed_status tokenise(heed_dataset *d, heed_error *error)
         return heed_stream_open_shards(&d->stream, d->data, d->text.end, (uint32_t)d->options.config->vocabulary, error);
     if (d->text.tokenizer == NULL) return heed_fail(error, HEED_E_ARG, "texts need a tokenizer: give --tokenizer char or a folder that has one");
     if (heed_tokenizer_base_limit(d->text.tokenizer) > d->options.config->vocabulary)
-        return heed_fail(error, HEED_E_ARG, "the tokenizer has ids up to %d, the model only %lld rows of embeddings: they do not belong together",
-                         (int)heed_tokenizer_base_limit(d->text.tokenizer) - 1, (long long)d->options.config->vocabulary);
+        return heed_fail(error, HEED_E_ARG,
+                         "the tokenizer has ids up to %d, the model only %lld rows of embeddings: "
+                         "they do not belong together",
+                         (int)heed_tokenizer_base_limit(d->text.tokenizer) - 1,
+                         (long long)d->options.config->vocabulary);
     if (kind == HEED_DATA_CONVERSATIONS) return tokenise_conversations(d, error);
     heed_encoding scratch = {.cancel = d->options.cancel};
     heed_status status = kind == HEED_DATA_PAIRS ? tokenise_pairs(d, &scratch, error) : tokenise_documents(d, &scratch, error);
@@ -270,9 +273,12 @@ static heed_status fail_row(const heed_dataset *d, int32_t id, heed_error *error
 {
     size_t length = 0;
     const char *token = heed_tokenizer_token(d->text.tokenizer, id, &length);
-    return heed_fail(error, HEED_E_ARG, "the token \"%.*s\" has the id %d, the model only %lld rows of embeddings: leave it "
-                     "out of the data, or take a model with a row for it",
-                     token ? (int)length : 0, token ? token : "", (int)id, (long long)d->options.config->vocabulary);
+    return heed_fail(
+        error, HEED_E_ARG,
+        "the token \"%.*s\" has the id %d, the model only %lld rows of embeddings: leave it "
+        "out of the data, or take a model with a row for it",
+        token ? (int)length : 0, token ? token : "", (int)id,
+        (long long)d->options.config->vocabulary);
 }
 
 static heed_status check_stream(const heed_dataset *d, const heed_stream *stream, heed_error *error)
@@ -291,7 +297,9 @@ static heed_status check_stream(const heed_dataset *d, const heed_stream *stream
 static heed_status check_rows(const heed_dataset *d, heed_error *error)
 {
     const int32_t around[] = {d->prefix, d->suffix, d->mask, d->start, d->text.end};
-    if (!d->text.tokenizer || heed_tokenizer_id_limit(d->text.tokenizer) <= d->options.config->vocabulary) return HEED_OK;
+    if (!d->text.tokenizer ||
+        heed_tokenizer_id_limit(d->text.tokenizer) <= d->options.config->vocabulary)
+        return HEED_OK;
     for (size_t i = 0; i < sizeof around / sizeof *around; i++)
         if (around[i] >= d->options.config->vocabulary) return fail_row(d, around[i], error);
     HEED_TRY(check_stream(d, &d->stream, error));

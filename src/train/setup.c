@@ -251,8 +251,11 @@ static heed_status from_file(heed_config *config, const heed_train_options *o, c
     HEED_TRY(heed_objective_check(objective, config, error));
     if (tokenizer == NULL) return HEED_OK;
     if (heed_tokenizer_base_limit(tokenizer) > config->vocabulary)
-        return heed_fail(error, HEED_E_ARG, "%s: vocabulary of %lld, but the tokenizer has ids up to %d: raise vocab_size", o->config,
-                         (long long)config->vocabulary, (int)heed_tokenizer_base_limit(tokenizer) - 1);
+        return heed_fail(
+            error, HEED_E_ARG,
+            "%s: vocabulary of %lld, but the tokenizer has ids up to %d: raise vocab_size",
+            o->config, (long long)config->vocabulary,
+            (int)heed_tokenizer_base_limit(tokenizer) - 1);
     return HEED_OK;
 }
 

@@ -256,7 +256,7 @@ static heed_status note(heed_trainer *t, const char *format, size_t count, heed_
     return heed_trainer_note(t, text, error);
 }
 
-static heed_status tell_split(heed_trainer *t, const heed_dataset *data, heed_error *error)
+static heed_status note_split(heed_trainer *t, const heed_dataset *data, heed_error *error)
 {
     char text[640];
     snprintf(text, sizeof text, "%zu of the records, the first of them %s, have an answer that begins inside a token of "
@@ -266,13 +266,14 @@ static heed_status tell_split(heed_trainer *t, const heed_dataset *data, heed_er
 }
 
 /* What the tokenizer's files say. */
-static heed_status tell_tokenizer(heed_trainer *t, heed_error *error)
+static heed_status note_tokenizer(heed_trainer *t, heed_error *error)
 {
     const char *line;
     size_t length;
     for (size_t i = 0; t->tokenizer && heed_tokenizer_note(t->tokenizer, i, &line, &length); i++) {
         char text[512];
-        snprintf(text, sizeof text, "%.*s", (int)(length < sizeof text ? length : sizeof text - 1), line);
+        snprintf(text, sizeof text, "%.*s", (int)(length < sizeof text ? length : sizeof text - 1),
+                 line);
         HEED_TRY(heed_trainer_note(t, text, error));
     }
     return HEED_OK;
@@ -282,7 +283,7 @@ static heed_status tell_tokenizer(heed_trainer *t, heed_error *error)
 static heed_status tell_losses(heed_trainer *t, const heed_dataset *data, heed_error *error)
 {
     if (heed_dataset_cut(data) > 0) HEED_TRY(note(t, "%zu texts are longer than %zu tokens: what is beyond is left out", heed_dataset_cut(data), error));
-    if (data->split > 0) HEED_TRY(tell_split(t, data, error));
+    if (data->split > 0) HEED_TRY(note_split(t, data, error));
     if (data->silent > 0) HEED_TRY(note(t, "%zu conversations have no answer to learn within %zu tokens: left out", data->silent, error));
     return HEED_OK;
 }
@@ -309,7 +310,7 @@ static heed_status open_datasets(heed_trainer *t, heed_data *data, heed_error *e
 {
     heed_data *valid = NULL;
     HEED_TRY(open_dataset(t, &t->data, data, true, error));
-    HEED_TRY(tell_tokenizer(t, error));
+    HEED_TRY(note_tokenizer(t, error));
     HEED_TRY(heed_dataset_fingerprint(t->data, &t->fingerprint, error));
     if (t->options.valid_count > 0) {
         HEED_TRY(heed_setup_data(&valid, &t->options, true, heed_trainer_cancel(t), error));

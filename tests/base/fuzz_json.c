@@ -1,6 +1,8 @@
-/* libFuzzer target: our strict JSON reader against jansson's own. What jansson accepts must be accepted with equal values (up to our depth
-   of 256); what we accept beyond that are integers above 64 bits. What is written of a value reads back to the same. What the strict
-   reader accepts the other one reads too, to equal values; what that one reads is written as strict JSON. Built by the preset fuzz. */
+/* libFuzzer target: our strict JSON reader against jansson's own. What jansson accepts must be
+   accepted with equal values (up to our depth of 256); what we accept beyond that are integers
+   above 64 bits. What is written of a value reads back to the same. What the strict reader accepts
+   the other one reads too, to equal values; what that one reads is written as strict JSON. Built by
+   the preset fuzz. */
 #include "base/json.h"
 
 #include <stdlib.h>
@@ -48,7 +50,9 @@ static void check_lenient(const json_t *strict, const char *text, size_t count)
     if (strict && (status != HEED_OK || !json_equal(strict, lenient))) abort();
     if (status != HEED_OK) return;
     heed_json_put(&written, lenient, JSON_COMPACT);
-    if (written.failed || heed_json_parse_strict(&back, written.data, written.length, "back", NULL) != HEED_OK) abort();
+    if (written.failed ||
+        heed_json_parse_strict(&back, written.data, written.length, "back", NULL) != HEED_OK)
+        abort();
     heed_buffer_clear(&written);
     heed_json_put_found(&written, lenient);
     heed_buffer_free(&written);

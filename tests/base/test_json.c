@@ -95,11 +95,13 @@ static void what_is_no_json_is_named(void **state)
     assert_fails(HEED_E_FORMAT, "byte 0x00", parse_status("[\"\\u\0\0\0\0\"]", 10, &error));
 }
 
-/* What Python's json module reads beyond RFC 8259 is read; the value is neither a number nor anything else. */
+/* What Python's json module reads beyond RFC 8259 is read; the value is neither a number nor
+   anything else. */
 static void what_python_reads_is_read(void **state)
 {
     (void)state;
-    json_t *json = parse("\xEF\xBB\xBF{\"a\":1,\"n\":[NaN,Infinity,-Infinity,1e400,-1e400],\"a\":{\"b\":1,\"b\":2},\"c\":7}");
+    json_t *json = parse("\xEF\xBB\xBF{\"a\":1,\"n\":[NaN,Infinity,-Infinity,1e400,-1e400],\"a\":{"
+                         "\"b\":1,\"b\":2},\"c\":7}");
     static const char *const spelled[] = {"NaN", "Infinity", "-Infinity", "1e400", "-1e400"};
     static const double read[] = {NAN, INFINITY, -INFINITY, INFINITY, -INFINITY};
     for (size_t i = 0; i < 5; i++) {
@@ -111,20 +113,27 @@ static void what_python_reads_is_read(void **state)
         assert_false(json_is_number(value) || json_is_string(value) || json_is_null(value));
     }
     assert_int_equal(json_integer_value(json_object_get(json_object_get(json, "a"), "b")), 2);
-    assert_string_equal(json_object_iter_key(json_object_iter(json)), "a"); /* the place of the first */
+    assert_string_equal(json_object_iter_key(json_object_iter(json)),
+                        "a"); /* the place of the first */
     assert_null(heed_json_foreign(json));
     json_decref(json);
-    json = parse("{\"x\":1e400,\"i\":-Infinity,\"s\":\"a\\ud83db\",\"\\udc00\":[\"\\ud800\\ud800\",\"\\ud83d\\ude00\"]}");
+    json = parse("{\"x\":1e400,\"i\":-Infinity,\"s\":\"a\\ud83db\",\"\\udc00\":[\"\\ud800\\ud800\","
+                 "\"\\ud83d\\ude00\"]}");
     double number = 1;
     int64_t integer = 1;
-    assert_fails(HEED_E_FORMAT, "f: \"x\" is 1e400, expected a finite number", heed_json_number(json, "x", &number, "f", &error));
-    assert_fails(HEED_E_FORMAT, "f: \"i\" is -Infinity, expected an integer", heed_json_integer(json, "i", &integer, "f", &error));
+    assert_fails(HEED_E_FORMAT, "f: \"x\" is 1e400, expected a finite number",
+                 heed_json_number(json, "x", &number, "f", &error));
+    assert_fails(HEED_E_FORMAT, "f: \"i\" is -Infinity, expected an integer",
+                 heed_json_integer(json, "i", &integer, "f", &error));
     assert_memory_equal(json_string_value(json_object_get(json, "s")), "a\xED\xA0\xBD" "b", 5);
     heed_buffer text = {0};
     heed_json_put(&text, json, JSON_COMPACT);
-    assert_string_equal(text.data, "{\"x\":null,\"i\":null,\"s\":\"a\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD" "b\","
-                                   "\"\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD\":[\"\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD"
-                                   "\xEF\xBF\xBD\xEF\xBF\xBD\",\"\xF0\x9F\x98\x80\"]}");
+    assert_string_equal(text.data,
+                        "{\"x\":null,\"i\":null,\"s\":\"a\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD"
+                        "b\","
+                        "\"\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD\":["
+                        "\"\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD"
+                        "\xEF\xBF\xBD\xEF\xBF\xBD\",\"\xF0\x9F\x98\x80\"]}");
     json_decref(json);
     json = parse("{\"a\\u0000b\":1,\"a\":2,\"a\\u0000b\":3}");
     assert_int_equal(json_object_size(json), 2);
@@ -159,8 +168,9 @@ static void the_strict_reader_refuses_it(void **state)
     };
     json_t *json = NULL;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
-        assert_fails(HEED_E_FORMAT, cases[i].part,
-                     heed_json_parse_strict(&json, cases[i].text, strlen(cases[i].text), "text", &error));
+        assert_fails(
+            HEED_E_FORMAT, cases[i].part,
+            heed_json_parse_strict(&json, cases[i].text, strlen(cases[i].text), "text", &error));
 }
 
 static void every_cut_of_a_document_is_an_error(void **state)
@@ -280,12 +290,15 @@ static void files_are_read_whole(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(values_are_read), cmocka_unit_test(what_is_no_json_is_named),
-        cmocka_unit_test(what_python_reads_is_read),
-        cmocka_unit_test(the_strict_reader_refuses_it), cmocka_unit_test(every_cut_of_a_document_is_an_error),
-        cmocka_unit_test(nesting_is_limited), cmocka_unit_test(members_have_types),
-        cmocka_unit_test(numbers_and_strings_survive_a_round_trip),
-        cmocka_unit_test(numbers_do_not_depend_on_the_locale), cmocka_unit_test(files_are_read_whole)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(values_are_read),
+                                       cmocka_unit_test(what_is_no_json_is_named),
+                                       cmocka_unit_test(what_python_reads_is_read),
+                                       cmocka_unit_test(the_strict_reader_refuses_it),
+                                       cmocka_unit_test(every_cut_of_a_document_is_an_error),
+                                       cmocka_unit_test(nesting_is_limited),
+                                       cmocka_unit_test(members_have_types),
+                                       cmocka_unit_test(numbers_and_strings_survive_a_round_trip),
+                                       cmocka_unit_test(numbers_do_not_depend_on_the_locale),
+                                       cmocka_unit_test(files_are_read_whole)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,4 +1,5 @@
-/* The one reader of lines: ends of lines, byte order marks, blank lines, text that is none, files that are none. */
+/* The one reader of lines: ends of lines, byte order marks, blank lines, text that is none, files
+   that are none. */
 #include "base/lines.h"
 
 #include "support/test.h"
@@ -52,7 +53,9 @@ static heed_status read_all(const char *from, char *text, size_t size, heed_erro
 static void lines_end_in_either_way(void **state)
 {
     (void)state;
-    static const struct { const char *bytes, *lines; } cases[] = {
+    static const struct {
+        const char *bytes, *lines;
+    } cases[] = {
         {"", ""},
         {"a", "[a]"},
         {"a\n", "[a]"},
@@ -63,9 +66,14 @@ static void lines_end_in_either_way(void **state)
         {"\n\na\n\n", "[][][a][]"},
         {" a \r\n\t\r\nb", "[ a ][\t][b]"},
         {"\xEF\xBB\xBF", ""},
-        {"\xEF\xBB\xBF" "a\nb", "[a][b]"},
+        {"\xEF\xBB\xBF"
+         "a\nb",
+         "[a][b]"},
         {"\xEF\xBB\xBF\r\nb", "[][b]"},
-        {"a\n\xEF\xBB\xBF" "b", "[a][\xEF\xBB\xBF" "b]"},
+        {"a\n\xEF\xBB\xBF"
+         "b",
+         "[a][\xEF\xBB\xBF"
+         "b]"},
         {"\xC3\xA9\n\xF0\x9F\x98\x80", "[\xC3\xA9][\xF0\x9F\x98\x80]"},
     };
     char text[256];
@@ -81,13 +89,18 @@ static void what_is_no_text_is_named(void **state)
     (void)state;
     char text[256];
     put("ok\ncaf\xE9\n", 8);
-    assert_fails(HEED_E_FORMAT, ", line 2: byte 6 of the file (0xe9) is not valid UTF-8", read_all(path, text, sizeof text, &error));
+    assert_fails(HEED_E_FORMAT, ", line 2: byte 6 of the file (0xe9) is not valid UTF-8",
+                 read_all(path, text, sizeof text, &error));
     put("ok\nok\na\0b\n", 10);
-    assert_fails(HEED_E_FORMAT, ", line 3: a NUL byte at column 2", read_all(path, text, sizeof text, &error));
+    assert_fails(HEED_E_FORMAT, ", line 3: a NUL byte at column 2",
+                 read_all(path, text, sizeof text, &error));
     put("a\0", 2);
     assert_fails(HEED_E_FORMAT, ", line 1: a NUL byte", read_all(path, text, sizeof text, &error));
-    put("\xFF\xFE" "a\0\n\0", 6);
-    assert_fails(HEED_E_FORMAT, "UTF-16, expected UTF-8", read_all(path, text, sizeof text, &error));
+    put("\xFF\xFE"
+        "a\0\n\0",
+        6);
+    assert_fails(HEED_E_FORMAT, "UTF-16, expected UTF-8",
+                 read_all(path, text, sizeof text, &error));
     put("cut \xC3", 5);
     assert_fails(HEED_E_FORMAT, "line 1: byte 4", read_all(path, text, sizeof text, &error));
 }
@@ -96,8 +109,10 @@ static void what_is_no_file_is_named(void **state)
 {
     (void)state;
     char text[16];
-    assert_fails(HEED_E_IO, "/tmp: a folder, expected a file", read_all("/tmp", text, sizeof text, &error));
-    assert_fails(HEED_E_IO, "/nonexistent: cannot open", read_all("/nonexistent", text, sizeof text, &error));
+    assert_fails(HEED_E_IO, "/tmp: a folder, expected a file",
+                 read_all("/tmp", text, sizeof text, &error));
+    assert_fails(HEED_E_IO, "/nonexistent: cannot open",
+                 read_all("/nonexistent", text, sizeof text, &error));
     assert_fails(HEED_E_IO, "cannot read", read_all("/proc/self/mem", text, sizeof text, &error));
     assert_ok(read_all("/dev/null", text, sizeof text, &error));
     assert_string_equal(text, "");
@@ -187,8 +202,8 @@ static void a_signal_ends_the_wait(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(lines_end_in_either_way), cmocka_unit_test(what_is_no_text_is_named),
-        cmocka_unit_test(what_is_no_file_is_named), cmocka_unit_test(long_lines_are_whole),
+        cmocka_unit_test(lines_end_in_either_way),     cmocka_unit_test(what_is_no_text_is_named),
+        cmocka_unit_test(what_is_no_file_is_named),    cmocka_unit_test(long_lines_are_whole),
         cmocka_unit_test(pipes_are_read_as_they_come), cmocka_unit_test(a_signal_ends_the_wait)};
     return cmocka_run_group_tests(tests, make_file, remove_file);
 }

@@ -1,11 +1,17 @@
-/* Forbidden texts against the decoder: a token is forbidden where, and only where, the text would hold one with it. */
+/* Forbidden texts against the decoder: a token is forbidden where, and only where, the text would
+   hold one with it. */
 #include "generate/bad_texts.h"
 
 #include "support/test.h"
 #include <ctype.h>
 #include <math.h>
 
-typedef struct { heed_tokenizer *tokenizer; size_t count; heed_bad_texts *bad; float *scores; } subject;
+typedef struct {
+    heed_tokenizer *tokenizer;
+    size_t count;
+    heed_bad_texts *bad;
+    float *scores;
+} subject;
 
 static void open_subject(subject *s, const char *name, const char *const *words, size_t count)
 {
@@ -28,23 +34,27 @@ static void close_subject(subject *s)
 static void forbid(subject *s, const int32_t *ids, size_t count, size_t prompt)
 {
     memset(s->scores, 0, s->count * sizeof *s->scores);
-    heed_bad_texts_forbid(s->bad, ids, (int64_t)count, (int64_t)prompt, s->scores, (int64_t)s->count);
+    heed_bad_texts_forbid(s->bad, ids, (int64_t)count, (int64_t)prompt, s->scores,
+                          (int64_t)s->count);
 }
 
 /* Whether the decoded text of the ids holds a word, letters in either case. */
-static bool holds(const heed_tokenizer *tokenizer, const int32_t *ids, size_t count, const char *const *words, size_t word_count)
+static bool holds(const heed_tokenizer *tokenizer, const int32_t *ids, size_t count,
+                  const char *const *words, size_t word_count)
 {
     heed_buffer text = {0};
     bool found = false;
     assert_ok(heed_tokenizer_decode(tokenizer, ids, count, true, &text, &error));
     heed_buffer_append(&text, "", 0);
-    for (size_t i = 0; i < text.length; i++) text.data[i] = (char)tolower((unsigned char)text.data[i]);
+    for (size_t i = 0; i < text.length; i++)
+        text.data[i] = (char)tolower((unsigned char)text.data[i]);
     for (size_t i = 0; i < word_count; i++) found |= strstr(text.data, words[i]) != NULL;
     heed_buffer_free(&text);
     return found;
 }
 
-static const char *const beginnings[] = {"", "The c", "the ca", "a CA", "THE", "to b", "is th", "New", "new y", "New Yor", "wor", "no w", "Cat", "x"};
+static const char *const beginnings[] = {"",    "The c", "the ca",  "a CA", "THE",  "to b", "is th",
+                                         "New", "new y", "New Yor", "wor",  "no w", "Cat",  "x"};
 
 /* Every token after every beginning. */
 static void compare(const char *name, size_t *forbidden)
@@ -57,17 +67,20 @@ static void compare(const char *name, size_t *forbidden)
     open_subject(&s, name, words, WORDS);
     for (size_t b = 0; b < sizeof beginnings / sizeof *beginnings; b++) {
         int32_t ids[64];
-        assert_ok(heed_tokenizer_encode(s.tokenizer, beginnings[b], strlen(beginnings[b]), 0, &encoding, &error));
+        assert_ok(heed_tokenizer_encode(s.tokenizer, beginnings[b], strlen(beginnings[b]), 0,
+                                        &encoding, &error));
         assert_true(encoding.count < 63);
         for (size_t i = 0; i < encoding.count; i++) ids[i] = encoding.ids[i];
         if (holds(s.tokenizer, ids, encoding.count, words, WORDS)) continue;
         forbid(&s, ids, encoding.count, encoding.count);
         for (size_t id = 0; id < s.count; id++) {
             ids[encoding.count] = (int32_t)id;
-            bool bad = holds(s.tokenizer, ids, encoding.count + 1, words, WORDS), marked = s.scores[id] < 0;
+            bool bad = holds(s.tokenizer, ids, encoding.count + 1, words, WORDS),
+                 marked = s.scores[id] < 0;
             if (bad != marked && wrong++ < 5)
                 print_error("%s: after \"%s\" token %zu (%s) is %s\n", name, beginnings[b], id,
-                            heed_tokenizer_token(s.tokenizer, (int32_t)id, NULL), marked ? "forbidden" : "allowed");
+                            heed_tokenizer_token(s.tokenizer, (int32_t)id, NULL),
+                            marked ? "forbidden" : "allowed");
             *forbidden += marked;
         }
     }
@@ -79,8 +92,9 @@ static void compare(const char *name, size_t *forbidden)
 static void a_token_is_forbidden_where_it_completes_a_text(void **state)
 {
     (void)state;
-    static const char *const names[] = {"bytebpe-smollm", "bytebpe-gpt2", "bytebpe-llama3", "spbpe-llama2", "spbpe-gemma",
-                                        "spbpe-mistral3", "wordpiece-uncased", "wordpiece-cased", "bpe-clip"};
+    static const char *const names[] = {"bytebpe-smollm",    "bytebpe-gpt2",    "bytebpe-llama3",
+                                        "spbpe-llama2",      "spbpe-gemma",     "spbpe-mistral3",
+                                        "wordpiece-uncased", "wordpiece-cased", "bpe-clip"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         size_t forbidden = 0;
         compare(names[i], &forbidden);
@@ -93,15 +107,19 @@ static void other_letters_have_cases_too(void **state)
 {
     (void)state;
     static const char *const words[] = {"\xC3\xA9t\xC3\xA9"}; /* été */
-    static const struct { const char *text; bool bad; } cases[] = {
-        {"\xC3\xA9t\xC3\xA9", true}, {"\xC3\x89T\xC3\x89", true}, {"\xC3\x89t\xC3\xA9", true}, {"l'\xC3\xA9t\xC3\xA9", true},
-        {"\xC3\xA9t\xC3\xA8", false}, {"ete", false}};
+    static const struct {
+        const char *text;
+        bool bad;
+    } cases[] = {{"\xC3\xA9t\xC3\xA9", true},  {"\xC3\x89T\xC3\x89", true},
+                 {"\xC3\x89t\xC3\xA9", true},  {"l'\xC3\xA9t\xC3\xA9", true},
+                 {"\xC3\xA9t\xC3\xA8", false}, {"ete", false}};
     subject s = {0};
     heed_encoding encoding = {0};
     open_subject(&s, "bytebpe-smollm", words, 1);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         bool bad = false;
-        assert_ok(heed_tokenizer_encode(s.tokenizer, cases[i].text, strlen(cases[i].text), 0, &encoding, &error));
+        assert_ok(heed_tokenizer_encode(s.tokenizer, cases[i].text, strlen(cases[i].text), 0,
+                                        &encoding, &error));
         for (size_t k = 0; k < encoding.count; k++) {
             forbid(&s, encoding.ids, k, 0);
             bad |= s.scores[encoding.ids[k]] < 0;
@@ -137,7 +155,8 @@ static void special_tokens_part_the_prompt_alone(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_token_is_forbidden_where_it_completes_a_text), cmocka_unit_test(other_letters_have_cases_too),
+        cmocka_unit_test(a_token_is_forbidden_where_it_completes_a_text),
+        cmocka_unit_test(other_letters_have_cases_too),
         cmocka_unit_test(special_tokens_part_the_prompt_alone)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -58,7 +58,8 @@ static void text_files_are_one_document(void **state)
 static void broken_utf8_is_named(void **state)
 {
     (void)state;
-    assert_fails(HEED_E_FORMAT, "a.txt, line 2: byte 6 of the file (0xff) is not valid UTF-8", status_of("a.txt", "good\nb\xFFz\n", 9, &error));
+    assert_fails(HEED_E_FORMAT, "a.txt, line 2: byte 6 of the file (0xff) is not valid UTF-8",
+                 status_of("a.txt", "good\nb\xFFz\n", 9, &error));
     assert_fails(HEED_E_FORMAT, "b.tsv, line 1: byte 3 of the file (0xc3)", status_of("b.tsv", "a\tb\xC3", 4, &error));
     assert_fails(HEED_E_FORMAT, "c.jsonl, line 1: byte 11 of the file (0x80)", status_of("c.jsonl", "{\"text\": \"a\x80\"}", 14, &error));
     assert_ok(status_of("a.txt", "\xC3\xA4 \xF0\x9F\x98\x80 twelve and more", 20, &error));
@@ -90,25 +91,34 @@ static void json_lines_are_documents_or_pairs(void **state)
     heed_data_place(data, 1, place, sizeof place);
     assert_non_null(strstr(place, "a.jsonl, line 3"));
     heed_data_close(data);
-    static const struct { const char *text, *part; heed_status status; } cases[] = {
-        {"{\"text\":\"a\"}\n{\"text\":7}\n", "a.jsonl, line 2: expected an object with the string \"text\"", HEED_E_FORMAT},
+    static const struct { const char *text, *part; heed_status status;
+    } cases[] = {
+        {"{\"text\":\"a\"}\n{\"text\":7}\n",
+         "a.jsonl, line 2: expected an object with the string \"text\"", HEED_E_FORMAT},
         {"{\"text\":\"a\"}\n[\"text\"]\n", "line 2: expected an object", HEED_E_FORMAT},
-        {"{\"text\":\"a\"}\n{\"text\":\"b\"\n", "a.jsonl, line 2: column 12 (byte 11): the end, expected ',' or '}'",
-         HEED_E_FORMAT},
+        {"{\"text\":\"a\"}\n{\"text\":\"b\"\n",
+         "a.jsonl, line 2: column 12 (byte 11): the end, expected ',' or '}'", HEED_E_FORMAT},
         {"text\n", "line 1: column 1", HEED_E_FORMAT},
         {"{\"text\":\"\xFF\"}", "is not valid UTF-8", HEED_E_FORMAT},
         {"{\"source\":\"a\"}", "line 1: expected an object", HEED_E_FORMAT},
-        {"{\"text\":\"a\"}\n{\"source\":\"a\",\"target\":\"b\"}", "give files of one kind", HEED_E_ARG},
-        {"{\"text\":\"a\"}\n{\"text\":\"b\\ud83d\"}", "line 2: \"text\" holds half a surrogate pair", HEED_E_FORMAT},
-        {"{\"source\":\"a\",\"target\":\"\\udc00\"}", "line 1: \"target\" holds half a surrogate pair", HEED_E_FORMAT},
+        {"{\"text\":\"a\"}\n{\"source\":\"a\",\"target\":\"b\"}", "give files of one kind",
+         HEED_E_ARG},
+        {"{\"text\":\"a\"}\n{\"text\":\"b\\ud83d\"}",
+         "line 2: \"text\" holds half a surrogate pair", HEED_E_FORMAT},
+        {"{\"source\":\"a\",\"target\":\"\\udc00\"}",
+         "line 1: \"target\" holds half a surrogate pair", HEED_E_FORMAT},
         {"{\"text\":NaN}", "line 1: \"text\" is NaN, expected a string", HEED_E_FORMAT},
-        {"{\"messages\":[]}", "line 1: expected \"messages\" to be a list of objects", HEED_E_FORMAT},
-        {"{\"messages\":[{\"role\":\"user\"},{\"content\":\"a\"}]}", "line 1: expected \"messages\"", HEED_E_FORMAT},
+        {"{\"messages\":[]}", "line 1: expected \"messages\" to be a list of objects",
+         HEED_E_FORMAT},
+        {"{\"messages\":[{\"role\":\"user\"},{\"content\":\"a\"}]}",
+         "line 1: expected \"messages\"", HEED_E_FORMAT},
         {"{\"messages\":\"a\"}", "line 1: expected \"messages\"", HEED_E_FORMAT},
-        {"{\"prompt\":\"a\",\"completion\":[{\"role\":\"assistant\"}]}", "line 1: expected \"prompt\" and \"completion\" to be two strings", HEED_E_FORMAT},
+        {"{\"prompt\":\"a\",\"completion\":[{\"role\":\"assistant\"}]}",
+         "line 1: expected \"prompt\" and \"completion\" to be two strings", HEED_E_FORMAT},
         {"{\"completion\":\"a\"}", "line 1: expected \"prompt\"", HEED_E_FORMAT},
         {"{\"prompt\":\"a\"}", "or \"prompt\" and \"completion\"", HEED_E_FORMAT},
-        {"{\"text\":\"a\"}\n{\"prompt\":\"a\",\"completion\":\"b\"}", "holds conversations", HEED_E_ARG},
+        {"{\"text\":\"a\"}\n{\"prompt\":\"a\",\"completion\":\"b\"}", "holds conversations",
+         HEED_E_ARG},
         {"\n\n", "there is no text", HEED_E_FORMAT},
         {"{\"text\":\"\"}", "there is no text", HEED_E_FORMAT},
     };
@@ -121,14 +131,16 @@ static void json_lines_are_read_as_python_reads_them(void **state)
 {
     (void)state;
     heed_data *data = NULL;
-    const char *text = "\xEF\xBB\xBF{\"text\":\"a\",\"score\":NaN,\"x\":-Infinity,\"y\":1e400,\"z\":\"\\ud83d\"}\r\n \t\n\r\n"
+    const char *text = "\xEF\xBB\xBF{\"text\":\"a\",\"score\":NaN,\"x\":-Infinity,\"y\":1e400,"
+                       "\"z\":\"\\ud83d\"}\r\n \t\n\r\n"
                        "\xEF\xBB\xBF{\"text\":\"x\",\"text\":\"b\"}\n\n";
     assert_ok(open_one(&data, "a.jsonl", text, strlen(text), &error));
     assert_int_equal(heed_data_count(data), 2);
     EXPECT_TEXT(heed_data_document(data, 0), "a");
     EXPECT_TEXT(heed_data_document(data, 1), "b");
     heed_data_close(data);
-    assert_fails(HEED_E_FORMAT, "a.tsv, line 2: a NUL byte at column 3", status_of("a.tsv", "a\tb\nc\t\0\n", 8, &error));
+    assert_fails(HEED_E_FORMAT, "a.tsv, line 2: a NUL byte at column 3",
+                 status_of("a.tsv", "a\tb\nc\t\0\n", 8, &error));
 }
 
 static void tables_are_pairs(void **state)
@@ -398,12 +410,18 @@ static int teardown(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(text_files_are_one_document), cmocka_unit_test(broken_utf8_is_named), cmocka_unit_test(json_lines_are_documents_or_pairs),
-        cmocka_unit_test(json_lines_are_read_as_python_reads_them), cmocka_unit_test(tables_are_pairs),
-        cmocka_unit_test(aligned_files_are_pairs), cmocka_unit_test(token_shards_are_read), cmocka_unit_test(token_files_that_change_are_named),
-        cmocka_unit_test(token_files_may_be_many), cmocka_unit_test(texts_may_come_through_pipes),
-        cmocka_unit_test(token_headers_that_lie_are_named),
-        cmocka_unit_test(folders_stand_for_their_files), cmocka_unit_test(other_formats_are_named)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(text_files_are_one_document),
+                                       cmocka_unit_test(broken_utf8_is_named),
+                                       cmocka_unit_test(json_lines_are_documents_or_pairs),
+                                       cmocka_unit_test(json_lines_are_read_as_python_reads_them),
+                                       cmocka_unit_test(tables_are_pairs),
+                                       cmocka_unit_test(aligned_files_are_pairs),
+                                       cmocka_unit_test(token_shards_are_read),
+                                       cmocka_unit_test(token_files_that_change_are_named),
+                                       cmocka_unit_test(token_files_may_be_many),
+                                       cmocka_unit_test(texts_may_come_through_pipes),
+                                       cmocka_unit_test(token_headers_that_lie_are_named),
+                                       cmocka_unit_test(folders_stand_for_their_files),
+                                       cmocka_unit_test(other_formats_are_named)};
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -1,96 +1,149 @@
-/* The tokens that tokenizer_config.json, special_tokens_map.json and added_tokens.json add to a tokenizer.json: the
-   ids and texts of the table are those of transformers' AutoTokenizer 5.24 (class PreTrainedTokenizerFast). */
+/* The tokens that tokenizer_config.json, special_tokens_map.json and added_tokens.json add to a
+   tokenizer.json: the ids and texts of the table are those of transformers' AutoTokenizer 5.24
+   (class PreTrainedTokenizerFast). */
 #include "tokenizer_support.h"
 
 static const char json[] =
     "{\"version\":\"1.0\",\"truncation\":null,\"padding\":null,\"added_tokens\":["
-    "{\"id\":3,\"content\":\"<s>\",\"single_word\":false,\"lstrip\":false,\"rstrip\":false,\"normalized\":false,\"special\":true},"
-    "{\"id\":5,\"content\":\"</s>\",\"single_word\":false,\"lstrip\":false,\"rstrip\":false,\"normalized\":false,\"special\":true}],"
-    "\"normalizer\":{\"type\":\"Lowercase\"},\"pre_tokenizer\":{\"type\":\"WhitespaceSplit\"},\"post_processor\":null,"
-    "\"decoder\":null,\"model\":{\"type\":\"WordLevel\",\"vocab\":{\"[UNK]\":0,\"the\":1,\"a\":2,\"<s>\":3,\"pad\":4},"
+    "{\"id\":3,\"content\":\"<s>\",\"single_word\":false,\"lstrip\":false,\"rstrip\":false,"
+    "\"normalized\":false,\"special\":true},"
+    "{\"id\":5,\"content\":\"</"
+    "s>\",\"single_word\":false,\"lstrip\":false,\"rstrip\":false,\"normalized\":false,\"special\":"
+    "true}],"
+    "\"normalizer\":{\"type\":\"Lowercase\"},\"pre_tokenizer\":{\"type\":\"WhitespaceSplit\"},"
+    "\"post_processor\":null,"
+    "\"decoder\":null,\"model\":{\"type\":\"WordLevel\",\"vocab\":{\"[UNK]\":0,\"the\":1,\"a\":2,"
+    "\"<s>\":3,\"pad\":4},"
     "\"unk_token\":\"[UNK]\"}}";
 
-static const char *const texts[] = {"a <pad> the<A1> a <A2>", "the <B1>a <B2> </s> a", "pad <s> the a"};
+static const char *const texts[] = {"a <pad> the<A1> a <A2>", "the <B1>a <B2> </s> a",
+                                    "pad <s> the a"};
 
 typedef struct {
     const char *config, *map, *added; /* the files; NULL: none */
     int pad;
-    const char *ids[3], *decoded[3];  /* decoded: without special tokens */
+    const char *ids[3], *decoded[3]; /* decoded: without special tokens */
 } folder_case;
 
 static const folder_case cases[] = {
     {NULL,
-     NULL, NULL, -1,
+     NULL,
+     NULL,
+     -1,
      {"2 0 0 2 0", "1 0 0 5 2", "4 3 1 2"},
      {"a [UNK] [UNK] a [UNK]", "the [UNK] [UNK] a", "pad the a"}},
     {"{\"pad_token\":\"<pad>\"}",
-     NULL, NULL, 6,
+     NULL,
+     NULL,
+     6,
      {"2 6 0 2 0", "1 0 0 5 2", "4 3 1 2"},
      {"a [UNK] a [UNK]", "the [UNK] [UNK] a", "pad the a"}},
-    {"{\"pad_token\":{\"__type\":\"AddedToken\",\"content\":\"<pad>\",\"lstrip\":true,\"rstrip\":true,\"single_word\":false,\"normalized\":false}}",
-     NULL, NULL, 6,
+    {"{\"pad_token\":{\"__type\":\"AddedToken\",\"content\":\"<pad>\",\"lstrip\":true,\"rstrip\":"
+     "true,\"single_word\":false,\"normalized\":false}}",
+     NULL,
+     NULL,
+     6,
      {"2 6 0 2 0", "1 0 0 5 2", "4 3 1 2"},
      {"a [UNK] a [UNK]", "the [UNK] [UNK] a", "pad the a"}},
-    {"{\"mask_token\":\"<B1>\",\"pad_token\":\"<pad>\",\"bos_token\":\"<s>\",\"eos_token\":\"<A1>\"}",
-     NULL, NULL, 7,
+    {"{\"mask_token\":\"<B1>\",\"pad_token\":\"<pad>\",\"bos_token\":\"<s>\",\"eos_token\":\"<A1>"
+     "\"}",
+     NULL,
+     NULL,
+     7,
      {"2 7 1 6 2 0", "1 8 2 0 5 2", "4 3 1 2"},
      {"a the a [UNK]", "the a [UNK] a", "pad the a"}},
     {"{\"additional_special_tokens\":[\"<A2>\",\"<A1>\"]}",
-     NULL, NULL, -1,
+     NULL,
+     NULL,
+     -1,
      {"2 0 1 7 2 6", "1 0 0 5 2", "4 3 1 2"},
      {"a [UNK] the a", "the [UNK] [UNK] a", "pad the a"}},
     {"{\"extra_special_tokens\":[\"<A2>\"],\"additional_special_tokens\":[\"<A1>\"]}",
-     NULL, NULL, -1,
+     NULL,
+     NULL,
+     -1,
      {"2 0 0 2 6", "1 0 0 5 2", "4 3 1 2"},
      {"a [UNK] [UNK] a", "the [UNK] [UNK] a", "pad the a"}},
-    {"{\"extra_special_tokens\":{\"x_token\":\"<A2>\"},\"image_token\":\"<A1>\",\"pad_token\":\"<pad>\"}",
-     NULL, NULL, 6,
+    {"{\"extra_special_tokens\":{\"x_token\":\"<A2>\"},\"image_token\":\"<A1>\",\"pad_token\":\"<"
+     "pad>\"}",
+     NULL,
+     NULL,
+     6,
      {"2 6 1 7 2 8", "1 0 0 5 2", "4 3 1 2"},
      {"a the a", "the [UNK] [UNK] a", "pad the a"}},
-    {"{\"added_tokens_decoder\":{\"7\":{\"content\":\"<A1>\",\"special\":true},\"6\":{\"content\":\"<A2>\",\"special\":true}}}",
-     NULL, NULL, -1,
+    {"{\"added_tokens_decoder\":{\"7\":{\"content\":\"<A1>\",\"special\":true},\"6\":{\"content\":"
+     "\"<A2>\",\"special\":true}}}",
+     NULL,
+     NULL,
+     -1,
      {"2 0 1 7 2 6", "1 0 0 5 2", "4 3 1 2"},
      {"a [UNK] the a", "the [UNK] [UNK] a", "pad the a"}},
-    {"{\"added_tokens_decoder\":{\"90\":{\"content\":\"<A1>\",\"special\":true},\"2\":{\"content\":\"<A2>\",\"special\":true}},\"pad_token\":\"<pad>\"}",
-     NULL, NULL, 8,
+    {"{\"added_tokens_decoder\":{\"90\":{\"content\":\"<A1>\",\"special\":true},\"2\":{\"content\":"
+     "\"<A2>\",\"special\":true}},\"pad_token\":\"<pad>\"}",
+     NULL,
+     NULL,
+     8,
      {"2 8 1 7 2 6", "1 0 0 5 2", "4 3 1 2"},
      {"a the a", "the [UNK] [UNK] a", "pad the a"}},
-    {"{\"added_tokens_decoder\":{\"5\":{\"content\":\"</s>\",\"lstrip\":true,\"rstrip\":true,\"special\":true},\"6\":{\"content\":\"<B1>\",\"special\":false}}}",
-     NULL, NULL, -1,
+    {"{\"added_tokens_decoder\":{\"5\":{\"content\":\"</"
+     "s>\",\"lstrip\":true,\"rstrip\":true,\"special\":true},\"6\":{\"content\":\"<B1>\","
+     "\"special\":false}}}",
+     NULL,
+     NULL,
+     -1,
      {"2 0 0 2 0", "1 6 2 0 5 2", "4 3 1 2"},
      {"a [UNK] [UNK] a [UNK]", "the <b1> a [UNK] a", "pad the a"}},
-    {"{\"added_tokens_decoder\":{\"6\":{\"content\":\"pad\",\"special\":true,\"single_word\":true},\"7\":{\"content\":\"<b1>\",\"normalized\":true,\"special\":false}}}",
-     NULL, NULL, -1,
+    {"{\"added_tokens_decoder\":{\"6\":{\"content\":\"pad\",\"special\":true,\"single_word\":true},"
+     "\"7\":{\"content\":\"<b1>\",\"normalized\":true,\"special\":false}}}",
+     NULL,
+     NULL,
+     -1,
      {"2 0 4 0 0 2 0", "1 6 2 0 5 2", "4 3 1 2"},
      {"a [UNK] [UNK] [UNK] a [UNK]", "the <b1> a [UNK] a", "the a"}},
     {"{\"added_tokens_decoder\":{\"6\":{\"content\":\"<A1>\",\"special\":true}}}",
-     "{\"pad_token\":\"<pad>\"}", "{\"<B1>\":7}", -1,
+     "{\"pad_token\":\"<pad>\"}",
+     "{\"<B1>\":7}",
+     -1,
      {"2 0 1 6 2 0", "1 0 0 5 2", "4 3 1 2"},
      {"a [UNK] the a [UNK]", "the [UNK] [UNK] a", "pad the a"}},
     {"{\"bos_token\":\"<s>\"}",
-     "{\"pad_token\":{\"content\":\"<pad>\",\"lstrip\":true,\"rstrip\":false,\"normalized\":false,\"single_word\":false}}", NULL, 6,
+     "{\"pad_token\":{\"content\":\"<pad>\",\"lstrip\":true,\"rstrip\":false,\"normalized\":false,"
+     "\"single_word\":false}}",
+     NULL,
+     6,
      {"2 6 0 2 0", "1 0 0 5 2", "4 3 1 2"},
      {"a [UNK] a [UNK]", "the [UNK] [UNK] a", "pad the a"}},
     {"{\"pad_token\":\"<A1>\"}",
-     "{\"pad_token\":\"<pad>\",\"additional_special_tokens\":[\"<B1>\"]}", NULL, 6,
+     "{\"pad_token\":\"<pad>\",\"additional_special_tokens\":[\"<B1>\"]}",
+     NULL,
+     6,
      {"2 6 0 2 0", "1 7 2 0 5 2", "4 3 1 2"},
      {"a [UNK] a [UNK]", "the a [UNK] a", "pad the a"}},
     {"{\"unk_token\":\"[UNK]\"}",
-     NULL, "{\"<B2>\":7,\"<B1>\":6}", -1,
+     NULL,
+     "{\"<B2>\":7,\"<B1>\":6}",
+     -1,
      {"2 0 0 2 0", "1 6 2 7 5 2", "4 3 1 2"},
      {"a a", "the <b1> a <b2> a", "pad the a"}},
     {"{\"pad_token\":\"<B2>\"}",
-     NULL, "{\"<B2>\":17,\"<B1>\":16}", 7,
+     NULL,
+     "{\"<B2>\":17,\"<B1>\":16}",
+     7,
      {"2 0 0 2 0", "1 6 2 7 5 2", "4 3 1 2"},
      {"a [UNK] [UNK] a [UNK]", "the <b1> a a", "pad the a"}},
     {"{\"unk_token\":\"[UNK]\"}",
-     NULL, "{\"<B1>\":5}", -1,
+     NULL,
+     "{\"<B1>\":5}",
+     -1,
      {"2 0 0 2 0", "1 0 0 5 2", "4 3 1 2"},
      {"a a", "the a", "pad the a"}},
     {"{\"pad_token\":\"a\"}",
-     NULL, NULL, 2,
+     NULL,
+     NULL,
+     2,
      {"2 0 2 0 0 2 0", "1 0 2 0 5 2", "0 2 0 3 1 2"},
-     {"[UNK] [UNK] [UNK] [UNK]", "the [UNK] [UNK]", "[UNK] [UNK] the"}},};
+     {"[UNK] [UNK] [UNK] [UNK]", "the [UNK] [UNK]", "[UNK] [UNK] the"}},
+};
 
 static void put(scratch *work, const char *name, const char *text)
 {
@@ -113,12 +166,15 @@ static void check(const heed_tokenizer *tokenizer, const folder_case *c)
     heed_buffer text = {0};
     assert_int_equal(heed_tokenizer_special(tokenizer, HEED_PAD), c->pad);
     for (int i = 0; i < 3; i++) {
-        assert_ok(heed_tokenizer_encode(tokenizer, texts[i], strlen(texts[i]), HEED_ENCODE_SPECIAL, &encoding, &error));
+        assert_ok(heed_tokenizer_encode(tokenizer, texts[i], strlen(texts[i]), HEED_ENCODE_SPECIAL,
+                                        &encoding, &error));
         heed_buffer_clear(&text);
-        for (size_t k = 0; k < encoding.count; k++) heed_buffer_printf(&text, "%s%d", k ? " " : "", encoding.ids[k]);
+        for (size_t k = 0; k < encoding.count; k++)
+            heed_buffer_printf(&text, "%s%d", k ? " " : "", encoding.ids[k]);
         assert_string_equal(text.data, c->ids[i]);
         heed_buffer_clear(&text);
-        assert_ok(heed_tokenizer_decode(tokenizer, encoding.ids, encoding.count, true, &text, &error));
+        assert_ok(
+            heed_tokenizer_decode(tokenizer, encoding.ids, encoding.count, true, &text, &error));
         assert_string_equal(text.data, c->decoded[i]);
     }
     heed_encoding_free(&encoding);
@@ -147,33 +203,57 @@ static void ids_are_those_of_auto_tokenizer(void **state)
     scratch_remove(&work);
 }
 
-static const char byte_level[] =
-    "{\"added_tokens\":[],\"normalizer\":%s,\"pre_tokenizer\":%s,\"post_processor\":%s,\"model\":{\"type\":\"WordLevel\","
-    "\"vocab\":{\"[UNK]\":0,\"[CLS]\":1,\"[SEP]\":2,\"[PAD]\":3,\"[MASK]\":4,\"<s>\":5},\"unk_token\":\"[UNK]\"}}";
+static const char byte_level[] = "{\"added_tokens\":[],\"normalizer\":%s,\"pre_tokenizer\":%s,"
+                                 "\"post_processor\":%s,\"model\":{\"type\":\"WordLevel\","
+                                 "\"vocab\":{\"[UNK]\":0,\"[CLS]\":1,\"[SEP]\":2,\"[PAD]\":3,\"["
+                                 "MASK]\":4,\"<s>\":5},\"unk_token\":\"[UNK]\"}}";
 
 /* Keys that change ids in transformers and not here are named, others are not. */
 static void keys_without_effect_are_named(void **state)
 {
     (void)state;
-#define BYTES "{\"type\":\"ByteLevel\",\"add_prefix_space\":false,\"trim_offsets\":true,\"use_regex\":true}"
-#define BERT "{\"type\":\"BertNormalizer\",\"clean_text\":true,\"handle_chinese_chars\":true,\"strip_accents\":null,\"lowercase\":true}"
+#define BYTES \
+    "{\"type\":\"ByteLevel\",\"add_prefix_space\":false,\"trim_offsets\":true,\"use_regex\":true}"
+#define BERT                                                                                  \
+    "{\"type\":\"BertNormalizer\",\"clean_text\":true,\"handle_chinese_chars\":true,\"strip_" \
+    "accents\":null,\"lowercase\":true}"
 #define AROUND "{\"type\":\"BertProcessing\",\"sep\":[\"[SEP]\",2],\"cls\":[\"[CLS]\",1]}"
 #define PREPEND "{\"type\":\"Prepend\",\"prepend\":\"_\"}"
-    static const struct { const char *normal, *before, *post, *config, *note; } keys[] = {
-        {"null", BYTES, "null", "{\"tokenizer_class\":\"GPT2Tokenizer\",\"add_prefix_space\":true}", "\"add_prefix_space\" is true"},
-        {"null", BYTES, "null", "{\"tokenizer_class\":\"GPT2Tokenizer\",\"add_prefix_space\":false}", NULL},
-        {"null", BYTES, "null", "{\"tokenizer_class\":\"PreTrainedTokenizerFast\",\"add_prefix_space\":true}", NULL},
-        {"null", BYTES, "null", "{\"split_special_tokens\":true}", "\"split_special_tokens\" is true"},
-        {"null", BYTES, "null", "{\"split_special_tokens\":false,\"add_bos_token\":true,\"model_max_length\":1e400}", NULL},
-        {BERT, "null", AROUND, "{\"tokenizer_class\":\"BertTokenizer\",\"do_lower_case\":false}", "\"do_lower_case\" is false"},
-        {BERT, "null", AROUND, "{\"tokenizer_class\":\"BertTokenizer\",\"do_lower_case\":true,\"strip_accents\":true}", NULL},
-        {BERT, "null", AROUND, "{\"tokenizer_class\":\"BertTokenizer\",\"strip_accents\":false}", "\"strip_accents\" is false"},
-        {BERT, "null", AROUND, "{\"tokenizer_class\":\"BertTokenizerFast\",\"tokenize_chinese_chars\":false}", "\"tokenize_chinese_chars\""},
-        {BERT, "null", AROUND, "{\"tokenizer_class\":\"BertTokenizer\",\"cls_token\":\"<s>\"}", "\"cls_token\" is \"<s>\""},
-        {PREPEND, "null", "null", "{\"tokenizer_class\":\"LlamaTokenizer\",\"legacy\":false}", "\"legacy\" is false"},
-        {PREPEND, "null", "null", "{\"tokenizer_class\":\"LlamaTokenizer\",\"add_prefix_space\":false}", "\"add_prefix_space\" is false"},
-        {"null", "null", "null", "{\"added_tokens_decoder\":{\"x\":{\"content\":\"<y>\"}}}", "the entry \"x\""},
-        {"null", "null", "null", "{\"added_tokens_decoder\":{\"9\":{\"text\":\"<y>\"}}}", "the entry \"9\""},
+    static const struct {
+        const char *normal, *before, *post, *config, *note;
+    } keys[] = {
+        {"null", BYTES, "null", "{\"tokenizer_class\":\"GPT2Tokenizer\",\"add_prefix_space\":true}",
+         "\"add_prefix_space\" is true"},
+        {"null", BYTES, "null",
+         "{\"tokenizer_class\":\"GPT2Tokenizer\",\"add_prefix_space\":false}", NULL},
+        {"null", BYTES, "null",
+         "{\"tokenizer_class\":\"PreTrainedTokenizerFast\",\"add_prefix_space\":true}", NULL},
+        {"null", BYTES, "null", "{\"split_special_tokens\":true}",
+         "\"split_special_tokens\" is true"},
+        {"null", BYTES, "null",
+         "{\"split_special_tokens\":false,\"add_bos_token\":true,\"model_max_length\":1e400}",
+         NULL},
+        {BERT, "null", AROUND, "{\"tokenizer_class\":\"BertTokenizer\",\"do_lower_case\":false}",
+         "\"do_lower_case\" is false"},
+        {BERT, "null", AROUND,
+         "{\"tokenizer_class\":\"BertTokenizer\",\"do_lower_case\":true,\"strip_accents\":true}",
+         NULL},
+        {BERT, "null", AROUND, "{\"tokenizer_class\":\"BertTokenizer\",\"strip_accents\":false}",
+         "\"strip_accents\" is false"},
+        {BERT, "null", AROUND,
+         "{\"tokenizer_class\":\"BertTokenizerFast\",\"tokenize_chinese_chars\":false}",
+         "\"tokenize_chinese_chars\""},
+        {BERT, "null", AROUND, "{\"tokenizer_class\":\"BertTokenizer\",\"cls_token\":\"<s>\"}",
+         "\"cls_token\" is \"<s>\""},
+        {PREPEND, "null", "null", "{\"tokenizer_class\":\"LlamaTokenizer\",\"legacy\":false}",
+         "\"legacy\" is false"},
+        {PREPEND, "null", "null",
+         "{\"tokenizer_class\":\"LlamaTokenizer\",\"add_prefix_space\":false}",
+         "\"add_prefix_space\" is false"},
+        {"null", "null", "null", "{\"added_tokens_decoder\":{\"x\":{\"content\":\"<y>\"}}}",
+         "the entry \"x\""},
+        {"null", "null", "null", "{\"added_tokens_decoder\":{\"9\":{\"text\":\"<y>\"}}}",
+         "the entry \"9\""},
     };
     scratch work;
     scratch_make(&work);
@@ -193,14 +273,18 @@ static void keys_without_effect_are_named(void **state)
         assert_false(heed_tokenizer_note(tokenizer, 1, &line, &length));
         heed_tokenizer_free(tokenizer);
     }
-    heed_tokenizer *tokenizer = NULL; /* a list that is not whole, for a class that takes it for whole */
+    heed_tokenizer *tokenizer =
+        NULL; /* a list that is not whole, for a class that takes it for whole */
     const char *line = NULL;
     size_t length = 0;
     put(&work, "tokenizer.json", json);
-    put(&work, "tokenizer_config.json", "{\"tokenizer_class\":\"GPT2Tokenizer\",\"added_tokens_decoder\":{\"3\":{\"content\":\"<s>\",\"special\":true}}}");
+    put(&work, "tokenizer_config.json",
+        "{\"tokenizer_class\":\"GPT2Tokenizer\",\"added_tokens_decoder\":{\"3\":{\"content\":\"<s>"
+        "\",\"special\":true}}}");
     assert_ok(heed_tokenizer_load(&tokenizer, work.folder, &error));
     assert_true(heed_tokenizer_note(tokenizer, 0, &line, &length));
-    assert_non_null(strstr(line, "lacks 1 tokens that tokenizer.json has, the first of them \"</s>\""));
+    assert_non_null(
+        strstr(line, "lacks 1 tokens that tokenizer.json has, the first of them \"</s>\""));
     heed_tokenizer_free(tokenizer);
     scratch_remove(&work);
 }
@@ -214,17 +298,22 @@ static void older_files_take_them_too(void **state)
     scratch_make(&work);
     put(&work, "vocab.json", "{\"a\":0,\"b\":1,\"ab\":2,\"<|endoftext|>\":3}");
     put(&work, "merges.txt", "a b\n");
-    put(&work, "tokenizer_config.json", "{\"tokenizer_class\":\"GPT2Tokenizer\",\"pad_token\":\"<pad>\",\"additional_special_tokens\":[\"<x>\"]}");
+    put(&work, "tokenizer_config.json",
+        "{\"tokenizer_class\":\"GPT2Tokenizer\",\"pad_token\":\"<pad>\",\"additional_special_"
+        "tokens\":[\"<x>\"]}");
     put(&work, "added_tokens.json", "{\"<B2>\":5,\"<B1>\":4}");
     assert_ok(heed_tokenizer_load(&tokenizer, work.folder, &error));
     expect_ids(tokenizer, "ab<B1><B2><pad><x><|endoftext|>", IDS(2, 4, 5, 6, 7, 3));
     assert_int_equal(heed_tokenizer_special(tokenizer, HEED_PAD), 6);
-    assert_true(heed_tokenizer_is_special(tokenizer, 7) && !heed_tokenizer_is_special(tokenizer, 4));
+    assert_true(heed_tokenizer_is_special(tokenizer, 7) &&
+                !heed_tokenizer_is_special(tokenizer, 4));
     heed_tokenizer_free(tokenizer);
-    heed_directory_remove(work.folder, NULL); /* a part that is null is none, whatever the class has for it */
+    heed_directory_remove(work.folder,
+                          NULL); /* a part that is null is none, whatever the class has for it */
     assert_ok(heed_directory_make(work.folder, &error));
     put(&work, "vocab.txt", "[UNK]\n[CLS]\n[SEP]\n[PAD]\n[\npad\n]\n");
-    put(&work, "tokenizer_config.json", "{\"tokenizer_class\":\"BertTokenizer\",\"pad_token\":null,\"mask_token\":null}");
+    put(&work, "tokenizer_config.json",
+        "{\"tokenizer_class\":\"BertTokenizer\",\"pad_token\":null,\"mask_token\":null}");
     assert_ok(heed_tokenizer_load(&tokenizer, work.folder, &error));
     expect_ids(tokenizer, "[PAD]", IDS(4, 5, 6));
     heed_tokenizer_free(tokenizer);
@@ -233,8 +322,8 @@ static void older_files_take_them_too(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(ids_are_those_of_auto_tokenizer), cmocka_unit_test(keys_without_effect_are_named),
-        cmocka_unit_test(older_files_take_them_too)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(ids_are_those_of_auto_tokenizer),
+                                       cmocka_unit_test(keys_without_effect_are_named),
+                                       cmocka_unit_test(older_files_take_them_too)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

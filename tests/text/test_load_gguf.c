@@ -255,18 +255,21 @@ static void scores_and_texts_that_are_none_are_refused(void **state)
     assert_fails(HEED_E_FORMAT, "scores[1] is not a number", heed_tokenizer_from_gguf(&tokenizer, &v, "test", &error));
 }
 
-static void check_shared(const heed_tokenizer *tokenizer, const heed_gguf_string *tokens, const int32_t *types, int32_t count)
+static void check_shared(const heed_tokenizer *tokenizer, const heed_gguf_string *tokens,
+                         const int32_t *types, int32_t count)
 {
     heed_encoding encoding = {0};
     for (int32_t id = 0; id < count; id++) {
         heed_buffer text = {0};
         size_t length = 99;
         const char *token = heed_tokenizer_token(tokenizer, id, &length);
-        assert_true(token && length == tokens[id].length && !memcmp(token, tokens[id].bytes, length));
+        assert_true(token && length == tokens[id].length &&
+                    !memcmp(token, tokens[id].bytes, length));
         assert_ok(heed_tokenizer_decode(tokenizer, &id, 1, false, &text, &error));
         assert_int_equal(text.length, tokens[id].length);
         assert_true(!length || !memcmp(text.data, tokens[id].bytes, length));
-        assert_int_equal(heed_tokenizer_is_special(tokenizer, id), types[id] == 2 || types[id] == 3);
+        assert_int_equal(heed_tokenizer_is_special(tokenizer, id),
+                         types[id] == 2 || types[id] == 3);
         heed_buffer_free(&text);
     }
     assert_ok(heed_tokenizer_encode(tokenizer, "aabb", 4, HEED_ENCODE_LITERAL, &encoding, &error));

@@ -298,7 +298,9 @@ heed_status heed_jinja_render(const heed_jinja *jinja, const json_t *variables, 
     heed_arena_free(run.arena);
     bool valid = heed_utf8_valid(output->text.data, output->text.length) == output->text.length;
     if (run.status == HEED_OK && !valid)
-        return heed_fail(error, HEED_E_ARG, "a message holds half a surrogate pair (\"\\ud83d\" without the other half, "
-                         "say), which is not text: mend or remove it");
+        return heed_fail(
+            error, HEED_E_ARG,
+            "a message holds half a surrogate pair (\"\\ud83d\" without the other half, "
+            "say), which is not text: mend or remove it");
     return run.status;
 }

@@ -19,8 +19,8 @@ static const char *const walk_through =
 /* What holds when nobody chooses; each is shown by tests/cli/test_defaults.sh. */
 static const struct { const char *name, *text; } defaults[] = {
     {"Where they come from",
-     "Options, then generation_config.json or, without that file, the same keys of "
-     "config.json, then this list."},
+     "Options, then generation_config.json or, without that file, the same keys of config.json "
+     "(for a GGUF file, its keys general.sampling), then this list."},
     {"Choice of tokens",
      "The likeliest token each time, unless do_sample is set in the model's files or --temp is "
      "above 0."},

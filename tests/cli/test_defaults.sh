@@ -28,6 +28,8 @@ draw() { "$heed" generate -m "$fixtures/llama" --prompt-ids 1,2,3 --ids --temp 1
 [ "$(draw --top-k 50)" -eq 50 ] || fail "with --top-k 50 $(draw --top-k 50) different tokens were drawn"
 make cut --script AC --generation '{"top_k": 1, "eos_token_id": 257}'
 same "top_k of the model's files" "$(say cut -p A -n 1 --temp 1000 --num-return 9 --seed 1 | sort -u)" C
+"$heed" convert "$work/cut" --out "$work/cut.gguf" 2>"$work/err" || fail "convert: $(cat "$work/err")"
+same "top_k of a GGUF file" "$("$heed" generate -m "$work/cut.gguf" --prompt-ids 65 --ids -n 1 --temp 1000 --num-return 9 --seed 1 2>"$work/err" | sort -u)" '[67]'
 printf '/params\n' | "$heed" chat -m "$work/bos" -t 1 2>&1 | grep -q '^top-k  *0$' || fail "/params shows no top-k 0"
 
 # Length: to the end of the context; max_length of the model's files counts the prompt, max_new_tokens does not.

@@ -3,6 +3,7 @@
 
 #include "base/file.h"
 #include "base/memory.h"
+#include "base/output.h"
 #include "generate/sidecar.h"
 #include "io/folder.h"
 #include "io/gguf.h"
@@ -90,7 +91,7 @@ static heed_status tell_narrow(const char *path, heed_dtype dtype, heed_buffer *
     heed_gguf *file = NULL;
     size_t narrow = 0;
     heed_dtype instead = dtype;
-    if (dtype == HEED_DTYPE_COUNT) return HEED_OK;
+    if (dtype == HEED_DTYPE_COUNT || !heed_path_is_regular(path)) return HEED_OK;
     HEED_TRY(heed_gguf_open(&file, path, error));
     for (size_t i = 0; i < heed_gguf_count(file); i++) {
         const heed_stored_tensor *tensor = heed_gguf_at(file, i);
@@ -179,6 +180,7 @@ heed_status heed_convert_model(const heed_conversion *how, char **notes, heed_er
     bool gguf = heed_gguf_is_name(how->out);
     *notes = NULL;
     if (how->dtype) HEED_TRY(heed_weight_type_read(how->dtype, &c.dtype, error));
+    if (gguf) HEED_TRY(heed_path_check_output(how->out, error));
     if (!gguf) HEED_TRY(heed_folder_open(&c.folder, how->out, HEED_FOLDER_MODEL, false, error));
     heed_status status = load(how, &c.model, error);
     for (size_t i = 0; status == HEED_OK && i < heed_model_note_count(c.model); i++)

@@ -72,6 +72,17 @@ heed_status heed_file_reader_check(const heed_file_reader *reader, heed_error *e
                      reader->path, reader->size, (long long)now.st_size);
 }
 
+/* Nothing is left to read at `offset`. */
+static heed_status fail_short(const heed_file_reader *reader, size_t offset, heed_error *error)
+{
+    struct stat now;
+    bool known = fstat(reader->descriptor, &now) == 0 && (size_t)now.st_size < offset;
+    return heed_fail(error, HEED_E_IO,
+                     "%s: the file ends at byte %zu, expected %zu bytes as it had when it was "
+                     "opened: another program has cut it short; restore the file and try again",
+                     reader->path, known ? (size_t)now.st_size : offset, reader->size);
+}
+
 heed_status heed_file_reader_get(const heed_file_reader *reader, size_t offset, void *bytes,
                                  size_t count, heed_error *error)
 {
@@ -81,12 +92,7 @@ heed_status heed_file_reader_get(const heed_file_reader *reader, size_t offset, 
         ssize_t length = pread(reader->descriptor, at + done, count - done, place);
         if (length < 0 && errno == EINTR) continue;
         if (length < 0) return heed_fail_system(error, "read", reader->path);
-        if (length == 0)
-            return heed_fail(error, HEED_E_IO,
-                             "%s: the file ends at byte %zu, expected %zu bytes as it had when it "
-                             "was opened: another program has cut it short; restore the file and "
-                             "try again",
-                             reader->path, offset + done, reader->size);
+        if (length == 0) return fail_short(reader, offset + done, error);
         done += (size_t)length;
     }
     return HEED_OK;

@@ -57,6 +57,8 @@ static void a_file_is_read_by_position(void **state)
     assert_int_equal(truncate(path, 8), 0); /* by another program, while it is open */
     assert_fails(HEED_E_IO, "another program has cut it short",
                  heed_file_reader_get(&reader, 7, bytes, 3, &error));
+    assert_fails(HEED_E_IO, "shrinks: the file ends at byte 8, expected 10",
+                 heed_file_reader_get(&reader, 9, bytes, 1, &error));
     heed_file_reader_close(&reader);
     heed_file_reader_close(&reader);
     assert_fails(HEED_E_IO, "found a folder",

@@ -199,11 +199,44 @@ static void a_signal_ends_the_wait(void **state)
     close(ends[1]);
 }
 
+/* Another program cuts the file short, or writes into it, while it is read. */
+static void files_that_change_are_named(void **state)
+{
+    (void)state;
+    enum { LINES = 100000 };
+    char *bytes = malloc(2 * LINES);
+    assert_non_null(bytes);
+    for (int i = 0; i < LINES; i++) bytes[2 * i] = 'a', bytes[2 * i + 1] = '\n';
+    scratch work;
+    scratch_make(&work);
+    const char *path = scratch_file(&work, "long", bytes, 2 * LINES);
+    for (int cut = 0; cut < 2; cut++) {
+        heed_line_file *file = NULL;
+        heed_text line;
+        heed_error error = {0};
+        heed_status status = HEED_OK;
+        scratch_age(path);
+        assert_ok(heed_line_file_open(&file, path, &error));
+        for (bool found = true; found && status == HEED_OK;) {
+            status = heed_line_file_next(file, &line, &found, &error);
+            if (heed_line_file_number(file) != 1) continue;
+            if (cut) assert_int_equal(truncate(path, LINES), 0);
+            else scratch_file(&work, "long", bytes, 2 * LINES);
+        }
+        assert_int_equal(status, HEED_E_IO);
+        assert_non_null(strstr(error.message, "/long: another program has changed the file"));
+        heed_line_file_close(file);
+    }
+    scratch_remove(&work);
+    free(bytes);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(lines_end_in_either_way),     cmocka_unit_test(what_is_no_text_is_named),
         cmocka_unit_test(what_is_no_file_is_named),    cmocka_unit_test(long_lines_are_whole),
-        cmocka_unit_test(pipes_are_read_as_they_come), cmocka_unit_test(a_signal_ends_the_wait)};
+        cmocka_unit_test(pipes_are_read_as_they_come), cmocka_unit_test(a_signal_ends_the_wait),
+        cmocka_unit_test(files_that_change_are_named)};
     return cmocka_run_group_tests(tests, make_file, remove_file);
 }

@@ -21,7 +21,7 @@ prompt='--prompt-ids 1,2,3,4 -n 2 --temp 0 --ids -t 1'
 # Each writes its output to the path that is its last argument.
 translate() { "$heed" translate -m model --in text.txt -n 3 --temp 0 -t 1 --out "$1"; }
 forward() { "$heed" forward "$fixtures/llama" --in "$fixtures/llama/oracle.safetensors" -t 1 --out "$1"; }
-convert() { "$heed" convert "$fixtures/llama" --out "$1"; }
+convert() { "$heed" convert "$fixtures/llama" --dtype q8_0 --out "$1"; }
 cache() { "$heed" generate -m "$fixtures/llama" $prompt --prompt-cache "$1" >/dev/null; }
 chat() {
   "$heed" chat -m "$fixtures/smollm2" --template "$fixtures/chat-templates/chatml.jinja" -p Hi -n 2 --temp 0 -t 1 \

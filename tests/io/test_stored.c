@@ -85,6 +85,7 @@ static void files_that_change_are_named(void **state)
     const void *bytes = NULL;
     scratch_make(&work);
     char *path = make_large(&work, 1000), rest[900];
+    scratch_age(path);
     assert_ok(heed_file_reader_open(&reader, path, &error));
     const heed_stored_tensor tensor = {.name = "x", .offset = 100, .bytes = 900, .reader = &reader};
     window.tensor = &tensor;

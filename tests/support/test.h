@@ -9,9 +9,11 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* Fails the test with heed's message when `call` is not HEED_OK; `call` may use the variable `error`. */
@@ -47,6 +49,14 @@ static inline const char *scratch_path(scratch *scratch, const char *name)
 {
     snprintf(scratch->path, sizeof scratch->path, "%s/%s", scratch->folder, name);
     return scratch->path;
+}
+
+/* Makes the last change of a file an old one, so that the next shows however coarse the clock of the
+   file system is. */
+static inline void scratch_age(const char *path)
+{
+    const struct timespec long_ago[2] = {{.tv_sec = 1}, {.tv_sec = 1}};
+    assert_int_equal(utimensat(AT_FDCWD, path, long_ago, 0), 0);
 }
 
 static inline const char *scratch_file(scratch *scratch, const char *name, const void *bytes, size_t count)

@@ -48,18 +48,30 @@ static const option *find_parameter(task *t, const char *name)
     return NULL;
 }
 
-/* What the options say and, for those that nobody chose, the model's files, into `in_force`. Checks
-   all of them as the next answer would. */
-static heed_status resolve(task *t, const heed_chat *chat, heed_generation_options *in_force)
+/* What the options say, into `how`; with what the model's files say for those that nobody chose,
+   into `in_force`. Checks all of them as the next answer would. */
+static heed_status resolve(task *t, const heed_chat *chat, heed_generation_options *how,
+                           heed_generation_options *in_force)
 {
     const option *o, *count = NULL;
-    heed_generation_options how;
     for (option_walk walk = {.verb = t->verb}; (o = option_next(&walk));)
         if (!strcmp(o->name, "n")) count = o;
     sampling_free(&t->sampling_words);
     heed_status status =
-        task_generation(t, count ? *(int64_t *)((char *)t + count->offset) : -1, &how);
-    return status == HEED_OK ? heed_chat_settings(chat, &how, in_force, &t->error) : status;
+        task_generation(t, count ? *(int64_t *)((char *)t + count->offset) : -1, how);
+    return status == HEED_OK ? heed_chat_settings(chat, how, in_force, &t->error) : status;
+}
+
+/* Prints the note that an option has no effect, if it has none. */
+static heed_status note_idle(task *t, const heed_generation_options *how, const option *o)
+{
+    char *notes = NULL, begin[LONGEST_NAME + 16];
+    heed_status status = heed_transformer_idle_options(t->transformer, how, &notes, &t->error);
+    snprintf(begin, sizeof begin, "note: --%s has", o->name);
+    const char *found = notes ? strstr(notes, begin) : NULL;
+    if (found) note("%.*s", (int)strcspn(found, "\n"), found);
+    heed_free(notes);
+    return status;
 }
 
 static void show(const option *o, const void *values)
@@ -76,9 +88,9 @@ static void show(const option *o, const void *values)
 /* Shows the parameter `only`, or all. */
 static heed_status show_in_force(task *t, const heed_chat *chat, const option *only)
 {
-    heed_generation_options in_force;
+    heed_generation_options how, in_force;
     const option *o;
-    heed_status status = resolve(t, chat, &in_force);
+    heed_status status = resolve(t, chat, &how, &in_force);
     if (status != HEED_OK) return status;
     task *shown = malloc(t->verb->bytes);
     if (!shown) return heed_fail(&t->error, HEED_E_NOMEM, "out of memory for the parameters");
@@ -95,13 +107,14 @@ static heed_status show_in_force(task *t, const heed_chat *chat, const option *o
 /* Changes one parameter; if the settings would not do, it is as before. */
 static heed_status change(task *t, const heed_chat *chat, const option *o, const char *value)
 {
-    heed_generation_options in_force;
+    heed_generation_options how, in_force;
     char *field = (char *)t + o->offset, before[sizeof(double)];
     memcpy(before, field, sizeof before);
     const char *problem = option_set(o, t, value);
     if (problem)
         return heed_fail(&t->error, HEED_E_ARG, "/params %s %s: %s", o->name, value, problem);
-    heed_status status = resolve(t, chat, &in_force);
+    heed_status status = resolve(t, chat, &how, &in_force);
+    if (status == HEED_OK) status = note_idle(t, &how, o);
     if (status != HEED_OK) memcpy(field, before, sizeof before);
     return status;
 }

@@ -79,6 +79,10 @@ for wrong in 'temp abc' 'temp 0.7 0.8' 'temp nan' 'temp -1' 'temp inf' 'top_k 1.
   talk "/params $wrong" && fail "/params $wrong was taken"
   grep -q 'expected\|no beams' "$work/err" || fail "/params $wrong: $(cat "$work/err")"
 done
+talk '/params top_k 7' || fail "/params top_k: $(cat "$work/err")"
+lacks 'no effect'
+talk '/params temp 0' '/params top_k 7' || fail "/params top_k: $(cat "$work/err")"
+has 'note: --top-k has no effect'; has '^top-k  *7$'
 talk '/params tmp 1' && fail "an unknown parameter was taken"
 has 'did you mean temp'
 talk '/params bad-words x' && fail "/params bad-words was taken"

@@ -34,8 +34,8 @@ const char *heed_version(void);
 /* Frees what heed handed out; NULL is fine. */
 void heed_free(void *memory);
 /* Whether a file could be written at `path`, as far as that shows without writing: ask before work
-   that takes long. The tasks below ask for their own outputs. HEED_E_ARG for an empty path, HEED_E_IO
-   with the reason. */
+   that takes long. The tasks below ask for their own outputs. HEED_E_ARG for an empty path,
+   HEED_E_IO with the reason. */
 heed_status heed_output_check(const char *path, heed_error *error);
 
 /* ---- lines of files ---- */
@@ -76,14 +76,17 @@ typedef struct heed_watch_options {
     void *argument;
 } heed_watch_options;
 typedef struct heed_context_options {
-    int threads;            /* 0: OMP_NUM_THREADS, else all processors within the container's quota; never do more work than those */
+    /* 0: OMP_NUM_THREADS, else all processors within the container's quota; never do more work than
+       those */
+    int threads;
     const char *isa;        /* "generic", "avx2", "avx512"; NULL: HEED_ISA, else the best */
     bool reference;         /* the plain reference kernels: slow, the oracle of all others */
     const heed_watch_options *watch; /* copied; NULL: nobody looks on */
 } heed_context_options;
 heed_status heed_context_new(heed_context **context, const heed_context_options *options, heed_error *error);
 void heed_context_free(heed_context *context); /* NULL is fine */
-/* A sentence about a setting of the environment that could not be followed, borrowed; NULL: none. */
+/* A sentence about a setting of the environment that could not be followed, borrowed;
+   NULL: none. */
 const char *heed_context_note(const heed_context *context);
 /* With watch.profile: a table for people of what has been computed so far: time, operations, bytes, and their share of what this
    machine can do (measured now, about a second). Caller frees the text with heed_free. */
@@ -144,7 +147,8 @@ typedef struct heed_load_options {
        each; NULL: nobody is told. */
     void (*note)(void *argument, const char *text);
     void *note_argument;
-    const struct heed_hooks *hooks; /* borrowed for the call; cancelled is asked while the model is loaded; NULL: none */
+    /* Borrowed for the call; cancelled is asked while the model is loaded; NULL: none. */
+    const struct heed_hooks *hooks;
 } heed_load_options;
 
 /* ---- running a model once ---- */
@@ -243,8 +247,9 @@ typedef struct heed_prompt_result {
 typedef struct heed_results { heed_result *items; size_t count; heed_prompt_result *prompts; size_t prompt_count; } heed_results;
 void heed_results_free(heed_results *results);
 
-/* Callbacks of long tasks, on the thread that made the call; any may be NULL. cancelled is asked very often, between the parts of a
-   step too, and has to be cheap: true ends the task with HEED_E_CANCELLED. */
+/* Callbacks of long tasks, on the thread that made the call; any may be NULL. cancelled is asked
+   very often, between the parts of a step too, and has to be cheap: true ends the task with
+   HEED_E_CANCELLED. */
 typedef struct heed_hooks {
     void (*text)(void *argument, size_t prompt, size_t number, const char *text, size_t length); /* complete UTF-8, as it comes */
     void (*progress)(void *argument, int64_t done, int64_t total);
@@ -252,8 +257,8 @@ typedef struct heed_hooks {
     void *argument;
 } heed_hooks;
 
-/* On failure, and when it was cancelled, *results holds the first results that were complete before;
-   all of them when only the prompt cache could not be written. Free it in every case. */
+/* On failure, and when it was cancelled, *results holds the first results that were complete
+   before; all of them when only the prompt cache could not be written. Free it in every case. */
 heed_status heed_transformer_generate(heed_transformer *transformer, const heed_prompt *prompts, size_t count,
                                       const heed_generation_options *options, const heed_hooks *hooks, heed_results *results,
                                       heed_error *error);

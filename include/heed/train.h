@@ -93,7 +93,7 @@ typedef struct heed_train_summary {
 typedef struct heed_train_progress {
     int64_t step, steps;          /* finished updates, of */
     double epoch;
-    double loss;                  /* nats per label, of this update; NaN where an evaluation alone was made up for */
+    double loss; /* nats per label, of this update; NaN where an evaluation alone was made up for */
     double learning_rate, grad_norm; /* norm before clipping */
     double tokens_per_second;     /* read by the model, over the last seconds */
     double seconds_left;
@@ -109,9 +109,11 @@ typedef struct heed_train_watcher {
     void (*begun)(void *context, const heed_train_summary *summary);
     void (*step)(void *context, const heed_train_progress *progress);
     void (*evaluating)(void *context, size_t done, size_t total);
-    bool (*should_stop)(void *context); /* asked very often, within runs and while the training is set up, so it has to be cheap;
-                                           true: a checkpoint of the last finished update, then HEED_E_CANCELLED */
-    void (*trouble)(void *context, const char *text); /* a sentence about what went wrong without ending the training */
+    /* Asked very often, within runs and while the training is set up, so it has to be cheap. True: a
+       checkpoint of the last finished update is written, then HEED_E_CANCELLED. */
+    bool (*should_stop)(void *context);
+    /* A sentence about what went wrong without ending the training. */
+    void (*trouble)(void *context, const char *text);
 } heed_train_watcher;
 
 typedef struct heed_train_report {

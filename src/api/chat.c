@@ -301,8 +301,10 @@ static heed_status answer(heed_chat *chat, const heed_generation_settings *setti
     return status;
 }
 
-/* Reads the conversation and answers; where it is cancelled while it is being read, the answer is empty. */
-static heed_status reply(heed_chat *chat, json_t *messages, const heed_generation_settings *settings, heed_encoding *ids, listener *l,
+/* Reads the conversation and answers; where it is cancelled while it is being read, the answer is
+   empty. */
+static heed_status reply(heed_chat *chat, json_t *messages,
+                         const heed_generation_settings *settings, heed_encoding *ids, listener *l,
                          heed_turn *turn, heed_error *error)
 {
     heed_error problem = {0};

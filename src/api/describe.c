@@ -45,9 +45,11 @@ static json_t *describe_slower(const heed_context *context, bool huge_pages)
     const bool wide = isa == HEED_ISA_AVX512, forced = isa < best;
     char wrong_level[96], crowded[96], limited[96];
     snprintf(wrong_level, sizeof wrong_level, "%s is forced: this machine has %s too", heed_isa_name(isa), heed_isa_name(best));
-    snprintf(crowded, sizeof crowded, "%d threads are asked for, %d processor%s here: %d work", threads->wished, threads->processors,
-             threads->processors == 1 ? " is" : "s are", threads->used);
-    snprintf(limited, sizeof limited, "the container's quota is the time of %.3g processors", threads->quota);
+    snprintf(crowded, sizeof crowded, "%d threads are asked for, %d processor%s here: %d work",
+             threads->wished, threads->processors, threads->processors == 1 ? " is" : "s are",
+             threads->used);
+    snprintf(limited, sizeof limited, "the container's quota is the time of %.3g processors",
+             threads->quota);
     const struct { bool holds; const char *line; } lines[] = {
         {context->backend == &context->reference, "the reference kernels run: one thread, one plain loop an op"},
         {forced && context->cpu, wrong_level},
@@ -92,11 +94,15 @@ static json_t *describe_machine(const heed_context *context)
         }
     json_t *libraries = json_pack("[s,o,o]", "jansson " JANSSON_VERSION, json_sprintf("pcre2 %d.%d", PCRE2_MAJOR, PCRE2_MINOR),
                                   json_sprintf("utf8proc %s", utf8proc_version()));
-    return json_pack("{s:s, s:s, s:s, s:s, s:i, s:s, s:i, s:I, s:b, s:b, s:b, s:o, s:o, s:s, s:o}", "version", heed_version(), "processor", name,
-                     "instruction_set", heed_isa_name(context->backend->isa), "best_instruction_set", heed_isa_name(heed_isa_detect()), "threads",
-                     context->threads.used, "threads_from", threads_origin(context->threads.why), "processors", context->threads.processors, "free_memory_bytes", (json_int_t)heed_memory_available(),
-                     "bf16_instructions", heed_isa_has_bf16(), "vnni_instructions", heed_isa_has_vnni(), "huge_pages", huge_pages,
-                     "slower", describe_slower(context, huge_pages), "libraries", libraries, "compiler", __VERSION__, "families", families);
+    return json_pack(
+        "{s:s, s:s, s:s, s:s, s:i, s:s, s:i, s:I, s:b, s:b, s:b, s:o, s:o, s:s, s:o}", "version",
+        heed_version(), "processor", name, "instruction_set", heed_isa_name(context->backend->isa),
+        "best_instruction_set", heed_isa_name(heed_isa_detect()), "threads", context->threads.used,
+        "threads_from", threads_origin(context->threads.why), "processors",
+        context->threads.processors, "free_memory_bytes", (json_int_t)heed_memory_available(),
+        "bf16_instructions", heed_isa_has_bf16(), "vnni_instructions", heed_isa_has_vnni(),
+        "huge_pages", huge_pages, "slower", describe_slower(context, huge_pages), "libraries",
+        libraries, "compiler", __VERSION__, "families", families);
 }
 
 static const char *arrangement_name(int64_t arrangement)

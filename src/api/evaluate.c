@@ -65,7 +65,8 @@ heed_status heed_transformer_score(heed_transformer *t, const char *const *files
     double start = heed_clock_seconds();
     pthread_mutex_lock(&t->turn);
     heed_status status = join_files(files, count, &text, error);
-    if (status == HEED_OK) status = heed_transformer_session(t, WINDOWS_AT_ONCE, 0, hooks, &session, error);
+    if (status == HEED_OK)
+        status = heed_transformer_session(t, WINDOWS_AT_ONCE, 0, hooks, &session, error);
     heed_score_options options = {.context = context, .progress = on_progress, .cancelled = on_cancelled, .argument = &forward};
     if (status == HEED_OK) status = heed_score_text(session, tokenizer, text.data, text.length, (size_t)max_tokens, &options, &score, error);
     pthread_mutex_unlock(&t->turn);
@@ -178,7 +179,10 @@ heed_status heed_transformer_translate(heed_transformer *t, const char *in_path,
     heed_translation_events events = {.progress = on_lines, .cancelled = on_cancelled, .argument = &forward};
     pthread_mutex_lock(&t->turn);
     heed_status status = heed_transformer_settings(t, options, &settings, error);
-    if (status == HEED_OK) status = heed_transformer_session(t, LINES_AT_ONCE * (settings.beams > 1 ? settings.beams : 1), options->context, hooks, &session, error);
+    if (status == HEED_OK)
+        status = heed_transformer_session(t,
+                                          LINES_AT_ONCE * (settings.beams > 1 ? settings.beams : 1),
+                                          options->context, hooks, &session, error);
     if (status == HEED_OK) status = heed_translate_file(session, tokenizer, &settings, in_path, out_path, &events, &translation, error);
     pthread_mutex_unlock(&t->turn);
     heed_translation_free(&translation);
@@ -246,7 +250,10 @@ heed_status heed_transformer_bleu(heed_transformer *t, const char *source, const
     pthread_mutex_lock(&t->turn);
     heed_status status = heed_transformer_settings(t, options, &settings, error);
     if (status == HEED_OK) status = heed_data_open_pairs(&pairs, source, reference, error);
-    if (status == HEED_OK) status = heed_transformer_session(t, LINES_AT_ONCE * (settings.beams > 1 ? settings.beams : 1), options->context, hooks, &session, error);
+    if (status == HEED_OK)
+        status = heed_transformer_session(t,
+                                          LINES_AT_ONCE * (settings.beams > 1 ? settings.beams : 1),
+                                          options->context, hooks, &session, error);
     if (status == HEED_OK) status = translate_and_compare(t, pairs, &settings, session, &forward, evaluation, error);
     if (status == HEED_OK && heed_transformer_has_source(t)) status = score_references(t, pairs, &settings, session, evaluation, error);
     pthread_mutex_unlock(&t->turn);

@@ -24,8 +24,9 @@ static bool on_cancelled(void *argument)
     return hooks->cancelled && hooks->cancelled(hooks->argument);
 }
 
-static heed_status encode_prompts(heed_transformer *t, const heed_prompt *prompts, size_t count, const heed_hooks *hooks, heed_ids *ids,
-                                  heed_encoding *encodings, heed_error *error)
+static heed_status encode_prompts(heed_transformer *t, const heed_prompt *prompts, size_t count,
+                                  const heed_hooks *hooks, heed_ids *ids, heed_encoding *encodings,
+                                  heed_error *error)
 {
     for (size_t i = 0; i < count; i++) {
         if (!prompts[i].text) {
@@ -41,8 +42,9 @@ static heed_status encode_prompts(heed_transformer *t, const heed_prompt *prompt
     return HEED_OK;
 }
 
-/* Moves what the generate room made into the public form; both own the same memory for a moment. Of a generation that failed those
-   are taken that were complete, up to the first that was not: lines of output then are those of the prompts. */
+/* Moves what the generate room made into the public form; both own the same memory for a moment. Of
+   a generation that failed those are taken that were complete, up to the first that was not: lines
+   of output then are those of the prompts. */
 static heed_status take_results(heed_generation *generation, const heed_ids *ids, heed_results *results, heed_error *error)
 {
     _Static_assert(sizeof(heed_candidate) == sizeof(heed_token_score), "candidates are handed over as they are");
@@ -81,11 +83,14 @@ void heed_results_free(heed_results *results)
     *results = (heed_results){0};
 }
 
-/* With what a file keeps of earlier prompts, and what it shall keep of this one. *saved is the status
-   of writing the file, whose error is recorded too; it is no failure of the generation. */
-static heed_status generate_cached(heed_session *session, const char *path, const heed_tokenizer *tokenizer, const heed_generation_settings *settings,
-                                   const heed_ids *prompt, const heed_generation_events *events, heed_generation *generation,
-                                   heed_status *saved, heed_error *error)
+/* With what a file keeps of earlier prompts, and what it shall keep of this one. *saved is the
+   status of writing the file, whose error is recorded too; it is no failure of the generation. */
+static heed_status generate_cached(heed_session *session, const char *path,
+                                   const heed_tokenizer *tokenizer,
+                                   const heed_generation_settings *settings, const heed_ids *prompt,
+                                   const heed_generation_events *events,
+                                   heed_generation *generation, heed_status *saved,
+                                   heed_error *error)
 {
     heed_prefix prefix;
     heed_prefix_begin(&prefix, session);
@@ -109,19 +114,26 @@ static heed_status generate(heed_transformer *t, const heed_ids *ids, size_t cou
     heed_status status = heed_transformer_settings(t, options, &settings, error);
     if (status == HEED_OK) {
         int64_t wanted = (int64_t)count * (settings.returned > 0 ? settings.returned : 1) * (settings.beams > 1 ? settings.beams : 1);
-        int64_t least = settings.beams > 1 ? 2 * settings.beams : heed_generate_sequences(&settings); /* of one prompt, at once */
+        int64_t least = settings.beams > 1
+                            ? 2 * settings.beams
+                            : heed_generate_sequences(&settings); /* of one prompt, at once */
         int64_t sequences = wanted > SEQUENCES_AT_ONCE ? SEQUENCES_AT_ONCE : wanted, spare = count > 1 || options->prompt_cache; /* for what is shared */
         if (options->prompt_cache && (count != 1 || settings.beams > 1 || settings.log_probabilities >= 0))
             status = heed_fail(error, HEED_E_ARG, "a prompt cache is for one prompt, without beams and log-probabilities of the prompt");
-        if (status == HEED_OK && options->prompt_cache) status = heed_path_check_output(options->prompt_cache, error);
+        if (status == HEED_OK && options->prompt_cache)
+            status = heed_path_check_output(options->prompt_cache, error);
         if (status == HEED_OK)
-            status = heed_transformer_session(t, (sequences < least ? least : sequences) + spare, options->context, hooks, &session, error);
+            status = heed_transformer_session(t, (sequences < least ? least : sequences) + spare,
+                                              options->context, hooks, &session, error);
     }
     if (status == HEED_OK) {
         forward_hooks forward = {hooks};
         heed_generation_events events = {.text = on_text, .cancelled = on_cancelled, .argument = &forward};
-        status = options->prompt_cache ? generate_cached(session, options->prompt_cache, tokenizer, &settings, ids, hooks ? &events : NULL, &generation, &saved, error)
-                                       : heed_generate(session, tokenizer, &settings, ids, count, hooks ? &events : NULL, &generation, error);
+        status = options->prompt_cache
+                     ? generate_cached(session, options->prompt_cache, tokenizer, &settings, ids,
+                                       hooks ? &events : NULL, &generation, &saved, error)
+                     : heed_generate(session, tokenizer, &settings, ids, count,
+                                     hooks ? &events : NULL, &generation, error);
     }
     heed_status taken = generation.items ? take_results(&generation, ids, results, error) : HEED_OK;
     if (taken != HEED_OK) heed_results_free(results);

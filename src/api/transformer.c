@@ -109,8 +109,9 @@ bool heed_transformer_has_source(const heed_transformer *t)
     return heed_model_config(t->model)->arrangement == HEED_ENCODER_DECODER;
 }
 
-heed_status heed_transformer_session(heed_transformer *t, int64_t sequences, int64_t context, const heed_hooks *hooks,
-                                     heed_session **session, heed_error *error)
+heed_status heed_transformer_session(heed_transformer *t, int64_t sequences, int64_t context,
+                                     const heed_hooks *hooks, heed_session **session,
+                                     heed_error *error)
 {
     heed_session_options options = {.sequences = sequences, .context = context};
     HEED_TRY(heed_session_new(session, t->model, t->context->backend, &options, error));

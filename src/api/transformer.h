@@ -30,7 +30,8 @@ void heed_load_tell(const heed_load_options *options, const heed_model *model);
 /* Who may cancel a task with these hooks; NULL: nobody. */
 heed_cancel heed_hooks_cancel(const heed_hooks *hooks);
 /* A session for `sequences` at once, whose computing the hooks (NULL: none) may cancel. */
-heed_status heed_transformer_session(heed_transformer *transformer, int64_t sequences, int64_t context, const heed_hooks *hooks,
+heed_status heed_transformer_session(heed_transformer *transformer, int64_t sequences,
+                                     int64_t context, const heed_hooks *hooks,
                                      heed_session **session, heed_error *error);
 /* The settings of generation_config.json with the options over them, checked. Free the settings in every case. */
 heed_status heed_transformer_settings(heed_transformer *transformer, const heed_generation_options *options, heed_generation_settings *settings,

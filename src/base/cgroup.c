@@ -102,18 +102,21 @@ static void walk_up(const search *s, const char *point, const char *relative)
     }
 }
 
-/* Fields: id, parent, device, root, mount point, options, optional fields, "-", type, source, options. */
+/* Fields: id, parent, device, root, mount point, options, optional fields, "-", type, source,
+   options. */
 static void try_mount(search *s, char *line)
 {
     char *fields[64];
     int count = 0, dash = 0;
-    for (char *save = NULL, *word = strtok_r(line, " ", &save); word && count < 64; word = strtok_r(NULL, " ", &save)) {
+    for (char *save = NULL, *word = strtok_r(line, " ", &save); word && count < 64;
+         word = strtok_r(NULL, " ", &save)) {
         if (strcmp(word, "-") == 0 && !dash) dash = count;
         fields[count++] = word;
     }
     if (dash < 6 || count < dash + 4) return;
     bool fits = s->unified ? strcmp(fields[dash + 1], "cgroup2") == 0
-                           : strcmp(fields[dash + 1], "cgroup") == 0 && lists(fields[dash + 3], s->controller);
+                           : strcmp(fields[dash + 1], "cgroup") == 0 &&
+                                 lists(fields[dash + 3], s->controller);
     if (!fits) return;
     unescape(fields[3]);
     unescape(fields[4]);
@@ -135,11 +138,13 @@ static void try_group(search *s, char *line)
     each_line(s, "/proc/self/mountinfo", try_mount);
     if (s->mounted) return;
     char point[64];
-    snprintf(point, sizeof point, "/sys/fs/cgroup%s%s", s->unified ? "" : "/", s->unified ? "" : s->controller);
+    snprintf(point, sizeof point, "/sys/fs/cgroup%s%s", s->unified ? "" : "/",
+             s->unified ? "" : s->controller);
     walk_up(s, point, below(path, "/"));
 }
 
-void heed_cgroup_visit(const char *root, const char *controller, heed_cgroup_visitor *visitor, void *argument)
+void heed_cgroup_visit(const char *root, const char *controller, heed_cgroup_visitor *visitor,
+                       void *argument)
 {
     search s = {.root = root, .controller = controller, .visitor = visitor, .argument = argument};
     each_line(&s, "/proc/self/cgroup", try_group);

@@ -33,13 +33,14 @@ typedef enum heed_threads_why {
 typedef struct heed_threads {
     int processors; /* that this process may use: by affinity, and within its quota rounded up */
     int wished;     /* threads that were asked for, 1 to 256 */
-    int used;       /* the smaller of the two: threads that share a processor only wait for each other */
-    double quota;   /* processors' worth of time, where it is less than the processors; 0 elsewhere */
+    int used; /* the smaller of the two: threads that share a processor only wait for each other */
+    double quota; /* processors' worth of time, where it is less than the processors; 0 elsewhere */
     heed_threads_why why;
     char note[192]; /* what is wrong with OMP_NUM_THREADS; "" for nothing */
 } heed_threads;
 
-/* Threads to use when `wanted` are asked for; with 0 OMP_NUM_THREADS counts, else the processors. */
+/* Threads to use when `wanted` are asked for; with 0 OMP_NUM_THREADS counts, else the
+   processors. */
 void heed_threads_choose(heed_threads *threads, int wanted);
 int heed_thread_count(int wanted); /* heed_threads.wished */
 int heed_processor_count(void);    /* heed_threads.processors, without an upper bound */

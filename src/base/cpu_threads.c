@@ -1,4 +1,5 @@
-/* How many threads to use: what is asked for, OMP_NUM_THREADS, processors, the container's quota. */
+/* How many threads to use: what is asked for, OMP_NUM_THREADS, processors, the container's
+   quota. */
 #define _GNU_SOURCE
 #include "base/cgroup.h"
 #include "base/cpu.h"
@@ -13,8 +14,8 @@
 
 enum { MOST_THREADS = 256, MOST_PROCESSORS = 1 << 18 };
 
-/* Processors that the scheduler lets this process run on. The mask of the call has to be as large as
-   the kernel's. */
+/* Processors that the scheduler lets this process run on. The mask of the call has to be as large
+   as the kernel's. */
 static int affine_processors(void)
 {
     for (int most = CPU_SETSIZE; most <= MOST_PROCESSORS; most *= 2) {
@@ -34,21 +35,26 @@ static bool read_unified(const char *folder, double *quota, double *period)
 {
     char text[128];
     *period = 100000;
-    return heed_cgroup_read(folder, "cpu.max", text, sizeof text) && sscanf(text, "%lf %lf", quota, period) >= 1;
+    return heed_cgroup_read(folder, "cpu.max", text, sizeof text) &&
+           sscanf(text, "%lf %lf", quota, period) >= 1;
 }
 
 /* Version 1 has a file for each; a quota of -1 is no limit. */
 static bool read_split(const char *folder, double *quota, double *period)
 {
     char text[128];
-    if (!heed_cgroup_read(folder, "cpu.cfs_quota_us", text, sizeof text) || sscanf(text, "%lf", quota) != 1) return false;
-    return heed_cgroup_read(folder, "cpu.cfs_period_us", text, sizeof text) && sscanf(text, "%lf", period) == 1;
+    if (!heed_cgroup_read(folder, "cpu.cfs_quota_us", text, sizeof text) ||
+        sscanf(text, "%lf", quota) != 1)
+        return false;
+    return heed_cgroup_read(folder, "cpu.cfs_period_us", text, sizeof text) &&
+           sscanf(text, "%lf", period) == 1;
 }
 
 static void take_smaller(void *argument, const char *folder, bool unified)
 {
     double *least = argument, quota, period;
-    bool found = unified ? read_unified(folder, &quota, &period) : read_split(folder, &quota, &period);
+    bool found = unified ? read_unified(folder, &quota, &period)
+                         : read_split(folder, &quota, &period);
     if (!found || !(quota > 0 && period > 0)) return;
     if (*least == 0 || quota / period < *least) *least = quota / period;
 }
@@ -118,7 +124,8 @@ static int clamp(int threads)
 static void quote(char *to, size_t capacity, const char *text)
 {
     size_t at = 0;
-    for (; *text && at < capacity - 4; text++) to[at++] = *text >= ' ' && *text <= '~' ? *text : '?';
+    for (; *text && at < capacity - 4; text++)
+        to[at++] = *text >= ' ' && *text <= '~' ? *text : '?';
     strcpy(to + at, *text ? "..." : "");
 }
 
@@ -140,8 +147,10 @@ void heed_threads_choose(heed_threads *threads, int wanted)
         char text[48];
         quote(text, sizeof text, variable);
         snprintf(threads->note, sizeof threads->note,
-                 "OMP_NUM_THREADS is \"%s\", expected a whole number of at least 1, or several with commas between: "
-                 "all %d processors are used", text, threads->processors);
+                 "OMP_NUM_THREADS is \"%s\", expected a whole number of at least 1, or several "
+                 "with commas between: "
+                 "all %d processors are used",
+                 text, threads->processors);
     }
     threads->used = threads->wished < threads->processors ? threads->wished : threads->processors;
 }

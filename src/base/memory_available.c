@@ -52,7 +52,8 @@ size_t heed_memory_available(void)
 {
     char text[TEXT_BYTES];
     size_t least = SIZE_MAX, kilobytes;
-    if (heed_cgroup_read("/proc", "meminfo", text, sizeof text) && (kilobytes = number_behind(text, "MemAvailable:")) < SIZE_MAX / 1024)
+    if (heed_cgroup_read("/proc", "meminfo", text, sizeof text) &&
+        (kilobytes = number_behind(text, "MemAvailable:")) < SIZE_MAX / 1024)
         least = kilobytes * 1024;
     heed_cgroup_visit("", "memory", take_smaller, &least);
     return least;

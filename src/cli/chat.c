@@ -24,13 +24,22 @@ typedef struct {
 
 static const option options[] = {
     HEED_OPTION(chat_task, system, "system", 0, OPTION_ANY_TEXT, "TEXT", "System prompt."),
-    HEED_OPTION(chat_task, message, "prompt", 'p', OPTION_ANY_TEXT, "TEXT", "Say this, print the answer, end."),
-    HEED_OPTION(chat_task, count, "n", 'n', OPTION_COUNT, "N", "New tokens of an answer at most (default: as many as fit)."),
-    HEED_OPTION(chat_task, context, "context", 'c', OPTION_COUNT, "T", "Positions of the conversation (default: the model's context)."),
-    HEED_OPTION(chat_task, keep_all, "keep-all", 0, OPTION_FLAG, NULL, "When the conversation no longer fits: an error instead of leaving out the oldest messages."),
-    HEED_OPTION(chat_task, template_file, "template", 0, OPTION_TEXT, "FILE|NAME", "Chat template: a Jinja file, or one of the model's templates by name (default: the one called default)."),
-    HEED_OPTION(chat_task, load, "load", 0, OPTION_TEXT, "FILE", "Go on with a saved conversation; --system replaces its system prompt."),
-    HEED_OPTION(chat_task, save, "save", 0, OPTION_TEXT, "FILE", "Save the conversation there, after each turn."),
+    HEED_OPTION(chat_task, message, "prompt", 'p', OPTION_ANY_TEXT, "TEXT",
+                "Say this, print the answer, end."),
+    HEED_OPTION(chat_task, count, "n", 'n', OPTION_COUNT, "N",
+                "New tokens of an answer at most (default: as many as fit)."),
+    HEED_OPTION(chat_task, context, "context", 'c', OPTION_COUNT, "T",
+                "Positions of the conversation (default: the model's context)."),
+    HEED_OPTION(chat_task, keep_all, "keep-all", 0, OPTION_FLAG, NULL,
+                "When the conversation no longer fits: an error instead of leaving out the oldest "
+                "messages."),
+    HEED_OPTION(chat_task, template_file, "template", 0, OPTION_TEXT, "FILE|NAME",
+                "Chat template: a Jinja file, or one of the model's templates by name (default: "
+                "the one called default)."),
+    HEED_OPTION(chat_task, load, "load", 0, OPTION_TEXT, "FILE",
+                "Go on with a saved conversation; --system replaces its system prompt."),
+    HEED_OPTION(chat_task, save, "save", 0, OPTION_TEXT, "FILE",
+                "Save the conversation there, after each turn."),
     HEED_OPTION(chat_task, stop, "stop", 0, OPTION_LIST, "TEXT",
                 "End an answer when this text comes; it is not printed."),
     {0}};
@@ -191,7 +200,8 @@ static heed_status save_changes(chat_task *values, heed_error *error)
 static bool is_replaced(const char *path)
 {
     struct stat found;
-    bool open_file = !strcmp(path, "-") || !strncmp(path, "/dev/", 5) || !strncmp(path, "/proc/", 6);
+    bool open_file = !strcmp(path, "-") || !strncmp(path, "/dev/", 5) ||
+                     !strncmp(path, "/proc/", 6);
     return !open_file && (stat(path, &found) != 0 || S_ISREG(found.st_mode));
 }
 
@@ -204,7 +214,9 @@ static void save_turn(chat_task *values)
         values->warned = false;
         return;
     }
-    if (!values->warned) note("heed chat: %s; the conversation goes on, and the next turn tries again", error.message);
+    if (!values->warned)
+        note("heed chat: %s; the conversation goes on, and the next turn tries again",
+             error.message);
     values->warned = true;
 }
 
@@ -295,10 +307,14 @@ static heed_status note_idle(chat_task *values)
 static heed_status run(task *t)
 {
     chat_task *values = (chat_task *)t;
-    heed_chat_options how = {.template_file = values->template_file, .system = values->system, .context = values->context, .keep_all = values->keep_all};
+    heed_chat_options how = {.template_file = values->template_file,
+                             .system = values->system,
+                             .context = values->context,
+                             .keep_all = values->keep_all};
     heed_status status = values->save ? heed_output_check(values->save, &t->error) : HEED_OK;
     if (status == HEED_OK) status = heed_chat_new(&values->chat, t->transformer, &how, &t->error);
-    if (status == HEED_OK && values->load) status = heed_chat_load(values->chat, values->load, &t->error);
+    if (status == HEED_OK && values->load)
+        status = heed_chat_load(values->chat, values->load, &t->error);
     if (status == HEED_OK && values->load && values->system)
         status = heed_chat_set_system(values->chat, values->system, &t->error);
     if (status == HEED_OK) status = note_idle(values);

@@ -11,11 +11,12 @@ enum { INTERRUPTED = 130 }; /* the exit status */
 static volatile sig_atomic_t asked;
 static volatile sig_atomic_t came[3];
 static volatile sig_atomic_t at_once;
-static volatile sig_atomic_t in_background; /* the shell that began the program had SIGINT ignored */
+/* The shell that began the program had SIGINT ignored. */
+static volatile sig_atomic_t in_background;
 static const int listened[3] = {SIGINT, SIGTERM, SIGHUP};
 
-/* Ctrl-C at the terminal of a program in the background is meant for another. A SIGINT that was sent
-   to this program is meant for it. */
+/* Ctrl-C at the terminal of a program in the background is meant for another. A SIGINT that was
+   sent to this program is meant for it. */
 static bool is_meant_for_another(int number, const siginfo_t *information)
 {
     return number == SIGINT && in_background && information && information->si_code > 0;

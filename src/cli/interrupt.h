@@ -1,14 +1,14 @@
 /* interrupt.h: Ctrl-C, SIGTERM or SIGHUP once asks the task to finish cleanly; Ctrl-C or SIGTERM
    twice ends the program at once. The exit status is 130 either way. A signal that was ignored when
-   the program began stays ignored: SIGHUP with nohup, the terminal's Ctrl-C in the background jobs of
-   a script. */
+   the program began stays ignored: SIGHUP with nohup, the terminal's Ctrl-C in the background jobs
+   of a script. */
 #ifndef HEED_CLI_INTERRUPT_H
 #define HEED_CLI_INTERRUPT_H
 
 #include <stdbool.h>
 
-/* asks: the task asks interrupted() all the time. A task that does not has nothing to finish: a signal
-   ends the program at once. */
+/* asks: the task asks interrupted() all the time. A task that does not has nothing to finish: a
+   signal ends the program at once. */
 void interrupt_listen(bool asks);
 /* A write beyond the largest size of a file (ulimit -f) fails with an error instead of a signal. */
 void file_limit_is_an_error(void);

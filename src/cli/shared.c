@@ -13,7 +13,9 @@ static const option json_options[] = {
     HEED_OPTION(task, json, "json", 0, OPTION_FLAG, NULL, "Print JSON instead of words."),
     {0}};
 static const option context_options[] = {
-    HEED_OPTION(task, threads, "threads", 't', OPTION_COUNT, "N", "Threads (default: OMP_NUM_THREADS, else all processors within the container's quota, which is the most that work)."),
+    HEED_OPTION(task, threads, "threads", 't', OPTION_COUNT, "N",
+                "Threads (default: OMP_NUM_THREADS, else all processors within the container's "
+                "quota, which is the most that work)."),
     {0}};
 static const option load_options[] = {
     HEED_OPTION(task, load.weights, "weights", 0, OPTION_TEXT, "TYPE", "Round matrices to f16, bf16, q8_0, q4_k ... when loading, where they are wider (default: as stored)."),

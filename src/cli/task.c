@@ -107,7 +107,8 @@ static heed_status prepare(task *t)
         status = heed_fail(&t->error, HEED_E_IO, "%s: cannot open for the trace: %s", t->trace, strerror(errno));
     if (status == HEED_OK && (shares & VERB_COMPUTES))
         status = heed_context_new(&t->context, &(heed_context_options){.threads = (int)t->threads, .reference = t->reference, .watch = &watch}, &t->error);
-    if (t->context && heed_context_note(t->context)) note("heed %s: %s", t->verb->name, heed_context_note(t->context));
+    if (t->context && heed_context_note(t->context))
+        note("heed %s: %s", t->verb->name, heed_context_note(t->context));
     if (status == HEED_OK && (shares & VERB_LOADS) && t->model) status = heed_transformer_load_with(&t->transformer, t->context, t->model, &t->load, &t->error);
     return status;
 }

@@ -167,8 +167,13 @@ static heed_status run(task *t)
     heed_train_report report = {0};
     values->train.data = values->data.items, values->train.data_count = values->data.count;
     values->train.valid = values->valid.items, values->train.valid_count = values->valid.count;
-    heed_train_watcher watcher = {.context = values, .tokenising = show_tokenising, .begun = show_begin, .step = show_step,
-                                  .evaluating = show_evaluation, .should_stop = interrupted, .trouble = show_trouble};
+    heed_train_watcher watcher = {.context = values,
+                                  .tokenising = show_tokenising,
+                                  .begun = show_begin,
+                                  .step = show_step,
+                                  .evaluating = show_evaluation,
+                                  .should_stop = interrupted,
+                                  .trouble = show_trouble};
     values->train.given = t->words.given.items, values->train.given_count = t->words.given.count;
     heed_status status =
         values->resume ? heed_resume_training_with(t->context, values->resume, &values->train,

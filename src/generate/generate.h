@@ -29,7 +29,7 @@ typedef struct heed_generated {
     float *log_probabilities;   /* (count); NULL unless asked for */
     heed_token_score *likely;   /* (count, settings->log_probabilities), the most likely first; id -1 beyond the vocabulary */
     double score;               /* beams: sum of log-probabilities / length ^ length_penalty; else the sum, when asked for */
-    bool finished;              /* false: the generation failed or was cancelled before this one was complete */
+    bool finished; /* false: the generation failed or was cancelled before this one was complete */
 } heed_generated;
 
 /* What is known of a prompt. */
@@ -57,13 +57,16 @@ typedef struct heed_generation_events {
     void *argument;
 } heed_generation_events;
 
-/* Sequences of the session that one prompt takes at most; the larger the session, the more prompts are answered at once. */
+/* Sequences of the session that one prompt takes at most; the larger the session, the more prompts
+   are answered at once. */
 int64_t heed_generate_sequences(const heed_generation_settings *settings);
 
-/* Writes settings->returned sequences for each prompt. tokenizer NULL: no text (HEED_E_ARG with stop strings). The session's sequences
-   decide how many are written at once; it must hold none when called and holds none afterwards. What all prompts of a decoder begin with
-   is read once, when it fills a block of the cache and the session has a place to spare. *generation is zeroed first; free it
-   in every case: on failure it holds what was finished before. HEED_E_ARG: a prompt that is empty or, unless settings->truncate, longer than the context. */
+/* Writes settings->returned sequences for each prompt. tokenizer NULL: no text (HEED_E_ARG with
+   stop strings). The session's sequences decide how many are written at once; it must hold none
+   when called and holds none afterwards. What all prompts of a decoder begin with is read once,
+   when it fills a block of the cache and the session has a place to spare. *generation is zeroed
+   first; free it in every case: on failure it holds what was finished before. HEED_E_ARG: a prompt
+   that is empty or, unless settings->truncate, longer than the context. */
 heed_status heed_generate(heed_session *session, const heed_tokenizer *tokenizer, const heed_generation_settings *settings,
                           const heed_ids *prompts, size_t count, const heed_generation_events *events, heed_generation *generation,
                           heed_error *error);

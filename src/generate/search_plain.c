@@ -16,14 +16,16 @@ typedef struct writing {
     heed_finish finish;
 } writing;
 
-/* Of the sequences of one prompt some are written at a time, in places that the next ones take over. */
+/* Of the sequences of one prompt some are written at a time, in places that the next ones take
+   over. */
 typedef struct plain {
     writing *writings;         /* (places) */
     int64_t *fed;              /* (places) whose token each item of the step is */
     int64_t places, begun;     /* sequences begun so far */
-    int64_t prompt;            /* the session's sequence that begins with the prompt; -1 once all have theirs */
+    /* The session's sequence that begins with the prompt; -1 once all have theirs. */
+    int64_t prompt;
     bool taken;                /* one of the sequences goes on in it */
-    float *scores;             /* (V) after the prompt, for the same; NULL where all begin at once */
+    float *scores; /* (V) after the prompt, for the same; NULL where all begin at once */
     bool kept_first;           /* sequence 0 was handed over to the job's prefix, or dropped */
 } plain;
 
@@ -53,9 +55,11 @@ static heed_status begin(heed_job *job, heed_group *group, heed_error *error)
     state->places = returned > AT_ONCE ? AT_ONCE : returned;
     state->writings = heed_allocate((size_t)state->places, sizeof *state->writings);
     state->fed = heed_allocate((size_t)state->places, sizeof *state->fed);
-    if (returned > AT_ONCE) state->scores = heed_allocate((size_t)job->vocabulary, sizeof *state->scores);
+    if (returned > AT_ONCE)
+        state->scores = heed_allocate((size_t)job->vocabulary, sizeof *state->scores);
     if (state->writings && state->fed && (state->scores || returned <= AT_ONCE)) return HEED_OK;
-    return heed_fail_memory(error, (size_t)state->places * sizeof *state->writings, "returned sequences");
+    return heed_fail_memory(error, (size_t)state->places * sizeof *state->writings,
+                            "returned sequences");
 }
 
 static void give_text(const heed_job *job, const heed_group *group, int64_t number, const char *piece, size_t length)
@@ -70,7 +74,8 @@ static void end_writing(writing *w, heed_finish finish)
 }
 
 /* Chooses the next id of a sequence and says whether it was the last. */
-static heed_status choose(heed_job *job, heed_group *group, writing *w, const float *logits, heed_error *error)
+static heed_status choose(heed_job *job, heed_group *group, writing *w, const float *logits,
+                          heed_error *error)
 {
     const float *scores = heed_job_scores(job, group, &w->draft, logits);
     int32_t id = 0;
@@ -103,13 +108,15 @@ static heed_status choose(heed_job *job, heed_group *group, writing *w, const fl
 }
 
 /* Begins the next sequence in a free place, with its first id. */
-static heed_status begin_writing(heed_job *job, heed_group *group, writing *w, const float *logits, heed_error *error)
+static heed_status begin_writing(heed_job *job, heed_group *group, writing *w, const float *logits,
+                                 heed_error *error)
 {
     plain *state = group->state;
     *w = (writing){.number = state->begun++, .sequence = -1, .open = true};
     w->rng = stream_of(job, group, w->number);
     HEED_TRY(heed_draft_begin(&w->draft, &group->given, error));
-    if (job->tokenizer) HEED_TRY(heed_text_stream_begin(&w->text, job->tokenizer, job->settings, error));
+    if (job->tokenizer)
+        HEED_TRY(heed_text_stream_begin(&w->text, job->tokenizer, job->settings, error));
     return choose(job, group, w, logits, error);
 }
 
@@ -117,7 +124,8 @@ static heed_status first(heed_job *job, heed_group *group, const float *logits, 
 {
     plain *state = group->state;
     if (state->scores) memcpy(state->scores, logits, (size_t)job->vocabulary * sizeof *logits);
-    for (int64_t i = 0; i < state->places; i++) HEED_TRY(begin_writing(job, group, &state->writings[i], logits, error));
+    for (int64_t i = 0; i < state->places; i++)
+        HEED_TRY(begin_writing(job, group, &state->writings[i], logits, error));
     return HEED_OK;
 }
 
@@ -177,12 +185,14 @@ static heed_status finish_writing(heed_job *job, heed_group *group, writing *w, 
     return HEED_OK;
 }
 
-/* A sequence of the session that holds the prompt: the prompt's own where no other will need it, else a fork. */
+/* A sequence of the session that holds the prompt: the prompt's own where no other will need it,
+   else a fork. */
 static heed_status give_sequence(heed_job *job, heed_group *group, writing *w, heed_error *error)
 {
     plain *state = group->state;
     if (state->taken || state->begun < job->settings->returned)
-        return heed_session_fork(job->session, state->prompt, group->given.count, &w->sequence, error);
+        return heed_session_fork(job->session, state->prompt, group->given.count, &w->sequence,
+                                 error);
     w->sequence = state->prompt;
     state->taken = true;
     return HEED_OK;
@@ -193,7 +203,8 @@ static heed_status fill_place(heed_job *job, heed_group *group, writing *w, heed
 {
     plain *state = group->state;
     for (;;) {
-        if (w->open && !w->ended) return w->sequence < 0 ? give_sequence(job, group, w, error) : HEED_OK;
+        if (w->open && !w->ended)
+            return w->sequence < 0 ? give_sequence(job, group, w, error) : HEED_OK;
         if (w->open) HEED_TRY(finish_writing(job, group, w, error));
         if (state->begun == job->settings->returned) return HEED_OK;
         HEED_TRY(begin_writing(job, group, w, state->scores, error));
@@ -212,7 +223,8 @@ static heed_status advance(heed_job *job, heed_group *group, heed_error *error)
     if (state->prompt < 0 || state->begun < job->settings->returned) return HEED_OK;
     int64_t prompt = state->prompt;
     state->prompt = -1;
-    return state->taken ? HEED_OK : heed_job_release(job, state->kept_first, prompt, group->given.ids, error);
+    return state->taken ? HEED_OK
+                        : heed_job_release(job, state->kept_first, prompt, group->given.ids, error);
 }
 
 static void end(heed_job *job, heed_group *group)
@@ -220,7 +232,8 @@ static void end(heed_job *job, heed_group *group)
     plain *state = group->state;
     (void)job;
     if (!state) return;
-    for (int64_t i = 0; state->writings && i < state->places; i++) free_writing(&state->writings[i]);
+    for (int64_t i = 0; state->writings && i < state->places; i++)
+        free_writing(&state->writings[i]);
     free(state->writings);
     free(state->fed);
     free(state->scores);

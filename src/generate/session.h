@@ -25,7 +25,8 @@ heed_status heed_session_new(heed_session **session, heed_model *model, const he
                              const heed_session_options *options, heed_error *error);
 void heed_session_free(heed_session *session); /* NULL is fine */
 
-/* Who may end what the session computes: steps and encodings then fail with HEED_E_CANCELLED, and every sequence is as before. */
+/* Who may end what the session computes: steps and encodings then fail with HEED_E_CANCELLED, and
+   every sequence is as before. */
 void heed_session_set_cancel(heed_session *session, heed_cancel cancel);
 
 const heed_model *heed_session_model(const heed_session *session);

@@ -52,9 +52,10 @@ bool heed_plan_has_output(const heed_plan *plan, const char *name);
 /* Externals by index, in the order in which the graph declared them: rows, or panels where the graph says so. */
 typedef struct heed_binding { void *const *data; size_t count; } heed_binding;
 
-/* Runs the plan on the backend's pool. runtime->count must not exceed the maxima (HEED_E_ARG). Binding data may not be NULL.
-   watch NULL: the backend's, if it has one. HEED_E_CANCELLED when the workspace's cancel says so: computed values, and states
-   that the plan writes, are then partly written. */
+/* Runs the plan on the backend's pool. runtime->count must not exceed the maxima (HEED_E_ARG).
+   Binding data may not be NULL. watch NULL: the backend's, if it has one. HEED_E_CANCELLED when the
+   workspace's cancel says so: computed values, and states that the plan writes, are then partly
+   written. */
 heed_status heed_plan_run(const heed_plan *plan, heed_workspace *workspace, const heed_binding *binding, const heed_runtime *runtime,
                           const heed_watch *watch, heed_error *error);
 

@@ -13,7 +13,8 @@ typedef struct {
     heed_kernel_args *args;      /* by step, in the workspace */
     atomic_int *counters;        /* parts taken, by thread and phase */
     heed_status status;          /* of a watched run, written by thread 0 between barriers */
-    atomic_size_t stopped_in;    /* the group in which thread 0 was told to stop; SIZE_MAX: it was not */
+    /* The group in which thread 0 was told to stop; SIZE_MAX: it was not. */
+    atomic_size_t stopped_in;
     heed_error *error;
 } run_state;
 
@@ -114,9 +115,10 @@ static int first_part(int parts, int thread, int threads)
     return (int)(((int64_t)parts * thread + threads - 1) / threads);
 }
 
-/* Whether the run is to stop. Thread 0 alone asks who may cancel it, at the beginning of each group and before each of its own parts;
-   once it was told so no thread takes another part. The threads leave after the last barrier of a group, where they compare its
-   number: thread 0 may be in the next group by the time the slowest of them looks. */
+/* Whether the run is to stop. Thread 0 alone asks who may cancel it, at the beginning of each group
+   and before each of its own parts; once it was told so no thread takes another part. The threads
+   leave after the last barrier of a group, where they compare its number: thread 0 may be in the
+   next group by the time the slowest of them looks. */
 static bool stops(run_state *state, size_t group, int thread)
 {
     size_t stopped_in = atomic_load_explicit(&state->stopped_in, memory_order_relaxed);
@@ -127,7 +129,8 @@ static bool stops(run_state *state, size_t group, int thread)
     return stopped_in != SIZE_MAX;
 }
 
-static void run_phase(run_state *state, const heed_group *group, int phase, int thread, int threads, void *scratch)
+static void run_phase(run_state *state, const heed_group *group, int phase, int thread, int threads,
+                      void *scratch)
 {
     const int parts = parts_of(state, group, phase);
     const size_t number = (size_t)(group - state->plan->groups);
@@ -135,7 +138,8 @@ static void run_phase(run_state *state, const heed_group *group, int phase, int 
     for (int i = 0; i < threads; i++) {
         const int owner = (thread + i) % threads, first = first_part(parts, owner, threads), count = first_part(parts, owner + 1, threads) - first;
         atomic_int *taken = &state->counters[(size_t)owner * state->plan->n_counters + (size_t)(group->counter + phase)];
-        while (atomic_load_explicit(taken, memory_order_relaxed) < count && !stops(state, number, thread)) {
+        while (atomic_load_explicit(taken, memory_order_relaxed) < count &&
+               !stops(state, number, thread)) {
             const int part = atomic_fetch_add_explicit(taken, 1, memory_order_relaxed);
             if (part >= count) break;
             run_part(state, group, phase, first + part, parts, again, scratch);
@@ -173,9 +177,13 @@ heed_status heed_plan_run(const heed_plan *plan, heed_workspace *workspace, cons
     HEED_TRY(check_counts(plan, binding, runtime, error));
     if (workspace->bytes < plan->total_bytes)
         return heed_fail(error, HEED_E_ARG, "the workspace has %zu bytes, the plan needs %zu; reserve it first", workspace->bytes, plan->total_bytes);
-    run_state state = {.plan = plan, .workspace = workspace, .watch = watch ? watch : plan->backend->watch, .error = error,
+    run_state state = {.plan = plan,
+                       .workspace = workspace,
+                       .watch = watch ? watch : plan->backend->watch,
+                       .error = error,
                        .args = (heed_kernel_args *)(workspace->data + plan->args_offset),
-                       .counters = (atomic_int *)(workspace->data + plan->counters_offset), .stopped_in = SIZE_MAX};
+                       .counters = (atomic_int *)(workspace->data + plan->counters_offset),
+                       .stopped_in = SIZE_MAX};
     memcpy(workspace->count, runtime->count, sizeof workspace->count);
     resolve(&state, binding, runtime);
     if (plan->backend->pool) heed_pool_run(plan->backend->pool, walk, &state);

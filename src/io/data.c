@@ -95,27 +95,33 @@ static heed_status read_pairs(heed_data *data, const heed_data_files *files, hee
     return heed_data_read_pairs(data, source, target, error);
 }
 
-heed_status heed_data_open_files(heed_data **result, const heed_data_files *files, heed_error *error)
+heed_status heed_data_open_files(heed_data **result, const heed_data_files *files,
+                                 heed_error *error)
 {
     heed_data *data = NULL;
     *result = NULL;
-    if (files->count == 0) return heed_fail(error, HEED_E_ARG, "no data files given, expected at least one");
+    if (files->count == 0)
+        return heed_fail(error, HEED_E_ARG, "no data files given, expected at least one");
     HEED_TRY(data_new(&data, error));
     data->cancel = files->cancel;
-    heed_status status = files->pairs ? read_pairs(data, files, error) : read_paths(data, files, error);
+    heed_status status = files->pairs ? read_pairs(data, files, error)
+                                      : read_paths(data, files, error);
     data->cancel = (heed_cancel){0};
     return finish(result, data, status, files->paths[0], error);
 }
 
-heed_status heed_data_open(heed_data **result, const char *const *paths, size_t count, heed_error *error)
+heed_status heed_data_open(heed_data **result, const char *const *paths, size_t count,
+                           heed_error *error)
 {
     return heed_data_open_files(result, &(heed_data_files){.paths = paths, .count = count}, error);
 }
 
-heed_status heed_data_open_pairs(heed_data **result, const char *source_path, const char *target_path, heed_error *error)
+heed_status heed_data_open_pairs(heed_data **result, const char *source_path,
+                                 const char *target_path, heed_error *error)
 {
     const char *const paths[] = {source_path, target_path};
-    return heed_data_open_files(result, &(heed_data_files){.paths = paths, .count = 2, .pairs = true}, error);
+    return heed_data_open_files(
+        result, &(heed_data_files){.paths = paths, .count = 2, .pairs = true}, error);
 }
 
 void heed_data_close(heed_data *data)

@@ -39,7 +39,8 @@ typedef struct heed_data_files {
     const char *const *paths;
     size_t count;
     bool pairs;         /* there are two files, as heed_data_open_pairs takes them */
-    heed_cancel cancel; /* who may end the reading, with HEED_E_CANCELLED; asked every few hundred lines */
+    /* Who may end the reading, with HEED_E_CANCELLED; asked every few hundred lines. */
+    heed_cancel cancel;
 } heed_data_files;
 heed_status heed_data_open_files(heed_data **data, const heed_data_files *files, heed_error *error);
 /* Two files, line i of one translating line i of the other. HEED_E_FORMAT with both counts when they differ. */

@@ -65,7 +65,8 @@ static void put_field(heed_buffer *line, const heed_log_field *field)
 }
 
 /* Adds a line to the buffer; when memory is out the buffer is as before. */
-static heed_status put_line(heed_log *log, const heed_log_field *fields, size_t count, heed_error *error)
+static heed_status put_line(heed_log *log, const heed_log_field *fields, size_t count,
+                            heed_error *error)
 {
     heed_buffer line = {0};
     heed_buffer_byte(&line, '{');
@@ -103,7 +104,8 @@ heed_status heed_log_flush(heed_log *log, heed_error *error)
     return HEED_OK;
 }
 
-heed_status heed_log_write(heed_log *log, const heed_log_field *fields, size_t count, heed_error *error)
+heed_status heed_log_write(heed_log *log, const heed_log_field *fields, size_t count,
+                           heed_error *error)
 {
     HEED_TRY(put_line(log, fields, count, error));
     return heed_log_flush(log, error);

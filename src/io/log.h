@@ -22,11 +22,12 @@ typedef struct heed_log_field {
 
 /* Opens for appending; a last line that a kill cut short is removed first. */
 heed_status heed_log_open(heed_log **log, const char *path, heed_error *error);
-/* Appends one object in one write. Numbers are the shortest that read back to the same double; NaN and infinities become null.
-   On a full disk the file keeps whole lines and the call fails with HEED_E_IO; the log keeps the line
-   and writes it before the next one. */
+/* Appends one object in one write. Numbers are the shortest that read back to the same double; NaN
+   and infinities become null. On a full disk the file keeps whole lines and the call fails with
+   HEED_E_IO; the log keeps the line and writes it before the next one. */
 heed_status heed_log_write(heed_log *log, const heed_log_field *fields, size_t count, heed_error *error);
-heed_status heed_log_flush(heed_log *log, heed_error *error); /* writes the lines that are still kept */
+heed_status heed_log_flush(heed_log *log,
+                           heed_error *error); /* writes the lines that are still kept */
 void heed_log_close(heed_log *log); /* NULL is fine */
 
 /* For resuming at `step`: drops every line whose "step" is larger, and a cut last line; the file is replaced in one piece.

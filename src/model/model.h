@@ -23,7 +23,9 @@ typedef struct heed_model_options {
                                     products read have rounded copies, which whoever writes rows has to keep up with them */
     heed_dtype cache;            /* keys and values of its sessions: f32 (0, exact), bf16, or i8 with a scale per head and position */
     bool allow_nonfinite;        /* NaN and infinities in weights become notes instead of HEED_E_FORMAT */
-    heed_cancel cancel;          /* who may end the loading, with HEED_E_CANCELLED; asked for every tensor and every 2^18 elements or so */
+    /* Who may end the loading, with HEED_E_CANCELLED; asked for every tensor and every 2^18
+       elements or so. */
+    heed_cancel cancel;
 } heed_model_options;
 
 /* Loads a folder with config.json and safetensors, or a GGUF file. Every tensor of the file is used once or listed as ignored by the family, every

@@ -188,7 +188,8 @@ static heed_status check_rounding(const heed_model *model, const heed_tensor *te
 }
 
 /* How many of the rows from `row` on are filled before the next question whether to go on; panels
-   are not cut. Rows that are columns on disk are filled at once, since each takes the whole tensor. */
+   are not cut. Rows that are columns on disk are filled at once, since each takes the whole
+   tensor. */
 static int64_t rows_at_once(const heed_tensor *tensor, int64_t row, int64_t count)
 {
     enum { ELEMENTS_AT_ONCE = 1 << 18, ROWS_AT_ONCE = 64 };

@@ -72,7 +72,8 @@ heed_status heed_weights_initialise(heed_model *model, heed_tensor *tensor, uint
     double scale = deviation(model, tensor), bound = sqrt(6.0 / (double)(tensor->rows + tensor->columns + (tensor->columns == 0)));
     heed_status status = HEED_OK;
     for (size_t i = 0; i < tensor->elements && status == HEED_OK; i++) {
-        if (i % DRAWN_AT_ONCE == 0) status = heed_cancel_check(model->cancel, "drawing the first weights", error);
+        if (i % DRAWN_AT_ONCE == 0)
+            status = heed_cancel_check(model->cancel, "drawing the first weights", error);
         if (xavier) values[i] = (float)(bound * (2 * heed_rng_uniform(&rng) - 1)); /* Glorot & Bengio 2010, eq. 16 */
         else if (drawn) values[i] = (float)(scale * heed_rng_normal(&rng));
         else values[i] = initial == HEED_INITIAL_ONE ? (float)(1 - config->norm_offset) : 0;

@@ -201,7 +201,8 @@ static heed_status split_characters(const heed_model *model, heed_model_scratch 
     /* At most one symbol a byte; only spelled-out affixes need more, and make room for it. */
     if (!reserve_symbols(scratch, length + 1)) return heed_fail_memory(error, length * sizeof *scratch->symbols, "a word");
     for (size_t at = 0, size, step = 1; at < length; at += size, step++) {
-        if (step % HEED_STEPS_UNASKED == 0) HEED_TRY(heed_cancel_check(scratch->cancel, "tokenizing", error));
+        if (step % HEED_STEPS_UNASKED == 0)
+            HEED_TRY(heed_cancel_check(scratch->cancel, "tokenizing", error));
         int32_t whole = model->whole.node_count ? heed_trie_match(&model->whole, text + at, length - at, NULL, NULL, &size) : -1;
         if (whole >= 0) {
             flush_unknown(model, scratch, &unknown);
@@ -240,7 +241,8 @@ static heed_status tokenize_bpe(const heed_model *model, heed_model_scratch *scr
     /* Places follow from the lengths of the symbols, so characters that became nothing shift what comes after them: as in the library. */
     size_t at = 0;
     for (size_t i = 0; i < scratch->symbol_count; i++) {
-        if (i % HEED_STEPS_UNASKED == 0) HEED_TRY(heed_cancel_check(scratch->cancel, "tokenizing", error));
+        if (i % HEED_STEPS_UNASKED == 0)
+            HEED_TRY(heed_cancel_check(scratch->cancel, "tokenizing", error));
         size_t end = at + scratch->symbols[i].length;
         int32_t id = scratch->symbols[i].id;
         if (end > length) end = length;

@@ -82,7 +82,8 @@ static bool push_pair(const heed_merge_table *table, heed_model_scratch *scratch
 
 static heed_status may_go_on(const heed_model_scratch *scratch, size_t step, heed_error *error)
 {
-    return step % HEED_STEPS_UNASKED ? HEED_OK : heed_cancel_check(scratch->cancel, "tokenizing", error);
+    return step % HEED_STEPS_UNASKED ? HEED_OK
+                                     : heed_cancel_check(scratch->cancel, "tokenizing", error);
 }
 
 static heed_status fail_long(const heed_model_scratch *scratch, heed_error *error)
@@ -90,11 +91,13 @@ static heed_status fail_long(const heed_model_scratch *scratch, heed_error *erro
     return heed_fail_memory(error, scratch->symbol_count * sizeof(uint64_t), "merging a long word");
 }
 
-static heed_status fill_heap(const heed_merge_table *table, heed_model_scratch *scratch, heed_error *error)
+static heed_status fill_heap(const heed_merge_table *table, heed_model_scratch *scratch,
+                             heed_error *error)
 {
     size_t count = scratch->symbol_count;
     scratch->heap_count = 0;
-    if (!heed_grow(&scratch->heap, &scratch->heap_capacity, count, sizeof *scratch->heap)) return fail_long(scratch, error);
+    if (!heed_grow(&scratch->heap, &scratch->heap_capacity, count, sizeof *scratch->heap))
+        return fail_long(scratch, error);
     for (size_t i = 0; i < count; i++) {
         HEED_TRY(may_go_on(scratch, i, error));
         scratch->symbols[i].previous = (int32_t)i - 1;
@@ -109,7 +112,8 @@ static heed_status fill_heap(const heed_merge_table *table, heed_model_scratch *
     return HEED_OK;
 }
 
-static heed_status merge_long(const heed_merge_table *table, heed_model_scratch *scratch, heed_error *error)
+static heed_status merge_long(const heed_merge_table *table, heed_model_scratch *scratch,
+                              heed_error *error)
 {
     HEED_TRY(fill_heap(table, scratch, error));
     heed_symbol *symbols = scratch->symbols;
@@ -128,7 +132,8 @@ static heed_status merge_long(const heed_merge_table *table, heed_model_scratch 
             symbols[symbols[left].next].previous = left;
             if (!push_pair(table, scratch, left)) return fail_long(scratch, error);
         }
-        if (symbols[left].previous >= 0 && !push_pair(table, scratch, symbols[left].previous)) return fail_long(scratch, error);
+        if (symbols[left].previous >= 0 && !push_pair(table, scratch, symbols[left].previous))
+            return fail_long(scratch, error);
     }
     size_t kept = 0;
     for (size_t i = 0; i < scratch->symbol_count; i++)

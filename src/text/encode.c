@@ -219,10 +219,12 @@ static void put_token(heed_encoding *encoding, int32_t id, int32_t type_id, bool
     encoding->code_points[at] = characters;
 }
 
-static heed_status put_sequence(heed_encoding *encoding, const sequence *s, int32_t type_id, bool offsets, heed_error *error)
+static heed_status put_sequence(heed_encoding *encoding, const sequence *s, int32_t type_id,
+                                bool offsets, heed_error *error)
 {
     for (size_t i = 0; i < s->found.count; i++) {
-        if (i % HEED_STEPS_UNASKED == 0) HEED_TRY(heed_cancel_check(encoding->cancel, "tokenizing", error));
+        if (i % HEED_STEPS_UNASKED == 0)
+            HEED_TRY(heed_cancel_check(encoding->cancel, "tokenizing", error));
         const heed_found_token *token = &s->found.tokens[i];
         heed_range characters = {token->begin, token->end}, bytes = {0, 0};
         if (offsets) bytes = (heed_range){byte_of(s, token->begin), byte_of(s, token->end)};
@@ -245,7 +247,9 @@ static heed_status join(const heed_template *template, const sequence sequences[
     for (size_t i = 0; i < template->count; i++) {
         const heed_template_piece *piece = &template->pieces[i];
         bool there = piece->if_absent && piece->count && encoding->count && encoding->ids[encoding->count - 1] == piece->ids[0];
-        if (piece->sequence >= 0) HEED_TRY(put_sequence(encoding, &sequences[piece->sequence], piece->type_id, offsets, error));
+        if (piece->sequence >= 0)
+            HEED_TRY(put_sequence(encoding, &sequences[piece->sequence], piece->type_id, offsets,
+                                  error));
         else
             for (size_t j = 0; specials && !there && j < piece->count; j++)
                 put_token(encoding, piece->ids[j], piece->type_id, true, offsets, (heed_range){0, 0}, (heed_range){0, 0});

@@ -33,7 +33,8 @@ typedef struct heed_pieces {
     bool failed; /* memory ran out */
     heed_cancel cancel;
     unsigned ticks; /* steps since somebody was asked */
-    bool stopped;   /* somebody wants the work to end: what is cut or rewritten from now on is not needed */
+    /* Somebody wants the work to end: what is cut or rewritten from now on is not needed. */
+    bool stopped;
 } heed_pieces;
 
 /* One piece: the whole input, broken UTF-8 replaced. The input must outlive the pieces. */

@@ -115,7 +115,7 @@ typedef struct heed_encoding {
         *bytes; /* place in the text (in its own text, for pairs); only with HEED_ENCODE_OFFSETS, else NULL; 0,0 for special tokens */
     heed_range *code_points;  /* the same in code points, broken parts counted as one each */
     size_t capacity, offset_capacity;
-    heed_cancel cancel;       /* the caller's: who may end an encoding into it, with HEED_E_CANCELLED */
+    heed_cancel cancel; /* the caller's: who may end an encoding into it, with HEED_E_CANCELLED */
 } heed_encoding;
 void heed_encoding_free(heed_encoding *encoding);
 

@@ -11,7 +11,8 @@
 static heed_status feed_char(heed_tokenizer_trainer *trainer, const char *text, size_t length, heed_error *error)
 {
     for (size_t at = 0, step = 0; at < length; at += heed_utf8_size(text[at]), step++) {
-        if (step % HEED_STEPS_UNASKED == 0) HEED_TRY(heed_cancel_check(trainer->cancel, "counting characters", error));
+        if (step % HEED_STEPS_UNASKED == 0)
+            HEED_TRY(heed_cancel_check(trainer->cancel, "counting characters", error));
         HEED_TRY(heed_counts_add(&trainer->counted, text + at, heed_utf8_size(text[at]), error));
     }
     return HEED_OK;

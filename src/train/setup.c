@@ -36,7 +36,8 @@ static heed_status feed_all(heed_tokenizer_trainer *trainer, const heed_data *da
     return HEED_OK;
 }
 
-static heed_status train_characters(heed_tokenizer **tokenizer, const heed_data *data, const heed_objective *objective, heed_cancel cancel,
+static heed_status train_characters(heed_tokenizer **tokenizer, const heed_data *data,
+                                    const heed_objective *objective, heed_cancel cancel,
                                     heed_error *error)
 {
     heed_tokenizer_training training = {.cancel = cancel};

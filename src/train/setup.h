@@ -10,8 +10,9 @@ heed_status heed_setup_data(heed_data **data, const heed_train_options *options,
                             heed_cancel cancel, heed_error *error);
 /* The tokenizer that the options ask for: trained on `data` for "char", loaded otherwise. *tokenizer is NULL for token files
    without one. Options without a tokenizer take that of options->init. */
-heed_status heed_setup_tokenizer(heed_tokenizer **tokenizer, const heed_train_options *options, const heed_data *data,
-                                 const heed_objective *objective, heed_cancel cancel, heed_error *error);
+heed_status heed_setup_tokenizer(heed_tokenizer **tokenizer, const heed_train_options *options,
+                                 const heed_data *data, const heed_objective *objective,
+                                 heed_cancel cancel, heed_error *error);
 /* The template that lays out conversations, for data that holds them: options->template_file read from its file (and given to the tokenizer, so that
    it goes where the tokenizer goes), else the tokenizer's own. *chat is NULL for other data, for "none" and where there is none. */
 heed_status heed_setup_chat(heed_chat_template **chat, const heed_train_options *options, const heed_data *data, heed_tokenizer *tokenizer, heed_error *error);

@@ -187,8 +187,10 @@ static bool due(int64_t step, int64_t every)
     return every > 0 && step % every == 0;
 }
 
-/* Measures the validation loss after the last update; a cancelled evaluation is to be made up for. */
-static heed_status evaluate(heed_trainer *t, heed_train_progress *p, bool *improved, bool *stopped, heed_error *error)
+/* Measures the validation loss after the last update; a cancelled evaluation is to be made up
+   for. */
+static heed_status evaluate(heed_trainer *t, heed_train_progress *p, bool *improved, bool *stopped,
+                            heed_error *error)
 {
     heed_train_place *place = &t->place;
     heed_error problem = {0};
@@ -207,7 +209,8 @@ static heed_status follow_up(heed_trainer *t, heed_train_progress *p, bool last,
     const heed_train_place *place = &t->place;
     int64_t step = place->step, old_best = place->best_step;
     bool improved = false, ends = step >= t->steps;
-    if (t->valid != NULL && (place->unevaluated || due(step, t->options.eval_steps) || ends)) HEED_TRY(evaluate(t, p, &improved, stopped, error));
+    if (t->valid != NULL && (place->unevaluated || due(step, t->options.eval_steps) || ends))
+        HEED_TRY(evaluate(t, p, &improved, stopped, error));
     last = last || *stopped;
     p->best_eval_loss = place->best_loss;
     HEED_TRY(write_line(t, p, error));
@@ -218,10 +221,17 @@ static heed_status follow_up(heed_trainer *t, heed_train_progress *p, bool last,
     return heed_trainer_plot(t, error);
 }
 
-/* The evaluation that was cancelled when the training stopped, and its checkpoint without that mark. */
-static heed_status catch_up(heed_trainer *t, heed_train_report *report, bool *stopped, heed_error *error)
+/* The evaluation that was cancelled when the training stopped, and its checkpoint without that
+   mark. */
+static heed_status catch_up(heed_trainer *t, heed_train_report *report, bool *stopped,
+                            heed_error *error)
 {
-    heed_train_progress p = {.step = t->place.step, .steps = t->steps, .epoch = epoch_of(t), .loss = NAN, .grad_norm = NAN, .eval_loss = NAN};
+    heed_train_progress p = {.step = t->place.step,
+                             .steps = t->steps,
+                             .epoch = epoch_of(t),
+                             .loss = NAN,
+                             .grad_norm = NAN,
+                             .eval_loss = NAN};
     if (!t->place.unevaluated) return HEED_OK;
     HEED_TRY(follow_up(t, &p, true, stopped, error));
     if (!isnan(p.eval_loss)) report->eval_loss = p.eval_loss;
@@ -273,8 +283,10 @@ static void finish_log(heed_trainer *t)
     t->watcher.trouble(t->watcher.context, text);
 }
 
-/* Updates up to clock->until. HEED_E_CANCELLED once somebody has asked to stop, whatever was being done then. */
-static heed_status run_updates(heed_trainer *t, run_clock *clock, heed_train_report *report, heed_error *error)
+/* Updates up to clock->until. HEED_E_CANCELLED once somebody has asked to stop, whatever was being
+   done then. */
+static heed_status run_updates(heed_trainer *t, run_clock *clock, heed_train_report *report,
+                               heed_error *error)
 {
     heed_error problem = {0};
     bool stopped = false;
@@ -284,7 +296,8 @@ static heed_status run_updates(heed_trainer *t, run_clock *clock, heed_train_rep
         if (!stopped) status = one_update(t, clock, report, &stopped, &problem);
     }
     if (status == HEED_E_CANCELLED || (status == HEED_OK && stopped))
-        return heed_fail(error, HEED_E_CANCELLED, "stopped after update %" PRId64 " of %" PRId64, t->place.step, t->steps);
+        return heed_fail(error, HEED_E_CANCELLED, "stopped after update %" PRId64 " of %" PRId64,
+                         t->place.step, t->steps);
     return status == HEED_OK ? HEED_OK : heed_fail(error, status, "%s", problem.message);
 }
 

@@ -21,7 +21,8 @@ typedef struct heed_train_place {
     int64_t best_step;
     double pending_loss;       /* since the last line of the log: nats */
     uint64_t pending_labels;
-    bool unevaluated;          /* the evaluation after this update was cancelled; the training that goes on makes up for it */
+    /* The evaluation after this update was cancelled; the training that goes on makes up for it. */
+    bool unevaluated;
 } heed_train_place;
 
 struct heed_trainer {
@@ -89,7 +90,8 @@ heed_status heed_trainer_update(heed_trainer *t, heed_error *error);
 /* Mean nats per label over the whole validation data. HEED_E_CANCELLED when the watcher stops it. */
 heed_status heed_trainer_evaluate(heed_trainer *t, double *loss, heed_error *error);
 bool heed_trainer_stopped(const heed_trainer *t);
-heed_cancel heed_trainer_cancel(const heed_trainer *t); /* the same question, for what the trainer calls */
+/* The same question, for what the trainer calls. */
+heed_cancel heed_trainer_cancel(const heed_trainer *t);
 /* trainer_save.c */
 extern const char *const heed_trainer_private_files[];
 heed_status heed_trainer_save(heed_trainer *t, bool best, heed_error *error);

@@ -121,15 +121,18 @@ static heed_status check_weights(const heed_trainer *t, heed_error *error)
 }
 
 /* The error of a checkpoint that could not be written, with the one to go on from. */
-static heed_status fail_saving(const heed_trainer *t, heed_status status, const heed_error *problem, heed_error *error)
+static heed_status fail_saving(const heed_trainer *t, heed_status status, const heed_error *problem,
+                               heed_error *error)
 {
     char *newest = NULL;
     int64_t step;
     if (heed_checkpoint_newest(t->options.out, &newest, &step, NULL) != HEED_OK) newest = NULL;
     if (newest != NULL)
-        heed_fail(error, status, "%s; %s stands: heed train --resume %s goes on from it", problem->message, newest, t->options.out);
+        heed_fail(error, status, "%s; %s stands: heed train --resume %s goes on from it",
+                  problem->message, newest, t->options.out);
     else
-        heed_fail(error, status, "%s; there is no checkpoint yet, update %" PRId64 " is lost", problem->message, t->place.step);
+        heed_fail(error, status, "%s; there is no checkpoint yet, update %" PRId64 " is lost",
+                  problem->message, t->place.step);
     free(newest);
     return status;
 }
@@ -139,7 +142,8 @@ heed_status heed_trainer_save(heed_trainer *t, bool best, heed_error *error)
     HEED_TRY(check_weights(t, error));
     heed_checkpoint_options options = {.best = best, .keep = (int)t->options.save_total_limit, .private_files = heed_trainer_private_files};
     heed_error problem = {0};
-    heed_status status = heed_checkpoint_write(t->options.out, t->place.step, fill, t, &options, &problem);
+    heed_status status = heed_checkpoint_write(t->options.out, t->place.step, fill, t, &options,
+                                               &problem);
     return status == HEED_OK ? HEED_OK : fail_saving(t, status, &problem, error);
 }
 

@@ -24,7 +24,10 @@ static heed_status open_checkpoint(heed_trainer *t, const char *checkpoint, heed
     if (status == HEED_E_UNSUPPORTED) status = HEED_OK;
     HEED_TRY(status);
     HEED_TRY(heed_sidecar_load(&t->sidecar, checkpoint, HEED_SIDECAR_ALL, error));
-    heed_model_options options = {.backend = t->backend, .training = true, .bf16 = t->options.bf16, .cancel = heed_trainer_cancel(t)};
+    heed_model_options options = {.backend = t->backend,
+                                  .training = true,
+                                  .bf16 = t->options.bf16,
+                                  .cancel = heed_trainer_cancel(t)};
     HEED_TRY(heed_model_load(&t->model, checkpoint, &options, error));
     t->config = *heed_model_config(t->model);
     return HEED_OK;
@@ -41,7 +44,10 @@ static heed_status become_published(heed_trainer *t, heed_error *error)
     heed_status status = heed_model_save(t->model, folder, HEED_F32, error);
     heed_model_release(t->model);
     t->model = NULL;
-    heed_model_options options = {.backend = t->backend, .training = true, .bf16 = t->options.bf16, .cancel = heed_trainer_cancel(t)};
+    heed_model_options options = {.backend = t->backend,
+                                  .training = true,
+                                  .bf16 = t->options.bf16,
+                                  .cancel = heed_trainer_cancel(t)};
     if (status == HEED_OK) status = heed_model_load(&t->model, folder, &options, error);
     heed_status removed = heed_directory_remove(folder, status == HEED_OK ? error : NULL);
     free(folder);
@@ -83,10 +89,16 @@ static heed_status open_new(heed_trainer *t, const heed_data *data, heed_error *
     const heed_train_options *o = &t->options;
     if (o->init != NULL) HEED_TRY(heed_config_load(&t->config, o->init, error));
     HEED_TRY(heed_setup_objective(&t->objective, o, o->init != NULL ? &t->config : NULL, data, error));
-    HEED_TRY(heed_setup_tokenizer(&t->tokenizer, o, data, t->objective, heed_trainer_cancel(t), error));
+    HEED_TRY(
+        heed_setup_tokenizer(&t->tokenizer, o, data, t->objective, heed_trainer_cancel(t), error));
     HEED_TRY(load_company(t, error));
-    heed_model_options options = {.backend = t->backend, .training = true, .bf16 = o->bf16, .head = (int64_t)t->objective->head,
-                                  .missing_head = true, .seed = (uint64_t)o->seed, .cancel = heed_trainer_cancel(t)};
+    heed_model_options options = {.backend = t->backend,
+                                  .training = true,
+                                  .bf16 = o->bf16,
+                                  .head = (int64_t)t->objective->head,
+                                  .missing_head = true,
+                                  .seed = (uint64_t)o->seed,
+                                  .cancel = heed_trainer_cancel(t)};
     if (o->init != NULL) HEED_TRY(heed_model_load(&t->model, o->init, &options, error));
     else HEED_TRY(open_random(t, data, &options, error));
     t->config = *heed_model_config(t->model);
@@ -296,9 +308,17 @@ static heed_status open_dataset(heed_trainer *t, heed_dataset **dataset, heed_da
         heed_data_close(data);
         return status;
     }
-    heed_dataset_options options = {.objective = t->objective, .config = &t->config, .tokenizer = t->tokenizer, .length = (size_t)t->options.context,
-                                    .chat = chat, .now = t->options.template_time, .seed = (uint64_t)t->options.seed, .shuffled = shuffled,
-                                    .progress = tokenising, .context = t, .cancel = heed_trainer_cancel(t)};
+    heed_dataset_options options = {.objective = t->objective,
+                                    .config = &t->config,
+                                    .tokenizer = t->tokenizer,
+                                    .length = (size_t)t->options.context,
+                                    .chat = chat,
+                                    .now = t->options.template_time,
+                                    .seed = (uint64_t)t->options.seed,
+                                    .shuffled = shuffled,
+                                    .progress = tokenising,
+                                    .context = t,
+                                    .cancel = heed_trainer_cancel(t)};
     status = heed_dataset_new(dataset, data, &options, error);
     heed_chat_template_free(chat);
     HEED_TRY(status);
@@ -393,7 +413,9 @@ heed_status heed_trainer_prepare(heed_trainer *t, const char *checkpoint, heed_e
     HEED_TRY(heed_train_options_check(&t->options, error));
     HEED_TRY(heed_setup_data(&data, &t->options, false, heed_trainer_cancel(t), error));
     heed_status status = may_go_on(t, error);
-    if (status == HEED_OK) status = checkpoint != NULL ? open_checkpoint(t, checkpoint, error) : open_new(t, data, error);
+    if (status == HEED_OK)
+        status = checkpoint != NULL ? open_checkpoint(t, checkpoint, error)
+                                    : open_new(t, data, error);
     if (status == HEED_OK) status = choose(t, data, error);
     if (status != HEED_OK) {
         heed_data_close(data);

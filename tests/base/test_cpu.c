@@ -46,10 +46,19 @@ static void threads_come_from_wish_environment_or_machine(void **state)
 static void thread_lists_are_those_of_openmp(void **state)
 {
     (void)state;
-    static const struct { const char *text; int first; } right[] = {
-        {"1", 1}, {"4,2", 4}, {" 3 ", 3}, {"\t5\n", 5}, {" 6 , 2 , 1 ", 6}, {"007", 7}, {"2147483647", 2147483647}};
-    static const char *const wrong[] = {"", " ", "many", "-1", "0", "0,4", "4,0", "4,", ",4", "4,,2", "4 2", "4,abc", "3500m",
-                                        "1.0", "1e3", "+4", "0x4", "4;2", "99999999999", "99999999999999999999"};
+    static const struct { const char *text; int first;
+    } right[] = {{"1", 1},
+                 {"4,2", 4},
+                 {" 3 ", 3},
+                 {"\t5\n", 5},
+                 {" 6 , 2 , 1 ", 6},
+                 {"007", 7},
+                 {"2147483647", 2147483647}};
+    static const char *const wrong[] = {"",      " ",    "many",        "-1",
+                                        "0",     "0,4",  "4,0",         "4,",
+                                        ",4",    "4,,2", "4 2",         "4,abc",
+                                        "3500m", "1.0",  "1e3",         "+4",
+                                        "0x4",   "4;2",  "99999999999", "99999999999999999999"};
     heed_threads threads;
     unsetenv("OMP_NUM_THREADS");
     int machine = heed_thread_count(0), first = 0;
@@ -58,7 +67,8 @@ static void thread_lists_are_those_of_openmp(void **state)
         assert_int_equal(first, right[i].first);
     }
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
-        if (heed_thread_list_read(wrong[i], &first)) fail_msg("\"%s\" was taken for %d", wrong[i], first);
+        if (heed_thread_list_read(wrong[i], &first))
+            fail_msg("\"%s\" was taken for %d", wrong[i], first);
         setenv("OMP_NUM_THREADS", wrong[i], 1);
         heed_threads_choose(&threads, 0);
         assert_int_equal(threads.wished, machine);
@@ -95,8 +105,11 @@ static void the_processor_has_a_name(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(the_environment_lowers_the_level),
-                                       cmocka_unit_test(threads_come_from_wish_environment_or_machine), cmocka_unit_test(thread_lists_are_those_of_openmp),
-                                       cmocka_unit_test(the_processor_has_a_name), cmocka_unit_test(sizes_of_the_machine_make_sense)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_environment_lowers_the_level),
+        cmocka_unit_test(threads_come_from_wish_environment_or_machine),
+        cmocka_unit_test(thread_lists_are_those_of_openmp),
+        cmocka_unit_test(the_processor_has_a_name),
+        cmocka_unit_test(sizes_of_the_machine_make_sense)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

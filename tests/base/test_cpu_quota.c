@@ -34,12 +34,14 @@ static void put(const char *name, const char *text)
 static void assert_quota(double expected)
 {
     double found = heed_cpu_quota(root);
-    if (found < expected - 1e-9 || found > expected + 1e-9) fail_msg("tree %d: a quota of %g, expected %g", trees - 1, found, expected);
+    if (found < expected - 1e-9 || found > expected + 1e-9)
+        fail_msg("tree %d: a quota of %g, expected %g", trees - 1, found, expected);
 }
 
 #define MOUNT_2 "31 23 0:28 / /sys/fs/cgroup rw,nosuid shared:9 - cgroup2 cgroup2 rw,nsdelegate\n"
-#define MOUNT_1 "33 31 0:30 / /sys/fs/cgroup/cpu,cpuacct rw - cgroup cgroup rw,cpu,cpuacct\n" \
-                "34 31 0:31 / /sys/fs/cgroup/cpuset rw - cgroup cgroup rw,cpuset\n"
+#define MOUNT_1                                                                   \
+    "33 31 0:30 / /sys/fs/cgroup/cpu,cpuacct rw - cgroup cgroup rw,cpu,cpuacct\n" \
+    "34 31 0:31 / /sys/fs/cgroup/cpuset rw - cgroup cgroup rw,cpuset\n"
 
 static void version_2_counts_along_the_path(void **state)
 {
@@ -88,7 +90,8 @@ static void groups_may_be_mounted_elsewhere(void **state)
     (void)state;
     plant(); /* a container sees its group as the root of the mount, the path from outside */
     put("/proc/self/cgroup", "3:cpu:/docker/0123\n");
-    put("/proc/self/mountinfo", "33 31 0:30 /docker/0123 /groups\\040of/cpu rw - cgroup cgroup rw,cpu\n");
+    put("/proc/self/mountinfo",
+        "33 31 0:30 /docker/0123 /groups\\040of/cpu rw - cgroup cgroup rw,cpu\n");
     put("/groups of/cpu/cpu.cfs_quota_us", "150000");
     put("/groups of/cpu/cpu.cfs_period_us", "100000");
     assert_quota(1.5);
@@ -117,7 +120,9 @@ static void groups_may_be_mounted_elsewhere(void **state)
 static void nonsense_is_no_limit(void **state)
 {
     (void)state;
-    static const char *const texts[] = {"", "\n", "abc 100000\n", "0 100000\n", "-5 100000\n", "100000 0\n", "nan 100000\n", "max\n"};
+    static const char *const texts[] = {
+        "",           "\n",           "abc 100000\n", "0 100000\n", "-5 100000\n",
+        "100000 0\n", "nan 100000\n", "max\n"};
     plant();
     put("/proc/self/cgroup", "garbage\n\n:\n::\n0::/a\n");
     put("/proc/self/mountinfo", "\nshort line - cgroup2\n- - - - - - - -\n" MOUNT_2);
@@ -143,7 +148,9 @@ static int teardown(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(version_2_counts_along_the_path), cmocka_unit_test(version_1_has_two_files),
-                                       cmocka_unit_test(groups_may_be_mounted_elsewhere), cmocka_unit_test(nonsense_is_no_limit)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(version_2_counts_along_the_path),
+                                       cmocka_unit_test(version_1_has_two_files),
+                                       cmocka_unit_test(groups_may_be_mounted_elsewhere),
+                                       cmocka_unit_test(nonsense_is_no_limit)};
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -25,9 +25,13 @@ static void fill_prompt(int64_t vocabulary)
     for (int i = 0; i < ROWS; i++) prompt[i] = (int32_t)((i * 37 + 11) % vocabulary);
 }
 
-typedef struct kept { float *logits; int64_t vocabulary; } kept;
+typedef struct kept {
+    float *logits;
+    int64_t vocabulary;
+} kept;
 
-static heed_status keep(void *argument, const heed_logits_row *rows, int64_t count, heed_error *error)
+static heed_status keep(void *argument, const heed_logits_row *rows, int64_t count,
+                        heed_error *error)
 {
     kept *k = argument;
     (void)error;
@@ -41,8 +45,8 @@ static heed_status read_prompt(heed_session *session, int64_t sequence, kept *k,
     return heed_session_step(session, &item, 1, keep, k, error);
 }
 
-/* Reading a prompt asks for every few rows, in one run of all rows too; wherever it is cancelled, the
-   session reads it afterwards to the bits of a session that was never disturbed. */
+/* Reading a prompt asks for every few rows, in one run of all rows too; wherever it is cancelled,
+   the session reads it afterwards to the bits of a session that was never disturbed. */
 static void a_prompt_is_cancelled_anywhere(void **state)
 {
     (void)state;
@@ -60,8 +64,11 @@ static void a_prompt_is_cancelled_anywhere(void **state)
             assert_ok(heed_session_add(session, &sequence, &error));
             heed_session_set_cancel(session, counter_cancel(&c));
             assert_ok(read_prompt(session, sequence, &right, &error));
-            long all = c.asked, least = (long)heed_model_cache_layers(f.model) * ROWS / ROWS_UNASKED;
-            if (all < least) fail_msg("%s: asked %ld times for %d rows, expected %ld", names[n], all, ROWS, least);
+            long all = c.asked,
+                 least = (long)heed_model_cache_layers(f.model) * ROWS / ROWS_UNASKED;
+            if (all < least)
+                fail_msg("%s: asked %ld times for %d rows, expected %ld", names[n], all, ROWS,
+                         least);
             heed_session_truncate(session, sequence, 0);
             for (long at = 1; at <= all; at = counter_next(at, all)) {
                 c = (counter){.yes_from = at};
@@ -69,7 +76,8 @@ static void a_prompt_is_cancelled_anywhere(void **state)
                 assert_int_equal(heed_session_length(session, sequence), 0);
                 c = (counter){0};
                 assert_ok(read_prompt(session, sequence, &found, &error));
-                assert_memory_equal(right.logits, found.logits, (size_t)right.vocabulary * sizeof(float));
+                assert_memory_equal(right.logits, found.logits,
+                                    (size_t)right.vocabulary * sizeof(float));
                 heed_session_truncate(session, sequence, 0);
             }
             free(right.logits), free(found.logits);
@@ -106,7 +114,8 @@ static bool asked_by_events(void *argument)
     return counter_asked(argument);
 }
 
-/* Writing: asked within each step; the session holds nothing afterwards and writes the same again. */
+/* Writing: asked within each step; the session holds nothing afterwards and writes the same
+   again. */
 static void writing_is_cancelled_within_a_step(void **state)
 {
     (void)state;
@@ -124,14 +133,17 @@ static void writing_is_cancelled_within_a_step(void **state)
     assert_true(all > 4 * 8); /* steps alone would ask five times */
     for (long at = 1; at <= all; at = counter_next(at, all)) {
         c = (counter){.yes_from = at};
-        bool cancelled = was_cancelled(heed_generate(session, NULL, &f.settings, prompts, 2, &events, &found, NULL), &c);
+        bool cancelled = was_cancelled(
+            heed_generate(session, NULL, &f.settings, prompts, 2, &events, &found, NULL), &c);
         heed_generation_free(&found);
         if (!cancelled) break;
         assert_int_equal(heed_session_held(session), 0);
     }
     c = (counter){0};
     assert_ok(heed_generate(session, NULL, &f.settings, prompts, 2, &events, &found, &error));
-    for (size_t i = 0; i < 2; i++) assert_memory_equal(right.items[i].ids, found.items[i].ids, right.items[i].count * sizeof(int32_t));
+    for (size_t i = 0; i < 2; i++)
+        assert_memory_equal(right.items[i].ids, found.items[i].ids,
+                            right.items[i].count * sizeof(int32_t));
     heed_generation_free(&right), heed_generation_free(&found);
     heed_session_free(session);
     fixture_close(&f);
@@ -145,14 +157,16 @@ static void loading_is_cancelled(void **state)
         fixture f = fixture_open("llama", 1);
         counter c = {0};
         heed_model *model = NULL;
-        heed_model_options options = {.backend = f.backend, .training = training, .cancel = counter_cancel(&c)};
+        heed_model_options options = {
+            .backend = f.backend, .training = training, .cancel = counter_cancel(&c)};
         assert_ok(heed_model_load(&model, f.oracle.folder, &options, &error));
         long all = c.asked;
         assert_true(all >= (long)heed_model_parameter_count(model));
         heed_model_release(model);
         for (long at = 1; at <= all; at = counter_next(at, all)) {
             c = (counter){.yes_from = at};
-            assert_fails(HEED_E_CANCELLED, "stopped while loading", heed_model_load(&model, f.oracle.folder, &options, &error));
+            assert_fails(HEED_E_CANCELLED, "stopped while loading",
+                         heed_model_load(&model, f.oracle.folder, &options, &error));
             assert_null(model);
         }
         fixture_close(&f);
@@ -161,7 +175,9 @@ static void loading_is_cancelled(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(a_prompt_is_cancelled_anywhere), cmocka_unit_test(encoding_is_cancelled),
-                                       cmocka_unit_test(writing_is_cancelled_within_a_step), cmocka_unit_test(loading_is_cancelled)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(a_prompt_is_cancelled_anywhere),
+                                       cmocka_unit_test(encoding_is_cancelled),
+                                       cmocka_unit_test(writing_is_cancelled_within_a_step),
+                                       cmocka_unit_test(loading_is_cancelled)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -21,15 +21,18 @@ static char *write_lines(const char *name, const char *line)
 static void check(const char *const *paths, size_t count, bool pairs)
 {
     counter c = {0};
-    heed_data_files files = {.paths = paths, .count = count, .pairs = pairs, .cancel = counter_cancel(&c)};
+    heed_data_files files = {
+        .paths = paths, .count = count, .pairs = pairs, .cancel = counter_cancel(&c)};
     heed_data *data = NULL;
     assert_ok(heed_data_open_files(&data, &files, &error));
     heed_data_close(data);
     long all = c.asked;
-    if (all < LINES / LINES_UNASKED) fail_msg("%s: asked %ld times in %d lines", paths[0], all, LINES);
+    if (all < LINES / LINES_UNASKED)
+        fail_msg("%s: asked %ld times in %d lines", paths[0], all, LINES);
     for (long at = 1; at <= all; at = counter_next(at, all)) {
         c = (counter){.yes_from = at};
-        assert_fails(HEED_E_CANCELLED, "stopped while reading", heed_data_open_files(&data, &files, &error));
+        assert_fails(HEED_E_CANCELLED, "stopped while reading",
+                     heed_data_open_files(&data, &files, &error));
         assert_null(data);
     }
 }
@@ -37,7 +40,8 @@ static void check(const char *const *paths, size_t count, bool pairs)
 static void every_format_of_lines_asks(void **state)
 {
     (void)state;
-    char *jsonl = write_lines("a.jsonl", "{\"text\": \"line %d\"}\n"), *tsv = write_lines("b.tsv", "one %d\ttwo\n");
+    char *jsonl = write_lines("a.jsonl", "{\"text\": \"line %d\"}\n"),
+         *tsv = write_lines("b.tsv", "one %d\ttwo\n");
     char *source = write_lines("c.en", "one %d\n"), *target = write_lines("c.de", "eins %d\n");
     check((const char *const[]){jsonl}, 1, false);
     check((const char *const[]){tsv}, 1, false);

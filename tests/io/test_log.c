@@ -122,7 +122,8 @@ static void full_disk_keeps_whole_lines(void **state)
     heed_log_close(log);
     heed_log_series series;
     assert_ok(heed_log_read(&series, path, "loss", &error));
-    assert_int_equal(series.count, lines + 1); /* the line that failed was kept and came with the next */
+    assert_int_equal(series.count,
+                     lines + 1); /* the line that failed was kept and came with the next */
     heed_log_series_free(&series);
 }
 

@@ -5,7 +5,9 @@
 #include "base/cancel.h"
 
 /* yes_from 0: never. */
-typedef struct counter { long asked, yes_from; } counter;
+typedef struct counter {
+    long asked, yes_from;
+} counter;
 
 static inline bool counter_asked(void *argument)
 {

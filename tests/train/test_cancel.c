@@ -6,10 +6,23 @@
 #include "train/run.h"
 
 static scratch work;
-static int start(void **state) { (void)state; scratch_make(&work); return 0; }
-static int stop(void **state) { (void)state; scratch_remove(&work); return 0; }
+static int start(void **state)
+{
+    (void)state;
+    scratch_make(&work);
+    return 0;
+}
+static int stop(void **state)
+{
+    (void)state;
+    scratch_remove(&work);
+    return 0;
+}
 
-typedef struct watched { counter counter; long before_begin; } watched;
+typedef struct watched {
+    counter counter;
+    long before_begin;
+} watched;
 
 static bool should_stop(void *context)
 {
@@ -41,18 +54,22 @@ static void go_on(const char *run)
     heed_cpu_backend_free(backend);
 }
 
-/* Cancels at one question. What is left of the run is nothing, or goes on to the bits of `whole`. */
+/* Cancels at one question. What is left of the run is nothing, or goes on to the bits of
+   `whole`. */
 static void cancel_at(heed_train_options *options, long at, const char *whole)
 {
     char a[600], b[600], lock[600];
     watched w = {.counter.yes_from = at};
     heed_error error = {0};
     heed_status status = train(options, &w, &error);
-    if (w.counter.asked < at) assert_int_equal(status, HEED_OK); /* see was_cancelled in tests/generate/test_cancel.c */
-    else if (status != HEED_E_CANCELLED) fail_msg("question %ld: %s: %s", at, heed_status_name(status), error.message);
+    if (w.counter.asked < at)
+        assert_int_equal(status, HEED_OK); /* see was_cancelled in tests/generate/test_cancel.c */
+    else if (status != HEED_E_CANCELLED)
+        fail_msg("question %ld: %s: %s", at, heed_status_name(status), error.message);
     snprintf(lock, sizeof lock, "%.500s/run.json", options->out);
     if (!w.before_begin && !heed_path_exists(lock)) {
-        assert_false(heed_path_exists(options->out)); /* a training that did not begin leaves nothing */
+        assert_false(
+            heed_path_exists(options->out)); /* a training that did not begin leaves nothing */
         return;
     }
     go_on(options->out);
@@ -66,16 +83,21 @@ static void a_training_is_cancelled_anywhere(void **state)
     (void)state;
     static const char *const files[] = {"a.txt", "b.tsv"};
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
-        char *data = data_file(&work, files[i], 3, 25), *whole = strdup(scratch_path(&work, "whole")), *out = strdup(scratch_path(&work, "parted"));
+        char *data = data_file(&work, files[i], 3, 25),
+             *whole = strdup(scratch_path(&work, "whole")),
+             *out = strdup(scratch_path(&work, "parted"));
         heed_train_options o = small_options((const char *const[]){data}, whole);
-        o.gradient_accumulation_steps = 2, o.dropout = 0.1, o.max_steps = "4", o.save_steps = 100, o.eval_steps = 2;
+        o.gradient_accumulation_steps = 2, o.dropout = 0.1, o.max_steps = "4", o.save_steps = 100,
+        o.eval_steps = 2;
         o.valid = o.data, o.valid_count = 1, o.layers = 1;
         watched all = {0};
         assert_ok(train(&o, &all, &error));
-        assert_true(all.before_begin >= 6);                                     /* data, model, tokenizing, plans */
-        assert_true(all.counter.asked - all.before_begin >= 4 * 2 * 10); /* updates, runs, groups of one run */
+        assert_true(all.before_begin >= 6); /* data, model, tokenizing, plans */
+        assert_true(all.counter.asked - all.before_begin >=
+                    4 * 2 * 10); /* updates, runs, groups of one run */
         o.out = out;
-        for (long at = 1; at <= all.counter.asked; at = counter_next(at, all.counter.asked)) cancel_at(&o, at, whole);
+        for (long at = 1; at <= all.counter.asked; at = counter_next(at, all.counter.asked))
+            cancel_at(&o, at, whole);
         assert_ok(heed_directory_remove(whole, &error));
         free(data), free(whole), free(out);
     }

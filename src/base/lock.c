@@ -5,7 +5,9 @@
 #include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static heed_status refuse(int descriptor, const char *taken, heed_error *error)
@@ -17,16 +19,32 @@ static heed_status refuse(int descriptor, const char *taken, heed_error *error)
     return heed_fail(error, HEED_E_ARG, "%s by %s%s: wait until it has ended, or choose another folder", taken, *holder ? "process " : "another process", holder);
 }
 
+/* Does the file hold what heed writes into its locks: nothing, or the number of a process? */
+static bool is_lock(int descriptor)
+{
+    struct stat information;
+    char text[24] = "";
+    if (fstat(descriptor, &information) != 0 || !S_ISREG(information.st_mode)) return false;
+    if (information.st_size >= (off_t)sizeof text) return false;
+    if (pread(descriptor, text, sizeof text - 1, 0) != information.st_size) return false;
+    size_t digits = strspn(text, "0123456789");
+    return (size_t)information.st_size == digits + (text[digits] == '\n');
+}
+
 heed_status heed_lock_take(heed_lock *lock, const char *path, const char *taken, heed_error *error)
 {
     char holder[24];
     lock->descriptor = -1;
-    int descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    int descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0666);
     if (descriptor < 0) return heed_fail_system(error, "open the lock", path);
     if (flock(descriptor, LOCK_EX | LOCK_NB) != 0) {
         heed_status status = errno == EWOULDBLOCK ? refuse(descriptor, taken, error) : HEED_OK;
         close(descriptor);
         return status;
+    }
+    if (!is_lock(descriptor)) {
+        close(descriptor);
+        return heed_fail(error, HEED_E_ARG, "%s: this is not a lock of heed's: move it away", path);
     }
     int length = snprintf(holder, sizeof holder, "%ld\n", (long)getpid());
     bool named = ftruncate(descriptor, 0) == 0 && pwrite(descriptor, holder, (size_t)length, 0) == length;

@@ -7,8 +7,10 @@
 
 typedef struct heed_lock { int descriptor; } heed_lock; /* -1: none */
 
-/* Takes the lock on `path`, which is made if need be and then names the holder's process. HEED_E_ARG saying "TAKEN by process N"
-   when another holds it, in this process too; HEED_E_IO. Where a file system knows no locks, nothing is taken: HEED_OK. */
+/* Takes the lock on `path`, which is made if need be and then names the holder's process.
+   HEED_E_ARG saying "TAKEN by process N" when another holds it, in this process too, or when the
+   file holds anything but that; HEED_E_IO, for a symbolic link too. Where a file system knows no
+   locks, nothing is taken: HEED_OK. */
 heed_status heed_lock_take(heed_lock *lock, const char *path, const char *taken, heed_error *error);
 /* The same on a folder that is there: nothing is written into it. */
 heed_status heed_lock_take_folder(heed_lock *lock, const char *folder, const char *taken,

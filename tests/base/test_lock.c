@@ -75,6 +75,35 @@ static void a_killed_holder_holds_nothing(void **state)
     close(ready[0]), close(ready[1]);
 }
 
+/* What somebody else calls so, or a link, is neither written nor followed. */
+static void the_files_of_others_stay(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {"a user's notes", "12 of them",
+                                        "1234567890123456789012345", "\n\n"};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        heed_error error = {0};
+        heed_lock lock;
+        char found[64] = "";
+        FILE *file = fopen(path, "w");
+        assert_true(file && fputs(texts[i], file) >= 0 && fclose(file) == 0);
+        assert_int_equal(heed_lock_take(&lock, path, "", &error), HEED_E_ARG);
+        assert_non_null(strstr(error.message, "not a lock of heed's"));
+        assert_int_equal(lock.descriptor, -1);
+        file = fopen(path, "r");
+        assert_true(file && fread(found, 1, sizeof found - 1, file) == strlen(texts[i]));
+        fclose(file);
+        assert_string_equal(found, texts[i]);
+    }
+    char link[64];
+    heed_lock lock;
+    assert_int_equal(truncate(path, 0), 0);
+    snprintf(link, sizeof link, "%s.link", path);
+    assert_int_equal(symlink(path, link), 0);
+    assert_int_equal(heed_lock_take(&lock, link, "", NULL), HEED_E_IO);
+    unlink(link);
+}
+
 static void a_lock_that_cannot_be_made_says_why(void **state)
 {
     (void)state;
@@ -87,6 +116,7 @@ static void a_lock_that_cannot_be_made_says_why(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(a_second_holder_is_refused), cmocka_unit_test(a_killed_holder_holds_nothing),
+                                       cmocka_unit_test(the_files_of_others_stay),
                                        cmocka_unit_test(a_lock_that_cannot_be_made_says_why)};
     return cmocka_run_group_tests(tests, make_file, remove_file);
 }

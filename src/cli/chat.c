@@ -92,6 +92,7 @@ static heed_status say(chat_task *values, const char *message)
     if (status == HEED_OK) status = heed_chat_say(values->chat, message, &how, &hooks, &turn, &values->task.error);
     values->changed |= status == HEED_OK;
     if (status == HEED_OK) status = print_turn(values, &turn);
+    output_flush(); /* a program at the other end of a pipe waits for the whole line */
     if (status == HEED_OK) report_turn(&turn);
     heed_free(turn.text);
     return status;

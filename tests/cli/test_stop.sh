@@ -98,6 +98,14 @@ kept=$(sed -n 's/.*the conversation is kept in \([^:]*\):.*/\1/p' "$work/err")
 printf 'one\ntwo\n' | chat --save - >"$work/out" 2>"$work/err" || fail "chat --save -: $(cat "$work/err")"
 is "$(grep -c '"messages"' "$work/out")" 1 'conversations on stdout'
 is "$(grep -c '"role": "assistant"' "$work/out")" 2 'answers in the conversation on stdout'
+# Whoever talks through pipes gets a whole line after each turn.
+"$heed" $talk --json <"$work/lines" >"$work/out" 2>"$work/err" & pid=$!
+exec 3>"$work/lines"
+echo Hello >&3
+i=0; while [ "$(wc -l <"$work/out")" != 1 ] && [ $i -lt 100 ]; do i=$((i + 1)); sleep 0.1; done
+is "$(wc -l <"$work/out" | tr -d ' ')" 1 'lines after the first turn'
+exec 3>&-
+wait $pid
 # Every signal that ends the program finds the conversation saved.
 for signal in INT TERM HUP; do
   rm -f "$work/talk"

@@ -214,6 +214,7 @@ static const struct {
     {"warmup_ratio", HEED_BY_SCHEDULE, "-constant"},
     {"decay_steps", HEED_BY_SCHEDULE, "warmup_stable_decay"},
     {"min_lr_rate", HEED_BY_SCHEDULE, "cosine_with_min_lr warmup_stable_decay"},
+    {"kv_heads", HEED_BY_FAMILY, "-gpt2 bert transformer"},
     {"decay_all", HEED_BY_DECAY, "decay"},
     {"template_file", HEED_BY_DATA, "conversations"},
     {"template_time", HEED_BY_DATA, "conversations"},
@@ -222,6 +223,7 @@ static const struct {
 
 static const char *const reasons[HEED_CAUSES] = {[HEED_BY_OPTIMIZER] = "with --optimizer",
                                                  [HEED_BY_SCHEDULE] = "with --lr-scheduler-type",
+                                                 [HEED_BY_FAMILY] = "with --family",
                                                  [HEED_BY_DECAY] = "without --weight-decay",
                                                  [HEED_BY_DATA] = "without conversations",
                                                  [HEED_BY_VALID] = "without --valid"};
@@ -247,8 +249,8 @@ bool heed_train_options_idle(const heed_train_options *options, const heed_train
     while (*next < sizeof effects / sizeof *effects) {
         size_t i = (*next)++;
         const char *fact = facts->words[effects[i].cause], *words = effects[i].words;
-        bool inverse = *words == '-', named = effects[i].cause <= HEED_BY_SCHEDULE;
-        if (is_word(words + inverse, fact) != inverse) continue;
+        bool inverse = *words == '-', named = effects[i].cause <= HEED_BY_FAMILY;
+        if (fact == NULL || is_word(words + inverse, fact) != inverse) continue;
         if (!heed_train_options_chosen(options, find_field(effects[i].name))) continue;
         char name[64];
         heed_train_option_spell(effects[i].name, name, sizeof name);

@@ -37,6 +37,7 @@ void heed_train_option_spell(const char *name, char *text, size_t size);
 typedef enum heed_train_cause {
     HEED_BY_OPTIMIZER, /* the fact is its name */
     HEED_BY_SCHEDULE,  /* its name */
+    HEED_BY_FAMILY,    /* its name */
     HEED_BY_DECAY,     /* "decay", or "none" without weight decay */
     HEED_BY_DATA,      /* "conversations" or "none" */
     HEED_BY_VALID,     /* "valid" or "none" */

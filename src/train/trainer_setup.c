@@ -245,6 +245,7 @@ heed_status heed_trainer_note_idle(heed_trainer *t, const heed_train_options *ch
     const char *valid = t->valid != NULL ? "valid" : "none";
     heed_train_facts facts = {.words = {[HEED_BY_OPTIMIZER] = o->optimizer,
                                         [HEED_BY_SCHEDULE] = o->lr_scheduler_type,
+                                        [HEED_BY_FAMILY] = o->family != NULL ? o->family : "heed",
                                         [HEED_BY_DECAY] = decay,
                                         [HEED_BY_DATA] = data,
                                         [HEED_BY_VALID] = valid}};

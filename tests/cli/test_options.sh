@@ -46,6 +46,8 @@ done <<'END'
 --lr-scheduler-type constant_with_warmup --warmup-steps 1|
 --optimizer sgd --decay-all|note: --decay-all has no effect without --weight-decay
 --decay-all|
+--family gpt2 --kv-heads 1|note: --kv-heads has no effect with --family gpt2
+--family llama --kv-heads 1|
 --template none|note: --template has no effect without conversations
 --template-time 5|note: --template-time has no effect without conversations
 --eval-steps 1|note: --eval-steps has no effect without --valid

@@ -183,6 +183,7 @@ static void test_options_without_effect(void **state)
 {
     (void)state;
     heed_train_facts facts = {.words = {[HEED_BY_OPTIMIZER] = "adam", [HEED_BY_SCHEDULE] = "cosine",
+                                        [HEED_BY_FAMILY] = "gpt2",
                                         [HEED_BY_DECAY] = "none", [HEED_BY_DATA] = "none",
                                         [HEED_BY_VALID] = "valid"}};
     heed_train_options o = nothing();
@@ -197,6 +198,12 @@ static void test_options_without_effect(void **state)
     assert_string_equal(text, "note: --decay-steps has no effect with --lr-scheduler-type cosine");
     assert_true(heed_train_options_idle(&o, &facts, &next, text, sizeof text));
     assert_string_equal(text, "note: --decay-all has no effect without --weight-decay");
+    assert_false(heed_train_options_idle(&o, &facts, &next, text, sizeof text));
+    o = nothing();
+    o.kv_heads = 2;
+    next = 0;
+    assert_true(heed_train_options_idle(&o, &facts, &next, text, sizeof text));
+    assert_string_equal(text, "note: --kv-heads has no effect with --family gpt2");
     assert_false(heed_train_options_idle(&o, &facts, &next, text, sizeof text));
     /* "cosine" is no part of another schedule's name */
     facts.words[HEED_BY_SCHEDULE] = "cosine_with_min_lr";

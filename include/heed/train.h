@@ -25,8 +25,10 @@ typedef struct heed_train_options {
     bool pairs;                   /* data (and valid) are two aligned files: line i of the second translates line i of the first */
     const char *out;              /* RUN: log.jsonl, loss.svg, checkpoint-STEP/, last, best */
     const char *tokenizer;        /* "char", or a folder or tokenizer.json; NULL: that of init, else char (none for .bin) */
-    const char *template_file;    /* how conversations become text: a Jinja file, or "none": prompts and completions as they are; NULL: the tokenizer's own
-                                     template, if it has one */
+    /* How conversations become text: a Jinja file, the name of one of the tokenizer's templates, or
+       "none": prompts and completions as they are. NULL: the tokenizer's default, and its "tool_use"
+       for conversations with tools. */
+    const char *template_file;
     int64_t template_time;        /* the present, for templates that ask: seconds since 1970; < 0: when the training begins */
     const char *objective;        /* clm, mlm, seq2seq; NULL: as the model's arrangement asks */
     /* model: one of init, config, family */

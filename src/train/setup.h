@@ -13,8 +13,9 @@ heed_status heed_setup_data(heed_data **data, const heed_train_options *options,
 heed_status heed_setup_tokenizer(heed_tokenizer **tokenizer, const heed_train_options *options,
                                  const heed_data *data, const heed_objective *objective,
                                  heed_cancel cancel, heed_error *error);
-/* The template that lays out conversations, for data that holds them: options->template_file read from its file (and given to the tokenizer, so that
-   it goes where the tokenizer goes), else the tokenizer's own. *chat is NULL for other data, for "none" and where there is none. */
+/* The template that lays out conversations, for data that holds them: options->template_file, a file
+   or one of the tokenizer's by name (it becomes the tokenizer's default, so that it is saved with
+   it), else the tokenizer's own. *chat is NULL for other data, for "none" and if there is none. */
 heed_status heed_setup_chat(heed_chat_template **chat, const heed_train_options *options, const heed_data *data, heed_tokenizer *tokenizer, heed_error *error);
 /* The objective by name, else by model, else by data. `init` is the configuration of options->init, NULL without one. */
 heed_status heed_setup_objective(const heed_objective **objective, const heed_train_options *options, const heed_config *init,

@@ -1,5 +1,6 @@
 #include "sampling.h"
 
+#include "terminal.h"
 #include <errno.h>
 #include <jansson.h>
 #include <math.h>
@@ -105,7 +106,8 @@ static heed_status read_word(const char *line, size_t length, const char *place,
     return add_text(words, line, length, error);
 }
 
-/* --bad-words FILE: blank lines, and blanks around a word, mean nothing. */
+/* --bad-words FILE: blank lines, and blanks around a word, mean nothing. A file without words is
+   most likely a mistake. */
 static heed_status read_words(const char *path, sampling_words *words, heed_error *error)
 {
     heed_line_file *file = NULL;
@@ -122,6 +124,8 @@ static heed_status read_words(const char *path, sampling_words *words, heed_erro
         if (begin < length) status = read_word(line + begin, length - begin, place, words, error);
     }
     heed_lines_close(file);
+    if (status == HEED_OK && words->count + words->text_count == 0)
+        note("note: %s: no bad words in it: nothing is forbidden", path);
     return status;
 }
 

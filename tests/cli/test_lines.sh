@@ -75,6 +75,14 @@ printf '[]\n' >"$work/words.txt"
 expect 1 'words.txt, line 1: "\[\]" is not an array of token ids' "$heed" generate -m "$work/cat" -p a -n 5 --bad-words "$work/words.txt"
 printf 'dog\nc\000t\n' >"$work/words.txt"
 expect 1 'words.txt, line 2: a NUL byte' "$heed" generate -m "$work/cat" -p a -n 5 --bad-words "$work/words.txt"
+for none in '' '\n \n\t\r\n' '\357\273\277' '\357\273\277\n'; do
+  printf "$none" >"$work/words.txt"
+  expect 0 'words.txt: no bad words in it' "$heed" generate -m "$work/cat" -p a -n 5 --temp 0 --bad-words "$work/words.txt"
+  [ "$(says --temp 0)" = " CAT" ] || fail "no words changed the text: $(says --temp 0)"
+  [ "$(grep -c 'no bad words' "$work/err")" -eq 1 ] || fail "no note of \"$none\", or several: $(cat "$work/err")"
+done
+expect 0 'null: no bad words in it' "$heed" generate -m "$work/cat" -p a -n 5 --bad-words /dev/null
+expect 0 '-: no bad words in it' "$heed" generate -m "$work/cat" -p a -n 5 --bad-words -
 printf '<|eot|>\n' >"$work/words.txt"
 [ "$("$heed" generate -m "$work/cat" -p a -n 5 --temp 0 --ids)" = '[32, 67, 65, 84, 258]' ] || fail "the chain has changed"
 case $("$heed" generate -m "$work/cat" -p a -n 5 --temp 0 --ids --bad-words "$work/words.txt") in *258*) fail "a special token was not forbidden" ;; esac

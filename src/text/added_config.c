@@ -1,5 +1,6 @@
 #include "text/added_config.h"
 
+#include "text/class_build.h"
 #include "text/internal.h"
 #include "text/recipe.h"
 #include <errno.h>
@@ -348,13 +349,6 @@ static const json_t *find_stage(const json_t *stage, const char *list, const cha
     return found;
 }
 
-static bool is_generic(const json_t *config)
-{
-    const char *class = json_string_value(json_object_get(config, "tokenizer_class"));
-    return !class || !strncmp(class, "PreTrainedTokenizer", 19) ||
-           !strcmp(class, "TokenizersBackend");
-}
-
 /* Whether a key says otherwise than a stage of tokenizer.json. A member that is null follows
    "lowercase". */
 static bool differs(const json_t *config, const char *key, const json_t *stage, const char *member)
@@ -430,7 +424,29 @@ static void note_lacking(const json_t *config, const json_t *json, heed_buffer *
                            json_string_value(json_object_get(config, "tokenizer_class")));
 }
 
-void heed_folder_config_note(const json_t *config, const json_t *json, heed_buffer *notes)
+/* "legacy" and the like, where they stand in the configuration. */
+static void note_flag(heed_buffer *notes, const char *key, const json_t *config)
+{
+    const json_t *value = json_object_get(config, key);
+    if (json_is_boolean(value))
+        heed_buffer_printf(notes, " and \"%s\" is %s", key, json_is_true(value) ? "true" : "false");
+}
+
+/* Classes that build a normalizer and a pre-tokenizer of their own. */
+static void note_class(const json_t *config, const json_t *json, heed_buffer *notes)
+{
+    if (!heed_class_builds_others(config, json)) return;
+    heed_buffer_printf(notes, "tokenizer_config.json: \"tokenizer_class\" is \"%.40s\"",
+                       json_string_value(json_object_get(config, "tokenizer_class")));
+    note_flag(notes, "legacy", config);
+    note_flag(notes, "add_prefix_space", config);
+    heed_buffer_printf(notes, ", for which transformers 5 builds another normalizer and "
+                              "pre-tokenizer than those of tokenizer.json, which are used here: "
+                              "ids of texts may differ\n");
+}
+
+void heed_folder_config_note(const json_t *config, const json_t *model, const json_t *json,
+                             heed_buffer *notes)
 {
     static const char *const bert[][2] = {{"do_lower_case", "lowercase"},
                                           {"strip_accents", "strip_accents"},
@@ -439,18 +455,15 @@ void heed_folder_config_note(const json_t *config, const json_t *json, heed_buff
                  *normal = json_object_get(json, "normalizer");
     const json_t *bytes = find_stage(before, "pretokenizers", "ByteLevel");
     const json_t *lowered = find_stage(normal, "normalizers", "BertNormalizer");
-    const json_t *prepends = find_stage(normal, "normalizers", "Prepend");
     if (json_is_true(json_object_get(config, "split_special_tokens")))
         note(notes, "split_special_tokens", config);
-    if (!json || is_generic(config))
+    if (!json || heed_class_is_generic(config, model, json))
         return; /* older files follow these keys; generic classes do not */
+    note_class(config, json, notes);
     note_around(config, json, notes);
     note_lacking(config, json, notes);
     for (size_t i = 0; i < sizeof bert / sizeof *bert; i++)
         if (differs(config, bert[i][0], lowered, bert[i][1])) note(notes, bert[i][0], config);
     if (differs(config, "add_prefix_space", bytes, "add_prefix_space"))
         note(notes, "add_prefix_space", config);
-    if (prepends && json_is_false(json_object_get(config, "add_prefix_space")))
-        note(notes, "add_prefix_space", config);
-    if (prepends && json_is_false(json_object_get(config, "legacy"))) note(notes, "legacy", config);
 }

@@ -10,6 +10,7 @@ typedef struct heed_folder_config {
     json_t *config; /* tokenizer_config.json */
     json_t *map;    /* special_tokens_map.json */
     json_t *added;  /* added_tokens.json: {"<token>": id} */
+    json_t *model;  /* config.json, which says for which model the tokenizer is */
 } heed_folder_config;
 
 /* What the tokenizer's configuration is: config, and the map, which goes before it; where config
@@ -28,7 +29,9 @@ heed_status heed_folder_config_add(const heed_folder_config *files, const json_t
                                    heed_error *error);
 
 /* Appends a line to `notes` for each key of the configuration that changes ids in transformers and
-   not here. json: a tokenizer.json that came with it; NULL: it was made of older files. */
-void heed_folder_config_note(const json_t *config, const json_t *json, heed_buffer *notes);
+   not here. model: the folder's config.json, or NULL. json: a tokenizer.json that came with it;
+   NULL: it was made of older files. */
+void heed_folder_config_note(const json_t *config, const json_t *model, const json_t *json,
+                             heed_buffer *notes);
 
 #endif

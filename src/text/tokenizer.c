@@ -147,13 +147,16 @@ static void files_free(heed_folder_config *files)
     json_decref(files->config);
     json_decref(files->map);
     json_decref(files->added);
+    json_decref(files->model);
 }
 
 static heed_status read_files(heed_folder_config *files, const char *folder, heed_error *error)
 {
     HEED_TRY(read_optional(&files->config, folder, "tokenizer_config.json", error));
     HEED_TRY(read_optional(&files->map, folder, "special_tokens_map.json", error));
-    return read_optional(&files->added, folder, "added_tokens.json", error);
+    HEED_TRY(read_optional(&files->added, folder, "added_tokens.json", error));
+    heed_status status = read_optional(&files->model, folder, "config.json", NULL);
+    return status == HEED_E_NOMEM ? heed_fail_memory(error, 4096, "config.json") : HEED_OK;
 }
 
 /* tokenizer.json, or what stands for it, with all that the folder's other files add; *config is
@@ -169,7 +172,8 @@ static heed_status read_json(json_t **json, json_t **config, const char *folder,
     else if (status == HEED_OK)
         status = heed_tokenizer_json_from_files(json, folder, config, error);
     if (status == HEED_OK) status = heed_folder_config_add(&files, *config, !fast, *json, notes, error);
-    if (status == HEED_OK) heed_folder_config_note(*config, fast ? *json : NULL, notes);
+    if (status == HEED_OK)
+        heed_folder_config_note(*config, files.model, fast ? *json : NULL, notes);
     files_free(&files);
     return status;
 }

@@ -105,7 +105,7 @@ says "both are kept"
 says "both are kept"
 grep -q '"tie_word_embeddings": false' "$work/untied/config.json" || fail "what is written is tied"
 [ "$(greedy "$work/untied")" = "$want" ] || fail "the head is not written"
-[ -s "$work/words" ] && fail "a note about what was written: $(cat "$work/words")"
+grep -v tokenizer_class "$work/words" && fail "a note about what was written: $(cat "$work/words")"
 "$heed" convert "$work/tied" --out "$work/untied.gguf" 2>/dev/null
 [ "$(greedy "$work/untied.gguf")" = "$want" ] || fail "the head is not in the GGUF file"
 

@@ -219,6 +219,16 @@ static void keys_without_effect_are_named(void **state)
     "accents\":null,\"lowercase\":true}"
 #define AROUND "{\"type\":\"BertProcessing\",\"sep\":[\"[SEP]\",2],\"cls\":[\"[CLS]\",1]}"
 #define PREPEND "{\"type\":\"Prepend\",\"prepend\":\"_\"}"
+#define MARK "\xe2\x96\x81"
+#define SPACES(scheme)                                         \
+    "{\"type\":\"Metaspace\",\"replacement\":\"" MARK "\"," \
+    "\"prepend_scheme\":\"" scheme "\",\"split\":false}"
+#define ONE(stage) "{\"type\":\"Sequence\",\"pretokenizers\":[" stage "]}"
+#define REPLACE \
+    "{\"type\":\"Replace\",\"pattern\":{\"String\":\" \"},\"content\":\"" MARK "\"}"
+#define SPLIT                                                                       \
+    "{\"type\":\"Split\",\"pattern\":{\"String\":\" \"},\"behavior\":\"MergedWithPrevious\"," \
+    "\"invert\":false}"
     static const struct {
         const char *normal, *before, *post, *config, *note;
     } keys[] = {
@@ -250,6 +260,30 @@ static void keys_without_effect_are_named(void **state)
         {PREPEND, "null", "null",
          "{\"tokenizer_class\":\"LlamaTokenizer\",\"add_prefix_space\":false}",
          "\"add_prefix_space\" is false"},
+        {PREPEND, "null", "null", "{\"tokenizer_class\":\"LlamaTokenizer\"}",
+         "\"tokenizer_class\" is \"LlamaTokenizer\", for which"},
+        {PREPEND, "null", "null", "{\"tokenizer_class\":\"LlamaTokenizerFast\",\"legacy\":true}",
+         "\"legacy\" is true"},
+        {PREPEND, "null", "null", "{\"tokenizer_class\":\"PreTrainedTokenizerFast\"}", NULL},
+        {"null", SPACES("first"), "null", "{\"tokenizer_class\":\"LlamaTokenizer\"}", NULL},
+        {"{\"type\":\"Sequence\",\"normalizers\":[]}", ONE(SPACES("always")), "null",
+         "{\"tokenizer_class\":\"LlamaTokenizer\",\"legacy\":true}", NULL},
+        {"null", SPACES("first"), "null",
+         "{\"tokenizer_class\":\"LlamaTokenizer\",\"legacy\":true}", "\"tokenizer_class\""},
+        {"null", SPACES("first"), "null",
+         "{\"tokenizer_class\":\"LlamaTokenizer\",\"add_prefix_space\":false}",
+         "\"add_prefix_space\" is false"},
+        {"null", SPACES("first"), "null",
+         "{\"tokenizer_class\":\"CodeLlamaTokenizerFast\",\"legacy\":true}", NULL},
+        {"null", BYTES, "null", "{\"tokenizer_class\":\"LlamaTokenizer\"}", NULL},
+        {"null", "null", "null", "{\"tokenizer_class\":\"LlamaTokenizer\"}", "\"tokenizer_class\""},
+        {REPLACE, SPLIT, "null", "{\"tokenizer_class\":\"GemmaTokenizerFast\"}", NULL},
+        {REPLACE, "null", "null", "{\"tokenizer_class\":\"GemmaTokenizer\"}", NULL},
+        {REPLACE, "null", "null",
+         "{\"tokenizer_class\":\"LlamaTokenizer\",\"add_prefix_space\":false}", NULL},
+        {"null", SPACES("first"), "null", "{\"tokenizer_class\":\"GemmaTokenizer\"}",
+         "\"tokenizer_class\" is \"GemmaTokenizer\""},
+        {"null", SPLIT, "null", "{\"tokenizer_class\":\"GemmaTokenizer\"}", "\"tokenizer_class\""},
         {"null", "null", "null", "{\"added_tokens_decoder\":{\"x\":{\"content\":\"<y>\"}}}",
          "the entry \"x\""},
         {"null", "null", "null", "{\"added_tokens_decoder\":{\"9\":{\"text\":\"<y>\"}}}",
@@ -289,6 +323,38 @@ static void keys_without_effect_are_named(void **state)
     scratch_remove(&work);
 }
 
+/* A model whose kind says that transformers passes over the class; a config.json that cannot be
+   read says nothing. */
+static void class_counts_for_some_models_only(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *model;
+        bool noted;
+    } cases_of_models[] = {{"{\"model_type\":\"llama\"}", true},
+                           {"{\"model_type\":\"mistral\"}", false},
+                           {"{\"model_type\":\"phi3\"}", false},
+                           {"{\"model_type\":7}", true},
+                           {"{", true}};
+    scratch work;
+    scratch_make(&work);
+    char text[2048];
+    snprintf(text, sizeof text, byte_level, PREPEND, "null", "null");
+    put(&work, "tokenizer.json", text);
+    put(&work, "tokenizer_config.json", "{\"tokenizer_class\":\"LlamaTokenizer\"}");
+    for (size_t i = 0; i < sizeof cases_of_models / sizeof *cases_of_models; i++) {
+        heed_tokenizer *tokenizer = NULL;
+        const char *line = NULL;
+        size_t length = 0;
+        put(&work, "config.json", cases_of_models[i].model);
+        assert_ok(heed_tokenizer_load(&tokenizer, work.folder, &error));
+        assert_int_equal(heed_tokenizer_note(tokenizer, 0, &line, &length),
+                         cases_of_models[i].noted);
+        heed_tokenizer_free(tokenizer);
+    }
+    scratch_remove(&work);
+}
+
 /* Older files take the same tokens: added_tokens.json, and what the configuration names. */
 static void older_files_take_them_too(void **state)
 {
@@ -324,6 +390,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(ids_are_those_of_auto_tokenizer),
                                        cmocka_unit_test(keys_without_effect_are_named),
+                                       cmocka_unit_test(class_counts_for_some_models_only),
                                        cmocka_unit_test(older_files_take_them_too)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

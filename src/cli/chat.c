@@ -86,7 +86,6 @@ static heed_status say(chat_task *values, const char *message)
     heed_generation_options how;
     heed_turn turn = {0};
     heed_hooks hooks = {.text = values->task.json ? NULL : print_text, .cancelled = interrupted};
-    sampling_free(&values->task.sampling_words);
     heed_status status = task_generation(&values->task, values->count, &how);
     how.stop = values->stop.items, how.stop_count = values->stop.count;
     if (status == HEED_OK) status = heed_chat_say(values->chat, message, &how, &hooks, &turn, &values->task.error);
@@ -301,7 +300,6 @@ static heed_status note_idle(chat_task *values)
     heed_generation_options how;
     heed_status status = task_generation(&values->task, values->count, &how);
     if (status == HEED_OK) status = task_note_idle(&values->task, &how);
-    sampling_free(&values->task.sampling_words);
     return status;
 }
 

@@ -56,7 +56,6 @@ static heed_status resolve(task *t, const heed_chat *chat, heed_generation_optio
     const option *o, *count = NULL;
     for (option_walk walk = {.verb = t->verb}; (o = option_next(&walk));)
         if (!strcmp(o->name, "n")) count = o;
-    sampling_free(&t->sampling_words);
     heed_status status =
         task_generation(t, count ? *(int64_t *)((char *)t + count->offset) : -1, how);
     return status == HEED_OK ? heed_chat_settings(chat, how, in_force, &t->error) : status;

@@ -106,8 +106,8 @@ static heed_status read_word(const char *line, size_t length, const char *place,
     return add_text(words, line, length, error);
 }
 
-/* --bad-words FILE: blank lines, and blanks around a word, mean nothing. A file without words is
-   most likely a mistake. */
+/* --bad-words FILE, once for all answers of a task: blank lines, and blanks around a word, mean
+   nothing. A file without words is most likely a mistake. */
 static heed_status read_words(const char *path, sampling_words *words, heed_error *error)
 {
     heed_line_file *file = NULL;
@@ -124,6 +124,7 @@ static heed_status read_words(const char *path, sampling_words *words, heed_erro
         if (begin < length) status = read_word(line + begin, length - begin, place, words, error);
     }
     heed_lines_close(file);
+    words->read = status == HEED_OK;
     if (status == HEED_OK && words->count + words->text_count == 0)
         note("note: %s: no bad words in it: nothing is forbidden", path);
     return status;
@@ -132,6 +133,9 @@ static heed_status read_words(const char *path, sampling_words *words, heed_erro
 /* --logit-bias ID=X ... */
 static heed_status read_bias(const option_list *list, heed_generation_options *options, sampling_words *words, heed_error *error)
 {
+    free(words->bias_ids);
+    free(words->bias_values);
+    words->bias_ids = NULL, words->bias_values = NULL;
     if (!list->count) return HEED_OK;
     words->bias_ids = malloc(list->count * sizeof *words->bias_ids);
     words->bias_values = malloc(list->count * sizeof *words->bias_values);
@@ -162,7 +166,7 @@ heed_status sampling_apply(const sampling_options *s, heed_generation_options *o
     heed_status status = read_bias(&s->logit_bias, options, words, error);
     if (status != HEED_OK) return status;
     if (!s->bad_words) return HEED_OK;
-    status = read_words(s->bad_words, words, error);
+    if (!words->read) status = read_words(s->bad_words, words, error);
     options->bad_words = (const int32_t *const *)words->ids;
     options->bad_word_lengths = words->lengths;
     options->bad_word_count = words->count;

@@ -65,8 +65,9 @@ void sampling_preset(sampling_options *sampling);
 
 /* The numbers of the library's options, back into the fields that option tables name. */
 void sampling_show(const heed_generation_options *options, sampling_options *sampling);
-/* Into the library's options; reads --bad-words. Free with sampling_free. */
+/* Into the library's options; reads --bad-words the first time. Free with sampling_free. */
 typedef struct sampling_words {
+    bool read;          /* --bad-words has been read */
     int32_t **ids;      /* sequences given as ids */
     size_t *lengths;
     size_t count, capacity;

@@ -82,6 +82,10 @@ for none in '' '\n \n\t\r\n' '\357\273\277' '\357\273\277\n'; do
   [ "$(grep -c 'no bad words' "$work/err")" -eq 1 ] || fail "no note of \"$none\", or several: $(cat "$work/err")"
 done
 expect 0 'null: no bad words in it' "$heed" generate -m "$work/cat" -p a -n 5 --bad-words /dev/null
+printf 'a\nb\n/params temp 0\nc\n' >"$work/talk"
+printf '' >"$work/words.txt"
+talk() { "$heed" chat -m "$fixtures/smollm2" --template "$fixtures/chat-templates/chatml.jinja" -n 2 --temp 0 --bad-words "$@" <"$work/talk" 2>&1; }
+[ "$(talk "$work/words.txt" | grep -ac 'no bad words')" -eq 1 ] || fail "chat does not say once that the file is empty"
 expect 0 '-: no bad words in it' "$heed" generate -m "$work/cat" -p a -n 5 --bad-words -
 printf '<|eot|>\n' >"$work/words.txt"
 [ "$("$heed" generate -m "$work/cat" -p a -n 5 --temp 0 --ids)" = '[32, 67, 65, 84, 258]' ] || fail "the chain has changed"

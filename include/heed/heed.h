@@ -366,8 +366,10 @@ typedef struct heed_speed {
 heed_status heed_transformer_bench(heed_transformer *transformer, const heed_speed_task *task, heed_speed *speed, heed_error *error);
 
 /* ---- training: options, watcher and report stand in heed/train.h ---- */
-/* Trains a new model, or options->init further, into options->out. HEED_E_CANCELLED after the watcher asked to stop: a checkpoint
-   was written, heed_resume_training goes on from it to the same bits. report may be NULL. */
+/* Trains a new model, or options->init further, into options->out. HEED_E_CANCELLED after the watcher
+   asked to stop: a checkpoint was written, heed_resume_training goes on from it to the same bits. So
+   it is after other errors that leave weights and optimizer whole (data that another program changed);
+   the message says so. report may be NULL. */
 heed_status heed_train(heed_context *context, const heed_train_options *options, const heed_train_watcher *watcher,
                        heed_train_report *report, heed_error *error);
 /* Goes on with an interrupted run as its own files say; stop_at < 0: to its end. */

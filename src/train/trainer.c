@@ -187,15 +187,15 @@ static bool due(int64_t step, int64_t every)
     return every > 0 && step % every == 0;
 }
 
-/* Measures the validation loss after the last update; a cancelled evaluation is to be made up
-   for. */
+/* Measures the validation loss after the last update; an evaluation that was cancelled or failed is
+   to be made up for. */
 static heed_status evaluate(heed_trainer *t, heed_train_progress *p, bool *improved, bool *stopped,
                             heed_error *error)
 {
     heed_train_place *place = &t->place;
     heed_error problem = {0};
     heed_status status = heed_trainer_evaluate(t, &p->eval_loss, &problem);
-    place->unevaluated = status == HEED_E_CANCELLED;
+    place->unevaluated = status != HEED_OK;
     *improved = status == HEED_OK && !isnan(p->eval_loss) && !(p->eval_loss >= place->best_loss);
     if (*improved) place->best_loss = p->eval_loss, place->best_step = place->step;
     if (status == HEED_E_CANCELLED) *stopped = true;
@@ -209,11 +209,13 @@ static heed_status follow_up(heed_trainer *t, heed_train_progress *p, bool last,
     const heed_train_place *place = &t->place;
     int64_t step = place->step, old_best = place->best_step;
     bool improved = false, ends = step >= t->steps;
+    heed_status status = HEED_OK;
     if (t->valid != NULL && (place->unevaluated || due(step, t->options.eval_steps) || ends))
-        HEED_TRY(evaluate(t, p, &improved, stopped, error));
+        status = evaluate(t, p, &improved, stopped, error);
     last = last || *stopped;
     p->best_eval_loss = place->best_loss;
     HEED_TRY(write_line(t, p, error));
+    HEED_TRY(status);
     if (!improved && !last && !due(step, t->options.save_steps)) return HEED_OK;
     HEED_TRY(heed_trainer_save(t, improved, error));
     if (improved && old_best != step) retire(t, old_best);
@@ -273,6 +275,23 @@ static heed_status save_on_stop(heed_trainer *t, heed_error *error)
     return heed_trainer_plot(t, error);
 }
 
+/* After an update or an evaluation failed with *error (data that another program has changed, say):
+   the last finished update becomes a checkpoint, and *error says how to go on from it. Without memory
+   nothing is saved. */
+static void save_on_failure(heed_trainer *t, heed_error *error)
+{
+    heed_error problem = *error, saving = {0};
+    if (t->unsavable || t->place.step == 0 || error->status == HEED_E_NOMEM) return;
+    *error = (heed_error){0};
+    if (save_on_stop(t, &saving) != HEED_OK)
+        heed_fail(error, problem.status, "%s; %s", problem.message, saving.message);
+    else
+        heed_fail(error, problem.status,
+                  "%s; a checkpoint is written: with this mended, heed train --resume %s goes on "
+                  "from update %" PRId64,
+                  problem.message, t->options.out, t->place.step);
+}
+
 /* What log.jsonl still lacks is written now, or told of. */
 static void finish_log(heed_trainer *t)
 {
@@ -304,16 +323,18 @@ static heed_status run_updates(heed_trainer *t, run_clock *clock, heed_train_rep
 heed_status heed_trainer_run(heed_trainer *t, heed_train_report *report, heed_error *error)
 {
     run_clock clock = {.began = heed_clock_seconds(), .until = t->steps};
-    heed_error saving = {0};
+    heed_error problem = {0};
     *report = (heed_train_report){.steps = t->place.step, .loss = NAN, .eval_loss = NAN, .best_eval_loss = t->place.best_loss};
     if (t->options.stop_at >= 0 && t->options.stop_at < clock.until) clock.until = t->options.stop_at;
     t->first_step = t->place.step;
     tell_begun(t);
-    heed_status status = run_updates(t, &clock, report, error);
-    heed_status saved = status == HEED_E_CANCELLED ? save_on_stop(t, &saving) : HEED_OK;
-    if (saved != HEED_OK) {
-        status = saved;
-        if (error != NULL) *error = saving;
+    heed_status status = run_updates(t, &clock, report, &problem);
+    if (status == HEED_E_CANCELLED) {
+        heed_status saved = save_on_stop(t, error);
+        status = saved != HEED_OK ? saved : heed_fail(error, status, "%s", problem.message);
+    } else if (status != HEED_OK) {
+        save_on_failure(t, &problem);
+        heed_fail(error, status, "%s", problem.message);
     }
     if (status == HEED_OK && t->place.step >= t->steps && t->options.average_last > 1) status = heed_trainer_average(t, error);
     finish_log(t);

@@ -25,7 +25,8 @@ heed_status heed_trainer_resume_with(heed_trainer **trainer, const char *run,
 void heed_trainer_free(heed_trainer *trainer); /* NULL is fine */
 
 /* Trains to the end, to stop_at or until the watcher stops it (HEED_E_CANCELLED, after a checkpoint). *report is filled in every case.
-   HEED_E_ARG naming the update when loss or gradient are no longer finite: nothing is changed by that update. */
+   HEED_E_ARG naming the update when loss or gradient are no longer finite: nothing is changed by that update, nothing is saved.
+   After any other error of an update or an evaluation but HEED_E_NOMEM the last finished update is saved too, and the message says so. */
 heed_status heed_trainer_run(heed_trainer *trainer, heed_train_report *report, heed_error *error);
 
 /* new or resume (options NULL), run, free. */

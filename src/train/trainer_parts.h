@@ -55,6 +55,9 @@ struct heed_trainer {
     size_t existed;            /* bytes of RUN's path up to the last folder that was there before */
     heed_log *log;
     bool log_troubled, plot_troubled;     /* told that it cannot be written */
+    /* What ended the training speaks against a checkpoint: values that are not finite, or a
+       checkpoint that could not be written. */
+    bool unsavable;
     double seconds_window, tokens_window; /* recent speed, older updates fading */
     double line_seconds, line_tokens;     /* of the updates behind the last line of log.jsonl */
     double loss, grad_norm, rate;         /* of the last update */
@@ -80,6 +83,8 @@ heed_status heed_trainer_write_options(heed_trainer *t, heed_error *error);
 /* Notes about the options that somebody chose and that have no effect. */
 heed_status heed_trainer_note_idle(heed_trainer *t, const heed_train_options *chosen,
                                    heed_error *error);
+/* Is adam_epsilon, as a float, too small to divide by? */
+bool heed_trainer_epsilon_is_tiny(const heed_trainer *t);
 /* Adds a sentence for the user; it is copied. */
 heed_status heed_trainer_note(heed_trainer *t, const char *text, heed_error *error);
 heed_status heed_trainer_prepare(heed_trainer *t, const char *checkpoint, heed_error *error);
@@ -89,6 +94,8 @@ heed_status heed_trainer_measure(heed_trainer *t, heed_error *error);
 heed_status heed_trainer_update(heed_trainer *t, heed_error *error);
 /* Mean nats per label over the whole validation data. HEED_E_CANCELLED when the watcher stops it. */
 heed_status heed_trainer_evaluate(heed_trainer *t, double *loss, heed_error *error);
+/* What to do about values that are not finite; `also` follows the learning rate. */
+void heed_trainer_finite_remedy(const heed_trainer *t, const char *also, char *text, size_t size);
 bool heed_trainer_stopped(const heed_trainer *t);
 /* The same question, for what the trainer calls. */
 heed_cancel heed_trainer_cancel(const heed_trainer *t);

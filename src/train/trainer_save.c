@@ -110,12 +110,17 @@ static heed_status fill(void *context, const char *folder, heed_error *error)
 /* Weights can overflow in an update whose gradient was finite; a checkpoint of them could not be loaded. */
 static heed_status check_weights(const heed_trainer *t, heed_error *error)
 {
+    char remedy[160];
     for (size_t i = 0; i < heed_model_parameter_count(t->model); i++) {
         heed_parameter_info info = heed_model_parameter(t->model, i);
-        for (size_t at = 0; at < info.elements; at++)
-            if (!isfinite(info.rows[at]))
-                return heed_fail(error, HEED_E_ARG, "update %" PRId64 ": \"%s\" is no longer finite: lower the learning rate (%g now) or the weight decay; the "
-                                 "checkpoints so far are whole", t->place.step, info.name, t->rate);
+        size_t at = 0;
+        while (at < info.elements && isfinite(info.rows[at])) at++;
+        if (at == info.elements) continue;
+        heed_trainer_finite_remedy(t, " or the weight decay", remedy, sizeof remedy);
+        return heed_fail(error, HEED_E_ARG,
+                         "update %" PRId64 ": \"%s\" is no longer finite: %s; the checkpoints so "
+                         "far are whole",
+                         t->place.step, info.name, remedy);
     }
     return HEED_OK;
 }
@@ -137,7 +142,7 @@ static heed_status fail_saving(const heed_trainer *t, heed_status status, const 
     return status;
 }
 
-heed_status heed_trainer_save(heed_trainer *t, bool best, heed_error *error)
+static heed_status save(heed_trainer *t, bool best, heed_error *error)
 {
     HEED_TRY(check_weights(t, error));
     heed_checkpoint_options options = {.best = best, .keep = (int)t->options.save_total_limit, .private_files = heed_trainer_private_files};
@@ -145,6 +150,13 @@ heed_status heed_trainer_save(heed_trainer *t, bool best, heed_error *error)
     heed_status status = heed_checkpoint_write(t->options.out, t->place.step, fill, t, &options,
                                                &problem);
     return status == HEED_OK ? HEED_OK : fail_saving(t, status, &problem, error);
+}
+
+heed_status heed_trainer_save(heed_trainer *t, bool best, heed_error *error)
+{
+    heed_status status = save(t, best, error);
+    if (status != HEED_OK) t->unsavable = true;
+    return status;
 }
 
 heed_status heed_trainer_load_state(heed_trainer *t, const char *checkpoint, heed_error *error)

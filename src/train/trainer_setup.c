@@ -4,6 +4,7 @@
 #include "train/setup.h"
 #include "train/trainer_parts.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -236,6 +237,21 @@ heed_status heed_trainer_note(heed_trainer *t, const char *text, heed_error *err
     return HEED_OK;
 }
 
+bool heed_trainer_epsilon_is_tiny(const heed_trainer *t)
+{
+    return strcmp(t->options.optimizer, "sgd") != 0 && (float)t->options.adam_epsilon < FLT_MIN;
+}
+
+static heed_status note_epsilon(heed_trainer *t, heed_error *error)
+{
+    char text[256];
+    snprintf(text, sizeof text,
+             "note: --adam-epsilon %g is less than %.2g: a weight without gradient (a token that "
+             "the data does not hold, say) is divided by zero",
+             t->options.adam_epsilon, (double)FLT_MIN);
+    return heed_trainer_note(t, text, error);
+}
+
 heed_status heed_trainer_note_idle(heed_trainer *t, const heed_train_options *chosen,
                                    heed_error *error)
 {
@@ -255,6 +271,7 @@ heed_status heed_trainer_note_idle(heed_trainer *t, const heed_train_options *ch
     if (o->average_last == 1)
         HEED_TRY(heed_trainer_note(t, "note: --average-last 1 has no effect: expected 2 or more",
                                    error));
+    if (heed_trainer_epsilon_is_tiny(t)) HEED_TRY(note_epsilon(t, error));
     if (o->stop_at <= t->steps) return HEED_OK;
     snprintf(text, sizeof text,
              "note: --stop-at has no effect: the training ends before, after %lld updates",

@@ -1,6 +1,7 @@
 #include "train/trainer_parts.h"
 
 #include <math.h>
+#include <stdio.h>
 
 bool heed_trainer_stopped(const heed_trainer *t)
 {
@@ -59,7 +60,9 @@ static heed_status run_batch(heed_trainer *t, const heed_program_spec *usual, he
     float *scales = heed_engine_input(t->engine, "loss_scale");
     if (scales != NULL) scales[0] = 1.0f / (float)counts.labels;
     if (scales != NULL && heed_engine_input(t->engine, "counted") != NULL) scales[1] = t->balance_weight / (float)counts.rows;
-    HEED_TRY(heed_engine_run(t->engine, &runtime, error));
+    heed_status status = heed_engine_run(t->engine, &runtime, error);
+    if (status == HEED_E_ARG) t->unsavable = true; /* the watch found NaN or infinity */
+    HEED_TRY(status);
     heed_operand terms;
     HEED_TRY(heed_engine_output(t->engine, "loss_terms", &terms, error));
     *sum += ((const float *)terms.data)[0];
@@ -79,12 +82,28 @@ static heed_status run_update(heed_trainer *t, uint64_t labels, double *sum, hee
     return HEED_OK;
 }
 
-static heed_status check_finite(const heed_trainer *t, heed_error *error)
+void heed_trainer_finite_remedy(const heed_trainer *t, const char *also, char *text, size_t size)
 {
+    if (heed_trainer_epsilon_is_tiny(t))
+        snprintf(text, size,
+                 "adam_epsilon %g is too small to divide by where a weight has no gradient: use "
+                 "1e-8",
+                 t->options.adam_epsilon);
+    else
+        snprintf(text, size, "lower the learning rate (%g now)%s", t->rate, also);
+}
+
+static heed_status check_finite(heed_trainer *t, heed_error *error)
+{
+    char remedy[160];
     if (isfinite(t->loss) && isfinite(t->grad_norm)) return HEED_OK;
-    return heed_fail(error, HEED_E_ARG, "update %lld: the %s is no longer finite (loss %g, gradient norm %g): lower the learning rate (%g now), lengthen "
-                     "the warm-up or clip harder; the checkpoints so far are whole", (long long)t->place.step + 1,
-                     isfinite(t->loss) ? "gradient" : "loss", t->loss, t->grad_norm, t->rate);
+    t->unsavable = true;
+    heed_trainer_finite_remedy(t, ", lengthen the warm-up or clip harder", remedy, sizeof remedy);
+    return heed_fail(error, HEED_E_ARG,
+                     "update %lld: the %s is no longer finite (loss %g, gradient norm %g): %s; the "
+                     "checkpoints so far are whole",
+                     (long long)t->place.step + 1, isfinite(t->loss) ? "gradient" : "loss", t->loss,
+                     t->grad_norm, remedy);
 }
 
 heed_status heed_trainer_update(heed_trainer *t, heed_error *error)

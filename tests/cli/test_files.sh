@@ -163,5 +163,8 @@ for change in ids end; do
   wait $process
   is $? 1 "a training whose tokens change ($change)"
   grep -q 'tokens.bin: ' "run-$change.err" || fail "$change: $(tail -2 "run-$change.err")"
+  grep -q "heed train --resume run-$change goes on from update" "run-$change.err" &&
+    [ -e "run-$change/last/model.safetensors" ] ||
+    fail "$change left no checkpoint: $(tail -2 "run-$change.err")"
 done
 exit $failed

@@ -41,12 +41,17 @@ static heed_graph *graph_of(const line *l)
     in[HEED_ATTENTION_SEQUENCES] = heed_input(graph, "sequences", HEED_I32, heed_shape_live(HEED_EXTENT_SEQUENCES, 1, HEED_SEQUENCE_FIELDS));
     heed_attention_attributes attributes;
     memset(&attributes, 0, sizeof attributes);
-    attributes.heads = attributes.kv_heads = HEADS, attributes.head_width = l->width, attributes.causal = l->causal, attributes.scale = 1 / sqrtf((float)l->width);
+    attributes.heads = attributes.kv_heads = HEADS;
+    attributes.head_width = l->width;
+    attributes.causal = l->causal;
+    attributes.scale = 1 / sqrtf((float)l->width);
     attributes.rounded = l->rounded;
     heed_emit(graph, HEED_OP_ATTENTION, in, HEED_ATTENTION_INPUTS, &attributes, out);
     heed_output(graph, "y", out[0]);
     if (!l->backward) return graph;
-    in[HEED_ATTENTION_Y] = out[0], in[HEED_ATTENTION_LSE] = out[1], in[HEED_ATTENTION_DY] = heed_input(graph, "dy", HEED_F32, shape);
+    in[HEED_ATTENTION_Y] = out[0];
+    in[HEED_ATTENTION_LSE] = out[1];
+    in[HEED_ATTENTION_DY] = heed_input(graph, "dy", HEED_F32, shape);
     heed_emit(graph, HEED_OP_ATTENTION_BACKWARD, in, HEED_ATTENTION_BACKWARD_INPUTS, &attributes, gradient);
     heed_output(graph, "dq", gradient[0]);
     heed_output(graph, "dk", gradient[1]);
@@ -129,13 +134,19 @@ static int serve(const settings *x, const heed_backend *backend)
     size_t n = (size_t)elements_of(&l);
     bool fine = begin(&s, &l, backend) && file;
     for (int i = 0; fine && i < (l.backward ? 4 : 3); i++) fine = fread(heed_plan_input(s.plan, s.workspace, inputs[i]), sizeof(float), n, file) == n;
-    if (fine) printf("{}\n"), fflush(stdout);
+    if (fine) {
+        printf("{}\n");
+        fflush(stdout);
+    }
     for (char request[256]; fine && fgets(request, sizeof request, stdin);) {
         double seconds = 0, one;
         int repeats = 1;
         sscanf(request, "{\"repeats\": %d", &repeats);
         for (; fine && repeats > 0; repeats--, seconds += one) fine = (one = run(&s, 2)) >= 0;
-        if (fine) printf("{\"seconds\": %.9f}\n", seconds), fflush(stdout);
+        if (fine) {
+            printf("{\"seconds\": %.9f}\n", seconds);
+            fflush(stdout);
+        }
     }
     if (fine) fseek(file, (long)(4 * n * sizeof(float)), SEEK_SET);
     for (int i = 0; fine && i < (l.backward ? 4 : 1); i++) {

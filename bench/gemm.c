@@ -184,7 +184,9 @@ static void measure_peaks(laboratory *lab)
     float *data = heed_allocate_aligned(count * 4);
     if (!job || !data) exit(1);
     memset(data, 1, count * 4);
-    job->lab = lab, job->data = data, job->count = count;
+    job->lab = lab;
+    job->data = data;
+    job->count = count;
     for (int round = 0; round < 7; round++) {
         lab->peak = larger(lab->peak, flops_per_second(lab, job, OF_FLOATS));
         lab->peak_bf16 = lab->has_bf16 ? larger(lab->peak_bf16, flops_per_second(lab, job, OF_BF16)) : lab->peak;
@@ -260,7 +262,8 @@ static void measure(const laboratory *lab, int64_t m, int64_t n, int64_t k, heed
     if (!a || !b || !c || !job.scratch) exit(1);
     for (int64_t i = 0; i < m * k; i++) a[i] = (float)(i % 17) * 0.1f - 0.8f;
     for (size_t i = 0; i < bytes * copies / 2; i++) ((uint16_t *)b)[i] = 0x3A00 + (uint16_t)(i % 61);
-    gemm.a = a, gemm.c = c;
+    gemm.a = a;
+    gemm.c = c;
     void *bytes_of_a = NULL;
     if (heed_gemm_is_blocks(&gemm)) { /* rounded once, as plans do it */
         bytes_of_a = heed_allocate_aligned(heed_block_rounded_bytes(m, k));
@@ -295,7 +298,11 @@ static void measure(const laboratory *lab, int64_t m, int64_t n, int64_t k, heed
         printf("  %5.1f GB/s %5.1f %% of read", (double)bytes / best / 1e9, 100 * (double)bytes / best / 1e9 / lab->bandwidth);
     printf("  %8.1f us\n", best * 1e6);
     fflush(stdout);
-    heed_free_aligned(a), heed_free_aligned(b), heed_free_aligned(c), heed_free_aligned(job.scratch), heed_free_aligned(bytes_of_a);
+    heed_free_aligned(a);
+    heed_free_aligned(b);
+    heed_free_aligned(c);
+    heed_free_aligned(job.scratch);
+    heed_free_aligned(bytes_of_a);
 }
 
 static void squares(const laboratory *lab, int64_t first, int64_t last, int how)
@@ -414,7 +421,10 @@ int main(int argc, char **argv)
     for (size_t s = 0; s < sizeof sections / sizeof *sections; s++) {
         bool wanted = first >= argc;
         for (int i = first; i < argc; i++) wanted |= !strcmp(argv[i], sections[s].name);
-        if (wanted) printf("%s\n", sections[s].name), sections[s].run(&lab);
+        if (wanted) {
+            printf("%s\n", sections[s].name);
+            sections[s].run(&lab);
+        }
     }
     heed_pool_free(lab.pool);
     return 0;

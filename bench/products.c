@@ -75,14 +75,20 @@ static void run_parts(void *argument, int thread, int threads)
 static void run_once(product *p)
 {
     p->gemm.b = p->b + p->b_bytes * (size_t)(p->runs++ % p->copies);
-    atomic_store(&p->next, 0), atomic_store(&p->next_packing, 0);
+    atomic_store(&p->next, 0);
+    atomic_store(&p->next_packing, 0);
     heed_pool_run(p->pool, run_parts, p);
 }
 
 static void release(product *p)
 {
-    heed_free_aligned(p->a), heed_free_aligned(p->b), heed_free_aligned(p->c), heed_free_aligned(p->scratch), heed_free_aligned(p->packed);
-    p->a = p->c = NULL, p->b = p->scratch = p->packed = NULL;
+    heed_free_aligned(p->a);
+    heed_free_aligned(p->b);
+    heed_free_aligned(p->c);
+    heed_free_aligned(p->scratch);
+    heed_free_aligned(p->packed);
+    p->a = p->c = NULL;
+    p->b = p->scratch = p->packed = NULL;
 }
 
 /* W (rows,columns) in its layout, `copies` times. */
@@ -114,19 +120,22 @@ static json_t *load(product *p, json_t *request)
     heed_dtype dtype;
     if (!heed_dtype_by_name(type, &dtype) || copies < 1) fail("an unknown type");
     const bool panels = !strcmp(layout, "panels"), to_input = !strcmp(gradient, "input"), to_weight = !strcmp(gradient, "weight");
-    p->copies = (size_t)copies, p->runs = 0;
+    p->copies = (size_t)copies;
+    p->runs = 0;
     p->gemm = (heed_gemm){.m = m, .n = n, .k = k, .a_stride = to_weight ? m : k, .a_transposed = to_weight, .b_dtype = dtype, .c_stride = n,
                           .rounded = rounded, .b_stride = to_input || to_weight ? n : k};
     p->gemm.b_kind = panels ? to_input ? HEED_GEMM_B_PANELS_TRANSPOSED : HEED_GEMM_B_PANELS : to_input || to_weight ? HEED_GEMM_B_NN : HEED_GEMM_B_NT;
     p->a = read_floats(folder, "a.bin", m * k);
     p->c = must(heed_allocate_aligned((size_t)(m * n) * sizeof(float) + 64));
-    p->gemm.a = p->a, p->gemm.c = p->c;
+    p->gemm.a = p->a;
+    p->gemm.c = p->c;
     lay_out(p, read_floats(folder, "b.bin", n * k), to_input || to_weight ? k : n, to_input || to_weight ? n : k, panels);
     p->gemm.ahead = rounded; /* as plans do it */
     size_t a_bytes, b_bytes;
     heed_gemm_ahead_bytes(&p->gemm, p->isa, &a_bytes, &b_bytes);
     p->packed = must(heed_allocate_aligned(a_bytes + b_bytes + 64));
-    p->gemm.packed_a = p->packed, p->gemm.packed_b = p->packed + a_bytes;
+    p->gemm.packed_a = p->packed;
+    p->gemm.packed_b = p->packed + a_bytes;
     p->parts = heed_gemm_parts(&p->gemm, p->isa);
     p->scratch_bytes = (heed_gemm_scratch(&p->gemm, p->isa) + 4095) / 4096 * 4096 + 64;
     p->scratch = must(heed_allocate_aligned(p->scratch_bytes * (size_t)heed_pool_threads(p->pool)));
@@ -175,7 +184,8 @@ int main(int argc, char **argv)
         json_dumpf(answer, stdout, JSON_COMPACT);
         putchar('\n');
         fflush(stdout);
-        json_decref(answer), json_decref(request);
+        json_decref(answer);
+        json_decref(request);
     }
     release(&p);
     heed_pool_free(p.pool);

@@ -32,8 +32,10 @@ static double compute(measurement *m, int thread, int threads)
 {
     (void)threads;
     double rounds = 0;
-    do m->lanes[thread].sink += m->loop->run(LOOPS), rounds += LOOPS;
-    while (heed_clock_seconds() - m->lanes[thread].begin < slice_seconds);
+    do {
+        m->lanes[thread].sink += m->loop->run(LOOPS);
+        rounds += LOOPS;
+    } while (heed_clock_seconds() - m->lanes[thread].begin < slice_seconds);
     return rounds * m->loop->operations;
 }
 
@@ -42,8 +44,10 @@ static double read_cache(measurement *m, int thread, int threads)
 {
     (void)threads;
     double floats = 0;
-    do m->lanes[thread].sink += m->loops->read(m->block + thread * m->floats, m->floats, m->streams), floats += (double)m->floats;
-    while (heed_clock_seconds() - m->lanes[thread].begin < slice_seconds);
+    do {
+        m->lanes[thread].sink += m->loops->read(m->block + thread * m->floats, m->floats, m->streams);
+        floats += (double)m->floats;
+    } while (heed_clock_seconds() - m->lanes[thread].begin < slice_seconds);
     return floats * sizeof(float);
 }
 
@@ -57,7 +61,8 @@ static double read_memory(measurement *m, int thread, int threads)
 
 static double meet(measurement *m, int thread, int threads)
 {
-    (void)thread, (void)threads;
+    (void)thread;
+    (void)threads;
     for (int i = 0; i < BARRIERS; i++) heed_pool_barrier(m->pool);
     return thread == 0 ? BARRIERS : 0;
 }
@@ -140,7 +145,8 @@ static heed_status take_blocks(blocks *b, const heed_peak *peak, heed_error *err
     b->huge = heed_allocate_aligned(b->bytes);
     b->small = heed_allocate_small_pages(b->bytes);
     if (!b->huge || !b->small) return heed_fail_memory(error, b->bytes, "measuring the machine");
-    memset(b->huge, 0, b->bytes), memset(b->small, 0, b->bytes); /* untouched pages would all be one page of zeros */
+    memset(b->huge, 0, b->bytes);
+    memset(b->small, 0, b->bytes); /* untouched pages would all be one page of zeros */
     return HEED_OK;
 }
 
@@ -183,7 +189,8 @@ heed_status heed_cpu_peak(const heed_backend *backend, heed_peak *peak, heed_err
         peak->small_pages.how = "small pages";
         run_rounds(m, backend, &b, peak);
     }
-    heed_free_aligned(b.huge), heed_free_aligned(b.small);
+    heed_free_aligned(b.huge);
+    heed_free_aligned(b.small);
     free(m);
     return status;
 }

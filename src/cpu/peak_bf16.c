@@ -12,7 +12,8 @@ static float run(int64_t rounds)
     __m512 chain[CHAINS];
     __m512i ones = _mm512_set1_epi16(0x3F80);
     __m512bh a, b;
-    memcpy(&a, &ones, sizeof a), memcpy(&b, &ones, sizeof b);
+    memcpy(&a, &ones, sizeof a);
+    memcpy(&b, &ones, sizeof b);
     for (int i = 0; i < CHAINS; i++) chain[i] = _mm512_set1_ps((float)i);
     for (int64_t r = 0; r < rounds; r++) {
 #pragma GCC unroll 16

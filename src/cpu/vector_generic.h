@@ -91,8 +91,10 @@ static inline heed_v heed_v_fma(heed_v a, heed_v b, heed_v c)
     __m128d high = _mm_mul_pd(_mm_cvtps_pd(_mm_movehl_ps(a, a)), _mm_cvtps_pd(_mm_movehl_ps(b, b)));
     __m128d c_low = _mm_cvtps_pd(c), c_high = _mm_cvtps_pd(_mm_movehl_ps(c, c));
     __m128d sum_low = _mm_add_pd(low, c_low), sum_high = _mm_add_pd(high, c_high);
-    if (_mm_movemask_epi8(_mm_or_si128(heed_v_rounds_twice(sum_low), heed_v_rounds_twice(sum_high))))
-        sum_low = heed_v_add_to_odd(low, c_low), sum_high = heed_v_add_to_odd(high, c_high);
+    if (_mm_movemask_epi8(_mm_or_si128(heed_v_rounds_twice(sum_low), heed_v_rounds_twice(sum_high)))) {
+        sum_low = heed_v_add_to_odd(low, c_low);
+        sum_high = heed_v_add_to_odd(high, c_high);
+    }
     return _mm_movelh_ps(_mm_cvtpd_ps(sum_low), _mm_cvtpd_ps(sum_high));
 #else
     heed_v y;

@@ -59,7 +59,8 @@ static bool begin_leading(const heed_plan *plan, heed_step *step, const heed_ker
     heed_kernel_args any = *args;
     any.grain = 1;
     if (!plan->reuse || !step->kernel || !step->kernel->leads || out->rank != 2 || !step->kernel->leads(&any)) return false;
-    step->columns = out->dim[1], step->open = true;
+    step->columns = out->dim[1];
+    step->open = true;
     return true;
 }
 
@@ -105,7 +106,9 @@ static bool may_follow(const heed_plan *plan, heed_group *group, heed_step *step
     if (!followed || followed->shift % needed || followed->columns % needed) return false;
     if (!state && (own->extent != rows->extent || own->dim[0] != rows->dim[0] || heed_shape_columns(*own) != followed->columns)) return false;
     if (!refine_grain(plan, group, needed)) return false;
-    step->shift = followed->shift, step->columns = followed->columns, step->open = !state;
+    step->shift = followed->shift;
+    step->columns = followed->columns;
+    step->open = !state;
     return true;
 }
 
@@ -115,7 +118,8 @@ static bool may_follow_rows(const heed_plan *plan, heed_group *group, heed_step 
     const heed_value_info *values = plan->graph->values;
     const int64_t whole = values[plan->steps[group->first].node->out[0]].shape.dim[1];
     if (!works_on_blocks(step) || reads_on_rows(plan, group, step) < 1 || !refine_grain(plan, group, whole)) return false;
-    step->columns = heed_shape_columns(values[step->node->out[0]].shape), step->open = true;
+    step->columns = heed_shape_columns(values[step->node->out[0]].shape);
+    step->open = true;
     return true;
 }
 
@@ -126,7 +130,8 @@ static void place_view(const heed_plan *plan, const heed_group *group, heed_step
     const heed_step *maker = maker_in(plan, group, node->in[0]);
     if (!maker || !maker->open || node->in[0] != maker->node->out[0]) return;
     const int64_t begin = node->id == HEED_OP_SLICE ? ((const heed_slice_attributes *)node->attributes)->begin : 0;
-    step->shift = maker->shift + begin, step->open = true;
+    step->shift = maker->shift + begin;
+    step->open = true;
     step->columns = heed_shape_columns(plan->graph->values[node->out[0]].shape);
 }
 
@@ -157,7 +162,9 @@ static void add_step(heed_plan *plan, const heed_node *node)
     if (last && joins_last(plan, last, step, &args)) last->count++;
     else {
         heed_group group = {.first = (int32_t)(plan->n_steps - 1), .count = 1, .counter = (int32_t)plan->n_counters, .grain = 1, .phases = 1};
-        group.by_rows = cut_by_rows(plan, step), group.single = is_single(step, &args), group.led = begin_leading(plan, step, &args);
+        group.by_rows = cut_by_rows(plan, step);
+        group.single = is_single(step, &args);
+        group.led = begin_leading(plan, step, &args);
         if (step->kernel && step->kernel->phases > 1) group.phases = step->kernel->phases;
         if (step->kernel && step->kernel->live_phases) group.phases = step->kernel->live_phases(&args);
         plan->n_counters += (size_t)group.phases;

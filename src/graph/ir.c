@@ -252,7 +252,11 @@ heed_graph *heed_graph_copy(const heed_graph *source)
     heed_arena *arena = copy->arena;
     *copy = *source;
     copy->arena = arena;
-    copy->values = NULL, copy->nodes = NULL, copy->externals = NULL, copy->outputs = NULL, copy->output_names = NULL;
+    copy->values = NULL;
+    copy->nodes = NULL;
+    copy->externals = NULL;
+    copy->outputs = NULL;
+    copy->output_names = NULL;
     copy->values_capacity = copy->nodes_capacity = copy->externals_capacity = 0;
     copy->outputs_capacity = copy->output_names_capacity = 0;
     bool whole = heed_grow(&copy->values, &copy->values_capacity, source->n_values, sizeof *copy->values) &&

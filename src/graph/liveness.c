@@ -118,7 +118,10 @@ static void assign_roots(liveness *state, int32_t *sharers)
             sharers[root] += root == out || (node->op->flags & HEED_OP_VIEW) ? 1 : 0;
             int32_t group = plan->steps[i].group, last = state->last_read[out];
             int32_t until = last == INT32_MAX || plan->keep_all ? INT32_MAX : last < 0 ? group : plan->steps[last].group;
-            if (root == out) state->from[root] = group, state->to[root] = group;
+            if (root == out) {
+                state->from[root] = group;
+                state->to[root] = group;
+            }
             if (until > state->to[root]) state->to[root] = until;
         }
     }
@@ -192,7 +195,8 @@ static heed_status place_all(liveness *state, life *lives, int32_t *sharers, hee
         if (!heed_plan_value_bytes(plan, (heed_value)i, &bytes)) return heed_fail_memory(error, SIZE_MAX, info->name);
         heed_place place = {HEED_PLACE_EXTERNAL, (heed_value)i, 0, heed_shape_columns(info->shape)};
         if (info->kind == HEED_VALUE_INPUT) {
-            place.where = HEED_PLACE_WORKSPACE, place.offset = inputs_end;
+            place.where = HEED_PLACE_WORKSPACE;
+            place.offset = inputs_end;
             if (!heed_add_size(inputs_end, aligned(bytes), &inputs_end)) return heed_fail_memory(error, bytes, info->name);
         }
         plan->places[i] = place;
@@ -229,6 +233,10 @@ heed_status heed_plan_place(heed_plan *plan, heed_error *error)
     if (!plan->places || !state.from || !state.to || !state.last_read || !lives || !sharers)
         status = heed_fail_memory(error, n * sizeof *lives, "the memory plan");
     else status = place_all(&state, lives, sharers, error);
-    free(state.from), free(state.to), free(state.last_read), free(lives), free(sharers);
+    free(state.from);
+    free(state.to);
+    free(state.last_read);
+    free(lives);
+    free(sharers);
     return status;
 }

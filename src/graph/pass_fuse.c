@@ -35,9 +35,13 @@ static fused as_fused(const heed_node *node)
         return f;
     }
     const heed_product_attributes *product = node->attributes;
-    f.in[HEED_FUSED_A] = node->in[0], f.in[HEED_FUSED_B] = node->in[1];
-    f.attributes.transpose_a = product->transpose_a, f.attributes.transpose_b = product->transpose_b, f.attributes.rounded = product->rounded;
-    f.attributes.activation = HEED_UNARY_LINEAR, f.attributes.joined = 1;
+    f.in[HEED_FUSED_A] = node->in[0];
+    f.in[HEED_FUSED_B] = node->in[1];
+    f.attributes.transpose_a = product->transpose_a;
+    f.attributes.transpose_b = product->transpose_b;
+    f.attributes.rounded = product->rounded;
+    f.attributes.activation = HEED_UNARY_LINEAR;
+    f.attributes.joined = 1;
     return f;
 }
 
@@ -150,13 +154,20 @@ static heed_status fuse_chains(heed_graph *graph, heed_error *error)
         }
         fused f = state.result[i];
         for (int j = 0; j < HEED_FUSED_INPUTS; j++) f.in[j] = heed_graph_rewrite_find(&rewrite, f.in[j]);
-        graph->scope = node.scope, graph->clone = node.clone, graph->in_gradient = node.is_gradient;
+        graph->scope = node.scope;
+        graph->clone = node.clone;
+        graph->in_gradient = node.is_gradient;
         heed_graph_rewrite_replace(&rewrite, node.out[0], emit_fused(graph, &f));
-        graph->clone = 0, graph->in_gradient = false;
+        graph->clone = 0;
+        graph->in_gradient = false;
     }
     graph->scope = "";
     if (rewrite.graph) status = heed_graph_rewrite_end(&rewrite, error);
-    free(state.uses), free(state.reader), free(state.result), free(state.role), free(state.note);
+    free(state.uses);
+    free(state.reader);
+    free(state.result);
+    free(state.role);
+    free(state.note);
     return status;
 }
 
@@ -184,9 +195,11 @@ static bool pair_with_gate(const heed_graph *graph, const int32_t *uses, const h
     bool turned = g.attributes.activation != HEED_UNARY_LINEAR;
     const fused *first = turned ? &g : &f, *second = turned ? &f : &g;
     *both = *first;
-    both->attributes.joined = 2, both->attributes.gated = 1;
+    both->attributes.joined = 2;
+    both->attributes.gated = 1;
     both->in[HEED_FUSED_GATE] = HEED_NONE;
-    both->in[HEED_FUSED_B + 1] = second->in[HEED_FUSED_B], both->in[HEED_FUSED_BIAS + 1] = second->in[HEED_FUSED_BIAS];
+    both->in[HEED_FUSED_B + 1] = second->in[HEED_FUSED_B];
+    both->in[HEED_FUSED_BIAS + 1] = second->in[HEED_FUSED_BIAS];
     return true;
 }
 
@@ -215,13 +228,18 @@ static heed_status fuse_gates(heed_graph *graph, heed_error *error)
         }
         pair_with_gate(graph, uses, node, &rewrite.old[partner[i] - 1], &both);
         for (int j = 0; j < HEED_FUSED_INPUTS; j++) both.in[j] = heed_graph_rewrite_find(&rewrite, both.in[j]);
-        graph->scope = node->scope, graph->clone = node->clone, graph->in_gradient = node->is_gradient;
+        graph->scope = node->scope;
+        graph->clone = node->clone;
+        graph->in_gradient = node->is_gradient;
         heed_graph_rewrite_replace(&rewrite, node->out[0], emit_fused(graph, &both));
-        graph->clone = 0, graph->in_gradient = false;
+        graph->clone = 0;
+        graph->in_gradient = false;
     }
     graph->scope = "";
     if (rewrite.graph) status = heed_graph_rewrite_end(&rewrite, error);
-    free(uses), free(maker), free(partner);
+    free(uses);
+    free(maker);
+    free(partner);
     return status;
 }
 
@@ -272,14 +290,17 @@ static heed_status fuse_joins(heed_graph *graph, heed_error *error)
             f.in[HEED_FUSED_BIAS + m] = part.in[HEED_FUSED_BIAS];
             members[m]->dead = true;
         }
-        graph->scope = node->scope, graph->clone = node->clone, graph->in_gradient = node->is_gradient;
+        graph->scope = node->scope;
+        graph->clone = node->clone;
+        graph->in_gradient = node->is_gradient;
         heed_value joined = emit_fused(graph, &f);
         for (int m = 0; m < count; m++) {
             int64_t width = graph->values[members[m]->out[0]].shape.dim[1];
             heed_graph_rewrite_replace(&rewrite, members[m]->out[0], heed_slice(graph, joined, begin, begin + width));
             begin += width;
         }
-        graph->clone = 0, graph->in_gradient = false;
+        graph->clone = 0;
+        graph->in_gradient = false;
     }
     graph->scope = "";
     return heed_graph_rewrite_end(&rewrite, error);
@@ -329,14 +350,18 @@ static heed_status fuse_norms(heed_graph *graph, heed_error *error)
         const heed_norm_attributes *how = norm->attributes;
         fused f = as_fused(node);
         f.attributes.norm = norm->id == HEED_OP_LAYER_NORM ? HEED_FUSED_NORM_LAYER : HEED_FUSED_NORM_RMS;
-        f.attributes.eps = how->eps, f.attributes.offset = how->offset;
+        f.attributes.eps = how->eps;
+        f.attributes.offset = how->offset;
         f.in[HEED_FUSED_A] = norm->in[0];
         f.in[HEED_FUSED_NORM_GAIN] = norm->n_in > 1 ? norm->in[1] : HEED_NONE;
         f.in[HEED_FUSED_NORM_BIAS] = norm->n_in > 2 ? norm->in[2] : HEED_NONE;
         for (int j = 0; j < HEED_FUSED_INPUTS; j++) f.in[j] = heed_graph_rewrite_find(&rewrite, f.in[j]);
-        graph->scope = node->scope, graph->clone = node->clone, graph->in_gradient = node->is_gradient;
+        graph->scope = node->scope;
+        graph->clone = node->clone;
+        graph->in_gradient = node->is_gradient;
         heed_graph_rewrite_replace(&rewrite, node->out[0], emit_fused(graph, &f));
-        graph->clone = 0, graph->in_gradient = false;
+        graph->clone = 0;
+        graph->in_gradient = false;
     }
     graph->scope = "";
     free(uses);

@@ -81,11 +81,14 @@ static heed_status rewrite_chains(const chains *state, heed_graph *graph, heed_e
         if (state->role[i] != END) continue;
         grown g = state->result[i];
         for (int j = 0; j < HEED_EXPERT_INPUTS; j++) g.in[j] = heed_graph_rewrite_find(&rewrite, g.in[j]);
-        graph->scope = node->scope, graph->clone = node->clone, graph->in_gradient = node->is_gradient;
+        graph->scope = node->scope;
+        graph->clone = node->clone;
+        graph->in_gradient = node->is_gradient;
         const bool outer = g.id == HEED_OP_EXPERT_OUTER;
         heed_graph_rewrite_replace(&rewrite, node->out[0], heed_emit(graph, g.id, g.in, outer ? HEED_EXPERT_OUTER_STATE + 1 : HEED_EXPERT_INPUTS,
                                                                      outer ? (const void *)&g.outer : &g.attributes, NULL));
-        graph->clone = 0, graph->in_gradient = false;
+        graph->clone = 0;
+        graph->in_gradient = false;
     }
     graph->scope = "";
     return heed_graph_rewrite_end(&rewrite, error);
@@ -106,6 +109,9 @@ heed_status heed_pass_fuse_experts(heed_graph *graph, heed_error *error)
     for (size_t i = 0; status == HEED_OK && i < n; i++)
         if (state.role[i] == STAYS && (graph->nodes[i].id == HEED_OP_EXPERT_PRODUCT || graph->nodes[i].id == HEED_OP_EXPERT_OUTER)) follow(&state, i);
     if (status == HEED_OK) status = rewrite_chains(&state, graph, error);
-    free(state.uses), free(state.reader), free(state.result), free(state.role);
+    free(state.uses);
+    free(state.reader);
+    free(state.result);
+    free(state.role);
     return status;
 }

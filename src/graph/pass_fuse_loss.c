@@ -126,7 +126,10 @@ static heed_status fuse_states(heed_graph *graph, heed_error *error)
     for (size_t i = 0; status == HEED_OK && i < n; i++) {
         const heed_node *node = &graph->nodes[i];
         int32_t summand = node->id == HEED_OP_ACCUMULATE && uses[node->in[1]] == 1 ? graph->values[node->in[1]].node : -1;
-        if (summand >= 0 && place_of_state(graph, &graph->nodes[summand], node)) partner[i] = summand + 1, partner[summand] = (int32_t)i + 1;
+        if (summand >= 0 && place_of_state(graph, &graph->nodes[summand], node)) {
+            partner[i] = summand + 1;
+            partner[summand] = (int32_t)i + 1;
+        }
     }
     if (status == HEED_OK) status = heed_graph_rewrite_begin(&rewrite, graph, error);
     for (size_t i = 0; status == HEED_OK && i < n; i++) {
@@ -144,7 +147,8 @@ static heed_status fuse_states(heed_graph *graph, heed_error *error)
             }
         }
     }
-    free(uses), free(partner);
+    free(uses);
+    free(partner);
     return rewrite.graph ? heed_graph_rewrite_end(&rewrite, error) : status;
 }
 

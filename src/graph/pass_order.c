@@ -44,14 +44,16 @@ static heed_status split_sums(heed_graph *graph, heed_error *error)
             continue;
         }
         split = true;
-        graph->scope = node->scope, graph->in_gradient = node->is_gradient;
+        graph->scope = node->scope;
+        graph->in_gradient = node->is_gradient;
         heed_value state = heed_graph_rewrite_find(&rewrite, node->in[0]);
         heed_graph_rewrite_replace(&rewrite, node->out[0], accumulate_all(&rewrite, uses, producer, state, node->in[1]));
         graph->in_gradient = false;
     }
     graph->scope = "";
     if (rewrite.graph) status = heed_graph_rewrite_end(&rewrite, error);
-    free(uses), free(producer);
+    free(uses);
+    free(producer);
     return status == HEED_OK && split ? heed_pass_dead(graph, error) : status; /* a sum that nobody reads would still count as a reader */
 }
 
@@ -70,12 +72,15 @@ static void find_places(const heed_graph *graph, turn *turns)
         int32_t before = graph->values[node->in[0]].node, place = graph->values[node->in[1]].node; /* -1: an external is there from the start */
         if (before >= 0 && (place < 0 || turns[before].root > turns[place].root)) place = before;
         if (place < 0) continue;
-        turns[i].moves = true, turns[i].behind = place, turns[i].root = turns[place].root;
+        turns[i].moves = true;
+        turns[i].behind = place;
+        turns[i].root = turns[place].root;
     }
     for (size_t i = graph->n_nodes; i-- > 0;)
         if (turns[i].moves) {
             turn *place = &turns[turns[i].behind];
-            turns[i].next = place->first, place->first = (int32_t)i + 1;
+            turns[i].next = place->first;
+            place->first = (int32_t)i + 1;
         }
 }
 

@@ -19,7 +19,11 @@ typedef struct {
 static void number_segments(recompute *state, const heed_graph *graph)
 {
     int32_t current = 0;
-    for (size_t i = 0; i < graph->n_values; i++) state->segment[i] = -1, state->clone[i] = HEED_NONE, state->keep[i] = true;
+    for (size_t i = 0; i < graph->n_values; i++) {
+        state->segment[i] = -1;
+        state->clone[i] = HEED_NONE;
+        state->keep[i] = true;
+    }
     for (size_t i = 0; i < state->rewrite.n_old; i++) {
         const heed_node *node = &state->rewrite.old[i];
         if (node->is_gradient) continue;

@@ -9,8 +9,10 @@ heed_status heed_graph_rewrite_begin(heed_graph_rewrite *rewrite, heed_graph *gr
     if (!replacement) return heed_fail_memory(error, graph->n_values * sizeof *replacement, "a graph pass");
     *rewrite = (heed_graph_rewrite){.graph = graph, .n_values = graph->n_values, .replacement = replacement};
     for (size_t i = 0; i < graph->n_values; i++) rewrite->replacement[i] = (heed_value)i;
-    rewrite->old = graph->nodes, rewrite->n_old = graph->n_nodes;
-    graph->nodes = NULL, graph->n_nodes = graph->nodes_capacity = 0;
+    rewrite->old = graph->nodes;
+    rewrite->n_old = graph->n_nodes;
+    graph->nodes = NULL;
+    graph->n_nodes = graph->nodes_capacity = 0;
     return HEED_OK;
 }
 

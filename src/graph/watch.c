@@ -20,7 +20,9 @@ void heed_profile_add(heed_profile *profile, const heed_profile_line *line)
     }
     heed_profile_line *sum = &profile->lines[at];
     for (int n = 0; n < HEED_NUMBERS; n++) sum->flops[n] += line->flops[n];
-    sum->seconds += line->seconds, sum->bytes += line->bytes, sum->runs += line->runs;
+    sum->seconds += line->seconds;
+    sum->bytes += line->bytes;
+    sum->runs += line->runs;
 }
 
 void heed_watch_add(const heed_watch *watch, const heed_profile_line *line)
@@ -44,7 +46,8 @@ static void add_group(heed_profile *profile, const heed_step *steps, const heed_
         else
             for (int j = 0; j < a->n_in + a->n_out; j++)
                 if (a->in[j].data) cost.bytes += (double)heed_shape_elements(a->in[j].shape) * heed_dtype_width(a->in[j].dtype);
-        line.flops[cost.number] += cost.flops, line.bytes += cost.bytes;
+        line.flops[cost.number] += cost.flops;
+        line.bytes += cost.bytes;
     }
     heed_profile_add(profile, &line);
 }
@@ -70,7 +73,8 @@ static bool is_finite(const heed_graph *graph, heed_value value, const heed_oper
         for (int64_t j = 0; j < columns; j++) {
             float x = ((const float *)operand->data)[i * operand->row_stride + j];
             if (isfinite(x) || (infinities && !isnan(x))) continue;
-            *row = i, *column = j;
+            *row = i;
+            *column = j;
             return false;
         }
     return true;

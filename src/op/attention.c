@@ -155,7 +155,9 @@ static heed_status gradient(heed_graph *graph, const heed_node *node, const heed
                          dout[2] != HEED_NONE ? "weights" : "logarithms of the sums");
     heed_value in[HEED_ATTENTION_BACKWARD_INPUTS], out[HEED_MAX_OUTPUTS];
     for (int i = 0; i < HEED_ATTENTION_INPUTS; i++) in[i] = heed_node_input(node, i);
-    in[HEED_ATTENTION_Y] = node->out[0], in[HEED_ATTENTION_LSE] = node->out[1], in[HEED_ATTENTION_DY] = dout[0];
+    in[HEED_ATTENTION_Y] = node->out[0];
+    in[HEED_ATTENTION_LSE] = node->out[1];
+    in[HEED_ATTENTION_DY] = dout[0];
     heed_emit(graph, HEED_OP_ATTENTION_BACKWARD, in, HEED_ATTENTION_BACKWARD_INPUTS, node->attributes, out);
     for (int i = 0; i < 3; i++) din[i] = out[i];
     if (heed_node_input(node, HEED_ATTENTION_SINKS) != HEED_NONE) din[HEED_ATTENTION_SINKS] = sink_gradient(graph, node, dout[0]);
@@ -195,14 +197,25 @@ heed_value heed_attention(heed_graph *graph, heed_value q, heed_value k, heed_va
 {
     heed_attention_attributes attributes;
     memset(&attributes, 0, sizeof attributes);
-    attributes.heads = options->heads, attributes.kv_heads = options->kv_heads, attributes.head_width = options->head_width;
-    attributes.causal = options->causal, attributes.window = options->window;
-    if (inputs->slopes != HEED_NONE) attributes.alibi_scale = options->alibi_scale, attributes.alibi_rounded = options->alibi_rounded;
-    attributes.scale = options->scale, attributes.dropout = options->dropout, attributes.soft_cap = options->soft_cap;
+    attributes.heads = options->heads;
+    attributes.kv_heads = options->kv_heads;
+    attributes.head_width = options->head_width;
+    attributes.causal = options->causal;
+    attributes.window = options->window;
+    if (inputs->slopes != HEED_NONE) {
+        attributes.alibi_scale = options->alibi_scale;
+        attributes.alibi_rounded = options->alibi_rounded;
+    }
+    attributes.scale = options->scale;
+    attributes.dropout = options->dropout;
+    attributes.soft_cap = options->soft_cap;
     attributes.stream = options->dropout > 0 ? heed_graph_stream(graph) : 0;
     attributes.want_weights = options->want_weights;
     attributes.blind_mean = options->blind_mean && inputs->sinks == HEED_NONE; /* a sink takes all of what no key gets */
-    if (options->want_weights) attributes.max_queries = options->max_queries, attributes.max_keys = options->max_keys;
+    if (options->want_weights) {
+        attributes.max_queries = options->max_queries;
+        attributes.max_keys = options->max_keys;
+    }
     heed_value in[HEED_ATTENTION_INPUTS] = {q, k, v, inputs->sequences, inputs->query_index, inputs->key_index, inputs->block_table,
                                             inputs->slopes, inputs->sinks};
     heed_value out[HEED_MAX_OUTPUTS], y = heed_emit(graph, HEED_OP_ATTENTION, in, HEED_ATTENTION_INPUTS, &attributes, out);

@@ -58,7 +58,8 @@ static heed_status gradient(heed_graph *graph, const heed_node *node, const heed
     (void)error;
     heed_value out[2] = {HEED_BAD, HEED_BAD};
     heed_emit(graph, HEED_OP_CLAMPED_SWIGLU_BACKWARD, (heed_value[]){dout[0], node->in[0], node->in[1]}, 3, node->attributes, out);
-    din[0] = out[0], din[1] = out[1];
+    din[0] = out[0];
+    din[1] = out[1];
     return HEED_OK;
 }
 

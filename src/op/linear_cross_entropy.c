@@ -36,7 +36,8 @@ static inline REAL(row_totals) REAL(totals)(const heed_kernel_args *args, int64_
     for (int64_t j = 1; j < width; j++) t.largest = R(fmax)(t.largest, REAL(logit)(args, i, j));
     for (int64_t j = 0; j < width; j++) {
         real difference = REAL(logit)(args, i, j) - t.largest;
-        t.sum += R(exp)(difference), t.mean += difference / (real)width;
+        t.sum += R(exp)(difference);
+        t.mean += difference / (real)width;
     }
     return t;
 }

@@ -26,7 +26,10 @@ static inline int64_t REAL(first_largest)(const heed_operand *x, heed_reduced ov
     real largest = *REAL(flat)(x, o * over.count * over.inner + i);
     for (int64_t k = 1; k < over.count; k++) {
         real value = *REAL(flat)(x, (o * over.count + k) * over.inner + i);
-        if (value > largest || (isnan(value) && !isnan(largest))) largest = value, best = k;
+        if (value > largest || (isnan(value) && !isnan(largest))) {
+            largest = value;
+            best = k;
+        }
     }
     return best;
 }

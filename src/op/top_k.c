@@ -26,9 +26,15 @@ void REAL(heed_top_k_reference)(const heed_kernel_args *args)
             int64_t place = c < count ? c : count;
             while (place > 0 && REAL(larger)(from[c], best[place - 1])) {
                 place--;
-                if (place + 1 < count) best[place + 1] = best[place], at[place + 1] = at[place];
+                if (place + 1 < count) {
+                    best[place + 1] = best[place];
+                    at[place + 1] = at[place];
+                }
             }
-            if (place < count) best[place] = from[c], at[place] = (int32_t)c;
+            if (place < count) {
+                best[place] = from[c];
+                at[place] = (int32_t)c;
+            }
         }
     }
 }

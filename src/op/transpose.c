@@ -24,7 +24,8 @@ static heed_status infer(heed_infer *infer, heed_error *error)
 
 static heed_status gradient(heed_graph *graph, const heed_node *node, const heed_value *dout, heed_value *din, heed_error *error)
 {
-    (void)node, (void)error;
+    (void)node;
+    (void)error;
     din[0] = heed_transpose(graph, dout[0]);
     return HEED_OK;
 }

@@ -11,7 +11,10 @@ static uint16_t get_bits(const uint8_t *bytes)
 
 static void split_nibbles(const uint8_t *nibbles, uint8_t *q)
 {
-    for (int i = 0; i < 16; i++) q[i] = nibbles[i] & 15, q[i + 16] = nibbles[i] >> 4;
+    for (int i = 0; i < 16; i++) {
+        q[i] = nibbles[i] & 15;
+        q[i + 16] = nibbles[i] >> 4;
+    }
 }
 
 static void split_q4_0(const void *block, heed_block_parts *parts)
@@ -24,7 +27,8 @@ static void split_q4_0(const void *block, heed_block_parts *parts)
 static void split_q4_1(const void *block, heed_block_parts *parts)
 {
     const uint8_t *bytes = block;
-    parts->d = get_bits(bytes), parts->m = get_bits(bytes + 2);
+    parts->d = get_bits(bytes);
+    parts->m = get_bits(bytes + 2);
     split_nibbles(bytes + 4, parts->q);
 }
 
@@ -46,7 +50,8 @@ static void split_q8_0(const void *block, heed_block_parts *parts)
 static void split_q4_k(const void *block, heed_block_parts *parts)
 {
     const uint8_t *bytes = block, *nibbles = bytes + 16;
-    parts->d = get_bits(bytes), parts->m = get_bits(bytes + 2);
+    parts->d = get_bits(bytes);
+    parts->m = get_bits(bytes + 2);
     for (int i = 0; i < 8; i++) heed_k_scale_minimum(bytes + 4, i, &parts->scale[i], &parts->minimum[i]);
     for (int i = 0; i < 256; i++) parts->q[i] = nibbles[i / 64 * 32 + i % 32] >> (i / 32 % 2 * 4) & 15;
 }

@@ -10,7 +10,9 @@ static float improve(const float *values, int count, float scale, int low, int h
     double product = 0, square = 0, energy = 0;
     for (int i = 0; i < count; i++) {
         double q = heed_round_between(values[i] * inverse, low, high), x = values[i];
-        product += x * q, square += q * q, energy += x * x;
+        product += x * q;
+        square += q * q;
+        energy += x * x;
     }
     *error = square > 0 ? energy - product * product / square : energy;
     return square > 0 ? (float)(product / square) : 0;
@@ -28,7 +30,10 @@ float heed_fit_scale(const float *values, int count, int low, int high)
             float reach = (side ? (float)high : (float)low) * (0.85f + 0.3f * (float)i / CANDIDATES);
             double error;
             float scale = improve(values, count, largest / reach, low, high, &error);
-            if (least < 0 || error < least) least = error, best = scale;
+            if (least < 0 || error < least) {
+                least = error;
+                best = scale;
+            }
         }
     return best;
 }
@@ -40,7 +45,11 @@ static void improve_both(const float *values, int count, int high, float *scale,
     double q1 = 0, q2 = 0, x1 = 0, xq = 0, x2 = 0, n = count;
     for (int i = 0; i < count; i++) {
         double q = heed_round_between((values[i] + *minimum) * inverse, 0, high), x = values[i];
-        q1 += q, q2 += q * q, x1 += x, xq += x * q, x2 += x * x;
+        q1 += q;
+        q2 += q * q;
+        x1 += x;
+        xq += x * q;
+        x2 += x * x;
     }
     double divisor = n * q2 - q1 * q1, s = divisor > 0 ? (n * xq - q1 * x1) / divisor : 0, m = divisor > 0 ? (s * q1 - x1) / n : -x1 / n;
     if (m < 0) {
@@ -68,7 +77,11 @@ void heed_fit_scale_minimum(const float *values, int count, int high, float *sca
         float s = (top - low) / ((float)high * (0.85f + 0.3f * (float)i / CANDIDATES)), m = -low;
         double error = 0;
         for (int round = 0; round < ROUNDS; round++) improve_both(values, count, high, &s, &m, &error);
-        if (least < 0 || error < least) least = error, *scale = s, *minimum = m;
+        if (least < 0 || error < least) {
+            least = error;
+            *scale = s;
+            *minimum = m;
+        }
     }
 }
 

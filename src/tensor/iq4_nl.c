@@ -28,7 +28,9 @@ static double improve(const float *values, float *scale)
     double product = 0, square = 0, energy = 0;
     for (int i = 0; i < 32; i++) {
         double level = heed_iq4_levels[nearest_level(values[i] * inverse)], x = values[i];
-        product += x * level, square += level * level, energy += x * x;
+        product += x * level;
+        square += level * level;
+        energy += x * x;
     }
     *scale = (float)(product / square); /* no level is 0 */
     return energy - product * product / square;
@@ -45,7 +47,10 @@ void heed_iq4_nl_encode(const float *values, void *block)
     for (size_t i = 0; largest != 0 && i < sizeof reaches / sizeof *reaches; i++) {
         float scale = largest / reaches[i];
         double error = improve(values, &scale);
-        if (least < 0 || error < least) least = error, best = scale;
+        if (least < 0 || error < least) {
+            least = error;
+            best = scale;
+        }
     }
     float inverse = heed_inverse(heed_put_f16(bytes, best));
     for (int i = 0; i < 16; i++) bytes[2 + i] = (uint8_t)(nearest_level(values[i] * inverse) | nearest_level(values[i + 16] * inverse) << 4);

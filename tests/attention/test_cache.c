@@ -217,16 +217,22 @@ static void wrong_uses_are_errors(void **state)
     heed_cache_options options = small;
     options.columns = 0;
     assert_fails(HEED_E_ARG, "expected positive", heed_cache_new(&cache, &options, &error));
-    options = small, options.positions = INT64_MAX;
+    options = small;
+    options.positions = INT64_MAX;
     assert_fails(HEED_E_ARG, "shorter context", heed_cache_new(&cache, &options, &error));
-    options = small, options.sequences = INT64_MAX / 2;
+    options = small;
+    options.sequences = INT64_MAX / 2;
     assert_fails(HEED_E_ARG, "fewer sequences", heed_cache_new(&cache, &options, &error));
-    options = small, options.columns = INT64_MAX / 1000;
+    options = small;
+    options.columns = INT64_MAX / 1000;
     assert_fails(HEED_E_ARG, "address space", heed_cache_new(&cache, &options, &error));
-    options = small, options.columns = (int64_t)1 << 40;
+    options = small;
+    options.columns = (int64_t)1 << 40;
     assert_fails(HEED_E_NOMEM, "address space", heed_cache_new(&cache, &options, &error));
     assert_fails(HEED_E_NOMEM, "a context of 0 positions for each would fit", heed_cache_new(&cache, &options, &error));
-    options = small, options.columns = (int64_t)1 << 20, options.positions = 1 << 20; /* 6 x 2^42 bytes an array: a few of them fit */
+    options = small;
+    options.columns = (int64_t)1 << 20;
+    options.positions = 1 << 20; /* 6 x 2^42 bytes an array: a few of them fit */
     options.arrays = 32;
     heed_error error = {0};
     assert_int_equal(heed_cache_new(&cache, &options, &error), HEED_E_NOMEM);

@@ -28,10 +28,13 @@ static void attention_lay_out(attention_data *d)
     while (d->count < ATTENTION_SEQUENCES && d->queries[d->count] >= 0) {
         int64_t b = d->count++;
         if (!d->cross && !d->cache) d->keys[b] = d->queries[b];
-        d->query_start[b] = d->rows + gap, d->key_start[b] = d->key_rows + gap;
-        d->rows = d->query_start[b] + d->queries[b], d->key_rows = d->key_start[b] + d->keys[b];
+        d->query_start[b] = d->rows + gap;
+        d->key_start[b] = d->key_rows + gap;
+        d->rows = d->query_start[b] + d->queries[b];
+        d->key_rows = d->key_start[b] + d->keys[b];
     }
-    d->rows += gap, d->key_rows += gap;
+    d->rows += gap;
+    d->key_rows += gap;
     if (d->cache) d->key_rows = d->count * ATTENTION_BLOCKS * HEED_BLOCK_POSITIONS;
     if (!d->cross && !d->cache) d->key_rows = d->rows;
 }
@@ -103,7 +106,9 @@ static kernel_case attention_case(attention_data *d, bool backward)
     attention_lay_out(d);
     kernel_case c = {.name = d->name, .graph = heed_graph_new(), .op = backward ? HEED_OP_ATTENTION_BACKWARD : HEED_OP_ATTENTION,
                      .element = attention_element, .data = d, .tolerance = 1e-6, .absolute = backward ? 4e-6 : 0};
-    c.count[HEED_EXTENT_ROWS] = d->rows, c.count[HEED_EXTENT_SOURCE_ROWS] = d->key_rows, c.count[HEED_EXTENT_SEQUENCES] = d->count;
+    c.count[HEED_EXTENT_ROWS] = d->rows;
+    c.count[HEED_EXTENT_SOURCE_ROWS] = d->key_rows;
+    c.count[HEED_EXTENT_SEQUENCES] = d->count;
     heed_graph *g = c.graph;
     int64_t wide = (int64_t)d->kv_heads * d->width;
     heed_extent key_extent = d->cross ? HEED_EXTENT_SOURCE_ROWS : HEED_EXTENT_ROWS;
@@ -121,7 +126,12 @@ static kernel_case attention_case(attention_data *d, bool backward)
     heed_attention_options options = {.heads = d->heads, .kv_heads = d->kv_heads, .head_width = d->width, .causal = d->causal, .window = d->window,
         .scale = d->scale != 0 ? d->scale : 0.3f, .dropout = d->dropout, .soft_cap = d->cap, .alibi_scale = 0.7f, .alibi_rounded = d->rounded, .want_weights = d->want_weights, .max_queries = 70, .max_keys = 75};
     heed_value y = heed_attention(g, q, k, v, &in, &options, NULL);
-    if (d->bf16) ((heed_attention_attributes *)g->nodes[g->n_nodes - 1].attributes)->rounded = true, c.tolerance = 0x1p-8, c.absolute = backward ? 0x1p-9 : 0, c.flushed = true;
+    if (d->bf16) {
+        ((heed_attention_attributes *)g->nodes[g->n_nodes - 1].attributes)->rounded = true;
+        c.tolerance = 0x1p-8;
+        c.absolute = backward ? 0x1p-9 : 0;
+        c.flushed = true;
+    }
     if (backward) {
         heed_value dq[3], loss = heed_reduce(g, HEED_REDUCE_SUM, heed_reduce(g, HEED_REDUCE_SUM, y, 0, false), 0, false);
         heed_error error = {0};

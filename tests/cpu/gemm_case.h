@@ -39,7 +39,9 @@ static inline void guarded_free(guarded *g)
 static uint64_t random_state = 88172645463325252u;
 static inline uint32_t random_bits(void)
 {
-    random_state ^= random_state << 13, random_state ^= random_state >> 7, random_state ^= random_state << 17;
+    random_state ^= random_state << 13;
+    random_state ^= random_state >> 7;
+    random_state ^= random_state << 17;
     return (uint32_t)(random_state >> 32);
 }
 static inline float random_float(void) { return (float)(int32_t)random_bits() * 0x1p-31f; }
@@ -120,7 +122,8 @@ static inline float *chains(const heed_gemm *gemm, const float *b, const float *
 static inline bool same_bits(float a, float b)
 {
     uint32_t x, y;
-    memcpy(&x, &a, 4), memcpy(&y, &b, 4);
+    memcpy(&x, &a, 4);
+    memcpy(&y, &b, 4);
     return x == y || (isnan(a) && isnan(b));
 }
 
@@ -132,9 +135,12 @@ static inline void run_all(const heed_gemm *gemm, heed_isa isa, int parts, int s
     if (gemm->ahead) {
         size_t a, b;
         heed_gemm_ahead_bytes(gemm, isa, &a, &b);
-        packed_a = guarded_new(a), packed_b = guarded_new(b);
-        memset(packed_a.data, 0xFF, a), memset(packed_b.data, 0xFF, b);
-        ahead.packed_a = packed_a.data, ahead.packed_b = packed_b.data;
+        packed_a = guarded_new(a);
+        packed_b = guarded_new(b);
+        memset(packed_a.data, 0xFF, a);
+        memset(packed_b.data, 0xFF, b);
+        ahead.packed_a = packed_a.data;
+        ahead.packed_b = packed_b.data;
         gemm = &ahead;
         for (int i = 0; i < 1 + seed % 5; i++) heed_gemm_pack_ahead(gemm, isa, seed & 1 ? seed % 5 - i : i, 1 + seed % 5);
     }
@@ -142,7 +148,10 @@ static inline void run_all(const heed_gemm *gemm, heed_isa isa, int parts, int s
     memset(scratch.data, 0xFF, scratch.bytes);
     for (int i = 0; i < parts; i++) heed_gemm_run(gemm, isa, seed & 1 ? parts - 1 - i : i, parts, scratch.data);
     guarded_free(&scratch);
-    if (gemm->ahead) guarded_free(&packed_a), guarded_free(&packed_b);
+    if (gemm->ahead) {
+        guarded_free(&packed_a);
+        guarded_free(&packed_b);
+    }
 }
 
 #endif

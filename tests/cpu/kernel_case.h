@@ -186,7 +186,9 @@ static void case_pack_one(case_operands *all, int input, const heed_backend *bac
     heed_free_aligned(all->memory[input]);
     all->memory[input] = panels;
     all->bytes[input] = bytes;
-    x->data = panels, x->layout = HEED_LAYOUT_PANELS, x->row_stride = heed_shape_columns(x->shape);
+    x->data = panels;
+    x->layout = HEED_LAYOUT_PANELS;
+    x->row_stride = heed_shape_columns(x->shape);
 }
 
 static void case_pack(const kernel_case *c, case_operands *all, const heed_backend *backend)
@@ -203,7 +205,8 @@ static void case_run_kernel(const heed_kernel *kernel, heed_kernel_args args, in
     assert_non_null(common);
     memset(memory, 0x7F, scratch + 64);
     memset(common, 0x7F, shared + 64);
-    args.scratch = memory, args.shared = common;
+    args.scratch = memory;
+    args.shared = common;
     int phases = kernel->live_phases ? kernel->live_phases(&args) : kernel->phases ? kernel->phases : 1;
     for (args.phase = 0; args.phase < phases; args.phase++) {
         int parts = kernel->parts ? kernel->parts(&args) : cut;
@@ -296,7 +299,10 @@ static void case_check(const kernel_case *c, void (*used)(const char *kernel))
             if (isa < (int)heed_isa_detect() && variant != isa % 2) continue; /* the best instruction set takes all variants */
             int64_t gap = variant == 1 ? 5 : variant == 2 ? 16 : 0;
             case_operands all = case_operands_new(c, gap, false), before = case_operands_new(c, gap, false);
-            if (c->panels) case_pack(c, &all, backend), case_pack(c, &before, backend);
+            if (c->panels) {
+                case_pack(c, &all, backend);
+                case_pack(c, &before, backend);
+            }
             const heed_kernel *kernel = case_kernel(c, &all, backend);
             if (!kernel) fail_msg("%s: no kernel for %s on %s", c->name, heed_ops[c->op]->name, heed_isa_name((heed_isa)isa));
             if (used) used(kernel->name);

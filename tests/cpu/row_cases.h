@@ -34,7 +34,10 @@ static double row_element(const kernel_case *c, int input, int64_t row, int64_t 
 static kernel_case row_case(const char *name, heed_op_id op, int64_t rows, const row_data *data)
 {
     kernel_case c = {.name = name, .graph = heed_graph_new(), .op = op, .element = row_element, .data = data};
-    c.count[HEED_EXTENT_ROWS] = rows, c.count[HEED_EXTENT_SOURCE_ROWS] = rows + 1, c.count[HEED_EXTENT_SEQUENCES] = 4, c.count[HEED_EXTENT_GATHERED] = rows;
+    c.count[HEED_EXTENT_ROWS] = rows;
+    c.count[HEED_EXTENT_SOURCE_ROWS] = rows + 1;
+    c.count[HEED_EXTENT_SEQUENCES] = 4;
+    c.count[HEED_EXTENT_GATHERED] = rows;
     return c;
 }
 

@@ -112,9 +112,11 @@ static void backward_agrees_with_the_reference(void **state)
         heed_runtime runtime = case_runtime(&forward);
         heed_kernel_args args = case_args(&forward, &all, &runtime, HEED_ISA_GENERIC);
         heed_ops[HEED_OP_ATTENTION]->reference(&args);
-        data.y = all.operand[all.n_in].data, data.lse = all.operand[all.n_in + 1].data;
+        data.y = all.operand[all.n_in].data;
+        data.lse = all.operand[all.n_in + 1].data;
         kernel_case c = attention_case(&data.d, true);
-        c.element = backward_element, c.data = &data;
+        c.element = backward_element;
+        c.data = &data;
         case_check(&c, NULL);
         heed_graph_free(c.graph);
         case_operands_free(&all);
@@ -180,7 +182,8 @@ static void batch_equals_singles(void **state)
         case_operands together = run_forward(&batch, by_place, (heed_isa)isa);
         for (int64_t b = 0; b < batch.count; b++) {
             attention_data one = batch;
-            one.queries[0] = batch.queries[b], one.queries[1] = -1;
+            one.queries[0] = batch.queries[b];
+            one.queries[1] = -1;
             first_sample = b;
             case_operands alone = run_forward(&one, by_place, (heed_isa)isa);
             check_rows(&together, batch.query_start[b], &alone, 0, batch.queries[b], "batch and single");
@@ -195,7 +198,8 @@ static void dense_equals_cache(void **state)
     (void)state;
     attention_data dense = {.name = "dense", .heads = 4, .kv_heads = 2, .width = 24, .queries = {70, 1, 130, -1}, .keys = {70, 65, 200},
                             .cross = true, .causal = true}, cache = dense;
-    cache.cross = false, cache.cache = true;
+    cache.cross = false;
+    cache.cache = true;
     first_sample = 0;
     for (int isa = 0; isa <= (int)heed_isa_detect(); isa++) {
         case_operands a = run_forward(&dense, by_place, (heed_isa)isa), b = run_forward(&cache, by_place, (heed_isa)isa);
@@ -217,7 +221,8 @@ static void prefill_equals_decoding(void **state)
             case_operands all = run_forward(&prefill, by_place, (heed_isa)isa);
             for (int64_t i = 0; i < 150; i += 7) {
                 attention_data decode = prefill;
-                decode.queries[0] = 1, decode.keys[0] = i + 1;
+                decode.queries[0] = 1;
+                decode.keys[0] = i + 1;
                 case_operands one = run_forward(&decode, by_place, (heed_isa)isa);
                 check_rows(&all, i, &one, 0, 1, "prefill and decoding");
                 case_operands_free(&one);

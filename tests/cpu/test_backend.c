@@ -40,7 +40,8 @@ static void assert_same_output(const char *name, int threads, const heed_plan *a
     assert_int_equal(n, m);
     for (size_t i = 0; i < n; i++)
         if (memcmp(&x[i], &y[i], sizeof *x)) fail_msg("%s, element %zu: %.9g with one thread, %.9g with %d", name, i, x[i], y[i], threads);
-    free(x), free(y);
+    free(x);
+    free(y);
 }
 
 /* Logits, loss and gradients, those of a training step with dropout, recomputation and accumulation included. */
@@ -59,7 +60,8 @@ static void threads_do_not_change_bits(void **state)
                 heed_workspace *wa = heed_workspace_new(), *wb = heed_workspace_new();
                 heed_error error = {0};
                 sample a, b;
-                sample_build(&a, &kinds[kind]), sample_build(&b, &kinds[kind]);
+                sample_build(&a, &kinds[kind]);
+                sample_build(&b, &kinds[kind]);
                 heed_plan *pa = plan_new(&a, alone), *pb = plan_new(&b, many);
                 for (int run = 0; run < 2; run++) {
                     assert_int_equal(sample_run(&a, pa, wa, lengths, COUNT, NULL, &error), HEED_OK);
@@ -74,10 +76,14 @@ static void threads_do_not_change_bits(void **state)
                     if (!kinds[kind].accumulate) assert_same_output(name, threads[t], pa, wa, pb, wb);
                     else assert_memory_equal(a.states[i], b.states[i], bytes);
                 }
-                heed_plan_free(pa), heed_plan_free(pb);
-                heed_workspace_free(wa), heed_workspace_free(wb);
-                sample_free(&a), sample_free(&b);
-                heed_cpu_backend_free(alone), heed_cpu_backend_free(many);
+                heed_plan_free(pa);
+                heed_plan_free(pb);
+                heed_workspace_free(wa);
+                heed_workspace_free(wb);
+                sample_free(&a);
+                sample_free(&b);
+                heed_cpu_backend_free(alone);
+                heed_cpu_backend_free(many);
             }
 }
 

@@ -32,7 +32,8 @@ static void *bind(followed *b, size_t bytes)
     void *memory = heed_allocate_aligned(bytes + 64);
     assert_non_null(memory);
     memset(memory, 0, bytes + 64);
-    b->data[b->count] = memory, b->bytes[b->count++] = bytes;
+    b->data[b->count] = memory;
+    b->bytes[b->count++] = bytes;
     return memory;
 }
 
@@ -57,7 +58,8 @@ static heed_value weight(followed *b, const char *name, heed_dtype dtype, int64_
     for (int64_t i = 0; i < rows; i++) heed_convert(stored + (size_t)i * row_bytes, dtype, x + i * columns, HEED_F32, (size_t)columns);
     assert_true(heed_cpu_panel_bytes(b->backend, dtype, rows, columns, &bytes));
     heed_cpu_panel_pack(b->backend, bind(b, bytes), dtype, rows, columns, 0, rows, stored, dtype, columns, 1);
-    free(stored), free(x);
+    free(stored);
+    free(x);
     heed_value w = heed_constant(b->graph, name, dtype, heed_shape_2(rows, columns));
     heed_value_set_layout(b->graph, w, HEED_LAYOUT_PANELS);
     return w;
@@ -115,7 +117,8 @@ static void build(followed *b, const layer *l)
     }
     heed_output(graph, "queries", part[0]);
     heed_value index, chosen = heed_top_k(graph, heed_softmax(graph, heed_product(graph, z, weight(b, "router", HEED_F32, 40, l->depth), false, true)), 3, &index);
-    heed_output(graph, "chosen", heed_softmax(graph, chosen)), heed_output(graph, "index", index);
+    heed_output(graph, "chosen", heed_softmax(graph, chosen));
+    heed_output(graph, "index", index);
     heed_value half = heed_product(graph, u, weight(b, "up", l->weights, 160, l->depth), false, true);
     heed_output(graph, "half", heed_add(graph, heed_scale(graph, heed_unary(graph, HEED_UNARY_GELU, half), 0.5, 0), half));
     build_more(b, l, x, u);
@@ -132,7 +135,8 @@ static void fill(const heed_plan *plan, heed_workspace *workspace, const layer *
     int32_t *samples = heed_plan_input(plan, workspace, "samples");
     for (int64_t i = 0; i < 2 * l->live; i++) samples[i] = (int32_t)i;
     for (int64_t i = 0; i < l->live; i++) slots[i] = i % 7 == 5 ? -1 : (int32_t)((i * 11) % CACHE_ROWS); /* 11 and 300 have no common divisor */
-    free(x), free(table);
+    free(x);
+    free(table);
 }
 
 /* Outputs and caches of a run, one behind the other. */
@@ -224,9 +228,12 @@ static void steps_follow(void **state)
     assert_int_equal(few, 3 + 4 + 3 + 3 + 2 + 1);
     l.norms = true;
     assert_int_equal(compare(&l, best), few + 2 * 3);
-    l.rows = 512, l.live = 290; /* fewer than the caches have rows: slots differ */
+    l.rows = 512;
+    l.live = 290; /* fewer than the caches have rows: slots differ */
     assert_int_equal(compare(&l, best), few + 2 * 3);
-    l.rows = 4, l.live = 4, l.depth = 8192; /* the router is cut by columns, and stays so */
+    l.rows = 4;
+    l.live = 4;
+    l.depth = 8192; /* the router is cut by columns, and stays so */
     assert_int_equal(compare(&l, best), few + 2 * 3 - 3);
 }
 

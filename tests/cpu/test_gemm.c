@@ -28,7 +28,8 @@ static void check_mode(heed_isa isa, int64_t m, int64_t n, int64_t k, bool a_tra
     gemm.c_stride = n + 1 + random_below(4);
     guarded a = random_floats(a_transposed ? extent(k, m, gemm.a_stride) : extent(m, k, gemm.a_stride));
     guarded c = guarded_new((size_t)extent(m, n, gemm.c_stride) * 4), old = random_floats(m * n);
-    gemm.a = a.data, gemm.c = c.data;
+    gemm.a = a.data;
+    gemm.c = c.data;
     for (size_t d = 0; d < sizeof dtypes / sizeof *dtypes; d++) {
         float *b = random_b(k, n, gemm.b_dtype = dtypes[d]);
         float *expected = chains(&gemm, b, accumulate ? old.data : NULL);
@@ -50,9 +51,12 @@ static void check_mode(heed_isa isa, int64_t m, int64_t n, int64_t k, bool a_tra
             check_gaps(&c, m, n, gemm.c_stride);
             guarded_free(&laid);
         }
-        free(b), free(expected);
+        free(b);
+        free(expected);
     }
-    guarded_free(&a), guarded_free(&c), guarded_free(&old);
+    guarded_free(&a);
+    guarded_free(&c);
+    guarded_free(&old);
 }
 
 /* Exact, and two times in three with operands rounded to bf16. */
@@ -110,7 +114,8 @@ static void pairs_follow_the_chain(void **state)
                                       .accumulate = seed % 2, .ahead = seed % 5 == 0};
                     guarded a = random_floats(m * k), old = random_floats(m * gemm.n), c = guarded_new((size_t)(m * gemm.n) * 4);
                     float *b = random_b(k, gemm.n, HEED_BF16);
-                    gemm.a = a.data, gemm.c = c.data;
+                    gemm.a = a.data;
+                    gemm.c = c.data;
                     guarded laid = lay_out_b(&gemm, b, (heed_isa)isa);
                     for (int rounded = 0; rounded < 2; rounded++) {
                         gemm.rounded = rounded;
@@ -121,7 +126,10 @@ static void pairs_follow_the_chain(void **state)
                         free(expected);
                     }
                     free(b);
-                    guarded_free(&a), guarded_free(&old), guarded_free(&c), guarded_free(&laid);
+                    guarded_free(&a);
+                    guarded_free(&old);
+                    guarded_free(&c);
+                    guarded_free(&laid);
                 }
     }
 }
@@ -142,13 +150,15 @@ static void the_chain_is_within_its_error_bound(void **state)
             double exact = 0, size = 0;
             for (int64_t j = 0; j < k; j++) {
                 double product = (double)gemm.a[i / n * k + j] * (double)b[j * n + i % n];
-                exact += product, size += fabs(product);
+                exact += product;
+                size += fabs(product);
             }
             assert_true(fabs((double)gemm.c[i] - exact) <= bound * size + 1e-12);
         }
     }
     free(b);
-    guarded_free(&a), guarded_free(&c);
+    guarded_free(&a);
+    guarded_free(&c);
 }
 
 /* Bias, activation, gate and residual as the bits of `choice` say, also with gate and residual in C itself. */
@@ -165,8 +175,14 @@ static void check_epilogue(heed_isa isa, int64_t m, int64_t n, int64_t k, int ch
     guarded laid = lay_out_b(&gemm, b, isa);
     if (choice & 1) gemm.bias = bias.data;
     if (choice & 2) gemm.activation = HEED_UNARY_RELU;
-    if (choice & 4) gemm.gate = gate_is_c ? c.data : gate.data, gemm.gate_stride = stride;
-    if (choice & 8) gemm.residual = residual_is_c ? c.data : residual.data, gemm.residual_stride = stride;
+    if (choice & 4) {
+        gemm.gate = gate_is_c ? c.data : gate.data;
+        gemm.gate_stride = stride;
+    }
+    if (choice & 8) {
+        gemm.residual = residual_is_c ? c.data : residual.data;
+        gemm.residual_stride = stride;
+    }
     fill_sentinels(&c);
     for (int64_t i = 0; i < m; i++) memcpy(gemm.c + i * stride, (float *)old.data + i * stride, (size_t)n * 4);
     run_all(&gemm, isa, heed_gemm_parts(&gemm, isa), choice);
@@ -181,8 +197,13 @@ static void check_epilogue(heed_isa isa, int64_t m, int64_t n, int64_t k, int ch
             assert_true(same_bits(gemm.c[at], x));
         }
     check_gaps(&c, m, n, stride);
-    guarded_free(&a), guarded_free(&bias), guarded_free(&gate), guarded_free(&residual), guarded_free(&c), guarded_free(&laid),
-        guarded_free(&old);
+    guarded_free(&a);
+    guarded_free(&bias);
+    guarded_free(&gate);
+    guarded_free(&residual);
+    guarded_free(&c);
+    guarded_free(&laid);
+    guarded_free(&old);
 }
 
 static void epilogues_follow_the_order(void **state)
@@ -196,7 +217,8 @@ static void epilogues_follow_the_order(void **state)
         float *plain = chains(&gemm, b, NULL);
         for (int isa = HEED_ISA_GENERIC; isa <= (int)heed_isa_detect(); isa++)
             for (int choice = 0; choice < 256; choice++) check_epilogue((heed_isa)isa, m, n, k, choice, b, plain);
-        free(b), free(plain);
+        free(b);
+        free(plain);
     }
 }
 
@@ -220,14 +242,20 @@ static void one_few_and_many_rows_have_the_same_bits(void **state)
                 const int64_t counts[] = {1, 2, 3, 4, 5, 7, 12, 13, 24, 31, 64};
                 for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
                     const int64_t first = random_below(most - counts[i] + 1);
-                    gemm.m = counts[i], gemm.a = (float *)a.data + first * k, gemm.c = some.data, gemm.ahead = (kind + i) % 2;
+                    gemm.m = counts[i];
+                    gemm.a = (float *)a.data + first * k;
+                    gemm.c = some.data;
+                    gemm.ahead = (kind + i) % 2;
                     run_all(&gemm, (heed_isa)isa, 1 + (int)random_below(40), (int)i);
                     assert_memory_equal(some.data, (float *)all.data + first * n, (size_t)(counts[i] * n) * 4);
                 }
                 free(b);
                 guarded_free(&laid);
             }
-    guarded_free(&a), guarded_free(&all), guarded_free(&some), guarded_free(&bias);
+    guarded_free(&a);
+    guarded_free(&all);
+    guarded_free(&some);
+    guarded_free(&bias);
 }
 
 /* NaN and infinities go where the chain takes them, and nowhere else: a column's neighbours and filling stay clean. */
@@ -239,9 +267,16 @@ static void special_values_stay_in_their_row_and_column(void **state)
         for (size_t mode = 0; mode < 2 * sizeof kinds / sizeof *kinds; mode++) {
             guarded a = random_floats(m * k), c = guarded_new((size_t)(m * n) * 4);
             float *b = random_b(k, n, HEED_F32), *values = a.data;
-            values[3 * k + 7] = NAN, values[11 * k + 280] = INFINITY, values[12 * k] = -INFINITY, values[12 * k + 1] = INFINITY;
+            values[3 * k + 7] = NAN;
+            values[11 * k + 280] = INFINITY;
+            values[12 * k] = -INFINITY;
+            values[12 * k + 1] = INFINITY;
             values[20 * k + 5] = 3e38f;
-            b[100 * n + 2] = NAN, b[289 * n + 74] = -INFINITY, b[5 * n + 40] = 3e38f, b[7 * n + 33] = 0, b[280 * n + 50] = 0;
+            b[100 * n + 2] = NAN;
+            b[289 * n + 74] = -INFINITY;
+            b[5 * n + 40] = 3e38f;
+            b[7 * n + 33] = 0;
+            b[280 * n + 50] = 0;
             heed_gemm gemm = {.m = m, .n = n, .k = k, .a = a.data, .a_stride = k, .c = c.data, .c_stride = n,
                               .b_kind = kinds[mode / 2], .rounded = mode % 2, .ahead = mode / 2 % 2};
             gemm.b_stride = gemm.b_kind == HEED_GEMM_B_NT ? k : n;
@@ -251,8 +286,11 @@ static void special_values_stay_in_their_row_and_column(void **state)
             for (int64_t i = 0; i < m * n; i++) assert_true(same_bits(gemm.c[i], expected[i]));
             assert_true(isfinite(gemm.c[4 * n + 3]) && isnan(gemm.c[3 * n + 3]) && isnan(gemm.c[4 * n + 2]) &&
                         isinf(gemm.c[20 * n + 40]));
-            free(b), free(expected);
-            guarded_free(&a), guarded_free(&c), guarded_free(&laid);
+            free(b);
+            free(expected);
+            guarded_free(&a);
+            guarded_free(&c);
+            guarded_free(&laid);
         }
 }
 
@@ -271,8 +309,10 @@ static void tiny_values_round_once(void **state)
         run_all(&gemm, (heed_isa)isa, 1, 0);
         float *expected = chains(&gemm, b, NULL);
         for (int64_t i = 0; i < m * n; i++) assert_true(same_bits(gemm.c[i], expected[i]));
-        free(b), free(expected);
-        guarded_free(&a), guarded_free(&c);
+        free(b);
+        free(expected);
+        guarded_free(&a);
+        guarded_free(&c);
     }
 }
 
@@ -292,7 +332,12 @@ static void operands_round_as_the_law_says(void **state)
                           .c_stride = COUNT, .rounded = true};
         for (int side = 0; side < 2; side++) {
             if (side) { /* the same values as A */
-                gemm.m = COUNT, gemm.n = 1, gemm.a = b.data, gemm.b = &one, gemm.b_stride = 1, gemm.c_stride = 1;
+                gemm.m = COUNT;
+                gemm.n = 1;
+                gemm.a = b.data;
+                gemm.b = &one;
+                gemm.b_stride = 1;
+                gemm.c_stride = 1;
             }
             run_all(&gemm, (heed_isa)isa, heed_gemm_parts(&gemm, (heed_isa)isa), 0);
             for (int i = 0; i < COUNT; i++) {
@@ -302,7 +347,8 @@ static void operands_round_as_the_law_says(void **state)
                 else assert_true(fabsf(y - x) <= fabsf(x) * 0x1p-8f || fabsf(x) < 0x1p-126f || isinf(y));
             }
         }
-        guarded_free(&b), guarded_free(&c);
+        guarded_free(&b);
+        guarded_free(&c);
     }
 }
 
@@ -369,7 +415,9 @@ static void threads_do_not_change_bits(void **state)
             free(b);
             guarded_free(&laid);
         }
-    guarded_free(&a), guarded_free(&one), guarded_free(&many);
+    guarded_free(&a);
+    guarded_free(&one);
+    guarded_free(&many);
 }
 
 static void scratch_for_the_largest_serves_smaller_ones(void **state)
@@ -381,7 +429,9 @@ static void scratch_for_the_largest_serves_smaller_ones(void **state)
                                .a_stride = round & 2 ? 1024 : 1000, .rounded = round & 4, .ahead = round & 8,
                                .b_kind = kinds[random_below(4)], .b_dtype = dtypes[random_below(3)], .b_stride = 1};
             heed_gemm small = large;
-            small.m = random_below(large.m + 1), small.n = random_below(large.n + 1), small.k = random_below(large.k + 1);
+            small.m = random_below(large.m + 1);
+            small.n = random_below(large.n + 1);
+            small.k = random_below(large.k + 1);
             assert_true(heed_gemm_scratch(&small, (heed_isa)isa) <= heed_gemm_scratch(&large, (heed_isa)isa));
             assert_in_range(heed_gemm_parts(&small, (heed_isa)isa), 1, 64);
         }

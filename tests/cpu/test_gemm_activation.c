@@ -96,7 +96,9 @@ static void activations_are_accurate_and_alike_everywhere(void **state)
             }
         }
     }
-    guarded_free(&x), guarded_free(&y), guarded_free(&first);
+    guarded_free(&x);
+    guarded_free(&y);
+    guarded_free(&first);
 }
 
 /* An element's result does not depend on where in a vector, or in a tail, it stands. */
@@ -114,7 +116,9 @@ static void position_does_not_matter(void **state)
                         assert_true(same_bits(((float *)piece.data)[i], ((float *)whole.data)[first + i]));
                 }
         }
-    guarded_free(&x), guarded_free(&whole), guarded_free(&piece);
+    guarded_free(&x);
+    guarded_free(&whole);
+    guarded_free(&piece);
 }
 
 int main(void)

@@ -54,7 +54,10 @@ static void check_product(heed_isa isa, heed_dtype dtype, int64_t m, int64_t n, 
                              (long long)n, (long long)k, (long long)i, (long long)j, (double)gemm.c[i * c_stride + j], (double)expected);
             }
     }
-    guarded_free(&a), guarded_free(&b), guarded_free(&c), guarded_free(&bias);
+    guarded_free(&a);
+    guarded_free(&b);
+    guarded_free(&c);
+    guarded_free(&bias);
     free(blocks);
 }
 
@@ -130,11 +133,16 @@ static void rows_rounded_ahead_give_the_same_bits(void **state)
                 memcpy(first, c.data, (size_t)(m * n) * sizeof *first);
                 heed_block_round((heed_isa)isa, dtype, (const float *)a.data + half * k, k, m, k, half, m, rounded);
                 heed_block_round((heed_isa)isa, dtype, a.data, k, m, k, 0, half, rounded);
-                gemm.a_runs = rounded, gemm.a = NULL;
+                gemm.a_runs = rounded;
+                gemm.a = NULL;
                 run_all(&gemm, (heed_isa)isa, 3, 0);
                 for (int64_t j = 0; j < m * n; j++) assert_true(same_bits(first[j], gemm.c[j]));
-                free(first), free(rounded), free(blocks);
-                guarded_free(&a), guarded_free(&b), guarded_free(&c);
+                free(first);
+                free(rounded);
+                free(blocks);
+                guarded_free(&a);
+                guarded_free(&b);
+                guarded_free(&c);
             }
 }
 
@@ -154,7 +162,12 @@ static void activations_are_rounded_as_defined(void **state)
             for (int i = 0; i < HEED_RUN * 8; i++) x[i] = random_float() * scales[s];
             if (odd == 1) x[40] = NAN;
             if (odd == 2) x[70] = -INFINITY;
-            if (odd == 3) x[5] = 127, x[6] = 0.5f, x[7] = 1.5f, x[8] = -2.5f; /* halves go to even */
+            if (odd == 3) { /* halves go to even */
+                x[5] = 127;
+                x[6] = 0.5f;
+                x[7] = 1.5f;
+                x[8] = -2.5f;
+            }
             for (size_t k = 0; k < sizeof all / sizeof *all * HEED_BLOCK_TRAITS; k++) {
                 const heed_block_kernels *kernels = all[k / HEED_BLOCK_TRAITS];
                 const heed_block_traits *traits = &heed_block_traits_table[k % HEED_BLOCK_TRAITS];
@@ -219,8 +232,12 @@ static void other_formats_are_expanded_exactly(void **state)
                 float *expected = chains(&gemm, turned, NULL);
                 run_all(&gemm, (heed_isa)isa, heed_gemm_parts(&gemm, (heed_isa)isa), 0);
                 for (int64_t i = 0; i < m * n; i++) assert_true(same_bits(gemm.c[i], expected[i]));
-                free(expected), free(turned), free(weights), free(blocks);
-                guarded_free(&a), guarded_free(&c);
+                free(expected);
+                free(turned);
+                free(weights);
+                free(blocks);
+                guarded_free(&a);
+                guarded_free(&c);
             }
         }
 }

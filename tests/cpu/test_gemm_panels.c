@@ -45,7 +45,9 @@ static void check_rows(heed_isa isa, heed_dtype from, heed_dtype to, int64_t col
         heed_gemm_gather(&panels, r, row.data);
         for (int64_t k = 0; k < columns; k++) assert_true(((float *)row.data)[k] == 0);
     }
-    guarded_free(&source), guarded_free(&packed), guarded_free(&row);
+    guarded_free(&source);
+    guarded_free(&packed);
+    guarded_free(&row);
 }
 
 static void rows_come_back(void **state)
@@ -109,7 +111,8 @@ static void check_copy(heed_isa isa, int64_t rows, int64_t columns)
                 assert_true(same_bits(row[k], i < own && k < other ? heed_round_operand(values[turned ? k * stride + i : i * stride + k]) : 0));
         }
     }
-    guarded_free(&source), guarded_free(&copy);
+    guarded_free(&source);
+    guarded_free(&copy);
 }
 
 static void copies_are_rounded(void **state)

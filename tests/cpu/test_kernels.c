@@ -69,7 +69,8 @@ static void unary_kernels(void **state)
                 for (int j = 0; j < COLUMNS_COUNT; j += 3) {
                     bool needs_positive = kind == HEED_UNARY_LOG || kind == HEED_UNARY_SQRT || kind == HEED_UNARY_RSQRT;
                     row_data data = *specials[special];
-                    data.positive = needs_positive, data.scale = j == 3 ? 12 : 1;
+                    data.positive = needs_positive;
+                    data.scale = j == 3 ? 12 : 1;
                     if (backward && special > 1) continue; /* limits at infinity are those of no formula */
                     kernel_case c = row_case(backward ? "unary_backward" : "unary", backward ? HEED_OP_UNARY_BACKWARD : HEED_OP_UNARY, 9, &data);
                     char name[64];
@@ -149,7 +150,8 @@ static void softmax_kernels(void **state)
         for (int special = 0; special < 4; special++)
             for (int backward = 0; backward < 2; backward++) {
                 row_data data = *specials[special];
-                data.limit = columns, data.scale = 3;
+                data.limit = columns;
+                data.scale = 3;
                 kernel_case c = row_case("softmax", backward ? HEED_OP_SOFTMAX_BACKWARD : HEED_OP_SOFTMAX, rows, &data);
                 heed_value x = floats(&c, "x", special == 0 ? live3(rows, 2, columns) : live(rows, columns)), y = heed_softmax(c.graph, x);
                 if (backward) differentiate(&c, heed_multiply(c.graph, y, y), &x, 1);
@@ -176,7 +178,8 @@ static void softmax_kernels(void **state)
 static void linear_loss_case(int64_t rows, int64_t width, int64_t vocabulary, bool bias, bool backward, bool half, const row_data *data)
 {
     kernel_case c = row_case("losses without logits", backward ? HEED_OP_LINEAR_CROSS_ENTROPY_BACKWARD : HEED_OP_LINEAR_CROSS_ENTROPY, rows, data);
-    c.tolerance = 1e-5, c.absolute = 1e-6;
+    c.tolerance = 1e-5;
+    c.absolute = 1e-6;
     heed_shape shape = heed_shape_2(rows + 2, width);
     shape.extent = HEED_EXTENT_GATHERED;
     heed_value x[3] = {floats(&c, "x", shape), heed_input(c.graph, "weight", half ? HEED_BF16 : HEED_F32, heed_shape_2(vocabulary, width))};
@@ -184,7 +187,10 @@ static void linear_loss_case(int64_t rows, int64_t width, int64_t vocabulary, bo
     heed_value labels = integers(&c, "labels", heed_shape_live(HEED_EXTENT_GATHERED, rows + 2, 0));
     heed_value y = heed_linear_cross_entropy(c.graph, x[0], x[1], x[2], labels, bias ? 0.1f : 0);
     if (half) assert_int_equal(heed_pass_precision(c.graph, NULL), HEED_OK);
-    if (half) c.tolerance = 3e-3, c.absolute = 2e-3; /* the last bit of a slope may decide how it is rounded */
+    if (half) { /* the last bit of a slope may decide how it is rounded */
+        c.tolerance = 3e-3;
+        c.absolute = 2e-3;
+    }
     if (backward) differentiate(&c, heed_multiply(c.graph, y, y), x, bias ? 3 : 2);
     run_case(c);
 }
@@ -323,12 +329,14 @@ static void rotary_kernels(void **state)
         for (int variant = 0; variant < 4; variant++) {
             kernel_case c = row_case("rotary_table", HEED_OP_ROTARY_TABLE, 25, &plain);
             c.element = rotary_element;
-            c.tolerance = 3e-7, c.exact = true; /* angles in float are off by 2^-24 of themselves */
+            c.tolerance = 3e-7;
+            c.exact = true; /* angles in float are off by 2^-24 of themselves */
             heed_rotary_table(c.graph, integers(&c, "positions", live(25, 0)), floats(&c, "frequencies", heed_shape_1(half)), 1.25f);
             run_case(c);
             c = row_case("rotary_table by row", HEED_OP_ROTARY_TABLE, 25, &plain);
             c.element = rotary_element;
-            c.tolerance = 3e-7, c.exact = true;
+            c.tolerance = 3e-7;
+            c.exact = true;
             heed_rotary_table(c.graph, integers(&c, "positions", live(25, 0)), floats(&c, "frequencies", live(25, half)), 0.75f);
             run_case(c);
             c = row_case("rotary", HEED_OP_ROTARY, 25, &plain);
@@ -358,7 +366,8 @@ static void product_kernels(void **state)
                     if (panels && transpose_a) continue;
                     if (transpose_a && type) continue;
                     kernel_case c = row_case("product", HEED_OP_PRODUCT, transpose_a && !transpose_b ? k : m, &plain);
-                    c.panels = panels, c.panels_input = 1;
+                    c.panels = panels;
+                    c.panels_input = 1;
                     heed_shape a_shape = !transpose_a ? live_matrix(m, k) : transpose_b ? heed_shape_2(k, m) : live_matrix(k, m);
                     heed_shape b_shape = transpose_b ? heed_shape_2(n, k) : transpose_a ? live_matrix(k, n) : heed_shape_2(k, n);
                     heed_value b = transpose_a && !transpose_b ? floats(&c, "b", b_shape) : heed_constant(c.graph, "b", types[type], b_shape);
@@ -381,7 +390,9 @@ static void products_packed_in_parts(void **state)
         c = row_case("fused product", HEED_OP_FUSED_PRODUCT, m, &plain);
         heed_fused_product_attributes fused;
         memset(&fused, 0, sizeof fused);
-        fused.joined = 2, fused.transpose_b = true, fused.rounded = true;
+        fused.joined = 2;
+        fused.transpose_b = true;
+        fused.rounded = true;
         heed_value in[HEED_FUSED_INPUTS];
         for (int i = 0; i < HEED_FUSED_INPUTS; i++) in[i] = HEED_NONE;
         in[HEED_FUSED_A] = floats(&c, "a", live(m, k));
@@ -404,16 +415,19 @@ static void fused_product_kernels(void **state)
             memset(&attributes, 0, sizeof attributes);
             bool gain = variant & 8;
             int64_t total = 0, k = 65, widths[] = {40, 16, 7};
-            attributes.joined = 1 + variant % 3, attributes.transpose_b = !(variant & 16);
+            attributes.joined = 1 + variant % 3;
+            attributes.transpose_b = !(variant & 16);
             attributes.activation = variant & 1 ? HEED_UNARY_GELU : HEED_UNARY_LINEAR;
             attributes.norm = variant & 32 ? HEED_FUSED_NORM_LAYER : variant & 8 ? HEED_FUSED_NORM_RMS : HEED_FUSED_NORM_NONE;
-            attributes.eps = 1e-5f, attributes.rounded = variant >= 64;
+            attributes.eps = 1e-5f;
+            attributes.rounded = variant >= 64;
             heed_value in[HEED_FUSED_INPUTS];
             for (int i = 0; i < HEED_FUSED_INPUTS; i++) in[i] = HEED_NONE;
             in[HEED_FUSED_A] = floats(&c, "a", live(rows, k));
             for (int i = 0; i < attributes.joined; i++) {
                 char name[2][24];
-                snprintf(name[0], sizeof name[0], "b%d", i), snprintf(name[1], sizeof name[1], "bias%d", i);
+                snprintf(name[0], sizeof name[0], "b%d", i);
+                snprintf(name[1], sizeof name[1], "bias%d", i);
                 in[HEED_FUSED_B + i] = heed_constant(c.graph, name[0], variant & 2 ? HEED_BF16 : HEED_F32,
                                                      attributes.transpose_b ? heed_shape_2(widths[i], k) : heed_shape_2(k, widths[i]));
                 if (variant & 4) in[HEED_FUSED_BIAS + i] = floats(&c, name[1], heed_shape_1(widths[i]));
@@ -426,7 +440,9 @@ static void fused_product_kernels(void **state)
             if (attributes.norm && gain) in[HEED_FUSED_NORM_GAIN] = floats(&c, "gain", heed_shape_1(k));
             if (attributes.norm == HEED_FUSED_NORM_LAYER && gain) in[HEED_FUSED_NORM_BIAS] = floats(&c, "shift", heed_shape_1(k));
             heed_emit(c.graph, HEED_OP_FUSED_PRODUCT, in, HEED_FUSED_INPUTS, &attributes, NULL);
-            c.panels = variant & 2, c.panels_input = HEED_FUSED_B, c.panels_count = rows % 2 ? attributes.joined : 1; /* or panels and rows side by side */
+            c.panels = variant & 2;
+            c.panels_input = HEED_FUSED_B;
+            c.panels_count = rows % 2 ? attributes.joined : 1; /* or panels and rows side by side */
             run_case(c);
         }
 }
@@ -444,16 +460,24 @@ static void block_product_kernels(void **state)
         const int64_t n = rows[variant / 6 % 5], k = type == HEED_Q4_K || type == HEED_Q6_K ? 256 : 64, width = 33;
         const bool gated = variant / 30;
         kernel_case c = row_case("product over blocks", HEED_OP_PRODUCT, n, &plain);
-        c.panels = true, c.panels_input = 1, c.reference_bits = true;
+        c.panels = true;
+        c.panels_input = 1;
+        c.reference_bits = true;
         heed_product(c.graph, floats(&c, "a", live(n, k)), heed_constant(c.graph, "b", type, heed_shape_2(width, k)), false, true);
         run_case(c);
         c = row_case("fused product over blocks", HEED_OP_FUSED_PRODUCT, n, &plain);
         heed_fused_product_attributes attributes;
         memset(&attributes, 0, sizeof attributes);
-        attributes.transpose_b = 1, attributes.joined = 2, attributes.gated = gated;
+        attributes.transpose_b = 1;
+        attributes.joined = 2;
+        attributes.gated = gated;
         attributes.activation = gated ? HEED_UNARY_SILU : HEED_UNARY_LINEAR;
-        attributes.norm = gated ? HEED_FUSED_NORM_RMS : HEED_FUSED_NORM_NONE, attributes.eps = 1e-5f;
-        c.panels = true, c.panels_input = HEED_FUSED_B, c.panels_count = 2, c.reference_bits = !gated;
+        attributes.norm = gated ? HEED_FUSED_NORM_RMS : HEED_FUSED_NORM_NONE;
+        attributes.eps = 1e-5f;
+        c.panels = true;
+        c.panels_input = HEED_FUSED_B;
+        c.panels_count = 2;
+        c.reference_bits = !gated;
         heed_value in[HEED_FUSED_INPUTS];
         for (int i = 0; i < HEED_FUSED_INPUTS; i++) in[i] = HEED_NONE;
         in[HEED_FUSED_A] = floats(&c, "a", live(n, k));
@@ -476,10 +500,17 @@ static void gated_product_kernels(void **state)
             kernel_case c = row_case("gated product", HEED_OP_FUSED_PRODUCT, rows, &plain);
             heed_fused_product_attributes attributes;
             memset(&attributes, 0, sizeof attributes);
-            attributes.transpose_b = !(variant & 1), attributes.joined = 2, attributes.gated = 1, attributes.activation = HEED_UNARY_SILU;
-            attributes.norm = variant & 2 ? HEED_FUSED_NORM_RMS : HEED_FUSED_NORM_NONE, attributes.eps = 1e-5f;
+            attributes.transpose_b = !(variant & 1);
+            attributes.joined = 2;
+            attributes.gated = 1;
+            attributes.activation = HEED_UNARY_SILU;
+            attributes.norm = variant & 2 ? HEED_FUSED_NORM_RMS : HEED_FUSED_NORM_NONE;
+            attributes.eps = 1e-5f;
             attributes.rounded = variant >= 8;
-            c.tolerance = attributes.rounded && attributes.norm ? 1e-3 : 5e-6, c.panels = variant & 4, c.panels_input = HEED_FUSED_B, c.panels_count = 2;
+            c.tolerance = attributes.rounded && attributes.norm ? 1e-3 : 5e-6;
+            c.panels = variant & 4;
+            c.panels_input = HEED_FUSED_B;
+            c.panels_count = 2;
             const int64_t k = 530, width = 35;
             heed_value in[HEED_FUSED_INPUTS];
             for (int i = 0; i < HEED_FUSED_INPUTS; i++) in[i] = HEED_NONE;
@@ -500,10 +531,12 @@ static void accumulating_product(void **state)
         kernel_case c = row_case("accumulating", HEED_OP_FUSED_PRODUCT, 30, &plain);
         heed_fused_product_attributes attributes;
         memset(&attributes, 0, sizeof attributes);
-        attributes.joined = 1, attributes.transpose_a = 1;
+        attributes.joined = 1;
+        attributes.transpose_a = 1;
         heed_value in[HEED_FUSED_INPUTS];
         for (int i = 0; i < HEED_FUSED_INPUTS; i++) in[i] = HEED_NONE;
-        in[HEED_FUSED_A] = floats(&c, "a", live(30, 70)), in[HEED_FUSED_B] = floats(&c, "b", live(30, 40));
+        in[HEED_FUSED_A] = floats(&c, "a", live(30, 70));
+        in[HEED_FUSED_B] = floats(&c, "b", live(30, 40));
         in[HEED_FUSED_STATE] = heed_state(c.graph, "state", HEED_F32, heed_shape_2(70, 40));
         heed_emit(c.graph, HEED_OP_FUSED_PRODUCT, in, HEED_FUSED_INPUTS, &attributes, NULL);
         heed_backend *backend = NULL;
@@ -534,7 +567,8 @@ static void loss_gradients_continue_a_state(void **state)
     for (int isa = 0; isa <= (int)heed_isa_detect(); isa++) {
         row_data data = {.limit = 3, .scale = 0.5};
         kernel_case c = row_case("losses into a state", HEED_OP_LINEAR_CROSS_ENTROPY_BACKWARD, 1030, &data);
-        c.tolerance = 1e-5, c.absolute = 1e-5;
+        c.tolerance = 1e-5;
+        c.absolute = 1e-5;
         heed_value in[HEED_LINEAR_LOSS_INPUTS] = {floats(&c, "x", heed_shape_live(HEED_EXTENT_GATHERED, 1030, 2)), floats(&c, "weight", heed_shape_2(3, 2)),
             integers(&c, "labels", heed_shape_live(HEED_EXTENT_GATHERED, 1030, 0)), HEED_NONE,
             floats(&c, "drow", heed_shape_live(HEED_EXTENT_GATHERED, 1030, 0)), heed_state(c.graph, "state", HEED_F32, heed_shape_2(3, 2))}, out[4];
@@ -602,7 +636,8 @@ static double expert_element(const kernel_case *c, int input, int64_t row, int64
 static kernel_case expert_case(const char *name, heed_op_id op, const expert_data *d)
 {
     kernel_case c = row_case(name, op, d->rows, &plain);
-    c.element = expert_element, c.data = d;
+    c.element = expert_element;
+    c.data = d;
     return c;
 }
 
@@ -670,7 +705,9 @@ static void expert_product_kernels(void **state)
                 bool transposed = !(variant & 2), fused = variant & 4;
                 if (w == 4 && (i != 5 || (variant & 6))) continue;
                 kernel_case c = expert_case("expert_product", HEED_OP_EXPERT_PRODUCT, d);
-                c.panels = variant & 1, c.panels_input = HEED_EXPERT_WEIGHT, c.tolerance = 5e-6;
+                c.panels = variant & 1;
+                c.panels_input = HEED_EXPERT_WEIGHT;
+                c.tolerance = 5e-6;
                 heed_expert_product_attributes attributes = {.transpose_b = transposed, .activation = fused ? HEED_UNARY_SILU : HEED_UNARY_LINEAR,
                                                              .rounded = (w + i) % 2};
                 heed_expert_outer_attributes outer_attributes = {.rounded = (w + i) % 2};
@@ -715,8 +752,10 @@ static void experts_have_the_bits_of_plain_products(void **state)
                 case_run_kernel(plain_kernel, case_args(&one, &single, &runtime, (heed_isa)isa), 1, false);
                 assert_memory_equal(single.operand[2].data, (float *)all.operand[all.n_in].data + s * 50, 50 * sizeof(float));
             }
-        case_operands_free(&all), case_operands_free(&single);
-        heed_graph_free(c.graph), heed_graph_free(one.graph);
+        case_operands_free(&all);
+        case_operands_free(&single);
+        heed_graph_free(c.graph);
+        heed_graph_free(one.graph);
         heed_cpu_backend_free(backend);
     }
 }
@@ -745,7 +784,8 @@ static void attention_kernels(void **state)
     run_case(attention_case(&split, false));
     run_case(attention_case(&weights, false));
     kernel_case c = attention_case(&backward, true);
-    c.tolerance = 1e-5, c.absolute = 1e-4; /* y and lse are arbitrary numbers here; test_attention.c gives the right ones */
+    c.tolerance = 1e-5;
+    c.absolute = 1e-4; /* y and lse are arbitrary numbers here; test_attention.c gives the right ones */
     run_case(c);
 }
 

@@ -114,7 +114,10 @@ static void sample_build(sample *s, const sample_options *options)
 static void sample_free(sample *s)
 {
     heed_graph_free(s->graph);
-    for (int i = 0; i < s->n_weights; i++) free(s->data[i]), free(s->states[i]);
+    for (int i = 0; i < s->n_weights; i++) {
+        free(s->data[i]);
+        free(s->states[i]);
+    }
 }
 
 /* Fills the inputs for sequences of these lengths, laid end to end; returns the runtime. */
@@ -130,12 +133,14 @@ static heed_runtime sample_fill(const heed_plan *plan, heed_workspace *workspace
         for (int t = 0; t < lengths[b]; t++, row++) {
             ids[row] = (b * 7 + t * 5) % SAMPLE_VOCABULARY;
             labels[row] = (b * 3 + t * 11) % SAMPLE_VOCABULARY;
-            samples[2 * row] = b, samples[2 * row + 1] = t;
+            samples[2 * row] = b;
+            samples[2 * row + 1] = t;
         }
     }
     float *scale = heed_plan_input(plan, workspace, "loss_scale");
     if (scale) *scale = 0.25f;
-    runtime.count[HEED_EXTENT_ROWS] = row, runtime.count[HEED_EXTENT_SEQUENCES] = count;
+    runtime.count[HEED_EXTENT_ROWS] = row;
+    runtime.count[HEED_EXTENT_SEQUENCES] = count;
     return runtime;
 }
 
@@ -159,7 +164,8 @@ static inline double sample_difference(const heed_plan *a, const heed_workspace 
     for (int64_t i = 0; i < heed_shape_rows(x.shape); i++)
         for (int64_t j = 0; j < heed_shape_columns(x.shape); j++) {
             double p = ((float *)x.data)[i * x.row_stride + j], q = ((float *)y.data)[i * y.row_stride + j];
-            difference = fmax(difference, fabs(p - q)), largest = fmax(largest, fabs(p));
+            difference = fmax(difference, fabs(p - q));
+            largest = fmax(largest, fabs(p));
         }
     return difference / largest;
 }

@@ -68,7 +68,8 @@ static void dead_code_goes(void **state)
     heed_unary(s.graph, HEED_UNARY_TANH, heed_input(s.graph, "unused", HEED_F32, heed_shape_live(HEED_EXTENT_ROWS, 16, 4)));
     run with = run_with(&s, HEED_PASS_DEAD, false), without = run_with(&s, HEED_PASS_NONE, false);
     assert_int_equal(count_nodes(without.plan, HEED_OP_COUNT), count_nodes(with.plan, HEED_OP_COUNT) + 1);
-    run_free(with), run_free(without);
+    run_free(with);
+    run_free(without);
     sample_free(&s);
 }
 
@@ -104,7 +105,8 @@ static void recompute_lowers_memory(void **state)
     size_t clones = 0;
     for (size_t i = 0; i < heed_plan_graph(checkpointed)->n_nodes; i++) clones += heed_plan_graph(checkpointed)->nodes[i].clone != 0;
     assert_true(clones > 5);
-    heed_plan_free(plain), heed_plan_free(checkpointed);
+    heed_plan_free(plain);
+    heed_plan_free(checkpointed);
     sample_free(&s);
 }
 
@@ -120,7 +122,8 @@ static void chains_and_joins_fuse(void **state)
     assert_int_equal(count_nodes(r.plan, HEED_OP_PRODUCT), 1);
     assert_int_equal(count_nodes(r.plan, HEED_OP_UNARY), 0);
     assert_int_equal(count_nodes(r.plan, HEED_OP_BINARY), 0);
-    run_free(r), run_free(oracle);
+    run_free(r);
+    run_free(oracle);
     sample_free(&s);
 }
 
@@ -141,8 +144,10 @@ static void few_rows_take_the_norm_along(void **state)
     assert_int_equal(sample_run(&s, plan, a, one, 1, NULL, &error), HEED_OK);
     assert_int_equal(sample_run(&s, plain, b, one, 1, NULL, &error), HEED_OK);
     assert_true(sample_difference(plain, b, plan, a, "logits") <= 3e-6);
-    heed_workspace_free(a), heed_workspace_free(b);
-    heed_plan_free(plan), heed_plan_free(plain);
+    heed_workspace_free(a);
+    heed_workspace_free(b);
+    heed_plan_free(plan);
+    heed_plan_free(plain);
     sample_free(&s);
 }
 
@@ -168,8 +173,10 @@ static void gradients_accumulate_into_states(void **state)
         }
     }
     assert_true(count_nodes(r.plan, HEED_OP_ACCUMULATE) < (size_t)once.n_weights); /* products took theirs into the chain */
-    run_free(reference), run_free(r);
-    sample_free(&once), sample_free(&twice);
+    run_free(reference);
+    run_free(r);
+    sample_free(&once);
+    sample_free(&twice);
 }
 
 /* One op is left of the losses and their gradients, the table's gradients go into its state, and all numbers are those of the graph as built. */
@@ -203,9 +210,11 @@ static void losses_come_with_their_gradients(void **state)
             const heed_node *node = &graph->nodes[i];
             if (node->id == HEED_OP_SCATTER_ADD || node->id == HEED_OP_LINEAR_CROSS_ENTROPY_BACKWARD) assert_true(heed_node_state(node) != HEED_NONE);
         }
-        run_free(reference), run_free(r);
+        run_free(reference);
+        run_free(r);
     }
-    sample_free(&once), sample_free(&twice);
+    sample_free(&once);
+    sample_free(&twice);
 }
 
 /* Without a factor between them the slopes of the losses come from the losses themselves: both ops stay. */
@@ -251,8 +260,11 @@ static void precision_rounds_the_operands_of_products(void **state)
             if (node->id == HEED_OP_FUSED_PRODUCT) assert_true(((const heed_fused_product_attributes *)node->attributes)->rounded);
             assert_int_not_equal(node->id, HEED_OP_CAST);
         }
-        run_free(as_built), run_free(oracle), run_free(rounded);
-        sample_free(&s), sample_free(&exact);
+        run_free(as_built);
+        run_free(oracle);
+        run_free(rounded);
+        sample_free(&s);
+        sample_free(&exact);
     }
 }
 

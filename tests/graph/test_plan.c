@@ -16,7 +16,8 @@ static void reuse_saves_memory(void **state)
     sample_build(&s, &(sample_options){.rows = 256, .sequences = 4});
     heed_plan *small = plan_for(&s, NULL), *large = plan_for(&s, &(heed_plan_options){.keep_all = true});
     assert_true(2 * heed_plan_bytes(small) < heed_plan_bytes(large));
-    heed_plan_free(small), heed_plan_free(large);
+    heed_plan_free(small);
+    heed_plan_free(large);
     sample_free(&s);
 }
 
@@ -43,9 +44,12 @@ static void bucket_and_batch_do_not_change_bits(void **state)
     assert_int_equal(heed_plan_run(single, narrow, &binding, &runtime, NULL, &error), HEED_OK);
     assert_int_equal(heed_plan_output(single, narrow, "logits", &y, NULL), HEED_OK);
     assert_memory_equal((float *)x.data + 3 * x.row_stride, y.data, 6 * SAMPLE_VOCABULARY * sizeof(float));
-    heed_plan_free(batch), heed_plan_free(single);
-    heed_workspace_free(wide), heed_workspace_free(narrow);
-    sample_free(&a), sample_free(&b);
+    heed_plan_free(batch);
+    heed_plan_free(single);
+    heed_workspace_free(wide);
+    heed_workspace_free(narrow);
+    sample_free(&a);
+    sample_free(&b);
 }
 
 static void what_does_not_fit_is_refused(void **state)
@@ -115,7 +119,10 @@ static void cache_forgets_the_least_recently_used(void **state)
     assert_ptr_equal(heed_plan_cache_find(cache, &keys[2], sizeof(int)), plans[2]);
     heed_plan_cache_free(cache);
     sample_free(&s);
-    assert_int_equal(heed_bucket(0), 1), assert_int_equal(heed_bucket(1), 1), assert_int_equal(heed_bucket(5), 8), assert_int_equal(heed_bucket(64), 64);
+    assert_int_equal(heed_bucket(0), 1);
+    assert_int_equal(heed_bucket(1), 1);
+    assert_int_equal(heed_bucket(5), 8);
+    assert_int_equal(heed_bucket(64), 64);
 }
 
 static void dumps_name_what_is_there(void **state)

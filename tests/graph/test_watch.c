@@ -86,8 +86,10 @@ static void a_backend_can_be_watched(void **state)
     assert_string_equal(profile.lines[profile.count - 1].op, "outside");
     assert_true(heed_product_number(HEED_Q4_K, true) == HEED_NUMBER_INT8 && heed_product_number(HEED_Q2_K, false) == HEED_NUMBER_F32);
     assert_true(heed_product_number(HEED_F32, true) == HEED_NUMBER_BF16 && heed_product_number(HEED_BF16, false) == HEED_NUMBER_F32);
-    heed_plan_free(plain), heed_plan_free(seen_plan);
-    heed_workspace_free(a), heed_workspace_free(b);
+    heed_plan_free(plain);
+    heed_plan_free(seen_plan);
+    heed_workspace_free(a);
+    heed_workspace_free(b);
     heed_buffer_free(&w.text);
     free(profile.lines);
     sample_free(&s);
@@ -109,8 +111,10 @@ static void graphs_can_be_run_as_built(void **state)
     assert_int_equal(sample_run(&s, usual, a, lengths, 1, NULL, &error), HEED_OK);
     assert_int_equal(sample_run(&s, built, b, lengths, 1, NULL, &error), HEED_OK);
     assert_true(sample_difference(usual, a, built, b, "logits") <= 3e-6);
-    heed_plan_free(usual), heed_plan_free(built);
-    heed_workspace_free(a), heed_workspace_free(b);
+    heed_plan_free(usual);
+    heed_plan_free(built);
+    heed_workspace_free(a);
+    heed_workspace_free(b);
     sample_free(&s);
 }
 

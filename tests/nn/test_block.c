@@ -40,7 +40,10 @@ static void unit_rows_have_length_one_and_zeros_stay(void **state)
     evaluate_run(&b.e, b.graph->n_nodes);
     for (int64_t row = 0; row < ROWS; row++) {
         double length = 0, own = 0;
-        for (int64_t i = 0; i < WIDTH; i++) length += pow(evaluate_get(&b.e, y, row * WIDTH + i), 2), own += numbers[row * WIDTH + i] * numbers[row * WIDTH + i];
+        for (int64_t i = 0; i < WIDTH; i++) {
+            length += pow(evaluate_get(&b.e, y, row * WIDTH + i), 2);
+            own += numbers[row * WIDTH + i] * numbers[row * WIDTH + i];
+        }
         assert_float_equal(length, own > 0 ? 1 : 0, 1e-12);
     }
     bench_free(&b);

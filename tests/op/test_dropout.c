@@ -68,12 +68,18 @@ static void masks_follow_the_sample_not_the_row(void **state)
     int same_seed = 0, same_step = 0, same_stream = 0;
     for (int i = 0; i < ROWS * COLUMNS; i++) {
         double y = evaluate_get(&all, d.y, i);
-        same_seed += y == evaluate_get(&seed, d.y, i), same_step += y == evaluate_get(&step, d.y, i),
-            same_stream += y == evaluate_get(&all, d.z, i);
+        same_seed += y == evaluate_get(&seed, d.y, i);
+        same_step += y == evaluate_get(&step, d.y, i);
+        same_stream += y == evaluate_get(&all, d.z, i);
     }
     /* independent fair coins agree in 111 +- 7.4 of 222 places */
-    assert_in_range(same_seed, 75, 147), assert_in_range(same_step, 75, 147), assert_in_range(same_stream, 75, 147);
-    evaluate_free(&all), evaluate_free(&few), evaluate_free(&seed), evaluate_free(&step);
+    assert_in_range(same_seed, 75, 147);
+    assert_in_range(same_step, 75, 147);
+    assert_in_range(same_stream, 75, 147);
+    evaluate_free(&all);
+    evaluate_free(&few);
+    evaluate_free(&seed);
+    evaluate_free(&step);
     heed_graph_free(d.graph);
 }
 
@@ -121,7 +127,9 @@ static void attention_masks_follow_the_sample(void **state)
         for (int i = 0; i < 16; i++) evaluate_set(&e, inputs.sequences, i, table[i / 8][i % 8]);
         for (int i = 0; i < TOTAL * HEADS * WIDTH; i++) {
             int at = turned ? (i + LONG * HEADS * WIDTH) % (TOTAL * HEADS * WIDTH) : i;
-            evaluate_set(&e, q, i, sin(at)), evaluate_set(&e, k, i, cos(at)), evaluate_set(&e, v, i, sin(3 * at));
+            evaluate_set(&e, q, i, sin(at));
+            evaluate_set(&e, k, i, cos(at));
+            evaluate_set(&e, v, i, sin(3 * at));
         }
         evaluate_run(&e, graph->n_nodes);
         for (int i = 0; i < TOTAL * HEADS * WIDTH; i++)
@@ -145,7 +153,10 @@ static void attention_draws_by_head_query_and_key(void **state)
     heed_graph_stream(graph);
     heed_value y = heed_attention(graph, q, q, v, &inputs, &options, NULL);
     evaluation e = evaluate_new(graph, true, (heed_runtime){.seed = 6, .step = 3});
-    for (int i = 0; i < KEYS * HEADS * KEYS; i++) evaluate_set(&e, q, i, 0), evaluate_set(&e, v, i, i % KEYS == i / (HEADS * KEYS));
+    for (int i = 0; i < KEYS * HEADS * KEYS; i++) {
+        evaluate_set(&e, q, i, 0);
+        evaluate_set(&e, v, i, i % KEYS == i / (HEADS * KEYS));
+    }
     evaluate_fill(&e, inputs.sequences, (double[]){0, KEYS, 0, KEYS, 10, 77, 0, 0});
     evaluate_run(&e, graph->n_nodes);
     uint64_t key = heed_mix(6, 3);

@@ -274,10 +274,13 @@ static void builders_propagate_the_first_error(void **state)
     heed_attention_inputs inputs = {x, HEED_NONE, HEED_NONE, HEED_NONE, HEED_NONE, HEED_NONE};
     heed_attention_options options = {.heads = 1, .kv_heads = 1, .head_width = 3, .want_weights = true};
     heed_value bad = heed_attention(graph, x, x, x, &inputs, &options, &weights);
-    assert_int_equal(bad, HEED_BAD), assert_int_equal(weights, HEED_BAD);
+    assert_int_equal(bad, HEED_BAD);
+    assert_int_equal(weights, HEED_BAD);
     assert_int_equal(heed_reduce(graph, HEED_REDUCE_SUM, bad, -1, false), HEED_BAD);
-    assert_int_equal(heed_broadcast(graph, bad, bad), HEED_BAD), assert_int_equal(heed_cast(graph, bad, HEED_F16), HEED_BAD);
-    assert_int_equal(heed_linear(graph, bad, x, HEED_NONE), HEED_BAD), assert_int_equal(heed_unary(graph, HEED_UNARY_GELU, bad), HEED_BAD);
+    assert_int_equal(heed_broadcast(graph, bad, bad), HEED_BAD);
+    assert_int_equal(heed_cast(graph, bad, HEED_F16), HEED_BAD);
+    assert_int_equal(heed_linear(graph, bad, x, HEED_NONE), HEED_BAD);
+    assert_int_equal(heed_unary(graph, HEED_UNARY_GELU, bad), HEED_BAD);
     assert_fails(HEED_E_ARG, "concatenate: 9 parts", heed_graph_status(graph, &error));
     heed_graph_free(graph);
 }

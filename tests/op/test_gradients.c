@@ -111,12 +111,16 @@ static void every_gradient_agrees_with_differences(void **state)
         if (!has_op) fail_msg("%s: the graph has no %s", c->name, heed_ops[c->op]->name);
         covered[c->op] = true;
         evaluation wide = evaluate_new(b.graph, true, runtime_of(c)), narrow = evaluate_new(b.graph, false, runtime_of(c));
-        fill(&b, c, &wide), fill(&b, c, &narrow);
-        evaluate_run(&wide, b.graph->n_nodes), evaluate_run(&narrow, b.graph->n_nodes);
+        fill(&b, c, &wide);
+        fill(&b, c, &narrow);
+        evaluate_run(&wide, b.graph->n_nodes);
+        evaluate_run(&narrow, b.graph->n_nodes);
         compare_float_with_double(&b, c, &wide, &narrow);
         compare_with_differences(&b, c, &wide);
-        evaluate_check_marks(&wide), evaluate_check_marks(&narrow);
-        evaluate_free(&wide), evaluate_free(&narrow);
+        evaluate_check_marks(&wide);
+        evaluate_check_marks(&narrow);
+        evaluate_free(&wide);
+        evaluate_free(&narrow);
         heed_graph_free(b.graph);
     }
     for (int op = 0; op < HEED_OP_COUNT; op++)
@@ -151,7 +155,8 @@ static void rounding_passes_gradients_straight_through(void **state)
         assert_ok(heed_graph_gradient(graph, loss, &x, 1, &dx, &error));
         assert_int_equal(heed_value_dtype(graph, dx), HEED_F32);
         evaluation e = evaluate_new(graph, wide, (heed_runtime){0});
-        evaluate_fill(&e, x, (double[]){1.001, -3.14159, 0.1}), evaluate_fill(&e, w, (double[]){2, 3, 5});
+        evaluate_fill(&e, x, (double[]){1.001, -3.14159, 0.1});
+        evaluate_fill(&e, w, (double[]){2, 3, 5});
         evaluate_run(&e, graph->n_nodes);
         for (int i = 0; i < 3; i++) assert_true(evaluate_get(&e, dx, i) == evaluate_get(&e, w, i));
         evaluate_free(&e);
@@ -219,7 +224,8 @@ static void a_frozen_row_gets_no_gradient(void **state)
         heed_value loss = heed_reduce(graph, HEED_REDUCE_SUM, heed_reduce(graph, HEED_REDUCE_SUM, heed_multiply(graph, y, w), 1, false), 0, false);
         assert_ok(heed_graph_gradient(graph, loss, &table, 1, &d, &error));
         evaluation e = evaluate_new(graph, wide, (heed_runtime){0});
-        evaluate_fill(&e, table, (double[]){1, 2, 3, 4, 5, 6, 7, 8}), evaluate_fill(&e, index, (double[]){2, 0, 3, 2, 3});
+        evaluate_fill(&e, table, (double[]){1, 2, 3, 4, 5, 6, 7, 8});
+        evaluate_fill(&e, index, (double[]){2, 0, 3, 2, 3});
         evaluate_fill(&e, w, (double[]){1, 1, 2, 3, 5, 7, 1, 1, 11, 13});
         evaluate_run(&e, graph->n_nodes);
         const double rows[10] = {5, 6, 1, 2, 7, 8, 5, 6, 7, 8}, expected[8] = {2, 3, 0, 0, 0, 0, 16, 20};

@@ -348,8 +348,10 @@ static void states_get_their_next_version(void **state)
         heed_value total = heed_accumulate(graph, heed_accumulate(graph, sum, sum), sum);
         assert_ok(heed_graph_status(graph, &error));
         evaluation e = evaluate_new(graph, wide, (heed_runtime){.count = {0, 5}});
-        evaluate_fill(&e, cache, (double[]){1, 2, 3, 4, 5, 6, 7, 8}), evaluate_fill(&e, sum, (double[]){10, 20});
-        evaluate_fill(&e, x, (double[]){-1, -2, -3, -4, -5, -6, -7, -8, -9, -10}), evaluate_fill(&e, slots, (double[]){2, -1, 4, 0, 2});
+        evaluate_fill(&e, cache, (double[]){1, 2, 3, 4, 5, 6, 7, 8});
+        evaluate_fill(&e, sum, (double[]){10, 20});
+        evaluate_fill(&e, x, (double[]){-1, -2, -3, -4, -5, -6, -7, -8, -9, -10});
+        evaluate_fill(&e, slots, (double[]){2, -1, 4, 0, 2});
         evaluate_run(&e, graph->n_nodes);
         evaluate_check_marks(&e);
         const double expected[8] = {-7, -8, 3, 4, -9, -10, 7, 8};
@@ -372,7 +374,8 @@ static void cross_entropy_bears_any_logit(void **state)
         heed_value y = heed_cross_entropy(graph, logits, labels, 0), loss = heed_reduce(graph, HEED_REDUCE_SUM, y, 0, false);
         assert_ok(heed_graph_gradient(graph, loss, &logits, 1, &d, &error));
         evaluation e = evaluate_new(graph, wide, (heed_runtime){0});
-        evaluate_fill(&e, logits, (double[]){1e4, -1e4, 0, 1, -INFINITY, 1}), evaluate_fill(&e, labels, (double[]){1, 2});
+        evaluate_fill(&e, logits, (double[]){1e4, -1e4, 0, 1, -INFINITY, 1});
+        evaluate_fill(&e, labels, (double[]){1, 2});
         evaluate_run(&e, graph->n_nodes);
         const double expected[6] = {1, -1, 0, 0.5, 0, -0.5};
         check("cross_entropy", wide, 0, evaluate_get(&e, y, 0), 2e4, 1e-6);
@@ -419,7 +422,9 @@ static void experts_are_sorted_stably(void **state)
         heed_value y = heed_expert_product(graph, heed_expert_spread(graph, x, &sorted, HEED_NONE), w, HEED_NONE, &sorted);
         assert_ok(heed_graph_status(graph, &error));
         evaluation e = evaluate_new(graph, wide, (heed_runtime){0});
-        evaluate_fill(&e, index, choices), evaluate_fill(&e, x, (double[]){1, 2, 3, 4}), evaluate_fill(&e, w, (double[]){10, 20, 30});
+        evaluate_fill(&e, index, choices);
+        evaluate_fill(&e, x, (double[]){1, 2, 3, 4});
+        evaluate_fill(&e, w, (double[]){10, 20, 30});
         evaluate_run(&e, graph->n_nodes);
         evaluate_check_marks(&e);
         const double products[8] = {10, 30, 40, 30, 60, 120, 0, 0};

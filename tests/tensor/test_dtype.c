@@ -41,13 +41,20 @@ static void conversion_saturates(void **state)
     int64_t big[3] = {INT64_MAX, INT64_MIN, 5};
     int32_t small[3];
     heed_convert(small, HEED_I32, big, HEED_I64, 3);
-    assert_int_equal(small[0], INT32_MAX), assert_int_equal(small[1], INT32_MIN), assert_int_equal(small[2], 5);
+    assert_int_equal(small[0], INT32_MAX);
+    assert_int_equal(small[1], INT32_MIN);
+    assert_int_equal(small[2], 5);
     float values[4] = {NAN, 300, -7.9f, 1e30f};
     uint8_t bytes[4];
     heed_convert(bytes, HEED_U8, values, HEED_F32, 4);
-    assert_int_equal(bytes[0], 0), assert_int_equal(bytes[1], 255), assert_int_equal(bytes[2], 0), assert_int_equal(bytes[3], 255);
+    assert_int_equal(bytes[0], 0);
+    assert_int_equal(bytes[1], 255);
+    assert_int_equal(bytes[2], 0);
+    assert_int_equal(bytes[3], 255);
     heed_convert(big, HEED_I64, values, HEED_F32, 3);
-    assert_int_equal(big[0], 0), assert_int_equal(big[1], 300), assert_int_equal(big[2], -7);
+    assert_int_equal(big[0], 0);
+    assert_int_equal(big[1], 300);
+    assert_int_equal(big[2], -7);
     heed_convert(big, HEED_I64, values + 3, HEED_F32, 1);
     assert_true(big[0] == INT64_MAX);
 }

@@ -41,7 +41,8 @@ static inline void round_values(const float *values, float inverse, int8_t *x, i
     __m512i a = _mm512_cvtps_epi32(_mm512_mul_ps(_mm512_loadu_ps(values), by)), b = _mm512_cvtps_epi32(_mm512_mul_ps(_mm512_loadu_ps(values + 16), by));
     _mm_storeu_si128((__m128i *)x, _mm512_cvtepi32_epi8(a));
     _mm_storeu_si128((__m128i *)(x + 16), _mm512_cvtepi32_epi8(b));
-    *low = _mm512_reduce_add_epi32(a), *high = _mm512_reduce_add_epi32(b);
+    *low = _mm512_reduce_add_epi32(a);
+    *high = _mm512_reduce_add_epi32(b);
 }
 
 #endif

@@ -105,8 +105,14 @@ static void put_block(const heed_block_traits *traits, size_t lanes, size_t lane
     if (traits->scales == HEED_SCALES_MINIMUM || traits->scales == HEED_SCALES_RUNS) memcpy(place.m + 2 * lane, &parts->m, 2);
     for (size_t r = 0; r < heed_dtypes[traits->dtype].block / HEED_RUN; r++) {
         uint8_t *run = place.runs + r * place.step;
-        if (traits->scales == HEED_SCALES_RUNS) run[lane] = parts->scale[r], run[lanes + lane] = parts->minimum[r];
-        if (traits->scales == HEED_SCALES_HALVES) run[lane] = parts->scale[2 * r], run[lanes + lane] = parts->scale[2 * r + 1];
+        if (traits->scales == HEED_SCALES_RUNS) {
+            run[lane] = parts->scale[r];
+            run[lanes + lane] = parts->minimum[r];
+        }
+        if (traits->scales == HEED_SCALES_HALVES) {
+            run[lane] = parts->scale[2 * r];
+            run[lanes + lane] = parts->scale[2 * r + 1];
+        }
         put_run(traits, lanes, lane, parts->q + HEED_RUN * r, run + place.bytes_at_run);
     }
 }
@@ -142,8 +148,14 @@ void heed_block_gather(const heed_gemm_panels *panels, int64_t row, float *out)
         for (int r = 0; r < (int)block / HEED_RUN; r++) {
             const uint8_t *run = place.runs + (size_t)r * place.step;
             heed_block_run w;
-            if (traits->scales == HEED_SCALES_RUNS) parts.scale[r] = run[lane], parts.minimum[r] = run[lanes + lane];
-            if (traits->scales == HEED_SCALES_HALVES) parts.scale[2 * r] = run[lane], parts.scale[2 * r + 1] = run[lanes + lane];
+            if (traits->scales == HEED_SCALES_RUNS) {
+                parts.scale[r] = run[lane];
+                parts.minimum[r] = run[lanes + lane];
+            }
+            if (traits->scales == HEED_SCALES_HALVES) {
+                parts.scale[2 * r] = run[lane];
+                parts.scale[2 * r + 1] = run[lanes + lane];
+            }
             get_run(traits, lanes, lane, run + place.bytes_at_run, parts.q + HEED_RUN * r);
             heed_block_run_read(traits, &parts, r, &w);
             for (int j = 0; j < HEED_RUN; j++) *out++ = w.d * (float)w.w[j] + w.m; /* the product is exact: one rounding, as in decoding */

@@ -74,8 +74,10 @@ ALWAYS_INLINE void load_run(const uint8_t *run, const format f, panel_run *w)
         w->d = heed_v_mul(w->d, heed_vi_to_float(widen(run)));
         w->m = heed_v_mul(heed_v_mul(w->m, heed_v_set(-1)), heed_vi_to_float(widen(run + HEED_LANES)));
     }
-    if (f.scales == HEED_SCALES_HALVES)
-        w->halves[0] = heed_vi_to_float(widen_signed(run)), w->halves[1] = heed_vi_to_float(widen_signed(run + HEED_LANES));
+    if (f.scales == HEED_SCALES_HALVES) {
+        w->halves[0] = heed_vi_to_float(widen_signed(run));
+        w->halves[1] = heed_vi_to_float(widen_signed(run + HEED_LANES));
+    }
     load_groups(run + (is_long(f) ? 2 * HEED_LANES : 0), f.bits, w->q);
 }
 
@@ -129,7 +131,10 @@ ALWAYS_INLINE void add_rows(const heed_block_tile *tile, const panel_run w[2], c
     float *to = tile->to;
     for (int i = 0; i < tile->rows; i++, a++, to += wide * HEED_LANES) {
         heed_vi low[2], high[2];
-        UNROLL for (int v = 0; v < wide; v++) low[v] = start_of(a, 0, f), high[v] = f.scales == HEED_SCALES_HALVES ? start_of(a, 1, f) : low[v];
+        UNROLL for (int v = 0; v < wide; v++) {
+            low[v] = start_of(a, 0, f);
+            high[v] = f.scales == HEED_SCALES_HALVES ? start_of(a, 1, f) : low[v];
+        }
         UNROLL for (int g = 0; g < 8; g++) {
             heed_splat x = splat(a->x + 4 * g);
             if (wide > 1) HOLD(x);
@@ -154,7 +159,10 @@ ALWAYS_INLINE void many_rows(const heed_block_tile *tile, const format f, const 
         block += head_bytes(f);
         for (int r = 0; r < (is_long(f) ? 8 : 1); r++, a += tile->a_run, block += bytes_of_run(f)) {
             panel_run w[2];
-            UNROLL for (int v = 0; v < wide; v++) w[v] = head[v], load_run(block + v * tile->panel_step, f, &w[v]);
+            UNROLL for (int v = 0; v < wide; v++) {
+                w[v] = head[v];
+                load_run(block + v * tile->panel_step, f, &w[v]);
+            }
             add_rows(tile, w, a, f, wide);
         }
     }
@@ -199,7 +207,8 @@ static void round_runs(const float *values, const heed_block_traits *traits, int
         const float inverse = 127 / magnitude, step_size = magnitude / 127;
         int32_t low, high;
         round_values(values, inverse, out->x, &low, &high);
-        out->start[0] = -zero * (halves ? low : low + high), out->start[1] = halves ? -zero * high : 0;
+        out->start[0] = -zero * (halves ? low : low + high);
+        out->start[1] = halves ? -zero * high : 0;
         out->d = heed_round_11_bits(step_size);
         out->sum = heed_round_11_bits(step_size * (float)(low + high));
     }

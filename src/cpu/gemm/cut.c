@@ -45,7 +45,11 @@ static void cut_many(heed_gemm_cut *c, const heed_gemm *g)
             double shares = 0;
             for (int i = 0; i < 4; i++) shares += weights[i] * (double)((units + ((int64_t)2 << i) - 1) >> (i + 1));
             const double total = shares * unit_cost(c, g, row_tiles, divide_up(c->steps, columns) * c->step);
-            if (best == 0 || total < best) best = total, c->grid_rows = rows, c->grid_columns = columns;
+            if (best == 0 || total < best) {
+                best = total;
+                c->grid_rows = rows;
+                c->grid_columns = columns;
+            }
         }
     }
 }

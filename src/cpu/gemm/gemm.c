@@ -56,13 +56,19 @@ static void run_tile(const block *w, heed_gemm_tile *tile, int index, int64_t m,
     const int width = kernels->lanes << index, columns = (int)smaller(width, g->n - n);
     const bool last = w->k + w->depth >= g->k, epilogue = g->bias || g->activation || g->gate || g->residual;
     float *out = g->c + m * g->c_stride + n;
-    tile->from = w->k > 0 || g->accumulate ? out : NULL, tile->from_stride = g->c_stride;
-    tile->to = out, tile->to_stride = g->c_stride;
+    tile->from = w->k > 0 || g->accumulate ? out : NULL;
+    tile->from_stride = g->c_stride;
+    tile->to = out;
+    tile->to_stride = g->c_stride;
     if (columns < width && tile->from) {
         copy_tile(w->chains, width, out, g->c_stride, rows, columns);
-        tile->from = w->chains, tile->from_stride = width;
+        tile->from = w->chains;
+        tile->from_stride = width;
     }
-    if (columns < width || (last && epilogue)) tile->to = w->chains, tile->to_stride = width;
+    if (columns < width || (last && epilogue)) {
+        tile->to = w->chains;
+        tile->to_stride = width;
+    }
     if (!w->cut->few) {
         fetch_lines(out, g->c_stride, rows, columns, true);
         if (last && g->residual) fetch_lines(g->residual + m * g->residual_stride + n, g->residual_stride, rows, columns, false);
@@ -82,7 +88,10 @@ static const float *place_a(const block *w, heed_gemm_tile *tile, ptrdiff_t *a_t
     ptrdiff_t stride = g->a_stride;
     const float *a = g->a_transposed ? g->a + w->k * stride + w->m : g->a + w->m * stride + w->k;
     *a_tile = 0;
-    if (c->pack_a) a = w->packed_a, stride = packed_a_width(c, g, w->rows, w->depth);
+    if (c->pack_a) {
+        a = w->packed_a;
+        stride = packed_a_width(c, g, w->rows, w->depth);
+    }
     if (c->ahead_a) {
         stride = packed_a_width(c, g, g->a_transposed ? c->tall : g->m, g->k);
         a = (const float *)g->packed_a + (g->a_transposed ? (w->m / c->tall * steps_of(c, g->k) + step) * stride : w->m * stride + step);
@@ -126,12 +135,15 @@ static void run_panels(const block *w, int64_t first, int64_t end, bool fresh, b
             const int64_t together = HEED_GEMM_MAX_WIDTH / width, at = panel - first; /* a multiple of `panels` */
             float *packed = w->packed_b + (keep ? at : at % together) * w->steps * width;
             if (fresh && at % together == 0) heed_gemm_pack_panels(c, g, panel, smaller(together, end - panel), w->k, w->depth, packed, w->steps * width);
-            place.b = packed, place.b_panel = w->steps * width;
+            place.b = packed;
+            place.b_panel = w->steps * width;
         } else if (c->ahead_b) {
             place.b_panel = steps_of(c, g->k) * width;
             place.b = (const float *)g->packed_b + panel * place.b_panel + w->k / c->pair * width;
         } else if (g->b_kind == HEED_GEMM_B_NN) {
-            place.b = element(g->b, c->type, w->k * g->b_stride + n), place.b_panel = width, place.b_step = g->b_stride;
+            place.b = element(g->b, c->type, w->k * g->b_stride + n);
+            place.b_panel = width;
+            place.b_step = g->b_stride;
         } else place.b = element(g->b, c->type, panel * place.b_panel + stored_steps(c, w->k) * width);
         run_tiles(w, &place, index, n);
         panel += panels;
@@ -151,7 +163,8 @@ static void run_unit(const heed_gemm *g, const heed_gemm_cut *c, int64_t unit, f
         const int64_t stop = smaller(panel + c->panel_block, end_panel);
         w.k = 0;
         do {
-            w.depth = smaller(c->depth_block, g->k - w.k), w.steps = steps_of(c, w.depth);
+            w.depth = smaller(c->depth_block, g->k - w.k);
+            w.steps = steps_of(c, w.depth);
             for (int64_t r = 0; r < blocks; r++) {
                 w.m = first_row + tiles * r / blocks * tall;
                 w.rows = smaller(first_row + tiles * (r + 1) / blocks * tall, end_row) - w.m;

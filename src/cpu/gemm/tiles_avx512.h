@@ -23,7 +23,8 @@ static void transpose_block(heed_v block[HEED_LANES])
         __m512 low = _mm512_shuffle_f32x4(b[c], b[4 + c], 0x88), high = _mm512_shuffle_f32x4(b[8 + c], b[12 + c], 0x88);
         block[c] = _mm512_shuffle_f32x4(low, high, 0x88);
         block[8 + c] = _mm512_shuffle_f32x4(low, high, 0xDD);
-        low = _mm512_shuffle_f32x4(b[c], b[4 + c], 0xDD), high = _mm512_shuffle_f32x4(b[8 + c], b[12 + c], 0xDD);
+        low = _mm512_shuffle_f32x4(b[c], b[4 + c], 0xDD);
+        high = _mm512_shuffle_f32x4(b[8 + c], b[12 + c], 0xDD);
         block[4 + c] = _mm512_shuffle_f32x4(low, high, 0x88);
         block[12 + c] = _mm512_shuffle_f32x4(low, high, 0xDD);
     }

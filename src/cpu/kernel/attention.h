@@ -116,10 +116,14 @@ static inline void find_tile(const problem *p, const sequence *s, int64_t number
     tile->base = tile_row(p, s, number);
     if (tile->base < 0) positions = 0;
     if (!p->key_index) { /* a key's index is its place */
-        for (int j = 0; j < TILE; j++) tile->index[j] = (int32_t)(first + j), tile->place[j] = (uint8_t)j;
+        for (int j = 0; j < TILE; j++) {
+            tile->index[j] = (int32_t)(first + j);
+            tile->place[j] = (uint8_t)j;
+        }
         tile->count = positions > 0 ? (int)positions : 0;
         tile->whole = tile->consecutive = true;
-        tile->smallest = tile->count ? first : 0, tile->largest = tile->count ? first + positions - 1 : 0;
+        tile->smallest = tile->count ? first : 0;
+        tile->largest = tile->count ? first + positions - 1 : 0;
         return;
     }
     tile->count = 0;
@@ -174,7 +178,8 @@ static inline uint64_t seen_by_all(const problem *p, const sequence *s, const ke
 static inline void reachable_tiles(const problem *p, const sequence *s, int64_t first, int64_t count, int64_t *begin, int64_t *end)
 {
     int64_t low = INT64_MAX, high = INT64_MIN;
-    *begin = 0, *end = (s->of.keys + TILE - 1) / TILE;
+    *begin = 0;
+    *end = (s->of.keys + TILE - 1) / TILE;
     if (p->key_index) return;
     for (int64_t i = first; i < first + count; i++) {
         span seen = span_of(p, query_index_at(p, s, i));
@@ -270,7 +275,10 @@ static inline view query_rows(const problem *p, const heed_operand *x, const seq
     for (; count > 0; count--, out += p->padded) {
         const float *from = float_row(x, s->of.query_start + query) + (kv_head * p->group + head) * left;
         for (int64_t e = 0; e < p->padded; e += HEED_LANES) heed_v_store(out + e, load_some(from + e, left - e));
-        if (++head == p->group) head = 0, query++;
+        if (++head == p->group) {
+            head = 0;
+            query++;
+        }
     }
     return (view){room, p->padded};
 }

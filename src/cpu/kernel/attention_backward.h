@@ -105,7 +105,8 @@ static inline void find_inner(const backward_unit *u, int64_t first, int64_t row
         const float *from[TOGETHER], *slope[TOGETHER];
         for (int i = 0; i < count; i++) {
             int64_t row = first + r + i;
-            from[i] = float_row(y, query_row(u, row)) + query_column(u, row), slope[i] = slopes.data + (r + i) * slopes.stride;
+            from[i] = float_row(y, query_row(u, row)) + query_column(u, row);
+            slope[i] = slopes.data + (r + i) * slopes.stride;
         }
         inner_products(from, slope, count, p->width, u->scratch->inner + first + r);
     }
@@ -165,7 +166,8 @@ static inline void differentiate_row(const backward_unit *u, int64_t first, int6
         heed_v p = weight_of(&w, heed_v_load(weights + at)), along = heed_v_load(dscores + at), dropped = p;
         if (a->dropout > 0) {
             heed_v f = heed_v_load(factors + at);
-            along = heed_v_mul(along, f), dropped = heed_v_mul(p, f);
+            along = heed_v_mul(along, f);
+            dropped = heed_v_mul(p, f);
         }
         heed_v_store(weights + at, dropped);
         heed_v_store(dscores + at, heed_v_mul(heed_v_mul(p, bent ? heed_v_load(steps + at) : scale), heed_v_sub(along, inner)));
@@ -214,7 +216,10 @@ HEED_INLINE void fetch_rows(const backward_unit *u, int64_t row, int64_t end)
     for (; row < end; row++) {
         const float *q = u->queries.data + row * u->queries.stride, *dy = u->slopes.data + row * u->slopes.stride;
         const float *dq = float_row(&p->args->out[0], query_row(u, row)) + query_column(u, row);
-        for (int64_t e = 0; e < packed; e += LINE) __builtin_prefetch(q + e, 0, 2), __builtin_prefetch(dy + e, 0, 2);
+        for (int64_t e = 0; e < packed; e += LINE) {
+            __builtin_prefetch(q + e, 0, 2);
+            __builtin_prefetch(dy + e, 0, 2);
+        }
         for (int64_t e = 0; e < p->width; e += LINE) __builtin_prefetch(dq + e, 0, 2);
     }
 }
@@ -231,7 +236,10 @@ static inline void differentiate_band(const backward_unit *u, int64_t first, int
     if (!any) return;
     small_product scores = {.a = u->queries.data + (first + r) * u->queries.stride, .a_row = u->queries.stride, .a_step = 1, .b = s->key_columns, .b_step = TILE,
         .depth = elements_of(p, p->width), .to = s->weights + r * TILE, .to_row = TILE}, along = scores;
-    along.a = u->slopes.data + (first + r) * u->slopes.stride, along.a_row = u->slopes.stride, along.b = s->value_columns, along.to = s->dscores + r * TILE;
+    along.a = u->slopes.data + (first + r) * u->slopes.stride;
+    along.a_row = u->slopes.stride;
+    along.b = s->value_columns;
+    along.to = s->dscores + r * TILE;
     multiply(p, rows, vectors, &scores);
     multiply(p, rows, vectors, &along);
     for (int i = 0; i < rows; i++) {
@@ -251,7 +259,8 @@ static inline void add_to_keys(const backward_unit *u, int64_t first, int64_t ro
     if (p->rounded) {
         p->packers.straight(s->weight_steps, TILE, weights, HEED_GEMM_F32, TILE, rows, TILE);
         p->packers.straight(s->dscore_steps, TILE, dscores, HEED_GEMM_F32, TILE, rows, TILE);
-        weights = s->weight_steps, dscores = s->dscore_steps;
+        weights = s->weight_steps;
+        dscores = s->dscore_steps;
     }
     for (int key = 0; key < u->tile.count; key += KEYS_AT_ONCE) {
         int keys = u->tile.count - key < KEYS_AT_ONCE ? u->tile.count - key : KEYS_AT_ONCE;
@@ -267,8 +276,10 @@ static inline void add_to_keys(const backward_unit *u, int64_t first, int64_t ro
         const int64_t begin = low / p->steps, end = elements_of(p, high);
         small_product values = {.a = weights + begin * TILE + key, .a_row = 1, .a_step = TILE, .b = slopes.data + begin * slopes.stride,
             .b_step = slopes.stride, .depth = end - begin, .to = s->dvalues + key * p->padded, .to_row = p->padded, .add = !u->fresh}, into = values;
-        into.a = dscores + begin * TILE + key, into.to = s->dkeys + key * p->padded;
-        into.b = queries.data + begin * queries.stride, into.b_step = queries.stride;
+        into.a = dscores + begin * TILE + key;
+        into.to = s->dkeys + key * p->padded;
+        into.b = queries.data + begin * queries.stride;
+        into.b_step = queries.stride;
         multiply(p, keys, (int)(p->padded / HEED_LANES), &values);
         multiply(p, keys, (int)(p->padded / HEED_LANES), &into);
     }

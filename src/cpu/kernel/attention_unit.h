@@ -152,12 +152,16 @@ static inline void add_band(forward_unit *u, int64_t row, int rows, const uint64
 {
     const problem *p = u->p;
     uint64_t all = ~(uint64_t)0, any = 0;
-    for (int r = 0; r < rows; r++) all &= seen[r], any |= seen[r];
+    for (int r = 0; r < rows; r++) {
+        all &= seen[r];
+        any |= seen[r];
+    }
     if (!any) return;
     int low = __builtin_ctzll(any), high = 64 - __builtin_clzll(any);
     bool alike = all == bits_between(low, high - 1) && low % p->steps == 0 && (high % p->steps == 0 || high == u->tile.count);
     if (!alike && !u->checked) {
-        u->finite = true, u->checked = true;
+        u->finite = true;
+        u->checked = true;
         for (int64_t i = 0; i < elements_of(p, u->tile.count) && u->finite; i++) u->finite = all_finite(p, u->values.data + i * u->values.stride, p->padded);
     }
     if (alike || u->finite) add_values(u, u->scratch->band, rows, low, high, u->values, u->to.sums + row * p->padded);
@@ -238,7 +242,10 @@ static inline void load_forward_tile(forward_unit *u, int64_t rows)
 static inline void clear_partial(const problem *p, partial to, int64_t rows)
 {
     memset(to.sums, 0, (size_t)(rows * p->padded) * sizeof *to.sums);
-    for (int64_t r = 0; r < rows; r++) to.largest[r] = -__builtin_inff(), to.total[r] = 0;
+    for (int64_t r = 0; r < rows; r++) {
+        to.largest[r] = -__builtin_inff();
+        to.total[r] = 0;
+    }
 }
 
 static inline void load_unit(forward_unit *u)
@@ -271,7 +278,8 @@ static inline void merge_rows(const problem *p, partial to, partial more, int64_
         if (m == -__builtin_inff()) continue;
         if (before == -__builtin_inff()) {
             memcpy(sums, added, (size_t)p->padded * sizeof *sums);
-            to.largest[r] = m, to.total[r] = more.total[r];
+            to.largest[r] = m;
+            to.total[r] = more.total[r];
             continue;
         }
         if (before > m) m = before;
@@ -279,7 +287,8 @@ static inline void merge_rows(const problem *p, partial to, partial more, int64_
         const heed_v keep = heed_v_set(old), take = heed_v_set(fresh);
         for (int64_t e = 0; e < p->padded; e += HEED_LANES)
             heed_v_store(sums + e, heed_v_fma(heed_v_load(added + e), take, heed_v_mul(keep, heed_v_load(sums + e))));
-        to.largest[r] = m, to.total[r] = fmaf(more.total[r], fresh, to.total[r] * old);
+        to.largest[r] = m;
+        to.total[r] = fmaf(more.total[r], fresh, to.total[r] * old);
     }
 }
 
@@ -309,7 +318,10 @@ static inline void finish_unit(const forward_unit *u)
         for (int64_t e = 0; e < p->width; e += HEED_LANES)
             store_some(to + e, heed_v_mul(heed_v_load(u->to.sums + r * p->padded + e), times), p->width - e);
         float_row(lse, query)[u->kv_head * p->group + head] = blind ? 0 : m + log_of(total);
-        if (++head == p->group) head = 0, query++;
+        if (++head == p->group) {
+            head = 0;
+            query++;
+        }
     }
 }
 

@@ -59,8 +59,10 @@ static inline void cache_write_run(const heed_kernel_args *args, int part, int p
     heed_part_range(runs ? runs : width, part, parts, &first, &last);
     if (args->block) {
         const int64_t together = cache_write_follows(args);
-        begin = args->block->row, end = begin + args->block->rows;
-        first = args->block->column / together, last = first + args->block->columns / together;
+        begin = args->block->row;
+        end = begin + args->block->rows;
+        first = args->block->column / together;
+        last = first + args->block->columns / together;
     }
     for (int64_t i = 0; i < heed_shape_rows(cache->shape) && y->data != cache->data; i++) {
         keep_columns(y, cache, i, runs ? first * (width / runs) : first, runs ? last * (width / runs) : last);

@@ -57,7 +57,8 @@ static inline bool find_expert_part(const expert_shares *all, int part, int64_t 
     for (*expert = 0; *expert < all->experts; ++*expert) {
         int64_t count = parts_of_expert(all, *expert);
         if (at < count) {
-            *own = (int)at, *parts = (int)count;
+            *own = (int)at;
+            *parts = (int)count;
             return true;
         }
         at -= count;
@@ -80,7 +81,8 @@ static inline heed_operand weights_of_expert(const heed_operand *w, heed_isa isa
 {
     size_t bytes = heed_dtype_bytes(w->dtype, (size_t)w->row_stride), first;
     heed_operand own = *w;
-    own.shape = heed_shape_2(w->shape.dim[1], w->shape.dim[2]), own.row_stride = w->shape.dim[2];
+    own.shape = heed_shape_2(w->shape.dim[1], w->shape.dim[2]);
+    own.row_stride = w->shape.dim[2];
     if (w->layout == HEED_LAYOUT_PANELS) heed_gemm_panel_bytes(isa, w->dtype, own.shape.dim[0], own.shape.dim[1], &bytes);
     if (w->layout == HEED_LAYOUT_PANELS_BOTH) heed_gemm_copy_bytes(isa, own.shape.dim[0], own.shape.dim[1], &first, &bytes);
     if (w->data) own.data = (char *)w->data + (size_t)expert * bytes;
@@ -152,7 +154,9 @@ static inline void expert_product_run(const heed_kernel_args *args, int part, in
             next = other < next ? other : next;
             g.gate = slot_row(gate, begin);
         }
-        g.m = next - begin, g.a = slot_row(x, begin), g.c = slot_row(y, begin);
+        g.m = next - begin;
+        g.a = slot_row(x, begin);
+        g.c = slot_row(y, begin);
         heed_gemm_run(&g, args->isa, own, of, args->scratch);
     }
 }
@@ -184,7 +188,8 @@ static inline expert_shares outer_shares(const heed_kernel_args *args)
 static inline size_t expert_outer_scratch(const heed_kernel_args *args)
 {
     heed_gemm g = outer_gemm(args, 0);
-    g.c = NULL, g.k = args->in[0].shape.dim[0] * args->in[0].shape.dim[1];
+    g.c = NULL;
+    g.k = args->in[0].shape.dim[0] * args->in[0].shape.dim[1];
     return heed_gemm_scratch(&g, args->isa);
 }
 
@@ -221,7 +226,9 @@ static inline void expert_outer_run(const heed_kernel_args *args, int part, int 
     slots_of_expert(all.offsets, expert, all.slots, &begin, &end);
     do {
         int64_t next = even_run(a, b, begin, end);
-        g.k = next - begin, g.a = slot_row(a, begin), g.b = slot_row(b, begin);
+        g.k = next - begin;
+        g.a = slot_row(a, begin);
+        g.b = slot_row(b, begin);
         heed_gemm_run(&g, args->isa, own, of, args->scratch);
         g.accumulate = true;
         begin = next;

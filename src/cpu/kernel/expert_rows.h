@@ -46,8 +46,12 @@ static inline void top_k_run(const heed_kernel_args *args, int part, int parts)
             int64_t place = c < count ? c : count;
             if (place == count && !is_larger(from[c], best[count - 1])) continue;
             for (; place > 0 && is_larger(from[c], best[place - 1]); place--)
-                if (place < count) best[place] = best[place - 1], at[place] = at[place - 1];
-            best[place] = from[c], at[place] = (int32_t)c;
+                if (place < count) {
+                    best[place] = best[place - 1];
+                    at[place] = at[place - 1];
+                }
+            best[place] = from[c];
+            at[place] = (int32_t)c;
         }
     }
 }

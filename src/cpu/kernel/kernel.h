@@ -118,8 +118,10 @@ static inline float log_of(float x)
 /* Rows of a row-local kernel's part, or of the block that it follows. */
 static inline void rows_of_part(const heed_kernel_args *args, int part, int parts, int64_t *begin, int64_t *end)
 {
-    if (args->block) *begin = args->block->row, *end = args->block->row + args->block->rows;
-    else heed_part_range(heed_shape_rows(args->out[0].shape), part, parts, begin, end);
+    if (args->block) {
+        *begin = args->block->row;
+        *end = args->block->row + args->block->rows;
+    } else heed_part_range(heed_shape_rows(args->out[0].shape), part, parts, begin, end);
 }
 
 /* Columns of that block, or all. */

@@ -48,10 +48,15 @@ static inline loss_chunk chunk_of_phase(const heed_kernel_args *args)
     loss_chunk c = {.args = args, .x = &args->in[HEED_LINEAR_LOSS_X], .weight = &args->in[HEED_LINEAR_LOSS_WEIGHT],
                     .labels = &args->in[HEED_LINEAR_LOSS_LABELS], .bias = optional_input(args, HEED_LINEAR_LOSS_BIAS),
                     .backward = per_chunk == LOSS_PHASES, .stride = loss_stride(args), .what = args->phase % per_chunk, .logits = args->shared};
-    c.vocabulary = c.weight->shape.dim[0], c.rounded = ((const heed_linear_loss_attributes *)args->attributes)->rounded;
-    if (c.backward) c.drow = &args->in[HEED_LINEAR_LOSS_DROW], c.wants_weight = args->out[0].shape.dim[0] > 0;
+    c.vocabulary = c.weight->shape.dim[0];
+    c.rounded = ((const heed_linear_loss_attributes *)args->attributes)->rounded;
+    if (c.backward) {
+        c.drow = &args->in[HEED_LINEAR_LOSS_DROW];
+        c.wants_weight = args->out[0].shape.dim[0] > 0;
+    }
     int64_t each = rows_of_chunk(args), left;
-    c.begin = args->phase / per_chunk * each, left = c.x->shape.dim[0] - c.begin;
+    c.begin = args->phase / per_chunk * each;
+    left = c.x->shape.dim[0] - c.begin;
     c.rows = left < 0 ? 0 : left < each ? left : each;
     return c;
 }
@@ -68,7 +73,8 @@ static inline heed_operand rows_from(const heed_operand *x, int64_t begin, int64
 static inline heed_operand logits_of(const loss_chunk *c)
 {
     heed_shape shape = c->x->shape;
-    shape.dim[0] = c->rows, shape.dim[1] = c->vocabulary;
+    shape.dim[0] = c->rows;
+    shape.dim[1] = c->vocabulary;
     return (heed_operand){.data = c->logits, .dtype = HEED_F32, .layout = HEED_LAYOUT_ROWS, .shape = shape, .row_stride = c->stride};
 }
 
@@ -111,7 +117,10 @@ static inline int loss_parts(const heed_kernel_args *args)
     }
     g = dx_product(&c);
     int parts = heed_gemm_parts(&g, args->isa) + bias_parts(&c);
-    if (c.wants_weight) g = dweight_product(&c), parts += heed_gemm_parts(&g, args->isa);
+    if (c.wants_weight) {
+        g = dweight_product(&c);
+        parts += heed_gemm_parts(&g, args->isa);
+    }
     return parts;
 }
 
@@ -176,7 +185,8 @@ static inline void loss_run(const heed_kernel_args *args, int part, int parts)
 static inline size_t loss_scratch(const heed_kernel_args *args)
 {
     heed_kernel_args first = *args;
-    first.phase = 0, first.shared = NULL;
+    first.phase = 0;
+    first.shared = NULL;
     loss_chunk c = chunk_of_phase(&first);
     heed_gemm all[] = {logits_product(&c), c.backward ? dx_product(&c) : logits_product(&c), c.wants_weight ? dweight_product(&c) : logits_product(&c)};
     size_t most = 0;

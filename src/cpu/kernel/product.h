@@ -48,7 +48,10 @@ static inline void lead(const heed_kernel_args *args, products *all)
 {
     for (int i = 0; i < all->count; i++) {
         all->gemm[i].grain = args->grain;
-        if (args->followers && !(all->gated && i > 0)) all->gemm[i].finished = tell_followers, all->gemm[i].reader = args;
+        if (args->followers && !(all->gated && i > 0)) {
+            all->gemm[i].finished = tell_followers;
+            all->gemm[i].reader = args;
+        }
     }
 }
 
@@ -73,14 +76,21 @@ static inline products products_of(const heed_kernel_args *args)
         g->accumulate = optional_input(args, HEED_FUSED_STATE) != NULL;
         g->activation = p->activation;
         if (bias) g->bias = bias->data;
-        if (gate) g->gate = float_row(gate, 0) + column, g->gate_stride = gate->row_stride;
-        if (residual) g->residual = float_row(residual, 0) + column, g->residual_stride = residual->row_stride;
+        if (gate) {
+            g->gate = float_row(gate, 0) + column;
+            g->gate_stride = gate->row_stride;
+        }
+        if (residual) {
+            g->residual = float_row(residual, 0) + column;
+            g->residual_stride = residual->row_stride;
+        }
         column += p->gated ? 0 : g->n;
     }
     if (p->gated) {
         all.gated = true;
         all.gemm[1].activation = HEED_UNARY_LINEAR;
-        all.gemm[0].gate = all.gemm[0].c, all.gemm[0].gate_stride = all.gemm[0].c_stride;
+        all.gemm[0].gate = all.gemm[0].c;
+        all.gemm[0].gate_stride = all.gemm[0].c_stride;
     }
     lead(args, &all);
     return all;
@@ -142,7 +152,9 @@ static inline size_t product_scratch(const heed_kernel_args *args)
     for (int i = 0; i < all.count; i++) {
         heed_gemm g = all.gemm[i];
         float place;
-        g.c = all.gated && i == 0 ? &place : NULL, g.gate = g.c, g.residual = NULL;
+        g.c = all.gated && i == 0 ? &place : NULL;
+        g.gate = g.c;
+        g.residual = NULL;
         size_t bytes = heed_gemm_scratch(&g, args->isa);
         most = bytes > most ? bytes : most;
     }
@@ -228,8 +240,12 @@ static inline size_t plan_ahead(products *all, heed_isa isa, char *room)
         g->ahead = true;
         heed_gemm_ahead_bytes(g, isa, &a, &b);
         if (i == 0) bytes = a;
-        if (room) g->packed_a = room, g->packed_b = room + bytes;
-        bytes += b, own += b;
+        if (room) {
+            g->packed_a = room;
+            g->packed_b = room + bytes;
+        }
+        bytes += b;
+        own += b;
     }
     const heed_gemm *first = &all->gemm[0];
     const bool rows_alone = own == 0 && all->count == 1 && packing_parts(bytes) > 1 && first->k <= MOST_OWN_STEPS && first->n <= MOST_OWN_COLUMNS;
@@ -305,7 +321,10 @@ static inline void normalise_left(const heed_kernel_args *args, int64_t begin, i
 
 static inline void read_normalised(products *all, const float *rows)
 {
-    for (int i = 0; i < all->count; i++) all->gemm[i].a = rows, all->gemm[i].a_stride = all->gemm[i].k;
+    for (int i = 0; i < all->count; i++) {
+        all->gemm[i].a = rows;
+        all->gemm[i].a_stride = all->gemm[i].k;
+    }
 }
 
 static inline size_t normalised_bytes(const heed_kernel_args *args)

@@ -12,8 +12,12 @@ enum { RANDOM_BLOCKS = 16, RANDOM_WORDS = 4 * RANDOM_BLOCKS };
 static inline void dropout_factors(const heed_random_row *row, uint32_t threshold, float scale, int64_t run, float factors[RANDOM_WORDS])
 {
     uint32_t c[4][RANDOM_BLOCKS], k0 = row->key[0], k1 = row->key[1];
-    for (int i = 0; i < RANDOM_BLOCKS; i++)
-        c[0][i] = (uint32_t)(run * RANDOM_BLOCKS) + (uint32_t)i, c[1][i] = row->position, c[2][i] = row->sample, c[3][i] = row->stream;
+    for (int i = 0; i < RANDOM_BLOCKS; i++) {
+        c[0][i] = (uint32_t)(run * RANDOM_BLOCKS) + (uint32_t)i;
+        c[1][i] = row->position;
+        c[2][i] = row->sample;
+        c[3][i] = row->stream;
+    }
     for (int round = 0; round < 10; round++, k0 += 0x9E3779B9u, k1 += 0xBB67AE85u)
         for (int i = 0; i < RANDOM_BLOCKS; i++) {
             uint64_t a = (uint64_t)0xD2511F53u * c[0][i], b = (uint64_t)0xCD9E8D57u * c[2][i];

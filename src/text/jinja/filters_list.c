@@ -14,19 +14,22 @@ jinja_value heed_jinja_of_items(jinja_run *run, jinja_style style, const jinja_v
 static jinja_value fallback(jinja_run *run, jinja_value self, const jinja_value *a, const jinja_call *call)
 {
     bool absent = self.kind == JINJA_UNDEFINED || (jinja_flag(a[1], false) && !heed_jinja_truth(self));
-    (void)run, (void)call;
+    (void)run;
+    (void)call;
     return !absent ? self : a[0].kind == JINJA_MISSING ? heed_jinja_string("") : a[0];
 }
 
 static jinja_value length(jinja_run *run, jinja_value self, const jinja_value *a, const jinja_call *call)
 {
-    (void)a, (void)call;
+    (void)a;
+    (void)call;
     return jinja_integer((int64_t)heed_jinja_length(run, self));
 }
 
 static jinja_value first(jinja_run *run, jinja_value self, const jinja_value *a, const jinja_call *call)
 {
-    (void)a, (void)call;
+    (void)a;
+    (void)call;
     if (jinja_is_generator(self)) { /* the others stay */
         jinja_sequence *generator = self.sequence;
         return generator->taken < generator->count ? generator->items[generator->taken++] : heed_jinja_undefined("the first of nothing");
@@ -37,7 +40,8 @@ static jinja_value first(jinja_run *run, jinja_value self, const jinja_value *a,
 
 static jinja_value last(jinja_run *run, jinja_value self, const jinja_value *a, const jinja_call *call)
 {
-    (void)a, (void)call;
+    (void)a;
+    (void)call;
     if (jinja_is_generator(self)) return heed_jinja_fail(run, "a generator has no last element; make a list of it with the filter \"list\"");
     const jinja_sequence *items = heed_jinja_walk(run, self);
     return items && items->count ? items->items[items->count - 1] : heed_jinja_undefined("the last of nothing");
@@ -46,13 +50,15 @@ static jinja_value last(jinja_run *run, jinja_value self, const jinja_value *a, 
 static jinja_value list(jinja_run *run, jinja_value self, const jinja_value *a, const jinja_call *call)
 {
     const jinja_sequence *items = heed_jinja_walk(run, self);
-    (void)a, (void)call;
+    (void)a;
+    (void)call;
     return items ? heed_jinja_of_items(run, JINJA_LIST, items->items, items->count) : self;
 }
 
 static jinja_value reverse(jinja_run *run, jinja_value self, const jinja_value *a, const jinja_call *call)
 {
-    (void)a, (void)call;
+    (void)a;
+    (void)call;
     if (self.kind == JINJA_STRING) return heed_jinja_slice(run, self, (const jinja_value[]){jinja_none(), jinja_none(), jinja_integer(-1)});
     const jinja_sequence *items = heed_jinja_walk(run, self);
     jinja_value reversed = heed_jinja_sequence(run, JINJA_GENERATOR, items ? items->count : 0);
@@ -76,7 +82,8 @@ static jinja_value join(jinja_run *run, jinja_value self, const jinja_value *a, 
 
 static jinja_value items_of(jinja_run *run, jinja_value self, const jinja_value *a, const jinja_call *call)
 {
-    (void)a, (void)call;
+    (void)a;
+    (void)call;
     if (self.kind == JINJA_UNDEFINED) return heed_jinja_sequence(run, JINJA_GENERATOR, 0);
     if (self.kind != JINJA_DICT) return heed_jinja_fail(run, "items needs a dict, not %s", heed_jinja_type(self));
     jinja_value pairs = heed_jinja_call_builtin(run, heed_jinja_method(self, heed_jinja_string("items")), self, &(jinja_call){0});

@@ -26,19 +26,22 @@ static jinja_value by_method(jinja_run *run, jinja_value self, const char *metho
 
 static jinja_value upper(jinja_run *run, jinja_value self, const jinja_value *a, const jinja_call *call)
 {
-    (void)a, (void)call;
+    (void)a;
+    (void)call;
     return by_method(run, self, "upper", NULL, 0);
 }
 
 static jinja_value lower(jinja_run *run, jinja_value self, const jinja_value *a, const jinja_call *call)
 {
-    (void)a, (void)call;
+    (void)a;
+    (void)call;
     return by_method(run, self, "lower", NULL, 0);
 }
 
 static jinja_value capitalize(jinja_run *run, jinja_value self, const jinja_value *a, const jinja_call *call)
 {
-    (void)a, (void)call;
+    (void)a;
+    (void)call;
     return by_method(run, self, "capitalize", NULL, 0);
 }
 
@@ -69,7 +72,8 @@ static jinja_value title(jinja_run *run, jinja_value self, const jinja_value *a,
     heed_buffer out = {0};
     uint32_t c;
     bool begins = true;
-    (void)a, (void)call;
+    (void)a;
+    (void)call;
     if (heed_jinja_failed(run) || !heed_jinja_spend(run, text.length / 4)) return text;
     for (size_t at = 0, step; at < text.length; at += step) {
         step = jinja_next(text.text, text.length, at, &c);
@@ -81,7 +85,8 @@ static jinja_value title(jinja_run *run, jinja_value self, const jinja_value *a,
 
 static jinja_value to_string(jinja_run *run, jinja_value self, const jinja_value *a, const jinja_call *call)
 {
-    (void)a, (void)call;
+    (void)a;
+    (void)call;
     return heed_jinja_to_string(run, self);
 }
 
@@ -89,7 +94,8 @@ static jinja_value escape(jinja_run *run, jinja_value self, const jinja_value *a
 {
     jinja_value text = heed_jinja_to_string(run, self);
     heed_buffer out = {0};
-    (void)a, (void)call;
+    (void)a;
+    (void)call;
     if (heed_jinja_failed(run) || !heed_jinja_spend(run, text.length / 16)) return text;
     for (size_t i = 0; i < text.length; i++) {
         char c = text.text[i];
@@ -150,7 +156,8 @@ static jinja_value word_count(jinja_run *run, jinja_value self, const jinja_valu
     int64_t words = 0;
     bool inside = false;
     uint32_t c;
-    (void)a, (void)call;
+    (void)a;
+    (void)call;
     if (heed_jinja_failed(run) || !heed_jinja_spend(run, text.length / 16)) return text;
     for (size_t at = 0; at < text.length;) {
         at += jinja_next(text.text, text.length, at, &c);
@@ -176,7 +183,8 @@ static void put_quoted(heed_buffer *out, jinja_value text, bool query)
 static jinja_value url_encode(jinja_run *run, jinja_value self, const jinja_value *a, const jinja_call *call)
 {
     heed_buffer out = {0};
-    (void)a, (void)call;
+    (void)a;
+    (void)call;
     if (self.kind == JINJA_STRING || !heed_jinja_is_iterable(self)) put_quoted(&out, heed_jinja_to_string(run, self), false);
     else {
         jinja_value pairs = self;
@@ -239,7 +247,8 @@ static jinja_value absolute(jinja_run *run, jinja_value self, const jinja_value 
 {
     int64_t whole;
     double real;
-    (void)a, (void)call;
+    (void)a;
+    (void)call;
     if (heed_jinja_whole(self, &whole)) return whole == INT64_MIN ? heed_jinja_fail(run, "an integer exceeds 63 bits") : jinja_integer(whole < 0 ? -whole : whole);
     return heed_jinja_real(self, &real) ? jinja_number(fabs(real)) : heed_jinja_fail_use(run, "take the absolute value of", self);
 }

@@ -9,7 +9,8 @@ enum { RANGE_MOST = 100000 }; /* as Jinja's sandbox has it */
 static jinja_value range(jinja_run *run, jinja_value self, const jinja_value *a, const jinja_call *call)
 {
     int64_t bounds[3] = {0, 0, 1};
-    (void)self, (void)call;
+    (void)self;
+    (void)call;
     for (int i = 0; i < 3; i++)
         if (a[i].kind != JINJA_MISSING && !heed_jinja_whole(a[i], &bounds[i])) return heed_jinja_fail(run, "range needs integers, not %s", heed_jinja_type(a[i]));
     int64_t begin = a[1].kind == JINJA_MISSING ? 0 : bounds[0], end = a[1].kind == JINJA_MISSING ? bounds[0] : bounds[1], step = bounds[2];
@@ -27,7 +28,8 @@ static jinja_value range(jinja_run *run, jinja_value self, const jinja_value *a,
 static jinja_value make_dict(jinja_run *run, jinja_value self, const jinja_value *a, const jinja_call *call)
 {
     jinja_value dict = heed_jinja_dict(run, call->named_count);
-    (void)self, (void)a;
+    (void)self;
+    (void)a;
     if (call->count > 1) return heed_jinja_fail(run, "dict takes at most one argument without a name");
     if (dict.kind == JINJA_DICT && call->count) {
         jinja_value from = call->positional[0];
@@ -58,7 +60,8 @@ static jinja_value make_namespace(jinja_run *run, jinja_value self, const jinja_
 static jinja_value make_joiner(jinja_run *run, jinja_value self, const jinja_value *a, const jinja_call *call)
 {
     jinja_cycle *joiner = heed_jinja_take(run, 1, sizeof *joiner);
-    (void)self, (void)call;
+    (void)self;
+    (void)call;
     if (!joiner) return heed_jinja_undefined("");
     joiner->separator = a[0].kind == JINJA_MISSING ? heed_jinja_string(", ") : a[0];
     return (jinja_value){.kind = JINJA_JOINER, .cycle = joiner};
@@ -68,7 +71,8 @@ static jinja_value make_cycler(jinja_run *run, jinja_value self, const jinja_val
 {
     jinja_cycle *cycler = heed_jinja_take(run, 1, sizeof *cycler);
     jinja_value items = heed_jinja_sequence(run, JINJA_LIST, call->count);
-    (void)self, (void)a;
+    (void)self;
+    (void)a;
     if (!cycler || items.kind != JINJA_SEQUENCE) return heed_jinja_undefined("");
     if (!call->count) return heed_jinja_fail(run, "a cycler needs values");
     memcpy(items.sequence->items, call->positional, call->count * sizeof items);
@@ -80,14 +84,18 @@ static jinja_value cycler_next(jinja_run *run, jinja_value self, const jinja_val
 {
     jinja_cycle *cycler = self.cycle;
     jinja_value item = cycler->items->items[cycler->at];
-    (void)run, (void)a, (void)call;
+    (void)run;
+    (void)a;
+    (void)call;
     cycler->at = (cycler->at + 1) % cycler->items->count;
     return item;
 }
 
 static jinja_value cycler_reset(jinja_run *run, jinja_value self, const jinja_value *a, const jinja_call *call)
 {
-    (void)run, (void)a, (void)call;
+    (void)run;
+    (void)a;
+    (void)call;
     self.cycle->at = 0;
     return jinja_none();
 }
@@ -96,7 +104,8 @@ const jinja_builtin heed_jinja_cycler_methods[] = {{"next", "", 0, cycler_next},
 
 static jinja_value raise_exception(jinja_run *run, jinja_value self, const jinja_value *a, const jinja_call *call)
 {
-    (void)self, (void)call;
+    (void)self;
+    (void)call;
     return heed_jinja_raise(run, a[0]);
 }
 
@@ -105,7 +114,8 @@ static jinja_value strftime_now(jinja_run *run, jinja_value self, const jinja_va
     char format[256], text[2048];
     time_t now = (time_t)heed_jinja_now(run);
     struct tm local;
-    (void)self, (void)call;
+    (void)self;
+    (void)call;
     if (a[0].kind != JINJA_STRING || a[0].length >= sizeof format || memchr(a[0].text, 0, a[0].length))
         return heed_jinja_fail(run, "strftime_now needs a format of at most %zu bytes", sizeof format - 1);
     memcpy(format, a[0].text, a[0].length);

@@ -146,25 +146,29 @@ static jinja_value change_case(jinja_run *run, jinja_value self, jinja_case firs
 
 static jinja_value upper(jinja_run *run, jinja_value self, const jinja_value *a, const jinja_call *call)
 {
-    (void)a, (void)call;
+    (void)a;
+    (void)call;
     return change_case(run, self, JINJA_TO_UPPER, JINJA_TO_UPPER, false);
 }
 
 static jinja_value lower(jinja_run *run, jinja_value self, const jinja_value *a, const jinja_call *call)
 {
-    (void)a, (void)call;
+    (void)a;
+    (void)call;
     return change_case(run, self, JINJA_TO_LOWER, JINJA_TO_LOWER, false);
 }
 
 static jinja_value title(jinja_run *run, jinja_value self, const jinja_value *a, const jinja_call *call)
 {
-    (void)a, (void)call;
+    (void)a;
+    (void)call;
     return change_case(run, self, JINJA_TO_TITLE, JINJA_TO_LOWER, true);
 }
 
 static jinja_value capitalize(jinja_run *run, jinja_value self, const jinja_value *a, const jinja_call *call)
 {
-    (void)a, (void)call;
+    (void)a;
+    (void)call;
     return change_case(run, self, JINJA_TO_TITLE, JINJA_TO_LOWER, false);
 }
 
@@ -172,7 +176,8 @@ static jinja_value swap_case(jinja_run *run, jinja_value self, const jinja_value
 {
     heed_buffer text = {0};
     uint32_t c;
-    (void)a, (void)call;
+    (void)a;
+    (void)call;
     heed_jinja_spend(run, self.length / 4);
     for (size_t at = 0, step; at < self.length; at += step) {
         step = jinja_next(self.text, self.length, at, &c);
@@ -214,7 +219,8 @@ static jinja_value is_space(jinja_run *run, jinja_value self, const jinja_value 
 {
     const char *text = self.text;
     size_t length = self.length;
-    (void)a, (void)call;
+    (void)a;
+    (void)call;
     heed_jinja_spend(run, length / 8);
     heed_jinja_strip(&text, &length, true, false);
     return jinja_boolean(self.length && !length);
@@ -298,25 +304,30 @@ static jinja_value view(jinja_run *run, jinja_value self, bool keys, bool values
 
 static jinja_value keys(jinja_run *run, jinja_value self, const jinja_value *a, const jinja_call *call)
 {
-    (void)a, (void)call;
+    (void)a;
+    (void)call;
     return view(run, self, true, false);
 }
 
 static jinja_value values(jinja_run *run, jinja_value self, const jinja_value *a, const jinja_call *call)
 {
-    (void)a, (void)call;
+    (void)a;
+    (void)call;
     return view(run, self, false, true);
 }
 
 static jinja_value items(jinja_run *run, jinja_value self, const jinja_value *a, const jinja_call *call)
 {
-    (void)a, (void)call;
+    (void)a;
+    (void)call;
     return view(run, self, true, true);
 }
 
 static jinja_value copy(jinja_run *run, jinja_value self, const jinja_value *a, const jinja_call *call)
 {
-    (void)run, (void)a, (void)call;
+    (void)run;
+    (void)a;
+    (void)call;
     return self; /* values do not change */
 }
 

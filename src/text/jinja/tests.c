@@ -57,14 +57,16 @@ static jinja_value is_divisible(jinja_run *run, jinja_value self, const jinja_va
 static jinja_value is_odd(jinja_run *run, jinja_value self, const jinja_value *a, const jinja_call *call)
 {
     jinja_value rest = heed_jinja_arithmetic(run, JINJA_REMAINDER, self, jinja_integer(2));
-    (void)a, (void)call;
+    (void)a;
+    (void)call;
     return jinja_boolean(heed_jinja_equal(run, rest, jinja_integer(1)));
 }
 
 static jinja_value is_even(jinja_run *run, jinja_value self, const jinja_value *a, const jinja_call *call)
 {
     jinja_value rest = heed_jinja_arithmetic(run, JINJA_REMAINDER, self, jinja_integer(2));
-    (void)a, (void)call;
+    (void)a;
+    (void)call;
     return jinja_boolean(heed_jinja_equal(run, rest, jinja_integer(0)));
 }
 
@@ -77,13 +79,15 @@ static jinja_value case_test(jinja_run *run, jinja_value self, const char *metho
 
 static jinja_value is_lower(jinja_run *run, jinja_value self, const jinja_value *a, const jinja_call *call)
 {
-    (void)a, (void)call;
+    (void)a;
+    (void)call;
     return case_test(run, self, "islower");
 }
 
 static jinja_value is_upper(jinja_run *run, jinja_value self, const jinja_value *a, const jinja_call *call)
 {
-    (void)a, (void)call;
+    (void)a;
+    (void)call;
     return case_test(run, self, "isupper");
 }
 

@@ -220,7 +220,9 @@ static heed_status commit(heed_cache *cache, int64_t wanted, int64_t growing, he
     int64_t mark = cache->mark + more; /* at most `blocks`: they hold every sequence at full length with blocks of its own */
     size_t before = bytes_at_mark(cache, cache->mark), after = bytes_at_mark(cache, mark);
     size_t bytes = (after - before) * (size_t)cache->options.arrays, held = heed_cache_committed(cache);
-    size_t spare = cache->options.budget ? (cache->options.budget > held ? cache->options.budget - held : 0) : heed_memory_available();
+    const size_t budget = cache->options.budget;
+    size_t spare = budget > held ? budget - held : 0;
+    if (!budget) spare = heed_memory_available();
     if (bytes > spare) return fail_commit(cache, more, bytes, spare, growing, error);
     for (int64_t i = 0; i < cache->options.arrays && after > before; i++) {
         HEED_TRY(heed_cancel_check(cache->cancel, "making room for keys and values", error));

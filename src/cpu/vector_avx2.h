@@ -19,7 +19,8 @@ static inline void heed_v_store(float *p, heed_v x) { _mm256_storeu_ps(p, x); }
 static inline __m256i heed_v_first(int64_t count)
 {
     static const int32_t ones_then_zeros[16] = {-1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0};
-    count = count > 8 ? 8 : count < 0 ? 0 : count;
+    count = count > 8 ? 8 : count;
+    count = count < 0 ? 0 : count;
     return _mm256_loadu_si256((const __m256i *)(ones_then_zeros + 8 - count));
 }
 static inline heed_v heed_v_load_part(const float *p, int64_t count) { return _mm256_maskload_ps(p, heed_v_first(count)); }

@@ -17,7 +17,8 @@ static inline void heed_v_store(float *p, heed_v x) { _mm512_storeu_ps(p, x); }
 
 static inline __mmask16 heed_v_first(int64_t count)
 {
-    return count >= 16 ? (__mmask16)0xFFFF : count <= 0 ? (__mmask16)0 : (__mmask16)((1u << count) - 1);
+    if (count >= 16) return (__mmask16)0xFFFF;
+    return count <= 0 ? (__mmask16)0 : (__mmask16)((1u << count) - 1);
 }
 static inline heed_v heed_v_load_part(const float *p, int64_t count) { return _mm512_maskz_loadu_ps(heed_v_first(count), p); }
 static inline void heed_v_store_part(float *p, heed_v x, int64_t count) { _mm512_mask_storeu_ps(p, heed_v_first(count), x); }

@@ -138,7 +138,8 @@ static inline heed_v heed_v_scale(heed_v x, heed_v n)
 static inline float heed_v_sum(heed_v x) { return (x[0] + x[2]) + (x[1] + x[3]); }
 static inline float heed_v_largest(heed_v x)
 {
-    float a = x[0] > x[2] ? x[0] : x[2], b = x[1] > x[3] ? x[1] : x[3];
+    const float a = x[0] > x[2] ? x[0] : x[2];
+    const float b = x[1] > x[3] ? x[1] : x[3];
     return a > b ? a : b;
 }
 

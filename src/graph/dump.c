@@ -19,7 +19,7 @@ void heed_node_put_attributes(heed_buffer *out, const heed_node *node)
     case HEED_OP_SLICE: heed_buffer_printf(out, " [%lld,%lld)", (long long)((const heed_slice_attributes *)a)->begin, (long long)((const heed_slice_attributes *)a)->end); break;
     case HEED_OP_PRODUCT: case HEED_OP_FUSED_PRODUCT: {
         const heed_product_attributes *p = a; /* fused attributes begin alike */
-        heed_buffer_printf(out, " %c%c", p->transpose_a ? 'T' : 'N', p->transpose_b ? 'T' : 'N');
+        heed_buffer_printf(out, " %c%c", "NT"[p->transpose_a != 0], "NT"[p->transpose_b != 0]);
         if (p->rounded) heed_buffer_printf(out, " bf16");
         if (node->id == HEED_OP_PRODUCT) break;
         const heed_fused_product_attributes *f = a;
@@ -42,12 +42,14 @@ void heed_node_put_attributes(heed_buffer *out, const heed_node *node)
 void heed_graph_dump_text(const heed_graph *graph, heed_buffer *out)
 {
     static const char *const kinds[] = {"computed", "input", "constant", "parameter", "state"};
+    static const char *const layouts[] = {
+        [HEED_LAYOUT_ROWS] = "", [HEED_LAYOUT_PANELS] = " panels", [HEED_LAYOUT_PANELS_BOTH] = " panels, and of its transpose"};
     char shape[HEED_SHAPE_TEXT], label[HEED_SHAPE_TEXT];
     for (size_t i = 0; i < graph->n_values; i++) {
         const heed_value_info *info = &graph->values[i];
         if (info->kind == HEED_VALUE_COMPUTED) continue;
-        heed_buffer_printf(out, "%-9s %s %s%s%s\n", kinds[info->kind], info->name, heed_dtypes[info->dtype].name, heed_shape_text(info->shape, shape),
-                info->layout == HEED_LAYOUT_PANELS ? " panels" : info->layout == HEED_LAYOUT_PANELS_BOTH ? " panels, and of its transpose" : "");
+        heed_buffer_printf(out, "%-9s %s %s%s%s\n", kinds[info->kind], info->name, heed_dtypes[info->dtype].name,
+                           heed_shape_text(info->shape, shape), layouts[info->layout]);
     }
     for (size_t i = 0; i < graph->n_nodes; i++) {
         const heed_node *node = &graph->nodes[i];
@@ -66,22 +68,30 @@ void heed_graph_dump_text(const heed_graph *graph, heed_buffer *out)
     for (size_t i = 0; i < graph->n_outputs; i++) heed_buffer_printf(out, "output    %s = %%%d\n", graph->output_names[i], graph->outputs[i]);
 }
 
+static const char *color_of_node(const heed_node *node)
+{
+    if (node->clone) return "#e8d8f8";
+    return node->is_gradient ? "#ffe0b8" : "#d0e4ff";
+}
+
 void heed_graph_dump_dot(const heed_graph *graph, heed_buffer *out)
 {
+    static const char *const colors[] = {[HEED_VALUE_INPUT] = "#ffffff", [HEED_VALUE_CONSTANT] = "#dddddd",
+        [HEED_VALUE_PARAMETER] = "#dddddd", [HEED_VALUE_STATE] = "#d8f0d8"};
     char shape[HEED_SHAPE_TEXT];
     heed_buffer_text(out, "digraph heed {\n  rankdir=TB;\n  node [shape=box, style=filled, fontname=\"sans-serif\", fontsize=10];\n");
     for (size_t i = 0; i < graph->n_values; i++) {
         const heed_value_info *info = &graph->values[i];
         if (info->kind != HEED_VALUE_COMPUTED)
-            heed_buffer_printf(out, "  v%zu [label=\"%s\\n%s\", shape=ellipse, fillcolor=\"%s\"];\n", i, info->name, heed_shape_text(info->shape, shape),
-                    info->kind == HEED_VALUE_INPUT ? "#ffffff" : info->kind == HEED_VALUE_STATE ? "#d8f0d8" : "#dddddd");
+            heed_buffer_printf(out, "  v%zu [label=\"%s\\n%s\", shape=ellipse, fillcolor=\"%s\"];\n", i, info->name,
+                               heed_shape_text(info->shape, shape), colors[info->kind]);
     }
     for (size_t i = 0; i < graph->n_nodes; i++) {
         const heed_node *node = &graph->nodes[i];
         heed_buffer_printf(out, "  n%zu [label=\"%s", i, node->op->name);
         heed_node_put_attributes(out, node);
         heed_buffer_printf(out, "\\n%s\", fillcolor=\"%s\"", heed_shape_text(graph->values[node->out[0]].shape, shape),
-                node->clone ? "#e8d8f8" : node->is_gradient ? "#ffe0b8" : "#d0e4ff");
+                color_of_node(node));
         if (node->note) heed_buffer_printf(out, ", tooltip=\"not fused: %s\"", node->note);
         heed_buffer_text(out, "];\n");
         for (int j = 0; j < node->n_in; j++) {

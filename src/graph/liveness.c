@@ -117,7 +117,9 @@ static void assign_roots(liveness *state, int32_t *sharers)
             /* A view keeps its root from being overwritten; an in-place result merely takes it over. */
             sharers[root] += root == out || (node->op->flags & HEED_OP_VIEW) ? 1 : 0;
             int32_t group = plan->steps[i].group, last = state->last_read[out];
-            int32_t until = last == INT32_MAX || plan->keep_all ? INT32_MAX : last < 0 ? group : plan->steps[last].group;
+            int32_t until = group;
+            if (last >= 0 && last != INT32_MAX) until = plan->steps[last].group;
+            if (last == INT32_MAX || plan->keep_all) until = INT32_MAX;
             if (root == out) {
                 state->from[root] = group;
                 state->to[root] = group;
@@ -137,7 +139,7 @@ static int by_size(const void *a, const void *b)
 static int by_offset(const void *a, const void *b)
 {
     const life *x = *(life *const *)a, *y = *(life *const *)b;
-    return x->offset < y->offset ? -1 : x->offset > y->offset ? 1 : 0;
+    return (x->offset > y->offset) - (x->offset < y->offset);
 }
 
 /* Lowest offset from `base` on where `wanted` fits beside the already placed lives that overlap it in time. */

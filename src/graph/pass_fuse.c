@@ -67,7 +67,8 @@ static bool absorb(const chains *state, fused *f, int *stage, const heed_node *c
 {
     enum { BIAS = 1, ACTIVATION, GATE, RESIDUAL, DONE };
     const heed_value_info *values = state->graph->values;
-    heed_value other = c->n_in == 2 ? (c->in[0] == value ? c->in[1] : c->in[0]) : HEED_NONE;
+    heed_value other = HEED_NONE;
+    if (c->n_in == 2) other = c->in[0] == value ? c->in[1] : c->in[0];
     if (other == value || f->in[HEED_FUSED_STATE] != HEED_NONE) return false;
     bool alike = other >= 0 && heed_shape_equal(values[other].shape, values[value].shape);
     if (c->id == HEED_OP_ACCUMULATE && *stage == 0 && c->in[1] == value) {
@@ -110,7 +111,8 @@ static void follow(chains *state, size_t start)
         heed_value value = state->nodes[at].out[0];
         const heed_value_info *info = &state->graph->values[value];
         if (state->uses[value] != 1 || info->is_output || info->is_checkpoint) {
-            state->note[start] = info->is_output ? "result is an output" : info->is_checkpoint ? "result is a checkpoint" : "result has several readers";
+            state->note[start] = info->is_checkpoint ? "result is a checkpoint" : "result has several readers";
+            if (info->is_output) state->note[start] = "result is an output";
             break;
         }
         size_t next = (size_t)state->reader[value];
@@ -193,7 +195,8 @@ static bool pair_with_gate(const heed_graph *graph, const int32_t *uses, const h
     if (!plain || !alike || uses[gate] != 1 || made->is_output || made->is_checkpoint || !meets_in_registers(graph, node, f.in[HEED_FUSED_B])) return false;
     if (f.attributes.activation != HEED_UNARY_LINEAR && g.attributes.activation != HEED_UNARY_LINEAR) return false;
     bool turned = g.attributes.activation != HEED_UNARY_LINEAR;
-    const fused *first = turned ? &g : &f, *second = turned ? &f : &g;
+    const fused *first = turned ? &g : &f;
+    const fused *second = turned ? &f : &g;
     *both = *first;
     both->attributes.joined = 2;
     both->attributes.gated = 1;

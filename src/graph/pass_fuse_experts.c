@@ -85,8 +85,9 @@ static heed_status rewrite_chains(const chains *state, heed_graph *graph, heed_e
         graph->clone = node->clone;
         graph->in_gradient = node->is_gradient;
         const bool outer = g.id == HEED_OP_EXPERT_OUTER;
-        heed_graph_rewrite_replace(&rewrite, node->out[0], heed_emit(graph, g.id, g.in, outer ? HEED_EXPERT_OUTER_STATE + 1 : HEED_EXPERT_INPUTS,
-                                                                     outer ? (const void *)&g.outer : &g.attributes, NULL));
+        const int n_in = outer ? HEED_EXPERT_OUTER_STATE + 1 : HEED_EXPERT_INPUTS;
+        const void *attributes = outer ? (const void *)&g.outer : &g.attributes;
+        heed_graph_rewrite_replace(&rewrite, node->out[0], heed_emit(graph, g.id, g.in, n_in, attributes, NULL));
         graph->clone = 0;
         graph->in_gradient = false;
     }

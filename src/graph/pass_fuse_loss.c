@@ -31,7 +31,8 @@ static heed_status fuse_seeds(heed_graph *graph, heed_error *error)
         if (node->id != HEED_OP_BINARY || ((const heed_binary_attributes *)node->attributes)->kind != HEED_BINARY_MULTIPLY) continue;
         heed_value a = node->in[0], b = node->in[1];
         if (!heed_shape_equal(graph->values[a].shape, graph->values[b].shape) || graph->values[node->out[0]].is_output) continue;
-        same[i] = is_one(graph, graph->nodes, a) ? b : is_one(graph, graph->nodes, b) ? a : HEED_NONE;
+        same[i] = is_one(graph, graph->nodes, b) ? a : HEED_NONE;
+        if (is_one(graph, graph->nodes, a)) same[i] = b;
     }
     heed_graph_rewrite rewrite;
     heed_status status = heed_graph_rewrite_begin(&rewrite, graph, error);

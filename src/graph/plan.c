@@ -58,7 +58,8 @@ static heed_status lay_out_workspace(heed_plan *plan, heed_error *error)
         heed_kernel_args args = heed_plan_maximal_args(plan, plan->steps[i].node, operands);
         const heed_kernel *kernel = plan->steps[i].kernel;
         args.grain = plan->groups[plan->steps[i].group].grain;
-        size_t own = kernel && kernel->scratch ? kernel->scratch(&args) : 0, common = kernel && kernel->shared ? kernel->shared(&args) : 0;
+        const size_t own = kernel && kernel->scratch ? kernel->scratch(&args) : 0;
+        const size_t common = kernel && kernel->shared ? kernel->shared(&args) : 0;
         if (own > scratch) scratch = own;
         if (common > shared) shared = common;
     }
@@ -79,7 +80,8 @@ heed_status heed_plan_new(const heed_graph *graph, const heed_backend *backend, 
     static const heed_plan_options defaults = {0};
     if (!options) options = &defaults;
     const heed_watch *watch = backend->watch;
-    uint32_t passes = watch && watch->no_passes ? HEED_PASS_NONE : options->passes ? options->passes : HEED_PASS_DEFAULT;
+    uint32_t passes = options->passes ? options->passes : HEED_PASS_DEFAULT;
+    if (watch && watch->no_passes) passes = HEED_PASS_NONE;
     *result = NULL;
     HEED_TRY(heed_graph_status(graph, error));
     heed_plan *plan = heed_allocate(1, sizeof *plan);

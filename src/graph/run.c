@@ -70,7 +70,8 @@ void heed_follow(const struct heed_followers *followers, heed_block block)
     const bool whole = group->grain % heed_shape_columns(followers->state->args[group->first].out[0].shape) == 0;
     for (int32_t s = group->first + 1; s < group->first + group->count; s++) {
         const heed_step *step = &followers->state->plan->steps[s];
-        const int64_t from = whole ? 0 : block.column - step->shift, to = whole ? step->columns : from + block.columns;
+        const int64_t from = whole ? 0 : block.column - step->shift;
+        const int64_t to = whole ? step->columns : from + block.columns;
         heed_block own = {.row = block.row, .rows = block.rows, .column = from < 0 ? 0 : from};
         own.columns = (to < step->columns ? to : step->columns) - own.column;
         if (step->view || own.columns <= 0) continue;
@@ -106,7 +107,8 @@ static int parts_of(const run_state *state, const heed_group *group, int phase)
     if (step->kernel->parts) return step->kernel->parts(&args);
     int64_t rows = heed_shape_rows(args.out[0].shape);
     int64_t parts = (rows + HEED_ROWS_PER_PART - 1) / HEED_ROWS_PER_PART;
-    return parts < 1 ? 1 : parts > 1 << 20 ? 1 << 20 : (int)parts;
+    if (parts < 1) return 1;
+    return (int)(parts > 1 << 20 ? 1 << 20 : parts);
 }
 
 /* First part of a thread's range; that of thread 0 is the longest. */

@@ -71,5 +71,6 @@ const char *heed_shape_text(heed_shape shape, char text[HEED_SHAPE_TEXT])
 
 heed_number heed_product_number(heed_dtype b, bool rounded)
 {
-    return heed_block_traits_of(b) ? HEED_NUMBER_INT8 : rounded ? HEED_NUMBER_BF16 : HEED_NUMBER_F32;
+    if (heed_block_traits_of(b)) return HEED_NUMBER_INT8;
+    return rounded ? HEED_NUMBER_BF16 : HEED_NUMBER_F32;
 }

@@ -10,7 +10,9 @@ void heed_sinusoid_table(float *table, int64_t rows, int64_t width, heed_sinusoi
         for (int64_t i = 0; i < sines; i++) {
             double angle = (double)row / pow(10000, 2 * (double)i / (double)width);
             float *out = table + row * width;
-            int64_t sine = order == HEED_SINUSOID_HALVES ? i : 2 * i, cosine = order == HEED_SINUSOID_HALVES ? sines + i : 2 * i + 1;
+            const bool halves = order == HEED_SINUSOID_HALVES;
+            const int64_t sine = halves ? i : 2 * i;
+            const int64_t cosine = halves ? sines + i : 2 * i + 1;
             out[sine] = (float)sin(angle);
             if (cosine < width) out[cosine] = (float)cos(angle); /* an odd width has one sine more */
         }

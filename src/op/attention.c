@@ -219,7 +219,8 @@ heed_value heed_attention(heed_graph *graph, heed_value q, heed_value k, heed_va
     heed_value in[HEED_ATTENTION_INPUTS] = {q, k, v, inputs->sequences, inputs->query_index, inputs->key_index, inputs->block_table,
                                             inputs->slopes, inputs->sinks};
     heed_value out[HEED_MAX_OUTPUTS], y = heed_emit(graph, HEED_OP_ATTENTION, in, HEED_ATTENTION_INPUTS, &attributes, out);
-    if (weights) *weights = y >= 0 && options->want_weights ? out[2] : y >= 0 ? HEED_NONE : HEED_BAD;
+    if (weights) *weights = y >= 0 ? HEED_NONE : HEED_BAD;
+    if (weights && y >= 0 && options->want_weights) *weights = out[2];
     return y;
 }
 

@@ -14,7 +14,9 @@ void REAL(heed_clamp_reference)(const heed_kernel_args *args)
     for (int64_t i = 0; i < heed_shape_rows(x->shape); i++)
         for (int64_t j = 0; j < columns; j++) {
             real value = REAL(row)(x, i)[j];
-            REAL(row)(y, i)[j] = value < -limit ? -limit : value > limit ? limit : value; /* NaN stays */
+            if (value < -limit) value = -limit; /* NaN stays */
+            if (value > limit) value = limit;
+            REAL(row)(y, i)[j] = value;
         }
 }
 

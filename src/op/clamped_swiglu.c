@@ -9,7 +9,8 @@ HEED_REFERENCE(clamped_swiglu_backward);
 
 static inline real REAL(clamp)(real x, real low, real high)
 {
-    return x < low ? low : x > high ? high : x;
+    if (x < low) return low;
+    return x > high ? high : x;
 }
 
 void REAL(heed_clamped_swiglu_reference)(const heed_kernel_args *args)

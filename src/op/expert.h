@@ -37,9 +37,10 @@ static inline real *REAL(pair)(const heed_operand *table, int64_t p)
 static inline void heed_expert_range(const heed_operand *offsets, int64_t expert, int64_t slots, int64_t *begin, int64_t *end)
 {
     const int32_t *at = (const int32_t *)offsets->data + expert * offsets->row_stride;
-    *begin = at[0] < 0 ? 0 : at[0] > slots ? slots : at[0];
-    int64_t last = at[offsets->row_stride];
-    *end = last < *begin ? *begin : last > slots ? slots : last;
+    int64_t first = at[0] < 0 ? 0 : at[0], last = at[offsets->row_stride];
+    *begin = first > slots ? slots : first;
+    if (last < *begin) last = *begin;
+    *end = last > slots ? slots : last;
 }
 
 #if !HEED_REAL_DOUBLE

@@ -96,10 +96,11 @@ static heed_status infer_product(heed_infer *infer, heed_error *error)
         (heed_dtype_is_block(infer->dtype[HEED_EXPERT_WEIGHT]) && (!attributes->transpose_b || attributes->rounded)) ||
         (bias && infer->dtype[HEED_EXPERT_BIAS] != HEED_F32) || (gate && infer->dtype[HEED_EXPERT_GATE] != HEED_F32))
         return heed_infer_fail(infer, error, HEED_E_DTYPE, "f32, but for weights: f32, f16, bf16, or the rows of matrices in blocks");
-    int inner = attributes->transpose_b ? 2 : 1, outer = attributes->transpose_b ? 1 : 2;
+    const bool transposed = attributes->transpose_b;
+    const int inner = 1 + transposed, outer = 2 - transposed;
+    static const char *const expected[] = {"slots (N,J,K), weights (X,K,O), offsets (X+1)", "slots (N,J,K), weights (X,O,K), offsets (X+1)"};
     if (!is_rows_of_slots(x) || w.rank != 3 || w.extent || w.dim[inner] != x.dim[2] || !is_offsets(infer, HEED_EXPERT_OFFSETS, w.dim[0]))
-        return heed_infer_fail(infer, error, HEED_E_SHAPE, attributes->transpose_b ? "slots (N,J,K), weights (X,O,K), offsets (X+1)"
-                                                                                   : "slots (N,J,K), weights (X,K,O), offsets (X+1)");
+        return heed_infer_fail(infer, error, HEED_E_SHAPE, expected[transposed]);
     infer->out_shape[0] = heed_slots_shape(x, x.dim[1], w.dim[outer]);
     if (bias && !heed_shape_equal(infer->shape[HEED_EXPERT_BIAS], heed_shape_2(w.dim[0], w.dim[outer])))
         return heed_infer_fail(infer, error, HEED_E_SHAPE, "a bias (X,O)");
@@ -139,7 +140,12 @@ static heed_status gradient(heed_graph *graph, const heed_node *node, const heed
     heed_value x = node->in[HEED_EXPERT_X], w = node->in[HEED_EXPERT_WEIGHT], offsets = node->in[HEED_EXPERT_OFFSETS], dy = dout[0];
     bool transposed = attributes.transpose_b;
     heed_expert_outer_attributes outer = {.rounded = attributes.rounded};
-    din[HEED_EXPERT_WEIGHT] = heed_emit(graph, HEED_OP_EXPERT_OUTER, (heed_value[]){transposed ? dy : x, transposed ? x : dy, offsets}, 3, &outer, NULL);
+    heed_value in[3] = {x, dy, offsets};
+    if (transposed) {
+        in[0] = dy;
+        in[1] = x;
+    }
+    din[HEED_EXPERT_WEIGHT] = heed_emit(graph, HEED_OP_EXPERT_OUTER, in, 3, &outer, NULL);
     attributes.transpose_b = !transposed;
     din[HEED_EXPERT_X] = heed_emit(graph, HEED_OP_EXPERT_PRODUCT, (heed_value[]){dy, w, offsets}, 3, &attributes, NULL);
     if (heed_node_input(node, HEED_EXPERT_BIAS) != HEED_NONE)

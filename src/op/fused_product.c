@@ -136,8 +136,9 @@ static heed_status infer(heed_infer *infer, heed_error *error)
     y.extent = transpose_a ? HEED_EXTENT_FIXED : a.extent;
     for (int i = 0; i < attributes->joined; i++) {
         heed_shape b = infer->shape[HEED_FUSED_B + i], bias = infer->shape[HEED_FUSED_BIAS + i];
-        int extent = transpose_a ? a.extent : HEED_EXTENT_FIXED, b_extent = transpose_b ? HEED_EXTENT_FIXED : b.extent;
-        if (b.rank != 2 || b.dim[transpose_b ? 1 : 0] != a.dim[transpose_a ? 0 : 1] || extent != b_extent || (transpose_b && b.extent))
+        const int extent = transpose_a ? a.extent : HEED_EXTENT_FIXED;
+        const int b_extent = transpose_b ? HEED_EXTENT_FIXED : b.extent;
+        if (b.rank != 2 || b.dim[transpose_b] != a.dim[!transpose_a] || extent != b_extent || (transpose_b && b.extent))
             return heed_infer_fail(infer, error, HEED_E_SHAPE, transpose_b ? "weights (N,K) for K terms" : "weights (K,N) for K terms");
         int64_t count = b.dim[transpose_b ? 0 : 1];
         if (infer->present[HEED_FUSED_BIAS + i] && (bias.rank != 1 || bias.extent || bias.dim[0] != count))

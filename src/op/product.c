@@ -20,9 +20,11 @@ void REAL(heed_product_reference)(const heed_kernel_args *args)
         for (int64_t j = 0; j < y->shape.dim[1]; j++) {
             real sum = 0;
             if (blocks) sum = heed_block_dot(blocks, REAL(blocks)(b, j), (const float *)REAL(row)(a, i), depth);
-            for (int64_t k = 0; k < depth && !blocks; k++)
-                sum = R(fma)(REAL(operand)(transpose_a ? REAL(element)(a, k, i) : REAL(element)(a, i, k), rounded),
-                             REAL(operand)(transpose_b ? REAL(element)(b, j, k) : REAL(element)(b, k, j), rounded), sum);
+            for (int64_t k = 0; k < depth && !blocks; k++) {
+                const real left = transpose_a ? REAL(element)(a, k, i) : REAL(element)(a, i, k);
+                const real right = transpose_b ? REAL(element)(b, j, k) : REAL(element)(b, k, j);
+                sum = R(fma)(REAL(operand)(left, rounded), REAL(operand)(right, rounded), sum);
+            }
             REAL(row)(y, i)[j] = sum;
         }
 }
@@ -40,12 +42,13 @@ static heed_status infer(heed_infer *infer, heed_error *error)
         return heed_infer_fail(infer, error, HEED_E_DTYPE, "rows of f32 times the rows of a matrix in blocks");
     if (a.rank != 2 || b.rank != 2) return heed_infer_fail(infer, error, HEED_E_SHAPE, "two matrices");
     bool transpose_a = attributes->transpose_a, transpose_b = attributes->transpose_b;
-    int a_extent = transpose_a ? a.extent : HEED_EXTENT_FIXED, b_extent = transpose_b ? HEED_EXTENT_FIXED : b.extent;
-    if (a.dim[transpose_a ? 0 : 1] != b.dim[transpose_b ? 1 : 0] || a_extent != b_extent)
+    const int a_extent = transpose_a ? a.extent : HEED_EXTENT_FIXED;
+    const int b_extent = transpose_b ? HEED_EXTENT_FIXED : b.extent;
+    if (a.dim[!transpose_a] != b.dim[transpose_b] || a_extent != b_extent)
         return heed_infer_fail(infer, error, HEED_E_SHAPE, expected[transpose_a][transpose_b]);
     if (transpose_b && b.extent != HEED_EXTENT_FIXED)
         return heed_infer_fail(infer, error, HEED_E_SHAPE, "a second matrix with fixed rows, since they become columns");
-    infer->out_shape[0] = heed_shape_2(a.dim[transpose_a ? 1 : 0], b.dim[transpose_b ? 0 : 1]);
+    infer->out_shape[0] = heed_shape_2(a.dim[transpose_a], b.dim[!transpose_b]);
     infer->out_shape[0].extent = transpose_a ? HEED_EXTENT_FIXED : a.extent;
     return HEED_OK;
 }

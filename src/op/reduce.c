@@ -77,7 +77,8 @@ static bool reduced_shape(heed_shape x, const heed_reduce_attributes *attributes
     int axis = attributes->axis, rank = x.rank;
     if (attributes->kind < HEED_REDUCE_SUM || attributes->kind > HEED_REDUCE_MAX || axis < 0 || axis >= rank) return false;
     if (attributes->keep && axis != rank - 1) return false;
-    *y = (heed_shape){.rank = (int8_t)(attributes->keep ? rank : rank - 1), .extent = axis == 0 ? HEED_EXTENT_FIXED : x.extent};
+    *y = (heed_shape){.rank = (int8_t)(attributes->keep ? rank : rank - 1)};
+    y->extent = axis == 0 ? HEED_EXTENT_FIXED : x.extent;
     for (int i = 0; i < rank - 1; i++) y->dim[i] = x.dim[i < axis ? i : i + 1];
     if (attributes->keep) y->dim[axis] = 1;
     return true;

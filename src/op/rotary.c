@@ -35,7 +35,8 @@ void REAL(heed_rotary_reference)(const heed_kernel_args *args)
         real *to = REAL(row)(y, i);
         for (int64_t head = 0; head < columns; head += width) {
             for (int64_t j = 0; j < half; j++) {
-                int64_t first = head + (attributes->interleaved ? 2 * j : j), second = attributes->interleaved ? first + 1 : first + half;
+                const int64_t first = head + (attributes->interleaved ? 2 * j : j);
+                const int64_t second = first + (attributes->interleaved ? 1 : half);
                 real a = from[first], b = from[second], cosine = turn[j], sine = attributes->inverse ? -turn[half + j] : turn[half + j];
                 to[first] = a * cosine - b * sine;
                 to[second] = b * cosine + a * sine;

@@ -55,7 +55,8 @@ static inline real R(heed_gelu_tanh_derivative)(real x, real c)
 
 static inline real R(heed_clip_10)(real x)
 {
-    return x > 10 ? (real)10 : x < -10 ? (real)-10 : x;
+    if (x > 10) return (real)10;
+    return x < -10 ? (real)-10 : x;
 }
 
 /* GELU's own derivative inside (-10, 10), 0 where it is clipped. GELU is never below -0.17 and passes 10 at x = 10. */

@@ -51,7 +51,9 @@ static inline float heed_get_f16(const uint8_t *bytes)
 /* Stores a scale; what is beyond f16 becomes its greatest number. Returns what was stored. */
 static inline float heed_put_f16(uint8_t *bytes, float value)
 {
-    uint16_t bits = heed_f32_to_f16(value > 65504 ? 65504 : value < -65504 ? -65504 : value);
+    if (value > 65504) value = 65504;
+    if (value < -65504) value = -65504;
+    uint16_t bits = heed_f32_to_f16(value);
     bytes[0] = (uint8_t)bits;
     bytes[1] = (uint8_t)(bits >> 8);
     return heed_f16_to_f32(bits);
@@ -60,7 +62,8 @@ static inline float heed_put_f16(uint8_t *bytes, float value)
 /* The nearest integer in [low, high]; NaN becomes low. */
 static inline int heed_round_between(float value, int low, int high)
 {
-    return !(value > (float)low) ? low : value >= (float)high ? high : (int)rintf(value);
+    if (!(value > (float)low)) return low;
+    return value >= (float)high ? high : (int)rintf(value);
 }
 
 static inline float heed_inverse(float value)

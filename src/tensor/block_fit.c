@@ -51,7 +51,9 @@ static void improve_both(const float *values, int count, int high, float *scale,
         xq += x * q;
         x2 += x * x;
     }
-    double divisor = n * q2 - q1 * q1, s = divisor > 0 ? (n * xq - q1 * x1) / divisor : 0, m = divisor > 0 ? (s * q1 - x1) / n : -x1 / n;
+    const double divisor = n * q2 - q1 * q1;
+    double s = divisor > 0 ? (n * xq - q1 * x1) / divisor : 0;
+    double m = divisor > 0 ? (s * q1 - x1) / n : -x1 / n;
     if (m < 0) {
         m = 0;
         s = q2 > 0 ? xq / q2 : 0;

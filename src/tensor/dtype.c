@@ -110,7 +110,9 @@ static double load(const unsigned char *source, heed_dtype dtype)
 
 static int64_t saturate(double value, double low, double high)
 {
-    return isnan(value) ? 0 : value <= low ? (int64_t)low : value >= high ? (int64_t)high : (int64_t)value;
+    if (isnan(value)) return 0;
+    if (value <= low) return (int64_t)low;
+    return value >= high ? (int64_t)high : (int64_t)value;
 }
 
 static void store(unsigned char *target, heed_dtype dtype, double value)
@@ -165,7 +167,10 @@ void heed_convert(void *target, heed_dtype target_dtype, const void *source, hee
         for (size_t i = 0; i < count; i++) {
             int64_t value;
             memcpy(&value, s + i * 8, 8);
-            store(t + i * to, target_dtype, value > INT32_MAX ? INT32_MAX : value < INT32_MIN ? INT32_MIN : (double)value);
+            double within = (double)value;
+            if (value > INT32_MAX) within = INT32_MAX;
+            if (value < INT32_MIN) within = INT32_MIN;
+            store(t + i * to, target_dtype, within);
         }
     } else if (source_dtype == HEED_BF16 && target_dtype == HEED_F32) {
         for (size_t i = 0; i < count; i++) {

@@ -33,7 +33,8 @@ static cut cut_product(const heed_gemm *g, heed_isa isa)
     c.step = heed_gemm_whole_panels(g->grain, c.wide * c.kernels->lanes) * c.wide;
     c.grid_rows = larger(divide_up(g->m, HEED_BLOCK_CHUNK), 1);
     const double work = (double)g->n * (double)larger(g->k, 1) * (1 + (double)g->m / 8) / FEW_PART_WORK;
-    int64_t wanted = c.grid_rows > 1 ? g->n / PART_COLUMNS : (int64_t)(work < MAX_FEW_PARTS ? work : MAX_FEW_PARTS);
+    int64_t wanted = (int64_t)(work < MAX_FEW_PARTS ? work : MAX_FEW_PARTS);
+    if (c.grid_rows > 1) wanted = g->n / PART_COLUMNS;
     c.grid_columns = larger(smaller(wanted, smaller(divide_up(c.panels, c.step), larger(MAX_PARTS / c.grid_rows, 1))), 1);
     return c;
 }
@@ -81,7 +82,8 @@ static void run_panels(const heed_gemm *g, const cut *c, heed_isa isa, int64_t r
     const int64_t lanes = c->kernels->lanes;
     for (int64_t panel = first, width; panel < end; panel += width) {
         const bool two = end - panel > 1 && c->wide > 1;
-        const heed_block_shape shape = tile->rows == 1 ? HEED_BLOCK_ONE_ROW : two ? HEED_BLOCK_TWO_PANELS : HEED_BLOCK_ONE_PANEL;
+        heed_block_shape shape = two ? HEED_BLOCK_TWO_PANELS : HEED_BLOCK_ONE_PANEL;
+        if (tile->rows == 1) shape = HEED_BLOCK_ONE_ROW;
         width = shape == HEED_BLOCK_TWO_PANELS ? 2 : 1;
         tile->panel = (const uint8_t *)g->b + panel * tile->panel_step;
         c->tile[shape](tile);

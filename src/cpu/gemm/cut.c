@@ -60,7 +60,8 @@ heed_gemm_cut heed_gemm_lay_out(const heed_gemm *g, heed_isa isa)
     heed_gemm_cut c = {.kernels = heed_gemm_kernels_for(isa), .type = panels && g->b_dtype == HEED_BF16 ? HEED_GEMM_PAIRS : heed_gemm_type_of(g->b_dtype)};
     const heed_gemm_pair_kernels *pairs = g->rounded ? heed_gemm_pair_kernels_for(isa) : NULL;
     const int64_t panel = c.kernels->panel;
-    c.packers = pairs ? pairs->pairs : g->rounded ? c.kernels->rounded : c.kernels->floats;
+    c.packers = g->rounded ? c.kernels->rounded : c.kernels->floats;
+    if (pairs) c.packers = pairs->pairs;
     c.pair = pairs ? 2 : 1;
     c.ahead_a = g->ahead && g->rounded;
     c.pack_a = g->rounded && !g->ahead;
@@ -76,7 +77,8 @@ heed_gemm_cut heed_gemm_lay_out(const heed_gemm *g, heed_isa isa)
                (g->b_kind == HEED_GEMM_B_NN && (!c.few || g->n % panel)) || (c.row_tiles > 2 && heed_gemm_type_bytes(c.type) < 4);
     c.ahead_b = c.pack_b && g->ahead;
     c.pack_b = c.pack_b && !g->ahead;
-    c.tiles = pairs ? &pairs->tile : &c.kernels->tile[c.pack_b || c.ahead_b ? HEED_GEMM_F32 : c.type];
+    const heed_gemm_type read = c.pack_b || c.ahead_b ? HEED_GEMM_F32 : c.type;
+    c.tiles = pairs ? &pairs->tile : &c.kernels->tile[read];
     /* A block of depth leaves its chains in C, which must not be where gate or residual still wait to be read. */
     bool over_c = g->c && (g->gate == g->c || g->residual == g->c);
     bool one_block = over_c || (c.few && !c.pack_a && !c.pack_b);

@@ -50,13 +50,15 @@ static inline int64_t steps_of(const heed_gemm_cut *c, int64_t depth) { return d
 static inline int64_t packed_a_width(const heed_gemm_cut *c, const heed_gemm *g, int64_t rows, int64_t depth)
 {
     const int64_t lanes = c->kernels->lanes;
-    return divide_up(g->a_transposed ? rows : steps_of(c, depth), lanes) * lanes + (g->a_transposed ? 0 : lanes);
+    if (g->a_transposed) return divide_up(rows, lanes) * lanes;
+    return (divide_up(steps_of(c, depth), lanes) + 1) * lanes;
 }
 
 /* Elements of a packed block of A, whose height is at most `rows`. */
 static inline int64_t packed_a_elements(const heed_gemm_cut *c, const heed_gemm *g, int64_t rows, int64_t depth)
 {
-    return c->pack_a ? packed_a_width(c, g, rows, depth) * (g->a_transposed ? steps_of(c, depth) : rows) : 0;
+    if (!c->pack_a) return 0;
+    return packed_a_width(c, g, rows, depth) * (g->a_transposed ? steps_of(c, depth) : rows);
 }
 
 static inline int64_t most_block_rows(const heed_gemm_cut *c)

@@ -16,5 +16,6 @@ const heed_gemm_pair_kernels *heed_gemm_pair_kernels_for(heed_isa isa)
 
 heed_gemm_type heed_gemm_type_of(heed_dtype dtype)
 {
-    return dtype == HEED_F16 ? HEED_GEMM_F16 : dtype == HEED_BF16 ? HEED_GEMM_BF16 : HEED_GEMM_F32;
+    if (dtype == HEED_F16) return HEED_GEMM_F16;
+    return dtype == HEED_BF16 ? HEED_GEMM_BF16 : HEED_GEMM_F32;
 }

@@ -90,14 +90,15 @@ void heed_gemm_pack(const heed_gemm_panels *panels, int64_t first, int64_t count
     }
     const heed_gemm_kernels *kernels = heed_gemm_kernels_for(panels->isa);
     const int64_t width = kernels->panel, end = first + count;
+    const bool by_rows = column_stride == 1; /* the elements of a row follow each other */
+    heed_gemm_pack_kernel *const pack = by_rows ? kernels->floats.transposing : kernels->floats.straight;
     for (int64_t row = first; row < end;) {
         const int64_t start = row - row % width, stop = start + width < end ? start + width : end;
         const char *from = (const char *)source + (size_t)((row - first) * row_stride) * heed_dtypes[source_dtype].bytes;
         const bool whole = row == start && (stop == start + width || stop == panels->rows);
-        if (panels->dtype == HEED_F32 && whole && (column_stride == 1 || row_stride == 1))
-            (column_stride == 1 ? kernels->floats.transposing : kernels->floats.straight)(
-                (float *)row_start(panels, row, width), (int)width, from, heed_gemm_type_of(source_dtype),
-                column_stride == 1 ? row_stride : column_stride, panels->columns, (int)(stop - row));
+        if (panels->dtype == HEED_F32 && whole && (by_rows || row_stride == 1))
+            pack((float *)row_start(panels, row, width), (int)width, from, heed_gemm_type_of(source_dtype),
+                 by_rows ? row_stride : column_stride, panels->columns, (int)(stop - row));
         else pack_elements(panels, row, stop, from, source_dtype, row_stride, column_stride);
         row = stop;
     }

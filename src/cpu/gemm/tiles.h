@@ -59,6 +59,12 @@ ALWAYS_INLINE heed_v load_lanes(const void *source, int64_t row, ptrdiff_t strid
     return rounded ? heed_v_round_bf16(x) : x;
 }
 
+/* Row r of A if the tile has it, else its first row. */
+ALWAYS_INLINE const float *row_of_a(const heed_gemm_tile *tile, const int r, const int rows)
+{
+    return tile->a + (rows > r ? r : 0) * tile->a_row;
+}
+
 /* One step of a tile: every row's element of A times the columns of B. Three rows share an address register. */
 ALWAYS_INLINE void add_step(heed_v sum[][8], const float *const a[4], ptrdiff_t a_row, const heed_v *column, const int vectors, const int rows)
 {
@@ -83,8 +89,7 @@ ALWAYS_INLINE void run_tile(const heed_gemm_tile *tile, heed_gemm_type type, con
             sum[r][v] = from ? heed_v_load(from + r * from_stride + v * HEED_LANES) : heed_v_zero();
     const ptrdiff_t a_row = tile->a_row, a_step = tile->a_step, a_ahead = tile->a_ahead;
     const ptrdiff_t b_step = tile->b_step, b_panel = tile->b_panel;
-    const float *a[4] = {tile->a, tile->a + (rows > 3 ? 3 : 0) * a_row, tile->a + (rows > 6 ? 6 : 0) * a_row,
-                         tile->a + (rows > 9 ? 9 : 0) * a_row};
+    const float *a[4] = {tile->a, row_of_a(tile, 3, rows), row_of_a(tile, 6, rows), row_of_a(tile, 9, rows)};
     const void *b = tile->b;
     ptrdiff_t at = 0;
     for (int64_t k = tile->depth; k > 0; k -= heed_gemm_type_steps(type)) {

@@ -49,13 +49,18 @@ static inline problem problem_of(const heed_kernel_args *args)
     const heed_gemm_kernels *kernels = heed_gemm_kernels_for(args->isa);
     const heed_gemm_pair_kernels *pairs = attributes->rounded ? heed_gemm_pair_kernels_for(args->isa) : NULL;
     problem p = {.slopes = slopes ? slopes->data : NULL, .bent = slopes || attributes->soft_cap > 0 || !(attributes->scale > 0),
-        .args = args, .attributes = attributes, .kernels = kernels, .tiles = pairs ? &pairs->tile : &kernels->tile[HEED_GEMM_F32],
-        .packers = kernels->floats, .steps = pairs ? 2 : 1, .rounded = attributes->rounded,
+        .args = args, .attributes = attributes, .kernels = kernels, .tiles = &kernels->tile[HEED_GEMM_F32],
+        .packers = kernels->floats, .steps = 1, .rounded = attributes->rounded,
         .q = &args->in[HEED_ATTENTION_Q], .k = &args->in[HEED_ATTENTION_K], .v = &args->in[HEED_ATTENTION_V],
         .sequences = &args->in[HEED_ATTENTION_SEQUENCES], .query_index = optional_input(args, HEED_ATTENTION_QUERY_INDEX),
         .key_index = optional_input(args, HEED_ATTENTION_KEY_INDEX), .block_table = optional_input(args, HEED_ATTENTION_BLOCK_TABLE),
         .group = attributes->heads / attributes->kv_heads, .width = attributes->head_width, .padded = padded_width(attributes->head_width)};
-    if (p.rounded) p.packers = pairs ? pairs->pairs : kernels->rounded;
+    if (p.rounded) p.packers = kernels->rounded;
+    if (pairs) {
+        p.tiles = &pairs->tile;
+        p.packers = pairs->pairs;
+        p.steps = 2;
+    }
     p.packed = padded_width((p.width + p.steps - 1) / p.steps);
     return p;
 }
@@ -156,9 +161,11 @@ static inline uint64_t seen_keys(const key_tile *tile, span s)
 {
     if (tile->count == 0 || tile->largest < s.first || tile->smallest > s.last) return 0;
     if (tile->smallest >= s.first && tile->largest <= s.last) return bits_between(0, tile->count - 1);
-    if (tile->consecutive)
-        return bits_between(s.first > tile->smallest ? s.first - tile->smallest : 0,
-                            s.last < tile->largest ? s.last - tile->smallest : tile->count - 1);
+    if (tile->consecutive) {
+        const int64_t low = s.first > tile->smallest ? s.first - tile->smallest : 0;
+        const int64_t high = s.last < tile->largest ? s.last - tile->smallest : tile->count - 1;
+        return bits_between(low, high);
+    }
     uint64_t seen = 0;
     for (int j = 0; j < tile->count; j++)
         if (tile->index[j] >= s.first && tile->index[j] <= s.last) seen |= (uint64_t)1 << j;
@@ -369,7 +376,8 @@ static inline void hide(float *scores, int vectors, uint64_t seen)
     static const float ramp[TILE] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28,
         29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 62, 63};
     const heed_v nothing = heed_v_set(-__builtin_inff());
-    int low = seen ? __builtin_ctzll(seen) : 0, high = seen ? 64 - __builtin_clzll(seen) : 0;
+    const int low = seen ? __builtin_ctzll(seen) : 0;
+    const int high = seen ? 64 - __builtin_clzll(seen) : 0;
     if (seen == bits_between(low, high - 1)) {
         const heed_v first = heed_v_set((float)low - 0.5f), last = heed_v_set((float)high - 0.5f);
         for (int v = 0; v < vectors; v++) {

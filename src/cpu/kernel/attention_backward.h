@@ -38,9 +38,11 @@ static inline size_t backward_layout(const problem *p, char *memory, backward_sc
 {
     const int64_t padded = p->padded, columns = p->width * TILE, keys = padded * TILE, rows = padded * BLOCK_ROWS, square = BLOCK_ROWS * TILE;
     const int64_t all = (heed_shape_rows(p->q->shape) * p->group + BLOCK_ROWS - 1) / BLOCK_ROWS * BLOCK_ROWS;
-    const int64_t left = in_place(p) ? 0 : all * p->packed, right = p->rounded ? elements_of(p, all) * padded : 0;
+    const int64_t left = in_place(p) ? 0 : all * p->packed;
+    const int64_t right = p->rounded ? elements_of(p, all) * padded : 0;
+    const int64_t rounded_rows = p->rounded ? rows : 0;
     const struct { float **place; int64_t count; } pieces[] = {{&s->key_columns, columns}, {&s->value_columns, columns}, {&s->key_rows, keys},
-        {&s->dkeys, keys}, {&s->dvalues, keys}, {&s->spare, keys}, {&s->rows, rows}, {&s->rounded, p->rounded ? rows : 0}, {&s->queries, left}, {&s->slopes, left}, {&s->query_steps, right},
+        {&s->dkeys, keys}, {&s->dvalues, keys}, {&s->spare, keys}, {&s->rows, rows}, {&s->rounded, rounded_rows}, {&s->queries, left}, {&s->slopes, left}, {&s->query_steps, right},
         {&s->slope_steps, right}, {&s->weights, square}, {&s->dscores, square}, {&s->weight_steps, square}, {&s->dscore_steps, square},
         {&s->dscore_rows, BAND * TILE}, {&s->inner, all + TOGETHER}, {&s->lse, BLOCK_ROWS}, {&s->band, BAND * padded}};
     size_t at = 0;
@@ -197,9 +199,13 @@ static inline void add_to_queries(const backward_unit *u, int64_t first, int64_t
         dscores = s->dscore_rows;
     }
     const int64_t begin = low / p->steps, end = elements_of(p, high);
-    multiply(p, rows, (int)(p->padded / HEED_LANES), &(small_product){.a = dscores + begin, .a_row = stride, .a_step = 1,
-             .b = u->keys.data + begin * u->keys.stride, .b_step = u->keys.stride, .depth = end - begin, .to = straight ? dq : s->band,
-             .to_row = straight ? p->args->out[0].row_stride : p->padded, .add = straight});
+    small_product sums = {.a = dscores + begin, .a_row = stride, .a_step = 1, .b = u->keys.data + begin * u->keys.stride,
+        .b_step = u->keys.stride, .depth = end - begin, .to = s->band, .to_row = p->padded, .add = straight};
+    if (straight) {
+        sums.to = dq;
+        sums.to_row = p->args->out[0].row_stride;
+    }
+    multiply(p, rows, (int)(p->padded / HEED_LANES), &sums);
     for (int i = 0; i < rows && !straight; i++) {
         float *to = float_row(&p->args->out[0], query_row(u, first + r + i)) + query_column(u, first + r + i);
         for (int64_t e = 0; e < p->width; e += HEED_LANES)

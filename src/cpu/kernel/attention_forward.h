@@ -83,8 +83,7 @@ enum { MOST_PARTS = 128 };
 static inline int attention_parts(const heed_kernel_args *args)
 {
     problem p = problem_of(args);
-    int64_t units = count_units(&p);
-    return units < 1 ? 1 : units < MOST_PARTS ? (int)units : MOST_PARTS;
+    return part_count(count_units(&p), MOST_PARTS);
 }
 
 /* Unit `index` of a sequence: heads outermost, so that a head's keys stay in the cache; the longest units of a causal head first. */
@@ -202,7 +201,7 @@ static inline int attention_split_parts(const heed_kernel_args *args)
     problem p = problem_of(args);
     int64_t items = 0;
     for (int64_t b = 0; b < heed_shape_rows(p.sequences->shape); b++) items += items_of_sequence(&p, b);
-    return items < 1 ? 1 : items < MOST_PARTS ? (int)items : MOST_PARTS;
+    return part_count(items, MOST_PARTS);
 }
 
 /* One chunk of a unit, or all of them joined; chunks that the unit does not reach are left out. */

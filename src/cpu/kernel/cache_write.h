@@ -64,9 +64,10 @@ static inline void cache_write_run(const heed_kernel_args *args, int part, int p
         first = args->block->column / together;
         last = first + args->block->columns / together;
     }
+    const int64_t run_width = runs ? width / runs : 1;
     for (int64_t i = 0; i < heed_shape_rows(cache->shape) && y->data != cache->data; i++) {
-        keep_columns(y, cache, i, runs ? first * (width / runs) : first, runs ? last * (width / runs) : last);
-        keep_columns(y, cache, i, width + first * HEED_SCALE_BYTES, runs ? width + last * HEED_SCALE_BYTES : 0);
+        keep_columns(y, cache, i, first * run_width, last * run_width);
+        if (runs) keep_columns(y, cache, i, width + first * HEED_SCALE_BYTES, width + last * HEED_SCALE_BYTES);
     }
     for (int64_t i = begin; i < end; i++) {
         int32_t slot = integer_at(&args->in[2], i);

@@ -12,8 +12,9 @@
 
 HEED_INLINE heed_v combine(heed_binary_kind kind, heed_v a, heed_v b)
 {
-    return kind == HEED_BINARY_ADD ? heed_v_add(a, b) : kind == HEED_BINARY_SUBTRACT ? heed_v_sub(a, b)
-         : kind == HEED_BINARY_MULTIPLY ? heed_v_mul(a, b) : heed_v_div(a, b);
+    if (kind == HEED_BINARY_ADD) return heed_v_add(a, b);
+    if (kind == HEED_BINARY_SUBTRACT) return heed_v_sub(a, b);
+    return kind == HEED_BINARY_MULTIPLY ? heed_v_mul(a, b) : heed_v_div(a, b);
 }
 
 /* y = a kind b over n elements; `one`: b is a single number for all of them. */
@@ -145,25 +146,37 @@ static inline void broadcast_run(const heed_kernel_args *args, int part, int par
     rows_of_part(args, part, parts, &begin, &end);
     for (int64_t i = begin; i < end; i++)
         for (int64_t at = 0; at < columns; at += width) {
-            const float *one = fit == HEED_BROADCAST_ONE ? x->data : fit == HEED_BROADCAST_COLUMN ? float_row(x, i) + at / width : NULL;
+            const float *one = NULL;
             float *to = float_row(y, i) + at;
-            for (int64_t j = 0; j < width; j += HEED_LANES)
-                store_some(to + j, one ? heed_v_set(*one) : fit == HEED_BROADCAST_ROW ? load_vector(x, j, width - j)
-                                 : load_some(float_row(x, i) + at + j, width - j), width - j);
+            if (fit == HEED_BROADCAST_ONE) one = x->data;
+            if (fit == HEED_BROADCAST_COLUMN) one = float_row(x, i) + at / width;
+            for (int64_t j = 0; j < width; j += HEED_LANES) {
+                heed_v value;
+                if (one) value = heed_v_set(*one);
+                else if (fit == HEED_BROADCAST_ROW) value = load_vector(x, j, width - j);
+                else value = load_some(float_row(x, i) + at + j, width - j);
+                store_some(to + j, value, width - j);
+            }
         }
 }
 
 /* ---- cast ---- */
+
+/* The same from elements of a floating type, of which `at` is the first. */
+HEED_INLINE heed_v load_some_of(const heed_operand *x, int64_t at, int64_t left)
+{
+    const uint16_t *half = (const uint16_t *)x->data + at;
+    if (x->dtype == HEED_F32) return load_some((const float *)x->data + at, left);
+    if (x->dtype == HEED_F16) return left < HEED_LANES ? heed_v_load_f16_part(half, left) : heed_v_load_f16(half);
+    return left < HEED_LANES ? heed_v_load_bf16_part(half, left) : heed_v_load_bf16(half);
+}
 
 static inline void cast_row(const heed_operand *x, int64_t i, const heed_operand *y, int64_t first, int64_t columns)
 {
     int64_t from = i * x->row_stride + first, to = i * y->row_stride + first;
     for (int64_t j = 0; j < columns; j += HEED_LANES) {
         int64_t left = columns - j, count = left < HEED_LANES ? left : HEED_LANES;
-        const uint16_t *half = (const uint16_t *)x->data + from + j;
-        heed_v value = x->dtype == HEED_F32 ? load_some((const float *)x->data + from + j, left)
-                     : x->dtype == HEED_F16 ? (left < HEED_LANES ? heed_v_load_f16_part(half, left) : heed_v_load_f16(half))
-                     : left < HEED_LANES ? heed_v_load_bf16_part(half, left) : heed_v_load_bf16(half);
+        const heed_v value = load_some_of(x, from + j, left);
         if (y->dtype == HEED_F32) {
             store_some((float *)y->data + to + j, value, left);
             continue;

@@ -22,8 +22,10 @@ static inline int64_t pair_integer(const heed_operand *table, int64_t p)
 static inline void slots_of_expert(const heed_operand *offsets, int64_t expert, int64_t slots, int64_t *begin, int64_t *end)
 {
     int64_t first = integer_at(offsets, expert), last = integer_at(offsets, expert + 1);
-    *begin = first < 0 ? 0 : first > slots ? slots : first;
-    *end = last < *begin ? *begin : last > slots ? slots : last;
+    if (first < 0) first = 0;
+    *begin = first > slots ? slots : first;
+    if (last < *begin) last = *begin;
+    *end = last > slots ? slots : last;
 }
 
 /* ---- top_k: one element after the other into a sorted list; rows of routers are short ---- */

@@ -43,6 +43,13 @@ static inline const heed_operand *optional_input(const heed_kernel_args *args, i
     return i < args->n_in && args->in[i].data ? &args->in[i] : NULL;
 }
 
+/* `count` as a number of parts: at least 1, at most `most`. */
+static inline int part_count(int64_t count, int64_t most)
+{
+    if (count < 1) return 1;
+    return (int)(count > most ? most : count);
+}
+
 /* A vector of which `left` elements count: whole inside a row, partial at its end. */
 HEED_INLINE heed_v load_some(const float *p, int64_t left)
 {

@@ -28,7 +28,8 @@ static inline int64_t loss_stride(const heed_kernel_args *args)
 static inline int64_t rows_of_chunk(const heed_kernel_args *args)
 {
     int64_t rows = LOGITS_BYTES / ((int64_t)sizeof(float) * loss_stride(args)) & ~(int64_t)(LEAST_CHUNK - 1);
-    return rows < LEAST_CHUNK ? LEAST_CHUNK : rows > MOST_CHUNK ? MOST_CHUNK : rows;
+    if (rows < LEAST_CHUNK) return LEAST_CHUNK;
+    return rows > MOST_CHUNK ? MOST_CHUNK : rows;
 }
 
 static inline bool loss_is_backward(const heed_kernel_args *args)
@@ -39,7 +40,8 @@ static inline bool loss_is_backward(const heed_kernel_args *args)
 static inline int loss_phases(const heed_kernel_args *args)
 {
     int64_t rows = args->in[HEED_LINEAR_LOSS_X].shape.dim[0], each = rows_of_chunk(args), chunks = (rows + each - 1) / each;
-    return (int)((chunks < 1 ? 1 : chunks) * (loss_is_backward(args) ? LOSS_PHASES : LOSS_GRADIENTS));
+    if (chunks < 1) chunks = 1;
+    return (int)(chunks * (loss_is_backward(args) ? LOSS_PHASES : LOSS_GRADIENTS));
 }
 
 static inline loss_chunk chunk_of_phase(const heed_kernel_args *args)
@@ -57,7 +59,8 @@ static inline loss_chunk chunk_of_phase(const heed_kernel_args *args)
     int64_t each = rows_of_chunk(args), left;
     c.begin = args->phase / per_chunk * each;
     left = c.x->shape.dim[0] - c.begin;
-    c.rows = left < 0 ? 0 : left < each ? left : each;
+    if (left < 0) left = 0;
+    c.rows = left < each ? left : each;
     return c;
 }
 
@@ -110,10 +113,14 @@ static inline int loss_parts(const heed_kernel_args *args)
 {
     loss_chunk c = chunk_of_phase(args);
     heed_gemm g;
-    if (c.what == LOSS_LOGITS) return g = logits_product(&c), heed_gemm_parts(&g, args->isa);
+    if (c.what == LOSS_LOGITS) {
+        g = logits_product(&c);
+        return heed_gemm_parts(&g, args->isa);
+    }
     if (c.what == LOSS_SLOPES) {
-        int64_t each = LOGITS_PER_PART / c.stride, parts = (c.rows + (each < 1 ? 1 : each) - 1) / (each < 1 ? 1 : each);
-        return parts < 1 ? 1 : (int)parts;
+        int64_t each = LOGITS_PER_PART / c.stride;
+        if (each < 1) each = 1;
+        return part_count((c.rows + each - 1) / each, INT32_MAX);
     }
     g = dx_product(&c);
     int parts = heed_gemm_parts(&g, args->isa) + bias_parts(&c);
@@ -188,9 +195,12 @@ static inline size_t loss_scratch(const heed_kernel_args *args)
     first.phase = 0;
     first.shared = NULL;
     loss_chunk c = chunk_of_phase(&first);
-    heed_gemm all[] = {logits_product(&c), c.backward ? dx_product(&c) : logits_product(&c), c.wants_weight ? dweight_product(&c) : logits_product(&c)};
+    heed_gemm all[3] = {logits_product(&c)};
+    int count = 1;
     size_t most = 0;
-    for (int i = 0; i < 3; i++) {
+    if (c.backward) all[count++] = dx_product(&c);
+    if (c.wants_weight) all[count++] = dweight_product(&c);
+    for (int i = 0; i < count; i++) {
         all[i].c = NULL;
         size_t bytes = heed_gemm_scratch(&all[i], args->isa);
         most = bytes > most ? bytes : most;

@@ -123,7 +123,7 @@ enum { GAIN_BLOCKS = 16, GAIN_BLOCK_ROWS = 32, GAIN_COLUMNS = 256 };
 static inline int64_t gain_blocks(const heed_kernel_args *args)
 {
     int64_t blocks = (heed_shape_rows(args->in[1].shape) + GAIN_BLOCK_ROWS - 1) / GAIN_BLOCK_ROWS;
-    return blocks < 1 ? 1 : blocks > GAIN_BLOCKS ? GAIN_BLOCKS : blocks;
+    return part_count(blocks, GAIN_BLOCKS);
 }
 
 /* Of each block: sums for the gain, then for the bias. */

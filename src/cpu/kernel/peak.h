@@ -80,7 +80,8 @@ static float peak_int8(int64_t rounds)
 
 static float peak_read(const float *data, int64_t count, int streams)
 {
-    const int64_t run = streams > 1 ? count / PEAK_STREAMS : HEED_LANES, step = streams > 1 ? HEED_LANES : PEAK_STREAMS * HEED_LANES;
+    const int64_t run = streams > 1 ? count / PEAK_STREAMS : HEED_LANES;
+    const int64_t step = streams > 1 ? HEED_LANES : PEAK_STREAMS * HEED_LANES;
     heed_v sum[PEAK_STREAMS];
     for (int i = 0; i < PEAK_STREAMS; i++) sum[i] = heed_v_zero();
     for (int64_t n = 0; n < count / (PEAK_STREAMS * HEED_LANES); n++, data += step) {

@@ -32,7 +32,7 @@ static inline const void *data_of_b(const heed_operand *b, bool transposed, heed
 static inline heed_gemm plain_product(const heed_operand *a, const heed_operand *b, const heed_operand *y, bool transpose_a, bool transpose_b, bool rounded,
                                       heed_isa isa, int64_t column)
 {
-    return (heed_gemm){.m = y->shape.dim[0], .n = b->shape.dim[transpose_b ? 0 : 1], .k = a->shape.dim[transpose_a ? 0 : 1],
+    return (heed_gemm){.m = y->shape.dim[0], .n = b->shape.dim[!transpose_b], .k = a->shape.dim[!transpose_a],
         .a = a->data, .a_stride = a->row_stride, .a_transposed = transpose_a, .rounded = rounded, .b_kind = kind_of_b(b, transpose_b),
         .b_dtype = b->dtype, .b = data_of_b(b, transpose_b, isa), .b_stride = b->row_stride, .c = y->data ? (float *)y->data + column : NULL, .c_stride = y->row_stride};
 }
@@ -222,8 +222,7 @@ enum { MOST_OWN_STEPS = 1024, MOST_OWN_COLUMNS = 2048 };  /* up to here parts pa
 
 static inline int packing_parts(size_t bytes)
 {
-    size_t parts = bytes / PART_TO_PACK;
-    return parts < 1 ? 1 : parts > MOST_PACKING_PARTS ? MOST_PACKING_PARTS : (int)parts;
+    return part_count((int64_t)(bytes / PART_TO_PACK), MOST_PACKING_PARTS);
 }
 
 /* Has the operands of all products packed ahead: A, which all of them read, and behind it each B that is not read as it lies. Gives them their

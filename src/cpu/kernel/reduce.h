@@ -45,7 +45,8 @@ static inline void sum_columns(const heed_operand *x, axes a, int64_t o, int64_t
     for (int64_t i = begin; i < end; i += CHAINS) {
         int64_t left = end - i;
         chains sum = chains_of(0);
-        const float *from = !a.count ? NULL : over_rows ? float_row(x, 0) + i : flat_element(x, o * a.count * a.inner) + i;
+        const float *from = NULL;
+        if (a.count) from = (over_rows ? float_row(x, 0) : flat_element(x, o * a.count * a.inner)) + i;
         for (int64_t k = 0; k < a.count; k++, from += step)
             HEED_UNROLL for (int v = 0; v < CHAIN_VECTORS; v++)
                 if (v * HEED_LANES < left) sum.part[v] = heed_v_add(sum.part[v], load_some(from + v * HEED_LANES, left - v * HEED_LANES));
@@ -61,7 +62,7 @@ enum { REDUCED_PER_PART = 64 };
 static inline int reduce_parts(const heed_kernel_args *args)
 {
     int64_t parts = (heed_shape_elements(args->out[0].shape) + REDUCED_PER_PART - 1) / REDUCED_PER_PART;
-    return parts < 1 ? 1 : parts > 1 << 16 ? 1 << 16 : (int)parts;
+    return part_count(parts, 1 << 16);
 }
 
 static inline void reduce_run(const heed_kernel_args *args, int part, int parts)
@@ -75,8 +76,8 @@ static inline void reduce_run(const heed_kernel_args *args, int part, int parts)
     while (begin < end) {
         int64_t o = begin / a.inner, stop = (o + 1) * a.inner < end ? (o + 1) * a.inner : end;
         if (a.inner == 1) {
-            heed_operand run = {.data = a.count ? flat_element(x, o * a.count) : x->data, .row_stride = x->shape.rank == 1 ? x->row_stride : 1};
-            if (x->shape.rank > 1 && attributes->axis == 0) run.row_stride = x->row_stride;
+            heed_operand run = {.data = x->data, .row_stride = attributes->axis == 0 ? x->row_stride : 1};
+            if (a.count) run.data = flat_element(x, o * a.count);
             *flat_element(y, o) = sum_of_vector(&run, a.count) / divisor;
         } else sum_columns(x, a, o, begin - o * a.inner, stop - o * a.inner, divisor, y);
         begin = stop;
@@ -155,7 +156,8 @@ static inline void sequence_mean_backward_run(const heed_kernel_args *args, int 
         for (int64_t j = 0; j < columns; j++) float_row(dx, i)[j] = 0;
     for (int64_t b = 0; b < heed_shape_rows(dy->shape); b++) {
         heed_sequence s = heed_sequence_of(&args->in[1], b, heed_shape_rows(dx->shape), 0, NULL);
-        int64_t first = s.query_start > begin ? s.query_start : begin, last = s.query_start + s.queries < end ? s.query_start + s.queries : end;
+        const int64_t first = s.query_start > begin ? s.query_start : begin;
+        const int64_t last = s.query_start + s.queries < end ? s.query_start + s.queries : end;
         const heed_v count = heed_v_set(s.queries ? (float)s.queries : 1);
         for (int64_t i = first; i < last; i++)
             for (int64_t j = 0; j < columns; j += HEED_LANES) {

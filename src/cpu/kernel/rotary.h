@@ -25,7 +25,10 @@ static inline void turn(double position, const float *frequencies, int64_t count
             float sine = r[i] + r[i] * s * (-0x1.555556p-3f + s * (0x1.111112p-7f + s * (-0x1.a01a02p-13f + s * 0x1.71de3ap-19f)));
             float cosine = 1 - 0.5f * s + s * s * (0x1.555556p-5f + s * (-0x1.6c16c2p-10f + s * (0x1.a01a02p-16f + s * -0x1.27e4fcp-22f)));
             bool odd = quarter[i] == 1 || quarter[i] == -1, back = quarter[i] == 2 || quarter[i] == -2;
-            float c = odd ? -quarter[i] * sine : back ? -cosine : cosine, t = odd ? quarter[i] * cosine : back ? -sine : sine;
+            float c = back ? -cosine : cosine;
+            float t = back ? -sine : sine;
+            c = odd ? -quarter[i] * sine : c;
+            t = odd ? quarter[i] * cosine : t;
             cosines[j + i] = c * factor;
             sines[j + i] = t * factor;
         }

@@ -65,7 +65,7 @@ enum { SCATTER_COLUMNS = 128, SCATTER_ROWS = 1024, SCATTER_MOST_ROW_PARTS = 16 }
 static inline int64_t scatter_row_parts(const heed_operand *y)
 {
     int64_t parts = heed_shape_rows(y->shape) / SCATTER_ROWS;
-    return parts < 1 ? 1 : parts > SCATTER_MOST_ROW_PARTS ? SCATTER_MOST_ROW_PARTS : parts;
+    return part_count(parts, SCATTER_MOST_ROW_PARTS);
 }
 
 static inline int64_t scatter_column_parts(const heed_operand *y)

@@ -102,8 +102,13 @@ const char *heed_jinja_search(const char *text, size_t length, const char *part,
     if (part_length > length) return NULL;
     if (!part_length) return last ? text + length : text;
     if (part_length == 1 && !last) return memchr(text, part[0], length);
-    const unsigned char *t = (const unsigned char *)text + (last ? length - 1 : 0), *p = (const unsigned char *)part + (last ? part_length - 1 : 0);
-    ptrdiff_t step = last ? -1 : 1;
+    const unsigned char *t = (const unsigned char *)text, *p = (const unsigned char *)part;
+    ptrdiff_t step = 1;
+    if (last) {
+        t += length - 1;
+        p += part_length - 1;
+        step = -1;
+    }
     uint64_t wanted = 0, found = 0, power = 1;
     for (size_t i = 0; i < part_length; i++) {
         wanted = (wanted * HASH_BASE + p[(ptrdiff_t)i * step]) % hash_modulus;
@@ -156,14 +161,33 @@ bool heed_jinja_read_number(const char *text, size_t length, double *number)
     return !*end && (named || strpbrk(body, "0123456789"));
 }
 
+/* The base that "0x", "0o" or "0b" announces; 0 for another letter. */
+static int base_of_letter(char letter)
+{
+    switch (letter) {
+    case 'x': case 'X': return 16;
+    case 'o': case 'O': return 8;
+    case 'b': case 'B': return 2;
+    default: return 0;
+    }
+}
+
+/* The value of a digit in bases up to 36; 99 for another character. */
+static int value_of_digit(int c)
+{
+    if (c >= '0' && c <= '9') return c - '0';
+    if (c >= 'a' && c <= 'z') return c - 'a' + 10;
+    if (c >= 'A' && c <= 'Z') return c - 'A' + 10;
+    return 99;
+}
+
 bool heed_jinja_read_integer(const char *text, size_t length, int base, int64_t *integer)
 {
     char copy[80];
     heed_jinja_strip(&text, &length, true, true);
     if (!copy_digits(text, length, copy, sizeof copy)) return false;
     const char *digits = copy + (copy[0] == '+' || copy[0] == '-');
-    int prefix = digits[0] != '0' ? 0 : digits[1] == 'x' || digits[1] == 'X' ? 16 : digits[1] == 'o' || digits[1] == 'O' ? 8
-               : digits[1] == 'b' || digits[1] == 'B' ? 2 : 0;
+    int prefix = digits[0] == '0' ? base_of_letter(digits[1]) : 0;
     if (prefix && (base == 0 || base == prefix)) {
         digits += 2;
         base = prefix;
@@ -172,7 +196,7 @@ bool heed_jinja_read_integer(const char *text, size_t length, int base, int64_t 
     if (base < 2 || base > 36 || !*digits) return false;
     int64_t value = 0;
     for (; *digits; digits++) {
-        int c = (unsigned char)*digits, digit = c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'z' ? c - 'a' + 10 : c >= 'A' && c <= 'Z' ? c - 'A' + 10 : 99;
+        int digit = value_of_digit((unsigned char)*digits);
         if (digit >= base || __builtin_mul_overflow(value, base, &value) || __builtin_sub_overflow(value, digit, &value)) return false;
     }
     if (copy[0] != '-' && value == INT64_MIN) return false;

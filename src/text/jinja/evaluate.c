@@ -16,7 +16,8 @@ bool heed_jinja_arguments(jinja_run *run, const jinja_arguments *arguments, jinj
     jinja_value names = arguments->named_rest ? heed_jinja_evaluate(run, arguments->named_rest) : jinja_none();
     if (arguments->named_rest && names.kind != JINJA_DICT && !heed_jinja_failed(run)) heed_jinja_fail(run, "what stands behind ** must be a dict");
     if (heed_jinja_failed(run)) return false;
-    size_t more_count = more ? more->count : 0, more_named = names.kind == JINJA_DICT ? names.dict->count : 0;
+    size_t more_count = more ? more->count : 0;
+    size_t more_named = names.kind == JINJA_DICT ? names.dict->count : 0;
     jinja_value *values = heed_jinja_take(run, count + more_count + 1, sizeof *values);
     jinja_value *keys = heed_jinja_take(run, named + more_named + 1, sizeof *keys);
     jinja_value *named_values = heed_jinja_take(run, named + more_named + 1, sizeof *named_values);

@@ -57,7 +57,8 @@ static void assign_target(jinja_run *run, jinja_scope *scope, const jinja_node *
 
 static jinja_value neighbour(const jinja_loop *loop, bool next)
 {
-    if (next ? loop->at + 1 >= loop->items->count : loop->at == 0) return heed_jinja_undefined(next ? "there is no next item" : "there is no previous item");
+    if (next && loop->at + 1 >= loop->items->count) return heed_jinja_undefined("there is no next item");
+    if (!next && loop->at == 0) return heed_jinja_undefined("there is no previous item");
     return loop->items->items[next ? loop->at + 1 : loop->at - 1];
 }
 

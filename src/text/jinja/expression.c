@@ -228,9 +228,11 @@ static jinja_node *read_builtin(jinja_reader *r, jinja_node_kind kind, jinja_nod
     jinja_node *node = heed_jinja_node(r, kind, r->token.line);
     if (!node) return NULL;
     node->builtin = kind == JINJA_NODE_FILTER ? heed_jinja_filter(name.text, name.length) : heed_jinja_test(name.text, name.length);
-    if (!node->builtin)
-        heed_jinja_refuse(r, HEED_E_UNSUPPORTED, node->line, "there is no %s \"%.*s\"", kind == JINJA_NODE_FILTER ? "filter" : "test",
-                          (int)(name.length < 60 ? name.length : 60), name.text);
+    if (!node->builtin) {
+        const char *what = kind == JINJA_NODE_FILTER ? "filter" : "test";
+        const int shown = (int)(name.length < 60 ? name.length : 60);
+        heed_jinja_refuse(r, HEED_E_UNSUPPORTED, node->line, "there is no %s \"%.*s\"", what, shown, name.text);
+    }
     heed_jinja_advance(r);
     node->a = subject;
     node->arguments = heed_jinja_at(r, '(') ? read_arguments(r) : &nothing;
@@ -430,7 +432,8 @@ jinja_node *heed_jinja_read_tuple(jinja_reader *r, bool conditional, bool explic
         several = true;
     }
     if (!several && !items.count && !explicit_parentheses && r->status == HEED_OK) heed_jinja_refuse_token(r, "an expression");
-    jinja_node *only = !several && items.count == 1 ? items.items[0] : NULL, *tuple = only ? only : heed_jinja_node(r, JINJA_NODE_TUPLE, line);
+    jinja_node *only = !several && items.count == 1 ? items.items[0] : NULL;
+    jinja_node *tuple = only ? only : heed_jinja_node(r, JINJA_NODE_TUPLE, line);
     if (only) free(items.items);
     else heed_jinja_keep_items(r, &items, tuple);
     return heed_jinja_deepen(r, tuple);

@@ -16,7 +16,8 @@ static jinja_value fallback(jinja_run *run, jinja_value self, const jinja_value 
     bool absent = self.kind == JINJA_UNDEFINED || (jinja_flag(a[1], false) && !heed_jinja_truth(self));
     (void)run;
     (void)call;
-    return !absent ? self : a[0].kind == JINJA_MISSING ? heed_jinja_string("") : a[0];
+    if (!absent) return self;
+    return a[0].kind == JINJA_MISSING ? heed_jinja_string("") : a[0];
 }
 
 static jinja_value length(jinja_run *run, jinja_value self, const jinja_value *a, const jinja_call *call)

@@ -47,9 +47,12 @@ static bool merge_sort(jinja_run *run, keyed *keys, size_t count, bool reverse)
     if (!other) return false;
     for (size_t width = 1; width < count; width *= 2) {
         for (size_t begin = 0; begin < count; begin += 2 * width) {
-            size_t i = begin, middle = begin + width < count ? begin + width : count, j = middle, end = middle + width < count ? middle + width : count;
+            const size_t middle = begin + width < count ? begin + width : count;
+            const size_t end = middle + width < count ? middle + width : count;
+            size_t i = begin, j = middle;
             for (size_t k = begin; k < end; k++) {
-                int order = i < middle && j < end ? heed_jinja_compare(run, from[i].key, from[j].key) : i < middle ? -1 : 1;
+                int order = i < middle ? -1 : 1;
+                if (i < middle && j < end) order = heed_jinja_compare(run, from[i].key, from[j].key);
                 if (i < middle && j < end && reverse && order != 2) order = -order;
                 to[k] = i < middle && (j >= end || order <= 0 || order == 2) ? from[i++] : from[j++];
             }

@@ -90,6 +90,19 @@ static jinja_value to_string(jinja_run *run, jinja_value self, const jinja_value
     return heed_jinja_to_string(run, self);
 }
 
+/* The HTML entity of a character that needs one, else NULL. */
+static const char *entity_of(char c)
+{
+    switch (c) {
+    case '&': return "&amp;";
+    case '<': return "&lt;";
+    case '>': return "&gt;";
+    case '"': return "&#34;";
+    case '\'': return "&#39;";
+    default: return NULL;
+    }
+}
+
 static jinja_value escape(jinja_run *run, jinja_value self, const jinja_value *a, const jinja_call *call)
 {
     jinja_value text = heed_jinja_to_string(run, self);
@@ -99,7 +112,7 @@ static jinja_value escape(jinja_run *run, jinja_value self, const jinja_value *a
     if (heed_jinja_failed(run) || !heed_jinja_spend(run, text.length / 16)) return text;
     for (size_t i = 0; i < text.length; i++) {
         char c = text.text[i];
-        const char *name = c == '&' ? "&amp;" : c == '<' ? "&lt;" : c == '>' ? "&gt;" : c == '"' ? "&#34;" : c == '\'' ? "&#39;" : NULL;
+        const char *name = entity_of(c);
         if (name) heed_buffer_text(&out, name);
         else heed_buffer_byte(&out, c);
     }
@@ -249,7 +262,10 @@ static jinja_value absolute(jinja_run *run, jinja_value self, const jinja_value 
     double real;
     (void)a;
     (void)call;
-    if (heed_jinja_whole(self, &whole)) return whole == INT64_MIN ? heed_jinja_fail(run, "an integer exceeds 63 bits") : jinja_integer(whole < 0 ? -whole : whole);
+    if (heed_jinja_whole(self, &whole)) {
+        if (whole == INT64_MIN) return heed_jinja_fail(run, "an integer exceeds 63 bits");
+        return jinja_integer(whole < 0 ? -whole : whole);
+    }
     return heed_jinja_real(self, &real) ? jinja_number(fabs(real)) : heed_jinja_fail_use(run, "take the absolute value of", self);
 }
 
@@ -262,11 +278,12 @@ static jinja_value to_integer(jinja_run *run, jinja_value self, const jinja_valu
     if (self.kind == JINJA_UNDEFINED) return heed_jinja_fail_use(run, "make an integer of", self);
     if (!heed_jinja_integer_argument(run, a[1], "int", 10, &base)) return otherwise;
     if (heed_jinja_whole(self, &whole)) return jinja_integer(whole);
-    bool number = self.kind == JINJA_STRING ? !heed_jinja_read_integer(self.text, self.length, (int)(base < 0 || base > 36 ? 1 : base), &whole) &&
-                                                  heed_jinja_read_number(self.text, self.length, &real)
-                                            : heed_jinja_real(self, &real);
-    if (self.kind == JINJA_STRING && !number)
-        return heed_jinja_read_integer(self.text, self.length, (int)(base < 0 || base > 36 ? 1 : base), &whole) ? jinja_integer(whole) : otherwise;
+    const int known_base = (int)(base < 0 || base > 36 ? 1 : base);
+    bool number;
+    if (self.kind == JINJA_STRING) {
+        if (heed_jinja_read_integer(self.text, self.length, known_base, &whole)) return jinja_integer(whole);
+        number = heed_jinja_read_number(self.text, self.length, &real);
+    } else number = heed_jinja_real(self, &real);
     return number && fabs(real) < 0x1p63 ? jinja_integer((int64_t)real) : otherwise;
 }
 

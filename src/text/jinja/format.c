@@ -30,12 +30,24 @@ static size_t read_width(jinja_run *run, const char *text, size_t length, size_t
     return at;
 }
 
+/* '<', '>', '^', or '=' for padding between the sign and the digits. */
+static char alignment_of(const specification *s, bool number)
+{
+    if (s->align) return s->align;
+    if (s->left || !number) return '<';
+    return s->zero ? '=' : '>';
+}
+
 static void pad(heed_buffer *out, const heed_buffer *text, const specification *s, bool number)
 {
-    int64_t have = (int64_t)heed_utf8_count(text->data ? text->data : "", text->length), missing = s->width > have ? s->width - have : 0;
-    char align = s->align ? s->align : s->left ? '<' : number ? (s->zero ? '=' : '>') : '<';
-    int64_t before = align == '<' ? 0 : align == '^' ? missing / 2 : missing, sign = 0;
-    uint32_t fill = s->fill ? s->fill : s->zero && number ? '0' : ' ';
+    const int64_t have = (int64_t)heed_utf8_count(text->data ? text->data : "", text->length);
+    const int64_t missing = s->width > have ? s->width - have : 0;
+    const char align = alignment_of(s, number);
+    int64_t before = missing, sign = 0;
+    uint32_t fill = s->fill;
+    if (align == '<') before = 0;
+    if (align == '^') before = missing / 2;
+    if (!fill) fill = s->zero && number ? '0' : ' ';
     if (align == '=' && text->length && strchr("+- ", text->data[0])) sign = 1;
     if (sign) heed_buffer_append(out, text->data, 1);
     for (int64_t i = 0; i < before; i++) heed_jinja_put_character(out, fill);
@@ -58,7 +70,8 @@ static void put_plain(heed_buffer *out, const char *text)
 static void group_thousands(heed_buffer *digits)
 {
     char *point = digits->data ? strpbrk(digits->data, ".eE") : NULL;
-    size_t whole = point ? (size_t)(point - digits->data) : digits->length, sign = whole && strchr("+- ", digits->data[0]) ? 1 : 0;
+    const size_t whole = point ? (size_t)(point - digits->data) : digits->length;
+    const size_t sign = whole && strchr("+- ", digits->data[0]);
     heed_buffer grouped = {0};
     for (size_t i = 0; i < digits->length; i++) {
         if (i > sign && i < whole && (whole - i) % 3 == 0) heed_buffer_byte(&grouped, ',');
@@ -66,6 +79,23 @@ static void group_thousands(heed_buffer *digits)
     }
     heed_buffer_free(digits);
     *digits = grouped;
+}
+
+typedef struct { char kind; unsigned base; const char *prefix; } number_base;
+
+static const number_base *base_of(char kind)
+{
+    static const number_base bases[] = {{'x', 16, "0x"}, {'X', 16, "0X"}, {'o', 8, "0o"}, {'b', 2, "0b"}, {0, 10, ""}};
+    const number_base *base = bases;
+    while (base->kind && base->kind != kind) base++;
+    return base;
+}
+
+static const char *sign_of(bool negative, const specification *s)
+{
+    if (negative) return "-";
+    if (s->plus) return "+";
+    return s->blank ? " " : "";
 }
 
 static void format_number(jinja_run *run, heed_buffer *out, jinja_value value, const specification *s)
@@ -80,15 +110,15 @@ static void format_number(jinja_run *run, heed_buffer *out, jinja_value value, c
         if (!is_whole && fabs(real) < 0x1p63) whole = (int64_t)real;
         if (!is_whole && strchr("xXob", s->kind)) heed_jinja_fail(run, "the format %%%c needs an integer", s->kind);
         uint64_t size = whole < 0 ? 0 - (uint64_t)whole : (uint64_t)whole;
-        unsigned base = s->kind == 'x' || s->kind == 'X' ? 16 : s->kind == 'o' ? 8 : s->kind == 'b' ? 2 : 10;
+        const number_base *base = base_of(s->kind);
         char reversed[72];
         int count = 0;
         do {
-            reversed[count++] = (s->kind == 'X' ? "0123456789ABCDEF" : "0123456789abcdef")[size % base];
-            size /= base;
+            reversed[count++] = (s->kind == 'X' ? "0123456789ABCDEF" : "0123456789abcdef")[size % base->base];
+            size /= base->base;
         } while (size);
-        heed_buffer_text(&digits, whole < 0 ? "-" : s->plus ? "+" : s->blank ? " " : "");
-        if (s->alternate && base != 10) heed_buffer_text(&digits, base == 8 ? "0o" : base == 2 ? "0b" : s->kind == 'x' ? "0x" : "0X");
+        heed_buffer_text(&digits, sign_of(whole < 0, s));
+        if (s->alternate) heed_buffer_text(&digits, base->prefix);
         for (int i = count; i < s->precision; i++) heed_buffer_byte(&digits, '0');
         while (count) heed_buffer_byte(&digits, reversed[--count]);
     } else {
@@ -260,8 +290,8 @@ static jinja_value field_value(jinja_run *run, const char *text, size_t length, 
         size_t begin = name;
         while (name < length && (item ? text[name] != ']' : text[name] != '.' && text[name] != '[')) name++;
         jinja_value key = jinja_text(text + begin, name - begin);
-        value = item && heed_jinja_read_integer(key.text, key.length, 10, &index) ? heed_jinja_item(run, value, jinja_integer(index))
-              : item ? heed_jinja_item(run, value, key) : heed_jinja_attribute(run, value, key);
+        if (item && heed_jinja_read_integer(key.text, key.length, 10, &index)) key = jinja_integer(index);
+        value = item ? heed_jinja_item(run, value, key) : heed_jinja_attribute(run, value, key);
         name += item && name < length;
     }
     return value;

@@ -13,10 +13,14 @@ static jinja_value range(jinja_run *run, jinja_value self, const jinja_value *a,
     (void)call;
     for (int i = 0; i < 3; i++)
         if (a[i].kind != JINJA_MISSING && !heed_jinja_whole(a[i], &bounds[i])) return heed_jinja_fail(run, "range needs integers, not %s", heed_jinja_type(a[i]));
-    int64_t begin = a[1].kind == JINJA_MISSING ? 0 : bounds[0], end = a[1].kind == JINJA_MISSING ? bounds[0] : bounds[1], step = bounds[2];
+    const bool only_end = a[1].kind == JINJA_MISSING;
+    const int64_t begin = only_end ? 0 : bounds[0];
+    const int64_t end = only_end ? bounds[0] : bounds[1];
+    const int64_t step = bounds[2];
     if (!step) return heed_jinja_fail(run, "range cannot have the step 0");
     bool empty = step > 0 ? begin >= end : begin <= end;
-    uint64_t distance = step > 0 ? (uint64_t)end - (uint64_t)begin : (uint64_t)begin - (uint64_t)end, size = step > 0 ? (uint64_t)step : 0 - (uint64_t)step;
+    const uint64_t distance = step > 0 ? (uint64_t)end - (uint64_t)begin : (uint64_t)begin - (uint64_t)end;
+    const uint64_t size = step > 0 ? (uint64_t)step : 0 - (uint64_t)step;
     uint64_t count = empty ? 0 : (distance - 1) / size + 1;
     if (count > RANGE_MOST) return heed_jinja_fail(run, "a range has more than %d numbers", RANGE_MOST);
     jinja_value list = heed_jinja_sequence(run, JINJA_RANGE, (size_t)count);
@@ -34,12 +38,16 @@ static jinja_value make_dict(jinja_run *run, jinja_value self, const jinja_value
     if (dict.kind == JINJA_DICT && call->count) {
         jinja_value from = call->positional[0];
         const jinja_sequence *items = from.kind == JINJA_DICT || from.kind == JINJA_NAMESPACE ? NULL : heed_jinja_walk(run, from);
-        size_t count = items ? items->count : heed_jinja_failed(run) ? 0 : from.dict->count;
+        size_t count = 0;
+        if (items) count = items->count;
+        else if (!heed_jinja_failed(run)) count = from.dict->count;
         for (size_t i = 0; i < count && !heed_jinja_failed(run); i++) {
             const jinja_sequence *pair = items ? heed_jinja_walk(run, items->items[i]) : NULL;
             if (pair && pair->count != 2) heed_jinja_fail(run, "dict needs pairs");
             if (heed_jinja_failed(run)) break;
-            heed_jinja_put(run, dict.dict, pair ? pair->items[0] : from.dict->keys[i], pair ? pair->items[1] : from.dict->values[i]);
+            const jinja_value key = pair ? pair->items[0] : from.dict->keys[i];
+            const jinja_value value = pair ? pair->items[1] : from.dict->values[i];
+            heed_jinja_put(run, dict.dict, key, value);
         }
     }
     for (size_t i = 0; dict.kind == JINJA_DICT && i < call->named_count; i++) heed_jinja_put(run, dict.dict, call->names[i], call->named[i]);

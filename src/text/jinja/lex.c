@@ -193,7 +193,10 @@ static bool read_code(const char *text, size_t length, size_t *at, int base, int
 {
     int digits = 0;
     for (*code = 0; digits < most && *at < length; digits++, (*at)++) {
-        int c = (unsigned char)text[*at], digit = c >= '0' && c <= '9' ? c - '0' : (c | 32) >= 'a' && (c | 32) <= 'f' ? (c | 32) - 'a' + 10 : 99;
+        const int c = (unsigned char)text[*at];
+        int digit = 99;
+        if (c >= '0' && c <= '9') digit = c - '0';
+        else if ((c | 32) >= 'a' && (c | 32) <= 'f') digit = (c | 32) - 'a' + 10;
         if (digit >= base) break;
         *code = *code * (uint32_t)base + (uint32_t)digit;
     }
@@ -209,7 +212,9 @@ static bool put_escape(heed_buffer *out, const char *text, size_t length, size_t
     uint32_t code = 0, low = 0;
     if (letter) heed_buffer_byte(out, meanings[letter - letters]);
     else if (c == 'x' || c == 'u' || c == 'U') {
-        int digits = c == 'x' ? 2 : c == 'u' ? 4 : 8;
+        int digits = 8;
+        if (c == 'x') digits = 2;
+        if (c == 'u') digits = 4;
         if (!read_code(text, length, at, 16, digits, digits, &code) || code > 0x10FFFF) return false;
         size_t ahead = *at + 2; /* a pair of surrogates is one character */
         if (code >= 0xD800 && code < 0xDC00 && ahead < length && text[*at] == '\\' && text[*at + 1] == 'u' &&
@@ -283,7 +288,8 @@ static void read_operator(jinja_reader *r, jinja_token *token)
     }
     token->operation = (uint16_t)c;
     r->at++;
-    if (strchr("([{", c)) heed_buffer_byte(&r->brackets, c == '(' ? ')' : c == '[' ? ']' : '}');
+    const char *const opens = "([{", *const closes = ")]}", *open = strchr(opens, c);
+    if (open) heed_buffer_byte(&r->brackets, closes[open - opens]);
     else if (strchr(")]}", c)) {
         if (!r->brackets.length || r->brackets.data[r->brackets.length - 1] != c) refuse_here(r, "a closing bracket does not fit the open one");
         else r->brackets.length--;
@@ -295,7 +301,9 @@ static void read_token(jinja_reader *r, jinja_token *token)
 {
     move_to(r, skip_space(r, r->at));
     *token = (jinja_token){.kind = JINJA_TOKEN_END, .line = r->line};
-    size_t end = r->brackets.length ? 0 : tag_end(r, r->at, r->state == IN_BLOCK ? "%}" : "}}", r->state == IN_BLOCK);
+    const bool block = r->state == IN_BLOCK;
+    size_t end = 0;
+    if (!r->brackets.length) end = tag_end(r, r->at, block ? "%}" : "}}", block);
     if (end) {
         token->kind = r->state == IN_BLOCK ? JINJA_TOKEN_BLOCK_END : JINJA_TOKEN_PRINT_END;
         move_to(r, end);

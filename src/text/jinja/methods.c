@@ -234,7 +234,9 @@ static jinja_value pad(jinja_run *run, jinja_value self, const jinja_value *a, i
     heed_buffer text = {0};
     if (!heed_jinja_needs_whole(run, a[0], "a width", &width) || (a[1].kind != JINJA_MISSING && !heed_jinja_needs_text(run, a[1], "a fill"))) return self;
     if (width <= have || !heed_jinja_spend(run, (size_t)(width - have))) return self;
-    int64_t missing = width - have, before = side < 0 ? 0 : side > 0 ? missing : missing / 2 + (missing & width & 1);
+    const int64_t missing = width - have;
+    int64_t before = missing / 2 + (missing & width & 1);
+    if (side) before = side < 0 ? 0 : missing;
     jinja_value with = a[1].kind == JINJA_STRING ? a[1] : heed_jinja_string(fill);
     for (int64_t i = 0; i < before && heed_jinja_fits(run, &text); i++) heed_buffer_append(&text, with.text, with.length);
     heed_buffer_append(&text, self.text, self.length);
@@ -282,7 +284,8 @@ static jinja_value get(jinja_run *run, jinja_value self, const jinja_value *a, c
 {
     const jinja_value *found = heed_jinja_get(run, self.dict, a[0]);
     (void)call;
-    return found ? *found : a[1].kind == JINJA_MISSING ? jinja_none() : a[1];
+    if (found) return *found;
+    return a[1].kind == JINJA_MISSING ? jinja_none() : a[1];
 }
 
 static jinja_value view(jinja_run *run, jinja_value self, bool keys, bool values)
@@ -364,9 +367,11 @@ static const jinja_builtin list_methods[] = {{"copy", "", 0, copy}, {"count", "v
 
 const jinja_builtin *heed_jinja_method(jinja_value self, jinja_value name)
 {
-    const jinja_builtin *methods = self.kind == JINJA_STRING ? string_methods : self.kind == JINJA_DICT ? dict_methods
-                                 : jinja_is_list(self) || jinja_is_tuple(self) ? list_methods
-                                 : self.kind == JINJA_CYCLER ? heed_jinja_cycler_methods : NULL;
+    const jinja_builtin *methods = NULL;
+    if (self.kind == JINJA_STRING) methods = string_methods;
+    else if (self.kind == JINJA_DICT) methods = dict_methods;
+    else if (jinja_is_list(self) || jinja_is_tuple(self)) methods = list_methods;
+    else if (self.kind == JINJA_CYCLER) methods = heed_jinja_cycler_methods;
     for (; methods && methods->name; methods++)
         if (heed_jinja_is(name, methods->name) && !(jinja_is_tuple(self) && methods->function == copy)) return methods;
     for (methods = heed_jinja_split_methods; self.kind == JINJA_STRING && methods->name; methods++)
@@ -378,7 +383,9 @@ bool heed_jinja_method_is_unsafe(jinja_value self, jinja_value name)
 {
     static const char *const of_dicts[] = {"clear", "pop", "popitem", "setdefault", "update", NULL};
     static const char *const of_lists[] = {"append", "clear", "extend", "insert", "pop", "remove", "reverse", "sort", NULL};
-    const char *const *unsafe = self.kind == JINJA_DICT ? of_dicts : jinja_is_list(self) ? of_lists : NULL;
+    const char *const *unsafe = NULL;
+    if (self.kind == JINJA_DICT) unsafe = of_dicts;
+    else if (jinja_is_list(self)) unsafe = of_lists;
     for (; unsafe && *unsafe; unsafe++)
         if (heed_jinja_is(name, *unsafe)) return true;
     return false;

@@ -219,10 +219,14 @@ static jinja_value partition_at(jinja_run *run, jinja_value self, jinja_value pa
     jinja_value three = heed_jinja_sequence(run, JINJA_TUPLE, 3), empty = jinja_text("", 0);
     if (three.kind != JINJA_SEQUENCE) return three;
     jinja_value *items = three.sequence->items;
-    size_t before = found ? (size_t)(found - self.text) : 0;
-    items[0] = found ? jinja_text(self.text, before) : last ? empty : self;
-    items[1] = found ? part : empty;
-    items[2] = found ? jinja_text(found + part.length, self.length - before - part.length) : last ? self : empty;
+    items[0] = last ? empty : self;
+    items[1] = empty;
+    items[2] = last ? self : empty;
+    if (!found) return three;
+    const size_t before = (size_t)(found - self.text);
+    items[0] = jinja_text(self.text, before);
+    items[1] = part;
+    items[2] = jinja_text(found + part.length, self.length - before - part.length);
     return three;
 }
 

@@ -30,7 +30,10 @@ static jinja_value whole_arithmetic(jinja_run *run, jinja_operator operation, in
     }
     if (!b) return heed_jinja_fail(run, "division by zero");
     if (operation == JINJA_DIVIDE) return jinja_number((double)a / (double)b);
-    if (b == -1) return operation == JINJA_REMAINDER ? jinja_integer(0) : a == INT64_MIN ? overflow(run) : jinja_integer(-a);
+    if (b == -1) {
+        if (operation == JINJA_REMAINDER) return jinja_integer(0);
+        return a == INT64_MIN ? overflow(run) : jinja_integer(-a);
+    }
     int64_t quotient = a / b, rest = a % b;
     if (rest && (rest < 0) != (b < 0)) {
         quotient--;
@@ -125,7 +128,12 @@ bool heed_jinja_compares(jinja_run *run, jinja_operator operation, jinja_value a
     if (operation == JINJA_NOT_IN) return !heed_jinja_contains(run, b, a);
     int order = heed_jinja_compare(run, a, b);
     if (order == 2) return false;
-    return operation == JINJA_LESS ? order < 0 : operation == JINJA_LESS_EQUAL ? order <= 0 : operation == JINJA_GREATER ? order > 0 : order >= 0;
+    switch (operation) {
+    case JINJA_LESS: return order < 0;
+    case JINJA_LESS_EQUAL: return order <= 0;
+    case JINJA_GREATER: return order > 0;
+    default: return order >= 0;
+    }
 }
 
 /* ---- attributes and items ---- */
@@ -240,14 +248,15 @@ static bool slice_bounds(jinja_run *run, const jinja_value bounds[3], int64_t co
     }
     *step = bounds[2].kind == JINJA_NONE ? 1 : given[2];
     if (!*step) heed_jinja_fail(run, "a slice cannot have the step 0");
-    int64_t lowest = *step < 0 ? -1 : 0, highest = *step < 0 ? count - 1 : count;
+    const int64_t lowest = *step < 0 ? -1 : 0, highest = lowest + count;
     int64_t *places[2] = {begin, end};
     for (int i = 0; i < 2; i++) {
         int64_t place = given[i];
         if (bounds[i].kind == JINJA_NONE) place = (*step < 0) == (i == 0) ? highest : lowest;
         else {
             if (place < 0) place = place < -count ? lowest : place + count;
-            place = place < lowest ? lowest : place > highest ? highest : place;
+            if (place < lowest) place = lowest;
+            if (place > highest) place = highest;
         }
         *places[i] = place;
     }
@@ -261,8 +270,10 @@ jinja_value heed_jinja_slice(jinja_run *run, jinja_value value, const jinja_valu
     const jinja_sequence *items = heed_jinja_walk(run, value);
     int64_t begin = 0, end = 0, step = 1, count;
     if (!items || !slice_bounds(run, bounds, (int64_t)items->count, &begin, &end, &step)) return heed_jinja_undefined("");
-    if (step < 0) count = begin > end ? (begin - end - 1) / (step < -INT64_MAX ? INT64_MAX : -step) + 1 : 0;
-    else count = end > begin ? (end - begin - 1) / step + 1 : 0;
+    const int64_t distance = step < 0 ? begin - end : end - begin;
+    int64_t size = step;
+    if (step < 0) size = step < -INT64_MAX ? INT64_MAX : -step;
+    count = distance > 0 ? (distance - 1) / size + 1 : 0;
     if (value.kind == JINJA_STRING) {
         heed_buffer text = {0};
         for (int64_t i = 0; i < count; i++) heed_buffer_append(&text, items->items[begin + i * step].text, items->items[begin + i * step].length);

@@ -52,7 +52,9 @@ static void repr_string(heed_buffer *out, jinja_value text)
         else if (c == '\r') heed_buffer_text(out, "\\r");
         else if (c == '\t') heed_buffer_text(out, "\\t");
         else if (heed_jinja_class(c) & JINJA_PRINTABLE) heed_buffer_append(out, text.text + at, step);
-        else heed_buffer_printf(out, c < 0x100 ? "\\x%02x" : c < 0x10000 ? "\\u%04x" : "\\U%08x", (unsigned)c);
+        else if (c < 0x100) heed_buffer_printf(out, "\\x%02x", (unsigned)c);
+        else if (c < 0x10000) heed_buffer_printf(out, "\\u%04x", (unsigned)c);
+        else heed_buffer_printf(out, "\\U%08x", (unsigned)c);
     }
     heed_jinja_put_character(out, quote);
 }

@@ -172,14 +172,21 @@ bool heed_jinja_truth(jinja_value value)
 
 bool heed_jinja_real(jinja_value value, double *real)
 {
-    *real = value.kind == JINJA_NUMBER ? value.number : value.kind == JINJA_INTEGER ? (double)value.integer : value.kind == JINJA_BOOLEAN ? value.boolean : 0;
-    return value.kind == JINJA_NUMBER || value.kind == JINJA_INTEGER || value.kind == JINJA_BOOLEAN;
+    *real = 0;
+    if (value.kind == JINJA_NUMBER) *real = value.number;
+    else if (value.kind == JINJA_INTEGER) *real = (double)value.integer;
+    else if (value.kind == JINJA_BOOLEAN) *real = value.boolean;
+    else return false;
+    return true;
 }
 
 bool heed_jinja_whole(jinja_value value, int64_t *whole)
 {
-    *whole = value.kind == JINJA_INTEGER ? value.integer : value.kind == JINJA_BOOLEAN ? value.boolean : 0;
-    return value.kind == JINJA_INTEGER || value.kind == JINJA_BOOLEAN;
+    *whole = 0;
+    if (value.kind == JINJA_INTEGER) *whole = value.integer;
+    else if (value.kind == JINJA_BOOLEAN) *whole = value.boolean;
+    else return false;
+    return true;
 }
 
 /* -1, 0, 1, or 2 when one is NaN. */
@@ -195,7 +202,8 @@ static int compare_real(jinja_value a, jinja_value b)
 
 static bool equal_sequences(jinja_run *run, const jinja_sequence *a, const jinja_sequence *b)
 {
-    jinja_style x = a->style == JINJA_GROUP ? JINJA_TUPLE : a->style, y = b->style == JINJA_GROUP ? JINJA_TUPLE : b->style;
+    const jinja_style x = a->style == JINJA_GROUP ? JINJA_TUPLE : a->style;
+    const jinja_style y = b->style == JINJA_GROUP ? JINJA_TUPLE : b->style;
     if (a == b) return true;
     if (x != y || x == JINJA_VIEW || x == JINJA_GENERATOR || a->count != b->count) return false;
     for (size_t i = 0; i < a->count; i++)

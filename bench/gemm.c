@@ -4,7 +4,7 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "base/pool.h"
-#include "cpu/gemm/blocks.h"
+#include "cpu/gemm/quantized.h"
 #include "tensor/dtype.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -249,7 +249,7 @@ static void measure(const laboratory *lab, int64_t m, int64_t n, int64_t k, heed
 {
     const bool a_transposed = how & TRANSPOSED, cold = how & COLD;
     heed_gemm gemm = {.m = m, .n = n, .k = k, .a_stride = a_transposed ? m : k, .a_transposed = a_transposed, .b_kind = kind,
-                      .b_dtype = dtype, .b_stride = kind == HEED_GEMM_B_NT ? k : n, .c_stride = n, .rounded = how & ROUNDED};
+                      .b_dtype = dtype, .b_stride = kind == HEED_GEMM_B_NT ? k : n, .c_stride = n, .bf16_operands = how & ROUNDED};
     size_t bytes = 0, copies = 1;
     const bool forward = kind == HEED_GEMM_B_PANELS;
     if (!heed_gemm_panel_bytes(lab->isa, dtype, forward ? n : k, forward ? k : n, &bytes)) exit(1);
@@ -265,10 +265,11 @@ static void measure(const laboratory *lab, int64_t m, int64_t n, int64_t k, heed
     gemm.a = a;
     gemm.c = c;
     void *bytes_of_a = NULL;
-    if (heed_gemm_is_blocks(&gemm)) { /* rounded once, as plans do it */
-        bytes_of_a = heed_allocate_aligned(heed_block_rounded_bytes(m, k));
+    if (heed_gemm_is_quantized(&gemm)) { /* rounded once, as plans do it */
+        bytes_of_a = heed_allocate_aligned(heed_qgemm_quantized_bytes(m, k));
         if (!bytes_of_a) exit(1);
-        heed_block_round(lab->isa, dtype, a, k, m, k, 0, m, bytes_of_a);
+        const heed_qgemm_operand operand = {lab->isa, dtype, m, k};
+        heed_qgemm_quantize(&operand, a, k, 0, m, bytes_of_a);
         gemm.a_runs = bytes_of_a;
     }
     double seconds[MAX_ROUNDS + 1], flops = 2.0 * (double)m * (double)n * (double)k;

@@ -63,9 +63,9 @@ static void write_floats(const char *folder, const char *name, const float *valu
 static void run_parts(void *argument, int thread, int threads)
 {
     product *p = argument;
-    if (p->gemm.ahead) {
+    if (p->gemm.prepacked) {
         for (int part; (part = atomic_fetch_add_explicit(&p->next_packing, 1, memory_order_relaxed)) < PACKING_PARTS;)
-            heed_gemm_pack_ahead(&p->gemm, p->isa, part, PACKING_PARTS);
+            heed_gemm_prepack(&p->gemm, p->isa, part, PACKING_PARTS);
         if (threads > 1) heed_pool_barrier(p->pool);
     }
     for (int part; (part = atomic_fetch_add_explicit(&p->next, 1, memory_order_relaxed)) < p->parts;)
@@ -102,7 +102,7 @@ static void lay_out(product *p, float *w, int64_t rows, int64_t columns, bool pa
     for (size_t copy = 0; copy < p->copies; copy++) {
         void *to = p->b + copy * p->b_bytes;
         heed_gemm_panels target = {.data = to, .isa = p->isa, .dtype = dtype, .rows = rows, .columns = columns};
-        if (panels) heed_gemm_pack(&target, 0, rows, w, HEED_F32, columns, 1);
+        if (panels) heed_gemm_pack(&target, 0, rows, &(heed_gemm_source){w, HEED_F32, columns, 1});
         else heed_convert(to, dtype, w, HEED_F32, (size_t)(rows * columns));
     }
     heed_free_aligned(w);
@@ -123,16 +123,16 @@ static json_t *load(product *p, json_t *request)
     p->copies = (size_t)copies;
     p->runs = 0;
     p->gemm = (heed_gemm){.m = m, .n = n, .k = k, .a_stride = to_weight ? m : k, .a_transposed = to_weight, .b_dtype = dtype, .c_stride = n,
-                          .rounded = rounded, .b_stride = to_input || to_weight ? n : k};
+                          .bf16_operands = rounded, .b_stride = to_input || to_weight ? n : k};
     p->gemm.b_kind = panels ? to_input ? HEED_GEMM_B_PANELS_TRANSPOSED : HEED_GEMM_B_PANELS : to_input || to_weight ? HEED_GEMM_B_NN : HEED_GEMM_B_NT;
     p->a = read_floats(folder, "a.bin", m * k);
     p->c = must(heed_allocate_aligned((size_t)(m * n) * sizeof(float) + 64));
     p->gemm.a = p->a;
     p->gemm.c = p->c;
     lay_out(p, read_floats(folder, "b.bin", n * k), to_input || to_weight ? k : n, to_input || to_weight ? n : k, panels);
-    p->gemm.ahead = rounded; /* as plans do it */
+    p->gemm.prepacked = rounded; /* as plans do it */
     size_t a_bytes, b_bytes;
-    heed_gemm_ahead_bytes(&p->gemm, p->isa, &a_bytes, &b_bytes);
+    heed_gemm_prepack_bytes(&p->gemm, p->isa, &a_bytes, &b_bytes);
     p->packed = must(heed_allocate_aligned(a_bytes + b_bytes + 64));
     p->gemm.packed_a = p->packed;
     p->gemm.packed_b = p->packed + a_bytes;

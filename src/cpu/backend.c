@@ -65,11 +65,36 @@ bool heed_cpu_panel_bytes(const heed_backend *backend, heed_dtype dtype, int64_t
     return heed_gemm_panel_bytes(backend->isa, dtype, rows, columns, bytes);
 }
 
+static heed_gemm_panels panels_of(const heed_backend *backend, const heed_cpu_panels *panels)
+{
+    return (heed_gemm_panels){panels->data, backend->isa, panels->dtype, panels->rows, panels->columns};
+}
+
+void heed_cpu_panels_pack(const heed_backend *backend, const heed_cpu_panels *panels, int64_t first, int64_t count,
+                          const heed_gemm_source *source)
+{
+    const heed_gemm_panels target = panels_of(backend, panels);
+    heed_gemm_pack(&target, first, count, source);
+}
+
+void heed_cpu_copy_write(const heed_backend *backend, const heed_cpu_panels *copy, int64_t first, int64_t count, const float *source)
+{
+    const heed_gemm_panels target = panels_of(backend, copy);
+    heed_gemm_copy_rows(&target, first, count, source, copy->columns);
+}
+
+void heed_cpu_panels_row(const heed_backend *backend, const heed_cpu_panels *panels, int64_t row, float *out)
+{
+    const heed_gemm_panels source = panels_of(backend, panels);
+    heed_gemm_gather(&source, row, out);
+}
+
 void heed_cpu_panel_pack(const heed_backend *backend, void *panels, heed_dtype dtype, int64_t rows, int64_t columns, int64_t first, int64_t count,
                          const void *source, heed_dtype source_dtype, int64_t row_stride, int64_t column_stride)
 {
-    heed_gemm_panels target = {panels, backend->isa, dtype, rows, columns};
-    heed_gemm_pack(&target, first, count, source, source_dtype, row_stride, column_stride);
+    const heed_cpu_panels target = {panels, dtype, rows, columns};
+    const heed_gemm_source from = {source, source_dtype, row_stride, column_stride};
+    heed_cpu_panels_pack(backend, &target, first, count, &from);
 }
 
 bool heed_cpu_copy_bytes(const heed_backend *backend, int64_t rows, int64_t columns, size_t *bytes)
@@ -85,11 +110,12 @@ int64_t heed_cpu_copy_run(const heed_backend *backend)
 
 void heed_cpu_copy_rows(const heed_backend *backend, void *copy, int64_t rows, int64_t columns, int64_t first, int64_t count, const float *source)
 {
-    heed_gemm_copy_rows(backend->isa, copy, rows, columns, first, count, source, columns);
+    const heed_cpu_panels target = {copy, HEED_BF16, rows, columns};
+    heed_cpu_copy_write(backend, &target, first, count, source);
 }
 
 void heed_cpu_panel_row(const heed_backend *backend, const void *panels, heed_dtype dtype, int64_t rows, int64_t columns, int64_t row, float *out)
 {
-    heed_gemm_panels source = {(void *)panels, backend->isa, dtype, rows, columns};
-    heed_gemm_gather(&source, row, out);
+    const heed_cpu_panels source = {(void *)panels, dtype, rows, columns};
+    heed_cpu_panels_row(backend, &source, row, out);
 }

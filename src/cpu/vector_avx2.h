@@ -82,7 +82,7 @@ static inline float heed_v_sum(heed_v x)
     b = _mm_add_ps(b, _mm_movehl_ps(b, b));
     return _mm_cvtss_f32(_mm_add_ss(b, _mm_movehdup_ps(b)));
 }
-static inline float heed_v_largest(heed_v x)
+static inline float heed_v_hmax(heed_v x)
 {
     __m128 b = _mm_max_ps(_mm256_castps256_ps128(x), _mm256_extractf128_ps(x, 1));
     b = _mm_max_ps(b, _mm_movehl_ps(b, b));

@@ -136,7 +136,7 @@ static inline heed_v heed_v_scale(heed_v x, heed_v n)
 }
 
 static inline float heed_v_sum(heed_v x) { return (x[0] + x[2]) + (x[1] + x[3]); }
-static inline float heed_v_largest(heed_v x)
+static inline float heed_v_hmax(heed_v x)
 {
     const float a = x[0] > x[2] ? x[0] : x[2];
     const float b = x[1] > x[3] ? x[1] : x[3];

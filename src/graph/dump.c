@@ -110,12 +110,12 @@ void heed_graph_dump_dot(const heed_graph *graph, heed_buffer *out)
 
 void heed_plan_dump(const heed_plan *plan, heed_buffer *out)
 {
-    heed_buffer_printf(out, "%zu steps in %zu groups, %zu bytes (values %zu, scratch %zu x %d threads)\n", plan->n_steps, plan->n_groups, plan->total_bytes,
+    heed_buffer_printf(out, "%zu steps in %zu regions, %zu bytes (values %zu, scratch %zu x %d threads)\n", plan->n_steps, plan->n_regions, plan->total_bytes,
             plan->values_bytes, plan->scratch_bytes, plan->threads);
     for (size_t i = 0; i < plan->n_steps; i++) {
         const heed_step *step = &plan->steps[i];
         const heed_node *node = step->node;
-        heed_buffer_printf(out, "group %d  %s", step->group, node->op->name);
+        heed_buffer_printf(out, "region %d  %s", step->region, node->op->name);
         heed_node_put_attributes(out, node);
         heed_buffer_printf(out, "  %s  ->", step->kernel ? step->kernel->name : "reference");
         for (int j = 0; j < node->n_out; j++) {

@@ -1,5 +1,5 @@
-/* Liveness: which values share which memory. Time counts groups, since steps of one group run interleaved; a value lives from
-   the group that makes it to the last group that reads it. Large values are placed first, each into the lowest gap that is free
+/* Liveness: which values share which memory. Time counts regions, since steps of one region run interleaved; a value lives from
+   the region that makes it to the last region that reads it. Large values are placed first, each into the lowest gap that is free
    during its whole life (greedy by size; Pisarchyk & Lee 2020, "Efficient memory management for deep neural net inference"). */
 #include "graph/attributes.h"
 #include "graph/plan_internal.h"
@@ -29,7 +29,7 @@ typedef struct { heed_value root; int32_t from, to; size_t bytes, offset; } life
 
 typedef struct {
     heed_plan *plan;
-    int32_t *from, *to;  /* by root value: lifetime in groups */
+    int32_t *from, *to;  /* by root value: lifetime in regions */
     int32_t *last_read;  /* by value: step that reads it last, INT32_MAX when kept */
 } liveness;
 
@@ -79,8 +79,8 @@ static bool try_in_place(const liveness *state, const heed_node *node, int32_t s
     if (graph->values[in].dtype != graph->values[out].dtype || !heed_shape_equal(graph->values[in].shape, graph->values[out].shape)) return false;
     for (int j = 1; j < node->n_in; j++)
         if (node->in[j] == in) return false;
-    /* Others of a led group still read what it has not made itself, elsewhere and at any time. */
-    if (state->plan->groups[steps[step].group].led && steps[graph->values[in].node].group != steps[step].group) return false;
+    /* Others of a region that produces tiles still read what it has not made itself, elsewhere and at any time. */
+    if (state->plan->regions[steps[step].region].produces_tiles && steps[graph->values[in].node].region != steps[step].region) return false;
     *place_of(state, out) = from;
     return true;
 }
@@ -116,13 +116,13 @@ static void assign_roots(liveness *state, int32_t *sharers)
             if (place->where != HEED_PLACE_WORKSPACE || plan->graph->values[root].kind != HEED_VALUE_COMPUTED) continue;
             /* A view keeps its root from being overwritten; an in-place result merely takes it over. */
             sharers[root] += root == out || (node->op->flags & HEED_OP_VIEW) ? 1 : 0;
-            int32_t group = plan->steps[i].group, last = state->last_read[out];
-            int32_t until = group;
-            if (last >= 0 && last != INT32_MAX) until = plan->steps[last].group;
+            int32_t region = plan->steps[i].region, last = state->last_read[out];
+            int32_t until = region;
+            if (last >= 0 && last != INT32_MAX) until = plan->steps[last].region;
             if (last == INT32_MAX || plan->keep_all) until = INT32_MAX;
             if (root == out) {
-                state->from[root] = group;
-                state->to[root] = group;
+                state->from[root] = region;
+                state->to[root] = region;
             }
             if (until > state->to[root]) state->to[root] = until;
         }

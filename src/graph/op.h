@@ -19,8 +19,9 @@ typedef enum heed_op_id {
 typedef struct heed_op heed_op;
 extern const heed_op *const heed_ops[HEED_OP_COUNT];
 
-/* How the elements of an operand lie in memory. PANELS is the backend's packed form of a weight (N,K); PANELS_BOTH that and, behind it, the packed
-   form of its transpose, for products that read it the other way round. */
+/* How the elements of an operand lie in memory. PANELS are the backend's packed panels of a weight (N,K);
+   PANELS_BOTH are these and, after them, the packed panels of its transpose, for matmuls that read it the other
+   way round. */
 typedef enum heed_layout { HEED_LAYOUT_ROWS, HEED_LAYOUT_PANELS, HEED_LAYOUT_PANELS_BOTH } heed_layout;
 
 /* One input or output of a running kernel. `shape` holds the live count in dim[0]. Rows (axis 0) lie row_stride elements
@@ -39,8 +40,8 @@ typedef struct heed_runtime {
     uint64_t seed, step;              /* of the random ops */
 } heed_runtime;
 
-/* A part of a matrix: rows [row, row + rows), columns [column, column + columns). */
-typedef struct heed_block { int64_t row, rows, column, columns; } heed_block;
+/* A rectangle of a matmul's output: rows [row, row + rows), columns [column, column + columns). */
+typedef struct heed_tile { int64_t row, rows, column, columns; } heed_tile;
 
 typedef struct heed_kernel_args {
     const heed_op *op;
@@ -52,14 +53,15 @@ typedef struct heed_kernel_args {
     void *scratch;        /* this thread's, as large as the kernel's scratch() said */
     void *shared;         /* all threads', as large as the kernel's shared() said; phases order access to it */
     int phase;            /* 0 .. phases-1 */
-    bool again;           /* this thread's last part was one of this very phase, and scratch is as that left it */
-    const heed_block *block; /* of kernels that follow: what of output 0 to make; NULL: a part */
-    const struct heed_followers *followers; /* of kernels that lead: whom to tell of finished blocks, NULL: nobody */
-    int64_t grain;        /* of kernels that lead: blocks begin at multiples of so many columns, and end at such or with the row */
+    bool scratch_valid;   /* this thread's last part was one of this very phase, and scratch is as that left it */
+    const heed_tile *tile; /* tile consumers: what of output 0 to make; NULL: a part */
+    const struct heed_tile_consumers *consumers; /* tile producers: whom to tell of finished tiles; NULL: nobody */
+    int64_t tile_columns; /* tile producers: tiles begin at multiples of so many columns, and end at such or with the row */
 } heed_kernel_args;
 
-/* A kernel that leads says here, once for every element of output 0, that a block of it is finished. Its followers use its thread's scratch never. */
-void heed_follow(const struct heed_followers *followers, heed_block block);
+/* A tile producer calls this once for every element of output 0, when a tile with it is finished. A tile
+   consumer must not use the thread's scratch memory. */
+void heed_tile_done(const struct heed_tile_consumers *consumers, heed_tile tile);
 
 /* A fast kernel of one op. Kernels cannot fail. */
 typedef struct heed_kernel {
@@ -72,9 +74,9 @@ typedef struct heed_kernel {
     int (*live_phases)(const heed_kernel_args *);      /* or: from live shapes, at most what the maximal ones give; NULL: `phases` */
     int (*parts)(const heed_kernel_args *);            /* independent parts of this phase, from live shapes, never from threads */
     bool (*small)(const heed_kernel_args *);           /* with `parts`: do these maximal shapes always make a single one? NULL: no */
-    bool (*leads)(const heed_kernel_args *);           /* in its last phase it tells of blocks cut at multiples of args->grain; NULL: no */
-    int64_t (*follows)(const heed_kernel_args *);      /* needs no scratch and can run on args->block, if its columns begin and end at multiples
-                                                          of this (a head); NULL or 0: it cannot */
+    bool (*produces_tiles)(const heed_kernel_args *);  /* its last phase tells of tiles cut at multiples of args->tile_columns; NULL: no */
+    int64_t (*consumes_tiles)(const heed_kernel_args *); /* it needs no scratch and can run on args->tile, if the columns of the tile begin
+                                                          and end at multiples of this (a head); NULL or 0: it cannot */
     void (*run)(const heed_kernel_args *, int part, int parts);
 } heed_kernel;
 
@@ -105,8 +107,8 @@ typedef struct heed_infer {
 /* What a step that runs costs, by its live operands: multiplications and additions, the type of number they are made in, bytes read and written. */
 typedef enum heed_number { HEED_NUMBER_F32, HEED_NUMBER_BF16, HEED_NUMBER_INT8, HEED_NUMBERS } heed_number;
 typedef struct heed_cost { double flops, bytes; heed_number number; } heed_cost;
-/* That of a product with a right operand of this type: blocks with traits are multiplied as int8, operands that are rounded to bf16 as bf16,
-   all else as f32. */
+/* That of a matmul with a right operand of this type: quantized types with traits are multiplied as int8,
+   bf16 operands as bf16, all else as f32. */
 heed_number heed_product_number(heed_dtype b, bool rounded);
 
 typedef struct heed_node heed_node;
@@ -136,5 +138,17 @@ bool heed_shape_equal(heed_shape a, heed_shape b);    /* rank, extent and dims *
 int64_t heed_shape_elements(heed_shape shape);        /* product of dims; 1 for a scalar */
 int64_t heed_shape_columns(heed_shape shape);         /* product of all dims but the first; 1 for rank <= 1 */
 int64_t heed_shape_rows(heed_shape shape);            /* dim[0]; 1 for a scalar */
+
+/* An operand that may be absent; NULL if it is. */
+static inline const heed_operand *heed_optional(const heed_kernel_args *args, int i)
+{
+    return i < args->n_in && args->in[i].data ? &args->in[i] : NULL;
+}
+
+/* Extent of the last axis; 1 for a scalar. */
+static inline int64_t heed_width(const heed_operand *operand)
+{
+    return operand->shape.rank ? operand->shape.dim[operand->shape.rank - 1] : 1;
+}
 
 #endif

@@ -156,12 +156,9 @@ static heed_status fuse_chains(heed_graph *graph, heed_error *error)
         }
         fused f = state.result[i];
         for (int j = 0; j < HEED_FUSED_INPUTS; j++) f.in[j] = heed_graph_rewrite_find(&rewrite, f.in[j]);
-        graph->scope = node.scope;
-        graph->clone = node.clone;
-        graph->in_gradient = node.is_gradient;
+        heed_graph_rewrite_as(graph, &node);
         heed_graph_rewrite_replace(&rewrite, node.out[0], emit_fused(graph, &f));
-        graph->clone = 0;
-        graph->in_gradient = false;
+        heed_graph_rewrite_as(graph, NULL);
     }
     graph->scope = "";
     if (rewrite.graph) status = heed_graph_rewrite_end(&rewrite, error);
@@ -231,12 +228,9 @@ static heed_status fuse_gates(heed_graph *graph, heed_error *error)
         }
         pair_with_gate(graph, uses, node, &rewrite.old[partner[i] - 1], &both);
         for (int j = 0; j < HEED_FUSED_INPUTS; j++) both.in[j] = heed_graph_rewrite_find(&rewrite, both.in[j]);
-        graph->scope = node->scope;
-        graph->clone = node->clone;
-        graph->in_gradient = node->is_gradient;
+        heed_graph_rewrite_as(graph, node);
         heed_graph_rewrite_replace(&rewrite, node->out[0], emit_fused(graph, &both));
-        graph->clone = 0;
-        graph->in_gradient = false;
+        heed_graph_rewrite_as(graph, NULL);
     }
     graph->scope = "";
     if (rewrite.graph) status = heed_graph_rewrite_end(&rewrite, error);
@@ -293,17 +287,14 @@ static heed_status fuse_joins(heed_graph *graph, heed_error *error)
             f.in[HEED_FUSED_BIAS + m] = part.in[HEED_FUSED_BIAS];
             members[m]->dead = true;
         }
-        graph->scope = node->scope;
-        graph->clone = node->clone;
-        graph->in_gradient = node->is_gradient;
+        heed_graph_rewrite_as(graph, node);
         heed_value joined = emit_fused(graph, &f);
         for (int m = 0; m < count; m++) {
             int64_t width = graph->values[members[m]->out[0]].shape.dim[1];
             heed_graph_rewrite_replace(&rewrite, members[m]->out[0], heed_slice(graph, joined, begin, begin + width));
             begin += width;
         }
-        graph->clone = 0;
-        graph->in_gradient = false;
+        heed_graph_rewrite_as(graph, NULL);
     }
     graph->scope = "";
     return heed_graph_rewrite_end(&rewrite, error);
@@ -359,12 +350,9 @@ static heed_status fuse_norms(heed_graph *graph, heed_error *error)
         f.in[HEED_FUSED_NORM_GAIN] = norm->n_in > 1 ? norm->in[1] : HEED_NONE;
         f.in[HEED_FUSED_NORM_BIAS] = norm->n_in > 2 ? norm->in[2] : HEED_NONE;
         for (int j = 0; j < HEED_FUSED_INPUTS; j++) f.in[j] = heed_graph_rewrite_find(&rewrite, f.in[j]);
-        graph->scope = node->scope;
-        graph->clone = node->clone;
-        graph->in_gradient = node->is_gradient;
+        heed_graph_rewrite_as(graph, node);
         heed_graph_rewrite_replace(&rewrite, node->out[0], emit_fused(graph, &f));
-        graph->clone = 0;
-        graph->in_gradient = false;
+        heed_graph_rewrite_as(graph, NULL);
     }
     graph->scope = "";
     free(uses);

@@ -81,15 +81,12 @@ static heed_status rewrite_chains(const chains *state, heed_graph *graph, heed_e
         if (state->role[i] != END) continue;
         grown g = state->result[i];
         for (int j = 0; j < HEED_EXPERT_INPUTS; j++) g.in[j] = heed_graph_rewrite_find(&rewrite, g.in[j]);
-        graph->scope = node->scope;
-        graph->clone = node->clone;
-        graph->in_gradient = node->is_gradient;
+        heed_graph_rewrite_as(graph, node);
         const bool outer = g.id == HEED_OP_EXPERT_OUTER;
         const int n_in = outer ? HEED_EXPERT_OUTER_STATE + 1 : HEED_EXPERT_INPUTS;
         const void *attributes = outer ? (const void *)&g.outer : &g.attributes;
         heed_graph_rewrite_replace(&rewrite, node->out[0], heed_emit(graph, g.id, g.in, n_in, attributes, NULL));
-        graph->clone = 0;
-        graph->in_gradient = false;
+        heed_graph_rewrite_as(graph, NULL);
     }
     graph->scope = "";
     return heed_graph_rewrite_end(&rewrite, error);

@@ -1,36 +1,9 @@
-/* Compiling: passes, then one step per node, steps into groups (groups.c), memory placed (liveness.c), the workspace laid out. */
+/* Compiling: passes, then one step per node, steps into regions (regions.c), memory placed (liveness.c), the workspace laid out. */
 #include "graph/plan_internal.h"
 #include "graph/rewrite.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-const heed_kernel *heed_backend_find(const heed_backend *backend, heed_op_id op, const heed_kernel_args *args)
-{
-    for (size_t i = 0; i < backend->n_kernels; i++)
-        if (backend->kernels[i]->op == op && (!backend->kernels[i]->fits || backend->kernels[i]->fits(args))) return backend->kernels[i];
-    return NULL;
-}
-
-heed_operand heed_plan_operand(const heed_plan *plan, heed_value value)
-{
-    if (value < 0) return (heed_operand){0};
-    const heed_value_info *info = &plan->graph->values[value];
-    int64_t stride = plan->places ? plan->places[value].row_stride : heed_shape_columns(info->shape);
-    return (heed_operand){.dtype = info->dtype, .layout = info->layout, .shape = info->shape, .row_stride = stride};
-}
-
-heed_kernel_args heed_plan_maximal_args(const heed_plan *plan, const heed_node *node, heed_operand *operands)
-{
-    static char present; /* a non-NULL mark: maximal arguments carry no data */
-    for (int j = 0; j < node->n_in + node->n_out; j++) {
-        operands[j] = heed_plan_operand(plan, j < node->n_in ? node->in[j] : node->out[j - node->n_in]);
-        bool absent = j < node->n_in && node->in[j] < 0;
-        operands[j].data = absent ? NULL : &present;
-    }
-    return (heed_kernel_args){.op = node->op, .in = operands, .out = operands + node->n_in, .n_in = node->n_in, .n_out = node->n_out,
-                              .attributes = node->attributes, .isa = plan->backend->isa};
-}
 
 static heed_status run_passes(heed_graph *graph, uint32_t passes, heed_error *error)
 {
@@ -57,7 +30,7 @@ static heed_status lay_out_workspace(heed_plan *plan, heed_error *error)
         heed_operand operands[HEED_MAX_INPUTS + HEED_MAX_OUTPUTS];
         heed_kernel_args args = heed_plan_maximal_args(plan, plan->steps[i].node, operands);
         const heed_kernel *kernel = plan->steps[i].kernel;
-        args.grain = plan->groups[plan->steps[i].group].grain;
+        args.tile_columns = plan->regions[plan->steps[i].region].tile_columns;
         const size_t own = kernel && kernel->scratch ? kernel->scratch(&args) : 0;
         const size_t common = kernel && kernel->shared ? kernel->shared(&args) : 0;
         if (own > scratch) scratch = own;
@@ -108,7 +81,7 @@ void heed_plan_free(heed_plan *plan)
     heed_graph_free(plan->graph);
     free(plan->places);
     free(plan->steps);
-    free(plan->groups);
+    free(plan->regions);
     free(plan);
 }
 

@@ -74,7 +74,7 @@ heed_status heed_pass_fuse_loss(heed_graph *graph, heed_error *error);
 void heed_graph_dump_text(const heed_graph *graph, heed_buffer *out);
 /* Graphviz; forward nodes blue, gradient nodes orange, weights grey; why a node was not fused as its tooltip. */
 void heed_graph_dump_dot(const heed_graph *graph, heed_buffer *out);
-/* The steps of a plan: group, kernel, buffers with offsets. */
+/* The steps of a plan: region, kernel, buffers with offsets. */
 void heed_plan_dump(const heed_plan *plan, heed_buffer *out);
 
 /* ---- plan cache ---- */

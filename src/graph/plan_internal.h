@@ -12,12 +12,13 @@ typedef struct heed_place {
     int64_t row_stride;  /* elements between rows */
 } heed_place;
 
-/* One kernel call; a view of its input computes nothing. Within a led group the step works on columns [shift, shift + columns) of the leader's rows
-   (where blocks are whole rows: on its own `columns`), and its output has them where others may follow it (`open`). */
+/* A plan step: one kernel call; a view of its input computes nothing. Within a region that produces tiles the
+   step works on columns [shift, shift + columns) of the producer's rows (if tiles are whole rows: on its own
+   `columns`), and its output has them if tile consumers may read it (`open`). */
 typedef struct heed_step {
     const heed_node *node;
     const heed_kernel *kernel; /* NULL: the reference */
-    int32_t group, operand;    /* first of its operands: inputs, then outputs */
+    int32_t region, operand;   /* first of its operands: inputs, then outputs */
     bool view, open;
     int64_t shift, columns;
 } heed_step;
@@ -25,10 +26,17 @@ typedef struct heed_step {
 /* Steps of few rows are one part each. */
 enum { HEED_ROWS_PER_PART = 16 };
 
-/* Steps that run without a barrier between them: a chain of row-local steps cut alike; steps of a single part each, which one thread runs one
-   after another; a leader, whose kernel tells of every block that it has finished, and its followers, which run on that block while it is in
-   the cache (an epilogue made of steps); or one step alone. `grain`: columns that followers need together. */
-typedef struct heed_group { int32_t first, count; bool by_rows, single, led; int32_t phases; int32_t counter; int64_t grain; } heed_group;
+/* A run of plan steps between two barriers: row-local steps cut alike; or steps of a single part each, which
+   one thread runs one after another; or a tile producer, whose kernel tells of every tile that it has finished,
+   and its tile consumers, which run on that tile while it is in the cache (an epilogue made of steps); or one
+   step alone. */
+typedef struct heed_region {
+    int32_t first, count;             /* steps */
+    bool by_rows, single, produces_tiles;
+    int32_t phases;
+    int32_t counter;                  /* first of its counters of taken parts, one a phase */
+    int64_t tile_columns;             /* columns that the tile consumers need together */
+} heed_region;
 
 struct heed_plan {
     heed_graph *graph;
@@ -38,8 +46,8 @@ struct heed_plan {
     heed_place *places;        /* by value */
     heed_step *steps;
     size_t n_steps;
-    heed_group *groups;
-    size_t n_groups, n_operands, n_counters;
+    heed_region *regions;
+    size_t n_regions, n_operands, n_counters;
     /* the workspace: inputs and computed values, then run-time tables, then scratch */
     size_t values_bytes, operands_offset, args_offset, counters_offset, shared_offset, scratch_offset, scratch_bytes, total_bytes;
 };
@@ -48,10 +56,10 @@ struct heed_plan {
 size_t heed_plan_element(const heed_plan *plan, heed_dtype dtype);
 bool heed_plan_value_bytes(const heed_plan *plan, heed_value value, size_t *bytes);
 
-/* Fills plan->steps and plan->groups. */
+/* Fills plan->steps and plan->regions. */
 heed_status heed_plan_make_steps(heed_plan *plan, heed_error *error);
 /* Fills plan->places and plan->values_bytes: inputs first, one after another; then computed values, sharing memory with `reuse`
-   when their lives (in groups) do not overlap. */
+   when their lives (in regions) do not overlap. */
 heed_status heed_plan_place(heed_plan *plan, heed_error *error);
 /* Is output 0 of this node surely a view of its input: the same rows, all columns or some? */
 bool heed_plan_views_rows(const heed_plan *plan, const heed_node *node);
@@ -65,8 +73,8 @@ heed_operand heed_plan_operand(const heed_plan *plan, heed_value value);
 /* Appends the attributes worth reading, of the ops that have such: " add", " heads=4/2 width=64 causal". */
 void heed_node_put_attributes(heed_buffer *out, const heed_node *node);
 
-/* What a watch sees of a group that has run; args are those of the plan's first step. HEED_E_ARG for a value that is not finite. */
-heed_status heed_watch_group(const heed_watch *watch, const heed_plan *plan, const heed_group *group, const heed_kernel_args *args, double seconds,
+/* What an observer sees of a region that has run; args are those of the plan's first step. HEED_E_ARG for a value that is not finite. */
+heed_status heed_watch_region(const heed_watch *watch, const heed_plan *plan, const heed_region *region, const heed_kernel_args *args, double seconds,
                              heed_error *error);
 
 struct heed_workspace {

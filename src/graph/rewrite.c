@@ -41,6 +41,13 @@ void heed_graph_rewrite_push(heed_graph_rewrite *rewrite, const heed_node *node)
     graph->n_nodes++;
 }
 
+void heed_graph_rewrite_as(heed_graph *graph, const heed_node *node)
+{
+    graph->scope = node ? node->scope : "";
+    graph->clone = node ? node->clone : 0;
+    graph->in_gradient = node && node->is_gradient;
+}
+
 heed_status heed_graph_rewrite_end(heed_graph_rewrite *rewrite, heed_error *error)
 {
     heed_graph *graph = rewrite->graph;

@@ -19,6 +19,8 @@ void heed_graph_rewrite_push(heed_graph_rewrite *rewrite, const heed_node *node)
 /* From here on `value` (of the old graph) is read as `other`; kept outputs follow. */
 void heed_graph_rewrite_replace(heed_graph_rewrite *rewrite, heed_value value, heed_value other);
 heed_value heed_graph_rewrite_find(const heed_graph_rewrite *rewrite, heed_value value);
+/* What is emitted from here on takes its scope, clone and side of the gradient from this node; NULL: from none. */
+void heed_graph_rewrite_as(heed_graph *graph, const heed_node *node);
 /* Ends the rewriting; reports a failed push or emit. */
 heed_status heed_graph_rewrite_end(heed_graph_rewrite *rewrite, heed_error *error);
 

@@ -1,5 +1,5 @@
-/* Running: every thread walks the groups; a barrier stands between groups. Of a group's parts each thread has a range of its own, which
-   it takes in ascending order, so that it reads memory in one stream; when that is used up it takes from the ranges of others. */
+/* Running: every thread walks the regions; a barrier stands between regions. Each thread has a range of a
+   region's parts of its own, which it takes in ascending order, so that it reads memory in one stream; when that is used up it takes from the ranges of others. */
 #include "graph/plan_internal.h"
 
 #include "base/clock.h"
@@ -56,53 +56,56 @@ static void resolve(const run_state *state, const heed_binding *binding, const h
         }
         state->args[i] = (heed_kernel_args){.op = node->op, .in = own, .out = own + node->n_in, .n_in = node->n_in, .n_out = node->n_out,
             .attributes = node->attributes, .runtime = runtime, .isa = plan->backend->isa, .shared = state->workspace->data + plan->shared_offset,
-            .grain = plan->groups[plan->steps[i].group].grain};
+            .tile_columns = plan->regions[plan->steps[i].region].tile_columns};
     }
     memset(state->counters, 0, plan->n_counters * (size_t)plan->threads * sizeof *state->counters);
 }
 
-struct heed_followers { const run_state *state; const heed_group *group; };
+struct heed_tile_consumers { const run_state *state; const heed_region *region; };
 
-/* Where blocks are whole rows of the leader, a follower has its own rows whole, however wide. */
-void heed_follow(const struct heed_followers *followers, heed_block block)
+/* If tiles are whole rows of the producer, a consumer has its own rows whole, however wide. */
+void heed_tile_done(const struct heed_tile_consumers *consumers, heed_tile tile)
 {
-    const heed_group *group = followers->group;
-    const bool whole = group->grain % heed_shape_columns(followers->state->args[group->first].out[0].shape) == 0;
-    for (int32_t s = group->first + 1; s < group->first + group->count; s++) {
-        const heed_step *step = &followers->state->plan->steps[s];
-        const int64_t from = whole ? 0 : block.column - step->shift;
-        const int64_t to = whole ? step->columns : from + block.columns;
-        heed_block own = {.row = block.row, .rows = block.rows, .column = from < 0 ? 0 : from};
+    const heed_region *region = consumers->region;
+    const bool whole = region->tile_columns % heed_shape_columns(consumers->state->args[region->first].out[0].shape) == 0;
+    for (int32_t s = region->first + 1; s < region->first + region->count; s++) {
+        const heed_step *step = &consumers->state->plan->steps[s];
+        const int64_t from = whole ? 0 : tile.column - step->shift;
+        const int64_t to = whole ? step->columns : from + tile.columns;
+        heed_tile own = {.row = tile.row, .rows = tile.rows, .column = from < 0 ? 0 : from};
         own.columns = (to < step->columns ? to : step->columns) - own.column;
         if (step->view || own.columns <= 0) continue;
-        heed_kernel_args args = followers->state->args[s];
-        args.block = &own;
+        heed_kernel_args args = consumers->state->args[s];
+        args.tile = &own;
         step->kernel->run(&args, 0, 1);
     }
 }
 
-static void run_part(const run_state *state, const heed_group *group, int phase, int part, int parts, bool again, void *scratch)
+/* Part `part` of `parts` of a phase; scratch_valid: the thread's last part was of this phase too. */
+typedef struct { int phase, part, parts; bool scratch_valid; } region_part;
+
+static void run_part(const run_state *state, const heed_region *region, region_part part, void *scratch)
 {
-    const struct heed_followers followers = {state, group};
-    for (int32_t s = group->first; s < group->first + (group->led ? 1 : group->count); s++) {
+    const struct heed_tile_consumers consumers = {state, region};
+    for (int32_t s = region->first; s < region->first + (region->produces_tiles ? 1 : region->count); s++) {
         const heed_step *step = &state->plan->steps[s];
         heed_kernel_args args = state->args[s];
         if (step->view) continue;
         args.scratch = scratch;
-        args.phase = phase;
-        args.again = again && (group->led || group->count == 1);
-        args.followers = group->led && group->count > 1 ? &followers : NULL;
-        if (step->kernel) step->kernel->run(&args, part, parts);
+        args.phase = part.phase;
+        args.scratch_valid = part.scratch_valid && (region->produces_tiles || region->count == 1);
+        args.consumers = region->produces_tiles && region->count > 1 ? &consumers : NULL;
+        if (step->kernel) step->kernel->run(&args, part.part, part.parts);
         else if (state->plan->double_precision) step->node->op->reference64(&args);
         else step->node->op->reference(&args);
     }
 }
 
-static int parts_of(const run_state *state, const heed_group *group, int phase)
+static int parts_of(const run_state *state, const heed_region *region, int phase)
 {
-    const heed_step *step = &state->plan->steps[group->first];
+    const heed_step *step = &state->plan->steps[region->first];
     if (!step->kernel) return 1;
-    heed_kernel_args args = state->args[group->first];
+    heed_kernel_args args = state->args[region->first];
     args.phase = phase;
     if (step->kernel->parts) return step->kernel->parts(&args);
     int64_t rows = heed_shape_rows(args.out[0].shape);
@@ -117,35 +120,34 @@ static int first_part(int parts, int thread, int threads)
     return (int)(((int64_t)parts * thread + threads - 1) / threads);
 }
 
-/* Whether the run is to stop. Thread 0 alone asks who may cancel it, at the beginning of each group
+/* Whether the run is to stop. Thread 0 alone asks who may cancel it, at the beginning of each region
    and before each of its own parts; once it was told so no thread takes another part. The threads
-   leave after the last barrier of a group, where they compare its number: thread 0 may be in the
-   next group by the time the slowest of them looks. */
-static bool stops(run_state *state, size_t group, int thread)
+   leave after the last barrier of a region, where they compare its number: thread 0 may be in the
+   next region by the time the slowest of them looks. */
+static bool stops(run_state *state, size_t region, int thread)
 {
     size_t stopped_in = atomic_load_explicit(&state->stopped_in, memory_order_relaxed);
     if (thread == 0 && stopped_in == SIZE_MAX && heed_cancelled(state->workspace->cancel)) {
-        atomic_store_explicit(&state->stopped_in, group, memory_order_relaxed);
+        atomic_store_explicit(&state->stopped_in, region, memory_order_relaxed);
         return true;
     }
     return stopped_in != SIZE_MAX;
 }
 
-static void run_phase(run_state *state, const heed_group *group, int phase, int thread, int threads,
-                      void *scratch)
+static void run_phase(run_state *state, const heed_region *region, int phase, int thread, int threads, void *scratch)
 {
-    const int parts = parts_of(state, group, phase);
-    const size_t number = (size_t)(group - state->plan->groups);
-    bool again = false;
+    const size_t number = (size_t)(region - state->plan->regions);
+    region_part next = {.phase = phase, .parts = parts_of(state, region, phase)};
     for (int i = 0; i < threads; i++) {
-        const int owner = (thread + i) % threads, first = first_part(parts, owner, threads), count = first_part(parts, owner + 1, threads) - first;
-        atomic_int *taken = &state->counters[(size_t)owner * state->plan->n_counters + (size_t)(group->counter + phase)];
-        while (atomic_load_explicit(taken, memory_order_relaxed) < count &&
-               !stops(state, number, thread)) {
+        const int owner = (thread + i) % threads, first = first_part(next.parts, owner, threads);
+        const int count = first_part(next.parts, owner + 1, threads) - first;
+        atomic_int *taken = &state->counters[(size_t)owner * state->plan->n_counters + (size_t)(region->counter + phase)];
+        while (atomic_load_explicit(taken, memory_order_relaxed) < count && !stops(state, number, thread)) {
             const int part = atomic_fetch_add_explicit(taken, 1, memory_order_relaxed);
             if (part >= count) break;
-            run_part(state, group, phase, first + part, parts, again, scratch);
-            again = true;
+            next.part = first + part;
+            run_part(state, region, next, scratch);
+            next.scratch_valid = true;
         }
     }
 }
@@ -155,19 +157,19 @@ static void walk(void *argument, int thread, int threads)
     run_state *state = argument;
     const heed_plan *plan = state->plan;
     void *scratch = state->workspace->data + plan->scratch_offset + (size_t)thread * plan->scratch_bytes;
-    for (size_t g = 0; g < plan->n_groups; g++) {
-        const heed_group *group = &plan->groups[g];
+    for (size_t g = 0; g < plan->n_regions; g++) {
+        const heed_region *region = &plan->regions[g];
         if (thread == 0) stops(state, g, thread);
         double start = state->watch && thread == 0 ? heed_clock_seconds() : 0;
-        const heed_kernel *kernel = plan->steps[group->first].kernel;
-        int phases = kernel && kernel->live_phases ? kernel->live_phases(&state->args[group->first]) : group->phases;
+        const heed_kernel *kernel = plan->steps[region->first].kernel;
+        int phases = kernel && kernel->live_phases ? kernel->live_phases(&state->args[region->first]) : region->phases;
         for (int phase = 0; phase < phases; phase++) {
-            run_phase(state, group, phase, thread, threads, scratch);
+            run_phase(state, region, phase, thread, threads, scratch);
             if (threads > 1) heed_pool_barrier(plan->backend->pool);
         }
         if (atomic_load_explicit(&state->stopped_in, memory_order_relaxed) <= g) return;
         if (!state->watch) continue;
-        if (thread == 0) state->status = heed_watch_group(state->watch, plan, group, state->args, heed_clock_seconds() - start, state->error);
+        if (thread == 0) state->status = heed_watch_region(state->watch, plan, region, state->args, heed_clock_seconds() - start, state->error);
         if (threads > 1) heed_pool_barrier(plan->backend->pool);
         if (state->status != HEED_OK) return;
     }

@@ -1,5 +1,5 @@
 #include "graph/op.h"
-#include "tensor/block_dot.h"
+#include "tensor/qblock_dot.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -71,6 +71,6 @@ const char *heed_shape_text(heed_shape shape, char text[HEED_SHAPE_TEXT])
 
 heed_number heed_product_number(heed_dtype b, bool rounded)
 {
-    if (heed_block_traits_of(b)) return HEED_NUMBER_INT8;
+    if (heed_qblock_traits_of(b)) return HEED_NUMBER_INT8;
     return rounded ? HEED_NUMBER_BF16 : HEED_NUMBER_F32;
 }

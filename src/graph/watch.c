@@ -1,4 +1,4 @@
-/* Looking on at a run: times, values that are not finite, a line for each step. */
+/* Observing a run: times, values that are not finite, a line for each step. */
 #include "graph/plan_internal.h"
 #include "tensor/dtype.h"
 
@@ -33,7 +33,7 @@ void heed_watch_add(const heed_watch *watch, const heed_profile_line *line)
     if (watch->turn) pthread_mutex_unlock(watch->turn);
 }
 
-static void add_group(heed_profile *profile, const heed_step *steps, const heed_kernel_args *args, int32_t count, double seconds)
+static void add_region(heed_profile *profile, const heed_step *steps, const heed_kernel_args *args, int32_t count, double seconds)
 {
     heed_profile_line line = {.op = steps->node->op->name, .kernel = steps->kernel ? steps->kernel->name : "reference", .more = -1, .seconds = seconds,
                               .runs = 1};
@@ -95,15 +95,15 @@ static heed_status check_step(const heed_plan *plan, const heed_node *node, cons
                      heed_shape_text(args->out[bad].shape, shape), cause);
 }
 
-heed_status heed_watch_group(const heed_watch *watch, const heed_plan *plan, const heed_group *group, const heed_kernel_args *args, double seconds,
+heed_status heed_watch_region(const heed_watch *watch, const heed_plan *plan, const heed_region *region, const heed_kernel_args *args, double seconds,
                              heed_error *error)
 {
-    const heed_step *steps = plan->steps + group->first;
+    const heed_step *steps = plan->steps + region->first;
     heed_status status = HEED_OK;
-    args += group->first;
+    args += region->first;
     if (watch->turn) pthread_mutex_lock(watch->turn);
-    if (watch->profile) add_group(watch->profile, steps, args, group->count, seconds);
-    for (int32_t s = 0; status == HEED_OK && s < group->count; s++) {
+    if (watch->profile) add_region(watch->profile, steps, args, region->count, seconds);
+    for (int32_t s = 0; status == HEED_OK && s < region->count; s++) {
         if (watch->trace) watch->trace(watch->argument, plan->graph, steps[s].node, &args[s]);
         if (watch->check_finite && !plan->double_precision) status = check_step(plan, steps[s].node, &args[s], error);
     }

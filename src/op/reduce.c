@@ -2,43 +2,33 @@
    and is kept. Axis 0 of a live value is reduced over its live rows: the mean divides by the live count; sum, mean and maximum
    of nothing are 0. Elements are added in ascending order. Gradients: dy, dy / count, or dy at the first maximal element.
    Errors: HEED_E_ARG for an axis that x has not, or keep on another axis than the last; HEED_E_DTYPE unless f32. */
+#include "op/axes.h"
 #include "op/check.h"
 #include "op/reference.h"
 
 HEED_REFERENCE(reduce);
 HEED_REFERENCE(reduce_backward);
 
-/* x as (outer, count, inner): element (o, k, i) is flat element (o * count + k) * inner + i. */
-typedef struct { int64_t outer, count, inner; } heed_reduced;
-
-static inline heed_reduced heed_reduced_of(heed_shape shape, int32_t axis)
-{
-    heed_reduced reduced = {1, shape.rank ? shape.dim[axis] : 1, 1};
-    for (int i = 0; i < axis; i++) reduced.outer *= shape.dim[i];
-    for (int i = axis + 1; i < shape.rank; i++) reduced.inner *= shape.dim[i];
-    return reduced;
-}
-
-/* The first k at which the slice (o, ., i) is largest; a NaN counts as largest. */
-static inline int64_t REAL(first_largest)(const heed_operand *x, heed_reduced over, int64_t o, int64_t i)
+/* The first k at which the slice (o, ., i) has its maximum; a NaN counts as the maximum. */
+static inline int64_t REAL(first_max)(const heed_operand *x, heed_axes over, int64_t o, int64_t i)
 {
     int64_t best = 0;
-    real largest = *REAL(flat)(x, o * over.count * over.inner + i);
+    real max = *REAL(flat)(x, o * over.count * over.inner + i);
     for (int64_t k = 1; k < over.count; k++) {
         real value = *REAL(flat)(x, (o * over.count + k) * over.inner + i);
-        if (value > largest || (isnan(value) && !isnan(largest))) {
-            largest = value;
+        if (value > max || (isnan(value) && !isnan(max))) {
+            max = value;
             best = k;
         }
     }
     return best;
 }
 
-static inline real REAL(reduced)(int32_t kind, const heed_operand *x, heed_reduced over, int64_t o, int64_t i)
+static inline real REAL(reduced)(int32_t kind, const heed_operand *x, heed_axes over, int64_t o, int64_t i)
 {
     if (over.count == 0) return 0;
     if (kind == HEED_REDUCE_MAX)
-        return *REAL(flat)(x, (o * over.count + REAL(first_largest)(x, over, o, i)) * over.inner + i);
+        return *REAL(flat)(x, (o * over.count + REAL(first_max)(x, over, o, i)) * over.inner + i);
     real sum = 0;
     for (int64_t k = 0; k < over.count; k++) sum += *REAL(flat)(x, (o * over.count + k) * over.inner + i);
     return kind == HEED_REDUCE_MEAN ? sum / (real)over.count : sum;
@@ -47,7 +37,7 @@ static inline real REAL(reduced)(int32_t kind, const heed_operand *x, heed_reduc
 void REAL(heed_reduce_reference)(const heed_kernel_args *args)
 {
     const heed_reduce_attributes *attributes = args->attributes;
-    heed_reduced over = heed_reduced_of(args->in[0].shape, attributes->axis);
+    heed_axes over = heed_axes_around(args->in[0].shape, attributes->axis);
     for (int64_t o = 0; o < over.outer; o++)
         for (int64_t i = 0; i < over.inner; i++)
             *REAL(flat)(&args->out[0], o * over.inner + i) = REAL(reduced)(attributes->kind, &args->in[0], over, o, i);
@@ -59,11 +49,11 @@ void REAL(heed_reduce_backward_reference)(const heed_kernel_args *args)
     const heed_reduce_backward_attributes *attributes = args->attributes;
     const heed_operand *dx = &args->out[0];
     int32_t kind = attributes->reduce.kind;
-    heed_reduced over = heed_reduced_of(dx->shape, attributes->reduce.axis);
+    heed_axes over = heed_axes_around(dx->shape, attributes->reduce.axis);
     for (int64_t o = 0; o < over.outer && over.count; o++)
         for (int64_t i = 0; i < over.inner; i++) {
             real dy = *REAL(flat)(&args->in[0], o * over.inner + i);
-            int64_t only = kind == HEED_REDUCE_MAX ? REAL(first_largest)(&args->in[1], over, o, i) : -1;
+            int64_t only = kind == HEED_REDUCE_MAX ? REAL(first_max)(&args->in[1], over, o, i) : -1;
             if (kind == HEED_REDUCE_MEAN) dy /= (real)over.count;
             for (int64_t k = 0; k < over.count; k++)
                 *REAL(flat)(dx, (o * over.count + k) * over.inner + i) = only < 0 || k == only ? dy : 0;

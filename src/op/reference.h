@@ -6,7 +6,7 @@
 #include "graph/attributes.h"
 #include "graph/ir.h"
 #include "graph/op.h"
-#include "tensor/block_dot.h"
+#include "tensor/qblock_dot.h"
 #include "tensor/dtype.h"
 #include <math.h>
 
@@ -29,18 +29,6 @@ static inline real *REAL(row)(const heed_operand *operand, int64_t i)
 static inline const int32_t *REAL(integers)(const heed_operand *operand, int64_t i)
 {
     return (const int32_t *)operand->data + i * operand->row_stride;
-}
-
-/* An operand that may be absent; NULL when it is. */
-static inline const heed_operand *heed_optional(const heed_kernel_args *args, int i)
-{
-    return i < args->n_in && args->in[i].data ? &args->in[i] : NULL;
-}
-
-/* Extent of the last axis; 1 for a scalar. */
-static inline int64_t heed_width(const heed_operand *operand)
-{
-    return operand->shape.rank ? operand->shape.dim[operand->shape.rank - 1] : 1;
 }
 
 /* Element `at` of an operand in the order of its rows laid end to end. */
@@ -87,10 +75,10 @@ static inline real REAL(operand)(real value, bool rounded)
     return rounded ? (real)heed_round_operand((float)value) : value;
 }
 
-/* The blocks that a product multiplies as integers (tensor/block_dot.h): only frozen weights, only in single precision. NULL: by elements. */
-static inline const heed_block_traits *REAL(integers_of)(const heed_operand *b)
+/* The blocks that a product multiplies as integers (tensor/qblock_dot.h): only frozen weights, only in single precision. NULL: by elements. */
+static inline const heed_qblock_traits *REAL(integers_of)(const heed_operand *b)
 {
-    return sizeof(real) == sizeof(float) ? heed_block_traits_of(b->dtype) : NULL;
+    return sizeof(real) == sizeof(float) ? heed_qblock_traits_of(b->dtype) : NULL;
 }
 
 /* The reference kernels of an op named so that its record finds both; declare them with HEED_REFERENCE before the record. */

@@ -1,6 +1,6 @@
 #include "tensor/dtype.h"
 
-#include "tensor/block.h"
+#include "tensor/qblock.h"
 #include <math.h>
 #include <strings.h>
 

@@ -1,6 +1,6 @@
 /* MXFP4: 32 numbers of 4 bits, sign, two bits of exponent, one of fraction (E2M1), times a power of two. Bytes: exponent e; 16 bytes of
    nibbles, low ones numbers 0-15, high ones 16-31. x = 2^(e - 127) * number. Source: OCP Microscaling Formats 1.0, section 5. */
-#include "tensor/block.h"
+#include "tensor/qblock.h"
 
 void heed_mxfp4_decode(const void *block, float *values)
 {

@@ -1,6 +1,6 @@
 /* Q5_0: 32 numbers of 5 bits. Bytes: scale d; 4 bytes with the fifth bits, bit i of number i; 16 bytes of nibbles, low ones numbers 0-15,
    high ones 16-31. x = d * (q - 16). */
-#include "tensor/block.h"
+#include "tensor/qblock.h"
 
 void heed_q5_0_decode(const void *block, float *values)
 {

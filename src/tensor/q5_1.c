@@ -1,6 +1,6 @@
 /* Q5_1: 32 numbers of 5 bits. Bytes: scale d; minimum m; 4 bytes with the fifth bits, bit i of number i; 16 bytes of nibbles, low ones
    numbers 0-15, high ones 16-31. x = d * q + m. */
-#include "tensor/block.h"
+#include "tensor/qblock.h"
 
 void heed_q5_1_decode(const void *block, float *values)
 {

@@ -1,5 +1,5 @@
 /* Q8_0: 32 numbers of 8 bits. Bytes: scale d; 32 signed bytes. x = d * q. */
-#include "tensor/block.h"
+#include "tensor/qblock.h"
 
 void heed_q8_0_decode(const void *block, float *values)
 {

@@ -93,16 +93,17 @@ static inline guarded lay_out_b(heed_gemm *gemm, const float *b, heed_isa isa)
         g = guarded_new(size);
         memset(g.data, 0xFF, size); /* NaN wherever packing leaves a hole */
         panels.data = g.data;
-        heed_gemm_pack(&panels, 0, panels.rows, b, HEED_F32, forward ? 1 : n, forward ? n : 1);
+        const heed_gemm_source source = {b, HEED_F32, forward ? 1 : n, forward ? n : 1};
+        heed_gemm_pack(&panels, 0, panels.rows, &source);
     }
     gemm->b = g.data;
     return g;
 }
 
-static inline float operand(const heed_gemm *gemm, float value) { return gemm->rounded ? heed_round_operand(value) : value; }
+static inline float operand(const heed_gemm *gemm, float value) { return gemm->bf16_operands ? heed_round_operand(value) : value; }
 
-/* The chains as the law says them: k ascending, one fused multiply-add each, from `start` (M,N) or from 0. Caller frees. */
-static inline float *chains(const heed_gemm *gemm, const float *b, const float *start)
+/* The sums as the invariant says them: k ascending, one fused multiply-add each, from `start` (M,N) or from 0. Caller frees. */
+static inline float *exact_order_sums(const heed_gemm *gemm, const float *b, const float *start)
 {
     float *sum = calloc((size_t)(gemm->m * gemm->n + 1), sizeof *sum);
     assert_non_null(sum);
@@ -132,9 +133,9 @@ static inline void run_all(const heed_gemm *gemm, heed_isa isa, int parts, int s
 {
     heed_gemm ahead = *gemm;
     guarded packed_a = {0}, packed_b = {0};
-    if (gemm->ahead) {
+    if (gemm->prepacked) {
         size_t a, b;
-        heed_gemm_ahead_bytes(gemm, isa, &a, &b);
+        heed_gemm_prepack_bytes(gemm, isa, &a, &b);
         packed_a = guarded_new(a);
         packed_b = guarded_new(b);
         memset(packed_a.data, 0xFF, a);
@@ -142,13 +143,13 @@ static inline void run_all(const heed_gemm *gemm, heed_isa isa, int parts, int s
         ahead.packed_a = packed_a.data;
         ahead.packed_b = packed_b.data;
         gemm = &ahead;
-        for (int i = 0; i < 1 + seed % 5; i++) heed_gemm_pack_ahead(gemm, isa, seed & 1 ? seed % 5 - i : i, 1 + seed % 5);
+        for (int i = 0; i < 1 + seed % 5; i++) heed_gemm_prepack(gemm, isa, seed & 1 ? seed % 5 - i : i, 1 + seed % 5);
     }
     guarded scratch = guarded_new(heed_gemm_scratch(gemm, isa));
     memset(scratch.data, 0xFF, scratch.bytes);
     for (int i = 0; i < parts; i++) heed_gemm_run(gemm, isa, seed & 1 ? parts - 1 - i : i, parts, scratch.data);
     guarded_free(&scratch);
-    if (gemm->ahead) {
+    if (gemm->prepacked) {
         guarded_free(&packed_a);
         guarded_free(&packed_b);
     }

@@ -212,7 +212,7 @@ static void case_run_kernel(const heed_kernel *kernel, heed_kernel_args args, in
         int parts = kernel->parts ? kernel->parts(&args) : cut;
         assert_true(parts >= 1);
         for (int part = 0; part < parts; part++) {
-            args.again = part > 0 && cut != 1; /* parts of one thread; else of as many */
+            args.scratch_valid = part > 0 && cut != 1; /* parts of one thread; else of as many */
             kernel->run(&args, backwards ? parts - 1 - part : part, parts);
         }
     }

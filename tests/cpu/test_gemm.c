@@ -22,7 +22,7 @@ static void check_gaps(const guarded *g, int64_t rows, int64_t columns, int64_t 
 /* One product without epilogue in every kind and type of B, against the chain to the bit. */
 static void check_mode(heed_isa isa, int64_t m, int64_t n, int64_t k, bool a_transposed, bool accumulate, bool rounded, int seed)
 {
-    heed_gemm gemm = {.m = m, .n = n, .k = k, .a_transposed = a_transposed, .accumulate = accumulate, .rounded = rounded, .ahead = seed % 2};
+    heed_gemm gemm = {.m = m, .n = n, .k = k, .a_transposed = a_transposed, .accumulate = accumulate, .bf16_operands = rounded, .prepacked = seed % 2};
     gemm.a_stride = (a_transposed ? m : k) + random_below(3);
     if (seed % 4 == 0) gemm.a_stride = (gemm.a_stride + 1023) / 1024 * 1024; /* rows that would collide in the cache */
     gemm.c_stride = n + 1 + random_below(4);
@@ -32,7 +32,7 @@ static void check_mode(heed_isa isa, int64_t m, int64_t n, int64_t k, bool a_tra
     gemm.c = c.data;
     for (size_t d = 0; d < sizeof dtypes / sizeof *dtypes; d++) {
         float *b = random_b(k, n, gemm.b_dtype = dtypes[d]);
-        float *expected = chains(&gemm, b, accumulate ? old.data : NULL);
+        float *expected = exact_order_sums(&gemm, b, accumulate ? old.data : NULL);
         for (size_t kind = 0; kind < sizeof kinds / sizeof *kinds; kind++) {
             gemm.b_kind = kinds[kind];
             gemm.b_stride = (gemm.b_kind == HEED_GEMM_B_NT ? k : n) + random_below(3);
@@ -111,15 +111,15 @@ static void pairs_follow_the_chain(void **state)
                 for (size_t i = HEED_SANITIZED ? ((size_t)m + n) % 3 : 0; i < sizeof ks / sizeof *ks; i += HEED_SANITIZED ? 3 : 1, seed++) {
                     const int64_t k = ks[i];
                     heed_gemm gemm = {.m = m, .n = ns[n], .k = k, .a_stride = k, .c_stride = ns[n], .b_dtype = HEED_BF16, .b_kind = HEED_GEMM_B_PANELS,
-                                      .accumulate = seed % 2, .ahead = seed % 5 == 0};
+                                      .accumulate = seed % 2, .prepacked = seed % 5 == 0};
                     guarded a = random_floats(m * k), old = random_floats(m * gemm.n), c = guarded_new((size_t)(m * gemm.n) * 4);
                     float *b = random_b(k, gemm.n, HEED_BF16);
                     gemm.a = a.data;
                     gemm.c = c.data;
                     guarded laid = lay_out_b(&gemm, b, (heed_isa)isa);
                     for (int rounded = 0; rounded < 2; rounded++) {
-                        gemm.rounded = rounded;
-                        float *expected = chains(&gemm, b, gemm.accumulate ? old.data : NULL);
+                        gemm.bf16_operands = rounded;
+                        float *expected = exact_order_sums(&gemm, b, gemm.accumulate ? old.data : NULL);
                         memcpy(c.data, old.data, c.bytes);
                         run_all(&gemm, (heed_isa)isa, 1 + seed % 4, seed);
                         for (int64_t j = 0; j < m * gemm.n; j++) assert_true(same_bits(gemm.c[j], expected[j]));
@@ -214,7 +214,7 @@ static void epilogues_follow_the_order(void **state)
         const int64_t m = sizes[size][0], n = sizes[size][1], k = sizes[size][2];
         float *b = random_b(k, n + m, HEED_F32); /* B, and behind it A */
         heed_gemm gemm = {.m = m, .n = n, .k = k, .a = b + k * n, .a_stride = k};
-        float *plain = chains(&gemm, b, NULL);
+        float *plain = exact_order_sums(&gemm, b, NULL);
         for (int isa = HEED_ISA_GENERIC; isa <= (int)heed_isa_detect(); isa++)
             for (int choice = 0; choice < 256; choice++) check_epilogue((heed_isa)isa, m, n, k, choice, b, plain);
         free(b);
@@ -234,8 +234,8 @@ static void one_few_and_many_rows_have_the_same_bits(void **state)
             for (size_t mode = 0; mode < 2 * sizeof dtypes / sizeof *dtypes; mode++) {
                 const size_t d = mode / 2;
                 float *b = random_b(k, n, dtypes[d]);
-                heed_gemm gemm = {.m = most, .n = n, .k = k, .a = a.data, .a_stride = k, .c = all.data, .c_stride = n, .rounded = mode % 2,
-                                  .ahead = kind % 2, .bias = bias.data, .activation = HEED_UNARY_GELU, .b_kind = kinds[kind], .b_dtype = dtypes[d]};
+                heed_gemm gemm = {.m = most, .n = n, .k = k, .a = a.data, .a_stride = k, .c = all.data, .c_stride = n, .bf16_operands = mode % 2,
+                                  .prepacked = kind % 2, .bias = bias.data, .activation = HEED_UNARY_GELU, .b_kind = kinds[kind], .b_dtype = dtypes[d]};
                 gemm.b_stride = gemm.b_kind == HEED_GEMM_B_NT ? k : n;
                 guarded laid = lay_out_b(&gemm, b, (heed_isa)isa);
                 run_all(&gemm, (heed_isa)isa, heed_gemm_parts(&gemm, (heed_isa)isa), 0);
@@ -245,7 +245,7 @@ static void one_few_and_many_rows_have_the_same_bits(void **state)
                     gemm.m = counts[i];
                     gemm.a = (float *)a.data + first * k;
                     gemm.c = some.data;
-                    gemm.ahead = (kind + i) % 2;
+                    gemm.prepacked = (kind + i) % 2;
                     run_all(&gemm, (heed_isa)isa, 1 + (int)random_below(40), (int)i);
                     assert_memory_equal(some.data, (float *)all.data + first * n, (size_t)(counts[i] * n) * 4);
                 }
@@ -278,11 +278,11 @@ static void special_values_stay_in_their_row_and_column(void **state)
             b[7 * n + 33] = 0;
             b[280 * n + 50] = 0;
             heed_gemm gemm = {.m = m, .n = n, .k = k, .a = a.data, .a_stride = k, .c = c.data, .c_stride = n,
-                              .b_kind = kinds[mode / 2], .rounded = mode % 2, .ahead = mode / 2 % 2};
+                              .b_kind = kinds[mode / 2], .bf16_operands = mode % 2, .prepacked = mode / 2 % 2};
             gemm.b_stride = gemm.b_kind == HEED_GEMM_B_NT ? k : n;
             guarded laid = lay_out_b(&gemm, b, (heed_isa)isa);
             run_all(&gemm, (heed_isa)isa, heed_gemm_parts(&gemm, (heed_isa)isa), 0);
-            float *expected = chains(&gemm, b, NULL);
+            float *expected = exact_order_sums(&gemm, b, NULL);
             for (int64_t i = 0; i < m * n; i++) assert_true(same_bits(gemm.c[i], expected[i]));
             assert_true(isfinite(gemm.c[4 * n + 3]) && isnan(gemm.c[3 * n + 3]) && isnan(gemm.c[4 * n + 2]) &&
                         isinf(gemm.c[20 * n + 40]));
@@ -307,7 +307,7 @@ static void tiny_values_round_once(void **state)
         heed_gemm gemm = {.m = m, .n = n, .k = k, .a = a.data, .a_stride = k, .c = c.data, .c_stride = n,
                           .b_kind = HEED_GEMM_B_NN, .b = b, .b_stride = n};
         run_all(&gemm, (heed_isa)isa, 1, 0);
-        float *expected = chains(&gemm, b, NULL);
+        float *expected = exact_order_sums(&gemm, b, NULL);
         for (int64_t i = 0; i < m * n; i++) assert_true(same_bits(gemm.c[i], expected[i]));
         free(b);
         free(expected);
@@ -329,7 +329,7 @@ static void operands_round_as_the_law_says(void **state)
         for (size_t i = 0; i < COUNT; i++) ((uint32_t *)b.data)[i] = i < sizeof special / sizeof *special ? special[i] : random_bits();
         const float one = 1;
         heed_gemm gemm = {.m = 1, .n = COUNT, .k = 1, .a = &one, .a_stride = 1, .b_kind = HEED_GEMM_B_NN, .b = b.data, .b_stride = COUNT, .c = c.data,
-                          .c_stride = COUNT, .rounded = true};
+                          .c_stride = COUNT, .bf16_operands = true};
         for (int side = 0; side < 2; side++) {
             if (side) { /* the same values as A */
                 gemm.m = COUNT;
@@ -393,7 +393,7 @@ static void threads_do_not_change_bits(void **state)
         for (size_t mode = 0; mode < 2 * sizeof kinds / sizeof *kinds; mode++) {
             float *b = random_b(k, n, HEED_BF16);
             heed_gemm gemm = {.m = m, .n = n, .k = k, .a = a.data, .a_stride = k, .c = one.data, .c_stride = n,
-                              .b_kind = kinds[mode / 2], .b_dtype = HEED_BF16, .rounded = mode % 2};
+                              .b_kind = kinds[mode / 2], .b_dtype = HEED_BF16, .bf16_operands = mode % 2};
             gemm.b_stride = gemm.b_kind == HEED_GEMM_B_NT ? k : n;
             guarded laid = lay_out_b(&gemm, b, (heed_isa)isa);
             run_all(&gemm, (heed_isa)isa, 1, 0);
@@ -426,7 +426,7 @@ static void scratch_for_the_largest_serves_smaller_ones(void **state)
     for (int isa = HEED_ISA_GENERIC; isa <= (int)heed_isa_detect(); isa++)
         for (int round = 0; round < 4000; round++) {
             heed_gemm large = {.m = random_below(300), .n = random_below(1200), .k = random_below(3000), .a_transposed = round & 1,
-                               .a_stride = round & 2 ? 1024 : 1000, .rounded = round & 4, .ahead = round & 8,
+                               .a_stride = round & 2 ? 1024 : 1000, .bf16_operands = round & 4, .prepacked = round & 8,
                                .b_kind = kinds[random_below(4)], .b_dtype = dtypes[random_below(3)], .b_stride = 1};
             heed_gemm small = large;
             small.m = random_below(large.m + 1);

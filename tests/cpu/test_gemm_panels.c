@@ -24,8 +24,7 @@ static void check_rows(heed_isa isa, heed_dtype from, heed_dtype to, int64_t col
     const int64_t cuts[] = {0, 5, 40, 41, rows};
     for (int i = 0; i < 4; i++)
         heed_gemm_pack(&panels, cuts[i], cuts[i + 1] - cuts[i],
-                       (char *)source.data + (size_t)(cuts[i] * row_stride) * bytes, from, row_stride,
-                       column_stride);
+                       &(heed_gemm_source){(char *)source.data + (size_t)(cuts[i] * row_stride) * bytes, from, row_stride, column_stride});
     guarded row = guarded_new((size_t)columns * 4);
     for (int64_t r = 0; r < rows; r++) {
         heed_gemm_gather(&panels, r, row.data);
@@ -75,7 +74,7 @@ static void halves_stand_in_pairs(void **state)
         guarded packed = guarded_new(size);
         memset(packed.data, 0xFF, size);
         heed_gemm_panels panels = {packed.data, (heed_isa)isa, HEED_BF16, rows, columns};
-        heed_gemm_pack(&panels, 0, rows, source, HEED_BF16, columns, 1);
+        heed_gemm_pack(&panels, 0, rows, &(heed_gemm_source){source, HEED_BF16, columns, 1});
         for (int64_t o = 0; o < rows; o++)
             for (int64_t i = 0; i < columns; i += 2) {
                 const uint32_t second = i + 1 < columns ? source[o * columns + i + 1] : 0;
@@ -85,7 +84,7 @@ static void halves_stand_in_pairs(void **state)
     }
 }
 
-/* A rounded copy holds every element as products round it, and those of the transpose, with zeros to fill up the last panel of either. */
+/* A bf16 working copy holds every element as matmuls round it, and those of the transpose, with zeros to fill up the last panel of either. */
 static void check_copy(heed_isa isa, int64_t rows, int64_t columns)
 {
     const int64_t stride = columns + 3, width = heed_gemm_panel_width(isa);
@@ -99,8 +98,9 @@ static void check_copy(heed_isa isa, int64_t rows, int64_t columns)
     assert_true(heed_gemm_copy_bytes(isa, rows, columns, &first, &bytes));
     guarded copy = guarded_new(bytes);
     memset(copy.data, 0xFF, bytes);
+    const heed_gemm_panels target = {copy.data, isa, HEED_BF16, rows, columns};
     for (int64_t row = 0; row < rows; row += 2 * width)
-        heed_gemm_copy_rows(isa, copy.data, rows, columns, row, rows - row < 2 * width ? rows - row : 2 * width, values + row * stride, stride);
+        heed_gemm_copy_rows(&target, row, rows - row < 2 * width ? rows - row : 2 * width, values + row * stride, stride);
     for (int turned = 0; turned < 2; turned++) {
         const int64_t own = turned ? columns : rows, other = turned ? rows : columns, filled = (own + width - 1) / width * width;
         const heed_gemm_panels panels = {(char *)copy.data + (turned ? first : 0), isa, HEED_BF16, filled, other + other % 2};

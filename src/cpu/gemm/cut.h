@@ -1,73 +1,94 @@
-/* cut.h: how a product of floats is cut into parts, blocks and tiles (cut.c), and its operands packed (pack.c). Internal to src/cpu/gemm.
-   A block of ROW_BLOCK tiles of rows and DEPTH_BLOCK packed steps stays in the second-level cache, with the panel of B at work, while
-   COLUMN_BLOCK columns of B pass by out of the third level; of pairs, which make the step twice as long, half as many columns. Rows of A a
-   multiple of CACHE_WAY bytes apart share the same lines of the first-level cache: tiles then have at most CACHE_WAYS rows. */
+/* cut.h: how a matmul of floats is cut into parts, blocks and tiles (cut.c), and how its operands are
+   packed (pack.c). Internal to src/cpu/gemm.
+
+             nc columns of B, kc deep: packed panels of nr columns, k outermost
+                 +--nr--+--nr--+-- ...
+              kc |      |      |
+                 +------+------+-- ...
+       kc
+     +----+      +------+------+-- ...
+   mr|    |    mr| tile |      |          C: every tile is a sum over k in one accumulator
+     +----+      +------+------+            per element; between blocks of kc the sums lie in C
+   mr|    |    mr|      |      |
+     +----+      +------+------+-- ...
+   mc rows of A
+
+   Rows of A a multiple of CACHE_WAY bytes apart share the same lines of the first-level cache: tiles
+   then have at most CACHE_WAYS rows. */
 #ifndef HEED_CPU_GEMM_CUT_H
 #define HEED_CPU_GEMM_CUT_H
 
 #include "cpu/gemm/kernels.h"
 
-enum { DEPTH_BLOCK = 512, COLUMN_BLOCK = 2048, ROW_BLOCK = 8, CACHE_WAY = 4096, CACHE_WAYS = 8 };
-/* Scratch is three pieces: chains of one tile, packed rows of A, packed panels of B. */
-enum { CHAINS_BYTES = HEED_GEMM_MAX_ROWS * HEED_GEMM_MAX_WIDTH * (int)sizeof(float) };
+enum { CACHE_WAY = 4096, CACHE_WAYS = 8 };
+/* Scratch is three pieces: the sums of one tile, packed rows of A, packed panels of B. */
+enum { SUMS_BYTES = HEED_GEMM_MAX_ROWS * HEED_GEMM_MAX_WIDTH * (int)sizeof(float) };
 
-/* How one product is cut. Everything here follows from the description alone. */
+/* How one matmul is cut. Everything here follows from the description alone. */
 typedef struct heed_gemm_cut {
     const heed_gemm_kernels *kernels;
     const heed_gemm_tiles *tiles;      /* for the B they read: as stored, or packed */
     heed_gemm_packers packers;
     heed_gemm_type type;               /* of B as stored: panels of bf16 are pairs */
-    int64_t tall;                      /* rows of a tile */
+    int64_t mr;                        /* rows of a tile */
     int64_t row_tiles, panels;         /* of C */
-    int64_t step, steps;               /* panels that no unit cuts through, and how many such */
-    int64_t grid_rows, grid_columns;   /* C is cut into this many units */
-    int64_t depth_block, panel_block;
-    int64_t pair;                      /* steps of k in a packed element: 1 or 2 */
-    bool few;                          /* one row tile covers M */
-    bool pack_a, pack_b;               /* every unit for itself */
-    bool ahead_a, ahead_b;             /* or all before */
+    int64_t run_panels, runs;          /* panels of a run, which no part cuts through; number of runs */
+    int64_t grid_rows, grid_columns;   /* C is cut into a grid of this many cells */
+    int64_t mc, kc, nc;                /* block sizes: rows, values of k, columns (whole runs) */
+    int64_t block_columns;             /* nc before it is made of whole runs: what the cost is reckoned with */
+    int64_t k_group;                   /* values of k in one packed element: 1 or 2 */
+    bool skinny;                       /* one row tile covers M */
+    bool pack_a, pack_b;               /* by each cell for itself */
+    bool prepack_a, prepack_b;         /* or by all threads before the first part */
 } heed_gemm_cut;
 
-/* The cut of a product; and without its grid, which takes a search. */
+/* The cut of a matmul; and the same without its grid, which takes a search. */
 heed_gemm_cut heed_gemm_cut_of(const heed_gemm *gemm, heed_isa isa);
 heed_gemm_cut heed_gemm_lay_out(const heed_gemm *gemm, heed_isa isa);
+size_t heed_gemm_cut_scratch(const heed_gemm *gemm, heed_isa isa);
 
-/* Panels [panel, panel + count) of B, steps [k, k + depth), into out, `apart` elements from one to the next. */
-void heed_gemm_pack_panels(const heed_gemm_cut *c, const heed_gemm *gemm, int64_t panel, int64_t count, int64_t k, int64_t depth, float *out,
+/* Panels of B, or row tiles of A, [first, first + count), k in [k, k + depth). */
+typedef struct heed_gemm_pack_range { int64_t first, count, k, depth; } heed_gemm_pack_range;
+/* Packs such panels into out, `apart` elements from one to the next. */
+void heed_gemm_pack_panels(const heed_gemm_cut *c, const heed_gemm *gemm, heed_gemm_pack_range range, float *out,
                            ptrdiff_t apart);
 
 static inline int64_t divide_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
 static inline int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
 static inline int64_t larger(int64_t a, int64_t b) { return a > b ? a : b; }
 
-/* Panels of `panel` columns, as few as end with a multiple of `grain` columns (0: 1). */
-int64_t heed_gemm_whole_panels(int64_t grain, int64_t panel);
+/* The least number of panels of `nr` columns that end with a multiple of `tile_columns` columns (0: 1). */
+int64_t heed_gemm_whole_panels(int64_t tile_columns, int64_t nr);
 
-/* Packed elements for `depth` steps. */
-static inline int64_t steps_of(const heed_gemm_cut *c, int64_t depth) { return divide_up(depth, c->pair); }
+/* The k_groups that hold `depth` values of k. */
+static inline int64_t k_groups_of(const heed_gemm_cut *c, int64_t depth) { return divide_up(depth, c->k_group); }
 
-/* Elements of a packed row of A, whose rows must not be a multiple of CACHE_WAY apart; transposed, of a packed step. */
+/* Elements of a packed row of A, whose rows must not be a multiple of CACHE_WAY apart; if A is
+   transposed, elements of a packed k_group. */
 static inline int64_t packed_a_width(const heed_gemm_cut *c, const heed_gemm *g, int64_t rows, int64_t depth)
 {
     const int64_t lanes = c->kernels->lanes;
     if (g->a_transposed) return divide_up(rows, lanes) * lanes;
-    return (divide_up(steps_of(c, depth), lanes) + 1) * lanes;
+    return (divide_up(k_groups_of(c, depth), lanes) + 1) * lanes;
 }
 
-/* Elements of a packed block of A, whose height is at most `rows`. */
+/* Elements of a packed block of A with at most `rows` rows. */
 static inline int64_t packed_a_elements(const heed_gemm_cut *c, const heed_gemm *g, int64_t rows, int64_t depth)
 {
     if (!c->pack_a) return 0;
-    return packed_a_width(c, g, rows, depth) * (g->a_transposed ? steps_of(c, depth) : rows);
+    return packed_a_width(c, g, rows, depth) * (g->a_transposed ? k_groups_of(c, depth) : rows);
 }
 
 static inline int64_t most_block_rows(const heed_gemm_cut *c)
 {
-    return smaller(c->row_tiles, ROW_BLOCK) * c->tall;
+    return smaller(c->row_tiles * c->mr, c->mc);
 }
 
-/* Elements of B as stored that hold `steps` steps of a column; blocks of depth begin with whole ones. */
-static inline int64_t stored_steps(const heed_gemm_cut *c, int64_t steps) { return divide_up(steps, heed_gemm_type_steps(c->type)); }
+/* Elements of B as stored that hold `depth` values of k of a column; blocks begin with whole ones. */
+static inline int64_t stored_k_groups(const heed_gemm_cut *c, int64_t depth)
+{
+    return divide_up(depth, heed_gemm_type_k_group(c->type));
+}
 
 static inline const void *element(const void *data, heed_gemm_type type, int64_t at)
 {

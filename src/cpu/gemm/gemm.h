@@ -1,17 +1,20 @@
-/* gemm.h: matrix products on the CPU. C (M,N) = [old C +] A (M,K) . B (K,N), then bias, activation, gate, residual.
+/* gemm.h: matmuls on the CPU. C (M,N) = [old C +] A (M,K) . B (K,N), then bias, activation, gate, residual.
 
-   One accumulation order: every element of C is one chain acc = fma(A[m][k], B[k][n], acc) with k ascending, in f32, from 0
-   or from the old C. One row, few rows, many rows, packed or not, any block size, any part, any instruction set: the same
-   chain, hence the same bits. f16 and bf16 elements of B are widened exactly before they are multiplied.
+   One accumulation order: every element of C is summed in one accumulator, acc = fma(A[m][k], B[k][n], acc)
+   with k ascending, in f32, from 0 or from the old C. One row, few rows, many rows, packed or not, any block
+   size, any part, any instruction set: the same order, hence the same bits. f16 and bf16 elements of B are
+   widened exactly before they are multiplied.
 
-   With `rounded` the elements of A and B are rounded to bf16 first (heed_round_operand: to nearest even, subnormal numbers count as
-   zeros); the chain is the same, one fused multiply-add each, k ascending. Where vdpbf16ps does it, subnormal sums count as zeros too:
-   elsewhere they do not, and that is all by which instruction sets differ.
+   With `bf16_operands` the elements of A and B are rounded to bf16 first (heed_round_operand: to nearest
+   even, subnormal numbers count as zeros); the order is the same, one fused multiply-add each, k ascending.
+   Where vdpbf16ps does it, subnormal sums count as zeros too: elsewhere they do not, and that is all by which
+   instruction sets differ.
 
-   B in blocks (rows of blocks, W (N,K), as PANELS or NT): formats with traits are multiplied as tensor/block_dot.h says, from panels alone,
-   and are never accumulated onto old C; others are decoded to f32 as they are packed, from NT alone.
+   Quantized B (rows of qblocks, W (N,K), as PANELS or NT): formats with traits are multiplied as
+   tensor/qblock_dot.h says, from panels alone, and are never accumulated onto old C; other formats are
+   decoded to f32 as they are packed, from NT alone.
 
-   After the chain, in this order: + bias[n]; activation; * gate[m][n]; + residual[m][n].
+   After the sum, in this order: + bias[n]; activation; * gate[m][n]; + residual[m][n].
 
    Kernels cannot fail and allocate nothing: the caller checks shapes beforehand and hands over scratch. */
 #ifndef HEED_CPU_GEMM_GEMM_H
@@ -25,71 +28,81 @@
 
 /* How B lies in memory. A weight W (O,I) is stored output row by output row, as torch stores a Linear weight. */
 typedef enum heed_gemm_b_kind {
-    HEED_GEMM_B_PANELS,            /* panels of W (N,K): B = W^T, the forward product */
-    HEED_GEMM_B_PANELS_TRANSPOSED, /* panels of W (K,N): B = W, the gradient to the input, read from the same panels */
+    HEED_GEMM_B_PANELS,            /* packed panels of W (N,K): B = W^T, the forward matmul */
+    HEED_GEMM_B_PANELS_TRANSPOSED, /* packed panels of W (K,N): B = W, the gradient to the input, read from the same panels */
     HEED_GEMM_B_NT,                /* rows (N,K), b_stride elements apart: B = b^T */
     HEED_GEMM_B_NN                 /* rows (K,N), b_stride elements apart: B = b */
 } heed_gemm_b_kind;
 
-/* One product. Strides count elements between rows and may exceed the row. Any of m, n, k may be 0: nothing is written when
-   m or n is 0; with k = 0 the chain is empty (0, or old C) and what follows it still happens.
-   C overlaps no other operand, with one exception: gate or residual may be C itself (same pointer, same stride; then
-   without accumulate). Absent pointers are NULL. */
+/* A rectangle of C. */
+typedef struct heed_gemm_area { int64_t row, rows, column, columns; } heed_gemm_area;
+
+/* One matmul. Strides count elements between rows and may exceed the row. Any of m, n, k may be 0: nothing is
+   written if m or n is 0; with k = 0 the sum is empty (0, or old C) and what follows it still happens.
+   C overlaps no other operand, with one exception: gate or residual may be C itself (same pointer, same
+   stride; then without accumulate). Absent pointers are NULL. */
 typedef struct heed_gemm {
     int64_t m, n, k;
-    const float *a;          /* (M,K) rows a_stride apart; with a_transposed (K,M) rows a_stride apart */
+    const float *a;            /* (M,K) rows a_stride apart; with a_transposed (K,M) rows a_stride apart */
     int64_t a_stride;
     bool a_transposed;
-    const void *a_runs;      /* of products over blocks: the rows of A as heed_block_round left them; NULL: every part rounds those it reads */
+    const void *a_runs;        /* quantized matmul: the rows of A as heed_qgemm_quantize left them; if NULL, every part
+                                  quantizes the rows that it reads */
     heed_gemm_b_kind b_kind;
-    heed_dtype b_dtype;      /* HEED_F32, HEED_F16, HEED_BF16, or blocks */
+    heed_dtype b_dtype;        /* HEED_F32, HEED_F16, HEED_BF16, or a quantized type */
     const void *b;
-    int64_t b_stride;        /* of NT and NN; panels have none */
-    float *c;                /* (M,N) rows c_stride apart */
+    int64_t b_stride;          /* only for NT and NN; panels have no stride */
+    float *c;                  /* (M,N) rows c_stride apart */
     int64_t c_stride;
-    bool accumulate;         /* the chain starts from the old C */
-    bool rounded;            /* elements of A and B are rounded to bf16; never with blocks */
-    bool ahead;              /* heed_gemm_pack_ahead packs the operands of this product before any part runs */
+    bool accumulate;           /* the sum starts from the old C */
+    bool bf16_operands;        /* elements of A and B are rounded to bf16; never with quantized B */
+    bool prepacked;            /* heed_gemm_prepack packs the operands of this matmul before any part runs */
     void *packed_a, *packed_b; /* then where: shared by all threads, 64-byte aligned */
-    const float *bias;       /* (N) */
-    int activation;          /* heed_unary_kind; 0 is none */
-    const float *gate;       /* (M,N) rows gate_stride apart */
+    const float *bias;         /* (N) */
+    int activation;            /* heed_unary_kind; 0 is none */
+    const float *gate;         /* (M,N) rows gate_stride apart */
     int64_t gate_stride;
-    const float *residual;   /* (M,N) rows residual_stride apart */
+    const float *residual;     /* (M,N) rows residual_stride apart */
     int64_t residual_stride;
-    /* NULL, or told of every block of C that is finished, by the thread that finished it and while it is in its caches. Blocks begin and end at
-       multiples of `grain` columns (0 and 1: any), or with the row. */
-    void (*finished)(const struct heed_gemm *gemm, int64_t row, int64_t rows, int64_t column, int64_t columns);
-    const void *reader;        /* whatever `finished` needs */
-    int64_t grain;
+    /* If not NULL, called for every finished tile of C, by the thread that finished it, while the tile is in
+       its caches. Tiles begin and end at multiples of `tile_columns` columns (0 and 1: any), or with the row. */
+    void (*tile_done)(const struct heed_gemm *gemm, heed_gemm_area area);
+    const void *tile_argument; /* whatever `tile_done` needs */
+    int64_t tile_columns;
 } heed_gemm;
 
-/* Independent parts of this product, at least 1, from extents, strides and kinds alone (never from threads or from pointers'
-   values); equal work each as far as tiles allow. Any thread may run any part in any order; no part waits for another. */
+/* Independent parts of this matmul, at least 1, from extents, strides and kinds alone (never from threads or
+   from pointers' values); equal work each as far as tiles allow. Any thread may run any part in any order; no
+   part waits for another. */
 int heed_gemm_parts(const heed_gemm *gemm, heed_isa isa);
-/* Bytes of scratch that one thread needs to run parts; scratch is 64-byte aligned. Enough for the maximal m, n and k is enough for
-   smaller ones with the same kinds and a_stride. Of the pointers only one thing matters: that gate or residual equals c. */
+/* Bytes of scratch that one thread needs to run parts; scratch is 64-byte aligned. Enough for the maximal m, n
+   and k is enough for smaller ones with the same kinds and a_stride. The only thing that matters about the
+   pointers is whether gate or residual equals c. */
 size_t heed_gemm_scratch(const heed_gemm *gemm, heed_isa isa);
 /* Runs part `part` of `parts`. `parts` is usually heed_gemm_parts(); any number >= 1 gives the same bits. */
 void heed_gemm_run(const heed_gemm *gemm, heed_isa isa, int part, int parts, void *scratch);
 
-/* ---- operands packed once for all parts, instead of by every part for itself ----
-   Worth a barrier where operands are rounded and there are many rows; the bits are the same. Bytes that packed_a and packed_b need for the
-   product with `ahead` set, each a multiple of 64. Products of one A by several B may share packed_a. */
-void heed_gemm_ahead_bytes(const heed_gemm *gemm, heed_isa isa, size_t *a, size_t *b);
-/* Packs share `part` of `parts` of A and of B, whichever of packed_a and packed_b are there; any number of parts, in any order. */
-void heed_gemm_pack_ahead(const heed_gemm *gemm, heed_isa isa, int part, int parts);
+/* ---- prepacked operands: packed once for all parts, instead of by every part for itself ----
+   Worth a barrier if operands are rounded to bf16 and there are many rows; the bits are the same. Bytes that
+   packed_a and packed_b need for the matmul with `prepacked` set, each a multiple of 64. Matmuls of one A by
+   several B may share packed_a. */
+void heed_gemm_prepack_bytes(const heed_gemm *gemm, heed_isa isa, size_t *a, size_t *b);
+/* Packs share `part` of `parts` of A and of B, whichever of packed_a and packed_b are there; any number of
+   parts, in any order. */
+void heed_gemm_prepack(const heed_gemm *gemm, heed_isa isa, int part, int parts);
 
-/* ---- panels: the resident layout of a weight W (O,I) ----
-   Of plain types P columns of B (rows of W) side by side, k outermost: element (o,i) stands at ((o / P) * I + i) * P + o % P, with P =
-   heed_gemm_panel_width(isa). Of bf16 two steps share an element of 4 bytes, as vdpbf16ps takes them: (o,i) stands in element
-   ((o / P) * ceil(I / 2) + i / 2) * P + o % P, an even i in its high half, and 0 beside the last of an odd I. Of blocks as gemm/blocks.h
-   says. The last panel is filled up with zeros. */
+/* ---- packed panels: the resident layout of a weight W (O,I) ----
+   Plain types: nr columns of B (rows of W) side by side, k outermost. Element (o,i) stands at
+   ((o / nr) * I + i) * nr + o % nr, with nr = heed_gemm_panel_width(isa). bf16: two values of k share an
+   element of 4 bytes, as vdpbf16ps takes them; (o,i) stands in element
+   ((o / nr) * ceil(I / 2) + i / 2) * nr + o % nr, an even i in its high half, and 0 beside the last of an odd I.
+   Quantized types: as gemm/quantized.h says. The last panel is filled up with zeros. */
 int heed_gemm_panel_width(heed_isa isa);
 /* Bytes of the panels of W (rows,columns), a multiple of 64; false when the size overflows. */
 bool heed_gemm_panel_bytes(heed_isa isa, heed_dtype dtype, int64_t rows, int64_t columns, size_t *bytes);
 
-/* The panels of one weight; data 64-byte aligned, heed_gemm_panel_bytes() long. dtype HEED_F32, HEED_F16, HEED_BF16 or blocks with traits. */
+/* The panels of one weight; data 64-byte aligned, heed_gemm_panel_bytes() long. dtype HEED_F32, HEED_F16,
+   HEED_BF16 or a quantized type with traits. */
 typedef struct heed_gemm_panels {
     void *data;
     heed_isa isa;
@@ -97,20 +110,26 @@ typedef struct heed_gemm_panels {
     int64_t rows, columns; /* of W: O, I */
 } heed_gemm_panels;
 
-/* Writes rows [first, first + count) of W from a source of type source_dtype (f32, f16, bf16; another type than the panels' is
-   converted, rounding to nearest even), so that several tensors can be joined in one weight. The source holds these rows
-   row_stride apart and the elements of a row column_stride apart (1 for torch's layout; for a tensor stored (I,O), as GPT-2's
-   Conv1D is, row_stride 1 and column_stride O). The call that writes row O-1 also zeroes the filling columns. Ranges of rows
-   that share no panel may be packed by several threads. Panels of blocks take rows of the same blocks, end to end. */
-void heed_gemm_pack(const heed_gemm_panels *panels, int64_t first, int64_t count, const void *source, heed_dtype source_dtype,
-                    int64_t row_stride, int64_t column_stride);
-/* Rounded copies of a trained weight are two such panels of bf16: of W (O,I), which forward products read as they lie, and behind them, at the
-   next multiple of 64 bytes, of W^T (I,O), which gradients to the input read so. Bytes of both, and in *first of those of W; false when the size
-   overflows. */
+/* Rows of a weight in memory: row_stride elements apart, the elements of a row column_stride apart (1 for
+   torch's layout; for a tensor stored (I,O), as GPT-2's Conv1D is, row_stride 1 and column_stride O). */
+typedef struct heed_gemm_source {
+    const void *data;
+    heed_dtype dtype;      /* f32, f16 or bf16; another type than the panels' is converted, to nearest even */
+    int64_t row_stride, column_stride;
+} heed_gemm_source;
+
+/* Writes rows [first, first + count) of W, so that several tensors can be joined in one weight. The call that
+   writes row O-1 also zeroes the filling columns. Ranges of rows that share no panel may be packed by several
+   threads. Quantized panels take rows of the same qblocks, end to end. */
+void heed_gemm_pack(const heed_gemm_panels *panels, int64_t first, int64_t count, const heed_gemm_source *source);
+/* The bf16 working copy of a trained weight is two such panels of bf16: of W (O,I), which forward matmuls read
+   as they lie, and after them, at the next multiple of 64 bytes, of W^T (I,O), which gradients to the input
+   read so. Bytes of both, and in *first of those of W; false when the size overflows. */
 bool heed_gemm_copy_bytes(heed_isa isa, int64_t rows, int64_t columns, size_t *first, size_t *bytes);
-/* Writes rows [first, first + count) of W (rows,columns), floats `stride` apart, into the copy, each element as heed_round_operand has it. first is
-   a multiple of the panels' width, and count too unless the last row is among them. Such ranges may be written by several threads. */
-void heed_gemm_copy_rows(heed_isa isa, void *copy, int64_t rows, int64_t columns, int64_t first, int64_t count, const float *source, int64_t stride);
+/* Writes rows [first, first + count) of W (rows,columns), floats `stride` apart, into the copy (dtype BF16),
+   each element as heed_round_operand has it. first is a multiple of the panels' width, and count too unless
+   the last row is among them. Such ranges may be written by several threads. */
+void heed_gemm_copy_rows(const heed_gemm_panels *copy, int64_t first, int64_t count, const float *source, int64_t stride);
 /* Row `row` of W, widened: out (I). Embedding look-up in a tied weight, and the way back to a file. */
 void heed_gemm_gather(const heed_gemm_panels *panels, int64_t row, float *out);
 

@@ -2,110 +2,140 @@
 
 #include "tensor/dtype.h"
 
-/* The same of rows in blocks: steps k and depth are multiples of the block. */
-static void pack_blocks(float *out, int width, const heed_gemm *g, int64_t n, int64_t k, int64_t depth, int valid)
+/* One panel of B from rows (N,K) in qblocks, decoded to floats: k and depth are multiples of the qblock. */
+static void pack_qblocks(const heed_gemm_cut *c, const heed_gemm *g, heed_gemm_pack_range range, float *out)
 {
     const heed_dtype_info *type = &heed_dtypes[g->b_dtype];
-    const int64_t block = (int64_t)type->block;
+    const int64_t block = (int64_t)type->block, nr = c->kernels->nr, n = range.first * nr;
     float values[HEED_MAX_BLOCK];
-    for (int j = 0; j < width; j++)
-        for (int64_t i = 0; i < depth; i += block) {
-            if (j < valid) type->decode((const char *)g->b + (size_t)(((n + j) * g->b_stride + k + i) / block) * type->bytes, values);
-            for (int64_t l = 0; l < block; l++) out[(i + l) * width + j] = j < valid ? values[l] : 0;
+    for (int64_t j = 0; j < nr; j++)
+        for (int64_t i = 0; i < range.depth; i += block) {
+            const size_t at = (size_t)(((n + j) * g->b_stride + range.k + i) / block) * type->bytes;
+            if (n + j < g->n) type->decode((const char *)g->b + at, values);
+            for (int64_t l = 0; l < block; l++) out[(i + l) * nr + j] = n + j < g->n ? values[l] : 0;
         }
 }
 
-/* One panel of B, steps [k, k + depth), into out. */
-static void pack_panel(const heed_gemm_cut *c, const heed_gemm *g, int64_t panel, int64_t k, int64_t depth, float *out)
+/* From panels of W (K,N): k is row k of W, which stands in lane k % nr of W's panel k / nr. */
+static void pack_transposed_panels(const heed_gemm_cut *c, const heed_gemm *g, heed_gemm_pack_range range, float *out)
 {
-    const int width = c->kernels->panel;
-    const int64_t n = panel * width;
-    const int valid = (int)smaller(width, g->n - n);
+    const int nr = c->kernels->nr;
+    const int64_t n = range.first * nr, end = range.k + range.depth;
+    const int valid = (int)smaller(nr, g->n - n);
+    for (int64_t k = range.k; k < end;) {
+        const int64_t lane = k % nr, depth = smaller(nr - lane, end - k);
+        const int64_t at = (k / nr * stored_k_groups(c, g->n) + stored_k_groups(c, n)) * nr + lane;
+        c->packers.pack_t(out, nr, (heed_gemm_rows){element(g->b, c->type, at), c->type, nr}, depth, valid);
+        out += k_groups_of(c, depth) * nr;
+        k += depth;
+    }
+}
+
+/* The first panel of the range, into out. */
+static void pack_panel(const heed_gemm_cut *c, const heed_gemm *g, heed_gemm_pack_range range, float *out)
+{
+    const int nr = c->kernels->nr;
+    const int64_t k = range.k, n = range.first * nr;
+    const int valid = (int)smaller(nr, g->n - n);
+    heed_gemm_rows b = {.type = c->type, .stride = g->b_stride};
     switch (g->b_kind) {
     case HEED_GEMM_B_PANELS:
-        c->packers.straight(out, width, element(g->b, c->type, (panel * stored_steps(c, g->k) + stored_steps(c, k)) * width), c->type, width, depth, width);
+        b.data = element(g->b, c->type, (range.first * stored_k_groups(c, g->k) + stored_k_groups(c, k)) * nr);
+        b.stride = nr;
+        c->packers.pack_n(out, nr, b, range.depth, nr);
         break;
     case HEED_GEMM_B_NN:
-        c->packers.straight(out, width, element(g->b, c->type, k * g->b_stride + n), c->type, g->b_stride, depth, valid);
+        b.data = element(g->b, c->type, k * g->b_stride + n);
+        c->packers.pack_n(out, nr, b, range.depth, valid);
         break;
     case HEED_GEMM_B_NT:
-        if (heed_dtype_is_block(g->b_dtype)) pack_blocks(out, width, g, n, k, depth, valid);
-        else c->packers.transposing(out, width, element(g->b, c->type, n * g->b_stride + k), c->type, g->b_stride, depth, valid);
-        break;
-    case HEED_GEMM_B_PANELS_TRANSPOSED: /* step k is row k of W: lane k % width of W's panel k / width */
-        for (int64_t end = k + depth; k < end;) {
-            int64_t lane = k % width, steps = smaller(width - lane, end - k);
-            const void *source = element(g->b, c->type, (k / width * stored_steps(c, g->n) + stored_steps(c, n)) * width + lane);
-            c->packers.transposing(out, width, source, c->type, width, steps, valid);
-            out += steps_of(c, steps) * width;
-            k += steps;
+        if (heed_dtype_is_block(g->b_dtype)) {
+            pack_qblocks(c, g, range, out);
+            break;
         }
+        b.data = element(g->b, c->type, n * g->b_stride + k);
+        c->packers.pack_t(out, nr, b, range.depth, valid);
         break;
+    case HEED_GEMM_B_PANELS_TRANSPOSED: pack_transposed_panels(c, g, range, out); break;
     }
 }
 
-/* Panels [panel, panel + count), `apart` elements from one to the next; rows of floats are read once for all of them, whole lines. */
-void heed_gemm_pack_panels(const heed_gemm_cut *c, const heed_gemm *g, int64_t panel, int64_t count, int64_t k, int64_t depth, float *out, ptrdiff_t apart)
+/* Rows of floats are read once for all panels, in whole cache lines. */
+void heed_gemm_pack_panels(const heed_gemm_cut *c, const heed_gemm *g, heed_gemm_pack_range range, float *out, ptrdiff_t apart)
 {
-    const int width = c->kernels->panel;
-    if (g->b_kind == HEED_GEMM_B_NN && c->type == HEED_GEMM_F32 && (panel + count) * width <= g->n)
-        c->packers.tiles(out, &(heed_gemm_tile_strip){(int)count, width, width, apart}, (const float *)g->b + k * g->b_stride + panel * width, g->b_stride,
-                         depth);
-    else
-        for (int64_t i = 0; i < count; i++) pack_panel(c, g, panel + i, k, depth, out + i * apart);
-}
-
-/* ---- operands packed ahead: A as rows one after the other, transposed as tiles of `tall` rows, step by step in vectors; B in panels ---- */
-
-static int64_t ahead_a_elements(const heed_gemm_cut *c, const heed_gemm *g)
-{
-    return g->a_transposed ? c->row_tiles * packed_a_width(c, g, c->tall, g->k) * steps_of(c, g->k) : g->m * packed_a_width(c, g, g->m, g->k);
-}
-
-void heed_gemm_ahead_bytes(const heed_gemm *gemm, heed_isa isa, size_t *a, size_t *b)
-{
-    const heed_gemm_cut c = heed_gemm_lay_out(gemm, isa);
-    *a = c.ahead_a ? ((size_t)ahead_a_elements(&c, gemm) * sizeof(float) + 63) & ~(size_t)63 : 0;
-    *b = c.ahead_b ? ((size_t)(c.panels * c.kernels->panel * steps_of(&c, gemm->k)) * sizeof(float) + 63) & ~(size_t)63 : 0;
-}
-
-/* Steps [k, k + depth) of `tiles` row tiles of a transposed A, whole vectors where there are any: what fills a step up behind a tile's rows is
-   never read. */
-static void pack_tiles_ahead(const heed_gemm_cut *c, const heed_gemm *g, int64_t t, int64_t tiles, int64_t k, int64_t depth)
-{
-    const int64_t width = packed_a_width(c, g, c->tall, g->k), apart = steps_of(c, g->k) * width;
-    float *out = (float *)g->packed_a + t * apart + k / c->pair * width;
-    const float *source = g->a + k * g->a_stride + t * c->tall;
-    if ((t + tiles - 1) * c->tall + width <= g->m) {
-        c->packers.tiles(out, &(heed_gemm_tile_strip){(int)tiles, (int)c->tall, (int)width, apart}, source, g->a_stride, depth);
+    const int nr = c->kernels->nr;
+    if (g->b_kind == HEED_GEMM_B_NN && c->type == HEED_GEMM_F32 && (range.first + range.count) * nr <= g->n) {
+        const heed_gemm_tile_strip strip = {(int)range.count, nr, nr, apart};
+        c->packers.tiles(out, &strip, (const float *)g->b + range.k * g->b_stride + range.first * nr, g->b_stride, range.depth);
         return;
     }
-    for (int64_t i = 0; i < tiles; i++)
-        c->packers.straight(out + i * apart, (int)width, source + i * c->tall, HEED_GEMM_F32, g->a_stride, depth,
-                            (int)smaller(width, g->m - (t + i) * c->tall));
+    for (int64_t i = 0; i < range.count; i++, range.first++, out += apart) pack_panel(c, g, range, out);
 }
 
-void heed_gemm_pack_ahead(const heed_gemm *gemm, heed_isa isa, int part, int parts)
+/* ---- prepacked operands: A as rows one after the other, if transposed as tiles of mr rows, a k_group
+   at a time in whole vectors; B in panels ---- */
+
+static int64_t prepacked_a_elements(const heed_gemm_cut *c, const heed_gemm *g)
 {
-    enum { STEPS = 64, SIDE_BY_SIDE = 8 }; /* of neighbouring tiles and panels, while their lines and pages are at hand */
+    if (g->a_transposed) return c->row_tiles * packed_a_width(c, g, c->mr, g->k) * k_groups_of(c, g->k);
+    return g->m * packed_a_width(c, g, g->m, g->k);
+}
+
+void heed_gemm_prepack_bytes(const heed_gemm *gemm, heed_isa isa, size_t *a, size_t *b)
+{
+    const heed_gemm_cut c = heed_gemm_lay_out(gemm, isa);
+    const int64_t b_elements = c.panels * c.kernels->nr * k_groups_of(&c, gemm->k);
+    *a = c.prepack_a ? ((size_t)prepacked_a_elements(&c, gemm) * sizeof(float) + 63) & ~(size_t)63 : 0;
+    *b = c.prepack_b ? ((size_t)b_elements * sizeof(float) + 63) & ~(size_t)63 : 0;
+}
+
+/* Row tiles of a transposed A, whole vectors where there are any: what fills a k_group up after a
+   tile's rows is never read. */
+static void prepack_tiles(const heed_gemm_cut *c, const heed_gemm *g, heed_gemm_pack_range range)
+{
+    const int64_t t = range.first, width = packed_a_width(c, g, c->mr, g->k), apart = k_groups_of(c, g->k) * width;
+    float *out = (float *)g->packed_a + t * apart + range.k / c->k_group * width;
+    const float *source = g->a + range.k * g->a_stride + t * c->mr;
+    if ((t + range.count - 1) * c->mr + width <= g->m) {
+        const heed_gemm_tile_strip strip = {(int)range.count, (int)c->mr, (int)width, apart};
+        c->packers.tiles(out, &strip, source, g->a_stride, range.depth);
+        return;
+    }
+    for (int64_t i = 0; i < range.count; i++) {
+        const heed_gemm_rows rows = {source + i * c->mr, HEED_GEMM_F32, g->a_stride};
+        c->packers.pack_n(out + i * apart, (int)width, rows, range.depth, (int)smaller(width, g->m - (t + i) * c->mr));
+    }
+}
+
+static void prepack_panels(const heed_gemm_cut *c, const heed_gemm *g, heed_gemm_pack_range range)
+{
+    const int64_t nr = c->kernels->nr, groups = k_groups_of(c, g->k);
+    float *out = (float *)g->packed_b + (range.first * groups + range.k / c->k_group) * nr;
+    heed_gemm_pack_panels(c, g, range, out, groups * nr);
+}
+
+static void prepack_rows(const heed_gemm_cut *c, const heed_gemm *g, int64_t first, int64_t end)
+{
+    if (first >= end) return;
+    const int64_t width = packed_a_width(c, g, g->m, g->k);
+    const heed_gemm_rows rows = {g->a + first * g->a_stride, HEED_GEMM_F32, g->a_stride};
+    c->packers.pack_a((float *)g->packed_a + first * width, (int)width, rows, end - first, (int)g->k);
+}
+
+void heed_gemm_prepack(const heed_gemm *gemm, heed_isa isa, int part, int parts)
+{
+    enum { DEPTH = 64, SIDE_BY_SIDE = 8 }; /* of neighbouring tiles and panels, while their lines and pages are at hand */
     if (gemm->m <= 0 || gemm->n <= 0) return;
     const heed_gemm_cut c = heed_gemm_lay_out(gemm, isa);
-    const int64_t panel = c.kernels->panel, steps = steps_of(&c, gemm->k);
-    const int64_t rows = gemm->m * part / parts, end_row = gemm->m * (part + 1) / parts;
+    const bool a = c.prepack_a && gemm->packed_a, b = c.prepack_b && gemm->packed_b;
     const int64_t tiles = c.row_tiles * part / parts, end_tile = c.row_tiles * (part + 1) / parts;
     const int64_t panels = c.panels * part / parts, end_panel = c.panels * (part + 1) / parts;
-    if (c.ahead_a && gemm->packed_a && !gemm->a_transposed && rows < end_row) {
-        const int64_t width = packed_a_width(&c, gemm, gemm->m, gemm->k);
-        c.packers.lengthwise((float *)gemm->packed_a + rows * width, (int)width, gemm->a + rows * gemm->a_stride, HEED_GEMM_F32, gemm->a_stride,
-                             end_row - rows, (int)gemm->k);
-    }
-    for (int64_t k = 0; k < gemm->k; k += STEPS) {
-        const int64_t depth = smaller(gemm->k - k, STEPS);
-        if (c.ahead_a && gemm->packed_a && gemm->a_transposed)
-            for (int64_t t = tiles; t < end_tile; t += SIDE_BY_SIDE) pack_tiles_ahead(&c, gemm, t, smaller(end_tile - t, SIDE_BY_SIDE), k, depth);
-        if (c.ahead_b && gemm->packed_b)
-            for (int64_t p = panels; p < end_panel; p += SIDE_BY_SIDE)
-                heed_gemm_pack_panels(&c, gemm, p, smaller(end_panel - p, SIDE_BY_SIDE), k, depth, (float *)gemm->packed_b + (p * steps + k / c.pair) * panel,
-                            steps * panel);
+    if (a && !gemm->a_transposed) prepack_rows(&c, gemm, gemm->m * part / parts, gemm->m * (part + 1) / parts);
+    for (int64_t k = 0; k < gemm->k; k += DEPTH) {
+        const int64_t depth = smaller(gemm->k - k, DEPTH);
+        for (int64_t t = tiles; a && gemm->a_transposed && t < end_tile; t += SIDE_BY_SIDE)
+            prepack_tiles(&c, gemm, (heed_gemm_pack_range){t, smaller(end_tile - t, SIDE_BY_SIDE), k, depth});
+        for (int64_t p = panels; b && p < end_panel; p += SIDE_BY_SIDE)
+            prepack_panels(&c, gemm, (heed_gemm_pack_range){p, smaller(end_panel - p, SIDE_BY_SIDE), k, depth});
     }
 }

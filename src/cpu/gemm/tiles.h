@@ -1,27 +1,22 @@
-/* tiles.h: the register tiles in terms of cpu/vector.h. Each file that includes this once lists the tile shapes its registers hold;
-   tiles_bf16.c multiplies pairs instead of floats. */
+/* tiles.h: the register tiles in terms of cpu/vector.h. Each file that includes this once lists the tile
+   shapes that its registers hold; tiles_bf16.c multiplies pairs instead of floats. */
 #ifndef HEED_CPU_GEMM_TILES_H
 #define HEED_CPU_GEMM_TILES_H
 
 #include "cpu/gemm/kernels.h"
+#include "cpu/unroll.h"
 #include "cpu/vector.h"
 
-#if defined(__clang__)
-#define UNROLL _Pragma("clang loop unroll(full)")
-#else
-#define UNROLL _Pragma("GCC unroll 16")
-#endif
-#define ALWAYS_INLINE static inline __attribute__((always_inline))
 #ifndef MULTIPLY_ADD
 #define MULTIPLY_ADD(x, column, sum) heed_v_fma(x, column, sum)
 #endif
 
-ALWAYS_INLINE const char *address(const void *source, ptrdiff_t at, heed_gemm_type type)
+HEED_INLINE const char *address(const void *source, ptrdiff_t at, heed_gemm_type type)
 {
     return (const char *)source + at * heed_gemm_type_bytes(type);
 }
 
-ALWAYS_INLINE heed_v load_as(const void *source, ptrdiff_t at, heed_gemm_type type)
+HEED_INLINE heed_v load_as(const void *source, ptrdiff_t at, heed_gemm_type type)
 {
     switch (type) {
     case HEED_GEMM_F16: return heed_v_load_f16((const uint16_t *)source + at);
@@ -30,7 +25,7 @@ ALWAYS_INLINE heed_v load_as(const void *source, ptrdiff_t at, heed_gemm_type ty
     }
 }
 
-ALWAYS_INLINE heed_v load_part_as(const void *source, ptrdiff_t at, heed_gemm_type type, int64_t count)
+HEED_INLINE heed_v load_part_as(const void *source, ptrdiff_t at, heed_gemm_type type, int64_t count)
 {
     switch (type) {
     case HEED_GEMM_F16: return heed_v_load_f16_part((const uint16_t *)source + at, count);
@@ -39,62 +34,67 @@ ALWAYS_INLINE heed_v load_part_as(const void *source, ptrdiff_t at, heed_gemm_ty
     }
 }
 
-/* The steps of pairs, widened. */
-ALWAYS_INLINE heed_v first_of_pairs(heed_v x) { return heed_v_from_bits(heed_vi_and(heed_v_bits(x), heed_vi_set((int32_t)0xFFFF0000))); }
-ALWAYS_INLINE heed_v second_of_pairs(heed_v x) { return heed_v_from_bits(heed_vi_left_16(heed_v_bits(x))); }
+/* The two halves of pairs, widened. */
+HEED_INLINE heed_v first_of_pairs(heed_v x) { return heed_v_from_bits(heed_vi_and(heed_v_bits(x), heed_vi_set((int32_t)0xFFFF0000))); }
+HEED_INLINE heed_v second_of_pairs(heed_v x) { return heed_v_from_bits(heed_vi_left_16(heed_v_bits(x))); }
 
-/* Where the element at (row, column) stands, rows being `stride` elements apart. */
-ALWAYS_INLINE ptrdiff_t place_in_rows(int64_t row, ptrdiff_t stride, int64_t column, heed_gemm_type type)
+/* Where the element at (row, column) stands. */
+HEED_INLINE ptrdiff_t place_in_rows(heed_gemm_rows source, int64_t row, int64_t column)
 {
-    return (type == HEED_GEMM_PAIRS ? row / 2 : row) * stride + column;
+    return (source.type == HEED_GEMM_PAIRS ? row / 2 : row) * source.stride + column;
 }
 
-/* The first `count` lanes of a row from `column` on; zeros behind them. */
-ALWAYS_INLINE heed_v load_lanes(const void *source, int64_t row, ptrdiff_t stride, int64_t column, heed_gemm_type type, int64_t count,
-                                const bool rounded)
+HEED_INLINE void prefetch_element(heed_gemm_rows source, int64_t row, int64_t column)
 {
-    const ptrdiff_t at = place_in_rows(row, stride, column, type);
-    heed_v x = count >= HEED_LANES ? load_as(source, at, type) : load_part_as(source, at, type, count);
-    if (type == HEED_GEMM_PAIRS) x = row % 2 ? second_of_pairs(x) : first_of_pairs(x);
-    return rounded ? heed_v_round_bf16(x) : x;
+    __builtin_prefetch(address(source.data, place_in_rows(source, row, column), source.type));
+}
+
+/* The first `count` lanes of a row from `column` on; zeros after them. */
+HEED_INLINE heed_v load_lanes(heed_gemm_rows source, int64_t row, int64_t column, int64_t count, const bool bf16)
+{
+    const ptrdiff_t at = place_in_rows(source, row, column);
+    heed_v x = count >= HEED_LANES ? load_as(source.data, at, source.type) : load_part_as(source.data, at, source.type, count);
+    if (source.type == HEED_GEMM_PAIRS) x = row % 2 ? second_of_pairs(x) : first_of_pairs(x);
+    return bf16 ? heed_v_round_bf16(x) : x;
 }
 
 /* Row r of A if the tile has it, else its first row. */
-ALWAYS_INLINE const float *row_of_a(const heed_gemm_tile *tile, const int r, const int rows)
+HEED_INLINE const float *row_of_a(const heed_gemm_tile *tile, const int r, const int rows)
 {
     return tile->a + (rows > r ? r : 0) * tile->a_row;
 }
 
-/* One step of a tile: every row's element of A times the columns of B. Three rows share an address register. */
-ALWAYS_INLINE void add_step(heed_v sum[][8], const float *const a[4], ptrdiff_t a_row, const heed_v *column, const int vectors, const int rows)
+/* One k of a tile: every row's element of A times the columns of B. Three rows share an address register. */
+HEED_INLINE void add_k(heed_v sum[][8], const float *const a[4], ptrdiff_t a_row, const heed_v *column, const int vectors, const int rows)
 {
-    UNROLL for (int r = 0; r < rows; r++) {
+    HEED_UNROLL for (int r = 0; r < rows; r++) {
         heed_v x = heed_v_set(a[r / 3][r % 3 * a_row]);
-        UNROLL for (int v = 0; v < vectors; v++) sum[r][v] = MULTIPLY_ADD(x, column[v], sum[r][v]);
+        HEED_UNROLL for (int v = 0; v < vectors; v++) sum[r][v] = MULTIPLY_ADD(x, column[v], sum[r][v]);
     }
 }
 
-/* The register tile: rows x vectors accumulators, each the one chain of its element. Of pairs every load brings two steps, the last of
-   an odd depth one. Tall tiles walk one panel too slowly for the processor's own prefetching to stay ahead of memory, and fetch it themselves;
-   wide ones walk several panels at once, where it does best alone. */
+/* The register tile: rows x vectors accumulators, one for each element of C. Every load of PAIRS brings
+   two values of k, the last one of an odd depth brings one. Tiles of many rows walk one panel too slowly for
+   the processor's own prefetching to stay ahead of memory, and prefetch it themselves; wide tiles walk
+   several panels at once, where the processor does best alone. */
 enum { FETCH_AHEAD = 4096 }; /* bytes */
-ALWAYS_INLINE void run_tile(const heed_gemm_tile *tile, heed_gemm_type type, const int vectors, const int rows)
+HEED_INLINE void run_tile(const heed_gemm_tile *tile, heed_gemm_type type, const int vectors, const int rows)
 {
     heed_v sum[HEED_GEMM_MAX_ROWS][8];
     const float *from = tile->from;
     float *to = tile->to;
     const ptrdiff_t from_stride = tile->from_stride, to_stride = tile->to_stride;
-    UNROLL for (int r = 0; r < rows; r++)
-        UNROLL for (int v = 0; v < vectors; v++)
+    HEED_UNROLL for (int r = 0; r < rows; r++)
+        HEED_UNROLL for (int v = 0; v < vectors; v++)
             sum[r][v] = from ? heed_v_load(from + r * from_stride + v * HEED_LANES) : heed_v_zero();
     const ptrdiff_t a_row = tile->a_row, a_step = tile->a_step, a_ahead = tile->a_ahead;
     const ptrdiff_t b_step = tile->b_step, b_panel = tile->b_panel;
     const float *a[4] = {tile->a, row_of_a(tile, 3, rows), row_of_a(tile, 6, rows), row_of_a(tile, 9, rows)};
     const void *b = tile->b;
     ptrdiff_t at = 0;
-    for (int64_t k = tile->depth; k > 0; k -= heed_gemm_type_steps(type)) {
+    for (int64_t k = tile->depth; k > 0; k -= heed_gemm_type_k_group(type)) {
         heed_v column[8];
-        UNROLL for (int v = 0; v < vectors; v++)
+        HEED_UNROLL for (int v = 0; v < vectors; v++)
             column[v] = load_as(b, at + v / HEED_GEMM_PANEL_VECTORS * b_panel + v % HEED_GEMM_PANEL_VECTORS * HEED_LANES, type);
         if (vectors == HEED_GEMM_PANEL_VECTORS) {
             const char *ahead = address(b, at, type) + FETCH_AHEAD;
@@ -107,18 +107,18 @@ ALWAYS_INLINE void run_tile(const heed_gemm_tile *tile, heed_gemm_type type, con
         }
         if (type == HEED_GEMM_PAIRS) {
             heed_v first[8];
-            UNROLL for (int v = 0; v < vectors; v++) first[v] = first_of_pairs(column[v]);
-            add_step(sum, a, a_row, first, vectors, rows);
+            HEED_UNROLL for (int v = 0; v < vectors; v++) first[v] = first_of_pairs(column[v]);
+            add_k(sum, a, a_row, first, vectors, rows);
             if (k == 1) break;
-            UNROLL for (int i = 0; i < 4; i++) a[i] += a_step;
-            UNROLL for (int v = 0; v < vectors; v++) column[v] = second_of_pairs(column[v]);
+            HEED_UNROLL for (int i = 0; i < 4; i++) a[i] += a_step;
+            HEED_UNROLL for (int v = 0; v < vectors; v++) column[v] = second_of_pairs(column[v]);
         }
-        add_step(sum, a, a_row, column, vectors, rows);
-        UNROLL for (int i = 0; i < 4; i++) a[i] += a_step;
+        add_k(sum, a, a_row, column, vectors, rows);
+        HEED_UNROLL for (int i = 0; i < 4; i++) a[i] += a_step;
         at += b_step;
     }
-    UNROLL for (int r = 0; r < rows; r++)
-        UNROLL for (int v = 0; v < vectors; v++) heed_v_store(to + r * to_stride + v * HEED_LANES, sum[r][v]);
+    HEED_UNROLL for (int r = 0; r < rows; r++)
+        HEED_UNROLL for (int v = 0; v < vectors; v++) heed_v_store(to + r * to_stride + v * HEED_LANES, sum[r][v]);
 }
 
 /* SHAPES(X) of each file lists the tiles X(width index, vectors, rows); here their kernels and their places in the table. */

@@ -1,4 +1,4 @@
-/* tiles_avx512.h: what products of floats and of pairs share on AVX-512: the tiles that 32 registers hold, transposing. */
+/* tiles_avx512.h: what matmuls of floats and of pairs share on AVX-512: the tiles that 32 registers hold, transposing. */
 #ifndef HEED_CPU_GEMM_TILES_AVX512_H
 #define HEED_CPU_GEMM_TILES_AVX512_H
 
@@ -8,18 +8,18 @@
 static void transpose_block(heed_v block[HEED_LANES])
 {
     __m512 a[16], b[16];
-    UNROLL for (int i = 0; i < 16; i += 2) {
+    HEED_UNROLL for (int i = 0; i < 16; i += 2) {
         a[i] = _mm512_unpacklo_ps(block[i], block[i + 1]);
         a[i + 1] = _mm512_unpackhi_ps(block[i], block[i + 1]);
     }
-    UNROLL for (int i = 0; i < 16; i += 4)
-        UNROLL for (int h = 0; h < 2; h++) {
+    HEED_UNROLL for (int i = 0; i < 16; i += 4)
+        HEED_UNROLL for (int h = 0; h < 2; h++) {
             __m512d low = _mm512_castps_pd(a[i + h]), high = _mm512_castps_pd(a[i + 2 + h]);
             b[i + 2 * h] = _mm512_castpd_ps(_mm512_unpacklo_pd(low, high));
             b[i + 2 * h + 1] = _mm512_castpd_ps(_mm512_unpackhi_pd(low, high));
         }
     /* b[4g + c]: in quarter q, column 4q + c of rows 4g .. 4g+3 */
-    UNROLL for (int c = 0; c < 4; c++) {
+    HEED_UNROLL for (int c = 0; c < 4; c++) {
         __m512 low = _mm512_shuffle_f32x4(b[c], b[4 + c], 0x88), high = _mm512_shuffle_f32x4(b[8 + c], b[12 + c], 0x88);
         block[c] = _mm512_shuffle_f32x4(low, high, 0x88);
         block[8 + c] = _mm512_shuffle_f32x4(low, high, 0xDD);

@@ -1,6 +1,7 @@
-/* Products of operands rounded to bf16 on AVX-512 with BF16. vdpbf16ps adds the product of the high halves, then that of the
-   low ones, each rounded to nearest as a fused multiply-add is, subnormal inputs and results being zeros (measured; Intel SDM,
-   VDPBF16PS). With the earlier step in the high half that is the chain of gemm.h. Two products to a lane: twice the speed of floats. */
+/* Matmuls of bf16 operands on AVX-512 with BF16. vdpbf16ps adds the product of the high halves, then that
+   of the low ones, each rounded to nearest as a fused multiply-add is; subnormal inputs and results count as
+   zeros (measured; Intel SDM, VDPBF16PS). With the earlier k in the high half the sum is that of gemm.h. Two
+   products to a lane: twice the speed of floats. */
 #if defined(__x86_64__)
 #include <immintrin.h>
 
@@ -8,66 +9,66 @@
 #include "cpu/gemm/tiles_avx512.h"
 
 /* Lane j: first[j] in the high half, second[j] in the low one. */
-ALWAYS_INLINE heed_v pair_vectors(heed_v first, heed_v second)
+HEED_INLINE heed_v pair_vectors(heed_v first, heed_v second)
 {
     const __m512i turns = _mm512_set_epi16(15, 31, 14, 30, 13, 29, 12, 28, 11, 27, 10, 26, 9, 25, 8, 24, 7, 23, 6, 22, 5, 21, 4, 20, 3, 19, 2, 18, 1,
                                            17, 0, 16);
     return _mm512_castsi512_ps(_mm512_permutexvar_epi16(turns, (__m512i)_mm512_cvtne2ps_pbh(second, first)));
 }
 
-/* Pairs of `count` elements of a row from `column` on: two vectors of steps become one. */
-ALWAYS_INLINE heed_v pair_along(const void *source, int64_t row, ptrdiff_t stride, int64_t column, heed_gemm_type type, int64_t count)
+/* Pairs of `count` elements of a row from `column` on: two vectors of floats become one of pairs. */
+HEED_INLINE heed_v load_pairs(heed_gemm_rows source, int64_t row, int64_t column, int64_t count)
 {
-    heed_v low = load_lanes(source, row, stride, column, type, count, false);
-    heed_v high = load_lanes(source, row, stride, column + HEED_LANES, type, count - HEED_LANES, false);
+    heed_v low = load_lanes(source, row, column, count, false);
+    heed_v high = load_lanes(source, row, column + HEED_LANES, count - HEED_LANES, false);
     return _mm512_castsi512_ps(_mm512_rol_epi32((__m512i)_mm512_cvtne2ps_pbh(high, low), 16));
 }
 
-static void pair_straight(float *out, int width, const void *source, heed_gemm_type type, ptrdiff_t stride, int64_t rows, int valid)
+static void pair_n(float *out, int width, heed_gemm_rows source, int64_t rows, int valid)
 {
-    enum { STEPS_AHEAD = 16 };
+    enum { ROWS_AHEAD = 16 };
     for (int64_t k = 0; k < rows; k += 2, out += width)
         for (int j = 0; j < width; j += HEED_LANES) {
-            __builtin_prefetch(address(source, place_in_rows(k + STEPS_AHEAD, stride, j, type), type));
-            __builtin_prefetch(address(source, place_in_rows(k + STEPS_AHEAD + 1, stride, j, type), type));
-            heed_v second = k + 1 < rows ? load_lanes(source, k + 1, stride, j, type, valid - j, false) : heed_v_zero();
-            heed_v_store(out + j, pair_vectors(load_lanes(source, k, stride, j, type, valid - j, false), second));
+            prefetch_element(source, k + ROWS_AHEAD, j);
+            prefetch_element(source, k + ROWS_AHEAD + 1, j);
+            heed_v second = k + 1 < rows ? load_lanes(source, k + 1, j, valid - j, false) : heed_v_zero();
+            heed_v_store(out + j, pair_vectors(load_lanes(source, k, j, valid - j, false), second));
         }
 }
 
-static void pair_transposing(float *out, int width, const void *source, heed_gemm_type type, ptrdiff_t stride, int64_t rows, int valid)
+static void pair_t(float *out, int width, heed_gemm_rows source, int64_t rows, int valid)
 {
-    enum { STEPS = 2 * HEED_LANES, STEPS_AHEAD = 4 * HEED_LANES };
+    enum { DEPTH = 2 * HEED_LANES, COLUMNS_AHEAD = 4 * HEED_LANES };
     for (int j = 0; j < width; j += HEED_LANES)
-        for (int64_t k = 0; k < rows; k += STEPS) {
-            const int64_t steps = rows - k < STEPS ? rows - k : STEPS;
+        for (int64_t k = 0; k < rows; k += DEPTH) {
+            const int64_t depth = rows - k < DEPTH ? rows - k : DEPTH;
             heed_v block[HEED_LANES];
             for (int i = 0; i < HEED_LANES; i++) {
-                const ptrdiff_t ahead = place_in_rows(j + i, stride, k + STEPS_AHEAD, type);
-                __builtin_prefetch(address(source, ahead, type));
-                __builtin_prefetch(address(source, ahead + HEED_LANES, type));
-                block[i] = pair_along(source, j + i, stride, k, type, j + i < valid ? steps : 0);
+                prefetch_element(source, j + i, k + COLUMNS_AHEAD);
+                prefetch_element(source, j + i, k + COLUMNS_AHEAD + HEED_LANES);
+                block[i] = load_pairs(source, j + i, k, j + i < valid ? depth : 0);
             }
             transpose_block(block);
-            for (int64_t i = 0; i < (steps + 1) / 2; i++) heed_v_store(out + (k / 2 + i) * width + j, block[i]);
+            for (int64_t i = 0; i < (depth + 1) / 2; i++) heed_v_store(out + (k / 2 + i) * width + j, block[i]);
         }
 }
 
-static void pair_lengthwise(float *out, int width, const void *source, heed_gemm_type type, ptrdiff_t stride, int64_t rows, int valid)
+static void pair_a(float *out, int width, heed_gemm_rows source, int64_t rows, int valid)
 {
     for (int64_t i = 0; i < rows; i++)
-        for (int p = 0; p < width; p += HEED_LANES) heed_v_store(out + i * width + p, pair_along(source, i, stride, 2 * p, type, valid - 2 * p));
+        for (int p = 0; p < width; p += HEED_LANES)
+            heed_v_store(out + i * width + p, load_pairs(source, i, 2 * p, valid - 2 * p));
 }
 
 static void pair_tiles(float *out, const heed_gemm_tile_strip *strip, const float *source, ptrdiff_t stride, int64_t rows)
 {
-    enum { STEPS_AHEAD = 16 };
+    enum { ROWS_AHEAD = 16 };
     for (int64_t k = 0; k < rows; k += 2, out += strip->width, source += 2 * stride)
         for (int t = 0; t < strip->tiles; t++)
             for (int j = 0; j < strip->width; j += HEED_LANES) {
-                const float *at = source + t * strip->tall + j;
-                __builtin_prefetch(at + STEPS_AHEAD * stride);
-                __builtin_prefetch(at + (STEPS_AHEAD + 1) * stride); /* the processor does not foresee short pieces of rows */
+                const float *at = source + t * strip->stride + j;
+                __builtin_prefetch(at + ROWS_AHEAD * stride);
+                __builtin_prefetch(at + (ROWS_AHEAD + 1) * stride); /* the processor does not foresee short pieces of rows */
                 heed_v_store(out + t * strip->apart + j, pair_vectors(heed_v_load(at), k + 1 < rows ? heed_v_load(at + stride) : heed_v_zero()));
             }
 }
@@ -77,6 +78,6 @@ static void pair_tiles(float *out, const heed_gemm_tile_strip *strip, const floa
 SHAPES(PAIR_TILE)
 
 const heed_gemm_pair_kernels heed_gemm_pair_kernels_bf16 = {
-    .pairs = {pair_straight, pair_transposing, pair_lengthwise, pair_tiles}, SHAPES(PAIR_ENTRY)};
+    .blocking = {.mc = 96, .kc = 1024, .nc = 1024}, .pairs = {pair_n, pair_t, pair_a, pair_tiles}, SHAPES(PAIR_ENTRY)};
 
 #endif

@@ -1,4 +1,4 @@
-/* Products in portable C: vectors of 4 floats, 4 rows x 2 vectors. */
+/* Matmuls in portable C: vectors of 4 floats, 4 rows x 2 vectors. */
 #include "cpu/gemm/tiles_pack.h"
 
 static void transpose_block(heed_v block[HEED_LANES])
@@ -14,5 +14,6 @@ static void transpose_block(heed_v block[HEED_LANES])
 SHAPES(TILE_TYPES)
 
 const heed_gemm_kernels heed_gemm_kernels_generic = {
-    .lanes = HEED_LANES, .panel = HEED_GEMM_PANEL_VECTORS * HEED_LANES, .rows = 4, SHAPES(TILE_ENTRIES)
+    .lanes = HEED_LANES, .nr = HEED_GEMM_PANEL_VECTORS * HEED_LANES, .mr = 4,
+    .blocking = {.mc = 32, .kc = 512, .nc = 2048}, SHAPES(TILE_ENTRIES)
     PACKERS, .finish = finish};

@@ -1,10 +1,11 @@
-/* attention.h: what attention forward and backward share. Work is cut into units of one sequence, one key/value head and a run
-   of its queries; the rows of a unit are (query, head of the group) pairs, so that all query heads of a group share one packed
-   copy of keys and values. Keys are taken in tiles of 64 positions counted from the sequence's first position: a tile is one
-   cache block, or 64 dense rows, and packs to the same numbers either way. Keys that are hidden from everybody (mask index -1)
-   are left out when a tile is packed. Which keys of a tile a query sees is one 64-bit word.
-   Products run in packed elements of four bytes: floats, floats rounded to bf16, or pairs of steps in bf16 where the processor
-   multiplies those; a problem says which, and how many steps an element holds. */
+/* attention.h: what attention forward and backward share. Work is cut into query blocks: one sequence, one
+   key/value head and a run of its queries. The rows of a query block are (query, head of the group) pairs, so
+   that all query heads of a group share one packed copy of keys and values. Keys are taken in tiles of 64
+   positions counted from the sequence's first position: a tile is one page of the cache, or 64 dense rows, and
+   packs to the same numbers either way. Keys that are hidden from everybody (mask index -1) are left out when
+   a tile is packed. Which keys of a tile a query sees is one 64-bit word.
+   Matmuls run in packed elements of four bytes, each of which holds a k_group: a float, a float rounded to
+   bf16, or a pair in bf16 where the processor multiplies those; a problem says which. */
 #ifndef HEED_CPU_KERNEL_ATTENTION_H
 #define HEED_CPU_KERNEL_ATTENTION_H
 
@@ -16,7 +17,7 @@
 enum {
     TILE = HEED_BLOCK_POSITIONS,
     TILE_VECTORS = TILE / HEED_LANES,
-    BAND = 12 /* rows whose scores are worked on at a time */
+    ROWS_AT_ONCE = 12 /* rows of a row block, whose scores are worked on at a time */
 };
 
 static inline int64_t padded_width(int64_t width)
@@ -28,13 +29,13 @@ typedef struct problem {
     const heed_kernel_args *args;
     const heed_attention_attributes *attributes;
     const heed_gemm_kernels *kernels;
-    const heed_gemm_tiles *tiles;      /* of the products */
+    const heed_gemm_tiles *tiles;      /* of the matmuls */
     heed_gemm_packers packers;         /* of their operands */
-    int steps;                         /* of a product, in one packed element: 1 or 2 */
-    bool rounded;                      /* operands are rounded to bf16 */
+    int k_group;                       /* values of k in one packed element: 1 or 2 */
+    bool bf16;                         /* operands are rounded to bf16 */
     const heed_operand *q, *k, *v, *sequences, *query_index, *key_index, *block_table;
-    const float *slopes;   /* of the heads; NULL without ALiBi */
-    bool bent;             /* scores are more than a positive scale times q.k */
+    const float *slopes;   /* ALiBi's per-head slopes; NULL if the model does not use ALiBi */
+    bool biased;           /* scores need a bias, a soft cap or a scale that is not positive */
     int group;             /* query heads to a key/value head */
     int64_t width, padded; /* of a head; rounded up to whole vectors on any instruction set */
     int64_t packed;        /* elements of a packed row of a head, rounded up likewise */
@@ -45,30 +46,30 @@ typedef struct sequence { int64_t number; heed_sequence of; } sequence;
 static inline problem problem_of(const heed_kernel_args *args)
 {
     const heed_attention_attributes *attributes = args->attributes;
-    const heed_operand *slopes = optional_input(args, HEED_ATTENTION_SLOPES);
+    const heed_operand *slopes = heed_optional(args, HEED_ATTENTION_SLOPES);
     const heed_gemm_kernels *kernels = heed_gemm_kernels_for(args->isa);
     const heed_gemm_pair_kernels *pairs = attributes->rounded ? heed_gemm_pair_kernels_for(args->isa) : NULL;
-    problem p = {.slopes = slopes ? slopes->data : NULL, .bent = slopes || attributes->soft_cap > 0 || !(attributes->scale > 0),
+    problem p = {.slopes = slopes ? slopes->data : NULL, .biased = slopes || attributes->soft_cap > 0 || !(attributes->scale > 0),
         .args = args, .attributes = attributes, .kernels = kernels, .tiles = &kernels->tile[HEED_GEMM_F32],
-        .packers = kernels->floats, .steps = 1, .rounded = attributes->rounded,
+        .packers = kernels->floats, .k_group = 1, .bf16 = attributes->rounded,
         .q = &args->in[HEED_ATTENTION_Q], .k = &args->in[HEED_ATTENTION_K], .v = &args->in[HEED_ATTENTION_V],
-        .sequences = &args->in[HEED_ATTENTION_SEQUENCES], .query_index = optional_input(args, HEED_ATTENTION_QUERY_INDEX),
-        .key_index = optional_input(args, HEED_ATTENTION_KEY_INDEX), .block_table = optional_input(args, HEED_ATTENTION_BLOCK_TABLE),
+        .sequences = &args->in[HEED_ATTENTION_SEQUENCES], .query_index = heed_optional(args, HEED_ATTENTION_QUERY_INDEX),
+        .key_index = heed_optional(args, HEED_ATTENTION_KEY_INDEX), .block_table = heed_optional(args, HEED_ATTENTION_BLOCK_TABLE),
         .group = attributes->heads / attributes->kv_heads, .width = attributes->head_width, .padded = padded_width(attributes->head_width)};
-    if (p.rounded) p.packers = kernels->rounded;
+    if (p.bf16) p.packers = kernels->bf16;
     if (pairs) {
         p.tiles = &pairs->tile;
         p.packers = pairs->pairs;
-        p.steps = 2;
+        p.k_group = 2;
     }
-    p.packed = padded_width((p.width + p.steps - 1) / p.steps);
+    p.packed = padded_width((p.width + p.k_group - 1) / p.k_group);
     return p;
 }
 
-/* Packed elements that hold `steps` steps. */
-static inline int64_t elements_of(const problem *p, int64_t steps)
+/* Packed elements that hold `depth` values of k. */
+static inline int64_t k_groups_of(const problem *p, int64_t depth)
 {
-    return (steps + p->steps - 1) / p->steps;
+    return (depth + p->k_group - 1) / p->k_group;
 }
 
 static inline sequence sequence_at(const problem *p, int64_t number)
@@ -100,19 +101,19 @@ typedef struct key_tile {
     int count;
     bool whole;                 /* none is hidden: key j stands in row base + j */
     bool consecutive;           /* mask indices go up by one */
-    int64_t smallest, largest;  /* mask index */
+    int64_t min_index, max_index; /* of the mask */
     int32_t index[TILE];
-    uint8_t place[TILE];        /* position in the tile */
+    uint8_t position[TILE];     /* in the tile */
 } key_tile;
 
-/* First row of tile `number` in k and v; -1 when the block table leads outside. */
+/* First row of tile `number` in k and v; -1 when the page table leads outside. */
 static inline int64_t tile_row(const problem *p, const sequence *s, int64_t number)
 {
     const heed_operand *table = p->block_table;
     if (!table) return s->of.key_start + number * TILE;
     if (s->of.table_row < 0 || s->of.table_row >= table->shape.dim[0] || number >= table->shape.dim[1]) return -1;
-    int64_t block = ((const int32_t *)table->data)[s->of.table_row * table->row_stride + number];
-    return block >= 0 && (block + 1) * TILE <= p->k->shape.dim[0] ? block * TILE : -1;
+    int64_t page = ((const int32_t *)table->data)[s->of.table_row * table->row_stride + number];
+    return page >= 0 && (page + 1) * TILE <= p->k->shape.dim[0] ? page * TILE : -1;
 }
 
 static inline void find_tile(const problem *p, const sequence *s, int64_t number, key_tile *tile)
@@ -123,12 +124,12 @@ static inline void find_tile(const problem *p, const sequence *s, int64_t number
     if (!p->key_index) { /* a key's index is its place */
         for (int j = 0; j < TILE; j++) {
             tile->index[j] = (int32_t)(first + j);
-            tile->place[j] = (uint8_t)j;
+            tile->position[j] = (uint8_t)j;
         }
         tile->count = positions > 0 ? (int)positions : 0;
         tile->whole = tile->consecutive = true;
-        tile->smallest = tile->count ? first : 0;
-        tile->largest = tile->count ? first + positions - 1 : 0;
+        tile->min_index = tile->count ? first : 0;
+        tile->max_index = tile->count ? first + positions - 1 : 0;
         return;
     }
     tile->count = 0;
@@ -136,17 +137,17 @@ static inline void find_tile(const problem *p, const sequence *s, int64_t number
         int32_t index = integer_at(p->key_index, tile->base + j);
         if (index < 0) continue;
         tile->index[tile->count] = index;
-        tile->place[tile->count++] = (uint8_t)j;
+        tile->position[tile->count++] = (uint8_t)j;
     }
     tile->whole = tile->count == positions;
     tile->consecutive = true;
-    tile->smallest = tile->count ? tile->index[0] : 0;
-    tile->largest = tile->smallest;
+    tile->min_index = tile->count ? tile->index[0] : 0;
+    tile->max_index = tile->min_index;
     for (int j = 1; j < tile->count; j++) {
         int64_t index = tile->index[j];
         tile->consecutive = tile->consecutive && index == tile->index[j - 1] + 1;
-        tile->smallest = index < tile->smallest ? index : tile->smallest;
-        tile->largest = index > tile->largest ? index : tile->largest;
+        tile->min_index = index < tile->min_index ? index : tile->min_index;
+        tile->max_index = index > tile->max_index ? index : tile->max_index;
     }
 }
 
@@ -159,11 +160,11 @@ static inline uint64_t bits_between(int64_t first, int64_t last)
 /* Bit j: key j of the tile is seen from these mask indices. */
 static inline uint64_t seen_keys(const key_tile *tile, span s)
 {
-    if (tile->count == 0 || tile->largest < s.first || tile->smallest > s.last) return 0;
-    if (tile->smallest >= s.first && tile->largest <= s.last) return bits_between(0, tile->count - 1);
+    if (tile->count == 0 || tile->max_index < s.first || tile->min_index > s.last) return 0;
+    if (tile->min_index >= s.first && tile->max_index <= s.last) return bits_between(0, tile->count - 1);
     if (tile->consecutive) {
-        const int64_t low = s.first > tile->smallest ? s.first - tile->smallest : 0;
-        const int64_t high = s.last < tile->largest ? s.last - tile->smallest : tile->count - 1;
+        const int64_t low = s.first > tile->min_index ? s.first - tile->min_index : 0;
+        const int64_t high = s.last < tile->max_index ? s.last - tile->min_index : tile->count - 1;
         return bits_between(low, high);
     }
     uint64_t seen = 0;
@@ -197,32 +198,32 @@ static inline void reachable_tiles(const problem *p, const sequence *s, int64_t 
     if (high < s->of.keys) *end = high < 0 ? 0 : high / TILE + 1;
 }
 
-/* to (rows,vectors) = [to +] a (rows,depth) b (depth,vectors), one ascending chain per element; b's rows lie b_step apart. Extents of a
-   and b count packed elements. */
-typedef struct { const float *a; ptrdiff_t a_row, a_step; const float *b; ptrdiff_t b_step; int64_t depth; float *to; ptrdiff_t to_row; bool add; } small_product;
+/* to (rows,vectors) = [to +] a (rows,depth) b (depth,vectors), one accumulator per element, k ascending; b's
+   rows lie b_step apart. Extents of a and b count packed elements. */
+typedef struct { const float *a; ptrdiff_t a_row, a_step; const float *b; ptrdiff_t b_step; int64_t depth; float *to; ptrdiff_t to_row; bool add; } small_matmul;
 
 /* Width index of the tile for `rows` rows: the widest, unless a narrower one takes more of them at once. */
 static inline int choose_tile(const problem *p, int rows, int vectors)
 {
-    int shape = HEED_GEMM_WIDTHS - 1, tall = rows < p->kernels->rows ? rows : p->kernels->rows;
+    int shape = HEED_GEMM_WIDTHS - 1, height = rows < p->kernels->mr ? rows : p->kernels->mr;
     while ((1 << shape) > vectors || !(*p->tiles)[shape][1]) shape--;
-    if (shape > 1 && !(*p->tiles)[shape][tall] && (*p->tiles)[1][tall]) shape = 1;
+    if (shape > 1 && !(*p->tiles)[shape][height] && (*p->tiles)[1][height]) shape = 1;
     return shape;
 }
 
-static inline void multiply(const problem *p, int rows, int vectors, const small_product *x)
+static inline void multiply(const problem *p, int rows, int vectors, const small_matmul *x)
 {
     for (int v = 0; v < vectors;) {
         int shape = choose_tile(p, rows, vectors - v);
         for (int r = 0; r < rows;) {
-            int tall = rows - r < p->kernels->rows ? rows - r : p->kernels->rows;
-            while (!(*p->tiles)[shape][tall]) tall--;
+            int height = rows - r < p->kernels->mr ? rows - r : p->kernels->mr;
+            while (!(*p->tiles)[shape][height]) height--;
             float *to = x->to + r * x->to_row + v * HEED_LANES;
             heed_gemm_tile tile = {.a = x->a + r * x->a_row, .a_row = x->a_row, .a_step = x->a_step, .b = x->b + v * HEED_LANES,
                 .b_panel = HEED_GEMM_PANEL_VECTORS * HEED_LANES, .b_step = x->b_step, .depth = x->depth, .from = x->add ? to : NULL,
                 .to = to, .from_stride = x->to_row, .to_stride = x->to_row};
-            (*p->tiles)[shape][tall](&tile);
-            r += tall;
+            (*p->tiles)[shape][height](&tile);
+            r += height;
         }
         v += 1 << shape;
     }
@@ -231,15 +232,12 @@ static inline void multiply(const problem *p, int rows, int vectors, const small
 /* Rows of floats, or of packed elements, in a copy or where they are. */
 typedef struct { const float *data; ptrdiff_t stride; } view;
 
-/* Rows of elements of a head in memory. */
-typedef struct { const void *data; heed_gemm_type type; ptrdiff_t stride; } stored;
-
 static inline const void *element_of(const heed_operand *x, int64_t row, int64_t column)
 {
     return (const char *)x->data + (row * x->row_stride + column) * (x->dtype == HEED_F32 ? 4 : 2);
 }
 
-/* One row of a head as floats, zeros behind the width. */
+/* One row of a head as floats, zeros after the width. */
 static inline void widen_row(const problem *p, const heed_operand *x, int64_t row, int kv_head, float *out)
 {
     if (x->dtype == HEED_I8) {
@@ -247,38 +245,44 @@ static inline void widen_row(const problem *p, const heed_operand *x, int64_t ro
         for (int64_t e = p->width; e < p->padded; e++) out[e] = 0;
         return;
     }
-    p->kernels->floats.straight(out, (int)p->padded, element_of(x, row, kv_head * p->width), heed_gemm_type_of(x->dtype), x->row_stride, 1, (int)p->width);
+    const heed_gemm_rows source = {element_of(x, row, kv_head * p->width), heed_gemm_type_of(x->dtype), x->row_stride};
+    p->kernels->floats.pack_n(out, (int)p->padded, source, 1, (int)p->width);
 }
 
-/* The visible keys of a tile, one behind the other: where they are when none is hidden and their type can be packed, else as floats in `room` (64,P). */
-static inline stored visible_rows(const problem *p, const heed_operand *x, const key_tile *tile, int kv_head, float *room)
+/* The visible keys of a tile, one after the other: where they are when none is hidden and their type can be packed, else as floats in `room` (64,P). */
+static inline heed_gemm_rows visible_rows(const problem *p, const heed_operand *x, const key_tile *tile, int kv_head, float *room)
 {
-    if (tile->whole && x->dtype != HEED_I8) return (stored){element_of(x, tile->base, kv_head * p->width), heed_gemm_type_of(x->dtype), x->row_stride};
-    for (int j = 0; j < tile->count; j++) widen_row(p, x, tile->base + tile->place[j], kv_head, room + j * p->padded);
-    return (stored){room, HEED_GEMM_F32, p->padded};
+    if (tile->whole && x->dtype != HEED_I8) return (heed_gemm_rows){element_of(x, tile->base, kv_head * p->width), heed_gemm_type_of(x->dtype), x->row_stride};
+    for (int j = 0; j < tile->count; j++) widen_row(p, x, tile->base + tile->position[j], kv_head, room + j * p->padded);
+    return (heed_gemm_rows){room, HEED_GEMM_F32, p->padded};
 }
 
 /* The right operand of a sum over keys: out (keys,P). */
-static inline void pack_rows(const problem *p, stored x, int64_t keys, float *out)
+static inline void pack_rows(const problem *p, heed_gemm_rows x, int64_t keys, float *out)
 {
-    p->packers.straight(out, (int)p->padded, x.data, x.type, x.stride, keys, (int)p->width);
+    p->packers.pack_n(out, (int)p->padded, x, keys, (int)p->width);
 }
 
-/* The right operand of a sum over channels: out (E,64), zeros behind the last key. */
-static inline void pack_columns(const problem *p, stored x, int keys, float *out)
+/* The right operand of a sum over channels: out (E,64), zeros after the last key. */
+static inline void pack_columns(const problem *p, heed_gemm_rows x, int keys, float *out)
 {
-    p->packers.transposing(out, TILE, x.data, x.type, x.stride, p->width, keys);
+    p->packers.pack_t(out, TILE, x, p->width, keys);
 }
 
-/* Rows of a unit are pairs: row r is query r / group of the sequence under head kv_head * group + r % group. Rows [first, first + count)
-   of x as floats, in place where they are evenly spaced, else in `room` (count,P); `whole`: they have to be whole vectors, zeros behind
-   the width. */
-static inline view query_rows(const problem *p, const heed_operand *x, const sequence *s, int kv_head, int64_t first, int64_t count, bool whole, float *room)
+/* Rows of a query block are pairs: row r is query r / group of the sequence under head kv_head * group + r % group. */
+typedef struct { const sequence *s; int kv_head; int64_t first, count; } pair_rows;
+
+/* These rows of x as floats, in place where they are evenly spaced, else in `room` (count,P); `whole`: they
+   have to be whole vectors, zeros after the width. */
+static inline view query_rows(const problem *p, const heed_operand *x, const pair_rows *rows, bool whole, float *room)
 {
+    const sequence *s = rows->s;
+    const int kv_head = rows->kv_head;
+    const int64_t left = p->width;
     if (p->group == 1 && (!whole || p->width == p->padded))
-        return (view){float_row(x, s->of.query_start + first) + kv_head * p->width, x->row_stride};
+        return (view){float_row(x, s->of.query_start + rows->first) + kv_head * p->width, x->row_stride};
     float *out = room;
-    int64_t query = first / p->group, head = first % p->group, left = p->width;
+    int64_t query = rows->first / p->group, head = rows->first % p->group, count = rows->count;
     for (; count > 0; count--, out += p->padded) {
         const float *from = float_row(x, s->of.query_start + query) + (kv_head * p->group + head) * left;
         for (int64_t e = 0; e < p->padded; e += HEED_LANES) heed_v_store(out + e, load_some(from + e, left - e));
@@ -293,12 +297,12 @@ static inline view query_rows(const problem *p, const heed_operand *x, const seq
 /* Rows as the left operand of a sum over their channels, in `room` (rows,packed) unless floats will do. */
 static inline view packed_rows(const problem *p, view x, int64_t rows, float *room)
 {
-    if (!p->rounded) return x;
-    p->packers.lengthwise(room, (int)p->packed, x.data, HEED_GEMM_F32, x.stride, rows, (int)p->width);
+    if (!p->bf16) return x;
+    p->packers.pack_a(room, (int)p->packed, (heed_gemm_rows){x.data, HEED_GEMM_F32, x.stride}, rows, (int)p->width);
     return (view){room, p->packed};
 }
 
-/* What ALiBi adds to the scores of `head` against the tile: scale * slope * (key - query); rounded, a difference of bf16 products. */
+/* What ALiBi adds to the scores of `head` against the tile: scale * slope * (key - query), or a difference of products in bf16. */
 static inline void alibi_row(const problem *p, const key_tile *tile, int64_t query, int head, int vectors, float *biases)
 {
     const heed_attention_attributes *a = p->attributes;
@@ -312,23 +316,27 @@ static inline void alibi_row(const problem *p, const key_tile *tile, int64_t que
     for (int v = 0; v < vectors; v++) heed_v_store(biases + v * HEED_LANES, heed_v_mul(factor, heed_v_load(biases + v * HEED_LANES)));
 }
 
-/* q.k of one query and head become scores: scaled, capped, biased. steps, if not NULL, receives d score / d q.k. */
-static inline void bend_scores(const problem *p, const key_tile *tile, int64_t query, int head, int vectors, float *scores, float *steps)
+/* The mask index of a query, and one of its heads. */
+typedef struct { int64_t query; int head; } query_head;
+
+/* q.k of one query and head become scores: scaled, capped, biased. `derivatives`, if not NULL, receives
+   d score / d q.k. */
+static inline void bias_scores(const problem *p, const key_tile *tile, query_head of, int vectors, float *scores, float *derivatives)
 {
     const heed_attention_attributes *a = p->attributes;
     const heed_v one = heed_v_set(1), scale = heed_v_set(a->scale), cap = heed_v_set(a->soft_cap);
     float biases[TILE];
-    if (p->slopes) alibi_row(p, tile, query, head, vectors, biases);
+    if (p->slopes) alibi_row(p, tile, of.query, of.head, vectors, biases);
     for (int at = 0; at < vectors * HEED_LANES; at += HEED_LANES) {
-        heed_v x = heed_v_mul(heed_v_load(scores + at), scale), step = scale;
+        heed_v x = heed_v_mul(heed_v_load(scores + at), scale), derivative = scale;
         if (a->soft_cap > 0) {
             heed_v t = heed_v_tanh(heed_v_div(x, cap));
             x = heed_v_mul(cap, t);
-            step = heed_v_mul(scale, heed_v_mul(heed_v_sub(one, t), heed_v_add(one, t)));
+            derivative = heed_v_mul(scale, heed_v_mul(heed_v_sub(one, t), heed_v_add(one, t)));
         }
         if (p->slopes) x = heed_v_add(x, heed_v_load(biases + at));
         heed_v_store(scores + at, x);
-        if (steps) heed_v_store(steps + at, step);
+        if (derivatives) heed_v_store(derivatives + at, derivative);
     }
 }
 
@@ -343,24 +351,24 @@ HEED_INLINE heed_v short_exp2(heed_v x)
     return heed_v_scale(heed_v_fma(heed_v_polynomial(r, q, 4), r, heed_v_set(1)), n);
 }
 
-/* exp(scale * score - shift): what a row multiplies its values by. */
-typedef struct { heed_v scale, shift; bool rounded; } weigher;
+/* Softmax weights exp(scale * score - shift): what a row multiplies its values by. */
+typedef struct { heed_v scale, shift; bool bf16; } weight_scale;
 
-HEED_INLINE weigher weigher_of(const problem *p, float scale, float shift)
+HEED_INLINE weight_scale weight_scale_of(const problem *p, float scale, float shift)
 {
     const float log2_e = 0x1.715476p+0f;
-    return p->rounded ? (weigher){heed_v_set(scale * log2_e), heed_v_set(-shift * log2_e), true} : (weigher){heed_v_set(scale), heed_v_set(shift), false};
+    return p->bf16 ? (weight_scale){heed_v_set(scale * log2_e), heed_v_set(-shift * log2_e), true} : (weight_scale){heed_v_set(scale), heed_v_set(shift), false};
 }
 
-HEED_INLINE heed_v weight_of(const weigher *w, heed_v score)
+HEED_INLINE heed_v weight_of(const weight_scale *w, heed_v score)
 {
-    return w->rounded ? short_exp2(heed_v_fma(score, w->scale, w->shift)) : heed_v_exp(heed_v_sub(heed_v_mul(score, w->scale), w->shift));
+    return w->bf16 ? short_exp2(heed_v_fma(score, w->scale, w->shift)) : heed_v_exp(heed_v_sub(heed_v_mul(score, w->scale), w->shift));
 }
 
 /* No NaN and no infinity in a packed right operand of n elements. */
 static inline bool all_finite(const problem *p, const float *x, int64_t n)
 {
-    const uint32_t high = 0x7F800000u, low = p->steps > 1 ? 0x7F80u : 0;
+    const uint32_t high = 0x7F800000u, low = p->k_group > 1 ? 0x7F80u : 0;
     uint32_t found = 0;
     for (int64_t i = 0; i < n; i++) {
         uint32_t bits;

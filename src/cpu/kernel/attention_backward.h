@@ -15,22 +15,22 @@ enum { BLOCK_ROWS = 96, KEYS_AT_ONCE = 12, TOGETHER = 8 };
 typedef struct backward_scratch {
     float *key_columns, *value_columns;         /* (E,64) */
     float *key_rows, *dkeys, *dvalues, *spare;  /* (64,P) */
-    float *rows, *rounded;                      /* (rows,P): q or dy as floats; dy as the products see it */
-    float *queries, *slopes;                    /* (rows of the head,packed): q, dy; left operands, unless they are used in place */
-    float *query_steps, *slope_steps;           /* (rows of the head,P): q, dy; right operands of sums over queries */
+    float *rows, *dy_bf16;                      /* (rows,P): q or dy as floats; dy as the matmuls see it */
+    float *queries, *dy;                        /* (rows of the head,packed): q, dy; left operands, unless they are used in place */
+    float *query_groups, *dy_groups;            /* (rows of the head,P): q, dy; right operands of sums over queries */
     float *weights, *dscores;                   /* (rows,64): p f, ds scale */
-    float *weight_steps, *dscore_steps;         /* (rows,64): the same, transposed left operands of sums over queries */
-    float *dscore_rows;                         /* (BAND,64): the same, left operand of a sum over keys */
+    float *weight_groups, *dscore_groups;       /* (rows,64): the same, transposed left operands of sums over queries */
+    float *dscore_rows;                         /* (ROWS_AT_ONCE,64): the same, left operand of a sum over keys */
     float *inner;                               /* (rows of the head): D */
     float *lse;                                 /* (rows) */
-    float *band;                                /* (BAND,P) */
+    float *dq_rows;                             /* (ROWS_AT_ONCE,P) */
     uint64_t *seen;                             /* (rows) */
 } backward_scratch;
 
 /* q and dy are operands where they lie: evenly spaced whole vectors of floats. */
 static inline bool in_place(const problem *p)
 {
-    return !p->rounded && p->group == 1 && p->padded == p->width;
+    return !p->bf16 && p->group == 1 && p->padded == p->width;
 }
 
 /* Cuts `memory` (NULL: only measures) and returns the bytes. */
@@ -39,12 +39,12 @@ static inline size_t backward_layout(const problem *p, char *memory, backward_sc
     const int64_t padded = p->padded, columns = p->width * TILE, keys = padded * TILE, rows = padded * BLOCK_ROWS, square = BLOCK_ROWS * TILE;
     const int64_t all = (heed_shape_rows(p->q->shape) * p->group + BLOCK_ROWS - 1) / BLOCK_ROWS * BLOCK_ROWS;
     const int64_t left = in_place(p) ? 0 : all * p->packed;
-    const int64_t right = p->rounded ? elements_of(p, all) * padded : 0;
-    const int64_t rounded_rows = p->rounded ? rows : 0;
+    const int64_t right = p->bf16 ? k_groups_of(p, all) * padded : 0;
+    const int64_t rounded_rows = p->bf16 ? rows : 0;
     const struct { float **place; int64_t count; } pieces[] = {{&s->key_columns, columns}, {&s->value_columns, columns}, {&s->key_rows, keys},
-        {&s->dkeys, keys}, {&s->dvalues, keys}, {&s->spare, keys}, {&s->rows, rows}, {&s->rounded, rounded_rows}, {&s->queries, left}, {&s->slopes, left}, {&s->query_steps, right},
-        {&s->slope_steps, right}, {&s->weights, square}, {&s->dscores, square}, {&s->weight_steps, square}, {&s->dscore_steps, square},
-        {&s->dscore_rows, BAND * TILE}, {&s->inner, all + TOGETHER}, {&s->lse, BLOCK_ROWS}, {&s->band, BAND * padded}};
+        {&s->dkeys, keys}, {&s->dvalues, keys}, {&s->spare, keys}, {&s->rows, rows}, {&s->dy_bf16, rounded_rows}, {&s->queries, left}, {&s->dy, left}, {&s->query_groups, right},
+        {&s->dy_groups, right}, {&s->weights, square}, {&s->dscores, square}, {&s->weight_groups, square}, {&s->dscore_groups, square},
+        {&s->dscore_rows, ROWS_AT_ONCE * TILE}, {&s->inner, all + TOGETHER}, {&s->lse, BLOCK_ROWS}, {&s->dq_rows, ROWS_AT_ONCE * padded}};
     size_t at = 0;
     for (size_t i = 0; i < sizeof pieces / sizeof *pieces; i++, at = (at + 63) & ~(size_t)63) {
         if (memory) *pieces[i].place = (float *)(memory + at);
@@ -54,32 +54,33 @@ static inline size_t backward_layout(const problem *p, char *memory, backward_sc
     return at + BLOCK_ROWS * sizeof(uint64_t);
 }
 
-typedef struct backward_unit {
+typedef struct backward_head {
     const problem *p;
     const sequence *s;
     backward_scratch *scratch;
     key_tile tile;
     view keys;                        /* of the tile, right operand of a sum over keys */
-    view queries, slopes;             /* of the head: q and dy, left operands */
-    view query_steps, slope_steps;    /* the same, right operands */
+    view queries, dy;                 /* of the head: q and dy, left operands */
+    view query_groups, dy_groups;    /* the same, right operands */
     int64_t number;     /* of the tile */
     int kv_head;
     bool fresh;         /* nothing was added to dkeys and dvalues of this tile */
     bool add;           /* dk and dv are added to: sequences share keys */
-} backward_unit;
+} backward_head;
 
-static inline int64_t query_row(const backward_unit *u, int64_t row)
+static inline int64_t query_row(const backward_head *u, int64_t row)
 {
     return u->s->of.query_start + row / u->p->group;
 }
 
-static inline int64_t query_column(const backward_unit *u, int64_t row)
+static inline int64_t query_column(const backward_head *u, int64_t row)
 {
     return (u->kv_head * u->p->group + row % u->p->group) * u->p->width;
 }
 
-/* D = y.dy of a few rows, each one chain over the channels as dy.v is: what rounding does to both is then alike, and a row that sees a
-   single key, whose y is that key's v, gets a gradient of exactly 0. Rows side by side hide the latency of the chains. */
+/* D = y.dy of a few rows, each summed over the channels in one accumulator as dy.v is: rounding then treats both
+   alike, and a row that sees a single key, whose y is that key's v, gets a gradient of exactly 0. Rows side by
+   side hide the latency of the accumulators. */
 static inline void inner_products(const float *const *a, const float *const *b, int rows, int64_t width, float *sums)
 {
     float sum[TOGETHER] = {0};
@@ -92,54 +93,62 @@ static inline void inner_products(const float *const *a, const float *const *b, 
     for (int i = 0; i < rows; i++) sums[i] = sum[i];
 }
 
-/* D of rows [first, first + rows), with dy as the products see it. */
-static inline void find_inner(const backward_unit *u, int64_t first, int64_t rows)
+/* D of rows [first, first + rows), with dy as the matmuls see it. */
+static inline void find_inner(const backward_head *u, int64_t first, int64_t rows)
 {
     const problem *p = u->p;
-    const heed_operand *y = &p->args->in[HEED_ATTENTION_Y], *dy = &p->args->in[HEED_ATTENTION_DY];
-    view slopes = query_rows(p, dy, u->s, u->kv_head, first, rows, true, u->scratch->rows);
-    if (p->rounded) {
-        p->kernels->rounded.straight(u->scratch->rounded, (int)p->padded, slopes.data, HEED_GEMM_F32, slopes.stride, rows, (int)p->width);
-        slopes = (view){u->scratch->rounded, p->padded};
+    const heed_operand *y = &p->args->in[HEED_ATTENTION_Y];
+    const pair_rows pairs = {u->s, u->kv_head, first, rows};
+    view dy = query_rows(p, &p->args->in[HEED_ATTENTION_DY], &pairs, true, u->scratch->rows);
+    if (p->bf16) {
+        const heed_gemm_rows floats = {dy.data, HEED_GEMM_F32, dy.stride};
+        p->kernels->bf16.pack_n(u->scratch->dy_bf16, (int)p->padded, floats, rows, (int)p->width);
+        dy = (view){u->scratch->dy_bf16, p->padded};
     }
     for (int64_t r = 0; r < rows; r += TOGETHER) {
         int count = (int)(rows - r < TOGETHER ? rows - r : TOGETHER);
-        const float *from[TOGETHER], *slope[TOGETHER];
+        const float *y_row[TOGETHER], *dy_row[TOGETHER];
         for (int i = 0; i < count; i++) {
             int64_t row = first + r + i;
-            from[i] = float_row(y, query_row(u, row)) + query_column(u, row);
-            slope[i] = slopes.data + (r + i) * slopes.stride;
+            y_row[i] = float_row(y, query_row(u, row)) + query_column(u, row);
+            dy_row[i] = dy.data + (r + i) * dy.stride;
         }
-        inner_products(from, slope, count, p->width, u->scratch->inner + first + r);
+        inner_products(y_row, dy_row, count, p->width, u->scratch->inner + first + r);
     }
 }
 
+/* Rows as the left and as the right operand of matmuls. */
+typedef struct { view left, right; } operand_pair;
+
 /* All rows of the head's q or dy as operands, once for all tiles of keys: block after block, while its floats are at hand. */
-static inline void load_operands(const backward_unit *u, const heed_operand *x, int64_t rows, float *left_room, float *right_room, view *left, view *right)
+static inline operand_pair load_operands(const backward_head *u, const heed_operand *x, int64_t rows, float *left_room, float *right_room)
 {
     const problem *p = u->p;
+    pair_rows pairs = {u->s, u->kv_head, 0, rows};
     if (in_place(p)) {
-        *left = *right = query_rows(p, x, u->s, u->kv_head, 0, rows, true, NULL);
-        return;
+        const view all = query_rows(p, x, &pairs, true, NULL);
+        return (operand_pair){all, all};
     }
-    *left = (view){left_room, p->packed};
-    *right = p->rounded ? (view){right_room, p->padded} : *left;
+    const view left = {left_room, p->packed}, right = {right_room, p->padded};
     for (int64_t first = 0; first < rows; first += BLOCK_ROWS) {
         const int64_t count = rows - first < BLOCK_ROWS ? rows - first : BLOCK_ROWS;
-        const view floats = query_rows(p, x, u->s, u->kv_head, first, count, true, p->rounded ? u->scratch->rows : left_room + first * p->packed);
-        if (!p->rounded) continue;
+        pairs.first = first;
+        pairs.count = count;
+        const view floats = query_rows(p, x, &pairs, true, p->bf16 ? u->scratch->rows : left_room + first * p->packed);
+        if (!p->bf16) continue;
         packed_rows(p, floats, count, left_room + first * p->packed);
-        pack_rows(p, (stored){floats.data, HEED_GEMM_F32, floats.stride}, count, right_room + first / p->steps * p->padded);
+        pack_rows(p, (heed_gemm_rows){floats.data, HEED_GEMM_F32, floats.stride}, count, right_room + first / p->k_group * p->padded);
     }
+    return (operand_pair){left, p->bf16 ? right : left};
 }
 
 /* Rows [first, ...) of a right operand. */
-static inline view steps_from(const problem *p, view steps, int64_t first)
+static inline view groups_from(const problem *p, view groups, int64_t first)
 {
-    return (view){steps.data + first / p->steps * steps.stride, steps.stride};
+    return (view){groups.data + first / p->k_group * groups.stride, groups.stride};
 }
 
-static inline void load_lse(const backward_unit *u, int64_t first, int64_t rows)
+static inline void load_lse(const backward_head *u, int64_t first, int64_t rows)
 {
     const problem *p = u->p;
     const heed_operand *lse = &p->args->in[HEED_ATTENTION_LSE];
@@ -147,36 +156,37 @@ static inline void load_lse(const backward_unit *u, int64_t first, int64_t rows)
 }
 
 /* q.k and dy.v of one row become p f and ds; hidden keys get zeros. */
-static inline void differentiate_row(const backward_unit *u, int64_t first, int64_t r, int vectors)
+static inline void differentiate_row(const backward_head *u, int64_t first, int64_t r, int vectors)
 {
     const heed_attention_attributes *a = u->p->attributes;
-    float *weights = u->scratch->weights + r * TILE, *dscores = u->scratch->dscores + r * TILE, factors[TILE], drawn[RANDOM_WORDS], steps[TILE];
+    float *weights = u->scratch->weights + r * TILE, *dscores = u->scratch->dscores + r * TILE, factors[TILE], drawn[RANDOM_WORDS], derivatives[TILE];
     const int64_t row = first + r, query = row / u->p->group;
     const int head = u->kv_head * u->p->group + (int)(row % u->p->group);
     if (a->dropout > 0) {
         heed_random_row random = heed_random_row_of(u->p->args->runtime, a->stream, head, u->s->of.sample, (int32_t)(u->s->of.first_index + query));
         dropout_factors(&random, heed_dropout_threshold(a->dropout), 1 / (1 - a->dropout), u->number, drawn);
-        for (int j = 0; j < TILE; j++) factors[j] = j < u->tile.count ? drawn[u->tile.place[j]] : 0;
+        for (int j = 0; j < TILE; j++) factors[j] = j < u->tile.count ? drawn[u->tile.position[j]] : 0;
     }
-    const bool bent = u->p->bent;
-    if (bent) bend_scores(u->p, &u->tile, query_index_at(u->p, u->s, query), head, vectors, weights, steps);
+    const bool biased = u->p->biased;
+    const query_head of = {query_index_at(u->p, u->s, query), head};
+    if (biased) bias_scores(u->p, &u->tile, of, vectors, weights, derivatives);
     hide(weights, vectors, u->scratch->seen[r]);
-    const weigher w = weigher_of(u->p, bent ? 1 : a->scale, u->scratch->lse[r]);
-    const heed_v inner = heed_v_set(u->scratch->inner[row]), scale = heed_v_set(bent ? 1 : a->scale);
+    const weight_scale w = weight_scale_of(u->p, biased ? 1 : a->scale, u->scratch->lse[r]);
+    const heed_v inner = heed_v_set(u->scratch->inner[row]), scale = heed_v_set(biased ? 1 : a->scale);
     for (int v = 0; v < vectors; v++) {
         int at = v * HEED_LANES;
-        heed_v p = weight_of(&w, heed_v_load(weights + at)), along = heed_v_load(dscores + at), dropped = p;
+        heed_v p = weight_of(&w, heed_v_load(weights + at)), dp = heed_v_load(dscores + at), dropped = p;
         if (a->dropout > 0) {
             heed_v f = heed_v_load(factors + at);
-            along = heed_v_mul(along, f);
+            dp = heed_v_mul(dp, f);
             dropped = heed_v_mul(p, f);
         }
         heed_v_store(weights + at, dropped);
-        heed_v_store(dscores + at, heed_v_mul(heed_v_mul(p, bent ? heed_v_load(steps + at) : scale), heed_v_sub(along, inner)));
+        heed_v_store(dscores + at, heed_v_mul(heed_v_mul(p, biased ? heed_v_load(derivatives + at) : scale), heed_v_sub(dp, inner)));
     }
 }
 
-static inline void clear_weights(const backward_unit *u, int64_t r, int vectors)
+static inline void clear_weights(const backward_head *u, int64_t r, int vectors)
 {
     for (int v = vectors; v < TILE_VECTORS; v++) {
         heed_v_store(u->scratch->weights + r * TILE + v * HEED_LANES, heed_v_zero());
@@ -184,43 +194,43 @@ static inline void clear_weights(const backward_unit *u, int64_t r, int vectors)
     }
 }
 
-/* dq of rows [r, r + rows) += ds times keys [low, high): straight into dq where its rows are evenly spaced whole vectors. */
-static inline void add_to_queries(const backward_unit *u, int64_t first, int64_t r, int rows, int low, int high)
+/* dq of rows [r, r + rows) += ds times keys [low, high): direct into dq where its rows are evenly spaced whole vectors. */
+static inline void add_to_queries(const backward_head *u, int64_t first, int64_t r, int rows, int low, int high)
 {
     const problem *p = u->p;
     backward_scratch *s = u->scratch;
-    bool straight = p->group == 1 && p->padded == p->width;
+    bool direct = p->group == 1 && p->padded == p->width;
     float *dq = float_row(&p->args->out[0], query_row(u, first + r)) + query_column(u, first + r);
     const float *dscores = s->dscores + r * TILE;
     ptrdiff_t stride = TILE;
-    if (p->rounded) {
-        stride = padded_width(elements_of(p, high));
-        p->packers.lengthwise(s->dscore_rows, (int)stride, dscores, HEED_GEMM_F32, TILE, rows, high);
+    if (p->bf16) {
+        stride = padded_width(k_groups_of(p, high));
+        p->packers.pack_a(s->dscore_rows, (int)stride, (heed_gemm_rows){dscores, HEED_GEMM_F32, TILE}, rows, high);
         dscores = s->dscore_rows;
     }
-    const int64_t begin = low / p->steps, end = elements_of(p, high);
-    small_product sums = {.a = dscores + begin, .a_row = stride, .a_step = 1, .b = u->keys.data + begin * u->keys.stride,
-        .b_step = u->keys.stride, .depth = end - begin, .to = s->band, .to_row = p->padded, .add = straight};
-    if (straight) {
+    const int64_t begin = low / p->k_group, end = k_groups_of(p, high);
+    small_matmul sums = {.a = dscores + begin, .a_row = stride, .a_step = 1, .b = u->keys.data + begin * u->keys.stride,
+        .b_step = u->keys.stride, .depth = end - begin, .to = s->dq_rows, .to_row = p->padded, .add = direct};
+    if (direct) {
         sums.to = dq;
         sums.to_row = p->args->out[0].row_stride;
     }
     multiply(p, rows, (int)(p->padded / HEED_LANES), &sums);
-    for (int i = 0; i < rows && !straight; i++) {
+    for (int i = 0; i < rows && !direct; i++) {
         float *to = float_row(&p->args->out[0], query_row(u, first + r + i)) + query_column(u, first + r + i);
         for (int64_t e = 0; e < p->width; e += HEED_LANES)
-            store_some(to + e, heed_v_add(load_some(to + e, p->width - e), heed_v_load(s->band + i * p->padded + e)), p->width - e);
+            store_some(to + e, heed_v_add(load_some(to + e, p->width - e), heed_v_load(s->dq_rows + i * p->padded + e)), p->width - e);
     }
 }
 
 /* What the next band of rows reads and adds to comes from further away meanwhile. Always inline: gcc drops calls of functions that only fetch. */
-HEED_INLINE void fetch_rows(const backward_unit *u, int64_t row, int64_t end)
+HEED_INLINE void fetch_rows(const backward_head *u, int64_t row, int64_t end)
 {
     enum { LINE = 64 / sizeof(float) };
     const problem *p = u->p;
-    const int64_t packed = elements_of(p, p->width);
+    const int64_t packed = k_groups_of(p, p->width);
     for (; row < end; row++) {
-        const float *q = u->queries.data + row * u->queries.stride, *dy = u->slopes.data + row * u->slopes.stride;
+        const float *q = u->queries.data + row * u->queries.stride, *dy = u->dy.data + row * u->dy.stride;
         const float *dq = float_row(&p->args->out[0], query_row(u, row)) + query_column(u, row);
         for (int64_t e = 0; e < packed; e += LINE) {
             __builtin_prefetch(q + e, 0, 2);
@@ -231,7 +241,7 @@ HEED_INLINE void fetch_rows(const backward_unit *u, int64_t row, int64_t end)
 }
 
 /* Weights and ds of rows [r, r + rows) of the block that begins at row `first`, and what they add to dq. */
-static inline void differentiate_band(const backward_unit *u, int64_t first, int64_t r, int rows)
+static inline void differentiate_rows(const backward_head *u, int64_t first, int64_t r, int rows)
 {
     const problem *p = u->p;
     backward_scratch *s = u->scratch;
@@ -240,14 +250,14 @@ static inline void differentiate_band(const backward_unit *u, int64_t first, int
     int vectors = any ? (64 - __builtin_clzll(any) + HEED_LANES - 1) / HEED_LANES : 0;
     for (int i = 0; i < rows; i++) clear_weights(u, r + i, s->seen[r + i] ? vectors : 0);
     if (!any) return;
-    small_product scores = {.a = u->queries.data + (first + r) * u->queries.stride, .a_row = u->queries.stride, .a_step = 1, .b = s->key_columns, .b_step = TILE,
-        .depth = elements_of(p, p->width), .to = s->weights + r * TILE, .to_row = TILE}, along = scores;
-    along.a = u->slopes.data + (first + r) * u->slopes.stride;
-    along.a_row = u->slopes.stride;
-    along.b = s->value_columns;
-    along.to = s->dscores + r * TILE;
+    small_matmul scores = {.a = u->queries.data + (first + r) * u->queries.stride, .a_row = u->queries.stride, .a_step = 1, .b = s->key_columns, .b_step = TILE,
+        .depth = k_groups_of(p, p->width), .to = s->weights + r * TILE, .to_row = TILE}, dp = scores;
+    dp.a = u->dy.data + (first + r) * u->dy.stride;
+    dp.a_row = u->dy.stride;
+    dp.b = s->value_columns;
+    dp.to = s->dscores + r * TILE;
     multiply(p, rows, vectors, &scores);
-    multiply(p, rows, vectors, &along);
+    multiply(p, rows, vectors, &dp);
     for (int i = 0; i < rows; i++) {
         if (!s->seen[r + i]) clear_weights(u, r + i, 0);
         else differentiate_row(u, first, r + i, vectors);
@@ -256,17 +266,17 @@ static inline void differentiate_band(const backward_unit *u, int64_t first, int
 }
 
 /* dk and dv of the tile += what the block's rows give: for a run of keys the rows from the first to the last that see any of them. */
-static inline void add_to_keys(const backward_unit *u, int64_t first, int64_t rows)
+static inline void add_to_keys(const backward_head *u, int64_t first, int64_t rows)
 {
     const problem *p = u->p;
     backward_scratch *s = u->scratch;
-    const view queries = steps_from(p, u->query_steps, first), slopes = steps_from(p, u->slope_steps, first);
+    const view queries = groups_from(p, u->query_groups, first), dy = groups_from(p, u->dy_groups, first);
     const float *weights = s->weights, *dscores = s->dscores;
-    if (p->rounded) {
-        p->packers.straight(s->weight_steps, TILE, weights, HEED_GEMM_F32, TILE, rows, TILE);
-        p->packers.straight(s->dscore_steps, TILE, dscores, HEED_GEMM_F32, TILE, rows, TILE);
-        weights = s->weight_steps;
-        dscores = s->dscore_steps;
+    if (p->bf16) {
+        p->packers.pack_n(s->weight_groups, TILE, (heed_gemm_rows){weights, HEED_GEMM_F32, TILE}, rows, TILE);
+        p->packers.pack_n(s->dscore_groups, TILE, (heed_gemm_rows){dscores, HEED_GEMM_F32, TILE}, rows, TILE);
+        weights = s->weight_groups;
+        dscores = s->dscore_groups;
     }
     for (int key = 0; key < u->tile.count; key += KEYS_AT_ONCE) {
         int keys = u->tile.count - key < KEYS_AT_ONCE ? u->tile.count - key : KEYS_AT_ONCE;
@@ -279,9 +289,9 @@ static inline void add_to_keys(const backward_unit *u, int64_t first, int64_t ro
             memset(s->dvalues + key * p->padded, 0, (size_t)(keys * p->padded) * sizeof *s->dvalues);
         }
         if (low == high) continue;
-        const int64_t begin = low / p->steps, end = elements_of(p, high);
-        small_product values = {.a = weights + begin * TILE + key, .a_row = 1, .a_step = TILE, .b = slopes.data + begin * slopes.stride,
-            .b_step = slopes.stride, .depth = end - begin, .to = s->dvalues + key * p->padded, .to_row = p->padded, .add = !u->fresh}, into = values;
+        const int64_t begin = low / p->k_group, end = k_groups_of(p, high);
+        small_matmul values = {.a = weights + begin * TILE + key, .a_row = 1, .a_step = TILE, .b = dy.data + begin * dy.stride,
+            .b_step = dy.stride, .depth = end - begin, .to = s->dvalues + key * p->padded, .to_row = p->padded, .add = !u->fresh}, into = values;
         into.a = dscores + begin * TILE + key;
         into.to = s->dkeys + key * p->padded;
         into.b = queries.data + begin * queries.stride;
@@ -292,7 +302,7 @@ static inline void add_to_keys(const backward_unit *u, int64_t first, int64_t ro
 }
 
 /* What each row of the block sees of the tile; false when that is nothing. */
-static inline bool look_from_block(const backward_unit *u, int64_t first, int64_t rows)
+static inline bool tile_visible_from(const backward_head *u, int64_t first, int64_t rows)
 {
     uint64_t any = 0, seen = 0;
     const uint64_t all = seen_by_all(u->p, u->s, &u->tile, first / u->p->group, (first + rows - 1) / u->p->group);
@@ -305,24 +315,24 @@ static inline bool look_from_block(const backward_unit *u, int64_t first, int64_
     return any != 0;
 }
 
-static inline void load_tile(backward_unit *u)
+static inline void load_tile(backward_head *u)
 {
     const problem *p = u->p;
     backward_scratch *s = u->scratch;
-    stored values = visible_rows(p, p->v, &u->tile, u->kv_head, s->spare);
+    heed_gemm_rows values = visible_rows(p, p->v, &u->tile, u->kv_head, s->spare);
     pack_columns(p, values, u->tile.count, s->value_columns);
-    stored keys = visible_rows(p, p->k, &u->tile, u->kv_head, s->spare);
+    heed_gemm_rows keys = visible_rows(p, p->k, &u->tile, u->kv_head, s->spare);
     pack_columns(p, keys, u->tile.count, s->key_columns);
     pack_rows(p, keys, u->tile.count, s->key_rows);
     u->keys = (view){s->key_rows, p->padded};
 }
 
 /* dk and dv of the tile's positions to their rows; hidden keys get zeros. */
-static inline void store_tile(const backward_unit *u, int64_t positions)
+static inline void store_tile(const backward_head *u, int64_t positions)
 {
     const problem *p = u->p;
     for (int64_t at = 0, j = 0; at < positions; at++) {
-        bool visible = j < u->tile.count && u->tile.place[j] == at;
+        bool visible = j < u->tile.count && u->tile.position[j] == at;
         for (int i = 1; i <= 2; i++) {
             float *to = float_row(&p->args->out[i], u->tile.base + at) + u->kv_head * p->width;
             const float *from = (i == 1 ? u->scratch->dkeys : u->scratch->dvalues) + j * p->padded;
@@ -335,27 +345,31 @@ static inline void store_tile(const backward_unit *u, int64_t positions)
     }
 }
 
-static inline void backward_unit_run(backward_unit *u)
+static inline void backward_head_run(backward_head *u)
 {
     const problem *p = u->p;
     int64_t rows = u->s->of.queries * p->group;
     for (int64_t r = 0; r < rows; r++)
         memset(float_row(&p->args->out[0], query_row(u, r)) + query_column(u, r), 0, (size_t)p->width * sizeof(float));
-    load_operands(u, p->q, rows, u->scratch->queries, u->scratch->query_steps, &u->queries, &u->query_steps);
-    load_operands(u, &p->args->in[HEED_ATTENTION_DY], rows, u->scratch->slopes, u->scratch->slope_steps, &u->slopes, &u->slope_steps);
+    const operand_pair q = load_operands(u, p->q, rows, u->scratch->queries, u->scratch->query_groups);
+    const operand_pair dy = load_operands(u, &p->args->in[HEED_ATTENTION_DY], rows, u->scratch->dy, u->scratch->dy_groups);
+    u->queries = q.left;
+    u->query_groups = q.right;
+    u->dy = dy.left;
+    u->dy_groups = dy.right;
     for (int64_t r = 0; r < rows; r += BLOCK_ROWS) find_inner(u, r, rows - r < BLOCK_ROWS ? rows - r : BLOCK_ROWS);
     for (u->number = 0; u->number * TILE < u->s->of.keys; u->number++) {
         find_tile(p, u->s, u->number, &u->tile);
         u->fresh = true;
         for (int64_t first = 0; first < rows; first += BLOCK_ROWS) {
             int64_t count = rows - first < BLOCK_ROWS ? rows - first : BLOCK_ROWS;
-            if (!look_from_block(u, first, count)) continue;
+            if (!tile_visible_from(u, first, count)) continue;
             if (u->fresh) load_tile(u);
             load_lse(u, first, count);
-            for (int64_t r = 0; r < count; r += BAND) {
-                const int64_t next = first + r + BAND, after = next + BAND;
+            for (int64_t r = 0; r < count; r += ROWS_AT_ONCE) {
+                const int64_t next = first + r + ROWS_AT_ONCE, after = next + ROWS_AT_ONCE;
                 fetch_rows(u, next, after < rows ? after : rows);
-                differentiate_band(u, first, r, count - r < BAND ? (int)(count - r) : BAND);
+                differentiate_rows(u, first, r, count - r < ROWS_AT_ONCE ? (int)(count - r) : ROWS_AT_ONCE);
             }
             add_to_keys(u, first, count);
             u->fresh = false;
@@ -371,7 +385,7 @@ static inline void backward_unit_run(backward_unit *u)
 static inline bool attention_backward_fits(const heed_kernel_args *args)
 {
     const heed_attention_attributes *a = args->attributes;
-    if (a->blind_mean || optional_input(args, HEED_ATTENTION_BLOCK_TABLE)) return false;
+    if (a->blind_mean || heed_optional(args, HEED_ATTENTION_BLOCK_TABLE)) return false;
     const int floats[] = {HEED_ATTENTION_Q, HEED_ATTENTION_K, HEED_ATTENTION_V, HEED_ATTENTION_Y, HEED_ATTENTION_LSE, HEED_ATTENTION_DY};
     for (size_t i = 0; i < sizeof floats / sizeof *floats; i++)
         if (!is_f32_rows(&args->in[floats[i]])) return false;
@@ -410,7 +424,7 @@ static inline void attention_backward_run(const heed_kernel_args *args, int part
                 float_row(&args->out[1], i)[kv_head * p.width + e] = float_row(&args->out[2], i)[kv_head * p.width + e] = 0;
         for (int64_t b = shared ? 0 : at / kv_heads; b < (shared ? batch : at / kv_heads + 1); b++) {
             sequence s = sequence_at(&p, b);
-            backward_unit_run(&(backward_unit){.p = &p, .s = &s, .scratch = &scratch, .kv_head = kv_head, .add = shared});
+            backward_head_run(&(backward_head){.p = &p, .s = &s, .scratch = &scratch, .kv_head = kv_head, .add = shared});
         }
     }
 }

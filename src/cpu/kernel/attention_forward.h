@@ -1,31 +1,31 @@
-/* The kernels of attention forward: queries cut into units; units whose weights are wanted; few queries against many keys. What a
-   unit computes stands in attention_unit.h. */
+/* The kernels of attention forward: queries cut into blocks; blocks whose weights are wanted; few queries against many keys. What a
+   block computes stands in attention_query_block.h. */
 #ifndef HEED_CPU_KERNEL_ATTENTION_FORWARD_H
 #define HEED_CPU_KERNEL_ATTENTION_FORWARD_H
 
-#include "cpu/kernel/attention_unit.h"
+#include "cpu/kernel/attention_query_block.h"
 
 /* ---- the weights, when they are wanted: before dropout, from the finished lse, tile by tile ---- */
 
-static inline void write_weights(forward_unit *u)
+static inline void write_weights(query_block *u)
 {
     const problem *p = u->p;
     const heed_operand *out = &p->args->out[2];
     int64_t rows = u->queries * p->group, queries = out->shape.dim[2], keys = out->shape.dim[3];
     float *base = float_row(out, u->s->number);
     for (u->number = 0; u->number * TILE < u->s->of.keys; u->number++) {
-        if (!look_at_tile(u)) continue;
+        if (!tile_visible(u)) continue;
         load_forward_tile(u, rows);
         for (int64_t row = 0; row < rows; row++) {
-            uint64_t seen[BAND];
-            int vectors = score_band(u, row, 1, seen);
+            uint64_t seen[ROWS_AT_ONCE];
+            int vectors = score_rows(u, row, 1, seen);
             if (!vectors) continue;
             int64_t head = u->kv_head * p->group + row % p->group, query = u->first + row / p->group;
             if (query >= queries) continue;
             float *to = base + (head * queries + query) * keys + u->number * TILE;
-            weigh(p, u->scratch->band, vectors, u->scale, float_row(&p->args->out[1], u->s->of.query_start + query)[head]);
+            softmax_weights(p, u->scratch->scores, vectors, u->scale, float_row(&p->args->out[1], u->s->of.query_start + query)[head]);
             for (int j = 0; j < u->tile.count; j++)
-                if ((seen[0] >> j & 1) && u->number * TILE + u->tile.place[j] < keys) to[u->tile.place[j]] = u->scratch->band[j];
+                if ((seen[0] >> j & 1) && u->number * TILE + u->tile.position[j] < keys) to[u->tile.position[j]] = u->scratch->scores[j];
         }
     }
 }
@@ -60,45 +60,45 @@ static inline size_t attention_scratch(const heed_kernel_args *args)
 /* Query tiles of a sequence. */
 static inline int64_t tiles_of_sequence(const problem *p, const sequence *s)
 {
-    int64_t each = queries_of_unit(p->attributes, s->of.queries);
+    int64_t each = queries_of_block(p->attributes, s->of.queries);
     return (s->of.queries + each - 1) / each;
 }
 
-static inline int64_t units_of_sequence(const problem *p, int64_t number)
+static inline int64_t blocks_of_sequence(const problem *p, int64_t number)
 {
     sequence s = sequence_at(p, number);
     return p->attributes->kv_heads * tiles_of_sequence(p, &s);
 }
 
-static inline int64_t count_units(const problem *p)
+static inline int64_t count_query_blocks(const problem *p)
 {
-    int64_t units = 0;
-    for (int64_t b = 0; b < heed_shape_rows(p->sequences->shape); b++) units += units_of_sequence(p, b);
-    return units;
+    int64_t blocks = 0;
+    for (int64_t b = 0; b < heed_shape_rows(p->sequences->shape); b++) blocks += blocks_of_sequence(p, b);
+    return blocks;
 }
 
-/* Finding a unit walks the sequence table: with few parts the walks cost nothing beside the work. */
+/* Finding a block walks the sequence table: with few parts the walks cost nothing beside the work. */
 enum { MOST_PARTS = 128 };
 
 static inline int attention_parts(const heed_kernel_args *args)
 {
     problem p = problem_of(args);
-    return part_count(count_units(&p), MOST_PARTS);
+    return part_count(count_query_blocks(&p), MOST_PARTS);
 }
 
-/* Unit `index` of a sequence: heads outermost, so that a head's keys stay in the cache; the longest units of a causal head first. */
-static inline forward_unit unit_at(const problem *p, const sequence *s, int64_t index, forward_scratch *scratch)
+/* Unit `index` of a sequence: heads outermost, so that a head's keys stay in the cache; the longest blocks of a causal head first. */
+static inline query_block query_block_at(const problem *p, const sequence *s, int64_t index, forward_scratch *scratch)
 {
-    int64_t each = queries_of_unit(p->attributes, s->of.queries), tiles = tiles_of_sequence(p, s), first = (tiles - 1 - index % tiles) * each;
+    int64_t each = queries_of_block(p->attributes, s->of.queries), tiles = tiles_of_sequence(p, s), first = (tiles - 1 - index % tiles) * each;
     int64_t left = s->of.queries - first;
-    return (forward_unit){.p = p, .s = s, .scratch = scratch, .first = first, .queries = left < each ? left : each, .kv_head = (int)(index / tiles)};
+    return (query_block){.p = p, .s = s, .scratch = scratch, .first = first, .queries = left < each ? left : each, .kv_head = (int)(index / tiles)};
 }
 
-static inline void run_unit(const problem *p, const sequence *s, int64_t index, forward_scratch *scratch, bool weights)
+static inline void run_query_block(const problem *p, const sequence *s, int64_t index, forward_scratch *scratch, bool weights)
 {
-    forward_unit unit = unit_at(p, s, index, scratch);
-    attend_unit(&unit);
-    if (weights) write_weights(&unit);
+    query_block block = query_block_at(p, s, index, scratch);
+    attend_query_block(&block);
+    if (weights) write_weights(&block);
 }
 
 static inline void clear_forward(const problem *p)
@@ -113,13 +113,13 @@ static inline void attention_run(const heed_kernel_args *args, int part, int par
     forward_scratch scratch;
     forward_layout(p.attributes, args->scratch, &scratch);
     int64_t begin, end, before = 0;
-    heed_part_range(count_units(&p), part, parts, &begin, &end);
+    heed_part_range(count_query_blocks(&p), part, parts, &begin, &end);
     if (part == 0) clear_forward(&p);
     for (int64_t b = 0; b < heed_shape_rows(p.sequences->shape) && before < end; b++) {
         sequence s = sequence_at(&p, b);
-        int64_t units = units_of_sequence(&p, b), first = begin > before ? begin - before : 0;
-        for (int64_t u = first; u < units && before + u < end; u++) run_unit(&p, &s, u, &scratch, false);
-        before += units;
+        int64_t blocks = blocks_of_sequence(&p, b), first = begin > before ? begin - before : 0;
+        for (int64_t u = first; u < blocks && before + u < end; u++) run_query_block(&p, &s, u, &scratch, false);
+        before += blocks;
     }
 }
 
@@ -140,14 +140,14 @@ static inline void attention_weights_run(const heed_kernel_args *args, int part,
     if (part == 0) clear_forward(&p);
     for (int64_t at = begin; at < end; at++) {
         sequence s = sequence_at(&p, at / kv_heads);
-        int64_t size = p.group * args->out[2].shape.dim[2] * args->out[2].shape.dim[3], tiles = units_of_sequence(&p, at / kv_heads) / kv_heads;
+        int64_t size = p.group * args->out[2].shape.dim[2] * args->out[2].shape.dim[3], tiles = blocks_of_sequence(&p, at / kv_heads) / kv_heads;
         float *weights = float_row(&args->out[2], at / kv_heads) + at % kv_heads * size;
         for (int64_t i = 0; i < size; i++) weights[i] = 0;
-        for (int64_t t = 0; t < tiles; t++) run_unit(&p, &s, at % kv_heads * tiles + t, &scratch, true);
+        for (int64_t t = 0; t < tiles; t++) run_query_block(&p, &s, at % kv_heads * tiles + t, &scratch, true);
     }
 }
 
-/* ---- few queries against many keys: chunks of keys are parts of their own, merged in a second phase. The bits are those of attend_unit. ---- */
+/* ---- few queries against many keys: chunks of keys are parts of their own, merged in a second phase. The bits are those of attend_query_block. ---- */
 
 enum { SPLIT_ROWS = 16 };
 
@@ -168,8 +168,8 @@ static inline int64_t partial_rows(const problem *p)
     return p->attributes->heads * most_chunks(p) * heed_shape_rows(p->q->shape);
 }
 
-/* Where chunk `chunk` of a unit leaves what it found. */
-static inline partial partial_of(const forward_unit *u, int64_t chunk)
+/* Where chunk `chunk` of a block leaves what it found. */
+static inline partial partial_of(const query_block *u, int64_t chunk)
 {
     const problem *p = u->p;
     float *shared = p->args->shared;
@@ -192,8 +192,8 @@ static inline size_t attention_split_shared(const heed_kernel_args *args)
 
 static inline int64_t items_of_sequence(const problem *p, int64_t number)
 {
-    int64_t units = units_of_sequence(p, number), chunks = chunks_of(sequence_at(p, number).of.keys);
-    return p->args->phase == 0 && chunks > 1 ? units * chunks : units;
+    int64_t blocks = blocks_of_sequence(p, number), chunks = chunks_of(sequence_at(p, number).of.keys);
+    return p->args->phase == 0 && chunks > 1 ? blocks * chunks : blocks;
 }
 
 static inline int attention_split_parts(const heed_kernel_args *args)
@@ -204,8 +204,8 @@ static inline int attention_split_parts(const heed_kernel_args *args)
     return part_count(items, MOST_PARTS);
 }
 
-/* One chunk of a unit, or all of them joined; chunks that the unit does not reach are left out. */
-static inline void run_item(forward_unit *u, int64_t chunk)
+/* One chunk of a block, or all of them joined; chunks that the block does not reach are left out. */
+static inline void run_item(query_block *u, int64_t chunk)
 {
     const problem *p = u->p;
     int64_t begin, end;
@@ -215,7 +215,7 @@ static inline void run_item(forward_unit *u, int64_t chunk)
         if (from < begin) from = begin;
         if (to > end) to = end;
         if (from >= to) return;
-        load_unit(u);
+        load_query_block(u);
         u->to = partial_of(u, chunk);
         attend_tiles(u, from, to);
         return;
@@ -223,7 +223,7 @@ static inline void run_item(forward_unit *u, int64_t chunk)
     u->to = u->scratch->whole;
     clear_partial(p, u->to, u->queries * p->group);
     for (int64_t c = begin / CHUNK_TILES; c * CHUNK_TILES < end; c++) merge_rows(p, u->to, partial_of(u, c), u->queries * p->group);
-    finish_unit(u);
+    finish_query_block(u);
 }
 
 static inline void attention_split_run(const heed_kernel_args *args, int part, int parts)
@@ -237,10 +237,10 @@ static inline void attention_split_run(const heed_kernel_args *args, int part, i
     if (part == 0 && args->phase == 0) clear_forward(&p);
     for (int64_t b = 0; b < batch && before < end; b++) {
         sequence s = sequence_at(&p, b);
-        int64_t count = items_of_sequence(&p, b), units = units_of_sequence(&p, b), chunks = units ? count / units : 1;
+        int64_t count = items_of_sequence(&p, b), blocks = blocks_of_sequence(&p, b), chunks = blocks ? count / blocks : 1;
         for (int64_t i = begin > before ? begin - before : 0; i < count && before + i < end; i++) {
-            forward_unit unit = unit_at(&p, &s, i / chunks, &scratch);
-            run_item(&unit, i % chunks);
+            query_block block = query_block_at(&p, &s, i / chunks, &scratch);
+            run_item(&block, i % chunks);
         }
         before += count;
     }

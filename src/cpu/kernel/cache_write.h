@@ -46,7 +46,7 @@ static inline void keep_columns(const heed_operand *y, const heed_operand *cache
 }
 
 /* Any columns, or heads with their scales. */
-static inline int64_t cache_write_follows(const heed_kernel_args *args)
+static inline int64_t cache_write_tile_columns(const heed_kernel_args *args)
 {
     const int64_t runs = cache_runs(args);
     return runs ? args->in[1].shape.dim[1] / runs : 1;
@@ -57,12 +57,12 @@ static inline void cache_write_run(const heed_kernel_args *args, int part, int p
     const heed_operand *cache = &args->in[0], *x = &args->in[1], *y = &args->out[0];
     int64_t begin = 0, end = heed_shape_rows(x->shape), first, last, runs = cache_runs(args), width = x->shape.dim[1];
     heed_part_range(runs ? runs : width, part, parts, &first, &last);
-    if (args->block) {
-        const int64_t together = cache_write_follows(args);
-        begin = args->block->row;
-        end = begin + args->block->rows;
-        first = args->block->column / together;
-        last = first + args->block->columns / together;
+    if (args->tile) {
+        const int64_t together = cache_write_tile_columns(args);
+        begin = args->tile->row;
+        end = begin + args->tile->rows;
+        first = args->tile->column / together;
+        last = first + args->tile->columns / together;
     }
     const int64_t run_width = runs ? width / runs : 1;
     for (int64_t i = 0; i < heed_shape_rows(cache->shape) && y->data != cache->data; i++) {
@@ -84,6 +84,6 @@ static inline bool cache_write_fits(const heed_kernel_args *args)
 }
 
 HEED_KERNEL(cache_write) = {.name = "k_cache_write", .op = HEED_OP_CACHE_WRITE, .fits = cache_write_fits, .parts = cache_write_parts,
-    .small = cache_write_small, .follows = cache_write_follows, .run = cache_write_run};
+    .small = cache_write_small, .consumes_tiles = cache_write_tile_columns, .run = cache_write_run};
 
 #endif

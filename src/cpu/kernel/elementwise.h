@@ -4,7 +4,7 @@
 
 #include "cpu/kernel/kernel.h"
 #include "cpu/kernel/random.h"
-#include "cpu/kernel/slope.h"
+#include "cpu/kernel/unary_gradient.h"
 #include "cpu/vector_unary.h"
 #include "op/broadcast.h"
 
@@ -39,9 +39,11 @@ static inline void combine_elements(int32_t kind, bool one, const float *a, cons
 }
 
 /* One row of a against b repeated: (D) under each run of D columns, or one number to a run. */
-static inline void combine_repeated(int32_t kind, const float *a, const heed_operand *b, heed_broadcast_kind fit, int64_t row, float *y,
-                                    int64_t columns, int64_t width)
+static inline void combine_repeated(int32_t kind, heed_broadcast_kind fit, const heed_operand *x, const heed_operand *b, int64_t row,
+                                    float *y)
 {
+    const float *a = float_row(x, row);
+    const int64_t columns = heed_shape_columns(x->shape), width = heed_width(x);
     for (int64_t at = 0; at < columns; at += width) {
         if (fit == HEED_BROADCAST_COLUMN) combine_elements(kind, true, a + at, float_row(b, row) + at / width, y + at, width);
         else if (b->row_stride == 1) combine_elements(kind, false, a + at, b->data, y + at, width);
@@ -65,10 +67,10 @@ static inline void binary_run(const heed_kernel_args *args, int part, int parts)
     int64_t begin, end;
     rows_of_part(args, part, parts, &begin, &end);
     for (int64_t i = begin; i < end; i++)
-        combine_repeated(kind, float_row(a, i), b, fit, i, float_row(y, i), heed_shape_columns(a->shape), width_of(a));
+        combine_repeated(kind, fit, a, b, i, float_row(y, i));
 }
 
-static inline int64_t binary_follows(const heed_kernel_args *args)
+static inline int64_t binary_tile_columns(const heed_kernel_args *args)
 {
     const heed_broadcast_kind fit = heed_broadcast_of(args->in[1].shape, args->in[0].shape);
     return fit == HEED_BROADCAST_SAME || fit == HEED_BROADCAST_ONE;
@@ -81,10 +83,10 @@ HEED_INLINE void unary_elements(heed_unary_kind kind, const float *x, float *y, 
     for (int64_t j = 0; j < n; j += HEED_LANES) store_some(y + j, heed_v_unary(kind, load_some(x + j, n - j)), n - j);
 }
 
-HEED_INLINE void slope_elements(heed_unary_kind kind, const float *dy, const float *x, float *dx, int64_t n)
+HEED_INLINE void unary_gradient_elements(heed_unary_kind kind, const float *dy, const float *x, float *dx, int64_t n)
 {
     for (int64_t j = 0; j < n; j += HEED_LANES)
-        store_some(dx + j, heed_v_mul(load_some(dy + j, n - j), unary_slope(kind, load_some(x + j, n - j))), n - j);
+        store_some(dx + j, heed_v_mul(load_some(dy + j, n - j), unary_gradient(kind, load_some(x + j, n - j))), n - j);
 }
 
 static inline void unary_run(const heed_kernel_args *args, int part, int parts)
@@ -108,7 +110,7 @@ static inline void unary_backward_run(const heed_kernel_args *args, int part, in
         const float *dy = float_row(&args->in[0], i) + s.first, *x = float_row(&args->in[1], i) + s.first;
         float *dx = float_row(&args->out[0], i) + s.first;
         switch (((const heed_unary_attributes *)args->attributes)->kind) {
-#define HEED_UNARY(symbol, name, formula, derivative) case HEED_UNARY_##symbol: slope_elements(HEED_UNARY_##symbol, dy, x, dx, s.columns); break;
+#define HEED_UNARY(symbol, name, formula, derivative) case HEED_UNARY_##symbol: unary_gradient_elements(HEED_UNARY_##symbol, dy, x, dx, s.columns); break;
 #include <heed/unaries.def>
 #undef HEED_UNARY
         }
@@ -142,7 +144,7 @@ static inline void broadcast_run(const heed_kernel_args *args, int part, int par
 {
     const heed_operand *x = &args->in[0], *y = &args->out[0];
     heed_broadcast_kind fit = heed_broadcast_of(x->shape, y->shape);
-    int64_t begin, end, columns = heed_shape_columns(y->shape), width = width_of(y);
+    int64_t begin, end, columns = heed_shape_columns(y->shape), width = heed_width(y);
     rows_of_part(args, part, parts, &begin, &end);
     for (int64_t i = begin; i < end; i++)
         for (int64_t at = 0; at < columns; at += width) {
@@ -208,7 +210,7 @@ static inline void dropout_run(const heed_kernel_args *args, int part, int parts
     float factors[RANDOM_WORDS], scale = 1 / (1 - a->rate);
     int64_t begin, end, first, last;
     rows_of_part(args, part, parts, &begin, &end);
-    columns_of_block(args, heed_shape_columns(args->out[0].shape), &first, &last);
+    columns_of_tile(args, heed_shape_columns(args->out[0].shape), &first, &last);
     for (int64_t i = begin; i < end; i++) {
         const int32_t *row = (const int32_t *)args->in[1].data + i * args->in[1].row_stride;
         heed_random_row random = heed_random_row_of(args->runtime, a->stream, 0, row[0], row[1]);
@@ -227,7 +229,7 @@ static inline void dropout_run(const heed_kernel_args *args, int part, int parts
 }
 
 /* Draws stand by words of a row. */
-static inline int64_t random_words(const heed_kernel_args *args)
+static inline int64_t whole_random_words(const heed_kernel_args *args)
 {
     (void)args;
     return RANDOM_WORDS;
@@ -238,14 +240,14 @@ static inline bool dropout_fits(const heed_kernel_args *args)
     return is_f32_rows(&args->in[0]);
 }
 
-HEED_KERNEL(binary) = {.name = "k_binary_f32", .op = HEED_OP_BINARY, .fits = all_f32_rows, .follows = binary_follows, .run = binary_run};
-HEED_KERNEL(unary) = {.name = "k_unary_f32", .op = HEED_OP_UNARY, .fits = all_f32_rows, .follows = any_columns, .run = unary_run};
-HEED_KERNEL(unary_backward) = {.name = "k_unary_backward_f32", .op = HEED_OP_UNARY_BACKWARD, .fits = all_f32_rows, .follows = any_columns,
+HEED_KERNEL(binary) = {.name = "k_binary_f32", .op = HEED_OP_BINARY, .fits = all_f32_rows, .consumes_tiles = binary_tile_columns, .run = binary_run};
+HEED_KERNEL(unary) = {.name = "k_unary_f32", .op = HEED_OP_UNARY, .fits = all_f32_rows, .consumes_tiles = any_columns, .run = unary_run};
+HEED_KERNEL(unary_backward) = {.name = "k_unary_backward_f32", .op = HEED_OP_UNARY_BACKWARD, .fits = all_f32_rows, .consumes_tiles = any_columns,
     .run = unary_backward_run};
-HEED_KERNEL(scale) = {.name = "k_scale_f32", .op = HEED_OP_SCALE, .fits = all_f32_rows, .follows = any_columns, .run = scale_run};
+HEED_KERNEL(scale) = {.name = "k_scale_f32", .op = HEED_OP_SCALE, .fits = all_f32_rows, .consumes_tiles = any_columns, .run = scale_run};
 HEED_KERNEL(accumulate) = {.name = "k_accumulate_f32", .op = HEED_OP_ACCUMULATE, .fits = all_f32_rows, .run = accumulate_run};
 HEED_KERNEL(broadcast) = {.name = "k_broadcast_f32", .op = HEED_OP_BROADCAST, .fits = all_f32_rows, .run = broadcast_run};
 HEED_KERNEL(cast) = {.name = "k_cast", .op = HEED_OP_CAST, .fits = cast_fits, .run = cast_run};
-HEED_KERNEL(dropout) = {.name = "k_dropout_f32", .op = HEED_OP_DROPOUT, .fits = dropout_fits, .follows = random_words, .run = dropout_run};
+HEED_KERNEL(dropout) = {.name = "k_dropout_f32", .op = HEED_OP_DROPOUT, .fits = dropout_fits, .consumes_tiles = whole_random_words, .run = dropout_run};
 
 #endif

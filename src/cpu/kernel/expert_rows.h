@@ -73,9 +73,9 @@ static inline void top_k_backward_run(const heed_kernel_args *args, int part, in
 
 /* ---- rows to slots and back ---- */
 
-static inline void expert_spread_run(const heed_kernel_args *args, int part, int parts)
+static inline void expert_dispatch_run(const heed_kernel_args *args, int part, int parts)
 {
-    const heed_operand *x = &args->in[0], *order = &args->in[1], *weights = optional_input(args, 3), *y = &args->out[0];
+    const heed_operand *x = &args->in[0], *order = &args->in[1], *weights = heed_optional(args, 3), *y = &args->out[0];
     int64_t begin, end, J = y->shape.dim[1], width = y->shape.dim[2];
     rows_of_part(args, part, parts, &begin, &end);
     for (int64_t s = begin * J; s < end * J; s++) {
@@ -94,7 +94,7 @@ static inline void expert_spread_run(const heed_kernel_args *args, int part, int
 
 static inline void expert_combine_run(const heed_kernel_args *args, int part, int parts)
 {
-    const heed_operand *x = &args->in[0], *place = &args->in[2], *weights = optional_input(args, 3), *y = &args->out[0];
+    const heed_operand *x = &args->in[0], *place = &args->in[2], *weights = heed_optional(args, 3), *y = &args->out[0];
     int64_t begin, end, J = x->shape.dim[1], width = x->shape.dim[2];
     rows_of_part(args, part, parts, &begin, &end);
     for (int64_t i = begin; i < end; i++)
@@ -109,7 +109,7 @@ static inline void expert_combine_run(const heed_kernel_args *args, int part, in
         }
 }
 
-/* Sums in chains, as other sums along a row. */
+/* Sums in 64 accumulators, as other sums along a row. */
 static inline void expert_dot_run(const heed_kernel_args *args, int part, int parts)
 {
     const heed_operand *x = &args->in[0], *z = &args->in[1], *place = &args->in[2], *y = &args->out[0];
@@ -118,13 +118,13 @@ static inline void expert_dot_run(const heed_kernel_args *args, int part, int pa
     for (int64_t p = begin * J; p < end * J; p++) {
         int64_t s = pair_integer(place, p);
         const float *a = slot_row(x, s < 0 ? 0 : s), *b = float_row(z, p / J);
-        chains all = chains_of(0);
-        for (int64_t d = 0; d < width && s >= 0; d += CHAINS)
-            for (int v = 0; v < CHAIN_VECTORS && d + v * HEED_LANES < width; v++) {
+        accumulators all = accumulators_of(0);
+        for (int64_t d = 0; d < width && s >= 0; d += ACCUMULATORS)
+            for (int v = 0; v < ACCUMULATOR_VECTORS && d + v * HEED_LANES < width; v++) {
                 int64_t at = d + v * HEED_LANES;
-                all.part[v] = heed_v_fma(load_some(a + at, width - at), load_some(b + at, width - at), all.part[v]);
+                all.vector[v] = heed_v_fma(load_some(a + at, width - at), load_some(b + at, width - at), all.vector[v]);
             }
-        float_row(y, p / J)[p % J] = chains_sum(all);
+        float_row(y, p / J)[p % J] = accumulators_sum(all);
     }
 }
 
@@ -148,7 +148,7 @@ static inline void expert_sum_run(const heed_kernel_args *args, int part, int pa
 
 HEED_KERNEL(top_k) = {.name = "k_top_k_f32", .op = HEED_OP_TOP_K, .run = top_k_run};
 HEED_KERNEL(top_k_backward) = {.name = "k_top_k_backward_f32", .op = HEED_OP_TOP_K_BACKWARD, .run = top_k_backward_run};
-HEED_KERNEL(expert_spread) = {.name = "k_expert_spread_f32", .op = HEED_OP_EXPERT_SPREAD, .run = expert_spread_run};
+HEED_KERNEL(expert_dispatch) = {.name = "k_expert_dispatch_f32", .op = HEED_OP_EXPERT_SPREAD, .run = expert_dispatch_run};
 HEED_KERNEL(expert_combine) = {.name = "k_expert_combine_f32", .op = HEED_OP_EXPERT_COMBINE, .run = expert_combine_run};
 HEED_KERNEL(expert_dot) = {.name = "k_expert_dot_f32", .op = HEED_OP_EXPERT_DOT, .run = expert_dot_run};
 HEED_KERNEL(expert_sum) = {.name = "k_expert_sum_f32", .op = HEED_OP_EXPERT_SUM, .run = expert_sum_run};

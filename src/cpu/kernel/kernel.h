@@ -5,6 +5,7 @@
 #define HEED_CPU_KERNEL_KERNEL_H
 
 #include "cpu/kernels.h"
+#include "cpu/unroll.h"
 #include "cpu/vector.h"
 #include "graph/attributes.h"
 #include "graph/backend.h"
@@ -14,13 +15,6 @@
 #define HEED_KERNEL_EXPAND(name, isa) HEED_KERNEL_PASTE(name, isa)
 #define HEED_KERNEL(name) const heed_kernel HEED_KERNEL_EXPAND(name, HEED_KERNEL_ISA)
 
-#if defined(__clang__)
-#define HEED_UNROLL _Pragma("unroll")
-#else
-#define HEED_UNROLL _Pragma("GCC unroll 16")
-#endif
-#define HEED_INLINE static inline __attribute__((always_inline))
-
 static inline float *float_row(const heed_operand *x, int64_t i)
 {
     return (float *)x->data + i * x->row_stride;
@@ -29,18 +23,6 @@ static inline float *float_row(const heed_operand *x, int64_t i)
 static inline int32_t integer_at(const heed_operand *x, int64_t i)
 {
     return ((const int32_t *)x->data)[i * x->row_stride];
-}
-
-/* Extent of the last axis; 1 for a scalar. */
-static inline int64_t width_of(const heed_operand *x)
-{
-    return x->shape.rank ? x->shape.dim[x->shape.rank - 1] : 1;
-}
-
-/* Optional operand number i, or NULL. */
-static inline const heed_operand *optional_input(const heed_kernel_args *args, int i)
-{
-    return i < args->n_in && args->in[i].data ? &args->in[i] : NULL;
 }
 
 /* `count` as a number of parts: at least 1, at most `most`. */
@@ -80,31 +62,38 @@ HEED_INLINE heed_v first_lanes(heed_v x, int64_t left)
     return heed_v_load(room);
 }
 
-/* Sums and maxima along a row run in CHAINS chains, element j in chain j % CHAINS, on every instruction set; the chains are then
-   joined by halves. Hence equal bits everywhere. */
-enum { CHAINS = 64, CHAIN_VECTORS = CHAINS / HEED_LANES };
+/* Sums and maxima along a row run in 64 accumulators, element j in number j % 64, on every instruction
+   set; the accumulators are then joined by halves. Hence equal bits everywhere. */
+enum { ACCUMULATORS = 64, ACCUMULATOR_VECTORS = ACCUMULATORS / HEED_LANES };
 
-typedef struct { heed_v part[CHAIN_VECTORS]; } chains;
+typedef struct { heed_v vector[ACCUMULATOR_VECTORS]; } accumulators;
 
-HEED_INLINE chains chains_of(float x)
+/* For every vector of a row of `width` elements: it begins with element j + v * HEED_LANES, and vector v of
+   the accumulators takes it. */
+#define HEED_FOR_ACCUMULATORS(j, v, width) \
+    for (int64_t j = 0; j < (width); j += ACCUMULATORS) \
+        HEED_UNROLL for (int v = 0; v < ACCUMULATOR_VECTORS; v++) \
+            if (j + v * HEED_LANES < (width))
+
+HEED_INLINE accumulators accumulators_of(float x)
 {
-    chains all;
-    HEED_UNROLL for (int v = 0; v < CHAIN_VECTORS; v++) all.part[v] = heed_v_set(x);
+    accumulators all;
+    HEED_UNROLL for (int v = 0; v < ACCUMULATOR_VECTORS; v++) all.vector[v] = heed_v_set(x);
     return all;
 }
 
-HEED_INLINE float chains_sum(chains all)
+HEED_INLINE float accumulators_sum(accumulators all)
 {
-    HEED_UNROLL for (int half = CHAIN_VECTORS / 2; half > 0; half /= 2)
-        HEED_UNROLL for (int v = 0; v < half; v++) all.part[v] = heed_v_add(all.part[v], all.part[v + half]);
-    return heed_v_sum(all.part[0]);
+    HEED_UNROLL for (int half = ACCUMULATOR_VECTORS / 2; half > 0; half /= 2)
+        HEED_UNROLL for (int v = 0; v < half; v++) all.vector[v] = heed_v_add(all.vector[v], all.vector[v + half]);
+    return heed_v_sum(all.vector[0]);
 }
 
-HEED_INLINE float chains_largest(chains all)
+HEED_INLINE float accumulators_max(accumulators all)
 {
-    HEED_UNROLL for (int half = CHAIN_VECTORS / 2; half > 0; half /= 2)
-        HEED_UNROLL for (int v = 0; v < half; v++) all.part[v] = heed_v_max(all.part[v], all.part[v + half]);
-    return heed_v_largest(all.part[0]);
+    HEED_UNROLL for (int half = ACCUMULATOR_VECTORS / 2; half > 0; half /= 2)
+        HEED_UNROLL for (int v = 0; v < half; v++) all.vector[v] = heed_v_max(all.vector[v], all.vector[v + half]);
+    return heed_v_hmax(all.vector[0]);
 }
 
 /* e^x and log x of one number, with the bits of the vector functions. */
@@ -122,20 +111,20 @@ static inline float log_of(float x)
     return y[0];
 }
 
-/* Rows of a row-local kernel's part, or of the block that it follows. */
+/* Rows of a row-local kernel's part, or of the tile that it consumes. */
 static inline void rows_of_part(const heed_kernel_args *args, int part, int parts, int64_t *begin, int64_t *end)
 {
-    if (args->block) {
-        *begin = args->block->row;
-        *end = args->block->row + args->block->rows;
+    if (args->tile) {
+        *begin = args->tile->row;
+        *end = args->tile->row + args->tile->rows;
     } else heed_part_range(heed_shape_rows(args->out[0].shape), part, parts, begin, end);
 }
 
-/* Columns of that block, or all. */
-static inline void columns_of_block(const heed_kernel_args *args, int64_t columns, int64_t *begin, int64_t *end)
+/* Columns of that tile, or all. */
+static inline void columns_of_tile(const heed_kernel_args *args, int64_t columns, int64_t *begin, int64_t *end)
 {
-    *begin = args->block ? args->block->column : 0;
-    *end = args->block ? args->block->column + args->block->columns : columns;
+    *begin = args->tile ? args->tile->column : 0;
+    *end = args->tile ? args->tile->column + args->tile->columns : columns;
 }
 
 /* The rows of an element-wise kernel's part, from column `first` on. Whole rows of all operands that lie end to end count as one long row. */
@@ -145,13 +134,13 @@ static inline stretch stretch_of_part(const heed_kernel_args *args, int part, in
 {
     int64_t begin, end, first, last, columns = heed_shape_columns(args->out[0].shape);
     rows_of_part(args, part, parts, &begin, &end);
-    columns_of_block(args, columns, &first, &last);
+    columns_of_tile(args, columns, &first, &last);
     bool dense = args->out[0].row_stride == columns && last - first == columns;
     for (int i = 0; i < operands; i++) dense = dense && args->in[i].row_stride == columns;
     return dense ? (stretch){begin, end > begin, 0, (end - begin) * columns} : (stretch){begin, end - begin, first, last - first};
 }
 
-/* `follows` of element-wise kernels: any columns will do. */
+/* `consumes_tiles` of element-wise kernels: any columns will do. */
 static inline int64_t any_columns(const heed_kernel_args *args)
 {
     (void)args;

@@ -1,20 +1,21 @@
-/* Output projection with cross-entropy (op/linear_cross_entropy.c): the rows are worked through in chunks whose logits fit into LOGITS_BYTES of
-   shared memory. Each chunk takes three phases, with barriers between: its logits; its losses, and slopes in the logits' place; what the
-   slopes give to x, weight and bias. Chunks ascend, and the chains of dweight and dbias go on from chunk to chunk, so that the number of rows
-   in a chunk changes no bit. */
+/* Output projection with cross-entropy (op/linear_cross_entropy.c): the rows are worked through in chunks whose
+   logits fit into LOGITS_BYTES of shared memory. Each chunk takes three phases, with barriers between: its
+   logits; its losses, and dlogits in the logits' place; what dlogits give to x, weight and bias. Chunks ascend,
+   and the sums of dweight and dbias go on from chunk to chunk, so that the number of rows in a chunk changes no
+   bit. */
 #ifndef HEED_CPU_KERNEL_LINEAR_LOSS_H
 #define HEED_CPU_KERNEL_LINEAR_LOSS_H
 
-#include "cpu/kernel/product.h"
+#include "cpu/kernel/matmul.h"
 #include "cpu/kernel/softmax.h"
 
 enum { LOGITS_BYTES = 1 << 27, LEAST_CHUNK = 64, MOST_CHUNK = 1024, LOGITS_PER_PART = 1 << 15, BIAS_PER_PART = 4096 };
-enum { LOSS_LOGITS, LOSS_SLOPES, LOSS_GRADIENTS, LOSS_PHASES };
+enum { LOSS_LOGITS, LOSS_DLOGITS, LOSS_GRADIENTS, LOSS_PHASES };
 
 typedef struct {
     const heed_kernel_args *args;
     const heed_operand *x, *weight, *labels, *bias, *drow;
-    bool backward, wants_weight, rounded;
+    bool backward, wants_weight, bf16;
     int64_t vocabulary, stride, begin, rows; /* of this phase's chunk */
     int what;                                /* LOSS_LOGITS ... */
     float *logits;
@@ -48,10 +49,10 @@ static inline loss_chunk chunk_of_phase(const heed_kernel_args *args)
 {
     int per_chunk = loss_is_backward(args) ? LOSS_PHASES : LOSS_GRADIENTS;
     loss_chunk c = {.args = args, .x = &args->in[HEED_LINEAR_LOSS_X], .weight = &args->in[HEED_LINEAR_LOSS_WEIGHT],
-                    .labels = &args->in[HEED_LINEAR_LOSS_LABELS], .bias = optional_input(args, HEED_LINEAR_LOSS_BIAS),
+                    .labels = &args->in[HEED_LINEAR_LOSS_LABELS], .bias = heed_optional(args, HEED_LINEAR_LOSS_BIAS),
                     .backward = per_chunk == LOSS_PHASES, .stride = loss_stride(args), .what = args->phase % per_chunk, .logits = args->shared};
     c.vocabulary = c.weight->shape.dim[0];
-    c.rounded = ((const heed_linear_loss_attributes *)args->attributes)->rounded;
+    c.bf16 = ((const heed_linear_loss_attributes *)args->attributes)->rounded;
     if (c.backward) {
         c.drow = &args->in[HEED_LINEAR_LOSS_DROW];
         c.wants_weight = args->out[0].shape.dim[0] > 0;
@@ -81,26 +82,26 @@ static inline heed_operand logits_of(const loss_chunk *c)
     return (heed_operand){.data = c->logits, .dtype = HEED_F32, .layout = HEED_LAYOUT_ROWS, .shape = shape, .row_stride = c->stride};
 }
 
-/* The products of a chunk: logits, dx, dweight. */
-static inline heed_gemm logits_product(const loss_chunk *c)
+/* The matmuls of a chunk: logits, dx, dweight. */
+static inline heed_gemm logits_matmul(const loss_chunk *c)
 {
     heed_operand x = rows_from(c->x, c->begin, c->rows), logits = logits_of(c);
-    heed_gemm g = plain_product(&x, c->weight, &logits, false, true, c->rounded, c->args->isa, 0);
+    heed_gemm g = plain_matmul(&x, c->weight, &logits, (heed_product_attributes){0, 1, c->bf16}, c->args->isa, 0);
     g.bias = c->bias ? c->bias->data : NULL;
     return g;
 }
 
-static inline heed_gemm dx_product(const loss_chunk *c)
+static inline heed_gemm dx_matmul(const loss_chunk *c)
 {
-    heed_operand dx = rows_from(&c->args->out[1], c->begin, c->rows), slopes = logits_of(c);
-    return plain_product(&slopes, c->weight, &dx, false, false, c->rounded, c->args->isa, 0);
+    heed_operand dx = rows_from(&c->args->out[1], c->begin, c->rows), dlogits = logits_of(c);
+    return plain_matmul(&dlogits, c->weight, &dx, (heed_product_attributes){0, 0, c->bf16}, c->args->isa, 0);
 }
 
-static inline heed_gemm dweight_product(const loss_chunk *c)
+static inline heed_gemm dweight_matmul(const loss_chunk *c)
 {
-    heed_operand x = rows_from(c->x, c->begin, c->rows), slopes = logits_of(c);
-    heed_gemm g = plain_product(&slopes, &x, &c->args->out[0], true, false, c->rounded, c->args->isa, 0);
-    g.accumulate = c->begin > 0 || optional_input(c->args, HEED_LINEAR_LOSS_STATE);
+    heed_operand x = rows_from(c->x, c->begin, c->rows), dlogits = logits_of(c);
+    heed_gemm g = plain_matmul(&dlogits, &x, &c->args->out[0], (heed_product_attributes){1, 0, c->bf16}, c->args->isa, 0);
+    g.accumulate = c->begin > 0 || heed_optional(c->args, HEED_LINEAR_LOSS_STATE);
     return g;
 }
 
@@ -114,24 +115,24 @@ static inline int loss_parts(const heed_kernel_args *args)
     loss_chunk c = chunk_of_phase(args);
     heed_gemm g;
     if (c.what == LOSS_LOGITS) {
-        g = logits_product(&c);
+        g = logits_matmul(&c);
         return heed_gemm_parts(&g, args->isa);
     }
-    if (c.what == LOSS_SLOPES) {
+    if (c.what == LOSS_DLOGITS) {
         int64_t each = LOGITS_PER_PART / c.stride;
         if (each < 1) each = 1;
         return part_count((c.rows + each - 1) / each, INT32_MAX);
     }
-    g = dx_product(&c);
+    g = dx_matmul(&c);
     int parts = heed_gemm_parts(&g, args->isa) + bias_parts(&c);
     if (c.wants_weight) {
-        g = dweight_product(&c);
+        g = dweight_matmul(&c);
         parts += heed_gemm_parts(&g, args->isa);
     }
     return parts;
 }
 
-/* nll of a row of logits and, behind it, its slopes in its place. */
+/* nll of a row of logits and then its gradient in its place. */
 static inline void score_row(const loss_chunk *c, int64_t row)
 {
     float smoothing = ((const heed_linear_loss_attributes *)c->args->attributes)->smoothing, *x = c->logits + (row - c->begin) * c->stride;
@@ -143,11 +144,11 @@ static inline void score_row(const loss_chunk *c, int64_t row)
         for (int64_t j = 0; j < c->vocabulary && c->backward; j++) x[j] = 0;
         return;
     }
-    float largest = largest_of_row(x, c->vocabulary), own = x[label] - largest;
-    float mean = smoothing > 0 ? sum_of_differences(x, c->vocabulary, largest) / (float)c->vocabulary : 0;
-    float sum = exponentiate_row(x, c->backward ? x : NULL, c->vocabulary, largest), loss = log_of(sum) - (1 - smoothing) * own;
+    const float max = max_of_row(x, c->vocabulary), own = x[label] - max;
+    const float mean = smoothing > 0 ? sum_of_differences(x, c->vocabulary, max) / (float)c->vocabulary : 0;
+    const float sum = exponentiate_row(x, c->backward ? x : NULL, c->vocabulary, max), loss = log_of(sum) - (1 - smoothing) * own;
     *nll = smoothing > 0 ? loss - smoothing * mean : loss;
-    if (c->backward) slopes_of_exponentials(x, c->vocabulary, sum, label, smoothing, *float_row(c->drow, row));
+    if (c->backward) gradient_of_exponentials(x, c->vocabulary, sum, label, smoothing, *float_row(c->drow, row));
 }
 
 /* Columns of the bias: rows ascending, from the sums of the chunks before. */
@@ -166,12 +167,12 @@ static inline void sum_bias(const loss_chunk *c, int part)
 static inline void loss_gradients(const loss_chunk *c, int part)
 {
     const heed_kernel_args *args = c->args;
-    heed_gemm dx = dx_product(c);
+    heed_gemm dx = dx_matmul(c);
     int dx_parts = heed_gemm_parts(&dx, args->isa), sums = bias_parts(c);
     if (part < dx_parts) heed_gemm_run(&dx, args->isa, part, dx_parts, args->scratch);
     else if (part < dx_parts + sums) sum_bias(c, part - dx_parts);
     else {
-        heed_gemm dweight = dweight_product(c);
+        heed_gemm dweight = dweight_matmul(c);
         heed_gemm_run(&dweight, args->isa, part - dx_parts - sums, heed_gemm_parts(&dweight, args->isa), args->scratch);
     }
 }
@@ -180,9 +181,9 @@ static inline void loss_run(const heed_kernel_args *args, int part, int parts)
 {
     loss_chunk c = chunk_of_phase(args);
     if (c.what == LOSS_LOGITS) {
-        heed_gemm g = logits_product(&c);
+        heed_gemm g = logits_matmul(&c);
         heed_gemm_run(&g, args->isa, part, parts, args->scratch);
-    } else if (c.what == LOSS_SLOPES) {
+    } else if (c.what == LOSS_DLOGITS) {
         int64_t begin, end;
         heed_part_range(c.rows, part, parts, &begin, &end);
         for (; begin < end; begin++) score_row(&c, c.begin + begin);
@@ -195,11 +196,11 @@ static inline size_t loss_scratch(const heed_kernel_args *args)
     first.phase = 0;
     first.shared = NULL;
     loss_chunk c = chunk_of_phase(&first);
-    heed_gemm all[3] = {logits_product(&c)};
+    heed_gemm all[3] = {logits_matmul(&c)};
     int count = 1;
     size_t most = 0;
-    if (c.backward) all[count++] = dx_product(&c);
-    if (c.wants_weight) all[count++] = dweight_product(&c);
+    if (c.backward) all[count++] = dx_matmul(&c);
+    if (c.wants_weight) all[count++] = dweight_matmul(&c);
     for (int i = 0; i < count; i++) {
         all[i].c = NULL;
         size_t bytes = heed_gemm_scratch(&all[i], args->isa);

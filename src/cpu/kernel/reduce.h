@@ -1,21 +1,11 @@
 /* Reductions of one axis, means over sequences, and their gradients. Along the last axis (or over rows of one element) sums run in
-   chains (kernel.h); along any other axis every column is one ascending chain. */
+   64 accumulators (kernel.h); along any other axis every column has one, and its elements ascend. */
 #ifndef HEED_CPU_KERNEL_REDUCE_H
 #define HEED_CPU_KERNEL_REDUCE_H
 
 #include "cpu/kernel/kernel.h"
+#include "op/axes.h"
 #include "op/sequence.h"
-
-/* x as (outer, count, inner). */
-typedef struct { int64_t outer, count, inner; } axes;
-
-static inline axes axes_around(heed_shape shape, int axis)
-{
-    axes a = {1, shape.rank ? shape.dim[axis] : 1, 1};
-    for (int i = 0; i < axis; i++) a.outer *= shape.dim[i];
-    for (int i = axis + 1; i < shape.rank; i++) a.inner *= shape.dim[i];
-    return a;
-}
 
 /* Element `at` of x with its rows laid end to end. */
 static inline float *flat_element(const heed_operand *x, int64_t at)
@@ -27,32 +17,35 @@ static inline float *flat_element(const heed_operand *x, int64_t at)
 /* Sum of a vector operand (D) or of a row's run. */
 static inline float sum_of_vector(const heed_operand *x, int64_t n)
 {
-    chains sum = chains_of(0);
-    for (int64_t j = 0; j < n; j += CHAINS)
-        HEED_UNROLL for (int v = 0; v < CHAIN_VECTORS; v++) {
-            int64_t at = j + v * HEED_LANES;
-            if (at < n) sum.part[v] = heed_v_add(sum.part[v], load_vector(x, at, n - at));
-        }
-    return chains_sum(sum);
+    accumulators sum = accumulators_of(0);
+    HEED_FOR_ACCUMULATORS(j, v, n) {
+        const int64_t at = j + v * HEED_LANES;
+        sum.vector[v] = heed_v_add(sum.vector[v], load_vector(x, at, n - at));
+    }
+    return accumulators_sum(sum);
 }
 
-/* Outputs [begin, end) of slice `o`: columns of (count, inner), CHAINS of them side by side. */
-static inline void sum_columns(const heed_operand *x, axes a, int64_t o, int64_t begin, int64_t end, float divisor, const heed_operand *y)
+/* Outputs [begin, end) of slice `o`. */
+typedef struct { int64_t o, begin, end; } output_range;
+
+/* They are columns of (count, inner), of which 64 are summed side by side. */
+static inline void sum_columns(const heed_operand *x, heed_axes a, output_range out, float divisor, const heed_operand *y)
 {
+    const int64_t o = out.o, begin = out.begin, end = out.end;
     const heed_v by = heed_v_set(divisor);
     bool over_rows = a.outer == 1 && a.count == heed_shape_rows(x->shape);
     int64_t step = over_rows ? x->row_stride : a.inner;
-    for (int64_t i = begin; i < end; i += CHAINS) {
+    for (int64_t i = begin; i < end; i += ACCUMULATORS) {
         int64_t left = end - i;
-        chains sum = chains_of(0);
+        accumulators sum = accumulators_of(0);
         const float *from = NULL;
         if (a.count) from = (over_rows ? float_row(x, 0) : flat_element(x, o * a.count * a.inner)) + i;
         for (int64_t k = 0; k < a.count; k++, from += step)
-            HEED_UNROLL for (int v = 0; v < CHAIN_VECTORS; v++)
-                if (v * HEED_LANES < left) sum.part[v] = heed_v_add(sum.part[v], load_some(from + v * HEED_LANES, left - v * HEED_LANES));
-        float room[CHAINS];
-        for (int v = 0; v < CHAIN_VECTORS; v++) heed_v_store(room + v * HEED_LANES, heed_v_div(sum.part[v], by));
-        for (int64_t j = 0; j < left && j < CHAINS; j++) *flat_element(y, o * a.inner + i + j) = room[j];
+            HEED_UNROLL for (int v = 0; v < ACCUMULATOR_VECTORS; v++)
+                if (v * HEED_LANES < left) sum.vector[v] = heed_v_add(sum.vector[v], load_some(from + v * HEED_LANES, left - v * HEED_LANES));
+        float room[ACCUMULATORS];
+        for (int v = 0; v < ACCUMULATOR_VECTORS; v++) heed_v_store(room + v * HEED_LANES, heed_v_div(sum.vector[v], by));
+        for (int64_t j = 0; j < left && j < ACCUMULATORS; j++) *flat_element(y, o * a.inner + i + j) = room[j];
     }
 }
 
@@ -69,7 +62,7 @@ static inline void reduce_run(const heed_kernel_args *args, int part, int parts)
 {
     const heed_reduce_attributes *attributes = args->attributes;
     const heed_operand *x = &args->in[0], *y = &args->out[0];
-    axes a = axes_around(x->shape, attributes->axis);
+    heed_axes a = heed_axes_around(x->shape, attributes->axis);
     int64_t begin, end;
     heed_part_range(a.outer * a.inner, part, parts, &begin, &end);
     float divisor = attributes->kind == HEED_REDUCE_MEAN && a.count ? (float)a.count : 1;
@@ -79,7 +72,7 @@ static inline void reduce_run(const heed_kernel_args *args, int part, int parts)
             heed_operand run = {.data = x->data, .row_stride = attributes->axis == 0 ? x->row_stride : 1};
             if (a.count) run.data = flat_element(x, o * a.count);
             *flat_element(y, o) = sum_of_vector(&run, a.count) / divisor;
-        } else sum_columns(x, a, o, begin - o * a.inner, stop - o * a.inner, divisor, y);
+        } else sum_columns(x, a, (output_range){o, begin - o * a.inner, stop - o * a.inner}, divisor, y);
         begin = stop;
     }
 }
@@ -90,7 +83,7 @@ static inline bool reduce_fits(const heed_kernel_args *args)
 }
 
 /* n elements of dy from flat element `at` on, over divisor, `same`: the first of them n times. */
-static inline void spread(const heed_operand *dy, int64_t at, bool same, float divisor, float *to, int64_t n)
+static inline void broadcast_gradient(const heed_operand *dy, int64_t at, bool same, float divisor, float *to, int64_t n)
 {
     const heed_v by = heed_v_set(divisor), first = heed_v_set(n > 0 ? *flat_element(dy, at) : 0);
     int64_t columns = heed_shape_columns(dy->shape);
@@ -112,14 +105,14 @@ static inline void reduce_backward_run(const heed_kernel_args *args, int part, i
 {
     const heed_reduce_backward_attributes *attributes = args->attributes;
     const heed_operand *dy = &args->in[0], *dx = &args->out[0];
-    axes a = axes_around(dx->shape, attributes->reduce.axis);
+    heed_axes a = heed_axes_around(dx->shape, attributes->reduce.axis);
     int64_t begin, end, columns = heed_shape_columns(dx->shape);
     rows_of_part(args, part, parts, &begin, &end);
     float divisor = attributes->reduce.kind == HEED_REDUCE_MEAN ? (float)a.count : 1;
     for (int64_t at = begin * columns; at < end * columns;) { /* runs that end with a row, with `inner`, or with the axis when inner is 1 */
         int64_t o = at / (a.count * a.inner), stop = a.inner == 1 ? (o + 1) * a.count : (at / a.inner + 1) * a.inner, row_end = (at / columns + 1) * columns;
         stop = stop < row_end ? stop : row_end;
-        spread(dy, o * a.inner + at % a.inner, a.inner == 1, divisor, flat_element(dx, at), stop - at);
+        broadcast_gradient(dy, o * a.inner + at % a.inner, a.inner == 1, divisor, flat_element(dx, at), stop - at);
         at = stop;
     }
 }

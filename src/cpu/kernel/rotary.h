@@ -92,7 +92,7 @@ static inline void rotary_run(const heed_kernel_args *args, int part, int parts)
     int64_t begin, end, first, last, half = table->shape.dim[1] / 2, width = rotary_follows(args);
     float sign = a->inverse ? -1.0f : 1.0f;
     rows_of_part(args, part, parts, &begin, &end);
-    columns_of_block(args, x->shape.dim[1], &first, &last);
+    columns_of_tile(args, x->shape.dim[1], &first, &last);
     for (int64_t i = begin; i < end; i++) {
         const float *turn_by = float_row(table, i);
         for (int64_t at = first; at < last; at += width) {
@@ -105,6 +105,6 @@ static inline void rotary_run(const heed_kernel_args *args, int part, int parts)
 }
 
 HEED_KERNEL(rotary_table) = {.name = "k_rotary_table", .op = HEED_OP_ROTARY_TABLE, .fits = rotary_table_fits, .run = rotary_table_run};
-HEED_KERNEL(rotary) = {.name = "k_rotary_f32", .op = HEED_OP_ROTARY, .fits = all_f32_rows, .follows = rotary_follows, .run = rotary_run};
+HEED_KERNEL(rotary) = {.name = "k_rotary_f32", .op = HEED_OP_ROTARY, .fits = all_f32_rows, .consumes_tiles = rotary_follows, .run = rotary_run};
 
 #endif

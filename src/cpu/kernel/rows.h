@@ -2,7 +2,7 @@
 #ifndef HEED_CPU_KERNEL_ROWS_H
 #define HEED_CPU_KERNEL_ROWS_H
 
-#include "cpu/gemm/blocks.h"
+#include "cpu/gemm/quantized.h"
 #include "tensor/dtype.h"
 #include "cpu/kernel/kernel.h"
 #include <string.h>
@@ -54,7 +54,7 @@ static inline void gather_run(const heed_kernel_args *args, int part, int parts)
 static inline bool gather_fits(const heed_kernel_args *args)
 {
     heed_dtype dtype = args->in[0].dtype;
-    if (heed_dtype_is_block(dtype)) return args->in[0].layout == HEED_LAYOUT_ROWS || heed_block_traits_of(dtype);
+    if (heed_dtype_is_block(dtype)) return args->in[0].layout == HEED_LAYOUT_ROWS || heed_qblock_traits_of(dtype);
     return dtype == HEED_F32 || dtype == HEED_F16 || dtype == HEED_BF16;
 }
 
@@ -86,7 +86,7 @@ static inline void scatter_add_run(const heed_kernel_args *args, int part, int p
     int64_t skipped = ((const heed_shape_attributes *)args->attributes)->skipped - 1;
     heed_part_range(heed_shape_rows(y->shape), part / (int)by_columns, (int)by_rows, &begin, &end);
     heed_part_range(y->shape.dim[1], part % (int)by_columns, (int)by_columns, &first, &last);
-    for (int64_t i = begin; i < end && !optional_input(args, HEED_SCATTER_STATE); i++) clear_run(float_row(y, i) + first, last - first);
+    for (int64_t i = begin; i < end && !heed_optional(args, HEED_SCATTER_STATE); i++) clear_run(float_row(y, i) + first, last - first);
     for (int64_t i = 0; i < heed_shape_rows(x->shape); i++) {
         int32_t at = integer_at(&args->in[1], i);
         if (at < begin || at >= end || at == skipped) continue;
@@ -103,14 +103,18 @@ static inline bool first_is_f32_rows(const heed_kernel_args *args)
 
 /* ---- columns: runs of the last axis. A vector (D) has one element a row. ---- */
 
-/* Rows [begin, end) of y: columns [to, to + count) of every run of the last axis are columns [from, from + count) of x. */
-static inline void copy_columns(const heed_operand *x, int64_t from, const heed_operand *y, int64_t to, int64_t count, int64_t begin, int64_t end)
+/* Columns [to, to + count) of every run of the last axis of y are columns [from, from + count) of x. */
+typedef struct { int64_t from, to, count; } column_copy;
+
+/* The same for rows [begin, end) of y. */
+static inline void copy_columns(const heed_operand *x, const heed_operand *y, column_copy copy, int64_t begin, int64_t end)
 {
+    const int64_t from = copy.from, to = copy.to, count = copy.count;
     if (y->shape.rank == 1) {
         for (int64_t i = to > begin ? to : begin; i < to + count && i < end; i++) *float_row(y, i) = *float_row(x, i - to + from);
         return;
     }
-    int64_t x_width = width_of(x), y_width = width_of(y), runs = y_width ? heed_shape_columns(y->shape) / y_width : 0;
+    int64_t x_width = heed_width(x), y_width = heed_width(y), runs = y_width ? heed_shape_columns(y->shape) / y_width : 0;
     for (int64_t i = begin; i < end; i++)
         for (int64_t r = 0; r < runs; r++) copy_run(float_row(y, i) + r * y_width + to, float_row(x, i) + r * x_width + from, count);
 }
@@ -120,7 +124,7 @@ static inline void slice_run(const heed_kernel_args *args, int part, int parts)
     const heed_slice_attributes *a = args->attributes;
     int64_t begin, end;
     rows_of_part(args, part, parts, &begin, &end);
-    copy_columns(&args->in[0], a->begin, &args->out[0], 0, a->end - a->begin, begin, end);
+    copy_columns(&args->in[0], &args->out[0], (column_copy){a->begin, 0, a->end - a->begin}, begin, end);
 }
 
 static inline void pad_columns_run(const heed_kernel_args *args, int part, int parts)
@@ -129,7 +133,7 @@ static inline void pad_columns_run(const heed_kernel_args *args, int part, int p
     int64_t begin, end;
     rows_of_part(args, part, parts, &begin, &end);
     for (int64_t i = begin; i < end; i++) clear_run(float_row(&args->out[0], i), heed_shape_columns(args->out[0].shape));
-    copy_columns(&args->in[0], 0, &args->out[0], a->begin, width_of(&args->in[0]), begin, end);
+    copy_columns(&args->in[0], &args->out[0], (column_copy){0, a->begin, heed_width(&args->in[0])}, begin, end);
 }
 
 static inline void concatenate_run(const heed_kernel_args *args, int part, int parts)
@@ -137,8 +141,8 @@ static inline void concatenate_run(const heed_kernel_args *args, int part, int p
     int64_t begin, end, to = 0;
     rows_of_part(args, part, parts, &begin, &end);
     for (int i = 0; i < args->n_in; i++) {
-        copy_columns(&args->in[i], 0, &args->out[0], to, width_of(&args->in[i]), begin, end);
-        to += width_of(&args->in[i]);
+        copy_columns(&args->in[i], &args->out[0], (column_copy){0, to, heed_width(&args->in[i])}, begin, end);
+        to += heed_width(&args->in[i]);
     }
 }
 

@@ -1,47 +1,43 @@
 /* Softmax over the last axis, cross-entropy, and their gradients; formulas in op/softmax.c and op/cross_entropy.c. Sums and maxima
-   run in chains (kernel.h). */
+   run in 64 accumulators (kernel.h). */
 #ifndef HEED_CPU_KERNEL_SOFTMAX_H
 #define HEED_CPU_KERNEL_SOFTMAX_H
 
 #include "cpu/kernel/kernel.h"
 
-static inline float largest_of_row(const float *x, int64_t width)
+static inline float max_of_row(const float *x, int64_t width)
 {
     const heed_v nothing = heed_v_set(-__builtin_inff());
-    chains most = chains_of(-__builtin_inff());
-    for (int64_t j = 0; j < width; j += CHAINS)
-        HEED_UNROLL for (int v = 0; v < CHAIN_VECTORS; v++) {
-            int64_t at = j + v * HEED_LANES, left = width - at;
-            if (left <= 0) continue;
-            heed_v y = load_some(x + at, left);
-            if (left < HEED_LANES) {
-                float room[HEED_LANES];
-                heed_v_store(room, nothing);
-                heed_v_store_part(room, y, left);
-                y = heed_v_load(room);
-            }
-            most.part[v] = heed_v_max(y, most.part[v]);
+    accumulators most = accumulators_of(-__builtin_inff());
+    HEED_FOR_ACCUMULATORS(j, v, width) {
+        const int64_t at = j + v * HEED_LANES, left = width - at;
+        heed_v y = load_some(x + at, left);
+        if (left < HEED_LANES) {
+            float room[HEED_LANES];
+            heed_v_store(room, nothing);
+            heed_v_store_part(room, y, left);
+            y = heed_v_load(room);
         }
-    return chains_largest(most);
+        most.vector[v] = heed_v_max(y, most.vector[v]);
+    }
+    return accumulators_max(most);
 }
 
 /* y = exp(x - shift), y NULL: not kept; returns the sum. */
 HEED_INLINE float exponentiate_row(const float *x, float *y, int64_t width, float shift)
 {
-    chains sum = chains_of(0);
+    accumulators sum = accumulators_of(0);
     const heed_v by = heed_v_set(shift);
-    for (int64_t j = 0; j < width; j += CHAINS)
-        HEED_UNROLL for (int v = 0; v < CHAIN_VECTORS; v++) {
-            int64_t at = j + v * HEED_LANES, left = width - at;
-            if (left <= 0) continue;
-            heed_v e = heed_v_exp(heed_v_sub(load_some(x + at, left), by));
-            if (y) store_some(y + at, e, left);
-            sum.part[v] = heed_v_add(sum.part[v], first_lanes(e, left));
-        }
-    return chains_sum(sum);
+    HEED_FOR_ACCUMULATORS(j, v, width) {
+        const int64_t at = j + v * HEED_LANES, left = width - at;
+        heed_v e = heed_v_exp(heed_v_sub(load_some(x + at, left), by));
+        if (y) store_some(y + at, e, left);
+        sum.vector[v] = heed_v_add(sum.vector[v], first_lanes(e, left));
+    }
+    return accumulators_sum(sum);
 }
 
-/* Asked for rows without a largest element only. */
+/* Asked only for rows without a maximum. */
 static inline bool has_nan(const float *x, int64_t width)
 {
     for (int64_t j = 0; j < width; j++)
@@ -51,18 +47,18 @@ static inline bool has_nan(const float *x, int64_t width)
 
 static inline void softmax_row(const float *x, float *y, int64_t width)
 {
-    float largest = largest_of_row(x, width);
-    if (largest == -__builtin_inff() && !has_nan(x, width)) {
+    float max = max_of_row(x, width);
+    if (max == -__builtin_inff() && !has_nan(x, width)) {
         for (int64_t j = 0; j < width; j++) y[j] = 0;
         return;
     }
-    const heed_v sum = heed_v_set(exponentiate_row(x, y, width, largest));
+    const heed_v sum = heed_v_set(exponentiate_row(x, y, width, max));
     for (int64_t j = 0; j < width; j += HEED_LANES) store_some(y + j, heed_v_div(load_some(y + j, width - j), sum), width - j);
 }
 
 static inline void softmax_run(const heed_kernel_args *args, int part, int parts)
 {
-    int64_t begin, end, width = width_of(&args->in[0]), columns = heed_shape_columns(args->in[0].shape);
+    int64_t begin, end, width = heed_width(&args->in[0]), columns = heed_shape_columns(args->in[0].shape);
     rows_of_part(args, part, parts, &begin, &end);
     for (int64_t i = begin; i < end; i++)
         for (int64_t at = 0; at < columns; at += width) softmax_row(float_row(&args->in[0], i) + at, float_row(&args->out[0], i) + at, width);
@@ -70,20 +66,19 @@ static inline void softmax_run(const heed_kernel_args *args, int part, int parts
 
 static inline void softmax_row_backward(const float *y, const float *dy, float *dx, int64_t width)
 {
-    chains sum = chains_of(0);
-    for (int64_t j = 0; j < width; j += CHAINS)
-        HEED_UNROLL for (int v = 0; v < CHAIN_VECTORS; v++) {
-            int64_t at = j + v * HEED_LANES, left = width - at;
-            if (left > 0) sum.part[v] = heed_v_fma(load_some(y + at, left), load_some(dy + at, left), sum.part[v]);
-        }
-    const heed_v along = heed_v_set(chains_sum(sum));
+    accumulators sum = accumulators_of(0);
+    HEED_FOR_ACCUMULATORS(j, v, width) {
+        const int64_t at = j + v * HEED_LANES, left = width - at;
+        sum.vector[v] = heed_v_fma(load_some(y + at, left), load_some(dy + at, left), sum.vector[v]);
+    }
+    const heed_v dot = heed_v_set(accumulators_sum(sum)); /* y.dy */
     for (int64_t j = 0; j < width; j += HEED_LANES)
-        store_some(dx + j, heed_v_mul(load_some(y + j, width - j), heed_v_sub(load_some(dy + j, width - j), along)), width - j);
+        store_some(dx + j, heed_v_mul(load_some(y + j, width - j), heed_v_sub(load_some(dy + j, width - j), dot)), width - j);
 }
 
 static inline void softmax_backward_run(const heed_kernel_args *args, int part, int parts)
 {
-    int64_t begin, end, width = width_of(&args->in[0]), columns = heed_shape_columns(args->in[0].shape);
+    int64_t begin, end, width = heed_width(&args->in[0]), columns = heed_shape_columns(args->in[0].shape);
     rows_of_part(args, part, parts, &begin, &end);
     for (int64_t i = begin; i < end; i++)
         for (int64_t at = 0; at < columns; at += width)
@@ -95,20 +90,20 @@ static inline void softmax_backward_run(const heed_kernel_args *args, int part, 
 /* Sum of x - shift. */
 static inline float sum_of_differences(const float *x, int64_t width, float shift)
 {
-    chains sum = chains_of(0);
+    accumulators sum = accumulators_of(0);
     const heed_v by = heed_v_set(shift);
-    for (int64_t j = 0; j < width; j += CHAINS)
-        HEED_UNROLL for (int v = 0; v < CHAIN_VECTORS; v++) {
-            int64_t at = j + v * HEED_LANES, left = width - at;
-            if (left > 0) sum.part[v] = heed_v_add(sum.part[v], first_lanes(heed_v_sub(load_some(x + at, left), by), left));
-        }
-    return chains_sum(sum);
+    HEED_FOR_ACCUMULATORS(j, v, width) {
+        const int64_t at = j + v * HEED_LANES, left = width - at;
+        sum.vector[v] = heed_v_add(sum.vector[v], first_lanes(heed_v_sub(load_some(x + at, left), by), left));
+    }
+    return accumulators_sum(sum);
 }
 
 static inline float cross_entropy_of_row(const float *x, int64_t width, int32_t label, float smoothing)
 {
-    float largest = largest_of_row(x, width), loss = log_of(exponentiate_row(x, NULL, width, largest)) - (1 - smoothing) * (x[label] - largest);
-    return smoothing > 0 ? loss - smoothing * sum_of_differences(x, width, largest) / (float)width : loss;
+    const float max = max_of_row(x, width);
+    const float loss = log_of(exponentiate_row(x, NULL, width, max)) - (1 - smoothing) * (x[label] - max);
+    return smoothing > 0 ? loss - smoothing * sum_of_differences(x, width, max) / (float)width : loss;
 }
 
 static inline void cross_entropy_run(const heed_kernel_args *args, int part, int parts)
@@ -122,21 +117,21 @@ static inline void cross_entropy_run(const heed_kernel_args *args, int part, int
     }
 }
 
-/* From dx = exp(x - largest) and their sum: dx = slope * (softmax(x) - target). */
-static inline void slopes_of_exponentials(float *dx, int64_t width, float sum, int32_t label, float smoothing, float slope)
+/* From dx = exp(x - max) and their sum: dx = dloss * (softmax(x) - target). */
+static inline void gradient_of_exponentials(float *dx, int64_t width, float sum, int32_t label, float smoothing, float dloss)
 {
     float rest = smoothing / (float)width;
-    float own = slope * (dx[label] / sum - ((1 - smoothing) + rest));
-    const heed_v times = heed_v_set(slope), total = heed_v_set(sum), target = heed_v_set(rest);
+    float own = dloss * (dx[label] / sum - ((1 - smoothing) + rest));
+    const heed_v times = heed_v_set(dloss), total = heed_v_set(sum), target = heed_v_set(rest);
     for (int64_t j = 0; j < width; j += HEED_LANES)
         store_some(dx + j, heed_v_mul(times, heed_v_sub(heed_v_div(load_some(dx + j, width - j), total), target)), width - j);
     dx[label] = own;
 }
 
-static inline void cross_entropy_row_backward(const float *x, float *dx, int64_t width, int32_t label, float smoothing, float slope)
+static inline void cross_entropy_row_backward(const float *x, float *dx, int64_t width, int32_t label, float smoothing, float dloss)
 {
-    float sum = exponentiate_row(x, dx, width, largest_of_row(x, width));
-    slopes_of_exponentials(dx, width, sum, label, smoothing, slope);
+    float sum = exponentiate_row(x, dx, width, max_of_row(x, width));
+    gradient_of_exponentials(dx, width, sum, label, smoothing, dloss);
 }
 
 static inline void cross_entropy_backward_run(const heed_kernel_args *args, int part, int parts)

@@ -1,6 +1,6 @@
-/* block_bytes_avx512.h: bytes in 512 bits, for the kernels over blocks with and without VNNI. */
-#ifndef HEED_CPU_GEMM_BLOCK_BYTES_AVX512_H
-#define HEED_CPU_GEMM_BLOCK_BYTES_AVX512_H
+/* quantized_bytes_avx512.h: bytes in 512 bits, for the quantized kernels with and without VNNI. */
+#ifndef HEED_CPU_GEMM_QUANTIZED_BYTES_AVX512_H
+#define HEED_CPU_GEMM_QUANTIZED_BYTES_AVX512_H
 
 #include "cpu/vector.h"
 #include <string.h>
@@ -28,16 +28,16 @@ static inline heed_splat splat(const int8_t *p)
 /* Else compilers load it again for every panel. */
 #define HOLD(x) __asm__("" : "+v"(x))
 
-#define ROUNDS_RUNS
-static inline uint32_t largest_bits(const float *values)
+#define HAS_QUANTIZE_VALUES
+static inline uint32_t max_bits(const float *values)
 {
     const __m512i magnitude = _mm512_set1_epi32(0x7FFFFFFF);
     __m512i a = _mm512_and_si512(_mm512_loadu_si512(values), magnitude), b = _mm512_and_si512(_mm512_loadu_si512(values + 16), magnitude);
     return (uint32_t)_mm512_reduce_max_epi32(_mm512_max_epi32(a, b));
 }
-static inline void round_values(const float *values, float inverse, int8_t *x, int32_t *low, int32_t *high)
+static inline void quantize_values(const float *values, float scale, int8_t *x, int32_t *low, int32_t *high)
 {
-    const __m512 by = _mm512_set1_ps(inverse);
+    const __m512 by = _mm512_set1_ps(scale);
     __m512i a = _mm512_cvtps_epi32(_mm512_mul_ps(_mm512_loadu_ps(values), by)), b = _mm512_cvtps_epi32(_mm512_mul_ps(_mm512_loadu_ps(values + 16), by));
     _mm_storeu_si128((__m128i *)x, _mm512_cvtepi32_epi8(a));
     _mm_storeu_si128((__m128i *)(x + 16), _mm512_cvtepi32_epi8(b));

@@ -1,5 +1,5 @@
 /* Choosing scales when numbers are put into blocks. */
-#include "tensor/block.h"
+#include "tensor/qblock.h"
 
 enum { CANDIDATES = 12, ROUNDS = 3 };
 

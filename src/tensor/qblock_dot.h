@@ -1,48 +1,48 @@
-/* block_dot.h: products over block weights, as they are defined. Activations are rounded to 8 bits with one scale per run of 32; a weight's
+/* qblock_dot.h: products over block weights, as they are defined. Activations are rounded to 8 bits with one scale per run of 32; a weight's
    run of 32 is a vector of integers w, a scale d and perhaps a minimum m, so that
 
      acc = fma(d * dx, float(sum over the run of w x), acc);   acc = fma(m, dx times the sum of x, acc)   where there is a minimum
 
    run after run, in f32, from 0. The integer sums are exact (below 2^24), hence any order of theirs gives the same bits; every kernel follows
-   the two lines above. The f32 reference kernels of the products call heed_block_dot; in double precision weights are decoded and
+   the two lines above. The f32 reference kernels of the products call heed_qblock_dot; in double precision weights are decoded and
    activations stay as they are. Formats without traits are decoded to f32 and multiplied as f32 weights are. */
-#ifndef HEED_TENSOR_BLOCK_DOT_H
-#define HEED_TENSOR_BLOCK_DOT_H
+#ifndef HEED_TENSOR_QBLOCK_DOT_H
+#define HEED_TENSOR_QBLOCK_DOT_H
 
 #include "tensor/dtype.h"
 
 enum { HEED_RUN = 32 };
 
 /* A block taken apart; q are unsigned. */
-typedef struct heed_block_parts {
+typedef struct heed_qblock_parts {
     uint16_t d, m;                  /* f16: scale; minimum, or scale of the minima */
     uint8_t scale[16], minimum[8];  /* within the block, where the format has them */
     uint8_t q[HEED_MAX_BLOCK];
-} heed_block_parts;
+} heed_qblock_parts;
 
-typedef enum heed_block_scales {
+typedef enum heed_qblock_scales {
     HEED_SCALES_ONE,       /* d */
     HEED_SCALES_MINIMUM,   /* d and m */
     HEED_SCALES_RUNS,      /* of run r: d * scale[r], minimum -m * minimum[r] */
     HEED_SCALES_HALVES     /* of half h of a run r: d, and integers times signed scale[2r + h] */
-} heed_block_scales;
+} heed_qblock_scales;
 
 /* A format that products compute on. */
-typedef struct heed_block_traits {
+typedef struct heed_qblock_traits {
     heed_dtype dtype;
     uint8_t bits, zero;    /* of q; w = q - zero */
-    heed_block_scales scales;
-    void (*split)(const void *block, heed_block_parts *parts);
-} heed_block_traits;
+    heed_qblock_scales scales;
+    void (*split)(const void *block, heed_qblock_parts *parts);
+} heed_qblock_traits;
 
-enum { HEED_BLOCK_TRAITS = 6 };
-extern const heed_block_traits heed_block_traits_table[HEED_BLOCK_TRAITS];
+enum { HEED_QBLOCK_TRAITS = 6 };
+extern const heed_qblock_traits heed_qblock_traits_table[HEED_QBLOCK_TRAITS];
 /* NULL for a format that is decoded instead, and for plain types. */
-const heed_block_traits *heed_block_traits_of(heed_dtype dtype);
+const heed_qblock_traits *heed_qblock_traits_of(heed_dtype dtype);
 
 /* 32 weights as the definition above has them. */
-typedef struct heed_block_run { int32_t w[HEED_RUN]; float d, m; } heed_block_run;
-void heed_block_run_read(const heed_block_traits *traits, const heed_block_parts *parts, int run, heed_block_run *out);
+typedef struct heed_qblock_run { int32_t w[HEED_RUN]; float d, m; } heed_qblock_run;
+void heed_qblock_run_read(const heed_qblock_traits *traits, const heed_qblock_parts *parts, int run, heed_qblock_run *out);
 
 /* 32 activations: x rounded to nearest even in steps of the largest magnitude / 127; zeros when the largest is below 2^-100. The step, and
    the step times the sum of x, are kept to 11 bits, as the f16 of ggml's blocks of activations keeps them, so that results stay
@@ -53,7 +53,7 @@ typedef struct heed_q8_run {
                               x; both in the first, unless halves have scales of their own */
     int8_t x[HEED_RUN];
 } heed_q8_run;
-void heed_q8_run_make(const float *values, const heed_block_traits *traits, heed_q8_run *run);
+void heed_q8_run_make(const float *values, const heed_qblock_traits *traits, heed_q8_run *run);
 
 /* The nearest number with 11 significant bits, ties to even. x finite and no f32 subnormal, or zero. */
 static inline float heed_round_11_bits(float x)
@@ -66,9 +66,9 @@ static inline float heed_round_11_bits(float x)
 }
 
 /* The chain of one element of a product; from zero. Adds one block times as many activations. */
-typedef struct heed_block_chain { float sum; } heed_block_chain;
-void heed_block_chain_add(heed_block_chain *chain, const heed_block_traits *traits, const void *block, const float *x);
+typedef struct heed_qblock_sum { float sum; } heed_qblock_sum;
+void heed_qblock_sum_add(heed_qblock_sum *chain, const heed_qblock_traits *traits, const void *block, const float *x);
 /* The product of one row of blocks with one row of `count` floats, a multiple of 32 and of the block. */
-float heed_block_dot(const heed_block_traits *traits, const void *row, const float *x, int64_t count);
+float heed_qblock_dot(const heed_qblock_traits *traits, const void *row, const float *x, int64_t count);
 
 #endif

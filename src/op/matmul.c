@@ -1,7 +1,7 @@
 /* Matrix product. y(i,j) = sum over k of a(i,k) b(k,j), k ascending, one fused multiply-add chain per element.
    a (M,K), or (K,M) with transpose_a; b (K,N), or (N,K) with transpose_b; y (M,N) f32. a and b f32, f16 or bf16, widened
    exactly; `rounded`, each is rounded to bf16 before it is multiplied (the precision pass; then b is not in blocks), dy in the gradients
-   too, while y and sums stay f32. b may be a frozen weight in blocks along its rows, (N,K) with transpose_b and a f32 rows: then as tensor/block_dot.h says. M may be live (rows of a), and K too where it is axis 0 of both (transpose_a without transpose_b): the sum then runs
+   too, while y and sums stay f32. b may be a frozen weight in blocks along its rows, (N,K) with transpose_b and a f32 rows: then as tensor/qblock_dot.h says. M may be live (rows of a), and K too where it is axis 0 of both (transpose_a without transpose_b): the sum then runs
    over the live rows; N is fixed. Gradients are products of the same kind, each in the orientation of its operand.
    Errors: HEED_E_SHAPE when extents do not fit, HEED_E_DTYPE unless floating. */
 #include "op/check.h"
@@ -15,11 +15,11 @@ void REAL(heed_product_reference)(const heed_kernel_args *args)
     const heed_product_attributes *attributes = args->attributes;
     bool transpose_a = attributes->transpose_a, transpose_b = attributes->transpose_b, rounded = attributes->rounded;
     int64_t depth = a->shape.dim[transpose_a ? 0 : 1];
-    const heed_block_traits *blocks = transpose_b ? REAL(integers_of)(b) : NULL;
+    const heed_qblock_traits *blocks = transpose_b ? REAL(integers_of)(b) : NULL;
     for (int64_t i = 0; i < y->shape.dim[0]; i++)
         for (int64_t j = 0; j < y->shape.dim[1]; j++) {
             real sum = 0;
-            if (blocks) sum = heed_block_dot(blocks, REAL(blocks)(b, j), (const float *)REAL(row)(a, i), depth);
+            if (blocks) sum = heed_qblock_dot(blocks, REAL(blocks)(b, j), (const float *)REAL(row)(a, i), depth);
             for (int64_t k = 0; k < depth && !blocks; k++) {
                 const real left = transpose_a ? REAL(element)(a, k, i) : REAL(element)(a, i, k);
                 const real right = transpose_b ? REAL(element)(b, j, k) : REAL(element)(b, k, j);

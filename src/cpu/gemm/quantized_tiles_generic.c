@@ -1,4 +1,4 @@
-/* Products over blocks in portable C. */
+/* Quantized matmuls in portable C. */
 #include "cpu/vector.h"
 
 typedef uint8_t heed_bytes __attribute__((vector_size(16)));
@@ -28,7 +28,7 @@ static inline heed_vi widen_signed(const uint8_t *p) { return (heed_vi){(int8_t)
 
 #define HOLD(x) (void)(x)
 #define DOTS_ANY_BYTE 0
-#include "cpu/gemm/block_tiles.h"
+#include "cpu/gemm/quantized_tiles.h"
 
 FORMATS(TILES_1)
-const heed_block_kernels heed_block_kernels_generic = {.lanes = HEED_LANES, .tile = {FORMATS(ENTRY_1)}, .round = round_runs};
+const heed_qgemm_kernels heed_qgemm_kernels_generic = {.lanes = HEED_LANES, .tile = {FORMATS(ENTRY_1)}, .quantize = quantize_runs};

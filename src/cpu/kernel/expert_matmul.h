@@ -1,12 +1,12 @@
-/* Products by expert as products of cpu/gemm: one for every expert that has slots, so that elements have the chains of plain products.
-   Parts are numbered through the experts; each expert gets parts by its share of the work, which the offsets tell: they are computed in
-   the same run, before the parts are counted. */
-#ifndef HEED_CPU_KERNEL_EXPERT_PRODUCT_H
-#define HEED_CPU_KERNEL_EXPERT_PRODUCT_H
+/* Matmuls by expert as matmuls of cpu/gemm: one for every expert that has slots, so that elements are summed as
+   in plain matmuls. Parts are numbered through the experts; each expert gets parts by its share of the work,
+   which the offsets tell: they are computed in the same run, before the parts are counted. */
+#ifndef HEED_CPU_KERNEL_EXPERT_MATMUL_H
+#define HEED_CPU_KERNEL_EXPERT_MATMUL_H
 
 #include "cpu/gemm/gemm.h"
 #include "cpu/kernel/expert_rows.h"
-#include "cpu/kernel/product.h"
+#include "cpu/kernel/matmul.h"
 
 /* All experts together have about EXPERT_PARTS parts. Reading the weights of an expert costs as much as FIXED_ROWS rows of work; a part
    is worth its barrier from EXPERT_PART_WORK elements of weights on. */
@@ -50,7 +50,7 @@ static inline int count_expert_parts(const expert_shares *all)
     return parts < 1 ? 1 : (int)parts;
 }
 
-/* The expert of part `part`, and which of how many parts of that expert it is; false behind the last. */
+/* The expert of part `part`, and which of how many parts of that expert it is; false after the last. */
 static inline bool find_expert_part(const expert_shares *all, int part, int64_t *expert, int *own, int *parts)
 {
     int64_t at = part;
@@ -74,7 +74,7 @@ static inline int64_t even_run(const heed_operand *x, const heed_operand *y, int
     return dense || end < row_end ? end : row_end;
 }
 
-/* ---- expert_product ---- */
+/* ---- expert_matmul ---- */
 
 /* The matrix of one expert, (O,I). */
 static inline heed_operand weights_of_expert(const heed_operand *w, heed_isa isa, int64_t expert)
@@ -89,45 +89,45 @@ static inline heed_operand weights_of_expert(const heed_operand *w, heed_isa isa
     return own;
 }
 
-/* The product of an expert, for slots that are still to be put in. */
+/* The matmul of an expert, for slots that are still to be put in. */
 static inline heed_gemm expert_gemm(const heed_kernel_args *args, int64_t expert)
 {
     const heed_expert_product_attributes *p = args->attributes;
-    const heed_operand *x = &args->in[HEED_EXPERT_X], *w = &args->in[HEED_EXPERT_WEIGHT], *y = &args->out[0], *bias = optional_input(args, HEED_EXPERT_BIAS);
+    const heed_operand *x = &args->in[HEED_EXPERT_X], *w = &args->in[HEED_EXPERT_WEIGHT], *y = &args->out[0], *bias = heed_optional(args, HEED_EXPERT_BIAS);
     const heed_operand own = weights_of_expert(w, args->isa, expert);
     return (heed_gemm){.n = y->shape.dim[2], .k = x->shape.dim[2], .a_stride = x->shape.dim[2], .b_kind = kind_of_b(w, p->transpose_b), .b_dtype = w->dtype,
-        .b = data_of_b(&own, p->transpose_b, args->isa), .b_stride = own.row_stride, .c_stride = y->shape.dim[2], .rounded = p->rounded, .activation = p->activation,
+        .b = data_of_b(&own, p->transpose_b, args->isa), .b_stride = own.row_stride, .c_stride = y->shape.dim[2], .bf16_operands = p->rounded, .activation = p->activation,
         .bias = bias ? float_row(bias, expert) : NULL, .gate_stride = y->shape.dim[2]};
 }
 
-static inline expert_shares product_shares(const heed_kernel_args *args)
+static inline expert_shares matmul_shares(const heed_kernel_args *args)
 {
     const heed_operand *w = &args->in[HEED_EXPERT_WEIGHT], *y = &args->out[0];
     int64_t width = heed_gemm_panel_width(args->isa), panels = (y->shape.dim[2] + width - 1) / width;
     return share_experts(&args->in[HEED_EXPERT_OFFSETS], y->shape.dim[0] * y->shape.dim[1], w->shape.dim[1] * w->shape.dim[2], panels, false);
 }
 
-static inline bool expert_product_fits(const heed_kernel_args *args)
+static inline bool expert_matmul_fits(const heed_kernel_args *args)
 {
     const heed_expert_product_attributes *p = args->attributes;
     const heed_operand *w = &args->in[HEED_EXPERT_WEIGHT];
-    return floating_rows(w) || (p->transpose_b && blocks_where_they_are_read(w));
+    return floating_rows(w) || (p->transpose_b && qblocks_where_they_are_read(w));
 }
 
-static inline size_t expert_product_scratch(const heed_kernel_args *args)
+static inline size_t expert_matmul_scratch(const heed_kernel_args *args)
 {
     heed_gemm g = expert_gemm(args, 0);
     g.m = args->out[0].shape.dim[0] * args->out[0].shape.dim[1];
     return heed_gemm_scratch(&g, args->isa);
 }
 
-static inline int expert_product_parts(const heed_kernel_args *args)
+static inline int expert_matmul_parts(const heed_kernel_args *args)
 {
-    expert_shares all = product_shares(args);
+    expert_shares all = matmul_shares(args);
     return count_expert_parts(&all);
 }
 
-/* Slots behind those of all experts are 0; whoever has part 0 sees to them. */
+/* Slots after those of all experts are 0; part 0 sees to them. */
 static inline void clear_idle_slots(const heed_kernel_args *args)
 {
     const heed_operand *offsets = &args->in[HEED_EXPERT_OFFSETS], *y = &args->out[0];
@@ -136,10 +136,10 @@ static inline void clear_idle_slots(const heed_kernel_args *args)
     for (; end < slots; end++) memset(slot_row(y, end), 0, (size_t)y->shape.dim[2] * sizeof(float));
 }
 
-static inline void expert_product_run(const heed_kernel_args *args, int part, int parts)
+static inline void expert_matmul_run(const heed_kernel_args *args, int part, int parts)
 {
-    const heed_operand *x = &args->in[HEED_EXPERT_X], *gate = optional_input(args, HEED_EXPERT_GATE), *y = &args->out[0];
-    expert_shares all = product_shares(args);
+    const heed_operand *x = &args->in[HEED_EXPERT_X], *gate = heed_optional(args, HEED_EXPERT_GATE), *y = &args->out[0];
+    expert_shares all = matmul_shares(args);
     int64_t expert, begin, end;
     int own, of;
     (void)parts;
@@ -167,14 +167,14 @@ static inline heed_gemm outer_gemm(const heed_kernel_args *args, int64_t expert)
 {
     const heed_operand *a = &args->in[0], *b = &args->in[1], *y = &args->out[0];
     const heed_expert_outer_attributes *p = args->attributes;
-    return (heed_gemm){.m = a->shape.dim[2], .n = b->shape.dim[2], .rounded = p->rounded, .a_stride = a->shape.dim[2], .a_transposed = true,
+    return (heed_gemm){.m = a->shape.dim[2], .n = b->shape.dim[2], .bf16_operands = p->rounded, .a_stride = a->shape.dim[2], .a_transposed = true,
         .b_kind = HEED_GEMM_B_NN, .b_dtype = HEED_F32, .b_stride = b->shape.dim[2], .c = float_row(y, expert), .c_stride = b->shape.dim[2]};
 }
 
 /* With a state in place experts without slots stay as they are. */
 static inline bool outer_continues(const heed_kernel_args *args)
 {
-    const heed_operand *state = optional_input(args, HEED_EXPERT_OUTER_STATE);
+    const heed_operand *state = heed_optional(args, HEED_EXPERT_OUTER_STATE);
     return state && state->data == args->out[0].data;
 }
 
@@ -205,12 +205,12 @@ static inline bool outer_in_one_part(const heed_kernel_args *args)
 {
     const heed_operand *a = &args->in[0], *b = &args->in[1];
     int64_t slots = a->shape.dim[0] * a->shape.dim[1];
-    return even_run(a, b, 0, slots) < slots || (optional_input(args, HEED_EXPERT_OUTER_STATE) && !outer_continues(args));
+    return even_run(a, b, 0, slots) < slots || (heed_optional(args, HEED_EXPERT_OUTER_STATE) && !outer_continues(args));
 }
 
 static inline void expert_outer_run(const heed_kernel_args *args, int part, int parts)
 {
-    const heed_operand *a = &args->in[0], *b = &args->in[1], *y = &args->out[0], *state = optional_input(args, HEED_EXPERT_OUTER_STATE);
+    const heed_operand *a = &args->in[0], *b = &args->in[1], *y = &args->out[0], *state = heed_optional(args, HEED_EXPERT_OUTER_STATE);
     expert_shares all = outer_shares(args);
     int64_t expert, begin, end;
     int own, of;
@@ -235,8 +235,8 @@ static inline void expert_outer_run(const heed_kernel_args *args, int part, int 
     } while (begin < end);
 }
 
-HEED_KERNEL(expert_product) = {.name = "k_expert_product", .op = HEED_OP_EXPERT_PRODUCT, .fits = expert_product_fits, .scratch = expert_product_scratch,
-    .parts = expert_product_parts, .run = expert_product_run};
+HEED_KERNEL(expert_matmul) = {.name = "k_expert_matmul", .op = HEED_OP_EXPERT_PRODUCT, .fits = expert_matmul_fits, .scratch = expert_matmul_scratch,
+    .parts = expert_matmul_parts, .run = expert_matmul_run};
 HEED_KERNEL(expert_outer) = {.name = "k_expert_outer_f32", .op = HEED_OP_EXPERT_OUTER, .scratch = expert_outer_scratch, .parts = expert_outer_parts,
     .run = expert_outer_run};
 

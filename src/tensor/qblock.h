@@ -1,27 +1,27 @@
-/* block.h: formats in which a block of numbers shares its scales. Each has a file of its own that says how a block lies in memory; all
+/* qblock.h: formats in which a block of numbers shares its scales. Each has a file of its own that says how a block lies in memory; all
    numbers are little-endian, scales are f16 unless said. Source of the layouts: the GGUF specification and the published tables of
    ggml's block types. dtypes.def lists them. */
-#ifndef HEED_TENSOR_BLOCK_H
-#define HEED_TENSOR_BLOCK_H
+#ifndef HEED_TENSOR_QBLOCK_H
+#define HEED_TENSOR_QBLOCK_H
 
 #include "tensor/dtype.h"
 #include <math.h>
 
-#define HEED_BLOCK_FORMAT(name)                              \
+#define HEED_QBLOCK_FORMAT(name)                              \
     void heed_##name##_decode(const void *block, float *values); \
     void heed_##name##_encode(const float *values, void *block)
-HEED_BLOCK_FORMAT(q4_0);
-HEED_BLOCK_FORMAT(q4_1);
-HEED_BLOCK_FORMAT(q5_0);
-HEED_BLOCK_FORMAT(q5_1);
-HEED_BLOCK_FORMAT(q8_0);
-HEED_BLOCK_FORMAT(q2_k);
-HEED_BLOCK_FORMAT(q3_k);
-HEED_BLOCK_FORMAT(q4_k);
-HEED_BLOCK_FORMAT(q5_k);
-HEED_BLOCK_FORMAT(q6_k);
-HEED_BLOCK_FORMAT(iq4_nl);
-#undef HEED_BLOCK_FORMAT
+HEED_QBLOCK_FORMAT(q4_0);
+HEED_QBLOCK_FORMAT(q4_1);
+HEED_QBLOCK_FORMAT(q5_0);
+HEED_QBLOCK_FORMAT(q5_1);
+HEED_QBLOCK_FORMAT(q8_0);
+HEED_QBLOCK_FORMAT(q2_k);
+HEED_QBLOCK_FORMAT(q3_k);
+HEED_QBLOCK_FORMAT(q4_k);
+HEED_QBLOCK_FORMAT(q5_k);
+HEED_QBLOCK_FORMAT(q6_k);
+HEED_QBLOCK_FORMAT(iq4_nl);
+#undef HEED_QBLOCK_FORMAT
 void heed_iq4_xs_decode(const void *block, float *values);
 void heed_tq1_0_decode(const void *block, float *values);
 void heed_tq2_0_decode(const void *block, float *values);
@@ -71,7 +71,7 @@ static inline float heed_inverse(float value)
     return value != 0 ? 1 / value : 0;
 }
 
-/* ---- block_fit.c: the scale of a run of numbers that loses least ---- */
+/* ---- qblock_fit.c: the scale of a run of numbers that loses least ---- */
 
 /* x ~ scale * q with integers q in [low, high], low < 0 < high, |low| >= high: the scale with the least sum of squared errors among
    some around the one that just reaches the largest number, each improved by least squares. 0 for a run of zeros. */

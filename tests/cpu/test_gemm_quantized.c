@@ -1,5 +1,5 @@
-/* Products over blocks against their definition, heed_block_dot, to the bit: every format, instruction set, tile and cut. */
-#include "cpu/gemm/blocks.h"
+/* Products over blocks against their definition, heed_qblock_dot, to the bit: every format, instruction set, tile and cut. */
+#include "cpu/gemm/quantized.h"
 #include "cpu/gemm_case.h"
 
 /* Rows of random blocks whose scales are finite. */
@@ -28,14 +28,14 @@ static guarded pack(heed_isa isa, heed_dtype dtype, int64_t rows, int64_t column
     memset(g.data, 0xFF, bytes);
     heed_gemm_panels panels = {g.data, isa, dtype, rows, columns};
     int64_t half = rows / 2;
-    if (half) heed_gemm_pack(&panels, 0, half, blocks, dtype, columns, 1);
-    heed_gemm_pack(&panels, half, rows - half, blocks + (size_t)half * row_bytes, dtype, columns, 1);
+    if (half) heed_gemm_pack(&panels, 0, half, &(heed_gemm_source){blocks, dtype, columns, 1});
+    heed_gemm_pack(&panels, half, rows - half, &(heed_gemm_source){blocks + (size_t)half * row_bytes, dtype, columns, 1});
     return g;
 }
 
 static void check_product(heed_isa isa, heed_dtype dtype, int64_t m, int64_t n, int64_t k, bool epilogue)
 {
-    const heed_block_traits *traits = heed_block_traits_of(dtype);
+    const heed_qblock_traits *traits = heed_qblock_traits_of(dtype);
     const size_t row_bytes = heed_dtype_bytes(dtype, (size_t)k);
     uint8_t *blocks = random_blocks(dtype, n, k);
     const int64_t a_stride = k + random_below(5), c_stride = n + random_below(3);
@@ -48,7 +48,7 @@ static void check_product(heed_isa isa, heed_dtype dtype, int64_t m, int64_t n, 
         run_all(&gemm, isa, parts[p], p);
         for (int64_t i = 0; i < m; i++)
             for (int64_t j = 0; j < n; j++) {
-                float expected = heed_block_dot(traits, blocks + (size_t)j * row_bytes, gemm.a + i * a_stride, k) + (epilogue ? gemm.bias[j] : 0);
+                float expected = heed_qblock_dot(traits, blocks + (size_t)j * row_bytes, gemm.a + i * a_stride, k) + (epilogue ? gemm.bias[j] : 0);
                 if (!same_bits(gemm.c[i * c_stride + j], expected))
                     fail_msg("%s %s (%lld,%lld,%lld) at %lld,%lld: %.9g, expected %.9g", heed_isa_name(isa), heed_dtypes[dtype].name, (long long)m,
                              (long long)n, (long long)k, (long long)i, (long long)j, (double)gemm.c[i * c_stride + j], (double)expected);
@@ -66,12 +66,12 @@ static void every_format_follows_its_definition(void **state)
     (void)state;
     static const int64_t ms[] = {1, 2, 5, 8, 9, 64, 67, 130}, ns[] = {1, 15, 16, 17, 53}, ks[] = {1, 3};
     for (int isa = 0; isa <= (int)heed_isa_detect(); isa++)
-        for (int f = 0; f < HEED_BLOCK_TRAITS; f++)
+        for (int f = 0; f < HEED_QBLOCK_TRAITS; f++)
             for (size_t i = 0; i < sizeof ms / sizeof *ms; i++)
                 for (size_t j = 0; j < sizeof ns / sizeof *ns; j++)
                     for (size_t l = 0; l < sizeof ks / sizeof *ks; l++)
                         if (ms[i] < 60 || (j % 4 == 1 && l == 1)) {
-                            heed_dtype dtype = heed_block_traits_table[f].dtype;
+                            heed_dtype dtype = heed_qblock_traits_table[f].dtype;
                             check_product((heed_isa)isa, dtype, ms[i], ns[j], ks[l] * (int64_t)heed_dtypes[dtype].block, (i + j) % 2);
                         }
 }
@@ -84,24 +84,24 @@ static void kernels_without_vnni_agree(void **state)
     enum { ROWS = 7, COLUMNS = 512, RUNS = COLUMNS / HEED_RUN, LANES = 16 };
     if (heed_isa_detect() < HEED_ISA_AVX512 || !heed_isa_has_vnni()) return;
     guarded x = random_floats(ROWS * COLUMNS);
-    static heed_q8_run rounded[ROWS * RUNS], other[ROWS * RUNS];
-    for (int f = 0; f < HEED_BLOCK_TRAITS; f++) {
-        const heed_dtype dtype = heed_block_traits_table[f].dtype;
+    static heed_q8_run quantized[ROWS * RUNS], other[ROWS * RUNS];
+    for (int f = 0; f < HEED_QBLOCK_TRAITS; f++) {
+        const heed_dtype dtype = heed_qblock_traits_table[f].dtype;
         for (int i = 0; i < ROWS; i++) {
-            heed_block_kernels_vnni.round((const float *)x.data + i * COLUMNS, &heed_block_traits_table[f], RUNS, ROWS, rounded + i);
-            heed_block_kernels_avx512.round((const float *)x.data + i * COLUMNS, &heed_block_traits_table[f], RUNS, ROWS, other + i);
+            heed_qgemm_kernels_vnni.quantize((const float *)x.data + i * COLUMNS, &heed_qblock_traits_table[f], RUNS, ROWS, quantized + i);
+            heed_qgemm_kernels_avx512.quantize((const float *)x.data + i * COLUMNS, &heed_qblock_traits_table[f], RUNS, ROWS, other + i);
         }
-        assert_memory_equal(rounded, other, sizeof rounded);
+        assert_memory_equal(quantized, other, sizeof quantized);
         uint8_t *blocks = random_blocks(dtype, 2 * LANES, COLUMNS);
         guarded b = pack(HEED_ISA_AVX512, dtype, 2 * LANES, COLUMNS, blocks);
-        for (int shape = 0; shape < HEED_BLOCK_SHAPES; shape++) {
+        for (int shape = 0; shape < HEED_QGEMM_SHAPES; shape++) {
             float one[ROWS * 2 * LANES] = {0}, two[ROWS * 2 * LANES] = {0};
-            heed_block_tile tile = {.panel = b.data, .panel_step = (ptrdiff_t)heed_block_panel_step(HEED_ISA_AVX512, dtype, COLUMNS), .a = rounded,
-                                    .a_run = ROWS, .rows = shape == HEED_BLOCK_ONE_ROW ? 1 : ROWS, .to = one,
+            heed_qgemm_tile tile = {.panel = b.data, .panel_stride = (ptrdiff_t)heed_qgemm_panel_stride(HEED_ISA_AVX512, dtype, COLUMNS), .a = quantized,
+                                    .a_run = ROWS, .rows = shape == HEED_QGEMM_ONE_ROW ? 1 : ROWS, .to = one,
                                     .blocks = COLUMNS / (int64_t)heed_dtypes[dtype].block};
-            heed_block_kernels_vnni.tile[f][shape](&tile);
+            heed_qgemm_kernels_vnni.tile[f][shape](&tile);
             tile.to = two;
-            heed_block_kernels_avx512.tile[f][shape](&tile);
+            heed_qgemm_kernels_avx512.tile[f][shape](&tile);
             for (int i = 0; i < ROWS * 2 * LANES; i++) assert_true(same_bits(one[i], two[i]));
             assert_true(one[0] != 0);
         }
@@ -112,15 +112,15 @@ static void kernels_without_vnni_agree(void **state)
 #endif
 }
 
-/* Rounded once for several parts and products, or by each part for itself. */
-static void rows_rounded_ahead_give_the_same_bits(void **state)
+/* Quantized once for several parts and matmuls, or by each part for itself. */
+static void rows_quantized_once_give_the_same_bits(void **state)
 {
     (void)state;
     const int64_t ms[] = {1, 3, 64, 65, 150}, n = 37, k = 512;
     for (int isa = 0; isa <= (int)heed_isa_detect(); isa++)
-        for (int f = 0; f < HEED_BLOCK_TRAITS; f++)
+        for (int f = 0; f < HEED_QBLOCK_TRAITS; f++)
             for (size_t i = 0; i < sizeof ms / sizeof *ms; i++) {
-                const heed_dtype dtype = heed_block_traits_table[f].dtype;
+                const heed_dtype dtype = heed_qblock_traits_table[f].dtype;
                 const int64_t m = ms[i], half = m / 2;
                 uint8_t *blocks = random_blocks(dtype, n, k);
                 guarded a = random_floats(m * k), c = random_floats(m * n), b = pack((heed_isa)isa, dtype, n, k, blocks);
@@ -128,17 +128,18 @@ static void rows_rounded_ahead_give_the_same_bits(void **state)
                                   .c = c.data, .c_stride = n};
                 run_all(&gemm, (heed_isa)isa, heed_gemm_parts(&gemm, (heed_isa)isa), 0);
                 float *first = malloc((size_t)(m * n) * sizeof *first);
-                void *rounded = malloc(heed_block_rounded_bytes(m, k));
-                assert_true(first && rounded);
+                void *quantized = malloc(heed_qgemm_quantized_bytes(m, k));
+                assert_true(first && quantized);
                 memcpy(first, c.data, (size_t)(m * n) * sizeof *first);
-                heed_block_round((heed_isa)isa, dtype, (const float *)a.data + half * k, k, m, k, half, m, rounded);
-                heed_block_round((heed_isa)isa, dtype, a.data, k, m, k, 0, half, rounded);
-                gemm.a_runs = rounded;
+                const heed_qgemm_operand operand = {(heed_isa)isa, dtype, m, k};
+                heed_qgemm_quantize(&operand, (const float *)a.data + half * k, k, half, m, quantized);
+                heed_qgemm_quantize(&operand, a.data, k, 0, half, quantized);
+                gemm.a_runs = quantized;
                 gemm.a = NULL;
                 run_all(&gemm, (heed_isa)isa, 3, 0);
                 for (int64_t j = 0; j < m * n; j++) assert_true(same_bits(first[j], gemm.c[j]));
                 free(first);
-                free(rounded);
+                free(quantized);
                 free(blocks);
                 guarded_free(&a);
                 guarded_free(&b);
@@ -149,10 +150,10 @@ static void rows_rounded_ahead_give_the_same_bits(void **state)
 static void activations_are_rounded_as_defined(void **state)
 {
     (void)state;
-    const heed_block_kernels *all[] = {&heed_block_kernels_generic,
+    const heed_qgemm_kernels *all[] = {&heed_qgemm_kernels_generic,
 #if defined(__x86_64__)
-                                       heed_isa_detect() >= HEED_ISA_AVX2 ? &heed_block_kernels_avx2 : NULL,
-                                       heed_isa_detect() >= HEED_ISA_AVX512 ? &heed_block_kernels_avx512 : NULL,
+                                       heed_isa_detect() >= HEED_ISA_AVX2 ? &heed_qgemm_kernels_avx2 : NULL,
+                                       heed_isa_detect() >= HEED_ISA_AVX512 ? &heed_qgemm_kernels_avx512 : NULL,
 #endif
     };
     static const float scales[] = {1, 1e-20f, 1e-38f, 1e30f, 0};
@@ -168,12 +169,12 @@ static void activations_are_rounded_as_defined(void **state)
                 x[7] = 1.5f;
                 x[8] = -2.5f;
             }
-            for (size_t k = 0; k < sizeof all / sizeof *all * HEED_BLOCK_TRAITS; k++) {
-                const heed_block_kernels *kernels = all[k / HEED_BLOCK_TRAITS];
-                const heed_block_traits *traits = &heed_block_traits_table[k % HEED_BLOCK_TRAITS];
+            for (size_t k = 0; k < sizeof all / sizeof *all * HEED_QBLOCK_TRAITS; k++) {
+                const heed_qgemm_kernels *kernels = all[k / HEED_QBLOCK_TRAITS];
+                const heed_qblock_traits *traits = &heed_qblock_traits_table[k % HEED_QBLOCK_TRAITS];
                 heed_q8_run out[16], expected[8];
                 if (!kernels) continue;
-                kernels->round(x, traits, 8, 2, out);
+                kernels->quantize(x, traits, 8, 2, out);
                 for (int i = 0; i < 8; i++) {
                     heed_q8_run_make(x + HEED_RUN * i, traits, &expected[i]);
                     assert_true(same_bits(out[2 * i].d, expected[i].d) && same_bits(out[2 * i].sum, expected[i].sum));
@@ -190,8 +191,8 @@ static void rows_come_back_out_of_panels(void **state)
 {
     (void)state;
     for (int isa = 0; isa <= (int)heed_isa_detect(); isa++)
-        for (int f = 0; f < HEED_BLOCK_TRAITS; f++) {
-            const heed_dtype dtype = heed_block_traits_table[f].dtype;
+        for (int f = 0; f < HEED_QBLOCK_TRAITS; f++) {
+            const heed_dtype dtype = heed_qblock_traits_table[f].dtype;
             const int64_t rows = 37, columns = 2 * (int64_t)heed_dtypes[dtype].block;
             const size_t row_bytes = heed_dtype_bytes(dtype, (size_t)columns);
             uint8_t *blocks = random_blocks(dtype, rows, columns);
@@ -216,7 +217,7 @@ static void other_formats_are_expanded_exactly(void **state)
     for (int isa = 0; isa <= (int)heed_isa_detect(); isa++)
         for (int d = 0; d < HEED_DTYPE_COUNT; d++) {
             const heed_dtype dtype = (heed_dtype)d;
-            if (!heed_dtype_is_block(dtype) || heed_block_traits_of(dtype)) continue;
+            if (!heed_dtype_is_block(dtype) || heed_qblock_traits_of(dtype)) continue;
             for (int64_t m = 1; m < 40; m = m * 3 + 1) {
                 const int64_t n = 33, k = 3 * 256;
                 uint8_t *blocks = random_blocks(dtype, n, k);
@@ -229,7 +230,7 @@ static void other_formats_are_expanded_exactly(void **state)
                 guarded a = random_floats(m * k), c = random_floats(m * n);
                 heed_gemm gemm = {.m = m, .n = n, .k = k, .a = a.data, .a_stride = k, .b_kind = HEED_GEMM_B_NT, .b_dtype = dtype, .b = blocks,
                                   .b_stride = k, .c = c.data, .c_stride = n};
-                float *expected = chains(&gemm, turned, NULL);
+                float *expected = exact_order_sums(&gemm, turned, NULL);
                 run_all(&gemm, (heed_isa)isa, heed_gemm_parts(&gemm, (heed_isa)isa), 0);
                 for (int64_t i = 0; i < m * n; i++) assert_true(same_bits(gemm.c[i], expected[i]));
                 free(expected);
@@ -246,7 +247,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_format_follows_its_definition), cmocka_unit_test(kernels_without_vnni_agree),
-        cmocka_unit_test(rows_rounded_ahead_give_the_same_bits), cmocka_unit_test(activations_are_rounded_as_defined), cmocka_unit_test(rows_come_back_out_of_panels),
+        cmocka_unit_test(rows_quantized_once_give_the_same_bits), cmocka_unit_test(activations_are_rounded_as_defined), cmocka_unit_test(rows_come_back_out_of_panels),
         cmocka_unit_test(other_formats_are_expanded_exactly)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,6 @@
 /* Products by expert (words of op/expert.h): every slot meets the weights of its expert only. offsets (X+1) i32 as expert_order makes them.
    expert_product: y(s) = W(e) x(s) [+ bias(e)] [activated] [* gate(s)] for the slots s of expert e; x (N,J,K) f32; W (X,O,K) with
-     transpose_b, else (X,K,O), f32, f16 or bf16, or with transpose_b blocks along K, multiplied as tensor/block_dot.h says; bias (X,O), gate (N,J,O), y (N,J,O) f32. Sums as in `product`: k ascending, one fused
+     transpose_b, else (X,K,O), f32, f16 or bf16, or with transpose_b blocks along K, multiplied as tensor/qblock_dot.h says; bias (X,O), gate (N,J,O), y (N,J,O) f32. Sums as in `product`: k ascending, one fused
      multiply-add chain, so that a slot's bits depend on nothing but its row and its expert. Slots of no expert give zeros.
      Activation and gate are the fusion pass's: with them the op has no gradient.
    expert_outer: y(e) = [state(e) +] sum over the slots s of expert e, ascending, of a(s) b(s)^T; a (N,J,M), b (N,J,K), y (X,M,K) f32; with
@@ -22,9 +22,9 @@ static inline real REAL(column)(const heed_kernel_args *args, int64_t e, int64_t
     const heed_operand *w = &args->in[HEED_EXPERT_WEIGHT], *bias = heed_optional(args, HEED_EXPERT_BIAS), *gate = heed_optional(args, HEED_EXPERT_GATE);
     const real *x = REAL(slot)(&args->in[HEED_EXPERT_X], s);
     int64_t depth = args->in[HEED_EXPERT_X].shape.dim[2], width = w->shape.dim[2];
-    const heed_block_traits *blocks = attributes->transpose_b ? REAL(integers_of)(w) : NULL;
+    const heed_qblock_traits *blocks = attributes->transpose_b ? REAL(integers_of)(w) : NULL;
     real sum = 0;
-    if (blocks) sum = heed_block_dot(blocks, REAL(blocks)(w, e) + heed_dtype_bytes(w->dtype, (size_t)(o * width)), (const float *)x, depth);
+    if (blocks) sum = heed_qblock_dot(blocks, REAL(blocks)(w, e) + heed_dtype_bytes(w->dtype, (size_t)(o * width)), (const float *)x, depth);
     for (int64_t k = 0; k < depth && !blocks; k++)
         sum = R(fma)(REAL(operand)(x[k], attributes->rounded),
                      REAL(operand)(REAL(element)(w, e, attributes->transpose_b ? o * width + k : k * width + o), attributes->rounded), sum);

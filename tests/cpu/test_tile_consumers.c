@@ -12,7 +12,7 @@
 typedef struct layer {
     int64_t rows, live, depth, heads, kv_heads, width; /* rows at most, and of the run */
     heed_dtype weights, cache;
-    bool norms, interleaved, bias, rounded;
+    bool norms, interleaved, bias, bf16_operands;
 } layer;
 
 enum { MOST_BOUND = 20, CACHE_ROWS = 300 };
@@ -122,7 +122,7 @@ static void build(followed *b, const layer *l)
     heed_value half = heed_product(graph, u, weight(b, "up", l->weights, 160, l->depth), false, true);
     heed_output(graph, "half", heed_add(graph, heed_scale(graph, heed_unary(graph, HEED_UNARY_GELU, half), 0.5, 0), half));
     build_more(b, l, x, u);
-    if (l->rounded) assert_ok(heed_pass_precision(graph, &error));
+    if (l->bf16_operands) assert_ok(heed_pass_precision(graph, &error));
 }
 
 static void fill(const heed_plan *plan, heed_workspace *workspace, const layer *l)
@@ -159,7 +159,7 @@ static void run(followed *b, const layer *l, const heed_backend *backend, bool a
     }
     for (int i = 0; i < 2; i++) heed_buffer_append(result, b->data[b->caches[i]], b->bytes[b->caches[i]]);
     *followers = 0;
-    for (size_t g = 0; g < plan->n_groups; g++) *followers += plan->groups[g].led ? plan->groups[g].count - 1 : 0;
+    for (size_t g = 0; g < plan->n_regions; g++) *followers += plan->regions[g].produces_tiles ? plan->regions[g].count - 1 : 0;
     heed_plan_free(plan);
     heed_workspace_free(workspace);
 }
@@ -212,7 +212,7 @@ static void following_does_not_change_bits(void **state)
                 for (size_t w = 0; w < sizeof weights / sizeof *weights; w++, number++) {
                     if (number % (HEED_SANITIZED ? 29 : 11)) continue;
                     layer l = {rows[r][0], rows[r][1], heed_dtype_is_block(weights[w]) ? 256 : depths[number / 11 % 3], shapes[s].heads, shapes[s].kv_heads, shapes[s].width, weights[w], caches[(w + s) % 4],
-                               .norms = number % 2 == 0, .interleaved = number % 4 == 1, .bias = number % 8 < 4, .rounded = weights[w] == HEED_F32 && number % 3};
+                               .norms = number % 2 == 0, .interleaved = number % 4 == 1, .bias = number % 8 < 4, .bf16_operands = weights[w] == HEED_F32 && number % 3};
                     compare(&l, isa);
                 }
 }

@@ -28,17 +28,17 @@ static inline real REAL(left)(const heed_kernel_args *args, REAL(heed_row_norm) 
 }
 
 /* The same sum where b is in blocks: their runs see the normalised rows. */
-static real REAL(block_sum)(const heed_kernel_args *args, REAL(heed_row_norm) norm, const heed_block_traits *blocks, const heed_operand *b, int64_t i,
+static real REAL(block_sum)(const heed_kernel_args *args, REAL(heed_row_norm) norm, const heed_qblock_traits *blocks, const heed_operand *b, int64_t i,
                             int64_t j)
 {
     const heed_dtype_info *type = &heed_dtypes[b->dtype];
     int64_t depth = b->shape.dim[1];
     const char *block = REAL(blocks)(b, j);
-    heed_block_chain chain = {0};
+    heed_qblock_sum chain = {0};
     for (int64_t k = 0; k < depth; k += (int64_t)type->block, block += type->bytes) {
         float x[HEED_MAX_BLOCK];
         for (int64_t l = 0; l < (int64_t)type->block; l++) x[l] = (float)REAL(left)(args, norm, i, k + l);
-        heed_block_chain_add(&chain, blocks, block, x);
+        heed_qblock_sum_add(&chain, blocks, block, x);
     }
     return chain.sum;
 }
@@ -50,7 +50,7 @@ static inline real REAL(sum_of)(const heed_kernel_args *args, REAL(heed_row_norm
     const heed_operand *a = &args->in[HEED_FUSED_A], *b = &args->in[HEED_FUSED_B + joined], *bias = heed_optional(args, HEED_FUSED_BIAS + joined);
     int64_t depth = a->shape.dim[attributes->transpose_a ? 0 : 1];
     real sum = before;
-    const heed_block_traits *blocks = REAL(integers_of)(b);
+    const heed_qblock_traits *blocks = REAL(integers_of)(b);
     if (blocks) sum = REAL(block_sum)(args, norm, blocks, b, i, j);
     for (int64_t k = 0; k < depth && !blocks; k++)
         sum = R(fma)(REAL(operand)(REAL(left)(args, norm, i, k), attributes->rounded),

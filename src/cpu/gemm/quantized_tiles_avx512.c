@@ -1,6 +1,6 @@
-/* Products over blocks on AVX-512 without VNNI: by way of pairs in 16 bits, as on AVX2. */
+/* Quantized matmuls on AVX-512 without VNNI: by way of pairs in 16 bits, as on AVX2. */
 #if defined(__x86_64__)
-#include "cpu/gemm/block_bytes_avx512.h"
+#include "cpu/gemm/quantized_bytes_avx512.h"
 
 static inline heed_vi add_pairs(heed_vi sum, __m512i pairs) { return _mm512_add_epi32(sum, _mm512_madd_epi16(pairs, _mm512_set1_epi16(1))); }
 static inline heed_vi dot(heed_vi sum, heed_bytes q, heed_splat x) { return add_pairs(sum, _mm512_maddubs_epi16(q, x)); }
@@ -12,9 +12,9 @@ static inline heed_vi dot_byte(heed_vi sum, heed_bytes q, heed_splat x)
 }
 
 #define DOTS_ANY_BYTE 0
-#include "cpu/gemm/block_tiles.h"
+#include "cpu/gemm/quantized_tiles.h"
 
 FORMATS(TILES_2)
-const heed_block_kernels heed_block_kernels_avx512 = {.lanes = HEED_LANES, .tile = {FORMATS(ENTRY_2)}, .round = round_runs};
+const heed_qgemm_kernels heed_qgemm_kernels_avx512 = {.lanes = HEED_LANES, .tile = {FORMATS(ENTRY_2)}, .quantize = quantize_runs};
 
 #endif

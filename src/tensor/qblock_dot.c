@@ -1,6 +1,6 @@
-#include "tensor/block_dot.h"
+#include "tensor/qblock_dot.h"
 
-#include "tensor/block.h"
+#include "tensor/qblock.h"
 
 static uint16_t get_bits(const uint8_t *bytes)
 {
@@ -17,14 +17,14 @@ static void split_nibbles(const uint8_t *nibbles, uint8_t *q)
     }
 }
 
-static void split_q4_0(const void *block, heed_block_parts *parts)
+static void split_q4_0(const void *block, heed_qblock_parts *parts)
 {
     const uint8_t *bytes = block;
     parts->d = get_bits(bytes);
     split_nibbles(bytes + 2, parts->q);
 }
 
-static void split_q4_1(const void *block, heed_block_parts *parts)
+static void split_q4_1(const void *block, heed_qblock_parts *parts)
 {
     const uint8_t *bytes = block;
     parts->d = get_bits(bytes);
@@ -32,7 +32,7 @@ static void split_q4_1(const void *block, heed_block_parts *parts)
     split_nibbles(bytes + 4, parts->q);
 }
 
-static void split_q5_0(const void *block, heed_block_parts *parts)
+static void split_q5_0(const void *block, heed_qblock_parts *parts)
 {
     const uint8_t *bytes = block;
     parts->d = get_bits(bytes);
@@ -40,14 +40,14 @@ static void split_q5_0(const void *block, heed_block_parts *parts)
     for (int i = 0; i < 32; i++) parts->q[i] |= (uint8_t)((bytes[2 + i / 8] >> i % 8 & 1) << 4);
 }
 
-static void split_q8_0(const void *block, heed_block_parts *parts)
+static void split_q8_0(const void *block, heed_qblock_parts *parts)
 {
     const uint8_t *bytes = block;
     parts->d = get_bits(bytes);
     for (int i = 0; i < 32; i++) parts->q[i] = bytes[2 + i] ^ 128;
 }
 
-static void split_q4_k(const void *block, heed_block_parts *parts)
+static void split_q4_k(const void *block, heed_qblock_parts *parts)
 {
     const uint8_t *bytes = block, *nibbles = bytes + 16;
     parts->d = get_bits(bytes);
@@ -56,7 +56,7 @@ static void split_q4_k(const void *block, heed_block_parts *parts)
     for (int i = 0; i < 256; i++) parts->q[i] = nibbles[i / 64 * 32 + i % 32] >> (i / 32 % 2 * 4) & 15;
 }
 
-static void split_q6_k(const void *block, heed_block_parts *parts)
+static void split_q6_k(const void *block, heed_qblock_parts *parts)
 {
     const uint8_t *low = block, *high = low + 128;
     parts->d = get_bits(low + 208);
@@ -65,21 +65,21 @@ static void split_q6_k(const void *block, heed_block_parts *parts)
         parts->q[i] = (uint8_t)((low[i / 128 * 64 + i % 64] >> (i % 128 / 64 * 4) & 15) | (high[i / 128 * 32 + i % 32] >> (i % 128 / 32 * 2) & 3) << 4);
 }
 
-const heed_block_traits heed_block_traits_table[HEED_BLOCK_TRAITS] = {
+const heed_qblock_traits heed_qblock_traits_table[HEED_QBLOCK_TRAITS] = {
     {HEED_Q4_0, 4, 8, HEED_SCALES_ONE, split_q4_0},   {HEED_Q4_1, 4, 0, HEED_SCALES_MINIMUM, split_q4_1},
     {HEED_Q5_0, 5, 16, HEED_SCALES_ONE, split_q5_0},  {HEED_Q8_0, 8, 128, HEED_SCALES_ONE, split_q8_0},
     {HEED_Q4_K, 4, 0, HEED_SCALES_RUNS, split_q4_k},  {HEED_Q6_K, 6, 32, HEED_SCALES_HALVES, split_q6_k}};
 
-const heed_block_traits *heed_block_traits_of(heed_dtype dtype)
+const heed_qblock_traits *heed_qblock_traits_of(heed_dtype dtype)
 {
-    for (int i = 0; i < HEED_BLOCK_TRAITS; i++)
-        if (heed_block_traits_table[i].dtype == dtype) return &heed_block_traits_table[i];
+    for (int i = 0; i < HEED_QBLOCK_TRAITS; i++)
+        if (heed_qblock_traits_table[i].dtype == dtype) return &heed_qblock_traits_table[i];
     return NULL;
 }
 
 /* ---- the definition ---- */
 
-void heed_block_run_read(const heed_block_traits *traits, const heed_block_parts *parts, int run, heed_block_run *out)
+void heed_qblock_run_read(const heed_qblock_traits *traits, const heed_qblock_parts *parts, int run, heed_qblock_run *out)
 {
     out->d = heed_f16_to_f32(parts->d);
     out->m = traits->scales == HEED_SCALES_MINIMUM ? heed_f16_to_f32(parts->m) : 0;
@@ -93,7 +93,7 @@ void heed_block_run_read(const heed_block_traits *traits, const heed_block_parts
     }
 }
 
-void heed_q8_run_make(const float *values, const heed_block_traits *traits, heed_q8_run *run)
+void heed_q8_run_make(const float *values, const heed_qblock_traits *traits, heed_q8_run *run)
 {
     uint32_t largest = 0;
     memset(run, 0, sizeof *run);
@@ -121,15 +121,15 @@ void heed_q8_run_make(const float *values, const heed_block_traits *traits, heed
     run->sum = heed_round_11_bits(step * (float)sum);
 }
 
-void heed_block_chain_add(heed_block_chain *chain, const heed_block_traits *traits, const void *block, const float *x)
+void heed_qblock_sum_add(heed_qblock_sum *chain, const heed_qblock_traits *traits, const void *block, const float *x)
 {
-    heed_block_parts parts;
+    heed_qblock_parts parts;
     traits->split(block, &parts);
     for (int r = 0; r < (int)heed_dtypes[traits->dtype].block / HEED_RUN; r++) {
-        heed_block_run w;
+        heed_qblock_run w;
         heed_q8_run a;
         int32_t sum = 0;
-        heed_block_run_read(traits, &parts, r, &w);
+        heed_qblock_run_read(traits, &parts, r, &w);
         heed_q8_run_make(x + HEED_RUN * r, traits, &a);
         for (int i = 0; i < HEED_RUN; i++) sum += w.w[i] * a.x[i];
         chain->sum = fmaf(w.d * a.d, (float)sum, chain->sum);
@@ -137,11 +137,11 @@ void heed_block_chain_add(heed_block_chain *chain, const heed_block_traits *trai
     }
 }
 
-float heed_block_dot(const heed_block_traits *traits, const void *row, const float *x, int64_t count)
+float heed_qblock_dot(const heed_qblock_traits *traits, const void *row, const float *x, int64_t count)
 {
     const heed_dtype_info *type = &heed_dtypes[traits->dtype];
     const uint8_t *block = row;
-    heed_block_chain chain = {0};
-    for (int64_t at = 0; at < count; at += (int64_t)type->block, block += type->bytes) heed_block_chain_add(&chain, traits, block, x + at);
+    heed_qblock_sum chain = {0};
+    for (int64_t at = 0; at < count; at += (int64_t)type->block, block += type->bytes) heed_qblock_sum_add(&chain, traits, block, x + at);
     return chain.sum;
 }

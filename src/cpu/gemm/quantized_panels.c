@@ -1,17 +1,17 @@
-/* Panels of blocks: their size, how blocks get into them and a row out of them. */
+/* Quantized panels: their size, how qblocks get into them and a row out of them. */
 #include "base/memory.h"
-#include "cpu/gemm/blocks.h"
+#include "cpu/gemm/quantized.h"
 #include "cpu/gemm/kernels.h"
 
 #include <string.h>
 
 /* Bytes of a column's share of a run, and of a block. */
-static size_t run_bytes(const heed_block_traits *traits)
+static size_t run_bytes(const heed_qblock_traits *traits)
 {
     return (size_t)traits->bits * HEED_RUN / 8;
 }
 
-static size_t block_bytes(const heed_block_traits *traits)
+static size_t block_bytes(const heed_qblock_traits *traits)
 {
     switch (traits->scales) {
     case HEED_SCALES_ONE: return 2 + run_bytes(traits);
@@ -22,15 +22,15 @@ static size_t block_bytes(const heed_block_traits *traits)
     return 0;
 }
 
-size_t heed_block_panel_step(heed_isa isa, heed_dtype dtype, int64_t columns)
+size_t heed_qgemm_panel_stride(heed_isa isa, heed_dtype dtype, int64_t columns)
 {
-    return (size_t)columns / heed_dtypes[dtype].block * block_bytes(heed_block_traits_of(dtype)) * (size_t)heed_gemm_kernels_for(isa)->lanes;
+    return (size_t)columns / heed_dtypes[dtype].block * block_bytes(heed_qblock_traits_of(dtype)) * (size_t)heed_gemm_kernels_for(isa)->lanes;
 }
 
-bool heed_block_panel_bytes(heed_isa isa, heed_dtype dtype, int64_t rows, int64_t columns, size_t *bytes)
+bool heed_qgemm_panel_bytes(heed_isa isa, heed_dtype dtype, int64_t rows, int64_t columns, size_t *bytes)
 {
     const size_t lanes = (size_t)heed_gemm_kernels_for(isa)->lanes;
-    const heed_block_traits *traits = heed_block_traits_of(dtype);
+    const heed_qblock_traits *traits = heed_qblock_traits_of(dtype);
     size_t padded, total;
     if (rows < 0 || columns < 0 || !heed_add_size((size_t)rows, lanes - 1, &padded)) return false;
     padded -= padded % lanes;
@@ -42,27 +42,27 @@ bool heed_block_panel_bytes(heed_isa isa, heed_dtype dtype, int64_t rows, int64_
 }
 
 /* Where the parts of one block of a panel stand. */
-typedef struct { uint8_t *d, *m, *runs; size_t step, bytes_at_run; } block_place;
+typedef struct { uint8_t *d, *m, *runs; size_t run_stride, bytes_at_run; } block_place;
 
-static block_place place_of(const heed_block_traits *traits, size_t lanes, uint8_t *block)
+static block_place place_of(const heed_qblock_traits *traits, size_t lanes, uint8_t *block)
 {
     block_place place = {.d = block, .m = block + 2 * lanes};
     bool two = traits->scales == HEED_SCALES_MINIMUM || traits->scales == HEED_SCALES_RUNS;
     bool within = traits->scales == HEED_SCALES_RUNS || traits->scales == HEED_SCALES_HALVES;
     place.runs = block + (two ? 4 : 2) * lanes;
     place.bytes_at_run = within ? 2 * lanes : 0;
-    place.step = place.bytes_at_run + run_bytes(traits) * lanes;
+    place.run_stride = place.bytes_at_run + run_bytes(traits) * lanes;
     return place;
 }
 
-static uint8_t *block_start(const heed_gemm_panels *panels, const heed_block_traits *traits, size_t lanes, int64_t row, int64_t block)
+static uint8_t *block_start(const heed_gemm_panels *panels, const heed_qblock_traits *traits, size_t lanes, int64_t row, int64_t block)
 {
     int64_t blocks = panels->columns / (int64_t)heed_dtypes[panels->dtype].block, panel = row / (int64_t)lanes;
     return (uint8_t *)panels->data + (size_t)(panel * blocks + block) * block_bytes(traits) * lanes;
 }
 
 /* q of one run into lane `lane`; the bits there are replaced. */
-static void put_run(const heed_block_traits *traits, size_t lanes, size_t lane, const uint8_t *q, uint8_t *run)
+static void put_run(const heed_qblock_traits *traits, size_t lanes, size_t lane, const uint8_t *q, uint8_t *run)
 {
     const size_t vector = 4 * lanes;
     for (int g = 0; g < 8; g++)
@@ -85,7 +85,7 @@ static void put_run(const heed_block_traits *traits, size_t lanes, size_t lane, 
         }
 }
 
-static void get_run(const heed_block_traits *traits, size_t lanes, size_t lane, const uint8_t *run, uint8_t *q)
+static void get_run(const heed_qblock_traits *traits, size_t lanes, size_t lane, const uint8_t *run, uint8_t *q)
 {
     const size_t vector = 4 * lanes;
     for (int g = 0; g < 8; g++)
@@ -98,13 +98,13 @@ static void get_run(const heed_block_traits *traits, size_t lanes, size_t lane, 
         }
 }
 
-static void put_block(const heed_block_traits *traits, size_t lanes, size_t lane, const heed_block_parts *parts, uint8_t *block)
+static void put_block(const heed_qblock_traits *traits, size_t lanes, size_t lane, const heed_qblock_parts *parts, uint8_t *block)
 {
     block_place place = place_of(traits, lanes, block);
     memcpy(place.d + 2 * lane, &parts->d, 2);
     if (traits->scales == HEED_SCALES_MINIMUM || traits->scales == HEED_SCALES_RUNS) memcpy(place.m + 2 * lane, &parts->m, 2);
     for (size_t r = 0; r < heed_dtypes[traits->dtype].block / HEED_RUN; r++) {
-        uint8_t *run = place.runs + r * place.step;
+        uint8_t *run = place.runs + r * place.run_stride;
         if (traits->scales == HEED_SCALES_RUNS) {
             run[lane] = parts->scale[r];
             run[lanes + lane] = parts->minimum[r];
@@ -117,37 +117,37 @@ static void put_block(const heed_block_traits *traits, size_t lanes, size_t lane
     }
 }
 
-void heed_block_pack(const heed_gemm_panels *panels, int64_t first, int64_t count, const void *source)
+void heed_qgemm_pack(const heed_gemm_panels *panels, int64_t first, int64_t count, const void *source)
 {
     const size_t lanes = (size_t)heed_gemm_kernels_for(panels->isa)->lanes;
-    const heed_block_traits *traits = heed_block_traits_of(panels->dtype);
+    const heed_qblock_traits *traits = heed_qblock_traits_of(panels->dtype);
     const heed_dtype_info *type = &heed_dtypes[panels->dtype];
     const int64_t blocks = panels->columns / (int64_t)type->block;
-    const heed_block_parts none = {0};
+    const heed_qblock_parts none = {0};
     for (int64_t row = first; row < first + count; row++)
         for (int64_t i = 0; i < blocks; i++) {
-            heed_block_parts parts;
+            heed_qblock_parts parts;
             traits->split((const uint8_t *)source + (size_t)((row - first) * blocks + i) * type->bytes, &parts);
             put_block(traits, lanes, (size_t)row % lanes, &parts, block_start(panels, traits, lanes, row, i));
         }
-    for (int64_t row = first + count; row == panels->rows && row % (int64_t)lanes; row++) /* the filling behind the last row */
+    for (int64_t row = first + count; row == panels->rows && row % (int64_t)lanes; row++) /* the filling after the last row */
         for (size_t lane = (size_t)row % lanes; lane < lanes; lane++)
             for (int64_t i = 0; i < blocks; i++) put_block(traits, lanes, lane, &none, block_start(panels, traits, lanes, row, i));
 }
 
-void heed_block_gather(const heed_gemm_panels *panels, int64_t row, float *out)
+void heed_qgemm_gather(const heed_gemm_panels *panels, int64_t row, float *out)
 {
     const size_t lanes = (size_t)heed_gemm_kernels_for(panels->isa)->lanes, lane = (size_t)row % lanes;
-    const heed_block_traits *traits = heed_block_traits_of(panels->dtype);
+    const heed_qblock_traits *traits = heed_qblock_traits_of(panels->dtype);
     const int64_t block = (int64_t)heed_dtypes[panels->dtype].block;
     for (int64_t i = 0; i < panels->columns / block; i++) {
-        heed_block_parts parts = {0};
+        heed_qblock_parts parts = {0};
         block_place place = place_of(traits, lanes, block_start(panels, traits, lanes, row, i));
         memcpy(&parts.d, place.d + 2 * lane, 2);
-        memcpy(&parts.m, place.m + 2 * lane, 2); /* of formats without minima something that is not looked at */
+        memcpy(&parts.m, place.m + 2 * lane, 2); /* not looked at for formats without minima */
         for (int r = 0; r < (int)block / HEED_RUN; r++) {
-            const uint8_t *run = place.runs + (size_t)r * place.step;
-            heed_block_run w;
+            const uint8_t *run = place.runs + (size_t)r * place.run_stride;
+            heed_qblock_run w;
             if (traits->scales == HEED_SCALES_RUNS) {
                 parts.scale[r] = run[lane];
                 parts.minimum[r] = run[lanes + lane];
@@ -157,7 +157,7 @@ void heed_block_gather(const heed_gemm_panels *panels, int64_t row, float *out)
                 parts.scale[2 * r + 1] = run[lanes + lane];
             }
             get_run(traits, lanes, lane, run + place.bytes_at_run, parts.q + HEED_RUN * r);
-            heed_block_run_read(traits, &parts, r, &w);
+            heed_qblock_run_read(traits, &parts, r, &w);
             for (int j = 0; j < HEED_RUN; j++) *out++ = w.d * (float)w.w[j] + w.m; /* the product is exact: one rounding, as in decoding */
         }
     }

@@ -1,4 +1,4 @@
-/* Products over blocks on AVX2: four products to a lane by way of pairs in 16 bits, which hold 2 x 63 x 127 and 2 x 128 x 127. */
+/* Quantized matmuls on AVX2: four products to a lane by way of pairs in 16 bits, which hold 2 x 63 x 127 and 2 x 128 x 127. */
 #include "cpu/vector.h"
 #include <string.h>
 
@@ -33,9 +33,9 @@ static inline heed_vi widen_signed(const uint8_t *p) { return _mm256_cvtepi8_epi
 
 #define HOLD(x) (void)(x)
 #define DOTS_ANY_BYTE 0
-#include "cpu/gemm/block_tiles.h"
+#include "cpu/gemm/quantized_tiles.h"
 
 FORMATS(TILES_1)
-const heed_block_kernels heed_block_kernels_avx2 = {.lanes = HEED_LANES, .tile = {FORMATS(ENTRY_1)}, .round = round_runs};
+const heed_qgemm_kernels heed_qgemm_kernels_avx2 = {.lanes = HEED_LANES, .tile = {FORMATS(ENTRY_1)}, .quantize = quantize_runs};
 
 #endif

@@ -1,0 +1,92 @@
+/* Quantized matmuls (cpu/gemm/quantized.h): rows of activations are quantized once for all matmuls of a step,
+   normalized before if need be, by every thread for itself if they are few, or else in a phase of their own. */
+#ifndef HEED_CPU_KERNEL_MATMUL_QUANTIZED_H
+#define HEED_CPU_KERNEL_MATMUL_QUANTIZED_H
+
+#include "cpu/kernel/matmul.h"
+
+enum { FEW_QUANTIZED_ROWS = 8 };
+
+static inline bool matmul_fits_quantized(const heed_kernel_args *args)
+{
+    const matmuls all = matmuls_of(args);
+    for (int i = 0; i < all.count; i++)
+        if (!heed_gemm_is_quantized(&all.gemm[i]) || all.gemm[i].b_dtype != all.gemm[0].b_dtype) return false;
+    return matmul_fits(args);
+}
+
+static inline bool matmul_fits_quantized_few_rows(const heed_kernel_args *args)
+{
+    return args->out[0].shape.dim[0] <= FEW_QUANTIZED_ROWS && matmul_fits_quantized(args);
+}
+
+static inline size_t row_bytes_of_a(const heed_kernel_args *args)
+{
+    return ((size_t)args->in[0].shape.dim[1] * sizeof(float) + 63) & ~(size_t)63;
+}
+
+static inline size_t quantized_bytes(const heed_kernel_args *args)
+{
+    return (heed_qgemm_quantized_bytes(args->in[0].shape.dim[0], args->in[0].shape.dim[1]) + 63) & ~(size_t)63;
+}
+
+/* Rows [begin, end) of a, quantized, to their places. */
+static inline void quantize_a(const heed_kernel_args *args, const matmuls *all, int64_t begin, int64_t end, float *room, void *quantized)
+{
+    const heed_gemm *g = &all->gemm[0];
+    const bool normalized = norm_before(args) != HEED_FUSED_NORM_NONE;
+    const heed_qgemm_operand operand = {args->isa, g->b_dtype, g->m, g->k};
+    for (int64_t i = begin; i < end; i++) {
+        if (normalized) normalize_a(args, i, i + 1, room);
+        heed_qgemm_quantize(&operand, normalized ? room : g->a + i * g->a_stride, 0, i, i + 1, quantized);
+    }
+}
+
+static inline void run_quantized(const heed_kernel_args *args, matmuls *all, const void *quantized, int part, void *scratch)
+{
+    for (int i = 0; i < all->count; i++) all->gemm[i].a_runs = quantized;
+    run_numbered(all, args->isa, part, scratch);
+}
+
+static inline size_t quantized_few_rows_scratch(const heed_kernel_args *args)
+{
+    return row_bytes_of_a(args) + quantized_bytes(args) + matmul_scratch(args);
+}
+
+static inline void quantized_few_rows_run(const heed_kernel_args *args, int part, int parts)
+{
+    matmuls all = matmuls_of(args);
+    char *quantized = (char *)args->scratch + row_bytes_of_a(args);
+    (void)parts;
+    if (!args->scratch_valid) quantize_a(args, &all, 0, all.gemm[0].m, args->scratch, quantized);
+    run_quantized(args, &all, quantized, part, quantized + quantized_bytes(args));
+}
+
+static inline size_t quantized_scratch(const heed_kernel_args *args)
+{
+    return row_bytes_of_a(args) + matmul_scratch(args);
+}
+
+static inline void quantized_run(const heed_kernel_args *args, int part, int parts)
+{
+    matmuls all = matmuls_of(args);
+    if (args->phase == 0) {
+        int64_t begin, end;
+        heed_part_range(all.gemm[0].m, part, parts, &begin, &end);
+        quantize_a(args, &all, begin, end, args->scratch, args->shared);
+        return;
+    }
+    run_quantized(args, &all, args->shared, part, (char *)args->scratch + row_bytes_of_a(args));
+}
+
+#define QUANTIZED_KERNELS(name_, op_id) \
+    HEED_KERNEL(name_##_quantized_few_rows) = {.name = "k_" #name_ "_quantized_few_rows", .op = op_id, \
+        .fits = matmul_fits_quantized_few_rows, .scratch = quantized_few_rows_scratch, \
+        .produces_tiles = matmul_produces_tiles, .parts = matmul_parts, .run = quantized_few_rows_run}; \
+    HEED_KERNEL(name_##_quantized) = {.name = "k_" #name_ "_quantized", .op = op_id, .fits = matmul_fits_quantized, \
+        .scratch = quantized_scratch, .shared = quantized_bytes, .phases = 2, .produces_tiles = matmul_produces_tiles, \
+        .parts = norm_matmul_parts, .run = quantized_run}
+QUANTIZED_KERNELS(matmul, HEED_OP_PRODUCT);
+QUANTIZED_KERNELS(fused_matmul, HEED_OP_FUSED_PRODUCT);
+
+#endif

@@ -1,0 +1,12 @@
+/* unroll.h: how the kernels ask for inlined functions and unrolled loops. */
+#ifndef HEED_CPU_UNROLL_H
+#define HEED_CPU_UNROLL_H
+
+#if defined(__clang__)
+#define HEED_UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define HEED_UNROLL _Pragma("GCC unroll 16")
+#endif
+#define HEED_INLINE static inline __attribute__((always_inline))
+
+#endif

@@ -1,4 +1,4 @@
-/* The product laboratory: GFLOP/s of heed_gemm over shapes, kinds and types of B, as a share of the multiply-add peak and of the
+/* The matmul laboratory: GFLOP/s of heed_gemm over shapes, kinds and types of B, as a share of the multiply-add peak and of the
    read bandwidth measured in the same run.   bench_gemm [-t threads] [-s seconds a line] [section ...]   (HEED_ISA chooses the
    instruction set) */
 #include "base/clock.h"
@@ -147,7 +147,7 @@ static void run_peak(void *argument, int thread, int threads)
         job->flops[thread] = multiply_add_generic(300000);
 }
 
-/* Eight streams a thread, as products read: one stream alone is limited by the prefetcher. */
+/* Eight streams a thread, as matmuls read: one stream alone is limited by the prefetcher. */
 static void run_read(void *argument, int thread, int threads)
 {
     peak_job *job = argument;
@@ -199,7 +199,7 @@ static void measure_peaks(laboratory *lab)
     free(job);
 }
 
-/* ---- products ---- */
+/* ---- matmuls ---- */
 typedef struct {
     const heed_gemm *gemm;
     heed_isa isa;
@@ -207,12 +207,12 @@ typedef struct {
     atomic_int next;
     char *scratch;
     size_t scratch_bytes;
-} product_job;
+} matmul_job;
 
-static void run_product(void *argument, int thread, int threads)
+static void run_matmul(void *argument, int thread, int threads)
 {
     (void)threads;
-    product_job *job = argument;
+    matmul_job *job = argument;
     for (;;) {
         int part = atomic_fetch_add_explicit(&job->next, 1, memory_order_relaxed);
         if (part >= job->parts) return;
@@ -221,7 +221,7 @@ static void run_product(void *argument, int thread, int threads)
 }
 
 /* One thread: every part by itself, and the sum of each part's least time, which other programs disturb least. */
-static double run_parts(product_job *job, double *least)
+static double run_parts(matmul_job *job, double *least)
 {
     double sum = 0;
     for (int part = 0; part < job->parts; part++) {
@@ -257,7 +257,7 @@ static void measure(const laboratory *lab, int64_t m, int64_t n, int64_t k, heed
     size_t scratch = (heed_gemm_scratch(&gemm, lab->isa) + 4095) / 4096 * 4096 + 128;
     float *a = heed_allocate_aligned((size_t)(m * k) * 4), *c = heed_allocate_aligned((size_t)(m * n) * 4);
     char *b = heed_allocate_aligned(bytes * copies + 64);
-    product_job job = {.gemm = &gemm, .isa = lab->isa, .parts = heed_gemm_parts(&gemm, lab->isa), .scratch_bytes = scratch};
+    matmul_job job = {.gemm = &gemm, .isa = lab->isa, .parts = heed_gemm_parts(&gemm, lab->isa), .scratch_bytes = scratch};
     job.scratch = heed_allocate_aligned(scratch * (size_t)heed_pool_threads(lab->pool));
     if (!a || !b || !c || !job.scratch) exit(1);
     for (int64_t i = 0; i < m * k; i++) a[i] = (float)(i % 17) * 0.1f - 0.8f;
@@ -281,7 +281,7 @@ static void measure(const laboratory *lab, int64_t m, int64_t n, int64_t k, heed
         for (int i = 0; i < repeats; i++) {
             gemm.b = b + bytes * ((size_t)(i + (round + 1) * repeats) % copies);
             atomic_store(&job.next, 0);
-            heed_pool_run(lab->pool, run_product, &job);
+            heed_pool_run(lab->pool, run_matmul, &job);
         }
         if (round >= 0) seconds[rounds++] = (seconds_now(lab) - start) / repeats;
     }

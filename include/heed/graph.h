@@ -102,22 +102,22 @@ heed_value heed_clamp(heed_graph *graph, heed_value x, float limit);
 /* Values of another floating type, rounded to nearest even. */
 heed_value heed_cast(heed_graph *graph, heed_value x, heed_dtype dtype);
 
-/* ---- reductions, products, normalisation ---- */
+/* ---- reductions, matmuls, normalization ---- */
 typedef enum heed_reduce_kind { HEED_REDUCE_SUM, HEED_REDUCE_MEAN, HEED_REDUCE_MAX } heed_reduce_kind;
 /* Reduces one axis away; axis 0 of a live value reduces its live rows. axis < 0 counts from the end. keep: the axis stays with
    extent 1 (last axis only). */
 heed_value heed_reduce(heed_graph *graph, heed_reduce_kind kind, heed_value x, int axis, bool keep);
-/* Matrix product. y(M,N) = a(M,K) b. transpose_b: b is (N,K) as torch stores a Linear weight, else (K,N).
+/* Matrix multiplication. y(M,N) = a(M,K) b. transpose_b: b is (N,K) as torch stores a Linear weight, else (K,N).
    transpose_a: a is (K,M), the contraction runs over its live rows. b may be f16 or bf16; y is f32. */
-heed_value heed_product(heed_graph *graph, heed_value a, heed_value b, bool transpose_a, bool transpose_b);
-/* x (N,K) w (O,K) [bias (O) or HEED_NONE] -> (N,O): product and add. */
+heed_value heed_matmul(heed_graph *graph, heed_value a, heed_value b, bool transpose_a, bool transpose_b);
+/* x (N,K) w (O,K) [bias (O) or HEED_NONE] -> (N,O): matmul and add. */
 heed_value heed_linear(heed_graph *graph, heed_value x, heed_value weight, heed_value bias);
 /* Softmax over the last axis, shifted by the row's maximum. */
 heed_value heed_softmax(heed_graph *graph, heed_value x);
-/* Layer normalisation over the last axis: y = (x - mean) / sqrt(var + eps) * gain + bias; gain, bias (D) or HEED_NONE.
+/* Layer normalization over the last axis: y = (x - mean) / sqrt(var + eps) * gain + bias; gain, bias (D) or HEED_NONE.
    Source: Ba, Kiros & Hinton 2016. */
 heed_value heed_layer_norm(heed_graph *graph, heed_value x, heed_value gain, heed_value bias, float eps);
-/* RMS normalisation over the last axis: y = x / sqrt(mean(x^2) + eps) * (gain + offset); gain (D) or HEED_NONE; offset 1 is
+/* RMS normalization over the last axis: y = x / sqrt(mean(x^2) + eps) * (gain + offset); gain (D) or HEED_NONE; offset 1 is
    Gemma's way of storing the gain. Source: Zhang & Sennrich 2019, eq. 4. */
 heed_value heed_rms_norm(heed_graph *graph, heed_value x, heed_value gain, float eps, float offset);
 
@@ -148,16 +148,16 @@ heed_value heed_dropout(heed_graph *graph, heed_value x, heed_value rows, float 
 typedef enum heed_sequence_field {
     HEED_SEQUENCE_QUERY_START,  /* first row in q */
     HEED_SEQUENCE_QUERY_LENGTH,
-    HEED_SEQUENCE_KEY_START,    /* first row in dense k and v; unused with a block table */
+    HEED_SEQUENCE_KEY_START,    /* first row in dense k and v; unused with a page table */
     HEED_SEQUENCE_KEY_LENGTH,
     HEED_SEQUENCE_FIRST_INDEX,  /* mask index of the first query row (keys count from 0) */
     HEED_SEQUENCE_SAMPLE,       /* sample id, for dropout */
-    HEED_SEQUENCE_TABLE_ROW,    /* row of the block table */
+    HEED_SEQUENCE_TABLE_ROW,    /* row of the page table */
     HEED_SEQUENCE_RESERVED,
     HEED_SEQUENCE_FIELDS
 } heed_sequence_field;
 
-enum { HEED_BLOCK_POSITIONS = 64 }; /* positions in one cache block */
+enum { HEED_BLOCK_POSITIONS = 64 }; /* positions in one page of a KV cache */
 
 typedef struct heed_attention_options {
     int heads, kv_heads;     /* H, K; H % K == 0 */
@@ -174,12 +174,13 @@ typedef struct heed_attention_options {
     bool blind_mean;         /* a query that sees no key attends to all keys of its sequence alike, instead of giving zeros */
 } heed_attention_options;
 
-/* Inputs of an attention besides q (N,H*E), k and v (S,K*E). Absent ones are HEED_NONE. */
+/* Inputs of an attention. Absent optional ones are HEED_NONE. */
 typedef struct heed_attention_inputs {
+    heed_value q, k, v;      /* (N,H*E), (S,K*E), (S,K*E) */
     heed_value sequences;    /* (B,8) i32 */
     heed_value query_index;  /* (N) i32 mask index of each query; absent: FIRST_INDEX + row within the sequence */
     heed_value key_index;    /* (S) i32 mask index of each key; -1 hides the key; absent: its place in the sequence */
-    heed_value block_table;  /* (rows,blocks) i32: k and v are caches (blocks*64, K*E), position j of a sequence lies in
+    heed_value block_table;  /* (rows,pages) i32: k and v are caches (pages*64, K*E), position j of a sequence lies in
                                 row block_table[table row][j / 64] * 64 + j % 64 */
     heed_value slopes;       /* (H) f32, ALiBi: scores += alibi_scale * slope * (key index - query index); fixed, not trained */
     heed_value sinks;        /* (H) f32: one more score for each head's softmax, whose weight goes nowhere */
@@ -189,8 +190,8 @@ typedef struct heed_attention_inputs {
    y (N,H*E) = softmax(scale * q k^T + mask) v. A query that sees no key gives zeros.
    weights, if not NULL and wanted, receives (B,H,T,S), zeros outside. Source: Vaswani et al. 2017, eq. 1; Dao et al. 2022;
    Press et al. 2022 (ALiBi); Xiao et al. 2024 (sinks). */
-heed_value heed_attention(heed_graph *graph, heed_value q, heed_value k, heed_value v, const heed_attention_inputs *inputs,
-                          const heed_attention_options *options, heed_value *weights);
+heed_value heed_attention(heed_graph *graph, const heed_attention_inputs *inputs, const heed_attention_options *options,
+                          heed_value *weights);
 /* cos and sin of position * frequency: positions (N) i32, frequencies (E/2) f32, or (N,E/2) by row -> (N,E): cosines then
    sines, times factor. */
 heed_value heed_rotary_table(heed_graph *graph, heed_value positions, heed_value frequencies, float factor);
@@ -205,20 +206,21 @@ heed_value heed_sequence_mean(heed_graph *graph, heed_value x, heed_value sequen
 /* ---- experts: rows choose J of X experts each, and only these are evaluated ---- */
 /* The `count` largest elements of every row of x (N,X), largest first (N,count); *index: the columns where they stood, (N,count) i32. */
 heed_value heed_top_k(heed_graph *graph, heed_value x, int64_t count, heed_value *index);
-/* Choices in the order of experts. Pair p is choice p % J of row p / J; a slot is a pair in this order, and values by slot are (N,J,D). */
-typedef struct heed_expert_order {
-    heed_value order;   /* (N,J) i32: the pair of every slot */
-    heed_value place;   /* (N,J) i32: the slot of every pair */
-    heed_value offsets; /* (X+1) i32: the first slot of every expert, and behind the last */
-} heed_expert_order;
-heed_expert_order heed_expert_sort(heed_graph *graph, heed_value index, int64_t experts);
+/* Choices in the order of experts. Pair p is choice p % J of row p / J; a slot is a pair in this order, and
+   values by slot are (N,J,D). */
+typedef struct heed_expert_permutation {
+    heed_value permutation; /* (N,J) i32: the pair of every slot */
+    heed_value inverse;     /* (N,J) i32: the slot of every pair */
+    heed_value offsets;     /* (X+1) i32: the first slot of every expert, and after the last */
+} heed_expert_permutation;
+heed_expert_permutation heed_expert_sort(heed_graph *graph, heed_value index, int64_t experts);
 /* (X) f32: over the pairs that chose each expert, the sum of counted (N,1) f32 of their rows. */
 heed_value heed_expert_load(heed_graph *graph, heed_value index, heed_value counted, int64_t experts);
 /* Rows (N,D) to slots (N,J,D), and slots back to the sum of each row's, both times weights (N,J) or, with HEED_NONE, times 1. */
-heed_value heed_expert_spread(heed_graph *graph, heed_value x, const heed_expert_order *order, heed_value weights);
-heed_value heed_expert_combine(heed_graph *graph, heed_value x, const heed_expert_order *order, heed_value weights);
+heed_value heed_expert_dispatch(heed_graph *graph, heed_value x, const heed_expert_permutation *permutation, heed_value weights);
+heed_value heed_expert_combine(heed_graph *graph, heed_value x, const heed_expert_permutation *permutation, heed_value weights);
 /* Every slot times the weights of its expert: x (N,J,K), weights (X,O,K) f32, f16 or bf16, bias (X,O) or HEED_NONE -> (N,J,O). */
-heed_value heed_expert_product(heed_graph *graph, heed_value x, heed_value weights, heed_value bias, const heed_expert_order *order);
+heed_value heed_expert_matmul(heed_graph *graph, heed_value x, heed_value weights, heed_value bias, const heed_expert_permutation *permutation);
 /* (clamp(up, -limit, limit) + 1) g sigmoid(alpha g), g = min(gate, limit): the gated unit of gpt-oss. */
 heed_value heed_clamped_swiglu(heed_graph *graph, heed_value gate, heed_value up, float alpha, float limit);
 

@@ -14,7 +14,7 @@ typedef struct heed_attention_layer {
     heed_value rotary_query, rotary_key;       /* tables of heed_rotary_table, or HEED_NONE */
     bool rotary_interleaved;
     heed_value memory;                         /* HEED_NONE: self attention */
-    heed_value key_cache, value_cache;         /* states (blocks*64,K*E), or HEED_NONE */
+    heed_value key_cache, value_cache;         /* states (pages*64,K*E), or HEED_NONE */
     heed_value slots;                          /* (N) rows of the caches to write; HEED_NONE: the caches are only read */
     heed_attention_inputs inputs;
     heed_attention_options options;
@@ -23,7 +23,7 @@ typedef struct heed_attention_layer {
 /* weights, if not NULL, receives (B,H,T,S) when options.want_weights is set. */
 heed_value heed_attention_build(heed_graph *graph, heed_value x, const heed_attention_layer *layer, heed_value *weights);
 
-/* Keys and values of `memory` written to caches: what an encoder leaves behind for the decoder's cross attention. */
+/* Keys and values of `memory` written to caches: what an encoder leaves after for the decoder's cross attention. */
 void heed_attention_fill_cache(heed_graph *graph, const heed_attention_layer *layer);
 
 #endif

@@ -1,8 +1,8 @@
 /* Scaled dot-product attention with its projections, self and cross, dense and over caches. */
 #include "attention/attention.h"
 
-/* A norm of every head by itself is one of the last axis of (N,heads,E). Gains by head are multiplied in behind it. */
-static heed_value normalise_heads(heed_graph *graph, heed_value x, const heed_attention_layer *layer, const heed_nn_norm *norm, int heads)
+/* A norm of every head by itself is one of the last axis of (N,heads,E). Gains by head are multiplied in after it. */
+static heed_value normalize_heads(heed_graph *graph, heed_value x, const heed_attention_layer *layer, const heed_nn_norm *norm, int heads)
 {
     if (layer->qk_norm == HEED_QK_NORM_NONE) return x;
     if (layer->qk_norm == HEED_QK_NORM_ALL) return heed_nn_normalise(graph, x, norm);
@@ -29,7 +29,7 @@ static heed_value project(heed_graph *graph, heed_value x, const heed_attention_
 static heed_value keys_of(heed_graph *graph, heed_value source, const heed_attention_layer *layer)
 {
     heed_value k = project(graph, source, layer, &layer->key);
-    k = normalise_heads(graph, k, layer, &layer->key_norm, layer->options.kv_heads);
+    k = normalize_heads(graph, k, layer, &layer->key_norm, layer->options.kv_heads);
     return turn(graph, k, layer->rotary_key, layer->options.kv_heads, layer->rotary_interleaved);
 }
 
@@ -37,7 +37,7 @@ heed_value heed_attention_build(heed_graph *graph, heed_value x, const heed_atte
 {
     bool cached = layer->key_cache != HEED_NONE, written = !cached || layer->slots != HEED_NONE;
     heed_value q = project(graph, x, layer, &layer->query), k = layer->key_cache, v = layer->value_cache;
-    q = normalise_heads(graph, q, layer, &layer->query_norm, layer->options.heads);
+    q = normalize_heads(graph, q, layer, &layer->query_norm, layer->options.heads);
     q = turn(graph, q, layer->rotary_query, layer->options.heads, layer->rotary_interleaved);
     if (written) {
         heed_value source = layer->memory == HEED_NONE ? x : layer->memory;
@@ -48,7 +48,11 @@ heed_value heed_attention_build(heed_graph *graph, heed_value x, const heed_atte
         k = heed_cache_write(graph, layer->key_cache, k, layer->slots);
         v = heed_cache_write(graph, layer->value_cache, v, layer->slots);
     }
-    heed_value y = heed_attention(graph, q, k, v, &layer->inputs, &layer->options, weights);
+    heed_attention_inputs inputs = layer->inputs;
+    inputs.q = q;
+    inputs.k = k;
+    inputs.v = v;
+    heed_value y = heed_attention(graph, &inputs, &layer->options, weights);
     return heed_nn_apply(graph, y, &layer->output);
 }
 

@@ -1,4 +1,4 @@
-/* Products and row kernels on generic. */
+/* Matmuls and row kernels on generic. */
 #define HEED_KERNEL_ISA generic
 #include "cpu/kernel/cache_write.h"
 #include "cpu/kernel/clamped_swiglu.h"

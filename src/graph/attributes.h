@@ -27,7 +27,7 @@ typedef struct { float rate; int32_t stream; } heed_dropout_attributes;
 typedef struct { float factor; } heed_rotary_table_attributes;
 typedef struct { int32_t heads, interleaved, inverse; } heed_rotary_attributes; /* inverse turns backwards: the gradient */
 typedef struct { float smoothing; } heed_cross_entropy_attributes;
-typedef struct { float smoothing; int32_t rounded; } heed_linear_loss_attributes; /* rounded: of its products, as heed_product_attributes */
+typedef struct { float smoothing; int32_t rounded; } heed_linear_loss_attributes; /* rounded: of its matmuls, as heed_product_attributes */
 typedef struct { int64_t count; } heed_top_k_attributes;                       /* elements chosen of a row; top_k_backward: columns of the result */
 typedef struct { int64_t experts; } heed_expert_count_attributes;              /* expert_order, expert_load */
 typedef struct { int32_t transpose_b, activation, rounded; } heed_expert_product_attributes; /* heed_unary_kind; HEED_UNARY_LINEAR for none */
@@ -42,7 +42,7 @@ typedef struct {
     int64_t max_queries, max_keys;
 } heed_attention_attributes;
 
-/* Places of the optional inputs of `attention` and `attention_backward` (which has y, lse and dy behind them). */
+/* Places of the optional inputs of `attention` and `attention_backward` (which has y, lse and dy after them). */
 enum { HEED_ATTENTION_Q, HEED_ATTENTION_K, HEED_ATTENTION_V, HEED_ATTENTION_SEQUENCES, HEED_ATTENTION_QUERY_INDEX,
        HEED_ATTENTION_KEY_INDEX, HEED_ATTENTION_BLOCK_TABLE, HEED_ATTENTION_SLOPES, HEED_ATTENTION_SINKS, HEED_ATTENTION_INPUTS,
        HEED_ATTENTION_Y = HEED_ATTENTION_INPUTS, HEED_ATTENTION_LSE, HEED_ATTENTION_DY, HEED_ATTENTION_BACKWARD_INPUTS };
@@ -61,19 +61,19 @@ enum { HEED_LINEAR_LOSS_X, HEED_LINEAR_LOSS_WEIGHT, HEED_LINEAR_LOSS_LABELS, HEE
 /* Places of the inputs of `expert_product`, and of the state of `expert_outer`. */
 enum { HEED_EXPERT_X, HEED_EXPERT_WEIGHT, HEED_EXPERT_OFFSETS, HEED_EXPERT_BIAS, HEED_EXPERT_GATE, HEED_EXPERT_INPUTS, HEED_EXPERT_OUTER_STATE = 3 };
 
-/* A product after the fusion pass: [norm of a's rows] product [+ bias] [activation] [* gate] [+ residual], or accumulating. */
+/* A matmul after the fusion pass: [norm of a's rows] matmul [+ bias] [activation] [* gate] [+ residual], or accumulating. */
 typedef struct {
     int32_t transpose_a, transpose_b, rounded;
     int32_t activation;      /* heed_unary_kind; HEED_UNARY_LINEAR for none */
     int32_t norm;            /* heed_fused_norm, applied to the rows of a */
     float eps, offset;       /* of the norm */
-    int32_t joined;          /* weights in b..: 1, or 2 to 4 products over the same rows, outputs side by side */
+    int32_t joined;          /* weights in b..: 1, or 2 to 4 matmuls over the same rows, outputs side by side */
     int32_t gated;           /* joined 2: instead of side by side, the first (with bias and activation) times the second (with bias) */
-} heed_fused_product_attributes;
+} heed_fused_matmul_attributes;
 
 typedef enum heed_fused_norm { HEED_FUSED_NORM_NONE, HEED_FUSED_NORM_LAYER, HEED_FUSED_NORM_RMS } heed_fused_norm;
 
-/* Places of the inputs of `fused_product`; absent ones are HEED_NONE. With a state the chain starts from its old value and
+/* Places of the inputs of `fused_product`; absent ones are HEED_NONE. With a state the sum starts from its old value and
    the output is its next version. Each joined weight may have a bias. */
 enum { HEED_FUSED_A, HEED_FUSED_GATE, HEED_FUSED_RESIDUAL, HEED_FUSED_STATE, HEED_FUSED_NORM_GAIN, HEED_FUSED_NORM_BIAS,
        HEED_FUSED_B, HEED_FUSED_BIAS = HEED_FUSED_B + 4, HEED_FUSED_INPUTS = HEED_FUSED_BIAS + 4 };

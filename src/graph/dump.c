@@ -17,12 +17,12 @@ void heed_node_put_attributes(heed_buffer *out, const heed_node *node)
     case HEED_OP_UNARY: case HEED_OP_UNARY_BACKWARD: heed_buffer_printf(out, " %s", unaries[((const heed_unary_attributes *)a)->kind]); break;
     case HEED_OP_SCALE: heed_buffer_printf(out, " x*%g%+g", ((const heed_scale_attributes *)a)->factor, ((const heed_scale_attributes *)a)->offset); break;
     case HEED_OP_SLICE: heed_buffer_printf(out, " [%lld,%lld)", (long long)((const heed_slice_attributes *)a)->begin, (long long)((const heed_slice_attributes *)a)->end); break;
-    case HEED_OP_PRODUCT: case HEED_OP_FUSED_PRODUCT: {
+    case HEED_OP_PRODUCT: case HEED_OP_FUSED_MATMUL: {
         const heed_product_attributes *p = a; /* fused attributes begin alike */
         heed_buffer_printf(out, " %c%c", "NT"[p->transpose_a != 0], "NT"[p->transpose_b != 0]);
         if (p->rounded) heed_buffer_printf(out, " bf16");
         if (node->id == HEED_OP_PRODUCT) break;
-        const heed_fused_product_attributes *f = a;
+        const heed_fused_matmul_attributes *f = a;
         if (f->joined > 1) heed_buffer_printf(out, f->gated ? " gated" : " joined=%d", f->joined);
         if (f->activation != HEED_UNARY_LINEAR) heed_buffer_printf(out, " activation=%s", unaries[f->activation]);
         if (f->norm) heed_buffer_printf(out, " norm=%s", f->norm == HEED_FUSED_NORM_LAYER ? "layer" : "rms");

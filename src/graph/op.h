@@ -109,7 +109,7 @@ typedef enum heed_number { HEED_NUMBER_F32, HEED_NUMBER_BF16, HEED_NUMBER_INT8, 
 typedef struct heed_cost { double flops, bytes; heed_number number; } heed_cost;
 /* That of a matmul with a right operand of this type: quantized types with traits are multiplied as int8,
    bf16 operands as bf16, all else as f32. */
-heed_number heed_product_number(heed_dtype b, bool rounded);
+heed_number heed_matmul_number(heed_dtype b, bool bf16);
 
 typedef struct heed_node heed_node;
 
@@ -129,7 +129,7 @@ struct heed_op {
     heed_cost (*cost)(const heed_kernel_args *); /* NULL: bytes of operands, one operation an element */
 };
 
-/* Errors in infer: HEED_E_SHAPE "product: a (12,64) and b (32,48) do not fit: expected ..." style helpers. */
+/* Errors in infer: HEED_E_SHAPE "matmul: a (12,64) and b (32,48) do not fit: expected ..." style helpers. */
 heed_status heed_infer_fail(const heed_infer *infer, heed_error *error, heed_status status, const char *expected);
 /* "(N:48,32)" into text; returns text. Live extents are shown by their letter. */
 enum { HEED_SHAPE_TEXT = 96 };

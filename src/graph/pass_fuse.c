@@ -1,9 +1,9 @@
 /* Fusion, after the gradient pass, so that what training still reads is never swallowed. Four rewritings, each a walk, beside those of
-   products by expert (pass_fuse_experts.c) and of losses (pass_fuse_loss.c):
-   1. chains:  product [+ bias] [activation] [* gate] [+ residual], or state + product  -> fused_product
-   2. gates:   a product that is the gate of another over the same rows                 -> one fused_product, gated
-   3. joins:   products of the same rows by several weights (Q, K, V)                   -> one fused_product, sliced
-   4. norms:   a norm read by one product of few rows, or over blocks                  -> its prologue
+   matmuls by expert (pass_fuse_experts.c) and of losses (pass_fuse_loss.c):
+   1. chains:  matmul [+ bias] [activation] [* gate] [+ residual], or state + matmul  -> fused_product
+   2. gates:   a matmul that is the gate of another over the same rows                 -> one fused_product, gated
+   3. joins:   matmuls of the same rows by several weights (Q, K, V)                   -> one fused_product, sliced
+   4. norms:   a norm read by one matmul of few rows, or with quantized weights        -> its prologue
    A value is swallowed only when it has one reader and is neither an output nor a checkpoint; `note` says why a chain ended. */
 #include "graph/attributes.h"
 #include "graph/plan.h"
@@ -11,35 +11,35 @@
 
 #include <stdlib.h>
 
-enum { NORM_PROLOGUE_ROWS = 8, /* beyond, normalising once and meeting at a barrier is cheaper than every thread doing all rows */
+enum { NORM_PROLOGUE_ROWS = 8, /* beyond, normalizing once and meeting at a barrier is cheaper than every thread doing all rows */
        MAX_JOINED = 4 };
 
 typedef struct {
     heed_value in[HEED_FUSED_INPUTS];
-    heed_fused_product_attributes attributes;
+    heed_fused_matmul_attributes attributes;
 } fused;
 
-static bool is_product(const heed_node *node)
+static bool is_matmul(const heed_node *node)
 {
-    return node->id == HEED_OP_PRODUCT || node->id == HEED_OP_FUSED_PRODUCT;
+    return node->id == HEED_OP_PRODUCT || node->id == HEED_OP_FUSED_MATMUL;
 }
 
-/* Any product in the shape of a fused one. */
+/* Any matmul in the shape of a fused one. */
 static fused as_fused(const heed_node *node)
 {
     fused f = {0};
     for (int i = 0; i < HEED_FUSED_INPUTS; i++) f.in[i] = HEED_NONE;
-    if (node->id == HEED_OP_FUSED_PRODUCT) {
+    if (node->id == HEED_OP_FUSED_MATMUL) {
         for (int i = 0; i < node->n_in; i++) f.in[i] = node->in[i];
-        f.attributes = *(const heed_fused_product_attributes *)node->attributes;
+        f.attributes = *(const heed_fused_matmul_attributes *)node->attributes;
         return f;
     }
-    const heed_product_attributes *product = node->attributes;
+    const heed_product_attributes *plain = node->attributes;
     f.in[HEED_FUSED_A] = node->in[0];
     f.in[HEED_FUSED_B] = node->in[1];
-    f.attributes.transpose_a = product->transpose_a;
-    f.attributes.transpose_b = product->transpose_b;
-    f.attributes.rounded = product->rounded;
+    f.attributes.transpose_a = plain->transpose_a;
+    f.attributes.transpose_b = plain->transpose_b;
+    f.attributes.rounded = plain->rounded;
     f.attributes.activation = HEED_UNARY_LINEAR;
     f.attributes.joined = 1;
     return f;
@@ -47,7 +47,7 @@ static fused as_fused(const heed_node *node)
 
 static heed_value emit_fused(heed_graph *graph, const fused *f)
 {
-    return heed_emit(graph, HEED_OP_FUSED_PRODUCT, f->in, HEED_FUSED_INPUTS, &f->attributes, NULL);
+    return heed_emit(graph, HEED_OP_FUSED_MATMUL, f->in, HEED_FUSED_INPUTS, &f->attributes, NULL);
 }
 
 /* ---- 1. chains ---- */
@@ -172,13 +172,14 @@ static heed_status fuse_chains(heed_graph *graph, heed_error *error)
 
 /* ---- 2. gates ---- */
 
-/* In blocks, whose products round the rows in a phase before, or of few rows. Others sum along K in blocks that meet in C, where the gate lies. */
+/* Quantized weights, whose matmuls quantize the rows in a phase before, or few rows. Other matmuls sum along K in
+   blocks of kc that meet in C, where the gate lies. */
 static bool meets_in_registers(const heed_graph *graph, const heed_node *node, heed_value weight)
 {
     return heed_dtype_is_block(graph->values[weight].dtype) || graph->values[node->out[0]].shape.dim[0] <= NORM_PROLOGUE_ROWS;
 }
 
-/* The fused product `node` with the one that made its gate, in `both`; which of them is activated comes first. */
+/* The fused matmul `node` with the one that made its gate, in `both`; which of them is activated comes first. */
 static bool pair_with_gate(const heed_graph *graph, const int32_t *uses, const heed_node *node, const heed_node *maker, fused *both)
 {
     fused f = as_fused(node), g = as_fused(maker);
@@ -211,8 +212,8 @@ static heed_status fuse_gates(heed_graph *graph, heed_error *error)
     for (size_t i = 0; status == HEED_OK && i < graph->n_nodes; i++) {
         heed_node *node = &graph->nodes[i];
         fused both;
-        if (is_product(node)) maker[node->out[0]] = (int32_t)i + 1;
-        heed_value gate = node->id == HEED_OP_FUSED_PRODUCT && node->n_in > HEED_FUSED_GATE ? node->in[HEED_FUSED_GATE] : HEED_NONE;
+        if (is_matmul(node)) maker[node->out[0]] = (int32_t)i + 1;
+        heed_value gate = node->id == HEED_OP_FUSED_MATMUL && node->n_in > HEED_FUSED_GATE ? node->in[HEED_FUSED_GATE] : HEED_NONE;
         if (gate >= 0 && maker[gate] && pair_with_gate(graph, uses, node, &graph->nodes[maker[gate] - 1], &both)) partner[i] = maker[gate];
     }
     if (status == HEED_OK) status = heed_graph_rewrite_begin(&rewrite, graph, error);
@@ -244,7 +245,7 @@ static heed_status fuse_gates(heed_graph *graph, heed_error *error)
 
 static bool joinable(const heed_graph *graph, const heed_node *node)
 {
-    if (!is_product(node)) return false;
+    if (!is_matmul(node)) return false;
     fused f = as_fused(node);
     const heed_value_info *b = &graph->values[f.in[HEED_FUSED_B]];
     return !f.attributes.transpose_a && f.attributes.joined == 1 && f.in[HEED_FUSED_GATE] == HEED_NONE &&
@@ -302,7 +303,7 @@ static heed_status fuse_joins(heed_graph *graph, heed_error *error)
 
 /* ---- 4. norms ---- */
 
-/* Worth a prologue of `reader`? Products over blocks look at all rows beforehand anyway, to round them. */
+/* Worth a prologue of `reader`? Quantized matmuls look at all rows beforehand anyway, to round them. */
 static bool takes_norm_along(const heed_graph *graph, const heed_node *norm, const heed_node *reader)
 {
     return graph->values[norm->out[0]].shape.dim[0] <= NORM_PROLOGUE_ROWS ||
@@ -328,14 +329,14 @@ static heed_status fuse_norms(heed_graph *graph, heed_error *error)
         const heed_value_info *out = &graph->values[node->out[0]];
         if (is_norm(node) && out->shape.rank == 2 && uses[node->out[0]] == 1 && !out->is_output && !out->is_checkpoint) {
             size_t reader = i + 1;
-            while (reader < rewrite.n_old && !(is_product(&rewrite.old[reader]) && rewrite.old[reader].in[0] == node->out[0])) reader++;
+            while (reader < rewrite.n_old && !(is_matmul(&rewrite.old[reader]) && rewrite.old[reader].in[0] == node->out[0])) reader++;
             if (reader < rewrite.n_old && !as_fused(&rewrite.old[reader]).attributes.transpose_a &&
                 rewrite.old[reader].clone == node->clone && takes_norm_along(graph, node, &rewrite.old[reader])) {
                 pending[node->out[0]] = (int32_t)i + 1;
                 continue;
             }
         }
-        int32_t held = is_product(node) && node->in[0] >= 0 ? pending[node->in[0]] : 0;
+        int32_t held = is_matmul(node) && node->in[0] >= 0 ? pending[node->in[0]] : 0;
         if (!held) {
             heed_graph_rewrite_push(&rewrite, node);
             continue;

@@ -1,6 +1,6 @@
-/* Fusion of products by expert, part of heed_pass_fuse: what follows joins their epilogue, as it does with plain products.
+/* Fusion of matmuls by expert, part of heed_pass_fuse: what follows joins their epilogue, as it does with plain matmuls.
      expert_product [activation] [* gate]            -> one expert_product
-     state + expert_outer                            -> expert_outer that continues the chains of the state
+     state + expert_outer                            -> expert_outer that goes on from the sums of the state
    A value is swallowed only when it has one reader and is neither an output nor a checkpoint. */
 #include "graph/attributes.h"
 #include "graph/plan.h"
@@ -8,7 +8,7 @@
 
 #include <stdlib.h>
 
-/* A product and what it has taken in so far. */
+/* A matmul and what it has taken in so far. */
 typedef struct {
     heed_op_id id;
     heed_value in[HEED_EXPERT_INPUTS];

@@ -1,8 +1,8 @@
 /* Fusion around the loss and the gradients of tables, part of heed_pass_fuse. Four rewritings:
-   1. x * 1, the seed of the gradient      -> x, so that the slopes of a loss no longer wait for the loss itself
+   1. x * 1, the seed of the gradient      -> x, so that the gradients of a loss no longer wait for the loss itself
    2. linear_cross_entropy and its backward op over the same rows -> the backward op alone, which computes the losses on the way: what reads
-      the losses moves behind it. Not where the slopes depend on the losses.
-   3. state + linear_cross_entropy_backward -> the op continues the chains of the state
+      the losses moves after it. Not where the gradients depend on the losses.
+   3. state + linear_cross_entropy_backward -> the op goes on from the sums of the state
    4. state + scatter_add                   -> scatter_add into the state */
 #include "graph/attributes.h"
 #include "graph/plan.h"
@@ -73,13 +73,13 @@ static size_t find_backward(heed_graph *graph, size_t forward, bool *late)
         late[first->out[0]] = true;
         mark_readers(graph, i, late);
         if (!reads_marked(node, late)) return i;
-        first->note = "the slopes of its losses depend on the losses";
+        first->note = "the gradients of its losses depend on the losses";
         return 0;
     }
     return 0;
 }
 
-/* Leaves node `forward` out: its losses are those of node `backward`, and what is late stands behind that. */
+/* Leaves node `forward` out: its losses are those of node `backward`, and what is late stands after that. */
 static heed_status move_losses(heed_graph *graph, size_t forward, size_t backward, const bool *late, heed_error *error)
 {
     heed_graph_rewrite rewrite;

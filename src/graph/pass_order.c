@@ -1,6 +1,6 @@
 /* Accumulations run as soon as their summand is there. The gradient pass leaves them at the graph's end, in the order of the parameters;
-   a product fused into one would keep both its operands alive until then, of every layer at once, and gradient checkpointing would
-   save nothing. An accumulation reads a state that nothing else reads or writes, so it may stand anywhere behind its summand.
+   a matmul fused into one would keep both its operands alive until then, of every layer at once, and gradient checkpointing would
+   save nothing. An accumulation reads a state that nothing else reads or writes, so it may stand anywhere after its summand.
    state + (a + b), of a parameter with several uses, becomes (state + a) + b first, so that each summand can be written into the state. */
 #include "graph/attributes.h"
 #include "graph/plan.h"
@@ -59,9 +59,9 @@ static heed_status split_sums(heed_graph *graph, heed_error *error)
 
 /* ---- their places ---- */
 
-/* Per node: the first accumulation that stands behind it, and the next one behind the same node, each + 1; whether it moves itself, behind
+/* Per node: the first accumulation that stands after it, and the next one after the same node, each + 1; whether it moves itself, after
    which node, and the place in the old order of the unmoved node that it then follows. */
-typedef struct { int32_t first, next, behind, root; bool moves; } turn;
+typedef struct { int32_t first, next, after, root; bool moves; } turn;
 
 static void find_places(const heed_graph *graph, turn *turns)
 {
@@ -73,12 +73,12 @@ static void find_places(const heed_graph *graph, turn *turns)
         if (before >= 0 && (place < 0 || turns[before].root > turns[place].root)) place = before;
         if (place < 0) continue;
         turns[i].moves = true;
-        turns[i].behind = place;
+        turns[i].after = place;
         turns[i].root = turns[place].root;
     }
     for (size_t i = graph->n_nodes; i-- > 0;)
         if (turns[i].moves) {
-            turn *place = &turns[turns[i].behind];
+            turn *place = &turns[turns[i].after];
             turns[i].next = place->first;
             place->first = (int32_t)i + 1;
         }

@@ -7,9 +7,9 @@
 #include "graph/backend.h"
 #include "graph/watch.h"
 
-/* The passes, in the order in which they run (law 2). The gradient stands between precision and dead code; it is the caller's. */
+/* The passes, in the order in which they run (invariant 2). The gradient stands between precision and dead code; it is the caller's. */
 enum {
-    HEED_PASS_PRECISION = 1, /* products read bf16-rounded operands; before the gradient: heed_pass_precision */
+    HEED_PASS_PRECISION = 1, /* matmuls read bf16-rounded operands; before the gradient: heed_pass_precision */
     HEED_PASS_DEAD = 2,
     HEED_PASS_COMMON = 4,
     HEED_PASS_RECOMPUTE = 8,
@@ -41,7 +41,7 @@ heed_status heed_workspace_reserve(heed_workspace *workspace, const heed_plan *p
 void heed_workspace_set_cancel(heed_workspace *workspace, heed_cancel cancel);
 size_t heed_workspace_bytes(const heed_workspace *workspace);
 
-/* Inputs lie in one flat block at the workspace's start. The pointer holds until the workspace grows; NULL for an unknown name.
+/* Inputs lie in one flat range at the workspace's start. The pointer holds until the workspace grows; NULL for an unknown name.
    f32 inputs of a double-precision plan are doubles. */
 void *heed_plan_input(const heed_plan *plan, const heed_workspace *workspace, const char *name);
 /* An output (or, with keep_all, any value) after a run, with live shape. HEED_E_ARG for an unknown name. */

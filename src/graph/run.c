@@ -12,9 +12,8 @@ typedef struct {
     const heed_watch *watch;
     heed_kernel_args *args;      /* by step, in the workspace */
     atomic_int *counters;        /* parts taken, by thread and phase */
-    heed_status status;          /* of a watched run, written by thread 0 between barriers */
-    /* The group in which thread 0 was told to stop; SIZE_MAX: it was not. */
-    atomic_size_t stopped_in;
+    heed_status status;          /* of an observed run, written by thread 0 between barriers */
+    atomic_size_t stopped_in;    /* the region in which thread 0 was told to stop; SIZE_MAX: it was not */
     heed_error *error;
 } run_state;
 

@@ -69,8 +69,8 @@ const char *heed_shape_text(heed_shape shape, char text[HEED_SHAPE_TEXT])
     return text;
 }
 
-heed_number heed_product_number(heed_dtype b, bool rounded)
+heed_number heed_matmul_number(heed_dtype b, bool bf16)
 {
     if (heed_qblock_traits_of(b)) return HEED_NUMBER_INT8;
-    return rounded ? HEED_NUMBER_BF16 : HEED_NUMBER_F32;
+    return bf16 ? HEED_NUMBER_BF16 : HEED_NUMBER_F32;
 }

@@ -52,7 +52,7 @@ static void add_region(heed_profile *profile, const heed_step *steps, const heed
     heed_profile_add(profile, &line);
 }
 
-/* Whether a value's memory may be read as a whole: block caches are address space that is committed as it fills. */
+/* Whether a value's memory may be read as a whole: KV caches are address space that is committed as it fills. */
 static bool is_readable(const heed_graph *graph, heed_value value, const heed_operand *operand)
 {
     if (!operand->data || value < 0 || graph->values[value].kind == HEED_VALUE_STATE || heed_dtype_is_block(operand->dtype)) return false;
@@ -119,7 +119,7 @@ static void put_numbers(const heed_operand *operand, heed_buffer *out)
 {
     int64_t rows = heed_shape_rows(operand->shape), columns = heed_shape_columns(operand->shape), odd = 0;
     size_t step = heed_dtypes[operand->dtype].bytes;
-    double sum = 0, least = INFINITY, largest = -INFINITY;
+    double sum = 0, least = INFINITY, max = -INFINITY;
     float first[SHOWN] = {0};
     for (int64_t i = 0; i < rows; i++)
         for (int64_t j = 0; j < columns; j++) {
@@ -132,9 +132,9 @@ static void put_numbers(const heed_operand *operand, heed_buffer *out)
             }
             sum += x;
             if (x < least) least = x;
-            if (x > largest) largest = x;
+            if (x > max) max = x;
         }
-    if (rows * columns > odd) heed_buffer_printf(out, "  mean %.6g least %.6g largest %.6g", sum / (double)(rows * columns - odd), least, largest);
+    if (rows * columns > odd) heed_buffer_printf(out, "  mean %.6g least %.6g largest %.6g", sum / (double)(rows * columns - odd), least, max);
     if (odd) heed_buffer_printf(out, "  not finite %lld", (long long)odd);
     heed_buffer_text(out, "  [");
     for (int64_t i = 0; i < rows * columns && i < SHOWN; i++) heed_buffer_printf(out, "%s%.6g", i ? " " : "", (double)first[i]);

@@ -1,5 +1,5 @@
-/* watch.h: who looks on while plans are made and run. A watch hangs on the backend, so that whatever computes there is seen:
-   generation, evaluation, training, forward. Watched runs give the same bits. */
+/* watch.h: observing plans that are made and run. A watch hangs on the backend, so that it observes whatever
+   computes there: generation, evaluation, training, forward. Observed runs give the same bits. */
 #ifndef HEED_GRAPH_WATCH_H
 #define HEED_GRAPH_WATCH_H
 
@@ -9,10 +9,10 @@
 
 typedef struct heed_plan heed_plan;
 
-/* One line of a profile, summed over runs: groups of steps that ran without a barrier between, by their first step. */
+/* One line of a profile, summed over runs: regions (steps without a barrier between), by their first step. */
 typedef struct heed_profile_line {
     const char *op, *kernel;  /* static storage */
-    int32_t more;             /* steps behind the first */
+    int32_t more;             /* steps after the first */
     double seconds, flops[HEED_NUMBERS], bytes; /* operations by the type of number they are made in */
     int64_t runs;
 } heed_profile_line;
@@ -33,7 +33,7 @@ struct heed_watch {
     void (*trace)(void *argument, const heed_graph *graph, const heed_node *node, const heed_kernel_args *args); /* after each step */
     void *argument;
     heed_profile *profile;
-    pthread_mutex_t *turn;    /* held while looking, where several threads run plans of one backend; NULL: they do not */
+    pthread_mutex_t *turn;    /* held while observing, if several threads run plans of one backend; NULL: they do not */
 };
 
 /* "%12 softmax (16,65) f32 @decoder.0.attention  mean 0.0154 least 1.2e-5 largest 0.93  [0.01 0.2 ...]": a step that has run, a line

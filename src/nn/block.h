@@ -21,7 +21,7 @@ heed_value heed_nn_normalise(heed_graph *graph, heed_value x, const heed_nn_norm
 /* Dropout as a model has it: rows (N,2) {sample id, position} and a rate; a rate of 0 is no op. */
 heed_value heed_nn_dropout(heed_graph *graph, heed_value x, heed_value samples, double rate);
 
-/* Feed-forward: down(f(up(x))), or gated: down(f(gate(x)) * up(x)). Dropout behind the activation.
+/* Feed-forward: down(f(up(x))), or gated: down(f(gate(x)) * up(x)). Dropout after the activation.
    x (N,D) -> (N,D). Sources: Vaswani et al. 2017, eq. 2; Shazeer 2020 (gated). */
 typedef struct heed_nn_feed_forward {
     heed_nn_linear up, gate, down;
@@ -65,7 +65,7 @@ typedef struct heed_nn_embedding {
 } heed_nn_embedding;
 heed_value heed_nn_embedding_build(heed_graph *graph, const heed_nn_embedding *embedding);
 
-/* Norms of a sub-layer by their place: the input of f from the stream, and the stream behind f(x). */
+/* Norms of a sub-layer by their place: the input of f from the stream, and the stream after f(x). */
 typedef struct heed_nn_sublayer {
     heed_norm_place place;
     heed_nn_norm norm, post_norm;      /* post_norm: the second one of HEED_NORM_SANDWICH */

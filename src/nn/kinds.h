@@ -1,12 +1,12 @@
-/* kinds.h: the enumerated choices from which every Transformer here is put together (law 7). A family picks one of each. */
+/* kinds.h: the enumerated choices from which every Transformer here is put together (invariant 7). A family picks one of each. */
 #ifndef HEED_NN_KINDS_H
 #define HEED_NN_KINDS_H
 
 typedef enum heed_norm_kind { HEED_NORM_LAYER, HEED_NORM_RMS, HEED_NORM_KINDS } heed_norm_kind;
 
-/* Where a sub-layer f (attention, feed-forward) is normalised, x being the residual stream. */
+/* Where a sub-layer f (attention, feed-forward) is normalized, x being the residual stream. */
 typedef enum heed_norm_place {
-    HEED_NORM_PRE,      /* x + f(norm(x)), and a norm behind the last layer */
+    HEED_NORM_PRE,      /* x + f(norm(x)), and a norm after the last layer */
     HEED_NORM_POST,     /* norm(x + f(x)) */
     HEED_NORM_SANDWICH, /* x + norm(f(norm(x))) */
     HEED_NORM_OUTPUT,   /* x + norm(f(x)) */
@@ -50,7 +50,7 @@ typedef enum heed_router_kind {
     HEED_ROUTER_KINDS
 } heed_router_kind;
 
-/* Norms of queries and keys before their product. */
+/* Norms of queries and keys before their matmul. */
 typedef enum heed_qk_norm {
     HEED_QK_NORM_NONE,
     HEED_QK_NORM_HEAD,       /* each head by itself, one gain for all of them */

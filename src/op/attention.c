@@ -1,26 +1,37 @@
-/* Scaled dot-product attention, every sequence by itself. Query i of a sequence, head h, with K/V head g = h / (H / K):
+/* Scaled dot-product attention, every sequence by itself.
+   Formula: query i of a sequence, head h, with key/value head g = h / (H / K):
      s(j) = scale * q(i,h).k(j,g), soft-capped: cap * tanh(s / cap), plus alibi_scale * slope(h) * (index of j - index of i)
      y(i,h) = sum over j, ascending, of m(j) exp(s(j)) v(j,g) / (sum over j of exp(s(j)) + exp(sink(h)))
-   over every key j that i sees; m is dropout: 0 or 1 / (1 - rate); without slopes or sinks their terms are not there.
-   A key is seen when its mask index is not negative, is not beyond the query's (causal), and lies within the window.
-   Inputs, by the places in graph/attributes.h: q (N,H*E), k and v (S,K*E) f32, dense rows or a cache of blocks; sequences (B,8),
-   query index (N), key index (S), block table (rows,blocks) i32, with which k and v may be f16, bf16 or, (S,K*(E+4)), i8 (tensor/scaled_rows.h); slopes and sinks (H) f32. Outputs, f32: y (N,H*E); lse (N,H), the
-   logarithm of the sum that y is divided by, for the gradient; weights (B,H,T,S), before dropout and zero where nothing is seen, (0) unless asked for. Queries that
-   see no key, and rows that belong to no sequence, have y = 0 and lse = 0 (with sinks: the former lse = sink); with blind_mean a query that sees no key has equal
-   scores for all keys of its sequence instead, as where masking adds one large negative number to every score. Gradient: op/attention_backward.c.
-   With `rounded` (the precision pass) q, k, v and dy are rounded to bf16 before they are multiplied. Kernels may round the weights, and ds of
-   the gradient, likewise: a weight is then off by 2^-9 of itself at most.
-   Errors: HEED_E_SHAPE, HEED_E_DTYPE, HEED_E_ARG for options out of range. Source: Vaswani et al. 2017, eq. 1; Ainslie et al. 2023
-   (grouped heads); Gemma 2, 2024 (soft cap); Press et al. 2022 (ALiBi); Xiao et al. 2024 and gpt-oss, 2025 (sinks). */
+     over every key j that i sees; m is dropout: 0 or 1 / (1 - rate); without slopes or sinks their terms are not there.
+     A key is seen if its mask index is not negative, is not beyond the query's (causal), and lies within the window.
+   Inputs, by the places in graph/attributes.h: q (N,H*E); k and v (S,K*E) f32, dense rows or a cache of pages;
+     sequences (B,8), query index (N), key index (S), page table (rows,pages) i32, with which k and v may be f16,
+     bf16 or, (S,K*(E+4)), i8 (tensor/scaled_rows.h); slopes and sinks (H) f32.
+   Outputs, f32: y (N,H*E); lse (N,H), the logarithm of the sum that y is divided by, for the gradient; weights
+     (B,H,T,S), before dropout and zero where nothing is seen, (0) unless asked for. Queries that see no key, and
+     rows that belong to no sequence, have y = 0 and lse = 0 (with sinks: the former have lse = sink).
+   Options: with blind_mean a query that sees no key has equal scores for all keys of its sequence instead, as
+     where masking adds one large negative number to every score. With bf16 operands (the precision pass) q, k, v
+     and dy are rounded to bf16 before they are multiplied. Kernels may round the weights, and ds of the gradient,
+     likewise: a weight is then off by 2^-9 of itself at most.
+   Gradient: op/attention_backward.c.
+   Errors: HEED_E_SHAPE, HEED_E_DTYPE, HEED_E_ARG for options out of range.
+   Source: Vaswani et al. 2017, eq. 1; Ainslie et al. 2023 (grouped heads); Gemma 2, 2024 (soft cap); Press et al.
+     2022 (ALiBi); Xiao et al. 2024 and gpt-oss, 2025 (sinks). */
 #include "op/attention.h"
 #include "op/check.h"
 
 HEED_REFERENCE(attention);
 
-static inline real REAL(score_of)(const heed_attention_span *span, const real *q, const heed_operand *k, int64_t group, int64_t head, int64_t i,
-                                  int64_t j, int64_t at)
+/* Query i of a sequence, one of its heads, and the key/value head that belongs to it. */
+typedef struct { const heed_attention_span *span; const real *q; int64_t i, head, group; } REAL(one_query);
+
+/* Its score against key j, which stands in row `at` of k. */
+static inline real REAL(score_of)(const REAL(one_query) *query, const heed_operand *k, int64_t j, int64_t at)
 {
-    return REAL(heed_attention_score)(span->attributes, q, k, at, group) + REAL(heed_attention_bias)(span, head, i, j, at);
+    const heed_attention_span *span = query->span;
+    return REAL(heed_attention_score)(span->attributes, query->q, k, at, query->group) +
+           REAL(heed_attention_bias)(span, query->head, query->i, j, at);
 }
 
 /* One query and head. Scores are formed twice, for their maximum and for the sums, so that nothing needs to be stored. */
@@ -31,34 +42,34 @@ static inline void REAL(attend)(const heed_kernel_args *args, const heed_attenti
     const heed_operand *k = &args->in[HEED_ATTENTION_K], *v = &args->in[HEED_ATTENTION_V];
     int64_t row = span->sequence.query_start + i, width = attributes->head_width;
     int64_t from = head * width, group = head / (attributes->heads / attributes->kv_heads);
-    const real *q = REAL(row)(&args->in[HEED_ATTENTION_Q], row) + from;
-    real *y = REAL(row)(&args->out[0], row) + from, sink = span->sinks ? *REAL(row)(span->sinks, head) : -INFINITY, largest = sink;
+    const REAL(one_query) query = {span, REAL(row)(&args->in[HEED_ATTENTION_Q], row) + from, i, head, group};
+    real *y = REAL(row)(&args->out[0], row) + from, sink = span->sinks ? *REAL(row)(span->sinks, head) : -INFINITY, max = sink;
     bool nothing = sink == -INFINITY;
     for (int64_t j = 0; j < span->sequence.keys; j++) {
         int64_t at = heed_attention_visible_row(span, i, j);
-        real score = at < 0 ? -INFINITY : REAL(score_of)(span, q, k, group, head, i, j, at);
-        largest = score > largest ? score : largest;
+        real score = at < 0 ? -INFINITY : REAL(score_of)(&query, k, j, at);
+        max = score > max ? score : max;
         nothing = nothing && score == -INFINITY; /* a NaN is something, and spreads */
     }
-    bool blind = heed_attention_is_blind(span, i);
-    if (nothing && !blind) return;
-    if (blind) largest = 0;
-    real sum = span->sinks ? R(exp)(sink - largest) : 0;
+    const bool fully_masked = heed_attention_is_fully_masked(span, i);
+    if (nothing && !fully_masked) return;
+    if (fully_masked) max = 0;
+    real sum = span->sinks ? R(exp)(sink - max) : 0;
     REAL(heed_attention_dropout) dropout = REAL(heed_attention_dropout_of)(args, span, head, i);
     for (int64_t j = 0; j < span->sequence.keys; j++) {
-        int64_t at = blind ? heed_attention_key_row(span, j) : heed_attention_visible_row(span, i, j);
+        int64_t at = fully_masked ? heed_attention_key_row(span, j) : heed_attention_visible_row(span, i, j);
         real kept = REAL(heed_attention_dropout_at)(&dropout, j);
         if (at < 0) continue;
-        real weight = blind ? 1 : R(exp)(REAL(score_of)(span, q, k, group, head, i, j, at) - largest);
+        real weight = fully_masked ? 1 : R(exp)(REAL(score_of)(&query, k, j, at) - max);
         sum += weight;
         for (int64_t e = 0; e < width; e++)
             y[e] = R(fma)(weight * kept, REAL(operand)(REAL(heed_attention_key_element)(attributes, v, at, group, e), attributes->rounded), y[e]);
         if (weights && j < max_keys) weights[j] = weight;
     }
-    if (sum == 0) return; /* blind, and no key at all */
+    if (sum == 0) return; /* fully masked, and no key at all */
     for (int64_t e = 0; e < width; e++) y[e] /= sum;
     for (int64_t j = 0; weights && j < span->sequence.keys && j < max_keys; j++) weights[j] /= sum;
-    REAL(row)(&args->out[1], row)[head] = largest + R(log)(sum);
+    REAL(row)(&args->out[1], row)[head] = max + R(log)(sum);
 }
 
 void REAL(heed_attention_reference)(const heed_kernel_args *args)
@@ -95,7 +106,7 @@ heed_status heed_attention_check(const heed_infer *infer, heed_error *error)
         return heed_infer_fail(infer, error, HEED_E_ARG, "an ALiBi scale above 0 for the slopes");
     heed_dtype kept = infer->n_in > HEED_ATTENTION_BLOCK_TABLE && infer->present[HEED_ATTENTION_BLOCK_TABLE] ? infer->dtype[HEED_ATTENTION_K] : HEED_F32;
     if (!heed_dtype_keeps_keys(kept) || infer->dtype[HEED_ATTENTION_K] != kept || infer->dtype[HEED_ATTENTION_V] != kept)
-        return heed_infer_fail(infer, error, HEED_E_DTYPE, "k and v of f32; with a block table both of f32, f16, bf16 or i8");
+        return heed_infer_fail(infer, error, HEED_E_DTYPE, "k and v of f32; with a page table both of f32, f16, bf16 or i8");
     for (int i = 0; i < infer->n_in; i++)
         if (i != HEED_ATTENTION_K && i != HEED_ATTENTION_V && infer->present[i] && infer->dtype[i] != (i >= HEED_ATTENTION_SEQUENCES && i <= HEED_ATTENTION_BLOCK_TABLE ? HEED_I32 : HEED_F32))
             return heed_infer_fail(infer, error, HEED_E_DTYPE, "q, slopes and sinks of f32; tables and indices of i32");
@@ -110,7 +121,7 @@ heed_status heed_attention_check(const heed_infer *infer, heed_error *error)
             return heed_infer_fail(infer, error, HEED_E_SHAPE, "a query index (N) and a key index (S)");
     if (infer->present[HEED_ATTENTION_BLOCK_TABLE] && (infer->shape[HEED_ATTENTION_BLOCK_TABLE].rank != 2 ||
         k.extent != HEED_EXTENT_FIXED || k.dim[0] % HEED_BLOCK_POSITIONS))
-        return heed_infer_fail(infer, error, HEED_E_SHAPE, "with a block table (rows,blocks): caches k and v of whole blocks of 64 rows");
+        return heed_infer_fail(infer, error, HEED_E_SHAPE, "with a page table (rows,pages): caches k and v of whole pages of 64 rows");
     for (int i = HEED_ATTENTION_SLOPES; i <= HEED_ATTENTION_SINKS && i < infer->n_in; i++)
         if (infer->present[i] && !heed_shape_equal(infer->shape[i], heed_shape_1(a->heads)))
             return heed_infer_fail(infer, error, HEED_E_SHAPE, "slopes and sinks (heads)");
@@ -143,9 +154,9 @@ static heed_value sink_gradient(heed_graph *graph, const heed_node *node, heed_v
     heed_value share = heed_unary(graph, HEED_UNARY_EXP, heed_scale(graph, heed_subtract(graph, node->out[1], heed_node_input(node, HEED_ATTENTION_SINKS)), -1, 0));
     heed_shape y = heed_value_shape(graph, dy), heads = heed_shape_of(3, (int64_t[]){y.dim[0], attributes->heads, attributes->head_width});
     heads.extent = y.extent;
-    heed_value along = heed_reshape(graph, heed_multiply(graph, dy, node->out[0]), heads);
-    along = heed_reduce(graph, HEED_REDUCE_SUM, along, -1, false);
-    return heed_scale(graph, heed_reduce(graph, HEED_REDUCE_SUM, heed_multiply(graph, share, along), 0, false), -1, 0);
+    heed_value dp = heed_reshape(graph, heed_multiply(graph, dy, node->out[0]), heads);
+    dp = heed_reduce(graph, HEED_REDUCE_SUM, dp, -1, false);
+    return heed_scale(graph, heed_reduce(graph, HEED_REDUCE_SUM, heed_multiply(graph, share, dp), 0, false), -1, 0);
 }
 
 static heed_status gradient(heed_graph *graph, const heed_node *node, const heed_value *dout, heed_value *din, heed_error *error)
@@ -177,13 +188,13 @@ static double visible_pairs(const heed_attention_attributes *attributes, const h
     return pairs;
 }
 
-/* Two products of every query with every key that it sees; keys and values are read once for a sequence. */
+/* Two matmuls of every query with every key that it sees; keys and values are read once for a sequence. */
 static heed_cost cost(const heed_kernel_args *args)
 {
     const heed_attention_attributes *attributes = args->attributes;
     const double width = (double)attributes->heads * attributes->head_width, kv_width = (double)attributes->kv_heads * attributes->head_width;
     const double element = heed_dtype_width(args->in[HEED_ATTENTION_K].dtype);
-    heed_cost cost = {.number = heed_product_number(HEED_F32, attributes->rounded)};
+    heed_cost cost = {.number = heed_matmul_number(HEED_F32, attributes->rounded)};
     for (int64_t b = 0; b < args->in[HEED_ATTENTION_SEQUENCES].shape.dim[0]; b++) {
         heed_sequence sequence = heed_attention_span_of(args, b).sequence;
         cost.flops += 4 * width * visible_pairs(attributes, &sequence);
@@ -192,8 +203,8 @@ static heed_cost cost(const heed_kernel_args *args)
     return cost;
 }
 
-heed_value heed_attention(heed_graph *graph, heed_value q, heed_value k, heed_value v, const heed_attention_inputs *inputs,
-                          const heed_attention_options *options, heed_value *weights)
+heed_value heed_attention(heed_graph *graph, const heed_attention_inputs *inputs, const heed_attention_options *options,
+                          heed_value *weights)
 {
     heed_attention_attributes attributes;
     memset(&attributes, 0, sizeof attributes);
@@ -216,8 +227,8 @@ heed_value heed_attention(heed_graph *graph, heed_value q, heed_value k, heed_va
         attributes.max_queries = options->max_queries;
         attributes.max_keys = options->max_keys;
     }
-    heed_value in[HEED_ATTENTION_INPUTS] = {q, k, v, inputs->sequences, inputs->query_index, inputs->key_index, inputs->block_table,
-                                            inputs->slopes, inputs->sinks};
+    heed_value in[HEED_ATTENTION_INPUTS] = {inputs->q, inputs->k, inputs->v, inputs->sequences, inputs->query_index, inputs->key_index,
+                                            inputs->block_table, inputs->slopes, inputs->sinks};
     heed_value out[HEED_MAX_OUTPUTS], y = heed_emit(graph, HEED_OP_ATTENTION, in, HEED_ATTENTION_INPUTS, &attributes, out);
     if (weights) *weights = y >= 0 ? HEED_NONE : HEED_BAD;
     if (weights && y >= 0 && options->want_weights) *weights = out[2];

@@ -28,14 +28,14 @@ static inline heed_attention_span heed_attention_span_of(const heed_kernel_args 
     return span;
 }
 
-/* The row of k and v in which key j of the sequence lies; -1 when the block table leads outside. */
+/* The row of k and v in which key j of the sequence lies; -1 when the page table leads outside. */
 static inline int64_t heed_attention_key_row(const heed_attention_span *span, int64_t j)
 {
     const heed_operand *table = span->block_table;
     if (!table) return span->sequence.key_start + j;
-    int64_t at = span->sequence.table_row, block = j / HEED_BLOCK_POSITIONS;
-    if (at < 0 || at >= table->shape.dim[0] || block >= table->shape.dim[1]) return -1;
-    int64_t row = (int64_t)((const int32_t *)table->data)[at * table->row_stride + block] * HEED_BLOCK_POSITIONS + j % HEED_BLOCK_POSITIONS;
+    int64_t at = span->sequence.table_row, page = j / HEED_BLOCK_POSITIONS;
+    if (at < 0 || at >= table->shape.dim[0] || page >= table->shape.dim[1]) return -1;
+    int64_t row = (int64_t)((const int32_t *)table->data)[at * table->row_stride + page] * HEED_BLOCK_POSITIONS + j % HEED_BLOCK_POSITIONS;
     return row >= 0 && row < span->key_rows ? row : -1;
 }
 
@@ -66,7 +66,7 @@ static inline int64_t heed_attention_visible_row(const heed_attention_span *span
 }
 
 /* Does query i see no key, and attend to all of them alike for that reason? */
-static inline bool heed_attention_is_blind(const heed_attention_span *span, int64_t i)
+static inline bool heed_attention_is_fully_masked(const heed_attention_span *span, int64_t i)
 {
     for (int64_t j = 0; span->attributes->blind_mean && j < span->sequence.keys; j++)
         if (heed_attention_visible_row(span, i, j) >= 0) return false;

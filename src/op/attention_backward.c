@@ -12,8 +12,8 @@
 
 HEED_REFERENCE(attention_backward);
 
-/* dy.x; dy and, where it is an operand of a product, x as the products take them. */
-static inline real REAL(along)(const heed_attention_attributes *attributes, const real *dy, const real *x, bool operand)
+/* dy.x; dy and, where it is an operand of a matmul, x as the matmuls take them. */
+static inline real REAL(dot)(const heed_attention_attributes *attributes, const real *dy, const real *x, bool operand)
 {
     real sum = 0;
     for (int64_t e = 0; e < attributes->head_width; e++)
@@ -30,9 +30,9 @@ static inline void REAL(attend_backward)(const heed_kernel_args *args, const hee
     const real *q = REAL(row)(&args->in[HEED_ATTENTION_Q], row) + from, *dy = REAL(row)(&args->in[HEED_ATTENTION_DY], row) + from;
     real *dq = REAL(row)(&args->out[0], row) + from, scale = (real)attributes->scale, cap = (real)attributes->soft_cap;
     real lse = REAL(row)(&args->in[HEED_ATTENTION_LSE], row)[head];
-    real delta = REAL(along)(attributes, dy, REAL(row)(&args->in[HEED_ATTENTION_Y], row) + from, false);
+    real delta = REAL(dot)(attributes, dy, REAL(row)(&args->in[HEED_ATTENTION_Y], row) + from, false);
     REAL(heed_attention_dropout) dropout = REAL(heed_attention_dropout_of)(args, span, head, i);
-    bool blind = heed_attention_is_blind(span, i);
+    bool blind = heed_attention_is_fully_masked(span, i);
     for (int64_t j = 0; j < span->sequence.keys; j++) {
         int64_t at = blind ? heed_attention_key_row(span, j) : heed_attention_visible_row(span, i, j);
         real kept = REAL(heed_attention_dropout_at)(&dropout, j);
@@ -41,7 +41,7 @@ static inline void REAL(attend_backward)(const heed_kernel_args *args, const hee
         real *dk = REAL(row)(&args->out[1], at) + group * width, *dv = REAL(row)(&args->out[2], at) + group * width;
         real score = REAL(heed_attention_score)(attributes, q, &args->in[HEED_ATTENTION_K], at, group), bias = REAL(heed_attention_bias)(span, head, i, j, at);
         real weight = R(exp)((blind ? 0 : score + bias) - lse);
-        real ds = weight * (kept * REAL(along)(attributes, dy, v, true) - delta) * scale;
+        real ds = weight * (kept * REAL(dot)(attributes, dy, v, true) - delta) * scale;
         if (cap > 0) ds *= 1 - score / cap * (score / cap);
         for (int64_t e = 0; e < width; e++) {
             dv[e] = R(fma)(weight * kept, REAL(operand)(dy[e], attributes->rounded), dv[e]);
@@ -76,7 +76,7 @@ static heed_status infer(heed_infer *infer, heed_error *error)
     return HEED_OK;
 }
 
-/* Five products where attention has two. */
+/* Five matmuls where attention has two. */
 static heed_cost cost(const heed_kernel_args *args)
 {
     heed_cost cost = heed_op_attention.cost(args);

@@ -7,7 +7,7 @@
 #include "tensor/dtype.h"
 #include <string.h>
 
-/* An input of a node; HEED_NONE when it is absent or behind the last. */
+/* An input of a node; HEED_NONE when it is absent or after the last. */
 static inline heed_value heed_node_input(const heed_node *node, int i)
 {
     return i < node->n_in ? node->in[i] : HEED_NONE;
@@ -18,7 +18,7 @@ static inline bool heed_dtype_is_floating(heed_dtype dtype)
     return dtype == HEED_F32 || dtype == HEED_F16 || dtype == HEED_BF16;
 }
 
-/* What a frozen matrix may be stored in, beside that: blocks, along its rows. */
+/* What a frozen matrix may be stored in, beside that: qblocks along its rows. */
 static inline bool heed_dtype_is_weight(heed_dtype dtype)
 {
     return heed_dtype_is_floating(dtype) || heed_dtype_is_block(dtype);

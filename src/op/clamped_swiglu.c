@@ -36,8 +36,8 @@ void REAL(heed_clamped_swiglu_backward_reference)(const heed_kernel_args *args)
     for (int64_t i = 0; i < heed_shape_rows(dy->shape); i++)
         for (int64_t j = 0; j < columns; j++) {
             real d = REAL(row)(dy, i)[j], g = REAL(row)(gate, i)[j], u = REAL(row)(up, i)[j];
-            real at = g > limit ? limit : g, s = R(heed_sigmoid)(alpha * at), slope = s + alpha * at * s * (1 - s);
-            REAL(row)(dgate, i)[j] = g > limit ? 0 : d * (REAL(clamp)(u, -limit, limit) + 1) * slope;
+            real at = g > limit ? limit : g, s = R(heed_sigmoid)(alpha * at), derivative = s + alpha * at * s * (1 - s);
+            REAL(row)(dgate, i)[j] = g > limit ? 0 : d * (REAL(clamp)(u, -limit, limit) + 1) * derivative;
             REAL(row)(dup, i)[j] = u < -limit || u > limit ? 0 : d * (at * s);
         }
 }

@@ -10,11 +10,11 @@ HEED_REFERENCE(concatenate);
 void REAL(heed_concatenate_reference)(const heed_kernel_args *args)
 {
     const heed_operand *y = &args->out[0];
-    int64_t width = heed_width(y), blocks = 1, begin = 0;
-    for (int i = 0; i < y->shape.rank - 1; i++) blocks *= y->shape.dim[i];
+    int64_t width = heed_width(y), runs = 1, begin = 0;
+    for (int i = 0; i < y->shape.rank - 1; i++) runs *= y->shape.dim[i];
     for (int part = 0; part < args->n_in; part++) {
         int64_t count = heed_width(&args->in[part]);
-        for (int64_t i = 0; i < blocks; i++)
+        for (int64_t i = 0; i < runs; i++)
             for (int64_t j = 0; j < count; j++) *REAL(flat)(y, i * width + begin + j) = *REAL(flat)(&args->in[part], i * count + j);
         begin += count;
     }

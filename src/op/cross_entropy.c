@@ -9,13 +9,13 @@
 HEED_REFERENCE(cross_entropy);
 HEED_REFERENCE(cross_entropy_backward);
 
-/* Largest logit of a row, and the sum of exp(x - largest). */
-static inline real REAL(partition)(const real *x, int64_t width, real *largest)
+/* Largest logit of a row, and the sum of exp(x - max). */
+static inline real REAL(partition)(const real *x, int64_t width, real *max)
 {
     real sum = 0;
-    *largest = x[0];
-    for (int64_t j = 1; j < width; j++) *largest = x[j] > *largest ? x[j] : *largest;
-    for (int64_t j = 0; j < width; j++) sum += R(exp)(x[j] - *largest);
+    *max = x[0];
+    for (int64_t j = 1; j < width; j++) *max = x[j] > *max ? x[j] : *max;
+    for (int64_t j = 0; j < width; j++) sum += R(exp)(x[j] - *max);
     return sum;
 }
 
@@ -29,9 +29,9 @@ void REAL(heed_cross_entropy_reference)(const heed_kernel_args *args)
         int32_t label = *REAL(integers)(labels, i);
         *REAL(row)(y, i) = 0;
         if (label < 0 || label >= width) continue;
-        real largest, mean = 0, sum = REAL(partition)(x, width, &largest);
-        for (int64_t j = 0; j < width && smoothing > 0; j++) mean += x[j] - largest;
-        real loss = R(log)(sum) - (1 - smoothing) * (x[label] - largest);
+        real max, mean = 0, sum = REAL(partition)(x, width, &max);
+        for (int64_t j = 0; j < width && smoothing > 0; j++) mean += x[j] - max;
+        real loss = R(log)(sum) - (1 - smoothing) * (x[label] - max);
         *REAL(row)(y, i) = smoothing > 0 ? loss - smoothing * mean / (real)width : loss;
     }
 }
@@ -43,13 +43,13 @@ void REAL(heed_cross_entropy_backward_reference)(const heed_kernel_args *args)
     int64_t width = logits->shape.dim[1];
     for (int64_t i = 0; i < logits->shape.dim[0]; i++) {
         const real *x = REAL(row)(logits, i);
-        real *dx = REAL(row)(dlogits, i), largest = 0, slope = *REAL(row)(drow, i);
+        real *dx = REAL(row)(dlogits, i), max = 0, dloss = *REAL(row)(drow, i);
         int32_t label = *REAL(integers)(labels, i);
         bool scored = label >= 0 && label < width;
-        real sum = scored ? REAL(partition)(x, width, &largest) : 1;
+        real sum = scored ? REAL(partition)(x, width, &max) : 1;
         for (int64_t j = 0; j < width; j++) {
             real target = (j == label ? 1 - smoothing : 0) + smoothing / (real)width;
-            dx[j] = scored ? slope * (R(exp)(x[j] - largest) / sum - target) : 0;
+            dx[j] = scored ? dloss * (R(exp)(x[j] - max) / sum - target) : 0;
         }
     }
 }

@@ -1,17 +1,22 @@
-/* Products by expert (words of op/expert.h): every slot meets the weights of its expert only. offsets (X+1) i32 as expert_order makes them.
-   expert_product: y(s) = W(e) x(s) [+ bias(e)] [activated] [* gate(s)] for the slots s of expert e; x (N,J,K) f32; W (X,O,K) with
-     transpose_b, else (X,K,O), f32, f16 or bf16, or with transpose_b blocks along K, multiplied as tensor/qblock_dot.h says; bias (X,O), gate (N,J,O), y (N,J,O) f32. Sums as in `product`: k ascending, one fused
-     multiply-add chain, so that a slot's bits depend on nothing but its row and its expert. Slots of no expert give zeros.
+/* Matmuls by expert (words of op/expert.h): every slot meets the weights of its expert only. offsets (X+1) i32 as
+   expert_permutation makes them.
+   expert_matmul: y(s) = W(e) x(s) [+ bias(e)] [activated] [* gate(s)] for the slots s of expert e; x (N,J,K) f32; W
+     (X,O,K) with transpose_b, else (X,K,O), f32, f16 or bf16, or with transpose_b quantized along K and multiplied
+     as tensor/qblock_dot.h says; bias (X,O), gate (N,J,O), y (N,J,O) f32. Sums as in `matmul`: k ascending, in one
+     accumulator, so that a slot's bits depend on nothing but its row and its expert. Slots of no expert give zeros.
      Activation and gate are the fusion pass's: with them the op has no gradient.
-   expert_outer: y(e) = [state(e) +] sum over the slots s of expert e, ascending, of a(s) b(s)^T; a (N,J,M), b (N,J,K), y (X,M,K) f32; with
-     a state the chains continue from its values, and y is its next version. The gradient of the weights.
-   Both with `rounded`: operands of the products are rounded to bf16 first, as in `product`.
-   expert_sum: y(e) = sum over the slots s of expert e, ascending, of x(s); x (N,J,O), y (X,O) f32: the gradient of the bias.
-   Errors: HEED_E_SHAPE, HEED_E_DTYPE, HEED_E_ARG for an unknown activation. Source: Shazeer et al. 2017; Fedus et al. 2021. */
+   expert_outer: y(e) = [state(e) +] sum over the slots s of expert e, ascending, of a(s) b(s)^T; a (N,J,M), b
+     (N,J,K), y (X,M,K) f32; with a state the sums go on from its values, and y is its next version. The gradient of
+     the weights.
+   Both, with bf16 operands: operands of the matmuls are rounded to bf16 first, as in `matmul`.
+   expert_sum: y(e) = sum over the slots s of expert e, ascending, of x(s); x (N,J,O), y (X,O) f32: the gradient of
+     the bias.
+   Errors: HEED_E_SHAPE, HEED_E_DTYPE, HEED_E_ARG for an unknown activation.
+   Source: Shazeer et al. 2017; Fedus et al. 2021. */
 #include "op/expert.h"
 #include "op/unary.h"
 
-HEED_REFERENCE(expert_product);
+HEED_REFERENCE(expert_matmul);
 HEED_REFERENCE(expert_outer);
 HEED_REFERENCE(expert_sum);
 
@@ -22,10 +27,10 @@ static inline real REAL(column)(const heed_kernel_args *args, int64_t e, int64_t
     const heed_operand *w = &args->in[HEED_EXPERT_WEIGHT], *bias = heed_optional(args, HEED_EXPERT_BIAS), *gate = heed_optional(args, HEED_EXPERT_GATE);
     const real *x = REAL(slot)(&args->in[HEED_EXPERT_X], s);
     int64_t depth = args->in[HEED_EXPERT_X].shape.dim[2], width = w->shape.dim[2];
-    const heed_qblock_traits *blocks = attributes->transpose_b ? REAL(integers_of)(w) : NULL;
+    const heed_qblock_traits *traits = attributes->transpose_b ? REAL(integers_of)(w) : NULL;
     real sum = 0;
-    if (blocks) sum = heed_qblock_dot(blocks, REAL(blocks)(w, e) + heed_dtype_bytes(w->dtype, (size_t)(o * width)), (const float *)x, depth);
-    for (int64_t k = 0; k < depth && !blocks; k++)
+    if (traits) sum = heed_qblock_dot(traits, REAL(qblocks)(w, e) + heed_dtype_bytes(w->dtype, (size_t)(o * width)), (const float *)x, depth);
+    for (int64_t k = 0; k < depth && !traits; k++)
         sum = R(fma)(REAL(operand)(x[k], attributes->rounded),
                      REAL(operand)(REAL(element)(w, e, attributes->transpose_b ? o * width + k : k * width + o), attributes->rounded), sum);
     if (bias) sum += REAL(row)(bias, e)[o];
@@ -33,7 +38,7 @@ static inline real REAL(column)(const heed_kernel_args *args, int64_t e, int64_t
     return gate ? sum * REAL(slot)(gate, s)[o] : sum;
 }
 
-void REAL(heed_expert_product_reference)(const heed_kernel_args *args)
+void REAL(heed_expert_matmul_reference)(const heed_kernel_args *args)
 {
     const heed_operand *offsets = &args->in[HEED_EXPERT_OFFSETS], *y = &args->out[0];
     int64_t experts = args->in[HEED_EXPERT_WEIGHT].shape.dim[0], slots = heed_slot_count(y), begin = 0, end = 0;
@@ -50,13 +55,13 @@ void REAL(heed_expert_outer_reference)(const heed_kernel_args *args)
 {
     const heed_operand *a = &args->in[0], *b = &args->in[1], *state = heed_optional(args, HEED_EXPERT_OUTER_STATE), *y = &args->out[0];
     int64_t rows = y->shape.dim[1], columns = y->shape.dim[2], begin, end;
-    bool rounded = ((const heed_expert_outer_attributes *)args->attributes)->rounded;
+    bool bf16 = ((const heed_expert_outer_attributes *)args->attributes)->rounded;
     for (int64_t e = 0; e < y->shape.dim[0]; e++) {
         heed_expert_range(&args->in[2], e, heed_slot_count(a), &begin, &end);
         for (int64_t at = 0; at < rows * columns; at++) {
             real sum = state ? REAL(row)(state, e)[at] : 0;
             for (int64_t s = begin; s < end; s++)
-                sum = R(fma)(REAL(operand)(REAL(slot)(a, s)[at / columns], rounded), REAL(operand)(REAL(slot)(b, s)[at % columns], rounded), sum);
+                sum = R(fma)(REAL(operand)(REAL(slot)(a, s)[at / columns], bf16), REAL(operand)(REAL(slot)(b, s)[at % columns], bf16), sum);
             REAL(row)(y, e)[at] = sum;
         }
     }
@@ -86,7 +91,7 @@ static bool is_rows_of_slots(heed_shape x)
     return x.rank == 3 && x.dim[1] >= 1;
 }
 
-static heed_status infer_product(heed_infer *infer, heed_error *error)
+static heed_status infer_matmul(heed_infer *infer, heed_error *error)
 {
     const heed_expert_product_attributes *attributes = infer->attributes;
     heed_shape x = infer->shape[HEED_EXPERT_X], w = infer->shape[HEED_EXPERT_WEIGHT];
@@ -95,7 +100,7 @@ static heed_status infer_product(heed_infer *infer, heed_error *error)
     if (infer->dtype[HEED_EXPERT_X] != HEED_F32 || !heed_dtype_is_weight(infer->dtype[HEED_EXPERT_WEIGHT]) ||
         (heed_dtype_is_block(infer->dtype[HEED_EXPERT_WEIGHT]) && (!attributes->transpose_b || attributes->rounded)) ||
         (bias && infer->dtype[HEED_EXPERT_BIAS] != HEED_F32) || (gate && infer->dtype[HEED_EXPERT_GATE] != HEED_F32))
-        return heed_infer_fail(infer, error, HEED_E_DTYPE, "f32, but for weights: f32, f16, bf16, or the rows of matrices in blocks");
+        return heed_infer_fail(infer, error, HEED_E_DTYPE, "f32, but for weights: f32, f16, bf16, or the rows of quantized matrices");
     const bool transposed = attributes->transpose_b;
     const int inner = 1 + transposed, outer = 2 - transposed;
     static const char *const expected[] = {"slots (N,J,K), weights (X,K,O), offsets (X+1)", "slots (N,J,K), weights (X,O,K), offsets (X+1)"};
@@ -136,7 +141,7 @@ static heed_status gradient(heed_graph *graph, const heed_node *node, const heed
 {
     heed_expert_product_attributes attributes = *(const heed_expert_product_attributes *)node->attributes;
     if (attributes.activation != HEED_UNARY_LINEAR || heed_node_input(node, HEED_EXPERT_GATE) != HEED_NONE)
-        return heed_fail(error, HEED_E_UNSUPPORTED, "expert_product: what fusion made has no gradient: it runs after the gradient pass");
+        return heed_fail(error, HEED_E_UNSUPPORTED, "expert_matmul: what fusion made has no gradient: it runs after the gradient pass");
     heed_value x = node->in[HEED_EXPERT_X], w = node->in[HEED_EXPERT_WEIGHT], offsets = node->in[HEED_EXPERT_OFFSETS], dy = dout[0];
     bool transposed = attributes.transpose_b;
     heed_expert_outer_attributes outer = {.rounded = attributes.rounded};
@@ -159,12 +164,12 @@ static double bytes_of(const heed_operand *x, double share)
 }
 
 /* Of the experts no more are read than there are slots. */
-static heed_cost cost_product(const heed_kernel_args *args)
+static heed_cost cost_matmul(const heed_kernel_args *args)
 {
     const heed_operand *w = &args->in[HEED_EXPERT_WEIGHT], *y = &args->out[0];
     double slots = (double)heed_slot_count(y), share = slots < (double)w->shape.dim[0] ? slots / (double)w->shape.dim[0] : 1;
     heed_cost cost = {.flops = 2 * slots * (double)w->shape.dim[1] * (double)w->shape.dim[2], .bytes = bytes_of(y, 1),
-                      .number = heed_product_number(w->dtype, ((const heed_expert_product_attributes *)args->attributes)->rounded)};
+                      .number = heed_matmul_number(w->dtype, ((const heed_expert_product_attributes *)args->attributes)->rounded)};
     for (int i = 0; i < args->n_in; i++) cost.bytes += bytes_of(&args->in[i], i == HEED_EXPERT_WEIGHT || i == HEED_EXPERT_BIAS ? share : 1);
     return cost;
 }
@@ -172,20 +177,20 @@ static heed_cost cost_product(const heed_kernel_args *args)
 static heed_cost cost_outer(const heed_kernel_args *args)
 {
     heed_cost cost = {.flops = 2 * (double)heed_slot_count(&args->in[0]) * (double)heed_shape_columns(args->out[0].shape), .bytes = bytes_of(&args->out[0], 1),
-                      .number = heed_product_number(HEED_F32, ((const heed_expert_outer_attributes *)args->attributes)->rounded)};
+                      .number = heed_matmul_number(HEED_F32, ((const heed_expert_outer_attributes *)args->attributes)->rounded)};
     for (int i = 0; i < args->n_in; i++) cost.bytes += bytes_of(&args->in[i], 1);
     return cost;
 }
 
-heed_value heed_expert_product(heed_graph *graph, heed_value x, heed_value weights, heed_value bias, const heed_expert_order *order)
+heed_value heed_expert_matmul(heed_graph *graph, heed_value x, heed_value weights, heed_value bias, const heed_expert_permutation *permutation)
 {
     heed_expert_product_attributes attributes = {.transpose_b = 1, .activation = HEED_UNARY_LINEAR};
-    return heed_emit(graph, HEED_OP_EXPERT_PRODUCT, (heed_value[]){x, weights, order->offsets, bias}, 4, &attributes, NULL);
+    return heed_emit(graph, HEED_OP_EXPERT_PRODUCT, (heed_value[]){x, weights, permutation->offsets, bias}, 4, &attributes, NULL);
 }
 
-const heed_op heed_op_expert_product = {.name = "expert_product", .in_min = 3, .in_max = HEED_EXPERT_INPUTS, .n_out = 1,
-    .attribute_size = sizeof(heed_expert_product_attributes), .infer = infer_product, .gradient = gradient, HEED_REFERENCES(expert_product),
-    .cost = cost_product};
+const heed_op heed_op_expert_matmul = {.name = "expert_matmul", .in_min = 3, .in_max = HEED_EXPERT_INPUTS, .n_out = 1,
+    .attribute_size = sizeof(heed_expert_product_attributes), .infer = infer_matmul, .gradient = gradient, HEED_REFERENCES(expert_matmul),
+    .cost = cost_matmul};
 const heed_op heed_op_expert_outer = {.name = "expert_outer", .in_min = 3, .in_max = 4, .n_out = 1, .state_input = HEED_EXPERT_OUTER_STATE,
     .attribute_size = sizeof(heed_expert_outer_attributes), .flags = HEED_OP_WRITES_STATE, .infer = infer_outer, .no_gradient = "second derivatives are not taken", HEED_REFERENCES(expert_outer),
     .cost = cost_outer};

@@ -1,58 +1,63 @@
-/* A product with what stands before and behind it, made by the fusion pass: after the gradient, hence without one of its own.
+/* A matmul with what stands before and after it, made by the fusion pass: after the gradient, hence without one
+   of its own.
+   Formula:
      y = (norm(a) B^T + bias), activated, * gate + residual          for each joined weight B, their columns side by side
      y = activated (norm(a) B0^T + bias0) * (norm(a) B1^T + bias1)   gated
-     y = state + op(a) op(b)                                         accumulating: the chain continues from the old value
-   Inputs by the places in graph/attributes.h: a (M,K), or (K,M) with transpose_a, f32, f16 or bf16, f32 when it is normalised;
-   gate, residual, state (M,N) f32; norm gain and bias (K) f32; 1 to 4 weights, (N',K) with transpose_b or else (K,N'), f32, f16
-   or bf16, or in blocks as `product` takes them; their biases (N') f32; N is the sum of the N'. Sums as in `product`: k ascending, one fused
-   multiply-add chain, operands (a normalised) rounded to bf16 first when `rounded`; then bias, activation, gate, residual in this order. Gated,
-   both weights are (N,K) and nothing else is multiplied or added. y (M,N) f32, with a state its next version.
-   Errors: HEED_E_SHAPE, HEED_E_DTYPE; HEED_E_ARG for parts that do not go together (a norm over transposed rows, a state with
-   anything but the plain product). */
+     y = state + op(a) op(b)                                         accumulating: the sum goes on from the old value
+     Sums as in `matmul`: k ascending, in one accumulator of fused multiply-adds; then bias, activation, gate,
+     residual in this order. Gated, both weights are (N,K) and nothing else is multiplied or added.
+   Inputs, by the places in graph/attributes.h: a (M,K), or (K,M) with transpose_a, f32, f16 or bf16, f32 if it is
+     normalized; gate, residual, state (M,N) f32; norm gain and bias (K) f32; 1 to 4 weights, (N',K) with
+     transpose_b or else (K,N'), f32, f16 or bf16, or quantized as `matmul` takes them; their biases (N') f32; N is
+     the sum of the N'.
+   Output: y (M,N) f32, with a state its next version.
+   Options: with bf16 operands the elements of a (normalized) and of the weights are rounded to bf16 first.
+   Errors: HEED_E_SHAPE, HEED_E_DTYPE; HEED_E_ARG for parts that do not go together (a norm over transposed rows, a
+     state with anything but the plain matmul). */
 #include "op/check.h"
 #include "op/norm.h"
 #include "op/unary.h"
 
-HEED_REFERENCE(fused_product);
+HEED_REFERENCE(fused_matmul);
 
-/* Element (i, k) of op(a), normalised. */
+/* Element (i, k) of op(a), normalized. */
 static inline real REAL(left)(const heed_kernel_args *args, REAL(heed_row_norm) norm, int64_t i, int64_t k)
 {
-    const heed_fused_product_attributes *attributes = args->attributes;
+    const heed_fused_matmul_attributes *attributes = args->attributes;
     const heed_operand *a = &args->in[HEED_FUSED_A], *bias = heed_optional(args, HEED_FUSED_NORM_BIAS);
     if (attributes->transpose_a) return REAL(element)(a, k, i);
     real value = REAL(element)(a, i, k);
     if (attributes->norm == HEED_FUSED_NORM_NONE) return value;
     real gain = REAL(heed_gain_at)(heed_optional(args, HEED_FUSED_NORM_GAIN), attributes->offset, k);
-    return (value - norm.mean) * norm.inverse * gain + (bias ? *REAL(row)(bias, k) : 0);
+    return (value - norm.mean) * norm.rstd * gain + (bias ? *REAL(row)(bias, k) : 0);
 }
 
-/* The same sum where b is in blocks: their runs see the normalised rows. */
-static real REAL(block_sum)(const heed_kernel_args *args, REAL(heed_row_norm) norm, const heed_qblock_traits *blocks, const heed_operand *b, int64_t i,
+/* The same sum if b is quantized: the runs of qblocks see the normalized rows. */
+static real REAL(quantized_sum)(const heed_kernel_args *args, REAL(heed_row_norm) norm, const heed_qblock_traits *traits, const heed_operand *b, int64_t i,
                             int64_t j)
 {
     const heed_dtype_info *type = &heed_dtypes[b->dtype];
     int64_t depth = b->shape.dim[1];
-    const char *block = REAL(blocks)(b, j);
-    heed_qblock_sum chain = {0};
+    const char *block = REAL(qblocks)(b, j);
+    heed_qblock_sum acc = {0};
     for (int64_t k = 0; k < depth; k += (int64_t)type->block, block += type->bytes) {
         float x[HEED_MAX_BLOCK];
         for (int64_t l = 0; l < (int64_t)type->block; l++) x[l] = (float)REAL(left)(args, norm, i, k + l);
-        heed_qblock_sum_add(&chain, blocks, block, x);
+        heed_qblock_sum_add(&acc, traits, block, x);
     }
-    return chain.sum;
+    return acc.sum;
 }
 
-/* Column j of weight `joined`, with its bias; `before` is what the chain begins with. */
+/* Column j of weight `joined`, with its bias; `before` is what the sum begins with. */
 static inline real REAL(sum_of)(const heed_kernel_args *args, REAL(heed_row_norm) norm, int64_t i, int joined, int64_t j, real before)
 {
-    const heed_fused_product_attributes *attributes = args->attributes;
+    const heed_fused_matmul_attributes *attributes = args->attributes;
     const heed_operand *a = &args->in[HEED_FUSED_A], *b = &args->in[HEED_FUSED_B + joined], *bias = heed_optional(args, HEED_FUSED_BIAS + joined);
     int64_t depth = a->shape.dim[attributes->transpose_a ? 0 : 1];
     real sum = before;
-    const heed_qblock_traits *blocks = REAL(integers_of)(b);
-    if (blocks) sum = REAL(block_sum)(args, norm, blocks, b, i, j);
-    for (int64_t k = 0; k < depth && !blocks; k++)
+    const heed_qblock_traits *traits = REAL(integers_of)(b);
+    if (traits) sum = REAL(quantized_sum)(args, norm, traits, b, i, j);
+    for (int64_t k = 0; k < depth && !traits; k++)
         sum = R(fma)(REAL(operand)(REAL(left)(args, norm, i, k), attributes->rounded),
                      REAL(operand)(attributes->transpose_b ? REAL(element)(b, j, k) : REAL(element)(b, k, j), attributes->rounded), sum);
     return bias ? sum + *REAL(row)(bias, j) : sum;
@@ -61,7 +66,7 @@ static inline real REAL(sum_of)(const heed_kernel_args *args, REAL(heed_row_norm
 /* Column `to` of y in row i is column j of weight `joined`. */
 static inline real REAL(one)(const heed_kernel_args *args, REAL(heed_row_norm) norm, int64_t i, int joined, int64_t j, int64_t to)
 {
-    const heed_fused_product_attributes *attributes = args->attributes;
+    const heed_fused_matmul_attributes *attributes = args->attributes;
     const heed_operand *gate = heed_optional(args, HEED_FUSED_GATE), *residual = heed_optional(args, HEED_FUSED_RESIDUAL);
     const heed_operand *state = heed_optional(args, HEED_FUSED_STATE);
     real sum = REAL(sum_of)(args, norm, i, joined, j, state ? REAL(row)(state, i)[to] : 0);
@@ -72,9 +77,9 @@ static inline real REAL(one)(const heed_kernel_args *args, REAL(heed_row_norm) n
     return sum;
 }
 
-void REAL(heed_fused_product_reference)(const heed_kernel_args *args)
+void REAL(heed_fused_matmul_reference)(const heed_kernel_args *args)
 {
-    const heed_fused_product_attributes *attributes = args->attributes;
+    const heed_fused_matmul_attributes *attributes = args->attributes;
     const heed_operand *a = &args->in[HEED_FUSED_A], *y = &args->out[0];
     REAL(heed_row_norm) norm = {0, 1};
     for (int64_t i = 0; i < y->shape.dim[0]; i++) {
@@ -91,7 +96,7 @@ void REAL(heed_fused_product_reference)(const heed_kernel_args *args)
 #if !HEED_REAL_DOUBLE
 static heed_status check_parts(const heed_infer *infer, heed_error *error)
 {
-    const heed_fused_product_attributes *attributes = infer->attributes;
+    const heed_fused_matmul_attributes *attributes = infer->attributes;
     const bool *present = infer->present;
     bool norm = attributes->norm != HEED_FUSED_NORM_NONE, bias = false;
     if (attributes->joined < 1 || attributes->joined > 4 || attributes->activation < 0 || attributes->activation >= HEED_UNARY_COUNT ||
@@ -109,13 +114,13 @@ static heed_status check_parts(const heed_infer *infer, heed_error *error)
         return heed_infer_fail(infer, error, HEED_E_ARG, "gain and bias of a norm with a norm, and a norm over rows only");
     if (present[HEED_FUSED_STATE] && (norm || bias || present[HEED_FUSED_GATE] || present[HEED_FUSED_RESIDUAL] ||
                                       attributes->activation != HEED_UNARY_LINEAR || attributes->joined != 1))
-        return heed_infer_fail(infer, error, HEED_E_ARG, "nothing but the product with a state");
+        return heed_infer_fail(infer, error, HEED_E_ARG, "nothing but the matmul with a state");
     for (int i = 0; i < HEED_FUSED_INPUTS; i++) {
         if (!present[i]) continue;
         bool weight = i >= HEED_FUSED_B && i < HEED_FUSED_BIAS, widens = weight || (i == HEED_FUSED_A && !norm);
         if (weight && heed_dtype_is_block(infer->dtype[i])) {
             if (!attributes->transpose_b || attributes->transpose_a || attributes->rounded || present[HEED_FUSED_STATE] || infer->dtype[HEED_FUSED_A] != HEED_F32)
-                return heed_infer_fail(infer, error, HEED_E_DTYPE, "rows of f32 times the rows of a matrix in blocks");
+                return heed_infer_fail(infer, error, HEED_E_DTYPE, "rows of f32 times the rows of a quantized matrix");
             continue;
         }
         if (widens ? !heed_dtype_is_floating(infer->dtype[i]) : infer->dtype[i] != HEED_F32)
@@ -126,7 +131,7 @@ static heed_status check_parts(const heed_infer *infer, heed_error *error)
 
 static heed_status infer(heed_infer *infer, heed_error *error)
 {
-    const heed_fused_product_attributes *attributes = infer->attributes;
+    const heed_fused_matmul_attributes *attributes = infer->attributes;
     heed_shape a = infer->shape[HEED_FUSED_A], y;
     bool transpose_a = attributes->transpose_a, transpose_b = attributes->transpose_b;
     HEED_TRY(check_parts(infer, error));
@@ -157,19 +162,19 @@ static heed_status infer(heed_infer *infer, heed_error *error)
 
 static heed_cost cost(const heed_kernel_args *args)
 {
-    const heed_fused_product_attributes *attributes = args->attributes;
+    const heed_fused_matmul_attributes *attributes = args->attributes;
     double depth = (double)args->in[HEED_FUSED_A].shape.dim[attributes->transpose_a ? 0 : 1];
     heed_cost cost = {.flops = (attributes->gated ? 4 : 2) * depth * (double)heed_shape_elements(args->out[0].shape)};
     cost.bytes = (double)heed_shape_elements(args->out[0].shape) * heed_dtype_width(HEED_F32);
     for (int i = 0; i < args->n_in; i++)
         if (args->in[i].shape.rank)
             cost.bytes += (double)heed_shape_elements(args->in[i].shape) * heed_dtype_width(args->in[i].dtype);
-    cost.number = heed_product_number(args->in[HEED_FUSED_B].dtype, attributes->rounded);
+    cost.number = heed_matmul_number(args->in[HEED_FUSED_B].dtype, attributes->rounded);
     return cost;
 }
 
-const heed_op heed_op_fused_product = {.name = "fused_product", .in_min = 1, .in_max = HEED_FUSED_INPUTS, .n_out = 1,
-    .state_input = HEED_FUSED_STATE, .attribute_size = sizeof(heed_fused_product_attributes),
+const heed_op heed_op_fused_matmul = {.name = "fused_product", .in_min = 1, .in_max = HEED_FUSED_INPUTS, .n_out = 1,
+    .state_input = HEED_FUSED_STATE, .attribute_size = sizeof(heed_fused_matmul_attributes),
     .flags = HEED_OP_ROW_LOCAL | HEED_OP_WRITES_STATE, .infer = infer,
-    .no_gradient = "it is made by the fusion pass, after the gradient pass", HEED_REFERENCES(fused_product), .cost = cost};
+    .no_gradient = "it is made by the fusion pass, after the gradient pass", HEED_REFERENCES(fused_matmul), .cost = cost};
 #endif

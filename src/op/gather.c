@@ -1,5 +1,5 @@
 /* Gather and scatter_add, each other's gradient.
-   gather: y[i] = table[index[i]]; table (V,D) f32, f16, bf16 or blocks along its rows, fixed or live rows; index (N) i32; y (N,D) f32.
+   gather: y[i] = table[index[i]]; table (V,D) f32, f16, bf16 or quantized along its rows, fixed or live rows; index (N) i32; y (N,D) f32.
    One row of the table may be frozen: it gets no gradient. In scatter_add rows for that index are left out.
    scatter_add: y = 0, then y[index[i]] += x[i], i ascending; x (N,D) f32, index (N) i32, y f32 of the shape in the attributes. With a
    state of that shape y is its next version and begins with the old values.
@@ -37,7 +37,7 @@ static heed_status infer_gather(heed_infer *infer, heed_error *error)
 {
     heed_shape table = infer->shape[0], index = infer->shape[1];
     if (!heed_dtype_is_weight(infer->dtype[0]) || infer->dtype[1] != HEED_I32)
-        return heed_infer_fail(infer, error, HEED_E_DTYPE, "a table of f32, f16, bf16 or blocks and an index of i32");
+        return heed_infer_fail(infer, error, HEED_E_DTYPE, "a table of f32, f16, bf16 or a quantized type and an index of i32");
     if (table.rank != 2 || index.rank != 1) return heed_infer_fail(infer, error, HEED_E_SHAPE, "a table (V,D) and an index (N)");
     infer->out_shape[0] = heed_shape_2(index.dim[0], table.dim[1]);
     infer->out_shape[0].extent = index.extent;

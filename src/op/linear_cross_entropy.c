@@ -1,12 +1,12 @@
 /* Output projection and softmax cross-entropy in one, so that rows x vocabulary is never stored: a kernel works on a few rows at a time.
    linear_cross_entropy: x (R,D) f32, weight (V,D) f32, f16 or bf16, labels (R) i32, bias (V) f32 or absent -> nll (R), that of op
-     cross_entropy for the logits x weight^T + bias, whose sums are those of op product.
+     cross_entropy for the logits x weight^T + bias, whose sums are those of op matmul.
    linear_cross_entropy_backward: x, weight, labels, bias, drow (R), state (V,D) or absent -> dweight (V,D), dx (R,D), dbias (V), nll (R), with
-     dlogits = drow * (softmax - target) as in cross_entropy_backward: dx = dlogits weight, dweight = dlogits^T x, each as op product sums it,
+     dlogits = drow * (softmax - target) as in cross_entropy_backward: dx = dlogits weight, dweight = dlogits^T x, each as op matmul sums it,
      dbias = columns of dlogits summed, rows ascending. It computes the logits again, and with them nll: where drow does not depend on nll the
-     fusion pass lets it be the only one of the two (pass_fuse_loss.c). With a state, dweight is its next version: the chains go on from the
+     fusion pass lets it be the only one of the two (pass_fuse_loss.c). With a state, dweight is its next version: the sums go on from the
      old values. dbias has no elements without a bias, dweight none where the weight is frozen.
-   With `rounded` the operands of all three products are rounded to bf16, as in op product, dlogits too.
+   With `rounded` the operands of all three matmuls are rounded to bf16, as in op matmul, dlogits too.
    Rows whose label is outside [0,V) give 0 and no gradient. Errors: HEED_E_SHAPE, HEED_E_DTYPE, HEED_E_ARG for a smoothing outside [0,1).
    Source: Wijmans et al. 2024, "Cut your losses in large-vocabulary language models", which recomputes; here the logits of a part of the
    rows stand in memory once. */
@@ -16,26 +16,26 @@
 HEED_REFERENCE(linear_cross_entropy);
 HEED_REFERENCE(linear_cross_entropy_backward);
 
-typedef struct { real largest, sum, mean; } REAL(row_totals);
+typedef struct { real max, sum, mean; } REAL(row_totals);
 
 static inline real REAL(logit)(const heed_kernel_args *args, int64_t i, int64_t j)
 {
     const heed_operand *x = &args->in[HEED_LINEAR_LOSS_X], *weight = &args->in[HEED_LINEAR_LOSS_WEIGHT], *bias = heed_optional(args, HEED_LINEAR_LOSS_BIAS);
-    bool rounded = ((const heed_linear_loss_attributes *)args->attributes)->rounded;
+    bool bf16 = ((const heed_linear_loss_attributes *)args->attributes)->rounded;
     real sum = 0;
     for (int64_t k = 0; k < x->shape.dim[1]; k++)
-        sum = R(fma)(REAL(operand)(REAL(row)(x, i)[k], rounded), REAL(operand)(REAL(element)(weight, j, k), rounded), sum);
+        sum = R(fma)(REAL(operand)(REAL(row)(x, i)[k], bf16), REAL(operand)(REAL(element)(weight, j, k), bf16), sum);
     return bias ? sum + *REAL(row)(bias, j) : sum;
 }
 
-/* Largest logit of a row, sum of exp(logit - largest), mean of logit - largest. No row is kept: logits are computed twice. */
+/* Largest logit of a row, sum of exp(logit - max), mean of logit - max. No row is kept: logits are computed twice. */
 static inline REAL(row_totals) REAL(totals)(const heed_kernel_args *args, int64_t i)
 {
     int64_t width = args->in[HEED_LINEAR_LOSS_WEIGHT].shape.dim[0];
-    REAL(row_totals) t = {.largest = REAL(logit)(args, i, 0)};
-    for (int64_t j = 1; j < width; j++) t.largest = R(fmax)(t.largest, REAL(logit)(args, i, j));
+    REAL(row_totals) t = {.max = REAL(logit)(args, i, 0)};
+    for (int64_t j = 1; j < width; j++) t.max = R(fmax)(t.max, REAL(logit)(args, i, j));
     for (int64_t j = 0; j < width; j++) {
-        real difference = REAL(logit)(args, i, j) - t.largest;
+        real difference = REAL(logit)(args, i, j) - t.max;
         t.sum += R(exp)(difference);
         t.mean += difference / (real)width;
     }
@@ -57,7 +57,7 @@ static inline real REAL(smoothing)(const heed_kernel_args *args)
 static inline real REAL(nll)(const heed_kernel_args *args, int64_t i, REAL(row_totals) t)
 {
     real smoothing = REAL(smoothing)(args);
-    return R(log)(t.sum) - (1 - smoothing) * (REAL(logit)(args, i, REAL(label)(args, i)) - t.largest) - smoothing * t.mean;
+    return R(log)(t.sum) - (1 - smoothing) * (REAL(logit)(args, i, REAL(label)(args, i)) - t.max) - smoothing * t.mean;
 }
 
 void REAL(heed_linear_cross_entropy_reference)(const heed_kernel_args *args)
@@ -66,17 +66,17 @@ void REAL(heed_linear_cross_entropy_reference)(const heed_kernel_args *args)
         *REAL(row)(&args->out[0], i) = REAL(label)(args, i) < 0 ? 0 : REAL(nll)(args, i, REAL(totals)(args, i));
 }
 
-/* Adds what logit (i, j) of slope d gives to the gradients. */
-static inline void REAL(spread)(const heed_kernel_args *args, int64_t i, int64_t j, real d)
+/* Adds what logit (i, j) of gradient d gives to the gradients. */
+static inline void REAL(add_gradients)(const heed_kernel_args *args, int64_t i, int64_t j, real d)
 {
     const heed_operand *x = &args->in[HEED_LINEAR_LOSS_X], *weight = &args->in[HEED_LINEAR_LOSS_WEIGHT];
-    bool wanted = args->out[0].shape.dim[0] > 0, rounded = ((const heed_linear_loss_attributes *)args->attributes)->rounded;
+    bool wanted = args->out[0].shape.dim[0] > 0, bf16 = ((const heed_linear_loss_attributes *)args->attributes)->rounded;
     if (args->out[2].shape.dim[0] > 0) *REAL(row)(&args->out[2], j) += d;
-    d = REAL(operand)(d, rounded);
+    d = REAL(operand)(d, bf16);
     for (int64_t k = 0; k < x->shape.dim[1]; k++) {
         real *dx = &REAL(row)(&args->out[1], i)[k], *dw = wanted ? &REAL(row)(&args->out[0], j)[k] : NULL;
-        *dx = R(fma)(d, REAL(operand)(REAL(element)(weight, j, k), rounded), *dx);
-        if (dw) *dw = R(fma)(d, REAL(operand)(REAL(row)(x, i)[k], rounded), *dw);
+        *dx = R(fma)(d, REAL(operand)(REAL(element)(weight, j, k), bf16), *dx);
+        if (dw) *dw = R(fma)(d, REAL(operand)(REAL(row)(x, i)[k], bf16), *dw);
     }
 }
 
@@ -95,7 +95,7 @@ void REAL(heed_linear_cross_entropy_backward_reference)(const heed_kernel_args *
         *REAL(row)(&args->out[3], i) = REAL(nll)(args, i, t);
         for (int64_t j = 0; j < width; j++) {
             real target = (j == label ? 1 - smoothing : 0) + smoothing / (real)width;
-            REAL(spread)(args, i, j, *REAL(row)(&args->in[HEED_LINEAR_LOSS_DROW], i) * (R(exp)(REAL(logit)(args, i, j) - t.largest) / t.sum - target));
+            REAL(add_gradients)(args, i, j, *REAL(row)(&args->in[HEED_LINEAR_LOSS_DROW], i) * (R(exp)(REAL(logit)(args, i, j) - t.max) / t.sum - target));
         }
     }
 }
@@ -156,11 +156,11 @@ static heed_status gradient(heed_graph *graph, const heed_node *node, const heed
     return HEED_OK;
 }
 
-static heed_cost cost_of(const heed_kernel_args *args, double products)
+static heed_cost cost_of(const heed_kernel_args *args, double matmuls)
 {
-    heed_cost cost = {.flops = 2 * products * (double)heed_shape_elements(args->in[HEED_LINEAR_LOSS_WEIGHT].shape) *
+    heed_cost cost = {.flops = 2 * matmuls * (double)heed_shape_elements(args->in[HEED_LINEAR_LOSS_WEIGHT].shape) *
                                (double)args->in[HEED_LINEAR_LOSS_X].shape.dim[0],
-                      .number = heed_product_number(args->in[HEED_LINEAR_LOSS_WEIGHT].dtype, ((const heed_linear_loss_attributes *)args->attributes)->rounded)};
+                      .number = heed_matmul_number(args->in[HEED_LINEAR_LOSS_WEIGHT].dtype, ((const heed_linear_loss_attributes *)args->attributes)->rounded)};
     for (int i = 0; i < args->n_in + args->n_out; i++) {
         const heed_operand *operand = i < args->n_in ? &args->in[i] : &args->out[i - args->n_in];
         if (operand->shape.rank) cost.bytes += (double)heed_shape_elements(operand->shape) * heed_dtype_width(operand->dtype);

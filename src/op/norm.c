@@ -1,4 +1,4 @@
-/* Layer and RMS normalisation over the last axis, and their gradients.
+/* Layer and RMS normalization over the last axis, and their gradients.
    layer_norm: y = (x - mean) / sqrt(var + eps) * gain + bias, var the mean square deviation. Source: Ba, Kiros & Hinton 2016.
    rms_norm:   y = x / sqrt(mean(x^2) + eps) * (gain + offset).                       Source: Zhang & Sennrich 2019, eq. 4.
    x, y (...,D) f32; gain, bias (D) f32, fixed, each optional; without a gain the factor is 1. Statistics are recomputed in the
@@ -13,7 +13,7 @@ HEED_REFERENCE(rms_norm);
 HEED_REFERENCE(rms_norm_backward);
 HEED_REFERENCE(norm_gain_backward);
 
-static inline void REAL(normalise)(const heed_kernel_args *args, heed_fused_norm kind)
+static inline void REAL(normalize)(const heed_kernel_args *args, heed_fused_norm kind)
 {
     const heed_norm_attributes *attributes = args->attributes;
     const heed_operand *x = &args->in[0], *y = &args->out[0], *gain = heed_optional(args, 1), *bias = heed_optional(args, 2);
@@ -24,58 +24,58 @@ static inline void REAL(normalise)(const heed_kernel_args *args, heed_fused_norm
             real *to = REAL(row)(y, i) + at;
             REAL(heed_row_norm) norm = REAL(heed_norm_of_row)(kind, from, width, attributes->eps);
             for (int64_t j = 0; j < width; j++)
-                to[j] = (from[j] - norm.mean) * norm.inverse * REAL(heed_gain_at)(gain, attributes->offset, j) +
+                to[j] = (from[j] - norm.mean) * norm.rstd * REAL(heed_gain_at)(gain, attributes->offset, j) +
                         (bias ? *REAL(row)(bias, j) : 0);
         }
 }
 
-/* Inputs dy, x, gain. With n the normalised x and g = dy * gain: dx = (g - mean(g) - n mean(g n)) * inverse; the RMS norm has no
+/* Inputs dy, x, gain. With g = dy * gain: dx = (g - mean(g) - xhat mean(g xhat)) * rstd; the RMS norm has no
    mean(g), as it takes no mean off. dx may overwrite dy. */
-static inline void REAL(normalise_backward)(const heed_kernel_args *args, heed_fused_norm kind)
+static inline void REAL(normalize_backward)(const heed_kernel_args *args, heed_fused_norm kind)
 {
     const heed_norm_attributes *attributes = args->attributes;
     const heed_operand *dy = &args->in[0], *x = &args->in[1], *dx = &args->out[0], *gain = heed_optional(args, 2);
     int64_t width = heed_width(x), columns = heed_shape_columns(x->shape);
     for (int64_t i = 0; i < heed_shape_rows(x->shape); i++)
         for (int64_t at = 0; at < columns; at += width) {
-            const real *from = REAL(row)(x, i) + at, *slope = REAL(row)(dy, i) + at;
-            real *to = REAL(row)(dx, i) + at, mean = 0, along = 0;
+            const real *from = REAL(row)(x, i) + at, *dy_row = REAL(row)(dy, i) + at;
+            real *to = REAL(row)(dx, i) + at, mean_g = 0, mean_g_xhat = 0;
             REAL(heed_row_norm) norm = REAL(heed_norm_of_row)(kind, from, width, attributes->eps);
             for (int64_t j = 0; j < width; j++) {
-                real g = slope[j] * REAL(heed_gain_at)(gain, attributes->offset, j);
-                mean += g;
-                along += g * (from[j] - norm.mean) * norm.inverse;
+                real g = dy_row[j] * REAL(heed_gain_at)(gain, attributes->offset, j);
+                mean_g += g;
+                mean_g_xhat += g * (from[j] - norm.mean) * norm.rstd;
             }
-            mean = kind == HEED_FUSED_NORM_LAYER ? mean / (real)width : 0;
-            along /= (real)width;
+            mean_g = kind == HEED_FUSED_NORM_LAYER ? mean_g / (real)width : 0;
+            mean_g_xhat /= (real)width;
             for (int64_t j = 0; j < width; j++) {
-                real g = slope[j] * REAL(heed_gain_at)(gain, attributes->offset, j);
-                to[j] = (g - mean - (from[j] - norm.mean) * norm.inverse * along) * norm.inverse;
+                real g = dy_row[j] * REAL(heed_gain_at)(gain, attributes->offset, j);
+                to[j] = (g - mean_g - (from[j] - norm.mean) * norm.rstd * mean_g_xhat) * norm.rstd;
             }
         }
 }
 
 void REAL(heed_layer_norm_reference)(const heed_kernel_args *args)
 {
-    REAL(normalise)(args, HEED_FUSED_NORM_LAYER);
+    REAL(normalize)(args, HEED_FUSED_NORM_LAYER);
 }
 
 void REAL(heed_rms_norm_reference)(const heed_kernel_args *args)
 {
-    REAL(normalise)(args, HEED_FUSED_NORM_RMS);
+    REAL(normalize)(args, HEED_FUSED_NORM_RMS);
 }
 
 void REAL(heed_layer_norm_backward_reference)(const heed_kernel_args *args)
 {
-    REAL(normalise_backward)(args, HEED_FUSED_NORM_LAYER);
+    REAL(normalize_backward)(args, HEED_FUSED_NORM_LAYER);
 }
 
 void REAL(heed_rms_norm_backward_reference)(const heed_kernel_args *args)
 {
-    REAL(normalise_backward)(args, HEED_FUSED_NORM_RMS);
+    REAL(normalize_backward)(args, HEED_FUSED_NORM_RMS);
 }
 
-/* Inputs dy, x. dgain = sum over rows, ascending, of dy times the normalised x; dbias = sum over rows of dy, (0) for the RMS norm. */
+/* Inputs dy, x. dgain = sum over rows, ascending, of dy times the normalized x; dbias = sum over rows of dy, (0) for the RMS norm. */
 void REAL(heed_norm_gain_backward_reference)(const heed_kernel_args *args)
 {
     const heed_norm_gain_attributes *attributes = args->attributes;
@@ -86,15 +86,15 @@ void REAL(heed_norm_gain_backward_reference)(const heed_kernel_args *args)
     if (layer) REAL(clear)(dbias);
     for (int64_t i = 0; i < heed_shape_rows(x->shape); i++)
         for (int64_t at = 0; at < columns; at += width) {
-            const real *from = REAL(row)(x, i) + at, *slope = REAL(row)(dy, i) + at;
+            const real *from = REAL(row)(x, i) + at, *dy_row = REAL(row)(dy, i) + at;
             REAL(heed_row_norm) norm = REAL(heed_norm_of_row)((heed_fused_norm)attributes->norm, from, width, attributes->eps);
-            for (int64_t j = 0; j < width; j++) *REAL(row)(dgain, j) += slope[j] * (from[j] - norm.mean) * norm.inverse;
-            for (int64_t j = 0; j < width && layer; j++) *REAL(row)(dbias, j) += slope[j];
+            for (int64_t j = 0; j < width; j++) *REAL(row)(dgain, j) += dy_row[j] * (from[j] - norm.mean) * norm.rstd;
+            for (int64_t j = 0; j < width && layer; j++) *REAL(row)(dbias, j) += dy_row[j];
         }
 }
 
 #if !HEED_REAL_DOUBLE
-/* All five ops: x in front (behind dy in the backward ops), then the vectors. */
+/* All five ops: x in front (after dy in the backward ops), then the vectors. */
 static heed_status check(heed_infer *infer, heed_error *error, int x, float eps)
 {
     HEED_TRY(heed_check_f32(infer, error));

@@ -1,11 +1,11 @@
-/* norm.h: mean and inverse standard deviation of a row, shared by the norms and by products that normalise their rows. */
+/* norm.h: mean and reciprocal standard deviation (rstd) of a row, shared by the norms and by matmuls that normalize their rows. */
 #ifndef HEED_OP_NORM_H
 #define HEED_OP_NORM_H
 
 #include "op/reference.h"
 
-/* A normalised element is (x - mean) * inverse. RMS normalisation is the case of mean 0. */
-typedef struct { real mean, inverse; } REAL(heed_row_norm);
+/* A normalized element is (x - mean) * rstd. RMS normalization is the case of mean 0. */
+typedef struct { real mean, rstd; } REAL(heed_row_norm);
 
 static inline REAL(heed_row_norm) REAL(heed_norm_of_row)(heed_fused_norm kind, const real *x, int64_t width, float eps)
 {
@@ -14,11 +14,11 @@ static inline REAL(heed_row_norm) REAL(heed_norm_of_row)(heed_fused_norm kind, c
     for (int64_t j = 0; j < width && kind == HEED_FUSED_NORM_LAYER; j++) sum += x[j];
     norm.mean = sum / (real)width;
     for (int64_t j = 0; j < width; j++) square += (x[j] - norm.mean) * (x[j] - norm.mean);
-    norm.inverse = 1 / R(sqrt)(square / (real)width + (real)eps);
+    norm.rstd = 1 / R(sqrt)(square / (real)width + (real)eps);
     return norm;
 }
 
-/* What a normalised element is multiplied by; no gain counts as 1 whatever the offset. */
+/* What a normalized element is multiplied by; no gain counts as 1 whatever the offset. */
 static inline real REAL(heed_gain_at)(const heed_operand *gain, float offset, int64_t j)
 {
     return gain ? *REAL(row)(gain, j) + (real)offset : (real)1;

@@ -1,5 +1,5 @@
-/* random.h: where a random op's numbers lie (law 9). They are counted by (seed, step, stream, sample, position, channel), never
-   by the row in a batch, so that a mask depends neither on neighbours, buckets nor threads.
+/* random.h: where a random op's numbers lie (invariant 9). They are counted by (seed, step, stream, sample, position, channel), never
+   by the row in a batch, so that a mask depends neither on neighbors, buckets nor threads.
 
      key     = heed_mix(seed, step), low word first                    one key a run
      counter = {channel / 4, position, sample, stream * 4096 + plane}  one Philox4x32-10 block for four channels

@@ -46,8 +46,8 @@ static inline void REAL(clear)(const heed_operand *operand)
         for (int64_t j = 0; j < columns; j++) REAL(row)(operand, i)[j] = 0;
 }
 
-/* Row i of a weight in blocks, which lie end to end along it. */
-static inline const char *REAL(blocks)(const heed_operand *operand, int64_t i)
+/* Row i of a quantized weight, whose qblocks lie end to end along it. */
+static inline const char *REAL(qblocks)(const heed_operand *operand, int64_t i)
 {
     return (const char *)operand->data + heed_dtype_bytes(operand->dtype, (size_t)(i * operand->row_stride));
 }
@@ -59,7 +59,7 @@ static inline real REAL(element)(const heed_operand *operand, int64_t i, int64_t
     const heed_dtype_info *type = &heed_dtypes[operand->dtype];
     if (type->decode) {
         float values[HEED_MAX_BLOCK];
-        type->decode(REAL(blocks)(operand, i) + (size_t)j / type->block * type->bytes, values);
+        type->decode(REAL(qblocks)(operand, i) + (size_t)j / type->block * type->bytes, values);
         return values[(size_t)j % type->block];
     }
     switch (operand->dtype) {
@@ -69,13 +69,14 @@ static inline real REAL(element)(const heed_operand *operand, int64_t i, int64_t
     }
 }
 
-/* An operand of a product, rounded to bf16 when the product's attributes say so. In double it is rounded to float first, as by `cast`. */
-static inline real REAL(operand)(real value, bool rounded)
+/* An operand of a matmul, rounded to bf16 when the matmul's attributes say so. In double it is rounded to float first, as by `cast`. */
+static inline real REAL(operand)(real value, bool bf16)
 {
-    return rounded ? (real)heed_round_operand((float)value) : value;
+    return bf16 ? (real)heed_round_operand((float)value) : value;
 }
 
-/* The blocks that a product multiplies as integers (tensor/qblock_dot.h): only frozen weights, only in single precision. NULL: by elements. */
+/* The traits by which a matmul multiplies qblocks as integers (tensor/qblock_dot.h): only frozen weights, only in
+   single precision. NULL: by elements. */
 static inline const heed_qblock_traits *REAL(integers_of)(const heed_operand *b)
 {
     return sizeof(real) == sizeof(float) ? heed_qblock_traits_of(b->dtype) : NULL;

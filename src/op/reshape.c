@@ -1,5 +1,5 @@
 /* Reshape: the same elements, in the same order, in another shape. x, y f32. A live axis 0 stays as it is and only the axes
-   behind it change; fixed shapes hold equally many elements. y is a view when its rows are those of x, or x is without gaps.
+   after it change; fixed shapes hold equally many elements. y is a view when its rows are those of x, or x is without gaps.
    Gradient: dy reshaped back. Errors: HEED_E_SHAPE when elements or live rows differ, HEED_E_DTYPE unless f32. */
 #include "op/check.h"
 #include "op/reference.h"

@@ -6,11 +6,11 @@
 
 typedef struct heed_sequence {
     int64_t query_start, queries; /* rows of q; queries is 0 when the table points outside */
-    int64_t key_start, keys;      /* rows of dense k and v; with a block table key_start is unused */
+    int64_t key_start, keys;      /* rows of dense k and v; with a page table key_start is unused */
     int32_t first_index, sample, table_row;
 } heed_sequence;
 
-/* Row b of the sequence table. Ranges that leave [0, query_rows) are empty, and so are those that leave [0, key_rows). A block
+/* Row b of the sequence table. Ranges that leave [0, query_rows) are empty, and so are those that leave [0, key_rows). A page
    table, if not NULL, places the keys: then there are no more of them than it has positions. */
 static inline heed_sequence heed_sequence_of(const heed_operand *sequences, int64_t b, int64_t query_rows, int64_t key_rows,
                                              const heed_operand *block_table)

@@ -11,9 +11,9 @@ HEED_REFERENCE(pad_columns);
 /* Copies `count` columns of the last axis, from column `from_begin` of x to column `to_begin` of y. */
 static inline void REAL(copy_columns)(const heed_operand *x, int64_t from_begin, const heed_operand *y, int64_t to_begin, int64_t count)
 {
-    int64_t from_width = heed_width(x), to_width = heed_width(y), blocks = 1;
-    for (int i = 0; i < x->shape.rank - 1; i++) blocks *= x->shape.dim[i];
-    for (int64_t i = 0; i < blocks; i++)
+    int64_t from_width = heed_width(x), to_width = heed_width(y), runs = 1;
+    for (int i = 0; i < x->shape.rank - 1; i++) runs *= x->shape.dim[i];
+    for (int64_t i = 0; i < runs; i++)
         for (int64_t j = 0; j < count; j++)
             *REAL(flat)(y, i * to_width + to_begin + j) = *REAL(flat)(x, i * from_width + from_begin + j);
 }

@@ -13,13 +13,13 @@ void REAL(heed_softmax_reference)(const heed_kernel_args *args)
     for (int64_t i = 0; i < heed_shape_rows(x->shape); i++)
         for (int64_t at = 0; at < columns; at += width) {
             const real *from = REAL(row)(x, i) + at;
-            real *to = REAL(row)(y, i) + at, largest = -INFINITY, sum = 0;
+            real *to = REAL(row)(y, i) + at, max = -INFINITY, sum = 0;
             bool nothing = true; /* a NaN is something, and spreads */
             for (int64_t j = 0; j < width; j++) {
-                largest = from[j] > largest ? from[j] : largest;
+                max = from[j] > max ? from[j] : max;
                 nothing = nothing && from[j] == -INFINITY;
             }
-            for (int64_t j = 0; j < width; j++) sum += to[j] = nothing ? 0 : R(exp)(from[j] - largest);
+            for (int64_t j = 0; j < width; j++) sum += to[j] = nothing ? 0 : R(exp)(from[j] - max);
             for (int64_t j = 0; j < width && !nothing; j++) to[j] /= sum;
         }
 }

@@ -2,7 +2,7 @@
    does not, the old contents are copied first.
    accumulate: state + x; both f32 of one shape.
    cache_write: cache (rows,D) f32 with x[i] at row slots[i]; x (N,D) f32, slots (N) i32; slots outside the cache are skipped, others differ
-   from each other (of rows with one slot the last one wins here, any one in a plan that writes block by block).
+   from each other (of rows with one slot the last one wins here, any one in a plan that writes tile by tile).
    An f16 or bf16 cache rounds to nearest even, beyond 65,504 f16 is infinite; an i8 cache (rows,D+4H) holds rows of H runs with a scale each
    (tensor/scaled_rows.h). Errors: HEED_E_SHAPE, HEED_E_DTYPE, HEED_E_ARG when input 0 is no state. */
 #include "op/check.h"
@@ -30,13 +30,13 @@ static inline char *REAL(cache_row)(const heed_operand *cache, int64_t i)
 /* One run of x into an i8 row. */
 static inline void REAL(put_run)(int8_t *row, const real *x, int64_t runs, int64_t width, int64_t run)
 {
-    float largest = 0;
+    float max = 0;
     for (int64_t e = run * width; e < (run + 1) * width; e++) {
         float size = fabsf((float)x[e]);
-        largest = size > largest || isnan(size) ? size : largest;
-        if (isnan(largest)) break;
+        max = size > max || isnan(size) ? size : max;
+        if (isnan(max)) break;
     }
-    heed_run_scale by = heed_run_scale_of(largest);
+    heed_run_scale by = heed_run_scale_of(max);
     for (int64_t e = run * width; e < (run + 1) * width; e++) row[e] = heed_run_byte(by, (float)x[e]);
     heed_run_put_scale(row, runs, width, run, by);
 }

@@ -23,7 +23,7 @@ void REAL(heed_unary_backward_reference)(const heed_kernel_args *args)
     int64_t columns = heed_shape_columns(x->shape);
     for (int64_t i = 0; i < heed_shape_rows(x->shape); i++)
         for (int64_t j = 0; j < columns; j++)
-            REAL(row)(dx, i)[j] = REAL(row)(dy, i)[j] * REAL(heed_unary_slope)(kind, REAL(row)(x, i)[j]);
+            REAL(row)(dx, i)[j] = REAL(row)(dy, i)[j] * REAL(heed_unary_derivative)(kind, REAL(row)(x, i)[j]);
 }
 
 #if !HEED_REAL_DOUBLE

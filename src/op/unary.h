@@ -76,7 +76,7 @@ static inline real REAL(heed_unary_value)(int32_t kind, real x)
     }
 }
 
-static inline real REAL(heed_unary_slope)(int32_t kind, real x)
+static inline real REAL(heed_unary_derivative)(int32_t kind, real x)
 {
     switch (kind) {
 #define HEED_UNARY(symbol, name, formula, derivative) case HEED_UNARY_##symbol: return derivative;

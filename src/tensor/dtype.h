@@ -70,8 +70,8 @@ static inline uint16_t heed_f32_to_bf16(float value)
     return (uint16_t)((bits + 0x7FFF + (bits >> 16 & 1)) >> 16);
 }
 
-/* An operand of a product whose operands are rounded to bf16: to nearest even, subnormal numbers to zeros, as processors with such
-   products do. */
+/* An operand of a matmul whose operands are rounded to bf16: to nearest even, subnormal numbers to zeros, as processors with such
+   matmuls do. */
 static inline float heed_round_operand(float value)
 {
     return value < 0x1p-126f && value > -0x1p-126f ? value * 0 : heed_bf16_to_f32(heed_f32_to_bf16(value));

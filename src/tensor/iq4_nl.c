@@ -24,10 +24,10 @@ static int nearest_level(float value)
 /* Squared error left by the best scale for the levels that `scale` picks; that scale replaces it. */
 static double improve(const float *values, float *scale)
 {
-    float inverse = heed_inverse(*scale);
+    float reciprocal = heed_reciprocal(*scale);
     double product = 0, square = 0, energy = 0;
     for (int i = 0; i < 32; i++) {
-        double level = heed_iq4_levels[nearest_level(values[i] * inverse)], x = values[i];
+        double level = heed_iq4_levels[nearest_level(values[i] * reciprocal)], x = values[i];
         product += x * level;
         square += level * level;
         energy += x * x;
@@ -40,18 +40,18 @@ void heed_iq4_nl_encode(const float *values, void *block)
 {
     static const float reaches[] = {-127, -120, -110, -134, 113, 106, 98, 120}; /* what the largest number may become */
     uint8_t *bytes = block;
-    float largest = 0, best = 0;
+    float max = 0, best = 0;
     double least = -1;
     for (int i = 0; i < 32; i++)
-        if (fabsf(values[i]) > fabsf(largest)) largest = values[i];
-    for (size_t i = 0; largest != 0 && i < sizeof reaches / sizeof *reaches; i++) {
-        float scale = largest / reaches[i];
+        if (fabsf(values[i]) > fabsf(max)) max = values[i];
+    for (size_t i = 0; max != 0 && i < sizeof reaches / sizeof *reaches; i++) {
+        float scale = max / reaches[i];
         double error = improve(values, &scale);
         if (least < 0 || error < least) {
             least = error;
             best = scale;
         }
     }
-    float inverse = heed_inverse(heed_put_f16(bytes, best));
-    for (int i = 0; i < 16; i++) bytes[2 + i] = (uint8_t)(nearest_level(values[i] * inverse) | nearest_level(values[i + 16] * inverse) << 4);
+    float reciprocal = heed_reciprocal(heed_put_f16(bytes, best));
+    for (int i = 0; i < 16; i++) bytes[2 + i] = (uint8_t)(nearest_level(values[i] * reciprocal) | nearest_level(values[i + 16] * reciprocal) << 4);
 }

@@ -29,12 +29,12 @@ void heed_q3_k_encode(const float *values, void *block)
     memset(third, 0, 110);
     float d = heed_put_f16(third + 108, most / -32);
     for (int i = 0; i < 16; i++) {
-        int scale = heed_round_between(scales[i] * heed_inverse(d), -32, 31);
-        float inverse = heed_inverse(d * (float)scale);
+        int scale = heed_round_between(scales[i] * heed_reciprocal(d), -32, 31);
+        float reciprocal = heed_reciprocal(d * (float)scale);
         packed[i % 8] |= (uint8_t)((scale + 32) % 16 << (i < 8 ? 0 : 4));
         packed[8 + i % 4] |= (uint8_t)((scale + 32) / 16 << (i / 4 * 2));
         for (int j = 16 * i; j < 16 * i + 16; j++) {
-            int q = heed_round_between(values[j] * inverse, -4, 3) + 4;
+            int q = heed_round_between(values[j] * reciprocal, -4, 3) + 4;
             pairs[j / 128 * 32 + j % 32] |= (uint8_t)((q & 3) << (j % 128 / 32 * 2));
             third[j % 32] |= (uint8_t)(q >> 2 << (j / 32));
         }

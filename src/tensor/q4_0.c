@@ -15,11 +15,11 @@ void heed_q4_0_decode(const void *block, float *values)
 void heed_q4_0_encode(const float *values, void *block)
 {
     uint8_t *bytes = block;
-    float largest = 0;
+    float max = 0;
     for (int i = 0; i < 32; i++)
-        if (fabsf(values[i]) > fabsf(largest)) largest = values[i];
-    heed_put_f16(bytes, largest / -8);
-    float inverse = heed_inverse(largest / -8);
+        if (fabsf(values[i]) > fabsf(max)) max = values[i];
+    heed_put_f16(bytes, max / -8);
+    float reciprocal = heed_reciprocal(max / -8);
     for (int i = 0; i < 16; i++)
-        bytes[2 + i] = (uint8_t)((heed_round_between(values[i] * inverse, -8, 7) + 8) | (heed_round_between(values[i + 16] * inverse, -8, 7) + 8) << 4);
+        bytes[2 + i] = (uint8_t)((heed_round_between(values[i] * reciprocal, -8, 7) + 8) | (heed_round_between(values[i + 16] * reciprocal, -8, 7) + 8) << 4);
 }

@@ -19,9 +19,9 @@ void heed_q4_1_encode(const float *values, void *block)
         low = values[i] < low ? values[i] : low;
         high = values[i] > high ? values[i] : high;
     }
-    float inverse = heed_inverse((high - low) / 15);
+    float reciprocal = heed_reciprocal((high - low) / 15);
     heed_put_f16(bytes, (high - low) / 15);
     heed_put_f16(bytes + 2, low);
     for (int i = 0; i < 16; i++)
-        bytes[4 + i] = (uint8_t)(heed_round_between((values[i] - low) * inverse, 0, 15) | heed_round_between((values[i + 16] - low) * inverse, 0, 15) << 4);
+        bytes[4 + i] = (uint8_t)(heed_round_between((values[i] - low) * reciprocal, 0, 15) | heed_round_between((values[i + 16] - low) * reciprocal, 0, 15) << 4);
 }

@@ -15,14 +15,14 @@ void heed_q5_0_decode(const void *block, float *values)
 void heed_q5_0_encode(const float *values, void *block)
 {
     uint8_t *bytes = block;
-    float largest = 0;
+    float max = 0;
     for (int i = 0; i < 32; i++)
-        if (fabsf(values[i]) > fabsf(largest)) largest = values[i];
-    heed_put_f16(bytes, largest / -16);
-    float inverse = heed_inverse(largest / -16);
+        if (fabsf(values[i]) > fabsf(max)) max = values[i];
+    heed_put_f16(bytes, max / -16);
+    float reciprocal = heed_reciprocal(max / -16);
     memset(bytes + 2, 0, 20);
     for (int i = 0; i < 32; i++) {
-        int q = heed_round_between(values[i] * inverse, -16, 15) + 16;
+        int q = heed_round_between(values[i] * reciprocal, -16, 15) + 16;
         bytes[2 + i / 8] |= (uint8_t)(q >> 4 << i % 8);
         bytes[6 + i % 16] |= (uint8_t)((q & 15) << (i < 16 ? 0 : 4));
     }

@@ -20,12 +20,12 @@ void heed_q5_1_encode(const float *values, void *block)
         low = values[i] < low ? values[i] : low;
         high = values[i] > high ? values[i] : high;
     }
-    float inverse = heed_inverse((high - low) / 31);
+    float reciprocal = heed_reciprocal((high - low) / 31);
     heed_put_f16(bytes, (high - low) / 31);
     heed_put_f16(bytes + 2, low);
     memset(bytes + 4, 0, 20);
     for (int i = 0; i < 32; i++) {
-        int q = heed_round_between((values[i] - low) * inverse, 0, 31);
+        int q = heed_round_between((values[i] - low) * reciprocal, 0, 31);
         bytes[4 + i / 8] |= (uint8_t)(q >> 4 << i % 8);
         bytes[8 + i % 16] |= (uint8_t)((q & 15) << (i < 16 ? 0 : 4));
     }

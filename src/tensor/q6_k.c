@@ -25,11 +25,11 @@ void heed_q6_k_encode(const float *values, void *block)
     memset(low, 0, 210);
     float d = heed_put_f16(low + 208, most / -128);
     for (int i = 0; i < 16; i++) {
-        int scale = heed_round_between(scales[i] * heed_inverse(d), -128, 127);
-        float inverse = heed_inverse(d * (float)scale);
+        int scale = heed_round_between(scales[i] * heed_reciprocal(d), -128, 127);
+        float reciprocal = heed_reciprocal(d * (float)scale);
         packed[i] = (uint8_t)scale;
         for (int j = 16 * i; j < 16 * i + 16; j++) {
-            int half = j / 128, at = j % 128, q = heed_round_between(values[j] * inverse, -32, 31) + 32;
+            int half = j / 128, at = j % 128, q = heed_round_between(values[j] * reciprocal, -32, 31) + 32;
             low[half * 64 + at % 64] |= (uint8_t)((q & 15) << (at / 64 * 4));
             high[half * 32 + at % 32] |= (uint8_t)(q >> 4 << (at / 32 * 2));
         }

@@ -11,9 +11,9 @@ void heed_q8_0_decode(const void *block, float *values)
 void heed_q8_0_encode(const float *values, void *block)
 {
     uint8_t *bytes = block;
-    float largest = 0;
-    for (int i = 0; i < 32; i++) largest = fabsf(values[i]) > largest ? fabsf(values[i]) : largest;
-    heed_put_f16(bytes, largest / 127);
-    float inverse = heed_inverse(largest / 127);
-    for (int i = 0; i < 32; i++) bytes[2 + i] = (uint8_t)heed_round_between(values[i] * inverse, -127, 127);
+    float max = 0;
+    for (int i = 0; i < 32; i++) max = fabsf(values[i]) > max ? fabsf(values[i]) : max;
+    heed_put_f16(bytes, max / 127);
+    float reciprocal = heed_reciprocal(max / 127);
+    for (int i = 0; i < 32; i++) bytes[2 + i] = (uint8_t)heed_round_between(values[i] * reciprocal, -127, 127);
 }

@@ -66,7 +66,7 @@ static inline int heed_round_between(float value, int low, int high)
     return value >= (float)high ? high : (int)rintf(value);
 }
 
-static inline float heed_inverse(float value)
+static inline float heed_reciprocal(float value)
 {
     return value != 0 ? 1 / value : 0;
 }

@@ -95,25 +95,25 @@ void heed_qblock_run_read(const heed_qblock_traits *traits, const heed_qblock_pa
 
 void heed_q8_run_make(const float *values, const heed_qblock_traits *traits, heed_q8_run *run)
 {
-    uint32_t largest = 0;
+    uint32_t max = 0;
     memset(run, 0, sizeof *run);
     for (int i = 0; i < HEED_RUN; i++) { /* magnitudes are ordered as their bits are, NaN above infinity */
         uint32_t bits;
         memcpy(&bits, values + i, 4);
         bits &= 0x7FFFFFFF;
-        largest = bits > largest ? bits : largest;
+        max = bits > max ? bits : max;
     }
     float magnitude;
-    memcpy(&magnitude, &largest, 4);
+    memcpy(&magnitude, &max, 4);
     if (magnitude < 0x1p-100f) return;
-    if (largest >= 0x7F800000) {
+    if (max >= 0x7F800000) {
         run->d = run->sum = NAN;
         return;
     }
-    float inverse = 127 / magnitude, step = magnitude / 127;
+    float reciprocal = 127 / magnitude, step = magnitude / 127;
     int32_t sum = 0;
     for (int i = 0; i < HEED_RUN; i++) {
-        run->x[i] = (int8_t)rintf(values[i] * inverse);
+        run->x[i] = (int8_t)rintf(values[i] * reciprocal);
         run->start[traits->scales == HEED_SCALES_HALVES ? i / 16 : 0] -= traits->zero * run->x[i];
         sum += run->x[i];
     }
@@ -121,7 +121,7 @@ void heed_q8_run_make(const float *values, const heed_qblock_traits *traits, hee
     run->sum = heed_round_11_bits(step * (float)sum);
 }
 
-void heed_qblock_sum_add(heed_qblock_sum *chain, const heed_qblock_traits *traits, const void *block, const float *x)
+void heed_qblock_sum_add(heed_qblock_sum *acc, const heed_qblock_traits *traits, const void *block, const float *x)
 {
     heed_qblock_parts parts;
     traits->split(block, &parts);
@@ -132,8 +132,8 @@ void heed_qblock_sum_add(heed_qblock_sum *chain, const heed_qblock_traits *trait
         heed_qblock_run_read(traits, &parts, r, &w);
         heed_q8_run_make(x + HEED_RUN * r, traits, &a);
         for (int i = 0; i < HEED_RUN; i++) sum += w.w[i] * a.x[i];
-        chain->sum = fmaf(w.d * a.d, (float)sum, chain->sum);
-        if (traits->scales == HEED_SCALES_MINIMUM || traits->scales == HEED_SCALES_RUNS) chain->sum = fmaf(w.m, a.sum, chain->sum);
+        acc->sum = fmaf(w.d * a.d, (float)sum, acc->sum);
+        if (traits->scales == HEED_SCALES_MINIMUM || traits->scales == HEED_SCALES_RUNS) acc->sum = fmaf(w.m, a.sum, acc->sum);
     }
 }
 
@@ -141,7 +141,7 @@ float heed_qblock_dot(const heed_qblock_traits *traits, const void *row, const f
 {
     const heed_dtype_info *type = &heed_dtypes[traits->dtype];
     const uint8_t *block = row;
-    heed_qblock_sum chain = {0};
-    for (int64_t at = 0; at < count; at += (int64_t)type->block, block += type->bytes) heed_qblock_sum_add(&chain, traits, block, x + at);
-    return chain.sum;
+    heed_qblock_sum acc = {0};
+    for (int64_t at = 0; at < count; at += (int64_t)type->block, block += type->bytes) heed_qblock_sum_add(&acc, traits, block, x + at);
+    return acc.sum;
 }

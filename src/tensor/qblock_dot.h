@@ -1,10 +1,10 @@
-/* qblock_dot.h: products over block weights, as they are defined. Activations are rounded to 8 bits with one scale per run of 32; a weight's
+/* qblock_dot.h: matmuls over block weights, as they are defined. Activations are rounded to 8 bits with one scale per run of 32; a weight's
    run of 32 is a vector of integers w, a scale d and perhaps a minimum m, so that
 
      acc = fma(d * dx, float(sum over the run of w x), acc);   acc = fma(m, dx times the sum of x, acc)   where there is a minimum
 
    run after run, in f32, from 0. The integer sums are exact (below 2^24), hence any order of theirs gives the same bits; every kernel follows
-   the two lines above. The f32 reference kernels of the products call heed_qblock_dot; in double precision weights are decoded and
+   the two lines above. The f32 reference kernels of the matmuls call heed_qblock_dot; in double precision weights are decoded and
    activations stay as they are. Formats without traits are decoded to f32 and multiplied as f32 weights are. */
 #ifndef HEED_TENSOR_QBLOCK_DOT_H
 #define HEED_TENSOR_QBLOCK_DOT_H
@@ -27,7 +27,7 @@ typedef enum heed_qblock_scales {
     HEED_SCALES_HALVES     /* of half h of a run r: d, and integers times signed scale[2r + h] */
 } heed_qblock_scales;
 
-/* A format that products compute on. */
+/* A format that matmuls compute on. */
 typedef struct heed_qblock_traits {
     heed_dtype dtype;
     uint8_t bits, zero;    /* of q; w = q - zero */
@@ -65,10 +65,10 @@ static inline float heed_round_11_bits(float x)
     return x;
 }
 
-/* The chain of one element of a product; from zero. Adds one block times as many activations. */
+/* The sum of one element of a quantized matmul, from zero. Adds one qblock times as many activations. */
 typedef struct heed_qblock_sum { float sum; } heed_qblock_sum;
-void heed_qblock_sum_add(heed_qblock_sum *chain, const heed_qblock_traits *traits, const void *block, const float *x);
-/* The product of one row of blocks with one row of `count` floats, a multiple of 32 and of the block. */
+void heed_qblock_sum_add(heed_qblock_sum *acc, const heed_qblock_traits *traits, const void *block, const float *x);
+/* The matmul of one row of blocks with one row of `count` floats, a multiple of 32 and of the block. */
 float heed_qblock_dot(const heed_qblock_traits *traits, const void *row, const float *x, int64_t count);
 
 #endif

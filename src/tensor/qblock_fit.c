@@ -6,10 +6,10 @@ enum { CANDIDATES = 12, ROUNDS = 3 };
 /* The scale that fits best to integers that are given by another scale: sum(xq) / sum(qq), and what error it leaves. */
 static float improve(const float *values, int count, float scale, int low, int high, double *error)
 {
-    float inverse = heed_inverse(scale);
+    float reciprocal = heed_reciprocal(scale);
     double product = 0, square = 0, energy = 0;
     for (int i = 0; i < count; i++) {
-        double q = heed_round_between(values[i] * inverse, low, high), x = values[i];
+        double q = heed_round_between(values[i] * reciprocal, low, high), x = values[i];
         product += x * q;
         square += q * q;
         energy += x * x;
@@ -20,16 +20,16 @@ static float improve(const float *values, int count, float scale, int low, int h
 
 float heed_fit_scale(const float *values, int count, int low, int high)
 {
-    float largest = 0, best = 0;
+    float max = 0, best = 0;
     for (int i = 0; i < count; i++)
-        if (fabsf(values[i]) > fabsf(largest)) largest = values[i];
-    if (largest == 0) return 0;
+        if (fabsf(values[i]) > fabsf(max)) max = values[i];
+    if (max == 0) return 0;
     double least = -1;
     for (int i = 0; i <= CANDIDATES; i++)
         for (int side = 0; side < 2; side++) { /* the largest number may take the longer side of the range or the shorter */
             float reach = (side ? (float)high : (float)low) * (0.85f + 0.3f * (float)i / CANDIDATES);
             double error;
-            float scale = improve(values, count, largest / reach, low, high, &error);
+            float scale = improve(values, count, max / reach, low, high, &error);
             if (least < 0 || error < least) {
                 least = error;
                 best = scale;
@@ -41,10 +41,10 @@ float heed_fit_scale(const float *values, int count, int low, int high)
 /* Least squares of x = scale * q - minimum for given integers; minimum >= 0. */
 static void improve_both(const float *values, int count, int high, float *scale, float *minimum, double *error)
 {
-    float inverse = heed_inverse(*scale);
+    float reciprocal = heed_reciprocal(*scale);
     double q1 = 0, q2 = 0, x1 = 0, xq = 0, x2 = 0, n = count;
     for (int i = 0; i < count; i++) {
-        double q = heed_round_between((values[i] + *minimum) * inverse, 0, high), x = values[i];
+        double q = heed_round_between((values[i] + *minimum) * reciprocal, 0, high), x = values[i];
         q1 += q;
         q2 += q * q;
         x1 += x;
@@ -99,7 +99,7 @@ void heed_k_encode_eight(const float *values, int high, uint8_t *block, uint8_t 
     uint8_t *packed = block + 4;
     memset(packed, 0, 12);
     for (int i = 0; i < 8; i++) {
-        int scale = heed_round_between(scales[i] * heed_inverse(d), 0, 63), minimum = heed_round_between(minima[i] * heed_inverse(dmin), 0, 63);
+        int scale = heed_round_between(scales[i] * heed_reciprocal(d), 0, 63), minimum = heed_round_between(minima[i] * heed_reciprocal(dmin), 0, 63);
         if (i < 4) {
             packed[i] |= (uint8_t)scale;
             packed[i + 4] |= (uint8_t)minimum;
@@ -108,7 +108,7 @@ void heed_k_encode_eight(const float *values, int high, uint8_t *block, uint8_t 
             packed[i - 4] |= (uint8_t)(scale >> 4 << 6);
             packed[i] |= (uint8_t)(minimum >> 4 << 6);
         }
-        float step = d * (float)scale, offset = dmin * (float)minimum, inverse = heed_inverse(step);
-        for (int j = 0; j < 32; j++) integers[32 * i + j] = (uint8_t)heed_round_between((values[32 * i + j] + offset) * inverse, 0, high);
+        float step = d * (float)scale, offset = dmin * (float)minimum, reciprocal = heed_reciprocal(step);
+        for (int j = 0; j < 32; j++) integers[32 * i + j] = (uint8_t)heed_round_between((values[32 * i + j] + offset) * reciprocal, 0, high);
     }
 }

@@ -16,19 +16,19 @@ static inline int64_t heed_scaled_row_bytes(int64_t runs, int64_t width)
 }
 
 /* What a run is kept with: its scale, and what its numbers are multiplied by. */
-typedef struct heed_run_scale { float scale, inverse; } heed_run_scale;
+typedef struct heed_run_scale { float scale, reciprocal; } heed_run_scale;
 
 /* From the largest |x| of the run. Scales that would be subnormal are zeros. */
-static inline heed_run_scale heed_run_scale_of(float largest)
+static inline heed_run_scale heed_run_scale_of(float max)
 {
-    if (!(largest <= 0x1.fffffep127f)) return (heed_run_scale){NAN, 0};
-    float scale = largest / 127;
-    return scale < 0x1p-126f ? (heed_run_scale){0, 0} : (heed_run_scale){scale, 127 / largest};
+    if (!(max <= 0x1.fffffep127f)) return (heed_run_scale){NAN, 0};
+    float scale = max / 127;
+    return scale < 0x1p-126f ? (heed_run_scale){0, 0} : (heed_run_scale){scale, 127 / max};
 }
 
 static inline int8_t heed_run_byte(heed_run_scale by, float x)
 {
-    return by.inverse > 0 ? (int8_t)rintf(x * by.inverse) : 0;
+    return by.reciprocal > 0 ? (int8_t)rintf(x * by.reciprocal) : 0;
 }
 
 static inline void heed_run_put_scale(int8_t *row, int64_t runs, int64_t width, int64_t run, heed_run_scale by)
@@ -45,9 +45,9 @@ static inline void heed_scaled_run_encode(int8_t *row, int64_t runs, int64_t wid
         bits &= 0x7FFFFFFFu;
         most = bits > most ? bits : most;
     }
-    float largest;
-    memcpy(&largest, &most, sizeof largest);
-    const heed_run_scale by = heed_run_scale_of(largest);
+    float max;
+    memcpy(&max, &most, sizeof max);
+    const heed_run_scale by = heed_run_scale_of(max);
     for (int64_t e = 0; e < width; e++) row[run * width + e] = heed_run_byte(by, x[e]);
     heed_run_put_scale(row, runs, width, run, by);
 }

@@ -1,4 +1,4 @@
-/* The block cache against a shadow copy of every sequence, and its limits. */
+/* The KV cache against a shadow copy of every sequence, and its limits. */
 #include "attention/cache.h"
 #include "base/memory.h"
 #include "base/rng.h"
@@ -37,18 +37,18 @@ static bool holds(const heed_cache *cache, int64_t sequence, int64_t position, f
     return true;
 }
 
-static void positions_lie_in_blocks(void **state)
+static void positions_lie_in_pages(void **state)
 {
     (void)state;
     heed_cache *cache = cache_new(&small);
-    int64_t a, b, blocks;
+    int64_t a, b, pages;
     assert_ok(heed_cache_add(cache, &a, &error));
     assert_ok(heed_cache_add(cache, &b, &error));
     assert_ok(extend(cache, a, 64, &error));
     assert_ok(extend(cache, b, 1, &error));
     assert_ok(extend(cache, a, 1, &error));
-    const int32_t *table = heed_cache_table(cache, a, &blocks);
-    assert_int_equal(blocks, 2);
+    const int32_t *table = heed_cache_table(cache, a, &pages);
+    assert_int_equal(pages, 2);
     assert_int_equal(heed_cache_row(cache, a, 64), table[1] * 64);
     assert_int_equal(heed_cache_row(cache, a, 63), table[0] * 64 + 63);
     assert_true(table[0] != table[1] && heed_cache_row(cache, b, 0) / 64 != table[1] && heed_cache_row(cache, b, 0) / 64 != table[0]);
@@ -138,21 +138,21 @@ static void forks_share_until_they_part(void **state)
     assert_ok(extend(cache, b, 1, &error));
     assert_true(heed_cache_row(cache, a, 99) != heed_cache_row(cache, b, 99));
     assert_int_equal(heed_cache_row(cache, a, 63), heed_cache_row(cache, b, 63));
-    /* The last owner of a part-filled block writes into it without a copy. */
+    /* The last owner of a part-filled page writes into it without a copy. */
     int64_t row = heed_cache_row(cache, a, 99);
     assert_ok(extend(cache, a, 1, &error));
     assert_int_equal(heed_cache_row(cache, a, 99), row);
     heed_cache_free(cache);
 }
 
-/* Owners of one block that all grow take one copy less than they are: there are never more blocks than the arrays have. */
+/* Owners of one page that all grow take one copy less than they are: there are never more pages than the arrays have. */
 static void forks_of_everything_fit(void **state)
 {
     (void)state;
     heed_cache_options options = small;
     options.positions = 64;
     heed_cache *cache = cache_new(&options);
-    int64_t sequences[SEQUENCES], blocks;
+    int64_t sequences[SEQUENCES], pages;
     heed_cache_growth growth[SEQUENCES];
     assert_ok(heed_cache_add(cache, &sequences[0], &error));
     assert_ok(extend(cache, sequences[0], 5, &error));
@@ -160,13 +160,13 @@ static void forks_of_everything_fit(void **state)
         for (int i = 1; i < SEQUENCES; i++) assert_ok(heed_cache_fork(cache, sequences[i / 2], 5 + round, &sequences[i], &error));
         for (int i = 0; i < SEQUENCES; i++) growth[i] = (heed_cache_growth){sequences[i], 1};
         assert_ok(heed_cache_extend(cache, growth, SEQUENCES, &error));
-        for (int i = 0; i < SEQUENCES; i++) assert_true(heed_cache_table(cache, sequences[i], &blocks)[0] < heed_cache_blocks(cache));
+        for (int i = 0; i < SEQUENCES; i++) assert_true(heed_cache_table(cache, sequences[i], &pages)[0] < heed_cache_blocks(cache));
         for (int i = 1; i < SEQUENCES; i++) heed_cache_drop(cache, sequences[i]);
     }
     heed_cache_free(cache);
 }
 
-static void dropped_blocks_are_used_again(void **state)
+static void dropped_pages_are_used_again(void **state)
 {
     (void)state;
     heed_cache *cache = cache_new(&small);
@@ -186,7 +186,7 @@ static void a_budget_is_kept_and_explained(void **state)
 {
     (void)state;
     heed_cache_options options = small;
-    options.columns = 16; /* a block of one array is one page of 4 KiB */
+    options.columns = 16; /* a page of one array is one os_page of 4 KiB */
     options.budget = 5 * ARRAYS * 16 * 64 * sizeof(float);
     heed_cache *cache = cache_new(&options);
     int64_t a, b;
@@ -269,8 +269,8 @@ static void the_system_says_what_it_can_spare(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(positions_lie_in_blocks), cmocka_unit_test(random_operations_keep_every_sequence),
-                                       cmocka_unit_test(forks_share_until_they_part), cmocka_unit_test(forks_of_everything_fit), cmocka_unit_test(dropped_blocks_are_used_again),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(positions_lie_in_pages), cmocka_unit_test(random_operations_keep_every_sequence),
+                                       cmocka_unit_test(forks_share_until_they_part), cmocka_unit_test(forks_of_everything_fit), cmocka_unit_test(dropped_pages_are_used_again),
                                        cmocka_unit_test(a_budget_is_kept_and_explained), cmocka_unit_test(wrong_uses_are_errors),
                                        cmocka_unit_test(a_long_context_costs_nothing_until_used),
                                        cmocka_unit_test(the_system_says_what_it_can_spare)};

@@ -115,7 +115,7 @@ static kernel_case attention_case(attention_data *d, bool backward)
     heed_shape q_shape = heed_shape_live(HEED_EXTENT_ROWS, d->rows + 2, (int64_t)d->heads * d->width);
     heed_shape k_shape = d->cache ? heed_shape_2(d->key_rows, d->kept == HEED_I8 ? wide + 4 * d->kv_heads : wide) : heed_shape_live(key_extent, d->key_rows + 2, wide);
     heed_value q = heed_input(g, "q", HEED_F32, q_shape), k = heed_input(g, "k", d->kept, k_shape), v = heed_input(g, "v", d->kept, k_shape);
-    heed_attention_inputs in = {heed_input(g, "sequences", HEED_I32, heed_shape_live(HEED_EXTENT_SEQUENCES, d->count + 1, HEED_SEQUENCE_FIELDS)),
+    heed_attention_inputs in = {q, k, v, heed_input(g, "sequences", HEED_I32, heed_shape_live(HEED_EXTENT_SEQUENCES, d->count + 1, HEED_SEQUENCE_FIELDS)),
         HEED_NONE, HEED_NONE, HEED_NONE, HEED_NONE, HEED_NONE};
     heed_shape key_line = d->cache ? heed_shape_1(d->key_rows) : heed_shape_live(key_extent, d->key_rows + 2, 0);
     if (d->shuffled) in.query_index = heed_input(g, "query_index", HEED_I32, heed_shape_live(HEED_EXTENT_ROWS, d->rows + 2, 0));
@@ -125,7 +125,7 @@ static kernel_case attention_case(attention_data *d, bool backward)
     if (d->sinks) in.sinks = heed_input(g, "sinks", HEED_F32, heed_shape_1(d->heads));
     heed_attention_options options = {.heads = d->heads, .kv_heads = d->kv_heads, .head_width = d->width, .causal = d->causal, .window = d->window,
         .scale = d->scale != 0 ? d->scale : 0.3f, .dropout = d->dropout, .soft_cap = d->cap, .alibi_scale = 0.7f, .alibi_rounded = d->rounded, .want_weights = d->want_weights, .max_queries = 70, .max_keys = 75};
-    heed_value y = heed_attention(g, q, k, v, &in, &options, NULL);
+    heed_value y = heed_attention(g, &in, &options, NULL);
     if (d->bf16) {
         ((heed_attention_attributes *)g->nodes[g->n_nodes - 1].attributes)->rounded = true;
         c.tolerance = 0x1p-8;

@@ -1,4 +1,4 @@
-/* gemm_case.h: what the tests of the products share: guarded memory, random operands, the chain written out. */
+/* gemm_case.h: what the tests of the matmuls share: guarded memory, random operands, the order of sums written out. */
 #ifndef HEED_TESTS_CPU_GEMM_CASE_H
 #define HEED_TESTS_CPU_GEMM_CASE_H
 

@@ -217,7 +217,7 @@ static void case_run_kernel(const heed_kernel *kernel, heed_kernel_args args, in
         }
     }
     for (size_t i = 0; i < 64; i++)
-        if (memory[scratch + i] != 0x7F || common[shared + i] != 0x7F) fail_msg("%s wrote behind its scratch", kernel->name);
+        if (memory[scratch + i] != 0x7F || common[shared + i] != 0x7F) fail_msg("%s wrote after its scratch", kernel->name);
     heed_free_aligned(memory);
     heed_free_aligned(common);
 }

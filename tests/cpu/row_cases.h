@@ -10,7 +10,7 @@ typedef struct row_data {
     float special;      /* put into some elements of input 0 when not 0: NaN or infinity */
     bool positive;      /* floats are positive */
     double scale;       /* of floats; 0 is 1 */
-    int64_t lengths[4]; /* of sequences, one behind the other with a gap of one row */
+    int64_t lengths[4]; /* of sequences, one after the other with a gap of one row */
 } row_data;
 
 static double row_element(const kernel_case *c, int input, int64_t row, int64_t column, heed_rng *rng)

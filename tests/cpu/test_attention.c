@@ -1,4 +1,4 @@
-/* Attention kernels against their references, and the laws on their bits. */
+/* Attention kernels against their references, and the invariants of their bits. */
 #include "cpu/attention_case.h"
 
 static attention_data forward_cases[] = {
@@ -124,7 +124,7 @@ static void backward_agrees_with_the_reference(void **state)
     }
 }
 
-/* ---- laws on bits ---- */
+/* ---- invariants of bits ---- */
 
 /* Runs the kernel and returns the operands; the caller frees. */
 static case_operands run_forward(attention_data *d, double (*element)(const kernel_case *, int, int64_t, int64_t, heed_rng *), heed_isa isa)

@@ -20,7 +20,7 @@ static heed_plan *plan_new(const sample *s, const heed_backend *backend)
     return plan;
 }
 
-/* The elements of an output one behind the other; to be freed. */
+/* The elements of an output one after the other; to be freed. */
 static float *output_of(const heed_plan *plan, const heed_workspace *workspace, const char *name, size_t *count)
 {
     heed_operand x;

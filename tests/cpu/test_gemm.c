@@ -19,7 +19,7 @@ static void check_gaps(const guarded *g, int64_t rows, int64_t columns, int64_t 
         if (i % stride >= columns || i / stride >= rows) assert_int_equal(((const uint32_t *)g->data)[i], SENTINEL);
 }
 
-/* One product without epilogue in every kind and type of B, against the chain to the bit. */
+/* One matmul without epilogue in every kind and type of B, against the order of sums to the bit. */
 static void check_mode(heed_isa isa, int64_t m, int64_t n, int64_t k, bool a_transposed, bool accumulate, bool rounded, int seed)
 {
     heed_gemm gemm = {.m = m, .n = n, .k = k, .a_transposed = a_transposed, .accumulate = accumulate, .bf16_operands = rounded, .prepacked = seed % 2};
@@ -44,7 +44,7 @@ static void check_mode(heed_isa isa, int64_t m, int64_t n, int64_t k, bool a_tra
             for (int64_t i = 0; i < m * n; i++) {
                 float got = gemm.c[i / n * gemm.c_stride + i % n];
                 if (!same_bits(got, expected[i]))
-                    fail_msg("%s m=%d n=%d k=%d kind=%d dtype=%d ta=%d acc=%d rounded=%d at %d,%d: %.9g, chain %.9g", heed_isa_name(isa),
+                    fail_msg("%s m=%d n=%d k=%d kind=%d dtype=%d ta=%d acc=%d rounded=%d at %d,%d: %.9g, expected %.9g", heed_isa_name(isa),
                              (int)m, (int)n, (int)k, kinds[kind], dtypes[d], a_transposed, accumulate, rounded, (int)(i / n), (int)(i % n),
                              got, expected[i]);
             }
@@ -83,7 +83,7 @@ static void every_kernel_follows_the_chain(void **state)
 }
 
 /* Large enough for several blocks of every loop and several parts. */
-static void large_products_follow_the_chain(void **state)
+static void large_matmuls_keep_the_order_of_sums(void **state)
 {
     (void)state;
     for (int isa = HEED_ISA_GENERIC; isa <= (int)heed_isa_detect(); isa++) {
@@ -134,7 +134,7 @@ static void pairs_follow_the_chain(void **state)
     }
 }
 
-/* |chain - exact| <= K u / (1 - K u) * sum |a b|, u = 2^-24 (Higham 2002, section 3.1). */
+/* |sum - exact| <= K u / (1 - K u) * sum |a b|, u = 2^-24 (Higham 2002, section 3.1). */
 static void the_chain_is_within_its_error_bound(void **state)
 {
     (void)state;
@@ -212,7 +212,7 @@ static void epilogues_follow_the_order(void **state)
     const int64_t sizes[][3] = {{1, 33, 40}, {3, 130, 300}, {40, 97, 300}, {13, 16, 0}, {40, 70, 615}};
     for (size_t size = 0; size < sizeof sizes / sizeof *sizes; size++) {
         const int64_t m = sizes[size][0], n = sizes[size][1], k = sizes[size][2];
-        float *b = random_b(k, n + m, HEED_F32); /* B, and behind it A */
+        float *b = random_b(k, n + m, HEED_F32); /* B, and after it A */
         heed_gemm gemm = {.m = m, .n = n, .k = k, .a = b + k * n, .a_stride = k};
         float *plain = exact_order_sums(&gemm, b, NULL);
         for (int isa = HEED_ISA_GENERIC; isa <= (int)heed_isa_detect(); isa++)
@@ -258,7 +258,7 @@ static void one_few_and_many_rows_have_the_same_bits(void **state)
     guarded_free(&bias);
 }
 
-/* NaN and infinities go where the chain takes them, and nowhere else: a column's neighbours and filling stay clean. */
+/* NaN and infinities go where the sum takes them, and nowhere else: a column's neighbors and filling stay clean. */
 static void special_values_stay_in_their_row_and_column(void **state)
 {
     (void)state;
@@ -440,7 +440,7 @@ static void scratch_for_the_largest_serves_smaller_ones(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(every_kernel_follows_the_chain),
-                                       cmocka_unit_test(large_products_follow_the_chain),
+                                       cmocka_unit_test(large_matmuls_keep_the_order_of_sums),
                                        cmocka_unit_test(pairs_follow_the_chain),
                                        cmocka_unit_test(the_chain_is_within_its_error_bound),
                                        cmocka_unit_test(epilogues_follow_the_order),

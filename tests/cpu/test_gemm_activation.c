@@ -1,6 +1,6 @@
 #include "cpu/gemm_case.h"
 
-/* The activations as seen through a product with an empty chain: C = f(0 + bias). */
+/* The activations as seen through a matmul with an empty sum: C = f(0 + bias). */
 enum { COUNT = 20003 };
 
 static void apply(heed_isa isa, int kind, const float *x, float *y, int64_t count)

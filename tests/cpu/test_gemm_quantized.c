@@ -1,4 +1,4 @@
-/* Products over blocks against their definition, heed_qblock_dot, to the bit: every format, instruction set, tile and cut. */
+/* Quantized matmuls against their definition, heed_qblock_dot, to the bit: every format, instruction set, tile and cut. */
 #include "cpu/gemm/quantized.h"
 #include "cpu/gemm_case.h"
 
@@ -33,7 +33,7 @@ static guarded pack(heed_isa isa, heed_dtype dtype, int64_t rows, int64_t column
     return g;
 }
 
-static void check_product(heed_isa isa, heed_dtype dtype, int64_t m, int64_t n, int64_t k, bool epilogue)
+static void check_matmul(heed_isa isa, heed_dtype dtype, int64_t m, int64_t n, int64_t k, bool epilogue)
 {
     const heed_qblock_traits *traits = heed_qblock_traits_of(dtype);
     const size_t row_bytes = heed_dtype_bytes(dtype, (size_t)k);
@@ -72,11 +72,11 @@ static void every_format_follows_its_definition(void **state)
                     for (size_t l = 0; l < sizeof ks / sizeof *ks; l++)
                         if (ms[i] < 60 || (j % 4 == 1 && l == 1)) {
                             heed_dtype dtype = heed_qblock_traits_table[f].dtype;
-                            check_product((heed_isa)isa, dtype, ms[i], ns[j], ks[l] * (int64_t)heed_dtypes[dtype].block, (i + j) % 2);
+                            check_matmul((heed_isa)isa, dtype, ms[i], ns[j], ks[l] * (int64_t)heed_dtypes[dtype].block, (i + j) % 2);
                         }
 }
 
-/* With and without VNNI, which products choose by the machine; every shape of a tile. */
+/* With and without VNNI, which matmuls choose by the machine; every shape of a tile. */
 static void kernels_without_vnni_agree(void **state)
 {
     (void)state;

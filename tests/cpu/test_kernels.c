@@ -1,5 +1,5 @@
 /* Every kernel of the table against its op's references, at awkward sizes, on every instruction set; the last test fails when a
-   kernel had no case. Attention's own laws stand in test_attention.c, those of products in test_gemm.c. */
+   kernel had no case. Attention's own invariants stand in test_attention.c, those of matmuls in test_gemm.c. */
 #include "cpu/attention_case.h"
 #include "cpu/row_cases.h"
 #include "cpu/vector.h"
@@ -348,9 +348,9 @@ static void rotary_kernels(void **state)
         }
 }
 
-/* ---- products: all orientations, epilogues, joins, norms, panels ---- */
+/* ---- matmuls: all orientations, epilogues, joins, norms, panels ---- */
 
-static void product_kernels(void **state)
+static void matmul_kernels(void **state)
 {
     (void)state;
     const heed_dtype types[] = {HEED_F32, HEED_F16, HEED_BF16};
@@ -365,7 +365,7 @@ static void product_kernels(void **state)
                     bool transpose_a = form & 1, transpose_b = form & 2;
                     if (panels && transpose_a) continue;
                     if (transpose_a && type) continue;
-                    kernel_case c = row_case("product", HEED_OP_PRODUCT, transpose_a && !transpose_b ? k : m, &plain);
+                    kernel_case c = row_case("matmul", HEED_OP_PRODUCT, transpose_a && !transpose_b ? k : m, &plain);
                     c.panels = panels;
                     c.panels_input = 1;
                     heed_shape a_shape = !transpose_a ? live_matrix(m, k) : transpose_b ? heed_shape_2(k, m) : live_matrix(k, m);
@@ -377,18 +377,18 @@ static void product_kernels(void **state)
 }
 
 /* So much to pack that threads share it, alone and joined. */
-static void products_packed_in_parts(void **state)
+static void matmuls_packed_in_parts(void **state)
 {
     (void)state;
     const int64_t m = 26, n = 300, k = 450;
     for (int type = 0; type < 2; type++) {
-        kernel_case c = row_case("product", HEED_OP_PRODUCT, m, &plain);
+        kernel_case c = row_case("matmul", HEED_OP_PRODUCT, m, &plain);
         heed_product_attributes attributes = {.transpose_b = true, .rounded = true};
         heed_value a = floats(&c, "a", live(m, k)), b = heed_constant(c.graph, "b", type ? HEED_BF16 : HEED_F32, heed_shape_2(n, k));
         heed_emit(c.graph, HEED_OP_PRODUCT, (heed_value[]){a, b}, 2, &attributes, NULL);
         run_case(c);
-        c = row_case("fused product", HEED_OP_FUSED_PRODUCT, m, &plain);
-        heed_fused_product_attributes fused;
+        c = row_case("fused matmul", HEED_OP_FUSED_MATMUL, m, &plain);
+        heed_fused_matmul_attributes fused;
         memset(&fused, 0, sizeof fused);
         fused.joined = 2;
         fused.transpose_b = true;
@@ -399,19 +399,19 @@ static void products_packed_in_parts(void **state)
         for (int i = 0; i < 2; i++)
             in[HEED_FUSED_B + i] = heed_constant(c.graph, i ? "b1" : "b0", type ? HEED_BF16 : HEED_F32, heed_shape_2(i ? 17 : n, k));
         in[HEED_FUSED_BIAS] = floats(&c, "bias", heed_shape_1(n));
-        heed_emit(c.graph, HEED_OP_FUSED_PRODUCT, in, HEED_FUSED_INPUTS, &fused, NULL);
+        heed_emit(c.graph, HEED_OP_FUSED_MATMUL, in, HEED_FUSED_INPUTS, &fused, NULL);
         run_case(c);
     }
 }
 
-static void fused_product_kernels(void **state)
+static void fused_matmul_kernels(void **state)
 {
     (void)state;
     for (int variant = 0; variant < 128; variant++)
         for (int64_t rows = 1; rows <= 40; rows += 13) {
-            kernel_case c = row_case("fused_product", HEED_OP_FUSED_PRODUCT, rows, &plain);
+            kernel_case c = row_case("fused_product", HEED_OP_FUSED_MATMUL, rows, &plain);
             c.tolerance = 5e-6;
-            heed_fused_product_attributes attributes;
+            heed_fused_matmul_attributes attributes;
             memset(&attributes, 0, sizeof attributes);
             bool gain = variant & 8;
             int64_t total = 0, k = 65, widths[] = {40, 16, 7};
@@ -433,13 +433,13 @@ static void fused_product_kernels(void **state)
                 if (variant & 4) in[HEED_FUSED_BIAS + i] = floats(&c, name[1], heed_shape_1(widths[i]));
                 total += widths[i];
             }
-            /* The last bit of a normalised value may decide how it is rounded. */
+            /* The last bit of a normalized value may decide how it is rounded. */
             if (attributes.rounded && attributes.norm) c.tolerance = 1e-3;
             if (variant & 1) in[HEED_FUSED_GATE] = floats(&c, "gate", live(rows, total));
             if (variant & 4) in[HEED_FUSED_RESIDUAL] = floats(&c, "residual", live(rows, total));
             if (attributes.norm && gain) in[HEED_FUSED_NORM_GAIN] = floats(&c, "gain", heed_shape_1(k));
             if (attributes.norm == HEED_FUSED_NORM_LAYER && gain) in[HEED_FUSED_NORM_BIAS] = floats(&c, "shift", heed_shape_1(k));
-            heed_emit(c.graph, HEED_OP_FUSED_PRODUCT, in, HEED_FUSED_INPUTS, &attributes, NULL);
+            heed_emit(c.graph, HEED_OP_FUSED_MATMUL, in, HEED_FUSED_INPUTS, &attributes, NULL);
             c.panels = variant & 2;
             c.panels_input = HEED_FUSED_B;
             c.panels_count = rows % 2 ? attributes.joined : 1; /* or panels and rows side by side */
@@ -449,7 +449,7 @@ static void fused_product_kernels(void **state)
 
 /* Weights in blocks: with one row, few and many; alone, joined, gated; with and without a norm. Without norm and activation the bits are those
    of the reference. */
-static void block_product_kernels(void **state)
+static void quantized_matmul_kernels(void **state)
 {
     (void)state;
     static const heed_dtype types[] = {HEED_Q4_0, HEED_Q4_1, HEED_Q5_0, HEED_Q8_0, HEED_Q4_K, HEED_Q6_K};
@@ -459,14 +459,14 @@ static void block_product_kernels(void **state)
         const heed_dtype type = types[variant % 6];
         const int64_t n = rows[variant / 6 % 5], k = type == HEED_Q4_K || type == HEED_Q6_K ? 256 : 64, width = 33;
         const bool gated = variant / 30;
-        kernel_case c = row_case("product over blocks", HEED_OP_PRODUCT, n, &plain);
+        kernel_case c = row_case("quantized matmul", HEED_OP_PRODUCT, n, &plain);
         c.panels = true;
         c.panels_input = 1;
         c.reference_bits = true;
-        heed_product(c.graph, floats(&c, "a", live(n, k)), heed_constant(c.graph, "b", type, heed_shape_2(width, k)), false, true);
+        heed_matmul(c.graph, floats(&c, "a", live(n, k)), heed_constant(c.graph, "b", type, heed_shape_2(width, k)), false, true);
         run_case(c);
-        c = row_case("fused product over blocks", HEED_OP_FUSED_PRODUCT, n, &plain);
-        heed_fused_product_attributes attributes;
+        c = row_case("fused quantized matmul", HEED_OP_FUSED_MATMUL, n, &plain);
+        heed_fused_matmul_attributes attributes;
         memset(&attributes, 0, sizeof attributes);
         attributes.transpose_b = 1;
         attributes.joined = 2;
@@ -486,19 +486,19 @@ static void block_product_kernels(void **state)
         in[HEED_FUSED_BIAS + 1] = floats(&c, "bias", heed_shape_1(gated ? width : 7));
         if (gated) in[HEED_FUSED_NORM_GAIN] = floats(&c, "gain", heed_shape_1(k));
         else in[HEED_FUSED_RESIDUAL] = floats(&c, "residual", live(n, width + 7));
-        heed_emit(c.graph, HEED_OP_FUSED_PRODUCT, in, HEED_FUSED_INPUTS, &attributes, NULL);
+        heed_emit(c.graph, HEED_OP_FUSED_MATMUL, in, HEED_FUSED_INPUTS, &attributes, NULL);
         run_case(c);
     }
 }
 
-/* Gated products of plain weights: the second is the gate of the first, found in the result. */
-static void gated_product_kernels(void **state)
+/* Gated matmuls of plain weights: the second is the gate of the first, found in the result. */
+static void gated_matmul_kernels(void **state)
 {
     (void)state;
     for (int variant = 0; variant < 16; variant++)
         for (int64_t rows = 1; rows <= 40; rows += 13) {
-            kernel_case c = row_case("gated product", HEED_OP_FUSED_PRODUCT, rows, &plain);
-            heed_fused_product_attributes attributes;
+            kernel_case c = row_case("gated matmul", HEED_OP_FUSED_MATMUL, rows, &plain);
+            heed_fused_matmul_attributes attributes;
             memset(&attributes, 0, sizeof attributes);
             attributes.transpose_b = !(variant & 1);
             attributes.joined = 2;
@@ -518,18 +518,18 @@ static void gated_product_kernels(void **state)
             for (int i = 0; i < 2; i++)
                 in[HEED_FUSED_B + i] = heed_constant(c.graph, i ? "b1" : "b0", attributes.rounded ? HEED_BF16 : HEED_F32, attributes.transpose_b ? heed_shape_2(width, k) : heed_shape_2(k, width));
             in[HEED_FUSED_BIAS] = floats(&c, "bias", heed_shape_1(width));
-            heed_emit(c.graph, HEED_OP_FUSED_PRODUCT, in, HEED_FUSED_INPUTS, &attributes, NULL);
+            heed_emit(c.graph, HEED_OP_FUSED_MATMUL, in, HEED_FUSED_INPUTS, &attributes, NULL);
             run_case(c);
         }
 }
 
-/* An accumulating product continues the chain of its state, in the state's own memory. */
-static void accumulating_product(void **state)
+/* An accumulating matmul goes on from the sums of its state, in the state's own memory. */
+static void accumulating_matmul(void **state)
 {
     (void)state;
     for (int isa = 0; isa <= (int)heed_isa_detect(); isa++) {
-        kernel_case c = row_case("accumulating", HEED_OP_FUSED_PRODUCT, 30, &plain);
-        heed_fused_product_attributes attributes;
+        kernel_case c = row_case("accumulating", HEED_OP_FUSED_MATMUL, 30, &plain);
+        heed_fused_matmul_attributes attributes;
         memset(&attributes, 0, sizeof attributes);
         attributes.joined = 1;
         attributes.transpose_a = 1;
@@ -538,7 +538,7 @@ static void accumulating_product(void **state)
         in[HEED_FUSED_A] = floats(&c, "a", live(30, 70));
         in[HEED_FUSED_B] = floats(&c, "b", live(30, 40));
         in[HEED_FUSED_STATE] = heed_state(c.graph, "state", HEED_F32, heed_shape_2(70, 40));
-        heed_emit(c.graph, HEED_OP_FUSED_PRODUCT, in, HEED_FUSED_INPUTS, &attributes, NULL);
+        heed_emit(c.graph, HEED_OP_FUSED_MATMUL, in, HEED_FUSED_INPUTS, &attributes, NULL);
         heed_backend *backend = NULL;
         assert_ok(heed_cpu_backend_new(&backend, 1, (heed_isa)isa, &error));
         case_operands expected = case_operands_new(&c, 0, false), all = case_operands_new(&c, 4, false);
@@ -560,7 +560,7 @@ static void accumulating_product(void **state)
     }
 }
 
-/* Losses in chunks whose gradient of the weight continues the chains of a state: the bits of the plain products of all rows at once. */
+/* Losses in chunks whose gradient of the weight goes on from the sums of a state: the bits of the plain matmuls of all rows at once. */
 static void loss_gradients_continue_a_state(void **state)
 {
     (void)state;
@@ -641,9 +641,9 @@ static kernel_case expert_case(const char *name, heed_op_id op, const expert_dat
     return c;
 }
 
-static heed_expert_order given_order(kernel_case *c, const expert_data *d)
+static heed_expert_permutation given_order(kernel_case *c, const expert_data *d)
 {
-    return (heed_expert_order){.order = integers(c, "order", live(d->rows, d->choices)), .place = integers(c, "place", live(d->rows, d->choices)),
+    return (heed_expert_permutation){.permutation = integers(c, "order", live(d->rows, d->choices)), .inverse = integers(c, "place", live(d->rows, d->choices)),
                                .offsets = integers(c, "offsets", heed_shape_1(d->experts + 1))};
 }
 
@@ -658,10 +658,10 @@ static void expert_row_kernels(void **state)
             for (int weighted = 0; weighted < 2; weighted++) {
                 const expert_data *d = &expert_sizes[i];
                 int64_t D = some_columns[j];
-                kernel_case c = expert_case("expert_spread", HEED_OP_EXPERT_SPREAD, d);
-                heed_expert_order order = given_order(&c, d);
+                kernel_case c = expert_case("expert_dispatch", HEED_OP_EXPERT_DISPATCH, d);
+                heed_expert_permutation order = given_order(&c, d);
                 heed_value weights = weighted ? floats(&c, "weights", live(d->rows, d->choices)) : HEED_NONE;
-                heed_expert_spread(c.graph, floats(&c, "x", live(d->rows, D)), &order, weights);
+                heed_expert_dispatch(c.graph, floats(&c, "x", live(d->rows, D)), &order, weights);
                 run_case(c);
                 c = expert_case("expert_combine", HEED_OP_EXPERT_COMBINE, d);
                 order = given_order(&c, d);
@@ -671,7 +671,7 @@ static void expert_row_kernels(void **state)
                 if (weighted) continue;
                 c = expert_case("expert_dot", HEED_OP_EXPERT_DOT, d);
                 order = given_order(&c, d);
-                heed_emit(c.graph, HEED_OP_EXPERT_DOT, (heed_value[]){floats(&c, "x", live3(d->rows, d->choices, D)), floats(&c, "z", live(d->rows, D)), order.place}, 3, NULL, NULL);
+                heed_emit(c.graph, HEED_OP_EXPERT_DOT, (heed_value[]){floats(&c, "x", live3(d->rows, d->choices, D)), floats(&c, "z", live(d->rows, D)), order.inverse}, 3, NULL, NULL);
                 c.absolute = 1e-6;
                 run_case(c);
                 c = expert_case("expert_sum", HEED_OP_EXPERT_SUM, d);
@@ -692,7 +692,7 @@ static void expert_row_kernels(void **state)
         }
 }
 
-static void expert_product_kernels(void **state)
+static void expert_matmul_kernels(void **state)
 {
     (void)state;
     const heed_dtype types[] = {HEED_F32, HEED_F16, HEED_BF16};
@@ -704,7 +704,7 @@ static void expert_product_kernels(void **state)
                 int64_t O = widths[w][0], K = widths[w][1];
                 bool transposed = !(variant & 2), fused = variant & 4;
                 if (w == 4 && (i != 5 || (variant & 6))) continue;
-                kernel_case c = expert_case("expert_product", HEED_OP_EXPERT_PRODUCT, d);
+                kernel_case c = expert_case("expert_matmul", HEED_OP_EXPERT_PRODUCT, d);
                 c.panels = variant & 1;
                 c.panels_input = HEED_EXPERT_WEIGHT;
                 c.tolerance = 5e-6;
@@ -728,8 +728,8 @@ static void expert_product_kernels(void **state)
             }
 }
 
-/* A slot's bits are those of a plain product of its row with its expert's weights, whatever else is in the batch. */
-static void experts_have_the_bits_of_plain_products(void **state)
+/* A slot's bits are those of a plain matmul of its row with its expert's weights, whatever else is in the batch. */
+static void experts_have_the_bits_of_plain_matmuls(void **state)
 {
     (void)state;
     expert_data d = {2, 3, 40, 1};
@@ -737,9 +737,9 @@ static void experts_have_the_bits_of_plain_products(void **state)
         heed_backend *backend = NULL;
         assert_ok(heed_cpu_backend_new(&backend, 1, (heed_isa)isa, &error));
         kernel_case c = expert_case("experts", HEED_OP_EXPERT_PRODUCT, &d), one = row_case("one", HEED_OP_PRODUCT, 1, &plain);
-        heed_expert_order order = given_order(&c, &d);
-        heed_expert_product(c.graph, floats(&c, "x", live3(40, 2, 70)), heed_constant(c.graph, "w", HEED_F32, heed_shape_of(3, (int64_t[]){3, 50, 70})), HEED_NONE, &order);
-        heed_product(one.graph, floats(&one, "x", live(1, 70)), heed_constant(one.graph, "w", HEED_F32, heed_shape_2(50, 70)), false, true);
+        heed_expert_permutation order = given_order(&c, &d);
+        heed_expert_matmul(c.graph, floats(&c, "x", live3(40, 2, 70)), heed_constant(c.graph, "w", HEED_F32, heed_shape_of(3, (int64_t[]){3, 50, 70})), HEED_NONE, &order);
+        heed_matmul(one.graph, floats(&one, "x", live(1, 70)), heed_constant(one.graph, "w", HEED_F32, heed_shape_2(50, 70)), false, true);
         case_operands all = case_operands_new(&c, 0, false), single = case_operands_new(&one, 0, false);
         heed_runtime runtime = case_runtime(&c);
         const heed_kernel *kernel = case_kernel(&c, &all, backend), *plain_kernel = case_kernel(&one, &single, backend);
@@ -808,10 +808,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(binary_kernels), cmocka_unit_test(unary_kernels), cmocka_unit_test(simple_kernels), cmocka_unit_test(norm_kernels),
         cmocka_unit_test(softmax_kernels), cmocka_unit_test(linear_loss_kernels), cmocka_unit_test(reduce_kernels), cmocka_unit_test(sequence_kernels), cmocka_unit_test(row_moving_kernels),
-        cmocka_unit_test(rotary_kernels), cmocka_unit_test(product_kernels), cmocka_unit_test(products_packed_in_parts), cmocka_unit_test(fused_product_kernels),
-        cmocka_unit_test(block_product_kernels), cmocka_unit_test(gated_product_kernels),
-        cmocka_unit_test(accumulating_product), cmocka_unit_test(loss_gradients_continue_a_state), cmocka_unit_test(expert_row_kernels),
-        cmocka_unit_test(expert_product_kernels),
-        cmocka_unit_test(experts_have_the_bits_of_plain_products), cmocka_unit_test(clamped_swiglu_kernels), cmocka_unit_test(attention_kernels), cmocka_unit_test(every_kernel_had_a_case)};
+        cmocka_unit_test(rotary_kernels), cmocka_unit_test(matmul_kernels), cmocka_unit_test(matmuls_packed_in_parts), cmocka_unit_test(fused_matmul_kernels),
+        cmocka_unit_test(quantized_matmul_kernels), cmocka_unit_test(gated_matmul_kernels),
+        cmocka_unit_test(accumulating_matmul), cmocka_unit_test(loss_gradients_continue_a_state), cmocka_unit_test(expert_row_kernels),
+        cmocka_unit_test(expert_matmul_kernels),
+        cmocka_unit_test(experts_have_the_bits_of_plain_matmuls), cmocka_unit_test(clamped_swiglu_kernels), cmocka_unit_test(attention_kernels), cmocka_unit_test(every_kernel_had_a_case)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

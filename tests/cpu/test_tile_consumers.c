@@ -1,4 +1,4 @@
-/* Steps that follow a product block by block: the bits are those of the same steps, each by itself, whatever the rows, the heads, the cache, the
+/* Steps that follow a matmul block by block: the bits are those of the same steps, each by itself, whatever the rows, the heads, the cache, the
    types, the threads and the instruction set; and that they do follow is seen in the groups of the plan. */
 #include "cpu/backend.h"
 #include "graph/attributes.h"
@@ -73,16 +73,16 @@ static heed_value vector(followed *b, const char *name, int64_t columns)
     return heed_constant(b->graph, name, HEED_F32, heed_shape_1(columns));
 }
 
-/* A product that is read twice, by a sum with what it reads itself, which nothing may overwrite meanwhile; a gated product, scaled. */
+/* A matmul that is read twice, by a sum with what it reads itself, which nothing may overwrite meanwhile; a gated matmul, scaled. */
 static void build_more(followed *b, const layer *l, heed_value x, heed_value u)
 {
     heed_graph *graph = b->graph;
     heed_value t = heed_unary(graph, HEED_UNARY_TANH, x), samples = heed_input(graph, "samples", HEED_I32, heed_shape_live(HEED_EXTENT_ROWS, l->rows, 2));
-    heed_value p = heed_product(graph, t, weight(b, "square", l->weights, l->depth, l->depth), false, true);
+    heed_value p = heed_matmul(graph, t, weight(b, "square", l->weights, l->depth, l->depth), false, true);
     heed_output(graph, "dropped", heed_dropout(graph, p, samples, 0.3f));
     heed_output(graph, "sum", heed_add(graph, t, p));
-    heed_value gate = heed_unary(graph, HEED_UNARY_SILU, heed_product(graph, u, weight(b, "gate", l->weights, 224, l->depth), false, true));
-    heed_value gated = heed_multiply(graph, gate, heed_product(graph, u, weight(b, "other", l->weights, 224, l->depth), false, true));
+    heed_value gate = heed_unary(graph, HEED_UNARY_SILU, heed_matmul(graph, u, weight(b, "gate", l->weights, 224, l->depth), false, true));
+    heed_value gated = heed_multiply(graph, gate, heed_matmul(graph, u, weight(b, "other", l->weights, 224, l->depth), false, true));
     heed_output(graph, "gated", heed_scale(graph, gated, 0.7, 0.1));
 }
 
@@ -98,7 +98,7 @@ static void build(followed *b, const layer *l)
     heed_value slots = heed_input(graph, "slots", HEED_I32, heed_shape_live(HEED_EXTENT_ROWS, l->rows, 0)), part[3];
     for (int i = 0; i < 3; i++) {
         const int64_t heads = i ? l->kv_heads : l->heads, columns = heads * l->width;
-        part[i] = heed_product(graph, x, weight(b, names[i], l->weights, columns, l->depth), false, true);
+        part[i] = heed_matmul(graph, x, weight(b, names[i], l->weights, columns, l->depth), false, true);
         if (l->bias) part[i] = heed_add(graph, part[i], vector(b, biases[i], columns));
         if (i < 2 && l->norms) {
             heed_shape cut = heed_shape_of(3, (int64_t[]){l->rows, heads, l->width}), whole = heed_value_shape(graph, part[i]);
@@ -116,10 +116,10 @@ static void build(followed *b, const layer *l)
         heed_cache_write(graph, cache, part[i], slots);
     }
     heed_output(graph, "queries", part[0]);
-    heed_value index, chosen = heed_top_k(graph, heed_softmax(graph, heed_product(graph, z, weight(b, "router", HEED_F32, 40, l->depth), false, true)), 3, &index);
+    heed_value index, chosen = heed_top_k(graph, heed_softmax(graph, heed_matmul(graph, z, weight(b, "router", HEED_F32, 40, l->depth), false, true)), 3, &index);
     heed_output(graph, "chosen", heed_softmax(graph, chosen));
     heed_output(graph, "index", index);
-    heed_value half = heed_product(graph, u, weight(b, "up", l->weights, 160, l->depth), false, true);
+    heed_value half = heed_matmul(graph, u, weight(b, "up", l->weights, 160, l->depth), false, true);
     heed_output(graph, "half", heed_add(graph, heed_scale(graph, heed_unary(graph, HEED_UNARY_GELU, half), 0.5, 0), half));
     build_more(b, l, x, u);
     if (l->bf16_operands) assert_ok(heed_pass_precision(graph, &error));
@@ -139,7 +139,7 @@ static void fill(const heed_plan *plan, heed_workspace *workspace, const layer *
     free(table);
 }
 
-/* Outputs and caches of a run, one behind the other. */
+/* Outputs and caches of a run, one after the other. */
 static void run(followed *b, const layer *l, const heed_backend *backend, bool alone, heed_buffer *result, int *followers)
 {
     static const char *const outputs[] = {"queries", "chosen", "index", "half", "dropped", "sum", "gated"};
@@ -218,7 +218,7 @@ static void following_does_not_change_bits(void **state)
 }
 
 /* Slices, turned, written; an activation, its scale and the sum; the choice of experts; what is dropped and added; the scale of
-   a gated product; and norms of q and k between two views each. */
+   a gated matmul; and norms of q and k between two views each. */
 static void steps_follow(void **state)
 {
     (void)state;

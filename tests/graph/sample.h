@@ -1,4 +1,4 @@
-/* sample.h: a small two-layer causal language model with loss and gradients, for the laws of the passes and the planner. */
+/* sample.h: a small two-layer causal language model with loss and gradients, for the invariants of the passes and the planner. */
 #ifndef HEED_TESTS_GRAPH_SAMPLE_H
 #define HEED_TESTS_GRAPH_SAMPLE_H
 
@@ -53,8 +53,8 @@ static heed_value sample_layer(sample *s, heed_value x, heed_value sequences, he
     heed_value q = heed_linear(g, h, WEIGHT("q", square), WEIGHT("qb", line)), k = heed_linear(g, h, WEIGHT("k", square), WEIGHT("kb", line)),
                v = heed_linear(g, h, WEIGHT("v", square), WEIGHT("vb", line));
     heed_attention_options how = {.heads = SAMPLE_HEADS, .kv_heads = SAMPLE_HEADS, .head_width = SAMPLE_WIDTH / SAMPLE_HEADS, .scale = 0.5f, .causal = true};
-    heed_attention_inputs in = {sequences, HEED_NONE, HEED_NONE, HEED_NONE, HEED_NONE, HEED_NONE};
-    heed_value a = heed_linear(g, heed_attention(g, q, k, v, &in, &how, NULL), WEIGHT("o", square), HEED_NONE);
+    heed_attention_inputs in = {q, k, v, sequences, HEED_NONE, HEED_NONE, HEED_NONE, HEED_NONE, HEED_NONE};
+    heed_value a = heed_linear(g, heed_attention(g, &in, &how, NULL), WEIGHT("o", square), HEED_NONE);
     x = heed_add(g, x, heed_dropout(g, a, samples, options->dropout));
     heed_scope(g, "layer.%d.feed_forward", layer);
     h = heed_rms_norm(g, x, WEIGHT("norm2", line), 1e-5f, 0);
@@ -85,7 +85,7 @@ static void sample_build(sample *s, const sample_options *options)
     heed_value losses;
     if (options->losses_only) losses = heed_linear_cross_entropy(g, x, table, HEED_NONE, labels, 0.1f);
     else {
-        heed_value logits = heed_product(g, x, table, false, true);
+        heed_value logits = heed_matmul(g, x, table, false, true);
         heed_output(g, "logits", logits);
         losses = heed_cross_entropy(g, logits, labels, 0.1f);
     }

@@ -1,4 +1,4 @@
-/* The law of every pass: on = off. Dead code and common subexpressions to the bit, fusion and recompute too (the reference
+/* The invariant of every pass: on = off. Dead code and common subexpressions to the bit, fusion and recompute too (the reference
    kernels keep one order), and each pass must have done something. */
 #include "graph/attributes.h"
 #include "sample.h"
@@ -118,7 +118,7 @@ static void chains_and_joins_fuse(void **state)
     run r = run_with(&s, HEED_PASS_DEFAULT, false), oracle = run_with(&s, HEED_PASS_NONE, false);
     assert_true(sample_difference(oracle.plan, oracle.workspace, r.plan, r.workspace, "logits") <= 3e-6);
     /* per layer: q, k, v joined; o + residual; gate with silu; up with the gate; down + residual; the head stays plain */
-    assert_int_equal(count_nodes(r.plan, HEED_OP_FUSED_PRODUCT), 5 * SAMPLE_LAYERS);
+    assert_int_equal(count_nodes(r.plan, HEED_OP_FUSED_MATMUL), 5 * SAMPLE_LAYERS);
     assert_int_equal(count_nodes(r.plan, HEED_OP_PRODUCT), 1);
     assert_int_equal(count_nodes(r.plan, HEED_OP_UNARY), 0);
     assert_int_equal(count_nodes(r.plan, HEED_OP_BINARY), 0);
@@ -139,7 +139,7 @@ static void few_rows_take_the_norm_along(void **state)
     assert_int_equal(heed_plan_new(s.graph, &sample_backend, NULL, &plan, &error), HEED_OK);
     assert_int_equal(heed_plan_new(s.graph, &sample_backend, &none, &plain, &error), HEED_OK);
     assert_int_equal(count_nodes(plan, HEED_OP_RMS_NORM), 0);
-    assert_int_equal(count_nodes(plan, HEED_OP_FUSED_PRODUCT), 4 * SAMPLE_LAYERS); /* gate and up are one */
+    assert_int_equal(count_nodes(plan, HEED_OP_FUSED_MATMUL), 4 * SAMPLE_LAYERS); /* gate and up are one */
     heed_workspace *a = heed_workspace_new(), *b = heed_workspace_new();
     assert_int_equal(sample_run(&s, plan, a, one, 1, NULL, &error), HEED_OK);
     assert_int_equal(sample_run(&s, plain, b, one, 1, NULL, &error), HEED_OK);
@@ -172,7 +172,7 @@ static void gradients_accumulate_into_states(void **state)
             assert_true(fabs(expected - (double)twice.states[i][k]) <= 2e-5 * (1 + fabs(expected)));
         }
     }
-    assert_true(count_nodes(r.plan, HEED_OP_ACCUMULATE) < (size_t)once.n_weights); /* products took theirs into the chain */
+    assert_true(count_nodes(r.plan, HEED_OP_ACCUMULATE) < (size_t)once.n_weights); /* matmuls took theirs into the chain */
     run_free(reference);
     run_free(r);
     sample_free(&once);
@@ -218,7 +218,7 @@ static void losses_come_with_their_gradients(void **state)
 }
 
 /* Without a factor between them the slopes of the losses come from the losses themselves: both ops stay. */
-static void losses_that_their_slopes_wait_for_stay(void **state)
+static void losses_that_their_gradients_wait_for_stay(void **state)
 {
     (void)state;
     heed_graph *g = heed_graph_new();
@@ -236,8 +236,8 @@ static void losses_that_their_slopes_wait_for_stay(void **state)
     heed_graph_free(g);
 }
 
-/* Forward and backward, chains and joins: every product rounds, and nothing is cast. */
-static void precision_rounds_the_operands_of_products(void **state)
+/* Forward and backward, chains and joins: every matmul rounds, and nothing is cast. */
+static void precision_rounds_the_operands_of_matmuls(void **state)
 {
     (void)state;
     for (int gradients = 0; gradients < 2; gradients++) {
@@ -257,7 +257,7 @@ static void precision_rounds_the_operands_of_products(void **state)
         for (size_t i = 0; i < graph->n_nodes; i++) {
             const heed_node *node = &graph->nodes[i];
             if (node->id == HEED_OP_PRODUCT) assert_true(((const heed_product_attributes *)node->attributes)->rounded);
-            if (node->id == HEED_OP_FUSED_PRODUCT) assert_true(((const heed_fused_product_attributes *)node->attributes)->rounded);
+            if (node->id == HEED_OP_FUSED_MATMUL) assert_true(((const heed_fused_matmul_attributes *)node->attributes)->rounded);
             assert_int_not_equal(node->id, HEED_OP_CAST);
         }
         run_free(as_built);
@@ -274,6 +274,6 @@ int main(void)
         cmocka_unit_test(each_pass_keeps_the_numbers), cmocka_unit_test(dead_code_goes), cmocka_unit_test(equal_nodes_merge_and_random_ones_do_not),
         cmocka_unit_test(recompute_lowers_memory), cmocka_unit_test(chains_and_joins_fuse), cmocka_unit_test(few_rows_take_the_norm_along),
         cmocka_unit_test(gradients_accumulate_into_states), cmocka_unit_test(losses_come_with_their_gradients),
-        cmocka_unit_test(losses_that_their_slopes_wait_for_stay), cmocka_unit_test(precision_rounds_the_operands_of_products)};
+        cmocka_unit_test(losses_that_their_gradients_wait_for_stay), cmocka_unit_test(precision_rounds_the_operands_of_matmuls)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -28,7 +28,7 @@ static heed_plan *plan_for(const sample *s, const heed_backend *backend)
     return plan;
 }
 
-static void a_run_can_be_watched(void **state)
+static void a_run_can_be_observed(void **state)
 {
     (void)state;
     heed_error error = {0};
@@ -54,7 +54,7 @@ static void a_run_can_be_watched(void **state)
 }
 
 /* A watch on the backend sees plans made and run, keeps every value for what is traced, and does not change the bits. */
-static void a_backend_can_be_watched(void **state)
+static void a_backend_can_be_observed(void **state)
 {
     (void)state;
     heed_error error = {0};
@@ -84,8 +84,8 @@ static void a_backend_can_be_watched(void **state)
     assert_int_equal(runs, w.steps); /* every step stands in one line */
     heed_watch_add(&watch, &(heed_profile_line){.op = "outside", .kernel = "work", .seconds = 1, .runs = 1});
     assert_string_equal(profile.lines[profile.count - 1].op, "outside");
-    assert_true(heed_product_number(HEED_Q4_K, true) == HEED_NUMBER_INT8 && heed_product_number(HEED_Q2_K, false) == HEED_NUMBER_F32);
-    assert_true(heed_product_number(HEED_F32, true) == HEED_NUMBER_BF16 && heed_product_number(HEED_BF16, false) == HEED_NUMBER_F32);
+    assert_true(heed_matmul_number(HEED_Q4_K, true) == HEED_NUMBER_INT8 && heed_matmul_number(HEED_Q2_K, false) == HEED_NUMBER_F32);
+    assert_true(heed_matmul_number(HEED_F32, true) == HEED_NUMBER_BF16 && heed_matmul_number(HEED_BF16, false) == HEED_NUMBER_F32);
     heed_plan_free(plain);
     heed_plan_free(seen_plan);
     heed_workspace_free(a);
@@ -143,7 +143,7 @@ static void the_guard_finds_overflow(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_run_can_be_watched), cmocka_unit_test(a_backend_can_be_watched), cmocka_unit_test(graphs_can_be_run_as_built),
+        cmocka_unit_test(a_run_can_be_observed), cmocka_unit_test(a_backend_can_be_observed), cmocka_unit_test(graphs_can_be_run_as_built),
         cmocka_unit_test(the_guard_finds_overflow)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

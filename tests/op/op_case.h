@@ -75,7 +75,7 @@ BUILD(scale) { return heed_scale(g, in[0], c->f[0], c->f[1]); }
 BUILD(cast) { return heed_cast(g, in[0], (heed_dtype)c->p[0]); }
 BUILD(reduce) { return heed_reduce(g, (heed_reduce_kind)c->p[0], in[0], c->p[1], c->p[2]); }
 BUILD(broadcast) { return heed_broadcast(g, in[0], in[1]); }
-BUILD(product) { return heed_product(g, in[0], in[1], c->p[0], c->p[1]); }
+BUILD(matmul) { return heed_matmul(g, in[0], in[1], c->p[0], c->p[1]); }
 BUILD(linear) { return heed_linear(g, in[0], in[1], c->n_in == 3 ? in[2] : HEED_NONE); }
 BUILD(softmax) { return heed_softmax(g, in[0]); }
 #define HEED_OP_ROW(symbol, name, built, ...) BUILD(row_##name) { return built; }
@@ -117,18 +117,18 @@ BUILD(reshape)
 
 BUILD(dropout) { return heed_dropout(g, in[0], in[1], (float)c->f[0]); }
 
-/* p: which inputs follow q, k, v and the table: bit 0 query index, bit 1 key index, bit 2 block table,
+/* p: which inputs follow q, k, v and the table: bit 0 query index, bit 1 key index, bit 2 page table,
    bit 3 slopes, bit 4 sinks. */
 BUILD(attention)
 {
     int at = 4;
-    heed_attention_inputs inputs = {in[3], HEED_NONE, HEED_NONE, HEED_NONE, HEED_NONE, HEED_NONE};
+    heed_attention_inputs inputs = {in[0], in[1], in[2], in[3], HEED_NONE, HEED_NONE, HEED_NONE, HEED_NONE, HEED_NONE};
     if (c->p[0] & 1) inputs.query_index = in[at++];
     if (c->p[0] & 2) inputs.key_index = in[at++];
     if (c->p[0] & 4) inputs.block_table = in[at++];
     if (c->p[0] & 8) inputs.slopes = in[at++];
     if (c->p[0] & 16) inputs.sinks = in[at++];
-    return heed_attention(g, in[0], in[1], in[2], &inputs, &c->attention, NULL);
+    return heed_attention(g, &inputs, &c->attention, NULL);
 }
 
 BUILD(rotary) { return heed_rotary(g, in[0], heed_rotary_table(g, in[1], in[2], (float)c->f[0]), c->p[0], c->p[1]); }
@@ -147,9 +147,9 @@ BUILD(top_k)
 /* p: input of the weights of spreading (0: none), of the bias, of the weights of combining. */
 BUILD(experts)
 {
-    heed_expert_order order = heed_expert_sort(g, in[1], 3);
-    heed_value x = heed_expert_spread(g, in[0], &order, c->p[0] ? in[c->p[0]] : HEED_NONE);
-    heed_value y = heed_expert_product(g, x, in[2], c->p[1] ? in[c->p[1]] : HEED_NONE, &order);
+    heed_expert_permutation order = heed_expert_sort(g, in[1], 3);
+    heed_value x = heed_expert_dispatch(g, in[0], &order, c->p[0] ? in[c->p[0]] : HEED_NONE);
+    heed_value y = heed_expert_matmul(g, x, in[2], c->p[1] ? in[c->p[1]] : HEED_NONE, &order);
     return heed_expert_combine(g, y, &order, c->p[2] ? in[c->p[2]] : HEED_NONE);
 }
 
@@ -166,7 +166,7 @@ BUILD(clamped_swiglu) { return heed_clamped_swiglu(g, in[0], in[1], (float)c->f[
 #define SELF I(B_BY(8), 0, 3, 0, 3, 0, 21, 0, 0, 3, 0, 3, 0, 0, 22, 0, 0, 3, 1, 3, 1, 0, 23, 0, 0, 4, 1, 4, 1, 0, 24, 0, 0)
 /* The same queries against 2, 1, 0 and 3 keys: the second sequence has keys only, the third sees none; key row 6 is in none. */
 #define CROSS I(B_BY(8), 0, 3, 0, 2, 0, 21, 0, 0, 3, 0, 2, 1, 0, 22, 0, 0, 3, 1, 3, 0, 0, 23, 0, 0, 4, 1, 3, 3, 0, 24, 0, 0)
-/* Two queries behind four keys that were there before, and one whole sequence of one: S = 7. */
+/* Two queries after four keys that were there before, and one whole sequence of one: S = 7. */
 #define CACHED I(B_BY(8), 0, 2, 0, 6, 4, 21, 0, 0, 2, 1, 6, 1, 0, 22, 0, 0)
 /* Two sequences with 66 and 3 keys in blocks of 64; they share block 2. */
 #define BLOCKS I(B_BY(8), 0, 2, 0, 66, 64, 21, 1, 0, 2, 1, 0, 3, 2, 22, 0, 0)

@@ -105,7 +105,7 @@ static void the_rate_is_kept(void **state)
     heed_graph_free(graph);
 }
 
-/* Attention of two sequences with dropout, in either order and with another neighbour: the same bits for the same samples. */
+/* Attention of two sequences with dropout, in either order and with another neighbor: the same bits for the same samples. */
 static void attention_masks_follow_the_sample(void **state)
 {
     (void)state;
@@ -114,10 +114,10 @@ static void attention_masks_follow_the_sample(void **state)
     heed_shape rows = heed_shape_live(HEED_EXTENT_ROWS, TOTAL, HEADS * WIDTH);
     heed_value q = heed_input(graph, "q", HEED_F32, rows), k = heed_input(graph, "k", HEED_F32, rows),
                v = heed_input(graph, "v", HEED_F32, rows);
-    heed_attention_inputs inputs = {heed_input(graph, "sequences", HEED_I32, heed_shape_live(HEED_EXTENT_SEQUENCES, 2, 8)),
+    heed_attention_inputs inputs = {q, k, v, heed_input(graph, "sequences", HEED_I32, heed_shape_live(HEED_EXTENT_SEQUENCES, 2, 8)),
                                     HEED_NONE, HEED_NONE, HEED_NONE, HEED_NONE, HEED_NONE};
     heed_attention_options options = {.heads = HEADS, .kv_heads = HEADS, .head_width = WIDTH, .scale = 0.5f, .dropout = 0.5f};
-    heed_value y = heed_attention(graph, q, k, v, &inputs, &options, NULL);
+    heed_value y = heed_attention(graph, &inputs, &options, NULL);
     assert_ok(heed_graph_status(graph, &error));
     double found[2][TOTAL * HEADS * WIDTH];
     for (int turned = 0; turned < 2; turned++) {
@@ -148,10 +148,10 @@ static void attention_draws_by_head_query_and_key(void **state)
     heed_graph *graph = heed_graph_new();
     heed_value q = heed_input(graph, "q", HEED_F32, heed_shape_2(KEYS, HEADS * KEYS)),
                v = heed_input(graph, "v", HEED_F32, heed_shape_2(KEYS, HEADS * KEYS));
-    heed_attention_inputs inputs = {heed_input(graph, "sequences", HEED_I32, heed_shape_2(1, 8)), HEED_NONE, HEED_NONE, HEED_NONE, HEED_NONE, HEED_NONE};
+    heed_attention_inputs inputs = {q, q, v, heed_input(graph, "sequences", HEED_I32, heed_shape_2(1, 8)), HEED_NONE, HEED_NONE, HEED_NONE, HEED_NONE, HEED_NONE};
     heed_attention_options options = {.heads = HEADS, .kv_heads = HEADS, .head_width = KEYS, .scale = 0, .dropout = 0.25f};
     heed_graph_stream(graph);
-    heed_value y = heed_attention(graph, q, q, v, &inputs, &options, NULL);
+    heed_value y = heed_attention(graph, &inputs, &options, NULL);
     evaluation e = evaluate_new(graph, true, (heed_runtime){.seed = 6, .step = 3});
     for (int i = 0; i < KEYS * HEADS * KEYS; i++) {
         evaluate_set(&e, q, i, 0);

@@ -30,7 +30,7 @@ typedef struct {
 #define TO(...) &(heed_shape_attributes){.shape = __VA_ARGS__}
 #define REDUCE(...) &(heed_reduce_attributes){__VA_ARGS__}
 #define OPTIONS(...) &(heed_attention_attributes){.heads = 2, .kv_heads = 1, .head_width = 3, .scale = 1, __VA_ARGS__}
-#define FUSED(joined_, ...) &(heed_fused_product_attributes){.joined = joined_, .activation = HEED_UNARY_LINEAR, __VA_ARGS__}
+#define FUSED(joined_, ...) &(heed_fused_matmul_attributes){.joined = joined_, .activation = HEED_UNARY_LINEAR, __VA_ARGS__}
 #define QKV F(N_BY(6)), F(N_BY(3)), F(N_BY(3))
 #define TABLE I(B_BY(8))
 #define NORM(value) &(heed_norm_attributes){.eps = value}
@@ -179,17 +179,17 @@ static const error_case errors[] = {
     {HEED_OP_TOP_K, HEED_E_DTYPE, "i32", TOP_K(1), IN(I(N_BY(3)))},
     {HEED_OP_TOP_K_BACKWARD, HEED_E_SHAPE, "at least as long", TOP_K(1), IN(F(N_BY(2)), I(N_BY(2)))},
     {HEED_OP_TOP_K_BACKWARD, HEED_E_DTYPE, "i32", TOP_K(3), IN(F(N_BY(2)), F(N_BY(2)))},
-    {HEED_OP_EXPERT_ORDER, HEED_E_DTYPE, "i32", EXPERTS(3), IN(F(N_BY(2)))},
-    {HEED_OP_EXPERT_ORDER, HEED_E_SHAPE, "(N,J)", EXPERTS(3), IN(I(N_ROWS))},
-    {HEED_OP_EXPERT_ORDER, HEED_E_SHAPE, "2^31", EXPERTS(3), IN(I(MATRIX(INT32_MAX, 2)))},
-    {HEED_OP_EXPERT_ORDER, HEED_E_ARG, "experts", EXPERTS(0), IN(I(N_BY(2)))},
+    {HEED_OP_EXPERT_PERMUTATION, HEED_E_DTYPE, "i32", EXPERTS(3), IN(F(N_BY(2)))},
+    {HEED_OP_EXPERT_PERMUTATION, HEED_E_SHAPE, "(N,J)", EXPERTS(3), IN(I(N_ROWS))},
+    {HEED_OP_EXPERT_PERMUTATION, HEED_E_SHAPE, "2^31", EXPERTS(3), IN(I(MATRIX(INT32_MAX, 2)))},
+    {HEED_OP_EXPERT_PERMUTATION, HEED_E_ARG, "experts", EXPERTS(0), IN(I(N_BY(2)))},
     {HEED_OP_EXPERT_LOAD, HEED_E_SHAPE, "counted (N,1)", EXPERTS(3), IN(I(N_BY(2)), F(S_BY(1)))},
     {HEED_OP_EXPERT_LOAD, HEED_E_DTYPE, "f32", EXPERTS(3), IN(I(N_BY(2)), I(N_BY(1)))},
     {HEED_OP_EXPERT_LOAD_BACKWARD, HEED_E_SHAPE, "dy (X)", NULL, IN(F(N_ROWS), I(N_BY(2)))},
     {HEED_OP_EXPERT_LOAD_BACKWARD, HEED_E_DTYPE, "f32", NULL, IN(I(VECTOR(3)), I(N_BY(2)))},
-    {HEED_OP_EXPERT_SPREAD, HEED_E_SHAPE, "(N,D)", NULL, IN(F(S_BY(3)), I(N_BY(2)), I(N_BY(2)))},
-    {HEED_OP_EXPERT_SPREAD, HEED_E_SHAPE, "weights (N,J)", NULL, IN(F(N_BY(3)), I(N_BY(2)), I(N_BY(2)), F(N_BY(3)))},
-    {HEED_OP_EXPERT_SPREAD, HEED_E_DTYPE, "i32", NULL, IN(F(N_BY(3)), F(N_BY(2)), I(N_BY(2)))},
+    {HEED_OP_EXPERT_DISPATCH, HEED_E_SHAPE, "(N,D)", NULL, IN(F(S_BY(3)), I(N_BY(2)), I(N_BY(2)))},
+    {HEED_OP_EXPERT_DISPATCH, HEED_E_SHAPE, "weights (N,J)", NULL, IN(F(N_BY(3)), I(N_BY(2)), I(N_BY(2)), F(N_BY(3)))},
+    {HEED_OP_EXPERT_DISPATCH, HEED_E_DTYPE, "i32", NULL, IN(F(N_BY(3)), F(N_BY(2)), I(N_BY(2)))},
     {HEED_OP_EXPERT_COMBINE, HEED_E_SHAPE, "(N,J,D)", NULL, IN(F(N_BY_BY(3, 4)), I(N_BY(2)), I(N_BY(2)))},
     {HEED_OP_EXPERT_COMBINE, HEED_E_SHAPE, "order, place", NULL, IN(F(N_BY_BY(2, 4)), I(N_BY(2)), I(N_BY(3)))},
     {HEED_OP_EXPERT_DOT, HEED_E_SHAPE, "rows (N,D)", NULL, IN(F(N_BY_BY(2, 4)), F(N_BY(3)), I(N_BY(2)))},
@@ -212,23 +212,23 @@ static const error_case errors[] = {
     {HEED_OP_CLAMPED_SWIGLU, HEED_E_SHAPE, "equal", SWIGLU(1, 1), IN(F(N_BY(3)), F(N_BY(4)))},
     {HEED_OP_CLAMPED_SWIGLU, HEED_E_ARG, "limit", SWIGLU(1, 0), IN(F(N_BY(3)), F(N_BY(3)))},
     {HEED_OP_CLAMPED_SWIGLU_BACKWARD, HEED_E_ARG, "alpha", SWIGLU(NAN, 1), IN(F(N_BY(3)), F(N_BY(3)), F(N_BY(3)))},
-    {HEED_OP_FUSED_PRODUCT, HEED_E_ARG, "joined", FUSED(5, .eps = 0), IN(F(N_BY(4)), NONE, NONE, NONE, NONE, NONE, F(MATRIX(4, 3)))},
-    {HEED_OP_FUSED_PRODUCT, HEED_E_ARG, "as many weights", FUSED(2, .eps = 0), IN(F(N_BY(4)), NONE, NONE, NONE, NONE, NONE, F(MATRIX(4, 3)))},
-    {HEED_OP_FUSED_PRODUCT, HEED_E_ARG, "norm", FUSED(1, .norm = 3), IN(F(N_BY(4)), NONE, NONE, NONE, NONE, NONE, F(MATRIX(4, 3)))},
-    {HEED_OP_FUSED_PRODUCT, HEED_E_ARG, "norm", FUSED(1, .norm = 0), IN(F(N_BY(4)), NONE, NONE, NONE, F(VECTOR(4)), NONE, F(MATRIX(4, 3)))},
-    {HEED_OP_FUSED_PRODUCT, HEED_E_ARG, "rows", FUSED(1, .norm = 1, .transpose_a = 1), IN(F(MATRIX(4, 4)), NONE, NONE, NONE, NONE, NONE, F(MATRIX(4, 3)))},
-    {HEED_OP_FUSED_PRODUCT, HEED_E_ARG, "state", FUSED(1, .eps = 0), IN(F(N_BY(4)), F(N_BY(3)), NONE, F(N_BY(3)), NONE, NONE, F(MATRIX(4, 3)))},
-    {HEED_OP_FUSED_PRODUCT, HEED_E_ARG, "two weights", FUSED(1, .gated = 1), IN(F(N_BY(4)), NONE, NONE, NONE, NONE, NONE, F(MATRIX(4, 3)))},
-    {HEED_OP_FUSED_PRODUCT, HEED_E_ARG, "two weights", FUSED(2, .gated = 1),
+    {HEED_OP_FUSED_MATMUL, HEED_E_ARG, "joined", FUSED(5, .eps = 0), IN(F(N_BY(4)), NONE, NONE, NONE, NONE, NONE, F(MATRIX(4, 3)))},
+    {HEED_OP_FUSED_MATMUL, HEED_E_ARG, "as many weights", FUSED(2, .eps = 0), IN(F(N_BY(4)), NONE, NONE, NONE, NONE, NONE, F(MATRIX(4, 3)))},
+    {HEED_OP_FUSED_MATMUL, HEED_E_ARG, "norm", FUSED(1, .norm = 3), IN(F(N_BY(4)), NONE, NONE, NONE, NONE, NONE, F(MATRIX(4, 3)))},
+    {HEED_OP_FUSED_MATMUL, HEED_E_ARG, "norm", FUSED(1, .norm = 0), IN(F(N_BY(4)), NONE, NONE, NONE, F(VECTOR(4)), NONE, F(MATRIX(4, 3)))},
+    {HEED_OP_FUSED_MATMUL, HEED_E_ARG, "rows", FUSED(1, .norm = 1, .transpose_a = 1), IN(F(MATRIX(4, 4)), NONE, NONE, NONE, NONE, NONE, F(MATRIX(4, 3)))},
+    {HEED_OP_FUSED_MATMUL, HEED_E_ARG, "state", FUSED(1, .eps = 0), IN(F(N_BY(4)), F(N_BY(3)), NONE, F(N_BY(3)), NONE, NONE, F(MATRIX(4, 3)))},
+    {HEED_OP_FUSED_MATMUL, HEED_E_ARG, "two weights", FUSED(1, .gated = 1), IN(F(N_BY(4)), NONE, NONE, NONE, NONE, NONE, F(MATRIX(4, 3)))},
+    {HEED_OP_FUSED_MATMUL, HEED_E_ARG, "two weights", FUSED(2, .gated = 1),
      IN(F(N_BY(4)), F(N_BY(3)), NONE, NONE, NONE, NONE, F(MATRIX(4, 3)), F(MATRIX(4, 3)))},
-    {HEED_OP_FUSED_PRODUCT, HEED_E_SHAPE, "one shape", FUSED(2, .gated = 1), IN(F(N_BY(4)), NONE, NONE, NONE, NONE, NONE, F(MATRIX(4, 3)), F(MATRIX(4, 2)))},
-    {HEED_OP_FUSED_PRODUCT, HEED_E_SHAPE, "weights", FUSED(1, .transpose_b = 1), IN(F(N_BY(4)), NONE, NONE, NONE, NONE, NONE, F(MATRIX(4, 3)))},
-    {HEED_OP_FUSED_PRODUCT, HEED_E_SHAPE, "bias", FUSED(1, .eps = 0),
+    {HEED_OP_FUSED_MATMUL, HEED_E_SHAPE, "one shape", FUSED(2, .gated = 1), IN(F(N_BY(4)), NONE, NONE, NONE, NONE, NONE, F(MATRIX(4, 3)), F(MATRIX(4, 2)))},
+    {HEED_OP_FUSED_MATMUL, HEED_E_SHAPE, "weights", FUSED(1, .transpose_b = 1), IN(F(N_BY(4)), NONE, NONE, NONE, NONE, NONE, F(MATRIX(4, 3)))},
+    {HEED_OP_FUSED_MATMUL, HEED_E_SHAPE, "bias", FUSED(1, .eps = 0),
      IN(F(N_BY(4)), NONE, NONE, NONE, NONE, NONE, F(MATRIX(4, 3)), NONE, NONE, NONE, F(VECTOR(4)))},
-    {HEED_OP_FUSED_PRODUCT, HEED_E_SHAPE, "gate", FUSED(1, .eps = 0), IN(F(N_BY(4)), F(N_BY(4)), NONE, NONE, NONE, NONE, F(MATRIX(4, 3)))},
-    {HEED_OP_FUSED_PRODUCT, HEED_E_SHAPE, "gain", FUSED(1, .norm = 2), IN(F(N_BY(4)), NONE, NONE, NONE, F(VECTOR(3)), NONE, F(MATRIX(4, 3)))},
-    {HEED_OP_FUSED_PRODUCT, HEED_E_DTYPE, "f16", FUSED(1, .eps = 0), IN(F(N_BY(4)), NONE, NONE, NONE, NONE, NONE, I(MATRIX(4, 3)))},
-    {HEED_OP_FUSED_PRODUCT, HEED_E_DTYPE, "bf16", FUSED(1, .norm = 1), IN(H(N_BY(4)), NONE, NONE, NONE, NONE, NONE, F(MATRIX(4, 3)))},
+    {HEED_OP_FUSED_MATMUL, HEED_E_SHAPE, "gate", FUSED(1, .eps = 0), IN(F(N_BY(4)), F(N_BY(4)), NONE, NONE, NONE, NONE, F(MATRIX(4, 3)))},
+    {HEED_OP_FUSED_MATMUL, HEED_E_SHAPE, "gain", FUSED(1, .norm = 2), IN(F(N_BY(4)), NONE, NONE, NONE, F(VECTOR(3)), NONE, F(MATRIX(4, 3)))},
+    {HEED_OP_FUSED_MATMUL, HEED_E_DTYPE, "f16", FUSED(1, .eps = 0), IN(F(N_BY(4)), NONE, NONE, NONE, NONE, NONE, I(MATRIX(4, 3)))},
+    {HEED_OP_FUSED_MATMUL, HEED_E_DTYPE, "bf16", FUSED(1, .norm = 1), IN(H(N_BY(4)), NONE, NONE, NONE, NONE, NONE, F(MATRIX(4, 3)))},
 };
 
 static void every_wrong_argument_is_named(void **state)
@@ -271,9 +271,9 @@ static void builders_propagate_the_first_error(void **state)
     for (int i = 0; i < 9; i++) parts[i] = x;
     assert_int_equal(heed_concatenate(graph, parts, 9), HEED_BAD);
     assert_fails(HEED_E_ARG, "concatenate: 9 parts", heed_graph_status(graph, &error));
-    heed_attention_inputs inputs = {x, HEED_NONE, HEED_NONE, HEED_NONE, HEED_NONE, HEED_NONE};
+    heed_attention_inputs inputs = {x, x, x, x, HEED_NONE, HEED_NONE, HEED_NONE, HEED_NONE, HEED_NONE};
     heed_attention_options options = {.heads = 1, .kv_heads = 1, .head_width = 3, .want_weights = true};
-    heed_value bad = heed_attention(graph, x, x, x, &inputs, &options, &weights);
+    heed_value bad = heed_attention(graph, &inputs, &options, &weights);
     assert_int_equal(bad, HEED_BAD);
     assert_int_equal(weights, HEED_BAD);
     assert_int_equal(heed_reduce(graph, HEED_REDUCE_SUM, bad, -1, false), HEED_BAD);
@@ -302,18 +302,19 @@ static void tables_that_lead_outside_touch_nothing(void **state)
         heed_value blocks = heed_input(graph, "blocks", HEED_I32, heed_shape_2(2, 3)), sinks = heed_input(graph, "sinks", HEED_F32, heed_shape_1(2)), dq;
         heed_attention_options options = {.heads = 2, .kv_heads = 1, .head_width = 2, .scale = 1, .causal = trial % 2, .window = trial % 3,
                                           .want_weights = trial % 5 == 0, .max_queries = 2, .max_keys = 2};
-        heed_attention_inputs dense = {sequences, trial % 4 ? index : HEED_NONE, trial % 3 ? keys : HEED_NONE, HEED_NONE, HEED_NONE, trial % 2 ? sinks : HEED_NONE},
-                              paged = {sequences, HEED_NONE, HEED_NONE, blocks, HEED_NONE, HEED_NONE};
-        heed_value loss = heed_attention(graph, q, k, k, &dense, &options, NULL);
+        heed_attention_inputs dense = {q, k, k, sequences, trial % 4 ? index : HEED_NONE, trial % 3 ? keys : HEED_NONE, HEED_NONE, HEED_NONE, trial % 2 ? sinks : HEED_NONE},
+                              paged = {q, HEED_NONE, HEED_NONE, sequences, HEED_NONE, HEED_NONE, blocks, HEED_NONE, HEED_NONE};
+        heed_value loss = heed_attention(graph, &dense, &options, NULL);
         heed_value written = heed_cache_write(graph, cache, k, keys);
-        loss = heed_add(graph, loss, heed_attention(graph, q, written, written, &paged, &options, NULL));
+        paged.k = paged.v = written;
+        loss = heed_add(graph, loss, heed_attention(graph, &paged, &options, NULL));
         loss = heed_add(graph, loss, heed_gather(graph, q, index));
         heed_value choices = heed_input(graph, "choices", HEED_I32, (heed_shape)N_BY(2)), places = heed_input(graph, "places", HEED_I32, (heed_shape)N_BY(2));
-        heed_expert_order sorted = heed_expert_sort(graph, choices, 3), wild = {choices, places, HEED_NONE};
+        heed_expert_permutation sorted = heed_expert_sort(graph, choices, 3), wild = {choices, places, HEED_NONE};
         heed_value experts = heed_constant(graph, "experts", HEED_F32, heed_shape_of(3, (int64_t[]){3, 4, 4}));
-        heed_value slots = heed_expert_product(graph, heed_expert_spread(graph, q, &sorted, HEED_NONE), experts, HEED_NONE, &sorted);
+        heed_value slots = heed_expert_matmul(graph, heed_expert_dispatch(graph, q, &sorted, HEED_NONE), experts, HEED_NONE, &sorted);
         loss = heed_add(graph, loss, heed_expert_combine(graph, slots, &sorted, HEED_NONE));
-        loss = heed_add(graph, loss, heed_expert_combine(graph, heed_expert_spread(graph, q, &wild, HEED_NONE), &wild, HEED_NONE));
+        loss = heed_add(graph, loss, heed_expert_combine(graph, heed_expert_dispatch(graph, q, &wild, HEED_NONE), &wild, HEED_NONE));
         loss = heed_reduce(graph, HEED_REDUCE_SUM, loss, -1, false);
         loss = heed_add(graph, loss, heed_cross_entropy(graph, q, index, 0.1f));
         loss = heed_reduce(graph, HEED_REDUCE_SUM, loss, -1, false);

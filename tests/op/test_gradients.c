@@ -164,9 +164,9 @@ static void rounding_passes_gradients_straight_through(void **state)
     }
 }
 
-/* Products of operands rounded to bf16: so are those of their gradients, dy included, while the rounding itself counts as the identity.
-   One expert, which has all rows, makes an expert product the same thing. */
-static void gradients_of_rounded_products_round_their_operands(void **state)
+/* Matmuls of operands rounded to bf16: so are those of their gradients, dy included, while the rounding itself counts as the identity.
+   One expert, which has all rows, makes an expert matmul the same thing. */
+static void gradients_of_bf16_matmuls_round_their_operands(void **state)
 {
     (void)state;
     enum { M = 3, N = 2, K = 5 };
@@ -180,7 +180,7 @@ static void gradients_of_rounded_products_round_their_operands(void **state)
             heed_value offsets = heed_input(graph, "offsets", HEED_I32, heed_shape_1(2));
             heed_expert_product_attributes attributes = {.transpose_b = 1, .activation = HEED_UNARY_LINEAR};
             heed_value y = expert ? heed_emit(graph, HEED_OP_EXPERT_PRODUCT, (heed_value[]){x, w, offsets}, 3, &attributes, NULL)
-                                  : heed_product(graph, x, w, false, true);
+                                  : heed_matmul(graph, x, w, false, true);
             heed_value loss = heed_multiply(graph, y, dy);
             while (heed_value_shape(graph, loss).rank) loss = heed_reduce(graph, HEED_REDUCE_SUM, loss, -1, false);
             assert_ok(heed_pass_precision(graph, &error));
@@ -240,6 +240,6 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(every_gradient_agrees_with_differences),
                                        cmocka_unit_test(every_op_without_gradient_says_why),
-                                       cmocka_unit_test(rounding_passes_gradients_straight_through), cmocka_unit_test(gradients_of_rounded_products_round_their_operands), cmocka_unit_test(a_frozen_row_gets_no_gradient)};
+                                       cmocka_unit_test(rounding_passes_gradients_straight_through), cmocka_unit_test(gradients_of_bf16_matmuls_round_their_operands), cmocka_unit_test(a_frozen_row_gets_no_gradient)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

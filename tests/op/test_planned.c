@@ -10,7 +10,7 @@ enum { N_CASES = sizeof gradient_cases / sizeof *gradient_cases, MAX_KEPT = MAX_
 
 typedef struct {
     heed_graph *graph;
-    heed_value in[MAX_CASE_INPUTS + 1], kept[MAX_KEPT]; /* in: with the cotangent behind the case's own */
+    heed_value in[MAX_CASE_INPUTS + 1], kept[MAX_KEPT]; /* in: with the cotangent after the case's own */
     int n_in, n_kept;
 } built;
 
@@ -42,7 +42,7 @@ static double value_of(const op_case *c, int input, int64_t at)
     return 0.5 + (double)((37 * at + 11 * input) % 23) / 16 + (double)(at % 7); /* positive, exact in bf16, away from kinks */
 }
 
-/* Fills input `input` of the plan: rows one behind the other. */
+/* Fills input `input` of the plan: rows one after the other. */
 static void fill(const op_case *c, const built *b, const evaluation *e, int input, char *data)
 {
     size_t element = evaluate_element(e, e->operands[b->in[input]].dtype);

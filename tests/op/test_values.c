@@ -20,37 +20,37 @@ typedef struct {
 
 BUILD(quotient) { return heed_divide(g, in[0], heed_scale(g, in[1], 1, 3)); }
 
-/* A fused product whose inputs lie at the given places. */
-static heed_value fused(heed_graph *graph, const heed_fused_product_attributes *attributes, const heed_value *in, int n, const int *places)
+/* A fused matmul whose inputs lie at the given places. */
+static heed_value fused(heed_graph *graph, const heed_fused_matmul_attributes *attributes, const heed_value *in, int n, const int *places)
 {
     heed_value all[HEED_FUSED_INPUTS];
     for (int i = 0; i < HEED_FUSED_INPUTS; i++) all[i] = HEED_NONE;
     for (int i = 0; i < n; i++) all[places[i]] = in[i];
-    return heed_emit(graph, HEED_OP_FUSED_PRODUCT, all, HEED_FUSED_INPUTS, attributes, NULL);
+    return heed_emit(graph, HEED_OP_FUSED_MATMUL, all, HEED_FUSED_INPUTS, attributes, NULL);
 }
 
 BUILD(fused_layer)
 {
-    heed_fused_product_attributes attributes = {.transpose_b = 1, .activation = HEED_UNARY_GELU, .norm = HEED_FUSED_NORM_LAYER, .eps = 1e-3f, .joined = 1};
+    heed_fused_matmul_attributes attributes = {.transpose_b = 1, .activation = HEED_UNARY_GELU, .norm = HEED_FUSED_NORM_LAYER, .eps = 1e-3f, .joined = 1};
     return fused(g, &attributes, in, c->n_in, (int[]){HEED_FUSED_A, HEED_FUSED_B, HEED_FUSED_BIAS, HEED_FUSED_NORM_GAIN, HEED_FUSED_NORM_BIAS,
                                                       HEED_FUSED_GATE, HEED_FUSED_RESIDUAL});
 }
 
 BUILD(fused_joined)
 {
-    heed_fused_product_attributes attributes = {.activation = HEED_UNARY_LINEAR, .norm = HEED_FUSED_NORM_RMS, .eps = 1e-3f, .offset = 1, .joined = 2};
+    heed_fused_matmul_attributes attributes = {.activation = HEED_UNARY_LINEAR, .norm = HEED_FUSED_NORM_RMS, .eps = 1e-3f, .offset = 1, .joined = 2};
     return fused(g, &attributes, in, c->n_in, (int[]){HEED_FUSED_A, HEED_FUSED_B, HEED_FUSED_B + 1, HEED_FUSED_NORM_GAIN, HEED_FUSED_BIAS});
 }
 
 BUILD(fused_gated)
 {
-    heed_fused_product_attributes attributes = {.activation = HEED_UNARY_SILU, .joined = 2, .gated = 1};
+    heed_fused_matmul_attributes attributes = {.activation = HEED_UNARY_SILU, .joined = 2, .gated = 1};
     return fused(g, &attributes, in, c->n_in, (int[]){HEED_FUSED_A, HEED_FUSED_B, HEED_FUSED_B + 1, HEED_FUSED_BIAS, HEED_FUSED_BIAS + 1});
 }
 
 BUILD(fused_state)
 {
-    heed_fused_product_attributes attributes = {.transpose_a = 1, .activation = HEED_UNARY_LINEAR, .joined = 1};
+    heed_fused_matmul_attributes attributes = {.transpose_a = 1, .activation = HEED_UNARY_LINEAR, .joined = 1};
     return fused(g, &attributes, in, c->n_in, (int[]){HEED_FUSED_A, HEED_FUSED_B, HEED_FUSED_STATE});
 }
 
@@ -59,14 +59,14 @@ BUILD(rotary_table) { return heed_rotary_table(g, in[0], in[2], (float)c->f[0]);
 /* p: what is made of slots: 0 their products with rows, 1 outer products, 2 sums by expert. */
 BUILD(expert_pieces)
 {
-    heed_expert_order order = heed_expert_sort(g, in[1], 3);
+    heed_expert_permutation order = heed_expert_sort(g, in[1], 3);
     if (c->p[0] == 0) {
-        heed_value y = heed_expert_product(g, heed_expert_spread(g, in[0], &order, HEED_NONE), in[2], in[3], &order);
-        return heed_emit(g, HEED_OP_EXPERT_DOT, (heed_value[]){y, in[5], order.place}, 3, NULL, NULL);
+        heed_value y = heed_expert_matmul(g, heed_expert_dispatch(g, in[0], &order, HEED_NONE), in[2], in[3], &order);
+        return heed_emit(g, HEED_OP_EXPERT_DOT, (heed_value[]){y, in[5], order.inverse}, 3, NULL, NULL);
     }
-    heed_value x = heed_expert_spread(g, in[0], &order, in[4]);
+    heed_value x = heed_expert_dispatch(g, in[0], &order, in[4]);
     if (c->p[0] == 2) return heed_emit(g, HEED_OP_EXPERT_SUM, (heed_value[]){x, order.offsets}, 2, NULL, NULL);
-    heed_value z = heed_expert_spread(g, in[5], &order, HEED_NONE);
+    heed_value z = heed_expert_dispatch(g, in[5], &order, HEED_NONE);
     return heed_emit(g, HEED_OP_EXPERT_OUTER, (heed_value[]){z, x, order.offsets}, 3, NULL, NULL);
 }
 
@@ -91,20 +91,20 @@ static const value_case cases[] = {
     {{"mean of rows", HEED_OP_REDUCE, reduce, .p = {HEED_REDUCE_MEAN, 0}, ONLY(F(N_BY(3)))}, 0, TORCH(reduce_mean_rows)},
     {{"sum of a middle axis", HEED_OP_REDUCE, reduce, .p = {HEED_REDUCE_SUM, 1}, ONLY(F(N_BY_BY(3, 2)))}, 0, TORCH(reduce_sum_middle)},
     {{"maximum of the last axis", HEED_OP_REDUCE, reduce, .p = {HEED_REDUCE_MAX, -1, 1}, ONLY(F(N_BY(4)))}, 0, TORCH(reduce_max_last)},
-    {{"NN", HEED_OP_PRODUCT, product, .p = {0, 0}, ONLY(F(N_BY(4)), F(MATRIX(4, 3)))}, 0, TORCH(product_nn)},
-    {{"NT", HEED_OP_PRODUCT, product, .p = {0, 1}, ONLY(F(N_BY(4)), F(MATRIX(3, 4)))}, 0, TORCH(product_nt)},
-    {{"TN", HEED_OP_PRODUCT, product, .p = {1, 0}, ONLY(F(N_BY(4)), F(N_BY(3)))}, 0, TORCH(product_tn)},
-    {{"TT", HEED_OP_PRODUCT, product, .p = {1, 1}, ONLY(F(MATRIX(4, 2)), F(MATRIX(3, 4)))}, 0, TORCH(product_tt)},
-    {{"NT in bf16", HEED_OP_PRODUCT, product, .p = {0, 1}, ONLY(F(N_BY(4)), HALF(HEED_BF16, MATRIX(3, 4)))}, 0, TORCH(product_bf16)},
-    {{"NT in f16", HEED_OP_PRODUCT, product, .p = {0, 1}, ONLY(HALF(HEED_F16, N_BY(4)), HALF(HEED_F16, MATRIX(3, 4)))}, 0, TORCH(product_bf16)},
+    {{"NN", HEED_OP_PRODUCT, matmul, .p = {0, 0}, ONLY(F(N_BY(4)), F(MATRIX(4, 3)))}, 0, TORCH(product_nn)},
+    {{"NT", HEED_OP_PRODUCT, matmul, .p = {0, 1}, ONLY(F(N_BY(4)), F(MATRIX(3, 4)))}, 0, TORCH(product_nt)},
+    {{"TN", HEED_OP_PRODUCT, matmul, .p = {1, 0}, ONLY(F(N_BY(4)), F(N_BY(3)))}, 0, TORCH(product_tn)},
+    {{"TT", HEED_OP_PRODUCT, matmul, .p = {1, 1}, ONLY(F(MATRIX(4, 2)), F(MATRIX(3, 4)))}, 0, TORCH(product_tt)},
+    {{"NT in bf16", HEED_OP_PRODUCT, matmul, .p = {0, 1}, ONLY(F(N_BY(4)), HALF(HEED_BF16, MATRIX(3, 4)))}, 0, TORCH(product_bf16)},
+    {{"NT in f16", HEED_OP_PRODUCT, matmul, .p = {0, 1}, ONLY(HALF(HEED_F16, N_BY(4)), HALF(HEED_F16, MATRIX(3, 4)))}, 0, TORCH(product_bf16)},
     {{"linear", HEED_OP_PRODUCT, linear, ONLY(F(N_BY(4)), F(MATRIX(3, 4)), F(VECTOR(3)))}, 0, TORCH(linear)},
-    {{"layer norm, product, bias, gelu, gate, residual", HEED_OP_FUSED_PRODUCT, fused_layer,
+    {{"layer norm, matmul, bias, gelu, gate, residual", HEED_OP_FUSED_MATMUL, fused_layer,
       ONLY(F(N_BY(4)), F(MATRIX(3, 4)), F(VECTOR(3)), F(VECTOR(4)), F(VECTOR(4)), F(N_BY(3)), F(N_BY(3)))}, 0, TORCH(fused_layer)},
-    {{"RMS norm, two products side by side", HEED_OP_FUSED_PRODUCT, fused_joined,
+    {{"RMS norm, two matmuls side by side", HEED_OP_FUSED_MATMUL, fused_joined,
       ONLY(F(N_BY(4)), F(MATRIX(4, 3)), F(MATRIX(4, 2)), F(VECTOR(4)), F(VECTOR(3)))}, 0, TORCH(fused_joined)},
-    {{"one product the gate of another", HEED_OP_FUSED_PRODUCT, fused_gated,
+    {{"one matmul the gate of another", HEED_OP_FUSED_MATMUL, fused_gated,
       ONLY(F(N_BY(4)), F(MATRIX(4, 3)), F(MATRIX(4, 3)), F(VECTOR(3)), F(VECTOR(3)))}, 0, TORCH(fused_gated)},
-    {{"product on top of a state", HEED_OP_FUSED_PRODUCT, fused_state, ONLY(F(N_BY(4)), F(N_BY(3)), F(MATRIX(4, 3)))}, 0, TORCH(fused_state)},
+    {{"product on top of a state", HEED_OP_FUSED_MATMUL, fused_state, ONLY(F(N_BY(4)), F(N_BY(3)), F(MATRIX(4, 3)))}, 0, TORCH(fused_state)},
     {{"layer norm", HEED_OP_LAYER_NORM, layer_norm, .p = {1, 1}, .f = {1e-5}, ONLY(F(N_BY(6)), F(VECTOR(6)), F(VECTOR(6)))}, 0, TORCH(layer_norm)},
     {{"RMS norm", HEED_OP_RMS_NORM, rms_norm, .f = {1e-6, 1}, ONLY(F(N_BY(6)), F(VECTOR(6)))}, 0, TORCH(rms_norm)},
     {{"gather", HEED_OP_GATHER, gather, ONLY(F(MATRIX(4, 3)), I(N_ROWS, 2, 0, 2, -1, 4, 2))}, 0, TORCH(gather)},
@@ -311,7 +311,7 @@ static void shapes_and_repetitions_keep_the_order(void **state)
     }
 }
 
-/* 1 + 2^-8 lies half-way between two bf16 neighbours: even wins. In double a value just above the middle rounds to f32 first. */
+/* 1 + 2^-8 lies half-way between two bf16 neighbors: even wins. In double a value just above the middle rounds to f32 first. */
 static void casts_round_to_nearest_even(void **state)
 {
     (void)state;
@@ -409,7 +409,7 @@ static void top_k_orders_whatever_comes(void **state)
     }
 }
 
-/* Slots stand by expert, those of one expert in the order of their rows; pairs without an expert come last, and their products are 0. */
+/* Slots stand by expert, those of one expert in the order of their rows; pairs without an expert come last, and their matmuls are 0. */
 static void experts_are_sorted_stably(void **state)
 {
     (void)state;
@@ -418,8 +418,8 @@ static void experts_are_sorted_stably(void **state)
         heed_graph *graph = heed_graph_new();
         heed_value index = heed_input(graph, "index", HEED_I32, heed_shape_2(4, 2)), x = heed_input(graph, "x", HEED_F32, heed_shape_2(4, 1));
         heed_value w = heed_input(graph, "w", HEED_F32, heed_shape_of(3, (int64_t[]){3, 1, 1}));
-        heed_expert_order sorted = heed_expert_sort(graph, index, 3);
-        heed_value y = heed_expert_product(graph, heed_expert_spread(graph, x, &sorted, HEED_NONE), w, HEED_NONE, &sorted);
+        heed_expert_permutation sorted = heed_expert_sort(graph, index, 3);
+        heed_value y = heed_expert_matmul(graph, heed_expert_dispatch(graph, x, &sorted, HEED_NONE), w, HEED_NONE, &sorted);
         assert_ok(heed_graph_status(graph, &error));
         evaluation e = evaluate_new(graph, wide, (heed_runtime){0});
         evaluate_fill(&e, index, choices);
@@ -429,11 +429,11 @@ static void experts_are_sorted_stably(void **state)
         evaluate_check_marks(&e);
         const double products[8] = {10, 30, 40, 30, 60, 120, 0, 0};
         for (int i = 0; i < 8; i++) {
-            assert_true(evaluate_get(&e, sorted.order, i) == order[i] && evaluate_get(&e, sorted.place, i) == place[i]);
+            assert_true(evaluate_get(&e, sorted.permutation, i) == order[i] && evaluate_get(&e, sorted.inverse, i) == place[i]);
             assert_true(evaluate_get(&e, y, i) == products[i]);
         }
         for (int i = 0; i < 4; i++) assert_true(evaluate_get(&e, sorted.offsets, i) == offsets[i]);
-        covered[HEED_OP_EXPERT_ORDER] = covered[HEED_OP_EXPERT_SPREAD] = true;
+        covered[HEED_OP_EXPERT_PERMUTATION] = covered[HEED_OP_EXPERT_DISPATCH] = true;
         evaluate_free(&e);
         heed_graph_free(graph);
     }

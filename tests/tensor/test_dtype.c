@@ -22,7 +22,7 @@ static void every_half_survives_a_round_trip(void **state)
 static void halves_round_to_nearest_even(void **state)
 {
     (void)state;
-    for (uint32_t bits = 0; bits < 0x7BFF; bits++) { /* midpoints between neighbours go to the even one */
+    for (uint32_t bits = 0; bits < 0x7BFF; bits++) { /* midpoints between neighbors go to the even one */
         double low = heed_f16_to_f32((uint16_t)bits), high = heed_f16_to_f32((uint16_t)(bits + 1));
         float middle = (float)((low + high) / 2);
         assert_int_equal(heed_f32_to_f16(middle), bits & 1 ? bits + 1 : bits);

@@ -124,7 +124,7 @@ static void prepack_rows(const heed_gemm_cut *c, const heed_gemm *g, int64_t fir
 
 void heed_gemm_prepack(const heed_gemm *gemm, heed_isa isa, int part, int parts)
 {
-    enum { DEPTH = 64, SIDE_BY_SIDE = 8 }; /* of neighbouring tiles and panels, while their lines and pages are at hand */
+    enum { DEPTH = 64, SIDE_BY_SIDE = 8 }; /* of neighboring tiles and panels, while their lines and pages are at hand */
     if (gemm->m <= 0 || gemm->n <= 0) return;
     const heed_gemm_cut c = heed_gemm_lay_out(gemm, isa);
     const bool a = c.prepack_a && gemm->packed_a, b = c.prepack_b && gemm->packed_b;

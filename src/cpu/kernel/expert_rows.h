@@ -75,11 +75,11 @@ static inline void top_k_backward_run(const heed_kernel_args *args, int part, in
 
 static inline void expert_dispatch_run(const heed_kernel_args *args, int part, int parts)
 {
-    const heed_operand *x = &args->in[0], *order = &args->in[1], *weights = heed_optional(args, 3), *y = &args->out[0];
+    const heed_operand *x = &args->in[0], *permutation = &args->in[1], *weights = heed_optional(args, 3), *y = &args->out[0];
     int64_t begin, end, J = y->shape.dim[1], width = y->shape.dim[2];
     rows_of_part(args, part, parts, &begin, &end);
     for (int64_t s = begin * J; s < end * J; s++) {
-        int64_t p = pair_integer(order, s);
+        int64_t p = pair_integer(permutation, s);
         float *to = slot_row(y, s);
         if (p < 0 || !weights) {
             if (p < 0) memset(to, 0, (size_t)width * sizeof *to);
@@ -94,14 +94,14 @@ static inline void expert_dispatch_run(const heed_kernel_args *args, int part, i
 
 static inline void expert_combine_run(const heed_kernel_args *args, int part, int parts)
 {
-    const heed_operand *x = &args->in[0], *place = &args->in[2], *weights = heed_optional(args, 3), *y = &args->out[0];
+    const heed_operand *x = &args->in[0], *inverse = &args->in[2], *weights = heed_optional(args, 3), *y = &args->out[0];
     int64_t begin, end, J = x->shape.dim[1], width = x->shape.dim[2];
     rows_of_part(args, part, parts, &begin, &end);
     for (int64_t i = begin; i < end; i++)
         for (int64_t d = 0; d < width; d += HEED_LANES) {
             heed_v sum = heed_v_zero();
             for (int64_t j = 0; j < J; j++) {
-                int64_t s = pair_integer(place, i * J + j);
+                int64_t s = pair_integer(inverse, i * J + j);
                 heed_v w = heed_v_set(weights ? float_row(weights, i)[j] : 1);
                 if (s >= 0) sum = heed_v_fma(w, load_some(slot_row(x, s) + d, width - d), sum);
             }
@@ -112,11 +112,11 @@ static inline void expert_combine_run(const heed_kernel_args *args, int part, in
 /* Sums in 64 accumulators, as other sums along a row. */
 static inline void expert_dot_run(const heed_kernel_args *args, int part, int parts)
 {
-    const heed_operand *x = &args->in[0], *z = &args->in[1], *place = &args->in[2], *y = &args->out[0];
+    const heed_operand *x = &args->in[0], *z = &args->in[1], *inverse = &args->in[2], *y = &args->out[0];
     int64_t begin, end, J = x->shape.dim[1], width = x->shape.dim[2];
     rows_of_part(args, part, parts, &begin, &end);
     for (int64_t p = begin * J; p < end * J; p++) {
-        int64_t s = pair_integer(place, p);
+        int64_t s = pair_integer(inverse, p);
         const float *a = slot_row(x, s < 0 ? 0 : s), *b = float_row(z, p / J);
         accumulators all = accumulators_of(0);
         for (int64_t d = 0; d < width && s >= 0; d += ACCUMULATORS)
@@ -148,7 +148,7 @@ static inline void expert_sum_run(const heed_kernel_args *args, int part, int pa
 
 HEED_KERNEL(top_k) = {.name = "k_top_k_f32", .op = HEED_OP_TOP_K, .run = top_k_run};
 HEED_KERNEL(top_k_backward) = {.name = "k_top_k_backward_f32", .op = HEED_OP_TOP_K_BACKWARD, .run = top_k_backward_run};
-HEED_KERNEL(expert_dispatch) = {.name = "k_expert_dispatch_f32", .op = HEED_OP_EXPERT_SPREAD, .run = expert_dispatch_run};
+HEED_KERNEL(expert_dispatch) = {.name = "k_expert_dispatch_f32", .op = HEED_OP_EXPERT_DISPATCH, .run = expert_dispatch_run};
 HEED_KERNEL(expert_combine) = {.name = "k_expert_combine_f32", .op = HEED_OP_EXPERT_COMBINE, .run = expert_combine_run};
 HEED_KERNEL(expert_dot) = {.name = "k_expert_dot_f32", .op = HEED_OP_EXPERT_DOT, .run = expert_dot_run};
 HEED_KERNEL(expert_sum) = {.name = "k_expert_sum_f32", .op = HEED_OP_EXPERT_SUM, .run = expert_sum_run};

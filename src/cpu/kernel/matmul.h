@@ -68,7 +68,7 @@ static inline matmuls matmuls_of(const heed_kernel_args *args)
         announce_tiles(args, &all);
         return all;
     }
-    const heed_fused_product_attributes *p = args->attributes;
+    const heed_fused_matmul_attributes *p = args->attributes;
     const heed_product_attributes plain = {p->transpose_a, p->transpose_b, p->rounded};
     const heed_operand *gate = heed_optional(args, HEED_FUSED_GATE), *residual = heed_optional(args, HEED_FUSED_RESIDUAL);
     int64_t column = 0;
@@ -115,7 +115,7 @@ static inline bool qblocks_where_they_are_read(const heed_operand *w)
 static inline bool fits_as_quantized(const heed_kernel_args *args, const heed_operand *w, bool fused)
 {
     const heed_product_attributes *p = args->attributes;
-    const heed_fused_product_attributes *f = args->attributes;
+    const heed_fused_matmul_attributes *f = args->attributes;
     if (!qblocks_where_they_are_read(w)) return false;
     return fused ? f->transpose_b && !f->transpose_a && !heed_optional(args, HEED_FUSED_STATE) : p->transpose_b && !p->transpose_a;
 }
@@ -123,7 +123,7 @@ static inline bool fits_as_quantized(const heed_kernel_args *args, const heed_op
 /* The left operand and all that is added are f32 rows; weights are rows or panels of any floating type, or quantized. */
 static inline bool matmul_fits(const heed_kernel_args *args)
 {
-    bool fused = args->op == heed_ops[HEED_OP_FUSED_PRODUCT];
+    bool fused = args->op == heed_ops[HEED_OP_FUSED_MATMUL];
     for (int i = 0; i < args->n_in; i++) {
         const heed_operand *x = &args->in[i];
         bool weight = fused ? i >= HEED_FUSED_B && i < HEED_FUSED_BIAS : i == 1;
@@ -134,7 +134,7 @@ static inline bool matmul_fits(const heed_kernel_args *args)
 
 static inline heed_fused_norm norm_before(const heed_kernel_args *args)
 {
-    return args->op == heed_ops[HEED_OP_FUSED_PRODUCT] ? (heed_fused_norm)((const heed_fused_product_attributes *)args->attributes)->norm
+    return args->op == heed_ops[HEED_OP_FUSED_MATMUL] ? (heed_fused_norm)((const heed_fused_matmul_attributes *)args->attributes)->norm
                                                        : HEED_FUSED_NORM_NONE;
 }
 
@@ -304,11 +304,11 @@ static inline void prepack_run(const heed_kernel_args *args, int part, int parts
 
 HEED_KERNEL(matmul_prepack) = {.name = "k_matmul_prepack", .op = HEED_OP_PRODUCT, .fits = matmul_fits_prepack, .scratch = matmul_scratch,
     .shared = prepack_shared, .phases = 2, .produces_tiles = matmul_produces_tiles, .parts = prepack_parts, .run = prepack_run};
-HEED_KERNEL(fused_matmul_prepack) = {.name = "k_fused_matmul_prepack", .op = HEED_OP_FUSED_PRODUCT, .fits = matmul_fits_prepack, .scratch = matmul_scratch,
+HEED_KERNEL(fused_matmul_prepack) = {.name = "k_fused_matmul_prepack", .op = HEED_OP_FUSED_MATMUL, .fits = matmul_fits_prepack, .scratch = matmul_scratch,
     .shared = prepack_shared, .phases = 2, .produces_tiles = matmul_produces_tiles, .parts = prepack_parts, .run = prepack_run};
 HEED_KERNEL(matmul) = {.name = "k_matmul", .op = HEED_OP_PRODUCT, .fits = matmul_fits, .scratch = matmul_scratch, .produces_tiles = matmul_produces_tiles,
     .parts = matmul_parts, .run = matmul_run};
-HEED_KERNEL(fused_matmul) = {.name = "k_fused_matmul", .op = HEED_OP_FUSED_PRODUCT, .fits = matmul_fits_plain, .scratch = matmul_scratch,
+HEED_KERNEL(fused_matmul) = {.name = "k_fused_matmul", .op = HEED_OP_FUSED_MATMUL, .fits = matmul_fits_plain, .scratch = matmul_scratch,
     .produces_tiles = matmul_produces_tiles, .parts = matmul_parts, .run = matmul_run};
 
 /* ---- with a norm before ---- */
@@ -316,7 +316,7 @@ HEED_KERNEL(fused_matmul) = {.name = "k_fused_matmul", .op = HEED_OP_FUSED_PRODU
 /* Rows [begin, end) of a, normalized, into out (end - begin,K). */
 static inline void normalize_a(const heed_kernel_args *args, int64_t begin, int64_t end, float *out)
 {
-    const heed_fused_product_attributes *p = args->attributes;
+    const heed_fused_matmul_attributes *p = args->attributes;
     const heed_operand *a = &args->in[HEED_FUSED_A];
     int64_t width = a->shape.dim[1];
     norm how = {.layer = p->norm == HEED_FUSED_NORM_LAYER, .eps = p->eps, .offset = p->offset, .width = width,
@@ -393,9 +393,9 @@ static inline void norm_matmul_run(const heed_kernel_args *args, int part, int p
 
 HEED_KERNEL(matmul_few_rows) = {.name = "k_matmul_few_rows", .op = HEED_OP_PRODUCT, .fits = matmul_fits_few_rows, .scratch = few_rows_scratch,
     .produces_tiles = matmul_produces_tiles, .parts = packed_parts, .run = few_rows_run};
-HEED_KERNEL(fused_matmul_few_rows) = {.name = "k_fused_matmul_few_rows", .op = HEED_OP_FUSED_PRODUCT, .fits = matmul_fits_few_rows,
+HEED_KERNEL(fused_matmul_few_rows) = {.name = "k_fused_matmul_few_rows", .op = HEED_OP_FUSED_MATMUL, .fits = matmul_fits_few_rows,
     .scratch = few_rows_scratch, .produces_tiles = matmul_produces_tiles, .parts = packed_parts, .run = few_rows_run};
-HEED_KERNEL(fused_matmul_norm) = {.name = "k_fused_matmul_norm", .op = HEED_OP_FUSED_PRODUCT, .fits = matmul_fits_norm,
+HEED_KERNEL(fused_matmul_norm) = {.name = "k_fused_matmul_norm", .op = HEED_OP_FUSED_MATMUL, .fits = matmul_fits_norm,
     .scratch = matmul_scratch, .shared = normalized_bytes, .phases = 2, .produces_tiles = matmul_produces_tiles, .parts = norm_matmul_parts, .run = norm_matmul_run};
 
 #endif

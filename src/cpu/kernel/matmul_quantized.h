@@ -87,6 +87,6 @@ static inline void quantized_run(const heed_kernel_args *args, int part, int par
         .scratch = quantized_scratch, .shared = quantized_bytes, .phases = 2, .produces_tiles = matmul_produces_tiles, \
         .parts = norm_matmul_parts, .run = quantized_run}
 QUANTIZED_KERNELS(matmul, HEED_OP_PRODUCT);
-QUANTIZED_KERNELS(fused_matmul, HEED_OP_FUSED_PRODUCT);
+QUANTIZED_KERNELS(fused_matmul, HEED_OP_FUSED_MATMUL);
 
 #endif

@@ -3,9 +3,9 @@
 #include "cpu/peak.h"
 #include "cpu/vector.h"
 
-/* Chains: as many as hide the latency of a multiply-add on two ports, and fit into 16 registers; of byte products only the last step is
-   chained, and takes a cycle. */
-enum { PEAK_CHAINS = 12, PEAK_BYTE_CHAINS = 4, PEAK_STREAMS = 8 };
+/* Accumulators: as many as hide the latency of a multiply-add on two ports, and fit into 16 registers; of byte products only the last step is
+   dependent, and takes a cycle. */
+enum { PEAK_ACCUMULATORS = 12, PEAK_BYTE_ACCUMULATORS = 4, PEAK_STREAMS = 8 };
 
 /* Of each instruction set: peak_dot, sum + products of bytes, four to a lane of 32 bits; and how the loops compute. */
 #if defined(__AVX512BW__)
@@ -45,36 +45,36 @@ HEED_INLINE peak_bytes peak_dot(peak_bytes sum, peak_bytes a, peak_bytes b)
 #define PEAK_OPAQUE(x) __asm__ volatile("" : "+m"(x))
 #endif
 
-/* `rounds` times one multiply-add in each of PEAK_CHAINS independent vectors. The result keeps the loop from being dropped. */
+/* `rounds` times one multiply-add in each of PEAK_ACCUMULATORS independent vectors. The result keeps the loop from being dropped. */
 static float peak_f32(int64_t rounds)
 {
-    heed_v chain[PEAK_CHAINS], factor = heed_v_set(0.999f), term = heed_v_set(0.001f);
-    for (int i = 0; i < PEAK_CHAINS; i++) chain[i] = heed_v_set((float)i);
+    heed_v accumulator[PEAK_ACCUMULATORS], factor = heed_v_set(0.999f), term = heed_v_set(0.001f);
+    for (int i = 0; i < PEAK_ACCUMULATORS; i++) accumulator[i] = heed_v_set((float)i);
     for (int64_t r = 0; r < rounds; r++) {
         HEED_UNROLL
-        for (int i = 0; i < PEAK_CHAINS; i++) chain[i] = heed_v_fma(chain[i], factor, term);
+        for (int i = 0; i < PEAK_ACCUMULATORS; i++) accumulator[i] = heed_v_fma(accumulator[i], factor, term);
     }
-    for (int i = 1; i < PEAK_CHAINS; i++) chain[0] = heed_v_add(chain[0], chain[i]);
-    return heed_v_sum(chain[0]);
+    for (int i = 1; i < PEAK_ACCUMULATORS; i++) accumulator[0] = heed_v_add(accumulator[0], accumulator[i]);
+    return heed_v_sum(accumulator[0]);
 }
 
 static float peak_int8(int64_t rounds)
 {
     const peak_bytes none = {0}, b = none + 5;
-    peak_bytes chain[PEAK_BYTE_CHAINS], a = none + 3;
+    peak_bytes accumulator[PEAK_BYTE_ACCUMULATORS], a = none + 3;
     HEED_UNROLL
-    for (int i = 0; i < PEAK_BYTE_CHAINS; i++) chain[i] = none;
+    for (int i = 0; i < PEAK_BYTE_ACCUMULATORS; i++) accumulator[i] = none;
     for (int64_t r = 0; r < rounds; r++) {
         HEED_UNROLL
-        for (int i = 0; i < PEAK_BYTE_CHAINS; i++) {
-            chain[i] = peak_dot(chain[i], a, b);
+        for (int i = 0; i < PEAK_BYTE_ACCUMULATORS; i++) {
+            accumulator[i] = peak_dot(accumulator[i], a, b);
             PEAK_OPAQUE(a); /* else the product is made once for all */
         }
     }
     HEED_UNROLL
-    for (int i = 1; i < PEAK_BYTE_CHAINS; i++) chain[0] = chain[0] ^ chain[i];
+    for (int i = 1; i < PEAK_BYTE_ACCUMULATORS; i++) accumulator[0] = accumulator[0] ^ accumulator[i];
     int32_t lane;
-    memcpy(&lane, &chain[0], sizeof lane);
+    memcpy(&lane, &accumulator[0], sizeof lane);
     return (float)lane;
 }
 
@@ -98,6 +98,6 @@ static float peak_read(const float *data, int64_t count, int streams)
 #define PEAK_NAME(isa) PEAK_PASTE(isa)
 #define PEAK_PASTE(isa) heed_peak_loops_##isa
 const heed_peak_loops PEAK_NAME(HEED_KERNEL_ISA) = {
-    .f32 = {peak_f32, 2.0 * PEAK_CHAINS * HEED_LANES, PEAK_F32_HOW},
-    .int8 = {peak_int8, 2.0 * PEAK_BYTE_CHAINS * sizeof(peak_bytes), PEAK_INT8_HOW},
+    .f32 = {peak_f32, 2.0 * PEAK_ACCUMULATORS * HEED_LANES, PEAK_F32_HOW},
+    .int8 = {peak_int8, 2.0 * PEAK_BYTE_ACCUMULATORS * sizeof(peak_bytes), PEAK_INT8_HOW},
     .read = peak_read};

@@ -70,7 +70,7 @@ static inline void rotate_halves(const float *x, const float *cosine, const floa
 }
 
 /* Pairs (2i, 2i + 1) of one head. */
-static inline void rotate_neighbours(const float *x, const float *cosine, const float *sine, float sign, int64_t half, float *y)
+static inline void rotate_neighbors(const float *x, const float *cosine, const float *sine, float sign, int64_t half, float *y)
 {
     for (int64_t j = 0; j < half; j++) {
         float a = x[2 * j], b = x[2 * j + 1], s = sign * sine[j];
@@ -98,7 +98,7 @@ static inline void rotary_run(const heed_kernel_args *args, int part, int parts)
         for (int64_t at = first; at < last; at += width) {
             const float *from = float_row(x, i) + at;
             float *to = float_row(y, i) + at;
-            (a->interleaved ? rotate_neighbours : rotate_halves)(from, turn_by, turn_by + half, sign, half, to);
+            (a->interleaved ? rotate_neighbors : rotate_halves)(from, turn_by, turn_by + half, sign, half, to);
             for (int64_t j = 2 * half; j < width; j++) to[j] = from[j];
         }
     }

@@ -41,15 +41,15 @@ static const struct { uint32_t c; const char *upper, *title; } special_case[] = 
     {0xFB05, "ST", "St"}, {0xFB06, "ST", "St"},
 };
 
-/* A capital sigma is written as a final one when a letter stands before it and none behind it. */
-static bool is_final_sigma(const char *text, size_t length, size_t at, size_t behind)
+/* A capital sigma is written as a final one when a letter stands before it and none after it. */
+static bool is_final_sigma(const char *text, size_t length, size_t at, size_t after)
 {
     uint32_t c = 0;
     if (!at) return false;
     jinja_next(text, length, heed_jinja_before(text, at), &c);
     if (!(heed_jinja_class(c) & JINJA_ALPHABETIC)) return false;
-    if (behind >= length) return true;
-    jinja_next(text, length, behind, &c);
+    if (after >= length) return true;
+    jinja_next(text, length, after, &c);
     return !(heed_jinja_class(c) & JINJA_ALPHABETIC);
 }
 

@@ -14,7 +14,7 @@ bool heed_jinja_arguments(jinja_run *run, const jinja_arguments *arguments, jinj
     jinja_value rest = arguments->rest ? heed_jinja_evaluate(run, arguments->rest) : jinja_none();
     const jinja_sequence *more = arguments->rest ? heed_jinja_walk(run, rest) : NULL;
     jinja_value names = arguments->named_rest ? heed_jinja_evaluate(run, arguments->named_rest) : jinja_none();
-    if (arguments->named_rest && names.kind != JINJA_DICT && !heed_jinja_failed(run)) heed_jinja_fail(run, "what stands behind ** must be a dict");
+    if (arguments->named_rest && names.kind != JINJA_DICT && !heed_jinja_failed(run)) heed_jinja_fail(run, "what stands after ** must be a dict");
     if (heed_jinja_failed(run)) return false;
     size_t more_count = more ? more->count : 0;
     size_t more_named = names.kind == JINJA_DICT ? names.dict->count : 0;
@@ -31,7 +31,7 @@ bool heed_jinja_arguments(jinja_run *run, const jinja_arguments *arguments, jinj
     for (size_t i = 0; i < more_named; i++) {
         keys[named + i] = names.dict->keys[i];
         named_values[named + i] = names.dict->values[i];
-        if (keys[named + i].kind != JINJA_STRING) heed_jinja_fail(run, "the names behind ** must be strings");
+        if (keys[named + i].kind != JINJA_STRING) heed_jinja_fail(run, "the names after ** must be strings");
     }
     size_t total = named + more_named;
     if (extra) {

@@ -55,7 +55,7 @@ static void assign_target(jinja_run *run, jinja_scope *scope, const jinja_node *
 
 /* ---- loops ---- */
 
-static jinja_value neighbour(const jinja_loop *loop, bool next)
+static jinja_value neighbor(const jinja_loop *loop, bool next)
 {
     if (next && loop->at + 1 >= loop->items->count) return heed_jinja_undefined("there is no next item");
     if (!next && loop->at == 0) return heed_jinja_undefined("there is no previous item");
@@ -92,7 +92,7 @@ jinja_value heed_jinja_loop_attribute(jinja_run *run, jinja_loop *loop, jinja_va
         if (heed_jinja_is(name, numbers[i].name)) return jinja_integer(numbers[i].value);
     if (heed_jinja_is(name, "first")) return jinja_boolean(at == 0);
     if (heed_jinja_is(name, "last")) return jinja_boolean(at + 1 == count);
-    if (heed_jinja_is(name, "previtem") || heed_jinja_is(name, "nextitem")) return neighbour(loop, heed_jinja_is(name, "nextitem"));
+    if (heed_jinja_is(name, "previtem") || heed_jinja_is(name, "nextitem")) return neighbor(loop, heed_jinja_is(name, "nextitem"));
     for (size_t i = 0; i < 2; i++) {
         jinja_method *method = heed_jinja_is(name, methods[i].name) ? heed_jinja_take(run, 1, sizeof *method) : NULL;
         if (!method) continue;

@@ -142,7 +142,7 @@ static jinja_node *read_dot(jinja_reader *r, jinja_node *value)
 {
     if (r->token.kind == JINJA_TOKEN_INTEGER) return join(r, JINJA_NODE_ITEM, 0, value, read_constant(r, r->token.value));
     if (r->token.kind != JINJA_TOKEN_NAME) {
-        heed_jinja_refuse_token(r, "a name or a number behind \".\"");
+        heed_jinja_refuse_token(r, "a name or a number after \".\"");
         return NULL;
     }
     jinja_node *node = heed_jinja_node(r, JINJA_NODE_ATTRIBUTE, r->token.line);

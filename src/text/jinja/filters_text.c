@@ -65,7 +65,7 @@ static jinja_value replace(jinja_run *run, jinja_value self, const jinja_value *
     return by_method(run, self, "replace", arguments, 3);
 }
 
-/* Words begin behind white space, hyphens and opening brackets. */
+/* Words begin after white space, hyphens and opening brackets. */
 static jinja_value title(jinja_run *run, jinja_value self, const jinja_value *a, const jinja_call *call)
 {
     jinja_value text = heed_jinja_to_string(run, self);
@@ -296,7 +296,7 @@ static jinja_value to_number(jinja_run *run, jinja_value self, const jinja_value
     return a[0].kind == JINJA_MISSING ? jinja_number(0) : a[0];
 }
 
-/* Halves go to the even neighbour, as Python rounds. */
+/* Halves go to the even neighbor, as Python rounds. */
 static jinja_value round_number(jinja_run *run, jinja_value self, const jinja_value *a, const jinja_call *call)
 {
     int64_t precision;

@@ -170,7 +170,7 @@ static size_t read_percent(jinja_run *run, jinja_value format, size_t at, specif
     at = read_width(run, text, format.length, at, &s->width);
     if (at < format.length && text[at] == '.') at = read_width(run, text, format.length, at + 1, &s->precision);
     if (at >= format.length) {
-        heed_jinja_fail(run, "a format ends behind \"%%\"");
+        heed_jinja_fail(run, "a format ends after \"%%\"");
         return at;
     }
     s->kind = text[at];

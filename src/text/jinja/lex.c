@@ -1,5 +1,5 @@
 /* lex.c: a template's text cut into data, tags and the tokens inside tags, with the white space rules of Jinja: trim_blocks drops the
-   line feed behind a block or comment, lstrip_blocks the blanks before one at the beginning of a line, '-' all white space, '+' neither. */
+   line feed after a block or comment, lstrip_blocks the blanks before one at the beginning of a line, '-' all white space, '+' neither. */
 #include "text/jinja/characters.h"
 #include "text/jinja/tree.h"
 #include "text/unicode.h"
@@ -203,7 +203,7 @@ static bool read_code(const char *text, size_t length, size_t *at, int base, int
     return digits >= least;
 }
 
-/* One escape sequence behind a backslash at text[*at]. */
+/* One escape sequence after a backslash at text[*at]. */
 static bool put_escape(heed_buffer *out, const char *text, size_t length, size_t *at)
 {
     static const char letters[] = "abfnrtv\\'\"", meanings[] = "\a\b\f\n\r\t\v\\'\"";

@@ -113,7 +113,7 @@ static jinja_value replace(jinja_run *run, jinja_value self, const jinja_value *
     for (bool first = true; most != 0 && heed_jinja_fits(run, &text) && heed_jinja_spend(run, 1); most--) {
         const char *found = a[0].length ? heed_jinja_search(self.text + at, self.length - at, a[0].text, a[0].length, false) : NULL;
         size_t keep = found ? (size_t)(found - self.text) - at : 0;
-        if (!a[0].length) { /* between all characters, before and behind them */
+        if (!a[0].length) { /* between all characters, before and after them */
             if (!first && at >= self.length) break;
             keep = first ? 0 : jinja_next(self.text, self.length, at, &c);
         } else if (!found) break;

@@ -163,10 +163,10 @@ static jinja_value split_at(jinja_run *run, jinja_value self, const jinja_value 
     while (most-- != 0 && heed_jinja_spend(run, 1)) {
         const char *found = heed_jinja_search(text, length, a[0].text, a[0].length, from_right);
         if (!found) break;
-        const char *behind = found + a[0].length;
+        const char *rest = found + a[0].length;
         size_t before = (size_t)(found - text), after = length - before - a[0].length;
-        append(run, &list, from_right ? jinja_text(behind, after) : jinja_text(text, before));
-        if (!from_right) text = behind;
+        append(run, &list, from_right ? jinja_text(rest, after) : jinja_text(text, before));
+        if (!from_right) text = rest;
         length = from_right ? before : after;
     }
     append(run, &list, jinja_text(text, length));

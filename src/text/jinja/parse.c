@@ -267,7 +267,7 @@ static const jinja_signature *read_signature(jinja_reader *r, jinja_node *node)
         if (r->status != HEED_OK) break;
         parameters[signature->count++] = name;
         if (heed_jinja_skip(r, '=')) heed_jinja_push(r, &defaults, heed_jinja_read_expression(r, true));
-        else if (defaults.count) heed_jinja_refuse(r, HEED_E_FORMAT, node->line, "a parameter without a default stands behind one that has it");
+        else if (defaults.count) heed_jinja_refuse(r, HEED_E_FORMAT, node->line, "a parameter without a default stands after one that has it");
     }
     heed_jinja_expect(r, ')');
     int32_t *kept = signature ? heed_jinja_keep(r, (size_t)signature->count + 1, sizeof *kept) : NULL;

@@ -91,7 +91,7 @@ struct heed_jinja {
 /* Reading; failures are recorded in `error` and are sticky. */
 typedef struct jinja_reader {
     heed_jinja *jinja;
-    const char *text;           /* normalised: line feeds only, valid UTF-8, no final line feed */
+    const char *text;           /* normalized: line feeds only, valid UTF-8, no final line feed */
     size_t length, at;
     uint32_t line;
     bool line_starts;           /* the last tag ended with a line feed */
@@ -105,7 +105,7 @@ typedef struct jinja_reader {
     heed_error *error;
 } jinja_reader;
 
-/* Moves on: token = next, next = the one behind it. */
+/* Moves on: token = next, next = the one after it. */
 void heed_jinja_advance(jinja_reader *reader);
 heed_status heed_jinja_refuse(jinja_reader *reader, heed_status status, uint32_t line, const char *format, ...) HEED_PRINTF(4, 5);
 /* The index of a name; -1 when memory is out. */

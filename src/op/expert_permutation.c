@@ -1,18 +1,21 @@
 /* Integers of routing (words of op/expert.h).
-   expert_order: from the experts that rows chose, index (N,J) i32: order (N,J), the pair of every slot; place (N,J), the slot of every
-   pair; offsets (X+1), the first slot of every expert, and behind the last one. Pairs whose index is no expert come behind all slots of
-   experts. Stable: the same rows in the same order whatever else is in the batch.
-   expert_load: y(x) = sum of counted(i) over the pairs of row i that chose expert x; index (N,J) i32, counted (N,1) f32, y (X) f32: how
-   busy experts are. Gradient: dcounted(i) = sum of dy(x) over the experts x that row i chose; the choice is held fixed. Errors: HEED_E_SHAPE, HEED_E_DTYPE, HEED_E_ARG for less than one expert. */
+   expert_permutation: from the experts that rows chose, index (N,J) i32: permutation (N,J), the pair of every
+     slot; its inverse (N,J), the slot of every pair; offsets (X+1), the first slot of every expert, and after
+     the last one. Pairs whose index is no expert come after all slots of experts. Stable: the same rows in the
+     same order whatever else is in the batch.
+   expert_load: y(x) = sum of counted(i) over the pairs of row i that chose expert x; index (N,J) i32, counted
+     (N,1) f32, y (X) f32: how busy experts are. Gradient: dcounted(i) = sum of dy(x) over the experts x that
+     row i chose; the choice is held fixed.
+   Errors: HEED_E_SHAPE, HEED_E_DTYPE, HEED_E_ARG for less than one expert. */
 #include "op/expert.h"
 
-HEED_REFERENCE(expert_order);
+HEED_REFERENCE(expert_permutation);
 HEED_REFERENCE(expert_load);
 HEED_REFERENCE(expert_load_backward);
 
-void REAL(heed_expert_order_reference)(const heed_kernel_args *args)
+void REAL(heed_expert_permutation_reference)(const heed_kernel_args *args)
 {
-    const heed_operand *index = &args->in[0], *order = &args->out[0], *place = &args->out[1], *offsets = &args->out[2];
+    const heed_operand *index = &args->in[0], *permutation = &args->out[0], *inverse = &args->out[1], *offsets = &args->out[2];
     int64_t experts = offsets->shape.dim[0] - 1, pairs = heed_slot_count(index);
     int32_t *first = offsets->data;
     int64_t stride = offsets->row_stride, outside = 0;
@@ -26,8 +29,8 @@ void REAL(heed_expert_order_reference)(const heed_kernel_args *args)
         int32_t x = *heed_slot_index(index, p);
         bool inside = x >= 0 && x < experts;
         int32_t slot = inside ? first[x * stride]++ : first[experts * stride] + (int32_t)outside++;
-        *heed_slot_index(order, slot) = (int32_t)p;
-        *heed_slot_index(place, p) = slot;
+        *heed_slot_index(permutation, slot) = (int32_t)p;
+        *heed_slot_index(inverse, p) = slot;
     }
     for (int64_t x = experts - 1; x > 0; x--) first[x * stride] = first[(x - 1) * stride];
     first[0] = 0;
@@ -68,7 +71,7 @@ static heed_status check_index(heed_infer *infer, int64_t *experts, heed_error *
     return HEED_OK;
 }
 
-static heed_status infer_order(heed_infer *infer, heed_error *error)
+static heed_status infer_permutation(heed_infer *infer, heed_error *error)
 {
     int64_t experts = 0;
     HEED_TRY(check_index(infer, &experts, error));
@@ -107,12 +110,12 @@ static heed_status gradient_load(heed_graph *graph, const heed_node *node, const
     return HEED_OK;
 }
 
-heed_expert_order heed_expert_sort(heed_graph *graph, heed_value index, int64_t experts)
+heed_expert_permutation heed_expert_sort(heed_graph *graph, heed_value index, int64_t experts)
 {
     heed_expert_count_attributes attributes = {.experts = experts};
     heed_value out[3] = {HEED_BAD, HEED_BAD, HEED_BAD};
-    heed_emit(graph, HEED_OP_EXPERT_ORDER, &index, 1, &attributes, out);
-    return (heed_expert_order){.order = out[0], .place = out[1], .offsets = out[2]};
+    heed_emit(graph, HEED_OP_EXPERT_PERMUTATION, &index, 1, &attributes, out);
+    return (heed_expert_permutation){.permutation = out[0], .inverse = out[1], .offsets = out[2]};
 }
 
 heed_value heed_expert_load(heed_graph *graph, heed_value index, heed_value counted, int64_t experts)
@@ -121,9 +124,9 @@ heed_value heed_expert_load(heed_graph *graph, heed_value index, heed_value coun
     return heed_emit(graph, HEED_OP_EXPERT_LOAD, (heed_value[]){index, counted}, 2, &attributes, NULL);
 }
 
-const heed_op heed_op_expert_order = {.name = "expert_order", .in_min = 1, .in_max = 1, .n_out = 3,
-    .attribute_size = sizeof(heed_expert_count_attributes), .infer = infer_order, .no_gradient = "integers have no gradient",
-    HEED_REFERENCES(expert_order)};
+const heed_op heed_op_expert_permutation = {.name = "expert_permutation", .in_min = 1, .in_max = 1, .n_out = 3,
+    .attribute_size = sizeof(heed_expert_count_attributes), .infer = infer_permutation, .no_gradient = "integers have no gradient",
+    HEED_REFERENCES(expert_permutation)};
 const heed_op heed_op_expert_load = {.name = "expert_load", .in_min = 2, .in_max = 2, .n_out = 1,
     .attribute_size = sizeof(heed_expert_count_attributes), .infer = infer_load, .gradient = gradient_load, HEED_REFERENCES(expert_load)};
 const heed_op heed_op_expert_load_backward = {.name = "expert_load_backward", .in_min = 2, .in_max = 2, .n_out = 1, .infer = infer_load_backward,

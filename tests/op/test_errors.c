@@ -191,7 +191,7 @@ static const error_case errors[] = {
     {HEED_OP_EXPERT_DISPATCH, HEED_E_SHAPE, "weights (N,J)", NULL, IN(F(N_BY(3)), I(N_BY(2)), I(N_BY(2)), F(N_BY(3)))},
     {HEED_OP_EXPERT_DISPATCH, HEED_E_DTYPE, "i32", NULL, IN(F(N_BY(3)), F(N_BY(2)), I(N_BY(2)))},
     {HEED_OP_EXPERT_COMBINE, HEED_E_SHAPE, "(N,J,D)", NULL, IN(F(N_BY_BY(3, 4)), I(N_BY(2)), I(N_BY(2)))},
-    {HEED_OP_EXPERT_COMBINE, HEED_E_SHAPE, "order, place", NULL, IN(F(N_BY_BY(2, 4)), I(N_BY(2)), I(N_BY(3)))},
+    {HEED_OP_EXPERT_COMBINE, HEED_E_SHAPE, "permutation, inverse", NULL, IN(F(N_BY_BY(2, 4)), I(N_BY(2)), I(N_BY(3)))},
     {HEED_OP_EXPERT_DOT, HEED_E_SHAPE, "rows (N,D)", NULL, IN(F(N_BY_BY(2, 4)), F(N_BY(3)), I(N_BY(2)))},
     {HEED_OP_EXPERT_DOT, HEED_E_DTYPE, "i32", NULL, IN(F(N_BY_BY(2, 4)), F(N_BY(4)), F(N_BY(2)))},
     {HEED_OP_EXPERT_PRODUCT, HEED_E_SHAPE, "(X,O,K)", EXPERT(1), IN(F(N_BY_BY(2, 4)), F(CUBE(3, 4, 5)), I(VECTOR(4)))},

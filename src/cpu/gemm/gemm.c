@@ -1,4 +1,4 @@
-#include "cpu/gemm/cut.h"
+#include "cpu/gemm/cut_internal.h"
 #include "cpu/gemm/quantized.h"
 
 #include <string.h>

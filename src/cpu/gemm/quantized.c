@@ -1,6 +1,6 @@
 /* Quantized matmuls: how one is cut, and the walk over tiles. */
 #include "cpu/gemm/quantized.h"
-#include "cpu/gemm/cut.h"
+#include "cpu/gemm/cut_internal.h"
 
 /* A part has one chunk of rows; it is worth while for so many columns at least. If there is one chunk only,
    parts have about ONE_CHUNK_PART_WORK elements of B. */

@@ -1,4 +1,4 @@
-/* cut.h: how a matmul of floats is cut into parts, blocks and tiles (cut.c), and how its operands are
+/* cut_internal.h: how a matmul of floats is cut into parts, blocks and tiles (cut.c), and how its operands are
    packed (pack.c). Internal to src/cpu/gemm.
 
              nc columns of B, kc deep: packed panels of nr columns, k outermost
@@ -15,8 +15,8 @@
 
    Rows of A a multiple of CACHE_WAY bytes apart share the same lines of the first-level cache: tiles
    then have at most CACHE_WAYS rows. */
-#ifndef HEED_CPU_GEMM_CUT_H
-#define HEED_CPU_GEMM_CUT_H
+#ifndef HEED_CPU_GEMM_CUT_INTERNAL_H
+#define HEED_CPU_GEMM_CUT_INTERNAL_H
 
 #include "cpu/gemm/kernels.h"
 

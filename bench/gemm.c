@@ -244,9 +244,12 @@ static const char *const kind_names[] = {"panels", "panels^T", "NT", "NN"};
 
 enum { TRANSPOSED = 1, COLD = 2, ROUNDED = 4 };
 
+typedef struct { int64_t m, n, k; } extents;
+
 /* One line: best and median of many timings. COLD walks through several copies of B so that it comes from memory. */
-static void measure(const laboratory *lab, int64_t m, int64_t n, int64_t k, heed_gemm_b_kind kind, heed_dtype dtype, int how)
+static void measure(const laboratory *lab, extents of, heed_gemm_b_kind kind, heed_dtype dtype, int how)
 {
+    const int64_t m = of.m, n = of.n, k = of.k;
     const bool a_transposed = how & TRANSPOSED, cold = how & COLD;
     heed_gemm gemm = {.m = m, .n = n, .k = k, .a_stride = a_transposed ? m : k, .a_transposed = a_transposed, .b_kind = kind,
                       .b_dtype = dtype, .b_stride = kind == HEED_GEMM_B_NT ? k : n, .c_stride = n, .bf16_operands = how & ROUNDED};
@@ -309,9 +312,9 @@ static void measure(const laboratory *lab, int64_t m, int64_t n, int64_t k, heed
 static void squares(const laboratory *lab, int64_t first, int64_t last, int how)
 {
     for (int64_t size = first; size <= last; size *= 2) {
-        measure(lab, size, size, size, HEED_GEMM_B_NN, HEED_F32, how);
-        measure(lab, size, size, size, HEED_GEMM_B_NT, HEED_F32, how);
-        measure(lab, size, size, size, HEED_GEMM_B_PANELS, HEED_F32, how);
+        measure(lab, (extents){size, size, size}, HEED_GEMM_B_NN, HEED_F32, how);
+        measure(lab, (extents){size, size, size}, HEED_GEMM_B_NT, HEED_F32, how);
+        measure(lab, (extents){size, size, size}, HEED_GEMM_B_PANELS, HEED_F32, how);
     }
 }
 
@@ -322,7 +325,7 @@ static void weights(const laboratory *lab, int how)
                                         {2304, 768, 1024}, {768, 768, 1024},   {3072, 768, 1024}, {768, 3072, 1024},
                                         {50257, 768, 256}, {1024, 1024, 1024}, {4096, 1024, 1024}};
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
-        measure(lab, shapes[i][0], shapes[i][1], shapes[i][2], HEED_GEMM_B_NN, HEED_F32, how | TRANSPOSED);
+        measure(lab, (extents){shapes[i][0], shapes[i][1], shapes[i][2]}, HEED_GEMM_B_NN, HEED_F32, how | TRANSPOSED);
 }
 
 static void section_square(const laboratory *lab) { squares(lab, 512, lab->isa == HEED_ISA_GENERIC ? 512 : 1024, 0); }
@@ -338,9 +341,9 @@ static void training(const laboratory *lab, int how)
                                         {256, 50257, 768}};
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
         const int64_t rows = shapes[i][0], out = shapes[i][1], in = shapes[i][2];
-        measure(lab, rows, out, in, HEED_GEMM_B_NT, HEED_F32, how);
-        measure(lab, rows, in, out, HEED_GEMM_B_NN, HEED_F32, how);
-        measure(lab, out, in, rows, HEED_GEMM_B_NN, HEED_F32, how | TRANSPOSED);
+        measure(lab, (extents){rows, out, in}, HEED_GEMM_B_NT, HEED_F32, how);
+        measure(lab, (extents){rows, in, out}, HEED_GEMM_B_NN, HEED_F32, how);
+        measure(lab, (extents){out, in, rows}, HEED_GEMM_B_NN, HEED_F32, how | TRANSPOSED);
     }
 }
 
@@ -359,7 +362,7 @@ static void section_few(const laboratory *lab)
     static const int64_t rows[] = {2, 3, 4, 6, 8, 12, 13, 16, 24, 32, 64}, sides[] = {768, 2048, 4096};
     for (size_t s = 0; s < 3; s++)
         for (size_t r = 0; r < sizeof rows / sizeof *rows; r++)
-            measure(lab, rows[r], sides[s], sides[s], HEED_GEMM_B_PANELS, HEED_F32, 0);
+            measure(lab, (extents){rows[r], sides[s], sides[s]}, HEED_GEMM_B_PANELS, HEED_F32, 0);
 }
 
 static void section_one(const laboratory *lab)
@@ -367,7 +370,7 @@ static void section_one(const laboratory *lab)
     static const int64_t shapes[][2] = {{768, 768}, {3072, 768}, {768, 3072}, {4096, 4096}, {50257, 768}};
     static const heed_dtype dtypes[] = {HEED_F32, HEED_BF16, HEED_F16};
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
-        for (int d = 0; d < 3; d++) measure(lab, 1, shapes[i][0], shapes[i][1], HEED_GEMM_B_PANELS, dtypes[d], COLD);
+        for (int d = 0; d < 3; d++) measure(lab, (extents){1, shapes[i][0], shapes[i][1]}, HEED_GEMM_B_PANELS, dtypes[d], COLD);
 }
 
 static void section_halves(const laboratory *lab)
@@ -375,9 +378,9 @@ static void section_halves(const laboratory *lab)
     static const heed_dtype dtypes[] = {HEED_F32, HEED_BF16, HEED_F16};
     static const int64_t rows[] = {4, 12, 24, 64, 512};
     for (int d = 0; d < 3; d++)
-        for (int r = 0; r < 5; r++) measure(lab, rows[r], 2048, 2048, HEED_GEMM_B_PANELS, dtypes[d], 0);
-    measure(lab, 512, 2048, 2048, HEED_GEMM_B_PANELS_TRANSPOSED, HEED_F32, 0);
-    measure(lab, 512, 2048, 2048, HEED_GEMM_B_PANELS_TRANSPOSED, HEED_BF16, 0);
+        for (int r = 0; r < 5; r++) measure(lab, (extents){rows[r], 2048, 2048}, HEED_GEMM_B_PANELS, dtypes[d], 0);
+    measure(lab, (extents){512, 2048, 2048}, HEED_GEMM_B_PANELS_TRANSPOSED, HEED_F32, 0);
+    measure(lab, (extents){512, 2048, 2048}, HEED_GEMM_B_PANELS_TRANSPOSED, HEED_BF16, 0);
 }
 
 static const heed_dtype block_dtypes[] = {HEED_Q4_0, HEED_Q4_1, HEED_Q5_0, HEED_Q8_0, HEED_Q4_K, HEED_Q6_K};
@@ -387,7 +390,7 @@ static void section_blocks(const laboratory *lab)
     static const int64_t shapes[][3] = {{512, 2048, 2048}, {64, 2048, 2048}, {8, 2048, 2048}, {2, 2048, 2048}};
     for (size_t d = 0; d < sizeof block_dtypes / sizeof *block_dtypes; d++)
         for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
-            measure(lab, shapes[i][0], shapes[i][1], shapes[i][2], HEED_GEMM_B_PANELS, block_dtypes[d], 0);
+            measure(lab, (extents){shapes[i][0], shapes[i][1], shapes[i][2]}, HEED_GEMM_B_PANELS, block_dtypes[d], 0);
 }
 
 static void section_block_row(const laboratory *lab)
@@ -395,7 +398,7 @@ static void section_block_row(const laboratory *lab)
     static const int64_t shapes[][2] = {{768, 768}, {2048, 2048}, {8192, 2048}, {49152, 768}};
     for (size_t d = 0; d < sizeof block_dtypes / sizeof *block_dtypes; d++)
         for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
-            measure(lab, 1, shapes[i][0], shapes[i][1], HEED_GEMM_B_PANELS, block_dtypes[d], COLD);
+            measure(lab, (extents){1, shapes[i][0], shapes[i][1]}, HEED_GEMM_B_PANELS, block_dtypes[d], COLD);
 }
 
 int main(int argc, char **argv)

@@ -64,8 +64,8 @@ static void threads_do_not_change_bits(void **state)
                 sample_build(&b, &kinds[kind]);
                 heed_plan *pa = plan_new(&a, alone), *pb = plan_new(&b, many);
                 for (int run = 0; run < 2; run++) {
-                    assert_int_equal(sample_run(&a, pa, wa, lengths, COUNT, NULL, &error), HEED_OK);
-                    assert_int_equal(sample_run(&b, pb, wb, lengths, COUNT, NULL, &error), HEED_OK);
+                    assert_int_equal(sample_run(&a, pa, wa, (sample_batch){lengths, COUNT}, NULL, &error), HEED_OK);
+                    assert_int_equal(sample_run(&b, pb, wb, (sample_batch){lengths, COUNT}, NULL, &error), HEED_OK);
                 }
                 assert_same_output("logits", threads[t], pa, wa, pb, wb);
                 assert_same_output("loss", threads[t], pa, wa, pb, wb);
@@ -98,7 +98,7 @@ static void *run_often(void *argument)
     for (int run = 0; run < RUNS; run++) {
         heed_error error = {0};
         size_t count = 0;
-        heed_status status = sample_run(own->s, own->plan, workspace, own->lengths, 2, NULL, &error);
+        heed_status status = sample_run(own->s, own->plan, workspace, (sample_batch){own->lengths, 2}, NULL, &error);
         float *found = output_of(own->plan, workspace, "logits", &count);
         own->wrong += status != HEED_OK || count != own->count || memcmp(found, own->expected, count * sizeof *found) != 0;
         free(found);
@@ -122,7 +122,7 @@ static void sessions_queue_on_one_pool(void **state)
     for (int i = 0; i < SESSIONS; i++) {
         heed_workspace *workspace = heed_workspace_new();
         sessions[i] = (session){.s = &s, .plan = plan, .lengths = {5 + 19 * i, 64 - 7 * i}};
-        assert_int_equal(sample_run(&s, plan, workspace, sessions[i].lengths, 2, NULL, &error), HEED_OK);
+        assert_int_equal(sample_run(&s, plan, workspace, (sample_batch){sessions[i].lengths, 2}, NULL, &error), HEED_OK);
         sessions[i].expected = output_of(plan, workspace, "logits", &sessions[i].count);
         heed_workspace_free(workspace);
     }

@@ -174,9 +174,13 @@ static void softmax_kernels(void **state)
     run_case(c);
 }
 
+typedef struct { int64_t rows, width, vocabulary; bool bias, backward, half; } loss_form;
+
 /* Losses of rows and their gradients to x, weight and bias. */
-static void linear_loss_case(int64_t rows, int64_t width, int64_t vocabulary, bool bias, bool backward, bool half, const row_data *data)
+static void linear_loss_case(loss_form of, const row_data *data)
 {
+    const int64_t rows = of.rows, width = of.width, vocabulary = of.vocabulary;
+    const bool bias = of.bias, backward = of.backward, half = of.half;
     kernel_case c = row_case("losses without logits", backward ? HEED_OP_LINEAR_CROSS_ENTROPY_BACKWARD : HEED_OP_LINEAR_CROSS_ENTROPY, rows, data);
     c.tolerance = 1e-5;
     c.absolute = 1e-6;
@@ -187,7 +191,7 @@ static void linear_loss_case(int64_t rows, int64_t width, int64_t vocabulary, bo
     heed_value labels = integers(&c, "labels", heed_shape_live(HEED_EXTENT_GATHERED, rows + 2, 0));
     heed_value y = heed_linear_cross_entropy(c.graph, x[0], x[1], x[2], labels, bias ? 0.1f : 0);
     if (half) assert_int_equal(heed_pass_precision(c.graph, NULL), HEED_OK);
-    if (half) { /* the last bit of a slope may decide how it is rounded */
+    if (half) { /* the last bit of a gradient may decide how it is rounded */
         c.tolerance = 3e-3;
         c.absolute = 2e-3;
     }
@@ -202,9 +206,9 @@ static void linear_loss_kernels(void **state)
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
         for (int form = 0; form < 8; form++) {
             row_data data = {.limit = sizes[i][2], .scale = 0.5};
-            linear_loss_case(sizes[i][0], sizes[i][1], sizes[i][2], form & 1, form & 2, form & 4, &data);
+            linear_loss_case((loss_form){sizes[i][0], sizes[i][1], sizes[i][2], form & 1, form & 2, form & 4}, &data);
         }
-    linear_loss_case(7, 16, 33, true, true, false, &(row_data){.limit = 33, .special = NAN});
+    linear_loss_case((loss_form){7, 16, 33, true, true, false}, &(row_data){.limit = 33, .special = NAN});
 }
 
 static void reduce_kernels(void **state)

@@ -14,7 +14,7 @@ static run run_with(const sample *s, uint32_t passes, bool keep_all)
     run r = {.workspace = heed_workspace_new()};
     heed_plan_options options = {.passes = passes, .keep_all = keep_all};
     if (heed_plan_new(s->graph, &sample_backend, &options, &r.plan, &error) != HEED_OK) fail_msg("%s", error.message);
-    if (sample_run(s, r.plan, r.workspace, lengths, 4, NULL, &error) != HEED_OK) fail_msg("%s", error.message);
+    if (sample_run(s, r.plan, r.workspace, (sample_batch){lengths, 4}, NULL, &error) != HEED_OK) fail_msg("%s", error.message);
     return r;
 }
 
@@ -141,8 +141,8 @@ static void few_rows_take_the_norm_along(void **state)
     assert_int_equal(count_nodes(plan, HEED_OP_RMS_NORM), 0);
     assert_int_equal(count_nodes(plan, HEED_OP_FUSED_MATMUL), 4 * SAMPLE_LAYERS); /* gate and up are one */
     heed_workspace *a = heed_workspace_new(), *b = heed_workspace_new();
-    assert_int_equal(sample_run(&s, plan, a, one, 1, NULL, &error), HEED_OK);
-    assert_int_equal(sample_run(&s, plain, b, one, 1, NULL, &error), HEED_OK);
+    assert_int_equal(sample_run(&s, plan, a, (sample_batch){one, 1}, NULL, &error), HEED_OK);
+    assert_int_equal(sample_run(&s, plain, b, (sample_batch){one, 1}, NULL, &error), HEED_OK);
     assert_true(sample_difference(plain, b, plan, a, "logits") <= 3e-6);
     heed_workspace_free(a);
     heed_workspace_free(b);
@@ -161,7 +161,7 @@ static void gradients_accumulate_into_states(void **state)
     sample_build(&twice, &options);
     run reference = run_with(&once, HEED_PASS_NONE, false), r = run_with(&twice, HEED_PASS_DEFAULT, false);
     heed_error error = {0};
-    assert_int_equal(sample_run(&twice, r.plan, r.workspace, lengths, 4, NULL, &error), HEED_OK); /* a second micro-batch */
+    assert_int_equal(sample_run(&twice, r.plan, r.workspace, (sample_batch){lengths, 4}, NULL, &error), HEED_OK); /* a second micro-batch */
     for (int i = 0; i < once.n_weights; i++) {
         char name[32];
         snprintf(name, sizeof name, "gradient.%d", i);

@@ -31,7 +31,7 @@ static void bucket_and_batch_do_not_change_bits(void **state)
     sample_build(&a, &(sample_options){.rows = 64, .sequences = 8, .constant = true});
     sample_build(&b, &(sample_options){.rows = 16, .sequences = 1, .constant = true});
     heed_plan *batch = plan_for(&a, NULL), *single = plan_for(&b, NULL);
-    assert_int_equal(sample_run(&a, batch, wide, all, 3, NULL, &error), HEED_OK);
+    assert_int_equal(sample_run(&a, batch, wide, (sample_batch){all, 3}, NULL, &error), HEED_OK);
     heed_operand x, y;
     assert_int_equal(heed_plan_output(batch, wide, "logits", &x, NULL), HEED_OK);
     assert_int_equal(x.shape.dim[0], 10);
@@ -92,7 +92,7 @@ static void zero_rows_run(void **state)
     sample_build(&s, &(sample_options){.rows = 8, .sequences = 2, .gradients = true});
     heed_plan *plan = plan_for(&s, NULL);
     heed_workspace *workspace = heed_workspace_new();
-    assert_int_equal(sample_run(&s, plan, workspace, NULL, 0, NULL, &error), HEED_OK);
+    assert_int_equal(sample_run(&s, plan, workspace, (sample_batch){NULL, 0}, NULL, &error), HEED_OK);
     heed_operand loss;
     assert_int_equal(heed_plan_output(plan, workspace, "loss", &loss, NULL), HEED_OK);
     assert_true(*(float *)loss.data == 0);

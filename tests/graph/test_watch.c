@@ -39,11 +39,11 @@ static void a_run_can_be_observed(void **state)
     seen w = {0};
     heed_profile profile = {0};
     heed_watch watch = {.check_finite = true, .trace = on_step, .argument = &w, .profile = &profile};
-    assert_int_equal(sample_run(&s, plan, workspace, lengths, 1, &watch, &error), HEED_OK);
+    assert_int_equal(sample_run(&s, plan, workspace, (sample_batch){lengths, 1}, &watch, &error), HEED_OK);
     assert_int_equal(w.steps, heed_plan_graph(plan)->n_nodes);
     assert_true(profile.count > 5 && profile.lines[0].runs >= 1 && profile.lines[0].bytes > 0);
     s.data[3][0] = NAN; /* a weight of the first layer */
-    assert_int_equal(sample_run(&s, plan, workspace, lengths, 1, &watch, &error), HEED_E_ARG);
+    assert_int_equal(sample_run(&s, plan, workspace, (sample_batch){lengths, 1}, &watch, &error), HEED_E_ARG);
     assert_non_null(strstr(error.message, "layer.0.attention"));
     assert_non_null(strstr(error.message, "its input ")); /* and whose fault it is */
     free(profile.lines);
@@ -71,9 +71,9 @@ static void a_backend_can_be_observed(void **state)
     assert_int_equal(w.nodes, heed_plan_graph(plain)->n_nodes);
     assert_true(heed_plan_bytes(seen_plan) > heed_plan_bytes(plain));
     heed_workspace *a = heed_workspace_new(), *b = heed_workspace_new();
-    assert_int_equal(sample_run(&s, plain, a, lengths, 1, NULL, &error), HEED_OK);
+    assert_int_equal(sample_run(&s, plain, a, (sample_batch){lengths, 1}, NULL, &error), HEED_OK);
     assert_int_equal(w.steps, 0);
-    assert_int_equal(sample_run(&s, seen_plan, b, lengths, 1, NULL, &error), HEED_OK);
+    assert_int_equal(sample_run(&s, seen_plan, b, (sample_batch){lengths, 1}, NULL, &error), HEED_OK);
     assert_int_equal(w.steps, heed_plan_graph(seen_plan)->n_nodes);
     assert_true(sample_difference(plain, a, seen_plan, b, "logits") == 0);
     static const char *const wanted[] = {"@layer.1.attention", "fused_product (N:4,", "mean ", "largest ", "...]"};
@@ -108,8 +108,8 @@ static void graphs_can_be_run_as_built(void **state)
     heed_workspace *a = heed_workspace_new(), *b = heed_workspace_new();
     assert_int_equal(heed_plan_graph(built)->n_nodes, s.graph->n_nodes);
     assert_true(heed_plan_graph(usual)->n_nodes < s.graph->n_nodes);
-    assert_int_equal(sample_run(&s, usual, a, lengths, 1, NULL, &error), HEED_OK);
-    assert_int_equal(sample_run(&s, built, b, lengths, 1, NULL, &error), HEED_OK);
+    assert_int_equal(sample_run(&s, usual, a, (sample_batch){lengths, 1}, NULL, &error), HEED_OK);
+    assert_int_equal(sample_run(&s, built, b, (sample_batch){lengths, 1}, NULL, &error), HEED_OK);
     assert_true(sample_difference(usual, a, built, b, "logits") <= 3e-6);
     heed_plan_free(usual);
     heed_plan_free(built);
@@ -130,9 +130,9 @@ static void the_guard_finds_overflow(void **state)
     sample_build(&s, &(sample_options){.rows = 8, .sequences = 1});
     heed_plan *plan = plan_for(&s, &watched);
     heed_workspace *workspace = heed_workspace_new();
-    assert_int_equal(sample_run(&s, plan, workspace, lengths, 1, NULL, &error), HEED_OK);
+    assert_int_equal(sample_run(&s, plan, workspace, (sample_batch){lengths, 1}, NULL, &error), HEED_OK);
     for (size_t i = 0; i < s.n_bound; i++) s.data[i][0] = 3e38f;
-    assert_int_equal(sample_run(&s, plan, workspace, lengths, 1, NULL, &error), HEED_E_ARG);
+    assert_int_equal(sample_run(&s, plan, workspace, (sample_batch){lengths, 1}, NULL, &error), HEED_E_ARG);
     assert_non_null(strstr(error.message, "inf"));
     assert_non_null(strstr(error.message, "its inputs are finite"));
     heed_plan_free(plan);

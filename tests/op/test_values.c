@@ -182,9 +182,16 @@ static void values_are_those_of_torch(void **state)
         }
 }
 
+typedef struct { heed_op_id op; const void *attributes; int n; const heed_shape *shapes; const double *const *numbers; } one_node;
+
 /* One node over f32 inputs of fixed shapes, in the given precision; out[0] into `result`. */
-static void run_one(bool wide, heed_op_id op, const void *attributes, int n, const heed_shape *shapes, const double *const *numbers, double *result)
+static void run_one(bool wide, one_node node, double *result)
 {
+    const heed_op_id op = node.op;
+    const void *attributes = node.attributes;
+    const heed_shape *shapes = node.shapes;
+    const double *const *numbers = node.numbers;
+    const int n = node.n;
     heed_graph *graph = heed_graph_new();
     heed_value in[MAX_CASE_INPUTS];
     for (int i = 0; i < n; i++) {
@@ -236,8 +243,8 @@ static void functions_are_those_of_transformers(void **state)
         for (int wide = 0; wide < 2; wide++) {
             double x[N_POINTS], y[N_POINTS];
             for (int i = 0; i < N_POINTS; i++) x[i] = wants_positive(kind) ? fabs(points[i]) + 0.25 : points[i];
-            run_one(wide, HEED_OP_UNARY, &(heed_unary_attributes){kind}, 1, (heed_shape[]){heed_shape_1(N_POINTS)},
-                    (const double *[]){x}, y);
+            run_one(wide, (one_node){HEED_OP_UNARY, &(heed_unary_attributes){kind}, 1, (heed_shape[]){heed_shape_1(N_POINTS)},
+                    (const double *[]){x}}, y);
             for (int i = 0; i < N_POINTS; i++) check(unary_names[kind], wide, i, y[i], torch_unary[kind][i], wide ? 1e-14 : 2e-6);
         }
 }
@@ -252,9 +259,9 @@ static void functions_are_finite_far_out(void **state)
         for (int wide = 0; wide < 2; wide++) {
             double y[8], slope[8], x[8];
             for (int i = 0; i < 8; i++) x[i] = wants_positive(kind) ? fabs(far[i]) : far[i];
-            run_one(wide, HEED_OP_UNARY, &(heed_unary_attributes){kind}, 1, &shape, (const double *[]){x}, y);
-            run_one(wide, HEED_OP_UNARY_BACKWARD, &(heed_unary_attributes){kind}, 2, (heed_shape[]){shape, shape},
-                    (const double *[]){one, x}, slope);
+            run_one(wide, (one_node){HEED_OP_UNARY, &(heed_unary_attributes){kind}, 1, &shape, (const double *[]){x}}, y);
+            run_one(wide, (one_node){HEED_OP_UNARY_BACKWARD, &(heed_unary_attributes){kind}, 2, (heed_shape[]){shape, shape},
+                    (const double *[]){one, x}}, slope);
             for (int i = 0; i < 8; i++) {
                 if (isnan(y[i]) || isnan(slope[i])) fail_msg("%s at %g: value %g, slope %g", unary_names[kind], x[i], y[i], slope[i]);
                 bool gate = kind == HEED_UNARY_GELU || kind == HEED_UNARY_GELU_TANH || kind == HEED_UNARY_GELU_FAST ||
@@ -272,7 +279,7 @@ static void rows_of_minus_infinity_have_no_softmax(void **state)
     (void)state;
     double y[6], x[6] = {-INFINITY, -INFINITY, -INFINITY, 1000, -INFINITY, 1000};
     for (int wide = 0; wide < 2; wide++) {
-        run_one(wide, HEED_OP_SOFTMAX, NULL, 1, (heed_shape[]){heed_shape_2(2, 3)}, (const double *[]){x}, y);
+        run_one(wide, (one_node){HEED_OP_SOFTMAX, NULL, 1, (heed_shape[]){heed_shape_2(2, 3)}, (const double *[]){x}}, y);
         const double expected[6] = {0, 0, 0, 0.5, 0, 0.5};
         for (int i = 0; i < 6; i++) check("softmax", wide, i, y[i], expected[i], 0);
     }
@@ -285,7 +292,7 @@ static void rows_with_nan_are_nan(void **state)
     double y[8], x[8] = {NAN, NAN, -INFINITY, NAN, 3, NAN, 3, 4};
     const heed_shape shape = heed_shape_2(4, 2);
     for (int wide = 0; wide < 2; wide++) {
-        run_one(wide, HEED_OP_SOFTMAX, NULL, 1, &shape, (const double *const[]){x}, y);
+        run_one(wide, (one_node){HEED_OP_SOFTMAX, NULL, 1, &shape, (const double *const[]){x}}, y);
         for (int i = 0; i < 8; i++)
             if ((isnan(y[i]) != 0) != (i < 6)) fail_msg("softmax %s, row %d: %g", wide ? "in double" : "in float", i / 2, y[i]);
     }
@@ -297,16 +304,16 @@ static void shapes_and_repetitions_keep_the_order(void **state)
     double x[6] = {1, 2, 3, 4, 5, 6}, y[12];
     for (int wide = 0; wide < 2; wide++) {
         heed_shape_attributes to = {.shape = heed_shape_of(3, (int64_t[]){1, 3, 2})};
-        run_one(wide, HEED_OP_RESHAPE, &to, 1, (heed_shape[]){heed_shape_2(2, 3)}, (const double *[]){x}, y);
+        run_one(wide, (one_node){HEED_OP_RESHAPE, &to, 1, (heed_shape[]){heed_shape_2(2, 3)}, (const double *[]){x}}, y);
         for (int i = 0; i < 6; i++) check("reshape", wide, i, y[i], i + 1, 0);
         to.shape = heed_shape_2(4, 3);
-        run_one(wide, HEED_OP_BROADCAST, &to, 1, (heed_shape[]){heed_shape_1(3)}, (const double *[]){x}, y);
+        run_one(wide, (one_node){HEED_OP_BROADCAST, &to, 1, (heed_shape[]){heed_shape_1(3)}, (const double *[]){x}}, y);
         for (int i = 0; i < 12; i++) check("broadcast", wide, i, y[i], i % 3 + 1, 0);
         to.shape = heed_shape_2(6, 2);
-        run_one(wide, HEED_OP_BROADCAST, &to, 1, (heed_shape[]){heed_shape_2(6, 1)}, (const double *[]){x}, y);
+        run_one(wide, (one_node){HEED_OP_BROADCAST, &to, 1, (heed_shape[]){heed_shape_2(6, 1)}, (const double *[]){x}}, y);
         for (int i = 0; i < 12; i++) check("broadcast", wide, i, y[i], i / 2 + 1, 0);
         heed_scale_attributes scale = {.factor = 0.5, .offset = -1};
-        run_one(wide, HEED_OP_SCALE, &scale, 1, (heed_shape[]){heed_shape_2(2, 3)}, (const double *[]){x}, y);
+        run_one(wide, (one_node){HEED_OP_SCALE, &scale, 1, (heed_shape[]){heed_shape_2(2, 3)}, (const double *[]){x}}, y);
         for (int i = 0; i < 6; i++) check("scale", wide, i, y[i], x[i] / 2 - 1, 0);
     }
 }

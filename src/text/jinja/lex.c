@@ -188,19 +188,22 @@ static void read_digits(jinja_reader *r, jinja_token *token)
     move_to(r, r->at + length);
 }
 
-/* \x41, \u0041, \U00000041, \101: `most` digits of a base at text[*at]. */
-static bool read_code(const char *text, size_t length, size_t *at, int base, int least, int most, uint32_t *code)
+/* \x41, \u0041, \U00000041, \101: how many digits of which base. */
+typedef struct { int base, least, most; } code_digits;
+
+/* Such a code at text[*at]. */
+static bool read_code(const char *text, size_t length, size_t *at, code_digits form, uint32_t *code)
 {
     int digits = 0;
-    for (*code = 0; digits < most && *at < length; digits++, (*at)++) {
+    for (*code = 0; digits < form.most && *at < length; digits++, (*at)++) {
         const int c = (unsigned char)text[*at];
         int digit = 99;
         if (c >= '0' && c <= '9') digit = c - '0';
         else if ((c | 32) >= 'a' && (c | 32) <= 'f') digit = (c | 32) - 'a' + 10;
-        if (digit >= base) break;
-        *code = *code * (uint32_t)base + (uint32_t)digit;
+        if (digit >= form.base) break;
+        *code = *code * (uint32_t)form.base + (uint32_t)digit;
     }
-    return digits >= least;
+    return digits >= form.least;
 }
 
 /* One escape sequence after a backslash at text[*at]. */
@@ -215,17 +218,17 @@ static bool put_escape(heed_buffer *out, const char *text, size_t length, size_t
         int digits = 8;
         if (c == 'x') digits = 2;
         if (c == 'u') digits = 4;
-        if (!read_code(text, length, at, 16, digits, digits, &code) || code > 0x10FFFF) return false;
+        if (!read_code(text, length, at, (code_digits){16, digits, digits}, &code) || code > 0x10FFFF) return false;
         size_t ahead = *at + 2; /* a pair of surrogates is one character */
         if (code >= 0xD800 && code < 0xDC00 && ahead < length && text[*at] == '\\' && text[*at + 1] == 'u' &&
-            read_code(text, length, &ahead, 16, 4, 4, &low) && low >= 0xDC00 && low < 0xE000) {
+            read_code(text, length, &ahead, (code_digits){16, 4, 4}, &low) && low >= 0xDC00 && low < 0xE000) {
             code = 0x10000 + ((code - 0xD800) << 10) + (low - 0xDC00);
             *at = ahead;
         }
         heed_jinja_put_character(out, code);
     } else if (c >= '0' && c <= '7') {
         (*at)--;
-        read_code(text, length, at, 8, 1, 3, &code);
+        read_code(text, length, at, (code_digits){8, 1, 3}, &code);
         heed_jinja_put_character(out, code);
     } else if (c == 'N') return false;
     else if (c != '\n') {

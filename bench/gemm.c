@@ -5,26 +5,16 @@
 #include "base/memory.h"
 #include "base/pool.h"
 #include "cpu/gemm/quantized.h"
+#include "cpu/peak.h"
 #include "tensor/dtype.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#if defined(__x86_64__)
-#include <immintrin.h>
-#endif
-
-#if defined(__clang__)
-#define UNROLL _Pragma("clang loop unroll(full)")
-#else
-#define UNROLL _Pragma("GCC unroll 16")
-#endif
-
 enum { MAX_ROUNDS = 500 };
 
 typedef struct {
     heed_pool *pool;
     heed_isa isa;
-    bool has_bf16;
     double seconds;                       /* per line */
     double peak, peak_bf16, bandwidth;    /* GFLOP/s of floats, of bf16 pairs (as floats where they are multiplied as such), GB/s */
     double peak_bytes;                    /* of byte products, GOP/s */
@@ -39,164 +29,20 @@ static double seconds_now(const laboratory *lab)
     return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
-/* ---- peaks ---- */
-#if defined(__x86_64__)
-__attribute__((target("avx512f"))) static double multiply_add_avx512(int64_t loops)
-{
-    __m512 sum[12], x = _mm512_set1_ps(0.999f), y = _mm512_set1_ps(0.001f);
-    UNROLL for (int i = 0; i < 12; i++) sum[i] = _mm512_set1_ps((float)i);
-    for (int64_t n = 0; n < loops; n++)
-        UNROLL for (int i = 0; i < 12; i++) {
-            sum[i] = _mm512_fmadd_ps(sum[i], x, y);
-            __asm__ volatile("" : "+v"(sum[i]));
-        }
-    float out[16];
-    UNROLL for (int i = 1; i < 12; i++) sum[0] = _mm512_add_ps(sum[0], sum[i]);
-    _mm512_storeu_ps(out, sum[0]);
-    return out[0] > 1e30f ? 0 : (double)loops * 12 * 32;
-}
-
-__attribute__((target("avx512f,avx512bf16"))) static double multiply_add_bf16(int64_t loops)
-{
-    __m512 sum[12];
-    const __m512i ones = _mm512_set1_epi32(0x3F803F80);
-    UNROLL for (int i = 0; i < 12; i++) sum[i] = _mm512_set1_ps((float)i);
-    for (int64_t n = 0; n < loops; n++)
-        UNROLL for (int i = 0; i < 12; i++) {
-            sum[i] = _mm512_dpbf16_ps(sum[i], (__m512bh)ones, (__m512bh)ones);
-            __asm__ volatile("" : "+v"(sum[i]));
-        }
-    float out[16];
-    UNROLL for (int i = 1; i < 12; i++) sum[0] = _mm512_add_ps(sum[0], sum[i]);
-    _mm512_storeu_ps(out, sum[0]);
-    return out[0] > 1e30f ? 0 : (double)loops * 12 * 64;
-}
-
-__attribute__((target("avx2,fma"))) static double multiply_add_avx2(int64_t loops)
-{
-    __m256 sum[12], x = _mm256_set1_ps(0.999f), y = _mm256_set1_ps(0.001f);
-    UNROLL for (int i = 0; i < 12; i++) sum[i] = _mm256_set1_ps((float)i);
-    for (int64_t n = 0; n < loops; n++)
-        UNROLL for (int i = 0; i < 12; i++) {
-            sum[i] = _mm256_fmadd_ps(sum[i], x, y);
-            __asm__ volatile("" : "+x"(sum[i]));
-        }
-    float out[8];
-    UNROLL for (int i = 1; i < 12; i++) sum[0] = _mm256_add_ps(sum[0], sum[i]);
-    _mm256_storeu_ps(out, sum[0]);
-    return out[0] > 1e30f ? 0 : (double)loops * 12 * 16;
-}
-#endif
-
-#if defined(__x86_64__)
-__attribute__((target("avx512f,avx512vnni"))) static double byte_products_vnni(int64_t loops)
-{
-    __m512i sum[12], x = _mm512_set1_epi8(3), y = _mm512_set1_epi8(1);
-    UNROLL for (int i = 0; i < 12; i++) sum[i] = _mm512_set1_epi32(i);
-    for (int64_t n = 0; n < loops; n++)
-        UNROLL for (int i = 0; i < 12; i++) {
-            sum[i] = _mm512_dpbusd_epi32(sum[i], x, y);
-            __asm__ volatile("" : "+v"(sum[i]));
-        }
-    UNROLL for (int i = 1; i < 12; i++) sum[0] = _mm512_add_epi32(sum[0], sum[i]);
-    return _mm512_reduce_add_epi32(sum[0]) == 1 ? 0 : (double)loops * 12 * 128;
-}
-
-/* A multiplication, an addition of pairs and one of sums. */
-__attribute__((target("avx2"))) static double byte_products_avx2(int64_t loops)
-{
-    __m256i sum[8], x[8], y = _mm256_set1_epi8(1), ones = _mm256_set1_epi16(1);
-    int32_t out[8];
-    UNROLL for (int i = 0; i < 8; i++) sum[i] = x[i] = _mm256_set1_epi32(i);
-    for (int64_t n = 0; n < loops; n++)
-        UNROLL for (int i = 0; i < 8; i++) {
-            __asm__ volatile("" : "+x"(x[i]));
-            sum[i] = _mm256_add_epi32(sum[i], _mm256_madd_epi16(_mm256_maddubs_epi16(x[i], y), ones));
-        }
-    UNROLL for (int i = 1; i < 8; i++) sum[0] = _mm256_add_epi32(sum[0], sum[i]);
-    _mm256_storeu_si256((__m256i *)out, sum[0]);
-    return out[0] == 1 ? 0 : (double)loops * 8 * 64;
-}
-#endif
-
-static double multiply_add_generic(int64_t loops)
-{
-    float sum[16] = {0};
-    for (int64_t n = 0; n < loops; n++)
-        for (int i = 0; i < 16; i++) {
-            sum[i] = sum[i] * 0.999f + 0.001f;
-            __asm__ volatile("" : "+m"(sum[i]));
-        }
-    return sum[3] > 1e30f ? 0 : (double)loops * 32;
-}
-
-typedef enum { OF_FLOATS, OF_BF16, OF_BYTES } peak_kind;
-typedef struct { const laboratory *lab; const float *data; size_t count; peak_kind kind; double flops[256]; float sink[256]; } peak_job;
-
-static void run_peak(void *argument, int thread, int threads)
-{
-    (void)threads;
-    peak_job *job = argument;
-#if defined(__x86_64__)
-    if (job->kind == OF_BF16) job->flops[thread] = multiply_add_bf16(1000000);
-    else if (job->kind == OF_BYTES) job->flops[thread] = job->lab->isa == HEED_ISA_AVX512 && heed_isa_has_vnni() ? byte_products_vnni(1000000) : byte_products_avx2(1000000);
-    else if (job->lab->isa == HEED_ISA_AVX512) job->flops[thread] = multiply_add_avx512(1000000);
-    else if (job->lab->isa == HEED_ISA_AVX2) job->flops[thread] = multiply_add_avx2(1000000);
-    else
-#endif
-        job->flops[thread] = multiply_add_generic(300000);
-}
-
-/* Eight streams a thread, as matmuls read: one stream alone is limited by the prefetcher. */
-static void run_read(void *argument, int thread, int threads)
-{
-    peak_job *job = argument;
-    typedef float lanes __attribute__((vector_size(16)));
-    const size_t share = job->count / (size_t)threads / 8 / 16 * 16;
-    const float *data = job->data + share * 8 * (size_t)thread;
-    lanes sum[8] = {{0}};
-    for (size_t i = 0; i < share; i += 16)
-        UNROLL for (size_t stream = 0; stream < 8; stream++) {
-            const lanes *p = (const lanes *)(data + stream * share + i);
-            __builtin_prefetch((const char *)p + 2048);
-            sum[stream] += p[0];
-        }
-    for (int i = 1; i < 8; i++) sum[0] += sum[i];
-    job->sink[thread] = sum[0][0];
-}
-
-static double flops_per_second(const laboratory *lab, peak_job *job, peak_kind kind)
-{
-    double start = seconds_now(lab), flops = 0;
-    job->kind = kind;
-    heed_pool_run(lab->pool, run_peak, job);
-    double seconds = seconds_now(lab) - start;
-    for (int t = 0; t < heed_pool_threads(lab->pool); t++) flops += job->flops[t];
-    return flops / seconds / 1e9;
-}
-
-static double larger(double a, double b) { return a > b ? a : b; }
-
+/* The peaks of this machine (cpu/peak.h), in GFLOP/s, GOP/s and GB/s. */
 static void measure_peaks(laboratory *lab)
 {
-    const size_t count = (size_t)64 << 20;
-    peak_job *job = calloc(1, sizeof *job);
-    float *data = heed_allocate_aligned(count * 4);
-    if (!job || !data) exit(1);
-    memset(data, 1, count * 4);
-    job->lab = lab;
-    job->data = data;
-    job->count = count;
-    for (int round = 0; round < 7; round++) {
-        lab->peak = larger(lab->peak, flops_per_second(lab, job, OF_FLOATS));
-        lab->peak_bf16 = lab->has_bf16 ? larger(lab->peak_bf16, flops_per_second(lab, job, OF_BF16)) : lab->peak;
-        lab->peak_bytes = lab->isa != HEED_ISA_GENERIC ? larger(lab->peak_bytes, flops_per_second(lab, job, OF_BYTES)) : lab->peak;
-        double start = seconds_now(lab);
-        heed_pool_run(lab->pool, run_read, job);
-        lab->bandwidth = larger(lab->bandwidth, (double)count * 4 / (seconds_now(lab) - start) / 1e9);
+    const heed_backend backend = {.name = "cpu", .isa = lab->isa, .pool = lab->pool};
+    heed_peak peak;
+    heed_error error = {0};
+    if (heed_cpu_peak(&backend, &peak, &error)) {
+        fprintf(stderr, "%s\n", error.message);
+        exit(1);
     }
-    heed_free_aligned(data);
-    free(job);
+    lab->peak = peak.f32.all / 1e9;
+    lab->peak_bf16 = peak.bf16.all / 1e9;
+    lab->peak_bytes = peak.int8.all / 1e9;
+    lab->bandwidth = peak.memory.all / 1e9;
 }
 
 /* ---- matmuls ---- */
@@ -418,7 +264,6 @@ int main(int argc, char **argv)
         fprintf(stderr, "%s\n", error.message);
         return 1;
     }
-    lab.has_bf16 = lab.isa == HEED_ISA_AVX512 && heed_isa_has_bf16();
     measure_peaks(&lab);
     printf("%s, %d threads: multiply-add peak %.1f GFLOP/s, of bf16 %.1f, of bytes %.1f, read bandwidth %.1f GB/s\n   m      n     k\n", heed_isa_name(lab.isa),
            heed_pool_threads(lab.pool), lab.peak, lab.peak_bf16, lab.peak_bytes, lab.bandwidth);

@@ -9,6 +9,7 @@
 #include "base/memory.h"
 #include "base/pool.h"
 #include "cpu/gemm/gemm.h"
+#include "tensor/alignment.h"
 #include "tensor/dtype.h"
 #include <jansson.h>
 #include <stdio.h>
@@ -97,7 +98,7 @@ static void lay_out(product *p, float *w, int64_t rows, int64_t columns, bool pa
     const heed_dtype dtype = p->gemm.b_dtype;
     p->b_bytes = (size_t)(rows * columns) * heed_dtypes[dtype].bytes;
     if (panels && !heed_gemm_panel_bytes(p->isa, dtype, rows, columns, &p->b_bytes)) fail("too large");
-    p->b_bytes = (p->b_bytes + 63) & ~(size_t)63;
+    p->b_bytes = heed_align(p->b_bytes);
     p->b = must(heed_allocate_aligned(p->b_bytes * p->copies + 64));
     for (size_t copy = 0; copy < p->copies; copy++) {
         void *to = p->b + copy * p->b_bytes;

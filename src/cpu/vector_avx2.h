@@ -26,7 +26,7 @@ static inline __m256i heed_v_first(int64_t count)
 static inline heed_v heed_v_load_part(const float *p, int64_t count) { return _mm256_maskload_ps(p, heed_v_first(count)); }
 static inline void heed_v_store_part(float *p, heed_v x, int64_t count) { _mm256_maskstore_ps(p, heed_v_first(count), x); }
 
-/* The first `count` of 8 halves, zeros behind them. */
+/* The first `count` of 8 halves, zeros after them. */
 static inline __m128i heed_v_halves(const uint16_t *p, int64_t count)
 {
     uint16_t part[8] = {0};

@@ -259,37 +259,37 @@ heed_graph *heed_graph_copy(const heed_graph *source)
     copy->output_names = NULL;
     copy->values_capacity = copy->nodes_capacity = copy->externals_capacity = 0;
     copy->outputs_capacity = copy->output_names_capacity = 0;
-    bool whole = heed_grow(&copy->values, &copy->values_capacity, source->n_values, sizeof *copy->values) &&
+    bool ok = heed_grow(&copy->values, &copy->values_capacity, source->n_values, sizeof *copy->values) &&
                  heed_grow(&copy->nodes, &copy->nodes_capacity, source->n_nodes, sizeof *copy->nodes) &&
                  heed_grow(&copy->externals, &copy->externals_capacity, source->n_externals, sizeof *copy->externals) &&
                  heed_grow(&copy->outputs, &copy->outputs_capacity, source->n_outputs, sizeof *copy->outputs) &&
                  heed_grow(&copy->output_names, &copy->output_names_capacity, source->n_outputs, sizeof *copy->output_names);
-    for (size_t i = 0; whole && i < source->n_values; i++) {
+    for (size_t i = 0; ok && i < source->n_values; i++) {
         copy->values[i] = source->values[i];
-        if (source->values[i].name) whole = (copy->values[i].name = heed_arena_string(arena, source->values[i].name)) != NULL;
+        if (source->values[i].name) ok = (copy->values[i].name = heed_arena_string(arena, source->values[i].name)) != NULL;
     }
     const char *last_scope = NULL, *last_copy = "";
-    for (size_t i = 0; whole && i < source->n_nodes; i++) {
+    for (size_t i = 0; ok && i < source->n_nodes; i++) {
         heed_node *node = &copy->nodes[i];
         *node = source->nodes[i];
         if (node->scope != last_scope) { /* runs of nodes share one scope string */
             last_scope = node->scope;
-            whole = (last_copy = heed_arena_string(arena, node->scope)) != NULL;
+            ok = (last_copy = heed_arena_string(arena, node->scope)) != NULL;
         }
         node->scope = last_copy;
-        if (whole && node->attributes) {
+        if (ok && node->attributes) {
             void *attributes = heed_arena_take(arena, 1, node->op->attribute_size);
-            whole = attributes != NULL;
-            if (whole) memcpy(attributes, node->attributes, node->op->attribute_size);
+            ok = attributes != NULL;
+            if (ok) memcpy(attributes, node->attributes, node->op->attribute_size);
             node->attributes = attributes;
         }
     }
-    if (whole && source->n_externals) memcpy(copy->externals, source->externals, source->n_externals * sizeof *source->externals);
-    if (whole && source->n_outputs) memcpy(copy->outputs, source->outputs, source->n_outputs * sizeof *source->outputs);
-    for (size_t i = 0; whole && i < source->n_outputs; i++)
-        whole = (copy->output_names[i] = heed_arena_string(arena, source->output_names[i])) != NULL;
+    if (ok && source->n_externals) memcpy(copy->externals, source->externals, source->n_externals * sizeof *source->externals);
+    if (ok && source->n_outputs) memcpy(copy->outputs, source->outputs, source->n_outputs * sizeof *source->outputs);
+    for (size_t i = 0; ok && i < source->n_outputs; i++)
+        ok = (copy->output_names[i] = heed_arena_string(arena, source->output_names[i])) != NULL;
     copy->scope = "";
-    if (whole) return copy;
+    if (ok) return copy;
     heed_graph_free(copy);
     return NULL;
 }

@@ -1,6 +1,7 @@
 /* Compiling: passes, then one step per node, steps into regions (regions.c), memory placed (liveness.c), the workspace laid out. */
 #include "graph/plan_internal.h"
 #include "graph/rewrite.h"
+#include "tensor/alignment.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -19,7 +20,7 @@ static heed_status run_passes(heed_graph *graph, uint32_t passes, heed_error *er
 
 static bool append(size_t *end, size_t bytes, size_t *offset)
 {
-    *offset = (*end + 63) & ~(size_t)63;
+    *offset = heed_align(*end);
     return heed_add_size(*offset, bytes, end);
 }
 
@@ -36,7 +37,7 @@ static heed_status lay_out_workspace(heed_plan *plan, heed_error *error)
         if (own > scratch) scratch = own;
         if (common > shared) shared = common;
     }
-    plan->scratch_bytes = (scratch + 63) & ~(size_t)63;
+    plan->scratch_bytes = heed_align(scratch);
     size_t end = plan->values_bytes, all_scratch;
     if (!heed_multiply_size(plan->scratch_bytes, (size_t)plan->threads, &all_scratch) ||
         !append(&end, plan->n_operands * sizeof(heed_operand), &plan->operands_offset) ||

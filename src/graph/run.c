@@ -66,11 +66,11 @@ struct heed_tile_consumers { const run_state *state; const heed_region *region; 
 void heed_tile_done(const struct heed_tile_consumers *consumers, heed_tile tile)
 {
     const heed_region *region = consumers->region;
-    const bool whole = region->tile_columns % heed_shape_columns(consumers->state->args[region->first].out[0].shape) == 0;
+    const bool whole_rows = region->tile_columns % heed_shape_columns(consumers->state->args[region->first].out[0].shape) == 0;
     for (int32_t s = region->first + 1; s < region->first + region->count; s++) {
         const heed_step *step = &consumers->state->plan->steps[s];
-        const int64_t from = whole ? 0 : tile.column - step->shift;
-        const int64_t to = whole ? step->columns : from + tile.columns;
+        const int64_t from = whole_rows ? 0 : tile.column - step->shift;
+        const int64_t to = whole_rows ? step->columns : from + tile.columns;
         heed_tile own = {.row = tile.row, .rows = tile.rows, .column = from < 0 ? 0 : from};
         own.columns = (to < step->columns ? to : step->columns) - own.column;
         if (step->view || own.columns <= 0) continue;

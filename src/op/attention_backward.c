@@ -32,15 +32,15 @@ static inline void REAL(attend_backward)(const heed_kernel_args *args, const hee
     real lse = REAL(row)(&args->in[HEED_ATTENTION_LSE], row)[head];
     real delta = REAL(dot)(attributes, dy, REAL(row)(&args->in[HEED_ATTENTION_Y], row) + from, false);
     REAL(heed_attention_dropout) dropout = REAL(heed_attention_dropout_of)(args, span, head, i);
-    bool blind = heed_attention_is_fully_masked(span, i);
+    bool fully_masked = heed_attention_is_fully_masked(span, i);
     for (int64_t j = 0; j < span->sequence.keys; j++) {
-        int64_t at = blind ? heed_attention_key_row(span, j) : heed_attention_visible_row(span, i, j);
+        int64_t at = fully_masked ? heed_attention_key_row(span, j) : heed_attention_visible_row(span, i, j);
         real kept = REAL(heed_attention_dropout_at)(&dropout, j);
         if (at < 0) continue;
         const real *k = REAL(row)(&args->in[HEED_ATTENTION_K], at) + group * width, *v = REAL(row)(&args->in[HEED_ATTENTION_V], at) + group * width;
         real *dk = REAL(row)(&args->out[1], at) + group * width, *dv = REAL(row)(&args->out[2], at) + group * width;
         real score = REAL(heed_attention_score)(attributes, q, &args->in[HEED_ATTENTION_K], at, group), bias = REAL(heed_attention_bias)(span, head, i, j, at);
-        real weight = R(exp)((blind ? 0 : score + bias) - lse);
+        real weight = R(exp)((fully_masked ? 0 : score + bias) - lse);
         real ds = weight * (kept * REAL(dot)(attributes, dy, v, true) - delta) * scale;
         if (cap > 0) ds *= 1 - score / cap * (score / cap);
         for (int64_t e = 0; e < width; e++) {

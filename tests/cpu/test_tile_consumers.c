@@ -18,15 +18,15 @@ typedef struct layer {
 enum { MOST_BOUND = 20, CACHE_ROWS = 300 };
 
 /* A graph and what it is bound to. */
-typedef struct followed {
+typedef struct bound_memory {
     heed_graph *graph;
     void *data[MOST_BOUND];
     size_t bytes[MOST_BOUND], count;
     size_t caches[2];        /* which of them */
     const heed_backend *backend; /* for the layout of weights */
-} followed;
+} bound_memory;
 
-static void *bind(followed *b, size_t bytes)
+static void *bind(bound_memory *b, size_t bytes)
 {
     assert_true(b->count < MOST_BOUND);
     void *memory = heed_allocate_aligned(bytes + 64);
@@ -48,7 +48,7 @@ static float *random_floats(size_t count, uint64_t stream)
 }
 
 /* A weight (rows, columns) in panels of its type. */
-static heed_value weight(followed *b, const char *name, heed_dtype dtype, int64_t rows, int64_t columns)
+static heed_value weight(bound_memory *b, const char *name, heed_dtype dtype, int64_t rows, int64_t columns)
 {
     size_t bytes;
     float *x = random_floats((size_t)(rows * columns), b->count);
@@ -65,7 +65,7 @@ static heed_value weight(followed *b, const char *name, heed_dtype dtype, int64_
     return w;
 }
 
-static heed_value vector(followed *b, const char *name, int64_t columns)
+static heed_value vector(bound_memory *b, const char *name, int64_t columns)
 {
     float *x = random_floats((size_t)columns, b->count);
     memcpy(bind(b, (size_t)columns * sizeof *x), x, (size_t)columns * sizeof *x);
@@ -74,7 +74,7 @@ static heed_value vector(followed *b, const char *name, int64_t columns)
 }
 
 /* A matmul that is read twice, by a sum with what it reads itself, which nothing may overwrite meanwhile; a gated matmul, scaled. */
-static void build_more(followed *b, const layer *l, heed_value x, heed_value u)
+static void build_more(bound_memory *b, const layer *l, heed_value x, heed_value u)
 {
     heed_graph *graph = b->graph;
     heed_value t = heed_unary(graph, HEED_UNARY_TANH, x), samples = heed_input(graph, "samples", HEED_I32, heed_shape_live(HEED_EXTENT_ROWS, l->rows, 2));
@@ -87,7 +87,7 @@ static void build_more(followed *b, const layer *l, heed_value x, heed_value u)
 }
 
 /* q, k and v of one layer, turned, k and v written into caches; the choice of experts; a feed-forward whose first half is read twice. */
-static void build(followed *b, const layer *l)
+static void build(bound_memory *b, const layer *l)
 {
     static const char *const names[] = {"q", "k", "v"}, *const biases[] = {"q.bias", "k.bias", "v.bias"}, *const gains[] = {"q.gain", "k.gain"};
     heed_graph *graph = b->graph;
@@ -140,7 +140,7 @@ static void fill(const heed_plan *plan, heed_workspace *workspace, const layer *
 }
 
 /* Outputs and caches of a run, one after the other. */
-static void run(followed *b, const layer *l, const heed_backend *backend, bool alone, heed_buffer *result, int *followers)
+static void run(bound_memory *b, const layer *l, const heed_backend *backend, bool alone, heed_buffer *result, int *consumers)
 {
     static const char *const outputs[] = {"queries", "chosen", "index", "half", "dropped", "sum", "gated"};
     heed_plan *plan = NULL;
@@ -158,8 +158,8 @@ static void run(followed *b, const layer *l, const heed_backend *backend, bool a
         for (int64_t r = 0; r < heed_shape_rows(y.shape); r++) heed_buffer_append(result, (const float *)y.data + r * y.row_stride, columns * sizeof(float));
     }
     for (int i = 0; i < 2; i++) heed_buffer_append(result, b->data[b->caches[i]], b->bytes[b->caches[i]]);
-    *followers = 0;
-    for (size_t g = 0; g < plan->n_regions; g++) *followers += plan->regions[g].produces_tiles ? plan->regions[g].count - 1 : 0;
+    *consumers = 0;
+    for (size_t g = 0; g < plan->n_regions; g++) *consumers += plan->regions[g].produces_tiles ? plan->regions[g].count - 1 : 0;
     heed_plan_free(plan);
     heed_workspace_free(workspace);
 }
@@ -171,20 +171,20 @@ static heed_backend *backend_new(int threads, int isa)
     return backend;
 }
 
-/* The layer by itself step for step, and followed with 1 to 3 threads; returns how many steps followed. */
+/* The layer by itself step for step, and bound_memory with 1 to 3 threads; returns how many steps bound_memory. */
 static int compare(const layer *l, int isa)
 {
     heed_backend *alone = backend_new(1, isa);
-    followed b = {.graph = heed_graph_new(), .backend = alone};
+    bound_memory b = {.graph = heed_graph_new(), .backend = alone};
     heed_buffer expected = {0};
-    int followers, none;
+    int consumers, none;
     build(&b, l);
     run(&b, l, alone, true, &expected, &none);
     assert_int_equal(none, 0);
     for (int threads = 1; threads <= 3; threads++) {
         heed_backend *many = backend_new(threads, isa);
         heed_buffer found = {0};
-        run(&b, l, many, false, &found, &followers);
+        run(&b, l, many, false, &found, &consumers);
         assert_int_equal(found.length, expected.length);
         if (memcmp(found.data, expected.data, found.length))
             fail_msg("%lld rows, heads %lld/%lld of %lld, weights %s, cache %s, %s, %d threads: other bits", (long long)l->live, (long long)l->heads,
@@ -196,7 +196,7 @@ static int compare(const layer *l, int isa)
     heed_buffer_free(&expected);
     heed_graph_free(b.graph);
     heed_cpu_backend_free(alone);
-    return followers;
+    return consumers;
 }
 
 static void following_does_not_change_bits(void **state)

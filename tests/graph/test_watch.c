@@ -1,4 +1,4 @@
-/* Looking on: traces, profiles, values that are not finite, graphs as built; through a run and through the backend. */
+/* Observers: traces, profiles, values that are not finite, graphs as built; through a run and through the backend. */
 #include "sample.h"
 
 static const int lengths[] = {4};

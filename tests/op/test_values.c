@@ -104,7 +104,7 @@ static const value_case cases[] = {
       ONLY(F(N_BY(4)), F(MATRIX(4, 3)), F(MATRIX(4, 2)), F(VECTOR(4)), F(VECTOR(3)))}, 0, TORCH(fused_joined)},
     {{"one matmul the gate of another", HEED_OP_FUSED_MATMUL, fused_gated,
       ONLY(F(N_BY(4)), F(MATRIX(4, 3)), F(MATRIX(4, 3)), F(VECTOR(3)), F(VECTOR(3)))}, 0, TORCH(fused_gated)},
-    {{"product on top of a state", HEED_OP_FUSED_MATMUL, fused_state, ONLY(F(N_BY(4)), F(N_BY(3)), F(MATRIX(4, 3)))}, 0, TORCH(fused_state)},
+    {{"matmul on top of a state", HEED_OP_FUSED_MATMUL, fused_state, ONLY(F(N_BY(4)), F(N_BY(3)), F(MATRIX(4, 3)))}, 0, TORCH(fused_state)},
     {{"layer norm", HEED_OP_LAYER_NORM, layer_norm, .p = {1, 1}, .f = {1e-5}, ONLY(F(N_BY(6)), F(VECTOR(6)), F(VECTOR(6)))}, 0, TORCH(layer_norm)},
     {{"RMS norm", HEED_OP_RMS_NORM, rms_norm, .f = {1e-6, 1}, ONLY(F(N_BY(6)), F(VECTOR(6)))}, 0, TORCH(rms_norm)},
     {{"gather", HEED_OP_GATHER, gather, ONLY(F(MATRIX(4, 3)), I(N_ROWS, 2, 0, 2, -1, 4, 2))}, 0, TORCH(gather)},

@@ -1,6 +1,7 @@
 #include "cpu/gemm/cut_internal.h"
 
 #include "base/number.h"
+#include "tensor/alignment.h"
 
 /* Parts: at most MAX_PARTS. One part costs about PART_COST vector multiply-adds beside its work. A
    skinny matmul has one part for every SKINNY_PART_WORK elements of B. */
@@ -123,5 +124,5 @@ size_t heed_gemm_cut_scratch(const heed_gemm *gemm, heed_isa isa)
     const int64_t columns = smaller(second_block ? c.nc : HEED_GEMM_MAX_WIDTH, c.panels * c.kernels->nr);
     const size_t b = c.pack_b || perhaps ? (size_t)k_groups_of(&c, (int64_t)depth) * (size_t)columns : 0;
     const size_t a = (size_t)packed_a_elements(&c, gemm, most_block_rows(&c), (int64_t)depth);
-    return (SUMS_BYTES + (a + b) * sizeof(float) + 63) & ~(size_t)63;
+    return heed_align(SUMS_BYTES + (a + b) * sizeof(float));
 }

@@ -1,5 +1,6 @@
 #include "cpu/gemm/cut_internal.h"
 
+#include "tensor/alignment.h"
 #include "tensor/dtype.h"
 
 /* One panel of B from rows (N,K) in qblocks, decoded to floats: k and depth are multiples of the qblock. */
@@ -85,8 +86,8 @@ void heed_gemm_prepack_bytes(const heed_gemm *gemm, heed_isa isa, size_t *a, siz
 {
     const heed_gemm_cut c = heed_gemm_lay_out(gemm, isa);
     const int64_t b_elements = c.panels * c.kernels->nr * k_groups_of(&c, gemm->k);
-    *a = c.prepack_a ? ((size_t)prepacked_a_elements(&c, gemm) * sizeof(float) + 63) & ~(size_t)63 : 0;
-    *b = c.prepack_b ? ((size_t)b_elements * sizeof(float) + 63) & ~(size_t)63 : 0;
+    *a = c.prepack_a ? heed_align((size_t)prepacked_a_elements(&c, gemm) * sizeof(float)) : 0;
+    *b = c.prepack_b ? heed_align((size_t)b_elements * sizeof(float)) : 0;
 }
 
 /* Row tiles of a transposed A, whole vectors where there are any: what fills a k_group up after a

@@ -2,6 +2,7 @@
 #include "cpu/gemm/kernels.h"
 
 #include "base/memory.h"
+#include "tensor/alignment.h"
 #include "tensor/dtype.h"
 #include <string.h>
 
@@ -24,8 +25,8 @@ bool heed_gemm_panel_bytes(heed_isa isa, heed_dtype dtype, int64_t rows, int64_t
     if (!heed_multiply_size(padded, (size_t)elements_of_row(dtype, columns), &elements) ||
         !heed_multiply_size(elements, element_bytes(dtype), &total))
         return false;
-    if (!heed_add_size(total, 63, &total)) return false;
-    *bytes = total & ~(size_t)63;
+    if (!heed_add_size(total, HEED_ALIGNMENT - 1, &total)) return false;
+    *bytes = total - total % HEED_ALIGNMENT;
     return true;
 }
 
@@ -94,9 +95,9 @@ void heed_gemm_pack(const heed_gemm_panels *panels, int64_t first, int64_t count
     for (int64_t row = first; row < end;) {
         const int64_t start = row - row % width, stop = start + width < end ? start + width : end;
         const char *from = (const char *)source->data + (size_t)((row - first) * source->row_stride) * heed_dtypes[source->dtype].bytes;
-        const bool whole = row == start && (stop == start + width || stop == panels->rows);
+        const bool whole_panel = row == start && (stop == start + width || stop == panels->rows);
         rows.data = from;
-        if (panels->dtype == HEED_F32 && whole && (by_rows || source->row_stride == 1))
+        if (panels->dtype == HEED_F32 && whole_panel && (by_rows || source->row_stride == 1))
             pack((float *)row_start(panels, row, width), (int)width, rows, panels->columns, (int)(stop - row));
         else pack_elements(panels, row, stop, from, source);
         row = stop;

@@ -1,6 +1,7 @@
 /* Quantized matmuls: how one is cut, and the walk over tiles. */
 #include "cpu/gemm/quantized.h"
 #include "cpu/gemm/cut_internal.h"
+#include "tensor/alignment.h"
 
 /* A part has one chunk of rows; it is worth while for so many columns at least. If there is one chunk only,
    parts have about ONE_CHUNK_PART_WORK elements of B. */
@@ -77,7 +78,7 @@ size_t heed_qgemm_scratch(const heed_gemm *gemm, heed_isa isa)
     (void)isa;
     const int64_t rows = smaller(HEED_QGEMM_CHUNK_ROWS, larger(gemm->m, 1));
     const size_t own = gemm->a_runs ? 0 : heed_qgemm_quantized_bytes(rows, gemm->k);
-    return (TILE_BYTES + own + 63) & ~(size_t)63;
+    return heed_align(TILE_BYTES + own);
 }
 
 /* The tiles of one chunk of rows over panels [first, end). */

@@ -2,6 +2,7 @@
 #include "base/memory.h"
 #include "cpu/gemm/quantized.h"
 #include "cpu/gemm/kernels.h"
+#include "tensor/alignment.h"
 
 #include <string.h>
 
@@ -35,9 +36,9 @@ bool heed_qgemm_panel_bytes(heed_isa isa, heed_dtype dtype, int64_t rows, int64_
     if (rows < 0 || columns < 0 || !heed_add_size((size_t)rows, lanes - 1, &padded)) return false;
     padded -= padded % lanes;
     if (!heed_multiply_size(padded, (size_t)columns / heed_dtypes[dtype].block, &total) || !heed_multiply_size(total, block_bytes(traits), &total) ||
-        !heed_add_size(total, 63, &total))
+        !heed_add_size(total, HEED_ALIGNMENT - 1, &total))
         return false;
-    *bytes = total & ~(size_t)63;
+    *bytes = total - total % HEED_ALIGNMENT;
     return true;
 }
 

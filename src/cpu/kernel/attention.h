@@ -20,11 +20,6 @@ enum {
     ROWS_AT_ONCE = 12 /* rows of a row block, whose scores are worked on at a time */
 };
 
-static inline int64_t padded_width(int64_t width)
-{
-    return (width + 15) / 16 * 16;
-}
-
 typedef struct problem {
     const heed_kernel_args *args;
     const heed_attention_attributes *attributes;
@@ -55,14 +50,14 @@ static inline problem problem_of(const heed_kernel_args *args)
         .q = &args->in[HEED_ATTENTION_Q], .k = &args->in[HEED_ATTENTION_K], .v = &args->in[HEED_ATTENTION_V],
         .sequences = &args->in[HEED_ATTENTION_SEQUENCES], .query_index = heed_optional(args, HEED_ATTENTION_QUERY_INDEX),
         .key_index = heed_optional(args, HEED_ATTENTION_KEY_INDEX), .block_table = heed_optional(args, HEED_ATTENTION_BLOCK_TABLE),
-        .group = attributes->heads / attributes->kv_heads, .width = attributes->head_width, .padded = padded_width(attributes->head_width)};
+        .group = attributes->heads / attributes->kv_heads, .width = attributes->head_width, .padded = heed_align_floats(attributes->head_width)};
     if (p.bf16) p.packers = kernels->bf16;
     if (pairs) {
         p.tiles = &pairs->tile;
         p.packers = pairs->pairs;
         p.k_group = 2;
     }
-    p.packed = padded_width((p.width + p.k_group - 1) / p.k_group);
+    p.packed = heed_align_floats((p.width + p.k_group - 1) / p.k_group);
     return p;
 }
 
@@ -99,7 +94,7 @@ static inline span span_of(const problem *p, int64_t query)
 typedef struct key_tile {
     int64_t base;               /* row of its first position in k and v */
     int count;
-    bool whole;                 /* none is hidden: key j stands in row base + j */
+    bool unbroken;              /* none is hidden: key j stands in row base + j */
     bool consecutive;           /* mask indices go up by one */
     int64_t min_index, max_index; /* of the mask */
     int32_t index[TILE];
@@ -127,7 +122,7 @@ static inline void find_tile(const problem *p, const sequence *s, int64_t number
             tile->position[j] = (uint8_t)j;
         }
         tile->count = positions > 0 ? (int)positions : 0;
-        tile->whole = tile->consecutive = true;
+        tile->unbroken = tile->consecutive = true;
         tile->min_index = tile->count ? first : 0;
         tile->max_index = tile->count ? first + positions - 1 : 0;
         return;
@@ -139,7 +134,7 @@ static inline void find_tile(const problem *p, const sequence *s, int64_t number
         tile->index[tile->count] = index;
         tile->position[tile->count++] = (uint8_t)j;
     }
-    tile->whole = tile->count == positions;
+    tile->unbroken = tile->count == positions;
     tile->consecutive = true;
     tile->min_index = tile->count ? tile->index[0] : 0;
     tile->max_index = tile->min_index;
@@ -252,7 +247,7 @@ static inline void widen_row(const problem *p, const heed_operand *x, int64_t ro
 /* The visible keys of a tile, one after the other: where they are when none is hidden and their type can be packed, else as floats in `room` (64,P). */
 static inline heed_gemm_rows visible_rows(const problem *p, const heed_operand *x, const key_tile *tile, int kv_head, float *room)
 {
-    if (tile->whole && x->dtype != HEED_I8) return (heed_gemm_rows){element_of(x, tile->base, kv_head * p->width), heed_gemm_type_of(x->dtype), x->row_stride};
+    if (tile->unbroken && x->dtype != HEED_I8) return (heed_gemm_rows){element_of(x, tile->base, kv_head * p->width), heed_gemm_type_of(x->dtype), x->row_stride};
     for (int j = 0; j < tile->count; j++) widen_row(p, x, tile->base + tile->position[j], kv_head, room + j * p->padded);
     return (heed_gemm_rows){room, HEED_GEMM_F32, p->padded};
 }
@@ -272,14 +267,14 @@ static inline void pack_columns(const problem *p, heed_gemm_rows x, int keys, fl
 /* Rows of a query block are pairs: row r is query r / group of the sequence under head kv_head * group + r % group. */
 typedef struct { const sequence *s; int kv_head; int64_t first, count; } pair_rows;
 
-/* These rows of x as floats, in place where they are evenly spaced, else in `room` (count,P); `whole`: they
-   have to be whole vectors, zeros after the width. */
-static inline view query_rows(const problem *p, const heed_operand *x, const pair_rows *rows, bool whole, float *room)
+/* These rows of x as floats, in place where they are evenly spaced, else in `room` (count,P); `whole_vectors`:
+   they have to be such, zeros after the width. */
+static inline view query_rows(const problem *p, const heed_operand *x, const pair_rows *rows, bool whole_vectors, float *room)
 {
     const sequence *s = rows->s;
     const int kv_head = rows->kv_head;
     const int64_t left = p->width;
-    if (p->group == 1 && (!whole || p->width == p->padded))
+    if (p->group == 1 && (!whole_vectors || p->width == p->padded))
         return (view){float_row(x, s->of.query_start + rows->first) + kv_head * p->width, x->row_stride};
     float *out = room;
     int64_t query = rows->first / p->group, head = rows->first % p->group, count = rows->count;

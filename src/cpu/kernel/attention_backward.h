@@ -46,7 +46,7 @@ static inline size_t backward_layout(const problem *p, char *memory, backward_sc
         {&s->dy_groups, right}, {&s->weights, square}, {&s->dscores, square}, {&s->weight_groups, square}, {&s->dscore_groups, square},
         {&s->dscore_rows, ROWS_AT_ONCE * TILE}, {&s->inner, all + TOGETHER}, {&s->lse, BLOCK_ROWS}, {&s->dq_rows, ROWS_AT_ONCE * padded}};
     size_t at = 0;
-    for (size_t i = 0; i < sizeof pieces / sizeof *pieces; i++, at = (at + 63) & ~(size_t)63) {
+    for (size_t i = 0; i < sizeof pieces / sizeof *pieces; i++, at = heed_align(at)) {
         if (memory) *pieces[i].place = (float *)(memory + at);
         at += (size_t)pieces[i].count * sizeof(float);
     }
@@ -204,7 +204,7 @@ static inline void add_to_queries(const backward_head *u, int64_t first, int64_t
     const float *dscores = s->dscores + r * TILE;
     ptrdiff_t stride = TILE;
     if (p->bf16) {
-        stride = padded_width(k_groups_of(p, high));
+        stride = heed_align_floats(k_groups_of(p, high));
         p->packers.pack_a(s->dscore_rows, (int)stride, (heed_gemm_rows){dscores, HEED_GEMM_F32, TILE}, rows, high);
         dscores = s->dscore_rows;
     }

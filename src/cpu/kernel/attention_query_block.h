@@ -38,13 +38,13 @@ static inline int64_t queries_of_block(const heed_attention_attributes *a, int64
 /* Cuts `memory` (NULL: only measures) and returns the bytes. */
 static inline size_t forward_layout(const heed_attention_attributes *a, char *memory, forward_scratch *s)
 {
-    int64_t padded = padded_width(a->head_width), queries = queries_of_block(a, INT32_MAX), rows = (queries * (a->heads / a->kv_heads) + 15) / 16 * 16;
+    int64_t padded = heed_align_floats(a->head_width), queries = queries_of_block(a, INT32_MAX), rows = heed_align_floats(queries * (a->heads / a->kv_heads));
     const struct { float **place; int64_t count; } pieces[] = {{&s->keys, a->head_width * TILE}, {&s->values, TILE * padded}, {&s->spare, TILE * padded},
         {&s->alone, TILE * padded}, {&s->rows, rows * padded}, {&s->queries, rows * padded}, {&s->scores, ROWS_AT_ONCE * TILE}, {&s->weights, ROWS_AT_ONCE * TILE},
         {&s->whole.max, rows}, {&s->whole.total, rows}, {&s->whole.sums, rows * padded}, {&s->chunk.max, rows}, {&s->chunk.total, rows},
         {&s->chunk.sums, rows * padded}};
     size_t at = 0;
-    for (size_t i = 0; i < sizeof pieces / sizeof *pieces; i++, at = (at + 63) & ~(size_t)63) {
+    for (size_t i = 0; i < sizeof pieces / sizeof *pieces; i++, at = heed_align(at)) {
         if (memory) *pieces[i].place = (float *)(memory + at);
         at += (size_t)pieces[i].count * sizeof(float);
     }
@@ -135,7 +135,7 @@ static inline void add_values(const query_block *u, const float *scores, int row
     const float *weights = scores;
     ptrdiff_t stride = TILE;
     if (p->bf16) {
-        stride = padded_width(k_groups_of(p, keys.high));
+        stride = heed_align_floats(k_groups_of(p, keys.high));
         p->packers.pack_a(u->scratch->weights, (int)stride, (heed_gemm_rows){scores, HEED_GEMM_F32, TILE}, rows, keys.high);
         weights = u->scratch->weights;
     }
@@ -249,7 +249,7 @@ static inline void load_forward_tile(query_block *u, int64_t rows)
     pack_columns(p, visible_rows(p, p->k, &u->tile, u->kv_head, s->spare), u->tile.count, s->keys);
     heed_gemm_rows values = visible_rows(p, p->v, &u->tile, u->kv_head, s->spare);
     u->values = (view){s->values, p->padded};
-    if (u->tile.whole && values.type == HEED_GEMM_F32 && !p->bf16 && p->width == p->padded && rows <= ROWS_AT_ONCE)
+    if (u->tile.unbroken && values.type == HEED_GEMM_F32 && !p->bf16 && p->width == p->padded && rows <= ROWS_AT_ONCE)
         u->values = (view){values.data, values.stride};
     else pack_rows(p, values, u->tile.count, s->values);
 }

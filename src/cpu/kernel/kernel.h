@@ -9,6 +9,7 @@
 #include "cpu/vector.h"
 #include "graph/attributes.h"
 #include "graph/backend.h"
+#include "tensor/alignment.h"
 #include <string.h>
 
 #define HEED_KERNEL_PASTE(name, isa) heed_kernel_##name##_##isa

@@ -23,7 +23,7 @@ typedef struct {
 
 static inline int64_t loss_stride(const heed_kernel_args *args)
 {
-    return (args->in[HEED_LINEAR_LOSS_WEIGHT].shape.dim[0] + 15) & ~(int64_t)15;
+    return heed_align_floats(args->in[HEED_LINEAR_LOSS_WEIGHT].shape.dim[0]);
 }
 
 static inline int64_t rows_of_chunk(const heed_kernel_args *args)

@@ -335,7 +335,7 @@ static inline void read_normalized(matmuls *all, const float *rows)
 static inline size_t normalized_bytes(const heed_kernel_args *args)
 {
     const heed_operand *a = &args->in[HEED_FUSED_A];
-    return ((size_t)(a->shape.dim[0] * a->shape.dim[1]) * sizeof(float) + 63) & ~(size_t)63;
+    return heed_align((size_t)(a->shape.dim[0] * a->shape.dim[1]) * sizeof(float));
 }
 
 /* Few rows: what a single part would prepare, every thread prepares for itself, which saves a barrier: it

@@ -22,12 +22,12 @@ static inline bool matmul_fits_quantized_few_rows(const heed_kernel_args *args)
 
 static inline size_t row_bytes_of_a(const heed_kernel_args *args)
 {
-    return ((size_t)args->in[0].shape.dim[1] * sizeof(float) + 63) & ~(size_t)63;
+    return heed_align((size_t)args->in[0].shape.dim[1] * sizeof(float));
 }
 
 static inline size_t quantized_bytes(const heed_kernel_args *args)
 {
-    return (heed_qgemm_quantized_bytes(args->in[0].shape.dim[0], args->in[0].shape.dim[1]) + 63) & ~(size_t)63;
+    return heed_align(heed_qgemm_quantized_bytes(args->in[0].shape.dim[0], args->in[0].shape.dim[1]));
 }
 
 /* Rows [begin, end) of a, quantized, to their places. */

@@ -16,7 +16,7 @@
 
 enum { HEADS = 2, MAX_ROUNDS = 200 };
 
-typedef struct { int64_t length; int width; bool causal, backward, rounded; } line;
+typedef struct { int64_t length; int width; bool causal, backward, bf16; } line;
 
 typedef struct { int threads, width, backward; double seconds; int64_t length; const char *mask, *precision, *file; } settings;
 
@@ -45,7 +45,7 @@ static heed_graph *graph_of(const line *l)
     attributes.head_width = l->width;
     attributes.causal = l->causal;
     attributes.scale = 1 / sqrtf((float)l->width);
-    attributes.rounded = l->rounded;
+    attributes.rounded = l->bf16;
     heed_emit(graph, HEED_OP_ATTENTION, in, HEED_ATTENTION_INPUTS, &attributes, out);
     heed_output(graph, "y", out[0]);
     if (!l->backward) return graph;
@@ -184,7 +184,7 @@ static void print_line(const settings *x, const heed_backend *backend, line l)
     double work = 4.0 * (double)l.length * (double)l.length * l.width * HEADS / (l.causal ? 2 : 1), forward = time_line(&l, backend, x->threads, x->seconds);
     l.backward = true;
     double both = time_line(&l, backend, x->threads, x->seconds);
-    printf("%8lld %6d %7s %5s %9.1f %9.1f\n", (long long)l.length, l.width, l.causal ? "causal" : "none", l.rounded ? "bf16" : "f32", work / forward / 1e9,
+    printf("%8lld %6d %7s %5s %9.1f %9.1f\n", (long long)l.length, l.width, l.causal ? "causal" : "none", l.bf16 ? "bf16" : "f32", work / forward / 1e9,
            3.5 * work / both / 1e9);
     fflush(stdout);
 }
@@ -209,12 +209,12 @@ int main(int argc, char **argv)
     heed_cpu_name(name, sizeof name);
     printf("%s, %s, %d threads, %d heads; GFLOP/s, medians\n%8s %6s %7s %5s %9s %9s\n", name, heed_isa_name(isa), x.threads, (int)HEADS, "length",
            "width", "mask", "", "forward", "both");
-    for (int rounded = 0; rounded <= 1; rounded++)
+    for (int bf16 = 0; bf16 <= 1; bf16++)
         for (int width = x.width ? x.width : 64; width <= (x.width ? x.width : 128); width *= 2)
             for (int causal = 1; causal >= 0; causal--)
                 for (int64_t length = x.length ? x.length : 512; length <= (x.length ? x.length : 8192); length *= 2)
-                    if ((!*x.precision || !strcmp(x.precision, rounded ? "bf16" : "f32")) && (!*x.mask || !strcmp(x.mask, causal ? "causal" : "none")))
-                        print_line(&x, backend, (line){length, width, causal, false, rounded});
+                    if ((!*x.precision || !strcmp(x.precision, bf16 ? "bf16" : "f32")) && (!*x.mask || !strcmp(x.mask, causal ? "causal" : "none")))
+                        print_line(&x, backend, (line){length, width, causal, false, bf16});
     heed_cpu_backend_free(backend);
     return 0;
 }

@@ -88,7 +88,7 @@ static int by_value(const void *a, const void *b)
 
 static const char *const kind_names[] = {"panels", "panels^T", "NT", "NN"};
 
-enum { TRANSPOSED = 1, COLD = 2, ROUNDED = 4 };
+enum { TRANSPOSED = 1, COLD = 2, BF16_OPERANDS = 4 };
 
 typedef struct { int64_t m, n, k; } extents;
 
@@ -98,7 +98,7 @@ static void measure(const laboratory *lab, extents of, heed_gemm_b_kind kind, he
     const int64_t m = of.m, n = of.n, k = of.k;
     const bool a_transposed = how & TRANSPOSED, cold = how & COLD;
     heed_gemm gemm = {.m = m, .n = n, .k = k, .a_stride = a_transposed ? m : k, .a_transposed = a_transposed, .b_kind = kind,
-                      .b_dtype = dtype, .b_stride = kind == HEED_GEMM_B_NT ? k : n, .c_stride = n, .bf16_operands = how & ROUNDED};
+                      .b_dtype = dtype, .b_stride = kind == HEED_GEMM_B_NT ? k : n, .c_stride = n, .bf16_operands = how & BF16_OPERANDS};
     size_t bytes = 0, copies = 1;
     const bool forward = kind == HEED_GEMM_B_PANELS;
     if (!heed_gemm_panel_bytes(lab->isa, dtype, forward ? n : k, forward ? k : n, &bytes)) exit(1);
@@ -142,8 +142,8 @@ static void measure(const laboratory *lab, extents of, heed_gemm_b_kind kind, he
     }
     double best = seconds[0], median = seconds[rounds / 2];
     printf("%5lld %6lld %5lld  %-8s %-4s%s %s  parts %2d  best %7.1f median %7.1f GFLOP/s  %5.1f %% of peak", (long long)m, (long long)n,
-           (long long)k, kind_names[kind], heed_dtypes[dtype].name, how & ROUNDED ? " rounded" : "", a_transposed ? "TN" : "  ", job.parts,
-           flops / best / 1e9, flops / median / 1e9, 100 * flops / best / 1e9 / (bytes_of_a ? lab->peak_bytes : how & ROUNDED ? lab->peak_bf16 : lab->peak));
+           (long long)k, kind_names[kind], heed_dtypes[dtype].name, how & BF16_OPERANDS ? " bf16 operands" : "", a_transposed ? "TN" : "  ", job.parts,
+           flops / best / 1e9, flops / median / 1e9, 100 * flops / best / 1e9 / (bytes_of_a ? lab->peak_bytes : how & BF16_OPERANDS ? lab->peak_bf16 : lab->peak));
     if (cold)
         printf("  %5.1f GB/s %5.1f %% of read", (double)bytes / best / 1e9, 100 * (double)bytes / best / 1e9 / lab->bandwidth);
     printf("  %8.1f us\n", best * 1e6);
@@ -198,9 +198,9 @@ static void section_train(const laboratory *lab) { training(lab, 0); }
 /* Operands rounded to bf16. */
 static void section_bf16(const laboratory *lab)
 {
-    squares(lab, 512, 4096, ROUNDED);
-    training(lab, ROUNDED);
-    weights(lab, ROUNDED);
+    squares(lab, 512, 4096, BF16_OPERANDS);
+    training(lab, BF16_OPERANDS);
+    weights(lab, BF16_OPERANDS);
 }
 
 static void section_few(const laboratory *lab)

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ROUNDS = 10, MOST_THREADS = 256, LOOPS = 1 << 11, GRAIN = 8 * 16 * 32, BARRIERS = 1000 };
+enum { ROUNDS = 10, MOST_THREADS = 256, LOOPS = 1 << 11, PIECE_FLOATS = 8 * 16 * 32, BARRIERS = 1000 };
 static const double slice_seconds = 0.003; /* of one measurement: short enough to fall between two switches of a busy machine */
 static const size_t memory_bytes = (size_t)128 << 20;
 
@@ -54,9 +54,9 @@ static double read_cache(measurement *m, int thread, int threads)
 /* Its share of the block, once. */
 static double read_memory(measurement *m, int thread, int threads)
 {
-    int64_t grains = m->floats / GRAIN, begin = grains * thread / threads, end = grains * (thread + 1) / threads;
-    m->lanes[thread].sink += m->loops->read(m->block + begin * GRAIN, (end - begin) * GRAIN, m->streams);
-    return (double)((end - begin) * GRAIN) * sizeof(float);
+    int64_t pieces = m->floats / PIECE_FLOATS, begin = pieces * thread / threads, end = pieces * (thread + 1) / threads;
+    m->lanes[thread].sink += m->loops->read(m->block + begin * PIECE_FLOATS, (end - begin) * PIECE_FLOATS, m->streams);
+    return (double)((end - begin) * PIECE_FLOATS) * sizeof(float);
 }
 
 static double meet(measurement *m, int thread, int threads)
@@ -109,12 +109,12 @@ static void measure_compute(measurement *m, int threads, const heed_peak_loop *l
     measure(m, threads, compute, rate);
 }
 
-/* One run of addresses suits caches and some memories, eight side by side suit prefetchers that follow one each: what products read is
+/* One run of addresses suits caches and some memories, eight side by side suit prefetchers that follow one each: what matmuls read is
    judged by the better. */
 static void measure_read(measurement *m, int threads, task *work, float *block, size_t bytes, heed_rate *rate)
 {
     m->block = block;
-    m->floats = (int64_t)(bytes / sizeof(float) / GRAIN * GRAIN);
+    m->floats = (int64_t)(bytes / sizeof(float) / PIECE_FLOATS * PIECE_FLOATS);
     if (!block || !m->floats) return;
     for (m->streams = 1; m->streams <= 8; m->streams += 7) measure(m, threads, work, rate);
 }

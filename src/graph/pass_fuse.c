@@ -60,10 +60,10 @@ typedef struct {
     fused *result;          /* by node: what a chain that ends here became */
     uint8_t *role;          /* by node: 0 stays, 1 swallowed, 2 the end of a chain */
     const char **note;
-} chains;
+} epilogue_chains;
 
 /* Takes node `c`, which reads `value`, into the chain if it comes next in the order of the epilogue; stage counts what is in. */
-static bool absorb(const chains *state, fused *f, int *stage, const heed_node *c, heed_value value)
+static bool absorb(const epilogue_chains *state, fused *f, int *stage, const heed_node *c, heed_value value)
 {
     enum { BIAS = 1, ACTIVATION, GATE, RESIDUAL, DONE };
     const heed_value_info *values = state->graph->values;
@@ -103,7 +103,7 @@ static bool absorb(const chains *state, fused *f, int *stage, const heed_node *c
     return false;
 }
 
-static void follow(chains *state, size_t start)
+static void grow_chain(epilogue_chains *state, size_t start)
 {
     size_t at = start;
     fused f = as_fused(&state->nodes[start]);
@@ -130,7 +130,7 @@ static void follow(chains *state, size_t start)
 static heed_status fuse_chains(heed_graph *graph, heed_error *error)
 {
     size_t n = graph->n_nodes;
-    chains state = {.graph = graph, .nodes = graph->nodes, .n = n};
+    epilogue_chains state = {.graph = graph, .nodes = graph->nodes, .n = n};
     state.uses = heed_graph_uses(graph);
     state.reader = heed_allocate(graph->n_values, sizeof *state.reader);
     state.result = heed_allocate(n, sizeof *state.result);
@@ -144,7 +144,7 @@ static heed_status fuse_chains(heed_graph *graph, heed_error *error)
         for (int j = 0; j < graph->nodes[i].n_in; j++)
             if (graph->nodes[i].in[j] >= 0) state.reader[graph->nodes[i].in[j]] = (int32_t)i;
     for (size_t i = 0; status == HEED_OK && i < n; i++)
-        if (graph->nodes[i].id == HEED_OP_PRODUCT && !state.role[i]) follow(&state, i);
+        if (graph->nodes[i].id == HEED_OP_PRODUCT && !state.role[i]) grow_chain(&state, i);
     if (status == HEED_OK) status = heed_graph_rewrite_begin(&rewrite, graph, error);
     for (size_t i = 0; status == HEED_OK && i < n; i++) {
         heed_node node = rewrite.old[i];
@@ -192,9 +192,9 @@ static bool pair_with_gate(const heed_graph *graph, const int32_t *uses, const h
                  heed_shape_equal(w->shape, v->shape) && w->external >= 0 && v->external >= 0;
     if (!plain || !alike || uses[gate] != 1 || made->is_output || made->is_checkpoint || !meets_in_registers(graph, node, f.in[HEED_FUSED_B])) return false;
     if (f.attributes.activation != HEED_UNARY_LINEAR && g.attributes.activation != HEED_UNARY_LINEAR) return false;
-    bool turned = g.attributes.activation != HEED_UNARY_LINEAR;
-    const fused *first = turned ? &g : &f;
-    const fused *second = turned ? &f : &g;
+    bool gate_activated = g.attributes.activation != HEED_UNARY_LINEAR;
+    const fused *first = gate_activated ? &g : &f;
+    const fused *second = gate_activated ? &f : &g;
     *both = *first;
     both->attributes.joined = 2;
     both->attributes.gated = 1;

@@ -23,7 +23,7 @@ typedef struct {
     int32_t *uses, *reader; /* by value: how often read, and by which node last */
     grown *result;          /* by node: what a chain that ends here became */
     uint8_t *role;          /* by node */
-} chains;
+} epilogue_chains;
 
 static grown begin(const heed_node *node)
 {
@@ -54,7 +54,7 @@ static bool absorb(const heed_graph *graph, grown *g, const heed_node *next, hee
     return true;
 }
 
-static void follow(const chains *state, size_t start)
+static void grow_chain(const epilogue_chains *state, size_t start)
 {
     const heed_node *nodes = state->graph->nodes;
     grown g = begin(&nodes[start]);
@@ -71,7 +71,7 @@ static void follow(const chains *state, size_t start)
     }
 }
 
-static heed_status rewrite_chains(const chains *state, heed_graph *graph, heed_error *error)
+static heed_status rewrite_chains(const epilogue_chains *state, heed_graph *graph, heed_error *error)
 {
     heed_graph_rewrite rewrite;
     HEED_TRY(heed_graph_rewrite_begin(&rewrite, graph, error));
@@ -97,7 +97,7 @@ heed_status heed_pass_fuse_experts(heed_graph *graph, heed_error *error)
     size_t n = graph->n_nodes, found = 0;
     for (size_t i = 0; i < n; i++) found += graph->nodes[i].id == HEED_OP_EXPERT_PRODUCT || graph->nodes[i].id == HEED_OP_EXPERT_OUTER;
     if (found == 0) return HEED_OK;
-    chains state = {.graph = graph, .uses = heed_graph_uses(graph), .reader = heed_allocate(graph->n_values, sizeof *state.reader),
+    epilogue_chains state = {.graph = graph, .uses = heed_graph_uses(graph), .reader = heed_allocate(graph->n_values, sizeof *state.reader),
                     .result = heed_allocate(n, sizeof *state.result), .role = heed_allocate(n, 1)};
     heed_status status = HEED_OK;
     if (!state.uses || !state.reader || !state.result || !state.role) status = heed_fail_memory(error, n * sizeof *state.result, "fusion");
@@ -105,7 +105,7 @@ heed_status heed_pass_fuse_experts(heed_graph *graph, heed_error *error)
         for (int j = 0; j < graph->nodes[i].n_in; j++)
             if (graph->nodes[i].in[j] >= 0) state.reader[graph->nodes[i].in[j]] = (int32_t)i;
     for (size_t i = 0; status == HEED_OK && i < n; i++)
-        if (state.role[i] == STAYS && (graph->nodes[i].id == HEED_OP_EXPERT_PRODUCT || graph->nodes[i].id == HEED_OP_EXPERT_OUTER)) follow(&state, i);
+        if (state.role[i] == STAYS && (graph->nodes[i].id == HEED_OP_EXPERT_PRODUCT || graph->nodes[i].id == HEED_OP_EXPERT_OUTER)) grow_chain(&state, i);
     if (status == HEED_OK) status = rewrite_chains(&state, graph, error);
     free(state.uses);
     free(state.reader);

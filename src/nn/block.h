@@ -49,7 +49,7 @@ typedef struct heed_nn_experts {
 typedef struct heed_nn_routing { heed_value logits, index; } heed_nn_routing;
 heed_value heed_nn_experts_build(heed_graph *graph, heed_value x, const heed_nn_experts *experts, heed_nn_routing *routing);
 
-/* The stream below the first layer: token rows (or vectors) * scale, turned to the model's width where they are narrower, + position
+/* The stream below the first layer: token rows (or vectors) * scale, projected to the model's width if they are narrower, + position
    rows + type rows, norm, dropout. ids, positions, types (N); tables (V,D'), (P,D), (types,D); projection (D,D'); result (N,D). */
 typedef struct heed_nn_embedding {
     heed_value ids, token_table;       /* or */

@@ -26,7 +26,7 @@ typedef enum heed_position_kind {
     HEED_POSITION_NONE,
     HEED_POSITION_LEARNED,    /* a row of a trained table is added to the embedding */
     HEED_POSITION_SINUSOIDAL, /* a row of a computed table is added */
-    HEED_POSITION_ROTARY,     /* queries and keys are turned */
+    HEED_POSITION_ROTARY,     /* queries and keys are rotated */
     HEED_POSITION_ALIBI,      /* scores fall with the distance, by head */
     HEED_POSITION_KINDS
 } heed_position_kind;

@@ -13,7 +13,7 @@ enum { HEED_ROPE_FACTORS = 128 }; /* pairs of channels that longrope can stretch
 typedef struct heed_rope {
     int64_t kind;             /* heed_rope_kind */
     double base;              /* rope_theta */
-    double fraction;          /* partial_rotary_factor: share of a head's channels that is turned */
+    double fraction;          /* partial_rotary_factor: share of a head's channels that is rotated */
     bool interleaved;         /* pairs are (2i,2i+1), else (i,i+half) */
     double factor;
     double low_frequency_factor, high_frequency_factor; /* llama3 */
@@ -26,7 +26,7 @@ typedef struct heed_rope {
 
 /* The channels of a head that `fraction` asks for, rounded down as transformers does: int(head_width * partial_rotary_factor). */
 int64_t heed_rope_asked(const heed_rope *rope, int64_t head_width);
-/* And those that are turned, whole pairs: an odd number that is asked for is rounded up. */
+/* And those that are rotated, whole pairs: an odd number that is asked for is rounded up. */
 int64_t heed_rope_channels(const heed_rope *rope, int64_t head_width);
 /* Do the frequencies depend on how long a text is? Then they are an argument of every run, else a table of the model. */
 bool heed_rope_varies(const heed_rope *rope);

@@ -11,7 +11,7 @@ typedef struct attention_data {
     int heads, kv_heads, width;
     int64_t queries[ATTENTION_SEQUENCES], keys[ATTENTION_SEQUENCES]; /* lengths; the sequences end before the first pair of -1 */
     bool causal, cross, cache, want_weights, holes, shuffled, gaps;  /* holes: some keys hidden; shuffled: index arrays out of order */
-    bool alibi, rounded, sinks;
+    bool alibi, alibi_bf16, sinks;
     heed_dtype kept;      /* of a cache */
     bool bf16;            /* operands rounded to bf16 */
     int window;
@@ -124,7 +124,7 @@ static kernel_case attention_case(attention_data *d, bool backward)
     if (d->alibi) in.slopes = heed_input(g, "slopes", HEED_F32, heed_shape_1(d->heads));
     if (d->sinks) in.sinks = heed_input(g, "sinks", HEED_F32, heed_shape_1(d->heads));
     heed_attention_options options = {.heads = d->heads, .kv_heads = d->kv_heads, .head_width = d->width, .causal = d->causal, .window = d->window,
-        .scale = d->scale != 0 ? d->scale : 0.3f, .dropout = d->dropout, .soft_cap = d->cap, .alibi_scale = 0.7f, .alibi_rounded = d->rounded, .want_weights = d->want_weights, .max_queries = 70, .max_keys = 75};
+        .scale = d->scale != 0 ? d->scale : 0.3f, .dropout = d->dropout, .soft_cap = d->cap, .alibi_scale = 0.7f, .alibi_rounded = d->alibi_bf16, .want_weights = d->want_weights, .max_queries = 70, .max_keys = 75};
     heed_value y = heed_attention(g, &in, &options, NULL);
     if (d->bf16) {
         ((heed_attention_attributes *)g->nodes[g->n_nodes - 1].attributes)->rounded = true;

@@ -84,7 +84,7 @@ static double case_get(const heed_operand *x, int64_t row, int64_t column, bool 
     return wide ? ((const double *)x->data)[at] : (double)((const float *)x->data)[at];
 }
 
-/* Rows in blocks, rounded. */
+/* Rows of qblocks, quantized. */
 static void case_put_blocks(const kernel_case *c, int input, const heed_operand *x, heed_rng *rng)
 {
     const int64_t columns = heed_shape_columns(x->shape);
@@ -179,9 +179,11 @@ static void case_pack_one(case_operands *all, int input, const heed_backend *bac
     assert_true(heed_cpu_panel_bytes(backend, x->dtype, rows, columns, &bytes));
     char *panels = heed_allocate_aligned(bytes * (size_t)matrices);
     assert_non_null(panels);
-    for (int64_t i = 0; i < matrices; i++)
-        heed_cpu_panel_pack(backend, panels + (size_t)i * bytes, x->dtype, rows, columns, 0, rows, (char *)x->data + (size_t)(i * x->row_stride) * element,
-                            x->dtype, stack ? columns : x->row_stride, 1);
+    for (int64_t i = 0; i < matrices; i++) {
+        const heed_cpu_panels own = {panels + (size_t)i * bytes, x->dtype, rows, columns};
+        const char *data = (char *)x->data + (size_t)(i * x->row_stride) * element;
+        heed_cpu_panels_pack(backend, &own, 0, rows, &(heed_gemm_source){data, x->dtype, stack ? columns : x->row_stride, 1});
+    }
     bytes *= (size_t)matrices;
     heed_free_aligned(all->memory[input]);
     all->memory[input] = panels;

@@ -123,8 +123,8 @@ static void pairs_follow_the_chain(void **state)
                     gemm.a = a.data;
                     gemm.c = c.data;
                     guarded laid = lay_out_b(&gemm, b, (heed_isa)isa);
-                    for (int rounded = 0; rounded < 2; rounded++) {
-                        gemm.bf16_operands = rounded;
+                    for (int bf16 = 0; bf16 < 2; bf16++) {
+                        gemm.bf16_operands = bf16;
                         float *expected = exact_order_sums(&gemm, b, gemm.accumulate ? old.data : NULL);
                         memcpy(c.data, old.data, c.bytes);
                         run_all(&gemm, (heed_isa)isa, 1 + seed % 4, seed);

@@ -101,14 +101,14 @@ static void check_copy(heed_isa isa, int64_t rows, int64_t columns)
     const heed_gemm_panels target = {copy.data, isa, HEED_BF16, rows, columns};
     for (int64_t row = 0; row < rows; row += 2 * width)
         heed_gemm_copy_rows(&target, row, rows - row < 2 * width ? rows - row : 2 * width, values + row * stride, stride);
-    for (int turned = 0; turned < 2; turned++) {
-        const int64_t own = turned ? columns : rows, other = turned ? rows : columns, filled = (own + width - 1) / width * width;
-        const heed_gemm_panels panels = {(char *)copy.data + (turned ? first : 0), isa, HEED_BF16, filled, other + other % 2};
+    for (int is_transposed = 0; is_transposed < 2; is_transposed++) {
+        const int64_t own = is_transposed ? columns : rows, other = is_transposed ? rows : columns, filled = (own + width - 1) / width * width;
+        const heed_gemm_panels panels = {(char *)copy.data + (is_transposed ? first : 0), isa, HEED_BF16, filled, other + other % 2};
         float row[160];
         for (int64_t i = 0; i < filled; i++) {
             heed_gemm_gather(&panels, i, row);
             for (int64_t k = 0; k < other + other % 2; k++)
-                assert_true(same_bits(row[k], i < own && k < other ? heed_round_operand(values[turned ? k * stride + i : i * stride + k]) : 0));
+                assert_true(same_bits(row[k], i < own && k < other ? heed_round_operand(values[is_transposed ? k * stride + i : i * stride + k]) : 0));
         }
     }
     guarded_free(&source);

@@ -222,19 +222,19 @@ static void other_formats_are_expanded_exactly(void **state)
                 const int64_t n = 33, k = 3 * 256;
                 uint8_t *blocks = random_blocks(dtype, n, k);
                 for (size_t i = 0; dtype == HEED_MXFP4 && i < heed_dtype_bytes(dtype, (size_t)(n * k)); i += 17) blocks[i] = (uint8_t)(120 + i % 16);
-                float *weights = malloc((size_t)(n * k) * sizeof *weights), *turned = malloc((size_t)(n * k) * sizeof *turned);
-                assert_true(weights && turned);
+                float *weights = malloc((size_t)(n * k) * sizeof *weights), *transposed = malloc((size_t)(n * k) * sizeof *transposed);
+                assert_true(weights && transposed);
                 heed_convert(weights, HEED_F32, blocks, dtype, (size_t)(n * k));
                 for (int64_t i = 0; i < k; i++)
-                    for (int64_t j = 0; j < n; j++) turned[i * n + j] = weights[j * k + i];
+                    for (int64_t j = 0; j < n; j++) transposed[i * n + j] = weights[j * k + i];
                 guarded a = random_floats(m * k), c = random_floats(m * n);
                 heed_gemm gemm = {.m = m, .n = n, .k = k, .a = a.data, .a_stride = k, .b_kind = HEED_GEMM_B_NT, .b_dtype = dtype, .b = blocks,
                                   .b_stride = k, .c = c.data, .c_stride = n};
-                float *expected = exact_order_sums(&gemm, turned, NULL);
+                float *expected = exact_order_sums(&gemm, transposed, NULL);
                 run_all(&gemm, (heed_isa)isa, heed_gemm_parts(&gemm, (heed_isa)isa), 0);
                 for (int64_t i = 0; i < m * n; i++) assert_true(same_bits(gemm.c[i], expected[i]));
                 free(expected);
-                free(turned);
+                free(transposed);
                 free(weights);
                 free(blocks);
                 guarded_free(&a);

@@ -1,5 +1,5 @@
-/* Steps that follow a matmul block by block: the bits are those of the same steps, each by itself, whatever the rows, the heads, the cache, the
-   types, the threads and the instruction set; and that they do follow is seen in the groups of the plan. */
+/* Steps that consume the tiles of a matmul: the bits are those of the same steps, each by itself, whatever the rows, the heads, the cache, the
+   types, the threads and the instruction set; and that they do so is seen in the regions of the plan. */
 #include "cpu/backend.h"
 #include "graph/attributes.h"
 #include "graph/plan_internal.h"
@@ -57,7 +57,8 @@ static heed_value weight(bound_memory *b, const char *name, heed_dtype dtype, in
     assert_non_null(stored);
     for (int64_t i = 0; i < rows; i++) heed_convert(stored + (size_t)i * row_bytes, dtype, x + i * columns, HEED_F32, (size_t)columns);
     assert_true(heed_cpu_panel_bytes(b->backend, dtype, rows, columns, &bytes));
-    heed_cpu_panel_pack(b->backend, bind(b, bytes), dtype, rows, columns, 0, rows, stored, dtype, columns, 1);
+    const heed_cpu_panels panels = {bind(b, bytes), dtype, rows, columns};
+    heed_cpu_panels_pack(b->backend, &panels, 0, rows, &(heed_gemm_source){stored, dtype, columns, 1});
     free(stored);
     free(x);
     heed_value w = heed_constant(b->graph, name, dtype, heed_shape_2(rows, columns));

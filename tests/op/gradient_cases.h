@@ -116,7 +116,7 @@ static const op_case gradient_cases[] = {
     {"soft cap", HEED_OP_ATTENTION, attention, .attention = {HEADS(2, 1, 2), .soft_cap = 0.7f, .causal = true}, ONLY(F(N_BY(4)), F(N_BY(2)), F(N_BY(2)), SELF)},
     {"alibi", HEED_OP_ATTENTION, attention, .p = {8}, .attention = {HEADS(2, 1, 2), .alibi_scale = 0.8f, .causal = true},
      ONLY(F(N_BY(4)), F(N_BY(2)), F(N_BY(2)), SELF, FIXED(VECTOR(2)))},
-    {"alibi, rounded, soft cap", HEED_OP_ATTENTION, attention, .p = {8},
+    {"alibi in bf16, soft cap", HEED_OP_ATTENTION, attention, .p = {8},
      .attention = {HEADS(2, 2, 2), .alibi_scale = 1, .alibi_rounded = true, .soft_cap = 0.7f}, ONLY(F(N_BY(4)), F(S_BY(4)), F(S_BY(4)), CROSS, FIXED(VECTOR(2)))},
     {"sinks", HEED_OP_ATTENTION, attention, .p = {16}, .attention = {HEADS(4, 2, 2), .causal = true},
      ONLY(F(N_BY(8)), F(N_BY(4)), F(N_BY(4)), SELF, F(VECTOR(4)))},

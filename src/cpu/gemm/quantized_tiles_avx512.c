@@ -7,8 +7,8 @@ static inline heed_vi dot(heed_vi sum, heed_bytes q, heed_splat x) { return add_
 static inline heed_vi dot_byte(heed_vi sum, heed_bytes q, heed_splat x)
 {
     __m512i w = _mm512_xor_si512(q, _mm512_set1_epi8((char)128));
-    __m512i turned = _mm512_mask_sub_epi8(x, _mm512_movepi8_mask(w), _mm512_setzero_si512(), x);
-    return add_pairs(sum, _mm512_maddubs_epi16(_mm512_abs_epi8(w), turned));
+    __m512i signed_x = _mm512_mask_sub_epi8(x, _mm512_movepi8_mask(w), _mm512_setzero_si512(), x);
+    return add_pairs(sum, _mm512_maddubs_epi16(_mm512_abs_epi8(w), signed_x));
 }
 
 #define DOTS_ANY_BYTE 0

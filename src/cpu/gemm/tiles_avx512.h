@@ -1,4 +1,4 @@
-/* tiles_avx512.h: what matmuls of floats and of pairs share on AVX-512: the tiles that 32 registers hold, transposing. */
+/* tiles_avx512.h: what matmuls of floats and of pairs share on AVX-512: the tiles that 32 registers hold, and transposition. */
 #ifndef HEED_CPU_GEMM_TILES_AVX512_H
 #define HEED_CPU_GEMM_TILES_AVX512_H
 

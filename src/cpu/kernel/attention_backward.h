@@ -2,8 +2,9 @@
    D = sum over channels of dy y:
      dv = sum over queries of p f dy,   ds = p (f dy.v - D) scale (1 - tanh^2 where scores are capped),
      dq = sum over keys of ds k,   dk = sum over queries of ds q.
-   A part is one sequence and one key/value head, so that nobody adds to another's rows: tiles of keys ascending, for each the
-   blocks of queries ascending. Rows of no sequence get zeros. Source: Dao et al. 2022, appendix B. */
+   A part is one sequence and one key/value head, so that no part adds to the rows of another: tiles of keys
+   ascending, for each the groups of 96 rows ascending. Rows of no sequence get zeros.
+   Source: Dao et al. 2022, appendix B. */
 #ifndef HEED_CPU_KERNEL_ATTENTION_BACKWARD_H
 #define HEED_CPU_KERNEL_ATTENTION_BACKWARD_H
 
@@ -223,7 +224,8 @@ static inline void add_to_queries(const backward_head *u, int64_t first, int64_t
     }
 }
 
-/* What the next band of rows reads and adds to comes from further away meanwhile. Always inline: gcc drops calls of functions that only fetch. */
+/* Prefetches what the next row block reads and adds to. Always inline: gcc drops calls of functions that only
+   prefetch. */
 HEED_INLINE void fetch_rows(const backward_head *u, int64_t row, int64_t end)
 {
     enum { LINE = 64 / sizeof(float) };

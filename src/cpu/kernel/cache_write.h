@@ -1,5 +1,5 @@
 /* cache_write: rows of keys or values into their slots of a cache, f32, f16, bf16 or bytes with a scale per head; formulas in op/state.c. A part
-   owns columns (of bytes: heads), so that of rows with one slot the last wins, unless the step follows. */
+   owns columns (of bytes: heads), so that of rows with one slot the last wins, unless the step consumes tiles. */
 #ifndef HEED_CPU_KERNEL_CACHE_WRITE_H
 #define HEED_CPU_KERNEL_CACHE_WRITE_H
 

@@ -42,11 +42,11 @@ static inline void clamped_swiglu_backward_run(const heed_kernel_args *args, int
         for (int64_t j = 0; j < s.columns; j += HEED_LANES) {
             int64_t left = s.columns - j;
             heed_v d = load_some(dy + j, left), g = load_some(gate + j, left), u = load_some(up + j, left), at = at_most(g, limit);
-            heed_v sigmoid = heed_v_sigmoid(heed_v_mul(alpha, at)), unit = heed_v_mul(at, sigmoid);
-            heed_v slope = heed_v_add(sigmoid, heed_v_mul(heed_v_mul(alpha, unit), heed_v_sub(one, sigmoid)));
-            heed_v factor = heed_v_mul(heed_v_mul(d, heed_v_add(within(u, limit), one)), slope);
+            heed_v sigmoid = heed_v_sigmoid(heed_v_mul(alpha, at)), swish = heed_v_mul(at, sigmoid);
+            heed_v derivative = heed_v_add(sigmoid, heed_v_mul(heed_v_mul(alpha, swish), heed_v_sub(one, sigmoid)));
+            heed_v factor = heed_v_mul(heed_v_mul(d, heed_v_add(within(u, limit), one)), derivative);
             store_some(dgate + j, heed_v_select(heed_v_less(limit, g), zero, factor), left);
-            heed_v outside = heed_v_select(heed_v_less(u, heed_v_negate(limit)), zero, heed_v_mul(d, unit));
+            heed_v outside = heed_v_select(heed_v_less(u, heed_v_negate(limit)), zero, heed_v_mul(d, swish));
             store_some(dup + j, heed_v_select(heed_v_less(limit, u), zero, outside), left);
         }
     }

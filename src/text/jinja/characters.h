@@ -6,8 +6,16 @@
 #include "base/utf8.h"
 #include <stdbool.h>
 
-typedef enum jinja_class { JINJA_ALPHABETIC = 1, JINJA_DECIMAL = 2, JINJA_DIGIT = 4, JINJA_NUMERIC = 8, JINJA_LOWER = 16, JINJA_UPPER = 32,
-                           JINJA_TITLE = 64, JINJA_PRINTABLE = 128 } jinja_class;
+typedef enum jinja_class {
+    JINJA_ALPHABETIC = 1,
+    JINJA_DECIMAL = 2,
+    JINJA_DIGIT = 4,
+    JINJA_NUMERIC = 8,
+    JINJA_LOWER = 16,
+    JINJA_UPPER = 32,
+    JINJA_TITLE = 64,
+    JINJA_PRINTABLE = 128
+} jinja_class;
 unsigned heed_jinja_class(uint32_t c);
 /* Full case mapping of one character, 1 to 3 code points; returns how many. `final` is for the sigma at the end of a word. */
 typedef enum jinja_case { JINJA_TO_LOWER, JINJA_TO_UPPER, JINJA_TO_TITLE } jinja_case;

@@ -11,7 +11,7 @@
      heed_v_min(a, b) heed_v_max(a, b)                 a < b ? a : b and a > b ? a : b, so b where either is NaN
      heed_v_less(a, b) heed_v_select(m, a, b)          mask of a < b; m ? a : b
      heed_v_scale(x, n)                                x * 2^n, n integral in [-150, 129], one rounding
-     heed_v_sum(x) heed_v_hmax(x)                   over the lanes, pairwise from the halves down (largest: no NaN in x)
+     heed_v_sum(x) heed_v_hmax(x)                   over the lanes, pairwise from the halves down (hmax: no NaN in x)
      heed_v_bits heed_v_from_bits heed_vi_*            on the bits of floats
    and from vector_math.h, within 2 units in the last place unless it says otherwise, NaN and infinities as in C, bits equal
    on all instruction sets: heed_v_round_bf16 (exactly as heed_round_operand) exp log log1p_unit tanh erf sigmoid abs negate copysign. */

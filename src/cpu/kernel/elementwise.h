@@ -4,7 +4,7 @@
 
 #include "cpu/kernel/kernel.h"
 #include "cpu/kernel/random.h"
-#include "cpu/kernel/unary_gradient.h"
+#include "cpu/kernel/unary_derivative.h"
 #include "cpu/vector_unary.h"
 #include "op/broadcast.h"
 
@@ -83,10 +83,10 @@ HEED_INLINE void unary_elements(heed_unary_kind kind, const float *x, float *y, 
     for (int64_t j = 0; j < n; j += HEED_LANES) store_some(y + j, heed_v_unary(kind, load_some(x + j, n - j)), n - j);
 }
 
-HEED_INLINE void unary_gradient_elements(heed_unary_kind kind, const float *dy, const float *x, float *dx, int64_t n)
+HEED_INLINE void unary_derivative_elements(heed_unary_kind kind, const float *dy, const float *x, float *dx, int64_t n)
 {
     for (int64_t j = 0; j < n; j += HEED_LANES)
-        store_some(dx + j, heed_v_mul(load_some(dy + j, n - j), unary_gradient(kind, load_some(x + j, n - j))), n - j);
+        store_some(dx + j, heed_v_mul(load_some(dy + j, n - j), unary_derivative(kind, load_some(x + j, n - j))), n - j);
 }
 
 static inline void unary_run(const heed_kernel_args *args, int part, int parts)
@@ -110,7 +110,7 @@ static inline void unary_backward_run(const heed_kernel_args *args, int part, in
         const float *dy = float_row(&args->in[0], i) + s.first, *x = float_row(&args->in[1], i) + s.first;
         float *dx = float_row(&args->out[0], i) + s.first;
         switch (((const heed_unary_attributes *)args->attributes)->kind) {
-#define HEED_UNARY(symbol, name, formula, derivative) case HEED_UNARY_##symbol: unary_gradient_elements(HEED_UNARY_##symbol, dy, x, dx, s.columns); break;
+#define HEED_UNARY(symbol, name, formula, derivative) case HEED_UNARY_##symbol: unary_derivative_elements(HEED_UNARY_##symbol, dy, x, dx, s.columns); break;
 #include <heed/unaries.def>
 #undef HEED_UNARY
         }

@@ -1,7 +1,7 @@
-/* slope.h: the derivatives of heed/unaries.def on vectors. Where they have a limit for large arguments they reach it without
+/* unary_derivative.h: the derivatives of heed/unaries.def on vectors. Where they have a limit for large arguments they reach it without
    passing through infinity times zero: finite x gives no NaN. */
-#ifndef HEED_CPU_KERNEL_UNARY_GRADIENT_H
-#define HEED_CPU_KERNEL_UNARY_GRADIENT_H
+#ifndef HEED_CPU_KERNEL_UNARY_DERIVATIVE_H
+#define HEED_CPU_KERNEL_UNARY_DERIVATIVE_H
 
 #include "cpu/kernel/kernel.h"
 #include "cpu/vector_unary.h"
@@ -22,7 +22,7 @@ HEED_INLINE heed_v where_above(heed_v x, float bound, heed_v a, heed_v b)
 }
 
 /* s (1 - s) for s = sigmoid(x), from e^-|x|. */
-HEED_INLINE heed_v sigmoid_gradient(heed_v x)
+HEED_INLINE heed_v sigmoid_derivative(heed_v x)
 {
     heed_v e = heed_v_exp(heed_v_negate(heed_v_abs(x))), sum = heed_v_add(heed_v_set(1), e);
     return heed_v_div(e, heed_v_mul(sum, sum));
@@ -36,14 +36,14 @@ HEED_INLINE heed_v sigmoid_value(heed_v x)
 }
 
 /* d/dx x sigmoid(ax); 0 or 1 past |ax| = 1000. */
-HEED_INLINE heed_v swish_gradient(heed_v x, float a)
+HEED_INLINE heed_v swish_derivative(heed_v x, float a)
 {
     heed_v z = between(heed_v_mul(heed_v_set(a), x), -1000, 1000);
-    return heed_v_fma(z, sigmoid_gradient(z), sigmoid_value(z));
+    return heed_v_fma(z, sigmoid_derivative(z), sigmoid_value(z));
 }
 
 /* d/dx x (1 + tanh(z)) / 2 with z = c (x + 0.044715 x^3): with s = 1 / (1 + e^(-2z)) it is s + 2 x s (1 - s) dz/dx; 0 or 1 past |x| = 20. */
-HEED_INLINE heed_v gelu_tanh_gradient(heed_v x, float c)
+HEED_INLINE heed_v gelu_tanh_derivative(heed_v x, float c)
 {
     x = between(x, -20, 20);
     heed_v square = heed_v_mul(x, x), twice = heed_v_mul(heed_v_set(-2 * c), heed_v_fma(heed_v_mul(square, x), heed_v_set(0.044715f), x));
@@ -53,7 +53,7 @@ HEED_INLINE heed_v gelu_tanh_gradient(heed_v x, float c)
 }
 
 /* d/dx x Phi(x) = Phi(x) + x phi(x). */
-HEED_INLINE heed_v gelu_gradient(heed_v x)
+HEED_INLINE heed_v gelu_derivative(heed_v x)
 {
     x = between(x, -20, 20);
     heed_v phi = heed_v_mul(heed_v_set(0.39894228040143267794f), heed_v_exp(heed_v_mul(heed_v_set(-0.5f), heed_v_mul(x, x))));
@@ -61,14 +61,14 @@ HEED_INLINE heed_v gelu_gradient(heed_v x)
     return heed_v_fma(x, phi, cumulated);
 }
 
-HEED_INLINE heed_v mish_gradient(heed_v x)
+HEED_INLINE heed_v mish_derivative(heed_v x)
 {
     x = between(x, -100, 100);
     heed_v t = heed_v_tanh(heed_v_softplus(x)), rest = heed_v_sub(heed_v_set(1), heed_v_mul(t, t));
     return heed_v_fma(heed_v_mul(x, sigmoid_value(x)), rest, t);
 }
 
-HEED_INLINE heed_v laplace_gradient(heed_v x)
+HEED_INLINE heed_v laplace_derivative(heed_v x)
 {
     const float deviation = 0.282095f;
     heed_v away = between(heed_v_sub(x, heed_v_set(0.707107f)), -20, 20);
@@ -76,7 +76,7 @@ HEED_INLINE heed_v laplace_gradient(heed_v x)
     return heed_v_mul(bell, heed_v_set(1 / (deviation * 2.50662827463100050242f)));
 }
 
-HEED_INLINE heed_v unary_gradient(heed_unary_kind kind, heed_v x)
+HEED_INLINE heed_v unary_derivative(heed_unary_kind kind, heed_v x)
 {
     const heed_v zero = heed_v_zero(), one = heed_v_set(1), two = heed_v_set(2);
     switch (kind) {
@@ -85,14 +85,14 @@ HEED_INLINE heed_v unary_gradient(heed_unary_kind kind, heed_v x)
     case HEED_UNARY_RELU2: return where_above(x, 0, heed_v_add(x, x), zero);
     case HEED_UNARY_RELU6: return where_above(x, 0, heed_v_select(heed_v_less(x, heed_v_set(6)), one, zero), zero);
     case HEED_UNARY_LEAKY_RELU: return where_above(x, 0, one, heed_v_set(0.01f));
-    case HEED_UNARY_GELU: return gelu_gradient(x);
-    case HEED_UNARY_GELU_TANH: return gelu_tanh_gradient(x, 0.79788456080286535588f);
-    case HEED_UNARY_GELU_FAST: return gelu_tanh_gradient(x, 0.7978845608f);
-    case HEED_UNARY_GELU_10: return where_above(x, BELOW_10, zero, gelu_gradient(x));
-    case HEED_UNARY_QUICK_GELU: return swish_gradient(x, 1.702f);
-    case HEED_UNARY_SILU: return swish_gradient(x, 1);
-    case HEED_UNARY_MISH: return mish_gradient(x);
-    case HEED_UNARY_LAPLACE: return laplace_gradient(x);
+    case HEED_UNARY_GELU: return gelu_derivative(x);
+    case HEED_UNARY_GELU_TANH: return gelu_tanh_derivative(x, 0.79788456080286535588f);
+    case HEED_UNARY_GELU_FAST: return gelu_tanh_derivative(x, 0.7978845608f);
+    case HEED_UNARY_GELU_10: return where_above(x, BELOW_10, zero, gelu_derivative(x));
+    case HEED_UNARY_QUICK_GELU: return swish_derivative(x, 1.702f);
+    case HEED_UNARY_SILU: return swish_derivative(x, 1);
+    case HEED_UNARY_MISH: return mish_derivative(x);
+    case HEED_UNARY_LAPLACE: return laplace_derivative(x);
     case HEED_UNARY_HARDSWISH: {
         heed_v inner = heed_v_div(heed_v_fma(two, x, heed_v_set(3)), heed_v_set(6));
         return heed_v_select(heed_v_less(x, heed_v_set(-BELOW_3)), zero, where_above(x, BELOW_3, one, inner));
@@ -101,7 +101,7 @@ HEED_INLINE heed_v unary_gradient(heed_unary_kind kind, heed_v x)
         heed_v t = heed_v_tanh(x);
         return heed_v_sub(one, heed_v_mul(t, t));
     }
-    case HEED_UNARY_SIGMOID: return sigmoid_gradient(x);
+    case HEED_UNARY_SIGMOID: return sigmoid_derivative(x);
     case HEED_UNARY_EXP: return heed_v_exp(x);
     case HEED_UNARY_LOG: return heed_v_div(one, x);
     case HEED_UNARY_SQRT: return heed_v_div(heed_v_set(0.5f), heed_v_sqrt(x));

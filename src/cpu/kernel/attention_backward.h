@@ -121,7 +121,8 @@ static inline void find_inner(const backward_head *u, int64_t first, int64_t row
 /* Rows as the left and as the right operand of matmuls. */
 typedef struct { view left, right; } operand_pair;
 
-/* All rows of the head's q or dy as operands, once for all tiles of keys: block after block, while its floats are at hand. */
+/* All rows of the head's q or dy as operands, once for all tiles of keys: 96 rows at a time, while
+   their floats are at hand. */
 static inline operand_pair load_operands(const backward_head *u, const heed_operand *x, int64_t rows, float *left_room, float *right_room)
 {
     const problem *p = u->p;
@@ -195,7 +196,8 @@ static inline void clear_weights(const backward_head *u, int64_t r, int vectors)
     }
 }
 
-/* dq of rows [r, r + rows) += ds times keys [low, high): direct into dq where its rows are evenly spaced whole vectors. */
+/* dq of rows [r, r + rows) += ds times keys [low, high): directly into dq if its rows are evenly spaced
+   whole vectors. */
 static inline void add_to_queries(const backward_head *u, int64_t first, int64_t r, int rows, int low, int high)
 {
     const problem *p = u->p;
@@ -242,7 +244,7 @@ HEED_INLINE void fetch_rows(const backward_head *u, int64_t row, int64_t end)
     }
 }
 
-/* Weights and ds of rows [r, r + rows) of the block that begins at row `first`, and what they add to dq. */
+/* Weights and ds of rows [r, r + rows) of the 96 that begin at row `first`, and what they add to dq. */
 static inline void differentiate_rows(const backward_head *u, int64_t first, int64_t r, int rows)
 {
     const problem *p = u->p;
@@ -267,7 +269,8 @@ static inline void differentiate_rows(const backward_head *u, int64_t first, int
     add_to_queries(u, first, r, rows, __builtin_ctzll(any), 64 - __builtin_clzll(any));
 }
 
-/* dk and dv of the tile += what the block's rows give: for a run of keys the rows from the first to the last that see any of them. */
+/* dk and dv of the tile += what these rows give: for a run of keys the rows from the first to the last that see
+   any of them. */
 static inline void add_to_keys(const backward_head *u, int64_t first, int64_t rows)
 {
     const problem *p = u->p;
@@ -303,7 +306,7 @@ static inline void add_to_keys(const backward_head *u, int64_t first, int64_t ro
     }
 }
 
-/* What each row of the block sees of the tile; false when that is nothing. */
+/* What each of these rows sees of the tile; false when that is nothing. */
 static inline bool tile_visible_from(const backward_head *u, int64_t first, int64_t rows)
 {
     uint64_t any = 0, seen = 0;

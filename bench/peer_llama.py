@@ -2,8 +2,10 @@
 
     peer_llama.py FILE.gguf --threads 2 --context 1024 [--flash-attention] [--depth N]
 
-It answers {"prefill": P} with tokens per second of reading P tokens in batches of 512 behind `depth` tokens, {"decode": N, "prompt": P} with those of
-writing N single tokens behind P, {"logits": IDS} with the logits behind IDS. Tokens are those of `heed bench`; logits are computed for the last one alone."""
+It answers {"prefill": P} with tokens per second of reading P tokens in batches of 512 behind
+`depth` tokens, {"decode": N, "prompt": P} with those of writing N single tokens behind P,
+{"logits": IDS} with the logits behind IDS. Tokens are those of `heed bench`; logits are computed
+for the last one alone."""
 import argparse, ctypes, time
 import numpy as np
 import llama_cpp
@@ -19,7 +21,8 @@ def main():
     parser.add_argument("--depth", type=int, default=0)
     given = parser.parse_args()
     answers = rounds.answers_only()
-    model = llama_cpp.Llama(given.model, n_ctx=given.context, n_batch=512, n_ubatch=512, n_threads=given.threads, n_threads_batch=given.threads,
+    model = llama_cpp.Llama(given.model, n_ctx=given.context, n_batch=512, n_ubatch=512,
+                            n_threads=given.threads, n_threads_batch=given.threads,
                             flash_attn=given.flash_attention, verbose=False)
     context, vocabulary = model.ctx, model.n_vocab()
     memory = llama_cpp.llama_get_memory(context)
@@ -42,7 +45,8 @@ def main():
         if logits:
             rewind(0)
             read(logits)
-            values = np.ctypeslib.as_array(llama_cpp.llama_get_logits_ith(context, -1), shape=(vocabulary,)).astype(float).tolist()
+            values = np.ctypeslib.as_array(llama_cpp.llama_get_logits_ith(context, -1),
+                                           shape=(vocabulary, )).astype(float).tolist()
             rewind(0)
             return {"logits": values}
         length = prefill or prompt
@@ -53,10 +57,15 @@ def main():
             read(ids[given.depth + length + i:given.depth + length + i + 1])
         end = time.perf_counter()
         rewind(given.depth)
-        return {"prefill": length / (middle - start), "decode": decode / (end - middle) if decode else 0}
+        return {
+            "prefill": length / (middle - start), "decode": decode / (end - middle) if decode else 0
+        }
 
     read(ids[:given.depth])
-    rounds.serve(handle, {"version": llama_cpp.__version__, "system": llama_cpp.llama_print_system_info().decode()}, answers)
+    rounds.serve(
+        handle,
+        {"version": llama_cpp.__version__, "system": llama_cpp.llama_print_system_info().decode()},
+        answers)
 
 
 if __name__ == "__main__":

@@ -1,25 +1,29 @@
-"""Rounds of several sides in turn (A B A B ...), what comes of them, and how it is shown. Shared by the programs of bench/.
+"""Rounds of several sides in turn (A B A B ...), what comes of them, and how it is shown. Shared
+by the programs of bench/.
 
-    rows = [Row("prefill 512", "tokens/s", interleave({"heed": ours, "llama.cpp": theirs}, rounds=5), floor=3, goal=6, agreement="...")]
+    rows = [Row("prefill 512", "tokens/s", interleave({"heed": ours, "llama.cpp": theirs},
+    rounds=5), floor=3, goal=6, agreement="...")]
     print_table(rows); write_json(path, rows, peaks)
 
-A side is a function without arguments that measures once and returns a rate: more is better. The first side is ours. Peers that take long
-to load live in a Worker: a process of their own that is loaded once and asked once a round.
+A side is a function without arguments that measures once and returns a rate: more is better. The
+first side is ours. Peers that take long to load live in a Worker: a process of their own that is
+loaded once and asked once a round.
 
-A module of paths, bench/compare_X.py, has `PATHS = {"name": function(setup) that yields Rows}` and ends with `rounds.main(PATHS, __doc__)`;
-bench/compare runs the paths of all such modules."""
+A module of paths, bench/compare_X.py, has `PATHS = {"name": function(setup) that yields Rows}`
+and ends with `rounds.main(PATHS, __doc__)`; bench/compare runs the paths of all such modules."""
 import argparse, dataclasses, fnmatch, json, os, statistics, subprocess, sys, time
 
 
 @dataclasses.dataclass
 class Setup:
-    """What every path gets: where heed was built, how to measure, where models lie or may be made."""
+    """What every path gets: where heed was built, how to measure, where models lie or may be
+    made."""
     build: str = "build/release"
     threads: int = 2
     rounds: int = 5
     real: str = os.environ.get("HEED_REAL_WEIGHTS", os.path.expanduser("~/.cache/heed/real"))
-    python: str = sys.executable    # has the peers
-    made: str = "build/compare"     # models that `heed convert --random` writes, exported graphs
+    python: str = sys.executable  # has the peers
+    made: str = "build/compare"  # models that `heed convert --random` writes, exported graphs
     _peaks: tuple = None
 
     @property
@@ -29,13 +33,15 @@ class Setup:
     def peaks(self):
         """`heed bench --machine --json`, measured at most a minute ago."""
         if not self._peaks or time.monotonic() - self._peaks[0] > 60:
-            self._peaks = (time.monotonic(), heed_json(self.heed, "bench", "--machine", threads=self.threads))
+            self._peaks = (time.monotonic(),
+                           heed_json(self.heed, "bench", "--machine", threads=self.threads))
         return self._peaks[1]
 
 
 @dataclasses.dataclass
 class Result:
-    """Rates of each side by round; `ours` is the first side, `best` the peer with the largest median."""
+    """Rates of each side by round; `ours` is the first side, `best` the peer with the largest
+    median."""
     values: dict
 
     @property
@@ -57,7 +63,8 @@ class Result:
 
     def ratios(self):
         """Ours to the best peer's, round by round."""
-        return [a / b for a, b in zip(self.values[self.ours], self.values[self.best])] if self.best else []
+        return [a / b for a, b in zip(self.values[self.ours], self.values[self.best])
+                ] if self.best else []
 
     @property
     def ratio(self):
@@ -66,13 +73,15 @@ class Result:
 
 @dataclasses.dataclass
 class Row:
-    """One line of the table. `share` (0 to 1) of `share_of`, say "read bandwidth", is what is judged where there is no peer."""
+    """One line of the table. `share` (0 to 1) of `share_of`, say "read bandwidth", is what is
+    judged where there is no peer."""
     path: str
     unit: str
     result: Result
     floor: float = None
     goal: float = None
-    agreement: str = ""    # how the outputs were compared, with figures; "" where there is nothing to compare
+    # how the outputs were compared, with figures; "" where there is nothing to compare
+    agreement: str = ""
     agrees: bool = True
     share: float = None
     share_of: str = ""
@@ -90,11 +99,14 @@ class Row:
             return "outputs differ"
         if self.score is None or self.floor is None:
             return ""
-        return "goal" if self.goal is not None and self.score >= self.goal else "floor" if self.score >= self.floor else "below floor"
+        if self.goal is not None and self.score >= self.goal:
+            return "goal"
+        return "floor" if self.score >= self.floor else "below floor"
 
 
 def interleave(sides, rounds=5, warm=1, progress=True):
-    """Runs every side once a round, in turn; `warm` rounds first that do not count. Sides: {name: function returning a rate}."""
+    """Runs every side once a round, in turn; `warm` rounds first that do not count. Sides:
+    {name: function returning a rate}."""
     values = {name: [] for name in sides}
     for number in range(-warm, rounds):
         for name, run in sides.items():
@@ -108,19 +120,23 @@ def interleave(sides, rounds=5, warm=1, progress=True):
 
 
 class Worker:
-    """A peer in a process of its own. The program reads one JSON object a line from stdin and answers each with one on stdout; what it prints
-    when it has loaded is `hello`. Its threads: OMP_NUM_THREADS and whatever the program does with it."""
-
+    """A peer in a process of its own. The program reads one JSON object a line from stdin and
+    answers each with one on stdout; what it prints when it has loaded is `hello`. Its threads:
+    OMP_NUM_THREADS and whatever the program does with it."""
     def __init__(self, command, threads=2, environment=None):
-        variables = {**os.environ, "OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads), "TOKENIZERS_PARALLELISM": "false",
-                     "HF_HUB_OFFLINE": "1", **(environment or {})}
-        self.process = subprocess.Popen([str(part) for part in command], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=variables)
+        variables = {
+            **os.environ, "OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads),
+            "TOKENIZERS_PARALLELISM": "false", "HF_HUB_OFFLINE": "1", **(environment or {})
+        }
+        self.process = subprocess.Popen([str(part) for part in command], stdin=subprocess.PIPE,
+                                        stdout=subprocess.PIPE, text=True, env=variables)
         self.hello = self._answer()
 
     def _answer(self):
         line = self.process.stdout.readline()
         if not line:
-            raise RuntimeError(f"{self.process.args} ended without an answer (exit {self.process.wait()})")
+            raise RuntimeError(f"{self.process.args} ended without an answer (exit "
+                               f"{self.process.wait()})")
         return json.loads(line)
 
     def ask(self, **request):
@@ -140,14 +156,16 @@ class Worker:
 
 
 def answers_only():
-    """Keeps stdout for the answers of serve(): call it before libraries that print there are at work. Their words go to stderr."""
+    """Keeps stdout for the answers of serve(): call it before libraries that print there are at
+    work. Their words go to stderr."""
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     return answers
 
 
 def serve(handle, hello=None, answers=None):
-    """The other end of a Worker: answers every line of stdin with handle(**request), until it ends. answers: from answers_only()."""
+    """The other end of a Worker: answers every line of stdin with handle(**request), until it
+    ends. answers: from answers_only()."""
     answers = answers or answers_only()
     print(json.dumps(hello or {}), file=answers, flush=True)
     for line in sys.stdin:
@@ -165,18 +183,31 @@ def heed_json(heed, *arguments, threads=2):
 
 def figure(value):
     """Three to four figures: 12345, 1234, 123.4, 12.34, 1.234."""
-    return f"{value:.0f}" if value >= 1000 else f"{value:.1f}" if value >= 100 else f"{value:.2f}" if value >= 10 else f"{value:.3f}"
+    for limit, digits in ((1000, 0), (100, 1), (10, 2)):
+        if value >= limit:
+            return f"{value:.{digits}f}"
+    return f"{value:.3f}"
 
 
 def cells(row):
     """The columns of a row as text: path, ours, peer, ratio, share, floor, goal, verdict."""
     result = row.result
-    number = lambda value: "" if value is None else f"{100 * value:.0f} %" if row.by_share else f"{value:g}"
+
+    def number(value):
+        if value is None:
+            return ""
+        return f"{100 * value:.0f} %" if row.by_share else f"{value:g}"
+
     side = lambda name: f"{figure(result.median(name))} ±{50 * result.spread(name):.0f} %"
     ratios = result.ratios()
-    return [row.path, f"{side(result.ours)} {row.unit}", f"{result.best} {side(result.best)}" if result.best else "",
-            f"{result.ratio:.2f} ({min(ratios):.2f} to {max(ratios):.2f})" if ratios else "",
-            f"{100 * row.share:.0f} % of {row.share_of}" if row.share is not None else "", number(row.floor), number(row.goal), row.verdict]
+    return [
+        row.path, f"{side(result.ours)} {row.unit}",
+        f"{result.best} {side(result.best)}" if result.best else "",
+        f"{result.ratio:.2f} ({min(ratios):.2f} to {max(ratios):.2f})" if ratios else "",
+        f"{100 * row.share:.0f} % of {row.share_of}" if row.share is not None else "",
+        number(row.floor),
+        number(row.goal), row.verdict
+    ]
 
 
 HEADINGS = ["path", "heed", "peer", "ratio", "share of peak", "floor", "goal", "reached"]
@@ -194,31 +225,48 @@ def print_table(rows, out=sys.stdout):
 
 def markdown_table(rows):
     lines = [HEADINGS + ["outputs"]] + [cells(row) + [row.agreement] for row in rows]
-    return "\n".join(["| " + " | ".join(lines[0]) + " |", "|" + "---|" * len(lines[0])] + ["| " + " | ".join(line) + " |" for line in lines[1:]]) + "\n"
+    return "\n".join(["| " + " | ".join(lines[0]) + " |", "|" + "---|" * len(lines[0])] +
+                     ["| " + " | ".join(line) + " |" for line in lines[1:]]) + "\n"
 
 
 def machine_line(machine):
     """What `heed bench --machine --json` said, in a line."""
     giga = lambda key: machine[key] / 1e9
-    return (f"Machine, measured in the same minutes: {machine['threads']} threads, {machine['instruction_set']}; f32 {giga('flops_per_second'):.0f}, "
-            f"bf16 {giga('bf16_flops_per_second'):.0f}, int8 {giga('int8_ops_per_second'):.0f} G(FL)OP/s; "
+    return (f"Machine, measured in the same minutes: {machine['threads']} threads, "
+            f"{machine['instruction_set']}; f32 {giga('flops_per_second'):.0f}, "
+            f"bf16 {giga('bf16_flops_per_second'):.0f}, int8 {giga('int8_ops_per_second'):.0f} "
+            f"G(FL)OP/s; "
             f"{giga('memory_bytes_per_second'):.1f} GB/s read from memory.")
 
 
 def row_object(row):
     result = row.result
-    sides = {name: {"median": result.median(name), "spread": result.spread(name), "rounds": values} for name, values in result.values.items()}
-    fields = {name: value for name, value in dataclasses.asdict(row).items() if name != "result" and value not in (None, "")}
-    return {**fields, "sides": sides, "peer": result.best, "ratio": result.ratio, "ratios": result.ratios(), "reached": row.verdict}
+    sides = {
+        name: {"median": result.median(name), "spread": result.spread(name), "rounds": values}
+        for name, values in result.values.items()
+    }
+    fields = {
+        name: value
+        for name, value in dataclasses.asdict(row).items()
+        if name != "result" and value not in (None, "")
+    }
+    return {
+        **fields, "sides": sides, "peer": result.best, "ratio": result.ratio,
+        "ratios": result.ratios(), "reached": row.verdict
+    }
 
 
 def row_from_object(entry):
     names = {field.name for field in dataclasses.fields(Row)} - {"result"}
-    return Row(result=Result({name: side["rounds"] for name, side in entry["sides"].items()}), **{k: v for k, v in entry.items() if k in names})
+    return Row(result=Result({name: side["rounds"]
+                              for name, side in entry["sides"].items()}),
+               **{k: v
+                  for k, v in entry.items() if k in names})
 
 
 def write_json(path, rows, machine=None):
-    text = json.dumps({"machine": machine, "rows": [row_object(row) for row in rows]}, indent=1)  # whole before the file is touched
+    # whole before the file is touched
+    text = json.dumps({"machine": machine, "rows": [row_object(row) for row in rows]}, indent=1)
     with open(path, "w") as file:
         file.write(text + "\n")
 
@@ -231,7 +279,9 @@ def run_paths(paths, setup):
         try:
             for row in path(setup):
                 rows.append(row)
-                print("  " + "  ".join(cell for cell in cells(row)[:-3] if cell) + f"  {row.verdict}", file=sys.stderr, flush=True)
+                print(
+                    "  " + "  ".join(cell for cell in cells(row)[:-3] if cell) + f"  "
+                    f"{row.verdict}", file=sys.stderr, flush=True)
         except Exception as error:
             failed[name] = f"{type(error).__name__}: {error}"
             print(f"  cannot run: {failed[name]}", file=sys.stderr, flush=True)
@@ -239,7 +289,8 @@ def run_paths(paths, setup):
 
 
 def add_arguments(parser, setup):
-    parser.add_argument("--only", nargs="+", metavar="PATH", help="paths to run; * and ? match; default: all")
+    parser.add_argument("--only", nargs="+", metavar="PATH", help="paths to run; * and ? match; "
+                        "default: all")
     parser.add_argument("--rounds", type=int, default=setup.rounds)
     parser.add_argument("--threads", type=int, default=setup.threads)
     parser.add_argument("--build", default=setup.build, help="folder where heed was built")
@@ -248,7 +299,11 @@ def add_arguments(parser, setup):
 
 
 def choose(paths, only):
-    chosen = {name: path for name, path in paths.items() if not only or any(fnmatch.fnmatch(name, pattern) for pattern in only)}
+    chosen = {
+        name: path
+        for name, path in paths.items()
+        if not only or any(fnmatch.fnmatch(name, pattern) for pattern in only)
+    }
     if not chosen:
         sys.exit(f"no path is called {' or '.join(only)}: expected one of {', '.join(paths)}")
     return chosen
@@ -256,7 +311,8 @@ def choose(paths, only):
 
 def main(paths, doc, arguments=None):
     """The command line of one module of paths."""
-    parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(description=doc,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
     add_arguments(parser, Setup())
     given = parser.parse_args(arguments)
     if given.list:

@@ -1,9 +1,12 @@
-"""Fine-tuning on conversations against transformers: the loss of the first update, over all answers and nothing else.
+"""Fine-tuning on conversations against transformers: the loss of the first update, over all
+answers and nothing else.
 
-    python tools/oracle/check_conversations.py build/release/heed tests/fixtures/qwen2 tests/fixtures/smollm2 ...
+    python tools/oracle/check_conversations.py build/release/heed tests/fixtures/qwen2
+    tests/fixtures/smollm2 ...
 
-The texts and the tokens to learn are found here in another way than in heed: by transformers' own mask where a template has generation blocks,
-else by looking for the answers' texts. Templates: those of tests/fixtures/chat-templates, and small ones for what is difficult."""
+The texts and the tokens to learn are found here in another way than in heed: by transformers'
+own mask where a template has generation blocks, else by looking for the answers' texts.
+Templates: those of tests/fixtures/chat-templates, and small ones for what is difficult."""
 import json
 import pathlib
 import random
@@ -15,33 +18,46 @@ import torch
 from transformers import AutoModelForCausalLM, PreTrainedTokenizerFast
 
 ROOT = pathlib.Path(__file__).parents[2] / "tests/fixtures/chat-templates"
-TEMPLATES = {name: (ROOT / f"{name}.jinja").read_text() for name in ("chatml", "zephyr", "llama3", "tools")}
+TEMPLATES = {
+    name: (ROOT / f"{name}.jinja").read_text()
+    for name in ("chatml", "zephyr", "llama3", "tools")
+}
 # The answer is marked; without the end of the turn.
-TEMPLATES["marked"] = ("{% for m in messages %}<{{ m.role }}>{% if m.role == 'assistant' %}{% generation %}{{ m.content }}{% endgeneration %}"
-                       "{% else %}{{ m.content }}{% endif %}|{% endfor %}{% if add_generation_prompt %}<assistant>{% endif %}")
+TEMPLATES["marked"] = ("{% for m in messages %}<{{ m.role }}>{% if m.role == 'assistant' %}{% "
+                       "generation %}{{ m.content }}{% endgeneration %}"
+                       "{% else %}{{ m.content }}{% endif %}|{% endfor %}{% if "
+                       "add_generation_prompt %}<assistant>{% endif %}")
 # Earlier answers are written without their thoughts: each answer is a text of its own.
-TEMPLATES["thoughts"] = ("{% for m in messages %}<{{ m.role }}>{% if m.role == 'assistant' and not loop.last %}{{ m.content.split('=')[-1] }}"
-                         "{% else %}{{ m.content }}{% endif %}|{% endfor %}{% if add_generation_prompt %}<assistant>{% endif %}")
+TEMPLATES["thoughts"] = ("{% for m in messages %}<{{ m.role }}>{% if m.role == 'assistant' and "
+                         "not loop.last %}{{ m.content.split('=')[-1] }}"
+                         "{% else %}{{ m.content }}{% endif %}|{% endfor %}{% if "
+                         "add_generation_prompt %}<assistant>{% endif %}")
 # The prompt opens what the answer does not have.
-TEMPLATES["opened"] = "{% for m in messages %}<{{ m.role }}>{{ m.content }}|{% endfor %}{% if add_generation_prompt %}<assistant>THINK{% endif %}"
+TEMPLATES["opened"] = ("{% for m in messages %}<{{ m.role }}>{{ m.content }}|{% endfor %}"
+                       "{% if add_generation_prompt %}<assistant>THINK{% endif %}")
 WORDS = "the cat sees a moon; Grüße an 日本 = 12 + x".split(" ")
 
 
 def conversations(count, seed):
     """Objects of a .jsonl and, for each, (messages, first message to learn from)."""
     draw = random.Random(seed)
+
     def say():
         return " ".join(draw.choice(WORDS) for _ in range(draw.randint(1, 12)))
+
     for _ in range(count):
         messages = [{"role": "system", "content": say()}] if draw.random() < 0.5 else []
         for _ in range(draw.randint(1, 3)):
-            messages += [{"role": "user", "content": say()}, {"role": "assistant", "content": say()}]
+            messages += [{"role": "user", "content": say()},
+                         {"role": "assistant", "content": say()}]
         kind = draw.randrange(4)
         if kind == 0:
             messages = messages[-2:]
-            yield {"prompt": messages[0]["content"], "completion": messages[1]["content"]}, messages, 1
+            yield {"prompt": messages[0]["content"],
+                   "completion": messages[1]["content"]}, messages, 1
         elif kind == 1:
-            yield {"prompt": messages[:-1], "completion": messages[-1:]}, messages, len(messages) - 1
+            yield {"prompt": messages[:-1],
+                   "completion": messages[-1:]}, messages, len(messages) - 1
         else:
             if draw.random() < 0.3:
                 messages[-1]["weight"] = 0
@@ -52,11 +68,18 @@ def texts_of(tokenizer, name, messages, first):
     """Texts with the spans of their answers."""
     def render(some, prompt=False):
         return tokenizer.apply_chat_template(some, tokenize=False, add_generation_prompt=prompt)
-    learned = [i for i, m in enumerate(messages) if i >= first and m["role"] == "assistant" and m.get("weight", 1) != 0]
+
+    learned = [
+        i for i, m in enumerate(messages)
+        if i >= first and m["role"] == "assistant" and m.get("weight", 1) != 0
+    ]
     whole, spans, singles = render(messages), [], []
-    ends = {"chatml": "<|im_end|>", "tools": "<|im_end|>", "zephyr": tokenizer.eos_token or "", "llama3": "<|eot_id|>", "marked": "", "thoughts": "|", "opened": "|"}
+    ends = {
+        "chatml": "<|im_end|>", "tools": "<|im_end|>", "zephyr": tokenizer.eos_token or "",
+        "llama3": "<|eot_id|>", "marked": "", "thoughts": "|", "opened": "|"
+    }
     for i in learned:
-        text = render(messages[: i + 1])
+        text = render(messages[:i + 1])
         content = messages[i]["content"]
         begin = text.rindex(content)
         span = (begin, begin + len(content) + len(ends[name]))
@@ -97,7 +120,12 @@ def run(program, folder, lines, work, length, *options):
     data = work / "data.jsonl"
     data.write_text("".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines))
     out = work / "run"
-    command = [program, "train", "--init", folder, "--data", str(data), "--out", str(out), "--max-steps", "1", "--batch-size", "4096", "--context", str(length), "-t", "1"]
+    command = [
+        program, "train", "--init", folder, "--data",
+        str(data), "--out",
+        str(out), "--max-steps", "1", "--batch-size", "4096", "--context",
+        str(length), "-t", "1"
+    ]
     done = subprocess.run(command + list(options), capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     loss = json.loads((out / "log.jsonl").read_text().splitlines()[0])["loss"]
@@ -107,7 +135,10 @@ def run(program, folder, lines, work, length, *options):
 
 def check(program, folder):
     named = json.loads((pathlib.Path(folder) / "tokenizer_config.json").read_text())
-    tokenizer = PreTrainedTokenizerFast(tokenizer_file=f"{folder}/tokenizer.json", **{key: named[key] for key in ("bos_token", "eos_token") if named.get(key)})
+    tokenizer = PreTrainedTokenizerFast(
+        tokenizer_file=f"{folder}/tokenizer.json",
+        **{key: named[key]
+           for key in ("bos_token", "eos_token") if named.get(key)})
     model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
     wrong = compared = 0
     with tempfile.TemporaryDirectory() as name:
@@ -115,25 +146,36 @@ def check(program, folder):
         for number, (kind, template) in enumerate(TEMPLATES.items()):
             if "bos_token" in template and not tokenizer.bos_token:
                 continue
-            for length in {min(length, model.config.max_position_embeddings) for length in (60, 128, 300)}:
+            for length in {
+                    min(length, model.config.max_position_embeddings)
+                    for length in (60, 128, 300)
+            }:
                 tokenizer.chat_template = template
                 (work / "t.jinja").write_text(template)
                 lines, samples = [], []
                 for line, messages, first in conversations(40, 100 * number + length):
                     lines.append(line)
-                    samples += [labelled(tokenizer, text, spans) for text, spans in texts_of(tokenizer, kind, messages, first)]
+                    samples += [
+                        labelled(tokenizer, text, spans)
+                        for text, spans in texts_of(tokenizer, kind, messages, first)
+                    ]
                 wanted, count = expected(model, tokenizer, samples, length)
                 if count == 0:
                     continue
-                found = run(program, folder, lines, work, length, "--template", str(work / "t.jinja"))
+                found = run(program, folder, lines, work, length, "--template",
+                            str(work / "t.jinja"))
                 compared += 1
                 if abs(found - wanted) > 2e-5 * abs(wanted):
                     wrong += 1
-                    print(f"  {folder}, {kind}, {length} tokens: wanted {wanted:.6f} over {count} tokens, found {found:.6f}")
+                    print(f"  {folder}, {kind}, {length} tokens: wanted {wanted:.6f} over {count} "
+                          f"tokens, found {found:.6f}")
         lines = [line for line, _, _ in conversations(60, 5) if isinstance(line.get("prompt"), str)]
         samples = []
         for line in lines:
-            ids, marks = labelled(tokenizer, line["prompt"] + line["completion"], [(len(line["prompt"]), len(line["prompt"]) + len(line["completion"]))], special=True)
+            ids, marks = labelled(
+                tokenizer, line["prompt"] + line["completion"],
+                [(len(line["prompt"]), len(line["prompt"]) + len(line["completion"]))],
+                special=True)
             if tokenizer.eos_token_id is not None:
                 if ids[-1] != tokenizer.eos_token_id:
                     ids, marks = ids + [tokenizer.eos_token_id], marks + [True]

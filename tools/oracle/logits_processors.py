@@ -1,8 +1,10 @@
-"""Writes tests/fixtures/logits_processors: what transformers makes of rows of logits under many generation configs.
+"""Writes tests/fixtures/logits_processors: what transformers makes of rows of logits under many
+generation configs.
 
-oracle.json "cases": name -> {"config": members of generation_config.json, "prompt": ids given, "source": uses in.source}.
-oracle.safetensors: in.history (4,H), in.logits (4,V), in.source (4,S), out.<case> (4,V) after all processors, -inf for removed ones.
-Usage: python tools/oracle/logits_processors.py (transformers 5.23, torch 2.11)
+oracle.json "cases": name -> {"config": members of generation_config.json, "prompt": ids given,
+"source": uses in.source}. oracle.safetensors: in.history (4,H), in.logits (4,V), in.source
+(4,S), out.<case> (4,V) after all processors, -inf for removed ones. Usage: python
+tools/oracle/logits_processors.py (transformers 5.23, torch 2.11)
 """
 import json
 import pathlib
@@ -20,7 +22,8 @@ CASES = {
     "ngram2": (dict(no_repeat_ngram_size=2), 10),
     "ngram4": (dict(no_repeat_ngram_size=4), 10),
     "ngram_longer_than_history": (dict(no_repeat_ngram_size=30), 10),
-    "bad_words": (dict(bad_words_ids=[[3], [7, 11], [5], [1, 2, 3, 4], [9, 5]], eos_token_id=5), 10),
+    "bad_words": (dict(bad_words_ids=[[3], [7, 11], [5], [1, 2, 3, 4], [9, 5]],
+                       eos_token_id=5), 10),
     "sequence_bias": (dict(sequence_bias=[[[4], 2.5], [[9, 5], -3.0], [[11, 9, 5], 0.25]]), 10),
     "min_length_reached": (dict(min_length=H, eos_token_id=[5, 6]), 10),
     "min_length": (dict(min_length=H + 1, eos_token_id=[5, 6]), 10),
@@ -50,11 +53,15 @@ CASES = {
     "epsilon": (dict(do_sample=True, epsilon_cutoff=0.003, top_k=0), 10),
     "eta": (dict(do_sample=True, eta_cutoff=0.004, top_k=0), 10),
     "sampling_off": (dict(temperature=0.6, top_k=3, top_p=0.5), 10),
-    "chain": (dict(do_sample=True, repetition_penalty=1.2, no_repeat_ngram_size=2, bad_words_ids=[[3], [7, 11]], min_new_tokens=20,
-                   suppress_tokens=[9], temperature=0.8, top_k=40, top_p=0.9, min_p=0.02, renormalize_logits=True, eos_token_id=5), 10),
-    "chain_all": (dict(do_sample=True, sequence_bias=[[[4], 2.5], [[9, 5], -3.0]], encoder_repetition_penalty=1.1, repetition_penalty=1.2,
-                       no_repeat_ngram_size=3, encoder_no_repeat_ngram_size=3, bad_words_ids=[[3]], temperature=1.3, top_h=0.9, top_k=60,
-                       top_p=0.97, min_p=0.01, typical_p=0.9, epsilon_cutoff=0.0005, eta_cutoff=0.0005, eos_token_id=5), 10, True),
+    "chain": (dict(do_sample=True, repetition_penalty=1.2, no_repeat_ngram_size=2,
+                   bad_words_ids=[[3],
+                                  [7, 11]], min_new_tokens=20, suppress_tokens=[9], temperature=0.8,
+                   top_k=40, top_p=0.9, min_p=0.02, renormalize_logits=True, eos_token_id=5), 10),
+    "chain_all": (dict(do_sample=True, sequence_bias=[[[4], 2.5], [[9, 5], -3.0]],
+                       encoder_repetition_penalty=1.1, repetition_penalty=1.2,
+                       no_repeat_ngram_size=3, encoder_no_repeat_ngram_size=3, bad_words_ids=[[3]],
+                       temperature=1.3, top_h=0.9, top_k=60, top_p=0.97, min_p=0.01, typical_p=0.9,
+                       epsilon_cutoff=0.0005, eta_cutoff=0.0005, eos_token_id=5), 10, True),
 }
 
 
@@ -67,13 +74,16 @@ def main():
     source[0, 2:5] = torch.tensor([9, 3, 8])
     logits = torch.randn(4, V) * torch.tensor([[2.0], [3.0], [1.0], [4.0]])
     tensors = {"in.history": history, "in.source": source, "in.logits": logits}
-    model = GPT2LMHeadModel(GPT2Config(vocab_size=V, n_embd=8, n_layer=1, n_head=1, n_positions=64, bos_token_id=None, eos_token_id=None))
+    model = GPT2LMHeadModel(
+        GPT2Config(vocab_size=V, n_embd=8, n_layer=1, n_head=1, n_positions=64, bos_token_id=None,
+                   eos_token_id=None))
     cases = {}
     for name, (config, prompt, *with_source) in CASES.items():
         settings = GenerationConfig(**({"top_k": 0} | config))
         settings.max_length = config.get("max_length", 100)
         model._prepare_special_tokens(settings, True, device="cpu")
-        processors = model._get_logits_processor(settings, input_ids_seq_length=prompt, encoder_input_ids=source if with_source else None,
+        processors = model._get_logits_processor(settings, input_ids_seq_length=prompt,
+                                                 encoder_input_ids=source if with_source else None,
                                                  device="cpu", model_kwargs={})
         tensors["out." + name] = processors(history, logits.clone()).clone()
         cases[name] = {"config": config, "prompt": prompt, "source": bool(with_source)}

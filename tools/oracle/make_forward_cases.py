@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""Writes tests/fixtures/forward-cases/FIXTURE.safetensors: what transformers (eager attention) answers to batches with masks and
-position ids of every kind, for models that lie in tests/fixtures. Tensors are called CASE/in.NAME, CASE/out.NAME, CASE/loss,
-CASE/grad.NAME; CASE/noise.NAME is |float32 - float64|.
+"""Writes tests/fixtures/forward-cases/FIXTURE.safetensors: what transformers (eager attention)
+answers to batches with masks and position ids of every kind, for models that lie in
+tests/fixtures. Tensors are called CASE/in.NAME, CASE/out.NAME, CASE/loss, CASE/grad.NAME;
+CASE/noise.NAME is |float32 - float64|.
 
     python3 tools/oracle/make_forward_cases.py [tests/fixtures]"""
 import os, sys
@@ -9,11 +10,23 @@ import torch, transformers
 from safetensors.torch import save_file
 from check_forward import batches, right_padded, run_torch
 
-MODELS = {"gpt2": ("GPT2LMHeadModel", "causal", ["transformer.h.0.ln_1.bias", "transformer.h.0.attn.c_proj.weight", "transformer.ln_f.weight"]),
-          "llama": ("LlamaForCausalLM", "causal", ["model.layers.0.input_layernorm.weight", "model.layers.0.self_attn.k_proj.weight", "model.norm.weight"]),
-          "mistral": ("MistralForCausalLM", "causal", ["model.layers.0.input_layernorm.weight", "model.layers.0.self_attn.k_proj.weight", "model.norm.weight"]),
-          "bert": ("BertForPreTraining", "masked", ["bert.embeddings.position_embeddings.weight", "bert.encoder.layer.0.attention.self.key.weight", "bert.pooler.dense.bias"]),
-          "marian": ("MarianMTModel", "translation", ["model.encoder.layers.0.self_attn.v_proj.weight", "model.decoder.layers.0.encoder_attn.k_proj.weight"])}
+MODELS = {
+    "gpt2": ("GPT2LMHeadModel", "causal", [
+        "transformer.h.0.ln_1.bias", "transformer.h.0.attn.c_proj.weight", "transformer.ln_f.weight"
+    ]), "llama": ("LlamaForCausalLM", "causal", [
+        "model.layers.0.input_layernorm.weight", "model.layers.0.self_attn.k_proj.weight",
+        "model.norm.weight"
+    ]), "mistral": ("MistralForCausalLM", "causal", [
+        "model.layers.0.input_layernorm.weight", "model.layers.0.self_attn.k_proj.weight",
+        "model.norm.weight"
+    ]), "bert": ("BertForPreTraining", "masked", [
+        "bert.embeddings.position_embeddings.weight",
+        "bert.encoder.layer.0.attention.self.key.weight", "bert.pooler.dense.bias"
+    ]), "marian": ("MarianMTModel", "translation", [
+        "model.encoder.layers.0.self_attn.v_proj.weight",
+        "model.decoder.layers.0.encoder_attn.k_proj.weight"
+    ])
+}
 
 
 def translation(vocab):
@@ -30,7 +43,8 @@ def translation(vocab):
     yield "left padding", dict(input_ids=x, attention_mask=right.flip(1), labels=short)
     yield "holes", dict(input_ids=x, attention_mask=holes, labels=short)
     yield "a source of padding", dict(input_ids=x, attention_mask=nothing, labels=y)
-    yield "decoder mask", dict(input_ids=x, attention_mask=right, decoder_input_ids=y, decoder_attention_mask=mask, labels=torch.where(mask == 0, -100, y))
+    yield "decoder mask", dict(input_ids=x, attention_mask=right, decoder_input_ids=y,
+                               decoder_attention_mask=mask, labels=torch.where(mask == 0, -100, y))
     yield "one token", dict(input_ids=x[:, :1], decoder_input_ids=y[:, :1])
 
 
@@ -39,7 +53,8 @@ def main():
     os.makedirs(os.path.join(fixtures, "forward-cases"), exist_ok=True)
     for fixture, (cls, kind, gradients) in MODELS.items():
         path = os.path.join(fixtures, fixture)
-        model = getattr(transformers, cls).from_pretrained(path, attn_implementation="eager", dtype=torch.float32).eval()
+        model = getattr(transformers, cls).from_pretrained(path, attn_implementation="eager",
+                                                           dtype=torch.float32).eval()
         vocab, tensors = model.config.vocab_size, {}
         for label, inputs in translation(vocab) if kind == "translation" else batches(vocab, kind):
             if kind == "masked" and "labels" in inputs:
@@ -49,16 +64,24 @@ def main():
                 exact, exact_grads = run_torch(model, inputs, True)
             except (RuntimeError, ValueError, IndexError):
                 continue
-            hidden = [k for k in want if "hidden_states" in k and k.endswith(f".{model.config.num_hidden_layers}")]
-            kept = {k: (want[k], exact[k]) for k in hidden + ["loss", "out.seq_relationship_logits"] if k in want}
+            hidden = [
+                k for k in want
+                if "hidden_states" in k and k.endswith(f".{model.config.num_hidden_layers}")
+            ]
+            kept = {
+                k: (want[k], exact[k])
+                for k in hidden + ["loss", "out.seq_relationship_logits"] if k in want
+            }
             for name in gradients:
                 if "grad." + name in grads and want["loss"].isfinite().all():
                     disk = name.replace("transformer.", "") if fixture == "gpt2" else name
-                    kept["grad." + disk] = (grads["grad." + name], exact_grads.get("grad." + name, grads["grad." + name]))
+                    kept["grad." + disk] = (grads["grad." + name],
+                                            exact_grads.get("grad." + name, grads["grad." + name]))
             for name, value in inputs.items():
                 tensors[f"{label}/in.{name}"] = value.clone().contiguous()
             for name, (value, other) in kept.items():
-                noise = (value.double() - other.double()).abs().max().item() if value.numel() else 0.
+                noise = (value.double() -
+                         other.double()).abs().max().item() if value.numel() else 0.
                 tensors[f"{label}/{name}"] = value.float().clone().contiguous()
                 tensors[f"{label}/noise.{name}"] = torch.tensor([noise if noise == noise else 0.])
         save_file(tensors, os.path.join(fixtures, "forward-cases", fixture + ".safetensors"))

@@ -2,22 +2,7 @@
 # Output folders and empty values: what is refused, what is replaced, what stays whole.   test_folders.sh HEED SOURCE-FOLDER
 set -u
 export OMP_NUM_THREADS=1 # many small tasks
-heed=$1
-fixtures=$2/tests/fixtures
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-failed=0
-fail() { echo "FAILED: $*" >&2; failed=1; }
-
-# expect STATUS PATTERN COMMAND...: exit status, and a pattern in stdout and stderr together
-expect() {
-  wanted=$1 pattern=$2
-  shift 2
-  "$@" >"$work/out" 2>&1 </dev/null
-  status=$?
-  [ $status -eq "$wanted" ] || { fail "status $status instead of $wanted: $*"; cat "$work/out" >&2; }
-  [ -z "$pattern" ] || grep -q -- "$pattern" "$work/out" || { fail "no \"$pattern\" in the output of: $*"; cat "$work/out" >&2; }
-}
+. "$2/tests/cli/expect.sh"
 # same A B: two folders hold the same files
 same() { diff -r -x .lock "$1" "$2" >"$work/diff" 2>&1 || { fail "$1 and $2 differ"; cat "$work/diff" >&2; }; }
 cd "$work" || exit 1

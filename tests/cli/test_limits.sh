@@ -2,22 +2,7 @@
 # What the system refuses: memory, address space, file sizes, disk space. The program says so and ends with 1, and a training goes on
 # from its newest checkpoint to the bytes that it would have reached anyway.   test_limits.sh HEED SOURCE-FOLDER
 set -u
-heed=$1
-fixtures=$2/tests/fixtures
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-failed=0
-fail() { echo "FAILED: $*" >&2; failed=1; }
-
-# expect STATUS PATTERN COMMAND...: exit status, and a pattern in stdout and stderr together
-expect() {
-  wanted=$1 pattern=$2
-  shift 2
-  "$@" >"$work/out" 2>&1 </dev/null
-  status=$?
-  [ $status -eq "$wanted" ] || { fail "status $status instead of $wanted: $*"; cat "$work/out" >&2; }
-  grep -q -- "$pattern" "$work/out" || { fail "no \"$pattern\" in the output of: $*"; cat "$work/out" >&2; }
-}
+. "$2/tests/cli/expect.sh"
 within() { # within KIBIBYTES COMMAND...: of address space
   (ulimit -v "$1" && shift && exec "$@")
 }
@@ -41,13 +26,13 @@ if within 400000 "$heed" --version >/dev/null 2>&1; then
 fi
 
 # --- files may not grow: the first checkpoint stands, the second cannot be written ---
-expect 0 '' "$heed" train --out "$work/whole" $small --max-steps 6 --save-steps 3
-expect 0 '' "$heed" train --out "$work/run" $small --max-steps 6 --save-steps 3 --stop-at 3
+expect 0 . "$heed" train --out "$work/whole" $small --max-steps 6 --save-steps 3
+expect 0 . "$heed" train --out "$work/run" $small --max-steps 6 --save-steps 3 --stop-at 3
 expect 1 'cannot write.*File too large' files_within 8 "$heed" train --resume "$work/run" -t 1
 [ "$(readlink "$work/run/last")" = checkpoint-3 ] || fail "last is not the newest checkpoint that could be written"
 [ -e "$work/run/checkpoint-6" ] && fail "half a checkpoint was left behind"
 expect 0 '"nll"' "$heed" eval -m "$work/run" --text "$work/text.txt" --json
-expect 0 '' "$heed" train --resume "$work/run" -t 1
+expect 0 . "$heed" train --resume "$work/run" -t 1
 for file in model.safetensors optimizer.safetensors trainer.json; do
   cmp "$work/whole/checkpoint-6/$file" "$work/run/checkpoint-6/$file" || fail "$file differs after a full disk"
 done

@@ -2,22 +2,7 @@
 # Options that contradict each other, that have no effect, and that change when a training goes on.   test_options.sh HEED SOURCE-FOLDER
 set -u
 export OMP_NUM_THREADS=1 # many small tasks
-heed=$1
-fixtures=$2/tests/fixtures
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-failed=0
-fail() { echo "FAILED: $*" >&2; failed=1; }
-
-# expect STATUS PATTERN COMMAND...: exit status, and a pattern in stdout and stderr together
-expect() {
-  wanted=$1 pattern=$2
-  shift 2
-  "$@" >"$work/out" 2>&1 </dev/null
-  status=$?
-  [ $status -eq "$wanted" ] || { fail "status $status instead of $wanted: $*"; cat "$work/out" >&2; }
-  [ -z "$pattern" ] || grep -q -e "$pattern" "$work/out" || { fail "no \"$pattern\" in the output of: $*"; cat "$work/out" >&2; }
-}
+. "$2/tests/cli/expect.sh"
 cd "$work" || exit 1
 head -c 1500 "$2/share/shakespeare/valid.txt" >text.txt
 head -c 800 "$2/share/shakespeare/test.txt" >other.txt

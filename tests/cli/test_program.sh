@@ -1,22 +1,7 @@
 #!/bin/sh
 # The program as a user meets it: help, formats, exit statuses, messages.   test_program.sh HEED SOURCE-FOLDER
 set -u
-heed=$1
-fixtures=$2/tests/fixtures
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-failed=0
-fail() { echo "FAILED: $*" >&2; failed=1; }
-
-# expect STATUS PATTERN COMMAND...: exit status, and a pattern in stdout and stderr together
-expect() {
-  wanted=$1 pattern=$2
-  shift 2
-  "$@" >"$work/out" 2>&1 </dev/null
-  status=$?
-  [ $status -eq "$wanted" ] || { fail "status $status instead of $wanted: $*"; cat "$work/out" >&2; }
-  [ -z "$pattern" ] || grep -q -- "$pattern" "$work/out" || { fail "no \"$pattern\" in the output of: $*"; cat "$work/out" >&2; }
-}
+. "$2/tests/cli/expect.sh"
 
 # --- help and usage ---
 expect 0 'Usage: heed VERB' "$heed" --help

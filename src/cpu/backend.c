@@ -89,14 +89,6 @@ void heed_cpu_panels_row(const heed_backend *backend, const heed_cpu_panels *pan
     heed_gemm_gather(&source, row, out);
 }
 
-void heed_cpu_panel_pack(const heed_backend *backend, void *panels, heed_dtype dtype, int64_t rows, int64_t columns, int64_t first, int64_t count,
-                         const void *source, heed_dtype source_dtype, int64_t row_stride, int64_t column_stride)
-{
-    const heed_cpu_panels target = {panels, dtype, rows, columns};
-    const heed_gemm_source from = {source, source_dtype, row_stride, column_stride};
-    heed_cpu_panels_pack(backend, &target, first, count, &from);
-}
-
 bool heed_cpu_copy_bytes(const heed_backend *backend, int64_t rows, int64_t columns, size_t *bytes)
 {
     size_t first;
@@ -106,16 +98,4 @@ bool heed_cpu_copy_bytes(const heed_backend *backend, int64_t rows, int64_t colu
 int64_t heed_cpu_copy_run(const heed_backend *backend)
 {
     return heed_gemm_panel_width(backend->isa);
-}
-
-void heed_cpu_copy_rows(const heed_backend *backend, void *copy, int64_t rows, int64_t columns, int64_t first, int64_t count, const float *source)
-{
-    const heed_cpu_panels target = {copy, HEED_BF16, rows, columns};
-    heed_cpu_copy_write(backend, &target, first, count, source);
-}
-
-void heed_cpu_panel_row(const heed_backend *backend, const void *panels, heed_dtype dtype, int64_t rows, int64_t columns, int64_t row, float *out)
-{
-    const heed_cpu_panels source = {(void *)panels, dtype, rows, columns};
-    heed_cpu_panels_row(backend, &source, row, out);
 }

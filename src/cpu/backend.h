@@ -24,8 +24,6 @@ bool heed_cpu_panel_bytes(const heed_backend *backend, heed_dtype dtype, int64_t
    (columns,rows) need no copy. The call that writes the last row also fills up the last panel. */
 void heed_cpu_panels_pack(const heed_backend *backend, const heed_cpu_panels *panels, int64_t first, int64_t count,
                           const heed_gemm_source *source);
-void heed_cpu_panel_pack(const heed_backend *backend, void *panels, heed_dtype dtype, int64_t rows, int64_t columns, int64_t first, int64_t count,
-                         const void *source, heed_dtype source_dtype, int64_t row_stride, int64_t column_stride);
 /* The bf16 working copy of a trained weight W (rows,columns), HEED_LAYOUT_PANELS_BOTH: panels of W and of its
    transpose in bf16, each element as heed_round_operand has it. Bytes are a multiple of 64. Rows come in runs of
    heed_cpu_copy_run: a call writes rows [first, first + count), floats that lie end to end, first and count
@@ -33,9 +31,7 @@ void heed_cpu_panel_pack(const heed_backend *backend, void *panels, heed_dtype d
 void heed_cpu_copy_write(const heed_backend *backend, const heed_cpu_panels *copy, int64_t first, int64_t count, const float *source);
 bool heed_cpu_copy_bytes(const heed_backend *backend, int64_t rows, int64_t columns, size_t *bytes); /* false: overflow */
 int64_t heed_cpu_copy_run(const heed_backend *backend);
-void heed_cpu_copy_rows(const heed_backend *backend, void *copy, int64_t rows, int64_t columns, int64_t first, int64_t count, const float *source);
 /* Row `row` of W, widened to f32: the way back to a file. */
 void heed_cpu_panels_row(const heed_backend *backend, const heed_cpu_panels *panels, int64_t row, float *out);
-void heed_cpu_panel_row(const heed_backend *backend, const void *panels, heed_dtype dtype, int64_t rows, int64_t columns, int64_t row, float *out);
 
 #endif

@@ -78,7 +78,7 @@ typedef struct heed_parameter_info {
 size_t heed_model_parameter_count(const heed_model *model);
 /* index < count. The pointers hold for the model's life (gradient: from heed_model_allocate_gradients on). */
 heed_parameter_info heed_model_parameter(const heed_model *model, size_t index);
-/* A matrix of a parameter that has a rounded copy: its rows begin with element `begin`, and heed_cpu_copy_rows writes the copy. */
+/* A matrix of a parameter that has a rounded copy: its rows begin with element `begin`, and heed_cpu_copy_write writes the copy. */
 typedef struct heed_parameter_copy {
     size_t begin;
     int64_t rows, columns;

@@ -44,7 +44,7 @@ typedef struct heed_weight {
     heed_layout layout;
     void *data;
     size_t bytes;
-    void *copy;                    /* training with `bf16`: the matrix rounded, as products read it (heed_cpu_copy_rows), of a stack one expert's
+    void *copy;                    /* training with `bf16`: the matrix rounded, as products read it (heed_cpu_copy_write), of a stack one expert's
                                       behind the other; NULL: they read the rows */
     size_t copy_bytes;             /* of one matrix */
     bool parameter;

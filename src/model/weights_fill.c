@@ -82,8 +82,10 @@ static void *panels_of_row(const heed_weight *weight, int64_t *row, int64_t *row
 static void pack_rows(const heed_model *model, const heed_weight *weight, int64_t first, const disk_rows *disk, const char *source, heed_dtype dtype)
 {
     int64_t rows;
-    void *panels = panels_of_row(weight, &first, &rows);
-    heed_cpu_panel_pack(model->backend, panels, weight->dtype, rows, weight->columns, first, disk->run, source, dtype, disk->by_row, disk->by_column);
+    void *data = panels_of_row(weight, &first, &rows);
+    const heed_cpu_panels panels = {data, weight->dtype, rows, weight->columns};
+    const heed_gemm_source from = {source, dtype, disk->by_row, disk->by_column};
+    heed_cpu_panels_pack(model->backend, &panels, first, disk->run, &from);
 }
 
 /* Rows that become blocks only here: as f32 first, whatever their order on disk, then rounded. `room` holds one row of both. */
@@ -281,8 +283,9 @@ static void read_row(const heed_model *model, const heed_weight *weight, int64_t
     int64_t width = weight->columns ? weight->columns : 1;
     if (weight->layout == HEED_LAYOUT_PANELS) {
         int64_t rows;
-        const void *panels = panels_of_row(weight, &row, &rows);
-        heed_cpu_panel_row(model->backend, panels, weight->dtype, rows, weight->columns, row, out);
+        void *data = panels_of_row(weight, &row, &rows);
+        const heed_cpu_panels panels = {data, weight->dtype, rows, weight->columns};
+        heed_cpu_panels_row(model->backend, &panels, row, out);
     } else {
         heed_convert(out, HEED_F32, (const char *)weight->data + heed_dtype_bytes(weight->dtype, (size_t)(row * width)), weight->dtype, (size_t)width);
     }

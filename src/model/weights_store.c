@@ -203,6 +203,7 @@ void heed_weights_round(const heed_model *model, const heed_tensor *tensor)
 {
     for (size_t i = 0, count = heed_weights_copy_count(model, tensor); i < count; i++) {
         const heed_parameter_copy copy = heed_weights_rounded(model, tensor, i);
-        heed_cpu_copy_rows(model->backend, copy.data, copy.rows, copy.columns, 0, copy.rows, tensor->values + copy.begin);
+        const heed_cpu_panels panels = {copy.data, HEED_BF16, copy.rows, copy.columns};
+        heed_cpu_copy_write(model->backend, &panels, 0, copy.rows, tensor->values + copy.begin);
     }
 }

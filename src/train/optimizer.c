@@ -248,9 +248,10 @@ static void update_job(void *argument, int thread, int threads)
         float *slot[HEED_OPTIMIZER_MAX_SLOTS] = {NULL};
         for (int s = 0; s < job->slots; s++) slot[s] = opt->state + (size_t)s * opt->elements + opt->offset[p->tensor] + p->begin;
         opt->table->rule[opt->options.kind](&job->update, decay, tensor->value + p->begin, tensor->gradient + p->begin, slot, p->count);
-        if (p->copy != NULL)
-            heed_cpu_copy_rows(opt->backend, p->copy->data, p->copy->rows, p->copy->columns, p->row, (int64_t)p->count / p->copy->columns,
-                               tensor->value + p->begin);
+        if (p->copy == NULL) continue;
+        const heed_cpu_panels panels = {p->copy->data, HEED_BF16, p->copy->rows, p->copy->columns};
+        heed_cpu_copy_write(opt->backend, &panels, p->row, (int64_t)p->count / p->copy->columns,
+                            tensor->value + p->begin);
     }
 }
 

@@ -339,7 +339,8 @@ static void weights_are_rounded_when_asked_for(void **state)
                         heed_convert(wanted, HEED_F32, found, to->dtype, width);
                     }
                     const char *matrix = (const char *)to->data + (to->stack ? row / height * (to->bytes / (size_t)to->stack) : 0);
-                    if (to->layout == HEED_LAYOUT_PANELS) heed_cpu_panel_row(cpu, matrix, to->dtype, height, to->columns, row % height, found);
+                    const heed_cpu_panels panels = {(void *)matrix, to->dtype, height, to->columns};
+                    if (to->layout == HEED_LAYOUT_PANELS) heed_cpu_panels_row(cpu, &panels, row % height, found);
                     else heed_convert(found, HEED_F32, (const char *)to->data + heed_dtype_bytes(to->dtype, (size_t)row * width), to->dtype, width);
                     for (size_t j = 0; j < width; j++) /* -0 is 0 */
                         if (wanted[j] != found[j]) fail_msg("%s as %s: %s, row %d", fixtures[f], heed_dtypes[to->dtype].name, to->name, (int)row);

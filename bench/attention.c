@@ -45,7 +45,7 @@ static heed_graph *graph_of(const line *l)
     attributes.head_width = l->width;
     attributes.causal = l->causal;
     attributes.scale = 1 / sqrtf((float)l->width);
-    attributes.rounded = l->bf16;
+    attributes.bf16_operands = l->bf16;
     heed_emit(graph, HEED_OP_ATTENTION, in, HEED_ATTENTION_INPUTS, &attributes, out);
     heed_output(graph, "y", out[0]);
     if (!l->backward) return graph;

@@ -1,5 +1,5 @@
 """A bar chart of the rows of a comparison as SVG: heed's speed over the best peer's, floor and
-goal marked. Colours and sizes are those of heed's own plots (src/io/plot_frame.c); light or dark
+goal marked. Colors and sizes are those of heed's own plots (src/plot/plot_frame.c); light or dark
 follows the viewer. As PNG too, on white, where cairosvg is installed."""
 import html, os, sys
 
@@ -12,15 +12,15 @@ DARK = """<style>@media (prefers-color-scheme: dark) {
 
 
 def text(x, y, words, size=12, kind="ink", anchor="start", weight=""):
-    colour = INK if kind == "ink" else QUIET
-    return (f'<text class="{kind}" x="{x:.1f}" y="{y:.1f}" font-size="{size}" fill="{colour}" '
+    color = INK if kind == "ink" else QUIET
+    return (f'<text class="{kind}" x="{x:.1f}" y="{y:.1f}" font-size="{size}" fill="{color}" '
             f'text-anchor="{anchor}"' + (f' font-weight="{weight}"' if weight else "") +
             f'>{html.escape(words)}</text>')
 
 
-def line(x1, y1, x2, y2, kind, colour, thickness=1, dashes=""):
+def line(x1, y1, x2, y2, kind, color, thickness=1, dashes=""):
     return (f'<line class="{kind}" x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}" '
-            f'stroke="{colour}" stroke-width="{thickness}"' +
+            f'stroke="{color}" stroke-width="{thickness}"' +
             (f' stroke-dasharray="{dashes}"' if dashes else "") + "/>")
 
 
@@ -57,9 +57,9 @@ def draw(rows):
     parts.append(line(place(1), TOP - 8, place(1), bottom, "mark", INK, 1, "3 3"))
     for number, row in enumerate(rows):
         y = TOP + ROW * number
-        colour = {"goal": REACHED, "floor": FLOOR}.get(row.verdict, BELOW)
+        color = {"goal": REACHED, "floor": FLOOR}.get(row.verdict, BELOW)
         parts.append(text(LEFT - 10, y + 14, row.path, 12, "ink", "end"))
-        parts.append(f'<rect rx="1.5" fill="{colour}" x="{LEFT}" y="{y + 2}" '
+        parts.append(f'<rect rx="1.5" fill="{color}" x="{LEFT}" y="{y + 2}" '
                      f'width="{max(place(row.score) - LEFT, 1):.1f}" height="{ROW - 10}"/>')
         for value, gaps in ((row.floor, (0, )), (row.goal, (-1.5, 1.5))):
             if value is not None:
@@ -72,10 +72,10 @@ def draw(rows):
             said = f"{100 * row.score:.0f} % of {row.share_of}"
         parts.append(text(place(max(row.score, row.goal or 0)) + 8, y + 14, said, 12, "quiet"))
     swatches = ((REACHED, "goal reached"), (FLOOR, "floor reached"), (BELOW, "below floor"))
-    for number, (colour, words) in enumerate(swatches):
+    for number, (color, words) in enumerate(swatches):
         x = LEFT + 130 * number
         parts += [
-            f'<rect rx="1.5" fill="{colour}" x="{x}" y="{height - 18}" width="12" '
+            f'<rect rx="1.5" fill="{color}" x="{x}" y="{height - 18}" width="12" '
             f'height="12"/>',
             text(x + 18, height - 8, words, 12, "quiet")
         ]

@@ -20,7 +20,7 @@ import argparse, importlib, json, os, subprocess, sys, venv
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(HERE)
-MODULES = ("compare_products", "compare_llama", "compare_encoder", "compare_attention",
+MODULES = ("compare_matmuls", "compare_llama", "compare_encoder", "compare_attention",
            "compare_training")
 PEERS = ("torch", "transformers", "safetensors", "numpy", "onnx", "onnxscript", "onnxruntime",
          "ctranslate2", "cairosvg")

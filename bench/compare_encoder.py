@@ -9,7 +9,7 @@ PyTorch runs eager and compiled, and counts with the better; mixed lengths are p
 ragged here, padding is not counted. Outputs: last hidden states at tokens, within 1e-5 of the
 largest. Where precision is free, a side may round weights and activations as long as the mean of
 each sequence's hidden states keeps a cosine of 0.9995 with PyTorch's in f32: onnxruntime in f32
-and with its dynamic quantisation to int8, heed with weights as they are, with weights and
+and with its dynamic quantization to int8, heed with weights as they are, with weights and
 operands in bf16, and in blocks of 8 bits."""
 import os, subprocess, tempfile
 import rounds

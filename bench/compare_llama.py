@@ -4,10 +4,10 @@
     bench/compare_llama.py [--only PATH...] [--rounds 5] [--threads 2] [--build build/release]
     [--json FILE]
 
-llama.cpp runs with flash attention and without, and counts with the better. Behind 8,192 tokens,
+llama.cpp runs with flash attention and without, and counts with the better. After 8,192 tokens,
 where attention decides, heed runs in its exact mode and with the products of attention rounded
 to bf16 (llama.cpp rounds keys, values, queries and weights to f16). Random models are written
-once by `heed convert --random`. Outputs: logits behind a prompt of 32 tokens (heed in its exact
+once by `heed convert --random`. Outputs: logits after a prompt of 32 tokens (heed in its exact
 mode, llama.cpp as it is), the distance as a share of their standard deviation; both round
 activations to 8 bits, not at the same places, and half a rounding step may turn, so that
 agreement is what two such computations can have (docs/worklog.md, 2026-11-24)."""
@@ -67,7 +67,7 @@ EXACT, ROUNDED = ((), ()), (("--compute", "bf16"), ("--cache", "bf16"))
 
 
 def agreement(setup, model, llama, options):
-    """Logits of both behind the same prompt, for which heed keeps no cache; llama.cpp's is empty
+    """Logits of both after the same prompt, for which heed keeps no cache; llama.cpp's is empty
     afterwards."""
     import numpy as np
     ids = [(i * 7919 + 1) % 997 + 3 for i in range(32)]
@@ -90,7 +90,7 @@ def agreement(setup, model, llama, options):
 
 def measure(setup, name, model, floor, goal, prompt=512, count=0, depth=0, modes=()):
     """A row for heed's exact mode and one for each further mode (name, options as in ROUNDED):
-    reading `prompt` tokens behind `depth` others, or with `count` writing so many behind them."""
+    reading `prompt` tokens after `depth` others, or with `count` writing so many after them."""
     context = depth + prompt + count + 64
     kind = "decode" if count else "prefill"
     modes = {"heed": EXACT, **dict(modes)}

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Training speed against PyTorch: one GPT-2 shape, the same first weights, optimiser, clipping,
+"""Training speed against PyTorch: one GPT-2 shape, the same first weights, optimizer, clipping,
 batch and threads, in turn.
 
     bench/compare_training.py [--only char] [--rounds 5] [--threads 2] [--build build/release]

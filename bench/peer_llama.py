@@ -2,9 +2,9 @@
 
     peer_llama.py FILE.gguf --threads 2 --context 1024 [--flash-attention] [--depth N]
 
-It answers {"prefill": P} with tokens per second of reading P tokens in batches of 512 behind
-`depth` tokens, {"decode": N, "prompt": P} with those of writing N single tokens behind P,
-{"logits": IDS} with the logits behind IDS. Tokens are those of `heed bench`; logits are computed
+It answers {"prefill": P} with tokens per second of reading P tokens in batches of 512 after
+`depth` tokens, {"decode": N, "prompt": P} with those of writing N single tokens after P,
+{"logits": IDS} with the logits after IDS. Tokens are those of `heed bench`; logits are computed
 for the last one alone."""
 import argparse, ctypes, time
 import numpy as np
@@ -29,7 +29,7 @@ def main():
     ids = [(i * 7919 + 1) % vocabulary for i in range(given.context)]
 
     def read(tokens):
-        """Tokens behind those in the cache, in batches of 512; logits of the last one."""
+        """Tokens after those in the cache, in batches of 512; logits of the last one."""
         for at in range(0, len(tokens), 512):
             part = (ctypes.c_int32 * len(tokens[at:at + 512]))(*tokens[at:at + 512])
             if llama_cpp.llama_decode(context, llama_cpp.llama_batch_get_one(part, len(part))) != 0:

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs the libFuzzer targets under the address and undefined-behaviour sanitizers (clang; preset fuzz):
+# Runs the libFuzzer targets under the address and undefined-behavior sanitizers (clang; preset fuzz):
 #   tools/fuzz.sh [RUNS] [TARGET...]    each target (default: all) that many times (default 1000000), from the fixtures as first inputs
 # A target that finds something ends with its report and leaves the input in build/fuzz/found/.
 set -euo pipefail

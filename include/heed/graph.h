@@ -157,7 +157,7 @@ typedef enum heed_sequence_field {
     HEED_SEQUENCE_FIELDS
 } heed_sequence_field;
 
-enum { HEED_BLOCK_POSITIONS = 64 }; /* positions in one page of a KV cache */
+enum { HEED_PAGE_POSITIONS = 64 }; /* positions in one page of a KV cache */
 
 typedef struct heed_attention_options {
     int heads, kv_heads;     /* H, K; H % K == 0 */
@@ -170,8 +170,8 @@ typedef struct heed_attention_options {
     int64_t max_queries, max_keys; /* T and S of the weights output */
     float soft_cap;          /* 0 = off; cap * tanh(score / cap) */
     float alibi_scale;       /* of the biases that `slopes` give; above 0 where there are slopes */
-    bool alibi_rounded;      /* slope * index is rounded to bf16, as Falcon computes it */
-    bool blind_mean;         /* a query that sees no key attends to all keys of its sequence alike, instead of giving zeros */
+    bool alibi_bf16;      /* slope * index is rounded to bf16, as Falcon computes it */
+    bool masked_mean;         /* a query that sees no key attends to all keys of its sequence alike, instead of giving zeros */
 } heed_attention_options;
 
 /* Inputs of an attention. Absent optional ones are HEED_NONE. */
@@ -180,8 +180,8 @@ typedef struct heed_attention_inputs {
     heed_value sequences;    /* (B,8) i32 */
     heed_value query_index;  /* (N) i32 mask index of each query; absent: FIRST_INDEX + row within the sequence */
     heed_value key_index;    /* (S) i32 mask index of each key; -1 hides the key; absent: its place in the sequence */
-    heed_value block_table;  /* (rows,pages) i32: k and v are caches (pages*64, K*E), position j of a sequence lies in
-                                row block_table[table row][j / 64] * 64 + j % 64 */
+    heed_value page_table;  /* (rows,pages) i32: k and v are caches (pages*64, K*E), position j of a sequence lies in
+                                row page_table[table row][j / 64] * 64 + j % 64 */
     heed_value slopes;       /* (H) f32, ALiBi: scores += alibi_scale * slope * (key index - query index); fixed, not trained */
     heed_value sinks;        /* (H) f32: one more score for each head's softmax, whose weight goes nowhere */
 } heed_attention_inputs;

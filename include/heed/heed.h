@@ -1,4 +1,4 @@
-/* heed/heed.h: Transformers as tasks: load, inspect, tokenise, run, generate, score, translate, train.
+/* heed/heed.h: Transformers as tasks: load, inspect, tokenize, run, generate, score, translate, train.
 
    Every fallible call returns a heed_status and fills a heed_error (NULL is allowed): what went wrong, where, what was expected,
    what to do. Nothing here aborts, exits or prints. Handles are opaque; what a call returns as `char **` or arrays belongs to the
@@ -64,9 +64,9 @@ heed_status heed_json_from_text(struct json_t **json, const char *text, size_t l
 
 /* ---- context: threads and kernels ---- */
 typedef struct heed_context heed_context;
-/* Looking on at all that a context computes: generation, evaluation, forward, training. Results keep their bits. The callbacks take
+/* Observes everything that a context computes: generation, evaluation, forward, training. Results keep their bits. The callbacks take
    whole lines, borrowed for the call, on the thread that made the call which computes. */
-typedef struct heed_watch_options {
+typedef struct heed_observer_options {
     bool profile;           /* sum up time, operations and bytes: heed_context_profile */
     bool nan_guard;         /* end with HEED_E_ARG at the first value that is NaN or infinite, naming op, place, element and inputs */
     bool no_passes;         /* run graphs as they were built, without fusion and without reuse of memory: the oracle of the passes */
@@ -74,21 +74,21 @@ typedef struct heed_watch_options {
     void (*dump)(void *argument, const char *text);      /* each graph that is compiled, after its passes, and why products were not fused */
     bool dot;               /* dump for Graphviz instead of for reading */
     void *argument;
-} heed_watch_options;
+} heed_observer_options;
 typedef struct heed_context_options {
     /* 0: OMP_NUM_THREADS, else all processors within the container's quota; never do more work than
        those */
     int threads;
     const char *isa;        /* "generic", "avx2", "avx512"; NULL: HEED_ISA, else the best */
     bool reference;         /* the plain reference kernels: slow, the oracle of all others */
-    const heed_watch_options *watch; /* copied; NULL: nobody looks on */
+    const heed_observer_options *observer; /* copied; NULL: nobody observes */
 } heed_context_options;
 heed_status heed_context_new(heed_context **context, const heed_context_options *options, heed_error *error);
 void heed_context_free(heed_context *context); /* NULL is fine */
 /* A sentence about a setting of the environment that could not be followed, borrowed;
    NULL: none. */
 const char *heed_context_note(const heed_context *context);
-/* With watch.profile: a table for people of what has been computed so far: time, operations, bytes, and their share of what this
+/* With observer.profile: a table for people of what has been computed so far: time, operations, bytes, and their share of what this
    machine can do (measured now, about a second). Caller frees the text with heed_free. */
 heed_status heed_context_profile(heed_context *context, char **text, heed_error *error);
 /* What this machine reaches with the context's threads and instruction set (peak.h), measured now: the best of ten rounds, about a second in
@@ -118,7 +118,7 @@ typedef struct heed_tokens {
 heed_status heed_tokenize(const heed_tokenizer *tokenizer, const char *text, size_t length, const char *pair, size_t pair_length,
                           bool special, bool offsets, heed_tokens *tokens, heed_error *error);
 void heed_tokens_free(heed_tokens *tokens);
-/* Text of ids, NUL-terminated behind *length bytes; heed_free. */
+/* Text of ids, NUL-terminated after *length bytes; heed_free. */
 heed_status heed_detokenize(const heed_tokenizer *tokenizer, const int32_t *ids, size_t count, bool skip_special, char **text,
                             size_t *length, heed_error *error);
 /* Trains "bpe" or "char" on files (.txt, .jsonl with "text") and writes tokenizer.json into
@@ -128,7 +128,7 @@ typedef struct heed_tokenizer_plan {
     const char *const *files;
     size_t file_count;
     int64_t vocab_size, min_frequency;
-    bool sentence_ends;     /* special tokens <pad>, </s>, <unk>, and </s> behind every text: for sequence to sequence */
+    bool sentence_ends;     /* special tokens <pad>, </s>, <unk>, and </s> after every text: for sequence to sequence */
     bool masking;           /* special tokens [PAD], [UNK], [CLS], [SEP], [MASK], and [CLS] text [SEP]: for masked language models */
     bool alone;             /* refuse a folder that holds files which heed did not write there */
 } heed_tokenizer_plan;
@@ -341,13 +341,13 @@ heed_status heed_transformer_bleu(heed_transformer *transformer, const char *sou
 
 /* ---- speed ---- */
 typedef struct heed_speed_task {
-    int64_t prompt, count;   /* tokens to read, and to write behind them (encoders: 0); of every sequence */
+    int64_t prompt, count;   /* tokens to read, and to write after them (encoders: 0); of every sequence */
     int64_t sequences;       /* read and written together; 0: 1 */
     int64_t shortest;        /* lengths to read are spread evenly from here to `prompt`; 0: all alike */
     int64_t depth;           /* decoders: tokens in the cache of each sequence before */
     int64_t rounds;          /* 0: five; < 0: until `round` ends them */
     bool peaks;              /* measure the machine as well, and fill in the shares */
-    /* Called behind every round, and with -1 when all is warm: false ends the measurement. May be NULL. */
+    /* Called after every round, and with -1 when all is warm: false ends the measurement. May be NULL. */
     bool (*round)(void *argument, int64_t number, double prefill_tokens_per_second, double decode_tokens_per_second);
     void *argument;
 } heed_speed_task;

@@ -27,7 +27,7 @@ typedef enum heed_status {
     HEED_E_CANCELLED     /* stopped by the caller or by Ctrl-C */
 } heed_status;
 
-/* The caller's error slot. Zero-initialise it; the first error written wins, later ones are dropped.
+/* The caller's error slot. Zero-initialize it; the first error written wins, later ones are dropped.
    Every function taking a heed_error* accepts NULL. */
 typedef struct heed_error {
     heed_status status;

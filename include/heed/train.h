@@ -57,7 +57,7 @@ typedef struct heed_train_options {
     double warmup_ratio;          /* < 0: 0.05 without lr_scheduler_type, else 0 */
     int64_t decay_steps;          /* warmup_stable_decay; < 0: a fifth of all steps */
     double min_lr_rate;           /* cosine_with_min_lr, warmup_stable_decay: lowest rate as a share of the highest; < 0: 0.1 and 0 */
-    /* regularisation and precision */
+    /* regularization and precision */
     double dropout;               /* < 0: as the configuration says */
     double label_smoothing;
     bool bf16;                    /* products read operands rounded to bf16; weights, sums and everything else stay f32, and 4 bytes more a weight hold it rounded */
@@ -81,7 +81,7 @@ heed_train_options heed_train_defaults(void);
 typedef struct heed_train_summary {
     const char *model_type, *objective;
     size_t parameters;            /* numbers */
-    size_t parameter_bytes;       /* weights, gradients and optimiser state */
+    size_t parameter_bytes;       /* weights, gradients and optimizer state */
     size_t activation_bytes;      /* what one run needs beside them */
     size_t free_bytes;            /* memory that this machine (or container) has left; 0: unknown */
     int64_t steps, first_step;    /* updates of the whole training, and how many were done before */
@@ -107,7 +107,7 @@ typedef struct heed_train_progress {
 /* All may be NULL. They are called on the caller's thread. */
 typedef struct heed_train_watcher {
     void *context;
-    void (*tokenising)(void *context, size_t done, size_t total);
+    void (*tokenizing)(void *context, size_t done, size_t total);
     void (*begun)(void *context, const heed_train_summary *summary);
     void (*step)(void *context, const heed_train_progress *progress);
     void (*evaluating)(void *context, size_t done, size_t total);

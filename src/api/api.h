@@ -1,4 +1,4 @@
-/* api.h: what stands behind the handles of heed/heed.h. This room turns public tasks into calls of the rooms above it. */
+/* api.h: the objects that the handles of heed/heed.h stand for. This module turns public tasks into calls of the modules before it. */
 #ifndef HEED_API_API_H
 #define HEED_API_API_H
 
@@ -12,10 +12,10 @@ struct heed_context {
     heed_backend reference;
     heed_backend *backend;     /* the one in use */
     heed_threads threads;
-    heed_watch_options looking; /* as asked for */
-    heed_watch watch;          /* of the backend, when something was asked for */
+    heed_observer_options asked; /* as asked for */
+    heed_observer observer;          /* of the backend, when something was asked for */
     heed_profile profile;
-    pthread_mutex_t turn;      /* of the watch */
+    pthread_mutex_t turn;      /* of the observer */
 };
 
 /* The type of weights called `name`; HEED_E_ARG, naming the known ones, when weights cannot be rounded to it. */

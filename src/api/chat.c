@@ -17,7 +17,7 @@ struct heed_chat {
     json_t *messages;          /* array; a system prompt stands first */
     heed_session *session;     /* two sequences: the one that is kept, the one that is written */
     heed_prefix prefix;
-    int32_t turn_end;          /* special token that the template puts behind an answer; -1: none */
+    int32_t turn_end;          /* special token that the template puts after an answer; -1: none */
     bool keep_all;
 };
 
@@ -48,9 +48,9 @@ static heed_status fail_text(const char *text, heed_error *error)
 static heed_status copy_messages(const json_t *messages, size_t from, json_t **copy, heed_error *error)
 {
     if (!*copy) *copy = json_array();
-    bool whole = *copy != NULL;
-    for (size_t i = from; whole && i < json_array_size(messages); i++) whole = json_array_append(*copy, json_array_get(messages, i)) == 0;
-    return whole ? HEED_OK : heed_fail_memory(error, json_array_size(messages) * sizeof(void *), "a conversation");
+    bool ok = *copy != NULL;
+    for (size_t i = from; ok && i < json_array_size(messages); i++) ok = json_array_append(*copy, json_array_get(messages, i)) == 0;
+    return ok ? HEED_OK : heed_fail_memory(error, json_array_size(messages) * sizeof(void *), "a conversation");
 }
 
 static heed_status add_message(json_t *messages, const char *role, const char *content, size_t length, heed_error *error)
@@ -208,7 +208,7 @@ static heed_status fit(const heed_chat *chat, json_t *messages, const heed_gener
         if ((int64_t)ids->count + room <= context) return HEED_OK;
         if (chat->keep_all)
             return heed_fail(error, HEED_E_ARG, "the conversation has %zu tokens, and with room for an answer (%lld) exceeds the context of %lld: begin "
-                             "anew, or let old messages be left out", ids->count, (long long)room, (long long)context);
+                             "again, or let old messages be left out", ids->count, (long long)room, (long long)context);
         if (!drop_oldest(messages, dropped))
             return heed_fail(error, HEED_E_ARG, "the message has %zu tokens with what stands around it, and with room for an answer (%lld) exceeds the "
                              "context of %lld: shorten it", ids->count, (long long)room, (long long)context);
@@ -274,7 +274,7 @@ heed_status heed_chat_settings(const heed_chat *chat, const heed_generation_opti
     return status;
 }
 
-/* Writes the answer behind the ids; a cancelled one counts as an answer. */
+/* Writes the answer after the ids; a cancelled one counts as an answer. */
 static heed_status answer(heed_chat *chat, const heed_generation_settings *settings, const heed_encoding *ids, listener *l, heed_turn *turn, heed_error *error)
 {
     heed_generation generation = {0};

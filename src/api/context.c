@@ -1,5 +1,5 @@
 #include "api/api.h"
-#include "api/watch.h"
+#include "api/observer.h"
 
 #include "base/memory.h"
 #include <stdlib.h>
@@ -48,7 +48,7 @@ heed_status heed_context_new(heed_context **result, const heed_context_options *
         }
         context->backend = context->cpu;
     }
-    heed_watch_begin(context, options->watch);
+    heed_observer_begin(context, options->observer);
     *result = context;
     return HEED_OK;
 }

@@ -86,7 +86,7 @@ static heed_status put_sayings(const char *from, heed_gguf_sayings *sayings,
 }
 
 /* Matrices whose rows are no whole number of blocks are in another type: said. */
-static heed_status tell_narrow(const char *path, heed_dtype dtype, heed_buffer *notes, heed_error *error)
+static heed_status note_narrow(const char *path, heed_dtype dtype, heed_buffer *notes, heed_error *error)
 {
     heed_gguf *file = NULL;
     size_t narrow = 0;
@@ -95,13 +95,13 @@ static heed_status tell_narrow(const char *path, heed_dtype dtype, heed_buffer *
     HEED_TRY(heed_gguf_open(&file, path, error));
     for (size_t i = 0; i < heed_gguf_count(file); i++) {
         const heed_stored_tensor *tensor = heed_gguf_at(file, i);
-        if (tensor->rank < 2 || (size_t)tensor->shape[tensor->rank - 1] % heed_dtypes[dtype].block == 0) continue;
+        if (tensor->rank < 2 || (size_t)tensor->shape[tensor->rank - 1] % heed_dtypes[dtype].qblock == 0) continue;
         instead = tensor->dtype;
         narrow++;
     }
     heed_gguf_close(file);
     if (narrow)
-        heed_buffer_printf(notes, "%zu matrices have rows that are no multiple of %zu, the block of %s: they are written wider (%s)\n", narrow, heed_dtypes[dtype].block,
+        heed_buffer_printf(notes, "%zu matrices have rows that are no multiple of %zu, the block of %s: they are written wider (%s)\n", narrow, heed_dtypes[dtype].qblock,
                            heed_dtypes[dtype].name, heed_dtypes[instead].name);
     return HEED_OK;
 }
@@ -125,7 +125,7 @@ static heed_status write_gguf(conversion *c, heed_error *error)
     if (status == HEED_OK)
         status = heed_model_save_gguf(c->model, c->how->out, c->dtype, &entries, error);
     heed_buffer_free(&entries.bytes);
-    return status == HEED_OK ? tell_narrow(c->how->out, c->dtype, &c->notes, error) : status;
+    return status == HEED_OK ? note_narrow(c->how->out, c->dtype, &c->notes, error) : status;
 }
 
 /* Writes into the folder taken, which shows nothing of it before all is there. */

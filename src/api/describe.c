@@ -115,7 +115,7 @@ static void describe_stack(description *d, const char *key, const heed_stack *st
 {
     if (!stack->layers) return;
     put(d, key, json_pack("{s:I, s:I, s:I, s:I, s:I}", "layers", (json_int_t)stack->layers, "heads", (json_int_t)stack->heads,
-                        "kv_heads", (json_int_t)stack->kv_heads, "head_width", (json_int_t)stack->head_width, "inner_width", (json_int_t)stack->inner));
+                        "kv_heads", (json_int_t)stack->kv_heads, "head_width", (json_int_t)stack->head_width, "inner_width", (json_int_t)stack->d_ff));
 }
 
 /* The names of the chat templates, if there are any. HEED_E_NOMEM. */
@@ -232,7 +232,7 @@ static heed_status describe_model(heed_context *context, const char *model, json
     if (status == HEED_OK) {
         d.json = json_pack("{s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I}", "model", model, "model_type", config->model_type, "arrangement",
                           arrangement_name(config->arrangement), "written_as", heed_config_written_as(config), "parameters",
-                          (json_int_t)size.parameters, "width", (json_int_t)config->width, "vocabulary", (json_int_t)config->vocabulary,
+                          (json_int_t)size.parameters, "width", (json_int_t)config->d_model, "vocabulary", (json_int_t)config->vocabulary,
                           "context", (json_int_t)config->context);
         describe_stack(&d, "encoder", &config->encoder);
         describe_stack(&d, "decoder", &config->decoder);
@@ -263,9 +263,9 @@ heed_status heed_describe(heed_context *context, const char *model, char **text,
     else json = describe_machine(context);
     heed_buffer out = {0};
     if (json) heed_json_put(&out, json, JSON_INDENT(2));
-    bool whole = json && !out.failed;
+    bool ok = json && !out.failed;
     json_decref(json);
-    if (whole) *text = out.data;
+    if (ok) *text = out.data;
     else heed_buffer_free(&out);
-    return whole ? HEED_OK : heed_fail_memory(error, 4096, "the description");
+    return ok ? HEED_OK : heed_fail_memory(error, 4096, "the description");
 }

@@ -4,7 +4,7 @@
 #include "base/memory.h"
 #include "base/output.h"
 #include "io/safetensors.h"
-#include "model/forward.h"
+#include "forward/forward.h"
 #include <stdlib.h>
 #include <string.h>
 

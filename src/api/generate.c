@@ -42,7 +42,7 @@ static heed_status encode_prompts(heed_transformer *t, const heed_prompt *prompt
     return HEED_OK;
 }
 
-/* Moves what the generate room made into the public form; both own the same memory for a moment. Of
+/* Moves what the module generate made into the public form; both own the same memory for a moment. Of
    a generation that failed those are taken that were complete, up to the first that was not: lines
    of output then are those of the prompts. */
 static heed_status take_results(heed_generation *generation, const heed_ids *ids, heed_results *results, heed_error *error)

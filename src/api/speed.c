@@ -3,7 +3,7 @@
 
 #include "api/transformer.h"
 #include "cpu/peak.h"
-#include "generate/bench.h"
+#include "evaluate/bench.h"
 
 heed_status heed_context_peak(heed_context *context, heed_peak *peak, heed_error *error)
 {

@@ -1,4 +1,4 @@
-/* Tokenisers for the public interface: encode, decode, train. */
+/* Tokenizers for the public interface: encode, decode, train. */
 #include "base/file.h"
 #include "base/memory.h"
 #include "io/data.h"

@@ -19,7 +19,7 @@ heed_status heed_load_options_read(const heed_load_options *options, heed_model_
         return heed_fail(error, HEED_E_ARG, "a cache of type \"%.40s\"; expected f32, f16, bf16 or i8", options->cache);
     how->bf16 = options->compute && !strcmp(options->compute, "bf16");
     if (options->compute && !how->bf16 && strcmp(options->compute, "f32"))
-        return heed_fail(error, HEED_E_ARG, "products of type \"%.40s\"; expected f32 or bf16", options->compute);
+        return heed_fail(error, HEED_E_ARG, "matmuls of type \"%.40s\"; expected f32 or bf16", options->compute);
     how->cancel = heed_hooks_cancel(options->hooks);
     how->rounded = options->weights != NULL;
     return how->rounded ? heed_weight_type_read(options->weights, &how->rounded_to, error) : HEED_OK;

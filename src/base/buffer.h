@@ -7,7 +7,7 @@
 #include <stddef.h>
 
 typedef struct heed_buffer {
-    char *data;      /* always NUL-terminated behind `length` once something was written */
+    char *data;      /* always NUL-terminated after `length` once something was written */
     size_t length, capacity;
     bool failed;     /* memory ran out; contents are cut */
 } heed_buffer;

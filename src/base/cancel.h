@@ -7,7 +7,7 @@
 #include "base/error.h"
 #include <stdbool.h>
 
-/* Zero-initialised: nobody cancels. */
+/* Zero-initialized: nobody cancels. */
 typedef struct heed_cancel {
     bool (*asked)(void *argument); /* on the thread that the work was started from; NULL: never */
     void *argument;

@@ -136,7 +136,7 @@ static heed_status read_escape(parser *p)
     return HEED_OK;
 }
 
-/* Behind the opening quote, up to and with the closing one; the text goes to scratch. */
+/* After the opening quote, up to and with the closing one; the text goes to scratch. */
 static heed_status read_string(parser *p)
 {
     heed_buffer_clear(&p->scratch);
@@ -171,13 +171,13 @@ static size_t skip_digits(parser *p)
 static heed_status read_number(parser *p, json_t **value)
 {
     size_t start = p->at, whole_start = p->at;
-    bool whole = true;
+    bool ok = true;
     heed_buffer_clear(&p->scratch);
     take(p, '-');
     if (!take(p, '0') && !skip_digits(p)) return fail_here(p, "a value");
     heed_buffer_append(&p->scratch, p->text + start, p->at - start);
     if (take(p, '.')) {
-        whole = false;
+        ok = false;
         heed_buffer_text(&p->scratch, p->decimal_point);
         start = p->at;
         if (!skip_digits(p)) return fail_here(p, "a digit after the decimal point");
@@ -185,15 +185,15 @@ static heed_status read_number(parser *p, json_t **value)
     }
     start = p->at;
     if (take(p, 'e') || take(p, 'E')) {
-        whole = false;
+        ok = false;
         if (!take(p, '+')) take(p, '-');
         if (!skip_digits(p)) return fail_here(p, "a digit in the exponent");
         heed_buffer_append(&p->scratch, p->text + start, p->at - start);
     }
     if (p->scratch.failed) return fail_full(p);
     errno = 0;
-    long long integer = whole ? strtoll(p->scratch.data, NULL, 10) : 0;
-    if (whole && errno == 0) *value = json_integer(integer);
+    long long integer = ok ? strtoll(p->scratch.data, NULL, 10) : 0;
+    if (ok && errno == 0) *value = json_integer(integer);
     else {
         double real = strtod(p->scratch.data, NULL);
         bool finite = isfinite(real);

@@ -6,8 +6,8 @@
 
 enum { TEXT_BYTES = 8192 };
 
-/* The number behind `key` at the beginning of a line, SIZE_MAX when there is none ("max" included). */
-static size_t number_behind(const char *text, const char *key)
+/* The number after `key` at the beginning of a line, SIZE_MAX when there is none ("max" included). */
+static size_t number_after(const char *text, const char *key)
 {
     size_t length = strlen(key);
     for (const char *line = text; line; line = strchr(line, '\n') ? strchr(line, '\n') + 1 : NULL) {
@@ -22,7 +22,7 @@ static size_t number_behind(const char *text, const char *key)
 static size_t number_in(const char *folder, const char *name, const char *key)
 {
     char text[TEXT_BYTES];
-    return heed_cgroup_read(folder, name, text, sizeof text) ? number_behind(text, key) : SIZE_MAX;
+    return heed_cgroup_read(folder, name, text, sizeof text) ? number_after(text, key) : SIZE_MAX;
 }
 
 /* Where the two versions of control groups keep their figures. */
@@ -53,7 +53,7 @@ size_t heed_memory_available(void)
     char text[TEXT_BYTES];
     size_t least = SIZE_MAX, kilobytes;
     if (heed_cgroup_read("/proc", "meminfo", text, sizeof text) &&
-        (kilobytes = number_behind(text, "MemAvailable:")) < SIZE_MAX / 1024)
+        (kilobytes = number_after(text, "MemAvailable:")) < SIZE_MAX / 1024)
         least = kilobytes * 1024;
     heed_cgroup_visit("", "memory", take_smaller, &least);
     return least;

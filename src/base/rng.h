@@ -1,4 +1,4 @@
-/* rng.h: counter-based random numbers (law 9): the same coordinates give the same number on any thread, batch or machine.
+/* rng.h: counter-based random numbers (invariant 9): the same coordinates give the same number on any thread, batch or machine.
    Source: Salmon, Moraes, Dror & Shaw 2011, "Parallel random numbers: as easy as 1, 2, 3", Philox4x32-10. */
 #ifndef HEED_BASE_RNG_H
 #define HEED_BASE_RNG_H
@@ -8,7 +8,7 @@
 /* One Philox4x32-10 block: 128-bit counter, 64-bit key. */
 void heed_philox(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4]);
 
-/* Mixes two words into one well spread word (splitmix64 finaliser); used to build keys from (seed, step). */
+/* Mixes two words into one well spread word (splitmix64 finalizer); used to build keys from (seed, step). */
 uint64_t heed_mix(uint64_t a, uint64_t b);
 
 /* A sequential stream for host code (shuffling, sampling, initial weights): key = (seed, stream), counter = draws so far.

@@ -23,9 +23,9 @@ size_t heed_utf8_next(const char *text, size_t length, uint32_t *code_point, boo
             point = point << 6 | (c & 0x3F);
         }
     }
-    bool whole = wanted == got && wanted > 0;
-    *code_point = whole ? point : HEED_REPLACEMENT;
-    if (valid) *valid = whole;
+    bool ok = wanted == got && wanted > 0;
+    *code_point = ok ? point : HEED_REPLACEMENT;
+    if (valid) *valid = ok;
     return got;
 }
 

@@ -40,13 +40,13 @@ static int check(task *t)
     heed_speed_task *speed = &values->speed;
     long long shortest, longest;
     char more;
-    if (!t->model && !values->machine) return usage_error(t->verb, "expected -m MODEL or --machine");
-    if (values->on_request && !t->model) return usage_error(t->verb, "--on-request measures a model: expected -m MODEL");
+    if (!t->model && !values->machine) return usage_error(t->command, "expected -m MODEL or --machine");
+    if (values->on_request && !t->model) return usage_error(t->command, "--on-request measures a model: expected -m MODEL");
     if (speed->prompt < 1 || speed->count < 0 || speed->sequences < 1 || speed->rounds < 1 || speed->depth < 0)
-        return usage_error(t->verb, "-p, --batch and --rounds are at least 1, -n and --depth at least 0");
+        return usage_error(t->command, "-p, --batch and --rounds are at least 1, -n and --depth at least 0");
     if (!values->lengths) return 0;
     if (sscanf(values->lengths, "%lld-%lld%c", &shortest, &longest, &more) != 2 || shortest < 1 || longest < shortest)
-        return usage_error(t->verb, "--lengths: expected the shortest and the longest, as in 8-128");
+        return usage_error(t->command, "--lengths: expected the shortest and the longest, as in 8-128");
     speed->shortest = shortest, speed->prompt = longest;
     return 0;
 }
@@ -169,11 +169,11 @@ static heed_status run(task *t)
     return HEED_OK;
 }
 
-const verb verb_bench = {
+const command command_bench = {
     .name = "bench", .arguments = "-m MODEL [-p 512] [-n 128] [-t 2] [--json] | --machine", .summary = "tokens per second of reading and writing",
-    .description = "Medians of five rounds after one to warm up, and their share of what the machine can do, measured right behind: operations at the peak\n"
+    .description = "Medians of five rounds after one to warm up, and their share of what the machine can do, measured right after: operations at the peak\n"
                    "of the numbers they are made in, bytes of weights and cache at the bandwidth of memory. Encoders read only.",
     .examples = "  heed bench -m model -p 512 -n 128 -t 2\n  heed bench -m model -p 512 -n 0 --depth 8192\n  heed bench -m encoder --batch 32 --lengths 8-128\n"
                 "  heed bench -m model -p 64 -n 16 --profile\n  heed bench --machine -t 1\n",
-    .options = options, .rules = rules, .shares = VERB_MODEL_MAYBE | VERB_COMPUTES | VERB_LOADS | VERB_JSON, .bytes = sizeof(bench_task),
+    .options = options, .rules = rules, .shares = COMMAND_MODEL_MAYBE | COMMAND_COMPUTES | COMMAND_LOADS | COMMAND_JSON, .bytes = sizeof(bench_task),
     .preset = preset, .check = check, .run = run};

@@ -65,7 +65,7 @@ static void report_turn(const heed_turn *turn)
     if (!strcmp(turn->finish, "context")) note("heed chat: the answer ended because the context of %zu tokens is full", turn->context);
     if (!strcmp(turn->finish, "length")) note("heed chat: the answer ended at the number of tokens asked for");
     if (!line_input_is_live() || turn->new_tokens < 2 || writing <= 0) return;
-    note("[%zu tokens, %.1f a second; %zu of %zu positions used, %zu read anew in %.2f s]", turn->new_tokens, (double)(turn->new_tokens - 1) / writing,
+    note("[%zu tokens, %.1f a second; %zu of %zu positions used, %zu recomputed in %.2f s]", turn->new_tokens, (double)(turn->new_tokens - 1) / writing,
          turn->prompt_tokens + turn->new_tokens, turn->context, turn->prompt_tokens - turn->kept_tokens, turn->prompt_seconds);
 }
 
@@ -113,7 +113,7 @@ static heed_status reset(chat_task *values, char *rest)
 {
     (void)rest;
     values->changed = true;
-    note("The conversation begins anew.");
+    note("The conversation begins again.");
     return heed_chat_reset(values->chat, &values->task.error);
 }
 
@@ -158,7 +158,7 @@ static heed_status quit(chat_task *values, char *rest)
 
 static const struct { const char *name, *arguments, *help; heed_status (*run)(chat_task *values, char *rest); } commands[] = {
     {"/help", "", "this list", show_help}, {"/system", "[TEXT]", "set the system prompt; without text: none", set_system},
-    {"/reset", "", "begin the conversation anew", reset}, {"/save", "FILE", "save the conversation", save},
+    {"/reset", "", "begin the conversation again", reset}, {"/save", "FILE", "save the conversation", save},
     {"/load", "FILE", "go on with a saved conversation", load}, {"/params", "[NAME VALUE]", "show or set how tokens are chosen", params},
     {"/show", "", "the conversation as the model reads it", show_text}, {"/quit", "", "end (also Ctrl-D)", quit}};
 enum { COMMANDS = sizeof commands / sizeof *commands };
@@ -331,10 +331,10 @@ static void finish(task *t)
     heed_lines_close(((chat_task *)t)->input);
 }
 
-const verb verb_chat = {
+const command command_chat = {
     .name = "chat", .arguments = "-m MODEL [--system TEXT] [-p TEXT]", .summary = "a conversation, by the model's own chat template",
     .description = "Each line is a message; answers go to stdout, everything else to stderr, so that a pipe works too. What was read stays in\n"
                    "the cache: a turn reads only what is new. When the conversation no longer fits, the oldest messages are left out, which is said.",
     .examples = "  heed chat -m model --system \"Be brief.\" --temp 0.7\n  printf 'Hello!\\nTell me more.\\n' | heed chat -m model --temp 0\n",
-    .options = options, .shares = VERB_MODEL | VERB_COMPUTES | VERB_LOADS | VERB_SAMPLES | VERB_JSON | VERB_STOPS, .bytes = sizeof(chat_task),
+    .options = options, .shares = COMMAND_MODEL | COMMAND_COMPUTES | COMMAND_LOADS | COMMAND_SAMPLES | COMMAND_JSON | COMMAND_STOPS, .bytes = sizeof(chat_task),
     .preset = preset, .run = run, .finish = finish};

@@ -17,8 +17,8 @@ static const option_rule rules[] = {{"seed", OPTION_NEEDS, "random"}, {0}};
 static int check(task *t)
 {
     const convert_task *values = (convert_task *)t;
-    if (!values->out || !t->model == !values->random) return usage_error(t->verb, "expected MODEL (or --random CONFIG.json) and --out");
-    return values->seed < 0 ? usage_error(t->verb, "--seed is %lld, expected 0 or more", (long long)values->seed) : 0;
+    if (!values->out || !t->model == !values->random) return usage_error(t->command, "expected MODEL (or --random CONFIG.json) and --out");
+    return values->seed < 0 ? usage_error(t->command, "--seed is %lld, expected 0 or more", (long long)values->seed) : 0;
 }
 
 static heed_status run(task *t)
@@ -32,10 +32,10 @@ static heed_status run(task *t)
     return status;
 }
 
-const verb verb_convert = {
+const command command_convert = {
     .name = "convert", .arguments = "MODEL --out FILE.gguf|DIR [--dtype TYPE]", .summary = "write a model in another format or element type",
     .description = "Reads a model folder or a GGUF file and writes either. Blocks are copied bit by bit where the type stays, and rounded to the nearest\n"
                    "where another is asked for; norms and biases stay f32 in GGUF files. The tokenizer goes along.",
     .examples = "  heed convert path/to/model --out model.gguf --dtype q8_0\n  heed convert model.gguf --out folder --dtype bf16\n"
                 "  heed convert --random config.json --out random.gguf --dtype q4_0 --seed 1\n",
-    .options = options, .rules = rules, .shares = VERB_MODEL_MAYBE | VERB_STOPS, .bytes = sizeof(convert_task), .check = check, .run = run};
+    .options = options, .rules = rules, .shares = COMMAND_MODEL_MAYBE | COMMAND_STOPS, .bytes = sizeof(convert_task), .check = check, .run = run};

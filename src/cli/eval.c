@@ -14,7 +14,7 @@ static const option options[] = {
     HEED_OPTION(eval_task, max_tokens, "max-tokens", 0, OPTION_COUNT, "N", "Score only the first N tokens."),
     HEED_OPTION(eval_task, context, "context", 0, OPTION_COUNT, "N", "Tokens in a window (default: the model's context)."),
     HEED_OPTION(eval_task, pairs, "pairs", 0, OPTION_PAIR, "SRC REF", "Translate SRC line by line and compare with REF: BLEU as sacrebleu (13a, cased)."),
-    HEED_OPTION(eval_task, choices, "choices", 0, OPTION_TEXT, "FILE", "Multiple choice (.jsonl of context, choices, answer): accuracy, plain and normalised."),
+    HEED_OPTION(eval_task, choices, "choices", 0, OPTION_TEXT, "FILE", "Multiple choice (.jsonl of context, choices, answer): accuracy, plain and normalized."),
     HEED_OPTION(eval_task, delimiter, "delimiter", 0, OPTION_ANY_TEXT, "TEXT", "With --choices: what stands between context and choice (default: one blank)."),
     HEED_OPTION(eval_task, special, "special", 0, OPTION_FLAG, NULL, "With --choices: begin contexts with the tokenizer's special tokens."),
     HEED_OPTION(eval_task, each, "each", 0, OPTION_FLAG, NULL, "With --choices: one JSON object a question first, with the log-likelihoods."),
@@ -39,9 +39,9 @@ static int check(task *t)
 {
     const eval_task *values = (eval_task *)t;
     if (!!values->text.count + !!values->pairs.count + !!values->choices != 1)
-        return usage_error(t->verb, "expected one of --text FILE..., --pairs SRC REF and --choices FILE");
-    if (values->pairs.count > 2) return usage_error(t->verb, "--pairs takes two files");
-    if (values->max_tokens < 0 || values->context < 0) return usage_error(t->verb, "--max-tokens and --context cannot be negative");
+        return usage_error(t->command, "expected one of --text FILE..., --pairs SRC REF and --choices FILE");
+    if (values->pairs.count > 2) return usage_error(t->command, "--pairs takes two files");
+    if (values->max_tokens < 0 || values->context < 0) return usage_error(t->command, "--max-tokens and --context cannot be negative");
     return 0;
 }
 
@@ -126,7 +126,7 @@ static heed_status run(task *t)
     return status == HEED_OK ? print_evaluation(t, &evaluation, pairs) : status;
 }
 
-const verb verb_eval = {
+const command command_eval = {
     .name = "eval", .arguments = "-m MODEL --text FILE... | --choices FILE | --pairs SRC REF", .summary = "perplexity of text, multiple choice, BLEU of translations",
     .description = "Windows are disjoint and as long as the context; the first token of a window is not scored.\n"
                    "Choices are scored as lm-evaluation-harness does: acc by log-likelihood,\n"
@@ -136,5 +136,5 @@ const verb verb_eval = {
                    "that is too long loses its beginning, which is said.\n"
                    "With --pairs the translations are chosen as the options below say.",
     .examples = "  heed eval -m run --text valid.txt test.txt --json\n  heed eval -m translator --pairs test.en test.de\n",
-    .options = options, .rules = rules, .shares = VERB_MODEL | VERB_COMPUTES | VERB_LOADS | VERB_SAMPLES | VERB_JSON | VERB_STOPS, .bytes = sizeof(eval_task),
+    .options = options, .rules = rules, .shares = COMMAND_MODEL | COMMAND_COMPUTES | COMMAND_LOADS | COMMAND_SAMPLES | COMMAND_JSON | COMMAND_STOPS, .bytes = sizeof(eval_task),
     .preset = preset, .check = check, .run = run};

@@ -12,7 +12,7 @@ static const option options[] = {
 static int check(task *t)
 {
     const forward_task *values = (forward_task *)t;
-    return values->in && values->out ? 0 : usage_error(t->verb, "expected --in FILE and --out FILE");
+    return values->in && values->out ? 0 : usage_error(t->command, "expected --in FILE and --out FILE");
 }
 
 static heed_status run(task *t)
@@ -22,10 +22,10 @@ static heed_status run(task *t)
     return heed_forward_files(t->context, &files, &t->error);
 }
 
-const verb verb_forward = {
+const command command_forward = {
     .name = "forward", .arguments = "MODEL --in X.safetensors --out Y.safetensors [--grad]",
     .summary = "outputs, loss and gradients of a model for given tensors",
     .description = "Reads input_ids, attention_mask, labels ... as transformers' classes take them (in.input_ids, in.attention_mask, in.labels) and writes\n"
                    "out.logits, out.hidden_states.N, out.attentions.N ... with zeros at padding, the loss when labels are given, and gradients on request.",
     .examples = "  heed forward model --in batch.safetensors --out result.safetensors --grad\n",
-    .options = options, .shares = VERB_MODEL | VERB_COMPUTES | VERB_WATCHED | VERB_ROUNDS, .bytes = sizeof(forward_task), .check = check, .run = run};
+    .options = options, .shares = COMMAND_MODEL | COMMAND_COMPUTES | COMMAND_WATCHED | COMMAND_ROUNDS, .bytes = sizeof(forward_task), .check = check, .run = run};

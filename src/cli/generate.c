@@ -181,11 +181,11 @@ static void preset(task *t)
 static int check(task *t)
 {
     generate_task *values = (generate_task *)t;
-    if (!t->model) return usage_error(t->verb, "expected -m MODEL");
-    if (!!values->prompt + !!values->prompt_ids + !!values->file != 1) return usage_error(t->verb, "expected one of -p TEXT, --prompt-ids 1,2,3 and --file LINES");
-    if (values->count < -1 && values->count != UNSAID) return usage_error(t->verb, "-n %lld: expected 1 or more, or -1 for as many as the context holds", (long long)values->count);
-    if (values->prompt && !is_utf8(values->prompt, strlen(values->prompt))) return usage_error(t->verb, "-p: the text is no UTF-8");
-    if (values->prompt_ids && parse_ids(values->prompt_ids, &values->prompts, &t->error) != HEED_OK) return usage_error(t->verb, "%s", t->error.message);
+    if (!t->model) return usage_error(t->command, "expected -m MODEL");
+    if (!!values->prompt + !!values->prompt_ids + !!values->file != 1) return usage_error(t->command, "expected one of -p TEXT, --prompt-ids 1,2,3 and --file LINES");
+    if (values->count < -1 && values->count != UNSAID) return usage_error(t->command, "-n %lld: expected 1 or more, or -1 for as many as the context holds", (long long)values->count);
+    if (values->prompt && !is_utf8(values->prompt, strlen(values->prompt))) return usage_error(t->command, "-p: the text is not valid UTF-8");
+    if (values->prompt_ids && parse_ids(values->prompt_ids, &values->prompts, &t->error) != HEED_OK) return usage_error(t->command, "%s", t->error.message);
     return 0;
 }
 
@@ -234,10 +234,10 @@ static void finish(task *t)
     prompts_free(&((generate_task *)t)->prompts);
 }
 
-const verb verb_generate = {
+const command command_generate = {
     .name = "generate", .arguments = "-m MODEL (-p TEXT | --prompt-ids 1,2,3 | --file LINES) [-n N]", .summary = "continue a prompt, or answer a source",
     .description = "Writes the new text only, ending in a newline. Several prompts or sequences: one after another, each ending in a newline.",
     .examples = "  heed generate -m run -p \"ROMEO:\" -n 200 --temp 0.8 --top-k 40 --seed 1\n"
                 "  heed generate -m model --prompt-ids 1,15,8 -n 16 --temp 0 --ids\n",
-    .options = options, .shares = VERB_MODEL | VERB_COMPUTES | VERB_LOADS | VERB_SAMPLES | VERB_JSON | VERB_STOPS, .bytes = sizeof(generate_task),
+    .options = options, .shares = COMMAND_MODEL | COMMAND_COMPUTES | COMMAND_LOADS | COMMAND_SAMPLES | COMMAND_JSON | COMMAND_STOPS, .bytes = sizeof(generate_task),
     .preset = preset, .check = check, .run = run, .finish = finish};

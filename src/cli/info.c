@@ -71,9 +71,9 @@ static heed_status run(task *t)
     return status;
 }
 
-const verb verb_info = {
+const command command_info = {
     .name = "info", .arguments = "[MODEL] [--json]", .summary = "what a model is, or what this build and machine have",
     .description = "Without a model: version, kernels, threads, what makes this machine or these settings slower, libraries, families. With a model folder: family, sizes, parameters, memory for running\n"
                    "and for training, tokenizer, and what heed noticed when reading it.",
     .examples = "  heed info\n  heed info path/to/model --json\n",
-    .options = options, .shares = VERB_MODEL_MAYBE | VERB_COMPUTES | VERB_JSON, .bytes = sizeof(task), .run = run};
+    .options = options, .shares = COMMAND_MODEL_MAYBE | COMMAND_COMPUTES | COMMAND_JSON, .bytes = sizeof(task), .run = run};

@@ -10,7 +10,7 @@ static const char *const promise = "Data goes to stdout, everything else to stde
 static const struct { const char *name, *help; } environment[] = {
     {"OMP_NUM_THREADS", "Threads, when -t does not say."},
     {"HEED_ISA", "generic, avx2 or avx512: the instruction set to use instead of the machine's best."},
-    {"NO_COLOR, CI", "When set, no colour and no progress bars."}};
+    {"NO_COLOR, CI", "When set, no color and no progress bars."}};
 static const char *const walk_through =
     "  heed train --data my.txt --out run --tokenizer char --layers 4 --d-model 128 --heads 4 --context 128 --max-steps 1000\n"
     "  heed generate -m run -p \"Once\" -n 200 --temp 0.8\n"
@@ -86,13 +86,13 @@ static const char *option_text(const option *o, char text[96])
     return text;
 }
 
-void manual_help(const verb *v, FILE *file)
+void manual_help(const command *v, FILE *file)
 {
     const option *o;
     char text[96];
     bool first = true;
     fprintf(file, "heed %s - %s\n\nUsage: heed %s %s\n\n%s\n\n%s\n", v->name, v->summary, v->name, v->arguments, v->description, v->examples);
-    for (option_walk walk = {.verb = v}; (o = option_next(&walk)); first = false) {
+    for (option_walk walk = {.command = v}; (o = option_next(&walk)); first = false) {
         if (o->kind == OPTION_HEADING) {
             fprintf(file, "%s%s:\n", first ? "" : "\n", o->help);
             continue;
@@ -106,11 +106,11 @@ void manual_help(const verb *v, FILE *file)
     fprintf(file, "  -h, --help                    Print this page.\n");
 }
 
-void manual_overview(const verb *const *verbs, size_t count, FILE *file)
+void manual_overview(const command *const *commands, size_t count, FILE *file)
 {
     fprintf(file, "heed %s - Transformers in C: train, run and inspect them, from the Hugging Face directory as it is.\n\n"
-                  "Usage: heed VERB [options]      heed VERB --help explains one\n\n", heed_version());
-    for (size_t i = 0; i < count; i++) fprintf(file, "  %-10s %s\n", verbs[i]->name, verbs[i]->summary);
+                  "Usage: heed COMMAND [options]      heed COMMAND --help explains one\n\n", heed_version());
+    for (size_t i = 0; i < count; i++) fprintf(file, "  %-10s %s\n", commands[i]->name, commands[i]->summary);
     fprintf(file, "\nA first walk:\n%s\n%s %s\n", walk_through, promise, exit_words);
     for (size_t i = 0; i < sizeof environment / sizeof *environment; i++) {
         fprintf(file, "%s%-16s ", i ? "             " : "Environment: ", environment[i].name);
@@ -148,7 +148,7 @@ static void put_example(FILE *file, const char *text)
     fputs(".fi\n", file);
 }
 
-static void put_verb(FILE *file, const verb *v)
+static void put_verb(FILE *file, const command *v)
 {
     const option *o;
     char text[96];
@@ -159,7 +159,7 @@ static void put_verb(FILE *file, const verb *v)
     fputs(".PP\n", file);
     put_roff(file, v->description);
     put_example(file, v->examples);
-    for (option_walk walk = {.verb = v}; (o = option_next(&walk));) {
+    for (option_walk walk = {.command = v}; (o = option_next(&walk));) {
         if (o->kind == OPTION_HEADING) {
             fputs(".PP\n", file);
             put_macro(file, "I", o->help);
@@ -171,15 +171,15 @@ static void put_verb(FILE *file, const verb *v)
     }
 }
 
-void manual_page(const verb *const *verbs, size_t count, FILE *file)
+void manual_page(const command *const *commands, size_t count, FILE *file)
 {
     fprintf(file, ".TH HEED 1 \"\" \"heed %s\" \"User Commands\"\n.SH NAME\nheed \\- Transformers in C: train, run and inspect them\n"
-                  ".SH SYNOPSIS\n.B heed\n.I VERB\n[options]\n.SH DESCRIPTION\n", heed_version());
+                  ".SH SYNOPSIS\n.B heed\n.I COMMAND\n[options]\n.SH DESCRIPTION\n", heed_version());
     put_roff(file, "One program for the life of a Transformer: it reads a Hugging Face directory as it is and writes the same layout back.");
     put_roff(file, promise);
     put_example(file, walk_through);
-    fputs(".SH VERBS\n", file);
-    for (size_t i = 0; i < count; i++) put_verb(file, verbs[i]);
+    fputs(".SH COMMANDS\n", file);
+    for (size_t i = 0; i < count; i++) put_verb(file, commands[i]);
     fputs(".SH DEFAULTS\n", file);
     for (size_t i = 0; i < sizeof defaults / sizeof *defaults; i++) {
         fputs(".TP\n", file);
@@ -198,16 +198,16 @@ void manual_page(const verb *const *verbs, size_t count, FILE *file)
 
 /* ---- completion ---- */
 
-void manual_completion(const verb *const *verbs, size_t count, FILE *file)
+void manual_completion(const command *const *commands, size_t count, FILE *file)
 {
     const option *o;
-    fprintf(file, "# bash completion of heed: source <(heed --completion)\n_heed() {\n  local word=${COMP_WORDS[COMP_CWORD]} verb=${COMP_WORDS[1]} options=\n"
+    fprintf(file, "# bash completion of heed: source <(heed --completion)\n_heed() {\n  local word=${COMP_WORDS[COMP_CWORD]} command=${COMP_WORDS[1]} options=\n"
                   "  if [ $COMP_CWORD -eq 1 ]; then COMPREPLY=($(compgen -W \"");
-    for (size_t i = 0; i < count; i++) fprintf(file, "%s ", verbs[i]->name);
-    fprintf(file, "--help --version --man --completion\" -- \"$word\")); return; fi\n  case $verb in\n");
+    for (size_t i = 0; i < count; i++) fprintf(file, "%s ", commands[i]->name);
+    fprintf(file, "--help --version --man --completion\" -- \"$word\")); return; fi\n  case $command in\n");
     for (size_t i = 0; i < count; i++) {
-        fprintf(file, "  %s) options=\"", verbs[i]->name);
-        for (option_walk walk = {.verb = verbs[i]}; (o = option_next(&walk));)
+        fprintf(file, "  %s) options=\"", commands[i]->name);
+        for (option_walk walk = {.command = commands[i]}; (o = option_next(&walk));)
             if (o->kind != OPTION_HEADING) fprintf(file, "--%s ", o->name);
         fprintf(file, "--help\" ;;\n");
     }

@@ -4,9 +4,9 @@
 
 #include "options.h"
 
-void manual_help(const verb *v, FILE *file);                                     /* heed VERB --help */
-void manual_overview(const verb *const *verbs, size_t count, FILE *file);        /* heed --help */
-void manual_page(const verb *const *verbs, size_t count, FILE *file);            /* heed --man: heed(1) in roff */
-void manual_completion(const verb *const *verbs, size_t count, FILE *file);      /* heed --completion: for bash */
+void manual_help(const command *v, FILE *file);                                     /* heed COMMAND --help */
+void manual_overview(const command *const *commands, size_t count, FILE *file);        /* heed --help */
+void manual_page(const command *const *commands, size_t count, FILE *file);            /* heed --man: heed(1) in roff */
+void manual_completion(const command *const *commands, size_t count, FILE *file);      /* heed --completion: for bash */
 
 #endif

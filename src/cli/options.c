@@ -39,7 +39,7 @@ const char *nearest_word(const char *word, const char *const *words, size_t coun
     return best;
 }
 
-int usage_error(const verb *v, const char *format, ...)
+int usage_error(const command *v, const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
@@ -71,24 +71,24 @@ bool option_list_add(option_list *list, const char *item)
     return true;
 }
 
-static const option *find_option(const verb *v, const char *name, size_t length)
+static const option *find_option(const command *v, const char *name, size_t length)
 {
     const option *o;
-    for (option_walk walk = {.verb = v}; (o = option_next(&walk));)
+    for (option_walk walk = {.command = v}; (o = option_next(&walk));)
         if (o->kind != OPTION_HEADING && strlen(o->name) == length && !strncmp(o->name, name, length)) return o;
     return NULL;
 }
 
-static const option *find_letter(const verb *v, char letter)
+static const option *find_letter(const command *v, char letter)
 {
     const option *o;
-    for (option_walk walk = {.verb = v}; (o = option_next(&walk));)
+    for (option_walk walk = {.command = v}; (o = option_next(&walk));)
         if (o->letter == letter && letter) return o;
     return NULL;
 }
 
 /* An empty path or name is what a shell variable that is not set leaves on the command line. */
-static bool check_not_empty(const verb *v, const option *o, const char *text)
+static bool check_not_empty(const command *v, const option *o, const char *text)
 {
     bool checked = o->kind == OPTION_TEXT || o->kind == OPTION_LIST || o->kind == OPTION_PAIR;
     if (*text || !checked) return true;
@@ -118,7 +118,7 @@ const char *option_set(const option *o, void *values, const char *text)
     return NULL;
 }
 
-static bool set_value(const verb *v, const option *o, void *values, const char *text)
+static bool set_value(const command *v, const option *o, void *values, const char *text)
 {
     if (!check_not_empty(v, o, text)) return false;
     if (o->kind == OPTION_LIST || o->kind == OPTION_PAIR)
@@ -128,13 +128,13 @@ static bool set_value(const verb *v, const option *o, void *values, const char *
     return !problem;
 }
 
-static bool unknown_option(const verb *v, const char *word)
+static bool unknown_option(const command *v, const char *word)
 {
     const char *names[128];
     char name[LONGEST_WORD + 1];
     size_t count = 0;
     const option *o;
-    for (option_walk walk = {.verb = v}; (o = option_next(&walk)) && count < 128;)
+    for (option_walk walk = {.command = v}; (o = option_next(&walk)) && count < 128;)
         if (o->kind != OPTION_HEADING) names[count++] = o->name;
     snprintf(name, sizeof name, "%.*s", (int)strcspn(word, "="), word);
     const char *near = nearest_word(name + strspn(name, "-"), names, count);
@@ -143,8 +143,8 @@ static bool unknown_option(const verb *v, const char *word)
     return false;
 }
 
-/* Takes the values that follow argv[*at] for option o; `attached` is what stood behind '='. */
-static bool take_values(const verb *v, const option *o, void *values, int argc, char **argv, int *at, const char *attached)
+/* Takes the values that follow argv[*at] for option o; `attached` is what stood after '='. */
+static bool take_values(const command *v, const option *o, void *values, int argc, char **argv, int *at, const char *attached)
 {
     if (o->kind == OPTION_FLAG) {
         if (attached) {
@@ -176,7 +176,7 @@ static bool is_single(const option *o)
     return o->kind != OPTION_FLAG && o->kind != OPTION_LIST && o->kind != OPTION_PAIR;
 }
 
-bool options_parse(const verb *v, void *values, int argc, char **argv, option_words *words,
+bool options_parse(const command *v, void *values, int argc, char **argv, option_words *words,
                    bool *helped)
 {
     *helped = false;
@@ -247,7 +247,7 @@ static void spell_name(const char *name, char *text, size_t size)
 }
 
 /* One option that was given, against the others of its rule. */
-static int check_rule(const verb *v, const option_words *words, const char *name,
+static int check_rule(const command *v, const option_words *words, const char *name,
                       const option_rule *rule)
 {
     char other[LONGEST_WORD + 1], own[LONGEST_WORD + 4] = "", met[LONGEST_WORD + 4] = "",
@@ -264,7 +264,7 @@ static int check_rule(const verb *v, const option_words *words, const char *name
     return usage_error(v, "%s and %s contradict each other: give one of them", own, met);
 }
 
-int options_check_rules(const verb *v, const option_words *words)
+int options_check_rules(const command *v, const option_words *words)
 {
     char name[LONGEST_WORD + 1];
     int wrong = 0;

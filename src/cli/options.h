@@ -1,4 +1,4 @@
-/* options.h: one table of options feeds the parser, --help, the man page and shell completion. A verb has a table of its own and a
+/* options.h: one table of options feeds the parser, --help, the man page and shell completion. A command has a table of its own and a
    share in the common ones (shared.c). */
 #ifndef HEED_CLI_OPTIONS_H
 #define HEED_CLI_OPTIONS_H
@@ -53,8 +53,8 @@ typedef struct option_rule {
 
 typedef struct task task; /* task.h */
 
-/* A verb: what it says of itself, its options, and what it alone does. Its struct of values begins with a task. */
-typedef struct verb {
+/* A command: what it says of itself, its options, and what it alone does. Its struct of values begins with a task. */
+typedef struct command {
     const char *name, *arguments, *summary; /* "MODEL [options]", one line */
     const char *description, *examples;     /* paragraphs; commands, one a line, two blanks in front */
     const option *options;                  /* its own */
@@ -64,25 +64,25 @@ typedef struct verb {
     void (*preset)(task *t);                /* values that are not zero before parsing; NULL: none */
     int (*check)(task *t);                  /* 0, or what usage_error returned; NULL: nothing to check */
     heed_status (*run)(task *t);            /* errors go to task_error(t) */
-    void (*finish)(task *t);                /* frees what the verb allocated, in every case; NULL: nothing */
-} verb;
+    void (*finish)(task *t);                /* frees what the command allocated, in every case; NULL: nothing */
+} command;
 
-/* What a verb shares with others, and how it is run. */
+/* What a command shares with others, and how it is run. */
 enum {
-    VERB_MODEL = 1,        /* MODEL, as -m or as the first word */
-    VERB_MODEL_MAYBE = 2,  /* the same, and none is fine */
-    VERB_COMPUTES = 4,     /* a context: -t */
-    VERB_LOADS = 8,        /* the model, if one is named, loaded; watched too */
-    VERB_SAMPLES = 16,     /* how tokens are chosen */
-    VERB_JSON = 32,        /* --json */
-    VERB_WATCHED = 128,    /* what is computed can be looked at: --profile, --trace ... */
-    VERB_ROUNDS = 256,     /* in which types a model is held and computed, where it is not loaded by VERB_LOADS */
-    VERB_STOPS = 64        /* asks interrupted() now and then: Ctrl-C ends it in good order */
+    COMMAND_MODEL = 1,        /* MODEL, as -m or as the first word */
+    COMMAND_MODEL_MAYBE = 2,  /* the same, and none is fine */
+    COMMAND_COMPUTES = 4,     /* a context: -t */
+    COMMAND_LOADS = 8,        /* the model, if one is named, loaded; watched too */
+    COMMAND_SAMPLES = 16,     /* how tokens are chosen */
+    COMMAND_JSON = 32,        /* --json */
+    COMMAND_WATCHED = 128,    /* what is computed can be looked at: --profile, --trace ... */
+    COMMAND_ROUNDS = 256,     /* in which types a model is held and computed, where it is not loaded by COMMAND_LOADS */
+    COMMAND_STOPS = 64        /* asks interrupted() now and then: Ctrl-C ends it in good order */
 };
 
-/* Walks all options of a verb, its own and the shared ones, headings included:
-   for (option_walk walk = {.verb = v}; (o = option_next(&walk));) */
-typedef struct option_walk { const verb *verb; size_t group; const option *next; } option_walk;
+/* Walks all options of a command, its own and the shared ones, headings included:
+   for (option_walk walk = {.command = v}; (o = option_next(&walk));) */
+typedef struct option_walk { const command *command; size_t group; const option *next; } option_walk;
 const option *option_next(option_walk *walk);
 
 /* Fills `values` (preset with defaults) from argv; words that belong to no option go to `positional`,
@@ -90,19 +90,19 @@ const option *option_next(option_walk *walk);
    option and where help stands, and returns false: exit with 2. --help prints the page and sets
    *helped. */
 typedef struct option_words { option_list positional, given; } option_words;
-bool options_parse(const verb *v, void *values, int argc, char **argv, option_words *words,
+bool options_parse(const command *v, void *values, int argc, char **argv, option_words *words,
                    bool *helped);
 bool option_given(const option_words *words, const char *name);
-/* Applies the verb's rules to the options given: 0 after notes about those without effect, 2 after a
+/* Applies the command's rules to the options given: 0 after notes about those without effect, 2 after a
    usage error. */
-int options_check_rules(const verb *v, const option_words *words);
+int options_check_rules(const command *v, const option_words *words);
 bool option_list_add(option_list *list, const char *item); /* false, after a message, if memory is out */
 /* Sets the field of an option that takes one value. Returns NULL, or what is expected instead of
    `text`; the field is as before then. A text is borrowed. */
 const char *option_set(const option *o, void *values, const char *text);
 void option_list_free(option_list *list);
 /* A usage error in the style of options_parse; returns 2. */
-int usage_error(const verb *v, const char *format, ...) HEED_PRINTF(2, 3);
+int usage_error(const command *v, const char *format, ...) HEED_PRINTF(2, 3);
 /* The word of `words` nearest to `word` by edit distance, NULL when none is near. */
 const char *nearest_word(const char *word, const char *const *words, size_t count);
 

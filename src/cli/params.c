@@ -28,7 +28,7 @@ static const option *find_parameter(task *t, const char *name)
     const char *names[64];
     size_t count = 0;
     const option *o;
-    for (option_walk walk = {.verb = t->verb}; (o = option_next(&walk));) {
+    for (option_walk walk = {.command = t->command}; (o = option_next(&walk));) {
         if (!is_sampling(o)) continue;
         bool same = !strcmp(o->name, name);
         if (is_real(o) || is_whole(o)) {
@@ -54,7 +54,7 @@ static heed_status resolve(task *t, const heed_chat *chat, heed_generation_optio
                            heed_generation_options *in_force)
 {
     const option *o, *count = NULL;
-    for (option_walk walk = {.verb = t->verb}; (o = option_next(&walk));)
+    for (option_walk walk = {.command = t->command}; (o = option_next(&walk));)
         if (!strcmp(o->name, "n")) count = o;
     heed_status status =
         task_generation(t, count ? *(int64_t *)((char *)t + count->offset) : -1, how);
@@ -91,11 +91,11 @@ static heed_status show_in_force(task *t, const heed_chat *chat, const option *o
     const option *o;
     heed_status status = resolve(t, chat, &how, &in_force);
     if (status != HEED_OK) return status;
-    task *shown = malloc(t->verb->bytes);
+    task *shown = malloc(t->command->bytes);
     if (!shown) return heed_fail(&t->error, HEED_E_NOMEM, "out of memory for the parameters");
-    memcpy(shown, t, t->verb->bytes);
+    memcpy(shown, t, t->command->bytes);
     sampling_show(&in_force, &shown->sampling);
-    for (option_walk walk = {.verb = t->verb}; (o = option_next(&walk));) {
+    for (option_walk walk = {.command = t->command}; (o = option_next(&walk));) {
         bool wanted = only ? o == only : is_sampling(o) && (is_real(o) || is_whole(o));
         if (wanted) show(o, shown);
     }

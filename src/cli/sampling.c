@@ -141,11 +141,11 @@ static heed_status read_bias(const option_list *list, heed_generation_options *o
     words->bias_values = malloc(list->count * sizeof *words->bias_values);
     if (!words->bias_ids || !words->bias_values) return heed_fail(error, HEED_E_NOMEM, "out of memory for the logit bias");
     for (size_t i = 0; i < list->count; i++) {
-        char *end, *behind;
+        char *end, *after;
         errno = 0;
         long id = strtol(list->items[i], &end, 10);
-        double value = *end == '=' ? strtod(end + 1, &behind) : NAN;
-        if (end == list->items[i] || *end != '=' || behind == end + 1 || *behind || errno || id < 0 || id > INT32_MAX || !isfinite(value))
+        double value = *end == '=' ? strtod(end + 1, &after) : NAN;
+        if (end == list->items[i] || *end != '=' || after == end + 1 || *after || errno || id < 0 || id > INT32_MAX || !isfinite(value))
             return heed_fail(error, HEED_E_ARG, "--logit-bias %s: expected a token id and a number, as in 15=-2.5", list->items[i]);
         words->bias_ids[i] = (int32_t)id;
         words->bias_values[i] = (float)value;

@@ -1,4 +1,4 @@
-/* The options that verbs share, as rows of a task. */
+/* The options that commands share, as rows of a task. */
 #include "task.h"
 
 static const option model_options[] = {
@@ -35,18 +35,18 @@ static const option watch_options[] = {
     HEED_OPTION(task, reference, "reference", 0, OPTION_FLAG, NULL, "Run the plain reference kernels, one loop an op: slow, what all others are held against."),
     {0}};
 
-/* In the order of --help; NULL stands for the verb's own table. */
+/* In the order of --help; NULL stands for the command's own table. */
 static const struct { unsigned shares; const option *options; } groups[] = {
-    {VERB_MODEL | VERB_MODEL_MAYBE, model_options}, {~0u, NULL}, {VERB_SAMPLES, sampling_rows}, {VERB_COMPUTES | VERB_JSON, running_heading},
-    {VERB_JSON, json_options}, {VERB_COMPUTES, context_options}, {VERB_LOADS | VERB_ROUNDS, load_options}, {VERB_LOADS, cache_options}, {VERB_WATCHED | VERB_LOADS, watch_options}};
+    {COMMAND_MODEL | COMMAND_MODEL_MAYBE, model_options}, {~0u, NULL}, {COMMAND_SAMPLES, sampling_rows}, {COMMAND_COMPUTES | COMMAND_JSON, running_heading},
+    {COMMAND_JSON, json_options}, {COMMAND_COMPUTES, context_options}, {COMMAND_LOADS | COMMAND_ROUNDS, load_options}, {COMMAND_LOADS, cache_options}, {COMMAND_WATCHED | COMMAND_LOADS, watch_options}};
 
 const option *option_next(option_walk *walk)
 {
     while (!walk->next || !walk->next->name) {
         if (walk->group == sizeof groups / sizeof *groups) return NULL;
-        const option *table = groups[walk->group].options ? groups[walk->group].options : walk->verb->options;
-        bool own = table == walk->verb->options;
-        walk->next = own || (groups[walk->group].shares & walk->verb->shares) ? table : NULL;
+        const option *table = groups[walk->group].options ? groups[walk->group].options : walk->command->options;
+        bool own = table == walk->command->options;
+        walk->next = own || (groups[walk->group].shares & walk->command->shares) ? table : NULL;
         walk->group++;
     }
     return walk->next++;

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- helpers of verbs ---- */
+/* ---- helpers of commands ---- */
 
 json_t *number_or_null(double number)
 {
@@ -23,10 +23,10 @@ bool is_utf8(const char *text, size_t length)
 
 heed_status task_print_json(task *t, json_t *object, size_t flags)
 {
-    bool whole = object && json_dumpf(object, stdout, flags) == 0;
+    bool ok = object && json_dumpf(object, stdout, flags) == 0;
     json_decref(object);
     putchar('\n');
-    return whole || ferror(stdout) ? HEED_OK : heed_fail(&t->error, HEED_E_NOMEM, "out of memory for the output");
+    return ok || ferror(stdout) ? HEED_OK : heed_fail(&t->error, HEED_E_NOMEM, "out of memory for the output");
 }
 
 static void show(void *unit, int64_t done, int64_t total)
@@ -59,18 +59,18 @@ heed_status task_note_idle(task *t, const heed_generation_options *how)
 
 static int check(task *t)
 {
-    const verb *v = t->verb;
+    const command *v = t->command;
     size_t taken = 0;
-    if ((v->shares & (VERB_MODEL | VERB_MODEL_MAYBE)) && !t->model && t->words.positional.count) {
+    if ((v->shares & (COMMAND_MODEL | COMMAND_MODEL_MAYBE)) && !t->model && t->words.positional.count) {
         t->model = t->words.positional.items[taken++];
         if (!option_list_add(&t->words.given, "model")) return 1;
     }
     if (t->words.positional.count > taken)
         return usage_error(v, "unexpected \"%s\"", t->words.positional.items[taken]);
-    if ((v->shares & VERB_COMPUTES) && (t->threads < 0 || t->threads > 256)) return usage_error(v, "-t %lld: expected 1 to 256 threads", (long long)t->threads);
+    if ((v->shares & COMMAND_COMPUTES) && (t->threads < 0 || t->threads > 256)) return usage_error(v, "-t %lld: expected 1 to 256 threads", (long long)t->threads);
     if (t->dump && strcmp(t->dump, "text") && strcmp(t->dump, "dot")) return usage_error(v, "--dump %s: expected text or dot", t->dump);
     int wrong = v->check ? v->check(t) : 0;
-    if (!wrong && (v->shares & VERB_MODEL) && !t->model) return usage_error(v, "expected -m MODEL");
+    if (!wrong && (v->shares & COMMAND_MODEL) && !t->model) return usage_error(v, "expected -m MODEL");
     return wrong ? wrong : options_check_rules(v, &t->words);
 }
 
@@ -86,30 +86,30 @@ static void write_dump(void *argument, const char *text)
     fputs(text, stderr);
 }
 
-static void tell_note(void *argument, const char *text)
+static void print_note(void *argument, const char *text)
 {
-    note("heed %s: %s", ((task *)argument)->verb->name, text);
+    note("heed %s: %s", ((task *)argument)->command->name, text);
 }
 
 static heed_status prepare(task *t)
 {
-    unsigned shares = t->verb->shares;
+    unsigned shares = t->command->shares;
     file_limit_is_an_error();
-    interrupt_listen(shares & VERB_STOPS);
+    interrupt_listen(shares & COMMAND_STOPS);
     static const heed_hooks stop = {.cancelled = interrupted};
-    t->load.hooks = shares & VERB_STOPS ? &stop : NULL;
-    heed_watch_options watch = {.profile = t->profile, .nan_guard = t->nan_guard, .no_passes = t->no_passes, .trace = t->trace ? write_trace : NULL,
+    t->load.hooks = shares & COMMAND_STOPS ? &stop : NULL;
+    heed_observer_options observer = {.profile = t->profile, .nan_guard = t->nan_guard, .no_passes = t->no_passes, .trace = t->trace ? write_trace : NULL,
                                 .dump = t->dump ? write_dump : NULL, .dot = t->dump && !strcmp(t->dump, "dot"), .argument = t};
     heed_status status = HEED_OK;
-    t->load.note = tell_note;
+    t->load.note = print_note;
     t->load.note_argument = t;
     if (t->trace && !(t->trace_file = strcmp(t->trace, "-") ? fopen(t->trace, "we") : stderr))
         status = heed_fail(&t->error, HEED_E_IO, "%s: cannot open for the trace: %s", t->trace, strerror(errno));
-    if (status == HEED_OK && (shares & VERB_COMPUTES))
-        status = heed_context_new(&t->context, &(heed_context_options){.threads = (int)t->threads, .reference = t->reference, .watch = &watch}, &t->error);
+    if (status == HEED_OK && (shares & COMMAND_COMPUTES))
+        status = heed_context_new(&t->context, &(heed_context_options){.threads = (int)t->threads, .reference = t->reference, .observer = &observer}, &t->error);
     if (t->context && heed_context_note(t->context))
-        note("heed %s: %s", t->verb->name, heed_context_note(t->context));
-    if (status == HEED_OK && (shares & VERB_LOADS) && t->model) status = heed_transformer_load_with(&t->transformer, t->context, t->model, &t->load, &t->error);
+        note("heed %s: %s", t->command->name, heed_context_note(t->context));
+    if (status == HEED_OK && (shares & COMMAND_LOADS) && t->model) status = heed_transformer_load_with(&t->transformer, t->context, t->model, &t->load, &t->error);
     return status;
 }
 
@@ -135,8 +135,8 @@ static heed_status report(task *t, heed_status status)
 static void release(task *t)
 {
     const option *o;
-    if (t->verb->finish) t->verb->finish(t);
-    for (option_walk walk = {.verb = t->verb}; (o = option_next(&walk));)
+    if (t->command->finish) t->command->finish(t);
+    for (option_walk walk = {.command = t->command}; (o = option_next(&walk));)
         if (o->kind == OPTION_LIST || o->kind == OPTION_PAIR) option_list_free((option_list *)((char *)t + o->offset));
     if (t->trace_file && t->trace_file != stderr) fclose(t->trace_file);
     sampling_free(&t->sampling_words);
@@ -147,7 +147,7 @@ static void release(task *t)
     free(t);
 }
 
-int verb_run(const verb *v, int argc, char **argv)
+int command_run(const command *v, int argc, char **argv)
 {
     task *t = calloc(1, v->bytes);
     bool helped = false;
@@ -156,7 +156,7 @@ int verb_run(const verb *v, int argc, char **argv)
         fprintf(stderr, "heed: out of memory\n");
         return 1;
     }
-    t->verb = v;
+    t->command = v;
     sampling_preset(&t->sampling);
     if (v->preset) v->preset(t);
     if (options_parse(v, t, argc, argv, &t->words, &helped)) exit_status = helped ? 0 : check(t);

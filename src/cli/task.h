@@ -1,5 +1,5 @@
-/* task.h: one run of a verb: the options that verbs share, the context, the model, what is to be freed. main() finds the verb and
-   calls verb_run; the verb's own file has its table of options, a check and a run. */
+/* task.h: one run of a command: the options that commands share, the context, the model, what is to be freed. main() finds the command and
+   calls command_run; the command's own file has its table of options, a check and a run. */
 #ifndef HEED_CLI_TASK_H
 #define HEED_CLI_TASK_H
 
@@ -11,23 +11,23 @@
 #include <jansson.h>
 
 struct task {
-    const verb *verb;
+    const command *command;
     option_words words;            /* of the command line: without an option; options given */
     heed_error error;
-    heed_context *context;         /* VERB_COMPUTES */
-    heed_transformer *transformer; /* VERB_LOADS */
-    const char *model;             /* VERB_MODEL */
-    heed_load_options load;        /* VERB_LOADS, VERB_ROUNDS */
+    heed_context *context;         /* COMMAND_COMPUTES */
+    heed_transformer *transformer; /* COMMAND_LOADS */
+    const char *model;             /* COMMAND_MODEL */
+    heed_load_options load;        /* COMMAND_LOADS, COMMAND_ROUNDS */
     int64_t threads;
     bool json, profile, nan_guard, no_passes, reference;
     const char *trace, *dump;
     FILE *trace_file;
-    sampling_options sampling;     /* VERB_SAMPLES */
+    sampling_options sampling;     /* COMMAND_SAMPLES */
     sampling_words sampling_words;
 };
 
 /* Parses, checks, makes the context, loads the model, runs, reports, frees. Returns the exit status. */
-int verb_run(const verb *v, int argc, char **argv);
+int command_run(const command *v, int argc, char **argv);
 
 /* Hooks of a long task: a progress bar "12 of 340 UNIT", Ctrl-C. */
 heed_hooks task_hooks(const char *unit);

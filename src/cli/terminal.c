@@ -28,10 +28,10 @@ static double now(void)
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-int report_error(const char *verb, const heed_error *error)
+int report_error(const char *command, const heed_error *error)
 {
     progress_end();
-    fprintf(stderr, "heed %s: %s\n", verb, error->message[0] ? error->message : heed_status_name(error->status));
+    fprintf(stderr, "heed %s: %s\n", command, error->message[0] ? error->message : heed_status_name(error->status));
     return error->status == HEED_E_CANCELLED ? 130 : 1;
 }
 

@@ -25,7 +25,7 @@ static const option options[] = {
     HEED_OPTION(tokenize_task, data, "data", 0, OPTION_LIST, "FILE", "Text files (.txt, .jsonl with \"text\")."),
     HEED_OPTION(tokenize_task, vocab_size, "vocab-size", 0, OPTION_COUNT, "V", "Tokens in all, special ones included."),
     HEED_OPTION(tokenize_task, min_frequency, "min-frequency", 0, OPTION_COUNT, "N", "Leave out what is rarer (default 0)."),
-    HEED_OPTION(tokenize_task, sentence_ends, "sentence-ends", 0, OPTION_FLAG, NULL, "Special tokens <pad> </s> <unk>, and </s> behind each text: for translation."),
+    HEED_OPTION(tokenize_task, sentence_ends, "sentence-ends", 0, OPTION_FLAG, NULL, "Special tokens <pad> </s> <unk>, and </s> after each text: for translation."),
     HEED_OPTION(tokenize_task, masking, "masking", 0, OPTION_FLAG, NULL, "Special tokens [PAD] [UNK] [CLS] [SEP] [MASK], and [CLS] text [SEP]: for --family bert."),
     HEED_OPTION(tokenize_task, out, "out", 0, OPTION_TEXT, "DIR", "Where tokenizer.json is written: a folder that is new, empty, or of an earlier training."),
     {0}};
@@ -142,12 +142,12 @@ static int check(task *t)
 {
     const tokenize_task *values = (tokenize_task *)t;
     if (!values->train) {
-        if (!t->model) return usage_error(t->verb, "expected -m MODEL");
-        if (values->text && !is_utf8(values->text, strlen(values->text))) return usage_error(t->verb, "-p: the text is no UTF-8");
-        return !values->jsonl == !values->text ? usage_error(t->verb, "expected --jsonl FILE or -p TEXT") : 0;
+        if (!t->model) return usage_error(t->command, "expected -m MODEL");
+        if (values->text && !is_utf8(values->text, strlen(values->text))) return usage_error(t->command, "-p: the text is not valid UTF-8");
+        return !values->jsonl == !values->text ? usage_error(t->command, "expected --jsonl FILE or -p TEXT") : 0;
     }
-    if (!values->data.count || !values->out) return usage_error(t->verb, "--train expects --data FILE... and --out DIR");
-    return values->vocab_size < 0 || values->min_frequency < 0 ? usage_error(t->verb, "sizes cannot be negative") : 0;
+    if (!values->data.count || !values->out) return usage_error(t->command, "--train expects --data FILE... and --out DIR");
+    return values->vocab_size < 0 || values->min_frequency < 0 ? usage_error(t->command, "sizes cannot be negative") : 0;
 }
 
 static heed_status train(const tokenize_task *values, heed_error *error)
@@ -182,7 +182,7 @@ static heed_status run(task *t)
     return status;
 }
 
-const verb verb_tokenize = {
+const command command_tokenize = {
     .name = "tokenize", .arguments = "-m MODEL --jsonl FILE | --train bpe|char --data FILE... --vocab-size V --out DIR",
     .summary = "text to ids and back; train a vocabulary",
     .description = "For each line's \"text\" prints one JSON array of ids, neither cut nor padded. MODEL may be a folder with tokenizer files only,\n"
@@ -190,4 +190,4 @@ const verb verb_tokenize = {
     .examples = "  heed tokenize -m model --jsonl texts.jsonl --offsets\n"
                 "  heed tokenize -m model -p \"Hello world\"\n"
                 "  heed tokenize --train bpe --data book.txt --vocab-size 8000 --out my-tokenizer\n",
-    .options = options, .rules = rules, .shares = VERB_MODEL_MAYBE, .bytes = sizeof(tokenize_task), .check = check, .run = run};
+    .options = options, .rules = rules, .shares = COMMAND_MODEL_MAYBE, .bytes = sizeof(tokenize_task), .check = check, .run = run};

@@ -60,7 +60,7 @@ static const option options[] = {
     ROW(adam_epsilon, "adam-epsilon", OPTION_AMOUNT, "X", "1e-8."),
     ROW(momentum, "momentum", OPTION_AMOUNT, "X", "Of sgd."),
     ROW(nesterov, "nesterov", OPTION_FLAG, NULL, "Of sgd."),
-    HEED_HEADING("Regularisation, precision, memory"),
+    HEED_HEADING("Regularization, precision, memory"),
     ROW(dropout, "dropout", OPTION_AMOUNT, "X", "Share of activations dropped (as the configuration says)."),
     ROW(label_smoothing, "label-smoothing", OPTION_AMOUNT, "X", "Share of the target spread over all tokens."),
     ROW(bf16, "bf16", OPTION_FLAG, NULL, "Products read operands rounded to bf16; weights and sums stay f32."),
@@ -80,10 +80,10 @@ static const option_rule rules[] = {
     {"warmup-steps", OPTION_EXCLUDES, "warmup-ratio"},
     {0}};
 
-static void show_tokenising(void *context, size_t done, size_t total)
+static void show_tokenizing(void *context, size_t done, size_t total)
 {
     (void)context;
-    progress_show(total ? (double)done / (double)total : 0, "tokenising");
+    progress_show(total ? (double)done / (double)total : 0, "tokenizing");
 }
 
 static void show_begin(void *context, const heed_train_summary *s)
@@ -96,7 +96,7 @@ static void show_begin(void *context, const heed_train_summary *s)
     for (size_t i = 0; i < s->note_count; i++) note("%s", s->notes[i]);
     if (values->quiet) return;
     note("model     %.2f M parameters, written as %s, objective %s", 1e-6 * (double)s->parameters, s->model_type, s->objective);
-    note("memory    weights, gradients and optimiser %s, activations %s%s%s%s", bytes_text((double)s->parameter_bytes, parameters),
+    note("memory    weights, gradients and optimizer %s, activations %s%s%s%s", bytes_text((double)s->parameter_bytes, parameters),
          bytes_text((double)s->activation_bytes, activations), s->free_bytes ? "; fits into the " : "",
          s->free_bytes ? bytes_text((double)s->free_bytes, left) : "", s->free_bytes ? " that are free" : "");
     note("training  %lld updates%s, %.2f epochs of %lld tokens%s", (long long)s->steps, s->first_step ? " (going on with an earlier run)" : "", s->epochs,
@@ -157,7 +157,7 @@ static void preset(task *t)
 static int check(task *t)
 {
     train_task *values = (train_task *)t;
-    if (!values->resume && (!values->data.count || !values->train.out)) return usage_error(t->verb, "expected --data FILE... and --out RUN, or --resume RUN");
+    if (!values->resume && (!values->data.count || !values->train.out)) return usage_error(t->command, "expected --data FILE... and --out RUN, or --resume RUN");
     return 0;
 }
 
@@ -168,7 +168,7 @@ static heed_status run(task *t)
     values->train.data = values->data.items, values->train.data_count = values->data.count;
     values->train.valid = values->valid.items, values->train.valid_count = values->valid.count;
     heed_train_watcher watcher = {.context = values,
-                                  .tokenising = show_tokenising,
+                                  .tokenizing = show_tokenizing,
                                   .begun = show_begin,
                                   .step = show_step,
                                   .evaluating = show_evaluation,
@@ -185,11 +185,11 @@ static heed_status run(task *t)
     return status;
 }
 
-const verb verb_train = {
+const command command_train = {
     .name = "train", .arguments = "--data FILE... --out RUN [options] | --resume RUN", .summary = "train a model from scratch, or fine-tune one",
     .description = "Ctrl-C stops with a checkpoint; heed train --resume RUN goes on as if nothing had happened.",
     .examples = "  heed train --data book.txt --out run --tokenizer char --layers 4 --d-model 128 --heads 4 --context 128 --max-steps 2000\n"
                 "  heed train --init model --data notes.jsonl --out tuned --learning-rate 2e-5 --max-steps 3e\n"
                 "  heed train --init model.gguf --data conversations.jsonl --out tuned --context 512 --batch-size 4 --max-steps 2e\n"
                 "  heed train --family transformer --data train.en train.de --pairs --tokenizer vocabulary --out translator --max-steps 20e\n",
-    .options = options, .rules = rules, .shares = VERB_COMPUTES | VERB_WATCHED | VERB_STOPS, .bytes = sizeof(train_task), .preset = preset, .check = check, .run = run};
+    .options = options, .rules = rules, .shares = COMMAND_COMPUTES | COMMAND_WATCHED | COMMAND_STOPS, .bytes = sizeof(train_task), .preset = preset, .check = check, .run = run};

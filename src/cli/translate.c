@@ -17,7 +17,7 @@ static void preset(task *t)
 static int check(task *t)
 {
     const translate_task *values = (translate_task *)t;
-    return t->model && values->in && values->out ? 0 : usage_error(t->verb, "expected -m MODEL, --in FILE and --out FILE");
+    return t->model && values->in && values->out ? 0 : usage_error(t->command, "expected -m MODEL, --in FILE and --out FILE");
 }
 
 static heed_status run(task *t)
@@ -30,9 +30,9 @@ static heed_status run(task *t)
     return status == HEED_OK ? heed_transformer_translate(t->transformer, values->in, values->out, &how, &hooks, &t->error) : status;
 }
 
-const verb verb_translate = {
+const command command_translate = {
     .name = "translate", .arguments = "-m MODEL --in FILE --out FILE [--beams K]", .summary = "translate a file line by line",
     .description = "Lines keep their order; empty lines stay empty.",
     .examples = "  heed translate -m translator --in test.en --out test.de\n  heed translate -m translator --in test.en --out test.de --beams 4\n",
-    .options = options, .shares = VERB_MODEL | VERB_COMPUTES | VERB_LOADS | VERB_SAMPLES | VERB_STOPS, .bytes = sizeof(translate_task),
+    .options = options, .shares = COMMAND_MODEL | COMMAND_COMPUTES | COMMAND_LOADS | COMMAND_SAMPLES | COMMAND_STOPS, .bytes = sizeof(translate_task),
     .preset = preset, .check = check, .run = run};

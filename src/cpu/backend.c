@@ -60,7 +60,7 @@ void heed_cpu_backend_free(heed_backend *backend)
     free(backend);
 }
 
-bool heed_cpu_panel_bytes(const heed_backend *backend, heed_dtype dtype, int64_t rows, int64_t columns, size_t *bytes)
+bool heed_cpu_panels_bytes(const heed_backend *backend, heed_dtype dtype, int64_t rows, int64_t columns, size_t *bytes)
 {
     return heed_gemm_panel_bytes(backend->isa, dtype, rows, columns, bytes);
 }

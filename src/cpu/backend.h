@@ -18,7 +18,7 @@ typedef struct heed_cpu_panels {
     heed_dtype dtype;
     int64_t rows, columns;
 } heed_cpu_panels;
-bool heed_cpu_panel_bytes(const heed_backend *backend, heed_dtype dtype, int64_t rows, int64_t columns, size_t *bytes); /* false: overflow */
+bool heed_cpu_panels_bytes(const heed_backend *backend, heed_dtype dtype, int64_t rows, int64_t columns, size_t *bytes); /* false: overflow */
 /* Writes rows [first, first + count) of W from a source with its own strides (elements between its rows, and
    between the elements of a row), so that several tensors can share one weight, and tensors stored
    (columns,rows) need no copy. The call that writes the last row also fills up the last panel. */

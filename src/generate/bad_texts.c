@@ -1,7 +1,7 @@
 #include "generate/bad_texts.h"
 
 #include "base/memory.h"
-#include "text/jinja/characters.h"
+#include "jinja/characters.h"
 #include "text/trie.h"
 #include <math.h>
 #include <stdlib.h>

@@ -26,7 +26,7 @@ float heed_largest_score(const float *scores, int64_t vocabulary);
 /* Ids of the `count` largest scores, largest first, equal ones by id. order (V) is scratch; returns how many there are. */
 int64_t heed_largest(const float *scores, int64_t vocabulary, int64_t count, int32_t *order);
 
-/* A heap of the ids [0,count), the one with the largest key on top; of equal keys the smaller id. Popping moves the top behind the heap,
+/* A heap of the ids [0,count), the one with the largest key on top; of equal keys the smaller id. Popping moves the top after the heap,
    so that the ids taken stand there, the first taken last. */
 void heed_heap_make(int32_t *heap, int64_t count, const float *keys);
 int32_t heed_heap_pop(int32_t *heap, int64_t *count, const float *keys);

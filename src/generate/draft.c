@@ -79,7 +79,7 @@ void heed_draft_free(heed_draft *draft)
     *draft = (heed_draft){0};
 }
 
-const float *heed_job_scores(heed_job *job, const heed_group *group, const heed_draft *draft, const float *logits)
+const float *heed_job_scores(heed_job *job, const heed_prompt_group *group, const heed_draft *draft, const float *logits)
 {
     if (job->always.count == 0) return logits;
     heed_logits_context context = {.ids = draft->ids, .count = draft->count, .prompt = group->given.count, .source = group->source.ids,
@@ -98,7 +98,7 @@ void heed_job_likely(heed_job *job, const float *scores, double log_sum, int64_t
     }
 }
 
-heed_generated *heed_job_item(const heed_job *job, const heed_group *group, int64_t number)
+heed_generated *heed_job_item(const heed_job *job, const heed_prompt_group *group, int64_t number)
 {
     return &job->generation->items[group->prompt * (size_t)job->settings->returned + (size_t)number];
 }

@@ -1,7 +1,7 @@
 #include "generate/generate.h"
 #include "base/memory.h"
 #include "generate/generate_internal.h"
-#include "attention/cache.h"
+#include "cache/cache.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -35,7 +35,7 @@ typedef struct loop {
     heed_job job;
     const heed_ids *prompts;
     size_t count, opened;      /* prompts; groups opened so far */
-    heed_group *groups;        /* (open_limit), open ones first */
+    heed_prompt_group *groups;        /* (open_limit), open ones first */
     int64_t open, open_limit;
     int64_t group_sequences;   /* of the session, for each group */
     heed_step_item *items;     /* (capacity) of the step */
@@ -64,7 +64,7 @@ static heed_status fit_prompt(loop *l, size_t index, heed_ids *ids, heed_error *
     return HEED_OK;
 }
 
-static heed_status set_lengths(const loop *l, heed_group *group, heed_error *error)
+static heed_status set_lengths(const loop *l, heed_prompt_group *group, heed_error *error)
 {
     const heed_generation_settings *settings = l->job.settings;
     int64_t context = heed_session_context(l->job.session), given = group->given.count;
@@ -79,10 +79,10 @@ static heed_status set_lengths(const loop *l, heed_group *group, heed_error *err
 }
 
 /* What a prompt becomes: its ids, and how long its sequences may be. */
-static heed_status shape_group(loop *l, size_t index, heed_group *group, heed_error *error)
+static heed_status shape_group(loop *l, size_t index, heed_prompt_group *group, heed_error *error)
 {
     heed_ids ids = l->prompts[index];
-    *group = (heed_group){.prompt = index, .sequence = -1};
+    *group = (heed_prompt_group){.prompt = index, .sequence = -1};
     bool has_source = heed_session_has_source(l->job.session);
     if (ids.count == 0 && (has_source || l->bos < 0))
         return heed_fail(error, HEED_E_ARG, "prompt %zu is empty: expected at least one token", index + 1);
@@ -97,12 +97,12 @@ static heed_status shape_group(loop *l, size_t index, heed_group *group, heed_er
 /* A prompt that cannot be answered is told before any other is: that may take hours. */
 static heed_status check_prompts(loop *l, heed_error *error)
 {
-    heed_group group;
+    heed_prompt_group group;
     for (size_t i = 0; i < l->count; i++) HEED_TRY(shape_group(l, i, &group, error));
     return HEED_OK;
 }
 
-static heed_status prepare_group(loop *l, size_t index, heed_group *group, heed_error *error)
+static heed_status prepare_group(loop *l, size_t index, heed_prompt_group *group, heed_error *error)
 {
     HEED_TRY(shape_group(l, index, group, error));
     heed_prompt_report *report = &l->job.generation->prompts[index];
@@ -120,7 +120,7 @@ static heed_status prepare_group(loop *l, size_t index, heed_group *group, heed_
 /* ---- opening and closing groups ---- */
 
 /* A new sequence of the session, with what the prefix keeps of the prompt. The last id is always read: its logits are wanted. */
-static heed_status begin_sequence(loop *l, heed_group *group, heed_error *error)
+static heed_status begin_sequence(loop *l, heed_prompt_group *group, heed_error *error)
 {
     const heed_job *job = &l->job;
     heed_prompt_report *report = &job->generation->prompts[group->prompt];
@@ -137,7 +137,7 @@ static heed_status open_groups(loop *l, heed_error *error)
     int64_t first = l->open;
     heed_job *job = &l->job;
     for (; l->opened < l->count && l->open < l->open_limit; l->opened++, l->open++) {
-        heed_group *group = &l->groups[l->open];
+        heed_prompt_group *group = &l->groups[l->open];
         heed_status status = prepare_group(l, l->opened, group, error);
         if (status == HEED_OK) status = job->search->begin(job, group, error);
         if (status != HEED_OK) {
@@ -169,7 +169,7 @@ static int64_t gather_items(loop *l)
 {
     int64_t count = 0;
     for (int64_t i = 0; i < l->open; i++) {
-        heed_group *group = &l->groups[i];
+        heed_prompt_group *group = &l->groups[i];
         int64_t before = count;
         bool all = l->job.generation->prompts[group->prompt].log_probabilities != NULL;
         int64_t rest = group->given.count - group->kept;
@@ -180,8 +180,8 @@ static int64_t gather_items(loop *l)
     return count;
 }
 
-/* The logits behind a token of the prompt say how likely the token after it was. */
-static void report_prompt(loop *l, const heed_group *group, int64_t token, const float *logits)
+/* The logits after a token of the prompt say how likely the token after it was. */
+static void report_prompt(loop *l, const heed_prompt_group *group, int64_t token, const float *logits)
 {
     heed_prompt_report *report = &l->job.generation->prompts[group->prompt];
     int64_t likely = l->job.settings->log_probabilities;
@@ -196,7 +196,7 @@ static heed_status visit(void *argument, const heed_logits_row *rows, int64_t co
     loop *l = argument;
     for (int64_t i = 0; i < count; i++) {
         struct place place = l->places[rows[i].item];
-        heed_group *group = &l->groups[place.group];
+        heed_prompt_group *group = &l->groups[place.group];
         if (place.item >= 0) {
             HEED_TRY(l->job.search->next(&l->job, group, place.item, rows[i].logits, error));
             continue;
@@ -210,7 +210,7 @@ static heed_status visit(void *argument, const heed_logits_row *rows, int64_t co
 }
 
 /* A prompt that fills the context leaves no room for an answer. */
-static heed_status return_nothing(loop *l, heed_group *group, heed_error *error)
+static heed_status return_nothing(loop *l, heed_prompt_group *group, heed_error *error)
 {
     for (int64_t i = 0; i < l->job.settings->returned; i++) {
         heed_generated *item = heed_job_item(&l->job, group, i);
@@ -228,7 +228,7 @@ static heed_status step(loop *l, heed_error *error)
     HEED_TRY(open_groups(l, error));
     HEED_TRY(heed_session_step(job->session, l->items, gather_items(l), visit, l, error));
     for (int64_t i = 0; i < l->open; i++) {
-        heed_group *group = &l->groups[i];
+        heed_prompt_group *group = &l->groups[i];
         if (group->max_length <= group->given.count) HEED_TRY(return_nothing(l, group, error));
         else HEED_TRY(job->search->advance(job, group, error));
     }
@@ -301,7 +301,7 @@ static heed_status read_shared(loop *l, heed_prefix *shared, heed_error *error)
         while (same < common && same < prompts[i].count - 1 && prompts[i].ids[same] == prompts[0].ids[same]) same++;
         common = same;
     }
-    if (common < HEED_BLOCK_POSITIONS || common >= heed_session_context(job->session)) return HEED_OK;
+    if (common < HEED_PAGE_POSITIONS || common >= heed_session_context(job->session)) return HEED_OK;
     heed_prefix_begin(shared, job->session);
     l->job.prefix = shared;
     l->open_limit = (heed_session_capacity(job->session) - 1) / l->group_sequences;

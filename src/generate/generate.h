@@ -18,7 +18,7 @@ const char *heed_finish_name(heed_finish finish); /* "eos", "stop", "length", "c
 
 typedef struct heed_token_score { int32_t id; float log_probability; } heed_token_score; /* nats */
 
-/* One returned sequence. Log-probabilities are those of the scores behind all processors but temperature and cuts. */
+/* One returned sequence. Log-probabilities are those of the scores after all processors but temperature and cuts. */
 typedef struct heed_generated {
     size_t prompt, number;      /* index of the prompt; 0, 1 ... among its sequences */
     int32_t *ids;               /* new ids, without prompt, decoder start and padding */

@@ -18,7 +18,7 @@ typedef struct heed_job {
     heed_generation *generation;
     heed_logits_chain always, sampling;
     heed_logits_scratch scratch;
-    float *scores;                         /* (2,V): behind processors, and behind cuts */
+    float *scores;                         /* (2,V): after processors, and after cuts */
     int64_t vocabulary;
     bool samples;                          /* draws, else takes the likeliest */
     heed_prefix *prefix;                   /* what prompts may begin with; NULL: nothing */
@@ -26,9 +26,9 @@ typedef struct heed_job {
 } heed_job;
 
 /* One prompt that is being answered. */
-typedef struct heed_group {
+typedef struct heed_prompt_group {
     size_t prompt;
-    heed_ids given, source; /* what the decoder begins with: the prompt, or the decoder start behind a source */
+    heed_ids given, source; /* what the decoder begins with: the prompt, or the decoder start after a source */
     int64_t max_length;     /* ids at most, `given` included */
     heed_finish limit;      /* why not more: HEED_FINISH_LENGTH or HEED_FINISH_CONTEXT */
     int64_t sequence;       /* of the session, holds `given`; the search's from `first` on */
@@ -36,25 +36,25 @@ typedef struct heed_group {
     bool read;              /* `given` was fed */
     bool done;
     void *state;            /* the search's */
-} heed_group;
+} heed_prompt_group;
 
-/* A way to continue a prompt. A group's calls: begin; first, with the scores behind `given`; then, until it is done, advance, feed and
+/* A way to continue a prompt. A group's calls: begin; first, with the scores after `given`; then, until it is done, advance, feed and
    next for every item fed; end in every case. */
 struct heed_search {
     int64_t (*sequences)(const heed_generation_settings *settings); /* that a group holds at most */
-    heed_status (*begin)(heed_job *job, heed_group *group, heed_error *error);
-    heed_status (*first)(heed_job *job, heed_group *group, const float *logits, heed_error *error);
+    heed_status (*begin)(heed_job *job, heed_prompt_group *group, heed_error *error);
+    heed_status (*first)(heed_job *job, heed_prompt_group *group, const float *logits, heed_error *error);
     /* Appends single tokens to items and returns how many. */
-    int64_t (*feed)(const heed_group *group, heed_step_item *items);
-    heed_status (*next)(heed_job *job, heed_group *group, int64_t item, const float *logits, heed_error *error);
-    /* Behind a step: forks and drops sequences, finishes what ended, sets group->done. */
-    heed_status (*advance)(heed_job *job, heed_group *group, heed_error *error);
-    void (*end)(heed_job *job, heed_group *group); /* frees the state; sequences are dropped by the caller */
+    int64_t (*feed)(const heed_prompt_group *group, heed_step_item *items);
+    heed_status (*next)(heed_job *job, heed_prompt_group *group, int64_t item, const float *logits, heed_error *error);
+    /* After a step: forks and drops sequences, finishes what ended, sets group->done. */
+    heed_status (*advance)(heed_job *job, heed_prompt_group *group, heed_error *error);
+    void (*end)(heed_job *job, heed_prompt_group *group); /* frees the state; sequences are dropped by the caller */
 };
 
 extern const heed_search heed_search_plain, heed_search_beam;
 
-/* A sequence being written: `given` and new ids, and what is reported of the new ones. Zero-initialise. */
+/* A sequence being written: `given` and new ids, and what is reported of the new ones. Zero-initialize. */
 typedef struct heed_draft {
     int32_t *ids;
     int64_t count;
@@ -73,11 +73,11 @@ heed_status heed_draft_add(heed_draft *draft, heed_job *job, const float *scores
 void heed_draft_finish(heed_draft *draft, heed_generated *item, heed_finish finish);
 void heed_draft_free(heed_draft *draft);
 
-/* Scores of the next token behind all processors but temperature and cuts: `logits` itself or job->scores. */
-const float *heed_job_scores(heed_job *job, const heed_group *group, const heed_draft *draft, const float *logits);
+/* Scores of the next token after all processors but temperature and cuts: `logits` itself or job->scores. */
+const float *heed_job_scores(heed_job *job, const heed_prompt_group *group, const heed_draft *draft, const float *logits);
 /* `count` likeliest tokens into likely[count]. */
 void heed_job_likely(heed_job *job, const float *scores, double log_sum, int64_t count, heed_token_score *likely);
-heed_generated *heed_job_item(const heed_job *job, const heed_group *group, int64_t number);
+heed_generated *heed_job_item(const heed_job *job, const heed_prompt_group *group, int64_t number);
 /* Says that an item is complete. */
 void heed_job_finished(const heed_job *job, heed_generated *item);
 heed_status heed_job_set_text(heed_generated *item, const heed_buffer *text, heed_error *error);

@@ -22,7 +22,7 @@ static void force_list(float *scores, const scratch_t *scratch, const int32_t *i
 }
 
 /* Changes the score of every id of a list once, however often it stands there. */
-static void penalise(float *scores, const int32_t *ids, int64_t count, double penalty,
+static void penalize(float *scores, const int32_t *ids, int64_t count, double penalty,
                      const scratch_t *scratch)
 {
     double factor = heed_factor_of(penalty);
@@ -39,14 +39,14 @@ static void penalise(float *scores, const int32_t *ids, int64_t count, double pe
 static bool wants_repetition(const settings_t *s) { return s->repetition_penalty != 1; }
 static void repetition(const settings_t *s, const context_t *c, float *scores, const scratch_t *scratch)
 {
-    penalise(scores, c->ids, c->count, s->repetition_penalty, scratch);
+    penalize(scores, c->ids, c->count, s->repetition_penalty, scratch);
 }
 
 static bool wants_encoder_repetition(const settings_t *s) { return s->encoder_repetition_penalty != 1; }
 static void encoder_repetition(const settings_t *s, const context_t *c, float *scores, const scratch_t *scratch)
 {
     double penalty = fmin(1 / s->encoder_repetition_penalty, DBL_MAX);
-    penalise(scores, c->source, c->source_count, penalty, scratch);
+    penalize(scores, c->source, c->source_count, penalty, scratch);
 }
 
 /* Of tokens written, not of the prompt: scores less presence once and less frequency for each time. */

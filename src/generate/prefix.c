@@ -190,8 +190,8 @@ static heed_status read_rows(heed_prefix *prefix, int64_t sequence, const heed_s
 {
     int64_t in_cache, columns = heed_cache_columns(prefix->session->caches[HEED_SESSION_SELF]);
     heed_cache *cache = cache_of(prefix, sequence, &in_cache);
-    HEED_TRY(heed_session_tell(prefix->session, sequence, 0, ids, count, error));
-    prefix->session->sequences[sequence].beyond = prefix->session->border && count > prefix->session->border;
+    HEED_TRY(heed_session_emit(prefix->session, sequence, 0, ids, count, error));
+    prefix->session->sequences[sequence].past_original = prefix->session->original_context && count > prefix->session->original_context;
     HEED_TRY(heed_cache_extend(cache, &(heed_cache_growth){in_cache, count}, 1, error));
     for (int64_t i = 0; i < heed_cache_arrays(cache); i++) {
         char name[32];

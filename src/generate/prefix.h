@@ -13,7 +13,7 @@ typedef struct heed_prefix {
 } heed_prefix;
 
 void heed_prefix_begin(heed_prefix *prefix, heed_session *session);
-void heed_prefix_free(heed_prefix *prefix); /* drops the sequence; the session must live; begin anew to use it again */
+void heed_prefix_free(heed_prefix *prefix); /* drops the sequence; the session must live; begin again to use it again */
 
 /* How many of the first ids are kept already. */
 int64_t heed_prefix_shared(const heed_prefix *prefix, const int32_t *ids, int64_t count);

@@ -63,7 +63,7 @@ static int64_t sequences(const heed_generation_settings *settings)
     return settings->beams;
 }
 
-static heed_status begin(heed_job *job, heed_group *group, heed_error *error)
+static heed_status begin(heed_job *job, heed_prompt_group *group, heed_error *error)
 {
     search_state *s = heed_allocate(1, sizeof *s);
     if (!s) return heed_fail_memory(error, sizeof *s, "a beam search");
@@ -94,7 +94,7 @@ static heed_status begin(heed_job *job, heed_group *group, heed_error *error)
 }
 
 /* Log-probabilities of a beam's next token, processed, and the beam's score added. */
-static void score_beam(heed_job *job, heed_group *group, int64_t index, const float *logits)
+static void score_beam(heed_job *job, heed_prompt_group *group, int64_t index, const float *logits)
 {
     search_state *s = group->state;
     beam *b = &s->running[index];
@@ -106,7 +106,7 @@ static void score_beam(heed_job *job, heed_group *group, int64_t index, const fl
         row[i] = heed_score_changed(scores[i], (double)scores[i] + (double)b->score);
 }
 
-static heed_status first(heed_job *job, heed_group *group, const float *logits, heed_error *error)
+static heed_status first(heed_job *job, heed_prompt_group *group, const float *logits, heed_error *error)
 {
     search_state *s = group->state;
     HEED_TRY(heed_scores_check(logits, job->vocabulary, error));
@@ -114,7 +114,7 @@ static heed_status first(heed_job *job, heed_group *group, const float *logits, 
     return HEED_OK;
 }
 
-static int64_t feed(const heed_group *group, heed_step_item *items)
+static int64_t feed(const heed_prompt_group *group, heed_step_item *items)
 {
     const search_state *s = group->state;
     for (int64_t i = 0; i < s->beams; i++)
@@ -122,17 +122,17 @@ static int64_t feed(const heed_group *group, heed_step_item *items)
     return s->beams;
 }
 
-static heed_status next(heed_job *job, heed_group *group, int64_t item, const float *logits, heed_error *error)
+static heed_status next(heed_job *job, heed_prompt_group *group, int64_t item, const float *logits, heed_error *error)
 {
     HEED_TRY(heed_scores_check(logits, job->vocabulary, error));
     score_beam(job, group, item, logits);
     return HEED_OK;
 }
 
-/* ---- behind a step ---- */
+/* ---- after a step ---- */
 
 /* Does the text of a beam's new ids and one more hold a stop string? */
-static heed_status has_stop(heed_job *job, const heed_group *group, heed_draft *longer, bool *found, heed_error *error)
+static heed_status has_stop(heed_job *job, const heed_prompt_group *group, heed_draft *longer, bool *found, heed_error *error)
 {
     heed_buffer text = {0};
     const int32_t *ids = longer->ids + group->given.count;
@@ -143,7 +143,7 @@ static heed_status has_stop(heed_job *job, const heed_group *group, heed_draft *
     return status;
 }
 
-static heed_status candidate_ends(heed_job *job, const heed_group *group, candidate *c, heed_error *error)
+static heed_status candidate_ends(heed_job *job, const heed_prompt_group *group, candidate *c, heed_error *error)
 {
     const heed_draft *draft = &((search_state *)group->state)->running[c->beam].draft;
     bool eos = heed_job_is_end(job, c->id), full = draft->count + 1 >= group->max_length, stops = false;
@@ -159,7 +159,7 @@ static heed_status candidate_ends(heed_job *job, const heed_group *group, candid
     return HEED_OK;
 }
 
-static heed_status find_candidates(heed_job *job, heed_group *group, heed_error *error)
+static heed_status find_candidates(heed_job *job, heed_prompt_group *group, heed_error *error)
 {
     search_state *s = group->state;
     heed_largest(s->log_probabilities, s->beams * job->vocabulary, s->kept, s->order);
@@ -206,7 +206,7 @@ static bool all_finished(const search_state *s)
 }
 
 /* The finished sequences, old and new, of which the K best stay. Only the K best continuations may finish. */
-static heed_status update_best(heed_job *job, heed_group *group, heed_error *error)
+static heed_status update_best(heed_job *job, heed_prompt_group *group, heed_error *error)
 {
     search_state *s = group->state;
     const heed_generation_settings *settings = job->settings;
@@ -242,8 +242,8 @@ static heed_status share_sequences(heed_job *job, search_state *s, int64_t lengt
     return HEED_OK;
 }
 
-/* The K best continuations, where those that end come behind all others. */
-static heed_status update_running(heed_job *job, heed_group *group, heed_error *error)
+/* The K best continuations, where those that end come after all others. */
+static heed_status update_running(heed_job *job, heed_prompt_group *group, heed_error *error)
 {
     search_state *s = group->state;
     int64_t length = s->running[0].draft.count;
@@ -266,7 +266,7 @@ static heed_status update_running(heed_job *job, heed_group *group, heed_error *
 }
 
 /* Can the best running beam still become better than the worst finished sequence? Exact only where the penalty cannot help. */
-static void update_hope(const heed_job *job, const heed_group *group, search_state *s)
+static void update_hope(const heed_job *job, const heed_prompt_group *group, search_state *s)
 {
     const heed_generation_settings *settings = job->settings;
     bool longest = settings->early_stopping == HEED_EARLY_NEVER && settings->length_penalty > 0;
@@ -281,7 +281,7 @@ static void update_hope(const heed_job *job, const heed_group *group, search_sta
         s->hopeful &= possible.score > WORST || s->running[0].score > WORST;
 }
 
-static heed_status return_items(heed_job *job, heed_group *group, heed_error *error)
+static heed_status return_items(heed_job *job, heed_prompt_group *group, heed_error *error)
 {
     search_state *s = group->state;
     for (int64_t number = 0; number < job->settings->returned; number++) {
@@ -299,7 +299,7 @@ static heed_status return_items(heed_job *job, heed_group *group, heed_error *er
     return HEED_OK;
 }
 
-static heed_status advance(heed_job *job, heed_group *group, heed_error *error)
+static heed_status advance(heed_job *job, heed_prompt_group *group, heed_error *error)
 {
     search_state *s = group->state;
     if (group->sequence >= 0) {
@@ -320,7 +320,7 @@ static heed_status advance(heed_job *job, heed_group *group, heed_error *error)
     return return_items(job, group, error);
 }
 
-static void end(heed_job *job, heed_group *group)
+static void end(heed_job *job, heed_prompt_group *group)
 {
     search_state *s = group->state;
     (void)job;

@@ -37,7 +37,7 @@ static int64_t sequences(const heed_generation_settings *settings)
 }
 
 /* Numbers that depend on nothing but the seed, the ids given and the number of the returned sequence. */
-static heed_rng stream_of(const heed_job *job, const heed_group *group, int64_t number)
+static heed_rng stream_of(const heed_job *job, const heed_prompt_group *group, int64_t number)
 {
     uint64_t stream = (uint64_t)number;
     for (int64_t i = 0; i < group->given.count; i++) stream = heed_mix(stream, (uint64_t)group->given.ids[i]);
@@ -45,7 +45,7 @@ static heed_rng stream_of(const heed_job *job, const heed_group *group, int64_t 
     return (heed_rng){.seed = job->settings->seed, .stream = stream};
 }
 
-static heed_status begin(heed_job *job, heed_group *group, heed_error *error)
+static heed_status begin(heed_job *job, heed_prompt_group *group, heed_error *error)
 {
     plain *state = heed_allocate(1, sizeof *state);
     int64_t returned = job->settings->returned;
@@ -62,7 +62,7 @@ static heed_status begin(heed_job *job, heed_group *group, heed_error *error)
                             "returned sequences");
 }
 
-static void give_text(const heed_job *job, const heed_group *group, int64_t number, const char *piece, size_t length)
+static void give_text(const heed_job *job, const heed_prompt_group *group, int64_t number, const char *piece, size_t length)
 {
     if (length && job->events->text) job->events->text(job->events->argument, group->prompt, (size_t)number, piece, length);
 }
@@ -74,7 +74,7 @@ static void end_writing(writing *w, heed_finish finish)
 }
 
 /* Chooses the next id of a sequence and says whether it was the last. */
-static heed_status choose(heed_job *job, heed_group *group, writing *w, const float *logits,
+static heed_status choose(heed_job *job, heed_prompt_group *group, writing *w, const float *logits,
                           heed_error *error)
 {
     const float *scores = heed_job_scores(job, group, &w->draft, logits);
@@ -108,7 +108,7 @@ static heed_status choose(heed_job *job, heed_group *group, writing *w, const fl
 }
 
 /* Begins the next sequence in a free place, with its first id. */
-static heed_status begin_writing(heed_job *job, heed_group *group, writing *w, const float *logits,
+static heed_status begin_writing(heed_job *job, heed_prompt_group *group, writing *w, const float *logits,
                                  heed_error *error)
 {
     plain *state = group->state;
@@ -120,7 +120,7 @@ static heed_status begin_writing(heed_job *job, heed_group *group, writing *w, c
     return choose(job, group, w, logits, error);
 }
 
-static heed_status first(heed_job *job, heed_group *group, const float *logits, heed_error *error)
+static heed_status first(heed_job *job, heed_prompt_group *group, const float *logits, heed_error *error)
 {
     plain *state = group->state;
     if (state->scores) memcpy(state->scores, logits, (size_t)job->vocabulary * sizeof *logits);
@@ -129,7 +129,7 @@ static heed_status first(heed_job *job, heed_group *group, const float *logits, 
     return HEED_OK;
 }
 
-static int64_t feed(const heed_group *group, heed_step_item *items)
+static int64_t feed(const heed_prompt_group *group, heed_step_item *items)
 {
     const plain *state = group->state;
     int64_t count = 0;
@@ -142,7 +142,7 @@ static int64_t feed(const heed_group *group, heed_step_item *items)
     return count;
 }
 
-static heed_status next(heed_job *job, heed_group *group, int64_t item, const float *logits, heed_error *error)
+static heed_status next(heed_job *job, heed_prompt_group *group, int64_t item, const float *logits, heed_error *error)
 {
     const plain *state = group->state;
     return choose(job, group, &state->writings[state->fed[item]], logits, error);
@@ -155,7 +155,7 @@ static void free_writing(writing *w)
     w->open = false;
 }
 
-static heed_status return_item(heed_job *job, heed_group *group, writing *w, heed_error *error)
+static heed_status return_item(heed_job *job, heed_prompt_group *group, writing *w, heed_error *error)
 {
     heed_generated *item = heed_job_item(job, group, w->number);
     const char *piece = "";
@@ -172,7 +172,7 @@ static heed_status return_item(heed_job *job, heed_group *group, writing *w, hee
 }
 
 /* Ends a sequence: its place in the session and its place here are free afterwards. */
-static heed_status finish_writing(heed_job *job, heed_group *group, writing *w, heed_error *error)
+static heed_status finish_writing(heed_job *job, heed_prompt_group *group, writing *w, heed_error *error)
 {
     plain *state = group->state;
     if (w->sequence >= 0) {
@@ -187,7 +187,7 @@ static heed_status finish_writing(heed_job *job, heed_group *group, writing *w, 
 
 /* A sequence of the session that holds the prompt: the prompt's own where no other will need it,
    else a fork. */
-static heed_status give_sequence(heed_job *job, heed_group *group, writing *w, heed_error *error)
+static heed_status give_sequence(heed_job *job, heed_prompt_group *group, writing *w, heed_error *error)
 {
     plain *state = group->state;
     if (state->taken || state->begun < job->settings->returned)
@@ -199,7 +199,7 @@ static heed_status give_sequence(heed_job *job, heed_group *group, writing *w, h
 }
 
 /* Lets a place be written in until it holds a sequence that goes on, or none is left to begin. */
-static heed_status fill_place(heed_job *job, heed_group *group, writing *w, heed_error *error)
+static heed_status fill_place(heed_job *job, heed_prompt_group *group, writing *w, heed_error *error)
 {
     plain *state = group->state;
     for (;;) {
@@ -211,7 +211,7 @@ static heed_status fill_place(heed_job *job, heed_group *group, writing *w, heed
     }
 }
 
-static heed_status advance(heed_job *job, heed_group *group, heed_error *error)
+static heed_status advance(heed_job *job, heed_prompt_group *group, heed_error *error)
 {
     plain *state = group->state;
     if (group->sequence >= 0) state->prompt = group->sequence, group->sequence = -1;
@@ -227,7 +227,7 @@ static heed_status advance(heed_job *job, heed_group *group, heed_error *error)
                         : heed_job_release(job, state->kept_first, prompt, group->given.ids, error);
 }
 
-static void end(heed_job *job, heed_group *group)
+static void end(heed_job *job, heed_prompt_group *group)
 {
     plain *state = group->state;
     (void)job;

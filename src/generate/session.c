@@ -28,7 +28,7 @@ static heed_status set_sizes(heed_session *session, const heed_config *config, c
     session->capacity = options->sequences ? options->sequences : 1;
     session->chunk = options->chunk ? options->chunk : HEED_SESSION_CHUNK;
     session->vocabulary = config->vocabulary;
-    session->border = config->position == HEED_POSITION_ROTARY && config->rope.kind == HEED_ROPE_LONGROPE ? config->rope.original_context : 0;
+    session->original_context = config->position == HEED_POSITION_ROTARY && config->rope.kind == HEED_ROPE_LONGROPE ? config->rope.original_context : 0;
     if (session->context < 1 || session->context > INT32_MAX / 2)
         return heed_fail(error, HEED_E_ARG, "a context of %lld positions: expected 1 to %d", (long long)session->context, INT32_MAX / 2);
     if (table && session->context > config->context)
@@ -67,11 +67,11 @@ static heed_status make(heed_session *session, heed_model *model, const heed_bac
     session->sequences = heed_allocate((size_t)session->capacity, sizeof *session->sequences);
     session->done = heed_allocate((size_t)session->capacity, sizeof *session->done);
     session->items = heed_allocate((size_t)session->capacity, sizeof *session->items);
-    session->anew = heed_allocate((size_t)session->capacity, sizeof *session->anew);
+    session->again = heed_allocate((size_t)session->capacity, sizeof *session->again);
     session->growth = heed_allocate((size_t)session->capacity, sizeof *session->growth);
     session->pieces = heed_allocate((size_t)session->chunk, sizeof *session->pieces);
     session->rows = heed_allocate((size_t)session->gathered, sizeof *session->rows);
-    if (!session->sequences || !session->done || !session->items || !session->anew || !session->growth || !session->pieces || !session->rows)
+    if (!session->sequences || !session->done || !session->items || !session->again || !session->growth || !session->pieces || !session->rows)
         return heed_fail_memory(error, (size_t)session->capacity * sizeof *session->sequences, "the tables of a session");
     bool both = config->arrangement == HEED_ENCODER_DECODER;
     HEED_TRY(make_cache(session, HEED_SESSION_SELF, model, both ? options->cache_budget / 2 : options->cache_budget, error));
@@ -100,7 +100,7 @@ void heed_session_free(heed_session *session)
     free(session->sequences);
     free(session->done);
     free(session->items);
-    free(session->anew);
+    free(session->again);
     free(session->growth);
     free(session->pieces);
     free(session->rows);
@@ -160,7 +160,7 @@ size_t heed_session_position_bytes(const heed_session *session)
 
 /* ---- sequences ---- */
 
-heed_held *heed_session_find(const heed_session *session, int64_t sequence)
+heed_sequence_slot *heed_session_find(const heed_session *session, int64_t sequence)
 {
     bool held = sequence >= 0 && sequence < session->capacity && session->sequences[sequence].used;
     return held ? &session->sequences[sequence] : NULL;
@@ -181,25 +181,25 @@ static heed_status find_place(const heed_session *session, int64_t *sequence, he
 heed_status heed_session_add_any(heed_session *session, int64_t *sequence, heed_error *error)
 {
     HEED_TRY(find_place(session, sequence, error));
-    heed_held *place = &session->sequences[*sequence];
+    heed_sequence_slot *slot = &session->sequences[*sequence];
     for (int i = 0; i < 2; i++) {
         if (!session->caches[i]) continue;
-        heed_status status = heed_cache_add(session->caches[i], &place->in[i], error);
+        heed_status status = heed_cache_add(session->caches[i], &slot->in[i], error);
         if (status == HEED_OK) continue;
-        if (i == HEED_SESSION_CROSS) heed_cache_drop(session->caches[HEED_SESSION_SELF], place->in[HEED_SESSION_SELF]);
+        if (i == HEED_SESSION_CROSS) heed_cache_drop(session->caches[HEED_SESSION_SELF], slot->in[HEED_SESSION_SELF]);
         return status;
     }
-    place->used = true;
-    place->beyond = false;
+    slot->used = true;
+    slot->past_original = false;
     return HEED_OK;
 }
 
-heed_status heed_session_tell(heed_session *session, int64_t sequence, int64_t first, const int32_t *ids, int64_t count, heed_error *error)
+heed_status heed_session_emit(heed_session *session, int64_t sequence, int64_t first, const int32_t *ids, int64_t count, heed_error *error)
 {
-    heed_held *held = &session->sequences[sequence];
+    heed_sequence_slot *slot = &session->sequences[sequence];
     size_t needed = (size_t)(first + count);
-    if (!heed_grow(&held->ids, &held->ids_capacity, needed, sizeof *ids)) return heed_fail_memory(error, needed * sizeof *ids, "the ids of a sequence");
-    if (count) memcpy(held->ids + first, ids, (size_t)count * sizeof *ids);
+    if (!heed_grow(&slot->ids, &slot->ids_capacity, needed, sizeof *ids)) return heed_fail_memory(error, needed * sizeof *ids, "the ids of a sequence");
+    if (count) memcpy(slot->ids + first, ids, (size_t)count * sizeof *ids);
     return HEED_OK;
 }
 
@@ -211,10 +211,10 @@ heed_status heed_session_add(heed_session *session, int64_t *sequence, heed_erro
 
 heed_status heed_session_fork(heed_session *session, int64_t sequence, int64_t length, int64_t *fork, heed_error *error)
 {
-    const heed_held *from = heed_session_find(session, sequence);
+    const heed_sequence_slot *from = heed_session_find(session, sequence);
     if (!from) return heed_session_fail_unknown(sequence, error);
     HEED_TRY(find_place(session, fork, error));
-    heed_held *to = &session->sequences[*fork];
+    heed_sequence_slot *to = &session->sequences[*fork];
     HEED_TRY(heed_cache_fork(session->caches[HEED_SESSION_SELF], from->in[HEED_SESSION_SELF], length, &to->in[HEED_SESSION_SELF], error));
     if (session->caches[HEED_SESSION_CROSS]) {
         int64_t source = heed_cache_length(session->caches[HEED_SESSION_CROSS], from->in[HEED_SESSION_CROSS]);
@@ -222,26 +222,26 @@ heed_status heed_session_fork(heed_session *session, int64_t sequence, int64_t l
         if (status != HEED_OK) heed_cache_drop(session->caches[HEED_SESSION_SELF], to->in[HEED_SESSION_SELF]);
         HEED_TRY(status);
     }
-    to->beyond = from->beyond;
+    to->past_original = from->past_original;
     to->used = true;
-    heed_status told = session->border ? heed_session_tell(session, *fork, 0, from->ids, length, error) : HEED_OK;
+    heed_status told = session->original_context ? heed_session_emit(session, *fork, 0, from->ids, length, error) : HEED_OK;
     if (told != HEED_OK) heed_session_drop(session, *fork);
     return told;
 }
 
 void heed_session_truncate(heed_session *session, int64_t sequence, int64_t length)
 {
-    const heed_held *place = heed_session_find(session, sequence);
-    if (place) heed_cache_truncate(session->caches[HEED_SESSION_SELF], place->in[HEED_SESSION_SELF], length);
+    const heed_sequence_slot *slot = heed_session_find(session, sequence);
+    if (slot) heed_cache_truncate(session->caches[HEED_SESSION_SELF], slot->in[HEED_SESSION_SELF], length);
 }
 
 void heed_session_drop(heed_session *session, int64_t sequence)
 {
-    heed_held *place = heed_session_find(session, sequence);
-    if (!place) return;
+    heed_sequence_slot *slot = heed_session_find(session, sequence);
+    if (!slot) return;
     for (int i = 0; i < 2; i++)
-        if (session->caches[i]) heed_cache_drop(session->caches[i], place->in[i]);
-    place->used = false;
+        if (session->caches[i]) heed_cache_drop(session->caches[i], slot->in[i]);
+    slot->used = false;
 }
 
 void heed_session_clear(heed_session *session)
@@ -251,6 +251,6 @@ void heed_session_clear(heed_session *session)
 
 int64_t heed_session_length(const heed_session *session, int64_t sequence)
 {
-    const heed_held *place = heed_session_find(session, sequence);
-    return place ? heed_cache_length(session->caches[HEED_SESSION_SELF], place->in[HEED_SESSION_SELF]) : 0;
+    const heed_sequence_slot *slot = heed_session_find(session, sequence);
+    return slot ? heed_cache_length(session->caches[HEED_SESSION_SELF], slot->in[HEED_SESSION_SELF]) : 0;
 }

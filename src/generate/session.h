@@ -1,8 +1,8 @@
-/* session.h: one thread's work with a model that writes tokens: an engine, block caches, and many sequences at once. A step takes new
+/* session.h: one thread's work with a model that writes tokens: an engine, KV caches, and many sequences at once. A step takes new
    tokens for any number of sequences, prompts and single tokens mixed, and hands out rows of logits.
 
    Every sequence is cut into chunks by itself (HEED_SESSION_CHUNK rows of one step at most) and whole chunks are packed into runs, so
-   that its bits do not depend on its neighbours. */
+   that its bits do not depend on its neighbors. */
 #ifndef HEED_GENERATE_SESSION_H
 #define HEED_GENERATE_SESSION_H
 
@@ -52,7 +52,7 @@ void heed_session_drop(heed_session *session, int64_t sequence);
 void heed_session_clear(heed_session *session); /* drops every sequence */
 int64_t heed_session_length(const heed_session *session, int64_t sequence);
 
-/* New tokens of one sequence; logits are wanted behind each of ids[want .. count): want = count - 1 asks for the next token. */
+/* New tokens of one sequence; logits are wanted after each of ids[want .. count): want = count - 1 asks for the next token. */
 typedef struct heed_step_item {
     int64_t sequence;
     const int32_t *ids;
@@ -66,7 +66,7 @@ typedef struct heed_logits_row { int64_t item, token; const float *logits; } hee
 typedef heed_status heed_logits_visitor(void *argument, const heed_logits_row *rows, int64_t count, heed_error *error);
 
 /* Feeds the items (different sequences) and visits the logits wanted. On failure, of the visitor too, every sequence is as before.
-   LongRoPE has other frequencies beyond its original length: a sequence that grows across it is read anew, all of it, and so is one that was cut
+   LongRoPE has other frequencies beyond its original length: a sequence that grows across it is recomputed, all of it, and so is one that was cut
    back; where that fails inside a run, less than before may be left of it.
    HEED_E_ARG: an id outside the vocabulary, a sequence that would exceed the context; HEED_E_NOMEM of caches and workspace. */
 heed_status heed_session_step(heed_session *session, const heed_step_item *items, int64_t count, heed_logits_visitor *visitor,

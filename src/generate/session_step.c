@@ -15,12 +15,12 @@ static void copy_table(const heed_cache *cache, int64_t sequence, int32_t *row)
 
 static int64_t table_columns(const heed_session *session)
 {
-    return (session->context + HEED_BLOCK_POSITIONS - 1) / HEED_BLOCK_POSITIONS;
+    return (session->context + HEED_PAGE_POSITIONS - 1) / HEED_PAGE_POSITIONS;
 }
 
 static int64_t cache_blocks(const heed_session *session, int which)
 {
-    return session->caches[which] ? heed_cache_blocks(session->caches[which]) : 0;
+    return session->caches[which] ? heed_cache_pages(session->caches[which]) : 0;
 }
 
 /* Ids, positions, places in the cache of `count` rows that begin at `position` of a sequence; inputs a model lacks are NULL. */
@@ -143,22 +143,22 @@ static void fill_run(heed_session *session, const heed_step_item *items, int64_t
     const heed_cache *self = session->caches[HEED_SESSION_SELF], *cross = session->caches[HEED_SESSION_CROSS];
     int32_t *ids = heed_engine_input(engine, "ids"), *positions = heed_engine_input(engine, "positions");
     int32_t *slots = heed_engine_input(engine, "slots"), *fields = heed_engine_input(engine, "sequences");
-    int32_t *wanted = heed_engine_input(engine, "rows"), *table = heed_engine_input(engine, "block_table");
-    int32_t *cross_fields = heed_engine_input(engine, "cross_sequences"), *cross_table = heed_engine_input(engine, "cross_block_table");
+    int32_t *wanted = heed_engine_input(engine, "rows"), *table = heed_engine_input(engine, "page_table");
+    int32_t *cross_fields = heed_engine_input(engine, "cross_sequences"), *cross_table = heed_engine_input(engine, "cross_page_table");
     float *frequencies = heed_engine_input(engine, "frequencies");
     int64_t start = 0, columns = table_columns(session);
     for (int64_t i = 0; i < pieces; i++, fields += HEED_SEQUENCE_FIELDS, table += columns) {
-        const heed_piece *p = &session->pieces[i];
+        const heed_session_piece *p = &session->pieces[i];
         const heed_step_item *item = &items[p->item];
-        const heed_held *place = &session->sequences[item->sequence];
-        int64_t before = heed_cache_length(self, place->in[HEED_SESSION_SELF]) - item->count + p->begin;
-        fill_rows(self, place->in[HEED_SESSION_SELF], before, item->ids + p->begin, p->count, ids, positions, slots);
+        const heed_sequence_slot *slot = &session->sequences[item->sequence];
+        int64_t before = heed_cache_length(self, slot->in[HEED_SESSION_SELF]) - item->count + p->begin;
+        fill_rows(self, slot->in[HEED_SESSION_SELF], before, item->ids + p->begin, p->count, ids, positions, slots);
         fill_sequence(fields, start, p->count, before + p->count, before, i);
-        turn_rows(session, false, heed_cache_length(self, place->in[HEED_SESSION_SELF]), p->count, &frequencies);
-        copy_table(self, place->in[HEED_SESSION_SELF], table);
+        turn_rows(session, false, heed_cache_length(self, slot->in[HEED_SESSION_SELF]), p->count, &frequencies);
+        copy_table(self, slot->in[HEED_SESSION_SELF], table);
         if (cross) {
-            fill_sequence(cross_fields, start, p->count, heed_cache_length(cross, place->in[HEED_SESSION_CROSS]), 0, i);
-            copy_table(cross, place->in[HEED_SESSION_CROSS], cross_table);
+            fill_sequence(cross_fields, start, p->count, heed_cache_length(cross, slot->in[HEED_SESSION_CROSS]), 0, i);
+            copy_table(cross, slot->in[HEED_SESSION_CROSS], cross_table);
             offset(&cross_fields, HEED_SEQUENCE_FIELDS), offset(&cross_table, columns);
         }
         for (int64_t token = p->want; token < p->count; token++) *wanted++ = (int32_t)(start + token);
@@ -191,7 +191,7 @@ static heed_status visit_run(heed_session *session, int64_t pieces, heed_logits_
     HEED_TRY(heed_engine_output(session->engine, "logits", &logits, error));
     for (int64_t i = 0; i < pieces; i++)
         for (int64_t token = session->pieces[i].want; token < session->pieces[i].count; token++, count++)
-            session->rows[count] = (heed_logits_row){session->pieces[i].item, session->pieces[i].begin + token - session->anew[session->pieces[i].item],
+            session->rows[count] = (heed_logits_row){session->pieces[i].item, session->pieces[i].begin + token - session->again[session->pieces[i].item],
                                                      (const float *)logits.data + count * logits.row_stride};
     HEED_TRY(check_cache_holds(session, count, error));
     return count && visitor ? visitor(argument, session->rows, count, error) : HEED_OK;
@@ -209,7 +209,7 @@ static int64_t pack_run(heed_session *session, const heed_step_item *items, int6
         if (want < 0) want = 0;
         if (want > size) want = size;
         if (left == 0 || *rows + size > session->chunk || *gathered + size - want > session->gathered) continue;
-        session->pieces[pieces++] = (heed_piece){i, done, size, want};
+        session->pieces[pieces++] = (heed_session_piece){i, done, size, want};
         *rows += size;
         *gathered += size - want;
     }
@@ -248,7 +248,7 @@ static heed_status check_items(heed_session *session, const heed_step_item *item
                              (long long)item->count, (long long)item->want);
         int64_t length = heed_session_length(session, item->sequence);
         if (item->count > session->context - length)
-            return heed_fail(error, HEED_E_ARG, "%lld tokens behind %lld exceed the context of %lld", (long long)item->count, (long long)length,
+            return heed_fail(error, HEED_E_ARG, "%lld tokens after %lld exceed the context of %lld", (long long)item->count, (long long)length,
                              (long long)session->context);
         HEED_TRY(check_ids(session, item->ids, item->count, "tokens", error));
     }
@@ -258,20 +258,20 @@ static heed_status check_items(heed_session *session, const heed_step_item *item
 /* The items as they are fed: with all ids of a sequence whose keys were made on the other side of the border, which are dropped. */
 static heed_status gather_items(heed_session *session, const heed_step_item *items, int64_t count, heed_error *error)
 {
-    for (int64_t i = 0; i < count && session->border; i++)
-        HEED_TRY(heed_session_tell(session, items[i].sequence, heed_session_length(session, items[i].sequence), items[i].ids, items[i].count, error));
+    for (int64_t i = 0; i < count && session->original_context; i++)
+        HEED_TRY(heed_session_emit(session, items[i].sequence, heed_session_length(session, items[i].sequence), items[i].ids, items[i].count, error));
     for (int64_t i = 0; i < count; i++) {
-        heed_held *held = &session->sequences[items[i].sequence];
+        heed_sequence_slot *slot = &session->sequences[items[i].sequence];
         int64_t before = heed_session_length(session, items[i].sequence);
-        bool beyond = session->border && before + items[i].count > session->border;
+        bool beyond = session->original_context && before + items[i].count > session->original_context;
         session->items[i] = items[i];
-        session->anew[i] = 0;
-        if (before && items[i].count && beyond != held->beyond) {
-            session->items[i] = (heed_step_item){items[i].sequence, held->ids, before + items[i].count, before + items[i].want};
-            session->anew[i] = before;
+        session->again[i] = 0;
+        if (before && items[i].count && beyond != slot->past_original) {
+            session->items[i] = (heed_step_item){items[i].sequence, slot->ids, before + items[i].count, before + items[i].want};
+            session->again[i] = before;
             heed_session_truncate(session, items[i].sequence, 0);
         }
-        if (items[i].count) held->beyond = beyond;
+        if (items[i].count) slot->past_original = beyond;
     }
     return HEED_OK;
 }
@@ -290,7 +290,7 @@ heed_status heed_session_step(heed_session *session, const heed_step_item *items
     heed_status status = run_all(session, items, count, visitor, argument, error);
     for (int64_t i = 0; i < count && status != HEED_OK; i++) {
         int64_t before = heed_session_length(session, items[i].sequence) - items[i].count, read = session->done[i];
-        heed_session_truncate(session, items[i].sequence, session->anew[i] ? (read < session->anew[i] ? read : session->anew[i]) : before);
+        heed_session_truncate(session, items[i].sequence, session->again[i] ? (read < session->again[i] ? read : session->again[i]) : before);
     }
     return status;
 }

@@ -1,4 +1,4 @@
-#include "generate/settings_parts.h"
+#include "generate/settings_internal.h"
 
 #include "base/memory.h"
 #include "base/utf8.h"

@@ -66,7 +66,7 @@ typedef struct heed_generation_settings {
     heed_buffer notes;            /* lines about values of the file that have no effect here */
 } heed_generation_settings;
 
-/* Built-in values: greedy, nothing penalised, no length but the context's. Free with heed_generation_settings_free in every case. */
+/* Built-in values: greedy, nothing penalized, no length but the context's. Free with heed_generation_settings_free in every case. */
 void heed_generation_settings_default(heed_generation_settings *settings);
 void heed_generation_settings_free(heed_generation_settings *settings);
 

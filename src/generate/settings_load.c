@@ -3,7 +3,7 @@
    generation_config.json says all of them. A folder without one says them in config.json, as
    older folders do; what a nested decoder says there counts where the whole says nothing. Ids
    that neither names come from the configuration. */
-#include "generate/settings_parts.h"
+#include "generate/settings_internal.h"
 #include "generate/sidecar.h"
 
 #include "base/memory.h"

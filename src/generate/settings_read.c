@@ -1,5 +1,5 @@
 /* generation_config.json as a table of members. */
-#include "generate/settings_parts.h"
+#include "generate/settings_internal.h"
 
 #include "base/file.h"
 #include "base/memory.h"

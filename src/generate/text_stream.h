@@ -5,7 +5,7 @@
 #include "generate/settings.h"
 #include "text/tokenizer.h"
 
-/* Zero-initialise; then begin, push ids, finish, free. */
+/* Zero-initialize; then begin, push ids, finish, free. */
 typedef struct heed_text_stream {
     heed_decode_stream *decoder;
     char *const *stop;      /* borrowed */

@@ -12,7 +12,7 @@ typedef struct heed_backend {
     heed_pool *pool;                  /* borrowed; NULL runs on the calling thread alone */
     const heed_kernel *const *kernels;
     size_t n_kernels;
-    const struct heed_watch *watch;   /* borrowed: observes the plans that are made and run here (watch.h); NULL: nobody does */
+    const struct heed_observer *observer;   /* borrowed: observes the plans that are made and run here (observer.h); NULL: nobody does */
 } heed_backend;
 
 /* The first kernel of the backend's table that takes these operands (maximal shapes); NULL: use the reference. */

@@ -17,11 +17,11 @@ void heed_node_put_attributes(heed_buffer *out, const heed_node *node)
     case HEED_OP_UNARY: case HEED_OP_UNARY_BACKWARD: heed_buffer_printf(out, " %s", unaries[((const heed_unary_attributes *)a)->kind]); break;
     case HEED_OP_SCALE: heed_buffer_printf(out, " x*%g%+g", ((const heed_scale_attributes *)a)->factor, ((const heed_scale_attributes *)a)->offset); break;
     case HEED_OP_SLICE: heed_buffer_printf(out, " [%lld,%lld)", (long long)((const heed_slice_attributes *)a)->begin, (long long)((const heed_slice_attributes *)a)->end); break;
-    case HEED_OP_PRODUCT: case HEED_OP_FUSED_MATMUL: {
-        const heed_product_attributes *p = a; /* fused attributes begin alike */
+    case HEED_OP_MATMUL: case HEED_OP_FUSED_MATMUL: {
+        const heed_matmul_attributes *p = a; /* fused attributes begin alike */
         heed_buffer_printf(out, " %c%c", "NT"[p->transpose_a != 0], "NT"[p->transpose_b != 0]);
-        if (p->rounded) heed_buffer_printf(out, " bf16");
-        if (node->id == HEED_OP_PRODUCT) break;
+        if (p->bf16_operands) heed_buffer_printf(out, " bf16");
+        if (node->id == HEED_OP_MATMUL) break;
         const heed_fused_matmul_attributes *f = a;
         if (f->joined > 1) heed_buffer_printf(out, f->gated ? " gated" : " joined=%d", f->joined);
         if (f->activation != HEED_UNARY_LINEAR) heed_buffer_printf(out, " activation=%s", unaries[f->activation]);
@@ -32,7 +32,7 @@ void heed_node_put_attributes(heed_buffer *out, const heed_node *node)
         const heed_attention_attributes *t = a;
         heed_buffer_printf(out, " heads=%d/%d width=%d%s", t->heads, t->kv_heads, t->head_width, t->causal ? " causal" : "");
         if (t->window) heed_buffer_printf(out, " window=%d", t->window);
-        if (t->rounded) heed_buffer_printf(out, " bf16");
+        if (t->bf16_operands) heed_buffer_printf(out, " bf16");
         break;
     }
     default: break;

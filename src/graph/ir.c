@@ -104,7 +104,7 @@ heed_value heed_state(heed_graph *graph, const char *name, heed_dtype dtype, hee
     return add_named(graph, HEED_VALUE_STATE, name, dtype, shape);
 }
 
-heed_value heed_rounded_copy(heed_graph *graph, heed_value parameter, heed_layout layout)
+heed_value heed_bf16_copy(heed_graph *graph, heed_value parameter, heed_layout layout)
 {
     char name[192];
     if (parameter < 0) return parameter;

@@ -69,7 +69,7 @@ const char *heed_value_label(const heed_graph *graph, heed_value value, char tex
 heed_graph *heed_graph_copy(const heed_graph *graph);
 /* A second external beside a parameter: its elements rounded to bf16 as matmuls with rounded operands round them (heed_round_operand), in this
    layout. Whoever writes the parameter keeps it so. The precision pass lets such matmuls read it; what flows back to it is the parameter's gradient. */
-heed_value heed_rounded_copy(heed_graph *graph, heed_value parameter, heed_layout layout);
+heed_value heed_bf16_copy(heed_graph *graph, heed_value parameter, heed_layout layout);
 /* Is this a constant, into which no gradient flows: none that is the copy of a parameter? */
 bool heed_value_is_frozen(const heed_graph *graph, heed_value value);
 /* Marks the external as stored in the backend's panels. */

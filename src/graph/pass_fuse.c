@@ -1,8 +1,8 @@
 /* Fusion, after the gradient pass, so that what training still reads is never swallowed. Four rewritings, each a walk, beside those of
    matmuls by expert (pass_fuse_experts.c) and of losses (pass_fuse_loss.c):
-   1. chains:  matmul [+ bias] [activation] [* gate] [+ residual], or state + matmul  -> fused_product
-   2. gates:   a matmul that is the gate of another over the same rows                 -> one fused_product, gated
-   3. joins:   matmuls of the same rows by several weights (Q, K, V)                   -> one fused_product, sliced
+   1. chains:  matmul [+ bias] [activation] [* gate] [+ residual], or state + matmul  -> fused_matmul
+   2. gates:   a matmul that is the gate of another over the same rows                 -> one fused_matmul, gated
+   3. joins:   matmuls of the same rows by several weights (Q, K, V)                   -> one fused_matmul, sliced
    4. norms:   a norm read by one matmul of few rows, or with quantized weights        -> its prologue
    A value is swallowed only when it has one reader and is neither an output nor a checkpoint; `note` says why a chain ended. */
 #include "graph/attributes.h"
@@ -21,7 +21,7 @@ typedef struct {
 
 static bool is_matmul(const heed_node *node)
 {
-    return node->id == HEED_OP_PRODUCT || node->id == HEED_OP_FUSED_MATMUL;
+    return node->id == HEED_OP_MATMUL || node->id == HEED_OP_FUSED_MATMUL;
 }
 
 /* Any matmul in the shape of a fused one. */
@@ -34,12 +34,12 @@ static fused as_fused(const heed_node *node)
         f.attributes = *(const heed_fused_matmul_attributes *)node->attributes;
         return f;
     }
-    const heed_product_attributes *plain = node->attributes;
+    const heed_matmul_attributes *plain = node->attributes;
     f.in[HEED_FUSED_A] = node->in[0];
     f.in[HEED_FUSED_B] = node->in[1];
     f.attributes.transpose_a = plain->transpose_a;
     f.attributes.transpose_b = plain->transpose_b;
-    f.attributes.rounded = plain->rounded;
+    f.attributes.bf16_operands = plain->bf16_operands;
     f.attributes.activation = HEED_UNARY_LINEAR;
     f.attributes.joined = 1;
     return f;
@@ -144,7 +144,7 @@ static heed_status fuse_chains(heed_graph *graph, heed_error *error)
         for (int j = 0; j < graph->nodes[i].n_in; j++)
             if (graph->nodes[i].in[j] >= 0) state.reader[graph->nodes[i].in[j]] = (int32_t)i;
     for (size_t i = 0; status == HEED_OK && i < n; i++)
-        if (graph->nodes[i].id == HEED_OP_PRODUCT && !state.role[i]) grow_chain(&state, i);
+        if (graph->nodes[i].id == HEED_OP_MATMUL && !state.role[i]) grow_chain(&state, i);
     if (status == HEED_OK) status = heed_graph_rewrite_begin(&rewrite, graph, error);
     for (size_t i = 0; status == HEED_OK && i < n; i++) {
         heed_node node = rewrite.old[i];
@@ -176,7 +176,7 @@ static heed_status fuse_chains(heed_graph *graph, heed_error *error)
    blocks of kc that meet in C, where the gate lies. */
 static bool meets_in_registers(const heed_graph *graph, const heed_node *node, heed_value weight)
 {
-    return heed_dtype_is_block(graph->values[weight].dtype) || graph->values[node->out[0]].shape.dim[0] <= NORM_PROLOGUE_ROWS;
+    return heed_dtype_is_quantized(graph->values[weight].dtype) || graph->values[node->out[0]].shape.dim[0] <= NORM_PROLOGUE_ROWS;
 }
 
 /* The fused matmul `node` with the one that made its gate, in `both`; which of them is activated comes first. */
@@ -188,7 +188,7 @@ static bool pair_with_gate(const heed_graph *graph, const int32_t *uses, const h
     bool plain = f.attributes.joined == 1 && g.attributes.joined == 1 && f.in[HEED_FUSED_RESIDUAL] == HEED_NONE && g.in[HEED_FUSED_RESIDUAL] == HEED_NONE &&
                  g.in[HEED_FUSED_GATE] == HEED_NONE && g.in[HEED_FUSED_STATE] == HEED_NONE && f.in[HEED_FUSED_STATE] == HEED_NONE;
     bool alike = f.in[HEED_FUSED_A] == g.in[HEED_FUSED_A] && node->clone == maker->clone && !f.attributes.transpose_a && !g.attributes.transpose_a &&
-                 f.attributes.transpose_b == g.attributes.transpose_b && f.attributes.rounded == g.attributes.rounded && w->dtype == v->dtype && w->layout == v->layout &&
+                 f.attributes.transpose_b == g.attributes.transpose_b && f.attributes.bf16_operands == g.attributes.bf16_operands && w->dtype == v->dtype && w->layout == v->layout &&
                  heed_shape_equal(w->shape, v->shape) && w->external >= 0 && v->external >= 0;
     if (!plain || !alike || uses[gate] != 1 || made->is_output || made->is_checkpoint || !meets_in_registers(graph, node, f.in[HEED_FUSED_B])) return false;
     if (f.attributes.activation != HEED_UNARY_LINEAR && g.attributes.activation != HEED_UNARY_LINEAR) return false;
@@ -259,7 +259,7 @@ static bool join_alike(const heed_graph *graph, const heed_node *x, const heed_n
     fused a = as_fused(x), b = as_fused(y);
     const heed_value_info *wa = &graph->values[a.in[HEED_FUSED_B]], *wb = &graph->values[b.in[HEED_FUSED_B]];
     return a.in[HEED_FUSED_A] == b.in[HEED_FUSED_A] && x->clone == y->clone && a.attributes.transpose_b == b.attributes.transpose_b &&
-           a.attributes.activation == b.attributes.activation && a.attributes.rounded == b.attributes.rounded && wa->dtype == wb->dtype && wa->layout == wb->layout;
+           a.attributes.activation == b.attributes.activation && a.attributes.bf16_operands == b.attributes.bf16_operands && wa->dtype == wb->dtype && wa->layout == wb->layout;
 }
 
 static heed_status fuse_joins(heed_graph *graph, heed_error *error)
@@ -307,7 +307,7 @@ static heed_status fuse_joins(heed_graph *graph, heed_error *error)
 static bool takes_norm_along(const heed_graph *graph, const heed_node *norm, const heed_node *reader)
 {
     return graph->values[norm->out[0]].shape.dim[0] <= NORM_PROLOGUE_ROWS ||
-           (heed_dtype_is_block(graph->values[as_fused(reader).in[HEED_FUSED_B]].dtype) &&
+           (heed_dtype_is_quantized(graph->values[as_fused(reader).in[HEED_FUSED_B]].dtype) &&
             graph->values[as_fused(reader).in[HEED_FUSED_B]].layout == HEED_LAYOUT_PANELS);
 }
 

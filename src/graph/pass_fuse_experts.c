@@ -1,5 +1,5 @@
 /* Fusion of matmuls by expert, part of heed_pass_fuse: what follows joins their epilogue, as it does with plain matmuls.
-     expert_product [activation] [* gate]            -> one expert_product
+     expert_matmul [activation] [* gate]            -> one expert_matmul
      state + expert_outer                            -> expert_outer that goes on from the sums of the state
    A value is swallowed only when it has one reader and is neither an output nor a checkpoint. */
 #include "graph/attributes.h"
@@ -12,7 +12,7 @@
 typedef struct {
     heed_op_id id;
     heed_value in[HEED_EXPERT_INPUTS];
-    heed_expert_product_attributes attributes;
+    heed_expert_matmul_attributes attributes;
     heed_expert_outer_attributes outer;
 } grown;
 
@@ -29,7 +29,7 @@ static grown begin(const heed_node *node)
 {
     grown g = {.id = node->id, .attributes = {.activation = HEED_UNARY_LINEAR}};
     for (int i = 0; i < HEED_EXPERT_INPUTS; i++) g.in[i] = i < node->n_in ? node->in[i] : HEED_NONE;
-    if (node->id == HEED_OP_EXPERT_PRODUCT) g.attributes = *(const heed_expert_product_attributes *)node->attributes;
+    if (node->id == HEED_OP_EXPERT_MATMUL) g.attributes = *(const heed_expert_matmul_attributes *)node->attributes;
     else g.outer = *(const heed_expert_outer_attributes *)node->attributes;
     return g;
 }
@@ -95,7 +95,7 @@ static heed_status rewrite_chains(const epilogue_chains *state, heed_graph *grap
 heed_status heed_pass_fuse_experts(heed_graph *graph, heed_error *error)
 {
     size_t n = graph->n_nodes, found = 0;
-    for (size_t i = 0; i < n; i++) found += graph->nodes[i].id == HEED_OP_EXPERT_PRODUCT || graph->nodes[i].id == HEED_OP_EXPERT_OUTER;
+    for (size_t i = 0; i < n; i++) found += graph->nodes[i].id == HEED_OP_EXPERT_MATMUL || graph->nodes[i].id == HEED_OP_EXPERT_OUTER;
     if (found == 0) return HEED_OK;
     epilogue_chains state = {.graph = graph, .uses = heed_graph_uses(graph), .reader = heed_allocate(graph->n_values, sizeof *state.reader),
                     .result = heed_allocate(n, sizeof *state.result), .role = heed_allocate(n, 1)};
@@ -105,7 +105,7 @@ heed_status heed_pass_fuse_experts(heed_graph *graph, heed_error *error)
         for (int j = 0; j < graph->nodes[i].n_in; j++)
             if (graph->nodes[i].in[j] >= 0) state.reader[graph->nodes[i].in[j]] = (int32_t)i;
     for (size_t i = 0; status == HEED_OK && i < n; i++)
-        if (state.role[i] == STAYS && (graph->nodes[i].id == HEED_OP_EXPERT_PRODUCT || graph->nodes[i].id == HEED_OP_EXPERT_OUTER)) grow_chain(&state, i);
+        if (state.role[i] == STAYS && (graph->nodes[i].id == HEED_OP_EXPERT_MATMUL || graph->nodes[i].id == HEED_OP_EXPERT_OUTER)) grow_chain(&state, i);
     if (status == HEED_OK) status = rewrite_chains(&state, graph, error);
     free(state.uses);
     free(state.reader);

@@ -16,11 +16,11 @@ heed_status heed_pass_precision(heed_graph *graph, heed_error *error)
 {
     for (size_t i = 0; i < graph->n_nodes; i++) {
         heed_node *node = &graph->nodes[i];
-        if (node->id == HEED_OP_ATTENTION) ((heed_attention_attributes *)node->attributes)->rounded = true;
-        if (node->n_in < 2 || heed_dtype_is_block(heed_value_dtype(graph, node->in[1]))) continue;
-        if (node->id == HEED_OP_PRODUCT) ((heed_product_attributes *)node->attributes)->rounded = true;
-        else if (node->id == HEED_OP_EXPERT_PRODUCT) ((heed_expert_product_attributes *)node->attributes)->rounded = true;
-        else if (node->id == HEED_OP_LINEAR_CROSS_ENTROPY) ((heed_linear_loss_attributes *)node->attributes)->rounded = true;
+        if (node->id == HEED_OP_ATTENTION) ((heed_attention_attributes *)node->attributes)->bf16_operands = true;
+        if (node->n_in < 2 || heed_dtype_is_quantized(heed_value_dtype(graph, node->in[1]))) continue;
+        if (node->id == HEED_OP_MATMUL) ((heed_matmul_attributes *)node->attributes)->bf16_operands = true;
+        else if (node->id == HEED_OP_EXPERT_MATMUL) ((heed_expert_matmul_attributes *)node->attributes)->bf16_operands = true;
+        else if (node->id == HEED_OP_LINEAR_CROSS_ENTROPY) ((heed_linear_loss_attributes *)node->attributes)->bf16_operands = true;
         else continue;
         read_copy(graph, node);
     }

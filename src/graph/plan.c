@@ -53,16 +53,16 @@ heed_status heed_plan_new(const heed_graph *graph, const heed_backend *backend, 
 {
     static const heed_plan_options defaults = {0};
     if (!options) options = &defaults;
-    const heed_watch *watch = backend->watch;
+    const heed_observer *observer = backend->observer;
     uint32_t passes = options->passes ? options->passes : HEED_PASS_DEFAULT;
-    if (watch && watch->no_passes) passes = HEED_PASS_NONE;
+    if (observer && observer->no_passes) passes = HEED_PASS_NONE;
     *result = NULL;
     HEED_TRY(heed_graph_status(graph, error));
     heed_plan *plan = heed_allocate(1, sizeof *plan);
     if (!plan) return heed_fail_memory(error, sizeof *plan, "the plan");
     plan->backend = backend;
     plan->double_precision = options->double_precision;
-    plan->keep_all = options->keep_all || (watch && (watch->trace || watch->check_finite));
+    plan->keep_all = options->keep_all || (observer && (observer->trace || observer->check_finite));
     plan->threads = backend->pool ? heed_pool_threads(backend->pool) : 1;
     plan->graph = heed_graph_copy(graph);
     heed_status status = plan->graph ? run_passes(plan->graph, passes, error) : heed_fail_memory(error, sizeof *graph, "the plan");
@@ -70,7 +70,7 @@ heed_status heed_plan_new(const heed_graph *graph, const heed_backend *backend, 
     if (status == HEED_OK) status = heed_plan_make_steps(plan, error);
     if (status == HEED_OK) status = heed_plan_place(plan, error);
     if (status == HEED_OK) status = lay_out_workspace(plan, error);
-    if (status == HEED_OK && watch && watch->compiled) watch->compiled(watch->argument, plan);
+    if (status == HEED_OK && observer && observer->compiled) observer->compiled(observer->argument, plan);
     if (status == HEED_OK) *result = plan;
     else heed_plan_free(plan);
     return status;

@@ -5,7 +5,7 @@
 
 #include "base/cancel.h"
 #include "graph/backend.h"
-#include "graph/watch.h"
+#include "graph/observer.h"
 
 /* The passes, in the order in which they run (invariant 2). The gradient stands between precision and dead code; it is the caller's. */
 enum {
@@ -53,11 +53,11 @@ bool heed_plan_has_output(const heed_plan *plan, const char *name);
 typedef struct heed_binding { void *const *data; size_t count; } heed_binding;
 
 /* Runs the plan on the backend's pool. runtime->count must not exceed the maxima (HEED_E_ARG).
-   Binding data may not be NULL. watch NULL: the backend's, if it has one. HEED_E_CANCELLED when the
+   Binding data may not be NULL. observer NULL: the backend's, if it has one. HEED_E_CANCELLED when the
    workspace's cancel says so: computed values, and states that the plan writes, are then partly
    written. */
 heed_status heed_plan_run(const heed_plan *plan, heed_workspace *workspace, const heed_binding *binding, const heed_runtime *runtime,
-                          const heed_watch *watch, heed_error *error);
+                          const heed_observer *observer, heed_error *error);
 
 /* ---- passes, each its own file; each returns HEED_OK or HEED_E_NOMEM ---- */
 heed_status heed_pass_precision(heed_graph *graph, heed_error *error); /* before the gradient; the caller's choice (--bf16) */
@@ -72,7 +72,7 @@ heed_status heed_pass_fuse_loss(heed_graph *graph, heed_error *error);
 /* ---- dump ---- */
 /* One node a line: id, op, attributes, inputs with shapes, scope, fusion notes. */
 void heed_graph_dump_text(const heed_graph *graph, heed_buffer *out);
-/* Graphviz; forward nodes blue, gradient nodes orange, weights grey; why a node was not fused as its tooltip. */
+/* Graphviz; forward nodes blue, gradient nodes orange, weights gray; why a node was not fused as its tooltip. */
 void heed_graph_dump_dot(const heed_graph *graph, heed_buffer *out);
 /* The steps of a plan: region, kernel, buffers with offsets. */
 void heed_plan_dump(const heed_plan *plan, heed_buffer *out);

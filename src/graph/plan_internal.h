@@ -74,7 +74,7 @@ heed_operand heed_plan_operand(const heed_plan *plan, heed_value value);
 void heed_node_put_attributes(heed_buffer *out, const heed_node *node);
 
 /* What an observer sees of a region that has run; args are those of the plan's first step. HEED_E_ARG for a value that is not finite. */
-heed_status heed_watch_region(const heed_watch *watch, const heed_plan *plan, const heed_region *region, const heed_kernel_args *args, double seconds,
+heed_status heed_observer_region(const heed_observer *observer, const heed_plan *plan, const heed_region *region, const heed_kernel_args *args, double seconds,
                              heed_error *error);
 
 struct heed_workspace {

@@ -9,7 +9,7 @@
 typedef struct {
     const heed_plan *plan;
     heed_workspace *workspace;
-    const heed_watch *watch;
+    const heed_observer *observer;
     heed_kernel_args *args;      /* by step, in the workspace */
     atomic_int *counters;        /* parts taken, by thread and phase */
     heed_status status;          /* of an observed run, written by thread 0 between barriers */
@@ -159,7 +159,7 @@ static void walk(void *argument, int thread, int threads)
     for (size_t g = 0; g < plan->n_regions; g++) {
         const heed_region *region = &plan->regions[g];
         if (thread == 0) stops(state, g, thread);
-        double start = state->watch && thread == 0 ? heed_clock_seconds() : 0;
+        double start = state->observer && thread == 0 ? heed_clock_seconds() : 0;
         const heed_kernel *kernel = plan->steps[region->first].kernel;
         int phases = kernel && kernel->live_phases ? kernel->live_phases(&state->args[region->first]) : region->phases;
         for (int phase = 0; phase < phases; phase++) {
@@ -167,22 +167,22 @@ static void walk(void *argument, int thread, int threads)
             if (threads > 1) heed_pool_barrier(plan->backend->pool);
         }
         if (atomic_load_explicit(&state->stopped_in, memory_order_relaxed) <= g) return;
-        if (!state->watch) continue;
-        if (thread == 0) state->status = heed_watch_region(state->watch, plan, region, state->args, heed_clock_seconds() - start, state->error);
+        if (!state->observer) continue;
+        if (thread == 0) state->status = heed_observer_region(state->observer, plan, region, state->args, heed_clock_seconds() - start, state->error);
         if (threads > 1) heed_pool_barrier(plan->backend->pool);
         if (state->status != HEED_OK) return;
     }
 }
 
 heed_status heed_plan_run(const heed_plan *plan, heed_workspace *workspace, const heed_binding *binding, const heed_runtime *runtime,
-                          const heed_watch *watch, heed_error *error)
+                          const heed_observer *observer, heed_error *error)
 {
     HEED_TRY(check_counts(plan, binding, runtime, error));
     if (workspace->bytes < plan->total_bytes)
         return heed_fail(error, HEED_E_ARG, "the workspace has %zu bytes, the plan needs %zu; reserve it first", workspace->bytes, plan->total_bytes);
     run_state state = {.plan = plan,
                        .workspace = workspace,
-                       .watch = watch ? watch : plan->backend->watch,
+                       .observer = observer ? observer : plan->backend->observer,
                        .error = error,
                        .args = (heed_kernel_args *)(workspace->data + plan->args_offset),
                        .counters = (atomic_int *)(workspace->data + plan->counters_offset),

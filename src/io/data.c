@@ -1,6 +1,6 @@
 #include "io/data.h"
 
-#include "io/data_parts.h"
+#include "io/data_internal.h"
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 #include "base/json.h"
 #include "base/utf8.h"
-#include "io/data_parts.h"
+#include "io/data_internal.h"
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>

@@ -67,11 +67,11 @@ static heed_status measure(heed_gguf_cursor *cursor, heed_stored_tensor *tensor)
                              tensor->name);
     }
     int64_t row = tensor->rank ? tensor->shape[tensor->rank - 1] : 1;
-    if ((size_t)row % type->block)
+    if ((size_t)row % type->qblock)
         return heed_fail(cursor->error, HEED_E_FORMAT, "%s: tensor \"%.128s\" has rows of %lld elements, expected a multiple of %zu, the block of %s",
-                         cursor->file->where, tensor->name, (long long)row, type->block, type->name);
+                         cursor->file->where, tensor->name, (long long)row, type->qblock, type->name);
     if (empty) elements = 0;
-    if (!heed_multiply_size(elements / type->block, type->bytes, &tensor->bytes) || tensor->bytes > INT64_MAX)
+    if (!heed_multiply_size(elements / type->qblock, type->bytes, &tensor->bytes) || tensor->bytes > INT64_MAX)
         return heed_fail(cursor->error, HEED_E_FORMAT, "%s: tensor \"%.128s\": its bytes overflow 63 bits", cursor->file->where, tensor->name);
     return HEED_OK;
 }
@@ -102,7 +102,7 @@ static heed_status place_tensors(heed_gguf_cursor *cursor)
     heed_gguf *file = cursor->file;
     size_t data = cursor->at, end = 0;
     if (file->count && (!heed_add_size(data, file->alignment - 1, &data) || (data -= data % file->alignment) > file->size))
-        return heed_fail(cursor->error, HEED_E_FORMAT, "%s: byte %zu: the data begins behind the end of the file: cut short or damaged", file->where,
+        return heed_fail(cursor->error, HEED_E_FORMAT, "%s: byte %zu: the data begins past the end of the file: cut short or damaged", file->where,
                          cursor->at);
     heed_stored_sort(file->tensors, file->count);
     for (size_t i = 0; i < file->count; i++) {
@@ -118,7 +118,7 @@ static heed_status place_tensors(heed_gguf_cursor *cursor)
     for (size_t i = 0; i < file->count; i++) {
         heed_stored_tensor *tensor = &file->tensors[i];
         tensor->offset += data;
-        if (file->whole) tensor->data = file->bytes + tensor->offset;
+        if (file->has_data) tensor->data = file->bytes + tensor->offset;
         else tensor->reader = &file->reader;
     }
     heed_stored_index(file->by_name, file->tensors, file->count);
@@ -249,7 +249,7 @@ heed_status heed_gguf_open_memory(heed_gguf **result, const void *bytes, size_t 
     if (status == HEED_OK) {
         file->bytes = bytes;
         file->loaded = file->size = count;
-        file->whole = true;
+        file->has_data = true;
         status = read_file(&(heed_gguf_cursor){.file = file, .error = error});
     }
     return finish(result, file, status);

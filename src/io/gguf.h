@@ -71,9 +71,9 @@ heed_status heed_gguf_text(const heed_gguf *file, const char *key, const char **
 
 /* ---- writing ---- */
 
-/* Entries to be written; zero-initialise. Keys are not compared: the caller names each once. */
+/* Entries to be written; zero-initialize. Keys are not compared: the caller names each once. */
 typedef struct heed_gguf_entries { heed_buffer bytes; uint64_t count; } heed_gguf_entries;
-/* Behind what is there, all of another set. */
+/* After what is there, all of another set. */
 void heed_gguf_put_entries(heed_gguf_entries *entries, const heed_gguf_entries *more);
 void heed_gguf_put_u32(heed_gguf_entries *entries, const char *key, uint32_t value);
 void heed_gguf_put_f32(heed_gguf_entries *entries, const char *key, float value);

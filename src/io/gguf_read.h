@@ -14,7 +14,7 @@ struct heed_gguf {
     size_t loaded, size;
     size_t wanted;              /* bytes without which reading cannot go on; 0: all were there */
     unsigned char *owned;       /* `bytes`, unless they are the caller's */
-    bool whole;                 /* tensors have data */
+    bool has_data;              /* tensors have data */
     heed_gguf_entry *entries, **by_key;
     size_t entry_count;
     heed_stored_tensor *tensors, **by_name;

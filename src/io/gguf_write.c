@@ -116,9 +116,9 @@ static heed_status measure(const heed_tensor_set *set, size_t index, size_t *byt
             return heed_fail(error, HEED_E_SHAPE, "tensor \"%s\": the product of its extents is negative or overflows 60 bits", source->name);
     const heed_dtype_info *type = &heed_dtypes[source->dtype];
     size_t row = source->rank ? (size_t)source->shape[source->rank - 1] : 1;
-    if (row % type->block)
+    if (row % type->qblock)
         return heed_fail(error, HEED_E_SHAPE, "tensor \"%s\": rows of %zu elements, expected a multiple of %zu, the block of %s", source->name, row,
-                         type->block, type->name);
+                         type->qblock, type->name);
     *bytes = heed_dtype_bytes(source->dtype, elements);
     return HEED_OK;
 }

@@ -78,8 +78,8 @@ heed_status heed_stored_window_get(heed_stored_window *window, size_t offset, si
     }
     bool held = window->held == tensor && offset >= window->begin && offset + count <= window->end;
     if (!held) {
-        bool whole = tensor->bytes <= HEED_STORED_WINDOW;
-        size_t begin = whole ? 0 : offset;
+        bool fits = tensor->bytes <= HEED_STORED_WINDOW;
+        size_t begin = fits ? 0 : offset;
         size_t wanted = count > HEED_STORED_WINDOW ? count : HEED_STORED_WINDOW;
         size_t size = tensor->bytes - begin < wanted ? tensor->bytes - begin : wanted;
         window->held = NULL;

@@ -175,7 +175,7 @@ static bool choose(const heed_weights_file *file, json_t *map, const heed_member
     return true;
 }
 
-static heed_status tell_oddities(heed_weights_file *file, const oddities *odd, heed_error *error)
+static heed_status note_oddities(heed_weights_file *file, const oddities *odd, heed_error *error)
 {
     if (odd->stale)
         HEED_TRY(heed_weights_note(file, error,
@@ -270,7 +270,7 @@ static heed_status join_shards(heed_weights_file *file, json_t *map, heed_error 
             status = add_lost(file, one->tensor.name, NULL, error);
     }
     if (status == HEED_OK) status = list_lost(file, map, error);
-    if (status == HEED_OK) status = tell_oddities(file, &odd, error);
+    if (status == HEED_OK) status = note_oddities(file, &odd, error);
     if (status == HEED_OK && file->count)
         qsort(file->members, file->count, sizeof *file->members, compare_places);
     free(candidates);

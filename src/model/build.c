@@ -80,7 +80,7 @@ static void declare_weights(heed_build *b)
         if (weight->layout != HEED_LAYOUT_ROWS && b->weights[i] >= 0) heed_value_set_layout(b->graph, b->weights[i], weight->layout);
     }
     for (size_t i = 0; i < b->model->n_weights; i++)
-        if (b->model->weights[i].copy) heed_rounded_copy(b->graph, b->weights[i], HEED_LAYOUT_PANELS_BOTH);
+        if (b->model->weights[i].copy) heed_bf16_copy(b->graph, b->weights[i], HEED_LAYOUT_PANELS_BOTH);
     for (size_t i = 0; i < b->model->n_weights; i++) {
         char name[160];
         snprintf(name, sizeof name, "gradient.%s", b->model->weights[i].name);
@@ -97,41 +97,41 @@ static void declare_caches(heed_build *b)
         for (int64_t layer = 0; layer < heed_model_cache_layers(b->model); layer++) {
             char name[64];
             snprintf(name, sizeof name, names[kind], (long long)layer);
-            b->caches[kind][layer] = heed_state(b->graph, name, heed_model_cache_dtype(b->model), heed_shape_2(blocks * HEED_BLOCK_POSITIONS, heed_model_cache_columns(b->model)));
+            b->caches[kind][layer] = heed_state(b->graph, name, heed_model_cache_dtype(b->model), heed_shape_2(blocks * HEED_PAGE_POSITIONS, heed_model_cache_columns(b->model)));
         }
     }
 }
 
 /* ---- what the stacks and heads ask for ---- */
 
-heed_value heed_build_weight(const heed_build *b, heed_part part, heed_role role, int64_t layer)
+heed_value heed_build_weight(const heed_build *b, heed_stack_id stack_id, heed_role role, int64_t layer)
 {
-    int32_t index = heed_weights_find(b->model, part, role, layer);
+    int32_t index = heed_weights_find(b->model, stack_id, role, layer);
     return index < 0 ? HEED_NONE : b->weights[index];
 }
 
-heed_nn_linear heed_build_linear(const heed_build *b, heed_part part, heed_role weight, heed_role bias, int64_t layer)
+heed_nn_linear heed_build_linear(const heed_build *b, heed_stack_id stack_id, heed_role weight, heed_role bias, int64_t layer)
 {
-    return (heed_nn_linear){heed_build_weight(b, part, weight, layer), heed_build_weight(b, part, bias, layer)};
+    return (heed_nn_linear){heed_build_weight(b, stack_id, weight, layer), heed_build_weight(b, stack_id, bias, layer)};
 }
 
-heed_nn_norm heed_build_norm(const heed_build *b, heed_part part, heed_role gain, int64_t layer)
+heed_nn_norm heed_build_norm(const heed_build *b, heed_stack_id stack_id, heed_role gain, int64_t layer)
 {
-    heed_value weight = heed_build_weight(b, part, gain, layer);
+    heed_value weight = heed_build_weight(b, stack_id, gain, layer);
     return (heed_nn_norm){.kind = (heed_norm_kind)b->config->norm, .gain = weight, .bias = HEED_NONE, .eps = (float)b->config->norm_eps,
                           .offset = (float)b->config->norm_offset, .present = weight != HEED_NONE};
 }
 
-heed_value heed_build_token_table(const heed_build *b, heed_part part)
+heed_value heed_build_token_table(const heed_build *b, heed_stack_id stack_id)
 {
-    heed_value own = heed_build_weight(b, part, HEED_ROLE_TOKEN_EMBEDDING, 0);
-    return own != HEED_NONE ? own : heed_build_weight(b, HEED_PART_MODEL, HEED_ROLE_TOKEN_EMBEDDING, 0);
+    heed_value own = heed_build_weight(b, stack_id, HEED_ROLE_TOKEN_EMBEDDING, 0);
+    return own != HEED_NONE ? own : heed_build_weight(b, HEED_STACK_MODEL, HEED_ROLE_TOKEN_EMBEDDING, 0);
 }
 
-heed_value heed_build_input(const heed_build *b, const heed_side *side, const char *name, heed_dtype dtype, heed_extent extent, int64_t rows, int64_t columns)
+heed_value heed_build_input(const heed_build *b, const heed_stack_inputs *inputs, const char *name, heed_dtype dtype, heed_extent extent, int64_t rows, int64_t columns)
 {
     char full[64];
-    snprintf(full, sizeof full, "%s%s", side ? side->prefix : "", name);
+    snprintf(full, sizeof full, "%s%s", inputs ? inputs->prefix : "", name);
     return heed_input(b->graph, full, dtype, heed_shape_live(extent, rows, columns));
 }
 
@@ -167,42 +167,42 @@ void heed_build_publish(heed_build *b, heed_value value, const char *format, ...
 
 /* ---- the whole ---- */
 
-static void declare_rotary(heed_build *b, heed_side *side)
+static void declare_rotary(heed_build *b, heed_stack_inputs *inputs)
 {
     const heed_rope *rope = &b->config->rope;
-    const heed_weight *table = &b->model->weights[b->model->rotary[side->part]];
-    heed_value frequencies = heed_rope_varies(rope) ? heed_build_input(b, side, "frequencies", HEED_F32, side->extent, side->rows, table->rows)
-                                                    : b->weights[b->model->rotary[side->part]];
-    side->rotary = side->rotary_local = heed_rotary_table(b->graph, side->positions, frequencies, heed_rope_table_factor(rope));
-    int32_t local = b->model->rotary_local[side->part];
-    if (local >= 0) side->rotary_local = heed_rotary_table(b->graph, side->positions, b->weights[local], heed_rope_table_factor(&b->config->rope_local));
+    const heed_weight *table = &b->model->weights[b->model->rotary[inputs->stack_id]];
+    heed_value frequencies = heed_rope_varies(rope) ? heed_build_input(b, inputs, "frequencies", HEED_F32, inputs->extent, inputs->rows, table->rows)
+                                                    : b->weights[b->model->rotary[inputs->stack_id]];
+    inputs->rotary = inputs->rotary_local = heed_rotary_table(b->graph, inputs->positions, frequencies, heed_rope_table_factor(rope));
+    int32_t local = b->model->rotary_local[inputs->stack_id];
+    if (local >= 0) inputs->rotary_local = heed_rotary_table(b->graph, inputs->positions, b->weights[local], heed_rope_table_factor(&b->config->rope_local));
 }
 
-static void declare_side(heed_build *b, heed_side *side)
+static void declare_side(heed_build *b, heed_stack_inputs *inputs)
 {
     const heed_program_spec *spec = b->spec;
-    side->sequences = heed_build_input(b, side, "sequences", HEED_I32, HEED_EXTENT_SEQUENCES, spec->sequences, HEED_SEQUENCE_FIELDS);
-    side->query_index = side->key_index = side->samples = side->positions = side->rotary = side->rotary_local = side->slopes = HEED_NONE;
+    inputs->sequences = heed_build_input(b, inputs, "sequences", HEED_I32, HEED_EXTENT_SEQUENCES, spec->sequences, HEED_SEQUENCE_FIELDS);
+    inputs->query_index = inputs->key_index = inputs->samples = inputs->positions = inputs->rotary = inputs->rotary_local = inputs->slopes = HEED_NONE;
     if (spec->indexed) {
-        side->query_index = heed_build_input(b, side, "query_index", HEED_I32, side->extent, side->rows, 0);
-        side->key_index = heed_build_input(b, side, "key_index", HEED_I32, side->extent, side->rows, 0);
+        inputs->query_index = heed_build_input(b, inputs, "query_index", HEED_I32, inputs->extent, inputs->rows, 0);
+        inputs->key_index = heed_build_input(b, inputs, "key_index", HEED_I32, inputs->extent, inputs->rows, 0);
     }
-    if (heed_build_drops(b)) side->samples = heed_build_input(b, side, "samples", HEED_I32, side->extent, side->rows, 2);
+    if (heed_build_drops(b)) inputs->samples = heed_build_input(b, inputs, "samples", HEED_I32, inputs->extent, inputs->rows, 2);
     bool placed = b->config->position != HEED_POSITION_NONE && b->config->position != HEED_POSITION_ALIBI;
-    if (placed) side->positions = heed_build_input(b, side, "positions", HEED_I32, side->extent, side->rows, 0);
-    int32_t slopes = b->model->slopes[side->part];
-    if (slopes >= 0) side->slopes = b->weights[slopes];
-    if (b->model->rotary[side->part] >= 0) declare_rotary(b, side);
+    if (placed) inputs->positions = heed_build_input(b, inputs, "positions", HEED_I32, inputs->extent, inputs->rows, 0);
+    int32_t slopes = b->model->slopes[inputs->stack_id];
+    if (slopes >= 0) inputs->slopes = b->weights[slopes];
+    if (b->model->rotary[inputs->stack_id] >= 0) declare_rotary(b, inputs);
 }
 
 static void declare_sides(heed_build *b)
 {
     const heed_config *config = b->config;
     bool both = config->arrangement == HEED_ENCODER_DECODER, decodes = b->spec->purpose == HEED_PURPOSE_DECODE;
-    b->main = (heed_side){.part = config->arrangement == HEED_ENCODER_ONLY ? HEED_PART_ENCODER : HEED_PART_DECODER, .extent = HEED_EXTENT_ROWS,
+    b->main = (heed_stack_inputs){.stack_id = config->arrangement == HEED_ENCODER_ONLY ? HEED_STACK_ENCODER : HEED_STACK_DECODER, .extent = HEED_EXTENT_ROWS,
                           .rows = b->spec->rows, .prefix = "", .causal = config->causal, .last = "last_hidden_state",
                           .hidden = both ? "decoder_hidden_states" : "hidden_states", .attentions = both ? "decoder_attentions" : "attentions"};
-    b->source = (heed_side){.part = HEED_PART_ENCODER, .extent = HEED_EXTENT_SOURCE_ROWS, .rows = b->spec->source_rows, .prefix = "source_",
+    b->source = (heed_stack_inputs){.stack_id = HEED_STACK_ENCODER, .extent = HEED_EXTENT_SOURCE_ROWS, .rows = b->spec->source_rows, .prefix = "source_",
                             .hidden = "encoder_hidden_states", .attentions = "encoder_attentions",
                             .last = config->float_inputs ? "memory" : "encoder_last_hidden_state"};
     if (both && !decodes) declare_side(b, &b->source);
@@ -212,8 +212,8 @@ static void declare_sides(heed_build *b)
     if (decodes) {
         heed_shape table = heed_shape_2(b->spec->table_rows, b->spec->table_columns);
         b->slots = heed_build_input(b, NULL, "slots", HEED_I32, HEED_EXTENT_ROWS, b->spec->rows, 0);
-        b->block_table = heed_input(b->graph, "block_table", HEED_I32, table);
-        if (both) b->cross_block_table = heed_input(b->graph, "cross_block_table", HEED_I32, table);
+        b->page_table = heed_input(b->graph, "page_table", HEED_I32, table);
+        if (both) b->cross_page_table = heed_input(b->graph, "cross_page_table", HEED_I32, table);
     }
     if (both && b->spec->purpose == HEED_PURPOSE_ENCODE)
         b->cross_slots = heed_build_input(b, NULL, "cross_slots", HEED_I32, HEED_EXTENT_SOURCE_ROWS, b->spec->source_rows, 0);
@@ -264,16 +264,16 @@ heed_status heed_build_graph(heed_graph *graph, const heed_model *model, const h
 {
     HEED_TRY(check_spec(model, spec, error));
     heed_build build = {.graph = graph, .model = model, .config = &model->config, .spec = spec, .cotangents = cotangents, .memory = HEED_NONE,
-                        .cross_sequences = HEED_NONE, .cross_block_table = HEED_NONE, .cross_slots = HEED_NONE, .block_table = HEED_NONE,
+                        .cross_sequences = HEED_NONE, .cross_page_table = HEED_NONE, .cross_slots = HEED_NONE, .page_table = HEED_NONE,
                         .slots = HEED_NONE, .loss_scale = HEED_NONE, .counted = HEED_NONE, .load = HEED_NONE, .share = HEED_NONE};
     heed_build *b = &build;
     size_t layers = (size_t)heed_model_cache_layers(model) + 1;
     b->weights = heed_arena_take(graph->arena, model->n_weights + 1, sizeof *b->weights);
     b->gradients = heed_arena_take(graph->arena, model->n_weights + 1, sizeof *b->gradients);
-    bool whole = b->weights && b->gradients;
+    bool ok = b->weights && b->gradients;
     for (int kind = 0; kind < HEED_CACHE_KINDS; kind++)
-        whole = (b->caches[kind] = heed_arena_take(graph->arena, layers, sizeof **b->caches)) != NULL && whole;
-    if (!whole) return heed_fail_memory(error, model->n_weights * sizeof(heed_value), "a graph");
+        ok = (b->caches[kind] = heed_arena_take(graph->arena, layers, sizeof **b->caches)) != NULL && ok;
+    if (!ok) return heed_fail_memory(error, model->n_weights * sizeof(heed_value), "a graph");
     declare_weights(b);
     declare_caches(b);
     declare_sides(b);

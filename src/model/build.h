@@ -2,21 +2,21 @@
 #ifndef HEED_MODEL_BUILD_H
 #define HEED_MODEL_BUILD_H
 
-#include "attention/attention.h"
+#include "nn/attention.h"
 #include "graph/ir.h"
 #include "model/engine.h"
 #include "model/weights.h"
 
 /* The rows of one stack and what is known of them. Absent inputs are HEED_NONE. */
-typedef struct heed_side {
-    heed_part part;
+typedef struct heed_stack_inputs {
+    heed_stack_id stack_id;
     heed_extent extent;
     int64_t rows;              /* at most */
     const char *prefix;        /* of the inputs' names: "" or "source_" */
     const char *hidden, *attentions, *last; /* names of outputs */
     bool causal;
     heed_value sequences, query_index, key_index, samples, positions, rotary, rotary_local, slopes;
-} heed_side;
+} heed_stack_inputs;
 
 typedef struct heed_build {
     heed_graph *graph;
@@ -26,9 +26,9 @@ typedef struct heed_build {
     const char *const *cotangents; /* names of outputs that have a cotangent input, ending in NULL; or NULL */
     heed_value *weights, *gradients; /* by weight; HEED_NONE */
     heed_value *caches[HEED_CACHE_KINDS]; /* by layer */
-    heed_side main, source;
+    heed_stack_inputs main, source;
     heed_value memory;         /* (S,D): the encoder's result */
-    heed_value cross_sequences, cross_block_table, cross_slots, block_table, slots;
+    heed_value cross_sequences, cross_page_table, cross_slots, page_table, slots;
     heed_value terms[8];       /* of the loss, each (1), already weighted and scaled; then those of cotangents */
     int n_terms;
     heed_value sums[4];        /* unscaled, for loss_terms */
@@ -52,18 +52,18 @@ void heed_build_bind(const heed_model *model, const heed_program_spec *spec, voi
 bool heed_build_has_cache(const heed_model *model, const heed_program_spec *spec, heed_cache_kind kind);
 
 /* ---- shared by build_stack.c and build_head.c ---- */
-heed_value heed_build_weight(const heed_build *b, heed_part part, heed_role role, int64_t layer); /* HEED_NONE when absent */
-heed_nn_linear heed_build_linear(const heed_build *b, heed_part part, heed_role weight, heed_role bias, int64_t layer);
-heed_nn_norm heed_build_norm(const heed_build *b, heed_part part, heed_role gain, int64_t layer); /* its bias is the role behind the gain */
-heed_value heed_build_token_table(const heed_build *b, heed_part part);
-heed_value heed_build_input(const heed_build *b, const heed_side *side, const char *name, heed_dtype dtype, heed_extent extent, int64_t rows, int64_t columns);
+heed_value heed_build_weight(const heed_build *b, heed_stack_id stack_id, heed_role role, int64_t layer); /* HEED_NONE when absent */
+heed_nn_linear heed_build_linear(const heed_build *b, heed_stack_id stack_id, heed_role weight, heed_role bias, int64_t layer);
+heed_nn_norm heed_build_norm(const heed_build *b, heed_stack_id stack_id, heed_role gain, int64_t layer); /* its bias is the role after the gain */
+heed_value heed_build_token_table(const heed_build *b, heed_stack_id stack_id);
+heed_value heed_build_input(const heed_build *b, const heed_stack_inputs *inputs, const char *name, heed_dtype dtype, heed_extent extent, int64_t rows, int64_t columns);
 double heed_build_rate(const heed_build *b, double rate, bool overridden); /* of dropout, in this purpose */
 bool heed_build_drops(const heed_build *b);
 /* Makes a value an output, and adds its cotangent to the loss when it has one. */
 void heed_build_publish(heed_build *b, heed_value value, const char *format, ...) HEED_PRINTF(3, 4);
 
-/* The rows of one side through its whole stack; result (rows,D) behind the last norm. */
-heed_value heed_build_stack(heed_build *b, const heed_side *side);
+/* The rows of one side through its whole stack; result (rows,D) after the last norm. */
+heed_value heed_build_stack(heed_build *b, const heed_stack_inputs *inputs);
 /* Cross keys and values of every decoder layer into their caches (ENCODE). */
 void heed_build_fill_cross(heed_build *b);
 /* What stands on top of the main stack, its outputs and the terms of its loss. */

@@ -62,7 +62,7 @@ static bool needs_no_logits(const heed_build *b, const heed_nn_linear *matrix, h
 {
     bool plain = b->config->logit_scale == 0 && b->config->logit_soft_cap <= 0 && (matrix->bias == HEED_NONE || bias == HEED_NONE);
     return b->spec->losses_only && is_scored(b) && !b->cotangents && plain && matrix->weight >= 0 &&
-           !heed_dtype_is_block(heed_value_dtype(b->graph, matrix->weight));
+           !heed_dtype_is_quantized(heed_value_dtype(b->graph, matrix->weight));
 }
 
 bool heed_build_balances(const heed_build *b)
@@ -88,13 +88,13 @@ static void words(heed_build *b, heed_value x, const char *output)
     const heed_config *config = b->config;
     heed_scope(b->graph, "head.words");
     x = gather_rows(b, x);
-    heed_nn_linear transform = heed_build_linear(b, HEED_PART_MODEL, HEED_ROLE_TRANSFORM_WEIGHT, HEED_ROLE_TRANSFORM_BIAS, 0);
-    heed_nn_norm norm = heed_build_norm(b, HEED_PART_MODEL, HEED_ROLE_TRANSFORM_NORM_GAIN, 0);
-    norm.bias = heed_build_weight(b, HEED_PART_MODEL, HEED_ROLE_TRANSFORM_NORM_BIAS, 0);
+    heed_nn_linear transform = heed_build_linear(b, HEED_STACK_MODEL, HEED_ROLE_TRANSFORM_WEIGHT, HEED_ROLE_TRANSFORM_BIAS, 0);
+    heed_nn_norm norm = heed_build_norm(b, HEED_STACK_MODEL, HEED_ROLE_TRANSFORM_NORM_GAIN, 0);
+    norm.bias = heed_build_weight(b, HEED_STACK_MODEL, HEED_ROLE_TRANSFORM_NORM_BIAS, 0);
     if (transform.weight != HEED_NONE) x = heed_nn_transform(b->graph, x, &transform, (heed_unary_kind)config->activation, &norm);
-    heed_nn_linear matrix = heed_build_linear(b, HEED_PART_MODEL, HEED_ROLE_LM_WEIGHT, HEED_ROLE_LM_BIAS, 0);
-    if (config->tied) matrix.weight = heed_build_token_table(b, b->main.part);
-    heed_value bias = heed_build_weight(b, HEED_PART_MODEL, HEED_ROLE_LOGITS_BIAS, 0);
+    heed_nn_linear matrix = heed_build_linear(b, HEED_STACK_MODEL, HEED_ROLE_LM_WEIGHT, HEED_ROLE_LM_BIAS, 0);
+    if (config->tied) matrix.weight = heed_build_token_table(b, b->main.stack_id);
+    heed_value bias = heed_build_weight(b, HEED_STACK_MODEL, HEED_ROLE_LOGITS_BIAS, 0);
     if (needs_no_logits(b, &matrix, bias)) {
         heed_value labels = labels_of(b, x, "labels"), own = bias != HEED_NONE ? bias : matrix.bias;
         add_losses(b, heed_linear_cross_entropy(b->graph, x, matrix.weight, own, labels, b->spec->label_smoothing), "nll");
@@ -115,13 +115,13 @@ static heed_value pooled_row(heed_build *b, heed_value x)
 {
     heed_scope(b->graph, "head.pooler");
     heed_value row = heed_gather(b->graph, x, heed_build_input(b, NULL, "pooled_rows", HEED_I32, HEED_EXTENT_SEQUENCES, b->spec->sequences, 0));
-    heed_nn_linear pooler = heed_build_linear(b, HEED_PART_MODEL, HEED_ROLE_POOLER_WEIGHT, HEED_ROLE_POOLER_BIAS, 0);
+    heed_nn_linear pooler = heed_build_linear(b, HEED_STACK_MODEL, HEED_ROLE_POOLER_WEIGHT, HEED_ROLE_POOLER_BIAS, 0);
     return pooler.weight == HEED_NONE ? row : heed_nn_pooler(b->graph, row, &pooler);
 }
 
 static heed_value classify(heed_build *b, heed_value x, heed_role weight, heed_value samples)
 {
-    heed_nn_linear linear = heed_build_linear(b, HEED_PART_MODEL, weight, (heed_role)(weight + 1), 0);
+    heed_nn_linear linear = heed_build_linear(b, HEED_STACK_MODEL, weight, (heed_role)(weight + 1), 0);
     double rate = heed_build_rate(b, b->config->classifier_dropout, true);
     return heed_nn_apply(b->graph, heed_nn_dropout(b->graph, x, samples, rate), &linear);
 }
@@ -136,7 +136,7 @@ static void relation(heed_build *b, heed_value x, const char *output)
 {
     heed_value pooled = pooled_row(b, x);
     heed_scope(b->graph, "head.relation");
-    heed_nn_linear linear = heed_build_linear(b, HEED_PART_MODEL, HEED_ROLE_RELATION_WEIGHT, HEED_ROLE_RELATION_BIAS, 0);
+    heed_nn_linear linear = heed_build_linear(b, HEED_STACK_MODEL, HEED_ROLE_RELATION_WEIGHT, HEED_ROLE_RELATION_BIAS, 0);
     heed_value logits = heed_nn_apply(b->graph, pooled, &linear);
     heed_build_publish(b, logits, "%s", output);
     score_labels(b, logits, "class_labels", 0, NULL);
@@ -163,7 +163,7 @@ static void token_class(heed_build *b, heed_value x)
     /* Dropout comes before the gather, where rows still know their samples; it acts on each row by itself. */
     double rate = heed_build_rate(b, b->config->classifier_dropout, true);
     x = gather_rows(b, heed_nn_dropout(b->graph, x, rate > 0 ? b->main.samples : samples, rate));
-    heed_nn_linear linear = heed_build_linear(b, HEED_PART_MODEL, HEED_ROLE_CLASS_WEIGHT, HEED_ROLE_CLASS_BIAS, 0);
+    heed_nn_linear linear = heed_build_linear(b, HEED_STACK_MODEL, HEED_ROLE_CLASS_WEIGHT, HEED_ROLE_CLASS_BIAS, 0);
     heed_value logits = heed_nn_apply(b->graph, x, &linear);
     heed_build_publish(b, logits, "logits");
     score_labels(b, logits, "labels", b->spec->label_smoothing, "nll");
@@ -180,7 +180,7 @@ static heed_value grid_of(heed_build *b, heed_value scores, heed_value places, h
 static void question(heed_build *b, heed_value x)
 {
     heed_scope(b->graph, "head.span");
-    heed_nn_linear linear = heed_build_linear(b, HEED_PART_MODEL, HEED_ROLE_SPAN_WEIGHT, HEED_ROLE_SPAN_BIAS, 0);
+    heed_nn_linear linear = heed_build_linear(b, HEED_STACK_MODEL, HEED_ROLE_SPAN_WEIGHT, HEED_ROLE_SPAN_BIAS, 0);
     heed_value logits = heed_nn_apply(b->graph, x, &linear);
     heed_value start = heed_slice(b->graph, logits, 0, 1), end = heed_slice(b->graph, logits, 1, 2);
     heed_build_publish(b, start, "start_logits");
@@ -208,7 +208,7 @@ static void choice(heed_build *b, heed_value x)
 static void bare(heed_build *b, heed_value x)
 {
     if (b->config->arrangement != HEED_ENCODER_ONLY) return;
-    if (heed_build_weight(b, HEED_PART_MODEL, HEED_ROLE_POOLER_WEIGHT, 0) != HEED_NONE) heed_build_publish(b, pooled_row(b, x), "pooler_output");
+    if (heed_build_weight(b, HEED_STACK_MODEL, HEED_ROLE_POOLER_WEIGHT, 0) != HEED_NONE) heed_build_publish(b, pooled_row(b, x), "pooler_output");
     heed_scope(b->graph, "head.mean");
     heed_value table = heed_build_input(b, NULL, "pool_sequences", HEED_I32, HEED_EXTENT_SEQUENCES, b->spec->sequences, HEED_SEQUENCE_FIELDS);
     heed_value mean = heed_sequence_mean(b->graph, x, table);

@@ -151,12 +151,12 @@ static heed_status read_labels(heed_config *config, const json_t *json, const ch
 static heed_status read_common(heed_config *config, const json_t *json, const char *where, heed_error *error)
 {
     const char *dtype = NULL, *method = "no quant_method";
-    const json_t *quantised = json_object_get(json, "quantization_config");
+    const json_t *quantized = json_object_get(json, "quantization_config");
     heed_dtype kind = HEED_F32;
     config->labels = 2;
-    if (json_is_object(quantised)) HEED_TRY(heed_json_string(quantised, "quant_method", &method, where, error));
-    if (quantised && !json_is_null(quantised))
-        return heed_fail(error, HEED_E_UNSUPPORTED, "%s: quantization_config (%s): quantised safetensors are not read; expected f32, f16 or bf16 weights, or a GGUF file",
+    if (json_is_object(quantized)) HEED_TRY(heed_json_string(quantized, "quant_method", &method, where, error));
+    if (quantized && !json_is_null(quantized))
+        return heed_fail(error, HEED_E_UNSUPPORTED, "%s: quantization_config (%s): quantized safetensors are not read; expected f32, f16 or bf16 weights, or a GGUF file",
                          where, method);
     HEED_TRY(heed_config_read_keys(config, heed_common_keys, json, where, error));
     heed_config_read_ends(config, json);
@@ -259,7 +259,7 @@ heed_status heed_config_preset(heed_config *config, const char *name, heed_error
     config->family = family;
     config->head = family->architectures->head;
     config->labels = 2;
-    config->vocabulary = config->width = config->context = 0;
+    config->vocabulary = config->d_model = config->context = 0;
     config->encoder = config->decoder = (heed_stack){0};
     return HEED_OK;
 }
@@ -270,10 +270,10 @@ static void complete_stack(const heed_config *config, heed_stack *stack)
 {
     if (stack->heads == 0) return;
     if (stack->kv_heads == 0) stack->kv_heads = stack->heads;
-    if (stack->head_width == 0) stack->head_width = config->width / stack->heads;
-    if (stack->inner == 0) {
-        int64_t multiple = config->family->inner_multiple, inner = (int64_t)ceil(config->family->inner_factor * (double)config->width - 1e-9);
-        stack->inner = (inner + multiple - 1) / multiple * multiple;
+    if (stack->head_width == 0) stack->head_width = config->d_model / stack->heads;
+    if (stack->d_ff == 0) {
+        int64_t multiple = config->family->inner_multiple, inner = (int64_t)ceil(config->family->inner_factor * (double)config->d_model - 1e-9);
+        stack->d_ff = (inner + multiple - 1) / multiple * multiple;
     }
 }
 
@@ -308,7 +308,7 @@ static heed_status check_stack(const heed_config *config, const heed_stack *stac
     HEED_TRY(check_range(where, "the number of heads", stack->heads, 1, 1 << 14, error));
     HEED_TRY(check_range(where, "the number of key/value heads", stack->kv_heads, 1, 1 << 14, error));
     HEED_TRY(check_range(where, "the width of a head", stack->head_width, 1, 1 << 14, error));
-    HEED_TRY(check_range(where, "the inner width of the feed-forward", stack->inner, 1, 1 << 24, error));
+    HEED_TRY(check_range(where, "the inner width of the feed-forward", stack->d_ff, 1, 1 << 24, error));
     if (stack->heads % stack->kv_heads)
         return heed_fail(error, HEED_E_FORMAT, "%s: %lld heads and %lld key/value heads; expected heads to be a multiple", where, (long long)stack->heads,
                          (long long)stack->kv_heads);
@@ -321,8 +321,8 @@ static heed_status check_stack(const heed_config *config, const heed_stack *stac
 /* Families whose heads share out the width have no key that says how wide a head is. */
 static heed_status check_division(const heed_config *config, const heed_stack *stack, const char *where, heed_error *error)
 {
-    if (stack->heads > 0 && stack->head_width * stack->heads != config->width && stack->head_width == config->width / stack->heads)
-        return heed_fail(error, HEED_E_FORMAT, "%s: the width %lld does not divide by %lld heads", where, (long long)config->width, (long long)stack->heads);
+    if (stack->heads > 0 && stack->head_width * stack->heads != config->d_model && stack->head_width == config->d_model / stack->heads)
+        return heed_fail(error, HEED_E_FORMAT, "%s: the width %lld does not divide by %lld heads", where, (long long)config->d_model, (long long)stack->heads);
     return HEED_OK;
 }
 
@@ -362,17 +362,17 @@ static heed_status check_longrope(const heed_config *config, const char *where, 
 
 static heed_status check_sizes(const heed_config *config, const char *where, heed_error *error)
 {
-    HEED_TRY(check_range(where, "the width", config->width, 1, 1 << 20, error));
+    HEED_TRY(check_range(where, "the width", config->d_model, 1, 1 << 20, error));
     HEED_TRY(check_range(where, "the width of the embedding", config->embedding_width, 0, 1 << 20, error));
     HEED_TRY(check_range(where, "the number of positions", config->context, 1, INT32_MAX, error));
     if (!config->float_inputs) HEED_TRY(check_range(where, "the vocabulary", config->vocabulary, 1, 1 << 26, error));
     HEED_TRY(check_range(where, "the source vocabulary", config->source_vocabulary, 0, 1 << 26, error));
-    HEED_TRY(check_range(where, "the number of token types", config->types, 0, 1 << 20, error));
+    HEED_TRY(check_range(where, "the number of token types", config->token_types, 0, 1 << 20, error));
     HEED_TRY(check_range(where, "the window", config->window, 0, INT32_MAX, error));
     /* Tables of positions are built or read whole. */
     bool table = config->position == HEED_POSITION_LEARNED || config->position == HEED_POSITION_SINUSOIDAL;
     int64_t most = config->position == HEED_POSITION_SINUSOIDAL ? (int64_t)1 << 28 : (int64_t)1 << 34;
-    if (table) HEED_TRY(check_range(where, "positions times width", config->context * config->width, 1, most, error));
+    if (table) HEED_TRY(check_range(where, "positions times width", config->context * config->d_model, 1, most, error));
     return HEED_OK;
 }
 
@@ -382,9 +382,9 @@ static heed_status check_experts(const heed_config *config, const char *where, h
     if (config->experts == 0) return HEED_OK;
     HEED_TRY(check_range(where, "the number of experts", config->experts, 1, HEED_MAX_EXPERTS, error));
     HEED_TRY(check_range(where, "layers times experts", config->decoder.layers * config->experts, 0, 1 << 17, error));
-    HEED_TRY(check_range(where, "the number of experts that a token chooses", config->experts_chosen, 1, config->experts, error));
-    HEED_TRY(check_range(where, "the inner width of an expert", config->expert_inner, 1, 1 << 24, error));
-    HEED_TRY(check_range(where, "the inner width of the shared expert", config->shared_inner, 0, 1 << 24, error));
+    HEED_TRY(check_range(where, "the number of experts that a token chooses", config->experts_per_token, 1, config->experts, error));
+    HEED_TRY(check_range(where, "the inner width of an expert", config->expert_d_ff, 1, 1 << 24, error));
+    HEED_TRY(check_range(where, "the inner width of the shared expert", config->shared_d_ff, 0, 1 << 24, error));
     HEED_TRY(check_range(where, "the step from one layer with experts to the next", config->expert_step, 1, HEED_MAX_LAYERS, error));
     if (!isfinite(config->balance_weight) || !isfinite(config->swiglu_alpha) || !(config->swiglu_limit >= 0))
         return heed_fail(error, HEED_E_FORMAT, "%s: router_aux_loss_coef %g, swiglu_alpha %g, swiglu_limit %g; expected finite numbers and a limit of at least 0",
@@ -401,8 +401,8 @@ heed_status heed_config_complete(heed_config *config, const char *where, heed_er
     if (config->arrangement == HEED_ENCODER_ONLY) config->decoder = (heed_stack){0};
     complete_stack(config, &config->encoder);
     complete_stack(config, &config->decoder);
-    if (config->experts > 0 && config->expert_inner == 0) config->expert_inner = config->decoder.inner;
-    if (config->embedding_width == 0) config->embedding_width = config->width;
+    if (config->experts > 0 && config->expert_d_ff == 0) config->expert_d_ff = config->decoder.d_ff;
+    if (config->embedding_width == 0) config->embedding_width = config->d_model;
     if (config->rope.original_context == 0) config->rope.original_context = config->context;
     if (config->rope_local.original_context == 0) config->rope_local.original_context = config->context;
     if (config->position == HEED_POSITION_ROTARY) HEED_TRY(check_rope(&config->rope, where, error));

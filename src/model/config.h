@@ -47,7 +47,7 @@ typedef struct heed_stack {
     int64_t heads;      /* H */
     int64_t kv_heads;   /* K */
     int64_t head_width; /* E */
-    int64_t inner;      /* F */
+    int64_t d_ff;      /* F */
 } heed_stack;
 
 typedef struct heed_config {
@@ -57,12 +57,12 @@ typedef struct heed_config {
     int64_t head;              /* heed_head */
     int64_t vocabulary;        /* V; of the decoder, where there are two */
     int64_t source_vocabulary; /* of the encoder, where it has a table of its own; 0: one table for both */
-    int64_t width;             /* D */
+    int64_t d_model;             /* D */
     int64_t embedding_width;   /* of the token embedding and the output matrix; 0: D */
     int64_t context;           /* positions that a learned or computed table has, or the length trained on */
-    int64_t types;             /* rows of the token type table; 0: none */
+    int64_t token_types;             /* rows of the token type table; 0: none */
     heed_stack encoder, decoder; /* unused ones are zero */
-    /* normalisation */
+    /* normalization */
     int64_t norm;              /* heed_norm_kind */
     int64_t norm_place;        /* heed_norm_place */
     int64_t residual;          /* heed_residual_kind */
@@ -77,11 +77,11 @@ typedef struct heed_config {
     bool gated;
     /* experts in the place of the feed-forward */
     int64_t experts;           /* X; 0: none */
-    int64_t experts_chosen;    /* J, by every row */
-    int64_t expert_inner;      /* F of an expert; 0: that of the decoder */
-    int64_t shared_inner;      /* F of the expert that every row takes besides, behind a gate of its own; 0: none */
+    int64_t experts_per_token;    /* J, by every row */
+    int64_t expert_d_ff;      /* F of an expert; 0: that of the decoder */
+    int64_t shared_d_ff;      /* F of the expert that every row takes besides, after a gate of its own; 0: none */
     int64_t router;            /* heed_router_kind */
-    bool router_renormalised;  /* the weights of the chosen experts are divided by their sum */
+    bool router_renormalized;  /* the weights of the chosen experts are divided by their sum */
     bool router_bias, expert_bias;
     double swiglu_alpha, swiglu_limit; /* limit > 0: experts are gated by clamped_swiglu, whatever the activation */
     bool router_outputs;       /* router_logits are outputs, and training balances the experts' load */
@@ -95,7 +95,7 @@ typedef struct heed_config {
     heed_rope rope;
     heed_rope rope_local;      /* base above 0: that of the layers that look through the window */
     double alibi_most;         /* exponent of the last slope of ALiBi; 0: 8 */
-    bool alibi_scaled, alibi_rounded; /* biases are scaled as scores are; rounded to bf16 */
+    bool alibi_scaled, alibi_bf16; /* biases are scaled as scores are; rounded to bf16 */
     bool counts_seen;          /* positions count the tokens that the mask shows, not the places of the batch */
     /* attention */
     bool causal;               /* of the only stack, or of the decoder */
@@ -110,7 +110,7 @@ typedef struct heed_config {
     double attention_soft_cap, logit_soft_cap;
     double logit_scale;        /* of the language model's logits; 0: 1 */
     /* biases, embedding, output */
-    bool query_bias, output_bias, ffn_bias; /* q, k, v; the projection behind attention; feed-forward */
+    bool query_bias, output_bias, ffn_bias; /* q, k, v; the projection after attention; feed-forward */
     bool lm_bias, lm_transform; /* bias of the output matrix; dense, activation and norm before it */
     bool pooler;               /* of encoders: tanh of a dense layer over the first row */
     double embedding_scale;

@@ -180,7 +180,7 @@ static heed_status read_rotary(heed_config *config, const heed_gguf *file, const
     if (config->position != HEED_POSITION_ROTARY) return HEED_OK;
     HEED_TRY(heed_json_integer(entries, "rope.dimension_count", &channels, heed_gguf_where(file), error));
     int64_t width = config->decoder.head_width;
-    if (width == 0 && config->decoder.heads > 0) width = config->width / config->decoder.heads;
+    if (width == 0 && config->decoder.heads > 0) width = config->d_model / config->decoder.heads;
     if (channels < 0 || channels > width || channels % 2)
         return heed_fail(error, HEED_E_FORMAT, "%s: rope.dimension_count is %lld; expected an even number from 0 to %lld, the width of a head", heed_gguf_where(file),
                          (long long)channels, (long long)width);
@@ -304,6 +304,6 @@ heed_status heed_config_read_gguf(heed_config *config, const heed_gguf *file, he
     config->dtype = common_dtype(file);
     if (family->gguf->derive) family->gguf->derive(config);
     HEED_TRY(heed_config_complete(config, heed_gguf_where(file), error));
-    read_presence(config, file); /* behind what the family derives, as the windows are */
+    read_presence(config, file); /* after what the family derives, as the windows are */
     return read_windows(config, file, error);
 }

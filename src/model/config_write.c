@@ -1,4 +1,4 @@
-/* Recognising the published family of a configuration, and writing config.json. */
+/* Recognizing the published family of a configuration, and writing config.json. */
 #include "model/family.h"
 #include "tensor/dtype.h"
 
@@ -116,17 +116,17 @@ static bool write_labels(const heed_config *config, json_t *json)
     if (config->problem != HEED_PROBLEM_UNKNOWN && json_object_set_new(json, "problem_type", json_string(problems[config->problem])) != 0) return false;
     if (config->head != HEED_HEAD_SEQUENCE_CLASS && config->head != HEED_HEAD_TOKEN_CLASS) return true;
     json_t *names = json_object(), *ids = json_object();
-    bool whole = names && ids;
-    for (int64_t i = 0; whole && i < config->labels; i++) {
+    bool ok = names && ids;
+    for (int64_t i = 0; ok && i < config->labels; i++) {
         char id[24], name[32];
         snprintf(id, sizeof id, "%lld", (long long)i);
         snprintf(name, sizeof name, "LABEL_%lld", (long long)i);
-        whole = json_object_set_new(names, id, json_string(name)) == 0 && json_object_set_new(ids, name, json_integer(i)) == 0;
+        ok = json_object_set_new(names, id, json_string(name)) == 0 && json_object_set_new(ids, name, json_integer(i)) == 0;
     }
-    whole = whole && json_object_set(json, "id2label", names) == 0 && json_object_set(json, "label2id", ids) == 0;
+    ok = ok && json_object_set(json, "id2label", names) == 0 && json_object_set(json, "label2id", ids) == 0;
     json_decref(names);
     json_decref(ids);
-    return whole;
+    return ok;
 }
 
 static const char *architecture_of(const heed_config *config)
@@ -159,11 +159,11 @@ static const property properties[] = {
     FLAG("order of rotary pairs", rope.interleaved), REAL("slopes of ALiBi", alibi_most), FLAG("scale of ALiBi", alibi_scaled),
     REAL("rotary base of layers with a window", rope_local.base), INTEGER("rotary kind of layers with a window", rope_local.kind),
     INTEGER("window", window), INTEGER("activation", activation), FLAG("gate of the feed-forward", gated), INTEGER("number of experts", experts),
-    INTEGER("choice of experts", experts_chosen), INTEGER("router", router), FLAG("norm_topk_prob", router_renormalised),
-    FLAG("biases of the router", router_bias), FLAG("biases of experts", expert_bias), INTEGER("width of experts", expert_inner),
-    INTEGER("width of the shared expert", shared_inner), INTEGER("step between layers with experts", expert_step),
+    INTEGER("choice of experts", experts_per_token), INTEGER("router", router), FLAG("norm_topk_prob", router_renormalized),
+    FLAG("biases of the router", router_bias), FLAG("biases of experts", expert_bias), INTEGER("width of experts", expert_d_ff),
+    INTEGER("width of the shared expert", shared_d_ff), INTEGER("step between layers with experts", expert_step),
     REAL("swiglu_alpha", swiglu_alpha), REAL("swiglu_limit", swiglu_limit), INTEGER("key and value heads", decoder.kv_heads),
-    INTEGER("width of heads", decoder.head_width), INTEGER("width of the feed-forward", decoder.inner)};
+    INTEGER("width of heads", decoder.head_width), INTEGER("width of the feed-forward", decoder.d_ff)};
 /* Those that GGUF files say by which tensors they have. */
 static const property by_tensors[] = {
     FLAG("biases of queries, keys and values", query_bias), FLAG("biases of attention's output", output_bias), FLAG("biases of the feed-forward", ffn_bias),
@@ -212,11 +212,11 @@ heed_status heed_config_write(const heed_config *config, json_t **json, heed_err
     const heed_family *family = heed_config_written_family(config, &as);
     as.family = family;
     json_t *object = *json;
-    bool whole = object && json_object_set_new(object, "model_type", json_string(family->name)) == 0 &&
+    bool ok = object && json_object_set_new(object, "model_type", json_string(family->name)) == 0 &&
                  json_object_set_new(object, "architectures", json_pack("[s]", architecture_of(&as))) == 0 &&
                  write_keys(&as, family->keys, object) && write_keys(&as, heed_common_keys, object) && heed_config_write_ends(&as, object) && write_labels(&as, object) &&
                  json_object_set_new(object, "torch_dtype", json_string(dtype_name(as.dtype))) == 0 && (!family->write || family->write(&as, object));
-    heed_status status = whole ? check_said(&as, object, error) : heed_fail_memory(error, 4096, "config.json");
+    heed_status status = ok ? check_said(&as, object, error) : heed_fail_memory(error, 4096, "config.json");
     if (status == HEED_OK) return HEED_OK;
     json_decref(object);
     *json = NULL;

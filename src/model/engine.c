@@ -29,10 +29,10 @@ heed_status heed_engine_new(heed_engine **out, heed_model *model, const heed_bac
     engine->backend = backend;
     engine->plans = heed_plan_cache_new(CACHED_PLANS);
     engine->workspace = heed_workspace_new();
-    bool whole = engine->plans && engine->workspace;
+    bool ok = engine->plans && engine->workspace;
     for (int kind = 0; kind < HEED_CACHE_KINDS; kind++)
-        whole = (engine->caches[kind] = heed_allocate((size_t)heed_model_cache_layers(model) + 1, sizeof **engine->caches)) != NULL && whole;
-    if (whole) {
+        ok = (engine->caches[kind] = heed_allocate((size_t)heed_model_cache_layers(model) + 1, sizeof **engine->caches)) != NULL && ok;
+    if (ok) {
         *out = engine;
         return HEED_OK;
     }
@@ -71,7 +71,7 @@ static void bucket_spec(const heed_program_spec *spec, heed_program_spec *key)
 {
     memset(key, 0, sizeof *key);
     key->purpose = spec->purpose, key->problem = spec->problem;
-    key->hidden_states = spec->hidden_states, key->attentions = spec->attentions, key->indexed = spec->indexed, key->blind_mean = spec->blind_mean;
+    key->hidden_states = spec->hidden_states, key->attentions = spec->attentions, key->indexed = spec->indexed, key->masked_mean = spec->masked_mean;
     key->checkpointing = spec->checkpointing, key->bf16 = spec->bf16, key->losses_only = spec->losses_only, key->no_passes = spec->no_passes;
     key->dropout = spec->dropout, key->label_smoothing = spec->label_smoothing;
     key->rows = heed_bucket(spec->rows), key->source_rows = heed_bucket(spec->source_rows);

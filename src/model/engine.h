@@ -18,7 +18,7 @@
      rows           (R)      rows of N that the head sees (token-level heads)
      labels         (R)      of those rows, HEED_IGNORE: not scored (LOSS, TRAIN)
      pooled_rows    (B)      row of N that stands for each sequence (sequence-level heads)
-     pooled_samples (B,2)    {sample id, position} for dropout behind the pooled row
+     pooled_samples (B,2)    {sample id, position} for dropout after the pooled row
      pool_sequences (B,8)    QUERY_START and QUERY_LENGTH of the rows averaged into sentence_embedding
      class_labels   (B)      of each sequence: class, next sentence
      targets        (B,C)    f32: regression and multi-label
@@ -32,8 +32,8 @@
      cross_sequences (B,8)   queries are rows of N, keys rows of S (FORWARD, LOSS, TRAIN) or places in the cross cache (DECODE)
    DECODE
      slots          (N)      row of the caches that takes the key and value of each row: block * 64 + position % 64; -1: none
-     block_table    (spec.table_rows, spec.table_columns)  blocks of each TABLE_ROW, by position / 64
-     cross_block_table  the same for the cross caches
+     page_table    (spec.table_rows, spec.table_columns)  blocks of each TABLE_ROW, by position / 64
+     cross_page_table  the same for the cross caches
    ENCODE of an encoder-decoder
      cross_slots    (S)      row of the cross caches for each source row; -1: none
    An encoder-only model has no source side: its rows are N, in FORWARD, LOSS and TRAIN.
@@ -57,12 +57,12 @@ typedef enum heed_purpose {
     HEED_PURPOSE_DECODE   /* rows over caches: prefill, decoding, any mixture; logits of the gathered rows */
 } heed_purpose;
 
-/* Zero-initialise; fields that a purpose does not use stay 0. Maxima are rounded up to powers of two. */
+/* Zero-initialize; fields that a purpose does not use stay 0. Maxima are rounded up to powers of two. */
 typedef struct heed_program_spec {
     int32_t purpose;          /* heed_purpose */
     bool hidden_states, attentions; /* FORWARD: these outputs too */
     bool indexed;             /* masks with holes, left padding, query-only rows: query_index and key_index are given */
-    bool blind_mean;          /* a row that sees nothing attends to its whole sequence alike, instead of to nothing (slow) */
+    bool masked_mean;          /* a row that sees nothing attends to its whole sequence alike, instead of to nothing (slow) */
     bool checkpointing;       /* TRAIN: keep only layer ends, recompute the rest */
     bool losses_only;         /* TRAIN, LOSS: the logits of words are no output and need not be stored */
     bool bf16;                /* TRAIN, LOSS: products read operands rounded to bf16 */
@@ -74,7 +74,7 @@ typedef struct heed_program_spec {
     int64_t rows, source_rows, sequences, gathered; /* N, S, B, R that the run needs at most */
     int64_t queries, keys;    /* FORWARD with attentions: T and S of the weights (source: keys of the cross attention); T of the grid */
     int64_t cache_blocks, cross_blocks; /* DECODE, ENCODE: blocks of 64 positions that each cache holds */
-    int64_t table_rows, table_columns;  /* DECODE: shape of the block tables */
+    int64_t table_rows, table_columns;  /* DECODE: shape of the page tables */
 } heed_program_spec;
 
 typedef struct heed_engine heed_engine;
@@ -109,7 +109,7 @@ int64_t heed_model_rotary_pairs(const heed_model *model, bool source); /* E/2: c
 void heed_model_rotary_fill(const heed_model *model, bool source, int64_t length, int64_t rows, float *frequencies);
 
 /* ---- caches ---- */
-/* The memory of the caches belongs to the caller (the session's block cache). Layer `layer` of the decoder has a key and a value cache of
+/* The memory of the caches belongs to the caller (the session's KV cache). Layer `layer` of the decoder has a key and a value cache of
    (blocks * 64, columns) each; encoder-decoders have a second pair for cross attention. Bind before running DECODE or ENCODE. */
 typedef enum heed_cache_kind { HEED_CACHE_KEY, HEED_CACHE_VALUE, HEED_CACHE_CROSS_KEY, HEED_CACHE_CROSS_VALUE, HEED_CACHE_KINDS } heed_cache_kind;
 int64_t heed_model_cache_layers(const heed_model *model);

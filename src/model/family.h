@@ -14,10 +14,10 @@ typedef enum heed_role {
 } heed_role;
 
 typedef enum heed_dimension {
-    HEED_DIMENSION_NONE, HEED_DIMENSION_WIDTH, HEED_DIMENSION_QUERIES /* H*E */, HEED_DIMENSION_KEYS /* K*E */, HEED_DIMENSION_QUERY_NORM,
-    HEED_DIMENSION_KEY_NORM, HEED_DIMENSION_INNER, HEED_DIMENSION_VOCABULARY, HEED_DIMENSION_CONTEXT, HEED_DIMENSION_TYPES,
+    HEED_DIMENSION_NONE, HEED_DIMENSION_D_MODEL, HEED_DIMENSION_QUERIES /* H*E */, HEED_DIMENSION_KEYS /* K*E */, HEED_DIMENSION_QUERY_NORM,
+    HEED_DIMENSION_KEY_NORM, HEED_DIMENSION_D_FF, HEED_DIMENSION_VOCABULARY, HEED_DIMENSION_CONTEXT, HEED_DIMENSION_TOKEN_TYPES,
     HEED_DIMENSION_LABELS, HEED_DIMENSION_TWO, HEED_DIMENSION_EMBEDDING, HEED_DIMENSION_ONE, HEED_DIMENSION_HEADS, HEED_DIMENSION_EXPERTS,
-    HEED_DIMENSION_EXPERT_INNER, HEED_DIMENSION_SHARED_INNER
+    HEED_DIMENSION_EXPERT_D_FF, HEED_DIMENSION_SHARED_D_FF
 } heed_dimension;
 
 typedef enum heed_initial {
@@ -29,7 +29,7 @@ typedef enum heed_initial {
 } heed_initial;
 
 /* Where a weight belongs. Models with one stack keep its parts under the stack they have. */
-typedef enum heed_part { HEED_PART_ENCODER, HEED_PART_DECODER, HEED_PART_MODEL, HEED_PARTS } heed_part;
+typedef enum heed_stack_id { HEED_STACK_ENCODER, HEED_STACK_DECODER, HEED_STACK_MODEL, HEED_STACK_IDS } heed_stack_id;
 
 /* How many weights play a role: false one, true one in each layer, HEED_BY_EXPERT a stack of one for each expert in each layer. */
 enum { HEED_BY_EXPERT = 2 };
@@ -37,24 +37,24 @@ typedef struct heed_role_info { const char *name; uint8_t layered, rows, columns
 extern const heed_role_info heed_roles[HEED_ROLE_COUNT];
 
 /* Does this model have a weight in this role? */
-bool heed_role_wanted(const heed_config *config, heed_part part, heed_role role);
+bool heed_role_wanted(const heed_config *config, heed_stack_id stack_id, heed_role role);
 /* And has layer `layer` one, where layers differ? */
 bool heed_role_in_layer(const heed_config *config, heed_role role, int64_t layer);
 /* Rows and columns (0 for vectors) of a wanted weight; of one expert's, in a stack. */
-void heed_role_shape(const heed_config *config, heed_part part, heed_role role, int64_t *rows, int64_t *columns);
-/* Layers of a part; 1 for HEED_PART_MODEL. */
-int64_t heed_part_layers(const heed_config *config, heed_part part);
-const heed_stack *heed_part_stack(const heed_config *config, heed_part part);
+void heed_role_shape(const heed_config *config, heed_stack_id stack_id, heed_role role, int64_t *rows, int64_t *columns);
+/* Layers of a part; 1 for HEED_STACK_MODEL. */
+int64_t heed_stack_layers(const heed_config *config, heed_stack_id stack_id);
+const heed_stack *heed_stack_by_id(const heed_config *config, heed_stack_id stack_id);
 
 /* ---- names of tensors ---- */
 enum {
-    HEED_NAME_BASE = 1,      /* stands behind the family's prefix ("model.", "transformer.") */
+    HEED_NAME_BASE = 1,      /* stands after the family's prefix ("model.", "transformer.") */
     HEED_NAME_INPUT_FIRST = 2, /* stored (I,O), as GPT-2's Conv1D is */
     HEED_NAME_ALIAS = 4,     /* an older or redundant spelling: read when nothing else fills the role, else ignored; never written */
     HEED_NAME_BUFFER = 8,    /* no parameter: not trained */
     HEED_NAME_OPTIONAL = 16, /* may be absent: the role stays empty (BUFFER: zeros) */
     HEED_NAME_ROW = 32,      /* a vector stored as (1,n) */
-    HEED_NAME_HEAD = 64,     /* belongs to a head although it stands behind the prefix */
+    HEED_NAME_HEAD = 64,     /* belongs to a head although it stands after the prefix */
     HEED_NAME_TIED = 128,    /* the spelling of models whose output matrix is the embedding ... */
     HEED_NAME_UNTIED = 256,  /* ... and of those that have one of their own */
     HEED_NAME_GROUPED = 512, /* q, k and v of a tensor lie together by key/value head: the queries of its group, its key, its value */
@@ -68,7 +68,7 @@ enum {
 
 typedef struct heed_weight_name {
     uint8_t role;            /* heed_role; the first one, of `parts` that follow each other in rows of one tensor */
-    uint8_t part;            /* heed_part */
+    uint8_t part;            /* heed_stack_id */
     uint8_t parts;           /* 0 counts as 1 */
     uint16_t flags;
     uint16_t heads;          /* bit per heed_head that spells it so; 0: all */
@@ -114,7 +114,7 @@ typedef struct heed_gguf_names {
     const heed_weight_name *weights; /* names of tensors, without a prefix */
     int64_t window_step;             /* layers i with (i + 1) % step == 0 have no window, unless the file has another step; 0: all have it */
     int64_t qk_norm;                 /* heed_qk_norm of files that have norms of q and k, where files may lack them; else NONE */
-    void (*derive)(heed_config *config); /* what such files mean without saying it, behind the keys; may be NULL */
+    void (*derive)(heed_config *config); /* what such files mean without saying it, after the keys; may be NULL */
 } heed_gguf_names;
 
 /* Divisors of the rotary frequencies as tensors: one set under one name, or one for short and one for long texts. */
@@ -136,7 +136,7 @@ struct heed_family {
     const heed_config *preset;       /* what absent keys mean */
     const heed_key *keys;
     const heed_weight_name *weights;
-    const char *const *ignored;      /* tensors that are no weights: patterns with {i}, tried behind every prefix; ends in NULL */
+    const char *const *ignored;      /* tensors that are no weights: patterns with {i}, tried after every prefix; ends in NULL */
     const char *const *prefixes;     /* of BASE names, the one to write first; ends in NULL; "" is a prefix */
     const heed_architecture *architectures; /* the first of each head is written */
     const heed_gguf_names *gguf;     /* NULL: there are no GGUF files of this family */

@@ -1,4 +1,4 @@
-/* Loading: every tensor of the file is used once or ignored by name, every weight is filled once (law 7). */
+/* Loading: every tensor of the file is used once or ignored by name, every weight is filled once (invariant 7). */
 #include "model/ties.h"
 #include "tensor/dtype.h"
 
@@ -43,10 +43,10 @@ static const char *configuration(const heed_model *model)
     return is_gguf(model) ? "the metadata" : "config.json";
 }
 
-/* Does a name belong to a head? No name of a GGUF file stands behind a prefix; there heads are what belongs to the model but the embedding. */
+/* Does a name belong to a head? No name of a GGUF file stands after a prefix; there heads are what belongs to the model but the embedding. */
 static bool is_head(const heed_model *model, const heed_weight_name *entry)
 {
-    if (is_gguf(model)) return entry->part == HEED_PART_MODEL && entry->role != HEED_ROLE_TOKEN_EMBEDDING;
+    if (is_gguf(model)) return entry->part == HEED_STACK_MODEL && entry->role != HEED_ROLE_TOKEN_EMBEDDING;
     return !(entry->flags & HEED_NAME_BASE) || (entry->flags & HEED_NAME_HEAD);
 }
 
@@ -73,7 +73,7 @@ static heed_status fail_missing(const heed_model *model, const heed_weights_file
     return heed_fail(error, HEED_E_FORMAT,
                      "%s: tensor \"%s\" is missing; %s (model_type %s) needs it%s", where, name,
                      configuration(model), model->config.model_type,
-                     is_head(model, tensor->entry) ? "; only training initialises a new head" : "");
+                     is_head(model, tensor->entry) ? "; only training initializes a new head" : "");
 }
 
 /* A tensor that the file lacks: optional, a new head, or an error. */
@@ -86,8 +86,8 @@ static heed_status accept_missing(heed_model *model, const heed_weights_file *fi
         return HEED_OK;
     }
     if (is_head(model, tensor->entry) && options->missing_head) {
-        tensor->initialise = true;
-        return heed_model_note_add(model, error, "%s is not in the file: initialised from the seed", tensor->name);
+        tensor->initialize = true;
+        return heed_model_note_add(model, error, "%s is not in the file: initialized from the seed", tensor->name);
     }
     return fail_missing(model, file, tensor, error);
 }
@@ -96,7 +96,7 @@ static heed_status check_source(const heed_model *model, const heed_tensor *tens
 {
     const heed_stored_tensor *source = tensor->source;
     bool floating = source->dtype == HEED_F32 || source->dtype == HEED_F16 || source->dtype == HEED_BF16 || source->dtype == HEED_F64;
-    if (!floating && !heed_dtype_is_block(source->dtype))
+    if (!floating && !heed_dtype_is_quantized(source->dtype))
         return heed_fail(error, HEED_E_FORMAT, "%s: tensor \"%s\" holds %s; expected F32, F16, BF16 or blocks", source->file, source->name,
                          heed_dtypes[source->dtype].safetensors);
     bool fits = source->rank == tensor->rank;
@@ -197,8 +197,8 @@ static size_t first_nonfinite_block(const void *data, heed_dtype dtype, size_t b
     const unsigned char *bytes = (const unsigned char *)data + type->scale_at;
     for (size_t i = 0; i < blocks; i++)
         for (size_t j = 0; j < type->scales; j++)
-            if ((bytes[i * type->bytes + 2 * j + 1] & 0x7C) == 0x7C) return i * type->block;
-    return blocks * type->block;
+            if ((bytes[i * type->bytes + 2 * j + 1] & 0x7C) == 0x7C) return i * type->qblock;
+    return blocks * type->qblock;
 }
 
 /* The first of `count` numbers of f64 that is too large for f32, in which heed computes; `count`
@@ -238,7 +238,7 @@ static heed_status fail_nonfinite(heed_model *model, const heed_stored_tensor *s
                      "%s: tensor \"%s\" holds NaN or infinity at element %zu (byte %zu); expected "
                      "finite weights",
                      source->file, source->name, at,
-                     source->offset + at / type->block * type->bytes);
+                     source->offset + at / type->qblock * type->bytes);
 }
 
 /* Looks at all numbers of a tensor, a part at a time. */
@@ -254,12 +254,12 @@ static heed_status check_values(heed_model *model, heed_stored_window *window, b
         part = units - unit < most ? units - unit : most;
         HEED_TRY(heed_stored_window_get(window, unit * type->bytes, part * type->bytes, &data,
                                         error));
-        size_t count = part * type->block, at = count;
-        if (!told && type->block > 1) at = first_nonfinite_block(data, source->dtype, part);
+        size_t count = part * type->qblock, at = count;
+        if (!told && type->qblock > 1) at = first_nonfinite_block(data, source->dtype, part);
         else if (!told) at = first_nonfinite(data, source->dtype, count);
         told |= at < count;
         if (at < count)
-            HEED_TRY(fail_nonfinite(model, source, unit * type->block + at, allowed, error));
+            HEED_TRY(fail_nonfinite(model, source, unit * type->qblock + at, allowed, error));
         HEED_TRY(check_wide(source, data, unit, count, error));
     }
     return HEED_OK;
@@ -272,8 +272,8 @@ static heed_status fill_all(heed_model *model, const heed_weights_file *file, co
     for (size_t i = 0; i < model->n_tensors && status == HEED_OK; i++) {
         heed_tensor *tensor = &model->tensors[i];
         status = heed_cancel_check(model->cancel, "loading the model", error);
-        if (status == HEED_OK && tensor->initialise)
-            status = heed_weights_initialise(model, tensor, options->seed, error);
+        if (status == HEED_OK && tensor->initialize)
+            status = heed_weights_initialize(model, tensor, options->seed, error);
         if (status != HEED_OK || !tensor->source) continue;
         window.tensor = tensor->source;
         status = check_values(model, &window, options->allow_nonfinite, error);

@@ -81,8 +81,8 @@ double heed_model_step_bytes(const heed_model *model, int64_t rows)
     for (size_t i = 0; i < model->n_weights; i++) {
         const heed_weight *weight = &model->weights[i];
         const bool matrix = weight->columns > 0;
-        if (weight->tensor < 0 || (matrix && !heed_weight_is_multiplied(&model->config, (heed_part)weight->part, (heed_role)weight->role))) continue;
-        const double chosen = (double)(rows * model->config.experts_chosen), all = (double)weight->stack;
+        if (weight->tensor < 0 || (matrix && !heed_weight_is_multiplied(&model->config, (heed_stack_id)weight->part, (heed_role)weight->role))) continue;
+        const double chosen = (double)(rows * model->config.experts_per_token), all = (double)weight->stack;
         sum += (double)weight->bytes * (weight->stack && chosen < all ? chosen / all : 1);
     }
     return sum;
@@ -158,7 +158,7 @@ size_t heed_model_copy_count(const heed_model *model, size_t index)
 
 heed_parameter_copy heed_model_copy(const heed_model *model, size_t index, size_t at)
 {
-    return heed_weights_rounded(model, &model->tensors[model->parameters[index]], at);
+    return heed_weights_bf16(model, &model->tensors[model->parameters[index]], at);
 }
 
 void heed_model_parameter_read(const heed_model *model, size_t index, bool gradient, float *values)
@@ -205,7 +205,7 @@ heed_status heed_model_new_random(heed_model **out, const heed_config *config, c
     if (status == HEED_OK) status = heed_weights_allocate(model, error);
     if (status == HEED_OK) heed_weights_compute(model);
     for (size_t i = 0; status == HEED_OK && i < model->n_tensors; i++)
-        if (!model->tensors[i].absent) status = heed_weights_initialise(model, &model->tensors[i], options->seed, error);
+        if (!model->tensors[i].absent) status = heed_weights_initialize(model, &model->tensors[i], options->seed, error);
     model->cancel = (heed_cancel){0};
     if (status == HEED_OK) *out = model;
     else heed_model_release(model);
@@ -224,7 +224,7 @@ heed_status heed_config_size(const heed_config *config, heed_dtype dtype, heed_m
     heed_status status = heed_weights_list(model, "", error);
     if (status == HEED_OK) status = heed_weights_list_parameters(model, error);
     if (status == HEED_OK) {
-        bool kept = dtype == HEED_F16 || dtype == HEED_BF16 || heed_dtype_is_block(dtype);
+        bool kept = dtype == HEED_F16 || dtype == HEED_BF16 || heed_dtype_is_quantized(dtype);
         double element = heed_dtype_width(kept ? dtype : HEED_F32);
         size->parameters = heed_model_element_count(model);
         for (size_t i = 0; i < model->n_weights; i++) {

@@ -1,4 +1,4 @@
-/* model.h: a model's weights, owned once and shared (law 8). A heed_model loaded for inference is immutable, reference-counted and
+/* model.h: a model's weights, owned once and shared (invariant 8). A heed_model loaded for inference is immutable, reference-counted and
    may be used by any number of threads. One opened for training belongs to its trainer, which rewrites the parameters' rows between
    runs; sessions that read it at that time belong to the same thread. */
 #ifndef HEED_MODEL_MODEL_H
@@ -15,7 +15,7 @@ typedef struct heed_model_options {
     const heed_backend *backend; /* decides the resident layout; borrowed until the model is freed */
     bool training;               /* parameters as f32 rows (and gradients on demand), else packed in their stored type */
     int64_t head;                /* 0: as `architectures` says; else a heed_head that replaces it */
-    bool missing_head;           /* a head absent from the file is initialised from `seed` (and listed among the notes), else an error */
+    bool missing_head;           /* a head absent from the file is initialized from `seed` (and listed among the notes), else an error */
     uint64_t seed;
     bool rounded;                /* inference: matrices that products read are rounded to `rounded_to` where that is narrower than their stored type */
     heed_dtype rounded_to;       /* f16, bf16, or blocks that can be made; tied embeddings keep 8 bits at least */
@@ -31,7 +31,7 @@ typedef struct heed_model_options {
 /* Loads a folder with config.json and safetensors, or a GGUF file. Every tensor of the file is used once or listed as ignored by the family, every
    weight is filled exactly once. Errors: HEED_E_FORMAT naming tensors, shapes, what was expected; those of config and io. */
 heed_status heed_model_load(heed_model **model, const char *path, const heed_model_options *options, heed_error *error);
-/* A new model with initial weights as its family initialises them, from the seed. Its configuration is copied. */
+/* A new model with initial weights as its family initializes them, from the seed. Its configuration is copied. */
 heed_status heed_model_new_random(heed_model **model, const heed_config *config, const heed_model_options *options, heed_error *error);
 /* Writes config.json and model.safetensors (or shards) into an existing folder, in the layout that transformers loads.
    dtype HEED_F32, HEED_F16 or HEED_BF16; HEED_DTYPE_COUNT: as stored (training: f32). */
@@ -39,7 +39,7 @@ heed_status heed_model_new_random(heed_model **model, const heed_config *config,
 void heed_model_set_cancel(heed_model *model, heed_cancel cancel);
 heed_status heed_model_save(const heed_model *model, const char *folder, heed_dtype dtype, heed_error *error);
 
-/* Writes a GGUF file: metadata and tensors in the names of its family, `tokenizer` (entries, may be NULL) behind the model's own. dtype: of
+/* Writes a GGUF file: metadata and tensors in the names of its family, `tokenizer` (entries, may be NULL) after the model's own. dtype: of
    matrices, any float or block type that can be made, HEED_DTYPE_COUNT: as stored; vectors and tables of positions are f32. Rows that are
    no multiple of a block get the nearest smaller type that fits. Errors: HEED_E_UNSUPPORTED for families without GGUF names and for
    settings that GGUF cannot say. */
@@ -56,7 +56,7 @@ size_t heed_model_copy_bytes(const heed_model *model);         /* rounded copies
 /* Of them those that a step over `rows` tokens reads: all but tables of which single rows are gathered, and of the experts no more than
    the rows choose. */
 double heed_model_step_bytes(const heed_model *model, int64_t rows);
-size_t heed_model_note_count(const heed_model *model);         /* what the user should know: initialised heads, ignored tensors ... */
+size_t heed_model_note_count(const heed_model *model);         /* what the user should know: initialized heads, ignored tensors ... */
 const char *heed_model_note(const heed_model *model, size_t index);
 bool heed_model_note_is_aloud(const heed_model *model,
                               size_t index); /* to be told as soon as the model is loaded */

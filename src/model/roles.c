@@ -8,20 +8,20 @@ const heed_role_info heed_roles[HEED_ROLE_COUNT] = {
 #undef HEED_ROLE
 };
 
-const heed_stack *heed_part_stack(const heed_config *config, heed_part part)
+const heed_stack *heed_stack_by_id(const heed_config *config, heed_stack_id stack_id)
 {
-    return part == HEED_PART_ENCODER ? &config->encoder : &config->decoder;
+    return stack_id == HEED_STACK_ENCODER ? &config->encoder : &config->decoder;
 }
 
-int64_t heed_part_layers(const heed_config *config, heed_part part)
+int64_t heed_stack_layers(const heed_config *config, heed_stack_id stack_id)
 {
-    return part == HEED_PART_MODEL ? 1 : heed_part_stack(config, part)->layers;
+    return stack_id == HEED_STACK_MODEL ? 1 : heed_stack_by_id(config, stack_id)->layers;
 }
 
-static bool has_part(const heed_config *config, heed_part part)
+static bool has_part(const heed_config *config, heed_stack_id stack_id)
 {
-    if (part == HEED_PART_ENCODER) return config->arrangement != HEED_DECODER_ONLY;
-    return part == HEED_PART_MODEL || config->arrangement != HEED_ENCODER_ONLY;
+    if (stack_id == HEED_STACK_ENCODER) return config->arrangement != HEED_DECODER_ONLY;
+    return stack_id == HEED_STACK_MODEL || config->arrangement != HEED_ENCODER_ONLY;
 }
 
 /* Weights of the norms, by the place where norms stand and the kind that has a bias. */
@@ -38,9 +38,9 @@ static bool feeds_forward(const heed_config *config)
     return any;
 }
 
-static bool layer_role_wanted(const heed_config *config, heed_part part, heed_role role)
+static bool layer_role_wanted(const heed_config *config, heed_stack_id stack_id, heed_role role)
 {
-    bool cross = part == HEED_PART_DECODER && config->arrangement == HEED_ENCODER_DECODER;
+    bool cross = stack_id == HEED_STACK_DECODER && config->arrangement == HEED_ENCODER_DECODER;
     bool sandwich = config->norm_place == HEED_NORM_SANDWICH, own_norm = config->residual != HEED_RESIDUAL_PARALLEL;
     switch (role) {
     case HEED_ROLE_ATTENTION_NORM_GAIN: case HEED_ROLE_ATTENTION_NORM_BIAS:
@@ -71,20 +71,20 @@ static bool layer_role_wanted(const heed_config *config, heed_part part, heed_ro
     case HEED_ROLE_ROUTER_BIAS: return config->experts > 0 && config->router_bias;
     case HEED_ROLE_EXPERT_GATE_BIAS: case HEED_ROLE_EXPERT_UP_BIAS: case HEED_ROLE_EXPERT_DOWN_BIAS: return config->experts > 0 && config->expert_bias;
     case HEED_ROLE_SHARED_GATE_WEIGHT: case HEED_ROLE_SHARED_UP_WEIGHT: case HEED_ROLE_SHARED_DOWN_WEIGHT: case HEED_ROLE_SHARED_ROUTER_WEIGHT:
-        return config->experts > 0 && config->shared_inner > 0;
+        return config->experts > 0 && config->shared_d_ff > 0;
     default: return true;
     }
 }
 
-/* Roles of the parts below the first layer and behind the last one. */
-static bool stack_role_wanted(const heed_config *config, heed_part part, heed_role role)
+/* Roles of the parts below the first layer and after the last one. */
+static bool stack_role_wanted(const heed_config *config, heed_stack_id stack_id, heed_role role)
 {
-    bool main = config->arrangement != HEED_ENCODER_DECODER || part == HEED_PART_DECODER;
+    bool main = config->arrangement != HEED_ENCODER_DECODER || stack_id == HEED_STACK_DECODER;
     switch (role) {
     case HEED_ROLE_TOKEN_EMBEDDING: return !config->float_inputs && config->source_vocabulary > 0;
     case HEED_ROLE_POSITION_EMBEDDING: return config->position == HEED_POSITION_LEARNED;
-    case HEED_ROLE_EMBEDDING_PROJECTION: case HEED_ROLE_OUTPUT_PROJECTION: return config->embedding_width != config->width;
-    case HEED_ROLE_TYPE_EMBEDDING: return config->types > 0 && main;
+    case HEED_ROLE_EMBEDDING_PROJECTION: case HEED_ROLE_OUTPUT_PROJECTION: return config->embedding_width != config->d_model;
+    case HEED_ROLE_TYPE_EMBEDDING: return config->token_types > 0 && main;
     case HEED_ROLE_EMBEDDING_NORM_GAIN: case HEED_ROLE_EMBEDDING_NORM_BIAS:
         return norm_wanted(config, role == HEED_ROLE_EMBEDDING_NORM_BIAS, config->embedding_norm);
     case HEED_ROLE_FINAL_NORM_GAIN: case HEED_ROLE_FINAL_NORM_BIAS:
@@ -120,11 +120,11 @@ static bool head_role_wanted(const heed_config *config, heed_role role)
     }
 }
 
-bool heed_role_wanted(const heed_config *config, heed_part part, heed_role role)
+bool heed_role_wanted(const heed_config *config, heed_stack_id stack_id, heed_role role)
 {
-    if (!has_part(config, part)) return false;
-    if (heed_roles[role].layered) return part != HEED_PART_MODEL && layer_role_wanted(config, part, role);
-    return part == HEED_PART_MODEL ? head_role_wanted(config, role) : stack_role_wanted(config, part, role);
+    if (!has_part(config, stack_id)) return false;
+    if (heed_roles[role].layered) return stack_id != HEED_STACK_MODEL && layer_role_wanted(config, stack_id, role);
+    return stack_id == HEED_STACK_MODEL ? head_role_wanted(config, role) : stack_role_wanted(config, stack_id, role);
 }
 
 bool heed_role_in_layer(const heed_config *config, heed_role role, int64_t layer)
@@ -138,35 +138,35 @@ bool heed_role_in_layer(const heed_config *config, heed_role role, int64_t layer
     }
 }
 
-static int64_t dimension_size(const heed_config *config, heed_part part, heed_dimension dimension)
+static int64_t dimension_size(const heed_config *config, heed_stack_id stack_id, heed_dimension dimension)
 {
-    const heed_stack *stack = heed_part_stack(config, part);
+    const heed_stack *stack = heed_stack_by_id(config, stack_id);
     switch (dimension) {
-    case HEED_DIMENSION_WIDTH: return config->width;
+    case HEED_DIMENSION_D_MODEL: return config->d_model;
     case HEED_DIMENSION_QUERIES: return stack->heads * stack->head_width;
     case HEED_DIMENSION_KEYS: return stack->kv_heads * stack->head_width;
     case HEED_DIMENSION_QUERY_NORM: return config->qk_norm == HEED_QK_NORM_HEAD ? stack->head_width : stack->heads * stack->head_width;
     case HEED_DIMENSION_KEY_NORM: return config->qk_norm == HEED_QK_NORM_HEAD ? stack->head_width : stack->kv_heads * stack->head_width;
-    case HEED_DIMENSION_INNER: return stack->inner;
+    case HEED_DIMENSION_D_FF: return stack->d_ff;
     case HEED_DIMENSION_VOCABULARY:
-        return part == HEED_PART_ENCODER && config->source_vocabulary > 0 ? config->source_vocabulary : config->vocabulary;
+        return stack_id == HEED_STACK_ENCODER && config->source_vocabulary > 0 ? config->source_vocabulary : config->vocabulary;
     case HEED_DIMENSION_CONTEXT: return config->context + config->position_offset;
-    case HEED_DIMENSION_TYPES: return config->types;
+    case HEED_DIMENSION_TOKEN_TYPES: return config->token_types;
     case HEED_DIMENSION_LABELS: return config->head == HEED_HEAD_CHOICE ? 1 : config->labels;
     case HEED_DIMENSION_TWO: return 2;
     case HEED_DIMENSION_ONE: return 1;
     case HEED_DIMENSION_HEADS: return stack->heads;
     case HEED_DIMENSION_EXPERTS: return config->experts;
-    case HEED_DIMENSION_EXPERT_INNER: return config->expert_inner;
-    case HEED_DIMENSION_SHARED_INNER: return config->shared_inner;
+    case HEED_DIMENSION_EXPERT_D_FF: return config->expert_d_ff;
+    case HEED_DIMENSION_SHARED_D_FF: return config->shared_d_ff;
     case HEED_DIMENSION_EMBEDDING: return config->embedding_width;
     case HEED_DIMENSION_NONE: break;
     }
     return 0;
 }
 
-void heed_role_shape(const heed_config *config, heed_part part, heed_role role, int64_t *rows, int64_t *columns)
+void heed_role_shape(const heed_config *config, heed_stack_id stack_id, heed_role role, int64_t *rows, int64_t *columns)
 {
-    *rows = dimension_size(config, part, heed_roles[role].rows);
-    *columns = dimension_size(config, part, heed_roles[role].columns);
+    *rows = dimension_size(config, stack_id, heed_roles[role].rows);
+    *columns = dimension_size(config, stack_id, heed_roles[role].columns);
 }

@@ -23,7 +23,7 @@ static heed_status read_tensor(const save_state *state, const heed_tensor *tenso
 {
     for (int32_t i = 0; i < tensor->weights; i++) {
         const heed_weight *target = &state->written->weights[tensor->first_weight + i];
-        int32_t own = heed_weights_find(state->model, (heed_part)target->part, (heed_role)target->role, tensor->layer);
+        int32_t own = heed_weights_find(state->model, (heed_stack_id)target->part, (heed_role)target->role, tensor->layer);
         if (own < 0) continue;
         HEED_TRY(heed_weights_read(state->model, &state->model->weights[own], tensor, target->first_row, values, error));
     }
@@ -38,7 +38,7 @@ static bool copy_tensor(const save_state *state, const heed_tensor *tensor, heed
     if (heed_roles[tensor->entry->role].initial == HEED_INITIAL_ONE && state->gain_shift != 0) return false;
     for (int32_t i = 0; i < tensor->weights; i++) {
         const heed_weight *target = &state->written->weights[tensor->first_weight + i];
-        int32_t own = heed_weights_find(state->model, (heed_part)target->part, (heed_role)target->role, tensor->layer);
+        int32_t own = heed_weights_find(state->model, (heed_stack_id)target->part, (heed_role)target->role, tensor->layer);
         if (own < 0 || !heed_weights_copy(&state->model->weights[own], tensor, target->first_row, dtype, bytes)) return false;
     }
     return true;
@@ -76,7 +76,7 @@ static bool may_overflow(const save_state *state, const heed_tensor *tensor, hee
         return dtype != HEED_F32;
     for (int32_t i = 0; i < tensor->weights; i++) {
         const heed_weight *target = &state->written->weights[tensor->first_weight + i];
-        int32_t own = heed_weights_find(state->model, (heed_part)target->part,
+        int32_t own = heed_weights_find(state->model, (heed_stack_id)target->part,
                                         (heed_role)target->role, tensor->layer);
         if (own >= 0 && heed_dtype_may_overflow(dtype, state->model->weights[own].dtype))
             return true;
@@ -139,10 +139,10 @@ static void list_sources(const save_state *state, heed_dtype dtype, heed_tensor_
     for (size_t i = 0; i < state->written->n_tensors; i++) {
         const heed_tensor *tensor = &state->written->tensors[i];
         const heed_weight *first = &state->written->weights[tensor->first_weight];
-        int32_t own = heed_weights_find(state->model, (heed_part)first->part, (heed_role)first->role, tensor->layer);
+        int32_t own = heed_weights_find(state->model, (heed_stack_id)first->part, (heed_role)first->role, tensor->layer);
         if (own < 0) continue;
         heed_dtype stored = state->model->training ? HEED_F32 : state->model->tensors[state->model->weights[own].tensor].stored;
-        if (heed_dtype_is_block(stored) && state->written->names == state->written->config.family->weights) stored = HEED_F32;
+        if (heed_dtype_is_quantized(stored) && state->written->names == state->written->config.family->weights) stored = HEED_F32;
         sources[*count] = (heed_tensor_source){.name = tensor->name, .dtype = dtype != HEED_DTYPE_COUNT ? dtype : stored, .rank = tensor->rank,
                                                .shape = tensor->shape};
         tensors[(*count)++] = i;

@@ -32,8 +32,8 @@ static heed_status add_copies(const heed_model *model, const heed_weights_file *
 static bool names_table(const heed_model *model, const heed_weight_name *entry, bool alias)
 {
     bool own_table = model->config.source_vocabulary > 0;
-    heed_part part = own_table ? HEED_PART_DECODER : HEED_PART_MODEL;
-    return entry->role == HEED_ROLE_TOKEN_EMBEDDING && entry->part == part &&
+    heed_stack_id stack_id = own_table ? HEED_STACK_DECODER : HEED_STACK_MODEL;
+    return entry->role == HEED_ROLE_TOKEN_EMBEDDING && entry->part == stack_id &&
            alias == !!(entry->flags & HEED_NAME_ALIAS);
 }
 
@@ -42,7 +42,7 @@ static bool names_table(const heed_model *model, const heed_weight_name *entry, 
 static heed_status find_tables(const heed_model *model, const heed_weights_file *file,
                                copies *found, heed_error *error)
 {
-    bool words = heed_role_wanted(&(heed_config){.head = model->config.head}, HEED_PART_MODEL,
+    bool words = heed_role_wanted(&(heed_config){.head = model->config.head}, HEED_STACK_MODEL,
                                   HEED_ROLE_LM_WEIGHT);
     *found = (copies){0};
     for (int pass = 0; pass < 3; pass++)
@@ -186,7 +186,7 @@ heed_status heed_ties_resolve(heed_ties *ties, heed_model *model, const heed_wei
 const heed_stored_tensor *heed_ties_source(const heed_ties *ties, const heed_tensor *tensor)
 {
     heed_role role = (heed_role)tensor->entry->role;
-    bool encoder = tensor->entry->part == HEED_PART_ENCODER;
+    bool encoder = tensor->entry->part == HEED_STACK_ENCODER;
     if (role == HEED_ROLE_LM_BIAS) return ties->bias;
     if (role == HEED_ROLE_LM_WEIGHT) return ties->table;
     return role == HEED_ROLE_TOKEN_EMBEDDING && (!encoder || ties->encoder) ? ties->table : NULL;

@@ -20,7 +20,7 @@ typedef struct heed_tensor {
     int32_t expert;                /* "{j}": one expert's, whose weight begins in row j * rows of the stack; else -1 */
     int rank;
     int64_t shape[3];              /* on disk */
-    int64_t rows, columns;         /* as (O,I), all parts together, experts one behind the other in each; columns 0: a vector */
+    int64_t rows, columns;         /* as (O,I), all parts together, experts one after the other in each; columns 0: a vector */
     int64_t stack;                 /* experts in this tensor; 0: no stack */
     size_t elements;
     heed_dtype stored;             /* type on disk, or to be written */
@@ -28,7 +28,7 @@ typedef struct heed_tensor {
     int32_t first_weight, weights;
     int64_t group, head_width;     /* GROUPED: query heads to a key/value head, rows of a head; else 0 */
     bool absent;                   /* an optional tensor that the file lacks */
-    bool initialise;               /* the file lacks it: from the seed */
+    bool initialize;               /* the file lacks it: from the seed */
     const heed_stored_tensor *source; /* while loading */
 } heed_tensor;
 
@@ -38,14 +38,14 @@ typedef struct heed_weight {
     int32_t tensor;                /* -1: computed; the first one's, where each expert has a tensor */
     int64_t first_row;             /* in the tensor */
     int64_t hidden_rows;           /* at its beginning, which graphs do not see: positions before 0 */
-    int64_t rows, columns;         /* of a stack: of all experts, one behind the other */
+    int64_t rows, columns;         /* of a stack: of all experts, one after the other */
     int64_t stack;                 /* experts; 0: no stack */
     heed_dtype dtype;
     heed_layout layout;
     void *data;
     size_t bytes;
     void *copy;                    /* training with `bf16`: the matrix rounded, as products read it (heed_cpu_copy_write), of a stack one expert's
-                                      behind the other; NULL: they read the rows */
+                                      after the other; NULL: they read the rows */
     size_t copy_bytes;             /* of one matrix */
     bool parameter;
 } heed_weight;
@@ -72,8 +72,8 @@ struct heed_model {
     char *memory;                  /* of all weights but those that are their tensor's values */
     char *copies;                  /* of all rounded copies */
     size_t copies_bytes;
-    int32_t *index[HEED_PARTS][HEED_ROLE_COUNT]; /* weight by layer, -1; NULL when the role is not wanted */
-    int32_t rotary[HEED_PARTS], rotary_local[HEED_PARTS], sinusoid[HEED_PARTS], slopes[HEED_PARTS]; /* computed weights, -1 */
+    int32_t *index[HEED_STACK_IDS][HEED_ROLE_COUNT]; /* weight by layer, -1; NULL when the role is not wanted */
+    int32_t rotary[HEED_STACK_IDS], rotary_local[HEED_STACK_IDS], sinusoid[HEED_STACK_IDS], slopes[HEED_STACK_IDS]; /* computed weights, -1 */
     size_t *parameters;            /* indices of tensors that are trained */
     size_t n_parameters;
     heed_model_message *notes;
@@ -92,9 +92,9 @@ heed_status heed_weights_list(heed_model *model, const char *prefix, heed_error 
 /* Which tensors are trained, once it is known which ones are there. */
 heed_status heed_weights_list_parameters(heed_model *model, heed_error *error);
 /* The index of a weight, -1 when the model has none in that role. */
-int32_t heed_weights_find(const heed_model *model, heed_part part, heed_role role, int64_t layer);
+int32_t heed_weights_find(const heed_model *model, heed_stack_id stack_id, heed_role role, int64_t layer);
 /* Does a product read this weight (then the backend may want it packed), and rows of it too (a tied embedding)? */
-bool heed_weight_is_multiplied(const heed_config *config, heed_part part, heed_role role);
+bool heed_weight_is_multiplied(const heed_config *config, heed_stack_id stack_id, heed_role role);
 
 /* Chooses type and layout of every weight and allocates; with `training` f32 rows. Stored types must be known. */
 heed_status heed_weights_allocate(heed_model *model, heed_error *error);
@@ -114,7 +114,7 @@ void heed_weights_read_training(const heed_tensor *tensor, bool gradient, float 
 float *heed_weights_training_memory(const heed_model *model, const heed_tensor *tensor, bool gradient);
 /* The rounded copies of a tensor of a model opened for training: how many, and the one at place `at`, in the order of their rows. */
 size_t heed_weights_copy_count(const heed_model *model, const heed_tensor *tensor);
-heed_parameter_copy heed_weights_rounded(const heed_model *model, const heed_tensor *tensor, size_t at);
+heed_parameter_copy heed_weights_bf16(const heed_model *model, const heed_tensor *tensor, size_t at);
 /* Writes the rounded copies of a tensor from its values. */
 void heed_weights_round(const heed_model *model, const heed_tensor *tensor);
 /* The matrices of a weight: one, or one for each expert. */
@@ -125,7 +125,7 @@ static inline int64_t heed_weight_matrices(const heed_weight *weight)
 /* Rotary frequencies and sinusoidal tables. */
 void heed_weights_compute(heed_model *model);
 /* Initial values of one tensor as its family gives them. */
-heed_status heed_weights_initialise(heed_model *model, heed_tensor *tensor, uint64_t seed, heed_error *error);
+heed_status heed_weights_initialize(heed_model *model, heed_tensor *tensor, uint64_t seed, heed_error *error);
 
 /* "layers.3.experts.1.weight" from "layers.{i}.experts.{j}.weight". NULL when memory is out. */
 char *heed_weights_expand(heed_arena *arena, const char *prefix, const char *pattern, int64_t layer, int64_t expert);

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* How rows of a tensor, its parts one behind the other, lie on disk. */
+/* How rows of a tensor, its parts one after the other, lie on disk. */
 typedef struct {
     int64_t at;                /* element 0 of the row asked for */
     int64_t by_row, by_column; /* from one row, or column, to the next */
@@ -117,7 +117,7 @@ static fill_source source_of(const heed_model *model, const heed_tensor *tensor,
                              heed_stored_window *window)
 {
     heed_dtype stored = window->tensor->dtype;
-    bool kept = heed_dtype_is_block(stored) && model->weights[tensor->first_weight].dtype == stored;
+    bool kept = heed_dtype_is_quantized(stored) && model->weights[tensor->first_weight].dtype == stored;
     bool packable = kept || stored == HEED_F32 || stored == HEED_F16 || stored == HEED_BF16;
     return (fill_source){.window = window, .stored = stored, .dtype = packable ? stored : HEED_F32};
 }
@@ -143,9 +143,9 @@ static heed_status get_rows(fill_source *source, disk_rows *disk, int64_t width,
     int64_t most = disk->by_column == 1 && row_bytes > 0 ? (int64_t)(PIECE / row_bytes) : disk->run;
     if (disk->run > most) disk->run = most > 0 ? most : 1;
     int64_t span = (disk->run - 1) * disk->by_row + (width - 1) * disk->by_column + 1;
-    size_t skipped = (size_t)disk->at % type->block;
+    size_t skipped = (size_t)disk->at % type->qblock;
     size_t begin = (size_t)disk->at - skipped;
-    size_t count = (skipped + (size_t)span + type->block - 1) / type->block * type->block;
+    size_t count = (skipped + (size_t)span + type->qblock - 1) / type->qblock * type->qblock;
     const void *bytes = NULL;
     HEED_TRY(heed_stored_window_get(source->window, heed_dtype_bytes(source->stored, begin),
                                     heed_dtype_bytes(source->stored, count), &bytes, error));
@@ -169,7 +169,7 @@ static heed_status check_rounding(const heed_model *model, const heed_tensor *te
                                       .columns = tensor->columns,
                                       .in_blocks = true};
     if (model->training || !heed_dtype_may_overflow(first->dtype, source->stored)) return HEED_OK;
-    if (!heed_dtype_is_block(first->dtype))
+    if (!heed_dtype_is_quantized(first->dtype))
         return heed_stored_values_fit(&target, source->window, tensor->elements, error);
     heed_weight row = {.rows = 1, .columns = tensor->columns, .dtype = HEED_F32};
     row.data = heed_allocate((size_t)tensor->columns, sizeof(float));
@@ -229,7 +229,7 @@ static heed_status fill_weights(const heed_model *model, const heed_tensor *tens
 {
     float *room = NULL;
     heed_dtype kept = model->weights[tensor->first_weight].dtype;
-    if (heed_dtype_is_block(kept) && source->dtype != kept) {
+    if (heed_dtype_is_quantized(kept) && source->dtype != kept) {
         room = heed_allocate((size_t)tensor->columns, 2 * sizeof *room);
         if (!room)
             return heed_fail_memory(error, (size_t)tensor->columns * 2 * sizeof *room,

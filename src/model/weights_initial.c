@@ -10,15 +10,15 @@
 void heed_weights_compute(heed_model *model)
 {
     const heed_config *config = &model->config;
-    for (int part = HEED_PART_ENCODER; part <= HEED_PART_DECODER; part++) {
+    for (int part = HEED_STACK_ENCODER; part <= HEED_STACK_DECODER; part++) {
         int32_t rotary = model->rotary[part], local = model->rotary_local[part], sinusoid = model->sinusoid[part], slopes = model->slopes[part];
-        if (rotary >= 0) heed_rope_frequencies(&config->rope, heed_part_stack(config, (heed_part)part)->head_width, 0, model->weights[rotary].data);
+        if (rotary >= 0) heed_rope_frequencies(&config->rope, heed_stack_by_id(config, (heed_stack_id)part)->head_width, 0, model->weights[rotary].data);
         if (local >= 0)
-            heed_rope_frequencies(&config->rope_local, heed_part_stack(config, (heed_part)part)->head_width, 0, model->weights[local].data);
+            heed_rope_frequencies(&config->rope_local, heed_stack_by_id(config, (heed_stack_id)part)->head_width, 0, model->weights[local].data);
         if (slopes >= 0)
             heed_alibi_slopes(model->weights[slopes].data, model->weights[slopes].rows, config->alibi_most > 0 ? config->alibi_most : 8);
         if (sinusoid >= 0)
-            heed_sinusoid_table(model->weights[sinusoid].data, config->context, config->width, (heed_sinusoid_order)config->sinusoid_order);
+            heed_sinusoid_table(model->weights[sinusoid].data, config->context, config->d_model, (heed_sinusoid_order)config->sinusoid_order);
     }
 }
 
@@ -43,7 +43,7 @@ static double deviation(const heed_model *model, const heed_tensor *tensor)
     const heed_config *config = &model->config;
     uint8_t initial = heed_roles[tensor->entry->role].initial;
     double scale = config->initializer_range;
-    int64_t layers = heed_part_layers(config, (heed_part)tensor->entry->part);
+    int64_t layers = heed_stack_layers(config, (heed_stack_id)tensor->entry->part);
     if (initial == HEED_INITIAL_RESIDUAL && config->family->initial == HEED_INITIAL_SCALED_RESIDUAL && layers > 0) scale /= sqrt(2.0 * (double)layers);
     return scale;
 }
@@ -59,7 +59,7 @@ static uint64_t stream_of(const heed_tensor *tensor)
 enum { DRAWN_AT_ONCE = 1 << 16 };
 
 /* Weights are drawn row by row. */
-heed_status heed_weights_initialise(heed_model *model, heed_tensor *tensor, uint64_t seed, heed_error *error)
+heed_status heed_weights_initialize(heed_model *model, heed_tensor *tensor, uint64_t seed, heed_error *error)
 {
     const heed_config *config = &model->config;
     uint8_t initial = heed_roles[tensor->entry->role].initial;

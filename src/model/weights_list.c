@@ -45,17 +45,17 @@ static bool is_embedding(heed_role role)
     return role == HEED_ROLE_TOKEN_EMBEDDING || role == HEED_ROLE_POSITION_EMBEDDING || role == HEED_ROLE_TYPE_EMBEDDING;
 }
 
-bool heed_weight_is_multiplied(const heed_config *config, heed_part part, heed_role role)
+bool heed_weight_is_multiplied(const heed_config *config, heed_stack_id stack_id, heed_role role)
 {
     if (heed_roles[role].columns == HEED_DIMENSION_NONE) return false;
     if (!is_embedding(role)) return true;
     bool words = config->head == HEED_HEAD_CAUSAL_LM || config->head == HEED_HEAD_MASKED_LM || config->head == HEED_HEAD_PRETRAINING;
-    return role == HEED_ROLE_TOKEN_EMBEDDING && config->tied && words && part != HEED_PART_ENCODER;
+    return role == HEED_ROLE_TOKEN_EMBEDDING && config->tied && words && stack_id != HEED_STACK_ENCODER;
 }
 
 static heed_status add_weight(heed_model *model, heed_weight weight, int64_t layer, heed_error *error)
 {
-    static const char *const parts[HEED_PARTS] = {"encoder", "decoder", "model"};
+    static const char *const parts[HEED_STACK_IDS] = {"encoder", "decoder", "model"};
     char name[128];
     const heed_role_info *role = weight.role < HEED_ROLE_COUNT ? &heed_roles[weight.role] : NULL;
     if (!role) snprintf(name, sizeof name, "%s.%s", parts[weight.part], weight.name);
@@ -69,13 +69,13 @@ static heed_status add_weight(heed_model *model, heed_weight weight, int64_t lay
     return HEED_OK;
 }
 
-static heed_status add_index(heed_model *model, heed_part part, heed_role role, heed_error *error)
+static heed_status add_index(heed_model *model, heed_stack_id stack_id, heed_role role, heed_error *error)
 {
-    int64_t layers = heed_roles[role].layered ? heed_part_layers(&model->config, part) : 1;
+    int64_t layers = heed_roles[role].layered ? heed_stack_layers(&model->config, stack_id) : 1;
     int32_t *index = heed_arena_take(model->arena, (size_t)(layers + 1), sizeof *index);
     if (!index) return heed_fail_memory(error, (size_t)layers * sizeof *index, "the list of weights");
     for (int64_t i = 0; i <= layers; i++) index[i] = -1;
-    model->index[part][role] = index;
+    model->index[stack_id][role] = index;
     return HEED_OK;
 }
 
@@ -98,9 +98,9 @@ static void shape_tensor(heed_tensor *tensor, const heed_stack *stack)
 /* A tensor of one expert: a part of the weight that the first expert's tensor brings. */
 static heed_status add_expert_tensor(heed_model *model, heed_tensor *tensor)
 {
-    tensor->first_weight = heed_weights_find(model, (heed_part)tensor->entry->part, (heed_role)tensor->entry->role, tensor->layer);
-    heed_role_shape(&model->config, (heed_part)tensor->entry->part, (heed_role)tensor->entry->role, &tensor->rows, &tensor->columns);
-    shape_tensor(tensor, heed_part_stack(&model->config, (heed_part)tensor->entry->part));
+    tensor->first_weight = heed_weights_find(model, (heed_stack_id)tensor->entry->part, (heed_role)tensor->entry->role, tensor->layer);
+    heed_role_shape(&model->config, (heed_stack_id)tensor->entry->part, (heed_role)tensor->entry->role, &tensor->rows, &tensor->columns);
+    shape_tensor(tensor, heed_stack_by_id(&model->config, (heed_stack_id)tensor->entry->part));
     model->tensors[model->n_tensors++] = *tensor;
     return HEED_OK;
 }
@@ -109,7 +109,7 @@ static heed_status add_tensor(heed_model *model, const heed_weight_name *entry, 
 {
     const heed_config *config = &model->config;
     int parts = entry->parts ? entry->parts : 1;
-    heed_dtype stored = heed_dtype_is_block((heed_dtype)config->dtype) ? HEED_F32 : (heed_dtype)config->dtype;
+    heed_dtype stored = heed_dtype_is_quantized((heed_dtype)config->dtype) ? HEED_F32 : (heed_dtype)config->dtype;
     heed_tensor tensor = {.entry = entry, .layer = (int32_t)layer, .expert = (int32_t)expert, .stored = stored, .weights = parts,
                           .first_weight = (int32_t)model->n_weights};
     tensor.name = heed_weights_expand(model->arena, entry->flags & HEED_NAME_BASE ? prefix : "", entry->name, layer, expert);
@@ -122,8 +122,8 @@ static heed_status add_tensor(heed_model *model, const heed_weight_name *entry, 
         heed_role role = (heed_role)(entry->role + i);
         heed_weight weight = {.part = entry->part, .role = (uint8_t)role, .tensor = (int32_t)model->n_tensors, .first_row = tensor.rows,
                               .parameter = !(entry->flags & HEED_NAME_BUFFER)};
-        heed_role_shape(config, (heed_part)entry->part, role, &weight.rows, &weight.columns);
-        if (!model->index[entry->part][role]) HEED_TRY(add_index(model, (heed_part)entry->part, role, error));
+        heed_role_shape(config, (heed_stack_id)entry->part, role, &weight.rows, &weight.columns);
+        if (!model->index[entry->part][role]) HEED_TRY(add_index(model, (heed_stack_id)entry->part, role, error));
         if (heed_roles[role].layered == HEED_BY_EXPERT) weight.stack = config->experts;
         if (weight.stack && expert < 0) tensor.stack = weight.stack;
         tensor.rows += weight.rows * (tensor.stack ? tensor.stack : 1);
@@ -132,7 +132,7 @@ static heed_status add_tensor(heed_model *model, const heed_weight_name *entry, 
         if (role == HEED_ROLE_POSITION_EMBEDDING) weight.hidden_rows = config->position_offset;
         HEED_TRY(add_weight(model, weight, layer, error));
     }
-    shape_tensor(&tensor, heed_part_stack(config, (heed_part)entry->part));
+    shape_tensor(&tensor, heed_stack_by_id(config, (heed_stack_id)entry->part));
     model->tensors[model->n_tensors++] = tensor;
     return HEED_OK;
 }
@@ -153,15 +153,15 @@ static bool entry_wanted(const heed_config *config, const heed_weight_name *entr
     int other = (config->tied ? HEED_NAME_UNTIED : HEED_NAME_TIED) | (two_norms ? HEED_NAME_ONE_NORM : HEED_NAME_TWO_NORMS);
     if (entry->flags & (HEED_NAME_ALIAS | other)) return false;
     if (entry->heads && !(entry->heads >> config->head & 1)) return false;
-    return heed_role_wanted(config, (heed_part)entry->part, (heed_role)entry->role);
+    return heed_role_wanted(config, (heed_stack_id)entry->part, (heed_role)entry->role);
 }
 
 /* Tables that follow from the configuration: one weight each, filled by heed_weights_compute. */
 static heed_status add_computed(heed_model *model, heed_error *error)
 {
     const heed_config *config = &model->config;
-    for (int part = HEED_PART_ENCODER; part <= HEED_PART_DECODER; part++) {
-        const heed_stack *stack = heed_part_stack(config, (heed_part)part);
+    for (int part = HEED_STACK_ENCODER; part <= HEED_STACK_DECODER; part++) {
+        const heed_stack *stack = heed_stack_by_id(config, (heed_stack_id)part);
         model->rotary[part] = model->rotary_local[part] = model->sinusoid[part] = model->slopes[part] = -1;
         if (stack->heads == 0) continue;
         heed_weight weight = {.part = (uint8_t)part, .role = HEED_ROLE_COMPUTED, .tensor = -1};
@@ -178,7 +178,7 @@ static heed_status add_computed(heed_model *model, heed_error *error)
         } else if (config->position == HEED_POSITION_SINUSOIDAL) {
             weight.name = "sinusoids";
             weight.rows = config->context;
-            weight.columns = config->width;
+            weight.columns = config->d_model;
             model->sinusoid[part] = (int32_t)model->n_weights;
         } else if (config->position == HEED_POSITION_ALIBI) {
             weight.name = "alibi_slopes";
@@ -212,7 +212,7 @@ heed_status heed_weights_list(heed_model *model, const char *prefix, heed_error 
         const heed_weight_name *end = entry + 1;
         bool layered = heed_roles[entry->role].layered;
         while (end->name && layered && heed_roles[end->role].layered && end->part == entry->part) end++;
-        int64_t layers = layered ? heed_part_layers(config, (heed_part)entry->part) : 1;
+        int64_t layers = layered ? heed_stack_layers(config, (heed_stack_id)entry->part) : 1;
         for (int64_t layer = 0; layer < layers; layer++)
             for (const heed_weight_name *one = entry; one < end; one++)
                 if (entry_wanted(config, one)) HEED_TRY(add_tensors(model, one, prefix, layer, error));
@@ -221,9 +221,9 @@ heed_status heed_weights_list(heed_model *model, const char *prefix, heed_error 
     return add_computed(model, error);
 }
 
-int32_t heed_weights_find(const heed_model *model, heed_part part, heed_role role, int64_t layer)
+int32_t heed_weights_find(const heed_model *model, heed_stack_id stack_id, heed_role role, int64_t layer)
 {
-    const int32_t *index = model->index[part][role];
+    const int32_t *index = model->index[stack_id][role];
     if (!index || index[layer] < 0) return -1;
     int32_t tensor = model->weights[index[layer]].tensor;
     return tensor >= 0 && model->tensors[tensor].absent ? -1 : index[layer];

@@ -46,12 +46,12 @@ heed_status heed_values_fit(const heed_value_target *target, const float *values
     size_t at = heed_dtype_overflow(target->dtype, values, count);
     if (at == count) return HEED_OK;
     list_types(target, values, count, types, sizeof types);
-    const char *verb = strchr(types, ',') ? "hold" : "holds";
+    const char *holds = strchr(types, ',') ? "hold" : "holds";
     heed_status status = heed_fail(
         error, HEED_E_UNSUPPORTED,
         "tensor \"%s\": element %zu is %.9g, too large for %s (%s); %s %s it: choose with %s",
         target->name, place.first + at * place.step, (double)values[at],
-        heed_dtypes[target->dtype].name, limit_of(target->dtype), types, verb, target->option);
+        heed_dtypes[target->dtype].name, limit_of(target->dtype), types, holds, target->option);
     if (target->where) heed_error_prefix(error, "%s", target->where);
     return status;
 }

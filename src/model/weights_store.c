@@ -28,12 +28,12 @@ static bool multiplies_panels(const heed_model *model, const heed_weight *weight
     heed_shape rows = heed_shape_live(HEED_EXTENT_ROWS, 64, weight->columns), result = heed_shape_live(HEED_EXTENT_ROWS, 64, weight->rows);
     heed_operand x = {.dtype = HEED_F32, .shape = rows, .row_stride = weight->columns}, y = {.dtype = HEED_F32, .shape = result, .row_stride = weight->rows};
     heed_operand w = {.dtype = dtype, .shape = heed_shape_2(weight->rows, weight->columns), .row_stride = weight->columns};
-    heed_expert_product_attributes experts = {.transpose_b = 1, .rounded = rounded};
-    heed_product_attributes product = {.transpose_b = 1, .rounded = rounded};
-    if (!heed_weight_is_multiplied(&model->config, (heed_part)weight->part, (heed_role)weight->role)) return false;
-    if (!weight->stack) return takes_panels(model->backend, HEED_OP_PRODUCT, 1, layout, (heed_operand[]){x, w}, &y, &product);
+    heed_expert_matmul_attributes experts = {.transpose_b = 1, .bf16_operands = rounded};
+    heed_matmul_attributes product = {.transpose_b = 1, .bf16_operands = rounded};
+    if (!heed_weight_is_multiplied(&model->config, (heed_stack_id)weight->part, (heed_role)weight->role)) return false;
+    if (!weight->stack) return takes_panels(model->backend, HEED_OP_MATMUL, 1, layout, (heed_operand[]){x, w}, &y, &product);
     w.shape = heed_shape_of(3, (int64_t[]){weight->stack, weight->rows / weight->stack, weight->columns});
-    return takes_panels(model->backend, HEED_OP_EXPERT_PRODUCT, HEED_EXPERT_WEIGHT, layout, (heed_operand[]){x, w}, &y, &experts);
+    return takes_panels(model->backend, HEED_OP_EXPERT_MATMUL, HEED_EXPERT_WEIGHT, layout, (heed_operand[]){x, w}, &y, &experts);
 }
 
 static bool wants_panels(const heed_model *model, const heed_weight *weight, heed_dtype dtype)
@@ -69,10 +69,10 @@ static heed_dtype stored_type(const heed_model *model, const heed_weight *weight
 static heed_dtype resident_type(const heed_model *model, const heed_weight *weight)
 {
     heed_dtype stored = stored_type(model, weight);
-    bool kept = stored == HEED_F16 || stored == HEED_BF16 || heed_dtype_is_block(stored);
+    bool kept = stored == HEED_F16 || stored == HEED_BF16 || heed_dtype_is_quantized(stored);
     if (model->training || weight->columns == 0) return HEED_F32;
     if (!kept) stored = HEED_F32;
-    if (!model->rounded || weight->tensor < 0 || !heed_weight_is_multiplied(&model->config, (heed_part)weight->part, (heed_role)weight->role)) return stored;
+    if (!model->rounded || weight->tensor < 0 || !heed_weight_is_multiplied(&model->config, (heed_stack_id)weight->part, (heed_role)weight->role)) return stored;
     heed_dtype wanted = heed_dtype_fit(model->rounded_to, weight->columns);
     if (weight->role == HEED_ROLE_TOKEN_EMBEDDING && heed_dtype_width(wanted) < heed_dtype_width(HEED_Q8_0)) wanted = heed_dtype_fit(HEED_Q8_0, weight->columns);
     return heed_dtype_width(wanted) < heed_dtype_width(stored) ? wanted : stored;
@@ -87,7 +87,7 @@ static heed_status choose_layout(const heed_model *model, heed_weight *weight, h
     size_t elements = (size_t)(weight->rows * (weight->columns ? weight->columns : 1));
     weight->bytes = heed_dtype_bytes(weight->dtype, elements);
     if (weight->layout == HEED_LAYOUT_PANELS &&
-        (!heed_cpu_panel_bytes(model->backend, weight->dtype, weight->rows / matrices, weight->columns, &weight->bytes) ||
+        (!heed_cpu_panels_bytes(model->backend, weight->dtype, weight->rows / matrices, weight->columns, &weight->bytes) ||
          !heed_multiply_size(weight->bytes, (size_t)matrices, &weight->bytes)))
         return heed_fail(error, HEED_E_SHAPE, "%s: %lld x %lld elements are too many", weight->name, (long long)weight->rows, (long long)weight->columns);
     return HEED_OK;
@@ -189,7 +189,7 @@ size_t heed_weights_copy_count(const heed_model *model, const heed_tensor *tenso
     return count;
 }
 
-heed_parameter_copy heed_weights_rounded(const heed_model *model, const heed_tensor *tensor, size_t at)
+heed_parameter_copy heed_weights_bf16(const heed_model *model, const heed_tensor *tensor, size_t at)
 {
     const heed_weight *weight = &model->weights[tensor->first_weight];
     for (; at >= copies_in(tensor, weight); weight++) at -= copies_in(tensor, weight);
@@ -202,7 +202,7 @@ heed_parameter_copy heed_weights_rounded(const heed_model *model, const heed_ten
 void heed_weights_round(const heed_model *model, const heed_tensor *tensor)
 {
     for (size_t i = 0, count = heed_weights_copy_count(model, tensor); i < count; i++) {
-        const heed_parameter_copy copy = heed_weights_rounded(model, tensor, i);
+        const heed_parameter_copy copy = heed_weights_bf16(model, tensor, i);
         const heed_cpu_panels panels = {copy.data, HEED_BF16, copy.rows, copy.columns};
         heed_cpu_copy_write(model->backend, &panels, 0, copy.rows, tensor->values + copy.begin);
     }

@@ -16,7 +16,7 @@ typedef struct heed_nn_norm {
     float eps, offset;    /* offset 1: the gain is stored as g - 1 */
     bool present;
 } heed_nn_norm;
-heed_value heed_nn_normalise(heed_graph *graph, heed_value x, const heed_nn_norm *norm);
+heed_value heed_nn_normalize(heed_graph *graph, heed_value x, const heed_nn_norm *norm);
 
 /* Dropout as a model has it: rows (N,2) {sample id, position} and a rate; a rate of 0 is no op. */
 heed_value heed_nn_dropout(heed_graph *graph, heed_value x, heed_value samples, double rate);
@@ -39,7 +39,7 @@ typedef struct heed_nn_experts {
     heed_nn_linear up, gate, down;     /* (X,F,D), (X,F); (X,D,F), (X,D) */
     int64_t experts, chosen;           /* X, J */
     heed_router_kind router_kind;
-    bool renormalised;                 /* weights of the chosen are divided by their sum */
+    bool renormalized;                 /* weights of the chosen are divided by their sum */
     heed_unary_kind activation;        /* down(f(gate(x)) * up(x)), or, with a limit: */
     double swiglu_alpha, swiglu_limit; /* down(clamped_swiglu(gate(x), up(x))) */
     heed_nn_feed_forward shared;

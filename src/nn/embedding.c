@@ -8,6 +8,6 @@ heed_value heed_nn_embedding_build(heed_graph *graph, const heed_nn_embedding *e
     if (embedding->projection != HEED_NONE) x = heed_linear(graph, x, embedding->projection, HEED_NONE);
     if (embedding->type_table != HEED_NONE) x = heed_add(graph, x, heed_gather(graph, embedding->type_table, embedding->types));
     if (embedding->position_table != HEED_NONE) x = heed_add(graph, x, heed_gather(graph, embedding->position_table, embedding->positions));
-    x = heed_nn_normalise(graph, x, &embedding->norm);
+    x = heed_nn_normalize(graph, x, &embedding->norm);
     return heed_nn_dropout(graph, x, embedding->samples, embedding->dropout);
 }

@@ -8,7 +8,7 @@ heed_value heed_nn_pooler(heed_graph *graph, heed_value x, const heed_nn_linear 
 
 heed_value heed_nn_transform(heed_graph *graph, heed_value x, const heed_nn_linear *linear, heed_unary_kind activation, const heed_nn_norm *norm)
 {
-    return heed_nn_normalise(graph, heed_unary(graph, activation, heed_nn_apply(graph, x, linear)), norm);
+    return heed_nn_normalize(graph, heed_unary(graph, activation, heed_nn_apply(graph, x, linear)), norm);
 }
 
 heed_value heed_nn_unit_rows(heed_graph *graph, heed_value x)

@@ -10,7 +10,7 @@
    Outputs, f32: y (N,H*E); lse (N,H), the logarithm of the sum that y is divided by, for the gradient; weights
      (B,H,T,S), before dropout and zero where nothing is seen, (0) unless asked for. Queries that see no key, and
      rows that belong to no sequence, have y = 0 and lse = 0 (with sinks: the former have lse = sink).
-   Options: with blind_mean a query that sees no key has equal scores for all keys of its sequence instead, as
+   Options: with masked_mean a query that sees no key has equal scores for all keys of its sequence instead, as
      where masking adds one large negative number to every score. With bf16 operands (the precision pass) q, k, v
      and dy are rounded to bf16 before they are multiplied. Kernels may round the weights, and ds of the gradient,
      likewise: a weight is then off by 2^-9 of itself at most.
@@ -63,7 +63,7 @@ static inline void REAL(attend)(const heed_kernel_args *args, const heed_attenti
         real weight = fully_masked ? 1 : R(exp)(REAL(score_of)(&query, k, j, at) - max);
         sum += weight;
         for (int64_t e = 0; e < width; e++)
-            y[e] = R(fma)(weight * kept, REAL(operand)(REAL(heed_attention_key_element)(attributes, v, at, group, e), attributes->rounded), y[e]);
+            y[e] = R(fma)(weight * kept, REAL(operand)(REAL(heed_attention_key_element)(attributes, v, at, group, e), attributes->bf16_operands), y[e]);
         if (weights && j < max_keys) weights[j] = weight;
     }
     if (sum == 0) return; /* fully masked, and no key at all */
@@ -104,11 +104,11 @@ heed_status heed_attention_check(const heed_infer *infer, heed_error *error)
         return heed_infer_fail(infer, error, HEED_E_ARG, "dropout in [0, 1), window and soft cap of at least 0, a finite scale");
     if (HEED_ATTENTION_SLOPES < infer->n_in && infer->present[HEED_ATTENTION_SLOPES] && !(a->alibi_scale > 0 && isfinite(a->alibi_scale)))
         return heed_infer_fail(infer, error, HEED_E_ARG, "an ALiBi scale above 0 for the slopes");
-    heed_dtype kept = infer->n_in > HEED_ATTENTION_BLOCK_TABLE && infer->present[HEED_ATTENTION_BLOCK_TABLE] ? infer->dtype[HEED_ATTENTION_K] : HEED_F32;
+    heed_dtype kept = infer->n_in > HEED_ATTENTION_PAGE_TABLE && infer->present[HEED_ATTENTION_PAGE_TABLE] ? infer->dtype[HEED_ATTENTION_K] : HEED_F32;
     if (!heed_dtype_keeps_keys(kept) || infer->dtype[HEED_ATTENTION_K] != kept || infer->dtype[HEED_ATTENTION_V] != kept)
         return heed_infer_fail(infer, error, HEED_E_DTYPE, "k and v of f32; with a page table both of f32, f16, bf16 or i8");
     for (int i = 0; i < infer->n_in; i++)
-        if (i != HEED_ATTENTION_K && i != HEED_ATTENTION_V && infer->present[i] && infer->dtype[i] != (i >= HEED_ATTENTION_SEQUENCES && i <= HEED_ATTENTION_BLOCK_TABLE ? HEED_I32 : HEED_F32))
+        if (i != HEED_ATTENTION_K && i != HEED_ATTENTION_V && infer->present[i] && infer->dtype[i] != (i >= HEED_ATTENTION_SEQUENCES && i <= HEED_ATTENTION_PAGE_TABLE ? HEED_I32 : HEED_F32))
             return heed_infer_fail(infer, error, HEED_E_DTYPE, "q, slopes and sinks of f32; tables and indices of i32");
     heed_shape q = infer->shape[HEED_ATTENTION_Q], k = infer->shape[HEED_ATTENTION_K];
     if (q.rank != 2 || k.rank != 2 || q.dim[1] != (int64_t)a->heads * a->head_width || k.dim[1] != (int64_t)a->kv_heads * (a->head_width + (kept == HEED_I8 ? HEED_SCALE_BYTES : 0)) ||
@@ -119,8 +119,8 @@ heed_status heed_attention_check(const heed_infer *infer, heed_error *error)
     for (int i = HEED_ATTENTION_QUERY_INDEX; i <= HEED_ATTENTION_KEY_INDEX; i++)
         if (infer->present[i] && (infer->shape[i].rank != 1 || !heed_same_rows(infer->shape[i], i == HEED_ATTENTION_QUERY_INDEX ? q : k)))
             return heed_infer_fail(infer, error, HEED_E_SHAPE, "a query index (N) and a key index (S)");
-    if (infer->present[HEED_ATTENTION_BLOCK_TABLE] && (infer->shape[HEED_ATTENTION_BLOCK_TABLE].rank != 2 ||
-        k.extent != HEED_EXTENT_FIXED || k.dim[0] % HEED_BLOCK_POSITIONS))
+    if (infer->present[HEED_ATTENTION_PAGE_TABLE] && (infer->shape[HEED_ATTENTION_PAGE_TABLE].rank != 2 ||
+        k.extent != HEED_EXTENT_FIXED || k.dim[0] % HEED_PAGE_POSITIONS))
         return heed_infer_fail(infer, error, HEED_E_SHAPE, "with a page table (rows,pages): caches k and v of whole pages of 64 rows");
     for (int i = HEED_ATTENTION_SLOPES; i <= HEED_ATTENTION_SINKS && i < infer->n_in; i++)
         if (infer->present[i] && !heed_shape_equal(infer->shape[i], heed_shape_1(a->heads)))
@@ -194,7 +194,7 @@ static heed_cost cost(const heed_kernel_args *args)
     const heed_attention_attributes *attributes = args->attributes;
     const double width = (double)attributes->heads * attributes->head_width, kv_width = (double)attributes->kv_heads * attributes->head_width;
     const double element = heed_dtype_width(args->in[HEED_ATTENTION_K].dtype);
-    heed_cost cost = {.number = heed_matmul_number(HEED_F32, attributes->rounded)};
+    heed_cost cost = {.number = heed_matmul_number(HEED_F32, attributes->bf16_operands)};
     for (int64_t b = 0; b < args->in[HEED_ATTENTION_SEQUENCES].shape.dim[0]; b++) {
         heed_sequence sequence = heed_attention_span_of(args, b).sequence;
         cost.flops += 4 * width * visible_pairs(attributes, &sequence);
@@ -215,20 +215,20 @@ heed_value heed_attention(heed_graph *graph, const heed_attention_inputs *inputs
     attributes.window = options->window;
     if (inputs->slopes != HEED_NONE) {
         attributes.alibi_scale = options->alibi_scale;
-        attributes.alibi_rounded = options->alibi_rounded;
+        attributes.alibi_bf16 = options->alibi_bf16;
     }
     attributes.scale = options->scale;
     attributes.dropout = options->dropout;
     attributes.soft_cap = options->soft_cap;
     attributes.stream = options->dropout > 0 ? heed_graph_stream(graph) : 0;
     attributes.want_weights = options->want_weights;
-    attributes.blind_mean = options->blind_mean && inputs->sinks == HEED_NONE; /* a sink takes all of what no key gets */
+    attributes.masked_mean = options->masked_mean && inputs->sinks == HEED_NONE; /* a sink takes all of what no key gets */
     if (options->want_weights) {
         attributes.max_queries = options->max_queries;
         attributes.max_keys = options->max_keys;
     }
     heed_value in[HEED_ATTENTION_INPUTS] = {inputs->q, inputs->k, inputs->v, inputs->sequences, inputs->query_index, inputs->key_index,
-                                            inputs->block_table, inputs->slopes, inputs->sinks};
+                                            inputs->page_table, inputs->slopes, inputs->sinks};
     heed_value out[HEED_MAX_OUTPUTS], y = heed_emit(graph, HEED_OP_ATTENTION, in, HEED_ATTENTION_INPUTS, &attributes, out);
     if (weights) *weights = y >= 0 ? HEED_NONE : HEED_BAD;
     if (weights && y >= 0 && options->want_weights) *weights = out[2];

@@ -11,7 +11,7 @@
 /* One sequence of a running attention. */
 typedef struct heed_attention_span {
     const heed_attention_attributes *attributes;
-    const heed_operand *query_index, *key_index, *block_table, *slopes, *sinks; /* NULL when absent */
+    const heed_operand *query_index, *key_index, *page_table, *slopes, *sinks; /* NULL when absent */
     heed_sequence sequence;
     int64_t key_rows;
 } heed_attention_span;
@@ -20,22 +20,22 @@ static inline heed_attention_span heed_attention_span_of(const heed_kernel_args 
 {
     heed_attention_span span = {.attributes = args->attributes, .query_index = heed_optional(args, HEED_ATTENTION_QUERY_INDEX),
                                 .key_index = heed_optional(args, HEED_ATTENTION_KEY_INDEX),
-                                .block_table = heed_optional(args, HEED_ATTENTION_BLOCK_TABLE),
+                                .page_table = heed_optional(args, HEED_ATTENTION_PAGE_TABLE),
                                 .slopes = heed_optional(args, HEED_ATTENTION_SLOPES), .sinks = heed_optional(args, HEED_ATTENTION_SINKS),
                                 .key_rows = args->in[HEED_ATTENTION_K].shape.dim[0]};
     span.sequence = heed_sequence_of(&args->in[HEED_ATTENTION_SEQUENCES], b, args->in[HEED_ATTENTION_Q].shape.dim[0],
-                                     span.key_rows, span.block_table);
+                                     span.key_rows, span.page_table);
     return span;
 }
 
 /* The row of k and v in which key j of the sequence lies; -1 when the page table leads outside. */
 static inline int64_t heed_attention_key_row(const heed_attention_span *span, int64_t j)
 {
-    const heed_operand *table = span->block_table;
+    const heed_operand *table = span->page_table;
     if (!table) return span->sequence.key_start + j;
-    int64_t at = span->sequence.table_row, page = j / HEED_BLOCK_POSITIONS;
+    int64_t at = span->sequence.table_row, page = j / HEED_PAGE_POSITIONS;
     if (at < 0 || at >= table->shape.dim[0] || page >= table->shape.dim[1]) return -1;
-    int64_t row = (int64_t)((const int32_t *)table->data)[at * table->row_stride + page] * HEED_BLOCK_POSITIONS + j % HEED_BLOCK_POSITIONS;
+    int64_t row = (int64_t)((const int32_t *)table->data)[at * table->row_stride + page] * HEED_PAGE_POSITIONS + j % HEED_PAGE_POSITIONS;
     return row >= 0 && row < span->key_rows ? row : -1;
 }
 
@@ -68,9 +68,9 @@ static inline int64_t heed_attention_visible_row(const heed_attention_span *span
 /* Does query i see no key, and attend to all of them alike for that reason? */
 static inline bool heed_attention_is_fully_masked(const heed_attention_span *span, int64_t i)
 {
-    for (int64_t j = 0; span->attributes->blind_mean && j < span->sequence.keys; j++)
+    for (int64_t j = 0; span->attributes->masked_mean && j < span->sequence.keys; j++)
         if (heed_attention_visible_row(span, i, j) >= 0) return false;
-    return span->attributes->blind_mean;
+    return span->attributes->masked_mean;
 }
 
 /* Element e of key/value head `head` in a row of k or v: f32, or kept in a cache as f16, bf16 or in scaled bytes. */
@@ -89,7 +89,7 @@ static inline real REAL(heed_attention_score)(const heed_attention_attributes *a
 {
     real sum = 0, cap = (real)attributes->soft_cap;
     for (int64_t e = 0; e < attributes->head_width; e++)
-        sum = R(fma)(REAL(operand)(q[e], attributes->rounded), REAL(operand)(REAL(heed_attention_key_element)(attributes, k, row, head, e), attributes->rounded), sum);
+        sum = R(fma)(REAL(operand)(q[e], attributes->bf16_operands), REAL(operand)(REAL(heed_attention_key_element)(attributes, k, row, head, e), attributes->bf16_operands), sum);
     sum *= (real)attributes->scale;
     return cap > 0 ? cap * R(tanh)(sum / cap) : sum;
 }
@@ -101,7 +101,7 @@ static inline real REAL(heed_attention_bias)(const heed_attention_span *span, in
     if (!span->slopes) return 0;
     real slope = *REAL(row)(span->slopes, head), scale = (real)span->attributes->alibi_scale;
     int64_t query = heed_attention_query_at(span, i), key = heed_attention_key_at(span, j, row);
-    if (!span->attributes->alibi_rounded) return scale * slope * (real)(key - query);
+    if (!span->attributes->alibi_bf16) return scale * slope * (real)(key - query);
     return scale * (real)(heed_alibi_product((float)slope, key) - heed_alibi_product((float)slope, query));
 }
 

@@ -3,7 +3,7 @@
      dv(j) += p(j) m(j) dy,  ds(j) = p(j) (m(j) dy.v(j) - d) (1 - (c(j) / cap)^2),  dq += scale ds(j) k(j),  dk(j) += scale ds(j) q
    where c(j) is the capped score without its ALiBi bias. The sinks' gradient is made of y, lse and dy by other ops (op/attention.c).
    Per key row the sums run over sequences, query heads, then queries, all ascending; dq sums over keys ascending. Rows that no
-   sequence covers get zeros. With blind_mean a query that saw no key has p = 1 / keys, and gradients flow to its scores as if they
+   sequence covers get zeros. With masked_mean a query that saw no key has p = 1 / keys, and gradients flow to its scores as if they
    had been added to one large negative number. Errors: those of attention; HEED_E_SHAPE when y, lse or dy do not fit q.
    Source: Dao et al. 2022, algorithm 4. */
 #include "op/attention.h"
@@ -17,7 +17,7 @@ static inline real REAL(dot)(const heed_attention_attributes *attributes, const 
 {
     real sum = 0;
     for (int64_t e = 0; e < attributes->head_width; e++)
-        sum = R(fma)(REAL(operand)(dy[e], attributes->rounded), operand ? REAL(operand)(x[e], attributes->rounded) : x[e], sum);
+        sum = R(fma)(REAL(operand)(dy[e], attributes->bf16_operands), operand ? REAL(operand)(x[e], attributes->bf16_operands) : x[e], sum);
     return sum;
 }
 
@@ -44,9 +44,9 @@ static inline void REAL(attend_backward)(const heed_kernel_args *args, const hee
         real ds = weight * (kept * REAL(dot)(attributes, dy, v, true) - delta) * scale;
         if (cap > 0) ds *= 1 - score / cap * (score / cap);
         for (int64_t e = 0; e < width; e++) {
-            dv[e] = R(fma)(weight * kept, REAL(operand)(dy[e], attributes->rounded), dv[e]);
-            dq[e] = R(fma)(ds, REAL(operand)(k[e], attributes->rounded), dq[e]);
-            dk[e] = R(fma)(ds, REAL(operand)(q[e], attributes->rounded), dk[e]);
+            dv[e] = R(fma)(weight * kept, REAL(operand)(dy[e], attributes->bf16_operands), dv[e]);
+            dq[e] = R(fma)(ds, REAL(operand)(k[e], attributes->bf16_operands), dq[e]);
+            dk[e] = R(fma)(ds, REAL(operand)(q[e], attributes->bf16_operands), dk[e]);
         }
     }
 }

@@ -21,7 +21,7 @@ static inline bool heed_dtype_is_floating(heed_dtype dtype)
 /* What a frozen matrix may be stored in, beside that: qblocks along its rows. */
 static inline bool heed_dtype_is_weight(heed_dtype dtype)
 {
-    return heed_dtype_is_floating(dtype) || heed_dtype_is_block(dtype);
+    return heed_dtype_is_floating(dtype) || heed_dtype_is_quantized(dtype);
 }
 
 /* Every input that is present is f32. */

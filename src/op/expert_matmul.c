@@ -23,7 +23,7 @@ HEED_REFERENCE(expert_sum);
 /* Column o of slot s, which expert e works on. */
 static inline real REAL(column)(const heed_kernel_args *args, int64_t e, int64_t s, int64_t o)
 {
-    const heed_expert_product_attributes *attributes = args->attributes;
+    const heed_expert_matmul_attributes *attributes = args->attributes;
     const heed_operand *w = &args->in[HEED_EXPERT_WEIGHT], *bias = heed_optional(args, HEED_EXPERT_BIAS), *gate = heed_optional(args, HEED_EXPERT_GATE);
     const real *x = REAL(slot)(&args->in[HEED_EXPERT_X], s);
     int64_t depth = args->in[HEED_EXPERT_X].shape.dim[2], width = w->shape.dim[2];
@@ -31,8 +31,8 @@ static inline real REAL(column)(const heed_kernel_args *args, int64_t e, int64_t
     real sum = 0;
     if (traits) sum = heed_qblock_dot(traits, REAL(qblocks)(w, e) + heed_dtype_bytes(w->dtype, (size_t)(o * width)), (const float *)x, depth);
     for (int64_t k = 0; k < depth && !traits; k++)
-        sum = R(fma)(REAL(operand)(x[k], attributes->rounded),
-                     REAL(operand)(REAL(element)(w, e, attributes->transpose_b ? o * width + k : k * width + o), attributes->rounded), sum);
+        sum = R(fma)(REAL(operand)(x[k], attributes->bf16_operands),
+                     REAL(operand)(REAL(element)(w, e, attributes->transpose_b ? o * width + k : k * width + o), attributes->bf16_operands), sum);
     if (bias) sum += REAL(row)(bias, e)[o];
     sum = REAL(heed_unary_value)(attributes->activation, sum);
     return gate ? sum * REAL(slot)(gate, s)[o] : sum;
@@ -55,7 +55,7 @@ void REAL(heed_expert_outer_reference)(const heed_kernel_args *args)
 {
     const heed_operand *a = &args->in[0], *b = &args->in[1], *state = heed_optional(args, HEED_EXPERT_OUTER_STATE), *y = &args->out[0];
     int64_t rows = y->shape.dim[1], columns = y->shape.dim[2], begin, end;
-    bool bf16 = ((const heed_expert_outer_attributes *)args->attributes)->rounded;
+    bool bf16 = ((const heed_expert_outer_attributes *)args->attributes)->bf16_operands;
     for (int64_t e = 0; e < y->shape.dim[0]; e++) {
         heed_expert_range(&args->in[2], e, heed_slot_count(a), &begin, &end);
         for (int64_t at = 0; at < rows * columns; at++) {
@@ -93,12 +93,12 @@ static bool is_rows_of_slots(heed_shape x)
 
 static heed_status infer_matmul(heed_infer *infer, heed_error *error)
 {
-    const heed_expert_product_attributes *attributes = infer->attributes;
+    const heed_expert_matmul_attributes *attributes = infer->attributes;
     heed_shape x = infer->shape[HEED_EXPERT_X], w = infer->shape[HEED_EXPERT_WEIGHT];
     bool bias = infer->n_in > HEED_EXPERT_BIAS && infer->present[HEED_EXPERT_BIAS], gate = infer->n_in > HEED_EXPERT_GATE && infer->present[HEED_EXPERT_GATE];
     if (attributes->activation < 0 || attributes->activation >= HEED_UNARY_COUNT) return heed_infer_fail(infer, error, HEED_E_ARG, "a known activation");
     if (infer->dtype[HEED_EXPERT_X] != HEED_F32 || !heed_dtype_is_weight(infer->dtype[HEED_EXPERT_WEIGHT]) ||
-        (heed_dtype_is_block(infer->dtype[HEED_EXPERT_WEIGHT]) && (!attributes->transpose_b || attributes->rounded)) ||
+        (heed_dtype_is_quantized(infer->dtype[HEED_EXPERT_WEIGHT]) && (!attributes->transpose_b || attributes->bf16_operands)) ||
         (bias && infer->dtype[HEED_EXPERT_BIAS] != HEED_F32) || (gate && infer->dtype[HEED_EXPERT_GATE] != HEED_F32))
         return heed_infer_fail(infer, error, HEED_E_DTYPE, "f32, but for weights: f32, f16, bf16, or the rows of quantized matrices");
     const bool transposed = attributes->transpose_b;
@@ -139,12 +139,12 @@ static heed_status infer_sum(heed_infer *infer, heed_error *error)
 
 static heed_status gradient(heed_graph *graph, const heed_node *node, const heed_value *dout, heed_value *din, heed_error *error)
 {
-    heed_expert_product_attributes attributes = *(const heed_expert_product_attributes *)node->attributes;
+    heed_expert_matmul_attributes attributes = *(const heed_expert_matmul_attributes *)node->attributes;
     if (attributes.activation != HEED_UNARY_LINEAR || heed_node_input(node, HEED_EXPERT_GATE) != HEED_NONE)
         return heed_fail(error, HEED_E_UNSUPPORTED, "expert_matmul: what fusion made has no gradient: it runs after the gradient pass");
     heed_value x = node->in[HEED_EXPERT_X], w = node->in[HEED_EXPERT_WEIGHT], offsets = node->in[HEED_EXPERT_OFFSETS], dy = dout[0];
     bool transposed = attributes.transpose_b;
-    heed_expert_outer_attributes outer = {.rounded = attributes.rounded};
+    heed_expert_outer_attributes outer = {.bf16_operands = attributes.bf16_operands};
     heed_value in[3] = {x, dy, offsets};
     if (transposed) {
         in[0] = dy;
@@ -152,7 +152,7 @@ static heed_status gradient(heed_graph *graph, const heed_node *node, const heed
     }
     din[HEED_EXPERT_WEIGHT] = heed_emit(graph, HEED_OP_EXPERT_OUTER, in, 3, &outer, NULL);
     attributes.transpose_b = !transposed;
-    din[HEED_EXPERT_X] = heed_emit(graph, HEED_OP_EXPERT_PRODUCT, (heed_value[]){dy, w, offsets}, 3, &attributes, NULL);
+    din[HEED_EXPERT_X] = heed_emit(graph, HEED_OP_EXPERT_MATMUL, (heed_value[]){dy, w, offsets}, 3, &attributes, NULL);
     if (heed_node_input(node, HEED_EXPERT_BIAS) != HEED_NONE)
         din[HEED_EXPERT_BIAS] = heed_emit(graph, HEED_OP_EXPERT_SUM, (heed_value[]){dy, offsets}, 2, NULL, NULL);
     return HEED_OK;
@@ -169,7 +169,7 @@ static heed_cost cost_matmul(const heed_kernel_args *args)
     const heed_operand *w = &args->in[HEED_EXPERT_WEIGHT], *y = &args->out[0];
     double slots = (double)heed_slot_count(y), share = slots < (double)w->shape.dim[0] ? slots / (double)w->shape.dim[0] : 1;
     heed_cost cost = {.flops = 2 * slots * (double)w->shape.dim[1] * (double)w->shape.dim[2], .bytes = bytes_of(y, 1),
-                      .number = heed_matmul_number(w->dtype, ((const heed_expert_product_attributes *)args->attributes)->rounded)};
+                      .number = heed_matmul_number(w->dtype, ((const heed_expert_matmul_attributes *)args->attributes)->bf16_operands)};
     for (int i = 0; i < args->n_in; i++) cost.bytes += bytes_of(&args->in[i], i == HEED_EXPERT_WEIGHT || i == HEED_EXPERT_BIAS ? share : 1);
     return cost;
 }
@@ -177,19 +177,19 @@ static heed_cost cost_matmul(const heed_kernel_args *args)
 static heed_cost cost_outer(const heed_kernel_args *args)
 {
     heed_cost cost = {.flops = 2 * (double)heed_slot_count(&args->in[0]) * (double)heed_shape_columns(args->out[0].shape), .bytes = bytes_of(&args->out[0], 1),
-                      .number = heed_matmul_number(HEED_F32, ((const heed_expert_outer_attributes *)args->attributes)->rounded)};
+                      .number = heed_matmul_number(HEED_F32, ((const heed_expert_outer_attributes *)args->attributes)->bf16_operands)};
     for (int i = 0; i < args->n_in; i++) cost.bytes += bytes_of(&args->in[i], 1);
     return cost;
 }
 
 heed_value heed_expert_matmul(heed_graph *graph, heed_value x, heed_value weights, heed_value bias, const heed_expert_permutation *permutation)
 {
-    heed_expert_product_attributes attributes = {.transpose_b = 1, .activation = HEED_UNARY_LINEAR};
-    return heed_emit(graph, HEED_OP_EXPERT_PRODUCT, (heed_value[]){x, weights, permutation->offsets, bias}, 4, &attributes, NULL);
+    heed_expert_matmul_attributes attributes = {.transpose_b = 1, .activation = HEED_UNARY_LINEAR};
+    return heed_emit(graph, HEED_OP_EXPERT_MATMUL, (heed_value[]){x, weights, permutation->offsets, bias}, 4, &attributes, NULL);
 }
 
 const heed_op heed_op_expert_matmul = {.name = "expert_matmul", .in_min = 3, .in_max = HEED_EXPERT_INPUTS, .n_out = 1,
-    .attribute_size = sizeof(heed_expert_product_attributes), .infer = infer_matmul, .gradient = gradient, HEED_REFERENCES(expert_matmul),
+    .attribute_size = sizeof(heed_expert_matmul_attributes), .infer = infer_matmul, .gradient = gradient, HEED_REFERENCES(expert_matmul),
     .cost = cost_matmul};
 const heed_op heed_op_expert_outer = {.name = "expert_outer", .in_min = 3, .in_max = 4, .n_out = 1, .state_input = HEED_EXPERT_OUTER_STATE,
     .attribute_size = sizeof(heed_expert_outer_attributes), .flags = HEED_OP_WRITES_STATE, .infer = infer_outer, .no_gradient = "second derivatives are not taken", HEED_REFERENCES(expert_outer),

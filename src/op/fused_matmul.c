@@ -40,9 +40,9 @@ static real REAL(quantized_sum)(const heed_kernel_args *args, REAL(heed_row_norm
     int64_t depth = b->shape.dim[1];
     const char *block = REAL(qblocks)(b, j);
     heed_qblock_sum acc = {0};
-    for (int64_t k = 0; k < depth; k += (int64_t)type->block, block += type->bytes) {
-        float x[HEED_MAX_BLOCK];
-        for (int64_t l = 0; l < (int64_t)type->block; l++) x[l] = (float)REAL(left)(args, norm, i, k + l);
+    for (int64_t k = 0; k < depth; k += (int64_t)type->qblock, block += type->bytes) {
+        float x[HEED_MAX_QBLOCK];
+        for (int64_t l = 0; l < (int64_t)type->qblock; l++) x[l] = (float)REAL(left)(args, norm, i, k + l);
         heed_qblock_sum_add(&acc, traits, block, x);
     }
     return acc.sum;
@@ -58,8 +58,8 @@ static inline real REAL(sum_of)(const heed_kernel_args *args, REAL(heed_row_norm
     const heed_qblock_traits *traits = REAL(integers_of)(b);
     if (traits) sum = REAL(quantized_sum)(args, norm, traits, b, i, j);
     for (int64_t k = 0; k < depth && !traits; k++)
-        sum = R(fma)(REAL(operand)(REAL(left)(args, norm, i, k), attributes->rounded),
-                     REAL(operand)(attributes->transpose_b ? REAL(element)(b, j, k) : REAL(element)(b, k, j), attributes->rounded), sum);
+        sum = R(fma)(REAL(operand)(REAL(left)(args, norm, i, k), attributes->bf16_operands),
+                     REAL(operand)(attributes->transpose_b ? REAL(element)(b, j, k) : REAL(element)(b, k, j), attributes->bf16_operands), sum);
     return bias ? sum + *REAL(row)(bias, j) : sum;
 }
 
@@ -118,8 +118,8 @@ static heed_status check_parts(const heed_infer *infer, heed_error *error)
     for (int i = 0; i < HEED_FUSED_INPUTS; i++) {
         if (!present[i]) continue;
         bool weight = i >= HEED_FUSED_B && i < HEED_FUSED_BIAS, widens = weight || (i == HEED_FUSED_A && !norm);
-        if (weight && heed_dtype_is_block(infer->dtype[i])) {
-            if (!attributes->transpose_b || attributes->transpose_a || attributes->rounded || present[HEED_FUSED_STATE] || infer->dtype[HEED_FUSED_A] != HEED_F32)
+        if (weight && heed_dtype_is_quantized(infer->dtype[i])) {
+            if (!attributes->transpose_b || attributes->transpose_a || attributes->bf16_operands || present[HEED_FUSED_STATE] || infer->dtype[HEED_FUSED_A] != HEED_F32)
                 return heed_infer_fail(infer, error, HEED_E_DTYPE, "rows of f32 times the rows of a quantized matrix");
             continue;
         }
@@ -169,11 +169,11 @@ static heed_cost cost(const heed_kernel_args *args)
     for (int i = 0; i < args->n_in; i++)
         if (args->in[i].shape.rank)
             cost.bytes += (double)heed_shape_elements(args->in[i].shape) * heed_dtype_width(args->in[i].dtype);
-    cost.number = heed_matmul_number(args->in[HEED_FUSED_B].dtype, attributes->rounded);
+    cost.number = heed_matmul_number(args->in[HEED_FUSED_B].dtype, attributes->bf16_operands);
     return cost;
 }
 
-const heed_op heed_op_fused_matmul = {.name = "fused_product", .in_min = 1, .in_max = HEED_FUSED_INPUTS, .n_out = 1,
+const heed_op heed_op_fused_matmul = {.name = "fused_matmul", .in_min = 1, .in_max = HEED_FUSED_INPUTS, .n_out = 1,
     .state_input = HEED_FUSED_STATE, .attribute_size = sizeof(heed_fused_matmul_attributes),
     .flags = HEED_OP_ROW_LOCAL | HEED_OP_WRITES_STATE, .infer = infer,
     .no_gradient = "it is made by the fusion pass, after the gradient pass", HEED_REFERENCES(fused_matmul), .cost = cost};

@@ -21,7 +21,7 @@ typedef struct { real max, sum, mean; } REAL(row_totals);
 static inline real REAL(logit)(const heed_kernel_args *args, int64_t i, int64_t j)
 {
     const heed_operand *x = &args->in[HEED_LINEAR_LOSS_X], *weight = &args->in[HEED_LINEAR_LOSS_WEIGHT], *bias = heed_optional(args, HEED_LINEAR_LOSS_BIAS);
-    bool bf16 = ((const heed_linear_loss_attributes *)args->attributes)->rounded;
+    bool bf16 = ((const heed_linear_loss_attributes *)args->attributes)->bf16_operands;
     real sum = 0;
     for (int64_t k = 0; k < x->shape.dim[1]; k++)
         sum = R(fma)(REAL(operand)(REAL(row)(x, i)[k], bf16), REAL(operand)(REAL(element)(weight, j, k), bf16), sum);
@@ -70,7 +70,7 @@ void REAL(heed_linear_cross_entropy_reference)(const heed_kernel_args *args)
 static inline void REAL(add_gradients)(const heed_kernel_args *args, int64_t i, int64_t j, real d)
 {
     const heed_operand *x = &args->in[HEED_LINEAR_LOSS_X], *weight = &args->in[HEED_LINEAR_LOSS_WEIGHT];
-    bool wanted = args->out[0].shape.dim[0] > 0, bf16 = ((const heed_linear_loss_attributes *)args->attributes)->rounded;
+    bool wanted = args->out[0].shape.dim[0] > 0, bf16 = ((const heed_linear_loss_attributes *)args->attributes)->bf16_operands;
     if (args->out[2].shape.dim[0] > 0) *REAL(row)(&args->out[2], j) += d;
     d = REAL(operand)(d, bf16);
     for (int64_t k = 0; k < x->shape.dim[1]; k++) {
@@ -160,7 +160,7 @@ static heed_cost cost_of(const heed_kernel_args *args, double matmuls)
 {
     heed_cost cost = {.flops = 2 * matmuls * (double)heed_shape_elements(args->in[HEED_LINEAR_LOSS_WEIGHT].shape) *
                                (double)args->in[HEED_LINEAR_LOSS_X].shape.dim[0],
-                      .number = heed_matmul_number(args->in[HEED_LINEAR_LOSS_WEIGHT].dtype, ((const heed_linear_loss_attributes *)args->attributes)->rounded)};
+                      .number = heed_matmul_number(args->in[HEED_LINEAR_LOSS_WEIGHT].dtype, ((const heed_linear_loss_attributes *)args->attributes)->bf16_operands)};
     for (int i = 0; i < args->n_in + args->n_out; i++) {
         const heed_operand *operand = i < args->n_in ? &args->in[i] : &args->out[i - args->n_in];
         if (operand->shape.rank) cost.bytes += (double)heed_shape_elements(operand->shape) * heed_dtype_width(operand->dtype);

@@ -58,9 +58,9 @@ static inline real REAL(element)(const heed_operand *operand, int64_t i, int64_t
     int64_t at = i * operand->row_stride + j;
     const heed_dtype_info *type = &heed_dtypes[operand->dtype];
     if (type->decode) {
-        float values[HEED_MAX_BLOCK];
-        type->decode(REAL(qblocks)(operand, i) + (size_t)j / type->block * type->bytes, values);
-        return values[(size_t)j % type->block];
+        float values[HEED_MAX_QBLOCK];
+        type->decode(REAL(qblocks)(operand, i) + (size_t)j / type->qblock * type->bytes, values);
+        return values[(size_t)j % type->qblock];
     }
     switch (operand->dtype) {
     case HEED_F16: return heed_f16_to_f32(((const uint16_t *)operand->data)[at]);

@@ -6,11 +6,11 @@
 
 const heed_dtype_info heed_dtypes[HEED_DTYPE_COUNT] = {
 #define HEED_DTYPE(symbol, name, safetensors, gguf, bytes) [HEED_##symbol] = {name, safetensors, gguf, 1, bytes, 0, 0, NULL, NULL},
-#define HEED_BLOCK_DTYPE(symbol, name, gguf, block, bytes, scale_at, scales, decode, encode) \
+#define HEED_QBLOCK_DTYPE(symbol, name, gguf, block, bytes, scale_at, scales, decode, encode) \
     [HEED_##symbol] = {name, NULL, gguf, block, bytes, scale_at, scales, decode, encode},
 #include "tensor/dtypes.def"
 #undef HEED_DTYPE
-#undef HEED_BLOCK_DTYPE
+#undef HEED_QBLOCK_DTYPE
 };
 
 heed_dtype heed_dtype_fit(heed_dtype dtype, int64_t columns)
@@ -18,8 +18,8 @@ heed_dtype heed_dtype_fit(heed_dtype dtype, int64_t columns)
     static const struct { heed_dtype from, to; } narrower[] = {{HEED_Q2_K, HEED_IQ4_NL}, {HEED_Q3_K, HEED_IQ4_NL}, {HEED_Q4_K, HEED_Q5_0},
                                                                {HEED_Q5_K, HEED_Q5_1}, {HEED_Q6_K, HEED_Q8_0}};
     for (size_t i = 0; i < sizeof narrower / sizeof *narrower; i++)
-        if (dtype == narrower[i].from && (size_t)columns % heed_dtypes[dtype].block) dtype = narrower[i].to;
-    return (size_t)columns % heed_dtypes[dtype].block ? HEED_F16 : dtype;
+        if (dtype == narrower[i].from && (size_t)columns % heed_dtypes[dtype].qblock) dtype = narrower[i].to;
+    return (size_t)columns % heed_dtypes[dtype].qblock ? HEED_F16 : dtype;
 }
 
 bool heed_dtype_by_gguf(uint32_t number, heed_dtype *dtype)
@@ -138,20 +138,20 @@ static void store(unsigned char *target, heed_dtype dtype, double value)
 static void convert_blocks(unsigned char *target, heed_dtype target_dtype, const unsigned char *source, heed_dtype source_dtype, size_t count)
 {
     const heed_dtype_info *to = &heed_dtypes[target_dtype], *from = &heed_dtypes[source_dtype];
-    float values[HEED_MAX_BLOCK];
+    float values[HEED_MAX_QBLOCK];
     for (size_t at = 0, part; at < count; at += part) {
-        part = count - at < HEED_MAX_BLOCK ? count - at : HEED_MAX_BLOCK;
-        const unsigned char *s = source + at / from->block * from->bytes;
-        unsigned char *t = target + at / to->block * to->bytes;
+        part = count - at < HEED_MAX_QBLOCK ? count - at : HEED_MAX_QBLOCK;
+        const unsigned char *s = source + at / from->qblock * from->bytes;
+        unsigned char *t = target + at / to->qblock * to->bytes;
         memset(values, 0, sizeof values);
         if (!from->decode) heed_convert(values, HEED_F32, s, source_dtype, part);
         else
-            for (size_t i = 0; i < part; i += from->block) from->decode(s + i / from->block * from->bytes, values + i);
-        if (to->block == 1) heed_convert(t, target_dtype, values, HEED_F32, part);
+            for (size_t i = 0; i < part; i += from->qblock) from->decode(s + i / from->qblock * from->bytes, values + i);
+        if (to->qblock == 1) heed_convert(t, target_dtype, values, HEED_F32, part);
         else
-            for (size_t i = 0; to->encode && i < part; i += to->block) {
-                for (size_t j = part; j < i + to->block; j++) values[j] = 0;
-                to->encode(values + i, t + i / to->block * to->bytes);
+            for (size_t i = 0; to->encode && i < part; i += to->qblock) {
+                for (size_t j = part; j < i + to->qblock; j++) values[j] = 0;
+                to->encode(values + i, t + i / to->qblock * to->bytes);
             }
     }
 }
@@ -162,7 +162,7 @@ void heed_convert(void *target, heed_dtype target_dtype, const void *source, hee
     unsigned char *t = target;
     const unsigned char *s = source;
     if (target_dtype == source_dtype) memmove(target, source, heed_dtype_bytes(source_dtype, count));
-    else if (heed_dtype_is_block(target_dtype) || heed_dtype_is_block(source_dtype)) convert_blocks(target, target_dtype, source, source_dtype, count);
+    else if (heed_dtype_is_quantized(target_dtype) || heed_dtype_is_quantized(source_dtype)) convert_blocks(target, target_dtype, source, source_dtype, count);
     else if (source_dtype == HEED_I64 && (target_dtype == HEED_I32 || target_dtype == HEED_I16)) { /* exact beyond 2^53 */
         for (size_t i = 0; i < count; i++) {
             int64_t value;

@@ -13,13 +13,13 @@
 typedef struct heed_dtype_info {
     const char *name, *safetensors; /* safetensors: NULL where that format has no such type */
     int32_t gguf;                   /* its number in GGUF, -1 where it has none */
-    size_t block, bytes;            /* elements of a block, bytes of a block */
+    size_t qblock, bytes;           /* elements of a block, bytes of a block */
     uint8_t scale_at, scales;       /* where its f16 scales stand, and how many */
     void (*decode)(const void *block, float *values);
     void (*encode)(const float *values, void *block);
 } heed_dtype_info;
 extern const heed_dtype_info heed_dtypes[HEED_DTYPE_COUNT];
-enum { HEED_MAX_BLOCK = 256 }; /* elements of the longest block */
+enum { HEED_MAX_QBLOCK = 256 }; /* elements of the longest block */
 
 /* Types in which keys and values of earlier positions may be kept; i8 as tensor/scaled_rows.h says. */
 static inline bool heed_dtype_keeps_keys(heed_dtype dtype)
@@ -27,21 +27,21 @@ static inline bool heed_dtype_keeps_keys(heed_dtype dtype)
     return dtype == HEED_F32 || dtype == HEED_F16 || dtype == HEED_BF16 || dtype == HEED_I8;
 }
 
-static inline bool heed_dtype_is_block(heed_dtype dtype)
+static inline bool heed_dtype_is_quantized(heed_dtype dtype)
 {
-    return heed_dtypes[dtype].block > 1;
+    return heed_dtypes[dtype].qblock > 1;
 }
 
 /* Bytes of `count` elements, whole blocks; exact for multiples of the block. The caller has checked that it does not wrap. */
 static inline size_t heed_dtype_bytes(heed_dtype dtype, size_t count)
 {
-    return (count + heed_dtypes[dtype].block - 1) / heed_dtypes[dtype].block * heed_dtypes[dtype].bytes;
+    return (count + heed_dtypes[dtype].qblock - 1) / heed_dtypes[dtype].qblock * heed_dtypes[dtype].bytes;
 }
 
 /* Bytes of one element, scales included: 0.5625 for q4_0. */
 static inline double heed_dtype_width(heed_dtype dtype)
 {
-    return (double)heed_dtypes[dtype].bytes / (double)heed_dtypes[dtype].block;
+    return (double)heed_dtypes[dtype].bytes / (double)heed_dtypes[dtype].qblock;
 }
 
 /* `dtype`, or for rows of `columns` numbers that are no multiple of its block a type of about the same width whose rows they fill. */
@@ -88,7 +88,7 @@ static inline uint16_t heed_f32_to_kept_f16(float value)
     return (bits & 0x7FFF) == 0x7C00 ? bits | 0x200 : bits;
 }
 
-/* Converts `count` elements between any two types. Floating to integer truncates towards zero and saturates; NaN becomes 0.
+/* Converts `count` elements between any two types. Floating to integer truncates toward zero and saturates; NaN becomes 0.
    Source and target need no alignment. Of types in blocks source and target begin with a block; a part of a block at the end is read
    from a whole block, and written as one that is filled up with zeros. A target must have encode. */
 void heed_convert(void *target, heed_dtype target_dtype, const void *source, heed_dtype source_dtype, size_t count);

@@ -29,20 +29,20 @@ static size_t largest_of(const float *values, size_t count)
    largest magnitude. */
 static bool block_overflows(const heed_dtype_info *type, const float *values, float largest)
 {
-    float scaled[HEED_MAX_BLOCK];
-    float expected[HEED_MAX_BLOCK];
-    float found[HEED_MAX_BLOCK];
-    unsigned char bytes[HEED_MAX_BLOCK * sizeof(float)];
+    float scaled[HEED_MAX_QBLOCK];
+    float expected[HEED_MAX_QBLOCK];
+    float found[HEED_MAX_QBLOCK];
+    unsigned char bytes[HEED_MAX_QBLOCK * sizeof(float)];
     int exponent;
     if (!(largest > safe_in_blocks) || isinf(largest)) return false;
     frexpf(largest, &exponent);
     exponent -= 7; /* the largest becomes 64 or more, so that no scale is denormal */
-    for (size_t i = 0; i < type->block; i++) scaled[i] = ldexpf(values[i], -exponent);
+    for (size_t i = 0; i < type->qblock; i++) scaled[i] = ldexpf(values[i], -exponent);
     type->encode(scaled, bytes);
     type->decode(bytes, expected);
     type->encode(values, bytes);
     type->decode(bytes, found);
-    for (size_t i = 0; i < type->block; i++) {
+    for (size_t i = 0; i < type->qblock; i++) {
         float difference = fabsf(ldexpf(found[i], -exponent) - expected[i]);
         if (!(difference <= 0x1p-6f)) return true;
     }
@@ -52,14 +52,14 @@ static bool block_overflows(const heed_dtype_info *type, const float *values, fl
 size_t heed_dtype_overflow(heed_dtype dtype, const float *values, size_t count)
 {
     const heed_dtype_info *type = &heed_dtypes[dtype];
-    float block[HEED_MAX_BLOCK];
-    if (type->block == 1) {
+    float block[HEED_MAX_QBLOCK];
+    if (type->qblock == 1) {
         size_t at = 0;
         while (at < count && !plain_overflows(dtype, values[at])) at++;
         return at;
     }
-    for (size_t at = 0; at < count; at += type->block) {
-        size_t part = count - at < type->block ? count - at : type->block;
+    for (size_t at = 0; at < count; at += type->qblock) {
+        size_t part = count - at < type->qblock ? count - at : type->qblock;
         size_t largest = largest_of(values + at, part);
         if (!(fabsf(values[at + largest]) > safe_in_blocks)) continue;
         memset(block, 0, sizeof block);
@@ -71,7 +71,7 @@ size_t heed_dtype_overflow(heed_dtype dtype, const float *values, size_t count)
 
 bool heed_dtype_may_overflow(heed_dtype target, heed_dtype source)
 {
-    bool narrow = target == HEED_F16 || target == HEED_BF16 || heed_dtype_is_block(target);
+    bool narrow = target == HEED_F16 || target == HEED_BF16 || heed_dtype_is_quantized(target);
     if (!narrow || target == source) return false;
     return source != HEED_F16;
 }

@@ -125,7 +125,7 @@ void heed_qblock_sum_add(heed_qblock_sum *acc, const heed_qblock_traits *traits,
 {
     heed_qblock_parts parts;
     traits->split(block, &parts);
-    for (int r = 0; r < (int)heed_dtypes[traits->dtype].block / HEED_RUN; r++) {
+    for (int r = 0; r < (int)heed_dtypes[traits->dtype].qblock / HEED_RUN; r++) {
         heed_qblock_run w;
         heed_q8_run a;
         int32_t sum = 0;
@@ -142,6 +142,6 @@ float heed_qblock_dot(const heed_qblock_traits *traits, const void *row, const f
     const heed_dtype_info *type = &heed_dtypes[traits->dtype];
     const uint8_t *block = row;
     heed_qblock_sum acc = {0};
-    for (int64_t at = 0; at < count; at += (int64_t)type->block, block += type->bytes) heed_qblock_sum_add(&acc, traits, block, x + at);
+    for (int64_t at = 0; at < count; at += (int64_t)type->qblock, block += type->bytes) heed_qblock_sum_add(&acc, traits, block, x + at);
     return acc.sum;
 }

@@ -17,7 +17,7 @@ enum { HEED_RUN = 32 };
 typedef struct heed_qblock_parts {
     uint16_t d, m;                  /* f16: scale; minimum, or scale of the minima */
     uint8_t scale[16], minimum[8];  /* within the block, where the format has them */
-    uint8_t q[HEED_MAX_BLOCK];
+    uint8_t q[HEED_MAX_QBLOCK];
 } heed_qblock_parts;
 
 typedef enum heed_qblock_scales {

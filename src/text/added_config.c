@@ -1,7 +1,7 @@
 #include "text/added_config.h"
 
 #include "text/class_build.h"
-#include "text/internal.h"
+#include "text/text_internal.h"
 #include "text/recipe.h"
 #include <errno.h>
 #include <stdlib.h>

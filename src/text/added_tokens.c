@@ -1,7 +1,7 @@
 #include "text/added_tokens.h"
 
 #include "base/memory.h"
-#include "text/unicode.h"
+#include "base/unicode.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -57,7 +57,7 @@ static heed_status cut_at_tokens(const void *context, heed_pieces *pieces, uint3
         }
         const heed_added_token *token = &s->added->tokens[index];
         size_t begin = at, end = at + size;
-        at = end; /* the search goes on behind the token itself, whatever it strips */
+        at = end; /* the search goes on after the token itself, whatever it strips */
         if (token->single_word && (is_word_before(text, begin) || is_word_at(text, end, length))) continue;
         if (token->lstrip) begin = blanks_before(text, begin);
         if (token->rstrip) end = blanks_after(text, end, length);
@@ -110,7 +110,7 @@ const heed_added_token *heed_added_find_content(const heed_added_tokens *added, 
 }
 
 /* Whether the model's vocabulary gives the id this string. */
-static bool is_string_of(const heed_model *model, int64_t id, const heed_added_token *token)
+static bool is_string_of(const heed_tokenizer_model *model, int64_t id, const heed_added_token *token)
 {
     const heed_vocabulary_entry *entry = id <= INT32_MAX ? heed_vocabulary_entry_of(&model->vocabulary, (int32_t)id) : NULL;
     return entry && entry->length == token->length &&
@@ -119,7 +119,7 @@ static bool is_string_of(const heed_model *model, int64_t id, const heed_added_t
 
 /* The id that the library gives a new token: the model's (of two with one string the one that is given), else one more than the
    ids so far. */
-static int64_t settle_id(const heed_added_tokens *added, const heed_model *model, const heed_added_token *token, int64_t given,
+static int64_t settle_id(const heed_added_tokens *added, const heed_tokenizer_model *model, const heed_added_token *token, int64_t given,
                          int64_t greatest)
 {
     if (is_string_of(model, given, token)) return given;
@@ -140,7 +140,7 @@ static heed_status read_flags(heed_added_token *token, const json_t *json, const
     return heed_json_boolean(json, "normalized", &token->normalized, where, error);
 }
 
-static heed_status read_token(heed_added_tokens *added, const json_t *json, const heed_model *model, int64_t *greatest, size_t place,
+static heed_status read_token(heed_added_tokens *added, const json_t *json, const heed_tokenizer_model *model, int64_t *greatest, size_t place,
                               const char *where, heed_error *error)
 {
     const json_t *content = json_object_get(json, "content"), *id = json_object_get(json, "id");
@@ -200,7 +200,7 @@ static heed_status index_ids(heed_added_tokens *added, const char *where, heed_e
     return HEED_OK;
 }
 
-/* Tokens that are looked for in the normalised text are known by their own normalised form, also when decoding. */
+/* Tokens that are looked for in the normalized text are known by their own normalized form, also when decoding. */
 static heed_status spell(heed_added_token *token, const heed_pipeline *normalizer, heed_error *error)
 {
     heed_pieces pieces;
@@ -233,7 +233,7 @@ static heed_status add_to_trie(heed_added_tokens *added, size_t index, heed_erro
     return heed_fail_memory(error, token->length, "the added tokens");
 }
 
-heed_status heed_added_read(heed_added_tokens *added, const json_t *json, const heed_model *model, const heed_pipeline *normalizer,
+heed_status heed_added_read(heed_added_tokens *added, const json_t *json, const heed_tokenizer_model *model, const heed_pipeline *normalizer,
                             const char *where, heed_error *error)
 {
     int64_t greatest = -1;

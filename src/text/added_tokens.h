@@ -10,14 +10,14 @@
 #include "text/trie.h"
 
 typedef struct heed_added_token {
-    char *content; /* NUL-terminated behind `length` */
+    char *content; /* NUL-terminated after `length` */
     size_t length;
     int32_t id;
     bool single_word; /* only when no word character stands on either side */
     bool lstrip, rstrip; /* takes along the blanks on that side */
-    bool normalized;  /* looked for in the normalised text, in its own normalised form; else in the text as it is */
+    bool normalized;  /* looked for in the normalized text, in its own normalized form; else in the text as it is */
     bool special;
-    char *spelled;    /* what decoding writes: the normalised form when `normalized`; NUL-terminated, owned unless it is `content` */
+    char *spelled;    /* what decoding writes: the normalized form when `normalized`; NUL-terminated, owned unless it is `content` */
     size_t spelled_length;
     bool skipped;     /* dropped by decode(skip_special): `spelled` is the content of a special token */
 } heed_added_token;
@@ -32,7 +32,7 @@ typedef struct heed_added_tokens {
 
 /* Reads the "added_tokens" section and settles ids as the library does: a content that the model knows keeps the model's id,
    others are numbered on. */
-heed_status heed_added_read(heed_added_tokens *added, const json_t *json, const heed_model *model, const heed_pipeline *normalizer,
+heed_status heed_added_read(heed_added_tokens *added, const json_t *json, const heed_tokenizer_model *model, const heed_pipeline *normalizer,
                             const char *where, heed_error *error);
 heed_status heed_added_write(const heed_added_tokens *added, json_t **json, heed_error *error); /* a new reference */
 void heed_added_free(heed_added_tokens *added);

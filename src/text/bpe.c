@@ -8,7 +8,7 @@
 
 /* ---- reading ---- */
 
-heed_status heed_bpe_add_merge_ids(heed_model *model, heed_merge merge, heed_error *error)
+heed_status heed_bpe_add_merge_ids(heed_tokenizer_model *model, heed_merge merge, heed_error *error)
 {
     heed_merge_table *table = &model->merges;
     if (table->count >= INT32_MAX || !heed_grow(&table->merges, &table->capacity, table->count + 1, sizeof merge))
@@ -24,13 +24,13 @@ static heed_status fail_merge(const char *where, size_t rank, const char *token,
 }
 
 /* The id of a symbol; one that only merges know gets an id of its own, if the model has such. */
-static int32_t symbol_id(const heed_model *model, const char *symbol, size_t length)
+static int32_t symbol_id(const heed_tokenizer_model *model, const char *symbol, size_t length)
 {
     int32_t id = heed_vocabulary_find(&model->vocabulary, symbol, length);
     return id >= 0 || !model->hidden_merges ? id : heed_vocabulary_find(&model->hidden, symbol, length);
 }
 
-static heed_status part_of_merge(heed_model *model, const char *symbol, size_t length, int32_t *id, const char *where, heed_error *error)
+static heed_status part_of_merge(heed_tokenizer_model *model, const char *symbol, size_t length, int32_t *id, const char *where, heed_error *error)
 {
     *id = symbol_id(model, symbol, length);
     if (*id >= 0) return HEED_OK;
@@ -39,7 +39,7 @@ static heed_status part_of_merge(heed_model *model, const char *symbol, size_t l
     return heed_vocabulary_add(&model->hidden, symbol, length, *id, where, error);
 }
 
-heed_status heed_bpe_add_merge(heed_model *model, const char *left, size_t left_length, const char *right, size_t right_length,
+heed_status heed_bpe_add_merge(heed_tokenizer_model *model, const char *left, size_t left_length, const char *right, size_t right_length,
                                const char *where, heed_error *error)
 {
     size_t rank = model->merges.count, prefix = model->prefix ? strlen(model->prefix) : 0;
@@ -60,12 +60,12 @@ heed_status heed_bpe_add_merge(heed_model *model, const char *left, size_t left_
     return status;
 }
 
-static heed_status fail_shape(const heed_model *model, const char *where, heed_error *error)
+static heed_status fail_shape(const heed_tokenizer_model *model, const char *where, heed_error *error)
 {
     return heed_fail(error, HEED_E_FORMAT, "%s: model: merge %zu: expected \"a b\" or [\"a\", \"b\"]", where, model->merges.count);
 }
 
-heed_status heed_bpe_add_merge_line(heed_model *model, const char *line, size_t length, const char *where, heed_error *error)
+heed_status heed_bpe_add_merge_line(heed_tokenizer_model *model, const char *line, size_t length, const char *where, heed_error *error)
 {
     const char *space = length ? memchr(line, ' ', length) : NULL;
     size_t first = space ? (size_t)(space - line) : 0;
@@ -73,7 +73,7 @@ heed_status heed_bpe_add_merge_line(heed_model *model, const char *line, size_t 
     return heed_bpe_add_merge(model, line, first, space + 1, length - first - 1, where, error);
 }
 
-static heed_status read_merge(heed_model *model, const json_t *merge, const char *where, heed_error *error)
+static heed_status read_merge(heed_tokenizer_model *model, const json_t *merge, const char *where, heed_error *error)
 {
     const json_t *left = json_array_get(merge, 0), *right = json_array_get(merge, 1);
     if (json_is_string(merge)) /* the older form */
@@ -84,7 +84,7 @@ static heed_status read_merge(heed_model *model, const json_t *merge, const char
     return fail_shape(model, where, error);
 }
 
-heed_status heed_bpe_seal(heed_model *model, heed_error *error)
+heed_status heed_bpe_seal(heed_tokenizer_model *model, heed_error *error)
 {
     if (model->hidden.count) HEED_TRY(heed_vocabulary_seal(&model->hidden, "the merges", error));
     heed_merge_table *table = &model->merges;
@@ -114,16 +114,16 @@ heed_status heed_bpe_seal(heed_model *model, heed_error *error)
     return HEED_OK;
 }
 
-static heed_status read_bpe(heed_model *model, const json_t *json, const char *where, heed_error *error)
+static heed_status read_bpe(heed_tokenizer_model *model, const json_t *json, const char *where, heed_error *error)
 {
     double dropout = 0;
     const json_t *merges = json_object_get(json, "merges");
-    HEED_TRY(heed_model_read_vocabulary(model, json, where, error));
+    HEED_TRY(heed_tokenizer_model_read_vocabulary(model, json, where, error));
     HEED_TRY(heed_json_number(json, "dropout", &dropout, where, error));
     if (dropout != 0) return heed_fail(error, HEED_E_UNSUPPORTED, "%s: model: dropout %g is not supported, expected null", where, dropout);
-    HEED_TRY(heed_model_read_text(&model->unk_token, json, "unk_token", false, where, error));
-    HEED_TRY(heed_model_read_text(&model->prefix, json, "continuing_subword_prefix", true, where, error));
-    HEED_TRY(heed_model_read_text(&model->suffix, json, "end_of_word_suffix", true, where, error));
+    HEED_TRY(heed_tokenizer_model_read_text(&model->unk_token, json, "unk_token", false, where, error));
+    HEED_TRY(heed_tokenizer_model_read_text(&model->prefix, json, "continuing_subword_prefix", true, where, error));
+    HEED_TRY(heed_tokenizer_model_read_text(&model->suffix, json, "end_of_word_suffix", true, where, error));
     HEED_TRY(heed_json_boolean(json, "fuse_unk", &model->fuse_unk, where, error));
     HEED_TRY(heed_json_boolean(json, "byte_fallback", &model->byte_fallback, where, error));
     HEED_TRY(heed_json_boolean(json, "ignore_merges", &model->ignore_merges, where, error));
@@ -134,29 +134,29 @@ static heed_status read_bpe(heed_model *model, const json_t *json, const char *w
     return heed_bpe_seal(model, error);
 }
 
-/* ---- tokenising ---- */
+/* ---- tokenizing ---- */
 
 /* An unknown stretch that is not a symbol yet, because the next one may be fused with it. */
 typedef struct { bool pending; uint32_t length; } unknown_stretch;
 
-static bool reserve_symbols(heed_model_scratch *scratch, size_t more)
+static bool reserve_symbols(heed_tokenizer_model_scratch *scratch, size_t more)
 {
     return heed_grow(&scratch->symbols, &scratch->symbol_capacity, scratch->symbol_count + more, sizeof *scratch->symbols);
 }
 
-static void add_symbol(heed_model_scratch *scratch, int32_t id, uint32_t length)
+static void add_symbol(heed_tokenizer_model_scratch *scratch, int32_t id, uint32_t length)
 {
     scratch->symbols[scratch->symbol_count++] = (heed_symbol){id, length, -1, -1};
 }
 
-static void flush_unknown(const heed_model *model, heed_model_scratch *scratch, unknown_stretch *unknown)
+static void flush_unknown(const heed_tokenizer_model *model, heed_tokenizer_model_scratch *scratch, unknown_stretch *unknown)
 {
     if (unknown->pending) add_symbol(scratch, model->unk_id, unknown->length);
     unknown->pending = false;
 }
 
 /* The character as the vocabulary spells it at this place of a word: with prefix unless first, with suffix when last. */
-static size_t spell(const heed_model *model, heed_model_scratch *scratch, const char *character, size_t size, bool first, bool last)
+static size_t spell(const heed_tokenizer_model *model, heed_tokenizer_model_scratch *scratch, const char *character, size_t size, bool first, bool last)
 {
     size_t prefix = model->prefix && !first ? strlen(model->prefix) : 0, suffix = model->suffix && last ? strlen(model->suffix) : 0;
     if (!heed_grow(&scratch->word, &scratch->word_capacity, prefix + size + suffix, 1)) return 0;
@@ -166,7 +166,7 @@ static size_t spell(const heed_model *model, heed_model_scratch *scratch, const 
     return prefix + size + suffix;
 }
 
-static bool has_all_bytes(const heed_model *model, const char *spelled, size_t length)
+static bool has_all_bytes(const heed_tokenizer_model *model, const char *spelled, size_t length)
 {
     for (size_t i = 0; i < length; i++)
         if (model->byte_ids[(unsigned char)spelled[i]] < 0) return false;
@@ -174,7 +174,7 @@ static bool has_all_bytes(const heed_model *model, const char *spelled, size_t l
 }
 
 /* A character that is no token: its bytes, or the unknown token, or nothing. `rest` characters at most are still to come. */
-static heed_status add_unknown(const heed_model *model, heed_model_scratch *scratch, const char *spelled, size_t length, size_t size,
+static heed_status add_unknown(const heed_tokenizer_model *model, heed_tokenizer_model_scratch *scratch, const char *spelled, size_t length, size_t size,
                                size_t rest, unknown_stretch *unknown, heed_error *error)
 {
     if (model->byte_fallback && has_all_bytes(model, spelled, length)) {
@@ -183,7 +183,7 @@ static heed_status add_unknown(const heed_model *model, heed_model_scratch *scra
         return HEED_OK;
     }
     if (!model->unk_token) return HEED_OK;
-    if (model->unk_id < 0) return heed_model_unknown(model, error);
+    if (model->unk_id < 0) return heed_tokenizer_model_unknown(model, error);
     if (unknown->pending && model->fuse_unk) unknown->length += (uint32_t)size;
     else {
         flush_unknown(model, scratch, unknown);
@@ -192,7 +192,7 @@ static heed_status add_unknown(const heed_model *model, heed_model_scratch *scra
     return HEED_OK;
 }
 
-static heed_status split_characters(const heed_model *model, heed_model_scratch *scratch, const char *text, size_t length,
+static heed_status split_characters(const heed_tokenizer_model *model, heed_tokenizer_model_scratch *scratch, const char *text, size_t length,
                                     heed_error *error)
 {
     unknown_stretch unknown = {false, 0};
@@ -228,7 +228,7 @@ static heed_status split_characters(const heed_model *model, heed_model_scratch 
     return HEED_OK;
 }
 
-static heed_status tokenize_bpe(const heed_model *model, heed_model_scratch *scratch, const char *text, size_t length, uint32_t base,
+static heed_status tokenize_bpe(const heed_tokenizer_model *model, heed_tokenizer_model_scratch *scratch, const char *text, size_t length, uint32_t base,
                                 heed_found_tokens *found, heed_error *error)
 {
     int32_t whole = model->ignore_merges ? heed_vocabulary_find(&model->vocabulary, text, length) : -1;
@@ -247,7 +247,7 @@ static heed_status tokenize_bpe(const heed_model *model, heed_model_scratch *scr
         int32_t id = scratch->symbols[i].id;
         if (end > length) end = length;
         if (id >= HEED_HIDDEN_SYMBOLS && model->hidden.count) {
-            if (model->unk_id < 0) return heed_model_unknown(model, error);
+            if (model->unk_id < 0) return heed_tokenizer_model_unknown(model, error);
             id = model->unk_id;
         }
         heed_found_add(found, id < 0 ? ~id : id, base + (uint32_t)at, base + (uint32_t)end);
@@ -258,14 +258,14 @@ static heed_status tokenize_bpe(const heed_model *model, heed_model_scratch *scr
 
 /* ---- writing ---- */
 
-static json_t *symbol_string(const heed_model *model, int32_t id)
+static json_t *symbol_string(const heed_tokenizer_model *model, int32_t id)
 {
     const heed_vocabulary *vocabulary = id >= HEED_HIDDEN_SYMBOLS && model->hidden.count ? &model->hidden : &model->vocabulary;
     const heed_vocabulary_entry *entry = heed_vocabulary_entry_of(vocabulary, id);
     return json_stringn(heed_vocabulary_string(vocabulary, entry), entry->length);
 }
 
-static heed_status write_bpe(const heed_model *model, json_t *json, heed_error *error)
+static heed_status write_bpe(const heed_tokenizer_model *model, json_t *json, heed_error *error)
 {
     json_t *merges = json_array();
     int failed = json_object_set_new(json, "dropout", json_null());
@@ -288,4 +288,4 @@ static heed_status write_bpe(const heed_model *model, json_t *json, heed_error *
     return failed ? heed_fail_memory(error, model->merges.count * 64, "writing the merges") : HEED_OK;
 }
 
-const heed_model_kind heed_model_bpe = {"BPE", read_bpe, tokenize_bpe, write_bpe, false};
+const heed_tokenizer_model_kind heed_tokenizer_model_bpe = {"BPE", read_bpe, tokenize_bpe, write_bpe, false};

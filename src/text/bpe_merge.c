@@ -56,7 +56,7 @@ static void sift_down(uint64_t *heap, size_t count, size_t at)
     heap[at] = moved;
 }
 
-static uint64_t heap_pop(heed_model_scratch *scratch)
+static uint64_t heap_pop(heed_tokenizer_model_scratch *scratch)
 {
     uint64_t top = scratch->heap[0];
     scratch->heap[0] = scratch->heap[--scratch->heap_count];
@@ -64,7 +64,7 @@ static uint64_t heap_pop(heed_model_scratch *scratch)
     return top;
 }
 
-static bool heap_push(heed_model_scratch *scratch, uint64_t key)
+static bool heap_push(heed_tokenizer_model_scratch *scratch, uint64_t key)
 {
     if (!heed_grow(&scratch->heap, &scratch->heap_capacity, scratch->heap_count + 1, sizeof key)) return false;
     size_t at = scratch->heap_count++;
@@ -73,25 +73,25 @@ static bool heap_push(heed_model_scratch *scratch, uint64_t key)
     return true;
 }
 
-static bool push_pair(const heed_merge_table *table, heed_model_scratch *scratch, int32_t left)
+static bool push_pair(const heed_merge_table *table, heed_tokenizer_model_scratch *scratch, int32_t left)
 {
     const heed_symbol *symbols = scratch->symbols;
     const heed_merge_slot *merge = heed_merge_find(table, symbols[left].id, symbols[symbols[left].next].id);
     return !merge || heap_push(scratch, (uint64_t)merge->rank << 32 | (uint32_t)left);
 }
 
-static heed_status may_go_on(const heed_model_scratch *scratch, size_t step, heed_error *error)
+static heed_status may_go_on(const heed_tokenizer_model_scratch *scratch, size_t step, heed_error *error)
 {
     return step % HEED_STEPS_UNASKED ? HEED_OK
                                      : heed_cancel_check(scratch->cancel, "tokenizing", error);
 }
 
-static heed_status fail_long(const heed_model_scratch *scratch, heed_error *error)
+static heed_status fail_long(const heed_tokenizer_model_scratch *scratch, heed_error *error)
 {
     return heed_fail_memory(error, scratch->symbol_count * sizeof(uint64_t), "merging a long word");
 }
 
-static heed_status fill_heap(const heed_merge_table *table, heed_model_scratch *scratch,
+static heed_status fill_heap(const heed_merge_table *table, heed_tokenizer_model_scratch *scratch,
                              heed_error *error)
 {
     size_t count = scratch->symbol_count;
@@ -112,7 +112,7 @@ static heed_status fill_heap(const heed_merge_table *table, heed_model_scratch *
     return HEED_OK;
 }
 
-static heed_status merge_long(const heed_merge_table *table, heed_model_scratch *scratch,
+static heed_status merge_long(const heed_merge_table *table, heed_tokenizer_model_scratch *scratch,
                               heed_error *error)
 {
     HEED_TRY(fill_heap(table, scratch, error));
@@ -142,7 +142,7 @@ static heed_status merge_long(const heed_merge_table *table, heed_model_scratch 
     return HEED_OK;
 }
 
-heed_status heed_bpe_merge(const heed_merge_table *table, heed_model_scratch *scratch, heed_error *error)
+heed_status heed_bpe_merge(const heed_merge_table *table, heed_tokenizer_model_scratch *scratch, heed_error *error)
 {
     if (scratch->symbol_count < 2 || !table->count) return HEED_OK;
     if (scratch->symbol_count <= SHORT_WORD) merge_short(table, scratch->symbols, &scratch->symbol_count);

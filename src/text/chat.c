@@ -3,7 +3,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/utf8.h"
-#include "text/internal.h"
+#include "text/text_internal.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -2,7 +2,7 @@
 #ifndef HEED_TEXT_CHAT_H
 #define HEED_TEXT_CHAT_H
 
-#include "text/jinja/jinja.h"
+#include "jinja/jinja.h"
 #include "text/tokenizer.h"
 
 /* A compiled template and the special tokens that it may name (bos_token, eos_token ...). Immutable; threads may share it. */

@@ -6,7 +6,7 @@
    special token counts. The mark consists of digits, which no change of case alters. */
 #include "base/memory.h"
 #include "text/chat.h"
-#include "text/internal.h"
+#include "text/text_internal.h"
 #include <stdlib.h>
 #include <string.h>
 

@@ -14,7 +14,7 @@
 #include "base/lines.h"
 #include "base/memory.h"
 #include "base/utf8.h"
-#include "text/internal.h"
+#include "text/text_internal.h"
 #include <dirent.h>
 #include <errno.h>
 #include <stdlib.h>

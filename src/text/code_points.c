@@ -6,7 +6,7 @@
 /* CodePoints: every character is a token, its id is its number in Unicode. Surrogates are no characters.
    Source: Clark et al. 2022, CANINE. */
 
-static heed_status read_code_points(heed_model *model, const json_t *json, const char *where, heed_error *error)
+static heed_status read_code_points(heed_tokenizer_model *model, const json_t *json, const char *where, heed_error *error)
 {
     (void)json;
     for (uint32_t point = 0; point <= 0x10FFFF; point++) {
@@ -18,7 +18,7 @@ static heed_status read_code_points(heed_model *model, const json_t *json, const
     return heed_vocabulary_seal(&model->vocabulary, where, error);
 }
 
-static heed_status tokenize_code_points(const heed_model *model, heed_model_scratch *scratch, const char *text, size_t length, uint32_t base,
+static heed_status tokenize_code_points(const heed_tokenizer_model *model, heed_tokenizer_model_scratch *scratch, const char *text, size_t length, uint32_t base,
                                         heed_found_tokens *found, heed_error *error)
 {
     (void)model, (void)scratch, (void)error;
@@ -29,10 +29,10 @@ static heed_status tokenize_code_points(const heed_model *model, heed_model_scra
     return HEED_OK;
 }
 
-static heed_status write_code_points(const heed_model *model, json_t *json, heed_error *error)
+static heed_status write_code_points(const heed_tokenizer_model *model, json_t *json, heed_error *error)
 {
     (void)model, (void)json, (void)error;
     return HEED_OK;
 }
 
-const heed_model_kind heed_model_code_points = {"CodePoints", read_code_points, tokenize_code_points, write_code_points, true};
+const heed_tokenizer_model_kind heed_tokenizer_model_code_points = {"CodePoints", read_code_points, tokenize_code_points, write_code_points, true};

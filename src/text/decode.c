@@ -1,4 +1,4 @@
-#include "text/internal.h"
+#include "text/text_internal.h"
 
 #include "base/memory.h"
 #include "base/utf8.h"
@@ -233,10 +233,10 @@ static heed_status emit_ctc(heed_decoder_state *state, const char *bytes, size_t
 static heed_status push_ctc(heed_decoder_state *state, const char *bytes, size_t length, bool ends, heed_error *error)
 {
     if (!whole_token(state, &bytes, &length, ends)) return check_held(state, error);
-    bool again = state->tokens && state->held.length == length && (!length || !memcmp(state->held.data, bytes, length));
+    bool unchanged = state->tokens && state->held.length == length && (!length || !memcmp(state->held.data, bytes, length));
     state->tokens++;
-    heed_status status = again ? HEED_OK : emit_ctc(state, bytes, length, error);
-    if (!again) {
+    heed_status status = unchanged ? HEED_OK : emit_ctc(state, bytes, length, error);
+    if (!unchanged) {
         heed_buffer_clear(&state->held);
         heed_buffer_append(&state->held, bytes, length);
     }

@@ -1,4 +1,4 @@
-#include "text/internal.h"
+#include "text/text_internal.h"
 
 #include "base/memory.h"
 #include "base/utf8.h"
@@ -25,7 +25,7 @@ enum { PIECES_UNASKED = 256 };
 
 static heed_status tokenize_pieces(const heed_tokenizer *tokenizer, sequence *s, heed_error *error)
 {
-    heed_model_scratch scratch = {.cancel = s->cancel};
+    heed_tokenizer_model_scratch scratch = {.cancel = s->cancel};
     heed_status status = HEED_OK;
     for (size_t i = 0; i < s->pieces.count && status == HEED_OK; i++) {
         if (i % PIECES_UNASKED == 0) status = heed_cancel_check(s->cancel, "tokenizing", error);
@@ -38,7 +38,7 @@ static heed_status tokenize_pieces(const heed_tokenizer *tokenizer, sequence *s,
             status = tokenizer->model.kind->tokenize(&tokenizer->model, &scratch, s->pieces.bytes + piece->begin,
                                                      piece->end - piece->begin, piece->begin, &s->found, error);
     }
-    heed_model_scratch_free(&scratch);
+    heed_tokenizer_model_scratch_free(&scratch);
     if (status == HEED_OK && s->found.failed) status = heed_fail_memory(error, s->found.count * sizeof *s->found.tokens, "the tokens");
     return status;
 }

@@ -1,4 +1,4 @@
-#include "text/internal.h"
+#include "text/text_internal.h"
 
 #include "base/file.h"
 #include "base/lines.h"
@@ -200,7 +200,7 @@ static json_t *make_added_tokens(const heed_source *s)
 static heed_status check_specials(const heed_source *s)
 {
     for (int place = 0; place < 2; place++) {
-        heed_special part = place ? s->recipe->behind : s->recipe->before;
+        heed_special part = place ? s->recipe->after : s->recipe->before;
         if (!heed_source_brackets(s, place)) continue;
         const char *content = heed_source_special(s, part);
         if (!(content && json_is_integer(json_object_get(s->vocabulary, content))))

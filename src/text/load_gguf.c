@@ -1,4 +1,4 @@
-#include "text/internal.h"
+#include "text/text_internal.h"
 
 #include "base/memory.h"
 #include "base/utf8.h"
@@ -15,7 +15,7 @@ enum { MOST_NAMES = 16, MOST_SPLITS = 5 };
 typedef struct {
     const char *names[MOST_NAMES];
     const char *splits[MOST_SPLITS]; /* regular expressions, one after the other; each match is a word of its own */
-    bool nfc;                        /* the model's own tokenizer normalises */
+    bool nfc;                        /* the model's own tokenizer normalizes */
     bool whole_words;                /* a word that is a token is not merged */
     bool bos;                        /* unless the file says otherwise */
     bool roberta;                    /* <s> A </s>, <s> A </s></s> B </s>; the mask takes along blanks */
@@ -66,7 +66,7 @@ static const pre_tokenizer pre_tokenizers[] = {
 
 typedef struct {
     const heed_gguf_vocabulary *given;
-    heed_model model;
+    heed_tokenizer_model model;
     int64_t special[HEED_SPECIAL_COUNT];
     bool add_bos, add_eos, roberta;
     json_t *normalizer, *pre_tokenizer, *decoder;
@@ -129,7 +129,7 @@ static heed_status find_pre_tokenizer(const source *s, const pre_tokenizer **fou
             }
     for (size_t i = 0; i < KNOWN; i++) heed_buffer_printf(&list, "%s%s", i ? ", " : "", pre_tokenizers[i].names[0]);
     heed_status status = heed_fail(s->error, HEED_E_UNSUPPORTED,
-                                   "%s: tokenizer.ggml.pre is \"%.60s\", a pre-tokeniser that is not known (known are %s and their "
+                                   "%s: tokenizer.ggml.pre is \"%.60s\", a pre-tokenizer that is not known (known are %s and their "
                                    "like); give ids instead of text, or a folder with the model's tokenizer.json",
                                    s->where, name, list.data ? list.data : "");
     heed_buffer_free(&list);
@@ -403,7 +403,7 @@ heed_status heed_tokenizer_from_gguf(heed_tokenizer **tokenizer, const heed_gguf
                                      heed_error *error)
 {
     static const struct { const char *name; heed_status (*build)(source *); } kinds[] = {{"gpt2", build_gpt2}, {"llama", build_llama}};
-    source s = {.given = vocabulary, .model = {.kind = &heed_model_bpe, .unk_id = -1}, .where = where, .error = error};
+    source s = {.given = vocabulary, .model = {.kind = &heed_tokenizer_model_bpe, .unk_id = -1}, .where = where, .error = error};
     const char *name = vocabulary->model ? vocabulary->model : "";
     size_t kind = 0;
     *tokenizer = NULL;
@@ -419,13 +419,13 @@ heed_status heed_tokenizer_from_gguf(heed_tokenizer **tokenizer, const heed_gguf
     json_decref(s.normalizer);
     json_decref(s.pre_tokenizer);
     json_decref(s.decoder);
-    heed_model_free(&s.model);
+    heed_tokenizer_model_free(&s.model);
     return status;
 }
 
 /* ---- the way back: which name means this way of cutting ---- */
 
-/* Regular expressions of a pre-tokeniser's stages, in order; false for a stage that GGUF has no name for. */
+/* Regular expressions of a pre-tokenizer's stages, in order; false for a stage that GGUF has no name for. */
 static bool list_splits(const json_t *stage, const char *splits[MOST_SPLITS], size_t *count)
 {
     const char *type = json_string_value(json_object_get(stage, "type"));

@@ -1,4 +1,4 @@
-#include "text/internal.h"
+#include "text/text_internal.h"
 
 #include "base/memory.h"
 #include <stdlib.h>
@@ -129,17 +129,17 @@ static heed_status read_shared(heed_vocabulary *vocabulary, const json_t *config
     return json_object_size(shared) ? heed_vocabulary_seal(vocabulary, where, error) : HEED_OK;
 }
 
-heed_status heed_tokenizer_assemble(heed_tokenizer **result, heed_model *model, const json_t *json, json_t *config, const char *where,
+heed_status heed_tokenizer_assemble(heed_tokenizer **result, heed_tokenizer_model *model, const json_t *json, json_t *config, const char *where,
                                     heed_error *error)
 {
     heed_tokenizer *tokenizer = heed_allocate(1, sizeof *tokenizer);
     *result = NULL;
     if (!tokenizer) {
-        heed_model_free(model);
+        heed_tokenizer_model_free(model);
         return heed_fail_memory(error, sizeof *tokenizer, "a tokenizer");
     }
     tokenizer->model = *model;
-    *model = (heed_model){0};
+    *model = (heed_tokenizer_model){0};
     heed_status status = read_shared(&tokenizer->model.vocabulary, config, where, error);
     if (status == HEED_OK) status = read_sections(tokenizer, json, where, error);
     if (status == HEED_OK) status = keep_sections(tokenizer, json, config, error);
@@ -156,10 +156,10 @@ heed_status heed_tokenizer_assemble(heed_tokenizer **result, heed_model *model, 
 
 heed_status heed_tokenizer_build(heed_tokenizer **result, const json_t *json, json_t *config, const char *where, heed_error *error)
 {
-    heed_model model;
+    heed_tokenizer_model model;
     *result = NULL;
     if (!json_is_object(json)) return heed_fail(error, HEED_E_FORMAT, "%s: expected a JSON object", where);
     /* The model first: a kind that is not read yet is named before anything else is found wanting. */
-    HEED_TRY(heed_model_read(&model, json_object_get(json, "model"), where, error));
+    HEED_TRY(heed_tokenizer_model_read(&model, json_object_get(json, "model"), where, error));
     return heed_tokenizer_assemble(result, &model, json, config, where, error);
 }

@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const heed_model_kind *const kinds[] = {&heed_model_bpe, &heed_model_wordpiece, &heed_model_wordlevel,
-                                        &heed_model_code_points};
+static const heed_tokenizer_model_kind *const kinds[] = {&heed_tokenizer_model_bpe, &heed_tokenizer_model_wordpiece, &heed_tokenizer_model_wordlevel,
+                                        &heed_tokenizer_model_code_points};
 
 void heed_found_add(heed_found_tokens *found, int32_t id, uint32_t begin, uint32_t end)
 {
@@ -16,15 +16,15 @@ void heed_found_add(heed_found_tokens *found, int32_t id, uint32_t begin, uint32
     found->tokens[found->count++] = (heed_found_token){id, begin, end, false};
 }
 
-void heed_model_scratch_free(heed_model_scratch *scratch)
+void heed_tokenizer_model_scratch_free(heed_tokenizer_model_scratch *scratch)
 {
     free(scratch->symbols);
     free(scratch->heap);
     free(scratch->word);
-    *scratch = (heed_model_scratch){0};
+    *scratch = (heed_tokenizer_model_scratch){0};
 }
 
-void heed_model_free(heed_model *model)
+void heed_tokenizer_model_free(heed_tokenizer_model *model)
 {
     heed_vocabulary_free(&model->vocabulary);
     heed_vocabulary_free(&model->hidden);
@@ -35,7 +35,7 @@ void heed_model_free(heed_model *model)
     free(model->merges.merges);
     free(model->merges.slots);
     heed_trie_free(&model->whole);
-    *model = (heed_model){0};
+    *model = (heed_tokenizer_model){0};
 }
 
 /* Files written before models named their type differ in their members. */
@@ -46,10 +46,10 @@ static const char *guess_type(const json_t *json)
     return json_object_get(json, "max_input_chars_per_word") ? "WordPiece" : "WordLevel";
 }
 
-heed_status heed_model_read(heed_model *model, const json_t *json, const char *where, heed_error *error)
+heed_status heed_tokenizer_model_read(heed_tokenizer_model *model, const json_t *json, const char *where, heed_error *error)
 {
     const char *type = NULL;
-    *model = (heed_model){.unk_id = -1};
+    *model = (heed_tokenizer_model){.unk_id = -1};
     if (!json_is_object(json)) return heed_fail(error, HEED_E_FORMAT, "%s: \"model\": expected an object", where);
     HEED_TRY(heed_json_string(json, "type", &type, where, error));
     if (!type) type = guess_type(json);
@@ -59,7 +59,7 @@ heed_status heed_model_read(heed_model *model, const json_t *json, const char *w
         return heed_fail(error, HEED_E_UNSUPPORTED,
                          "%s: a tokenizer whose model is of type \"%s\" is not supported; give ids instead of text", where, type);
     heed_status status = model->kind->read(model, json, where, error);
-    if (status != HEED_OK) heed_model_free(model);
+    if (status != HEED_OK) heed_tokenizer_model_free(model);
     return status;
 }
 
@@ -76,7 +76,7 @@ json_t *heed_vocabulary_write(const heed_vocabulary *vocabulary)
     return NULL;
 }
 
-heed_status heed_model_write(const heed_model *model, json_t **result, heed_error *error)
+heed_status heed_tokenizer_model_write(const heed_tokenizer_model *model, json_t **result, heed_error *error)
 {
     json_t *json = json_object();
     int failed = json_object_set_new(json, "type", json_string(model->kind->name));
@@ -101,12 +101,12 @@ heed_status heed_vocabulary_read(heed_vocabulary *vocabulary, const json_t *ids,
     return heed_vocabulary_seal(vocabulary, where, error);
 }
 
-heed_status heed_model_read_vocabulary(heed_model *model, const json_t *json, const char *where, heed_error *error)
+heed_status heed_tokenizer_model_read_vocabulary(heed_tokenizer_model *model, const json_t *json, const char *where, heed_error *error)
 {
     return heed_vocabulary_read(&model->vocabulary, json_object_get(json, "vocab"), where, error);
 }
 
-heed_status heed_model_read_text(char **text, const json_t *json, const char *key, bool empty_is_none, const char *where, heed_error *error)
+heed_status heed_tokenizer_model_read_text(char **text, const json_t *json, const char *key, bool empty_is_none, const char *where, heed_error *error)
 {
     const char *value = NULL;
     HEED_TRY(heed_json_string(json, key, &value, where, error));
@@ -115,7 +115,7 @@ heed_status heed_model_read_text(char **text, const json_t *json, const char *ke
     return *text ? HEED_OK : heed_fail_memory(error, strlen(value), key);
 }
 
-heed_status heed_model_unknown(const heed_model *model, heed_error *error)
+heed_status heed_tokenizer_model_unknown(const heed_tokenizer_model *model, heed_error *error)
 {
     return heed_fail(error, HEED_E_FORMAT,
                      "the text needs the unknown token \"%.80s\", which the tokenizer's vocabulary lacks; add it to the vocabulary",

@@ -35,9 +35,9 @@ enum { HEED_DIRECT_CHARACTERS = 0x180 }; /* their ids are in a table: all of the
 
 enum { HEED_HIDDEN_SYMBOLS = 0x40000000 };
 
-typedef struct heed_model_kind heed_model_kind;
-typedef struct heed_model {
-    const heed_model_kind *kind;
+typedef struct heed_tokenizer_model_kind heed_tokenizer_model_kind;
+typedef struct heed_tokenizer_model {
+    const heed_tokenizer_model_kind *kind;
     heed_vocabulary vocabulary;
     char *unk_token; /* NULL: none */
     int32_t unk_id;  /* -1: none, or not in the vocabulary */
@@ -51,59 +51,59 @@ typedef struct heed_model {
     heed_vocabulary target;                      /* BPE: what ids are decoded by, when the target language has a vocabulary of its own */
     heed_trie whole;                             /* BPE: pieces that are found in the text first and never merged; the values are ids */
     int32_t direct_ids[HEED_DIRECT_CHARACTERS], byte_ids[256]; /* BPE: of single characters, of "<0x00>" to "<0xFF>" */
-} heed_model;
+} heed_tokenizer_model;
 
 /* Characters or merges of a piece between two questions whether to go on. */
 enum { HEED_STEPS_UNASKED = 4096 };
 
-/* Memory that tokenising reuses from piece to piece; zero-initialise. */
-typedef struct heed_model_scratch {
+/* Memory that tokenizing reuses from piece to piece; zero-initialize. */
+typedef struct heed_tokenizer_model_scratch {
     struct heed_symbol *symbols;
     uint64_t *heap;
     char *word;
     size_t symbol_count, symbol_capacity, heap_count, heap_capacity, word_capacity;
     heed_cancel cancel; /* asked within long pieces */
-} heed_model_scratch;
-void heed_model_scratch_free(heed_model_scratch *scratch);
+} heed_tokenizer_model_scratch;
+void heed_tokenizer_model_scratch_free(heed_tokenizer_model_scratch *scratch);
 
-struct heed_model_kind {
+struct heed_tokenizer_model_kind {
     const char *name;
-    heed_status (*read)(heed_model *model, const json_t *json, const char *where, heed_error *error);
+    heed_status (*read)(heed_tokenizer_model *model, const json_t *json, const char *where, heed_error *error);
     /* Tokens of text[0..length), length > 0, which begins at `base` of the working text. */
-    heed_status (*tokenize)(const heed_model *model, heed_model_scratch *scratch, const char *text, size_t length, uint32_t base,
+    heed_status (*tokenize)(const heed_tokenizer_model *model, heed_tokenizer_model_scratch *scratch, const char *text, size_t length, uint32_t base,
                             heed_found_tokens *found, heed_error *error);
-    heed_status (*write)(const heed_model *model, json_t *json, heed_error *error); /* all but "type" and "vocab" */
+    heed_status (*write)(const heed_tokenizer_model *model, json_t *json, heed_error *error); /* all but "type" and "vocab" */
     bool implied; /* the kind says what its vocabulary is: no file holds it */
 };
-extern const heed_model_kind heed_model_bpe, heed_model_wordpiece, heed_model_wordlevel, heed_model_code_points;
+extern const heed_tokenizer_model_kind heed_tokenizer_model_bpe, heed_tokenizer_model_wordpiece, heed_tokenizer_model_wordlevel, heed_tokenizer_model_code_points;
 
 /* Reads the "model" section. HEED_E_UNSUPPORTED names the kind when it is none of the table. */
-heed_status heed_model_read(heed_model *model, const json_t *json, const char *where, heed_error *error);
-heed_status heed_model_write(const heed_model *model, json_t **json, heed_error *error); /* a new reference */
-void heed_model_free(heed_model *model);
+heed_status heed_tokenizer_model_read(heed_tokenizer_model *model, const json_t *json, const char *where, heed_error *error);
+heed_status heed_tokenizer_model_write(const heed_tokenizer_model *model, json_t **json, heed_error *error); /* a new reference */
+void heed_tokenizer_model_free(heed_tokenizer_model *model);
 
 /* ---- for the kinds ---- */
-heed_status heed_model_read_vocabulary(heed_model *model, const json_t *json, const char *where, heed_error *error);
+heed_status heed_tokenizer_model_read_vocabulary(heed_tokenizer_model *model, const json_t *json, const char *where, heed_error *error);
 heed_status heed_vocabulary_read(heed_vocabulary *vocabulary, const json_t *ids, const char *where, heed_error *error);
 json_t *heed_vocabulary_write(const heed_vocabulary *vocabulary); /* an object of ids; NULL without memory */
 /* A string member as a copy; absent, null and, when `empty_is_none`, "" leave *text NULL. */
-heed_status heed_model_read_text(char **text, const json_t *json, const char *key, bool empty_is_none, const char *where,
+heed_status heed_tokenizer_model_read_text(char **text, const json_t *json, const char *key, bool empty_is_none, const char *where,
                                  heed_error *error);
-heed_status heed_model_unknown(const heed_model *model, heed_error *error); /* the vocabulary lacks its unknown token */
-/* BPE: after vocabulary, prefix, suffix and flags are set, adds a merge of two strings, which ranks behind all so far ... */
-heed_status heed_bpe_add_merge(heed_model *model, const char *left, size_t left_length, const char *right, size_t right_length,
+heed_status heed_tokenizer_model_unknown(const heed_tokenizer_model *model, heed_error *error); /* the vocabulary lacks its unknown token */
+/* BPE: after vocabulary, prefix, suffix and flags are set, adds a merge of two strings, which ranks after all so far ... */
+heed_status heed_bpe_add_merge(heed_tokenizer_model *model, const char *left, size_t left_length, const char *right, size_t right_length,
                                const char *where, heed_error *error);
 /* ... or "left right" ... */
-heed_status heed_bpe_add_merge_line(heed_model *model, const char *line, size_t length, const char *where, heed_error *error);
+heed_status heed_bpe_add_merge_line(heed_tokenizer_model *model, const char *line, size_t length, const char *where, heed_error *error);
 /* ... or one of ids whose result and rank are known; then seals the tables. */
-heed_status heed_bpe_add_merge_ids(heed_model *model, heed_merge merge, heed_error *error);
-heed_status heed_bpe_seal(heed_model *model, heed_error *error);
+heed_status heed_bpe_add_merge_ids(heed_tokenizer_model *model, heed_merge merge, heed_error *error);
+heed_status heed_bpe_seal(heed_tokenizer_model *model, heed_error *error);
 
 /* bpe_merge.c: symbols of one word, merged in order of rank, leftmost first, as the library does.
    Source: Sennrich, Haddow & Birch 2016. O(n log n). */
 typedef struct heed_symbol { int32_t id; uint32_t length; int32_t previous, next; } heed_symbol;
 const heed_merge_slot *heed_merge_find(const heed_merge_table *table, int32_t left, int32_t right); /* NULL: no such merge */
 /* Merges scratch->symbols[0..symbol_count); survivors are moved to the front and counted. */
-heed_status heed_bpe_merge(const heed_merge_table *table, heed_model_scratch *scratch, heed_error *error);
+heed_status heed_bpe_merge(const heed_merge_table *table, heed_tokenizer_model_scratch *scratch, heed_error *error);
 
 #endif

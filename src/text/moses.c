@@ -1,7 +1,7 @@
 #include "text/moses.h"
 
 #include "base/utf8.h"
-#include "text/unicode.h"
+#include "base/unicode.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -106,7 +106,7 @@ static heed_status part_dots(heed_moses_text text[2], heed_error *error)
     return HEED_OK;
 }
 
-/* Whether the period behind the word [begin, end) stays with it. */
+/* Whether the period after the word [begin, end) stays with it. */
 static bool keeps_period(const heed_moses_text *text, size_t begin, size_t end, const char *language)
 {
     enum { LONGEST = 64 }; /* bytes of an abbreviation */
@@ -128,7 +128,7 @@ static bool keeps_period(const heed_moses_text *text, size_t begin, size_t end, 
            (period == HEED_MOSES_BEFORE_NUMBERS && next < text->count && text->points[next] >= '0' && text->points[next] <= '9');
 }
 
-/* Periods behind words; the text's only blanks are single spaces between words, and stay so. */
+/* Periods after words; the text's only blanks are single spaces between words, and stay so. */
 static heed_status part_periods(heed_moses_text text[2], const char *language, heed_error *error)
 {
     heed_moses_text *in = &text[0], *out = &text[1];
@@ -150,7 +150,7 @@ static heed_status part_periods(heed_moses_text text[2], const char *language, h
 
 /* ---- cutting ---- */
 
-static heed_status normalise(heed_moses_text text[2], const char *language, heed_error *error)
+static heed_status normalize(heed_moses_text text[2], const char *language, heed_error *error)
 {
     bool english = !strcmp(language, "en"), german = !strcmp(language, "de");
     HEED_TRY(heed_moses_apply(plain_signs, text, error));
@@ -201,7 +201,7 @@ static heed_status cut(const void *stage_pointer, heed_rewriter *rewriter, heed_
         uint32_t point = heed_utf8_at(rewriter->bytes, at, &size);
         if (!heed_moses_put(&text[0], point, (uint32_t)at)) status = fail_text(&text[0], error);
     }
-    if (status == HEED_OK) status = normalise(text, stage->text, error);
+    if (status == HEED_OK) status = normalize(text, stage->text, error);
     if (status == HEED_OK) status = cut_words(text, stage->text, error);
     if (status == HEED_OK) write_back(&text[0], rewriter);
     for (int i = 0; i < 2; i++) {

@@ -20,9 +20,9 @@ typedef struct heed_moses_text { uint32_t *points, *places; size_t count, capaci
 bool heed_moses_put(heed_moses_text *text, uint32_t point, uint32_t place); /* false: no memory */
 
 /* moses_rules.c: a rewriting, applied from left to right. `from` is made of characters and of classes:
-     \d digit  \n no number  \N number  \a letter  \b no letter  \c neither letter nor number  \w letter or number, \W one that stays behind
+     \d digit  \n no number  \N number  \a letter  \b no letter  \c neither letter nor number  \w letter or number, \W one that is kept
      \o what words are not made of  \s blank  \p one of .!:?;,  \q , or .  \e blanks and one more, not <  \$ the end
-   `+` and `*` behind a character or class repeat it. \1 \2 ... in `to` are the classes and repetitions of `from`. */
+   `+` and `*` after a character or class repeat it. \1 \2 ... in `to` are the classes and repetitions of `from`. */
 typedef struct heed_moses_rule { const char *from, *to; } heed_moses_rule;
 /* Two texts: what is rewritten, and memory for the result, which is swapped with it. `rules` ends with NULL. */
 heed_status heed_moses_apply(const heed_moses_rule *rules, heed_moses_text text[2], heed_error *error);
@@ -33,7 +33,7 @@ enum {
 };
 unsigned heed_moses_class(uint32_t c);
 
-/* moses_abbreviations.c: whether a period behind this word is part of it: always, or before a number. */
+/* moses_abbreviations.c: whether a period after this word is part of it: always, or before a number. */
 bool heed_moses_speaks(const char *language);
 typedef enum heed_moses_period { HEED_MOSES_ENDS, HEED_MOSES_BEFORE_NUMBERS, HEED_MOSES_STAYS } heed_moses_period;
 heed_moses_period heed_moses_abbreviation(const char *language, const char *word, size_t length);

@@ -19,7 +19,7 @@ static const char russian[] =
     " Исп Тел бульв в вв г га гг гл гос д дм доп др е ед зам и инд исп к кап кв кг кл км кол комн коп куб л лиц лл м макс мг мин мл млн млрд мм н наб"
     " нач неуд ном о обл обр общ ок ост отл п пер перераб пл пос пр просп проф р ред руб с сб св см соч ср ст стр т тел тех тт туп тыс уд ул уч физ х"
     " хор ч чел шт э экз ";
-/* Behind one figure, behind one Roman one. */
+/* After one digit, after one Roman numeral. */
 static const char russian_units[] = " г га гг дм кг км л м мг мм см т ", russian_centuries[] = " в вв ";
 
 static bool lists(const char *words, const char *word, size_t length)

@@ -1,5 +1,5 @@
 #include "text/moses.h"
-#include "text/unicode.h"
+#include "base/unicode.h"
 
 /* Characters as the Moses scripts see them in their Python port, sacremoses: sets that were written down once, without ideographs, syllables
    of Hangul and letters beyond the first plane; neither utf8proc nor a newer Unicode may change them. Ascending. */

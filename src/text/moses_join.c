@@ -1,5 +1,5 @@
 #include "text/moses.h"
-#include "text/unicode.h"
+#include "base/unicode.h"
 #include "text/vocabulary.h"
 #include <string.h>
 
@@ -71,7 +71,7 @@ static bool is_contraction(const word *w)
     return w->length > 1 && w->text[0] == '\'' && heed_moses_class(heed_utf8_at(w->text, 1, &size)) & HEED_MOSES_LETTER;
 }
 
-/* Where a word stands: apart from the one before it, right behind it; and whether the next one follows right behind. */
+/* Where a word stands: apart from the one before it, right after it; and whether the next one follows right after. */
 typedef struct { bool apart, opens; } place;
 
 /* The first mark of a kind opens a quotation, the second one closes it. `seen` holds the kinds, 1: open. */

@@ -1,6 +1,6 @@
 #include "base/memory.h"
 #include "text/moses.h"
-#include "text/unicode.h"
+#include "base/unicode.h"
 #include <string.h>
 
 enum { MOST_GROUPS = 4, AWAY = 0 /* no such character in a text */ };
@@ -54,7 +54,7 @@ static bool belongs(const element *e, uint32_t c)
 
 typedef struct { size_t begin[MOST_GROUPS], end[MOST_GROUPS], count, first_run; } groups;
 
-/* Whether text[at..] matches; *end is behind the match. A repetition takes all it can and gives nothing back. */
+/* Whether text[at..] matches; *end is after the match. A repetition takes all it can and gives nothing back. */
 static bool match(const char *from, const heed_moses_text *text, size_t at, size_t *end, groups *g)
 {
     size_t start = at;

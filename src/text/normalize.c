@@ -1,7 +1,7 @@
 #include "text/normalize.h"
 
 #include "text/moses.h"
-#include "text/unicode.h"
+#include "base/unicode.h"
 
 /* Copies bytes below 0x80 that `quiet` leaves alone in one go; returns whether anything was copied. */
 static bool copy_ascii(heed_rewriter *rewriter, bool (*quiet)(char c))

@@ -1,7 +1,7 @@
 #include "text/normalize.h"
 
 #include "base/memory.h"
-#include "text/unicode.h"
+#include "base/unicode.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -128,7 +128,7 @@ static void take_character(normalizer *n, uint32_t c)
     }
 }
 
-/* End of the run from `at` that normalisation leaves alone: characters below `limit`, less the last one when a character
+/* End of the run from `at` that normalization leaves alone: characters below `limit`, less the last one when a character
    follows that might join it. */
 static size_t quiet_end(const heed_rewriter *rewriter, size_t at, uint32_t limit)
 {
@@ -166,5 +166,5 @@ heed_status heed_normal_form(const void *stage_pointer, heed_rewriter *rewriter,
     free(n.marks.items);
     free(n.sorted.items);
     free(n.blocked.items);
-    return n.failed ? heed_fail_memory(error, rewriter->length, "Unicode normalisation") : HEED_OK;
+    return n.failed ? heed_fail_memory(error, rewriter->length, "Unicode normalization") : HEED_OK;
 }

@@ -128,7 +128,7 @@ static heed_status match_all(const heed_pattern *pattern, const char *text, size
         size_t begin = place[0], end = place[1];
         if (begin > end || begin < *previous) return fail_match(PCRE2_ERROR_INTERNAL, error); /* \K in a lookaround */
         bool empty = begin == end;
-        /* An empty match right behind a match does not count. */
+        /* An empty match right after a match does not count. */
         if (!empty || !any || begin != *previous) emit(sink, context, previous, begin, end);
         any = true;
         at = !empty ? end : end < length ? end + heed_utf8_size(text[end]) : length + 1;

@@ -1,7 +1,7 @@
 #include "text/pattern.h"
 
 #include "text/pieces.h"
-#include "text/unicode.h"
+#include "base/unicode.h"
 #include <stdint.h>
 #include <string.h>
 
@@ -20,7 +20,7 @@ struct heed_word_rules {
     const char *literals[2]; /* tried first */
     contractions_kind contractions; /* after words: only with BY_CASE */
     letters_kind letters;
-    int number_max;          /* digits to a match; 0: any number of them, behind an optional space */
+    int number_max;          /* digits to a match; 0: any number of them, after an optional space */
     bool sign_after_space;   /* " ?" before other signs */
     const char *tail;        /* characters that other signs take along */
     bool line_ends;          /* \s*[\r\n]+ */
@@ -156,7 +156,7 @@ static size_t cased_word_end(const char *text, size_t at, size_t length, bool sm
     return small_end > end ? small_end : last_small_end > at || small_needed ? last_small_end : end;
 }
 
-/* Both alternatives of BY_CASE behind an optional prefix: small letters with, then without the prefix, then capitals. */
+/* Both alternatives of BY_CASE after an optional prefix: small letters with, then without the prefix, then capitals. */
 static size_t match_cased(const heed_word_rules *rules, const char *text, size_t at, size_t prefix, size_t length)
 {
     bool contracted = rules->contractions == CONTRACTIONS_AFTER_WORDS;

@@ -27,7 +27,7 @@ size_t heed_utf8_before(const char *text, size_t at)
     return at;
 }
 
-/* Makes room for `more` bytes behind `used` in the buffer that is being written, the one that is not current. */
+/* Makes room for `more` bytes after `used` in the buffer that is being written, the one that is not current. */
 static bool reserve(heed_pieces *pieces, int target, size_t used, size_t more)
 {
     size_t wanted;
@@ -76,14 +76,14 @@ heed_status heed_pieces_init(heed_pieces *pieces, const char *input, size_t leng
 {
     *pieces = (heed_pieces){.bytes = input, .length = length, .tracking = tracking};
     if (length > LONGEST_INPUT)
-        return heed_fail(error, HEED_E_ARG, "a text of %zu bytes, expected less than 2 GiB; tokenise it in parts", length);
+        return heed_fail(error, HEED_E_ARG, "a text of %zu bytes, expected less than 2 GiB; tokenize it in parts", length);
     if (!is_valid(input, length)) repair(pieces, input, length);
     if (pieces->length) {
         if (heed_grow(&pieces->piece, &pieces->piece_capacity, 1, sizeof *pieces->piece))
             pieces->piece[pieces->count++] = (heed_piece){0, (uint32_t)pieces->length, -1};
         else pieces->failed = true;
     }
-    return pieces->failed ? heed_fail_memory(error, length, "the text to tokenise") : HEED_OK;
+    return pieces->failed ? heed_fail_memory(error, length, "the text to tokenize") : HEED_OK;
 }
 
 void heed_pieces_free(heed_pieces *pieces)

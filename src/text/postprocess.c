@@ -2,7 +2,7 @@
 
 #include "base/memory.h"
 #include "text/pieces.h"
-#include "text/unicode.h"
+#include "base/unicode.h"
 #include <stdlib.h>
 #include <string.h>
 

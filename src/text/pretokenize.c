@@ -1,7 +1,7 @@
 #include "text/stage.h"
 
 #include "base/memory.h"
-#include "text/unicode.h"
+#include "base/unicode.h"
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,7 +1,7 @@
 /* The vocabulary inside a GGUF file, handed to heed_tokenizer_from_gguf. */
 #include "base/memory.h"
 #include "io/gguf.h"
-#include "text/internal.h"
+#include "text/text_internal.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -14,7 +14,7 @@ static heed_status fail_memory(const source *s, size_t count)
     return heed_fail_memory(s->error, count * sizeof(heed_gguf_string), "the vocabulary");
 }
 
-/* A string with a zero byte behind it; NULL where the file has none. */
+/* A string with a zero byte after it; NULL where the file has none. */
 static heed_status read_text(const source *s, const char *key, const char **text)
 {
     const char *bytes = NULL;

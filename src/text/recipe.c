@@ -1,6 +1,6 @@
 #include "text/recipe.h"
 
-#include "text/internal.h"
+#include "text/text_internal.h"
 
 const char *heed_source_special(const heed_source *s, heed_special part)
 {
@@ -28,7 +28,7 @@ static json_t *special_entry(const heed_source *s, heed_special part)
 bool heed_source_brackets(const heed_source *s, int place)
 {
     static const char *const flags[] = {"add_bos_token", "add_eos_token"};
-    heed_special part = place ? s->recipe->behind : s->recipe->before;
+    heed_special part = place ? s->recipe->after : s->recipe->before;
     return part != HEED_SPECIAL_COUNT && (!s->recipe->by_flags || heed_source_flag(s, flags[place], false));
 }
 
@@ -36,7 +36,7 @@ json_t *heed_source_template(const heed_source *s)
 {
     json_t *single = json_array(), *pair = json_array(), *specials = json_object();
     const struct { heed_special part; bool used; } ends[2] = {{s->recipe->before, heed_source_brackets(s, 0)},
-                                                              {s->recipe->behind, heed_source_brackets(s, 1)}};
+                                                              {s->recipe->after, heed_source_brackets(s, 1)}};
     bool bert = ends[0].part == HEED_CLS;
     int failed = 0;
     for (int text = 0; text < 2; text++) {
@@ -45,7 +45,7 @@ json_t *heed_source_template(const heed_source *s)
             if (place == 1) piece = json_pack("{s:{s:s, s:i}}", "Sequence", "id", text ? "B" : "A", "type_id", text);
             else if (!ends[place / 2].used || (bert && text && place == 0)) continue;
             else piece = json_pack("{s:{s:s, s:i}}", "SpecialToken", "id", heed_source_special(s, ends[place / 2].part), "type_id", text);
-            if (place == 2 && s->recipe->behind_if_absent)
+            if (place == 2 && s->recipe->after_if_absent)
                 failed |= json_object_set_new(json_object_get(piece, "SpecialToken"), "if_absent", json_true());
             failed |= json_array_append(pair, piece);
             if (!text) failed |= json_array_append(single, piece);
@@ -73,9 +73,9 @@ static json_t *split(const char *regex, const char *behavior, bool invert)
 /* RoBERTa's and CLIP's post-processor: offsets are trimmed there too. */
 static json_t *roberta_post(const heed_source *s, bool add_prefix_space, bool trim)
 {
-    const char *before = heed_source_special(s, s->recipe->before), *behind = heed_source_special(s, s->recipe->behind);
-    return json_pack("{s:s, s:[s, O?], s:[s, O?], s:b, s:b}", "type", "RobertaProcessing", "sep", behind,
-                     json_object_get(s->vocabulary, behind), "cls", before, json_object_get(s->vocabulary, before), "trim_offsets", trim,
+    const char *before = heed_source_special(s, s->recipe->before), *after = heed_source_special(s, s->recipe->after);
+    return json_pack("{s:s, s:[s, O?], s:[s, O?], s:b, s:b}", "type", "RobertaProcessing", "sep", after,
+                     json_object_get(s->vocabulary, after), "cls", before, json_object_get(s->vocabulary, before), "trim_offsets", trim,
                      "add_prefix_space", add_prefix_space);
 }
 
@@ -165,21 +165,21 @@ static heed_status build_bert(const heed_source *s, heed_sections *made)
 const heed_recipe heed_recipe_gpt2 = {
     .files = HEED_FILES_MERGES,
     .specials = {[HEED_BOS] = "<|endoftext|>", [HEED_EOS] = "<|endoftext|>", [HEED_UNK] = "<|endoftext|>"},
-    .before = HEED_BOS, .behind = HEED_EOS, .by_flags = true, .build = build_gpt2};
+    .before = HEED_BOS, .after = HEED_EOS, .by_flags = true, .build = build_gpt2};
 const heed_recipe heed_recipe_roberta = {
     .files = HEED_FILES_MERGES,
     .specials = {[HEED_BOS] = "<s>", [HEED_EOS] = "</s>", [HEED_PAD] = "<pad>", [HEED_UNK] = "<unk>", [HEED_CLS] = "<s>",
                  [HEED_SEP] = "</s>", [HEED_MASK] = "<mask>"},
-    .before = HEED_CLS, .behind = HEED_SEP, .mask_strips = true, .build = build_roberta};
+    .before = HEED_CLS, .after = HEED_SEP, .mask_strips = true, .build = build_roberta};
 const heed_recipe heed_recipe_qwen2 = {
     .files = HEED_FILES_MERGES,
     .specials = {[HEED_EOS] = "<|endoftext|>", [HEED_PAD] = "<|endoftext|>", [HEED_UNK] = "<|endoftext|>"},
-    .before = HEED_SPECIAL_COUNT, .behind = HEED_SPECIAL_COUNT, .build = build_qwen2};
+    .before = HEED_SPECIAL_COUNT, .after = HEED_SPECIAL_COUNT, .build = build_qwen2};
 const heed_recipe heed_recipe_clip = {
     .files = HEED_FILES_MERGES,
     .specials = {[HEED_BOS] = "<|startoftext|>", [HEED_EOS] = "<|endoftext|>", [HEED_PAD] = "<|endoftext|>", [HEED_UNK] = "<|endoftext|>"},
-    .before = HEED_BOS, .behind = HEED_EOS, .build = build_clip};
+    .before = HEED_BOS, .after = HEED_EOS, .build = build_clip};
 const heed_recipe heed_recipe_bert = {
     .files = HEED_FILES_LINES,
     .specials = {[HEED_PAD] = "[PAD]", [HEED_UNK] = "[UNK]", [HEED_CLS] = "[CLS]", [HEED_SEP] = "[SEP]", [HEED_MASK] = "[MASK]"},
-    .before = HEED_CLS, .behind = HEED_SEP, .build = build_bert};
+    .before = HEED_CLS, .after = HEED_SEP, .build = build_bert};

@@ -29,8 +29,8 @@ typedef struct heed_source {
 struct heed_recipe {
     heed_recipe_files files;
     const char *specials[HEED_SPECIAL_COUNT]; /* special tokens of the class when its config names none */
-    heed_special before, behind;              /* tokens around a text; HEED_SPECIAL_COUNT: none */
-    bool behind_if_absent;                    /* `behind` only where the text does not end with it */
+    heed_special before, after;              /* tokens around a text; HEED_SPECIAL_COUNT: none */
+    bool after_if_absent;                    /* `after` only where the text does not end with it */
     bool by_flags;                            /* ... only if add_bos_token, add_eos_token say so */
     bool named_only;                          /* a token is special if a part, or "extra_special_tokens", names it: slow classes */
     bool mask_strips;                         /* the mask takes along the blanks before it */
@@ -54,8 +54,8 @@ extern const heed_recipe heed_recipe_byt5, heed_recipe_perceiver, heed_recipe_ca
 
 const char *heed_source_special(const heed_source *source, heed_special part); /* spelling, NULL: none */
 bool heed_source_flag(const heed_source *source, const char *key, bool standard);
-bool heed_source_brackets(const heed_source *source, int place); /* whether a token stands before (0), behind (1) a text */
-/* `before` A `behind`, and the same for pairs: BERT's form when `before` is CLS, else each text in its own pair of brackets. */
+bool heed_source_brackets(const heed_source *source, int place); /* whether a token stands before (0), after (1) a text */
+/* `before` A `after`, and the same for pairs: BERT's form when `before` is CLS, else each text in its own pair of brackets. */
 json_t *heed_source_template(const heed_source *source);
 /* ByteLevel, a pre-tokenizer and a decoder. */
 json_t *heed_recipe_byte_level(bool add_prefix_space, bool trim_offsets, bool use_regex);

@@ -2,7 +2,7 @@
 
 #include "base/memory.h"
 #include "base/utf8.h"
-#include "text/internal.h"
+#include "text/text_internal.h"
 #include <string.h>
 
 /* Classes without a pre-tokenizer of their own: bytes, code points, characters, words of Moses. */
@@ -133,26 +133,26 @@ static heed_status build_fsmt(const heed_source *s, heed_sections *made)
 const heed_recipe heed_recipe_fsmt = {
     .files = HEED_FILES_PAIR,
     .specials = {[HEED_BOS] = "<s>", [HEED_SEP] = "</s>", [HEED_UNK] = "<unk>", [HEED_PAD] = "<pad>"},
-    .before = HEED_SPECIAL_COUNT, .behind = HEED_SEP, .named_only = true, .build = build_fsmt};
+    .before = HEED_SPECIAL_COUNT, .after = HEED_SEP, .named_only = true, .build = build_fsmt};
 const heed_recipe heed_recipe_byt5 = {
     .files = HEED_FILES_NONE,
     .specials = {[HEED_PAD] = "<pad>", [HEED_EOS] = "</s>", [HEED_UNK] = "<unk>"},
-    .before = HEED_SPECIAL_COUNT, .behind = HEED_EOS, .behind_if_absent = true, .named_only = true, .extra_ids = 125,
+    .before = HEED_SPECIAL_COUNT, .after = HEED_EOS, .after_if_absent = true, .named_only = true, .extra_ids = 125,
     .vocabulary = byt5_vocabulary, .build = build_bytes};
 const heed_recipe heed_recipe_perceiver = {
     .files = HEED_FILES_NONE,
     .specials = {[HEED_PAD] = "[PAD]", [HEED_BOS] = "[BOS]", [HEED_EOS] = "[EOS]", [HEED_MASK] = "[MASK]", [HEED_CLS] = "[CLS]",
                  [HEED_SEP] = "[SEP]"},
-    .before = HEED_CLS, .behind = HEED_SEP, .named_only = true, .vocabulary = perceiver_vocabulary, .build = build_bytes};
+    .before = HEED_CLS, .after = HEED_SEP, .named_only = true, .vocabulary = perceiver_vocabulary, .build = build_bytes};
 const heed_recipe heed_recipe_canine = {
     .files = HEED_FILES_NONE,
     .specials = {[HEED_BOS] = "\uE000", [HEED_EOS] = "\uE001", [HEED_SEP] = "\uE001", [HEED_CLS] = "\uE000", [HEED_MASK] = "\uE003"},
-    .before = HEED_CLS, .behind = HEED_SEP, .named_only = true, .vocabulary = code_point_vocabulary, .build = build_code_points};
+    .before = HEED_CLS, .after = HEED_SEP, .named_only = true, .vocabulary = code_point_vocabulary, .build = build_code_points};
 const heed_recipe heed_recipe_esm = {
     .files = HEED_FILES_LINES,
     .specials = {[HEED_UNK] = "<unk>", [HEED_CLS] = "<cls>", [HEED_PAD] = "<pad>", [HEED_MASK] = "<mask>", [HEED_EOS] = "<eos>"},
-    .before = HEED_CLS, .behind = HEED_EOS, .named_only = true, .all_added = true, .build = build_esm};
+    .before = HEED_CLS, .after = HEED_EOS, .named_only = true, .all_added = true, .build = build_esm};
 const heed_recipe heed_recipe_wav2vec2 = {
     .files = HEED_FILES_TABLE,
     .specials = {[HEED_BOS] = "<s>", [HEED_EOS] = "</s>", [HEED_UNK] = "<unk>", [HEED_PAD] = "<pad>"},
-    .before = HEED_SPECIAL_COUNT, .behind = HEED_SPECIAL_COUNT, .named_only = true, .keeps_pad = true, .build = build_wav2vec2};
+    .before = HEED_SPECIAL_COUNT, .after = HEED_SPECIAL_COUNT, .named_only = true, .keeps_pad = true, .build = build_wav2vec2};

@@ -1,4 +1,4 @@
-#include "text/internal.h"
+#include "text/text_internal.h"
 
 #include "base/file.h"
 #include <stdio.h>
@@ -25,7 +25,7 @@ static heed_status compose(const heed_tokenizer *tokenizer, json_t **result, hee
                                         "post_processor", "decoder", "model"};
     json_t *added = NULL, *model = NULL, *json = json_object();
     heed_status status = heed_added_write(&tokenizer->added, &added, error);
-    if (status == HEED_OK) status = heed_model_write(&tokenizer->model, &model, error);
+    if (status == HEED_OK) status = heed_tokenizer_model_write(&tokenizer->model, &model, error);
     int failed = !json;
     for (size_t i = 0; i < sizeof order / sizeof *order && status == HEED_OK; i++) {
         const json_t *section = json_object_get(tokenizer->sections, order[i]);

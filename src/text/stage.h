@@ -40,7 +40,7 @@ typedef struct heed_stage {
     int64_t start, stop;       /* Strip (decoder) */
 } heed_stage;
 
-/* A decoder stage at work on a stream of tokens. Tokens may arrive in parts (behind Fuse there is only one, as long as the text). */
+/* A decoder stage at work on a stream of tokens. Tokens may arrive in parts (after Fuse there is only one, as long as the text). */
 typedef struct heed_decoder_state {
     const struct heed_stage *stage;
     struct heed_decoder_state *next; /* where the output goes; NULL: to `out` */
@@ -62,7 +62,7 @@ struct heed_stage_kind {
     /* Decoders: bytes of the current token arrive, `ends` with its last ones; `finish` when there are no more tokens. */
     heed_status (*push)(heed_decoder_state *state, const char *bytes, size_t length, bool ends, heed_error *error);
     heed_status (*finish)(heed_decoder_state *state, heed_error *error);
-    bool compatible, compose; /* what the four normalisation forms differ in */
+    bool compatible, compose; /* what the four normalization forms differ in */
 };
 
 /* Ends with a kind whose name is NULL. */

@@ -1,7 +1,7 @@
 #include "text/token_bytes.h"
 
 #include "base/memory.h"
-#include "text/internal.h"
+#include "text/text_internal.h"
 #include <stdlib.h>
 #include <string.h>
 

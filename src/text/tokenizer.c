@@ -1,4 +1,4 @@
-#include "text/internal.h"
+#include "text/text_internal.h"
 
 #include "base/file.h"
 #include "base/lines.h"
@@ -17,7 +17,7 @@ void heed_tokenizer_free(heed_tokenizer *tokenizer)
     heed_pipeline_free(&tokenizer->normalizer);
     heed_pipeline_free(&tokenizer->pre_tokenizer);
     heed_pipeline_free(&tokenizer->decoder);
-    heed_model_free(&tokenizer->model);
+    heed_tokenizer_model_free(&tokenizer->model);
     heed_post_free(&tokenizer->post);
     json_decref(tokenizer->sections);
     json_decref(tokenizer->config);

@@ -1,5 +1,5 @@
 /* tokenizer.h: text to ids and back. A heed_tokenizer is immutable once loaded or trained; any number of threads may share it.
-   Stages and names follow tokenizer.json, the file of the `tokenizers` library: added tokens, normaliser, pre-tokeniser, model,
+   Stages and names follow tokenizer.json, the file of the `tokenizers` library: added tokens, normalizer, pre-tokenizer, model,
    post-processor, decoder. Ids, offsets and decoded text equal that library's.
    Text is UTF-8 and need not end in NUL; broken bytes count as U+FFFD, one for each maximal part. */
 #ifndef HEED_TEXT_TOKENIZER_H
@@ -21,7 +21,7 @@ typedef struct heed_tokenizer heed_tokenizer;
    special_tokens_map.json and added_tokens.json add, as transformers' AutoTokenizer numbers them),
    from a GGUF file, or from the path of a tokenizer.json. The caller frees *tokenizer. HEED_E_IO:
    nothing readable there; HEED_E_FORMAT: a broken file, with file, field and expectation;
-   HEED_E_UNSUPPORTED: a kind of model, normaliser ... that is not read, by name. */
+   HEED_E_UNSUPPORTED: a kind of model, normalizer ... that is not read, by name. */
 heed_status heed_tokenizer_load(heed_tokenizer **tokenizer, const char *path, heed_error *error);
 /* The same from the bytes of a tokenizer.json; `where` begins the messages. */
 heed_status heed_tokenizer_from_json(heed_tokenizer **tokenizer, const char *json, size_t length, const char *where, heed_error *error);
@@ -34,7 +34,7 @@ typedef enum heed_special {
 typedef struct heed_gguf_string { const char *bytes; size_t length; } heed_gguf_string; /* need not end in NUL */
 typedef struct heed_gguf_template { const char *name; heed_gguf_string text; } heed_gguf_template;
 typedef struct heed_gguf_vocabulary {
-    const char *model, *pre;        /* "gpt2", "llama" ...; name of the pre-tokeniser; NULL when the file has none */
+    const char *model, *pre;        /* "gpt2", "llama" ...; name of the pre-tokenizer; NULL when the file has none */
     const heed_gguf_string *tokens; /* (token_count) by id */
     const float *scores;            /* (token_count), greatest is merged first; NULL: none */
     const int32_t *types;           /* (token_count): 1 normal, 2 unknown, 3 control, 4 user defined, 5 unused, 6 byte; NULL: all normal */
@@ -48,7 +48,7 @@ typedef struct heed_gguf_vocabulary {
     size_t template_count;
 } heed_gguf_vocabulary;
 /* The same tokenizer as the model's own tokenizer.json or .model file would give. `where` begins the messages. HEED_E_UNSUPPORTED:
-   a model kind or a pre-tokeniser that is not known, with the names that are; HEED_E_FORMAT: arrays that do not fit each other. */
+   a model kind or a pre-tokenizer that is not known, with the names that are; HEED_E_FORMAT: arrays that do not fit each other. */
 heed_status heed_tokenizer_from_gguf(heed_tokenizer **tokenizer, const heed_gguf_vocabulary *vocabulary, const char *where,
                                      heed_error *error);
 /* Appends the entries "tokenizer." of a GGUF file for a model of `count` ids. HEED_E_UNSUPPORTED: GGUF has no name for this tokenizer. */
@@ -96,15 +96,15 @@ bool heed_tokenizer_is_special(const heed_tokenizer *tokenizer, int32_t id); /* 
 int32_t heed_tokenizer_id(const heed_tokenizer *tokenizer, const char *token, size_t length);
 /* Ids whose string a greater id has too, which GGUF files can hold and tokenizer.json cannot: how many, and the first one. */
 size_t heed_tokenizer_shared(const heed_tokenizer *tokenizer, int32_t *first);
-/* The vocabulary's spelling of an id (an added token that is looked for in normalised text: its normalised form), borrowed,
-   NUL-terminated behind *length bytes (NULL allowed); NULL when there is none. */
+/* The vocabulary's spelling of an id (an added token that is looked for in normalized text: its normalized form), borrowed,
+   NUL-terminated after *length bytes (NULL allowed); NULL when there is none. */
 const char *heed_tokenizer_token(const heed_tokenizer *tokenizer, int32_t id, size_t *length);
 
 /* ---- text to ids ---- */
 
 typedef struct heed_range { uint32_t begin, end; } heed_range; /* half open */
 
-/* What encode returns; zero-initialise, reuse freely (memory is kept), free with heed_encoding_free. All arrays have `count` entries. */
+/* What encode returns; zero-initialize, reuse freely (memory is kept), free with heed_encoding_free. All arrays have `count` entries. */
 typedef struct heed_encoding {
     size_t count;
     int32_t *ids;
@@ -186,8 +186,8 @@ typedef struct heed_special_token { const char *content; heed_special part; } he
 /* Special tokens, and which of them stand around every text, for a kind of model. */
 typedef enum heed_special_set {
     HEED_SPECIAL_NONE,
-    HEED_SPECIAL_ENDS,    /* <pad> </s> <unk>; </s> behind each text: sequence to sequence */
-    HEED_SPECIAL_MASKING, /* [PAD] [UNK] [CLS] [SEP] [MASK]; [CLS] before and [SEP] behind each text: masked language models */
+    HEED_SPECIAL_ENDS,    /* <pad> </s> <unk>; </s> after each text: sequence to sequence */
+    HEED_SPECIAL_MASKING, /* [PAD] [UNK] [CLS] [SEP] [MASK]; [CLS] before and [SEP] after each text: masked language models */
     HEED_SPECIAL_SETS
 } heed_special_set;
 
@@ -196,7 +196,7 @@ typedef struct heed_tokenizer_training {
     uint64_t min_frequency; /* rarer pairs (characters, for "char") are left out */
     const heed_special_token *special; /* ids 0, 1 ... in this order; one content may play several parts */
     int special_count;
-    bool add_bos, add_eos;  /* the post-processor puts BOS (or CLS) before and EOS (or SEP) behind each text */
+    bool add_bos, add_eos;  /* the post-processor puts BOS (or CLS) before and EOS (or SEP) after each text */
     heed_cancel cancel;     /* who may end the feeding, with HEED_E_CANCELLED */
 } heed_tokenizer_training;
 

@@ -1,7 +1,7 @@
 #include "text/train.h"
 
 #include "base/memory.h"
-#include "text/internal.h"
+#include "text/text_internal.h"
 #include "text/pattern.h"
 #include "text/pieces.h"
 #include <stdlib.h>
@@ -14,10 +14,10 @@ void heed_tokenizer_training_special(heed_tokenizer_training *training, heed_spe
 {
     static const heed_special_token ends[] = {{"<pad>", HEED_PAD}, {"</s>", HEED_EOS}, {"<unk>", HEED_UNK}};
     static const heed_special_token masking[] = {{"[PAD]", HEED_PAD}, {"[UNK]", HEED_UNK}, {"[CLS]", HEED_CLS}, {"[SEP]", HEED_SEP}, {"[MASK]", HEED_MASK}};
-    static const struct { const heed_special_token *tokens; int count; bool before, behind; } sets[HEED_SPECIAL_SETS] = {
+    static const struct { const heed_special_token *tokens; int count; bool before, after; } sets[HEED_SPECIAL_SETS] = {
         [HEED_SPECIAL_ENDS] = {ends, 3, false, true}, [HEED_SPECIAL_MASKING] = {masking, 5, true, true}};
     training->special = sets[set].tokens, training->special_count = sets[set].count;
-    training->add_bos = sets[set].before, training->add_eos = sets[set].behind;
+    training->add_bos = sets[set].before, training->add_eos = sets[set].after;
 }
 
 heed_status heed_counts_add(heed_counts *counts, const char *string, size_t length, heed_error *error)
@@ -59,10 +59,10 @@ static const char *content_of(const heed_tokenizer_trainer *trainer, heed_specia
 }
 
 /* BOS, or CLS where there is none; EOS, or SEP. */
-static const char *bracket(const heed_tokenizer_trainer *trainer, bool behind)
+static const char *bracket(const heed_tokenizer_trainer *trainer, bool after)
 {
-    const char *first = content_of(trainer, behind ? HEED_EOS : HEED_BOS);
-    return first ? first : content_of(trainer, behind ? HEED_SEP : HEED_CLS);
+    const char *first = content_of(trainer, after ? HEED_EOS : HEED_BOS);
+    return first ? first : content_of(trainer, after ? HEED_SEP : HEED_CLS);
 }
 
 static heed_status add_special(heed_tokenizer_trainer *trainer, const char *content, heed_special part, heed_error *error)
@@ -168,7 +168,7 @@ static int append_bracket(json_t *list, const char *content, int type_id)
 /* [BOS] A [EOS], and for a pair [BOS] A [EOS] B [EOS], in CLS and SEP's case with type 1 for the second text. */
 static json_t *make_template(const heed_tokenizer_trainer *trainer, const json_t *vocabulary)
 {
-    const char *before = trainer->add_bos ? bracket(trainer, false) : NULL, *behind = trainer->add_eos ? bracket(trainer, true) : NULL;
+    const char *before = trainer->add_bos ? bracket(trainer, false) : NULL, *after = trainer->add_eos ? bracket(trainer, true) : NULL;
     json_t *single = json_array(), *pair = json_array(), *tokens = json_object();
     int failed = 0;
     for (int text = 0; text < 2; text++) {
@@ -176,12 +176,12 @@ static json_t *make_template(const heed_tokenizer_trainer *trainer, const json_t
         if (before && !text) failed |= append_bracket(pair, before, 0) | append_bracket(single, before, 0);
         failed |= json_array_append(pair, piece);
         if (!text) failed |= json_array_append(single, piece);
-        if (behind) failed |= append_bracket(pair, behind, text);
-        if (behind && !text) failed |= append_bracket(single, behind, 0);
+        if (after) failed |= append_bracket(pair, after, text);
+        if (after && !text) failed |= append_bracket(single, after, 0);
         json_decref(piece);
     }
     for (int i = 0; i < 2; i++) {
-        const char *content = i ? behind : before;
+        const char *content = i ? after : before;
         if (content)
             failed |= json_object_set_new(tokens, content, json_pack("{s:s, s:[O], s:[s]}", "id", content, "ids",
                                                                      json_object_get(vocabulary, content), "tokens", content));

@@ -1,4 +1,4 @@
-/* train.h: training of tokenizers; for the files of this room only. A trainer counts while it is fed and works when it finishes. */
+/* train.h: training of tokenizers; for the files of this module only. A trainer counts while it is fed and works when it finishes. */
 #ifndef HEED_TEXT_TRAIN_H
 #define HEED_TEXT_TRAIN_H
 

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Byte-level BPE. Merges are found as the library's BpeTrainer finds them: the most frequent pair of neighbours is joined in all
+/* Byte-level BPE. Merges are found as the library's BpeTrainer finds them: the most frequent pair of neighbors is joined in all
    words, again and again; of equally frequent pairs the one with the smaller ids comes first. Counts are kept up to date by the
    words that a merge changes, and the queue is lazy: an entry whose count has changed is put back when it comes up.
    Source: Sennrich, Haddow & Birch 2016; Radford et al. 2019. */
@@ -16,7 +16,7 @@ typedef struct { int32_t *ids; size_t count; } word; /* symbols of a word; they 
 
 typedef struct { uint32_t *words; size_t count, capacity; } word_list;
 
-/* A pair of neighbours: how often it occurs, and the words where it has come up since it was last queued. */
+/* A pair of neighbors: how often it occurs, and the words where it has come up since it was last queued. */
 typedef struct { uint64_t pair; int64_t count; word_list fresh; bool used; } pair_entry;
 
 typedef struct { uint64_t pair; int64_t count; word_list words; } candidate;

@@ -10,7 +10,7 @@
 typedef struct heed_vocabulary_entry { uint32_t offset, length; int32_t id; } heed_vocabulary_entry;
 
 typedef struct heed_vocabulary {
-    char *strings; /* NUL-terminated, one behind the other */
+    char *strings; /* NUL-terminated, one after the other */
     size_t strings_length, strings_capacity;
     heed_vocabulary_entry *entries; /* in order of id once sealed */
     size_t count, capacity;

@@ -9,12 +9,12 @@
    rest, and so on; a word that cannot be covered, or is longer than max_input_chars_per_word, becomes the unknown token.
    Source: Wu et al. 2016, section 4.1; Devlin et al. 2019. */
 
-static heed_status read_wordpiece(heed_model *model, const json_t *json, const char *where, heed_error *error)
+static heed_status read_wordpiece(heed_tokenizer_model *model, const json_t *json, const char *where, heed_error *error)
 {
     model->max_word_characters = 100;
-    HEED_TRY(heed_model_read_vocabulary(model, json, where, error));
-    HEED_TRY(heed_model_read_text(&model->unk_token, json, "unk_token", false, where, error));
-    HEED_TRY(heed_model_read_text(&model->prefix, json, "continuing_subword_prefix", false, where, error));
+    HEED_TRY(heed_tokenizer_model_read_vocabulary(model, json, where, error));
+    HEED_TRY(heed_tokenizer_model_read_text(&model->unk_token, json, "unk_token", false, where, error));
+    HEED_TRY(heed_tokenizer_model_read_text(&model->prefix, json, "continuing_subword_prefix", false, where, error));
     HEED_TRY(heed_json_integer(json, "max_input_chars_per_word", &model->max_word_characters, where, error));
     if (!model->unk_token) model->unk_token = heed_string_copy("[UNK]");
     if (!model->prefix) model->prefix = heed_string_copy("##");
@@ -28,7 +28,7 @@ static heed_status read_wordpiece(heed_model *model, const json_t *json, const c
 
 /* Id of the longest token, prefixed when `continuing`, that begins text[0..length); *size gets the bytes of text it covers, -1
    when there is none. One pass: the hash of the table grows with the text, and no token is longer than the longest. */
-static int32_t longest_token(const heed_model *model, heed_model_scratch *scratch, const char *text, size_t length, bool continuing,
+static int32_t longest_token(const heed_tokenizer_model *model, heed_tokenizer_model_scratch *scratch, const char *text, size_t length, bool continuing,
                              size_t *size)
 {
     size_t prefix = continuing ? strlen(model->prefix) : 0, longest = model->vocabulary.longest;
@@ -51,7 +51,7 @@ static int32_t longest_token(const heed_model *model, heed_model_scratch *scratc
     return found;
 }
 
-static heed_status tokenize_wordpiece(const heed_model *model, heed_model_scratch *scratch, const char *text, size_t length, uint32_t base,
+static heed_status tokenize_wordpiece(const heed_tokenizer_model *model, heed_tokenizer_model_scratch *scratch, const char *text, size_t length, uint32_t base,
                                       heed_found_tokens *found, heed_error *error)
 {
     size_t before = found->count, at = 0, size = 0;
@@ -68,13 +68,13 @@ static heed_status tokenize_wordpiece(const heed_model *model, heed_model_scratc
         at += size;
     }
     if (covered) return HEED_OK;
-    if (model->unk_id < 0) return heed_model_unknown(model, error);
+    if (model->unk_id < 0) return heed_tokenizer_model_unknown(model, error);
     found->count = before;
     heed_found_add(found, model->unk_id, base, base + (uint32_t)length);
     return HEED_OK;
 }
 
-static heed_status write_wordpiece(const heed_model *model, json_t *json, heed_error *error)
+static heed_status write_wordpiece(const heed_tokenizer_model *model, json_t *json, heed_error *error)
 {
     int failed = json_object_set_new(json, "unk_token", json_string(model->unk_token));
     failed |= json_object_set_new(json, "continuing_subword_prefix", json_string(model->prefix));
@@ -82,4 +82,4 @@ static heed_status write_wordpiece(const heed_model *model, json_t *json, heed_e
     return failed ? heed_fail_memory(error, 256, "writing the model") : HEED_OK;
 }
 
-const heed_model_kind heed_model_wordpiece = {"WordPiece", read_wordpiece, tokenize_wordpiece, write_wordpiece, false};
+const heed_tokenizer_model_kind heed_tokenizer_model_wordpiece = {"WordPiece", read_wordpiece, tokenize_wordpiece, write_wordpiece, false};

@@ -1,6 +1,6 @@
 /* A tokenizer as the entries of a GGUF file: byte-level BPE as kind "gpt2", BPE with byte fallback as kind "llama". */
 #include "io/gguf.h"
-#include "text/internal.h"
+#include "text/text_internal.h"
 
 #include "base/memory.h"
 #include <stdlib.h>
@@ -106,25 +106,25 @@ static void put_specials(const heed_tokenizer *tokenizer, size_t count, heed_ggu
 }
 
 /* Does encoding put this token before (after) a text? */
-static bool is_added(const heed_tokenizer *tokenizer, heed_special part, bool behind)
+static bool is_added(const heed_tokenizer *tokenizer, heed_special part, bool after)
 {
     heed_encoding encoding = {0};
     heed_error ignored = {0};
     bool found = false;
     if (heed_tokenizer_encode(tokenizer, "a", 1, HEED_ENCODE_SPECIAL, &encoding, &ignored) == HEED_OK && encoding.count)
-        found = tokenizer->special[part] >= 0 && encoding.special_mask[behind ? encoding.count - 1 : 0] &&
-                encoding.ids[behind ? encoding.count - 1 : 0] == tokenizer->special[part];
+        found = tokenizer->special[part] >= 0 && encoding.special_mask[after ? encoding.count - 1 : 0] &&
+                encoding.ids[after ? encoding.count - 1 : 0] == tokenizer->special[part];
     heed_encoding_free(&encoding);
     return found;
 }
 
 heed_status heed_tokenizer_put_gguf(const heed_tokenizer *tokenizer, size_t count, heed_gguf_entries *entries, heed_error *error)
 {
-    bool pairs = tokenizer->model.kind == &heed_model_bpe, fallback = pairs && tokenizer->model.byte_fallback;
+    bool pairs = tokenizer->model.kind == &heed_tokenizer_model_bpe, fallback = pairs && tokenizer->model.byte_fallback;
     const char *pre = pairs && !fallback ? heed_gguf_pre_name(tokenizer) : "default";
     if (!pairs || !pre)
         return heed_fail(error, HEED_E_UNSUPPORTED, "GGUF has no %s for this tokenizer (kind %s); byte-level BPE with a known split into words and BPE with "
-                         "byte fallback can be written", pairs ? "pre-tokeniser name" : "kind", heed_tokenizer_kind(tokenizer));
+                         "byte fallback can be written", pairs ? "pre-tokenizer name" : "kind", heed_tokenizer_kind(tokenizer));
     if ((size_t)heed_tokenizer_base_limit(tokenizer) > count)
         return heed_fail(error, HEED_E_UNSUPPORTED,
                          "the tokenizer has ids up to %d, the model %zu rows for them",

@@ -6,21 +6,21 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void side_free(heed_batch_side *side)
+static void side_free(heed_batch_inputs *side)
 {
     free(side->ids), free(side->positions), free(side->samples), free(side->sequences);
 }
 
 void heed_batch_free(heed_batch *batch)
 {
-    side_free(&batch->side), side_free(&batch->source);
+    side_free(&batch->inputs), side_free(&batch->source);
     free(batch->gathered), free(batch->labels), free(batch->cross), free(batch->types);
     *batch = (heed_batch){0};
 }
 
 void heed_batch_clear(heed_batch *batch, int32_t first_sample)
 {
-    batch->side.rows = batch->side.sequences_count = batch->source.rows = batch->source.sequences_count = batch->labels_count = 0;
+    batch->inputs.rows = batch->inputs.sequences_count = batch->source.rows = batch->source.sequences_count = batch->labels_count = 0;
     batch->first_sample = first_sample;
 }
 
@@ -38,7 +38,7 @@ static heed_status grow_together(int32_t **const *arrays, const size_t *widths, 
     return HEED_OK;
 }
 
-heed_status heed_batch_sequence(heed_batch *batch, heed_batch_side *side, size_t count, int32_t **ids, heed_error *error)
+heed_status heed_batch_sequence(heed_batch *batch, heed_batch_inputs *side, size_t count, int32_t **ids, heed_error *error)
 {
     int32_t **const row_arrays[] = {&side->ids, &side->positions, &side->samples}, **const table[] = {&side->sequences};
     size_t first = side->rows, sequence = side->sequences_count;
@@ -71,14 +71,14 @@ heed_status heed_batch_label(heed_batch *batch, size_t row, int32_t label, heed_
 
 size_t heed_batch_tokens(const heed_batch *batch)
 {
-    return batch->side.rows + batch->source.rows;
+    return batch->inputs.rows + batch->source.rows;
 }
 
 void heed_batch_extents(const heed_batch *batch, heed_program_spec *spec)
 {
-    spec->rows = (int64_t)batch->side.rows;
+    spec->rows = (int64_t)batch->inputs.rows;
     spec->source_rows = (int64_t)batch->source.rows;
-    spec->sequences = (int64_t)batch->side.sequences_count;
+    spec->sequences = (int64_t)batch->inputs.sequences_count;
     spec->gathered = (int64_t)batch->labels_count;
 }
 
@@ -86,9 +86,9 @@ void heed_batch_extents(const heed_batch *batch, heed_program_spec *spec)
 static heed_status fill_cross(heed_batch *batch, heed_error *error)
 {
     int32_t **const arrays[] = {&batch->cross};
-    size_t n = batch->side.sequences_count;
+    size_t n = batch->inputs.sequences_count;
     HEED_TRY(grow_together(arrays, (const size_t[]){HEED_SEQUENCE_FIELDS}, 1, &batch->cross_capacity, n, error));
-    memcpy(batch->cross, batch->side.sequences, n * HEED_SEQUENCE_FIELDS * sizeof(int32_t));
+    memcpy(batch->cross, batch->inputs.sequences, n * HEED_SEQUENCE_FIELDS * sizeof(int32_t));
     for (size_t i = 0; i < n; i++) {
         const int32_t *source = batch->source.sequences + i * HEED_SEQUENCE_FIELDS;
         batch->cross[i * HEED_SEQUENCE_FIELDS + HEED_SEQUENCE_KEY_START] = source[HEED_SEQUENCE_KEY_START];
@@ -107,7 +107,7 @@ static void feed(heed_engine *engine, const char *prefix, const char *name, cons
 }
 
 /* Rotary frequencies where they depend on the length of a sequence. */
-static void feed_frequencies(heed_engine *engine, const char *prefix, const heed_batch_side *side)
+static void feed_frequencies(heed_engine *engine, const char *prefix, const heed_batch_inputs *side)
 {
     char full[64];
     snprintf(full, sizeof full, "%sfrequencies", prefix);
@@ -120,7 +120,7 @@ static void feed_frequencies(heed_engine *engine, const char *prefix, const heed
     }
 }
 
-static void feed_side(heed_engine *engine, const char *prefix, const heed_batch_side *side)
+static void feed_side(heed_engine *engine, const char *prefix, const heed_batch_inputs *side)
 {
     feed_frequencies(engine, prefix, side);
     feed(engine, prefix, "ids", side->ids, side->rows);
@@ -131,22 +131,22 @@ static void feed_side(heed_engine *engine, const char *prefix, const heed_batch_
 
 heed_status heed_batch_feed(heed_batch *batch, heed_engine *engine, heed_runtime *runtime, heed_error *error)
 {
-    feed_side(engine, "", &batch->side);
+    feed_side(engine, "", &batch->inputs);
     if (batch->source.rows > 0) {
         HEED_TRY(fill_cross(batch, error));
         feed_side(engine, "source_", &batch->source);
-        feed(engine, "", "cross_sequences", batch->cross, HEED_SEQUENCE_FIELDS * batch->side.sequences_count);
+        feed(engine, "", "cross_sequences", batch->cross, HEED_SEQUENCE_FIELDS * batch->inputs.sequences_count);
     }
     int32_t **const types[] = {&batch->types};
-    HEED_TRY(grow_together(types, (const size_t[]){1}, 1, &batch->types_capacity, batch->side.rows, error));
-    feed(engine, "", "types", batch->types, batch->side.rows);
+    HEED_TRY(grow_together(types, (const size_t[]){1}, 1, &batch->types_capacity, batch->inputs.rows, error));
+    feed(engine, "", "types", batch->types, batch->inputs.rows);
     float *counted = heed_engine_input(engine, "counted");
-    for (size_t i = 0; counted != NULL && i < batch->side.rows; i++) counted[i] = 1;
+    for (size_t i = 0; counted != NULL && i < batch->inputs.rows; i++) counted[i] = 1;
     feed(engine, "", "rows", batch->gathered, batch->labels_count);
     feed(engine, "", "labels", batch->labels, batch->labels_count);
-    runtime->count[HEED_EXTENT_ROWS] = (int64_t)batch->side.rows;
+    runtime->count[HEED_EXTENT_ROWS] = (int64_t)batch->inputs.rows;
     runtime->count[HEED_EXTENT_SOURCE_ROWS] = (int64_t)batch->source.rows;
-    runtime->count[HEED_EXTENT_SEQUENCES] = (int64_t)batch->side.sequences_count;
+    runtime->count[HEED_EXTENT_SEQUENCES] = (int64_t)batch->inputs.sequences_count;
     runtime->count[HEED_EXTENT_GATHERED] = (int64_t)batch->labels_count;
     return HEED_OK;
 }

@@ -17,7 +17,7 @@ void heed_border_free(heed_border *border)
 }
 
 /* What is looked at: texts are cut in front of special tokens, so that no more needs to be
-   tokenized anew than what stands after the last one of the prompt. */
+   tokenized again than what stands after the last one of the prompt. */
 typedef struct look {
     heed_border *border;
     const heed_tokenizer *tokenizer;

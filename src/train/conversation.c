@@ -87,7 +87,7 @@ static bool begins_with(const heed_buffer *text, const heed_buffer *beginning)
     return beginning->length <= text->length && memcmp(text->data ? text->data : "", beginning->data ? beginning->data : "", beginning->length) == 0;
 }
 
-/* Where message i begins to answer, in the text that ends with it: behind what asks for it. Where the two part earlier (a prompt that opens
+/* Where message i begins to answer, in the text that ends with it: after what asks for it. Where the two part earlier (a prompt that opens
    the model's thoughts), there; but the messages before must stand in both. */
 static heed_status find_beginning(const layer *l, size_t i, const heed_buffer *answered, size_t *begin)
 {

@@ -25,7 +25,7 @@ void heed_dataset_free(heed_dataset *dataset)
 static heed_status report(const heed_dataset *d, size_t done, heed_error *error)
 {
     if (d->options.progress != NULL && d->options.progress(d->options.context, done, heed_data_bytes(d->data)))
-        return heed_fail(error, HEED_E_CANCELLED, "stopped while the data was being tokenised");
+        return heed_fail(error, HEED_E_CANCELLED, "stopped while the data was being tokenized");
     return HEED_OK;
 }
 
@@ -117,7 +117,7 @@ static heed_status encode_conversation(laid *l, const heed_conversation *c, heed
     return take_ids(l, l->encoding.ids, l->encoding.count, error);
 }
 
-/* The token that ends texts, behind a completion as the model is to write it. */
+/* The token that ends texts, after a completion as the model is to write it. */
 static void mark_end(laid *l, int32_t end)
 {
     if (end < 0) return;
@@ -131,7 +131,7 @@ static size_t without_silence(const laid *l, size_t count)
     return count;
 }
 
-/* Into the stream, without what stands behind the last answer; never more than T tokens. The first token has nothing to be predicted from. */
+/* Into the stream, without what stands after the last answer; never more than T tokens. The first token has nothing to be predicted from. */
 static heed_status append_laid(laid *l, const heed_conversation *c, heed_error *error)
 {
     heed_dataset *d = l->dataset;
@@ -215,7 +215,7 @@ static heed_status tokenise_conversations(heed_dataset *d, heed_error *error)
     laid l = {.dataset = d, .encoding.cancel = d->options.cancel};
     heed_status status = HEED_OK;
     size_t done = 0;
-    d->packing.whole = true;
+    d->packing.whole_texts = true;
     for (size_t i = 0, n = heed_data_count(d->data); i < n && status == HEED_OK; i++) {
         char where[300];
         size_t texts = d->stream.texts;
@@ -248,7 +248,7 @@ static heed_status check_kind(const heed_dataset *d, heed_data_kind kind, heed_e
                      : objective == &heed_objective_clm ? "documents, conversations or tokens" : "documents or tokens", kinds[kind]);
 }
 
-static heed_status tokenise(heed_dataset *d, heed_error *error)
+static heed_status tokenize(heed_dataset *d, heed_error *error)
 {
     heed_data_kind kind = heed_data_kind_of(d->data);
     HEED_TRY(check_kind(d, kind, error));
@@ -312,7 +312,7 @@ static heed_status build(heed_dataset *d, heed_error *error)
     d->text = (heed_stream_options){.tokenizer = d->options.tokenizer, .special = true, .end = -1};
     d->packing = (heed_packing){.stream = &d->stream, .length = d->options.length};
     HEED_TRY(d->options.objective->prepare(d, error));
-    HEED_TRY(tokenise(d, error));
+    HEED_TRY(tokenize(d, error));
     if (heed_data_kind_of(d->data) != HEED_DATA_TOKENS) { /* the stream has all of the texts */
         heed_data_close(d->data);
         d->data = NULL;

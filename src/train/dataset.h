@@ -1,4 +1,4 @@
-/* dataset.h: tokenised data cut into units (packed rows of T tokens, or pairs) in the order of an epoch. Everything about an epoch
+/* dataset.h: tokenized data cut into units (packed rows of T tokens, or pairs) in the order of an epoch. Everything about an epoch
    follows from (seed, epoch), so training goes on from any place of it. A dataset belongs to one thread. */
 #ifndef HEED_TRAIN_DATASET_H
 #define HEED_TRAIN_DATASET_H
@@ -16,7 +16,7 @@ typedef struct heed_dataset_options {
     size_t length;                     /* T: tokens of a packed row; of each side of a pair at most */
     uint64_t seed;
     bool shuffled;                     /* else units come in the order of the data and rows begin at its first token */
-    /* Called now and then while texts are tokenised; true stops with HEED_E_CANCELLED. May be NULL. */
+    /* Called now and then while texts are tokenized; true stops with HEED_E_CANCELLED. May be NULL. */
     bool (*progress)(void *context, size_t done, size_t total);
     void *context;
     heed_cancel cancel; /* who may end the tokenizing, asked within texts too */
@@ -26,9 +26,9 @@ struct heed_dataset {
     heed_dataset_options options;
     heed_data *data;                   /* owned */
     heed_stream stream, source;        /* documents, or targets and sources */
-    heed_stream_options text;          /* how texts are tokenised: objective's choice */
+    heed_stream_options text;          /* how texts are tokenized: objective's choice */
     heed_packing packing;              /* of the epoch begun last */
-    heed_piece *pieces;                /* room for those of one row */
+    heed_packed_piece *pieces;                /* room for those of one row */
     int32_t prefix, suffix, mask;      /* mlm: ids around a piece and in place of a hidden token */
     int32_t start;                     /* seq2seq: what the decoder begins with */
     int64_t epoch;
@@ -38,8 +38,8 @@ struct heed_dataset {
     size_t silent;                     /* conversations without an answer to learn (within T tokens): left out */
 };
 
-/* Tokenises `data`, of which it takes ownership in every case. Errors: HEED_E_ARG for data of the wrong kind, a tokenizer with more tokens
-   than the model, texts without a token to predict; those of tokenising. */
+/* Tokenizes `data`, of which it takes ownership in every case. Errors: HEED_E_ARG for data of the wrong kind, a tokenizer with more tokens
+   than the model, texts without a token to predict; those of tokenizing. */
 heed_status heed_dataset_new(heed_dataset **dataset, heed_data *data, const heed_dataset_options *options, heed_error *error);
 void heed_dataset_free(heed_dataset *dataset); /* NULL is fine */
 

@@ -11,7 +11,7 @@ typedef struct heed_objective {
     heed_arrangement arrangement; /* of the models it trains when nothing else is said */
     heed_head head;               /* that those models get */
     bool pairs;                   /* reads pairs, else documents or token files */
-    /* Finds the special ids that it needs and how texts are tokenised. HEED_E_ARG naming a part that the tokenizer or model lacks. */
+    /* Finds the special ids that it needs and how texts are tokenized. HEED_E_ARG naming a part that the tokenizer or model lacks. */
     heed_status (*prepare)(heed_dataset *, heed_error *);
     /* Adds one unit, a packed row or a pair, to a batch. */
     heed_status (*collate)(const heed_dataset *, size_t unit, heed_batch *, heed_error *);

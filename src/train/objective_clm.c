@@ -8,15 +8,15 @@ static heed_status prepare(heed_dataset *d, heed_error *error)
     return HEED_OK;
 }
 
-/* Pieces of a row become sequences: every token but a text's last is read and predicts the one behind it, across the ends of rows too. */
+/* Pieces of a row become sequences: every token but a text's last is read and predicts the one after it, across the ends of rows too. */
 static heed_status collate(const heed_dataset *d, size_t unit, heed_batch *batch, heed_error *error)
 {
     size_t pieces = heed_packing_row(&d->packing, unit, d->pieces, d->options.length);
     for (size_t p = 0; p < pieces; p++) {
-        size_t begin = d->pieces[p].begin, count = d->pieces[p].count - d->pieces[p].ends_text, row = batch->side.rows;
+        size_t begin = d->pieces[p].begin, count = d->pieces[p].count - d->pieces[p].ends_text, row = batch->inputs.rows;
         if (count == 0) continue;
         int32_t *ids = NULL, last;
-        HEED_TRY(heed_batch_sequence(batch, &batch->side, count, &ids, error));
+        HEED_TRY(heed_batch_sequence(batch, &batch->inputs, count, &ids, error));
         HEED_TRY(heed_stream_read(&d->stream, begin, count, ids, error));
         HEED_TRY(heed_stream_read(&d->stream, begin + count, 1, &last, error));
         for (size_t i = 0; i < count; i++)

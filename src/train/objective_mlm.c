@@ -46,9 +46,9 @@ static heed_status collate(const heed_dataset *d, size_t unit, heed_batch *batch
 {
     size_t pieces = heed_packing_row(&d->packing, unit, d->pieces, d->options.length), before = d->prefix >= 0;
     for (size_t p = 0; p < pieces; p++) {
-        size_t begin = d->pieces[p].begin, count = d->pieces[p].count, row = batch->side.rows + before;
+        size_t begin = d->pieces[p].begin, count = d->pieces[p].count, row = batch->inputs.rows + before;
         int32_t *ids = NULL;
-        HEED_TRY(heed_batch_sequence(batch, &batch->side, count + d->packing.around, &ids, error));
+        HEED_TRY(heed_batch_sequence(batch, &batch->inputs, count + d->packing.around, &ids, error));
         if (d->prefix >= 0) ids[0] = d->prefix;
         if (d->suffix >= 0) ids[before + count] = d->suffix;
         HEED_TRY(heed_stream_read(&d->stream, begin, count, ids + before, error));

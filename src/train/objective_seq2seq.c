@@ -15,12 +15,12 @@ static heed_status prepare(heed_dataset *d, heed_error *error)
 
 static heed_status collate(const heed_dataset *d, size_t unit, heed_batch *batch, heed_error *error)
 {
-    size_t source = d->source.starts[unit], target = d->stream.starts[unit], row = batch->side.rows;
+    size_t source = d->source.starts[unit], target = d->stream.starts[unit], row = batch->inputs.rows;
     size_t source_count = d->source.starts[unit + 1] - source, target_count = d->stream.starts[unit + 1] - target;
     int32_t *ids = NULL, last;
     HEED_TRY(heed_batch_sequence(batch, &batch->source, source_count, &ids, error));
     HEED_TRY(heed_stream_read(&d->source, source, source_count, ids, error));
-    HEED_TRY(heed_batch_sequence(batch, &batch->side, target_count, &ids, error));
+    HEED_TRY(heed_batch_sequence(batch, &batch->inputs, target_count, &ids, error));
     ids[0] = d->start;
     HEED_TRY(heed_stream_read(&d->stream, target, target_count - 1, ids + 1, error));
     HEED_TRY(heed_stream_read(&d->stream, target + target_count - 1, 1, &last, error));

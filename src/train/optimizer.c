@@ -4,7 +4,7 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "cpu/backend.h"
-#include "graph/watch.h"
+#include "graph/observer.h"
 #include "train/update.h"
 
 #include <math.h>
@@ -141,7 +141,7 @@ heed_status heed_optimizer_new(heed_optimizer **optimizer, const heed_optimizer_
     *optimizer = NULL;
     HEED_TRY(check_options(options, error));
     heed_optimizer *opt = heed_allocate(1, sizeof *opt);
-    if (opt == NULL) return heed_fail_memory(error, sizeof *opt, "the optimiser");
+    if (opt == NULL) return heed_fail_memory(error, sizeof *opt, "the optimizer");
     opt->options = *options, opt->count = count, opt->backend = backend, opt->table = HEED_FOR_ISA(backend->isa, heed_update);
     opt->tensors = heed_allocate(count, sizeof *tensors);
     opt->offset = heed_allocate(count, sizeof *opt->offset);
@@ -162,7 +162,7 @@ heed_status heed_optimizer_new(heed_optimizer **optimizer, const heed_optimizer_
     if (!fits || opt->tensors == NULL || opt->offset == NULL || opt->block == NULL || opt->piece == NULL || opt->sums == NULL ||
         (bytes > 0 && opt->state == NULL)) {
         heed_optimizer_free(opt);
-        return heed_fail_memory(error, bytes, "the optimiser's state");
+        return heed_fail_memory(error, bytes, "the optimizer's state");
     }
     cut_into_blocks(opt);
     list_pieces(opt);
@@ -186,11 +186,11 @@ int64_t heed_optimizer_steps(const heed_optimizer *opt)
 /* Runs job, of whose work thread i takes a contiguous share. A profile sees it as `name`, moving so many bytes. */
 static void run_shares(const heed_optimizer *opt, heed_pool_job *job, void *argument, const char *name, double bytes)
 {
-    const heed_watch *watch = opt->backend->watch;
+    const heed_observer *observer = opt->backend->observer;
     double began = heed_clock_seconds();
     if (opt->backend->pool != NULL) heed_pool_run(opt->backend->pool, job, argument);
     else job(argument, 0, 1);
-    if (watch != NULL) heed_watch_add(watch, &(heed_profile_line){.op = "optimizer", .kernel = name, .seconds = heed_clock_seconds() - began, .runs = 1,
+    if (observer != NULL) heed_observer_add(observer, &(heed_profile_line){.op = "optimizer", .kernel = name, .seconds = heed_clock_seconds() - began, .runs = 1,
                                                                   .bytes = bytes});
 }
 
@@ -277,7 +277,7 @@ static heed_status visit_state(const heed_optimizer *opt, state_visit *visit, vo
         for (size_t t = 0; t < opt->count && status == HEED_OK; t++) {
             heed_buffer_clear(&name);
             heed_buffer_printf(&name, "%s.%s", rules[opt->options.kind].slot[s], opt->tensors[t].name);
-            status = name.failed ? heed_fail_memory(error, 256, "names of the optimiser's state")
+            status = name.failed ? heed_fail_memory(error, 256, "names of the optimizer's state")
                                  : visit(context, name.data, &opt->tensors[t], opt->state + (size_t)s * opt->elements + opt->offset[t], error);
         }
     heed_buffer_free(&name);
@@ -290,7 +290,7 @@ static heed_status list_tensor(void *context, const char *name, const heed_optim
 {
     state_list *list = context;
     char *copy = heed_arena_string(list->names, name);
-    if (copy == NULL) return heed_fail_memory(error, strlen(name) + 1, "names of the optimiser's state");
+    if (copy == NULL) return heed_fail_memory(error, strlen(name) + 1, "names of the optimizer's state");
     list->tensors[list->count++] = (heed_tensor_source){copy, HEED_F32, tensor->rank, tensor->shape, data};
     return HEED_OK;
 }
@@ -300,7 +300,7 @@ heed_status heed_optimizer_save(const heed_optimizer *opt, const char *path, hee
     size_t count = opt->count * (size_t)heed_optimizer_slots(&opt->options);
     state_list list = {heed_allocate(count + 1, sizeof *list.tensors), 0, heed_arena_new()};
     heed_status status = HEED_OK;
-    if (list.tensors == NULL || list.names == NULL) status = heed_fail_memory(error, count * sizeof *list.tensors, "the list of the optimiser's state");
+    if (list.tensors == NULL || list.names == NULL) status = heed_fail_memory(error, count * sizeof *list.tensors, "the list of the optimizer's state");
     if (status == HEED_OK) status = visit_state(opt, list_tensor, &list, error);
     if (status == HEED_OK) status = heed_safetensors_write(path, &(heed_tensor_set){.tensors = list.tensors, .count = list.count}, error);
     heed_arena_free(list.names);
@@ -311,7 +311,7 @@ heed_status heed_optimizer_save(const heed_optimizer *opt, const char *path, hee
 static heed_status read_tensor(void *context, const char *name, const heed_optimizer_tensor *tensor, float *data, heed_error *error)
 {
     const heed_stored_tensor *stored = heed_safetensors_find(context, name);
-    if (stored == NULL) return heed_fail(error, HEED_E_FORMAT, "tensor %s is missing: the state is of another model or optimiser", name);
+    if (stored == NULL) return heed_fail(error, HEED_E_FORMAT, "tensor %s is missing: the state is of another model or optimizer", name);
     if (stored->dtype != HEED_F32 || stored->rank != tensor->rank ||
         (tensor->rank > 0 && memcmp(stored->shape, tensor->shape, (size_t)tensor->rank * sizeof *tensor->shape) != 0))
         return heed_fail(error, HEED_E_FORMAT, "tensor %s: expected F32 in the shape of the model's %s", name, tensor->name);
@@ -330,7 +330,7 @@ heed_status heed_optimizer_load(heed_optimizer *opt, const char *path, int64_t s
     heed_status status = visit_state(opt, read_tensor, file, error);
     if (status != HEED_OK) heed_error_prefix(error, "%s", path);
     else if (heed_safetensors_count(file) != expected)
-        status = heed_fail(error, HEED_E_FORMAT, "%s: %zu tensors, expected %zu: the state is of another model or optimiser", path,
+        status = heed_fail(error, HEED_E_FORMAT, "%s: %zu tensors, expected %zu: the state is of another model or optimizer", path,
                            heed_safetensors_count(file), expected);
     else status = heed_safetensors_check_unchanged(file, error);
     heed_safetensors_close(file);

@@ -22,7 +22,7 @@ typedef struct heed_optimizer_options {
     bool amsgrad;                /* adamw, adam: divide by the largest second moment so far */
 } heed_optimizer_options;
 
-/* One trained tensor; all pointers are borrowed for the optimiser's life. */
+/* One trained tensor; all pointers are borrowed for the optimizer's life. */
 typedef struct heed_optimizer_tensor {
     const char *name;
     int rank;

@@ -63,23 +63,23 @@ heed_status heed_train_options_copy(heed_train_options *copy, const heed_train_o
     *copy = *options;
     copy->given = NULL, copy->given_count = 0; /* of use while the options are read only */
     copy->out = options->out != NULL ? heed_arena_string(arena, options->out) : NULL;
-    bool whole = options->out == NULL || copy->out != NULL;
+    bool ok = options->out == NULL || copy->out != NULL;
     for (int i = 0; i < FIELDS; i++) {
         char *at = (char *)copy + heed_train_fields[i].offset;
         if (heed_train_fields[i].kind == HEED_FIELD_TEXT ||
             heed_train_fields[i].kind == HEED_FIELD_PATH) {
             const char **text = (const char **)at;
-            if (*text != NULL) whole &= (*text = heed_arena_string(arena, *text)) != NULL;
+            if (*text != NULL) ok &= (*text = heed_arena_string(arena, *text)) != NULL;
         } else if (heed_train_fields[i].kind == HEED_FIELD_PATHS) {
             const char *const **list = (const char *const **)at;
             size_t count = *(size_t *)((char *)copy + heed_train_fields[i].count_offset);
             const char **own = heed_arena_take(arena, count + 1, sizeof *own);
-            whole &= own != NULL;
-            for (size_t k = 0; whole && k < count; k++) whole &= (own[k] = heed_arena_string(arena, (*list)[k])) != NULL;
+            ok &= own != NULL;
+            for (size_t k = 0; ok && k < count; k++) ok &= (own[k] = heed_arena_string(arena, (*list)[k])) != NULL;
             *list = own;
         }
     }
-    return whole ? HEED_OK : heed_fail_memory(error, 4096, "the options");
+    return ok ? HEED_OK : heed_fail_memory(error, 4096, "the options");
 }
 
 static heed_status check_number(const heed_train_field *f, double value, heed_error *error)
@@ -123,11 +123,11 @@ static void put_path(heed_buffer *out, const char *path)
 {
     errno = 0;
     bool word = strcmp(path, "char") == 0 || strcmp(path, "none") == 0; /* a kind of tokenizer, no template: no path */
-    char *whole = word ? NULL : realpath(path, NULL);
-    if (whole == NULL && errno == ENOMEM) out->failed = true;
-    const char *text = whole != NULL ? whole : path;
+    char *ok = word ? NULL : realpath(path, NULL);
+    if (ok == NULL && errno == ENOMEM) out->failed = true;
+    const char *text = ok != NULL ? ok : path;
     heed_json_put_string(out, text, strlen(text));
-    free(whole);
+    free(ok);
 }
 
 static void put_field(heed_buffer *out, const heed_train_field *f, const heed_train_options *o)

@@ -11,10 +11,10 @@ void heed_packing_free(heed_packing *packing)
 }
 
 /* The piece at place `at` (round the end) of at most `room` tokens, those around it included, not reaching past `stop`. */
-static heed_piece piece_at(const heed_packing *p, size_t at, size_t stop, size_t room)
+static heed_packed_piece piece_at(const heed_packing *p, size_t at, size_t stop, size_t room)
 {
     size_t begin = at % p->stream->count, end = p->stream->starts[heed_stream_text_at(p->stream, begin) + 1];
-    heed_piece piece = {begin, end - begin, true};
+    heed_packed_piece piece = {begin, end - begin, true};
     if (piece.count > room - p->around) piece.count = room - p->around, piece.ends_text = false;
     if (piece.count > stop - at) piece.count = stop - at, piece.ends_text = false;
     return piece;
@@ -34,14 +34,14 @@ static size_t end_of_whole(const heed_packing *p, size_t at, size_t stop)
 
 heed_status heed_packing_lay(heed_packing *p, size_t shift, heed_error *error)
 {
-    if (p->whole) shift = p->stream->starts[heed_stream_text_at(p->stream, shift)];
+    if (p->whole_texts) shift = p->stream->starts[heed_stream_text_at(p->stream, shift)];
     size_t at = shift, stop = shift + p->stream->count;
     p->rows = 0;
     while (at < stop) {
         if (!heed_grow(&p->starts, &p->capacity, p->rows + 2, sizeof *p->starts))
             return heed_fail_memory(error, (p->rows + 2) * sizeof *p->starts, "the rows of an epoch");
         p->starts[p->rows++] = at;
-        if (p->whole) {
+        if (p->whole_texts) {
             at = end_of_whole(p, at, stop);
             continue;
         }
@@ -50,7 +50,7 @@ heed_status heed_packing_lay(heed_packing *p, size_t shift, heed_error *error)
             continue;
         }
         for (size_t room = p->length; room > p->around && at < stop;) {
-            heed_piece piece = piece_at(p, at, stop, room);
+            heed_packed_piece piece = piece_at(p, at, stop, room);
             at += piece.count;
             room -= piece.count + p->around;
         }
@@ -59,11 +59,11 @@ heed_status heed_packing_lay(heed_packing *p, size_t shift, heed_error *error)
     return HEED_OK;
 }
 
-size_t heed_packing_row(const heed_packing *p, size_t row, heed_piece *pieces, size_t capacity)
+size_t heed_packing_row(const heed_packing *p, size_t row, heed_packed_piece *pieces, size_t capacity)
 {
     size_t at = p->starts[row], stop = p->starts[row + 1], room = p->length, n = 0;
     while (at < stop) {
-        heed_piece piece = piece_at(p, at, stop, room);
+        heed_packed_piece piece = piece_at(p, at, stop, room);
         if (n < capacity) pieces[n] = piece;
         n++;
         at += piece.count;

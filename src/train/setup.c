@@ -218,11 +218,11 @@ static int64_t chosen(int64_t value, int64_t otherwise)
 
 static heed_status set_sizes(heed_config *config, const heed_train_options *o, heed_error *error)
 {
-    config->width = chosen(o->d_model, 128);
-    int64_t heads = chosen(o->heads, config->width >= 64 ? config->width / 32 : 1);
-    if (config->width % heads != 0)
-        return heed_fail(error, HEED_E_ARG, "d_model %lld is not divisible by %lld heads", (long long)config->width, (long long)heads);
-    heed_stack stack = {.layers = chosen(o->layers, 4), .heads = heads, .kv_heads = chosen(o->kv_heads, 0), .inner = chosen(o->d_ff, 0)};
+    config->d_model = chosen(o->d_model, 128);
+    int64_t heads = chosen(o->heads, config->d_model >= 64 ? config->d_model / 32 : 1);
+    if (config->d_model % heads != 0)
+        return heed_fail(error, HEED_E_ARG, "d_model %lld is not divisible by %lld heads", (long long)config->d_model, (long long)heads);
+    heed_stack stack = {.layers = chosen(o->layers, 4), .heads = heads, .kv_heads = chosen(o->kv_heads, 0), .d_ff = chosen(o->d_ff, 0)};
     config->encoder = config->arrangement != HEED_DECODER_ONLY ? stack : (heed_stack){0};
     config->decoder = config->arrangement != HEED_ENCODER_ONLY ? stack : (heed_stack){0};
     config->context = chosen(o->context, 256);
@@ -237,7 +237,7 @@ static heed_status from_family(heed_config *config, const heed_train_options *o,
     HEED_TRY(preset_of(config, family, error));
     HEED_TRY(heed_objective_check(objective, config, error));
     HEED_TRY(set_sizes(config, o, error));
-    if (strcmp(family, "transformer") == 0) config->embedding_scale = sqrt((double)config->width);
+    if (strcmp(family, "transformer") == 0) config->embedding_scale = sqrt((double)config->d_model);
     return set_vocabulary(config, tokenizer, data, error);
 }
 

@@ -59,7 +59,7 @@ heed_status heed_stream_append(heed_stream *stream, const heed_stream_options *o
     HEED_TRY(begin_text(stream, stream->count, error));
     size_t count = scratch->count;
     bool ends = o->end >= 0 && count > 0 && scratch->ids[count - 1] == o->end, cut = false;
-    if (ends) count--; /* put back behind what the limit leaves */
+    if (ends) count--; /* put back after what the limit leaves */
     size_t room = o->limit > 0 ? o->limit - (o->end >= 0) : SIZE_MAX;
     if (count > room) count = room, cut = true;
     HEED_TRY(append_ids(stream, scratch->ids, count, error));

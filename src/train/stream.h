@@ -1,4 +1,4 @@
-/* stream.h: texts as token ids laid end to end, with the places where texts begin; tokenised once, before training. */
+/* stream.h: texts as token ids laid end to end, with the places where texts begin; tokenized once, before training. */
 #ifndef HEED_TRAIN_STREAM_H
 #define HEED_TRAIN_STREAM_H
 
@@ -25,7 +25,7 @@ typedef struct heed_stream {
 typedef struct heed_stream_options {
     const heed_tokenizer *tokenizer;
     bool special;              /* let the tokenizer's template add its special tokens */
-    int32_t end;               /* put behind each text that does not end in it; -1: nothing */
+    int32_t end;               /* put after each text that does not end in it; -1: nothing */
     size_t limit;              /* ids of one text at most, `end` included; 0: none */
 } heed_stream_options;
 

@@ -2,8 +2,8 @@
 
 #include "base/clock.h"
 #include "base/file.h"
-#include "io/checkpoint.h"
-#include "train/trainer_parts.h"
+#include "train/checkpoint.h"
+#include "train/trainer_internal.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -116,7 +116,7 @@ static bool can_chat(const heed_trainer *t)
     return !none && t->tokenizer != NULL && heed_tokenizer_template_count(t->tokenizer) > 0;
 }
 
-static void tell_begun(const heed_trainer *t)
+static void note_begun(const heed_trainer *t)
 {
     if (t->watcher.begun == NULL) return;
     heed_train_summary summary = {
@@ -124,7 +124,7 @@ static void tell_begun(const heed_trainer *t)
         .parameter_bytes = t->parameter_bytes, .activation_bytes = t->activation_bytes, .free_bytes = t->free_bytes, .steps = t->steps,
         .first_step = t->place.step, .tokens_per_epoch = (int64_t)heed_dataset_tokens(t->data),
         .valid_tokens = t->valid != NULL ? (int64_t)heed_dataset_tokens(t->valid) : 0, .epochs = all_epochs(t),
-        .conversations = t->data->packing.whole && can_chat(t)};
+        .conversations = t->data->packing.whole_texts && can_chat(t)};
     enum { MOST = 32 };
     const char *notes[MOST];
     summary.notes = notes;
@@ -141,9 +141,9 @@ static double epoch_of(const heed_trainer *t)
 /* Recent speed: an update counts for half as much after ten more. */
 static double speed(heed_trainer *t, double seconds, double tokens)
 {
-    const double fade = 0.93;
-    t->seconds_window = fade * t->seconds_window + seconds;
-    t->tokens_window = fade * t->tokens_window + tokens;
+    const double ema = 0.93;
+    t->seconds_window = ema * t->seconds_window + seconds;
+    t->tokens_window = ema * t->tokens_window + tokens;
     t->line_seconds += seconds, t->line_tokens += tokens;
     return t->seconds_window > 0 ? t->tokens_window / t->seconds_window : 0;
 }
@@ -262,7 +262,7 @@ static heed_status one_update(heed_trainer *t, run_clock *clock, heed_train_repo
     return HEED_OK;
 }
 
-/* What a failed or stopped update leaves behind: a checkpoint of the last good one, unless it has one. */
+/* What a failed or stopped update leaves: a checkpoint of the last good one, unless it has one. */
 static heed_status save_on_stop(heed_trainer *t, heed_error *error)
 {
     char *newest = NULL;
@@ -327,7 +327,7 @@ heed_status heed_trainer_run(heed_trainer *t, heed_train_report *report, heed_er
     *report = (heed_train_report){.steps = t->place.step, .loss = NAN, .eval_loss = NAN, .best_eval_loss = t->place.best_loss};
     if (t->options.stop_at >= 0 && t->options.stop_at < clock.until) clock.until = t->options.stop_at;
     t->first_step = t->place.step;
-    tell_begun(t);
+    note_begun(t);
     heed_status status = run_updates(t, &clock, report, &problem);
     if (status == HEED_E_CANCELLED) {
         heed_status saved = save_on_stop(t, error);

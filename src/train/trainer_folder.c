@@ -1,9 +1,9 @@
 /* The run folder of a training: whose it is, and who writes there. */
 #include "base/file.h"
 #include "base/path.h"
-#include "io/checkpoint.h"
+#include "train/checkpoint.h"
 #include "io/folder.h"
-#include "train/trainer_parts.h"
+#include "train/trainer_internal.h"
 
 #include <inttypes.h>
 #include <stdio.h>

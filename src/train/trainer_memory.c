@@ -1,4 +1,4 @@
-#include "train/trainer_parts.h"
+#include "train/trainer_internal.h"
 
 #include <math.h>
 
@@ -18,7 +18,7 @@ static heed_status widest_pairs(const heed_dataset *data, size_t batch, heed_pro
     for (size_t first = 0; first < heed_dataset_units(data) && status == HEED_OK; first += batch) {
         heed_batch_clear(&rows, 0);
         status = heed_dataset_collate(data, first, batch, &rows, error);
-        if ((int64_t)rows.side.rows > spec->rows) spec->rows = (int64_t)rows.side.rows;
+        if ((int64_t)rows.inputs.rows > spec->rows) spec->rows = (int64_t)rows.inputs.rows;
         if ((int64_t)rows.source.rows > spec->source_rows) spec->source_rows = (int64_t)rows.source.rows;
     }
     heed_batch_free(&rows);
@@ -66,7 +66,7 @@ static heed_status too_large(heed_trainer *t, size_t wanted, heed_error *error)
         HEED_TRY(bytes_at(t, (size_t)batch, &bytes, error));
     }
     if (beside + bytes > t->free_bytes)
-        return heed_fail(error, HEED_E_NOMEM, "the model does not fit: %.2f GB of gradients and optimiser state and %.2f GB for a batch of one, %.2f GB are "
+        return heed_fail(error, HEED_E_NOMEM, "the model does not fit: %.2f GB of gradients and optimizer state and %.2f GB for a batch of one, %.2f GB are "
                          "free; a smaller model, --optimizer sgd or --gradient-checkpointing needs less", (double)beside / giga, (double)bytes / giga,
                          (double)t->free_bytes / giga);
     int64_t runs = (t->options.batch_size * t->options.gradient_accumulation_steps + batch - 1) / batch;

@@ -1,7 +1,7 @@
 /* Going on with a training, as it was or with another length, other data files, other dates. */
 #include "base/file.h"
-#include "io/checkpoint.h"
-#include "train/trainer_parts.h"
+#include "train/checkpoint.h"
+#include "train/trainer_internal.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -112,11 +112,11 @@ static heed_status begin_validation(heed_trainer *t, heed_error *error)
     t->place.best_loss = NAN;
     if (!known) return HEED_OK;
     return heed_trainer_note(
-        t, "note: other validation data: which checkpoint is best is found anew", error);
+        t, "note: other validation data: which checkpoint is best is found again", error);
 }
 
 /* The schedule is that of a training which was begun with the new length. */
-static heed_status tell_schedule(heed_trainer *t, heed_error *error)
+static heed_status note_schedule(heed_trainer *t, heed_error *error)
 {
     char text[256];
     double rate = heed_schedule_rate(&t->schedule, t->place.step);
@@ -135,7 +135,7 @@ static heed_status settle(heed_trainer *t, const heed_train_options *changes, he
     HEED_TRY(check_template(t, error));
     HEED_TRY(check_length(t, error));
     if (t->extension.valid) HEED_TRY(begin_validation(t, error));
-    if (t->extension.length) HEED_TRY(tell_schedule(t, error));
+    if (t->extension.length) HEED_TRY(note_schedule(t, error));
     HEED_TRY(heed_trainer_note_idle(t, changes, error));
     t->first_step = t->place.step;
     return t->extension.any ? heed_trainer_write_options(t, error) : HEED_OK;

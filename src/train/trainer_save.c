@@ -1,7 +1,7 @@
 #include "base/file.h"
-#include "io/checkpoint.h"
-#include "io/plot.h"
-#include "train/trainer_parts.h"
+#include "train/checkpoint.h"
+#include "plot/plot.h"
+#include "train/trainer_internal.h"
 
 #include <inttypes.h>
 #include <math.h>

@@ -2,7 +2,7 @@
 #include "model/family.h"
 #include "train/options_internal.h"
 #include "train/setup.h"
-#include "train/trainer_parts.h"
+#include "train/trainer_internal.h"
 
 #include <float.h>
 #include <math.h>
@@ -69,13 +69,13 @@ static heed_status open_random(heed_trainer *t, const heed_data *data, const hee
     HEED_TRY(heed_config_size(&t->config, HEED_F32, &size, error));
     const size_t bytes = size.training_bytes + (options->bf16 ? sizeof(float) * size.parameters : 0); /* rounded copies */
     if (bytes > free_bytes)
-        return heed_fail(error, HEED_E_NOMEM, "a model of %zu parameters: weights, gradients and optimiser state take %.2f GB, %.2f GB are free; fewer layers or a "
+        return heed_fail(error, HEED_E_NOMEM, "a model of %zu parameters: weights, gradients and optimizer state take %.2f GB, %.2f GB are free; fewer layers or a "
                          "smaller d_model fit", size.parameters, (double)bytes / 1e9, (double)free_bytes / 1e9);
     HEED_TRY(heed_model_new_random(&t->model, &t->config, options, error));
     return become_published(t, error);
 }
 
-/* What comes with the model that the training begins with; the files of its tokenizer stay behind
+/* What comes with the model that the training begins with; the files of its tokenizer stay where they are
    if the training has another one. */
 static heed_status load_company(heed_trainer *t, heed_error *error)
 {
@@ -188,7 +188,7 @@ static int64_t decay_of(int64_t steps)
 }
 
 /* A training that goes on with another length gets the schedule of one that was begun with it: what
-   followed from the old length is chosen anew, what somebody chose stays. */
+   followed from the old length is chosen again, what somebody chose stays. */
 static heed_status renew_lengths(heed_trainer *t, heed_error *error)
 {
     heed_train_options *o = &t->options;
@@ -222,10 +222,10 @@ static heed_status choose_by_steps(heed_trainer *t, heed_error *error)
 
 /* ---- data ---- */
 
-static bool tokenising(void *context, size_t done, size_t total)
+static bool tokenizing(void *context, size_t done, size_t total)
 {
     const heed_trainer *t = context;
-    if (t->watcher.tokenising != NULL) t->watcher.tokenising(t->watcher.context, done, total);
+    if (t->watcher.tokenizing != NULL) t->watcher.tokenizing(t->watcher.context, done, total);
     return heed_trainer_stopped(t);
 }
 
@@ -257,7 +257,7 @@ heed_status heed_trainer_note_idle(heed_trainer *t, const heed_train_options *ch
 {
     const heed_train_options *o = &t->options;
     const char *decay = o->weight_decay > 0 ? "decay" : "none";
-    const char *data = t->data->packing.whole ? "conversations" : "none";
+    const char *data = t->data->packing.whole_texts ? "conversations" : "none";
     const char *valid = t->valid != NULL ? "valid" : "none";
     heed_train_facts facts = {.words = {[HEED_BY_OPTIMIZER] = o->optimizer,
                                         [HEED_BY_SCHEDULE] = o->lr_scheduler_type,
@@ -310,7 +310,7 @@ static heed_status note_tokenizer(heed_trainer *t, heed_error *error)
 }
 
 /* What of the data is not learned, or in another way, is said. */
-static heed_status tell_losses(heed_trainer *t, const heed_dataset *data, heed_error *error)
+static heed_status note_losses(heed_trainer *t, const heed_dataset *data, heed_error *error)
 {
     if (heed_dataset_cut(data) > 0) HEED_TRY(note(t, "%zu texts are longer than %zu tokens: what is beyond is left out", heed_dataset_cut(data), error));
     if (data->split > 0) HEED_TRY(note_split(t, data, error));
@@ -334,14 +334,14 @@ static heed_status open_dataset(heed_trainer *t, heed_dataset **dataset, heed_da
                                     .now = t->options.template_time,
                                     .seed = (uint64_t)t->options.seed,
                                     .shuffled = shuffled,
-                                    .progress = tokenising,
+                                    .progress = tokenizing,
                                     .context = t,
                                     .cancel = heed_trainer_cancel(t)};
     status = heed_dataset_new(dataset, data, &options, error);
     heed_chat_template_free(chat);
     HEED_TRY(status);
     (*dataset)->options.chat = NULL;
-    return tell_losses(t, *dataset, error);
+    return note_losses(t, *dataset, error);
 }
 
 static heed_status open_datasets(heed_trainer *t, heed_data *data, heed_error *error)

@@ -1,4 +1,4 @@
-#include "train/trainer_parts.h"
+#include "train/trainer_internal.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -18,7 +18,7 @@ heed_cancel heed_trainer_cancel(const heed_trainer *t)
     return (heed_cancel){asked, (void *)t};
 }
 
-/* Collates the runs of the next update and moves the place behind them. *labels counts what they predict. */
+/* Collates the runs of the next update and moves the place after them. *labels counts what they predict. */
 static heed_status collate_update(heed_trainer *t, uint64_t *labels, heed_error *error)
 {
     heed_train_place *place = &t->place;
@@ -33,7 +33,7 @@ static heed_status collate_update(heed_trainer *t, uint64_t *labels, heed_error 
         HEED_TRY(heed_dataset_collate(t->data, place->unit, batch, &t->batches[i], error));
         place->unit += units - place->unit < batch ? units - place->unit : batch;
         place->tokens += heed_batch_tokens(&t->batches[i]);
-        sample += t->batches[i].side.sequences_count;
+        sample += t->batches[i].inputs.sequences_count;
         *labels += t->batches[i].labels_count;
     }
     return HEED_OK;
@@ -61,7 +61,7 @@ static heed_status run_batch(heed_trainer *t, const heed_program_spec *usual, he
     if (scales != NULL) scales[0] = 1.0f / (float)counts.labels;
     if (scales != NULL && heed_engine_input(t->engine, "counted") != NULL) scales[1] = t->balance_weight / (float)counts.rows;
     heed_status status = heed_engine_run(t->engine, &runtime, error);
-    if (status == HEED_E_ARG) t->unsavable = true; /* the watch found NaN or infinity */
+    if (status == HEED_E_ARG) t->unsavable = true; /* the observer found NaN or infinity */
     HEED_TRY(status);
     heed_operand terms;
     HEED_TRY(heed_engine_output(t->engine, "loss_terms", &terms, error));
@@ -73,7 +73,7 @@ static heed_status run_update(heed_trainer *t, uint64_t labels, double *sum, hee
 {
     update_counts counts = {.labels = labels};
     for (int64_t i = 0; i < t->options.gradient_accumulation_steps; i++)
-        if (t->batches[i].labels_count > 0) counts.rows += t->batches[i].side.rows;
+        if (t->batches[i].labels_count > 0) counts.rows += t->batches[i].inputs.rows;
     for (int64_t i = 0; i < t->options.gradient_accumulation_steps; i++) {
         if (t->batches[i].labels_count == 0) continue;
         if (heed_trainer_stopped(t)) return heed_fail(error, HEED_E_CANCELLED, "stopped within update %lld", (long long)t->place.step + 1);

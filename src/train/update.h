@@ -1,4 +1,4 @@
-/* update.h: the inner loops of the optimisers, compiled once per instruction set. Only additions, products, quotients and square
+/* update.h: the inner loops of the optimizers, compiled once per instruction set. Only additions, products, quotients and square
    roots stand in them, none contracted, so all instruction sets give equal bits. */
 #ifndef HEED_TRAIN_UPDATE_H
 #define HEED_TRAIN_UPDATE_H

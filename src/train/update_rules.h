@@ -14,10 +14,10 @@ static adam_numbers numbers_of(const heed_update *update)
 }
 
 /* Means of rows that get no gradient for long fade into subnormal numbers, which take many times as long to compute with. */
-static inline float without_dust(float x)
+static inline float flush_denormal(float x)
 {
-    const float dust = 1e-30f;
-    return fabsf(x) < dust ? 0 : x;
+    const float denormal = 1e-30f;
+    return fabsf(x) < denormal ? 0 : x;
 }
 
 /* m + weight * (g - m), from the nearer end, as torch.lerp has it. */
@@ -29,29 +29,29 @@ static inline float blend(float m, float g, float weight)
 /* Adam on one element's gradient g; m, v: decayed means of g and g * g. Source: Kingma & Ba 2015, algorithm 1; torch.optim.Adam. */
 static inline float adam_move(const adam_numbers *a, float x, float g, float *m, float *v)
 {
-    *m = without_dust(blend(*m, g, a->mean_weight));
-    *v = without_dust(*v * a->beta2 + a->square_weight * g * g);
+    *m = flush_denormal(blend(*m, g, a->mean_weight));
+    *v = flush_denormal(*v * a->beta2 + a->square_weight * g * g);
     return x + a->minus_step * *m / (sqrtf(*v) / a->root_correction + a->eps);
 }
 
 /* The same with w, the largest v so far, in the quotient. Source: Reddi, Kale & Kumar 2018, algorithm 2 (AMSGrad). */
 static inline float amsgrad_move(const adam_numbers *a, float x, float g, float *m, float *v, float *w)
 {
-    *m = without_dust(blend(*m, g, a->mean_weight));
-    *v = without_dust(*v * a->beta2 + a->square_weight * g * g);
+    *m = flush_denormal(blend(*m, g, a->mean_weight));
+    *v = flush_denormal(*v * a->beta2 + a->square_weight * g * g);
     *w = *w > *v ? *w : *v;
     return x + a->minus_step * *m / (sqrtf(*w) / a->root_correction + a->eps);
 }
 
 /* Either decay: x *= keep and g += pull * x; one of them is idle (keep 1, pull 0). */
-static void adam_pass(const heed_update *update, float keep, float pull, float *restrict x, float *restrict g, float *const *slot, size_t n)
+static void adam_pass(const heed_update *update, float decoupled_decay, float l2, float *restrict x, float *restrict g, float *const *slot, size_t n)
 {
     adam_numbers a = numbers_of(update);
     float factor = update->factor, *restrict m = slot[0], *restrict v = slot[1], *restrict w = slot[2];
     if (w != NULL)
-        for (size_t i = 0; i < n; i++) x[i] = amsgrad_move(&a, x[i] * keep, g[i] * factor + pull * x[i], &m[i], &v[i], &w[i]);
+        for (size_t i = 0; i < n; i++) x[i] = amsgrad_move(&a, x[i] * decoupled_decay, g[i] * factor + l2 * x[i], &m[i], &v[i], &w[i]);
     else
-        for (size_t i = 0; i < n; i++) x[i] = adam_move(&a, x[i] * keep, g[i] * factor + pull * x[i], &m[i], &v[i]);
+        for (size_t i = 0; i < n; i++) x[i] = adam_move(&a, x[i] * decoupled_decay, g[i] * factor + l2 * x[i], &m[i], &v[i]);
     for (size_t i = 0; i < n; i++) g[i] = 0;
 }
 
@@ -72,15 +72,15 @@ static void adam(const heed_update *update, double decay, float *value, float *g
 static void sgd(const heed_update *update, double decay, float *value, float *gradient, float *const *slot, size_t n)
 {
     const heed_optimizer_options *o = update->options;
-    float factor = update->factor, pull = (float)decay, momentum = (float)o->momentum, minus_rate = (float)-update->rate;
+    float factor = update->factor, l2 = (float)decay, momentum = (float)o->momentum, minus_rate = (float)-update->rate;
     float kept = update->step == 1 ? 0 : momentum, fresh = update->step == 1 ? 1 : (float)(1 - o->dampening);
     float *restrict x = value, *restrict g = gradient, *restrict b = slot[0];
     if (b == NULL)
-        for (size_t i = 0; i < n; i++) x[i] = x[i] + minus_rate * (g[i] * factor + pull * x[i]);
+        for (size_t i = 0; i < n; i++) x[i] = x[i] + minus_rate * (g[i] * factor + l2 * x[i]);
     else
         for (size_t i = 0; i < n; i++) {
-            float now = g[i] * factor + pull * x[i];
-            b[i] = without_dust(b[i] * kept + fresh * now);
+            float now = g[i] * factor + l2 * x[i];
+            b[i] = flush_denormal(b[i] * kept + fresh * now);
             x[i] = x[i] + minus_rate * (o->nesterov ? now + momentum * b[i] : b[i]);
         }
     for (size_t i = 0; i < n; i++) g[i] = 0;

@@ -1,4 +1,4 @@
-/* Every allocation of the public tasks fails in turn: each answers HEED_E_NOMEM and leaves nothing behind. Training has a test of its
+/* Every allocation of the public tasks fails in turn: each answers HEED_E_NOMEM and leaves nothing allocated. Training has a test of its
    own (train/test_trainer_oom.c). */
 #include <heed/heed.h>
 

@@ -68,7 +68,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count)
     if ((status == HEED_OK) != (ours != NULL) || status != error.status || (status != HEED_OK &&
                                                                             strncmp(error.message, "fuzz: ", 6) != 0)) abort();
     json_t *theirs = json_loadb((const char *)bytes, count, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, NULL);
-    /* jansson takes a NUL byte behind a number for nothing. */
+    /* jansson takes a NUL byte after a number for nothing. */
     if (theirs && !ours && !strstr(error.message, "256 levels") && !memchr(bytes, 0, count)) abort();
     if (theirs && ours && !json_equal(ours, theirs)) abort();
     if (ours && !theirs && !has_long_number((const char *)bytes, count)) abort();

@@ -10,7 +10,7 @@ static heed_status parse(void *text, heed_error *error)
     if (status == HEED_OK) {
         const char *string = json_string_value(json_array_get(json_object_get(json, "a long key, longer than any small buffer"),
                                                               0));
-        assert_string_equal(string, "a long string with an escape \xF0\x9F\x98\x80 and more text behind it");
+        assert_string_equal(string, "a long string with an escape \xF0\x9F\x98\x80 and more text after it");
     }
     json_decref(json);
     return status;
@@ -27,7 +27,7 @@ static heed_status read_config(void *path, heed_error *error)
 static void parsing_survives_each_failure(void **state)
 {
     (void)state;
-    fail_alloc_each(parse, "{\"a long key, longer than any small buffer\":[\"a long string with an escape \\ud83d\\ude00 and more text behind it\","
+    fail_alloc_each(parse, "{\"a long key, longer than any small buffer\":[\"a long string with an escape \\ud83d\\ude00 and more text after it\","
                            "1,2.5,1e300,12345678901234567890123456789,{\"x\":[[],{}]},true,null]}");
     assert_true(fail_alloc_each(read_config, HEED_FIXTURES "/gpt2/config.json") > 50);
 }

@@ -61,8 +61,8 @@ static void a_killed_holder_holds_nothing(void **state)
     assert_true(child >= 0);
     if (child == 0) {
         heed_lock held;
-        bool whole = heed_lock_take(&held, path, "", NULL) == HEED_OK && write(ready[1], "x", 1) == 1;
-        while (whole) pause();
+        bool ok = heed_lock_take(&held, path, "", NULL) == HEED_OK && write(ready[1], "x", 1) == 1;
+        while (ok) pause();
         _exit(1);
     }
     assert_int_equal(read(ready[0], &byte, 1), 1);

@@ -7,7 +7,7 @@ enum { THREADS_LIMIT = 8, ROUNDS = 200 };
 
 typedef struct { heed_pool *pool; atomic_int calls[THREADS_LIMIT]; int rows[ROUNDS][THREADS_LIMIT]; atomic_int wrong; } job_state;
 
-/* Each round every thread writes its cell, and behind the barrier sees the cells of all others. */
+/* Each round every thread writes its cell, and after the barrier sees the cells of all others. */
 static void rounds(void *argument, int thread, int threads)
 {
     job_state *job = argument;

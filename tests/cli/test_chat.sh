@@ -10,7 +10,7 @@ has() { grep -q -- "$1" "$work/err" || fail "expected \"$1\", found: $(head -c 5
 # A turn from a pipe is the same as -p; the second turn reads only what is new; a saved conversation goes on.
 printf 'Hello\nagain\n' | chat --json --save "$work/talk.json" >"$work/two" || fail "two turns: $(cat "$work/err")"
 [ "$(wc -l <"$work/two")" = 2 ] || fail "two turns give two lines"
-sed -n 2p "$work/two" | grep -q '"kept_tokens":0,' && fail "the second turn read everything anew"
+sed -n 2p "$work/two" | grep -q '"kept_tokens":0,' && fail "the second turn read everything again"
 chat -p Hello >"$work/one" || fail "-p: $(cat "$work/err")"
 printf 'Hello\n' | chat >"$work/piped" && cmp -s "$work/one" "$work/piped" || fail "a pipe and -p differ"
 grep -q '"role": "assistant"' "$work/talk.json" || fail "nothing saved"

@@ -9,17 +9,17 @@ cd "$work" || exit 1
 printf 'to be or not to be that is the question\n' >text.txt
 
 # --- an empty value is a mistake, wherever a path or a name stands ---
-for verb in info tokenize forward generate chat train eval translate bench convert; do
-  for option in $("$heed" --completion | sed -n "s/^  $verb) options=\"\(.*\)\" ;;/\1/p"); do
-    line=$("$heed" $verb --help | grep -e "^  \(-.,\|   \) $option " | head -1)
-    case "$verb $option $line" in
+for command in info tokenize forward generate chat train eval translate bench convert; do
+  for option in $("$heed" --completion | sed -n "s/^  $command) options=\"\(.*\)\" ;;/\1/p"); do
+    line=$("$heed" $command --help | grep -e "^  \(-.,\|   \) $option " | head -1)
+    case "$command $option $line" in
       *' FILE'*|*' DIR'*|*' MODEL '*|*' RUN '*|*' NAME '*|*' TYPE '*|*'|DIR'*|*'|none '*|*' KIND '*)
-        expect 2 'empty' "$heed" $verb $option ""
-        expect 2 'empty' "$heed" $verb "$option="
+        expect 2 'empty' "$heed" $command $option ""
+        expect 2 'empty' "$heed" $command "$option="
         tried=$((${tried:-0} + 1)) ;;
     esac
   done
-  expect 2 'empty' "$heed" $verb ""
+  expect 2 'empty' "$heed" $command ""
 done
 [ "${tried:-0}" -ge 35 ] || fail "only ${tried:-0} options were tried with an empty value"
 expect 0 '' "$heed" generate -m "$fixtures/llama" -p "" -n 2 --temp 0
@@ -132,7 +132,7 @@ expect 1 'lies in the data folder' train --data text.txt --valid books --out boo
 expect 1 'holds config.json' "$heed" train --data text.txt --init foreign --out foreign
 [ "$(find . -name '.heed-*' | wc -l)" = 0 ] || fail "temporary files are left: $(find . -name '.heed-*')"
 
-# --- a run without a checkpoint yet is begun anew, unless others wrote there ---
+# --- a run without a checkpoint yet is begun again, unless others wrote there ---
 mkdir begun
 cp runs/new/run.json runs/new/log.jsonl begun/
 cp text.txt begun/model.safetensors

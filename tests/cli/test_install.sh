@@ -39,6 +39,6 @@ if [ -e "$library/libheed.so" ]; then
 fi
 
 # Man page and completion.
-grep -q '^.SH VERBS' "$(find "$prefix" -name heed.1)" || fail "no man page"
+grep -q '^.SH COMMANDS' "$(find "$prefix" -name heed.1)" || fail "no man page"
 completion=$(find "$prefix" -path '*bash-completion*' -name heed)
 bash -n "$completion" && grep -q generate "$completion" || fail "no completion"

@@ -43,7 +43,7 @@ END
 expect 2 'warmup-steps and --warmup-ratio contradict' begin --warmup-steps 1 --warmup-ratio 0.1
 expect 1 'layers, d_model, heads.*belong to a family' begin --config "$fixtures/gpt2/config.json"
 
-# --- options of the other verbs ---
+# --- options of the other commands ---
 expect 0 'note: --skip-special has no effect without --decode' "$heed" tokenize -m "$fixtures/gpt2" -p x --skip-special
 expect 0 'note: --vocab-size has no effect without --train' "$heed" tokenize -m "$fixtures/gpt2" -p x --vocab-size 9
 expect 0 'note: --decode has no effect with --prompt' "$heed" tokenize -m "$fixtures/gpt2" -p x --decode

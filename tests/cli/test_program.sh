@@ -4,23 +4,23 @@ set -u
 . "$2/tests/cli/expect.sh"
 
 # --- help and usage ---
-expect 0 'Usage: heed VERB' "$heed" --help
+expect 0 'Usage: heed COMMAND' "$heed" --help
 [ ! -w /dev/full ] || expect 1 'cannot write to stdout' sh -c '"$1" --help >/dev/full' sh "$heed"
 expect 0 '^heed [0-9]*\.[0-9]*\.[0-9]*$' "$heed" --version
-expect 2 'Usage: heed VERB' "$heed"
+expect 2 'Usage: heed COMMAND' "$heed"
 expect 2 'did you mean generate' "$heed" genrate
 expect 0 'complete -o filenames' "$heed" --completion
-for verb in info tokenize forward generate chat train eval translate bench; do
-  expect 0 "Usage: heed $verb" "$heed" $verb --help
-  expect 0 "Usage: heed $verb" "$heed" help $verb
-  expect 2 'unknown option' "$heed" $verb --no-such-option
+for command in info tokenize forward generate chat train eval translate bench; do
+  expect 0 "Usage: heed $command" "$heed" $command --help
+  expect 0 "Usage: heed $command" "$heed" help $command
+  expect 2 'unknown option' "$heed" $command --no-such-option
 done
 expect 0 'TH HEED 1' "$heed" --man
 "$heed" --man >"$work/heed.1"
-for verb in $("$heed" --completion | sed -n 's/^  \([a-z]*\)) options.*/\1/p'); do
-  grep -q "SS heed $verb" "$work/heed.1" || fail "the man page lacks $verb"
-  for option in $("$heed" --completion | sed -n "s/^  $verb) options=\"\(.*\)\" ;;/\1/p"); do
-    "$heed" $verb --help | grep -q -e "^  \(-.,\|   \) $option\( \|\$\)" || fail "$verb --help lacks $option"
+for command in $("$heed" --completion | sed -n 's/^  \([a-z]*\)) options.*/\1/p'); do
+  grep -q "SS heed $command" "$work/heed.1" || fail "the man page lacks $command"
+  for option in $("$heed" --completion | sed -n "s/^  $command) options=\"\(.*\)\" ;;/\1/p"); do
+    "$heed" $command --help | grep -q -e "^  \(-.,\|   \) $option\( \|\$\)" || fail "$command --help lacks $option"
   done
 done
 expect 0 '^\[16, 16, ' "$heed" generate -m "$fixtures/llama" --prompt-ids 1,2,3 -n 8 --temp 0 --ids --weights q8_0
@@ -28,7 +28,7 @@ expect 0 '^\[16, 16, ' "$heed" generate -m "$fixtures/llama" --prompt-ids 1,2,3 
 expect 0 '^\[16, 16, ' "$heed" generate -m "$fixtures/llama" --prompt-ids 1,2,3 -n 8 --temp 0 --ids --cache f16
 expect 0 '^\[16, 16, ' "$heed" generate -m "$fixtures/llama" --prompt-ids 1,2,3 -n 8 --temp 0 --ids --compute bf16
 expect 0 '^\[16, 16, ' "$heed" generate -m "$fixtures/llama" --prompt-ids 1,2,3 -n 8 --temp 0 --ids --reference
-expect 1 'products of type "f16"; expected f32 or bf16' "$heed" generate -m "$fixtures/llama" --prompt-ids 1,2,3 -n 8 --ids --compute f16
+expect 1 'matmuls of type "f16"; expected f32 or bf16' "$heed" generate -m "$fixtures/llama" --prompt-ids 1,2,3 -n 8 --ids --compute f16
 expect 1 'a cache of type "q4_0"; expected f32, f16, bf16 or i8' "$heed" generate -m "$fixtures/llama" --prompt-ids 1,2,3 -n 8 --ids --cache q4_0
 expect 1 'cannot be rounded to "float5"; expected f32' "$heed" generate -m "$fixtures/llama" --prompt-ids 1,2,3 -n 8 --ids --weights float5
 expect 0 '' "$heed" forward "$fixtures/llama" --in "$fixtures/llama/oracle.safetensors" --out "$work/rounded.safetensors" --compute bf16 --weights q8_0
@@ -123,8 +123,8 @@ expect 1 'broken.txt, line 2: byte 6' "$heed" train --data "$work/broken.txt" --
 expect 1 'broken.txt, line 2: byte 6' "$heed" eval -m "$work/whole" --text "$work/broken.txt"
 expect 1 'broken.txt, line 2: byte 6' "$heed" tokenize --train char --data "$work/broken.txt" --out "$work/none"
 expect 1 'broken.txt, line 2: byte [0-9]* of the file (0x[0-9a-f]*) is not valid UTF-8' "$heed" generate -m "$work/whole" --file "$work/broken.txt" -n 2
-expect 2 'no UTF-8' "$heed" generate -m "$work/whole" -p "$(printf 'caf\351')" -n 2
-expect 2 'no UTF-8' "$heed" tokenize -m "$work/whole" -p "$(printf 'caf\351')"
+expect 2 'not valid UTF-8' "$heed" generate -m "$work/whole" -p "$(printf 'caf\351')" -n 2
+expect 2 'not valid UTF-8' "$heed" tokenize -m "$work/whole" -p "$(printf 'caf\351')"
 "$heed" generate -m "$work/whole" -p "" -n 2 >"$work/out" 2>/dev/null && fail "an empty prompt passed"
 [ -s "$work/out" ] && fail "a failed generation wrote to stdout"
 expect 2 '0 or more' "$heed" generate -m "$work/whole" -p "T" -n 2 --temp -1
@@ -150,7 +150,7 @@ status=$?
 grep -q 'stopped .*update' "$work/again.err" && grep -q "resume $work/busy goes on" "$work/again.err" || { fail "Ctrl-C: no word about it"; cat "$work/again.err" >&2; }
 expect 0 '.' "$heed" generate -m "$work/busy" -p "The" -n 5 --temp 0
 
-# --- looking on: the same in every verb that computes (eval once read cache memory that was not committed yet) ---
+# --- observers: the same in every command that computes (eval once read cache memory that was not committed yet) ---
 OMP_NUM_THREADS=1
 export OMP_NUM_THREADS
 for looked in "generate -m $fixtures/gpt2 -p Hello -n 3 --temp 0" "eval -m $fixtures/gpt2 --text $work/text.txt --max-tokens 60" \

@@ -35,7 +35,7 @@ static void attention_lay_out(attention_data *d)
     }
     d->rows += gap;
     d->key_rows += gap;
-    if (d->cache) d->key_rows = d->count * ATTENTION_BLOCKS * HEED_BLOCK_POSITIONS;
+    if (d->cache) d->key_rows = d->count * ATTENTION_BLOCKS * HEED_PAGE_POSITIONS;
     if (!d->cross && !d->cache) d->key_rows = d->rows;
 }
 
@@ -51,7 +51,7 @@ static int64_t attention_place(const attention_data *d, int64_t row)
     for (int64_t b = 0; b < d->count; b++) {
         if (d->cache) {
             for (int64_t block = 0; block < ATTENTION_BLOCKS; block++)
-                if (attention_block(d, b, block) == row / HEED_BLOCK_POSITIONS) return block * HEED_BLOCK_POSITIONS + row % HEED_BLOCK_POSITIONS;
+                if (attention_block(d, b, block) == row / HEED_PAGE_POSITIONS) return block * HEED_PAGE_POSITIONS + row % HEED_PAGE_POSITIONS;
         } else if (row >= d->key_start[b] && row < d->key_start[b] + d->keys[b]) return row - d->key_start[b];
     }
     return -1;
@@ -95,7 +95,7 @@ static double attention_element(const kernel_case *c, int input, int64_t row, in
     }
     case HEED_ATTENTION_SLOPES: return 0.3 / (double)(row + 1);
     case HEED_ATTENTION_SINKS: return (double)(row % 3) - 0.5;
-    case HEED_ATTENTION_BLOCK_TABLE: return (double)attention_block(d, row, column);
+    case HEED_ATTENTION_PAGE_TABLE: return (double)attention_block(d, row, column);
     default: return d->kept == HEED_I8 && input != HEED_ATTENTION_Q ? attention_byte(d, row, column, rng) : heed_rng_normal(rng);
     }
 }
@@ -120,14 +120,14 @@ static kernel_case attention_case(attention_data *d, bool backward)
     heed_shape key_line = d->cache ? heed_shape_1(d->key_rows) : heed_shape_live(key_extent, d->key_rows + 2, 0);
     if (d->shuffled) in.query_index = heed_input(g, "query_index", HEED_I32, heed_shape_live(HEED_EXTENT_ROWS, d->rows + 2, 0));
     if (d->shuffled || d->holes) in.key_index = heed_input(g, "key_index", HEED_I32, key_line);
-    if (d->cache) in.block_table = heed_input(g, "blocks", HEED_I32, heed_shape_2(d->count, ATTENTION_BLOCKS));
+    if (d->cache) in.page_table = heed_input(g, "blocks", HEED_I32, heed_shape_2(d->count, ATTENTION_BLOCKS));
     if (d->alibi) in.slopes = heed_input(g, "slopes", HEED_F32, heed_shape_1(d->heads));
     if (d->sinks) in.sinks = heed_input(g, "sinks", HEED_F32, heed_shape_1(d->heads));
     heed_attention_options options = {.heads = d->heads, .kv_heads = d->kv_heads, .head_width = d->width, .causal = d->causal, .window = d->window,
-        .scale = d->scale != 0 ? d->scale : 0.3f, .dropout = d->dropout, .soft_cap = d->cap, .alibi_scale = 0.7f, .alibi_rounded = d->alibi_bf16, .want_weights = d->want_weights, .max_queries = 70, .max_keys = 75};
+        .scale = d->scale != 0 ? d->scale : 0.3f, .dropout = d->dropout, .soft_cap = d->cap, .alibi_scale = 0.7f, .alibi_bf16 = d->alibi_bf16, .want_weights = d->want_weights, .max_queries = 70, .max_keys = 75};
     heed_value y = heed_attention(g, &in, &options, NULL);
     if (d->bf16) {
-        ((heed_attention_attributes *)g->nodes[g->n_nodes - 1].attributes)->rounded = true;
+        ((heed_attention_attributes *)g->nodes[g->n_nodes - 1].attributes)->bf16_operands = true;
         c.tolerance = 0x1p-8;
         c.absolute = backward ? 0x1p-9 : 0;
         c.flushed = true;

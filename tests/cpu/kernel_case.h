@@ -55,7 +55,7 @@ static const heed_node *case_node(const kernel_case *c)
 /* Of blocks a share, so that rows of whole blocks can be counted in elements. */
 static size_t case_bytes(heed_dtype dtype, int64_t elements, bool wide)
 {
-    return heed_dtype_is_block(dtype) ? heed_dtype_bytes(dtype, (size_t)elements) : (size_t)elements * (dtype == HEED_F32 && wide ? sizeof(double) : heed_dtypes[dtype].bytes);
+    return heed_dtype_is_quantized(dtype) ? heed_dtype_bytes(dtype, (size_t)elements) : (size_t)elements * (dtype == HEED_F32 && wide ? sizeof(double) : heed_dtypes[dtype].bytes);
 }
 
 static size_t case_element_bytes(heed_dtype dtype, bool wide)
@@ -108,7 +108,7 @@ static case_operands case_operands_new(const kernel_case *c, int64_t gap, bool w
         const heed_value_info *info = &c->graph->values[value];
         heed_operand *x = &all.operand[i];
         *x = (heed_operand){.dtype = info->dtype, .shape = info->shape, .row_stride = heed_shape_columns(info->shape)};
-        const bool blocks = heed_dtype_is_block(x->dtype);
+        const bool blocks = heed_dtype_is_quantized(x->dtype);
         if ((x->shape.rank != 1 || x->shape.extent) && !blocks) x->row_stride += gap;
         if (x->shape.extent) x->shape.dim[0] = c->count[x->shape.extent];
         size_t element = case_element_bytes(x->dtype, wide);
@@ -176,7 +176,7 @@ static void case_pack_one(case_operands *all, int input, const heed_backend *bac
     size_t bytes = 0, element = heed_dtypes[x->dtype].bytes;
     bool stack = x->shape.rank == 3; /* one matrix an expert */
     int64_t matrices = stack ? x->shape.dim[0] : 1, rows = x->shape.dim[stack], columns = x->shape.dim[1 + stack];
-    assert_true(heed_cpu_panel_bytes(backend, x->dtype, rows, columns, &bytes));
+    assert_true(heed_cpu_panels_bytes(backend, x->dtype, rows, columns, &bytes));
     char *panels = heed_allocate_aligned(bytes * (size_t)matrices);
     assert_non_null(panels);
     for (int64_t i = 0; i < matrices; i++) {

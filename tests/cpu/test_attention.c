@@ -158,7 +158,7 @@ static double by_place(const kernel_case *c, int input, int64_t row, int64_t col
         while (b + 1 < d->count && row >= start[b + 1]) b++;
         place = row - start[b] + (input == HEED_ATTENTION_Q ? d->keys[b] - d->queries[b] : 0);
     } else {
-        b = row / HEED_BLOCK_POSITIONS % d->count;
+        b = row / HEED_PAGE_POSITIONS % d->count;
         place = attention_place(d, row);
     }
     heed_rng own = {.seed = (uint64_t)(40 + b + first_sample), .stream = (uint64_t)(input * 100003 + place * 1009 + column)};

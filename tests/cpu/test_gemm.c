@@ -325,7 +325,7 @@ static void tiny_values_round_once(void **state)
 
 /* Where operands are rounded, subnormal ones count as zeros, NaN stays NaN and what is beyond the largest becomes infinite. A sum that is
    subnormal may be one or zero. */
-static void operands_round_as_the_law_says(void **state)
+static void operands_round_as_defined(void **state)
 {
     (void)state;
     enum { COUNT = 4096 };
@@ -453,7 +453,7 @@ int main(void)
                                        cmocka_unit_test(epilogues_follow_the_order),
                                        cmocka_unit_test(one_few_and_many_rows_have_the_same_bits),
                                        cmocka_unit_test(special_values_stay_in_their_row_and_column),
-                                       cmocka_unit_test(tiny_values_round_once), cmocka_unit_test(operands_round_as_the_law_says),
+                                       cmocka_unit_test(tiny_values_round_once), cmocka_unit_test(operands_round_as_defined),
                                        cmocka_unit_test(halfway_sums_round_once),
                                        cmocka_unit_test(threads_do_not_change_bits),
                                        cmocka_unit_test(scratch_for_the_largest_serves_smaller_ones)};

@@ -6,7 +6,7 @@
 static uint8_t *random_blocks(heed_dtype dtype, int64_t rows, int64_t columns)
 {
     const heed_dtype_info *type = &heed_dtypes[dtype];
-    size_t blocks = (size_t)(rows * columns) / type->block;
+    size_t blocks = (size_t)(rows * columns) / type->qblock;
     uint8_t *bytes = malloc(blocks * type->bytes + 1);
     assert_non_null(bytes);
     for (size_t i = 0; i < blocks * type->bytes; i++) bytes[i] = (uint8_t)random_bits();
@@ -72,7 +72,7 @@ static void every_format_follows_its_definition(void **state)
                     for (size_t l = 0; l < sizeof ks / sizeof *ks; l++)
                         if (ms[i] < 60 || (j % 4 == 1 && l == 1)) {
                             heed_dtype dtype = heed_qblock_traits_table[f].dtype;
-                            check_matmul((heed_isa)isa, dtype, ms[i], ns[j], ks[l] * (int64_t)heed_dtypes[dtype].block, (i + j) % 2);
+                            check_matmul((heed_isa)isa, dtype, ms[i], ns[j], ks[l] * (int64_t)heed_dtypes[dtype].qblock, (i + j) % 2);
                         }
 }
 
@@ -98,7 +98,7 @@ static void kernels_without_vnni_agree(void **state)
             float one[ROWS * 2 * LANES] = {0}, two[ROWS * 2 * LANES] = {0};
             heed_qgemm_tile tile = {.panel = b.data, .panel_stride = (ptrdiff_t)heed_qgemm_panel_stride(HEED_ISA_AVX512, dtype, COLUMNS), .a = quantized,
                                     .a_run = ROWS, .rows = shape == HEED_QGEMM_ONE_ROW ? 1 : ROWS, .to = one,
-                                    .blocks = COLUMNS / (int64_t)heed_dtypes[dtype].block};
+                                    .blocks = COLUMNS / (int64_t)heed_dtypes[dtype].qblock};
             heed_qgemm_kernels_vnni.tile[f][shape](&tile);
             tile.to = two;
             heed_qgemm_kernels_avx512.tile[f][shape](&tile);
@@ -193,7 +193,7 @@ static void rows_come_back_out_of_panels(void **state)
     for (int isa = 0; isa <= (int)heed_isa_detect(); isa++)
         for (int f = 0; f < HEED_QBLOCK_TRAITS; f++) {
             const heed_dtype dtype = heed_qblock_traits_table[f].dtype;
-            const int64_t rows = 37, columns = 2 * (int64_t)heed_dtypes[dtype].block;
+            const int64_t rows = 37, columns = 2 * (int64_t)heed_dtypes[dtype].qblock;
             const size_t row_bytes = heed_dtype_bytes(dtype, (size_t)columns);
             uint8_t *blocks = random_blocks(dtype, rows, columns);
             guarded b = pack((heed_isa)isa, dtype, rows, columns, blocks);
@@ -217,7 +217,7 @@ static void other_formats_are_expanded_exactly(void **state)
     for (int isa = 0; isa <= (int)heed_isa_detect(); isa++)
         for (int d = 0; d < HEED_DTYPE_COUNT; d++) {
             const heed_dtype dtype = (heed_dtype)d;
-            if (!heed_dtype_is_block(dtype) || heed_qblock_traits_of(dtype)) continue;
+            if (!heed_dtype_is_quantized(dtype) || heed_qblock_traits_of(dtype)) continue;
             for (int64_t m = 1; m < 40; m = m * 3 + 1) {
                 const int64_t n = 33, k = 3 * 256;
                 uint8_t *blocks = random_blocks(dtype, n, k);

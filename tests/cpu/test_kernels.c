@@ -364,18 +364,18 @@ static void matmul_kernels(void **state)
             for (int type = 0; type < 3; type++)
                 for (int how = 0; how < 4; how++) {
                     const bool panels = how & 1;
-                    heed_product_attributes attributes = {.transpose_a = form & 1, .transpose_b = (form & 2) != 0, .rounded = (how & 2) != 0};
+                    heed_matmul_attributes attributes = {.transpose_a = form & 1, .transpose_b = (form & 2) != 0, .bf16_operands = (how & 2) != 0};
                     int64_t m = sizes[i][0], n = sizes[i][1], k = sizes[i][2];
                     bool transpose_a = form & 1, transpose_b = form & 2;
                     if (panels && transpose_a) continue;
                     if (transpose_a && type) continue;
-                    kernel_case c = row_case("matmul", HEED_OP_PRODUCT, transpose_a && !transpose_b ? k : m, &plain);
+                    kernel_case c = row_case("matmul", HEED_OP_MATMUL, transpose_a && !transpose_b ? k : m, &plain);
                     c.panels = panels;
                     c.panels_input = 1;
                     heed_shape a_shape = !transpose_a ? live_matrix(m, k) : transpose_b ? heed_shape_2(k, m) : live_matrix(k, m);
                     heed_shape b_shape = transpose_b ? heed_shape_2(n, k) : transpose_a ? live_matrix(k, n) : heed_shape_2(k, n);
                     heed_value b = transpose_a && !transpose_b ? floats(&c, "b", b_shape) : heed_constant(c.graph, "b", types[type], b_shape);
-                    heed_emit(c.graph, HEED_OP_PRODUCT, (heed_value[]){floats(&c, "a", a_shape), b}, 2, &attributes, NULL);
+                    heed_emit(c.graph, HEED_OP_MATMUL, (heed_value[]){floats(&c, "a", a_shape), b}, 2, &attributes, NULL);
                     run_case(c);
                 }
 }
@@ -386,17 +386,17 @@ static void matmuls_packed_in_parts(void **state)
     (void)state;
     const int64_t m = 26, n = 300, k = 450;
     for (int type = 0; type < 2; type++) {
-        kernel_case c = row_case("matmul", HEED_OP_PRODUCT, m, &plain);
-        heed_product_attributes attributes = {.transpose_b = true, .rounded = true};
+        kernel_case c = row_case("matmul", HEED_OP_MATMUL, m, &plain);
+        heed_matmul_attributes attributes = {.transpose_b = true, .bf16_operands = true};
         heed_value a = floats(&c, "a", live(m, k)), b = heed_constant(c.graph, "b", type ? HEED_BF16 : HEED_F32, heed_shape_2(n, k));
-        heed_emit(c.graph, HEED_OP_PRODUCT, (heed_value[]){a, b}, 2, &attributes, NULL);
+        heed_emit(c.graph, HEED_OP_MATMUL, (heed_value[]){a, b}, 2, &attributes, NULL);
         run_case(c);
         c = row_case("fused matmul", HEED_OP_FUSED_MATMUL, m, &plain);
         heed_fused_matmul_attributes fused;
         memset(&fused, 0, sizeof fused);
         fused.joined = 2;
         fused.transpose_b = true;
-        fused.rounded = true;
+        fused.bf16_operands = true;
         heed_value in[HEED_FUSED_INPUTS];
         for (int i = 0; i < HEED_FUSED_INPUTS; i++) in[i] = HEED_NONE;
         in[HEED_FUSED_A] = floats(&c, "a", live(m, k));
@@ -413,7 +413,7 @@ static void fused_matmul_kernels(void **state)
     (void)state;
     for (int variant = 0; variant < 128; variant++)
         for (int64_t rows = 1; rows <= 40; rows += 13) {
-            kernel_case c = row_case("fused_product", HEED_OP_FUSED_MATMUL, rows, &plain);
+            kernel_case c = row_case("fused_matmul", HEED_OP_FUSED_MATMUL, rows, &plain);
             c.tolerance = 5e-6;
             heed_fused_matmul_attributes attributes;
             memset(&attributes, 0, sizeof attributes);
@@ -424,7 +424,7 @@ static void fused_matmul_kernels(void **state)
             attributes.activation = variant & 1 ? HEED_UNARY_GELU : HEED_UNARY_LINEAR;
             attributes.norm = variant & 32 ? HEED_FUSED_NORM_LAYER : variant & 8 ? HEED_FUSED_NORM_RMS : HEED_FUSED_NORM_NONE;
             attributes.eps = 1e-5f;
-            attributes.rounded = variant >= 64;
+            attributes.bf16_operands = variant >= 64;
             heed_value in[HEED_FUSED_INPUTS];
             for (int i = 0; i < HEED_FUSED_INPUTS; i++) in[i] = HEED_NONE;
             in[HEED_FUSED_A] = floats(&c, "a", live(rows, k));
@@ -438,7 +438,7 @@ static void fused_matmul_kernels(void **state)
                 total += widths[i];
             }
             /* The last bit of a normalized value may decide how it is rounded. */
-            if (attributes.rounded && attributes.norm) c.tolerance = 1e-3;
+            if (attributes.bf16_operands && attributes.norm) c.tolerance = 1e-3;
             if (variant & 1) in[HEED_FUSED_GATE] = floats(&c, "gate", live(rows, total));
             if (variant & 4) in[HEED_FUSED_RESIDUAL] = floats(&c, "residual", live(rows, total));
             if (attributes.norm && gain) in[HEED_FUSED_NORM_GAIN] = floats(&c, "gain", heed_shape_1(k));
@@ -463,7 +463,7 @@ static void quantized_matmul_kernels(void **state)
         const heed_dtype type = types[variant % 6];
         const int64_t n = rows[variant / 6 % 5], k = type == HEED_Q4_K || type == HEED_Q6_K ? 256 : 64, width = 33;
         const bool gated = variant / 30;
-        kernel_case c = row_case("quantized matmul", HEED_OP_PRODUCT, n, &plain);
+        kernel_case c = row_case("quantized matmul", HEED_OP_MATMUL, n, &plain);
         c.panels = true;
         c.panels_input = 1;
         c.reference_bits = true;
@@ -510,8 +510,8 @@ static void gated_matmul_kernels(void **state)
             attributes.activation = HEED_UNARY_SILU;
             attributes.norm = variant & 2 ? HEED_FUSED_NORM_RMS : HEED_FUSED_NORM_NONE;
             attributes.eps = 1e-5f;
-            attributes.rounded = variant >= 8;
-            c.tolerance = attributes.rounded && attributes.norm ? 1e-3 : 5e-6;
+            attributes.bf16_operands = variant >= 8;
+            c.tolerance = attributes.bf16_operands && attributes.norm ? 1e-3 : 5e-6;
             c.panels = variant & 4;
             c.panels_input = HEED_FUSED_B;
             c.panels_count = 2;
@@ -520,7 +520,7 @@ static void gated_matmul_kernels(void **state)
             for (int i = 0; i < HEED_FUSED_INPUTS; i++) in[i] = HEED_NONE;
             in[HEED_FUSED_A] = floats(&c, "a", live(rows, k));
             for (int i = 0; i < 2; i++)
-                in[HEED_FUSED_B + i] = heed_constant(c.graph, i ? "b1" : "b0", attributes.rounded ? HEED_BF16 : HEED_F32, attributes.transpose_b ? heed_shape_2(width, k) : heed_shape_2(k, width));
+                in[HEED_FUSED_B + i] = heed_constant(c.graph, i ? "b1" : "b0", attributes.bf16_operands ? HEED_BF16 : HEED_F32, attributes.transpose_b ? heed_shape_2(width, k) : heed_shape_2(k, width));
             in[HEED_FUSED_BIAS] = floats(&c, "bias", heed_shape_1(width));
             heed_emit(c.graph, HEED_OP_FUSED_MATMUL, in, HEED_FUSED_INPUTS, &attributes, NULL);
             run_case(c);
@@ -616,7 +616,7 @@ static int64_t chosen(const expert_data *d, int64_t row, int64_t j)
     return row % 11 == 10 ? -1 : (first + j) % d->experts;
 }
 
-/* Integers of a case's inputs: choices, or what expert_order makes of them. */
+/* Integers of a case's inputs: choices, or what expert_permutation makes of them. */
 static double expert_element(const kernel_case *c, int input, int64_t row, int64_t column, heed_rng *rng)
 {
     const expert_data *d = c->data;
@@ -708,19 +708,19 @@ static void expert_matmul_kernels(void **state)
                 int64_t O = widths[w][0], K = widths[w][1];
                 bool transposed = !(variant & 2), fused = variant & 4;
                 if (w == 4 && (i != 5 || (variant & 6))) continue;
-                kernel_case c = expert_case("expert_matmul", HEED_OP_EXPERT_PRODUCT, d);
+                kernel_case c = expert_case("expert_matmul", HEED_OP_EXPERT_MATMUL, d);
                 c.panels = variant & 1;
                 c.panels_input = HEED_EXPERT_WEIGHT;
                 c.tolerance = 5e-6;
-                heed_expert_product_attributes attributes = {.transpose_b = transposed, .activation = fused ? HEED_UNARY_SILU : HEED_UNARY_LINEAR,
-                                                             .rounded = (w + i) % 2};
-                heed_expert_outer_attributes outer_attributes = {.rounded = (w + i) % 2};
+                heed_expert_matmul_attributes attributes = {.transpose_b = transposed, .activation = fused ? HEED_UNARY_SILU : HEED_UNARY_LINEAR,
+                                                             .bf16_operands = (w + i) % 2};
+                heed_expert_outer_attributes outer_attributes = {.bf16_operands = (w + i) % 2};
                 heed_value in[HEED_EXPERT_INPUTS] = {floats(&c, "x", live3(d->rows, d->choices, K)),
                     heed_constant(c.graph, "w", types[(variant + i) % 3], heed_shape_of(3, (int64_t[]){d->experts, transposed ? O : K, transposed ? K : O})),
                     integers(&c, "offsets", heed_shape_1(d->experts + 1)), HEED_NONE, HEED_NONE};
                 if (variant & 8) in[HEED_EXPERT_BIAS] = floats(&c, "bias", heed_shape_2(d->experts, O));
                 if (fused) in[HEED_EXPERT_GATE] = floats(&c, "gate", live3(d->rows, d->choices, O));
-                heed_emit(c.graph, HEED_OP_EXPERT_PRODUCT, in, HEED_EXPERT_INPUTS, &attributes, NULL);
+                heed_emit(c.graph, HEED_OP_EXPERT_MATMUL, in, HEED_EXPERT_INPUTS, &attributes, NULL);
                 run_case(c);
                 if (variant >= 2) continue;
                 c = expert_case("expert_outer", HEED_OP_EXPERT_OUTER, d);
@@ -740,7 +740,7 @@ static void experts_have_the_bits_of_plain_matmuls(void **state)
     for (int isa = 0; isa <= (int)heed_isa_detect(); isa++) {
         heed_backend *backend = NULL;
         assert_ok(heed_cpu_backend_new(&backend, 1, (heed_isa)isa, &error));
-        kernel_case c = expert_case("experts", HEED_OP_EXPERT_PRODUCT, &d), one = row_case("one", HEED_OP_PRODUCT, 1, &plain);
+        kernel_case c = expert_case("experts", HEED_OP_EXPERT_MATMUL, &d), one = row_case("one", HEED_OP_MATMUL, 1, &plain);
         heed_expert_permutation order = given_order(&c, &d);
         heed_expert_matmul(c.graph, floats(&c, "x", live3(40, 2, 70)), heed_constant(c.graph, "w", HEED_F32, heed_shape_of(3, (int64_t[]){3, 50, 70})), HEED_NONE, &order);
         heed_matmul(one.graph, floats(&one, "x", live(1, 70)), heed_constant(one.graph, "w", HEED_F32, heed_shape_2(50, 70)), false, true);

@@ -56,7 +56,7 @@ static heed_value weight(bound_memory *b, const char *name, heed_dtype dtype, in
     char *stored = heed_allocate((size_t)rows, row_bytes);
     assert_non_null(stored);
     for (int64_t i = 0; i < rows; i++) heed_convert(stored + (size_t)i * row_bytes, dtype, x + i * columns, HEED_F32, (size_t)columns);
-    assert_true(heed_cpu_panel_bytes(b->backend, dtype, rows, columns, &bytes));
+    assert_true(heed_cpu_panels_bytes(b->backend, dtype, rows, columns, &bytes));
     const heed_cpu_panels panels = {bind(b, bytes), dtype, rows, columns};
     heed_cpu_panels_pack(b->backend, &panels, 0, rows, &(heed_gemm_source){stored, dtype, columns, 1});
     free(stored);
@@ -212,7 +212,7 @@ static void following_does_not_change_bits(void **state)
             for (size_t s = 0; s < sizeof shapes / sizeof *shapes; s++)
                 for (size_t w = 0; w < sizeof weights / sizeof *weights; w++, number++) {
                     if (number % (HEED_SANITIZED ? 29 : 11)) continue;
-                    layer l = {rows[r][0], rows[r][1], heed_dtype_is_block(weights[w]) ? 256 : depths[number / 11 % 3], shapes[s].heads, shapes[s].kv_heads, shapes[s].width, weights[w], caches[(w + s) % 4],
+                    layer l = {rows[r][0], rows[r][1], heed_dtype_is_quantized(weights[w]) ? 256 : depths[number / 11 % 3], shapes[s].heads, shapes[s].kv_heads, shapes[s].width, weights[w], caches[(w + s) % 4],
                                .norms = number % 2 == 0, .interleaved = number % 4 == 1, .bias = number % 8 < 4, .bf16_operands = weights[w] == HEED_F32 && number % 3};
                     compare(&l, isa);
                 }

@@ -131,8 +131,8 @@ typedef void change(heed_generation_settings *s);
 static void greedy(heed_generation_settings *s) { s->log_probabilities = 2; }
 static void drawn(heed_generation_settings *s) { s->sample = true, s->returned = 3, s->seed = 9, s->top_p = 0.9, s->log_probabilities = 0; }
 static void beams(heed_generation_settings *s) { s->beams = 3, s->returned = 2, s->log_probabilities = 0; }
-static void penalised(heed_generation_settings *s) { s->repetition_penalty = 1.3, s->no_repeat_ngram = 2, s->min_new_tokens = 5; }
-static const struct { const char *name; change *change; } ways[] = {{"greedy", greedy}, {"drawn", drawn}, {"beams", beams}, {"penalised", penalised}};
+static void penalized(heed_generation_settings *s) { s->repetition_penalty = 1.3, s->no_repeat_ngram = 2, s->min_new_tokens = 5; }
+static const struct { const char *name; change *change; } ways[] = {{"greedy", greedy}, {"drawn", drawn}, {"beams", beams}, {"penalized", penalized}};
 
 /* Batches of every size, prompts alone, and other numbers of threads write the same, to the bit. */
 static void batches_equal_singles(void **state)

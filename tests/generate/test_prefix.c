@@ -17,7 +17,7 @@ static void fill(int32_t *ids, int64_t count, int64_t vocabulary, int seed)
     for (int64_t i = 0; i < count; i++) ids[i] = (int32_t)((i * 7 + seed * 13 + 3) % vocabulary);
 }
 
-/* Ids that a fresh session writes behind a prompt. */
+/* Ids that a fresh session writes after a prompt. */
 static void write_fresh(const fixture *f, const heed_generation_settings *settings, const int32_t *ids, int64_t count, heed_generation *generation)
 {
     heed_session *session = fixture_session(f, NULL);

@@ -148,12 +148,12 @@ static heed_runtime sample_fill(const heed_plan *plan, heed_workspace *workspace
 typedef struct { const int *lengths; int count; } sample_batch;
 
 static heed_status sample_run(const sample *s, const heed_plan *plan, heed_workspace *workspace, sample_batch batch,
-                              const heed_watch *watch, heed_error *error)
+                              const heed_observer *observer, heed_error *error)
 {
     assert_int_equal(heed_workspace_reserve(workspace, plan, error), HEED_OK);
     heed_runtime runtime = sample_fill(plan, workspace, batch.lengths, batch.count);
     heed_binding binding = {s->bound, s->n_bound};
-    return heed_plan_run(plan, workspace, &binding, &runtime, watch, error);
+    return heed_plan_run(plan, workspace, &binding, &runtime, observer, error);
 }
 
 /* Largest difference between an output of two plans, relative to its largest element. */

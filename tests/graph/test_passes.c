@@ -119,7 +119,7 @@ static void chains_and_joins_fuse(void **state)
     assert_true(sample_difference(oracle.plan, oracle.workspace, r.plan, r.workspace, "logits") <= 3e-6);
     /* per layer: q, k, v joined; o + residual; gate with silu; up with the gate; down + residual; the head stays plain */
     assert_int_equal(count_nodes(r.plan, HEED_OP_FUSED_MATMUL), 5 * SAMPLE_LAYERS);
-    assert_int_equal(count_nodes(r.plan, HEED_OP_PRODUCT), 1);
+    assert_int_equal(count_nodes(r.plan, HEED_OP_MATMUL), 1);
     assert_int_equal(count_nodes(r.plan, HEED_OP_UNARY), 0);
     assert_int_equal(count_nodes(r.plan, HEED_OP_BINARY), 0);
     run_free(r);
@@ -256,8 +256,8 @@ static void precision_rounds_the_operands_of_matmuls(void **state)
         const heed_graph *graph = heed_plan_graph(rounded.plan);
         for (size_t i = 0; i < graph->n_nodes; i++) {
             const heed_node *node = &graph->nodes[i];
-            if (node->id == HEED_OP_PRODUCT) assert_true(((const heed_product_attributes *)node->attributes)->rounded);
-            if (node->id == HEED_OP_FUSED_MATMUL) assert_true(((const heed_fused_matmul_attributes *)node->attributes)->rounded);
+            if (node->id == HEED_OP_MATMUL) assert_true(((const heed_matmul_attributes *)node->attributes)->bf16_operands);
+            if (node->id == HEED_OP_FUSED_MATMUL) assert_true(((const heed_fused_matmul_attributes *)node->attributes)->bf16_operands);
             assert_int_not_equal(node->id, HEED_OP_CAST);
         }
         run_free(as_built);

@@ -136,7 +136,7 @@ static void dumps_name_what_is_there(void **state)
     heed_graph_dump_dot(heed_plan_graph(plan), &text);
     heed_plan_dump(plan, &text);
     assert_false(text.failed);
-    static const char *const wanted[] = {"parameter 0.q f32(12,12)", "fused_product", "not fused: ", "@layer.1.attention", "gradient",
+    static const char *const wanted[] = {"parameter 0.q f32(12,12)", "fused_matmul", "not fused: ", "@layer.1.attention", "gradient",
                                          "digraph heed", "attention heads=3/3", "regions", "tooltip=\"not fused: "};
     for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++)
         if (!strstr(text.data, wanted[i])) fail_msg("the dump lacks \"%s\":\n%s", wanted[i], text.data);

@@ -40,8 +40,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count)
         for (int d = 0; d < tensor->rank; d++) product *= (size_t)tensor->shape[d];
         if (heed_dtype_bytes(tensor->dtype, product) != tensor->bytes || tensor->offset > count || tensor->bytes > count - tensor->offset) abort();
         if (data != bytes + tensor->offset || heed_gguf_find(file, tensor->name) != tensor) abort();
-        float values[HEED_MAX_BLOCK];
-        if (tensor->bytes) heed_convert(values, HEED_F32, data, tensor->dtype, product < HEED_MAX_BLOCK ? product : HEED_MAX_BLOCK);
+        float values[HEED_MAX_QBLOCK];
+        if (tensor->bytes) heed_convert(values, HEED_F32, data, tensor->dtype, product < HEED_MAX_QBLOCK ? product : HEED_MAX_QBLOCK);
         covered += tensor->bytes;
     }
     if (covered > count) abort();

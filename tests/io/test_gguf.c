@@ -89,7 +89,7 @@ static void a_file_is_read_as_it_was_made(void **state)
     heed_gguf_close(file);
 }
 
-/* Opens hostile bytes from a heap block of exactly their size, so that sanitizers see a read behind it. */
+/* Opens hostile bytes from a heap block of exactly their size, so that sanitizers see a read past it. */
 static heed_status open_copy(const unsigned char *bytes, size_t count, heed_error *error)
 {
     unsigned char *copy = malloc(count ? count : 1);

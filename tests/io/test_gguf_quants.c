@@ -38,7 +38,7 @@ static void numbers_of_blocks_equal_the_oracle_to_the_bit(void **state)
     for (int i = 0; i < HEED_DTYPE_COUNT; i++) {
         const heed_stored_tensor *raw = of_type(file, (heed_dtype)i, "raw"), *numbers = of_type(file, (heed_dtype)i, "dequant");
         if (!raw) {
-            assert_false(heed_dtype_is_block((heed_dtype)i));
+            assert_false(heed_dtype_is_quantized((heed_dtype)i));
             continue;
         }
         assert_int_equal(raw->bytes, heed_dtype_bytes((heed_dtype)i, COUNT));
@@ -75,15 +75,15 @@ static void encoding_loses_no_more_than_ggml(void **state)
 static void odd_blocks_survive(void **state)
 {
     (void)state;
-    static float values[HEED_MAX_BLOCK], back[HEED_MAX_BLOCK];
-    static uint8_t blocks[HEED_MAX_BLOCK * 4];
+    static float values[HEED_MAX_QBLOCK], back[HEED_MAX_QBLOCK];
+    static uint8_t blocks[HEED_MAX_QBLOCK * 4];
     static const float scales[] = {0, 1, -1, 1e-30f, 6e4f, 3e38f, INFINITY, NAN};
     for (int i = 0; i < HEED_DTYPE_COUNT; i++)
         for (size_t s = 0; heed_dtypes[i].encode && s < sizeof scales / sizeof *scales; s++) {
-            for (int j = 0; j < HEED_MAX_BLOCK; j++) values[j] = scales[s];
-            heed_convert(blocks, (heed_dtype)i, values, HEED_F32, HEED_MAX_BLOCK);
-            heed_convert(back, HEED_F32, blocks, (heed_dtype)i, HEED_MAX_BLOCK);
-            for (int j = 0; s < 5 && j < HEED_MAX_BLOCK; j++) assert_true(fabsf(back[j] - values[j]) <= 0.07f * fabsf(values[j]) + 1e-7f);
+            for (int j = 0; j < HEED_MAX_QBLOCK; j++) values[j] = scales[s];
+            heed_convert(blocks, (heed_dtype)i, values, HEED_F32, HEED_MAX_QBLOCK);
+            heed_convert(back, HEED_F32, blocks, (heed_dtype)i, HEED_MAX_QBLOCK);
+            for (int j = 0; s < 5 && j < HEED_MAX_QBLOCK; j++) assert_true(fabsf(back[j] - values[j]) <= 0.07f * fabsf(values[j]) + 1e-7f);
         }
 }
 

@@ -68,9 +68,9 @@ static void put_entries(heed_gguf_entries *entries, const heed_family *family, c
         const uint8_t *record = i < count ? records + RECORD * i : NULL;
         if (!record && !family->gguf->keys[i - count].name) break;
         const char *key = record ? choose_key(family, record[0]) : family->gguf->keys[i - count].name;
-        bool again = false;
-        for (size_t k = 0; k < n; k++) again = again || !strcmp(said[k], key);
-        if (again) continue;
+        bool repeated = false;
+        for (size_t k = 0; k < n; k++) repeated = repeated || !strcmp(said[k], key);
+        if (repeated) continue;
         said[n++] = key;
         snprintf(name, sizeof name, "%s.%s", family->gguf->architecture, key);
         if (record) put_record(entries, name, record + 1);

@@ -124,14 +124,14 @@ static void absent_keys_mean_the_family_s_defaults(void **state)
     (void)state;
     heed_config c;
     assert_ok(read_text(&c, "{\"model_type\": \"gpt2\"}", &error));
-    assert_true(c.vocabulary == 50257 && c.width == 768 && c.decoder.layers == 12 && c.decoder.inner == 3072 && c.decoder.head_width == 64 && c.tied);
+    assert_true(c.vocabulary == 50257 && c.d_model == 768 && c.decoder.layers == 12 && c.decoder.d_ff == 3072 && c.decoder.head_width == 64 && c.tied);
     assert_true(c.head == HEED_HEAD_CAUSAL_LM && c.activation == HEED_UNARY_GELU_TANH && c.context == 1024 && c.eos_id == 50256 && c.pad_id == -1);
     assert_ok(read_text(&c, "{\"model_type\": \"mistral\"}", &error));
     assert_true(c.decoder.kv_heads == 8 && c.decoder.head_width == 128 && c.window == 4096 && heed_config_windowed(&c, 31));
     assert_ok(read_text(&c, "{\"model_type\": \"mistral\", \"sliding_window\": null, \"num_key_value_heads\": null}", &error));
     assert_true(c.window == 0 && !heed_config_windowed(&c, 0) && c.decoder.kv_heads == 32);
     assert_ok(read_text(&c, "{\"model_type\": \"bert\", \"architectures\": [\"BertModel\"]}", &error));
-    assert_true(c.encoder.inner == 3072 && c.types == 2 && c.head == HEED_HEAD_NONE && !c.causal && c.norm_eps == 1e-12);
+    assert_true(c.encoder.d_ff == 3072 && c.token_types == 2 && c.head == HEED_HEAD_NONE && !c.causal && c.norm_eps == 1e-12);
     assert_ok(read_text(&c, "{\"model_type\": \"marian\"}", &error));
     assert_true(c.vocabulary == 58101 && c.source_vocabulary == 0 && c.embedding_scale == 1 && c.decoder_start_id == 58100);
     assert_ok(read_text(&c, "{\"model_type\": \"qwen2\"}", &error));
@@ -220,7 +220,7 @@ static heed_config new_config(const char *family)
     heed_config c;
     assert_ok(heed_config_preset(&c, family, &error));
     c.vocabulary = 64;
-    c.width = 32;
+    c.d_model = 32;
     c.context = 48;
     if (c.arrangement != HEED_DECODER_ONLY) c.encoder.layers = 2, c.encoder.heads = 4;
     if (c.arrangement != HEED_ENCODER_ONLY) c.decoder.layers = 2, c.decoder.heads = 4;
@@ -235,7 +235,7 @@ static void models_are_written_as_the_family_they_coincide_with(void **state)
     (void)state;
     heed_config c = new_config("heed");
     assert_ok(heed_config_complete(&c, "test", &error));
-    assert_int_equal(c.decoder.inner, 96); /* 8/3 of 32, rounded up to 32 */
+    assert_int_equal(c.decoder.d_ff, 96); /* 8/3 of 32, rounded up to 32 */
     assert_string_equal(heed_config_written_as(&c), "llama");
     c.residual_dropout = 0.1;
     assert_string_equal(heed_config_written_as(&c), "llama");
@@ -276,7 +276,7 @@ static void every_wanted_role_has_one_name(void **state)
                 if (c.float_inputs) c.vocabulary = 0;
                 if (!c.tied && strcmp(family->name, "marian") == 0) c.source_vocabulary = 64;
                 assert_ok(heed_config_complete(&c, family->name, &error));
-                for (int part = 0; part < HEED_PARTS; part++)
+                for (int part = 0; part < HEED_STACK_IDS; part++)
                     for (int role = 0; role < HEED_ROLE_COUNT; role++) {
                         int names = 0;
                         for (const heed_weight_name *entry = family->weights; entry->name; entry++) {
@@ -287,7 +287,7 @@ static void every_wanted_role_has_one_name(void **state)
                             names += !entry->heads || (entry->heads >> c.head & 1);
                         }
                         bool spare = role == HEED_ROLE_SPARE_BIAS || role == HEED_ROLE_SPARE_EMBEDDING;
-                        bool wanted = heed_role_wanted(&c, (heed_part)part, (heed_role)role);
+                        bool wanted = heed_role_wanted(&c, (heed_stack_id)part, (heed_role)role);
                         if (wanted && names != 1 && !spare) fail_msg("%s, %s: %s has %d names", family->name, known->name, heed_roles[role].name, names);
                     }
             }

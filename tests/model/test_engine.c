@@ -1,9 +1,9 @@
-/* The engine's laws: decoding is prefilling is the forward pass; buckets and neighbours change no bit; gradients add up. */
+/* The engine's laws: decoding is prefilling is the forward pass; buckets and neighbors change no bit; gradients add up. */
 #include "cpu/backend.h"
 #include "model/engine.h"
 #include "support/fixtures.h"
 
-enum { TOKENS = 13, BLOCKS = 8, CACHE_ROWS = BLOCKS * HEED_BLOCK_POSITIONS };
+enum { TOKENS = 13, BLOCKS = 8, CACHE_ROWS = BLOCKS * HEED_PAGE_POSITIONS };
 
 static heed_backend *cpu;
 
@@ -54,7 +54,7 @@ static void fill_rows(const heed_engine *engine, int64_t first, int64_t count, i
         rows[i] = (int32_t)i;
         slots[i] = slot_base + (int32_t)(first + i);
     }
-    for (int i = 0; i < BLOCKS; i++) blocks[i] = slot_base / HEED_BLOCK_POSITIONS + i;
+    for (int i = 0; i < BLOCKS; i++) blocks[i] = slot_base / HEED_PAGE_POSITIONS + i;
     table[HEED_SEQUENCE_QUERY_LENGTH] = (int32_t)count;
     table[HEED_SEQUENCE_KEY_LENGTH] = (int32_t)(first + count);
     table[HEED_SEQUENCE_FIRST_INDEX] = (int32_t)first;
@@ -64,7 +64,7 @@ static void fill_rows(const heed_engine *engine, int64_t first, int64_t count, i
     put(engine, "rows", rows, (size_t)count);
     put(engine, "slots", slots, (size_t)count);
     put(engine, "sequences", table, HEED_SEQUENCE_FIELDS);
-    put(engine, "block_table", blocks, BLOCKS);
+    put(engine, "page_table", blocks, BLOCKS);
 }
 
 static heed_runtime counts(int64_t rows, int64_t gathered, int64_t sequences, int64_t source)
@@ -166,7 +166,7 @@ static void decoding_is_the_forward_pass(void **state)
 }
 
 /* Two sequences in one batch give the bits of each by itself, in whatever bucket. */
-static void neighbours_and_buckets_change_no_bit(void **state)
+static void neighbors_and_buckets_change_no_bit(void **state)
 {
     (void)state;
     heed_engine *engine = open_engine("llama", false);
@@ -224,7 +224,7 @@ static void fill_cross(const heed_engine *engine, int64_t queries, int64_t keys)
     table[HEED_SEQUENCE_QUERY_LENGTH] = (int32_t)queries;
     table[HEED_SEQUENCE_KEY_LENGTH] = (int32_t)keys;
     put(engine, "cross_sequences", table, HEED_SEQUENCE_FIELDS);
-    put(engine, "cross_block_table", blocks, BLOCKS);
+    put(engine, "cross_page_table", blocks, BLOCKS);
 }
 
 static void encoding_once_and_decoding_is_the_forward_pass(void **state)
@@ -347,7 +347,7 @@ static void recomputing_keeps_one_layer_at_a_time(void **state)
     size_t kept = 0, recomputed = 0;
     heed_program_spec spec = {.purpose = HEED_PURPOSE_TRAIN, .rows = 512, .sequences = 2, .gathered = 512};
     assert_ok(heed_config_preset(&config, "gpt2", &error));
-    config.vocabulary = 40, config.width = 64, config.context = 256, config.decoder = (heed_stack){.layers = 12, .heads = 2};
+    config.vocabulary = 40, config.d_model = 64, config.context = 256, config.decoder = (heed_stack){.layers = 12, .heads = 2};
     assert_ok(heed_config_complete(&config, "test", &error));
     assert_ok(heed_model_new_random(&model, &config, &(heed_model_options){.backend = cpu, .training = true}, &error));
     assert_ok(heed_engine_new(&engine, model, cpu, &error));
@@ -405,7 +405,7 @@ static void impossible_runs_are_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(decoding_is_the_forward_pass), cmocka_unit_test(neighbours_and_buckets_change_no_bit),
+        cmocka_unit_test(decoding_is_the_forward_pass), cmocka_unit_test(neighbors_and_buckets_change_no_bit),
         cmocka_unit_test(encoding_once_and_decoding_is_the_forward_pass), cmocka_unit_test(gradients_add_up_and_recomputing_changes_little),
         cmocka_unit_test(recomputing_keeps_one_layer_at_a_time), cmocka_unit_test(dropout_follows_the_seed), cmocka_unit_test(label_smoothing_raises_the_loss), cmocka_unit_test(impossible_runs_are_refused)};
     return cmocka_run_group_tests(tests, make_backend, free_backend);

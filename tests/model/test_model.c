@@ -47,7 +47,7 @@ static void wrong_files_are_refused_by_name(void **state)
     assert_ok(load(copy_write(&c), &plain, &error));
     heed_tensor_source *head = item(&c, "lm_head.weight");
     *head = c.items[--c.count];
-    assert_fails(HEED_E_FORMAT, "only training initialises a new head", load(copy_write(&c), &plain, &error));
+    assert_fails(HEED_E_FORMAT, "only training initializes a new head", load(copy_write(&c), &plain, &error));
     heed_model *model = NULL;
     assert_ok(heed_model_load(&model, copy_write(&c), &training, &error));
     bool said = false;
@@ -146,7 +146,7 @@ static void what_was_loaded_is_what_is_saved(void **state)
             assert_same_files(path, s.folder, fixtures[i].dropped);
             heed_config before = *heed_model_config(model), after;
             assert_ok(heed_config_load(&after, s.folder, &error));
-            assert_true(before.family == after.family && before.head == after.head && before.width == after.width);
+            assert_true(before.family == after.family && before.head == after.head && before.d_model == after.d_model);
             heed_model_release(model);
             scratch_remove(&s);
         }
@@ -187,7 +187,7 @@ static void resident_weights_are_as_large_as_the_file(void **state)
     scratch_make(&s);
     assert_ok(heed_cpu_backend_new(&cpu, 1, heed_isa_detect(), &error));
     assert_ok(heed_config_preset(&c, "llama", &error));
-    c.vocabulary = 1000, c.width = 192, c.context = 64, c.decoder.layers = 3, c.decoder.heads = 3, c.decoder.kv_heads = 1, c.tied = true;
+    c.vocabulary = 1000, c.d_model = 192, c.context = 64, c.decoder.layers = 3, c.decoder.heads = 3, c.decoder.kv_heads = 1, c.tied = true;
     assert_ok(heed_model_new_random(&model, &c, &(heed_model_options){.backend = cpu, .training = true}, &error));
     static const heed_dtype types[] = {HEED_F32, HEED_F16, HEED_BF16};
     for (int i = 0; i < 3; i++) {
@@ -236,7 +236,7 @@ static void new_models_begin_as_their_family_does(void **state)
     heed_config c;
     heed_model *model = NULL, *again = NULL, *other = NULL;
     assert_ok(heed_config_preset(&c, "gpt2", &error));
-    c.vocabulary = 200, c.width = 64, c.context = 50, c.decoder.layers = 8, c.decoder.heads = 4;
+    c.vocabulary = 200, c.d_model = 64, c.context = 50, c.decoder.layers = 8, c.decoder.heads = 4;
     c.bos_id = c.eos_id = 1;
     heed_model_options options = {.backend = &reference, .training = true, .seed = 5};
     assert_ok(heed_model_new_random(&model, &c, &options, &error));
@@ -258,7 +258,7 @@ static void new_models_begin_as_their_family_does(void **state)
     heed_model_release(again);
     heed_model_release(other);
     assert_ok(heed_config_preset(&c, "marian", &error));
-    c.vocabulary = 90, c.width = 64, c.context = 50, c.encoder.layers = c.decoder.layers = 1, c.encoder.heads = c.decoder.heads = 4;
+    c.vocabulary = 90, c.d_model = 64, c.context = 50, c.encoder.layers = c.decoder.layers = 1, c.encoder.heads = c.decoder.heads = 4;
     c.pad_id = c.decoder_start_id = 3, c.eos_id = 0;
     assert_ok(heed_model_new_random(&model, &c, &options, &error));
     float *shared = parameter_values(model, "model.shared.weight", &n);
@@ -280,9 +280,9 @@ static void free_models_are_written_as_published_ones(void **state)
         scratch_make(&s);
         assert_ok(heed_config_preset(&c, cases[i].kinds, &error));
         c.family = heed_family_find("heed");
-        c.vocabulary = 50, c.width = 32, c.context = 20, c.pad_id = c.bos_id = c.eos_id = 1;
-        if (c.arrangement != HEED_DECODER_ONLY) c.encoder = (heed_stack){.layers = 2, .heads = 4, .inner = 128};
-        if (c.arrangement != HEED_ENCODER_ONLY) c.decoder = (heed_stack){.layers = 2, .heads = 4, .inner = 128};
+        c.vocabulary = 50, c.d_model = 32, c.context = 20, c.pad_id = c.bos_id = c.eos_id = 1;
+        if (c.arrangement != HEED_DECODER_ONLY) c.encoder = (heed_stack){.layers = 2, .heads = 4, .d_ff = 128};
+        if (c.arrangement != HEED_ENCODER_ONLY) c.decoder = (heed_stack){.layers = 2, .heads = 4, .d_ff = 128};
         if (c.arrangement == HEED_ENCODER_DECODER) c.decoder_start_id = 1;
         assert_ok(heed_model_new_random(&model, &c, &(heed_model_options){.backend = &reference, .training = true}, &error));
         assert_ok(heed_model_save(model, s.folder, HEED_F32, &error));
@@ -296,7 +296,7 @@ static void free_models_are_written_as_published_ones(void **state)
         for (size_t w = 0; w < model->n_weights; w++) {
             const heed_weight *own = &model->weights[w];
             if (own->tensor < 0) continue;
-            int32_t at = heed_weights_find(loaded, (heed_part)own->part, (heed_role)own->role, model->tensors[own->tensor].layer);
+            int32_t at = heed_weights_find(loaded, (heed_stack_id)own->part, (heed_role)own->role, model->tensors[own->tensor].layer);
             if (at < 0 || loaded->weights[at].bytes != own->bytes || memcmp(loaded->weights[at].data, own->data, own->bytes) != 0)
                 fail_msg("%s: %s differs", cases[i].kinds, own->name);
         }

@@ -125,7 +125,7 @@ BUILD(attention)
     heed_attention_inputs inputs = {in[0], in[1], in[2], in[3], HEED_NONE, HEED_NONE, HEED_NONE, HEED_NONE, HEED_NONE};
     if (c->p[0] & 1) inputs.query_index = in[at++];
     if (c->p[0] & 2) inputs.key_index = in[at++];
-    if (c->p[0] & 4) inputs.block_table = in[at++];
+    if (c->p[0] & 4) inputs.page_table = in[at++];
     if (c->p[0] & 8) inputs.slopes = in[at++];
     if (c->p[0] & 16) inputs.sinks = in[at++];
     return heed_attention(g, &inputs, &c->attention, NULL);

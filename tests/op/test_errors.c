@@ -36,7 +36,7 @@ typedef struct {
 #define NORM(value) &(heed_norm_attributes){.eps = value}
 #define TOP_K(count_) (&(heed_top_k_attributes){count_})
 #define EXPERTS(count_) (&(heed_expert_count_attributes){count_})
-#define EXPERT(transposed) (&(heed_expert_product_attributes){transposed, HEED_UNARY_LINEAR, 0})
+#define EXPERT(transposed) (&(heed_expert_matmul_attributes){transposed, HEED_UNARY_LINEAR, 0})
 #define SWIGLU(alpha_, limit_) (&(heed_clamped_swiglu_attributes){alpha_, limit_})
 #define NORM_GAIN(...) &(heed_norm_gain_attributes){__VA_ARGS__}
 
@@ -73,13 +73,13 @@ static const error_case errors[] = {
     {HEED_OP_BROADCAST, HEED_E_SHAPE, "(4)", TO(N_BY(3)), IN(F(VECTOR(4)))},
     {HEED_OP_BROADCAST, HEED_E_SHAPE, "target", TO(NEGATIVE_2(-1, 3)), IN(F(VECTOR(3)))},
     {HEED_OP_BROADCAST, HEED_E_SHAPE, "target", TO(NEGATIVE_2(INT64_MAX / 4, 3)), IN(F(VECTOR(3)))},
-    {HEED_OP_PRODUCT, HEED_E_SHAPE, "(M,K) and (N,K)", (&(heed_product_attributes){0, 1, 0}), IN(F(N_BY(4)), F(MATRIX(4, 3)))},
-    {HEED_OP_PRODUCT, HEED_E_SHAPE, "(M,K) and (K,N)", (&(heed_product_attributes){0, 0, 0}), IN(F(N_BY(4)), F(MATRIX(3, 4)))},
-    {HEED_OP_PRODUCT, HEED_E_SHAPE, "(K,M) and (K,N)", (&(heed_product_attributes){1, 0, 0}), IN(F(N_BY(4)), F(S_BY(4)))},
-    {HEED_OP_PRODUCT, HEED_E_SHAPE, "(K,M) and (N,K)", (&(heed_product_attributes){1, 1, 0}), IN(F(N_BY(4)), F(MATRIX(3, 8)))},
-    {HEED_OP_PRODUCT, HEED_E_SHAPE, "fixed rows", (&(heed_product_attributes){0, 1, 0}), IN(F(N_BY(4)), F(S_BY(4)))},
-    {HEED_OP_PRODUCT, HEED_E_SHAPE, "two matrices", (&(heed_product_attributes){0, 1, 0}), IN(F(N_BY_BY(2, 4)), F(MATRIX(3, 4)))},
-    {HEED_OP_PRODUCT, HEED_E_DTYPE, "i32", (&(heed_product_attributes){0, 1, 0}), IN(F(N_BY(4)), I(MATRIX(3, 4)))},
+    {HEED_OP_MATMUL, HEED_E_SHAPE, "(M,K) and (N,K)", (&(heed_matmul_attributes){0, 1, 0}), IN(F(N_BY(4)), F(MATRIX(4, 3)))},
+    {HEED_OP_MATMUL, HEED_E_SHAPE, "(M,K) and (K,N)", (&(heed_matmul_attributes){0, 0, 0}), IN(F(N_BY(4)), F(MATRIX(3, 4)))},
+    {HEED_OP_MATMUL, HEED_E_SHAPE, "(K,M) and (K,N)", (&(heed_matmul_attributes){1, 0, 0}), IN(F(N_BY(4)), F(S_BY(4)))},
+    {HEED_OP_MATMUL, HEED_E_SHAPE, "(K,M) and (N,K)", (&(heed_matmul_attributes){1, 1, 0}), IN(F(N_BY(4)), F(MATRIX(3, 8)))},
+    {HEED_OP_MATMUL, HEED_E_SHAPE, "fixed rows", (&(heed_matmul_attributes){0, 1, 0}), IN(F(N_BY(4)), F(S_BY(4)))},
+    {HEED_OP_MATMUL, HEED_E_SHAPE, "two matrices", (&(heed_matmul_attributes){0, 1, 0}), IN(F(N_BY_BY(2, 4)), F(MATRIX(3, 4)))},
+    {HEED_OP_MATMUL, HEED_E_DTYPE, "i32", (&(heed_matmul_attributes){0, 1, 0}), IN(F(N_BY(4)), I(MATRIX(3, 4)))},
     {HEED_OP_SOFTMAX, HEED_E_SHAPE, "(N:8)", NULL, IN(F(N_ROWS))},
     {HEED_OP_SOFTMAX, HEED_E_DTYPE, "i32", NULL, IN(I(N_BY(2)))},
     {HEED_OP_SOFTMAX_BACKWARD, HEED_E_SHAPE, "equal", NULL, IN(F(N_BY(2)), F(N_BY(3)))},
@@ -194,13 +194,13 @@ static const error_case errors[] = {
     {HEED_OP_EXPERT_COMBINE, HEED_E_SHAPE, "permutation, inverse", NULL, IN(F(N_BY_BY(2, 4)), I(N_BY(2)), I(N_BY(3)))},
     {HEED_OP_EXPERT_DOT, HEED_E_SHAPE, "rows (N,D)", NULL, IN(F(N_BY_BY(2, 4)), F(N_BY(3)), I(N_BY(2)))},
     {HEED_OP_EXPERT_DOT, HEED_E_DTYPE, "i32", NULL, IN(F(N_BY_BY(2, 4)), F(N_BY(4)), F(N_BY(2)))},
-    {HEED_OP_EXPERT_PRODUCT, HEED_E_SHAPE, "(X,O,K)", EXPERT(1), IN(F(N_BY_BY(2, 4)), F(CUBE(3, 4, 5)), I(VECTOR(4)))},
-    {HEED_OP_EXPERT_PRODUCT, HEED_E_SHAPE, "(X,K,O)", EXPERT(0), IN(F(N_BY_BY(2, 4)), F(CUBE(3, 5, 4)), I(VECTOR(4)))},
-    {HEED_OP_EXPERT_PRODUCT, HEED_E_SHAPE, "offsets (X+1)", EXPERT(0), IN(F(N_BY_BY(2, 4)), F(CUBE(3, 4, 5)), I(VECTOR(3)))},
-    {HEED_OP_EXPERT_PRODUCT, HEED_E_SHAPE, "bias (X,O)", EXPERT(0), IN(F(N_BY_BY(2, 4)), F(CUBE(3, 4, 5)), I(VECTOR(4)), F(MATRIX(3, 4)))},
-    {HEED_OP_EXPERT_PRODUCT, HEED_E_SHAPE, "gate", EXPERT(0), IN(F(N_BY_BY(2, 4)), F(CUBE(3, 4, 5)), I(VECTOR(4)), NONE, F(N_BY_BY(2, 4)))},
-    {HEED_OP_EXPERT_PRODUCT, HEED_E_DTYPE, "bf16", EXPERT(0), IN(H(N_BY_BY(2, 4)), F(CUBE(3, 4, 5)), I(VECTOR(4)))},
-    {HEED_OP_EXPERT_PRODUCT, HEED_E_ARG, "activation", (&(heed_expert_product_attributes){0, -1, 0}), IN(F(N_BY_BY(2, 4)), F(CUBE(3, 4, 5)), I(VECTOR(4)))},
+    {HEED_OP_EXPERT_MATMUL, HEED_E_SHAPE, "(X,O,K)", EXPERT(1), IN(F(N_BY_BY(2, 4)), F(CUBE(3, 4, 5)), I(VECTOR(4)))},
+    {HEED_OP_EXPERT_MATMUL, HEED_E_SHAPE, "(X,K,O)", EXPERT(0), IN(F(N_BY_BY(2, 4)), F(CUBE(3, 5, 4)), I(VECTOR(4)))},
+    {HEED_OP_EXPERT_MATMUL, HEED_E_SHAPE, "offsets (X+1)", EXPERT(0), IN(F(N_BY_BY(2, 4)), F(CUBE(3, 4, 5)), I(VECTOR(3)))},
+    {HEED_OP_EXPERT_MATMUL, HEED_E_SHAPE, "bias (X,O)", EXPERT(0), IN(F(N_BY_BY(2, 4)), F(CUBE(3, 4, 5)), I(VECTOR(4)), F(MATRIX(3, 4)))},
+    {HEED_OP_EXPERT_MATMUL, HEED_E_SHAPE, "gate", EXPERT(0), IN(F(N_BY_BY(2, 4)), F(CUBE(3, 4, 5)), I(VECTOR(4)), NONE, F(N_BY_BY(2, 4)))},
+    {HEED_OP_EXPERT_MATMUL, HEED_E_DTYPE, "bf16", EXPERT(0), IN(H(N_BY_BY(2, 4)), F(CUBE(3, 4, 5)), I(VECTOR(4)))},
+    {HEED_OP_EXPERT_MATMUL, HEED_E_ARG, "activation", (&(heed_expert_matmul_attributes){0, -1, 0}), IN(F(N_BY_BY(2, 4)), F(CUBE(3, 4, 5)), I(VECTOR(4)))},
     {HEED_OP_EXPERT_OUTER, HEED_E_SHAPE, "(N,J,M)", NULL, IN(F(N_BY_BY(2, 4)), F(N_BY_BY(3, 4)), I(VECTOR(4)))},
     {HEED_OP_EXPERT_OUTER, HEED_E_SHAPE, "state", NULL, IN(F(N_BY_BY(2, 4)), F(N_BY_BY(2, 3)), I(VECTOR(4)), S(CUBE(3, 3, 4)))},
     {HEED_OP_EXPERT_OUTER, HEED_E_DTYPE, "f32", NULL, IN(F(N_BY_BY(2, 4)), H(N_BY_BY(2, 3)), I(VECTOR(4)))},
@@ -285,7 +285,7 @@ static void builders_propagate_the_first_error(void **state)
     heed_graph_free(graph);
 }
 
-/* Sequence tables, block tables, indices, labels and slots of any content: kernels stay within their operands (the address
+/* Sequence tables, page tables, indices, labels and slots of any content: kernels stay within their operands (the address
    sanitizer watches), write no row that is not live, and what no valid sequence covers is zero. */
 static void tables_that_lead_outside_touch_nothing(void **state)
 {

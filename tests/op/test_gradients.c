@@ -178,8 +178,8 @@ static void gradients_of_bf16_matmuls_round_their_operands(void **state)
             heed_value x = heed_input(graph, "x", HEED_F32, x_shape), dy = heed_input(graph, "dy", HEED_F32, y_shape), d[2];
             heed_value w = heed_parameter(graph, "w", HEED_F32, expert ? heed_shape_of(3, (int64_t[]){1, N, K}) : heed_shape_2(N, K));
             heed_value offsets = heed_input(graph, "offsets", HEED_I32, heed_shape_1(2));
-            heed_expert_product_attributes attributes = {.transpose_b = 1, .activation = HEED_UNARY_LINEAR};
-            heed_value y = expert ? heed_emit(graph, HEED_OP_EXPERT_PRODUCT, (heed_value[]){x, w, offsets}, 3, &attributes, NULL)
+            heed_expert_matmul_attributes attributes = {.transpose_b = 1, .activation = HEED_UNARY_LINEAR};
+            heed_value y = expert ? heed_emit(graph, HEED_OP_EXPERT_MATMUL, (heed_value[]){x, w, offsets}, 3, &attributes, NULL)
                                   : heed_matmul(graph, x, w, false, true);
             heed_value loss = heed_multiply(graph, y, dy);
             while (heed_value_shape(graph, loss).rank) loss = heed_reduce(graph, HEED_REDUCE_SUM, loss, -1, false);

@@ -1,6 +1,6 @@
 /* evaluate.h: runs a graph node by node with the reference kernels, every value in memory of its own: no planner, no passes, no
    fast kernels, hence an independent witness of all of them. Rows lie further apart than they are long, and what lies between
-   them, in a row before them and behind the live rows holds a mark that no kernel may touch: a signalling NaN, which spoils what
+   them, in a row before them and after the live rows holds a mark that no kernel may touch: a signalling NaN, which spoils what
    reads it and which arithmetic changes. */
 #ifndef HEED_TESTS_EVALUATE_H
 #define HEED_TESTS_EVALUATE_H
@@ -17,7 +17,7 @@ typedef struct evaluation {
     bool wide; /* f32 values are doubles */
     heed_runtime runtime;
     heed_operand *operands; /* by value */
-    unsigned char **blocks; /* by value: memory of `bytes` bytes; the operand's data begin a row behind its start */
+    unsigned char **blocks; /* by value: memory of `bytes` bytes; the operand's data begin a row after its start */
     size_t *bytes;
 } evaluation;
 

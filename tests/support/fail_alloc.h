@@ -23,7 +23,7 @@ void fail_alloc_cover_jansson(void);
 typedef heed_status fail_alloc_scenario(void *context, heed_error *error);
 
 /* Runs the scenario with its 1st, 2nd, 3rd ... allocation failing until one run meets no failure, which must be HEED_OK. Every
-   other run must answer HEED_E_NOMEM with a message, and none may leave a block behind. Returns the number of allocations of a good
+   other run must answer HEED_E_NOMEM with a message, and none may leak a block. Returns the number of allocations of a good
    run. */
 long fail_alloc_each(fail_alloc_scenario *scenario, void *context);
 

@@ -3,7 +3,7 @@
 #define HEED_TESTS_MODEL_FIXTURES_H
 
 #include "io/safetensors.h"
-#include "model/forward.h"
+#include "forward/forward.h"
 #include "support/test.h"
 #include "tensor/dtype.h"
 #include <dirent.h>
@@ -42,12 +42,12 @@ static inline void fixture_list_read(fixture_list *list)
     list->count = 0;
     for (struct dirent *entry; (entry = readdir(folder));) {
         char path[512];
-        bool whole = entry->d_name[0] != '.' && strlen(entry->d_name) < FIXTURE_NAME;
-        for (size_t i = 0; whole && i < sizeof needed / sizeof *needed; i++) {
+        bool ok = entry->d_name[0] != '.' && strlen(entry->d_name) < FIXTURE_NAME;
+        for (size_t i = 0; ok && i < sizeof needed / sizeof *needed; i++) {
             fixture_path(path, entry->d_name, needed[i]);
-            whole = access(path, R_OK) == 0;
+            ok = access(path, R_OK) == 0;
         }
-        if (!whole) continue;
+        if (!ok) continue;
         assert_true(list->count < MOST_FIXTURES);
         memcpy(list->names[list->count++], entry->d_name, strlen(entry->d_name) + 1);
     }

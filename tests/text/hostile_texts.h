@@ -1,4 +1,4 @@
-/* hostile_texts.h: texts that a matcher, a normaliser or a merge loop may take quadratic time for. At 128 KiB the quick test would hang,
+/* hostile_texts.h: texts that a matcher, a normalizer or a merge loop may take quadratic time for. At 128 KiB the quick test would hang,
    at 10 MB the slow one; neither looks at a clock. */
 #ifndef HEED_TESTS_TEXT_HOSTILE_TEXTS_H
 #define HEED_TESTS_TEXT_HOSTILE_TEXTS_H

@@ -33,9 +33,9 @@ static void merging_follows_the_definition(void **state)
 {
     (void)state;
     uint32_t random = 3;
-    heed_model_scratch scratch = {0};
+    heed_tokenizer_model_scratch scratch = {0};
     for (int round = 0; round < 60; round++) {
-        heed_model model = {0};
+        heed_tokenizer_model model = {0};
         for (int i = 0; i < MERGES; i++) {
             heed_merge merge = {(int32_t)draw(&random, SYMBOLS), (int32_t)draw(&random, SYMBOLS), (int32_t)draw(&random, SYMBOLS),
                                 (uint32_t)(round % 2 ? i / 3 : i)}; /* ranks may be shared: the leftmost place then */
@@ -61,9 +61,9 @@ static void merging_follows_the_definition(void **state)
             }
             assert_int_equal(length, count);
         }
-        heed_model_free(&model);
+        heed_tokenizer_model_free(&model);
     }
-    heed_model_scratch_free(&scratch);
+    heed_tokenizer_model_scratch_free(&scratch);
 }
 
 int main(void)

@@ -20,7 +20,7 @@ static void added_tokens_are_found_first(void **state)
     expect_ids(tokenizer, "a<x>yb", IDS(1, 7, 2));          /* the longest one */
     expect_ids(tokenizer, "foo foob, foo", IDS(8, 0, 8));   /* single words only */
     expect_ids(tokenizer, "a <m> b", IDS(1, 9, 2));
-    expect_ids(tokenizer, "bar Bar xBARx", IDS(10, 10, 0, 10, 0)); /* found in the normalised text */
+    expect_ids(tokenizer, "bar Bar xBARx", IDS(10, 10, 0, 10, 0)); /* found in the normalized text */
     expect_ids(tokenizer, "FOO", IDS(0));
     heed_encoding encoding = {0};
     assert_ok(heed_tokenizer_encode(tokenizer, "a  <m>  b", 9, HEED_ENCODE_OFFSETS, &encoding, &error));
@@ -28,7 +28,7 @@ static void added_tokens_are_found_first(void **state)
     heed_encoding_free(&encoding);
     assert_true(heed_tokenizer_is_special(tokenizer, 6) && !heed_tokenizer_is_special(tokenizer, 8) &&
                 !heed_tokenizer_is_special(tokenizer, 1));
-    expect_decoded(tokenizer, IDS(10, 1), "bar a"); /* and decoded in its normalised form */
+    expect_decoded(tokenizer, IDS(10, 1), "bar a"); /* and decoded in its normalized form */
     heed_tokenizer_free(tokenizer);
 }
 

@@ -213,7 +213,7 @@ static void special_tokens_in_a_text_are_text_when_asked(void **state)
     heed_tokenizer_free(tokenizer);
 }
 
-/* Sets one member of the small vocabulary, of kind gpt2 when it has merges or a pre-tokeniser; expects the failure and its words. */
+/* Sets one member of the small vocabulary, of kind gpt2 when it has merges or a pre-tokenizer; expects the failure and its words. */
 static void expect_refusal(const char *key, json_t *value, heed_status status, const char *words)
 {
     heed_tokenizer *tokenizer = NULL;

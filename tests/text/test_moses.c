@@ -36,8 +36,8 @@ static void rules_rewrite_from_left_to_right(void **state)
     expect_rule("''", "\"", "'''", "\"'");                      /* what a match took is gone */
     expect_rule(" +", " ", "a   b  c ", "a b c ");
     expect_rule("\\d %", "\\1%", "5 % x % 7 %", "5% x % 7%");
-    expect_rule("\\w-\\W", "\\1 @-@ ", "a-b-c - d-", "a @-@ b @-@ c - d-"); /* the letter behind the hyphen stays for the next one */
-    expect_rule("\\a'\\a", "\\1 '\\2", "a'b'c", "a 'b'c");      /* the letter behind the apostrophe does not */
+    expect_rule("\\w-\\W", "\\1 @-@ ", "a-b-c - d-", "a @-@ b @-@ c - d-"); /* the letter after the hyphen stays for the next one */
+    expect_rule("\\a'\\a", "\\1 '\\2", "a'b'c", "a 'b'c");      /* the letter after the apostrophe does not */
     expect_rule("\\N,\\$", "\\1 , ", "1,2,", "1,2 , ");
     expect_rule("\"\\q+", "\\1\"", "\"..,x\"y", "..,\"x\"y");
     expect_rule(".+\"\\e", "\"\\1\\2", "a..\"  b.\"<c.\"", "a\"..  b.\"<c.\"");

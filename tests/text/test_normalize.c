@@ -1,7 +1,7 @@
 #include "text/normalize.h"
 
 #include "base/utf8.h"
-#include "text/unicode.h"
+#include "base/unicode.h"
 #include "tokenizer_support.h"
 
 static uint64_t hash_of(const char *bytes, size_t length)
@@ -125,7 +125,7 @@ static void small_ones(void **state)
     expect("{\"type\": \"Sequence\", \"normalizers\": []}", "A", "A");
 }
 
-/* Every byte of the result knows where in the input it came from, also behind marks that changed places. */
+/* Every byte of the result knows where in the input it came from, also after marks that changed places. */
 static void origins_follow(void **state)
 {
     (void)state;

@@ -1,4 +1,4 @@
-/* tokenizer_support.h: what the tests of this room share. */
+/* tokenizer_support.h: what the tests of this module share. */
 #ifndef HEED_TESTS_TEXT_TOKENIZER_SUPPORT_H
 #define HEED_TESTS_TEXT_TOKENIZER_SUPPORT_H
 

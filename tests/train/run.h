@@ -1,4 +1,4 @@
-/* run.h: small trainings for the tests of this room: data written into a scratch folder, options, comparison of what runs leave. */
+/* run.h: small trainings for the tests of this module: data written into a scratch folder, options, comparison of what runs leave. */
 #ifndef HEED_TESTS_TRAIN_RUN_H
 #define HEED_TESTS_TRAIN_RUN_H
 
@@ -19,14 +19,14 @@ static inline heed_backend *backend_of(int threads)
 }
 
 /* `lines` lines of words from a small grammar, so that there is something to learn. */
-static inline void words(heed_buffer *text, uint64_t seed, int lines, const char *before, const char *behind)
+static inline void words(heed_buffer *text, uint64_t seed, int lines, const char *before, const char *after)
 {
-    static const char *const subjects[] = {"the cat", "a dog", "one bird", "my fish"}, *const verbs[] = {"sees", "likes", "hears"},
+    static const char *const subjects[] = {"the cat", "a dog", "one bird", "my fish"}, *const predicates[] = {"sees", "likes", "hears"},
                       *const objects[] = {"the moon", "a tree", "no one", "rain", "old songs"};
     heed_rng rng = {seed, 1, 0};
     for (int i = 0; i < lines; i++)
-        heed_buffer_printf(text, "%s%s %s %s%s\n", before, subjects[heed_rng_below(&rng, 4)], verbs[heed_rng_below(&rng, 3)],
-                           objects[heed_rng_below(&rng, 5)], behind);
+        heed_buffer_printf(text, "%s%s %s %s%s\n", before, subjects[heed_rng_below(&rng, 4)], predicates[heed_rng_below(&rng, 3)],
+                           objects[heed_rng_below(&rng, 5)], after);
 }
 
 /* Writes a data file of the kind that the name's ending says; the path is to be freed. */

@@ -1,6 +1,6 @@
 /* A training killed at 200 random moments: the newest checkpoint always loads, resuming works, and the end has the bits of a
    training that nobody killed. */
-#include "io/checkpoint.h"
+#include "train/checkpoint.h"
 #include "model/model.h"
 #include "train/run.h"
 #include <signal.h>
@@ -57,7 +57,7 @@ static void test_kills(void **state)
     int kills = 0;
     bool finished = false;
     while (kills < KILLS) {
-        if (finished) { /* begin anew, until there were as many kills as wanted */
+        if (finished) { /* begin again, until there were as many kills as wanted */
             assert_ok(heed_directory_remove(killed, &error));
             reached = -1, finished = false;
         }

@@ -13,7 +13,7 @@ static heed_model *model_of(const packed_case *c, const heed_backend *backend)
     heed_config config;
     heed_model *model = NULL;
     assert_ok(heed_config_preset(&config, c->family, &error));
-    config.vocabulary = VOCABULARY, config.width = 32, config.context = 64, config.window = c->window;
+    config.vocabulary = VOCABULARY, config.d_model = 32, config.context = 64, config.window = c->window;
     heed_stack stack = {.layers = 2, .heads = 4};
     if (config.arrangement != HEED_DECODER_ONLY) config.encoder = stack;
     if (config.arrangement != HEED_ENCODER_ONLY) config.decoder = stack;
@@ -27,14 +27,14 @@ static heed_model *model_of(const packed_case *c, const heed_backend *backend)
 static void add(heed_batch *batch, const packed_case *c, int s)
 {
     heed_rng rng = {(uint64_t)s, 8, 0};
-    size_t count = 1 + (size_t)heed_rng_below(&rng, 17), row = batch->side.rows;
+    size_t count = 1 + (size_t)heed_rng_below(&rng, 17), row = batch->inputs.rows;
     int32_t *ids = NULL;
     if (c->pairs) {
         size_t source = 1 + (size_t)heed_rng_below(&rng, 9);
         assert_ok(heed_batch_sequence(batch, &batch->source, source, &ids, &error));
         for (size_t i = 0; i < source; i++) ids[i] = (int32_t)heed_rng_below(&rng, VOCABULARY);
     }
-    assert_ok(heed_batch_sequence(batch, &batch->side, count, &ids, &error));
+    assert_ok(heed_batch_sequence(batch, &batch->inputs, count, &ids, &error));
     for (size_t i = 0; i < count; i++) ids[i] = (int32_t)heed_rng_below(&rng, VOCABULARY);
     for (size_t i = 0; i < count; i++) assert_ok(heed_batch_label(batch, row + i, (int32_t)heed_rng_below(&rng, VOCABULARY), &error));
 }
@@ -103,8 +103,8 @@ static void a_row_that_sees_one_key_gives_queries_and_keys_no_gradient(void **st
         assert_ok(heed_engine_new(&engine, model, backend, &error));
         for (int s = 0; s < SEQUENCES; s++) {
             int32_t *ids = NULL;
-            size_t row = batch.side.rows, count = c->window == 1 ? 9 : 1;
-            assert_ok(heed_batch_sequence(&batch, &batch.side, count, &ids, &error));
+            size_t row = batch.inputs.rows, count = c->window == 1 ? 9 : 1;
+            assert_ok(heed_batch_sequence(&batch, &batch.inputs, count, &ids, &error));
             for (size_t t = 0; t < count; t++) ids[t] = (int32_t)(5 + 3 * t) + s;
             for (size_t t = 0; t < count; t++) assert_ok(heed_batch_label(&batch, row + t, 9 + s, &error));
         }

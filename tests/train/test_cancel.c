@@ -1,7 +1,7 @@
 /* Cancelling a training anywhere: while it is set up, within an update, within an evaluation. */
 #include "train/trainer.h"
 
-#include "io/checkpoint.h"
+#include "train/checkpoint.h"
 #include "support/counter.h"
 #include "train/run.h"
 

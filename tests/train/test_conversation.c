@@ -64,7 +64,7 @@ static void answers_are_found(void **state)
         /* earlier answers are written in another way: each is a text of its own */
         {"{% for m in messages %}<{{ m.role }}>{{ m.content if loop.last or m.role == 'user' else 'cut' }}{% endfor %}{% if add_generation_prompt %}<assistant>{% endif %}",
          two, "<system>cut<user>u<assistant>[a]\n<system>cut<user>u<assistant>cut<user>v<assistant>[b]\n"},
-        /* an end of text behind all messages alone */
+        /* an end of text after all messages alone */
         {"{% for m in messages %}<{{ m.role }}>{{ m.content }}{% endfor %}{{ '<assistant>' if add_generation_prompt else '.' }}", two,
          "<system>s<user>u<assistant>[a.]\n<system>s<user>u<assistant>a<user>v<assistant>[b.]\n"},
         {"{{ tools[0].name }}{{ strftime_now('%Y') }}" TALK, "{\"tools\": [{\"name\": \"f\"}], \"messages\": [" SAY("user", "u") ", " SAY("assistant", "a") "]}",
@@ -136,23 +136,23 @@ static void close_conversations(conversations *c)
     heed_tokenizer_free(c->tokenizer);
 }
 
-/* All sequences of an epoch, what is read before a colon, what is predicted behind it; parted by blanks. */
+/* All sequences of an epoch, what is read before a colon, what is predicted after it; parted by blanks. */
 static void assert_rows(conversations *c, const char *wanted)
 {
     heed_buffer shown = {0};
     assert_ok(heed_dataset_begin(c->data, 0, &error));
     heed_batch_clear(&c->batch, 0);
     assert_ok(heed_dataset_collate(c->data, 0, heed_dataset_units(c->data), &c->batch, &error));
-    for (size_t s = 0, label = 0; s < c->batch.side.sequences_count; s++) {
-        const int32_t *row = c->batch.side.sequences + s * HEED_SEQUENCE_FIELDS;
+    for (size_t s = 0, label = 0; s < c->batch.inputs.sequences_count; s++) {
+        const int32_t *row = c->batch.inputs.sequences + s * HEED_SEQUENCE_FIELDS;
         int32_t begin = row[HEED_SEQUENCE_QUERY_START], end = begin + row[HEED_SEQUENCE_QUERY_LENGTH];
         if (s) heed_buffer_byte(&shown, ' ');
-        assert_ok(heed_tokenizer_decode(c->tokenizer, c->batch.side.ids + begin, (size_t)(end - begin), false, &shown, &error));
+        assert_ok(heed_tokenizer_decode(c->tokenizer, c->batch.inputs.ids + begin, (size_t)(end - begin), false, &shown, &error));
         heed_buffer_byte(&shown, '=');
         for (; label < c->batch.labels_count && c->batch.gathered[label] < end; label++) {
             assert_ok(heed_tokenizer_decode(c->tokenizer, &c->batch.labels[label], 1, false, &shown, &error));
-            int32_t next = c->batch.gathered[label] + 1; /* a label is the token behind its row */
-            if (next < end) assert_int_equal(c->batch.side.ids[next], c->batch.labels[label]);
+            int32_t next = c->batch.gathered[label] + 1; /* a label is the token after its row */
+            if (next < end) assert_int_equal(c->batch.inputs.ids[next], c->batch.labels[label]);
         }
     }
     heed_buffer_byte(&shown, '\0');
@@ -169,7 +169,7 @@ static void answers_alone_are_predicted(void **state)
     static const char lines[] = "{\"messages\": [" SAY("user", "x") ", " SAY("assistant", "yes") ", " SAY("user", "z") ", " SAY("assistant", "no") "]}\n"
                                 "{\"prompt\": \"p\", \"completion\": \"q\"}\n{\"messages\": [" SAY("user", "silent") "]}\n";
     assert_ok(open_conversations(&c, lines, TURNS, &heed_objective_clm, 64, &error));
-    /* the line end behind <end> is the template's */
+    /* the line end after <end> is the template's */
     assert_rows(&c, "u:x<end>\na:yes<end>\nu:z<end>\na:no=yes<end>no<end> u:p<end>\na:q=q<end>");
     assert_int_equal(c.data->silent, 1);
     assert_int_equal(heed_dataset_cut(c.data), 0);
@@ -194,9 +194,9 @@ static void conversations_stay_whole(void **state)
         for (size_t unit = 0; unit < heed_dataset_units(c.data); unit++) {
             heed_batch_clear(&c.batch, 0);
             assert_ok(heed_dataset_collate(c.data, unit, 1, &c.batch, &error));
-            assert_true(c.batch.side.rows > 0 && c.batch.side.rows <= 12);
-            for (size_t s = 0; s < c.batch.side.sequences_count; s++) /* each begins with its prompt */
-                assert_int_equal(c.batch.side.ids[c.batch.side.sequences[s * HEED_SEQUENCE_FIELDS + HEED_SEQUENCE_QUERY_START]], heed_tokenizer_id(c.tokenizer, "a", 1));
+            assert_true(c.batch.inputs.rows > 0 && c.batch.inputs.rows <= 12);
+            for (size_t s = 0; s < c.batch.inputs.sequences_count; s++) /* each begins with its prompt */
+                assert_int_equal(c.batch.inputs.ids[c.batch.inputs.sequences[s * HEED_SEQUENCE_FIELDS + HEED_SEQUENCE_QUERY_START]], heed_tokenizer_id(c.tokenizer, "a", 1));
             labels += c.batch.labels_count;
         }
         assert_int_equal(labels, 2 * 9);

@@ -4,7 +4,7 @@
 
 #include "base/json.h"
 #include "cpu/backend.h"
-#include "model/forward.h"
+#include "forward/forward.h"
 #include "model/weights.h"
 #include "support/test.h"
 #include <math.h>
@@ -59,7 +59,7 @@ static const heed_named_tensor *find(const heed_tensor_list *list, const char *n
     return NULL;
 }
 
-/* The loss; gradients are left in the model, where the optimiser reads them. */
+/* The loss; gradients are left in the model, where the optimizer reads them. */
 static double loss_and_gradients(heed_model *model, const heed_backend *backend, const case_data *c)
 {
     heed_tensor_list out = {0};
@@ -136,7 +136,7 @@ static void test_five_steps(void **state)
 
 enum { COPY_STEPS = 3, MOST_COPIES = 256 };
 
-/* A model whose products round, and its optimiser. Without copies the products read its rows. */
+/* A model whose products round, and its optimizer. Without copies the products read its rows. */
 typedef struct rounding { heed_model *model; heed_optimizer *optimizer; heed_optimizer_tensor *tensors; heed_parameter_copy copies[MOST_COPIES]; size_t copied; } rounding;
 
 static void open_rounding(rounding *r, const char *folder, const heed_backend *backend, bool copies)

@@ -1,6 +1,6 @@
 /* Trainings whose data another program changes, and trainings whose numbers fail: what is whole is
    saved and goes on to the same bits, what is not is not saved. */
-#include "io/checkpoint.h"
+#include "train/checkpoint.h"
 #include "train/run.h"
 
 static scratch work;

@@ -1,4 +1,4 @@
-/* What masked language modelling hides: how many tokens, behind what, and which. Counts are compared with their binomial deviation. */
+/* What masked language modelling hides: how many tokens, after what, and which. Counts are compared with their binomial deviation. */
 #include "train/dataset.h"
 
 #include "base/rng.h"
@@ -70,9 +70,9 @@ static void shares_are_those_of_bert(void **state)
     collate_all(&m, 0);
     int32_t mask = heed_tokenizer_special(m.tokenizer, HEED_MASK);
     double tokens = 0, masked = 0, kept = 0, replaced = 0, drawn[LETTERS + 6] = {0};
-    for (size_t row = 0; row < m.batch.side.rows; row++) tokens += !heed_tokenizer_is_special(m.tokenizer, m.batch.side.ids[row]) || m.batch.side.ids[row] == mask;
+    for (size_t row = 0; row < m.batch.inputs.rows; row++) tokens += !heed_tokenizer_is_special(m.tokenizer, m.batch.inputs.ids[row]) || m.batch.inputs.ids[row] == mask;
     for (size_t i = 0; i < m.batch.labels_count; i++) {
-        int32_t shown = m.batch.side.ids[m.batch.gathered[i]], label = m.batch.labels[i];
+        int32_t shown = m.batch.inputs.ids[m.batch.gathered[i]], label = m.batch.labels[i];
         assert_false(heed_tokenizer_is_special(m.tokenizer, label)); /* [CLS] and [SEP] are never asked for */
         masked += shown == mask, kept += shown == label;
         if (shown != mask && shown != label) replaced++, drawn[shown]++;
@@ -91,7 +91,7 @@ static void shares_are_those_of_bert(void **state)
 /* Two batches are equal in what is shown and asked for. */
 static bool same_batch(const heed_batch *a, const heed_batch *b)
 {
-    return a->side.rows == b->side.rows && a->labels_count == b->labels_count && memcmp(a->side.ids, b->side.ids, a->side.rows * sizeof *a->side.ids) == 0 &&
+    return a->inputs.rows == b->inputs.rows && a->labels_count == b->labels_count && memcmp(a->inputs.ids, b->inputs.ids, a->inputs.rows * sizeof *a->inputs.ids) == 0 &&
            memcmp(a->labels, b->labels, a->labels_count * sizeof *a->labels) == 0;
 }
 
@@ -119,7 +119,7 @@ static void pieces_stand_between_their_marks(void **state)
     masking m = {0};
     open_masking(&m, false);
     collate_all(&m, 0);
-    const heed_batch_side *side = &m.batch.side;
+    const heed_batch_inputs *side = &m.batch.inputs;
     for (size_t s = 0; s < side->sequences_count; s++) {
         const int32_t *fields = side->sequences + s * HEED_SEQUENCE_FIELDS;
         int32_t first = fields[HEED_SEQUENCE_QUERY_START], count = fields[HEED_SEQUENCE_QUERY_LENGTH];

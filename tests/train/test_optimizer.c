@@ -1,4 +1,4 @@
-/* The optimisers and clipping against torch.optim (fixture optim); bits over threads; state through a file. */
+/* The optimizers and clipping against torch.optim (fixture optim); bits over threads; state through a file. */
 #include "train/optimizer.h"
 
 #include "base/json.h"
@@ -134,7 +134,7 @@ static double train_large(float *value, float *gradient, heed_pool *pool, heed_i
     options.weight_decay = 0.1;
     heed_optimizer_tensor tensor = {"large", 1, large_shape, value, gradient, true, NULL, 0};
     heed_optimizer *opt = NULL;
-    const heed_backend backend = {.isa = isa, .pool = pool}; /* the optimiser borrows it */
+    const heed_backend backend = {.isa = isa, .pool = pool}; /* the optimizer borrows it */
     assert_ok(heed_optimizer_new(&opt, &options, &tensor, 1, &backend, &error));
     double norm = 0;
     for (int step = 0; step < 3; step++) {
@@ -163,7 +163,7 @@ static void test_threads_and_instructions_give_equal_bits(void **state)
     free(one), free(many), free(gradient);
 }
 
-/* Matrices in a tensor, with elements before, between and behind that have no copy. */
+/* Matrices in a tensor, with elements before, between and after that have no copy. */
 typedef struct matrix { size_t begin; int64_t rows, columns; } matrix;
 static const matrix matrices[] = {{7, 1, 1}, {8, 33, 37}, {1500, 64, 300}, {21000, 3, 9001}, {48003, 100, 2}};
 enum { MATRICES = sizeof matrices / sizeof *matrices, COPIED = 48003 + 200 + 11 };

@@ -135,7 +135,7 @@ static void test_what_may_change(void **state)
     assert_string_equal(run.data[0], "other.txt");
     assert_int_equal(run.data_count, 1);
     assert_int_equal(run.save_steps, 3);
-    assert_int_equal(run.eval_steps, 2); /* was not chosen anew */
+    assert_int_equal(run.eval_steps, 2); /* was not chosen again */
     assert_int_equal(run.logging_steps, 4);
     assert_int_equal(run.average_last, 2);
     assert_int_equal(run.save_total_limit, 7);

@@ -23,8 +23,8 @@ static heed_data *token_file(const char *name, const uint16_t *ids, size_t count
 static void test_shards_are_parted_at_the_end_token(void **state)
 {
     (void)state;
-    const uint16_t behind[] = {1, 2, END, 3, END, 4, 5}, before[] = {END, 1, 2, END, 3, END};
-    heed_data *data = token_file("a.bin", behind, 7);
+    const uint16_t after[] = {1, 2, END, 3, END, 4, 5}, before[] = {END, 1, 2, END, 3, END};
+    heed_data *data = token_file("a.bin", after, 7);
     heed_stream stream = {0};
     assert_ok(heed_stream_open_shards(&stream, data, END, 10, &error));
     assert_int_equal(stream.count, 7), assert_int_equal(stream.texts, 3);
@@ -77,7 +77,7 @@ static void test_reading_across_shards(void **state)
 /* Every token in one piece of one text, rows full but the last (around 0) and never longer than T. */
 static void check_rows(const heed_packing *p, int *seen)
 {
-    heed_piece pieces[64];
+    heed_packed_piece pieces[64];
     memset(seen, 0, p->stream->count * sizeof *seen);
     for (size_t row = 0; row < p->rows; row++) {
         size_t n = heed_packing_row(p, row, pieces, 64), tokens = 0;

@@ -1,4 +1,4 @@
-/* The shuffle is a permutation for every size, differs between epochs, and leaves no order behind. */
+/* The shuffle is a permutation for every size, differs between epochs, and leaves no order. */
 #include "train/shuffle.h"
 
 #include "support/test.h"
@@ -27,19 +27,19 @@ static void test_large_counts_stay_in_range(void **state)
     for (uint64_t i = 0; i < 1000; i++) assert_true(heed_shuffle_at(1, 0, count, i) < count);
 }
 
-/* Correlation of place and element, and of neighbours, within five standard deviations of none. */
+/* Correlation of place and element, and of neighbors, within five standard deviations of none. */
 static void test_leaves_no_order(void **state)
 {
     (void)state;
     enum { N = 20000 };
     for (uint64_t epoch = 0; epoch < 5; epoch++) {
-        double place = 0, neighbour = 0, previous = 0;
+        double place = 0, neighbor = 0, previous = 0;
         for (uint64_t i = 0; i < N; i++) {
             double x = ((double)heed_shuffle_at(9, epoch, N, i) + 0.5) / N - 0.5, y = ((double)i + 0.5) / N - 0.5;
-            place += 12 * x * y, neighbour += 12 * x * previous;
+            place += 12 * x * y, neighbor += 12 * x * previous;
             previous = x;
         }
-        assert_true(fabs(place) < 5 * sqrt(N) && fabs(neighbour) < 5 * sqrt(N));
+        assert_true(fabs(place) < 5 * sqrt(N) && fabs(neighbor) < 5 * sqrt(N));
     }
 }
 

@@ -1,8 +1,8 @@
 /* Whole trainings in small: learning, resuming to the same bits, threads, accumulation, every objective, and what goes wrong. */
 #include "train/trainer.h"
 
-#include "io/checkpoint.h"
-#include "io/log.h"
+#include "train/checkpoint.h"
+#include "train/log.h"
 #include "io/safetensors.h"
 #include "text/tokenizer.h"
 #include "train/run.h"
@@ -286,7 +286,7 @@ static void intrude(void *context, const heed_train_summary *summary)
     assert_int_equal(heed_train_resume(i->options.out, -1, i->backend, NULL, &report, &i->resumed), HEED_E_ARG);
 }
 
-/* A training that cannot begin leaves no folder behind, unless it was there before. */
+/* A training that cannot begin leaves no folder, unless it was there before. */
 static void test_what_did_not_begin_leaves_nothing(void **state)
 {
     (void)state;

@@ -1,6 +1,6 @@
-/* What a training reads when it goes on: trainer.json, run.json and the optimiser's state, missing, cut, lying and with single bits
+/* What a training reads when it goes on: trainer.json, run.json and the optimizer's state, missing, cut, lying and with single bits
    turned. Each is an error that names the file, or an older checkpoint is taken; nothing crashes. */
-#include "io/checkpoint.h"
+#include "train/checkpoint.h"
 #include "io/safetensors.h"
 #include "train/run.h"
 

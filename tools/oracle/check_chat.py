@@ -40,7 +40,7 @@ def check(program, folder, template):
             print("  wanted", repr(text), ids.shape[1], "found", turn)
         kept = 1
         messages.append({"role": "assistant", "content": turn["text"]})
-    print(f"{folder}: {len(TURNS)} turns, {wrong} wrong; read anew: "
+    print(f"{folder}: {len(TURNS)} turns, {wrong} wrong; read again: "
           f"{[t['prompt_tokens'] - t['kept_tokens'] for t in turns]} of "
           f"{[t['prompt_tokens'] for t in turns]}")
     return wrong

@@ -91,7 +91,7 @@ def texts_of(tokenizer, name, messages, first):
     return singles + ([(whole, spans)] if spans else [])
 
 
-def labelled(tokenizer, text, spans, special=False):
+def labeled(tokenizer, text, spans, special=False):
     encoding = tokenizer(text, add_special_tokens=special, return_offsets_mapping=True)
     ids, marks = encoding["input_ids"], []
     for begin, end in encoding["offset_mapping"]:
@@ -156,7 +156,7 @@ def check(program, folder):
                 for line, messages, first in conversations(40, 100 * number + length):
                     lines.append(line)
                     samples += [
-                        labelled(tokenizer, text, spans)
+                        labeled(tokenizer, text, spans)
                         for text, spans in texts_of(tokenizer, kind, messages, first)
                     ]
                 wanted, count = expected(model, tokenizer, samples, length)
@@ -172,7 +172,7 @@ def check(program, folder):
         lines = [line for line, _, _ in conversations(60, 5) if isinstance(line.get("prompt"), str)]
         samples = []
         for line in lines:
-            ids, marks = labelled(
+            ids, marks = labeled(
                 tokenizer, line["prompt"] + line["completion"],
                 [(len(line["prompt"]), len(line["prompt"]) + len(line["completion"]))],
                 special=True)

@@ -110,7 +110,7 @@ def cases():
         ("mixtral gelu", mixtral(hidden_act="gelu")),
         ("mixtral many experts", mixtral(num_local_experts=40, num_experts_per_tok=8)),
         ("mixtral no head_dim", mixtral(head_dim=None)),
-        ("qwen2_moe normalised", qwen2_moe(norm_topk_prob=True)),
+        ("qwen2_moe normalized", qwen2_moe(norm_topk_prob=True)),
         ("qwen2_moe without biases", qwen2_moe(qkv_bias=False)),
         ("qwen2_moe step", qwen2_moe(decoder_sparse_step=2, **balanced)),
         ("qwen2_moe dense "
@@ -123,7 +123,7 @@ def cases():
         ("qwen2_moe layer types",
          qwen2_moe(use_sliding_window=True, sliding_window=3,
                    layer_types=["full_attention", "sliding_attention", "full_attention"])),
-        ("qwen3_moe normalised", qwen3_moe(norm_topk_prob=True, **balanced)),
+        ("qwen3_moe normalized", qwen3_moe(norm_topk_prob=True, **balanced)),
         ("qwen3_moe bias", qwen3_moe(attention_bias=True)),
         ("qwen3_moe step", qwen3_moe(decoder_sparse_step=3)),
         ("qwen3_moe dense layers", qwen3_moe(mlp_only_layers=[1])),

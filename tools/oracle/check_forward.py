@@ -23,7 +23,7 @@ transformers.logging.disable_progress_bar()
 warnings.filterwarnings("ignore", message="enable_nested_tensor")
 
 
-def randomise(model, seed):
+def randomize(model, seed):
     g = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for name, p in model.named_parameters():
@@ -79,12 +79,12 @@ class TorchTransformer(torch.nn.Transformer):
 def make(cls, config, seed):
     if cls == "TorchTransformer":
         model = TorchTransformer(config)
-        randomise(model, seed)
+        randomize(model, seed)
         # without dropout; the fused inference path of PyTorch drops padded rows
         return model.train()
     config._attn_implementation = "eager"
     model = getattr(transformers, cls)(config)
-    randomise(model, seed)
+    randomize(model, seed)
     model.tie_weights()
     return model.eval()
 
@@ -284,17 +284,17 @@ def batches(vocab, kind):
     holes[:, 4] = 0
     holes[0, 7:9] = 0
 
-    def labelled(x, mask, shift):
+    def labeled(x, mask, shift):
         return x if mask is None else torch.where(mask == 0, -100, x)
 
     shift = kind == "causal"
-    yield "no mask", dict(input_ids=x, labels=labelled(x, None, shift))
-    yield "right padding", dict(input_ids=x, attention_mask=right, labels=labelled(x, right, shift))
-    yield "left padding", dict(input_ids=x, attention_mask=left, labels=labelled(x, left, shift))
+    yield "no mask", dict(input_ids=x, labels=labeled(x, None, shift))
+    yield "right padding", dict(input_ids=x, attention_mask=right, labels=labeled(x, right, shift))
+    yield "left padding", dict(input_ids=x, attention_mask=left, labels=labeled(x, left, shift))
     yield "left padding, position ids", dict(input_ids=x, attention_mask=left,
                                              position_ids=(left.cumsum(1) - 1).clamp(min=0),
-                                             labels=labelled(x, left, shift))
-    yield "holes", dict(input_ids=x, attention_mask=holes, labels=labelled(x, holes, shift))
+                                             labels=labeled(x, left, shift))
+    yield "holes", dict(input_ids=x, attention_mask=holes, labels=labeled(x, holes, shift))
     yield "left padding, labels everywhere", dict(input_ids=x, attention_mask=left, labels=x)
     yield "nothing but padding", dict(input_ids=x,
                                       attention_mask=left * torch.tensor([[1], [0], [1]]), labels=x)
@@ -326,7 +326,7 @@ def batches(vocab, kind):
     yield "some labels ignored", dict(
         input_ids=x, attention_mask=right, labels=torch.where(
             torch.rand(B, T, generator=torch.Generator().manual_seed(1)) < .5, -100,
-            labelled(x, right, shift)))
+            labeled(x, right, shift)))
 
 
 # ---- models ----
@@ -773,7 +773,7 @@ VARIANTS = [
     ("opt", "no bias", dict(enable_bias=False)),
     ("opt", "no final norm", dict(_remove_final_layer_norm=True)),
     ("opt", "untied, gelu", dict(tie_word_embeddings=False, activation_function="gelu")),
-    ("bloom", "residual behind norms", dict(apply_residual_connection_post_layernorm=True)),
+    ("bloom", "residual after norms", dict(apply_residual_connection_post_layernorm=True)),
     ("bloom", "8 heads", dict(n_head=8)),
     ("bloom", "untied", dict(tie_word_embeddings=False)),
     ("mpt", "softmax scale", dict(attn_config=dict(softmax_scale=.2))),

@@ -276,7 +276,7 @@ def inputs_of(c, rng):
     else:
         found["labels"] = torch.where(mask == 0, -100,
                                       torch.randint(0, c["vocab_size"], (3, T), generator=g))
-        found["labels"][:, 5] = -100  # behind a hole nothing may be seen through a narrow window
+        found["labels"][:, 5] = -100  # after a hole nothing may be seen through a narrow window
         if c["type_vocab_size"]:
             found["token_type_ids"] = torch.randint(0, 2, (3, T), generator=g)
     return found

@@ -69,7 +69,7 @@ def compare(name, found, expected):
         same = next((i for i, (a, b) in enumerate(zip(ids, other)) if a != b),
                     min(len(ids), len(other)))
         gap = [g[same] for g in (gaps, other_gaps) if g and same < len(g)]
-        # heed stops behind the token that ends an answer, llama.cpp writes on
+        # heed stops after the token that ends an answer, llama.cpp writes on
         ended = same == len(ids) < len(other)
         words.append(f"{same}" + (" (ended)" if ended else f" (gap {max(gap):.2f})" if gap else ""))
     print(f"{name:66}  {', '.join(words)}", flush=True)

@@ -1,5 +1,5 @@
 """Templates and what they render to, by jinja2 as transformers sets it up, for
-tests/text/test_jinja.c.
+tests/jinja/test_jinja.c.
 
     python tools/oracle/jinja_cases.py > tests/fixtures/jinja/cases.jsonl            single
     features

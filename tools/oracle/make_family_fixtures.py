@@ -127,17 +127,17 @@ def batch(config, cls):
 
 def train(model, inputs):
     parameters = [p for p in model.parameters() if p.grad is not None or p.requires_grad]
-    optimiser = torch.optim.AdamW(parameters, lr=5e-3, betas=(.9, .999), eps=1e-8, weight_decay=.01)
+    optimizer = torch.optim.AdamW(parameters, lr=5e-3, betas=(.9, .999), eps=1e-8, weight_decay=.01)
     losses, norms = [], []
     for step in range(6):
-        optimiser.zero_grad()
+        optimizer.zero_grad()
         loss = model(**inputs).loss
         losses.append(loss.item())
         if step == 5:
             break
         loss.backward()
         norms.append(torch.nn.utils.clip_grad_norm_(parameters, 1.).item())
-        optimiser.step()
+        optimizer.step()
     return losses, norms
 
 

@@ -7,8 +7,8 @@
 static void pack_qblocks(const heed_gemm_cut *c, const heed_gemm *g, heed_gemm_pack_range range, float *out)
 {
     const heed_dtype_info *type = &heed_dtypes[g->b_dtype];
-    const int64_t block = (int64_t)type->block, nr = c->kernels->nr, n = range.first * nr;
-    float values[HEED_MAX_BLOCK];
+    const int64_t block = (int64_t)type->qblock, nr = c->kernels->nr, n = range.first * nr;
+    float values[HEED_MAX_QBLOCK];
     for (int64_t j = 0; j < nr; j++)
         for (int64_t i = 0; i < range.depth; i += block) {
             const size_t at = (size_t)(((n + j) * g->b_stride + range.k + i) / block) * type->bytes;
@@ -50,7 +50,7 @@ static void pack_panel(const heed_gemm_cut *c, const heed_gemm *g, heed_gemm_pac
         c->packers.pack_n(out, nr, b, range.depth, valid);
         break;
     case HEED_GEMM_B_NT:
-        if (heed_dtype_is_block(g->b_dtype)) {
+        if (heed_dtype_is_quantized(g->b_dtype)) {
             pack_qblocks(c, g, range, out);
             break;
         }

@@ -103,7 +103,7 @@ void heed_qgemm_run(const heed_gemm *gemm, heed_isa isa, int part, int parts, vo
     const quantized_cut c = cut_matmul(gemm, isa);
     const int64_t cells = c.grid_rows * c.grid_columns, runs = divide_up(c.panels, c.run_panels);
     heed_qgemm_tile tile = {.panel_stride = (ptrdiff_t)heed_qgemm_panel_stride(isa, gemm->b_dtype, gemm->k), .to = scratch,
-                            .blocks = gemm->k / (int64_t)heed_dtypes[gemm->b_dtype].block};
+                            .blocks = gemm->k / (int64_t)heed_dtypes[gemm->b_dtype].qblock};
     for (int64_t cell = cells * part / parts; cell < cells * (part + 1) / parts; cell++) {
         const int64_t j = cell / c.grid_rows, row = cell % c.grid_rows * HEED_QGEMM_CHUNK_ROWS;
         tile.rows = (int)smaller(HEED_QGEMM_CHUNK_ROWS, gemm->m - row);

@@ -25,7 +25,7 @@ static size_t block_bytes(const heed_qblock_traits *traits)
 
 size_t heed_qgemm_panel_stride(heed_isa isa, heed_dtype dtype, int64_t columns)
 {
-    return (size_t)columns / heed_dtypes[dtype].block * block_bytes(heed_qblock_traits_of(dtype)) * (size_t)heed_gemm_kernels_for(isa)->lanes;
+    return (size_t)columns / heed_dtypes[dtype].qblock * block_bytes(heed_qblock_traits_of(dtype)) * (size_t)heed_gemm_kernels_for(isa)->lanes;
 }
 
 bool heed_qgemm_panel_bytes(heed_isa isa, heed_dtype dtype, int64_t rows, int64_t columns, size_t *bytes)
@@ -35,7 +35,7 @@ bool heed_qgemm_panel_bytes(heed_isa isa, heed_dtype dtype, int64_t rows, int64_
     size_t padded, total;
     if (rows < 0 || columns < 0 || !heed_add_size((size_t)rows, lanes - 1, &padded)) return false;
     padded -= padded % lanes;
-    if (!heed_multiply_size(padded, (size_t)columns / heed_dtypes[dtype].block, &total) || !heed_multiply_size(total, block_bytes(traits), &total) ||
+    if (!heed_multiply_size(padded, (size_t)columns / heed_dtypes[dtype].qblock, &total) || !heed_multiply_size(total, block_bytes(traits), &total) ||
         !heed_add_size(total, HEED_ALIGNMENT - 1, &total))
         return false;
     *bytes = total - total % HEED_ALIGNMENT;
@@ -58,7 +58,7 @@ static block_place place_of(const heed_qblock_traits *traits, size_t lanes, uint
 
 static uint8_t *block_start(const heed_gemm_panels *panels, const heed_qblock_traits *traits, size_t lanes, int64_t row, int64_t block)
 {
-    int64_t blocks = panels->columns / (int64_t)heed_dtypes[panels->dtype].block, panel = row / (int64_t)lanes;
+    int64_t blocks = panels->columns / (int64_t)heed_dtypes[panels->dtype].qblock, panel = row / (int64_t)lanes;
     return (uint8_t *)panels->data + (size_t)(panel * blocks + block) * block_bytes(traits) * lanes;
 }
 
@@ -104,7 +104,7 @@ static void put_block(const heed_qblock_traits *traits, size_t lanes, size_t lan
     block_place place = place_of(traits, lanes, block);
     memcpy(place.d + 2 * lane, &parts->d, 2);
     if (traits->scales == HEED_SCALES_MINIMUM || traits->scales == HEED_SCALES_RUNS) memcpy(place.m + 2 * lane, &parts->m, 2);
-    for (size_t r = 0; r < heed_dtypes[traits->dtype].block / HEED_RUN; r++) {
+    for (size_t r = 0; r < heed_dtypes[traits->dtype].qblock / HEED_RUN; r++) {
         uint8_t *run = place.runs + r * place.run_stride;
         if (traits->scales == HEED_SCALES_RUNS) {
             run[lane] = parts->scale[r];
@@ -123,7 +123,7 @@ void heed_qgemm_pack(const heed_gemm_panels *panels, int64_t first, int64_t coun
     const size_t lanes = (size_t)heed_gemm_kernels_for(panels->isa)->lanes;
     const heed_qblock_traits *traits = heed_qblock_traits_of(panels->dtype);
     const heed_dtype_info *type = &heed_dtypes[panels->dtype];
-    const int64_t blocks = panels->columns / (int64_t)type->block;
+    const int64_t blocks = panels->columns / (int64_t)type->qblock;
     const heed_qblock_parts none = {0};
     for (int64_t row = first; row < first + count; row++)
         for (int64_t i = 0; i < blocks; i++) {
@@ -140,7 +140,7 @@ void heed_qgemm_gather(const heed_gemm_panels *panels, int64_t row, float *out)
 {
     const size_t lanes = (size_t)heed_gemm_kernels_for(panels->isa)->lanes, lane = (size_t)row % lanes;
     const heed_qblock_traits *traits = heed_qblock_traits_of(panels->dtype);
-    const int64_t block = (int64_t)heed_dtypes[panels->dtype].block;
+    const int64_t block = (int64_t)heed_dtypes[panels->dtype].qblock;
     for (int64_t i = 0; i < panels->columns / block; i++) {
         heed_qblock_parts parts = {0};
         block_place place = place_of(traits, lanes, block_start(panels, traits, lanes, row, i));

@@ -15,7 +15,7 @@
 #include "tensor/scaled_rows.h"
 
 enum {
-    TILE = HEED_BLOCK_POSITIONS,
+    TILE = HEED_PAGE_POSITIONS,
     TILE_VECTORS = TILE / HEED_LANES,
     ROWS_AT_ONCE = 12 /* rows of a row block, whose scores are worked on at a time */
 };
@@ -28,7 +28,7 @@ typedef struct problem {
     heed_gemm_packers packers;         /* of their operands */
     int k_group;                       /* values of k in one packed element: 1 or 2 */
     bool bf16;                         /* operands are rounded to bf16 */
-    const heed_operand *q, *k, *v, *sequences, *query_index, *key_index, *block_table;
+    const heed_operand *q, *k, *v, *sequences, *query_index, *key_index, *page_table;
     const float *slopes;   /* ALiBi's per-head slopes; NULL if the model does not use ALiBi */
     bool biased;           /* scores need a bias, a soft cap or a scale that is not positive */
     int group;             /* query heads to a key/value head */
@@ -43,13 +43,13 @@ static inline problem problem_of(const heed_kernel_args *args)
     const heed_attention_attributes *attributes = args->attributes;
     const heed_operand *slopes = heed_optional(args, HEED_ATTENTION_SLOPES);
     const heed_gemm_kernels *kernels = heed_gemm_kernels_for(args->isa);
-    const heed_gemm_pair_kernels *pairs = attributes->rounded ? heed_gemm_pair_kernels_for(args->isa) : NULL;
+    const heed_gemm_pair_kernels *pairs = attributes->bf16_operands ? heed_gemm_pair_kernels_for(args->isa) : NULL;
     problem p = {.slopes = slopes ? slopes->data : NULL, .biased = slopes || attributes->soft_cap > 0 || !(attributes->scale > 0),
         .args = args, .attributes = attributes, .kernels = kernels, .tiles = &kernels->tile[HEED_GEMM_F32],
-        .packers = kernels->floats, .k_group = 1, .bf16 = attributes->rounded,
+        .packers = kernels->floats, .k_group = 1, .bf16 = attributes->bf16_operands,
         .q = &args->in[HEED_ATTENTION_Q], .k = &args->in[HEED_ATTENTION_K], .v = &args->in[HEED_ATTENTION_V],
         .sequences = &args->in[HEED_ATTENTION_SEQUENCES], .query_index = heed_optional(args, HEED_ATTENTION_QUERY_INDEX),
-        .key_index = heed_optional(args, HEED_ATTENTION_KEY_INDEX), .block_table = heed_optional(args, HEED_ATTENTION_BLOCK_TABLE),
+        .key_index = heed_optional(args, HEED_ATTENTION_KEY_INDEX), .page_table = heed_optional(args, HEED_ATTENTION_PAGE_TABLE),
         .group = attributes->heads / attributes->kv_heads, .width = attributes->head_width, .padded = heed_align_floats(attributes->head_width)};
     if (p.bf16) p.packers = kernels->bf16;
     if (pairs) {
@@ -69,7 +69,7 @@ static inline int64_t k_groups_of(const problem *p, int64_t depth)
 
 static inline sequence sequence_at(const problem *p, int64_t number)
 {
-    return (sequence){number, heed_sequence_of(p->sequences, number, heed_shape_rows(p->q->shape), heed_shape_rows(p->k->shape), p->block_table)};
+    return (sequence){number, heed_sequence_of(p->sequences, number, heed_shape_rows(p->q->shape), heed_shape_rows(p->k->shape), p->page_table)};
 }
 
 /* Mask index of query i of the sequence. */
@@ -104,7 +104,7 @@ typedef struct key_tile {
 /* First row of tile `number` in k and v; -1 when the page table leads outside. */
 static inline int64_t tile_row(const problem *p, const sequence *s, int64_t number)
 {
-    const heed_operand *table = p->block_table;
+    const heed_operand *table = p->page_table;
     if (!table) return s->of.key_start + number * TILE;
     if (s->of.table_row < 0 || s->of.table_row >= table->shape.dim[0] || number >= table->shape.dim[1]) return -1;
     int64_t page = ((const int32_t *)table->data)[s->of.table_row * table->row_stride + number];
@@ -303,11 +303,11 @@ static inline void alibi_row(const problem *p, const key_tile *tile, int64_t que
     const heed_attention_attributes *a = p->attributes;
     const float slope = p->slopes[head];
     for (int j = 0; j < vectors * HEED_LANES; j++) biases[j] = j < tile->count ? (float)(tile->index[j] - query) : 0;
-    if (a->alibi_rounded) {
+    if (a->alibi_bf16) {
         const float from = heed_alibi_product(slope, query);
         for (int j = 0; j < tile->count && j < vectors * HEED_LANES; j++) biases[j] = heed_alibi_product(slope, tile->index[j]) - from;
     }
-    const heed_v factor = heed_v_set(a->alibi_rounded ? a->alibi_scale : a->alibi_scale * slope);
+    const heed_v factor = heed_v_set(a->alibi_bf16 ? a->alibi_scale : a->alibi_scale * slope);
     for (int v = 0; v < vectors; v++) heed_v_store(biases + v * HEED_LANES, heed_v_mul(factor, heed_v_load(biases + v * HEED_LANES)));
 }
 

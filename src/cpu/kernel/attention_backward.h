@@ -390,7 +390,7 @@ static inline void backward_head_run(backward_head *u)
 static inline bool attention_backward_fits(const heed_kernel_args *args)
 {
     const heed_attention_attributes *a = args->attributes;
-    if (a->blind_mean || heed_optional(args, HEED_ATTENTION_BLOCK_TABLE)) return false;
+    if (a->masked_mean || heed_optional(args, HEED_ATTENTION_PAGE_TABLE)) return false;
     const int floats[] = {HEED_ATTENTION_Q, HEED_ATTENTION_K, HEED_ATTENTION_V, HEED_ATTENTION_Y, HEED_ATTENTION_LSE, HEED_ATTENTION_DY};
     for (size_t i = 0; i < sizeof floats / sizeof *floats; i++)
         if (!is_f32_rows(&args->in[floats[i]])) return false;

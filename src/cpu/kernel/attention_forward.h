@@ -35,7 +35,7 @@ static inline void write_weights(query_block *u)
 static inline bool attention_fits(const heed_kernel_args *args)
 {
     const heed_attention_attributes *a = args->attributes;
-    if (a->blind_mean || !is_f32_rows(&args->in[HEED_ATTENTION_Q])) return false;
+    if (a->masked_mean || !is_f32_rows(&args->in[HEED_ATTENTION_Q])) return false;
     for (int i = HEED_ATTENTION_K; i <= HEED_ATTENTION_V; i++)
         if (args->in[i].layout != HEED_LAYOUT_ROWS || !heed_dtype_keeps_keys(args->in[i].dtype))
             return false;
@@ -160,7 +160,7 @@ static inline int64_t chunks_of(int64_t keys)
 
 static inline int64_t most_chunks(const problem *p)
 {
-    return chunks_of(p->block_table ? p->block_table->shape.dim[1] * TILE : heed_shape_rows(p->k->shape));
+    return chunks_of(p->page_table ? p->page_table->shape.dim[1] * TILE : heed_shape_rows(p->k->shape));
 }
 
 /* Rows of partials: (kv heads, chunks, queries, heads of the group). */

@@ -92,11 +92,11 @@ static inline heed_operand weights_of_expert(const heed_operand *w, heed_isa isa
 /* The matmul of an expert, for slots that are still to be put in. */
 static inline heed_gemm expert_gemm(const heed_kernel_args *args, int64_t expert)
 {
-    const heed_expert_product_attributes *p = args->attributes;
+    const heed_expert_matmul_attributes *p = args->attributes;
     const heed_operand *x = &args->in[HEED_EXPERT_X], *w = &args->in[HEED_EXPERT_WEIGHT], *y = &args->out[0], *bias = heed_optional(args, HEED_EXPERT_BIAS);
     const heed_operand own = weights_of_expert(w, args->isa, expert);
     return (heed_gemm){.n = y->shape.dim[2], .k = x->shape.dim[2], .a_stride = x->shape.dim[2], .b_kind = kind_of_b(w, p->transpose_b), .b_dtype = w->dtype,
-        .b = data_of_b(&own, p->transpose_b, args->isa), .b_stride = own.row_stride, .c_stride = y->shape.dim[2], .bf16_operands = p->rounded, .activation = p->activation,
+        .b = data_of_b(&own, p->transpose_b, args->isa), .b_stride = own.row_stride, .c_stride = y->shape.dim[2], .bf16_operands = p->bf16_operands, .activation = p->activation,
         .bias = bias ? float_row(bias, expert) : NULL, .gate_stride = y->shape.dim[2]};
 }
 
@@ -109,7 +109,7 @@ static inline expert_shares matmul_shares(const heed_kernel_args *args)
 
 static inline bool expert_matmul_fits(const heed_kernel_args *args)
 {
-    const heed_expert_product_attributes *p = args->attributes;
+    const heed_expert_matmul_attributes *p = args->attributes;
     const heed_operand *w = &args->in[HEED_EXPERT_WEIGHT];
     return floating_rows(w) || (p->transpose_b && qblocks_where_they_are_read(w));
 }
@@ -167,7 +167,7 @@ static inline heed_gemm outer_gemm(const heed_kernel_args *args, int64_t expert)
 {
     const heed_operand *a = &args->in[0], *b = &args->in[1], *y = &args->out[0];
     const heed_expert_outer_attributes *p = args->attributes;
-    return (heed_gemm){.m = a->shape.dim[2], .n = b->shape.dim[2], .bf16_operands = p->rounded, .a_stride = a->shape.dim[2], .a_transposed = true,
+    return (heed_gemm){.m = a->shape.dim[2], .n = b->shape.dim[2], .bf16_operands = p->bf16_operands, .a_stride = a->shape.dim[2], .a_transposed = true,
         .b_kind = HEED_GEMM_B_NN, .b_dtype = HEED_F32, .b_stride = b->shape.dim[2], .c = float_row(y, expert), .c_stride = b->shape.dim[2]};
 }
 
@@ -235,7 +235,7 @@ static inline void expert_outer_run(const heed_kernel_args *args, int part, int 
     } while (begin < end);
 }
 
-HEED_KERNEL(expert_matmul) = {.name = "k_expert_matmul", .op = HEED_OP_EXPERT_PRODUCT, .fits = expert_matmul_fits, .scratch = expert_matmul_scratch,
+HEED_KERNEL(expert_matmul) = {.name = "k_expert_matmul", .op = HEED_OP_EXPERT_MATMUL, .fits = expert_matmul_fits, .scratch = expert_matmul_scratch,
     .parts = expert_matmul_parts, .run = expert_matmul_run};
 HEED_KERNEL(expert_outer) = {.name = "k_expert_outer_f32", .op = HEED_OP_EXPERT_OUTER, .scratch = expert_outer_scratch, .parts = expert_outer_parts,
     .run = expert_outer_run};

@@ -52,7 +52,7 @@ static inline loss_chunk chunk_of_phase(const heed_kernel_args *args)
                     .labels = &args->in[HEED_LINEAR_LOSS_LABELS], .bias = heed_optional(args, HEED_LINEAR_LOSS_BIAS),
                     .backward = per_chunk == LOSS_PHASES, .stride = loss_stride(args), .what = args->phase % per_chunk, .logits = args->shared};
     c.vocabulary = c.weight->shape.dim[0];
-    c.bf16 = ((const heed_linear_loss_attributes *)args->attributes)->rounded;
+    c.bf16 = ((const heed_linear_loss_attributes *)args->attributes)->bf16_operands;
     if (c.backward) {
         c.drow = &args->in[HEED_LINEAR_LOSS_DROW];
         c.wants_weight = args->out[0].shape.dim[0] > 0;
@@ -86,7 +86,7 @@ static inline heed_operand logits_of(const loss_chunk *c)
 static inline heed_gemm logits_matmul(const loss_chunk *c)
 {
     heed_operand x = rows_from(c->x, c->begin, c->rows), logits = logits_of(c);
-    heed_gemm g = plain_matmul(&x, c->weight, &logits, (heed_product_attributes){0, 1, c->bf16}, c->args->isa, 0);
+    heed_gemm g = plain_matmul(&x, c->weight, &logits, (heed_matmul_attributes){0, 1, c->bf16}, c->args->isa, 0);
     g.bias = c->bias ? c->bias->data : NULL;
     return g;
 }
@@ -94,13 +94,13 @@ static inline heed_gemm logits_matmul(const loss_chunk *c)
 static inline heed_gemm dx_matmul(const loss_chunk *c)
 {
     heed_operand dx = rows_from(&c->args->out[1], c->begin, c->rows), dlogits = logits_of(c);
-    return plain_matmul(&dlogits, c->weight, &dx, (heed_product_attributes){0, 0, c->bf16}, c->args->isa, 0);
+    return plain_matmul(&dlogits, c->weight, &dx, (heed_matmul_attributes){0, 0, c->bf16}, c->args->isa, 0);
 }
 
 static inline heed_gemm dweight_matmul(const loss_chunk *c)
 {
     heed_operand x = rows_from(c->x, c->begin, c->rows), dlogits = logits_of(c);
-    heed_gemm g = plain_matmul(&dlogits, &x, &c->args->out[0], (heed_product_attributes){1, 0, c->bf16}, c->args->isa, 0);
+    heed_gemm g = plain_matmul(&dlogits, &x, &c->args->out[0], (heed_matmul_attributes){1, 0, c->bf16}, c->args->isa, 0);
     g.accumulate = c->begin > 0 || heed_optional(c->args, HEED_LINEAR_LOSS_STATE);
     return g;
 }

@@ -31,11 +31,11 @@ static inline const void *data_of_b(const heed_operand *b, bool transposed, heed
 
 /* a times b into columns from `column` on of y, which has no data where a kernel is only asked whether it fits. */
 static inline heed_gemm plain_matmul(const heed_operand *a, const heed_operand *b, const heed_operand *y,
-                                     heed_product_attributes how, heed_isa isa, int64_t column)
+                                     heed_matmul_attributes how, heed_isa isa, int64_t column)
 {
     const bool transpose_a = how.transpose_a, transpose_b = how.transpose_b;
     return (heed_gemm){.m = y->shape.dim[0], .n = b->shape.dim[!transpose_b], .k = a->shape.dim[!transpose_a],
-        .a = a->data, .a_stride = a->row_stride, .a_transposed = transpose_a, .bf16_operands = how.rounded,
+        .a = a->data, .a_stride = a->row_stride, .a_transposed = transpose_a, .bf16_operands = how.bf16_operands,
         .b_kind = kind_of_b(b, transpose_b), .b_dtype = b->dtype, .b = data_of_b(b, transpose_b, isa), .b_stride = b->row_stride,
         .c = y->data ? (float *)y->data + column : NULL, .c_stride = y->row_stride};
 }
@@ -63,13 +63,13 @@ static inline matmuls matmuls_of(const heed_kernel_args *args)
 {
     const heed_operand *in = args->in, *y = &args->out[0];
     matmuls all = {.count = 1};
-    if (args->op == heed_ops[HEED_OP_PRODUCT]) {
-        all.gemm[0] = plain_matmul(&in[0], &in[1], y, *(const heed_product_attributes *)args->attributes, args->isa, 0);
+    if (args->op == heed_ops[HEED_OP_MATMUL]) {
+        all.gemm[0] = plain_matmul(&in[0], &in[1], y, *(const heed_matmul_attributes *)args->attributes, args->isa, 0);
         announce_tiles(args, &all);
         return all;
     }
     const heed_fused_matmul_attributes *p = args->attributes;
-    const heed_product_attributes plain = {p->transpose_a, p->transpose_b, p->rounded};
+    const heed_matmul_attributes plain = {p->transpose_a, p->transpose_b, p->bf16_operands};
     const heed_operand *gate = heed_optional(args, HEED_FUSED_GATE), *residual = heed_optional(args, HEED_FUSED_RESIDUAL);
     int64_t column = 0;
     all.count = p->joined;
@@ -108,13 +108,13 @@ static inline bool floating_rows(const heed_operand *x)
 /* Qblocks that matmuls compute on are packed panels, others rows. */
 static inline bool qblocks_where_they_are_read(const heed_operand *w)
 {
-    return heed_dtype_is_block(w->dtype) && (w->layout == HEED_LAYOUT_PANELS) == (heed_qblock_traits_of(w->dtype) != NULL);
+    return heed_dtype_is_quantized(w->dtype) && (w->layout == HEED_LAYOUT_PANELS) == (heed_qblock_traits_of(w->dtype) != NULL);
 }
 
 /* Both are W (N,K), and nothing is added to an old result. */
 static inline bool fits_as_quantized(const heed_kernel_args *args, const heed_operand *w, bool fused)
 {
-    const heed_product_attributes *p = args->attributes;
+    const heed_matmul_attributes *p = args->attributes;
     const heed_fused_matmul_attributes *f = args->attributes;
     if (!qblocks_where_they_are_read(w)) return false;
     return fused ? f->transpose_b && !f->transpose_a && !heed_optional(args, HEED_FUSED_STATE) : p->transpose_b && !p->transpose_a;
@@ -302,11 +302,11 @@ static inline void prepack_run(const heed_kernel_args *args, int part, int parts
     else prepack(&all, args->isa, part, parts);
 }
 
-HEED_KERNEL(matmul_prepack) = {.name = "k_matmul_prepack", .op = HEED_OP_PRODUCT, .fits = matmul_fits_prepack, .scratch = matmul_scratch,
+HEED_KERNEL(matmul_prepack) = {.name = "k_matmul_prepack", .op = HEED_OP_MATMUL, .fits = matmul_fits_prepack, .scratch = matmul_scratch,
     .shared = prepack_shared, .phases = 2, .produces_tiles = matmul_produces_tiles, .parts = prepack_parts, .run = prepack_run};
 HEED_KERNEL(fused_matmul_prepack) = {.name = "k_fused_matmul_prepack", .op = HEED_OP_FUSED_MATMUL, .fits = matmul_fits_prepack, .scratch = matmul_scratch,
     .shared = prepack_shared, .phases = 2, .produces_tiles = matmul_produces_tiles, .parts = prepack_parts, .run = prepack_run};
-HEED_KERNEL(matmul) = {.name = "k_matmul", .op = HEED_OP_PRODUCT, .fits = matmul_fits, .scratch = matmul_scratch, .produces_tiles = matmul_produces_tiles,
+HEED_KERNEL(matmul) = {.name = "k_matmul", .op = HEED_OP_MATMUL, .fits = matmul_fits, .scratch = matmul_scratch, .produces_tiles = matmul_produces_tiles,
     .parts = matmul_parts, .run = matmul_run};
 HEED_KERNEL(fused_matmul) = {.name = "k_fused_matmul", .op = HEED_OP_FUSED_MATMUL, .fits = matmul_fits_plain, .scratch = matmul_scratch,
     .produces_tiles = matmul_produces_tiles, .parts = matmul_parts, .run = matmul_run};
@@ -391,7 +391,7 @@ static inline void norm_matmul_run(const heed_kernel_args *args, int part, int p
     run_numbered(&all, args->isa, part, args->scratch);
 }
 
-HEED_KERNEL(matmul_few_rows) = {.name = "k_matmul_few_rows", .op = HEED_OP_PRODUCT, .fits = matmul_fits_few_rows, .scratch = few_rows_scratch,
+HEED_KERNEL(matmul_few_rows) = {.name = "k_matmul_few_rows", .op = HEED_OP_MATMUL, .fits = matmul_fits_few_rows, .scratch = few_rows_scratch,
     .produces_tiles = matmul_produces_tiles, .parts = packed_parts, .run = few_rows_run};
 HEED_KERNEL(fused_matmul_few_rows) = {.name = "k_fused_matmul_few_rows", .op = HEED_OP_FUSED_MATMUL, .fits = matmul_fits_few_rows,
     .scratch = few_rows_scratch, .produces_tiles = matmul_produces_tiles, .parts = packed_parts, .run = few_rows_run};

@@ -86,7 +86,7 @@ static inline void quantized_run(const heed_kernel_args *args, int part, int par
     HEED_KERNEL(name_##_quantized) = {.name = "k_" #name_ "_quantized", .op = op_id, .fits = matmul_fits_quantized, \
         .scratch = quantized_scratch, .shared = quantized_bytes, .phases = 2, .produces_tiles = matmul_produces_tiles, \
         .parts = norm_matmul_parts, .run = quantized_run}
-QUANTIZED_KERNELS(matmul, HEED_OP_PRODUCT);
+QUANTIZED_KERNELS(matmul, HEED_OP_MATMUL);
 QUANTIZED_KERNELS(fused_matmul, HEED_OP_FUSED_MATMUL);
 
 #endif

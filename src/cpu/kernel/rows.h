@@ -30,7 +30,7 @@ static inline void gather_row(const heed_kernel_args *args, const heed_operand *
         copy_run(to, float_row(table, row), width);
         return;
     }
-    if (heed_dtype_is_block(table->dtype)) {
+    if (heed_dtype_is_quantized(table->dtype)) {
         heed_convert(to, HEED_F32, (const char *)table->data + heed_dtype_bytes(table->dtype, (size_t)(row * table->row_stride)), table->dtype, (size_t)width);
         return;
     }
@@ -54,7 +54,7 @@ static inline void gather_run(const heed_kernel_args *args, int part, int parts)
 static inline bool gather_fits(const heed_kernel_args *args)
 {
     heed_dtype dtype = args->in[0].dtype;
-    if (heed_dtype_is_block(dtype)) return args->in[0].layout == HEED_LAYOUT_ROWS || heed_qblock_traits_of(dtype);
+    if (heed_dtype_is_quantized(dtype)) return args->in[0].layout == HEED_LAYOUT_ROWS || heed_qblock_traits_of(dtype);
     return dtype == HEED_F32 || dtype == HEED_F16 || dtype == HEED_BF16;
 }
 

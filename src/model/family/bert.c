@@ -4,8 +4,8 @@
 #include <string.h>
 
 static const heed_config preset = {
-    .arrangement = HEED_ENCODER_ONLY, .vocabulary = 30522, .width = 768, .context = 512, .types = 2,
-    .encoder = {.layers = 12, .heads = 12, .inner = 3072},
+    .arrangement = HEED_ENCODER_ONLY, .vocabulary = 30522, .d_model = 768, .context = 512, .token_types = 2,
+    .encoder = {.layers = 12, .heads = 12, .d_ff = 3072},
     .norm = HEED_NORM_LAYER, .norm_place = HEED_NORM_POST, .norm_eps = 1e-12, .norm_bias = true, .embedding_norm = true,
     .activation = HEED_UNARY_GELU, .position = HEED_POSITION_LEARNED, .scaled = true,
     .query_bias = true, .output_bias = true, .ffn_bias = true, .lm_bias = true, .lm_transform = true, .pooler = true,
@@ -14,26 +14,26 @@ static const heed_config preset = {
 
 static const heed_key keys[] = {
     HEED_KEY("vocab_size", SIZE, vocabulary),
-    HEED_KEY("hidden_size", SIZE, width),
+    HEED_KEY("hidden_size", SIZE, d_model),
     HEED_KEY("num_hidden_layers", COUNT, encoder.layers),
     HEED_KEY("num_attention_heads", SIZE, encoder.heads),
-    HEED_KEY("intermediate_size", COUNT, encoder.inner),
+    HEED_KEY("intermediate_size", COUNT, encoder.d_ff),
     HEED_KEY("hidden_act", ACTIVATION, activation),
     HEED_KEY_DROPOUT("hidden_dropout_prob", residual_dropout),
     HEED_KEY_DROPOUT("attention_probs_dropout_prob", attention_dropout),
     HEED_KEY("max_position_embeddings", SIZE, context),
-    HEED_KEY("type_vocab_size", COUNT, types),
+    HEED_KEY("type_vocab_size", COUNT, token_types),
     HEED_KEY("initializer_range", NUMBER, initializer_range),
     HEED_KEY("layer_norm_eps", NUMBER, norm_eps),
     HEED_KEY("is_decoder", FLAG, causal),
     {0}};
 
-#define LAYER(symbol, suffix) {.role = HEED_ROLE_##symbol, .part = HEED_PART_ENCODER, .flags = HEED_NAME_BASE, .name = "encoder.layer.{i}." suffix}
+#define LAYER(symbol, suffix) {.role = HEED_ROLE_##symbol, .part = HEED_STACK_ENCODER, .flags = HEED_NAME_BASE, .name = "encoder.layer.{i}." suffix}
 /* Norms under their names of today, and of the files that were converted from TensorFlow. */
 #define NORM(symbol, stem) LAYER(symbol##_GAIN, stem ".weight"), LAYER(symbol##_BIAS, stem ".bias"), OLD(symbol##_GAIN, stem ".gamma"), OLD(symbol##_BIAS, stem ".beta")
-#define OLD(symbol, suffix) {.role = HEED_ROLE_##symbol, .part = HEED_PART_ENCODER, .flags = HEED_NAME_BASE | HEED_NAME_ALIAS, .name = "encoder.layer.{i}." suffix}
-#define BASE(symbol, in, flag, text) {.role = HEED_ROLE_##symbol, .part = HEED_PART_##in, .flags = HEED_NAME_BASE | (flag), .name = text}
-#define HEAD(symbol, flag, text) {.role = HEED_ROLE_##symbol, .part = HEED_PART_MODEL, .flags = (flag), .name = text}
+#define OLD(symbol, suffix) {.role = HEED_ROLE_##symbol, .part = HEED_STACK_ENCODER, .flags = HEED_NAME_BASE | HEED_NAME_ALIAS, .name = "encoder.layer.{i}." suffix}
+#define BASE(symbol, in, flag, text) {.role = HEED_ROLE_##symbol, .part = HEED_STACK_##in, .flags = HEED_NAME_BASE | (flag), .name = text}
+#define HEAD(symbol, flag, text) {.role = HEED_ROLE_##symbol, .part = HEED_STACK_MODEL, .flags = (flag), .name = text}
 static const heed_weight_name weights[] = {
     BASE(TOKEN_EMBEDDING, MODEL, 0, "embeddings.word_embeddings.weight"),
     BASE(POSITION_EMBEDDING, ENCODER, 0, "embeddings.position_embeddings.weight"),

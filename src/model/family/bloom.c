@@ -1,16 +1,16 @@
-/* BLOOM (Le Scao et al. 2022): ALiBi, a layer norm behind the embedding, q, k and v of a head together. */
+/* BLOOM (Le Scao et al. 2022): ALiBi, a layer norm after the embedding, q, k and v of a head together. */
 #include "model/family/decoder.h"
 
 static const heed_config preset = {
-    HEED_DECODER, .position = HEED_POSITION_ALIBI, .counts_seen = true, .vocabulary = 250880, .width = 64, .context = 2048,
+    HEED_DECODER, .position = HEED_POSITION_ALIBI, .counts_seen = true, .vocabulary = 250880, .d_model = 64, .context = 2048,
     .decoder = {.layers = 2, .heads = 8}, .norm = HEED_NORM_LAYER, .norm_place = HEED_NORM_PRE, .norm_eps = 1e-5, .norm_bias = true,
     .embedding_norm = true, .activation = HEED_UNARY_GELU_FAST, .scaled = true, .query_bias = true, .output_bias = true, .ffn_bias = true,
     .tied = true, .embedding_scale = 1, .classifier_dropout = 0.1, .initializer_range = 0.02, .pad_id = -1, .bos_id = 1, .eos_id = 2};
 
 static const heed_key keys[] = {
     HEED_KEY("vocab_size", SIZE, vocabulary),
-    HEED_KEY("hidden_size", SIZE, width),
-    HEED_KEY_OLDER("n_embed", SIZE, width),
+    HEED_KEY("hidden_size", SIZE, d_model),
+    HEED_KEY_OLDER("n_embed", SIZE, d_model),
     HEED_KEY_OLDER("num_hidden_layers", COUNT, decoder.layers),
     HEED_KEY("n_layer", COUNT, decoder.layers),
     HEED_KEY_OLDER("num_attention_heads", SIZE, decoder.heads),
@@ -44,14 +44,14 @@ static const heed_architecture architectures[] = {HEED_CLASSES("Bloom"), {0}};
 static void derive(heed_config *config)
 {
     config->decoder.kv_heads = config->decoder.heads;
-    config->decoder.head_width = config->decoder.inner = 0;
+    config->decoder.head_width = config->decoder.d_ff = 0;
 }
 
 static heed_status fix(heed_config *config, const json_t *json, const char *where, heed_error *error)
 {
-    bool behind = false;
-    HEED_TRY(heed_json_boolean(json, "apply_residual_connection_post_layernorm", &behind, where, error));
-    if (behind) config->norm_place = HEED_NORM_STREAM;
+    bool after = false;
+    HEED_TRY(heed_json_boolean(json, "apply_residual_connection_post_layernorm", &after, where, error));
+    if (after) config->norm_place = HEED_NORM_STREAM;
     return heed_classifier_dropout_read(config, json, where, error);
 }
 

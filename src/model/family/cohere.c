@@ -4,7 +4,7 @@
 
 static const heed_config preset = {
     HEED_DECODER, .position = HEED_POSITION_ROTARY, .rope = {.base = 500000, .fraction = 1, .interleaved = true, .truncate = true},
-    .vocabulary = 256000, .width = 8192, .context = 8192, .decoder = {.layers = 40, .heads = 64, .inner = 22528},
+    .vocabulary = 256000, .d_model = 8192, .context = 8192, .decoder = {.layers = 40, .heads = 64, .d_ff = 22528},
     .norm = HEED_NORM_LAYER, .norm_place = HEED_NORM_PRE, .norm_eps = 1e-5, .residual = HEED_RESIDUAL_PARALLEL,
     .activation = HEED_UNARY_SILU, .gated = true, .scaled = true, .logit_scale = 0.0625, .tied = true, .embedding_scale = 1,
     .classifier_dropout = 0.1, .initializer_range = 0.02, .pad_id = 0, .bos_id = 5, .eos_id = 255001};

@@ -48,12 +48,12 @@ heed_status heed_layer_types_read(heed_config *config, const json_t *json, bool 
 bool heed_layer_types_write(const heed_config *config, json_t *json)
 {
     json_t *types = json_array();
-    bool whole = types != NULL;
-    for (int64_t i = 0; whole && i < config->decoder.layers; i++)
-        whole = json_array_append_new(types, json_string(heed_config_windowed(config, i) ? "sliding_attention" : "full_attention")) == 0;
-    whole = whole && json_object_set(json, "layer_types", types) == 0;
+    bool ok = types != NULL;
+    for (int64_t i = 0; ok && i < config->decoder.layers; i++)
+        ok = json_array_append_new(types, json_string(heed_config_windowed(config, i) ? "sliding_attention" : "full_attention")) == 0;
+    ok = ok && json_object_set(json, "layer_types", types) == 0;
     json_decref(types);
-    return whole;
+    return ok;
 }
 
 heed_status heed_classifier_dropout_read(heed_config *config, const json_t *json, const char *where, heed_error *error)
@@ -155,30 +155,30 @@ heed_status heed_rope_read(heed_config *config, const json_t *json, const char *
 static bool write_factors(json_t *object, const char *key, const float *factors, int64_t count)
 {
     json_t *list = json_array();
-    bool whole = list != NULL;
-    for (int64_t i = 0; whole && i < count; i++) whole = json_array_append_new(list, json_real((double)factors[i])) == 0;
-    return json_object_set_new(object, key, list) == 0 && whole;
+    bool ok = list != NULL;
+    for (int64_t i = 0; ok && i < count; i++) ok = json_array_append_new(list, json_real((double)factors[i])) == 0;
+    return json_object_set_new(object, key, list) == 0 && ok;
 }
 
 /* The object of one kind of layers; NULL when memory is out. Families that may turn a part of a head mean different parts without a word. */
 static json_t *rope_object(const heed_config *config, const heed_rope *rope)
 {
     json_t *object = json_pack("{s:f, s:s}", "rope_theta", rope->base, "rope_type", heed_rope_name(rope->kind));
-    bool whole = object != NULL;
+    bool ok = object != NULL;
     struct { const char *key; double value; } numbers[] = {
         {"factor", rope->factor}, {"low_freq_factor", rope->low_frequency_factor}, {"high_freq_factor", rope->high_frequency_factor},
         {"attention_factor", rope->attention_factor}, {"beta_fast", rope->beta_fast}, {"beta_slow", rope->beta_slow},
         {"mscale", rope->mscale}, {"mscale_all_dim", rope->mscale_all_dim}};
-    for (size_t i = 0; whole && rope->kind != HEED_ROPE_DEFAULT && i < sizeof numbers / sizeof *numbers; i++)
-        if (numbers[i].value > 0) whole = json_object_set_new(object, numbers[i].key, json_real(numbers[i].value)) == 0;
-    if (whole && rope->kind == HEED_ROPE_LONGROPE)
-        whole = write_factors(object, "short_factor", rope->short_factor, rope->short_factors) &&
+    for (size_t i = 0; ok && rope->kind != HEED_ROPE_DEFAULT && i < sizeof numbers / sizeof *numbers; i++)
+        if (numbers[i].value > 0) ok = json_object_set_new(object, numbers[i].key, json_real(numbers[i].value)) == 0;
+    if (ok && rope->kind == HEED_ROPE_LONGROPE)
+        ok = write_factors(object, "short_factor", rope->short_factor, rope->short_factors) &&
                 write_factors(object, "long_factor", rope->long_factor, rope->long_factors);
-    if (whole && (rope->kind == HEED_ROPE_LLAMA3 || rope->kind == HEED_ROPE_YARN || rope->kind == HEED_ROPE_LONGROPE))
-        whole = json_object_set_new(object, "original_max_position_embeddings", json_integer(rope->original_context)) == 0;
-    if (whole && rope->kind == HEED_ROPE_YARN && !rope->truncate) whole = json_object_set_new(object, "truncate", json_false()) == 0;
-    if (whole && (rope->fraction != 1 || config->family->rotary_part != HEED_ROTARY_WHOLE)) whole = json_object_set_new(object, "partial_rotary_factor", json_real(rope->fraction)) == 0;
-    if (whole) return object;
+    if (ok && (rope->kind == HEED_ROPE_LLAMA3 || rope->kind == HEED_ROPE_YARN || rope->kind == HEED_ROPE_LONGROPE))
+        ok = json_object_set_new(object, "original_max_position_embeddings", json_integer(rope->original_context)) == 0;
+    if (ok && rope->kind == HEED_ROPE_YARN && !rope->truncate) ok = json_object_set_new(object, "truncate", json_false()) == 0;
+    if (ok && (rope->fraction != 1 || config->family->rotary_part != HEED_ROTARY_WHOLE)) ok = json_object_set_new(object, "partial_rotary_factor", json_real(rope->fraction)) == 0;
+    if (ok) return object;
     json_decref(object);
     return NULL;
 }
@@ -187,12 +187,12 @@ bool heed_rope_write(const heed_config *config, json_t *json)
 {
     bool by_layer = config->rope_local.base > 0;
     json_t *object = by_layer ? json_object() : rope_object(config, &config->rope);
-    bool whole = object != NULL;
-    if (whole && by_layer)
-        whole = json_object_set_new(object, "full_attention", rope_object(config, &config->rope)) == 0 &&
+    bool ok = object != NULL;
+    if (ok && by_layer)
+        ok = json_object_set_new(object, "full_attention", rope_object(config, &config->rope)) == 0 &&
                 json_object_set_new(object, "sliding_attention", rope_object(config, &config->rope_local)) == 0;
     /* rope_theta at the top level too: what readers of the older style look for. */
-    whole = whole && json_object_set(json, "rope_parameters", object) == 0 && json_object_set_new(json, "rope_theta", json_real(config->rope.base)) == 0;
+    ok = ok && json_object_set(json, "rope_parameters", object) == 0 && json_object_set_new(json, "rope_theta", json_real(config->rope.base)) == 0;
     json_decref(object);
-    return whole;
+    return ok;
 }

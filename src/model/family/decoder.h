@@ -4,12 +4,12 @@
 
 #include "model/family.h"
 
-/* Names of tensors: of a layer, behind the prefix, of a head. LINEAR and NORM stand for ".weight" and ".bias". */
-#define HEED_TENSOR(symbol, in, text) {.role = HEED_ROLE_##symbol, .part = HEED_PART_##in, .flags = HEED_NAME_BASE, .name = text}
-#define HEED_TENSOR_AS(symbol, in, how, text) {.role = HEED_ROLE_##symbol, .part = HEED_PART_##in, .flags = HEED_NAME_BASE | (how), .name = text}
+/* Names of tensors: of a layer, after the prefix, of a head. LINEAR and NORM stand for ".weight" and ".bias". */
+#define HEED_TENSOR(symbol, in, text) {.role = HEED_ROLE_##symbol, .part = HEED_STACK_##in, .flags = HEED_NAME_BASE, .name = text}
+#define HEED_TENSOR_AS(symbol, in, how, text) {.role = HEED_ROLE_##symbol, .part = HEED_STACK_##in, .flags = HEED_NAME_BASE | (how), .name = text}
 #define HEED_TENSOR_OF(symbol, count, how, text) \
-    {.role = HEED_ROLE_##symbol, .part = HEED_PART_DECODER, .parts = (count), .flags = HEED_NAME_BASE | (how), .name = text}
-#define HEED_TENSOR_HEAD(symbol, kinds, text) {.role = HEED_ROLE_##symbol, .part = HEED_PART_MODEL, .heads = (kinds), .name = text}
+    {.role = HEED_ROLE_##symbol, .part = HEED_STACK_DECODER, .parts = (count), .flags = HEED_NAME_BASE | (how), .name = text}
+#define HEED_TENSOR_HEAD(symbol, kinds, text) {.role = HEED_ROLE_##symbol, .part = HEED_STACK_MODEL, .heads = (kinds), .name = text}
 #define HEED_LINEAR(symbol, stem) HEED_TENSOR(symbol##_WEIGHT, DECODER, stem ".weight"), HEED_TENSOR(symbol##_BIAS, DECODER, stem ".bias")
 #define HEED_NORM(symbol, stem) HEED_TENSOR(symbol##_GAIN, DECODER, stem ".weight"), HEED_TENSOR(symbol##_BIAS, DECODER, stem ".bias")
 

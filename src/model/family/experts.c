@@ -19,10 +19,10 @@ heed_status heed_dense_layers_read(heed_config *config, const json_t *json, cons
 bool heed_dense_layers_write(const heed_config *config, json_t *json)
 {
     json_t *list = json_array();
-    bool whole = list != NULL;
-    for (int64_t i = 0; whole && i < config->decoder.layers; i++)
-        if (config->dense[i / 8] >> (i % 8) & 1) whole = json_array_append_new(list, json_integer(i)) == 0;
-    whole = whole && json_object_set(json, "mlp_only_layers", list) == 0;
+    bool ok = list != NULL;
+    for (int64_t i = 0; ok && i < config->decoder.layers; i++)
+        if (config->dense[i / 8] >> (i % 8) & 1) ok = json_array_append_new(list, json_integer(i)) == 0;
+    ok = ok && json_object_set(json, "mlp_only_layers", list) == 0;
     json_decref(list);
-    return whole;
+    return ok;
 }

@@ -4,20 +4,20 @@
 #include "model/family/gguf.h"
 
 static const heed_config preset = {
-    HEED_DECODER, HEED_ROPE(10000), .vocabulary = 65024, .width = 4544, .context = 2048,
-    .decoder = {.layers = 32, .heads = 71, .inner = 18176}, .norm = HEED_NORM_LAYER, .norm_place = HEED_NORM_PRE, .norm_eps = 1e-5, .norm_bias = true,
+    HEED_DECODER, HEED_ROPE(10000), .vocabulary = 65024, .d_model = 4544, .context = 2048,
+    .decoder = {.layers = 32, .heads = 71, .d_ff = 18176}, .norm = HEED_NORM_LAYER, .norm_place = HEED_NORM_PRE, .norm_eps = 1e-5, .norm_bias = true,
     .activation = HEED_UNARY_GELU, .scaled = true, .tied = true, .embedding_scale = 1, .classifier_dropout = 0.1, .initializer_range = 0.02,
     .pad_id = -1, .bos_id = 11, .eos_id = 11};
 
 static const heed_key keys[] = {
     HEED_KEY("vocab_size", SIZE, vocabulary),
-    HEED_KEY_OLDER("n_embed", SIZE, width),
-    HEED_KEY("hidden_size", SIZE, width),
+    HEED_KEY_OLDER("n_embed", SIZE, d_model),
+    HEED_KEY("hidden_size", SIZE, d_model),
     HEED_KEY_OLDER("n_layer", COUNT, decoder.layers),
     HEED_KEY("num_hidden_layers", COUNT, decoder.layers),
     HEED_KEY_OLDER("n_head", SIZE, decoder.heads),
     HEED_KEY("num_attention_heads", SIZE, decoder.heads),
-    HEED_KEY("ffn_hidden_size", COUNT, decoder.inner),
+    HEED_KEY("ffn_hidden_size", COUNT, decoder.d_ff),
     HEED_KEY("activation", ACTIVATION, activation),
     HEED_KEY("max_position_embeddings", SIZE, context),
     HEED_KEY("layer_norm_epsilon", NUMBER, norm_eps),
@@ -74,7 +74,7 @@ static heed_status fix(heed_config *config, const json_t *json, const char *wher
     config->residual = !parallel ? HEED_RESIDUAL_SERIAL : groups && norms != 1 ? HEED_RESIDUAL_PARALLEL_TWO_NORMS : HEED_RESIDUAL_PARALLEL;
     if (alibi) {
         config->position = HEED_POSITION_ALIBI;
-        config->alibi_scaled = config->alibi_rounded = config->counts_seen = true;
+        config->alibi_scaled = config->alibi_bf16 = config->counts_seen = true;
     }
     HEED_TRY(heed_classifier_dropout_read(config, json, where, error));
     return heed_rope_read(config, json, where, error);
@@ -86,10 +86,10 @@ static bool write_config(const heed_config *config, json_t *json)
     struct { const char *key; bool value; } flags[] = {
         {"alibi", config->position == HEED_POSITION_ALIBI}, {"new_decoder_architecture", groups}, {"multi_query", config->decoder.kv_heads == 1},
         {"parallel_attn", config->residual != HEED_RESIDUAL_SERIAL}};
-    bool whole = json_object_set_new(json, "num_kv_heads", json_integer(config->decoder.kv_heads)) == 0 &&
+    bool ok = json_object_set_new(json, "num_kv_heads", json_integer(config->decoder.kv_heads)) == 0 &&
                  json_object_set_new(json, "num_ln_in_parallel_attn", groups ? json_integer(config->residual == HEED_RESIDUAL_PARALLEL_TWO_NORMS ? 2 : 1) : json_null()) == 0;
-    for (size_t i = 0; whole && i < sizeof flags / sizeof *flags; i++) whole = json_object_set_new(json, flags[i].key, json_boolean(flags[i].value)) == 0;
-    return whole && heed_rope_write(config, json);
+    for (size_t i = 0; ok && i < sizeof flags / sizeof *flags; i++) ok = json_object_set_new(json, flags[i].key, json_boolean(flags[i].value)) == 0;
+    return ok && heed_rope_write(config, json);
 }
 
 /* With two norms the one before attention is called the second. */

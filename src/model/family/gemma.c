@@ -4,8 +4,8 @@
 #include <math.h>
 
 static const heed_config preset = {
-    HEED_GEMMA, HEED_ROPE(10000), .vocabulary = 256000, .width = 3072, .context = 8192, .norm_place = HEED_NORM_PRE,
-    .decoder = {.layers = 28, .heads = 16, .kv_heads = 16, .head_width = 256, .inner = 24576}};
+    HEED_GEMMA, HEED_ROPE(10000), .vocabulary = 256000, .d_model = 3072, .context = 8192, .norm_place = HEED_NORM_PRE,
+    .decoder = {.layers = 28, .heads = 16, .kv_heads = 16, .head_width = 256, .d_ff = 24576}};
 
 static const heed_key keys[] = {
     HEED_LLAMA_KEYS,
@@ -16,7 +16,7 @@ static const heed_architecture architectures[] = {HEED_CLASSES("Gemma"), {0}};
 
 void heed_gemma_derive(heed_config *config)
 {
-    config->embedding_scale = (double)sqrtf((float)config->width);
+    config->embedding_scale = (double)sqrtf((float)config->d_model);
     heed_llama_derive(config);
 }
 

@@ -3,8 +3,8 @@
 #include "model/family/gguf.h"
 
 static const heed_config preset = {
-    HEED_GEMMA, HEED_ROPE(10000), .vocabulary = 256000, .width = 2304, .context = 8192, .norm_place = HEED_NORM_SANDWICH,
-    .decoder = {.layers = 26, .heads = 8, .kv_heads = 4, .head_width = 256, .inner = 9216},
+    HEED_GEMMA, HEED_ROPE(10000), .vocabulary = 256000, .d_model = 2304, .context = 8192, .norm_place = HEED_NORM_SANDWICH,
+    .decoder = {.layers = 26, .heads = 8, .kv_heads = 4, .head_width = 256, .d_ff = 9216},
     .scale_width = 256, .window = 4096, .attention_soft_cap = 50, .logit_soft_cap = 30};
 
 static const heed_key keys[] = {
@@ -52,7 +52,7 @@ static const heed_key gguf_keys[] = {HEED_GGUF_KEYS, HEED_GGUF_CAPS, {0}};
 /* Scores are scaled by the width of a head; in the model of 27B, which its 46 layers tell, by the model's width for each head. */
 static void derive_gguf(heed_config *config)
 {
-    config->scale_width = config->decoder.layers == 46 || config->decoder.head_width == 0 ? config->width / config->decoder.heads : config->decoder.head_width;
+    config->scale_width = config->decoder.layers == 46 || config->decoder.head_width == 0 ? config->d_model / config->decoder.heads : config->decoder.head_width;
 }
 
 static const heed_gguf_names gguf = {.architecture = "gemma2", .keys = gguf_keys, .weights = heed_gguf_weights, .window_step = 2, .derive = derive_gguf};

@@ -4,8 +4,8 @@
 #include "model/family/gguf.h"
 
 static const heed_config preset = {
-    HEED_GEMMA, HEED_ROPE(1000000), .rope_local = {.base = 10000, .fraction = 1, .truncate = true}, .vocabulary = 262208, .width = 2304,
-    .context = 131072, .norm_place = HEED_NORM_SANDWICH, .decoder = {.layers = 26, .heads = 8, .kv_heads = 4, .head_width = 256, .inner = 9216},
+    HEED_GEMMA, HEED_ROPE(1000000), .rope_local = {.base = 10000, .fraction = 1, .truncate = true}, .vocabulary = 262208, .d_model = 2304,
+    .context = 131072, .norm_place = HEED_NORM_SANDWICH, .decoder = {.layers = 26, .heads = 8, .kv_heads = 4, .head_width = 256, .d_ff = 9216},
     .qk_norm = HEED_QK_NORM_HEAD, .scale_width = 256, .window = 4096};
 
 static const heed_key keys[] = {
@@ -49,7 +49,7 @@ static const heed_key gguf_keys[] = {
 /* Scores are scaled by the width of a head; in the model of 27B, which its 62 layers tell, by the model's width for each head. */
 static void derive_gguf(heed_config *config)
 {
-    config->scale_width = config->decoder.layers == 62 || config->decoder.head_width == 0 ? config->width / config->decoder.heads : config->decoder.head_width;
+    config->scale_width = config->decoder.layers == 62 || config->decoder.head_width == 0 ? config->d_model / config->decoder.heads : config->decoder.head_width;
 }
 
 static const heed_gguf_names gguf = {.architecture = "gemma3", .keys = gguf_keys, .weights = heed_gguf_weights, .window_step = 6, .derive = derive_gguf};

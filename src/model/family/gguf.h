@@ -6,9 +6,9 @@
 #include "model/family.h"
 
 /* Tensors of the model, of a layer, of a layer with `count` parts; with a bias; a norm. */
-#define HEED_GGUF_ONE(symbol, in, text) {.role = HEED_ROLE_##symbol, .part = HEED_PART_##in, .name = text}
-#define HEED_GGUF_LAYER(symbol, how, text) {.role = HEED_ROLE_##symbol, .part = HEED_PART_DECODER, .flags = (how), .name = "blk.{i}." text}
-#define HEED_GGUF_PARTS(symbol, count, text) {.role = HEED_ROLE_##symbol, .part = HEED_PART_DECODER, .parts = (count), .name = "blk.{i}." text}
+#define HEED_GGUF_ONE(symbol, in, text) {.role = HEED_ROLE_##symbol, .part = HEED_STACK_##in, .name = text}
+#define HEED_GGUF_LAYER(symbol, how, text) {.role = HEED_ROLE_##symbol, .part = HEED_STACK_DECODER, .flags = (how), .name = "blk.{i}." text}
+#define HEED_GGUF_PARTS(symbol, count, text) {.role = HEED_ROLE_##symbol, .part = HEED_STACK_DECODER, .parts = (count), .name = "blk.{i}." text}
 #define HEED_GGUF_LINEAR(symbol, how, text) HEED_GGUF_LAYER(symbol##_WEIGHT, how, text ".weight"), HEED_GGUF_LAYER(symbol##_BIAS, how, text ".bias")
 #define HEED_GGUF_NORM(symbol, how, text) HEED_GGUF_LAYER(symbol##_GAIN, how, text ".weight"), HEED_GGUF_LAYER(symbol##_BIAS, how, text ".bias")
 
@@ -24,7 +24,7 @@
     HEED_GGUF_LAYER(KEY_NORM_GAIN, how, "attn_k_norm.weight"),             \
     HEED_GGUF_LAYER(SINKS, 0, "attn_sinks.weight"),                        \
     HEED_GGUF_LINEAR(OUTPUT, 0, "attn_output")
-/* Norms before sub-layers, and behind them. */
+/* Norms before sub-layers, and after them. */
 #define HEED_GGUF_NORMS                                                    \
     HEED_GGUF_NORM(ATTENTION_NORM, 0, "attn_norm"),                        \
     HEED_GGUF_LAYER(ATTENTION_POST_NORM_GAIN, 0, "post_attention_norm.weight"), \
@@ -54,9 +54,9 @@ extern const char *const heed_gguf_rope_names[];
 /* Keys of every architecture. */
 #define HEED_GGUF_KEYS                                                     \
     HEED_KEY("context_length", SIZE, context),                             \
-    HEED_KEY("embedding_length", SIZE, width),                             \
+    HEED_KEY("embedding_length", SIZE, d_model),                             \
     HEED_KEY("block_count", COUNT, decoder.layers),                        \
-    HEED_KEY("feed_forward_length", COUNT, decoder.inner),                 \
+    HEED_KEY("feed_forward_length", COUNT, decoder.d_ff),                 \
     HEED_KEY("attention.head_count", SIZE, decoder.heads),                 \
     HEED_KEY("attention.head_count_kv", COUNT, decoder.kv_heads),          \
     HEED_KEY("attention.key_length", COUNT, decoder.head_width),           \
@@ -74,6 +74,6 @@ extern const char *const heed_gguf_rope_names[];
     HEED_KEY("final_logit_softcapping", AMOUNT, logit_soft_cap)
 #define HEED_GGUF_EXPERT_KEYS                                              \
     HEED_KEY("expert_count", COUNT, experts),                              \
-    HEED_KEY("expert_used_count", SIZE, experts_chosen)
+    HEED_KEY("expert_used_count", SIZE, experts_per_token)
 
 #endif

@@ -2,7 +2,7 @@
 #include "model/family.h"
 
 static const heed_config preset = {
-    .arrangement = HEED_DECODER_ONLY, .vocabulary = 50257, .width = 768, .context = 1024,
+    .arrangement = HEED_DECODER_ONLY, .vocabulary = 50257, .d_model = 768, .context = 1024,
     .decoder = {.layers = 12, .heads = 12},
     .norm = HEED_NORM_LAYER, .norm_place = HEED_NORM_PRE, .norm_eps = 1e-5, .norm_bias = true, .final_norm = true,
     .activation = HEED_UNARY_GELU_TANH, .position = HEED_POSITION_LEARNED, .causal = true, .scaled = true,
@@ -13,10 +13,10 @@ static const heed_config preset = {
 static const heed_key keys[] = {
     HEED_KEY("vocab_size", SIZE, vocabulary),
     HEED_KEY("n_positions", SIZE, context),
-    HEED_KEY("n_embd", SIZE, width),
+    HEED_KEY("n_embd", SIZE, d_model),
     HEED_KEY("n_layer", COUNT, decoder.layers),
     HEED_KEY("n_head", SIZE, decoder.heads),
-    HEED_KEY("n_inner", COUNT, decoder.inner),
+    HEED_KEY("n_inner", COUNT, decoder.d_ff),
     HEED_KEY("activation_function", ACTIVATION, activation),
     HEED_KEY_DROPOUT("resid_pdrop", residual_dropout),
     HEED_KEY_DROPOUT("embd_pdrop", embedding_dropout),
@@ -27,10 +27,10 @@ static const heed_key keys[] = {
     HEED_KEY("scale_attn_by_inverse_layer_idx", FLAG, scale_by_layer),
     {0}};
 
-#define LAYER(symbol, flag, suffix) {.role = HEED_ROLE_##symbol, .part = HEED_PART_DECODER, .flags = HEED_NAME_BASE | (flag), .name = "h.{i}." suffix}
-#define SPLIT(symbol, flag, suffix) {.role = HEED_ROLE_##symbol, .part = HEED_PART_DECODER, .parts = 3, .flags = HEED_NAME_BASE | (flag), .name = "h.{i}." suffix}
-#define BASE(symbol, in, text) {.role = HEED_ROLE_##symbol, .part = HEED_PART_##in, .flags = HEED_NAME_BASE, .name = text}
-#define HEAD(symbol, kinds, text) {.role = HEED_ROLE_##symbol, .part = HEED_PART_MODEL, .heads = (kinds), .name = text}
+#define LAYER(symbol, flag, suffix) {.role = HEED_ROLE_##symbol, .part = HEED_STACK_DECODER, .flags = HEED_NAME_BASE | (flag), .name = "h.{i}." suffix}
+#define SPLIT(symbol, flag, suffix) {.role = HEED_ROLE_##symbol, .part = HEED_STACK_DECODER, .parts = 3, .flags = HEED_NAME_BASE | (flag), .name = "h.{i}." suffix}
+#define BASE(symbol, in, text) {.role = HEED_ROLE_##symbol, .part = HEED_STACK_##in, .flags = HEED_NAME_BASE, .name = text}
+#define HEAD(symbol, kinds, text) {.role = HEED_ROLE_##symbol, .part = HEED_STACK_MODEL, .heads = (kinds), .name = text}
 static const heed_weight_name weights[] = {
     BASE(TOKEN_EMBEDDING, MODEL, "wte.weight"),
     BASE(POSITION_EMBEDDING, DECODER, "wpe.weight"),

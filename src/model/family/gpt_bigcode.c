@@ -2,7 +2,7 @@
 #include "model/family/decoder.h"
 
 static const heed_config preset = {
-    HEED_DECODER, .position = HEED_POSITION_LEARNED, .vocabulary = 50257, .width = 768, .context = 1024,
+    HEED_DECODER, .position = HEED_POSITION_LEARNED, .vocabulary = 50257, .d_model = 768, .context = 1024,
     .decoder = {.layers = 12, .heads = 12}, .norm = HEED_NORM_LAYER, .norm_place = HEED_NORM_PRE, .norm_eps = 1e-5, .norm_bias = true,
     .activation = HEED_UNARY_GELU_TANH, .scaled = true, .query_bias = true, .output_bias = true, .ffn_bias = true, .tied = true,
     .embedding_scale = 1, .embedding_dropout = 0.1, .attention_dropout = 0.1, .residual_dropout = 0.1, .classifier_dropout = 0.1,
@@ -11,10 +11,10 @@ static const heed_config preset = {
 static const heed_key keys[] = {
     HEED_KEY("vocab_size", SIZE, vocabulary),
     HEED_KEY("n_positions", SIZE, context),
-    HEED_KEY("n_embd", SIZE, width),
+    HEED_KEY("n_embd", SIZE, d_model),
     HEED_KEY("n_layer", COUNT, decoder.layers),
     HEED_KEY("n_head", SIZE, decoder.heads),
-    HEED_KEY("n_inner", COUNT, decoder.inner),
+    HEED_KEY("n_inner", COUNT, decoder.d_ff),
     HEED_KEY("activation_function", ACTIVATION, activation),
     HEED_KEY("layer_norm_epsilon", NUMBER, norm_eps),
     HEED_KEY("initializer_range", NUMBER, initializer_range),

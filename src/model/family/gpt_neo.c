@@ -4,7 +4,7 @@
 #include <string.h>
 
 static const heed_config preset = {
-    HEED_DECODER, .position = HEED_POSITION_LEARNED, .vocabulary = 50257, .width = 2048, .context = 2048,
+    HEED_DECODER, .position = HEED_POSITION_LEARNED, .vocabulary = 50257, .d_model = 2048, .context = 2048,
     .decoder = {.layers = 24, .heads = 16}, .norm = HEED_NORM_LAYER, .norm_place = HEED_NORM_PRE, .norm_eps = 1e-5, .norm_bias = true,
     .activation = HEED_UNARY_GELU_TANH, .window = 256, .output_bias = true, .ffn_bias = true, .tied = true, .embedding_scale = 1,
     .classifier_dropout = 0.1, .initializer_range = 0.02, .pad_id = -1, .bos_id = 50256, .eos_id = 50256};
@@ -12,10 +12,10 @@ static const heed_config preset = {
 static const heed_key keys[] = {
     HEED_KEY("vocab_size", SIZE, vocabulary),
     HEED_KEY("max_position_embeddings", SIZE, context),
-    HEED_KEY("hidden_size", SIZE, width),
+    HEED_KEY("hidden_size", SIZE, d_model),
     HEED_KEY("num_layers", COUNT, decoder.layers),
     HEED_KEY("num_heads", SIZE, decoder.heads),
-    HEED_KEY("intermediate_size", COUNT, decoder.inner),
+    HEED_KEY("intermediate_size", COUNT, decoder.d_ff),
     HEED_KEY("window_size", SIZE, window),
     HEED_KEY("activation_function", ACTIVATION, activation),
     HEED_KEY("layer_norm_epsilon", NUMBER, norm_eps),
@@ -82,13 +82,13 @@ static heed_status fix(heed_config *config, const json_t *json, const char *wher
 static bool write_config(const heed_config *config, json_t *json)
 {
     json_t *kinds = json_array(), *types = json_pack("[[O, i]]", kinds, config->decoder.layers > 0);
-    bool whole = kinds && types;
-    for (int64_t i = 0; whole && i < config->decoder.layers; i++)
-        whole = json_array_append_new(kinds, json_string(heed_config_windowed(config, i) ? "local" : "global")) == 0;
-    whole = whole && json_object_set(json, "attention_types", types) == 0;
+    bool ok = kinds && types;
+    for (int64_t i = 0; ok && i < config->decoder.layers; i++)
+        ok = json_array_append_new(kinds, json_string(heed_config_windowed(config, i) ? "local" : "global")) == 0;
+    ok = ok && json_object_set(json, "attention_types", types) == 0;
     json_decref(types);
     json_decref(kinds);
-    return whole;
+    return ok;
 }
 
 const heed_family heed_family_gpt_neo = {

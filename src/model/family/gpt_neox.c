@@ -5,17 +5,17 @@
 
 static const heed_config preset = {
     HEED_DECODER, .position = HEED_POSITION_ROTARY, .rope = {.base = 10000, .fraction = 0.25, .truncate = true},
-    .vocabulary = 50432, .width = 6144, .context = 2048, .decoder = {.layers = 44, .heads = 64, .inner = 24576},
+    .vocabulary = 50432, .d_model = 6144, .context = 2048, .decoder = {.layers = 44, .heads = 64, .d_ff = 24576},
     .norm = HEED_NORM_LAYER, .norm_place = HEED_NORM_PRE, .norm_eps = 1e-5, .norm_bias = true, .residual = HEED_RESIDUAL_PARALLEL_TWO_NORMS,
     .activation = HEED_UNARY_GELU, .scaled = true, .query_bias = true, .ffn_bias = true, .embedding_scale = 1,
     .classifier_dropout = 0.1, .initializer_range = 0.02, .pad_id = -1, .bos_id = 0, .eos_id = 2};
 
 static const heed_key keys[] = {
     HEED_KEY("vocab_size", SIZE, vocabulary),
-    HEED_KEY("hidden_size", SIZE, width),
+    HEED_KEY("hidden_size", SIZE, d_model),
     HEED_KEY("num_hidden_layers", COUNT, decoder.layers),
     HEED_KEY("num_attention_heads", SIZE, decoder.heads),
-    HEED_KEY("intermediate_size", SIZE, decoder.inner),
+    HEED_KEY("intermediate_size", SIZE, decoder.d_ff),
     HEED_KEY("hidden_act", ACTIVATION, activation),
     HEED_KEY("max_position_embeddings", SIZE, context),
     HEED_KEY("layer_norm_eps", NUMBER, norm_eps),

@@ -6,11 +6,11 @@
 static const heed_config preset = {
     HEED_DECODER, .position = HEED_POSITION_ROTARY,
     .rope = {.base = 150000, .fraction = 1, .kind = HEED_ROPE_YARN, .factor = 32, .beta_fast = 32, .beta_slow = 1, .original_context = 4096},
-    .vocabulary = 201088, .width = 2880, .context = 131072,
-    .decoder = {.layers = 36, .heads = 64, .kv_heads = 8, .head_width = 64, .inner = 2880},
+    .vocabulary = 201088, .d_model = 2880, .context = 131072,
+    .decoder = {.layers = 36, .heads = 64, .kv_heads = 8, .head_width = 64, .d_ff = 2880},
     .norm = HEED_NORM_RMS, .norm_place = HEED_NORM_PRE, .norm_eps = 1e-5, .activation = HEED_UNARY_SILU, .gated = true, .scaled = true,
     .window = 128, .query_bias = true, .sinks = true,
-    .experts = 128, .experts_chosen = 4, .expert_step = 1, .router = HEED_ROUTER_TOP_SOFTMAX, .router_bias = true, .expert_bias = true,
+    .experts = 128, .experts_per_token = 4, .expert_step = 1, .router = HEED_ROUTER_TOP_SOFTMAX, .router_bias = true, .expert_bias = true,
     .swiglu_alpha = 1.702, .swiglu_limit = 7, .balance_weight = 0.001,
     .embedding_scale = 1, .classifier_dropout = 0.1, .initializer_range = 0.02, .pad_id = -1, .bos_id = -1, .eos_id = -1};
 
@@ -57,7 +57,7 @@ static bool write_config(const heed_config *config, json_t *json)
     return heed_layer_types_write(config, json) && heed_rope_write(config, json);
 }
 
-static const heed_key gguf_keys[] = {HEED_GGUF_KEYS, HEED_GGUF_EXPERT_KEYS, HEED_KEY("expert_feed_forward_length", SIZE, expert_inner), {0}};
+static const heed_key gguf_keys[] = {HEED_GGUF_KEYS, HEED_GGUF_EXPERT_KEYS, HEED_KEY("expert_feed_forward_length", SIZE, expert_d_ff), {0}};
 
 static const heed_weight_name gguf_weights[] = {
     HEED_GGUF_EMBEDDINGS, HEED_GGUF_NORM(ATTENTION_NORM, 0, "attn_norm"), HEED_GGUF_SEPARATE(0), HEED_GGUF_ATTENTION(0),

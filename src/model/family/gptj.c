@@ -3,7 +3,7 @@
 
 static const heed_config preset = {
     HEED_DECODER, .position = HEED_POSITION_ROTARY, .rope = {.base = 10000, .fraction = 0.25, .interleaved = true, .truncate = true},
-    .vocabulary = 50400, .width = 4096, .context = 2048, .decoder = {.layers = 28, .heads = 16},
+    .vocabulary = 50400, .d_model = 4096, .context = 2048, .decoder = {.layers = 28, .heads = 16},
     .norm = HEED_NORM_LAYER, .norm_place = HEED_NORM_PRE, .norm_eps = 1e-5, .norm_bias = true, .residual = HEED_RESIDUAL_PARALLEL,
     .activation = HEED_UNARY_GELU_TANH, .scaled = true, .ffn_bias = true, .lm_bias = true, .embedding_scale = 1,
     .initializer_range = 0.02, .pad_id = -1, .bos_id = 50256, .eos_id = 50256};
@@ -11,10 +11,10 @@ static const heed_config preset = {
 static const heed_key keys[] = {
     HEED_KEY("vocab_size", SIZE, vocabulary),
     HEED_KEY("n_positions", SIZE, context),
-    HEED_KEY("n_embd", SIZE, width),
+    HEED_KEY("n_embd", SIZE, d_model),
     HEED_KEY("n_layer", COUNT, decoder.layers),
     HEED_KEY("n_head", SIZE, decoder.heads),
-    HEED_KEY("n_inner", COUNT, decoder.inner),
+    HEED_KEY("n_inner", COUNT, decoder.d_ff),
     HEED_KEY("activation_function", ACTIVATION, activation),
     HEED_KEY("layer_norm_epsilon", NUMBER, norm_eps),
     HEED_KEY("initializer_range", NUMBER, initializer_range),
@@ -53,7 +53,7 @@ static void derive(heed_config *config)
 /* rotary_dim counts channels; null means all of them. */
 static heed_status fix(heed_config *config, const json_t *json, const char *where, heed_error *error)
 {
-    int64_t channels = 64, width = config->width / config->decoder.heads;
+    int64_t channels = 64, width = config->d_model / config->decoder.heads;
     HEED_TRY(heed_json_integer(json, "rotary_dim", &channels, where, error));
     if (json_is_null(json_object_get(json, "rotary_dim"))) channels = width;
     if (channels < 2 || channels > width || channels % 2)

@@ -6,7 +6,7 @@ static const char *const order_names[] = {"halves", "interleaved", NULL};
 static const char *const qk_norm_names[] = {"none", "head", "all", "head_gains", NULL};
 
 static const heed_config preset = {
-    .arrangement = HEED_DECODER_ONLY, .vocabulary = 32000, .width = 512, .context = 1024,
+    .arrangement = HEED_DECODER_ONLY, .vocabulary = 32000, .d_model = 512, .context = 1024,
     .norm = HEED_NORM_RMS, .norm_place = HEED_NORM_PRE, .norm_eps = 1e-5, .final_norm = true,
     .activation = HEED_UNARY_SILU, .gated = true, .position = HEED_POSITION_ROTARY, .rope = {.base = 10000, .fraction = 1, .truncate = true},
     .causal = true, .scaled = true, .embedding_scale = 1, .initializer_range = 0.02,
@@ -16,19 +16,19 @@ static const heed_key keys[] = {
     HEED_KEY_NAMES("arrangement", arrangement_names, arrangement),
     HEED_KEY("vocab_size", SIZE, vocabulary),
     HEED_KEY("source_vocab_size", COUNT, source_vocabulary),
-    HEED_KEY("hidden_size", SIZE, width),
+    HEED_KEY("hidden_size", SIZE, d_model),
     HEED_KEY("max_position_embeddings", SIZE, context),
-    HEED_KEY("type_vocab_size", COUNT, types),
+    HEED_KEY("type_vocab_size", COUNT, token_types),
     HEED_KEY("encoder_layers", COUNT, encoder.layers),
     HEED_KEY("encoder_attention_heads", COUNT, encoder.heads),
     HEED_KEY("encoder_key_value_heads", COUNT, encoder.kv_heads),
     HEED_KEY("encoder_head_dim", COUNT, encoder.head_width),
-    HEED_KEY("encoder_intermediate_size", COUNT, encoder.inner),
+    HEED_KEY("encoder_intermediate_size", COUNT, encoder.d_ff),
     HEED_KEY("decoder_layers", COUNT, decoder.layers),
     HEED_KEY("decoder_attention_heads", COUNT, decoder.heads),
     HEED_KEY("decoder_key_value_heads", COUNT, decoder.kv_heads),
     HEED_KEY("decoder_head_dim", COUNT, decoder.head_width),
-    HEED_KEY("decoder_intermediate_size", COUNT, decoder.inner),
+    HEED_KEY("decoder_intermediate_size", COUNT, decoder.d_ff),
     HEED_KEY_NAMES("norm", heed_norm_names, norm),
     HEED_KEY_NAMES("norm_place", heed_norm_place_names, norm_place),
     HEED_KEY_NAMES("residual", heed_residual_names, residual),
@@ -58,7 +58,7 @@ static const heed_key keys[] = {
     HEED_KEY("embedding_width", COUNT, embedding_width),
     HEED_KEY("alibi_bias_max", NUMBER, alibi_most),
     HEED_KEY("alibi_scaled", FLAG, alibi_scaled),
-    HEED_KEY("alibi_rounded", FLAG, alibi_rounded),
+    HEED_KEY("alibi_rounded", FLAG, alibi_bf16),
     HEED_KEY("attention_bias", FLAG, query_bias),
     HEED_KEY("attention_output_bias", FLAG, output_bias),
     HEED_KEY("mlp_bias", FLAG, ffn_bias),
@@ -76,7 +76,7 @@ static const heed_key keys[] = {
     HEED_KEY("decoder_start_token_id", ID, decoder_start_id),
     {0}};
 
-#define NAME(symbol, in, text) {.role = HEED_ROLE_##symbol, .part = HEED_PART_##in, .name = text}
+#define NAME(symbol, in, text) {.role = HEED_ROLE_##symbol, .part = HEED_STACK_##in, .name = text}
 #define LINEAR(symbol, in, stem) NAME(symbol##_WEIGHT, in, stem ".weight"), NAME(symbol##_BIAS, in, stem ".bias")
 #define NORM(symbol, in, stem) NAME(symbol##_GAIN, in, stem ".weight"), NAME(symbol##_BIAS, in, stem ".bias")
 #define STACK(in, stem)                                                \
@@ -114,7 +114,7 @@ static const heed_weight_name weights[] = {
     LINEAR(TRANSFORM, MODEL, "lm_transform.dense"),
     NORM(TRANSFORM_NORM, MODEL, "lm_transform.norm"),
     LINEAR(LM, MODEL, "lm_head"),
-    {.role = HEED_ROLE_LOGITS_BIAS, .part = HEED_PART_MODEL, .flags = HEED_NAME_BUFFER | HEED_NAME_OPTIONAL, .name = "logits_bias"},
+    {.role = HEED_ROLE_LOGITS_BIAS, .part = HEED_STACK_MODEL, .flags = HEED_NAME_BUFFER | HEED_NAME_OPTIONAL, .name = "logits_bias"},
     LINEAR(RELATION, MODEL, "relation"),
     LINEAR(CLASS, MODEL, "classifier"),
     LINEAR(SPAN, MODEL, "qa_outputs"),

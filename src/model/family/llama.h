@@ -7,8 +7,8 @@
 #define HEED_LLAMA_KEYS HEED_LLAMA_SIZES, HEED_KEY("rms_norm_eps", NUMBER, norm_eps)
 #define HEED_LLAMA_SIZES                                            \
     HEED_KEY("vocab_size", SIZE, vocabulary),                       \
-    HEED_KEY("hidden_size", SIZE, width),                           \
-    HEED_KEY("intermediate_size", COUNT, decoder.inner),            \
+    HEED_KEY("hidden_size", SIZE, d_model),                           \
+    HEED_KEY("intermediate_size", COUNT, decoder.d_ff),            \
     HEED_KEY("num_hidden_layers", COUNT, decoder.layers),           \
     HEED_KEY("num_attention_heads", SIZE, decoder.heads),           \
     HEED_KEY("num_key_value_heads", COUNT, decoder.kv_heads),       \
@@ -29,7 +29,7 @@ extern const char *const heed_llama_ignored[], *const heed_llama_prefixes[];
 #define HEED_LLAMA_FEED_FORWARD                                                                                     \
     HEED_LINEAR(GATE, "layers.{i}.mlp.gate_proj"), HEED_LINEAR(UP, "layers.{i}.mlp.up_proj"),                       \
     HEED_LINEAR(DOWN, "layers.{i}.mlp.down_proj")
-/* attention_bias is that of q, k, v and of the projection behind them. */
+/* attention_bias is that of q, k, v and of the projection after them. */
 void heed_llama_derive(heed_config *config);
 /* Windows as Qwen writes them, and what Llama reads. */
 heed_status heed_qwen2_fix(heed_config *config, const json_t *json, const char *where, heed_error *error);

@@ -4,8 +4,8 @@
 #include <math.h>
 
 static const heed_config preset = {
-    .arrangement = HEED_ENCODER_DECODER, .vocabulary = 58101, .width = 1024, .context = 1024,
-    .encoder = {.layers = 12, .heads = 16, .inner = 4096}, .decoder = {.layers = 12, .heads = 16, .inner = 4096},
+    .arrangement = HEED_ENCODER_DECODER, .vocabulary = 58101, .d_model = 1024, .context = 1024,
+    .encoder = {.layers = 12, .heads = 16, .d_ff = 4096}, .decoder = {.layers = 12, .heads = 16, .d_ff = 4096},
     .norm = HEED_NORM_LAYER, .norm_place = HEED_NORM_POST, .norm_eps = 1e-5, .norm_bias = true,
     .activation = HEED_UNARY_GELU, .position = HEED_POSITION_SINUSOIDAL, .sinusoid_order = HEED_SINUSOID_HALVES, .causal = true, .scaled = true,
     .query_bias = true, .output_bias = true, .ffn_bias = true, .embedding_scale = 1, .tied = true, .logits_bias = true,
@@ -14,14 +14,14 @@ static const heed_config preset = {
 
 static const heed_key keys[] = {
     HEED_KEY("vocab_size", SIZE, vocabulary),
-    HEED_KEY("d_model", SIZE, width),
+    HEED_KEY("d_model", SIZE, d_model),
     HEED_KEY("max_position_embeddings", SIZE, context),
     HEED_KEY("encoder_layers", COUNT, encoder.layers),
     HEED_KEY("encoder_attention_heads", SIZE, encoder.heads),
-    HEED_KEY("encoder_ffn_dim", COUNT, encoder.inner),
+    HEED_KEY("encoder_ffn_dim", COUNT, encoder.d_ff),
     HEED_KEY("decoder_layers", COUNT, decoder.layers),
     HEED_KEY("decoder_attention_heads", SIZE, decoder.heads),
-    HEED_KEY("decoder_ffn_dim", COUNT, decoder.inner),
+    HEED_KEY("decoder_ffn_dim", COUNT, decoder.d_ff),
     HEED_KEY("activation_function", ACTIVATION, activation),
     HEED_KEY_DROPOUT("dropout", residual_dropout),
     HEED_KEY_DROPOUT("attention_dropout", attention_dropout),
@@ -30,7 +30,7 @@ static const heed_key keys[] = {
     HEED_KEY("decoder_start_token_id", ID, decoder_start_id),
     {0}};
 
-#define NAME(symbol, in, text) {.role = HEED_ROLE_##symbol, .part = HEED_PART_##in, .flags = HEED_NAME_BASE, .name = text}
+#define NAME(symbol, in, text) {.role = HEED_ROLE_##symbol, .part = HEED_STACK_##in, .flags = HEED_NAME_BASE, .name = text}
 #define LINEAR(symbol, in, stem) NAME(symbol##_WEIGHT, in, stem ".weight"), NAME(symbol##_BIAS, in, stem ".bias")
 #define NORM(symbol, in, stem) NAME(symbol##_GAIN, in, stem ".weight"), NAME(symbol##_BIAS, in, stem ".bias")
 #define LAYER(in, stem)                                         \
@@ -44,11 +44,11 @@ static const heed_key keys[] = {
     NORM(FFN_NORM, in, stem ".layers.{i}.final_layer_norm")
 static const heed_weight_name weights[] = {
     NAME(TOKEN_EMBEDDING, MODEL, "shared.weight"),
-    {.role = HEED_ROLE_TOKEN_EMBEDDING, .part = HEED_PART_MODEL, .flags = HEED_NAME_BASE | HEED_NAME_ALIAS, .name = "decoder.embed_tokens.weight"},
-    {.role = HEED_ROLE_TOKEN_EMBEDDING, .part = HEED_PART_MODEL, .flags = HEED_NAME_BASE | HEED_NAME_ALIAS, .name = "encoder.embed_tokens.weight"},
+    {.role = HEED_ROLE_TOKEN_EMBEDDING, .part = HEED_STACK_MODEL, .flags = HEED_NAME_BASE | HEED_NAME_ALIAS, .name = "decoder.embed_tokens.weight"},
+    {.role = HEED_ROLE_TOKEN_EMBEDDING, .part = HEED_STACK_MODEL, .flags = HEED_NAME_BASE | HEED_NAME_ALIAS, .name = "encoder.embed_tokens.weight"},
     NAME(TOKEN_EMBEDDING, ENCODER, "encoder.embed_tokens.weight"),
     NAME(TOKEN_EMBEDDING, DECODER, "decoder.embed_tokens.weight"),
-    {.role = HEED_ROLE_SPARE_EMBEDDING, .part = HEED_PART_MODEL, .flags = HEED_NAME_BASE | HEED_NAME_OPTIONAL, .name = "shared.weight"},
+    {.role = HEED_ROLE_SPARE_EMBEDDING, .part = HEED_STACK_MODEL, .flags = HEED_NAME_BASE | HEED_NAME_OPTIONAL, .name = "shared.weight"},
     LAYER(ENCODER, "encoder"),
     LAYER(DECODER, "decoder"),
     LINEAR(CROSS_QUERY, DECODER, "decoder.layers.{i}.encoder_attn.q_proj"),
@@ -56,8 +56,8 @@ static const heed_weight_name weights[] = {
     LINEAR(CROSS_VALUE, DECODER, "decoder.layers.{i}.encoder_attn.v_proj"),
     LINEAR(CROSS_OUTPUT, DECODER, "decoder.layers.{i}.encoder_attn.out_proj"),
     NORM(CROSS_NORM, DECODER, "decoder.layers.{i}.encoder_attn_layer_norm"),
-    {.role = HEED_ROLE_LM_WEIGHT, .part = HEED_PART_MODEL, .name = "lm_head.weight"},
-    {.role = HEED_ROLE_LOGITS_BIAS, .part = HEED_PART_MODEL, .flags = HEED_NAME_BUFFER | HEED_NAME_OPTIONAL | HEED_NAME_ROW, .name = "final_logits_bias"},
+    {.role = HEED_ROLE_LM_WEIGHT, .part = HEED_STACK_MODEL, .name = "lm_head.weight"},
+    {.role = HEED_ROLE_LOGITS_BIAS, .part = HEED_STACK_MODEL, .flags = HEED_NAME_BUFFER | HEED_NAME_OPTIONAL | HEED_NAME_ROW, .name = "final_logits_bias"},
     {0}};
 
 static const char *const ignored[] = {"encoder.embed_positions.weight", "decoder.embed_positions.weight", NULL};
@@ -72,7 +72,7 @@ static void derive(heed_config *config)
         stacks[i]->head_width = 0;
     }
     config->embedding_dropout = config->residual_dropout;
-    if (config->embedding_scale != 1) config->embedding_scale = sqrt((double)config->width);
+    if (config->embedding_scale != 1) config->embedding_scale = sqrt((double)config->d_model);
 }
 
 static heed_status fix(heed_config *config, const json_t *json, const char *where, heed_error *error)
@@ -82,7 +82,7 @@ static heed_status fix(heed_config *config, const json_t *json, const char *wher
     HEED_TRY(heed_json_boolean(json, "scale_embedding", &scale, where, error));
     HEED_TRY(heed_json_boolean(json, "share_encoder_decoder_embeddings", &shared, where, error));
     HEED_TRY(heed_json_integer(json, "decoder_vocab_size", &vocabulary, where, error));
-    if (scale) config->embedding_scale = sqrt((double)config->width);
+    if (scale) config->embedding_scale = sqrt((double)config->d_model);
     if (!shared || !config->tied) { /* untied models keep the embeddings of both stacks apart, too */
         config->source_vocabulary = config->vocabulary;
         config->vocabulary = vocabulary;

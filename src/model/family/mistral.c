@@ -2,8 +2,8 @@
 #include "model/family/llama.h"
 
 static const heed_config preset = {
-    .arrangement = HEED_DECODER_ONLY, .vocabulary = 32000, .width = 4096, .context = 131072,
-    .decoder = {.layers = 32, .heads = 32, .kv_heads = 8, .inner = 14336},
+    .arrangement = HEED_DECODER_ONLY, .vocabulary = 32000, .d_model = 4096, .context = 131072,
+    .decoder = {.layers = 32, .heads = 32, .kv_heads = 8, .d_ff = 14336},
     .norm = HEED_NORM_RMS, .norm_place = HEED_NORM_PRE, .norm_eps = 1e-6, .final_norm = true,
     .activation = HEED_UNARY_SILU, .gated = true, .position = HEED_POSITION_ROTARY, .rope = {.base = 10000, .fraction = 1, .truncate = true},
     .causal = true, .scaled = true, .window = 4096, .embedding_scale = 1, .classifier_dropout = 0.1, .initializer_range = 0.02,

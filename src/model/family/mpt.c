@@ -5,14 +5,14 @@
 #include <math.h>
 
 static const heed_config preset = {
-    HEED_DECODER, .position = HEED_POSITION_ALIBI, .alibi_most = 8, .vocabulary = 50368, .width = 2048, .context = 2048,
+    HEED_DECODER, .position = HEED_POSITION_ALIBI, .alibi_most = 8, .vocabulary = 50368, .d_model = 2048, .context = 2048,
     .decoder = {.layers = 24, .heads = 16}, .norm = HEED_NORM_LAYER, .norm_place = HEED_NORM_PRE, .norm_eps = 1e-5,
     .activation = HEED_UNARY_GELU, .scaled = true, .tied = true, .embedding_scale = 1, .classifier_dropout = 0.1, .initializer_range = 0.02,
     .pad_id = -1, .bos_id = -1, .eos_id = -1};
 
 static const heed_key keys[] = {
     HEED_KEY("vocab_size", SIZE, vocabulary),
-    HEED_KEY("d_model", SIZE, width),
+    HEED_KEY("d_model", SIZE, d_model),
     HEED_KEY("n_layers", COUNT, decoder.layers),
     HEED_KEY("n_heads", SIZE, decoder.heads),
     HEED_KEY("max_seq_len", SIZE, context),
@@ -40,7 +40,7 @@ static const heed_architecture architectures[] = {HEED_CLASSES("Mpt"), {0}};
 static void derive(heed_config *config)
 {
     config->decoder.kv_heads = config->decoder.heads;
-    config->decoder.head_width = config->decoder.inner = 0;
+    config->decoder.head_width = config->decoder.d_ff = 0;
 }
 
 /* Settings of attention stand in an object of their own; its dropout is that of the sub-layers too. */
@@ -76,10 +76,10 @@ static bool write_config(const heed_config *config, json_t *json)
 {
     json_t *attention = json_pack("{s:b, s:o, s:o}", "alibi", 1, "alibi_bias_max", number(config->alibi_most), "attn_pdrop", number(config->attention_dropout));
     bool clipped = config->qkv_clip > 0 && attention && json_object_set_new(attention, "clip_qkv", json_real(config->qkv_clip)) != 0;
-    bool whole = attention && !clipped && json_object_set_new(attention, "softmax_scale", config->attention_scale > 0 ? json_real(config->attention_scale) : json_null()) == 0 &&
+    bool ok = attention && !clipped && json_object_set_new(attention, "softmax_scale", config->attention_scale > 0 ? json_real(config->attention_scale) : json_null()) == 0 &&
                  json_object_set(json, "attn_config", attention) == 0;
     json_decref(attention);
-    return whole;
+    return ok;
 }
 
 static const heed_key gguf_keys[] = {

@@ -1,19 +1,19 @@
-/* OPT (Zhang et al. 2022): learned positions from row 2 on, ReLU; the 350M model has its norms behind the sub-layers and a narrower embedding. */
+/* OPT (Zhang et al. 2022): learned positions from row 2 on, ReLU; the 350M model has its norms after the sub-layers and a narrower embedding. */
 #include "model/family/decoder.h"
 
 static const heed_config preset = {
-    HEED_DECODER, .position = HEED_POSITION_LEARNED, .position_offset = 2, .counts_seen = true, .vocabulary = 50272, .width = 768, .context = 2048,
-    .decoder = {.layers = 12, .heads = 12, .inner = 3072}, .norm = HEED_NORM_LAYER, .norm_place = HEED_NORM_PRE, .norm_eps = 1e-5, .norm_bias = true,
+    HEED_DECODER, .position = HEED_POSITION_LEARNED, .position_offset = 2, .counts_seen = true, .vocabulary = 50272, .d_model = 768, .context = 2048,
+    .decoder = {.layers = 12, .heads = 12, .d_ff = 3072}, .norm = HEED_NORM_LAYER, .norm_place = HEED_NORM_PRE, .norm_eps = 1e-5, .norm_bias = true,
     .activation = HEED_UNARY_RELU, .scaled = true, .query_bias = true, .tied = true, .embedding_scale = 1, .residual_dropout = 0.1,
     .initializer_range = 0.02, .pad_id = 1, .bos_id = 2, .eos_id = 2};
 
 static const heed_key keys[] = {
     HEED_KEY("vocab_size", SIZE, vocabulary),
-    HEED_KEY("hidden_size", SIZE, width),
+    HEED_KEY("hidden_size", SIZE, d_model),
     HEED_KEY("word_embed_proj_dim", COUNT, embedding_width),
     HEED_KEY("num_hidden_layers", COUNT, decoder.layers),
     HEED_KEY("num_attention_heads", SIZE, decoder.heads),
-    HEED_KEY("ffn_dim", SIZE, decoder.inner),
+    HEED_KEY("ffn_dim", SIZE, decoder.d_ff),
     HEED_KEY("activation_function", ACTIVATION, activation),
     HEED_KEY("max_position_embeddings", SIZE, context),
     HEED_KEY("enable_bias", FLAG, query_bias),

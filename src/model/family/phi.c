@@ -3,7 +3,7 @@
 
 static const heed_config preset = {
     HEED_DECODER, .position = HEED_POSITION_ROTARY, .rope = {.base = 10000, .fraction = 0.5, .truncate = true},
-    .vocabulary = 51200, .width = 2048, .context = 2048, .decoder = {.layers = 24, .heads = 32, .inner = 8192},
+    .vocabulary = 51200, .d_model = 2048, .context = 2048, .decoder = {.layers = 24, .heads = 32, .d_ff = 8192},
     .norm = HEED_NORM_LAYER, .norm_place = HEED_NORM_PRE, .norm_eps = 1e-5, .norm_bias = true, .residual = HEED_RESIDUAL_PARALLEL,
     .activation = HEED_UNARY_GELU_TANH, .scaled = true, .query_bias = true, .output_bias = true, .ffn_bias = true, .lm_bias = true,
     .embedding_scale = 1, .classifier_dropout = 0.1, .initializer_range = 0.02, .pad_id = -1, .bos_id = 1, .eos_id = 2};

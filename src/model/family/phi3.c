@@ -3,8 +3,8 @@
 #include "model/family/gguf.h"
 
 static const heed_config preset = {
-    HEED_DECODER, HEED_ROPE(10000), .vocabulary = 32064, .width = 3072, .context = 4096,
-    .decoder = {.layers = 32, .heads = 32, .kv_heads = 32, .inner = 8192},
+    HEED_DECODER, HEED_ROPE(10000), .vocabulary = 32064, .d_model = 3072, .context = 4096,
+    .decoder = {.layers = 32, .heads = 32, .kv_heads = 32, .d_ff = 8192},
     .norm = HEED_NORM_RMS, .norm_place = HEED_NORM_PRE, .norm_eps = 1e-5, .activation = HEED_UNARY_SILU, .gated = true,
     .scaled = true, .embedding_scale = 1, .classifier_dropout = 0.1, .initializer_range = 0.02, .pad_id = 32000, .bos_id = 1, .eos_id = 32000};
 

@@ -2,8 +2,8 @@
 #include "model/family/llama.h"
 
 static const heed_config preset = {
-    .arrangement = HEED_DECODER_ONLY, .vocabulary = 151936, .width = 4096, .context = 32768,
-    .decoder = {.layers = 32, .heads = 32, .kv_heads = 32, .inner = 22016},
+    .arrangement = HEED_DECODER_ONLY, .vocabulary = 151936, .d_model = 4096, .context = 32768,
+    .decoder = {.layers = 32, .heads = 32, .kv_heads = 32, .d_ff = 22016},
     .norm = HEED_NORM_RMS, .norm_place = HEED_NORM_PRE, .norm_eps = 1e-6, .final_norm = true,
     .activation = HEED_UNARY_SILU, .gated = true, .position = HEED_POSITION_ROTARY, .rope = {.base = 10000, .fraction = 1, .truncate = true},
     .causal = true, .scaled = true, .query_bias = true, .embedding_scale = 1, .classifier_dropout = 0.1, .initializer_range = 0.02,
@@ -37,11 +37,11 @@ heed_status heed_qwen2_fix(heed_config *config, const json_t *json, const char *
 
 bool heed_qwen2_write(const heed_config *config, json_t *json)
 {
-    bool whole = heed_layer_types_write(config, json) &&
+    bool ok = heed_layer_types_write(config, json) &&
             json_object_set_new(json, "use_sliding_window", json_boolean(config->window > 0)) == 0 &&
             json_object_set_new(json, "max_window_layers", json_integer(config->window > 0 ? 0 : config->decoder.layers)) == 0 &&
             json_object_set_new(json, "sliding_window", config->window > 0 ? json_integer(config->window) : json_null()) == 0;
-    return whole && heed_rope_write(config, json);
+    return ok && heed_rope_write(config, json);
 }
 
 static const heed_gguf_names gguf = {.architecture = "qwen2", .keys = heed_gguf_keys, .weights = heed_gguf_weights};

@@ -3,18 +3,18 @@
 #include "model/family/gguf.h"
 
 static const heed_config preset = {
-    HEED_DECODER, HEED_ROPE(10000), .vocabulary = 151936, .width = 2048, .context = 32768,
-    .decoder = {.layers = 24, .heads = 16, .kv_heads = 16, .inner = 5632},
+    HEED_DECODER, HEED_ROPE(10000), .vocabulary = 151936, .d_model = 2048, .context = 32768,
+    .decoder = {.layers = 24, .heads = 16, .kv_heads = 16, .d_ff = 5632},
     .norm = HEED_NORM_RMS, .norm_place = HEED_NORM_PRE, .norm_eps = 1e-6, .query_bias = true,
     .activation = HEED_UNARY_SILU, .gated = true, .scaled = true,
-    .experts = 60, .experts_chosen = 4, .expert_inner = 1408, .shared_inner = 5632, .expert_step = 1, .router = HEED_ROUTER_SOFTMAX_TOP,
+    .experts = 60, .experts_per_token = 4, .expert_d_ff = 1408, .shared_d_ff = 5632, .expert_step = 1, .router = HEED_ROUTER_SOFTMAX_TOP,
     .balance_weight = 0.001,
     .embedding_scale = 1, .classifier_dropout = 0.1, .initializer_range = 0.02, .pad_id = -1, .bos_id = -1, .eos_id = -1};
 
 static const heed_key keys[] = {
     HEED_LLAMA_KEYS,
     HEED_QWEN_EXPERT_KEYS,
-    HEED_KEY("shared_expert_intermediate_size", SIZE, shared_inner),
+    HEED_KEY("shared_expert_intermediate_size", SIZE, shared_d_ff),
     HEED_KEY("num_experts", SIZE, experts),
     HEED_KEY("qkv_bias", FLAG, query_bias),
     {0}};
@@ -63,8 +63,8 @@ static bool write_config(const heed_config *config, json_t *json)
 static const heed_key gguf_keys[] = {
     HEED_GGUF_KEYS,
     HEED_GGUF_EXPERT_KEYS,
-    HEED_KEY("expert_feed_forward_length", SIZE, expert_inner),
-    HEED_KEY("expert_shared_feed_forward_length", SIZE, shared_inner),
+    HEED_KEY("expert_feed_forward_length", SIZE, expert_d_ff),
+    HEED_KEY("expert_shared_feed_forward_length", SIZE, shared_d_ff),
     {0}};
 
 static const heed_gguf_names gguf = {.architecture = "qwen2moe", .keys = gguf_keys, .weights = heed_gguf_weights};

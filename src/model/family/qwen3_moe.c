@@ -3,11 +3,11 @@
 #include "model/family/gguf.h"
 
 static const heed_config preset = {
-    HEED_DECODER, HEED_ROPE(10000), .vocabulary = 151936, .width = 2048, .context = 32768,
-    .decoder = {.layers = 24, .heads = 32, .kv_heads = 4, .inner = 6144},
+    HEED_DECODER, HEED_ROPE(10000), .vocabulary = 151936, .d_model = 2048, .context = 32768,
+    .decoder = {.layers = 24, .heads = 32, .kv_heads = 4, .d_ff = 6144},
     .norm = HEED_NORM_RMS, .norm_place = HEED_NORM_PRE, .norm_eps = 1e-6, .qk_norm = HEED_QK_NORM_HEAD,
     .activation = HEED_UNARY_SILU, .gated = true, .scaled = true,
-    .experts = 128, .experts_chosen = 8, .expert_inner = 768, .expert_step = 1, .router = HEED_ROUTER_SOFTMAX_TOP, .balance_weight = 0.001,
+    .experts = 128, .experts_per_token = 8, .expert_d_ff = 768, .expert_step = 1, .router = HEED_ROUTER_SOFTMAX_TOP, .balance_weight = 0.001,
     .embedding_scale = 1, .classifier_dropout = 0.1, .initializer_range = 0.02, .pad_id = -1, .bos_id = -1, .eos_id = -1};
 
 /* The number of experts has two spellings. */
@@ -54,12 +54,12 @@ static bool write_config(const heed_config *config, json_t *json)
            heed_dense_layers_write(config, json) && heed_rope_write(config, json);
 }
 
-static const heed_key gguf_keys[] = {HEED_GGUF_KEYS, HEED_GGUF_EXPERT_KEYS, HEED_KEY("expert_feed_forward_length", SIZE, expert_inner), {0}};
+static const heed_key gguf_keys[] = {HEED_GGUF_KEYS, HEED_GGUF_EXPERT_KEYS, HEED_KEY("expert_feed_forward_length", SIZE, expert_d_ff), {0}};
 
 /* What the published models say in their configurations. */
 static void derive_gguf(heed_config *config)
 {
-    config->router_renormalised = true;
+    config->router_renormalized = true;
 }
 
 static const heed_gguf_names gguf = {.architecture = "qwen3moe", .keys = gguf_keys, .weights = heed_gguf_weights, .derive = derive_gguf};

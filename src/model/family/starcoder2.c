@@ -2,8 +2,8 @@
 #include "model/family/llama.h"
 
 static const heed_config preset = {
-    HEED_DECODER, HEED_ROPE(10000), .vocabulary = 49152, .width = 3072, .context = 4096,
-    .decoder = {.layers = 30, .heads = 24, .kv_heads = 2, .inner = 12288},
+    HEED_DECODER, HEED_ROPE(10000), .vocabulary = 49152, .d_model = 3072, .context = 4096,
+    .decoder = {.layers = 30, .heads = 24, .kv_heads = 2, .d_ff = 12288},
     .norm = HEED_NORM_LAYER, .norm_place = HEED_NORM_PRE, .norm_eps = 1e-5, .norm_bias = true, .activation = HEED_UNARY_GELU_TANH,
     .scaled = true, .query_bias = true, .tied = true, .embedding_scale = 1, .classifier_dropout = 0.1, .initializer_range = 0.018042,
     .pad_id = -1, .bos_id = 50256, .eos_id = 50256};

@@ -2,8 +2,8 @@
 #include "model/family.h"
 
 static const heed_config preset = {
-    .arrangement = HEED_ENCODER_DECODER, .width = 512, .context = 1,
-    .encoder = {.layers = 6, .heads = 8, .inner = 2048}, .decoder = {.layers = 6, .heads = 8, .inner = 2048},
+    .arrangement = HEED_ENCODER_DECODER, .d_model = 512, .context = 1,
+    .encoder = {.layers = 6, .heads = 8, .d_ff = 2048}, .decoder = {.layers = 6, .heads = 8, .d_ff = 2048},
     .norm = HEED_NORM_LAYER, .norm_place = HEED_NORM_POST, .norm_eps = 1e-5, .norm_bias = true, .final_norm = true,
     .activation = HEED_UNARY_RELU, .position = HEED_POSITION_NONE, .causal = true, .scaled = true,
     .query_bias = true, .output_bias = true, .ffn_bias = true, .embedding_scale = 1, .float_inputs = true,
@@ -11,19 +11,19 @@ static const heed_config preset = {
     .pad_id = -1, .bos_id = -1, .eos_id = -1, .decoder_start_id = -1};
 
 static const heed_key keys[] = {
-    HEED_KEY("d_model", SIZE, width),
+    HEED_KEY("d_model", SIZE, d_model),
     HEED_KEY("nhead", SIZE, decoder.heads),
     HEED_KEY("num_encoder_layers", COUNT, encoder.layers),
     HEED_KEY("num_decoder_layers", COUNT, decoder.layers),
-    HEED_KEY("dim_feedforward", COUNT, decoder.inner),
+    HEED_KEY("dim_feedforward", COUNT, decoder.d_ff),
     HEED_KEY_DROPOUT("dropout", residual_dropout),
     HEED_KEY("activation", ACTIVATION, activation),
     HEED_KEY("layer_norm_eps", NUMBER, norm_eps),
     HEED_KEY("bias", FLAG, query_bias),
     {0}};
 
-#define NAME(symbol, in, text) {.role = HEED_ROLE_##symbol, .part = HEED_PART_##in, .name = text}
-#define JOINED(symbol, in, text) {.role = HEED_ROLE_##symbol, .part = HEED_PART_##in, .parts = 3, .name = text}
+#define NAME(symbol, in, text) {.role = HEED_ROLE_##symbol, .part = HEED_STACK_##in, .name = text}
+#define JOINED(symbol, in, text) {.role = HEED_ROLE_##symbol, .part = HEED_STACK_##in, .parts = 3, .name = text}
 #define LINEAR(symbol, in, stem) NAME(symbol##_WEIGHT, in, stem ".weight"), NAME(symbol##_BIAS, in, stem ".bias")
 #define NORM(symbol, in, stem) NAME(symbol##_GAIN, in, stem ".weight"), NAME(symbol##_BIAS, in, stem ".bias")
 #define LAYER(in, stem)                                                  \

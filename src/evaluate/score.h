@@ -1,0 +1,38 @@
+/* score.h: how well a model predicts text: negative log-likelihood and perplexity. */
+#ifndef HEED_GENERATE_SCORE_H
+#define HEED_GENERATE_SCORE_H
+
+#include "generate/session.h"
+#include "generate/settings.h"
+#include "text/tokenizer.h"
+
+/* Zero-initialize, add, read. */
+typedef struct heed_score {
+    int64_t tokens;  /* scored */
+    int64_t windows; /* of text, or pairs */
+    double sum;      /* of -ln p, nats */
+} heed_score;
+double heed_score_nll(const heed_score *score);        /* nats a token; NaN when nothing was scored */
+double heed_score_perplexity(const heed_score *score); /* exp of it */
+
+typedef struct heed_score_options {
+    int64_t context; /* ids in a window; 0: the session's context */
+    void (*progress)(void *argument, int64_t done, int64_t total); /* ids; NULL: none */
+    bool (*cancelled)(void *argument);                             /* NULL: never */
+    void *argument;
+} heed_score_options;
+
+/* Cuts ids into disjoint windows; the first id of each is context only. Decoders only (HEED_E_UNSUPPORTED). options may be NULL. The
+   session must hold no sequence; as many windows run at once as it has sequences. */
+heed_status heed_score_ids(heed_session *session, const int32_t *ids, size_t count, const heed_score_options *options, heed_score *score,
+                           heed_error *error);
+/* A text as the tokenizer's ids, special tokens included, cut to max_tokens (0: not cut). */
+heed_status heed_score_text(heed_session *session, const heed_tokenizer *tokenizer, const char *text, size_t length, size_t max_tokens,
+                            const heed_score_options *options, heed_score *score, heed_error *error);
+/* An encoder-decoder's targets given their sources: every target id is scored, the first after the decoder start. HEED_E_ARG for a pair
+   longer than the context. */
+heed_status heed_score_pairs(heed_session *session, const heed_generation_settings *settings, const heed_ids *sources,
+                             const heed_ids *targets, size_t count, const heed_score_options *options, heed_score *score,
+                             heed_error *error);
+
+#endif

@@ -1,0 +1,349 @@
+/* lex.c: a template's text cut into data, tags and the tokens inside tags, with the white space rules of Jinja: trim_blocks drops the
+   line feed after a block or comment, lstrip_blocks the blanks before one at the beginning of a line, '-' all white space, '+' neither. */
+#include "jinja/characters.h"
+#include "jinja/tree.h"
+#include "base/unicode.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { IN_DATA, IN_BLOCK, IN_PRINT };
+
+heed_status heed_jinja_refuse(jinja_reader *reader, heed_status status, uint32_t line, const char *format, ...)
+{
+    if (reader->status != HEED_OK) return reader->status;
+    char message[300];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(message, sizeof message, format, arguments);
+    va_end(arguments);
+    return reader->status = heed_fail(reader->error, status, "%s: line %u: %s", reader->jinja->where, line, message);
+}
+
+static void refuse_here(jinja_reader *r, const char *message)
+{
+    heed_jinja_refuse(r, HEED_E_FORMAT, r->line, "%s", message);
+}
+
+static bool sees(const jinja_reader *r, size_t at, const char *text)
+{
+    size_t length = strlen(text);
+    return r->length - at >= length && memcmp(r->text + at, text, length) == 0;
+}
+
+static size_t skip_space(const jinja_reader *r, size_t at)
+{
+    uint32_t c = 0;
+    while (at < r->length) {
+        size_t step = jinja_next(r->text, r->length, at, &c);
+        if (!heed_char_is_python_space(c)) break;
+        at += step;
+    }
+    return at;
+}
+
+static void move_to(jinja_reader *r, size_t at)
+{
+    for (; r->at < at; r->at++) r->line += r->text[r->at] == '\n';
+}
+
+/* The end of a tag at `at`: "%}", "-%}" or "+%}", with the white space that it takes; 0 when there is none. */
+static size_t tag_end(const jinja_reader *r, size_t at, const char *mark, bool trims)
+{
+    if (at < r->length && r->text[at] == '-' && sees(r, at + 1, mark)) return skip_space(r, at + 3);
+    if (trims && at < r->length && r->text[at] == '+' && sees(r, at + 1, mark)) return at + 3;
+    if (!sees(r, at, mark)) return 0;
+    return at + 2 + (trims && at + 2 < r->length && r->text[at + 2] == '\n');
+}
+
+/* The text in front of a tag whose sign is `sign`, with what the tag takes away from it. */
+static jinja_value data_before(const jinja_reader *r, size_t begin, size_t end, char sign, bool is_print)
+{
+    const char *text = r->text + begin;
+    size_t length = end - begin;
+    if (sign == '-') heed_jinja_strip(&text, &length, false, true);
+    else if (sign != '+' && !is_print) {
+        size_t line = length;
+        while (line && text[line - 1] != '\n') line--;
+        if ((line || r->line_starts) && skip_space(r, begin + line) >= end) length = line;
+    }
+    return jinja_text(r->text + begin, length);
+}
+
+static bool open_tag(const jinja_reader *r, size_t *at)
+{
+    const char *brace = r->text + *at;
+    while ((brace = memchr(brace, '{', (size_t)(r->text + r->length - brace)))) {
+        *at = (size_t)(brace - r->text);
+        if (*at + 1 < r->length && (brace[1] == '{' || brace[1] == '%' || brace[1] == '#')) return true;
+        brace++;
+    }
+    return false;
+}
+
+/* A block tag that holds only `word` and begins at `at`: its end, 0 when it is another. */
+static size_t lone_tag(const jinja_reader *r, size_t at, const char *word, bool trims, char *sign)
+{
+    if (!sees(r, at, "{%")) return 0;
+    at += 2;
+    *sign = at < r->length && (r->text[at] == '-' || r->text[at] == '+') ? r->text[at++] : 0;
+    at = skip_space(r, at);
+    if (!sees(r, at, word)) return 0;
+    at = skip_space(r, at + strlen(word));
+    return tag_end(r, at, "%}", trims);
+}
+
+/* Text up to the next tag; comments and raw blocks are dealt with here. *token is data, or the beginning of a tag. */
+static void read_data(jinja_reader *r, jinja_token *token)
+{
+    while (r->status == HEED_OK) {
+        size_t begin = r->at, at = begin;
+        *token = (jinja_token){.kind = JINJA_TOKEN_DATA, .line = r->line};
+        if (begin >= r->length) {
+            token->kind = JINJA_TOKEN_END;
+            return;
+        }
+        if (!open_tag(r, &at)) {
+            token->value = jinja_text(r->text + begin, r->length - begin);
+            move_to(r, r->length);
+            return;
+        }
+        char kind = r->text[at + 1], sign = at + 2 < r->length && (r->text[at + 2] == '-' || r->text[at + 2] == '+') ? r->text[at + 2] : 0;
+        token->value = data_before(r, begin, at, sign, kind == '{');
+        move_to(r, at);
+        r->line_starts = false;
+        size_t inside = at + 2 + (sign != 0), end = 0;
+        char end_sign;
+        if (kind == '#') {
+            for (at = inside; at < r->length && !end; at++) end = tag_end(r, at, "#}", true);
+            if (!end) refuse_here(r, "a comment does not end; \"#}\" was expected");
+            else move_to(r, end);
+        } else if ((end = lone_tag(r, at, "raw", false, &end_sign))) {
+            move_to(r, end);
+            r->line_starts = r->text[end - 1] == '\n';
+            r->strip_next = true;
+        } else {
+            move_to(r, inside);
+            r->state = kind == '{' ? IN_PRINT : IN_BLOCK;
+        }
+        if (kind == '#' && end) r->line_starts = r->text[end - 1] == '\n';
+        if (token->value.length || r->strip_next || r->state != IN_DATA) return;
+    }
+}
+
+/* What stands between {% raw %} and {% endraw %}. */
+static void read_raw(jinja_reader *r, jinja_token *token)
+{
+    size_t begin = r->at, at = begin, end;
+    char sign = 0;
+    r->strip_next = false;
+    for (; open_tag(r, &at); at++) {
+        if (!(end = lone_tag(r, at, "endraw", true, &sign))) continue;
+        *token = (jinja_token){.kind = JINJA_TOKEN_DATA, .line = r->line, .value = data_before(r, begin, at, sign, false)};
+        move_to(r, end);
+        r->line_starts = r->text[end - 1] == '\n';
+        return;
+    }
+    refuse_here(r, "a raw block does not end; \"{% endraw %}\" was expected");
+}
+
+static size_t strspn_within(const char *text, size_t room, const char *set)
+{
+    size_t length = 0;
+    while (length < room && text[length] && strchr(set, text[length])) length++;
+    return length;
+}
+
+static void read_digits(jinja_reader *r, jinja_token *token)
+{
+    static const char digits[] = "0123456789_";
+    const char *text = r->text + r->at;
+    size_t room = r->length - r->at, length = 0;
+    bool real = false;
+    if (room > 2 && text[0] == '0' && strchr("xXoObB", text[1])) {
+        length = 2 + strspn_within(text + 2, room - 2, "0123456789abcdefABCDEF_");
+    } else {
+        bool after_point = r->at > 0 && text[-1] == '.';
+        length = strspn_within(text, room, digits);
+        if (!after_point && length + 1 < room && text[length] == '.' && text[length + 1] >= '0' && text[length + 1] <= '9') {
+            real = true;
+            length += 1 + strspn_within(text + length + 1, room - length - 1, digits);
+        }
+        if (!after_point && length < room && (text[length] == 'e' || text[length] == 'E')) {
+            size_t mark = length + 1;
+            if (mark < room && (text[mark] == '+' || text[mark] == '-')) mark++;
+            if (mark < room && text[mark] >= '0' && text[mark] <= '9') {
+                real = true;
+                length = mark + strspn_within(text + mark, room - mark, digits);
+            }
+        }
+    }
+    int64_t integer = 0;
+    double number = 0;
+    if (real ? !heed_jinja_read_number(text, length, &number) : !heed_jinja_read_integer(text, length, 0, &integer))
+        refuse_here(r, "a number cannot be read; integers have at most 63 bits");
+    token->kind = real ? JINJA_TOKEN_NUMBER : JINJA_TOKEN_INTEGER;
+    token->value = real ? jinja_number(number) : jinja_integer(integer);
+    move_to(r, r->at + length);
+}
+
+/* \x41, \u0041, \U00000041, \101: how many digits of which base. */
+typedef struct { int base, least, most; } code_digits;
+
+/* Such a code at text[*at]. */
+static bool read_code(const char *text, size_t length, size_t *at, code_digits form, uint32_t *code)
+{
+    int digits = 0;
+    for (*code = 0; digits < form.most && *at < length; digits++, (*at)++) {
+        const int c = (unsigned char)text[*at];
+        int digit = 99;
+        if (c >= '0' && c <= '9') digit = c - '0';
+        else if ((c | 32) >= 'a' && (c | 32) <= 'f') digit = (c | 32) - 'a' + 10;
+        if (digit >= form.base) break;
+        *code = *code * (uint32_t)form.base + (uint32_t)digit;
+    }
+    return digits >= form.least;
+}
+
+/* One escape sequence after a backslash at text[*at]. */
+static bool put_escape(heed_buffer *out, const char *text, size_t length, size_t *at)
+{
+    static const char letters[] = "abfnrtv\\'\"", meanings[] = "\a\b\f\n\r\t\v\\'\"";
+    char c = text[(*at)++];
+    const char *letter = c ? strchr(letters, c) : NULL;
+    uint32_t code = 0, low = 0;
+    if (letter) heed_buffer_byte(out, meanings[letter - letters]);
+    else if (c == 'x' || c == 'u' || c == 'U') {
+        int digits = 8;
+        if (c == 'x') digits = 2;
+        if (c == 'u') digits = 4;
+        if (!read_code(text, length, at, (code_digits){16, digits, digits}, &code) || code > 0x10FFFF) return false;
+        size_t ahead = *at + 2; /* a pair of surrogates is one character */
+        if (code >= 0xD800 && code < 0xDC00 && ahead < length && text[*at] == '\\' && text[*at + 1] == 'u' &&
+            read_code(text, length, &ahead, (code_digits){16, 4, 4}, &low) && low >= 0xDC00 && low < 0xE000) {
+            code = 0x10000 + ((code - 0xD800) << 10) + (low - 0xDC00);
+            *at = ahead;
+        }
+        heed_jinja_put_character(out, code);
+    } else if (c >= '0' && c <= '7') {
+        (*at)--;
+        read_code(text, length, at, (code_digits){8, 1, 3}, &code);
+        heed_jinja_put_character(out, code);
+    } else if (c == 'N') return false;
+    else if (c != '\n') {
+        heed_buffer_byte(out, '\\');
+        heed_buffer_byte(out, c);
+    }
+    return true;
+}
+
+static void read_string(jinja_reader *r, jinja_token *token)
+{
+    size_t begin = r->at + 1, end = begin;
+    char quote = r->text[r->at];
+    bool plain = true;
+    for (; end < r->length && r->text[end] != quote; end++)
+        if (r->text[end] == '\\') {
+            plain = false;
+            end++;
+        }
+    if (end >= r->length) {
+        refuse_here(r, "a string does not end");
+        return;
+    }
+    token->kind = JINJA_TOKEN_STRING;
+    token->value = jinja_text(r->text + begin, end - begin);
+    if (!plain) {
+        heed_buffer text = {0};
+        bool good = true;
+        for (size_t at = begin; at < end && good;) {
+            if (r->text[at] != '\\') heed_buffer_byte(&text, r->text[at++]);
+            else {
+                at++;
+                good = put_escape(&text, r->text, end, &at);
+            }
+        }
+        if (!good) refuse_here(r, "a string has an escape sequence that cannot be read");
+        char *copy = good ? heed_jinja_keep(r, text.length + 1, 1) : NULL;
+        if (good && text.failed) r->status = heed_fail_memory(r->error, end - begin, "a string of a template");
+        if (copy && text.length) memcpy(copy, text.data, text.length);
+        token->value = jinja_text(copy, copy ? text.length : 0);
+        heed_buffer_free(&text);
+    }
+    move_to(r, end + 1);
+}
+
+static void read_operator(jinja_reader *r, jinja_token *token)
+{
+    static const char *const pairs[] = {"**", "//", "==", "!=", "<=", ">="};
+    char c = r->text[r->at];
+    token->kind = JINJA_TOKEN_OPERATOR;
+    for (size_t i = 0; i < sizeof pairs / sizeof pairs[0]; i++)
+        if (sees(r, r->at, pairs[i])) {
+            token->operation = (uint16_t)(pairs[i][0] | pairs[i][1] << 8);
+            r->at += 2;
+            return;
+        }
+    if (!c || !strchr("+-/*%~[](){}<>=.:|,;", c)) {
+        refuse_here(r, "a character has no meaning in a tag");
+        return;
+    }
+    token->operation = (uint16_t)c;
+    r->at++;
+    const char *const opens = "([{", *const closes = ")]}", *open = strchr(opens, c);
+    if (open) heed_buffer_byte(&r->brackets, closes[open - opens]);
+    else if (strchr(")]}", c)) {
+        if (!r->brackets.length || r->brackets.data[r->brackets.length - 1] != c) refuse_here(r, "a closing bracket does not fit the open one");
+        else r->brackets.length--;
+    }
+    if (r->brackets.failed) r->status = heed_fail_memory(r->error, r->brackets.length, "a template");
+}
+
+static void read_token(jinja_reader *r, jinja_token *token)
+{
+    move_to(r, skip_space(r, r->at));
+    *token = (jinja_token){.kind = JINJA_TOKEN_END, .line = r->line};
+    const bool block = r->state == IN_BLOCK;
+    size_t end = 0;
+    if (!r->brackets.length) end = tag_end(r, r->at, block ? "%}" : "}}", block);
+    if (end) {
+        token->kind = r->state == IN_BLOCK ? JINJA_TOKEN_BLOCK_END : JINJA_TOKEN_PRINT_END;
+        move_to(r, end);
+        r->line_starts = r->text[end - 1] == '\n';
+        r->state = IN_DATA;
+        return;
+    }
+    if (r->at >= r->length) {
+        refuse_here(r, r->state == IN_BLOCK ? "a tag does not end; \"%}\" was expected" : "a tag does not end; \"}}\" was expected");
+        return;
+    }
+    uint32_t c = 0;
+    jinja_next(r->text, r->length, r->at, &c);
+    if (c >= '0' && c <= '9') read_digits(r, token);
+    else if (c == '"' || c == '\'') read_string(r, token);
+    else if (c == '_' || heed_jinja_class(c) & JINJA_ALPHABETIC) {
+        size_t begin = r->at, step = 0;
+        for (; r->at < r->length; r->at += step) {
+            step = jinja_next(r->text, r->length, r->at, &c);
+            if (c != '_' && !(heed_jinja_class(c) & (JINJA_ALPHABETIC | JINJA_DECIMAL))) break;
+        }
+        token->kind = JINJA_TOKEN_NAME;
+        token->value = jinja_text(r->text + begin, r->at - begin);
+    } else read_operator(r, token);
+}
+
+void heed_jinja_advance(jinja_reader *r)
+{
+    r->token = r->next;
+    if (r->status != HEED_OK) {
+        r->token = r->next = (jinja_token){.kind = JINJA_TOKEN_END, .line = r->line};
+        return;
+    }
+    if (r->token.kind == JINJA_TOKEN_DATA && r->state != IN_DATA) {
+        r->next = (jinja_token){.kind = r->state == IN_BLOCK ? JINJA_TOKEN_BLOCK_BEGIN : JINJA_TOKEN_PRINT_BEGIN, .line = r->line};
+    } else if (r->strip_next) read_raw(r, &r->next);
+    else if (r->state == IN_DATA) read_data(r, &r->next);
+    else read_token(r, &r->next);
+    if (r->status != HEED_OK) r->token = r->next = (jinja_token){.kind = JINJA_TOKEN_END, .line = r->line};
+}

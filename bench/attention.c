@@ -1,9 +1,12 @@
-/* Attention, forward and forward + backward, in GFLOP/s: lengths 512 to 8192, head widths 64 and 128, with and without the causal
-   mask (which counts half the work), operands f32 or rounded to bf16.
-     bench_attention [-t threads] [-s seconds a line] [-l length] [-w width] [-m causal|none] [-p f32|bf16]
-   With -f FILE it is one side of a comparison: FILE holds q, k, v and dy, each (length, heads * width) f32; every line of stdin,
-   {"repeats": N}, is answered by {"seconds": of N runs}; at the end of stdin y, dq, dk and dv are written after them. -b 1: with the backward pass.
-   HEED_ISA chooses the instruction set. */
+/* Attention, forward and forward + backward, in GFLOP/s: lengths 512 to 8192, head widths 64 and
+   128, with and without the causal mask (which counts half the work), operands f32 or rounded to
+   bf16.
+     bench_attention [-t threads] [-s seconds a line] [-l length] [-w width] [-m causal|none] [-p
+     f32|bf16]
+   With -f FILE it is one side of a comparison: FILE holds q, k, v and dy, each (length, heads *
+   width) f32; every line of stdin, {"repeats": N}, is answered by {"seconds": of N runs}; at the
+   end of stdin y, dq, dk and dv are written after them. -b 1: with the backward pass. HEED_ISA
+   chooses the instruction set. */
 #include "base/clock.h"
 #include "base/rng.h"
 #include "cpu/backend.h"
@@ -16,11 +19,21 @@
 
 enum { HEADS = 2, MAX_ROUNDS = 200 };
 
-typedef struct { int64_t length; int width; bool causal, backward, bf16; } line;
+typedef struct {
+    int64_t length;
+    int width;
+    bool causal, backward, bf16;
+} line;
 
-typedef struct { int threads, width, backward; double seconds; int64_t length; const char *mask, *precision, *file; } settings;
+typedef struct {
+    int threads, width, backward;
+    double seconds;
+    int64_t length;
+    const char *mask, *precision, *file;
+} settings;
 
-/* Seconds: of the processor when there is one thread, so that other programs count less; of the clock otherwise. */
+/* Seconds: of the processor when there is one thread, so that other programs count less; of the
+   clock otherwise. */
 static double seconds_now(int threads)
 {
     if (threads > 1) return heed_clock_seconds();
@@ -33,12 +46,15 @@ static heed_graph *graph_of(const line *l)
 {
     heed_graph *graph = heed_graph_new();
     heed_shape shape = heed_shape_live(HEED_EXTENT_ROWS, l->length, HEADS * l->width);
-    heed_value in[HEED_ATTENTION_BACKWARD_INPUTS], out[HEED_MAX_OUTPUTS], gradient[HEED_MAX_OUTPUTS];
+    heed_value in[HEED_ATTENTION_BACKWARD_INPUTS], out[HEED_MAX_OUTPUTS],
+        gradient[HEED_MAX_OUTPUTS];
     for (int i = 0; i < HEED_ATTENTION_BACKWARD_INPUTS; i++) in[i] = HEED_NONE;
     in[HEED_ATTENTION_Q] = heed_input(graph, "q", HEED_F32, shape);
     in[HEED_ATTENTION_K] = heed_input(graph, "k", HEED_F32, shape);
     in[HEED_ATTENTION_V] = heed_input(graph, "v", HEED_F32, shape);
-    in[HEED_ATTENTION_SEQUENCES] = heed_input(graph, "sequences", HEED_I32, heed_shape_live(HEED_EXTENT_SEQUENCES, 1, HEED_SEQUENCE_FIELDS));
+    in[HEED_ATTENTION_SEQUENCES] = heed_input(
+        graph, "sequences", HEED_I32,
+        heed_shape_live(HEED_EXTENT_SEQUENCES, 1, HEED_SEQUENCE_FIELDS));
     heed_attention_attributes attributes;
     memset(&attributes, 0, sizeof attributes);
     attributes.heads = attributes.kv_heads = HEADS;
@@ -52,7 +68,8 @@ static heed_graph *graph_of(const line *l)
     in[HEED_ATTENTION_Y] = out[0];
     in[HEED_ATTENTION_LSE] = out[1];
     in[HEED_ATTENTION_DY] = heed_input(graph, "dy", HEED_F32, shape);
-    heed_emit(graph, HEED_OP_ATTENTION_BACKWARD, in, HEED_ATTENTION_BACKWARD_INPUTS, &attributes, gradient);
+    heed_emit(graph, HEED_OP_ATTENTION_BACKWARD, in, HEED_ATTENTION_BACKWARD_INPUTS, &attributes,
+              gradient);
     heed_output(graph, "dq", gradient[0]);
     heed_output(graph, "dk", gradient[1]);
     heed_output(graph, "dv", gradient[2]);
@@ -65,9 +82,17 @@ static int by_value(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-typedef struct { const line *l; heed_graph *graph; heed_plan *plan; heed_workspace *workspace; heed_runtime runtime; heed_error error; } session;
+typedef struct {
+    const line *l;
+    heed_graph *graph;
+    heed_plan *plan;
+    heed_workspace *workspace;
+    heed_runtime runtime;
+    heed_error error;
+} session;
 
-static const char *const inputs[] = {"q", "k", "v", "dy"}, *const outputs[] = {"y", "dq", "dk", "dv"};
+static const char *const inputs[] = {"q", "k", "v", "dy"}, *const outputs[] = {"y", "dq", "dk",
+                                                                               "dv"};
 
 static int64_t elements_of(const line *l)
 {
@@ -76,8 +101,11 @@ static int64_t elements_of(const line *l)
 
 static bool begin(session *s, const line *l, const heed_backend *backend)
 {
-    *s = (session){.l = l, .graph = graph_of(l), .workspace = heed_workspace_new(),
-                   .runtime = {.count = {[HEED_EXTENT_ROWS] = l->length, [HEED_EXTENT_SEQUENCES] = 1}}};
+    *s = (session){
+        .l = l,
+        .graph = graph_of(l),
+        .workspace = heed_workspace_new(),
+        .runtime = {.count = {[HEED_EXTENT_ROWS] = l->length, [HEED_EXTENT_SEQUENCES] = 1}}};
     if (heed_plan_new(s->graph, backend, NULL, &s->plan, &s->error) != HEED_OK ||
         heed_workspace_reserve(s->workspace, s->plan, &s->error) != HEED_OK)
         return false;
@@ -98,7 +126,9 @@ static void end(session *s)
 static double run(session *s, int threads)
 {
     double start = seconds_now(threads);
-    if (heed_plan_run(s->plan, s->workspace, &(heed_binding){0}, &s->runtime, NULL, &s->error) != HEED_OK) return -1;
+    if (heed_plan_run(s->plan, s->workspace, &(heed_binding){0}, &s->runtime, NULL, &s->error) !=
+        HEED_OK)
+        return -1;
     return seconds_now(threads) - start;
 }
 
@@ -128,12 +158,14 @@ static double time_line(const line *l, const heed_backend *backend, int threads,
 /* One side of a comparison; the exit status. */
 static int serve(const settings *x, const heed_backend *backend)
 {
-    line l = {x->length, x->width, !strcmp(x->mask, "causal"), x->backward != 0, !strcmp(x->precision, "bf16")};
+    line l = {x->length, x->width, !strcmp(x->mask, "causal"), x->backward != 0,
+              !strcmp(x->precision, "bf16")};
     session s;
     FILE *file = fopen(x->file, "r+b");
     size_t n = (size_t)elements_of(&l);
     bool fine = begin(&s, &l, backend) && file;
-    for (int i = 0; fine && i < (l.backward ? 4 : 3); i++) fine = fread(heed_plan_input(s.plan, s.workspace, inputs[i]), sizeof(float), n, file) == n;
+    for (int i = 0; fine && i < (l.backward ? 4 : 3); i++)
+        fine = fread(heed_plan_input(s.plan, s.workspace, inputs[i]), sizeof(float), n, file) == n;
     if (fine) {
         printf("{}\n");
         fflush(stdout);
@@ -151,7 +183,8 @@ static int serve(const settings *x, const heed_backend *backend)
     if (fine) fseek(file, (long)(4 * n * sizeof(float)), SEEK_SET);
     for (int i = 0; fine && i < (l.backward ? 4 : 1); i++) {
         heed_operand out;
-        fine = heed_plan_output(s.plan, s.workspace, outputs[i], &out, &s.error) == HEED_OK && fwrite(out.data, sizeof(float), n, file) == n;
+        fine = heed_plan_output(s.plan, s.workspace, outputs[i], &out, &s.error) == HEED_OK &&
+               fwrite(out.data, sizeof(float), n, file) == n;
     }
     if (file) fclose(file);
     end(&s);
@@ -181,10 +214,12 @@ static settings settings_of(int argc, char **argv)
 
 static void print_line(const settings *x, const heed_backend *backend, line l)
 {
-    double work = 4.0 * (double)l.length * (double)l.length * l.width * HEADS / (l.causal ? 2 : 1), forward = time_line(&l, backend, x->threads, x->seconds);
+    double work = 4.0 * (double)l.length * (double)l.length * l.width * HEADS / (l.causal ? 2 : 1),
+           forward = time_line(&l, backend, x->threads, x->seconds);
     l.backward = true;
     double both = time_line(&l, backend, x->threads, x->seconds);
-    printf("%8lld %6d %7s %5s %9.1f %9.1f\n", (long long)l.length, l.width, l.causal ? "causal" : "none", l.bf16 ? "bf16" : "f32", work / forward / 1e9,
+    printf("%8lld %6d %7s %5s %9.1f %9.1f\n", (long long)l.length, l.width,
+           l.causal ? "causal" : "none", l.bf16 ? "bf16" : "f32", work / forward / 1e9,
            3.5 * work / both / 1e9);
     fflush(stdout);
 }
@@ -195,7 +230,8 @@ int main(int argc, char **argv)
     heed_error error = {0};
     heed_isa isa;
     heed_backend *backend = NULL;
-    if (heed_isa_choose(&isa, &error) != HEED_OK || heed_cpu_backend_new(&backend, x.threads, isa, &error) != HEED_OK) {
+    if (heed_isa_choose(&isa, &error) != HEED_OK ||
+        heed_cpu_backend_new(&backend, x.threads, isa, &error) != HEED_OK) {
         fprintf(stderr, "%s\n", error.message);
         return 1;
     }
@@ -207,13 +243,16 @@ int main(int argc, char **argv)
     }
     char name[128];
     heed_cpu_name(name, sizeof name);
-    printf("%s, %s, %d threads, %d heads; GFLOP/s, medians\n%8s %6s %7s %5s %9s %9s\n", name, heed_isa_name(isa), x.threads, (int)HEADS, "length",
-           "width", "mask", "", "forward", "both");
+    printf("%s, %s, %d threads, %d heads; GFLOP/s, medians\n%8s %6s %7s %5s %9s %9s\n", name,
+           heed_isa_name(isa), x.threads, (int)HEADS, "length", "width", "mask", "", "forward",
+           "both");
     for (int bf16 = 0; bf16 <= 1; bf16++)
         for (int width = x.width ? x.width : 64; width <= (x.width ? x.width : 128); width *= 2)
             for (int causal = 1; causal >= 0; causal--)
-                for (int64_t length = x.length ? x.length : 512; length <= (x.length ? x.length : 8192); length *= 2)
-                    if ((!*x.precision || !strcmp(x.precision, bf16 ? "bf16" : "f32")) && (!*x.mask || !strcmp(x.mask, causal ? "causal" : "none")))
+                for (int64_t length = x.length ? x.length : 512;
+                     length <= (x.length ? x.length : 8192); length *= 2)
+                    if ((!*x.precision || !strcmp(x.precision, bf16 ? "bf16" : "f32")) &&
+                        (!*x.mask || !strcmp(x.mask, causal ? "causal" : "none")))
                         print_line(&x, backend, (line){length, width, causal, false, bf16});
     heed_cpu_backend_free(backend);
     return 0;

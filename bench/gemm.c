@@ -1,6 +1,6 @@
-/* The matmul laboratory: GFLOP/s of heed_gemm over shapes, kinds and types of B, as a share of the multiply-add peak and of the
-   read bandwidth measured in the same run.   bench_gemm [-t threads] [-s seconds a line] [section ...]   (HEED_ISA chooses the
-   instruction set) */
+/* The matmul laboratory: GFLOP/s of heed_gemm over shapes, kinds and types of B, as a share of the
+   multiply-add peak and of the read bandwidth measured in the same run.   bench_gemm [-t threads]
+   [-s seconds a line] [section ...]   (HEED_ISA chooses the instruction set) */
 #include "base/clock.h"
 #include "base/memory.h"
 #include "base/pool.h"
@@ -15,12 +15,14 @@ enum { MAX_ROUNDS = 500 };
 typedef struct {
     heed_pool *pool;
     heed_isa isa;
-    double seconds;                       /* per line */
-    double peak, peak_bf16, bandwidth;    /* GFLOP/s of floats, of bf16 pairs (as floats where they are multiplied as such), GB/s */
-    double peak_bytes;                    /* of byte products, GOP/s */
+    double seconds; /* per line */
+    /* GFLOP/s of floats, of bf16 pairs (as floats where they are multiplied as such), GB/s */
+    double peak, peak_bf16, bandwidth;
+    double peak_bytes; /* of byte products, GOP/s */
 } laboratory;
 
-/* Seconds: of the processor when there is one thread, so that other programs count less; of the clock otherwise. */
+/* Seconds: of the processor when there is one thread, so that other programs count less; of the
+   clock otherwise. */
 static double seconds_now(const laboratory *lab)
 {
     if (heed_pool_threads(lab->pool) > 1) return heed_clock_seconds();
@@ -62,11 +64,13 @@ static void run_matmul(void *argument, int thread, int threads)
     for (;;) {
         int part = atomic_fetch_add_explicit(&job->next, 1, memory_order_relaxed);
         if (part >= job->parts) return;
-        heed_gemm_run(job->gemm, job->isa, part, job->parts, job->scratch + job->scratch_bytes * (size_t)thread);
+        heed_gemm_run(job->gemm, job->isa, part, job->parts,
+                      job->scratch + job->scratch_bytes * (size_t)thread);
     }
 }
 
-/* One thread: every part by itself, and the sum of each part's least time, which other programs disturb least. */
+/* One thread: every part by itself, and the sum of each part's least time, which other programs
+   disturb least. */
 static double run_parts(matmul_job *job, double *least)
 {
     double sum = 0;
@@ -90,27 +94,44 @@ static const char *const kind_names[] = {"panels", "panels^T", "NT", "NN"};
 
 enum { TRANSPOSED = 1, COLD = 2, BF16_OPERANDS = 4 };
 
-typedef struct { int64_t m, n, k; } extents;
+typedef struct {
+    int64_t m, n, k;
+} extents;
 
-/* One line: best and median of many timings. COLD walks through several copies of B so that it comes from memory. */
-static void measure(const laboratory *lab, extents of, heed_gemm_b_kind kind, heed_dtype dtype, int how)
+/* One line: best and median of many timings. COLD walks through several copies of B so that it
+   comes from memory. */
+static void measure(const laboratory *lab, extents of, heed_gemm_b_kind kind, heed_dtype dtype,
+                    int how)
 {
     const int64_t m = of.m, n = of.n, k = of.k;
     const bool a_transposed = how & TRANSPOSED, cold = how & COLD;
-    heed_gemm gemm = {.m = m, .n = n, .k = k, .a_stride = a_transposed ? m : k, .a_transposed = a_transposed, .b_kind = kind,
-                      .b_dtype = dtype, .b_stride = kind == HEED_GEMM_B_NT ? k : n, .c_stride = n, .bf16_operands = how & BF16_OPERANDS};
+    heed_gemm gemm = {.m = m,
+                      .n = n,
+                      .k = k,
+                      .a_stride = a_transposed ? m : k,
+                      .a_transposed = a_transposed,
+                      .b_kind = kind,
+                      .b_dtype = dtype,
+                      .b_stride = kind == HEED_GEMM_B_NT ? k : n,
+                      .c_stride = n,
+                      .bf16_operands = how & BF16_OPERANDS};
     size_t bytes = 0, copies = 1;
     const bool forward = kind == HEED_GEMM_B_PANELS;
     if (!heed_gemm_panel_bytes(lab->isa, dtype, forward ? n : k, forward ? k : n, &bytes)) exit(1);
     if (cold) copies = ((size_t)200 << 20) / bytes + 1;
     size_t scratch = (heed_gemm_scratch(&gemm, lab->isa) + 4095) / 4096 * 4096 + 128;
-    float *a = heed_allocate_aligned((size_t)(m * k) * 4), *c = heed_allocate_aligned((size_t)(m * n) * 4);
+    float *a = heed_allocate_aligned((size_t)(m * k) * 4),
+          *c = heed_allocate_aligned((size_t)(m * n) * 4);
     char *b = heed_allocate_aligned(bytes * copies + 64);
-    matmul_job job = {.gemm = &gemm, .isa = lab->isa, .parts = heed_gemm_parts(&gemm, lab->isa), .scratch_bytes = scratch};
+    matmul_job job = {.gemm = &gemm,
+                      .isa = lab->isa,
+                      .parts = heed_gemm_parts(&gemm, lab->isa),
+                      .scratch_bytes = scratch};
     job.scratch = heed_allocate_aligned(scratch * (size_t)heed_pool_threads(lab->pool));
     if (!a || !b || !c || !job.scratch) exit(1);
     for (int64_t i = 0; i < m * k; i++) a[i] = (float)(i % 17) * 0.1f - 0.8f;
-    for (size_t i = 0; i < bytes * copies / 2; i++) ((uint16_t *)b)[i] = 0x3A00 + (uint16_t)(i % 61);
+    for (size_t i = 0; i < bytes * copies / 2; i++)
+        ((uint16_t *)b)[i] = 0x3A00 + (uint16_t)(i % 61);
     gemm.a = a;
     gemm.c = c;
     void *bytes_of_a = NULL;
@@ -125,7 +146,9 @@ static void measure(const laboratory *lab, extents of, heed_gemm_b_kind kind, he
     const int repeats = flops < 5e6 ? 50 : flops < 5e7 ? 5 : 1;
     int rounds = 0;
     const double begin = heed_clock_seconds();
-    for (int round = -1; round < 5 || (round < MAX_ROUNDS && heed_clock_seconds() - begin < lab->seconds); round++) {
+    for (int round = -1;
+         round < 5 || (round < MAX_ROUNDS && heed_clock_seconds() - begin < lab->seconds);
+         round++) {
         double start = seconds_now(lab);
         for (int i = 0; i < repeats; i++) {
             gemm.b = b + bytes * ((size_t)(i + (round + 1) * repeats) % copies);
@@ -141,11 +164,18 @@ static void measure(const laboratory *lab, extents of, heed_gemm_b_kind kind, he
         if (sum < seconds[0]) seconds[0] = sum;
     }
     double best = seconds[0], median = seconds[rounds / 2];
-    printf("%5lld %6lld %5lld  %-8s %-4s%s %s  parts %2d  best %7.1f median %7.1f GFLOP/s  %5.1f %% of peak", (long long)m, (long long)n,
-           (long long)k, kind_names[kind], heed_dtypes[dtype].name, how & BF16_OPERANDS ? " bf16 operands" : "", a_transposed ? "TN" : "  ", job.parts,
-           flops / best / 1e9, flops / median / 1e9, 100 * flops / best / 1e9 / (bytes_of_a ? lab->peak_bytes : how & BF16_OPERANDS ? lab->peak_bf16 : lab->peak));
+    printf("%5lld %6lld %5lld  %-8s %-4s%s %s  parts %2d  best %7.1f median %7.1f GFLOP/s  %5.1f "
+           "%% of peak",
+           (long long)m, (long long)n, (long long)k, kind_names[kind], heed_dtypes[dtype].name,
+           how & BF16_OPERANDS ? " bf16 operands" : "", a_transposed ? "TN" : "  ", job.parts,
+           flops / best / 1e9, flops / median / 1e9,
+           100 * flops / best / 1e9 /
+               (bytes_of_a            ? lab->peak_bytes
+                : how & BF16_OPERANDS ? lab->peak_bf16
+                                      : lab->peak));
     if (cold)
-        printf("  %5.1f GB/s %5.1f %% of read", (double)bytes / best / 1e9, 100 * (double)bytes / best / 1e9 / lab->bandwidth);
+        printf("  %5.1f GB/s %5.1f %% of read", (double)bytes / best / 1e9,
+               100 * (double)bytes / best / 1e9 / lab->bandwidth);
     printf("  %8.1f us\n", best * 1e6);
     fflush(stdout);
     heed_free_aligned(a);
@@ -166,25 +196,39 @@ static void squares(const laboratory *lab, int64_t first, int64_t last, int how)
 
 static void weights(const laboratory *lab, int how)
 {
-    static const int64_t shapes[][3] = {{384, 128, 768},   {128, 128, 768},    {512, 128, 768},   {128, 512, 768},
-                                        {65, 128, 768},    {1152, 384, 2048},  {1536, 384, 2048}, {384, 1536, 2048},
-                                        {2304, 768, 1024}, {768, 768, 1024},   {3072, 768, 1024}, {768, 3072, 1024},
-                                        {50257, 768, 256}, {1024, 1024, 1024}, {4096, 1024, 1024}};
+    static const int64_t shapes[][3] = {
+        {384, 128, 768},   {128, 128, 768},    {512, 128, 768},    {128, 512, 768},
+        {65, 128, 768},    {1152, 384, 2048},  {1536, 384, 2048},  {384, 1536, 2048},
+        {2304, 768, 1024}, {768, 768, 1024},   {3072, 768, 1024},  {768, 3072, 1024},
+        {50257, 768, 256}, {1024, 1024, 1024}, {4096, 1024, 1024},
+    };
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
-        measure(lab, (extents){shapes[i][0], shapes[i][1], shapes[i][2]}, HEED_GEMM_B_NN, HEED_F32, how | TRANSPOSED);
+        measure(lab, (extents){shapes[i][0], shapes[i][1], shapes[i][2]}, HEED_GEMM_B_NN, HEED_F32,
+                how | TRANSPOSED);
 }
 
-static void section_square(const laboratory *lab) { squares(lab, 512, lab->isa == HEED_ISA_GENERIC ? 512 : 1024, 0); }
-static void section_large(const laboratory *lab) { squares(lab, 2048, 4096, 0); }
-static void section_weight(const laboratory *lab) { weights(lab, 0); }
+static void section_square(const laboratory *lab)
+{
+    squares(lab, 512, lab->isa == HEED_ISA_GENERIC ? 512 : 1024, 0);
+}
+static void section_large(const laboratory *lab)
+{
+    squares(lab, 2048, 4096, 0);
+}
+static void section_weight(const laboratory *lab)
+{
+    weights(lab, 0);
+}
 
 /* Forward, gradient to the input and gradient to the weight of the Linear layers of small GPTs. */
 static void training(const laboratory *lab, int how)
 {
-    static const int64_t shapes[][3] = {{768, 384, 128},   {768, 128, 128},   {768, 512, 128},   {768, 128, 512},
-                                        {768, 65, 128},    {2048, 1152, 384}, {2048, 1536, 384}, {2048, 384, 1536},
-                                        {1024, 2304, 768}, {1024, 768, 768},  {1024, 3072, 768}, {1024, 768, 3072},
-                                        {256, 50257, 768}};
+    static const int64_t shapes[][3] = {
+        {768, 384, 128},   {768, 128, 128},   {768, 512, 128},   {768, 128, 512},
+        {768, 65, 128},    {2048, 1152, 384}, {2048, 1536, 384}, {2048, 384, 1536},
+        {1024, 2304, 768}, {1024, 768, 768},  {1024, 3072, 768}, {1024, 768, 3072},
+        {256, 50257, 768},
+    };
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
         const int64_t rows = shapes[i][0], out = shapes[i][1], in = shapes[i][2];
         measure(lab, (extents){rows, out, in}, HEED_GEMM_B_NT, HEED_F32, how);
@@ -193,7 +237,10 @@ static void training(const laboratory *lab, int how)
     }
 }
 
-static void section_train(const laboratory *lab) { training(lab, 0); }
+static void section_train(const laboratory *lab)
+{
+    training(lab, 0);
+}
 
 /* Operands rounded to bf16. */
 static void section_bf16(const laboratory *lab)
@@ -205,7 +252,8 @@ static void section_bf16(const laboratory *lab)
 
 static void section_few(const laboratory *lab)
 {
-    static const int64_t rows[] = {2, 3, 4, 6, 8, 12, 13, 16, 24, 32, 64}, sides[] = {768, 2048, 4096};
+    static const int64_t rows[] = {2, 3, 4, 6, 8, 12, 13, 16, 24, 32, 64},
+                         sides[] = {768, 2048, 4096};
     for (size_t s = 0; s < 3; s++)
         for (size_t r = 0; r < sizeof rows / sizeof *rows; r++)
             measure(lab, (extents){rows[r], sides[s], sides[s]}, HEED_GEMM_B_PANELS, HEED_F32, 0);
@@ -213,10 +261,13 @@ static void section_few(const laboratory *lab)
 
 static void section_one(const laboratory *lab)
 {
-    static const int64_t shapes[][2] = {{768, 768}, {3072, 768}, {768, 3072}, {4096, 4096}, {50257, 768}};
+    static const int64_t shapes[][2] = {
+        {768, 768}, {3072, 768}, {768, 3072}, {4096, 4096}, {50257, 768}};
     static const heed_dtype dtypes[] = {HEED_F32, HEED_BF16, HEED_F16};
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
-        for (int d = 0; d < 3; d++) measure(lab, (extents){1, shapes[i][0], shapes[i][1]}, HEED_GEMM_B_PANELS, dtypes[d], COLD);
+        for (int d = 0; d < 3; d++)
+            measure(lab, (extents){1, shapes[i][0], shapes[i][1]}, HEED_GEMM_B_PANELS, dtypes[d],
+                    COLD);
 }
 
 static void section_halves(const laboratory *lab)
@@ -224,19 +275,23 @@ static void section_halves(const laboratory *lab)
     static const heed_dtype dtypes[] = {HEED_F32, HEED_BF16, HEED_F16};
     static const int64_t rows[] = {4, 12, 24, 64, 512};
     for (int d = 0; d < 3; d++)
-        for (int r = 0; r < 5; r++) measure(lab, (extents){rows[r], 2048, 2048}, HEED_GEMM_B_PANELS, dtypes[d], 0);
+        for (int r = 0; r < 5; r++)
+            measure(lab, (extents){rows[r], 2048, 2048}, HEED_GEMM_B_PANELS, dtypes[d], 0);
     measure(lab, (extents){512, 2048, 2048}, HEED_GEMM_B_PANELS_TRANSPOSED, HEED_F32, 0);
     measure(lab, (extents){512, 2048, 2048}, HEED_GEMM_B_PANELS_TRANSPOSED, HEED_BF16, 0);
 }
 
-static const heed_dtype block_dtypes[] = {HEED_Q4_0, HEED_Q4_1, HEED_Q5_0, HEED_Q8_0, HEED_Q4_K, HEED_Q6_K};
+static const heed_dtype block_dtypes[] = {HEED_Q4_0, HEED_Q4_1, HEED_Q5_0,
+                                          HEED_Q8_0, HEED_Q4_K, HEED_Q6_K};
 
 static void section_blocks(const laboratory *lab)
 {
-    static const int64_t shapes[][3] = {{512, 2048, 2048}, {64, 2048, 2048}, {8, 2048, 2048}, {2, 2048, 2048}};
+    static const int64_t shapes[][3] = {
+        {512, 2048, 2048}, {64, 2048, 2048}, {8, 2048, 2048}, {2, 2048, 2048}};
     for (size_t d = 0; d < sizeof block_dtypes / sizeof *block_dtypes; d++)
         for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
-            measure(lab, (extents){shapes[i][0], shapes[i][1], shapes[i][2]}, HEED_GEMM_B_PANELS, block_dtypes[d], 0);
+            measure(lab, (extents){shapes[i][0], shapes[i][1], shapes[i][2]}, HEED_GEMM_B_PANELS,
+                    block_dtypes[d], 0);
 }
 
 static void section_block_row(const laboratory *lab)
@@ -244,15 +299,22 @@ static void section_block_row(const laboratory *lab)
     static const int64_t shapes[][2] = {{768, 768}, {2048, 2048}, {8192, 2048}, {49152, 768}};
     for (size_t d = 0; d < sizeof block_dtypes / sizeof *block_dtypes; d++)
         for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
-            measure(lab, (extents){1, shapes[i][0], shapes[i][1]}, HEED_GEMM_B_PANELS, block_dtypes[d], COLD);
+            measure(lab, (extents){1, shapes[i][0], shapes[i][1]}, HEED_GEMM_B_PANELS,
+                    block_dtypes[d], COLD);
 }
 
 int main(int argc, char **argv)
 {
-    static const struct { const char *name; void (*run)(const laboratory *); } sections[] = {
-        {"square", section_square}, {"large", section_large}, {"train", section_train}, {"few", section_few}, {"one", section_one},
-        {"weight", section_weight}, {"halves", section_halves}, {"bf16", section_bf16}, {"blocks", section_blocks},
-        {"block-row", section_block_row}};
+    static const struct {
+        const char *name;
+        void (*run)(const laboratory *);
+    } sections[] = {
+        {"square", section_square}, {"large", section_large},
+        {"train", section_train},   {"few", section_few},
+        {"one", section_one},       {"weight", section_weight},
+        {"halves", section_halves}, {"bf16", section_bf16},
+        {"blocks", section_blocks}, {"block-row", section_block_row},
+    };
     laboratory lab = {.seconds = 0.3};
     int threads = 0, first = 1;
     for (; first + 1 < argc && argv[first][0] == '-'; first += 2) {
@@ -260,13 +322,16 @@ int main(int argc, char **argv)
         if (!strcmp(argv[first], "-s")) lab.seconds = atof(argv[first + 1]);
     }
     heed_error error = {0};
-    if (heed_isa_choose(&lab.isa, &error) || heed_pool_new(&lab.pool, heed_thread_count(threads), &error)) {
+    if (heed_isa_choose(&lab.isa, &error) ||
+        heed_pool_new(&lab.pool, heed_thread_count(threads), &error)) {
         fprintf(stderr, "%s\n", error.message);
         return 1;
     }
     measure_peaks(&lab);
-    printf("%s, %d threads: multiply-add peak %.1f GFLOP/s, of bf16 %.1f, of bytes %.1f, read bandwidth %.1f GB/s\n   m      n     k\n", heed_isa_name(lab.isa),
-           heed_pool_threads(lab.pool), lab.peak, lab.peak_bf16, lab.peak_bytes, lab.bandwidth);
+    printf("%s, %d threads: multiply-add peak %.1f GFLOP/s, of bf16 %.1f, of bytes %.1f, read "
+           "bandwidth %.1f GB/s\n   m      n     k\n",
+           heed_isa_name(lab.isa), heed_pool_threads(lab.pool), lab.peak, lab.peak_bf16,
+           lab.peak_bytes, lab.bandwidth);
     for (size_t s = 0; s < sizeof sections / sizeof *sections; s++) {
         bool wanted = first >= argc;
         for (int i = first; i < argc; i++) wanted |= !strcmp(argv[i], sections[s].name);

@@ -29,12 +29,15 @@ def cases(heed, model, text, work):
         ("bench, reading", [heed, "bench", "-m", model, "-p", "4000"]),
         ("train, characters", train + ["--layers", "4", "--d-model", "256", "--batch-size", "32"]),
         ("train, wide", train + ["--layers", "2", "--d-model", "1024", "--context", "512"]),
-        ("convert", [heed, "convert", model, "--out", os.path.join(work, "x.gguf"), "--dtype", "q4_k"]),
+        ("convert",
+         [heed, "convert", model, "--out",
+          os.path.join(work, "x.gguf"), "--dtype", "q4_k"]),
     ]
 
 
 def wait_until_running(process):
-    """The program sets its signals up within a few ms; before that Python's child may still exec."""
+    """The program sets its signals up within a few ms; before that Python's child may still
+    exec."""
     time.sleep(0.05)
     return process.poll() is None
 
@@ -78,7 +81,9 @@ def main():
         for name, command in cases(heed, model, options.text, work):
             found = measure(command, options.moments, work)
             if found:
-                print(f"{name:24} {statistics.median(found):10.0f} {max(found):10.0f} {len(found):6}", flush=True)
+                print(
+                    f"{name:24} {statistics.median(found):10.0f} {max(found):10.0f} "
+                    f"{len(found):6}", flush=True)
             else:
                 print(f"{name:24} ended before any signal", flush=True)
 

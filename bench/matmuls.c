@@ -1,9 +1,11 @@
-/* Our side of bench/compare_matmuls.py: matmuls for a worker that is asked line by line.   bench_matmuls [threads]
-   Requests are JSON objects on stdin, each answered by one on stdout:
-     {"do": "load", "m", "n", "k", "b": "f32"|"f16"|"bf16", "layout": "panels"|"rows", "rounded", "gradient": "input"|"weight", "copies", "folder"}
-        makes the matmul of folder/a.bin and folder/b.bin (f32), writes folder/c.bin, and keeps it. a (M,K), W (N,K), c = a W^T;
-        for the gradient to the input W is (K,N) and c = a W; for that to the weight a is (K,M), W (K,N) and c = a^T W. Panels are packed
-        beforehand, rows by the matmul. With `copies` it walks through so many copies of W, so that they come from memory.
+/* Our side of bench/compare_matmuls.py: matmuls for a worker that is asked line by line.
+   bench_matmuls [threads] Requests are JSON objects on stdin, each answered by one on stdout:
+     {"do": "load", "m", "n", "k", "b": "f32"|"f16"|"bf16", "layout": "panels"|"rows", "rounded",
+     "gradient": "input"|"weight", "copies", "folder"}
+        makes the matmul of folder/a.bin and folder/b.bin (f32), writes folder/c.bin, and keeps it.
+        a (M,K), W (N,K), c = a W^T; for the gradient to the input W is (K,N) and c = a W; for that
+        to the weight a is (K,M), W (K,N) and c = a^T W. Panels are packed beforehand, rows by the
+        matmul. With `copies` it walks through so many copies of W, so that they come from memory.
      {"do": "time", "seconds"}   runs it for so long; {"seconds": median of one matmul} */
 #include "base/clock.h"
 #include "base/memory.h"
@@ -58,19 +60,24 @@ static void write_floats(const char *folder, const char *name, const float *valu
     char path[4096];
     snprintf(path, sizeof path, "%s/%s", folder, name);
     FILE *file = fopen(path, "wb");
-    if (!file || fwrite(values, sizeof *values, (size_t)count, file) != (size_t)count || fclose(file)) fail(path);
+    if (!file || fwrite(values, sizeof *values, (size_t)count, file) != (size_t)count ||
+        fclose(file))
+        fail(path);
 }
 
 static void run_parts(void *argument, int thread, int threads)
 {
     matmul *p = argument;
     if (p->gemm.prepacked) {
-        for (int part; (part = atomic_fetch_add_explicit(&p->next_packing, 1, memory_order_relaxed)) < PACKING_PARTS;)
+        for (int part; (part = atomic_fetch_add_explicit(&p->next_packing, 1,
+                                                         memory_order_relaxed)) < PACKING_PARTS;)
             heed_gemm_prepack(&p->gemm, p->isa, part, PACKING_PARTS);
         if (threads > 1) heed_pool_barrier(p->pool);
     }
-    for (int part; (part = atomic_fetch_add_explicit(&p->next, 1, memory_order_relaxed)) < p->parts;)
-        heed_gemm_run(&p->gemm, p->isa, part, p->parts, p->scratch + p->scratch_bytes * (size_t)thread);
+    for (int part;
+         (part = atomic_fetch_add_explicit(&p->next, 1, memory_order_relaxed)) < p->parts;)
+        heed_gemm_run(&p->gemm, p->isa, part, p->parts,
+                      p->scratch + p->scratch_bytes * (size_t)thread);
 }
 
 static void run_once(matmul *p)
@@ -97,12 +104,14 @@ static void lay_out(matmul *p, float *w, int64_t rows, int64_t columns, bool pan
 {
     const heed_dtype dtype = p->gemm.b_dtype;
     p->b_bytes = (size_t)(rows * columns) * heed_dtypes[dtype].bytes;
-    if (panels && !heed_gemm_panel_bytes(p->isa, dtype, rows, columns, &p->b_bytes)) fail("too large");
+    if (panels && !heed_gemm_panel_bytes(p->isa, dtype, rows, columns, &p->b_bytes))
+        fail("too large");
     p->b_bytes = heed_align(p->b_bytes);
     p->b = must(heed_allocate_aligned(p->b_bytes * p->copies + 64));
     for (size_t copy = 0; copy < p->copies; copy++) {
         void *to = p->b + copy * p->b_bytes;
-        heed_gemm_panels target = {.data = to, .isa = p->isa, .dtype = dtype, .rows = rows, .columns = columns};
+        heed_gemm_panels target = {
+            .data = to, .isa = p->isa, .dtype = dtype, .rows = rows, .columns = columns};
         if (panels) heed_gemm_pack(&target, 0, rows, &(heed_gemm_source){w, HEED_F32, columns, 1});
         else heed_convert(to, dtype, w, HEED_F32, (size_t)(rows * columns));
     }
@@ -114,23 +123,37 @@ static json_t *load(matmul *p, json_t *request)
     json_int_t m, n, k, copies = 1;
     const char *type, *layout, *folder, *gradient = "";
     int rounded = 0;
-    if (json_unpack(request, "{s:I, s:I, s:I, s:s, s:s, s:s, s?b, s?s, s?I}", "m", &m, "n", &n, "k", &k, "b", &type, "layout", &layout, "folder", &folder,
-                    "rounded", &rounded, "gradient", &gradient, "copies", &copies))
+    if (json_unpack(request, "{s:I, s:I, s:I, s:s, s:s, s:s, s?b, s?s, s?I}", "m", &m, "n", &n, "k",
+                    &k, "b", &type, "layout", &layout, "folder", &folder, "rounded", &rounded,
+                    "gradient", &gradient, "copies", &copies))
         fail("a request that is not understood");
     release(p);
     heed_dtype dtype;
     if (!heed_dtype_by_name(type, &dtype) || copies < 1) fail("an unknown type");
-    const bool panels = !strcmp(layout, "panels"), to_input = !strcmp(gradient, "input"), to_weight = !strcmp(gradient, "weight");
+    const bool panels = !strcmp(layout, "panels"), to_input = !strcmp(gradient, "input"),
+               to_weight = !strcmp(gradient, "weight");
     p->copies = (size_t)copies;
     p->runs = 0;
-    p->gemm = (heed_gemm){.m = m, .n = n, .k = k, .a_stride = to_weight ? m : k, .a_transposed = to_weight, .b_dtype = dtype, .c_stride = n,
-                          .bf16_operands = rounded, .b_stride = to_input || to_weight ? n : k};
-    p->gemm.b_kind = panels ? to_input ? HEED_GEMM_B_PANELS_TRANSPOSED : HEED_GEMM_B_PANELS : to_input || to_weight ? HEED_GEMM_B_NN : HEED_GEMM_B_NT;
+    p->gemm = (heed_gemm){
+        .m = m,
+        .n = n,
+        .k = k,
+        .a_stride = to_weight ? m : k,
+        .a_transposed = to_weight,
+        .b_dtype = dtype,
+        .c_stride = n,
+        .bf16_operands = rounded,
+        .b_stride = to_input || to_weight ? n : k,
+    };
+    p->gemm.b_kind = panels ? to_input ? HEED_GEMM_B_PANELS_TRANSPOSED : HEED_GEMM_B_PANELS
+                     : to_input || to_weight ? HEED_GEMM_B_NN
+                                             : HEED_GEMM_B_NT;
     p->a = read_floats(folder, "a.bin", m * k);
     p->c = must(heed_allocate_aligned((size_t)(m * n) * sizeof(float) + 64));
     p->gemm.a = p->a;
     p->gemm.c = p->c;
-    lay_out(p, read_floats(folder, "b.bin", n * k), to_input || to_weight ? k : n, to_input || to_weight ? n : k, panels);
+    lay_out(p, read_floats(folder, "b.bin", n * k), to_input || to_weight ? k : n,
+            to_input || to_weight ? n : k, panels);
     p->gemm.prepacked = rounded; /* as plans do it */
     size_t a_bytes, b_bytes;
     heed_gemm_prepack_bytes(&p->gemm, p->isa, &a_bytes, &b_bytes);
@@ -158,7 +181,8 @@ static json_t *time_it(matmul *p, json_t *request)
     if (!p->a) fail("nothing is loaded");
     int count = 0;
     run_once(p);
-    for (const double begin = heed_clock_seconds(); count < 3 || (count < MOST_TIMES && heed_clock_seconds() - begin < seconds);) {
+    for (const double begin = heed_clock_seconds();
+         count < 3 || (count < MOST_TIMES && heed_clock_seconds() - begin < seconds);) {
         const double start = heed_clock_seconds();
         run_once(p);
         times[count++] = heed_clock_seconds() - start;
@@ -173,14 +197,18 @@ int main(int argc, char **argv)
 {
     matmul p = {0};
     heed_error error = {0};
-    if (heed_isa_choose(&p.isa, &error) || heed_pool_new(&p.pool, heed_thread_count(argc > 1 ? atoi(argv[1]) : 0), &error)) fail(error.message);
+    if (heed_isa_choose(&p.isa, &error) ||
+        heed_pool_new(&p.pool, heed_thread_count(argc > 1 ? atoi(argv[1]) : 0), &error))
+        fail(error.message);
     printf("{\"isa\": \"%s\", \"threads\": %d}\n", heed_isa_name(p.isa), heed_pool_threads(p.pool));
     fflush(stdout);
     char line[8192];
     while (fgets(line, sizeof line, stdin)) {
         json_t *request = json_loads(line, 0, NULL);
         const char *what = json_string_value(json_object_get(request, "do"));
-        json_t *answer = what && !strcmp(what, "load") ? load(&p, request) : what && !strcmp(what, "time") ? time_it(&p, request) : NULL;
+        json_t *answer = what && !strcmp(what, "load")   ? load(&p, request)
+                         : what && !strcmp(what, "time") ? time_it(&p, request)
+                                                         : NULL;
         if (!answer) fail("a request that is not understood");
         json_dumpf(answer, stdout, JSON_COMPACT);
         putchar('\n');

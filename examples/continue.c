@@ -17,7 +17,8 @@ int main(int argc, char **argv)
     options.max_new_tokens = 40;
     heed_status status = heed_context_new(&context, NULL, &error);
     if (!status) status = heed_transformer_load(&model, context, argv[1], &error);
-    if (!status) status = heed_transformer_generate(model, &prompt, 1, &options, NULL, &results, &error);
+    if (!status)
+        status = heed_transformer_generate(model, &prompt, 1, &options, NULL, &results, &error);
     if (status) fprintf(stderr, "%s\n", error.message);
     else puts(results.items[0].text);
     heed_results_free(&results);

@@ -1,16 +1,20 @@
-/* heed/heed.h: Transformers as tasks: load, inspect, tokenize, run, generate, score, translate, train.
+/* heed/heed.h: Transformers as tasks: load, inspect, tokenize, run, generate, score, translate,
+   train.
 
-   Every fallible call returns a heed_status and fills a heed_error (NULL is allowed): what went wrong, where, what was expected,
-   what to do. Nothing here aborts, exits or prints. Handles are opaque; what a call returns as `char **` or arrays belongs to the
-   caller and is freed with heed_free. A heed_context owns threads and kernels and must outlive what was made with it.
+   Every fallible call returns a heed_status and fills a heed_error (NULL is allowed): what went
+   wrong, where, what was expected, what to do. Nothing here aborts, exits or prints. Handles are
+   opaque; what a call returns as `char **` or arrays belongs to the caller and is freed with
+   heed_free. A heed_context owns threads and kernels and must outlive what was made with it.
 
        heed_error error = {0};
        heed_context *context;
        heed_transformer *model;
-       if (heed_context_new(&context, NULL, &error) || heed_transformer_load(&model, context, "my-model", &error))
+       if (heed_context_new(&context, NULL, &error) || heed_transformer_load(&model, context,
+       "my-model", &error))
            fprintf(stderr, "%s\n", error.message);
 
-   Threads: a heed_context and a loaded heed_transformer may be shared; calls on one transformer from several threads take turns. */
+   Threads: a heed_context and a loaded heed_transformer may be shared; calls on one transformer
+   from several threads take turns. */
 #ifndef HEED_H
 #define HEED_H
 
@@ -64,43 +68,55 @@ heed_status heed_json_from_text(struct json_t **json, const char *text, size_t l
 
 /* ---- context: threads and kernels ---- */
 typedef struct heed_context heed_context;
-/* Observes everything that a context computes: generation, evaluation, forward, training. Results keep their bits. The callbacks take
-   whole lines, borrowed for the call, on the thread that made the call which computes. */
+/* Observes everything that a context computes: generation, evaluation, forward, training. Results
+   keep their bits. The callbacks take whole lines, borrowed for the call, on the thread that made
+   the call which computes. */
 typedef struct heed_observer_options {
-    bool profile;           /* sum up time, operations and bytes: heed_context_profile */
-    bool nan_guard;         /* end with HEED_E_ARG at the first value that is NaN or infinite, naming op, place, element and inputs */
-    bool no_passes;         /* run graphs as they were built, without fusion and without reuse of memory: the oracle of the passes */
-    void (*trace)(void *argument, const char *text);     /* each step that has run: op, shape, place, mean, least, largest, first values */
-    void (*dump)(void *argument, const char *text);      /* each graph that is compiled, after its passes, and why products were not fused */
-    bool dot;               /* dump for Graphviz instead of for reading */
+    bool profile; /* sum up time, operations and bytes: heed_context_profile */
+    /* end with HEED_E_ARG at the first value that is NaN or infinite, naming op, place, element and
+       inputs */
+    bool nan_guard;
+    /* run graphs as they were built, without fusion and without reuse of memory: the oracle of the
+       passes */
+    bool no_passes;
+    /* each step that has run: op, shape, place, mean, least, largest, first values */
+    void (*trace)(void *argument, const char *text);
+    /* each graph that is compiled, after its passes, and why products were not fused */
+    void (*dump)(void *argument, const char *text);
+    bool dot; /* dump for Graphviz instead of for reading */
     void *argument;
 } heed_observer_options;
 typedef struct heed_context_options {
     /* 0: OMP_NUM_THREADS, else all processors within the container's quota; never do more work than
        those */
     int threads;
-    const char *isa;        /* "generic", "avx2", "avx512"; NULL: HEED_ISA, else the best */
-    bool reference;         /* the plain reference kernels: slow, the oracle of all others */
+    const char *isa; /* "generic", "avx2", "avx512"; NULL: HEED_ISA, else the best */
+    bool reference;  /* the plain reference kernels: slow, the oracle of all others */
     const heed_observer_options *observer; /* copied; NULL: nobody observes */
 } heed_context_options;
-heed_status heed_context_new(heed_context **context, const heed_context_options *options, heed_error *error);
+heed_status heed_context_new(heed_context **context, const heed_context_options *options,
+                             heed_error *error);
 void heed_context_free(heed_context *context); /* NULL is fine */
 /* A sentence about a setting of the environment that could not be followed, borrowed;
    NULL: none. */
 const char *heed_context_note(const heed_context *context);
-/* With observer.profile: a table for people of what has been computed so far: time, operations, bytes, and their share of what this
-   machine can do (measured now, about a second). Caller frees the text with heed_free. */
+/* With observer.profile: a table for people of what has been computed so far: time, operations,
+   bytes, and their share of what this machine can do (measured now, about a second). Caller frees
+   the text with heed_free. */
 heed_status heed_context_profile(heed_context *context, char **text, heed_error *error);
-/* What this machine reaches with the context's threads and instruction set (peak.h), measured now: the best of ten rounds, about a second in
-   all. HEED_E_NOMEM when there is no memory to read from. */
+/* What this machine reaches with the context's threads and instruction set (peak.h), measured now:
+   the best of ten rounds, about a second in all. HEED_E_NOMEM when there is no memory to read
+   from. */
 heed_status heed_context_peak(heed_context *context, heed_peak *peak, heed_error *error);
 
-/* What this build and machine have, or, with a model folder, what the model is: one JSON object as text. */
+/* What this build and machine have, or, with a model folder, what the model is: one JSON object as
+   text. */
 heed_status heed_describe(heed_context *context, const char *model, char **json, heed_error *error);
 
 /* ---- tokenizers ---- */
 typedef struct heed_tokenizer heed_tokenizer;
-/* A folder with tokenizer.json (or vocab.json and merges.txt, or vocab.txt), or the path of a tokenizer.json. */
+/* A folder with tokenizer.json (or vocab.json and merges.txt, or vocab.txt), or the path of a
+   tokenizer.json. */
 heed_status heed_tokenizer_load(heed_tokenizer **tokenizer, const char *path, heed_error *error);
 void heed_tokenizer_free(heed_tokenizer *tokenizer);
 /* What the user should know of the files that it came from: line `index`, borrowed, not
@@ -111,38 +127,52 @@ bool heed_tokenizer_note(const heed_tokenizer *tokenizer, size_t index, const ch
 typedef struct heed_tokens {
     size_t count;
     int32_t *ids;
-    uint32_t *offsets; /* begin and end of each token in code points, 2 * count; NULL unless asked for */
+    /* begin and end of each token in code points, 2 * count; NULL unless asked for */
+    uint32_t *offsets;
 } heed_tokens;
-/* Ids of a text, or of a pair when `pair` is not NULL. special: let the model's special tokens be added. Without, the vocabulary of a
-   GGUF file takes special tokens spelled in the text as text, as llama.cpp does; others find them, as the tokenizers library does. */
-heed_status heed_tokenize(const heed_tokenizer *tokenizer, const char *text, size_t length, const char *pair, size_t pair_length,
-                          bool special, bool offsets, heed_tokens *tokens, heed_error *error);
+/* Ids of a text, or of a pair when `pair` is not NULL. special: let the model's special tokens be
+   added. Without, the vocabulary of a GGUF file takes special tokens spelled in the text as text,
+   as llama.cpp does; others find them, as the tokenizers library does. */
+heed_status heed_tokenize(const heed_tokenizer *tokenizer, const char *text, size_t length,
+                          const char *pair, size_t pair_length, bool special, bool offsets,
+                          heed_tokens *tokens, heed_error *error);
 void heed_tokens_free(heed_tokens *tokens);
 /* Text of ids, NUL-terminated after *length bytes; heed_free. */
-heed_status heed_detokenize(const heed_tokenizer *tokenizer, const int32_t *ids, size_t count, bool skip_special, char **text,
-                            size_t *length, heed_error *error);
+heed_status heed_detokenize(const heed_tokenizer *tokenizer, const int32_t *ids, size_t count,
+                            bool skip_special, char **text, size_t *length, heed_error *error);
 /* Trains "bpe" or "char" on files (.txt, .jsonl with "text") and writes tokenizer.json into
-   `folder`, but not over one that heed did not write there. vocab_size 0: for char, all characters. */
+   `folder`, but not over one that heed did not write there. vocab_size 0: for char, all
+   characters. */
 typedef struct heed_tokenizer_plan {
     const char *kind;
     const char *const *files;
     size_t file_count;
     int64_t vocab_size, min_frequency;
-    bool sentence_ends;     /* special tokens <pad>, </s>, <unk>, and </s> after every text: for sequence to sequence */
-    bool masking;           /* special tokens [PAD], [UNK], [CLS], [SEP], [MASK], and [CLS] text [SEP]: for masked language models */
-    bool alone;             /* refuse a folder that holds files which heed did not write there */
+    /* special tokens <pad>, </s>, <unk>, and </s> after every text: for sequence to sequence */
+    bool sentence_ends;
+    /* special tokens [PAD], [UNK], [CLS], [SEP], [MASK], and [CLS] text [SEP]: for masked language
+       models */
+    bool masking;
+    bool alone; /* refuse a folder that holds files which heed did not write there */
 } heed_tokenizer_plan;
-heed_status heed_train_tokenizer(const heed_tokenizer_plan *plan, const char *folder, size_t *vocab_size, heed_error *error);
+heed_status heed_train_tokenizer(const heed_tokenizer_plan *plan, const char *folder,
+                                 size_t *vocab_size, heed_error *error);
 
 /* ---- how a model is loaded ---- */
 /* Choices when a model is loaded; all zeros: as the files are, exact. */
 typedef struct heed_load_options {
-    const char *weights;    /* matrices are rounded to this type where they are wider: "f16", "bf16", "q8_0", "q4_k" ... (tied embeddings keep
-                               8 bits); products over blocks round activations to 8 bits too. NULL: as stored */
-    const char *cache;      /* type in which keys and values of earlier positions are kept: "f32" (NULL, exact), "f16" (as llama.cpp does; up to 65,504)
-                               or "bf16": half of the memory, or "i8" with a scale for each head and position: about a quarter; less accurate */
-    const char *compute;    /* what products, those of attention too, are formed from: "f32" (NULL, exact) or "bf16": operands are rounded, sums stay
-                               f32; faster where the processor multiplies bf16. Weights in blocks are multiplied as ever */
+    /* matrices are rounded to this type where they are wider: "f16", "bf16", "q8_0", "q4_k" ...
+       (tied embeddings keep 8 bits); products over blocks round activations to 8 bits too. NULL: as
+       stored */
+    const char *weights;
+    /* type in which keys and values of earlier positions are kept: "f32" (NULL, exact), "f16" (as
+       llama.cpp does; up to 65,504) or "bf16": half of the memory, or "i8" with a scale for each
+       head and position: about a quarter; less accurate */
+    const char *cache;
+    /* what products, those of attention too, are formed from: "f32" (NULL, exact) or "bf16":
+       operands are rounded, sums stay f32; faster where the processor multiplies bf16. Weights in
+       blocks are multiplied as ever */
+    const char *compute;
     /* Called for each thing that makes the model another than its files seem to say, one sentence
        each; NULL: nobody is told. */
     void (*note)(void *argument, const char *text);
@@ -152,106 +182,137 @@ typedef struct heed_load_options {
 } heed_load_options;
 
 /* ---- running a model once ---- */
-/* Reads tensors named in.<name> from a safetensors file and writes out.<name>, loss and grad.<name on disk> to another; the inputs
-   and outputs are those of transformers' classes. */
+/* Reads tensors named in.<name> from a safetensors file and writes out.<name>, loss and grad.<name
+   on disk> to another; the inputs and outputs are those of transformers' classes. */
 typedef struct heed_forward_task {
     const char *model, *input, *output;
     bool gradients;
     heed_load_options load; /* no other weights with gradients; a cache has no part here */
 } heed_forward_task;
-heed_status heed_forward_files(heed_context *context, const heed_forward_task *task, heed_error *error);
+heed_status heed_forward_files(heed_context *context, const heed_forward_task *task,
+                               heed_error *error);
 
 /* ---- converting ---- */
 typedef struct heed_conversion {
-    const char *model;      /* a model folder or a GGUF file; NULL with random */
-    const char *random;     /* path of a config.json: weights are drawn from the seed */
+    const char *model;  /* a model folder or a GGUF file; NULL with random */
+    const char *random; /* path of a config.json: weights are drawn from the seed */
     uint64_t seed;
-    const char *out;        /* FILE.gguf, else a folder: new, empty, or of an earlier conversion */
-    const char *dtype;      /* of the matrices: "f16", "q8_0" ...; NULL: as they are (blocks become f32 in a folder) */
-    const struct heed_hooks *hooks; /* borrowed for the call; a conversion that is cancelled leaves `out` as it was; NULL: none */
+    const char *out; /* FILE.gguf, else a folder: new, empty, or of an earlier conversion */
+    /* of the matrices: "f16", "q8_0" ...; NULL: as they are (blocks become f32 in a folder) */
+    const char *dtype;
+    /* borrowed for the call; a conversion that is cancelled leaves `out` as it was; NULL: none */
+    const struct heed_hooks *hooks;
 } heed_conversion;
-/* Blocks are copied where their type stays, else rounded to the nearest. *notes: lines worth telling, or NULL; free with heed_free. */
+/* Blocks are copied where their type stays, else rounded to the nearest. *notes: lines worth
+   telling, or NULL; free with heed_free. */
 heed_status heed_convert_model(const heed_conversion *how, char **notes, heed_error *error);
 
 /* ---- a loaded model ---- */
 typedef struct heed_transformer heed_transformer;
-/* A folder with config.json, safetensors and, if it is to read and write text, a tokenizer. A tokenizer that cannot be read is no
-   error here: only what needs text fails, saying why. */
-heed_status heed_transformer_load(heed_transformer **transformer, heed_context *context, const char *folder, heed_error *error);
+/* A folder with config.json, safetensors and, if it is to read and write text, a tokenizer. A
+   tokenizer that cannot be read is no error here: only what needs text fails, saying why. */
+heed_status heed_transformer_load(heed_transformer **transformer, heed_context *context,
+                                  const char *folder, heed_error *error);
 /* The same with choices. */
-heed_status heed_transformer_load_with(heed_transformer **transformer, heed_context *context, const char *folder, const heed_load_options *options,
+heed_status heed_transformer_load_with(heed_transformer **transformer, heed_context *context,
+                                       const char *folder, const heed_load_options *options,
                                        heed_error *error);
 void heed_transformer_free(heed_transformer *transformer);
 /* Its tokenizer, borrowed; NULL and an error saying why when there is none. */
-const heed_tokenizer *heed_transformer_tokenizer(const heed_transformer *transformer, heed_error *error);
-bool heed_transformer_has_source(const heed_transformer *transformer); /* an encoder-decoder: the prompt is the source */
+const heed_tokenizer *heed_transformer_tokenizer(const heed_transformer *transformer,
+                                                 heed_error *error);
+/* an encoder-decoder: the prompt is the source */
+bool heed_transformer_has_source(const heed_transformer *transformer);
 
 /* ---- generation ---- */
-/* Preset with heed_generation_preset; a field left as it is takes what generation_config.json says. */
+/* Preset with heed_generation_preset; a field left as it is takes what generation_config.json
+   says. */
 typedef struct heed_generation_options {
-    int64_t max_new_tokens, min_new_tokens;    /* preset -1; max_new_tokens -1 after all: to the end of the context */
-    int64_t context;                           /* positions that a sequence can have; preset 0: the model's */
-    double temperature, top_p, min_p, repeat_penalty, length_penalty; /* preset NaN; temperature 0: greedy */
-    int64_t top_k, no_repeat_ngram;            /* preset -1; 0: off */
+    /* preset -1; max_new_tokens -1 after all: to the end of the context */
+    int64_t max_new_tokens, min_new_tokens;
+    /* positions that a sequence can have; preset 0: the model's */
+    int64_t context;
+    /* preset NaN; temperature 0: greedy */
+    double temperature, top_p, min_p, repeat_penalty, length_penalty;
+    int64_t top_k, no_repeat_ngram;               /* preset -1; 0: off */
     double typical_p, epsilon_cutoff, eta_cutoff; /* preset NaN */
-    double presence_penalty, frequency_penalty; /* preset NaN; subtracted once, or for each time, that a token was written */
-    const int32_t *bias_ids;                   /* logit bias: bias_values[i] is added to the score of bias_ids[i] */
+    /* preset NaN; subtracted once, or for each time, that a token was written */
+    double presence_penalty, frequency_penalty;
+    /* logit bias: bias_values[i] is added to the score of bias_ids[i] */
+    const int32_t *bias_ids;
     const float *bias_values;
     size_t bias_count;
-    int64_t beams, returned;                   /* preset -1 */
-    bool early_stopping, truncate;             /* truncate: an over-long prompt keeps its end instead of being an error */
-    int64_t log_probabilities;                 /* most likely tokens to report at each place; preset -1: none */
-    int64_t seed;                              /* preset -1: from the clock when sampling */
-    const char *const *stop;                   /* strings that end a text */
+    int64_t beams, returned; /* preset -1 */
+    /* truncate: an over-long prompt keeps its end instead of being an error */
+    bool early_stopping, truncate;
+    /* most likely tokens to report at each place; preset -1: none */
+    int64_t log_probabilities;
+    int64_t seed;            /* preset -1: from the clock when sampling */
+    const char *const *stop; /* strings that end a text */
     size_t stop_count;
-    const int32_t *const *bad_words;           /* id sequences that must not be written */
+    const int32_t *const *bad_words; /* id sequences that must not be written */
     const size_t *bad_word_lengths;
     size_t bad_word_count;
     /* Texts that must not be written, whatever tokens spell them; also in lower case, in UPPER
        case and with Capitals. They may begin in the prompt. */
     const char *const *bad_texts;
     size_t bad_text_count;
-    bool ids_only;                             /* no text is made; stop strings are refused */
-    const char *prompt_cache;                  /* a file that keeps what was read and written: a prompt that begins alike is not read again;
-                                                  NULL: none. One prompt of a decoder */
+    bool ids_only; /* no text is made; stop strings are refused */
+    /* a file that keeps what was read and written: a prompt that begins alike is not read again;
+       NULL: none. One prompt of a decoder */
+    const char *prompt_cache;
 } heed_generation_options;
 void heed_generation_preset(heed_generation_options *options);
 /* *notes: lines about options that were chosen and have no effect with the others and the model's
-   generation_config.json, such as top_k where nothing is drawn, and about what that file says without
-   effect; NULL: none. Free with heed_free. */
+   generation_config.json, such as top_k where nothing is drawn, and about what that file says
+   without effect; NULL: none. Free with heed_free. */
 heed_status heed_transformer_idle_options(heed_transformer *transformer,
                                           const heed_generation_options *options, char **notes,
                                           heed_error *error);
 
 /* A prompt as text (with the model's special tokens) or, when text is NULL, as ids. */
-typedef struct heed_prompt { const char *text; size_t length; const int32_t *ids; size_t count; } heed_prompt;
-typedef struct heed_candidate { int32_t id; float log_probability; } heed_candidate; /* nats */
+typedef struct heed_prompt {
+    const char *text;
+    size_t length;
+    const int32_t *ids;
+    size_t count;
+} heed_prompt;
+typedef struct heed_candidate {
+    int32_t id;
+    float log_probability;
+} heed_candidate; /* nats */
 
 typedef struct heed_result {
-    size_t prompt, number;             /* which prompt; 0, 1 ... among its sequences */
-    int32_t *ids;                      /* new ids, the end-of-sequence id included if it came */
+    size_t prompt, number; /* which prompt; 0, 1 ... among its sequences */
+    int32_t *ids;          /* new ids, the end-of-sequence id included if it came */
     size_t count;
-    char *text;                        /* NULL with ids_only */
+    char *text; /* NULL with ids_only */
     size_t text_length;
-    const char *finish;                /* "eos", "stop", "length", "context" */
-    float *log_probabilities;          /* (count), NULL unless asked for */
-    heed_candidate *likely;            /* (count, log_probabilities of the options) */
+    const char *finish;       /* "eos", "stop", "length", "context" */
+    float *log_probabilities; /* (count), NULL unless asked for */
+    heed_candidate *likely;   /* (count, log_probabilities of the options) */
     double score;
 } heed_result;
 typedef struct heed_prompt_result {
-    size_t cut, count;                 /* ids left out at the beginning; ids used */
-    int32_t *ids;                      /* (count) */
-    float *log_probabilities;          /* (count), the first NaN; decoders only */
+    size_t cut, count;        /* ids left out at the beginning; ids used */
+    int32_t *ids;             /* (count) */
+    float *log_probabilities; /* (count), the first NaN; decoders only */
     heed_candidate *likely;
 } heed_prompt_result;
-typedef struct heed_results { heed_result *items; size_t count; heed_prompt_result *prompts; size_t prompt_count; } heed_results;
+typedef struct heed_results {
+    heed_result *items;
+    size_t count;
+    heed_prompt_result *prompts;
+    size_t prompt_count;
+} heed_results;
 void heed_results_free(heed_results *results);
 
 /* Callbacks of long tasks, on the thread that made the call; any may be NULL. cancelled is asked
    very often, between the parts of a step too, and has to be cheap: true ends the task with
    HEED_E_CANCELLED. */
 typedef struct heed_hooks {
-    void (*text)(void *argument, size_t prompt, size_t number, const char *text, size_t length); /* complete UTF-8, as it comes */
+    /* complete UTF-8, as it comes */
+    void (*text)(void *argument, size_t prompt, size_t number, const char *text, size_t length);
     void (*progress)(void *argument, int64_t done, int64_t total);
     bool (*cancelled)(void *argument);
     void *argument;
@@ -259,40 +320,52 @@ typedef struct heed_hooks {
 
 /* On failure, and when it was cancelled, *results holds the first results that were complete
    before; all of them when only the prompt cache could not be written. Free it in every case. */
-heed_status heed_transformer_generate(heed_transformer *transformer, const heed_prompt *prompts, size_t count,
-                                      const heed_generation_options *options, const heed_hooks *hooks, heed_results *results,
+heed_status heed_transformer_generate(heed_transformer *transformer, const heed_prompt *prompts,
+                                      size_t count, const heed_generation_options *options,
+                                      const heed_hooks *hooks, heed_results *results,
                                       heed_error *error);
 
 /* ---- conversations ---- */
-/* A conversation with a model by its own chat template. What was read and written stays in the cache: a turn reads only what is new. */
+/* A conversation with a model by its own chat template. What was read and written stays in the
+   cache: a turn reads only what is new. */
 typedef struct heed_chat heed_chat;
 typedef struct heed_chat_options {
-    const char *template_file;  /* a Jinja file, or the name of one of the model's templates; NULL: the model's default */
-    const char *system;         /* NULL: none */
-    int64_t context;            /* positions; 0: the model's */
-    bool keep_all;              /* a conversation that no longer fits is an error; else the oldest messages are left out, and counted */
+    /* a Jinja file, or the name of one of the model's templates; NULL: the model's default */
+    const char *template_file;
+    const char *system; /* NULL: none */
+    int64_t context;    /* positions; 0: the model's */
+    /* a conversation that no longer fits is an error; else the oldest messages are left out, and
+       counted */
+    bool keep_all;
 } heed_chat_options;
 typedef struct heed_turn {
-    char *text;                 /* heed_free */
-    const char *finish;         /* "eos", "stop", "length", "context", "cancelled" */
-    size_t dropped;             /* messages left out because they no longer fit */
-    size_t prompt_tokens, kept_tokens, new_tokens; /* of the conversation; of them not read again; written */
-    size_t context;             /* positions there are */
+    char *text;         /* heed_free */
+    const char *finish; /* "eos", "stop", "length", "context", "cancelled" */
+    size_t dropped;     /* messages left out because they no longer fit */
+    /* of the conversation; of them not read again; written */
+    size_t prompt_tokens, kept_tokens, new_tokens;
+    size_t context;                 /* positions there are */
     double prompt_seconds, seconds; /* until the first token; in all */
 } heed_turn;
-/* The transformer is borrowed; options may be NULL. HEED_E_UNSUPPORTED for a model without template or tokenizer, or one that is no decoder. */
-heed_status heed_chat_new(heed_chat **chat, heed_transformer *transformer, const heed_chat_options *options, heed_error *error);
+/* The transformer is borrowed; options may be NULL. HEED_E_UNSUPPORTED for a model without template
+   or tokenizer, or one that is no decoder. */
+heed_status heed_chat_new(heed_chat **chat, heed_transformer *transformer,
+                          const heed_chat_options *options, heed_error *error);
 void heed_chat_free(heed_chat *chat);
-/* Adds the user's message and writes the answer. hooks->text gets it as it comes; hooks->cancelled ends it early: what was written until
-   then is the answer, and HEED_OK. On failure the conversation is as before. */
-heed_status heed_chat_say(heed_chat *chat, const char *message, const heed_generation_options *options, const heed_hooks *hooks,
+/* Adds the user's message and writes the answer. hooks->text gets it as it comes; hooks->cancelled
+   ends it early: what was written until then is the answer, and HEED_OK. On failure the
+   conversation is as before. */
+heed_status heed_chat_say(heed_chat *chat, const char *message,
+                          const heed_generation_options *options, const heed_hooks *hooks,
                           heed_turn *turn, heed_error *error);
 /* How the next answer would be chosen: the options and, in place of fields left as preset, what the
    model's files say (max_new_tokens and seed stay as they are). Fails as heed_chat_say would. */
 heed_status heed_chat_settings(const heed_chat *chat, const heed_generation_options *options,
                                heed_generation_options *in_force, heed_error *error);
-heed_status heed_chat_set_system(heed_chat *chat, const char *system, heed_error *error); /* NULL or "": none */
-heed_status heed_chat_reset(heed_chat *chat, heed_error *error); /* forgets all but the system prompt */
+/* NULL or "": none */
+heed_status heed_chat_set_system(heed_chat *chat, const char *system, heed_error *error);
+/* forgets all but the system prompt */
+heed_status heed_chat_reset(heed_chat *chat, heed_error *error);
 /* {"messages": [{"role", "content"} ...]}. */
 heed_status heed_chat_save(const heed_chat *chat, const char *path, heed_error *error);
 heed_status heed_chat_load(heed_chat *chat, const char *path, heed_error *error);
@@ -302,87 +375,107 @@ heed_status heed_chat_text(const heed_chat *chat, char **text, heed_error *error
 
 /* ---- scoring and translation ---- */
 typedef struct heed_evaluation {
-    int64_t tokens;          /* scored */
-    double nll, perplexity;  /* mean nats a token, and exp of it; NaN when there was nothing to score */
-    double bleu;             /* of --pairs, else NaN */
+    int64_t tokens; /* scored */
+    /* mean nats a token, and exp of it; NaN when there was nothing to score */
+    double nll, perplexity;
+    double bleu; /* of --pairs, else NaN */
     double seconds;
 } heed_evaluation;
-/* Files, one after another as one text; ids cut to max_tokens (0: not); windows of `context` ids (0: the model's). */
-heed_status heed_transformer_score(heed_transformer *transformer, const char *const *files, size_t count, int64_t max_tokens,
-                                   int64_t context, const heed_hooks *hooks, heed_evaluation *evaluation, heed_error *error);
+/* Files, one after another as one text; ids cut to max_tokens (0: not); windows of `context` ids
+   (0: the model's). */
+heed_status heed_transformer_score(heed_transformer *transformer, const char *const *files,
+                                   size_t count, int64_t max_tokens, int64_t context,
+                                   const heed_hooks *hooks, heed_evaluation *evaluation,
+                                   heed_error *error);
 /* Multiple choice: each line of a .jsonl file has "context", "choices" (strings) and "answer" (an
    index, or one of them). Each choice is scored by the log-likelihood of its tokens after context
    and delimiter, as lm-evaluation-harness does. HEED_E_ARG with file and line: a choice without
    tokens of its own, or longer than the model's context. Decoders. */
 typedef struct heed_choice_task {
     const char *file;
-    const char *delimiter;   /* NULL: one blank */
-    bool special;            /* let the tokenizer add its special tokens in front */
+    const char *delimiter; /* NULL: one blank */
+    bool special;          /* let the tokenizer add its special tokens in front */
     /* Called for each question, in order; may be NULL. Sums of nats for each choice. */
-    void (*question)(void *argument, size_t number, const double *log_likelihoods, size_t count, size_t answer);
+    void (*question)(void *argument, size_t number, const double *log_likelihoods, size_t count,
+                     size_t answer);
     void *argument;
 } heed_choice_task;
 typedef struct heed_choice_score {
     int64_t questions;
-    double accuracy, accuracy_characters, accuracy_bytes; /* shares: best by the sum, by sum / characters (acc_norm), by sum / bytes */
+    /* shares: best by the sum, by sum / characters (acc_norm), by sum / bytes */
+    double accuracy, accuracy_characters, accuracy_bytes;
     int64_t cut;    /* choices whose context lost its beginning: they do not fit together */
     int64_t joined; /* choices that share a token with their context: that part is not scored */
     double seconds;
 } heed_choice_score;
-heed_status heed_transformer_choose(heed_transformer *transformer, const heed_choice_task *task, const heed_hooks *hooks,
-                                    heed_choice_score *score, heed_error *error);
+heed_status heed_transformer_choose(heed_transformer *transformer, const heed_choice_task *task,
+                                    const heed_hooks *hooks, heed_choice_score *score,
+                                    heed_error *error);
 /* Line by line from file to file. */
-heed_status heed_transformer_translate(heed_transformer *transformer, const char *in_path, const char *out_path,
-                                       const heed_generation_options *options, const heed_hooks *hooks, heed_error *error);
-/* Translates `source` and compares with `reference`: BLEU as sacrebleu (13a, cased), and the references' own nll. */
-heed_status heed_transformer_bleu(heed_transformer *transformer, const char *source, const char *reference,
-                                  const heed_generation_options *options, const heed_hooks *hooks, heed_evaluation *evaluation,
+heed_status heed_transformer_translate(heed_transformer *transformer, const char *in_path,
+                                       const char *out_path, const heed_generation_options *options,
+                                       const heed_hooks *hooks, heed_error *error);
+/* Translates `source` and compares with `reference`: BLEU as sacrebleu (13a, cased), and the
+   references' own nll. */
+heed_status heed_transformer_bleu(heed_transformer *transformer, const char *source,
+                                  const char *reference, const heed_generation_options *options,
+                                  const heed_hooks *hooks, heed_evaluation *evaluation,
                                   heed_error *error);
 
 /* ---- speed ---- */
 typedef struct heed_speed_task {
-    int64_t prompt, count;   /* tokens to read, and to write after them (encoders: 0); of every sequence */
-    int64_t sequences;       /* read and written together; 0: 1 */
-    int64_t shortest;        /* lengths to read are spread evenly from here to `prompt`; 0: all alike */
-    int64_t depth;           /* decoders: tokens in the cache of each sequence before */
-    int64_t rounds;          /* 0: five; < 0: until `round` ends them */
-    bool peaks;              /* measure the machine as well, and fill in the shares */
-    /* Called after every round, and with -1 when all is warm: false ends the measurement. May be NULL. */
-    bool (*round)(void *argument, int64_t number, double prefill_tokens_per_second, double decode_tokens_per_second);
+    /* tokens to read, and to write after them (encoders: 0); of every sequence */
+    int64_t prompt, count;
+    int64_t sequences; /* read and written together; 0: 1 */
+    /* lengths to read are spread evenly from here to `prompt`; 0: all alike */
+    int64_t shortest;
+    int64_t depth;  /* decoders: tokens in the cache of each sequence before */
+    int64_t rounds; /* 0: five; < 0: until `round` ends them */
+    bool peaks;     /* measure the machine as well, and fill in the shares */
+    /* Called after every round, and with -1 when all is warm: false ends the measurement. May be
+       NULL. */
+    bool (*round)(void *argument, int64_t number, double prefill_tokens_per_second,
+                  double decode_tokens_per_second);
     void *argument;
 } heed_speed_task;
-/* Of reading (prefill) or of writing (decode). Shares are of what all threads reach together: operations at the peaks of the numbers they
-   are made in, bytes of weights and cache at the bandwidth of memory; 0 without peaks. */
+/* Of reading (prefill) or of writing (decode). Shares are of what all threads reach together:
+   operations at the peaks of the numbers they are made in, bytes of weights and cache at the
+   bandwidth of memory; 0 without peaks. */
 typedef struct heed_speed_of {
-    double tokens_per_second, spread;   /* median of the rounds, all sequences together; (largest - smallest) / median */
+    /* median of the rounds, all sequences together; (largest - smallest) / median */
+    double tokens_per_second, spread;
     double operations_per_token, bytes_per_token;
     double compute_share, bandwidth_share;
 } heed_speed_of;
 typedef struct heed_speed {
     heed_speed_of prefill, decode;
     size_t weight_bytes, cache_bytes, cache_bytes_per_token, resident_bytes;
-    heed_peak peak;          /* with peaks */
+    heed_peak peak; /* with peaks */
 } heed_speed;
-heed_status heed_transformer_bench(heed_transformer *transformer, const heed_speed_task *task, heed_speed *speed, heed_error *error);
+heed_status heed_transformer_bench(heed_transformer *transformer, const heed_speed_task *task,
+                                   heed_speed *speed, heed_error *error);
 
 /* ---- training: options, watcher and report stand in heed/train.h ---- */
-/* Trains a new model, or options->init further, into options->out. HEED_E_CANCELLED after the watcher
-   asked to stop: a checkpoint was written, heed_resume_training goes on from it to the same bits. So
-   it is after other errors that leave weights and optimizer whole (data that another program changed);
-   the message says so. report may be NULL. */
-heed_status heed_train(heed_context *context, const heed_train_options *options, const heed_train_watcher *watcher,
-                       heed_train_report *report, heed_error *error);
+/* Trains a new model, or options->init further, into options->out. HEED_E_CANCELLED after the
+   watcher asked to stop: a checkpoint was written, heed_resume_training goes on from it to the same
+   bits. So it is after other errors that leave weights and optimizer whole (data that another
+   program changed); the message says so. report may be NULL. */
+heed_status heed_train(heed_context *context, const heed_train_options *options,
+                       const heed_train_watcher *watcher, heed_train_report *report,
+                       heed_error *error);
 /* Goes on with an interrupted run as its own files say; stop_at < 0: to its end. */
-heed_status heed_resume_training(heed_context *context, const char *run, int64_t stop_at, const heed_train_watcher *watcher,
-                              heed_train_report *report, heed_error *error);
-/* The same with what is chosen in `changes` (heed_train_defaults() and some members; see its `given`):
-   max_steps (the schedule becomes that of a training begun with it), valid, eval_steps, save_steps,
-   logging_steps, save_total_limit, average_last and stop_at may change; data may have moved, but holds
-   the same. HEED_E_ARG naming another member that is chosen and differs from what the run has. */
+heed_status heed_resume_training(heed_context *context, const char *run, int64_t stop_at,
+                                 const heed_train_watcher *watcher, heed_train_report *report,
+                                 heed_error *error);
+/* The same with what is chosen in `changes` (heed_train_defaults() and some members; see its
+   `given`): max_steps (the schedule becomes that of a training begun with it), valid, eval_steps,
+   save_steps, logging_steps, save_total_limit, average_last and stop_at may change; data may have
+   moved, but holds the same. HEED_E_ARG naming another member that is chosen and differs from what
+   the run has. */
 heed_status heed_resume_training_with(heed_context *context, const char *run,
                                       const heed_train_options *changes,
-                                      const heed_train_watcher *watcher,
-                                      heed_train_report *report, heed_error *error);
+                                      const heed_train_watcher *watcher, heed_train_report *report,
+                                      heed_error *error);
 
 #ifdef __GNUC__
 #pragma GCC visibility pop

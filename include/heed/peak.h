@@ -13,14 +13,16 @@ typedef struct heed_rate {
 
 typedef struct heed_peak {
     int threads;
-    const char *isa;             /* the instruction set in use: "generic", "avx2", "avx512" */
-    heed_rate f32, bf16, int8;   /* multiplications and additions in registers, each counted as one operation */
-    heed_rate l2, l3;            /* bytes read from the caches */
-    heed_rate memory;            /* bytes read from memory as weights lie there: on huge pages, where the system grants them */
-    heed_rate small_pages;       /* and on pages of the ordinary size */
-    size_t l2_bytes, l3_bytes;   /* as the system says; 0: it does not */
-    bool huge_pages;             /* the system granted them */
-    double barrier_seconds;      /* all threads meeting once; 0 with one thread */
+    const char *isa; /* the instruction set in use: "generic", "avx2", "avx512" */
+    /* multiplications and additions in registers, each counted as one operation */
+    heed_rate f32, bf16, int8;
+    heed_rate l2, l3; /* bytes read from the caches */
+    /* bytes read from memory as weights lie there: on huge pages, where the system grants them */
+    heed_rate memory;
+    heed_rate small_pages;     /* and on pages of the ordinary size */
+    size_t l2_bytes, l3_bytes; /* as the system says; 0: it does not */
+    bool huge_pages;           /* the system granted them */
+    double barrier_seconds;    /* all threads meeting once; 0 with one thread */
 } heed_peak;
 
 #endif

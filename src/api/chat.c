@@ -1,4 +1,5 @@
-/* Conversations for the public interface: messages, the template, a session whose cache stays from turn to turn. */
+/* Conversations for the public interface: messages, the template, a session whose cache stays from
+   turn to turn. */
 #include "api/transformer.h"
 
 #include "base/clock.h"
@@ -14,10 +15,10 @@
 struct heed_chat {
     heed_transformer *transformer;
     heed_chat_template *template;
-    json_t *messages;          /* array; a system prompt stands first */
-    heed_session *session;     /* two sequences: the one that is kept, the one that is written */
+    json_t *messages;      /* array; a system prompt stands first */
+    heed_session *session; /* two sequences: the one that is kept, the one that is written */
     heed_prefix prefix;
-    int32_t turn_end;          /* special token that the template puts after an answer; -1: none */
+    int32_t turn_end; /* special token that the template puts after an answer; -1: none */
     bool keep_all;
 };
 
@@ -26,7 +27,8 @@ struct heed_chat {
 static json_t *make_message(const char *role, const char *content, size_t length)
 {
     json_t *message = json_object();
-    if (message && (json_object_set_new(message, "role", json_string(role)) || json_object_set_new(message, "content", json_stringn(content, length)))) {
+    if (message && (json_object_set_new(message, "role", json_string(role)) ||
+                    json_object_set_new(message, "content", json_stringn(content, length)))) {
         json_decref(message);
         message = NULL;
     }
@@ -45,19 +47,26 @@ static heed_status fail_text(const char *text, heed_error *error)
 }
 
 /* A list with the messages of another from `from` on. */
-static heed_status copy_messages(const json_t *messages, size_t from, json_t **copy, heed_error *error)
+static heed_status copy_messages(const json_t *messages, size_t from, json_t **copy,
+                                 heed_error *error)
 {
     if (!*copy) *copy = json_array();
     bool ok = *copy != NULL;
-    for (size_t i = from; ok && i < json_array_size(messages); i++) ok = json_array_append(*copy, json_array_get(messages, i)) == 0;
-    return ok ? HEED_OK : heed_fail_memory(error, json_array_size(messages) * sizeof(void *), "a conversation");
+    for (size_t i = from; ok && i < json_array_size(messages); i++)
+        ok = json_array_append(*copy, json_array_get(messages, i)) == 0;
+    return ok ? HEED_OK
+              : heed_fail_memory(error, json_array_size(messages) * sizeof(void *),
+                                 "a conversation");
 }
 
-static heed_status add_message(json_t *messages, const char *role, const char *content, size_t length, heed_error *error)
+static heed_status add_message(json_t *messages, const char *role, const char *content,
+                               size_t length, heed_error *error)
 {
     json_t *message = make_message(role, content, length);
     if (!message) return fail_text(content, error);
-    return json_array_append_new(messages, message) == 0 ? HEED_OK : heed_fail_memory(error, length, "a conversation");
+    return json_array_append_new(messages, message) == 0
+               ? HEED_OK
+               : heed_fail_memory(error, length, "a conversation");
 }
 
 heed_status heed_chat_set_system(heed_chat *chat, const char *system, heed_error *error)
@@ -65,7 +74,8 @@ heed_status heed_chat_set_system(heed_chat *chat, const char *system, heed_error
     bool had = has_role(json_array_get(chat->messages, 0), "system");
     json_t *messages = json_array();
     heed_status status = messages ? HEED_OK : heed_fail_memory(error, 64, "a conversation");
-    if (status == HEED_OK && system && *system) status = add_message(messages, "system", system, strlen(system), error);
+    if (status == HEED_OK && system && *system)
+        status = add_message(messages, "system", system, strlen(system), error);
     if (status == HEED_OK) status = copy_messages(chat->messages, had, &messages, error);
     if (status != HEED_OK) {
         json_decref(messages);
@@ -80,7 +90,8 @@ heed_status heed_chat_reset(heed_chat *chat, heed_error *error)
 {
     (void)error;
     size_t system = has_role(json_array_get(chat->messages, 0), "system");
-    while (json_array_size(chat->messages) > system) json_array_remove(chat->messages, json_array_size(chat->messages) - 1);
+    while (json_array_size(chat->messages) > system)
+        json_array_remove(chat->messages, json_array_size(chat->messages) - 1);
     return HEED_OK;
 }
 
@@ -95,7 +106,8 @@ heed_status heed_chat_save(const heed_chat *chat, const char *path, heed_error *
     heed_buffer_text(&text, "{\"messages\": ");
     heed_json_put(&text, chat->messages, JSON_INDENT(1) | JSON_ENCODE_ANY);
     heed_buffer_text(&text, "}\n");
-    heed_status status = text.failed ? heed_fail_memory(error, text.length, "a conversation") : heed_file_write(path, text.data, text.length, error);
+    heed_status status = text.failed ? heed_fail_memory(error, text.length, "a conversation")
+                                     : heed_file_write(path, text.data, text.length, error);
     heed_buffer_free(&text);
     return status;
 }
@@ -106,11 +118,16 @@ heed_status heed_chat_load(heed_chat *chat, const char *path, heed_error *error)
     HEED_TRY(heed_json_read(&json, path, error));
     const json_t *messages = json_object_get(json, "messages");
     heed_status status = HEED_OK;
-    if (!json_is_array(messages)) status = heed_fail(error, HEED_E_FORMAT, "%s: expected {\"messages\": [{\"role\", \"content\"} ...]}", path);
+    if (!json_is_array(messages))
+        status = heed_fail(error, HEED_E_FORMAT,
+                           "%s: expected {\"messages\": [{\"role\", \"content\"} ...]}", path);
     for (size_t i = 0; status == HEED_OK && i < json_array_size(messages); i++) {
         const json_t *message = json_array_get(messages, i);
-        if (!json_is_string(json_object_get(message, "role")) || !json_is_string(json_object_get(message, "content")))
-            status = heed_fail(error, HEED_E_FORMAT, "%s: message %zu: expected strings \"role\" and \"content\"", path, i);
+        if (!json_is_string(json_object_get(message, "role")) ||
+            !json_is_string(json_object_get(message, "content")))
+            status = heed_fail(error, HEED_E_FORMAT,
+                               "%s: message %zu: expected strings \"role\" and \"content\"", path,
+                               i);
     }
     if (status == HEED_OK) status = copy_messages(messages, 0, &copy, error);
     json_decref(json);
@@ -125,7 +142,8 @@ heed_status heed_chat_load(heed_chat *chat, const char *path, heed_error *error)
 
 /* ---- making ---- */
 
-static heed_status load_template(heed_chat *chat, const char *choice, const heed_tokenizer *tokenizer, heed_error *error)
+static heed_status load_template(heed_chat *chat, const char *choice,
+                                 const heed_tokenizer *tokenizer, heed_error *error)
 {
     const char *where = chat->transformer->folder;
     if (choice) return heed_chat_template_open(&chat->template, choice, where, tokenizer, error);
@@ -138,19 +156,23 @@ static heed_status make(heed_chat *chat, const heed_chat_options *options, heed_
     heed_transformer *t = chat->transformer;
     const heed_tokenizer *tokenizer = heed_transformer_tokenizer(t, error);
     if (!tokenizer) return t->tokenizer_problem.status;
-    if (heed_transformer_has_source(t)) return heed_fail(error, HEED_E_UNSUPPORTED, "%s: conversations need a decoder, not an encoder-decoder", t->folder);
+    if (heed_transformer_has_source(t))
+        return heed_fail(error, HEED_E_UNSUPPORTED,
+                         "%s: conversations need a decoder, not an encoder-decoder", t->folder);
     HEED_TRY(load_template(chat, options->template_file, tokenizer, error));
     chat->keep_all = options->keep_all;
     chat->messages = json_array();
     if (!chat->messages) return heed_fail_memory(error, 64, "a conversation");
     HEED_TRY(heed_chat_set_system(chat, options->system, error));
-    HEED_TRY(heed_chat_find_end(chat->template, tokenizer, (int64_t)time(NULL), &chat->turn_end, error));
+    HEED_TRY(
+        heed_chat_find_end(chat->template, tokenizer, (int64_t)time(NULL), &chat->turn_end, error));
     HEED_TRY(heed_transformer_session(t, 2, options->context, NULL, &chat->session, error));
     heed_prefix_begin(&chat->prefix, chat->session);
     return HEED_OK;
 }
 
-heed_status heed_chat_new(heed_chat **result, heed_transformer *transformer, const heed_chat_options *options, heed_error *error)
+heed_status heed_chat_new(heed_chat **result, heed_transformer *transformer,
+                          const heed_chat_options *options, heed_error *error)
 {
     static const heed_chat_options none = {0};
     *result = NULL;
@@ -177,12 +199,16 @@ void heed_chat_free(heed_chat *chat)
 
 /* ---- a turn ---- */
 
-static heed_status encode(const heed_chat *chat, const json_t *messages, heed_encoding *ids, heed_error *error)
+static heed_status encode(const heed_chat *chat, const json_t *messages, heed_encoding *ids,
+                          heed_error *error)
 {
     heed_jinja_output output = {0};
-    heed_status status = heed_chat_render(chat->template, messages, NULL, true, (int64_t)time(NULL), &output, error);
+    heed_status status = heed_chat_render(chat->template, messages, NULL, true, (int64_t)time(NULL),
+                                          &output, error);
     if (status == HEED_OK)
-        status = heed_tokenizer_encode(chat->transformer->tokenizer, output.text.data ? output.text.data : "", output.text.length, 0, ids, error);
+        status = heed_tokenizer_encode(chat->transformer->tokenizer,
+                                       output.text.data ? output.text.data : "", output.text.length,
+                                       0, ids, error);
     heed_jinja_output_free(&output);
     return status;
 }
@@ -191,38 +217,54 @@ static heed_status encode(const heed_chat *chat, const json_t *messages, heed_en
 static bool drop_oldest(json_t *messages, size_t *dropped)
 {
     size_t first = has_role(json_array_get(messages, 0), "system"), next = first + 1;
-    while (next < json_array_size(messages) && !has_role(json_array_get(messages, next), "user")) next++;
+    while (next < json_array_size(messages) && !has_role(json_array_get(messages, next), "user"))
+        next++;
     if (next >= json_array_size(messages)) return false;
     for (; next > first; next--, ++*dropped) json_array_remove(messages, first);
     return true;
 }
 
-/* The ids of the conversation, with its oldest messages left out as long as there is no room for an answer. */
-static heed_status fit(const heed_chat *chat, json_t *messages, const heed_generation_settings *settings, heed_encoding *ids, size_t *dropped,
-                       heed_error *error)
+/* The ids of the conversation, with its oldest messages left out as long as there is no room for an
+   answer. */
+static heed_status fit(const heed_chat *chat, json_t *messages,
+                       const heed_generation_settings *settings, heed_encoding *ids,
+                       size_t *dropped, heed_error *error)
 {
     int64_t context = heed_session_context(chat->session), room = context / 4;
-    if (settings->max_new_tokens > 0 && settings->max_new_tokens < room) room = settings->max_new_tokens;
+    if (settings->max_new_tokens > 0 && settings->max_new_tokens < room)
+        room = settings->max_new_tokens;
     for (;;) {
         HEED_TRY(encode(chat, messages, ids, error));
         if ((int64_t)ids->count + room <= context) return HEED_OK;
         if (chat->keep_all)
-            return heed_fail(error, HEED_E_ARG, "the conversation has %zu tokens, and with room for an answer (%lld) exceeds the context of %lld: begin "
-                             "again, or let old messages be left out", ids->count, (long long)room, (long long)context);
+            return heed_fail(error, HEED_E_ARG,
+                             "the conversation has %zu tokens, and with room for an answer (%lld) "
+                             "exceeds the context of %lld: begin "
+                             "again, or let old messages be left out",
+                             ids->count, (long long)room, (long long)context);
         if (!drop_oldest(messages, dropped))
-            return heed_fail(error, HEED_E_ARG, "the message has %zu tokens with what stands around it, and with room for an answer (%lld) exceeds the "
-                             "context of %lld: shorten it", ids->count, (long long)room, (long long)context);
+            return heed_fail(error, HEED_E_ARG,
+                             "the message has %zu tokens with what stands around it, and with room "
+                             "for an answer (%lld) exceeds the "
+                             "context of %lld: shorten it",
+                             ids->count, (long long)room, (long long)context);
     }
 }
 
-typedef struct listener { const heed_hooks *hooks; heed_buffer text; double begun, first; bool cancelled; } listener;
+typedef struct listener {
+    const heed_hooks *hooks;
+    heed_buffer text;
+    double begun, first;
+    bool cancelled;
+} listener;
 
 static void on_text(void *argument, size_t prompt, size_t number, const char *text, size_t length)
 {
     listener *l = argument;
     if (l->first == 0) l->first = heed_clock_seconds();
     heed_buffer_append(&l->text, text, length);
-    if (l->hooks && l->hooks->text) l->hooks->text(l->hooks->argument, prompt, number, text, length);
+    if (l->hooks && l->hooks->text)
+        l->hooks->text(l->hooks->argument, prompt, number, text, length);
 }
 
 static bool on_cancelled(void *argument)
@@ -232,13 +274,18 @@ static bool on_cancelled(void *argument)
     return l->cancelled;
 }
 
-static heed_status make_settings(const heed_chat *chat, const heed_generation_options *options, heed_generation_settings *settings, heed_error *error)
+static heed_status make_settings(const heed_chat *chat, const heed_generation_options *options,
+                                 heed_generation_settings *settings, heed_error *error)
 {
     HEED_TRY(heed_transformer_settings(chat->transformer, options, settings, error));
-    if (options->max_new_tokens < 0) settings->max_new_tokens = heed_session_context(chat->session), settings->max_length = 0;
-    if (settings->beams > 1 || settings->returned > 1) return heed_fail(error, HEED_E_UNSUPPORTED, "a conversation has one answer: no beams, one sequence");
+    if (options->max_new_tokens < 0)
+        settings->max_new_tokens = heed_session_context(chat->session), settings->max_length = 0;
+    if (settings->beams > 1 || settings->returned > 1)
+        return heed_fail(error, HEED_E_UNSUPPORTED,
+                         "a conversation has one answer: no beams, one sequence");
     bool known = chat->turn_end < 0;
-    for (size_t i = 0; i < settings->eos.count; i++) known |= settings->eos.ids[i] == chat->turn_end;
+    for (size_t i = 0; i < settings->eos.count; i++)
+        known |= settings->eos.ids[i] == chat->turn_end;
     if (known) return HEED_OK;
     int32_t *ids = realloc(settings->eos.ids, (settings->eos.count + 1) * sizeof *ids);
     if (!ids) return heed_fail_memory(error, sizeof *ids, "the settings");
@@ -275,14 +322,17 @@ heed_status heed_chat_settings(const heed_chat *chat, const heed_generation_opti
 }
 
 /* Writes the answer after the ids; a cancelled one counts as an answer. */
-static heed_status answer(heed_chat *chat, const heed_generation_settings *settings, const heed_encoding *ids, listener *l, heed_turn *turn, heed_error *error)
+static heed_status answer(heed_chat *chat, const heed_generation_settings *settings,
+                          const heed_encoding *ids, listener *l, heed_turn *turn, heed_error *error)
 {
     heed_generation generation = {0};
     heed_generation_events events = {.text = on_text, .cancelled = on_cancelled, .argument = l};
     heed_ids prompt = {ids->ids, (int64_t)ids->count};
     heed_error problem = {0};
     heed_session_set_cancel(chat->session, (heed_cancel){on_cancelled, l});
-    heed_status status = heed_generate_from(chat->session, &chat->prefix, chat->transformer->tokenizer, settings, &prompt, &events, &generation, &problem);
+    heed_status status = heed_generate_from(chat->session, &chat->prefix,
+                                            chat->transformer->tokenizer, settings, &prompt,
+                                            &events, &generation, &problem);
     heed_session_set_cancel(chat->session, (heed_cancel){0});
     if (status == HEED_E_CANCELLED && l->cancelled) {
         status = HEED_OK;
@@ -296,7 +346,8 @@ static heed_status answer(heed_chat *chat, const heed_generation_settings *setti
     turn->context = (size_t)heed_session_context(chat->session);
     turn->seconds = heed_clock_seconds() - l->begun;
     turn->prompt_seconds = l->first > 0 ? l->first - l->begun : turn->seconds;
-    if (status == HEED_OK && l->text.failed) status = heed_fail_memory(error, l->text.length, "an answer");
+    if (status == HEED_OK && l->text.failed)
+        status = heed_fail_memory(error, l->text.length, "an answer");
     heed_generation_free(&generation);
     return status;
 }
@@ -317,7 +368,8 @@ static heed_status reply(heed_chat *chat, json_t *messages,
     return HEED_OK;
 }
 
-heed_status heed_chat_say(heed_chat *chat, const char *message, const heed_generation_options *options, const heed_hooks *hooks,
+heed_status heed_chat_say(heed_chat *chat, const char *message,
+                          const heed_generation_options *options, const heed_hooks *hooks,
                           heed_turn *turn, heed_error *error)
 {
     heed_generation_options preset;
@@ -332,9 +384,12 @@ heed_status heed_chat_say(heed_chat *chat, const char *message, const heed_gener
     pthread_mutex_lock(&chat->transformer->turn);
     heed_status status = copy_messages(chat->messages, 0, &messages, error);
     if (status == HEED_OK) status = add_message(messages, "user", message, strlen(message), error);
-    if (status == HEED_OK) status = make_settings(chat, options ? options : &preset, &settings, error);
+    if (status == HEED_OK)
+        status = make_settings(chat, options ? options : &preset, &settings, error);
     if (status == HEED_OK) status = reply(chat, messages, &settings, &ids, &l, turn, error);
-    if (status == HEED_OK) status = add_message(messages, "assistant", l.text.data ? l.text.data : "", l.text.length, error);
+    if (status == HEED_OK)
+        status = add_message(messages, "assistant", l.text.data ? l.text.data : "", l.text.length,
+                             error);
     pthread_mutex_unlock(&chat->transformer->turn);
     if (status == HEED_OK) {
         json_t *before = chat->messages;
@@ -354,7 +409,8 @@ heed_status heed_chat_text(const heed_chat *chat, char **text, heed_error *error
 {
     heed_jinja_output output = {0};
     *text = NULL;
-    heed_status status = heed_chat_render(chat->template, chat->messages, NULL, true, (int64_t)time(NULL), &output, error);
+    heed_status status = heed_chat_render(chat->template, chat->messages, NULL, true,
+                                          (int64_t)time(NULL), &output, error);
     if (status == HEED_OK) {
         *text = output.text.data ? output.text.data : heed_allocate(1, 1);
         if (!*text) status = heed_fail_memory(error, 1, "a conversation");

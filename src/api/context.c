@@ -23,16 +23,20 @@ static heed_status choose_isa(const char *name, heed_isa *isa, heed_error *error
             *isa = (heed_isa)level;
             return HEED_OK;
         }
-    return heed_fail(error, HEED_E_ARG, "instruction set \"%s\": expected generic, avx2 or avx512", name);
+    return heed_fail(error, HEED_E_ARG, "instruction set \"%s\": expected generic, avx2 or avx512",
+                     name);
 }
 
-heed_status heed_context_new(heed_context **result, const heed_context_options *options, heed_error *error)
+heed_status heed_context_new(heed_context **result, const heed_context_options *options,
+                             heed_error *error)
 {
     static const heed_context_options defaults = {0};
     if (!options) options = &defaults;
     *result = NULL;
     if (options->threads < 0 || options->threads > 256)
-        return heed_fail(error, HEED_E_ARG, "%d threads: expected 1 to 256, or 0 for all processors", options->threads);
+        return heed_fail(error, HEED_E_ARG,
+                         "%d threads: expected 1 to 256, or 0 for all processors",
+                         options->threads);
     heed_isa isa = HEED_ISA_GENERIC;
     HEED_TRY(choose_isa(options->isa, &isa, error));
     heed_context *context = heed_allocate(1, sizeof *context);

@@ -1,4 +1,5 @@
-/* Converting models for the public interface: load without a backend (weights stay as they are stored), write. */
+/* Converting models for the public interface: load without a backend (weights stay as they are
+   stored), write. */
 #include "api/transformer.h"
 
 #include "base/file.h"
@@ -16,9 +17,14 @@
 heed_status heed_weight_type_read(const char *name, heed_dtype *dtype, heed_error *error)
 {
     bool known = heed_dtype_by_name(name, dtype);
-    if (known && (*dtype == HEED_F32 || *dtype == HEED_F16 || *dtype == HEED_BF16 || heed_dtypes[*dtype].encode)) return HEED_OK;
-    return heed_fail(error, HEED_E_ARG, "weights cannot be rounded to \"%.40s\"; expected f32, f16, bf16, q4_0, q4_1, q5_0, q5_1, q8_0, q2_k, q3_k, q4_k, "
-                     "q5_k, q6_k or iq4_nl", name);
+    if (known && (*dtype == HEED_F32 || *dtype == HEED_F16 || *dtype == HEED_BF16 ||
+                  heed_dtypes[*dtype].encode))
+        return HEED_OK;
+    return heed_fail(error, HEED_E_ARG,
+                     "weights cannot be rounded to \"%.40s\"; expected f32, f16, bf16, q4_0, q4_1, "
+                     "q5_0, q5_1, q8_0, q2_k, q3_k, q4_k, "
+                     "q5_k, q6_k or iq4_nl",
+                     name);
 }
 
 static heed_status load(const heed_conversion *how, heed_model **model, heed_error *error)
@@ -27,7 +33,8 @@ static heed_status load(const heed_conversion *how, heed_model **model, heed_err
     if (!how->random) return heed_model_load(model, how->model, &options, error);
     json_t *json = NULL;
     heed_config *config = heed_allocate(1, sizeof *config);
-    heed_status status = config ? heed_json_read(&json, how->random, error) : heed_fail_memory(error, sizeof *config, "a configuration");
+    heed_status status = config ? heed_json_read(&json, how->random, error)
+                                : heed_fail_memory(error, sizeof *config, "a configuration");
     if (status == HEED_OK) status = heed_config_read(config, json, how->random, error);
     if (status == HEED_OK) status = heed_model_new_random(model, config, &options, error);
     json_decref(json);
@@ -69,8 +76,10 @@ static heed_status put_tokenizer(const heed_tokenizer **tokenizer, size_t tokens
         *tokenizer = NULL;
     }
     if (*tokenizer && (size_t)heed_tokenizer_id_limit(*tokenizer) > tokens)
-        heed_buffer_printf(notes, "tokens with ids from %zu on have no row in the model: the file "
-                           "leaves them out\n", tokens);
+        heed_buffer_printf(notes,
+                           "tokens with ids from %zu on have no row in the model: the file "
+                           "leaves them out\n",
+                           tokens);
     if (!*tokenizer) put_no_tokenizer(entries);
     return HEED_OK;
 }
@@ -86,7 +95,8 @@ static heed_status put_sayings(const char *from, heed_gguf_sayings *sayings,
 }
 
 /* Matrices whose rows are no whole number of blocks are in another type: said. */
-static heed_status note_narrow(const char *path, heed_dtype dtype, heed_buffer *notes, heed_error *error)
+static heed_status note_narrow(const char *path, heed_dtype dtype, heed_buffer *notes,
+                               heed_error *error)
 {
     heed_gguf *file = NULL;
     size_t narrow = 0;
@@ -95,14 +105,19 @@ static heed_status note_narrow(const char *path, heed_dtype dtype, heed_buffer *
     HEED_TRY(heed_gguf_open(&file, path, error));
     for (size_t i = 0; i < heed_gguf_count(file); i++) {
         const heed_stored_tensor *tensor = heed_gguf_at(file, i);
-        if (tensor->rank < 2 || (size_t)tensor->shape[tensor->rank - 1] % heed_dtypes[dtype].qblock == 0) continue;
+        if (tensor->rank < 2 ||
+            (size_t)tensor->shape[tensor->rank - 1] % heed_dtypes[dtype].qblock == 0)
+            continue;
         instead = tensor->dtype;
         narrow++;
     }
     heed_gguf_close(file);
     if (narrow)
-        heed_buffer_printf(notes, "%zu matrices have rows that are no multiple of %zu, the block of %s: they are written wider (%s)\n", narrow, heed_dtypes[dtype].qblock,
-                           heed_dtypes[dtype].name, heed_dtypes[instead].name);
+        heed_buffer_printf(notes,
+                           "%zu matrices have rows that are no multiple of %zu, the block of %s: "
+                           "they are written wider (%s)\n",
+                           narrow, heed_dtypes[dtype].qblock, heed_dtypes[dtype].name,
+                           heed_dtypes[instead].name);
     return HEED_OK;
 }
 
@@ -169,8 +184,10 @@ static heed_status load_company(conversion *c, bool to_gguf, heed_error *error)
     }
     c->tokenizer = NULL;
     bool files_go = !to_gguf && heed_sidecar_has_tokenizer(c->sidecar);
-    heed_buffer_printf(&c->notes, "%s: %s\n", files_go ? "the tokenizer's files go along as they are"
-                       : "no tokenizer goes along", problem.message);
+    heed_buffer_printf(&c->notes, "%s: %s\n",
+                       files_go ? "the tokenizer's files go along as they are"
+                                : "no tokenizer goes along",
+                       problem.message);
     return HEED_OK;
 }
 

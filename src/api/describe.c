@@ -17,8 +17,12 @@
 #include <string.h>
 #include <utf8proc.h>
 
-/* A description being made; NULL values and failed insertions, both of which mean that memory is out, show in `failed`. */
-typedef struct description { json_t *json; bool failed; } description;
+/* A description being made; NULL values and failed insertions, both of which mean that memory is
+   out, show in `failed`. */
+typedef struct description {
+    json_t *json;
+    bool failed;
+} description;
 
 static void put(description *d, const char *key, json_t *value)
 {
@@ -44,22 +48,31 @@ static json_t *describe_slower(const heed_context *context, bool huge_pages)
     const heed_threads *threads = &context->threads;
     const bool wide = isa == HEED_ISA_AVX512, forced = isa < best;
     char wrong_level[96], crowded[96], limited[96];
-    snprintf(wrong_level, sizeof wrong_level, "%s is forced: this machine has %s too", heed_isa_name(isa), heed_isa_name(best));
+    snprintf(wrong_level, sizeof wrong_level, "%s is forced: this machine has %s too",
+             heed_isa_name(isa), heed_isa_name(best));
     snprintf(crowded, sizeof crowded, "%d threads are asked for, %d processor%s here: %d work",
              threads->wished, threads->processors, threads->processors == 1 ? " is" : "s are",
              threads->used);
     snprintf(limited, sizeof limited, "the container's quota is the time of %.3g processors",
              threads->quota);
-    const struct { bool holds; const char *line; } lines[] = {
-        {context->backend == &context->reference, "the reference kernels run: one thread, one plain loop an op"},
+    const struct {
+        bool holds;
+        const char *line;
+    } lines[] = {
+        {context->backend == &context->reference,
+         "the reference kernels run: one thread, one plain loop an op"},
         {forced && context->cpu, wrong_level},
-        {!forced && isa == HEED_ISA_AVX2, "no AVX-512: vectors of 256 bits, no instructions for products of bytes or of bf16"},
-        {!forced && isa == HEED_ISA_GENERIC, "no AVX2: portable C, where a multiply-add rounded once may take many instructions"},
-        {wide && !heed_isa_has_vnni(), "no vpdpbusd: products over blocks take three instructions in the place of one"},
+        {!forced && isa == HEED_ISA_AVX2,
+         "no AVX-512: vectors of 256 bits, no instructions for products of bytes or of bf16"},
+        {!forced && isa == HEED_ISA_GENERIC,
+         "no AVX2: portable C, where a multiply-add rounded once may take many instructions"},
+        {wide && !heed_isa_has_vnni(),
+         "no vpdpbusd: products over blocks take three instructions in the place of one"},
         {wide && !heed_isa_has_bf16(), "no vdpbf16ps: bf16 is widened and multiplied as f32"},
         {threads->wished > threads->used, crowded},
         {threads->quota > 0, limited},
-        {!huge_pages, "huge pages are refused, memory is read through small ones: see /sys/kernel/mm/transparent_hugepage/enabled"}};
+        {!huge_pages, "huge pages are refused, memory is read through small ones: see "
+                      "/sys/kernel/mm/transparent_hugepage/enabled"}};
     json_t *list = json_array();
     bool failed = !list;
     for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)
@@ -92,7 +105,8 @@ static json_t *describe_machine(const heed_context *context)
             json_decref(families);
             return NULL;
         }
-    json_t *libraries = json_pack("[s,o,o]", "jansson " JANSSON_VERSION, json_sprintf("pcre2 %d.%d", PCRE2_MAJOR, PCRE2_MINOR),
+    json_t *libraries = json_pack("[s,o,o]", "jansson " JANSSON_VERSION,
+                                  json_sprintf("pcre2 %d.%d", PCRE2_MAJOR, PCRE2_MINOR),
                                   json_sprintf("utf8proc %s", utf8proc_version()));
     return json_pack(
         "{s:s, s:s, s:s, s:s, s:i, s:s, s:i, s:I, s:b, s:b, s:b, s:o, s:o, s:s, s:o}", "version",
@@ -107,15 +121,18 @@ static json_t *describe_machine(const heed_context *context)
 
 static const char *arrangement_name(int64_t arrangement)
 {
-    static const char *const names[HEED_ARRANGEMENTS] = {"decoder-only", "encoder-only", "encoder-decoder"};
+    static const char *const names[HEED_ARRANGEMENTS] = {"decoder-only", "encoder-only",
+                                                         "encoder-decoder"};
     return arrangement >= 0 && arrangement < HEED_ARRANGEMENTS ? names[arrangement] : "?";
 }
 
 static void describe_stack(description *d, const char *key, const heed_stack *stack)
 {
     if (!stack->layers) return;
-    put(d, key, json_pack("{s:I, s:I, s:I, s:I, s:I}", "layers", (json_int_t)stack->layers, "heads", (json_int_t)stack->heads,
-                        "kv_heads", (json_int_t)stack->kv_heads, "head_width", (json_int_t)stack->head_width, "inner_width", (json_int_t)stack->d_ff));
+    put(d, key,
+        json_pack("{s:I, s:I, s:I, s:I, s:I}", "layers", (json_int_t)stack->layers, "heads",
+                  (json_int_t)stack->heads, "kv_heads", (json_int_t)stack->kv_heads, "head_width",
+                  (json_int_t)stack->head_width, "inner_width", (json_int_t)stack->d_ff));
 }
 
 /* The names of the chat templates, if there are any. HEED_E_NOMEM. */
@@ -154,7 +171,8 @@ static bool copy_settings(const json_t *json, json_t *object)
         const char *key = json_object_iter_key(at);
         json_t *value = json_object_iter_value(at);
         bool wanted = heed_generation_has_effect(key) && !json_is_null(value);
-        if (wanted && strcmp(key, "eos_token_id") != 0) ok = json_object_set(object, key, value) == 0;
+        if (wanted && strcmp(key, "eos_token_id") != 0)
+            ok = json_object_set(object, key, value) == 0;
     }
     return ok;
 }
@@ -205,8 +223,11 @@ static json_t *describe_tokenizer(const char *model, json_t *notes)
     heed_tokenizer *tokenizer = NULL;
     heed_error problem = {0};
     if (heed_tokenizer_load(&tokenizer, model, &problem) != HEED_OK)
-        return problem.status == HEED_E_NOMEM ? NULL : json_sprintf("none that works: %s", problem.message);
-    json_t *object = json_pack("{s:s, s:I}", "kind", heed_tokenizer_kind(tokenizer), "tokens", (json_int_t)heed_tokenizer_vocab_size(tokenizer));
+        return problem.status == HEED_E_NOMEM
+                   ? NULL
+                   : json_sprintf("none that works: %s", problem.message);
+    json_t *object = json_pack("{s:s, s:I}", "kind", heed_tokenizer_kind(tokenizer), "tokens",
+                               (json_int_t)heed_tokenizer_vocab_size(tokenizer));
     const char *line;
     size_t length;
     bool failed = describe_templates(tokenizer, object) != HEED_OK;
@@ -218,29 +239,41 @@ static json_t *describe_tokenizer(const char *model, json_t *notes)
     return NULL;
 }
 
-static heed_status describe_model(heed_context *context, const char *model, json_t **json, heed_error *error)
+static heed_status describe_model(heed_context *context, const char *model, json_t **json,
+                                  heed_error *error)
 {
     heed_model *loaded = NULL;
     heed_model_size size;
-    HEED_TRY(heed_model_load(&loaded, model, &(heed_model_options){.backend = context->backend, .allow_nonfinite = true}, error));
+    HEED_TRY(heed_model_load(
+        &loaded, model, &(heed_model_options){.backend = context->backend, .allow_nonfinite = true},
+        error));
     const heed_config *config = heed_model_config(loaded);
-    heed_dtype dtype = config->dtype >= 0 && config->dtype < HEED_DTYPE_COUNT ? (heed_dtype)config->dtype : HEED_F32;
+    heed_dtype dtype = config->dtype >= 0 && config->dtype < HEED_DTYPE_COUNT
+                           ? (heed_dtype)config->dtype
+                           : HEED_F32;
     heed_status status = heed_config_size(config, dtype, &size, error);
     description d = {0};
     json_t *notes = json_array();
-    for (size_t i = 0; i < heed_model_note_count(loaded); i++) d.failed |= json_array_append_new(notes, json_string(heed_model_note(loaded, i))) != 0;
+    for (size_t i = 0; i < heed_model_note_count(loaded); i++)
+        d.failed |= json_array_append_new(notes, json_string(heed_model_note(loaded, i))) != 0;
     if (status == HEED_OK) {
-        d.json = json_pack("{s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I}", "model", model, "model_type", config->model_type, "arrangement",
-                          arrangement_name(config->arrangement), "written_as", heed_config_written_as(config), "parameters",
-                          (json_int_t)size.parameters, "width", (json_int_t)config->d_model, "vocabulary", (json_int_t)config->vocabulary,
-                          "context", (json_int_t)config->context);
+        d.json = json_pack("{s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I}", "model", model, "model_type",
+                           config->model_type, "arrangement", arrangement_name(config->arrangement),
+                           "written_as", heed_config_written_as(config), "parameters",
+                           (json_int_t)size.parameters, "width", (json_int_t)config->d_model,
+                           "vocabulary", (json_int_t)config->vocabulary, "context",
+                           (json_int_t)config->context);
         describe_stack(&d, "encoder", &config->encoder);
         describe_stack(&d, "decoder", &config->decoder);
-        if (!config->vocabulary) json_object_del(d.json, "vocabulary"), json_object_del(d.json, "context"); /* float inputs, no table */
+        /* float inputs, no table */
+        if (!config->vocabulary)
+            json_object_del(d.json, "vocabulary"), json_object_del(d.json, "context");
         put(&d, "dtype", json_string(heed_dtypes[dtype].name));
         put(&d, "weights_bytes", json_integer((json_int_t)heed_model_bytes(loaded)));
         put(&d, "training_bytes", json_integer((json_int_t)size.training_bytes));
-        put(&d, "cache_per_position_bytes", size.cache_bytes_per_position ? json_integer((json_int_t)size.cache_bytes_per_position) : json_null());
+        put(&d, "cache_per_position_bytes",
+            size.cache_bytes_per_position ? json_integer((json_int_t)size.cache_bytes_per_position)
+                                          : json_null());
         put(&d, "tokenizer", describe_tokenizer(model, notes));
         bool generates = config->arrangement != HEED_ENCODER_ONLY && config->vocabulary > 0;
         if (generates) status = describe_generation(&d, model, config, notes, error);

@@ -17,7 +17,9 @@
 
 enum { WINDOWS_AT_ONCE = 8, LINES_AT_ONCE = 64 };
 
-typedef struct { const heed_hooks *hooks; } forward_hooks;
+typedef struct {
+    const heed_hooks *hooks;
+} forward_hooks;
 
 static void on_progress(void *argument, int64_t done, int64_t total)
 {
@@ -37,12 +39,15 @@ static bool on_cancelled(void *argument)
 }
 
 /* All documents of the files as one text. */
-static heed_status join_files(const char *const *files, size_t count, heed_buffer *text, heed_error *error)
+static heed_status join_files(const char *const *files, size_t count, heed_buffer *text,
+                              heed_error *error)
 {
     heed_data *data = NULL;
     HEED_TRY(heed_data_open(&data, files, count, error));
     heed_status status = HEED_OK;
-    if (heed_data_kind_of(data) != HEED_DATA_DOCUMENTS) status = heed_fail(error, HEED_E_ARG, "%s: expected text files (.txt, .jsonl with \"text\")", files[0]);
+    if (heed_data_kind_of(data) != HEED_DATA_DOCUMENTS)
+        status = heed_fail(error, HEED_E_ARG,
+                           "%s: expected text files (.txt, .jsonl with \"text\")", files[0]);
     for (size_t i = 0; status == HEED_OK && i < heed_data_count(data); i++) {
         heed_text document = heed_data_document(data, i);
         heed_buffer_append(text, document.bytes, document.length);
@@ -52,8 +57,9 @@ static heed_status join_files(const char *const *files, size_t count, heed_buffe
     return status;
 }
 
-heed_status heed_transformer_score(heed_transformer *t, const char *const *files, size_t count, int64_t max_tokens, int64_t context,
-                                   const heed_hooks *hooks, heed_evaluation *evaluation, heed_error *error)
+heed_status heed_transformer_score(heed_transformer *t, const char *const *files, size_t count,
+                                   int64_t max_tokens, int64_t context, const heed_hooks *hooks,
+                                   heed_evaluation *evaluation, heed_error *error)
 {
     *evaluation = (heed_evaluation){.bleu = NAN};
     const heed_tokenizer *tokenizer = heed_transformer_tokenizer(t, error);
@@ -67,8 +73,15 @@ heed_status heed_transformer_score(heed_transformer *t, const char *const *files
     heed_status status = join_files(files, count, &text, error);
     if (status == HEED_OK)
         status = heed_transformer_session(t, WINDOWS_AT_ONCE, 0, hooks, &session, error);
-    heed_score_options options = {.context = context, .progress = on_progress, .cancelled = on_cancelled, .argument = &forward};
-    if (status == HEED_OK) status = heed_score_text(session, tokenizer, text.data, text.length, (size_t)max_tokens, &options, &score, error);
+    heed_score_options options = {
+        .context = context,
+        .progress = on_progress,
+        .cancelled = on_cancelled,
+        .argument = &forward,
+    };
+    if (status == HEED_OK)
+        status = heed_score_text(session, tokenizer, text.data, text.length, (size_t)max_tokens,
+                                 &options, &score, error);
     pthread_mutex_unlock(&t->turn);
     heed_session_free(session);
     heed_buffer_free(&text);
@@ -98,10 +111,12 @@ static heed_status judge_line(heed_session *session, const heed_tokenizer *token
     HEED_TRY(heed_json_parse(&json, text.bytes, text.length, where, error));
     heed_status status = heed_question_read(&question, json, task->file, line, error);
     double *sums = status == HEED_OK ? heed_allocate(question.count, sizeof *sums) : NULL;
-    if (status == HEED_OK && !sums) status = heed_fail_memory(error, question.count * sizeof *sums, "a question");
+    if (status == HEED_OK && !sums)
+        status = heed_fail_memory(error, question.count * sizeof *sums, "a question");
     heed_choice_options options = {
         .delimiter = task->delimiter, .special = task->special, .notes = &all->notes};
-    if (status == HEED_OK) status = heed_score_choices(session, tokenizer, &question, &options, sums, error);
+    if (status == HEED_OK)
+        status = heed_score_choices(session, tokenizer, &question, &options, sums, error);
     if (status == HEED_OK) {
         heed_verdict verdict = heed_question_judge(&question, sums);
         size_t number = (size_t)all->questions++;
@@ -130,7 +145,8 @@ static heed_status judge_file(heed_transformer *t, const heed_choice_task *task,
         int64_t done = (int64_t)heed_line_file_done(file),
                 bytes = (int64_t)heed_line_file_bytes(file);
         if (hooks && hooks->progress) hooks->progress(hooks->argument, done, bytes);
-        if (hooks && hooks->cancelled && hooks->cancelled(hooks->argument)) status = heed_fail(error, HEED_E_CANCELLED, "stopped while scoring");
+        if (hooks && hooks->cancelled && hooks->cancelled(hooks->argument))
+            status = heed_fail(error, HEED_E_CANCELLED, "stopped while scoring");
         else status = heed_line_file_next(file, &line, &found, error);
         if (status == HEED_OK && found &&
             !heed_line_is_blank(line)) /* blank lines are no questions */
@@ -147,7 +163,9 @@ static heed_status judge_file(heed_transformer *t, const heed_choice_task *task,
     return status;
 }
 
-heed_status heed_transformer_choose(heed_transformer *t, const heed_choice_task *task, const heed_hooks *hooks, heed_choice_score *score, heed_error *error)
+heed_status heed_transformer_choose(heed_transformer *t, const heed_choice_task *task,
+                                    const heed_hooks *hooks, heed_choice_score *score,
+                                    heed_error *error)
 {
     double start = heed_clock_seconds();
     tally all = {0};
@@ -166,7 +184,8 @@ heed_status heed_transformer_choose(heed_transformer *t, const heed_choice_task 
     return status;
 }
 
-heed_status heed_transformer_translate(heed_transformer *t, const char *in_path, const char *out_path, const heed_generation_options *options,
+heed_status heed_transformer_translate(heed_transformer *t, const char *in_path,
+                                       const char *out_path, const heed_generation_options *options,
                                        const heed_hooks *hooks, heed_error *error)
 {
     HEED_TRY(heed_path_check_output(out_path, error));
@@ -176,14 +195,17 @@ heed_status heed_transformer_translate(heed_transformer *t, const char *in_path,
     heed_session *session = NULL;
     heed_translation translation = {0};
     forward_hooks forward = {hooks};
-    heed_translation_events events = {.progress = on_lines, .cancelled = on_cancelled, .argument = &forward};
+    heed_translation_events events = {
+        .progress = on_lines, .cancelled = on_cancelled, .argument = &forward};
     pthread_mutex_lock(&t->turn);
     heed_status status = heed_transformer_settings(t, options, &settings, error);
     if (status == HEED_OK)
         status = heed_transformer_session(t,
                                           LINES_AT_ONCE * (settings.beams > 1 ? settings.beams : 1),
                                           options->context, hooks, &session, error);
-    if (status == HEED_OK) status = heed_translate_file(session, tokenizer, &settings, in_path, out_path, &events, &translation, error);
+    if (status == HEED_OK)
+        status = heed_translate_file(session, tokenizer, &settings, in_path, out_path, &events,
+                                     &translation, error);
     pthread_mutex_unlock(&t->turn);
     heed_translation_free(&translation);
     heed_session_free(session);
@@ -192,20 +214,28 @@ heed_status heed_transformer_translate(heed_transformer *t, const char *in_path,
 }
 
 /* Translates every source, scores against its reference; also the nll of the references. */
-static heed_status translate_and_compare(heed_transformer *t, const heed_data *pairs, const heed_generation_settings *settings, heed_session *session,
-                                         forward_hooks *forward, heed_evaluation *evaluation, heed_error *error)
+static heed_status translate_and_compare(heed_transformer *t, const heed_data *pairs,
+                                         const heed_generation_settings *settings,
+                                         heed_session *session, forward_hooks *forward,
+                                         heed_evaluation *evaluation, heed_error *error)
 {
     size_t count = heed_data_count(pairs);
     heed_text *sources = heed_allocate(count, sizeof *sources);
     heed_translation translation = {0};
-    heed_translation_events events = {.progress = on_lines, .cancelled = on_cancelled, .argument = forward};
+    heed_translation_events events = {
+        .progress = on_lines, .cancelled = on_cancelled, .argument = forward};
     heed_bleu bleu = {0};
-    heed_status status = sources ? HEED_OK : heed_fail_memory(error, count * sizeof *sources, "the sources");
-    for (size_t i = 0; status == HEED_OK && i < count; i++) sources[i] = heed_data_pair(pairs, i).source;
-    if (status == HEED_OK) status = heed_translate_lines(session, t->tokenizer, settings, sources, count, &events, &translation, error);
+    heed_status status = sources ? HEED_OK
+                                 : heed_fail_memory(error, count * sizeof *sources, "the sources");
+    for (size_t i = 0; status == HEED_OK && i < count; i++)
+        sources[i] = heed_data_pair(pairs, i).source;
+    if (status == HEED_OK)
+        status = heed_translate_lines(session, t->tokenizer, settings, sources, count, &events,
+                                      &translation, error);
     for (size_t i = 0; status == HEED_OK && i < count; i++) {
         heed_text reference = heed_data_pair(pairs, i).target;
-        status = heed_bleu_add(&bleu, translation.lines[i], strlen(translation.lines[i]), reference.bytes, reference.length, error);
+        status = heed_bleu_add(&bleu, translation.lines[i], strlen(translation.lines[i]),
+                               reference.bytes, reference.length, error);
     }
     if (status == HEED_OK) evaluation->bleu = heed_bleu_finish(&bleu);
     heed_translation_free(&translation);
@@ -213,21 +243,26 @@ static heed_status translate_and_compare(heed_transformer *t, const heed_data *p
     return status;
 }
 
-static heed_status score_references(heed_transformer *t, const heed_data *pairs, const heed_generation_settings *settings, heed_session *session,
+static heed_status score_references(heed_transformer *t, const heed_data *pairs,
+                                    const heed_generation_settings *settings, heed_session *session,
                                     heed_evaluation *evaluation, heed_error *error)
 {
     size_t count = heed_data_count(pairs);
     heed_encoding *encodings = heed_allocate(2 * count, sizeof *encodings);
     heed_ids *ids = heed_allocate(2 * count, sizeof *ids);
     heed_score score = {0};
-    heed_status status = encodings && ids ? HEED_OK : heed_fail_memory(error, 2 * count * sizeof *encodings, "the pairs");
+    heed_status status = encodings && ids
+                             ? HEED_OK
+                             : heed_fail_memory(error, 2 * count * sizeof *encodings, "the pairs");
     for (size_t i = 0; status == HEED_OK && i < 2 * count; i++) {
         heed_text_pair pair = heed_data_pair(pairs, i % count);
         heed_text text = i < count ? pair.source : pair.target;
-        status = heed_tokenizer_encode(t->tokenizer, text.bytes, text.length, HEED_ENCODE_SPECIAL, &encodings[i], error);
+        status = heed_tokenizer_encode(t->tokenizer, text.bytes, text.length, HEED_ENCODE_SPECIAL,
+                                       &encodings[i], error);
         ids[i] = (heed_ids){encodings[i].ids, (int64_t)encodings[i].count};
     }
-    if (status == HEED_OK) status = heed_score_pairs(session, settings, ids, ids + count, count, NULL, &score, error);
+    if (status == HEED_OK)
+        status = heed_score_pairs(session, settings, ids, ids + count, count, NULL, &score, error);
     evaluation->tokens = score.tokens;
     evaluation->nll = heed_score_nll(&score);
     evaluation->perplexity = heed_score_perplexity(&score);
@@ -237,8 +272,9 @@ static heed_status score_references(heed_transformer *t, const heed_data *pairs,
     return status;
 }
 
-heed_status heed_transformer_bleu(heed_transformer *t, const char *source, const char *reference, const heed_generation_options *options,
-                                  const heed_hooks *hooks, heed_evaluation *evaluation, heed_error *error)
+heed_status heed_transformer_bleu(heed_transformer *t, const char *source, const char *reference,
+                                  const heed_generation_options *options, const heed_hooks *hooks,
+                                  heed_evaluation *evaluation, heed_error *error)
 {
     *evaluation = (heed_evaluation){.nll = NAN, .perplexity = NAN, .bleu = NAN};
     if (!heed_transformer_tokenizer(t, error)) return t->tokenizer_problem.status;
@@ -254,8 +290,10 @@ heed_status heed_transformer_bleu(heed_transformer *t, const char *source, const
         status = heed_transformer_session(t,
                                           LINES_AT_ONCE * (settings.beams > 1 ? settings.beams : 1),
                                           options->context, hooks, &session, error);
-    if (status == HEED_OK) status = translate_and_compare(t, pairs, &settings, session, &forward, evaluation, error);
-    if (status == HEED_OK && heed_transformer_has_source(t)) status = score_references(t, pairs, &settings, session, evaluation, error);
+    if (status == HEED_OK)
+        status = translate_and_compare(t, pairs, &settings, session, &forward, evaluation, error);
+    if (status == HEED_OK && heed_transformer_has_source(t))
+        status = score_references(t, pairs, &settings, session, evaluation, error);
     pthread_mutex_unlock(&t->turn);
     heed_session_free(session);
     heed_data_close(pairs);

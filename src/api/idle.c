@@ -12,8 +12,8 @@ static const char *const reasons[CAUSES] = {
     [BY_DRAWING] = "while the likeliest token is taken each time: give --temp X above 0",
     [BY_BEAMS] = "without beams: give --beams 2 or more"};
 
-/* Integers are chosen from 0, numbers if they are not NaN. At `neutral` an option has no effect that
-   anybody could miss. */
+/* Integers are chosen from 0, numbers if they are not NaN. At `neutral` an option has no effect
+   that anybody could miss. */
 static const struct {
     const char *flag;
     size_t offset;
@@ -74,9 +74,7 @@ heed_status heed_transformer_idle_options(heed_transformer *t, const heed_genera
             heed_buffer_printf(&text, "note: %s has no effect %s\n", options[i].flag,
                                reasons[options[i].cause]);
     if (text.failed) status = heed_fail_memory(error, text.length, "notes");
-    if (status == HEED_OK)
-        *notes = text.data;
-    else
-        heed_buffer_free(&text);
+    if (status == HEED_OK) *notes = text.data;
+    else heed_buffer_free(&text);
     return status;
 }

@@ -7,7 +7,8 @@
 
 /* ---- while plans are made and run ---- */
 
-static void trace(void *argument, const heed_graph *graph, const heed_node *node, const heed_kernel_args *args)
+static void trace(void *argument, const heed_graph *graph, const heed_node *node,
+                  const heed_kernel_args *args)
 {
     const heed_observer_options *asked = &((heed_context *)argument)->asked;
     heed_buffer text = {0};
@@ -35,10 +36,19 @@ static void dump(void *argument, const heed_plan *plan)
 void heed_observer_begin(heed_context *context, const heed_observer_options *options)
 {
     pthread_mutex_init(&context->turn, NULL);
-    if (!options || !(options->profile || options->nan_guard || options->no_passes || options->trace || options->dump)) return;
+    if (!options || !(options->profile || options->nan_guard || options->no_passes ||
+                      options->trace || options->dump))
+        return;
     context->asked = *options;
-    context->observer = (heed_observer){.check_finite = options->nan_guard, .no_passes = options->no_passes, .compiled = options->dump ? dump : NULL,
-        .trace = options->trace ? trace : NULL, .argument = context, .profile = options->profile ? &context->profile : NULL, .turn = &context->turn};
+    context->observer = (heed_observer){
+        .check_finite = options->nan_guard,
+        .no_passes = options->no_passes,
+        .compiled = options->dump ? dump : NULL,
+        .trace = options->trace ? trace : NULL,
+        .argument = context,
+        .profile = options->profile ? &context->profile : NULL,
+        .turn = &context->turn,
+    };
     context->backend->observer = &context->observer;
 }
 
@@ -60,14 +70,18 @@ static const char *number_of(const double flops[HEED_NUMBERS])
     return names[most];
 }
 
-static void put_line(heed_buffer *out, const heed_profile_line *line, const char *op, const heed_peak *peak, double all)
+static void put_line(heed_buffer *out, const heed_profile_line *line, const char *op,
+                     const heed_peak *peak, double all)
 {
-    double seconds = line->seconds > 0 ? line->seconds : 1e-12, bytes = line->bytes / seconds, flops = 0;
+    double seconds = line->seconds > 0 ? line->seconds : 1e-12, bytes = line->bytes / seconds,
+           flops = 0;
     for (int n = 0; n < HEED_NUMBERS; n++) flops += line->flops[n] / seconds;
-    heed_buffer_printf(out, "%-26s %-28s %8lld %10.2f %6.1f%% %9.2f %-4s %5.0f%% %10.2f %8.2f %5.0f%%\n", op, line->kernel, (long long)line->runs,
-                       1e3 * line->seconds, all > 0 ? 100 * line->seconds / all : 0, 1e-9 * flops, number_of(line->flops),
-                       100 * heed_seconds_at_peak(line->flops, peak) / seconds, 1e-6 * line->bytes, 1e-9 * bytes,
-                       peak->memory.all > 0 ? 100 * bytes / peak->memory.all : 0);
+    heed_buffer_printf(
+        out, "%-26s %-28s %8lld %10.2f %6.1f%% %9.2f %-4s %5.0f%% %10.2f %8.2f %5.0f%%\n", op,
+        line->kernel, (long long)line->runs, 1e3 * line->seconds,
+        all > 0 ? 100 * line->seconds / all : 0, 1e-9 * flops, number_of(line->flops),
+        100 * heed_seconds_at_peak(line->flops, peak) / seconds, 1e-6 * line->bytes, 1e-9 * bytes,
+        peak->memory.all > 0 ? 100 * bytes / peak->memory.all : 0);
 }
 
 heed_status heed_context_profile(heed_context *context, char **text, heed_error *error)
@@ -85,8 +99,9 @@ heed_status heed_context_profile(heed_context *context, char **text, heed_error 
         for (int n = 0; n < HEED_NUMBERS; n++) sum.flops[n] += line->flops[n];
         sum.seconds += line->seconds, sum.bytes += line->bytes, sum.runs += line->runs;
     }
-    heed_buffer_printf(&out, "%-26s %-28s %8s %10s %7s %9s %-4s %6s %10s %8s %6s\n", "op (+ steps on its rows)", "kernel", "runs", "ms", "share", "GFLOP/s",
-                       "in", "peak", "MB", "GB/s", "peak");
+    heed_buffer_printf(&out, "%-26s %-28s %8s %10s %7s %9s %-4s %6s %10s %8s %6s\n",
+                       "op (+ steps on its rows)", "kernel", "runs", "ms", "share", "GFLOP/s", "in",
+                       "peak", "MB", "GB/s", "peak");
     for (size_t i = 0; i < profile->count; i++) {
         char op[64];
         const heed_profile_line *line = &profile->lines[i];
@@ -94,8 +109,12 @@ heed_status heed_context_profile(heed_context *context, char **text, heed_error 
         put_line(&out, line, op, &peak, sum.seconds);
     }
     put_line(&out, &sum, "all", &peak, sum.seconds);
-    heed_buffer_printf(&out, "peak of %d thread%s, measured now: %.1f GFLOP/s in f32, %.1f in bf16, %.1f in int8; "
-                       "%.1f GB/s from memory (above 100%%: from the caches)\n", peak.threads, peak.threads == 1 ? "" : "s", 1e-9 * peak.f32.all, 1e-9 * peak.bf16.all, 1e-9 * peak.int8.all, 1e-9 * peak.memory.all);
+    heed_buffer_printf(
+        &out,
+        "peak of %d thread%s, measured now: %.1f GFLOP/s in f32, %.1f in bf16, %.1f in int8; "
+        "%.1f GB/s from memory (above 100%%: from the caches)\n",
+        peak.threads, peak.threads == 1 ? "" : "s", 1e-9 * peak.f32.all, 1e-9 * peak.bf16.all,
+        1e-9 * peak.int8.all, 1e-9 * peak.memory.all);
     pthread_mutex_unlock(&context->turn);
     if (!out.failed) *text = out.data;
     else heed_buffer_free(&out);

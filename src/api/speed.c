@@ -20,10 +20,13 @@ double heed_seconds_at_peak(const double operations[HEED_NUMBERS], const heed_pe
 
 static heed_speed_of speed_of(const heed_bench_rate *rate, const heed_peak *peak)
 {
-    heed_speed_of speed = {.tokens_per_second = rate->tokens_per_second, .spread = rate->spread, .bytes_per_token = rate->bytes};
+    heed_speed_of speed = {.tokens_per_second = rate->tokens_per_second,
+                           .spread = rate->spread,
+                           .bytes_per_token = rate->bytes};
     for (int n = 0; n < HEED_NUMBERS; n++) speed.operations_per_token += rate->operations[n];
     speed.compute_share = rate->tokens_per_second * heed_seconds_at_peak(rate->operations, peak);
-    if (peak->memory.all > 0) speed.bandwidth_share = rate->tokens_per_second * rate->bytes / peak->memory.all;
+    if (peak->memory.all > 0)
+        speed.bandwidth_share = rate->tokens_per_second * rate->bytes / peak->memory.all;
     return speed;
 }
 
@@ -33,20 +36,31 @@ static bool on_round(void *argument, int64_t number, heed_bench_round rates)
     return task->round(task->argument, number, rates.prefill, rates.decode);
 }
 
-heed_status heed_transformer_bench(heed_transformer *t, const heed_speed_task *task, heed_speed *speed, heed_error *error)
+heed_status heed_transformer_bench(heed_transformer *t, const heed_speed_task *task,
+                                   heed_speed *speed, heed_error *error)
 {
     heed_bench_result result = {0};
-    const heed_bench_task bench = {.prompt = task->prompt, .shortest = task->shortest, .sequences = task->sequences, .count = task->count,
-                                   .depth = task->depth, .rounds = task->rounds, .visitor = task->round ? on_round : NULL, .argument = (void *)task};
+    const heed_bench_task bench = {
+        .prompt = task->prompt,
+        .shortest = task->shortest,
+        .sequences = task->sequences,
+        .count = task->count,
+        .depth = task->depth,
+        .rounds = task->rounds,
+        .visitor = task->round ? on_round : NULL,
+        .argument = (void *)task,
+    };
     *speed = (heed_speed){0};
     pthread_mutex_lock(&t->turn);
     heed_status status = heed_bench(t->model, t->context->backend, &bench, &result, error);
-    if (status == HEED_OK && task->peaks) status = heed_context_peak(t->context, &speed->peak, error);
+    if (status == HEED_OK && task->peaks)
+        status = heed_context_peak(t->context, &speed->peak, error);
     pthread_mutex_unlock(&t->turn);
     if (status != HEED_OK) return status;
     speed->prefill = speed_of(&result.prefill, &speed->peak);
     speed->decode = speed_of(&result.decode, &speed->peak);
-    speed->weight_bytes = result.weight_bytes, speed->cache_bytes = result.cache_bytes, speed->cache_bytes_per_token = result.cache_bytes_per_token,
+    speed->weight_bytes = result.weight_bytes, speed->cache_bytes = result.cache_bytes,
+    speed->cache_bytes_per_token = result.cache_bytes_per_token,
     speed->resident_bytes = result.resident_bytes;
     return HEED_OK;
 }

@@ -13,16 +13,22 @@ heed_cancel heed_hooks_cancel(const heed_hooks *hooks)
     return hooks ? (heed_cancel){hooks->cancelled, hooks->argument} : (heed_cancel){0};
 }
 
-heed_status heed_load_options_read(const heed_load_options *options, heed_model_options *how, heed_error *error)
+heed_status heed_load_options_read(const heed_load_options *options, heed_model_options *how,
+                                   heed_error *error)
 {
-    if (options->cache && (!heed_dtype_by_name(options->cache, &how->cache) || !heed_dtype_keeps_keys(how->cache)))
-        return heed_fail(error, HEED_E_ARG, "a cache of type \"%.40s\"; expected f32, f16, bf16 or i8", options->cache);
+    if (options->cache &&
+        (!heed_dtype_by_name(options->cache, &how->cache) || !heed_dtype_keeps_keys(how->cache)))
+        return heed_fail(error, HEED_E_ARG,
+                         "a cache of type \"%.40s\"; expected f32, f16, bf16 or i8",
+                         options->cache);
     how->bf16 = options->compute && !strcmp(options->compute, "bf16");
     if (options->compute && !how->bf16 && strcmp(options->compute, "f32"))
-        return heed_fail(error, HEED_E_ARG, "matmuls of type \"%.40s\"; expected f32 or bf16", options->compute);
+        return heed_fail(error, HEED_E_ARG, "matmuls of type \"%.40s\"; expected f32 or bf16",
+                         options->compute);
     how->cancel = heed_hooks_cancel(options->hooks);
     how->rounded = options->weights != NULL;
-    return how->rounded ? heed_weight_type_read(options->weights, &how->rounded_to, error) : HEED_OK;
+    return how->rounded ? heed_weight_type_read(options->weights, &how->rounded_to, error)
+                        : HEED_OK;
 }
 
 void heed_load_tell(const heed_load_options *options, const heed_model *model)
@@ -42,7 +48,8 @@ static heed_status load_settings(heed_transformer *t, heed_error *error)
 }
 
 /* What the tokenizer's files say, as the notes of the model. */
-static heed_status note_tokenizer(const heed_load_options *options, const heed_tokenizer *tokenizer, heed_error *error)
+static heed_status note_tokenizer(const heed_load_options *options, const heed_tokenizer *tokenizer,
+                                  heed_error *error)
 {
     const char *line;
     size_t length;
@@ -57,12 +64,14 @@ static heed_status note_tokenizer(const heed_load_options *options, const heed_t
     return HEED_OK;
 }
 
-heed_status heed_transformer_load(heed_transformer **result, heed_context *context, const char *folder, heed_error *error)
+heed_status heed_transformer_load(heed_transformer **result, heed_context *context,
+                                  const char *folder, heed_error *error)
 {
     return heed_transformer_load_with(result, context, folder, &(heed_load_options){0}, error);
 }
 
-heed_status heed_transformer_load_with(heed_transformer **result, heed_context *context, const char *folder, const heed_load_options *options,
+heed_status heed_transformer_load_with(heed_transformer **result, heed_context *context,
+                                       const char *folder, const heed_load_options *options,
                                        heed_error *error)
 {
     heed_model_options how = {.backend = context->backend};
@@ -76,9 +85,11 @@ heed_status heed_transformer_load_with(heed_transformer **result, heed_context *
     heed_status status = t->folder ? HEED_OK : heed_fail_memory(error, strlen(folder), "the model");
     if (status == HEED_OK) status = heed_model_load(&t->model, folder, &how, error);
     if (status == HEED_OK) heed_load_tell(options, t->model);
-    if (status == HEED_OK && heed_tokenizer_load(&t->tokenizer, folder, &t->tokenizer_problem) != HEED_OK) {
+    if (status == HEED_OK &&
+        heed_tokenizer_load(&t->tokenizer, folder, &t->tokenizer_problem) != HEED_OK) {
         t->tokenizer = NULL;
-        if (t->tokenizer_problem.status == HEED_E_NOMEM) status = heed_fail(error, HEED_E_NOMEM, "%s", t->tokenizer_problem.message);
+        if (t->tokenizer_problem.status == HEED_E_NOMEM)
+            status = heed_fail(error, HEED_E_NOMEM, "%s", t->tokenizer_problem.message);
     }
     if (status == HEED_OK) status = load_settings(t, error);
     if (status == HEED_OK) status = note_tokenizer(options, t->tokenizer, error);
@@ -100,7 +111,8 @@ void heed_transformer_free(heed_transformer *t)
 
 const heed_tokenizer *heed_transformer_tokenizer(const heed_transformer *t, heed_error *error)
 {
-    if (!t->tokenizer) heed_fail(error, t->tokenizer_problem.status, "%s", t->tokenizer_problem.message);
+    if (!t->tokenizer)
+        heed_fail(error, t->tokenizer_problem.status, "%s", t->tokenizer_problem.message);
     return t->tokenizer;
 }
 
@@ -121,16 +133,33 @@ heed_status heed_transformer_session(heed_transformer *t, int64_t sequences, int
 
 void heed_generation_preset(heed_generation_options *options)
 {
-    *options = (heed_generation_options){.max_new_tokens = -1, .min_new_tokens = -1, .temperature = NAN, .top_p = NAN, .min_p = NAN,
-        .repeat_penalty = NAN, .length_penalty = NAN, .typical_p = NAN, .epsilon_cutoff = NAN, .eta_cutoff = NAN,
-        .presence_penalty = NAN, .frequency_penalty = NAN, .top_k = -1, .no_repeat_ngram = -1, .beams = -1, .returned = -1,
-        .log_probabilities = -1, .seed = -1};
+    *options = (heed_generation_options){
+        .max_new_tokens = -1,
+        .min_new_tokens = -1,
+        .temperature = NAN,
+        .top_p = NAN,
+        .min_p = NAN,
+        .repeat_penalty = NAN,
+        .length_penalty = NAN,
+        .typical_p = NAN,
+        .epsilon_cutoff = NAN,
+        .eta_cutoff = NAN,
+        .presence_penalty = NAN,
+        .frequency_penalty = NAN,
+        .top_k = -1,
+        .no_repeat_ngram = -1,
+        .beams = -1,
+        .returned = -1,
+        .log_probabilities = -1,
+        .seed = -1,
+    };
 }
 
 /* The options that were given, over what the files say. */
 static void overlay(const heed_generation_options *options, heed_generation_settings *settings)
 {
-    if (options->max_new_tokens >= 0) settings->max_new_tokens = options->max_new_tokens, settings->max_length = 0;
+    if (options->max_new_tokens >= 0)
+        settings->max_new_tokens = options->max_new_tokens, settings->max_length = 0;
     if (options->min_new_tokens >= 0) settings->min_new_tokens = options->min_new_tokens;
     if (!isnan(options->temperature)) {
         settings->sample = options->temperature > 0;
@@ -144,7 +173,8 @@ static void overlay(const heed_generation_options *options, heed_generation_sett
     if (!isnan(options->epsilon_cutoff)) settings->epsilon_cutoff = options->epsilon_cutoff;
     if (!isnan(options->eta_cutoff)) settings->eta_cutoff = options->eta_cutoff;
     if (!isnan(options->presence_penalty)) settings->presence_penalty = options->presence_penalty;
-    if (!isnan(options->frequency_penalty)) settings->frequency_penalty = options->frequency_penalty;
+    if (!isnan(options->frequency_penalty))
+        settings->frequency_penalty = options->frequency_penalty;
     if (options->top_k >= 0) settings->top_k = options->top_k;
     if (options->no_repeat_ngram >= 0) settings->no_repeat_ngram = options->no_repeat_ngram;
     if (options->beams >= 0) settings->beams = options->beams;
@@ -184,8 +214,8 @@ static heed_status forbid_texts(const heed_transformer *t, const heed_generation
                               options->bad_texts, options->bad_text_count, error);
 }
 
-heed_status heed_transformer_settings(heed_transformer *t, const heed_generation_options *options, heed_generation_settings *settings,
-                                      heed_error *error)
+heed_status heed_transformer_settings(heed_transformer *t, const heed_generation_options *options,
+                                      heed_generation_settings *settings, heed_error *error)
 {
     heed_generation_settings_default(settings);
     if (options->temperature < 0 || isinf(options->temperature))
@@ -194,18 +224,25 @@ heed_status heed_transformer_settings(heed_transformer *t, const heed_generation
                          "time) or more",
                          options->temperature);
     if (options->max_new_tokens == 0)
-        return heed_fail(error, HEED_E_ARG, "0 new tokens: expected at least 1, or -1 for as many as the context holds");
+        return heed_fail(
+            error, HEED_E_ARG,
+            "0 new tokens: expected at least 1, or -1 for as many as the context holds");
     if (!t->sidecar)
         return heed_fail(error, t->sidecar_problem.status, "%s", t->sidecar_problem.message);
-    HEED_TRY(heed_generation_settings_from(settings, t->sidecar, heed_model_config(t->model), error));
+    HEED_TRY(
+        heed_generation_settings_from(settings, t->sidecar, heed_model_config(t->model), error));
     overlay(options, settings);
-    for (size_t i = 0; i < options->stop_count; i++) HEED_TRY(heed_generation_settings_add_stop(settings, options->stop[i], error));
+    for (size_t i = 0; i < options->stop_count; i++)
+        HEED_TRY(heed_generation_settings_add_stop(settings, options->stop[i], error));
     for (size_t i = 0; i < options->bias_count; i++)
-        if (!heed_id_table_add(&settings->sequence_bias, &options->bias_ids[i], 1, options->bias_values[i]))
+        if (!heed_id_table_add(&settings->sequence_bias, &options->bias_ids[i], 1,
+                               options->bias_values[i]))
             return heed_fail_memory(error, sizeof(int32_t), "the logit bias");
     for (size_t i = 0; i < options->bad_word_count; i++)
-        if (!heed_id_table_add(&settings->bad_words, options->bad_words[i], options->bad_word_lengths[i], 0))
-            return heed_fail_memory(error, options->bad_word_lengths[i] * sizeof(int32_t), "the bad words");
+        if (!heed_id_table_add(&settings->bad_words, options->bad_words[i],
+                               options->bad_word_lengths[i], 0))
+            return heed_fail_memory(error, options->bad_word_lengths[i] * sizeof(int32_t),
+                                    "the bad words");
     if (options->bad_text_count) HEED_TRY(forbid_texts(t, options, settings, error));
     return heed_generation_settings_check(settings, heed_model_config(t->model), error);
 }

@@ -12,18 +12,19 @@
 #include <pthread.h>
 
 struct heed_transformer {
-    heed_context *context;     /* borrowed */
+    heed_context *context; /* borrowed */
     heed_model *model;
     heed_tokenizer *tokenizer; /* NULL: tokenizer_problem says why */
     heed_error tokenizer_problem;
-    heed_sidecar *sidecar;     /* settings of generation; NULL: sidecar_problem says why */
+    heed_sidecar *sidecar; /* settings of generation; NULL: sidecar_problem says why */
     heed_error sidecar_problem;
     char *folder;
-    pthread_mutex_t turn;      /* one task at a time */
+    pthread_mutex_t turn; /* one task at a time */
 };
 
 /* What the public choices are as options of a model; HEED_E_ARG for a type that is none. */
-heed_status heed_load_options_read(const heed_load_options *options, heed_model_options *how, heed_error *error);
+heed_status heed_load_options_read(const heed_load_options *options, heed_model_options *how,
+                                   heed_error *error);
 /* Tells the caller what a loaded model has to tell at once. */
 void heed_load_tell(const heed_load_options *options, const heed_model *model);
 
@@ -33,8 +34,10 @@ heed_cancel heed_hooks_cancel(const heed_hooks *hooks);
 heed_status heed_transformer_session(heed_transformer *transformer, int64_t sequences,
                                      int64_t context, const heed_hooks *hooks,
                                      heed_session **session, heed_error *error);
-/* The settings of generation_config.json with the options over them, checked. Free the settings in every case. */
-heed_status heed_transformer_settings(heed_transformer *transformer, const heed_generation_options *options, heed_generation_settings *settings,
-                                      heed_error *error);
+/* The settings of generation_config.json with the options over them, checked. Free the settings in
+   every case. */
+heed_status heed_transformer_settings(heed_transformer *transformer,
+                                      const heed_generation_options *options,
+                                      heed_generation_settings *settings, heed_error *error);
 
 #endif

@@ -1,4 +1,5 @@
-/* buffer.h: growable bytes. `failed` is sticky: writers never check, the reader checks once at the end. */
+/* buffer.h: growable bytes. `failed` is sticky: writers never check, the reader checks once at the
+   end. */
 #ifndef HEED_BASE_BUFFER_H
 #define HEED_BASE_BUFFER_H
 
@@ -7,9 +8,9 @@
 #include <stddef.h>
 
 typedef struct heed_buffer {
-    char *data;      /* always NUL-terminated after `length` once something was written */
+    char *data; /* always NUL-terminated after `length` once something was written */
     size_t length, capacity;
-    bool failed;     /* memory ran out; contents are cut */
+    bool failed; /* memory ran out; contents are cut */
 } heed_buffer;
 
 void heed_buffer_append(heed_buffer *buffer, const void *bytes, size_t count);

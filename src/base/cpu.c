@@ -14,10 +14,12 @@ heed_isa heed_isa_detect(void)
 #if defined(__x86_64__)
     unsigned a, b, c = 0, d; /* not every compiler knows the name of F16C: bit 29 of CPUID leaf 1 */
     __builtin_cpu_init();
-    if (!(__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __get_cpuid(1, &a, &b, &c, &d) && c >> 29 & 1))
+    if (!(__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
+          __get_cpuid(1, &a, &b, &c, &d) && c >> 29 & 1))
         return HEED_ISA_GENERIC;
-    bool wide = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512cd") &&
-                __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+    bool wide = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+                __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") &&
+                __builtin_cpu_supports("avx512vl");
     return wide ? HEED_ISA_AVX512 : HEED_ISA_AVX2;
 #else
     return HEED_ISA_GENERIC;
@@ -58,7 +60,8 @@ heed_status heed_isa_choose(heed_isa *isa, heed_error *error)
     for (int level = 0; level < HEED_ISA_COUNT; level++) {
         if (strcmp(wanted, names[level])) continue;
         if (level > (int)best)
-            return heed_fail(error, HEED_E_ARG, "HEED_ISA=%s: this machine supports at most %s", wanted, names[best]);
+            return heed_fail(error, HEED_E_ARG, "HEED_ISA=%s: this machine supports at most %s",
+                             wanted, names[best]);
         *isa = (heed_isa)level;
         return HEED_OK;
     }
@@ -80,7 +83,9 @@ size_t heed_cache_level_bytes(int level)
 {
     char line[64];
     for (int index = 0; index < 16 && read_cache_line(index, "level", line, sizeof line); index++) {
-        if (atoi(line) != level || !read_cache_line(index, "type", line, sizeof line) || !strncmp(line, "Instruction", 11)) continue;
+        if (atoi(line) != level || !read_cache_line(index, "type", line, sizeof line) ||
+            !strncmp(line, "Instruction", 11))
+            continue;
         if (!read_cache_line(index, "size", line, sizeof line)) continue;
         char *unit;
         unsigned long size = strtoul(line, &unit, 10);

@@ -6,20 +6,26 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Instruction-set levels, each containing the one before. AVX2 means AVX2 + FMA + F16C; AVX-512 means F, BW, CD, DQ and VL. */
+/* Instruction-set levels, each containing the one before. AVX2 means AVX2 + FMA + F16C; AVX-512
+   means F, BW, CD, DQ and VL. */
 typedef enum heed_isa { HEED_ISA_GENERIC, HEED_ISA_AVX2, HEED_ISA_AVX512, HEED_ISA_COUNT } heed_isa;
 
-heed_isa heed_isa_detect(void);                /* what processor and operating system support */
-const char *heed_isa_name(heed_isa isa);       /* "generic", "avx2", "avx512" */
-/* The object name_generic, name_avx2 or name_avx512, by address: what is compiled once per instruction set. */
+heed_isa heed_isa_detect(void);          /* what processor and operating system support */
+const char *heed_isa_name(heed_isa isa); /* "generic", "avx2", "avx512" */
+/* The object name_generic, name_avx2 or name_avx512, by address: what is compiled once per
+   instruction set. */
 #if defined(__x86_64__)
-#define HEED_FOR_ISA(isa, name) ((isa) == HEED_ISA_AVX512 ? &name##_avx512 : (isa) == HEED_ISA_AVX2 ? &name##_avx2 : &name##_generic)
+#define HEED_FOR_ISA(isa, name)                \
+    ((isa) == HEED_ISA_AVX512 ? &name##_avx512 \
+     : (isa) == HEED_ISA_AVX2 ? &name##_avx2   \
+                              : &name##_generic)
 #else
 #define HEED_FOR_ISA(isa, name) ((void)(isa), &name##_generic)
 #endif
-bool heed_isa_has_bf16(void);                  /* vdpbf16ps */
-bool heed_isa_has_vnni(void);                  /* vpdpbusd in 512 bits */
-/* The level to use: HEED_ISA if it is set, else the best. HEED_E_ARG for an unknown name or one this machine lacks. */
+bool heed_isa_has_bf16(void); /* vdpbf16ps */
+bool heed_isa_has_vnni(void); /* vpdpbusd in 512 bits */
+/* The level to use: HEED_ISA if it is set, else the best. HEED_E_ARG for an unknown name or one
+   this machine lacks. */
 heed_status heed_isa_choose(heed_isa *isa, heed_error *error);
 
 /* Where a number of threads comes from. */
@@ -51,7 +57,8 @@ bool heed_thread_list_read(const char *text, int *first);
 /* Processors' worth of time that the control groups of this process grant, the smallest along its
    path; 0: no limit. `root` stands before /proc and /sys, "" for this machine. */
 double heed_cpu_quota(const char *root);
-/* Bytes of the cache of a level (2, 3) that the first processor reads data through; 0 when the system does not say. */
+/* Bytes of the cache of a level (2, 3) that the first processor reads data through; 0 when the
+   system does not say. */
 size_t heed_cache_level_bytes(int level);
 /* Name of the processor, "unknown" when the system does not say. */
 void heed_cpu_name(char *name, int capacity);

@@ -34,8 +34,7 @@ static heed_status visit_names(const char *folder, const char *const *names, siz
     for (size_t i = 0; i < count && status == HEED_OK; i++) {
         struct stat information;
         char *path = heed_path_join(folder, names[i]);
-        if (!path)
-            status = heed_fail_memory(error, strlen(folder) + 256, folder);
+        if (!path) status = heed_fail_memory(error, strlen(folder) + 256, folder);
         else if (lstat(path, &information) == 0)
             status = visit(context, folder, names[i], path, &information, error);
         free(path);

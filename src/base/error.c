@@ -5,8 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Messages quote names out of files: control characters (which a terminal would obey) and broken UTF-8, also where the message
-   was cut, become '?', byte for byte. */
+/* Messages quote names out of files: control characters (which a terminal would obey) and broken
+   UTF-8, also where the message was cut, become '?', byte for byte. */
 static void make_printable(char *message)
 {
     size_t length = strlen(message);
@@ -14,7 +14,8 @@ static void make_printable(char *message)
         uint32_t point;
         bool valid;
         used = heed_utf8_next(message + at, length - at, &point, &valid);
-        if (!valid || point < 0x20 || (point >= 0x7F && point < 0xA0)) memset(message + at, '?', used);
+        if (!valid || point < 0x20 || (point >= 0x7F && point < 0xA0))
+            memset(message + at, '?', used);
     }
 }
 
@@ -33,8 +34,10 @@ heed_status heed_fail(heed_error *error, heed_status status, const char *format,
 
 heed_status heed_fail_memory(heed_error *error, size_t bytes, const char *what)
 {
-    return heed_fail(error, HEED_E_NOMEM, "out of memory: %zu bytes wanted for %s; use a smaller model, batch or context",
-                     bytes, what);
+    return heed_fail(
+        error, HEED_E_NOMEM,
+        "out of memory: %zu bytes wanted for %s; use a smaller model, batch or context", bytes,
+        what);
 }
 
 heed_status heed_error_prefix(heed_error *error, const char *format, ...)

@@ -14,16 +14,22 @@
 heed_status heed_fail_system(heed_error *error, const char *doing, const char *path)
 {
     heed_status status = errno == ENOMEM ? HEED_E_NOMEM : HEED_E_IO;
-    const char *remedy = errno == ENOENT ? "; check the path" : errno == EACCES ? "; check the permissions"
-                       : errno == ENOSPC || errno == EDQUOT ? "; free some disk space, nothing that was there before is lost"
-                       : errno == EFBIG ? "; the file size limit is reached (ulimit -f), nothing that was there before is lost" : "";
+    const char *remedy =
+        errno == ENOENT   ? "; check the path"
+        : errno == EACCES ? "; check the permissions"
+        : errno == ENOSPC || errno == EDQUOT
+            ? "; free some disk space, nothing that was there before is lost"
+        : errno == EFBIG
+            ? "; the file size limit is reached (ulimit -f), nothing that was there before is lost"
+            : "";
     return heed_fail(error, status, "%s: cannot %s: %s%s", path, doing, strerror(errno), remedy);
 }
 
 static heed_status open_regular(const char *path, int *descriptor, size_t *size, heed_error *error)
 {
     struct stat information;
-    int opened = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a pipe is refused below, not waited for */
+    /* a pipe is refused below, not waited for */
+    int opened = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (opened < 0) return heed_fail_system(error, "open", path);
     heed_status status = HEED_OK;
     if (fstat(opened, &information) != 0) status = heed_fail_system(error, "inspect", path);
@@ -135,8 +141,7 @@ static heed_status read_to_end(int descriptor, const char *path, heed_buffer *bu
         status = heed_fail(error, HEED_E_CANCELLED, "%s: interrupted", path);
     else if (count < 0) status = heed_fail_system(error, "read", path);
     heed_buffer_append(buffer, "", 0); /* an empty pipe is a text too */
-    if (status == HEED_OK && buffer->failed)
-        status = heed_fail_memory(error, buffer->length, path);
+    if (status == HEED_OK && buffer->failed) status = heed_fail_memory(error, buffer->length, path);
     free(chunk);
     return status;
 }
@@ -158,8 +163,8 @@ heed_status heed_file_read_whole(const char *path, char **bytes, size_t *size, h
     bool stream = strcmp(path, "-") == 0;
     if (!stream && stat(path, &information) == 0)
         stream = !S_ISREG(information.st_mode) && !S_ISDIR(information.st_mode);
-    heed_status status =
-        stream ? read_stream(path, &buffer, error) : read_regular(path, &buffer, error);
+    heed_status status = stream ? read_stream(path, &buffer, error)
+                                : read_regular(path, &buffer, error);
     *bytes = status == HEED_OK ? buffer.data : NULL;
     *size = status == HEED_OK ? buffer.length : 0;
     if (status != HEED_OK) heed_buffer_free(&buffer);
@@ -173,7 +178,8 @@ heed_status heed_file_read(const char *path, size_t limit, heed_buffer *buffer, 
     HEED_TRY(open_regular(path, &descriptor, &size, error));
     heed_status status = HEED_OK;
     if (size > limit)
-        status = heed_fail(error, HEED_E_FORMAT, "%s: %zu bytes, expected at most %zu", path, size, limit);
+        status = heed_fail(error, HEED_E_FORMAT, "%s: %zu bytes, expected at most %zu", path, size,
+                           limit);
     char *chunk = status == HEED_OK ? malloc(1 << 16) : NULL;
     if (status == HEED_OK && !chunk) status = heed_fail_memory(error, 1 << 16, path);
     for (size_t total = 0; status == HEED_OK;) {
@@ -185,7 +191,8 @@ heed_status heed_file_read(const char *path, size_t limit, heed_buffer *buffer, 
             break;
         }
         total += (size_t)count;
-        if (total > limit) status = heed_fail(error, HEED_E_FORMAT, "%s: more than %zu bytes", path, limit);
+        if (total > limit)
+            status = heed_fail(error, HEED_E_FORMAT, "%s: more than %zu bytes", path, limit);
         else heed_buffer_append(buffer, chunk, (size_t)count);
     }
     if (status == HEED_OK && !buffer->data) heed_buffer_append(buffer, "", 0);
@@ -266,7 +273,8 @@ heed_status heed_directory_make(const char *path, heed_error *error)
 heed_status heed_directory_remove(const char *path, heed_error *error)
 {
     int descriptor = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    if (descriptor < 0) return errno == ENOENT ? HEED_OK : heed_fail_system(error, "open the folder", path);
+    if (descriptor < 0)
+        return errno == ENOENT ? HEED_OK : heed_fail_system(error, "open the folder", path);
     DIR *folder = fdopendir(descriptor);
     heed_status status = folder ? HEED_OK : heed_fail_system(error, "open the folder", path);
     if (!folder) close(descriptor);
@@ -275,13 +283,15 @@ heed_status heed_directory_remove(const char *path, heed_error *error)
         char *child = heed_path_join(path, entry->d_name);
         struct stat information;
         if (!child) status = heed_fail_memory(error, strlen(path), path);
-        else if (lstat(child, &information) != 0) status = heed_fail_system(error, "inspect", child);
+        else if (lstat(child, &information) != 0)
+            status = heed_fail_system(error, "inspect", child);
         else if (S_ISDIR(information.st_mode)) status = heed_directory_remove(child, error);
         else if (unlink(child) != 0) status = heed_fail_system(error, "remove", child);
         free(child);
     }
     if (folder) closedir(folder);
-    if (status == HEED_OK && rmdir(path) != 0) status = heed_fail_system(error, "remove the folder", path);
+    if (status == HEED_OK && rmdir(path) != 0)
+        status = heed_fail_system(error, "remove the folder", path);
     return status;
 }
 

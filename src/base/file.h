@@ -29,8 +29,8 @@ heed_status heed_file_reader_get(const heed_file_reader *reader, size_t offset, 
 heed_status heed_file_reader_check(const heed_file_reader *reader, heed_error *error);
 void heed_file_reader_close(heed_file_reader *reader); /* a second close is fine */
 
-/* The whole of a file, *size bytes and a NUL after them; free(*bytes). Pipes and devices are read to
-   their end; "-" is standard input. HEED_E_IO also when a regular file changes meanwhile;
+/* The whole of a file, *size bytes and a NUL after them; free(*bytes). Pipes and devices are read
+   to their end; "-" is standard input. HEED_E_IO also when a regular file changes meanwhile;
    HEED_E_CANCELLED when a signal comes while a pipe has nothing to read. */
 heed_status heed_file_read_whole(const char *path, char **bytes, size_t *size, heed_error *error);
 
@@ -61,9 +61,11 @@ typedef struct heed_file_writer {
     size_t written;
 } heed_file_writer;
 heed_status heed_file_writer_open(heed_file_writer *writer, const char *path, heed_error *error);
-heed_status heed_file_writer_put(heed_file_writer *writer, const void *bytes, size_t count, heed_error *error);
+heed_status heed_file_writer_put(heed_file_writer *writer, const void *bytes, size_t count,
+                                 heed_error *error);
 heed_status heed_file_writer_finish(heed_file_writer *writer, heed_error *error);
-void heed_file_writer_close(heed_file_writer *writer); /* gives up an unfinished file; a second close is fine */
+/* gives up an unfinished file; a second close is fine */
+void heed_file_writer_close(heed_file_writer *writer);
 
 /* The same for bytes that are all there. */
 heed_status heed_file_write(const char *path, const void *bytes, size_t count, heed_error *error);
@@ -78,7 +80,8 @@ bool heed_temporary_is_name(const char *name);
 char *heed_temporary_path(const char *folder);
 /* Makes an empty folder of such a name in `parent`; caller frees *path. */
 heed_status heed_temporary_directory(const char *parent, char **path, heed_error *error);
-/* Removes a regular file of a temporary name unless its writer still holds it. Errors are ignored. */
+/* Removes a regular file of a temporary name unless its writer still holds it. Errors are
+   ignored. */
 void heed_temporary_remove_abandoned(const char *path);
 
 /* ---- folders and links ---- */
@@ -90,12 +93,15 @@ bool heed_path_is_regular(const char *path); /* a regular file, or a link to one
 char *heed_path_join(const char *folder, const char *name);
 /* The folder that `path` is in, "." without a slash; caller frees; NULL when memory is out. */
 char *heed_path_folder(const char *path);
-heed_status heed_directory_make(const char *path, heed_error *error);   /* with parents; an existing one is fine */
+/* with parents; an existing one is fine */
+heed_status heed_directory_make(const char *path, heed_error *error);
 /* Removes a folder with everything in it; an absent one is fine. Symbolic links in it are removed,
    not followed; HEED_E_IO when `path` itself is one. */
 heed_status heed_directory_remove(const char *path, heed_error *error);
-heed_status heed_path_sync(const char *path, heed_error *error);        /* fsync of a file or folder */
-/* Makes `link` a symbolic link to `target`, replacing an older link by rename, so that readers see the old or the new one. */
+/* fsync of a file or folder */
+heed_status heed_path_sync(const char *path, heed_error *error);
+/* Makes `link` a symbolic link to `target`, replacing an older link by rename, so that readers see
+   the old or the new one. */
 heed_status heed_link_replace(const char *target, const char *link, heed_error *error);
 
 #endif

@@ -31,8 +31,8 @@ char *heed_temporary_path(const char *folder)
     if (getrandom(&number, sizeof number, GRND_NONBLOCK) != (ssize_t)sizeof number) {
         struct timespec now = {0}; /* a name need not be random: one that is taken is not used */
         clock_gettime(CLOCK_REALTIME, &now);
-        number =
-            (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec + ((uint64_t)getpid() << 40);
+        number = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec +
+                 ((uint64_t)getpid() << 40);
     }
     snprintf(name, sizeof name, "%s%016llx%s", prefix, (unsigned long long)number, ending);
     return heed_path_join(folder, name);

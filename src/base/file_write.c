@@ -130,8 +130,8 @@ static heed_status create_named(heed_file_writer *writer, const char *folder, he
         writer->temporary = heed_temporary_path(folder);
         if (!writer->temporary)
             return heed_fail_memory(error, strlen(folder) + HEED_TEMPORARY_NAME, writer->path);
-        writer->descriptor =
-            open(writer->temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
+        writer->descriptor = open(writer->temporary,
+                                  O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
         if (writer->descriptor >= 0) {
             /* Where the file system knows no locks, nobody removes abandoned files either. */
             (void)flock(writer->descriptor, LOCK_EX | LOCK_NB);

@@ -13,10 +13,9 @@ typedef struct {
     size_t length;
     const char *what; /* the file is, and what to do */
 } sign;
-#define SIGN(bytes, what)             \
-    {                                 \
-        bytes, sizeof bytes - 1, what \
-    }
+/* clang-format off */
+#define SIGN(bytes, what) { bytes, sizeof bytes - 1, what }
+/* clang-format on */
 
 static const sign signs[] = {
     SIGN("version https://git-lfs",

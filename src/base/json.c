@@ -22,24 +22,28 @@ heed_status heed_json_read(json_t **json, const char *path, heed_error *error)
     return status;
 }
 
-static heed_status fail_type(heed_error *error, const char *where, const char *key, const json_t *found, const char *expected)
+static heed_status fail_type(heed_error *error, const char *where, const char *key,
+                             const json_t *found, const char *expected)
 {
     return heed_fail(error, HEED_E_FORMAT, "%s: \"%s\" is %s, expected %s", where, key,
                      heed_json_type(found), expected);
 }
 
-heed_status heed_json_integer(const json_t *object, const char *key, int64_t *value, const char *where, heed_error *error)
+heed_status heed_json_integer(const json_t *object, const char *key, int64_t *value,
+                              const char *where, heed_error *error)
 {
     const json_t *member = json_object_get(object, key);
     if (!member || json_is_null(member)) return HEED_OK;
     if (json_is_integer(member)) *value = json_integer_value(member);
-    else if (json_is_real(member) && fabs(json_real_value(member)) < 0x1p53 && floor(json_real_value(member)) == json_real_value(member))
+    else if (json_is_real(member) && fabs(json_real_value(member)) < 0x1p53 &&
+             floor(json_real_value(member)) == json_real_value(member))
         *value = (int64_t)json_real_value(member);
     else return fail_type(error, where, key, member, "an integer");
     return HEED_OK;
 }
 
-heed_status heed_json_number(const json_t *object, const char *key, double *value, const char *where, heed_error *error)
+heed_status heed_json_number(const json_t *object, const char *key, double *value,
+                             const char *where, heed_error *error)
 {
     const json_t *member = json_object_get(object, key);
     if (!member || json_is_null(member)) return HEED_OK;
@@ -49,7 +53,8 @@ heed_status heed_json_number(const json_t *object, const char *key, double *valu
     return HEED_OK;
 }
 
-heed_status heed_json_boolean(const json_t *object, const char *key, bool *value, const char *where, heed_error *error)
+heed_status heed_json_boolean(const json_t *object, const char *key, bool *value, const char *where,
+                              heed_error *error)
 {
     const json_t *member = json_object_get(object, key);
     if (!member || json_is_null(member)) return HEED_OK;
@@ -58,7 +63,8 @@ heed_status heed_json_boolean(const json_t *object, const char *key, bool *value
     return HEED_OK;
 }
 
-heed_status heed_json_string(const json_t *object, const char *key, const char **value, const char *where, heed_error *error)
+heed_status heed_json_string(const json_t *object, const char *key, const char **value,
+                             const char *where, heed_error *error)
 {
     const json_t *member = json_object_get(object, key);
     if (!member || json_is_null(member)) return HEED_OK;
@@ -69,14 +75,16 @@ heed_status heed_json_string(const json_t *object, const char *key, const char *
 
 void heed_json_put_string(heed_buffer *buffer, const char *text, size_t length)
 {
-    static const char short_form[32] = {['\b'] = 'b', ['\f'] = 'f', ['\n'] = 'n', ['\r'] = 'r', ['\t'] = 't'};
+    static const char short_form[32] = {
+        ['\b'] = 'b', ['\f'] = 'f', ['\n'] = 'n', ['\r'] = 'r', ['\t'] = 't'};
     heed_buffer_byte(buffer, '"');
     for (size_t at = 0, used; at < length; at += used) {
         uint32_t point;
         bool valid;
         used = heed_utf8_next(text + at, length - at, &point, &valid);
         if (point == '"' || point == '\\') heed_buffer_printf(buffer, "\\%c", (int)point);
-        else if (point < 0x20 && short_form[point]) heed_buffer_printf(buffer, "\\%c", short_form[point]);
+        else if (point < 0x20 && short_form[point])
+            heed_buffer_printf(buffer, "\\%c", short_form[point]);
         else if (point < 0x20) heed_buffer_printf(buffer, "\\u%04x", (unsigned)point);
         else if (valid) heed_buffer_append(buffer, text + at, used);
         else heed_buffer_text(buffer, "\xEF\xBF\xBD");
@@ -95,7 +103,8 @@ void heed_json_put_number(heed_buffer *buffer, double number)
         snprintf(text, sizeof text, "%.*g", digits, number);
         if (strtod(text, NULL) == number) break;
     }
-    /* A locale may write its decimal point as other bytes: whatever is no part of a C number is that point. */
+    /* A locale may write its decimal point as other bytes: whatever is no part of a C number is
+       that point. */
     char *end = text;
     for (const char *c = text; *c; c++) {
         bool plain = strchr("0123456789+-eE", *c) != NULL;

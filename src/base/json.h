@@ -19,7 +19,8 @@
      NaN, Infinity, 1e400   are values of their own kind (heed_json_foreign), not numbers
      "\ud800" alone         becomes bytes that are not valid UTF-8: users of text refuse it
    HEED_E_FORMAT with line, column and byte offset; HEED_E_NOMEM. */
-heed_status heed_json_parse(json_t **json, const char *text, size_t length, const char *where, heed_error *error);
+heed_status heed_json_parse(json_t **json, const char *text, size_t length, const char *where,
+                            heed_error *error);
 /* The same by RFC 8259 with each key once, none with U+0000, and finite numbers: for formats that
    say so (safetensors). */
 heed_status heed_json_parse_strict(json_t **json, const char *text, size_t length,
@@ -40,16 +41,21 @@ const char *heed_json_type(const json_t *value);
    UTF-8. A new reference, to `json` itself if nothing had to change; NULL: out of memory. */
 json_t *heed_json_plain(json_t *json);
 
-/* Typed members of an object. An absent or null member leaves *value untouched and is HEED_OK; a member of another type is
-   HEED_E_FORMAT. Integers written as 1.0 or 1e3 are accepted as integers; integers where a number is wanted too. */
-heed_status heed_json_integer(const json_t *object, const char *key, int64_t *value, const char *where, heed_error *error);
-heed_status heed_json_number(const json_t *object, const char *key, double *value, const char *where, heed_error *error);
-heed_status heed_json_boolean(const json_t *object, const char *key, bool *value, const char *where, heed_error *error);
-heed_status heed_json_string(const json_t *object, const char *key, const char **value, const char *where,
-                             heed_error *error); /* borrowed */
+/* Typed members of an object. An absent or null member leaves *value untouched and is HEED_OK; a
+   member of another type is HEED_E_FORMAT. Integers written as 1.0 or 1e3 are accepted as integers;
+   integers where a number is wanted too. */
+heed_status heed_json_integer(const json_t *object, const char *key, int64_t *value,
+                              const char *where, heed_error *error);
+heed_status heed_json_number(const json_t *object, const char *key, double *value,
+                             const char *where, heed_error *error);
+heed_status heed_json_boolean(const json_t *object, const char *key, bool *value, const char *where,
+                              heed_error *error);
+heed_status heed_json_string(const json_t *object, const char *key, const char **value,
+                             const char *where, heed_error *error); /* borrowed */
 
-/* Writing: text as a JSON string with quotes (invalid UTF-8 becomes U+FFFD), and a number as the shortest decimal that reads back
-   to the same double, whatever the locale; NaN and infinities, which JSON lacks, become null. */
+/* Writing: text as a JSON string with quotes (invalid UTF-8 becomes U+FFFD), and a number as the
+   shortest decimal that reads back to the same double, whatever the locale; NaN and infinities,
+   which JSON lacks, become null. */
 void heed_json_put_string(heed_buffer *buffer, const char *text, size_t length);
 void heed_json_put_number(heed_buffer *buffer, double number);
 /* A whole value as heed_json_plain has it, with jansson's JSON_* flags. jansson's own writer into

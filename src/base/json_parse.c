@@ -30,11 +30,13 @@ static heed_status fail_at(parser *p, size_t at, const char *found, const char *
     size_t line = 1, column = 1;
     for (size_t i = 0; i < at; i++, column++)
         if (p->text[i] == '\n') line++, column = 0;
-    if (p->length == 0 || !memchr(p->text, '\n', p->length)) /* one line, perhaps of many: the caller's `where` says which */
-        return heed_fail(p->error, HEED_E_FORMAT, "%s: column %zu (byte %zu): %s, expected %s", p->where, column, at, found,
-                         expected);
-    return heed_fail(p->error, HEED_E_FORMAT, "%s: line %zu, column %zu (byte %zu): %s, expected %s", p->where, line, column, at,
-                     found, expected);
+    /* one line, perhaps of many: the caller's `where` says which */
+    if (p->length == 0 || !memchr(p->text, '\n', p->length))
+        return heed_fail(p->error, HEED_E_FORMAT, "%s: column %zu (byte %zu): %s, expected %s",
+                         p->where, column, at, found, expected);
+    return heed_fail(p->error, HEED_E_FORMAT,
+                     "%s: line %zu, column %zu (byte %zu): %s, expected %s", p->where, line, column,
+                     at, found, expected);
 }
 
 static heed_status fail_here(parser *p, const char *expected)
@@ -69,7 +71,8 @@ static heed_status read_hex(parser *p, uint32_t *unit)
     *unit = 0;
     for (int i = 0; i < 4; i++, p->at++) {
         const char *digits = "0123456789abcdef", *digit = NULL;
-        if (p->at < p->length && p->text[p->at]) digit = strchr(digits, p->text[p->at] | (p->text[p->at] >= 'A' ? 0x20 : 0));
+        if (p->at < p->length && p->text[p->at])
+            digit = strchr(digits, p->text[p->at] | (p->text[p->at] >= 'A' ? 0x20 : 0));
         if (!digit) return fail_here(p, "four hexadecimal digits after \\u");
         *unit = *unit << 4 | (uint32_t)(digit - digits);
     }
@@ -148,13 +151,16 @@ static heed_status read_string(parser *p)
             if (c < 0x20 || c == '"' || c == '\\') break;
             uint32_t point;
             bool valid = true;
-            size_t used = c < 0x80 ? 1 : heed_utf8_next(p->text + p->at, p->length - p->at, &point, &valid);
+            size_t used = c < 0x80
+                              ? 1
+                              : heed_utf8_next(p->text + p->at, p->length - p->at, &point, &valid);
             if (!valid) return fail_here(p, "valid UTF-8");
             p->at += used;
         }
         heed_buffer_append(&p->scratch, p->text + start, p->at - start);
         if (take(p, '"')) return p->scratch.failed ? fail_full(p) : HEED_OK;
-        if (!take(p, '\\')) return fail_here(p, "\" at the end of a string, control characters escaped");
+        if (!take(p, '\\'))
+            return fail_here(p, "\" at the end of a string, control characters escaped");
         HEED_TRY(read_escape(p));
     }
 }
@@ -167,7 +173,8 @@ static size_t skip_digits(parser *p)
 }
 
 /* Integers that fit 64 bits stay integers, larger ones become doubles as in JavaScript. What
-   exceeds a double is a value of its own kind (heed_json_foreign), which has the number's spelling. */
+   exceeds a double is a value of its own kind (heed_json_foreign), which has the number's
+   spelling. */
 static heed_status read_number(parser *p, json_t **value)
 {
     size_t start = p->at, whole_start = p->at;
@@ -265,9 +272,13 @@ static heed_status read_object(parser *p, json_t **value)
 
 static heed_status read_literal(parser *p, json_t **value)
 {
-    static const struct { const char *text; json_t *(*make)(void); } literals[] = {
+    static const struct {
+        const char *text;
+        json_t *(*make)(void);
+    } literals[] = {
         {"true", json_true}, {"false", json_false}, {"null", json_null},
-        {"NaN", NULL}, {"Infinity", NULL}, {"-Infinity", NULL}}; /* these three are Python's */
+        {"NaN", NULL},       {"Infinity", NULL},    {"-Infinity", NULL},
+    }; /* these three are Python's */
     for (size_t i = 0; i < (p->strict ? 3 : sizeof literals / sizeof *literals); i++) {
         const char *text = literals[i].text;
         size_t length = strlen(text);
@@ -291,7 +302,9 @@ static heed_status read_value(parser *p, json_t **value)
     else if (take(p, '[')) status = read_array(p, value);
     else if (take(p, '"')) {
         status = read_string(p);
-        if (status == HEED_OK && !(*value = json_stringn_nocheck(p->scratch.data, p->scratch.length))) status = fail_full(p);
+        if (status == HEED_OK &&
+            !(*value = json_stringn_nocheck(p->scratch.data, p->scratch.length)))
+            status = fail_full(p);
     } else status = read_literal(p, value);
     p->depth--;
     if (status != HEED_OK) {
@@ -304,7 +317,8 @@ static heed_status read_value(parser *p, json_t **value)
 static heed_status read_document(parser *p, json_t **json)
 {
     char half[16];
-    int written = snprintf(half, sizeof half, "%.1f", 0.5); /* "0", the locale's decimal point, "5" */
+    /* "0", the locale's decimal point, "5" */
+    int written = snprintf(half, sizeof half, "%.1f", 0.5);
     snprintf(p->decimal_point, sizeof p->decimal_point, "%.*s", written - 2, half + 1);
     *json = NULL;
     skip_blanks(p);
@@ -332,8 +346,10 @@ heed_status heed_json_parse(json_t **json, const char *text, size_t length, cons
     parser p = {.text = text, .length = length, .where = where, .error = error};
     *json = NULL;
     if (begins_with(text, length, "\xFF\xFE") || begins_with(text, length, "\xFE\xFF"))
-        return heed_fail(error, HEED_E_FORMAT, "%s: UTF-16, expected UTF-8: convert the file "
-                         "(iconv -f UTF-16 -t UTF-8)", where);
+        return heed_fail(error, HEED_E_FORMAT,
+                         "%s: UTF-16, expected UTF-8: convert the file "
+                         "(iconv -f UTF-16 -t UTF-8)",
+                         where);
     if (begins_with(text, length, "\xEF\xBB\xBF")) p.at = 3;
     return read_document(&p, json);
 }

@@ -16,7 +16,9 @@ static heed_status refuse(int descriptor, const char *taken, heed_error *error)
     ssize_t length = pread(descriptor, holder, sizeof holder - 1, 0);
     while (length > 0 && (holder[length - 1] < '0' || holder[length - 1] > '9')) length--;
     holder[length > 0 ? length : 0] = 0;
-    return heed_fail(error, HEED_E_ARG, "%s by %s%s: wait until it has ended, or choose another folder", taken, *holder ? "process " : "another process", holder);
+    return heed_fail(error, HEED_E_ARG,
+                     "%s by %s%s: wait until it has ended, or choose another folder", taken,
+                     *holder ? "process " : "another process", holder);
 }
 
 /* Does the file hold what heed writes into its locks: nothing, or the number of a process? */
@@ -47,7 +49,8 @@ heed_status heed_lock_take(heed_lock *lock, const char *path, const char *taken,
         return heed_fail(error, HEED_E_ARG, "%s: this is not a lock of heed's: move it away", path);
     }
     int length = snprintf(holder, sizeof holder, "%ld\n", (long)getpid());
-    bool named = ftruncate(descriptor, 0) == 0 && pwrite(descriptor, holder, (size_t)length, 0) == length;
+    bool named = ftruncate(descriptor, 0) == 0 &&
+                 pwrite(descriptor, holder, (size_t)length, 0) == length;
     (void)named; /* on a full disk the message that a second holder sees is poorer, no more */
     lock->descriptor = descriptor;
     return HEED_OK;

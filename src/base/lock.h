@@ -1,11 +1,13 @@
-/* lock.h: one process at a time. The lock belongs to an open file (flock), so that it ends with its holder however that ends; a lock
-   file left behind means nothing. */
+/* lock.h: one process at a time. The lock belongs to an open file (flock), so that it ends with its
+   holder however that ends; a lock file left behind means nothing. */
 #ifndef HEED_BASE_LOCK_H
 #define HEED_BASE_LOCK_H
 
 #include "base/error.h"
 
-typedef struct heed_lock { int descriptor; } heed_lock; /* -1: none */
+typedef struct heed_lock {
+    int descriptor;
+} heed_lock; /* -1: none */
 
 /* Takes the lock on `path`, which is made if need be and then names the holder's process.
    HEED_E_ARG saying "TAKEN by process N" when another holds it, in this process too, or when the

@@ -40,10 +40,13 @@ bool heed_grow(void *pointer_to_pointer, size_t *capacity, size_t wanted, size_t
     return true;
 }
 
-/* Blocks from 4 MiB on are mapped at 2 MiB boundaries so that the kernel can back them with huge pages; the size
-   needed to unmap one stands in the cache line before it. */
+/* Blocks from 4 MiB on are mapped at 2 MiB boundaries so that the kernel can back them with huge
+   pages; the size needed to unmap one stands in the cache line before it. */
 enum { HEADER = 64, HUGE_PAGE = 2 << 20, LARGE = 4 << 20 };
-typedef struct { void *base; size_t mapped; } block_header;
+typedef struct {
+    void *base;
+    size_t mapped;
+} block_header;
 
 static void *allocate_pages(size_t bytes, int advice)
 {
@@ -59,7 +62,8 @@ static void *allocate_pages(size_t bytes, int advice)
         header.base = base;
     } else {
         if (!heed_add_size(total, HUGE_PAGE, &header.mapped)) return NULL;
-        void *mapping = mmap(NULL, header.mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        void *mapping = mmap(NULL, header.mapped, PROT_READ | PROT_WRITE,
+                             MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
         if (mapping == MAP_FAILED) return NULL;
         header.base = mapping;
         base = (char *)(((uintptr_t)mapping + HUGE_PAGE - 1) & ~(uintptr_t)(HUGE_PAGE - 1));
@@ -90,7 +94,8 @@ size_t heed_huge_page_bytes(const void *block, size_t bytes)
     bool inside = false;
     while (fgets(line, sizeof line, file)) {
         if (sscanf(line, "%lx-%lx ", &from, &to) == 2) inside = from < end && to > begin;
-        else if (inside && sscanf(line, "AnonHugePages: %lu kB", &kilobytes) == 1) sum += (size_t)kilobytes << 10;
+        else if (inside && sscanf(line, "AnonHugePages: %lu kB", &kilobytes) == 1)
+            sum += (size_t)kilobytes << 10;
     }
     fclose(file);
     return sum < bytes ? sum : bytes;
@@ -114,8 +119,14 @@ char *heed_string_copy(const char *text)
 }
 
 typedef struct arena_block arena_block;
-struct arena_block { arena_block *next; size_t used, size; };
-struct heed_arena { arena_block *first; size_t bytes; };
+struct arena_block {
+    arena_block *next;
+    size_t used, size;
+};
+struct heed_arena {
+    arena_block *first;
+    size_t bytes;
+};
 
 enum { BLOCK_BYTES = 1 << 16, BLOCK_HEADER = (sizeof(arena_block) + 15) & ~15u };
 
@@ -137,7 +148,8 @@ void heed_arena_free(heed_arena *arena)
 void *heed_arena_take(heed_arena *arena, size_t count, size_t size)
 {
     size_t bytes;
-    if (!heed_multiply_size(count, size, &bytes) || bytes > SIZE_MAX - BLOCK_BYTES - BLOCK_HEADER) return NULL;
+    if (!heed_multiply_size(count, size, &bytes) || bytes > SIZE_MAX - BLOCK_BYTES - BLOCK_HEADER)
+        return NULL;
     bytes = (bytes + 15) & ~(size_t)15;
     arena_block *block = arena->first;
     if (!block || block->size - block->used < bytes) {
@@ -145,7 +157,8 @@ void *heed_arena_take(heed_arena *arena, size_t count, size_t size)
         block = calloc(1, BLOCK_HEADER + room);
         if (!block) return NULL;
         block->size = room;
-        if (arena->first && room != BLOCK_BYTES) { /* keep filling the current block after a large piece */
+        /* keep filling the current block after a large piece */
+        if (arena->first && room != BLOCK_BYTES) {
             block->next = arena->first->next;
             arena->first->next = block;
         } else {

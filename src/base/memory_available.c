@@ -6,7 +6,8 @@
 
 enum { TEXT_BYTES = 8192 };
 
-/* The number after `key` at the beginning of a line, SIZE_MAX when there is none ("max" included). */
+/* The number after `key` at the beginning of a line, SIZE_MAX when there is none ("max"
+   included). */
 static size_t number_after(const char *text, const char *key)
 {
     size_t length = strlen(key);
@@ -26,13 +27,16 @@ static size_t number_in(const char *folder, const char *name, const char *key)
 }
 
 /* Where the two versions of control groups keep their figures. */
-typedef struct group_kind { const char *limit, *usage, *inactive; } group_kind;
+typedef struct group_kind {
+    const char *limit, *usage, *inactive;
+} group_kind;
 static const group_kind group_kinds[2] = {
     {"memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file "},
     {"memory.max", "memory.current", "inactive_file "},
 };
 
-/* What the group of this folder leaves: its limit less its use, where file pages not in use do not count. */
+/* What the group of this folder leaves: its limit less its use, where file pages not in use do not
+   count. */
 static size_t left_in_group(const group_kind *kind, const char *folder)
 {
     size_t limit = number_in(folder, kind->limit, ""), usage = number_in(folder, kind->usage, "");

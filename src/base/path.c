@@ -13,10 +13,8 @@ char *heed_path_existing(const char *path, size_t *length)
     while (*part && !heed_path_exists(part)) {
         char *slash = strrchr(part, '/');
         bool root = slash == part && slash[1];
-        if (slash)
-            slash[root] = 0;
-        else
-            *part = 0;
+        if (slash) slash[root] = 0;
+        else *part = 0;
     }
     *length = strlen(part);
     return part;

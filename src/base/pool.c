@@ -8,7 +8,11 @@
 
 enum { SPINS_BEFORE_YIELD = 4000, YIELDS_BEFORE_SLEEP = 200 };
 
-typedef struct { heed_pool *pool; int thread; pthread_t handle; } helper;
+typedef struct {
+    heed_pool *pool;
+    int thread;
+    pthread_t handle;
+} helper;
 
 struct heed_pool {
     int threads, started;
@@ -20,8 +24,8 @@ struct heed_pool {
     bool quit;
     heed_pool_job *job;
     void *argument;
-    _Alignas(64) atomic_uint generation;      /* counts jobs */
-    _Alignas(64) atomic_int arrived;          /* at the barrier */
+    _Alignas(64) atomic_uint generation; /* counts jobs */
+    _Alignas(64) atomic_int arrived;     /* at the barrier */
     _Alignas(64) atomic_uint barrier_phase;
 };
 
@@ -64,7 +68,8 @@ static void *helper_main(void *argument)
     for (;;) {
         if (!wait_for_change(pool, &pool->generation, seen, YIELDS_BEFORE_SLEEP)) {
             pthread_mutex_lock(&pool->mutex);
-            while (atomic_load(&pool->generation) == seen && !pool->quit) pthread_cond_wait(&pool->wake, &pool->mutex);
+            while (atomic_load(&pool->generation) == seen && !pool->quit)
+                pthread_cond_wait(&pool->wake, &pool->mutex);
             pthread_mutex_unlock(&pool->mutex);
         }
         if (atomic_load(&pool->generation) == seen) return NULL; /* woken to quit */
@@ -89,13 +94,16 @@ heed_status heed_pool_new(heed_pool **result, int threads, heed_error *error)
     pool->helpers = heed_allocate((size_t)pool->threads, sizeof *pool->helpers);
     if (!pool->helpers) {
         heed_pool_free(pool);
-        return heed_fail_memory(error, (size_t)pool->threads * sizeof *pool->helpers, "the thread pool");
+        return heed_fail_memory(error, (size_t)pool->threads * sizeof *pool->helpers,
+                                "the thread pool");
     }
     for (int i = 1; i < pool->threads; i++, pool->started++) {
         pool->helpers[i] = (helper){.pool = pool, .thread = i};
         if (pthread_create(&pool->helpers[i].handle, NULL, helper_main, &pool->helpers[i]) != 0) {
             heed_pool_free(pool);
-            return heed_fail(error, HEED_E_NOMEM, "the system refused thread %d of %d; ask for fewer threads with -t", i + 1, threads);
+            return heed_fail(error, HEED_E_NOMEM,
+                             "the system refused thread %d of %d; ask for fewer threads with -t",
+                             i + 1, threads);
         }
     }
     *result = pool;
@@ -132,7 +140,8 @@ int heed_pool_threads(const heed_pool *pool)
 
 void heed_pool_run(heed_pool *pool, heed_pool_job *job, void *argument)
 {
-    if (pool->threads == 1) { /* no helpers: nothing to announce, and callers on other threads need not wait */
+    /* no helpers: nothing to announce, and callers on other threads need not wait */
+    if (pool->threads == 1) {
         job(argument, 0, 1);
         return;
     }

@@ -4,7 +4,8 @@
 
 void heed_philox(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4])
 {
-    uint32_t c0 = counter[0], c1 = counter[1], c2 = counter[2], c3 = counter[3], k0 = key[0], k1 = key[1];
+    uint32_t c0 = counter[0], c1 = counter[1], c2 = counter[2], c3 = counter[3], k0 = key[0],
+             k1 = key[1];
     for (int round = 0; round < 10; round++, k0 += 0x9E3779B9u, k1 += 0xBB67AE85u) {
         uint64_t a = (uint64_t)0xD2511F53u * c0, b = (uint64_t)0xCD9E8D57u * c2;
         c0 = (uint32_t)(b >> 32) ^ c1 ^ k0;
@@ -54,6 +55,7 @@ double heed_rng_uniform(heed_rng *rng)
 
 double heed_rng_normal(heed_rng *rng)
 {
-    double u = 1 - heed_rng_uniform(rng), v = heed_rng_uniform(rng); /* u in (0, 1] keeps the logarithm finite */
+    /* u in (0, 1] keeps the logarithm finite */
+    double u = 1 - heed_rng_uniform(rng), v = heed_rng_uniform(rng);
     return sqrt(-2 * log(u)) * cos(6.283185307179586 * v);
 }

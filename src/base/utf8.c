@@ -7,7 +7,12 @@ size_t heed_utf8_next(const char *text, size_t length, uint32_t *code_point, boo
     const unsigned char *s = (const unsigned char *)text;
     unsigned char lead = s[0];
     uint32_t point = lead;
-    size_t wanted = lead < 0x80 ? 1 : lead < 0xC2 ? 0 : lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : lead < 0xF5 ? 4 : 0;
+    size_t wanted = lead < 0x80   ? 1
+                    : lead < 0xC2 ? 0
+                    : lead < 0xE0 ? 2
+                    : lead < 0xF0 ? 3
+                    : lead < 0xF5 ? 4
+                                  : 0;
     size_t got = 1;
     if (wanted > 1) {
         point = lead & (0xFFu >> (wanted + 1));
@@ -49,8 +54,11 @@ size_t heed_utf8_incomplete(const char *text, size_t length)
         if ((c & 0xC0) == 0x80) continue;
         size_t wanted = c < 0xC2 ? 1 : c < 0xE0 ? 2 : c < 0xF0 ? 3 : c < 0xF5 ? 4 : 1;
         uint32_t point;
-        /* Only a prefix that could still become valid is held back: its decode must stop at the end, not at a bad byte. */
-        return wanted > back && heed_utf8_next(text + length - back, back, &point, NULL) == back ? back : 0;
+        /* Only a prefix that could still become valid is held back: its decode must stop at the
+           end, not at a bad byte. */
+        return wanted > back && heed_utf8_next(text + length - back, back, &point, NULL) == back
+                   ? back
+                   : 0;
     }
     return 0;
 }
@@ -62,7 +70,8 @@ size_t heed_utf8_valid(const char *text, size_t length)
         uint64_t eight;
         uint32_t point;
         bool valid = true;
-        if (length - at >= sizeof eight && (memcpy(&eight, text + at, sizeof eight), !(eight & 0x8080808080808080u))) {
+        if (length - at >= sizeof eight &&
+            (memcpy(&eight, text + at, sizeof eight), !(eight & 0x8080808080808080u))) {
             at += sizeof eight;
             continue;
         }

@@ -15,18 +15,19 @@ enum { UNUSED = -1 };
 
 struct heed_cache {
     heed_cache_options options;
-    int64_t pages;           /* in each array */
-    int64_t table_pages;     /* that one sequence can have */
+    int64_t pages;              /* in each array */
+    int64_t table_pages;        /* that one sequence can have */
     size_t os_page, page_bytes; /* of one page in one array */
-    size_t array_bytes;       /* from one array to the next: whole pages */
-    char *memory;             /* arrays, reserved */
-    int64_t mark;             /* pages below it are committed */
-    int32_t *references;      /* (pages) */
-    int32_t *free_pages;     /* (pages) committed ones that nobody holds, the last first */
+    size_t array_bytes;         /* from one array to the next: whole pages */
+    char *memory;               /* arrays, reserved */
+    int64_t mark;               /* pages below it are committed */
+    int32_t *references;        /* (pages) */
+    int32_t *free_pages;        /* (pages) committed ones that nobody holds, the last first */
     int64_t free_count;
-    int32_t *growing;         /* (pages) owners that are about to write into a page; 0 between calls */
-    int32_t *tables;          /* (sequences, table_pages) */
-    int64_t *lengths;         /* (sequences), UNUSED */
+    /* (pages) owners that are about to write into a page; 0 between calls */
+    int32_t *growing;
+    int32_t *tables;  /* (sequences, table_pages) */
+    int64_t *lengths; /* (sequences), UNUSED */
     heed_cancel cancel;
 };
 
@@ -45,26 +46,39 @@ static size_t round_up(size_t bytes, size_t unit)
 static heed_status set_sizes(heed_cache *cache, size_t *reserved, heed_error *error)
 {
     const heed_cache_options *options = &cache->options;
-    if (options->arrays < 0 || options->columns < 1 || options->sequences < 1 || options->positions < 1)
-        return heed_fail(error, HEED_E_ARG, "KV cache: %lld arrays of %lld columns for %lld sequences of %lld positions: expected "
-                         "positive numbers", (long long)options->arrays, (long long)options->columns, (long long)options->sequences,
-                         (long long)options->positions);
+    if (options->arrays < 0 || options->columns < 1 || options->sequences < 1 ||
+        options->positions < 1)
+        return heed_fail(
+            error, HEED_E_ARG,
+            "KV cache: %lld arrays of %lld columns for %lld sequences of %lld positions: expected "
+            "positive numbers",
+            (long long)options->arrays, (long long)options->columns, (long long)options->sequences,
+            (long long)options->positions);
     cache->table_pages = pages_of(options->positions);
     /* Rows of the arrays are numbered by 32 bits in the page table and the slots. */
     int64_t most = INT32_MAX / HEED_PAGE_POSITIONS;
-    if (options->positions > INT32_MAX - HEED_PAGE_POSITIONS || cache->table_pages > most / options->sequences)
-        return heed_fail(error, HEED_E_ARG, "KV cache: %lld sequences of %lld positions are more than %lld positions in all; hold fewer "
-                         "sequences or a shorter context", (long long)options->sequences, (long long)options->positions,
+    if (options->positions > INT32_MAX - HEED_PAGE_POSITIONS ||
+        cache->table_pages > most / options->sequences)
+        return heed_fail(error, HEED_E_ARG,
+                         "KV cache: %lld sequences of %lld positions are more than %lld positions "
+                         "in all; hold fewer "
+                         "sequences or a shorter context",
+                         (long long)options->sequences, (long long)options->positions,
                          (long long)most * HEED_PAGE_POSITIONS);
     cache->pages = cache->table_pages * options->sequences;
     cache->os_page = (size_t)sysconf(_SC_PAGESIZE);
     size_t bytes;
-    if (!heed_multiply_size((size_t)options->columns, HEED_PAGE_POSITIONS * options->element, &cache->page_bytes) ||
-        !heed_multiply_size(cache->page_bytes, (size_t)cache->pages, &bytes) || bytes > SIZE_MAX / 2 ||
+    if (!heed_multiply_size((size_t)options->columns, HEED_PAGE_POSITIONS * options->element,
+                            &cache->page_bytes) ||
+        !heed_multiply_size(cache->page_bytes, (size_t)cache->pages, &bytes) ||
+        bytes > SIZE_MAX / 2 ||
         !heed_multiply_size(round_up(bytes, cache->os_page), (size_t)options->arrays, reserved))
-        return heed_fail(error, HEED_E_ARG, "KV cache: %lld arrays of %lld columns for %lld sequences of %lld positions exceed the "
-                         "address space", (long long)options->arrays, (long long)options->columns, (long long)options->sequences,
-                         (long long)options->positions);
+        return heed_fail(
+            error, HEED_E_ARG,
+            "KV cache: %lld arrays of %lld columns for %lld sequences of %lld positions exceed the "
+            "address space",
+            (long long)options->arrays, (long long)options->columns, (long long)options->sequences,
+            (long long)options->positions);
     cache->array_bytes = round_up(bytes, cache->os_page);
     return HEED_OK;
 }
@@ -72,9 +86,11 @@ static heed_status set_sizes(heed_cache *cache, size_t *reserved, heed_error *er
 /* Address space for every sequence at `pages` pages; NULL, with errno, when the system refuses. */
 static char *reserve(const heed_cache *cache, int64_t pages, size_t *bytes)
 {
-    size_t array = round_up(cache->page_bytes * (size_t)(pages * cache->options.sequences), cache->os_page);
+    size_t array = round_up(cache->page_bytes * (size_t)(pages * cache->options.sequences),
+                            cache->os_page);
     *bytes = array * (size_t)cache->options.arrays;
-    void *memory = mmap(NULL, *bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    void *memory = mmap(NULL, *bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1,
+                        0);
     return memory == MAP_FAILED ? NULL : memory;
 }
 
@@ -92,7 +108,8 @@ static int64_t context_that_fits(const heed_cache *cache)
     return fits * HEED_PAGE_POSITIONS;
 }
 
-heed_status heed_cache_new(heed_cache **result, const heed_cache_options *options, heed_error *error)
+heed_status heed_cache_new(heed_cache **result, const heed_cache_options *options,
+                           heed_error *error)
 {
     *result = NULL;
     heed_cache *cache = heed_allocate(1, sizeof *cache);
@@ -107,17 +124,23 @@ heed_status heed_cache_new(heed_cache **result, const heed_cache_options *option
     cache->growing = heed_allocate((size_t)cache->pages, sizeof(int32_t));
     cache->tables = heed_allocate((size_t)cache->pages, sizeof(int32_t));
     cache->lengths = heed_allocate((size_t)options->sequences, sizeof(int64_t));
-    if (!cache->references || !cache->free_pages || !cache->growing || !cache->tables || !cache->lengths) {
-        status = heed_fail_memory(error, 4 * (size_t)cache->pages * sizeof(int32_t), "the tables of a KV cache");
+    if (!cache->references || !cache->free_pages || !cache->growing || !cache->tables ||
+        !cache->lengths) {
+        status = heed_fail_memory(error, 4 * (size_t)cache->pages * sizeof(int32_t),
+                                  "the tables of a KV cache");
         goto done;
     }
     for (int64_t i = 0; i < options->sequences; i++) cache->lengths[i] = UNUSED;
     if (reserved && !(cache->memory = reserve(cache, cache->table_pages, &reserved))) {
         const char *reason = strerror(errno);
-        status = heed_fail(error, HEED_E_NOMEM, "KV cache: the system refuses %zu bytes of address space for %lld sequences of %lld "
-                           "positions (%s); a context of %lld positions for each would fit: hold fewer sequences or a shorter context, or "
-                           "raise `ulimit -v`", reserved, (long long)options->sequences, (long long)options->positions, reason,
-                           (long long)context_that_fits(cache));
+        status = heed_fail(
+            error, HEED_E_NOMEM,
+            "KV cache: the system refuses %zu bytes of address space for %lld sequences of %lld "
+            "positions (%s); a context of %lld positions for each would fit: hold fewer sequences "
+            "or a shorter context, or "
+            "raise `ulimit -v`",
+            reserved, (long long)options->sequences, (long long)options->positions, reason,
+            (long long)context_that_fits(cache));
         goto done;
     }
     *result = cache;
@@ -151,7 +174,8 @@ void *heed_cache_array(const heed_cache *cache, int64_t array)
 
 size_t heed_cache_committed(const heed_cache *cache)
 {
-    return round_up((size_t)cache->mark * cache->page_bytes, cache->os_page) * (size_t)cache->options.arrays;
+    return round_up((size_t)cache->mark * cache->page_bytes, cache->os_page) *
+           (size_t)cache->options.arrays;
 }
 
 size_t heed_cache_row_bytes(const heed_cache *cache)
@@ -199,16 +223,20 @@ static size_t bytes_at_mark(const heed_cache *cache, int64_t mark)
     return round_up((size_t)mark * cache->page_bytes, cache->os_page);
 }
 
-static heed_status fail_commit(const heed_cache *cache, int64_t wanted, size_t bytes, size_t spare, int64_t growing, heed_error *error)
+static heed_status fail_commit(const heed_cache *cache, int64_t wanted, size_t bytes, size_t spare,
+                               int64_t growing, heed_error *error)
 {
     size_t page_bytes = cache->page_bytes * (size_t)cache->options.arrays;
     int64_t could = cache->mark + (int64_t)(spare / page_bytes), held = 0;
     for (int64_t i = 0; i < cache->options.sequences; i++) held += cache->lengths[i] != UNUSED;
     int64_t context = could / (held ? held : 1) * HEED_PAGE_POSITIONS;
     if (context > cache->options.positions) context = cache->options.positions;
-    return heed_fail(error, HEED_E_NOMEM, "KV cache: %zu bytes are wanted for %lld more pages of %d positions (%lld sequences grow), but "
-                     "%s %zu; a context of %lld positions for each of %lld sequences would fit", bytes, (long long)wanted,
-                     HEED_PAGE_POSITIONS, (long long)growing, cache->options.budget ? "its budget leaves" : "the system can spare", spare,
+    return heed_fail(error, HEED_E_NOMEM,
+                     "KV cache: %zu bytes are wanted for %lld more pages of %d positions (%lld "
+                     "sequences grow), but "
+                     "%s %zu; a context of %lld positions for each of %lld sequences would fit",
+                     bytes, (long long)wanted, HEED_PAGE_POSITIONS, (long long)growing,
+                     cache->options.budget ? "its budget leaves" : "the system can spare", spare,
                      (long long)context, (long long)held);
 }
 
@@ -217,19 +245,23 @@ static heed_status commit(heed_cache *cache, int64_t wanted, int64_t growing, he
 {
     int64_t more = wanted - cache->free_count;
     if (more <= 0) return HEED_OK;
-    int64_t mark = cache->mark + more; /* at most `pages`: they hold every sequence at full length with pages of its own */
+    /* at most `pages`: they hold every sequence at full length with pages of its own */
+    int64_t mark = cache->mark + more;
     size_t before = bytes_at_mark(cache, cache->mark), after = bytes_at_mark(cache, mark);
-    size_t bytes = (after - before) * (size_t)cache->options.arrays, held = heed_cache_committed(cache);
+    size_t bytes = (after - before) * (size_t)cache->options.arrays,
+           held = heed_cache_committed(cache);
     const size_t budget = cache->options.budget;
     size_t spare = budget > held ? budget - held : 0;
     if (!budget) spare = heed_memory_available();
     if (bytes > spare) return fail_commit(cache, more, bytes, spare, growing, error);
     for (int64_t i = 0; i < cache->options.arrays && after > before; i++) {
         HEED_TRY(heed_cancel_check(cache->cancel, "making room for keys and values", error));
-        if (!populate(cache->memory + (size_t)i * cache->array_bytes + before, after - before, cache->os_page))
+        if (!populate(cache->memory + (size_t)i * cache->array_bytes + before, after - before,
+                      cache->os_page))
             return fail_commit(cache, more, bytes, 0, growing, error);
     }
-    for (int64_t page = mark; page-- > cache->mark;) cache->free_pages[cache->free_count++] = (int32_t)page;
+    for (int64_t page = mark; page-- > cache->mark;)
+        cache->free_pages[cache->free_count++] = (int32_t)page;
     cache->mark = mark;
     return HEED_OK;
 }
@@ -261,15 +293,18 @@ heed_status heed_cache_add(heed_cache *cache, int64_t *sequence, heed_error *err
         *sequence = i;
         return HEED_OK;
     }
-    return heed_fail(error, HEED_E_ARG, "KV cache: %lld sequences are held already; drop one, or make room for more",
+    return heed_fail(error, HEED_E_ARG,
+                     "KV cache: %lld sequences are held already; drop one, or make room for more",
                      (long long)cache->options.sequences);
 }
 
-heed_status heed_cache_fork(heed_cache *cache, int64_t sequence, int64_t length, int64_t *fork, heed_error *error)
+heed_status heed_cache_fork(heed_cache *cache, int64_t sequence, int64_t length, int64_t *fork,
+                            heed_error *error)
 {
     if (length < 0 || length > cache->lengths[sequence])
-        return heed_fail(error, HEED_E_ARG, "KV cache: a fork of %lld positions from a sequence of %lld", (long long)length,
-                         (long long)cache->lengths[sequence]);
+        return heed_fail(error, HEED_E_ARG,
+                         "KV cache: a fork of %lld positions from a sequence of %lld",
+                         (long long)length, (long long)cache->lengths[sequence]);
     HEED_TRY(heed_cache_add(cache, fork, error));
     int64_t pages = pages_of(length);
     const int32_t *from = table_of(cache, sequence);
@@ -284,7 +319,8 @@ void heed_cache_truncate(heed_cache *cache, int64_t sequence, int64_t length)
     if (length < 0) length = 0;
     if (length >= cache->lengths[sequence]) return;
     const int32_t *table = table_of(cache, sequence);
-    for (int64_t i = pages_of(cache->lengths[sequence]); i-- > pages_of(length);) release(cache, table[i]);
+    for (int64_t i = pages_of(cache->lengths[sequence]); i-- > pages_of(length);)
+        release(cache, table[i]);
     cache->lengths[sequence] = length;
 }
 
@@ -299,7 +335,8 @@ int64_t heed_cache_length(const heed_cache *cache, int64_t sequence)
     return cache->lengths[sequence];
 }
 
-/* The part-filled page that the sequence's next position falls into, when others hold it too; else -1. */
+/* The part-filled page that the sequence's next position falls into, when others hold it too; else
+   -1. */
 static int32_t shared_page(const heed_cache *cache, int64_t sequence)
 {
     int64_t length = cache->lengths[sequence];
@@ -308,7 +345,8 @@ static int32_t shared_page(const heed_cache *cache, int64_t sequence)
     return cache->references[page] > 1 ? page : -1;
 }
 
-/* Pages that the growth takes: new ones, and copies of shared ones for all owners that write but the last. */
+/* Pages that the growth takes: new ones, and copies of shared ones for all owners that write but
+   the last. */
 static int64_t count_wanted(heed_cache *cache, const heed_cache_growth *growth, int64_t count)
 {
     int64_t wanted = 0;
@@ -328,30 +366,39 @@ static int64_t count_wanted(heed_cache *cache, const heed_cache_growth *growth, 
 static void copy_last_page(heed_cache *cache, int64_t sequence)
 {
     int64_t length = cache->lengths[sequence];
-    int32_t *place = table_of(cache, sequence) + length / HEED_PAGE_POSITIONS, old = *place, new = take(cache);
-    size_t filled = cache->page_bytes / HEED_PAGE_POSITIONS * (size_t)(length % HEED_PAGE_POSITIONS);
+    int32_t *place = table_of(cache, sequence) + length / HEED_PAGE_POSITIONS, old = *place,
+            new = take(cache);
+    size_t filled = cache->page_bytes / HEED_PAGE_POSITIONS *
+                    (size_t)(length % HEED_PAGE_POSITIONS);
     for (int64_t i = 0; i < cache->options.arrays; i++) {
         char *array = cache->memory + (size_t)i * cache->array_bytes;
-        memcpy(array + (size_t)new * cache->page_bytes, array + (size_t)old * cache->page_bytes, filled);
+        memcpy(array + (size_t) new * cache->page_bytes, array + (size_t)old * cache->page_bytes,
+               filled);
     }
     release(cache, old);
     *place = new;
 }
 
-heed_status heed_cache_extend(heed_cache *cache, const heed_cache_growth *growth, int64_t count, heed_error *error)
+heed_status heed_cache_extend(heed_cache *cache, const heed_cache_growth *growth, int64_t count,
+                              heed_error *error)
 {
     for (int64_t i = 0; i < count; i++) {
         int64_t length = cache->lengths[growth[i].sequence], more = growth[i].positions;
         if (more < 0 || more > cache->options.positions - length)
-            return heed_fail(error, HEED_E_ARG, "KV cache: %lld more positions for a sequence of %lld, but at most %lld are held for one",
-                             (long long)more, (long long)length, (long long)cache->options.positions);
+            return heed_fail(error, HEED_E_ARG,
+                             "KV cache: %lld more positions for a sequence of %lld, but at most "
+                             "%lld are held for one",
+                             (long long)more, (long long)length,
+                             (long long)cache->options.positions);
     }
     HEED_TRY(commit(cache, count_wanted(cache, growth, count), count, error));
     for (int64_t i = 0; i < count; i++) {
-        int64_t sequence = growth[i].sequence, length = cache->lengths[sequence], more = growth[i].positions;
+        int64_t sequence = growth[i].sequence, length = cache->lengths[sequence],
+                more = growth[i].positions;
         if (more && shared_page(cache, sequence) >= 0) copy_last_page(cache, sequence);
         int32_t *table = table_of(cache, sequence);
-        for (int64_t page = pages_of(length); page < pages_of(length + more); page++) table[page] = take(cache);
+        for (int64_t page = pages_of(length); page < pages_of(length + more); page++)
+            table[page] = take(cache);
         cache->lengths[sequence] = length + more;
     }
     return HEED_OK;
@@ -359,7 +406,9 @@ heed_status heed_cache_extend(heed_cache *cache, const heed_cache_growth *growth
 
 int64_t heed_cache_row(const heed_cache *cache, int64_t sequence, int64_t position)
 {
-    return (int64_t)table_of(cache, sequence)[position / HEED_PAGE_POSITIONS] * HEED_PAGE_POSITIONS + position % HEED_PAGE_POSITIONS;
+    return (int64_t)table_of(cache, sequence)[position / HEED_PAGE_POSITIONS] *
+               HEED_PAGE_POSITIONS +
+           position % HEED_PAGE_POSITIONS;
 }
 
 const int32_t *heed_cache_table(const heed_cache *cache, int64_t sequence, int64_t *pages)

@@ -1,9 +1,11 @@
-/* cache.h: the memory of keys and values of many sequences, in pages of HEED_PAGE_POSITIONS positions addressed through a page
-   table (invariant 5). Address space is reserved for every sequence at full length; memory is committed, and populated, only for the
-   pages that a coming call can need. Pages are counted references: sequences may share prefixes, beams fork and part again.
+/* cache.h: the memory of keys and values of many sequences, in pages of HEED_PAGE_POSITIONS
+   positions addressed through a page table (invariant 5). Address space is reserved for every
+   sequence at full length; memory is committed, and populated, only for the pages that a coming
+   call can need. Pages are counted references: sequences may share prefixes, beams fork and part
+   again.
 
-   A cache holds `arrays` arrays, each (pages * HEED_PAGE_POSITIONS, columns): a key and a value array for every layer. What an element
-   is is its user's business.
+   A cache holds `arrays` arrays, each (pages * HEED_PAGE_POSITIONS, columns): a key and a value
+   array for every layer. What an element is is its user's business.
    Position p of a sequence lies in row table[p / 64] * 64 + p % 64 of every array. One thread's. */
 #ifndef HEED_ATTENTION_CACHE_H
 #define HEED_ATTENTION_CACHE_H
@@ -22,36 +24,48 @@ typedef struct heed_cache_options {
     size_t element;    /* bytes of one; 0: 4 */
     int64_t sequences; /* held at once */
     int64_t positions; /* of the longest sequence */
-    size_t budget;     /* bytes that may be committed; 0: what the system can spare when they are wanted */
+    /* bytes that may be committed; 0: what the system can spare when they are wanted */
+    size_t budget;
 } heed_cache_options;
 
-/* Reserves address space. HEED_E_ARG for sizes that cannot be addressed, HEED_E_NOMEM when the system refuses. */
-heed_status heed_cache_new(heed_cache **cache, const heed_cache_options *options, heed_error *error);
+/* Reserves address space. HEED_E_ARG for sizes that cannot be addressed, HEED_E_NOMEM when the
+   system refuses. */
+heed_status heed_cache_new(heed_cache **cache, const heed_cache_options *options,
+                           heed_error *error);
 void heed_cache_free(heed_cache *cache); /* NULL is fine */
 /* Who may end heed_cache_extend, with HEED_E_CANCELLED; asked for every array that is committed. */
 void heed_cache_set_cancel(heed_cache *cache, heed_cancel cancel);
 
-int64_t heed_cache_pages(const heed_cache *cache);            /* pages that the arrays have room for */
-void *heed_cache_array(const heed_cache *cache, int64_t array); /* its first row; the same for the cache's whole life */
-size_t heed_cache_committed(const heed_cache *cache);          /* bytes of memory held */
-size_t heed_cache_position_bytes(const heed_cache *cache);     /* bytes of one position in all arrays */
-int64_t heed_cache_arrays(const heed_cache *cache);            /* as the options said */
+/* pages that the arrays have room for */
+int64_t heed_cache_pages(const heed_cache *cache);
+/* its first row; the same for the cache's whole life */
+void *heed_cache_array(const heed_cache *cache, int64_t array);
+size_t heed_cache_committed(const heed_cache *cache); /* bytes of memory held */
+/* bytes of one position in all arrays */
+size_t heed_cache_position_bytes(const heed_cache *cache);
+int64_t heed_cache_arrays(const heed_cache *cache); /* as the options said */
 int64_t heed_cache_columns(const heed_cache *cache);
-size_t heed_cache_row_bytes(const heed_cache *cache);          /* of one position in one array */
+size_t heed_cache_row_bytes(const heed_cache *cache); /* of one position in one array */
 
 /* A new, empty sequence. HEED_E_ARG when `sequences` are held already. */
 heed_status heed_cache_add(heed_cache *cache, int64_t *sequence, heed_error *error);
-/* A sequence that begins with the first `length` positions of another and shares their pages. A part-filled last page is copied when
-   one of its owners grows. */
-heed_status heed_cache_fork(heed_cache *cache, int64_t sequence, int64_t length, int64_t *fork, heed_error *error);
-void heed_cache_truncate(heed_cache *cache, int64_t sequence, int64_t length); /* forgets positions from `length` on */
+/* A sequence that begins with the first `length` positions of another and shares their pages. A
+   part-filled last page is copied when one of its owners grows. */
+heed_status heed_cache_fork(heed_cache *cache, int64_t sequence, int64_t length, int64_t *fork,
+                            heed_error *error);
+/* forgets positions from `length` on */
+void heed_cache_truncate(heed_cache *cache, int64_t sequence, int64_t length);
 void heed_cache_drop(heed_cache *cache, int64_t sequence);
 int64_t heed_cache_length(const heed_cache *cache, int64_t sequence);
 
-/* Adds `positions` to each of several different sequences: commits what they need and copies part-filled pages that are shared. All
-   or nothing. HEED_E_ARG: longer than `positions` of the options; HEED_E_NOMEM with the bytes wanted and the context that would fit. */
-typedef struct heed_cache_growth { int64_t sequence, positions; } heed_cache_growth;
-heed_status heed_cache_extend(heed_cache *cache, const heed_cache_growth *growth, int64_t count, heed_error *error);
+/* Adds `positions` to each of several different sequences: commits what they need and copies
+   part-filled pages that are shared. All or nothing. HEED_E_ARG: longer than `positions` of the
+   options; HEED_E_NOMEM with the bytes wanted and the context that would fit. */
+typedef struct heed_cache_growth {
+    int64_t sequence, positions;
+} heed_cache_growth;
+heed_status heed_cache_extend(heed_cache *cache, const heed_cache_growth *growth, int64_t count,
+                              heed_error *error);
 
 /* Row of the arrays that holds a position below the sequence's length. */
 int64_t heed_cache_row(const heed_cache *cache, int64_t sequence, int64_t position);

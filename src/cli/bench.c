@@ -9,16 +9,24 @@ typedef struct bench_task {
 } bench_task;
 
 static const option options[] = {
-    HEED_OPTION(bench_task, speed.prompt, "prompt-tokens", 'p', OPTION_COUNT, "N", "Tokens to read (default 512)."),
-    HEED_OPTION(bench_task, speed.count, "new-tokens", 'n', OPTION_COUNT, "N", "Tokens to write (default 128; an encoder writes none)."),
-    HEED_OPTION(bench_task, speed.sequences, "batch", 'b', OPTION_COUNT, "B", "Sequences read and written together (default 1)."),
-    HEED_OPTION(bench_task, lengths, "lengths", 0, OPTION_TEXT, "A-Z", "Tokens to read, spread evenly over the sequences of a batch, in place of -p."),
-    HEED_OPTION(bench_task, speed.depth, "depth", 'd', OPTION_COUNT, "N", "Tokens that stand in the cache before (default 0)."),
-    HEED_OPTION(bench_task, speed.rounds, "rounds", 0, OPTION_COUNT, "N", "Rounds to take the median of (default 5)."),
+    HEED_OPTION(bench_task, speed.prompt, "prompt-tokens", 'p', OPTION_COUNT, "N",
+                "Tokens to read (default 512)."),
+    HEED_OPTION(bench_task, speed.count, "new-tokens", 'n', OPTION_COUNT, "N",
+                "Tokens to write (default 128; an encoder writes none)."),
+    HEED_OPTION(bench_task, speed.sequences, "batch", 'b', OPTION_COUNT, "B",
+                "Sequences read and written together (default 1)."),
+    HEED_OPTION(bench_task, lengths, "lengths", 0, OPTION_TEXT, "A-Z",
+                "Tokens to read, spread evenly over the sequences of a batch, in place of -p."),
+    HEED_OPTION(bench_task, speed.depth, "depth", 'd', OPTION_COUNT, "N",
+                "Tokens that stand in the cache before (default 0)."),
+    HEED_OPTION(bench_task, speed.rounds, "rounds", 0, OPTION_COUNT, "N",
+                "Rounds to take the median of (default 5)."),
     HEED_OPTION(bench_task, on_request, "on-request", 0, OPTION_FLAG, NULL,
-                "A round for every line on stdin, answered by a line of JSON, until stdin ends: to take turns with another program."),
+                "A round for every line on stdin, answered by a line of JSON, until stdin ends: to "
+                "take turns with another program."),
     HEED_OPTION(bench_task, machine, "machine", 0, OPTION_FLAG, NULL,
-                "Measure what the machine can do: operations on f32, bf16 and int8, reading of caches and memory, a barrier."),
+                "Measure what the machine can do: operations on f32, bf16 and int8, reading of "
+                "caches and memory, a barrier."),
     {0}};
 
 static const option_rule rules[] = {
@@ -31,7 +39,8 @@ static const option_rule rules[] = {
 static void preset(task *t)
 {
     bench_task *values = (bench_task *)t;
-    values->speed = (heed_speed_task){.prompt = 512, .count = 128, .sequences = 1, .rounds = 5, .peaks = true};
+    values->speed = (heed_speed_task){
+        .prompt = 512, .count = 128, .sequences = 1, .rounds = 5, .peaks = true};
 }
 
 static int check(task *t)
@@ -40,13 +49,19 @@ static int check(task *t)
     heed_speed_task *speed = &values->speed;
     long long shortest, longest;
     char more;
-    if (!t->model && !values->machine) return usage_error(t->command, "expected -m MODEL or --machine");
-    if (values->on_request && !t->model) return usage_error(t->command, "--on-request measures a model: expected -m MODEL");
-    if (speed->prompt < 1 || speed->count < 0 || speed->sequences < 1 || speed->rounds < 1 || speed->depth < 0)
-        return usage_error(t->command, "-p, --batch and --rounds are at least 1, -n and --depth at least 0");
+    if (!t->model && !values->machine)
+        return usage_error(t->command, "expected -m MODEL or --machine");
+    if (values->on_request && !t->model)
+        return usage_error(t->command, "--on-request measures a model: expected -m MODEL");
+    if (speed->prompt < 1 || speed->count < 0 || speed->sequences < 1 || speed->rounds < 1 ||
+        speed->depth < 0)
+        return usage_error(t->command,
+                           "-p, --batch and --rounds are at least 1, -n and --depth at least 0");
     if (!values->lengths) return 0;
-    if (sscanf(values->lengths, "%lld-%lld%c", &shortest, &longest, &more) != 2 || shortest < 1 || longest < shortest)
-        return usage_error(t->command, "--lengths: expected the shortest and the longest, as in 8-128");
+    if (sscanf(values->lengths, "%lld-%lld%c", &shortest, &longest, &more) != 2 || shortest < 1 ||
+        longest < shortest)
+        return usage_error(t->command,
+                           "--lengths: expected the shortest and the longest, as in 8-128");
     speed->shortest = shortest, speed->prompt = longest;
     return 0;
 }
@@ -66,7 +81,8 @@ static void print_peak(const heed_peak *p)
     char l2[64], l3[64], text[32];
     snprintf(l2, sizeof l2, "read from L2, %s", bytes_text((double)p->l2_bytes, text));
     snprintf(l3, sizeof l3, "read from L3, %s", bytes_text((double)p->l3_bytes, text));
-    printf("machine  %s, %d thread%s\n  %-24s %10s", p->isa, p->threads, p->threads == 1 ? "" : "s", "", "one thread");
+    printf("machine  %s, %d thread%s\n  %-24s %10s", p->isa, p->threads, p->threads == 1 ? "" : "s",
+           "", "one thread");
     if (p->threads > 1) printf(" %4d threads", p->threads);
     printf("\n");
     print_rate("f32 multiply-add", p->f32, p->threads, 1e-9, "GFLOP/s");
@@ -81,13 +97,17 @@ static void print_peak(const heed_peak *p)
 
 static json_t *rates_json(const heed_peak *p, bool all)
 {
-    const heed_rate *rates[] = {&p->f32, &p->bf16, &p->int8, &p->memory, &p->small_pages, &p->l2, &p->l3};
-    static const char *const names[] = {"flops_per_second", "bf16_flops_per_second", "int8_ops_per_second", "memory_bytes_per_second",
-                                        "small_pages_bytes_per_second", "l2_bytes_per_second", "l3_bytes_per_second"};
+    const heed_rate *rates[] = {&p->f32,         &p->bf16, &p->int8, &p->memory,
+                                &p->small_pages, &p->l2,   &p->l3};
+    static const char *const names[] = {
+        "flops_per_second",        "bf16_flops_per_second",        "int8_ops_per_second",
+        "memory_bytes_per_second", "small_pages_bytes_per_second", "l2_bytes_per_second",
+        "l3_bytes_per_second"};
     json_t *object = json_object();
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         double rate = all ? rates[i]->all : rates[i]->one;
-        json_object_set_new(object, names[i], rate > 0 ? json_integer((json_int_t)rate) : json_null());
+        json_object_set_new(object, names[i],
+                            rate > 0 ? json_integer((json_int_t)rate) : json_null());
     }
     return object;
 }
@@ -95,9 +115,12 @@ static json_t *rates_json(const heed_peak *p, bool all)
 static json_t *peak_json(const heed_peak *p)
 {
     json_t *object = rates_json(p, true);
-    json_t *rest = json_pack("{s:i, s:s, s:f, s:b, s:I, s:I, s:{s:s, s:s, s:s}, s:o}", "threads", p->threads, "instruction_set", p->isa, "barrier_seconds",
-                             p->barrier_seconds, "huge_pages", p->huge_pages, "l2_bytes", (json_int_t)p->l2_bytes, "l3_bytes", (json_int_t)p->l3_bytes,
-                             "how", "f32", p->f32.how, "bf16", p->bf16.how, "int8", p->int8.how, "one_thread", rates_json(p, false));
+    json_t *rest = json_pack("{s:i, s:s, s:f, s:b, s:I, s:I, s:{s:s, s:s, s:s}, s:o}", "threads",
+                             p->threads, "instruction_set", p->isa, "barrier_seconds",
+                             p->barrier_seconds, "huge_pages", p->huge_pages, "l2_bytes",
+                             (json_int_t)p->l2_bytes, "l3_bytes", (json_int_t)p->l3_bytes, "how",
+                             "f32", p->f32.how, "bf16", p->bf16.how, "int8", p->int8.how,
+                             "one_thread", rates_json(p, false));
     if (!object || !rest || json_object_update(object, rest) != 0) {
         json_decref(object);
         object = NULL;
@@ -110,22 +133,27 @@ static json_t *peak_json(const heed_peak *p)
 
 static json_t *speed_json(const heed_speed *s)
 {
-    return json_pack("{s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:I, s:I, s:I, s:I, s:o}", "prefill_tokens_per_second", s->prefill.tokens_per_second,
-                     "decode_tokens_per_second", s->decode.tokens_per_second, "prefill_spread", s->prefill.spread, "decode_spread", s->decode.spread,
-                     "bytes_per_token", s->decode.bytes_per_token, "prefill_operations_per_token", s->prefill.operations_per_token,
-                     "decode_operations_per_token", s->decode.operations_per_token, "prefill_compute_share", s->prefill.compute_share,
-                     "decode_compute_share", s->decode.compute_share, "prefill_bandwidth_share", s->prefill.bandwidth_share,
-                     "decode_bandwidth_share", s->decode.bandwidth_share, "weight_bytes", (json_int_t)s->weight_bytes, "cache_bytes",
-                     (json_int_t)s->cache_bytes, "cache_bytes_per_token", (json_int_t)s->cache_bytes_per_token, "resident_bytes",
-                     (json_int_t)s->resident_bytes, "machine", peak_json(&s->peak));
+    return json_pack(
+        "{s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:I, s:I, s:I, s:I, s:o}",
+        "prefill_tokens_per_second", s->prefill.tokens_per_second, "decode_tokens_per_second",
+        s->decode.tokens_per_second, "prefill_spread", s->prefill.spread, "decode_spread",
+        s->decode.spread, "bytes_per_token", s->decode.bytes_per_token,
+        "prefill_operations_per_token", s->prefill.operations_per_token,
+        "decode_operations_per_token", s->decode.operations_per_token, "prefill_compute_share",
+        s->prefill.compute_share, "decode_compute_share", s->decode.compute_share,
+        "prefill_bandwidth_share", s->prefill.bandwidth_share, "decode_bandwidth_share",
+        s->decode.bandwidth_share, "weight_bytes", (json_int_t)s->weight_bytes, "cache_bytes",
+        (json_int_t)s->cache_bytes, "cache_bytes_per_token", (json_int_t)s->cache_bytes_per_token,
+        "resident_bytes", (json_int_t)s->resident_bytes, "machine", peak_json(&s->peak));
 }
 
 static void print_side(const char *name, const heed_speed_of *s)
 {
     char read[32];
-    printf("%-8s %10.1f tokens/s ±%.0f %%, each %.3g operations and %s read: %.0f %% of the compute peak, %.0f %% of the read bandwidth\n", name,
-           s->tokens_per_second, 50 * s->spread, s->operations_per_token, bytes_text(s->bytes_per_token, read), 100 * s->compute_share,
-           100 * s->bandwidth_share);
+    printf("%-8s %10.1f tokens/s ±%.0f %%, each %.3g operations and %s read: %.0f %% of the "
+           "compute peak, %.0f %% of the read bandwidth\n",
+           name, s->tokens_per_second, 50 * s->spread, s->operations_per_token,
+           bytes_text(s->bytes_per_token, read), 100 * s->compute_share, 100 * s->bandwidth_share);
 }
 
 static void print_speed(const heed_speed *s)
@@ -133,15 +161,19 @@ static void print_speed(const heed_speed *s)
     char weights[32], cache[32], each[32], resident[32];
     print_side("reading", &s->prefill);
     if (s->decode.tokens_per_second > 0) print_side("writing", &s->decode);
-    printf("memory   weights %s, cache %s (%s a token), process %s\n", bytes_text((double)s->weight_bytes, weights), bytes_text((double)s->cache_bytes, cache),
-           bytes_text((double)s->cache_bytes_per_token, each), bytes_text((double)s->resident_bytes, resident));
+    printf("memory   weights %s, cache %s (%s a token), process %s\n",
+           bytes_text((double)s->weight_bytes, weights), bytes_text((double)s->cache_bytes, cache),
+           bytes_text((double)s->cache_bytes_per_token, each),
+           bytes_text((double)s->resident_bytes, resident));
 }
 
 /* Answers with the round, then waits for the next line. */
 static bool on_round(void *argument, int64_t number, double prefill, double decode)
 {
     (void)argument;
-    printf("{\"round\": %lld, \"prefill_tokens_per_second\": %.3f, \"decode_tokens_per_second\": %.3f}\n", (long long)number, prefill, decode);
+    printf("{\"round\": %lld, \"prefill_tokens_per_second\": %.3f, \"decode_tokens_per_second\": "
+           "%.3f}\n",
+           (long long)number, prefill, decode);
     fflush(stdout);
     for (int c; (c = getchar()) != EOF;)
         if (c == '\n') return true;
@@ -160,7 +192,8 @@ static heed_status run(task *t)
         print_peak(&peak);
         return HEED_OK;
     }
-    if (values->on_request) values->speed.round = on_round, values->speed.rounds = -1, values->speed.peaks = false;
+    if (values->on_request)
+        values->speed.round = on_round, values->speed.rounds = -1, values->speed.peaks = false;
     heed_status status = heed_transformer_bench(t->transformer, &values->speed, &speed, &t->error);
     if (status != HEED_OK || values->on_request) return status;
     if (t->json) return task_print_json(t, speed_json(&speed), JSON_INDENT(2));
@@ -170,10 +203,20 @@ static heed_status run(task *t)
 }
 
 const command command_bench = {
-    .name = "bench", .arguments = "-m MODEL [-p 512] [-n 128] [-t 2] [--json] | --machine", .summary = "tokens per second of reading and writing",
-    .description = "Medians of five rounds after one to warm up, and their share of what the machine can do, measured right after: operations at the peak\n"
-                   "of the numbers they are made in, bytes of weights and cache at the bandwidth of memory. Encoders read only.",
-    .examples = "  heed bench -m model -p 512 -n 128 -t 2\n  heed bench -m model -p 512 -n 0 --depth 8192\n  heed bench -m encoder --batch 32 --lengths 8-128\n"
+    .name = "bench",
+    .arguments = "-m MODEL [-p 512] [-n 128] [-t 2] [--json] | --machine",
+    .summary = "tokens per second of reading and writing",
+    .description = "Medians of five rounds after one to warm up, and their share of what the "
+                   "machine can do, measured right after: operations at the peak\n"
+                   "of the numbers they are made in, bytes of weights and cache at the bandwidth "
+                   "of memory. Encoders read only.",
+    .examples = "  heed bench -m model -p 512 -n 128 -t 2\n  heed bench -m model -p 512 -n 0 "
+                "--depth 8192\n  heed bench -m encoder --batch 32 --lengths 8-128\n"
                 "  heed bench -m model -p 64 -n 16 --profile\n  heed bench --machine -t 1\n",
-    .options = options, .rules = rules, .shares = COMMAND_MODEL_MAYBE | COMMAND_COMPUTES | COMMAND_LOADS | COMMAND_JSON, .bytes = sizeof(bench_task),
-    .preset = preset, .check = check, .run = run};
+    .options = options,
+    .rules = rules,
+    .shares = COMMAND_MODEL_MAYBE | COMMAND_COMPUTES | COMMAND_LOADS | COMMAND_JSON,
+    .bytes = sizeof(bench_task),
+    .preset = preset,
+    .check = check,
+    .run = run};

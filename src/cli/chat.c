@@ -49,7 +49,8 @@ static void preset(task *t)
     ((chat_task *)t)->count = -1;
 }
 
-static void print_text(void *argument, size_t prompt, size_t number, const char *text, size_t length)
+static void print_text(void *argument, size_t prompt, size_t number, const char *text,
+                       size_t length)
 {
     (void)argument, (void)prompt, (void)number;
     fwrite(text, 1, length, stdout);
@@ -61,20 +62,30 @@ static void print_text(void *argument, size_t prompt, size_t number, const char 
 static void report_turn(const heed_turn *turn)
 {
     double writing = turn->seconds - turn->prompt_seconds;
-    if (turn->dropped) note("heed chat: the conversation no longer fits: its %zu oldest messages were left out", turn->dropped);
-    if (!strcmp(turn->finish, "context")) note("heed chat: the answer ended because the context of %zu tokens is full", turn->context);
-    if (!strcmp(turn->finish, "length")) note("heed chat: the answer ended at the number of tokens asked for");
+    if (turn->dropped)
+        note("heed chat: the conversation no longer fits: its %zu oldest messages were left out",
+             turn->dropped);
+    if (!strcmp(turn->finish, "context"))
+        note("heed chat: the answer ended because the context of %zu tokens is full",
+             turn->context);
+    if (!strcmp(turn->finish, "length"))
+        note("heed chat: the answer ended at the number of tokens asked for");
     if (!line_input_is_live() || turn->new_tokens < 2 || writing <= 0) return;
-    note("[%zu tokens, %.1f a second; %zu of %zu positions used, %zu recomputed in %.2f s]", turn->new_tokens, (double)(turn->new_tokens - 1) / writing,
-         turn->prompt_tokens + turn->new_tokens, turn->context, turn->prompt_tokens - turn->kept_tokens, turn->prompt_seconds);
+    note("[%zu tokens, %.1f a second; %zu of %zu positions used, %zu recomputed in %.2f s]",
+         turn->new_tokens, (double)(turn->new_tokens - 1) / writing,
+         turn->prompt_tokens + turn->new_tokens, turn->context,
+         turn->prompt_tokens - turn->kept_tokens, turn->prompt_seconds);
 }
 
 static heed_status print_turn(chat_task *values, const heed_turn *turn)
 {
     if (values->task.json) {
-        json_t *object = json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:o, s:o}", "text", turn->text, "finish", turn->finish, "prompt_tokens",
-            (json_int_t)turn->prompt_tokens, "kept_tokens", (json_int_t)turn->kept_tokens, "new_tokens", (json_int_t)turn->new_tokens, "dropped",
-            (json_int_t)turn->dropped, "prompt_seconds", number_or_null(turn->prompt_seconds), "seconds", number_or_null(turn->seconds));
+        json_t *object = json_pack(
+            "{s:s, s:s, s:I, s:I, s:I, s:I, s:o, s:o}", "text", turn->text, "finish", turn->finish,
+            "prompt_tokens", (json_int_t)turn->prompt_tokens, "kept_tokens",
+            (json_int_t)turn->kept_tokens, "new_tokens", (json_int_t)turn->new_tokens, "dropped",
+            (json_int_t)turn->dropped, "prompt_seconds", number_or_null(turn->prompt_seconds),
+            "seconds", number_or_null(turn->seconds));
         return task_print_json(&values->task, object, JSON_COMPACT);
     }
     putchar('\n');
@@ -88,7 +99,8 @@ static heed_status say(chat_task *values, const char *message)
     heed_hooks hooks = {.text = values->task.json ? NULL : print_text, .cancelled = interrupted};
     heed_status status = task_generation(&values->task, values->count, &how);
     how.stop = values->stop.items, how.stop_count = values->stop.count;
-    if (status == HEED_OK) status = heed_chat_say(values->chat, message, &how, &hooks, &turn, &values->task.error);
+    if (status == HEED_OK)
+        status = heed_chat_say(values->chat, message, &how, &hooks, &turn, &values->task.error);
     values->changed |= status == HEED_OK;
     if (status == HEED_OK) status = print_turn(values, &turn);
     output_flush(); /* a program at the other end of a pipe waits for the whole line */
@@ -105,7 +117,8 @@ static heed_status set_system(chat_task *values, char *rest)
 {
     heed_status status = heed_chat_set_system(values->chat, rest, &values->task.error);
     values->changed |= status == HEED_OK;
-    if (status == HEED_OK) note(*rest ? "The system prompt is set." : "There is no system prompt now.");
+    if (status == HEED_OK)
+        note(*rest ? "The system prompt is set." : "There is no system prompt now.");
     return status;
 }
 
@@ -156,17 +169,26 @@ static heed_status quit(chat_task *values, char *rest)
     return HEED_OK;
 }
 
-static const struct { const char *name, *arguments, *help; heed_status (*run)(chat_task *values, char *rest); } commands[] = {
-    {"/help", "", "this list", show_help}, {"/system", "[TEXT]", "set the system prompt; without text: none", set_system},
-    {"/reset", "", "begin the conversation again", reset}, {"/save", "FILE", "save the conversation", save},
-    {"/load", "FILE", "go on with a saved conversation", load}, {"/params", "[NAME VALUE]", "show or set how tokens are chosen", params},
-    {"/show", "", "the conversation as the model reads it", show_text}, {"/quit", "", "end (also Ctrl-D)", quit}};
+static const struct {
+    const char *name, *arguments, *help;
+    heed_status (*run)(chat_task *values, char *rest);
+} commands[] = {
+    {"/help", "", "this list", show_help},
+    {"/system", "[TEXT]", "set the system prompt; without text: none", set_system},
+    {"/reset", "", "begin the conversation again", reset},
+    {"/save", "FILE", "save the conversation", save},
+    {"/load", "FILE", "go on with a saved conversation", load},
+    {"/params", "[NAME VALUE]", "show or set how tokens are chosen", params},
+    {"/show", "", "the conversation as the model reads it", show_text},
+    {"/quit", "", "end (also Ctrl-D)", quit},
+};
 enum { COMMANDS = sizeof commands / sizeof *commands };
 
 static heed_status show_help(chat_task *values, char *rest)
 {
     (void)values, (void)rest;
-    for (int i = 0; i < COMMANDS; i++) note("  %-8s %-13s %s", commands[i].name, commands[i].arguments, commands[i].help);
+    for (int i = 0; i < COMMANDS; i++)
+        note("  %-8s %-13s %s", commands[i].name, commands[i].arguments, commands[i].help);
     note("  A line that begins with // is said with one slash. Ctrl-C ends an answer.");
     return HEED_OK;
 }
@@ -177,11 +199,14 @@ static heed_status obey(chat_task *values, char *line)
     const char *names[COMMANDS];
     for (int i = 0; i < COMMANDS; i++) {
         names[i] = commands[i].name;
-        if (strlen(commands[i].name) == name && !strncmp(commands[i].name, line, name)) return commands[i].run(values, line + name + strspn(line + name, " "));
+        if (strlen(commands[i].name) == name && !strncmp(commands[i].name, line, name))
+            return commands[i].run(values, line + name + strspn(line + name, " "));
     }
     line[name] = 0;
     const char *near = nearest_word(line, names, COMMANDS);
-    return heed_fail(&values->task.error, HEED_E_ARG, "%.60s: no such command%s%s; /help lists them", line, near ? "; did you mean " : "", near ? near : "");
+    return heed_fail(&values->task.error, HEED_E_ARG,
+                     "%.60s: no such command%s%s; /help lists them", line,
+                     near ? "; did you mean " : "", near ? near : "");
 }
 
 /* ---- keeping the conversation ---- */
@@ -306,10 +331,12 @@ static heed_status note_idle(chat_task *values)
 static heed_status run(task *t)
 {
     chat_task *values = (chat_task *)t;
-    heed_chat_options how = {.template_file = values->template_file,
-                             .system = values->system,
-                             .context = values->context,
-                             .keep_all = values->keep_all};
+    heed_chat_options how = {
+        .template_file = values->template_file,
+        .system = values->system,
+        .context = values->context,
+        .keep_all = values->keep_all,
+    };
     heed_status status = values->save ? heed_output_check(values->save, &t->error) : HEED_OK;
     if (status == HEED_OK) status = heed_chat_new(&values->chat, t->transformer, &how, &t->error);
     if (status == HEED_OK && values->load)
@@ -320,8 +347,10 @@ static heed_status run(task *t)
     if (status != HEED_OK) return status;
     values->changed = true;
     status = save_at_end(values, converse(values));
-    /* Ctrl-C ends an answer; where none is being written, or no other can follow, it ends the program. */
-    if (status == HEED_OK && interrupted(NULL)) status = heed_fail(&t->error, HEED_E_CANCELLED, "interrupted");
+    /* Ctrl-C ends an answer; where none is being written, or no other can follow, it ends the
+       program. */
+    if (status == HEED_OK && interrupted(NULL))
+        status = heed_fail(&t->error, HEED_E_CANCELLED, "interrupted");
     return status;
 }
 
@@ -332,9 +361,19 @@ static void finish(task *t)
 }
 
 const command command_chat = {
-    .name = "chat", .arguments = "-m MODEL [--system TEXT] [-p TEXT]", .summary = "a conversation, by the model's own chat template",
-    .description = "Each line is a message; answers go to stdout, everything else to stderr, so that a pipe works too. What was read stays in\n"
-                   "the cache: a turn reads only what is new. When the conversation no longer fits, the oldest messages are left out, which is said.",
-    .examples = "  heed chat -m model --system \"Be brief.\" --temp 0.7\n  printf 'Hello!\\nTell me more.\\n' | heed chat -m model --temp 0\n",
-    .options = options, .shares = COMMAND_MODEL | COMMAND_COMPUTES | COMMAND_LOADS | COMMAND_SAMPLES | COMMAND_JSON | COMMAND_STOPS, .bytes = sizeof(chat_task),
-    .preset = preset, .run = run, .finish = finish};
+    .name = "chat",
+    .arguments = "-m MODEL [--system TEXT] [-p TEXT]",
+    .summary = "a conversation, by the model's own chat template",
+    .description = "Each line is a message; answers go to stdout, everything else to stderr, so "
+                   "that a pipe works too. What was read stays in\n"
+                   "the cache: a turn reads only what is new. When the conversation no longer "
+                   "fits, the oldest messages are left out, which is said.",
+    .examples = "  heed chat -m model --system \"Be brief.\" --temp 0.7\n  printf 'Hello!\\nTell "
+                "me more.\\n' | heed chat -m model --temp 0\n",
+    .options = options,
+    .shares = COMMAND_MODEL | COMMAND_COMPUTES | COMMAND_LOADS | COMMAND_SAMPLES | COMMAND_JSON |
+              COMMAND_STOPS,
+    .bytes = sizeof(chat_task),
+    .preset = preset,
+    .run = run,
+    .finish = finish};

@@ -10,15 +10,25 @@ typedef struct {
 } eval_task;
 
 static const option options[] = {
-    HEED_OPTION(eval_task, text, "text", 0, OPTION_LIST, "FILE", "Text files, scored as one text: mean nats a token, perplexity."),
-    HEED_OPTION(eval_task, max_tokens, "max-tokens", 0, OPTION_COUNT, "N", "Score only the first N tokens."),
-    HEED_OPTION(eval_task, context, "context", 0, OPTION_COUNT, "N", "Tokens in a window (default: the model's context)."),
-    HEED_OPTION(eval_task, pairs, "pairs", 0, OPTION_PAIR, "SRC REF", "Translate SRC line by line and compare with REF: BLEU as sacrebleu (13a, cased)."),
-    HEED_OPTION(eval_task, choices, "choices", 0, OPTION_TEXT, "FILE", "Multiple choice (.jsonl of context, choices, answer): accuracy, plain and normalized."),
-    HEED_OPTION(eval_task, delimiter, "delimiter", 0, OPTION_ANY_TEXT, "TEXT", "With --choices: what stands between context and choice (default: one blank)."),
-    HEED_OPTION(eval_task, special, "special", 0, OPTION_FLAG, NULL, "With --choices: begin contexts with the tokenizer's special tokens."),
-    HEED_OPTION(eval_task, each, "each", 0, OPTION_FLAG, NULL, "With --choices: one JSON object a question first, with the log-likelihoods."),
-    HEED_OPTION(eval_task, count, "n", 'n', OPTION_COUNT, "N", "With --pairs: new tokens of a line at most."),
+    HEED_OPTION(eval_task, text, "text", 0, OPTION_LIST, "FILE",
+                "Text files, scored as one text: mean nats a token, perplexity."),
+    HEED_OPTION(eval_task, max_tokens, "max-tokens", 0, OPTION_COUNT, "N",
+                "Score only the first N tokens."),
+    HEED_OPTION(eval_task, context, "context", 0, OPTION_COUNT, "N",
+                "Tokens in a window (default: the model's context)."),
+    HEED_OPTION(eval_task, pairs, "pairs", 0, OPTION_PAIR, "SRC REF",
+                "Translate SRC line by line and compare with REF: BLEU as sacrebleu (13a, cased)."),
+    HEED_OPTION(
+        eval_task, choices, "choices", 0, OPTION_TEXT, "FILE",
+        "Multiple choice (.jsonl of context, choices, answer): accuracy, plain and normalized."),
+    HEED_OPTION(eval_task, delimiter, "delimiter", 0, OPTION_ANY_TEXT, "TEXT",
+                "With --choices: what stands between context and choice (default: one blank)."),
+    HEED_OPTION(eval_task, special, "special", 0, OPTION_FLAG, NULL,
+                "With --choices: begin contexts with the tokenizer's special tokens."),
+    HEED_OPTION(eval_task, each, "each", 0, OPTION_FLAG, NULL,
+                "With --choices: one JSON object a question first, with the log-likelihoods."),
+    HEED_OPTION(eval_task, count, "n", 'n', OPTION_COUNT, "N",
+                "With --pairs: new tokens of a line at most."),
     {0}};
 
 static const option_rule rules[] = {
@@ -39,27 +49,34 @@ static int check(task *t)
 {
     const eval_task *values = (eval_task *)t;
     if (!!values->text.count + !!values->pairs.count + !!values->choices != 1)
-        return usage_error(t->command, "expected one of --text FILE..., --pairs SRC REF and --choices FILE");
+        return usage_error(t->command,
+                           "expected one of --text FILE..., --pairs SRC REF and --choices FILE");
     if (values->pairs.count > 2) return usage_error(t->command, "--pairs takes two files");
-    if (values->max_tokens < 0 || values->context < 0) return usage_error(t->command, "--max-tokens and --context cannot be negative");
+    if (values->max_tokens < 0 || values->context < 0)
+        return usage_error(t->command, "--max-tokens and --context cannot be negative");
     return 0;
 }
 
 static heed_status print_evaluation(task *t, const heed_evaluation *e, bool pairs)
 {
     if (t->json) {
-        json_t *object = json_pack("{s:I, s:o, s:o}", "tokens", (json_int_t)e->tokens, "nll", number_or_null(e->nll), "perplexity", number_or_null(e->perplexity));
+        json_t *object = json_pack("{s:I, s:o, s:o}", "tokens", (json_int_t)e->tokens, "nll",
+                                   number_or_null(e->nll), "perplexity",
+                                   number_or_null(e->perplexity));
         if (pairs) json_object_set_new(object, "bleu", number_or_null(e->bleu));
         json_object_set_new(object, "seconds", number_or_null(e->seconds));
         return task_print_json(t, object, 0);
     }
     if (pairs) printf("BLEU        %.2f\n", e->bleu);
-    if (e->tokens) printf("tokens      %lld\nnll         %.4f nats a token\nperplexity  %.4f\n", (long long)e->tokens, e->nll, e->perplexity);
+    if (e->tokens)
+        printf("tokens      %lld\nnll         %.4f nats a token\nperplexity  %.4f\n",
+               (long long)e->tokens, e->nll, e->perplexity);
     printf("time        %.2f s\n", e->seconds);
     return HEED_OK;
 }
 
-static void print_question(void *argument, size_t number, const double *log_likelihoods, size_t count, size_t answer)
+static void print_question(void *argument, size_t number, const double *log_likelihoods,
+                           size_t count, size_t answer)
 {
     (void)argument;
     progress_end();
@@ -70,14 +87,18 @@ static void print_question(void *argument, size_t number, const double *log_like
 
 static heed_status print_choices_json(task *t, const heed_choice_score *score)
 {
-    const struct { const char *name; json_t *value; } members[] = {
+    const struct {
+        const char *name;
+        json_t *value;
+    } members[] = {
         {"questions", json_integer(score->questions)},
         {"acc", number_or_null(score->accuracy)},
         {"acc_norm", number_or_null(score->accuracy_characters)},
         {"acc_bytes", number_or_null(score->accuracy_bytes)},
         {"cut", json_integer(score->cut)},
         {"joined", json_integer(score->joined)},
-        {"seconds", number_or_null(score->seconds)}};
+        {"seconds", number_or_null(score->seconds)},
+    };
     json_t *object = json_object();
     bool ok = object != NULL;
     for (size_t i = 0; i < sizeof members / sizeof *members; i++)
@@ -89,7 +110,12 @@ static heed_status print_choices_json(task *t, const heed_choice_score *score)
 
 static heed_status run_choices(task *t, const eval_task *values)
 {
-    heed_choice_task asked = {.file = values->choices, .delimiter = values->delimiter, .special = values->special, .question = values->each ? print_question : NULL};
+    heed_choice_task asked = {
+        .file = values->choices,
+        .delimiter = values->delimiter,
+        .special = values->special,
+        .question = values->each ? print_question : NULL,
+    };
     heed_hooks hooks = task_hooks("bytes");
     heed_choice_score score = {0};
     char text[32];
@@ -98,13 +124,17 @@ static heed_status run_choices(task *t, const eval_task *values)
     if (status != HEED_OK) return status;
     if (score.cut)
         note("heed eval: context and choice exceed the model's context in %lld cases: the start "
-             "of the context was left out", (long long)score.cut);
+             "of the context was left out",
+             (long long)score.cut);
     if (score.joined)
         note("heed eval: context and choice share a token in %lld cases: that part of the choice "
-             "is not scored", (long long)score.joined);
+             "is not scored",
+             (long long)score.joined);
     if (t->json) return print_choices_json(t, &score);
-    printf("questions   %lld\nacc         %.4f\nacc_norm    %.4f (by characters)\nacc_bytes   %.4f\ntime        %s\n", (long long)score.questions, score.accuracy,
-           score.accuracy_characters, score.accuracy_bytes, duration_text(score.seconds, text));
+    printf("questions   %lld\nacc         %.4f\nacc_norm    %.4f (by characters)\nacc_bytes   "
+           "%.4f\ntime        %s\n",
+           (long long)score.questions, score.accuracy, score.accuracy_characters,
+           score.accuracy_bytes, duration_text(score.seconds, text));
     return HEED_OK;
 }
 
@@ -118,23 +148,37 @@ static heed_status run(task *t)
     heed_generation_options how;
     heed_status status = HEED_OK;
     if (!pairs)
-        status = heed_transformer_score(t->transformer, values->text.items, values->text.count, values->max_tokens, values->context, &hooks, &evaluation, &t->error);
+        status = heed_transformer_score(t->transformer, values->text.items, values->text.count,
+                                        values->max_tokens, values->context, &hooks, &evaluation,
+                                        &t->error);
     else if ((status = task_generation(t, values->count, &how)) == HEED_OK &&
              (status = task_note_idle(t, &how)) == HEED_OK)
-        status = heed_transformer_bleu(t->transformer, values->pairs.items[0], values->pairs.items[1], &how, &hooks, &evaluation, &t->error);
+        status = heed_transformer_bleu(t->transformer, values->pairs.items[0],
+                                       values->pairs.items[1], &how, &hooks, &evaluation,
+                                       &t->error);
     progress_end();
     return status == HEED_OK ? print_evaluation(t, &evaluation, pairs) : status;
 }
 
 const command command_eval = {
-    .name = "eval", .arguments = "-m MODEL --text FILE... | --choices FILE | --pairs SRC REF", .summary = "perplexity of text, multiple choice, BLEU of translations",
-    .description = "Windows are disjoint and as long as the context; the first token of a window is not scored.\n"
+    .name = "eval",
+    .arguments = "-m MODEL --text FILE... | --choices FILE | --pairs SRC REF",
+    .summary = "perplexity of text, multiple choice, BLEU of translations",
+    .description = "Windows are disjoint and as long as the context; the first token of a window "
+                   "is not scored.\n"
                    "Choices are scored as lm-evaluation-harness does: acc by log-likelihood,\n"
                    "acc_norm divided by the characters of the choice, acc_bytes by its bytes; an\n"
                    "empty context is the beginning (or end) of text. A choice without tokens of\n"
                    "its own is an error, as is one longer than the model's context; a question\n"
                    "that is too long loses its beginning, which is said.\n"
                    "With --pairs the translations are chosen as the options below say.",
-    .examples = "  heed eval -m run --text valid.txt test.txt --json\n  heed eval -m translator --pairs test.en test.de\n",
-    .options = options, .rules = rules, .shares = COMMAND_MODEL | COMMAND_COMPUTES | COMMAND_LOADS | COMMAND_SAMPLES | COMMAND_JSON | COMMAND_STOPS, .bytes = sizeof(eval_task),
-    .preset = preset, .check = check, .run = run};
+    .examples = "  heed eval -m run --text valid.txt test.txt --json\n  heed eval -m translator "
+                "--pairs test.en test.de\n",
+    .options = options,
+    .rules = rules,
+    .shares = COMMAND_MODEL | COMMAND_COMPUTES | COMMAND_LOADS | COMMAND_SAMPLES | COMMAND_JSON |
+              COMMAND_STOPS,
+    .bytes = sizeof(eval_task),
+    .preset = preset,
+    .check = check,
+    .run = run};

@@ -1,31 +1,51 @@
 /* heed forward: a model once over tensors in a file. */
 #include "task.h"
 
-typedef struct { task task; const char *in, *out; bool grad; } forward_task;
+typedef struct {
+    task task;
+    const char *in, *out;
+    bool grad;
+} forward_task;
 
 static const option options[] = {
-    HEED_OPTION(forward_task, in, "in", 0, OPTION_TEXT, "FILE", "Safetensors file with tensors named in.<name>; others are not looked at."),
+    HEED_OPTION(forward_task, in, "in", 0, OPTION_TEXT, "FILE",
+                "Safetensors file with tensors named in.<name>; others are not looked at."),
     HEED_OPTION(forward_task, out, "out", 0, OPTION_TEXT, "FILE", "Safetensors file to write."),
-    HEED_OPTION(forward_task, grad, "grad", 0, OPTION_FLAG, NULL, "Also grad.<name on disk> of the loss for every parameter."),
+    HEED_OPTION(forward_task, grad, "grad", 0, OPTION_FLAG, NULL,
+                "Also grad.<name on disk> of the loss for every parameter."),
     {0}};
 
 static int check(task *t)
 {
     const forward_task *values = (forward_task *)t;
-    return values->in && values->out ? 0 : usage_error(t->command, "expected --in FILE and --out FILE");
+    return values->in && values->out ? 0
+                                     : usage_error(t->command, "expected --in FILE and --out FILE");
 }
 
 static heed_status run(task *t)
 {
     const forward_task *values = (forward_task *)t;
-    heed_forward_task files = {.model = t->model, .input = values->in, .output = values->out, .gradients = values->grad, .load = t->load};
+    heed_forward_task files = {
+        .model = t->model,
+        .input = values->in,
+        .output = values->out,
+        .gradients = values->grad,
+        .load = t->load,
+    };
     return heed_forward_files(t->context, &files, &t->error);
 }
 
 const command command_forward = {
-    .name = "forward", .arguments = "MODEL --in X.safetensors --out Y.safetensors [--grad]",
+    .name = "forward",
+    .arguments = "MODEL --in X.safetensors --out Y.safetensors [--grad]",
     .summary = "outputs, loss and gradients of a model for given tensors",
-    .description = "Reads input_ids, attention_mask, labels ... as transformers' classes take them (in.input_ids, in.attention_mask, in.labels) and writes\n"
-                   "out.logits, out.hidden_states.N, out.attentions.N ... with zeros at padding, the loss when labels are given, and gradients on request.",
+    .description = "Reads input_ids, attention_mask, labels ... as transformers' classes take them "
+                   "(in.input_ids, in.attention_mask, in.labels) and writes\n"
+                   "out.logits, out.hidden_states.N, out.attentions.N ... with zeros at padding, "
+                   "the loss when labels are given, and gradients on request.",
     .examples = "  heed forward model --in batch.safetensors --out result.safetensors --grad\n",
-    .options = options, .shares = COMMAND_MODEL | COMMAND_COMPUTES | COMMAND_WATCHED | COMMAND_ROUNDS, .bytes = sizeof(forward_task), .check = check, .run = run};
+    .options = options,
+    .shares = COMMAND_MODEL | COMMAND_COMPUTES | COMMAND_WATCHED | COMMAND_ROUNDS,
+    .bytes = sizeof(forward_task),
+    .check = check,
+    .run = run};

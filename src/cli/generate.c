@@ -10,7 +10,12 @@
 
 enum { UNSAID = INT_MIN }; /* -n was not given */
 
-typedef struct { heed_prompt *items; char **lines; int32_t *ids; size_t count, capacity; } prompt_list;
+typedef struct {
+    heed_prompt *items;
+    char **lines;
+    int32_t *ids;
+    size_t count, capacity;
+} prompt_list;
 
 typedef struct {
     task task;
@@ -53,13 +58,16 @@ static heed_status parse_ids(const char *text, prompt_list *list, heed_error *er
     for (const char *c = text; *c; c++) most += *c == ',';
     list->ids = malloc(most * sizeof *list->ids);
     list->items = calloc(1, sizeof *list->items);
-    if (!list->ids || !list->items) return heed_fail(error, HEED_E_NOMEM, "out of memory for %zu ids", most);
+    if (!list->ids || !list->items)
+        return heed_fail(error, HEED_E_NOMEM, "out of memory for %zu ids", most);
     for (const char *c = text; *c;) {
         char *end;
         errno = 0;
         long id = strtol(c, &end, 10);
-        if (end == c || errno || id < 0 || id > INT32_MAX || (*end && *end != ',') || (*end == ',' && !end[1]))
-            return heed_fail(error, HEED_E_ARG, "--prompt-ids %s: expected token ids, as in 1,2,3", text);
+        if (end == c || errno || id < 0 || id > INT32_MAX || (*end && *end != ',') ||
+            (*end == ',' && !end[1]))
+            return heed_fail(error, HEED_E_ARG, "--prompt-ids %s: expected token ids, as in 1,2,3",
+                             text);
         list->ids[list->items[0].count++] = (int32_t)id;
         c = *end ? end + 1 : end;
     }
@@ -101,7 +109,8 @@ static heed_status read_lines(const char *path, prompt_list *list, heed_error *e
         status = add_prompt(list, line, length, error);
     }
     heed_lines_close(file);
-    if (status == HEED_OK && !list->count) status = heed_fail(error, HEED_E_FORMAT, "%s: empty, expected one prompt a line", path);
+    if (status == HEED_OK && !list->count)
+        status = heed_fail(error, HEED_E_FORMAT, "%s: empty, expected one prompt a line", path);
     return status;
 }
 
@@ -113,30 +122,39 @@ static void prompts_free(prompt_list *list)
     free(list->ids);
 }
 
-static json_t *scores(const int32_t *ids, const float *own, const heed_candidate *likely, size_t count, int64_t most)
+static json_t *scores(const int32_t *ids, const float *own, const heed_candidate *likely,
+                      size_t count, int64_t most)
 {
     json_t *array = json_array();
     for (size_t i = 0; i < count; i++) {
         json_t *top = json_array();
-        for (int64_t k = 0; likely && k < most && likely[i * (size_t)most + (size_t)k].id >= 0; k++) {
+        for (int64_t k = 0; likely && k < most && likely[i * (size_t)most + (size_t)k].id >= 0;
+             k++) {
             const heed_candidate *c = &likely[i * (size_t)most + (size_t)k];
-            json_array_append_new(top, json_pack("{s:i, s:o}", "id", c->id, "logprob", number_or_null(c->log_probability)));
+            json_array_append_new(top, json_pack("{s:i, s:o}", "id", c->id, "logprob",
+                                                 number_or_null(c->log_probability)));
         }
-        json_array_append_new(array, json_pack("{s:i, s:o, s:o}", "id", ids[i], "logprob", number_or_null(own ? own[i] : NAN), "top", top));
+        json_array_append_new(array, json_pack("{s:i, s:o, s:o}", "id", ids[i], "logprob",
+                                               number_or_null(own ? own[i] : NAN), "top", top));
     }
     return array;
 }
 
 static json_t *result_json(const heed_results *results, const heed_result *r, int64_t logprobs)
 {
-    json_t *object = json_pack("{s:I, s:I, s:s}", "prompt", (json_int_t)r->prompt, "number", (json_int_t)r->number, "finish", r->finish), *ids = json_array();
+    json_t *object = json_pack("{s:I, s:I, s:s}", "prompt", (json_int_t)r->prompt, "number",
+                               (json_int_t)r->number, "finish", r->finish),
+           *ids = json_array();
     for (size_t i = 0; i < r->count; i++) json_array_append_new(ids, json_integer(r->ids[i]));
     json_object_set_new(object, "ids", ids);
     if (r->text) json_object_set_new(object, "text", json_stringn(r->text, r->text_length));
     if (logprobs < 0) return object;
     const heed_prompt_result *p = &results->prompts[r->prompt];
-    if (p->log_probabilities) json_object_set_new(object, "prompt_tokens", scores(p->ids, p->log_probabilities, p->likely, p->count, logprobs));
-    json_object_set_new(object, "tokens", scores(r->ids, r->log_probabilities, r->likely, r->count, logprobs));
+    if (p->log_probabilities)
+        json_object_set_new(object, "prompt_tokens",
+                            scores(p->ids, p->log_probabilities, p->likely, p->count, logprobs));
+    json_object_set_new(object, "tokens",
+                        scores(r->ids, r->log_probabilities, r->likely, r->count, logprobs));
     json_object_set_new(object, "score", number_or_null(r->score));
     return object;
 }
@@ -147,7 +165,8 @@ static heed_status print_results(generate_task *values, const heed_results *resu
     for (size_t i = 0; status == HEED_OK && i < results->count; i++) {
         const heed_result *r = &results->items[i];
         if (values->task.json || values->logprobs >= 0) {
-            status = task_print_json(&values->task, result_json(results, r, values->logprobs), JSON_COMPACT);
+            status = task_print_json(&values->task, result_json(results, r, values->logprobs),
+                                     JSON_COMPACT);
             continue;
         }
         if (values->ids) {
@@ -158,13 +177,18 @@ static heed_status print_results(generate_task *values, const heed_results *resu
         putchar('\n');
     }
     for (size_t i = 0; i < results->prompt_count; i++)
-        if (results->prompts[i].cut) note("heed generate: prompt %zu was longer than the context; its first %zu tokens were left out", i + 1, results->prompts[i].cut);
+        if (results->prompts[i].cut)
+            note("heed generate: prompt %zu was longer than the context; its first %zu tokens were "
+                 "left out",
+                 i + 1, results->prompts[i].cut);
     for (size_t i = 0; i < results->count; i++)
-        if (!strcmp(results->items[i].finish, "context")) note("heed generate: sequence %zu ended because the model's context is full", i + 1);
+        if (!strcmp(results->items[i].finish, "context"))
+            note("heed generate: sequence %zu ended because the model's context is full", i + 1);
     return status;
 }
 
-static void stream_text(void *argument, size_t prompt, size_t number, const char *text, size_t length)
+static void stream_text(void *argument, size_t prompt, size_t number, const char *text,
+                        size_t length)
 {
     (void)prompt, (void)number;
     *(bool *)argument = true;
@@ -182,10 +206,17 @@ static int check(task *t)
 {
     generate_task *values = (generate_task *)t;
     if (!t->model) return usage_error(t->command, "expected -m MODEL");
-    if (!!values->prompt + !!values->prompt_ids + !!values->file != 1) return usage_error(t->command, "expected one of -p TEXT, --prompt-ids 1,2,3 and --file LINES");
-    if (values->count < -1 && values->count != UNSAID) return usage_error(t->command, "-n %lld: expected 1 or more, or -1 for as many as the context holds", (long long)values->count);
-    if (values->prompt && !is_utf8(values->prompt, strlen(values->prompt))) return usage_error(t->command, "-p: the text is not valid UTF-8");
-    if (values->prompt_ids && parse_ids(values->prompt_ids, &values->prompts, &t->error) != HEED_OK) return usage_error(t->command, "%s", t->error.message);
+    if (!!values->prompt + !!values->prompt_ids + !!values->file != 1)
+        return usage_error(t->command,
+                           "expected one of -p TEXT, --prompt-ids 1,2,3 and --file LINES");
+    if (values->count < -1 && values->count != UNSAID)
+        return usage_error(t->command,
+                           "-n %lld: expected 1 or more, or -1 for as many as the context holds",
+                           (long long)values->count);
+    if (values->prompt && !is_utf8(values->prompt, strlen(values->prompt)))
+        return usage_error(t->command, "-p: the text is not valid UTF-8");
+    if (values->prompt_ids && parse_ids(values->prompt_ids, &values->prompts, &t->error) != HEED_OK)
+        return usage_error(t->command, "%s", t->error.message);
     return 0;
 }
 
@@ -196,7 +227,8 @@ static heed_status read_prompts(generate_task *values, heed_error *error)
     if (values->file) return read_lines(values->file, prompts, error);
     prompts->items = calloc(1, sizeof *prompts->items);
     if (!prompts->items) return heed_fail(error, HEED_E_NOMEM, "out of memory for the prompt");
-    prompts->items[prompts->count++] = (heed_prompt){.text = values->prompt, .length = strlen(values->prompt)};
+    prompts->items[prompts->count++] = (heed_prompt){.text = values->prompt,
+                                                     .length = strlen(values->prompt)};
     return HEED_OK;
 }
 
@@ -207,7 +239,8 @@ static heed_status run(task *t)
     heed_generation_options how;
     heed_results results = {0};
     heed_status status = read_prompts(values, &t->error);
-    if (status == HEED_OK) status = task_generation(t, values->count == -1 ? INT32_MAX : values->count, &how);
+    if (status == HEED_OK)
+        status = task_generation(t, values->count == -1 ? INT32_MAX : values->count, &how);
     if (status == HEED_OK) status = task_note_idle(t, &how);
     if (status != HEED_OK) return status;
     how.context = values->context;
@@ -216,10 +249,13 @@ static heed_status run(task *t)
     how.log_probabilities = values->logprobs;
     how.stop = values->stop.items, how.stop_count = values->stop.count;
     how.ids_only = values->ids && !values->stop.count;
-    bool streamed = prompts->count == 1 && values->num_return <= 1 && t->sampling.beams <= 1 && !values->ids && !t->json && values->logprobs < 0;
+    bool streamed = prompts->count == 1 && values->num_return <= 1 && t->sampling.beams <= 1 &&
+                    !values->ids && !t->json && values->logprobs < 0;
     bool begun = false; /* some text stands on the line */
-    heed_hooks hooks = {.text = streamed ? stream_text : NULL, .cancelled = interrupted, .argument = &begun};
-    status = heed_transformer_generate(t->transformer, prompts->items, prompts->count, &how, &hooks, &results, &t->error);
+    heed_hooks hooks = {
+        .text = streamed ? stream_text : NULL, .cancelled = interrupted, .argument = &begun};
+    status = heed_transformer_generate(t->transformer, prompts->items, prompts->count, &how, &hooks,
+                                       &results, &t->error);
     /* What was written before something failed is printed all the same. */
     heed_status printed = results.count ? print_results(values, &results, streamed) : HEED_OK;
     if (!results.count && begun) putchar('\n');
@@ -235,9 +271,18 @@ static void finish(task *t)
 }
 
 const command command_generate = {
-    .name = "generate", .arguments = "-m MODEL (-p TEXT | --prompt-ids 1,2,3 | --file LINES) [-n N]", .summary = "continue a prompt, or answer a source",
-    .description = "Writes the new text only, ending in a newline. Several prompts or sequences: one after another, each ending in a newline.",
+    .name = "generate",
+    .arguments = "-m MODEL (-p TEXT | --prompt-ids 1,2,3 | --file LINES) [-n N]",
+    .summary = "continue a prompt, or answer a source",
+    .description = "Writes the new text only, ending in a newline. Several prompts or sequences: "
+                   "one after another, each ending in a newline.",
     .examples = "  heed generate -m run -p \"ROMEO:\" -n 200 --temp 0.8 --top-k 40 --seed 1\n"
                 "  heed generate -m model --prompt-ids 1,15,8 -n 16 --temp 0 --ids\n",
-    .options = options, .shares = COMMAND_MODEL | COMMAND_COMPUTES | COMMAND_LOADS | COMMAND_SAMPLES | COMMAND_JSON | COMMAND_STOPS, .bytes = sizeof(generate_task),
-    .preset = preset, .check = check, .run = run, .finish = finish};
+    .options = options,
+    .shares = COMMAND_MODEL | COMMAND_COMPUTES | COMMAND_LOADS | COMMAND_SAMPLES | COMMAND_JSON |
+              COMMAND_STOPS,
+    .bytes = sizeof(generate_task),
+    .preset = preset,
+    .check = check,
+    .run = run,
+    .finish = finish};

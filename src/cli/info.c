@@ -23,7 +23,8 @@ static void print_value(const char *key, const json_t *value)
     bool bytes = length > 6 && !strcmp(key + length - 6, "_bytes");
     if (json_is_string(value)) printf("%s", json_string_value(value));
     else if (json_is_boolean(value)) printf("%s", json_is_true(value) ? "yes" : "no");
-    else if (json_is_number(value) && bytes) printf("%s", bytes_text(json_number_value(value), text));
+    else if (json_is_number(value) && bytes)
+        printf("%s", bytes_text(json_number_value(value), text));
     else if (json_is_integer(value)) print_integer(json_integer_value(value));
     else if (json_is_real(value)) printf("%g", json_real_value(value));
     else printf("-");
@@ -34,13 +35,15 @@ static void print_object(const json_t *object, int indent)
 {
     const char *key;
     json_t *value;
-    json_object_foreach((json_t *)object, key, value) {
+    json_object_foreach((json_t *)object, key, value)
+    {
         char label[64];
         if (json_is_null(value) || (json_is_array(value) && !json_array_size(value))) continue;
         snprintf(label, sizeof label, "%s", key);
         for (char *c = label; *c; c++)
             if (*c == '_') *c = ' ';
-        if (strlen(label) > 6 && !strcmp(label + strlen(label) - 6, " bytes")) label[strlen(label) - 6] = 0;
+        if (strlen(label) > 6 && !strcmp(label + strlen(label) - 6, " bytes"))
+            label[strlen(label) - 6] = 0;
         if (json_is_object(value)) {
             printf("%*s%s\n", indent, "", label);
             print_object(value, indent + 2);
@@ -49,7 +52,9 @@ static void print_object(const json_t *object, int indent)
         printf("%*s%-*s ", indent, "", 26 - indent, label);
         if (json_is_array(value)) {
             for (size_t i = 0; i < json_array_size(value); i++) {
-                if (i) printf(json_array_size(value) > 4 || !strcmp(key, "slower") ? "\n%*s" : ", ", 27, "");
+                if (i)
+                    printf(json_array_size(value) > 4 || !strcmp(key, "slower") ? "\n%*s" : ", ",
+                           27, "");
                 print_value(key, json_array_get(value, i));
             }
         } else print_value(key, value);
@@ -72,8 +77,15 @@ static heed_status run(task *t)
 }
 
 const command command_info = {
-    .name = "info", .arguments = "[MODEL] [--json]", .summary = "what a model is, or what this build and machine have",
-    .description = "Without a model: version, kernels, threads, what makes this machine or these settings slower, libraries, families. With a model folder: family, sizes, parameters, memory for running\n"
+    .name = "info",
+    .arguments = "[MODEL] [--json]",
+    .summary = "what a model is, or what this build and machine have",
+    .description = "Without a model: version, kernels, threads, what makes this machine or these "
+                   "settings slower, libraries, families. With a model folder: family, sizes, "
+                   "parameters, memory for running\n"
                    "and for training, tokenizer, and what heed noticed when reading it.",
     .examples = "  heed info\n  heed info path/to/model --json\n",
-    .options = options, .shares = COMMAND_MODEL_MAYBE | COMMAND_COMPUTES | COMMAND_JSON, .bytes = sizeof(task), .run = run};
+    .options = options,
+    .shares = COMMAND_MODEL_MAYBE | COMMAND_COMPUTES | COMMAND_JSON,
+    .bytes = sizeof(task),
+    .run = run};

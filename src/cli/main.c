@@ -1,4 +1,5 @@
-/* The program: finds the command, hands over. Commands stand in commands.def, each in a file of its own. */
+/* The program: finds the command, hands over. Commands stand in commands.def, each in a file of its
+   own. */
 #include "interrupt.h"
 #include "manual.h"
 #include "task.h"
@@ -23,9 +24,14 @@ static void print_version(const command *const *commands, size_t count, FILE *fi
 }
 
 /* Words that are no command. */
-static const struct { const char *word; void (*print)(const command *const *commands, size_t count, FILE *file); } pages[] = {
-    {"--help", manual_overview}, {"-h", manual_overview}, {"help", manual_overview}, {"--version", print_version}, {"version", print_version},
-    {"--man", manual_page}, {"--completion", manual_completion}};
+static const struct {
+    const char *word;
+    void (*print)(const command *const *commands, size_t count, FILE *file);
+} pages[] = {
+    {"--help", manual_overview},         {"-h", manual_overview},    {"help", manual_overview},
+    {"--version", print_version},        {"version", print_version}, {"--man", manual_page},
+    {"--completion", manual_completion},
+};
 
 static const command *find_verb(const char *word)
 {
@@ -54,7 +60,8 @@ static int run(int argc, char **argv)
     const char *names[COMMANDS];
     for (int i = 0; i < COMMANDS; i++) names[i] = table[i]->name;
     const char *near = nearest_word(word, names, COMMANDS);
-    fprintf(stderr, "heed: unknown command \"%s\"%s%s%s\nSee: heed --help\n", word, near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
+    fprintf(stderr, "heed: unknown command \"%s\"%s%s%s\nSee: heed --help\n", word,
+            near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
     return 2;
 }
 

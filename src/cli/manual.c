@@ -5,33 +5,37 @@
 
 enum { HELP_COLUMN = 32, HELP_WIDTH = 100 };
 
-static const char *const exit_words = "Exit status: 0 done, 1 failed, 2 wrong usage, 130 interrupted.";
+static const char *const exit_words =
+    "Exit status: 0 done, 1 failed, 2 wrong usage, 130 interrupted.";
 static const char *const promise = "Data goes to stdout, everything else to stderr.";
-static const struct { const char *name, *help; } environment[] = {
+static const struct {
+    const char *name, *help;
+} environment[] = {
     {"OMP_NUM_THREADS", "Threads, when -t does not say."},
-    {"HEED_ISA", "generic, avx2 or avx512: the instruction set to use instead of the machine's best."},
+    {"HEED_ISA",
+     "generic, avx2 or avx512: the instruction set to use instead of the machine's best."},
     {"NO_COLOR, CI", "When set, no color and no progress bars."}};
 static const char *const walk_through =
-    "  heed train --data my.txt --out run --tokenizer char --layers 4 --d-model 128 --heads 4 --context 128 --max-steps 1000\n"
+    "  heed train --data my.txt --out run --tokenizer char --layers 4 --d-model 128 --heads 4 "
+    "--context 128 --max-steps 1000\n"
     "  heed generate -m run -p \"Once\" -n 200 --temp 0.8\n"
     "  heed info MODEL-FOLDER\n";
 
 /* What holds when nobody chooses; each is shown by tests/cli/test_defaults.sh. */
-static const struct { const char *name, *text; } defaults[] = {
+static const struct {
+    const char *name, *text;
+} defaults[] = {
     {"Where they come from",
      "Options, then generation_config.json or, without that file, the same keys of config.json "
      "(for a GGUF file, its keys general.sampling), then this list."},
     {"Choice of tokens",
      "The likeliest token each time, unless do_sample is set in the model's files or --temp is "
      "above 0."},
-    {"top_k",
-     "Off: every token can be drawn. transformers draws among 50."},
-    {"Length",
-     "To the end of sequence or of the context. transformers ends at a max_length of 20. "
-     "max_length counts the prompt, -n and max_new_tokens do not."},
-    {"Seed",
-     "The clock in seconds for generation, 1 for training. Equal seeds give equal results, "
-     "whatever the threads and whatever else is in the batch."},
+    {"top_k", "Off: every token can be drawn. transformers draws among 50."},
+    {"Length", "To the end of sequence or of the context. transformers ends at a max_length of 20. "
+               "max_length counts the prompt, -n and max_new_tokens do not."},
+    {"Seed", "The clock in seconds for generation, 1 for training. Equal seeds give equal results, "
+             "whatever the threads and whatever else is in the batch."},
     {"Penalties",
      "--repeat-penalty counts the tokens of the prompt too, as transformers does; --presence- "
      "penalty and --frequency-penalty count new tokens alone."},
@@ -56,12 +60,12 @@ static const struct { const char *name, *text; } defaults[] = {
     {"Numbers",
      "Weights as stored; products, sums, keys and values in f32. transformers computes in the "
      "type of the files, llama.cpp keeps keys and values in f16 (--cache f16)."},
-    {"Threads",
-     "OMP_NUM_THREADS, else all processors within the container's quota."}};
+    {"Threads", "OMP_NUM_THREADS, else all processors within the container's quota."}};
 
 /* ---- help ---- */
 
-/* Words of `text` filled into lines; the cursor stands at `indent`, where every further line begins. */
+/* Words of `text` filled into lines; the cursor stands at `indent`, where every further line
+   begins. */
 static void put_wrapped(FILE *file, const char *text, int indent)
 {
     int column = indent;
@@ -82,7 +86,8 @@ static const char *option_text(const option *o, char text[96])
 {
     char letter[8] = "";
     if (o->letter) snprintf(letter, sizeof letter, "-%c, ", o->letter);
-    snprintf(text, 96, "%s--%s%s%s%s", letter, o->name, o->value ? " " : "", o->value ? o->value : "", o->kind == OPTION_LIST ? "..." : "");
+    snprintf(text, 96, "%s--%s%s%s%s", letter, o->name, o->value ? " " : "",
+             o->value ? o->value : "", o->kind == OPTION_LIST ? "..." : "");
     return text;
 }
 
@@ -91,7 +96,8 @@ void manual_help(const command *v, FILE *file)
     const option *o;
     char text[96];
     bool first = true;
-    fprintf(file, "heed %s - %s\n\nUsage: heed %s %s\n\n%s\n\n%s\n", v->name, v->summary, v->name, v->arguments, v->description, v->examples);
+    fprintf(file, "heed %s - %s\n\nUsage: heed %s %s\n\n%s\n\n%s\n", v->name, v->summary, v->name,
+            v->arguments, v->description, v->examples);
     for (option_walk walk = {.command = v}; (o = option_next(&walk)); first = false) {
         if (o->kind == OPTION_HEADING) {
             fprintf(file, "%s%s:\n", first ? "" : "\n", o->help);
@@ -108,20 +114,26 @@ void manual_help(const command *v, FILE *file)
 
 void manual_overview(const command *const *commands, size_t count, FILE *file)
 {
-    fprintf(file, "heed %s - Transformers in C: train, run and inspect them, from the Hugging Face directory as it is.\n\n"
-                  "Usage: heed COMMAND [options]      heed COMMAND --help explains one\n\n", heed_version());
-    for (size_t i = 0; i < count; i++) fprintf(file, "  %-10s %s\n", commands[i]->name, commands[i]->summary);
+    fprintf(file,
+            "heed %s - Transformers in C: train, run and inspect them, from the Hugging Face "
+            "directory as it is.\n\n"
+            "Usage: heed COMMAND [options]      heed COMMAND --help explains one\n\n",
+            heed_version());
+    for (size_t i = 0; i < count; i++)
+        fprintf(file, "  %-10s %s\n", commands[i]->name, commands[i]->summary);
     fprintf(file, "\nA first walk:\n%s\n%s %s\n", walk_through, promise, exit_words);
     for (size_t i = 0; i < sizeof environment / sizeof *environment; i++) {
         fprintf(file, "%s%-16s ", i ? "             " : "Environment: ", environment[i].name);
         fprintf(file, "%s\n", environment[i].help);
     }
-    fprintf(file, "heed --man prints the man page, heed --completion the completion for bash (source <(heed --completion)).\n");
+    fprintf(file, "heed --man prints the man page, heed --completion the completion for bash "
+                  "(source <(heed --completion)).\n");
 }
 
 /* ---- man page ---- */
 
-/* Text as roff: backslashes and hyphens stand for themselves, a line cannot begin with a request. */
+/* Text as roff: backslashes and hyphens stand for themselves, a line cannot begin with a
+   request. */
 static void put_roff(FILE *file, const char *text)
 {
     bool begins = true;
@@ -173,9 +185,13 @@ static void put_verb(FILE *file, const command *v)
 
 void manual_page(const command *const *commands, size_t count, FILE *file)
 {
-    fprintf(file, ".TH HEED 1 \"\" \"heed %s\" \"User Commands\"\n.SH NAME\nheed \\- Transformers in C: train, run and inspect them\n"
-                  ".SH SYNOPSIS\n.B heed\n.I COMMAND\n[options]\n.SH DESCRIPTION\n", heed_version());
-    put_roff(file, "One program for the life of a Transformer: it reads a Hugging Face directory as it is and writes the same layout back.");
+    fprintf(file,
+            ".TH HEED 1 \"\" \"heed %s\" \"User Commands\"\n.SH NAME\nheed \\- Transformers in C: "
+            "train, run and inspect them\n"
+            ".SH SYNOPSIS\n.B heed\n.I COMMAND\n[options]\n.SH DESCRIPTION\n",
+            heed_version());
+    put_roff(file, "One program for the life of a Transformer: it reads a Hugging Face directory "
+                   "as it is and writes the same layout back.");
     put_roff(file, promise);
     put_example(file, walk_through);
     fputs(".SH COMMANDS\n", file);
@@ -201,16 +217,20 @@ void manual_page(const command *const *commands, size_t count, FILE *file)
 void manual_completion(const command *const *commands, size_t count, FILE *file)
 {
     const option *o;
-    fprintf(file, "# bash completion of heed: source <(heed --completion)\n_heed() {\n  local word=${COMP_WORDS[COMP_CWORD]} command=${COMP_WORDS[1]} options=\n"
+    fprintf(file, "# bash completion of heed: source <(heed --completion)\n_heed() {\n  local "
+                  "word=${COMP_WORDS[COMP_CWORD]} command=${COMP_WORDS[1]} options=\n"
                   "  if [ $COMP_CWORD -eq 1 ]; then COMPREPLY=($(compgen -W \"");
     for (size_t i = 0; i < count; i++) fprintf(file, "%s ", commands[i]->name);
-    fprintf(file, "--help --version --man --completion\" -- \"$word\")); return; fi\n  case $command in\n");
+    fprintf(
+        file,
+        "--help --version --man --completion\" -- \"$word\")); return; fi\n  case $command in\n");
     for (size_t i = 0; i < count; i++) {
         fprintf(file, "  %s) options=\"", commands[i]->name);
         for (option_walk walk = {.command = commands[i]}; (o = option_next(&walk));)
             if (o->kind != OPTION_HEADING) fprintf(file, "--%s ", o->name);
         fprintf(file, "--help\" ;;\n");
     }
-    fprintf(file, "  esac\n  case $word in -*) COMPREPLY=($(compgen -W \"$options\" -- \"$word\")) ;; *) COMPREPLY=($(compgen -f -- \"$word\")) ;; esac\n}\n"
+    fprintf(file, "  esac\n  case $word in -*) COMPREPLY=($(compgen -W \"$options\" -- \"$word\")) "
+                  ";; *) COMPREPLY=($(compgen -f -- \"$word\")) ;; esac\n}\n"
                   "complete -o filenames -F _heed heed\n");
 }

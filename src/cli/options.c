@@ -75,7 +75,9 @@ static const option *find_option(const command *v, const char *name, size_t leng
 {
     const option *o;
     for (option_walk walk = {.command = v}; (o = option_next(&walk));)
-        if (o->kind != OPTION_HEADING && strlen(o->name) == length && !strncmp(o->name, name, length)) return o;
+        if (o->kind != OPTION_HEADING && strlen(o->name) == length &&
+            !strncmp(o->name, name, length))
+            return o;
     return NULL;
 }
 
@@ -144,7 +146,8 @@ static bool unknown_option(const command *v, const char *word)
 }
 
 /* Takes the values that follow argv[*at] for option o; `attached` is what stood after '='. */
-static bool take_values(const command *v, const option *o, void *values, int argc, char **argv, int *at, const char *attached)
+static bool take_values(const command *v, const option *o, void *values, int argc, char **argv,
+                        int *at, const char *attached)
 {
     if (o->kind == OPTION_FLAG) {
         if (attached) {
@@ -159,9 +162,11 @@ static bool take_values(const command *v, const option *o, void *values, int arg
         if (!set_value(v, o, values, attached)) return false;
         taken = 1;
     }
-    while (taken < wanted || (o->kind == OPTION_LIST && !attached && *at + 1 < argc && argv[*at + 1][0] != '-')) {
+    while (taken < wanted ||
+           (o->kind == OPTION_LIST && !attached && *at + 1 < argc && argv[*at + 1][0] != '-')) {
         if (*at + 1 >= argc) {
-            usage_error(v, "%s%s: expected %s %s", o->name[1] ? "--" : "-", o->name, wanted == 2 ? "two values," : "a value,", o->value);
+            usage_error(v, "%s%s: expected %s %s", o->name[1] ? "--" : "-", o->name,
+                        wanted == 2 ? "two values," : "a value,", o->value);
             return false;
         }
         if (!set_value(v, o, values, argv[++*at])) return false;

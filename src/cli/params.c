@@ -56,8 +56,8 @@ static heed_status resolve(task *t, const heed_chat *chat, heed_generation_optio
     const option *o, *count = NULL;
     for (option_walk walk = {.command = t->command}; (o = option_next(&walk));)
         if (!strcmp(o->name, "n")) count = o;
-    heed_status status =
-        task_generation(t, count ? *(int64_t *)((char *)t + count->offset) : -1, how);
+    heed_status status = task_generation(t, count ? *(int64_t *)((char *)t + count->offset) : -1,
+                                         how);
     return status == HEED_OK ? heed_chat_settings(chat, how, in_force, &t->error) : status;
 }
 
@@ -76,12 +76,10 @@ static heed_status note_idle(task *t, const heed_generation_options *how, const 
 static void show(const option *o, const void *values)
 {
     const char *field = (const char *)values + o->offset;
-    if (is_real(o))
-        note("%-16s %.15g", o->name, *(const double *)field);
+    if (is_real(o)) note("%-16s %.15g", o->name, *(const double *)field);
     else if (*(const int64_t *)field >= 0)
         note("%-16s %lld", o->name, (long long)*(const int64_t *)field);
-    else
-        note("%-16s %s", o->name, strcmp(o->name, "n") ? "from the clock" : "as many as fit");
+    else note("%-16s %s", o->name, strcmp(o->name, "n") ? "from the clock" : "as many as fit");
 }
 
 /* Shows the parameter `only`, or all. */

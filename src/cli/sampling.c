@@ -11,9 +11,23 @@ static const char blanks[] = " \t\r\f\v";
 
 void sampling_preset(sampling_options *s)
 {
-    *s = (sampling_options){.temp = NAN, .top_p = NAN, .min_p = NAN, .repeat_penalty = NAN, .length_penalty = NAN, .typical_p = NAN, .epsilon_cutoff = NAN, .eta_cutoff = NAN,
-                            .presence_penalty = NAN, .frequency_penalty = NAN, .top_k = -1,
-                            .no_repeat_ngram = -1, .beams = -1, .min_new_tokens = -1, .seed = -1};
+    *s = (sampling_options){
+        .temp = NAN,
+        .top_p = NAN,
+        .min_p = NAN,
+        .repeat_penalty = NAN,
+        .length_penalty = NAN,
+        .typical_p = NAN,
+        .epsilon_cutoff = NAN,
+        .eta_cutoff = NAN,
+        .presence_penalty = NAN,
+        .frequency_penalty = NAN,
+        .top_k = -1,
+        .no_repeat_ngram = -1,
+        .beams = -1,
+        .min_new_tokens = -1,
+        .seed = -1,
+    };
 }
 
 void sampling_show(const heed_generation_options *options, sampling_options *s)
@@ -131,7 +145,8 @@ static heed_status read_words(const char *path, sampling_words *words, heed_erro
 }
 
 /* --logit-bias ID=X ... */
-static heed_status read_bias(const option_list *list, heed_generation_options *options, sampling_words *words, heed_error *error)
+static heed_status read_bias(const option_list *list, heed_generation_options *options,
+                             sampling_words *words, heed_error *error)
 {
     free(words->bias_ids);
     free(words->bias_values);
@@ -139,30 +154,39 @@ static heed_status read_bias(const option_list *list, heed_generation_options *o
     if (!list->count) return HEED_OK;
     words->bias_ids = malloc(list->count * sizeof *words->bias_ids);
     words->bias_values = malloc(list->count * sizeof *words->bias_values);
-    if (!words->bias_ids || !words->bias_values) return heed_fail(error, HEED_E_NOMEM, "out of memory for the logit bias");
+    if (!words->bias_ids || !words->bias_values)
+        return heed_fail(error, HEED_E_NOMEM, "out of memory for the logit bias");
     for (size_t i = 0; i < list->count; i++) {
         char *end, *after;
         errno = 0;
         long id = strtol(list->items[i], &end, 10);
         double value = *end == '=' ? strtod(end + 1, &after) : NAN;
-        if (end == list->items[i] || *end != '=' || after == end + 1 || *after || errno || id < 0 || id > INT32_MAX || !isfinite(value))
-            return heed_fail(error, HEED_E_ARG, "--logit-bias %s: expected a token id and a number, as in 15=-2.5", list->items[i]);
+        if (end == list->items[i] || *end != '=' || after == end + 1 || *after || errno || id < 0 ||
+            id > INT32_MAX || !isfinite(value))
+            return heed_fail(error, HEED_E_ARG,
+                             "--logit-bias %s: expected a token id and a number, as in 15=-2.5",
+                             list->items[i]);
         words->bias_ids[i] = (int32_t)id;
         words->bias_values[i] = (float)value;
     }
-    options->bias_ids = words->bias_ids, options->bias_values = words->bias_values, options->bias_count = list->count;
+    options->bias_ids = words->bias_ids, options->bias_values = words->bias_values,
+    options->bias_count = list->count;
     return HEED_OK;
 }
 
 heed_status sampling_apply(const sampling_options *s, heed_generation_options *options,
                            sampling_words *words, heed_error *error)
 {
-    options->temperature = s->temp, options->top_p = s->top_p, options->min_p = s->min_p, options->repeat_penalty = s->repeat_penalty;
-    options->length_penalty = s->length_penalty, options->top_k = s->top_k, options->no_repeat_ngram = s->no_repeat_ngram;
+    options->temperature = s->temp, options->top_p = s->top_p, options->min_p = s->min_p,
+    options->repeat_penalty = s->repeat_penalty;
+    options->length_penalty = s->length_penalty, options->top_k = s->top_k,
+    options->no_repeat_ngram = s->no_repeat_ngram;
     options->beams = s->beams, options->min_new_tokens = s->min_new_tokens, options->seed = s->seed;
     options->early_stopping = s->early_stopping, options->truncate = s->truncate;
-    options->typical_p = s->typical_p, options->epsilon_cutoff = s->epsilon_cutoff, options->eta_cutoff = s->eta_cutoff;
-    options->presence_penalty = s->presence_penalty, options->frequency_penalty = s->frequency_penalty;
+    options->typical_p = s->typical_p, options->epsilon_cutoff = s->epsilon_cutoff,
+    options->eta_cutoff = s->eta_cutoff;
+    options->presence_penalty = s->presence_penalty,
+    options->frequency_penalty = s->frequency_penalty;
     heed_status status = read_bias(&s->logit_bias, options, words, error);
     if (status != HEED_OK) return status;
     if (!s->bad_words) return HEED_OK;

@@ -7,7 +7,8 @@
 #include <heed/heed.h>
 
 typedef struct sampling_options {
-    double temp, top_p, min_p, repeat_penalty, length_penalty, typical_p, epsilon_cutoff, eta_cutoff, presence_penalty, frequency_penalty;
+    double temp, top_p, min_p, repeat_penalty, length_penalty, typical_p, epsilon_cutoff,
+        eta_cutoff, presence_penalty, frequency_penalty;
     option_list logit_bias;
     int64_t top_k, no_repeat_ngram, beams, min_new_tokens, seed;
     const char *bad_words;
@@ -67,8 +68,8 @@ void sampling_preset(sampling_options *sampling);
 void sampling_show(const heed_generation_options *options, sampling_options *sampling);
 /* Into the library's options; reads --bad-words the first time. Free with sampling_free. */
 typedef struct sampling_words {
-    bool read;          /* --bad-words has been read */
-    int32_t **ids;      /* sequences given as ids */
+    bool read;     /* --bad-words has been read */
+    int32_t **ids; /* sequences given as ids */
     size_t *lengths;
     size_t count, capacity;
     char **texts;

@@ -1,5 +1,6 @@
-/* task.h: one run of a command: the options that commands share, the context, the model, what is to be freed. main() finds the command and
-   calls command_run; the command's own file has its table of options, a check and a run. */
+/* task.h: one run of a command: the options that commands share, the context, the model, what is to
+   be freed. main() finds the command and calls command_run; the command's own file has its table of
+   options, a check and a run. */
 #ifndef HEED_CLI_TASK_H
 #define HEED_CLI_TASK_H
 
@@ -12,7 +13,7 @@
 
 struct task {
     const command *command;
-    option_words words;            /* of the command line: without an option; options given */
+    option_words words; /* of the command line: without an option; options given */
     heed_error error;
     heed_context *context;         /* COMMAND_COMPUTES */
     heed_transformer *transformer; /* COMMAND_LOADS */
@@ -22,11 +23,12 @@ struct task {
     bool json, profile, nan_guard, no_passes, reference;
     const char *trace, *dump;
     FILE *trace_file;
-    sampling_options sampling;     /* COMMAND_SAMPLES */
+    sampling_options sampling; /* COMMAND_SAMPLES */
     sampling_words sampling_words;
 };
 
-/* Parses, checks, makes the context, loads the model, runs, reports, frees. Returns the exit status. */
+/* Parses, checks, makes the context, loads the model, runs, reports, frees. Returns the exit
+   status. */
 int command_run(const command *v, int argc, char **argv);
 
 /* Hooks of a long task: a progress bar "12 of 340 UNIT", Ctrl-C. */

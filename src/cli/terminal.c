@@ -18,7 +18,8 @@ static int output_errno; /* why stdout failed for the first time; 0: it has not,
 bool terminal_is_live(void)
 {
     const char *term = getenv("TERM");
-    return isatty(STDERR_FILENO) && !getenv("NO_COLOR") && !getenv("CI") && term && strcmp(term, "dumb");
+    return isatty(STDERR_FILENO) && !getenv("NO_COLOR") && !getenv("CI") && term &&
+           strcmp(term, "dumb");
 }
 
 static double now(void)
@@ -31,7 +32,8 @@ static double now(void)
 int report_error(const char *command, const heed_error *error)
 {
     progress_end();
-    fprintf(stderr, "heed %s: %s\n", command, error->message[0] ? error->message : heed_status_name(error->status));
+    fprintf(stderr, "heed %s: %s\n", command,
+            error->message[0] ? error->message : heed_status_name(error->status));
     return error->status == HEED_E_CANCELLED ? 130 : 1;
 }
 
@@ -101,6 +103,10 @@ const char *bytes_text(double bytes, char text[32])
     static const char *const units[] = {"B", "kB", "MB", "GB", "TB"};
     int unit = 0;
     for (; bytes >= 1000 && unit < 4; unit++) bytes /= 1000;
-    snprintf(text, 32, unit == 0 ? "%.0f %s" : bytes < 10 ? "%.2f %s" : "%.1f %s", bytes, units[unit]);
+    snprintf(text, 32,
+             unit == 0    ? "%.0f %s"
+             : bytes < 10 ? "%.2f %s"
+                          : "%.1f %s",
+             bytes, units[unit]);
     return text;
 }

@@ -1,5 +1,5 @@
-/* terminal.h: what people see on stderr: errors, notes, progress bars. Color and bars only on a terminal; NO_COLOR, TERM=dumb and
-   CI are honored. Data goes to stdout and never through here. */
+/* terminal.h: what people see on stderr: errors, notes, progress bars. Color and bars only on a
+   terminal; NO_COLOR, TERM=dumb and CI are honored. Data goes to stdout and never through here. */
 #ifndef HEED_CLI_TERMINAL_H
 #define HEED_CLI_TERMINAL_H
 
@@ -7,16 +7,16 @@
 #include <stdbool.h>
 
 bool terminal_is_live(void); /* stderr is a terminal that wants bars */
-/* Prints "heed COMMAND: message" and returns the exit status of the error: 2 for HEED_E_ARG from the command line's values is the
-   caller's choice; here 1, and 130 for HEED_E_CANCELLED. */
+/* Prints "heed COMMAND: message" and returns the exit status of the error: 2 for HEED_E_ARG from
+   the command line's values is the caller's choice; here 1, and 130 for HEED_E_CANCELLED. */
 int report_error(const char *command, const heed_error *error);
 /* Sends what was printed on its way; false when stdout has failed, now or before. */
 bool output_flush(void);
 heed_status output_failed(heed_error *error); /* HEED_E_IO with the reason */
 void note(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* A progress bar: fraction in [0,1], text after it; redrawn at most ten times a second, cleared by progress_end. On something
-   that is no terminal it prints nothing. */
+/* A progress bar: fraction in [0,1], text after it; redrawn at most ten times a second, cleared by
+   progress_end. On something that is no terminal it prints nothing. */
 void progress_show(double fraction, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void progress_end(void);
 /* "1 h 02 min", "3 min 20 s", "12 s". */

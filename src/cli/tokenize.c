@@ -13,21 +13,38 @@ typedef struct {
 } tokenize_task;
 
 static const option options[] = {
-    HEED_OPTION(tokenize_task, jsonl, "jsonl", 0, OPTION_TEXT, "FILE", "One JSON object a line: \"text\" (and \"pair\"), or \"ids\" with --decode; - reads stdin."),
-    HEED_OPTION(tokenize_task, text, "prompt", 'p', OPTION_ANY_TEXT, "TEXT", "One text from the command line instead of a file."),
-    HEED_OPTION(tokenize_task, no_special, "no-special", 0, OPTION_FLAG, NULL, "Leave out the special tokens that the model adds."),
-    HEED_OPTION(tokenize_task, offsets, "offsets", 0, OPTION_FLAG, NULL, "Objects {\"ids\", \"offsets\"}, offsets in code points."),
-    HEED_OPTION(tokenize_task, pairs, "pairs", 0, OPTION_FLAG, NULL, "Encode \"text\" and \"pair\" together."),
-    HEED_OPTION(tokenize_task, decode, "decode", 0, OPTION_FLAG, NULL, "Ids to text: one JSON string a line."),
-    HEED_OPTION(tokenize_task, skip_special, "skip-special", 0, OPTION_FLAG, NULL, "With --decode: leave out special tokens."),
+    HEED_OPTION(tokenize_task, jsonl, "jsonl", 0, OPTION_TEXT, "FILE",
+                "One JSON object a line: \"text\" (and \"pair\"), or \"ids\" with --decode; - "
+                "reads stdin."),
+    HEED_OPTION(tokenize_task, text, "prompt", 'p', OPTION_ANY_TEXT, "TEXT",
+                "One text from the command line instead of a file."),
+    HEED_OPTION(tokenize_task, no_special, "no-special", 0, OPTION_FLAG, NULL,
+                "Leave out the special tokens that the model adds."),
+    HEED_OPTION(tokenize_task, offsets, "offsets", 0, OPTION_FLAG, NULL,
+                "Objects {\"ids\", \"offsets\"}, offsets in code points."),
+    HEED_OPTION(tokenize_task, pairs, "pairs", 0, OPTION_FLAG, NULL,
+                "Encode \"text\" and \"pair\" together."),
+    HEED_OPTION(tokenize_task, decode, "decode", 0, OPTION_FLAG, NULL,
+                "Ids to text: one JSON string a line."),
+    HEED_OPTION(tokenize_task, skip_special, "skip-special", 0, OPTION_FLAG, NULL,
+                "With --decode: leave out special tokens."),
     HEED_HEADING("Training a vocabulary"),
-    HEED_OPTION(tokenize_task, train, "train", 0, OPTION_TEXT, "KIND", "bpe or char: learn a vocabulary from --data and write it to --out."),
-    HEED_OPTION(tokenize_task, data, "data", 0, OPTION_LIST, "FILE", "Text files (.txt, .jsonl with \"text\")."),
-    HEED_OPTION(tokenize_task, vocab_size, "vocab-size", 0, OPTION_COUNT, "V", "Tokens in all, special ones included."),
-    HEED_OPTION(tokenize_task, min_frequency, "min-frequency", 0, OPTION_COUNT, "N", "Leave out what is rarer (default 0)."),
-    HEED_OPTION(tokenize_task, sentence_ends, "sentence-ends", 0, OPTION_FLAG, NULL, "Special tokens <pad> </s> <unk>, and </s> after each text: for translation."),
-    HEED_OPTION(tokenize_task, masking, "masking", 0, OPTION_FLAG, NULL, "Special tokens [PAD] [UNK] [CLS] [SEP] [MASK], and [CLS] text [SEP]: for --family bert."),
-    HEED_OPTION(tokenize_task, out, "out", 0, OPTION_TEXT, "DIR", "Where tokenizer.json is written: a folder that is new, empty, or of an earlier training."),
+    HEED_OPTION(tokenize_task, train, "train", 0, OPTION_TEXT, "KIND",
+                "bpe or char: learn a vocabulary from --data and write it to --out."),
+    HEED_OPTION(tokenize_task, data, "data", 0, OPTION_LIST, "FILE",
+                "Text files (.txt, .jsonl with \"text\")."),
+    HEED_OPTION(tokenize_task, vocab_size, "vocab-size", 0, OPTION_COUNT, "V",
+                "Tokens in all, special ones included."),
+    HEED_OPTION(tokenize_task, min_frequency, "min-frequency", 0, OPTION_COUNT, "N",
+                "Leave out what is rarer (default 0)."),
+    HEED_OPTION(tokenize_task, sentence_ends, "sentence-ends", 0, OPTION_FLAG, NULL,
+                "Special tokens <pad> </s> <unk>, and </s> after each text: for translation."),
+    HEED_OPTION(
+        tokenize_task, masking, "masking", 0, OPTION_FLAG, NULL,
+        "Special tokens [PAD] [UNK] [CLS] [SEP] [MASK], and [CLS] text [SEP]: for --family bert."),
+    HEED_OPTION(
+        tokenize_task, out, "out", 0, OPTION_TEXT, "DIR",
+        "Where tokenizer.json is written: a folder that is new, empty, or of an earlier training."),
     {0}};
 
 static const option_rule rules[] = {
@@ -40,11 +57,13 @@ static const option_rule rules[] = {
     {0}};
 
 /* Prints the ids of a text, or of a pair when `pair` is not NULL. */
-static heed_status encode(const tokenize_task *values, const heed_tokenizer *tokenizer, const char *text, size_t length, const char *pair,
-                          size_t pair_length, heed_error *error)
+static heed_status encode(const tokenize_task *values, const heed_tokenizer *tokenizer,
+                          const char *text, size_t length, const char *pair, size_t pair_length,
+                          heed_error *error)
 {
     heed_tokens tokens = {0};
-    heed_status status = heed_tokenize(tokenizer, text, length, pair, pair_length, !values->no_special, values->offsets, &tokens, error);
+    heed_status status = heed_tokenize(tokenizer, text, length, pair, pair_length,
+                                       !values->no_special, values->offsets, &tokens, error);
     if (status != HEED_OK) return status;
     if (values->offsets) fputs("{\"ids\": ", stdout);
     putchar('[');
@@ -52,7 +71,8 @@ static heed_status encode(const tokenize_task *values, const heed_tokenizer *tok
     putchar(']');
     if (values->offsets) {
         fputs(", \"offsets\": [", stdout);
-        for (size_t i = 0; i < tokens.count; i++) printf("%s[%u, %u]", i ? ", " : "", tokens.offsets[2 * i], tokens.offsets[2 * i + 1]);
+        for (size_t i = 0; i < tokens.count; i++)
+            printf("%s[%u, %u]", i ? ", " : "", tokens.offsets[2 * i], tokens.offsets[2 * i + 1]);
         fputs("]}", stdout);
     }
     putchar('\n');
@@ -65,22 +85,29 @@ static bool is_text(const json_t *string)
     return is_utf8(json_string_value(string), json_string_length(string));
 }
 
-static heed_status encode_line(const tokenize_task *values, const heed_tokenizer *tokenizer, const json_t *line, heed_error *error)
+static heed_status encode_line(const tokenize_task *values, const heed_tokenizer *tokenizer,
+                               const json_t *line, heed_error *error)
 {
-    const json_t *text = json_object_get(line, "text"), *pair = values->pairs ? json_object_get(line, "pair") : NULL;
-    if (!json_is_string(text)) return heed_fail(error, HEED_E_FORMAT, "\"text\" is missing or no string");
-    if (values->pairs && !json_is_string(pair)) return heed_fail(error, HEED_E_FORMAT, "\"pair\" is missing or no string (--pairs)");
+    const json_t *text = json_object_get(line, "text"),
+                 *pair = values->pairs ? json_object_get(line, "pair") : NULL;
+    if (!json_is_string(text))
+        return heed_fail(error, HEED_E_FORMAT, "\"text\" is missing or no string");
+    if (values->pairs && !json_is_string(pair))
+        return heed_fail(error, HEED_E_FORMAT, "\"pair\" is missing or no string (--pairs)");
     if (!is_text(text) || (pair && !is_text(pair)))
         return heed_fail(
             error, HEED_E_FORMAT,
             "half a surrogate pair (\"\\ud83d\" without the other half, say) is not text");
-    return encode(values, tokenizer, json_string_value(text), json_string_length(text), json_string_value(pair), json_string_length(pair), error);
+    return encode(values, tokenizer, json_string_value(text), json_string_length(text),
+                  json_string_value(pair), json_string_length(pair), error);
 }
 
-static heed_status decode_line(const tokenize_task *values, const heed_tokenizer *tokenizer, const json_t *line, heed_error *error)
+static heed_status decode_line(const tokenize_task *values, const heed_tokenizer *tokenizer,
+                               const json_t *line, heed_error *error)
 {
     const json_t *ids = json_is_array(line) ? line : json_object_get(line, "ids");
-    if (!json_is_array(ids)) return heed_fail(error, HEED_E_FORMAT, "\"ids\" is missing or no array");
+    if (!json_is_array(ids))
+        return heed_fail(error, HEED_E_FORMAT, "\"ids\" is missing or no array");
     size_t count = json_array_size(ids), length = 0;
     int32_t *list = malloc((count ? count : 1) * sizeof *list);
     if (!list) return heed_fail(error, HEED_E_NOMEM, "out of memory for %zu ids", count);
@@ -88,11 +115,14 @@ static heed_status decode_line(const tokenize_task *values, const heed_tokenizer
     heed_status status = HEED_OK;
     for (size_t i = 0; status == HEED_OK && i < count; i++) {
         const json_t *id = json_array_get(ids, i);
-        if (!json_is_integer(id) || json_integer_value(id) < 0 || json_integer_value(id) > INT32_MAX)
+        if (!json_is_integer(id) || json_integer_value(id) < 0 ||
+            json_integer_value(id) > INT32_MAX)
             status = heed_fail(error, HEED_E_FORMAT, "\"ids\"[%zu] is no token id", i);
         else list[i] = (int32_t)json_integer_value(id);
     }
-    if (status == HEED_OK) status = heed_detokenize(tokenizer, list, count, values->skip_special, &text, &length, error);
+    if (status == HEED_OK)
+        status = heed_detokenize(tokenizer, list, count, values->skip_special, &text, &length,
+                                 error);
     if (status == HEED_OK) {
         json_t *string = json_stringn(text, length);
         if (string && json_dumpf(string, stdout, JSON_ENCODE_ANY) == 0) putchar('\n');
@@ -120,7 +150,8 @@ static heed_status take_line(const tokenize_task *values, const heed_tokenizer *
 }
 
 /* Blank lines are passed over. */
-static heed_status lines(const tokenize_task *values, const heed_tokenizer *tokenizer, heed_error *error)
+static heed_status lines(const tokenize_task *values, const heed_tokenizer *tokenizer,
+                         heed_error *error)
 {
     heed_line_file *file = NULL;
     heed_status status = heed_lines_open(&file, values->jsonl, error);
@@ -143,18 +174,31 @@ static int check(task *t)
     const tokenize_task *values = (tokenize_task *)t;
     if (!values->train) {
         if (!t->model) return usage_error(t->command, "expected -m MODEL");
-        if (values->text && !is_utf8(values->text, strlen(values->text))) return usage_error(t->command, "-p: the text is not valid UTF-8");
-        return !values->jsonl == !values->text ? usage_error(t->command, "expected --jsonl FILE or -p TEXT") : 0;
+        if (values->text && !is_utf8(values->text, strlen(values->text)))
+            return usage_error(t->command, "-p: the text is not valid UTF-8");
+        return !values->jsonl == !values->text
+                   ? usage_error(t->command, "expected --jsonl FILE or -p TEXT")
+                   : 0;
     }
-    if (!values->data.count || !values->out) return usage_error(t->command, "--train expects --data FILE... and --out DIR");
-    return values->vocab_size < 0 || values->min_frequency < 0 ? usage_error(t->command, "sizes cannot be negative") : 0;
+    if (!values->data.count || !values->out)
+        return usage_error(t->command, "--train expects --data FILE... and --out DIR");
+    return values->vocab_size < 0 || values->min_frequency < 0
+               ? usage_error(t->command, "sizes cannot be negative")
+               : 0;
 }
 
 static heed_status train(const tokenize_task *values, heed_error *error)
 {
-    heed_tokenizer_plan plan = {.kind = values->train, .files = values->data.items, .file_count = values->data.count,
-        .vocab_size = values->vocab_size, .min_frequency = values->min_frequency, .sentence_ends = values->sentence_ends, .masking = values->masking,
-        .alone = true};
+    heed_tokenizer_plan plan = {
+        .kind = values->train,
+        .files = values->data.items,
+        .file_count = values->data.count,
+        .vocab_size = values->vocab_size,
+        .min_frequency = values->min_frequency,
+        .sentence_ends = values->sentence_ends,
+        .masking = values->masking,
+        .alone = true,
+    };
     size_t size = 0;
     heed_status status = heed_train_tokenizer(&plan, values->out, &size, error);
     if (status == HEED_OK) note("%s/tokenizer.json: %zu tokens", values->out, size);
@@ -177,17 +221,26 @@ static heed_status run(task *t)
     heed_status status = heed_tokenizer_load(&tokenizer, t->model, &t->error);
     if (status == HEED_OK) print_notes(tokenizer);
     if (status == HEED_OK && values->jsonl) status = lines(values, tokenizer, &t->error);
-    else if (status == HEED_OK) status = encode(values, tokenizer, values->text, strlen(values->text), NULL, 0, &t->error);
+    else if (status == HEED_OK)
+        status = encode(values, tokenizer, values->text, strlen(values->text), NULL, 0, &t->error);
     heed_tokenizer_free(tokenizer);
     return status;
 }
 
 const command command_tokenize = {
-    .name = "tokenize", .arguments = "-m MODEL --jsonl FILE | --train bpe|char --data FILE... --vocab-size V --out DIR",
+    .name = "tokenize",
+    .arguments = "-m MODEL --jsonl FILE | --train bpe|char --data FILE... --vocab-size V --out DIR",
     .summary = "text to ids and back; train a vocabulary",
-    .description = "For each line's \"text\" prints one JSON array of ids, neither cut nor padded. MODEL may be a folder with tokenizer files only,\n"
+    .description = "For each line's \"text\" prints one JSON array of ids, neither cut nor padded. "
+                   "MODEL may be a folder with tokenizer files only,\n"
                    "or a tokenizer.json.",
-    .examples = "  heed tokenize -m model --jsonl texts.jsonl --offsets\n"
-                "  heed tokenize -m model -p \"Hello world\"\n"
-                "  heed tokenize --train bpe --data book.txt --vocab-size 8000 --out my-tokenizer\n",
-    .options = options, .rules = rules, .shares = COMMAND_MODEL_MAYBE, .bytes = sizeof(tokenize_task), .check = check, .run = run};
+    .examples =
+        "  heed tokenize -m model --jsonl texts.jsonl --offsets\n"
+        "  heed tokenize -m model -p \"Hello world\"\n"
+        "  heed tokenize --train bpe --data book.txt --vocab-size 8000 --out my-tokenizer\n",
+    .options = options,
+    .rules = rules,
+    .shares = COMMAND_MODEL_MAYBE,
+    .bytes = sizeof(tokenize_task),
+    .check = check,
+    .run = run};

@@ -34,14 +34,22 @@ static const heed_kernel *const *kernels_of(heed_isa isa)
     return generic_kernels;
 }
 
-heed_status heed_cpu_backend_new(heed_backend **result, int threads, heed_isa isa, heed_error *error)
+heed_status heed_cpu_backend_new(heed_backend **result, int threads, heed_isa isa,
+                                 heed_error *error)
 {
     *result = NULL;
     if (isa > heed_isa_detect())
-        return heed_fail(error, HEED_E_ARG, "this machine has no %s; its best instruction set is %s", heed_isa_name(isa), heed_isa_name(heed_isa_detect()));
+        return heed_fail(error, HEED_E_ARG,
+                         "this machine has no %s; its best instruction set is %s",
+                         heed_isa_name(isa), heed_isa_name(heed_isa_detect()));
     heed_backend *backend = heed_allocate(1, sizeof *backend);
     if (!backend) return heed_fail_memory(error, sizeof *backend, "the CPU backend");
-    *backend = (heed_backend){.name = "cpu", .isa = isa, .kernels = kernels_of(isa), .n_kernels = sizeof generic_kernels / sizeof *generic_kernels};
+    *backend = (heed_backend){
+        .name = "cpu",
+        .isa = isa,
+        .kernels = kernels_of(isa),
+        .n_kernels = sizeof generic_kernels / sizeof *generic_kernels,
+    };
     threads = heed_thread_count(threads);
     if (threads > 1) {
         heed_status status = heed_pool_new(&backend->pool, threads, error);
@@ -60,30 +68,34 @@ void heed_cpu_backend_free(heed_backend *backend)
     free(backend);
 }
 
-bool heed_cpu_panels_bytes(const heed_backend *backend, heed_dtype dtype, int64_t rows, int64_t columns, size_t *bytes)
+bool heed_cpu_panels_bytes(const heed_backend *backend, heed_dtype dtype, int64_t rows,
+                           int64_t columns, size_t *bytes)
 {
     return heed_gemm_panel_bytes(backend->isa, dtype, rows, columns, bytes);
 }
 
 static heed_gemm_panels panels_of(const heed_backend *backend, const heed_cpu_panels *panels)
 {
-    return (heed_gemm_panels){panels->data, backend->isa, panels->dtype, panels->rows, panels->columns};
+    return (heed_gemm_panels){panels->data, backend->isa, panels->dtype, panels->rows,
+                              panels->columns};
 }
 
-void heed_cpu_panels_pack(const heed_backend *backend, const heed_cpu_panels *panels, int64_t first, int64_t count,
-                          const heed_gemm_source *source)
+void heed_cpu_panels_pack(const heed_backend *backend, const heed_cpu_panels *panels, int64_t first,
+                          int64_t count, const heed_gemm_source *source)
 {
     const heed_gemm_panels target = panels_of(backend, panels);
     heed_gemm_pack(&target, first, count, source);
 }
 
-void heed_cpu_copy_write(const heed_backend *backend, const heed_cpu_panels *copy, int64_t first, int64_t count, const float *source)
+void heed_cpu_copy_write(const heed_backend *backend, const heed_cpu_panels *copy, int64_t first,
+                         int64_t count, const float *source)
 {
     const heed_gemm_panels target = panels_of(backend, copy);
     heed_gemm_copy_rows(&target, first, count, source, copy->columns);
 }
 
-void heed_cpu_panels_row(const heed_backend *backend, const heed_cpu_panels *panels, int64_t row, float *out)
+void heed_cpu_panels_row(const heed_backend *backend, const heed_cpu_panels *panels, int64_t row,
+                         float *out)
 {
     const heed_gemm_panels source = panels_of(backend, panels);
     heed_gemm_gather(&source, row, out);

@@ -4,7 +4,9 @@
 
 #include "graph/op.h"
 
-#define HEED_KERNEL_ENTRY(name) extern const heed_kernel heed_kernel_##name##_generic, heed_kernel_##name##_avx2, heed_kernel_##name##_avx512;
+#define HEED_KERNEL_ENTRY(name)                                                       \
+    extern const heed_kernel heed_kernel_##name##_generic, heed_kernel_##name##_avx2, \
+        heed_kernel_##name##_avx512;
 #include "cpu/kernels.def"
 #undef HEED_KERNEL_ENTRY
 

@@ -6,21 +6,31 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ROUNDS = 10, MOST_THREADS = 256, LOOPS = 1 << 11, PIECE_FLOATS = 8 * 16 * 32, BARRIERS = 1000 };
-static const double slice_seconds = 0.003; /* of one measurement: short enough to fall between two switches of a busy machine */
+enum {
+    ROUNDS = 10,
+    MOST_THREADS = 256,
+    LOOPS = 1 << 11,
+    PIECE_FLOATS = 8 * 16 * 32,
+    BARRIERS = 1000
+};
+/* of one measurement: short enough to fall between two switches of a busy machine */
+static const double slice_seconds = 0.003;
 static const size_t memory_bytes = (size_t)128 << 20;
 
 typedef struct measurement measurement;
 /* Works for a slice on one thread; returns operations or bytes. */
 typedef double task(measurement *m, int thread, int threads);
-typedef struct { double begin, end, done; float sink; } lane;
+typedef struct {
+    double begin, end, done;
+    float sink;
+} lane;
 
 struct measurement {
     const heed_peak_loops *loops;
     heed_pool *pool;
-    const heed_peak_loop *loop;     /* of `compute` */
-    float *block;                   /* of `read_cache` and `read_memory` */
-    int64_t floats;                 /* of the block; for a cache, of each thread's own part of it */
+    const heed_peak_loop *loop; /* of `compute` */
+    float *block;               /* of `read_cache` and `read_memory` */
+    int64_t floats;             /* of the block; for a cache, of each thread's own part of it */
     int streams;
     task *work;
     lane lanes[MOST_THREADS];
@@ -45,7 +55,8 @@ static double read_cache(measurement *m, int thread, int threads)
     (void)threads;
     double floats = 0;
     do {
-        m->lanes[thread].sink += m->loops->read(m->block + thread * m->floats, m->floats, m->streams);
+        m->lanes[thread].sink += m->loops->read(m->block + thread * m->floats, m->floats,
+                                                m->streams);
         floats += (double)m->floats;
     } while (heed_clock_seconds() - m->lanes[thread].begin < slice_seconds);
     return floats * sizeof(float);
@@ -54,8 +65,10 @@ static double read_cache(measurement *m, int thread, int threads)
 /* Its share of the block, once. */
 static double read_memory(measurement *m, int thread, int threads)
 {
-    int64_t pieces = m->floats / PIECE_FLOATS, begin = pieces * thread / threads, end = pieces * (thread + 1) / threads;
-    m->lanes[thread].sink += m->loops->read(m->block + begin * PIECE_FLOATS, (end - begin) * PIECE_FLOATS, m->streams);
+    int64_t pieces = m->floats / PIECE_FLOATS, begin = pieces * thread / threads,
+            end = pieces * (thread + 1) / threads;
+    m->lanes[thread].sink += m->loops->read(m->block + begin * PIECE_FLOATS,
+                                            (end - begin) * PIECE_FLOATS, m->streams);
     return (double)((end - begin) * PIECE_FLOATS) * sizeof(float);
 }
 
@@ -78,7 +91,8 @@ static void run_lane(void *argument, int thread, int threads)
     m->lanes[thread].end = heed_clock_seconds();
 }
 
-/* Keeps the larger of *best and what was done in a second between the first thread's begin and the last one's end. */
+/* Keeps the larger of *best and what was done in a second between the first thread's begin and the
+   last one's end. */
 static void keep_best(measurement *m, int threads, double *best)
 {
     if (threads > 1) heed_pool_run(m->pool, run_lane, m);
@@ -102,16 +116,18 @@ static void measure(measurement *m, int threads, task *work, heed_rate *rate)
     if (rate->all < rate->one) rate->all = rate->one;
 }
 
-static void measure_compute(measurement *m, int threads, const heed_peak_loop *loop, heed_rate *rate)
+static void measure_compute(measurement *m, int threads, const heed_peak_loop *loop,
+                            heed_rate *rate)
 {
     m->loop = loop;
     rate->how = loop->how;
     measure(m, threads, compute, rate);
 }
 
-/* One run of addresses suits caches and some memories, eight side by side suit prefetchers that follow one each: what matmuls read is
-   judged by the better. */
-static void measure_read(measurement *m, int threads, task *work, float *block, size_t bytes, heed_rate *rate)
+/* One run of addresses suits caches and some memories, eight side by side suit prefetchers that
+   follow one each: what matmuls read is judged by the better. */
+static void measure_read(measurement *m, int threads, task *work, float *block, size_t bytes,
+                         heed_rate *rate)
 {
     m->block = block;
     m->floats = (int64_t)(bytes / sizeof(float) / PIECE_FLOATS * PIECE_FLOATS);
@@ -121,10 +137,14 @@ static void measure_read(measurement *m, int threads, task *work, float *block, 
 
 /* ---- all of them ---- */
 
-typedef struct blocks { float *huge, *small; size_t bytes, l2_part, l3_part; } blocks;
+typedef struct blocks {
+    float *huge, *small;
+    size_t bytes, l2_part, l3_part;
+} blocks;
 
-/* Parts of a block that lie in L2, and in L3 but not in L2: half of L2; four times L2, or less where the threads share so small an L3
-   that this would overflow it; none where less would not miss L2. */
+/* Parts of a block that lie in L2, and in L3 but not in L2: half of L2; four times L2, or less
+   where the threads share so small an L3 that this would overflow it; none where less would not
+   miss L2. */
 static void choose_parts(blocks *b, const heed_peak *peak)
 {
     size_t room = peak->l3_bytes / 2 / (size_t)peak->threads;
@@ -138,7 +158,8 @@ static heed_status take_blocks(blocks *b, const heed_peak *peak, heed_error *err
     size_t available = heed_memory_available(), room = available / 8;
     b->bytes = 4 * peak->l3_bytes > memory_bytes ? 4 * peak->l3_bytes : memory_bytes;
     choose_parts(b, peak);
-    if (b->bytes < b->l3_part * (size_t)peak->threads) b->bytes = b->l3_part * (size_t)peak->threads;
+    if (b->bytes < b->l3_part * (size_t)peak->threads)
+        b->bytes = b->l3_part * (size_t)peak->threads;
     if (room && b->bytes > room) b->bytes = room;
     if (b->bytes < b->l3_part * (size_t)peak->threads) b->l3_part = 0;
     if (b->bytes < b->l2_part * (size_t)peak->threads) b->l2_part = 0;
@@ -150,7 +171,8 @@ static heed_status take_blocks(blocks *b, const heed_peak *peak, heed_error *err
     return HEED_OK;
 }
 
-static void run_rounds(measurement *m, const heed_backend *backend, const blocks *b, heed_peak *peak)
+static void run_rounds(measurement *m, const heed_backend *backend, const blocks *b,
+                       heed_peak *peak)
 {
     const heed_peak_loop *int8 = &m->loops->int8, *bf16 = NULL;
 #if defined(__x86_64__)
@@ -169,18 +191,23 @@ static void run_rounds(measurement *m, const heed_backend *backend, const blocks
         m->work = meet;
         if (peak->threads > 1) keep_best(m, peak->threads, &barriers);
     }
-    if (!bf16) peak->bf16 = (heed_rate){peak->f32.one, peak->f32.all, "absent: bf16 is widened and multiplied as f32"};
+    if (!bf16)
+        peak->bf16 = (heed_rate){peak->f32.one, peak->f32.all,
+                                 "absent: bf16 is widened and multiplied as f32"};
     peak->barrier_seconds = barriers > 0 ? 1 / barriers : 0;
 }
 
 heed_status heed_cpu_peak(const heed_backend *backend, heed_peak *peak, heed_error *error)
 {
     blocks b = {0};
-    *peak = (heed_peak){.threads = backend->pool ? heed_pool_threads(backend->pool) : 1, .isa = heed_isa_name(backend->isa),
-                        .l2_bytes = heed_cache_level_bytes(2), .l3_bytes = heed_cache_level_bytes(3)};
+    *peak = (heed_peak){.threads = backend->pool ? heed_pool_threads(backend->pool) : 1,
+                        .isa = heed_isa_name(backend->isa),
+                        .l2_bytes = heed_cache_level_bytes(2),
+                        .l3_bytes = heed_cache_level_bytes(3)};
     if (peak->threads > MOST_THREADS) peak->threads = 1;
     measurement *m = heed_allocate(1, sizeof *m);
-    heed_status status = m ? take_blocks(&b, peak, error) : heed_fail_memory(error, sizeof *m, "measuring the machine");
+    heed_status status = m ? take_blocks(&b, peak, error)
+                           : heed_fail_memory(error, sizeof *m, "measuring the machine");
     if (status == HEED_OK) {
         m->loops = HEED_FOR_ISA(backend->isa, heed_peak_loops);
         m->pool = backend->pool;

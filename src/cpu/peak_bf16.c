@@ -17,9 +17,11 @@ static float run(int64_t rounds)
     for (int i = 0; i < ACCUMULATORS; i++) accumulator[i] = _mm512_set1_ps((float)i);
     for (int64_t r = 0; r < rounds; r++) {
 #pragma GCC unroll 16
-        for (int i = 0; i < ACCUMULATORS; i++) accumulator[i] = _mm512_dpbf16_ps(accumulator[i], a, b);
+        for (int i = 0; i < ACCUMULATORS; i++)
+            accumulator[i] = _mm512_dpbf16_ps(accumulator[i], a, b);
     }
-    for (int i = 1; i < ACCUMULATORS; i++) accumulator[0] = _mm512_add_ps(accumulator[0], accumulator[i]);
+    for (int i = 1; i < ACCUMULATORS; i++)
+        accumulator[0] = _mm512_add_ps(accumulator[0], accumulator[i]);
     return _mm512_cvtss_f32(accumulator[0]);
 }
 

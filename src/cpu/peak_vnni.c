@@ -12,9 +12,11 @@ static float run(int64_t rounds)
     for (int i = 0; i < ACCUMULATORS; i++) accumulator[i] = _mm512_set1_epi32(i);
     for (int64_t r = 0; r < rounds; r++) {
 #pragma GCC unroll 16
-        for (int i = 0; i < ACCUMULATORS; i++) accumulator[i] = _mm512_dpbusd_epi32(accumulator[i], a, b);
+        for (int i = 0; i < ACCUMULATORS; i++)
+            accumulator[i] = _mm512_dpbusd_epi32(accumulator[i], a, b);
     }
-    for (int i = 1; i < ACCUMULATORS; i++) accumulator[0] = _mm512_add_epi32(accumulator[0], accumulator[i]);
+    for (int i = 1; i < ACCUMULATORS; i++)
+        accumulator[0] = _mm512_add_epi32(accumulator[0], accumulator[i]);
     return (float)_mm_cvtsi128_si32(_mm512_castsi512_si128(accumulator[0]));
 }
 

@@ -6,21 +6,23 @@
 #include <string.h>
 #include <sys/resource.h>
 
-static const double round_seconds = 0.05; /* a shorter pass is repeated until so much has been measured */
+/* a shorter pass is repeated until so much has been measured */
+static const double round_seconds = 0.05;
 
 typedef struct bench {
     heed_bench_task task;
     heed_model *model;
-    heed_backend backend;       /* the caller's, with an observer of our own while operations are counted */
+    /* the caller's, with an observer of our own while operations are counted */
+    heed_backend backend;
     heed_profile profile;
-    heed_session *session;      /* decoders and encoder-decoders */
-    heed_engine *engine;        /* encoders */
-    int64_t *sequences;         /* handles of the session */
-    heed_step_item *items;      /* one for each sequence */
-    heed_ids *sources;          /* the same of an encoder-decoder */
-    int32_t *ids;               /* of the longest sequence; the others begin alike */
-    int64_t rows;               /* tokens read, all together */
-    double *read, *written;     /* tokens per second of every round */
+    heed_session *session;  /* decoders and encoder-decoders */
+    heed_engine *engine;    /* encoders */
+    int64_t *sequences;     /* handles of the session */
+    heed_step_item *items;  /* one for each sequence */
+    heed_ids *sources;      /* the same of an encoder-decoder */
+    int32_t *ids;           /* of the longest sequence; the others begin alike */
+    int64_t rows;           /* tokens read, all together */
+    double *read, *written; /* tokens per second of every round */
     size_t rounds, read_capacity, written_capacity;
 } bench;
 
@@ -32,13 +34,15 @@ static int64_t length_of(const heed_bench_task *task, int64_t sequence)
     return task->shortest + sequence * (task->prompt - task->shortest) / (task->sequences - 1);
 }
 
-static heed_status ignore(void *argument, const heed_logits_row *rows, int64_t count, heed_error *error)
+static heed_status ignore(void *argument, const heed_logits_row *rows, int64_t count,
+                          heed_error *error)
 {
     (void)argument, (void)rows, (void)count, (void)error;
     return HEED_OK;
 }
 
-/* `count` tokens from `from` on into every sequence, or, with count < 0, as many as each has to read; logits of the last one. */
+/* `count` tokens from `from` on into every sequence, or, with count < 0, as many as each has to
+   read; logits of the last one. */
 static heed_status step(bench *b, int64_t from, int64_t count, heed_error *error)
 {
     for (int64_t i = 0; i < b->task.sequences; i++) {
@@ -50,7 +54,8 @@ static heed_status step(bench *b, int64_t from, int64_t count, heed_error *error
 
 static heed_status read_prompts(bench *b, heed_error *error)
 {
-    if (heed_session_has_source(b->session)) return heed_session_encode(b->session, b->sources, b->task.sequences, b->sequences, error);
+    if (heed_session_has_source(b->session))
+        return heed_session_encode(b->session, b->sources, b->task.sequences, b->sequences, error);
     return step(b, b->task.depth, -1, error);
 }
 
@@ -58,15 +63,21 @@ static heed_status read_prompts(bench *b, heed_error *error)
 static void rewind_sequences(bench *b)
 {
     if (heed_session_has_source(b->session)) heed_session_clear(b->session);
-    else for (int64_t i = 0; i < b->task.sequences; i++) heed_session_truncate(b->session, b->sequences[i], b->task.depth);
+    else
+        for (int64_t i = 0; i < b->task.sequences; i++)
+            heed_session_truncate(b->session, b->sequences[i], b->task.depth);
 }
 
 static void fill_encoder(const bench *b)
 {
-    int32_t *ids = heed_engine_input(b->engine, "ids"), *positions = heed_engine_input(b->engine, "positions");
-    int32_t *types = heed_engine_input(b->engine, "types"), *rows = heed_engine_input(b->engine, "rows");
-    int32_t *fields = heed_engine_input(b->engine, "sequences"), *pooled = heed_engine_input(b->engine, "pooled_rows");
-    int32_t *averaged = heed_engine_input(b->engine, "pool_sequences"), *places = heed_engine_input(b->engine, "places");
+    int32_t *ids = heed_engine_input(b->engine, "ids"),
+            *positions = heed_engine_input(b->engine, "positions");
+    int32_t *types = heed_engine_input(b->engine, "types"),
+            *rows = heed_engine_input(b->engine, "rows");
+    int32_t *fields = heed_engine_input(b->engine, "sequences"),
+            *pooled = heed_engine_input(b->engine, "pooled_rows");
+    int32_t *averaged = heed_engine_input(b->engine, "pool_sequences"),
+            *places = heed_engine_input(b->engine, "places");
     float *frequencies = heed_engine_input(b->engine, "frequencies");
     int64_t start = 0;
     for (int64_t s = 0; s < b->task.sequences; s++) {
@@ -87,7 +98,9 @@ static void fill_encoder(const bench *b)
             if (places) places[start + i] = -1;
         }
         if (pooled) pooled[s] = (int32_t)start;
-        if (frequencies) heed_model_rotary_fill(b->model, false, length, length, frequencies + start * heed_model_rotary_pairs(b->model, false));
+        if (frequencies)
+            heed_model_rotary_fill(b->model, false, length, length,
+                                   frequencies + start * heed_model_rotary_pairs(b->model, false));
         start += length;
     }
 }
@@ -95,9 +108,17 @@ static void fill_encoder(const bench *b)
 /* All sequences through an encoder, as one ragged batch. */
 static heed_status encode(bench *b, heed_error *error)
 {
-    heed_program_spec spec = {.purpose = HEED_PURPOSE_FORWARD, .rows = b->rows, .gathered = b->rows, .sequences = b->task.sequences,
-                              .queries = b->task.prompt, .keys = b->task.prompt};
-    heed_runtime runtime = {.count = {[HEED_EXTENT_ROWS] = b->rows, [HEED_EXTENT_GATHERED] = b->rows, [HEED_EXTENT_SEQUENCES] = b->task.sequences}};
+    heed_program_spec spec = {
+        .purpose = HEED_PURPOSE_FORWARD,
+        .rows = b->rows,
+        .gathered = b->rows,
+        .sequences = b->task.sequences,
+        .queries = b->task.prompt,
+        .keys = b->task.prompt,
+    };
+    heed_runtime runtime = {.count = {[HEED_EXTENT_ROWS] = b->rows,
+                                      [HEED_EXTENT_GATHERED] = b->rows,
+                                      [HEED_EXTENT_SEQUENCES] = b->task.sequences}};
     HEED_TRY(heed_engine_prepare(b->engine, &spec, error));
     fill_encoder(b);
     return heed_engine_run(b->engine, &runtime, error);
@@ -114,14 +135,16 @@ static heed_status run_round(bench *b, bool once, heed_bench_round *rates, heed_
         double begin = heed_clock_seconds();
         HEED_TRY(b->engine ? encode(b, error) : read_prompts(b, error));
         double middle = heed_clock_seconds();
-        for (int64_t i = 0; i < b->task.count; i++) HEED_TRY(step(b, b->task.depth + b->task.prompt + i, 1, error));
+        for (int64_t i = 0; i < b->task.count; i++)
+            HEED_TRY(step(b, b->task.depth + b->task.prompt + i, 1, error));
         written += heed_clock_seconds() - middle;
         read += middle - begin;
         passes++;
         if (b->session) rewind_sequences(b);
     } while (!once && read < round_seconds);
     rates->prefill = read > 0 ? (double)(b->rows * passes) / read : 0;
-    rates->decode = written > 0 ? (double)(b->task.count * b->task.sequences * passes) / written : 0;
+    rates->decode = written > 0 ? (double)(b->task.count * b->task.sequences * passes) / written
+                                : 0;
     return HEED_OK;
 }
 
@@ -129,7 +152,8 @@ static heed_status run_round(bench *b, bool once, heed_bench_round *rates, heed_
 static void take_operations(bench *b, int64_t tokens, heed_bench_rate *rate)
 {
     for (size_t i = 0; i < b->profile.count; i++)
-        for (int n = 0; n < HEED_NUMBERS; n++) rate->operations[n] += b->profile.lines[i].flops[n] / (double)tokens;
+        for (int n = 0; n < HEED_NUMBERS; n++)
+            rate->operations[n] += b->profile.lines[i].flops[n] / (double)tokens;
     b->profile.count = 0;
 }
 
@@ -151,7 +175,9 @@ static heed_status count_operations(bench *b, heed_bench_result *result, heed_er
         status = run_round(b, true, &rates, error);
         take_operations(b, 1, &both);
         for (int n = 0; n < HEED_NUMBERS; n++)
-            result->decode.operations[n] = (both.operations[n] - result->prefill.operations[n] * (double)b->rows) / (double)(count * b->task.sequences);
+            result->decode.operations[n] = (both.operations[n] -
+                                            result->prefill.operations[n] * (double)b->rows) /
+                                           (double)(count * b->task.sequences);
     }
     b->backend.observer = other;
     return status;
@@ -169,7 +195,9 @@ static void take_median(double *rates, size_t count, heed_bench_rate *rate)
     if (!count) return;
     qsort(rates, count, sizeof *rates, ascending);
     rate->tokens_per_second = rates[count / 2];
-    rate->spread = rate->tokens_per_second > 0 ? (rates[count - 1] - rates[0]) / rate->tokens_per_second : 0;
+    rate->spread = rate->tokens_per_second > 0
+                       ? (rates[count - 1] - rates[0]) / rate->tokens_per_second
+                       : 0;
 }
 
 static heed_status run_rounds(bench *b, heed_bench_result *result, heed_error *error)
@@ -178,7 +206,8 @@ static heed_status run_rounds(bench *b, heed_bench_result *result, heed_error *e
     heed_bench_round rates = {0, 0};
     HEED_TRY(count_operations(b, result, error));
     int64_t number = HEED_BENCH_WARM;
-    while ((!task->visitor || task->visitor(task->argument, number, rates)) && (++number < task->rounds || task->rounds < 0)) {
+    while ((!task->visitor || task->visitor(task->argument, number, rates)) &&
+           (++number < task->rounds || task->rounds < 0)) {
         if (!heed_grow(&b->read, &b->read_capacity, b->rounds + 1, sizeof *b->read) ||
             !heed_grow(&b->written, &b->written_capacity, b->rounds + 1, sizeof *b->written))
             return heed_fail_memory(error, (b->rounds + 1) * sizeof *b->read, "the rounds");
@@ -198,14 +227,21 @@ static heed_status check(const bench *b, heed_error *error)
     const heed_bench_task *task = &b->task;
     const bool source = b->session && heed_session_has_source(b->session);
     const int64_t context = b->session ? heed_session_context(b->session) : config->context;
-    if (task->prompt < 1 || task->count < 0 || task->depth < 0 || task->prompt > context || task->depth > context - task->prompt ||
+    if (task->prompt < 1 || task->count < 0 || task->depth < 0 || task->prompt > context ||
+        task->depth > context - task->prompt ||
         task->count > context - (source ? 0 : task->prompt + task->depth))
-        return heed_fail(error, HEED_E_ARG, "%lld tokens in the cache, %lld to read and %lld to write do not fit the context of %lld positions",
-                         (long long)task->depth, (long long)task->prompt, (long long)task->count, (long long)context);
+        return heed_fail(error, HEED_E_ARG,
+                         "%lld tokens in the cache, %lld to read and %lld to write do not fit the "
+                         "context of %lld positions",
+                         (long long)task->depth, (long long)task->prompt, (long long)task->count,
+                         (long long)context);
     if (task->shortest < 0 || task->shortest > task->prompt)
-        return heed_fail(error, HEED_E_ARG, "sequences of %lld to %lld tokens: expected the shorter length first", (long long)task->shortest,
-                         (long long)task->prompt);
-    if (task->depth && (source || b->engine)) return heed_fail(error, HEED_E_ARG, "only a decoder has tokens in its cache before it reads");
+        return heed_fail(error, HEED_E_ARG,
+                         "sequences of %lld to %lld tokens: expected the shorter length first",
+                         (long long)task->shortest, (long long)task->prompt);
+    if (task->depth && (source || b->engine))
+        return heed_fail(error, HEED_E_ARG,
+                         "only a decoder has tokens in its cache before it reads");
     return HEED_OK;
 }
 
@@ -217,12 +253,15 @@ static heed_status open_session(bench *b, heed_error *error)
 
 static heed_status make_tokens(bench *b, heed_error *error)
 {
-    const int64_t count = b->task.depth + b->task.prompt + b->task.count, vocabulary = heed_model_config(b->model)->vocabulary, sequences = b->task.sequences;
+    const int64_t count = b->task.depth + b->task.prompt + b->task.count,
+                  vocabulary = heed_model_config(b->model)->vocabulary,
+                  sequences = b->task.sequences;
     b->ids = heed_allocate((size_t)count, sizeof *b->ids);
     b->sequences = heed_allocate((size_t)sequences, sizeof *b->sequences);
     b->items = heed_allocate((size_t)sequences, sizeof *b->items);
     b->sources = heed_allocate((size_t)sequences, sizeof *b->sources);
-    if (!b->ids || !b->sequences || !b->items || !b->sources) return heed_fail_memory(error, (size_t)count * sizeof *b->ids, "tokens to measure with");
+    if (!b->ids || !b->sequences || !b->items || !b->sources)
+        return heed_fail_memory(error, (size_t)count * sizeof *b->ids, "tokens to measure with");
     for (int64_t i = 0; i < count; i++) b->ids[i] = (int32_t)((i * 7919 + 1) % vocabulary);
     for (int64_t i = 0; i < sequences; i++) {
         b->sources[i] = (heed_ids){b->ids, length_of(&b->task, i)};
@@ -235,7 +274,8 @@ static heed_status make_tokens(bench *b, heed_error *error)
 static heed_status add_sequences(bench *b, heed_error *error)
 {
     if (!b->session || heed_session_has_source(b->session)) return HEED_OK;
-    for (int64_t i = 0; i < b->task.sequences; i++) HEED_TRY(heed_session_add(b->session, &b->sequences[i], error));
+    for (int64_t i = 0; i < b->task.sequences; i++)
+        HEED_TRY(heed_session_add(b->session, &b->sequences[i], error));
     return b->task.depth ? step(b, 0, b->task.depth, error) : HEED_OK;
 }
 
@@ -246,20 +286,25 @@ static void take_sizes(const bench *b, heed_bench_result *result)
     getrusage(RUSAGE_SELF, &usage);
     result->weight_bytes = heed_model_bytes(b->model);
     result->resident_bytes = (size_t)usage.ru_maxrss * 1024;
-    /* Reading: weights are read once for every run of a chunk; encoders take all rows in one run. */
+    /* Reading: weights are read once for every run of a chunk; encoders take all rows in one
+       run. */
     const int64_t run = b->engine || b->rows < HEED_SESSION_CHUNK ? b->rows : HEED_SESSION_CHUNK;
     result->prefill.bytes = heed_model_step_bytes(b->model, run) / (double)run;
     if (b->engine) return;
     result->cache_bytes = heed_session_cache_bytes(b->session);
     result->cache_bytes_per_token = heed_session_position_bytes(b->session);
     if (!task->count) return;
-    /* Writing: weights are read once for a token of every sequence, the cache up to its position: half of the new tokens on average. */
-    const double positions = (double)task->depth + (double)b->rows / (double)task->sequences + (double)task->count / 2;
-    result->decode.bytes = heed_model_step_bytes(b->model, task->sequences) / (double)task->sequences +
+    /* Writing: weights are read once for a token of every sequence, the cache up to its position:
+       half of the new tokens on average. */
+    const double positions = (double)task->depth + (double)b->rows / (double)task->sequences +
+                             (double)task->count / 2;
+    result->decode.bytes = heed_model_step_bytes(b->model, task->sequences) /
+                               (double)task->sequences +
                            positions * (double)heed_session_position_bytes(b->session);
 }
 
-heed_status heed_bench(heed_model *model, const heed_backend *backend, const heed_bench_task *task, heed_bench_result *result, heed_error *error)
+heed_status heed_bench(heed_model *model, const heed_backend *backend, const heed_bench_task *task,
+                       heed_bench_result *result, heed_error *error)
 {
     const heed_config *config = heed_model_config(model);
     bench b = {.task = *task, .model = model, .backend = *backend};
@@ -267,12 +312,17 @@ heed_status heed_bench(heed_model *model, const heed_backend *backend, const hee
     if (!b.task.sequences) b.task.sequences = 1;
     if (!b.task.rounds) b.task.rounds = HEED_BENCH_ROUNDS;
     if (b.task.sequences < 1 || b.task.sequences > 1 << 16)
-        return heed_fail(error, HEED_E_ARG, "%lld sequences at once: expected 1 to %d", (long long)b.task.sequences, 1 << 16);
+        return heed_fail(error, HEED_E_ARG, "%lld sequences at once: expected 1 to %d",
+                         (long long)b.task.sequences, 1 << 16);
     if (config->float_inputs || !config->vocabulary)
-        return heed_fail(error, HEED_E_UNSUPPORTED, "model type %s takes vectors, no tokens: nothing can be made up to measure with", config->model_type);
+        return heed_fail(
+            error, HEED_E_UNSUPPORTED,
+            "model type %s takes vectors, no tokens: nothing can be made up to measure with",
+            config->model_type);
     const bool encoder = config->arrangement == HEED_ENCODER_ONLY;
     if (encoder) b.task.count = 0;
-    heed_status status = encoder ? heed_engine_new(&b.engine, model, &b.backend, error) : open_session(&b, error);
+    heed_status status = encoder ? heed_engine_new(&b.engine, model, &b.backend, error)
+                                 : open_session(&b, error);
     if (status == HEED_OK) status = check(&b, error);
     if (status == HEED_OK) status = make_tokens(&b, error);
     if (status == HEED_OK) status = add_sequences(&b, error);
@@ -280,6 +330,7 @@ heed_status heed_bench(heed_model *model, const heed_backend *backend, const hee
     if (status == HEED_OK) take_sizes(&b, result);
     heed_session_free(b.session);
     heed_engine_free(b.engine);
-    free(b.ids), free(b.sequences), free(b.items), free(b.sources), free(b.profile.lines), free(b.read), free(b.written);
+    free(b.ids), free(b.sequences), free(b.items), free(b.sources), free(b.profile.lines),
+        free(b.read), free(b.written);
     return status;
 }

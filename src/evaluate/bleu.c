@@ -8,7 +8,11 @@
 /* ---- the 13a tokenizer ---- */
 
 /* The rules look at one character before or after, so text is held as code points between them. */
-typedef struct points { uint32_t *at; size_t count, capacity; bool failed; } points;
+typedef struct points {
+    uint32_t *at;
+    size_t count, capacity;
+    bool failed;
+} points;
 
 static void put(points *out, uint32_t point)
 {
@@ -34,18 +38,21 @@ static bool is_stop(uint32_t point)
     return point == '.' || point == ',';
 }
 
-/* ASCII signs that always stand alone: all but letters, digits, apostrophe, comma, hyphen and full stop. */
+/* ASCII signs that always stand alone: all but letters, digits, apostrophe, comma, hyphen and full
+   stop. */
 static bool is_sign(uint32_t point)
 {
-    return (point >= '{' && point <= '~') || (point >= '[' && point <= '`') || (point >= ' ' && point <= '&') ||
-           (point >= '(' && point <= '+') || (point >= ':' && point <= '@') || point == '/';
+    return (point >= '{' && point <= '~') || (point >= '[' && point <= '`') ||
+           (point >= ' ' && point <= '&') || (point >= '(' && point <= '+') ||
+           (point >= ':' && point <= '@') || point == '/';
 }
 
 /* What str.split() of Python takes for white space. */
 static bool is_space(uint32_t point)
 {
-    return (point >= 9 && point <= 13) || (point >= 28 && point <= 32) || point == 0x85 || point == 0xA0 || point == 0x1680 ||
-           (point >= 0x2000 && point <= 0x200A) || point == 0x2028 || point == 0x2029 || point == 0x202F || point == 0x205F ||
+    return (point >= 9 && point <= 13) || (point >= 28 && point <= 32) || point == 0x85 ||
+           point == 0xA0 || point == 0x1680 || (point >= 0x2000 && point <= 0x200A) ||
+           point == 0x2028 || point == 0x2029 || point == 0x202F || point == 0x205F ||
            point == 0x3000;
 }
 
@@ -62,7 +69,8 @@ static void rule_after_non_digit(const points *in, points *out)
 {
     for (size_t i = 0; i < in->count; i++) {
         put(out, in->at[i]);
-        if (!is_digit(in->at[i]) && i + 1 < in->count && is_stop(in->at[i + 1])) put_apart(out, in->at[++i]);
+        if (!is_digit(in->at[i]) && i + 1 < in->count && is_stop(in->at[i + 1]))
+            put_apart(out, in->at[++i]);
     }
 }
 
@@ -84,14 +92,18 @@ static void rule_hyphen(const points *in, points *out)
 {
     for (size_t i = 0; i < in->count; i++) {
         put(out, in->at[i]);
-        if (is_digit(in->at[i]) && i + 1 < in->count && in->at[i + 1] == '-') put_apart(out, in->at[++i]);
+        if (is_digit(in->at[i]) && i + 1 < in->count && in->at[i + 1] == '-')
+            put_apart(out, in->at[++i]);
     }
 }
 
 typedef void tokenize_rule(const points *in, points *out);
-static tokenize_rule *const rules[] = {rule_signs, rule_after_non_digit, rule_before_non_digit, rule_hyphen};
+static tokenize_rule *const rules[] = {rule_signs, rule_after_non_digit, rule_before_non_digit,
+                                       rule_hyphen};
 
-typedef struct replacement { const char *from, *to; } replacement;
+typedef struct replacement {
+    const char *from, *to;
+} replacement;
 
 /* Appends text with every occurrence of `from` replaced. */
 static void replace(const heed_buffer *in, const replacement *rule, heed_buffer *out)
@@ -108,8 +120,10 @@ static void replace(const heed_buffer *in, const replacement *rule, heed_buffer 
 /* White space at the end goes, entities become characters; the result lies between two blanks. */
 static bool prepare(const char *text, size_t length, points *out)
 {
-    static const replacement replacements[] = {{"<skipped>", ""}, {"-\n", ""}, {"\n", " "}, {"&quot;", "\""},
-                                               {"&amp;", "&"}, {"&lt;", "<"}, {"&gt;", ">"}};
+    static const replacement replacements[] = {
+        {"<skipped>", ""}, {"-\n", ""},   {"\n", " "},   {"&quot;", "\""},
+        {"&amp;", "&"},    {"&lt;", "<"}, {"&gt;", ">"},
+    };
     heed_buffer buffers[2] = {{0}};
     size_t end = 0, at = 0, now = 0;
     while (at < length) {
@@ -173,8 +187,16 @@ void heed_tokenize_13a(const char *text, size_t length, heed_buffer *out)
 /* ---- n-grams ---- */
 
 /* A segment: its tokens, equal ones with equal numbers. */
-typedef struct token { const char *text; size_t length; } token;
-typedef struct segment { heed_buffer text; token *tokens; int32_t *ids; size_t count, capacity; } segment;
+typedef struct token {
+    const char *text;
+    size_t length;
+} token;
+typedef struct segment {
+    heed_buffer text;
+    token *tokens;
+    int32_t *ids;
+    size_t count, capacity;
+} segment;
 
 static bool segment_make(segment *segment, const char *text, size_t length)
 {
@@ -182,9 +204,12 @@ static bool segment_make(segment *segment, const char *text, size_t length)
     if (segment->text.failed) return false;
     size_t at = 0;
     while (at < segment->text.length) {
-        const char *begin = segment->text.data + at, *end = memchr(begin, ' ', segment->text.length - at);
+        const char *begin = segment->text.data + at,
+                   *end = memchr(begin, ' ', segment->text.length - at);
         size_t count = end ? (size_t)(end - begin) : segment->text.length - at;
-        if (!heed_grow(&segment->tokens, &segment->capacity, segment->count + 1, sizeof *segment->tokens)) return false;
+        if (!heed_grow(&segment->tokens, &segment->capacity, segment->count + 1,
+                       sizeof *segment->tokens))
+            return false;
         segment->tokens[segment->count++] = (token){begin, count};
         at += count + 1;
     }
@@ -198,7 +223,10 @@ static void segment_free(segment *segment)
     free(segment->ids);
 }
 
-typedef struct numbered { const token *token; int32_t *id; } numbered;
+typedef struct numbered {
+    const token *token;
+    int32_t *id;
+} numbered;
 
 static int compare_tokens(const void *a, const void *b)
 {
@@ -217,16 +245,20 @@ static bool number_tokens(segment *a, segment *b)
     bool good = all && a->ids && b->ids;
     if (good) {
         for (size_t i = 0; i < a->count; i++) all[i] = (numbered){&a->tokens[i], &a->ids[i]};
-        for (size_t i = 0; i < b->count; i++) all[a->count + i] = (numbered){&b->tokens[i], &b->ids[i]};
+        for (size_t i = 0; i < b->count; i++)
+            all[a->count + i] = (numbered){&b->tokens[i], &b->ids[i]};
         qsort(all, count, sizeof *all, compare_tokens);
         int32_t id = 0;
-        for (size_t i = 0; i < count; i++) *all[i].id = i && compare_tokens(&all[i - 1], &all[i]) ? ++id : id;
+        for (size_t i = 0; i < count; i++)
+            *all[i].id = i && compare_tokens(&all[i - 1], &all[i]) ? ++id : id;
     }
     free(all);
     return good;
 }
 
-typedef struct ngram { int32_t ids[HEED_BLEU_ORDER]; } ngram;
+typedef struct ngram {
+    int32_t ids[HEED_BLEU_ORDER];
+} ngram;
 
 static int compare_ngrams(const void *a, const void *b)
 {
@@ -241,7 +273,8 @@ static size_t sorted_ngrams(const segment *segment, size_t n, ngram *out)
 {
     size_t count = segment->count < n ? 0 : segment->count - n + 1;
     for (size_t i = 0; i < count; i++)
-        for (size_t k = 0; k < HEED_BLEU_ORDER; k++) out[i].ids[k] = k < n ? segment->ids[i + k] : -1;
+        for (size_t k = 0; k < HEED_BLEU_ORDER; k++)
+            out[i].ids[k] = k < n ? segment->ids[i + k] : -1;
     qsort(out, count, sizeof *out, compare_ngrams);
     return count;
 }
@@ -259,16 +292,19 @@ static int64_t count_matches(const ngram *a, size_t a_count, const ngram *b, siz
     return matches;
 }
 
-heed_status heed_bleu_add(heed_bleu *bleu, const char *hypothesis, size_t hypothesis_length, const char *reference,
-                          size_t reference_length, heed_error *error)
+heed_status heed_bleu_add(heed_bleu *bleu, const char *hypothesis, size_t hypothesis_length,
+                          const char *reference, size_t reference_length, heed_error *error)
 {
     segment ours = {0}, theirs = {0};
     ngram *our_ngrams = NULL, *their_ngrams = NULL;
-    bool good = segment_make(&ours, hypothesis, hypothesis_length) && segment_make(&theirs, reference, reference_length) &&
-                number_tokens(&ours, &theirs) && (our_ngrams = heed_allocate(ours.count + 1, sizeof(ngram))) &&
+    bool good = segment_make(&ours, hypothesis, hypothesis_length) &&
+                segment_make(&theirs, reference, reference_length) &&
+                number_tokens(&ours, &theirs) &&
+                (our_ngrams = heed_allocate(ours.count + 1, sizeof(ngram))) &&
                 (their_ngrams = heed_allocate(theirs.count + 1, sizeof(ngram)));
     for (size_t n = 1; good && n <= HEED_BLEU_ORDER; n++) {
-        size_t our_count = sorted_ngrams(&ours, n, our_ngrams), their_count = sorted_ngrams(&theirs, n, their_ngrams);
+        size_t our_count = sorted_ngrams(&ours, n, our_ngrams),
+               their_count = sorted_ngrams(&theirs, n, their_ngrams);
         bleu->total[n - 1] += (int64_t)our_count;
         bleu->matches[n - 1] += count_matches(our_ngrams, our_count, their_ngrams, their_count);
     }
@@ -280,12 +316,14 @@ heed_status heed_bleu_add(heed_bleu *bleu, const char *hypothesis, size_t hypoth
     segment_free(&theirs);
     free(our_ngrams);
     free(their_ngrams);
-    return good ? HEED_OK : heed_fail_memory(error, hypothesis_length + reference_length, "counting n-grams");
+    return good ? HEED_OK
+                : heed_fail_memory(error, hypothesis_length + reference_length, "counting n-grams");
 }
 
 double heed_bleu_finish(heed_bleu *bleu)
 {
-    double ours = (double)bleu->hypothesis_length, theirs = (double)bleu->reference_length, sum = 0, smooth = 1;
+    double ours = (double)bleu->hypothesis_length, theirs = (double)bleu->reference_length, sum = 0,
+           smooth = 1;
     bleu->brevity = ours >= theirs ? 1 : ours > 0 ? exp(1 - theirs / ours) : 0;
     bool any = false, complete = true;
     for (int n = 0; n < HEED_BLEU_ORDER; n++) any |= bleu->matches[n] > 0, bleu->precision[n] = 0;
@@ -293,8 +331,9 @@ double heed_bleu_finish(heed_bleu *bleu)
         complete &= bleu->total[n] > 0;
         if (!complete) break;
         if (bleu->matches[n] == 0) smooth *= 2;
-        bleu->precision[n] = bleu->matches[n] ? 100. * (double)bleu->matches[n] / (double)bleu->total[n]
-                                              : 100. / (smooth * (double)bleu->total[n]);
+        bleu->precision[n] = bleu->matches[n]
+                                 ? 100. * (double)bleu->matches[n] / (double)bleu->total[n]
+                                 : 100. / (smooth * (double)bleu->total[n]);
         sum += log(bleu->precision[n]);
     }
     bleu->score = any && complete ? bleu->brevity * exp(sum / HEED_BLEU_ORDER) : 0;

@@ -1,6 +1,8 @@
-/* bleu.h: corpus BLEU as sacrebleu computes it by default: 13a tokenizer, cased, 4-grams, exponential smoothing, one reference.
-   BLEU = BP * exp(mean_n ln p_n), p_n = clipped matches / n-grams in percent, BP = min(1, exp(1 - reference / hypothesis)); the k-th
-   order without a match counts as 1 / (2^k * n-grams). Source: Papineni et al. 2002; Post 2018; Chen & Cherry 2014, method 3. */
+/* bleu.h: corpus BLEU as sacrebleu computes it by default: 13a tokenizer, cased, 4-grams,
+   exponential smoothing, one reference. BLEU = BP * exp(mean_n ln p_n), p_n = clipped matches /
+   n-grams in percent, BP = min(1, exp(1 - reference / hypothesis)); the k-th order without a match
+   counts as 1 / (2^k * n-grams). Source: Papineni et al. 2002; Post 2018; Chen & Cherry 2014,
+   method 3. */
 #ifndef HEED_GENERATE_BLEU_H
 #define HEED_GENERATE_BLEU_H
 
@@ -18,8 +20,8 @@ typedef struct heed_bleu {
 } heed_bleu;
 
 /* UTF-8; broken bytes count as U+FFFD. HEED_E_NOMEM. */
-heed_status heed_bleu_add(heed_bleu *bleu, const char *hypothesis, size_t hypothesis_length, const char *reference,
-                          size_t reference_length, heed_error *error);
+heed_status heed_bleu_add(heed_bleu *bleu, const char *hypothesis, size_t hypothesis_length,
+                          const char *reference, size_t reference_length, heed_error *error);
 double heed_bleu_finish(heed_bleu *bleu); /* fills precision, brevity and score; returns score */
 
 /* mteval-v13a's tokens, joined by blanks; appended to `out`. */

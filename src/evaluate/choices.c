@@ -15,9 +15,9 @@ static heed_status refuse(const heed_question *q, const json_t *line, const char
     heed_buffer found = {0};
     const json_t *value = json_object_get(line, key);
     if (value) heed_json_put_found(&found, value);
-    heed_status status =
-        heed_fail(error, HEED_E_FORMAT, "%s: line %zu: expected \"%s\", %s, found %.80s", q->path,
-                  q->line, key, expected, found.data ? found.data : "none");
+    heed_status status = heed_fail(error, HEED_E_FORMAT,
+                                   "%s: line %zu: expected \"%s\", %s, found %.80s", q->path,
+                                   q->line, key, expected, found.data ? found.data : "none");
     heed_buffer_free(&found);
     return status;
 }
@@ -77,8 +77,10 @@ heed_verdict heed_question_judge(const heed_question *q, const double *log_likel
     size_t *places[3] = {&best.plain, &best.by_characters, &best.by_bytes};
     for (size_t i = 0; i < q->count; i++) {
         const json_t *choice = json_array_get(q->choices, i);
-        size_t bytes = json_string_length(choice), characters = heed_utf8_count(json_string_value(choice), bytes);
-        double scores[3] = {log_likelihoods[i], log_likelihoods[i] / (double)characters, log_likelihoods[i] / (double)bytes};
+        size_t bytes = json_string_length(choice),
+               characters = heed_utf8_count(json_string_value(choice), bytes);
+        double scores[3] = {log_likelihoods[i], log_likelihoods[i] / (double)characters,
+                            log_likelihoods[i] / (double)bytes};
         for (int k = 0; k < 3; k++)
             if (scores[k] > most[k]) most[k] = scores[k], *places[k] = i;
     }
@@ -98,9 +100,9 @@ typedef struct scoring {
     bool prefixed; /* the context is nothing but the beginning of text */
     heed_encoding context, whole;
     heed_buffer text;
-    int32_t *ids;             /* of the context and one choice */
+    int32_t *ids;                  /* of the context and one choice */
     size_t capacity, count, first; /* first: of the choice */
-    int64_t shared;           /* sequence that holds the context, but its last id; -1: none */
+    int64_t shared;                /* sequence that holds the context, but its last id; -1: none */
     double sum;
     heed_choice_notes *notes;
 } scoring;
@@ -190,12 +192,14 @@ static heed_status encode_choice(scoring *s, size_t number, heed_error *error)
 
 /* ---- likelihoods ---- */
 
-static heed_status add_rows(void *argument, const heed_logits_row *rows, int64_t count, heed_error *error)
+static heed_status add_rows(void *argument, const heed_logits_row *rows, int64_t count,
+                            heed_error *error)
 {
     scoring *s = argument;
     int64_t vocabulary = heed_session_vocabulary(s->session);
     for (int64_t i = 0; i < count; i++) {
-        int32_t id = s->ids[(size_t)rows[i].token + s->first]; /* first: of the ids fed, the one that row 0 predicts */
+        /* first: of the ids fed, the one that row 0 predicts */
+        int32_t id = s->ids[(size_t)rows[i].token + s->first];
         double log_p;
         HEED_TRY(heed_log_probability(rows[i].logits, vocabulary, id, &log_p, error));
         s->sum += log_p;
@@ -207,22 +211,30 @@ static heed_status add_rows(void *argument, const heed_logits_row *rows, int64_t
    choice's log-probabilities. */
 static heed_status run_choice(scoring *s, heed_error *error)
 {
-    size_t context = (size_t)heed_session_context(s->session), cut = s->count > context + 1 ? s->count - context - 1 : 0;
+    size_t context = (size_t)heed_session_context(s->session),
+           cut = s->count > context + 1 ? s->count - context - 1 : 0;
     size_t begin = s->shared >= 0 && !cut ? s->first - 1 : cut, choice = s->first;
     int64_t sequence;
     for (size_t i = cut; i < s->count; i++)
         if (s->ids[i] < 0 || s->ids[i] >= heed_session_vocabulary(s->session))
-            return heed_fail(error, HEED_E_ARG, "id %d is beyond the model's vocabulary of %lld", s->ids[i], (long long)heed_session_vocabulary(s->session));
+            return heed_fail(error, HEED_E_ARG, "id %d is beyond the model's vocabulary of %lld",
+                             s->ids[i], (long long)heed_session_vocabulary(s->session));
     if (begin == cut) HEED_TRY(heed_session_add(s->session, &sequence, error));
     else HEED_TRY(heed_session_fork(s->session, s->shared, (int64_t)begin, &sequence, error));
-    heed_step_item item = {.sequence = sequence, .ids = s->ids + begin, .count = (int64_t)(s->count - 1 - begin), .want = (int64_t)(choice - 1 - begin)};
+    heed_step_item item = {
+        .sequence = sequence,
+        .ids = s->ids + begin,
+        .count = (int64_t)(s->count - 1 - begin),
+        .want = (int64_t)(choice - 1 - begin),
+    };
     s->first = begin + 1;
     heed_status status = heed_session_step(s->session, &item, 1, add_rows, s, error);
     heed_session_drop(s->session, sequence);
     return status;
 }
 
-static heed_status discard(void *argument, const heed_logits_row *rows, int64_t count, heed_error *error)
+static heed_status discard(void *argument, const heed_logits_row *rows, int64_t count,
+                           heed_error *error)
 {
     (void)argument, (void)rows, (void)count, (void)error;
     return HEED_OK;
@@ -234,12 +246,14 @@ static heed_status read_context(scoring *s, heed_error *error)
     int64_t count = (int64_t)s->context.count - 1;
     if (count < 1 || count > heed_session_context(s->session)) return HEED_OK;
     HEED_TRY(heed_session_add(s->session, &s->shared, error));
-    heed_step_item item = {.sequence = s->shared, .ids = s->context.ids, .count = count, .want = count};
+    heed_step_item item = {
+        .sequence = s->shared, .ids = s->context.ids, .count = count, .want = count};
     return heed_session_step(s->session, &item, 1, discard, NULL, error);
 }
 
-heed_status heed_score_choices(heed_session *session, const heed_tokenizer *tokenizer, const heed_question *q,
-                               const heed_choice_options *options, double *log_likelihoods, heed_error *error)
+heed_status heed_score_choices(heed_session *session, const heed_tokenizer *tokenizer,
+                               const heed_question *q, const heed_choice_options *options,
+                               double *log_likelihoods, heed_error *error)
 {
     heed_choice_notes ignored = {0};
     if (heed_session_has_source(session))

@@ -1,4 +1,5 @@
-/* choices.h: multiple choice: how likely a model finds each of several continuations of a context, counted as lm-evaluation-harness counts. */
+/* choices.h: multiple choice: how likely a model finds each of several continuations of a context,
+   counted as lm-evaluation-harness counts. */
 #ifndef HEED_GENERATE_CHOICES_H
 #define HEED_GENERATE_CHOICES_H
 
@@ -11,14 +12,16 @@
 typedef struct heed_question {
     const char *context;
     size_t context_length;
-    const json_t *choices;  /* array of strings, at least two */
+    const json_t *choices; /* array of strings, at least two */
     size_t count, answer;
     const char *path; /* where it stands, for messages */
     size_t line;
 } heed_question;
 
-/* {"context", "choices": [...], "answer": index or one of the choices}. HEED_E_FORMAT naming file and line. */
-heed_status heed_question_read(heed_question *question, const json_t *line, const char *path, size_t number, heed_error *error);
+/* {"context", "choices": [...], "answer": index or one of the choices}. HEED_E_FORMAT naming file
+   and line. */
+heed_status heed_question_read(heed_question *question, const json_t *line, const char *path,
+                               size_t number, heed_error *error);
 
 /* Choices that are counted as the harness counts them, of which a user should know; added up. */
 typedef struct heed_choice_notes {
@@ -27,8 +30,8 @@ typedef struct heed_choice_notes {
 } heed_choice_notes;
 
 typedef struct heed_choice_options {
-    const char *delimiter;  /* between context and choice; NULL: one blank */
-    bool special;           /* let the tokenizer add its special tokens in front of the context */
+    const char *delimiter;    /* between context and choice; NULL: one blank */
+    bool special;             /* let the tokenizer add its special tokens in front of the context */
     heed_choice_notes *notes; /* NULL: none */
 } heed_choice_options;
 
@@ -41,11 +44,15 @@ typedef struct heed_choice_options {
    without ids of its own, or one that is longer than the model's context; a context without tokens
    and no such token. Decoders only. Source: lm-evaluation-harness 0.4.13, TemplateLM.loglikelihood
    and HFLM._loglikelihood_tokens. */
-heed_status heed_score_choices(heed_session *session, const heed_tokenizer *tokenizer, const heed_question *question,
-                               const heed_choice_options *options, double *log_likelihoods, heed_error *error);
+heed_status heed_score_choices(heed_session *session, const heed_tokenizer *tokenizer,
+                               const heed_question *question, const heed_choice_options *options,
+                               double *log_likelihoods, heed_error *error);
 
-/* Which choice is best: by the sum, by sum / characters, by sum / bytes (of the choice, without delimiter). The first of equals. */
-typedef struct heed_verdict { size_t plain, by_characters, by_bytes; } heed_verdict;
+/* Which choice is best: by the sum, by sum / characters, by sum / bytes (of the choice, without
+   delimiter). The first of equals. */
+typedef struct heed_verdict {
+    size_t plain, by_characters, by_bytes;
+} heed_verdict;
 heed_verdict heed_question_judge(const heed_question *question, const double *log_likelihoods);
 
 #endif

@@ -16,16 +16,21 @@ double heed_score_perplexity(const heed_score *score)
 }
 
 /* One window: ids fed, and the label after each of them. */
-typedef struct window { const int32_t *ids, *labels; int64_t count; } window;
+typedef struct window {
+    const int32_t *ids, *labels;
+    int64_t count;
+} window;
 
-/* Windows that run together. Sums are kept for each and added in order, so that they do not depend on how runs were packed. */
+/* Windows that run together. Sums are kept for each and added in order, so that they do not depend
+   on how runs were packed. */
 typedef struct round_of_windows {
     const window *windows;
     double *sums;
     int64_t vocabulary;
 } round_of_windows;
 
-static heed_status score_rows(void *argument, const heed_logits_row *rows, int64_t count, heed_error *error)
+static heed_status score_rows(void *argument, const heed_logits_row *rows, int64_t count,
+                              heed_error *error)
 {
     round_of_windows *r = argument;
     for (int64_t i = 0; i < count; i++) {
@@ -38,17 +43,22 @@ static heed_status score_rows(void *argument, const heed_logits_row *rows, int64
     return HEED_OK;
 }
 
-static heed_status check_labels(const heed_session *session, const int32_t *labels, int64_t count, heed_error *error)
+static heed_status check_labels(const heed_session *session, const int32_t *labels, int64_t count,
+                                heed_error *error)
 {
     for (int64_t i = 0; i < count; i++)
         if (labels[i] < 0 || labels[i] >= heed_session_vocabulary(session))
-            return heed_fail(error, HEED_E_ARG, "id %d at place %lld cannot be scored: the model's vocabulary has the ids 0 to %lld", labels[i],
-                             (long long)i, (long long)heed_session_vocabulary(session) - 1);
+            return heed_fail(error, HEED_E_ARG,
+                             "id %d at place %lld cannot be scored: the model's vocabulary has the "
+                             "ids 0 to %lld",
+                             labels[i], (long long)i,
+                             (long long)heed_session_vocabulary(session) - 1);
     return HEED_OK;
 }
 
 /* Feeds one window to each of the sequences and adds what they score. */
-static heed_status score_round(heed_session *session, const window *windows, const int64_t *sequences, int64_t count, heed_step_item *items,
+static heed_status score_round(heed_session *session, const window *windows,
+                               const int64_t *sequences, int64_t count, heed_step_item *items,
                                double *sums, heed_score *score, heed_error *error)
 {
     round_of_windows r = {windows, sums, heed_session_vocabulary(session)};
@@ -67,7 +77,14 @@ static heed_status score_round(heed_session *session, const window *windows, con
 }
 
 /* Memory for rounds of as many windows as the session holds sequences. */
-typedef struct scorer { window *windows; int64_t *sequences; heed_step_item *items; double *sums; heed_ids *sources; int64_t capacity; } scorer;
+typedef struct scorer {
+    window *windows;
+    int64_t *sequences;
+    heed_step_item *items;
+    double *sums;
+    heed_ids *sources;
+    int64_t capacity;
+} scorer;
 
 static void scorer_free(scorer *s)
 {
@@ -81,23 +98,27 @@ static void scorer_free(scorer *s)
 static heed_status scorer_make(scorer *s, const heed_session *session, heed_error *error)
 {
     size_t capacity = (size_t)heed_session_capacity(session);
-    *s = (scorer){heed_allocate(capacity, sizeof *s->windows), heed_allocate(capacity, sizeof *s->sequences),
-                  heed_allocate(capacity, sizeof *s->items), heed_allocate(capacity, sizeof *s->sums),
-                  heed_allocate(capacity, sizeof *s->sources), (int64_t)capacity};
+    *s = (scorer){
+        heed_allocate(capacity, sizeof *s->windows), heed_allocate(capacity, sizeof *s->sequences),
+        heed_allocate(capacity, sizeof *s->items),   heed_allocate(capacity, sizeof *s->sums),
+        heed_allocate(capacity, sizeof *s->sources), (int64_t)capacity};
     if (s->windows && s->sequences && s->items && s->sums && s->sources) return HEED_OK;
     scorer_free(s);
     return heed_fail_memory(error, capacity * sizeof *s->items, "windows to score");
 }
 
-static heed_status begin_round(const heed_score_options *options, int64_t done, int64_t total, heed_error *error)
+static heed_status begin_round(const heed_score_options *options, int64_t done, int64_t total,
+                               heed_error *error)
 {
     if (options && options->progress) options->progress(options->argument, done, total);
-    if (options && options->cancelled && options->cancelled(options->argument)) return heed_fail(error, HEED_E_CANCELLED, "stopped while scoring");
+    if (options && options->cancelled && options->cancelled(options->argument))
+        return heed_fail(error, HEED_E_CANCELLED, "stopped while scoring");
     return HEED_OK;
 }
 
-static heed_status run_windows(heed_session *session, scorer *s, const int32_t *ids, int64_t count, int64_t context,
-                               const heed_score_options *options, heed_score *score, heed_error *error)
+static heed_status run_windows(heed_session *session, scorer *s, const int32_t *ids, int64_t count,
+                               int64_t context, const heed_score_options *options,
+                               heed_score *score, heed_error *error)
 {
     for (int64_t at = 0; at + 1 < count;) {
         int64_t n = 0;
@@ -108,7 +129,8 @@ static heed_status run_windows(heed_session *session, scorer *s, const int32_t *
             HEED_TRY(heed_session_add(session, &s->sequences[n], error));
             at += length;
         }
-        HEED_TRY(score_round(session, s->windows, s->sequences, n, s->items, s->sums, score, error));
+        HEED_TRY(
+            score_round(session, s->windows, s->sequences, n, s->items, s->sums, score, error));
         heed_session_clear(session);
     }
     return begin_round(options, count, count, error);
@@ -116,60 +138,77 @@ static heed_status run_windows(heed_session *session, scorer *s, const int32_t *
 
 static heed_status check_session(const heed_session *session, bool wants_source, heed_error *error)
 {
-    if (heed_session_held(session)) return heed_fail(error, HEED_E_ARG, "the session holds sequences: drop them before scoring");
+    if (heed_session_held(session))
+        return heed_fail(error, HEED_E_ARG,
+                         "the session holds sequences: drop them before scoring");
     if (heed_session_has_source(session) == wants_source) return HEED_OK;
-    return wants_source ? heed_fail(error, HEED_E_UNSUPPORTED, "this model has no encoder: pairs are scored with an encoder-decoder")
-                        : heed_fail(error, HEED_E_UNSUPPORTED, "an encoder-decoder scores targets given their sources: it needs pairs, not text");
+    return wants_source
+               ? heed_fail(error, HEED_E_UNSUPPORTED,
+                           "this model has no encoder: pairs are scored with an encoder-decoder")
+               : heed_fail(error, HEED_E_UNSUPPORTED,
+                           "an encoder-decoder scores targets given their sources: it needs pairs, "
+                           "not text");
 }
 
-heed_status heed_score_ids(heed_session *session, const int32_t *ids, size_t count, const heed_score_options *options, heed_score *score,
-                           heed_error *error)
+heed_status heed_score_ids(heed_session *session, const int32_t *ids, size_t count,
+                           const heed_score_options *options, heed_score *score, heed_error *error)
 {
-    int64_t context = options && options->context ? options->context : heed_session_context(session);
+    int64_t context = options && options->context ? options->context
+                                                  : heed_session_context(session);
     HEED_TRY(check_session(session, false, error));
     if (context < 2 || context > heed_session_context(session))
-        return heed_fail(error, HEED_E_ARG, "windows of %lld ids: expected 2 to %lld, the context", (long long)context,
-                         (long long)heed_session_context(session));
-    if (count > INT64_MAX / 2) return heed_fail(error, HEED_E_ARG, "%zu ids are too many to score", count);
+        return heed_fail(error, HEED_E_ARG, "windows of %lld ids: expected 2 to %lld, the context",
+                         (long long)context, (long long)heed_session_context(session));
+    if (count > INT64_MAX / 2)
+        return heed_fail(error, HEED_E_ARG, "%zu ids are too many to score", count);
     scorer s;
     HEED_TRY(scorer_make(&s, session, error));
-    heed_status status = run_windows(session, &s, ids, (int64_t)count, context, options, score, error);
+    heed_status status = run_windows(session, &s, ids, (int64_t)count, context, options, score,
+                                     error);
     heed_session_clear(session);
     scorer_free(&s);
     return status;
 }
 
-heed_status heed_score_text(heed_session *session, const heed_tokenizer *tokenizer, const char *text, size_t length, size_t max_tokens,
+heed_status heed_score_text(heed_session *session, const heed_tokenizer *tokenizer,
+                            const char *text, size_t length, size_t max_tokens,
                             const heed_score_options *options, heed_score *score, heed_error *error)
 {
     heed_encoding encoding = {0};
     if (options) encoding.cancel = (heed_cancel){options->cancelled, options->argument};
-    heed_status status = heed_tokenizer_encode(tokenizer, text, length, HEED_ENCODE_SPECIAL, &encoding, error);
+    heed_status status = heed_tokenizer_encode(tokenizer, text, length, HEED_ENCODE_SPECIAL,
+                                               &encoding, error);
     size_t count = max_tokens && max_tokens < encoding.count ? max_tokens : encoding.count;
-    if (status == HEED_OK) status = heed_score_ids(session, encoding.ids, count, options, score, error);
+    if (status == HEED_OK)
+        status = heed_score_ids(session, encoding.ids, count, options, score, error);
     heed_encoding_free(&encoding);
     return status;
 }
 
-/* Decoder inputs of a round's targets: the start and all but the last id, laid end to end in *shifted. */
-static heed_status shift_targets(const heed_ids *targets, int64_t count, int32_t start, int32_t **shifted, size_t *capacity, scorer *s,
-                                 heed_error *error)
+/* Decoder inputs of a round's targets: the start and all but the last id, laid end to end in
+   *shifted. */
+static heed_status shift_targets(const heed_ids *targets, int64_t count, int32_t start,
+                                 int32_t **shifted, size_t *capacity, scorer *s, heed_error *error)
 {
     size_t total = 0;
     for (int64_t i = 0; i < count; i++) total += (size_t)targets[i].count;
-    if (!heed_grow(shifted, capacity, total + 1, sizeof **shifted)) return heed_fail_memory(error, (total + 1) * sizeof **shifted, "targets");
+    if (!heed_grow(shifted, capacity, total + 1, sizeof **shifted))
+        return heed_fail_memory(error, (total + 1) * sizeof **shifted, "targets");
     int32_t *to = *shifted;
     for (int64_t i = 0; i < count; i++) {
         int64_t length = targets[i].count;
         s->windows[i] = (window){to, targets[i].ids, length};
-        if (length) to[0] = start, memcpy(to + 1, targets[i].ids, (size_t)(length - 1) * sizeof *to);
+        if (length)
+            to[0] = start, memcpy(to + 1, targets[i].ids, (size_t)(length - 1) * sizeof *to);
         to += length;
     }
     return HEED_OK;
 }
 
-static heed_status run_pairs(heed_session *session, scorer *s, int32_t start, const heed_ids *sources, const heed_ids *targets, int64_t count,
-                             const heed_score_options *options, heed_score *score, int32_t **shifted, heed_error *error)
+static heed_status run_pairs(heed_session *session, scorer *s, int32_t start,
+                             const heed_ids *sources, const heed_ids *targets, int64_t count,
+                             const heed_score_options *options, heed_score *score,
+                             int32_t **shifted, heed_error *error)
 {
     size_t capacity = 0;
     for (int64_t at = 0, n; at < count; at += n) {
@@ -177,22 +216,26 @@ static heed_status run_pairs(heed_session *session, scorer *s, int32_t start, co
         HEED_TRY(begin_round(options, at, count, error));
         HEED_TRY(shift_targets(targets + at, n, start, shifted, &capacity, s, error));
         HEED_TRY(heed_session_encode(session, sources + at, n, s->sequences, error));
-        HEED_TRY(score_round(session, s->windows, s->sequences, n, s->items, s->sums, score, error));
+        HEED_TRY(
+            score_round(session, s->windows, s->sequences, n, s->items, s->sums, score, error));
         heed_session_clear(session);
     }
     return begin_round(options, count, count, error);
 }
 
-heed_status heed_score_pairs(heed_session *session, const heed_generation_settings *settings, const heed_ids *sources,
-                             const heed_ids *targets, size_t count, const heed_score_options *options, heed_score *score,
+heed_status heed_score_pairs(heed_session *session, const heed_generation_settings *settings,
+                             const heed_ids *sources, const heed_ids *targets, size_t count,
+                             const heed_score_options *options, heed_score *score,
                              heed_error *error)
 {
     HEED_TRY(check_session(session, true, error));
-    HEED_TRY(heed_generation_settings_check(settings, heed_model_config(heed_session_model(session)), error));
+    HEED_TRY(heed_generation_settings_check(settings,
+                                            heed_model_config(heed_session_model(session)), error));
     scorer s;
     int32_t *shifted = NULL;
     HEED_TRY(scorer_make(&s, session, error));
-    heed_status status = run_pairs(session, &s, (int32_t)settings->decoder_start, sources, targets, (int64_t)count, options, score, &shifted, error);
+    heed_status status = run_pairs(session, &s, (int32_t)settings->decoder_start, sources, targets,
+                                   (int64_t)count, options, score, &shifted, error);
     heed_session_clear(session);
     free(shifted);
     scorer_free(&s);

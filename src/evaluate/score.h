@@ -12,7 +12,8 @@ typedef struct heed_score {
     int64_t windows; /* of text, or pairs */
     double sum;      /* of -ln p, nats */
 } heed_score;
-double heed_score_nll(const heed_score *score);        /* nats a token; NaN when nothing was scored */
+/* nats a token; NaN when nothing was scored */
+double heed_score_nll(const heed_score *score);
 double heed_score_perplexity(const heed_score *score); /* exp of it */
 
 typedef struct heed_score_options {
@@ -22,17 +23,21 @@ typedef struct heed_score_options {
     void *argument;
 } heed_score_options;
 
-/* Cuts ids into disjoint windows; the first id of each is context only. Decoders only (HEED_E_UNSUPPORTED). options may be NULL. The
-   session must hold no sequence; as many windows run at once as it has sequences. */
-heed_status heed_score_ids(heed_session *session, const int32_t *ids, size_t count, const heed_score_options *options, heed_score *score,
-                           heed_error *error);
+/* Cuts ids into disjoint windows; the first id of each is context only. Decoders only
+   (HEED_E_UNSUPPORTED). options may be NULL. The session must hold no sequence; as many windows run
+   at once as it has sequences. */
+heed_status heed_score_ids(heed_session *session, const int32_t *ids, size_t count,
+                           const heed_score_options *options, heed_score *score, heed_error *error);
 /* A text as the tokenizer's ids, special tokens included, cut to max_tokens (0: not cut). */
-heed_status heed_score_text(heed_session *session, const heed_tokenizer *tokenizer, const char *text, size_t length, size_t max_tokens,
-                            const heed_score_options *options, heed_score *score, heed_error *error);
-/* An encoder-decoder's targets given their sources: every target id is scored, the first after the decoder start. HEED_E_ARG for a pair
-   longer than the context. */
-heed_status heed_score_pairs(heed_session *session, const heed_generation_settings *settings, const heed_ids *sources,
-                             const heed_ids *targets, size_t count, const heed_score_options *options, heed_score *score,
+heed_status heed_score_text(heed_session *session, const heed_tokenizer *tokenizer,
+                            const char *text, size_t length, size_t max_tokens,
+                            const heed_score_options *options, heed_score *score,
+                            heed_error *error);
+/* An encoder-decoder's targets given their sources: every target id is scored, the first after the
+   decoder start. HEED_E_ARG for a pair longer than the context. */
+heed_status heed_score_pairs(heed_session *session, const heed_generation_settings *settings,
+                             const heed_ids *sources, const heed_ids *targets, size_t count,
+                             const heed_score_options *options, heed_score *score,
                              heed_error *error);
 
 #endif

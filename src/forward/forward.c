@@ -7,7 +7,12 @@
 #include <string.h>
 
 /* A plan, its memory, its weights. */
-typedef struct { heed_plan *plan; heed_workspace *workspace; void **binding; size_t bound; } program;
+typedef struct {
+    heed_plan *plan;
+    heed_workspace *workspace;
+    void **binding;
+    size_t bound;
+} program;
 
 static void program_free(program *p)
 {
@@ -16,14 +21,16 @@ static void program_free(program *p)
     free(p->binding);
 }
 
-static heed_status program_open(program *p, const heed_forward_call *call, const heed_backend *backend, const heed_program_spec *spec,
+static heed_status program_open(program *p, const heed_forward_call *call,
+                                const heed_backend *backend, const heed_program_spec *spec,
                                 const char *const *cotangents, heed_error *error)
 {
     HEED_TRY(heed_build_plan(call->model, backend, spec, cotangents, &p->plan, error));
     p->workspace = heed_workspace_new();
     p->bound = heed_build_external_count(call->model, spec);
     p->binding = heed_allocate(p->bound + 1, sizeof *p->binding);
-    if (!p->workspace || !p->binding) return heed_fail_memory(error, p->bound * sizeof *p->binding, "the table of weights");
+    if (!p->workspace || !p->binding)
+        return heed_fail_memory(error, p->bound * sizeof *p->binding, "the table of weights");
     heed_build_bind(call->model, spec, (void *const *const[HEED_CACHE_KINDS]){0}, p->binding);
     return heed_workspace_reserve(p->workspace, p->plan, error);
 }
@@ -34,10 +41,12 @@ static heed_status program_run(program *p, const heed_forward_call *call, heed_e
     heed_runtime runtime = heed_forward_runtime(call);
     if (call->main.rows.count == 0) return HEED_OK;
     HEED_TRY(heed_forward_fill(call, p->plan, p->workspace, error));
-    return heed_plan_run(p->plan, p->workspace, &(heed_binding){p->binding, p->bound}, &runtime, NULL, error);
+    return heed_plan_run(p->plan, p->workspace, &(heed_binding){p->binding, p->bound}, &runtime,
+                         NULL, error);
 }
 
-static heed_status run_outputs(const heed_forward_call *call, const heed_backend *backend, const heed_forward_options *options, heed_tensor_list *outputs,
+static heed_status run_outputs(const heed_forward_call *call, const heed_backend *backend,
+                               const heed_forward_options *options, heed_tensor_list *outputs,
                                heed_error *error)
 {
     heed_program_spec spec = heed_forward_spec(call, HEED_PURPOSE_FORWARD);
@@ -47,26 +56,32 @@ static heed_status run_outputs(const heed_forward_call *call, const heed_backend
     program p = {0};
     heed_status status = program_open(&p, call, backend, &spec, NULL, error);
     if (status == HEED_OK) status = program_run(&p, call, error);
-    if (status == HEED_OK) status = heed_forward_restore(call, p.plan, p.workspace, call->main.rows.count > 0, outputs, error);
+    if (status == HEED_OK)
+        status = heed_forward_restore(call, p.plan, p.workspace, call->main.rows.count > 0, outputs,
+                                      error);
     program_free(&p);
     return status;
 }
 
-static heed_status add_gradients(const heed_model *model, heed_tensor_list *outputs, heed_error *error)
+static heed_status add_gradients(const heed_model *model, heed_tensor_list *outputs,
+                                 heed_error *error)
 {
     for (size_t i = 0; i < heed_model_parameter_count(model); i++) {
         heed_parameter_info info = heed_model_parameter(model, i);
         float *values = NULL;
-        HEED_TRY(heed_tensor_list_add(outputs, "grad.", info.name, info.rank, info.shape, &values, error));
+        HEED_TRY(heed_tensor_list_add(outputs, "grad.", info.name, info.rank, info.shape, &values,
+                                      error));
         heed_model_parameter_read(model, i, true, values);
     }
     return HEED_OK;
 }
 
-static heed_status run_loss(const heed_forward_call *call, const heed_backend *backend, const heed_forward_options *options, heed_tensor_list *outputs,
+static heed_status run_loss(const heed_forward_call *call, const heed_backend *backend,
+                            const heed_forward_options *options, heed_tensor_list *outputs,
                             heed_error *error)
 {
-    heed_program_spec spec = heed_forward_spec(call, options->gradients ? HEED_PURPOSE_TRAIN : HEED_PURPOSE_LOSS);
+    heed_program_spec spec = heed_forward_spec(call, options->gradients ? HEED_PURPOSE_TRAIN
+                                                                        : HEED_PURPOSE_LOSS);
     spec.hidden_states = call->n_cotangents > 0;
     spec.no_passes = options->no_passes;
     program p = {0};
@@ -75,27 +90,37 @@ static heed_status run_loss(const heed_forward_call *call, const heed_backend *b
         HEED_TRY(heed_model_allocate_gradients(call->model, error));
         heed_model_clear_gradients(call->model);
     }
-    heed_status status = program_open(&p, call, backend, &spec, call->n_cotangents ? call->cotangents : NULL, error);
+    heed_status status = program_open(&p, call, backend, &spec,
+                                      call->n_cotangents ? call->cotangents : NULL, error);
     if (status == HEED_OK) status = program_run(&p, call, error);
-    if (status == HEED_OK) status = heed_tensor_list_add(outputs, "", "loss", 1, (int64_t[]){1}, &loss, error);
+    if (status == HEED_OK)
+        status = heed_tensor_list_add(outputs, "", "loss", 1, (int64_t[]){1}, &loss, error);
     heed_operand value = {0};
-    if (status == HEED_OK && call->main.rows.count > 0) status = heed_plan_output(p.plan, p.workspace, "loss", &value, error);
-    if (status == HEED_OK) *loss = heed_forward_is_empty(call) ? NAN : value.data ? *(const float *)value.data : 0;
-    if (status == HEED_OK && options->gradients) status = add_gradients(call->model, outputs, error);
+    if (status == HEED_OK && call->main.rows.count > 0)
+        status = heed_plan_output(p.plan, p.workspace, "loss", &value, error);
+    if (status == HEED_OK)
+        *loss = heed_forward_is_empty(call) ? NAN : value.data ? *(const float *)value.data : 0;
+    if (status == HEED_OK && options->gradients)
+        status = add_gradients(call->model, outputs, error);
     program_free(&p);
     return status;
 }
 
-heed_status heed_forward(heed_model *model, const heed_backend *backend, const heed_named_tensor *inputs, size_t count,
-                         const heed_forward_options *options, heed_tensor_list *outputs, heed_error *error)
+heed_status heed_forward(heed_model *model, const heed_backend *backend,
+                         const heed_named_tensor *inputs, size_t count,
+                         const heed_forward_options *options, heed_tensor_list *outputs,
+                         heed_error *error)
 {
-    heed_forward_call call = {.model = model, .config = heed_model_config(model), .inputs = inputs, .count = count};
+    heed_forward_call call = {
+        .model = model, .config = heed_model_config(model), .inputs = inputs, .count = count};
     *outputs = (heed_tensor_list){0};
     heed_status status = heed_forward_open(&call, error);
     if (status == HEED_OK && options->gradients && !heed_model_is_training(model))
-        status = heed_fail(error, HEED_E_ARG, "gradients need a model that was opened for training");
+        status = heed_fail(error, HEED_E_ARG,
+                           "gradients need a model that was opened for training");
     if (status == HEED_OK) status = run_outputs(&call, backend, options, outputs, error);
-    if (status == HEED_OK && (call.scored || call.n_cotangents)) status = run_loss(&call, backend, options, outputs, error);
+    if (status == HEED_OK && (call.scored || call.n_cotangents))
+        status = run_loss(&call, backend, options, outputs, error);
     heed_forward_close(&call);
     if (status != HEED_OK) heed_tensor_list_free(outputs);
     return status;

@@ -1,4 +1,5 @@
-/* forward_batch.h: what forward.c knows of one call: its inputs, the rows made of them, what is scored. */
+/* forward_batch.h: what forward.c knows of one call: its inputs, the rows made of them, what is
+   scored. */
 #ifndef HEED_MODEL_FORWARD_BATCH_H
 #define HEED_MODEL_FORWARD_BATCH_H
 
@@ -10,9 +11,10 @@ typedef struct heed_forward_inputs {
     heed_padded padded;
     heed_rows rows;
     const heed_named_tensor *ids, *vectors, *mask, *positions, *types;
-    bool mask_is_padding;      /* 1 marks padding, as torch has it */
-    int32_t *seen;             /* by place: tokens that the mask shows up to there; NULL where positions do not count them */
-    int64_t *shifted;          /* decoder input made of labels, by place; NULL */
+    bool mask_is_padding; /* 1 marks padding, as torch has it */
+    /* by place: tokens that the mask shows up to there; NULL where positions do not count them */
+    int32_t *seen;
+    int64_t *shifted; /* decoder input made of labels, by place; NULL */
 } heed_forward_inputs;
 
 typedef struct heed_forward_call {
@@ -21,12 +23,12 @@ typedef struct heed_forward_call {
     const heed_named_tensor *inputs;
     size_t count;
     heed_forward_inputs main, source;
-    bool both;                 /* an encoder-decoder */
-    int64_t choices;           /* sequences to a question; 1 otherwise */
-    int64_t *pooled;           /* place of the pooled token of each sequence of the batch; NULL */
+    bool both;       /* an encoder-decoder */
+    int64_t choices; /* sequences to a question; 1 otherwise */
+    int64_t *pooled; /* place of the pooled token of each sequence of the batch; NULL */
     const heed_named_tensor *labels, *next_sentence, *starts, *ends;
-    bool scored;               /* by labels */
-    bool fully_masked;                /* some row sees nothing */
+    bool scored;       /* by labels */
+    bool fully_masked; /* some row sees nothing */
     heed_problem problem;
     const char *cotangents[16];
     int n_cotangents;
@@ -45,20 +47,23 @@ void heed_forward_close(heed_forward_call *call);
 /* Sizes of a run over this batch. */
 heed_program_spec heed_forward_spec(const heed_forward_call *call, heed_purpose purpose);
 heed_runtime heed_forward_runtime(const heed_forward_call *call);
-/* The position of a place of the batch: as given, or its place, or the number of tokens seen before it. */
+/* The position of a place of the batch: as given, or its place, or the number of tokens seen before
+   it. */
 int64_t heed_forward_position(const heed_forward_inputs *side, int64_t place);
 /* Label of a place of the main side, HEED_IGNORE when it has none: shifted for causal models. */
 int64_t heed_forward_label(const heed_forward_call *call, int64_t place);
 
 /* Fills every input of the plan. */
-heed_status heed_forward_fill(const heed_forward_call *call, const heed_plan *plan, const heed_workspace *workspace, heed_error *error);
+heed_status heed_forward_fill(const heed_forward_call *call, const heed_plan *plan,
+                              const heed_workspace *workspace, heed_error *error);
 /* True when something is scored and its count is 0: the mean of nothing. */
 bool heed_forward_is_empty(const heed_forward_call *call);
 /* Adds "out." + every output of the plan, in the padded layout; without `ran` zeros. */
-heed_status heed_forward_restore(const heed_forward_call *call, const heed_plan *plan, const heed_workspace *workspace, bool ran,
+heed_status heed_forward_restore(const heed_forward_call *call, const heed_plan *plan,
+                                 const heed_workspace *workspace, bool ran,
                                  heed_tensor_list *outputs, heed_error *error);
 /* Adds an f32 tensor of zeros; *values is writable until the list changes. */
-heed_status heed_tensor_list_add(heed_tensor_list *list, const char *prefix, const char *name, int rank, const int64_t *shape, float **values,
-                                 heed_error *error);
+heed_status heed_tensor_list_add(heed_tensor_list *list, const char *prefix, const char *name,
+                                 int rank, const int64_t *shape, float **values, heed_error *error);
 
 #endif

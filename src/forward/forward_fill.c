@@ -4,7 +4,10 @@
 #include <stdio.h>
 #include <string.h>
 
-typedef struct { const heed_plan *plan; const heed_workspace *workspace; } target;
+typedef struct {
+    const heed_plan *plan;
+    const heed_workspace *workspace;
+} target;
 
 /* The memory of an input, NULL when the plan has none of this name. */
 static void *input_of(const target *to, const char *prefix, const char *name)
@@ -19,7 +22,8 @@ static void fill_sequences(const heed_rows *rows, int32_t *table, bool only_kept
     if (!table) return;
     memcpy(table, rows->table, (size_t)rows->sequences * HEED_SEQUENCE_FIELDS * sizeof *table);
     for (int64_t s = 0; only_kept && s < rows->sequences; s++)
-        table[s * HEED_SEQUENCE_FIELDS + HEED_SEQUENCE_QUERY_LENGTH] = table[s * HEED_SEQUENCE_FIELDS + HEED_SEQUENCE_KEY_LENGTH] = rows->kept[s];
+        table[s * HEED_SEQUENCE_FIELDS + HEED_SEQUENCE_QUERY_LENGTH] =
+            table[s * HEED_SEQUENCE_FIELDS + HEED_SEQUENCE_KEY_LENGTH] = rows->kept[s];
 }
 
 static void fill_vectors(const heed_forward_inputs *side, float *vectors)
@@ -27,38 +31,52 @@ static void fill_vectors(const heed_forward_inputs *side, float *vectors)
     if (!vectors) return;
     int64_t width = side->vectors->shape[2];
     for (int64_t row = 0; row < side->rows.count; row++)
-        memcpy(vectors + row * width, (const char *)side->vectors->data + side->rows.place[row] * width * (int64_t)sizeof(float),
+        memcpy(vectors + row * width,
+               (const char *)side->vectors->data +
+                   side->rows.place[row] * width * (int64_t)sizeof(float),
                (size_t)width * sizeof(float));
 }
 
-/* One past the largest position of the batch, padding included: what the published code takes for the length of every text. */
+/* One past the largest position of the batch, padding included: what the published code takes for
+   the length of every text. */
 static int64_t length_of(const heed_forward_inputs *side)
 {
     int64_t length = 0;
     for (int64_t place = 0; place < side->padded.batch * side->padded.length; place++)
-        if (heed_forward_position(side, place) >= length) length = heed_forward_position(side, place) + 1;
+        if (heed_forward_position(side, place) >= length)
+            length = heed_forward_position(side, place) + 1;
     return length;
 }
 
-/* ALiBi's distances are those of mask indices: where positions count the tokens seen, indices do so too. */
-static void fill_side(const heed_forward_call *call, const target *to, const heed_forward_inputs *side, const char *prefix)
+/* ALiBi's distances are those of mask indices: where positions count the tokens seen, indices do so
+   too. */
+static void fill_side(const heed_forward_call *call, const target *to,
+                      const heed_forward_inputs *side, const char *prefix)
 {
     bool counted = side->seen && call->config->position == HEED_POSITION_ALIBI;
-    int32_t *ids = input_of(to, prefix, "ids"), *positions = input_of(to, prefix, "positions"), *types = input_of(to, prefix, "types");
-    int32_t *query = input_of(to, prefix, "query_index"), *key = input_of(to, prefix, "key_index"), *samples = input_of(to, prefix, "samples");
+    int32_t *ids = input_of(to, prefix, "ids"), *positions = input_of(to, prefix, "positions"),
+            *types = input_of(to, prefix, "types");
+    int32_t *query = input_of(to, prefix, "query_index"), *key = input_of(to, prefix, "key_index"),
+            *samples = input_of(to, prefix, "samples");
     float *balanced = input_of(to, prefix, "counted");
     fill_sequences(&side->rows, input_of(to, prefix, "sequences"), false);
     fill_vectors(side, input_of(to, prefix, "vectors"));
-    heed_model_rotary_fill(call->model, side == &call->source, length_of(side), side->rows.count, input_of(to, prefix, "frequencies"));
+    heed_model_rotary_fill(call->model, side == &call->source, length_of(side), side->rows.count,
+                           input_of(to, prefix, "frequencies"));
     for (int64_t row = 0; row < side->rows.count; row++) {
-        int64_t place = side->rows.place[row], t = place % side->padded.length, index = counted ? side->seen[place] - 1 : t;
-        if (ids) ids[row] = (int32_t)(side->ids ? heed_tensor_integer(side->ids, place) : side->shifted[place]);
+        int64_t place = side->rows.place[row], t = place % side->padded.length,
+                index = counted ? side->seen[place] - 1 : t;
+        if (ids)
+            ids[row] = (int32_t)(side->ids ? heed_tensor_integer(side->ids, place)
+                                           : side->shifted[place]);
         if (positions) positions[row] = (int32_t)heed_forward_position(side, place);
         if (balanced) balanced[row] = side->padded.keep[place] ? 1 : 0;
         if (types) types[row] = side->types ? (int32_t)heed_tensor_integer(side->types, place) : 0;
         if (query) query[row] = (int32_t)index;
         if (key) key[row] = side->padded.keep[place] ? (int32_t)index : -1;
-        if (samples) samples[2 * row] = (int32_t)(place / side->padded.length), samples[2 * row + 1] = (int32_t)t;
+        if (samples)
+            samples[2 * row] = (int32_t)(place / side->padded.length),
+                        samples[2 * row + 1] = (int32_t)t;
     }
 }
 
@@ -69,8 +87,10 @@ static void fill_cross(const heed_forward_call *call, int32_t *table)
     for (int64_t s = 0; s < main->sequences; s++) {
         int32_t *entry = table + s * HEED_SEQUENCE_FIELDS;
         memcpy(entry, main->table + s * HEED_SEQUENCE_FIELDS, HEED_SEQUENCE_FIELDS * sizeof *entry);
-        entry[HEED_SEQUENCE_KEY_START] = source->table[s * HEED_SEQUENCE_FIELDS + HEED_SEQUENCE_KEY_START];
-        entry[HEED_SEQUENCE_KEY_LENGTH] = source->table[s * HEED_SEQUENCE_FIELDS + HEED_SEQUENCE_KEY_LENGTH];
+        entry[HEED_SEQUENCE_KEY_START] =
+            source->table[s * HEED_SEQUENCE_FIELDS + HEED_SEQUENCE_KEY_START];
+        entry[HEED_SEQUENCE_KEY_LENGTH] =
+            source->table[s * HEED_SEQUENCE_FIELDS + HEED_SEQUENCE_KEY_LENGTH];
     }
 }
 
@@ -96,11 +116,15 @@ static int64_t fill_token_labels(const heed_forward_call *call, const target *to
 
 static int64_t fill_class_labels(const heed_forward_call *call, int32_t *labels)
 {
-    const heed_named_tensor *source = call->config->head == HEED_HEAD_PRETRAINING ? call->next_sentence : call->labels;
+    const heed_named_tensor *source = call->config->head == HEED_HEAD_PRETRAINING
+                                          ? call->next_sentence
+                                          : call->labels;
     int64_t scored = 0;
     if (!source && call->config->head == HEED_HEAD_NEXT_SENTENCE) source = call->next_sentence;
     for (int64_t s = 0; labels && s < call->main.rows.sequences; s++) {
-        int64_t label = call->scored && source && s < call->main.padded.batch ? heed_tensor_integer(source, s) : HEED_IGNORE;
+        int64_t label = call->scored && source && s < call->main.padded.batch
+                            ? heed_tensor_integer(source, s)
+                            : HEED_IGNORE;
         labels[s] = (int32_t)label;
         scored += label != HEED_IGNORE;
     }
@@ -111,8 +135,10 @@ static int64_t fill_targets(const heed_forward_call *call, float *targets)
 {
     int64_t count = call->main.padded.batch * call->config->labels;
     if (!targets) return 0;
-    memset(targets, 0, (size_t)(call->main.rows.sequences * call->config->labels) * sizeof *targets);
-    for (int64_t i = 0; call->scored && i < count; i++) targets[i] = (float)heed_tensor_number(call->labels, i);
+    memset(targets, 0,
+           (size_t)(call->main.rows.sequences * call->config->labels) * sizeof *targets);
+    for (int64_t i = 0; call->scored && i < count; i++)
+        targets[i] = (float)heed_tensor_number(call->labels, i);
     return call->scored ? count : 0;
 }
 
@@ -127,28 +153,34 @@ static void fill_pooled(const heed_forward_call *call, const target *to)
     fill_sequences(&call->main.rows, input_of(to, "", "pool_sequences"), true);
 }
 
-/* Grid of B lines and `columns` columns as the plan has it; a label of `none` or beyond means that nothing is scored. */
-static int64_t fill_grid_labels(int32_t *labels, int64_t lines, const heed_named_tensor *source, int64_t count, int64_t none)
+/* Grid of B lines and `columns` columns as the plan has it; a label of `none` or beyond means that
+   nothing is scored. */
+static int64_t fill_grid_labels(int32_t *labels, int64_t lines, const heed_named_tensor *source,
+                                int64_t count, int64_t none)
 {
     int64_t scored = 0;
     for (int64_t b = 0; labels && b < lines; b++) {
         int64_t label = source && b < count ? heed_tensor_integer(source, b) : HEED_IGNORE;
         if (label != HEED_IGNORE && none > 0) label = label < 0 ? 0 : label;
-        labels[b] = label == HEED_IGNORE || (none > 0 && label >= none) ? HEED_IGNORE : (int32_t)label;
+        labels[b] = label == HEED_IGNORE || (none > 0 && label >= none) ? HEED_IGNORE
+                                                                        : (int32_t)label;
         scored += labels[b] != HEED_IGNORE;
     }
     return scored;
 }
 
-static void fill_grid(const heed_forward_call *call, const target *to, int64_t lines, int64_t columns)
+static void fill_grid(const heed_forward_call *call, const target *to, int64_t lines,
+                      int64_t columns)
 {
     int32_t *places = input_of(to, "", "places");
     float *bias = input_of(to, "", "grid_bias");
     bool choice = call->config->head == HEED_HEAD_CHOICE;
-    int64_t length = call->main.padded.length, count = choice ? call->main.padded.batch : call->main.rows.count;
+    int64_t length = call->main.padded.length,
+            count = choice ? call->main.padded.batch : call->main.rows.count;
     for (int64_t i = 0; bias && i < lines * columns; i++) bias[i] = -1e30f;
     for (int64_t i = 0; places && i < count; i++) {
-        int64_t place = choice ? i : call->main.rows.place[i], width = choice ? call->choices : length;
+        int64_t place = choice ? i : call->main.rows.place[i],
+                width = choice ? call->choices : length;
         places[i] = (int32_t)(place / width * columns + place % width);
         if (bias) bias[places[i]] = 0;
     }
@@ -157,57 +189,75 @@ static void fill_grid(const heed_forward_call *call, const target *to, int64_t l
 static int64_t kept_rows(const heed_forward_inputs *side)
 {
     int64_t kept = 0;
-    for (int64_t row = 0; row < side->rows.count; row++) kept += side->padded.keep[side->rows.place[row]];
+    for (int64_t row = 0; row < side->rows.count; row++)
+        kept += side->padded.keep[side->rows.place[row]];
     return kept;
 }
 
-static void fill_scores(const heed_forward_call *call, const target *to, const heed_program_spec *spec)
+static void fill_scores(const heed_forward_call *call, const target *to,
+                        const heed_program_spec *spec)
 {
     const heed_config *config = call->config;
     float *scale = input_of(to, "", "loss_scale");
     heed_loss_term terms[4] = {{"", 0}, {"", 0}, {"", 0}, {"", 0}};
     int64_t counts[4] = {0};
     int count = heed_engine_loss_terms(call->model, terms), at = 0;
-    int64_t tokens = fill_token_labels(call, to), classes = fill_class_labels(call, input_of(to, "", "class_labels"));
+    int64_t tokens = fill_token_labels(call, to),
+            classes = fill_class_labels(call, input_of(to, "", "class_labels"));
     int64_t targets = fill_targets(call, input_of(to, "", "targets"));
     fill_grid(call, to, spec->sequences, spec->queries);
     int64_t batch = call->main.padded.batch, length = call->main.padded.length;
     const heed_named_tensor *choice = call->scored ? call->labels : NULL;
     int64_t lines = call->choices > 0 ? batch / call->choices : 0;
     if (config->head == HEED_HEAD_QUESTION) {
-        counts[at++] = fill_grid_labels(input_of(to, "", "start_labels"), spec->sequences, call->scored ? call->starts : NULL, batch, length);
-        counts[at++] = fill_grid_labels(input_of(to, "", "end_labels"), spec->sequences, call->scored ? call->ends : NULL, batch, length);
+        counts[at++] = fill_grid_labels(input_of(to, "", "start_labels"), spec->sequences,
+                                        call->scored ? call->starts : NULL, batch, length);
+        counts[at++] = fill_grid_labels(input_of(to, "", "end_labels"), spec->sequences,
+                                        call->scored ? call->ends : NULL, batch, length);
     } else if (config->head == HEED_HEAD_CHOICE) {
-        counts[at++] = fill_grid_labels(input_of(to, "", "grid_labels"), spec->sequences, choice, lines, 0);
-    } else if (config->head == HEED_HEAD_SEQUENCE_CLASS || config->head == HEED_HEAD_NEXT_SENTENCE) {
+        counts[at++] = fill_grid_labels(input_of(to, "", "grid_labels"), spec->sequences, choice,
+                                        lines, 0);
+    } else if (config->head == HEED_HEAD_SEQUENCE_CLASS ||
+               config->head == HEED_HEAD_NEXT_SENTENCE) {
         counts[at++] = input_of(to, "", "targets") ? targets : classes;
     } else {
         counts[at++] = tokens;
         counts[at++] = strcmp(terms[1].name, "balance") == 0 ? kept_rows(&call->main) : classes;
     }
-    for (int i = 0; scale && i < count; i++) scale[i] = (float)weight_of(counts[i], terms[i].weight);
+    for (int i = 0; scale && i < count; i++)
+        scale[i] = (float)weight_of(counts[i], terms[i].weight);
 }
 
 /* ---- cotangents ---- */
 
 /* Rows of a padded (B,T,D) tensor, or the tensor as it is. */
-static heed_status fill_cotangent(const heed_forward_call *call, const heed_named_tensor *source, const heed_operand *into, heed_error *error)
+static heed_status fill_cotangent(const heed_forward_call *call, const heed_named_tensor *source,
+                                  const heed_operand *into, heed_error *error)
 {
-    bool rows = into->shape.extent == HEED_EXTENT_ROWS || into->shape.extent == HEED_EXTENT_GATHERED, other = into->shape.extent == HEED_EXTENT_SOURCE_ROWS;
+    bool rows = into->shape.extent == HEED_EXTENT_ROWS ||
+                into->shape.extent == HEED_EXTENT_GATHERED,
+         other = into->shape.extent == HEED_EXTENT_SOURCE_ROWS;
     const heed_forward_inputs *side = other ? &call->source : &call->main;
-    int64_t columns = heed_shape_columns(into->shape), lines = rows || other ? side->padded.batch * side->padded.length : side->padded.batch;
+    int64_t columns = heed_shape_columns(into->shape),
+            lines = rows || other ? side->padded.batch * side->padded.length : side->padded.batch;
     float *values = into->data;
     if (source->dtype != HEED_F32 || heed_tensor_elements(source) != lines * columns)
-        return heed_fail(error, HEED_E_SHAPE, "input \"%s\": expected f32, %lld x %lld numbers", source->name, (long long)lines, (long long)columns);
-    for (int64_t line = 0; line < (rows || other ? side->rows.count : side->rows.sequences); line++) {
+        return heed_fail(error, HEED_E_SHAPE, "input \"%s\": expected f32, %lld x %lld numbers",
+                         source->name, (long long)lines, (long long)columns);
+    for (int64_t line = 0; line < (rows || other ? side->rows.count : side->rows.sequences);
+         line++) {
         int64_t place = rows || other ? side->rows.place[line] : line;
         bool seen = rows || other ? side->padded.keep[place] : line < side->padded.batch;
-        for (int64_t j = 0; j < columns; j++) values[line * columns + j] = seen ? (float)heed_tensor_number(source, place * columns + j) : 0;
+        for (int64_t j = 0; j < columns; j++)
+            values[line * columns + j] = seen ? (float)heed_tensor_number(source,
+                                                                          place * columns + j)
+                                              : 0;
     }
     return HEED_OK;
 }
 
-static heed_status fill_cotangents(const heed_forward_call *call, const target *to, heed_error *error)
+static heed_status fill_cotangents(const heed_forward_call *call, const target *to,
+                                   heed_error *error)
 {
     for (int i = 0; i < call->n_cotangents; i++) {
         char name[128], input[128];
@@ -217,9 +267,13 @@ static heed_status fill_cotangents(const heed_forward_call *call, const target *
         const heed_graph *graph = heed_plan_graph(to->plan);
         heed_operand into = {.data = input_of(to, "", name)};
         for (size_t v = 0; v < graph->n_values; v++)
-            if (graph->values[v].kind == HEED_VALUE_INPUT && strcmp(graph->values[v].name, name) == 0) into.shape = graph->values[v].shape;
+            if (graph->values[v].kind == HEED_VALUE_INPUT &&
+                strcmp(graph->values[v].name, name) == 0)
+                into.shape = graph->values[v].shape;
         snprintf(input, sizeof input, "%s", call->cotangents[i]);
-        if (!into.data) return heed_fail(error, HEED_E_ARG, "\"%s\" is no output of this model that a cotangent can meet", input);
+        if (!into.data)
+            return heed_fail(error, HEED_E_ARG,
+                             "\"%s\" is no output of this model that a cotangent can meet", input);
         HEED_TRY(fill_cotangent(call, source, &into, error));
     }
     return HEED_OK;
@@ -235,10 +289,15 @@ static int64_t at_least_one(int64_t count)
 heed_program_spec heed_forward_spec(const heed_forward_call *call, heed_purpose purpose)
 {
     bool choice = call->config->head == HEED_HEAD_CHOICE && purpose != HEED_PURPOSE_FORWARD;
-    return (heed_program_spec){.purpose = purpose, .indexed = call->main.rows.indexed || call->source.rows.indexed, .problem = (int32_t)call->problem,
+    return (heed_program_spec){
+        .purpose = purpose,
+        .indexed = call->main.rows.indexed || call->source.rows.indexed,
+        .problem = (int32_t)call->problem,
         .masked_mean = call->fully_masked,
-        .rows = at_least_one(call->main.rows.count), .source_rows = at_least_one(call->source.rows.count),
-        .sequences = at_least_one(call->main.rows.sequences), .gathered = at_least_one(call->main.rows.count),
+        .rows = at_least_one(call->main.rows.count),
+        .source_rows = at_least_one(call->source.rows.count),
+        .sequences = at_least_one(call->main.rows.sequences),
+        .gathered = at_least_one(call->main.rows.count),
         .queries = at_least_one(choice ? call->choices : call->main.padded.length),
         .keys = at_least_one(call->both ? call->source.padded.length : call->main.padded.length)};
 }
@@ -252,7 +311,8 @@ heed_runtime heed_forward_runtime(const heed_forward_call *call)
     return runtime;
 }
 
-heed_status heed_forward_fill(const heed_forward_call *call, const heed_plan *plan, const heed_workspace *workspace, heed_error *error)
+heed_status heed_forward_fill(const heed_forward_call *call, const heed_plan *plan,
+                              const heed_workspace *workspace, heed_error *error)
 {
     target to = {plan, workspace};
     heed_program_spec spec = heed_forward_spec(call, HEED_PURPOSE_LOSS);
@@ -270,7 +330,8 @@ bool heed_forward_is_empty(const heed_forward_call *call)
 {
     const heed_config *config = call->config;
     if (!call->scored) return false;
-    if (config->head != HEED_HEAD_CAUSAL_LM && config->head != HEED_HEAD_MASKED_LM && config->head != HEED_HEAD_TOKEN_CLASS)
+    if (config->head != HEED_HEAD_CAUSAL_LM && config->head != HEED_HEAD_MASKED_LM &&
+        config->head != HEED_HEAD_TOKEN_CLASS)
         return call->main.padded.batch == 0;
     for (int64_t place = 0; place < call->main.padded.batch * call->main.padded.length; place++)
         if (heed_forward_label(call, place) != HEED_IGNORE) return false;

@@ -5,19 +5,21 @@
 #include <stdlib.h>
 #include <string.h>
 
-heed_status heed_tensor_list_add(heed_tensor_list *list, const char *prefix, const char *name, int rank, const int64_t *shape, float **values,
-                                 heed_error *error)
+heed_status heed_tensor_list_add(heed_tensor_list *list, const char *prefix, const char *name,
+                                 int rank, const int64_t *shape, float **values, heed_error *error)
 {
     size_t elements = 1, length = strlen(prefix) + strlen(name) + 1;
     heed_named_tensor tensor = {.dtype = HEED_F32, .rank = rank};
     *values = NULL;
     for (int i = 0; i < rank; i++) {
         tensor.shape[i] = shape[i];
-        if (!heed_multiply_size(elements, (size_t)shape[i], &elements)) return heed_fail(error, HEED_E_SHAPE, "%s%s: too many elements", prefix, name);
+        if (!heed_multiply_size(elements, (size_t)shape[i], &elements))
+            return heed_fail(error, HEED_E_SHAPE, "%s%s: too many elements", prefix, name);
     }
     float *data = heed_allocate(elements + 1, sizeof *data);
     char *full = heed_allocate(length, 1);
-    if (!data || !full || !heed_grow(&list->items, &list->capacity, list->count + 1, sizeof *list->items)) {
+    if (!data || !full ||
+        !heed_grow(&list->items, &list->capacity, list->count + 1, sizeof *list->items)) {
         free(data);
         free(full);
         return heed_fail_memory(error, elements * sizeof *data, name);
@@ -40,8 +42,9 @@ void heed_tensor_list_free(heed_tensor_list *list)
 }
 
 /* (N,D) -> (B,T,D); a single score a row -> (B,T). */
-static heed_status restore_rows(const heed_forward_inputs *side, const char *name, const heed_operand *from, bool ran, bool squeeze, heed_tensor_list *outputs,
-                                heed_error *error)
+static heed_status restore_rows(const heed_forward_inputs *side, const char *name,
+                                const heed_operand *from, bool ran, bool squeeze,
+                                heed_tensor_list *outputs, heed_error *error)
 {
     int64_t columns = heed_shape_columns(from->shape);
     int64_t shape[] = {side->padded.batch, side->padded.length, columns};
@@ -50,60 +53,83 @@ static heed_status restore_rows(const heed_forward_inputs *side, const char *nam
     for (int64_t row = 0; ran && row < side->rows.count; row++) {
         int64_t place = side->rows.place[row];
         if (side->padded.keep[place])
-            memcpy(values + place * columns, (const float *)from->data + row * from->row_stride, (size_t)columns * sizeof *values);
+            memcpy(values + place * columns, (const float *)from->data + row * from->row_stride,
+                   (size_t)columns * sizeof *values);
     }
     return HEED_OK;
 }
 
 /* One line a sequence. */
-static heed_status restore_sequences(const heed_forward_call *call, const char *name, const heed_operand *from, bool ran, heed_tensor_list *outputs,
+static heed_status restore_sequences(const heed_forward_call *call, const char *name,
+                                     const heed_operand *from, bool ran, heed_tensor_list *outputs,
                                      heed_error *error)
 {
     int64_t columns = heed_shape_columns(from->shape), batch = call->main.padded.batch;
-    int64_t plain[] = {batch, columns}, choices[] = {call->choices > 0 ? batch / call->choices : 0, call->choices};
+    int64_t plain[] = {batch, columns},
+            choices[] = {call->choices > 0 ? batch / call->choices : 0, call->choices};
     float *values = NULL;
-    HEED_TRY(heed_tensor_list_add(outputs, "out.", name, 2, call->config->head == HEED_HEAD_CHOICE && columns == 1 ? choices : plain, &values, error));
-    for (int64_t b = 0; ran && b < batch; b++) memcpy(values + b * columns, (const float *)from->data + b * from->row_stride, (size_t)columns * sizeof *values);
+    HEED_TRY(heed_tensor_list_add(
+        outputs, "out.", name, 2,
+        call->config->head == HEED_HEAD_CHOICE && columns == 1 ? choices : plain, &values, error));
+    for (int64_t b = 0; ran && b < batch; b++)
+        memcpy(values + b * columns, (const float *)from->data + b * from->row_stride,
+               (size_t)columns * sizeof *values);
     return HEED_OK;
 }
 
 /* Weights of one sequence, (H,T',S') by rows, to their places in (B,H,T,S). */
-static void restore_weights(const heed_forward_inputs *query, const heed_forward_inputs *key, int64_t sequence, const heed_operand *from, float *values)
+static void restore_weights(const heed_forward_inputs *query, const heed_forward_inputs *key,
+                            int64_t sequence, const heed_operand *from, float *values)
 {
-    int64_t heads = from->shape.dim[1], most_queries = from->shape.dim[2], most_keys = from->shape.dim[3];
+    int64_t heads = from->shape.dim[1], most_queries = from->shape.dim[2],
+            most_keys = from->shape.dim[3];
     int64_t T = query->padded.length, S = key->padded.length, b = query->rows.batch[sequence];
-    const int32_t *q = query->rows.table + sequence * HEED_SEQUENCE_FIELDS, *k = key->rows.table + sequence * HEED_SEQUENCE_FIELDS;
+    const int32_t *q = query->rows.table + sequence * HEED_SEQUENCE_FIELDS,
+                  *k = key->rows.table + sequence * HEED_SEQUENCE_FIELDS;
     const float *data = (const float *)from->data + sequence * from->row_stride;
     for (int64_t h = 0; h < heads; h++)
         for (int64_t i = 0; i < q[HEED_SEQUENCE_QUERY_LENGTH]; i++)
             for (int64_t j = 0; j < k[HEED_SEQUENCE_KEY_LENGTH]; j++) {
-                int64_t at = query->rows.place[q[HEED_SEQUENCE_QUERY_START] + i], to = key->rows.place[k[HEED_SEQUENCE_KEY_START] + j];
-                if (query->padded.keep[at]) values[((b * heads + h) * T + at % T) * S + to % S] = data[(h * most_queries + i) * most_keys + j];
+                int64_t at = query->rows.place[q[HEED_SEQUENCE_QUERY_START] + i],
+                        to = key->rows.place[k[HEED_SEQUENCE_KEY_START] + j];
+                if (query->padded.keep[at])
+                    values[((b * heads + h) * T + at % T) * S + to % S] =
+                        data[(h * most_queries + i) * most_keys + j];
             }
 }
 
-static heed_status restore_attention(const heed_forward_call *call, const char *name, const heed_operand *from, bool ran, heed_tensor_list *outputs,
+static heed_status restore_attention(const heed_forward_call *call, const char *name,
+                                     const heed_operand *from, bool ran, heed_tensor_list *outputs,
                                      heed_error *error)
 {
     bool cross = strncmp(name, "cross_", 6) == 0, encoder = strncmp(name, "encoder_", 8) == 0;
-    const heed_forward_inputs *query = encoder ? &call->source : &call->main, *key = cross || encoder ? &call->source : &call->main;
-    int64_t shape[] = {query->padded.batch, from->shape.dim[1], query->padded.length, key->padded.length};
+    const heed_forward_inputs *query = encoder ? &call->source : &call->main,
+                              *key = cross || encoder ? &call->source : &call->main;
+    int64_t shape[] = {query->padded.batch, from->shape.dim[1], query->padded.length,
+                       key->padded.length};
     float *values = NULL;
     HEED_TRY(heed_tensor_list_add(outputs, "out.", name, 4, shape, &values, error));
-    for (int64_t s = 0; ran && s < query->rows.sequences; s++) restore_weights(query, key, s, from, values);
+    for (int64_t s = 0; ran && s < query->rows.sequences; s++)
+        restore_weights(query, key, s, from, values);
     return HEED_OK;
 }
 
-static heed_status restore_one(const heed_forward_call *call, const char *name, const heed_operand *from, bool ran, heed_tensor_list *outputs,
+static heed_status restore_one(const heed_forward_call *call, const char *name,
+                               const heed_operand *from, bool ran, heed_tensor_list *outputs,
                                heed_error *error)
 {
     if (from->shape.rank == 4) return restore_attention(call, name, from, ran, outputs, error);
-    if (from->shape.extent == HEED_EXTENT_SOURCE_ROWS) return restore_rows(&call->source, name, from, ran, false, outputs, error);
-    if (from->shape.extent == HEED_EXTENT_SEQUENCES) return restore_sequences(call, name, from, ran, outputs, error);
-    return restore_rows(&call->main, name, from, ran, call->config->head == HEED_HEAD_QUESTION && from->shape.dim[1] == 1, outputs, error);
+    if (from->shape.extent == HEED_EXTENT_SOURCE_ROWS)
+        return restore_rows(&call->source, name, from, ran, false, outputs, error);
+    if (from->shape.extent == HEED_EXTENT_SEQUENCES)
+        return restore_sequences(call, name, from, ran, outputs, error);
+    return restore_rows(&call->main, name, from, ran,
+                        call->config->head == HEED_HEAD_QUESTION && from->shape.dim[1] == 1,
+                        outputs, error);
 }
 
-heed_status heed_forward_restore(const heed_forward_call *call, const heed_plan *plan, const heed_workspace *workspace, bool ran,
+heed_status heed_forward_restore(const heed_forward_call *call, const heed_plan *plan,
+                                 const heed_workspace *workspace, bool ran,
                                  heed_tensor_list *outputs, heed_error *error)
 {
     const heed_graph *graph = heed_plan_graph(plan);

@@ -8,8 +8,10 @@
 heed_status heed_padded_new(heed_padded *padded, int64_t batch, int64_t length, heed_error *error)
 {
     *padded = (heed_padded){.batch = batch, .length = length};
-    if (batch < 0 || length < 0 || (length > 0 && batch > ((int64_t)1 << 30) / length) || batch > 1 << 30)
-        return heed_fail(error, HEED_E_ARG, "a batch of %lld x %lld tokens; expected at most 2^30", (long long)batch, (long long)length);
+    if (batch < 0 || length < 0 || (length > 0 && batch > ((int64_t)1 << 30) / length) ||
+        batch > 1 << 30)
+        return heed_fail(error, HEED_E_ARG, "a batch of %lld x %lld tokens; expected at most 2^30",
+                         (long long)batch, (long long)length);
     size_t places = (size_t)(batch * length) + 1;
     padded->keep = heed_allocate(places, sizeof *padded->keep);
     padded->needed = heed_allocate(places, sizeof *padded->needed);
@@ -30,7 +32,9 @@ void heed_padded_free(heed_padded *padded)
 static bool sees_something(const heed_padded *padded, int64_t b, int64_t t, heed_view view)
 {
     int64_t first = view.window > 0 && t - view.window + 1 > 0 ? t - view.window + 1 : 0;
-    int64_t last = view.causal ? t : view.window > 0 && t + view.window - 1 < padded->length ? t + view.window - 1 : padded->length - 1;
+    int64_t last = view.causal                                               ? t
+                   : view.window > 0 && t + view.window - 1 < padded->length ? t + view.window - 1
+                                                                             : padded->length - 1;
     for (int64_t key = first; key <= last; key++)
         if (padded->keep[b * padded->length + key]) return true;
     return false;
@@ -42,8 +46,11 @@ bool heed_padded_mark_fully_masked(heed_padded *padded, heed_view view)
     for (int64_t b = 0; b < padded->batch; b++) {
         bool fully_masked = false;
         for (int64_t t = 0; t < padded->length && !fully_masked; t++)
-            fully_masked = padded->needed[b * padded->length + t] && !padded->keep[b * padded->length + t] && !sees_something(padded, b, t, view);
-        for (int64_t t = 0; fully_masked && t < padded->length; t++) padded->needed[b * padded->length + t] = true;
+            fully_masked = padded->needed[b * padded->length + t] &&
+                           !padded->keep[b * padded->length + t] &&
+                           !sees_something(padded, b, t, view);
+        for (int64_t t = 0; fully_masked && t < padded->length; t++)
+            padded->needed[b * padded->length + t] = true;
         any = any || fully_masked;
     }
     return any;
@@ -59,8 +66,10 @@ void heed_rows_free(heed_rows *rows)
     *rows = (heed_rows){0};
 }
 
-/* Appends the tokens [begin, end) of sequence b that are seen, or only needed, or both; notes when places are not next to each other. */
-static void append(heed_rows *rows, const heed_padded *padded, int64_t b, int64_t begin, int64_t end, bool seen, bool unseen)
+/* Appends the tokens [begin, end) of sequence b that are seen, or only needed, or both; notes when
+   places are not next to each other. */
+static void append(heed_rows *rows, const heed_padded *padded, int64_t b, int64_t begin,
+                   int64_t end, bool seen, bool unseen)
 {
     int64_t last = -1;
     for (int64_t t = begin; t < end; t++) {
@@ -74,7 +83,8 @@ static void append(heed_rows *rows, const heed_padded *padded, int64_t b, int64_
     }
 }
 
-static void add_sequence(heed_rows *rows, const heed_padded *padded, int64_t b, int64_t begin, int64_t end, bool seen_first)
+static void add_sequence(heed_rows *rows, const heed_padded *padded, int64_t b, int64_t begin,
+                         int64_t end, bool seen_first)
 {
     int64_t start = rows->count;
     append(rows, padded, b, begin, end, true, !seen_first);
@@ -83,13 +93,15 @@ static void add_sequence(heed_rows *rows, const heed_padded *padded, int64_t b, 
     for (int64_t i = start; i < rows->count; i++) kept += padded->keep[rows->place[i]];
     int32_t *entry = rows->table + rows->sequences * HEED_SEQUENCE_FIELDS;
     entry[HEED_SEQUENCE_QUERY_START] = entry[HEED_SEQUENCE_KEY_START] = (int32_t)start;
-    entry[HEED_SEQUENCE_QUERY_LENGTH] = entry[HEED_SEQUENCE_KEY_LENGTH] = (int32_t)(rows->count - start);
+    entry[HEED_SEQUENCE_QUERY_LENGTH] = entry[HEED_SEQUENCE_KEY_LENGTH] = (int32_t)(rows->count -
+                                                                                    start);
     entry[HEED_SEQUENCE_SAMPLE] = entry[HEED_SEQUENCE_TABLE_ROW] = (int32_t)b;
     rows->kept[rows->sequences] = kept;
     rows->batch[rows->sequences++] = b;
 }
 
-heed_status heed_rows_new(heed_rows *rows, const heed_padded *padded, bool seen_first, heed_error *error)
+heed_status heed_rows_new(heed_rows *rows, const heed_padded *padded, bool seen_first,
+                          heed_error *error)
 {
     *rows = (heed_rows){0};
     int64_t places = padded->batch * padded->length, sequences = padded->batch;
@@ -98,7 +110,8 @@ heed_status heed_rows_new(heed_rows *rows, const heed_padded *padded, bool seen_
     rows->row = heed_allocate((size_t)places + 1, sizeof *rows->row);
     rows->batch = heed_allocate((size_t)sequences + 1, sizeof *rows->batch);
     rows->kept = heed_allocate((size_t)sequences + 1, sizeof *rows->kept);
-    rows->table = heed_allocate((size_t)(sequences + 1) * HEED_SEQUENCE_FIELDS, sizeof *rows->table);
+    rows->table = heed_allocate((size_t)(sequences + 1) * HEED_SEQUENCE_FIELDS,
+                                sizeof *rows->table);
     if (!rows->place || !rows->row || !rows->batch || !rows->kept || !rows->table) {
         heed_rows_free(rows);
         return heed_fail_memory(error, (size_t)places * 2 * sizeof(int64_t), "the rows of a batch");

@@ -88,7 +88,8 @@ heed_status heed_log_probability(const float *logits, int64_t vocabulary, int32_
     return isfinite(total) ? HEED_OK : heed_scores_check(logits, vocabulary, error);
 }
 
-heed_status heed_choose_greedy(const float *scores, int64_t vocabulary, int32_t *id, heed_error *error)
+heed_status heed_choose_greedy(const float *scores, int64_t vocabulary, int32_t *id,
+                               heed_error *error)
 {
     float largest = -INFINITY;
     int64_t best = -1;
@@ -101,9 +102,11 @@ heed_status heed_choose_greedy(const float *scores, int64_t vocabulary, int32_t 
     return broken || best < 0 ? heed_scores_check(scores, vocabulary, error) : HEED_OK;
 }
 
-heed_status heed_choose_sample(const float *scores, int64_t vocabulary, heed_rng *rng, int32_t *id, heed_error *error)
+heed_status heed_choose_sample(const float *scores, int64_t vocabulary, heed_rng *rng, int32_t *id,
+                               heed_error *error)
 {
-    double largest = (double)heed_largest_score(scores, vocabulary), total = 0, part = 0, threshold = heed_rng_uniform(rng);
+    double largest = (double)heed_largest_score(scores, vocabulary), total = 0, part = 0,
+           threshold = heed_rng_uniform(rng);
     for (int64_t i = 0; i < vocabulary; i++)
         if (!isinf(scores[i])) total += exp((double)scores[i] - largest);
     *id = -1;
@@ -112,7 +115,8 @@ heed_status heed_choose_sample(const float *scores, int64_t vocabulary, heed_rng
     for (int64_t i = 0; i < vocabulary; i++) {
         if (isinf(scores[i])) continue;
         double p = exp((double)scores[i] - largest);
-        if (p > 0) *id = (int32_t)i; /* rounding may leave the sum below the threshold: then the last possible token is drawn */
+        /* rounding may leave the sum below the threshold: then the last possible token is drawn */
+        if (p > 0) *id = (int32_t)i;
         if ((part += p) > threshold) break;
     }
     return HEED_OK;

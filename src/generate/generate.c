@@ -30,33 +30,43 @@ void heed_generation_free(heed_generation *generation)
     *generation = (heed_generation){0};
 }
 
-/* The loop over prompts: groups are opened in order while the session has room, and all of them share each step. */
+/* The loop over prompts: groups are opened in order while the session has room, and all of them
+   share each step. */
 typedef struct loop {
     heed_job job;
     const heed_ids *prompts;
     size_t count, opened;      /* prompts; groups opened so far */
-    heed_prompt_group *groups;        /* (open_limit), open ones first */
+    heed_prompt_group *groups; /* (open_limit), open ones first */
     int64_t open, open_limit;
-    int64_t group_sequences;   /* of the session, for each group */
-    heed_step_item *items;     /* (capacity) of the step */
-    struct place { int64_t group, item; } *places; /* (capacity) whose item it is; item -1: the prompt */
-    heed_ids *sources;         /* (open_limit) */
-    int64_t *sequences;        /* (open_limit) */
-    int32_t start, bos;        /* decoder start of an encoder-decoder; what stands for an empty prompt */
+    int64_t group_sequences; /* of the session, for each group */
+    heed_step_item *items;   /* (capacity) of the step */
+    /* (capacity) whose item it is; item -1: the prompt */
+    struct place {
+        int64_t group, item;
+    } * places;
+    heed_ids *sources;  /* (open_limit) */
+    int64_t *sequences; /* (open_limit) */
+    /* decoder start of an encoder-decoder; what stands for an empty prompt */
+    int32_t start, bos;
 } loop;
 
 /* ---- prompts ---- */
 
-/* What is left of a prompt that is longer than the context: its end, and room for new tokens up to half of the context. */
+/* What is left of a prompt that is longer than the context: its end, and room for new tokens up to
+   half of the context. */
 static heed_status fit_prompt(loop *l, size_t index, heed_ids *ids, heed_error *error)
 {
     const heed_generation_settings *settings = l->job.settings;
-    int64_t context = heed_session_context(l->job.session), room = settings->max_new_tokens ? settings->max_new_tokens : context;
+    int64_t context = heed_session_context(l->job.session),
+            room = settings->max_new_tokens ? settings->max_new_tokens : context;
     bool has_source = heed_session_has_source(l->job.session);
     if (ids->count <= context) return HEED_OK;
     if (!settings->truncate)
-        return heed_fail(error, HEED_E_ARG, "prompt %zu has %lld tokens, but the context has %lld positions: shorten it, or cut its "
-                         "beginning off (--truncate)", index + 1, (long long)ids->count, (long long)context);
+        return heed_fail(error, HEED_E_ARG,
+                         "prompt %zu has %lld tokens, but the context has %lld positions: shorten "
+                         "it, or cut its "
+                         "beginning off (--truncate)",
+                         index + 1, (long long)ids->count, (long long)context);
     if (room > context / 2) room = context / 2;
     int64_t kept = has_source ? context : context - room;
     l->job.generation->prompts[index].cut = (size_t)(ids->count - kept);
@@ -69,10 +79,14 @@ static heed_status set_lengths(const loop *l, heed_prompt_group *group, heed_err
     const heed_generation_settings *settings = l->job.settings;
     int64_t context = heed_session_context(l->job.session), given = group->given.count;
     int64_t wanted = settings->max_new_tokens ? given + settings->max_new_tokens
-                   : settings->max_length ? settings->max_length : INT64_MAX;
+                     : settings->max_length   ? settings->max_length
+                                              : INT64_MAX;
     if (given >= wanted)
-        return heed_fail(error, HEED_E_ARG, "prompt %zu has %lld tokens, but max_length allows %lld with the new ones: ask for a number of "
-                         "new tokens instead", group->prompt + 1, (long long)given, (long long)wanted);
+        return heed_fail(error, HEED_E_ARG,
+                         "prompt %zu has %lld tokens, but max_length allows %lld with the new "
+                         "ones: ask for a number of "
+                         "new tokens instead",
+                         group->prompt + 1, (long long)given, (long long)wanted);
     group->limit = wanted > context ? HEED_FINISH_CONTEXT : HEED_FINISH_LENGTH;
     group->max_length = wanted > context ? context : wanted;
     return HEED_OK;
@@ -85,7 +99,8 @@ static heed_status shape_group(loop *l, size_t index, heed_prompt_group *group, 
     *group = (heed_prompt_group){.prompt = index, .sequence = -1};
     bool has_source = heed_session_has_source(l->job.session);
     if (ids.count == 0 && (has_source || l->bos < 0))
-        return heed_fail(error, HEED_E_ARG, "prompt %zu is empty: expected at least one token", index + 1);
+        return heed_fail(error, HEED_E_ARG, "prompt %zu is empty: expected at least one token",
+                         index + 1);
     if (ids.count == 0) ids = (heed_ids){&l->bos, 1};
     HEED_TRY(fit_prompt(l, index, &ids, error));
     if (has_source) group->source = ids, group->given = (heed_ids){&l->start, 1};
@@ -109,9 +124,12 @@ static heed_status prepare_group(loop *l, size_t index, heed_prompt_group *group
     int64_t likely = l->job.settings->log_probabilities;
     if (likely < 0 || heed_session_has_source(l->job.session)) return HEED_OK;
     report->log_probabilities = heed_allocate(report->count, sizeof *report->log_probabilities);
-    if (likely) report->likely = heed_allocate(report->count * (size_t)likely, sizeof *report->likely);
+    if (likely)
+        report->likely = heed_allocate(report->count * (size_t)likely, sizeof *report->likely);
     if (!report->log_probabilities || (likely && !report->likely))
-        return heed_fail_memory(error, report->count * (size_t)(likely + 1) * sizeof *report->likely, "log-probabilities of a prompt");
+        return heed_fail_memory(error,
+                                report->count * (size_t)(likely + 1) * sizeof *report->likely,
+                                "log-probabilities of a prompt");
     report->log_probabilities[0] = NAN;
     for (int64_t i = 0; i < likely; i++) report->likely[i] = (heed_token_score){-1, NAN};
     return HEED_OK;
@@ -119,15 +137,20 @@ static heed_status prepare_group(loop *l, size_t index, heed_prompt_group *group
 
 /* ---- opening and closing groups ---- */
 
-/* A new sequence of the session, with what the prefix keeps of the prompt. The last id is always read: its logits are wanted. */
+/* A new sequence of the session, with what the prefix keeps of the prompt. The last id is always
+   read: its logits are wanted. */
 static heed_status begin_sequence(loop *l, heed_prompt_group *group, heed_error *error)
 {
     const heed_job *job = &l->job;
     heed_prompt_report *report = &job->generation->prompts[group->prompt];
-    int64_t kept = job->prefix && !report->log_probabilities ? heed_prefix_shared(job->prefix, group->given.ids, group->given.count - 1) : 0;
+    int64_t kept = job->prefix && !report->log_probabilities
+                       ? heed_prefix_shared(job->prefix, group->given.ids, group->given.count - 1)
+                       : 0;
     group->kept = kept;
     report->kept = (size_t)kept;
-    if (kept) return heed_session_fork(job->session, job->prefix->sequence, kept, &group->sequence, error);
+    if (kept)
+        return heed_session_fork(job->session, job->prefix->sequence, kept, &group->sequence,
+                                 error);
     return heed_session_add(job->session, &group->sequence, error);
 }
 
@@ -173,25 +196,32 @@ static int64_t gather_items(loop *l)
         int64_t before = count;
         bool all = l->job.generation->prompts[group->prompt].log_probabilities != NULL;
         int64_t rest = group->given.count - group->kept;
-        if (!group->read) l->items[count++] = (heed_step_item){group->sequence, group->given.ids + group->kept, rest, all ? 0 : rest - 1};
+        if (!group->read)
+            l->items[count++] = (heed_step_item){group->sequence, group->given.ids + group->kept,
+                                                 rest, all ? 0 : rest - 1};
         else count += l->job.search->feed(group, l->items + count);
-        for (int64_t k = before; k < count; k++) l->places[k] = (struct place){i, group->read ? k - before : -1};
+        for (int64_t k = before; k < count; k++)
+            l->places[k] = (struct place){i, group->read ? k - before : -1};
     }
     return count;
 }
 
 /* The logits after a token of the prompt say how likely the token after it was. */
-static void report_prompt(loop *l, const heed_prompt_group *group, int64_t token, const float *logits)
+static void report_prompt(loop *l, const heed_prompt_group *group, int64_t token,
+                          const float *logits)
 {
     heed_prompt_report *report = &l->job.generation->prompts[group->prompt];
     int64_t likely = l->job.settings->log_probabilities;
     if (!report->log_probabilities || token + 1 >= group->given.count) return;
     double log_sum = heed_log_sum(logits, l->job.vocabulary);
-    report->log_probabilities[token + 1] = (float)((double)logits[group->given.ids[token + 1]] - log_sum);
-    if (likely) heed_job_likely(&l->job, logits, log_sum, likely, report->likely + (token + 1) * likely);
+    report->log_probabilities[token + 1] = (float)((double)logits[group->given.ids[token + 1]] -
+                                                   log_sum);
+    if (likely)
+        heed_job_likely(&l->job, logits, log_sum, likely, report->likely + (token + 1) * likely);
 }
 
-static heed_status visit(void *argument, const heed_logits_row *rows, int64_t count, heed_error *error)
+static heed_status visit(void *argument, const heed_logits_row *rows, int64_t count,
+                         heed_error *error)
 {
     loop *l = argument;
     for (int64_t i = 0; i < count; i++) {
@@ -203,7 +233,8 @@ static heed_status visit(void *argument, const heed_logits_row *rows, int64_t co
         }
         report_prompt(l, group, rows[i].token, rows[i].logits);
         if (group->kept + rows[i].token + 1 < group->given.count) continue;
-        if (group->max_length > group->given.count) HEED_TRY(l->job.search->first(&l->job, group, rows[i].logits, error));
+        if (group->max_length > group->given.count)
+            HEED_TRY(l->job.search->first(&l->job, group, rows[i].logits, error));
         group->read = true;
     }
     return HEED_OK;
@@ -224,7 +255,8 @@ static heed_status return_nothing(loop *l, heed_prompt_group *group, heed_error 
 static heed_status step(loop *l, heed_error *error)
 {
     heed_job *job = &l->job;
-    if (job->events->cancelled && job->events->cancelled(job->events->argument)) return heed_fail(error, HEED_E_CANCELLED, "stopped while writing");
+    if (job->events->cancelled && job->events->cancelled(job->events->argument))
+        return heed_fail(error, HEED_E_CANCELLED, "stopped while writing");
     HEED_TRY(open_groups(l, error));
     HEED_TRY(heed_session_step(job->session, l->items, gather_items(l), visit, l, error));
     for (int64_t i = 0; i < l->open; i++) {
@@ -243,13 +275,16 @@ static heed_status allocate_results(loop *l, heed_error *error)
 {
     heed_generation *generation = l->job.generation;
     size_t returned = (size_t)l->job.settings->returned, count;
-    if (!heed_multiply_size(l->count, returned, &count)) count = SIZE_MAX / sizeof *generation->items;
+    if (!heed_multiply_size(l->count, returned, &count))
+        count = SIZE_MAX / sizeof *generation->items;
     generation->items = heed_allocate(count + 1, sizeof *generation->items);
     generation->prompts = heed_allocate(l->count + 1, sizeof *generation->prompts);
-    if (!generation->items || !generation->prompts) return heed_fail_memory(error, (count + 1) * sizeof *generation->items, "results");
+    if (!generation->items || !generation->prompts)
+        return heed_fail_memory(error, (count + 1) * sizeof *generation->items, "results");
     generation->count = count;
     generation->prompt_count = l->count;
-    for (size_t i = 0; i < count; i++) generation->items[i].prompt = i / returned, generation->items[i].number = i % returned;
+    for (size_t i = 0; i < count; i++)
+        generation->items[i].prompt = i / returned, generation->items[i].number = i % returned;
     return HEED_OK;
 }
 
@@ -258,19 +293,29 @@ static heed_status prepare(loop *l, heed_error *error)
     heed_job *job = &l->job;
     const heed_generation_settings *settings = job->settings;
     int64_t capacity = heed_session_capacity(job->session);
-    HEED_TRY(heed_generation_settings_check(settings, heed_model_config(heed_session_model(job->session)), error));
+    HEED_TRY(heed_generation_settings_check(
+        settings, heed_model_config(heed_session_model(job->session)), error));
     int64_t kept = job->prefix && job->prefix->sequence >= 0;
-    if (heed_session_held(job->session) > kept) return heed_fail(error, HEED_E_ARG, "the session holds sequences: drop them before generating");
-    if (settings->stop_count && !job->tokenizer) return heed_fail(error, HEED_E_ARG, "stop strings need a tokenizer");
-    if (settings->beams > 1 && job->samples) return heed_fail(error, HEED_E_UNSUPPORTED, "drawing tokens in beam search is not supported: ask "
-                                                              "for temperature 0 or one beam");
+    if (heed_session_held(job->session) > kept)
+        return heed_fail(error, HEED_E_ARG,
+                         "the session holds sequences: drop them before generating");
+    if (settings->stop_count && !job->tokenizer)
+        return heed_fail(error, HEED_E_ARG, "stop strings need a tokenizer");
+    if (settings->beams > 1 && job->samples)
+        return heed_fail(error, HEED_E_UNSUPPORTED,
+                         "drawing tokens in beam search is not supported: ask "
+                         "for temperature 0 or one beam");
     if (settings->beams > 1 && settings->log_probabilities > 0)
-        return heed_fail(error, HEED_E_UNSUPPORTED, "likely tokens are not reported for beams: ask for 0 of them, or for one beam");
+        return heed_fail(
+            error, HEED_E_UNSUPPORTED,
+            "likely tokens are not reported for beams: ask for 0 of them, or for one beam");
     l->group_sequences = job->search->sequences(settings);
     if (job->keeps) capacity--;
     if (l->group_sequences > capacity)
-        return heed_fail(error, HEED_E_ARG, "%lld sequences at once are needed for one prompt, but the session was made for %lld",
-                         (long long)l->group_sequences, (long long)capacity);
+        return heed_fail(
+            error, HEED_E_ARG,
+            "%lld sequences at once are needed for one prompt, but the session was made for %lld",
+            (long long)l->group_sequences, (long long)capacity);
     l->open_limit = capacity / l->group_sequences;
     size_t open_limit = (size_t)l->open_limit, vocabulary = (size_t)job->vocabulary;
     l->groups = heed_allocate(open_limit, sizeof *l->groups);
@@ -286,22 +331,27 @@ static heed_status prepare(loop *l, heed_error *error)
     return check_prompts(l, error);
 }
 
-/* Prompts that begin alike: what they share is read once, if it fills a block and one place of the session stays free for it. The longest
-   prompt is no obstacle: a prompt's last id is read for itself. */
+/* Prompts that begin alike: what they share is read once, if it fills a block and one place of the
+   session stays free for it. The longest prompt is no obstacle: a prompt's last id is read for
+   itself. */
 static heed_status read_shared(loop *l, heed_prefix *shared, heed_error *error)
 {
     const heed_job *job = &l->job;
     const heed_ids *prompts = l->prompts;
-    bool wanted = l->count > 1 && !heed_session_has_source(job->session) && job->settings->log_probabilities < 0 &&
+    bool wanted = l->count > 1 && !heed_session_has_source(job->session) &&
+                  job->settings->log_probabilities < 0 &&
                   heed_session_capacity(job->session) > l->group_sequences;
     if (!wanted || job->prefix) return HEED_OK;
     int64_t common = prompts[0].count - 1;
     for (size_t i = 1; i < l->count; i++) {
         int64_t same = 0;
-        while (same < common && same < prompts[i].count - 1 && prompts[i].ids[same] == prompts[0].ids[same]) same++;
+        while (same < common && same < prompts[i].count - 1 &&
+               prompts[i].ids[same] == prompts[0].ids[same])
+            same++;
         common = same;
     }
-    if (common < HEED_PAGE_POSITIONS || common >= heed_session_context(job->session)) return HEED_OK;
+    if (common < HEED_PAGE_POSITIONS || common >= heed_session_context(job->session))
+        return HEED_OK;
     heed_prefix_begin(shared, job->session);
     l->job.prefix = shared;
     l->open_limit = (heed_session_capacity(job->session) - 1) / l->group_sequences;
@@ -318,17 +368,29 @@ int64_t heed_generate_sequences(const heed_generation_settings *settings)
     return search_of(settings)->sequences(settings);
 }
 
-static heed_status generate(heed_session *session, heed_prefix *prefix, const heed_tokenizer *tokenizer, const heed_generation_settings *settings,
-                            const heed_ids *prompts, size_t count, const heed_generation_events *events, heed_generation *generation,
-                            heed_error *error)
+static heed_status generate(heed_session *session, heed_prefix *prefix,
+                            const heed_tokenizer *tokenizer,
+                            const heed_generation_settings *settings, const heed_ids *prompts,
+                            size_t count, const heed_generation_events *events,
+                            heed_generation *generation, heed_error *error)
 {
     static const heed_generation_events none = {0};
     heed_prefix shared = {0};
     *generation = (heed_generation){0};
-    loop l = {.prompts = prompts, .count = count, .start = (int32_t)settings->decoder_start, .bos = (int32_t)settings->bos};
-    l.job = (heed_job){.session = session, .tokenizer = tokenizer, .settings = settings, .events = events ? events : &none,
-                       .search = search_of(settings), .generation = generation,
-                       .vocabulary = heed_session_vocabulary(session), .samples = settings->sample && settings->temperature > 0, .prefix = prefix, .keeps = prefix && settings->beams <= 1};
+    loop l = {.prompts = prompts,
+              .count = count,
+              .start = (int32_t)settings->decoder_start,
+              .bos = (int32_t)settings->bos};
+    l.job = (heed_job){.session = session,
+                       .tokenizer = tokenizer,
+                       .settings = settings,
+                       .events = events ? events : &none,
+                       .search = search_of(settings),
+                       .generation = generation,
+                       .vocabulary = heed_session_vocabulary(session),
+                       .samples = settings->sample && settings->temperature > 0,
+                       .prefix = prefix,
+                       .keeps = prefix && settings->beams <= 1};
     heed_logits_chain_make(&l.job.always, settings, HEED_LOGITS_ALWAYS);
     if (l.job.samples) heed_logits_chain_make(&l.job.sampling, settings, HEED_LOGITS_SAMPLING);
     heed_status status = prepare(&l, error);
@@ -349,16 +411,19 @@ static heed_status generate(heed_session *session, heed_prefix *prefix, const he
     return status;
 }
 
-heed_status heed_generate(heed_session *session, const heed_tokenizer *tokenizer, const heed_generation_settings *settings,
-                          const heed_ids *prompts, size_t count, const heed_generation_events *events, heed_generation *generation,
-                          heed_error *error)
+heed_status heed_generate(heed_session *session, const heed_tokenizer *tokenizer,
+                          const heed_generation_settings *settings, const heed_ids *prompts,
+                          size_t count, const heed_generation_events *events,
+                          heed_generation *generation, heed_error *error)
 {
     return generate(session, NULL, tokenizer, settings, prompts, count, events, generation, error);
 }
 
-heed_status heed_generate_from(heed_session *session, heed_prefix *prefix, const heed_tokenizer *tokenizer,
-                               const heed_generation_settings *settings, const heed_ids *prompt, const heed_generation_events *events,
-                               heed_generation *generation, heed_error *error)
+heed_status heed_generate_from(heed_session *session, heed_prefix *prefix,
+                               const heed_tokenizer *tokenizer,
+                               const heed_generation_settings *settings, const heed_ids *prompt,
+                               const heed_generation_events *events, heed_generation *generation,
+                               heed_error *error)
 {
     return generate(session, prefix, tokenizer, settings, prompt, 1, events, generation, error);
 }

@@ -1,5 +1,6 @@
-/* generate.h: prompts in, new tokens and text out. Prompts share ragged batches; what is written for one does not depend on the others
-   (random numbers come from the seed, the prompt's ids and the number of the returned sequence). */
+/* generate.h: prompts in, new tokens and text out. Prompts share ragged batches; what is written
+   for one does not depend on the others (random numbers come from the seed, the prompt's ids and
+   the number of the returned sequence). */
 #ifndef HEED_GENERATE_GENERATE_H
 #define HEED_GENERATE_GENERATE_H
 
@@ -16,40 +17,49 @@ typedef enum heed_finish {
 } heed_finish;
 const char *heed_finish_name(heed_finish finish); /* "eos", "stop", "length", "context" */
 
-typedef struct heed_token_score { int32_t id; float log_probability; } heed_token_score; /* nats */
+typedef struct heed_token_score {
+    int32_t id;
+    float log_probability;
+} heed_token_score; /* nats */
 
-/* One returned sequence. Log-probabilities are those of the scores after all processors but temperature and cuts. */
+/* One returned sequence. Log-probabilities are those of the scores after all processors but
+   temperature and cuts. */
 typedef struct heed_generated {
-    size_t prompt, number;      /* index of the prompt; 0, 1 ... among its sequences */
-    int32_t *ids;               /* new ids, without prompt, decoder start and padding */
+    size_t prompt, number; /* index of the prompt; 0, 1 ... among its sequences */
+    int32_t *ids;          /* new ids, without prompt, decoder start and padding */
     size_t count;
-    char *text;                 /* without special tokens, stop strings and what follows them; NULL without a tokenizer */
+    /* without special tokens, stop strings and what follows them; NULL without a tokenizer */
+    char *text;
     size_t text_length;
     heed_finish finish;
-    float *log_probabilities;   /* (count); NULL unless asked for */
-    heed_token_score *likely;   /* (count, settings->log_probabilities), the most likely first; id -1 beyond the vocabulary */
-    double score;               /* beams: sum of log-probabilities / length ^ length_penalty; else the sum, when asked for */
+    float *log_probabilities; /* (count); NULL unless asked for */
+    /* (count, settings->log_probabilities), the most likely first; id -1 beyond the vocabulary */
+    heed_token_score *likely;
+    /* beams: sum of log-probabilities / length ^ length_penalty; else the sum, when asked for */
+    double score;
     bool finished; /* false: the generation failed or was cancelled before this one was complete */
 } heed_generated;
 
 /* What is known of a prompt. */
 typedef struct heed_prompt_report {
-    size_t cut;                 /* ids left out at its beginning */
-    size_t count;               /* ids used */
-    size_t kept;                /* of them, at the beginning, were kept from before */
-    float *log_probabilities;   /* (count) of a decoder's prompt ids, the first is NaN; NULL unless asked for */
-    heed_token_score *likely;   /* (count, settings->log_probabilities) */
+    size_t cut;   /* ids left out at its beginning */
+    size_t count; /* ids used */
+    size_t kept;  /* of them, at the beginning, were kept from before */
+    /* (count) of a decoder's prompt ids, the first is NaN; NULL unless asked for */
+    float *log_probabilities;
+    heed_token_score *likely; /* (count, settings->log_probabilities) */
 } heed_prompt_report;
 
 typedef struct heed_generation {
-    heed_generated *items;      /* (prompts, settings->returned) */
+    heed_generated *items; /* (prompts, settings->returned) */
     size_t count;
     heed_prompt_report *prompts;
     size_t prompt_count;
 } heed_generation;
 void heed_generation_free(heed_generation *generation);
 
-/* Called while tokens come. Text is complete UTF-8 and never part of a stop string. Beams give their text at the end. Any may be NULL. */
+/* Called while tokens come. Text is complete UTF-8 and never part of a stop string. Beams give
+   their text at the end. Any may be NULL. */
 typedef struct heed_generation_events {
     void (*text)(void *argument, size_t prompt, size_t number, const char *text, size_t length);
     void (*finished)(void *argument, const heed_generated *item);
@@ -67,14 +77,17 @@ int64_t heed_generate_sequences(const heed_generation_settings *settings);
    when it fills a block of the cache and the session has a place to spare. *generation is zeroed
    first; free it in every case: on failure it holds what was finished before. HEED_E_ARG: a prompt
    that is empty or, unless settings->truncate, longer than the context. */
-heed_status heed_generate(heed_session *session, const heed_tokenizer *tokenizer, const heed_generation_settings *settings,
-                          const heed_ids *prompts, size_t count, const heed_generation_events *events, heed_generation *generation,
-                          heed_error *error);
-/* The same for one prompt of a decoder that may begin with what `prefix` keeps: only the rest is read. Afterwards the prefix keeps the
-   prompt and what was written first, as far as it was read; beams leave it as it was. The session needs a place for it besides those for
-   writing. */
-heed_status heed_generate_from(heed_session *session, heed_prefix *prefix, const heed_tokenizer *tokenizer,
-                               const heed_generation_settings *settings, const heed_ids *prompt, const heed_generation_events *events,
-                               heed_generation *generation, heed_error *error);
+heed_status heed_generate(heed_session *session, const heed_tokenizer *tokenizer,
+                          const heed_generation_settings *settings, const heed_ids *prompts,
+                          size_t count, const heed_generation_events *events,
+                          heed_generation *generation, heed_error *error);
+/* The same for one prompt of a decoder that may begin with what `prefix` keeps: only the rest is
+   read. Afterwards the prefix keeps the prompt and what was written first, as far as it was read;
+   beams leave it as it was. The session needs a place for it besides those for writing. */
+heed_status heed_generate_from(heed_session *session, heed_prefix *prefix,
+                               const heed_tokenizer *tokenizer,
+                               const heed_generation_settings *settings, const heed_ids *prompt,
+                               const heed_generation_events *events, heed_generation *generation,
+                               heed_error *error);
 
 #endif

@@ -1,4 +1,5 @@
-/* Temperature and the cuts that leave out unlikely tokens before one is drawn, in the order of transformers. */
+/* Temperature and the cuts that leave out unlikely tokens before one is drawn, in the order of
+   transformers. */
 #include "generate/logits_internal.h"
 #include "generate/choose.h"
 
@@ -16,38 +17,46 @@ static int64_t kept_at_least(const context_t *context, const scratch_t *scratch)
    the differences from the largest score are divided instead, in double: a draw depends on nothing
    else. As the temperature falls, the largest scores alone remain (several, if they are equal); as
    it grows, all tokens become equally likely. */
-static bool wants_temperature(const settings_t *s) { return s->temperature != 1; }
-static void temperature(const settings_t *s, const context_t *c, float *scores, const scratch_t *scratch)
+static bool wants_temperature(const settings_t *s)
+{
+    return s->temperature != 1;
+}
+static void temperature(const settings_t *s, const context_t *c, float *scores,
+                        const scratch_t *scratch)
 {
     (void)c;
     double t = s->temperature, largest = (double)heed_largest_score(scores, scratch->vocabulary);
     if (!isfinite(largest)) return; /* nothing can be drawn */
     bool fits = heed_factor_of(t) == (double)(float)t && fabs(largest) / t <= (double)FLT_MAX;
     for (int64_t i = 0; i < scratch->vocabulary; i++) {
-        if (fits)
-            scores[i] /= (float)t;
-        else
-            scores[i] = heed_score_changed(scores[i], ((double)scores[i] - largest) / t);
+        if (fits) scores[i] /= (float)t;
+        else scores[i] = heed_score_changed(scores[i], ((double)scores[i] - largest) / t);
     }
 }
 
-/* Of the hundred likeliest tokens those whose terms of the entropy, summed from the likeliest on, stay within top_h of the whole.
-   Source: Potraghloo et al. 2025, "Top-H decoding". */
-static bool wants_top_h(const settings_t *s) { return s->top_h > 0; }
+/* Of the hundred likeliest tokens those whose terms of the entropy, summed from the likeliest on,
+   stay within top_h of the whole. Source: Potraghloo et al. 2025, "Top-H decoding". */
+static bool wants_top_h(const settings_t *s)
+{
+    return s->top_h > 0;
+}
 static void top_h(const settings_t *s, const context_t *c, float *scores, const scratch_t *scratch)
 {
     (void)c;
-    int64_t vocabulary = scratch->vocabulary, count = heed_largest(scores, vocabulary, 100, scratch->order), kept = 1;
+    int64_t vocabulary = scratch->vocabulary,
+            count = heed_largest(scores, vocabulary, 100, scratch->order), kept = 1;
     double first = (double)scores[scratch->order[0]], sum = 0, entropy = 0, part = 0;
     for (int64_t i = 0; i < count; i++) sum += exp((double)scores[scratch->order[i]] - first);
     for (int pass = 0; pass < 2; pass++)
         for (int64_t i = 0; i < count; i++) {
-            double log_p = (double)scores[scratch->order[i]] - first - log(sum), term = isinf(log_p) ? 0 : -exp(log_p) * log_p;
+            double log_p = (double)scores[scratch->order[i]] - first - log(sum),
+                   term = isinf(log_p) ? 0 : -exp(log_p) * log_p;
             if (pass == 0) entropy += term;
             else if ((part += term) <= entropy * s->top_h) kept = i + 1;
         }
     for (int64_t i = 0; i < vocabulary; i++) scratch->values[i] = scores[i], scores[i] = -INFINITY;
-    for (int64_t i = 0; i < kept; i++) scores[scratch->order[i]] = scratch->values[scratch->order[i]];
+    for (int64_t i = 0; i < kept; i++)
+        scores[scratch->order[i]] = scratch->values[scratch->order[i]];
 }
 
 /* The value of the count-th largest score. */
@@ -60,17 +69,25 @@ static float count_th_largest(const float *scores, int64_t count, const scratch_
     return scores[id];
 }
 
-static bool wants_top_k(const settings_t *s) { return s->top_k > 0; }
+static bool wants_top_k(const settings_t *s)
+{
+    return s->top_k > 0;
+}
 static void top_k(const settings_t *s, const context_t *c, float *scores, const scratch_t *scratch)
 {
     int64_t count = s->top_k > kept_at_least(c, scratch) ? s->top_k : kept_at_least(c, scratch);
-    float least = count_th_largest(scores, count < scratch->vocabulary ? count : scratch->vocabulary, scratch);
+    float least = count_th_largest(
+        scores, count < scratch->vocabulary ? count : scratch->vocabulary, scratch);
     for (int64_t i = 0; i < scratch->vocabulary; i++)
         if (scores[i] < least) scores[i] = -INFINITY;
 }
 
-/* The smallest set of likeliest tokens whose probabilities reach top_p. Source: Holtzman et al. 2020. */
-static bool wants_top_p(const settings_t *s) { return s->top_p < 1; }
+/* The smallest set of likeliest tokens whose probabilities reach top_p. Source: Holtzman et al.
+   2020. */
+static bool wants_top_p(const settings_t *s)
+{
+    return s->top_p < 1;
+}
 static void top_p(const settings_t *s, const context_t *c, float *scores, const scratch_t *scratch)
 {
     int64_t left = scratch->vocabulary, keep = kept_at_least(c, scratch);
@@ -82,11 +99,15 @@ static void top_p(const settings_t *s, const context_t *c, float *scores, const 
 }
 
 /* Tokens at least min_p times as likely as the likeliest. Source: Nguyen et al. 2024. */
-static bool wants_min_p(const settings_t *s) { return s->min_p > 0; }
+static bool wants_min_p(const settings_t *s)
+{
+    return s->min_p > 0;
+}
 static void min_p(const settings_t *s, const context_t *c, float *scores, const scratch_t *scratch)
 {
     int64_t keep = kept_at_least(c, scratch);
-    float largest = heed_largest_score(scores, scratch->vocabulary), least = keep > 1 ? count_th_largest(scores, keep, scratch) : largest;
+    float largest = heed_largest_score(scores, scratch->vocabulary),
+          least = keep > 1 ? count_th_largest(scores, keep, scratch) : largest;
     double ratio = log(s->min_p);
     for (int64_t i = 0; i < scratch->vocabulary; i++)
         if ((double)scores[i] - (double)largest < ratio && scores[i] < least) scores[i] = -INFINITY;
@@ -103,9 +124,14 @@ static double entropy_of(const float *scores, double total, int64_t vocabulary)
     return entropy;
 }
 
-/* Tokens whose surprise is nearest to the expected one, up to a probability of typical_p. Source: Meister et al. 2022. */
-static bool wants_typical(const settings_t *s) { return s->typical_p < 1; }
-static void typical(const settings_t *s, const context_t *c, float *scores, const scratch_t *scratch)
+/* Tokens whose surprise is nearest to the expected one, up to a probability of typical_p. Source:
+   Meister et al. 2022. */
+static bool wants_typical(const settings_t *s)
+{
+    return s->typical_p < 1;
+}
+static void typical(const settings_t *s, const context_t *c, float *scores,
+                    const scratch_t *scratch)
 {
     int64_t left = scratch->vocabulary, keep = kept_at_least(c, scratch), kept = 0;
     double total = heed_log_sum(scores, left), entropy = entropy_of(scores, total, left), mass = 0;
@@ -113,8 +139,11 @@ static void typical(const settings_t *s, const context_t *c, float *scores, cons
         scratch->values[i] = heed_score_changed(0, -fabs(total - (double)scores[i] - entropy));
     heed_heap_make(scratch->order, left, scratch->values);
     float last = 0;
-    for (; left > 0 && (kept < keep || mass < s->typical_p || scratch->values[scratch->order[0]] == last); kept++) {
-        if (kept >= keep && mass >= s->typical_p) { /* as far from the expected surprise as the last one */
+    for (; left > 0 &&
+           (kept < keep || mass < s->typical_p || scratch->values[scratch->order[0]] == last);
+         kept++) {
+        /* as far from the expected surprise as the last one */
+        if (kept >= keep && mass >= s->typical_p) {
             heed_heap_pop(scratch->order, &left, scratch->values);
             continue;
         }
@@ -134,22 +163,34 @@ static void cut_below(float *scores, double least_p, const context_t *c, const s
 }
 
 /* Tokens of at least this probability. Source: Hewitt, Manning & Liang 2022. */
-static bool wants_epsilon(const settings_t *s) { return s->epsilon_cutoff > 0; }
-static void epsilon(const settings_t *s, const context_t *c, float *scores, const scratch_t *scratch)
+static bool wants_epsilon(const settings_t *s)
+{
+    return s->epsilon_cutoff > 0;
+}
+static void epsilon(const settings_t *s, const context_t *c, float *scores,
+                    const scratch_t *scratch)
 {
     cut_below(scores, s->epsilon_cutoff, c, scratch);
 }
 
 /* The same with min(eta, sqrt(eta) * exp(-entropy)). */
-static bool wants_eta(const settings_t *s) { return s->eta_cutoff > 0; }
+static bool wants_eta(const settings_t *s)
+{
+    return s->eta_cutoff > 0;
+}
 static void eta(const settings_t *s, const context_t *c, float *scores, const scratch_t *scratch)
 {
-    double entropy = entropy_of(scores, heed_log_sum(scores, scratch->vocabulary), scratch->vocabulary);
+    double entropy = entropy_of(scores, heed_log_sum(scores, scratch->vocabulary),
+                                scratch->vocabulary);
     cut_below(scores, fmin(s->eta_cutoff, sqrt(s->eta_cutoff) * exp(-entropy)), c, scratch);
 }
 
-static bool wants_renormalize(const settings_t *s) { return s->renormalize; }
-static void renormalize(const settings_t *s, const context_t *c, float *scores, const scratch_t *scratch)
+static bool wants_renormalize(const settings_t *s)
+{
+    return s->renormalize;
+}
+static void renormalize(const settings_t *s, const context_t *c, float *scores,
+                        const scratch_t *scratch)
 {
     (void)s, (void)c;
     double total = heed_log_sum(scores, scratch->vocabulary);

@@ -1,4 +1,5 @@
-/* logits_internal.h: the two tables that the chain of processors is made of, the first before the second. */
+/* logits_internal.h: the two tables that the chain of processors is made of, the first before the
+   second. */
 #ifndef HEED_GENERATE_LOGITS_INTERNAL_H
 #define HEED_GENERATE_LOGITS_INTERNAL_H
 

@@ -1,4 +1,5 @@
-/* Processors that make tokens less or more likely, forbid or force them, in the order of transformers. */
+/* Processors that make tokens less or more likely, forbid or force them, in the order of
+   transformers. */
 #include "generate/logits_internal.h"
 
 typedef heed_generation_settings settings_t;
@@ -36,22 +37,35 @@ static void penalize(float *scores, const int32_t *ids, int64_t count, double pe
         if (ids[i] < scratch->vocabulary) scores[ids[i]] = scratch->values[ids[i]];
 }
 
-static bool wants_repetition(const settings_t *s) { return s->repetition_penalty != 1; }
-static void repetition(const settings_t *s, const context_t *c, float *scores, const scratch_t *scratch)
+static bool wants_repetition(const settings_t *s)
+{
+    return s->repetition_penalty != 1;
+}
+static void repetition(const settings_t *s, const context_t *c, float *scores,
+                       const scratch_t *scratch)
 {
     penalize(scores, c->ids, c->count, s->repetition_penalty, scratch);
 }
 
-static bool wants_encoder_repetition(const settings_t *s) { return s->encoder_repetition_penalty != 1; }
-static void encoder_repetition(const settings_t *s, const context_t *c, float *scores, const scratch_t *scratch)
+static bool wants_encoder_repetition(const settings_t *s)
+{
+    return s->encoder_repetition_penalty != 1;
+}
+static void encoder_repetition(const settings_t *s, const context_t *c, float *scores,
+                               const scratch_t *scratch)
 {
     double penalty = fmin(1 / s->encoder_repetition_penalty, DBL_MAX);
     penalize(scores, c->source, c->source_count, penalty, scratch);
 }
 
-/* Of tokens written, not of the prompt: scores less presence once and less frequency for each time. */
-static bool wants_presence(const settings_t *s) { return s->presence_penalty != 0 || s->frequency_penalty != 0; }
-static void presence(const settings_t *s, const context_t *c, float *scores, const scratch_t *scratch)
+/* Of tokens written, not of the prompt: scores less presence once and less frequency for each
+   time. */
+static bool wants_presence(const settings_t *s)
+{
+    return s->presence_penalty != 0 || s->frequency_penalty != 0;
+}
+static void presence(const settings_t *s, const context_t *c, float *scores,
+                     const scratch_t *scratch)
 {
     for (int64_t i = c->prompt; i < c->count; i++)
         if (c->ids[i] < scratch->vocabulary) scratch->order[c->ids[i]] = 0;
@@ -73,21 +87,30 @@ static bool ends_with(const int32_t *ids, int64_t count, const int32_t *tail, in
 }
 
 /* Forbids what followed, anywhere in `text`, the last n - 1 ids of the sequence. */
-static void forbid_ngrams(float *scores, const context_t *c, const int32_t *text, int64_t length, int64_t n, const scratch_t *scratch)
+static void forbid_ngrams(float *scores, const context_t *c, const int32_t *text, int64_t length,
+                          int64_t n, const scratch_t *scratch)
 {
     if (c->count < n - 1) return;
     for (int64_t i = 0; i + n <= length; i++)
         if (ends_with(c->ids, c->count, text + i, n - 1)) forbid(scores, scratch, text[i + n - 1]);
 }
 
-static bool wants_no_repeat(const settings_t *s) { return s->no_repeat_ngram > 0; }
-static void no_repeat(const settings_t *s, const context_t *c, float *scores, const scratch_t *scratch)
+static bool wants_no_repeat(const settings_t *s)
+{
+    return s->no_repeat_ngram > 0;
+}
+static void no_repeat(const settings_t *s, const context_t *c, float *scores,
+                      const scratch_t *scratch)
 {
     forbid_ngrams(scores, c, c->ids, c->count, s->no_repeat_ngram, scratch);
 }
 
-static bool wants_encoder_no_repeat(const settings_t *s) { return s->encoder_no_repeat_ngram > 0; }
-static void encoder_no_repeat(const settings_t *s, const context_t *c, float *scores, const scratch_t *scratch)
+static bool wants_encoder_no_repeat(const settings_t *s)
+{
+    return s->encoder_no_repeat_ngram > 0;
+}
+static void encoder_no_repeat(const settings_t *s, const context_t *c, float *scores,
+                              const scratch_t *scratch)
 {
     forbid_ngrams(scores, c, c->source, c->source_count, s->encoder_no_repeat_ngram, scratch);
 }
@@ -99,35 +122,47 @@ static const int32_t *table_entry(const heed_id_table *table, size_t i, int64_t 
     return table->ids + begin;
 }
 
-static bool wants_bad_words(const settings_t *s) { return s->bad_words.count > 0; }
-static void bad_words(const settings_t *s, const context_t *c, float *scores, const scratch_t *scratch)
+static bool wants_bad_words(const settings_t *s)
+{
+    return s->bad_words.count > 0;
+}
+static void bad_words(const settings_t *s, const context_t *c, float *scores,
+                      const scratch_t *scratch)
 {
     for (size_t i = 0; i < s->bad_words.count; i++) {
         int64_t length;
         const int32_t *word = table_entry(&s->bad_words, i, &length);
-        bool end = length == 1 && heed_id_list_has(&s->eos, word[0]); /* the end of sequence alone is no bad word */
-        if (!end && ends_with(c->ids, c->count, word, length - 1)) forbid(scores, scratch, word[length - 1]);
+        /* the end of sequence alone is no bad word */
+        bool end = length == 1 && heed_id_list_has(&s->eos, word[0]);
+        if (!end && ends_with(c->ids, c->count, word, length - 1))
+            forbid(scores, scratch, word[length - 1]);
     }
 }
 
-static bool wants_bad_texts(const settings_t *s) { return s->bad_texts != NULL; }
+static bool wants_bad_texts(const settings_t *s)
+{
+    return s->bad_texts != NULL;
+}
 static void bad_texts(const settings_t *s, const context_t *c, float *scores,
                       const scratch_t *scratch)
 {
     heed_bad_texts_forbid(s->bad_texts, c->ids, c->count, c->prompt, scores, scratch->vocabulary);
 }
 
-/* Weights of all sequences whose last token may come next are summed before they are added. Of equal single tokens the last counts. */
+/* Weights of all sequences whose last token may come next are summed before they are added. Of
+   equal single tokens the last counts. */
 static void add_bias(float *scores, int32_t id, float bias)
 {
-    if (bias == -INFINITY)
-        scores[id] = -INFINITY;
-    else
-        scores[id] = heed_score_changed(scores[id], (double)scores[id] + (double)bias);
+    if (bias == -INFINITY) scores[id] = -INFINITY;
+    else scores[id] = heed_score_changed(scores[id], (double)scores[id] + (double)bias);
 }
 
-static bool wants_bias(const settings_t *s) { return s->sequence_bias.count > 0; }
-static void sequence_bias(const settings_t *s, const context_t *c, float *scores, const scratch_t *scratch)
+static bool wants_bias(const settings_t *s)
+{
+    return s->sequence_bias.count > 0;
+}
+static void sequence_bias(const settings_t *s, const context_t *c, float *scores,
+                          const scratch_t *scratch)
 {
     const heed_id_table *table = &s->sequence_bias;
     for (int pass = 0; pass < 4; pass++)
@@ -138,7 +173,8 @@ static void sequence_bias(const settings_t *s, const context_t *c, float *scores
             float *sum = &scratch->values[last];
             if (pass == 0) *sum = 0;
             if (pass == 1 && length == 1) *sum = table->weights[i];
-            if (pass == 2 && length > 1 && ends_with(c->ids, c->count, ids, length - 1)) *sum += table->weights[i];
+            if (pass == 2 && length > 1 && ends_with(c->ids, c->count, ids, length - 1))
+                *sum += table->weights[i];
             if (pass == 3) {
                 add_bias(scores, last, *sum);
                 *sum = 0;
@@ -148,33 +184,54 @@ static void sequence_bias(const settings_t *s, const context_t *c, float *scores
 
 /* ---- beginning and end ---- */
 
-static bool wants_min_length(const settings_t *s) { return s->min_new_tokens == 0 && s->min_length > 0 && s->eos.count > 0; }
-static void min_length(const settings_t *s, const context_t *c, float *scores, const scratch_t *scratch)
+static bool wants_min_length(const settings_t *s)
+{
+    return s->min_new_tokens == 0 && s->min_length > 0 && s->eos.count > 0;
+}
+static void min_length(const settings_t *s, const context_t *c, float *scores,
+                       const scratch_t *scratch)
 {
     if (c->count < s->min_length) forbid_list(scores, scratch, &s->eos);
 }
 
-static bool wants_min_new(const settings_t *s) { return s->min_new_tokens > 0 && s->eos.count > 0; }
-static void min_new(const settings_t *s, const context_t *c, float *scores, const scratch_t *scratch)
+static bool wants_min_new(const settings_t *s)
+{
+    return s->min_new_tokens > 0 && s->eos.count > 0;
+}
+static void min_new(const settings_t *s, const context_t *c, float *scores,
+                    const scratch_t *scratch)
 {
     if (c->count - c->prompt < s->min_new_tokens) forbid_list(scores, scratch, &s->eos);
 }
 
-static bool wants_forced_bos(const settings_t *s) { return s->forced_bos >= 0; }
-static void forced_bos(const settings_t *s, const context_t *c, float *scores, const scratch_t *scratch)
+static bool wants_forced_bos(const settings_t *s)
+{
+    return s->forced_bos >= 0;
+}
+static void forced_bos(const settings_t *s, const context_t *c, float *scores,
+                       const scratch_t *scratch)
 {
     int32_t id = (int32_t)s->forced_bos;
     if (c->count == 1) force_list(scores, scratch, &id, 1);
 }
 
-static bool wants_forced_eos(const settings_t *s) { return s->forced_eos.count > 0; }
-static void forced_eos(const settings_t *s, const context_t *c, float *scores, const scratch_t *scratch)
+static bool wants_forced_eos(const settings_t *s)
 {
-    if (c->count == c->max_length - 1) force_list(scores, scratch, s->forced_eos.ids, s->forced_eos.count);
+    return s->forced_eos.count > 0;
+}
+static void forced_eos(const settings_t *s, const context_t *c, float *scores,
+                       const scratch_t *scratch)
+{
+    if (c->count == c->max_length - 1)
+        force_list(scores, scratch, s->forced_eos.ids, s->forced_eos.count);
 }
 
-static bool wants_remove_invalid(const settings_t *s) { return s->remove_invalid; }
-static void remove_invalid(const settings_t *s, const context_t *c, float *scores, const scratch_t *scratch)
+static bool wants_remove_invalid(const settings_t *s)
+{
+    return s->remove_invalid;
+}
+static void remove_invalid(const settings_t *s, const context_t *c, float *scores,
+                           const scratch_t *scratch)
 {
     (void)s, (void)c;
     for (int64_t i = 0; i < scratch->vocabulary; i++) {
@@ -184,7 +241,10 @@ static void remove_invalid(const settings_t *s, const context_t *c, float *score
 }
 
 /* From a length on the end gains |score| * (factor^n - 1). */
-static bool wants_decay(const settings_t *s) { return s->decay_start >= 0 && s->eos.count > 0; }
+static bool wants_decay(const settings_t *s)
+{
+    return s->decay_start >= 0 && s->eos.count > 0;
+}
 static void decay(const settings_t *s, const context_t *c, float *scores, const scratch_t *scratch)
 {
     int64_t beyond = c->count - (s->decay_start + c->prompt);
@@ -198,15 +258,23 @@ static void decay(const settings_t *s, const context_t *c, float *scores, const 
     }
 }
 
-static bool wants_suppress(const settings_t *s) { return s->suppress.count > 0; }
-static void suppress(const settings_t *s, const context_t *c, float *scores, const scratch_t *scratch)
+static bool wants_suppress(const settings_t *s)
+{
+    return s->suppress.count > 0;
+}
+static void suppress(const settings_t *s, const context_t *c, float *scores,
+                     const scratch_t *scratch)
 {
     (void)c;
     forbid_list(scores, scratch, &s->suppress);
 }
 
-static bool wants_begin_suppress(const settings_t *s) { return s->begin_suppress.count > 0; }
-static void begin_suppress(const settings_t *s, const context_t *c, float *scores, const scratch_t *scratch)
+static bool wants_begin_suppress(const settings_t *s)
+{
+    return s->begin_suppress.count > 0;
+}
+static void begin_suppress(const settings_t *s, const context_t *c, float *scores,
+                           const scratch_t *scratch)
 {
     int64_t begin = c->prompt > 1 || s->forced_bos < 0 ? c->prompt : c->prompt + 1;
     if (c->count == begin) forbid_list(scores, scratch, &s->begin_suppress);
@@ -230,4 +298,5 @@ const heed_logits_processor heed_logits_penalties[] = {
     {"suppress_tokens", false, wants_suppress, suppress},
     {"begin_suppress_tokens", false, wants_begin_suppress, begin_suppress},
 };
-const size_t heed_logits_penalty_count = sizeof heed_logits_penalties / sizeof *heed_logits_penalties;
+const size_t heed_logits_penalty_count = sizeof heed_logits_penalties /
+                                         sizeof *heed_logits_penalties;

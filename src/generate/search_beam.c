@@ -1,5 +1,6 @@
-/* Beam search as transformers 5.23 does it (GenerationMixin._beam_search), prompt by prompt: K running beams, the K best finished
-   sequences, scores of finished ones divided by length ^ length_penalty. Single precision, as there. */
+/* Beam search as transformers 5.23 does it (GenerationMixin._beam_search), prompt by prompt: K
+   running beams, the K best finished sequences, scores of finished ones divided by length ^
+   length_penalty. Single precision, as there. */
 #include "base/memory.h"
 #include "generate/generate_internal.h"
 #include "generate/logits_internal.h"
@@ -12,26 +13,32 @@ static const float WORST = -1e9f; /* what stands for "not finished" and "must no
 
 typedef struct beam {
     heed_draft draft;
-    float score;       /* sum of log-probabilities; of finished ones after the length penalty */
-    float sum;         /* of finished ones: before it */
-    double magnitude;  /* of finished ones: ln |score|; orders scores that float cannot hold */
-    int64_t sequence;  /* of the session; finished ones have none */
-    int64_t parent;    /* the running beam it continues */
+    float score;      /* sum of log-probabilities; of finished ones after the length penalty */
+    float sum;        /* of finished ones: before it */
+    double magnitude; /* of finished ones: ln |score|; orders scores that float cannot hold */
+    int64_t sequence; /* of the session; finished ones have none */
+    int64_t parent;   /* the running beam it continues */
     heed_finish finish;
     bool finished;
 } beam;
 
 /* A continuation: a beam and a token. */
-typedef struct candidate { int64_t beam; int32_t id; float score; bool ends, taken; heed_finish finish; } candidate;
+typedef struct candidate {
+    int64_t beam;
+    int32_t id;
+    float score;
+    bool ends, taken;
+    heed_finish finish;
+} candidate;
 
 typedef struct search_state {
-    int64_t beams, kept;     /* K, and how many continuations are looked at */
-    beam *running, *best;    /* (K) */
-    beam *next;              /* (K + kept) scratch */
+    int64_t beams, kept;      /* K, and how many continuations are looked at */
+    beam *running, *best;     /* (K) */
+    beam *next;               /* (K + kept) scratch */
     float *log_probabilities; /* (K,V) of the step, scores of the beams added */
-    int32_t *order;          /* (K,V) scratch */
-    candidate *candidates;   /* (kept) */
-    bool hopeful;            /* a running beam may still become better than the finished ones */
+    int32_t *order;           /* (K,V) scratch */
+    candidate *candidates;    /* (kept) */
+    bool hopeful;             /* a running beam may still become better than the finished ones */
 } search_state;
 
 /* Sets the score of a finished sequence, sum / length ^ exponent. */
@@ -45,7 +52,10 @@ static void finish_beam(beam *b, float sum, int64_t length, double exponent)
 
 /* Has the sequence ended, with tokens that can be chosen?
    The sum of one that only fills a place is WORST or less. */
-static bool has_ended(const beam *b) { return b->finished && b->sum > WORST; }
+static bool has_ended(const beam *b)
+{
+    return b->finished && b->sum > WORST;
+}
 
 /* Is `a` better than `b`? Sequences that have ended come first. Scores that became 0 or infinite
    are compared by sign and magnitude. */
@@ -84,9 +94,11 @@ static heed_status begin(heed_job *job, heed_prompt_group *group, heed_error *er
     s->hopeful = true;
     for (int64_t i = 0; i < s->beams; i++) {
         HEED_TRY(heed_draft_begin(&s->running[i].draft, &group->given, error));
-        s->running[i].score = i ? WORST : 0; /* so that equal beams do not all take the same token */
+        /* so that equal beams do not all take the same token */
+        s->running[i].score = i ? WORST : 0;
         s->running[i].sequence = -1;
-        HEED_TRY(heed_draft_begin(&s->best[i].draft, &group->given, error)); /* nothing finished yet */
+        /* nothing finished yet */
+        HEED_TRY(heed_draft_begin(&s->best[i].draft, &group->given, error));
         s->best[i].score = WORST;
         s->best[i].finish = group->limit;
     }
@@ -98,7 +110,8 @@ static void score_beam(heed_job *job, heed_prompt_group *group, int64_t index, c
 {
     search_state *s = group->state;
     beam *b = &s->running[index];
-    float *row = s->log_probabilities + index * job->vocabulary, *logs = job->scores + job->vocabulary;
+    float *row = s->log_probabilities + index * job->vocabulary,
+          *logs = job->scores + job->vocabulary;
     double log_sum = heed_log_sum(logits, job->vocabulary);
     for (int64_t i = 0; i < job->vocabulary; i++) logs[i] = (float)((double)logits[i] - log_sum);
     const float *scores = heed_job_scores(job, group, &b->draft, logs);
@@ -106,7 +119,8 @@ static void score_beam(heed_job *job, heed_prompt_group *group, int64_t index, c
         row[i] = heed_score_changed(scores[i], (double)scores[i] + (double)b->score);
 }
 
-static heed_status first(heed_job *job, heed_prompt_group *group, const float *logits, heed_error *error)
+static heed_status first(heed_job *job, heed_prompt_group *group, const float *logits,
+                         heed_error *error)
 {
     search_state *s = group->state;
     HEED_TRY(heed_scores_check(logits, job->vocabulary, error));
@@ -118,11 +132,13 @@ static int64_t feed(const heed_prompt_group *group, heed_step_item *items)
 {
     const search_state *s = group->state;
     for (int64_t i = 0; i < s->beams; i++)
-        items[i] = (heed_step_item){s->running[i].sequence, s->running[i].draft.ids + s->running[i].draft.count - 1, 1, 0};
+        items[i] = (heed_step_item){s->running[i].sequence,
+                                    s->running[i].draft.ids + s->running[i].draft.count - 1, 1, 0};
     return s->beams;
 }
 
-static heed_status next(heed_job *job, heed_prompt_group *group, int64_t item, const float *logits, heed_error *error)
+static heed_status next(heed_job *job, heed_prompt_group *group, int64_t item, const float *logits,
+                        heed_error *error)
 {
     HEED_TRY(heed_scores_check(logits, job->vocabulary, error));
     score_beam(job, group, item, logits);
@@ -132,25 +148,32 @@ static heed_status next(heed_job *job, heed_prompt_group *group, int64_t item, c
 /* ---- after a step ---- */
 
 /* Does the text of a beam's new ids and one more hold a stop string? */
-static heed_status has_stop(heed_job *job, const heed_prompt_group *group, heed_draft *longer, bool *found, heed_error *error)
+static heed_status has_stop(heed_job *job, const heed_prompt_group *group, heed_draft *longer,
+                            bool *found, heed_error *error)
 {
     heed_buffer text = {0};
     const int32_t *ids = longer->ids + group->given.count;
-    heed_status status = heed_tokenizer_decode(job->tokenizer, ids, (size_t)(longer->count - group->given.count), true, &text, error);
+    heed_status status = heed_tokenizer_decode(
+        job->tokenizer, ids, (size_t)(longer->count - group->given.count), true, &text, error);
     for (size_t i = 0; status == HEED_OK && text.data && i < job->settings->stop_count; i++)
         *found |= strstr(text.data, job->settings->stop[i]) != NULL;
     heed_buffer_free(&text);
     return status;
 }
 
-static heed_status candidate_ends(heed_job *job, const heed_prompt_group *group, candidate *c, heed_error *error)
+static heed_status candidate_ends(heed_job *job, const heed_prompt_group *group, candidate *c,
+                                  heed_error *error)
 {
     const heed_draft *draft = &((search_state *)group->state)->running[c->beam].draft;
-    bool eos = heed_job_is_end(job, c->id), full = draft->count + 1 >= group->max_length, stops = false;
+    bool eos = heed_job_is_end(job, c->id), full = draft->count + 1 >= group->max_length,
+         stops = false;
     if (job->settings->stop_count && !eos) {
         heed_draft longer = {0};
-        heed_status status = heed_draft_copy(&longer, draft, job, error); /* leaves room for one more id */
-        if (status == HEED_OK) longer.ids[longer.count++] = c->id, status = has_stop(job, group, &longer, &stops, error);
+        /* leaves room for one more id */
+        heed_status status = heed_draft_copy(&longer, draft, job, error);
+        if (status == HEED_OK)
+            longer.ids[longer.count++] = c->id,
+            status = has_stop(job, group, &longer, &stops, error);
         heed_draft_free(&longer);
         HEED_TRY(status);
     }
@@ -165,7 +188,8 @@ static heed_status find_candidates(heed_job *job, heed_prompt_group *group, heed
     heed_largest(s->log_probabilities, s->beams * job->vocabulary, s->kept, s->order);
     for (int64_t i = 0; i < s->kept; i++) {
         int32_t place = s->order[i];
-        s->candidates[i] = (candidate){.beam = place / job->vocabulary, .id = (int32_t)(place % job->vocabulary),
+        s->candidates[i] = (candidate){.beam = place / job->vocabulary,
+                                       .id = (int32_t)(place % job->vocabulary),
                                        .score = s->log_probabilities[place]};
         HEED_TRY(candidate_ends(job, group, &s->candidates[i], error));
     }
@@ -173,18 +197,22 @@ static heed_status find_candidates(heed_job *job, heed_prompt_group *group, heed
     return heed_scores_check(s->log_probabilities, s->beams * job->vocabulary, error);
 }
 
-/* Builds the beam that a candidate makes; it knows its parent but has no sequence of the session. */
-static heed_status continue_beam(heed_job *job, const search_state *s, const candidate *c, float score, beam *to, heed_error *error)
+/* Builds the beam that a candidate makes; it knows its parent but has no sequence of the
+   session. */
+static heed_status continue_beam(heed_job *job, const search_state *s, const candidate *c,
+                                 float score, beam *to, heed_error *error)
 {
     const beam *from = &s->running[c->beam];
     const float *row = s->log_probabilities + c->beam * job->vocabulary;
     *to = (beam){.score = score, .sequence = -1, .parent = c->beam, .finish = c->finish};
     HEED_TRY(heed_draft_copy(&to->draft, &from->draft, job, error));
-    for (int64_t i = 0; job->settings->log_probabilities >= 0 && i < job->vocabulary; i++) job->scores[i] = row[i] - from->score;
+    for (int64_t i = 0; job->settings->log_probabilities >= 0 && i < job->vocabulary; i++)
+        job->scores[i] = row[i] - from->score;
     return heed_draft_add(&to->draft, job, job->scores, c->id, error);
 }
 
-/* Moves the K best of `count` beams, the earlier of equal ones, to `to`, whose beams must be empty, and frees the rest. */
+/* Moves the K best of `count` beams, the earlier of equal ones, to `to`, whose beams must be empty,
+   and frees the rest. */
 static void keep_best(beam *from, int64_t count, beam *to, int64_t k)
 {
     for (int64_t i = 0; i < k; i++) {
@@ -205,7 +233,8 @@ static bool all_finished(const search_state *s)
     return all;
 }
 
-/* The finished sequences, old and new, of which the K best stay. Only the K best continuations may finish. */
+/* The finished sequences, old and new, of which the K best stay. Only the K best continuations may
+   finish. */
 static heed_status update_best(heed_job *job, heed_prompt_group *group, heed_error *error)
 {
     search_state *s = group->state;
@@ -225,8 +254,10 @@ static heed_status update_best(heed_job *job, heed_prompt_group *group, heed_err
     return status;
 }
 
-/* A beam that goes on takes its parent's sequence of the session, or a fork of it when an earlier beam has taken it. */
-static heed_status share_sequences(heed_job *job, search_state *s, int64_t length, heed_error *error)
+/* A beam that goes on takes its parent's sequence of the session, or a fork of it when an earlier
+   beam has taken it. */
+static heed_status share_sequences(heed_job *job, search_state *s, int64_t length,
+                                   heed_error *error)
 {
     for (int64_t i = 0; i < s->beams; i++) {
         bool has_heir = false;
@@ -236,7 +267,9 @@ static heed_status share_sequences(heed_job *job, search_state *s, int64_t lengt
     for (int64_t j = 0; j < s->beams; j++) {
         beam *parent = &s->running[s->next[j].parent];
         if (!parent->finished) s->next[j].sequence = parent->sequence;
-        else HEED_TRY(heed_session_fork(job->session, parent->sequence, length, &s->next[j].sequence, error));
+        else
+            HEED_TRY(heed_session_fork(job->session, parent->sequence, length, &s->next[j].sequence,
+                                       error));
         parent->finished = true; /* of a running beam: its sequence is taken */
     }
     return HEED_OK;
@@ -248,13 +281,17 @@ static heed_status update_running(heed_job *job, heed_prompt_group *group, heed_
     search_state *s = group->state;
     int64_t length = s->running[0].draft.count;
     heed_status status = HEED_OK;
-    for (int64_t i = 0; i < s->kept; i++) s->candidates[i].score += s->candidates[i].ends ? WORST : 0;
+    for (int64_t i = 0; i < s->kept; i++)
+        s->candidates[i].score += s->candidates[i].ends ? WORST : 0;
     for (int64_t i = 0; i < s->beams && status == HEED_OK; i++) {
         int64_t best = -1;
         for (int64_t j = 0; j < s->kept; j++)
-            if (!s->candidates[j].taken && (best < 0 || s->candidates[j].score > s->candidates[best].score)) best = j;
+            if (!s->candidates[j].taken &&
+                (best < 0 || s->candidates[j].score > s->candidates[best].score))
+                best = j;
         s->candidates[best].taken = true;
-        status = continue_beam(job, s, &s->candidates[best], s->candidates[best].score, &s->next[i], error);
+        status = continue_beam(job, s, &s->candidates[best], s->candidates[best].score, &s->next[i],
+                               error);
     }
     if (status == HEED_OK) status = share_sequences(job, s, length, error);
     for (int64_t i = 0; i < s->beams; i++) {
@@ -265,7 +302,8 @@ static heed_status update_running(heed_job *job, heed_prompt_group *group, heed_
     return status;
 }
 
-/* Can the best running beam still become better than the worst finished sequence? Exact only where the penalty cannot help. */
+/* Can the best running beam still become better than the worst finished sequence? Exact only where
+   the penalty cannot help. */
 static void update_hope(const heed_job *job, const heed_prompt_group *group, search_state *s)
 {
     const heed_generation_settings *settings = job->settings;
@@ -275,10 +313,8 @@ static void update_hope(const heed_job *job, const heed_prompt_group *group, sea
     finish_beam(&possible, s->running[0].score, length, settings->length_penalty);
     for (int64_t i = 1; i < s->beams; i++)
         if (is_better(worst, &s->best[i])) worst = &s->best[i];
-    if (worst->finished)
-        s->hopeful &= is_better(&possible, worst);
-    else
-        s->hopeful &= possible.score > WORST || s->running[0].score > WORST;
+    if (worst->finished) s->hopeful &= is_better(&possible, worst);
+    else s->hopeful &= possible.score > WORST || s->running[0].score > WORST;
 }
 
 static heed_status return_items(heed_job *job, heed_prompt_group *group, heed_error *error)
@@ -293,7 +329,8 @@ static heed_status return_items(heed_job *job, heed_prompt_group *group, heed_er
         item->score = (double)score;
         if (job->tokenizer) HEED_TRY(heed_job_make_text(job, item, error));
         if (job->events->text && item->text_length)
-            job->events->text(job->events->argument, group->prompt, (size_t)number, item->text, item->text_length);
+            job->events->text(job->events->argument, group->prompt, (size_t)number, item->text,
+                              item->text_length);
         heed_job_finished(job, item);
     }
     return HEED_OK;
@@ -306,7 +343,8 @@ static heed_status advance(heed_job *job, heed_prompt_group *group, heed_error *
         s->running[0].sequence = group->sequence;
         group->sequence = -1;
         for (int64_t i = 1; i < s->beams; i++)
-            HEED_TRY(heed_session_fork(job->session, s->running[0].sequence, group->given.count, &s->running[i].sequence, error));
+            HEED_TRY(heed_session_fork(job->session, s->running[0].sequence, group->given.count,
+                                       &s->running[i].sequence, error));
     }
     HEED_TRY(find_candidates(job, group, error));
     bool all_end = true;
@@ -314,7 +352,8 @@ static heed_status advance(heed_job *job, heed_prompt_group *group, heed_error *
     HEED_TRY(update_best(job, group, error));
     HEED_TRY(update_running(job, group, error));
     update_hope(job, group, s);
-    group->done = !s->hopeful || all_end || (all_finished(s) && job->settings->early_stopping == HEED_EARLY_ALWAYS);
+    group->done = !s->hopeful || all_end ||
+                  (all_finished(s) && job->settings->early_stopping == HEED_EARLY_ALWAYS);
     if (!group->done) return HEED_OK;
     for (int64_t i = 0; i < s->beams; i++) heed_session_drop(job->session, s->running[i].sequence);
     return return_items(job, group, error);

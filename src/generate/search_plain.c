@@ -1,4 +1,5 @@
-/* One token after the other: the likeliest, or drawn. A prompt's returned sequences share its blocks in the cache. */
+/* One token after the other: the likeliest, or drawn. A prompt's returned sequences share its
+   blocks in the cache. */
 #include "base/memory.h"
 #include "generate/generate_internal.h"
 #include "generate/text_stream.h"
@@ -19,14 +20,14 @@ typedef struct writing {
 /* Of the sequences of one prompt some are written at a time, in places that the next ones take
    over. */
 typedef struct plain {
-    writing *writings;         /* (places) */
-    int64_t *fed;              /* (places) whose token each item of the step is */
-    int64_t places, begun;     /* sequences begun so far */
+    writing *writings;     /* (places) */
+    int64_t *fed;          /* (places) whose token each item of the step is */
+    int64_t places, begun; /* sequences begun so far */
     /* The session's sequence that begins with the prompt; -1 once all have theirs. */
     int64_t prompt;
-    bool taken;                /* one of the sequences goes on in it */
-    float *scores; /* (V) after the prompt, for the same; NULL where all begin at once */
-    bool kept_first;           /* sequence 0 was handed over to the job's prefix, or dropped */
+    bool taken;      /* one of the sequences goes on in it */
+    float *scores;   /* (V) after the prompt, for the same; NULL where all begin at once */
+    bool kept_first; /* sequence 0 was handed over to the job's prefix, or dropped */
 } plain;
 
 enum { AT_ONCE = 256 };
@@ -36,12 +37,15 @@ static int64_t sequences(const heed_generation_settings *settings)
     return settings->returned > AT_ONCE ? AT_ONCE + 1 : settings->returned;
 }
 
-/* Numbers that depend on nothing but the seed, the ids given and the number of the returned sequence. */
+/* Numbers that depend on nothing but the seed, the ids given and the number of the returned
+   sequence. */
 static heed_rng stream_of(const heed_job *job, const heed_prompt_group *group, int64_t number)
 {
     uint64_t stream = (uint64_t)number;
-    for (int64_t i = 0; i < group->given.count; i++) stream = heed_mix(stream, (uint64_t)group->given.ids[i]);
-    for (int64_t i = 0; i < group->source.count; i++) stream = heed_mix(stream, (uint64_t)group->source.ids[i]);
+    for (int64_t i = 0; i < group->given.count; i++)
+        stream = heed_mix(stream, (uint64_t)group->given.ids[i]);
+    for (int64_t i = 0; i < group->source.count; i++)
+        stream = heed_mix(stream, (uint64_t)group->source.ids[i]);
     return (heed_rng){.seed = job->settings->seed, .stream = stream};
 }
 
@@ -62,9 +66,11 @@ static heed_status begin(heed_job *job, heed_prompt_group *group, heed_error *er
                             "returned sequences");
 }
 
-static void give_text(const heed_job *job, const heed_prompt_group *group, int64_t number, const char *piece, size_t length)
+static void give_text(const heed_job *job, const heed_prompt_group *group, int64_t number,
+                      const char *piece, size_t length)
 {
-    if (length && job->events->text) job->events->text(job->events->argument, group->prompt, (size_t)number, piece, length);
+    if (length && job->events->text)
+        job->events->text(job->events->argument, group->prompt, (size_t)number, piece, length);
 }
 
 static void end_writing(writing *w, heed_finish finish)
@@ -84,7 +90,8 @@ static heed_status choose(heed_job *job, heed_prompt_group *group, writing *w, c
         HEED_TRY(heed_draft_add(&w->draft, job, scores, id, error));
     } else {
         /* What is reported are the scores before the cuts, which work in place. */
-        heed_logits_context context = {.ids = w->draft.ids, .count = w->draft.count, .prompt = group->given.count};
+        heed_logits_context context = {
+            .ids = w->draft.ids, .count = w->draft.count, .prompt = group->given.count};
         bool keeps = job->settings->log_probabilities >= 0 && job->sampling.count > 0;
         float *cut = keeps ? job->scores + job->vocabulary : job->scores;
         if (scores != cut) memcpy(cut, scores, (size_t)job->vocabulary * sizeof *cut);
@@ -108,8 +115,8 @@ static heed_status choose(heed_job *job, heed_prompt_group *group, writing *w, c
 }
 
 /* Begins the next sequence in a free place, with its first id. */
-static heed_status begin_writing(heed_job *job, heed_prompt_group *group, writing *w, const float *logits,
-                                 heed_error *error)
+static heed_status begin_writing(heed_job *job, heed_prompt_group *group, writing *w,
+                                 const float *logits, heed_error *error)
 {
     plain *state = group->state;
     *w = (writing){.number = state->begun++, .sequence = -1, .open = true};
@@ -120,7 +127,8 @@ static heed_status begin_writing(heed_job *job, heed_prompt_group *group, writin
     return choose(job, group, w, logits, error);
 }
 
-static heed_status first(heed_job *job, heed_prompt_group *group, const float *logits, heed_error *error)
+static heed_status first(heed_job *job, heed_prompt_group *group, const float *logits,
+                         heed_error *error)
 {
     plain *state = group->state;
     if (state->scores) memcpy(state->scores, logits, (size_t)job->vocabulary * sizeof *logits);
@@ -142,7 +150,8 @@ static int64_t feed(const heed_prompt_group *group, heed_step_item *items)
     return count;
 }
 
-static heed_status next(heed_job *job, heed_prompt_group *group, int64_t item, const float *logits, heed_error *error)
+static heed_status next(heed_job *job, heed_prompt_group *group, int64_t item, const float *logits,
+                        heed_error *error)
 {
     const plain *state = group->state;
     return choose(job, group, &state->writings[state->fed[item]], logits, error);
@@ -155,7 +164,8 @@ static void free_writing(writing *w)
     w->open = false;
 }
 
-static heed_status return_item(heed_job *job, heed_prompt_group *group, writing *w, heed_error *error)
+static heed_status return_item(heed_job *job, heed_prompt_group *group, writing *w,
+                               heed_error *error)
 {
     heed_generated *item = heed_job_item(job, group, w->number);
     const char *piece = "";
@@ -172,7 +182,8 @@ static heed_status return_item(heed_job *job, heed_prompt_group *group, writing 
 }
 
 /* Ends a sequence: its place in the session and its place here are free afterwards. */
-static heed_status finish_writing(heed_job *job, heed_prompt_group *group, writing *w, heed_error *error)
+static heed_status finish_writing(heed_job *job, heed_prompt_group *group, writing *w,
+                                  heed_error *error)
 {
     plain *state = group->state;
     if (w->sequence >= 0) {
@@ -187,7 +198,8 @@ static heed_status finish_writing(heed_job *job, heed_prompt_group *group, writi
 
 /* A sequence of the session that holds the prompt: the prompt's own where no other will need it,
    else a fork. */
-static heed_status give_sequence(heed_job *job, heed_prompt_group *group, writing *w, heed_error *error)
+static heed_status give_sequence(heed_job *job, heed_prompt_group *group, writing *w,
+                                 heed_error *error)
 {
     plain *state = group->state;
     if (state->taken || state->begun < job->settings->returned)
@@ -199,7 +211,8 @@ static heed_status give_sequence(heed_job *job, heed_prompt_group *group, writin
 }
 
 /* Lets a place be written in until it holds a sequence that goes on, or none is left to begin. */
-static heed_status fill_place(heed_job *job, heed_prompt_group *group, writing *w, heed_error *error)
+static heed_status fill_place(heed_job *job, heed_prompt_group *group, writing *w,
+                              heed_error *error)
 {
     plain *state = group->state;
     for (;;) {

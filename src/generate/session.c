@@ -4,61 +4,88 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LOGITS_BYTES = 128 << 20 }; /* of one run, so that the workspace of a large vocabulary stays small */
+/* of one run, so that the workspace of a large vocabulary stays small */
+enum { LOGITS_BYTES = 128 << 20 };
 
 /* ---- making ---- */
 
 static heed_status check_model(const heed_config *config, heed_error *error)
 {
     if (config->float_inputs)
-        return heed_fail(error, HEED_E_UNSUPPORTED, "model type %s has no vocabulary: its inputs are vectors, it cannot write tokens",
-                         config->model_type);
+        return heed_fail(
+            error, HEED_E_UNSUPPORTED,
+            "model type %s has no vocabulary: its inputs are vectors, it cannot write tokens",
+            config->model_type);
     if (config->arrangement == HEED_ENCODER_ONLY)
-        return heed_fail(error, HEED_E_UNSUPPORTED, "model type %s is an encoder: it cannot write tokens or score text; a decoder or an "
-                         "encoder-decoder is needed", config->model_type);
+        return heed_fail(
+            error, HEED_E_UNSUPPORTED,
+            "model type %s is an encoder: it cannot write tokens or score text; a decoder or an "
+            "encoder-decoder is needed",
+            config->model_type);
     if (config->head != HEED_HEAD_CAUSAL_LM)
-        return heed_fail(error, HEED_E_UNSUPPORTED, "this %s model has no language-modelling head: it cannot write tokens", config->model_type);
+        return heed_fail(error, HEED_E_UNSUPPORTED,
+                         "this %s model has no language-modelling head: it cannot write tokens",
+                         config->model_type);
     return HEED_OK;
 }
 
-static heed_status set_sizes(heed_session *session, const heed_config *config, const heed_session_options *options, heed_error *error)
+static heed_status set_sizes(heed_session *session, const heed_config *config,
+                             const heed_session_options *options, heed_error *error)
 {
-    bool table = config->position == HEED_POSITION_LEARNED || config->position == HEED_POSITION_SINUSOIDAL;
+    bool table = config->position == HEED_POSITION_LEARNED ||
+                 config->position == HEED_POSITION_SINUSOIDAL;
     session->context = options->context ? options->context : heed_config_reach(config);
     session->capacity = options->sequences ? options->sequences : 1;
     session->chunk = options->chunk ? options->chunk : HEED_SESSION_CHUNK;
     session->vocabulary = config->vocabulary;
-    session->original_context = config->position == HEED_POSITION_ROTARY && config->rope.kind == HEED_ROPE_LONGROPE ? config->rope.original_context : 0;
+    session->original_context = config->position == HEED_POSITION_ROTARY &&
+                                        config->rope.kind == HEED_ROPE_LONGROPE
+                                    ? config->rope.original_context
+                                    : 0;
     if (session->context < 1 || session->context > INT32_MAX / 2)
-        return heed_fail(error, HEED_E_ARG, "a context of %lld positions: expected 1 to %d", (long long)session->context, INT32_MAX / 2);
+        return heed_fail(error, HEED_E_ARG, "a context of %lld positions: expected 1 to %d",
+                         (long long)session->context, INT32_MAX / 2);
     if (table && session->context > config->context)
-        return heed_fail(error, HEED_E_ARG, "a context of %lld positions, but the model's table has %lld", (long long)session->context,
-                         (long long)config->context);
-    if (session->capacity < 1 || session->capacity > 1 << 20 || session->chunk < 1 || session->chunk > 1 << 20)
-        return heed_fail(error, HEED_E_ARG, "%lld sequences in runs of %lld rows: expected 1 to %d of each", (long long)session->capacity,
-                         (long long)session->chunk, 1 << 20);
+        return heed_fail(error, HEED_E_ARG,
+                         "a context of %lld positions, but the model's table has %lld",
+                         (long long)session->context, (long long)config->context);
+    if (session->capacity < 1 || session->capacity > 1 << 20 || session->chunk < 1 ||
+        session->chunk > 1 << 20)
+        return heed_fail(error, HEED_E_ARG,
+                         "%lld sequences in runs of %lld rows: expected 1 to %d of each",
+                         (long long)session->capacity, (long long)session->chunk, 1 << 20);
     int64_t rows = LOGITS_BYTES / (int64_t)sizeof(float) / session->vocabulary, most = 1;
     while (most * 2 <= rows && most < session->chunk) most *= 2;
     session->gathered = most < session->chunk ? most : session->chunk;
     return HEED_OK;
 }
 
-static heed_status make_cache(heed_session *session, int which, const heed_model *model, size_t budget, heed_error *error)
+static heed_status make_cache(heed_session *session, int which, const heed_model *model,
+                              size_t budget, heed_error *error)
 {
-    heed_cache_options options = {.arrays = 2 * heed_model_cache_layers(model), .columns = heed_model_cache_columns(model),
-                                  .element = heed_dtypes[heed_model_cache_dtype(model)].bytes,
-                                  .sequences = session->capacity, .positions = session->context, .budget = budget};
+    heed_cache_options options = {
+        .arrays = 2 * heed_model_cache_layers(model),
+        .columns = heed_model_cache_columns(model),
+        .element = heed_dtypes[heed_model_cache_dtype(model)].bytes,
+        .sequences = session->capacity,
+        .positions = session->context,
+        .budget = budget,
+    };
     HEED_TRY(heed_cache_new(&session->caches[which], &options, error));
     for (int64_t layer = 0; layer < heed_model_cache_layers(model); layer++)
         for (int value = 0; value < 2; value++) {
-            heed_cache_kind kind = (heed_cache_kind)((which == HEED_SESSION_SELF ? HEED_CACHE_KEY : HEED_CACHE_CROSS_KEY) + value);
-            heed_engine_bind_cache(session->engine, kind, layer, heed_cache_array(session->caches[which], 2 * layer + value));
+            heed_cache_kind kind = (heed_cache_kind)((which == HEED_SESSION_SELF
+                                                          ? HEED_CACHE_KEY
+                                                          : HEED_CACHE_CROSS_KEY) +
+                                                     value);
+            heed_engine_bind_cache(session->engine, kind, layer,
+                                   heed_cache_array(session->caches[which], 2 * layer + value));
         }
     return HEED_OK;
 }
 
-static heed_status make(heed_session *session, heed_model *model, const heed_backend *backend, const heed_session_options *options,
-                        heed_error *error)
+static heed_status make(heed_session *session, heed_model *model, const heed_backend *backend,
+                        const heed_session_options *options, heed_error *error)
 {
     const heed_config *config = heed_model_config(model);
     HEED_TRY(check_model(config, error));
@@ -71,20 +98,25 @@ static heed_status make(heed_session *session, heed_model *model, const heed_bac
     session->growth = heed_allocate((size_t)session->capacity, sizeof *session->growth);
     session->pieces = heed_allocate((size_t)session->chunk, sizeof *session->pieces);
     session->rows = heed_allocate((size_t)session->gathered, sizeof *session->rows);
-    if (!session->sequences || !session->done || !session->items || !session->again || !session->growth || !session->pieces || !session->rows)
-        return heed_fail_memory(error, (size_t)session->capacity * sizeof *session->sequences, "the tables of a session");
+    if (!session->sequences || !session->done || !session->items || !session->again ||
+        !session->growth || !session->pieces || !session->rows)
+        return heed_fail_memory(error, (size_t)session->capacity * sizeof *session->sequences,
+                                "the tables of a session");
     bool both = config->arrangement == HEED_ENCODER_DECODER;
-    HEED_TRY(make_cache(session, HEED_SESSION_SELF, model, both ? options->cache_budget / 2 : options->cache_budget, error));
-    return both ? make_cache(session, HEED_SESSION_CROSS, model, options->cache_budget / 2, error) : HEED_OK;
+    HEED_TRY(make_cache(session, HEED_SESSION_SELF, model,
+                        both ? options->cache_budget / 2 : options->cache_budget, error));
+    return both ? make_cache(session, HEED_SESSION_CROSS, model, options->cache_budget / 2, error)
+                : HEED_OK;
 }
 
-heed_status heed_session_new(heed_session **result, heed_model *model, const heed_backend *backend, const heed_session_options *options,
-                             heed_error *error)
+heed_status heed_session_new(heed_session **result, heed_model *model, const heed_backend *backend,
+                             const heed_session_options *options, heed_error *error)
 {
     *result = NULL;
     heed_session *session = heed_allocate(1, sizeof *session);
     if (!session) return heed_fail_memory(error, sizeof *session, "a session");
-    heed_status status = make(session, model, backend, options ? options : &(heed_session_options){0}, error);
+    heed_status status = make(session, model, backend,
+                              options ? options : &(heed_session_options){0}, error);
     if (status == HEED_OK) *result = session;
     else heed_session_free(session);
     return status;
@@ -96,7 +128,8 @@ void heed_session_free(heed_session *session)
     heed_engine_free(session->engine);
     heed_cache_free(session->caches[HEED_SESSION_SELF]);
     heed_cache_free(session->caches[HEED_SESSION_CROSS]);
-    for (int64_t i = 0; i < session->capacity && session->sequences; i++) free(session->sequences[i].ids);
+    for (int64_t i = 0; i < session->capacity && session->sequences; i++)
+        free(session->sequences[i].ids);
     free(session->sequences);
     free(session->done);
     free(session->items);
@@ -149,7 +182,8 @@ bool heed_session_has_source(const heed_session *session)
 size_t heed_session_cache_bytes(const heed_session *session)
 {
     size_t bytes = 0;
-    for (int i = 0; i < 2; i++) bytes += session->caches[i] ? heed_cache_committed(session->caches[i]) : 0;
+    for (int i = 0; i < 2; i++)
+        bytes += session->caches[i] ? heed_cache_committed(session->caches[i]) : 0;
     return bytes;
 }
 
@@ -168,14 +202,17 @@ heed_sequence_slot *heed_session_find(const heed_session *session, int64_t seque
 
 heed_status heed_session_fail_unknown(int64_t sequence, heed_error *error)
 {
-    return heed_fail(error, HEED_E_ARG, "sequence %lld is not held by this session", (long long)sequence);
+    return heed_fail(error, HEED_E_ARG, "sequence %lld is not held by this session",
+                     (long long)sequence);
 }
 
 static heed_status find_place(const heed_session *session, int64_t *sequence, heed_error *error)
 {
     for (*sequence = 0; *sequence < session->capacity; ++*sequence)
         if (!session->sequences[*sequence].used) return HEED_OK;
-    return heed_fail(error, HEED_E_ARG, "the session holds %lld sequences already, as many as it was made for", (long long)session->capacity);
+    return heed_fail(error, HEED_E_ARG,
+                     "the session holds %lld sequences already, as many as it was made for",
+                     (long long)session->capacity);
 }
 
 heed_status heed_session_add_any(heed_session *session, int64_t *sequence, heed_error *error)
@@ -186,7 +223,8 @@ heed_status heed_session_add_any(heed_session *session, int64_t *sequence, heed_
         if (!session->caches[i]) continue;
         heed_status status = heed_cache_add(session->caches[i], &slot->in[i], error);
         if (status == HEED_OK) continue;
-        if (i == HEED_SESSION_CROSS) heed_cache_drop(session->caches[HEED_SESSION_SELF], slot->in[HEED_SESSION_SELF]);
+        if (i == HEED_SESSION_CROSS)
+            heed_cache_drop(session->caches[HEED_SESSION_SELF], slot->in[HEED_SESSION_SELF]);
         return status;
     }
     slot->used = true;
@@ -194,37 +232,49 @@ heed_status heed_session_add_any(heed_session *session, int64_t *sequence, heed_
     return HEED_OK;
 }
 
-heed_status heed_session_emit(heed_session *session, int64_t sequence, int64_t first, const int32_t *ids, int64_t count, heed_error *error)
+heed_status heed_session_emit(heed_session *session, int64_t sequence, int64_t first,
+                              const int32_t *ids, int64_t count, heed_error *error)
 {
     heed_sequence_slot *slot = &session->sequences[sequence];
     size_t needed = (size_t)(first + count);
-    if (!heed_grow(&slot->ids, &slot->ids_capacity, needed, sizeof *ids)) return heed_fail_memory(error, needed * sizeof *ids, "the ids of a sequence");
+    if (!heed_grow(&slot->ids, &slot->ids_capacity, needed, sizeof *ids))
+        return heed_fail_memory(error, needed * sizeof *ids, "the ids of a sequence");
     if (count) memcpy(slot->ids + first, ids, (size_t)count * sizeof *ids);
     return HEED_OK;
 }
 
 heed_status heed_session_add(heed_session *session, int64_t *sequence, heed_error *error)
 {
-    if (session->caches[HEED_SESSION_CROSS]) return heed_fail(error, HEED_E_ARG, "an encoder-decoder's sequences begin with a source: encode it");
+    if (session->caches[HEED_SESSION_CROSS])
+        return heed_fail(error, HEED_E_ARG,
+                         "an encoder-decoder's sequences begin with a source: encode it");
     return heed_session_add_any(session, sequence, error);
 }
 
-heed_status heed_session_fork(heed_session *session, int64_t sequence, int64_t length, int64_t *fork, heed_error *error)
+heed_status heed_session_fork(heed_session *session, int64_t sequence, int64_t length,
+                              int64_t *fork, heed_error *error)
 {
     const heed_sequence_slot *from = heed_session_find(session, sequence);
     if (!from) return heed_session_fail_unknown(sequence, error);
     HEED_TRY(find_place(session, fork, error));
     heed_sequence_slot *to = &session->sequences[*fork];
-    HEED_TRY(heed_cache_fork(session->caches[HEED_SESSION_SELF], from->in[HEED_SESSION_SELF], length, &to->in[HEED_SESSION_SELF], error));
+    HEED_TRY(heed_cache_fork(session->caches[HEED_SESSION_SELF], from->in[HEED_SESSION_SELF],
+                             length, &to->in[HEED_SESSION_SELF], error));
     if (session->caches[HEED_SESSION_CROSS]) {
-        int64_t source = heed_cache_length(session->caches[HEED_SESSION_CROSS], from->in[HEED_SESSION_CROSS]);
-        heed_status status = heed_cache_fork(session->caches[HEED_SESSION_CROSS], from->in[HEED_SESSION_CROSS], source, &to->in[HEED_SESSION_CROSS], error);
-        if (status != HEED_OK) heed_cache_drop(session->caches[HEED_SESSION_SELF], to->in[HEED_SESSION_SELF]);
+        int64_t source = heed_cache_length(session->caches[HEED_SESSION_CROSS],
+                                           from->in[HEED_SESSION_CROSS]);
+        heed_status status = heed_cache_fork(session->caches[HEED_SESSION_CROSS],
+                                             from->in[HEED_SESSION_CROSS], source,
+                                             &to->in[HEED_SESSION_CROSS], error);
+        if (status != HEED_OK)
+            heed_cache_drop(session->caches[HEED_SESSION_SELF], to->in[HEED_SESSION_SELF]);
         HEED_TRY(status);
     }
     to->past_original = from->past_original;
     to->used = true;
-    heed_status told = session->original_context ? heed_session_emit(session, *fork, 0, from->ids, length, error) : HEED_OK;
+    heed_status told = session->original_context
+                           ? heed_session_emit(session, *fork, 0, from->ids, length, error)
+                           : HEED_OK;
     if (told != HEED_OK) heed_session_drop(session, *fork);
     return told;
 }
@@ -232,7 +282,9 @@ heed_status heed_session_fork(heed_session *session, int64_t sequence, int64_t l
 void heed_session_truncate(heed_session *session, int64_t sequence, int64_t length)
 {
     const heed_sequence_slot *slot = heed_session_find(session, sequence);
-    if (slot) heed_cache_truncate(session->caches[HEED_SESSION_SELF], slot->in[HEED_SESSION_SELF], length);
+    if (slot)
+        heed_cache_truncate(session->caches[HEED_SESSION_SELF], slot->in[HEED_SESSION_SELF],
+                            length);
 }
 
 void heed_session_drop(heed_session *session, int64_t sequence)
@@ -252,5 +304,6 @@ void heed_session_clear(heed_session *session)
 int64_t heed_session_length(const heed_session *session, int64_t sequence)
 {
     const heed_sequence_slot *slot = heed_session_find(session, sequence);
-    return slot ? heed_cache_length(session->caches[HEED_SESSION_SELF], slot->in[HEED_SESSION_SELF]) : 0;
+    return slot ? heed_cache_length(session->caches[HEED_SESSION_SELF], slot->in[HEED_SESSION_SELF])
+                : 0;
 }

@@ -23,9 +23,11 @@ static int64_t cache_blocks(const heed_session *session, int which)
     return session->caches[which] ? heed_cache_pages(session->caches[which]) : 0;
 }
 
-/* Ids, positions, places in the cache of `count` rows that begin at `position` of a sequence; inputs a model lacks are NULL. */
-static void fill_rows(const heed_cache *cache, int64_t sequence, int64_t position, const int32_t *ids, int64_t count, int32_t *id_rows,
-                      int32_t *position_rows, int32_t *slot_rows)
+/* Ids, positions, places in the cache of `count` rows that begin at `position` of a sequence;
+   inputs a model lacks are NULL. */
+static void fill_rows(const heed_cache *cache, int64_t sequence, int64_t position,
+                      const int32_t *ids, int64_t count, int32_t *id_rows, int32_t *position_rows,
+                      int32_t *slot_rows)
 {
     memcpy(id_rows, ids, (size_t)count * sizeof *ids);
     for (int64_t i = 0; i < count; i++) {
@@ -34,7 +36,8 @@ static void fill_rows(const heed_cache *cache, int64_t sequence, int64_t positio
     }
 }
 
-static void fill_sequence(int32_t *fields, int64_t start, int64_t count, int64_t keys, int64_t first, int64_t table_row)
+static void fill_sequence(int32_t *fields, int64_t start, int64_t count, int64_t keys,
+                          int64_t first, int64_t table_row)
 {
     memset(fields, 0, HEED_SEQUENCE_FIELDS * sizeof *fields);
     fields[HEED_SEQUENCE_QUERY_START] = (int32_t)start;
@@ -49,8 +52,10 @@ static void offset(int32_t **rows, int64_t by)
     if (*rows) *rows += by;
 }
 
-/* Rotary frequencies of `count` rows of a sequence that is `length` tokens long, where they depend on that. */
-static void turn_rows(const heed_session *session, bool source, int64_t length, int64_t count, float **rows)
+/* Rotary frequencies of `count` rows of a sequence that is `length` tokens long, where they depend
+   on that. */
+static void turn_rows(const heed_session *session, bool source, int64_t length, int64_t count,
+                      float **rows)
 {
     const heed_model *model = heed_engine_model(session->engine);
     heed_model_rotary_fill(model, source, length, count, *rows);
@@ -60,53 +65,69 @@ static void turn_rows(const heed_session *session, bool source, int64_t length, 
 /* ---- encoding ---- */
 
 /* The first of `count` sources whose rows fill a run together; at least one. */
-static int64_t sources_in_run(const heed_session *session, const heed_ids *sources, int64_t count, int64_t *rows)
+static int64_t sources_in_run(const heed_session *session, const heed_ids *sources, int64_t count,
+                              int64_t *rows)
 {
     int64_t taken = 0;
     *rows = 0;
-    while (taken < count && taken < session->chunk && (taken == 0 || *rows + sources[taken].count <= session->chunk))
+    while (taken < count && taken < session->chunk &&
+           (taken == 0 || *rows + sources[taken].count <= session->chunk))
         *rows += sources[taken++].count;
     return taken;
 }
 
-static heed_status encode_run(heed_session *session, const heed_ids *sources, int64_t count, int64_t rows, const int64_t *sequences,
-                              heed_error *error)
+static heed_status encode_run(heed_session *session, const heed_ids *sources, int64_t count,
+                              int64_t rows, const int64_t *sequences, heed_error *error)
 {
     if (rows == 0) return HEED_OK;
     heed_cache *cache = session->caches[HEED_SESSION_CROSS];
-    heed_program_spec spec = {.purpose = HEED_PURPOSE_ENCODE, .source_rows = rows, .sequences = count,
-                              .cache_blocks = cache_blocks(session, HEED_SESSION_SELF), .cross_blocks = cache_blocks(session, HEED_SESSION_CROSS)};
+    heed_program_spec spec = {
+        .purpose = HEED_PURPOSE_ENCODE,
+        .source_rows = rows,
+        .sequences = count,
+        .cache_blocks = cache_blocks(session, HEED_SESSION_SELF),
+        .cross_blocks = cache_blocks(session, HEED_SESSION_CROSS),
+    };
     HEED_TRY(heed_engine_prepare(session->engine, &spec, error));
-    int32_t *ids = heed_engine_input(session->engine, "source_ids"), *positions = heed_engine_input(session->engine, "source_positions");
-    int32_t *slots = heed_engine_input(session->engine, "cross_slots"), *fields = heed_engine_input(session->engine, "source_sequences");
+    int32_t *ids = heed_engine_input(session->engine, "source_ids"),
+            *positions = heed_engine_input(session->engine, "source_positions");
+    int32_t *slots = heed_engine_input(session->engine, "cross_slots"),
+            *fields = heed_engine_input(session->engine, "source_sequences");
     float *frequencies = heed_engine_input(session->engine, "source_frequencies");
     int64_t start = 0;
     for (int64_t i = 0; i < count; i++, fields += HEED_SEQUENCE_FIELDS) {
         int64_t length = sources[i].count;
-        fill_rows(cache, session->sequences[sequences[i]].in[HEED_SESSION_CROSS], 0, sources[i].ids, length, ids, positions, slots);
+        fill_rows(cache, session->sequences[sequences[i]].in[HEED_SESSION_CROSS], 0, sources[i].ids,
+                  length, ids, positions, slots);
         fill_sequence(fields, start, length, length, 0, i);
         fields[HEED_SEQUENCE_KEY_START] = (int32_t)start;
         turn_rows(session, true, length, length, &frequencies);
         offset(&ids, length), offset(&positions, length), offset(&slots, length);
         start += length;
     }
-    heed_runtime runtime = {.count = {[HEED_EXTENT_SOURCE_ROWS] = rows, [HEED_EXTENT_SEQUENCES] = count}};
+    heed_runtime runtime = {
+        .count = {[HEED_EXTENT_SOURCE_ROWS] = rows, [HEED_EXTENT_SEQUENCES] = count}};
     return heed_engine_run(session->engine, &runtime, error);
 }
 
-static heed_status check_ids(const heed_session *session, const int32_t *ids, int64_t count, const char *what, heed_error *error)
+static heed_status check_ids(const heed_session *session, const int32_t *ids, int64_t count,
+                             const char *what, heed_error *error)
 {
     for (int64_t i = 0; i < count; i++)
         if (ids[i] < 0 || ids[i] >= session->vocabulary)
-            return heed_fail(error, HEED_E_ARG, "%s: id %d at place %lld, but the model's vocabulary has the ids 0 to %lld", what, ids[i],
-                             (long long)i, (long long)session->vocabulary - 1);
+            return heed_fail(
+                error, HEED_E_ARG,
+                "%s: id %d at place %lld, but the model's vocabulary has the ids 0 to %lld", what,
+                ids[i], (long long)i, (long long)session->vocabulary - 1);
     return HEED_OK;
 }
 
-static heed_status encode_all(heed_session *session, const heed_ids *sources, int64_t count, const int64_t *sequences, heed_error *error)
+static heed_status encode_all(heed_session *session, const heed_ids *sources, int64_t count,
+                              const int64_t *sequences, heed_error *error)
 {
     for (int64_t i = 0; i < count; i++)
-        session->growth[i] = (heed_cache_growth){session->sequences[sequences[i]].in[HEED_SESSION_CROSS], sources[i].count};
+        session->growth[i] = (heed_cache_growth){
+            session->sequences[sequences[i]].in[HEED_SESSION_CROSS], sources[i].count};
     HEED_TRY(heed_cache_extend(session->caches[HEED_SESSION_CROSS], session->growth, count, error));
     for (int64_t at = 0, taken, rows; at < count; at += taken) {
         taken = sources_in_run(session, sources + at, count - at, &rows);
@@ -115,18 +136,23 @@ static heed_status encode_all(heed_session *session, const heed_ids *sources, in
     return HEED_OK;
 }
 
-heed_status heed_session_encode(heed_session *session, const heed_ids *sources, int64_t count, int64_t *sequences, heed_error *error)
+heed_status heed_session_encode(heed_session *session, const heed_ids *sources, int64_t count,
+                                int64_t *sequences, heed_error *error)
 {
-    if (!session->caches[HEED_SESSION_CROSS]) return heed_fail(error, HEED_E_ARG, "this model has no encoder: add sequences without a source");
+    if (!session->caches[HEED_SESSION_CROSS])
+        return heed_fail(error, HEED_E_ARG,
+                         "this model has no encoder: add sequences without a source");
     for (int64_t i = 0; i < count; i++) {
         HEED_TRY(check_ids(session, sources[i].ids, sources[i].count, "source", error));
         if (sources[i].count > session->context)
-            return heed_fail(error, HEED_E_ARG, "a source of %lld tokens is longer than the context of %lld", (long long)sources[i].count,
-                             (long long)session->context);
+            return heed_fail(error, HEED_E_ARG,
+                             "a source of %lld tokens is longer than the context of %lld",
+                             (long long)sources[i].count, (long long)session->context);
     }
     heed_status status = HEED_OK;
     int64_t added = 0;
-    for (; added < count && status == HEED_OK; added++) status = heed_session_add_any(session, &sequences[added], error);
+    for (; added < count && status == HEED_OK; added++)
+        status = heed_session_add_any(session, &sequences[added], error);
     if (status != HEED_OK) added--;
     else status = encode_all(session, sources, count, sequences, error);
     if (status == HEED_OK) return HEED_OK;
@@ -140,28 +166,38 @@ heed_status heed_session_encode(heed_session *session, const heed_ids *sources, 
 static void fill_run(heed_session *session, const heed_step_item *items, int64_t pieces)
 {
     heed_engine *engine = session->engine;
-    const heed_cache *self = session->caches[HEED_SESSION_SELF], *cross = session->caches[HEED_SESSION_CROSS];
-    int32_t *ids = heed_engine_input(engine, "ids"), *positions = heed_engine_input(engine, "positions");
-    int32_t *slots = heed_engine_input(engine, "slots"), *fields = heed_engine_input(engine, "sequences");
-    int32_t *wanted = heed_engine_input(engine, "rows"), *table = heed_engine_input(engine, "page_table");
-    int32_t *cross_fields = heed_engine_input(engine, "cross_sequences"), *cross_table = heed_engine_input(engine, "cross_page_table");
+    const heed_cache *self = session->caches[HEED_SESSION_SELF],
+                     *cross = session->caches[HEED_SESSION_CROSS];
+    int32_t *ids = heed_engine_input(engine, "ids"),
+            *positions = heed_engine_input(engine, "positions");
+    int32_t *slots = heed_engine_input(engine, "slots"),
+            *fields = heed_engine_input(engine, "sequences");
+    int32_t *wanted = heed_engine_input(engine, "rows"),
+            *table = heed_engine_input(engine, "page_table");
+    int32_t *cross_fields = heed_engine_input(engine, "cross_sequences"),
+            *cross_table = heed_engine_input(engine, "cross_page_table");
     float *frequencies = heed_engine_input(engine, "frequencies");
     int64_t start = 0, columns = table_columns(session);
     for (int64_t i = 0; i < pieces; i++, fields += HEED_SEQUENCE_FIELDS, table += columns) {
         const heed_session_piece *p = &session->pieces[i];
         const heed_step_item *item = &items[p->item];
         const heed_sequence_slot *slot = &session->sequences[item->sequence];
-        int64_t before = heed_cache_length(self, slot->in[HEED_SESSION_SELF]) - item->count + p->begin;
-        fill_rows(self, slot->in[HEED_SESSION_SELF], before, item->ids + p->begin, p->count, ids, positions, slots);
+        int64_t before = heed_cache_length(self, slot->in[HEED_SESSION_SELF]) - item->count +
+                         p->begin;
+        fill_rows(self, slot->in[HEED_SESSION_SELF], before, item->ids + p->begin, p->count, ids,
+                  positions, slots);
         fill_sequence(fields, start, p->count, before + p->count, before, i);
-        turn_rows(session, false, heed_cache_length(self, slot->in[HEED_SESSION_SELF]), p->count, &frequencies);
+        turn_rows(session, false, heed_cache_length(self, slot->in[HEED_SESSION_SELF]), p->count,
+                  &frequencies);
         copy_table(self, slot->in[HEED_SESSION_SELF], table);
         if (cross) {
-            fill_sequence(cross_fields, start, p->count, heed_cache_length(cross, slot->in[HEED_SESSION_CROSS]), 0, i);
+            fill_sequence(cross_fields, start, p->count,
+                          heed_cache_length(cross, slot->in[HEED_SESSION_CROSS]), 0, i);
             copy_table(cross, slot->in[HEED_SESSION_CROSS], cross_table);
             offset(&cross_fields, HEED_SEQUENCE_FIELDS), offset(&cross_table, columns);
         }
-        for (int64_t token = p->want; token < p->count; token++) *wanted++ = (int32_t)(start + token);
+        for (int64_t token = p->want; token < p->count; token++)
+            *wanted++ = (int32_t)(start + token);
         offset(&ids, p->count), offset(&positions, p->count), offset(&slots, p->count);
         start += p->count;
     }
@@ -184,31 +220,39 @@ static heed_status check_cache_holds(const heed_session *session, int64_t count,
     return HEED_OK;
 }
 
-static heed_status visit_run(heed_session *session, int64_t pieces, heed_logits_visitor *visitor, void *argument, heed_error *error)
+static heed_status visit_run(heed_session *session, int64_t pieces, heed_logits_visitor *visitor,
+                             void *argument, heed_error *error)
 {
     heed_operand logits = {0};
     int64_t count = 0;
     HEED_TRY(heed_engine_output(session->engine, "logits", &logits, error));
     for (int64_t i = 0; i < pieces; i++)
-        for (int64_t token = session->pieces[i].want; token < session->pieces[i].count; token++, count++)
-            session->rows[count] = (heed_logits_row){session->pieces[i].item, session->pieces[i].begin + token - session->again[session->pieces[i].item],
-                                                     (const float *)logits.data + count * logits.row_stride};
+        for (int64_t token = session->pieces[i].want; token < session->pieces[i].count;
+             token++, count++)
+            session->rows[count] = (heed_logits_row){
+                session->pieces[i].item,
+                session->pieces[i].begin + token - session->again[session->pieces[i].item],
+                (const float *)logits.data + count * logits.row_stride};
     HEED_TRY(check_cache_holds(session, count, error));
     return count && visitor ? visitor(argument, session->rows, count, error) : HEED_OK;
 }
 
 /* Packs the next chunk of every item that fits into a run; returns how many. */
-static int64_t pack_run(heed_session *session, const heed_step_item *items, int64_t count, int64_t *rows, int64_t *gathered)
+static int64_t pack_run(heed_session *session, const heed_step_item *items, int64_t count,
+                        int64_t *rows, int64_t *gathered)
 {
     int64_t pieces = 0;
     *rows = *gathered = 0;
     for (int64_t i = 0; i < count && *rows < session->chunk; i++) {
         int64_t done = session->done[i], left = items[i].count - done, want = items[i].want - done;
         bool many = items[i].count - items[i].want > 1; /* rows of logits then bound the chunk */
-        int64_t chunk = many ? session->gathered : session->chunk, size = left < chunk ? left : chunk;
+        int64_t chunk = many ? session->gathered : session->chunk,
+                size = left < chunk ? left : chunk;
         if (want < 0) want = 0;
         if (want > size) want = size;
-        if (left == 0 || *rows + size > session->chunk || *gathered + size - want > session->gathered) continue;
+        if (left == 0 || *rows + size > session->chunk ||
+            *gathered + size - want > session->gathered)
+            continue;
         session->pieces[pieces++] = (heed_session_piece){i, done, size, want};
         *rows += size;
         *gathered += size - want;
@@ -216,58 +260,83 @@ static int64_t pack_run(heed_session *session, const heed_step_item *items, int6
     return pieces;
 }
 
-static heed_status run_all(heed_session *session, const heed_step_item *items, int64_t count, heed_logits_visitor *visitor, void *argument,
-                           heed_error *error)
+static heed_status run_all(heed_session *session, const heed_step_item *items, int64_t count,
+                           heed_logits_visitor *visitor, void *argument, heed_error *error)
 {
-    for (int64_t pieces, rows, gathered; (pieces = pack_run(session, items, count, &rows, &gathered)) > 0;) {
-        heed_program_spec spec = {.purpose = HEED_PURPOSE_DECODE, .rows = rows, .sequences = pieces, .gathered = gathered,
-                                  .cache_blocks = cache_blocks(session, HEED_SESSION_SELF), .cross_blocks = cache_blocks(session, HEED_SESSION_CROSS),
-                                  .table_rows = heed_bucket(pieces), .table_columns = table_columns(session)};
+    for (int64_t pieces, rows, gathered;
+         (pieces = pack_run(session, items, count, &rows, &gathered)) > 0;) {
+        heed_program_spec spec = {
+            .purpose = HEED_PURPOSE_DECODE,
+            .rows = rows,
+            .sequences = pieces,
+            .gathered = gathered,
+            .cache_blocks = cache_blocks(session, HEED_SESSION_SELF),
+            .cross_blocks = cache_blocks(session, HEED_SESSION_CROSS),
+            .table_rows = heed_bucket(pieces),
+            .table_columns = table_columns(session),
+        };
         HEED_TRY(heed_engine_prepare(session->engine, &spec, error));
         fill_run(session, items, pieces);
-        heed_runtime runtime = {.count = {[HEED_EXTENT_ROWS] = rows, [HEED_EXTENT_SEQUENCES] = pieces, [HEED_EXTENT_GATHERED] = gathered}};
+        heed_runtime runtime = {.count = {[HEED_EXTENT_ROWS] = rows,
+                                          [HEED_EXTENT_SEQUENCES] = pieces,
+                                          [HEED_EXTENT_GATHERED] = gathered}};
         HEED_TRY(heed_engine_run(session->engine, &runtime, error));
-        for (int64_t i = 0; i < pieces; i++) session->done[session->pieces[i].item] += session->pieces[i].count;
+        for (int64_t i = 0; i < pieces; i++)
+            session->done[session->pieces[i].item] += session->pieces[i].count;
         HEED_TRY(visit_run(session, pieces, visitor, argument, error));
     }
     return HEED_OK;
 }
 
-static heed_status check_items(heed_session *session, const heed_step_item *items, int64_t count, heed_error *error)
+static heed_status check_items(heed_session *session, const heed_step_item *items, int64_t count,
+                               heed_error *error)
 {
     if (count > session->capacity)
-        return heed_fail(error, HEED_E_ARG, "a step of %lld items in a session of %lld sequences", (long long)count, (long long)session->capacity);
-    memset(session->done, 0, (size_t)session->capacity * sizeof *session->done); /* here: how often each sequence is named */
+        return heed_fail(error, HEED_E_ARG, "a step of %lld items in a session of %lld sequences",
+                         (long long)count, (long long)session->capacity);
+    /* here: how often each sequence is named */
+    memset(session->done, 0, (size_t)session->capacity * sizeof *session->done);
     for (int64_t i = 0; i < count; i++) {
         const heed_step_item *item = &items[i];
-        if (!heed_session_find(session, item->sequence)) return heed_session_fail_unknown(item->sequence, error);
+        if (!heed_session_find(session, item->sequence))
+            return heed_session_fail_unknown(item->sequence, error);
         if (session->done[item->sequence]++)
-            return heed_fail(error, HEED_E_ARG, "sequence %lld stands twice in a step", (long long)item->sequence);
+            return heed_fail(error, HEED_E_ARG, "sequence %lld stands twice in a step",
+                             (long long)item->sequence);
         if (item->count < 0 || item->want < 0)
-            return heed_fail(error, HEED_E_ARG, "a step of %lld tokens with logits from token %lld: expected no negative numbers",
-                             (long long)item->count, (long long)item->want);
+            return heed_fail(
+                error, HEED_E_ARG,
+                "a step of %lld tokens with logits from token %lld: expected no negative numbers",
+                (long long)item->count, (long long)item->want);
         int64_t length = heed_session_length(session, item->sequence);
         if (item->count > session->context - length)
-            return heed_fail(error, HEED_E_ARG, "%lld tokens after %lld exceed the context of %lld", (long long)item->count, (long long)length,
+            return heed_fail(error, HEED_E_ARG, "%lld tokens after %lld exceed the context of %lld",
+                             (long long)item->count, (long long)length,
                              (long long)session->context);
         HEED_TRY(check_ids(session, item->ids, item->count, "tokens", error));
     }
     return HEED_OK;
 }
 
-/* The items as they are fed: with all ids of a sequence whose keys were made on the other side of the border, which are dropped. */
-static heed_status gather_items(heed_session *session, const heed_step_item *items, int64_t count, heed_error *error)
+/* The items as they are fed: with all ids of a sequence whose keys were made on the other side of
+   the border, which are dropped. */
+static heed_status gather_items(heed_session *session, const heed_step_item *items, int64_t count,
+                                heed_error *error)
 {
     for (int64_t i = 0; i < count && session->original_context; i++)
-        HEED_TRY(heed_session_emit(session, items[i].sequence, heed_session_length(session, items[i].sequence), items[i].ids, items[i].count, error));
+        HEED_TRY(heed_session_emit(session, items[i].sequence,
+                                   heed_session_length(session, items[i].sequence), items[i].ids,
+                                   items[i].count, error));
     for (int64_t i = 0; i < count; i++) {
         heed_sequence_slot *slot = &session->sequences[items[i].sequence];
         int64_t before = heed_session_length(session, items[i].sequence);
-        bool beyond = session->original_context && before + items[i].count > session->original_context;
+        bool beyond = session->original_context &&
+                      before + items[i].count > session->original_context;
         session->items[i] = items[i];
         session->again[i] = 0;
         if (before && items[i].count && beyond != slot->past_original) {
-            session->items[i] = (heed_step_item){items[i].sequence, slot->ids, before + items[i].count, before + items[i].want};
+            session->items[i] = (heed_step_item){items[i].sequence, slot->ids,
+                                                 before + items[i].count, before + items[i].want};
             session->again[i] = before;
             heed_session_truncate(session, items[i].sequence, 0);
         }
@@ -276,21 +345,25 @@ static heed_status gather_items(heed_session *session, const heed_step_item *ite
     return HEED_OK;
 }
 
-heed_status heed_session_step(heed_session *session, const heed_step_item *items, int64_t count, heed_logits_visitor *visitor,
-                              void *argument, heed_error *error)
+heed_status heed_session_step(heed_session *session, const heed_step_item *items, int64_t count,
+                              heed_logits_visitor *visitor, void *argument, heed_error *error)
 {
     HEED_TRY(check_items(session, items, count, error));
     HEED_TRY(gather_items(session, items, count, error));
     items = session->items;
     for (int64_t i = 0; i < count; i++) {
-        session->growth[i] = (heed_cache_growth){session->sequences[items[i].sequence].in[HEED_SESSION_SELF], items[i].count};
+        session->growth[i] = (heed_cache_growth){
+            session->sequences[items[i].sequence].in[HEED_SESSION_SELF], items[i].count};
         session->done[i] = 0;
     }
     HEED_TRY(heed_cache_extend(session->caches[HEED_SESSION_SELF], session->growth, count, error));
     heed_status status = run_all(session, items, count, visitor, argument, error);
     for (int64_t i = 0; i < count && status != HEED_OK; i++) {
-        int64_t before = heed_session_length(session, items[i].sequence) - items[i].count, read = session->done[i];
-        heed_session_truncate(session, items[i].sequence, session->again[i] ? (read < session->again[i] ? read : session->again[i]) : before);
+        int64_t before = heed_session_length(session, items[i].sequence) - items[i].count,
+                read = session->done[i];
+        heed_session_truncate(
+            session, items[i].sequence,
+            session->again[i] ? (read < session->again[i] ? read : session->again[i]) : before);
     }
     return status;
 }

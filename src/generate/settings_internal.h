@@ -4,8 +4,10 @@
 
 #include "generate/settings.h"
 
-/* Every number that the table of members bounds lies within its bounds. HEED_E_ARG naming the first that does not. */
-heed_status heed_generation_settings_check_ranges(const heed_generation_settings *settings, heed_error *error);
+/* Every number that the table of members bounds lies within its bounds. HEED_E_ARG naming the first
+   that does not. */
+heed_status heed_generation_settings_check_ranges(const heed_generation_settings *settings,
+                                                  heed_error *error);
 /* Only the ids that end, begin, pad and start a text, from config.json. */
 heed_status heed_generation_settings_read_ids(heed_generation_settings *settings,
                                               const json_t *json, const char *where,

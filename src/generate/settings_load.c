@@ -53,8 +53,10 @@ static void note_beyond(heed_generation_settings *settings, const heed_config *c
     for (size_t i = 0; i < settings->eos.count; i++) {
         int32_t id = settings->eos.ids[i];
         if (id < config->vocabulary) continue;
-        heed_buffer_printf(&settings->notes, "eos_token_id names %d, but the vocabulary has %lld "
-                           "ids: no text ends there\n", id, (long long)config->vocabulary);
+        heed_buffer_printf(&settings->notes,
+                           "eos_token_id names %d, but the vocabulary has %lld "
+                           "ids: no text ends there\n",
+                           id, (long long)config->vocabulary);
     }
 }
 

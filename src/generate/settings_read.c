@@ -11,14 +11,21 @@
 
 /* ---- members of the file ---- */
 
-typedef struct reader { heed_generation_settings *settings; const json_t *json; const char *where; heed_error *error; } reader;
+typedef struct reader {
+    heed_generation_settings *settings;
+    const json_t *json;
+    const char *where;
+    heed_error *error;
+} reader;
 
 static heed_status fail(const reader *r, const char *key, const char *expected)
 {
     heed_buffer text = {0};
     heed_json_put_found(&text, json_object_get(r->json, key));
     heed_status status = text.failed ? heed_fail_memory(r->error, text.length, "a message")
-                                     : heed_fail(r->error, HEED_E_FORMAT, "%s: \"%s\" is %.80s, expected %s", r->where, key, text.data, expected);
+                                     : heed_fail(r->error, HEED_E_FORMAT,
+                                                 "%s: \"%s\" is %.80s, expected %s", r->where, key,
+                                                 text.data, expected);
     heed_buffer_free(&text);
     return status;
 }
@@ -32,7 +39,8 @@ static int64_t id_of(const json_t *value)
 }
 
 /* Ids from an array; -1, which says "none", is left out. */
-static heed_status read_ids(const reader *r, const char *key, const json_t *array, int32_t **ids, size_t *count)
+static heed_status read_ids(const reader *r, const char *key, const json_t *array, int32_t **ids,
+                            size_t *count)
 {
     size_t size = json_array_size(array);
     *count = 0;
@@ -66,20 +74,25 @@ static heed_status read_list(const reader *r, const char *key, heed_id_list *lis
 /* [[1, 2], [3]], or with weights [[[1, 2], -0.5], [[3], 2.0]]. */
 static heed_status read_table(const reader *r, const char *key, heed_id_table *table, bool weighted)
 {
-    const char *expected = weighted ? "a list of pairs [[ids], bias]" : "a list of lists of token ids, none of them empty";
+    const char *expected = weighted ? "a list of pairs [[ids], bias]"
+                                    : "a list of lists of token ids, none of them empty";
     const json_t *value = json_object_get(r->json, key), *entry;
     if (!json_is_array(value)) return fail(r, key, expected);
     heed_id_table_free(table);
     size_t i;
-    json_array_foreach(value, i, entry) {
-        const json_t *list = weighted ? json_array_get(entry, 0) : entry, *weight = weighted ? json_array_get(entry, 1) : NULL;
-        if (!json_is_array(list) || json_array_size(list) == 0 || (weighted && (json_array_size(entry) != 2 || !json_is_number(weight))))
+    json_array_foreach(value, i, entry)
+    {
+        const json_t *list = weighted ? json_array_get(entry, 0) : entry,
+                     *weight = weighted ? json_array_get(entry, 1) : NULL;
+        if (!json_is_array(list) || json_array_size(list) == 0 ||
+            (weighted && (json_array_size(entry) != 2 || !json_is_number(weight))))
             return fail(r, key, expected);
         int32_t *ids;
         size_t count;
         heed_status status = read_ids(r, key, list, &ids, &count);
         if (status == HEED_OK && count < json_array_size(list)) status = fail(r, key, expected);
-        if (status == HEED_OK && !heed_id_table_add(table, ids, count, weighted ? (float)json_number_value(weight) : 0))
+        if (status == HEED_OK &&
+            !heed_id_table_add(table, ids, count, weighted ? (float)json_number_value(weight) : 0))
             status = heed_fail_memory(r->error, count * sizeof *ids, key);
         free(ids);
         HEED_TRY(status);
@@ -91,7 +104,9 @@ static heed_status read_early_stopping(const reader *r, const char *key)
 {
     const json_t *value = json_object_get(r->json, key);
     const char *text = json_string_value(value);
-    if (json_is_boolean(value)) r->settings->early_stopping = json_is_true(value) ? HEED_EARLY_ALWAYS : HEED_EARLY_HEURISTIC;
+    if (json_is_boolean(value))
+        r->settings->early_stopping = json_is_true(value) ? HEED_EARLY_ALWAYS
+                                                          : HEED_EARLY_HEURISTIC;
     else if (text && strcmp(text, "never") == 0) r->settings->early_stopping = HEED_EARLY_NEVER;
     else return fail(r, key, "true, false or \"never\"");
     return HEED_OK;
@@ -99,9 +114,11 @@ static heed_status read_early_stopping(const reader *r, const char *key)
 
 static heed_status read_decay(const reader *r, const char *key)
 {
-    const json_t *value = json_object_get(r->json, key), *start = json_array_get(value, 0), *factor = json_array_get(value, 1);
-    if (json_array_size(value) != 2 || !json_is_integer(start) || json_integer_value(start) < 0 || !json_is_number(factor) ||
-        !(json_number_value(factor) > 0) || !isfinite(json_number_value(factor)))
+    const json_t *value = json_object_get(r->json, key), *start = json_array_get(value, 0),
+                 *factor = json_array_get(value, 1);
+    if (json_array_size(value) != 2 || !json_is_integer(start) || json_integer_value(start) < 0 ||
+        !json_is_number(factor) || !(json_number_value(factor) > 0) ||
+        !isfinite(json_number_value(factor)))
         return fail(r, key, "[tokens from which the end becomes likelier, factor above 0]");
     r->settings->decay_start = json_integer_value(start);
     r->settings->decay_factor = json_number_value(factor);
@@ -114,7 +131,8 @@ static heed_status read_stops(const reader *r, const char *key)
     bool list = json_is_array(value);
     for (size_t i = 0; i < (list ? json_array_size(value) : 1); i++) {
         const char *text = json_string_value(list ? json_array_get(value, i) : value);
-        if (!text || !*text) return fail(r, key, "a string or a list of strings, none of them empty");
+        if (!text || !*text)
+            return fail(r, key, "a string or a list of strings, none of them empty");
         HEED_TRY(heed_generation_settings_add_stop(r->settings, text, r->error));
     }
     return HEED_OK;
@@ -122,14 +140,23 @@ static heed_status read_stops(const reader *r, const char *key)
 
 /* ---- the table of members ---- */
 
-typedef enum member_kind { INTEGER, NUMBER, BOOLEAN, ID, LIST, TABLE, WEIGHTED, SPECIAL } member_kind;
+typedef enum member_kind {
+    INTEGER,
+    NUMBER,
+    BOOLEAN,
+    ID,
+    LIST,
+    TABLE,
+    WEIGHTED,
+    SPECIAL
+} member_kind;
 
 typedef struct member {
     const char *key;
     member_kind kind;
     size_t offset;
-    double least, most;   /* of INTEGER and NUMBER */
-    const char *expected; /* the same in words */
+    double least, most;                                    /* of INTEGER and NUMBER */
+    const char *expected;                                  /* the same in words */
     heed_status (*read)(const reader *r, const char *key); /* SPECIAL */
 } member;
 
@@ -149,15 +176,19 @@ static const member members[] = {
     {"min_p", NUMBER, AT(min_p), 0, 1, "a number from 0 (off) to 1", NULL},
     {"top_h", NUMBER, AT(top_h), 0, 1, "a number from 0 (off) to 1", NULL},
     {"typical_p", NUMBER, AT(typical_p), DBL_TRUE_MIN, 1, "a number above 0, up to 1 (off)", NULL},
-    {"epsilon_cutoff", NUMBER, AT(epsilon_cutoff), 0, 1 - DBL_EPSILON, "a number from 0 (off), below 1", NULL},
-    {"eta_cutoff", NUMBER, AT(eta_cutoff), 0, 1 - DBL_EPSILON, "a number from 0 (off), below 1", NULL},
+    {"epsilon_cutoff", NUMBER, AT(epsilon_cutoff), 0, 1 - DBL_EPSILON,
+     "a number from 0 (off), below 1", NULL},
+    {"eta_cutoff", NUMBER, AT(eta_cutoff), 0, 1 - DBL_EPSILON, "a number from 0 (off), below 1",
+     NULL},
     {"repetition_penalty", NUMBER, AT(repetition_penalty), DBL_TRUE_MIN, DBL_MAX, ABOVE_ZERO, NULL},
     {"encoder_repetition_penalty", NUMBER, AT(encoder_repetition_penalty), DBL_TRUE_MIN, DBL_MAX,
      ABOVE_ZERO, NULL},
     {"presence_penalty", NUMBER, AT(presence_penalty), -FLT_MAX, FLT_MAX, OF_FLOAT, NULL},
     {"frequency_penalty", NUMBER, AT(frequency_penalty), -FLT_MAX, FLT_MAX, OF_FLOAT, NULL},
-    {"no_repeat_ngram_size", INTEGER, AT(no_repeat_ngram), 0, 1e15, "an integer from 0 (off)", NULL},
-    {"encoder_no_repeat_ngram_size", INTEGER, AT(encoder_no_repeat_ngram), 0, 1e15, "an integer from 0 (off)", NULL},
+    {"no_repeat_ngram_size", INTEGER, AT(no_repeat_ngram), 0, 1e15, "an integer from 0 (off)",
+     NULL},
+    {"encoder_no_repeat_ngram_size", INTEGER, AT(encoder_no_repeat_ngram), 0, 1e15,
+     "an integer from 0 (off)", NULL},
     {"bad_words_ids", TABLE, AT(bad_words), 0, 0, NULL, NULL},
     {"sequence_bias", WEIGHTED, AT(sequence_bias), 0, 0, NULL, NULL},
     {"suppress_tokens", LIST, AT(suppress), 0, 0, NULL, NULL},
@@ -179,9 +210,10 @@ static const member members[] = {
 };
 
 /* Members that would change what transformers writes, and have no effect here. */
-static const char *const without_effect[] = {"penalty_alpha", "num_beam_groups", "diversity_penalty", "constraints", "force_words_ids",
-                                             "watermarking_config", "guidance_scale", "token_healing", "dola_layers", "max_time",
-                                             "forced_decoder_ids", "xtc_probability", "mirostat"};
+static const char *const without_effect[] = {
+    "penalty_alpha",       "num_beam_groups", "diversity_penalty", "constraints", "force_words_ids",
+    "watermarking_config", "guidance_scale",  "token_healing",     "dola_layers", "max_time",
+    "forced_decoder_ids",  "xtc_probability", "mirostat"};
 
 static bool in_range(const member *m, double value)
 {
@@ -238,17 +270,24 @@ static void note_without_effect(const reader *r)
     for (size_t i = 0; i < sizeof without_effect / sizeof *without_effect; i++) {
         const json_t *value = json_object_get(r->json, without_effect[i]);
         double number = json_number_value(value);
-        bool neutral = !value || json_is_null(value) || json_is_false(value) || (json_is_number(value) && (number == 0 || number == 1)) ||
-                       ((json_is_array(value) || json_is_object(value)) && json_array_size(value) + json_object_size(value) == 0);
-        if (!neutral) heed_buffer_printf(&r->settings->notes, "%s: \"%s\" has no effect here\n", r->where, without_effect[i]);
+        bool neutral = !value || json_is_null(value) || json_is_false(value) ||
+                       (json_is_number(value) && (number == 0 || number == 1)) ||
+                       ((json_is_array(value) || json_is_object(value)) &&
+                        json_array_size(value) + json_object_size(value) == 0);
+        if (!neutral)
+            heed_buffer_printf(&r->settings->notes, "%s: \"%s\" has no effect here\n", r->where,
+                               without_effect[i]);
     }
 }
 
-heed_status heed_generation_settings_read(heed_generation_settings *settings, const json_t *json, const char *where, heed_error *error)
+heed_status heed_generation_settings_read(heed_generation_settings *settings, const json_t *json,
+                                          const char *where, heed_error *error)
 {
     reader r = {settings, json, where, error};
-    if (!json_is_object(json)) return heed_fail(error, HEED_E_FORMAT, "%s: expected a JSON object", where);
-    for (size_t i = 0; i < sizeof members / sizeof *members; i++) HEED_TRY(read_member(&r, &members[i]));
+    if (!json_is_object(json))
+        return heed_fail(error, HEED_E_FORMAT, "%s: expected a JSON object", where);
+    for (size_t i = 0; i < sizeof members / sizeof *members; i++)
+        HEED_TRY(read_member(&r, &members[i]));
     note_without_effect(&r);
     return HEED_OK;
 }
@@ -271,14 +310,31 @@ heed_status heed_generation_settings_read_ids(heed_generation_settings *settings
 
 /* Members of GenerationConfig, of today and of earlier versions, that decide how transformers
    works, not what it writes. */
-static const char *const inert[] = {
-    "assistant_confidence_threshold", "assistant_early_exit", "assistant_ensemble_weight",
-    "assistant_lookbehind", "cache_config", "cache_implementation", "compile_config",
-    "continuous_batching_config", "disable_compile", "is_assistant", "low_memory",
-    "max_cache_len", "max_matching_ngram_size", "num_assistant_tokens",
-    "num_assistant_tokens_schedule", "output_attentions", "output_hidden_states",
-    "output_logits", "output_scores", "prefill_chunk_size", "prompt_lookup_num_tokens",
-    "return_dict_in_generate", "speculation_type", "target_lookbehind", "use_mtp"};
+static const char *const inert[] = {"assistant_confidence_threshold",
+                                    "assistant_early_exit",
+                                    "assistant_ensemble_weight",
+                                    "assistant_lookbehind",
+                                    "cache_config",
+                                    "cache_implementation",
+                                    "compile_config",
+                                    "continuous_batching_config",
+                                    "disable_compile",
+                                    "is_assistant",
+                                    "low_memory",
+                                    "max_cache_len",
+                                    "max_matching_ngram_size",
+                                    "num_assistant_tokens",
+                                    "num_assistant_tokens_schedule",
+                                    "output_attentions",
+                                    "output_hidden_states",
+                                    "output_logits",
+                                    "output_scores",
+                                    "prefill_chunk_size",
+                                    "prompt_lookup_num_tokens",
+                                    "return_dict_in_generate",
+                                    "speculation_type",
+                                    "target_lookbehind",
+                                    "use_mtp"};
 
 static bool is_among(const char *key, const char *const *names, size_t count)
 {
@@ -301,7 +357,8 @@ bool heed_generation_has_key(const char *key)
 
 /* ---- bounds ---- */
 
-static heed_status check_range(const heed_generation_settings *settings, const member *m, heed_error *error)
+static heed_status check_range(const heed_generation_settings *settings, const member *m,
+                               heed_error *error)
 {
     const void *field = (const char *)settings + m->offset;
     double value = m->kind == INTEGER ? (double)*(const int64_t *)field : *(const double *)field;
@@ -314,9 +371,11 @@ static heed_status check_range(const heed_generation_settings *settings, const m
                      expected_for(m, value, text));
 }
 
-heed_status heed_generation_settings_check_ranges(const heed_generation_settings *settings, heed_error *error)
+heed_status heed_generation_settings_check_ranges(const heed_generation_settings *settings,
+                                                  heed_error *error)
 {
     for (size_t i = 0; i < sizeof members / sizeof *members; i++)
-        if (members[i].kind == INTEGER || members[i].kind == NUMBER) HEED_TRY(check_range(settings, &members[i], error));
+        if (members[i].kind == INTEGER || members[i].kind == NUMBER)
+            HEED_TRY(check_range(settings, &members[i], error));
     return HEED_OK;
 }

@@ -176,9 +176,9 @@ const heed_sidecar_file *heed_sidecar_find(const heed_sidecar *sidecar, const ch
 
 bool heed_sidecar_has_tokenizer(const heed_sidecar *sidecar)
 {
-    static const char *const names[] = {"tokenizer.json", "tokenizer.model", "vocab.json",
-                                        "vocab.txt", "spiece.model", "sentencepiece.bpe.model",
-                                        "tekken.json"};
+    static const char *const names[] = {
+        "tokenizer.json", "tokenizer.model",         "vocab.json", "vocab.txt",
+        "spiece.model",   "sentencepiece.bpe.model", "tekken.json"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (heed_sidecar_find(sidecar, names[i])) return true;
     return false;
@@ -307,8 +307,7 @@ static heed_status amend_config(const heed_sidecar_file *file, const char *path,
 bool heed_sidecar_is_for_folders(const char *name)
 {
     for (size_t i = 0; i < CARRIED_FILES; i++)
-        if (strcmp(carried_files[i].name, name) == 0)
-            return !carried_files[i].is_held;
+        if (strcmp(carried_files[i].name, name) == 0) return !carried_files[i].is_held;
     return false;
 }
 
@@ -339,8 +338,8 @@ static heed_status write_file(const heed_sidecar_file *file, const char *path, h
     return heed_file_write(path, text, file->text.length, error);
 }
 
-heed_status heed_sidecar_save(const heed_sidecar *sidecar, const char *folder,
-                              bool wrote_tokenizer, heed_error *error)
+heed_status heed_sidecar_save(const heed_sidecar *sidecar, const char *folder, bool wrote_tokenizer,
+                              heed_error *error)
 {
     heed_status status = HEED_OK;
     for (size_t i = 0; sidecar && i < sidecar->count && status == HEED_OK; i++) {

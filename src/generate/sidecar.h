@@ -44,12 +44,12 @@ heed_status heed_sidecar_generation(const heed_sidecar *sidecar, json_t **json, 
 
 /* Adds to a folder that holds config.json already. wrote_tokenizer: heed wrote the tokenizer and
    its templates; else their files are handed on as they were. NULL is fine. */
-heed_status heed_sidecar_save(const heed_sidecar *sidecar, const char *folder,
-                              bool wrote_tokenizer, heed_error *error);
+heed_status heed_sidecar_save(const heed_sidecar *sidecar, const char *folder, bool wrote_tokenizer,
+                              heed_error *error);
 
 /* What a GGUF file is told beside tensors, sizes and tokenizer. */
 typedef struct heed_gguf_sayings {
-    const heed_sidecar *sidecar;     /* NULL: there is none */
+    const heed_sidecar *sidecar; /* NULL: there is none */
     const heed_config *config;
     const heed_tokenizer *tokenizer; /* whose entries are there already; NULL: none are */
 } heed_gguf_sayings;

@@ -143,7 +143,11 @@ static int32_t special_of(const heed_gguf_sayings *s, heed_special part)
 static void put_missing_ids(const heed_gguf_sayings *s, const heed_generation_settings *settings,
                             heed_gguf_entries *entries)
 {
-    const struct { heed_special part; const char *key; int64_t id; } ids[] = {
+    const struct {
+        heed_special part;
+        const char *key;
+        int64_t id;
+    } ids[] = {
         {HEED_BOS, "tokenizer.ggml.bos_token_id", settings->bos},
         {HEED_PAD, "tokenizer.ggml.padding_token_id", settings->pad},
         {HEED_EOS, "tokenizer.ggml.eos_token_id", settings->eos.count ? settings->eos.ids[0] : -1},
@@ -175,9 +179,10 @@ static void put_ends(const heed_gguf_sayings *s, const heed_generation_settings 
         else left_out++;
     }
     if (left_out)
-        heed_buffer_printf(notes, "%zu of %zu ids that end a text have no key of their own in "
-                           "GGUF: heed stops at them, other programs may not\n", left_out,
-                           ends->count);
+        heed_buffer_printf(notes,
+                           "%zu of %zu ids that end a text have no key of their own in "
+                           "GGUF: heed stops at them, other programs may not\n",
+                           left_out, ends->count);
 }
 
 static const sampling_key *sampling_key_of(const char *member)
@@ -206,8 +211,8 @@ static void put_sampling_entry(const sampling_key *known, const json_t *value,
     int32_t integer = number >= INT32_MIN && number <= INT32_MAX ? (int32_t)number : 0;
     unsigned char bytes[4];
     for (int i = 0; i < 4; i++) bytes[i] = (unsigned char)((uint32_t)integer >> 8 * i);
-    const heed_gguf_entry entry = {.key = known->key, .type = known->type, .count = 1,
-                                   .data = bytes, .bytes = sizeof bytes};
+    const heed_gguf_entry entry = {
+        .key = known->key, .type = known->type, .count = 1, .data = bytes, .bytes = sizeof bytes};
     heed_gguf_put_entry(entries, &entry);
 }
 
@@ -238,8 +243,10 @@ static void put_settings(const json_t *json, const heed_sidecar_file *own,
     else if (json) put_text(&text, json);
     if (is_more) heed_gguf_put_string(entries, own_key, text.data ? text.data : "", text.length);
     if (unknown.length)
-        heed_buffer_printf(notes, "settings of generation that GGUF has no key for: %s: heed reads "
-                           "them from the file, other programs do not\n", unknown.data);
+        heed_buffer_printf(notes,
+                           "settings of generation that GGUF has no key for: %s: heed reads "
+                           "them from the file, other programs do not\n",
+                           unknown.data);
     entries->bytes.failed |= text.failed || unknown.failed;
     heed_buffer_free(&text);
     heed_buffer_free(&unknown);

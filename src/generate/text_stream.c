@@ -2,8 +2,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-heed_status heed_text_stream_begin(heed_text_stream *stream, const heed_tokenizer *tokenizer, const heed_generation_settings *settings,
-                                   heed_error *error)
+heed_status heed_text_stream_begin(heed_text_stream *stream, const heed_tokenizer *tokenizer,
+                                   const heed_generation_settings *settings, heed_error *error)
 {
     stream->stop = settings->stop;
     stream->stop_count = settings->stop_count;
@@ -22,14 +22,17 @@ static bool begins_with(const char *text, size_t length, const char *start, size
     return length >= start_length && memcmp(text, start, start_length) == 0;
 }
 
-/* Cuts the text at the stop string that was complete first, so that the cut does not depend on how ids divide the text. */
+/* Cuts the text at the stop string that was complete first, so that the cut does not depend on how
+   ids divide the text. */
 static void cut_at_stop(heed_text_stream *stream)
 {
     size_t begin = 0, end = stream->text.length + 1;
     for (size_t at = stream->given; at < stream->text.length; at++)
         for (size_t i = 0; i < stream->stop_count; i++) {
             size_t length = strlen(stream->stop[i]);
-            if (at + length >= end || !begins_with(stream->text.data + at, stream->text.length - at, stream->stop[i], length)) continue;
+            if (at + length >= end || !begins_with(stream->text.data + at, stream->text.length - at,
+                                                   stream->stop[i], length))
+                continue;
             begin = at;
             end = at + length;
         }
@@ -44,11 +47,14 @@ static size_t possible_stop(const heed_text_stream *stream)
 {
     for (size_t at = stream->given; at < stream->text.length; at++)
         for (size_t i = 0; i < stream->stop_count; i++)
-            if (begins_with(stream->stop[i], strlen(stream->stop[i]), stream->text.data + at, stream->text.length - at)) return at;
+            if (begins_with(stream->stop[i], strlen(stream->stop[i]), stream->text.data + at,
+                            stream->text.length - at))
+                return at;
     return stream->text.length;
 }
 
-static heed_status hand_out(heed_text_stream *stream, size_t end, const char **piece, size_t *length, heed_error *error)
+static heed_status hand_out(heed_text_stream *stream, size_t end, const char **piece,
+                            size_t *length, heed_error *error)
 {
     if (stream->text.failed) return heed_fail_memory(error, stream->text.length, "text");
     *piece = stream->text.data ? stream->text.data + stream->given : "";
@@ -57,16 +63,19 @@ static heed_status hand_out(heed_text_stream *stream, size_t end, const char **p
     return HEED_OK;
 }
 
-heed_status heed_text_stream_push(heed_text_stream *stream, int32_t id, const char **piece, size_t *length, heed_error *error)
+heed_status heed_text_stream_push(heed_text_stream *stream, int32_t id, const char **piece,
+                                  size_t *length, heed_error *error)
 {
     if (!stream->stopped) {
         HEED_TRY(heed_decode_stream_push(stream->decoder, id, &stream->text, error));
         cut_at_stop(stream);
     }
-    return hand_out(stream, stream->stopped ? stream->text.length : possible_stop(stream), piece, length, error);
+    return hand_out(stream, stream->stopped ? stream->text.length : possible_stop(stream), piece,
+                    length, error);
 }
 
-heed_status heed_text_stream_finish(heed_text_stream *stream, const char **piece, size_t *length, heed_error *error)
+heed_status heed_text_stream_finish(heed_text_stream *stream, const char **piece, size_t *length,
+                                    heed_error *error)
 {
     if (!stream->stopped) {
         HEED_TRY(heed_decode_stream_finish(stream->decoder, &stream->text, error));

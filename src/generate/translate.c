@@ -7,13 +7,18 @@
 
 void heed_translation_free(heed_translation *translation)
 {
-    for (size_t i = 0; translation->lines && i < translation->count; i++) free(translation->lines[i]);
+    for (size_t i = 0; translation->lines && i < translation->count; i++)
+        free(translation->lines[i]);
     free(translation->lines);
     *translation = (heed_translation){0};
 }
 
 /* A line that is not empty, as ids. */
-typedef struct sentence { size_t line; int32_t *ids; size_t count; } sentence;
+typedef struct sentence {
+    size_t line;
+    int32_t *ids;
+    size_t count;
+} sentence;
 
 typedef struct job {
     sentence *sentences; /* the longest first */
@@ -29,22 +34,26 @@ static int by_length(const void *a, const void *b)
     return (x->line > y->line) - (x->line < y->line);
 }
 
-static heed_status tokenize(job *j, const heed_tokenizer *tokenizer, const heed_text *lines, size_t count, heed_error *error)
+static heed_status tokenize(job *j, const heed_tokenizer *tokenizer, const heed_text *lines,
+                            size_t count, heed_error *error)
 {
     heed_encoding encoding = {.cancel = {j->events->cancelled, j->events->argument}};
     heed_status status = HEED_OK;
     for (size_t i = 0; i < count && status == HEED_OK; i++) {
         if (heed_line_is_blank(lines[i])) continue;
-        status = heed_tokenizer_encode(tokenizer, lines[i].bytes, lines[i].length, HEED_ENCODE_SPECIAL, &encoding, error);
+        status = heed_tokenizer_encode(tokenizer, lines[i].bytes, lines[i].length,
+                                       HEED_ENCODE_SPECIAL, &encoding, error);
         if (status != HEED_OK || encoding.count == 0) continue;
         sentence *s = &j->sentences[j->count];
         *s = (sentence){i, heed_allocate(encoding.count, sizeof *s->ids), encoding.count};
-        if (!s->ids) status = heed_fail_memory(error, encoding.count * sizeof *s->ids, "the ids of a line");
+        if (!s->ids)
+            status = heed_fail_memory(error, encoding.count * sizeof *s->ids, "the ids of a line");
         else memcpy(s->ids, encoding.ids, encoding.count * sizeof *s->ids), j->count++;
     }
     heed_encoding_free(&encoding);
     qsort(j->sentences, j->count, sizeof *j->sentences, by_length);
-    for (size_t i = 0; i < j->count; i++) j->prompts[i] = (heed_ids){j->sentences[i].ids, (int64_t)j->sentences[i].count};
+    for (size_t i = 0; i < j->count; i++)
+        j->prompts[i] = (heed_ids){j->sentences[i].ids, (int64_t)j->sentences[i].count};
     return status;
 }
 
@@ -52,7 +61,8 @@ static void finished(void *argument, const heed_generated *item)
 {
     job *j = argument;
     if (item->number == 0) j->done++;
-    if (j->events->progress && item->number == 0) j->events->progress(j->events->argument, j->done, j->count);
+    if (j->events->progress && item->number == 0)
+        j->events->progress(j->events->argument, j->done, j->count);
 }
 
 static bool cancelled(void *argument)
@@ -69,7 +79,8 @@ static void flatten(char *text, size_t length)
 }
 
 /* Moves texts to their lines. */
-static heed_status collect(const job *j, heed_generation *generation, heed_translation *translation, heed_error *error)
+static heed_status collect(const job *j, heed_generation *generation, heed_translation *translation,
+                           heed_error *error)
 {
     size_t returned = j->count ? generation->count / j->count : 1;
     for (size_t i = 0; i < j->count; i++) {
@@ -80,28 +91,35 @@ static heed_status collect(const job *j, heed_generation *generation, heed_trans
         flatten(*line, item->text_length);
         translation->tokens += item->count;
         translation->cut_sources += generation->prompts[i].cut > 0;
-        translation->cut_targets += item->finish == HEED_FINISH_LENGTH || item->finish == HEED_FINISH_CONTEXT;
+        translation->cut_targets += item->finish == HEED_FINISH_LENGTH ||
+                                    item->finish == HEED_FINISH_CONTEXT;
     }
     for (size_t i = 0; i < translation->count; i++)
-        if (!translation->lines[i] && !(translation->lines[i] = heed_string_copy(""))) return heed_fail_memory(error, 1, "a line");
+        if (!translation->lines[i] && !(translation->lines[i] = heed_string_copy("")))
+            return heed_fail_memory(error, 1, "a line");
     return HEED_OK;
 }
 
-heed_status heed_translate_lines(heed_session *session, const heed_tokenizer *tokenizer, const heed_generation_settings *settings,
-                                 const heed_text *lines, size_t count, const heed_translation_events *events,
+heed_status heed_translate_lines(heed_session *session, const heed_tokenizer *tokenizer,
+                                 const heed_generation_settings *settings, const heed_text *lines,
+                                 size_t count, const heed_translation_events *events,
                                  heed_translation *translation, heed_error *error)
 {
     static const heed_translation_events none = {0};
     job j = {.events = events ? events : &none};
     heed_generation generation = {0};
-    *translation = (heed_translation){.lines = heed_allocate(count + 1, sizeof(char *)), .count = count};
+    *translation = (heed_translation){.lines = heed_allocate(count + 1, sizeof(char *)),
+                                      .count = count};
     j.sentences = heed_allocate(count + 1, sizeof *j.sentences);
     j.prompts = heed_allocate(count + 1, sizeof *j.prompts);
     heed_status status = HEED_OK;
-    if (!translation->lines || !j.sentences || !j.prompts) status = heed_fail_memory(error, (count + 1) * sizeof *j.sentences, "lines");
+    if (!translation->lines || !j.sentences || !j.prompts)
+        status = heed_fail_memory(error, (count + 1) * sizeof *j.sentences, "lines");
     if (status == HEED_OK) status = tokenize(&j, tokenizer, lines, count, error);
     heed_generation_events inner = {.finished = finished, .cancelled = cancelled, .argument = &j};
-    if (status == HEED_OK) status = heed_generate(session, tokenizer, settings, j.prompts, j.count, &inner, &generation, error);
+    if (status == HEED_OK)
+        status = heed_generate(session, tokenizer, settings, j.prompts, j.count, &inner,
+                               &generation, error);
     if (status == HEED_OK) status = collect(&j, &generation, translation, error);
     heed_generation_free(&generation);
     for (size_t i = 0; i < j.count; i++) free(j.sentences[i].ids);
@@ -142,18 +160,22 @@ static heed_status read_lines(const char *path, source_lines *kept, heed_error *
     return status;
 }
 
-static heed_status write_lines(const char *path, const heed_translation *translation, heed_error *error)
+static heed_status write_lines(const char *path, const heed_translation *translation,
+                               heed_error *error)
 {
     heed_buffer text = {0};
-    for (size_t i = 0; i < translation->count; i++) heed_buffer_text(&text, translation->lines[i]), heed_buffer_byte(&text, '\n');
+    for (size_t i = 0; i < translation->count; i++)
+        heed_buffer_text(&text, translation->lines[i]), heed_buffer_byte(&text, '\n');
     heed_status status = text.failed ? heed_fail_memory(error, text.length, "the translation")
-                                     : heed_file_write(path, text.data ? text.data : "", text.length, error);
+                                     : heed_file_write(path, text.data ? text.data : "",
+                                                       text.length, error);
     heed_buffer_free(&text);
     return status;
 }
 
-heed_status heed_translate_file(heed_session *session, const heed_tokenizer *tokenizer, const heed_generation_settings *settings,
-                                const char *in_path, const char *out_path, const heed_translation_events *events,
+heed_status heed_translate_file(heed_session *session, const heed_tokenizer *tokenizer,
+                                const heed_generation_settings *settings, const char *in_path,
+                                const char *out_path, const heed_translation_events *events,
                                 heed_translation *translation, heed_error *error)
 {
     source_lines source = {0};

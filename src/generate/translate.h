@@ -6,11 +6,12 @@
 #include "base/lines.h"
 
 typedef struct heed_translation {
-    char **lines;       /* one for each input line, in input order; empty lines stay empty */
+    char **lines; /* one for each input line, in input order; empty lines stay empty */
     size_t count;
     size_t tokens;      /* written */
     size_t cut_sources; /* lines longer than the context, with settings->truncate */
-    size_t cut_targets; /* lines whose end did not come before the length or the context was used up */
+    /* lines whose end did not come before the length or the context was used up */
+    size_t cut_targets;
 } heed_translation;
 void heed_translation_free(heed_translation *translation);
 
@@ -20,14 +21,17 @@ typedef struct heed_translation_events {
     void *argument;
 } heed_translation_events;
 
-/* Lines are run in order of their length, so that batches are even; results come in the order given. Line ends within a result become
-   blanks. *translation is zeroed first; free it in every case. */
-heed_status heed_translate_lines(heed_session *session, const heed_tokenizer *tokenizer, const heed_generation_settings *settings,
-                                 const heed_text *lines, size_t count, const heed_translation_events *events,
+/* Lines are run in order of their length, so that batches are even; results come in the order
+   given. Line ends within a result become blanks. *translation is zeroed first; free it in every
+   case. */
+heed_status heed_translate_lines(heed_session *session, const heed_tokenizer *tokenizer,
+                                 const heed_generation_settings *settings, const heed_text *lines,
+                                 size_t count, const heed_translation_events *events,
                                  heed_translation *translation, heed_error *error);
 /* The same from file to file; the output file is complete or not there. */
-heed_status heed_translate_file(heed_session *session, const heed_tokenizer *tokenizer, const heed_generation_settings *settings,
-                                const char *in_path, const char *out_path, const heed_translation_events *events,
+heed_status heed_translate_file(heed_session *session, const heed_tokenizer *tokenizer,
+                                const heed_generation_settings *settings, const char *in_path,
+                                const char *out_path, const heed_translation_events *events,
                                 heed_translation *translation, heed_error *error);
 
 #endif

@@ -1,5 +1,5 @@
-/* backend.h: what runs a plan. A backend is a table of kernels and a pool of threads; ops without a kernel run by their
-   reference. */
+/* backend.h: what runs a plan. A backend is a table of kernels and a pool of threads; ops without a
+   kernel run by their reference. */
 #ifndef HEED_GRAPH_BACKEND_H
 #define HEED_GRAPH_BACKEND_H
 
@@ -9,17 +9,20 @@
 typedef struct heed_backend {
     const char *name;
     heed_isa isa;
-    heed_pool *pool;                  /* borrowed; NULL runs on the calling thread alone */
+    heed_pool *pool; /* borrowed; NULL runs on the calling thread alone */
     const heed_kernel *const *kernels;
     size_t n_kernels;
-    const struct heed_observer *observer;   /* borrowed: observes the plans that are made and run here (observer.h); NULL: nobody does */
+    /* borrowed: observes the plans that are made and run here (observer.h); NULL: nobody does */
+    const struct heed_observer *observer;
 } heed_backend;
 
-/* The first kernel of the backend's table that takes these operands (maximal shapes); NULL: use the reference. */
-const heed_kernel *heed_backend_find(const heed_backend *backend, heed_op_id op, const heed_kernel_args *args);
+/* The first kernel of the backend's table that takes these operands (maximal shapes); NULL: use the
+   reference. */
+const heed_kernel *heed_backend_find(const heed_backend *backend, heed_op_id op,
+                                     const heed_kernel_args *args);
 
-/* Rows [*begin, *end) of part `part` of `parts`; kernels whose `parts` is NULL cut their rows this way, and steps that are cut
-   alike run one after another on each part without a barrier. */
+/* Rows [*begin, *end) of part `part` of `parts`; kernels whose `parts` is NULL cut their rows this
+   way, and steps that are cut alike run one after another on each part without a barrier. */
 static inline void heed_part_range(int64_t count, int part, int parts, int64_t *begin, int64_t *end)
 {
     *begin = count * part / parts;

@@ -1,12 +1,14 @@
-/* The gradient pass: appends, in reverse order, each op's own gradient nodes, and sums where a value is used more than once.
-   Uses are summed in the order in which the pass meets them (last use first), so that the order depends on the graph alone. A use of a rounded
-   copy is one of its parameter. */
+/* The gradient pass: appends, in reverse order, each op's own gradient nodes, and sums where a
+   value is used more than once. Uses are summed in the order in which the pass meets them (last use
+   first), so that the order depends on the graph alone. A use of a rounded copy is one of its
+   parameter. */
 #include "graph/ir.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-static void mark_reached(const heed_graph *graph, size_t n_nodes, const heed_value *wrt, int n, bool *reached)
+static void mark_reached(const heed_graph *graph, size_t n_nodes, const heed_value *wrt, int n,
+                         bool *reached)
 {
     for (int i = 0; i < n; i++)
         if (wrt[i] >= 0) reached[wrt[i]] = true;
@@ -15,23 +17,28 @@ static void mark_reached(const heed_graph *graph, size_t n_nodes, const heed_val
     for (size_t i = 0; i < n_nodes; i++) {
         const heed_node *node = &graph->nodes[i];
         bool any = false;
-        for (int j = 0; j < node->n_in; j++) any = any || (node->in[j] >= 0 && reached[node->in[j]]);
+        for (int j = 0; j < node->n_in; j++)
+            any = any || (node->in[j] >= 0 && reached[node->in[j]]);
         for (int j = 0; j < node->n_out; j++) reached[node->out[j]] = any && !node->dead;
     }
 }
 
 /* din of one node into the running sums of its inputs. */
-static void collect(heed_graph *graph, const heed_node *node, const heed_value *din, const bool *reached, heed_value *gradients)
+static void collect(heed_graph *graph, const heed_node *node, const heed_value *din,
+                    const bool *reached, heed_value *gradients)
 {
     for (int j = 0; j < node->n_in; j++) {
         heed_value input = node->in[j];
         if (input < 0 || din[j] == HEED_NONE || !reached[input]) continue;
         if (graph->values[input].master >= 0) input = graph->values[input].master;
-        gradients[input] = gradients[input] == HEED_NONE ? din[j] : heed_add(graph, gradients[input], din[j]);
+        gradients[input] = gradients[input] == HEED_NONE
+                               ? din[j]
+                               : heed_add(graph, gradients[input], din[j]);
     }
 }
 
-static heed_status walk_back(heed_graph *graph, size_t n_nodes, const bool *reached, heed_value *gradients, heed_error *error)
+static heed_status walk_back(heed_graph *graph, size_t n_nodes, const bool *reached,
+                             heed_value *gradients, heed_error *error)
 {
     for (size_t i = n_nodes; i-- > 0;) {
         heed_node node = graph->nodes[i]; /* a copy: appending moves the array */
@@ -44,7 +51,8 @@ static heed_status walk_back(heed_graph *graph, size_t n_nodes, const bool *reac
         if (!flows) continue;
         for (int j = 0; j < HEED_MAX_INPUTS; j++) din[j] = HEED_NONE;
         if (!node.op->gradient)
-            return heed_fail(error, HEED_E_UNSUPPORTED, "%s: %s has no gradient: %s", node.scope, node.op->name,
+            return heed_fail(error, HEED_E_UNSUPPORTED, "%s: %s has no gradient: %s", node.scope,
+                             node.op->name,
                              node.op->no_gradient ? node.op->no_gradient : "none was written");
         graph->scope = node.scope;
         HEED_TRY(node.op->gradient(graph, &node, dout, din, error));
@@ -54,27 +62,32 @@ static heed_status walk_back(heed_graph *graph, size_t n_nodes, const bool *reac
     return HEED_OK;
 }
 
-heed_status heed_graph_gradient(heed_graph *graph, heed_value loss, const heed_value *wrt, int n, heed_value *dwrt, heed_error *error)
+heed_status heed_graph_gradient(heed_graph *graph, heed_value loss, const heed_value *wrt, int n,
+                                heed_value *dwrt, heed_error *error)
 {
     HEED_TRY(heed_graph_status(graph, error));
     for (int i = 0; i < n; i++) dwrt[i] = HEED_NONE;
     if (loss < 0 || heed_shape_elements(graph->values[loss].shape) != 1)
-        return heed_fail(error, HEED_E_SHAPE, "gradient: the loss must be one number; reduce it first");
+        return heed_fail(error, HEED_E_SHAPE,
+                         "gradient: the loss must be one number; reduce it first");
     size_t n_values = graph->n_values, n_nodes = graph->n_nodes;
     bool *reached = heed_allocate(n_values, sizeof *reached);
     heed_value *gradients = heed_allocate(n_values, sizeof *gradients);
     heed_status status = HEED_OK;
-    if (!reached || !gradients) status = heed_fail_memory(error, n_values * sizeof *gradients, "the gradient pass");
+    if (!reached || !gradients)
+        status = heed_fail_memory(error, n_values * sizeof *gradients, "the gradient pass");
     else {
         const char *scope = graph->scope;
         graph->in_gradient = true;
         for (size_t i = 0; i < n_values; i++) gradients[i] = HEED_NONE;
         mark_reached(graph, n_nodes, wrt, n, reached);
-        gradients[loss] = heed_scale(graph, loss, 0, 1); /* d loss / d loss = 1, in the loss's own shape */
+        /* d loss / d loss = 1, in the loss's own shape */
+        gradients[loss] = heed_scale(graph, loss, 0, 1);
         status = walk_back(graph, n_nodes, reached, gradients, error);
         graph->in_gradient = false;
         graph->scope = scope;
-        for (int i = 0; status == HEED_OK && i < n; i++) dwrt[i] = wrt[i] >= 0 ? gradients[wrt[i]] : HEED_NONE;
+        for (int i = 0; status == HEED_OK && i < n; i++)
+            dwrt[i] = wrt[i] >= 0 ? gradients[wrt[i]] : HEED_NONE;
         if (status == HEED_OK) status = heed_graph_status(graph, error);
     }
     free(reached);

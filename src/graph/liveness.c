@@ -1,6 +1,7 @@
-/* Liveness: which values share which memory. Time counts regions, since steps of one region run interleaved; a value lives from
-   the region that makes it to the last region that reads it. Large values are placed first, each into the lowest gap that is free
-   during its whole life (greedy by size; Pisarchyk & Lee 2020, "Efficient memory management for deep neural net inference"). */
+/* Liveness: which values share which memory. Time counts regions, since steps of one region run
+   interleaved; a value lives from the region that makes it to the last region that reads it. Large
+   values are placed first, each into the lowest gap that is free during its whole life (greedy by
+   size; Pisarchyk & Lee 2020, "Efficient memory management for deep neural net inference"). */
 #include "graph/attributes.h"
 #include "graph/plan_internal.h"
 #include "tensor/dtype.h"
@@ -25,12 +26,16 @@ bool heed_plan_value_bytes(const heed_plan *plan, heed_value value, size_t *byte
     return *bytes <= SIZE_MAX / 4;
 }
 
-typedef struct { heed_value root; int32_t from, to; size_t bytes, offset; } life;
+typedef struct {
+    heed_value root;
+    int32_t from, to;
+    size_t bytes, offset;
+} life;
 
 typedef struct {
     heed_plan *plan;
-    int32_t *from, *to;  /* by root value: lifetime in regions */
-    int32_t *last_read;  /* by value: step that reads it last, INT32_MAX when kept */
+    int32_t *from, *to; /* by root value: lifetime in regions */
+    int32_t *last_read; /* by value: step that reads it last, INT32_MAX when kept */
 } liveness;
 
 static heed_place *place_of(const liveness *state, heed_value value)
@@ -40,11 +45,14 @@ static heed_place *place_of(const liveness *state, heed_value value)
 
 bool heed_plan_views_rows(const heed_plan *plan, const heed_node *node)
 {
-    const heed_value_info *in = &plan->graph->values[node->in[0]], *out = &plan->graph->values[node->out[0]];
-    if (!plan->reuse || !(node->op->flags & HEED_OP_VIEW) || in->layout != HEED_LAYOUT_ROWS || in->dtype != out->dtype) return false;
+    const heed_value_info *in = &plan->graph->values[node->in[0]],
+                          *out = &plan->graph->values[node->out[0]];
+    if (!plan->reuse || !(node->op->flags & HEED_OP_VIEW) || in->layout != HEED_LAYOUT_ROWS ||
+        in->dtype != out->dtype)
+        return false;
     if (node->id == HEED_OP_SLICE) return in->shape.rank == 2;
-    return node->id == HEED_OP_RESHAPE && in->shape.rank > 1 && out->shape.rank > 1 && in->shape.dim[0] == out->shape.dim[0] &&
-           in->shape.extent == out->shape.extent;
+    return node->id == HEED_OP_RESHAPE && in->shape.rank > 1 && out->shape.rank > 1 &&
+           in->shape.dim[0] == out->shape.dim[0] && in->shape.extent == out->shape.extent;
 }
 
 /* Output 0 of a view op shares its input's memory when the rows of the result lie evenly in it. */
@@ -54,11 +62,14 @@ static bool try_view(const liveness *state, const heed_node *node)
     heed_value in = node->in[0], out = node->out[0];
     const heed_shape *source = &graph->values[in].shape, *target = &graph->values[out].shape;
     heed_place from = *place_of(state, in);
-    if (from.where == HEED_PLACE_NOWHERE || graph->values[in].layout != HEED_LAYOUT_ROWS || graph->values[in].dtype != graph->values[out].dtype) return false;
+    if (from.where == HEED_PLACE_NOWHERE || graph->values[in].layout != HEED_LAYOUT_ROWS ||
+        graph->values[in].dtype != graph->values[out].dtype)
+        return false;
     size_t shift = 0;
     int64_t stride = from.row_stride;
     if (node->id == HEED_OP_SLICE && source->rank <= 2) {
-        shift = (size_t)((const heed_slice_attributes *)node->attributes)->begin * heed_plan_element(state->plan, graph->values[in].dtype);
+        shift = (size_t)((const heed_slice_attributes *)node->attributes)->begin *
+                heed_plan_element(state->plan, graph->values[in].dtype);
         if (source->rank < 2) stride = 1;
     } else if (node->id == HEED_OP_RESHAPE && from.row_stride == heed_shape_columns(*source)) {
         stride = heed_shape_columns(*target);
@@ -67,20 +78,30 @@ static bool try_view(const liveness *state, const heed_node *node)
     return true;
 }
 
-/* Output 0 overwrites input 0 when this step is the last to read it and no view shares its memory. */
-static bool try_in_place(const liveness *state, const heed_node *node, int32_t step, const int32_t *sharers)
+/* Output 0 overwrites input 0 when this step is the last to read it and no view shares its
+   memory. */
+static bool try_in_place(const liveness *state, const heed_node *node, int32_t step,
+                         const int32_t *sharers)
 {
     const heed_graph *graph = state->plan->graph;
     const heed_step *steps = state->plan->steps;
     heed_value in = node->in[0], out = node->out[0];
-    if (in < 0 || graph->values[in].kind != HEED_VALUE_COMPUTED || state->last_read[in] != step) return false;
+    if (in < 0 || graph->values[in].kind != HEED_VALUE_COMPUTED || state->last_read[in] != step)
+        return false;
     heed_place from = *place_of(state, in);
-    if (from.where != HEED_PLACE_WORKSPACE || graph->values[from.root].kind != HEED_VALUE_COMPUTED || sharers[from.root] > 1) return false;
-    if (graph->values[in].dtype != graph->values[out].dtype || !heed_shape_equal(graph->values[in].shape, graph->values[out].shape)) return false;
+    if (from.where != HEED_PLACE_WORKSPACE ||
+        graph->values[from.root].kind != HEED_VALUE_COMPUTED || sharers[from.root] > 1)
+        return false;
+    if (graph->values[in].dtype != graph->values[out].dtype ||
+        !heed_shape_equal(graph->values[in].shape, graph->values[out].shape))
+        return false;
     for (int j = 1; j < node->n_in; j++)
         if (node->in[j] == in) return false;
-    /* Others of a region that produces tiles still read what it has not made itself, elsewhere and at any time. */
-    if (state->plan->regions[steps[step].region].produces_tiles && steps[graph->values[in].node].region != steps[step].region) return false;
+    /* Others of a region that produces tiles still read what it has not made itself, elsewhere and
+       at any time. */
+    if (state->plan->regions[steps[step].region].produces_tiles &&
+        steps[graph->values[in].node].region != steps[step].region)
+        return false;
     *place_of(state, out) = from;
     return true;
 }
@@ -90,11 +111,14 @@ static void find_last_reads(liveness *state)
     heed_plan *plan = state->plan;
     for (size_t i = 0; i < plan->n_steps; i++)
         for (int j = 0; j < plan->steps[i].node->n_in; j++)
-            if (plan->steps[i].node->in[j] >= 0) state->last_read[plan->steps[i].node->in[j]] = (int32_t)i;
-    for (size_t i = 0; i < plan->graph->n_outputs; i++) state->last_read[plan->graph->outputs[i]] = INT32_MAX;
+            if (plan->steps[i].node->in[j] >= 0)
+                state->last_read[plan->steps[i].node->in[j]] = (int32_t)i;
+    for (size_t i = 0; i < plan->graph->n_outputs; i++)
+        state->last_read[plan->graph->outputs[i]] = INT32_MAX;
 }
 
-/* Decides for every computed value whether it has memory of its own or shares; extends the root's life. */
+/* Decides for every computed value whether it has memory of its own or shares; extends the root's
+   life. */
 static void assign_roots(liveness *state, int32_t *sharers)
 {
     heed_plan *plan = state->plan;
@@ -109,12 +133,19 @@ static void assign_roots(liveness *state, int32_t *sharers)
             if (j == 0 && written != HEED_NONE) {
                 *place = *place_of(state, written);
                 shared = true;
-            } else if (j == 0 && reuse && (node->op->flags & HEED_OP_VIEW)) shared = plan->steps[i].view = try_view(state, node);
-            if (j == 0 && !shared && reuse && (node->op->flags & HEED_OP_IN_PLACE)) shared = try_in_place(state, node, (int32_t)i, sharers);
-            if (!shared) *place = (heed_place){HEED_PLACE_WORKSPACE, out, 0, heed_shape_columns(plan->graph->values[out].shape)};
+            } else if (j == 0 && reuse && (node->op->flags & HEED_OP_VIEW))
+                shared = plan->steps[i].view = try_view(state, node);
+            if (j == 0 && !shared && reuse && (node->op->flags & HEED_OP_IN_PLACE))
+                shared = try_in_place(state, node, (int32_t)i, sharers);
+            if (!shared)
+                *place = (heed_place){HEED_PLACE_WORKSPACE, out, 0,
+                                      heed_shape_columns(plan->graph->values[out].shape)};
             heed_value root = place->root;
-            if (place->where != HEED_PLACE_WORKSPACE || plan->graph->values[root].kind != HEED_VALUE_COMPUTED) continue;
-            /* A view keeps its root from being overwritten; an in-place result merely takes it over. */
+            if (place->where != HEED_PLACE_WORKSPACE ||
+                plan->graph->values[root].kind != HEED_VALUE_COMPUTED)
+                continue;
+            /* A view keeps its root from being overwritten; an in-place result merely takes it
+               over. */
             sharers[root] += root == out || (node->op->flags & HEED_OP_VIEW) ? 1 : 0;
             int32_t region = plan->steps[i].region, last = state->last_read[out];
             int32_t until = region;
@@ -142,7 +173,8 @@ static int by_offset(const void *a, const void *b)
     return (x->offset > y->offset) - (x->offset < y->offset);
 }
 
-/* Lowest offset from `base` on where `wanted` fits beside the already placed lives that overlap it in time. */
+/* Lowest offset from `base` on where `wanted` fits beside the already placed lives that overlap it
+   in time. */
 static size_t lowest_gap(const life *wanted, life **overlapping, size_t count, size_t base)
 {
     size_t offset = base;
@@ -155,17 +187,20 @@ static size_t lowest_gap(const life *wanted, life **overlapping, size_t count, s
     return offset;
 }
 
-static heed_status place_lives(liveness *state, life *lives, size_t count, size_t base, heed_error *error)
+static heed_status place_lives(liveness *state, life *lives, size_t count, size_t base,
+                               heed_error *error)
 {
     const bool reuse = state->plan->reuse;
     life **overlapping = heed_allocate(count, sizeof *overlapping);
-    if (!overlapping) return heed_fail_memory(error, count * sizeof *overlapping, "the memory plan");
+    if (!overlapping)
+        return heed_fail_memory(error, count * sizeof *overlapping, "the memory plan");
     size_t end = base;
     if (reuse) qsort(lives, count, sizeof *lives, by_size);
     for (size_t i = 0; i < count; i++) {
         size_t n = 0;
         for (size_t k = 0; reuse && k < i; k++)
-            if (lives[k].bytes && lives[k].from <= lives[i].to && lives[i].from <= lives[k].to) overlapping[n++] = &lives[k];
+            if (lives[k].bytes && lives[k].from <= lives[i].to && lives[i].from <= lives[k].to)
+                overlapping[n++] = &lives[k];
         lives[i].offset = reuse ? lowest_gap(&lives[i], overlapping, n, base) : end;
         if (!heed_add_size(lives[i].offset, lives[i].bytes, &(size_t){0})) {
             free(overlapping);
@@ -194,28 +229,34 @@ static heed_status place_all(liveness *state, life *lives, int32_t *sharers, hee
         size_t bytes;
         state->last_read[i] = -1;
         if (info->kind == HEED_VALUE_COMPUTED) continue;
-        if (!heed_plan_value_bytes(plan, (heed_value)i, &bytes)) return heed_fail_memory(error, SIZE_MAX, info->name);
+        if (!heed_plan_value_bytes(plan, (heed_value)i, &bytes))
+            return heed_fail_memory(error, SIZE_MAX, info->name);
         heed_place place = {HEED_PLACE_EXTERNAL, (heed_value)i, 0, heed_shape_columns(info->shape)};
         if (info->kind == HEED_VALUE_INPUT) {
             place.where = HEED_PLACE_WORKSPACE;
             place.offset = inputs_end;
-            if (!heed_add_size(inputs_end, aligned(bytes), &inputs_end)) return heed_fail_memory(error, bytes, info->name);
+            if (!heed_add_size(inputs_end, aligned(bytes), &inputs_end))
+                return heed_fail_memory(error, bytes, info->name);
         }
         plan->places[i] = place;
     }
     find_last_reads(state);
     assign_roots(state, sharers);
     for (size_t i = 0; i < graph->n_values; i++) {
-        if (graph->values[i].kind != HEED_VALUE_COMPUTED || plan->places[i].where != HEED_PLACE_WORKSPACE || plan->places[i].root != (heed_value)i) continue;
+        if (graph->values[i].kind != HEED_VALUE_COMPUTED ||
+            plan->places[i].where != HEED_PLACE_WORKSPACE || plan->places[i].root != (heed_value)i)
+            continue;
         size_t bytes;
-        if (!heed_plan_value_bytes(plan, (heed_value)i, &bytes)) return heed_fail_memory(error, SIZE_MAX, "an activation");
+        if (!heed_plan_value_bytes(plan, (heed_value)i, &bytes))
+            return heed_fail_memory(error, SIZE_MAX, "an activation");
         lives[count++] = (life){(heed_value)i, state->from[i], state->to[i], aligned(bytes), 0};
     }
     HEED_TRY(place_lives(state, lives, count, inputs_end, error));
-    for (size_t i = 0; i < graph->n_values; i++) { /* sharers take the offset of their root, plus their own shift for views */
+    /* sharers take the offset of their root, plus their own shift for views */
+    for (size_t i = 0; i < graph->n_values; i++) {
         heed_place *place = &plan->places[i];
-        if (graph->values[i].kind == HEED_VALUE_COMPUTED && place->where == HEED_PLACE_WORKSPACE && place->root != (heed_value)i &&
-            graph->values[place->root].kind == HEED_VALUE_COMPUTED)
+        if (graph->values[i].kind == HEED_VALUE_COMPUTED && place->where == HEED_PLACE_WORKSPACE &&
+            place->root != (heed_value)i && graph->values[place->root].kind == HEED_VALUE_COMPUTED)
             place->offset += plan->places[place->root].offset;
     }
     return HEED_OK;

@@ -12,11 +12,16 @@
 void heed_profile_add(heed_profile *profile, const heed_profile_line *line)
 {
     size_t at = 0;
-    while (at < profile->count && (profile->lines[at].more != line->more || strcmp(profile->lines[at].op, line->op) ||
-                                   strcmp(profile->lines[at].kernel, line->kernel))) at++;
+    while (at < profile->count &&
+           (profile->lines[at].more != line->more || strcmp(profile->lines[at].op, line->op) ||
+            strcmp(profile->lines[at].kernel, line->kernel)))
+        at++;
     if (at == profile->count) {
-        if (!heed_grow(&profile->lines, &profile->capacity, profile->count + 1, sizeof *profile->lines)) return;
-        profile->lines[profile->count++] = (heed_profile_line){.op = line->op, .kernel = line->kernel, .more = line->more};
+        if (!heed_grow(&profile->lines, &profile->capacity, profile->count + 1,
+                       sizeof *profile->lines))
+            return;
+        profile->lines[profile->count++] = (heed_profile_line){
+            .op = line->op, .kernel = line->kernel, .more = line->more};
     }
     heed_profile_line *sum = &profile->lines[at];
     for (int n = 0; n < HEED_NUMBERS; n++) sum->flops[n] += line->flops[n];
@@ -33,10 +38,16 @@ void heed_observer_add(const heed_observer *observer, const heed_profile_line *l
     if (observer->turn) pthread_mutex_unlock(observer->turn);
 }
 
-static void add_region(heed_profile *profile, const heed_step *steps, const heed_kernel_args *args, int32_t count, double seconds)
+static void add_region(heed_profile *profile, const heed_step *steps, const heed_kernel_args *args,
+                       int32_t count, double seconds)
 {
-    heed_profile_line line = {.op = steps->node->op->name, .kernel = steps->kernel ? steps->kernel->name : "reference", .more = -1, .seconds = seconds,
-                              .runs = 1};
+    heed_profile_line line = {
+        .op = steps->node->op->name,
+        .kernel = steps->kernel ? steps->kernel->name : "reference",
+        .more = -1,
+        .seconds = seconds,
+        .runs = 1,
+    };
     for (int32_t s = 0; s < count; s++) {
         const heed_kernel_args *a = &args[s];
         if (steps[s].view && s > 0) continue; /* computes nothing */
@@ -45,27 +56,37 @@ static void add_region(heed_profile *profile, const heed_step *steps, const heed
         if (a->op->cost) cost = a->op->cost(a);
         else
             for (int j = 0; j < a->n_in + a->n_out; j++)
-                if (a->in[j].data) cost.bytes += (double)heed_shape_elements(a->in[j].shape) * heed_dtype_width(a->in[j].dtype);
+                if (a->in[j].data)
+                    cost.bytes += (double)heed_shape_elements(a->in[j].shape) *
+                                  heed_dtype_width(a->in[j].dtype);
         line.flops[cost.number] += cost.flops;
         line.bytes += cost.bytes;
     }
     heed_profile_add(profile, &line);
 }
 
-/* Whether a value's memory may be read as a whole: KV caches are address space that is committed as it fills. */
+/* Whether a value's memory may be read as a whole: KV caches are address space that is committed as
+   it fills. */
 static bool is_readable(const heed_graph *graph, heed_value value, const heed_operand *operand)
 {
-    if (!operand->data || value < 0 || graph->values[value].kind == HEED_VALUE_STATE || heed_dtype_is_quantized(operand->dtype)) return false;
-    return graph->values[value].node < 0 || graph->nodes[graph->values[value].node].id != HEED_OP_CACHE_WRITE;
+    if (!operand->data || value < 0 || graph->values[value].kind == HEED_VALUE_STATE ||
+        heed_dtype_is_quantized(operand->dtype))
+        return false;
+    return graph->values[value].node < 0 ||
+           graph->nodes[graph->values[value].node].id != HEED_OP_CACHE_WRITE;
 }
 
 /* ---- values that are not finite ---- */
 
-/* False, with the first such element, when an f32 operand that lies in rows holds NaN, or infinities where none belong: further
-   outputs may hold them (the logarithm of attention's empty sums). */
-static bool is_finite(const heed_graph *graph, heed_value value, const heed_operand *operand, int64_t *row, int64_t *column)
+/* False, with the first such element, when an f32 operand that lies in rows holds NaN, or
+   infinities where none belong: further outputs may hold them (the logarithm of attention's empty
+   sums). */
+static bool is_finite(const heed_graph *graph, heed_value value, const heed_operand *operand,
+                      int64_t *row, int64_t *column)
 {
-    if (!is_readable(graph, value, operand) || operand->dtype != HEED_F32 || operand->layout != HEED_LAYOUT_ROWS) return true;
+    if (!is_readable(graph, value, operand) || operand->dtype != HEED_F32 ||
+        operand->layout != HEED_LAYOUT_ROWS)
+        return true;
     int32_t node = graph->values[value].node;
     bool infinities = node >= 0 && graph->nodes[node].out[0] != value;
     int64_t rows = heed_shape_rows(operand->shape), columns = heed_shape_columns(operand->shape);
@@ -80,23 +101,36 @@ static bool is_finite(const heed_graph *graph, heed_value value, const heed_oper
     return true;
 }
 
-static heed_status check_step(const heed_plan *plan, const heed_node *node, const heed_kernel_args *args, heed_error *error)
+static heed_status check_step(const heed_plan *plan, const heed_node *node,
+                              const heed_kernel_args *args, heed_error *error)
 {
     int64_t row = 0, column = 0, in_row, in_column;
     int bad = 0, from = 0;
-    while (bad < args->n_out && is_finite(plan->graph, node->out[bad], &args->out[bad], &row, &column)) bad++;
+    while (bad < args->n_out &&
+           is_finite(plan->graph, node->out[bad], &args->out[bad], &row, &column))
+        bad++;
     if (bad == args->n_out) return HEED_OK;
-    while (from < args->n_in && is_finite(plan->graph, node->in[from], &args->in[from], &in_row, &in_column)) from++;
-    char label[HEED_SHAPE_TEXT], shape[HEED_SHAPE_TEXT], cause[HEED_SHAPE_TEXT + 64] = "its inputs are finite";
-    if (from < args->n_in) snprintf(cause, sizeof cause, "its input %s is not finite already", heed_value_label(plan->graph, node->in[from], label));
-    return heed_fail(error, HEED_E_ARG, "%s: %s made %g at row %lld, column %lld of its output %s, %s; look at the steps before it with a trace, lower the "
-                     "learning rate, or check the weights", *node->scope ? node->scope : "the graph", node->op->name,
-                     (double)((const float *)args->out[bad].data)[row * args->out[bad].row_stride + column], (long long)row, (long long)column,
-                     heed_shape_text(args->out[bad].shape, shape), cause);
+    while (from < args->n_in &&
+           is_finite(plan->graph, node->in[from], &args->in[from], &in_row, &in_column))
+        from++;
+    char label[HEED_SHAPE_TEXT], shape[HEED_SHAPE_TEXT],
+        cause[HEED_SHAPE_TEXT + 64] = "its inputs are finite";
+    if (from < args->n_in)
+        snprintf(cause, sizeof cause, "its input %s is not finite already",
+                 heed_value_label(plan->graph, node->in[from], label));
+    return heed_fail(
+        error, HEED_E_ARG,
+        "%s: %s made %g at row %lld, column %lld of its output %s, %s; look at the steps before it "
+        "with a trace, lower the "
+        "learning rate, or check the weights",
+        *node->scope ? node->scope : "the graph", node->op->name,
+        (double)((const float *)args->out[bad].data)[row * args->out[bad].row_stride + column],
+        (long long)row, (long long)column, heed_shape_text(args->out[bad].shape, shape), cause);
 }
 
-heed_status heed_observer_region(const heed_observer *observer, const heed_plan *plan, const heed_region *region, const heed_kernel_args *args, double seconds,
-                             heed_error *error)
+heed_status heed_observer_region(const heed_observer *observer, const heed_plan *plan,
+                                 const heed_region *region, const heed_kernel_args *args,
+                                 double seconds, heed_error *error)
 {
     const heed_step *steps = plan->steps + region->first;
     heed_status status = HEED_OK;
@@ -104,8 +138,10 @@ heed_status heed_observer_region(const heed_observer *observer, const heed_plan 
     if (observer->turn) pthread_mutex_lock(observer->turn);
     if (observer->profile) add_region(observer->profile, steps, args, region->count, seconds);
     for (int32_t s = 0; status == HEED_OK && s < region->count; s++) {
-        if (observer->trace) observer->trace(observer->argument, plan->graph, steps[s].node, &args[s]);
-        if (observer->check_finite && !plan->double_precision) status = check_step(plan, steps[s].node, &args[s], error);
+        if (observer->trace)
+            observer->trace(observer->argument, plan->graph, steps[s].node, &args[s]);
+        if (observer->check_finite && !plan->double_precision)
+            status = check_step(plan, steps[s].node, &args[s], error);
     }
     if (observer->turn) pthread_mutex_unlock(observer->turn);
     return status;
@@ -117,14 +153,17 @@ enum { SHOWN = 4 };
 
 static void put_numbers(const heed_operand *operand, heed_buffer *out)
 {
-    int64_t rows = heed_shape_rows(operand->shape), columns = heed_shape_columns(operand->shape), odd = 0;
+    int64_t rows = heed_shape_rows(operand->shape), columns = heed_shape_columns(operand->shape),
+            odd = 0;
     size_t step = heed_dtypes[operand->dtype].bytes;
     double sum = 0, least = INFINITY, max = -INFINITY;
     float first[SHOWN] = {0};
     for (int64_t i = 0; i < rows; i++)
         for (int64_t j = 0; j < columns; j++) {
             float x;
-            heed_convert(&x, HEED_F32, (const char *)operand->data + (size_t)(i * operand->row_stride + j) * step, operand->dtype, 1);
+            heed_convert(&x, HEED_F32,
+                         (const char *)operand->data + (size_t)(i * operand->row_stride + j) * step,
+                         operand->dtype, 1);
             if (i * columns + j < SHOWN) first[i * columns + j] = x;
             if (!isfinite(x)) {
                 odd++;
@@ -134,23 +173,30 @@ static void put_numbers(const heed_operand *operand, heed_buffer *out)
             if (x < least) least = x;
             if (x > max) max = x;
         }
-    if (rows * columns > odd) heed_buffer_printf(out, "  mean %.6g least %.6g largest %.6g", sum / (double)(rows * columns - odd), least, max);
+    if (rows * columns > odd)
+        heed_buffer_printf(out, "  mean %.6g least %.6g largest %.6g",
+                           sum / (double)(rows * columns - odd), least, max);
     if (odd) heed_buffer_printf(out, "  not finite %lld", (long long)odd);
     heed_buffer_text(out, "  [");
-    for (int64_t i = 0; i < rows * columns && i < SHOWN; i++) heed_buffer_printf(out, "%s%.6g", i ? " " : "", (double)first[i]);
+    for (int64_t i = 0; i < rows * columns && i < SHOWN; i++)
+        heed_buffer_printf(out, "%s%.6g", i ? " " : "", (double)first[i]);
     heed_buffer_text(out, rows * columns > SHOWN ? " ...]\n" : "]\n");
 }
 
-void heed_trace_text(const heed_graph *graph, const heed_node *node, const heed_kernel_args *args, heed_buffer *out)
+void heed_trace_text(const heed_graph *graph, const heed_node *node, const heed_kernel_args *args,
+                     heed_buffer *out)
 {
     char shape[HEED_SHAPE_TEXT];
     for (int j = 0; j < args->n_out; j++) {
         const heed_operand *operand = &args->out[j];
-        heed_buffer_printf(out, "%%%d %s %s %s", node->out[j], node->op->name, heed_shape_text(operand->shape, shape), heed_dtypes[operand->dtype].name);
+        heed_buffer_printf(out, "%%%d %s %s %s", node->out[j], node->op->name,
+                           heed_shape_text(operand->shape, shape),
+                           heed_dtypes[operand->dtype].name);
         heed_node_put_attributes(out, node);
         if (*node->scope) heed_buffer_printf(out, " @%s", node->scope);
         if (node->is_gradient) heed_buffer_text(out, " gradient");
-        if (graph->values[node->out[j]].name && *graph->values[node->out[j]].name) heed_buffer_printf(out, " \"%s\"", graph->values[node->out[j]].name);
+        if (graph->values[node->out[j]].name && *graph->values[node->out[j]].name)
+            heed_buffer_printf(out, " \"%s\"", graph->values[node->out[j]].name);
         if (is_readable(graph, node->out[j], operand)) put_numbers(operand, out);
         else heed_buffer_byte(out, '\n');
     }

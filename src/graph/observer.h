@@ -1,5 +1,6 @@
-/* observer.h: observing plans that are made and run. An observer hangs on the backend, so that it observes whatever
-   computes there: generation, evaluation, training, forward. Observed runs give the same bits. */
+/* observer.h: observing plans that are made and run. An observer hangs on the backend, so that it
+   observes whatever computes there: generation, evaluation, training, forward. Observed runs give
+   the same bits. */
 #ifndef HEED_GRAPH_OBSERVER_H
 #define HEED_GRAPH_OBSERVER_H
 
@@ -9,14 +10,19 @@
 
 typedef struct heed_plan heed_plan;
 
-/* One line of a profile, summed over runs: regions (steps without a barrier between), by their first step. */
+/* One line of a profile, summed over runs: regions (steps without a barrier between), by their
+   first step. */
 typedef struct heed_profile_line {
-    const char *op, *kernel;  /* static storage */
-    int32_t more;             /* steps after the first */
-    double seconds, flops[HEED_NUMBERS], bytes; /* operations by the type of number they are made in */
+    const char *op, *kernel; /* static storage */
+    int32_t more;            /* steps after the first */
+    /* operations by the type of number they are made in */
+    double seconds, flops[HEED_NUMBERS], bytes;
     int64_t runs;
 } heed_profile_line;
-typedef struct heed_profile { heed_profile_line *lines; size_t count, capacity; } heed_profile;
+typedef struct heed_profile {
+    heed_profile_line *lines;
+    size_t count, capacity;
+} heed_profile;
 
 /* Adds to the line of op and kernel; what finds no memory is not counted. */
 void heed_profile_add(heed_profile *profile, const heed_profile_line *line);
@@ -25,19 +31,25 @@ typedef struct heed_observer heed_observer;
 /* The same for work outside of plans, in turn; nothing without a profile. */
 void heed_observer_add(const heed_observer *observer, const heed_profile_line *line);
 
-/* All optional. With trace or check_finite plans keep every value (plan option keep_all), so that what is seen is what was computed. */
+/* All optional. With trace or check_finite plans keep every value (plan option keep_all), so that
+   what is seen is what was computed. */
 struct heed_observer {
-    bool check_finite;        /* stop with HEED_E_ARG naming scope, op, element and inputs when a step makes NaN, or Inf */
-    bool no_passes;           /* compile graphs as they were built (HEED_PASS_NONE) */
+    /* stop with HEED_E_ARG naming scope, op, element and inputs when a step makes NaN, or Inf */
+    bool check_finite;
+    bool no_passes; /* compile graphs as they were built (HEED_PASS_NONE) */
     void (*compiled)(void *argument, const heed_plan *plan);
-    void (*trace)(void *argument, const heed_graph *graph, const heed_node *node, const heed_kernel_args *args); /* after each step */
+    /* after each step */
+    void (*trace)(void *argument, const heed_graph *graph, const heed_node *node,
+                  const heed_kernel_args *args);
     void *argument;
     heed_profile *profile;
-    pthread_mutex_t *turn;    /* held while observing, if several threads run plans of one backend; NULL: they do not */
+    /* held while observing, if several threads run plans of one backend; NULL: they do not */
+    pthread_mutex_t *turn;
 };
 
-/* "%12 softmax (16,65) f32 @decoder.0.attention  mean 0.0154 least 1.2e-5 largest 0.93  [0.01 0.2 ...]": a step that has run, a line
-   for each output. */
-void heed_trace_text(const heed_graph *graph, const heed_node *node, const heed_kernel_args *args, heed_buffer *out);
+/* "%12 softmax (16,65) f32 @decoder.0.attention  mean 0.0154 least 1.2e-5 largest 0.93  [0.01 0.2
+   ...]": a step that has run, a line for each output. */
+void heed_trace_text(const heed_graph *graph, const heed_node *node, const heed_kernel_args *args,
+                     heed_buffer *out);
 
 #endif

@@ -1,5 +1,6 @@
-/* Common subexpressions: two nodes of one op with the same attributes, inputs and clone id compute the same values (random ops
-   carry their stream among the attributes). Writes to state are never merged. */
+/* Common subexpressions: two nodes of one op with the same attributes, inputs and clone id compute
+   the same values (random ops carry their stream among the attributes). Writes to state are never
+   merged. */
 #include "graph/plan.h"
 #include "graph/rewrite.h"
 
@@ -18,12 +19,14 @@ static uint64_t hash_node(const heed_node *node)
     uint64_t hash = hash_bytes(0xCBF29CE484222325u, &node->id, sizeof node->id);
     hash = hash_bytes(hash, &node->clone, sizeof node->clone);
     hash = hash_bytes(hash, node->in, node->n_in * sizeof *node->in);
-    return node->op->attribute_size ? hash_bytes(hash, node->attributes, node->op->attribute_size) : hash;
+    return node->op->attribute_size ? hash_bytes(hash, node->attributes, node->op->attribute_size)
+                                    : hash;
 }
 
 static bool same(const heed_node *a, const heed_node *b)
 {
-    return a->id == b->id && a->clone == b->clone && a->n_in == b->n_in && !memcmp(a->in, b->in, a->n_in * sizeof *a->in) &&
+    return a->id == b->id && a->clone == b->clone && a->n_in == b->n_in &&
+           !memcmp(a->in, b->in, a->n_in * sizeof *a->in) &&
            (!a->op->attribute_size || !memcmp(a->attributes, b->attributes, a->op->attribute_size));
 }
 
@@ -37,14 +40,17 @@ heed_status heed_pass_common(heed_graph *graph, heed_error *error)
     heed_status status = heed_graph_rewrite_begin(&rewrite, graph, error);
     for (size_t i = 0; status == HEED_OK && i < rewrite.n_old; i++) {
         heed_node node = rewrite.old[i];
-        for (int j = 0; j < node.n_in; j++) node.in[j] = heed_graph_rewrite_find(&rewrite, node.in[j]);
+        for (int j = 0; j < node.n_in; j++)
+            node.in[j] = heed_graph_rewrite_find(&rewrite, node.in[j]);
         size_t slot = hash_node(&node) & (slots - 1);
-        while (table[slot] && !same(&graph->nodes[table[slot] - 1], &node)) slot = (slot + 1) & (slots - 1);
+        while (table[slot] && !same(&graph->nodes[table[slot] - 1], &node))
+            slot = (slot + 1) & (slots - 1);
         if (table[slot] && heed_node_state(&node) == HEED_NONE) {
             const heed_node *twin = &graph->nodes[table[slot] - 1];
             for (int j = 0; j < node.n_out; j++) {
                 heed_graph_rewrite_replace(&rewrite, node.out[j], twin->out[j]);
-                if (graph->values[node.out[j]].is_checkpoint) graph->values[twin->out[j]].is_checkpoint = true;
+                if (graph->values[node.out[j]].is_checkpoint)
+                    graph->values[twin->out[j]].is_checkpoint = true;
             }
         } else {
             heed_graph_rewrite_push(&rewrite, &node);

@@ -1,18 +1,23 @@
-/* Fusion, after the gradient pass, so that what training still reads is never swallowed. Four rewritings, each a walk, beside those of
-   matmuls by expert (pass_fuse_experts.c) and of losses (pass_fuse_loss.c):
-   1. chains:  matmul [+ bias] [activation] [* gate] [+ residual], or state + matmul  -> fused_matmul
-   2. gates:   a matmul that is the gate of another over the same rows                 -> one fused_matmul, gated
-   3. joins:   matmuls of the same rows by several weights (Q, K, V)                   -> one fused_matmul, sliced
-   4. norms:   a norm read by one matmul of few rows, or with quantized weights        -> its prologue
-   A value is swallowed only when it has one reader and is neither an output nor a checkpoint; `note` says why a chain ended. */
+/* Fusion, after the gradient pass, so that what training still reads is never swallowed. Four
+   rewritings, each a walk, beside those of matmuls by expert (pass_fuse_experts.c) and of losses
+   (pass_fuse_loss.c):
+   1. chains:  matmul [+ bias] [activation] [* gate] [+ residual], or state + matmul  ->
+   fused_matmul
+   2. gates:   a matmul that is the gate of another over the same rows                 -> one
+   fused_matmul, gated
+   3. joins:   matmuls of the same rows by several weights (Q, K, V)                   -> one
+   fused_matmul, sliced
+   4. norms:   a norm read by one matmul of few rows, or with quantized weights        -> its
+   prologue A value is swallowed only when it has one reader and is neither an output nor a
+   checkpoint; `note` says why a chain ended. */
 #include "graph/attributes.h"
 #include "graph/plan.h"
 #include "graph/rewrite.h"
 
 #include <stdlib.h>
 
-enum { NORM_PROLOGUE_ROWS = 8, /* beyond, normalizing once and meeting at a barrier is cheaper than every thread doing all rows */
-       MAX_JOINED = 4 };
+/* beyond, normalizing once and meeting at a barrier is cheaper than every thread doing all rows */
+enum { NORM_PROLOGUE_ROWS = 8, MAX_JOINED = 4 };
 
 typedef struct {
     heed_value in[HEED_FUSED_INPUTS];
@@ -62,8 +67,10 @@ typedef struct {
     const char **note;
 } epilogue_chains;
 
-/* Takes node `c`, which reads `value`, into the chain if it comes next in the order of the epilogue; stage counts what is in. */
-static bool absorb(const epilogue_chains *state, fused *f, int *stage, const heed_node *c, heed_value value)
+/* Takes node `c`, which reads `value`, into the chain if it comes next in the order of the
+   epilogue; stage counts what is in. */
+static bool absorb(const epilogue_chains *state, fused *f, int *stage, const heed_node *c,
+                   heed_value value)
 {
     enum { BIAS = 1, ACTIVATION, GATE, RESIDUAL, DONE };
     const heed_value_info *values = state->graph->values;
@@ -84,8 +91,9 @@ static bool absorb(const epilogue_chains *state, fused *f, int *stage, const hee
     }
     if (c->id != HEED_OP_BINARY) return false;
     int kind = ((const heed_binary_attributes *)c->attributes)->kind;
-    if (kind == HEED_BINARY_ADD && *stage < BIAS && c->in[0] == value && values[other].shape.rank == 1 &&
-        values[other].shape.extent == HEED_EXTENT_FIXED && values[other].shape.dim[0] == values[value].shape.dim[1]) {
+    if (kind == HEED_BINARY_ADD && *stage < BIAS && c->in[0] == value &&
+        values[other].shape.rank == 1 && values[other].shape.extent == HEED_EXTENT_FIXED &&
+        values[other].shape.dim[0] == values[value].shape.dim[1]) {
         f->in[HEED_FUSED_BIAS] = other;
         *stage = BIAS;
         return true;
@@ -111,12 +119,14 @@ static void grow_chain(epilogue_chains *state, size_t start)
         heed_value value = state->nodes[at].out[0];
         const heed_value_info *info = &state->graph->values[value];
         if (state->uses[value] != 1 || info->is_output || info->is_checkpoint) {
-            state->note[start] = info->is_checkpoint ? "result is a checkpoint" : "result has several readers";
+            state->note[start] = info->is_checkpoint ? "result is a checkpoint"
+                                                     : "result has several readers";
             if (info->is_output) state->note[start] = "result is an output";
             break;
         }
         size_t next = (size_t)state->reader[value];
-        if (state->role[next] || state->nodes[next].clone != state->nodes[start].clone || !absorb(state, &f, &stage, &state->nodes[next], value)) {
+        if (state->role[next] || state->nodes[next].clone != state->nodes[start].clone ||
+            !absorb(state, &f, &stage, &state->nodes[next], value)) {
             state->note[start] = "its reader is no further part of an epilogue";
             break;
         }
@@ -155,7 +165,8 @@ static heed_status fuse_chains(heed_graph *graph, heed_error *error)
             continue;
         }
         fused f = state.result[i];
-        for (int j = 0; j < HEED_FUSED_INPUTS; j++) f.in[j] = heed_graph_rewrite_find(&rewrite, f.in[j]);
+        for (int j = 0; j < HEED_FUSED_INPUTS; j++)
+            f.in[j] = heed_graph_rewrite_find(&rewrite, f.in[j]);
         heed_graph_rewrite_as(graph, &node);
         heed_graph_rewrite_replace(&rewrite, node.out[0], emit_fused(graph, &f));
         heed_graph_rewrite_as(graph, NULL);
@@ -172,26 +183,39 @@ static heed_status fuse_chains(heed_graph *graph, heed_error *error)
 
 /* ---- 2. gates ---- */
 
-/* Quantized weights, whose matmuls quantize the rows in a phase before, or few rows. Other matmuls sum along K in
-   blocks of kc that meet in C, where the gate lies. */
+/* Quantized weights, whose matmuls quantize the rows in a phase before, or few rows. Other matmuls
+   sum along K in blocks of kc that meet in C, where the gate lies. */
 static bool meets_in_registers(const heed_graph *graph, const heed_node *node, heed_value weight)
 {
-    return heed_dtype_is_quantized(graph->values[weight].dtype) || graph->values[node->out[0]].shape.dim[0] <= NORM_PROLOGUE_ROWS;
+    return heed_dtype_is_quantized(graph->values[weight].dtype) ||
+           graph->values[node->out[0]].shape.dim[0] <= NORM_PROLOGUE_ROWS;
 }
 
-/* The fused matmul `node` with the one that made its gate, in `both`; which of them is activated comes first. */
-static bool pair_with_gate(const heed_graph *graph, const int32_t *uses, const heed_node *node, const heed_node *maker, fused *both)
+/* The fused matmul `node` with the one that made its gate, in `both`; which of them is activated
+   comes first. */
+static bool pair_with_gate(const heed_graph *graph, const int32_t *uses, const heed_node *node,
+                           const heed_node *maker, fused *both)
 {
     fused f = as_fused(node), g = as_fused(maker);
     const heed_value gate = maker->out[0];
-    const heed_value_info *made = &graph->values[gate], *w = &graph->values[f.in[HEED_FUSED_B]], *v = &graph->values[g.in[HEED_FUSED_B]];
-    bool plain = f.attributes.joined == 1 && g.attributes.joined == 1 && f.in[HEED_FUSED_RESIDUAL] == HEED_NONE && g.in[HEED_FUSED_RESIDUAL] == HEED_NONE &&
-                 g.in[HEED_FUSED_GATE] == HEED_NONE && g.in[HEED_FUSED_STATE] == HEED_NONE && f.in[HEED_FUSED_STATE] == HEED_NONE;
-    bool alike = f.in[HEED_FUSED_A] == g.in[HEED_FUSED_A] && node->clone == maker->clone && !f.attributes.transpose_a && !g.attributes.transpose_a &&
-                 f.attributes.transpose_b == g.attributes.transpose_b && f.attributes.bf16_operands == g.attributes.bf16_operands && w->dtype == v->dtype && w->layout == v->layout &&
-                 heed_shape_equal(w->shape, v->shape) && w->external >= 0 && v->external >= 0;
-    if (!plain || !alike || uses[gate] != 1 || made->is_output || made->is_checkpoint || !meets_in_registers(graph, node, f.in[HEED_FUSED_B])) return false;
-    if (f.attributes.activation != HEED_UNARY_LINEAR && g.attributes.activation != HEED_UNARY_LINEAR) return false;
+    const heed_value_info *made = &graph->values[gate], *w = &graph->values[f.in[HEED_FUSED_B]],
+                          *v = &graph->values[g.in[HEED_FUSED_B]];
+    bool plain = f.attributes.joined == 1 && g.attributes.joined == 1 &&
+                 f.in[HEED_FUSED_RESIDUAL] == HEED_NONE && g.in[HEED_FUSED_RESIDUAL] == HEED_NONE &&
+                 g.in[HEED_FUSED_GATE] == HEED_NONE && g.in[HEED_FUSED_STATE] == HEED_NONE &&
+                 f.in[HEED_FUSED_STATE] == HEED_NONE;
+    bool alike = f.in[HEED_FUSED_A] == g.in[HEED_FUSED_A] && node->clone == maker->clone &&
+                 !f.attributes.transpose_a && !g.attributes.transpose_a &&
+                 f.attributes.transpose_b == g.attributes.transpose_b &&
+                 f.attributes.bf16_operands == g.attributes.bf16_operands && w->dtype == v->dtype &&
+                 w->layout == v->layout && heed_shape_equal(w->shape, v->shape) &&
+                 w->external >= 0 && v->external >= 0;
+    if (!plain || !alike || uses[gate] != 1 || made->is_output || made->is_checkpoint ||
+        !meets_in_registers(graph, node, f.in[HEED_FUSED_B]))
+        return false;
+    if (f.attributes.activation != HEED_UNARY_LINEAR &&
+        g.attributes.activation != HEED_UNARY_LINEAR)
+        return false;
     bool gate_activated = g.attributes.activation != HEED_UNARY_LINEAR;
     const fused *first = gate_activated ? &g : &f;
     const fused *second = gate_activated ? &f : &g;
@@ -207,17 +231,25 @@ static bool pair_with_gate(const heed_graph *graph, const int32_t *uses, const h
 static heed_status fuse_gates(heed_graph *graph, heed_error *error)
 {
     heed_graph_rewrite rewrite = {0};
-    int32_t *uses = heed_graph_uses(graph), *maker = heed_allocate(graph->n_values, sizeof *maker), *partner = heed_allocate(graph->n_nodes, sizeof *partner);
-    heed_status status = uses && maker && partner ? HEED_OK : heed_fail_memory(error, graph->n_values * sizeof *maker, "fusion");
+    int32_t *uses = heed_graph_uses(graph), *maker = heed_allocate(graph->n_values, sizeof *maker),
+            *partner = heed_allocate(graph->n_nodes, sizeof *partner);
+    heed_status status = uses && maker && partner
+                             ? HEED_OK
+                             : heed_fail_memory(error, graph->n_values * sizeof *maker, "fusion");
     for (size_t i = 0; status == HEED_OK && i < graph->n_nodes; i++) {
         heed_node *node = &graph->nodes[i];
         fused both;
         if (is_matmul(node)) maker[node->out[0]] = (int32_t)i + 1;
-        heed_value gate = node->id == HEED_OP_FUSED_MATMUL && node->n_in > HEED_FUSED_GATE ? node->in[HEED_FUSED_GATE] : HEED_NONE;
-        if (gate >= 0 && maker[gate] && pair_with_gate(graph, uses, node, &graph->nodes[maker[gate] - 1], &both)) partner[i] = maker[gate];
+        heed_value gate = node->id == HEED_OP_FUSED_MATMUL && node->n_in > HEED_FUSED_GATE
+                              ? node->in[HEED_FUSED_GATE]
+                              : HEED_NONE;
+        if (gate >= 0 && maker[gate] &&
+            pair_with_gate(graph, uses, node, &graph->nodes[maker[gate] - 1], &both))
+            partner[i] = maker[gate];
     }
     if (status == HEED_OK) status = heed_graph_rewrite_begin(&rewrite, graph, error);
-    for (size_t i = 0; rewrite.graph && i < rewrite.n_old; i++) /* a partner is read by nobody else */
+    /* a partner is read by nobody else */
+    for (size_t i = 0; rewrite.graph && i < rewrite.n_old; i++)
         if (partner[i]) rewrite.old[partner[i] - 1].dead = true;
     for (size_t i = 0; rewrite.graph && i < rewrite.n_old; i++) {
         heed_node *node = &rewrite.old[i];
@@ -228,7 +260,8 @@ static heed_status fuse_gates(heed_graph *graph, heed_error *error)
             continue;
         }
         pair_with_gate(graph, uses, node, &rewrite.old[partner[i] - 1], &both);
-        for (int j = 0; j < HEED_FUSED_INPUTS; j++) both.in[j] = heed_graph_rewrite_find(&rewrite, both.in[j]);
+        for (int j = 0; j < HEED_FUSED_INPUTS; j++)
+            both.in[j] = heed_graph_rewrite_find(&rewrite, both.in[j]);
         heed_graph_rewrite_as(graph, node);
         heed_graph_rewrite_replace(&rewrite, node->out[0], emit_fused(graph, &both));
         heed_graph_rewrite_as(graph, NULL);
@@ -248,18 +281,25 @@ static bool joinable(const heed_graph *graph, const heed_node *node)
     if (!is_matmul(node)) return false;
     fused f = as_fused(node);
     const heed_value_info *b = &graph->values[f.in[HEED_FUSED_B]];
-    return !f.attributes.transpose_a && f.attributes.joined == 1 && f.in[HEED_FUSED_GATE] == HEED_NONE &&
-           f.in[HEED_FUSED_RESIDUAL] == HEED_NONE && f.in[HEED_FUSED_STATE] == HEED_NONE &&
-           (f.in[HEED_FUSED_BIAS] == HEED_NONE || graph->values[f.in[HEED_FUSED_BIAS]].external >= 0) && b->external >= 0 &&
-           !graph->values[node->out[0]].is_output && !graph->values[node->out[0]].is_checkpoint;
+    return !f.attributes.transpose_a && f.attributes.joined == 1 &&
+           f.in[HEED_FUSED_GATE] == HEED_NONE && f.in[HEED_FUSED_RESIDUAL] == HEED_NONE &&
+           f.in[HEED_FUSED_STATE] == HEED_NONE &&
+           (f.in[HEED_FUSED_BIAS] == HEED_NONE ||
+            graph->values[f.in[HEED_FUSED_BIAS]].external >= 0) &&
+           b->external >= 0 && !graph->values[node->out[0]].is_output &&
+           !graph->values[node->out[0]].is_checkpoint;
 }
 
 static bool join_alike(const heed_graph *graph, const heed_node *x, const heed_node *y)
 {
     fused a = as_fused(x), b = as_fused(y);
-    const heed_value_info *wa = &graph->values[a.in[HEED_FUSED_B]], *wb = &graph->values[b.in[HEED_FUSED_B]];
-    return a.in[HEED_FUSED_A] == b.in[HEED_FUSED_A] && x->clone == y->clone && a.attributes.transpose_b == b.attributes.transpose_b &&
-           a.attributes.activation == b.attributes.activation && a.attributes.bf16_operands == b.attributes.bf16_operands && wa->dtype == wb->dtype && wa->layout == wb->layout;
+    const heed_value_info *wa = &graph->values[a.in[HEED_FUSED_B]],
+                          *wb = &graph->values[b.in[HEED_FUSED_B]];
+    return a.in[HEED_FUSED_A] == b.in[HEED_FUSED_A] && x->clone == y->clone &&
+           a.attributes.transpose_b == b.attributes.transpose_b &&
+           a.attributes.activation == b.attributes.activation &&
+           a.attributes.bf16_operands == b.attributes.bf16_operands && wa->dtype == wb->dtype &&
+           wa->layout == wb->layout;
 }
 
 static heed_status fuse_joins(heed_graph *graph, heed_error *error)
@@ -273,7 +313,9 @@ static heed_status fuse_joins(heed_graph *graph, heed_error *error)
         int count = 1;
         if (joinable(graph, node))
             for (size_t k = i + 1; k < rewrite.n_old && k < i + 64 && count < MAX_JOINED; k++)
-                if (!rewrite.old[k].dead && joinable(graph, &rewrite.old[k]) && join_alike(graph, node, &rewrite.old[k])) members[count++] = &rewrite.old[k];
+                if (!rewrite.old[k].dead && joinable(graph, &rewrite.old[k]) &&
+                    join_alike(graph, node, &rewrite.old[k]))
+                    members[count++] = &rewrite.old[k];
         if (count == 1) {
             heed_graph_rewrite_push(&rewrite, node);
             continue;
@@ -292,7 +334,8 @@ static heed_status fuse_joins(heed_graph *graph, heed_error *error)
         heed_value joined = emit_fused(graph, &f);
         for (int m = 0; m < count; m++) {
             int64_t width = graph->values[members[m]->out[0]].shape.dim[1];
-            heed_graph_rewrite_replace(&rewrite, members[m]->out[0], heed_slice(graph, joined, begin, begin + width));
+            heed_graph_rewrite_replace(&rewrite, members[m]->out[0],
+                                       heed_slice(graph, joined, begin, begin + width));
             begin += width;
         }
         heed_graph_rewrite_as(graph, NULL);
@@ -303,8 +346,10 @@ static heed_status fuse_joins(heed_graph *graph, heed_error *error)
 
 /* ---- 4. norms ---- */
 
-/* Worth a prologue of `reader`? Quantized matmuls look at all rows beforehand anyway, to round them. */
-static bool takes_norm_along(const heed_graph *graph, const heed_node *norm, const heed_node *reader)
+/* Worth a prologue of `reader`? Quantized matmuls look at all rows beforehand anyway, to round
+   them. */
+static bool takes_norm_along(const heed_graph *graph, const heed_node *norm,
+                             const heed_node *reader)
 {
     return graph->values[norm->out[0]].shape.dim[0] <= NORM_PROLOGUE_ROWS ||
            (heed_dtype_is_quantized(graph->values[as_fused(reader).in[HEED_FUSED_B]].dtype) &&
@@ -322,16 +367,22 @@ static heed_status fuse_norms(heed_graph *graph, heed_error *error)
     if (!uses) return heed_fail_memory(error, graph->n_values * sizeof *uses, "fusion");
     heed_graph_rewrite rewrite;
     heed_status status = heed_graph_rewrite_begin(&rewrite, graph, error);
-    int32_t *pending = status == HEED_OK ? heed_allocate(rewrite.n_values, sizeof *pending) : NULL; /* by value: old node + 1 of a norm held back */
-    if (status == HEED_OK && !pending) heed_fail_memory(&graph->error, rewrite.n_values * sizeof *pending, "fusion");
+    /* by value: old node + 1 of a norm held back */
+    int32_t *pending = status == HEED_OK ? heed_allocate(rewrite.n_values, sizeof *pending) : NULL;
+    if (status == HEED_OK && !pending)
+        heed_fail_memory(&graph->error, rewrite.n_values * sizeof *pending, "fusion");
     for (size_t i = 0; pending && i < rewrite.n_old; i++) {
         heed_node *node = &rewrite.old[i];
         const heed_value_info *out = &graph->values[node->out[0]];
-        if (is_norm(node) && out->shape.rank == 2 && uses[node->out[0]] == 1 && !out->is_output && !out->is_checkpoint) {
+        if (is_norm(node) && out->shape.rank == 2 && uses[node->out[0]] == 1 && !out->is_output &&
+            !out->is_checkpoint) {
             size_t reader = i + 1;
-            while (reader < rewrite.n_old && !(is_matmul(&rewrite.old[reader]) && rewrite.old[reader].in[0] == node->out[0])) reader++;
+            while (reader < rewrite.n_old &&
+                   !(is_matmul(&rewrite.old[reader]) && rewrite.old[reader].in[0] == node->out[0]))
+                reader++;
             if (reader < rewrite.n_old && !as_fused(&rewrite.old[reader]).attributes.transpose_a &&
-                rewrite.old[reader].clone == node->clone && takes_norm_along(graph, node, &rewrite.old[reader])) {
+                rewrite.old[reader].clone == node->clone &&
+                takes_norm_along(graph, node, &rewrite.old[reader])) {
                 pending[node->out[0]] = (int32_t)i + 1;
                 continue;
             }
@@ -344,13 +395,15 @@ static heed_status fuse_norms(heed_graph *graph, heed_error *error)
         const heed_node *norm = &rewrite.old[held - 1];
         const heed_norm_attributes *how = norm->attributes;
         fused f = as_fused(node);
-        f.attributes.norm = norm->id == HEED_OP_LAYER_NORM ? HEED_FUSED_NORM_LAYER : HEED_FUSED_NORM_RMS;
+        f.attributes.norm = norm->id == HEED_OP_LAYER_NORM ? HEED_FUSED_NORM_LAYER
+                                                           : HEED_FUSED_NORM_RMS;
         f.attributes.eps = how->eps;
         f.attributes.offset = how->offset;
         f.in[HEED_FUSED_A] = norm->in[0];
         f.in[HEED_FUSED_NORM_GAIN] = norm->n_in > 1 ? norm->in[1] : HEED_NONE;
         f.in[HEED_FUSED_NORM_BIAS] = norm->n_in > 2 ? norm->in[2] : HEED_NONE;
-        for (int j = 0; j < HEED_FUSED_INPUTS; j++) f.in[j] = heed_graph_rewrite_find(&rewrite, f.in[j]);
+        for (int j = 0; j < HEED_FUSED_INPUTS; j++)
+            f.in[j] = heed_graph_rewrite_find(&rewrite, f.in[j]);
         heed_graph_rewrite_as(graph, node);
         heed_graph_rewrite_replace(&rewrite, node->out[0], emit_fused(graph, &f));
         heed_graph_rewrite_as(graph, NULL);

@@ -1,6 +1,8 @@
-/* Fusion of matmuls by expert, part of heed_pass_fuse: what follows joins their epilogue, as it does with plain matmuls.
+/* Fusion of matmuls by expert, part of heed_pass_fuse: what follows joins their epilogue, as it
+   does with plain matmuls.
      expert_matmul [activation] [* gate]            -> one expert_matmul
-     state + expert_outer                            -> expert_outer that goes on from the sums of the state
+     state + expert_outer                            -> expert_outer that goes on from the sums of
+     the state
    A value is swallowed only when it has one reader and is neither an output nor a checkpoint. */
 #include "graph/attributes.h"
 #include "graph/plan.h"
@@ -29,7 +31,8 @@ static grown begin(const heed_node *node)
 {
     grown g = {.id = node->id, .attributes = {.activation = HEED_UNARY_LINEAR}};
     for (int i = 0; i < HEED_EXPERT_INPUTS; i++) g.in[i] = i < node->n_in ? node->in[i] : HEED_NONE;
-    if (node->id == HEED_OP_EXPERT_MATMUL) g.attributes = *(const heed_expert_matmul_attributes *)node->attributes;
+    if (node->id == HEED_OP_EXPERT_MATMUL)
+        g.attributes = *(const heed_expert_matmul_attributes *)node->attributes;
     else g.outer = *(const heed_expert_outer_attributes *)node->attributes;
     return g;
 }
@@ -38,7 +41,9 @@ static grown begin(const heed_node *node)
 static bool absorb(const heed_graph *graph, grown *g, const heed_node *next, heed_value value)
 {
     if (g->id == HEED_OP_EXPERT_OUTER) {
-        if (next->id != HEED_OP_ACCUMULATE || next->in[1] != value || g->in[HEED_EXPERT_OUTER_STATE] != HEED_NONE) return false;
+        if (next->id != HEED_OP_ACCUMULATE || next->in[1] != value ||
+            g->in[HEED_EXPERT_OUTER_STATE] != HEED_NONE)
+            return false;
         g->in[HEED_EXPERT_OUTER_STATE] = next->in[0];
         return true;
     }
@@ -47,9 +52,12 @@ static bool absorb(const heed_graph *graph, grown *g, const heed_node *next, hee
         g->attributes.activation = ((const heed_unary_attributes *)next->attributes)->kind;
         return true;
     }
-    if (next->id != HEED_OP_BINARY || ((const heed_binary_attributes *)next->attributes)->kind != HEED_BINARY_MULTIPLY) return false;
+    if (next->id != HEED_OP_BINARY ||
+        ((const heed_binary_attributes *)next->attributes)->kind != HEED_BINARY_MULTIPLY)
+        return false;
     heed_value other = next->in[0] == value ? next->in[1] : next->in[0];
-    if (other == value || !heed_shape_equal(graph->values[other].shape, graph->values[value].shape)) return false;
+    if (other == value || !heed_shape_equal(graph->values[other].shape, graph->values[value].shape))
+        return false;
     g->in[HEED_EXPERT_GATE] = other;
     return true;
 }
@@ -63,7 +71,9 @@ static void grow_chain(const epilogue_chains *state, size_t start)
         const heed_value_info *info = &state->graph->values[value];
         if (state->uses[value] != 1 || info->is_output || info->is_checkpoint) return;
         size_t next = (size_t)state->reader[value];
-        if (state->role[next] != STAYS || nodes[next].clone != nodes[start].clone || !absorb(state->graph, &g, &nodes[next], value)) return;
+        if (state->role[next] != STAYS || nodes[next].clone != nodes[start].clone ||
+            !absorb(state->graph, &g, &nodes[next], value))
+            return;
         state->role[at] = SWALLOWED;
         at = next;
         state->role[at] = END;
@@ -71,7 +81,8 @@ static void grow_chain(const epilogue_chains *state, size_t start)
     }
 }
 
-static heed_status rewrite_chains(const epilogue_chains *state, heed_graph *graph, heed_error *error)
+static heed_status rewrite_chains(const epilogue_chains *state, heed_graph *graph,
+                                  heed_error *error)
 {
     heed_graph_rewrite rewrite;
     HEED_TRY(heed_graph_rewrite_begin(&rewrite, graph, error));
@@ -80,12 +91,14 @@ static heed_status rewrite_chains(const epilogue_chains *state, heed_graph *grap
         if (state->role[i] == STAYS) heed_graph_rewrite_push(&rewrite, node);
         if (state->role[i] != END) continue;
         grown g = state->result[i];
-        for (int j = 0; j < HEED_EXPERT_INPUTS; j++) g.in[j] = heed_graph_rewrite_find(&rewrite, g.in[j]);
+        for (int j = 0; j < HEED_EXPERT_INPUTS; j++)
+            g.in[j] = heed_graph_rewrite_find(&rewrite, g.in[j]);
         heed_graph_rewrite_as(graph, node);
         const bool outer = g.id == HEED_OP_EXPERT_OUTER;
         const int n_in = outer ? HEED_EXPERT_OUTER_STATE + 1 : HEED_EXPERT_INPUTS;
         const void *attributes = outer ? (const void *)&g.outer : &g.attributes;
-        heed_graph_rewrite_replace(&rewrite, node->out[0], heed_emit(graph, g.id, g.in, n_in, attributes, NULL));
+        heed_graph_rewrite_replace(&rewrite, node->out[0],
+                                   heed_emit(graph, g.id, g.in, n_in, attributes, NULL));
         heed_graph_rewrite_as(graph, NULL);
     }
     graph->scope = "";
@@ -95,17 +108,27 @@ static heed_status rewrite_chains(const epilogue_chains *state, heed_graph *grap
 heed_status heed_pass_fuse_experts(heed_graph *graph, heed_error *error)
 {
     size_t n = graph->n_nodes, found = 0;
-    for (size_t i = 0; i < n; i++) found += graph->nodes[i].id == HEED_OP_EXPERT_MATMUL || graph->nodes[i].id == HEED_OP_EXPERT_OUTER;
+    for (size_t i = 0; i < n; i++)
+        found += graph->nodes[i].id == HEED_OP_EXPERT_MATMUL ||
+                 graph->nodes[i].id == HEED_OP_EXPERT_OUTER;
     if (found == 0) return HEED_OK;
-    epilogue_chains state = {.graph = graph, .uses = heed_graph_uses(graph), .reader = heed_allocate(graph->n_values, sizeof *state.reader),
-                    .result = heed_allocate(n, sizeof *state.result), .role = heed_allocate(n, 1)};
+    epilogue_chains state = {
+        .graph = graph,
+        .uses = heed_graph_uses(graph),
+        .reader = heed_allocate(graph->n_values, sizeof *state.reader),
+        .result = heed_allocate(n, sizeof *state.result),
+        .role = heed_allocate(n, 1),
+    };
     heed_status status = HEED_OK;
-    if (!state.uses || !state.reader || !state.result || !state.role) status = heed_fail_memory(error, n * sizeof *state.result, "fusion");
+    if (!state.uses || !state.reader || !state.result || !state.role)
+        status = heed_fail_memory(error, n * sizeof *state.result, "fusion");
     for (size_t i = 0; status == HEED_OK && i < n; i++)
         for (int j = 0; j < graph->nodes[i].n_in; j++)
             if (graph->nodes[i].in[j] >= 0) state.reader[graph->nodes[i].in[j]] = (int32_t)i;
     for (size_t i = 0; status == HEED_OK && i < n; i++)
-        if (state.role[i] == STAYS && (graph->nodes[i].id == HEED_OP_EXPERT_MATMUL || graph->nodes[i].id == HEED_OP_EXPERT_OUTER)) grow_chain(&state, i);
+        if (state.role[i] == STAYS && (graph->nodes[i].id == HEED_OP_EXPERT_MATMUL ||
+                                       graph->nodes[i].id == HEED_OP_EXPERT_OUTER))
+            grow_chain(&state, i);
     if (status == HEED_OK) status = rewrite_chains(&state, graph, error);
     free(state.uses);
     free(state.reader);

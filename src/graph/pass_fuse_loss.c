@@ -1,6 +1,8 @@
 /* Fusion around the loss and the gradients of tables, part of heed_pass_fuse. Four rewritings:
-   1. x * 1, the seed of the gradient      -> x, so that the gradients of a loss no longer wait for the loss itself
-   2. linear_cross_entropy and its backward op over the same rows -> the backward op alone, which computes the losses on the way: what reads
+   1. x * 1, the seed of the gradient      -> x, so that the gradients of a loss no longer wait for
+   the loss itself
+   2. linear_cross_entropy and its backward op over the same rows -> the backward op alone, which
+   computes the losses on the way: what reads
       the losses moves after it. Not where the gradients depend on the losses.
    3. state + linear_cross_entropy_backward -> the op goes on from the sums of the state
    4. state + scatter_add                   -> scatter_add into the state */
@@ -23,14 +25,19 @@ static bool is_one(const heed_graph *graph, const heed_node *nodes, heed_value v
 
 static heed_status fuse_seeds(heed_graph *graph, heed_error *error)
 {
-    heed_value *same = heed_allocate(graph->n_nodes, sizeof *same); /* by node: the value that its product with 1 is, or HEED_NONE */
+    /* by node: the value that its product with 1 is, or HEED_NONE */
+    heed_value *same = heed_allocate(graph->n_nodes, sizeof *same);
     if (!same) return heed_fail_memory(error, graph->n_nodes * sizeof *same, "fusion");
     for (size_t i = 0; i < graph->n_nodes; i++) {
         const heed_node *node = &graph->nodes[i];
         same[i] = HEED_NONE;
-        if (node->id != HEED_OP_BINARY || ((const heed_binary_attributes *)node->attributes)->kind != HEED_BINARY_MULTIPLY) continue;
+        if (node->id != HEED_OP_BINARY ||
+            ((const heed_binary_attributes *)node->attributes)->kind != HEED_BINARY_MULTIPLY)
+            continue;
         heed_value a = node->in[0], b = node->in[1];
-        if (!heed_shape_equal(graph->values[a].shape, graph->values[b].shape) || graph->values[node->out[0]].is_output) continue;
+        if (!heed_shape_equal(graph->values[a].shape, graph->values[b].shape) ||
+            graph->values[node->out[0]].is_output)
+            continue;
         same[i] = is_one(graph, graph->nodes, b) ? a : HEED_NONE;
         if (is_one(graph, graph->nodes, a)) same[i] = b;
     }
@@ -38,7 +45,9 @@ static heed_status fuse_seeds(heed_graph *graph, heed_error *error)
     heed_status status = heed_graph_rewrite_begin(&rewrite, graph, error);
     for (size_t i = 0; status == HEED_OK && i < rewrite.n_old; i++) {
         if (same[i] == HEED_NONE) heed_graph_rewrite_push(&rewrite, &rewrite.old[i]);
-        else heed_graph_rewrite_replace(&rewrite, rewrite.old[i].out[0], heed_graph_rewrite_find(&rewrite, same[i]));
+        else
+            heed_graph_rewrite_replace(&rewrite, rewrite.old[i].out[0],
+                                       heed_graph_rewrite_find(&rewrite, same[i]));
     }
     free(same);
     return status == HEED_OK ? heed_graph_rewrite_end(&rewrite, error) : status;
@@ -52,7 +61,8 @@ static void mark_readers(const heed_graph *graph, size_t end, bool *marked)
     for (size_t i = 0; i < end; i++)
         for (int j = 0; j < graph->nodes[i].n_in; j++)
             if (graph->nodes[i].in[j] >= 0 && marked[graph->nodes[i].in[j]])
-                for (int o = 0; o < graph->nodes[i].n_out; o++) marked[graph->nodes[i].out[o]] = true;
+                for (int o = 0; o < graph->nodes[i].n_out; o++)
+                    marked[graph->nodes[i].out[o]] = true;
 }
 
 static bool reads_marked(const heed_node *node, const bool *marked)
@@ -62,13 +72,17 @@ static bool reads_marked(const heed_node *node, const bool *marked)
     return false;
 }
 
-/* The backward op of forward node `forward` that can stand for it, or 0. `late` then marks its losses and what depends on them. */
+/* The backward op of forward node `forward` that can stand for it, or 0. `late` then marks its
+   losses and what depends on them. */
 static size_t find_backward(heed_graph *graph, size_t forward, bool *late)
 {
     heed_node *first = &graph->nodes[forward];
-    for (size_t i = forward + 1; first->id == HEED_OP_LINEAR_CROSS_ENTROPY && i < graph->n_nodes; i++) {
+    for (size_t i = forward + 1; first->id == HEED_OP_LINEAR_CROSS_ENTROPY && i < graph->n_nodes;
+         i++) {
         const heed_node *node = &graph->nodes[i];
-        if (node->id != HEED_OP_LINEAR_CROSS_ENTROPY_BACKWARD || memcmp(node->in, first->in, HEED_LINEAR_LOSS_DROW * sizeof *node->in) != 0) continue;
+        if (node->id != HEED_OP_LINEAR_CROSS_ENTROPY_BACKWARD ||
+            memcmp(node->in, first->in, HEED_LINEAR_LOSS_DROW * sizeof *node->in) != 0)
+            continue;
         memset(late, 0, graph->n_values * sizeof *late);
         late[first->out[0]] = true;
         mark_readers(graph, i, late);
@@ -79,17 +93,21 @@ static size_t find_backward(heed_graph *graph, size_t forward, bool *late)
     return 0;
 }
 
-/* Leaves node `forward` out: its losses are those of node `backward`, and what is late stands after that. */
-static heed_status move_losses(heed_graph *graph, size_t forward, size_t backward, const bool *late, heed_error *error)
+/* Leaves node `forward` out: its losses are those of node `backward`, and what is late stands after
+   that. */
+static heed_status move_losses(heed_graph *graph, size_t forward, size_t backward, const bool *late,
+                               heed_error *error)
 {
     heed_graph_rewrite rewrite;
     HEED_TRY(heed_graph_rewrite_begin(&rewrite, graph, error));
     for (size_t i = 0; i < rewrite.n_old; i++) {
         const heed_node *node = &rewrite.old[i];
-        if (i == forward) heed_graph_rewrite_replace(&rewrite, node->out[0], rewrite.old[backward].out[3]);
+        if (i == forward)
+            heed_graph_rewrite_replace(&rewrite, node->out[0], rewrite.old[backward].out[3]);
         else if (i > backward || !reads_marked(node, late)) heed_graph_rewrite_push(&rewrite, node);
         for (size_t k = forward + 1; i == backward && k < backward; k++)
-            if (reads_marked(&rewrite.old[k], late)) heed_graph_rewrite_push(&rewrite, &rewrite.old[k]);
+            if (reads_marked(&rewrite.old[k], late))
+                heed_graph_rewrite_push(&rewrite, &rewrite.old[k]);
     }
     return heed_graph_rewrite_end(&rewrite, error);
 }
@@ -109,24 +127,35 @@ static heed_status fuse_losses(heed_graph *graph, heed_error *error)
 
 /* ---- 3. and 4. states ---- */
 
-/* What an accumulation takes in: the node that makes its summand, and where that keeps its state; 0: none. A loss has other results that are
-   wanted early, hence only a state that is there from the start. */
-static int place_of_state(const heed_graph *graph, const heed_node *node, const heed_node *accumulation)
+/* What an accumulation takes in: the node that makes its summand, and where that keeps its state;
+   0: none. A loss has other results that are wanted early, hence only a state that is there from
+   the start. */
+static int place_of_state(const heed_graph *graph, const heed_node *node,
+                          const heed_node *accumulation)
 {
-    if (node->out[0] != accumulation->in[1] || graph->values[node->out[0]].is_output || heed_node_state(node) != HEED_NONE) return 0;
+    if (node->out[0] != accumulation->in[1] || graph->values[node->out[0]].is_output ||
+        heed_node_state(node) != HEED_NONE)
+        return 0;
     if (node->id == HEED_OP_SCATTER_ADD) return HEED_SCATTER_STATE;
-    return node->id == HEED_OP_LINEAR_CROSS_ENTROPY_BACKWARD && graph->values[accumulation->in[0]].external >= 0 ? HEED_LINEAR_LOSS_STATE : 0;
+    return node->id == HEED_OP_LINEAR_CROSS_ENTROPY_BACKWARD &&
+                   graph->values[accumulation->in[0]].external >= 0
+               ? HEED_LINEAR_LOSS_STATE
+               : 0;
 }
 
 static heed_status fuse_states(heed_graph *graph, heed_error *error)
 {
     size_t n = graph->n_nodes;
-    int32_t *uses = heed_graph_uses(graph), *partner = heed_allocate(n, sizeof *partner); /* by node: summand and accumulation, + 1 */
+    /* by node: summand and accumulation, + 1 */
+    int32_t *uses = heed_graph_uses(graph), *partner = heed_allocate(n, sizeof *partner);
     heed_graph_rewrite rewrite = {0};
-    heed_status status = uses && partner ? HEED_OK : heed_fail_memory(error, n * sizeof *partner, "fusion");
+    heed_status status = uses && partner ? HEED_OK
+                                         : heed_fail_memory(error, n * sizeof *partner, "fusion");
     for (size_t i = 0; status == HEED_OK && i < n; i++) {
         const heed_node *node = &graph->nodes[i];
-        int32_t summand = node->id == HEED_OP_ACCUMULATE && uses[node->in[1]] == 1 ? graph->values[node->in[1]].node : -1;
+        int32_t summand = node->id == HEED_OP_ACCUMULATE && uses[node->in[1]] == 1
+                              ? graph->values[node->in[1]].node
+                              : -1;
         if (summand >= 0 && place_of_state(graph, &graph->nodes[summand], node)) {
             partner[i] = summand + 1;
             partner[summand] = (int32_t)i + 1;

@@ -1,7 +1,9 @@
-/* Accumulations run as soon as their summand is there. The gradient pass leaves them at the graph's end, in the order of the parameters;
-   a matmul fused into one would keep both its operands alive until then, of every layer at once, and gradient checkpointing would
-   save nothing. An accumulation reads a state that nothing else reads or writes, so it may stand anywhere after its summand.
-   state + (a + b), of a parameter with several uses, becomes (state + a) + b first, so that each summand can be written into the state. */
+/* Accumulations run as soon as their summand is there. The gradient pass leaves them at the graph's
+   end, in the order of the parameters; a matmul fused into one would keep both its operands alive
+   until then, of every layer at once, and gradient checkpointing would save nothing. An
+   accumulation reads a state that nothing else reads or writes, so it may stand anywhere after its
+   summand. state + (a + b), of a parameter with several uses, becomes (state + a) + b first, so
+   that each summand can be written into the state. */
 #include "graph/attributes.h"
 #include "graph/plan.h"
 #include "graph/rewrite.h"
@@ -10,32 +12,45 @@
 
 /* ---- one accumulation for each summand ---- */
 
-/* The node that makes `value`, if that is a sum which only one node reads; else NULL. `producer`: by value, among the old nodes. */
-static const heed_node *own_sum(const heed_graph_rewrite *rewrite, const int32_t *uses, const int32_t *producer, heed_value value)
+/* The node that makes `value`, if that is a sum which only one node reads; else NULL. `producer`:
+   by value, among the old nodes. */
+static const heed_node *own_sum(const heed_graph_rewrite *rewrite, const int32_t *uses,
+                                const int32_t *producer, heed_value value)
 {
     const heed_value_info *values = rewrite->graph->values;
-    if (producer[value] < 0 || uses[value] != 1 || values[value].is_output || values[value].is_checkpoint) return NULL;
+    if (producer[value] < 0 || uses[value] != 1 || values[value].is_output ||
+        values[value].is_checkpoint)
+        return NULL;
     const heed_node *node = &rewrite->old[producer[value]];
-    bool sum = node->id == HEED_OP_BINARY && ((const heed_binary_attributes *)node->attributes)->kind == HEED_BINARY_ADD;
-    return sum && heed_shape_equal(values[node->in[0]].shape, values[node->in[1]].shape) ? node : NULL;
+    bool sum = node->id == HEED_OP_BINARY &&
+               ((const heed_binary_attributes *)node->attributes)->kind == HEED_BINARY_ADD;
+    return sum && heed_shape_equal(values[node->in[0]].shape, values[node->in[1]].shape) ? node
+                                                                                         : NULL;
 }
 
-/* The next version of `state` with all summands of `value`; sums that are taken apart are left unread. */
-static heed_value accumulate_all(heed_graph_rewrite *rewrite, const int32_t *uses, const int32_t *producer, heed_value state, heed_value value)
+/* The next version of `state` with all summands of `value`; sums that are taken apart are left
+   unread. */
+static heed_value accumulate_all(heed_graph_rewrite *rewrite, const int32_t *uses,
+                                 const int32_t *producer, heed_value state, heed_value value)
 {
     const heed_node *sum = own_sum(rewrite, uses, producer, value);
-    if (!sum) return heed_accumulate(rewrite->graph, state, heed_graph_rewrite_find(rewrite, value));
+    if (!sum)
+        return heed_accumulate(rewrite->graph, state, heed_graph_rewrite_find(rewrite, value));
     state = accumulate_all(rewrite, uses, producer, state, sum->in[0]);
     return accumulate_all(rewrite, uses, producer, state, sum->in[1]);
 }
 
 static heed_status split_sums(heed_graph *graph, heed_error *error)
 {
-    int32_t *uses = heed_graph_uses(graph), *producer = heed_allocate(graph->n_values, sizeof *producer);
+    int32_t *uses = heed_graph_uses(graph),
+            *producer = heed_allocate(graph->n_values, sizeof *producer);
     heed_graph_rewrite rewrite = {0};
-    heed_status status = uses && producer ? HEED_OK : heed_fail_memory(error, graph->n_values * sizeof *uses, "the order of a graph");
+    heed_status status = uses && producer ? HEED_OK
+                                          : heed_fail_memory(error, graph->n_values * sizeof *uses,
+                                                             "the order of a graph");
     bool split = false;
-    for (size_t i = 0; status == HEED_OK && i < graph->n_values; i++) producer[i] = graph->values[i].node;
+    for (size_t i = 0; status == HEED_OK && i < graph->n_values; i++)
+        producer[i] = graph->values[i].node;
     if (status == HEED_OK) status = heed_graph_rewrite_begin(&rewrite, graph, error);
     for (size_t i = 0; status == HEED_OK && i < rewrite.n_old; i++) {
         const heed_node *node = &rewrite.old[i];
@@ -47,21 +62,27 @@ static heed_status split_sums(heed_graph *graph, heed_error *error)
         graph->scope = node->scope;
         graph->in_gradient = node->is_gradient;
         heed_value state = heed_graph_rewrite_find(&rewrite, node->in[0]);
-        heed_graph_rewrite_replace(&rewrite, node->out[0], accumulate_all(&rewrite, uses, producer, state, node->in[1]));
+        heed_graph_rewrite_replace(&rewrite, node->out[0],
+                                   accumulate_all(&rewrite, uses, producer, state, node->in[1]));
         graph->in_gradient = false;
     }
     graph->scope = "";
     if (rewrite.graph) status = heed_graph_rewrite_end(&rewrite, error);
     free(uses);
     free(producer);
-    return status == HEED_OK && split ? heed_pass_dead(graph, error) : status; /* a sum that nobody reads would still count as a reader */
+    /* a sum that nobody reads would still count as a reader */
+    return status == HEED_OK && split ? heed_pass_dead(graph, error) : status;
 }
 
 /* ---- their places ---- */
 
-/* Per node: the first accumulation that stands after it, and the next one after the same node, each + 1; whether it moves itself, after
-   which node, and the place in the old order of the unmoved node that it then follows. */
-typedef struct { int32_t first, next, after, root; bool moves; } turn;
+/* Per node: the first accumulation that stands after it, and the next one after the same node, each
+   + 1; whether it moves itself, after which node, and the place in the old order of the unmoved
+   node that it then follows. */
+typedef struct {
+    int32_t first, next, after, root;
+    bool moves;
+} turn;
 
 static void find_places(const heed_graph *graph, turn *turns)
 {
@@ -69,7 +90,8 @@ static void find_places(const heed_graph *graph, turn *turns)
         const heed_node *node = &graph->nodes[i];
         turns[i].root = (int32_t)i;
         if (node->id != HEED_OP_ACCUMULATE) continue;
-        int32_t before = graph->values[node->in[0]].node, place = graph->values[node->in[1]].node; /* -1: an external is there from the start */
+        /* -1: an external is there from the start */
+        int32_t before = graph->values[node->in[0]].node, place = graph->values[node->in[1]].node;
         if (before >= 0 && (place < 0 || turns[before].root > turns[place].root)) place = before;
         if (place < 0) continue;
         turns[i].moves = true;
@@ -87,7 +109,8 @@ static void find_places(const heed_graph *graph, turn *turns)
 static void push_in_order(heed_graph_rewrite *rewrite, const turn *turns, size_t i)
 {
     heed_graph_rewrite_push(rewrite, &rewrite->old[i]);
-    for (int32_t at = turns[i].first; at > 0; at = turns[at - 1].next) push_in_order(rewrite, turns, (size_t)at - 1);
+    for (int32_t at = turns[i].first; at > 0; at = turns[at - 1].next)
+        push_in_order(rewrite, turns, (size_t)at - 1);
 }
 
 heed_status heed_pass_order(heed_graph *graph, heed_error *error)
@@ -95,7 +118,8 @@ heed_status heed_pass_order(heed_graph *graph, heed_error *error)
     HEED_TRY(split_sums(graph, error));
     turn *turns = heed_allocate(graph->n_nodes, sizeof *turns);
     heed_graph_rewrite rewrite = {0};
-    if (!turns) return heed_fail_memory(error, graph->n_nodes * sizeof *turns, "the order of a graph");
+    if (!turns)
+        return heed_fail_memory(error, graph->n_nodes * sizeof *turns, "the order of a graph");
     find_places(graph, turns);
     heed_status status = heed_graph_rewrite_begin(&rewrite, graph, error);
     for (size_t i = 0; status == HEED_OK && i < rewrite.n_old; i++)

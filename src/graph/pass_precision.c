@@ -1,6 +1,8 @@
-/* Precision: matmuls, those of attention too, round their operands to bf16 and accumulate in f32; norms, softmax, loss, the residual
-   stream and the gradients of parameters stay f32. Runs before the gradient pass, so that the backward matmuls round theirs too. Weights
-   in blocks are multiplied as ever. A parameter that has a rounded copy is read from that: the bits are the same. */
+/* Precision: matmuls, those of attention too, round their operands to bf16 and accumulate in f32;
+   norms, softmax, loss, the residual stream and the gradients of parameters stay f32. Runs before
+   the gradient pass, so that the backward matmuls round theirs too. Weights in blocks are
+   multiplied as ever. A parameter that has a rounded copy is read from that: the bits are the
+   same. */
 #include "graph/attributes.h"
 #include "graph/ir.h"
 #include "graph/plan.h"
@@ -16,11 +18,16 @@ heed_status heed_pass_precision(heed_graph *graph, heed_error *error)
 {
     for (size_t i = 0; i < graph->n_nodes; i++) {
         heed_node *node = &graph->nodes[i];
-        if (node->id == HEED_OP_ATTENTION) ((heed_attention_attributes *)node->attributes)->bf16_operands = true;
-        if (node->n_in < 2 || heed_dtype_is_quantized(heed_value_dtype(graph, node->in[1]))) continue;
-        if (node->id == HEED_OP_MATMUL) ((heed_matmul_attributes *)node->attributes)->bf16_operands = true;
-        else if (node->id == HEED_OP_EXPERT_MATMUL) ((heed_expert_matmul_attributes *)node->attributes)->bf16_operands = true;
-        else if (node->id == HEED_OP_LINEAR_CROSS_ENTROPY) ((heed_linear_loss_attributes *)node->attributes)->bf16_operands = true;
+        if (node->id == HEED_OP_ATTENTION)
+            ((heed_attention_attributes *)node->attributes)->bf16_operands = true;
+        if (node->n_in < 2 || heed_dtype_is_quantized(heed_value_dtype(graph, node->in[1])))
+            continue;
+        if (node->id == HEED_OP_MATMUL)
+            ((heed_matmul_attributes *)node->attributes)->bf16_operands = true;
+        else if (node->id == HEED_OP_EXPERT_MATMUL)
+            ((heed_expert_matmul_attributes *)node->attributes)->bf16_operands = true;
+        else if (node->id == HEED_OP_LINEAR_CROSS_ENTROPY)
+            ((heed_linear_loss_attributes *)node->attributes)->bf16_operands = true;
         else continue;
         read_copy(graph, node);
     }

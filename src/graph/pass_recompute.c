@@ -1,7 +1,8 @@
-/* Recompute (gradient checkpointing): of every segment between two checkpoints only the checkpoints are kept; what the
-   backward pass needs beyond them is computed again, right before the first gradient node that asks. Clones carry their
-   segment's number, so that no later pass merges them with the originals. The last segment is not recomputed: its backward
-   pass follows at once. Source: Chen et al. 2016, "Training deep nets with sublinear memory cost". */
+/* Recompute (gradient checkpointing): of every segment between two checkpoints only the checkpoints
+   are kept; what the backward pass needs beyond them is computed again, right before the first
+   gradient node that asks. Clones carry their segment's number, so that no later pass merges them
+   with the originals. The last segment is not recomputed: its backward pass follows at once.
+   Source: Chen et al. 2016, "Training deep nets with sublinear memory cost". */
 #include "graph/plan.h"
 #include "graph/rewrite.h"
 
@@ -9,11 +10,12 @@
 
 typedef struct {
     heed_graph_rewrite rewrite;
-    int32_t *segment;      /* by value: segment of its forward producer, -1 for inputs, externals and gradient values */
-    bool *keep;            /* by value: read as it is */
-    heed_value *clone;     /* by value: its clone, or HEED_NONE */
-    int32_t *producer;     /* by value: index of its node among the old nodes */
-    int32_t last;          /* number of the last segment */
+    /* by value: segment of its forward producer, -1 for inputs, externals and gradient values */
+    int32_t *segment;
+    bool *keep;        /* by value: read as it is */
+    heed_value *clone; /* by value: its clone, or HEED_NONE */
+    int32_t *producer; /* by value: index of its node among the old nodes */
+    int32_t last;      /* number of the last segment */
 } recompute;
 
 static void number_segments(recompute *state, const heed_graph *graph)
@@ -28,8 +30,11 @@ static void number_segments(recompute *state, const heed_graph *graph)
         const heed_node *node = &state->rewrite.old[i];
         if (node->is_gradient) continue;
         bool ends = false, writes = heed_node_state(node) != HEED_NONE;
-        for (int j = 0; j < node->n_in; j++) /* a value that a later segment reads is kept: rotary tables, encoder output */
-            if (node->in[j] >= 0 && state->segment[node->in[j]] >= 0 && state->segment[node->in[j]] != current) state->keep[node->in[j]] = true;
+        /* a value that a later segment reads is kept: rotary tables, encoder output */
+        for (int j = 0; j < node->n_in; j++)
+            if (node->in[j] >= 0 && state->segment[node->in[j]] >= 0 &&
+                state->segment[node->in[j]] != current)
+                state->keep[node->in[j]] = true;
         for (int j = 0; j < node->n_out; j++) {
             const heed_value_info *info = &graph->values[node->out[j]];
             state->segment[node->out[j]] = current;
@@ -69,13 +74,15 @@ heed_status heed_pass_recompute(heed_graph *graph, heed_error *error)
     state.keep = heed_allocate(n, sizeof *state.keep);
     state.clone = heed_allocate(n, sizeof *state.clone);
     state.producer = heed_allocate(n, sizeof *state.producer);
-    if (!state.segment || !state.keep || !state.clone || !state.producer) heed_fail_memory(&graph->error, n * sizeof *state.clone, "gradient checkpointing");
+    if (!state.segment || !state.keep || !state.clone || !state.producer)
+        heed_fail_memory(&graph->error, n * sizeof *state.clone, "gradient checkpointing");
     else {
         number_segments(&state, graph);
         graph->in_gradient = true; /* clones belong to the backward pass */
         for (size_t i = 0; i < state.rewrite.n_old && graph->error.status == HEED_OK; i++) {
             heed_node node = state.rewrite.old[i];
-            for (int j = 0; node.is_gradient && j < node.n_in; j++) node.in[j] = clone_value(&state, node.in[j]);
+            for (int j = 0; node.is_gradient && j < node.n_in; j++)
+                node.in[j] = clone_value(&state, node.in[j]);
             heed_graph_rewrite_push(&state.rewrite, &node);
         }
         graph->in_gradient = false;

@@ -1,4 +1,5 @@
-/* Compiling: passes, then one step per node, steps into regions (regions.c), memory placed (liveness.c), the workspace laid out. */
+/* Compiling: passes, then one step per node, steps into regions (regions.c), memory placed
+   (liveness.c), the workspace laid out. */
 #include "graph/plan_internal.h"
 #include "graph/rewrite.h"
 #include "tensor/alignment.h"
@@ -14,7 +15,8 @@ static heed_status run_passes(heed_graph *graph, uint32_t passes, heed_error *er
     if (passes & HEED_PASS_RECOMPUTE) HEED_TRY(heed_pass_recompute(graph, error));
     if (passes & (HEED_PASS_RECOMPUTE | HEED_PASS_FUSE)) HEED_TRY(heed_pass_order(graph, error));
     if (passes & HEED_PASS_FUSE) HEED_TRY(heed_pass_fuse(graph, error));
-    if (passes & HEED_PASS_DEAD) HEED_TRY(heed_pass_dead(graph, error)); /* what recompute and fusion left unread */
+    /* what recompute and fusion left unread */
+    if (passes & HEED_PASS_DEAD) HEED_TRY(heed_pass_dead(graph, error));
     return HEED_OK;
 }
 
@@ -42,14 +44,17 @@ static heed_status lay_out_workspace(heed_plan *plan, heed_error *error)
     if (!heed_multiply_size(plan->scratch_bytes, (size_t)plan->threads, &all_scratch) ||
         !append(&end, plan->n_operands * sizeof(heed_operand), &plan->operands_offset) ||
         !append(&end, plan->n_steps * sizeof(heed_kernel_args), &plan->args_offset) ||
-        !append(&end, plan->n_counters * (size_t)plan->threads * sizeof(int), &plan->counters_offset) || !append(&end, shared, &plan->shared_offset) ||
+        !append(&end, plan->n_counters * (size_t)plan->threads * sizeof(int),
+                &plan->counters_offset) ||
+        !append(&end, shared, &plan->shared_offset) ||
         !append(&end, all_scratch, &plan->scratch_offset))
         return heed_fail_memory(error, SIZE_MAX, "the workspace");
     plan->total_bytes = end;
     return HEED_OK;
 }
 
-heed_status heed_plan_new(const heed_graph *graph, const heed_backend *backend, const heed_plan_options *options, heed_plan **result, heed_error *error)
+heed_status heed_plan_new(const heed_graph *graph, const heed_backend *backend,
+                          const heed_plan_options *options, heed_plan **result, heed_error *error)
 {
     static const heed_plan_options defaults = {0};
     if (!options) options = &defaults;
@@ -65,12 +70,14 @@ heed_status heed_plan_new(const heed_graph *graph, const heed_backend *backend, 
     plan->keep_all = options->keep_all || (observer && (observer->trace || observer->check_finite));
     plan->threads = backend->pool ? heed_pool_threads(backend->pool) : 1;
     plan->graph = heed_graph_copy(graph);
-    heed_status status = plan->graph ? run_passes(plan->graph, passes, error) : heed_fail_memory(error, sizeof *graph, "the plan");
+    heed_status status = plan->graph ? run_passes(plan->graph, passes, error)
+                                     : heed_fail_memory(error, sizeof *graph, "the plan");
     plan->reuse = !plan->keep_all && !(passes & HEED_PASS_NONE) && (passes & HEED_PASS_REUSE);
     if (status == HEED_OK) status = heed_plan_make_steps(plan, error);
     if (status == HEED_OK) status = heed_plan_place(plan, error);
     if (status == HEED_OK) status = lay_out_workspace(plan, error);
-    if (status == HEED_OK && observer && observer->compiled) observer->compiled(observer->argument, plan);
+    if (status == HEED_OK && observer && observer->compiled)
+        observer->compiled(observer->argument, plan);
     if (status == HEED_OK) *result = plan;
     else heed_plan_free(plan);
     return status;

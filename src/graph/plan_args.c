@@ -1,10 +1,14 @@
-/* What a step is asked and given before it runs: a kernel for its operands, its arguments at maximal shapes. */
+/* What a step is asked and given before it runs: a kernel for its operands, its arguments at
+   maximal shapes. */
 #include "graph/plan_internal.h"
 
-const heed_kernel *heed_backend_find(const heed_backend *backend, heed_op_id op, const heed_kernel_args *args)
+const heed_kernel *heed_backend_find(const heed_backend *backend, heed_op_id op,
+                                     const heed_kernel_args *args)
 {
     for (size_t i = 0; i < backend->n_kernels; i++)
-        if (backend->kernels[i]->op == op && (!backend->kernels[i]->fits || backend->kernels[i]->fits(args))) return backend->kernels[i];
+        if (backend->kernels[i]->op == op &&
+            (!backend->kernels[i]->fits || backend->kernels[i]->fits(args)))
+            return backend->kernels[i];
     return NULL;
 }
 
@@ -12,18 +16,29 @@ heed_operand heed_plan_operand(const heed_plan *plan, heed_value value)
 {
     if (value < 0) return (heed_operand){0};
     const heed_value_info *info = &plan->graph->values[value];
-    int64_t stride = plan->places ? plan->places[value].row_stride : heed_shape_columns(info->shape);
-    return (heed_operand){.dtype = info->dtype, .layout = info->layout, .shape = info->shape, .row_stride = stride};
+    int64_t stride = plan->places ? plan->places[value].row_stride
+                                  : heed_shape_columns(info->shape);
+    return (heed_operand){
+        .dtype = info->dtype, .layout = info->layout, .shape = info->shape, .row_stride = stride};
 }
 
-heed_kernel_args heed_plan_maximal_args(const heed_plan *plan, const heed_node *node, heed_operand *operands)
+heed_kernel_args heed_plan_maximal_args(const heed_plan *plan, const heed_node *node,
+                                        heed_operand *operands)
 {
     static char present; /* a non-NULL mark: maximal arguments carry no data */
     for (int j = 0; j < node->n_in + node->n_out; j++) {
-        operands[j] = heed_plan_operand(plan, j < node->n_in ? node->in[j] : node->out[j - node->n_in]);
+        operands[j] = heed_plan_operand(plan,
+                                        j < node->n_in ? node->in[j] : node->out[j - node->n_in]);
         bool absent = j < node->n_in && node->in[j] < 0;
         operands[j].data = absent ? NULL : &present;
     }
-    return (heed_kernel_args){.op = node->op, .in = operands, .out = operands + node->n_in, .n_in = node->n_in, .n_out = node->n_out,
-                              .attributes = node->attributes, .isa = plan->backend->isa};
+    return (heed_kernel_args){
+        .op = node->op,
+        .in = operands,
+        .out = operands + node->n_in,
+        .n_in = node->n_in,
+        .n_out = node->n_out,
+        .attributes = node->attributes,
+        .isa = plan->backend->isa,
+    };
 }

@@ -4,8 +4,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-typedef struct { void *key; size_t key_bytes; heed_plan *plan; uint64_t used; } entry;
-struct heed_plan_cache { entry *entries; size_t count, capacity; uint64_t clock; };
+typedef struct {
+    void *key;
+    size_t key_bytes;
+    heed_plan *plan;
+    uint64_t used;
+} entry;
+struct heed_plan_cache {
+    entry *entries;
+    size_t count, capacity;
+    uint64_t clock;
+};
 
 heed_plan_cache *heed_plan_cache_new(size_t capacity)
 {
@@ -36,14 +45,16 @@ void heed_plan_cache_free(heed_plan_cache *cache)
 heed_plan *heed_plan_cache_find(heed_plan_cache *cache, const void *key, size_t key_bytes)
 {
     for (size_t i = 0; i < cache->count; i++)
-        if (cache->entries[i].key_bytes == key_bytes && !memcmp(cache->entries[i].key, key, key_bytes)) {
+        if (cache->entries[i].key_bytes == key_bytes &&
+            !memcmp(cache->entries[i].key, key, key_bytes)) {
             cache->entries[i].used = ++cache->clock;
             return cache->entries[i].plan;
         }
     return NULL;
 }
 
-heed_status heed_plan_cache_add(heed_plan_cache *cache, const void *key, size_t key_bytes, heed_plan *plan, heed_error *error)
+heed_status heed_plan_cache_add(heed_plan_cache *cache, const void *key, size_t key_bytes,
+                                heed_plan *plan, heed_error *error)
 {
     void *copy = malloc(key_bytes ? key_bytes : 1);
     if (!copy) {

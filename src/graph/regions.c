@@ -4,14 +4,15 @@
 #include "graph/plan_internal.h"
 #include "graph/rewrite.h"
 
-/* A tile producer cut at multiples of more columns, or into whole rows that are long, loses more than a barrier
-   costs. */
+/* A tile producer cut at multiples of more columns, or into whole rows that are long, loses more
+   than a barrier costs. */
 enum { MOST_TILE_COLUMNS = 256, MOST_WHOLE_COLUMNS = 128 };
 
 static bool cut_by_rows(const heed_plan *plan, const heed_step *step)
 {
     const heed_shape *out = &plan->graph->values[step->node->out[0]].shape;
-    return step->kernel && !step->kernel->parts && (step->node->op->flags & HEED_OP_ROW_LOCAL) && out->extent != HEED_EXTENT_FIXED;
+    return step->kernel && !step->kernel->parts && (step->node->op->flags & HEED_OP_ROW_LOCAL) &&
+           out->extent != HEED_EXTENT_FIXED;
 }
 
 /* Is this step one part, whatever the live counts? */
@@ -19,24 +20,29 @@ static bool is_single(const heed_step *step, const heed_kernel_args *args)
 {
     const heed_kernel *kernel = step->kernel;
     if (!kernel || kernel->phases > 1) return false;
-    return kernel->parts ? kernel->small && kernel->small(args) : heed_shape_rows(args->out[0].shape) <= HEED_ROWS_PER_PART;
+    return kernel->parts ? kernel->small && kernel->small(args)
+                         : heed_shape_rows(args->out[0].shape) <= HEED_ROWS_PER_PART;
 }
 
 /* The step of the region that makes this value, or NULL. */
 static const heed_step *maker_in(const heed_plan *plan, const heed_region *region, heed_value value)
 {
     const int32_t node = value < 0 ? -1 : plan->graph->values[value].node;
-    return node >= region->first && node < region->first + region->count ? &plan->steps[node] : NULL;
+    return node >= region->first && node < region->first + region->count ? &plan->steps[node]
+                                                                         : NULL;
 }
 
-/* How many values a row-local step with the very rows of the region's first step reads from the region, if all
-   of these values have these rows; else -1. */
+/* How many values a row-local step with the very rows of the region's first step reads from the
+   region, if all of these values have these rows; else -1. */
 static int reads_on_rows(const heed_plan *plan, const heed_region *region, const heed_step *step)
 {
     const heed_value_info *values = plan->graph->values;
-    const heed_shape *rows = &values[plan->steps[region->first].node->out[0]].shape, *own = &values[step->node->out[0]].shape;
+    const heed_shape *rows = &values[plan->steps[region->first].node->out[0]].shape,
+                     *own = &values[step->node->out[0]].shape;
     int count = 0;
-    if (!cut_by_rows(plan, step) || heed_node_state(step->node) != HEED_NONE || rows->extent != own->extent || rows->dim[0] != own->dim[0]) return -1;
+    if (!cut_by_rows(plan, step) || heed_node_state(step->node) != HEED_NONE ||
+        rows->extent != own->extent || rows->dim[0] != own->dim[0])
+        return -1;
     for (int j = 0; j < step->node->n_in; j++) {
         if (!maker_in(plan, region, step->node->in[j])) continue;
         if (values[step->node->in[j]].shape.extent != own->extent) return -1;
@@ -54,13 +60,16 @@ static int64_t common_multiple(int64_t a, int64_t b)
     return times > MOST_TILE_COLUMNS / b ? 0 : times * b;
 }
 
-/* Can the first step of a region produce tiles? Then all columns of its output are open to tile consumers. */
+/* Can the first step of a region produce tiles? Then all columns of its output are open to tile
+   consumers. */
 static bool begins_tiles(const heed_plan *plan, heed_step *step, const heed_kernel_args *args)
 {
     const heed_shape *out = &plan->graph->values[step->node->out[0]].shape;
     heed_kernel_args any = *args;
     any.tile_columns = 1;
-    if (!plan->reuse || !step->kernel || !step->kernel->produces_tiles || out->rank != 2 || !step->kernel->produces_tiles(&any)) return false;
+    if (!plan->reuse || !step->kernel || !step->kernel->produces_tiles || out->rank != 2 ||
+        !step->kernel->produces_tiles(&any))
+        return false;
     step->columns = out->dim[1];
     step->open = true;
     return true;
@@ -75,25 +84,34 @@ static bool refine_tiles(const heed_plan *plan, heed_region *region, int64_t nee
     producer.tile_columns = common_multiple(region->tile_columns, needed);
     const int64_t columns = producer.out[0].shape.dim[1];
     if (producer.tile_columns >= columns && columns > MOST_WHOLE_COLUMNS) return false;
-    if (producer.tile_columns < 1 || (producer.tile_columns != region->tile_columns && !first->kernel->produces_tiles(&producer))) return false;
+    if (producer.tile_columns < 1 || (producer.tile_columns != region->tile_columns &&
+                                      !first->kernel->produces_tiles(&producer)))
+        return false;
     region->tile_columns = producer.tile_columns;
     return true;
 }
 
-/* A tile consumer runs while the producer uses the thread's scratch and the memory shared by all. */
+/* A tile consumer runs while the producer uses the thread's scratch and the memory shared by
+   all. */
 static bool works_on_tiles(const heed_step *step)
 {
-    return step->kernel && !step->kernel->scratch && !step->kernel->shared && step->kernel->phases <= 1 && !step->kernel->live_phases;
+    return step->kernel && !step->kernel->scratch && !step->kernel->shared &&
+           step->kernel->phases <= 1 && !step->kernel->live_phases;
 }
 
-/* May the step consume every tile of the region's producer as it is finished? All that it reads from the region
-   must stand in the columns where it works itself, and the tiles must be cut so that it finds whole heads. */
-static bool may_consume_tiles(const heed_plan *plan, heed_region *region, heed_step *step, const heed_kernel_args *args)
+/* May the step consume every tile of the region's producer as it is finished? All that it reads
+   from the region must stand in the columns where it works itself, and the tiles must be cut so
+   that it finds whole heads. */
+static bool may_consume_tiles(const heed_plan *plan, heed_region *region, heed_step *step,
+                              const heed_kernel_args *args)
 {
     const heed_graph *graph = plan->graph;
     const heed_node *node = step->node;
-    const heed_shape *rows = &graph->values[plan->steps[region->first].node->out[0]].shape, *own = &graph->values[node->out[0]].shape;
-    const int64_t needed = works_on_tiles(step) && step->kernel->consumes_tiles ? step->kernel->consumes_tiles(args) : 0;
+    const heed_shape *rows = &graph->values[plan->steps[region->first].node->out[0]].shape,
+                     *own = &graph->values[node->out[0]].shape;
+    const int64_t needed = works_on_tiles(step) && step->kernel->consumes_tiles
+                               ? step->kernel->consumes_tiles(args)
+                               : 0;
     const bool state = heed_node_state(node) != HEED_NONE;
     const heed_step *source = NULL;
     if (needed < 1) return false;
@@ -101,12 +119,17 @@ static bool may_consume_tiles(const heed_plan *plan, heed_region *region, heed_s
         const heed_step *maker = maker_in(plan, region, node->in[j]);
         if (!maker) continue;
         const heed_shape *shape = &graph->values[node->in[j]].shape;
-        const bool fits = maker->open && node->in[j] == maker->node->out[0] && shape->extent == rows->extent && shape->dim[0] == rows->dim[0];
-        if (!fits || (source && (source->shift != maker->shift || source->columns != maker->columns))) return false;
+        const bool fits = maker->open && node->in[j] == maker->node->out[0] &&
+                          shape->extent == rows->extent && shape->dim[0] == rows->dim[0];
+        if (!fits ||
+            (source && (source->shift != maker->shift || source->columns != maker->columns)))
+            return false;
         source = maker;
     }
     if (!source || source->shift % needed || source->columns % needed) return false;
-    if (!state && (own->extent != rows->extent || own->dim[0] != rows->dim[0] || heed_shape_columns(*own) != source->columns)) return false;
+    if (!state && (own->extent != rows->extent || own->dim[0] != rows->dim[0] ||
+                   heed_shape_columns(*own) != source->columns))
+        return false;
     if (!refine_tiles(plan, region, needed)) return false;
     step->shift = source->shift;
     step->columns = source->columns;
@@ -114,25 +137,30 @@ static bool may_consume_tiles(const heed_plan *plan, heed_region *region, heed_s
     return true;
 }
 
-/* If the producer's rows are short, its tiles may span whole rows: then every row-local step may consume them
-   (the choice of experts, a norm). */
+/* If the producer's rows are short, its tiles may span whole rows: then every row-local step may
+   consume them (the choice of experts, a norm). */
 static bool may_consume_rows(const heed_plan *plan, heed_region *region, heed_step *step)
 {
     const heed_value_info *values = plan->graph->values;
     const int64_t whole = values[plan->steps[region->first].node->out[0]].shape.dim[1];
-    if (!works_on_tiles(step) || reads_on_rows(plan, region, step) < 1 || !refine_tiles(plan, region, whole)) return false;
+    if (!works_on_tiles(step) || reads_on_rows(plan, region, step) < 1 ||
+        !refine_tiles(plan, region, whole))
+        return false;
     step->columns = heed_shape_columns(values[step->node->out[0]].shape);
     step->open = true;
     return true;
 }
 
-/* A view computes nothing: it goes with any region. If its input is open, it is a view of some of the columns. */
+/* A view computes nothing: it goes with any region. If its input is open, it is a view of some of
+   the columns. */
 static void place_view(const heed_plan *plan, const heed_region *region, heed_step *step)
 {
     const heed_node *node = step->node;
     const heed_step *maker = maker_in(plan, region, node->in[0]);
     if (!maker || !maker->open || node->in[0] != maker->node->out[0]) return;
-    const int64_t begin = node->id == HEED_OP_SLICE ? ((const heed_slice_attributes *)node->attributes)->begin : 0;
+    const int64_t begin = node->id == HEED_OP_SLICE
+                              ? ((const heed_slice_attributes *)node->attributes)->begin
+                              : 0;
     step->shift = maker->shift + begin;
     step->open = true;
     step->columns = heed_shape_columns(plan->graph->values[node->out[0]].shape);
@@ -140,15 +168,18 @@ static void place_view(const heed_plan *plan, const heed_region *region, heed_st
 
 /* ---- all steps ---- */
 
-static bool joins_last(const heed_plan *plan, heed_region *last, heed_step *step, const heed_kernel_args *args)
+static bool joins_last(const heed_plan *plan, heed_region *last, heed_step *step,
+                       const heed_kernel_args *args)
 {
     if (heed_plan_views_rows(plan, step->node)) {
         place_view(plan, last, step);
         return true;
     }
-    if (last->produces_tiles) return may_consume_tiles(plan, last, step, args) || may_consume_rows(plan, last, step);
+    if (last->produces_tiles)
+        return may_consume_tiles(plan, last, step, args) || may_consume_rows(plan, last, step);
     const bool single = is_single(step, args);
-    if (!(last->single && single) && !(last->by_rows && reads_on_rows(plan, last, step) >= 0)) return false;
+    if (!(last->single && single) && !(last->by_rows && reads_on_rows(plan, last, step) >= 0))
+        return false;
     last->single = last->single && single;
     return true;
 }
@@ -164,12 +195,19 @@ static void add_step(heed_plan *plan, const heed_node *node)
     heed_region *last = plan->n_regions ? &plan->regions[plan->n_regions - 1] : NULL;
     if (last && joins_last(plan, last, step, &args)) last->count++;
     else {
-        heed_region region = {.first = (int32_t)(plan->n_steps - 1), .count = 1, .counter = (int32_t)plan->n_counters, .tile_columns = 1, .phases = 1};
+        heed_region region = {
+            .first = (int32_t)(plan->n_steps - 1),
+            .count = 1,
+            .counter = (int32_t)plan->n_counters,
+            .tile_columns = 1,
+            .phases = 1,
+        };
         region.by_rows = cut_by_rows(plan, step);
         region.single = is_single(step, &args);
         region.produces_tiles = begins_tiles(plan, step, &args);
         if (step->kernel && step->kernel->phases > 1) region.phases = step->kernel->phases;
-        if (step->kernel && step->kernel->live_phases) region.phases = step->kernel->live_phases(&args);
+        if (step->kernel && step->kernel->live_phases)
+            region.phases = step->kernel->live_phases(&args);
         plan->n_counters += (size_t)region.phases;
         plan->regions[plan->n_regions++] = region;
     }
@@ -181,7 +219,8 @@ heed_status heed_plan_make_steps(heed_plan *plan, heed_error *error)
     heed_graph *graph = plan->graph;
     plan->steps = heed_allocate(graph->n_nodes, sizeof *plan->steps);
     plan->regions = heed_allocate(graph->n_nodes, sizeof *plan->regions);
-    if (!plan->steps || !plan->regions) return heed_fail_memory(error, graph->n_nodes * sizeof *plan->steps, "the plan");
+    if (!plan->steps || !plan->regions)
+        return heed_fail_memory(error, graph->n_nodes * sizeof *plan->steps, "the plan");
     for (size_t i = 0; i < graph->n_nodes; i++) add_step(plan, &graph->nodes[i]);
     return HEED_OK;
 }

@@ -2,12 +2,15 @@
 
 #include <stdlib.h>
 
-heed_status heed_graph_rewrite_begin(heed_graph_rewrite *rewrite, heed_graph *graph, heed_error *error)
+heed_status heed_graph_rewrite_begin(heed_graph_rewrite *rewrite, heed_graph *graph,
+                                     heed_error *error)
 {
     *rewrite = (heed_graph_rewrite){0}; /* without a graph: not begun, not to be ended */
     heed_value *replacement = heed_allocate(graph->n_values, sizeof *replacement);
-    if (!replacement) return heed_fail_memory(error, graph->n_values * sizeof *replacement, "a graph pass");
-    *rewrite = (heed_graph_rewrite){.graph = graph, .n_values = graph->n_values, .replacement = replacement};
+    if (!replacement)
+        return heed_fail_memory(error, graph->n_values * sizeof *replacement, "a graph pass");
+    *rewrite = (heed_graph_rewrite){
+        .graph = graph, .n_values = graph->n_values, .replacement = replacement};
     for (size_t i = 0; i < graph->n_values; i++) rewrite->replacement[i] = (heed_value)i;
     rewrite->old = graph->nodes;
     rewrite->n_old = graph->n_nodes;
@@ -36,8 +39,10 @@ void heed_graph_rewrite_push(heed_graph_rewrite *rewrite, const heed_node *node)
     }
     heed_node *pushed = &graph->nodes[graph->n_nodes];
     *pushed = *node;
-    for (int i = 0; i < node->n_in; i++) pushed->in[i] = heed_graph_rewrite_find(rewrite, node->in[i]);
-    for (int i = 0; i < node->n_out; i++) graph->values[node->out[i]].node = (int32_t)graph->n_nodes;
+    for (int i = 0; i < node->n_in; i++)
+        pushed->in[i] = heed_graph_rewrite_find(rewrite, node->in[i]);
+    for (int i = 0; i < node->n_out; i++)
+        graph->values[node->out[i]].node = (int32_t)graph->n_nodes;
     graph->n_nodes++;
 }
 
@@ -64,7 +69,9 @@ heed_status heed_graph_rewrite_end(heed_graph_rewrite *rewrite, heed_error *erro
 heed_value heed_node_state(const heed_node *node)
 {
     int place = node->op->state_input;
-    return (node->op->flags & HEED_OP_WRITES_STATE) && place < node->n_in && node->in[place] >= 0 ? node->in[place] : HEED_NONE;
+    return (node->op->flags & HEED_OP_WRITES_STATE) && place < node->n_in && node->in[place] >= 0
+               ? node->in[place]
+               : HEED_NONE;
 }
 
 int32_t *heed_graph_uses(const heed_graph *graph)

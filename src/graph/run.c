@@ -1,5 +1,6 @@
-/* Running: every thread walks the regions; a barrier stands between regions. Each thread has a range of a
-   region's parts of its own, which it takes in ascending order, so that it reads memory in one stream; when that is used up it takes from the ranges of others. */
+/* Running: every thread walks the regions; a barrier stands between regions. Each thread has a
+   range of a region's parts of its own, which it takes in ascending order, so that it reads memory
+   in one stream; when that is used up it takes from the ranges of others. */
 #include "graph/plan_internal.h"
 
 #include "base/clock.h"
@@ -10,34 +11,41 @@ typedef struct {
     const heed_plan *plan;
     heed_workspace *workspace;
     const heed_observer *observer;
-    heed_kernel_args *args;      /* by step, in the workspace */
-    atomic_int *counters;        /* parts taken, by thread and phase */
-    heed_status status;          /* of an observed run, written by thread 0 between barriers */
-    atomic_size_t stopped_in;    /* the region in which thread 0 was told to stop; SIZE_MAX: it was not */
+    heed_kernel_args *args; /* by step, in the workspace */
+    atomic_int *counters;   /* parts taken, by thread and phase */
+    heed_status status;     /* of an observed run, written by thread 0 between barriers */
+    /* the region in which thread 0 was told to stop; SIZE_MAX: it was not */
+    atomic_size_t stopped_in;
     heed_error *error;
 } run_state;
 
-static heed_status check_counts(const heed_plan *plan, const heed_binding *binding, const heed_runtime *runtime, heed_error *error)
+static heed_status check_counts(const heed_plan *plan, const heed_binding *binding,
+                                const heed_runtime *runtime, heed_error *error)
 {
     const heed_graph *graph = plan->graph;
     size_t bound = binding ? binding->count : 0;
     if (bound < graph->n_externals)
-        return heed_fail(error, HEED_E_ARG, "the plan binds %zu weights and states, %zu were given", graph->n_externals, bound);
+        return heed_fail(error, HEED_E_ARG, "the plan binds %zu weights and states, %zu were given",
+                         graph->n_externals, bound);
     for (size_t i = 0; i < graph->n_externals; i++)
-        if (!binding->data[i]) return heed_fail(error, HEED_E_ARG, "\"%s\" is bound to nothing", graph->values[graph->externals[i]].name);
+        if (!binding->data[i])
+            return heed_fail(error, HEED_E_ARG, "\"%s\" is bound to nothing",
+                             graph->values[graph->externals[i]].name);
     for (size_t i = 0; i < graph->n_values; i++) {
         const heed_value_info *info = &graph->values[i];
         if (info->kind != HEED_VALUE_INPUT || info->shape.extent == HEED_EXTENT_FIXED) continue;
         int64_t count = runtime->count[info->shape.extent];
         if (count < 0 || count > info->shape.dim[0])
-            return heed_fail(error, HEED_E_ARG, "\"%s\": %lld live rows, the plan was made for at most %lld", info->name, (long long)count,
-                             (long long)info->shape.dim[0]);
+            return heed_fail(error, HEED_E_ARG,
+                             "\"%s\": %lld live rows, the plan was made for at most %lld",
+                             info->name, (long long)count, (long long)info->shape.dim[0]);
     }
     return HEED_OK;
 }
 
 /* Addresses and live extents of every operand of every step. */
-static void resolve(const run_state *state, const heed_binding *binding, const heed_runtime *runtime)
+static void resolve(const run_state *state, const heed_binding *binding,
+                    const heed_runtime *runtime)
 {
     const heed_plan *plan = state->plan;
     heed_operand *operands = (heed_operand *)(state->workspace->data + plan->operands_offset);
@@ -49,24 +57,41 @@ static void resolve(const run_state *state, const heed_binding *binding, const h
             own[j] = heed_plan_operand(plan, value);
             if (value < 0) continue;
             const heed_place *place = &plan->places[value];
-            char *base = place->where == HEED_PLACE_WORKSPACE ? state->workspace->data : binding->data[plan->graph->values[place->root].external];
+            char *base = place->where == HEED_PLACE_WORKSPACE
+                             ? state->workspace->data
+                             : binding->data[plan->graph->values[place->root].external];
             own[j].data = base + place->offset;
-            if (own[j].shape.extent != HEED_EXTENT_FIXED && own[j].shape.rank) own[j].shape.dim[0] = runtime->count[own[j].shape.extent];
+            if (own[j].shape.extent != HEED_EXTENT_FIXED && own[j].shape.rank)
+                own[j].shape.dim[0] = runtime->count[own[j].shape.extent];
         }
-        state->args[i] = (heed_kernel_args){.op = node->op, .in = own, .out = own + node->n_in, .n_in = node->n_in, .n_out = node->n_out,
-            .attributes = node->attributes, .runtime = runtime, .isa = plan->backend->isa, .shared = state->workspace->data + plan->shared_offset,
+        state->args[i] = (heed_kernel_args){
+            .op = node->op,
+            .in = own,
+            .out = own + node->n_in,
+            .n_in = node->n_in,
+            .n_out = node->n_out,
+            .attributes = node->attributes,
+            .runtime = runtime,
+            .isa = plan->backend->isa,
+            .shared = state->workspace->data + plan->shared_offset,
             .tile_columns = plan->regions[plan->steps[i].region].tile_columns};
     }
     memset(state->counters, 0, plan->n_counters * (size_t)plan->threads * sizeof *state->counters);
 }
 
-struct heed_tile_consumers { const run_state *state; const heed_region *region; };
+struct heed_tile_consumers {
+    const run_state *state;
+    const heed_region *region;
+};
 
 /* If tiles are whole rows of the producer, a consumer has its own rows whole, however wide. */
 void heed_tile_done(const struct heed_tile_consumers *consumers, heed_tile tile)
 {
     const heed_region *region = consumers->region;
-    const bool whole_rows = region->tile_columns % heed_shape_columns(consumers->state->args[region->first].out[0].shape) == 0;
+    const bool whole_rows = region->tile_columns %
+                                heed_shape_columns(
+                                    consumers->state->args[region->first].out[0].shape) ==
+                            0;
     for (int32_t s = region->first + 1; s < region->first + region->count; s++) {
         const heed_step *step = &consumers->state->plan->steps[s];
         const int64_t from = whole_rows ? 0 : tile.column - step->shift;
@@ -80,13 +105,19 @@ void heed_tile_done(const struct heed_tile_consumers *consumers, heed_tile tile)
     }
 }
 
-/* Part `part` of `parts` of a phase; scratch_valid: the thread's last part was of this phase too. */
-typedef struct { int phase, part, parts; bool scratch_valid; } region_part;
+/* Part `part` of `parts` of a phase; scratch_valid: the thread's last part was of this phase
+   too. */
+typedef struct {
+    int phase, part, parts;
+    bool scratch_valid;
+} region_part;
 
-static void run_part(const run_state *state, const heed_region *region, region_part part, void *scratch)
+static void run_part(const run_state *state, const heed_region *region, region_part part,
+                     void *scratch)
 {
     const struct heed_tile_consumers consumers = {state, region};
-    for (int32_t s = region->first; s < region->first + (region->produces_tiles ? 1 : region->count); s++) {
+    for (int32_t s = region->first;
+         s < region->first + (region->produces_tiles ? 1 : region->count); s++) {
         const heed_step *step = &state->plan->steps[s];
         heed_kernel_args args = state->args[s];
         if (step->view) continue;
@@ -119,10 +150,10 @@ static int first_part(int parts, int thread, int threads)
     return (int)(((int64_t)parts * thread + threads - 1) / threads);
 }
 
-/* Whether the run is to stop. Thread 0 alone asks who may cancel it, at the beginning of each region
-   and before each of its own parts; once it was told so no thread takes another part. The threads
-   leave after the last barrier of a region, where they compare its number: thread 0 may be in the
-   next region by the time the slowest of them looks. */
+/* Whether the run is to stop. Thread 0 alone asks who may cancel it, at the beginning of each
+   region and before each of its own parts; once it was told so no thread takes another part. The
+   threads leave after the last barrier of a region, where they compare its number: thread 0 may be
+   in the next region by the time the slowest of them looks. */
 static bool stops(run_state *state, size_t region, int thread)
 {
     size_t stopped_in = atomic_load_explicit(&state->stopped_in, memory_order_relaxed);
@@ -133,15 +164,18 @@ static bool stops(run_state *state, size_t region, int thread)
     return stopped_in != SIZE_MAX;
 }
 
-static void run_phase(run_state *state, const heed_region *region, int phase, int thread, int threads, void *scratch)
+static void run_phase(run_state *state, const heed_region *region, int phase, int thread,
+                      int threads, void *scratch)
 {
     const size_t number = (size_t)(region - state->plan->regions);
     region_part next = {.phase = phase, .parts = parts_of(state, region, phase)};
     for (int i = 0; i < threads; i++) {
         const int owner = (thread + i) % threads, first = first_part(next.parts, owner, threads);
         const int count = first_part(next.parts, owner + 1, threads) - first;
-        atomic_int *taken = &state->counters[(size_t)owner * state->plan->n_counters + (size_t)(region->counter + phase)];
-        while (atomic_load_explicit(taken, memory_order_relaxed) < count && !stops(state, number, thread)) {
+        atomic_int *taken = &state->counters[(size_t)owner * state->plan->n_counters +
+                                             (size_t)(region->counter + phase)];
+        while (atomic_load_explicit(taken, memory_order_relaxed) < count &&
+               !stops(state, number, thread)) {
             const int part = atomic_fetch_add_explicit(taken, 1, memory_order_relaxed);
             if (part >= count) break;
             next.part = first + part;
@@ -155,31 +189,39 @@ static void walk(void *argument, int thread, int threads)
 {
     run_state *state = argument;
     const heed_plan *plan = state->plan;
-    void *scratch = state->workspace->data + plan->scratch_offset + (size_t)thread * plan->scratch_bytes;
+    void *scratch = state->workspace->data + plan->scratch_offset +
+                    (size_t)thread * plan->scratch_bytes;
     for (size_t g = 0; g < plan->n_regions; g++) {
         const heed_region *region = &plan->regions[g];
         if (thread == 0) stops(state, g, thread);
         double start = state->observer && thread == 0 ? heed_clock_seconds() : 0;
         const heed_kernel *kernel = plan->steps[region->first].kernel;
-        int phases = kernel && kernel->live_phases ? kernel->live_phases(&state->args[region->first]) : region->phases;
+        int phases = kernel && kernel->live_phases
+                         ? kernel->live_phases(&state->args[region->first])
+                         : region->phases;
         for (int phase = 0; phase < phases; phase++) {
             run_phase(state, region, phase, thread, threads, scratch);
             if (threads > 1) heed_pool_barrier(plan->backend->pool);
         }
         if (atomic_load_explicit(&state->stopped_in, memory_order_relaxed) <= g) return;
         if (!state->observer) continue;
-        if (thread == 0) state->status = heed_observer_region(state->observer, plan, region, state->args, heed_clock_seconds() - start, state->error);
+        if (thread == 0)
+            state->status = heed_observer_region(state->observer, plan, region, state->args,
+                                                 heed_clock_seconds() - start, state->error);
         if (threads > 1) heed_pool_barrier(plan->backend->pool);
         if (state->status != HEED_OK) return;
     }
 }
 
-heed_status heed_plan_run(const heed_plan *plan, heed_workspace *workspace, const heed_binding *binding, const heed_runtime *runtime,
+heed_status heed_plan_run(const heed_plan *plan, heed_workspace *workspace,
+                          const heed_binding *binding, const heed_runtime *runtime,
                           const heed_observer *observer, heed_error *error)
 {
     HEED_TRY(check_counts(plan, binding, runtime, error));
     if (workspace->bytes < plan->total_bytes)
-        return heed_fail(error, HEED_E_ARG, "the workspace has %zu bytes, the plan needs %zu; reserve it first", workspace->bytes, plan->total_bytes);
+        return heed_fail(error, HEED_E_ARG,
+                         "the workspace has %zu bytes, the plan needs %zu; reserve it first",
+                         workspace->bytes, plan->total_bytes);
     run_state state = {.plan = plan,
                        .workspace = workspace,
                        .observer = observer ? observer : plan->backend->observer,

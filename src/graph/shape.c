@@ -28,7 +28,8 @@ heed_shape heed_shape_2(int64_t a, int64_t b)
 
 heed_shape heed_shape_live(heed_extent extent, int64_t maximum, int64_t columns)
 {
-    return (heed_shape){.rank = columns ? 2 : 1, .extent = (uint8_t)extent, .dim = {maximum, columns}};
+    return (heed_shape){
+        .rank = columns ? 2 : 1, .extent = (uint8_t)extent, .dim = {maximum, columns}};
 }
 
 bool heed_shape_equal(heed_shape a, heed_shape b)
@@ -62,9 +63,11 @@ const char *heed_shape_text(heed_shape shape, char text[HEED_SHAPE_TEXT])
 {
     static const char letters[HEED_EXTENT_COUNT] = {0, 'N', 'S', 'B', 'R'};
     size_t used = (size_t)snprintf(text, HEED_SHAPE_TEXT, "(");
-    if (shape.extent && shape.extent < HEED_EXTENT_COUNT) used += (size_t)snprintf(text + used, HEED_SHAPE_TEXT - used, "%c:", letters[shape.extent]);
+    if (shape.extent && shape.extent < HEED_EXTENT_COUNT)
+        used += (size_t)snprintf(text + used, HEED_SHAPE_TEXT - used, "%c:", letters[shape.extent]);
     for (int i = 0; i < shape.rank && used < HEED_SHAPE_TEXT; i++)
-        used += (size_t)snprintf(text + used, HEED_SHAPE_TEXT - used, "%s%lld", i ? "," : "", (long long)shape.dim[i]);
+        used += (size_t)snprintf(text + used, HEED_SHAPE_TEXT - used, "%s%lld", i ? "," : "",
+                                 (long long)shape.dim[i]);
     if (used < HEED_SHAPE_TEXT) snprintf(text + used, HEED_SHAPE_TEXT - used, ")");
     return text;
 }

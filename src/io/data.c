@@ -7,15 +7,20 @@
 #include <string.h>
 #include <sys/stat.h>
 
-typedef struct { const char **names; size_t count, capacity; } path_list;
+typedef struct {
+    const char **names;
+    size_t count, capacity;
+} path_list;
 
 static int compare_paths(const void *a, const void *b)
 {
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-/* Adds the data files in `folder` and below it, unsorted. Links to folders are not followed: they may lead in circles. */
-static heed_status list_folder(path_list *list, heed_arena *arena, const char *folder, heed_error *error)
+/* Adds the data files in `folder` and below it, unsorted. Links to folders are not followed: they
+   may lead in circles. */
+static heed_status list_folder(path_list *list, heed_arena *arena, const char *folder,
+                               heed_error *error)
 {
     DIR *stream = opendir(folder);
     if (!stream) return heed_fail_system(error, "open the folder", folder);
@@ -25,10 +30,12 @@ static heed_status list_folder(path_list *list, heed_arena *arena, const char *f
         if (entry->d_name[0] == '.') continue;
         char *path = heed_path_join(folder, entry->d_name);
         if (!path) status = heed_fail_memory(error, strlen(folder) + 256, folder);
-        else if (lstat(path, &information) == 0 && S_ISDIR(information.st_mode)) status = list_folder(list, arena, path, error);
+        else if (lstat(path, &information) == 0 && S_ISDIR(information.st_mode))
+            status = list_folder(list, arena, path, error);
         else if (heed_data_in_folder(entry->d_name)) {
             char *kept = heed_arena_string(arena, path);
-            if (!kept || !heed_grow(&list->names, &list->capacity, list->count + 1, sizeof *list->names))
+            if (!kept ||
+                !heed_grow(&list->names, &list->capacity, list->count + 1, sizeof *list->names))
                 status = heed_fail_memory(error, strlen(path) + 1, folder);
             else list->names[list->count++] = kept;
         }
@@ -49,9 +56,12 @@ static heed_status read_folder(heed_data *data, const char *folder, heed_error *
     path_list list = {0};
     heed_status status = list_folder(&list, data->arena, folder, error);
     if (status == HEED_OK && list.count == 0)
-        status = heed_fail(error, HEED_E_IO, "%s: no data in this folder; expected .txt, .md, .jsonl, .tsv or .bin files", folder);
+        status = heed_fail(
+            error, HEED_E_IO,
+            "%s: no data in this folder; expected .txt, .md, .jsonl, .tsv or .bin files", folder);
     if (list.count) qsort(list.names, list.count, sizeof *list.names, compare_paths);
-    for (size_t i = 0; i < list.count && status == HEED_OK; i++) status = read_file(data, list.names[i], error);
+    for (size_t i = 0; i < list.count && status == HEED_OK; i++)
+        status = read_file(data, list.names[i], error);
     free(list.names);
     return status;
 }
@@ -65,11 +75,15 @@ static heed_status data_new(heed_data **data, heed_error *error)
     return heed_fail_memory(error, sizeof **data, "the list of data files");
 }
 
-/* Hands out what was read; nothing but blank lines or empty strings is an error as an empty file is. */
-static heed_status finish(heed_data **result, heed_data *data, heed_status status, const char *first_path, heed_error *error)
+/* Hands out what was read; nothing but blank lines or empty strings is an error as an empty file
+   is. */
+static heed_status finish(heed_data **result, heed_data *data, heed_status status,
+                          const char *first_path, heed_error *error)
 {
     if (status == HEED_OK && data->bytes == 0)
-        status = heed_fail(error, HEED_E_FORMAT, "%s: there is no text in it, expected at least one character", first_path);
+        status = heed_fail(error, HEED_E_FORMAT,
+                           "%s: there is no text in it, expected at least one character",
+                           first_path);
     if (status == HEED_OK) *result = data;
     else heed_data_close(data);
     return status;
@@ -81,7 +95,9 @@ static heed_status read_paths(heed_data *data, const heed_data_files *files, hee
     for (size_t i = 0; i < files->count && status == HEED_OK; i++) {
         const char *path = heed_arena_string(data->arena, files->paths[i]);
         if (!path) status = heed_fail_memory(error, strlen(files->paths[i]) + 1, files->paths[i]);
-        else status = heed_path_is_directory(path) ? read_folder(data, path, error) : read_file(data, path, error);
+        else
+            status = heed_path_is_directory(path) ? read_folder(data, path, error)
+                                                  : read_file(data, path, error);
     }
     return status;
 }
@@ -175,8 +191,8 @@ heed_token_shard heed_data_shard(const heed_data *data, size_t index)
 }
 
 /* Reads bytes of a shard, which is opened for that unless it stays open. */
-static heed_status shard_bytes(const heed_shard_file *from, size_t offset, void *bytes, size_t count,
-                               heed_error *error)
+static heed_status shard_bytes(const heed_shard_file *from, size_t offset, void *bytes,
+                               size_t count, heed_error *error)
 {
     if (from->reader.descriptor >= 0)
         return heed_file_reader_get(&from->reader, offset, bytes, count, error);

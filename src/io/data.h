@@ -1,5 +1,6 @@
 /* data.h: text and token files for training and evaluation. Texts are read into memory, tokens when
-   they are asked for. Text is valid UTF-8. A byte order mark at the beginning of a file is no text. */
+   they are asked for. Text is valid UTF-8. A byte order mark at the beginning of a file is no
+   text. */
 #ifndef HEED_IO_DATA_H
 #define HEED_IO_DATA_H
 
@@ -12,13 +13,22 @@
 
 /* What the files hold. One heed_data holds one kind. */
 typedef enum heed_data_kind {
-    HEED_DATA_DOCUMENTS, /* .txt (any unknown extension): the whole file; .jsonl: one object a line with "text" */
-    HEED_DATA_PAIRS,     /* .tsv: source TAB target, no header; .jsonl: objects with "source" and "target"; two aligned files */
-    HEED_DATA_CONVERSATIONS, /* .jsonl: objects with a list "messages", or with "prompt" and "completion" (texts or lists of messages) */
-    HEED_DATA_TOKENS     /* .bin: llm.c shards (uint16 or uint32 with a header) and nanoGPT's raw uint16 */
+    /* .txt (any unknown extension): the whole file; .jsonl: one object a line with "text" */
+    HEED_DATA_DOCUMENTS,
+    /* .tsv: source TAB target, no header; .jsonl: objects with "source" and "target"; two aligned
+       files */
+    HEED_DATA_PAIRS,
+    /* .jsonl: objects with a list "messages", or with "prompt" and "completion" (texts or lists of
+       messages) */
+    HEED_DATA_CONVERSATIONS,
+    /* .bin: llm.c shards (uint16 or uint32 with a header) and nanoGPT's raw uint16 */
+    HEED_DATA_TOKENS
 } heed_data_kind;
 
-typedef struct heed_text_pair { heed_text source, target; } heed_text_pair; /* borrowed until heed_data_close, as documents are */
+/* borrowed until heed_data_close, as documents are */
+typedef struct heed_text_pair {
+    heed_text source, target;
+} heed_text_pair;
 
 /* One token shard: `count` little-endian integers of `width` bytes (2 or 4). */
 typedef struct heed_token_shard {
@@ -29,35 +39,42 @@ typedef struct heed_token_shard {
 
 typedef struct heed_data heed_data;
 
-/* Reads files by extension. A folder stands for the .txt, .md, .jsonl, .tsv and .bin files in and below it, in the order of their
-   names. CRLF line ends become LF. Errors: HEED_E_FORMAT with file and line for an empty file, bytes that are no UTF-8, a line that is not what its kind
-   says, a token file whose header or size lies; HEED_E_ARG when files of different kinds are mixed; HEED_E_UNSUPPORTED for
-   .parquet, .gz and the like. */
-heed_status heed_data_open(heed_data **data, const char *const *paths, size_t count, heed_error *error);
+/* Reads files by extension. A folder stands for the .txt, .md, .jsonl, .tsv and .bin files in and
+   below it, in the order of their names. CRLF line ends become LF. Errors: HEED_E_FORMAT with file
+   and line for an empty file, bytes that are no UTF-8, a line that is not what its kind says, a
+   token file whose header or size lies; HEED_E_ARG when files of different kinds are mixed;
+   HEED_E_UNSUPPORTED for .parquet, .gz and the like. */
+heed_status heed_data_open(heed_data **data, const char *const *paths, size_t count,
+                           heed_error *error);
 /* The same with more to say. */
 typedef struct heed_data_files {
     const char *const *paths;
     size_t count;
-    bool pairs;         /* there are two files, as heed_data_open_pairs takes them */
+    bool pairs; /* there are two files, as heed_data_open_pairs takes them */
     /* Who may end the reading, with HEED_E_CANCELLED; asked every few hundred lines. */
     heed_cancel cancel;
 } heed_data_files;
 heed_status heed_data_open_files(heed_data **data, const heed_data_files *files, heed_error *error);
-/* Two files, line i of one translating line i of the other. HEED_E_FORMAT with both counts when they differ. */
-heed_status heed_data_open_pairs(heed_data **data, const char *source_path, const char *target_path, heed_error *error);
+/* Two files, line i of one translating line i of the other. HEED_E_FORMAT with both counts when
+   they differ. */
+heed_status heed_data_open_pairs(heed_data **data, const char *source_path, const char *target_path,
+                                 heed_error *error);
 void heed_data_close(heed_data *data); /* NULL is fine */
 
 heed_data_kind heed_data_kind_of(const heed_data *data);
-size_t heed_data_count(const heed_data *data); /* documents, pairs, conversations or shards; at least 1 */
+/* documents, pairs, conversations or shards; at least 1 */
+size_t heed_data_count(const heed_data *data);
 size_t heed_data_bytes(const heed_data *data); /* bytes of text, or of tokens */
-heed_text heed_data_document(const heed_data *data, size_t index); /* a conversation: its object, as the line has it */
-void heed_data_place(const heed_data *data, size_t index, char *place, size_t size); /* "file, line 7" of a conversation */
+/* a conversation: its object, as the line has it */
+heed_text heed_data_document(const heed_data *data, size_t index);
+/* "file, line 7" of a conversation */
+void heed_data_place(const heed_data *data, size_t index, char *place, size_t size);
 heed_text_pair heed_data_pair(const heed_data *data, size_t index);
 heed_token_shard heed_data_shard(const heed_data *data, size_t index);
 
-/* Copies tokens [from, from + count) of a shard, each of them checked: HEED_E_FORMAT naming file, place
-   and value of the first that is not below `vocabulary`, at most 2^31. HEED_E_IO when the file is no
-   longer as large as it was. */
+/* Copies tokens [from, from + count) of a shard, each of them checked: HEED_E_FORMAT naming file,
+   place and value of the first that is not below `vocabulary`, at most 2^31. HEED_E_IO when the
+   file is no longer as large as it was. */
 heed_status heed_data_read_tokens(const heed_data *data, size_t shard, size_t from, size_t count,
                                   uint32_t vocabulary, int32_t *ids, heed_error *error);
 

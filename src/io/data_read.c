@@ -46,20 +46,24 @@ static heed_status open_lines(heed_line_file **lines, const char *path, heed_err
     return fail_empty(path, error);
 }
 
-static heed_status expect_kind(heed_data *data, heed_data_kind kind, const char *path, heed_error *error)
+static heed_status expect_kind(heed_data *data, heed_data_kind kind, const char *path,
+                               heed_error *error)
 {
-    static const char *const names[] = {[HEED_DATA_DOCUMENTS] = "documents", [HEED_DATA_PAIRS] = "pairs",
-                                        [HEED_DATA_CONVERSATIONS] = "conversations", [HEED_DATA_TOKENS] = "token shards"};
+    static const char *const names[] = {[HEED_DATA_DOCUMENTS] = "documents",
+                                        [HEED_DATA_PAIRS] = "pairs",
+                                        [HEED_DATA_CONVERSATIONS] = "conversations",
+                                        [HEED_DATA_TOKENS] = "token shards"};
     if (!data->kind_from) {
         data->kind = kind;
         data->kind_from = path;
     }
     if (data->kind == kind) return HEED_OK;
-    return heed_fail(error, HEED_E_ARG, "%s holds %s, but %s holds %s: give files of one kind", path, names[kind],
-                     data->kind_from, names[data->kind]);
+    return heed_fail(error, HEED_E_ARG, "%s holds %s, but %s holds %s: give files of one kind",
+                     path, names[kind], data->kind_from, names[data->kind]);
 }
 
-static heed_status add_document(heed_data *data, heed_text text, const char *path, heed_error *error)
+static heed_status add_document(heed_data *data, heed_text text, const char *path,
+                                heed_error *error)
 {
     HEED_TRY(expect_kind(data, HEED_DATA_DOCUMENTS, path, error));
     if (!heed_grow(&data->documents, &data->capacity, data->count + 1, sizeof *data->documents))
@@ -69,7 +73,8 @@ static heed_status add_document(heed_data *data, heed_text text, const char *pat
     return HEED_OK;
 }
 
-static heed_status add_pair(heed_data *data, heed_text source, heed_text target, const char *path, heed_error *error)
+static heed_status add_pair(heed_data *data, heed_text source, heed_text target, const char *path,
+                            heed_error *error)
 {
     HEED_TRY(expect_kind(data, HEED_DATA_PAIRS, path, error));
     if (!heed_grow(&data->pairs, &data->capacity, data->count + 1, sizeof *data->pairs))
@@ -100,7 +105,10 @@ static heed_status read_whole(heed_data *data, const char *path, heed_error *err
 }
 
 /* Where an object stands, for messages. */
-typedef struct place { const char *path; size_t line; } place;
+typedef struct place {
+    const char *path;
+    size_t line;
+} place;
 
 /* Copies the text of a member. HEED_E_FORMAT when it is no text after all. */
 static heed_status copy_text(heed_data *data, const json_t *object, const char *key,
@@ -125,13 +133,20 @@ static bool are_messages(const json_t *list)
 }
 
 /* Keeps the line itself: templates read whatever else its objects hold. */
-static heed_status add_conversation(heed_data *data, const json_t *object, heed_text line, const char *path, size_t number, heed_error *error)
+static heed_status add_conversation(heed_data *data, const json_t *object, heed_text line,
+                                    const char *path, size_t number, heed_error *error)
 {
-    const json_t *messages = json_object_get(object, "messages"), *prompt = json_object_get(object, "prompt"), *completion = json_object_get(object, "completion");
+    const json_t *messages = json_object_get(object, "messages"),
+                 *prompt = json_object_get(object, "prompt"),
+                 *completion = json_object_get(object, "completion");
     bool texts = json_is_string(prompt) && json_is_string(completion);
-    if (messages ? !are_messages(messages) : !texts && !(are_messages(prompt) && are_messages(completion)))
-        return heed_fail(error, HEED_E_FORMAT, "%s, line %zu: expected %s", path, number, messages ? "\"messages\" to be a list of objects, each with a string "
-                         "\"role\"" : "\"prompt\" and \"completion\" to be two strings, or two lists of messages with a string \"role\" each");
+    if (messages ? !are_messages(messages)
+                 : !texts && !(are_messages(prompt) && are_messages(completion)))
+        return heed_fail(error, HEED_E_FORMAT, "%s, line %zu: expected %s", path, number,
+                         messages ? "\"messages\" to be a list of objects, each with a string "
+                                    "\"role\""
+                                  : "\"prompt\" and \"completion\" to be two strings, or two lists "
+                                    "of messages with a string \"role\" each");
     HEED_TRY(expect_kind(data, HEED_DATA_CONVERSATIONS, path, error));
     if (!heed_grow(&data->documents, &data->capacity, data->count + 1, sizeof *data->documents) ||
         !heed_grow(&data->places, &data->place_capacity, data->count + 1, sizeof *data->places))
@@ -185,7 +200,8 @@ static heed_status add_object(heed_data *data, const json_t *object, heed_text w
 {
     HEED_TRY(check_one_kind(object, at, error));
     const json_t *text = json_object_get(object, "text");
-    const json_t *source = json_object_get(object, "source"), *target = json_object_get(object, "target");
+    const json_t *source = json_object_get(object, "source"),
+                 *target = json_object_get(object, "target");
     heed_text first = {0}, second = {0};
     if (json_is_string(text)) {
         HEED_TRY(copy_text(data, object, "text", &first, at, error));
@@ -248,9 +264,8 @@ static heed_status read_pair(heed_data *data, heed_text line, place at, heed_err
     const char *tab = memchr(line.bytes, '\t', line.length), *end = line.bytes + line.length;
     bool more = tab && memchr(tab + 1, '\t', (size_t)(end - tab - 1));
     if (!tab || more)
-        return heed_fail(error, HEED_E_FORMAT,
-                         "%s, line %zu: %s, expected source, one tab, target", at.path, at.line,
-                         tab ? "more than one tab" : "no tab");
+        return heed_fail(error, HEED_E_FORMAT, "%s, line %zu: %s, expected source, one tab, target",
+                         at.path, at.line, tab ? "more than one tab" : "no tab");
     HEED_TRY(copy_bytes(data, line, &line, at.path, error));
     size_t length = (size_t)(tab - (end - line.length));
     heed_text source = {line.bytes, length};
@@ -304,14 +319,16 @@ static heed_status read_aligned(heed_data *data, heed_line_file *files[2],
                      heed_line_file_number(files[1]));
 }
 
-heed_status heed_data_read_pairs(heed_data *data, const char *source_path, const char *target_path, heed_error *error)
+heed_status heed_data_read_pairs(heed_data *data, const char *source_path, const char *target_path,
+                                 heed_error *error)
 {
     const char *const paths[2] = {source_path, target_path};
     heed_line_file *files[2] = {NULL, NULL};
     heed_status status = HEED_OK;
     for (int i = 0; i < 2; i++)
         if (!heed_data_reader_for(paths[i], error)) return HEED_E_UNSUPPORTED;
-    for (int i = 0; i < 2 && status == HEED_OK; i++) status = open_lines(&files[i], paths[i], error);
+    for (int i = 0; i < 2 && status == HEED_OK; i++)
+        status = open_lines(&files[i], paths[i], error);
     if (status == HEED_OK) status = read_aligned(data, files, paths, error);
     for (int i = 0; i < 2; i++) heed_line_file_close(files[i]);
     return status;
@@ -327,7 +344,8 @@ static int32_t header_word(const unsigned char *header, int index)
 }
 
 /* Says where the tokens of a file lie whose first words are `header`. */
-static heed_status find_tokens(heed_shard_file *file, const unsigned char *header, heed_error *error)
+static heed_status find_tokens(heed_shard_file *file, const unsigned char *header,
+                               heed_error *error)
 {
     static const struct {
         int32_t magic, version;
@@ -362,9 +380,10 @@ static heed_status find_tokens(heed_shard_file *file, const unsigned char *heade
         return HEED_OK;
     }
     if (size % 2)
-        return heed_fail(error, HEED_E_FORMAT,
-                         "%s: %zu bytes, expected an even number (uint16 tokens) or an llm.c header",
-                         path, size);
+        return heed_fail(
+            error, HEED_E_FORMAT,
+            "%s: %zu bytes, expected an even number (uint16 tokens) or an llm.c header", path,
+            size);
     file->shard.count = size / 2;
     file->shard.width = 2;
     return HEED_OK;
@@ -383,8 +402,9 @@ static heed_status open_shard(heed_shard_file *file, const char *path, heed_erro
     return status;
 }
 
-/* llm.c: 256 int32 (magic, version, count, zeros), then the tokens. nanoGPT: uint16 tokens from the first byte on.
-   Source: github.com/karpathy/llm.c, dev/data/data_common.py; github.com/karpathy/nanoGPT, data/openwebtext/prepare.py. */
+/* llm.c: 256 int32 (magic, version, count, zeros), then the tokens. nanoGPT: uint16 tokens from the
+   first byte on. Source: github.com/karpathy/llm.c, dev/data/data_common.py;
+   github.com/karpathy/nanoGPT, data/openwebtext/prepare.py. */
 static heed_status read_tokens(heed_data *data, const char *path, heed_error *error)
 {
     heed_shard_file file;
@@ -400,16 +420,29 @@ static heed_status read_tokens(heed_data *data, const char *path, heed_error *er
     return HEED_OK;
 }
 
-static const struct { const char *ending; heed_data_reader *read; const char *remedy; } formats[] = {
-    {".txt", read_whole, NULL}, {".md", read_whole, NULL}, {".jsonl", read_jsonl, NULL}, {".tsv", read_tsv, NULL},
+static const struct {
+    const char *ending;
+    heed_data_reader *read;
+    const char *remedy;
+} formats[] = {
+    {".txt", read_whole, NULL},
+    {".md", read_whole, NULL},
+    {".jsonl", read_jsonl, NULL},
+    {".tsv", read_tsv, NULL},
     {".bin", read_tokens, NULL},
-    {".parquet", NULL, "convert it to .jsonl"}, {".arrow", NULL, "convert it to .jsonl"},
+    {".parquet", NULL, "convert it to .jsonl"},
+    {".arrow", NULL, "convert it to .jsonl"},
     {".json", NULL, "write one object a line into a .jsonl"},
-    {".csv", NULL, "convert it to .jsonl, or to .tsv without a header"}, {".gz", NULL, "unpack it with gunzip"},
+    {".csv", NULL, "convert it to .jsonl, or to .tsv without a header"},
+    {".gz", NULL, "unpack it with gunzip"},
     {".zst", NULL, "unpack it with unzstd"},
-    {".xz", NULL, "unpack it with unxz"}, {".bz2", NULL, "unpack it with bunzip2"}, {".zip", NULL, "unpack it with unzip"},
-    {".tar", NULL, "unpack it with tar"}, {".pdf", NULL, "extract its text with pdftotext"},
-    {".npy", NULL, "write raw uint16 tokens into a .bin"}};
+    {".xz", NULL, "unpack it with unxz"},
+    {".bz2", NULL, "unpack it with bunzip2"},
+    {".zip", NULL, "unpack it with unzip"},
+    {".tar", NULL, "unpack it with tar"},
+    {".pdf", NULL, "extract its text with pdftotext"},
+    {".npy", NULL, "write raw uint16 tokens into a .bin"},
+};
 
 static int format_of(const char *path)
 {
@@ -424,7 +457,8 @@ heed_data_reader *heed_data_reader_for(const char *path, heed_error *error)
     int format = format_of(path);
     if (format < 0) return read_whole;
     if (!formats[format].read)
-        heed_fail(error, HEED_E_UNSUPPORTED, "%s: heed reads .txt, .jsonl, .tsv and .bin, no %s files; %s", path,
+        heed_fail(error, HEED_E_UNSUPPORTED,
+                  "%s: heed reads .txt, .jsonl, .tsv and .bin, no %s files; %s", path,
                   formats[format].ending, formats[format].remedy);
     return formats[format].read;
 }

@@ -207,7 +207,7 @@ static bool is_own(const char *name)
 }
 
 static heed_status remove_old(void *context, const char *above, const char *name, const char *path,
-                               const struct stat *information, heed_error *error)
+                              const struct stat *information, heed_error *error)
 {
     (void)above;
     const move_job *job = context;
@@ -242,7 +242,7 @@ static heed_status move_up(const heed_folder *folder, const char *name, heed_err
 }
 
 static heed_status move_new(void *context, const char *above, const char *name, const char *path,
-                               const struct stat *information, heed_error *error)
+                            const struct stat *information, heed_error *error)
 {
     (void)above, (void)path, (void)information;
     const move_job *job = context;
@@ -331,10 +331,8 @@ static heed_status take(heed_folder *folder, heed_error *error)
     heed_status status;
     heed_buffer taken = {0};
     heed_buffer_printf(&taken, "%s is being written", folder->path);
-    if (taken.failed)
-        status = fail_path(folder->path, error);
-    else
-        status = heed_lock_take_folder(&folder->lock, folder->path, taken.data, error);
+    if (taken.failed) status = fail_path(folder->path, error);
+    else status = heed_lock_take_folder(&folder->lock, folder->path, taken.data, error);
     heed_buffer_free(&taken);
     HEED_TRY(status);
     HEED_TRY(replace(folder, error)); /* what a killed commit left is finished */
@@ -352,8 +350,8 @@ heed_status heed_folder_open(heed_folder *folder, const char *path, heed_folder_
     if (*path == 0) return heed_fail(error, HEED_E_ARG, "the name of the output folder is empty");
     folder->path = heed_string_copy(path);
     folder->inside = heed_path_join(path, HEED_FOLDER_INCOMPLETE);
-    heed_status status =
-        folder->path && folder->inside ? take(folder, error) : fail_path(path, error);
+    heed_status status = folder->path && folder->inside ? take(folder, error)
+                                                        : fail_path(path, error);
     if (status != HEED_OK) heed_folder_close(folder);
     return status;
 }
@@ -361,8 +359,7 @@ heed_status heed_folder_open(heed_folder *folder, const char *path, heed_folder_
 void heed_folder_close(heed_folder *folder)
 {
     if (folder->began && !folder->moving) heed_directory_remove(folder->inside, NULL);
-    if (folder->path && !folder->moving)
-        heed_directory_unmake(folder->path, folder->existed);
+    if (folder->path && !folder->moving) heed_directory_unmake(folder->path, folder->existed);
     if (folder->path) heed_lock_free(&folder->lock);
     free(folder->path);
     free(folder->inside);

@@ -14,26 +14,37 @@ enum { MOST_ALIGNMENT = 1 << 30, FIRST_PART = 1 << 20 };
 
 /* ---- one tensor ---- */
 
-static heed_status fail_tensor(const heed_gguf_cursor *cursor, const heed_stored_tensor *tensor, const char *problem, uint64_t value, const char *expected)
+static heed_status fail_tensor(const heed_gguf_cursor *cursor, const heed_stored_tensor *tensor,
+                               const char *problem, uint64_t value, const char *expected)
 {
-    return heed_fail(cursor->error, HEED_E_FORMAT, "%s: before byte %zu: tensor \"%.128s\" has %s %llu, expected %s", cursor->file->where, cursor->at,
-                     tensor->name, problem, (unsigned long long)value, expected);
+    return heed_fail(cursor->error, HEED_E_FORMAT,
+                     "%s: before byte %zu: tensor \"%.128s\" has %s %llu, expected %s",
+                     cursor->file->where, cursor->at, tensor->name, problem,
+                     (unsigned long long)value, expected);
 }
 
 static heed_status read_dtype(heed_gguf_cursor *cursor, heed_stored_tensor *tensor)
 {
-    static const struct { uint8_t number; const char *name; } others[] = {
-        {9, "Q8_1"}, {15, "Q8_K"}, {16, "IQ2_XXS"}, {17, "IQ2_XS"}, {18, "IQ3_XXS"}, {19, "IQ1_S"}, {21, "IQ3_S"}, {22, "IQ2_S"}, {29, "IQ1_M"},
-        {40, "NVFP4"}};
+    static const struct {
+        uint8_t number;
+        const char *name;
+    } others[] = {
+        {9, "Q8_1"},   {15, "Q8_K"},  {16, "IQ2_XXS"}, {17, "IQ2_XS"}, {18, "IQ3_XXS"},
+        {19, "IQ1_S"}, {21, "IQ3_S"}, {22, "IQ2_S"},   {29, "IQ1_M"},  {40, "NVFP4"},
+    };
     uint32_t number = 0;
     HEED_TRY(heed_gguf_read_u32(cursor, "the element type of a tensor", &number));
     if (heed_dtype_by_gguf(number, &tensor->dtype)) return HEED_OK;
     for (size_t i = 0; i < sizeof others / sizeof *others; i++)
         if (others[i].number == number)
-            return heed_fail(cursor->error, HEED_E_UNSUPPORTED, "%s: tensor \"%.128s\" has element type %s; heed reads F32, F16, BF16, Q4_0 to Q8_0, "
-                             "Q2_K to Q6_K, IQ4_NL, IQ4_XS, TQ1_0, TQ2_0 and MXFP4: take a file in one of these", cursor->file->where, tensor->name,
-                             others[i].name);
-    return fail_tensor(cursor, tensor, "element type", number, "one of the numbers 0 to 39 that GGUF defines");
+            return heed_fail(
+                cursor->error, HEED_E_UNSUPPORTED,
+                "%s: tensor \"%.128s\" has element type %s; heed reads F32, F16, BF16, Q4_0 to "
+                "Q8_0, "
+                "Q2_K to Q6_K, IQ4_NL, IQ4_XS, TQ1_0, TQ2_0 and MXFP4: take a file in one of these",
+                cursor->file->where, tensor->name, others[i].name);
+    return fail_tensor(cursor, tensor, "element type", number,
+                       "one of the numbers 0 to 39 that GGUF defines");
 }
 
 /* Extents stand innermost first; *bytes follows from them and the type. */
@@ -47,7 +58,8 @@ static heed_status read_shape(heed_gguf_cursor *cursor, heed_stored_tensor *tens
     for (uint32_t i = 0; i < rank; i++) {
         uint64_t extent = 0;
         HEED_TRY(heed_gguf_read_u64(cursor, "an extent of a tensor", &extent));
-        if (extent > INT64_MAX) return fail_tensor(cursor, tensor, "an extent of", extent, "less than 2^63");
+        if (extent > INT64_MAX)
+            return fail_tensor(cursor, tensor, "an extent of", extent, "less than 2^63");
         shape[rank - 1 - i] = (int64_t)extent;
     }
     tensor->rank = (int)rank;
@@ -62,17 +74,25 @@ static heed_status measure(heed_gguf_cursor *cursor, heed_stored_tensor *tensor)
     bool empty = false;
     for (int i = 0; i < tensor->rank; i++) {
         if (tensor->shape[i] == 0) empty = true;
-        else if (!heed_multiply_size(elements, (size_t)tensor->shape[i], &elements) || elements > INT64_MAX)
-            return heed_fail(cursor->error, HEED_E_FORMAT, "%s: tensor \"%.128s\": the product of its extents overflows 63 bits", cursor->file->where,
-                             tensor->name);
+        else if (!heed_multiply_size(elements, (size_t)tensor->shape[i], &elements) ||
+                 elements > INT64_MAX)
+            return heed_fail(cursor->error, HEED_E_FORMAT,
+                             "%s: tensor \"%.128s\": the product of its extents overflows 63 bits",
+                             cursor->file->where, tensor->name);
     }
     int64_t row = tensor->rank ? tensor->shape[tensor->rank - 1] : 1;
     if ((size_t)row % type->qblock)
-        return heed_fail(cursor->error, HEED_E_FORMAT, "%s: tensor \"%.128s\" has rows of %lld elements, expected a multiple of %zu, the block of %s",
-                         cursor->file->where, tensor->name, (long long)row, type->qblock, type->name);
+        return heed_fail(cursor->error, HEED_E_FORMAT,
+                         "%s: tensor \"%.128s\" has rows of %lld elements, expected a multiple of "
+                         "%zu, the block of %s",
+                         cursor->file->where, tensor->name, (long long)row, type->qblock,
+                         type->name);
     if (empty) elements = 0;
-    if (!heed_multiply_size(elements / type->qblock, type->bytes, &tensor->bytes) || tensor->bytes > INT64_MAX)
-        return heed_fail(cursor->error, HEED_E_FORMAT, "%s: tensor \"%.128s\": its bytes overflow 63 bits", cursor->file->where, tensor->name);
+    if (!heed_multiply_size(elements / type->qblock, type->bytes, &tensor->bytes) ||
+        tensor->bytes > INT64_MAX)
+        return heed_fail(cursor->error, HEED_E_FORMAT,
+                         "%s: tensor \"%.128s\": its bytes overflow 63 bits", cursor->file->where,
+                         tensor->name);
     return HEED_OK;
 }
 
@@ -86,10 +106,15 @@ static heed_status read_tensor(heed_gguf_cursor *cursor, heed_stored_tensor *ten
     HEED_TRY(read_dtype(cursor, tensor));
     HEED_TRY(measure(cursor, tensor));
     HEED_TRY(heed_gguf_read_u64(cursor, "the place of a tensor", &place));
-    if (place % cursor->file->alignment) return fail_tensor(cursor, tensor, "place", place, "a multiple of general.alignment");
+    if (place % cursor->file->alignment)
+        return fail_tensor(cursor, tensor, "place", place, "a multiple of general.alignment");
     if (place > cursor->file->size || tensor->bytes > cursor->file->size - place)
-        return heed_fail(cursor->error, HEED_E_FORMAT, "%s: tensor \"%.128s\" has %zu bytes from %llu on, expected them inside the file's %zu: cut short or "
-                         "damaged", cursor->file->where, tensor->name, tensor->bytes, (unsigned long long)place, cursor->file->size);
+        return heed_fail(cursor->error, HEED_E_FORMAT,
+                         "%s: tensor \"%.128s\" has %zu bytes from %llu on, expected them inside "
+                         "the file's %zu: cut short or "
+                         "damaged",
+                         cursor->file->where, tensor->name, tensor->bytes,
+                         (unsigned long long)place, cursor->file->size);
     tensor->offset = (size_t)place;
     return HEED_OK;
 }
@@ -101,19 +126,30 @@ static heed_status place_tensors(heed_gguf_cursor *cursor)
 {
     heed_gguf *file = cursor->file;
     size_t data = cursor->at, end = 0;
-    if (file->count && (!heed_add_size(data, file->alignment - 1, &data) || (data -= data % file->alignment) > file->size))
-        return heed_fail(cursor->error, HEED_E_FORMAT, "%s: byte %zu: the data begins past the end of the file: cut short or damaged", file->where,
-                         cursor->at);
+    if (file->count && (!heed_add_size(data, file->alignment - 1, &data) ||
+                        (data -= data % file->alignment) > file->size))
+        return heed_fail(
+            cursor->error, HEED_E_FORMAT,
+            "%s: byte %zu: the data begins past the end of the file: cut short or damaged",
+            file->where, cursor->at);
     heed_stored_sort(file->tensors, file->count);
     for (size_t i = 0; i < file->count; i++) {
         heed_stored_tensor *tensor = &file->tensors[i];
         if (tensor->offset < end)
-            return heed_fail(cursor->error, HEED_E_FORMAT, "%s: tensor \"%.128s\" begins at byte %zu of the data, expected %zu or more: it overlaps \"%.128s\"",
-                             file->where, tensor->name, tensor->offset, end, file->tensors[i - 1].name);
+            return heed_fail(cursor->error, HEED_E_FORMAT,
+                             "%s: tensor \"%.128s\" begins at byte %zu of the data, expected %zu "
+                             "or more: it overlaps \"%.128s\"",
+                             file->where, tensor->name, tensor->offset, end,
+                             file->tensors[i - 1].name);
         end = tensor->bytes ? tensor->offset + tensor->bytes : end;
-        if (tensor->offset > file->size - data || tensor->bytes > file->size - data - tensor->offset)
-            return heed_fail(cursor->error, HEED_E_FORMAT, "%s: tensor \"%.128s\" has %zu bytes from %zu of the data on, expected them inside its %zu: cut "
-                             "short or damaged", file->where, tensor->name, tensor->bytes, tensor->offset, file->size - data);
+        if (tensor->offset > file->size - data ||
+            tensor->bytes > file->size - data - tensor->offset)
+            return heed_fail(cursor->error, HEED_E_FORMAT,
+                             "%s: tensor \"%.128s\" has %zu bytes from %zu of the data on, "
+                             "expected them inside its %zu: cut "
+                             "short or damaged",
+                             file->where, tensor->name, tensor->bytes, tensor->offset,
+                             file->size - data);
     }
     for (size_t i = 0; i < file->count; i++) {
         heed_stored_tensor *tensor = &file->tensors[i];
@@ -124,7 +160,9 @@ static heed_status place_tensors(heed_gguf_cursor *cursor)
     heed_stored_index(file->by_name, file->tensors, file->count);
     for (size_t i = 1; i < file->count; i++)
         if (strcmp(file->by_name[i - 1]->name, file->by_name[i]->name) == 0)
-            return heed_fail(cursor->error, HEED_E_FORMAT, "%s: tensor \"%.128s\" is there twice, expected once", file->where, file->by_name[i]->name);
+            return heed_fail(cursor->error, HEED_E_FORMAT,
+                             "%s: tensor \"%.128s\" is there twice, expected once", file->where,
+                             file->by_name[i]->name);
     return HEED_OK;
 }
 
@@ -133,8 +171,9 @@ static heed_status read_alignment(heed_gguf_cursor *cursor)
     int64_t alignment = DEFAULT_ALIGNMENT;
     HEED_TRY(heed_gguf_integer(cursor->file, "general.alignment", &alignment, cursor->error));
     if (alignment < 1 || alignment > MOST_ALIGNMENT || (alignment & (alignment - 1)))
-        return heed_fail(cursor->error, HEED_E_FORMAT, "%s: general.alignment is %lld, expected a power of two up to 2^30", cursor->file->where,
-                         (long long)alignment);
+        return heed_fail(cursor->error, HEED_E_FORMAT,
+                         "%s: general.alignment is %lld, expected a power of two up to 2^30",
+                         cursor->file->where, (long long)alignment);
     cursor->file->alignment = (size_t)alignment;
     return HEED_OK;
 }
@@ -148,15 +187,22 @@ static heed_status read_version(heed_gguf_cursor *cursor)
         HEED_TRY(heed_foreign_check(file->where, file->bytes, file->loaded,
                                     "a GGUF file, which begins with \"GGUF\"", cursor->error));
     if (!gguf)
-        return heed_fail(cursor->error, HEED_E_FORMAT, "%s: byte 0: expected a GGUF file, which begins with \"GGUF\"", file->where);
+        return heed_fail(cursor->error, HEED_E_FORMAT,
+                         "%s: byte 0: expected a GGUF file, which begins with \"GGUF\"",
+                         file->where);
     cursor->at = 4;
     HEED_TRY(heed_gguf_read_u32(cursor, "the version", &version));
     if (version == 2 || version == 3) return HEED_OK;
     if (version == 1)
-        return heed_fail(cursor->error, HEED_E_UNSUPPORTED, "%s: byte 4: GGUF version 1; heed reads 2 and 3: convert the file again", file->where);
+        return heed_fail(cursor->error, HEED_E_UNSUPPORTED,
+                         "%s: byte 4: GGUF version 1; heed reads 2 and 3: convert the file again",
+                         file->where);
     if (version == 2u << 24 || version == 3u << 24)
-        return heed_fail(cursor->error, HEED_E_UNSUPPORTED, "%s: byte 4: a big-endian GGUF file; heed reads little-endian ones", file->where);
-    return heed_fail(cursor->error, HEED_E_FORMAT, "%s: byte 4: GGUF version %u, expected 2 or 3", file->where, (unsigned)version);
+        return heed_fail(cursor->error, HEED_E_UNSUPPORTED,
+                         "%s: byte 4: a big-endian GGUF file; heed reads little-endian ones",
+                         file->where);
+    return heed_fail(cursor->error, HEED_E_FORMAT, "%s: byte 4: GGUF version %u, expected 2 or 3",
+                     file->where, (unsigned)version);
 }
 
 static heed_status read_file(heed_gguf_cursor *cursor)
@@ -176,8 +222,11 @@ static heed_status read_file(heed_gguf_cursor *cursor)
     HEED_TRY(read_alignment(cursor));
     file->tensors = heed_allocate((size_t)tensors, sizeof *file->tensors);
     file->by_name = heed_allocate((size_t)tensors, sizeof *file->by_name);
-    if (!file->tensors || !file->by_name) return heed_fail_memory(cursor->error, (size_t)tensors * sizeof *file->tensors, file->where);
-    for (; file->count < tensors; file->count++) HEED_TRY(read_tensor(cursor, &file->tensors[file->count]));
+    if (!file->tensors || !file->by_name)
+        return heed_fail_memory(cursor->error, (size_t)tensors * sizeof *file->tensors,
+                                file->where);
+    for (; file->count < tensors; file->count++)
+        HEED_TRY(read_tensor(cursor, &file->tensors[file->count]));
     return place_tensors(cursor);
 }
 
@@ -198,7 +247,8 @@ static heed_status finish(heed_gguf **result, heed_gguf *file, heed_status statu
     return status;
 }
 
-/* Reads the file by its first `loaded` bytes. If they are too few, *wanted says how many are needed. */
+/* Reads the file by its first `loaded` bytes. If they are too few, *wanted says how many are
+   needed. */
 static heed_status open_part(heed_gguf **result, const char *path, size_t loaded, size_t *wanted,
                              heed_error *error)
 {
@@ -275,7 +325,8 @@ bool heed_gguf_is_file(const char *path)
     char magic[4];
     int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (descriptor < 0) return false;
-    bool found = read(descriptor, magic, sizeof magic) == (ssize_t)sizeof magic && memcmp(magic, "GGUF", sizeof magic) == 0;
+    bool found = read(descriptor, magic, sizeof magic) == (ssize_t)sizeof magic &&
+                 memcmp(magic, "GGUF", sizeof magic) == 0;
     close(descriptor);
     return found;
 }

@@ -12,9 +12,9 @@ struct heed_gguf {
     const char *where;
     const unsigned char *bytes; /* of the file: the first `loaded` of `size` */
     size_t loaded, size;
-    size_t wanted;              /* bytes without which reading cannot go on; 0: all were there */
-    unsigned char *owned;       /* `bytes`, unless they are the caller's */
-    bool has_data;              /* tensors have data */
+    size_t wanted;        /* bytes without which reading cannot go on; 0: all were there */
+    unsigned char *owned; /* `bytes`, unless they are the caller's */
+    bool has_data;        /* tensors have data */
     heed_gguf_entry *entries, **by_key;
     size_t entry_count;
     heed_stored_tensor *tensors, **by_name;
@@ -28,15 +28,19 @@ struct heed_gguf {
 heed_status heed_gguf_open_file(heed_gguf **file, const char *path, heed_error *error);
 
 /* Where reading stands. Nothing after file->loaded is touched. */
-typedef struct heed_gguf_cursor { heed_gguf *file; size_t at; heed_error *error; } heed_gguf_cursor;
+typedef struct heed_gguf_cursor {
+    heed_gguf *file;
+    size_t at;
+    heed_error *error;
+} heed_gguf_cursor;
 
 static inline size_t heed_gguf_left(const heed_gguf_cursor *cursor)
 {
     return cursor->file->size - cursor->at;
 }
 
-/* Are `count` bytes from here on, which are inside the file, in memory? If not, reading begins again
-   with more of the file. */
+/* Are `count` bytes from here on, which are inside the file, in memory? If not, reading begins
+   again with more of the file. */
 static inline bool heed_gguf_reach(heed_gguf_cursor *cursor, size_t count)
 {
     if (cursor->at + count <= cursor->file->loaded) return true;

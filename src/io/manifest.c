@@ -72,8 +72,7 @@ static heed_status record_and_sync(void *context, const char *folder, const char
     else if (!S_ISREG(information->st_mode))
         status = heed_fail(error, HEED_E_ARG, "%s: a model folder holds files and folders only",
                            path);
-    else
-        status = describe(&value, path, information->st_size, job->contents, error);
+    else status = describe(&value, path, information->st_size, job->contents, error);
     if (status == HEED_OK && value && json_object_set_new(job->files, inner, value) != 0)
         status = heed_fail_memory(error, strlen(inner), path);
     free(inner);
@@ -101,10 +100,8 @@ static heed_status put_manifest(heed_buffer *text, const char *head, json_t *fil
         heed_buffer_text(text, i ? ",\n    " : "\n    ");
         heed_json_put_string(text, names[i], strlen(names[i]));
         value = json_object_get(files, names[i]);
-        if (json_is_string(value))
-            heed_buffer_printf(text, ": \"%s\"", json_string_value(value));
-        else
-            heed_buffer_printf(text, ": %lld", (long long)json_integer_value(value));
+        if (json_is_string(value)) heed_buffer_printf(text, ": \"%s\"", json_string_value(value));
+        else heed_buffer_printf(text, ": %lld", (long long)json_integer_value(value));
     }
     heed_buffer_text(text, "\n  }\n}\n");
     free(names);

@@ -9,8 +9,9 @@
 
 /* Syncs everything in `folder`, then writes folder/NAME: {HEAD, "files": {"config.json": 120}}. The
    names are sorted, so that equal folders have equal manifests. `head` is a JSON member such as
-   "\"step\": 5". `contents`: files of at most 16 MiB are listed with a fingerprint of their bytes too,
-   as "120 cbf29ce484222325". HEED_E_ARG naming an entry that is neither a file nor a folder. */
+   "\"step\": 5". `contents`: files of at most 16 MiB are listed with a fingerprint of their bytes
+   too, as "120 cbf29ce484222325". HEED_E_ARG naming an entry that is neither a file nor a
+   folder. */
 heed_status heed_manifest_seal(const char *folder, const char *name, const char *head,
                                bool contents, heed_error *error);
 /* Whether the file `path` of `size` bytes is what a member of "files" says. */

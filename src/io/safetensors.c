@@ -9,47 +9,58 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The format's own library has the same limit, so that a lying length cannot make a reader parse a whole model as JSON. */
+/* The format's own library has the same limit, so that a lying length cannot make a reader parse a
+   whole model as JSON. */
 enum { HEADER_LIMIT = 100000000, PREFIX = 8 };
 
 struct heed_safetensors {
     heed_file_reader reader; /* of a file that is read by position */
-    char *whole;         /* the bytes of a file that was read as a whole; NULL */
-    heed_arena *arena;   /* names, shapes, metadata */
+    char *whole;             /* the bytes of a file that was read as a whole; NULL */
+    heed_arena *arena;       /* names, shapes, metadata */
     const char *where;
     const unsigned char *data; /* first byte after the header; NULL with `reader` */
     size_t data_offset, data_size;
-    heed_stored_tensor *tensors;  /* in the order of their data */
+    heed_stored_tensor *tensors; /* in the order of their data */
     heed_stored_tensor **by_name;
     size_t count;
     const char **metadata; /* key, value, key, value ... */
     size_t metadata_count;
 };
 
-static heed_status fail_tensor(heed_error *error, const heed_stored_tensor *tensor, const char *problem, const char *expected)
+static heed_status fail_tensor(heed_error *error, const heed_stored_tensor *tensor,
+                               const char *problem, const char *expected)
 {
-    return heed_fail(error, HEED_E_FORMAT, "%s: tensor \"%.128s\": %s, expected %s", tensor->file, tensor->name, problem, expected);
+    return heed_fail(error, HEED_E_FORMAT, "%s: tensor \"%.128s\": %s, expected %s", tensor->file,
+                     tensor->name, problem, expected);
 }
 
 static heed_status read_dtype(heed_stored_tensor *tensor, const json_t *entry, heed_error *error)
 {
     const char *name = json_string_value(json_object_get(entry, "dtype"));
-    if (!name) return fail_tensor(error, tensor, "\"dtype\" is missing or no string", "a name such as \"F32\"");
+    if (!name)
+        return fail_tensor(error, tensor, "\"dtype\" is missing or no string",
+                           "a name such as \"F32\"");
     for (int i = 0; i < HEED_DTYPE_COUNT; i++)
         if (heed_dtypes[i].safetensors && !strcmp(name, heed_dtypes[i].safetensors)) {
             tensor->dtype = (heed_dtype)i;
             return HEED_OK;
         }
-    return heed_fail(error, HEED_E_UNSUPPORTED, "%s: tensor \"%.128s\" has element type \"%.32s\"; heed reads F64, F32, F16, BF16, "
-                     "I64, I32, I16, I8, U8 and BOOL: save the model in one of these", tensor->file, tensor->name, name);
+    return heed_fail(
+        error, HEED_E_UNSUPPORTED,
+        "%s: tensor \"%.128s\" has element type \"%.32s\"; heed reads F64, F32, F16, BF16, "
+        "I64, I32, I16, I8, U8 and BOOL: save the model in one of these",
+        tensor->file, tensor->name, name);
 }
 
-/* The number of bytes that dtype and shape stand for. A zero extent does not excuse the others: all strides must fit as well. */
-static heed_status read_shape(heed_safetensors *file, heed_stored_tensor *tensor, const json_t *entry, size_t *bytes,
-                              heed_error *error)
+/* The number of bytes that dtype and shape stand for. A zero extent does not excuse the others: all
+   strides must fit as well. */
+static heed_status read_shape(heed_safetensors *file, heed_stored_tensor *tensor,
+                              const json_t *entry, size_t *bytes, heed_error *error)
 {
     const json_t *list = json_object_get(entry, "shape");
-    if (!json_is_array(list)) return fail_tensor(error, tensor, "\"shape\" is missing or no array", "an array of extents");
+    if (!json_is_array(list))
+        return fail_tensor(error, tensor, "\"shape\" is missing or no array",
+                           "an array of extents");
     size_t rank = json_array_size(list), product = heed_dtypes[tensor->dtype].bytes;
     int64_t *shape = heed_arena_take(file->arena, rank, sizeof *shape);
     if (!shape) return heed_fail_memory(error, rank * sizeof *shape, file->where);
@@ -57,11 +68,13 @@ static heed_status read_shape(heed_safetensors *file, heed_stored_tensor *tensor
     for (size_t i = 0; i < rank; i++) {
         const json_t *extent = json_array_get(list, i);
         if (!json_is_integer(extent) || json_integer_value(extent) < 0)
-            return fail_tensor(error, tensor, "an extent of \"shape\" is negative or no integer", "integers >= 0");
+            return fail_tensor(error, tensor, "an extent of \"shape\" is negative or no integer",
+                               "integers >= 0");
         shape[i] = json_integer_value(extent);
         if (shape[i] == 0) empty = true;
         else if (!heed_multiply_size(product, (size_t)shape[i], &product) || product > INT64_MAX)
-            return fail_tensor(error, tensor, "the product of \"shape\" overflows 64 bits", "a shape that fits the file");
+            return fail_tensor(error, tensor, "the product of \"shape\" overflows 64 bits",
+                               "a shape that fits the file");
     }
     tensor->shape = shape;
     tensor->rank = (int)rank;
@@ -69,22 +82,28 @@ static heed_status read_shape(heed_safetensors *file, heed_stored_tensor *tensor
     return HEED_OK;
 }
 
-static heed_status read_offsets(heed_safetensors *file, heed_stored_tensor *tensor, const json_t *entry, size_t bytes,
-                                heed_error *error)
+static heed_status read_offsets(heed_safetensors *file, heed_stored_tensor *tensor,
+                                const json_t *entry, size_t bytes, heed_error *error)
 {
     const json_t *list = json_object_get(entry, "data_offsets");
     const json_t *first = json_array_get(list, 0), *last = json_array_get(list, 1);
-    if (json_array_size(list) != 2 || !json_is_integer(first) || !json_is_integer(last) || json_integer_value(first) < 0 ||
-        json_integer_value(last) < json_integer_value(first))
-        return fail_tensor(error, tensor, "\"data_offsets\" is missing or malformed", "[begin, end] with 0 <= begin <= end");
+    if (json_array_size(list) != 2 || !json_is_integer(first) || !json_is_integer(last) ||
+        json_integer_value(first) < 0 || json_integer_value(last) < json_integer_value(first))
+        return fail_tensor(error, tensor, "\"data_offsets\" is missing or malformed",
+                           "[begin, end] with 0 <= begin <= end");
     size_t begin = (size_t)json_integer_value(first), end = (size_t)json_integer_value(last);
     if (end > file->data_size)
-        return heed_fail(error, HEED_E_FORMAT, "%s: tensor \"%.128s\" ends at byte %zu of the data, expected at most %zu: the "
-                         "file is cut "
-                         "short or its header is wrong; fetch it again", tensor->file, tensor->name, end, file->data_size);
+        return heed_fail(
+            error, HEED_E_FORMAT,
+            "%s: tensor \"%.128s\" ends at byte %zu of the data, expected at most %zu: the "
+            "file is cut "
+            "short or its header is wrong; fetch it again",
+            tensor->file, tensor->name, end, file->data_size);
     if (end - begin != bytes)
-        return heed_fail(error, HEED_E_FORMAT, "%s: tensor \"%.128s\": data_offsets span %zu bytes, expected %zu for its shape of %s",
-                         tensor->file, tensor->name, end - begin, bytes, heed_dtypes[tensor->dtype].safetensors);
+        return heed_fail(
+            error, HEED_E_FORMAT,
+            "%s: tensor \"%.128s\": data_offsets span %zu bytes, expected %zu for its shape of %s",
+            tensor->file, tensor->name, end - begin, bytes, heed_dtypes[tensor->dtype].safetensors);
     if (file->data) tensor->data = file->data + begin;
     else tensor->reader = &file->reader;
     tensor->bytes = bytes;
@@ -92,14 +111,16 @@ static heed_status read_offsets(heed_safetensors *file, heed_stored_tensor *tens
     return HEED_OK;
 }
 
-static heed_status read_tensor(heed_safetensors *file, heed_stored_tensor *tensor, const char *name, const json_t *entry,
-                               heed_error *error)
+static heed_status read_tensor(heed_safetensors *file, heed_stored_tensor *tensor, const char *name,
+                               const json_t *entry, heed_error *error)
 {
     size_t bytes = 0;
     tensor->file = file->where;
     tensor->name = heed_arena_string(file->arena, name);
     if (!tensor->name) return heed_fail_memory(error, strlen(name) + 1, file->where);
-    if (!json_is_object(entry)) return fail_tensor(error, tensor, "the entry is no object", "dtype, shape and data_offsets");
+    if (!json_is_object(entry))
+        return fail_tensor(error, tensor, "the entry is no object",
+                           "dtype, shape and data_offsets");
     HEED_TRY(read_dtype(tensor, entry, error));
     HEED_TRY(read_shape(file, tensor, entry, &bytes, error));
     return read_offsets(file, tensor, entry, bytes, error);
@@ -108,39 +129,48 @@ static heed_status read_tensor(heed_safetensors *file, heed_stored_tensor *tenso
 static heed_status read_metadata(heed_safetensors *file, json_t *object, heed_error *error)
 {
     if (!json_is_object(object))
-        return heed_fail(error, HEED_E_FORMAT, "%s: __metadata__ is no object, expected strings by name", file->where);
+        return heed_fail(error, HEED_E_FORMAT,
+                         "%s: __metadata__ is no object, expected strings by name", file->where);
     size_t entries = json_object_size(object);
     file->metadata = heed_arena_take(file->arena, 2 * entries, sizeof *file->metadata);
-    if (!file->metadata) return heed_fail_memory(error, 2 * entries * sizeof *file->metadata, file->where);
+    if (!file->metadata)
+        return heed_fail_memory(error, 2 * entries * sizeof *file->metadata, file->where);
     const char *key;
     json_t *value;
-    json_object_foreach(object, key, value) {
+    json_object_foreach(object, key, value)
+    {
         if (!json_is_string(value))
-            return heed_fail(error, HEED_E_FORMAT, "%s: __metadata__ \"%.128s\" is no string, expected strings only", file->where,
-                             key);
+            return heed_fail(error, HEED_E_FORMAT,
+                             "%s: __metadata__ \"%.128s\" is no string, expected strings only",
+                             file->where, key);
         const char **slot = file->metadata + 2 * file->metadata_count++;
         slot[0] = heed_arena_string(file->arena, key);
         slot[1] = heed_arena_string(file->arena, json_string_value(value));
-        if (!slot[0] || !slot[1]) return heed_fail_memory(error, json_string_length(value), file->where);
+        if (!slot[0] || !slot[1])
+            return heed_fail_memory(error, json_string_length(value), file->where);
     }
     return HEED_OK;
 }
 
-/* The tensors, sorted by place, must follow each other from the first byte of the data to the last. */
+/* The tensors, sorted by place, must follow each other from the first byte of the data to the
+   last. */
 static heed_status check_cover(const heed_safetensors *file, heed_error *error)
 {
     size_t expected = file->data_offset, end = file->data_offset + file->data_size;
     for (size_t i = 0; i < file->count; i++) {
         const heed_stored_tensor *tensor = &file->tensors[i];
         if (tensor->offset != expected)
-            return heed_fail(error, HEED_E_FORMAT, "%s: tensor \"%.128s\" begins at byte %zu, expected %zu: %s", file->where,
-                             tensor->name, tensor->offset, expected,
-                             tensor->offset < expected ? "it overlaps the one before" : "bytes belong to no tensor");
+            return heed_fail(error, HEED_E_FORMAT,
+                             "%s: tensor \"%.128s\" begins at byte %zu, expected %zu: %s",
+                             file->where, tensor->name, tensor->offset, expected,
+                             tensor->offset < expected ? "it overlaps the one before"
+                                                       : "bytes belong to no tensor");
         expected += tensor->bytes;
     }
     if (expected != end)
-        return heed_fail(error, HEED_E_FORMAT, "%s: the tensors end at byte %zu, expected the end of the file, %zu", file->where,
-                         expected, end);
+        return heed_fail(error, HEED_E_FORMAT,
+                         "%s: the tensors end at byte %zu, expected the end of the file, %zu",
+                         file->where, expected, end);
     return HEED_OK;
 }
 
@@ -149,10 +179,12 @@ static heed_status read_entries(heed_safetensors *file, json_t *header, heed_err
     size_t most = json_object_size(header);
     file->tensors = heed_allocate(most, sizeof *file->tensors);
     file->by_name = heed_allocate(most, sizeof *file->by_name);
-    if (!file->tensors || !file->by_name) return heed_fail_memory(error, most * sizeof *file->tensors, file->where);
+    if (!file->tensors || !file->by_name)
+        return heed_fail_memory(error, most * sizeof *file->tensors, file->where);
     const char *key;
     json_t *value;
-    json_object_foreach(header, key, value) {
+    json_object_foreach(header, key, value)
+    {
         if (!strcmp(key, "__metadata__")) HEED_TRY(read_metadata(file, value, error));
         else HEED_TRY(read_tensor(file, &file->tensors[file->count++], key, value, error));
     }

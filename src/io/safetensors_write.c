@@ -12,12 +12,16 @@
 
 enum { HEADER_LIMIT = 100000000 };
 
-typedef struct { const heed_tensor_source *source; size_t index, bytes, shard; } item;
+typedef struct {
+    const heed_tensor_source *source;
+    size_t index, bytes, shard;
+} item;
 
-/* Larger elements first, so that every tensor is aligned; ties are broken as in the format's own library. */
+/* Larger elements first, so that every tensor is aligned; ties are broken as in the format's own
+   library. */
 static const unsigned char dtype_order[HEED_DTYPE_COUNT] = {
     [HEED_I64] = 0, [HEED_F64] = 1, [HEED_F32] = 2, [HEED_I32] = 3, [HEED_BF16] = 4,
-    [HEED_F16] = 5, [HEED_I16] = 6, [HEED_I8] = 7, [HEED_U8] = 8, [HEED_BOOL] = 9};
+    [HEED_F16] = 5, [HEED_I16] = 6, [HEED_I8] = 7,  [HEED_U8] = 8,  [HEED_BOOL] = 9};
 
 static int compare_names(const void *a, const void *b)
 {
@@ -53,44 +57,60 @@ static heed_status measure(item *item, const heed_tensor_set *set, heed_error *e
 {
     const heed_tensor_source *source = item->source;
     if (!source->name || !valid_name(source->name))
-        return heed_fail(error, HEED_E_ARG, "tensor %zu: the name \"%.128s\" cannot be written, expected UTF-8 other than "
-                         "__metadata__",
-                         item->index, source->name ? source->name : "");
-    if (source->rank < 0 || (unsigned)source->dtype >= HEED_DTYPE_COUNT || (!source->data && !set->produce))
-        return heed_fail(error, HEED_E_ARG, "tensor \"%.128s\": expected a rank, an element type and data", source->name);
+        return heed_fail(
+            error, HEED_E_ARG,
+            "tensor %zu: the name \"%.128s\" cannot be written, expected UTF-8 other than "
+            "__metadata__",
+            item->index, source->name ? source->name : "");
+    if (source->rank < 0 || (unsigned)source->dtype >= HEED_DTYPE_COUNT ||
+        (!source->data && !set->produce))
+        return heed_fail(error, HEED_E_ARG,
+                         "tensor \"%.128s\": expected a rank, an element type and data",
+                         source->name);
     if (!heed_dtypes[source->dtype].safetensors)
-        return heed_fail(error, HEED_E_ARG, "tensor \"%.128s\": safetensors has no element type %s; write it as f32, f16 or bf16", source->name,
-                         heed_dtypes[source->dtype].name);
+        return heed_fail(
+            error, HEED_E_ARG,
+            "tensor \"%.128s\": safetensors has no element type %s; write it as f32, f16 or bf16",
+            source->name, heed_dtypes[source->dtype].name);
     size_t product = heed_dtypes[source->dtype].bytes;
     bool empty = false;
     for (int i = 0; i < source->rank; i++) {
-        if (source->shape[i] < 0) return heed_fail(error, HEED_E_ARG, "tensor \"%.128s\": negative extent", source->name);
+        if (source->shape[i] < 0)
+            return heed_fail(error, HEED_E_ARG, "tensor \"%.128s\": negative extent", source->name);
         if (source->shape[i] == 0) empty = true;
-        else if (!heed_multiply_size(product, (size_t)source->shape[i], &product) || product > INT64_MAX)
-            return heed_fail(error, HEED_E_SHAPE, "tensor \"%.128s\": the product of its extents overflows 64 bits", source->name);
+        else if (!heed_multiply_size(product, (size_t)source->shape[i], &product) ||
+                 product > INT64_MAX)
+            return heed_fail(error, HEED_E_SHAPE,
+                             "tensor \"%.128s\": the product of its extents overflows 64 bits",
+                             source->name);
     }
     item->bytes = empty ? 0 : product;
     return HEED_OK;
 }
 
 /* One checked item per tensor, in the order given; *total is the sum of their bytes. */
-static heed_status plan_items(item **result, const heed_tensor_set *set, size_t *total, heed_error *error)
+static heed_status plan_items(item **result, const heed_tensor_set *set, size_t *total,
+                              heed_error *error)
 {
     item *items = heed_allocate(set->count, sizeof *items);
-    if (!items) return heed_fail_memory(error, set->count * sizeof *items, "the list of tensors to write");
+    if (!items)
+        return heed_fail_memory(error, set->count * sizeof *items, "the list of tensors to write");
     heed_status status = HEED_OK;
     *total = 0;
     for (size_t i = 0; i < set->count && status == HEED_OK; i++) {
         items[i] = (item){.source = &set->tensors[i], .index = i};
         status = measure(&items[i], set, error);
-        if (status == HEED_OK && (!heed_add_size(*total, items[i].bytes, total) || *total > INT64_MAX))
-            status = heed_fail(error, HEED_E_SHAPE, "tensor \"%.128s\": the sum of all sizes overflows 64 bits",
+        if (status == HEED_OK &&
+            (!heed_add_size(*total, items[i].bytes, total) || *total > INT64_MAX))
+            status = heed_fail(error, HEED_E_SHAPE,
+                               "tensor \"%.128s\": the sum of all sizes overflows 64 bits",
                                items[i].source->name);
     }
     if (status == HEED_OK) qsort(items, set->count, sizeof *items, compare_names);
     for (size_t i = 1; i < set->count && status == HEED_OK; i++)
         if (compare_names(&items[i - 1], &items[i]) == 0)
-            status = heed_fail(error, HEED_E_ARG, "tensor \"%.128s\" is given twice, expected different names",
+            status = heed_fail(error, HEED_E_ARG,
+                               "tensor \"%.128s\" is given twice, expected different names",
                                items[i].source->name);
     if (status == HEED_OK) qsort(items, set->count, sizeof *items, compare_given);
     if (status == HEED_OK) *result = items;
@@ -98,12 +118,14 @@ static heed_status plan_items(item **result, const heed_tensor_set *set, size_t 
     return status;
 }
 
-static void put_header(heed_buffer *header, const heed_tensor_set *set, const item *items, size_t count)
+static void put_header(heed_buffer *header, const heed_tensor_set *set, const item *items,
+                       size_t count)
 {
     static const char *const usual[] = {"format", "pt", NULL};
     const char *separator = "";
     heed_buffer_text(header, "{\"__metadata__\":{");
-    for (const char *const *pair = set->metadata ? set->metadata : usual; pair[0]; pair += 2, separator = ",") {
+    for (const char *const *pair = set->metadata ? set->metadata : usual; pair[0];
+         pair += 2, separator = ",") {
         heed_buffer_text(header, separator);
         heed_json_put_string(header, pair[0], strlen(pair[0]));
         heed_buffer_byte(header, ':');
@@ -114,16 +136,18 @@ static void put_header(heed_buffer *header, const heed_tensor_set *set, const it
         const heed_tensor_source *source = items[i].source;
         heed_buffer_byte(header, ',');
         heed_json_put_string(header, source->name, strlen(source->name));
-        heed_buffer_printf(header, ":{\"dtype\":\"%s\",\"shape\":[", heed_dtypes[source->dtype].safetensors);
-        for (int d = 0; d < source->rank; d++) heed_buffer_printf(header, "%s%lld", d ? "," : "", (long long)source->shape[d]);
+        heed_buffer_printf(header, ":{\"dtype\":\"%s\",\"shape\":[",
+                           heed_dtypes[source->dtype].safetensors);
+        for (int d = 0; d < source->rank; d++)
+            heed_buffer_printf(header, "%s%lld", d ? "," : "", (long long)source->shape[d]);
         heed_buffer_printf(header, "],\"data_offsets\":[%zu,%zu]}", begin, begin + items[i].bytes);
     }
     heed_buffer_byte(header, '}');
     while (header->length % 8 && !header->failed) heed_buffer_byte(header, ' ');
 }
 
-static heed_status put_tensors(heed_file_writer *writer, const heed_tensor_set *set, const item *items, size_t count,
-                               heed_error *error)
+static heed_status put_tensors(heed_file_writer *writer, const heed_tensor_set *set,
+                               const item *items, size_t count, heed_error *error)
 {
     size_t largest = 0;
     for (size_t i = 0; i < count; i++)
@@ -144,7 +168,8 @@ static heed_status put_tensors(heed_file_writer *writer, const heed_tensor_set *
     return status;
 }
 
-static heed_status write_items(const char *path, const heed_tensor_set *set, const item *items, size_t count, heed_error *error)
+static heed_status write_items(const char *path, const heed_tensor_set *set, const item *items,
+                               size_t count, heed_error *error)
 {
     heed_buffer header = {0};
     heed_file_writer writer = {.descriptor = -1};
@@ -152,15 +177,17 @@ static heed_status write_items(const char *path, const heed_tensor_set *set, con
     heed_status status = HEED_OK;
     if (header.failed) status = heed_fail_memory(error, header.length, path);
     else if (header.length > HEADER_LIMIT)
-        status = heed_fail(error, HEED_E_ARG, "%s: the header would have %zu bytes, expected at most %d; write shards", path,
-                           header.length, HEADER_LIMIT);
+        status = heed_fail(error, HEED_E_ARG,
+                           "%s: the header would have %zu bytes, expected at most %d; write shards",
+                           path, header.length, HEADER_LIMIT);
     else status = heed_file_writer_open(&writer, path, error);
     if (status == HEED_OK) {
         unsigned char prefix[8];
         for (int i = 0; i < 8; i++) prefix[i] = (unsigned char)((uint64_t)header.length >> 8 * i);
         status = heed_file_writer_put(&writer, prefix, sizeof prefix, error);
     }
-    if (status == HEED_OK) status = heed_file_writer_put(&writer, header.data, header.length, error);
+    if (status == HEED_OK)
+        status = heed_file_writer_put(&writer, header.data, header.length, error);
     if (status == HEED_OK) status = put_tensors(&writer, set, items, count, error);
     if (status == HEED_OK) status = heed_file_writer_finish(&writer, error);
     heed_file_writer_close(&writer);
@@ -179,7 +206,8 @@ heed_status heed_safetensors_write(const char *path, const heed_tensor_set *set,
     return status;
 }
 
-/* Numbers the shards in the order given, a new one wherever the next tensor would make it too large; returns how many. */
+/* Numbers the shards in the order given, a new one wherever the next tensor would make it too
+   large; returns how many. */
 static size_t assign_shards(item *items, size_t count, size_t most)
 {
     size_t shard = 0, filled = 0;
@@ -197,10 +225,12 @@ static void shard_name(char name[64], size_t shard, size_t shards)
 }
 
 /* Items are in name order here, as in the index files of other tools. */
-static heed_status write_index(const char *folder, const item *items, size_t count, size_t shards, size_t total, heed_error *error)
+static heed_status write_index(const char *folder, const item *items, size_t count, size_t shards,
+                               size_t total, heed_error *error)
 {
     heed_buffer index = {0};
-    heed_buffer_printf(&index, "{\n  \"metadata\": {\n    \"total_size\": %zu\n  },\n  \"weight_map\": {", total);
+    heed_buffer_printf(
+        &index, "{\n  \"metadata\": {\n    \"total_size\": %zu\n  },\n  \"weight_map\": {", total);
     for (size_t i = 0; i < count; i++) {
         char file[64];
         shard_name(file, items[i].shard, shards);
@@ -210,15 +240,16 @@ static heed_status write_index(const char *folder, const item *items, size_t cou
     }
     heed_buffer_text(&index, "\n  }\n}\n");
     char *path = heed_path_join(folder, "model.safetensors.index.json");
-    heed_status status = index.failed || !path ? heed_fail_memory(error, index.length, folder)
-                                               : heed_file_write(path, index.data, index.length, error);
+    heed_status status = index.failed || !path
+                             ? heed_fail_memory(error, index.length, folder)
+                             : heed_file_write(path, index.data, index.length, error);
     free(path);
     heed_buffer_free(&index);
     return status;
 }
 
-static heed_status write_shards(const char *folder, const heed_tensor_set *set, item *items, size_t shards, size_t total,
-                                heed_error *error)
+static heed_status write_shards(const char *folder, const heed_tensor_set *set, item *items,
+                                size_t shards, size_t total, heed_error *error)
 {
     heed_status status = HEED_OK;
     qsort(items, set->count, sizeof *items, compare_file_order);
@@ -227,7 +258,8 @@ static heed_status write_shards(const char *folder, const heed_tensor_set *set, 
         while (end < set->count && items[end].shard == items[first].shard) end++;
         shard_name(name, items[first].shard, shards);
         char *path = heed_path_join(folder, name);
-        status = path ? write_items(path, set, items + first, end - first, error) : heed_fail_memory(error, strlen(folder), folder);
+        status = path ? write_items(path, set, items + first, end - first, error)
+                      : heed_fail_memory(error, strlen(folder), folder);
         free(path);
     }
     if (status != HEED_OK) return status;
@@ -235,7 +267,8 @@ static heed_status write_shards(const char *folder, const heed_tensor_set *set, 
     return write_index(folder, items, set->count, shards, total, error);
 }
 
-heed_status heed_safetensors_write_folder(const char *folder, const heed_tensor_set *set, size_t max_shard_bytes, heed_error *error)
+heed_status heed_safetensors_write_folder(const char *folder, const heed_tensor_set *set,
+                                          size_t max_shard_bytes, heed_error *error)
 {
     item *items = NULL;
     size_t total = 0;
@@ -247,7 +280,8 @@ heed_status heed_safetensors_write_folder(const char *folder, const heed_tensor_
         qsort(items, set->count, sizeof *items, compare_file_order);
         status = write_items(single, set, items, set->count, error);
     } else {
-        status = write_shards(folder, set, items, assign_shards(items, set->count, max_shard_bytes), total, error);
+        status = write_shards(folder, set, items, assign_shards(items, set->count, max_shard_bytes),
+                              total, error);
         /* An older single file would win over the new index. */
         if (status == HEED_OK) unlink(single);
     }

@@ -28,11 +28,13 @@ void heed_stored_index(heed_stored_tensor **by_name, heed_stored_tensor *tensors
     if (count) qsort(by_name, count, sizeof *by_name, compare_names);
 }
 
-const heed_stored_tensor *heed_stored_find(heed_stored_tensor *const *by_name, size_t count, const char *name)
+const heed_stored_tensor *heed_stored_find(heed_stored_tensor *const *by_name, size_t count,
+                                           const char *name)
 {
     const heed_stored_tensor wanted = {.name = name}, *key = &wanted;
     if (!count) return NULL;
-    heed_stored_tensor *const *found = bsearch(&key, by_name, count, sizeof *by_name, compare_names);
+    heed_stored_tensor *const *found = bsearch(&key, by_name, count, sizeof *by_name,
+                                               compare_names);
     return found ? *found : NULL;
 }
 

@@ -8,7 +8,9 @@
 void heed_stored_sort(heed_stored_tensor *tensors, size_t count);
 /* Fills by_name (count): the tensors in the order of their names, for heed_stored_find. */
 void heed_stored_index(heed_stored_tensor **by_name, heed_stored_tensor *tensors, size_t count);
-const heed_stored_tensor *heed_stored_find(heed_stored_tensor *const *by_name, size_t count, const char *name); /* NULL when absent */
+/* NULL when absent */
+const heed_stored_tensor *heed_stored_find(heed_stored_tensor *const *by_name, size_t count,
+                                           const char *name);
 
 /* Puts bytes of a tensor of the set, by parts, between which set->cancel is asked. */
 heed_status heed_stored_put(heed_file_writer *writer, const heed_tensor_set *set, const void *bytes,

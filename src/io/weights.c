@@ -135,10 +135,12 @@ static heed_status fail_with_others(const char *folder, const char *name, heed_e
 {
     static const struct {
         const char *ending, *what;
-    } others[] = {{".bin", "pickled weights"},   {".pt", "pickled weights"},
-                  {".pth", "pickled weights"},   {".ckpt", "pickled weights"},
-                  {".h5", "TensorFlow weights"}, {".bin.index.json", "pickled weights"},
-                  {".onnx", "an ONNX graph"},    {".msgpack", "Flax weights"}};
+    } others[] = {
+        {".bin", "pickled weights"},   {".pt", "pickled weights"},
+        {".pth", "pickled weights"},   {".ckpt", "pickled weights"},
+        {".h5", "TensorFlow weights"}, {".bin.index.json", "pickled weights"},
+        {".onnx", "an ONNX graph"},    {".msgpack", "Flax weights"},
+    };
     for (size_t i = 0; i < sizeof others / sizeof *others; i++)
         if (ends_with(name, others[i].ending))
             return heed_fail(
@@ -171,7 +173,8 @@ static heed_status fail_without_weights(const char *folder, heed_error *error)
 
 static heed_status open_folder(heed_weights_file *file, const char *folder, heed_error *error)
 {
-    char *single = heed_path_join(folder, "model.safetensors"), *index = heed_path_join(folder, "model.safetensors.index.json");
+    char *single = heed_path_join(folder, "model.safetensors"),
+         *index = heed_path_join(folder, "model.safetensors.index.json");
     heed_status status;
     if (!single || !index) status = heed_fail_memory(error, strlen(folder) + 32, folder);
     else if (heed_path_exists(single)) {

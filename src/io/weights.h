@@ -1,4 +1,5 @@
-/* weights.h: the weights of a model under one namespace, whether they lie in one file, safetensors or GGUF, or in shards. */
+/* weights.h: the weights of a model under one namespace, whether they lie in one file, safetensors
+   or GGUF, or in shards. */
 #ifndef HEED_IO_WEIGHTS_H
 #define HEED_IO_WEIGHTS_H
 
@@ -26,8 +27,10 @@ bool heed_weights_is_name(const char *path);
 void heed_weights_file_close(heed_weights_file *file); /* NULL is fine */
 
 size_t heed_weights_file_count(const heed_weights_file *file);
-const heed_stored_tensor *heed_weights_file_at(const heed_weights_file *file, size_t index); /* shard by shard, in data order */
-const heed_stored_tensor *heed_weights_file_find(const heed_weights_file *file, const char *name); /* NULL when absent */
+/* shard by shard, in data order */
+const heed_stored_tensor *heed_weights_file_at(const heed_weights_file *file, size_t index);
+/* NULL when absent */
+const heed_stored_tensor *heed_weights_file_find(const heed_weights_file *file, const char *name);
 /* Does the index name this tensor where it is? true without an index. */
 bool heed_weights_file_is_listed(const heed_weights_file *file, size_t index);
 /* An error that says why a tensor that the index names cannot be read; HEED_OK if the index does
@@ -44,8 +47,10 @@ const char *heed_weights_file_note(const heed_weights_file *file, size_t index);
 /* HEED_E_IO naming a file that another program has changed since it was opened. */
 heed_status heed_weights_file_check_unchanged(const heed_weights_file *file, heed_error *error);
 size_t heed_weights_file_bytes(const heed_weights_file *file); /* sum over the tensors */
-const heed_gguf *heed_weights_file_gguf(const heed_weights_file *file); /* NULL unless it is a GGUF file; borrowed */
-const char *heed_weights_file_path(const heed_weights_file *file); /* what was opened, for messages */
+/* NULL unless it is a GGUF file; borrowed */
+const heed_gguf *heed_weights_file_gguf(const heed_weights_file *file);
+/* what was opened, for messages */
+const char *heed_weights_file_path(const heed_weights_file *file);
 
 /* ---- names without wrappers ---- */
 

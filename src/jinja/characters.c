@@ -13,16 +13,23 @@ unsigned heed_jinja_class(uint32_t c)
     case UTF8PROC_CATEGORY_LU: return JINJA_ALPHABETIC | JINJA_UPPER | JINJA_PRINTABLE;
     case UTF8PROC_CATEGORY_LL: return JINJA_ALPHABETIC | JINJA_LOWER | JINJA_PRINTABLE;
     case UTF8PROC_CATEGORY_LT: return JINJA_ALPHABETIC | JINJA_TITLE | JINJA_PRINTABLE;
-    case UTF8PROC_CATEGORY_LM: case UTF8PROC_CATEGORY_LO: return JINJA_ALPHABETIC | JINJA_PRINTABLE;
+    case UTF8PROC_CATEGORY_LM:
+    case UTF8PROC_CATEGORY_LO: return JINJA_ALPHABETIC | JINJA_PRINTABLE;
     case UTF8PROC_CATEGORY_ND: return JINJA_DECIMAL | JINJA_DIGIT | JINJA_NUMERIC | JINJA_PRINTABLE;
     case UTF8PROC_CATEGORY_NL: return JINJA_NUMERIC | JINJA_PRINTABLE;
     case UTF8PROC_CATEGORY_NO: { /* superscripts and circled digits are digits, fractions are not */
-        bool digit = c == 0xB2 || c == 0xB3 || c == 0xB9 || c == 0x2070 || (c >= 0x2074 && c <= 0x2079) || (c >= 0x2080 && c <= 0x2089) ||
+        bool digit = c == 0xB2 || c == 0xB3 || c == 0xB9 || c == 0x2070 ||
+                     (c >= 0x2074 && c <= 0x2079) || (c >= 0x2080 && c <= 0x2089) ||
                      (c >= 0x2460 && c <= 0x2468);
         return JINJA_NUMERIC | JINJA_PRINTABLE | (digit ? JINJA_DIGIT : 0);
     }
-    case UTF8PROC_CATEGORY_CC: case UTF8PROC_CATEGORY_CF: case UTF8PROC_CATEGORY_CS: case UTF8PROC_CATEGORY_CO:
-    case UTF8PROC_CATEGORY_CN: case UTF8PROC_CATEGORY_ZL: case UTF8PROC_CATEGORY_ZP: return 0;
+    case UTF8PROC_CATEGORY_CC:
+    case UTF8PROC_CATEGORY_CF:
+    case UTF8PROC_CATEGORY_CS:
+    case UTF8PROC_CATEGORY_CO:
+    case UTF8PROC_CATEGORY_CN:
+    case UTF8PROC_CATEGORY_ZL:
+    case UTF8PROC_CATEGORY_ZP: return 0;
     case UTF8PROC_CATEGORY_ZS: return c == ' ' ? JINJA_PRINTABLE : 0;
     default: return JINJA_PRINTABLE;
     }
@@ -34,11 +41,22 @@ void heed_jinja_put_character(heed_buffer *out, uint32_t c)
     heed_buffer_append(out, bytes, heed_utf8_put(c, bytes));
 }
 
-/* Characters whose case has several characters, as far as they are met in text (Unicode's SpecialCasing): letter, upper, title. */
-static const struct { uint32_t c; const char *upper, *title; } special_case[] = {
-    {0xDF, "SS", "Ss"}, {0x149, "\xCA\xBCN", "\xCA\xBCN"}, {0x1F0, "J\xCC\x8C", "J\xCC\x8C"},
-    {0xFB00, "FF", "Ff"}, {0xFB01, "FI", "Fi"}, {0xFB02, "FL", "Fl"}, {0xFB03, "FFI", "Ffi"}, {0xFB04, "FFL", "Ffl"},
-    {0xFB05, "ST", "St"}, {0xFB06, "ST", "St"},
+/* Characters whose case has several characters, as far as they are met in text (Unicode's
+   SpecialCasing): letter, upper, title. */
+static const struct {
+    uint32_t c;
+    const char *upper, *title;
+} special_case[] = {
+    {0xDF, "SS", "Ss"},
+    {0x149, "\xCA\xBCN", "\xCA\xBCN"},
+    {0x1F0, "J\xCC\x8C", "J\xCC\x8C"},
+    {0xFB00, "FF", "Ff"},
+    {0xFB01, "FI", "Fi"},
+    {0xFB02, "FL", "Fl"},
+    {0xFB03, "FFI", "Ffi"},
+    {0xFB04, "FFL", "Ffl"},
+    {0xFB05, "ST", "St"},
+    {0xFB06, "ST", "St"},
 };
 
 /* A capital sigma is written as a final one when a letter stands before it and none after it. */
@@ -59,13 +77,19 @@ void heed_jinja_put_case(heed_buffer *out, const char *text, size_t length, jinj
         uint32_t c = 0;
         step = jinja_next(text, length, at, &c);
         const char *several = NULL;
-        for (size_t i = 0; c >= 0xDF && wanted != JINJA_TO_LOWER && i < sizeof special_case / sizeof special_case[0]; i++)
-            if (special_case[i].c == c) several = wanted == JINJA_TO_UPPER ? special_case[i].upper : special_case[i].title;
+        for (size_t i = 0; c >= 0xDF && wanted != JINJA_TO_LOWER &&
+                           i < sizeof special_case / sizeof special_case[0];
+             i++)
+            if (special_case[i].c == c)
+                several = wanted == JINJA_TO_UPPER ? special_case[i].upper : special_case[i].title;
         if (several) heed_buffer_text(out, several);
-        else if (wanted == JINJA_TO_UPPER) heed_jinja_put_character(out, (uint32_t)utf8proc_toupper((utf8proc_int32_t)c));
-        else if (wanted == JINJA_TO_TITLE) heed_jinja_put_character(out, (uint32_t)utf8proc_totitle((utf8proc_int32_t)c));
+        else if (wanted == JINJA_TO_UPPER)
+            heed_jinja_put_character(out, (uint32_t)utf8proc_toupper((utf8proc_int32_t)c));
+        else if (wanted == JINJA_TO_TITLE)
+            heed_jinja_put_character(out, (uint32_t)utf8proc_totitle((utf8proc_int32_t)c));
         else if (c == 0x130) heed_buffer_text(out, "i\xCC\x87");
-        else if (c == 0x3A3 && is_final_sigma(text, length, at, at + step)) heed_jinja_put_character(out, 0x3C2);
+        else if (c == 0x3A3 && is_final_sigma(text, length, at, at + step))
+            heed_jinja_put_character(out, 0x3C2);
         else heed_jinja_put_character(out, (uint32_t)utf8proc_tolower((utf8proc_int32_t)c));
     }
 }
@@ -97,7 +121,8 @@ void heed_jinja_strip(const char **text, size_t *length, bool left, bool right)
 enum { HASH_BASE = 257 };
 static const uint64_t hash_modulus = 4294967291u; /* the greatest prime below 2^32 */
 
-const char *heed_jinja_search(const char *text, size_t length, const char *part, size_t part_length, bool last)
+const char *heed_jinja_search(const char *text, size_t length, const char *part, size_t part_length,
+                              bool last)
 {
     if (part_length > length) return NULL;
     if (!part_length) return last ? text + length : text;
@@ -119,18 +144,22 @@ const char *heed_jinja_search(const char *text, size_t length, const char *part,
         const char *begin = last ? text + (length - part_length - i) : text + i;
         if (found == wanted && memcmp(begin, part, part_length) == 0) return begin;
         if (i + part_length >= length) return NULL;
-        found = (found + hash_modulus - t[(ptrdiff_t)i * step] * power % hash_modulus) % hash_modulus;
+        found = (found + hash_modulus - t[(ptrdiff_t)i * step] * power % hash_modulus) %
+                hash_modulus;
         found = (found * HASH_BASE + t[(ptrdiff_t)(i + part_length) * step]) % hash_modulus;
     }
 }
 
-/* Copies without underscores between digits; false for an underscore elsewhere, or too long a text. */
+/* Copies without underscores between digits; false for an underscore elsewhere, or too long a
+   text. */
 static bool copy_digits(const char *text, size_t length, char *copy, size_t room)
 {
     size_t used = 0;
     for (size_t i = 0; i < length; i++) {
         if (text[i] == '_') {
-            bool inside = i > 0 && i + 1 < length && text[i - 1] != '_' && strchr("+-.eE", text[i - 1]) == NULL && strchr("+-.eE_", text[i + 1]) == NULL;
+            bool inside = i > 0 && i + 1 < length && text[i - 1] != '_' &&
+                          strchr("+-.eE", text[i - 1]) == NULL &&
+                          strchr("+-.eE_", text[i + 1]) == NULL;
             if (!inside) return false;
         } else if (used + 1 >= room || !text[i]) return false;
         else copy[used++] = text[i];
@@ -145,8 +174,10 @@ bool heed_jinja_read_number(const char *text, size_t length, double *number)
     heed_jinja_strip(&text, &length, true, true);
     if (!copy_digits(text, length, copy, sizeof copy)) return false;
     const char *body = copy + (copy[0] == '+' || copy[0] == '-');
-    bool named = strcasecmp(body, "inf") == 0 || strcasecmp(body, "infinity") == 0 || strcasecmp(body, "nan") == 0;
-    if (!named && body[strspn(body, "0123456789+-.eE")]) return false; /* strtod also reads hexadecimal numbers */
+    bool named = strcasecmp(body, "inf") == 0 || strcasecmp(body, "infinity") == 0 ||
+                 strcasecmp(body, "nan") == 0;
+    /* strtod also reads hexadecimal numbers */
+    if (!named && body[strspn(body, "0123456789+-.eE")]) return false;
     const char *point = localeconv()->decimal_point;
     size_t used = 0, wide = strlen(point);
     for (const char *c = copy; *c; c++) {
@@ -165,9 +196,12 @@ bool heed_jinja_read_number(const char *text, size_t length, double *number)
 static int base_of_letter(char letter)
 {
     switch (letter) {
-    case 'x': case 'X': return 16;
-    case 'o': case 'O': return 8;
-    case 'b': case 'B': return 2;
+    case 'x':
+    case 'X': return 16;
+    case 'o':
+    case 'O': return 8;
+    case 'b':
+    case 'B': return 2;
     default: return 0;
     }
 }
@@ -197,7 +231,9 @@ bool heed_jinja_read_integer(const char *text, size_t length, int base, int64_t 
     int64_t value = 0;
     for (; *digits; digits++) {
         int digit = value_of_digit((unsigned char)*digits);
-        if (digit >= base || __builtin_mul_overflow(value, base, &value) || __builtin_sub_overflow(value, digit, &value)) return false;
+        if (digit >= base || __builtin_mul_overflow(value, base, &value) ||
+            __builtin_sub_overflow(value, digit, &value))
+            return false;
     }
     if (copy[0] != '-' && value == INT64_MIN) return false;
     *integer = copy[0] == '-' ? value : -value;

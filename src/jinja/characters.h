@@ -1,4 +1,5 @@
-/* characters.h: what Python's str knows of characters, and reading numbers as Python writes them. */
+/* characters.h: what Python's str knows of characters, and reading numbers as Python writes
+   them. */
 #ifndef HEED_TEXT_JINJA_CHARACTERS_H
 #define HEED_TEXT_JINJA_CHARACTERS_H
 
@@ -17,9 +18,11 @@ typedef enum jinja_class {
     JINJA_PRINTABLE = 128
 } jinja_class;
 unsigned heed_jinja_class(uint32_t c);
-/* Full case mapping of one character, 1 to 3 code points; returns how many. `final` is for the sigma at the end of a word. */
+/* Full case mapping of one character, 1 to 3 code points; returns how many. `final` is for the
+   sigma at the end of a word. */
 typedef enum jinja_case { JINJA_TO_LOWER, JINJA_TO_UPPER, JINJA_TO_TITLE } jinja_case;
-void heed_jinja_put_case(heed_buffer *out, const char *text, size_t length, jinja_case wanted); /* a whole text */
+/* a whole text */
+void heed_jinja_put_case(heed_buffer *out, const char *text, size_t length, jinja_case wanted);
 void heed_jinja_put_character(heed_buffer *out, uint32_t c);
 /* The code point at `at`, and the step to the next; the text is valid. */
 static inline size_t jinja_next(const char *text, size_t length, size_t at, uint32_t *c)
@@ -30,8 +33,10 @@ static inline size_t jinja_next(const char *text, size_t length, size_t at, uint
 size_t heed_jinja_before(const char *text, size_t end);
 /* Without spaces at the beginning and the end, or one of them. */
 void heed_jinja_strip(const char **text, size_t *length, bool left, bool right);
-/* The first (or last) place of `part` in a text, by rolling hashes (Karp & Rabin 1987), so that no text makes it quadratic; NULL: none. */
-const char *heed_jinja_search(const char *text, size_t length, const char *part, size_t part_length, bool last);
+/* The first (or last) place of `part` in a text, by rolling hashes (Karp & Rabin 1987), so that no
+   text makes it quadratic; NULL: none. */
+const char *heed_jinja_search(const char *text, size_t length, const char *part, size_t part_length,
+                              bool last);
 /* float(text) and int(text, base) of Python; false when the text is none, or does not fit. */
 bool heed_jinja_read_number(const char *text, size_t length, double *number);
 bool heed_jinja_read_integer(const char *text, size_t length, int base, int64_t *integer);

@@ -1,4 +1,5 @@
-/* execute.c: statements: output, conditions, loops, assignments, and bodies whose output is captured. */
+/* execute.c: statements: output, conditions, loops, assignments, and bodies whose output is
+   captured. */
 #include "jinja/run.h"
 
 #include <stdlib.h>
@@ -30,11 +31,13 @@ static jinja_value filter_text(jinja_run *run, const jinja_node *filters, jinja_
     if (!filters || !heed_jinja_enter(run)) return text;
     text = filter_text(run, filters->a, text);
     heed_jinja_leave(run);
-    if (heed_jinja_failed(run) || !heed_jinja_arguments(run, filters->arguments, &call, NULL)) return text;
+    if (heed_jinja_failed(run) || !heed_jinja_arguments(run, filters->arguments, &call, NULL))
+        return text;
     return heed_jinja_call_builtin(run, filters->builtin, text, &call);
 }
 
-static void assign_target(jinja_run *run, jinja_scope *scope, const jinja_node *target, jinja_value value)
+static void assign_target(jinja_run *run, jinja_scope *scope, const jinja_node *target,
+                          jinja_value value)
 {
     if (heed_jinja_failed(run)) return;
     run->line = target->line;
@@ -42,14 +45,19 @@ static void assign_target(jinja_run *run, jinja_scope *scope, const jinja_node *
     else if (target->kind == JINJA_NODE_ATTRIBUTE) {
         jinja_value space = heed_jinja_evaluate(run, target->a);
         if (heed_jinja_failed(run)) return;
-        if (space.kind != JINJA_NAMESPACE) heed_jinja_fail(run, "only attributes of a namespace can be set");
-        else if (target->value.length && target->value.text[0] == '_') heed_jinja_fail(run, "names in a namespace may not begin with an underscore");
+        if (space.kind != JINJA_NAMESPACE)
+            heed_jinja_fail(run, "only attributes of a namespace can be set");
+        else if (target->value.length && target->value.text[0] == '_')
+            heed_jinja_fail(run, "names in a namespace may not begin with an underscore");
         else heed_jinja_put(run, space.dict, target->value, value);
     } else {
         const jinja_sequence *items = heed_jinja_walk(run, value);
         if (!items) return;
-        if (items->count != (size_t)target->count) heed_jinja_fail(run, "%zu values cannot be given to %d names", items->count, (int)target->count);
-        for (int32_t i = 0; i < target->count && !heed_jinja_failed(run); i++) assign_target(run, scope, target->items[i], items->items[i]);
+        if (items->count != (size_t)target->count)
+            heed_jinja_fail(run, "%zu values cannot be given to %d names", items->count,
+                            (int)target->count);
+        for (int32_t i = 0; i < target->count && !heed_jinja_failed(run); i++)
+            assign_target(run, scope, target->items[i], items->items[i]);
     }
 }
 
@@ -57,19 +65,22 @@ static void assign_target(jinja_run *run, jinja_scope *scope, const jinja_node *
 
 static jinja_value neighbor(const jinja_loop *loop, bool next)
 {
-    if (next && loop->at + 1 >= loop->items->count) return heed_jinja_undefined("there is no next item");
+    if (next && loop->at + 1 >= loop->items->count)
+        return heed_jinja_undefined("there is no next item");
     if (!next && loop->at == 0) return heed_jinja_undefined("there is no previous item");
     return loop->items->items[next ? loop->at + 1 : loop->at - 1];
 }
 
-static jinja_value cycle(jinja_run *run, jinja_value self, const jinja_value *a, const jinja_call *call)
+static jinja_value cycle(jinja_run *run, jinja_value self, const jinja_value *a,
+                         const jinja_call *call)
 {
     (void)a;
     if (!call->count) return heed_jinja_fail(run, "cycle needs values");
     return call->positional[self.loop->at % call->count];
 }
 
-static jinja_value changed(jinja_run *run, jinja_value self, const jinja_value *a, const jinja_call *call)
+static jinja_value changed(jinja_run *run, jinja_value self, const jinja_value *a,
+                           const jinja_call *call)
 {
     jinja_loop *loop = self.loop;
     jinja_value now = heed_jinja_sequence(run, JINJA_TUPLE, call->count);
@@ -84,26 +95,42 @@ static jinja_value changed(jinja_run *run, jinja_value self, const jinja_value *
 
 jinja_value heed_jinja_loop_attribute(jinja_run *run, jinja_loop *loop, jinja_value name)
 {
-    static const jinja_builtin methods[] = {{"cycle", NULL, 0, cycle}, {"changed", NULL, 0, changed}};
-    int64_t at = (int64_t)loop->at, count = (int64_t)loop->items->count, depth = (int64_t)loop->depth;
-    const struct { const char *name; int64_t value; } numbers[] = {{"index", at + 1}, {"index0", at}, {"revindex", count - at},
-        {"revindex0", count - at - 1}, {"length", count}, {"depth", depth + 1}, {"depth0", depth}};
+    static const jinja_builtin methods[] = {
+        {"cycle", NULL, 0, cycle},
+        {"changed", NULL, 0, changed},
+    };
+    int64_t at = (int64_t)loop->at, count = (int64_t)loop->items->count,
+            depth = (int64_t)loop->depth;
+    const struct {
+        const char *name;
+        int64_t value;
+    } numbers[] = {
+        {"index", at + 1},        {"index0", at},
+        {"revindex", count - at}, {"revindex0", count - at - 1},
+        {"length", count},        {"depth", depth + 1},
+        {"depth0", depth},
+    };
     for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
         if (heed_jinja_is(name, numbers[i].name)) return jinja_integer(numbers[i].value);
     if (heed_jinja_is(name, "first")) return jinja_boolean(at == 0);
     if (heed_jinja_is(name, "last")) return jinja_boolean(at + 1 == count);
-    if (heed_jinja_is(name, "previtem") || heed_jinja_is(name, "nextitem")) return neighbor(loop, heed_jinja_is(name, "nextitem"));
+    if (heed_jinja_is(name, "previtem") || heed_jinja_is(name, "nextitem"))
+        return neighbor(loop, heed_jinja_is(name, "nextitem"));
     for (size_t i = 0; i < 2; i++) {
-        jinja_method *method = heed_jinja_is(name, methods[i].name) ? heed_jinja_take(run, 1, sizeof *method) : NULL;
+        jinja_method *method = heed_jinja_is(name, methods[i].name)
+                                   ? heed_jinja_take(run, 1, sizeof *method)
+                                   : NULL;
         if (!method) continue;
-        *method = (jinja_method){.self = {.kind = JINJA_LOOP, .loop = loop}, .builtin = &methods[i]};
+        *method = (jinja_method){.self = {.kind = JINJA_LOOP, .loop = loop},
+                                 .builtin = &methods[i]};
         return (jinja_value){.kind = JINJA_METHOD, .method = method};
     }
     return (jinja_value){.kind = JINJA_UNDEFINED, .length = name.length, .text = name.text};
 }
 
 /* The elements that pass the loop's own condition. */
-static const jinja_sequence *filtered(jinja_run *run, const jinja_node *node, const jinja_sequence *items)
+static const jinja_sequence *filtered(jinja_run *run, const jinja_node *node,
+                                      const jinja_sequence *items)
 {
     jinja_scope *around = run->scope;
     jinja_value kept = heed_jinja_sequence(run, JINJA_LIST, items->count);
@@ -113,7 +140,8 @@ static const jinja_sequence *filtered(jinja_run *run, const jinja_node *node, co
         if (!scope) break;
         run->scope = scope;
         assign_target(run, scope, node->a, items->items[i]);
-        if (!heed_jinja_failed(run) && heed_jinja_truth(heed_jinja_evaluate(run, node->c))) kept.sequence->items[count++] = items->items[i];
+        if (!heed_jinja_failed(run) && heed_jinja_truth(heed_jinja_evaluate(run, node->c)))
+            kept.sequence->items[count++] = items->items[i];
         run->scope = around;
     }
     if (heed_jinja_failed(run)) return NULL;
@@ -121,7 +149,8 @@ static const jinja_sequence *filtered(jinja_run *run, const jinja_node *node, co
     return kept.sequence;
 }
 
-static void run_loop(jinja_run *run, const jinja_node *node, const jinja_sequence *items, size_t depth)
+static void run_loop(jinja_run *run, const jinja_node *node, const jinja_sequence *items,
+                     size_t depth)
 {
     jinja_scope *around = run->scope;
     if (items && node->c) items = filtered(run, node, items);
@@ -141,9 +170,11 @@ static void run_loop(jinja_run *run, const jinja_node *node, const jinja_sequenc
         jinja_scope *scope = heed_jinja_spend(run, 1) ? heed_jinja_scope(run, around) : NULL;
         if (!scope) break;
         run->scope = scope;
-        heed_jinja_assign(run, scope, run->jinja->name_loop, (jinja_value){.kind = JINJA_LOOP, .loop = loop});
+        heed_jinja_assign(run, scope, run->jinja->name_loop,
+                          (jinja_value){.kind = JINJA_LOOP, .loop = loop});
         assign_target(run, scope, node->a, items->items[loop->at]);
-        jinja_flow flow = heed_jinja_failed(run) ? JINJA_BREAK : heed_jinja_execute(run, node->items[0]);
+        jinja_flow flow = heed_jinja_failed(run) ? JINJA_BREAK
+                                                 : heed_jinja_execute(run, node->items[0]);
         run->scope = around;
         if (flow == JINJA_BREAK) break;
     }
@@ -152,7 +183,8 @@ static void run_loop(jinja_run *run, const jinja_node *node, const jinja_sequenc
 
 jinja_value heed_jinja_recur(jinja_run *run, const jinja_loop *loop, jinja_value items)
 {
-    if (!loop->node->flag) return heed_jinja_fail(run, "only a loop marked \"recursive\" can be called");
+    if (!loop->node->flag)
+        return heed_jinja_fail(run, "only a loop marked \"recursive\" can be called");
     heed_buffer text = {0}, *outer = run->out;
     jinja_scope *around = run->scope;
     const jinja_sequence *walk = heed_jinja_walk(run, items);
@@ -171,14 +203,16 @@ jinja_value heed_jinja_recur(jinja_run *run, const jinja_loop *loop, jinja_value
 static jinja_flow run_body(jinja_run *run, const jinja_node *node)
 {
     jinja_flow flow = JINJA_ON;
-    for (int32_t i = 0; i < node->count && flow == JINJA_ON && !heed_jinja_failed(run); i++) flow = heed_jinja_execute(run, node->items[i]);
+    for (int32_t i = 0; i < node->count && flow == JINJA_ON && !heed_jinja_failed(run); i++)
+        flow = heed_jinja_execute(run, node->items[i]);
     return flow;
 }
 
 static jinja_flow run_if(jinja_run *run, const jinja_node *node)
 {
     for (int32_t i = 0; i + 1 < node->count && !heed_jinja_failed(run); i += 2)
-        if (heed_jinja_truth(heed_jinja_evaluate(run, node->items[i]))) return heed_jinja_execute(run, node->items[i + 1]);
+        if (heed_jinja_truth(heed_jinja_evaluate(run, node->items[i])))
+            return heed_jinja_execute(run, node->items[i + 1]);
     return node->b && !heed_jinja_failed(run) ? heed_jinja_execute(run, node->b) : JINJA_ON;
 }
 
@@ -187,7 +221,8 @@ static jinja_flow run_with(jinja_run *run, const jinja_node *node)
     jinja_scope *around = run->scope, *scope = heed_jinja_scope(run, around);
     jinja_flow flow = JINJA_ON;
     for (int32_t i = 0; i + 1 < node->count && !heed_jinja_failed(run); i += 2)
-        assign_target(run, scope, node->items[i], heed_jinja_evaluate(run, node->items[i + 1])); /* values see the outer names */
+        /* values see the outer names */
+        assign_target(run, scope, node->items[i], heed_jinja_evaluate(run, node->items[i + 1]));
     if (heed_jinja_failed(run)) return flow;
     run->scope = scope;
     flow = heed_jinja_execute(run, node->a);
@@ -207,24 +242,29 @@ static jinja_value make_macro(jinja_run *run, const jinja_node *node, const jinj
 static void run_call_block(jinja_run *run, const jinja_node *node)
 {
     jinja_call call;
-    jinja_value caller = make_macro(run, node, node->b), function = heed_jinja_evaluate(run, node->a->a);
-    if (heed_jinja_failed(run) || !heed_jinja_arguments(run, node->a->arguments, &call, &caller)) return;
+    jinja_value caller = make_macro(run, node, node->b),
+                function = heed_jinja_evaluate(run, node->a->a);
+    if (heed_jinja_failed(run) || !heed_jinja_arguments(run, node->a->arguments, &call, &caller))
+        return;
     jinja_value text = heed_jinja_call(run, function, &call);
     if (!heed_jinja_failed(run)) heed_jinja_print(run, run->out, text);
 }
 
-/* What the block writes is marked as the model's own words. Inside captured text its place is where the output stands by then, as in
-   transformers. */
+/* What the block writes is marked as the model's own words. Inside captured text its place is where
+   the output stands by then, as in transformers. */
 static void run_generation(jinja_run *run, const jinja_node *node)
 {
     heed_jinja_output *output = run->output;
     jinja_value text = capture_here(run, node->a);
     if (heed_jinja_failed(run)) return;
-    if (!heed_grow(&output->spans, &output->span_capacity, output->span_count + 1, sizeof *output->spans)) {
-        run->status = heed_fail_memory(run->error, output->span_count * sizeof *output->spans, "a template");
+    if (!heed_grow(&output->spans, &output->span_capacity, output->span_count + 1,
+                   sizeof *output->spans)) {
+        run->status = heed_fail_memory(run->error, output->span_count * sizeof *output->spans,
+                                       "a template");
         return;
     }
-    output->spans[output->span_count++] = (heed_jinja_span){output->text.length, output->text.length + text.length};
+    output->spans[output->span_count++] = (heed_jinja_span){output->text.length,
+                                                            output->text.length + text.length};
     heed_jinja_print(run, run->out, text);
 }
 
@@ -232,9 +272,7 @@ static jinja_flow execute_kind(jinja_run *run, const jinja_node *node)
 {
     jinja_value value;
     switch ((jinja_node_kind)node->kind) {
-    case JINJA_NODE_DATA:
-        heed_jinja_print(run, run->out, node->value);
-        return JINJA_ON;
+    case JINJA_NODE_DATA: heed_jinja_print(run, run->out, node->value); return JINJA_ON;
     case JINJA_NODE_PRINT:
         value = heed_jinja_evaluate(run, node->a);
         if (!heed_jinja_failed(run)) heed_jinja_print(run, run->out, value);
@@ -249,7 +287,8 @@ static jinja_flow execute_kind(jinja_run *run, const jinja_node *node)
         return JINJA_ON;
     case JINJA_NODE_SET_BLOCK:
         value = capture_here(run, node->b);
-        assign_target(run, run->scope, node->a, heed_jinja_failed(run) ? value : filter_text(run, node->c, value));
+        assign_target(run, run->scope, node->a,
+                      heed_jinja_failed(run) ? value : filter_text(run, node->c, value));
         return JINJA_ON;
     case JINJA_NODE_FILTER_BLOCK:
         value = capture_here(run, node->b);
@@ -259,13 +298,9 @@ static jinja_flow execute_kind(jinja_run *run, const jinja_node *node)
     case JINJA_NODE_MACRO:
         heed_jinja_assign(run, run->scope, node->name, make_macro(run, node, node->a));
         return JINJA_ON;
-    case JINJA_NODE_CALL_BLOCK:
-        run_call_block(run, node);
-        return JINJA_ON;
+    case JINJA_NODE_CALL_BLOCK: run_call_block(run, node); return JINJA_ON;
     case JINJA_NODE_WITH: return run_with(run, node);
-    case JINJA_NODE_GENERATION:
-        run_generation(run, node);
-        return JINJA_ON;
+    case JINJA_NODE_GENERATION: run_generation(run, node); return JINJA_ON;
     case JINJA_NODE_BREAK: return JINJA_BREAK;
     case JINJA_NODE_CONTINUE: return JINJA_CONTINUE;
     default:

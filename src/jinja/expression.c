@@ -1,6 +1,7 @@
-/* expression.c: expressions of templates, by Jinja's grammar: from the loosest to the tightest binding
-     a if b else c;  or;  and;  not;  == != < <= > >= in, chained;  + -;  ~;  * / // %;  **;  - + of one operand;
-     then attributes, items and calls;  then filters and tests. */
+/* expression.c: expressions of templates, by Jinja's grammar: from the loosest to the tightest
+   binding
+     a if b else c;  or;  and;  not;  == != < <= > >= in, chained;  + -;  ~;  * / // %;  **;  - + of
+     one operand; then attributes, items and calls;  then filters and tests. */
 #include "jinja/tree.h"
 
 #include <stdlib.h>
@@ -9,11 +10,13 @@
 static bool enter(jinja_reader *r)
 {
     if (++r->depth <= JINJA_DEPTH) return r->status == HEED_OK;
-    heed_jinja_refuse(r, HEED_E_FORMAT, r->token.line, "nested more than %d levels deep", JINJA_DEPTH);
+    heed_jinja_refuse(r, HEED_E_FORMAT, r->token.line, "nested more than %d levels deep",
+                      JINJA_DEPTH);
     return false;
 }
 
-static jinja_node *join(jinja_reader *r, jinja_node_kind kind, int operation, jinja_node *a, jinja_node *b)
+static jinja_node *join(jinja_reader *r, jinja_node_kind kind, int operation, jinja_node *a,
+                        jinja_node *b)
 {
     jinja_node *node = a && b ? heed_jinja_node(r, kind, a->line) : NULL;
     if (!node) return NULL;
@@ -42,7 +45,8 @@ static jinja_node *read_strings(jinja_reader *r)
         char *text = heed_jinja_keep(r, length + 1, 1);
         if (!text) return NULL;
         if (node->value.length) memcpy(text, node->value.text, node->value.length);
-        if (r->token.value.length) memcpy(text + node->value.length, r->token.value.text, r->token.value.length);
+        if (r->token.value.length)
+            memcpy(text + node->value.length, r->token.value.text, r->token.value.length);
         node->value = jinja_text(text, length);
         heed_jinja_advance(r);
     }
@@ -51,12 +55,19 @@ static jinja_node *read_strings(jinja_reader *r)
 
 static jinja_node *read_name(jinja_reader *r)
 {
-    static const struct { const char *name; uint8_t kind; bool truth; } constants[] = {
-        {"true", JINJA_BOOLEAN, true}, {"True", JINJA_BOOLEAN, true}, {"false", JINJA_BOOLEAN, false}, {"False", JINJA_BOOLEAN, false},
-        {"none", JINJA_NONE, false}, {"None", JINJA_NONE, false}};
+    static const struct {
+        const char *name;
+        uint8_t kind;
+        bool truth;
+    } constants[] = {
+        {"true", JINJA_BOOLEAN, true},   {"True", JINJA_BOOLEAN, true},
+        {"false", JINJA_BOOLEAN, false}, {"False", JINJA_BOOLEAN, false},
+        {"none", JINJA_NONE, false},     {"None", JINJA_NONE, false},
+    };
     for (size_t i = 0; i < sizeof constants / sizeof constants[0]; i++)
         if (heed_jinja_at_name(r, constants[i].name))
-            return read_constant(r, (jinja_value){.kind = constants[i].kind, .boolean = constants[i].truth});
+            return read_constant(
+                r, (jinja_value){.kind = constants[i].kind, .boolean = constants[i].truth});
     jinja_node *node = heed_jinja_node(r, JINJA_NODE_NAME, r->token.line);
     int32_t name = heed_jinja_name(r, r->token.value.text, r->token.value.length);
     if (!node || name < 0) return NULL;
@@ -92,7 +103,8 @@ jinja_node *heed_jinja_read_primary(jinja_reader *r)
     switch (r->token.kind) {
     case JINJA_TOKEN_NAME: return read_name(r);
     case JINJA_TOKEN_STRING: return read_strings(r);
-    case JINJA_TOKEN_INTEGER: case JINJA_TOKEN_NUMBER: return read_constant(r, r->token.value);
+    case JINJA_TOKEN_INTEGER:
+    case JINJA_TOKEN_NUMBER: return read_constant(r, r->token.value);
     default: break;
     }
     if (heed_jinja_at(r, '[')) return read_list(r, false);
@@ -117,8 +129,10 @@ static jinja_node *read_subscript(jinja_reader *r)
     jinja_node *node = heed_jinja_node(r, JINJA_NODE_SLICE, line);
     if (!node) return NULL;
     node->a = first;
-    if (!heed_jinja_at(r, ':') && !heed_jinja_at(r, ']') && !heed_jinja_at(r, ',')) node->b = heed_jinja_read_expression(r, true);
-    if (heed_jinja_skip(r, ':') && !heed_jinja_at(r, ']') && !heed_jinja_at(r, ',')) node->c = heed_jinja_read_expression(r, true);
+    if (!heed_jinja_at(r, ':') && !heed_jinja_at(r, ']') && !heed_jinja_at(r, ','))
+        node->b = heed_jinja_read_expression(r, true);
+    if (heed_jinja_skip(r, ':') && !heed_jinja_at(r, ']') && !heed_jinja_at(r, ','))
+        node->c = heed_jinja_read_expression(r, true);
     return heed_jinja_deepen(r, node);
 }
 
@@ -131,7 +145,8 @@ static jinja_node *read_item(jinja_reader *r, jinja_node *value)
         heed_jinja_push(r, &keys, read_subscript(r));
     }
     heed_jinja_expect(r, ']');
-    if (r->status == HEED_OK && !keys.count) heed_jinja_refuse(r, HEED_E_FORMAT, line, "nothing stands in brackets");
+    if (r->status == HEED_OK && !keys.count)
+        heed_jinja_refuse(r, HEED_E_FORMAT, line, "nothing stands in brackets");
     jinja_node *key = keys.count == 1 ? keys.items[0] : heed_jinja_node(r, JINJA_NODE_TUPLE, line);
     if (keys.count == 1) free(keys.items);
     else heed_jinja_keep_items(r, &keys, key);
@@ -140,7 +155,8 @@ static jinja_node *read_item(jinja_reader *r, jinja_node *value)
 
 static jinja_node *read_dot(jinja_reader *r, jinja_node *value)
 {
-    if (r->token.kind == JINJA_TOKEN_INTEGER) return join(r, JINJA_NODE_ITEM, 0, value, read_constant(r, r->token.value));
+    if (r->token.kind == JINJA_TOKEN_INTEGER)
+        return join(r, JINJA_NODE_ITEM, 0, value, read_constant(r, r->token.value));
     if (r->token.kind != JINJA_TOKEN_NAME) {
         heed_jinja_refuse_token(r, "a name or a number after \".\"");
         return NULL;
@@ -169,7 +185,8 @@ static const jinja_arguments *read_arguments(jinja_reader *r)
             arguments->rest = heed_jinja_read_expression(r, true);
         } else if (heed_jinja_skip(r, JINJA_OP_POWER)) {
             arguments->named_rest = heed_jinja_read_expression(r, true);
-        } else if (r->token.kind == JINJA_TOKEN_NAME && r->next.kind == JINJA_TOKEN_OPERATOR && r->next.operation == '=') {
+        } else if (r->token.kind == JINJA_TOKEN_NAME && r->next.kind == JINJA_TOKEN_OPERATOR &&
+                   r->next.operation == '=') {
             jinja_node *name = heed_jinja_node(r, JINJA_NODE_CONSTANT, r->token.line);
             if (name) name->value = r->token.value;
             heed_jinja_advance(r);
@@ -180,7 +197,9 @@ static const jinja_arguments *read_arguments(jinja_reader *r)
             misplaced = late || arguments->rest || named.count;
             heed_jinja_push(r, &positional, heed_jinja_read_expression(r, true));
         }
-        if (misplaced) heed_jinja_refuse(r, HEED_E_FORMAT, line, "arguments of a call stand in the wrong order");
+        if (misplaced)
+            heed_jinja_refuse(r, HEED_E_FORMAT, line,
+                              "arguments of a call stand in the wrong order");
     }
     heed_jinja_expect(r, ')');
     jinja_node list = {0}, named_list = {0};
@@ -223,15 +242,19 @@ static jinja_node *read_postfix(jinja_reader *r, jinja_node *node)
 static jinja_node *read_builtin(jinja_reader *r, jinja_node_kind kind, jinja_node *subject)
 {
     static const jinja_arguments nothing = {0};
-    if (r->token.kind != JINJA_TOKEN_NAME) heed_jinja_refuse_token(r, kind == JINJA_NODE_FILTER ? "the name of a filter" : "the name of a test");
+    if (r->token.kind != JINJA_TOKEN_NAME)
+        heed_jinja_refuse_token(r, kind == JINJA_NODE_FILTER ? "the name of a filter"
+                                                             : "the name of a test");
     jinja_value name = r->token.value;
     jinja_node *node = heed_jinja_node(r, kind, r->token.line);
     if (!node) return NULL;
-    node->builtin = kind == JINJA_NODE_FILTER ? heed_jinja_filter(name.text, name.length) : heed_jinja_test(name.text, name.length);
+    node->builtin = kind == JINJA_NODE_FILTER ? heed_jinja_filter(name.text, name.length)
+                                              : heed_jinja_test(name.text, name.length);
     if (!node->builtin) {
         const char *what = kind == JINJA_NODE_FILTER ? "filter" : "test";
         const int shown = (int)(name.length < 60 ? name.length : 60);
-        heed_jinja_refuse(r, HEED_E_UNSUPPORTED, node->line, "there is no %s \"%.*s\"", what, shown, name.text);
+        heed_jinja_refuse(r, HEED_E_UNSUPPORTED, node->line, "there is no %s \"%.*s\"", what, shown,
+                          name.text);
     }
     heed_jinja_advance(r);
     node->a = subject;
@@ -254,12 +277,16 @@ static jinja_node *read_test(jinja_reader *r, jinja_node *subject)
     bool negated = heed_jinja_skip_name(r, "not");
     jinja_node *node = read_builtin(r, JINJA_NODE_TEST, subject);
     if (!node) return NULL;
-    bool begins = r->token.kind == JINJA_TOKEN_NAME || r->token.kind == JINJA_TOKEN_STRING || r->token.kind == JINJA_TOKEN_INTEGER ||
-                  r->token.kind == JINJA_TOKEN_NUMBER || heed_jinja_at(r, '(') || heed_jinja_at(r, '[') || heed_jinja_at(r, '{');
-    bool joins = heed_jinja_at_name(r, "else") || heed_jinja_at_name(r, "or") || heed_jinja_at_name(r, "and");
-    bool has_arguments = node->arguments->count || node->arguments->named_count || node->arguments->rest || node->arguments->named_rest;
+    bool begins = r->token.kind == JINJA_TOKEN_NAME || r->token.kind == JINJA_TOKEN_STRING ||
+                  r->token.kind == JINJA_TOKEN_INTEGER || r->token.kind == JINJA_TOKEN_NUMBER ||
+                  heed_jinja_at(r, '(') || heed_jinja_at(r, '[') || heed_jinja_at(r, '{');
+    bool joins = heed_jinja_at_name(r, "else") || heed_jinja_at_name(r, "or") ||
+                 heed_jinja_at_name(r, "and");
+    bool has_arguments = node->arguments->count || node->arguments->named_count ||
+                         node->arguments->rest || node->arguments->named_rest;
     if (begins && !joins && !has_arguments) {
-        if (heed_jinja_at_name(r, "is")) heed_jinja_refuse(r, HEED_E_FORMAT, node->line, "tests cannot be chained with \"is\"");
+        if (heed_jinja_at_name(r, "is"))
+            heed_jinja_refuse(r, HEED_E_FORMAT, node->line, "tests cannot be chained with \"is\"");
         jinja_arguments *arguments = heed_jinja_keep(r, 1, sizeof *arguments);
         jinja_node **one = heed_jinja_keep(r, 1, sizeof *one);
         jinja_node *argument = read_postfix(r, heed_jinja_read_primary(r));
@@ -303,16 +330,28 @@ static jinja_node *read_unary(jinja_reader *r, bool filters)
     return node;
 }
 
-/* Operators of two operands that group to the left, by strength; level 1 (~) makes one node of a whole chain. */
-static const struct { int operation; int strength; jinja_operator meaning; } arithmetic[] = {
-    {'+', 0, JINJA_ADD}, {'-', 0, JINJA_SUBTRACT}, {'*', 2, JINJA_MULTIPLY}, {'/', 2, JINJA_DIVIDE},
-    {JINJA_OP_FLOOR, 2, JINJA_FLOOR_DIVIDE}, {'%', 2, JINJA_REMAINDER}, {JINJA_OP_POWER, 3, JINJA_POWER}};
+/* Operators of two operands that group to the left, by strength; level 1 (~) makes one node of a
+   whole chain. */
+static const struct {
+    int operation;
+    int strength;
+    jinja_operator meaning;
+} arithmetic[] = {
+    {'+', 0, JINJA_ADD},
+    {'-', 0, JINJA_SUBTRACT},
+    {'*', 2, JINJA_MULTIPLY},
+    {'/', 2, JINJA_DIVIDE},
+    {JINJA_OP_FLOOR, 2, JINJA_FLOOR_DIVIDE},
+    {'%', 2, JINJA_REMAINDER},
+    {JINJA_OP_POWER, 3, JINJA_POWER},
+};
 enum { STRENGTH_CONCATENATE = 1, STRENGTH_UNARY = 4 };
 
 static int operator_at(const jinja_reader *r, int strength)
 {
     for (int i = 0; i < (int)(sizeof arithmetic / sizeof arithmetic[0]); i++)
-        if (arithmetic[i].strength == strength && heed_jinja_at(r, arithmetic[i].operation)) return i;
+        if (arithmetic[i].strength == strength && heed_jinja_at(r, arithmetic[i].operation))
+            return i;
     return -1;
 }
 
@@ -324,13 +363,15 @@ static jinja_node *read_arithmetic(jinja_reader *r, int strength)
         jinja_nodes parts = {0};
         jinja_node *node = heed_jinja_node(r, JINJA_NODE_CONCATENATE, r->token.line);
         heed_jinja_push(r, &parts, left);
-        while (heed_jinja_skip(r, '~')) heed_jinja_push(r, &parts, read_arithmetic(r, strength + 1));
+        while (heed_jinja_skip(r, '~'))
+            heed_jinja_push(r, &parts, read_arithmetic(r, strength + 1));
         heed_jinja_keep_items(r, &parts, node);
         return heed_jinja_deepen(r, node);
     }
     for (int found; left && (found = operator_at(r, strength)) >= 0;) {
         heed_jinja_advance(r);
-        left = join(r, JINJA_NODE_ARITHMETIC, arithmetic[found].meaning, left, read_arithmetic(r, strength + 1));
+        left = join(r, JINJA_NODE_ARITHMETIC, arithmetic[found].meaning, left,
+                    read_arithmetic(r, strength + 1));
     }
     return left;
 }
@@ -338,13 +379,22 @@ static jinja_node *read_arithmetic(jinja_reader *r, int strength)
 /* The comparison that begins here, which is then passed over; -1: none. */
 static int skip_comparison(jinja_reader *r)
 {
-    static const struct { int operation; jinja_operator meaning; } comparisons[] = {
-        {JINJA_OP_EQUAL, JINJA_EQUAL}, {JINJA_OP_UNEQUAL, JINJA_UNEQUAL}, {'<', JINJA_LESS}, {JINJA_OP_LESS_EQUAL, JINJA_LESS_EQUAL},
-        {'>', JINJA_GREATER}, {JINJA_OP_GREATER_EQUAL, JINJA_GREATER_EQUAL}};
+    static const struct {
+        int operation;
+        jinja_operator meaning;
+    } comparisons[] = {
+        {JINJA_OP_EQUAL, JINJA_EQUAL},
+        {JINJA_OP_UNEQUAL, JINJA_UNEQUAL},
+        {'<', JINJA_LESS},
+        {JINJA_OP_LESS_EQUAL, JINJA_LESS_EQUAL},
+        {'>', JINJA_GREATER},
+        {JINJA_OP_GREATER_EQUAL, JINJA_GREATER_EQUAL},
+    };
     for (size_t i = 0; i < sizeof comparisons / sizeof comparisons[0]; i++)
         if (heed_jinja_skip(r, comparisons[i].operation)) return comparisons[i].meaning;
     if (heed_jinja_skip_name(r, "in")) return JINJA_IN;
-    bool not_in = heed_jinja_at_name(r, "not") && r->next.kind == JINJA_TOKEN_NAME && r->next.value.length == 2 && memcmp(r->next.value.text, "in", 2) == 0;
+    bool not_in = heed_jinja_at_name(r, "not") && r->next.kind == JINJA_TOKEN_NAME &&
+                  r->next.value.length == 2 && memcmp(r->next.value.text, "in", 2) == 0;
     if (!not_in) return -1;
     heed_jinja_advance(r);
     heed_jinja_advance(r);
@@ -365,7 +415,8 @@ static jinja_node *read_comparison(jinja_reader *r)
         heed_jinja_push(r, &operands, read_arithmetic(r, 0));
     }
     uint8_t *kept = heed_jinja_keep(r, operations.length + 1, 1);
-    if (operations.failed && r->status == HEED_OK) r->status = heed_fail_memory(r->error, operations.length, "a template");
+    if (operations.failed && r->status == HEED_OK)
+        r->status = heed_fail_memory(r->error, operations.length, "a template");
     heed_jinja_keep_items(r, &operands, node);
     if (node && kept && r->status == HEED_OK) {
         memcpy(kept, operations.data, operations.length);
@@ -391,14 +442,16 @@ static jinja_node *read_not(jinja_reader *r)
 static jinja_node *read_and(jinja_reader *r)
 {
     jinja_node *left = read_not(r);
-    while (left && heed_jinja_skip_name(r, "and")) left = join(r, JINJA_NODE_AND, 0, left, read_not(r));
+    while (left && heed_jinja_skip_name(r, "and"))
+        left = join(r, JINJA_NODE_AND, 0, left, read_not(r));
     return left;
 }
 
 static jinja_node *read_or(jinja_reader *r)
 {
     jinja_node *left = read_and(r);
-    while (left && heed_jinja_skip_name(r, "or")) left = join(r, JINJA_NODE_OR, 0, left, read_and(r));
+    while (left && heed_jinja_skip_name(r, "or"))
+        left = join(r, JINJA_NODE_OR, 0, left, read_and(r));
     return left;
 }
 
@@ -417,21 +470,24 @@ jinja_node *heed_jinja_read_expression(jinja_reader *r, bool conditional)
     return r->status == HEED_OK ? value : NULL;
 }
 
-jinja_node *heed_jinja_read_tuple(jinja_reader *r, bool conditional, bool explicit_parentheses, const char *end)
+jinja_node *heed_jinja_read_tuple(jinja_reader *r, bool conditional, bool explicit_parentheses,
+                                  const char *end)
 {
     jinja_nodes items = {0};
     bool several = false;
     uint32_t line = r->token.line;
     while (r->status == HEED_OK) {
         if (items.count && !heed_jinja_expect(r, ',')) break;
-        bool ends = r->token.kind == JINJA_TOKEN_PRINT_END || r->token.kind == JINJA_TOKEN_BLOCK_END || heed_jinja_at(r, ')') ||
+        bool ends = r->token.kind == JINJA_TOKEN_PRINT_END ||
+                    r->token.kind == JINJA_TOKEN_BLOCK_END || heed_jinja_at(r, ')') ||
                     (end && heed_jinja_at_name(r, end));
         if (ends) break;
         heed_jinja_push(r, &items, heed_jinja_read_expression(r, conditional));
         if (!heed_jinja_at(r, ',')) break;
         several = true;
     }
-    if (!several && !items.count && !explicit_parentheses && r->status == HEED_OK) heed_jinja_refuse_token(r, "an expression");
+    if (!several && !items.count && !explicit_parentheses && r->status == HEED_OK)
+        heed_jinja_refuse_token(r, "an expression");
     jinja_node *only = !several && items.count == 1 ? items.items[0] : NULL;
     jinja_node *tuple = only ? only : heed_jinja_node(r, JINJA_NODE_TUPLE, line);
     if (only) free(items.items);

@@ -6,7 +6,8 @@
 #include <math.h>
 #include <string.h>
 
-bool heed_jinja_integer_argument(jinja_run *run, jinja_value value, const char *what, int64_t otherwise, int64_t *integer)
+bool heed_jinja_integer_argument(jinja_run *run, jinja_value value, const char *what,
+                                 int64_t otherwise, int64_t *integer)
 {
     *integer = otherwise;
     if (value.kind == JINJA_MISSING || heed_jinja_whole(value, integer)) return true;
@@ -15,58 +16,68 @@ bool heed_jinja_integer_argument(jinja_run *run, jinja_value value, const char *
 }
 
 /* The value's text with a method of strings applied to it. */
-static jinja_value by_method(jinja_run *run, jinja_value self, const char *method, const jinja_value *arguments, size_t count)
+static jinja_value by_method(jinja_run *run, jinja_value self, const char *method,
+                             const jinja_value *arguments, size_t count)
 {
     jinja_value text = heed_jinja_to_string(run, self);
     if (heed_jinja_failed(run)) return text;
     jinja_call call = {.positional = arguments, .count = count};
     while (call.count && arguments[call.count - 1].kind == JINJA_MISSING) call.count--;
-    return heed_jinja_call_builtin(run, heed_jinja_method(text, heed_jinja_string(method)), text, &call);
+    return heed_jinja_call_builtin(run, heed_jinja_method(text, heed_jinja_string(method)), text,
+                                   &call);
 }
 
-static jinja_value upper(jinja_run *run, jinja_value self, const jinja_value *a, const jinja_call *call)
+static jinja_value upper(jinja_run *run, jinja_value self, const jinja_value *a,
+                         const jinja_call *call)
 {
     (void)a;
     (void)call;
     return by_method(run, self, "upper", NULL, 0);
 }
 
-static jinja_value lower(jinja_run *run, jinja_value self, const jinja_value *a, const jinja_call *call)
+static jinja_value lower(jinja_run *run, jinja_value self, const jinja_value *a,
+                         const jinja_call *call)
 {
     (void)a;
     (void)call;
     return by_method(run, self, "lower", NULL, 0);
 }
 
-static jinja_value capitalize(jinja_run *run, jinja_value self, const jinja_value *a, const jinja_call *call)
+static jinja_value capitalize(jinja_run *run, jinja_value self, const jinja_value *a,
+                              const jinja_call *call)
 {
     (void)a;
     (void)call;
     return by_method(run, self, "capitalize", NULL, 0);
 }
 
-static jinja_value trim(jinja_run *run, jinja_value self, const jinja_value *a, const jinja_call *call)
+static jinja_value trim(jinja_run *run, jinja_value self, const jinja_value *a,
+                        const jinja_call *call)
 {
     (void)call;
     return by_method(run, self, "strip", a, 1);
 }
 
-static jinja_value center(jinja_run *run, jinja_value self, const jinja_value *a, const jinja_call *call)
+static jinja_value center(jinja_run *run, jinja_value self, const jinja_value *a,
+                          const jinja_call *call)
 {
     jinja_value width = a[0].kind == JINJA_MISSING ? jinja_integer(80) : a[0];
     (void)call;
     return by_method(run, self, "center", &width, 1);
 }
 
-static jinja_value replace(jinja_run *run, jinja_value self, const jinja_value *a, const jinja_call *call)
+static jinja_value replace(jinja_run *run, jinja_value self, const jinja_value *a,
+                           const jinja_call *call)
 {
-    jinja_value arguments[3] = {heed_jinja_to_string(run, a[0]), heed_jinja_to_string(run, a[1]), a[2]};
+    jinja_value arguments[3] = {heed_jinja_to_string(run, a[0]), heed_jinja_to_string(run, a[1]),
+                                a[2]};
     (void)call;
     return by_method(run, self, "replace", arguments, 3);
 }
 
 /* Words begin after white space, hyphens and opening brackets. */
-static jinja_value title(jinja_run *run, jinja_value self, const jinja_value *a, const jinja_call *call)
+static jinja_value title(jinja_run *run, jinja_value self, const jinja_value *a,
+                         const jinja_call *call)
 {
     jinja_value text = heed_jinja_to_string(run, self);
     heed_buffer out = {0};
@@ -83,7 +94,8 @@ static jinja_value title(jinja_run *run, jinja_value self, const jinja_value *a,
     return heed_jinja_take_buffer(run, &out);
 }
 
-static jinja_value to_string(jinja_run *run, jinja_value self, const jinja_value *a, const jinja_call *call)
+static jinja_value to_string(jinja_run *run, jinja_value self, const jinja_value *a,
+                             const jinja_call *call)
 {
     (void)a;
     (void)call;
@@ -103,7 +115,8 @@ static const char *entity_of(char c)
     }
 }
 
-static jinja_value escape(jinja_run *run, jinja_value self, const jinja_value *a, const jinja_call *call)
+static jinja_value escape(jinja_run *run, jinja_value self, const jinja_value *a,
+                          const jinja_call *call)
 {
     jinja_value text = heed_jinja_to_string(run, self);
     heed_buffer out = {0};
@@ -120,7 +133,8 @@ static jinja_value escape(jinja_run *run, jinja_value self, const jinja_value *a
 }
 
 /* Indents lines by a width or a text; the first and blank ones only when asked for. */
-static jinja_value indent(jinja_run *run, jinja_value self, const jinja_value *a, const jinja_call *call)
+static jinja_value indent(jinja_run *run, jinja_value self, const jinja_value *a,
+                          const jinja_call *call)
 {
     jinja_value text = self, by = a[0];
     heed_buffer out = {0};
@@ -128,10 +142,14 @@ static jinja_value indent(jinja_run *run, jinja_value self, const jinja_value *a
     int64_t width = 4;
     (void)call;
     if (self.kind != JINJA_STRING) return heed_jinja_fail_use(run, "indent", self);
-    if (by.kind != JINJA_STRING && !heed_jinja_integer_argument(run, by, "indent", 4, &width)) return text;
-    if (by.kind != JINJA_STRING) by = heed_jinja_arithmetic(run, JINJA_MULTIPLY, heed_jinja_string(" "), jinja_integer(width));
+    if (by.kind != JINJA_STRING && !heed_jinja_integer_argument(run, by, "indent", 4, &width))
+        return text;
+    if (by.kind != JINJA_STRING)
+        by = heed_jinja_arithmetic(run, JINJA_MULTIPLY, heed_jinja_string(" "),
+                                   jinja_integer(width));
     if (heed_jinja_failed(run)) return text;
-    for (size_t at = 0, line = 0; at <= text.length && heed_jinja_spend(run, 1) && heed_jinja_fits(run, &out); line++) {
+    for (size_t at = 0, line = 0;
+         at <= text.length && heed_jinja_spend(run, 1) && heed_jinja_fits(run, &out); line++) {
         const char *end = at < text.length ? memchr(text.text + at, '\n', text.length - at) : NULL;
         size_t length = end ? (size_t)(end - text.text) - at : text.length - at;
         if (line ? length || blank : first) heed_buffer_append(&out, by.text, by.length);
@@ -142,16 +160,24 @@ static jinja_value indent(jinja_run *run, jinja_value self, const jinja_value *a
     return heed_jinja_take_buffer(run, &out);
 }
 
-static jinja_value truncate(jinja_run *run, jinja_value self, const jinja_value *a, const jinja_call *call)
+static jinja_value truncate(jinja_run *run, jinja_value self, const jinja_value *a,
+                            const jinja_call *call)
 {
-    jinja_value text = self, end = a[2].kind == JINJA_MISSING ? heed_jinja_string("...") : heed_jinja_to_string(run, a[2]);
+    jinja_value text = self, end = a[2].kind == JINJA_MISSING ? heed_jinja_string("...")
+                                                              : heed_jinja_to_string(run, a[2]);
     int64_t most, leeway;
     (void)call;
     if (self.kind != JINJA_STRING) return heed_jinja_fail_use(run, "truncate", self);
-    if (!heed_jinja_integer_argument(run, a[0], "truncate", 255, &most) || !heed_jinja_integer_argument(run, a[3], "truncate", 5, &leeway)) return text;
-    int64_t have = (int64_t)heed_jinja_length(run, text), tail = (int64_t)heed_jinja_length(run, end);
+    if (!heed_jinja_integer_argument(run, a[0], "truncate", 255, &most) ||
+        !heed_jinja_integer_argument(run, a[3], "truncate", 5, &leeway))
+        return text;
+    int64_t have = (int64_t)heed_jinja_length(run, text),
+            tail = (int64_t)heed_jinja_length(run, end);
     if (heed_jinja_failed(run)) return text;
-    if (most < tail || leeway < 0) return heed_jinja_fail(run, "truncate needs a length of at least its end's, and a leeway that is not negative");
+    if (most < tail || leeway < 0)
+        return heed_jinja_fail(
+            run,
+            "truncate needs a length of at least its end's, and a leeway that is not negative");
     if (most > have || have - most <= leeway) return text;
     jinja_value bounds[3] = {jinja_none(), jinja_integer(most - tail), jinja_none()};
     jinja_value kept = heed_jinja_slice(run, text, bounds);
@@ -163,7 +189,8 @@ static jinja_value truncate(jinja_run *run, jinja_value self, const jinja_value 
     return heed_jinja_arithmetic(run, JINJA_ADD, kept, end);
 }
 
-static jinja_value word_count(jinja_run *run, jinja_value self, const jinja_value *a, const jinja_call *call)
+static jinja_value word_count(jinja_run *run, jinja_value self, const jinja_value *a,
+                              const jinja_call *call)
 {
     jinja_value text = heed_jinja_to_string(run, self);
     int64_t words = 0;
@@ -185,7 +212,8 @@ static void put_quoted(heed_buffer *out, jinja_value text, bool query)
 {
     for (size_t i = 0; i < text.length; i++) {
         unsigned char c = (unsigned char)text.text[i];
-        bool plain = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c && strchr("_.-~", c)) || (!query && c == '/');
+        bool plain = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
+                     (c && strchr("_.-~", c)) || (!query && c == '/');
         if (plain) heed_buffer_byte(out, c);
         else if (query && c == ' ') heed_buffer_byte(out, '+');
         else heed_buffer_printf(out, "%%%02X", c);
@@ -193,20 +221,27 @@ static void put_quoted(heed_buffer *out, jinja_value text, bool query)
 }
 
 /* Of a string, or of pairs and dicts as a query. */
-static jinja_value url_encode(jinja_run *run, jinja_value self, const jinja_value *a, const jinja_call *call)
+static jinja_value url_encode(jinja_run *run, jinja_value self, const jinja_value *a,
+                              const jinja_call *call)
 {
     heed_buffer out = {0};
     (void)a;
     (void)call;
-    if (self.kind == JINJA_STRING || !heed_jinja_is_iterable(self)) put_quoted(&out, heed_jinja_to_string(run, self), false);
+    if (self.kind == JINJA_STRING || !heed_jinja_is_iterable(self))
+        put_quoted(&out, heed_jinja_to_string(run, self), false);
     else {
         jinja_value pairs = self;
-        if (self.kind == JINJA_DICT) pairs = heed_jinja_call_builtin(run, heed_jinja_method(self, heed_jinja_string("items")), self, &(jinja_call){0});
+        if (self.kind == JINJA_DICT)
+            pairs = heed_jinja_call_builtin(
+                run, heed_jinja_method(self, heed_jinja_string("items")), self, &(jinja_call){0});
         const jinja_sequence *items = heed_jinja_walk(run, pairs);
         for (size_t i = 0; items && i < items->count && heed_jinja_fits(run, &out); i++) {
-            jinja_value key = heed_jinja_to_string(run, heed_jinja_item(run, items->items[i], jinja_integer(0)));
-            jinja_value value = heed_jinja_to_string(run, heed_jinja_item(run, items->items[i], jinja_integer(1)));
-            if (!heed_jinja_failed(run) && heed_jinja_length(run, items->items[i]) != 2) heed_jinja_fail(run, "urlencode needs pairs");
+            jinja_value key = heed_jinja_to_string(
+                run, heed_jinja_item(run, items->items[i], jinja_integer(0)));
+            jinja_value value = heed_jinja_to_string(
+                run, heed_jinja_item(run, items->items[i], jinja_integer(1)));
+            if (!heed_jinja_failed(run) && heed_jinja_length(run, items->items[i]) != 2)
+                heed_jinja_fail(run, "urlencode needs pairs");
             if (heed_jinja_failed(run)) break;
             if (i) heed_buffer_byte(&out, '&');
             put_quoted(&out, key, true);
@@ -217,38 +252,52 @@ static jinja_value url_encode(jinja_run *run, jinja_value self, const jinja_valu
     return heed_jinja_take_buffer(run, &out);
 }
 
-static jinja_value format(jinja_run *run, jinja_value self, const jinja_value *a, const jinja_call *call)
+static jinja_value format(jinja_run *run, jinja_value self, const jinja_value *a,
+                          const jinja_call *call)
 {
     jinja_value text = heed_jinja_to_string(run, self);
     (void)a;
-    if (!call->named_count) return heed_jinja_format(run, text, call->positional, call->count, NULL);
+    if (!call->named_count)
+        return heed_jinja_format(run, text, call->positional, call->count, NULL);
     jinja_value names = heed_jinja_dict(run, call->named_count);
-    for (size_t i = 0; names.kind == JINJA_DICT && i < call->named_count; i++) heed_jinja_put(run, names.dict, call->names[i], call->named[i]);
+    for (size_t i = 0; names.kind == JINJA_DICT && i < call->named_count; i++)
+        heed_jinja_put(run, names.dict, call->names[i], call->named[i]);
     if (call->count) return heed_jinja_fail(run, "a format takes values or names, not both");
     return heed_jinja_failed(run) ? names : heed_jinja_format(run, text, NULL, 0, names.dict);
 }
 
 /* json.dumps without escaping what is not ASCII. */
-static jinja_value to_json(jinja_run *run, jinja_value self, const jinja_value *a, const jinja_call *call)
+static jinja_value to_json(jinja_run *run, jinja_value self, const jinja_value *a,
+                           const jinja_call *call)
 {
     jinja_value indent = a[1], separators = a[2];
     bool indented = indent.kind != JINJA_MISSING && indent.kind != JINJA_NONE;
-    jinja_json_style style = {.ascii = jinja_flag(a[0], false), .sorted = jinja_flag(a[3], false), .key = heed_jinja_string(": "),
-                              .item = heed_jinja_string(indented ? "," : ", ")};
+    jinja_json_style style = {
+        .ascii = jinja_flag(a[0], false),
+        .sorted = jinja_flag(a[3], false),
+        .key = heed_jinja_string(": "),
+        .item = heed_jinja_string(indented ? "," : ", "),
+    };
     heed_buffer out = {0};
     (void)call;
     if (indented) {
         int64_t width = 0;
-        if (indent.kind != JINJA_STRING && !heed_jinja_integer_argument(run, indent, "tojson", 0, &width)) return self;
-        if (indent.kind != JINJA_STRING) indent = heed_jinja_arithmetic(run, JINJA_MULTIPLY, heed_jinja_string(" "), jinja_integer(width));
-        indent = heed_jinja_failed(run) ? indent : heed_jinja_copy(run, indent.text, indent.length); /* ends in NUL */
+        if (indent.kind != JINJA_STRING &&
+            !heed_jinja_integer_argument(run, indent, "tojson", 0, &width))
+            return self;
+        if (indent.kind != JINJA_STRING)
+            indent = heed_jinja_arithmetic(run, JINJA_MULTIPLY, heed_jinja_string(" "),
+                                           jinja_integer(width));
+        /* ends in NUL */
+        indent = heed_jinja_failed(run) ? indent : heed_jinja_copy(run, indent.text, indent.length);
         if (heed_jinja_failed(run)) return self;
         style.indent = indent.text;
     }
     if (separators.kind != JINJA_MISSING && separators.kind != JINJA_NONE) {
         style.item = heed_jinja_item(run, separators, jinja_integer(0));
         style.key = heed_jinja_item(run, separators, jinja_integer(1));
-        if (style.item.kind != JINJA_STRING || style.key.kind != JINJA_STRING) return heed_jinja_fail(run, "tojson needs two strings as separators");
+        if (style.item.kind != JINJA_STRING || style.key.kind != JINJA_STRING)
+            return heed_jinja_fail(run, "tojson needs two strings as separators");
     }
     heed_jinja_print_json(run, &out, self, &style);
     return heed_jinja_take_buffer(run, &out);
@@ -256,7 +305,8 @@ static jinja_value to_json(jinja_run *run, jinja_value self, const jinja_value *
 
 /* ---- numbers ---- */
 
-static jinja_value absolute(jinja_run *run, jinja_value self, const jinja_value *a, const jinja_call *call)
+static jinja_value absolute(jinja_run *run, jinja_value self, const jinja_value *a,
+                            const jinja_call *call)
 {
     int64_t whole;
     double real;
@@ -266,10 +316,13 @@ static jinja_value absolute(jinja_run *run, jinja_value self, const jinja_value 
         if (whole == INT64_MIN) return heed_jinja_fail(run, "an integer exceeds 63 bits");
         return jinja_integer(whole < 0 ? -whole : whole);
     }
-    return heed_jinja_real(self, &real) ? jinja_number(fabs(real)) : heed_jinja_fail_use(run, "take the absolute value of", self);
+    return heed_jinja_real(self, &real)
+               ? jinja_number(fabs(real))
+               : heed_jinja_fail_use(run, "take the absolute value of", self);
 }
 
-static jinja_value to_integer(jinja_run *run, jinja_value self, const jinja_value *a, const jinja_call *call)
+static jinja_value to_integer(jinja_run *run, jinja_value self, const jinja_value *a,
+                              const jinja_call *call)
 {
     jinja_value otherwise = a[0].kind == JINJA_MISSING ? jinja_integer(0) : a[0];
     int64_t base, whole;
@@ -281,36 +334,45 @@ static jinja_value to_integer(jinja_run *run, jinja_value self, const jinja_valu
     const int known_base = (int)(base < 0 || base > 36 ? 1 : base);
     bool number;
     if (self.kind == JINJA_STRING) {
-        if (heed_jinja_read_integer(self.text, self.length, known_base, &whole)) return jinja_integer(whole);
+        if (heed_jinja_read_integer(self.text, self.length, known_base, &whole))
+            return jinja_integer(whole);
         number = heed_jinja_read_number(self.text, self.length, &real);
     } else number = heed_jinja_real(self, &real);
     return number && fabs(real) < 0x1p63 ? jinja_integer((int64_t)real) : otherwise;
 }
 
-static jinja_value to_number(jinja_run *run, jinja_value self, const jinja_value *a, const jinja_call *call)
+static jinja_value to_number(jinja_run *run, jinja_value self, const jinja_value *a,
+                             const jinja_call *call)
 {
     double real;
     (void)call;
     if (self.kind == JINJA_UNDEFINED) return heed_jinja_fail_use(run, "make a number of", self);
-    if (heed_jinja_real(self, &real) || (self.kind == JINJA_STRING && heed_jinja_read_number(self.text, self.length, &real))) return jinja_number(real);
+    if (heed_jinja_real(self, &real) ||
+        (self.kind == JINJA_STRING && heed_jinja_read_number(self.text, self.length, &real)))
+        return jinja_number(real);
     return a[0].kind == JINJA_MISSING ? jinja_number(0) : a[0];
 }
 
 /* Halves go to the even neighbor, as Python rounds. */
-static jinja_value round_number(jinja_run *run, jinja_value self, const jinja_value *a, const jinja_call *call)
+static jinja_value round_number(jinja_run *run, jinja_value self, const jinja_value *a,
+                                const jinja_call *call)
 {
     int64_t precision;
     double real, scale;
     (void)call;
     if (!heed_jinja_integer_argument(run, a[0], "round", 0, &precision)) return self;
     if (!heed_jinja_real(self, &real)) return heed_jinja_fail_use(run, "round", self);
-    if (precision < -300 || precision > 300) return heed_jinja_fail(run, "round takes -300 to 300 places");
+    if (precision < -300 || precision > 300)
+        return heed_jinja_fail(run, "round takes -300 to 300 places");
     bool ceil_wanted = heed_jinja_is(a[1], "ceil"), floor_wanted = heed_jinja_is(a[1], "floor");
-    if (a[1].kind != JINJA_MISSING && !ceil_wanted && !floor_wanted && !heed_jinja_is(a[1], "common"))
+    if (a[1].kind != JINJA_MISSING && !ceil_wanted && !floor_wanted &&
+        !heed_jinja_is(a[1], "common"))
         return heed_jinja_fail(run, "round knows the methods common, ceil and floor");
     scale = pow(10, (double)precision);
-    if (ceil_wanted || floor_wanted) return jinja_number((ceil_wanted ? ceil(real * scale) : floor(real * scale)) / scale);
-    if (self.kind != JINJA_NUMBER && precision >= 0) return jinja_integer(self.kind == JINJA_BOOLEAN ? self.boolean : self.integer);
+    if (ceil_wanted || floor_wanted)
+        return jinja_number((ceil_wanted ? ceil(real * scale) : floor(real * scale)) / scale);
+    if (self.kind != JINJA_NUMBER && precision >= 0)
+        return jinja_integer(self.kind == JINJA_BOOLEAN ? self.boolean : self.integer);
     if (precision <= 0 || fabs(real) > 0x1p52) {
         double rounded = nearbyint(real * scale) / scale;
         return self.kind == JINJA_NUMBER ? jinja_number(rounded) : jinja_integer((int64_t)rounded);
@@ -323,10 +385,25 @@ static jinja_value round_number(jinja_run *run, jinja_value self, const jinja_va
 }
 
 const jinja_builtin heed_jinja_text_filters[] = {
-    {"abs", "", 0, absolute}, {"capitalize", "", 0, capitalize}, {"center", "width", 0, center}, {"e", "", 0, escape},
-    {"escape", "", 0, escape}, {"float", "default", 0, to_number}, {"format", NULL, 0, format}, {"indent", "width first blank", 0, indent},
-    {"int", "default base", 0, to_integer}, {"lower", "", 0, lower}, {"replace", "old new count", 2, replace},
-    {"round", "precision method", 0, round_number}, {"safe", "", 0, to_string}, {"string", "", 0, to_string}, {"title", "", 0, title},
-    {"tojson", "ensure_ascii indent separators sort_keys", 0, to_json}, {"trim", "chars", 0, trim},
-    {"truncate", "length killwords end leeway", 0, truncate}, {"upper", "", 0, upper}, {"urlencode", "", 0, url_encode},
-    {"wordcount", "", 0, word_count}, {0}};
+    {"abs", "", 0, absolute},
+    {"capitalize", "", 0, capitalize},
+    {"center", "width", 0, center},
+    {"e", "", 0, escape},
+    {"escape", "", 0, escape},
+    {"float", "default", 0, to_number},
+    {"format", NULL, 0, format},
+    {"indent", "width first blank", 0, indent},
+    {"int", "default base", 0, to_integer},
+    {"lower", "", 0, lower},
+    {"replace", "old new count", 2, replace},
+    {"round", "precision method", 0, round_number},
+    {"safe", "", 0, to_string},
+    {"string", "", 0, to_string},
+    {"title", "", 0, title},
+    {"tojson", "ensure_ascii indent separators sort_keys", 0, to_json},
+    {"trim", "chars", 0, trim},
+    {"truncate", "length killwords end leeway", 0, truncate},
+    {"upper", "", 0, upper},
+    {"urlencode", "", 0, url_encode},
+    {"wordcount", "", 0, word_count},
+    {0}};

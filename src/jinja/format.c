@@ -81,11 +81,16 @@ static void group_thousands(heed_buffer *digits)
     *digits = grouped;
 }
 
-typedef struct { char kind; unsigned base; const char *prefix; } number_base;
+typedef struct {
+    char kind;
+    unsigned base;
+    const char *prefix;
+} number_base;
 
 static const number_base *base_of(char kind)
 {
-    static const number_base bases[] = {{'x', 16, "0x"}, {'X', 16, "0X"}, {'o', 8, "0o"}, {'b', 2, "0b"}, {0, 10, ""}};
+    static const number_base bases[] = {
+        {'x', 16, "0x"}, {'X', 16, "0X"}, {'o', 8, "0o"}, {'b', 2, "0b"}, {0, 10, ""}};
     const number_base *base = bases;
     while (base->kind && base->kind != kind) base++;
     return base;
@@ -98,23 +103,28 @@ static const char *sign_of(bool negative, const specification *s)
     return s->blank ? " " : "";
 }
 
-static void format_number(jinja_run *run, heed_buffer *out, jinja_value value, const specification *s)
+static void format_number(jinja_run *run, heed_buffer *out, jinja_value value,
+                          const specification *s)
 {
     heed_buffer digits = {0};
     double real = 0;
     int64_t whole = 0;
     char text[MOST + 400];
     bool is_number = heed_jinja_real(value, &real), is_whole = heed_jinja_whole(value, &whole);
-    if (!is_number) heed_jinja_fail(run, "the format %%%c needs a number, not %s", s->kind, heed_jinja_type(value));
+    if (!is_number)
+        heed_jinja_fail(run, "the format %%%c needs a number, not %s", s->kind,
+                        heed_jinja_type(value));
     if (strchr("diuxXob", s->kind)) {
         if (!is_whole && fabs(real) < 0x1p63) whole = (int64_t)real;
-        if (!is_whole && strchr("xXob", s->kind)) heed_jinja_fail(run, "the format %%%c needs an integer", s->kind);
+        if (!is_whole && strchr("xXob", s->kind))
+            heed_jinja_fail(run, "the format %%%c needs an integer", s->kind);
         uint64_t size = whole < 0 ? 0 - (uint64_t)whole : (uint64_t)whole;
         const number_base *base = base_of(s->kind);
         char reversed[72];
         int count = 0;
         do {
-            reversed[count++] = (s->kind == 'X' ? "0123456789ABCDEF" : "0123456789abcdef")[size % base->base];
+            reversed[count++] = (s->kind == 'X' ? "0123456789ABCDEF"
+                                                : "0123456789abcdef")[size % base->base];
             size /= base->base;
         } while (size);
         heed_buffer_text(&digits, sign_of(whole < 0, s));
@@ -149,7 +159,8 @@ static void format_text(jinja_run *run, heed_buffer *out, jinja_value value, con
     if (s->precision >= 0 && text.data) {
         size_t at = 0;
         uint32_t c;
-        for (int64_t i = 0; i < s->precision && at < text.length; i++) at += jinja_next(text.data, text.length, at, &c);
+        for (int64_t i = 0; i < s->precision && at < text.length; i++)
+            at += jinja_next(text.data, text.length, at, &c);
         text.length = at;
     }
     pad(out, &text, s, false);
@@ -168,7 +179,8 @@ static size_t read_percent(jinja_run *run, jinja_value format, size_t at, specif
         s->alternate |= text[at] == '#';
     }
     at = read_width(run, text, format.length, at, &s->width);
-    if (at < format.length && text[at] == '.') at = read_width(run, text, format.length, at + 1, &s->precision);
+    if (at < format.length && text[at] == '.')
+        at = read_width(run, text, format.length, at + 1, &s->precision);
     if (at >= format.length) {
         heed_jinja_fail(run, "a format ends after \"%%\"");
         return at;
@@ -177,11 +189,13 @@ static size_t read_percent(jinja_run *run, jinja_value format, size_t at, specif
     return at + 1;
 }
 
-jinja_value heed_jinja_format(jinja_run *run, jinja_value format, const jinja_value *values, size_t count, const jinja_dict *names)
+jinja_value heed_jinja_format(jinja_run *run, jinja_value format, const jinja_value *values,
+                              size_t count, const jinja_dict *names)
 {
     heed_buffer out = {0};
     size_t used = 0;
-    for (size_t at = 0; at < format.length && heed_jinja_spend(run, 1) && heed_jinja_fits(run, &out);) {
+    for (size_t at = 0;
+         at < format.length && heed_jinja_spend(run, 1) && heed_jinja_fits(run, &out);) {
         const char *percent = memchr(format.text + at, '%', format.length - at);
         size_t plain = percent ? (size_t)(percent - format.text) - at : format.length - at;
         heed_buffer_append(&out, format.text + at, plain);
@@ -191,7 +205,12 @@ jinja_value heed_jinja_format(jinja_run *run, jinja_value format, const jinja_va
         jinja_value value = jinja_missing();
         if (at < format.length && format.text[at] == '(') {
             const char *close = memchr(format.text + at, ')', format.length - at);
-            const jinja_value *have = close && names ? heed_jinja_get(run, names, jinja_text(format.text + at + 1, (size_t)(close - format.text) - at - 1)) : NULL;
+            const jinja_value *have = close && names
+                                          ? heed_jinja_get(
+                                                run, names,
+                                                jinja_text(format.text + at + 1,
+                                                           (size_t)(close - format.text) - at - 1))
+                                          : NULL;
             if (!have) heed_jinja_fail(run, "a format asks for a name that is not given");
             if (!have) break;
             value = *have;
@@ -204,7 +223,8 @@ jinja_value heed_jinja_format(jinja_run *run, jinja_value format, const jinja_va
             continue;
         }
         if (value.kind == JINJA_MISSING) {
-            if (used >= count || (names && used)) heed_jinja_fail(run, "a format asks for more values than are given");
+            if (used >= count || (names && used))
+                heed_jinja_fail(run, "a format asks for more values than are given");
             else value = values[used++];
         }
         if (heed_jinja_failed(run)) break;
@@ -212,9 +232,12 @@ jinja_value heed_jinja_format(jinja_run *run, jinja_value format, const jinja_va
         text.align = s.left ? '<' : '>';
         if (s.kind == 's' || s.kind == 'r') format_text(run, &out, value, &text);
         else if (strchr("diuxXofFeEgG", s.kind)) format_number(run, &out, value, &s);
-        else heed_jinja_fail(run, "a format has the unknown kind \"%c\"", s.kind >= ' ' && s.kind < 0x7F ? s.kind : '?');
+        else
+            heed_jinja_fail(run, "a format has the unknown kind \"%c\"",
+                            s.kind >= ' ' && s.kind < 0x7F ? s.kind : '?');
     }
-    if (!names && used < count && !heed_jinja_failed(run)) heed_jinja_fail(run, "a format uses fewer values than are given");
+    if (!names && used < count && !heed_jinja_failed(run))
+        heed_jinja_fail(run, "a format uses fewer values than are given");
     return heed_jinja_take_buffer(run, &out);
 }
 
@@ -245,17 +268,20 @@ static void read_braces(jinja_run *run, const char *text, size_t length, specifi
     }
     if (at < length && text[at] == '.') at = read_width(run, text, length, at + 1, &s->precision);
     if (at < length) s->kind = text[at++];
-    if (at < length || (s->kind && !strchr("sdxXobfFeEgG%", s->kind))) heed_jinja_fail(run, "a format between braces cannot be read");
+    if (at < length || (s->kind && !strchr("sdxXobfFeEgG%", s->kind)))
+        heed_jinja_fail(run, "a format between braces cannot be read");
 }
 
-static void format_field(jinja_run *run, heed_buffer *out, jinja_value value, char conversion, const char *text, size_t length)
+static void format_field(jinja_run *run, heed_buffer *out, jinja_value value, char conversion,
+                         const char *text, size_t length)
 {
     specification s;
     double real;
     read_braces(run, text, length, &s);
     if (heed_jinja_failed(run)) return;
     if (!length && !conversion) heed_jinja_print(run, out, value);
-    else if (conversion || value.kind == JINJA_STRING || !heed_jinja_real(value, &real) || (value.kind == JINJA_BOOLEAN && !s.kind)) {
+    else if (conversion || value.kind == JINJA_STRING || !heed_jinja_real(value, &real) ||
+             (value.kind == JINJA_BOOLEAN && !s.kind)) {
         s.kind = conversion == 'r' ? 'r' : 's';
         format_text(run, out, value, &s);
     } else if (!s.kind && value.kind == JINJA_NUMBER && s.precision < 0) {
@@ -271,7 +297,8 @@ static void format_field(jinja_run *run, heed_buffer *out, jinja_value value, ch
 }
 
 /* The argument that a field names: "", "0", "name", each maybe followed by .attribute or [item]. */
-static jinja_value field_value(jinja_run *run, const char *text, size_t length, const jinja_call *call, int64_t *next)
+static jinja_value field_value(jinja_run *run, const char *text, size_t length,
+                               const jinja_call *call, int64_t *next)
 {
     size_t name = 0;
     while (name < length && text[name] != '.' && text[name] != '[') name++;
@@ -282,15 +309,19 @@ static jinja_value field_value(jinja_run *run, const char *text, size_t length, 
         if (index >= 0 && (size_t)index < call->count) value = call->positional[index];
     } else {
         for (size_t i = 0; i < call->named_count; i++)
-            if (call->names[i].length == name && memcmp(call->names[i].text, text, name) == 0) value = call->named[i];
+            if (call->names[i].length == name && memcmp(call->names[i].text, text, name) == 0)
+                value = call->named[i];
     }
-    if (value.kind == JINJA_MISSING) return heed_jinja_fail(run, "a format asks for an argument that is not given");
+    if (value.kind == JINJA_MISSING)
+        return heed_jinja_fail(run, "a format asks for an argument that is not given");
     while (name < length && !heed_jinja_failed(run)) {
         bool item = text[name++] == '[';
         size_t begin = name;
-        while (name < length && (item ? text[name] != ']' : text[name] != '.' && text[name] != '[')) name++;
+        while (name < length && (item ? text[name] != ']' : text[name] != '.' && text[name] != '['))
+            name++;
         jinja_value key = jinja_text(text + begin, name - begin);
-        if (item && heed_jinja_read_integer(key.text, key.length, 10, &index)) key = jinja_integer(index);
+        if (item && heed_jinja_read_integer(key.text, key.length, 10, &index))
+            key = jinja_integer(index);
         value = item ? heed_jinja_item(run, value, key) : heed_jinja_attribute(run, value, key);
         name += item && name < length;
     }
@@ -302,7 +333,8 @@ jinja_value heed_jinja_format_braces(jinja_run *run, jinja_value format, const j
     heed_buffer out = {0};
     int64_t next = 0;
     const char *text = format.text;
-    for (size_t at = 0; at < format.length && heed_jinja_spend(run, 1) && heed_jinja_fits(run, &out);) {
+    for (size_t at = 0;
+         at < format.length && heed_jinja_spend(run, 1) && heed_jinja_fits(run, &out);) {
         char c = text[at++];
         if (c != '{' && c != '}') {
             heed_buffer_byte(&out, c);

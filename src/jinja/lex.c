@@ -1,5 +1,6 @@
-/* lex.c: a template's text cut into data, tags and the tokens inside tags, with the white space rules of Jinja: trim_blocks drops the
-   line feed after a block or comment, lstrip_blocks the blanks before one at the beginning of a line, '-' all white space, '+' neither. */
+/* lex.c: a template's text cut into data, tags and the tokens inside tags, with the white space
+   rules of Jinja: trim_blocks drops the line feed after a block or comment, lstrip_blocks the
+   blanks before one at the beginning of a line, '-' all white space, '+' neither. */
 #include "jinja/characters.h"
 #include "jinja/tree.h"
 #include "base/unicode.h"
@@ -10,7 +11,8 @@
 
 enum { IN_DATA, IN_BLOCK, IN_PRINT };
 
-heed_status heed_jinja_refuse(jinja_reader *reader, heed_status status, uint32_t line, const char *format, ...)
+heed_status heed_jinja_refuse(jinja_reader *reader, heed_status status, uint32_t line,
+                              const char *format, ...)
 {
     if (reader->status != HEED_OK) return reader->status;
     char message[300];
@@ -18,7 +20,8 @@ heed_status heed_jinja_refuse(jinja_reader *reader, heed_status status, uint32_t
     va_start(arguments, format);
     vsnprintf(message, sizeof message, format, arguments);
     va_end(arguments);
-    return reader->status = heed_fail(reader->error, status, "%s: line %u: %s", reader->jinja->where, line, message);
+    return reader->status = heed_fail(reader->error, status, "%s: line %u: %s",
+                                      reader->jinja->where, line, message);
 }
 
 static void refuse_here(jinja_reader *r, const char *message)
@@ -48,7 +51,8 @@ static void move_to(jinja_reader *r, size_t at)
     for (; r->at < at; r->at++) r->line += r->text[r->at] == '\n';
 }
 
-/* The end of a tag at `at`: "%}", "-%}" or "+%}", with the white space that it takes; 0 when there is none. */
+/* The end of a tag at `at`: "%}", "-%}" or "+%}", with the white space that it takes; 0 when there
+   is none. */
 static size_t tag_end(const jinja_reader *r, size_t at, const char *mark, bool trims)
 {
     if (at < r->length && r->text[at] == '-' && sees(r, at + 1, mark)) return skip_space(r, at + 3);
@@ -58,7 +62,8 @@ static size_t tag_end(const jinja_reader *r, size_t at, const char *mark, bool t
 }
 
 /* The text in front of a tag whose sign is `sign`, with what the tag takes away from it. */
-static jinja_value data_before(const jinja_reader *r, size_t begin, size_t end, char sign, bool is_print)
+static jinja_value data_before(const jinja_reader *r, size_t begin, size_t end, char sign,
+                               bool is_print)
 {
     const char *text = r->text + begin;
     size_t length = end - begin;
@@ -76,7 +81,8 @@ static bool open_tag(const jinja_reader *r, size_t *at)
     const char *brace = r->text + *at;
     while ((brace = memchr(brace, '{', (size_t)(r->text + r->length - brace)))) {
         *at = (size_t)(brace - r->text);
-        if (*at + 1 < r->length && (brace[1] == '{' || brace[1] == '%' || brace[1] == '#')) return true;
+        if (*at + 1 < r->length && (brace[1] == '{' || brace[1] == '%' || brace[1] == '#'))
+            return true;
         brace++;
     }
     return false;
@@ -94,7 +100,8 @@ static size_t lone_tag(const jinja_reader *r, size_t at, const char *word, bool 
     return tag_end(r, at, "%}", trims);
 }
 
-/* Text up to the next tag; comments and raw blocks are dealt with here. *token is data, or the beginning of a tag. */
+/* Text up to the next tag; comments and raw blocks are dealt with here. *token is data, or the
+   beginning of a tag. */
 static void read_data(jinja_reader *r, jinja_token *token)
 {
     while (r->status == HEED_OK) {
@@ -109,7 +116,10 @@ static void read_data(jinja_reader *r, jinja_token *token)
             move_to(r, r->length);
             return;
         }
-        char kind = r->text[at + 1], sign = at + 2 < r->length && (r->text[at + 2] == '-' || r->text[at + 2] == '+') ? r->text[at + 2] : 0;
+        char kind = r->text[at + 1],
+             sign = at + 2 < r->length && (r->text[at + 2] == '-' || r->text[at + 2] == '+')
+                        ? r->text[at + 2]
+                        : 0;
         token->value = data_before(r, begin, at, sign, kind == '{');
         move_to(r, at);
         r->line_starts = false;
@@ -140,7 +150,9 @@ static void read_raw(jinja_reader *r, jinja_token *token)
     r->strip_next = false;
     for (; open_tag(r, &at); at++) {
         if (!(end = lone_tag(r, at, "endraw", true, &sign))) continue;
-        *token = (jinja_token){.kind = JINJA_TOKEN_DATA, .line = r->line, .value = data_before(r, begin, at, sign, false)};
+        *token = (jinja_token){.kind = JINJA_TOKEN_DATA,
+                               .line = r->line,
+                               .value = data_before(r, begin, at, sign, false)};
         move_to(r, end);
         r->line_starts = r->text[end - 1] == '\n';
         return;
@@ -166,7 +178,8 @@ static void read_digits(jinja_reader *r, jinja_token *token)
     } else {
         bool after_point = r->at > 0 && text[-1] == '.';
         length = strspn_within(text, room, digits);
-        if (!after_point && length + 1 < room && text[length] == '.' && text[length + 1] >= '0' && text[length + 1] <= '9') {
+        if (!after_point && length + 1 < room && text[length] == '.' && text[length + 1] >= '0' &&
+            text[length + 1] <= '9') {
             real = true;
             length += 1 + strspn_within(text + length + 1, room - length - 1, digits);
         }
@@ -181,7 +194,8 @@ static void read_digits(jinja_reader *r, jinja_token *token)
     }
     int64_t integer = 0;
     double number = 0;
-    if (real ? !heed_jinja_read_number(text, length, &number) : !heed_jinja_read_integer(text, length, 0, &integer))
+    if (real ? !heed_jinja_read_number(text, length, &number)
+             : !heed_jinja_read_integer(text, length, 0, &integer))
         refuse_here(r, "a number cannot be read; integers have at most 63 bits");
     token->kind = real ? JINJA_TOKEN_NUMBER : JINJA_TOKEN_INTEGER;
     token->value = real ? jinja_number(number) : jinja_integer(integer);
@@ -189,7 +203,9 @@ static void read_digits(jinja_reader *r, jinja_token *token)
 }
 
 /* \x41, \u0041, \U00000041, \101: how many digits of which base. */
-typedef struct { int base, least, most; } code_digits;
+typedef struct {
+    int base, least, most;
+} code_digits;
 
 /* Such a code at text[*at]. */
 static bool read_code(const char *text, size_t length, size_t *at, code_digits form, uint32_t *code)
@@ -218,10 +234,14 @@ static bool put_escape(heed_buffer *out, const char *text, size_t length, size_t
         int digits = 8;
         if (c == 'x') digits = 2;
         if (c == 'u') digits = 4;
-        if (!read_code(text, length, at, (code_digits){16, digits, digits}, &code) || code > 0x10FFFF) return false;
+        if (!read_code(text, length, at, (code_digits){16, digits, digits}, &code) ||
+            code > 0x10FFFF)
+            return false;
         size_t ahead = *at + 2; /* a pair of surrogates is one character */
-        if (code >= 0xD800 && code < 0xDC00 && ahead < length && text[*at] == '\\' && text[*at + 1] == 'u' &&
-            read_code(text, length, &ahead, (code_digits){16, 4, 4}, &low) && low >= 0xDC00 && low < 0xE000) {
+        if (code >= 0xD800 && code < 0xDC00 && ahead < length && text[*at] == '\\' &&
+            text[*at + 1] == 'u' &&
+            read_code(text, length, &ahead, (code_digits){16, 4, 4}, &low) && low >= 0xDC00 &&
+            low < 0xE000) {
             code = 0x10000 + ((code - 0xD800) << 10) + (low - 0xDC00);
             *at = ahead;
         }
@@ -266,7 +286,8 @@ static void read_string(jinja_reader *r, jinja_token *token)
         }
         if (!good) refuse_here(r, "a string has an escape sequence that cannot be read");
         char *copy = good ? heed_jinja_keep(r, text.length + 1, 1) : NULL;
-        if (good && text.failed) r->status = heed_fail_memory(r->error, end - begin, "a string of a template");
+        if (good && text.failed)
+            r->status = heed_fail_memory(r->error, end - begin, "a string of a template");
         if (copy && text.length) memcpy(copy, text.data, text.length);
         token->value = jinja_text(copy, copy ? text.length : 0);
         heed_buffer_free(&text);
@@ -294,10 +315,12 @@ static void read_operator(jinja_reader *r, jinja_token *token)
     const char *const opens = "([{", *const closes = ")]}", *open = strchr(opens, c);
     if (open) heed_buffer_byte(&r->brackets, closes[open - opens]);
     else if (strchr(")]}", c)) {
-        if (!r->brackets.length || r->brackets.data[r->brackets.length - 1] != c) refuse_here(r, "a closing bracket does not fit the open one");
+        if (!r->brackets.length || r->brackets.data[r->brackets.length - 1] != c)
+            refuse_here(r, "a closing bracket does not fit the open one");
         else r->brackets.length--;
     }
-    if (r->brackets.failed) r->status = heed_fail_memory(r->error, r->brackets.length, "a template");
+    if (r->brackets.failed)
+        r->status = heed_fail_memory(r->error, r->brackets.length, "a template");
 }
 
 static void read_token(jinja_reader *r, jinja_token *token)
@@ -315,7 +338,8 @@ static void read_token(jinja_reader *r, jinja_token *token)
         return;
     }
     if (r->at >= r->length) {
-        refuse_here(r, r->state == IN_BLOCK ? "a tag does not end; \"%}\" was expected" : "a tag does not end; \"}}\" was expected");
+        refuse_here(r, r->state == IN_BLOCK ? "a tag does not end; \"%}\" was expected"
+                                            : "a tag does not end; \"}}\" was expected");
         return;
     }
     uint32_t c = 0;
@@ -341,9 +365,12 @@ void heed_jinja_advance(jinja_reader *r)
         return;
     }
     if (r->token.kind == JINJA_TOKEN_DATA && r->state != IN_DATA) {
-        r->next = (jinja_token){.kind = r->state == IN_BLOCK ? JINJA_TOKEN_BLOCK_BEGIN : JINJA_TOKEN_PRINT_BEGIN, .line = r->line};
+        r->next = (jinja_token){.kind = r->state == IN_BLOCK ? JINJA_TOKEN_BLOCK_BEGIN
+                                                             : JINJA_TOKEN_PRINT_BEGIN,
+                                .line = r->line};
     } else if (r->strip_next) read_raw(r, &r->next);
     else if (r->state == IN_DATA) read_data(r, &r->next);
     else read_token(r, &r->next);
-    if (r->status != HEED_OK) r->token = r->next = (jinja_token){.kind = JINJA_TOKEN_END, .line = r->line};
+    if (r->status != HEED_OK)
+        r->token = r->next = (jinja_token){.kind = JINJA_TOKEN_END, .line = r->line};
 }

@@ -1,4 +1,5 @@
-/* methods_split.c: the methods of Python's strings that take texts apart: strip, split, partition, join. */
+/* methods_split.c: the methods of Python's strings that take texts apart: strip, split, partition,
+   join. */
 #include "jinja/characters.h"
 #include "jinja/methods.h"
 #include "base/unicode.h"
@@ -37,10 +38,12 @@ static bool is_among(jinja_value set, const char *text, size_t step)
     return false;
 }
 
-static jinja_value strip_sides(jinja_run *run, jinja_value self, jinja_value set, bool left, bool right)
+static jinja_value strip_sides(jinja_run *run, jinja_value self, jinja_value set, bool left,
+                               bool right)
 {
     const char *text = self.text;
-    size_t begin = 0, end = self.length, work = 1 + (jinja_given(set) && set.kind == JINJA_STRING ? set.length / 8 : 0);
+    size_t begin = 0, end = self.length,
+           work = 1 + (jinja_given(set) && set.kind == JINJA_STRING ? set.length / 8 : 0);
     uint32_t c;
     if (jinja_given(set) && !heed_jinja_needs_text(run, set, "strip")) return self;
     while (left && begin < end && heed_jinja_spend(run, work)) {
@@ -56,19 +59,22 @@ static jinja_value strip_sides(jinja_run *run, jinja_value self, jinja_value set
     return jinja_text(text + begin, end - begin);
 }
 
-static jinja_value strip(jinja_run *run, jinja_value self, const jinja_value *a, const jinja_call *call)
+static jinja_value strip(jinja_run *run, jinja_value self, const jinja_value *a,
+                         const jinja_call *call)
 {
     (void)call;
     return strip_sides(run, self, a[0], true, true);
 }
 
-static jinja_value strip_left(jinja_run *run, jinja_value self, const jinja_value *a, const jinja_call *call)
+static jinja_value strip_left(jinja_run *run, jinja_value self, const jinja_value *a,
+                              const jinja_call *call)
 {
     (void)call;
     return strip_sides(run, self, a[0], true, false);
 }
 
-static jinja_value strip_right(jinja_run *run, jinja_value self, const jinja_value *a, const jinja_call *call)
+static jinja_value strip_right(jinja_run *run, jinja_value self, const jinja_value *a,
+                               const jinja_call *call)
 {
     (void)call;
     return strip_sides(run, self, a[0], false, true);
@@ -76,19 +82,22 @@ static jinja_value strip_right(jinja_run *run, jinja_value self, const jinja_val
 
 static jinja_value remove_affix(jinja_run *run, jinja_value self, jinja_value affix, bool front)
 {
-    if (!heed_jinja_needs_text(run, affix, "removeprefix") || affix.length > self.length) return self;
+    if (!heed_jinja_needs_text(run, affix, "removeprefix") || affix.length > self.length)
+        return self;
     size_t at = front ? 0 : self.length - affix.length;
     if (memcmp(self.text + at, affix.text, affix.length) != 0) return self;
     return jinja_text(self.text + (front ? affix.length : 0), self.length - affix.length);
 }
 
-static jinja_value remove_prefix(jinja_run *run, jinja_value self, const jinja_value *a, const jinja_call *call)
+static jinja_value remove_prefix(jinja_run *run, jinja_value self, const jinja_value *a,
+                                 const jinja_call *call)
 {
     (void)call;
     return remove_affix(run, self, a[0], true);
 }
 
-static jinja_value remove_suffix(jinja_run *run, jinja_value self, const jinja_value *a, const jinja_call *call)
+static jinja_value remove_suffix(jinja_run *run, jinja_value self, const jinja_value *a,
+                                 const jinja_call *call)
 {
     (void)call;
     return remove_affix(run, self, a[0], false);
@@ -101,7 +110,8 @@ static void append(jinja_run *run, jinja_value *list, jinja_value item)
 {
     jinja_sequence *sequence = list->sequence;
     if (list->kind != JINJA_SEQUENCE || heed_jinja_failed(run)) return;
-    if (sequence->count && (sequence->count & (sequence->count - 1)) == 0) { /* room for powers of two */
+    /* room for powers of two */
+    if (sequence->count && (sequence->count & (sequence->count - 1)) == 0) {
         jinja_value *grown = heed_jinja_take(run, sequence->count * 2, sizeof *grown);
         if (!grown) return;
         memcpy(grown, sequence->items, sequence->count * sizeof *grown);
@@ -153,9 +163,11 @@ static jinja_value split_spaces(jinja_run *run, jinja_value self, int64_t most, 
 static jinja_value split_at(jinja_run *run, jinja_value self, const jinja_value *a, bool from_right)
 {
     int64_t most = -1;
-    if (a[1].kind != JINJA_MISSING && !heed_jinja_needs_whole(run, a[1], "split", &most)) return self;
+    if (a[1].kind != JINJA_MISSING && !heed_jinja_needs_whole(run, a[1], "split", &most))
+        return self;
     if (!jinja_given(a[0])) return split_spaces(run, self, most, from_right);
-    if (!heed_jinja_needs_text(run, a[0], "split") || !heed_jinja_spend(run, self.length / 8)) return self;
+    if (!heed_jinja_needs_text(run, a[0], "split") || !heed_jinja_spend(run, self.length / 8))
+        return self;
     if (!a[0].length) return heed_jinja_fail(run, "split needs a separator that is not empty");
     jinja_value list = heed_jinja_sequence(run, JINJA_LIST, 0);
     const char *text = self.text;
@@ -174,13 +186,15 @@ static jinja_value split_at(jinja_run *run, jinja_value self, const jinja_value 
     return list;
 }
 
-static jinja_value split(jinja_run *run, jinja_value self, const jinja_value *a, const jinja_call *call)
+static jinja_value split(jinja_run *run, jinja_value self, const jinja_value *a,
+                         const jinja_call *call)
 {
     (void)call;
     return split_at(run, self, a, false);
 }
 
-static jinja_value split_right(jinja_run *run, jinja_value self, const jinja_value *a, const jinja_call *call)
+static jinja_value split_right(jinja_run *run, jinja_value self, const jinja_value *a,
+                               const jinja_call *call)
 {
     (void)call;
     return split_at(run, self, a, true);
@@ -188,10 +202,12 @@ static jinja_value split_right(jinja_run *run, jinja_value self, const jinja_val
 
 static bool ends_line(uint32_t c)
 {
-    return (c >= 0x0A && c <= 0x0D) || (c >= 0x1C && c <= 0x1E) || c == 0x85 || c == 0x2028 || c == 0x2029;
+    return (c >= 0x0A && c <= 0x0D) || (c >= 0x1C && c <= 0x1E) || c == 0x85 || c == 0x2028 ||
+           c == 0x2029;
 }
 
-static jinja_value split_lines(jinja_run *run, jinja_value self, const jinja_value *a, const jinja_call *call)
+static jinja_value split_lines(jinja_run *run, jinja_value self, const jinja_value *a,
+                               const jinja_call *call)
 {
     bool keep = a[0].kind != JINJA_MISSING && heed_jinja_truth(a[0]);
     jinja_value list = heed_jinja_sequence(run, JINJA_LIST, 0);
@@ -213,7 +229,8 @@ static jinja_value split_lines(jinja_run *run, jinja_value self, const jinja_val
 
 static jinja_value partition_at(jinja_run *run, jinja_value self, jinja_value part, bool last)
 {
-    if (!heed_jinja_needs_text(run, part, "partition") || !heed_jinja_spend(run, self.length / 8)) return self;
+    if (!heed_jinja_needs_text(run, part, "partition") || !heed_jinja_spend(run, self.length / 8))
+        return self;
     if (!part.length) return heed_jinja_fail(run, "partition needs a separator that is not empty");
     const char *found = heed_jinja_search(self.text, self.length, part.text, part.length, last);
     jinja_value three = heed_jinja_sequence(run, JINJA_TUPLE, 3), empty = jinja_text("", 0);
@@ -230,32 +247,45 @@ static jinja_value partition_at(jinja_run *run, jinja_value self, jinja_value pa
     return three;
 }
 
-static jinja_value partition(jinja_run *run, jinja_value self, const jinja_value *a, const jinja_call *call)
+static jinja_value partition(jinja_run *run, jinja_value self, const jinja_value *a,
+                             const jinja_call *call)
 {
     (void)call;
     return partition_at(run, self, a[0], false);
 }
 
-static jinja_value partition_right(jinja_run *run, jinja_value self, const jinja_value *a, const jinja_call *call)
+static jinja_value partition_right(jinja_run *run, jinja_value self, const jinja_value *a,
+                                   const jinja_call *call)
 {
     (void)call;
     return partition_at(run, self, a[0], true);
 }
 
-static jinja_value join(jinja_run *run, jinja_value self, const jinja_value *a, const jinja_call *call)
+static jinja_value join(jinja_run *run, jinja_value self, const jinja_value *a,
+                        const jinja_call *call)
 {
     const jinja_sequence *items = heed_jinja_walk(run, a[0]);
     heed_buffer text = {0};
     (void)call;
     for (size_t i = 0; items && i < items->count && heed_jinja_fits(run, &text); i++) {
         if (i) heed_buffer_append(&text, self.text, self.length);
-        if (heed_jinja_needs_text(run, items->items[i], "join")) heed_buffer_append(&text, items->items[i].text, items->items[i].length);
+        if (heed_jinja_needs_text(run, items->items[i], "join"))
+            heed_buffer_append(&text, items->items[i].text, items->items[i].length);
     }
     return heed_jinja_take_buffer(run, &text);
 }
 
 const jinja_builtin heed_jinja_split_methods[] = {
-    {"join", "iterable", 1, join}, {"lstrip", "chars", 0, strip_left}, {"partition", "sep", 1, partition},
-    {"removeprefix", "prefix", 1, remove_prefix}, {"removesuffix", "suffix", 1, remove_suffix}, {"rpartition", "sep", 1, partition_right},
-    {"rsplit", "sep maxsplit", 0, split_right}, {"rstrip", "chars", 0, strip_right}, {"split", "sep maxsplit", 0, split},
-    {"splitlines", "keepends", 0, split_lines}, {"strip", "chars", 0, strip}, {0}};
+    {"join", "iterable", 1, join},
+    {"lstrip", "chars", 0, strip_left},
+    {"partition", "sep", 1, partition},
+    {"removeprefix", "prefix", 1, remove_prefix},
+    {"removesuffix", "suffix", 1, remove_suffix},
+    {"rpartition", "sep", 1, partition_right},
+    {"rsplit", "sep maxsplit", 0, split_right},
+    {"rstrip", "chars", 0, strip_right},
+    {"split", "sep maxsplit", 0, split},
+    {"splitlines", "keepends", 0, split_lines},
+    {"strip", "chars", 0, strip},
+    {0},
+};

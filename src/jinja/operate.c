@@ -1,4 +1,5 @@
-/* operate.c: arithmetic, comparison, attributes, items and slices, by Python's rules and Jinja's order of looking things up. */
+/* operate.c: arithmetic, comparison, attributes, items and slices, by Python's rules and Jinja's
+   order of looking things up. */
 #include "jinja/characters.h"
 #include "jinja/value.h"
 
@@ -16,11 +17,16 @@ static jinja_value whole_arithmetic(jinja_run *run, jinja_operator operation, in
 {
     int64_t result = 0;
     switch (operation) {
-    case JINJA_ADD: return __builtin_add_overflow(a, b, &result) ? overflow(run) : jinja_integer(result);
-    case JINJA_SUBTRACT: return __builtin_sub_overflow(a, b, &result) ? overflow(run) : jinja_integer(result);
-    case JINJA_MULTIPLY: return __builtin_mul_overflow(a, b, &result) ? overflow(run) : jinja_integer(result);
+    case JINJA_ADD:
+        return __builtin_add_overflow(a, b, &result) ? overflow(run) : jinja_integer(result);
+    case JINJA_SUBTRACT:
+        return __builtin_sub_overflow(a, b, &result) ? overflow(run) : jinja_integer(result);
+    case JINJA_MULTIPLY:
+        return __builtin_mul_overflow(a, b, &result) ? overflow(run) : jinja_integer(result);
     case JINJA_POWER:
-        if (b < 0) return a ? jinja_number(pow((double)a, (double)b)) : heed_jinja_fail(run, "0 has no negative power");
+        if (b < 0)
+            return a ? jinja_number(pow((double)a, (double)b))
+                     : heed_jinja_fail(run, "0 has no negative power");
         for (result = 1; b; b >>= 1) {
             if (b & 1 && __builtin_mul_overflow(result, a, &result)) return overflow(run);
             if (b > 1 && __builtin_mul_overflow(a, a, &a)) return overflow(run);
@@ -49,7 +55,8 @@ static jinja_value real_arithmetic(jinja_run *run, jinja_operator operation, dou
     case JINJA_SUBTRACT: return jinja_number(a - b);
     case JINJA_MULTIPLY: return jinja_number(a * b);
     case JINJA_POWER:
-        if (a < 0 && b != floor(b)) return heed_jinja_fail(run, "a negative number has no such power");
+        if (a < 0 && b != floor(b))
+            return heed_jinja_fail(run, "a negative number has no such power");
         if (a == 0 && b < 0) return heed_jinja_fail(run, "0 has no negative power");
         return jinja_number(pow(a, b));
     default: break;
@@ -66,15 +73,18 @@ static jinja_value repeat(jinja_run *run, jinja_value value, int64_t times)
 {
     size_t count = value.kind == JINJA_STRING ? value.length : value.sequence->count, total;
     if (times < 0) times = 0;
-    if (!heed_multiply_size(count, (size_t)times, &total) || total > UINT32_MAX) return heed_jinja_fail(run, "a repeated text or list is too long");
+    if (!heed_multiply_size(count, (size_t)times, &total) || total > UINT32_MAX)
+        return heed_jinja_fail(run, "a repeated text or list is too long");
     if (value.kind == JINJA_STRING) {
         if (!heed_jinja_spend(run, total / 64)) return heed_jinja_undefined("");
         char *text = heed_jinja_take(run, total + 1, 1);
-        for (size_t at = 0; text && count && at < total; at += count) memcpy(text + at, value.text, count);
+        for (size_t at = 0; text && count && at < total; at += count)
+            memcpy(text + at, value.text, count);
         return text ? jinja_text(text, total) : heed_jinja_undefined("");
     }
     jinja_value list = heed_jinja_sequence(run, value.sequence->style, total);
-    for (size_t i = 0; list.kind == JINJA_SEQUENCE && i < total; i++) list.sequence->items[i] = value.sequence->items[i % count];
+    for (size_t i = 0; list.kind == JINJA_SEQUENCE && i < total; i++)
+        list.sequence->items[i] = value.sequence->items[i % count];
     return list;
 }
 
@@ -90,34 +100,47 @@ static jinja_value join_two(jinja_run *run, jinja_value a, jinja_value b)
         memcpy(text + a.length, b.text, b.length);
         return jinja_text(text, total);
     }
-    jinja_value list = heed_jinja_sequence(run, jinja_is_list(a) ? JINJA_LIST : JINJA_TUPLE, a.sequence->count + b.sequence->count);
+    jinja_value list = heed_jinja_sequence(run, jinja_is_list(a) ? JINJA_LIST : JINJA_TUPLE,
+                                           a.sequence->count + b.sequence->count);
     if (list.kind != JINJA_SEQUENCE) return list;
     memcpy(list.sequence->items, a.sequence->items, a.sequence->count * sizeof a);
-    memcpy(list.sequence->items + a.sequence->count, b.sequence->items, b.sequence->count * sizeof b);
+    memcpy(list.sequence->items + a.sequence->count, b.sequence->items,
+           b.sequence->count * sizeof b);
     return list;
 }
 
-jinja_value heed_jinja_arithmetic(jinja_run *run, jinja_operator operation, jinja_value a, jinja_value b)
+jinja_value heed_jinja_arithmetic(jinja_run *run, jinja_operator operation, jinja_value a,
+                                  jinja_value b)
 {
-    static const char *const names[] = {[JINJA_ADD] = "+", [JINJA_SUBTRACT] = "-", [JINJA_MULTIPLY] = "*", [JINJA_DIVIDE] = "/",
-                                        [JINJA_FLOOR_DIVIDE] = "//", [JINJA_REMAINDER] = "%", [JINJA_POWER] = "**"};
+    static const char *const names[] = {
+        [JINJA_ADD] = "+",    [JINJA_SUBTRACT] = "-",      [JINJA_MULTIPLY] = "*",
+        [JINJA_DIVIDE] = "/", [JINJA_FLOOR_DIVIDE] = "//", [JINJA_REMAINDER] = "%",
+        [JINJA_POWER] = "**"};
     int64_t i, j;
     double x, y;
     if (heed_jinja_failed(run)) return heed_jinja_undefined("");
     bool whole_a = heed_jinja_whole(a, &i), whole_b = heed_jinja_whole(b, &j);
     if (whole_a && whole_b) return whole_arithmetic(run, operation, i, j);
-    if (heed_jinja_real(a, &x) && heed_jinja_real(b, &y)) return real_arithmetic(run, operation, x, y);
+    if (heed_jinja_real(a, &x) && heed_jinja_real(b, &y))
+        return real_arithmetic(run, operation, x, y);
     bool text_a = a.kind == JINJA_STRING, list_a = jinja_is_list(a), tuple_a = jinja_is_tuple(a);
     bool text_b = b.kind == JINJA_STRING, list_b = jinja_is_list(b), tuple_b = jinja_is_tuple(b);
-    if (operation == JINJA_ADD && ((text_a && text_b) || (list_a && list_b) || (tuple_a && tuple_b))) return join_two(run, a, b);
-    if (operation == JINJA_MULTIPLY && (text_a || list_a || tuple_a) && whole_b) return repeat(run, a, j);
-    if (operation == JINJA_MULTIPLY && whole_a && (text_b || list_b || tuple_b)) return repeat(run, b, i);
+    if (operation == JINJA_ADD &&
+        ((text_a && text_b) || (list_a && list_b) || (tuple_a && tuple_b)))
+        return join_two(run, a, b);
+    if (operation == JINJA_MULTIPLY && (text_a || list_a || tuple_a) && whole_b)
+        return repeat(run, a, j);
+    if (operation == JINJA_MULTIPLY && whole_a && (text_b || list_b || tuple_b))
+        return repeat(run, b, i);
     if (operation == JINJA_REMAINDER && text_a) {
         if (b.kind == JINJA_DICT) return heed_jinja_format(run, a, &b, 1, b.dict);
-        return tuple_b ? heed_jinja_format(run, a, b.sequence->items, b.sequence->count, NULL) : heed_jinja_format(run, a, &b, 1, NULL);
+        return tuple_b ? heed_jinja_format(run, a, b.sequence->items, b.sequence->count, NULL)
+                       : heed_jinja_format(run, a, &b, 1, NULL);
     }
-    if (a.kind == JINJA_UNDEFINED || b.kind == JINJA_UNDEFINED) return heed_jinja_fail_use(run, "compute with", a.kind == JINJA_UNDEFINED ? a : b);
-    return heed_jinja_fail(run, "%s %s %s has no meaning", heed_jinja_type(a), names[operation], heed_jinja_type(b));
+    if (a.kind == JINJA_UNDEFINED || b.kind == JINJA_UNDEFINED)
+        return heed_jinja_fail_use(run, "compute with", a.kind == JINJA_UNDEFINED ? a : b);
+    return heed_jinja_fail(run, "%s %s %s has no meaning", heed_jinja_type(a), names[operation],
+                           heed_jinja_type(b));
 }
 
 bool heed_jinja_compares(jinja_run *run, jinja_operator operation, jinja_value a, jinja_value b)
@@ -171,7 +194,8 @@ static bool element(jinja_run *run, jinja_value value, int64_t index, jinja_valu
     else {
         size_t at = 0, step = 0;
         uint32_t c;
-        for (int64_t i = 0; i <= index; i++, at += step) step = jinja_next(value.text, value.length, at, &c);
+        for (int64_t i = 0; i <= index; i++, at += step)
+            step = jinja_next(value.text, value.length, at, &c);
         *found = jinja_text(value.text + at - step, step);
     }
     return true;
@@ -179,7 +203,9 @@ static bool element(jinja_run *run, jinja_value value, int64_t index, jinja_valu
 
 static bool is_indexed(jinja_value value)
 {
-    return value.kind == JINJA_STRING || (value.kind == JINJA_SEQUENCE && value.sequence->style != JINJA_GENERATOR && value.sequence->style != JINJA_VIEW);
+    return value.kind == JINJA_STRING ||
+           (value.kind == JINJA_SEQUENCE && value.sequence->style != JINJA_GENERATOR &&
+            value.sequence->style != JINJA_VIEW);
 }
 
 /* value[key] alone. */
@@ -198,7 +224,8 @@ jinja_value heed_jinja_attribute(jinja_run *run, jinja_value value, jinja_value 
 {
     jinja_value found;
     if (heed_jinja_failed(run)) return heed_jinja_undefined("");
-    if (value.kind == JINJA_UNDEFINED) return heed_jinja_fail_use(run, "take an attribute of", value);
+    if (value.kind == JINJA_UNDEFINED)
+        return heed_jinja_fail_use(run, "take an attribute of", value);
     if (value.kind == JINJA_NAMESPACE) {
         const jinja_value *have = heed_jinja_get(run, value.dict, name);
         return have ? *have : undefined_of(run, name);
@@ -207,7 +234,8 @@ jinja_value heed_jinja_attribute(jinja_run *run, jinja_value value, jinja_value 
         if (heed_jinja_is(name, "grouper")) return value.sequence->items[0];
         if (heed_jinja_is(name, "list")) return value.sequence->items[1];
     }
-    if (value.kind == JINJA_CYCLER && heed_jinja_is(name, "current")) return value.cycle->items->items[value.cycle->at];
+    if (value.kind == JINJA_CYCLER && heed_jinja_is(name, "current"))
+        return value.cycle->items->items[value.cycle->at];
     jinja_value method = method_of(run, value, name);
     if (method.kind == JINJA_METHOD || method.unsafe) return method;
     return subscript(run, value, name, &found) ? found : undefined_of(run, name);
@@ -219,7 +247,8 @@ jinja_value heed_jinja_item(jinja_run *run, jinja_value value, jinja_value key)
     if (heed_jinja_failed(run)) return heed_jinja_undefined("");
     if (value.kind == JINJA_UNDEFINED) return heed_jinja_fail_use(run, "take an item of", value);
     if (subscript(run, value, key, &found)) return found;
-    return key.kind == JINJA_STRING ? heed_jinja_attribute(run, value, key) : undefined_of(run, key);
+    return key.kind == JINJA_STRING ? heed_jinja_attribute(run, value, key)
+                                    : undefined_of(run, key);
 }
 
 jinja_value heed_jinja_path(jinja_run *run, jinja_value value, jinja_value path)
@@ -230,7 +259,8 @@ jinja_value heed_jinja_path(jinja_run *run, jinja_value value, jinja_value path)
         size_t length = dot ? (size_t)(dot - path.text) - at : path.length - at;
         int64_t index;
         bool digits = length > 0 && strspn(path.text + at, "0123456789") >= length;
-        if (digits && heed_jinja_read_integer(path.text + at, length, 10, &index)) value = heed_jinja_item(run, value, jinja_integer(index));
+        if (digits && heed_jinja_read_integer(path.text + at, length, 10, &index))
+            value = heed_jinja_item(run, value, jinja_integer(index));
         else value = heed_jinja_item(run, value, jinja_text(path.text + at, length));
         at += length + 1;
     }
@@ -238,7 +268,8 @@ jinja_value heed_jinja_path(jinja_run *run, jinja_value value, jinja_value path)
 }
 
 /* Python's slice.indices: where a slice begins and ends within `count` elements. */
-static bool slice_bounds(jinja_run *run, const jinja_value bounds[3], int64_t count, int64_t *begin, int64_t *end, int64_t *step)
+static bool slice_bounds(jinja_run *run, const jinja_value bounds[3], int64_t count, int64_t *begin,
+                         int64_t *end, int64_t *step)
 {
     int64_t given[3] = {0};
     for (int i = 0; i < 3; i++) {
@@ -269,17 +300,23 @@ jinja_value heed_jinja_slice(jinja_run *run, jinja_value value, const jinja_valu
     if (!is_indexed(value)) return heed_jinja_fail_use(run, "slice", value);
     const jinja_sequence *items = heed_jinja_walk(run, value);
     int64_t begin = 0, end = 0, step = 1, count;
-    if (!items || !slice_bounds(run, bounds, (int64_t)items->count, &begin, &end, &step)) return heed_jinja_undefined("");
+    if (!items || !slice_bounds(run, bounds, (int64_t)items->count, &begin, &end, &step))
+        return heed_jinja_undefined("");
     const int64_t distance = step < 0 ? begin - end : end - begin;
     int64_t size = step;
     if (step < 0) size = step < -INT64_MAX ? INT64_MAX : -step;
     count = distance > 0 ? (distance - 1) / size + 1 : 0;
     if (value.kind == JINJA_STRING) {
         heed_buffer text = {0};
-        for (int64_t i = 0; i < count; i++) heed_buffer_append(&text, items->items[begin + i * step].text, items->items[begin + i * step].length);
+        for (int64_t i = 0; i < count; i++)
+            heed_buffer_append(&text, items->items[begin + i * step].text,
+                               items->items[begin + i * step].length);
         return heed_jinja_take_buffer(run, &text);
     }
-    jinja_value part = heed_jinja_sequence(run, value.sequence->style == JINJA_GROUP ? JINJA_TUPLE : value.sequence->style, (size_t)count);
-    for (int64_t i = 0; part.kind == JINJA_SEQUENCE && i < count; i++) part.sequence->items[i] = items->items[begin + i * step];
+    jinja_value part = heed_jinja_sequence(
+        run, value.sequence->style == JINJA_GROUP ? JINJA_TUPLE : value.sequence->style,
+        (size_t)count);
+    for (int64_t i = 0; part.kind == JINJA_SEQUENCE && i < count; i++)
+        part.sequence->items[i] = items->items[begin + i * step];
     return part;
 }

@@ -1,4 +1,5 @@
-/* parse.c: a template's statements, and what all of the reader uses. Nesting is counted, so that no template can exhaust the stack. */
+/* parse.c: a template's statements, and what all of the reader uses. Nesting is counted, so that no
+   template can exhaust the stack. */
 #include "jinja/characters.h"
 #include "jinja/tree.h"
 
@@ -8,7 +9,8 @@
 void *heed_jinja_keep(jinja_reader *r, size_t count, size_t size)
 {
     void *piece = r->status == HEED_OK ? heed_arena_take(r->jinja->arena, count, size) : NULL;
-    if (!piece && r->status == HEED_OK) r->status = heed_fail_memory(r->error, count * size, "a template");
+    if (!piece && r->status == HEED_OK)
+        r->status = heed_fail_memory(r->error, count * size, "a template");
     return piece;
 }
 
@@ -33,7 +35,8 @@ jinja_node *heed_jinja_deepen(jinja_reader *r, jinja_node *node)
     deepen_by(node, node->b);
     deepen_by(node, node->c);
     for (int32_t i = 0; i < node->count; i++) deepen_by(node, node->items[i]);
-    if (node->kind == JINJA_NODE_CALL || node->kind == JINJA_NODE_FILTER || node->kind == JINJA_NODE_TEST) {
+    if (node->kind == JINJA_NODE_CALL || node->kind == JINJA_NODE_FILTER ||
+        node->kind == JINJA_NODE_TEST) {
         const jinja_arguments *arguments = node->arguments;
         for (int32_t i = 0; i < arguments->count; i++) deepen_by(node, arguments->positional[i]);
         for (int32_t i = 0; i < arguments->named_count; i++) deepen_by(node, arguments->named[i]);
@@ -48,7 +51,8 @@ jinja_node *heed_jinja_deepen(jinja_reader *r, jinja_node *node)
 bool heed_jinja_push(jinja_reader *r, jinja_nodes *nodes, jinja_node *node)
 {
     if (!node || r->status != HEED_OK) return false;
-    if (nodes->count >= INT32_MAX / 2 || !heed_grow(&nodes->items, &nodes->capacity, nodes->count + 1, sizeof *nodes->items)) {
+    if (nodes->count >= INT32_MAX / 2 ||
+        !heed_grow(&nodes->items, &nodes->capacity, nodes->count + 1, sizeof *nodes->items)) {
         r->status = heed_fail_memory(r->error, nodes->count * sizeof *nodes->items, "a template");
         return false;
     }
@@ -77,7 +81,8 @@ bool heed_jinja_at(const jinja_reader *r, int operation)
 
 bool heed_jinja_at_name(const jinja_reader *r, const char *name)
 {
-    return r->token.kind == JINJA_TOKEN_NAME && r->token.value.length == strlen(name) && memcmp(r->token.value.text, name, strlen(name)) == 0;
+    return r->token.kind == JINJA_TOKEN_NAME && r->token.value.length == strlen(name) &&
+           memcmp(r->token.value.text, name, strlen(name)) == 0;
 }
 
 bool heed_jinja_skip(jinja_reader *r, int operation)
@@ -97,13 +102,22 @@ bool heed_jinja_skip_name(jinja_reader *r, const char *name)
 void heed_jinja_refuse_token(jinja_reader *r, const char *expected)
 {
     const jinja_token *token = &r->token;
-    static const char *const names[] = {[JINJA_TOKEN_END] = "the end of the template", [JINJA_TOKEN_DATA] = "text",
-        [JINJA_TOKEN_BLOCK_BEGIN] = "a tag", [JINJA_TOKEN_BLOCK_END] = "the end of the tag", [JINJA_TOKEN_PRINT_BEGIN] = "\"{{\"",
-        [JINJA_TOKEN_PRINT_END] = "\"}}\"", [JINJA_TOKEN_STRING] = "a string", [JINJA_TOKEN_INTEGER] = "a number",
-        [JINJA_TOKEN_NUMBER] = "a number"};
+    static const char *const names[] = {[JINJA_TOKEN_END] = "the end of the template",
+                                        [JINJA_TOKEN_DATA] = "text",
+                                        [JINJA_TOKEN_BLOCK_BEGIN] = "a tag",
+                                        [JINJA_TOKEN_BLOCK_END] = "the end of the tag",
+                                        [JINJA_TOKEN_PRINT_BEGIN] = "\"{{\"",
+                                        [JINJA_TOKEN_PRINT_END] = "\"}}\"",
+                                        [JINJA_TOKEN_STRING] = "a string",
+                                        [JINJA_TOKEN_INTEGER] = "a number",
+                                        [JINJA_TOKEN_NUMBER] = "a number"};
     char found[48];
-    if (token->kind == JINJA_TOKEN_NAME) snprintf(found, sizeof found, "\"%.*s\"", (int)(token->value.length < 40 ? token->value.length : 40), token->value.text);
-    else if (token->kind == JINJA_TOKEN_OPERATOR) snprintf(found, sizeof found, "\"%c%c\"", token->operation & 0xFF, token->operation >> 8 ? token->operation >> 8 : ' ');
+    if (token->kind == JINJA_TOKEN_NAME)
+        snprintf(found, sizeof found, "\"%.*s\"",
+                 (int)(token->value.length < 40 ? token->value.length : 40), token->value.text);
+    else if (token->kind == JINJA_TOKEN_OPERATOR)
+        snprintf(found, sizeof found, "\"%c%c\"", token->operation & 0xFF,
+                 token->operation >> 8 ? token->operation >> 8 : ' ');
     else snprintf(found, sizeof found, "%s", names[token->kind]);
     heed_jinja_refuse(r, HEED_E_FORMAT, token->line, "found %s, expected %s", found, expected);
 }
@@ -112,7 +126,8 @@ bool heed_jinja_expect(jinja_reader *r, int operation)
 {
     if (heed_jinja_skip(r, operation)) return true;
     char expected[8];
-    snprintf(expected, sizeof expected, "\"%c%c", operation & 0xFF, operation >> 8 ? operation >> 8 : '"');
+    snprintf(expected, sizeof expected, "\"%c%c", operation & 0xFF,
+             operation >> 8 ? operation >> 8 : '"');
     heed_jinja_refuse_token(r, expected);
     return false;
 }
@@ -130,7 +145,8 @@ static int32_t expect_name(jinja_reader *r)
 
 static bool end_tag(jinja_reader *r)
 {
-    if (r->status == HEED_OK && r->token.kind != JINJA_TOKEN_BLOCK_END) heed_jinja_refuse_token(r, "the end of the tag");
+    if (r->status == HEED_OK && r->token.kind != JINJA_TOKEN_BLOCK_END)
+        heed_jinja_refuse_token(r, "the end of the tag");
     if (r->status == HEED_OK) heed_jinja_advance(r);
     return r->status == HEED_OK;
 }
@@ -152,13 +168,15 @@ static jinja_node *read_whole_block(jinja_reader *r, const char *end)
     return body;
 }
 
-/* Something that can be assigned to: a name, namespace.name where `attributes` says so, or several of them. */
+/* Something that can be assigned to: a name, namespace.name where `attributes` says so, or several
+   of them. */
 static jinja_node *read_target(jinja_reader *r, bool attributes, int depth)
 {
     jinja_nodes nodes = {0};
     bool several = false;
     uint32_t line = r->token.line;
-    if (depth > 16) heed_jinja_refuse(r, HEED_E_FORMAT, line, "a target of an assignment is nested too deep");
+    if (depth > 16)
+        heed_jinja_refuse(r, HEED_E_FORMAT, line, "a target of an assignment is nested too deep");
     while (r->status == HEED_OK) {
         jinja_node *node;
         if (heed_jinja_at(r, '(') || heed_jinja_at(r, '[')) {
@@ -195,7 +213,8 @@ static jinja_node *read_target(jinja_reader *r, bool attributes, int depth)
 static jinja_node *read_for(jinja_reader *r, jinja_node *node)
 {
     node->a = read_target(r, false, 0);
-    if (r->status == HEED_OK && !heed_jinja_skip_name(r, "in")) heed_jinja_refuse_token(r, "\"in\"");
+    if (r->status == HEED_OK && !heed_jinja_skip_name(r, "in"))
+        heed_jinja_refuse_token(r, "\"in\"");
     node->b = heed_jinja_read_tuple(r, false, false, "recursive");
     if (heed_jinja_skip_name(r, "if")) node->c = heed_jinja_read_expression(r, true);
     node->flag = heed_jinja_skip_name(r, "recursive");
@@ -263,14 +282,19 @@ static const jinja_signature *read_signature(jinja_reader *r, jinja_node *node)
     while (r->status == HEED_OK && !heed_jinja_at(r, ')')) {
         if (signature->count && !heed_jinja_expect(r, ',')) break;
         int32_t name = expect_name(r);
-        if (!heed_grow(&parameters, &capacity, (size_t)signature->count + 1, sizeof *parameters)) r->status = heed_fail_memory(r->error, capacity, "a template");
+        if (!heed_grow(&parameters, &capacity, (size_t)signature->count + 1, sizeof *parameters))
+            r->status = heed_fail_memory(r->error, capacity, "a template");
         if (r->status != HEED_OK) break;
         parameters[signature->count++] = name;
-        if (heed_jinja_skip(r, '=')) heed_jinja_push(r, &defaults, heed_jinja_read_expression(r, true));
-        else if (defaults.count) heed_jinja_refuse(r, HEED_E_FORMAT, node->line, "a parameter without a default stands after one that has it");
+        if (heed_jinja_skip(r, '='))
+            heed_jinja_push(r, &defaults, heed_jinja_read_expression(r, true));
+        else if (defaults.count)
+            heed_jinja_refuse(r, HEED_E_FORMAT, node->line,
+                              "a parameter without a default stands after one that has it");
     }
     heed_jinja_expect(r, ')');
-    int32_t *kept = signature ? heed_jinja_keep(r, (size_t)signature->count + 1, sizeof *kept) : NULL;
+    int32_t *kept = signature ? heed_jinja_keep(r, (size_t)signature->count + 1, sizeof *kept)
+                              : NULL;
     if (kept) {
         if (signature->count) memcpy(kept, parameters, (size_t)signature->count * sizeof *kept);
         signature->parameters = kept;
@@ -288,7 +312,8 @@ static const jinja_signature *read_signature(jinja_reader *r, jinja_node *node)
 }
 
 /* Signature and body of a macro or call block; special names are looked for in between. */
-static jinja_node *read_callable(jinja_reader *r, jinja_node *node, jinja_node **call, const char *end)
+static jinja_node *read_callable(jinja_reader *r, jinja_node *node, jinja_node **call,
+                                 const char *end)
 {
     bool outer[3] = {r->uses_rest, r->uses_named_rest, r->uses_caller};
     int loops = r->loops;
@@ -299,7 +324,8 @@ static jinja_node *read_callable(jinja_reader *r, jinja_node *node, jinja_node *
     else signature = heed_jinja_keep(r, 1, sizeof *signature);
     if (call) {
         *call = heed_jinja_read_expression(r, true);
-        if (r->status == HEED_OK && (*call)->kind != JINJA_NODE_CALL) heed_jinja_refuse(r, HEED_E_FORMAT, node->line, "a call block needs a call of a macro");
+        if (r->status == HEED_OK && (*call)->kind != JINJA_NODE_CALL)
+            heed_jinja_refuse(r, HEED_E_FORMAT, node->line, "a call block needs a call of a macro");
     }
     jinja_node *body = read_whole_block(r, end);
     if (signature && r->status == HEED_OK) {
@@ -347,7 +373,9 @@ static jinja_node *read_generation(jinja_reader *r, jinja_node *node)
 
 static jinja_node *read_jump(jinja_reader *r, jinja_node *node)
 {
-    if (!r->loops) heed_jinja_refuse(r, HEED_E_FORMAT, node->line, "break and continue need a loop around them");
+    if (!r->loops)
+        heed_jinja_refuse(r, HEED_E_FORMAT, node->line,
+                          "break and continue need a loop around them");
     return node;
 }
 
@@ -364,14 +392,28 @@ static jinja_node *read_print(jinja_reader *r, jinja_node *node)
     return node;
 }
 
-static const struct { const char *name; jinja_node_kind kind; jinja_node *(*read)(jinja_reader *, jinja_node *); } statements[] = {
-    {"for", JINJA_NODE_FOR, read_for}, {"if", JINJA_NODE_IF, read_if}, {"set", JINJA_NODE_SET, read_set},
-    {"macro", JINJA_NODE_MACRO, read_macro}, {"call", JINJA_NODE_CALL_BLOCK, read_call_block},
-    {"filter", JINJA_NODE_FILTER_BLOCK, read_filter_block}, {"with", JINJA_NODE_WITH, read_with},
-    {"generation", JINJA_NODE_GENERATION, read_generation}, {"print", JINJA_NODE_BODY, read_print},
-    {"break", JINJA_NODE_BREAK, read_jump}, {"continue", JINJA_NODE_CONTINUE, read_jump},
-    {"block", JINJA_NODE_BODY, NULL}, {"extends", JINJA_NODE_BODY, NULL}, {"include", JINJA_NODE_BODY, NULL},
-    {"import", JINJA_NODE_BODY, NULL}, {"from", JINJA_NODE_BODY, NULL}, {"autoescape", JINJA_NODE_BODY, NULL},
+static const struct {
+    const char *name;
+    jinja_node_kind kind;
+    jinja_node *(*read)(jinja_reader *, jinja_node *);
+} statements[] = {
+    {"for", JINJA_NODE_FOR, read_for},
+    {"if", JINJA_NODE_IF, read_if},
+    {"set", JINJA_NODE_SET, read_set},
+    {"macro", JINJA_NODE_MACRO, read_macro},
+    {"call", JINJA_NODE_CALL_BLOCK, read_call_block},
+    {"filter", JINJA_NODE_FILTER_BLOCK, read_filter_block},
+    {"with", JINJA_NODE_WITH, read_with},
+    {"generation", JINJA_NODE_GENERATION, read_generation},
+    {"print", JINJA_NODE_BODY, read_print},
+    {"break", JINJA_NODE_BREAK, read_jump},
+    {"continue", JINJA_NODE_CONTINUE, read_jump},
+    {"block", JINJA_NODE_BODY, NULL},
+    {"extends", JINJA_NODE_BODY, NULL},
+    {"include", JINJA_NODE_BODY, NULL},
+    {"import", JINJA_NODE_BODY, NULL},
+    {"from", JINJA_NODE_BODY, NULL},
+    {"autoescape", JINJA_NODE_BODY, NULL},
 };
 
 static jinja_node *read_statement(jinja_reader *r)
@@ -380,7 +422,9 @@ static jinja_node *read_statement(jinja_reader *r)
         if (!heed_jinja_at_name(r, statements[i].name)) continue;
         uint32_t line = r->token.line;
         if (!statements[i].read) {
-            heed_jinja_refuse(r, HEED_E_UNSUPPORTED, line, "the tag \"%s\" of Jinja is not supported: a template stands alone", statements[i].name);
+            heed_jinja_refuse(r, HEED_E_UNSUPPORTED, line,
+                              "the tag \"%s\" of Jinja is not supported: a template stands alone",
+                              statements[i].name);
             return NULL;
         }
         jinja_node *node = heed_jinja_node(r, statements[i].kind, line);
@@ -396,7 +440,9 @@ static bool at_end(const jinja_reader *r, const char *ends)
 {
     for (const char *name = ends; name && *name;) {
         size_t length = strcspn(name, " ");
-        if (r->token.kind == JINJA_TOKEN_NAME && r->token.value.length == length && memcmp(r->token.value.text, name, length) == 0) return true;
+        if (r->token.kind == JINJA_TOKEN_NAME && r->token.value.length == length &&
+            memcmp(r->token.value.text, name, length) == 0)
+            return true;
         name += length + (name[length] == ' ');
     }
     return false;
@@ -406,15 +452,21 @@ jinja_node *heed_jinja_read_body(jinja_reader *r, const char *ends)
 {
     jinja_nodes nodes = {0};
     jinja_node *body = heed_jinja_node(r, JINJA_NODE_BODY, r->token.line);
-    if (++r->depth > JINJA_DEPTH) heed_jinja_refuse(r, HEED_E_FORMAT, r->token.line, "nested more than %d levels deep", JINJA_DEPTH);
+    if (++r->depth > JINJA_DEPTH)
+        heed_jinja_refuse(r, HEED_E_FORMAT, r->token.line, "nested more than %d levels deep",
+                          JINJA_DEPTH);
     while (r->status == HEED_OK) {
         uint32_t line = r->token.line;
         if (r->token.kind == JINJA_TOKEN_END) {
-            if (ends) heed_jinja_refuse(r, HEED_E_FORMAT, line, "the template ends where one of these tags was expected: %s", ends);
+            if (ends)
+                heed_jinja_refuse(r, HEED_E_FORMAT, line,
+                                  "the template ends where one of these tags was expected: %s",
+                                  ends);
             break;
         }
         if (r->token.kind == JINJA_TOKEN_DATA) {
-            jinja_node *data = r->token.value.length ? heed_jinja_node(r, JINJA_NODE_DATA, line) : NULL;
+            jinja_node *data = r->token.value.length ? heed_jinja_node(r, JINJA_NODE_DATA, line)
+                                                     : NULL;
             if (data) {
                 data->value = r->token.value;
                 heed_jinja_push(r, &nodes, data);
@@ -425,7 +477,8 @@ jinja_node *heed_jinja_read_body(jinja_reader *r, const char *ends)
             jinja_node *print = heed_jinja_node(r, JINJA_NODE_PRINT, line);
             if (print) print->a = heed_jinja_read_tuple(r, true, false, NULL);
             heed_jinja_push(r, &nodes, heed_jinja_deepen(r, print));
-            if (r->status == HEED_OK && r->token.kind != JINJA_TOKEN_PRINT_END) heed_jinja_refuse_token(r, "\"}}\"");
+            if (r->status == HEED_OK && r->token.kind != JINJA_TOKEN_PRINT_END)
+                heed_jinja_refuse_token(r, "\"}}\"");
             heed_jinja_advance(r);
         } else {
             heed_jinja_advance(r);

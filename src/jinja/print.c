@@ -8,7 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The shortest digits that read back to the same number; exponents below -4 and from 16 on are written. */
+/* The shortest digits that read back to the same number; exponents below -4 and from 16 on are
+   written. */
 void heed_jinja_print_number(heed_buffer *out, double number)
 {
     if (isnan(number)) heed_buffer_text(out, "nan");
@@ -42,7 +43,8 @@ void heed_jinja_print_number(heed_buffer *out, double number)
 
 static void repr_string(heed_buffer *out, jinja_value text)
 {
-    bool has_single = memchr(text.text, '\'', text.length) != NULL, has_double = memchr(text.text, '"', text.length) != NULL;
+    bool has_single = memchr(text.text, '\'', text.length) != NULL,
+         has_double = memchr(text.text, '"', text.length) != NULL;
     uint32_t quote = has_single && !has_double ? '"' : '\'', c;
     heed_jinja_put_character(out, quote);
     for (size_t at = 0, step; at < text.length; at += step) {
@@ -51,7 +53,8 @@ static void repr_string(heed_buffer *out, jinja_value text)
         else if (c == '\n') heed_buffer_text(out, "\\n");
         else if (c == '\r') heed_buffer_text(out, "\\r");
         else if (c == '\t') heed_buffer_text(out, "\\t");
-        else if (heed_jinja_class(c) & JINJA_PRINTABLE) heed_buffer_append(out, text.text + at, step);
+        else if (heed_jinja_class(c) & JINJA_PRINTABLE)
+            heed_buffer_append(out, text.text + at, step);
         else if (c < 0x100) heed_buffer_printf(out, "\\x%02x", (unsigned)c);
         else if (c < 0x10000) heed_buffer_printf(out, "\\u%04x", (unsigned)c);
         else heed_buffer_printf(out, "\\U%08x", (unsigned)c);
@@ -59,7 +62,8 @@ static void repr_string(heed_buffer *out, jinja_value text)
     heed_jinja_put_character(out, quote);
 }
 
-static void repr_items(jinja_run *run, heed_buffer *out, const jinja_value *items, size_t count, const jinja_value *values)
+static void repr_items(jinja_run *run, heed_buffer *out, const jinja_value *items, size_t count,
+                       const jinja_value *values)
 {
     for (size_t i = 0; i < count && !heed_jinja_failed(run); i++) {
         if (i) heed_buffer_text(out, ", ");
@@ -72,10 +76,16 @@ static void repr_items(jinja_run *run, heed_buffer *out, const jinja_value *item
 
 static void repr_sequence(jinja_run *run, heed_buffer *out, const jinja_sequence *sequence)
 {
-    static const char *const open[] = {[JINJA_LIST] = "[", [JINJA_TUPLE] = "(", [JINJA_GROUP] = "(", [JINJA_VIEW] = "dict_view(["};
-    static const char *const close[] = {[JINJA_LIST] = "]", [JINJA_TUPLE] = ")", [JINJA_GROUP] = ")", [JINJA_VIEW] = "])"};
-    if (sequence->style == JINJA_GENERATOR) heed_jinja_fail(run, "a generator cannot be printed; make a list of it with the filter \"list\"");
-    else if (sequence->style == JINJA_RANGE) heed_jinja_fail(run, "a range cannot be printed; make a list of it with the filter \"list\"");
+    static const char *const open[] = {
+        [JINJA_LIST] = "[", [JINJA_TUPLE] = "(", [JINJA_GROUP] = "(", [JINJA_VIEW] = "dict_view(["};
+    static const char *const close[] = {
+        [JINJA_LIST] = "]", [JINJA_TUPLE] = ")", [JINJA_GROUP] = ")", [JINJA_VIEW] = "])"};
+    if (sequence->style == JINJA_GENERATOR)
+        heed_jinja_fail(
+            run, "a generator cannot be printed; make a list of it with the filter \"list\"");
+    else if (sequence->style == JINJA_RANGE)
+        heed_jinja_fail(run,
+                        "a range cannot be printed; make a list of it with the filter \"list\"");
     if (heed_jinja_failed(run)) return;
     heed_buffer_text(out, open[sequence->style]);
     repr_items(run, out, sequence->items, sequence->count, NULL);
@@ -85,16 +95,20 @@ static void repr_sequence(jinja_run *run, heed_buffer *out, const jinja_sequence
 
 void heed_jinja_repr(jinja_run *run, heed_buffer *out, jinja_value value)
 {
-    if (!heed_jinja_spend(run, 1 + (value.kind == JINJA_STRING ? value.length / 32 : 0)) || !heed_jinja_fits(run, out) || !heed_jinja_enter(run)) return;
+    if (!heed_jinja_spend(run, 1 + (value.kind == JINJA_STRING ? value.length / 32 : 0)) ||
+        !heed_jinja_fits(run, out) || !heed_jinja_enter(run))
+        return;
     switch (value.kind) {
-    case JINJA_UNDEFINED: case JINJA_MISSING: heed_buffer_text(out, "Undefined"); break;
+    case JINJA_UNDEFINED:
+    case JINJA_MISSING: heed_buffer_text(out, "Undefined"); break;
     case JINJA_NONE: heed_buffer_text(out, "None"); break;
     case JINJA_BOOLEAN: heed_buffer_text(out, value.boolean ? "True" : "False"); break;
     case JINJA_INTEGER: heed_buffer_printf(out, "%" PRId64, value.integer); break;
     case JINJA_NUMBER: heed_jinja_print_number(out, value.number); break;
     case JINJA_STRING: repr_string(out, value); break;
     case JINJA_SEQUENCE: repr_sequence(run, out, value.sequence); break;
-    case JINJA_DICT: case JINJA_NAMESPACE:
+    case JINJA_DICT:
+    case JINJA_NAMESPACE:
         heed_buffer_text(out, value.kind == JINJA_DICT ? "{" : "<Namespace {");
         repr_items(run, out, value.dict->keys, value.dict->count, value.dict->values);
         heed_buffer_text(out, value.kind == JINJA_DICT ? "}" : "}>");
@@ -133,9 +147,11 @@ static void put_json_string(heed_buffer *out, const char *text, size_t length, b
         step = jinja_next(text, length, at, &c);
         const char *letter = c && c < 0x80 ? strchr(letters, (int)c) : NULL;
         if (letter) heed_buffer_printf(out, "\\%c", names[letter - letters]);
-        else if (c < 0x20 || (ascii && c >= 0x80 && c < 0x10000)) heed_buffer_printf(out, "\\u%04x", (unsigned)c);
+        else if (c < 0x20 || (ascii && c >= 0x80 && c < 0x10000))
+            heed_buffer_printf(out, "\\u%04x", (unsigned)c);
         else if (ascii && c >= 0x10000)
-            heed_buffer_printf(out, "\\u%04x\\u%04x", 0xD800u + ((unsigned)(c - 0x10000) >> 10), 0xDC00u + ((unsigned)(c - 0x10000) & 0x3FF));
+            heed_buffer_printf(out, "\\u%04x\\u%04x", 0xD800u + ((unsigned)(c - 0x10000) >> 10),
+                               0xDC00u + ((unsigned)(c - 0x10000) & 0x3FF));
         else heed_buffer_append(out, text + at, step);
     }
     heed_buffer_byte(out, '"');
@@ -168,7 +184,8 @@ static void new_line(jinja_run *run, heed_buffer *out, const jinja_json_style *s
 {
     if (!style->indent) return;
     heed_buffer_byte(out, '\n');
-    for (int i = 0; i < level && heed_jinja_fits(run, out); i++) heed_buffer_text(out, style->indent);
+    for (int i = 0; i < level && heed_jinja_fits(run, out); i++)
+        heed_buffer_text(out, style->indent);
 }
 
 static int by_key(const void *a, const void *b)
@@ -180,22 +197,26 @@ static int by_key(const void *a, const void *b)
 }
 
 /* Keys in order, when that is asked for; NULL: as they stand. */
-static const jinja_value **sorted_keys(jinja_run *run, const jinja_dict *dict, const jinja_json_style *style)
+static const jinja_value **sorted_keys(jinja_run *run, const jinja_dict *dict,
+                                       const jinja_json_style *style)
 {
     if (!style->sorted || dict->count < 2) return NULL;
     const jinja_value **keys = heed_jinja_take(run, dict->count, sizeof *keys);
     for (size_t i = 0; keys && i < dict->count; i++) {
         keys[i] = &dict->keys[i];
-        if (keys[i]->kind != JINJA_STRING) heed_jinja_fail(run, "only keys that are strings can be sorted");
+        if (keys[i]->kind != JINJA_STRING)
+            heed_jinja_fail(run, "only keys that are strings can be sorted");
     }
     if (heed_jinja_failed(run) || !heed_jinja_spend(run, dict->count * 8)) return NULL;
     qsort(keys, dict->count, sizeof *keys, by_key);
     return keys;
 }
 
-static void json_value(jinja_run *run, heed_buffer *out, jinja_value value, const jinja_json_style *style, int level);
+static void json_value(jinja_run *run, heed_buffer *out, jinja_value value,
+                       const jinja_json_style *style, int level);
 
-static void json_items(jinja_run *run, heed_buffer *out, jinja_value value, const jinja_json_style *style, int level)
+static void json_items(jinja_run *run, heed_buffer *out, jinja_value value,
+                       const jinja_json_style *style, int level)
 {
     bool dict = value.kind == JINJA_DICT;
     size_t count = dict ? value.dict->count : value.sequence->count;
@@ -209,15 +230,19 @@ static void json_items(jinja_run *run, heed_buffer *out, jinja_value value, cons
             json_key(run, out, value.dict->keys[at], style->ascii);
             heed_buffer_append(out, style->key.text, style->key.length);
         }
-        json_value(run, out, dict ? value.dict->values[at] : value.sequence->items[at], style, level + 1);
+        json_value(run, out, dict ? value.dict->values[at] : value.sequence->items[at], style,
+                   level + 1);
     }
     if (count) new_line(run, out, style, level);
     heed_buffer_byte(out, dict ? '}' : ']');
 }
 
-static void json_value(jinja_run *run, heed_buffer *out, jinja_value value, const jinja_json_style *style, int level)
+static void json_value(jinja_run *run, heed_buffer *out, jinja_value value,
+                       const jinja_json_style *style, int level)
 {
-    if (!heed_jinja_spend(run, 1 + (value.kind == JINJA_STRING ? value.length / 32 : 0)) || !heed_jinja_fits(run, out) || !heed_jinja_enter(run)) return;
+    if (!heed_jinja_spend(run, 1 + (value.kind == JINJA_STRING ? value.length / 32 : 0)) ||
+        !heed_jinja_fits(run, out) || !heed_jinja_enter(run))
+        return;
     switch (value.kind) {
     case JINJA_NONE: heed_buffer_text(out, "null"); break;
     case JINJA_BOOLEAN: heed_buffer_text(out, value.boolean ? "true" : "false"); break;
@@ -225,14 +250,16 @@ static void json_value(jinja_run *run, heed_buffer *out, jinja_value value, cons
     case JINJA_NUMBER: json_number(out, value.number); break;
     case JINJA_STRING: put_json_string(out, value.text, value.length, style->ascii); break;
     default:
-        if (value.kind == JINJA_DICT || jinja_is_list(value) || jinja_is_tuple(value)) json_items(run, out, value, style, level);
+        if (value.kind == JINJA_DICT || jinja_is_list(value) || jinja_is_tuple(value))
+            json_items(run, out, value, style, level);
         else heed_jinja_fail_use(run, "write as JSON", value);
         break;
     }
     heed_jinja_leave(run);
 }
 
-void heed_jinja_print_json(jinja_run *run, heed_buffer *out, jinja_value value, const jinja_json_style *style)
+void heed_jinja_print_json(jinja_run *run, heed_buffer *out, jinja_value value,
+                           const jinja_json_style *style)
 {
     json_value(run, out, value, style, 0);
 }

@@ -12,12 +12,15 @@
 
 heed_jinja_limits heed_jinja_default_limits(void)
 {
-    return (heed_jinja_limits){.steps = 50000000, .output = (size_t)64 << 20, .memory = (size_t)512 << 20, .depth = 1000};
+    return (heed_jinja_limits){
+        .steps = 50000000, .output = (size_t)64 << 20, .memory = (size_t)512 << 20, .depth = 1000};
 }
 
 static jinja_value record(jinja_run *run, heed_status status, const char *message)
 {
-    if (run->status == HEED_OK) run->status = heed_fail(run->error, status, "%s: line %u: %s", run->jinja->where, run->line, message);
+    if (run->status == HEED_OK)
+        run->status = heed_fail(run->error, status, "%s: line %u: %s", run->jinja->where, run->line,
+                                message);
     return heed_jinja_undefined("");
 }
 
@@ -34,8 +37,10 @@ jinja_value heed_jinja_fail(jinja_run *run, const char *format, ...)
 jinja_value heed_jinja_fail_use(jinja_run *run, const char *verb, jinja_value value)
 {
     int length = value.length < 60 ? (int)value.length : 60;
-    if (value.kind != JINJA_UNDEFINED) return heed_jinja_fail(run, "cannot %s a value of type %s", verb, heed_jinja_type(value));
-    if (value.unsafe) return heed_jinja_fail(run, "templates may not use \"%.*s\"", length, value.text);
+    if (value.kind != JINJA_UNDEFINED)
+        return heed_jinja_fail(run, "cannot %s a value of type %s", verb, heed_jinja_type(value));
+    if (value.unsafe)
+        return heed_jinja_fail(run, "templates may not use \"%.*s\"", length, value.text);
     return heed_jinja_fail(run, "cannot %s \"%.*s\", which is undefined", verb, length, value.text);
 }
 
@@ -43,39 +48,56 @@ jinja_value heed_jinja_raise(jinja_run *run, jinja_value message)
 {
     heed_buffer text = {0};
     heed_jinja_print(run, &text, message);
-    if (text.failed && run->status == HEED_OK) run->status = heed_fail_memory(run->error, text.length, "a template");
+    if (text.failed && run->status == HEED_OK)
+        run->status = heed_fail_memory(run->error, text.length, "a template");
     if (run->status == HEED_OK)
-        run->status = heed_fail(run->error, HEED_E_ARG, "%s: the template refuses the conversation: %s", run->jinja->where, text.data ? text.data : "");
+        run->status = heed_fail(run->error, HEED_E_ARG,
+                                "%s: the template refuses the conversation: %s", run->jinja->where,
+                                text.data ? text.data : "");
     heed_buffer_free(&text);
     return heed_jinja_undefined("");
 }
 
-bool heed_jinja_failed(const jinja_run *run) { return run->status != HEED_OK; }
-int64_t heed_jinja_now(const jinja_run *run) { return run->now; }
+bool heed_jinja_failed(const jinja_run *run)
+{
+    return run->status != HEED_OK;
+}
+int64_t heed_jinja_now(const jinja_run *run)
+{
+    return run->now;
+}
 
 bool heed_jinja_spend(jinja_run *run, size_t steps)
 {
     if (run->status != HEED_OK) return false;
-    if (steps > (size_t)run->steps) heed_jinja_fail(run, "the template takes more than %lld steps", (long long)run->limits.steps);
+    if (steps > (size_t)run->steps)
+        heed_jinja_fail(run, "the template takes more than %lld steps",
+                        (long long)run->limits.steps);
     else run->steps -= (int64_t)steps;
     return run->status == HEED_OK;
 }
 
 bool heed_jinja_enter(jinja_run *run)
 {
-    if (run->status == HEED_OK && run->depth >= run->limits.depth) heed_jinja_fail(run, "values or calls are nested more than %d levels deep", run->limits.depth);
+    if (run->status == HEED_OK && run->depth >= run->limits.depth)
+        heed_jinja_fail(run, "values or calls are nested more than %d levels deep",
+                        run->limits.depth);
     if (run->status != HEED_OK) return false;
     run->depth++;
     return true;
 }
 
-void heed_jinja_leave(jinja_run *run) { run->depth--; }
+void heed_jinja_leave(jinja_run *run)
+{
+    run->depth--;
+}
 
 void *heed_jinja_take(jinja_run *run, size_t count, size_t size)
 {
     size_t bytes;
     if (run->status != HEED_OK) return NULL;
-    if (!heed_multiply_size(count, size, &bytes) || bytes > run->limits.memory || heed_arena_bytes(run->arena) > run->limits.memory - bytes) {
+    if (!heed_multiply_size(count, size, &bytes) || bytes > run->limits.memory ||
+        heed_arena_bytes(run->arena) > run->limits.memory - bytes) {
         heed_jinja_fail(run, "the template's values take more than %zu bytes", run->limits.memory);
         return NULL;
     }
@@ -86,8 +108,10 @@ void *heed_jinja_take(jinja_run *run, size_t count, size_t size)
 
 bool heed_jinja_fits(jinja_run *run, const heed_buffer *buffer)
 {
-    if (run->status == HEED_OK && buffer->failed) run->status = heed_fail_memory(run->error, buffer->length, "a template");
-    if (run->status == HEED_OK && buffer->length > run->limits.output) heed_jinja_fail(run, "the template makes more than %zu bytes of text", run->limits.output);
+    if (run->status == HEED_OK && buffer->failed)
+        run->status = heed_fail_memory(run->error, buffer->length, "a template");
+    if (run->status == HEED_OK && buffer->length > run->limits.output)
+        heed_jinja_fail(run, "the template makes more than %zu bytes of text", run->limits.output);
     return run->status == HEED_OK;
 }
 
@@ -131,7 +155,8 @@ void heed_jinja_assign(jinja_run *run, jinja_scope *scope, int32_t name, jinja_v
 
 jinja_value heed_jinja_look_up(const jinja_run *run, int32_t name)
 {
-    for (const jinja_scope *scope = run->scope; scope != &run->globals && scope; scope = scope->parent)
+    for (const jinja_scope *scope = run->scope; scope != &run->globals && scope;
+         scope = scope->parent)
         for (size_t i = scope->count; i > 0; i--)
             if (scope->names[i - 1] == name) return scope->values[i - 1];
     return run->globals.values[name];
@@ -166,7 +191,8 @@ static bool grow_slots(heed_jinja *jinja)
     free(jinja->slots);
     jinja->slots = slots;
     jinja->slot_count = count;
-    for (size_t i = 0; i < jinja->name_count; i++) slots[slot_of(jinja, jinja->names[i].text, jinja->names[i].length)] = (int32_t)i;
+    for (size_t i = 0; i < jinja->name_count; i++)
+        slots[slot_of(jinja, jinja->names[i].text, jinja->names[i].length)] = (int32_t)i;
     return true;
 }
 
@@ -180,8 +206,10 @@ int32_t heed_jinja_name(jinja_reader *reader, const char *text, size_t length)
     heed_jinja *jinja = reader->jinja;
     if (reader->status != HEED_OK) return -1;
     if ((jinja->name_count * 2 >= jinja->slot_count && !grow_slots(jinja)) ||
-        !heed_grow(&jinja->names, &jinja->name_capacity, jinja->name_count + 1, sizeof *jinja->names)) {
-        reader->status = heed_fail_memory(reader->error, jinja->name_count * sizeof *jinja->names, "a template");
+        !heed_grow(&jinja->names, &jinja->name_capacity, jinja->name_count + 1,
+                   sizeof *jinja->names)) {
+        reader->status = heed_fail_memory(reader->error, jinja->name_count * sizeof *jinja->names,
+                                          "a template");
         return -1;
     }
     size_t slot = slot_of(jinja, text, length);
@@ -214,11 +242,13 @@ static void normalize(heed_buffer *out, const char *source, size_t length)
     if (out->length && out->data[out->length - 1] == '\n') out->length--;
 }
 
-static heed_status read_template(heed_jinja *jinja, const char *source, size_t length, heed_error *error)
+static heed_status read_template(heed_jinja *jinja, const char *source, size_t length,
+                                 heed_error *error)
 {
     heed_buffer text = {0};
     normalize(&text, source, length);
-    jinja_reader reader = {.jinja = jinja, .line = 1, .line_starts = true, .error = error, .length = text.length};
+    jinja_reader reader = {
+        .jinja = jinja, .line = 1, .line_starts = true, .error = error, .length = text.length};
     if (text.failed) reader.status = heed_fail_memory(error, length, "a template");
     char *kept = heed_jinja_keep(&reader, text.length + 1, 1);
     if (kept && text.length) memcpy(kept, text.data, text.length);
@@ -235,22 +265,30 @@ static heed_status read_template(heed_jinja *jinja, const char *source, size_t l
     return reader.status;
 }
 
-heed_status heed_jinja_new(heed_jinja **jinja, const char *source, size_t length, const char *where, heed_error *error)
+heed_status heed_jinja_new(heed_jinja **jinja, const char *source, size_t length, const char *where,
+                           heed_error *error)
 {
     *jinja = NULL;
-    if (length > JINJA_SOURCE) return heed_fail(error, HEED_E_FORMAT, "%s: a template of %zu bytes; at most %d are read", where, length, JINJA_SOURCE);
+    if (length > JINJA_SOURCE)
+        return heed_fail(error, HEED_E_FORMAT, "%s: a template of %zu bytes; at most %d are read",
+                         where, length, JINJA_SOURCE);
     heed_jinja *made = heed_allocate(1, sizeof *made);
     if (!made) return heed_fail_memory(error, sizeof *made, "a template");
     made->arena = heed_arena_new();
     made->where = heed_string_copy(where);
-    heed_status status = made->arena && made->where ? HEED_OK : heed_fail_memory(error, sizeof *made, "a template");
+    heed_status status = made->arena && made->where
+                             ? HEED_OK
+                             : heed_fail_memory(error, sizeof *made, "a template");
     if (status == HEED_OK) status = read_template(made, source, length, error);
     if (status == HEED_OK) *jinja = made;
     else heed_jinja_free(made);
     return status;
 }
 
-bool heed_jinja_marks_generation(const heed_jinja *jinja) { return jinja->marks_generation; }
+bool heed_jinja_marks_generation(const heed_jinja *jinja)
+{
+    return jinja->marks_generation;
+}
 
 bool heed_jinja_mentions(const heed_jinja *jinja, const char *name)
 {
@@ -273,9 +311,12 @@ static void set_globals(jinja_run *run, const json_t *variables)
         jinja_value name = jinja->names[i];
         const jinja_builtin *builtin = heed_jinja_global(name.text, name.length);
         run->globals.values[i] = builtin ? (jinja_value){.kind = JINJA_FUNCTION, .builtin = builtin}
-                                         : (jinja_value){.kind = JINJA_UNDEFINED, .length = name.length, .text = name.text};
+                                         : (jinja_value){.kind = JINJA_UNDEFINED,
+                                                         .length = name.length,
+                                                         .text = name.text};
     }
-    for (void *at = json_object_iter((json_t *)variables); at && run->status == HEED_OK; at = json_object_iter_next((json_t *)variables, at)) {
+    for (void *at = json_object_iter((json_t *)variables); at && run->status == HEED_OK;
+         at = json_object_iter_next((json_t *)variables, at)) {
         const char *key = json_object_iter_key(at);
         int32_t name = heed_jinja_find_name(jinja, key, strlen(key));
         if (name < 0) continue;
@@ -284,11 +325,18 @@ static void set_globals(jinja_run *run, const json_t *variables)
     }
 }
 
-heed_status heed_jinja_render(const heed_jinja *jinja, const json_t *variables, int64_t now, const heed_jinja_limits *limits,
-                              heed_jinja_output *output, heed_error *error)
+heed_status heed_jinja_render(const heed_jinja *jinja, const json_t *variables, int64_t now,
+                              const heed_jinja_limits *limits, heed_jinja_output *output,
+                              heed_error *error)
 {
-    jinja_run run = {.jinja = jinja, .limits = limits ? *limits : heed_jinja_default_limits(), .now = now, .line = 1, .out = &output->text,
-                     .output = output, .error = error, .arena = heed_arena_new()};
+    jinja_run run = {.jinja = jinja,
+                     .limits = limits ? *limits : heed_jinja_default_limits(),
+                     .now = now,
+                     .line = 1,
+                     .out = &output->text,
+                     .output = output,
+                     .error = error,
+                     .arena = heed_arena_new()};
     if (!run.arena) return heed_fail_memory(error, sizeof run, "a template");
     run.steps = run.limits.steps;
     run.scope = &run.globals;

@@ -1,10 +1,12 @@
-/* run.h: the state of one rendering, for the files that evaluate (run.c, evaluate.c, execute.c, globals.c). */
+/* run.h: the state of one rendering, for the files that evaluate (run.c, evaluate.c, execute.c,
+   globals.c). */
 #ifndef HEED_TEXT_JINJA_RUN_H
 #define HEED_TEXT_JINJA_RUN_H
 
 #include "jinja/tree.h"
 
-/* Names that belong together; the outermost scope holds one value for every name of the template, the others what was set in them. */
+/* Names that belong together; the outermost scope holds one value for every name of the template,
+   the others what was set in them. */
 typedef struct jinja_scope jinja_scope;
 struct jinja_scope {
     const jinja_scope *parent;
@@ -13,14 +15,19 @@ struct jinja_scope {
     size_t count, capacity;
 };
 
-struct jinja_macro { const jinja_node *node; const jinja_scope *scope; const jinja_node *body; jinja_value name; };
+struct jinja_macro {
+    const jinja_node *node;
+    const jinja_scope *scope;
+    const jinja_node *body;
+    jinja_value name;
+};
 
 struct jinja_loop {
     const jinja_sequence *items;
-    size_t at, depth;            /* depth 0: not inside a recursive loop */
+    size_t at, depth; /* depth 0: not inside a recursive loop */
     const jinja_node *node;
-    const jinja_scope *scope;    /* around the loop, for recursion */
-    jinja_value changed;         /* what changed() saw last */
+    const jinja_scope *scope; /* around the loop, for recursion */
+    jinja_value changed;      /* what changed() saw last */
     bool has_changed;
 };
 
@@ -33,7 +40,7 @@ struct jinja_run {
     uint32_t line;
     jinja_scope globals;
     jinja_scope *scope;
-    heed_buffer *out;            /* where output goes */
+    heed_buffer *out; /* where output goes */
     heed_jinja_output *output;
     heed_status status;
     heed_error *error;
@@ -52,7 +59,9 @@ jinja_value heed_jinja_call_macro(jinja_run *run, const jinja_macro *macro, cons
 jinja_value heed_jinja_loop_attribute(jinja_run *run, jinja_loop *loop, jinja_value name);
 /* loop(items) of a recursive loop. */
 jinja_value heed_jinja_recur(jinja_run *run, const jinja_loop *loop, jinja_value items);
-/* Evaluates arguments; `extra`, when it is not NULL, is an additional named one. False after a failure. */
-bool heed_jinja_arguments(jinja_run *run, const jinja_arguments *arguments, jinja_call *call, const jinja_value *extra);
+/* Evaluates arguments; `extra`, when it is not NULL, is an additional named one. False after a
+   failure. */
+bool heed_jinja_arguments(jinja_run *run, const jinja_arguments *arguments, jinja_call *call,
+                          const jinja_value *extra);
 
 #endif

@@ -1,33 +1,75 @@
-/* tree.h: the compiled form of a template: tokens while it is read, a tree of nodes in one arena afterwards. */
+/* tree.h: the compiled form of a template: tokens while it is read, a tree of nodes in one arena
+   afterwards. */
 #ifndef HEED_TEXT_JINJA_TREE_H
 #define HEED_TEXT_JINJA_TREE_H
 
 #include "jinja/value.h"
 
 typedef enum jinja_token_kind {
-    JINJA_TOKEN_END, JINJA_TOKEN_DATA, JINJA_TOKEN_BLOCK_BEGIN, JINJA_TOKEN_BLOCK_END, JINJA_TOKEN_PRINT_BEGIN, JINJA_TOKEN_PRINT_END,
-    JINJA_TOKEN_NAME, JINJA_TOKEN_STRING, JINJA_TOKEN_INTEGER, JINJA_TOKEN_NUMBER, JINJA_TOKEN_OPERATOR
+    JINJA_TOKEN_END,
+    JINJA_TOKEN_DATA,
+    JINJA_TOKEN_BLOCK_BEGIN,
+    JINJA_TOKEN_BLOCK_END,
+    JINJA_TOKEN_PRINT_BEGIN,
+    JINJA_TOKEN_PRINT_END,
+    JINJA_TOKEN_NAME,
+    JINJA_TOKEN_STRING,
+    JINJA_TOKEN_INTEGER,
+    JINJA_TOKEN_NUMBER,
+    JINJA_TOKEN_OPERATOR
 } jinja_token_kind;
 
 /* Operators of two characters are `first | second << 8`. */
 enum {
-    JINJA_OP_POWER = '*' | '*' << 8, JINJA_OP_FLOOR = '/' | '/' << 8, JINJA_OP_EQUAL = '=' | '=' << 8, JINJA_OP_UNEQUAL = '!' | '=' << 8,
-    JINJA_OP_LESS_EQUAL = '<' | '=' << 8, JINJA_OP_GREATER_EQUAL = '>' | '=' << 8
+    JINJA_OP_POWER = '*' | '*' << 8,
+    JINJA_OP_FLOOR = '/' | '/' << 8,
+    JINJA_OP_EQUAL = '=' | '=' << 8,
+    JINJA_OP_UNEQUAL = '!' | '=' << 8,
+    JINJA_OP_LESS_EQUAL = '<' | '=' << 8,
+    JINJA_OP_GREATER_EQUAL = '>' | '=' << 8
 };
 
 typedef struct jinja_token {
     uint8_t kind;
-    uint16_t operation;  /* JINJA_TOKEN_OPERATOR */
+    uint16_t operation; /* JINJA_TOKEN_OPERATOR */
     uint32_t line;
-    jinja_value value;   /* text of data, names, strings; numbers */
+    jinja_value value; /* text of data, names, strings; numbers */
 } jinja_token;
 
 typedef enum jinja_node_kind {
-    JINJA_NODE_CONSTANT, JINJA_NODE_NAME, JINJA_NODE_TUPLE, JINJA_NODE_LIST, JINJA_NODE_DICT, JINJA_NODE_ATTRIBUTE, JINJA_NODE_ITEM,
-    JINJA_NODE_SLICE, JINJA_NODE_CALL, JINJA_NODE_FILTER, JINJA_NODE_TEST, JINJA_NODE_NOT, JINJA_NODE_NEGATIVE, JINJA_NODE_POSITIVE,
-    JINJA_NODE_ARITHMETIC, JINJA_NODE_COMPARE, JINJA_NODE_AND, JINJA_NODE_OR, JINJA_NODE_CONCATENATE, JINJA_NODE_CONDITIONAL,
-    JINJA_NODE_DATA, JINJA_NODE_PRINT, JINJA_NODE_BODY, JINJA_NODE_IF, JINJA_NODE_FOR, JINJA_NODE_SET, JINJA_NODE_SET_BLOCK,
-    JINJA_NODE_MACRO, JINJA_NODE_CALL_BLOCK, JINJA_NODE_FILTER_BLOCK, JINJA_NODE_WITH, JINJA_NODE_GENERATION, JINJA_NODE_BREAK,
+    JINJA_NODE_CONSTANT,
+    JINJA_NODE_NAME,
+    JINJA_NODE_TUPLE,
+    JINJA_NODE_LIST,
+    JINJA_NODE_DICT,
+    JINJA_NODE_ATTRIBUTE,
+    JINJA_NODE_ITEM,
+    JINJA_NODE_SLICE,
+    JINJA_NODE_CALL,
+    JINJA_NODE_FILTER,
+    JINJA_NODE_TEST,
+    JINJA_NODE_NOT,
+    JINJA_NODE_NEGATIVE,
+    JINJA_NODE_POSITIVE,
+    JINJA_NODE_ARITHMETIC,
+    JINJA_NODE_COMPARE,
+    JINJA_NODE_AND,
+    JINJA_NODE_OR,
+    JINJA_NODE_CONCATENATE,
+    JINJA_NODE_CONDITIONAL,
+    JINJA_NODE_DATA,
+    JINJA_NODE_PRINT,
+    JINJA_NODE_BODY,
+    JINJA_NODE_IF,
+    JINJA_NODE_FOR,
+    JINJA_NODE_SET,
+    JINJA_NODE_SET_BLOCK,
+    JINJA_NODE_MACRO,
+    JINJA_NODE_CALL_BLOCK,
+    JINJA_NODE_FILTER_BLOCK,
+    JINJA_NODE_WITH,
+    JINJA_NODE_GENERATION,
+    JINJA_NODE_BREAK,
     JINJA_NODE_CONTINUE
 } jinja_node_kind;
 
@@ -35,32 +77,34 @@ typedef struct jinja_node jinja_node;
 
 typedef struct jinja_arguments {
     jinja_node **positional, **named;
-    jinja_value *names;         /* strings, (named_count) */
+    jinja_value *names; /* strings, (named_count) */
     int32_t count, named_count;
     jinja_node *rest, *named_rest; /* *rest, **named_rest */
 } jinja_arguments;
 
 /* A macro, or the body of a call block. */
 typedef struct jinja_signature {
-    int32_t *parameters;        /* (count) names */
-    jinja_node **defaults;      /* of the last default_count parameters */
+    int32_t *parameters;   /* (count) names */
+    jinja_node **defaults; /* of the last default_count parameters */
     int32_t count, default_count;
     bool uses_rest, uses_named_rest, uses_caller; /* varargs, kwargs, caller are mentioned */
 } jinja_signature;
 
 /* What `items`, `a`, `b`, `c` hold by kind:
-     TUPLE LIST CONCATENATE BODY: items;  DICT: items, keys and values in turn;  NAME: name;  CONSTANT DATA: value
-     ATTRIBUTE: a, value (the name);  ITEM: a[b];  SLICE: a:b:c, each may be NULL;  CALL: a(arguments);  FILTER TEST: a, builtin, arguments
-     NOT NEGATIVE POSITIVE PRINT GENERATION: a;  ARITHMETIC AND OR: a, operation, b;  COMPARE: items, operations
-     CONDITIONAL: a if b else c (or NULL);  IF: items, conditions and bodies in turn, b the else or NULL
-     FOR: a targets, b what is walked, c the filter or NULL, items: body and, maybe, else; flag: recursive
-     SET: a target, b;  SET_BLOCK: a target, b body, c filters (their innermost a is NULL) or NULL;  FILTER_BLOCK: b body, c filters
-     MACRO: name, signature, a body;  CALL_BLOCK: signature, a the call, b body;  WITH: items, targets and values in turn, a body
+     TUPLE LIST CONCATENATE BODY: items;  DICT: items, keys and values in turn;  NAME: name;
+     CONSTANT DATA: value ATTRIBUTE: a, value (the name);  ITEM: a[b];  SLICE: a:b:c, each may be
+     NULL;  CALL: a(arguments);  FILTER TEST: a, builtin, arguments NOT NEGATIVE POSITIVE PRINT
+     GENERATION: a;  ARITHMETIC AND OR: a, operation, b;  COMPARE: items, operations CONDITIONAL: a
+     if b else c (or NULL);  IF: items, conditions and bodies in turn, b the else or NULL FOR: a
+     targets, b what is walked, c the filter or NULL, items: body and, maybe, else; flag: recursive
+     SET: a target, b;  SET_BLOCK: a target, b body, c filters (their innermost a is NULL) or NULL;
+     FILTER_BLOCK: b body, c filters MACRO: name, signature, a body;  CALL_BLOCK: signature, a the
+     call, b body;  WITH: items, targets and values in turn, a body
    A target is a NAME, an ATTRIBUTE of a NAME (of a namespace), or a TUPLE of targets. */
 struct jinja_node {
     uint8_t kind, operation;
     bool flag;
-    uint16_t depth;             /* of the tree below */
+    uint16_t depth; /* of the tree below */
     uint32_t line;
     int32_t name, count;
     jinja_node **items, *a, *b, *c;
@@ -73,15 +117,16 @@ struct jinja_node {
     const jinja_builtin *builtin;
 };
 
-enum { JINJA_DEPTH = 200, JINJA_SOURCE = 4 << 20 }; /* of a tree, and of nesting while it is read; bytes of a template */
+/* of a tree, and of nesting while it is read; bytes of a template */
+enum { JINJA_DEPTH = 200, JINJA_SOURCE = 4 << 20 };
 
 struct heed_jinja {
     heed_arena *arena;
     char *where;
     const jinja_node *root;
-    jinja_value *names;         /* strings; a name is an index into it */
+    jinja_value *names; /* strings; a name is an index into it */
     size_t name_count, name_capacity;
-    int32_t *slots;             /* hash table of names, -1 free */
+    int32_t *slots; /* hash table of names, -1 free */
     size_t slot_count;
     bool marks_generation;
     /* names with a meaning */
@@ -91,14 +136,14 @@ struct heed_jinja {
 /* Reading; failures are recorded in `error` and are sticky. */
 typedef struct jinja_reader {
     heed_jinja *jinja;
-    const char *text;           /* normalized: line feeds only, valid UTF-8, no final line feed */
+    const char *text; /* normalized: line feeds only, valid UTF-8, no final line feed */
     size_t length, at;
     uint32_t line;
-    bool line_starts;           /* the last tag ended with a line feed */
-    int state;                  /* of the lexer */
-    heed_buffer brackets;       /* that are open in the current tag */
-    bool strip_next;            /* raw text follows */
-    jinja_token token, next;    /* the current one, and one ahead */
+    bool line_starts;        /* the last tag ended with a line feed */
+    int state;               /* of the lexer */
+    heed_buffer brackets;    /* that are open in the current tag */
+    bool strip_next;         /* raw text follows */
+    jinja_token token, next; /* the current one, and one ahead */
     int depth, loops;
     bool uses_rest, uses_named_rest, uses_caller;
     heed_status status;
@@ -107,16 +152,24 @@ typedef struct jinja_reader {
 
 /* Moves on: token = next, next = the one after it. */
 void heed_jinja_advance(jinja_reader *reader);
-heed_status heed_jinja_refuse(jinja_reader *reader, heed_status status, uint32_t line, const char *format, ...) HEED_PRINTF(4, 5);
+heed_status heed_jinja_refuse(jinja_reader *reader, heed_status status, uint32_t line,
+                              const char *format, ...) HEED_PRINTF(4, 5);
 /* The index of a name; -1 when memory is out. */
 int32_t heed_jinja_name(jinja_reader *reader, const char *text, size_t length);
-int32_t heed_jinja_find_name(const heed_jinja *jinja, const char *text, size_t length); /* -1: not mentioned */
+/* -1: not mentioned */
+int32_t heed_jinja_find_name(const heed_jinja *jinja, const char *text, size_t length);
 
 /* Parts of the reader. NULL after a failure. */
-void *heed_jinja_keep(jinja_reader *reader, size_t count, size_t size); /* from the template's arena */
+/* from the template's arena */
+void *heed_jinja_keep(jinja_reader *reader, size_t count, size_t size);
 jinja_node *heed_jinja_node(jinja_reader *reader, jinja_node_kind kind, uint32_t line);
-jinja_node *heed_jinja_deepen(jinja_reader *reader, jinja_node *node); /* sets the depth from the children; refuses too deep a tree */
-typedef struct jinja_nodes { jinja_node **items; size_t count, capacity; } jinja_nodes; /* grows by malloc, then kept */
+/* sets the depth from the children; refuses too deep a tree */
+jinja_node *heed_jinja_deepen(jinja_reader *reader, jinja_node *node);
+/* grows by malloc, then kept */
+typedef struct jinja_nodes {
+    jinja_node **items;
+    size_t count, capacity;
+} jinja_nodes;
 bool heed_jinja_push(jinja_reader *reader, jinja_nodes *nodes, jinja_node *node);
 /* Moves the list into the node's items and frees it. */
 void heed_jinja_keep_items(jinja_reader *reader, jinja_nodes *nodes, jinja_node *node);
@@ -132,8 +185,10 @@ jinja_node *heed_jinja_read_primary(jinja_reader *reader);
 jinja_node *heed_jinja_read_call(jinja_reader *reader, jinja_node *function);
 jinja_node *heed_jinja_read_filters(jinja_reader *reader, jinja_node *node, bool inline_start);
 /* Expressions with commas between them; `end` is a name that ends them too, or NULL. */
-jinja_node *heed_jinja_read_tuple(jinja_reader *reader, bool conditional, bool explicit_parentheses, const char *end);
-/* The statements up to one of `ends` ("endif else"), NULL: to the end of the template; the current token is then that name. */
+jinja_node *heed_jinja_read_tuple(jinja_reader *reader, bool conditional, bool explicit_parentheses,
+                                  const char *end);
+/* The statements up to one of `ends` ("endif else"), NULL: to the end of the template; the current
+   token is then that name. */
 jinja_node *heed_jinja_read_body(jinja_reader *reader, const char *ends);
 
 #endif

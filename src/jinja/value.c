@@ -31,14 +31,17 @@ jinja_value heed_jinja_copy(jinja_run *run, const char *text, size_t length)
 jinja_value heed_jinja_take_buffer(jinja_run *run, heed_buffer *buffer)
 {
     jinja_value text = heed_jinja_undefined("");
-    if (heed_jinja_fits(run, buffer)) text = heed_jinja_copy(run, buffer->data ? buffer->data : "", buffer->length);
+    if (heed_jinja_fits(run, buffer))
+        text = heed_jinja_copy(run, buffer->data ? buffer->data : "", buffer->length);
     heed_buffer_free(buffer);
     return text;
 }
 
 jinja_value heed_jinja_sequence(jinja_run *run, jinja_style style, size_t count)
 {
-    jinja_sequence *sequence = heed_jinja_spend(run, 1 + count) ? heed_jinja_take(run, 1, sizeof *sequence) : NULL;
+    jinja_sequence *sequence = heed_jinja_spend(run, 1 + count)
+                                   ? heed_jinja_take(run, 1, sizeof *sequence)
+                                   : NULL;
     jinja_value *items = sequence ? heed_jinja_take(run, count + 1, sizeof *items) : NULL;
     if (!items) return heed_jinja_undefined("");
     for (size_t i = 0; i < count; i++) items[i] = jinja_none();
@@ -48,7 +51,8 @@ jinja_value heed_jinja_sequence(jinja_run *run, jinja_style style, size_t count)
 
 jinja_value heed_jinja_dict(jinja_run *run, size_t capacity)
 {
-    jinja_dict *dict = heed_jinja_spend(run, 1 + capacity) ? heed_jinja_take(run, 1, sizeof *dict) : NULL;
+    jinja_dict *dict = heed_jinja_spend(run, 1 + capacity) ? heed_jinja_take(run, 1, sizeof *dict)
+                                                           : NULL;
     if (!dict) return heed_jinja_undefined("");
     dict->capacity = capacity + 1;
     dict->keys = heed_jinja_take(run, dict->capacity, sizeof *dict->keys);
@@ -59,10 +63,12 @@ jinja_value heed_jinja_dict(jinja_run *run, size_t capacity)
 
 static bool can_be_key(jinja_value key)
 {
-    if (!jinja_is_tuple(key)) return key.kind != JINJA_DICT && key.kind != JINJA_SEQUENCE && key.kind != JINJA_MISSING;
+    if (!jinja_is_tuple(key))
+        return key.kind != JINJA_DICT && key.kind != JINJA_SEQUENCE && key.kind != JINJA_MISSING;
     for (size_t i = 0; i < key.sequence->count; i++) {
         jinja_value item = key.sequence->items[i];
-        if (item.kind == JINJA_DICT || (item.kind == JINJA_SEQUENCE && !jinja_is_tuple(item))) return false;
+        if (item.kind == JINJA_DICT || (item.kind == JINJA_SEQUENCE && !jinja_is_tuple(item)))
+            return false;
     }
     return true;
 }
@@ -73,7 +79,9 @@ const jinja_value *heed_jinja_get(jinja_run *run, const jinja_dict *dict, jinja_
     for (size_t i = 0; i < dict->count; i++) {
         jinja_value have = dict->keys[i];
         bool equal = have.kind == JINJA_STRING && key.kind == JINJA_STRING
-                         ? have.length == key.length && (have.text == key.text || memcmp(have.text, key.text, key.length) == 0)
+                         ? have.length == key.length &&
+                               (have.text == key.text ||
+                                memcmp(have.text, key.text, key.length) == 0)
                          : heed_jinja_equal(run, have, key);
         if (equal) return &dict->values[i];
     }
@@ -94,7 +102,8 @@ void heed_jinja_put(jinja_run *run, jinja_dict *dict, jinja_value key, jinja_val
     }
     if (dict->count == dict->capacity) {
         size_t capacity = dict->capacity * 2;
-        jinja_value *keys = heed_jinja_take(run, capacity, sizeof *keys), *values = keys ? heed_jinja_take(run, capacity, sizeof *values) : NULL;
+        jinja_value *keys = heed_jinja_take(run, capacity, sizeof *keys),
+                    *values = keys ? heed_jinja_take(run, capacity, sizeof *values) : NULL;
         if (!values) return;
         memcpy(keys, dict->keys, dict->count * sizeof *keys);
         memcpy(values, dict->values, dict->count * sizeof *values);
@@ -115,8 +124,10 @@ jinja_value heed_jinja_from_json(jinja_run *run, const json_t *json)
     switch (json_typeof(json)) {
     case JSON_OBJECT: {
         value = heed_jinja_dict(run, json_object_size(json));
-        for (void *at = json_object_iter((json_t *)json); at && !heed_jinja_failed(run); at = json_object_iter_next((json_t *)json, at)) {
-            jinja_dict *dict = value.dict; /* keys of an object differ, so that they need not be looked for */
+        for (void *at = json_object_iter((json_t *)json); at && !heed_jinja_failed(run);
+             at = json_object_iter_next((json_t *)json, at)) {
+            /* keys of an object differ, so that they need not be looked for */
+            jinja_dict *dict = value.dict;
             const char *key = json_object_iter_key(at);
             dict->keys[dict->count] = heed_jinja_copy(run, key, json_object_iter_key_len(at));
             dict->values[dict->count++] = heed_jinja_from_json(run, json_object_iter_value(at));
@@ -128,10 +139,13 @@ jinja_value heed_jinja_from_json(jinja_run *run, const json_t *json)
         for (size_t i = 0; i < json_array_size(json) && !heed_jinja_failed(run); i++)
             value.sequence->items[i] = heed_jinja_from_json(run, json_array_get(json, i));
         break;
-    case JSON_STRING: value = heed_jinja_copy(run, json_string_value(json), json_string_length(json)); break;
+    case JSON_STRING:
+        value = heed_jinja_copy(run, json_string_value(json), json_string_length(json));
+        break;
     case JSON_INTEGER: value = jinja_integer(json_integer_value(json)); break;
     case JSON_REAL: value = jinja_number(json_real_value(json)); break;
-    case JSON_TRUE: case JSON_FALSE: value = jinja_boolean(json_is_true(json)); break;
+    case JSON_TRUE:
+    case JSON_FALSE: value = jinja_boolean(json_is_true(json)); break;
     case JSON_NULL: value = jinja_none(); break;
     }
     heed_jinja_leave(run);
@@ -142,29 +156,45 @@ jinja_value heed_jinja_from_json(jinja_run *run, const json_t *json)
 
 bool heed_jinja_is(jinja_value value, const char *text)
 {
-    return value.kind == JINJA_STRING && value.length == strlen(text) && memcmp(value.text, text, value.length) == 0;
+    return value.kind == JINJA_STRING && value.length == strlen(text) &&
+           memcmp(value.text, text, value.length) == 0;
 }
 
 const char *heed_jinja_type(jinja_value value)
 {
-    static const char *const styles[] = {[JINJA_LIST] = "list", [JINJA_TUPLE] = "tuple", [JINJA_GROUP] = "tuple", [JINJA_RANGE] = "range",
-                                         [JINJA_VIEW] = "view of a dict", [JINJA_GENERATOR] = "generator"};
-    static const char *const kinds[] = {[JINJA_UNDEFINED] = "undefined value", [JINJA_MISSING] = "missing argument", [JINJA_NONE] = "none",
-        [JINJA_BOOLEAN] = "bool", [JINJA_INTEGER] = "int", [JINJA_NUMBER] = "float", [JINJA_STRING] = "string", [JINJA_DICT] = "dict",
-        [JINJA_NAMESPACE] = "namespace", [JINJA_LOOP] = "loop", [JINJA_MACRO] = "macro", [JINJA_FUNCTION] = "function",
-        [JINJA_METHOD] = "method", [JINJA_CYCLER] = "cycler", [JINJA_JOINER] = "joiner"};
+    static const char *const styles[] = {
+        [JINJA_LIST] = "list",   [JINJA_TUPLE] = "tuple",         [JINJA_GROUP] = "tuple",
+        [JINJA_RANGE] = "range", [JINJA_VIEW] = "view of a dict", [JINJA_GENERATOR] = "generator"};
+    static const char *const kinds[] = {[JINJA_UNDEFINED] = "undefined value",
+                                        [JINJA_MISSING] = "missing argument",
+                                        [JINJA_NONE] = "none",
+                                        [JINJA_BOOLEAN] = "bool",
+                                        [JINJA_INTEGER] = "int",
+                                        [JINJA_NUMBER] = "float",
+                                        [JINJA_STRING] = "string",
+                                        [JINJA_DICT] = "dict",
+                                        [JINJA_NAMESPACE] = "namespace",
+                                        [JINJA_LOOP] = "loop",
+                                        [JINJA_MACRO] = "macro",
+                                        [JINJA_FUNCTION] = "function",
+                                        [JINJA_METHOD] = "method",
+                                        [JINJA_CYCLER] = "cycler",
+                                        [JINJA_JOINER] = "joiner"};
     return value.kind == JINJA_SEQUENCE ? styles[value.sequence->style] : kinds[value.kind];
 }
 
 bool heed_jinja_truth(jinja_value value)
 {
     switch (value.kind) {
-    case JINJA_UNDEFINED: case JINJA_MISSING: case JINJA_NONE: return false;
+    case JINJA_UNDEFINED:
+    case JINJA_MISSING:
+    case JINJA_NONE: return false;
     case JINJA_BOOLEAN: return value.boolean;
     case JINJA_INTEGER: return value.integer != 0;
     case JINJA_NUMBER: return value.number != 0;
     case JINJA_STRING: return value.length > 0;
-    case JINJA_SEQUENCE: return value.sequence->count > 0 || value.sequence->style == JINJA_GENERATOR;
+    case JINJA_SEQUENCE:
+        return value.sequence->count > 0 || value.sequence->style == JINJA_GENERATOR;
     case JINJA_DICT: return value.dict->count > 0;
     default: return true;
     }
@@ -229,8 +259,13 @@ bool heed_jinja_equal(jinja_run *run, jinja_value a, jinja_value b)
     if (!heed_jinja_enter(run)) return false;
     bool equal;
     switch (a.kind) {
-    case JINJA_UNDEFINED: case JINJA_MISSING: case JINJA_NONE: equal = true; break;
-    case JINJA_STRING: equal = a.length == b.length && heed_jinja_spend(run, a.length / 64) && memcmp(a.text, b.text, a.length) == 0; break;
+    case JINJA_UNDEFINED:
+    case JINJA_MISSING:
+    case JINJA_NONE: equal = true; break;
+    case JINJA_STRING:
+        equal = a.length == b.length && heed_jinja_spend(run, a.length / 64) &&
+                memcmp(a.text, b.text, a.length) == 0;
+        break;
     case JINJA_SEQUENCE: equal = equal_sequences(run, a.sequence, b.sequence); break;
     case JINJA_DICT: equal = equal_dicts(run, a.dict, b.dict); break;
     default: equal = a.dict == b.dict; break; /* everything else is equal to itself alone */
@@ -252,8 +287,10 @@ int heed_jinja_compare(jinja_run *run, jinja_value a, jinja_value b)
     }
     bool lists = (jinja_is_list(a) && jinja_is_list(b)) || (jinja_is_tuple(a) && jinja_is_tuple(b));
     if (!lists) {
-        if (a.kind == JINJA_UNDEFINED || b.kind == JINJA_UNDEFINED) heed_jinja_fail_use(run, "compare", a.kind == JINJA_UNDEFINED ? a : b);
-        else heed_jinja_fail(run, "%s and %s have no order", heed_jinja_type(a), heed_jinja_type(b));
+        if (a.kind == JINJA_UNDEFINED || b.kind == JINJA_UNDEFINED)
+            heed_jinja_fail_use(run, "compare", a.kind == JINJA_UNDEFINED ? a : b);
+        else
+            heed_jinja_fail(run, "%s and %s have no order", heed_jinja_type(a), heed_jinja_type(b));
         return 0;
     }
     const jinja_sequence *p = a.sequence, *q = b.sequence;
@@ -272,14 +309,17 @@ bool heed_jinja_contains(jinja_run *run, jinja_value container, jinja_value valu
 {
     if (container.kind == JINJA_STRING) {
         if (value.kind != JINJA_STRING) {
-            heed_jinja_fail(run, "only a string can be in a string, not %s", heed_jinja_type(value));
+            heed_jinja_fail(run, "only a string can be in a string, not %s",
+                            heed_jinja_type(value));
             return false;
         }
         return heed_jinja_spend(run, container.length / 16) &&
-               heed_jinja_search(container.text, container.length, value.text, value.length, false) != NULL;
+               heed_jinja_search(container.text, container.length, value.text, value.length,
+                                 false) != NULL;
     }
     if (container.kind == JINJA_DICT) {
-        if (!can_be_key(value)) heed_jinja_fail(run, "a %s cannot be the key of a dict", heed_jinja_type(value));
+        if (!can_be_key(value))
+            heed_jinja_fail(run, "a %s cannot be the key of a dict", heed_jinja_type(value));
         return !heed_jinja_failed(run) && heed_jinja_get(run, container.dict, value) != NULL;
     }
     const jinja_sequence *items = heed_jinja_walk(run, container);
@@ -292,7 +332,9 @@ size_t heed_jinja_length(jinja_run *run, jinja_value value)
 {
     switch (value.kind) {
     case JINJA_UNDEFINED: return 0;
-    case JINJA_STRING: return heed_jinja_spend(run, value.length / 64) ? heed_utf8_count(value.text, value.length) : 0;
+    case JINJA_STRING:
+        return heed_jinja_spend(run, value.length / 64) ? heed_utf8_count(value.text, value.length)
+                                                        : 0;
     case JINJA_DICT: return value.dict->count;
     case JINJA_SEQUENCE:
         if (value.sequence->style != JINJA_GENERATOR) return value.sequence->count;
@@ -305,12 +347,14 @@ size_t heed_jinja_length(jinja_run *run, jinja_value value)
 
 bool heed_jinja_is_iterable(jinja_value value)
 {
-    return value.kind == JINJA_UNDEFINED || value.kind == JINJA_STRING || value.kind == JINJA_SEQUENCE || value.kind == JINJA_DICT;
+    return value.kind == JINJA_UNDEFINED || value.kind == JINJA_STRING ||
+           value.kind == JINJA_SEQUENCE || value.kind == JINJA_DICT;
 }
 
 static const jinja_sequence *characters_of(jinja_run *run, jinja_value text)
 {
-    jinja_value list = heed_jinja_sequence(run, JINJA_LIST, heed_utf8_count(text.text, text.length));
+    jinja_value list = heed_jinja_sequence(run, JINJA_LIST,
+                                           heed_utf8_count(text.text, text.length));
     if (list.kind != JINJA_SEQUENCE) return NULL;
     uint32_t c;
     for (size_t i = 0, at = 0, step; at < text.length; i++, at += step) {
@@ -337,7 +381,9 @@ const jinja_sequence *heed_jinja_walk(jinja_run *run, jinja_value value)
     if (value.kind == JINJA_SEQUENCE) return value.sequence;
     if (value.kind == JINJA_DICT) {
         jinja_sequence *keys = heed_jinja_take(run, 1, sizeof *keys);
-        if (keys) *keys = (jinja_sequence){.style = JINJA_VIEW, .items = value.dict->keys, .count = value.dict->count};
+        if (keys)
+            *keys = (jinja_sequence){
+                .style = JINJA_VIEW, .items = value.dict->keys, .count = value.dict->count};
         return keys;
     }
     heed_jinja_fail_use(run, "walk over", value);

@@ -1,19 +1,32 @@
-/* Names of activations in config.json. Source of the list: ACT2FN of Hugging Face's transformers. */
+/* Names of activations in config.json. Source of the list: ACT2FN of Hugging Face's
+   transformers. */
 #include "model/config.h"
 
 #include <string.h>
 
 /* Spellings beside those of unaries.def. */
-static const struct { const char *name; heed_unary_kind kind; } aliases[] = {
-    {"gelu_python", HEED_UNARY_GELU}, {"gelu_pytorch_tanh", HEED_UNARY_GELU_TANH}, {"gelu_python_tanh", HEED_UNARY_GELU_TANH},
-    {"gelu_accurate", HEED_UNARY_GELU_TANH}, {"swish", HEED_UNARY_SILU}};
+static const struct {
+    const char *name;
+    heed_unary_kind kind;
+} aliases[] = {
+    {"gelu_python", HEED_UNARY_GELU},
+    {"gelu_pytorch_tanh", HEED_UNARY_GELU_TANH},
+    {"gelu_python_tanh", HEED_UNARY_GELU_TANH},
+    {"gelu_accurate", HEED_UNARY_GELU_TANH},
+    {"swish", HEED_UNARY_SILU},
+};
 
 /* Functions of unaries.def that are no activations of a model. */
 static bool is_activation(heed_unary_kind kind)
 {
     switch (kind) {
-    case HEED_UNARY_EXP: case HEED_UNARY_LOG: case HEED_UNARY_SQRT: case HEED_UNARY_RSQRT: case HEED_UNARY_SQUARE:
-    case HEED_UNARY_ABS: case HEED_UNARY_NEGATE: return false;
+    case HEED_UNARY_EXP:
+    case HEED_UNARY_LOG:
+    case HEED_UNARY_SQRT:
+    case HEED_UNARY_RSQRT:
+    case HEED_UNARY_SQUARE:
+    case HEED_UNARY_ABS:
+    case HEED_UNARY_NEGATE: return false;
     default: return true;
     }
 }

@@ -17,7 +17,8 @@ static bool is_present(const heed_model *model, size_t index)
 
 static bool has_gradient(const heed_model *model, const heed_program_spec *spec, size_t index)
 {
-    return spec->purpose == HEED_PURPOSE_TRAIN && model->weights[index].parameter && is_present(model, index);
+    return spec->purpose == HEED_PURPOSE_TRAIN && model->weights[index].parameter &&
+           is_present(model, index);
 }
 
 static bool rounds_operands(const heed_model *model, const heed_program_spec *spec)
@@ -25,28 +26,39 @@ static bool rounds_operands(const heed_model *model, const heed_program_spec *sp
     return spec->bf16 || model->bf16;
 }
 
-bool heed_build_has_cache(const heed_model *model, const heed_program_spec *spec, heed_cache_kind kind)
+bool heed_build_has_cache(const heed_model *model, const heed_program_spec *spec,
+                          heed_cache_kind kind)
 {
     bool cross = kind == HEED_CACHE_CROSS_KEY || kind == HEED_CACHE_CROSS_VALUE;
-    bool decodes = spec->purpose == HEED_PURPOSE_DECODE, encodes = spec->purpose == HEED_PURPOSE_ENCODE;
-    return cross ? (decodes || encodes) && model->config.arrangement == HEED_ENCODER_DECODER : decodes;
+    bool decodes = spec->purpose == HEED_PURPOSE_DECODE,
+         encodes = spec->purpose == HEED_PURPOSE_ENCODE;
+    return cross ? (decodes || encodes) && model->config.arrangement == HEED_ENCODER_DECODER
+                 : decodes;
 }
 
 size_t heed_build_external_count(const heed_model *model, const heed_program_spec *spec)
 {
     size_t count = 0;
-    for (size_t i = 0; i < model->n_weights; i++) count += (size_t)is_present(model, i) + (model->weights[i].copy != NULL) + has_gradient(model, spec, i);
+    for (size_t i = 0; i < model->n_weights; i++)
+        count += (size_t)is_present(model, i) + (model->weights[i].copy != NULL) +
+                 has_gradient(model, spec, i);
     for (int kind = 0; kind < HEED_CACHE_KINDS; kind++)
-        if (heed_build_has_cache(model, spec, (heed_cache_kind)kind)) count += (size_t)heed_model_cache_layers(model);
+        if (heed_build_has_cache(model, spec, (heed_cache_kind)kind))
+            count += (size_t)heed_model_cache_layers(model);
     return count;
 }
 
-void heed_build_bind(const heed_model *model, const heed_program_spec *spec, void *const *const caches[HEED_CACHE_KINDS], void **data)
+void heed_build_bind(const heed_model *model, const heed_program_spec *spec,
+                     void *const *const caches[HEED_CACHE_KINDS], void **data)
 {
     for (size_t i = 0; i < model->n_weights; i++) {
         const heed_weight *weight = &model->weights[i];
         if (!is_present(model, i)) continue;
-        *data++ = weight->hidden_rows ? (char *)weight->data + heed_dtype_bytes(weight->dtype, (size_t)(weight->hidden_rows * weight->columns)) : weight->data;
+        *data++ = weight->hidden_rows
+                      ? (char *)weight->data +
+                            heed_dtype_bytes(weight->dtype,
+                                             (size_t)(weight->hidden_rows * weight->columns))
+                      : weight->data;
     }
     for (size_t i = 0; i < model->n_weights; i++)
         if (model->weights[i].copy) *data++ = model->weights[i].copy;
@@ -54,17 +66,24 @@ void heed_build_bind(const heed_model *model, const heed_program_spec *spec, voi
         const heed_weight *weight = &model->weights[i];
         if (!has_gradient(model, spec, i)) continue;
         float *gradient = model->tensors[weight->tensor].gradient;
-        *data++ = gradient ? gradient + (weight->first_row + weight->hidden_rows) * (weight->columns ? weight->columns : 1) : NULL;
+        *data++ = gradient ? gradient + (weight->first_row + weight->hidden_rows) *
+                                            (weight->columns ? weight->columns : 1)
+                           : NULL;
     }
     for (int kind = 0; kind < HEED_CACHE_KINDS; kind++)
-        for (int64_t layer = 0; heed_build_has_cache(model, spec, (heed_cache_kind)kind) && layer < heed_model_cache_layers(model); layer++)
+        for (int64_t layer = 0; heed_build_has_cache(model, spec, (heed_cache_kind)kind) &&
+                                layer < heed_model_cache_layers(model);
+             layer++)
             *data++ = caches[kind][layer];
 }
 
 static heed_shape weight_shape(const heed_weight *weight)
 {
-    int64_t rows = weight->rows - weight->hidden_rows, each = weight->stack ? rows / weight->stack : rows;
-    if (weight->stack) return weight->columns ? heed_shape_of(3, (int64_t[]){weight->stack, each, weight->columns}) : heed_shape_2(weight->stack, each);
+    int64_t rows = weight->rows - weight->hidden_rows,
+            each = weight->stack ? rows / weight->stack : rows;
+    if (weight->stack)
+        return weight->columns ? heed_shape_of(3, (int64_t[]){weight->stack, each, weight->columns})
+                               : heed_shape_2(weight->stack, each);
     return weight->columns ? heed_shape_2(rows, weight->columns) : heed_shape_1(rows);
 }
 
@@ -75,60 +94,82 @@ static void declare_weights(heed_build *b)
         b->weights[i] = b->gradients[i] = HEED_NONE;
         if (!is_present(b->model, i)) continue;
         bool trained = b->model->training && weight->parameter;
-        b->weights[i] = trained ? heed_parameter(b->graph, weight->name, weight->dtype, weight_shape(weight))
-                                : heed_constant(b->graph, weight->name, weight->dtype, weight_shape(weight));
-        if (weight->layout != HEED_LAYOUT_ROWS && b->weights[i] >= 0) heed_value_set_layout(b->graph, b->weights[i], weight->layout);
+        b->weights[i] = trained ? heed_parameter(b->graph, weight->name, weight->dtype,
+                                                 weight_shape(weight))
+                                : heed_constant(b->graph, weight->name, weight->dtype,
+                                                weight_shape(weight));
+        if (weight->layout != HEED_LAYOUT_ROWS && b->weights[i] >= 0)
+            heed_value_set_layout(b->graph, b->weights[i], weight->layout);
     }
     for (size_t i = 0; i < b->model->n_weights; i++)
-        if (b->model->weights[i].copy) heed_bf16_copy(b->graph, b->weights[i], HEED_LAYOUT_PANELS_BOTH);
+        if (b->model->weights[i].copy)
+            heed_bf16_copy(b->graph, b->weights[i], HEED_LAYOUT_PANELS_BOTH);
     for (size_t i = 0; i < b->model->n_weights; i++) {
         char name[160];
         snprintf(name, sizeof name, "gradient.%s", b->model->weights[i].name);
-        if (has_gradient(b->model, b->spec, i)) b->gradients[i] = heed_state(b->graph, name, HEED_F32, weight_shape(&b->model->weights[i]));
+        if (has_gradient(b->model, b->spec, i))
+            b->gradients[i] = heed_state(b->graph, name, HEED_F32,
+                                         weight_shape(&b->model->weights[i]));
     }
 }
 
 static void declare_caches(heed_build *b)
 {
-    static const char *const names[HEED_CACHE_KINDS] = {"cache.%lld.key", "cache.%lld.value", "cross_cache.%lld.key", "cross_cache.%lld.value"};
+    static const char *const names[HEED_CACHE_KINDS] = {
+        "cache.%lld.key", "cache.%lld.value", "cross_cache.%lld.key", "cross_cache.%lld.value"};
     for (int kind = 0; kind < HEED_CACHE_KINDS; kind++) {
         if (!heed_build_has_cache(b->model, b->spec, (heed_cache_kind)kind)) continue;
-        int64_t blocks = kind == HEED_CACHE_KEY || kind == HEED_CACHE_VALUE ? b->spec->cache_blocks : b->spec->cross_blocks;
+        int64_t blocks = kind == HEED_CACHE_KEY || kind == HEED_CACHE_VALUE ? b->spec->cache_blocks
+                                                                            : b->spec->cross_blocks;
         for (int64_t layer = 0; layer < heed_model_cache_layers(b->model); layer++) {
             char name[64];
             snprintf(name, sizeof name, names[kind], (long long)layer);
-            b->caches[kind][layer] = heed_state(b->graph, name, heed_model_cache_dtype(b->model), heed_shape_2(blocks * HEED_PAGE_POSITIONS, heed_model_cache_columns(b->model)));
+            b->caches[kind][layer] = heed_state(
+                b->graph, name, heed_model_cache_dtype(b->model),
+                heed_shape_2(blocks * HEED_PAGE_POSITIONS, heed_model_cache_columns(b->model)));
         }
     }
 }
 
 /* ---- what the stacks and heads ask for ---- */
 
-heed_value heed_build_weight(const heed_build *b, heed_stack_id stack_id, heed_role role, int64_t layer)
+heed_value heed_build_weight(const heed_build *b, heed_stack_id stack_id, heed_role role,
+                             int64_t layer)
 {
     int32_t index = heed_weights_find(b->model, stack_id, role, layer);
     return index < 0 ? HEED_NONE : b->weights[index];
 }
 
-heed_nn_linear heed_build_linear(const heed_build *b, heed_stack_id stack_id, heed_role weight, heed_role bias, int64_t layer)
+heed_nn_linear heed_build_linear(const heed_build *b, heed_stack_id stack_id, heed_role weight,
+                                 heed_role bias, int64_t layer)
 {
-    return (heed_nn_linear){heed_build_weight(b, stack_id, weight, layer), heed_build_weight(b, stack_id, bias, layer)};
+    return (heed_nn_linear){heed_build_weight(b, stack_id, weight, layer),
+                            heed_build_weight(b, stack_id, bias, layer)};
 }
 
-heed_nn_norm heed_build_norm(const heed_build *b, heed_stack_id stack_id, heed_role gain, int64_t layer)
+heed_nn_norm heed_build_norm(const heed_build *b, heed_stack_id stack_id, heed_role gain,
+                             int64_t layer)
 {
     heed_value weight = heed_build_weight(b, stack_id, gain, layer);
-    return (heed_nn_norm){.kind = (heed_norm_kind)b->config->norm, .gain = weight, .bias = HEED_NONE, .eps = (float)b->config->norm_eps,
-                          .offset = (float)b->config->norm_offset, .present = weight != HEED_NONE};
+    return (heed_nn_norm){
+        .kind = (heed_norm_kind)b->config->norm,
+        .gain = weight,
+        .bias = HEED_NONE,
+        .eps = (float)b->config->norm_eps,
+        .offset = (float)b->config->norm_offset,
+        .present = weight != HEED_NONE,
+    };
 }
 
 heed_value heed_build_token_table(const heed_build *b, heed_stack_id stack_id)
 {
     heed_value own = heed_build_weight(b, stack_id, HEED_ROLE_TOKEN_EMBEDDING, 0);
-    return own != HEED_NONE ? own : heed_build_weight(b, HEED_STACK_MODEL, HEED_ROLE_TOKEN_EMBEDDING, 0);
+    return own != HEED_NONE ? own
+                            : heed_build_weight(b, HEED_STACK_MODEL, HEED_ROLE_TOKEN_EMBEDDING, 0);
 }
 
-heed_value heed_build_input(const heed_build *b, const heed_stack_inputs *inputs, const char *name, heed_dtype dtype, heed_extent extent, int64_t rows, int64_t columns)
+heed_value heed_build_input(const heed_build *b, const heed_stack_inputs *inputs, const char *name,
+                            heed_dtype dtype, heed_extent extent, int64_t rows, int64_t columns)
 {
     char full[64];
     snprintf(full, sizeof full, "%s%s", inputs ? inputs->prefix : "", name);
@@ -144,8 +185,10 @@ double heed_build_rate(const heed_build *b, double rate, bool overridden)
 bool heed_build_drops(const heed_build *b)
 {
     const heed_config *c = b->config;
-    return heed_build_rate(b, c->embedding_dropout, true) > 0 || heed_build_rate(b, c->residual_dropout, true) > 0 ||
-           heed_build_rate(b, c->activation_dropout, false) > 0 || heed_build_rate(b, c->classifier_dropout, true) > 0;
+    return heed_build_rate(b, c->embedding_dropout, true) > 0 ||
+           heed_build_rate(b, c->residual_dropout, true) > 0 ||
+           heed_build_rate(b, c->activation_dropout, false) > 0 ||
+           heed_build_rate(b, c->classifier_dropout, true) > 0;
 }
 
 void heed_build_publish(heed_build *b, heed_value value, const char *format, ...)
@@ -160,7 +203,8 @@ void heed_build_publish(heed_build *b, heed_value value, const char *format, ...
     for (const char *const *wanted = b->cotangents; wanted && *wanted; wanted++) {
         if (strcmp(*wanted, name) != 0 || b->n_terms == 8) continue;
         snprintf(cotangent, sizeof cotangent, "cotangent.%s", name);
-        heed_value weight = heed_input(b->graph, cotangent, HEED_F32, heed_value_shape(b->graph, value));
+        heed_value weight = heed_input(b->graph, cotangent, HEED_F32,
+                                       heed_value_shape(b->graph, value));
         b->terms[b->n_terms++] = heed_nn_sum(b->graph, heed_multiply(b->graph, value, weight));
     }
 }
@@ -171,25 +215,39 @@ static void declare_rotary(heed_build *b, heed_stack_inputs *inputs)
 {
     const heed_rope *rope = &b->config->rope;
     const heed_weight *table = &b->model->weights[b->model->rotary[inputs->stack_id]];
-    heed_value frequencies = heed_rope_varies(rope) ? heed_build_input(b, inputs, "frequencies", HEED_F32, inputs->extent, inputs->rows, table->rows)
-                                                    : b->weights[b->model->rotary[inputs->stack_id]];
-    inputs->rotary = inputs->rotary_local = heed_rotary_table(b->graph, inputs->positions, frequencies, heed_rope_table_factor(rope));
+    heed_value frequencies = heed_rope_varies(rope)
+                                 ? heed_build_input(b, inputs, "frequencies", HEED_F32,
+                                                    inputs->extent, inputs->rows, table->rows)
+                                 : b->weights[b->model->rotary[inputs->stack_id]];
+    inputs->rotary = inputs->rotary_local = heed_rotary_table(
+        b->graph, inputs->positions, frequencies, heed_rope_table_factor(rope));
     int32_t local = b->model->rotary_local[inputs->stack_id];
-    if (local >= 0) inputs->rotary_local = heed_rotary_table(b->graph, inputs->positions, b->weights[local], heed_rope_table_factor(&b->config->rope_local));
+    if (local >= 0)
+        inputs->rotary_local = heed_rotary_table(b->graph, inputs->positions, b->weights[local],
+                                                 heed_rope_table_factor(&b->config->rope_local));
 }
 
 static void declare_side(heed_build *b, heed_stack_inputs *inputs)
 {
     const heed_program_spec *spec = b->spec;
-    inputs->sequences = heed_build_input(b, inputs, "sequences", HEED_I32, HEED_EXTENT_SEQUENCES, spec->sequences, HEED_SEQUENCE_FIELDS);
-    inputs->query_index = inputs->key_index = inputs->samples = inputs->positions = inputs->rotary = inputs->rotary_local = inputs->slopes = HEED_NONE;
+    inputs->sequences = heed_build_input(b, inputs, "sequences", HEED_I32, HEED_EXTENT_SEQUENCES,
+                                         spec->sequences, HEED_SEQUENCE_FIELDS);
+    inputs->query_index = inputs->key_index = inputs->samples = inputs->positions = inputs->rotary =
+        inputs->rotary_local = inputs->slopes = HEED_NONE;
     if (spec->indexed) {
-        inputs->query_index = heed_build_input(b, inputs, "query_index", HEED_I32, inputs->extent, inputs->rows, 0);
-        inputs->key_index = heed_build_input(b, inputs, "key_index", HEED_I32, inputs->extent, inputs->rows, 0);
+        inputs->query_index = heed_build_input(b, inputs, "query_index", HEED_I32, inputs->extent,
+                                               inputs->rows, 0);
+        inputs->key_index = heed_build_input(b, inputs, "key_index", HEED_I32, inputs->extent,
+                                             inputs->rows, 0);
     }
-    if (heed_build_drops(b)) inputs->samples = heed_build_input(b, inputs, "samples", HEED_I32, inputs->extent, inputs->rows, 2);
-    bool placed = b->config->position != HEED_POSITION_NONE && b->config->position != HEED_POSITION_ALIBI;
-    if (placed) inputs->positions = heed_build_input(b, inputs, "positions", HEED_I32, inputs->extent, inputs->rows, 0);
+    if (heed_build_drops(b))
+        inputs->samples = heed_build_input(b, inputs, "samples", HEED_I32, inputs->extent,
+                                           inputs->rows, 2);
+    bool placed = b->config->position != HEED_POSITION_NONE &&
+                  b->config->position != HEED_POSITION_ALIBI;
+    if (placed)
+        inputs->positions = heed_build_input(b, inputs, "positions", HEED_I32, inputs->extent,
+                                             inputs->rows, 0);
     int32_t slopes = b->model->slopes[inputs->stack_id];
     if (slopes >= 0) inputs->slopes = b->weights[slopes];
     if (b->model->rotary[inputs->stack_id] >= 0) declare_rotary(b, inputs);
@@ -198,17 +256,34 @@ static void declare_side(heed_build *b, heed_stack_inputs *inputs)
 static void declare_sides(heed_build *b)
 {
     const heed_config *config = b->config;
-    bool both = config->arrangement == HEED_ENCODER_DECODER, decodes = b->spec->purpose == HEED_PURPOSE_DECODE;
-    b->main = (heed_stack_inputs){.stack_id = config->arrangement == HEED_ENCODER_ONLY ? HEED_STACK_ENCODER : HEED_STACK_DECODER, .extent = HEED_EXTENT_ROWS,
-                          .rows = b->spec->rows, .prefix = "", .causal = config->causal, .last = "last_hidden_state",
-                          .hidden = both ? "decoder_hidden_states" : "hidden_states", .attentions = both ? "decoder_attentions" : "attentions"};
-    b->source = (heed_stack_inputs){.stack_id = HEED_STACK_ENCODER, .extent = HEED_EXTENT_SOURCE_ROWS, .rows = b->spec->source_rows, .prefix = "source_",
-                            .hidden = "encoder_hidden_states", .attentions = "encoder_attentions",
-                            .last = config->float_inputs ? "memory" : "encoder_last_hidden_state"};
+    bool both = config->arrangement == HEED_ENCODER_DECODER,
+         decodes = b->spec->purpose == HEED_PURPOSE_DECODE;
+    b->main = (heed_stack_inputs){
+        .stack_id = config->arrangement == HEED_ENCODER_ONLY ? HEED_STACK_ENCODER
+                                                             : HEED_STACK_DECODER,
+        .extent = HEED_EXTENT_ROWS,
+        .rows = b->spec->rows,
+        .prefix = "",
+        .causal = config->causal,
+        .last = "last_hidden_state",
+        .hidden = both ? "decoder_hidden_states" : "hidden_states",
+        .attentions = both ? "decoder_attentions" : "attentions",
+    };
+    b->source = (heed_stack_inputs){
+        .stack_id = HEED_STACK_ENCODER,
+        .extent = HEED_EXTENT_SOURCE_ROWS,
+        .rows = b->spec->source_rows,
+        .prefix = "source_",
+        .hidden = "encoder_hidden_states",
+        .attentions = "encoder_attentions",
+        .last = config->float_inputs ? "memory" : "encoder_last_hidden_state",
+    };
     if (both && !decodes) declare_side(b, &b->source);
     if (b->spec->purpose != HEED_PURPOSE_ENCODE) declare_side(b, &b->main);
     if (both && b->spec->purpose != HEED_PURPOSE_ENCODE)
-        b->cross_sequences = heed_build_input(b, NULL, "cross_sequences", HEED_I32, HEED_EXTENT_SEQUENCES, b->spec->sequences, HEED_SEQUENCE_FIELDS);
+        b->cross_sequences = heed_build_input(b, NULL, "cross_sequences", HEED_I32,
+                                              HEED_EXTENT_SEQUENCES, b->spec->sequences,
+                                              HEED_SEQUENCE_FIELDS);
     if (decodes) {
         heed_shape table = heed_shape_2(b->spec->table_rows, b->spec->table_columns);
         b->slots = heed_build_input(b, NULL, "slots", HEED_I32, HEED_EXTENT_ROWS, b->spec->rows, 0);
@@ -216,7 +291,8 @@ static void declare_sides(heed_build *b)
         if (both) b->cross_page_table = heed_input(b->graph, "cross_page_table", HEED_I32, table);
     }
     if (both && b->spec->purpose == HEED_PURPOSE_ENCODE)
-        b->cross_slots = heed_build_input(b, NULL, "cross_slots", HEED_I32, HEED_EXTENT_SOURCE_ROWS, b->spec->source_rows, 0);
+        b->cross_slots = heed_build_input(b, NULL, "cross_slots", HEED_I32, HEED_EXTENT_SOURCE_ROWS,
+                                          b->spec->source_rows, 0);
 }
 
 static heed_status append_gradients(heed_build *b, heed_value loss, heed_error *error)
@@ -224,7 +300,8 @@ static heed_status append_gradients(heed_build *b, heed_value loss, heed_error *
     size_t count = 0;
     heed_value *wrt = heed_arena_take(b->graph->arena, b->model->n_weights + 1, sizeof *wrt);
     heed_value *dwrt = heed_arena_take(b->graph->arena, b->model->n_weights + 1, sizeof *dwrt);
-    if (!wrt || !dwrt) return heed_fail_memory(error, b->model->n_weights * sizeof *wrt, "the list of gradients");
+    if (!wrt || !dwrt)
+        return heed_fail_memory(error, b->model->n_weights * sizeof *wrt, "the list of gradients");
     for (size_t i = 0; i < b->model->n_weights; i++)
         if (b->gradients[i] >= 0) wrt[count++] = b->weights[i];
     HEED_TRY(heed_graph_gradient(b->graph, loss, wrt, (int)count, dwrt, error));
@@ -239,45 +316,72 @@ static heed_status append_gradients(heed_build *b, heed_value loss, heed_error *
 
 static heed_status finish_loss(heed_build *b, heed_error *error)
 {
-    if (b->n_terms == 0) return heed_fail(error, HEED_E_ARG, "this model has no head that is scored: there is no loss");
+    if (b->n_terms == 0)
+        return heed_fail(error, HEED_E_ARG,
+                         "this model has no head that is scored: there is no loss");
     heed_scope(b->graph, "loss");
     heed_value loss = b->terms[0];
     for (int i = 1; i < b->n_terms; i++) loss = heed_add(b->graph, loss, b->terms[i]);
     heed_output(b->graph, "loss", loss);
-    if (b->n_sums > 0) heed_output(b->graph, "loss_terms", heed_concatenate(b->graph, b->sums, b->n_sums));
+    if (b->n_sums > 0)
+        heed_output(b->graph, "loss_terms", heed_concatenate(b->graph, b->sums, b->n_sums));
     HEED_TRY(heed_graph_status(b->graph, error));
     if (rounds_operands(b->model, b->spec)) HEED_TRY(heed_pass_precision(b->graph, error));
     return b->spec->purpose == HEED_PURPOSE_TRAIN ? append_gradients(b, loss, error) : HEED_OK;
 }
 
-static heed_status check_spec(const heed_model *model, const heed_program_spec *spec, heed_error *error)
+static heed_status check_spec(const heed_model *model, const heed_program_spec *spec,
+                              heed_error *error)
 {
     bool both = model->config.arrangement == HEED_ENCODER_DECODER;
-    if (spec->purpose == HEED_PURPOSE_TRAIN && !model->training) return heed_fail(error, HEED_E_ARG, "the model was not opened for training");
-    if (spec->purpose == HEED_PURPOSE_ENCODE && !both) return heed_fail(error, HEED_E_ARG, "only encoder-decoders encode on their own");
-    if (spec->purpose == HEED_PURPOSE_DECODE && (model->config.head != HEED_HEAD_CAUSAL_LM || model->config.arrangement == HEED_ENCODER_ONLY))
-        return heed_fail(error, HEED_E_UNSUPPORTED, "model type %s with this head does not generate: it needs a causal language model", model->config.model_type);
+    if (spec->purpose == HEED_PURPOSE_TRAIN && !model->training)
+        return heed_fail(error, HEED_E_ARG, "the model was not opened for training");
+    if (spec->purpose == HEED_PURPOSE_ENCODE && !both)
+        return heed_fail(error, HEED_E_ARG, "only encoder-decoders encode on their own");
+    if (spec->purpose == HEED_PURPOSE_DECODE && (model->config.head != HEED_HEAD_CAUSAL_LM ||
+                                                 model->config.arrangement == HEED_ENCODER_ONLY))
+        return heed_fail(
+            error, HEED_E_UNSUPPORTED,
+            "model type %s with this head does not generate: it needs a causal language model",
+            model->config.model_type);
     return HEED_OK;
 }
 
-heed_status heed_build_graph(heed_graph *graph, const heed_model *model, const heed_program_spec *spec, const char *const *cotangents, heed_error *error)
+heed_status heed_build_graph(heed_graph *graph, const heed_model *model,
+                             const heed_program_spec *spec, const char *const *cotangents,
+                             heed_error *error)
 {
     HEED_TRY(check_spec(model, spec, error));
-    heed_build build = {.graph = graph, .model = model, .config = &model->config, .spec = spec, .cotangents = cotangents, .memory = HEED_NONE,
-                        .cross_sequences = HEED_NONE, .cross_page_table = HEED_NONE, .cross_slots = HEED_NONE, .page_table = HEED_NONE,
-                        .slots = HEED_NONE, .loss_scale = HEED_NONE, .counted = HEED_NONE, .load = HEED_NONE, .share = HEED_NONE};
+    heed_build build = {.graph = graph,
+                        .model = model,
+                        .config = &model->config,
+                        .spec = spec,
+                        .cotangents = cotangents,
+                        .memory = HEED_NONE,
+                        .cross_sequences = HEED_NONE,
+                        .cross_page_table = HEED_NONE,
+                        .cross_slots = HEED_NONE,
+                        .page_table = HEED_NONE,
+                        .slots = HEED_NONE,
+                        .loss_scale = HEED_NONE,
+                        .counted = HEED_NONE,
+                        .load = HEED_NONE,
+                        .share = HEED_NONE};
     heed_build *b = &build;
     size_t layers = (size_t)heed_model_cache_layers(model) + 1;
     b->weights = heed_arena_take(graph->arena, model->n_weights + 1, sizeof *b->weights);
     b->gradients = heed_arena_take(graph->arena, model->n_weights + 1, sizeof *b->gradients);
     bool ok = b->weights && b->gradients;
     for (int kind = 0; kind < HEED_CACHE_KINDS; kind++)
-        ok = (b->caches[kind] = heed_arena_take(graph->arena, layers, sizeof **b->caches)) != NULL && ok;
+        ok = (b->caches[kind] = heed_arena_take(graph->arena, layers, sizeof **b->caches)) !=
+                 NULL &&
+             ok;
     if (!ok) return heed_fail_memory(error, model->n_weights * sizeof(heed_value), "a graph");
     declare_weights(b);
     declare_caches(b);
     declare_sides(b);
-    bool both = model->config.arrangement == HEED_ENCODER_DECODER, scored = spec->purpose == HEED_PURPOSE_LOSS || spec->purpose == HEED_PURPOSE_TRAIN;
+    bool both = model->config.arrangement == HEED_ENCODER_DECODER,
+         scored = spec->purpose == HEED_PURPOSE_LOSS || spec->purpose == HEED_PURPOSE_TRAIN;
     if (both && spec->purpose != HEED_PURPOSE_DECODE) b->memory = heed_build_stack(b, &b->source);
     if (spec->purpose == HEED_PURPOSE_ENCODE) heed_build_fill_cross(b);
     else heed_build_head(b, heed_build_stack(b, &b->main));

@@ -11,8 +11,8 @@
 typedef struct heed_stack_inputs {
     heed_stack_id stack_id;
     heed_extent extent;
-    int64_t rows;              /* at most */
-    const char *prefix;        /* of the inputs' names: "" or "source_" */
+    int64_t rows;                           /* at most */
+    const char *prefix;                     /* of the inputs' names: "" or "source_" */
     const char *hidden, *attentions, *last; /* names of outputs */
     bool causal;
     heed_value sequences, query_index, key_index, samples, positions, rotary, rotary_local, slopes;
@@ -23,41 +23,58 @@ typedef struct heed_build {
     const heed_model *model;
     const heed_config *config;
     const heed_program_spec *spec;
-    const char *const *cotangents; /* names of outputs that have a cotangent input, ending in NULL; or NULL */
-    heed_value *weights, *gradients; /* by weight; HEED_NONE */
+    /* names of outputs that have a cotangent input, ending in NULL; or NULL */
+    const char *const *cotangents;
+    heed_value *weights, *gradients;      /* by weight; HEED_NONE */
     heed_value *caches[HEED_CACHE_KINDS]; /* by layer */
     heed_stack_inputs main, source;
-    heed_value memory;         /* (S,D): the encoder's result */
+    heed_value memory; /* (S,D): the encoder's result */
     heed_value cross_sequences, cross_page_table, cross_slots, page_table, slots;
-    heed_value terms[8];       /* of the loss, each (1), already weighted and scaled; then those of cotangents */
+    /* of the loss, each (1), already weighted and scaled; then those of cotangents */
+    heed_value terms[8];
     int n_terms;
-    heed_value sums[4];        /* unscaled, for loss_terms */
+    heed_value sums[4]; /* unscaled, for loss_terms */
     int n_sums;
     heed_value loss_scale;
-    heed_value counted;        /* (N,1): 1 for rows that count in the balance of experts; NONE where nothing is balanced */
-    heed_value load, share;    /* (X): choices of each expert, and its probabilities, summed over counted rows and layers */
-    int64_t routed_layers;     /* with experts, so far */
+    /* (N,1): 1 for rows that count in the balance of experts; NONE where nothing is balanced */
+    heed_value counted;
+    /* (X): choices of each expert, and its probabilities, summed over counted rows and layers */
+    heed_value load, share;
+    int64_t routed_layers; /* with experts, so far */
 } heed_build;
 
-/* Builds the graph. Externals are declared in a fixed order: every weight that is there; the rounded copies of those that have one; for TRAIN the
-   gradient of every parameter that is there; for ENCODE and DECODE the caches, kind by kind, layer by layer. */
-heed_status heed_build_graph(heed_graph *graph, const heed_model *model, const heed_program_spec *spec, const char *const *cotangents, heed_error *error);
+/* Builds the graph. Externals are declared in a fixed order: every weight that is there; the
+   rounded copies of those that have one; for TRAIN the gradient of every parameter that is there;
+   for ENCODE and DECODE the caches, kind by kind, layer by layer. */
+heed_status heed_build_graph(heed_graph *graph, const heed_model *model,
+                             const heed_program_spec *spec, const char *const *cotangents,
+                             heed_error *error);
 /* The same, compiled; the spec as it is, without rounding. */
-heed_status heed_build_plan(const heed_model *model, const heed_backend *backend, const heed_program_spec *spec, const char *const *cotangents,
+heed_status heed_build_plan(const heed_model *model, const heed_backend *backend,
+                            const heed_program_spec *spec, const char *const *cotangents,
                             heed_plan **plan, heed_error *error);
 /* Pointers in that order; caches as bound. data has room for heed_build_external_count. */
 size_t heed_build_external_count(const heed_model *model, const heed_program_spec *spec);
-void heed_build_bind(const heed_model *model, const heed_program_spec *spec, void *const *const caches[HEED_CACHE_KINDS], void **data);
+void heed_build_bind(const heed_model *model, const heed_program_spec *spec,
+                     void *const *const caches[HEED_CACHE_KINDS], void **data);
 /* Does ENCODE or DECODE have caches of this kind? */
-bool heed_build_has_cache(const heed_model *model, const heed_program_spec *spec, heed_cache_kind kind);
+bool heed_build_has_cache(const heed_model *model, const heed_program_spec *spec,
+                          heed_cache_kind kind);
 
 /* ---- shared by build_stack.c and build_head.c ---- */
-heed_value heed_build_weight(const heed_build *b, heed_stack_id stack_id, heed_role role, int64_t layer); /* HEED_NONE when absent */
-heed_nn_linear heed_build_linear(const heed_build *b, heed_stack_id stack_id, heed_role weight, heed_role bias, int64_t layer);
-heed_nn_norm heed_build_norm(const heed_build *b, heed_stack_id stack_id, heed_role gain, int64_t layer); /* its bias is the role after the gain */
+/* HEED_NONE when absent */
+heed_value heed_build_weight(const heed_build *b, heed_stack_id stack_id, heed_role role,
+                             int64_t layer);
+heed_nn_linear heed_build_linear(const heed_build *b, heed_stack_id stack_id, heed_role weight,
+                                 heed_role bias, int64_t layer);
+/* its bias is the role after the gain */
+heed_nn_norm heed_build_norm(const heed_build *b, heed_stack_id stack_id, heed_role gain,
+                             int64_t layer);
 heed_value heed_build_token_table(const heed_build *b, heed_stack_id stack_id);
-heed_value heed_build_input(const heed_build *b, const heed_stack_inputs *inputs, const char *name, heed_dtype dtype, heed_extent extent, int64_t rows, int64_t columns);
-double heed_build_rate(const heed_build *b, double rate, bool overridden); /* of dropout, in this purpose */
+heed_value heed_build_input(const heed_build *b, const heed_stack_inputs *inputs, const char *name,
+                            heed_dtype dtype, heed_extent extent, int64_t rows, int64_t columns);
+/* of dropout, in this purpose */
+double heed_build_rate(const heed_build *b, double rate, bool overridden);
 bool heed_build_drops(const heed_build *b);
 /* Makes a value an output, and adds its cotangent to the loss when it has one. */
 void heed_build_publish(heed_build *b, heed_value value, const char *format, ...) HEED_PRINTF(3, 4);

@@ -80,21 +80,44 @@ typedef struct known_text {
 } known_text;
 
 static const known_text known_texts[] = {
-    {"<|eot_id|>", ENDS}, {"<|im_end|>", ENDS}, {"<|end|>", ENDS}, {"<|return|>", ENDS},
-    {"<|call|>", ENDS}, {"<|flush|>", ENDS}, {"<|calls|>", ENDS}, {"<end_of_turn>", ENDS},
-    {"<|endoftext|>", ENDS}, {"</s>", ENDS}, {"<|eom_id|>", ENDS}, {"<EOT>", ENDS},
-    {"_<EOT>", ENDS}, {"[EOT]", ENDS}, {"[EOS]", ENDS}, {"<|end_of_text|>", ENDS},
-    {"<end_of_utterance>", ENDS}, {"<eos>", ENDS}, {"<turn|>", ENDS}, {"<|tool_response>", ENDS},
-    {"<|fim_pad|>", PADS_CODE}, {"<fim-pad>", PADS_CODE}, {"<fim_pad>", PADS_CODE},
-    {"<PAD>", PADS_CODE}, {"[PAD]", PADS_CODE}, {"<|fim_repo|>", NAMES_REPOSITORY},
-    {"<|repo_name|>", NAMES_REPOSITORY}, {"<fim-repo>", NAMES_REPOSITORY},
-    {"<REPO>", NAMES_REPOSITORY}, {"<reponame>", NAMES_REPOSITORY},
+    {"<|eot_id|>", ENDS},
+    {"<|im_end|>", ENDS},
+    {"<|end|>", ENDS},
+    {"<|return|>", ENDS},
+    {"<|call|>", ENDS},
+    {"<|flush|>", ENDS},
+    {"<|calls|>", ENDS},
+    {"<end_of_turn>", ENDS},
+    {"<|endoftext|>", ENDS},
+    {"</s>", ENDS},
+    {"<|eom_id|>", ENDS},
+    {"<EOT>", ENDS},
+    {"_<EOT>", ENDS},
+    {"[EOT]", ENDS},
+    {"[EOS]", ENDS},
+    {"<|end_of_text|>", ENDS},
+    {"<end_of_utterance>", ENDS},
+    {"<eos>", ENDS},
+    {"<turn|>", ENDS},
+    {"<|tool_response>", ENDS},
+    {"<|fim_pad|>", PADS_CODE},
+    {"<fim-pad>", PADS_CODE},
+    {"<fim_pad>", PADS_CODE},
+    {"<PAD>", PADS_CODE},
+    {"[PAD]", PADS_CODE},
+    {"<|fim_repo|>", NAMES_REPOSITORY},
+    {"<|repo_name|>", NAMES_REPOSITORY},
+    {"<fim-repo>", NAMES_REPOSITORY},
+    {"<REPO>", NAMES_REPOSITORY},
+    {"<reponame>", NAMES_REPOSITORY},
     {"<|file_sep|>", SEPARATES_FILES},
 };
 enum { KNOWN_TEXTS = sizeof known_texts / sizeof *known_texts };
 
 /* The id of each known text, -1 where the vocabulary lacks it. */
-typedef struct text_ids { int64_t ids[KNOWN_TEXTS]; } text_ids;
+typedef struct text_ids {
+    int64_t ids[KNOWN_TEXTS];
+} text_ids;
 
 static bool could_be_known(char first)
 {
@@ -112,7 +135,8 @@ static void find_texts(const heed_gguf *file, int64_t vocabulary, text_ids *foun
         if (length == 0 || !could_be_known(*text)) continue;
         for (size_t k = 0; k < KNOWN_TEXTS; k++) {
             const char *known = known_texts[k].text;
-            if (strlen(known) == length && !memcmp(known, text, length)) found->ids[k] = (int64_t)id;
+            if (strlen(known) == length && !memcmp(known, text, length))
+                found->ids[k] = (int64_t)id;
         }
     }
 }
@@ -152,8 +176,12 @@ static heed_status read_key_id(const heed_gguf *file, const char *key, int64_t v
 static heed_status add_keys(heed_config *config, const heed_gguf *file, bool named[TEXT_MEANINGS],
                             heed_error *error)
 {
-    static const struct { const char *key; text_meaning meaning; } keys[] = {
-        {"tokenizer.ggml.eot_token_id", ENDS}, {"tokenizer.ggml.eom_token_id", ENDS},
+    static const struct {
+        const char *key;
+        text_meaning meaning;
+    } keys[] = {
+        {"tokenizer.ggml.eot_token_id", ENDS},
+        {"tokenizer.ggml.eom_token_id", ENDS},
         {"tokenizer.ggml.fim_pad_token_id", PADS_CODE},
         {"tokenizer.ggml.fim_rep_token_id", NAMES_REPOSITORY},
         {"tokenizer.ggml.fim_sep_token_id", SEPARATES_FILES},

@@ -5,15 +5,25 @@
 
 #include <string.h>
 
-static void put_key(const heed_config *config, const char *key, const heed_key *how, heed_gguf_entries *entries)
+static void put_key(const heed_config *config, const char *key, const heed_key *how,
+                    heed_gguf_entries *entries)
 {
     const void *field = (const char *)config + how->offset;
     switch ((heed_key_type)how->type) {
-    case HEED_KEY_NUMBER: case HEED_KEY_AMOUNT: case HEED_KEY_RATE: heed_gguf_put_f32(entries, key, (float)*(const double *)field); break;
+    case HEED_KEY_NUMBER:
+    case HEED_KEY_AMOUNT:
+    case HEED_KEY_RATE: heed_gguf_put_f32(entries, key, (float)*(const double *)field); break;
     case HEED_KEY_FLAG: heed_gguf_put_boolean(entries, key, *(const bool *)field); break;
-    case HEED_KEY_KIND: heed_gguf_put_string(entries, key, how->names[*(const int64_t *)field], strlen(how->names[*(const int64_t *)field])); break;
-    case HEED_KEY_SIZE: case HEED_KEY_COUNT: case HEED_KEY_ID: heed_gguf_put_u32(entries, key, (uint32_t)*(const int64_t *)field); break;
-    case HEED_KEY_CHOICE: heed_gguf_put_boolean(entries, key, *(const int64_t *)field == how->yes); break;
+    case HEED_KEY_KIND:
+        heed_gguf_put_string(entries, key, how->names[*(const int64_t *)field],
+                             strlen(how->names[*(const int64_t *)field]));
+        break;
+    case HEED_KEY_SIZE:
+    case HEED_KEY_COUNT:
+    case HEED_KEY_ID: heed_gguf_put_u32(entries, key, (uint32_t) * (const int64_t *)field); break;
+    case HEED_KEY_CHOICE:
+        heed_gguf_put_boolean(entries, key, *(const int64_t *)field == how->yes);
+        break;
     default: break;
     }
 }
@@ -30,36 +40,50 @@ static bool has_two_sets(const heed_rope *rope)
 static bool key_wanted(const heed_config *config, const heed_key *key)
 {
     const void *field = (const char *)config + key->offset;
-    bool rotary = config->position == HEED_POSITION_ROTARY, scaled = config->rope.kind == HEED_ROPE_LINEAR || config->rope.kind == HEED_ROPE_YARN;
+    bool rotary = config->position == HEED_POSITION_ROTARY,
+         scaled = config->rope.kind == HEED_ROPE_LINEAR || config->rope.kind == HEED_ROPE_YARN;
     bool two_sets = has_two_sets(&config->rope);
     if (!strcmp(key->name, "rope.scaling.factor")) return rotary && scaled;
     if (!strcmp(key->name, "rope.scaling.attn_factor")) return rotary && two_sets;
     if (!strncmp(key->name, "rope.scaling.", 13)) return rotary && (scaled || two_sets);
     if (!strncmp(key->name, "rope.", 5)) return rotary;
-    if (key->offset == offsetof(heed_config, norm_eps)) return (strstr(key->name, "_rms_") != NULL) == (config->norm == HEED_NORM_RMS);
-    if (key->type == HEED_KEY_NUMBER || key->type == HEED_KEY_AMOUNT) return *(const double *)field != 0;
-    return key->type != HEED_KEY_COUNT || *(const int64_t *)field != 0 || key->offset == offsetof(heed_config, decoder.layers);
+    if (key->offset == offsetof(heed_config, norm_eps))
+        return (strstr(key->name, "_rms_") != NULL) == (config->norm == HEED_NORM_RMS);
+    if (key->type == HEED_KEY_NUMBER || key->type == HEED_KEY_AMOUNT)
+        return *(const double *)field != 0;
+    return key->type != HEED_KEY_COUNT || *(const int64_t *)field != 0 ||
+           key->offset == offsetof(heed_config, decoder.layers);
 }
 
 /* general.file_type: what most matrices are, by the numbers that llama.cpp gives. */
 static uint32_t file_type(heed_dtype dtype)
 {
-    static const struct { heed_dtype dtype; uint8_t number; } types[] = {{HEED_F16, 1}, {HEED_Q4_0, 2}, {HEED_Q4_1, 3}, {HEED_Q8_0, 7}, {HEED_Q5_0, 8},
-        {HEED_Q5_1, 9}, {HEED_Q2_K, 10}, {HEED_Q3_K, 12}, {HEED_Q4_K, 15}, {HEED_Q5_K, 17}, {HEED_Q6_K, 18}, {HEED_IQ4_NL, 25}, {HEED_BF16, 32}};
+    static const struct {
+        heed_dtype dtype;
+        uint8_t number;
+    } types[] = {
+        {HEED_F16, 1},   {HEED_Q4_0, 2},    {HEED_Q4_1, 3},  {HEED_Q8_0, 7},  {HEED_Q5_0, 8},
+        {HEED_Q5_1, 9},  {HEED_Q2_K, 10},   {HEED_Q3_K, 12}, {HEED_Q4_K, 15}, {HEED_Q5_K, 17},
+        {HEED_Q6_K, 18}, {HEED_IQ4_NL, 25}, {HEED_BF16, 32},
+    };
     for (size_t i = 0; i < sizeof types / sizeof *types; i++)
         if (types[i].dtype == dtype) return types[i].number;
     return 0;
 }
 
 /* Divisors of the plain frequencies, where GGUF has no other word for the stretching. */
-static heed_status make_factors(const heed_config *config, heed_gguf_factors *factors, heed_error *error)
+static heed_status make_factors(const heed_config *config, heed_gguf_factors *factors,
+                                heed_error *error)
 {
     const heed_rope *rope = &config->rope;
     heed_rope plain = *rope;
     float stretched[HEED_ROPE_FACTORS];
     int64_t width = config->decoder.head_width, count = heed_rope_channels(rope, width) / 2;
-    if (rope->kind == HEED_ROPE_DYNAMIC || (rope->kind == HEED_ROPE_LLAMA3 && count > HEED_ROPE_FACTORS))
-        return heed_fail(error, HEED_E_UNSUPPORTED, "rotary positions of kind %s cannot be written into a GGUF file", heed_rope_name(rope->kind));
+    if (rope->kind == HEED_ROPE_DYNAMIC ||
+        (rope->kind == HEED_ROPE_LLAMA3 && count > HEED_ROPE_FACTORS))
+        return heed_fail(error, HEED_E_UNSUPPORTED,
+                         "rotary positions of kind %s cannot be written into a GGUF file",
+                         heed_rope_name(rope->kind));
     if (rope->kind != HEED_ROPE_LLAMA3 && rope->kind != HEED_ROPE_LONGROPE) return HEED_OK;
     factors->pairs = count;
     factors->sets = has_two_sets(rope) ? 2 : 1;
@@ -84,19 +108,24 @@ static int64_t window_step(const heed_config *config)
     for (int64_t step = 0; step <= config->decoder.layers; step++) {
         int64_t layer = 0;
         heed_config_window_step(&stepped, step);
-        while (layer < config->decoder.layers && heed_config_windowed(&stepped, layer) == heed_config_windowed(config, layer)) layer++;
+        while (layer < config->decoder.layers &&
+               heed_config_windowed(&stepped, layer) == heed_config_windowed(config, layer))
+            layer++;
         if (layer == config->decoder.layers) return step;
     }
     return -1;
 }
 
-/* The configuration as it will be read: what the architecture means, what the keys say, what follows from tensors. */
+/* The configuration as it will be read: what the architecture means, what the keys say, what
+   follows from tensors. */
 static heed_status read_back(const heed_config *config, heed_config *as, heed_error *error)
 {
     const heed_gguf_names *names = config->family->gguf;
     heed_config_begin_gguf(as, config->family);
     for (const heed_key *key = names->keys; key->name; key++)
-        if (key_wanted(config, key)) memcpy((char *)as + key->offset, (const char *)config + key->offset, heed_key_bytes(key));
+        if (key_wanted(config, key))
+            memcpy((char *)as + key->offset, (const char *)config + key->offset,
+                   heed_key_bytes(key));
     as->vocabulary = config->vocabulary;
     as->rope.fraction = config->rope.fraction;
     if (config->rope.kind == HEED_ROPE_LONGROPE) { /* by tensors */
@@ -107,7 +136,8 @@ static heed_status read_back(const heed_config *config, heed_config *as, heed_er
     if (names->derive) names->derive(as);
     HEED_TRY(heed_config_complete(as, "GGUF", error));
     if (names->qk_norm && config->qk_norm == HEED_QK_NORM_NONE) as->qk_norm = HEED_QK_NORM_NONE;
-    if (heed_gguf_has_two_norms(names) && config->residual == HEED_RESIDUAL_PARALLEL_TWO_NORMS) as->residual = config->residual;
+    if (heed_gguf_has_two_norms(names) && config->residual == HEED_RESIDUAL_PARALLEL_TWO_NORMS)
+        as->residual = config->residual;
     return HEED_OK;
 }
 
@@ -117,7 +147,9 @@ static bool turns_alike(const heed_config *a, const heed_config *b)
     float one[HEED_ROPE_FACTORS], other[HEED_ROPE_FACTORS];
     int64_t width = a->decoder.head_width, pairs = heed_rope_channels(&a->rope, width) / 2;
     if (a->position != HEED_POSITION_ROTARY || a->rope.kind != HEED_ROPE_YARN) return true;
-    if (pairs > HEED_ROPE_FACTORS || heed_rope_table_factor(&a->rope) != heed_rope_table_factor(&b->rope)) return false;
+    if (pairs > HEED_ROPE_FACTORS ||
+        heed_rope_table_factor(&a->rope) != heed_rope_table_factor(&b->rope))
+        return false;
     heed_rope_frequencies(&a->rope, width, 1, one);
     heed_rope_frequencies(&b->rope, width, 1, other);
     return !memcmp(one, other, (size_t)pairs * sizeof *one);
@@ -130,16 +162,25 @@ static heed_status check_said(const heed_config *config, int64_t step, heed_erro
     bool dense = false;
     HEED_TRY(read_back(config, &as, error));
     const char *other = heed_config_difference(config, &as);
-    for (int64_t i = 0; i < config->decoder.layers; i++) dense = dense || (config->experts > 0 && config->dense[i / 8] >> (i % 8) & 1);
-    if (!other && config->position == HEED_POSITION_ROTARY && heed_rope_asked(&config->rope, config->decoder.head_width) % 2) other = "odd number of rotary channels";
+    for (int64_t i = 0; i < config->decoder.layers; i++)
+        dense = dense || (config->experts > 0 && config->dense[i / 8] >> (i % 8) & 1);
+    if (!other && config->position == HEED_POSITION_ROTARY &&
+        heed_rope_asked(&config->rope, config->decoder.head_width) % 2)
+        other = "odd number of rotary channels";
     if (!other && !turns_alike(config, &as)) other = "settings of YaRN";
     if (!other && dense) other = "layers without experts";
-    if (!other && config->window > 0 && (step < 0 || (step > 0 && config->family->gguf->window_step == 0))) other = "layers without a window";
+    if (!other && config->window > 0 &&
+        (step < 0 || (step > 0 && config->family->gguf->window_step == 0)))
+        other = "layers without a window";
     if (!other) return HEED_OK;
-    return heed_fail(error, HEED_E_UNSUPPORTED, "GGUF files of architecture %s cannot say this model's %s", config->family->gguf->architecture, other);
+    return heed_fail(error, HEED_E_UNSUPPORTED,
+                     "GGUF files of architecture %s cannot say this model's %s",
+                     config->family->gguf->architecture, other);
 }
 
-heed_status heed_config_put_gguf(const heed_config *config, heed_dtype dtype, heed_gguf_entries *entries, heed_gguf_factors *factors, heed_error *error)
+heed_status heed_config_put_gguf(const heed_config *config, heed_dtype dtype,
+                                 heed_gguf_entries *entries, heed_gguf_factors *factors,
+                                 heed_error *error)
 {
     const heed_gguf_names *names = config->family->gguf;
     const char *architecture = names->architecture;
@@ -147,13 +188,16 @@ heed_status heed_config_put_gguf(const heed_config *config, heed_dtype dtype, he
     int64_t step = window_step(config);
     heed_config said = *config;
     factors->sets = 0;
-    said.rope.attention_factor = heed_rope_table_factor(&config->rope); /* which no reader computes */
+    /* which no reader computes */
+    said.rope.attention_factor = heed_rope_table_factor(&config->rope);
     if (config->head != HEED_HEAD_CAUSAL_LM)
-        return heed_fail(error, HEED_E_UNSUPPORTED, "only language models can be written into a GGUF file");
+        return heed_fail(error, HEED_E_UNSUPPORTED,
+                         "only language models can be written into a GGUF file");
     HEED_TRY(check_said(config, step, error));
     if (config->position == HEED_POSITION_ROTARY) HEED_TRY(make_factors(config, factors, error));
     heed_gguf_put_string(entries, "general.architecture", architecture, strlen(architecture));
-    heed_gguf_put_u32(entries, "general.file_type", file_type(dtype == HEED_DTYPE_COUNT ? (heed_dtype)config->dtype : dtype));
+    heed_gguf_put_u32(entries, "general.file_type",
+                      file_type(dtype == HEED_DTYPE_COUNT ? (heed_dtype)config->dtype : dtype));
     heed_gguf_put_u32(entries, "general.quantization_version", 2);
     for (const heed_key *key = names->keys; key->name; key++) {
         snprintf(name, sizeof name, "%s.%s", architecture, key->name);
@@ -164,9 +208,11 @@ heed_status heed_config_put_gguf(const heed_config *config, heed_dtype dtype, he
     snprintf(name, sizeof name, "%s.vocab_size", architecture);
     heed_gguf_put_u32(entries, name, (uint32_t)config->vocabulary);
     snprintf(name, sizeof name, "%s.attention.sliding_window_pattern", architecture);
-    if (config->window > 0 && names->window_step > 0) heed_gguf_put_u32(entries, name, (uint32_t)step);
+    if (config->window > 0 && names->window_step > 0)
+        heed_gguf_put_u32(entries, name, (uint32_t)step);
     if (config->position != HEED_POSITION_ROTARY) return HEED_OK;
     snprintf(name, sizeof name, "%s.rope.dimension_count", architecture);
-    heed_gguf_put_u32(entries, name, (uint32_t)heed_rope_channels(&config->rope, config->decoder.head_width));
+    heed_gguf_put_u32(entries, name,
+                      (uint32_t)heed_rope_channels(&config->rope, config->decoder.head_width));
     return HEED_OK;
 }

@@ -6,26 +6,34 @@
 
 static bool is_real(const heed_key *key)
 {
-    return key->type == HEED_KEY_NUMBER || key->type == HEED_KEY_AMOUNT || key->type == HEED_KEY_RATE;
+    return key->type == HEED_KEY_NUMBER || key->type == HEED_KEY_AMOUNT ||
+           key->type == HEED_KEY_RATE;
 }
 
 size_t heed_key_bytes(const heed_key *key)
 {
-    return key->type == HEED_KEY_FLAG ? sizeof(bool) : is_real(key) ? sizeof(double) : sizeof(int64_t);
+    return key->type == HEED_KEY_FLAG ? sizeof(bool)
+           : is_real(key)             ? sizeof(double)
+                                      : sizeof(int64_t);
 }
 
 static void copy_keys(heed_config *to, const heed_config *from, const heed_key *keys)
 {
-    for (; keys->name; keys++) memcpy((char *)to + keys->offset, (const char *)from + keys->offset, heed_key_bytes(keys));
+    for (; keys->name; keys++)
+        memcpy((char *)to + keys->offset, (const char *)from + keys->offset, heed_key_bytes(keys));
 }
 
 /* Equal in every property of the model; rates of training do not count. */
 static bool same_model(const heed_config *a, const heed_config *b)
 {
     for (const heed_key *key = heed_family_heed.keys; key->name; key++)
-        if (!key->rate_of_training && memcmp((const char *)a + key->offset, (const char *)b + key->offset, heed_key_bytes(key)) != 0) return false;
+        if (!key->rate_of_training &&
+            memcmp((const char *)a + key->offset, (const char *)b + key->offset,
+                   heed_key_bytes(key)) != 0)
+            return false;
     if (a->experts != b->experts || a->sinks != b->sinks) return false;
-    return a->rope.kind == b->rope.kind && a->rope.base == b->rope.base && a->rope.fraction == b->rope.fraction &&
+    return a->rope.kind == b->rope.kind && a->rope.base == b->rope.base &&
+           a->rope.fraction == b->rope.fraction &&
            (a->window == 0 || memcmp(a->windowed, b->windowed, sizeof a->windowed) == 0);
 }
 
@@ -36,22 +44,29 @@ static bool has_head(const heed_family *family, int64_t head)
     return false;
 }
 
-/* The configuration as `family` would have it: its preset with every field that its keys can say. */
+/* The configuration as `family` would have it: its preset with every field that its keys can
+   say. */
 static bool expressed_by(const heed_config *config, const heed_family *family, heed_config *out)
 {
-    if (!family->is_published || !has_head(family, config->head) || family->preset->arrangement != config->arrangement) return false;
+    if (!family->is_published || !has_head(family, config->head) ||
+        family->preset->arrangement != config->arrangement)
+        return false;
     heed_config as = *family->preset;
     heed_error ignored = {0};
     as.family = family;
     copy_keys(&as, config, family->keys);
     copy_keys(&as, config, heed_common_keys);
     /* What the families' own functions read and write beside the tables. */
-    as.head = config->head, as.labels = config->labels, as.problem = config->problem, as.dtype = config->dtype;
+    as.head = config->head, as.labels = config->labels, as.problem = config->problem,
+    as.dtype = config->dtype;
     as.rope = config->rope, as.source_vocabulary = config->source_vocabulary;
     as.rope.interleaved = family->preset->rope.interleaved;
-    if (as.arrangement == HEED_ENCODER_DECODER) as.embedding_scale = config->embedding_scale; /* of the others none has a choice */
-    as.initializer_range = config->initializer_range, as.embedding_dropout = config->embedding_dropout;
-    as.classifier_dropout = config->classifier_dropout, as.decoder_start_id = config->decoder_start_id;
+    /* of the others none has a choice */
+    if (as.arrangement == HEED_ENCODER_DECODER) as.embedding_scale = config->embedding_scale;
+    as.initializer_range = config->initializer_range,
+    as.embedding_dropout = config->embedding_dropout;
+    as.classifier_dropout = config->classifier_dropout,
+    as.decoder_start_id = config->decoder_start_id;
     as.more_eos = config->more_eos;
     if (as.position != HEED_POSITION_ROTARY) as.rope = family->preset->rope;
     if (heed_config_complete(&as, "config", &ignored) != HEED_OK) return false;
@@ -89,8 +104,10 @@ static json_t *key_value(const heed_config *config, const heed_key *key)
     case HEED_KEY_SIZE: return json_integer(integer);
     case HEED_KEY_COUNT: return json_integer(integer);
     case HEED_KEY_ID: return integer < 0 ? json_null() : json_integer(integer);
-    case HEED_KEY_NUMBER: case HEED_KEY_RATE: return json_real(*(const double *)field);
-    case HEED_KEY_AMOUNT: return *(const double *)field > 0 ? json_real(*(const double *)field) : json_null();
+    case HEED_KEY_NUMBER:
+    case HEED_KEY_RATE: return json_real(*(const double *)field);
+    case HEED_KEY_AMOUNT:
+        return *(const double *)field > 0 ? json_real(*(const double *)field) : json_null();
     case HEED_KEY_FLAG: return json_boolean(*(const bool *)field);
     case HEED_KEY_ACTIVATION: return json_string(heed_activation_name(integer));
     case HEED_KEY_KIND: return json_string(key->names[integer]);
@@ -105,25 +122,33 @@ static bool write_keys(const heed_config *config, const heed_key *keys, json_t *
         if (keys->older) continue;
         /* A window of 0 is written as "none", as the families read it. */
         bool none = keys->offset == offsetof(heed_config, window) && config->window == 0;
-        if (json_object_set_new(json, keys->name, none ? json_null() : key_value(config, keys)) != 0) return false;
+        if (json_object_set_new(json, keys->name, none ? json_null() : key_value(config, keys)) !=
+            0)
+            return false;
     }
     return true;
 }
 
 static bool write_labels(const heed_config *config, json_t *json)
 {
-    static const char *const problems[] = {NULL, "regression", "single_label_classification", "multi_label_classification"};
-    if (config->problem != HEED_PROBLEM_UNKNOWN && json_object_set_new(json, "problem_type", json_string(problems[config->problem])) != 0) return false;
-    if (config->head != HEED_HEAD_SEQUENCE_CLASS && config->head != HEED_HEAD_TOKEN_CLASS) return true;
+    static const char *const problems[] = {NULL, "regression", "single_label_classification",
+                                           "multi_label_classification"};
+    if (config->problem != HEED_PROBLEM_UNKNOWN &&
+        json_object_set_new(json, "problem_type", json_string(problems[config->problem])) != 0)
+        return false;
+    if (config->head != HEED_HEAD_SEQUENCE_CLASS && config->head != HEED_HEAD_TOKEN_CLASS)
+        return true;
     json_t *names = json_object(), *ids = json_object();
     bool ok = names && ids;
     for (int64_t i = 0; ok && i < config->labels; i++) {
         char id[24], name[32];
         snprintf(id, sizeof id, "%lld", (long long)i);
         snprintf(name, sizeof name, "LABEL_%lld", (long long)i);
-        ok = json_object_set_new(names, id, json_string(name)) == 0 && json_object_set_new(ids, name, json_integer(i)) == 0;
+        ok = json_object_set_new(names, id, json_string(name)) == 0 &&
+             json_object_set_new(ids, name, json_integer(i)) == 0;
     }
-    ok = ok && json_object_set(json, "id2label", names) == 0 && json_object_set(json, "label2id", ids) == 0;
+    ok = ok && json_object_set(json, "id2label", names) == 0 &&
+         json_object_set(json, "label2id", ids) == 0;
     json_decref(names);
     json_decref(ids);
     return ok;
@@ -143,41 +168,84 @@ static const char *dtype_name(int64_t dtype)
 
 /* ---- what a file cannot say ---- */
 
-#define INTEGER(text, field) {.what = (text), .bytes = sizeof(int64_t), .offset = offsetof(heed_config, field)}
-#define REAL(text, field) {.what = (text), .bytes = sizeof(double), .offset = offsetof(heed_config, field)}
-#define FLAG(text, field) {.what = (text), .bytes = sizeof(bool), .offset = offsetof(heed_config, field)}
+/* clang-format off */
+#define INTEGER(text, field) \
+    {.what = (text), .bytes = sizeof(int64_t), .offset = offsetof(heed_config, field)}
+#define REAL(text, field) \
+    {.what = (text), .bytes = sizeof(double), .offset = offsetof(heed_config, field)}
+#define FLAG(text, field) \
+    {.what = (text), .bytes = sizeof(bool), .offset = offsetof(heed_config, field)}
+/* clang-format on */
 /* Properties of a model that not every family has a key for. */
-typedef struct property { const char *what; size_t bytes, offset; } property;
+typedef struct property {
+    const char *what;
+    size_t bytes, offset;
+} property;
 static const property properties[] = {
-    INTEGER("kind of norm", norm), INTEGER("place of norms", norm_place), INTEGER("order of sub-layers", residual),
-    INTEGER("norm of queries and keys", qk_norm), FLAG("biases of norms of queries and keys", qk_norm_bias), FLAG("biases of norms", norm_bias),
-    FLAG("norm of the embedding", embedding_norm), REAL("norms' epsilon", norm_eps), REAL("scale of the embedding", embedding_scale),
-    REAL("scale of sub-layers", residual_scale), REAL("scale of logits", logit_scale), REAL("cap of logits", logit_soft_cap),
-    REAL("cap of scores", attention_soft_cap), FLAG("scaling of scores", scaled), REAL("scale of scores", attention_scale),
-    INTEGER("scale of scores (query_pre_attn_scalar)", scale_width), FLAG("scaling of scores by layer", scale_by_layer),
-    REAL("limit of queries, keys and values", qkv_clip), FLAG("attention sinks", sinks), INTEGER("kind of positions", position),
-    FLAG("order of rotary pairs", rope.interleaved), REAL("slopes of ALiBi", alibi_most), FLAG("scale of ALiBi", alibi_scaled),
-    REAL("rotary base of layers with a window", rope_local.base), INTEGER("rotary kind of layers with a window", rope_local.kind),
-    INTEGER("window", window), INTEGER("activation", activation), FLAG("gate of the feed-forward", gated), INTEGER("number of experts", experts),
-    INTEGER("choice of experts", experts_per_token), INTEGER("router", router), FLAG("norm_topk_prob", router_renormalized),
-    FLAG("biases of the router", router_bias), FLAG("biases of experts", expert_bias), INTEGER("width of experts", expert_d_ff),
-    INTEGER("width of the shared expert", shared_d_ff), INTEGER("step between layers with experts", expert_step),
-    REAL("swiglu_alpha", swiglu_alpha), REAL("swiglu_limit", swiglu_limit), INTEGER("key and value heads", decoder.kv_heads),
-    INTEGER("width of heads", decoder.head_width), INTEGER("width of the feed-forward", decoder.d_ff)};
+    INTEGER("kind of norm", norm),
+    INTEGER("place of norms", norm_place),
+    INTEGER("order of sub-layers", residual),
+    INTEGER("norm of queries and keys", qk_norm),
+    FLAG("biases of norms of queries and keys", qk_norm_bias),
+    FLAG("biases of norms", norm_bias),
+    FLAG("norm of the embedding", embedding_norm),
+    REAL("norms' epsilon", norm_eps),
+    REAL("scale of the embedding", embedding_scale),
+    REAL("scale of sub-layers", residual_scale),
+    REAL("scale of logits", logit_scale),
+    REAL("cap of logits", logit_soft_cap),
+    REAL("cap of scores", attention_soft_cap),
+    FLAG("scaling of scores", scaled),
+    REAL("scale of scores", attention_scale),
+    INTEGER("scale of scores (query_pre_attn_scalar)", scale_width),
+    FLAG("scaling of scores by layer", scale_by_layer),
+    REAL("limit of queries, keys and values", qkv_clip),
+    FLAG("attention sinks", sinks),
+    INTEGER("kind of positions", position),
+    FLAG("order of rotary pairs", rope.interleaved),
+    REAL("slopes of ALiBi", alibi_most),
+    FLAG("scale of ALiBi", alibi_scaled),
+    REAL("rotary base of layers with a window", rope_local.base),
+    INTEGER("rotary kind of layers with a window", rope_local.kind),
+    INTEGER("window", window),
+    INTEGER("activation", activation),
+    FLAG("gate of the feed-forward", gated),
+    INTEGER("number of experts", experts),
+    INTEGER("choice of experts", experts_per_token),
+    INTEGER("router", router),
+    FLAG("norm_topk_prob", router_renormalized),
+    FLAG("biases of the router", router_bias),
+    FLAG("biases of experts", expert_bias),
+    INTEGER("width of experts", expert_d_ff),
+    INTEGER("width of the shared expert", shared_d_ff),
+    INTEGER("step between layers with experts", expert_step),
+    REAL("swiglu_alpha", swiglu_alpha),
+    REAL("swiglu_limit", swiglu_limit),
+    INTEGER("key and value heads", decoder.kv_heads),
+    INTEGER("width of heads", decoder.head_width),
+    INTEGER("width of the feed-forward", decoder.d_ff)};
 /* Those that GGUF files say by which tensors they have. */
 static const property by_tensors[] = {
-    FLAG("biases of queries, keys and values", query_bias), FLAG("biases of attention's output", output_bias), FLAG("biases of the feed-forward", ffn_bias),
+    FLAG("biases of queries, keys and values", query_bias),
+    FLAG("biases of attention's output", output_bias), FLAG("biases of the feed-forward", ffn_bias),
     FLAG("bias of the output matrix", lm_bias), FLAG("tied embedding", tied)};
 /* Those that keys of GGUF files say in other words. */
-static const property rotary[] = {INTEGER("kind of rotary positions", rope.kind), REAL("rotary base", rope.base), REAL("share of rotary channels", rope.fraction)};
+static const property rotary[] = {
+    INTEGER("kind of rotary positions", rope.kind),
+    REAL("rotary base", rope.base),
+    REAL("share of rotary channels", rope.fraction),
+};
 #undef INTEGER
 #undef REAL
 #undef FLAG
 
-static const char *first_difference(const heed_config *a, const heed_config *b, const property *list, size_t count)
+static const char *first_difference(const heed_config *a, const heed_config *b,
+                                    const property *list, size_t count)
 {
     for (size_t i = 0; i < count; i++)
-        if (memcmp((const char *)a + list[i].offset, (const char *)b + list[i].offset, list[i].bytes) != 0) return list[i].what;
+        if (memcmp((const char *)a + list[i].offset, (const char *)b + list[i].offset,
+                   list[i].bytes) != 0)
+            return list[i].what;
     return NULL;
 }
 
@@ -186,23 +254,31 @@ const char *heed_config_difference(const heed_config *a, const heed_config *b)
     return first_difference(a, b, properties, sizeof properties / sizeof *properties);
 }
 
-/* A config.json that would be read as another model is not written: what came out of a GGUF file may have no words here. */
+/* A config.json that would be read as another model is not written: what came out of a GGUF file
+   may have no words here. */
 static heed_status check_said(const heed_config *config, const json_t *json, heed_error *error)
 {
     heed_config back;
     heed_error problem = {0};
     if (heed_config_read(&back, json, "config.json", &problem) != HEED_OK)
-        return heed_fail(error, problem.status == HEED_E_NOMEM ? HEED_E_NOMEM : HEED_E_UNSUPPORTED, "the config.json of family %s cannot say this model: %s", config->family->name,
-                         problem.message);
+        return heed_fail(error, problem.status == HEED_E_NOMEM ? HEED_E_NOMEM : HEED_E_UNSUPPORTED,
+                         "the config.json of family %s cannot say this model: %s",
+                         config->family->name, problem.message);
     const char *other = heed_config_difference(config, &back);
-    if (!other) other = first_difference(config, &back, by_tensors, sizeof by_tensors / sizeof *by_tensors);
-    if (!other && config->position == HEED_POSITION_ROTARY) other = first_difference(config, &back, rotary, sizeof rotary / sizeof *rotary);
+    if (!other)
+        other = first_difference(config, &back, by_tensors, sizeof by_tensors / sizeof *by_tensors);
+    if (!other && config->position == HEED_POSITION_ROTARY)
+        other = first_difference(config, &back, rotary, sizeof rotary / sizeof *rotary);
     for (int64_t i = 0; !other && i < config->decoder.layers; i++) {
-        if (heed_config_windowed(config, i) != heed_config_windowed(&back, i)) other = "layers with a window";
-        if (heed_config_has_experts(config, i) != heed_config_has_experts(&back, i)) other = "layers without experts";
+        if (heed_config_windowed(config, i) != heed_config_windowed(&back, i))
+            other = "layers with a window";
+        if (heed_config_has_experts(config, i) != heed_config_has_experts(&back, i))
+            other = "layers without experts";
     }
     if (!other) return HEED_OK;
-    return heed_fail(error, HEED_E_UNSUPPORTED, "the config.json of family %s cannot say this model's %s", config->family->name, other);
+    return heed_fail(error, HEED_E_UNSUPPORTED,
+                     "the config.json of family %s cannot say this model's %s",
+                     config->family->name, other);
 }
 
 heed_status heed_config_write(const heed_config *config, json_t **json, heed_error *error)
@@ -213,10 +289,14 @@ heed_status heed_config_write(const heed_config *config, json_t **json, heed_err
     as.family = family;
     json_t *object = *json;
     bool ok = object && json_object_set_new(object, "model_type", json_string(family->name)) == 0 &&
-                 json_object_set_new(object, "architectures", json_pack("[s]", architecture_of(&as))) == 0 &&
-                 write_keys(&as, family->keys, object) && write_keys(&as, heed_common_keys, object) && heed_config_write_ends(&as, object) && write_labels(&as, object) &&
-                 json_object_set_new(object, "torch_dtype", json_string(dtype_name(as.dtype))) == 0 && (!family->write || family->write(&as, object));
-    heed_status status = ok ? check_said(&as, object, error) : heed_fail_memory(error, 4096, "config.json");
+              json_object_set_new(object, "architectures",
+                                  json_pack("[s]", architecture_of(&as))) == 0 &&
+              write_keys(&as, family->keys, object) && write_keys(&as, heed_common_keys, object) &&
+              heed_config_write_ends(&as, object) && write_labels(&as, object) &&
+              json_object_set_new(object, "torch_dtype", json_string(dtype_name(as.dtype))) == 0 &&
+              (!family->write || family->write(&as, object));
+    heed_status status = ok ? check_said(&as, object, error)
+                            : heed_fail_memory(error, 4096, "config.json");
     if (status == HEED_OK) return HEED_OK;
     json_decref(object);
     *json = NULL;

@@ -13,14 +13,15 @@ struct heed_engine {
     const heed_backend *backend;
     heed_plan_cache *plans;
     heed_workspace *workspace;
-    heed_plan *current;             /* in the cache */
-    heed_program_spec spec;         /* of the current plan, rounded up */
-    void **caches[HEED_CACHE_KINDS];/* by layer */
+    heed_plan *current;              /* in the cache */
+    heed_program_spec spec;          /* of the current plan, rounded up */
+    void **caches[HEED_CACHE_KINDS]; /* by layer */
     void **binding;
     size_t binding_capacity;
 };
 
-heed_status heed_engine_new(heed_engine **out, heed_model *model, const heed_backend *backend, heed_error *error)
+heed_status heed_engine_new(heed_engine **out, heed_model *model, const heed_backend *backend,
+                            heed_error *error)
 {
     *out = NULL;
     heed_engine *engine = heed_allocate(1, sizeof *engine);
@@ -31,7 +32,9 @@ heed_status heed_engine_new(heed_engine **out, heed_model *model, const heed_bac
     engine->workspace = heed_workspace_new();
     bool ok = engine->plans && engine->workspace;
     for (int kind = 0; kind < HEED_CACHE_KINDS; kind++)
-        ok = (engine->caches[kind] = heed_allocate((size_t)heed_model_cache_layers(model) + 1, sizeof **engine->caches)) != NULL && ok;
+        ok = (engine->caches[kind] = heed_allocate((size_t)heed_model_cache_layers(model) + 1,
+                                                   sizeof **engine->caches)) != NULL &&
+             ok;
     if (ok) {
         *out = engine;
         return HEED_OK;
@@ -66,13 +69,16 @@ const heed_plan *heed_engine_plan(const heed_engine *engine)
     return engine->current;
 }
 
-/* Maxima as powers of two, unused fields as they are, padding zero: equal needs give equal bytes. */
+/* Maxima as powers of two, unused fields as they are, padding zero: equal needs give equal
+   bytes. */
 static void bucket_spec(const heed_program_spec *spec, heed_program_spec *key)
 {
     memset(key, 0, sizeof *key);
     key->purpose = spec->purpose, key->problem = spec->problem;
-    key->hidden_states = spec->hidden_states, key->attentions = spec->attentions, key->indexed = spec->indexed, key->masked_mean = spec->masked_mean;
-    key->checkpointing = spec->checkpointing, key->bf16 = spec->bf16, key->losses_only = spec->losses_only, key->no_passes = spec->no_passes;
+    key->hidden_states = spec->hidden_states, key->attentions = spec->attentions,
+    key->indexed = spec->indexed, key->masked_mean = spec->masked_mean;
+    key->checkpointing = spec->checkpointing, key->bf16 = spec->bf16,
+    key->losses_only = spec->losses_only, key->no_passes = spec->no_passes;
     key->dropout = spec->dropout, key->label_smoothing = spec->label_smoothing;
     key->rows = heed_bucket(spec->rows), key->source_rows = heed_bucket(spec->source_rows);
     key->sequences = heed_bucket(spec->sequences), key->gathered = heed_bucket(spec->gathered);
@@ -83,29 +89,39 @@ static void bucket_spec(const heed_program_spec *spec, heed_program_spec *key)
 
 static heed_status check_spec(const heed_program_spec *spec, heed_error *error)
 {
-    const int64_t sizes[] = {spec->rows, spec->source_rows, spec->sequences, spec->gathered, spec->queries, spec->keys,
-                             spec->cache_blocks, spec->cross_blocks, spec->table_rows, spec->table_columns};
+    const int64_t sizes[] = {
+        spec->rows, spec->source_rows,  spec->sequences,    spec->gathered,   spec->queries,
+        spec->keys, spec->cache_blocks, spec->cross_blocks, spec->table_rows, spec->table_columns};
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
-        if (sizes[i] < 0 || sizes[i] > 1 << 30) return heed_fail(error, HEED_E_ARG, "a run of %lld rows or blocks; expected 0 to %d", (long long)sizes[i], 1 << 30);
+        if (sizes[i] < 0 || sizes[i] > 1 << 30)
+            return heed_fail(error, HEED_E_ARG, "a run of %lld rows or blocks; expected 0 to %d",
+                             (long long)sizes[i], 1 << 30);
     if (!(spec->dropout < 1) || !(spec->label_smoothing >= 0 && spec->label_smoothing < 1))
-        return heed_fail(error, HEED_E_ARG, "dropout %g and label smoothing %g; expected rates below 1", (double)spec->dropout, (double)spec->label_smoothing);
+        return heed_fail(error, HEED_E_ARG,
+                         "dropout %g and label smoothing %g; expected rates below 1",
+                         (double)spec->dropout, (double)spec->label_smoothing);
     return HEED_OK;
 }
 
-heed_status heed_build_plan(const heed_model *model, const heed_backend *backend, const heed_program_spec *spec, const char *const *cotangents,
+heed_status heed_build_plan(const heed_model *model, const heed_backend *backend,
+                            const heed_program_spec *spec, const char *const *cotangents,
                             heed_plan **plan, heed_error *error)
 {
     *plan = NULL;
     heed_graph *graph = heed_graph_new();
     if (!graph) return heed_fail_memory(error, sizeof graph, "a graph");
-    heed_plan_options options = {.passes = spec->no_passes ? HEED_PASS_NONE : HEED_PASS_DEFAULT | (spec->checkpointing ? HEED_PASS_RECOMPUTE : 0)};
+    heed_plan_options options = {
+        .passes = spec->no_passes
+                      ? HEED_PASS_NONE
+                      : HEED_PASS_DEFAULT | (spec->checkpointing ? HEED_PASS_RECOMPUTE : 0)};
     heed_status status = heed_build_graph(graph, model, spec, cotangents, error);
     if (status == HEED_OK) status = heed_plan_new(graph, backend, &options, plan, error);
     heed_graph_free(graph);
     return status;
 }
 
-static heed_status find_plan(heed_engine *engine, const heed_program_spec *key, heed_plan **plan, heed_error *error)
+static heed_status find_plan(heed_engine *engine, const heed_program_spec *key, heed_plan **plan,
+                             heed_error *error)
 {
     *plan = heed_plan_cache_find(engine->plans, key, sizeof *key);
     if (*plan) return HEED_OK;
@@ -115,7 +131,8 @@ static heed_status find_plan(heed_engine *engine, const heed_program_spec *key, 
     return status;
 }
 
-heed_status heed_engine_prepare(heed_engine *engine, const heed_program_spec *spec, heed_error *error)
+heed_status heed_engine_prepare(heed_engine *engine, const heed_program_spec *spec,
+                                heed_error *error)
 {
     heed_program_spec key;
     heed_plan *plan = NULL;
@@ -124,14 +141,17 @@ heed_status heed_engine_prepare(heed_engine *engine, const heed_program_spec *sp
     engine->current = NULL;
     HEED_TRY(find_plan(engine, &key, &plan, error));
     HEED_TRY(heed_workspace_reserve(engine->workspace, plan, error));
-    if (!heed_grow(&engine->binding, &engine->binding_capacity, heed_build_external_count(engine->model, &key) + 1, sizeof *engine->binding))
-        return heed_fail_memory(error, engine->model->n_weights * sizeof *engine->binding, "the table of weights");
+    if (!heed_grow(&engine->binding, &engine->binding_capacity,
+                   heed_build_external_count(engine->model, &key) + 1, sizeof *engine->binding))
+        return heed_fail_memory(error, engine->model->n_weights * sizeof *engine->binding,
+                                "the table of weights");
     engine->current = plan;
     engine->spec = key;
     return HEED_OK;
 }
 
-heed_status heed_engine_bytes(heed_engine *engine, const heed_program_spec *spec, size_t *bytes, heed_error *error)
+heed_status heed_engine_bytes(heed_engine *engine, const heed_program_spec *spec, size_t *bytes,
+                              heed_error *error)
 {
     heed_program_spec key;
     heed_plan *plan = NULL;
@@ -152,12 +172,15 @@ void *heed_engine_input(const heed_engine *engine, const char *name)
 heed_status heed_engine_run(heed_engine *engine, const heed_runtime *runtime, heed_error *error)
 {
     if (!engine->current) return heed_fail(error, HEED_E_ARG, "nothing was prepared to run");
-    heed_build_bind(engine->model, &engine->spec, (void *const *const *)engine->caches, engine->binding);
-    heed_binding binding = {engine->binding, heed_build_external_count(engine->model, &engine->spec)};
+    heed_build_bind(engine->model, &engine->spec, (void *const *const *)engine->caches,
+                    engine->binding);
+    heed_binding binding = {engine->binding,
+                            heed_build_external_count(engine->model, &engine->spec)};
     return heed_plan_run(engine->current, engine->workspace, &binding, runtime, NULL, error);
 }
 
-heed_status heed_engine_output(const heed_engine *engine, const char *name, heed_operand *output, heed_error *error)
+heed_status heed_engine_output(const heed_engine *engine, const char *name, heed_operand *output,
+                               heed_error *error)
 {
     if (!engine->current) return heed_fail(error, HEED_E_ARG, "nothing was run");
     return heed_plan_output(engine->current, engine->workspace, name, output, error);
@@ -181,7 +204,8 @@ heed_dtype heed_model_cache_dtype(const heed_model *model)
 int64_t heed_model_cache_columns(const heed_model *model)
 {
     const heed_stack *stack = heed_config_main(&model->config);
-    return model->cache == HEED_I8 ? heed_scaled_row_bytes(stack->kv_heads, stack->head_width) : stack->kv_heads * stack->head_width;
+    return model->cache == HEED_I8 ? heed_scaled_row_bytes(stack->kv_heads, stack->head_width)
+                                   : stack->kv_heads * stack->head_width;
 }
 
 int64_t heed_model_cache_width(const heed_model *model)
@@ -195,7 +219,8 @@ void heed_model_cache_widen(const heed_model *model, const void *row, float *val
     const heed_stack *stack = heed_config_main(&model->config);
     int64_t width = stack->head_width;
     if (model->cache == HEED_I8)
-        for (int64_t head = 0; head < stack->kv_heads; head++) heed_scaled_run_decode(row, stack->kv_heads, width, head, values + head * width);
+        for (int64_t head = 0; head < stack->kv_heads; head++)
+            heed_scaled_run_decode(row, stack->kv_heads, width, head, values + head * width);
     else heed_convert(values, HEED_F32, row, model->cache, (size_t)(stack->kv_heads * width));
 }
 
@@ -217,18 +242,20 @@ int heed_engine_loss_terms(const heed_model *model, heed_loss_term terms[4])
     const heed_config *config = &model->config;
     heed_problem problem = heed_build_problem(config, &(heed_program_spec){0});
     switch ((heed_head)config->head) {
-    case HEED_HEAD_CAUSAL_LM: case HEED_HEAD_MASKED_LM: case HEED_HEAD_TOKEN_CLASS:
+    case HEED_HEAD_CAUSAL_LM:
+    case HEED_HEAD_MASKED_LM:
+    case HEED_HEAD_TOKEN_CLASS:
         terms[0] = (heed_loss_term){"tokens", 1};
-        if (config->head != HEED_HEAD_CAUSAL_LM || !config->router_outputs || !routes(config)) return 1;
+        if (config->head != HEED_HEAD_CAUSAL_LM || !config->router_outputs || !routes(config))
+            return 1;
         terms[1] = (heed_loss_term){"balance", (float)config->balance_weight};
         return 2;
     case HEED_HEAD_PRETRAINING:
         terms[0] = (heed_loss_term){"tokens", 1};
         terms[1] = (heed_loss_term){"sentences", 1};
         return 2;
-    case HEED_HEAD_NEXT_SENTENCE: case HEED_HEAD_CHOICE:
-        terms[0] = (heed_loss_term){"sentences", 1};
-        return 1;
+    case HEED_HEAD_NEXT_SENTENCE:
+    case HEED_HEAD_CHOICE: terms[0] = (heed_loss_term){"sentences", 1}; return 1;
     case HEED_HEAD_SEQUENCE_CLASS:
         terms[0] = (heed_loss_term){problem == HEED_PROBLEM_SINGLE ? "sentences" : "targets", 1};
         return 1;
@@ -236,7 +263,8 @@ int heed_engine_loss_terms(const heed_model *model, heed_loss_term terms[4])
         terms[0] = (heed_loss_term){"start", 0.5f};
         terms[1] = (heed_loss_term){"end", 0.5f};
         return 2;
-    case HEED_HEAD_NONE: case HEED_HEAD_COUNT: break;
+    case HEED_HEAD_NONE:
+    case HEED_HEAD_COUNT: break;
     }
     return 0;
 }

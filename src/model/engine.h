@@ -1,16 +1,19 @@
-/* engine.h: one thread's way of running a model: graphs built from its configuration, compiled and cached per power-of-two bucket,
-   one workspace, one table of bound memory. Generation, evaluation and training all go through here.
+/* engine.h: one thread's way of running a model: graphs built from its configuration, compiled and
+   cached per power-of-two bucket, one workspace, one table of bound memory. Generation, evaluation
+   and training all go through here.
 
-   A run:  heed_engine_prepare(engine, &spec, error)           finds or builds the plan and makes room for it
-           memcpy(heed_engine_input(engine, "ids"), ...)       fills the run-time arguments (they do not survive the next prepare)
-           heed_engine_run(engine, &runtime, error)
+   A run:  heed_engine_prepare(engine, &spec, error)           finds or builds the plan and makes
+   room for it
+           memcpy(heed_engine_input(engine, "ids"), ...)       fills the run-time arguments (they do
+           not survive the next prepare) heed_engine_run(engine, &runtime, error)
            heed_engine_output(engine, "logits", &y, error)
 
-   Inputs (i32 unless said). heed_engine_input returns NULL for an input that this model or purpose does not have: skip it then.
+   Inputs (i32 unless said). heed_engine_input returns NULL for an input that this model or purpose
+   does not have: skip it then.
      ids            (N)      token ids; models with float inputs have "vectors" (N,D) f32 instead
      positions      (N)      position ids (absent when the model has none)
-     frequencies    (N,E/2)  f32: heed_model_rotary_fill, where rotary positions depend on the length of the text
-     types          (N)      token types (BERT)
+     frequencies    (N,E/2)  f32: heed_model_rotary_fill, where rotary positions depend on the
+     length of the text types          (N)      token types (BERT)
      sequences      (B,8)    heed_sequence_field of every sequence, self-attention
      query_index    (N)      mask index of each row as a query, with spec.indexed
      key_index      (N)      mask index of each row as a key, -1: seen by none, with spec.indexed
@@ -19,30 +22,37 @@
      labels         (R)      of those rows, HEED_IGNORE: not scored (LOSS, TRAIN)
      pooled_rows    (B)      row of N that stands for each sequence (sequence-level heads)
      pooled_samples (B,2)    {sample id, position} for dropout after the pooled row
-     pool_sequences (B,8)    QUERY_START and QUERY_LENGTH of the rows averaged into sentence_embedding
-     class_labels   (B)      of each sequence: class, next sentence
+     pool_sequences (B,8)    QUERY_START and QUERY_LENGTH of the rows averaged into
+     sentence_embedding class_labels   (B)      of each sequence: class, next sentence
      targets        (B,C)    f32: regression and multi-label
-     places         (N) question, (B) choice: row of the grid below in which a score stands, -1: none
-     grid_bias      (B,T)    f32, fixed: 0 where the grid has a score, -1e30 elsewhere (question, choice; T = spec.queries)
-     start_labels, end_labels (B) fixed: column of the grid, HEED_IGNORE (question); grid_labels (B) fixed: the right choice
-     counted        (N,1)    f32: 1 for rows that count in the balance of experts, 0 for others (LOSS, TRAIN of models that balance them)
-     loss_scale     (terms)  f32: weight / count of each loss term (see heed_engine_loss_terms)
-   With an encoder, its rows are S (HEED_EXTENT_SOURCE_ROWS) and its inputs carry "source_" in front: source_ids (source_vectors),
-   source_positions, source_sequences (query and key fields both count source rows), source_query_index, source_key_index, source_samples.
-     cross_sequences (B,8)   queries are rows of N, keys rows of S (FORWARD, LOSS, TRAIN) or places in the cross cache (DECODE)
+     places         (N) question, (B) choice: row of the grid below in which a score stands, -1:
+     none grid_bias      (B,T)    f32, fixed: 0 where the grid has a score, -1e30 elsewhere
+     (question, choice; T = spec.queries) start_labels, end_labels (B) fixed: column of the grid,
+     HEED_IGNORE (question); grid_labels (B) fixed: the right choice counted        (N,1)    f32: 1
+     for rows that count in the balance of experts, 0 for others (LOSS, TRAIN of models that balance
+     them) loss_scale     (terms)  f32: weight / count of each loss term (see
+     heed_engine_loss_terms)
+   With an encoder, its rows are S (HEED_EXTENT_SOURCE_ROWS) and its inputs carry "source_" in
+   front: source_ids (source_vectors), source_positions, source_sequences (query and key fields both
+   count source rows), source_query_index, source_key_index, source_samples.
+     cross_sequences (B,8)   queries are rows of N, keys rows of S (FORWARD, LOSS, TRAIN) or places
+     in the cross cache (DECODE)
    DECODE
-     slots          (N)      row of the caches that takes the key and value of each row: block * 64 + position % 64; -1: none
-     page_table    (spec.table_rows, spec.table_columns)  blocks of each TABLE_ROW, by position / 64
-     cross_page_table  the same for the cross caches
+     slots          (N)      row of the caches that takes the key and value of each row: block * 64
+     + position % 64; -1: none page_table    (spec.table_rows, spec.table_columns)  blocks of each
+     TABLE_ROW, by position / 64 cross_page_table  the same for the cross caches
    ENCODE of an encoder-decoder
      cross_slots    (S)      row of the cross caches for each source row; -1: none
    An encoder-only model has no source side: its rows are N, in FORWARD, LOSS and TRAIN.
 
    Outputs
-     logits (R,V), or (B,C) for sequence heads, (R,C) token classes, (N,2) questions; prediction_logits (R,V), seq_relationship_logits (B,2)
-     hidden_states.I (N,D), attentions.I (B,H,T,S), router_logits.I (N,X) of layers with experts where config.json asks for them, last_hidden_state, pooler_output, mean_pooled and sentence_embedding (B,D),
-     with spec.hidden_states / spec.attentions; encoder_hidden_states.I (S,D) ... of encoder-decoders, encoder_last_hidden_state
-     loss (1)        sum of the scaled terms; loss_terms (terms) their unscaled sums; nll (R) of each row, in nats (LOSS, TRAIN) */
+     logits (R,V), or (B,C) for sequence heads, (R,C) token classes, (N,2) questions;
+     prediction_logits (R,V), seq_relationship_logits (B,2) hidden_states.I (N,D), attentions.I
+     (B,H,T,S), router_logits.I (N,X) of layers with experts where config.json asks for them,
+     last_hidden_state, pooler_output, mean_pooled and sentence_embedding (B,D), with
+     spec.hidden_states / spec.attentions; encoder_hidden_states.I (S,D) ... of encoder-decoders,
+     encoder_last_hidden_state loss (1)        sum of the scaled terms; loss_terms (terms) their
+     unscaled sums; nll (R) of each row, in nats (LOSS, TRAIN) */
 #ifndef HEED_MODEL_ENGINE_H
 #define HEED_MODEL_ENGINE_H
 
@@ -52,69 +62,104 @@
 typedef enum heed_purpose {
     HEED_PURPOSE_FORWARD, /* all of the model at once, outputs by flags */
     HEED_PURPOSE_LOSS,    /* and the loss; no dropout */
-    HEED_PURPOSE_TRAIN,   /* loss and gradients, added to the parameters' gradient memory; with dropout */
-    HEED_PURPOSE_ENCODE,  /* the encoder of an encoder-decoder, its keys and values into the cross caches */
-    HEED_PURPOSE_DECODE   /* rows over caches: prefill, decoding, any mixture; logits of the gathered rows */
+    /* loss and gradients, added to the parameters' gradient memory; with dropout */
+    HEED_PURPOSE_TRAIN,
+    /* the encoder of an encoder-decoder, its keys and values into the cross caches */
+    HEED_PURPOSE_ENCODE,
+    /* rows over caches: prefill, decoding, any mixture; logits of the gathered rows */
+    HEED_PURPOSE_DECODE
 } heed_purpose;
 
-/* Zero-initialize; fields that a purpose does not use stay 0. Maxima are rounded up to powers of two. */
+/* Zero-initialize; fields that a purpose does not use stay 0. Maxima are rounded up to powers of
+   two. */
 typedef struct heed_program_spec {
-    int32_t purpose;          /* heed_purpose */
+    int32_t purpose;                /* heed_purpose */
     bool hidden_states, attentions; /* FORWARD: these outputs too */
-    bool indexed;             /* masks with holes, left padding, query-only rows: query_index and key_index are given */
-    bool masked_mean;          /* a row that sees nothing attends to its whole sequence alike, instead of to nothing (slow) */
-    bool checkpointing;       /* TRAIN: keep only layer ends, recompute the rest */
-    bool losses_only;         /* TRAIN, LOSS: the logits of words are no output and need not be stored */
-    bool bf16;                /* TRAIN, LOSS: products read operands rounded to bf16 */
-    bool no_passes;           /* the plan as built: the oracle of all passes */
-    float dropout;            /* TRAIN: < 0 the rates of config.json, else this rate for embeddings, attention, residuals and classifiers;
-                                 0 none at all */
-    int32_t problem;          /* LOSS, TRAIN of sequence classes: a heed_problem; 0: as config.json says */
-    float label_smoothing;    /* TRAIN, LOSS */
+    /* masks with holes, left padding, query-only rows: query_index and key_index are given */
+    bool indexed;
+    /* a row that sees nothing attends to its whole sequence alike, instead of to nothing (slow) */
+    bool masked_mean;
+    bool checkpointing; /* TRAIN: keep only layer ends, recompute the rest */
+    /* TRAIN, LOSS: the logits of words are no output and need not be stored */
+    bool losses_only;
+    bool bf16;      /* TRAIN, LOSS: products read operands rounded to bf16 */
+    bool no_passes; /* the plan as built: the oracle of all passes */
+    /* TRAIN: < 0 the rates of config.json, else this rate for embeddings, attention, residuals and
+       classifiers; 0 none at all */
+    float dropout;
+    /* LOSS, TRAIN of sequence classes: a heed_problem; 0: as config.json says */
+    int32_t problem;
+    float label_smoothing;                          /* TRAIN, LOSS */
     int64_t rows, source_rows, sequences, gathered; /* N, S, B, R that the run needs at most */
-    int64_t queries, keys;    /* FORWARD with attentions: T and S of the weights (source: keys of the cross attention); T of the grid */
-    int64_t cache_blocks, cross_blocks; /* DECODE, ENCODE: blocks of 64 positions that each cache holds */
-    int64_t table_rows, table_columns;  /* DECODE: shape of the page tables */
+    /* FORWARD with attentions: T and S of the weights (source: keys of the cross attention); T of
+       the grid */
+    int64_t queries, keys;
+    /* DECODE, ENCODE: blocks of 64 positions that each cache holds */
+    int64_t cache_blocks, cross_blocks;
+    int64_t table_rows, table_columns; /* DECODE: shape of the page tables */
 } heed_program_spec;
 
 typedef struct heed_engine heed_engine;
 
 /* The model is retained, the backend borrowed. */
-heed_status heed_engine_new(heed_engine **engine, heed_model *model, const heed_backend *backend, heed_error *error);
+heed_status heed_engine_new(heed_engine **engine, heed_model *model, const heed_backend *backend,
+                            heed_error *error);
 void heed_engine_free(heed_engine *engine); /* NULL is fine */
 const heed_model *heed_engine_model(const heed_engine *engine);
 
-/* Finds or builds the plan; it is current until the next prepare. HEED_E_NOMEM says the bytes wanted. */
-heed_status heed_engine_prepare(heed_engine *engine, const heed_program_spec *spec, heed_error *error);
-/* Workspace bytes that prepare would need for this spec, without allocating them: choose the batch that fits. */
-heed_status heed_engine_bytes(heed_engine *engine, const heed_program_spec *spec, size_t *bytes, heed_error *error);
+/* Finds or builds the plan; it is current until the next prepare. HEED_E_NOMEM says the bytes
+   wanted. */
+heed_status heed_engine_prepare(heed_engine *engine, const heed_program_spec *spec,
+                                heed_error *error);
+/* Workspace bytes that prepare would need for this spec, without allocating them: choose the batch
+   that fits. */
+heed_status heed_engine_bytes(heed_engine *engine, const heed_program_spec *spec, size_t *bytes,
+                              heed_error *error);
 /* Who may end the engine's runs: heed_engine_run then fails with HEED_E_CANCELLED. */
 void heed_engine_set_cancel(heed_engine *engine, heed_cancel cancel);
-const heed_plan *heed_engine_plan(const heed_engine *engine); /* the current one, for dumps; NULL before the first prepare */
+/* the current one, for dumps; NULL before the first prepare */
+const heed_plan *heed_engine_plan(const heed_engine *engine);
 
 void *heed_engine_input(const heed_engine *engine, const char *name);
 heed_status heed_engine_run(heed_engine *engine, const heed_runtime *runtime, heed_error *error);
-/* A row-major view of an output with live extents, borrowed until the next run or prepare. HEED_E_ARG for an unknown name. */
-heed_status heed_engine_output(const heed_engine *engine, const char *name, heed_operand *output, heed_error *error);
+/* A row-major view of an output with live extents, borrowed until the next run or prepare.
+   HEED_E_ARG for an unknown name. */
+heed_status heed_engine_output(const heed_engine *engine, const char *name, heed_operand *output,
+                               heed_error *error);
 bool heed_engine_has_output(const heed_engine *engine, const char *name);
 
-/* Loss terms of the model's head, in the order of loss_scale and loss_terms: name and weight; returns how many (at most 4).
-   "tokens" counts labels that are scored (not HEED_IGNORE), "sentences" the class labels, "targets" B * C numbers, "start" and "end" the
-   positions of answers, "balance" the rows that are counted. */
-typedef struct heed_loss_term { const char *name; float weight; } heed_loss_term;
+/* Loss terms of the model's head, in the order of loss_scale and loss_terms: name and weight;
+   returns how many (at most 4). "tokens" counts labels that are scored (not HEED_IGNORE),
+   "sentences" the class labels, "targets" B * C numbers, "start" and "end" the positions of
+   answers, "balance" the rows that are counted. */
+typedef struct heed_loss_term {
+    const char *name;
+    float weight;
+} heed_loss_term;
 int heed_engine_loss_terms(const heed_model *model, heed_loss_term terms[4]);
 
-/* Fills `rows` rows of the input "frequencies" ("source_frequencies" when `source`) for tokens of a text of `length` tokens; NULL is fine. */
-int64_t heed_model_rotary_pairs(const heed_model *model, bool source); /* E/2: columns of that input */
-void heed_model_rotary_fill(const heed_model *model, bool source, int64_t length, int64_t rows, float *frequencies);
+/* Fills `rows` rows of the input "frequencies" ("source_frequencies" when `source`) for tokens of a
+   text of `length` tokens; NULL is fine. */
+/* E/2: columns of that input */
+int64_t heed_model_rotary_pairs(const heed_model *model, bool source);
+void heed_model_rotary_fill(const heed_model *model, bool source, int64_t length, int64_t rows,
+                            float *frequencies);
 
 /* ---- caches ---- */
-/* The memory of the caches belongs to the caller (the session's KV cache). Layer `layer` of the decoder has a key and a value cache of
-   (blocks * 64, columns) each; encoder-decoders have a second pair for cross attention. Bind before running DECODE or ENCODE. */
-typedef enum heed_cache_kind { HEED_CACHE_KEY, HEED_CACHE_VALUE, HEED_CACHE_CROSS_KEY, HEED_CACHE_CROSS_VALUE, HEED_CACHE_KINDS } heed_cache_kind;
+/* The memory of the caches belongs to the caller (the session's KV cache). Layer `layer` of the
+   decoder has a key and a value cache of (blocks * 64, columns) each; encoder-decoders have a
+   second pair for cross attention. Bind before running DECODE or ENCODE. */
+typedef enum heed_cache_kind {
+    HEED_CACHE_KEY,
+    HEED_CACHE_VALUE,
+    HEED_CACHE_CROSS_KEY,
+    HEED_CACHE_CROSS_VALUE,
+    HEED_CACHE_KINDS
+} heed_cache_kind;
 int64_t heed_model_cache_layers(const heed_model *model);
 heed_dtype heed_model_cache_dtype(const heed_model *model);
-int64_t heed_model_cache_columns(const heed_model *model); /* elements of a row: K * E; of i8 K * (E + 4), see tensor/scaled_rows.h */
+/* elements of a row: K * E; of i8 K * (E + 4), see tensor/scaled_rows.h */
+int64_t heed_model_cache_columns(const heed_model *model);
 /* A row as K * E floats. */
 int64_t heed_model_cache_width(const heed_model *model);
 void heed_model_cache_widen(const heed_model *model, const void *row, float *values);

@@ -31,7 +31,11 @@ const char *heed_family_list(char *text, size_t room)
 {
     size_t at = 0;
     for (size_t i = 0; i < heed_family_count() && at < room; i++)
-        at += (size_t)snprintf(text + at, room - at, "%s%s", i == 0 ? "" : i + 1 < heed_family_count() ? ", " : " and ", families[i]->name);
+        at += (size_t)snprintf(text + at, room - at, "%s%s",
+                               i == 0                        ? ""
+                               : i + 1 < heed_family_count() ? ", "
+                                                             : " and ",
+                               families[i]->name);
     return text;
 }
 

@@ -1,4 +1,5 @@
-/* Loading: every tensor of the file is used once or ignored by name, every weight is filled once (invariant 7). */
+/* Loading: every tensor of the file is used once or ignored by name, every weight is filled once
+   (invariant 7). */
 #include "model/ties.h"
 #include "tensor/dtype.h"
 
@@ -17,8 +18,12 @@ static heed_status find_source(heed_model *model, const heed_weights_file *file,
     tensor->source = heed_weights_file_find(file, tensor->name);
     if (!tensor->source) HEED_TRY(heed_weights_file_check(file, tensor->name, error));
     for (; !tensor->source && alias->name; alias++) {
-        if (!(alias->flags & HEED_NAME_ALIAS) || alias->role != tensor->entry->role || alias->part != tensor->entry->part) continue;
-        char *name = heed_weights_expand(model->arena, alias->flags & HEED_NAME_BASE ? model->prefix : "", alias->name, tensor->layer, tensor->expert);
+        if (!(alias->flags & HEED_NAME_ALIAS) || alias->role != tensor->entry->role ||
+            alias->part != tensor->entry->part)
+            continue;
+        char *name = heed_weights_expand(model->arena,
+                                         alias->flags & HEED_NAME_BASE ? model->prefix : "",
+                                         alias->name, tensor->layer, tensor->expert);
         if (!name) return heed_fail_memory(error, strlen(alias->name), "names of tensors");
         tensor->source = heed_weights_file_find(file, name);
         if (tensor->source) tensor->name = name;
@@ -43,10 +48,12 @@ static const char *configuration(const heed_model *model)
     return is_gguf(model) ? "the metadata" : "config.json";
 }
 
-/* Does a name belong to a head? No name of a GGUF file stands after a prefix; there heads are what belongs to the model but the embedding. */
+/* Does a name belong to a head? No name of a GGUF file stands after a prefix; there heads are what
+   belongs to the model but the embedding. */
 static bool is_head(const heed_model *model, const heed_weight_name *entry)
 {
-    if (is_gguf(model)) return entry->part == HEED_STACK_MODEL && entry->role != HEED_ROLE_TOKEN_EMBEDDING;
+    if (is_gguf(model))
+        return entry->part == HEED_STACK_MODEL && entry->role != HEED_ROLE_TOKEN_EMBEDDING;
     return !(entry->flags & HEED_NAME_BASE) || (entry->flags & HEED_NAME_HEAD);
 }
 
@@ -77,52 +84,65 @@ static heed_status fail_missing(const heed_model *model, const heed_weights_file
 }
 
 /* A tensor that the file lacks: optional, a new head, or an error. */
-static heed_status accept_missing(heed_model *model, const heed_weights_file *file, heed_tensor *tensor, const heed_model_options *options,
+static heed_status accept_missing(heed_model *model, const heed_weights_file *file,
+                                  heed_tensor *tensor, const heed_model_options *options,
                                   heed_error *error)
 {
-    bool bare_pooler = (tensor->entry->flags & HEED_NAME_HEAD) && model->config.head == HEED_HEAD_NONE;
+    bool bare_pooler = (tensor->entry->flags & HEED_NAME_HEAD) &&
+                       model->config.head == HEED_HEAD_NONE;
     if ((tensor->entry->flags & HEED_NAME_OPTIONAL) || (bare_pooler && !options->missing_head)) {
         tensor->absent = true;
         return HEED_OK;
     }
     if (is_head(model, tensor->entry) && options->missing_head) {
         tensor->initialize = true;
-        return heed_model_note_add(model, error, "%s is not in the file: initialized from the seed", tensor->name);
+        return heed_model_note_add(model, error, "%s is not in the file: initialized from the seed",
+                                   tensor->name);
     }
     return fail_missing(model, file, tensor, error);
 }
 
-static heed_status check_source(const heed_model *model, const heed_tensor *tensor, heed_error *error)
+static heed_status check_source(const heed_model *model, const heed_tensor *tensor,
+                                heed_error *error)
 {
     const heed_stored_tensor *source = tensor->source;
-    bool floating = source->dtype == HEED_F32 || source->dtype == HEED_F16 || source->dtype == HEED_BF16 || source->dtype == HEED_F64;
+    bool floating = source->dtype == HEED_F32 || source->dtype == HEED_F16 ||
+                    source->dtype == HEED_BF16 || source->dtype == HEED_F64;
     if (!floating && !heed_dtype_is_quantized(source->dtype))
-        return heed_fail(error, HEED_E_FORMAT, "%s: tensor \"%s\" holds %s; expected F32, F16, BF16 or blocks", source->file, source->name,
-                         heed_dtypes[source->dtype].safetensors);
+        return heed_fail(error, HEED_E_FORMAT,
+                         "%s: tensor \"%s\" holds %s; expected F32, F16, BF16 or blocks",
+                         source->file, source->name, heed_dtypes[source->dtype].safetensors);
     bool fits = source->rank == tensor->rank;
     for (int i = 0; fits && i < source->rank; i++) fits = source->shape[i] == tensor->shape[i];
     if (fits) return HEED_OK;
     char found[96] = "", wanted[96] = "";
     size_t at = 0;
     for (int i = 0; i < source->rank && at < sizeof found - 24; i++)
-        at += (size_t)snprintf(found + at, sizeof found - at, "%s%lld", i ? "," : "", (long long)source->shape[i]);
+        at += (size_t)snprintf(found + at, sizeof found - at, "%s%lld", i ? "," : "",
+                               (long long)source->shape[i]);
     size_t end = 0;
     for (int i = 0; i < tensor->rank; i++)
-        end += (size_t)snprintf(wanted + end, sizeof wanted - end, "%s%lld", i ? "," : "", (long long)tensor->shape[i]);
-    return heed_fail(error, HEED_E_FORMAT, "%s: tensor \"%s\" has shape (%s); %s makes it (%s)", source->file, source->name, found, configuration(model), wanted);
+        end += (size_t)snprintf(wanted + end, sizeof wanted - end, "%s%lld", i ? "," : "",
+                                (long long)tensor->shape[i]);
+    return heed_fail(error, HEED_E_FORMAT, "%s: tensor \"%s\" has shape (%s); %s makes it (%s)",
+                     source->file, source->name, found, configuration(model), wanted);
 }
 
 /* ---- what is left over ---- */
 
-/* Names that the family knows but this model does not use: heads of other tasks, older spellings, buffers. */
+/* Names that the family knows but this model does not use: heads of other tasks, older spellings,
+   buffers. */
 static bool is_ignored(const heed_model *model, const char *name)
 {
     const heed_family *family = model->config.family;
     for (const heed_weight_name *entry = model->names; entry->name; entry++) {
         bool other = is_head(model, entry) || (entry->flags & HEED_NAME_ALIAS);
-        if (other && heed_weights_matches(name, entry->flags & HEED_NAME_BASE ? model->prefix : "", entry->name)) return true;
+        if (other && heed_weights_matches(name, entry->flags & HEED_NAME_BASE ? model->prefix : "",
+                                          entry->name))
+            return true;
     }
-    for (const char *const *pattern = is_gguf(model) ? heed_gguf_ignored : family->ignored; *pattern; pattern++) {
+    for (const char *const *pattern = is_gguf(model) ? heed_gguf_ignored : family->ignored;
+         *pattern; pattern++) {
         if (heed_weights_matches(name, "", *pattern)) return true;
         for (const char *const *prefix = family->prefixes; *prefix; prefix++)
             if (heed_weights_matches(name, *prefix, *pattern)) return true;
@@ -136,10 +156,12 @@ static int compare_pointers(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static heed_status check_leftovers(heed_model *model, const heed_weights_file *file, heed_error *error)
+static heed_status check_leftovers(heed_model *model, const heed_weights_file *file,
+                                   heed_error *error)
 {
     const void **used = heed_allocate(model->n_tensors + 1, sizeof *used);
-    if (!used) return heed_fail_memory(error, model->n_tensors * sizeof *used, "the list of tensors");
+    if (!used)
+        return heed_fail_memory(error, model->n_tensors * sizeof *used, "the list of tensors");
     heed_status status = HEED_OK;
     size_t count = 0, ignored = 0;
     for (size_t i = 0; i < model->n_tensors; i++)
@@ -150,8 +172,10 @@ static heed_status check_leftovers(heed_model *model, const heed_weights_file *f
         if (bsearch(&stored, used, count, sizeof *used, compare_pointers)) continue;
         if (!heed_weights_file_is_listed(file, i) || is_ignored(model, stored->name)) ignored++;
         else
-            status = heed_fail(error, HEED_E_FORMAT, "%s: tensor \"%s\" has no place in this model (model_type %s by %s)", stored->file,
-                               stored->name, model->config.model_type, configuration(model));
+            status = heed_fail(error, HEED_E_FORMAT,
+                               "%s: tensor \"%s\" has no place in this model (model_type %s by %s)",
+                               stored->file, stored->name, model->config.model_type,
+                               configuration(model));
     }
     free(used);
     size_t lost = heed_weights_file_lost_count(file);
@@ -161,7 +185,10 @@ static heed_status check_leftovers(heed_model *model, const heed_weights_file *f
                                        "this model does not need, the first: %s",
                                        lost, lost == 1 ? "" : "s", heed_weights_file_lost(file, 0));
     if (status == HEED_OK && ignored > 0)
-        status = heed_model_note_add(model, error, "%zu tensors of the file are not used here (other heads, buffers, repeated names)", ignored);
+        status = heed_model_note_add(
+            model, error,
+            "%zu tensors of the file are not used here (other heads, buffers, repeated names)",
+            ignored);
     return status;
 }
 
@@ -179,7 +206,10 @@ static size_t first_nonfinite(const void *data, heed_dtype dtype, size_t count)
         for (size_t i = begin; i < end; i++) {
             uint64_t wide = 0;
             memcpy(&wide, bytes + i * size, size);
-            uint64_t exponent = dtype == HEED_F32 ? 0x7F800000u : dtype == HEED_BF16 ? 0x7F80u : dtype == HEED_F16 ? 0x7C00u : 0x7FF0000000000000u;
+            uint64_t exponent = dtype == HEED_F32    ? 0x7F800000u
+                                : dtype == HEED_BF16 ? 0x7F80u
+                                : dtype == HEED_F16  ? 0x7C00u
+                                                     : 0x7FF0000000000000u;
             bad |= (wide & exponent) == exponent;
             if (bad && end - begin == 1) return i;
         }
@@ -252,8 +282,8 @@ static heed_status check_values(heed_model *model, heed_stored_window *window, b
     for (size_t unit = 0, part; unit < units; unit += part) {
         const void *data = NULL;
         part = units - unit < most ? units - unit : most;
-        HEED_TRY(heed_stored_window_get(window, unit * type->bytes, part * type->bytes, &data,
-                                        error));
+        HEED_TRY(
+            heed_stored_window_get(window, unit * type->bytes, part * type->bytes, &data, error));
         size_t count = part * type->qblock, at = count;
         if (!told && type->qblock > 1) at = first_nonfinite_block(data, source->dtype, part);
         else if (!told) at = first_nonfinite(data, source->dtype, count);
@@ -265,7 +295,8 @@ static heed_status check_values(heed_model *model, heed_stored_window *window, b
     return HEED_OK;
 }
 
-static heed_status fill_all(heed_model *model, const heed_weights_file *file, const heed_model_options *options, heed_error *error)
+static heed_status fill_all(heed_model *model, const heed_weights_file *file,
+                            const heed_model_options *options, heed_error *error)
 {
     heed_stored_window window = {0};
     heed_status status = HEED_OK;
@@ -301,14 +332,16 @@ static heed_status load_weights(heed_model *model, heed_weights_file *file,
         tensor->absent = false;
         if (!tensor->source) HEED_TRY(accept_missing(model, file, tensor, options, error));
         else HEED_TRY(check_source(model, tensor, error));
-        if (tensor->source) tensor->stored = tensor->source->dtype == HEED_F64 ? HEED_F32 : tensor->source->dtype;
+        if (tensor->source)
+            tensor->stored = tensor->source->dtype == HEED_F64 ? HEED_F32 : tensor->source->dtype;
     }
     HEED_TRY(check_leftovers(model, file, error));
     HEED_TRY(heed_weights_allocate(model, error));
     return fill_all(model, file, options, error);
 }
 
-heed_status heed_model_load(heed_model **out, const char *path, const heed_model_options *options, heed_error *error)
+heed_status heed_model_load(heed_model **out, const char *path, const heed_model_options *options,
+                            heed_error *error)
 {
     heed_config config;
     heed_model *model = NULL;
@@ -321,7 +354,8 @@ heed_status heed_model_load(heed_model **out, const char *path, const heed_model
     }
     heed_status status = heed_weights_file_open(&file, path, error);
     if (status == HEED_OK) status = heed_model_create(&model, &config, options, error);
-    if (status == HEED_OK && heed_weights_file_gguf(file)) model->names = config.family->gguf->weights;
+    if (status == HEED_OK && heed_weights_file_gguf(file))
+        model->names = config.family->gguf->weights;
     if (status == HEED_OK) status = load_weights(model, file, options, error);
     heed_weights_file_close(file);
     if (model) model->cancel = (heed_cancel){0};

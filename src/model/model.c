@@ -6,7 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-heed_status heed_model_create(heed_model **out, const heed_config *config, const heed_model_options *options, heed_error *error)
+heed_status heed_model_create(heed_model **out, const heed_config *config,
+                              const heed_model_options *options, heed_error *error)
 {
     *out = NULL;
     heed_model *model = heed_allocate(1, sizeof *model);
@@ -81,8 +82,12 @@ double heed_model_step_bytes(const heed_model *model, int64_t rows)
     for (size_t i = 0; i < model->n_weights; i++) {
         const heed_weight *weight = &model->weights[i];
         const bool matrix = weight->columns > 0;
-        if (weight->tensor < 0 || (matrix && !heed_weight_is_multiplied(&model->config, (heed_stack_id)weight->part, (heed_role)weight->role))) continue;
-        const double chosen = (double)(rows * model->config.experts_per_token), all = (double)weight->stack;
+        if (weight->tensor < 0 ||
+            (matrix && !heed_weight_is_multiplied(&model->config, (heed_stack_id)weight->part,
+                                                  (heed_role)weight->role)))
+            continue;
+        const double chosen = (double)(rows * model->config.experts_per_token),
+                     all = (double)weight->stack;
         sum += (double)weight->bytes * (weight->stack && chosen < all ? chosen / all : 1);
     }
     return sum;
@@ -147,8 +152,15 @@ size_t heed_model_parameter_count(const heed_model *model)
 heed_parameter_info heed_model_parameter(const heed_model *model, size_t index)
 {
     const heed_tensor *tensor = &model->tensors[model->parameters[index]];
-    return (heed_parameter_info){.name = tensor->name, .rank = tensor->rank, .shape = tensor->shape, .elements = tensor->elements,
-                                 .group = tensor->columns > 0 ? HEED_DECAY_MATRIX : HEED_DECAY_NONE, .rows = tensor->values, .gradient = tensor->gradient};
+    return (heed_parameter_info){
+        .name = tensor->name,
+        .rank = tensor->rank,
+        .shape = tensor->shape,
+        .elements = tensor->elements,
+        .group = tensor->columns > 0 ? HEED_DECAY_MATRIX : HEED_DECAY_NONE,
+        .rows = tensor->values,
+        .gradient = tensor->gradient,
+    };
 }
 
 size_t heed_model_copy_count(const heed_model *model, size_t index)
@@ -169,18 +181,22 @@ void heed_model_parameter_read(const heed_model *model, size_t index, bool gradi
 size_t heed_model_element_count(const heed_model *model)
 {
     size_t count = 0;
-    for (size_t i = 0; i < model->n_parameters; i++) count += model->tensors[model->parameters[i]].elements;
+    for (size_t i = 0; i < model->n_parameters; i++)
+        count += model->tensors[model->parameters[i]].elements;
     return count;
 }
 
 heed_status heed_model_allocate_gradients(heed_model *model, heed_error *error)
 {
-    if (!model->training) return heed_fail(error, HEED_E_ARG, "the model was not opened for training: it has no gradients");
+    if (!model->training)
+        return heed_fail(error, HEED_E_ARG,
+                         "the model was not opened for training: it has no gradients");
     for (size_t i = 0; i < model->n_parameters; i++) {
         heed_tensor *tensor = &model->tensors[model->parameters[i]];
         if (tensor->gradient) continue;
         tensor->gradient = heed_weights_training_memory(model, tensor, true);
-        if (!tensor->gradient) return heed_fail_memory(error, tensor->elements * sizeof(float), "gradients");
+        if (!tensor->gradient)
+            return heed_fail_memory(error, tensor->elements * sizeof(float), "gradients");
     }
     return HEED_OK;
 }
@@ -193,7 +209,8 @@ void heed_model_clear_gradients(heed_model *model)
     }
 }
 
-heed_status heed_model_new_random(heed_model **out, const heed_config *config, const heed_model_options *options, heed_error *error)
+heed_status heed_model_new_random(heed_model **out, const heed_config *config,
+                                  const heed_model_options *options, heed_error *error)
 {
     heed_model *model = NULL;
     heed_config complete = *config;
@@ -201,11 +218,13 @@ heed_status heed_model_new_random(heed_model **out, const heed_config *config, c
     if (options->head) complete.head = options->head;
     HEED_TRY(heed_config_complete(&complete, "configuration", error));
     HEED_TRY(heed_model_create(&model, &complete, options, error));
-    heed_status status = heed_weights_list(model, heed_family_prefix(complete.family, complete.head), error);
+    heed_status status = heed_weights_list(
+        model, heed_family_prefix(complete.family, complete.head), error);
     if (status == HEED_OK) status = heed_weights_allocate(model, error);
     if (status == HEED_OK) heed_weights_compute(model);
     for (size_t i = 0; status == HEED_OK && i < model->n_tensors; i++)
-        if (!model->tensors[i].absent) status = heed_weights_initialize(model, &model->tensors[i], options->seed, error);
+        if (!model->tensors[i].absent)
+            status = heed_weights_initialize(model, &model->tensors[i], options->seed, error);
     model->cancel = (heed_cancel){0};
     if (status == HEED_OK) *out = model;
     else heed_model_release(model);
@@ -214,7 +233,8 @@ heed_status heed_model_new_random(heed_model **out, const heed_config *config, c
 
 /* ---- sizes ---- */
 
-heed_status heed_config_size(const heed_config *config, heed_dtype dtype, heed_model_size *size, heed_error *error)
+heed_status heed_config_size(const heed_config *config, heed_dtype dtype, heed_model_size *size,
+                             heed_error *error)
 {
     heed_model *model = NULL;
     heed_config complete = *config;
@@ -231,12 +251,15 @@ heed_status heed_config_size(const heed_config *config, heed_dtype dtype, heed_m
             const heed_weight *weight = &model->weights[i];
             if (weight->tensor >= 0 && model->tensors[weight->tensor].absent) continue;
             bool matrix = weight->columns > 0 && weight->tensor >= 0;
-            double elements = (double)weight->rows * (double)(weight->columns ? weight->columns : 1);
+            double elements = (double)weight->rows *
+                              (double)(weight->columns ? weight->columns : 1);
             size->inference_bytes += (size_t)(elements * (matrix ? element : sizeof(float)));
         }
         size->training_bytes = 4 * sizeof(float) * size->parameters;
         const heed_stack *stack = &complete.decoder;
-        size->cache_bytes_per_position = (size_t)(2 * stack->layers * stack->kv_heads * stack->head_width) * sizeof(float);
+        size->cache_bytes_per_position = (size_t)(2 * stack->layers * stack->kv_heads *
+                                                  stack->head_width) *
+                                         sizeof(float);
     }
     heed_model_release(model);
     return status;

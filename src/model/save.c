@@ -1,5 +1,5 @@
-/* Writing a model directory that transformers loads: config.json and safetensors, in the names of the family it is written as; and writing
-   GGUF files. */
+/* Writing a model directory that transformers loads: config.json and safetensors, in the names of
+   the family it is written as; and writing GGUF files. */
 #include "base/file.h"
 #include "io/gguf.h"
 #include "model/weights.h"
@@ -11,7 +11,8 @@
 
 enum { SHARD_BYTES_LOG2 = 32 }; /* files of at most 4 GiB */
 
-/* The model, the same model listed in the written family's terms, and which of its tensors are written. */
+/* The model, the same model listed in the written family's terms, and which of its tensors are
+   written. */
 typedef struct {
     const heed_model *model;
     heed_model *written;
@@ -19,27 +20,37 @@ typedef struct {
     float gain_shift; /* what gains are written greater by than they are kept */
 } save_state;
 
-static heed_status read_tensor(const save_state *state, const heed_tensor *tensor, float *values, heed_error *error)
+static heed_status read_tensor(const save_state *state, const heed_tensor *tensor, float *values,
+                               heed_error *error)
 {
     for (int32_t i = 0; i < tensor->weights; i++) {
         const heed_weight *target = &state->written->weights[tensor->first_weight + i];
-        int32_t own = heed_weights_find(state->model, (heed_stack_id)target->part, (heed_role)target->role, tensor->layer);
+        int32_t own = heed_weights_find(state->model, (heed_stack_id)target->part,
+                                        (heed_role)target->role, tensor->layer);
         if (own < 0) continue;
-        HEED_TRY(heed_weights_read(state->model, &state->model->weights[own], tensor, target->first_row, values, error));
+        HEED_TRY(heed_weights_read(state->model, &state->model->weights[own], tensor,
+                                   target->first_row, values, error));
     }
     bool gain = heed_roles[tensor->entry->role].initial == HEED_INITIAL_ONE;
-    for (size_t i = 0; gain && state->gain_shift != 0 && i < tensor->elements; i++) values[i] += state->gain_shift;
+    for (size_t i = 0; gain && state->gain_shift != 0 && i < tensor->elements; i++)
+        values[i] += state->gain_shift;
     return HEED_OK;
 }
 
-/* The tensor out of weights that are stored in its type and order already, bit by bit; false: it has to be converted. */
-static bool copy_tensor(const save_state *state, const heed_tensor *tensor, heed_dtype dtype, void *bytes)
+/* The tensor out of weights that are stored in its type and order already, bit by bit; false: it
+   has to be converted. */
+static bool copy_tensor(const save_state *state, const heed_tensor *tensor, heed_dtype dtype,
+                        void *bytes)
 {
-    if (heed_roles[tensor->entry->role].initial == HEED_INITIAL_ONE && state->gain_shift != 0) return false;
+    if (heed_roles[tensor->entry->role].initial == HEED_INITIAL_ONE && state->gain_shift != 0)
+        return false;
     for (int32_t i = 0; i < tensor->weights; i++) {
         const heed_weight *target = &state->written->weights[tensor->first_weight + i];
-        int32_t own = heed_weights_find(state->model, (heed_stack_id)target->part, (heed_role)target->role, tensor->layer);
-        if (own < 0 || !heed_weights_copy(&state->model->weights[own], tensor, target->first_row, dtype, bytes)) return false;
+        int32_t own = heed_weights_find(state->model, (heed_stack_id)target->part,
+                                        (heed_role)target->role, tensor->layer);
+        if (own < 0 || !heed_weights_copy(&state->model->weights[own], tensor, target->first_row,
+                                          dtype, bytes))
+            return false;
     }
     return true;
 }
@@ -51,7 +62,8 @@ static size_t part_of(const heed_tensor *tensor, size_t at)
     return tensor->elements - at < PART ? tensor->elements - at : PART;
 }
 
-static heed_status produce(void *context, size_t index, const heed_tensor_source *target, void *bytes, heed_error *error)
+static heed_status produce(void *context, size_t index, const heed_tensor_source *target,
+                           void *bytes, heed_error *error)
 {
     const save_state *state = context;
     const heed_tensor *tensor = &state->written->tensors[state->tensors[index]];
@@ -105,7 +117,8 @@ static heed_status check_values(const save_state *state, const char *path,
         heed_status status = read_tensor(state, tensor, values, error);
         for (size_t at = 0, part; at < tensor->elements && status == HEED_OK; at += part) {
             part = part_of(tensor, at);
-            status = heed_values_fit(&target, values + at, part, (heed_element_place){at, 1}, error);
+            status = heed_values_fit(&target, values + at, part, (heed_element_place){at, 1},
+                                     error);
             if (status == HEED_OK)
                 status = heed_cancel_check(state->model->cancel, "looking at tensors", error);
         }
@@ -115,7 +128,8 @@ static heed_status check_values(const save_state *state, const char *path,
     return HEED_OK;
 }
 
-static heed_status write_config(const heed_model *model, const char *folder, heed_dtype dtype, double offset, heed_error *error)
+static heed_status write_config(const heed_model *model, const char *folder, heed_dtype dtype,
+                                double offset, heed_error *error)
 {
     heed_config config = model->config;
     json_t *json = NULL;
@@ -126,7 +140,8 @@ static heed_status write_config(const heed_model *model, const char *folder, hee
     char *path = heed_path_join(folder, "config.json");
     heed_buffer text = {0};
     heed_json_put(&text, json, JSON_INDENT(2) | JSON_SORT_KEYS);
-    heed_status status = path && !text.failed ? heed_file_write(path, text.data, text.length, error) : heed_fail_memory(error, 4096, "config.json");
+    heed_status status = path && !text.failed ? heed_file_write(path, text.data, text.length, error)
+                                              : heed_fail_memory(error, 4096, "config.json");
     free(path);
     heed_buffer_free(&text);
     json_decref(json);
@@ -134,32 +149,50 @@ static heed_status write_config(const heed_model *model, const char *folder, hee
 }
 
 /* The written tensors that this model has values for. */
-static void list_sources(const save_state *state, heed_dtype dtype, heed_tensor_source *sources, size_t *tensors, size_t *count)
+static void list_sources(const save_state *state, heed_dtype dtype, heed_tensor_source *sources,
+                         size_t *tensors, size_t *count)
 {
     for (size_t i = 0; i < state->written->n_tensors; i++) {
         const heed_tensor *tensor = &state->written->tensors[i];
         const heed_weight *first = &state->written->weights[tensor->first_weight];
-        int32_t own = heed_weights_find(state->model, (heed_stack_id)first->part, (heed_role)first->role, tensor->layer);
+        int32_t own = heed_weights_find(state->model, (heed_stack_id)first->part,
+                                        (heed_role)first->role, tensor->layer);
         if (own < 0) continue;
-        heed_dtype stored = state->model->training ? HEED_F32 : state->model->tensors[state->model->weights[own].tensor].stored;
-        if (heed_dtype_is_quantized(stored) && state->written->names == state->written->config.family->weights) stored = HEED_F32;
-        sources[*count] = (heed_tensor_source){.name = tensor->name, .dtype = dtype != HEED_DTYPE_COUNT ? dtype : stored, .rank = tensor->rank,
-                                               .shape = tensor->shape};
+        heed_dtype stored = state->model->training
+                                ? HEED_F32
+                                : state->model->tensors[state->model->weights[own].tensor].stored;
+        if (heed_dtype_is_quantized(stored) &&
+            state->written->names == state->written->config.family->weights)
+            stored = HEED_F32;
+        sources[*count] = (heed_tensor_source){
+            .name = tensor->name,
+            .dtype = dtype != HEED_DTYPE_COUNT ? dtype : stored,
+            .rank = tensor->rank,
+            .shape = tensor->shape,
+        };
         tensors[(*count)++] = i;
     }
 }
 
-static heed_status write_tensors(save_state *state, const char *folder, heed_dtype dtype, heed_error *error)
+static heed_status write_tensors(save_state *state, const char *folder, heed_dtype dtype,
+                                 heed_error *error)
 {
     size_t room = state->written->n_tensors + 1, count = 0;
     heed_tensor_source *sources = heed_allocate(room, sizeof *sources);
     size_t *tensors = heed_allocate(room, sizeof *tensors);
-    heed_status status = sources && tensors ? HEED_OK : heed_fail_memory(error, room * sizeof *sources, "the list of tensors");
+    heed_status status = sources && tensors ? HEED_OK
+                                            : heed_fail_memory(error, room * sizeof *sources,
+                                                               "the list of tensors");
     if (status == HEED_OK) {
         list_sources(state, dtype, sources, tensors, &count);
         state->tensors = tensors;
-        heed_tensor_set set = {.tensors = sources, .count = count, .produce = produce,
-                               .context = state, .cancel = state->model->cancel};
+        heed_tensor_set set = {
+            .tensors = sources,
+            .count = count,
+            .produce = produce,
+            .context = state,
+            .cancel = state->model->cancel,
+        };
         status = check_values(state, NULL, &set, false, error);
         if (status == HEED_OK)
             status = heed_safetensors_write_folder(folder, &set, (size_t)1 << SHARD_BYTES_LOG2,
@@ -175,16 +208,21 @@ void heed_model_set_cancel(heed_model *model, heed_cancel cancel)
     model->cancel = cancel;
 }
 
-heed_status heed_model_save(const heed_model *model, const char *folder, heed_dtype dtype, heed_error *error)
+heed_status heed_model_save(const heed_model *model, const char *folder, heed_dtype dtype,
+                            heed_error *error)
 {
     if (dtype != HEED_F32 && dtype != HEED_F16 && dtype != HEED_BF16 && dtype != HEED_DTYPE_COUNT)
-        return heed_fail(error, HEED_E_ARG, "%s: a folder holds weights as f32, f16 or bf16; blocks need a name that ends in .gguf", folder);
+        return heed_fail(
+            error, HEED_E_ARG,
+            "%s: a folder holds weights as f32, f16 or bf16; blocks need a name that ends in .gguf",
+            folder);
     heed_config as;
     save_state state = {.model = model};
     const heed_family *family = heed_config_written_family(&model->config, &as);
     bool own_names = family == model->config.family && model->names == family->weights;
     const char *prefix = own_names ? model->prefix : heed_family_prefix(family, as.head);
-    if (family == model->config.family && !own_names) as.norm_offset = family->preset->norm_offset; /* GGUF files keep gains whole */
+    /* GGUF files keep gains whole */
+    if (family == model->config.family && !own_names) as.norm_offset = family->preset->norm_offset;
     state.gain_shift = (float)(model->config.norm_offset - as.norm_offset);
     HEED_TRY(heed_model_create(&state.written, &as, &(heed_model_options){0}, error));
     heed_status status = heed_weights_list(state.written, prefix, error);
@@ -198,29 +236,49 @@ heed_status heed_model_save(const heed_model *model, const char *folder, heed_dt
 
 static heed_dtype gguf_dtype(const heed_tensor *tensor, heed_dtype stored, heed_dtype wanted)
 {
-    bool table = tensor->entry->role == HEED_ROLE_POSITION_EMBEDDING || tensor->entry->role == HEED_ROLE_TYPE_EMBEDDING;
+    bool table = tensor->entry->role == HEED_ROLE_POSITION_EMBEDDING ||
+                 tensor->entry->role == HEED_ROLE_TYPE_EMBEDDING;
     heed_dtype dtype = wanted == HEED_DTYPE_COUNT ? stored : wanted;
-    return tensor->columns == 0 || tensor->rank == 1 || table ? HEED_F32 : heed_dtype_fit(dtype, tensor->columns);
+    return tensor->columns == 0 || tensor->rank == 1 || table
+               ? HEED_F32
+               : heed_dtype_fit(dtype, tensor->columns);
 }
 
-static heed_status write_gguf(save_state *state, const char *path, heed_dtype dtype, const heed_gguf_entries *tokenizer, heed_error *error)
+static heed_status write_gguf(save_state *state, const char *path, heed_dtype dtype,
+                              const heed_gguf_entries *tokenizer, heed_error *error)
 {
     size_t room = state->written->n_tensors + 3, count = 0;
     heed_tensor_source *sources = heed_allocate(room, sizeof *sources);
     size_t *tensors = heed_allocate(room, sizeof *tensors);
     heed_gguf_factors factors = {0};
     heed_gguf_entries entries = {0};
-    heed_status status = sources && tensors ? HEED_OK : heed_fail_memory(error, room * sizeof *sources, "the list of tensors");
-    if (status == HEED_OK) status = heed_config_put_gguf(&state->written->config, dtype, &entries, &factors, error);
+    heed_status status = sources && tensors ? HEED_OK
+                                            : heed_fail_memory(error, room * sizeof *sources,
+                                                               "the list of tensors");
+    if (status == HEED_OK)
+        status = heed_config_put_gguf(&state->written->config, dtype, &entries, &factors, error);
     if (status == HEED_OK) {
         list_sources(state, HEED_DTYPE_COUNT, sources, tensors, &count);
-        for (size_t i = 0; i < count; i++) sources[i].dtype = gguf_dtype(&state->written->tensors[tensors[i]], sources[i].dtype, dtype);
+        for (size_t i = 0; i < count; i++)
+            sources[i].dtype = gguf_dtype(&state->written->tensors[tensors[i]], sources[i].dtype,
+                                          dtype);
         for (int i = 0; i < factors.sets; i++)
-            sources[count++] = (heed_tensor_source){.name = factors.names[i], .dtype = HEED_F32, .rank = 1, .shape = &factors.pairs, .data = factors.values[i]};
+            sources[count++] = (heed_tensor_source){
+                .name = factors.names[i],
+                .dtype = HEED_F32,
+                .rank = 1,
+                .shape = &factors.pairs,
+                .data = factors.values[i],
+            };
         if (tokenizer) heed_gguf_put_entries(&entries, tokenizer);
         state->tensors = tensors;
-        heed_tensor_set set = {.tensors = sources, .count = count, .produce = produce,
-                               .context = state, .cancel = state->model->cancel};
+        heed_tensor_set set = {
+            .tensors = sources,
+            .count = count,
+            .produce = produce,
+            .context = state,
+            .cancel = state->model->cancel,
+        };
         status = check_values(state, path, &set, true, error);
         if (status == HEED_OK) status = heed_gguf_write(path, &entries, &set, error);
     }
@@ -230,15 +288,21 @@ static heed_status write_gguf(save_state *state, const char *path, heed_dtype dt
     return status;
 }
 
-heed_status heed_model_save_gguf(const heed_model *model, const char *path, heed_dtype dtype, const heed_gguf_entries *tokenizer, heed_error *error)
+heed_status heed_model_save_gguf(const heed_model *model, const char *path, heed_dtype dtype,
+                                 const heed_gguf_entries *tokenizer, heed_error *error)
 {
     heed_config as;
     save_state state = {.model = model};
     const heed_family *family = heed_config_written_family(&model->config, &as);
     if (!family->gguf)
-        return heed_fail(error, HEED_E_UNSUPPORTED, "%s: models of family %s have no place in GGUF files; write a folder instead", path, family->name);
-    if (dtype != HEED_DTYPE_COUNT && dtype != HEED_F32 && dtype != HEED_F16 && dtype != HEED_BF16 && !heed_dtypes[dtype].encode)
-        return heed_fail(error, HEED_E_ARG, "%s: weights cannot be written as %s", path, heed_dtypes[dtype].name);
+        return heed_fail(
+            error, HEED_E_UNSUPPORTED,
+            "%s: models of family %s have no place in GGUF files; write a folder instead", path,
+            family->name);
+    if (dtype != HEED_DTYPE_COUNT && dtype != HEED_F32 && dtype != HEED_F16 && dtype != HEED_BF16 &&
+        !heed_dtypes[dtype].encode)
+        return heed_fail(error, HEED_E_ARG, "%s: weights cannot be written as %s", path,
+                         heed_dtypes[dtype].name);
     as.family = family;
     as.norm_offset = 0;
     state.gain_shift = (float)model->config.norm_offset;

@@ -106,8 +106,8 @@ static heed_status find_difference(const heed_stored_tensor *a, const heed_store
     for (int i = 0; i < a->rank; i++) count *= (size_t)a->shape[i];
     heed_stored_window pair[2] = {{.tensor = a}, {.tensor = b}};
     double *values = heed_allocate(2 * PART, sizeof *values);
-    heed_status status =
-        values ? HEED_OK : heed_fail_memory(error, 2 * PART * sizeof *values, a->name);
+    heed_status status = values ? HEED_OK
+                                : heed_fail_memory(error, 2 * PART * sizeof *values, a->name);
     *at = count;
     for (size_t begin = 0; begin < count && *at == count && status == HEED_OK; begin += PART) {
         size_t part = count - begin < PART ? count - begin : PART, found = part;

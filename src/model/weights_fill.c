@@ -11,7 +11,8 @@
 typedef struct {
     int64_t at;                /* element 0 of the row asked for */
     int64_t by_row, by_column; /* from one row, or column, to the next */
-    int64_t run;               /* rows from here on that are by_row apart, at most as many as were asked for */
+    /* rows from here on that are by_row apart, at most as many as were asked for */
+    int64_t run;
 } disk_rows;
 
 /* Rows of a head in rotary pairs: row i of its first half, row i of its second. */
@@ -24,17 +25,22 @@ static int64_t paired_row(const heed_tensor *tensor, int64_t row)
 /* Query heads of a group, its key, its value, group after group. */
 static int64_t grouped_row(const heed_tensor *tensor, int64_t row)
 {
-    int64_t group = tensor->group, width = tensor->head_width, groups = tensor->rows / width / (group + 2), head = row / width;
+    int64_t group = tensor->group, width = tensor->head_width,
+            groups = tensor->rows / width / (group + 2), head = row / width;
     int64_t block = head < groups * group ? head / group * (group + 2) + head % group
-                                          : (head - groups * group) % groups * (group + 2) + group + (head - groups * group) / groups;
+                                          : (head - groups * group) % groups * (group + 2) + group +
+                                                (head - groups * group) / groups;
     return block * width + row % width;
 }
 
 static disk_rows on_disk(const heed_tensor *tensor, int64_t row, int64_t most)
 {
-    bool turned = tensor->entry->flags & HEED_NAME_INPUT_FIRST, interleaved = tensor->entry->flags & HEED_NAME_INTERLEAVED;
-    int64_t matrices = tensor->stack ? tensor->stack : 1, height = tensor->rows / matrices, columns = tensor->columns ? tensor->columns : 1;
-    disk_rows disk = {.by_row = turned ? 1 : columns, .by_column = turned ? height : 1, .run = most};
+    bool turned = tensor->entry->flags & HEED_NAME_INPUT_FIRST,
+         interleaved = tensor->entry->flags & HEED_NAME_INTERLEAVED;
+    int64_t matrices = tensor->stack ? tensor->stack : 1, height = tensor->rows / matrices,
+            columns = tensor->columns ? tensor->columns : 1;
+    disk_rows disk = {
+        .by_row = turned ? 1 : columns, .by_column = turned ? height : 1, .run = most};
     if (tensor->entry->flags & HEED_NAME_PAIRS) {
         disk.run = most > 0 ? 1 : 0;
         disk.at = paired_row(tensor, row) * disk.by_row;
@@ -43,9 +49,11 @@ static disk_rows on_disk(const heed_tensor *tensor, int64_t row, int64_t most)
         disk.run = left < most ? left : most;
         disk.at = grouped_row(tensor, row) * disk.by_row;
     } else if (tensor->stack || interleaved) {
-        int64_t parts = tensor->weights, own = height / parts, part = row / (own * matrices), matrix = row / own % matrices, o = row % own;
+        int64_t parts = tensor->weights, own = height / parts, part = row / (own * matrices),
+                matrix = row / own % matrices, o = row % own;
         disk.run = own - o < most ? own - o : most;
-        disk.at = matrix * height * columns + (interleaved ? o * parts + part : part * own + o) * disk.by_row;
+        disk.at = matrix * height * columns +
+                  (interleaved ? o * parts + part : part * own + o) * disk.by_row;
         if (interleaved) disk.by_row *= parts;
     } else {
         disk.at = row * disk.by_row;
@@ -54,9 +62,11 @@ static disk_rows on_disk(const heed_tensor *tensor, int64_t row, int64_t most)
 }
 
 /* disk->run rows of a weight, from row `first` on. */
-static void fill_rows(const heed_weight *weight, int64_t first, const disk_rows *disk, const char *source, heed_dtype dtype)
+static void fill_rows(const heed_weight *weight, int64_t first, const disk_rows *disk,
+                      const char *source, heed_dtype dtype)
 {
-    size_t from = heed_dtypes[dtype].bytes, to = heed_dtypes[weight->dtype].bytes; /* of blocks rows follow each other, as below */
+    /* of blocks rows follow each other, as below */
+    size_t from = heed_dtypes[dtype].bytes, to = heed_dtypes[weight->dtype].bytes;
     int64_t width = weight->columns ? weight->columns : 1;
     char *data = (char *)weight->data + heed_dtype_bytes(weight->dtype, (size_t)(first * width));
     if (disk->by_column == 1 && disk->by_row == width) {
@@ -66,10 +76,12 @@ static void fill_rows(const heed_weight *weight, int64_t first, const disk_rows 
     for (int64_t row = 0; row < disk->run; row++)
         for (int64_t column = 0; column < width; column++)
             heed_convert(data + (size_t)(row * width + column) * to, weight->dtype,
-                         source + (size_t)(row * disk->by_row + column * disk->by_column) * from, dtype, 1);
+                         source + (size_t)(row * disk->by_row + column * disk->by_column) * from,
+                         dtype, 1);
 }
 
-/* The panels of the matrix that row `row` belongs to, where experts have one each; *row becomes the row in it, *rows how many it has. */
+/* The panels of the matrix that row `row` belongs to, where experts have one each; *row becomes the
+   row in it, *rows how many it has. */
 static void *panels_of_row(const heed_weight *weight, int64_t *row, int64_t *rows)
 {
     int64_t matrices = heed_weight_matrices(weight);
@@ -79,7 +91,8 @@ static void *panels_of_row(const heed_weight *weight, int64_t *row, int64_t *row
     return (char *)weight->data + (size_t)matrix * (weight->bytes / (size_t)matrices);
 }
 
-static void pack_rows(const heed_model *model, const heed_weight *weight, int64_t first, const disk_rows *disk, const char *source, heed_dtype dtype)
+static void pack_rows(const heed_model *model, const heed_weight *weight, int64_t first,
+                      const disk_rows *disk, const char *source, heed_dtype dtype)
 {
     int64_t rows;
     void *data = panels_of_row(weight, &first, &rows);
@@ -88,18 +101,23 @@ static void pack_rows(const heed_model *model, const heed_weight *weight, int64_
     heed_cpu_panels_pack(model->backend, &panels, first, disk->run, &from);
 }
 
-/* Rows that become blocks only here: as f32 first, whatever their order on disk, then rounded. `room` holds one row of both. */
-static void round_rows(const heed_model *model, const heed_weight *weight, int64_t first, const disk_rows *disk, const char *source, heed_dtype dtype, float *room)
+/* Rows that become blocks only here: as f32 first, whatever their order on disk, then rounded.
+   `room` holds one row of both. */
+static void round_rows(const heed_model *model, const heed_weight *weight, int64_t first,
+                       const disk_rows *disk, const char *source, heed_dtype dtype, float *room)
 {
     const size_t row_bytes = heed_dtype_bytes(weight->dtype, (size_t)weight->columns);
     heed_weight plain = {.rows = 1, .columns = weight->columns, .dtype = HEED_F32, .data = room};
     char *blocks = (char *)(room + weight->columns);
     disk_rows one = *disk;
-    for (one.run = 1; one.at < disk->at + disk->run * disk->by_row; one.at += disk->by_row, first++) {
-        fill_rows(&plain, 0, &one, source + heed_dtype_bytes(dtype, (size_t)(one.at - disk->at)), dtype);
+    for (one.run = 1; one.at < disk->at + disk->run * disk->by_row;
+         one.at += disk->by_row, first++) {
+        fill_rows(&plain, 0, &one, source + heed_dtype_bytes(dtype, (size_t)(one.at - disk->at)),
+                  dtype);
         heed_convert(blocks, weight->dtype, room, HEED_F32, (size_t)weight->columns);
         const disk_rows rounded = {.by_row = weight->columns, .by_column = 1, .run = 1};
-        if (weight->layout == HEED_LAYOUT_PANELS) pack_rows(model, weight, first, &rounded, blocks, weight->dtype);
+        if (weight->layout == HEED_LAYOUT_PANELS)
+            pack_rows(model, weight, first, &rounded, blocks, weight->dtype);
         else memcpy((char *)weight->data + (size_t)first * row_bytes, blocks, row_bytes);
     }
 }
@@ -117,7 +135,8 @@ static fill_source source_of(const heed_model *model, const heed_tensor *tensor,
                              heed_stored_window *window)
 {
     heed_dtype stored = window->tensor->dtype;
-    bool kept = heed_dtype_is_quantized(stored) && model->weights[tensor->first_weight].dtype == stored;
+    bool kept = heed_dtype_is_quantized(stored) &&
+                model->weights[tensor->first_weight].dtype == stored;
     bool packable = kept || stored == HEED_F32 || stored == HEED_F16 || stored == HEED_BF16;
     return (fill_source){.window = window, .stored = stored, .dtype = packable ? stored : HEED_F32};
 }
@@ -162,12 +181,14 @@ static heed_status check_rounding(const heed_model *model, const heed_tensor *te
                                   fill_source *source, heed_error *error)
 {
     const heed_weight *first = &model->weights[tensor->first_weight];
-    const heed_value_target target = {.where = tensor->source ? tensor->source->file : "weights",
-                                      .name = tensor->name,
-                                      .option = "--weights",
-                                      .dtype = first->dtype,
-                                      .columns = tensor->columns,
-                                      .in_blocks = true};
+    const heed_value_target target = {
+        .where = tensor->source ? tensor->source->file : "weights",
+        .name = tensor->name,
+        .option = "--weights",
+        .dtype = first->dtype,
+        .columns = tensor->columns,
+        .in_blocks = true,
+    };
     if (model->training || !heed_dtype_may_overflow(first->dtype, source->stored)) return HEED_OK;
     if (!heed_dtype_is_quantized(first->dtype))
         return heed_stored_values_fit(&target, source->window, tensor->elements, error);
@@ -287,7 +308,10 @@ static void read_row(const heed_model *model, const heed_weight *weight, int64_t
         const heed_cpu_panels panels = {data, weight->dtype, rows, weight->columns};
         heed_cpu_panels_row(model->backend, &panels, row, out);
     } else {
-        heed_convert(out, HEED_F32, (const char *)weight->data + heed_dtype_bytes(weight->dtype, (size_t)(row * width)), weight->dtype, (size_t)width);
+        heed_convert(out, HEED_F32,
+                     (const char *)weight->data +
+                         heed_dtype_bytes(weight->dtype, (size_t)(row * width)),
+                     weight->dtype, (size_t)width);
     }
 }
 
@@ -306,11 +330,13 @@ void heed_weights_read_training(const heed_tensor *tensor, bool gradient, float 
     }
 }
 
-heed_status heed_weights_read(const heed_model *model, const heed_weight *weight, const heed_tensor *tensor, int64_t first_row, float *values,
+heed_status heed_weights_read(const heed_model *model, const heed_weight *weight,
+                              const heed_tensor *tensor, int64_t first_row, float *values,
                               heed_error *error)
 {
     int64_t width = weight->columns ? weight->columns : 1;
-    int64_t begin = tensor->expert > 0 ? tensor->expert * tensor->rows : 0, count = tensor->expert >= 0 ? tensor->rows : weight->rows;
+    int64_t begin = tensor->expert > 0 ? tensor->expert * tensor->rows : 0,
+            count = tensor->expert >= 0 ? tensor->rows : weight->rows;
     float *row = heed_allocate((size_t)width, sizeof *row);
     if (!row) return heed_fail_memory(error, (size_t)width * sizeof *row, weight->name);
     for (int64_t j = 0; j < count; j++) {
@@ -322,16 +348,21 @@ heed_status heed_weights_read(const heed_model *model, const heed_weight *weight
     return HEED_OK;
 }
 
-bool heed_weights_copy(const heed_weight *weight, const heed_tensor *tensor, int64_t first_row, heed_dtype dtype, void *bytes)
+bool heed_weights_copy(const heed_weight *weight, const heed_tensor *tensor, int64_t first_row,
+                       heed_dtype dtype, void *bytes)
 {
     int64_t width = weight->columns ? weight->columns : 1;
-    int64_t begin = tensor->expert > 0 ? tensor->expert * tensor->rows : 0, count = tensor->expert >= 0 ? tensor->rows : weight->rows;
+    int64_t begin = tensor->expert > 0 ? tensor->expert * tensor->rows : 0,
+            count = tensor->expert >= 0 ? tensor->rows : weight->rows;
     disk_rows disk = on_disk(tensor, first_row, 1);
-    if (weight->layout != HEED_LAYOUT_ROWS || weight->dtype != dtype || disk.by_column != 1 || disk.by_row != width) return false;
+    if (weight->layout != HEED_LAYOUT_ROWS || weight->dtype != dtype || disk.by_column != 1 ||
+        disk.by_row != width)
+        return false;
     size_t row_bytes = heed_dtype_bytes(dtype, (size_t)width);
     for (int64_t j = 0; j < count; j++) {
         disk = on_disk(tensor, first_row + j, 1);
-        memcpy((char *)bytes + heed_dtype_bytes(dtype, (size_t)disk.at), (const char *)weight->data + (size_t)(begin + j) * row_bytes, row_bytes);
+        memcpy((char *)bytes + heed_dtype_bytes(dtype, (size_t)disk.at),
+               (const char *)weight->data + (size_t)(begin + j) * row_bytes, row_bytes);
     }
     return true;
 }

@@ -1,4 +1,5 @@
-/* Tables that follow from the configuration, and initial weights as the published families draw them. */
+/* Tables that follow from the configuration, and initial weights as the published families draw
+   them. */
 #include "base/rng.h"
 #include "model/engine.h"
 #include "model/weights.h"
@@ -11,55 +12,74 @@ void heed_weights_compute(heed_model *model)
 {
     const heed_config *config = &model->config;
     for (int part = HEED_STACK_ENCODER; part <= HEED_STACK_DECODER; part++) {
-        int32_t rotary = model->rotary[part], local = model->rotary_local[part], sinusoid = model->sinusoid[part], slopes = model->slopes[part];
-        if (rotary >= 0) heed_rope_frequencies(&config->rope, heed_stack_by_id(config, (heed_stack_id)part)->head_width, 0, model->weights[rotary].data);
+        int32_t rotary = model->rotary[part], local = model->rotary_local[part],
+                sinusoid = model->sinusoid[part], slopes = model->slopes[part];
+        if (rotary >= 0)
+            heed_rope_frequencies(&config->rope,
+                                  heed_stack_by_id(config, (heed_stack_id)part)->head_width, 0,
+                                  model->weights[rotary].data);
         if (local >= 0)
-            heed_rope_frequencies(&config->rope_local, heed_stack_by_id(config, (heed_stack_id)part)->head_width, 0, model->weights[local].data);
+            heed_rope_frequencies(&config->rope_local,
+                                  heed_stack_by_id(config, (heed_stack_id)part)->head_width, 0,
+                                  model->weights[local].data);
         if (slopes >= 0)
-            heed_alibi_slopes(model->weights[slopes].data, model->weights[slopes].rows, config->alibi_most > 0 ? config->alibi_most : 8);
+            heed_alibi_slopes(model->weights[slopes].data, model->weights[slopes].rows,
+                              config->alibi_most > 0 ? config->alibi_most : 8);
         if (sinusoid >= 0)
-            heed_sinusoid_table(model->weights[sinusoid].data, config->context, config->d_model, (heed_sinusoid_order)config->sinusoid_order);
+            heed_sinusoid_table(model->weights[sinusoid].data, config->context, config->d_model,
+                                (heed_sinusoid_order)config->sinusoid_order);
     }
 }
 
 int64_t heed_model_rotary_pairs(const heed_model *model, bool source)
 {
     const heed_config *config = &model->config;
-    return heed_rope_channels(&config->rope, (source ? &config->encoder : heed_config_main(config))->head_width) / 2;
+    return heed_rope_channels(&config->rope,
+                              (source ? &config->encoder : heed_config_main(config))->head_width) /
+           2;
 }
 
-void heed_model_rotary_fill(const heed_model *model, bool source, int64_t length, int64_t rows, float *frequencies)
+void heed_model_rotary_fill(const heed_model *model, bool source, int64_t length, int64_t rows,
+                            float *frequencies)
 {
     const heed_config *config = &model->config;
-    int64_t width = (source ? &config->encoder : heed_config_main(config))->head_width, pairs = heed_model_rotary_pairs(model, source);
+    int64_t width = (source ? &config->encoder : heed_config_main(config))->head_width,
+            pairs = heed_model_rotary_pairs(model, source);
     if (!frequencies || rows == 0) return;
     heed_rope_frequencies(&config->rope, width, length, frequencies);
-    for (int64_t row = 1; row < rows; row++) memcpy(frequencies + row * pairs, frequencies, (size_t)pairs * sizeof *frequencies);
+    for (int64_t row = 1; row < rows; row++)
+        memcpy(frequencies + row * pairs, frequencies, (size_t)pairs * sizeof *frequencies);
 }
 
-/* Standard deviation of a weight's first values. Scaled residuals: Radford et al. 2019, section 2.3. */
+/* Standard deviation of a weight's first values. Scaled residuals: Radford et al. 2019, section
+   2.3. */
 static double deviation(const heed_model *model, const heed_tensor *tensor)
 {
     const heed_config *config = &model->config;
     uint8_t initial = heed_roles[tensor->entry->role].initial;
     double scale = config->initializer_range;
     int64_t layers = heed_stack_layers(config, (heed_stack_id)tensor->entry->part);
-    if (initial == HEED_INITIAL_RESIDUAL && config->family->initial == HEED_INITIAL_SCALED_RESIDUAL && layers > 0) scale /= sqrt(2.0 * (double)layers);
+    if (initial == HEED_INITIAL_RESIDUAL &&
+        config->family->initial == HEED_INITIAL_SCALED_RESIDUAL && layers > 0)
+        scale /= sqrt(2.0 * (double)layers);
     return scale;
 }
 
-/* The stream of a tensor comes from the name of its role, part and layer, so that neither one more tensor nor one more role changes any other. */
+/* The stream of a tensor comes from the name of its role, part and layer, so that neither one more
+   tensor nor one more role changes any other. */
 static uint64_t stream_of(const heed_tensor *tensor)
 {
     uint64_t stream = heed_mix(tensor->entry->part, (uint64_t)tensor->layer);
-    for (const char *c = heed_roles[tensor->entry->role].name; *c; c++) stream = heed_mix((uint8_t)*c, stream);
+    for (const char *c = heed_roles[tensor->entry->role].name; *c; c++)
+        stream = heed_mix((uint8_t)*c, stream);
     return stream;
 }
 
 enum { DRAWN_AT_ONCE = 1 << 16 };
 
 /* Weights are drawn row by row. */
-heed_status heed_weights_initialize(heed_model *model, heed_tensor *tensor, uint64_t seed, heed_error *error)
+heed_status heed_weights_initialize(heed_model *model, heed_tensor *tensor, uint64_t seed,
+                                    heed_error *error)
 {
     const heed_config *config = &model->config;
     uint8_t initial = heed_roles[tensor->entry->role].initial;
@@ -67,23 +87,30 @@ heed_status heed_weights_initialize(heed_model *model, heed_tensor *tensor, uint
     if (tensor->expert > 0) rng.stream = heed_mix(rng.stream, (uint64_t)tensor->expert);
     float *values = heed_allocate(tensor->elements ? tensor->elements : 1, sizeof *values);
     if (!values) return heed_fail_memory(error, tensor->elements * sizeof *values, tensor->name);
-    bool drawn = initial == HEED_INITIAL_NORMAL || initial == HEED_INITIAL_RESIDUAL || initial == HEED_INITIAL_EMBEDDING;
+    bool drawn = initial == HEED_INITIAL_NORMAL || initial == HEED_INITIAL_RESIDUAL ||
+                 initial == HEED_INITIAL_EMBEDDING;
     bool xavier = drawn && config->family->initial == HEED_INITIAL_XAVIER && tensor->columns > 0;
-    double scale = deviation(model, tensor), bound = sqrt(6.0 / (double)(tensor->rows + tensor->columns + (tensor->columns == 0)));
+    double scale = deviation(model, tensor),
+           bound = sqrt(6.0 / (double)(tensor->rows + tensor->columns + (tensor->columns == 0)));
     heed_status status = HEED_OK;
     for (size_t i = 0; i < tensor->elements && status == HEED_OK; i++) {
         if (i % DRAWN_AT_ONCE == 0)
             status = heed_cancel_check(model->cancel, "drawing the first weights", error);
-        if (xavier) values[i] = (float)(bound * (2 * heed_rng_uniform(&rng) - 1)); /* Glorot & Bengio 2010, eq. 16 */
+        /* Glorot & Bengio 2010, eq. 16 */
+        if (xavier) values[i] = (float)(bound * (2 * heed_rng_uniform(&rng) - 1));
         else if (drawn) values[i] = (float)(scale * heed_rng_normal(&rng));
         else values[i] = initial == HEED_INITIAL_ONE ? (float)(1 - config->norm_offset) : 0;
     }
-    bool padding = initial == HEED_INITIAL_EMBEDDING && config->pad_id >= 0 && config->pad_id < tensor->rows;
-    for (int64_t i = 0; padding && i < tensor->columns; i++) values[config->pad_id * tensor->columns + i] = 0;
-    heed_stored_tensor drawn_values = {.name = tensor->name,
-                                       .dtype = HEED_F32,
-                                       .data = values,
-                                       .bytes = tensor->elements * sizeof *values};
+    bool padding = initial == HEED_INITIAL_EMBEDDING && config->pad_id >= 0 &&
+                   config->pad_id < tensor->rows;
+    for (int64_t i = 0; padding && i < tensor->columns; i++)
+        values[config->pad_id * tensor->columns + i] = 0;
+    heed_stored_tensor drawn_values = {
+        .name = tensor->name,
+        .dtype = HEED_F32,
+        .data = values,
+        .bytes = tensor->elements * sizeof *values,
+    };
     heed_stored_window window = {.tensor = &drawn_values};
     if (status == HEED_OK) status = heed_weights_fill(model, tensor, &window, error);
     free(values);

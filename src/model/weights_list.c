@@ -5,7 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
-char *heed_weights_expand(heed_arena *arena, const char *prefix, const char *pattern, int64_t layer, int64_t expert)
+char *heed_weights_expand(heed_arena *arena, const char *prefix, const char *pattern, int64_t layer,
+                          int64_t expert)
 {
     size_t room = strlen(prefix) + strlen(pattern) + 48, at = strlen(prefix);
     char *name = heed_arena_take(arena, room, 1);
@@ -14,7 +15,8 @@ char *heed_weights_expand(heed_arena *arena, const char *prefix, const char *pat
     while (*pattern) {
         bool by_layer = strncmp(pattern, "{i}", 3) == 0;
         if (by_layer || strncmp(pattern, "{j}", 3) == 0) {
-            at += (size_t)snprintf(name + at, room - at, "%lld", (long long)(by_layer ? layer : expert));
+            at += (size_t)snprintf(name + at, room - at, "%lld",
+                                   (long long)(by_layer ? layer : expert));
             pattern += 3;
         } else {
             name[at++] = *pattern++;
@@ -42,38 +44,46 @@ bool heed_weights_matches(const char *name, const char *prefix, const char *patt
 
 static bool is_embedding(heed_role role)
 {
-    return role == HEED_ROLE_TOKEN_EMBEDDING || role == HEED_ROLE_POSITION_EMBEDDING || role == HEED_ROLE_TYPE_EMBEDDING;
+    return role == HEED_ROLE_TOKEN_EMBEDDING || role == HEED_ROLE_POSITION_EMBEDDING ||
+           role == HEED_ROLE_TYPE_EMBEDDING;
 }
 
 bool heed_weight_is_multiplied(const heed_config *config, heed_stack_id stack_id, heed_role role)
 {
     if (heed_roles[role].columns == HEED_DIMENSION_NONE) return false;
     if (!is_embedding(role)) return true;
-    bool words = config->head == HEED_HEAD_CAUSAL_LM || config->head == HEED_HEAD_MASKED_LM || config->head == HEED_HEAD_PRETRAINING;
-    return role == HEED_ROLE_TOKEN_EMBEDDING && config->tied && words && stack_id != HEED_STACK_ENCODER;
+    bool words = config->head == HEED_HEAD_CAUSAL_LM || config->head == HEED_HEAD_MASKED_LM ||
+                 config->head == HEED_HEAD_PRETRAINING;
+    return role == HEED_ROLE_TOKEN_EMBEDDING && config->tied && words &&
+           stack_id != HEED_STACK_ENCODER;
 }
 
-static heed_status add_weight(heed_model *model, heed_weight weight, int64_t layer, heed_error *error)
+static heed_status add_weight(heed_model *model, heed_weight weight, int64_t layer,
+                              heed_error *error)
 {
     static const char *const parts[HEED_STACK_IDS] = {"encoder", "decoder", "model"};
     char name[128];
     const heed_role_info *role = weight.role < HEED_ROLE_COUNT ? &heed_roles[weight.role] : NULL;
     if (!role) snprintf(name, sizeof name, "%s.%s", parts[weight.part], weight.name);
-    else if (role->layered) snprintf(name, sizeof name, "%s.%lld.%s", parts[weight.part], (long long)layer, role->name);
+    else if (role->layered)
+        snprintf(name, sizeof name, "%s.%lld.%s", parts[weight.part], (long long)layer, role->name);
     else snprintf(name, sizeof name, "%s.%s", parts[weight.part], role->name);
     weight.name = heed_arena_string(model->arena, name);
-    if (!weight.name || !heed_grow(&model->weights, &model->weights_capacity, model->n_weights + 1, sizeof weight))
+    if (!weight.name ||
+        !heed_grow(&model->weights, &model->weights_capacity, model->n_weights + 1, sizeof weight))
         return heed_fail_memory(error, sizeof weight, "the list of weights");
     if (role) model->index[weight.part][weight.role][layer] = (int32_t)model->n_weights;
     model->weights[model->n_weights++] = weight;
     return HEED_OK;
 }
 
-static heed_status add_index(heed_model *model, heed_stack_id stack_id, heed_role role, heed_error *error)
+static heed_status add_index(heed_model *model, heed_stack_id stack_id, heed_role role,
+                             heed_error *error)
 {
     int64_t layers = heed_roles[role].layered ? heed_stack_layers(&model->config, stack_id) : 1;
     int32_t *index = heed_arena_take(model->arena, (size_t)(layers + 1), sizeof *index);
-    if (!index) return heed_fail_memory(error, (size_t)layers * sizeof *index, "the list of weights");
+    if (!index)
+        return heed_fail_memory(error, (size_t)layers * sizeof *index, "the list of weights");
     for (int64_t i = 0; i <= layers; i++) index[i] = -1;
     model->index[stack_id][role] = index;
     return HEED_OK;
@@ -83,47 +93,71 @@ static heed_status add_index(heed_model *model, heed_stack_id stack_id, heed_rol
 static void shape_tensor(heed_tensor *tensor, const heed_stack *stack)
 {
     bool turned = tensor->entry->flags & HEED_NAME_INPUT_FIRST;
-    int64_t rows = tensor->stack ? tensor->rows / tensor->stack : tensor->rows, *shape = tensor->shape;
+    int64_t rows = tensor->stack ? tensor->rows / tensor->stack : tensor->rows,
+            *shape = tensor->shape;
     tensor->elements = (size_t)(tensor->rows * (tensor->columns ? tensor->columns : 1));
-    tensor->rank = tensor->columns || (tensor->entry->flags & (HEED_NAME_ROW | HEED_NAME_BY_HEAD)) ? 2 : 1;
+    tensor->rank = tensor->columns || (tensor->entry->flags & (HEED_NAME_ROW | HEED_NAME_BY_HEAD))
+                       ? 2
+                       : 1;
     if (tensor->stack) *shape++ = tensor->stack, tensor->rank++;
     shape[0] = tensor->entry->flags & HEED_NAME_ROW ? 1 : turned ? tensor->columns : rows;
     shape[1] = tensor->entry->flags & HEED_NAME_ROW ? rows : turned ? rows : tensor->columns;
     if (tensor->entry->flags & HEED_NAME_VECTOR) tensor->rank = 1, shape[0] = tensor->columns;
-    if (tensor->entry->flags & HEED_NAME_BY_HEAD) shape[0] = rows / stack->head_width, shape[1] = stack->head_width;
+    if (tensor->entry->flags & HEED_NAME_BY_HEAD)
+        shape[0] = rows / stack->head_width, shape[1] = stack->head_width;
     if (tensor->entry->flags & HEED_NAME_GROUPED) tensor->group = stack->heads / stack->kv_heads;
-    if (tensor->entry->flags & (HEED_NAME_GROUPED | HEED_NAME_PAIRS)) tensor->head_width = stack->head_width;
+    if (tensor->entry->flags & (HEED_NAME_GROUPED | HEED_NAME_PAIRS))
+        tensor->head_width = stack->head_width;
 }
 
 /* A tensor of one expert: a part of the weight that the first expert's tensor brings. */
 static heed_status add_expert_tensor(heed_model *model, heed_tensor *tensor)
 {
-    tensor->first_weight = heed_weights_find(model, (heed_stack_id)tensor->entry->part, (heed_role)tensor->entry->role, tensor->layer);
-    heed_role_shape(&model->config, (heed_stack_id)tensor->entry->part, (heed_role)tensor->entry->role, &tensor->rows, &tensor->columns);
+    tensor->first_weight = heed_weights_find(model, (heed_stack_id)tensor->entry->part,
+                                             (heed_role)tensor->entry->role, tensor->layer);
+    heed_role_shape(&model->config, (heed_stack_id)tensor->entry->part,
+                    (heed_role)tensor->entry->role, &tensor->rows, &tensor->columns);
     shape_tensor(tensor, heed_stack_by_id(&model->config, (heed_stack_id)tensor->entry->part));
     model->tensors[model->n_tensors++] = *tensor;
     return HEED_OK;
 }
 
-static heed_status add_tensor(heed_model *model, const heed_weight_name *entry, const char *prefix, int64_t layer, int64_t expert, heed_error *error)
+static heed_status add_tensor(heed_model *model, const heed_weight_name *entry, const char *prefix,
+                              int64_t layer, int64_t expert, heed_error *error)
 {
     const heed_config *config = &model->config;
     int parts = entry->parts ? entry->parts : 1;
-    heed_dtype stored = heed_dtype_is_quantized((heed_dtype)config->dtype) ? HEED_F32 : (heed_dtype)config->dtype;
-    heed_tensor tensor = {.entry = entry, .layer = (int32_t)layer, .expert = (int32_t)expert, .stored = stored, .weights = parts,
-                          .first_weight = (int32_t)model->n_weights};
-    tensor.name = heed_weights_expand(model->arena, entry->flags & HEED_NAME_BASE ? prefix : "", entry->name, layer, expert);
-    if (!tensor.name || !heed_grow(&model->tensors, &model->tensors_capacity, model->n_tensors + 1, sizeof tensor))
+    heed_dtype stored = heed_dtype_is_quantized((heed_dtype)config->dtype)
+                            ? HEED_F32
+                            : (heed_dtype)config->dtype;
+    heed_tensor tensor = {
+        .entry = entry,
+        .layer = (int32_t)layer,
+        .expert = (int32_t)expert,
+        .stored = stored,
+        .weights = parts,
+        .first_weight = (int32_t)model->n_weights,
+    };
+    tensor.name = heed_weights_expand(model->arena, entry->flags & HEED_NAME_BASE ? prefix : "",
+                                      entry->name, layer, expert);
+    if (!tensor.name ||
+        !heed_grow(&model->tensors, &model->tensors_capacity, model->n_tensors + 1, sizeof tensor))
         return heed_fail_memory(error, sizeof tensor, "the list of tensors");
     if (expert > 0) return add_expert_tensor(model, &tensor);
     /* What nothing reads is there when a file has it. */
     tensor.absent = entry->role == HEED_ROLE_SPARE_BIAS || entry->role == HEED_ROLE_SPARE_EMBEDDING;
     for (int i = 0; i < parts; i++) {
         heed_role role = (heed_role)(entry->role + i);
-        heed_weight weight = {.part = entry->part, .role = (uint8_t)role, .tensor = (int32_t)model->n_tensors, .first_row = tensor.rows,
-                              .parameter = !(entry->flags & HEED_NAME_BUFFER)};
+        heed_weight weight = {
+            .part = entry->part,
+            .role = (uint8_t)role,
+            .tensor = (int32_t)model->n_tensors,
+            .first_row = tensor.rows,
+            .parameter = !(entry->flags & HEED_NAME_BUFFER),
+        };
         heed_role_shape(config, (heed_stack_id)entry->part, role, &weight.rows, &weight.columns);
-        if (!model->index[entry->part][role]) HEED_TRY(add_index(model, (heed_stack_id)entry->part, role, error));
+        if (!model->index[entry->part][role])
+            HEED_TRY(add_index(model, (heed_stack_id)entry->part, role, error));
         if (heed_roles[role].layered == HEED_BY_EXPERT) weight.stack = config->experts;
         if (weight.stack && expert < 0) tensor.stack = weight.stack;
         tensor.rows += weight.rows * (tensor.stack ? tensor.stack : 1);
@@ -138,19 +172,23 @@ static heed_status add_tensor(heed_model *model, const heed_weight_name *entry, 
 }
 
 /* One tensor, or one for each expert. */
-static heed_status add_tensors(heed_model *model, const heed_weight_name *entry, const char *prefix, int64_t layer, heed_error *error)
+static heed_status add_tensors(heed_model *model, const heed_weight_name *entry, const char *prefix,
+                               int64_t layer, heed_error *error)
 {
     bool layered = heed_roles[entry->role].layered;
-    if (layered && !heed_role_in_layer(&model->config, (heed_role)entry->role, layer)) return HEED_OK;
+    if (layered && !heed_role_in_layer(&model->config, (heed_role)entry->role, layer))
+        return HEED_OK;
     if (!strstr(entry->name, "{j}")) return add_tensor(model, entry, prefix, layer, -1, error);
-    for (int64_t expert = 0; expert < model->config.experts; expert++) HEED_TRY(add_tensor(model, entry, prefix, layer, expert, error));
+    for (int64_t expert = 0; expert < model->config.experts; expert++)
+        HEED_TRY(add_tensor(model, entry, prefix, layer, expert, error));
     return HEED_OK;
 }
 
 static bool entry_wanted(const heed_config *config, const heed_weight_name *entry)
 {
     bool two_norms = config->residual == HEED_RESIDUAL_PARALLEL_TWO_NORMS;
-    int other = (config->tied ? HEED_NAME_UNTIED : HEED_NAME_TIED) | (two_norms ? HEED_NAME_ONE_NORM : HEED_NAME_TWO_NORMS);
+    int other = (config->tied ? HEED_NAME_UNTIED : HEED_NAME_TIED) |
+                (two_norms ? HEED_NAME_ONE_NORM : HEED_NAME_TWO_NORMS);
     if (entry->flags & (HEED_NAME_ALIAS | other)) return false;
     if (entry->heads && !(entry->heads >> config->head & 1)) return false;
     return heed_role_wanted(config, (heed_stack_id)entry->part, (heed_role)entry->role);
@@ -162,7 +200,8 @@ static heed_status add_computed(heed_model *model, heed_error *error)
     const heed_config *config = &model->config;
     for (int part = HEED_STACK_ENCODER; part <= HEED_STACK_DECODER; part++) {
         const heed_stack *stack = heed_stack_by_id(config, (heed_stack_id)part);
-        model->rotary[part] = model->rotary_local[part] = model->sinusoid[part] = model->slopes[part] = -1;
+        model->rotary[part] = model->rotary_local[part] = model->sinusoid[part] =
+            model->slopes[part] = -1;
         if (stack->heads == 0) continue;
         heed_weight weight = {.part = (uint8_t)part, .role = HEED_ROLE_COMPUTED, .tensor = -1};
         if (config->position == HEED_POSITION_ROTARY) {
@@ -195,14 +234,19 @@ static heed_status add_computed(heed_model *model, heed_error *error)
 heed_status heed_weights_list_parameters(heed_model *model, heed_error *error)
 {
     model->n_parameters = 0;
-    model->parameters = heed_arena_take(model->arena, model->n_tensors + 1, sizeof *model->parameters);
-    if (!model->parameters) return heed_fail_memory(error, model->n_tensors * sizeof *model->parameters, "the list of parameters");
+    model->parameters = heed_arena_take(model->arena, model->n_tensors + 1,
+                                        sizeof *model->parameters);
+    if (!model->parameters)
+        return heed_fail_memory(error, model->n_tensors * sizeof *model->parameters,
+                                "the list of parameters");
     for (size_t i = 0; i < model->n_tensors; i++)
-        if (!(model->tensors[i].entry->flags & HEED_NAME_BUFFER) && !model->tensors[i].absent) model->parameters[model->n_parameters++] = i;
+        if (!(model->tensors[i].entry->flags & HEED_NAME_BUFFER) && !model->tensors[i].absent)
+            model->parameters[model->n_parameters++] = i;
     return HEED_OK;
 }
 
-/* Layer by layer in the order of the table: entries that follow each other and belong to the same stack's layers form one run. */
+/* Layer by layer in the order of the table: entries that follow each other and belong to the same
+   stack's layers form one run. */
 heed_status heed_weights_list(heed_model *model, const char *prefix, heed_error *error)
 {
     const heed_config *config = &model->config;
@@ -211,17 +255,20 @@ heed_status heed_weights_list(heed_model *model, const char *prefix, heed_error 
     while (entry->name) {
         const heed_weight_name *end = entry + 1;
         bool layered = heed_roles[entry->role].layered;
-        while (end->name && layered && heed_roles[end->role].layered && end->part == entry->part) end++;
+        while (end->name && layered && heed_roles[end->role].layered && end->part == entry->part)
+            end++;
         int64_t layers = layered ? heed_stack_layers(config, (heed_stack_id)entry->part) : 1;
         for (int64_t layer = 0; layer < layers; layer++)
             for (const heed_weight_name *one = entry; one < end; one++)
-                if (entry_wanted(config, one)) HEED_TRY(add_tensors(model, one, prefix, layer, error));
+                if (entry_wanted(config, one))
+                    HEED_TRY(add_tensors(model, one, prefix, layer, error));
         entry = end;
     }
     return add_computed(model, error);
 }
 
-int32_t heed_weights_find(const heed_model *model, heed_stack_id stack_id, heed_role role, int64_t layer)
+int32_t heed_weights_find(const heed_model *model, heed_stack_id stack_id, heed_role role,
+                          int64_t layer)
 {
     const int32_t *index = model->index[stack_id][role];
     if (!index || index[layer] < 0) return -1;

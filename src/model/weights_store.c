@@ -10,47 +10,79 @@
 
 /* ---- types and layouts ---- */
 
-/* Does the backend have a kernel for this op that reads its weight, operand `at`, from these panels? */
-static bool takes_panels(const heed_backend *backend, heed_op_id op, int at, heed_layout layout, heed_operand *in, const heed_operand *out, const void *attributes)
+/* Does the backend have a kernel for this op that reads its weight, operand `at`, from these
+   panels? */
+static bool takes_panels(const heed_backend *backend, heed_op_id op, int at, heed_layout layout,
+                         heed_operand *in, const heed_operand *out, const void *attributes)
 {
     heed_runtime runtime = {0};
-    heed_kernel_args args = {.op = heed_ops[op], .in = in, .out = out, .n_in = 2, .n_out = 1, .attributes = attributes, .runtime = &runtime,
-                             .isa = backend->isa};
-    static char present; /* maximal arguments carry no data, only a mark that the operand is there */
+    heed_kernel_args args = {
+        .op = heed_ops[op],
+        .in = in,
+        .out = out,
+        .n_in = 2,
+        .n_out = 1,
+        .attributes = attributes,
+        .runtime = &runtime,
+        .isa = backend->isa,
+    };
+    /* maximal arguments carry no data, only a mark that the operand is there */
+    static char present;
     in[at].layout = layout;
     for (int i = 0; i < args.n_in; i++) in[i].data = &present;
     return heed_backend_find(backend, op, &args) != NULL;
 }
 
 /* Does the backend multiply rows by this weight, in this type, out of these panels? */
-static bool multiplies_panels(const heed_model *model, const heed_weight *weight, heed_dtype dtype, heed_layout layout, bool rounded)
+static bool multiplies_panels(const heed_model *model, const heed_weight *weight, heed_dtype dtype,
+                              heed_layout layout, bool rounded)
 {
-    heed_shape rows = heed_shape_live(HEED_EXTENT_ROWS, 64, weight->columns), result = heed_shape_live(HEED_EXTENT_ROWS, 64, weight->rows);
-    heed_operand x = {.dtype = HEED_F32, .shape = rows, .row_stride = weight->columns}, y = {.dtype = HEED_F32, .shape = result, .row_stride = weight->rows};
-    heed_operand w = {.dtype = dtype, .shape = heed_shape_2(weight->rows, weight->columns), .row_stride = weight->columns};
+    heed_shape rows = heed_shape_live(HEED_EXTENT_ROWS, 64, weight->columns),
+               result = heed_shape_live(HEED_EXTENT_ROWS, 64, weight->rows);
+    heed_operand x = {.dtype = HEED_F32, .shape = rows, .row_stride = weight->columns},
+                 y = {.dtype = HEED_F32, .shape = result, .row_stride = weight->rows};
+    heed_operand w = {.dtype = dtype,
+                      .shape = heed_shape_2(weight->rows, weight->columns),
+                      .row_stride = weight->columns};
     heed_expert_matmul_attributes experts = {.transpose_b = 1, .bf16_operands = rounded};
     heed_matmul_attributes product = {.transpose_b = 1, .bf16_operands = rounded};
-    if (!heed_weight_is_multiplied(&model->config, (heed_stack_id)weight->part, (heed_role)weight->role)) return false;
-    if (!weight->stack) return takes_panels(model->backend, HEED_OP_MATMUL, 1, layout, (heed_operand[]){x, w}, &y, &product);
-    w.shape = heed_shape_of(3, (int64_t[]){weight->stack, weight->rows / weight->stack, weight->columns});
-    return takes_panels(model->backend, HEED_OP_EXPERT_MATMUL, HEED_EXPERT_WEIGHT, layout, (heed_operand[]){x, w}, &y, &experts);
+    if (!heed_weight_is_multiplied(&model->config, (heed_stack_id)weight->part,
+                                   (heed_role)weight->role))
+        return false;
+    if (!weight->stack)
+        return takes_panels(model->backend, HEED_OP_MATMUL, 1, layout, (heed_operand[]){x, w}, &y,
+                            &product);
+    w.shape = heed_shape_of(
+        3, (int64_t[]){weight->stack, weight->rows / weight->stack, weight->columns});
+    return takes_panels(model->backend, HEED_OP_EXPERT_MATMUL, HEED_EXPERT_WEIGHT, layout,
+                        (heed_operand[]){x, w}, &y, &experts);
 }
 
 static bool wants_panels(const heed_model *model, const heed_weight *weight, heed_dtype dtype)
 {
-    if (!model->backend || model->training || weight->tensor < 0 || !multiplies_panels(model, weight, dtype, HEED_LAYOUT_PANELS, false)) return false;
+    if (!model->backend || model->training || weight->tensor < 0 ||
+        !multiplies_panels(model, weight, dtype, HEED_LAYOUT_PANELS, false))
+        return false;
     if (weight->role != HEED_ROLE_TOKEN_EMBEDDING) return true;
     /* A tied embedding is looked up in the same panels. */
-    heed_operand w = {.dtype = dtype, .shape = heed_shape_2(weight->rows, weight->columns), .row_stride = weight->columns};
-    heed_operand index = {.dtype = HEED_I32, .shape = heed_shape_live(HEED_EXTENT_ROWS, 64, 0), .row_stride = 1};
-    heed_operand y = {.dtype = HEED_F32, .shape = heed_shape_live(HEED_EXTENT_ROWS, 64, weight->columns), .row_stride = weight->columns};
-    return takes_panels(model->backend, HEED_OP_GATHER, 0, HEED_LAYOUT_PANELS, (heed_operand[]){w, index}, &y, NULL);
+    heed_operand w = {.dtype = dtype,
+                      .shape = heed_shape_2(weight->rows, weight->columns),
+                      .row_stride = weight->columns};
+    heed_operand index = {
+        .dtype = HEED_I32, .shape = heed_shape_live(HEED_EXTENT_ROWS, 64, 0), .row_stride = 1};
+    heed_operand y = {.dtype = HEED_F32,
+                      .shape = heed_shape_live(HEED_EXTENT_ROWS, 64, weight->columns),
+                      .row_stride = weight->columns};
+    return takes_panels(model->backend, HEED_OP_GATHER, 0, HEED_LAYOUT_PANELS,
+                        (heed_operand[]){w, index}, &y, NULL);
 }
 
 /* Is a rounded copy of this weight kept beside its rows? */
 static bool wants_copy(const heed_model *model, const heed_weight *weight)
 {
-    if (!model->backend || !model->training || !model->bf16 || !weight->parameter || weight->columns == 0) return false;
+    if (!model->backend || !model->training || !model->bf16 || !weight->parameter ||
+        weight->columns == 0)
+        return false;
     return multiplies_panels(model, weight, HEED_BF16, HEED_LAYOUT_PANELS_BOTH, true);
 }
 
@@ -65,16 +97,22 @@ static heed_dtype stored_type(const heed_model *model, const heed_weight *weight
     return tensor->stored;
 }
 
-/* The type in memory: as stored where graphs compute on that, or what the options ask of matrices that products read. */
+/* The type in memory: as stored where graphs compute on that, or what the options ask of matrices
+   that products read. */
 static heed_dtype resident_type(const heed_model *model, const heed_weight *weight)
 {
     heed_dtype stored = stored_type(model, weight);
     bool kept = stored == HEED_F16 || stored == HEED_BF16 || heed_dtype_is_quantized(stored);
     if (model->training || weight->columns == 0) return HEED_F32;
     if (!kept) stored = HEED_F32;
-    if (!model->rounded || weight->tensor < 0 || !heed_weight_is_multiplied(&model->config, (heed_stack_id)weight->part, (heed_role)weight->role)) return stored;
+    if (!model->rounded || weight->tensor < 0 ||
+        !heed_weight_is_multiplied(&model->config, (heed_stack_id)weight->part,
+                                   (heed_role)weight->role))
+        return stored;
     heed_dtype wanted = heed_dtype_fit(model->rounded_to, weight->columns);
-    if (weight->role == HEED_ROLE_TOKEN_EMBEDDING && heed_dtype_width(wanted) < heed_dtype_width(HEED_Q8_0)) wanted = heed_dtype_fit(HEED_Q8_0, weight->columns);
+    if (weight->role == HEED_ROLE_TOKEN_EMBEDDING &&
+        heed_dtype_width(wanted) < heed_dtype_width(HEED_Q8_0))
+        wanted = heed_dtype_fit(HEED_Q8_0, weight->columns);
     return heed_dtype_width(wanted) < heed_dtype_width(stored) ? wanted : stored;
 }
 
@@ -83,17 +121,21 @@ static heed_status choose_layout(const heed_model *model, heed_weight *weight, h
 {
     int64_t matrices = heed_weight_matrices(weight);
     weight->dtype = resident_type(model, weight);
-    weight->layout = wants_panels(model, weight, weight->dtype) ? HEED_LAYOUT_PANELS : HEED_LAYOUT_ROWS;
+    weight->layout = wants_panels(model, weight, weight->dtype) ? HEED_LAYOUT_PANELS
+                                                                : HEED_LAYOUT_ROWS;
     size_t elements = (size_t)(weight->rows * (weight->columns ? weight->columns : 1));
     weight->bytes = heed_dtype_bytes(weight->dtype, elements);
     if (weight->layout == HEED_LAYOUT_PANELS &&
-        (!heed_cpu_panels_bytes(model->backend, weight->dtype, weight->rows / matrices, weight->columns, &weight->bytes) ||
+        (!heed_cpu_panels_bytes(model->backend, weight->dtype, weight->rows / matrices,
+                                weight->columns, &weight->bytes) ||
          !heed_multiply_size(weight->bytes, (size_t)matrices, &weight->bytes)))
-        return heed_fail(error, HEED_E_SHAPE, "%s: %lld x %lld elements are too many", weight->name, (long long)weight->rows, (long long)weight->columns);
+        return heed_fail(error, HEED_E_SHAPE, "%s: %lld x %lld elements are too many", weight->name,
+                         (long long)weight->rows, (long long)weight->columns);
     return HEED_OK;
 }
 
-float *heed_weights_training_memory(const heed_model *model, const heed_tensor *tensor, bool gradient)
+float *heed_weights_training_memory(const heed_model *model, const heed_tensor *tensor,
+                                    bool gradient)
 {
     const heed_weight *stack = &model->weights[tensor->first_weight];
     if (tensor->expert > 0) {
@@ -109,7 +151,8 @@ float *heed_weights_training_memory(const heed_model *model, const heed_tensor *
 static heed_status allocate_tensor(heed_model *model, heed_tensor *tensor, heed_error *error)
 {
     tensor->values = heed_weights_training_memory(model, tensor, false);
-    if (!tensor->values) return heed_fail_memory(error, tensor->elements * sizeof(float), tensor->name);
+    if (!tensor->values)
+        return heed_fail_memory(error, tensor->elements * sizeof(float), tensor->name);
     for (int32_t i = 0; i < tensor->weights && tensor->expert <= 0; i++) {
         heed_weight *weight = &model->weights[tensor->first_weight + i];
         int64_t width = weight->columns ? weight->columns : 1;
@@ -121,7 +164,8 @@ static heed_status allocate_tensor(heed_model *model, heed_tensor *tensor, heed_
     return HEED_OK;
 }
 
-/* One block for all: huge pages, which a weight alone is too small for, spare decoding most misses of address translation. */
+/* One block for all: huge pages, which a weight alone is too small for, spare decoding most misses
+   of address translation. */
 static heed_status allocate_weights(heed_model *model, heed_error *error)
 {
     size_t total = 0;
@@ -133,13 +177,15 @@ static heed_status allocate_weights(heed_model *model, heed_error *error)
             if (absent || weight->data) continue;
             if (pass == 0) {
                 HEED_TRY(choose_layout(model, weight, error));
-                if (!heed_add_size(total, (weight->bytes + 63) & ~(size_t)63, &total)) return heed_fail_memory(error, SIZE_MAX, "the weights");
+                if (!heed_add_size(total, (weight->bytes + 63) & ~(size_t)63, &total))
+                    return heed_fail_memory(error, SIZE_MAX, "the weights");
                 continue;
             }
             weight->data = model->memory + at;
             at += (weight->bytes + 63) & ~(size_t)63;
         }
-        if (pass == 0 && !(model->memory = heed_allocate_aligned(total + 64))) return heed_fail_memory(error, total, "the weights");
+        if (pass == 0 && !(model->memory = heed_allocate_aligned(total + 64)))
+            return heed_fail_memory(error, total, "the weights");
     }
     return HEED_OK;
 }
@@ -153,13 +199,17 @@ static heed_status allocate_copies(heed_model *model, heed_error *error)
         for (size_t i = 0; i < model->n_weights; i++) {
             heed_weight *weight = &model->weights[i];
             if (!weight->data || !wants_copy(model, weight)) continue;
-            if (!heed_cpu_copy_bytes(model->backend, weight->rows / heed_weight_matrices(weight), weight->columns, &weight->copy_bytes) ||
-                !heed_multiply_size(weight->copy_bytes, (size_t)heed_weight_matrices(weight), &bytes) || !heed_add_size(at, bytes, &total))
+            if (!heed_cpu_copy_bytes(model->backend, weight->rows / heed_weight_matrices(weight),
+                                     weight->columns, &weight->copy_bytes) ||
+                !heed_multiply_size(weight->copy_bytes, (size_t)heed_weight_matrices(weight),
+                                    &bytes) ||
+                !heed_add_size(at, bytes, &total))
                 return heed_fail_memory(error, SIZE_MAX, "the weights rounded to bf16");
             if (pass == 1) weight->copy = model->copies + at;
             at = total;
         }
-        if (pass == 0 && total > 0 && !(model->copies = heed_allocate_aligned(total))) return heed_fail_memory(error, total, "the weights rounded to bf16");
+        if (pass == 0 && total > 0 && !(model->copies = heed_allocate_aligned(total)))
+            return heed_fail_memory(error, total, "the weights rounded to bf16");
     }
     model->copies_bytes = total;
     return HEED_OK;
@@ -169,7 +219,8 @@ heed_status heed_weights_allocate(heed_model *model, heed_error *error)
 {
     HEED_TRY(heed_weights_list_parameters(model, error));
     for (size_t i = 0; i < model->n_tensors; i++)
-        if (model->training && !model->tensors[i].absent) HEED_TRY(allocate_tensor(model, &model->tensors[i], error));
+        if (model->training && !model->tensors[i].absent)
+            HEED_TRY(allocate_tensor(model, &model->tensors[i], error));
     HEED_TRY(allocate_weights(model, error));
     return allocate_copies(model, error);
 }
@@ -185,7 +236,8 @@ static size_t copies_in(const heed_tensor *tensor, const heed_weight *weight)
 size_t heed_weights_copy_count(const heed_model *model, const heed_tensor *tensor)
 {
     size_t count = 0;
-    for (int32_t i = 0; i < tensor->weights; i++) count += copies_in(tensor, &model->weights[tensor->first_weight + i]);
+    for (int32_t i = 0; i < tensor->weights; i++)
+        count += copies_in(tensor, &model->weights[tensor->first_weight + i]);
     return count;
 }
 
@@ -195,8 +247,12 @@ heed_parameter_copy heed_weights_bf16(const heed_model *model, const heed_tensor
     for (; at >= copies_in(tensor, weight); weight++) at -= copies_in(tensor, weight);
     const int64_t rows = weight->rows / heed_weight_matrices(weight);
     const size_t matrix = tensor->expert > 0 ? (size_t)tensor->expert : at;
-    return (heed_parameter_copy){.begin = (size_t)((tensor->expert >= 0 ? 0 : weight->first_row + (int64_t)at * rows) * weight->columns), .rows = rows,
-                                 .columns = weight->columns, .data = (char *)weight->copy + matrix * weight->copy_bytes};
+    return (heed_parameter_copy){
+        .begin = (size_t)((tensor->expert >= 0 ? 0 : weight->first_row + (int64_t)at * rows) *
+                          weight->columns),
+        .rows = rows,
+        .columns = weight->columns,
+        .data = (char *)weight->copy + matrix * weight->copy_bytes};
 }
 
 void heed_weights_round(const heed_model *model, const heed_tensor *tensor)

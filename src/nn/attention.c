@@ -1,26 +1,32 @@
 /* Scaled dot-product attention with its projections, self and cross, dense and over caches. */
 #include "nn/attention.h"
 
-/* A norm of every head by itself is one of the last axis of (N,heads,E). Gains by head are multiplied in after it. */
-static heed_value normalize_heads(heed_graph *graph, heed_value x, const heed_attention_layer *layer, const heed_nn_norm *norm, int heads)
+/* A norm of every head by itself is one of the last axis of (N,heads,E). Gains by head are
+   multiplied in after it. */
+static heed_value normalize_heads(heed_graph *graph, heed_value x,
+                                  const heed_attention_layer *layer, const heed_nn_norm *norm,
+                                  int heads)
 {
     if (layer->qk_norm == HEED_QK_NORM_NONE) return x;
     if (layer->qk_norm == HEED_QK_NORM_ALL) return heed_nn_normalize(graph, x, norm);
     heed_nn_norm one = *norm;
     if (layer->qk_norm == HEED_QK_NORM_HEAD_GAINS) one.gain = one.bias = HEED_NONE;
-    heed_shape row = heed_value_shape(graph, x), cut = heed_shape_of(3, (int64_t[]){row.dim[0], heads, layer->options.head_width});
+    heed_shape row = heed_value_shape(graph, x),
+               cut = heed_shape_of(3, (int64_t[]){row.dim[0], heads, layer->options.head_width});
     cut.extent = row.extent;
     x = heed_reshape(graph, heed_nn_normalize(graph, heed_reshape(graph, x, cut), &one), row);
     return layer->qk_norm == HEED_QK_NORM_HEAD_GAINS ? heed_multiply(graph, x, norm->gain) : x;
 }
 
-static heed_value turn(heed_graph *graph, heed_value x, heed_value table, int heads, bool interleaved)
+static heed_value turn(heed_graph *graph, heed_value x, heed_value table, int heads,
+                       bool interleaved)
 {
     return table == HEED_NONE ? x : heed_rotary(graph, x, table, heads, interleaved);
 }
 
 /* A projection of x, kept within the layer's limit. */
-static heed_value project(heed_graph *graph, heed_value x, const heed_attention_layer *layer, const heed_nn_linear *linear)
+static heed_value project(heed_graph *graph, heed_value x, const heed_attention_layer *layer,
+                          const heed_nn_linear *linear)
 {
     heed_value y = heed_nn_apply(graph, x, linear);
     return layer->clip > 0 ? heed_clamp(graph, y, layer->clip) : y;
@@ -33,10 +39,12 @@ static heed_value keys_of(heed_graph *graph, heed_value source, const heed_atten
     return turn(graph, k, layer->rotary_key, layer->options.kv_heads, layer->rotary_interleaved);
 }
 
-heed_value heed_attention_build(heed_graph *graph, heed_value x, const heed_attention_layer *layer, heed_value *weights)
+heed_value heed_attention_build(heed_graph *graph, heed_value x, const heed_attention_layer *layer,
+                                heed_value *weights)
 {
     bool cached = layer->key_cache != HEED_NONE, written = !cached || layer->slots != HEED_NONE;
-    heed_value q = project(graph, x, layer, &layer->query), k = layer->key_cache, v = layer->value_cache;
+    heed_value q = project(graph, x, layer, &layer->query), k = layer->key_cache,
+               v = layer->value_cache;
     q = normalize_heads(graph, q, layer, &layer->query_norm, layer->options.heads);
     q = turn(graph, q, layer->rotary_query, layer->options.heads, layer->rotary_interleaved);
     if (written) {
@@ -59,5 +67,6 @@ heed_value heed_attention_build(heed_graph *graph, heed_value x, const heed_atte
 void heed_attention_fill_cache(heed_graph *graph, const heed_attention_layer *layer)
 {
     heed_cache_write(graph, layer->key_cache, keys_of(graph, layer->memory, layer), layer->slots);
-    heed_cache_write(graph, layer->value_cache, project(graph, layer->memory, layer, &layer->value), layer->slots);
+    heed_cache_write(graph, layer->value_cache, project(graph, layer->memory, layer, &layer->value),
+                     layer->slots);
 }

@@ -6,7 +6,8 @@ heed_value heed_nn_apply(heed_graph *graph, heed_value x, const heed_nn_linear *
     return heed_linear(graph, x, linear->weight, linear->bias);
 }
 
-heed_value heed_nn_feed_forward_build(heed_graph *graph, heed_value x, const heed_nn_feed_forward *ffn)
+heed_value heed_nn_feed_forward_build(heed_graph *graph, heed_value x,
+                                      const heed_nn_feed_forward *ffn)
 {
     heed_value inner = heed_nn_apply(graph, x, ffn->gated ? &ffn->gate : &ffn->up);
     if (ffn->activation != HEED_UNARY_LINEAR) inner = heed_unary(graph, ffn->activation, inner);

@@ -1,4 +1,5 @@
-/* kinds.h: the enumerated choices from which every Transformer here is put together (invariant 7). A family picks one of each. */
+/* kinds.h: the enumerated choices from which every Transformer here is put together (invariant 7).
+   A family picks one of each. */
 #ifndef HEED_NN_KINDS_H
 #define HEED_NN_KINDS_H
 
@@ -40,7 +41,13 @@ typedef enum heed_sinusoid_order {
 
 /* How the frequencies of rotary positions are stretched beyond the length trained on. */
 typedef enum heed_rope_kind {
-    HEED_ROPE_DEFAULT, HEED_ROPE_LINEAR, HEED_ROPE_LLAMA3, HEED_ROPE_YARN, HEED_ROPE_DYNAMIC, HEED_ROPE_LONGROPE, HEED_ROPE_KINDS
+    HEED_ROPE_DEFAULT,
+    HEED_ROPE_LINEAR,
+    HEED_ROPE_LLAMA3,
+    HEED_ROPE_YARN,
+    HEED_ROPE_DYNAMIC,
+    HEED_ROPE_LONGROPE,
+    HEED_ROPE_KINDS
 } heed_rope_kind;
 
 /* How a row's router logits become experts and weights. */

@@ -8,7 +8,8 @@ static const double pi = 3.14159265358979323846;
 
 const char *heed_rope_name(int64_t kind)
 {
-    static const char *const names[HEED_ROPE_KINDS] = {"default", "linear", "llama3", "yarn", "dynamic", "longrope"};
+    static const char *const names[HEED_ROPE_KINDS] = {"default", "linear",  "llama3",
+                                                       "yarn",    "dynamic", "longrope"};
     return kind >= 0 && kind < HEED_ROPE_KINDS ? names[kind] : NULL;
 }
 
@@ -23,20 +24,23 @@ int64_t heed_rope_channels(const heed_rope *rope, int64_t head_width)
     return asked + asked % 2;
 }
 
-/* Wavelengths longer than original / low are divided by the factor, shorter than original / high kept, the rest blended. */
+/* Wavelengths longer than original / low are divided by the factor, shorter than original / high
+   kept, the rest blended. */
 static double llama3_frequency(const heed_rope *rope, double frequency)
 {
     double wavelength = 2 * pi / frequency, original = (double)rope->original_context;
     if (wavelength > original / rope->low_frequency_factor) return frequency / rope->factor;
     if (wavelength < original / rope->high_frequency_factor) return frequency;
-    double smooth = (original / wavelength - rope->low_frequency_factor) / (rope->high_frequency_factor - rope->low_frequency_factor);
+    double smooth = (original / wavelength - rope->low_frequency_factor) /
+                    (rope->high_frequency_factor - rope->low_frequency_factor);
     return (1 - smooth) * frequency / rope->factor + smooth * frequency;
 }
 
 /* The channel pair that turns `turns` times within the original context. */
 static double yarn_pair(const heed_rope *rope, int64_t channels, double turns)
 {
-    return (double)channels * log((double)rope->original_context / (turns * 2 * pi)) / (2 * log(rope->base));
+    return (double)channels * log((double)rope->original_context / (turns * 2 * pi)) /
+           (2 * log(rope->base));
 }
 
 static double yarn_scale(double factor, double mscale)
@@ -47,11 +51,13 @@ static double yarn_scale(double factor, double mscale)
 static double yarn_table_factor(const heed_rope *rope)
 {
     if (rope->mscale > 0 && rope->mscale_all_dim > 0)
-        return yarn_scale(rope->factor, rope->mscale) / yarn_scale(rope->factor, rope->mscale_all_dim);
+        return yarn_scale(rope->factor, rope->mscale) /
+               yarn_scale(rope->factor, rope->mscale_all_dim);
     return yarn_scale(rope->factor, 1);
 }
 
-static double yarn_frequency(const heed_rope *rope, int64_t channels, int64_t pair, double frequency)
+static double yarn_frequency(const heed_rope *rope, int64_t channels, int64_t pair,
+                             double frequency)
 {
     double low = yarn_pair(rope, channels, rope->beta_fast > 0 ? rope->beta_fast : 32);
     double high = yarn_pair(rope, channels, rope->beta_slow > 0 ? rope->beta_slow : 1);
@@ -71,7 +77,8 @@ static double dynamic_base(const heed_rope *rope, int64_t channels, int64_t leng
 {
     double context = (double)rope->original_context, reached = fmax((double)length, context);
     if (channels <= 2) return rope->base; /* one pair: base^0, whatever the base */
-    return rope->base * pow(rope->factor * reached / context - (rope->factor - 1), (double)channels / (double)(channels - 2));
+    return rope->base * pow(rope->factor * reached / context - (rope->factor - 1),
+                            (double)channels / (double)(channels - 2));
 }
 
 bool heed_rope_varies(const heed_rope *rope)
@@ -79,16 +86,20 @@ bool heed_rope_varies(const heed_rope *rope)
     return rope->kind == HEED_ROPE_DYNAMIC || rope->kind == HEED_ROPE_LONGROPE;
 }
 
-void heed_rope_frequencies(const heed_rope *rope, int64_t head_width, int64_t length, float *frequencies)
+void heed_rope_frequencies(const heed_rope *rope, int64_t head_width, int64_t length,
+                           float *frequencies)
 {
     int64_t channels = heed_rope_asked(rope, head_width);
-    double base = rope->kind == HEED_ROPE_DYNAMIC ? dynamic_base(rope, channels, length) : rope->base;
-    const float *divisors = length > rope->original_context ? rope->long_factor : rope->short_factor;
+    double base = rope->kind == HEED_ROPE_DYNAMIC ? dynamic_base(rope, channels, length)
+                                                  : rope->base;
+    const float *divisors = length > rope->original_context ? rope->long_factor
+                                                            : rope->short_factor;
     for (int64_t pair = 0; 2 * pair < channels; pair++) {
         double frequency = pow(base, -2.0 * (double)pair / (double)channels);
         if (rope->kind == HEED_ROPE_LINEAR) frequency /= rope->factor;
         if (rope->kind == HEED_ROPE_LLAMA3) frequency = llama3_frequency(rope, frequency);
-        if (rope->kind == HEED_ROPE_YARN) frequency = yarn_frequency(rope, channels, pair, frequency);
+        if (rope->kind == HEED_ROPE_YARN)
+            frequency = yarn_frequency(rope, channels, pair, frequency);
         if (rope->kind == HEED_ROPE_LONGROPE) frequency /= (double)divisors[pair];
         frequencies[pair] = (float)frequency;
     }
@@ -99,5 +110,7 @@ float heed_rope_table_factor(const heed_rope *rope)
     if (rope->kind != HEED_ROPE_YARN && rope->kind != HEED_ROPE_LONGROPE) return 1;
     if (rope->attention_factor > 0) return (float)rope->attention_factor;
     if (rope->kind == HEED_ROPE_YARN) return (float)yarn_table_factor(rope);
-    return rope->factor <= 1 ? 1 : (float)sqrt(1 + log(rope->factor) / log((double)rope->original_context));
+    return rope->factor <= 1
+               ? 1
+               : (float)sqrt(1 + log(rope->factor) / log((double)rope->original_context));
 }

@@ -14,6 +14,7 @@ void heed_sinusoid_table(float *table, int64_t rows, int64_t width, heed_sinusoi
             const int64_t sine = halves ? i : 2 * i;
             const int64_t cosine = halves ? sines + i : 2 * i + 1;
             out[sine] = (float)sin(angle);
-            if (cosine < width) out[cosine] = (float)cos(angle); /* an odd width has one sine more */
+            /* an odd width has one sine more */
+            if (cosine < width) out[cosine] = (float)cos(angle);
         }
 }

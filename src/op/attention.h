@@ -1,5 +1,5 @@
-/* attention.h: who sees whom, where a key lies, and how a score comes about: shared by attention and its gradient, and the
-   definition that faster kernels follow. */
+/* attention.h: who sees whom, where a key lies, and how a score comes about: shared by attention
+   and its gradient, and the definition that faster kernels follow. */
 #ifndef HEED_OP_ATTENTION_H
 #define HEED_OP_ATTENTION_H
 
@@ -11,20 +11,26 @@
 /* One sequence of a running attention. */
 typedef struct heed_attention_span {
     const heed_attention_attributes *attributes;
-    const heed_operand *query_index, *key_index, *page_table, *slopes, *sinks; /* NULL when absent */
+    /* NULL when absent */
+    const heed_operand *query_index, *key_index, *page_table, *slopes, *sinks;
     heed_sequence sequence;
     int64_t key_rows;
 } heed_attention_span;
 
 static inline heed_attention_span heed_attention_span_of(const heed_kernel_args *args, int64_t b)
 {
-    heed_attention_span span = {.attributes = args->attributes, .query_index = heed_optional(args, HEED_ATTENTION_QUERY_INDEX),
-                                .key_index = heed_optional(args, HEED_ATTENTION_KEY_INDEX),
-                                .page_table = heed_optional(args, HEED_ATTENTION_PAGE_TABLE),
-                                .slopes = heed_optional(args, HEED_ATTENTION_SLOPES), .sinks = heed_optional(args, HEED_ATTENTION_SINKS),
-                                .key_rows = args->in[HEED_ATTENTION_K].shape.dim[0]};
-    span.sequence = heed_sequence_of(&args->in[HEED_ATTENTION_SEQUENCES], b, args->in[HEED_ATTENTION_Q].shape.dim[0],
-                                     span.key_rows, span.page_table);
+    heed_attention_span span = {
+        .attributes = args->attributes,
+        .query_index = heed_optional(args, HEED_ATTENTION_QUERY_INDEX),
+        .key_index = heed_optional(args, HEED_ATTENTION_KEY_INDEX),
+        .page_table = heed_optional(args, HEED_ATTENTION_PAGE_TABLE),
+        .slopes = heed_optional(args, HEED_ATTENTION_SLOPES),
+        .sinks = heed_optional(args, HEED_ATTENTION_SINKS),
+        .key_rows = args->in[HEED_ATTENTION_K].shape.dim[0],
+    };
+    span.sequence = heed_sequence_of(&args->in[HEED_ATTENTION_SEQUENCES], b,
+                                     args->in[HEED_ATTENTION_Q].shape.dim[0], span.key_rows,
+                                     span.page_table);
     return span;
 }
 
@@ -35,7 +41,9 @@ static inline int64_t heed_attention_key_row(const heed_attention_span *span, in
     if (!table) return span->sequence.key_start + j;
     int64_t at = span->sequence.table_row, page = j / HEED_PAGE_POSITIONS;
     if (at < 0 || at >= table->shape.dim[0] || page >= table->shape.dim[1]) return -1;
-    int64_t row = (int64_t)((const int32_t *)table->data)[at * table->row_stride + page] * HEED_PAGE_POSITIONS + j % HEED_PAGE_POSITIONS;
+    int64_t row = (int64_t)((const int32_t *)table->data)[at * table->row_stride + page] *
+                      HEED_PAGE_POSITIONS +
+                  j % HEED_PAGE_POSITIONS;
     return row >= 0 && row < span->key_rows ? row : -1;
 }
 
@@ -43,7 +51,9 @@ static inline int64_t heed_attention_key_row(const heed_attention_span *span, in
 static inline int64_t heed_attention_query_at(const heed_attention_span *span, int64_t i)
 {
     const heed_operand *queries = span->query_index;
-    return queries ? ((const int32_t *)queries->data)[(span->sequence.query_start + i) * queries->row_stride] : span->sequence.first_index + i;
+    return queries ? ((const int32_t *)
+                          queries->data)[(span->sequence.query_start + i) * queries->row_stride]
+                   : span->sequence.first_index + i;
 }
 
 static inline int64_t heed_attention_key_at(const heed_attention_span *span, int64_t j, int64_t row)
@@ -53,15 +63,19 @@ static inline int64_t heed_attention_key_at(const heed_attention_span *span, int
 }
 
 /* The row of key j if query i (both counted within the sequence) sees it, else -1. */
-static inline int64_t heed_attention_visible_row(const heed_attention_span *span, int64_t i, int64_t j)
+static inline int64_t heed_attention_visible_row(const heed_attention_span *span, int64_t i,
+                                                 int64_t j)
 {
     const heed_attention_attributes *attributes = span->attributes;
     int64_t row = heed_attention_key_row(span, j);
     if (row < 0) return -1;
-    int64_t key = heed_attention_key_at(span, j, row), distance = heed_attention_query_at(span, i) - key;
+    int64_t key = heed_attention_key_at(span, j, row),
+            distance = heed_attention_query_at(span, i) - key;
     if (span->key_index && key < 0) return -1;
     if (attributes->causal && distance < 0) return -1;
-    if (attributes->window > 0 && (distance >= attributes->window || -distance >= attributes->window)) return -1;
+    if (attributes->window > 0 &&
+        (distance >= attributes->window || -distance >= attributes->window))
+        return -1;
     return row;
 }
 
@@ -73,58 +87,82 @@ static inline bool heed_attention_is_fully_masked(const heed_attention_span *spa
     return span->attributes->masked_mean;
 }
 
-/* Element e of key/value head `head` in a row of k or v: f32, or kept in a cache as f16, bf16 or in scaled bytes. */
-static inline real REAL(heed_attention_key_element)(const heed_attention_attributes *attributes, const heed_operand *x, int64_t row, int64_t head, int64_t e)
+/* Element e of key/value head `head` in a row of k or v: f32, or kept in a cache as f16, bf16 or in
+   scaled bytes. */
+static inline real REAL(heed_attention_key_element)(const heed_attention_attributes *attributes,
+                                                    const heed_operand *x, int64_t row,
+                                                    int64_t head, int64_t e)
 {
     int64_t width = attributes->head_width, at = row * x->row_stride;
-    if (x->dtype == HEED_F16) return heed_f16_to_f32(((const uint16_t *)x->data)[at + head * width + e]);
-    if (x->dtype == HEED_BF16) return heed_bf16_to_f32(((const uint16_t *)x->data)[at + head * width + e]);
+    if (x->dtype == HEED_F16)
+        return heed_f16_to_f32(((const uint16_t *)x->data)[at + head * width + e]);
+    if (x->dtype == HEED_BF16)
+        return heed_bf16_to_f32(((const uint16_t *)x->data)[at + head * width + e]);
     if (x->dtype != HEED_I8) return ((const real *)x->data)[at + head * width + e];
     const int8_t *bytes = (const int8_t *)x->data + at;
-    return heed_scaled_run_scale(bytes, attributes->kv_heads, width, head) * (float)bytes[head * width + e];
+    return heed_scaled_run_scale(bytes, attributes->kv_heads, width, head) *
+           (float)bytes[head * width + e];
 }
 
-/* scale * q.k, the products added in ascending order, then the soft cap: cap * tanh(score / cap). */
-static inline real REAL(heed_attention_score)(const heed_attention_attributes *attributes, const real *q, const heed_operand *k, int64_t row, int64_t head)
+/* scale * q.k, the products added in ascending order, then the soft cap: cap * tanh(score /
+   cap). */
+static inline real REAL(heed_attention_score)(const heed_attention_attributes *attributes,
+                                              const real *q, const heed_operand *k, int64_t row,
+                                              int64_t head)
 {
     real sum = 0, cap = (real)attributes->soft_cap;
     for (int64_t e = 0; e < attributes->head_width; e++)
-        sum = R(fma)(REAL(operand)(q[e], attributes->bf16_operands), REAL(operand)(REAL(heed_attention_key_element)(attributes, k, row, head, e), attributes->bf16_operands), sum);
+        sum = R(fma)(REAL(operand)(q[e], attributes->bf16_operands),
+                     REAL(operand)(REAL(heed_attention_key_element)(attributes, k, row, head, e),
+                                   attributes->bf16_operands),
+                     sum);
     sum *= (real)attributes->scale;
     return cap > 0 ? cap * R(tanh)(sum / cap) : sum;
 }
 
-/* ALiBi: what is added to the score of query i and key j of a head: slope * distance, or, rounded, the difference of two products
-   that are bf16 numbers. */
-static inline real REAL(heed_attention_bias)(const heed_attention_span *span, int64_t head, int64_t i, int64_t j, int64_t row)
+/* ALiBi: what is added to the score of query i and key j of a head: slope * distance, or, rounded,
+   the difference of two products that are bf16 numbers. */
+static inline real REAL(heed_attention_bias)(const heed_attention_span *span, int64_t head,
+                                             int64_t i, int64_t j, int64_t row)
 {
     if (!span->slopes) return 0;
     real slope = *REAL(row)(span->slopes, head), scale = (real)span->attributes->alibi_scale;
     int64_t query = heed_attention_query_at(span, i), key = heed_attention_key_at(span, j, row);
     if (!span->attributes->alibi_bf16) return scale * slope * (real)(key - query);
-    return scale * (real)(heed_alibi_product((float)slope, key) - heed_alibi_product((float)slope, query));
+    return scale *
+           (real)(heed_alibi_product((float)slope, key) - heed_alibi_product((float)slope, query));
 }
 
-/* What dropout multiplies the weight of one query and head by, key for key in ascending order: 0 or 1 / (1 - rate). */
-typedef struct { heed_random_row row; uint32_t threshold, words[4]; real kept; bool active; } REAL(heed_attention_dropout);
+/* What dropout multiplies the weight of one query and head by, key for key in ascending order: 0 or
+   1 / (1 - rate). */
+typedef struct {
+    heed_random_row row;
+    uint32_t threshold, words[4];
+    real kept;
+    bool active;
+} REAL(heed_attention_dropout);
 
-static inline REAL(heed_attention_dropout) REAL(heed_attention_dropout_of)(const heed_kernel_args *args, const heed_attention_span *span,
-                                                                           int64_t head, int64_t i)
+static inline REAL(heed_attention_dropout)
+    REAL(heed_attention_dropout_of)(const heed_kernel_args *args, const heed_attention_span *span,
+                                    int64_t head, int64_t i)
 {
     const heed_attention_attributes *attributes = span->attributes;
     REAL(heed_attention_dropout) dropout = {.active = attributes->dropout > 0, .kept = 1};
     if (!dropout.active) return dropout;
-    dropout.row = heed_random_row_of(args->runtime, attributes->stream, (int)head, span->sequence.sample,
+    dropout.row = heed_random_row_of(args->runtime, attributes->stream, (int)head,
+                                     span->sequence.sample,
                                      (int32_t)(span->sequence.first_index + i));
     dropout.threshold = heed_dropout_threshold(attributes->dropout);
     dropout.kept = 1 / (1 - (real)attributes->dropout);
     return dropout;
 }
 
-static inline real REAL(heed_attention_dropout_at)(REAL(heed_attention_dropout) *dropout, int64_t j)
+static inline real REAL(heed_attention_dropout_at)(REAL(heed_attention_dropout) * dropout,
+                                                   int64_t j)
 {
     if (!dropout->active) return 1;
-    return heed_dropout_keeps(&dropout->row, dropout->threshold, j, dropout->words) ? dropout->kept : 0;
+    return heed_dropout_keeps(&dropout->row, dropout->threshold, j, dropout->words) ? dropout->kept
+                                                                                    : 0;
 }
 
 #endif

@@ -1,11 +1,14 @@
-/* Gradient of attention. Inputs as attention, then y (N,H*E), lse (N,H) and dy (N,H*E); outputs dq, dk, dv, f32, shaped as q, k, v.
-   With p(j) = exp(s(j) - lse), m(j) the dropout of the forward pass and d = dy.y:
-     dv(j) += p(j) m(j) dy,  ds(j) = p(j) (m(j) dy.v(j) - d) (1 - (c(j) / cap)^2),  dq += scale ds(j) k(j),  dk(j) += scale ds(j) q
-   where c(j) is the capped score without its ALiBi bias. The sinks' gradient is made of y, lse and dy by other ops (op/attention.c).
-   Per key row the sums run over sequences, query heads, then queries, all ascending; dq sums over keys ascending. Rows that no
-   sequence covers get zeros. With masked_mean a query that saw no key has p = 1 / keys, and gradients flow to its scores as if they
-   had been added to one large negative number. Errors: those of attention; HEED_E_SHAPE when y, lse or dy do not fit q.
-   Source: Dao et al. 2022, algorithm 4. */
+/* Gradient of attention. Inputs as attention, then y (N,H*E), lse (N,H) and dy (N,H*E); outputs dq,
+   dk, dv, f32, shaped as q, k, v. With p(j) = exp(s(j) - lse), m(j) the dropout of the forward pass
+   and d = dy.y:
+     dv(j) += p(j) m(j) dy,  ds(j) = p(j) (m(j) dy.v(j) - d) (1 - (c(j) / cap)^2),  dq += scale
+     ds(j) k(j),  dk(j) += scale ds(j) q
+   where c(j) is the capped score without its ALiBi bias. The sinks' gradient is made of y, lse and
+   dy by other ops (op/attention.c). Per key row the sums run over sequences, query heads, then
+   queries, all ascending; dq sums over keys ascending. Rows that no sequence covers get zeros. With
+   masked_mean a query that saw no key has p = 1 / keys, and gradients flow to its scores as if they
+   had been added to one large negative number. Errors: those of attention; HEED_E_SHAPE when y, lse
+   or dy do not fit q. Source: Dao et al. 2022, algorithm 4. */
 #include "op/attention.h"
 #include "op/attention_check.h"
 #include "op/check.h"
@@ -13,33 +16,44 @@
 HEED_REFERENCE(attention_backward);
 
 /* dy.x; dy and, where it is an operand of a matmul, x as the matmuls take them. */
-static inline real REAL(dot)(const heed_attention_attributes *attributes, const real *dy, const real *x, bool operand)
+static inline real REAL(dot)(const heed_attention_attributes *attributes, const real *dy,
+                             const real *x, bool operand)
 {
     real sum = 0;
     for (int64_t e = 0; e < attributes->head_width; e++)
-        sum = R(fma)(REAL(operand)(dy[e], attributes->bf16_operands), operand ? REAL(operand)(x[e], attributes->bf16_operands) : x[e], sum);
+        sum = R(fma)(REAL(operand)(dy[e], attributes->bf16_operands),
+                     operand ? REAL(operand)(x[e], attributes->bf16_operands) : x[e], sum);
     return sum;
 }
 
 /* One query and head. */
-static inline void REAL(attend_backward)(const heed_kernel_args *args, const heed_attention_span *span, int64_t i, int64_t head)
+static inline void REAL(attend_backward)(const heed_kernel_args *args,
+                                         const heed_attention_span *span, int64_t i, int64_t head)
 {
     const heed_attention_attributes *attributes = span->attributes;
     int64_t row = span->sequence.query_start + i, width = attributes->head_width;
     int64_t from = head * width, group = head / (attributes->heads / attributes->kv_heads);
-    const real *q = REAL(row)(&args->in[HEED_ATTENTION_Q], row) + from, *dy = REAL(row)(&args->in[HEED_ATTENTION_DY], row) + from;
-    real *dq = REAL(row)(&args->out[0], row) + from, scale = (real)attributes->scale, cap = (real)attributes->soft_cap;
+    const real *q = REAL(row)(&args->in[HEED_ATTENTION_Q], row) + from,
+               *dy = REAL(row)(&args->in[HEED_ATTENTION_DY], row) + from;
+    real *dq = REAL(row)(&args->out[0], row) + from, scale = (real)attributes->scale,
+         cap = (real)attributes->soft_cap;
     real lse = REAL(row)(&args->in[HEED_ATTENTION_LSE], row)[head];
-    real delta = REAL(dot)(attributes, dy, REAL(row)(&args->in[HEED_ATTENTION_Y], row) + from, false);
+    real delta = REAL(dot)(attributes, dy, REAL(row)(&args->in[HEED_ATTENTION_Y], row) + from,
+                           false);
     REAL(heed_attention_dropout) dropout = REAL(heed_attention_dropout_of)(args, span, head, i);
     bool fully_masked = heed_attention_is_fully_masked(span, i);
     for (int64_t j = 0; j < span->sequence.keys; j++) {
-        int64_t at = fully_masked ? heed_attention_key_row(span, j) : heed_attention_visible_row(span, i, j);
+        int64_t at = fully_masked ? heed_attention_key_row(span, j)
+                                  : heed_attention_visible_row(span, i, j);
         real kept = REAL(heed_attention_dropout_at)(&dropout, j);
         if (at < 0) continue;
-        const real *k = REAL(row)(&args->in[HEED_ATTENTION_K], at) + group * width, *v = REAL(row)(&args->in[HEED_ATTENTION_V], at) + group * width;
-        real *dk = REAL(row)(&args->out[1], at) + group * width, *dv = REAL(row)(&args->out[2], at) + group * width;
-        real score = REAL(heed_attention_score)(attributes, q, &args->in[HEED_ATTENTION_K], at, group), bias = REAL(heed_attention_bias)(span, head, i, j, at);
+        const real *k = REAL(row)(&args->in[HEED_ATTENTION_K], at) + group * width,
+                   *v = REAL(row)(&args->in[HEED_ATTENTION_V], at) + group * width;
+        real *dk = REAL(row)(&args->out[1], at) + group * width,
+             *dv = REAL(row)(&args->out[2], at) + group * width;
+        real score = REAL(heed_attention_score)(attributes, q, &args->in[HEED_ATTENTION_K], at,
+                                                group),
+             bias = REAL(heed_attention_bias)(span, head, i, j, at);
         real weight = R(exp)((fully_masked ? 0 : score + bias) - lse);
         real ds = weight * (kept * REAL(dot)(attributes, dy, v, true) - delta) * scale;
         if (cap > 0) ds *= 1 - score / cap * (score / cap);
@@ -58,7 +72,8 @@ void REAL(heed_attention_backward_reference)(const heed_kernel_args *args)
     for (int64_t b = 0; b < args->in[HEED_ATTENTION_SEQUENCES].shape.dim[0]; b++) {
         heed_attention_span span = heed_attention_span_of(args, b);
         for (int64_t head = 0; head < attributes->heads; head++)
-            for (int64_t i = 0; i < span.sequence.queries; i++) REAL(attend_backward)(args, &span, i, head);
+            for (int64_t i = 0; i < span.sequence.queries; i++)
+                REAL(attend_backward)(args, &span, i, head);
     }
 }
 
@@ -68,10 +83,13 @@ static heed_status infer(heed_infer *infer, heed_error *error)
     const heed_attention_attributes *attributes = infer->attributes;
     HEED_TRY(heed_attention_check(infer, error));
     heed_shape q = infer->shape[HEED_ATTENTION_Q], lse = infer->shape[HEED_ATTENTION_LSE];
-    bool present = infer->present[HEED_ATTENTION_Y] && infer->present[HEED_ATTENTION_LSE] && infer->present[HEED_ATTENTION_DY];
-    if (!present || !heed_shape_equal(infer->shape[HEED_ATTENTION_Y], q) || !heed_shape_equal(infer->shape[HEED_ATTENTION_DY], q) ||
-        lse.rank != 2 || lse.dim[1] != attributes->heads || !heed_same_rows(lse, q))
-        return heed_infer_fail(infer, error, HEED_E_SHAPE, "y and dy with the shape of q, and lse (N,heads)");
+    bool present = infer->present[HEED_ATTENTION_Y] && infer->present[HEED_ATTENTION_LSE] &&
+                   infer->present[HEED_ATTENTION_DY];
+    if (!present || !heed_shape_equal(infer->shape[HEED_ATTENTION_Y], q) ||
+        !heed_shape_equal(infer->shape[HEED_ATTENTION_DY], q) || lse.rank != 2 ||
+        lse.dim[1] != attributes->heads || !heed_same_rows(lse, q))
+        return heed_infer_fail(infer, error, HEED_E_SHAPE,
+                               "y and dy with the shape of q, and lse (N,heads)");
     for (int i = 0; i < 3; i++) infer->out_shape[i] = infer->shape[i];
     return HEED_OK;
 }
@@ -83,7 +101,16 @@ static heed_cost cost(const heed_kernel_args *args)
     return (heed_cost){.flops = 2.5 * cost.flops, .bytes = 2.5 * cost.bytes, .number = cost.number};
 }
 
-const heed_op heed_op_attention_backward = {.name = "attention_backward", .in_min = 4, .in_max = HEED_ATTENTION_BACKWARD_INPUTS, .n_out = 3,
-    .attribute_size = sizeof(heed_attention_attributes), .flags = HEED_OP_SEQUENCE_AWARE | HEED_OP_RANDOM, .infer = infer,
-    .no_gradient = "second derivatives are not taken", HEED_REFERENCES(attention_backward), .cost = cost};
+const heed_op heed_op_attention_backward = {
+    .name = "attention_backward",
+    .in_min = 4,
+    .in_max = HEED_ATTENTION_BACKWARD_INPUTS,
+    .n_out = 3,
+    .attribute_size = sizeof(heed_attention_attributes),
+    .flags = HEED_OP_SEQUENCE_AWARE | HEED_OP_RANDOM,
+    .infer = infer,
+    .no_gradient = "second derivatives are not taken",
+    HEED_REFERENCES(attention_backward),
+    .cost = cost,
+};
 #endif

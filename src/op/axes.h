@@ -5,7 +5,9 @@
 #include <heed/graph.h>
 
 /* x as (outer, count, inner): element (o, k, i) is flat element (o * count + k) * inner + i. */
-typedef struct heed_axes { int64_t outer, count, inner; } heed_axes;
+typedef struct heed_axes {
+    int64_t outer, count, inner;
+} heed_axes;
 
 static inline heed_axes heed_axes_around(heed_shape shape, int axis)
 {

@@ -1,6 +1,7 @@
-/* Element-wise arithmetic of two values: y = a + b, a - b, a * b, a / b. a, y (...,D) f32; b f32 has the shape of a, or is (D),
-   or (...,1), or one element (op/broadcast.h). Gradients of b are summed over the axes along which it was repeated.
-   Errors: HEED_E_SHAPE when b does not fit a, HEED_E_DTYPE unless f32. */
+/* Element-wise arithmetic of two values: y = a + b, a - b, a * b, a / b. a, y (...,D) f32; b f32
+   has the shape of a, or is (D), or (...,1), or one element (op/broadcast.h). Gradients of b are
+   summed over the axes along which it was repeated. Errors: HEED_E_SHAPE when b does not fit a,
+   HEED_E_DTYPE unless f32. */
 #include "op/broadcast.h"
 #include "op/check.h"
 
@@ -23,19 +24,21 @@ void REAL(heed_binary_reference)(const heed_kernel_args *args)
     heed_broadcast_kind fit = heed_broadcast_of(b->shape, a->shape);
     int64_t width = heed_width(a), columns = heed_shape_columns(a->shape);
     for (int64_t i = 0; i < heed_shape_rows(a->shape); i++)
-        for (int64_t j = 0; j < columns; j++)
-            REAL(row)(y, i)[j] = REAL(apply)(kind, REAL(row)(a, i)[j], REAL(broadcast_at)(b, fit, i, j, width));
+        for (int64_t j = 0; j < columns; j++) REAL(row)
+    (y, i)[j] = REAL(apply)(kind, REAL(row)(a, i)[j], REAL(broadcast_at)(b, fit, i, j, width));
 }
 
 #if !HEED_REAL_DOUBLE
 static heed_status infer(heed_infer *infer, heed_error *error)
 {
     int32_t kind = ((const heed_binary_attributes *)infer->attributes)->kind;
-    if (kind < HEED_BINARY_ADD || kind > HEED_BINARY_DIVIDE) return heed_infer_fail(infer, error, HEED_E_ARG, "a kind of heed_binary_kind");
+    if (kind < HEED_BINARY_ADD || kind > HEED_BINARY_DIVIDE)
+        return heed_infer_fail(infer, error, HEED_E_ARG, "a kind of heed_binary_kind");
     HEED_TRY(heed_check_f32(infer, error));
     if (heed_broadcast_of(infer->shape[1], infer->shape[0]) == HEED_BROADCAST_MISFIT)
         return heed_infer_fail(infer, error, HEED_E_SHAPE,
-                               "the second with the shape of the first, (D) against (...,D), (...,1) against (...,D), or one element");
+                               "the second with the shape of the first, (D) against (...,D), "
+                               "(...,1) against (...,D), or one element");
     infer->out_shape[0] = infer->shape[0];
     return HEED_OK;
 }
@@ -46,14 +49,13 @@ static heed_value emit(heed_graph *graph, heed_binary_kind kind, heed_value a, h
     return heed_emit(graph, HEED_OP_BINARY, (heed_value[]){a, b}, 2, &attributes, NULL);
 }
 
-static heed_status gradient(heed_graph *graph, const heed_node *node, const heed_value *dout, heed_value *din, heed_error *error)
+static heed_status gradient(heed_graph *graph, const heed_node *node, const heed_value *dout,
+                            heed_value *din, heed_error *error)
 {
     (void)error;
     heed_value a = node->in[0], b = node->in[1], dy = dout[0], db = dy;
     switch (((const heed_binary_attributes *)node->attributes)->kind) {
-    case HEED_BINARY_ADD:
-        din[0] = dy;
-        break;
+    case HEED_BINARY_ADD: din[0] = dy; break;
     case HEED_BINARY_SUBTRACT:
         din[0] = dy;
         db = heed_scale(graph, dy, -1, 0);
@@ -90,6 +92,15 @@ heed_value heed_divide(heed_graph *graph, heed_value a, heed_value b)
     return emit(graph, HEED_BINARY_DIVIDE, a, b);
 }
 
-const heed_op heed_op_binary = {.name = "binary", .in_min = 2, .in_max = 2, .n_out = 1, .attribute_size = sizeof(heed_binary_attributes),
-    .flags = HEED_OP_ROW_LOCAL | HEED_OP_IN_PLACE, .infer = infer, .gradient = gradient, HEED_REFERENCES(binary)};
+const heed_op heed_op_binary = {
+    .name = "binary",
+    .in_min = 2,
+    .in_max = 2,
+    .n_out = 1,
+    .attribute_size = sizeof(heed_binary_attributes),
+    .flags = HEED_OP_ROW_LOCAL | HEED_OP_IN_PLACE,
+    .infer = infer,
+    .gradient = gradient,
+    HEED_REFERENCES(binary),
+};
 #endif

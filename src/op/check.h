@@ -28,7 +28,8 @@ static inline bool heed_dtype_is_weight(heed_dtype dtype)
 static inline heed_status heed_check_f32(const heed_infer *infer, heed_error *error)
 {
     for (int i = 0; i < infer->n_in; i++)
-        if (infer->present[i] && infer->dtype[i] != HEED_F32) return heed_infer_fail(infer, error, HEED_E_DTYPE, "f32");
+        if (infer->present[i] && infer->dtype[i] != HEED_F32)
+            return heed_infer_fail(infer, error, HEED_E_DTYPE, "f32");
     return HEED_OK;
 }
 
@@ -37,7 +38,8 @@ static inline bool heed_fits_columns(const heed_infer *infer, int input, int of)
 {
     if (input >= infer->n_in || !infer->present[input]) return true;
     heed_shape vector = infer->shape[input], rows = infer->shape[of];
-    return vector.rank == 1 && vector.extent == HEED_EXTENT_FIXED && vector.dim[0] == rows.dim[rows.rank - 1];
+    return vector.rank == 1 && vector.extent == HEED_EXTENT_FIXED &&
+           vector.dim[0] == rows.dim[rows.rank - 1];
 }
 
 /* Axis 0 of two shapes counts the same thing. */
@@ -50,10 +52,12 @@ static inline bool heed_same_rows(heed_shape a, heed_shape b)
 static inline bool heed_is_sequence_table(const heed_infer *infer, int input)
 {
     heed_shape shape = infer->shape[input];
-    return infer->dtype[input] == HEED_I32 && shape.rank == 2 && shape.dim[1] == HEED_SEQUENCE_FIELDS;
+    return infer->dtype[input] == HEED_I32 && shape.rank == 2 &&
+           shape.dim[1] == HEED_SEQUENCE_FIELDS;
 }
 
-/* A shape as attribute: padding and unused axes are zero, since attributes are compared byte by byte. */
+/* A shape as attribute: padding and unused axes are zero, since attributes are compared byte by
+   byte. */
 static inline heed_shape_attributes heed_attributes_of_shape(heed_shape shape)
 {
     heed_shape_attributes attributes;
@@ -64,14 +68,17 @@ static inline heed_shape_attributes heed_attributes_of_shape(heed_shape shape)
     return attributes;
 }
 
-/* A shape that a caller wrote down: rank and extent in range, no negative axis, elements countable in 63 bits. */
+/* A shape that a caller wrote down: rank and extent in range, no negative axis, elements countable
+   in 63 bits. */
 static inline bool heed_shape_is_valid(heed_shape shape)
 {
-    if (shape.rank < 0 || shape.rank > HEED_MAX_RANK || shape.extent >= HEED_EXTENT_COUNT) return false;
+    if (shape.rank < 0 || shape.rank > HEED_MAX_RANK || shape.extent >= HEED_EXTENT_COUNT)
+        return false;
     if (shape.rank == 0) return shape.extent == HEED_EXTENT_FIXED;
     int64_t elements = 1;
     for (int i = 0; i < shape.rank; i++) {
-        if (shape.dim[i] < 0 || (shape.dim[i] && elements > INT64_MAX / 8 / shape.dim[i])) return false;
+        if (shape.dim[i] < 0 || (shape.dim[i] && elements > INT64_MAX / 8 / shape.dim[i]))
+            return false;
         elements *= shape.dim[i] ? shape.dim[i] : 1;
     }
     return true;

@@ -1,5 +1,6 @@
-/* Values kept within a limit. y = min(max(x, -limit), limit). x, y (...) f32. Beyond the limit the gradient is 0, at it 1.
-   Inputs of the gradient: dy, x. Errors: HEED_E_DTYPE, HEED_E_SHAPE unless both are alike, HEED_E_ARG unless limit > 0. */
+/* Values kept within a limit. y = min(max(x, -limit), limit). x, y (...) f32. Beyond the limit the
+   gradient is 0, at it 1. Inputs of the gradient: dy, x. Errors: HEED_E_DTYPE, HEED_E_SHAPE unless
+   both are alike, HEED_E_ARG unless limit > 0. */
 #include "op/check.h"
 #include "op/reference.h"
 
@@ -36,16 +37,20 @@ void REAL(heed_clamp_backward_reference)(const heed_kernel_args *args)
 static heed_status infer(heed_infer *infer, heed_error *error)
 {
     HEED_TRY(heed_check_f32(infer, error));
-    if (infer->n_in == 2 && !heed_shape_equal(infer->shape[1], infer->shape[0])) return heed_infer_fail(infer, error, HEED_E_SHAPE, "equal shapes");
-    if (!(((const heed_clamp_attributes *)infer->attributes)->limit > 0)) return heed_infer_fail(infer, error, HEED_E_ARG, "a limit above 0");
+    if (infer->n_in == 2 && !heed_shape_equal(infer->shape[1], infer->shape[0]))
+        return heed_infer_fail(infer, error, HEED_E_SHAPE, "equal shapes");
+    if (!(((const heed_clamp_attributes *)infer->attributes)->limit > 0))
+        return heed_infer_fail(infer, error, HEED_E_ARG, "a limit above 0");
     infer->out_shape[0] = infer->shape[0];
     return HEED_OK;
 }
 
-static heed_status gradient(heed_graph *graph, const heed_node *node, const heed_value *dout, heed_value *din, heed_error *error)
+static heed_status gradient(heed_graph *graph, const heed_node *node, const heed_value *dout,
+                            heed_value *din, heed_error *error)
 {
     (void)error;
-    din[0] = heed_emit(graph, HEED_OP_CLAMP_BACKWARD, (heed_value[]){dout[0], node->in[0]}, 2, node->attributes, NULL);
+    din[0] = heed_emit(graph, HEED_OP_CLAMP_BACKWARD, (heed_value[]){dout[0], node->in[0]}, 2,
+                       node->attributes, NULL);
     return HEED_OK;
 }
 
@@ -55,9 +60,26 @@ heed_value heed_clamp(heed_graph *graph, heed_value x, float limit)
     return heed_emit(graph, HEED_OP_CLAMP, &x, 1, &attributes, NULL);
 }
 
-const heed_op heed_op_clamp = {.name = "clamp", .in_min = 1, .in_max = 1, .n_out = 1, .attribute_size = sizeof(heed_clamp_attributes),
-    .flags = HEED_OP_ROW_LOCAL | HEED_OP_IN_PLACE, .infer = infer, .gradient = gradient, HEED_REFERENCES(clamp)};
-const heed_op heed_op_clamp_backward = {.name = "clamp_backward", .in_min = 2, .in_max = 2, .n_out = 1,
-    .attribute_size = sizeof(heed_clamp_attributes), .flags = HEED_OP_ROW_LOCAL | HEED_OP_IN_PLACE, .infer = infer,
-    .no_gradient = "second derivatives are not taken", HEED_REFERENCES(clamp_backward)};
+const heed_op heed_op_clamp = {
+    .name = "clamp",
+    .in_min = 1,
+    .in_max = 1,
+    .n_out = 1,
+    .attribute_size = sizeof(heed_clamp_attributes),
+    .flags = HEED_OP_ROW_LOCAL | HEED_OP_IN_PLACE,
+    .infer = infer,
+    .gradient = gradient,
+    HEED_REFERENCES(clamp),
+};
+const heed_op heed_op_clamp_backward = {
+    .name = "clamp_backward",
+    .in_min = 2,
+    .in_max = 2,
+    .n_out = 1,
+    .attribute_size = sizeof(heed_clamp_attributes),
+    .flags = HEED_OP_ROW_LOCAL | HEED_OP_IN_PLACE,
+    .infer = infer,
+    .no_gradient = "second derivatives are not taken",
+    HEED_REFERENCES(clamp_backward),
+};
 #endif

@@ -1,8 +1,10 @@
 /* Softmax cross-entropy in nats, one a row, with label smoothing s.
-   cross_entropy: logits (R,V) f32, labels (R) i32 -> y (R): y = log sum exp(x) - (1-s) x[label] - s mean(x).
-   cross_entropy_backward: logits, labels, drow (R) -> dlogits (R,V) = drow * (softmax(x) - (1-s) [v = label] - s/V).
-   Rows whose label is outside [0,V), HEED_IGNORE among them, give 0 and no gradient.
-   Errors: HEED_E_SHAPE, HEED_E_DTYPE, HEED_E_ARG for a smoothing outside [0,1). Source: Szegedy et al. 2016, section 7. */
+   cross_entropy: logits (R,V) f32, labels (R) i32 -> y (R): y = log sum exp(x) - (1-s) x[label] - s
+   mean(x). cross_entropy_backward: logits, labels, drow (R) -> dlogits (R,V) = drow * (softmax(x) -
+   (1-s) [v = label] - s/V). Rows whose label is outside [0,V), HEED_IGNORE among them, give 0 and
+   no gradient.
+   Errors: HEED_E_SHAPE, HEED_E_DTYPE, HEED_E_ARG for a smoothing outside [0,1). Source: Szegedy et
+   al. 2016, section 7. */
 #include "op/check.h"
 #include "op/reference.h"
 
@@ -38,7 +40,8 @@ void REAL(heed_cross_entropy_reference)(const heed_kernel_args *args)
 
 void REAL(heed_cross_entropy_backward_reference)(const heed_kernel_args *args)
 {
-    const heed_operand *logits = &args->in[0], *labels = &args->in[1], *drow = &args->in[2], *dlogits = &args->out[0];
+    const heed_operand *logits = &args->in[0], *labels = &args->in[1], *drow = &args->in[2],
+                       *dlogits = &args->out[0];
     real smoothing = (real)((const heed_cross_entropy_attributes *)args->attributes)->smoothing;
     int64_t width = logits->shape.dim[1];
     for (int64_t i = 0; i < logits->shape.dim[0]; i++) {
@@ -59,13 +62,15 @@ static heed_status check(heed_infer *infer, heed_error *error)
 {
     heed_shape logits = infer->shape[0], labels = infer->shape[1];
     float smoothing = ((const heed_cross_entropy_attributes *)infer->attributes)->smoothing;
-    if (infer->dtype[0] != HEED_F32 || infer->dtype[1] != HEED_I32 || (infer->n_in == 3 && infer->dtype[2] != HEED_F32))
+    if (infer->dtype[0] != HEED_F32 || infer->dtype[1] != HEED_I32 ||
+        (infer->n_in == 3 && infer->dtype[2] != HEED_F32))
         return heed_infer_fail(infer, error, HEED_E_DTYPE, "logits of f32 and labels of i32");
     if (logits.rank != 2 || labels.rank != 1 || !heed_same_rows(logits, labels))
         return heed_infer_fail(infer, error, HEED_E_SHAPE, "logits (R,V) and labels (R)");
     if (infer->n_in == 3 && !heed_shape_equal(infer->shape[2], labels))
         return heed_infer_fail(infer, error, HEED_E_SHAPE, "the gradient of the rows (R)");
-    if (!(smoothing >= 0 && smoothing < 1)) return heed_infer_fail(infer, error, HEED_E_ARG, "a label smoothing in [0, 1)");
+    if (!(smoothing >= 0 && smoothing < 1))
+        return heed_infer_fail(infer, error, HEED_E_ARG, "a label smoothing in [0, 1)");
     return HEED_OK;
 }
 
@@ -83,23 +88,43 @@ static heed_status infer_backward(heed_infer *infer, heed_error *error)
     return HEED_OK;
 }
 
-static heed_status gradient(heed_graph *graph, const heed_node *node, const heed_value *dout, heed_value *din, heed_error *error)
+static heed_status gradient(heed_graph *graph, const heed_node *node, const heed_value *dout,
+                            heed_value *din, heed_error *error)
 {
     (void)error;
-    din[0] = heed_emit(graph, HEED_OP_CROSS_ENTROPY_BACKWARD, (heed_value[]){node->in[0], node->in[1], dout[0]}, 3, node->attributes, NULL);
+    din[0] = heed_emit(graph, HEED_OP_CROSS_ENTROPY_BACKWARD,
+                       (heed_value[]){node->in[0], node->in[1], dout[0]}, 3, node->attributes,
+                       NULL);
     return HEED_OK;
 }
 
-heed_value heed_cross_entropy(heed_graph *graph, heed_value logits, heed_value labels, float smoothing)
+heed_value heed_cross_entropy(heed_graph *graph, heed_value logits, heed_value labels,
+                              float smoothing)
 {
     heed_cross_entropy_attributes attributes = {.smoothing = smoothing};
-    return heed_emit(graph, HEED_OP_CROSS_ENTROPY, (heed_value[]){logits, labels}, 2, &attributes, NULL);
+    return heed_emit(graph, HEED_OP_CROSS_ENTROPY, (heed_value[]){logits, labels}, 2, &attributes,
+                     NULL);
 }
 
-const heed_op heed_op_cross_entropy = {.name = "cross_entropy", .in_min = 2, .in_max = 2, .n_out = 1,
-    .attribute_size = sizeof(heed_cross_entropy_attributes), .flags = HEED_OP_ROW_LOCAL, .infer = infer, .gradient = gradient,
-    HEED_REFERENCES(cross_entropy)};
-const heed_op heed_op_cross_entropy_backward = {.name = "cross_entropy_backward", .in_min = 3, .in_max = 3, .n_out = 1,
-    .attribute_size = sizeof(heed_cross_entropy_attributes), .flags = HEED_OP_ROW_LOCAL | HEED_OP_IN_PLACE, .infer = infer_backward,
-    .no_gradient = "second derivatives are not taken", HEED_REFERENCES(cross_entropy_backward)};
+const heed_op heed_op_cross_entropy = {
+    .name = "cross_entropy",
+    .in_min = 2,
+    .in_max = 2,
+    .n_out = 1,
+    .attribute_size = sizeof(heed_cross_entropy_attributes),
+    .flags = HEED_OP_ROW_LOCAL,
+    .infer = infer,
+    .gradient = gradient,
+    HEED_REFERENCES(cross_entropy),
+};
+const heed_op heed_op_cross_entropy_backward = {
+    .name = "cross_entropy_backward",
+    .in_min = 3,
+    .in_max = 3,
+    .n_out = 1,
+    .attribute_size = sizeof(heed_cross_entropy_attributes),
+    .flags = HEED_OP_ROW_LOCAL | HEED_OP_IN_PLACE,
+    .infer = infer_backward,
+    .no_gradient = "second derivatives are not taken",
+    HEED_REFERENCES(cross_entropy_backward)};
 #endif

@@ -1,6 +1,7 @@
-/* expert.h: slots, the rows that experts work on. N rows choose J of X experts each, which makes N * J pairs; pair p is row p / J's
-   choice number p % J. A slot is a pair in the order of experts: slots of expert 0 first, then of expert 1, and so on; those of one
-   expert in the order of their pairs. Values by slot are (N,J,D): slot s stands in row s / J at s % J. */
+/* expert.h: slots, the rows that experts work on. N rows choose J of X experts each, which makes N
+   * J pairs; pair p is row p / J's choice number p % J. A slot is a pair in the order of experts:
+   slots of expert 0 first, then of expert 1, and so on; those of one expert in the order of their
+   pairs. Values by slot are (N,J,D): slot s stands in row s / J at s % J. */
 #ifndef HEED_OP_EXPERT_H
 #define HEED_OP_EXPERT_H
 
@@ -34,7 +35,8 @@ static inline real *REAL(pair)(const heed_operand *table, int64_t p)
 }
 
 /* Slots [*begin, *end) of an expert, within those that there are. */
-static inline void heed_expert_range(const heed_operand *offsets, int64_t expert, int64_t slots, int64_t *begin, int64_t *end)
+static inline void heed_expert_range(const heed_operand *offsets, int64_t expert, int64_t slots,
+                                     int64_t *begin, int64_t *end)
 {
     const int32_t *at = (const int32_t *)offsets->data + expert * offsets->row_stride;
     int64_t first = at[0] < 0 ? 0 : at[0], last = at[offsets->row_stride];

@@ -1,9 +1,11 @@
 /* Gather and scatter_add, each other's gradient.
-   gather: y[i] = table[index[i]]; table (V,D) f32, f16, bf16 or quantized along its rows, fixed or live rows; index (N) i32; y (N,D) f32.
-   One row of the table may be frozen: it gets no gradient. In scatter_add rows for that index are left out.
-   scatter_add: y = 0, then y[index[i]] += x[i], i ascending; x (N,D) f32, index (N) i32, y f32 of the shape in the attributes. With a
-   state of that shape y is its next version and begins with the old values.
-   An index outside the (live) rows gives a row of zeros, or adds nothing. Errors: HEED_E_SHAPE, HEED_E_DTYPE. */
+   gather: y[i] = table[index[i]]; table (V,D) f32, f16, bf16 or quantized along its rows, fixed or
+   live rows; index (N) i32; y (N,D) f32. One row of the table may be frozen: it gets no gradient.
+   In scatter_add rows for that index are left out. scatter_add: y = 0, then y[index[i]] += x[i], i
+   ascending; x (N,D) f32, index (N) i32, y f32 of the shape in the attributes. With a state of that
+   shape y is its next version and begins with the old values.
+   An index outside the (live) rows gives a row of zeros, or adds nothing. Errors: HEED_E_SHAPE,
+   HEED_E_DTYPE. */
 #include "op/check.h"
 #include "op/reference.h"
 
@@ -16,7 +18,8 @@ void REAL(heed_gather_reference)(const heed_kernel_args *args)
     for (int64_t i = 0; i < y->shape.dim[0]; i++) {
         int32_t at = *REAL(integers)(index, i);
         bool inside = at >= 0 && at < table->shape.dim[0];
-        for (int64_t j = 0; j < y->shape.dim[1]; j++) REAL(row)(y, i)[j] = inside ? REAL(element)(table, at, j) : 0;
+        for (int64_t j = 0; j < y->shape.dim[1]; j++)
+            REAL(row)(y, i)[j] = inside ? REAL(element)(table, at, j) : 0;
     }
 }
 
@@ -37,8 +40,10 @@ static heed_status infer_gather(heed_infer *infer, heed_error *error)
 {
     heed_shape table = infer->shape[0], index = infer->shape[1];
     if (!heed_dtype_is_weight(infer->dtype[0]) || infer->dtype[1] != HEED_I32)
-        return heed_infer_fail(infer, error, HEED_E_DTYPE, "a table of f32, f16, bf16 or a quantized type and an index of i32");
-    if (table.rank != 2 || index.rank != 1) return heed_infer_fail(infer, error, HEED_E_SHAPE, "a table (V,D) and an index (N)");
+        return heed_infer_fail(infer, error, HEED_E_DTYPE,
+                               "a table of f32, f16, bf16 or a quantized type and an index of i32");
+    if (table.rank != 2 || index.rank != 1)
+        return heed_infer_fail(infer, error, HEED_E_SHAPE, "a table (V,D) and an index (N)");
     infer->out_shape[0] = heed_shape_2(index.dim[0], table.dim[1]);
     infer->out_shape[0].extent = index.extent;
     return HEED_OK;
@@ -46,7 +51,8 @@ static heed_status infer_gather(heed_infer *infer, heed_error *error)
 
 static heed_status infer_scatter_add(heed_infer *infer, heed_error *error)
 {
-    heed_shape x = infer->shape[0], index = infer->shape[1], y = ((const heed_shape_attributes *)infer->attributes)->shape;
+    heed_shape x = infer->shape[0], index = infer->shape[1],
+               y = ((const heed_shape_attributes *)infer->attributes)->shape;
     if (infer->dtype[0] != HEED_F32 || infer->dtype[1] != HEED_I32)
         return heed_infer_fail(infer, error, HEED_E_DTYPE, "x of f32 and an index of i32");
     if (x.rank != 2 || index.rank != 1 || !heed_same_rows(x, index))
@@ -54,26 +60,32 @@ static heed_status infer_scatter_add(heed_infer *infer, heed_error *error)
     if (!heed_shape_is_valid(y) || y.rank != 2 || y.dim[1] != x.dim[1])
         return heed_infer_fail(infer, error, HEED_E_SHAPE, "a result (rows,D) as wide as x");
     bool state = HEED_SCATTER_STATE < infer->n_in && infer->present[HEED_SCATTER_STATE];
-    if (state && (infer->dtype[HEED_SCATTER_STATE] != HEED_F32 || !heed_shape_equal(infer->shape[HEED_SCATTER_STATE], y)))
-        return heed_infer_fail(infer, error, HEED_E_SHAPE, "a state of f32 with the shape of the result");
+    if (state && (infer->dtype[HEED_SCATTER_STATE] != HEED_F32 ||
+                  !heed_shape_equal(infer->shape[HEED_SCATTER_STATE], y)))
+        return heed_infer_fail(infer, error, HEED_E_SHAPE,
+                               "a state of f32 with the shape of the result");
     infer->out_shape[0] = y;
     return HEED_OK;
 }
 
-static heed_status gradient_gather(heed_graph *graph, const heed_node *node, const heed_value *dout, heed_value *din, heed_error *error)
+static heed_status gradient_gather(heed_graph *graph, const heed_node *node, const heed_value *dout,
+                                   heed_value *din, heed_error *error)
 {
     (void)error;
-    heed_shape_attributes attributes = heed_attributes_of_shape(heed_value_shape(graph, node->in[0]));
+    heed_shape_attributes attributes = heed_attributes_of_shape(
+        heed_value_shape(graph, node->in[0]));
     attributes.skipped = ((const heed_gather_attributes *)node->attributes)->frozen;
-    din[0] = heed_emit(graph, HEED_OP_SCATTER_ADD, (heed_value[]){dout[0], node->in[1]}, 2, &attributes, NULL);
+    din[0] = heed_emit(graph, HEED_OP_SCATTER_ADD, (heed_value[]){dout[0], node->in[1]}, 2,
+                       &attributes, NULL);
     return HEED_OK;
 }
 
-static heed_status gradient_scatter_add(heed_graph *graph, const heed_node *node, const heed_value *dout, heed_value *din,
-                                        heed_error *error)
+static heed_status gradient_scatter_add(heed_graph *graph, const heed_node *node,
+                                        const heed_value *dout, heed_value *din, heed_error *error)
 {
     if (((const heed_shape_attributes *)node->attributes)->skipped)
-        return heed_fail(error, HEED_E_UNSUPPORTED, "scatter_add: rows are left out, and second derivatives are not taken");
+        return heed_fail(error, HEED_E_UNSUPPORTED,
+                         "scatter_add: rows are left out, and second derivatives are not taken");
     din[0] = heed_gather(graph, dout[0], node->in[1]);
     return HEED_OK;
 }
@@ -95,9 +107,26 @@ heed_value heed_scatter_add(heed_graph *graph, heed_value x, heed_value index, h
     return heed_emit(graph, HEED_OP_SCATTER_ADD, (heed_value[]){x, index}, 2, &attributes, NULL);
 }
 
-const heed_op heed_op_gather = {.name = "gather", .in_min = 2, .in_max = 2, .n_out = 1,
-    .attribute_size = sizeof(heed_gather_attributes), .infer = infer_gather, .gradient = gradient_gather, HEED_REFERENCES(gather)};
-const heed_op heed_op_scatter_add = {.name = "scatter_add", .in_min = 2, .in_max = 3, .n_out = 1,
-    .state_input = HEED_SCATTER_STATE, .attribute_size = sizeof(heed_shape_attributes), .flags = HEED_OP_WRITES_STATE, .infer = infer_scatter_add, .gradient = gradient_scatter_add,
-    HEED_REFERENCES(scatter_add)};
+const heed_op heed_op_gather = {
+    .name = "gather",
+    .in_min = 2,
+    .in_max = 2,
+    .n_out = 1,
+    .attribute_size = sizeof(heed_gather_attributes),
+    .infer = infer_gather,
+    .gradient = gradient_gather,
+    HEED_REFERENCES(gather),
+};
+const heed_op heed_op_scatter_add = {
+    .name = "scatter_add",
+    .in_min = 2,
+    .in_max = 3,
+    .n_out = 1,
+    .state_input = HEED_SCATTER_STATE,
+    .attribute_size = sizeof(heed_shape_attributes),
+    .flags = HEED_OP_WRITES_STATE,
+    .infer = infer_scatter_add,
+    .gradient = gradient_scatter_add,
+    HEED_REFERENCES(scatter_add),
+};
 #endif

@@ -1,14 +1,19 @@
-/* Output projection and softmax cross-entropy in one, so that rows x vocabulary is never stored: a kernel works on a few rows at a time.
-   linear_cross_entropy: x (R,D) f32, weight (V,D) f32, f16 or bf16, labels (R) i32, bias (V) f32 or absent -> nll (R), that of op
+/* Output projection and softmax cross-entropy in one, so that rows x vocabulary is never stored: a
+   kernel works on a few rows at a time. linear_cross_entropy: x (R,D) f32, weight (V,D) f32, f16 or
+   bf16, labels (R) i32, bias (V) f32 or absent -> nll (R), that of op
      cross_entropy for the logits x weight^T + bias, whose sums are those of op matmul.
-   linear_cross_entropy_backward: x, weight, labels, bias, drow (R), state (V,D) or absent -> dweight (V,D), dx (R,D), dbias (V), nll (R), with
-     dlogits = drow * (softmax - target) as in cross_entropy_backward: dx = dlogits weight, dweight = dlogits^T x, each as op matmul sums it,
-     dbias = columns of dlogits summed, rows ascending. It computes the logits again, and with them nll: where drow does not depend on nll the
-     fusion pass lets it be the only one of the two (pass_fuse_loss.c). With a state, dweight is its next version: the sums go on from the
-     old values. dbias has no elements without a bias, dweight none where the weight is frozen.
-   With `rounded` the operands of all three matmuls are rounded to bf16, as in op matmul, dlogits too.
-   Rows whose label is outside [0,V) give 0 and no gradient. Errors: HEED_E_SHAPE, HEED_E_DTYPE, HEED_E_ARG for a smoothing outside [0,1).
-   Source: Wijmans et al. 2024, "Cut your losses in large-vocabulary language models", which recomputes; here the logits of a part of the
+   linear_cross_entropy_backward: x, weight, labels, bias, drow (R), state (V,D) or absent ->
+   dweight (V,D), dx (R,D), dbias (V), nll (R), with
+     dlogits = drow * (softmax - target) as in cross_entropy_backward: dx = dlogits weight, dweight
+     = dlogits^T x, each as op matmul sums it, dbias = columns of dlogits summed, rows ascending. It
+     computes the logits again, and with them nll: where drow does not depend on nll the fusion pass
+     lets it be the only one of the two (pass_fuse_loss.c). With a state, dweight is its next
+     version: the sums go on from the old values. dbias has no elements without a bias, dweight none
+     where the weight is frozen.
+   With `rounded` the operands of all three matmuls are rounded to bf16, as in op matmul, dlogits
+   too. Rows whose label is outside [0,V) give 0 and no gradient. Errors: HEED_E_SHAPE,
+   HEED_E_DTYPE, HEED_E_ARG for a smoothing outside [0,1). Source: Wijmans et al. 2024, "Cut your
+   losses in large-vocabulary language models", which recomputes; here the logits of a part of the
    rows stand in memory once. */
 #include "op/check.h"
 #include "op/reference.h"
@@ -16,19 +21,25 @@
 HEED_REFERENCE(linear_cross_entropy);
 HEED_REFERENCE(linear_cross_entropy_backward);
 
-typedef struct { real max, sum, mean; } REAL(row_totals);
+typedef struct {
+    real max, sum, mean;
+} REAL(row_totals);
 
 static inline real REAL(logit)(const heed_kernel_args *args, int64_t i, int64_t j)
 {
-    const heed_operand *x = &args->in[HEED_LINEAR_LOSS_X], *weight = &args->in[HEED_LINEAR_LOSS_WEIGHT], *bias = heed_optional(args, HEED_LINEAR_LOSS_BIAS);
+    const heed_operand *x = &args->in[HEED_LINEAR_LOSS_X],
+                       *weight = &args->in[HEED_LINEAR_LOSS_WEIGHT],
+                       *bias = heed_optional(args, HEED_LINEAR_LOSS_BIAS);
     bool bf16 = ((const heed_linear_loss_attributes *)args->attributes)->bf16_operands;
     real sum = 0;
     for (int64_t k = 0; k < x->shape.dim[1]; k++)
-        sum = R(fma)(REAL(operand)(REAL(row)(x, i)[k], bf16), REAL(operand)(REAL(element)(weight, j, k), bf16), sum);
+        sum = R(fma)(REAL(operand)(REAL(row)(x, i)[k], bf16),
+                     REAL(operand)(REAL(element)(weight, j, k), bf16), sum);
     return bias ? sum + *REAL(row)(bias, j) : sum;
 }
 
-/* Largest logit of a row, sum of exp(logit - max), mean of logit - max. No row is kept: logits are computed twice. */
+/* Largest logit of a row, sum of exp(logit - max), mean of logit - max. No row is kept: logits are
+   computed twice. */
 static inline REAL(row_totals) REAL(totals)(const heed_kernel_args *args, int64_t i)
 {
     int64_t width = args->in[HEED_LINEAR_LOSS_WEIGHT].shape.dim[0];
@@ -57,24 +68,29 @@ static inline real REAL(smoothing)(const heed_kernel_args *args)
 static inline real REAL(nll)(const heed_kernel_args *args, int64_t i, REAL(row_totals) t)
 {
     real smoothing = REAL(smoothing)(args);
-    return R(log)(t.sum) - (1 - smoothing) * (REAL(logit)(args, i, REAL(label)(args, i)) - t.max) - smoothing * t.mean;
+    return R(log)(t.sum) - (1 - smoothing) * (REAL(logit)(args, i, REAL(label)(args, i)) - t.max) -
+           smoothing * t.mean;
 }
 
 void REAL(heed_linear_cross_entropy_reference)(const heed_kernel_args *args)
 {
     for (int64_t i = 0; i < args->out[0].shape.dim[0]; i++)
-        *REAL(row)(&args->out[0], i) = REAL(label)(args, i) < 0 ? 0 : REAL(nll)(args, i, REAL(totals)(args, i));
+        *REAL(row)(&args->out[0],
+                   i) = REAL(label)(args, i) < 0 ? 0 : REAL(nll)(args, i, REAL(totals)(args, i));
 }
 
 /* Adds what logit (i, j) of gradient d gives to the gradients. */
 static inline void REAL(add_gradients)(const heed_kernel_args *args, int64_t i, int64_t j, real d)
 {
-    const heed_operand *x = &args->in[HEED_LINEAR_LOSS_X], *weight = &args->in[HEED_LINEAR_LOSS_WEIGHT];
-    bool wanted = args->out[0].shape.dim[0] > 0, bf16 = ((const heed_linear_loss_attributes *)args->attributes)->bf16_operands;
+    const heed_operand *x = &args->in[HEED_LINEAR_LOSS_X],
+                       *weight = &args->in[HEED_LINEAR_LOSS_WEIGHT];
+    bool wanted = args->out[0].shape.dim[0] > 0,
+         bf16 = ((const heed_linear_loss_attributes *)args->attributes)->bf16_operands;
     if (args->out[2].shape.dim[0] > 0) *REAL(row)(&args->out[2], j) += d;
     d = REAL(operand)(d, bf16);
     for (int64_t k = 0; k < x->shape.dim[1]; k++) {
-        real *dx = &REAL(row)(&args->out[1], i)[k], *dw = wanted ? &REAL(row)(&args->out[0], j)[k] : NULL;
+        real *dx = &REAL(row)(&args->out[1], i)[k],
+             *dw = wanted ? &REAL(row)(&args->out[0], j)[k] : NULL;
         *dx = R(fma)(d, REAL(operand)(REAL(element)(weight, j, k), bf16), *dx);
         if (dw) *dw = R(fma)(d, REAL(operand)(REAL(row)(x, i)[k], bf16), *dw);
     }
@@ -95,7 +111,10 @@ void REAL(heed_linear_cross_entropy_backward_reference)(const heed_kernel_args *
         *REAL(row)(&args->out[3], i) = REAL(nll)(args, i, t);
         for (int64_t j = 0; j < width; j++) {
             real target = (j == label ? 1 - smoothing : 0) + smoothing / (real)width;
-            REAL(add_gradients)(args, i, j, *REAL(row)(&args->in[HEED_LINEAR_LOSS_DROW], i) * (R(exp)(REAL(logit)(args, i, j) - t.max) / t.sum - target));
+            REAL(add_gradients)
+            (args, i, j,
+             *REAL(row)(&args->in[HEED_LINEAR_LOSS_DROW], i) *
+                 (R(exp)(REAL(logit)(args, i, j) - t.max) / t.sum - target));
         }
     }
 }
@@ -103,18 +122,26 @@ void REAL(heed_linear_cross_entropy_backward_reference)(const heed_kernel_args *
 #if !HEED_REAL_DOUBLE
 static heed_status check(heed_infer *infer, heed_error *error)
 {
-    heed_shape x = infer->shape[HEED_LINEAR_LOSS_X], weight = infer->shape[HEED_LINEAR_LOSS_WEIGHT], labels = infer->shape[HEED_LINEAR_LOSS_LABELS];
+    heed_shape x = infer->shape[HEED_LINEAR_LOSS_X], weight = infer->shape[HEED_LINEAR_LOSS_WEIGHT],
+               labels = infer->shape[HEED_LINEAR_LOSS_LABELS];
     float smoothing = ((const heed_linear_loss_attributes *)infer->attributes)->smoothing;
     bool bias = HEED_LINEAR_LOSS_BIAS < infer->n_in && infer->present[HEED_LINEAR_LOSS_BIAS];
-    if (infer->dtype[HEED_LINEAR_LOSS_X] != HEED_F32 || !heed_dtype_is_floating(infer->dtype[HEED_LINEAR_LOSS_WEIGHT]) ||
-        infer->dtype[HEED_LINEAR_LOSS_LABELS] != HEED_I32 || (bias && infer->dtype[HEED_LINEAR_LOSS_BIAS] != HEED_F32))
-        return heed_infer_fail(infer, error, HEED_E_DTYPE, "x of f32, a weight of f32, f16 or bf16, labels of i32, a bias of f32");
-    if (x.rank != 2 || weight.rank != 2 || weight.extent != HEED_EXTENT_FIXED || weight.dim[0] < 1 || weight.dim[1] != x.dim[1] || labels.rank != 1 ||
+    if (infer->dtype[HEED_LINEAR_LOSS_X] != HEED_F32 ||
+        !heed_dtype_is_floating(infer->dtype[HEED_LINEAR_LOSS_WEIGHT]) ||
+        infer->dtype[HEED_LINEAR_LOSS_LABELS] != HEED_I32 ||
+        (bias && infer->dtype[HEED_LINEAR_LOSS_BIAS] != HEED_F32))
+        return heed_infer_fail(
+            infer, error, HEED_E_DTYPE,
+            "x of f32, a weight of f32, f16 or bf16, labels of i32, a bias of f32");
+    if (x.rank != 2 || weight.rank != 2 || weight.extent != HEED_EXTENT_FIXED ||
+        weight.dim[0] < 1 || weight.dim[1] != x.dim[1] || labels.rank != 1 ||
         !heed_same_rows(x, labels))
-        return heed_infer_fail(infer, error, HEED_E_SHAPE, "x (R,D), a weight (V,D) and labels (R)");
+        return heed_infer_fail(infer, error, HEED_E_SHAPE,
+                               "x (R,D), a weight (V,D) and labels (R)");
     if (bias && !heed_shape_equal(infer->shape[HEED_LINEAR_LOSS_BIAS], heed_shape_1(weight.dim[0])))
         return heed_infer_fail(infer, error, HEED_E_SHAPE, "a bias (V)");
-    if (!(smoothing >= 0 && smoothing < 1)) return heed_infer_fail(infer, error, HEED_E_ARG, "a label smoothing in [0, 1)");
+    if (!(smoothing >= 0 && smoothing < 1))
+        return heed_infer_fail(infer, error, HEED_E_ARG, "a label smoothing in [0, 1)");
     return HEED_OK;
 }
 
@@ -128,14 +155,18 @@ static heed_status infer(heed_infer *infer, heed_error *error)
 static heed_status infer_backward(heed_infer *infer, heed_error *error)
 {
     HEED_TRY(check(infer, error));
-    heed_shape labels = infer->shape[HEED_LINEAR_LOSS_LABELS], weight = infer->shape[HEED_LINEAR_LOSS_WEIGHT];
+    heed_shape labels = infer->shape[HEED_LINEAR_LOSS_LABELS],
+               weight = infer->shape[HEED_LINEAR_LOSS_WEIGHT];
     bool frozen = heed_value_is_frozen(infer->graph, infer->in[HEED_LINEAR_LOSS_WEIGHT]);
     bool state = HEED_LINEAR_LOSS_STATE < infer->n_in && infer->present[HEED_LINEAR_LOSS_STATE];
-    if (HEED_LINEAR_LOSS_DROW >= infer->n_in || !infer->present[HEED_LINEAR_LOSS_DROW] || infer->dtype[HEED_LINEAR_LOSS_DROW] != HEED_F32 ||
+    if (HEED_LINEAR_LOSS_DROW >= infer->n_in || !infer->present[HEED_LINEAR_LOSS_DROW] ||
+        infer->dtype[HEED_LINEAR_LOSS_DROW] != HEED_F32 ||
         !heed_shape_equal(infer->shape[HEED_LINEAR_LOSS_DROW], labels))
         return heed_infer_fail(infer, error, HEED_E_SHAPE, "the gradient of the rows (R) in f32");
-    if (state && (frozen || infer->dtype[HEED_LINEAR_LOSS_STATE] != HEED_F32 || !heed_shape_equal(infer->shape[HEED_LINEAR_LOSS_STATE], weight)))
-        return heed_infer_fail(infer, error, HEED_E_SHAPE, "a state (V,D) of f32 for a weight that is trained");
+    if (state && (frozen || infer->dtype[HEED_LINEAR_LOSS_STATE] != HEED_F32 ||
+                  !heed_shape_equal(infer->shape[HEED_LINEAR_LOSS_STATE], weight)))
+        return heed_infer_fail(infer, error, HEED_E_SHAPE,
+                               "a state (V,D) of f32 for a weight that is trained");
     infer->out_shape[0] = frozen ? heed_shape_2(0, weight.dim[1]) : weight;
     infer->out_shape[1] = infer->shape[HEED_LINEAR_LOSS_X];
     infer->out_shape[2] = heed_shape_1(infer->present[HEED_LINEAR_LOSS_BIAS] ? weight.dim[0] : 0);
@@ -143,12 +174,20 @@ static heed_status infer_backward(heed_infer *infer, heed_error *error)
     return HEED_OK;
 }
 
-static heed_status gradient(heed_graph *graph, const heed_node *node, const heed_value *dout, heed_value *din, heed_error *error)
+static heed_status gradient(heed_graph *graph, const heed_node *node, const heed_value *dout,
+                            heed_value *din, heed_error *error)
 {
     (void)error;
-    heed_value in[HEED_LINEAR_LOSS_INPUTS] = {node->in[HEED_LINEAR_LOSS_X], node->in[HEED_LINEAR_LOSS_WEIGHT], node->in[HEED_LINEAR_LOSS_LABELS],
-                                              heed_node_input(node, HEED_LINEAR_LOSS_BIAS), dout[0], HEED_NONE}, out[4];
-    if (heed_emit(graph, HEED_OP_LINEAR_CROSS_ENTROPY_BACKWARD, in, HEED_LINEAR_LOSS_INPUTS, node->attributes, out) < 0) return HEED_OK;
+    heed_value in[HEED_LINEAR_LOSS_INPUTS] = {node->in[HEED_LINEAR_LOSS_X],
+                                              node->in[HEED_LINEAR_LOSS_WEIGHT],
+                                              node->in[HEED_LINEAR_LOSS_LABELS],
+                                              heed_node_input(node, HEED_LINEAR_LOSS_BIAS),
+                                              dout[0],
+                                              HEED_NONE},
+               out[4];
+    if (heed_emit(graph, HEED_OP_LINEAR_CROSS_ENTROPY_BACKWARD, in, HEED_LINEAR_LOSS_INPUTS,
+                  node->attributes, out) < 0)
+        return HEED_OK;
     bool frozen = heed_value_is_frozen(graph, node->in[HEED_LINEAR_LOSS_WEIGHT]);
     din[HEED_LINEAR_LOSS_X] = out[1];
     if (!frozen) din[HEED_LINEAR_LOSS_WEIGHT] = out[0];
@@ -158,12 +197,18 @@ static heed_status gradient(heed_graph *graph, const heed_node *node, const heed
 
 static heed_cost cost_of(const heed_kernel_args *args, double matmuls)
 {
-    heed_cost cost = {.flops = 2 * matmuls * (double)heed_shape_elements(args->in[HEED_LINEAR_LOSS_WEIGHT].shape) *
-                               (double)args->in[HEED_LINEAR_LOSS_X].shape.dim[0],
-                      .number = heed_matmul_number(args->in[HEED_LINEAR_LOSS_WEIGHT].dtype, ((const heed_linear_loss_attributes *)args->attributes)->bf16_operands)};
+    heed_cost cost = {
+        .flops = 2 * matmuls *
+                 (double)heed_shape_elements(args->in[HEED_LINEAR_LOSS_WEIGHT].shape) *
+                 (double)args->in[HEED_LINEAR_LOSS_X].shape.dim[0],
+        .number = heed_matmul_number(
+            args->in[HEED_LINEAR_LOSS_WEIGHT].dtype,
+            ((const heed_linear_loss_attributes *)args->attributes)->bf16_operands)};
     for (int i = 0; i < args->n_in + args->n_out; i++) {
         const heed_operand *operand = i < args->n_in ? &args->in[i] : &args->out[i - args->n_in];
-        if (operand->shape.rank) cost.bytes += (double)heed_shape_elements(operand->shape) * heed_dtype_width(operand->dtype);
+        if (operand->shape.rank)
+            cost.bytes += (double)heed_shape_elements(operand->shape) *
+                          heed_dtype_width(operand->dtype);
     }
     return cost;
 }
@@ -178,15 +223,35 @@ static heed_cost cost_backward(const heed_kernel_args *args)
     return cost_of(args, args->out[0].shape.dim[0] > 0 ? 3 : 2);
 }
 
-heed_value heed_linear_cross_entropy(heed_graph *graph, heed_value x, heed_value weight, heed_value bias, heed_value labels, float smoothing)
+heed_value heed_linear_cross_entropy(heed_graph *graph, heed_value x, heed_value weight,
+                                     heed_value bias, heed_value labels, float smoothing)
 {
     heed_linear_loss_attributes attributes = {.smoothing = smoothing};
-    return heed_emit(graph, HEED_OP_LINEAR_CROSS_ENTROPY, (heed_value[]){x, weight, labels, bias}, 4, &attributes, NULL);
+    return heed_emit(graph, HEED_OP_LINEAR_CROSS_ENTROPY, (heed_value[]){x, weight, labels, bias},
+                     4, &attributes, NULL);
 }
 
-const heed_op heed_op_linear_cross_entropy = {.name = "linear_cross_entropy", .in_min = 3, .in_max = 4, .n_out = 1,
-    .attribute_size = sizeof(heed_linear_loss_attributes), .infer = infer, .gradient = gradient, HEED_REFERENCES(linear_cross_entropy), .cost = cost};
-const heed_op heed_op_linear_cross_entropy_backward = {.name = "linear_cross_entropy_backward", .in_min = 3, .in_max = HEED_LINEAR_LOSS_INPUTS, .n_out = 4,
-    .state_input = HEED_LINEAR_LOSS_STATE, .attribute_size = sizeof(heed_linear_loss_attributes), .flags = HEED_OP_WRITES_STATE, .infer = infer_backward,
-    .no_gradient = "second derivatives are not taken", HEED_REFERENCES(linear_cross_entropy_backward), .cost = cost_backward};
+const heed_op heed_op_linear_cross_entropy = {
+    .name = "linear_cross_entropy",
+    .in_min = 3,
+    .in_max = 4,
+    .n_out = 1,
+    .attribute_size = sizeof(heed_linear_loss_attributes),
+    .infer = infer,
+    .gradient = gradient,
+    HEED_REFERENCES(linear_cross_entropy),
+    .cost = cost,
+};
+const heed_op heed_op_linear_cross_entropy_backward = {
+    .name = "linear_cross_entropy_backward",
+    .in_min = 3,
+    .in_max = HEED_LINEAR_LOSS_INPUTS,
+    .n_out = 4,
+    .state_input = HEED_LINEAR_LOSS_STATE,
+    .attribute_size = sizeof(heed_linear_loss_attributes),
+    .flags = HEED_OP_WRITES_STATE,
+    .infer = infer_backward,
+    .no_gradient = "second derivatives are not taken",
+    HEED_REFERENCES(linear_cross_entropy_backward),
+    .cost = cost_backward};
 #endif

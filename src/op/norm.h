@@ -1,13 +1,17 @@
-/* norm.h: mean and reciprocal standard deviation (rstd) of a row, shared by the norms and by matmuls that normalize their rows. */
+/* norm.h: mean and reciprocal standard deviation (rstd) of a row, shared by the norms and by
+   matmuls that normalize their rows. */
 #ifndef HEED_OP_NORM_H
 #define HEED_OP_NORM_H
 
 #include "op/reference.h"
 
 /* A normalized element is (x - mean) * rstd. RMS normalization is the case of mean 0. */
-typedef struct { real mean, rstd; } REAL(heed_row_norm);
+typedef struct {
+    real mean, rstd;
+} REAL(heed_row_norm);
 
-static inline REAL(heed_row_norm) REAL(heed_norm_of_row)(heed_fused_norm kind, const real *x, int64_t width, float eps)
+static inline REAL(heed_row_norm)
+    REAL(heed_norm_of_row)(heed_fused_norm kind, const real *x, int64_t width, float eps)
 {
     REAL(heed_row_norm) norm = {0, 1};
     real sum = 0, square = 0;

@@ -1,5 +1,6 @@
-/* reference.h: one kernel body, compiled twice. CMake compiles every file of src/op with HEED_REAL_DOUBLE=0 (float: also the
-   record) and again with HEED_REAL_DOUBLE=1 (double: only the kernels). In a double-precision plan every f32 value holds doubles. */
+/* reference.h: one kernel body, compiled twice. CMake compiles every file of src/op with
+   HEED_REAL_DOUBLE=0 (float: also the record) and again with HEED_REAL_DOUBLE=1 (double: only the
+   kernels). In a double-precision plan every f32 value holds doubles. */
 #ifndef HEED_OP_REFERENCE_H
 #define HEED_OP_REFERENCE_H
 
@@ -35,7 +36,8 @@ static inline const int32_t *REAL(integers)(const heed_operand *operand, int64_t
 static inline real *REAL(flat)(const heed_operand *operand, int64_t at)
 {
     int64_t columns = heed_shape_columns(operand->shape);
-    return columns ? (real *)operand->data + at / columns * operand->row_stride + at % columns : operand->data;
+    return columns ? (real *)operand->data + at / columns * operand->row_stride + at % columns
+                   : operand->data;
 }
 
 /* Zeros in all live rows. */
@@ -49,7 +51,8 @@ static inline void REAL(clear)(const heed_operand *operand)
 /* Row i of a quantized weight, whose qblocks lie end to end along it. */
 static inline const char *REAL(qblocks)(const heed_operand *operand, int64_t i)
 {
-    return (const char *)operand->data + heed_dtype_bytes(operand->dtype, (size_t)(i * operand->row_stride));
+    return (const char *)operand->data +
+           heed_dtype_bytes(operand->dtype, (size_t)(i * operand->row_stride));
 }
 
 /* Element (i, j) of a weight in rows, whatever its type. */
@@ -69,23 +72,26 @@ static inline real REAL(element)(const heed_operand *operand, int64_t i, int64_t
     }
 }
 
-/* An operand of a matmul, rounded to bf16 when the matmul's attributes say so. In double it is rounded to float first, as by `cast`. */
+/* An operand of a matmul, rounded to bf16 when the matmul's attributes say so. In double it is
+   rounded to float first, as by `cast`. */
 static inline real REAL(operand)(real value, bool bf16)
 {
     return bf16 ? (real)heed_round_operand((float)value) : value;
 }
 
-/* The traits by which a matmul multiplies qblocks as integers (tensor/qblock_dot.h): only frozen weights, only in
-   single precision. NULL: by elements. */
+/* The traits by which a matmul multiplies qblocks as integers (tensor/qblock_dot.h): only frozen
+   weights, only in single precision. NULL: by elements. */
 static inline const heed_qblock_traits *REAL(integers_of)(const heed_operand *b)
 {
     return sizeof(real) == sizeof(float) ? heed_qblock_traits_of(b->dtype) : NULL;
 }
 
-/* The reference kernels of an op named so that its record finds both; declare them with HEED_REFERENCE before the record. */
-#define HEED_REFERENCE(name) \
+/* The reference kernels of an op named so that its record finds both; declare them with
+   HEED_REFERENCE before the record. */
+#define HEED_REFERENCE(name)                                    \
     void heed_##name##_reference_f32(const heed_kernel_args *); \
     void heed_##name##_reference_f64(const heed_kernel_args *)
-#define HEED_REFERENCES(name) .reference = heed_##name##_reference_f32, .reference64 = heed_##name##_reference_f64
+#define HEED_REFERENCES(name) \
+    .reference = heed_##name##_reference_f32, .reference64 = heed_##name##_reference_f64
 
 #endif

@@ -1,6 +1,7 @@
-/* Reshape: the same elements, in the same order, in another shape. x, y f32. A live axis 0 stays as it is and only the axes
-   after it change; fixed shapes hold equally many elements. y is a view when its rows are those of x, or x is without gaps.
-   Gradient: dy reshaped back. Errors: HEED_E_SHAPE when elements or live rows differ, HEED_E_DTYPE unless f32. */
+/* Reshape: the same elements, in the same order, in another shape. x, y f32. A live axis 0 stays as
+   it is and only the axes after it change; fixed shapes hold equally many elements. y is a view
+   when its rows are those of x, or x is without gaps. Gradient: dy reshaped back. Errors:
+   HEED_E_SHAPE when elements or live rows differ, HEED_E_DTYPE unless f32. */
 #include "op/check.h"
 #include "op/reference.h"
 
@@ -9,7 +10,8 @@ HEED_REFERENCE(reshape);
 void REAL(heed_reshape_reference)(const heed_kernel_args *args)
 {
     const heed_operand *x = &args->in[0], *y = &args->out[0];
-    for (int64_t i = 0; i < heed_shape_elements(y->shape); i++) *REAL(flat)(y, i) = *REAL(flat)(x, i);
+    for (int64_t i = 0; i < heed_shape_elements(y->shape); i++)
+        *REAL(flat)(y, i) = *REAL(flat)(x, i);
 }
 
 #if !HEED_REAL_DOUBLE
@@ -17,14 +19,19 @@ static heed_status infer(heed_infer *infer, heed_error *error)
 {
     heed_shape x = infer->shape[0], y = ((const heed_shape_attributes *)infer->attributes)->shape;
     HEED_TRY(heed_check_f32(infer, error));
-    bool fits = heed_shape_is_valid(y) && x.extent == y.extent && heed_shape_elements(x) == heed_shape_elements(y);
-    if (fits && x.extent != HEED_EXTENT_FIXED) fits = x.dim[0] == y.dim[0] && heed_shape_columns(x) == heed_shape_columns(y);
-    if (!fits) return heed_infer_fail(infer, error, HEED_E_SHAPE, "as many elements in the new shape, and a live axis 0 unchanged");
+    bool fits = heed_shape_is_valid(y) && x.extent == y.extent &&
+                heed_shape_elements(x) == heed_shape_elements(y);
+    if (fits && x.extent != HEED_EXTENT_FIXED)
+        fits = x.dim[0] == y.dim[0] && heed_shape_columns(x) == heed_shape_columns(y);
+    if (!fits)
+        return heed_infer_fail(infer, error, HEED_E_SHAPE,
+                               "as many elements in the new shape, and a live axis 0 unchanged");
     infer->out_shape[0] = y;
     return HEED_OK;
 }
 
-static heed_status gradient(heed_graph *graph, const heed_node *node, const heed_value *dout, heed_value *din, heed_error *error)
+static heed_status gradient(heed_graph *graph, const heed_node *node, const heed_value *dout,
+                            heed_value *din, heed_error *error)
 {
     (void)error;
     din[0] = heed_reshape(graph, dout[0], heed_value_shape(graph, node->in[0]));
@@ -37,6 +44,15 @@ heed_value heed_reshape(heed_graph *graph, heed_value x, heed_shape shape)
     return heed_emit(graph, HEED_OP_RESHAPE, &x, 1, &attributes, NULL);
 }
 
-const heed_op heed_op_reshape = {.name = "reshape", .in_min = 1, .in_max = 1, .n_out = 1, .attribute_size = sizeof(heed_shape_attributes),
-    .flags = HEED_OP_ROW_LOCAL | HEED_OP_VIEW, .infer = infer, .gradient = gradient, HEED_REFERENCES(reshape)};
+const heed_op heed_op_reshape = {
+    .name = "reshape",
+    .in_min = 1,
+    .in_max = 1,
+    .n_out = 1,
+    .attribute_size = sizeof(heed_shape_attributes),
+    .flags = HEED_OP_ROW_LOCAL | HEED_OP_VIEW,
+    .infer = infer,
+    .gradient = gradient,
+    HEED_REFERENCES(reshape),
+};
 #endif

@@ -1,5 +1,5 @@
-/* Scale: y = x * factor + offset. x, y (...) f32; factor and offset are rounded to the precision of the plan.
-   Gradient: dy * factor. Errors: HEED_E_DTYPE unless f32. */
+/* Scale: y = x * factor + offset. x, y (...) f32; factor and offset are rounded to the precision of
+   the plan. Gradient: dy * factor. Errors: HEED_E_DTYPE unless f32. */
 #include "op/check.h"
 #include "op/reference.h"
 
@@ -12,7 +12,8 @@ void REAL(heed_scale_reference)(const heed_kernel_args *args)
     real factor = (real)attributes->factor, offset = (real)attributes->offset;
     int64_t columns = heed_shape_columns(x->shape);
     for (int64_t i = 0; i < heed_shape_rows(x->shape); i++)
-        for (int64_t j = 0; j < columns; j++) REAL(row)(y, i)[j] = REAL(row)(x, i)[j] * factor + offset;
+        for (int64_t j = 0; j < columns; j++)
+            REAL(row)(y, i)[j] = REAL(row)(x, i)[j] * factor + offset;
 }
 
 #if !HEED_REAL_DOUBLE
@@ -23,7 +24,8 @@ static heed_status infer(heed_infer *infer, heed_error *error)
     return HEED_OK;
 }
 
-static heed_status gradient(heed_graph *graph, const heed_node *node, const heed_value *dout, heed_value *din, heed_error *error)
+static heed_status gradient(heed_graph *graph, const heed_node *node, const heed_value *dout,
+                            heed_value *din, heed_error *error)
 {
     (void)error;
     double factor = ((const heed_scale_attributes *)node->attributes)->factor;
@@ -37,6 +39,15 @@ heed_value heed_scale(heed_graph *graph, heed_value x, double factor, double off
     return heed_emit(graph, HEED_OP_SCALE, &x, 1, &attributes, NULL);
 }
 
-const heed_op heed_op_scale = {.name = "scale", .in_min = 1, .in_max = 1, .n_out = 1, .attribute_size = sizeof(heed_scale_attributes),
-    .flags = HEED_OP_ROW_LOCAL | HEED_OP_IN_PLACE, .infer = infer, .gradient = gradient, HEED_REFERENCES(scale)};
+const heed_op heed_op_scale = {
+    .name = "scale",
+    .in_min = 1,
+    .in_max = 1,
+    .n_out = 1,
+    .attribute_size = sizeof(heed_scale_attributes),
+    .flags = HEED_OP_ROW_LOCAL | HEED_OP_IN_PLACE,
+    .infer = infer,
+    .gradient = gradient,
+    HEED_REFERENCES(scale),
+};
 #endif

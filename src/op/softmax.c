@@ -1,5 +1,5 @@
-/* Softmax over the last axis. y = exp(x - max x) / sum exp(x - max x). x, y (...,D) f32. A row of -inf gives zeros.
-   Errors: HEED_E_SHAPE for a scalar, HEED_E_DTYPE unless f32. */
+/* Softmax over the last axis. y = exp(x - max x) / sum exp(x - max x). x, y (...,D) f32. A row of
+   -inf gives zeros. Errors: HEED_E_SHAPE for a scalar, HEED_E_DTYPE unless f32. */
 #include "op/check.h"
 #include "op/reference.h"
 
@@ -41,19 +41,23 @@ void REAL(heed_softmax_backward_reference)(const heed_kernel_args *args)
 #if !HEED_REAL_DOUBLE
 static heed_status infer(heed_infer *infer, heed_error *error)
 {
-    if (infer->shape[0].rank < 2) return heed_infer_fail(infer, error, HEED_E_SHAPE, "at least two axes");
+    if (infer->shape[0].rank < 2)
+        return heed_infer_fail(infer, error, HEED_E_SHAPE, "at least two axes");
     HEED_TRY(heed_check_f32(infer, error));
     for (int i = 0; i < infer->n_in; i++) {
-        if (!heed_shape_equal(infer->shape[i], infer->shape[0])) return heed_infer_fail(infer, error, HEED_E_SHAPE, "equal shapes");
+        if (!heed_shape_equal(infer->shape[i], infer->shape[0]))
+            return heed_infer_fail(infer, error, HEED_E_SHAPE, "equal shapes");
     }
     infer->out_shape[0] = infer->shape[0];
     return HEED_OK;
 }
 
-static heed_status gradient(heed_graph *graph, const heed_node *node, const heed_value *dout, heed_value *din, heed_error *error)
+static heed_status gradient(heed_graph *graph, const heed_node *node, const heed_value *dout,
+                            heed_value *din, heed_error *error)
 {
     (void)error;
-    din[0] = heed_emit(graph, HEED_OP_SOFTMAX_BACKWARD, (heed_value[]){node->out[0], dout[0]}, 2, NULL, NULL);
+    din[0] = heed_emit(graph, HEED_OP_SOFTMAX_BACKWARD, (heed_value[]){node->out[0], dout[0]}, 2,
+                       NULL, NULL);
     return HEED_OK;
 }
 
@@ -62,9 +66,24 @@ heed_value heed_softmax(heed_graph *graph, heed_value x)
     return heed_emit(graph, HEED_OP_SOFTMAX, &x, 1, NULL, NULL);
 }
 
-const heed_op heed_op_softmax = {.name = "softmax", .in_min = 1, .in_max = 1, .n_out = 1, .flags = HEED_OP_ROW_LOCAL | HEED_OP_IN_PLACE,
-    .infer = infer, .gradient = gradient, HEED_REFERENCES(softmax)};
-const heed_op heed_op_softmax_backward = {.name = "softmax_backward", .in_min = 2, .in_max = 2, .n_out = 1,
-    .flags = HEED_OP_ROW_LOCAL | HEED_OP_IN_PLACE, .infer = infer, .no_gradient = "second derivatives are not taken",
-    HEED_REFERENCES(softmax_backward)};
+const heed_op heed_op_softmax = {
+    .name = "softmax",
+    .in_min = 1,
+    .in_max = 1,
+    .n_out = 1,
+    .flags = HEED_OP_ROW_LOCAL | HEED_OP_IN_PLACE,
+    .infer = infer,
+    .gradient = gradient,
+    HEED_REFERENCES(softmax),
+};
+const heed_op heed_op_softmax_backward = {
+    .name = "softmax_backward",
+    .in_min = 2,
+    .in_max = 2,
+    .n_out = 1,
+    .flags = HEED_OP_ROW_LOCAL | HEED_OP_IN_PLACE,
+    .infer = infer,
+    .no_gradient = "second derivatives are not taken",
+    HEED_REFERENCES(softmax_backward),
+};
 #endif

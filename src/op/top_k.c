@@ -1,8 +1,10 @@
 /* The largest `count` elements of every row, largest first, and where they stood.
-   y(i,j) = x(i,index(i,j)); x (N,X) f32; y (N,count) f32, index (N,count) i32, distinct within a row. Of equal elements the one further
-   left comes first; NaN counts as larger than any number, as in torch.topk.
-   The gradient puts dy back where the elements stood: dx (N,X), zeros elsewhere; the choice itself is held fixed.
-   Errors: HEED_E_SHAPE unless x is a matrix, HEED_E_ARG unless 1 <= count <= X, HEED_E_DTYPE. */
+   y(i,j) = x(i,index(i,j)); x (N,X) f32; y (N,count) f32, index (N,count) i32, distinct within a
+   row. Of equal elements the one further left comes first; NaN counts as larger than any number, as
+   in torch.topk.
+   The gradient puts dy back where the elements stood: dx (N,X), zeros elsewhere; the choice itself
+   is held fixed. Errors: HEED_E_SHAPE unless x is a matrix, HEED_E_ARG unless 1 <= count <= X,
+   HEED_E_DTYPE. */
 #include "op/check.h"
 #include "op/reference.h"
 
@@ -59,7 +61,8 @@ static heed_status infer(heed_infer *infer, heed_error *error)
     heed_shape x = infer->shape[0];
     HEED_TRY(heed_check_f32(infer, error));
     if (x.rank != 2) return heed_infer_fail(infer, error, HEED_E_SHAPE, "a matrix (N,X)");
-    if (count < 1 || count > x.dim[1]) return heed_infer_fail(infer, error, HEED_E_ARG, "a count of 1 to X");
+    if (count < 1 || count > x.dim[1])
+        return heed_infer_fail(infer, error, HEED_E_ARG, "a count of 1 to X");
     infer->out_shape[0] = x;
     infer->out_shape[0].dim[1] = count;
     infer->out_shape[1] = infer->out_shape[0];
@@ -70,20 +73,25 @@ static heed_status infer(heed_infer *infer, heed_error *error)
 static heed_status infer_backward(heed_infer *infer, heed_error *error)
 {
     int64_t width = ((const heed_top_k_attributes *)infer->attributes)->count;
-    if (infer->dtype[0] != HEED_F32 || infer->dtype[1] != HEED_I32) return heed_infer_fail(infer, error, HEED_E_DTYPE, "f32 and an index of i32");
-    if (infer->shape[0].rank != 2 || !heed_shape_equal(infer->shape[0], infer->shape[1]) || width < infer->shape[0].dim[1])
-        return heed_infer_fail(infer, error, HEED_E_SHAPE, "dy and index (N,count) of rows at least as long");
+    if (infer->dtype[0] != HEED_F32 || infer->dtype[1] != HEED_I32)
+        return heed_infer_fail(infer, error, HEED_E_DTYPE, "f32 and an index of i32");
+    if (infer->shape[0].rank != 2 || !heed_shape_equal(infer->shape[0], infer->shape[1]) ||
+        width < infer->shape[0].dim[1])
+        return heed_infer_fail(infer, error, HEED_E_SHAPE,
+                               "dy and index (N,count) of rows at least as long");
     infer->out_shape[0] = infer->shape[0];
     infer->out_shape[0].dim[1] = width;
     return HEED_OK;
 }
 
-static heed_status gradient(heed_graph *graph, const heed_node *node, const heed_value *dout, heed_value *din, heed_error *error)
+static heed_status gradient(heed_graph *graph, const heed_node *node, const heed_value *dout,
+                            heed_value *din, heed_error *error)
 {
     (void)error;
     heed_top_k_attributes attributes = {.count = heed_value_shape(graph, node->in[0]).dim[1]};
     if (dout[0] != HEED_NONE)
-        din[0] = heed_emit(graph, HEED_OP_TOP_K_BACKWARD, (heed_value[]){dout[0], node->out[1]}, 2, &attributes, NULL);
+        din[0] = heed_emit(graph, HEED_OP_TOP_K_BACKWARD, (heed_value[]){dout[0], node->out[1]}, 2,
+                           &attributes, NULL);
     return HEED_OK;
 }
 
@@ -96,9 +104,26 @@ heed_value heed_top_k(heed_graph *graph, heed_value x, int64_t count, heed_value
     return out[0];
 }
 
-const heed_op heed_op_top_k = {.name = "top_k", .in_min = 1, .in_max = 1, .n_out = 2, .attribute_size = sizeof(heed_top_k_attributes),
-    .flags = HEED_OP_ROW_LOCAL, .infer = infer, .gradient = gradient, HEED_REFERENCES(top_k)};
-const heed_op heed_op_top_k_backward = {.name = "top_k_backward", .in_min = 2, .in_max = 2, .n_out = 1,
-    .attribute_size = sizeof(heed_top_k_attributes), .flags = HEED_OP_ROW_LOCAL, .infer = infer_backward,
-    .no_gradient = "second derivatives are not taken", HEED_REFERENCES(top_k_backward)};
+const heed_op heed_op_top_k = {
+    .name = "top_k",
+    .in_min = 1,
+    .in_max = 1,
+    .n_out = 2,
+    .attribute_size = sizeof(heed_top_k_attributes),
+    .flags = HEED_OP_ROW_LOCAL,
+    .infer = infer,
+    .gradient = gradient,
+    HEED_REFERENCES(top_k),
+};
+const heed_op heed_op_top_k_backward = {
+    .name = "top_k_backward",
+    .in_min = 2,
+    .in_max = 2,
+    .n_out = 1,
+    .attribute_size = sizeof(heed_top_k_attributes),
+    .flags = HEED_OP_ROW_LOCAL,
+    .infer = infer_backward,
+    .no_gradient = "second derivatives are not taken",
+    HEED_REFERENCES(top_k_backward),
+};
 #endif

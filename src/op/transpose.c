@@ -17,12 +17,14 @@ static heed_status infer(heed_infer *infer, heed_error *error)
 {
     heed_shape x = infer->shape[0];
     HEED_TRY(heed_check_f32(infer, error));
-    if (x.rank != 2 || x.extent != HEED_EXTENT_FIXED) return heed_infer_fail(infer, error, HEED_E_SHAPE, "a matrix of fixed extents");
+    if (x.rank != 2 || x.extent != HEED_EXTENT_FIXED)
+        return heed_infer_fail(infer, error, HEED_E_SHAPE, "a matrix of fixed extents");
     infer->out_shape[0] = heed_shape_2(x.dim[1], x.dim[0]);
     return HEED_OK;
 }
 
-static heed_status gradient(heed_graph *graph, const heed_node *node, const heed_value *dout, heed_value *din, heed_error *error)
+static heed_status gradient(heed_graph *graph, const heed_node *node, const heed_value *dout,
+                            heed_value *din, heed_error *error)
 {
     (void)node;
     (void)error;
@@ -35,6 +37,13 @@ heed_value heed_transpose(heed_graph *graph, heed_value x)
     return heed_emit(graph, HEED_OP_TRANSPOSE, &x, 1, NULL, NULL);
 }
 
-const heed_op heed_op_transpose = {.name = "transpose", .in_min = 1, .in_max = 1, .n_out = 1, .infer = infer, .gradient = gradient,
-    HEED_REFERENCES(transpose)};
+const heed_op heed_op_transpose = {
+    .name = "transpose",
+    .in_min = 1,
+    .in_max = 1,
+    .n_out = 1,
+    .infer = infer,
+    .gradient = gradient,
+    HEED_REFERENCES(transpose),
+};
 #endif

@@ -1,5 +1,6 @@
-/* Element-wise functions of one argument: y = f(x), dx = dy * f'(x); formulas and sources stand in include/heed/unaries.def.
-   x, y (...) f32. Errors: HEED_E_ARG for an unknown kind, HEED_E_DTYPE unless f32. */
+/* Element-wise functions of one argument: y = f(x), dx = dy * f'(x); formulas and sources stand in
+   include/heed/unaries.def. x, y (...) f32. Errors: HEED_E_ARG for an unknown kind, HEED_E_DTYPE
+   unless f32. */
 #include "op/unary.h"
 #include "op/check.h"
 
@@ -12,7 +13,8 @@ void REAL(heed_unary_reference)(const heed_kernel_args *args)
     int32_t kind = ((const heed_unary_attributes *)args->attributes)->kind;
     int64_t columns = heed_shape_columns(x->shape);
     for (int64_t i = 0; i < heed_shape_rows(x->shape); i++)
-        for (int64_t j = 0; j < columns; j++) REAL(row)(y, i)[j] = REAL(heed_unary_value)(kind, REAL(row)(x, i)[j]);
+        for (int64_t j = 0; j < columns; j++)
+            REAL(row)(y, i)[j] = REAL(heed_unary_value)(kind, REAL(row)(x, i)[j]);
 }
 
 /* Inputs dy, x; dx may overwrite dy. */
@@ -22,15 +24,16 @@ void REAL(heed_unary_backward_reference)(const heed_kernel_args *args)
     int32_t kind = ((const heed_unary_attributes *)args->attributes)->kind;
     int64_t columns = heed_shape_columns(x->shape);
     for (int64_t i = 0; i < heed_shape_rows(x->shape); i++)
-        for (int64_t j = 0; j < columns; j++)
-            REAL(row)(dx, i)[j] = REAL(row)(dy, i)[j] * REAL(heed_unary_derivative)(kind, REAL(row)(x, i)[j]);
+        for (int64_t j = 0; j < columns; j++) REAL(row)
+    (dx, i)[j] = REAL(row)(dy, i)[j] * REAL(heed_unary_derivative)(kind, REAL(row)(x, i)[j]);
 }
 
 #if !HEED_REAL_DOUBLE
 static heed_status infer(heed_infer *infer, heed_error *error)
 {
     int32_t kind = ((const heed_unary_attributes *)infer->attributes)->kind;
-    if (kind < 0 || kind >= HEED_UNARY_COUNT) return heed_infer_fail(infer, error, HEED_E_ARG, "a kind of heed_unary_kind");
+    if (kind < 0 || kind >= HEED_UNARY_COUNT)
+        return heed_infer_fail(infer, error, HEED_E_ARG, "a kind of heed_unary_kind");
     HEED_TRY(heed_check_f32(infer, error));
     if (infer->n_in == 2 && !heed_shape_equal(infer->shape[0], infer->shape[1]))
         return heed_infer_fail(infer, error, HEED_E_SHAPE, "equal shapes");
@@ -38,10 +41,12 @@ static heed_status infer(heed_infer *infer, heed_error *error)
     return HEED_OK;
 }
 
-static heed_status gradient(heed_graph *graph, const heed_node *node, const heed_value *dout, heed_value *din, heed_error *error)
+static heed_status gradient(heed_graph *graph, const heed_node *node, const heed_value *dout,
+                            heed_value *din, heed_error *error)
 {
     (void)error;
-    din[0] = heed_emit(graph, HEED_OP_UNARY_BACKWARD, (heed_value[]){dout[0], node->in[0]}, 2, node->attributes, NULL);
+    din[0] = heed_emit(graph, HEED_OP_UNARY_BACKWARD, (heed_value[]){dout[0], node->in[0]}, 2,
+                       node->attributes, NULL);
     return HEED_OK;
 }
 
@@ -52,9 +57,26 @@ heed_value heed_unary(heed_graph *graph, heed_unary_kind kind, heed_value x)
     return heed_emit(graph, HEED_OP_UNARY, &x, 1, &attributes, NULL);
 }
 
-const heed_op heed_op_unary = {.name = "unary", .in_min = 1, .in_max = 1, .n_out = 1, .attribute_size = sizeof(heed_unary_attributes),
-    .flags = HEED_OP_ROW_LOCAL | HEED_OP_IN_PLACE, .infer = infer, .gradient = gradient, HEED_REFERENCES(unary)};
-const heed_op heed_op_unary_backward = {.name = "unary_backward", .in_min = 2, .in_max = 2, .n_out = 1,
-    .attribute_size = sizeof(heed_unary_attributes), .flags = HEED_OP_ROW_LOCAL | HEED_OP_IN_PLACE, .infer = infer,
-    .no_gradient = "second derivatives are not taken", HEED_REFERENCES(unary_backward)};
+const heed_op heed_op_unary = {
+    .name = "unary",
+    .in_min = 1,
+    .in_max = 1,
+    .n_out = 1,
+    .attribute_size = sizeof(heed_unary_attributes),
+    .flags = HEED_OP_ROW_LOCAL | HEED_OP_IN_PLACE,
+    .infer = infer,
+    .gradient = gradient,
+    HEED_REFERENCES(unary),
+};
+const heed_op heed_op_unary_backward = {
+    .name = "unary_backward",
+    .in_min = 2,
+    .in_max = 2,
+    .n_out = 1,
+    .attribute_size = sizeof(heed_unary_attributes),
+    .flags = HEED_OP_ROW_LOCAL | HEED_OP_IN_PLACE,
+    .infer = infer,
+    .no_gradient = "second derivatives are not taken",
+    HEED_REFERENCES(unary_backward),
+};
 #endif

@@ -1,4 +1,5 @@
-/* unary.h: the functions that include/heed/unaries.def names, and its table as code. For every kind: finite x gives no NaN. */
+/* unary.h: the functions that include/heed/unaries.def names, and its table as code. For every
+   kind: finite x gives no NaN. */
 #ifndef HEED_OP_UNARY_H
 #define HEED_OP_UNARY_H
 
@@ -23,7 +24,8 @@ static inline real R(heed_sigmoid_derivative)(real x)
     return e / ((1 + e) * (1 + e));
 }
 
-/* d/dx x sigmoid(ax). Past |ax| = 1000 it is 0 or 1 in any precision, and ax may have overflowed. */
+/* d/dx x sigmoid(ax). Past |ax| = 1000 it is 0 or 1 in any precision, and ax may have
+   overflowed. */
 static inline real R(heed_swish_derivative)(real x, real a)
 {
     real z = a * x;
@@ -45,7 +47,8 @@ static inline real R(heed_mish_derivative)(real x)
     return t + x * R(heed_sigmoid)(x) * (1 - t * t);
 }
 
-/* d/dx x (1 + tanh(c (x + 0.044715 x^3))) / 2. Past |x| = 20 tanh is +-1 in any precision, and x^2 may overflow. */
+/* d/dx x (1 + tanh(c (x + 0.044715 x^3))) / 2. Past |x| = 20 tanh is +-1 in any precision, and x^2
+   may overflow. */
 static inline real R(heed_gelu_tanh_derivative)(real x, real c)
 {
     if (R(fabs)(x) > 20) return x > 0 ? (real)1 : (real)0;
@@ -59,17 +62,21 @@ static inline real R(heed_clip_10)(real x)
     return x < -10 ? (real)-10 : x;
 }
 
-/* GELU's own derivative inside (-10, 10), 0 where it is clipped. GELU is never below -0.17 and passes 10 at x = 10. */
+/* GELU's own derivative inside (-10, 10), 0 where it is clipped. GELU is never below -0.17 and
+   passes 10 at x = 10. */
 static inline real R(heed_gelu_10_derivative)(real x)
 {
     if (x >= 10) return 0;
-    return (real)0.5 * (1 + R(erf)(x * (real)0.70710678118654752440)) + x * (real)0.39894228040143267794 * R(exp)((real)-0.5 * x * x);
+    return (real)0.5 * (1 + R(erf)(x * (real)0.70710678118654752440)) +
+           x * (real)0.39894228040143267794 * R(exp)((real)-0.5 * x * x);
 }
 
 static inline real REAL(heed_unary_value)(int32_t kind, real x)
 {
     switch (kind) {
-#define HEED_UNARY(symbol, name, formula, derivative) case HEED_UNARY_##symbol: return formula;
+#define HEED_UNARY(symbol, name, formula, derivative) \
+    case HEED_UNARY_##symbol:                         \
+        return formula;
 #include <heed/unaries.def>
 #undef HEED_UNARY
     default: return x;
@@ -79,7 +86,9 @@ static inline real REAL(heed_unary_value)(int32_t kind, real x)
 static inline real REAL(heed_unary_derivative)(int32_t kind, real x)
 {
     switch (kind) {
-#define HEED_UNARY(symbol, name, formula, derivative) case HEED_UNARY_##symbol: return derivative;
+#define HEED_UNARY(symbol, name, formula, derivative) \
+    case HEED_UNARY_##symbol:                         \
+        return derivative;
 #include <heed/unaries.def>
 #undef HEED_UNARY
     default: return 1;

@@ -4,8 +4,8 @@
 
 enum { LINE_LIMIT = 3, LINE_HEIGHT = 15 };
 
-/* Breaks a name at its blanks into at most three lines that fit `width`; draws them when svg is not NULL. Returns the number of
-   lines. */
+/* Breaks a name at its blanks into at most three lines that fit `width`; draws them when svg is not
+   NULL. Returns the number of lines. */
 static int put_name(heed_buffer *svg, const char *name, double x, double y, double width)
 {
     int lines = 0;
@@ -21,7 +21,13 @@ static int put_name(heed_buffer *svg, const char *name, double x, double y, doub
         }
         if (!fits) fits = length;
         line[fits] = 0;
-        const plot_text place = {.x = x, .y = y + lines * LINE_HEIGHT, .size = 12, .anchor = "middle", .color = "#6b7280"};
+        const plot_text place = {
+            .x = x,
+            .y = y + lines * LINE_HEIGHT,
+            .size = 12,
+            .anchor = "middle",
+            .color = "#6b7280",
+        };
         if (svg) heed_plot_text(svg, place, line);
         for (name += fits; *name == ' '; name++) continue;
         lines++;
@@ -29,9 +35,11 @@ static int put_name(heed_buffer *svg, const char *name, double x, double y, doub
     return lines;
 }
 
-static void put_bar(const plot_frame *frame, double x, double width, double value, const char *color)
+static void put_bar(const plot_frame *frame, double x, double width, double value,
+                    const char *color)
 {
-    double scale = frame->bottom - frame->top, zero = frame->bottom - heed_plot_place(&frame->y, 0) * scale;
+    double scale = frame->bottom - frame->top,
+           zero = frame->bottom - heed_plot_place(&frame->y, 0) * scale;
     double end = frame->bottom - heed_plot_place(&frame->y, value) * scale, top = fmin(zero, end);
     char label[PLOT_LABEL];
     heed_buffer_printf(frame->svg, "<rect rx=\"1.5\" fill=\"%s\" x=\"", color);
@@ -46,8 +54,13 @@ static void put_bar(const plot_frame *frame, double x, double width, double valu
     heed_plot_figure(label, value);
     double size = fmin(12, width / (0.56 * 4.5)); /* as large as a narrow bar lets it be */
     if (size < 7) return;
-    const plot_text place = {.x = x + width / 2, .y = value < 0 ? end + size + 2 : top - 4, .size = size, .anchor = "middle",
-                             .color = "#1f2937"};
+    const plot_text place = {
+        .x = x + width / 2,
+        .y = value < 0 ? end + size + 2 : top - 4,
+        .size = size,
+        .anchor = "middle",
+        .color = "#1f2937",
+    };
     heed_plot_text(frame->svg, place, label);
 }
 
@@ -66,31 +79,42 @@ static void put_groups(const plot_frame *frame, const heed_bar_chart *chart)
             put_bar(frame, x + width * 0.04, width * 0.92, values[b], heed_plot_colors[b]);
             x += width;
         }
-        if (chart->groups[g]) put_name(frame->svg, chart->groups[g], middle, frame->bottom + 19, span - 8);
+        if (chart->groups[g])
+            put_name(frame->svg, chart->groups[g], middle, frame->bottom + 19, span - 8);
     }
 }
 
 heed_status heed_plot_bars(heed_buffer *svg, const heed_bar_chart *chart, heed_error *error)
 {
     if (chart->bar_count > PLOT_SERIES_LIMIT)
-        return heed_fail(error, HEED_E_ARG, "a chart of %zu bars a group, expected at most %d", chart->bar_count,
-                         PLOT_SERIES_LIMIT);
+        return heed_fail(error, HEED_E_ARG, "a chart of %zu bars a group, expected at most %d",
+                         chart->bar_count, PLOT_SERIES_LIMIT);
     plot_frame frame = {.svg = svg, .width = 800, .height = 480};
     if (chart->width > 0) frame.width = chart->width;
     if (chart->height > 0) frame.height = chart->height;
     double low = 0, high = 0;
     int lines = 1;
     for (size_t i = 0; i < chart->group_count * chart->bar_count; i++)
-        if (isfinite(chart->values[i])) low = fmin(low, chart->values[i]), high = fmax(high, chart->values[i]);
+        if (isfinite(chart->values[i]))
+            low = fmin(low, chart->values[i]), high = fmax(high, chart->values[i]);
     for (size_t g = 0; g < chart->group_count; g++) {
         double span = (frame.width - 110) / (double)chart->group_count;
         int wanted = chart->groups[g] ? put_name(NULL, chart->groups[g], 0, 0, span - 8) : 0;
         if (wanted > lines) lines = wanted;
     }
     double room = 0.08 * (high - low); /* for the figures at the ends of the bars */
-    heed_plot_axis(&frame.y, low < 0 ? low - room : 0, high > 0 ? high + room : low < 0 ? 0 : 1, false, frame.height / 70 + 1);
-    const plot_heading heading = {.title = chart->title, .subtitle = chart->subtitle, .y_label = chart->y_label, .legend = chart->bars,
-                                  .legend_count = chart->bar_count > 1 ? chart->bar_count : 0};
+    heed_plot_axis(&frame.y, low < 0 ? low - room : 0,
+                   high > 0  ? high + room
+                   : low < 0 ? 0
+                             : 1,
+                   false, frame.height / 70 + 1);
+    const plot_heading heading = {
+        .title = chart->title,
+        .subtitle = chart->subtitle,
+        .y_label = chart->y_label,
+        .legend = chart->bars,
+        .legend_count = chart->bar_count > 1 ? chart->bar_count : 0,
+    };
     heed_plot_begin(&frame, &heading, 19 + lines * LINE_HEIGHT);
     heed_plot_grid(&frame, chart->y_label);
     if (chart->bar_count) put_groups(&frame, chart);

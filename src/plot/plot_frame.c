@@ -8,8 +8,8 @@
 #include <string.h>
 
 /* Told apart by people who see red and green alike: hues alternate with lightness. */
-const char *const heed_plot_colors[PLOT_SERIES_LIMIT] = {"#2563eb", "#ea580c", "#059669", "#9333ea", "#dc2626", "#0891b2",
-                                                          "#a16207", "#475569"};
+const char *const heed_plot_colors[PLOT_SERIES_LIMIT] = {
+    "#2563eb", "#ea580c", "#059669", "#9333ea", "#dc2626", "#0891b2", "#a16207", "#475569"};
 
 #define INK "#1f2937"
 #define QUIET "#6b7280"
@@ -26,7 +26,9 @@ void heed_plot_number(heed_buffer *svg, double value)
     long long hundredths = llround(fmin(fmax(value, -1e9), 1e9) * 100);
     unsigned long long size = (unsigned long long)(hundredths < 0 ? -hundredths : hundredths);
     heed_buffer_printf(svg, "%s%llu", hundredths < 0 ? "-" : "", size / 100);
-    if (size % 100) heed_buffer_printf(svg, size % 10 ? ".%02llu" : ".%llu", size % 10 ? size % 100 : size % 100 / 10);
+    if (size % 100)
+        heed_buffer_printf(svg, size % 10 ? ".%02llu" : ".%llu",
+                           size % 10 ? size % 100 : size % 100 / 10);
 }
 
 static void put_attribute(heed_buffer *svg, const char *name, double value)
@@ -42,7 +44,9 @@ static void put_escaped(heed_buffer *svg, const char *text)
         uint32_t point;
         bool valid;
         used = heed_utf8_next(text + at, length - at, &point, &valid);
-        if (!valid || point < 0x20 || point == 0xFFFE || point == 0xFFFF) heed_buffer_byte(svg, '?'); /* XML allows none of these */
+        /* XML allows none of these */
+        if (!valid || point < 0x20 || point == 0xFFFE || point == 0xFFFF)
+            heed_buffer_byte(svg, '?');
         else if (point == '&') heed_buffer_text(svg, "&amp;");
         else if (point == '<') heed_buffer_text(svg, "&lt;");
         else if (point == '>') heed_buffer_text(svg, "&gt;");
@@ -72,7 +76,8 @@ void heed_plot_text(heed_buffer *svg, plot_text place, const char *text)
     heed_buffer_text(svg, "</text>\n");
 }
 
-void heed_plot_line(heed_buffer *svg, double x1, double y1, double x2, double y2, const char *color, double thickness)
+void heed_plot_line(heed_buffer *svg, double x1, double y1, double x2, double y2, const char *color,
+                    double thickness)
 {
     heed_buffer_text(svg, "<line");
     put_attribute(svg, "x1", x1);
@@ -86,25 +91,31 @@ void heed_plot_line(heed_buffer *svg, double x1, double y1, double x2, double y2
 
 static double unit_of(double size, const char **suffix)
 {
-    static const struct { double unit; const char *suffix; } units[] = {{1e12, "T"}, {1e9, "G"}, {1e6, "M"}, {1, ""}};
+    static const struct {
+        double unit;
+        const char *suffix;
+    } units[] = {{1e12, "T"}, {1e9, "G"}, {1e6, "M"}, {1, ""}};
     int u = 0;
     while (u < 3 && size < units[u].unit) u++;
     *suffix = units[u].suffix;
     return units[u].unit;
 }
 
-/* A number with a comma before three digits and `decimals` decimals, in units of `unit`. Written by hand: printf obeys the
-   locale. */
-static void put_figure(char label[PLOT_LABEL], double value, int decimals, double unit, const char *suffix)
+/* A number with a comma before three digits and `decimals` decimals, in units of `unit`. Written by
+   hand: printf obeys the locale. */
+static void put_figure(char label[PLOT_LABEL], double value, int decimals, double unit,
+                       const char *suffix)
 {
     char text[96];
     double scale = pow(10, decimals);
     long long digits = llround(fabs(value) / unit * scale), whole = digits / (long long)scale;
     const char *sign = value < 0 && digits ? "\xE2\x88\x92" : "";
-    int used = whole >= 1000 ? snprintf(text, sizeof text, "%s%lld,%03lld", sign, whole / 1000, whole % 1000)
-                             : snprintf(text, sizeof text, "%s%lld", sign, whole);
+    int used = whole >= 1000
+                   ? snprintf(text, sizeof text, "%s%lld,%03lld", sign, whole / 1000, whole % 1000)
+                   : snprintf(text, sizeof text, "%s%lld", sign, whole);
     if (decimals && digits)
-        used += snprintf(text + used, sizeof text - (size_t)used, ".%0*lld", decimals, digits % (long long)scale);
+        used += snprintf(text + used, sizeof text - (size_t)used, ".%0*lld", decimals,
+                         digits % (long long)scale);
     if (digits) snprintf(text + used, sizeof text - (size_t)used, "%s", suffix);
     snprintf(label, PLOT_LABEL, "%.*s", PLOT_LABEL - 1, text);
 }
@@ -118,7 +129,12 @@ void heed_plot_figure(char label[PLOT_LABEL], double value)
         return;
     }
     double unit = unit_of(size, &suffix), shown = size / unit;
-    put_figure(label, value, shown >= 100 || shown == 0 ? 0 : shown >= 10 ? 1 : shown >= 0.1 ? 2 : 4, unit, suffix);
+    put_figure(label, value,
+               shown >= 100 || shown == 0 ? 0
+               : shown >= 10              ? 1
+               : shown >= 0.1             ? 2
+                                          : 4,
+               unit, suffix);
 }
 
 /* As many decimals as the step between the ticks needs. */
@@ -131,7 +147,9 @@ static void label_tick(char label[PLOT_LABEL], double value, double step, double
     }
     double unit = unit_of(largest, &suffix);
     int decimals = 0;
-    for (double scaled = step / unit; decimals < 6 && fabs(scaled - round(scaled)) > 1e-6 * scaled; scaled *= 10) decimals++;
+    for (double scaled = step / unit; decimals < 6 && fabs(scaled - round(scaled)) > 1e-6 * scaled;
+         scaled *= 10)
+        decimals++;
     put_figure(label, value, decimals, unit, suffix);
 }
 
@@ -144,7 +162,8 @@ static void add_tick(plot_axis *axis, double value, double step, double largest)
 
 static void linear_ticks(plot_axis *axis, int wanted)
 {
-    double raw = axis->high / wanted - axis->low / wanted, power = pow(10, floor(log10(raw))), ratio = raw / power;
+    double raw = axis->high / wanted - axis->low / wanted, power = pow(10, floor(log10(raw))),
+           ratio = raw / power;
     double step = power * (ratio < 1.5 ? 1 : ratio < 3.5 ? 2 : ratio < 7.5 ? 5 : 10);
     double largest = fmax(fabs(axis->low), fabs(axis->high));
     double first = ceil(axis->low / step - 1e-9);
@@ -156,11 +175,13 @@ static void logarithmic_ticks(plot_axis *axis, int wanted)
 {
     static const double parts[] = {1, 2, 5};
     double first = floor(log10(axis->low)), last = ceil(log10(axis->high));
-    int decades = (int)(last - first), every = decades > wanted ? (decades + wanted - 1) / wanted : 1;
+    int decades = (int)(last - first),
+        every = decades > wanted ? (decades + wanted - 1) / wanted : 1;
     for (int d = 0; d <= decades; d += every)
         for (int p = 0; p < (decades <= 3 ? 3 : 1); p++) {
             double value = parts[p] * pow(10, first + d);
-            if (value >= axis->low * (1 - 1e-9) && value <= axis->high * (1 + 1e-9)) add_tick(axis, value, value, value);
+            if (value >= axis->low * (1 - 1e-9) && value <= axis->high * (1 + 1e-9))
+                add_tick(axis, value, value, value);
         }
 }
 
@@ -181,12 +202,16 @@ void heed_plot_axis(plot_axis *axis, double low, double high, bool logarithmic, 
 
 double heed_plot_place(const plot_axis *axis, double value)
 {
-    if (axis->logarithmic) return (log(value) - log(axis->low)) / (log(axis->high) - log(axis->low));
-    return (value / 2 - axis->low / 2) / (axis->high / 2 - axis->low / 2); /* halves: the difference of two doubles can overflow */
+    if (axis->logarithmic)
+        return (log(value) - log(axis->low)) / (log(axis->high) - log(axis->low));
+    /* halves: the difference of two doubles can overflow */
+    return (value / 2 - axis->low / 2) / (axis->high / 2 - axis->low / 2);
 }
 
-/* Draws the legend in rows from x on, or, when svg is NULL, only measures it; returns the number of rows. */
-static int put_legend(heed_buffer *svg, const plot_heading *heading, double x, double y, double right)
+/* Draws the legend in rows from x on, or, when svg is NULL, only measures it; returns the number of
+   rows. */
+static int put_legend(heed_buffer *svg, const plot_heading *heading, double x, double y,
+                      double right)
 {
     double at = x;
     int rows = heading->legend_count ? 1 : 0;
@@ -195,11 +220,16 @@ static int put_legend(heed_buffer *svg, const plot_heading *heading, double x, d
         double width = LEGEND_SWATCH + heed_plot_text_width(label, 13) + 18;
         if (at > x && at + width > right) at = x, y += LEGEND_ROW, rows++;
         if (svg) {
-            heed_buffer_printf(svg, "<rect rx=\"2\" fill=\"%s\"", heed_plot_colors[i % PLOT_SERIES_LIMIT]);
+            heed_buffer_printf(svg, "<rect rx=\"2\" fill=\"%s\"",
+                               heed_plot_colors[i % PLOT_SERIES_LIMIT]);
             put_attribute(svg, "x", at);
             put_attribute(svg, "y", y - 8);
             heed_buffer_text(svg, " width=\"18\" height=\"6\"/>\n");
-            heed_plot_text(svg, (plot_text){.x = at + LEGEND_SWATCH, .y = y, .size = 13, .anchor = "start", .color = INK}, label);
+            heed_plot_text(
+                svg,
+                (plot_text){
+                    .x = at + LEGEND_SWATCH, .y = y, .size = 13, .anchor = "start", .color = INK},
+                label);
         }
         at += width;
     }
@@ -210,46 +240,71 @@ void heed_plot_begin(plot_frame *frame, const plot_heading *heading, double belo
 {
     heed_buffer *svg = frame->svg;
     double widest = 0, y = 14;
-    for (int i = 0; i < frame->y.count; i++) widest = fmax(widest, heed_plot_text_width(frame->y.labels[i], 12));
+    for (int i = 0; i < frame->y.count; i++)
+        widest = fmax(widest, heed_plot_text_width(frame->y.labels[i], 12));
     frame->left = 20 + widest + (heading->y_label ? 26 : 0);
     frame->right = frame->width - 28;
-    heed_buffer_printf(svg, "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%d\" height=\"%d\" viewBox=\"0 0 %d %d\" "
+    heed_buffer_printf(svg,
+                       "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%d\" height=\"%d\" "
+                       "viewBox=\"0 0 %d %d\" "
                        "font-family=\"system-ui, -apple-system, "
-                       "'Segoe UI', 'DejaVu Sans', Helvetica, Arial, sans-serif\">\n<rect width=\"100%%\" height=\"100%%\" "
+                       "'Segoe UI', 'DejaVu Sans', Helvetica, Arial, sans-serif\">\n<rect "
+                       "width=\"100%%\" height=\"100%%\" "
                        "fill=\"#ffffff\"/>\n",
                        frame->width, frame->height, frame->width, frame->height);
-    const plot_text title = {.x = frame->left, .y = y + 18, .size = 18, .anchor = "start", .color = INK, .bold = true};
+    const plot_text title = {
+        .x = frame->left, .y = y + 18, .size = 18, .anchor = "start", .color = INK, .bold = true};
     if (heading->title) heed_plot_text(svg, title, heading->title), y += 18;
-    const plot_text subtitle = {.x = frame->left, .y = y + 20, .size = 13, .anchor = "start", .color = QUIET};
+    const plot_text subtitle = {
+        .x = frame->left, .y = y + 20, .size = 13, .anchor = "start", .color = QUIET};
     if (heading->subtitle) heed_plot_text(svg, subtitle, heading->subtitle), y += 20;
     y += 24;
     int rows = put_legend(svg, heading, frame->left, y, frame->right);
     frame->top = rows ? y + (rows - 1) * LEGEND_ROW + 14 : y - 8;
     frame->bottom = fmax(frame->height - below - (heading->x_label ? 24 : 0), frame->top + 40);
     if (heading->x_label)
-        heed_plot_text(svg, (plot_text){.x = (frame->left + frame->right) / 2, .y = frame->height - 12, .size = 13,
-                                        .anchor = "middle", .color = QUIET}, heading->x_label);
+        heed_plot_text(svg,
+                       (plot_text){.x = (frame->left + frame->right) / 2,
+                                   .y = frame->height - 12,
+                                   .size = 13,
+                                   .anchor = "middle",
+                                   .color = QUIET},
+                       heading->x_label);
 }
 
 void heed_plot_grid(const plot_frame *frame, const char *y_label)
 {
     heed_buffer *svg = frame->svg;
     for (int i = 0; i < frame->y.count; i++) {
-        double y = frame->bottom - heed_plot_place(&frame->y, frame->y.ticks[i]) * (frame->bottom - frame->top);
+        double y = frame->bottom -
+                   heed_plot_place(&frame->y, frame->y.ticks[i]) * (frame->bottom - frame->top);
         heed_plot_line(svg, frame->left, y, frame->right, y, GRID, 1);
-        heed_plot_text(svg, (plot_text){.x = frame->left - 8, .y = y + 4, .size = 12, .anchor = "end", .color = QUIET},
-                       frame->y.labels[i]);
+        heed_plot_text(
+            svg,
+            (plot_text){
+                .x = frame->left - 8, .y = y + 4, .size = 12, .anchor = "end", .color = QUIET},
+            frame->y.labels[i]);
     }
     for (int i = 0; i < frame->x.count; i++) {
-        double x = frame->left + heed_plot_place(&frame->x, frame->x.ticks[i]) * (frame->right - frame->left);
+        double x = frame->left +
+                   heed_plot_place(&frame->x, frame->x.ticks[i]) * (frame->right - frame->left);
         heed_plot_line(svg, x, frame->top, x, frame->bottom, GRID, 1);
         heed_plot_line(svg, x, frame->bottom, x, frame->bottom + 5, QUIET, 1);
-        heed_plot_text(svg, (plot_text){.x = x, .y = frame->bottom + 19, .size = 12, .anchor = "middle", .color = QUIET},
-                       frame->x.labels[i]);
+        heed_plot_text(
+            svg,
+            (plot_text){
+                .x = x, .y = frame->bottom + 19, .size = 12, .anchor = "middle", .color = QUIET},
+            frame->x.labels[i]);
     }
     if (y_label) {
         double middle = (frame->top + frame->bottom) / 2;
-        heed_plot_text(svg, (plot_text){.x = 20, .y = middle, .size = 13, .anchor = "middle", .color = QUIET, .degrees = -90},
+        heed_plot_text(svg,
+                       (plot_text){.x = 20,
+                                   .y = middle,
+                                   .size = 13,
+                                   .anchor = "middle",
+                                   .color = QUIET,
+                                   .degrees = -90},
                        y_label);
     }
     heed_plot_line(svg, frame->left, frame->bottom, frame->right, frame->bottom, QUIET, 1);

@@ -4,7 +4,9 @@
 #include <math.h>
 #include <stdlib.h>
 
-typedef struct { double x, y; } point;
+typedef struct {
+    double x, y;
+} point;
 
 static bool usable(const heed_line_chart *chart, double x, double y)
 {
@@ -36,15 +38,17 @@ static void measure(const heed_line_chart *chart, double x[2], double y[2])
 /* Room above and below the curves, but none below zero for values that are never negative. */
 static void pad(double y[2], bool logarithmic)
 {
-    double low = y[0], high = y[1], room = logarithmic ? pow(high / low, 0.04) : 0.04 * (high - low);
+    double low = y[0], high = y[1],
+           room = logarithmic ? pow(high / low, 0.04) : 0.04 * (high - low);
     if (low == high) return;
     y[0] = logarithmic ? low / room : low >= 0 && low < room ? 0 : low - room;
     y[1] = logarithmic ? high * room : high + room;
     if (!isfinite(y[0]) || !isfinite(y[1]) || (logarithmic && y[0] <= 0)) y[0] = low, y[1] = high;
 }
 
-/* value[i] becomes the mean over its neighbors within the run of usable points, 1/50 of the series wide; near the beginning of a
-   run the window is symmetric and narrow, so that the steep start of a loss curve is kept. */
+/* value[i] becomes the mean over its neighbors within the run of usable points, 1/50 of the series
+   wide; near the beginning of a run the window is symmetric and narrow, so that the steep start of
+   a loss curve is kept. */
 static void smooth(double *out, const heed_line_chart *chart, const heed_plot_series *series)
 {
     size_t reach = series->count / 100 + 1;
@@ -54,7 +58,8 @@ static void smooth(double *out, const heed_line_chart *chart, const heed_plot_se
         double sum = 0;
         size_t first = start, last = start; /* the sum covers [first, last) */
         for (size_t i = start; i < end; i++) {
-            size_t left = i - start < reach ? i - start : reach, right = end - 1 - i < left ? end - 1 - i : left;
+            size_t left = i - start < reach ? i - start : reach,
+                   right = end - 1 - i < left ? end - 1 - i : left;
             while (last <= i + right) sum += series->y[last++];
             while (first < i - left) sum -= series->y[first++];
             out[i] = sum / (double)(last - first);
@@ -80,9 +85,11 @@ static void put_point(heed_buffer *svg, char command, point p)
     heed_plot_number(svg, p.y);
 }
 
-/* A path through the points. Of a run of points in one pixel column only the first, lowest, highest and last are drawn, which is
-   all that can be seen of them. Source: Jugel et al. 2014, "M4: a visualization-oriented time series data aggregation". */
-static void put_path(const plot_frame *frame, const heed_line_chart *chart, const double *x, const double *y, size_t count)
+/* A path through the points. Of a run of points in one pixel column only the first, lowest, highest
+   and last are drawn, which is all that can be seen of them. Source: Jugel et al. 2014, "M4: a
+   visualization-oriented time series data aggregation". */
+static void put_path(const plot_frame *frame, const heed_line_chart *chart, const double *x,
+                     const double *y, size_t count)
 {
     bool drawing = false;
     for (size_t i = 0; i < count;) {
@@ -94,7 +101,9 @@ static void put_path(const plot_frame *frame, const heed_line_chart *chart, cons
         point p = place(frame, x[i], y[i]);
         double column = floor(p.x);
         size_t end = i + 1, low = i, high = i;
-        for (; end < count && usable(chart, x[end], y[end]) && floor(place(frame, x[end], y[end]).x) == column; end++) {
+        for (; end < count && usable(chart, x[end], y[end]) &&
+               floor(place(frame, x[end], y[end]).x) == column;
+             end++) {
             if (y[end] < y[low]) low = end;
             if (y[end] > y[high]) high = end;
         }
@@ -111,16 +120,19 @@ static void put_path(const plot_frame *frame, const heed_line_chart *chart, cons
     }
 }
 
-static void put_curve(const plot_frame *frame, const heed_line_chart *chart, const double *x, const double *y, size_t count,
-                      const char *color, const char *style)
+static void put_curve(const plot_frame *frame, const heed_line_chart *chart, const double *x,
+                      const double *y, size_t count, const char *color, const char *style)
 {
-    heed_buffer_printf(frame->svg, "<path fill=\"none\" stroke=\"%s\" stroke-linejoin=\"round\" stroke-linecap=\"round\" %s d=\"",
+    heed_buffer_printf(frame->svg,
+                       "<path fill=\"none\" stroke=\"%s\" stroke-linejoin=\"round\" "
+                       "stroke-linecap=\"round\" %s d=\"",
                        color, style);
     put_path(frame, chart, x, y, count);
     heed_buffer_text(frame->svg, "\"/>\n");
 }
 
-static heed_status put_series(const plot_frame *frame, const heed_line_chart *chart, size_t index, heed_error *error)
+static heed_status put_series(const plot_frame *frame, const heed_line_chart *chart, size_t index,
+                              heed_error *error)
 {
     const heed_plot_series *series = &chart->series[index];
     const char *color = heed_plot_colors[index];
@@ -128,14 +140,18 @@ static heed_status put_series(const plot_frame *frame, const heed_line_chart *ch
         double *mean = heed_allocate(series->count, sizeof *mean);
         if (!mean) return heed_fail_memory(error, series->count * sizeof *mean, "a smoothed curve");
         smooth(mean, chart, series);
-        put_curve(frame, chart, series->x, series->y, series->count, color, "stroke-width=\"1\" stroke-opacity=\"0.28\"");
+        put_curve(frame, chart, series->x, series->y, series->count, color,
+                  "stroke-width=\"1\" stroke-opacity=\"0.28\"");
         put_curve(frame, chart, series->x, mean, series->count, color, "stroke-width=\"2\"");
         free(mean);
-    } else put_curve(frame, chart, series->x, series->y, series->count, color, "stroke-width=\"2\"");
+    } else
+        put_curve(frame, chart, series->x, series->y, series->count, color, "stroke-width=\"2\"");
     for (size_t i = 0; series->markers && i < series->count; i++) {
         if (!usable(chart, series->x[i], series->y[i])) continue;
         point p = place(frame, series->x[i], series->y[i]);
-        heed_buffer_printf(frame->svg, "<circle r=\"3.5\" fill=\"%s\" stroke=\"#ffffff\" stroke-width=\"1.2\" cx=\"", color);
+        heed_buffer_printf(
+            frame->svg,
+            "<circle r=\"3.5\" fill=\"%s\" stroke=\"#ffffff\" stroke-width=\"1.2\" cx=\"", color);
         heed_plot_number(frame->svg, p.x);
         heed_buffer_text(frame->svg, "\" cy=\"");
         heed_plot_number(frame->svg, p.y);
@@ -149,7 +165,8 @@ heed_status heed_plot_lines(heed_buffer *svg, const heed_line_chart *chart, heed
     const char *labels[PLOT_SERIES_LIMIT];
     double x[2], y[2];
     if (chart->count > PLOT_SERIES_LIMIT)
-        return heed_fail(error, HEED_E_ARG, "a chart of %zu series, expected at most %d", chart->count, PLOT_SERIES_LIMIT);
+        return heed_fail(error, HEED_E_ARG, "a chart of %zu series, expected at most %d",
+                         chart->count, PLOT_SERIES_LIMIT);
     for (size_t s = 0; s < chart->count; s++) labels[s] = chart->series[s].label;
     plot_frame frame = {.svg = svg, .width = 800, .height = 480};
     if (chart->width > 0) frame.width = chart->width;
@@ -158,7 +175,8 @@ heed_status heed_plot_lines(heed_buffer *svg, const heed_line_chart *chart, heed
     pad(y, chart->logarithmic_y);
     heed_plot_axis(&frame.x, x[0], x[1], false, frame.width / 110 + 1);
     heed_plot_axis(&frame.y, y[0], y[1], chart->logarithmic_y, frame.height / 70 + 1);
-    const plot_heading heading = {chart->title, chart->subtitle, chart->x_label, chart->y_label, labels, chart->count};
+    const plot_heading heading = {chart->title,   chart->subtitle, chart->x_label,
+                                  chart->y_label, labels,          chart->count};
     heed_plot_begin(&frame, &heading, 34);
     heed_plot_grid(&frame, chart->y_label);
     for (size_t s = 0; s < chart->count; s++) HEED_TRY(put_series(&frame, chart, s, error));

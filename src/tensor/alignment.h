@@ -1,4 +1,5 @@
-/* alignment.h: how memory of tensors is aligned: whole cache lines, whole vectors of any instruction set. */
+/* alignment.h: how memory of tensors is aligned: whole cache lines, whole vectors of any
+   instruction set. */
 #ifndef HEED_TENSOR_ALIGNMENT_H
 #define HEED_TENSOR_ALIGNMENT_H
 

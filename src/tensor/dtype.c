@@ -5,7 +5,8 @@
 #include <strings.h>
 
 const heed_dtype_info heed_dtypes[HEED_DTYPE_COUNT] = {
-#define HEED_DTYPE(symbol, name, safetensors, gguf, bytes) [HEED_##symbol] = {name, safetensors, gguf, 1, bytes, 0, 0, NULL, NULL},
+#define HEED_DTYPE(symbol, name, safetensors, gguf, bytes) \
+    [HEED_##symbol] = {name, safetensors, gguf, 1, bytes, 0, 0, NULL, NULL},
 #define HEED_QBLOCK_DTYPE(symbol, name, gguf, block, bytes, scale_at, scales, decode, encode) \
     [HEED_##symbol] = {name, NULL, gguf, block, bytes, scale_at, scales, decode, encode},
 #include "tensor/dtypes.def"
@@ -15,10 +16,15 @@ const heed_dtype_info heed_dtypes[HEED_DTYPE_COUNT] = {
 
 heed_dtype heed_dtype_fit(heed_dtype dtype, int64_t columns)
 {
-    static const struct { heed_dtype from, to; } narrower[] = {{HEED_Q2_K, HEED_IQ4_NL}, {HEED_Q3_K, HEED_IQ4_NL}, {HEED_Q4_K, HEED_Q5_0},
-                                                               {HEED_Q5_K, HEED_Q5_1}, {HEED_Q6_K, HEED_Q8_0}};
+    static const struct {
+        heed_dtype from, to;
+    } narrower[] = {
+        {HEED_Q2_K, HEED_IQ4_NL}, {HEED_Q3_K, HEED_IQ4_NL}, {HEED_Q4_K, HEED_Q5_0},
+        {HEED_Q5_K, HEED_Q5_1},   {HEED_Q6_K, HEED_Q8_0},
+    };
     for (size_t i = 0; i < sizeof narrower / sizeof *narrower; i++)
-        if (dtype == narrower[i].from && (size_t)columns % heed_dtypes[dtype].qblock) dtype = narrower[i].to;
+        if (dtype == narrower[i].from && (size_t)columns % heed_dtypes[dtype].qblock)
+            dtype = narrower[i].to;
     return (size_t)columns % heed_dtypes[dtype].qblock ? HEED_F16 : dtype;
 }
 
@@ -34,10 +40,13 @@ bool heed_dtype_by_gguf(uint32_t number, heed_dtype *dtype)
 
 bool heed_dtype_by_name(const char *name, heed_dtype *dtype)
 {
-    static const struct { const char *alias; heed_dtype dtype; } aliases[] = {
-        {"float32", HEED_F32}, {"float", HEED_F32}, {"float64", HEED_F64}, {"double", HEED_F64}, {"float16", HEED_F16},
-        {"half", HEED_F16}, {"bfloat16", HEED_BF16}, {"int64", HEED_I64}, {"int32", HEED_I32}, {"int16", HEED_I16},
-        {"int8", HEED_I8}, {"uint8", HEED_U8},
+    static const struct {
+        const char *alias;
+        heed_dtype dtype;
+    } aliases[] = {
+        {"float32", HEED_F32}, {"float", HEED_F32}, {"float64", HEED_F64},   {"double", HEED_F64},
+        {"float16", HEED_F16}, {"half", HEED_F16},  {"bfloat16", HEED_BF16}, {"int64", HEED_I64},
+        {"int32", HEED_I32},   {"int16", HEED_I16}, {"int8", HEED_I8},       {"uint8", HEED_U8},
     };
     if (!strncmp(name, "torch.", 6)) name += 6;
     for (int i = 0; i < HEED_DTYPE_COUNT; i++)
@@ -55,7 +64,8 @@ bool heed_dtype_by_name(const char *name, heed_dtype *dtype)
 
 float heed_f16_to_f32(uint16_t bits)
 {
-    uint32_t sign = (uint32_t)(bits & 0x8000) << 16, exponent = bits >> 10 & 31, fraction = bits & 1023, wide;
+    uint32_t sign = (uint32_t)(bits & 0x8000) << 16, exponent = bits >> 10 & 31,
+             fraction = bits & 1023, wide;
     if (exponent == 31) wide = sign | 0x7F800000 | fraction << 13;
     else if (exponent) wide = sign | (exponent + 112) << 23 | fraction << 13;
     else {
@@ -75,7 +85,8 @@ uint16_t heed_f32_to_f16(float value)
     bits &= 0x7FFFFFFF;
     if (bits > 0x7F800000) return sign | 0x7E00;
     if (bits >= 0x477FF000) return sign | 0x7C00; /* 65520 and above round to infinity */
-    if (bits < 0x38800000) {                      /* below 2^-14: the sum rounds to a multiple of 2^-24 for us */
+    /* below 2^-14: the sum rounds to a multiple of 2^-24 for us */
+    if (bits < 0x38800000) {
         float magnitude;
         memcpy(&magnitude, &bits, 4);
         magnitude += 0.5f;
@@ -88,7 +99,12 @@ uint16_t heed_f32_to_f16(float value)
 static double load(const unsigned char *source, heed_dtype dtype)
 {
     switch (dtype) {
-#define LOAD(type) { type value; memcpy(&value, source, sizeof value); return (double)value; }
+#define LOAD(type)                            \
+    {                                         \
+        type value;                           \
+        memcpy(&value, source, sizeof value); \
+        return (double)value;                 \
+    }
     case HEED_F32: LOAD(float)
     case HEED_F64: LOAD(double)
     case HEED_I64: LOAD(int64_t)
@@ -98,7 +114,8 @@ static double load(const unsigned char *source, heed_dtype dtype)
 #undef LOAD
     case HEED_U8: return *source;
     case HEED_BOOL: return *source != 0;
-    case HEED_F16: case HEED_BF16: {
+    case HEED_F16:
+    case HEED_BF16: {
         uint16_t bits;
         memcpy(&bits, source, 2);
         return dtype == HEED_F16 ? heed_f16_to_f32(bits) : heed_bf16_to_f32(bits);
@@ -118,12 +135,19 @@ static int64_t saturate(double value, double low, double high)
 static void store(unsigned char *target, heed_dtype dtype, double value)
 {
     switch (dtype) {
-#define STORE(type, number) { type stored = (type)(number); memcpy(target, &stored, sizeof stored); break; }
+#define STORE(type, number)                     \
+    {                                           \
+        type stored = (type)(number);           \
+        memcpy(target, &stored, sizeof stored); \
+        break;                                  \
+    }
     case HEED_F32: STORE(float, value)
     case HEED_F64: STORE(double, value)
     case HEED_F16: STORE(uint16_t, heed_f32_to_f16((float)value))
     case HEED_BF16: STORE(uint16_t, heed_f32_to_bf16((float)value))
-    case HEED_I64: STORE(int64_t, value >= 0x1p63 ? INT64_MAX : saturate(value, -0x1p63, 0x1p62 * 1.9999999999999998))
+    case HEED_I64:
+        STORE(int64_t,
+              value >= 0x1p63 ? INT64_MAX : saturate(value, -0x1p63, 0x1p62 * 1.9999999999999998))
     case HEED_I32: STORE(int32_t, saturate(value, INT32_MIN, INT32_MAX))
     case HEED_I16: STORE(int16_t, saturate(value, INT16_MIN, INT16_MAX))
     case HEED_I8: STORE(int8_t, saturate(value, INT8_MIN, INT8_MAX))
@@ -135,7 +159,8 @@ static void store(unsigned char *target, heed_dtype dtype, double value)
 }
 
 /* Where one of the two is in blocks: by way of the floats of a block. */
-static void convert_blocks(unsigned char *target, heed_dtype target_dtype, const unsigned char *source, heed_dtype source_dtype, size_t count)
+static void convert_blocks(unsigned char *target, heed_dtype target_dtype,
+                           const unsigned char *source, heed_dtype source_dtype, size_t count)
 {
     const heed_dtype_info *to = &heed_dtypes[target_dtype], *from = &heed_dtypes[source_dtype];
     float values[HEED_MAX_QBLOCK];
@@ -146,7 +171,8 @@ static void convert_blocks(unsigned char *target, heed_dtype target_dtype, const
         memset(values, 0, sizeof values);
         if (!from->decode) heed_convert(values, HEED_F32, s, source_dtype, part);
         else
-            for (size_t i = 0; i < part; i += from->qblock) from->decode(s + i / from->qblock * from->bytes, values + i);
+            for (size_t i = 0; i < part; i += from->qblock)
+                from->decode(s + i / from->qblock * from->bytes, values + i);
         if (to->qblock == 1) heed_convert(t, target_dtype, values, HEED_F32, part);
         else
             for (size_t i = 0; to->encode && i < part; i += to->qblock) {
@@ -156,14 +182,18 @@ static void convert_blocks(unsigned char *target, heed_dtype target_dtype, const
     }
 }
 
-void heed_convert(void *target, heed_dtype target_dtype, const void *source, heed_dtype source_dtype, size_t count)
+void heed_convert(void *target, heed_dtype target_dtype, const void *source,
+                  heed_dtype source_dtype, size_t count)
 {
     size_t to = heed_dtypes[target_dtype].bytes, from = heed_dtypes[source_dtype].bytes;
     unsigned char *t = target;
     const unsigned char *s = source;
-    if (target_dtype == source_dtype) memmove(target, source, heed_dtype_bytes(source_dtype, count));
-    else if (heed_dtype_is_quantized(target_dtype) || heed_dtype_is_quantized(source_dtype)) convert_blocks(target, target_dtype, source, source_dtype, count);
-    else if (source_dtype == HEED_I64 && (target_dtype == HEED_I32 || target_dtype == HEED_I16)) { /* exact beyond 2^53 */
+    if (target_dtype == source_dtype)
+        memmove(target, source, heed_dtype_bytes(source_dtype, count));
+    else if (heed_dtype_is_quantized(target_dtype) || heed_dtype_is_quantized(source_dtype))
+        convert_blocks(target, target_dtype, source, source_dtype, count);
+    /* exact beyond 2^53 */
+    else if (source_dtype == HEED_I64 && (target_dtype == HEED_I32 || target_dtype == HEED_I16)) {
         for (size_t i = 0; i < count; i++) {
             int64_t value;
             memcpy(&value, s + i * 8, 8);
@@ -180,5 +210,6 @@ void heed_convert(void *target, heed_dtype target_dtype, const void *source, hee
             memcpy(t + i * 4, &value, 4);
         }
     } else
-        for (size_t i = 0; i < count; i++) store(t + i * to, target_dtype, load(s + i * from, source_dtype));
+        for (size_t i = 0; i < count; i++)
+            store(t + i * to, target_dtype, load(s + i * from, source_dtype));
 }

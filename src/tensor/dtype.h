@@ -1,4 +1,5 @@
-/* dtype.h: the table of element types and exact or round-to-nearest-even conversions between them. */
+/* dtype.h: the table of element types and exact or round-to-nearest-even conversions between
+   them. */
 #ifndef HEED_TENSOR_DTYPE_H
 #define HEED_TENSOR_DTYPE_H
 
@@ -8,8 +9,9 @@
 #include <stdint.h>
 #include <string.h>
 
-/* One element type. Plain types have blocks of one element and neither decode nor encode. A block is read and made as a whole: decode
-   writes `block` floats (exactly what the bits say), encode rounds them to the nearest that the format has (NULL: it is only read). */
+/* One element type. Plain types have blocks of one element and neither decode nor encode. A block
+   is read and made as a whole: decode writes `block` floats (exactly what the bits say), encode
+   rounds them to the nearest that the format has (NULL: it is only read). */
 typedef struct heed_dtype_info {
     const char *name, *safetensors; /* safetensors: NULL where that format has no such type */
     int32_t gguf;                   /* its number in GGUF, -1 where it has none */
@@ -21,7 +23,8 @@ typedef struct heed_dtype_info {
 extern const heed_dtype_info heed_dtypes[HEED_DTYPE_COUNT];
 enum { HEED_MAX_QBLOCK = 256 }; /* elements of the longest block */
 
-/* Types in which keys and values of earlier positions may be kept; i8 as tensor/scaled_rows.h says. */
+/* Types in which keys and values of earlier positions may be kept; i8 as tensor/scaled_rows.h
+   says. */
 static inline bool heed_dtype_keeps_keys(heed_dtype dtype)
 {
     return dtype == HEED_F32 || dtype == HEED_F16 || dtype == HEED_BF16 || dtype == HEED_I8;
@@ -32,10 +35,12 @@ static inline bool heed_dtype_is_quantized(heed_dtype dtype)
     return heed_dtypes[dtype].qblock > 1;
 }
 
-/* Bytes of `count` elements, whole blocks; exact for multiples of the block. The caller has checked that it does not wrap. */
+/* Bytes of `count` elements, whole blocks; exact for multiples of the block. The caller has checked
+   that it does not wrap. */
 static inline size_t heed_dtype_bytes(heed_dtype dtype, size_t count)
 {
-    return (count + heed_dtypes[dtype].qblock - 1) / heed_dtypes[dtype].qblock * heed_dtypes[dtype].bytes;
+    return (count + heed_dtypes[dtype].qblock - 1) / heed_dtypes[dtype].qblock *
+           heed_dtypes[dtype].bytes;
 }
 
 /* Bytes of one element, scales included: 0.5625 for q4_0. */
@@ -44,13 +49,15 @@ static inline double heed_dtype_width(heed_dtype dtype)
     return (double)heed_dtypes[dtype].bytes / (double)heed_dtypes[dtype].qblock;
 }
 
-/* `dtype`, or for rows of `columns` numbers that are no multiple of its block a type of about the same width whose rows they fill. */
+/* `dtype`, or for rows of `columns` numbers that are no multiple of its block a type of about the
+   same width whose rows they fill. */
 heed_dtype heed_dtype_fit(heed_dtype dtype, int64_t columns);
 
 /* The type with this number in GGUF; false when no type that is read has it. */
 bool heed_dtype_by_gguf(uint32_t number, heed_dtype *dtype);
 
-/* The type called `name` ("bf16", "BF16", "bfloat16", "float32", "torch.float16" ...); false when unknown. */
+/* The type called `name` ("bf16", "BF16", "bfloat16", "float32", "torch.float16" ...); false when
+   unknown. */
 bool heed_dtype_by_name(const char *name, heed_dtype *dtype);
 
 static inline float heed_bf16_to_f32(uint16_t bits)
@@ -70,11 +77,12 @@ static inline uint16_t heed_f32_to_bf16(float value)
     return (uint16_t)((bits + 0x7FFF + (bits >> 16 & 1)) >> 16);
 }
 
-/* An operand of a matmul whose operands are rounded to bf16: to nearest even, subnormal numbers to zeros, as processors with such
-   matmuls do. */
+/* An operand of a matmul whose operands are rounded to bf16: to nearest even, subnormal numbers to
+   zeros, as processors with such matmuls do. */
 static inline float heed_round_operand(float value)
 {
-    return value < 0x1p-126f && value > -0x1p-126f ? value * 0 : heed_bf16_to_f32(heed_f32_to_bf16(value));
+    return value < 0x1p-126f && value > -0x1p-126f ? value * 0
+                                                   : heed_bf16_to_f32(heed_f32_to_bf16(value));
 }
 
 float heed_f16_to_f32(uint16_t bits);
@@ -88,10 +96,12 @@ static inline uint16_t heed_f32_to_kept_f16(float value)
     return (bits & 0x7FFF) == 0x7C00 ? bits | 0x200 : bits;
 }
 
-/* Converts `count` elements between any two types. Floating to integer truncates toward zero and saturates; NaN becomes 0.
-   Source and target need no alignment. Of types in blocks source and target begin with a block; a part of a block at the end is read
-   from a whole block, and written as one that is filled up with zeros. A target must have encode. */
-void heed_convert(void *target, heed_dtype target_dtype, const void *source, heed_dtype source_dtype, size_t count);
+/* Converts `count` elements between any two types. Floating to integer truncates toward zero and
+   saturates; NaN becomes 0. Source and target need no alignment. Of types in blocks source and
+   target begin with a block; a part of a block at the end is read from a whole block, and written
+   as one that is filled up with zeros. A target must have encode. */
+void heed_convert(void *target, heed_dtype target_dtype, const void *source,
+                  heed_dtype source_dtype, size_t count);
 
 /* The first of `count` numbers that are too large for `dtype`: a finite one that would become
    infinite, or the largest of a block whose scales are beyond f16, which heed_convert would cut

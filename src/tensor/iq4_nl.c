@@ -1,8 +1,9 @@
-/* IQ4_NL: 32 numbers as one of 16 levels that lie denser around zero. Bytes: scale d; 16 bytes of nibbles, low ones numbers 0-15, high ones
-   16-31. x = d * level[q]. */
+/* IQ4_NL: 32 numbers as one of 16 levels that lie denser around zero. Bytes: scale d; 16 bytes of
+   nibbles, low ones numbers 0-15, high ones 16-31. x = d * level[q]. */
 #include "tensor/qblock.h"
 
-const int8_t heed_iq4_levels[16] = {-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113};
+const int8_t heed_iq4_levels[16] = {-127, -104, -83, -65, -49, -35, -22, -10,
+                                    1,    13,   25,  38,  53,  69,  89,  113};
 
 void heed_iq4_nl_decode(const void *block, float *values)
 {
@@ -21,7 +22,8 @@ static int nearest_level(float value)
     return q;
 }
 
-/* Squared error left by the best scale for the levels that `scale` picks; that scale replaces it. */
+/* Squared error left by the best scale for the levels that `scale` picks; that scale replaces
+   it. */
 static double improve(const float *values, float *scale)
 {
     float reciprocal = heed_reciprocal(*scale);
@@ -38,7 +40,8 @@ static double improve(const float *values, float *scale)
 
 void heed_iq4_nl_encode(const float *values, void *block)
 {
-    static const float reaches[] = {-127, -120, -110, -134, 113, 106, 98, 120}; /* what the largest number may become */
+    /* what the largest number may become */
+    static const float reaches[] = {-127, -120, -110, -134, 113, 106, 98, 120};
     uint8_t *bytes = block;
     float max = 0, best = 0;
     double least = -1;
@@ -53,5 +56,7 @@ void heed_iq4_nl_encode(const float *values, void *block)
         }
     }
     float reciprocal = heed_reciprocal(heed_put_f16(bytes, best));
-    for (int i = 0; i < 16; i++) bytes[2 + i] = (uint8_t)(nearest_level(values[i] * reciprocal) | nearest_level(values[i + 16] * reciprocal) << 4);
+    for (int i = 0; i < 16; i++)
+        bytes[2 + i] = (uint8_t)(nearest_level(values[i] * reciprocal) |
+                                 nearest_level(values[i + 16] * reciprocal) << 4);
 }

@@ -1,6 +1,7 @@
-/* Q2_K: 256 numbers of 2 bits in 16 runs of 16. Bytes: 16 bytes with a run's scale s (low nibble) and minimum m (high); 64 bytes of pairs of
-   bits: of each half of 128 numbers 32 bytes, whose bits 2j and 2j+1 are the numbers 32j to 32j+31; scale d; scale dmin of the minima.
-   x = d * s * q - dmin * m. */
+/* Q2_K: 256 numbers of 2 bits in 16 runs of 16. Bytes: 16 bytes with a run's scale s (low nibble)
+   and minimum m (high); 64 bytes of pairs of bits: of each half of 128 numbers 32 bytes, whose bits
+   2j and 2j+1 are the numbers 32j to 32j+31; scale d; scale dmin of the minima. x = d * s * q -
+   dmin * m. */
 #include "tensor/qblock.h"
 
 void heed_q2_k_decode(const void *block, float *values)
@@ -25,10 +26,13 @@ void heed_q2_k_encode(const float *values, void *block)
     memset(bytes, 0, 84);
     float d = heed_put_f16(bytes + 80, most / 15), dmin = heed_put_f16(bytes + 82, deepest / 15);
     for (int i = 0; i < 16; i++) {
-        int scale = heed_round_between(scales[i] * heed_reciprocal(d), 0, 15), minimum = heed_round_between(minima[i] * heed_reciprocal(dmin), 0, 15);
+        int scale = heed_round_between(scales[i] * heed_reciprocal(d), 0, 15),
+            minimum = heed_round_between(minima[i] * heed_reciprocal(dmin), 0, 15);
         float reciprocal = heed_reciprocal(d * (float)scale), offset = dmin * (float)minimum;
         bytes[i] = (uint8_t)(scale | minimum << 4);
         for (int j = 16 * i; j < 16 * i + 16; j++)
-            bytes[16 + j / 128 * 32 + j % 32] |= (uint8_t)(heed_round_between((values[j] + offset) * reciprocal, 0, 3) << (j % 128 / 32 * 2));
+            bytes[16 + j / 128 * 32 + j % 32] |=
+                (uint8_t)(heed_round_between((values[j] + offset) * reciprocal, 0, 3)
+                          << (j % 128 / 32 * 2));
     }
 }

@@ -1,11 +1,13 @@
-/* Q3_K: 256 numbers of 3 bits in 16 runs of 16. Bytes: 32 bytes with the third bits, bit j of byte i of number 32j + i; 64 bytes of pairs of
-   bits as in Q2_K; 12 bytes of 6-bit scales: the low four bits of scale i in a nibble of byte i % 8 (low for i < 8), the two others
-   in bits 2(i / 4) of byte 8 + i % 4; scale d. x = d * (s - 32) * (q - 4). */
+/* Q3_K: 256 numbers of 3 bits in 16 runs of 16. Bytes: 32 bytes with the third bits, bit j of byte
+   i of number 32j + i; 64 bytes of pairs of bits as in Q2_K; 12 bytes of 6-bit scales: the low four
+   bits of scale i in a nibble of byte i % 8 (low for i < 8), the two others in bits 2(i / 4) of
+   byte 8 + i % 4; scale d. x = d * (s - 32) * (q - 4). */
 #include "tensor/qblock.h"
 
 static int scale_of(const uint8_t *packed, int i)
 {
-    return ((packed[i % 8] >> (i < 8 ? 0 : 4) & 15) | (packed[8 + i % 4] >> (i / 4 * 2) & 3) << 4) - 32;
+    return ((packed[i % 8] >> (i < 8 ? 0 : 4) & 15) | (packed[8 + i % 4] >> (i / 4 * 2) & 3) << 4) -
+           32;
 }
 
 void heed_q3_k_decode(const void *block, float *values)
@@ -13,7 +15,8 @@ void heed_q3_k_decode(const void *block, float *values)
     const uint8_t *third = block, *pairs = third + 32, *packed = third + 96;
     float d = heed_get_f16(third + 108);
     for (int i = 0; i < 256; i++) {
-        int q = (pairs[i / 128 * 32 + i % 32] >> (i % 128 / 32 * 2) & 3) | (third[i % 32] >> (i / 32) & 1) << 2;
+        int q = (pairs[i / 128 * 32 + i % 32] >> (i % 128 / 32 * 2) & 3) |
+                (third[i % 32] >> (i / 32) & 1) << 2;
         values[i] = d * (float)scale_of(packed, i / 16) * (float)(q - 4);
     }
 }

@@ -1,4 +1,5 @@
-/* Q4_0: 32 numbers of 4 bits. Bytes: scale d; 16 bytes of nibbles, low ones numbers 0-15, high ones 16-31. x = d * (q - 8). */
+/* Q4_0: 32 numbers of 4 bits. Bytes: scale d; 16 bytes of nibbles, low ones numbers 0-15, high ones
+   16-31. x = d * (q - 8). */
 #include "tensor/qblock.h"
 
 void heed_q4_0_decode(const void *block, float *values)
@@ -21,5 +22,6 @@ void heed_q4_0_encode(const float *values, void *block)
     heed_put_f16(bytes, max / -8);
     float reciprocal = heed_reciprocal(max / -8);
     for (int i = 0; i < 16; i++)
-        bytes[2 + i] = (uint8_t)((heed_round_between(values[i] * reciprocal, -8, 7) + 8) | (heed_round_between(values[i + 16] * reciprocal, -8, 7) + 8) << 4);
+        bytes[2 + i] = (uint8_t)((heed_round_between(values[i] * reciprocal, -8, 7) + 8) |
+                                 (heed_round_between(values[i + 16] * reciprocal, -8, 7) + 8) << 4);
 }

@@ -1,4 +1,5 @@
-/* Q4_1: 32 numbers of 4 bits. Bytes: scale d; minimum m; 16 bytes of nibbles, low ones numbers 0-15, high ones 16-31. x = d * q + m. */
+/* Q4_1: 32 numbers of 4 bits. Bytes: scale d; minimum m; 16 bytes of nibbles, low ones numbers
+   0-15, high ones 16-31. x = d * q + m. */
 #include "tensor/qblock.h"
 
 void heed_q4_1_decode(const void *block, float *values)
@@ -23,5 +24,7 @@ void heed_q4_1_encode(const float *values, void *block)
     heed_put_f16(bytes, (high - low) / 15);
     heed_put_f16(bytes + 2, low);
     for (int i = 0; i < 16; i++)
-        bytes[4 + i] = (uint8_t)(heed_round_between((values[i] - low) * reciprocal, 0, 15) | heed_round_between((values[i + 16] - low) * reciprocal, 0, 15) << 4);
+        bytes[4 + i] = (uint8_t)(heed_round_between((values[i] - low) * reciprocal, 0, 15) |
+                                 heed_round_between((values[i + 16] - low) * reciprocal, 0, 15)
+                                     << 4);
 }

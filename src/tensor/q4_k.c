@@ -1,5 +1,6 @@
-/* Q4_K: 256 numbers of 4 bits in 8 runs of 32. Bytes: scale d; scale dmin of the minima; 12 bytes of 6-bit scales s and minima m
-   (heed_k_scale_minimum); 128 bytes of nibbles: of each 64 numbers 32 bytes, low nibbles the first 32. x = d * s * q - dmin * m. */
+/* Q4_K: 256 numbers of 4 bits in 8 runs of 32. Bytes: scale d; scale dmin of the minima; 12 bytes
+   of 6-bit scales s and minima m (heed_k_scale_minimum); 128 bytes of nibbles: of each 64 numbers
+   32 bytes, low nibbles the first 32. x = d * s * q - dmin * m. */
 #include "tensor/qblock.h"
 
 void heed_q4_k_decode(const void *block, float *values)
@@ -10,7 +11,9 @@ void heed_q4_k_decode(const void *block, float *values)
         uint8_t scale, minimum;
         heed_k_scale_minimum(bytes + 4, i, &scale, &minimum);
         float step = d * (float)scale, offset = dmin * (float)minimum;
-        for (int j = 0; j < 32; j++) values[32 * i + j] = step * (float)(nibbles[i / 2 * 32 + j] >> (i % 2 * 4) & 15) - offset;
+        for (int j = 0; j < 32; j++)
+            values[32 * i + j] = step * (float)(nibbles[i / 2 * 32 + j] >> (i % 2 * 4) & 15) -
+                                 offset;
     }
 }
 
@@ -18,5 +21,6 @@ void heed_q4_k_encode(const float *values, void *block)
 {
     uint8_t *bytes = block, q[256];
     heed_k_encode_eight(values, 15, bytes, q);
-    for (int i = 0; i < 128; i++) bytes[16 + i] = (uint8_t)(q[i / 32 * 64 + i % 32] | q[i / 32 * 64 + 32 + i % 32] << 4);
+    for (int i = 0; i < 128; i++)
+        bytes[16 + i] = (uint8_t)(q[i / 32 * 64 + i % 32] | q[i / 32 * 64 + 32 + i % 32] << 4);
 }

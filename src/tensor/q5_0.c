@@ -1,5 +1,5 @@
-/* Q5_0: 32 numbers of 5 bits. Bytes: scale d; 4 bytes with the fifth bits, bit i of number i; 16 bytes of nibbles, low ones numbers 0-15,
-   high ones 16-31. x = d * (q - 16). */
+/* Q5_0: 32 numbers of 5 bits. Bytes: scale d; 4 bytes with the fifth bits, bit i of number i; 16
+   bytes of nibbles, low ones numbers 0-15, high ones 16-31. x = d * (q - 16). */
 #include "tensor/qblock.h"
 
 void heed_q5_0_decode(const void *block, float *values)
@@ -7,7 +7,8 @@ void heed_q5_0_decode(const void *block, float *values)
     const uint8_t *bytes = block, *fifth = bytes + 2, *nibbles = bytes + 6;
     float d = heed_get_f16(bytes);
     for (int i = 0; i < 32; i++) {
-        int q = (i < 16 ? nibbles[i] & 15 : nibbles[i - 16] >> 4) | (fifth[i / 8] >> i % 8 & 1) << 4;
+        int q = (i < 16 ? nibbles[i] & 15 : nibbles[i - 16] >> 4) | (fifth[i / 8] >> i % 8 & 1)
+                                                                        << 4;
         values[i] = d * (float)(q - 16);
     }
 }

@@ -1,5 +1,6 @@
-/* Q5_K: 256 numbers of 5 bits in 8 runs of 32. Bytes: d, dmin, scales and minima as in Q4_K; 32 bytes with the fifth bits, bit j of byte i
-   of number 32j + i; 128 bytes of nibbles as in Q4_K. x = d * s * q - dmin * m. */
+/* Q5_K: 256 numbers of 5 bits in 8 runs of 32. Bytes: d, dmin, scales and minima as in Q4_K; 32
+   bytes with the fifth bits, bit j of byte i of number 32j + i; 128 bytes of nibbles as in Q4_K. x
+   = d * s * q - dmin * m. */
 #include "tensor/qblock.h"
 
 void heed_q5_k_decode(const void *block, float *values)
@@ -23,5 +24,7 @@ void heed_q5_k_encode(const float *values, void *block)
     heed_k_encode_eight(values, 31, bytes, q);
     memset(bytes + 16, 0, 32);
     for (int i = 0; i < 256; i++) bytes[16 + i % 32] |= (uint8_t)(q[i] >> 4 << (i / 32));
-    for (int i = 0; i < 128; i++) bytes[48 + i] = (uint8_t)((q[i / 32 * 64 + i % 32] & 15) | (q[i / 32 * 64 + 32 + i % 32] & 15) << 4);
+    for (int i = 0; i < 128; i++)
+        bytes[48 + i] = (uint8_t)((q[i / 32 * 64 + i % 32] & 15) |
+                                  (q[i / 32 * 64 + 32 + i % 32] & 15) << 4);
 }

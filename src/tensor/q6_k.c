@@ -1,6 +1,7 @@
-/* Q6_K: 256 numbers of 6 bits in 16 runs of 16. Bytes: 128 bytes of low nibbles: of each half of 128 numbers 64 bytes, low nibbles the first
-   64 numbers; 64 bytes with the two high bits: of each half 32 bytes, whose bits 2j and 2j+1 belong to the numbers 32j to 32j+31;
-   16 signed bytes of scales s; scale d. x = d * s * (q - 32). */
+/* Q6_K: 256 numbers of 6 bits in 16 runs of 16. Bytes: 128 bytes of low nibbles: of each half of
+   128 numbers 64 bytes, low nibbles the first 64 numbers; 64 bytes with the two high bits: of each
+   half 32 bytes, whose bits 2j and 2j+1 belong to the numbers 32j to 32j+31; 16 signed bytes of
+   scales s; scale d. x = d * s * (q - 32). */
 #include "tensor/qblock.h"
 
 void heed_q6_k_decode(const void *block, float *values)
@@ -9,7 +10,8 @@ void heed_q6_k_decode(const void *block, float *values)
     float d = heed_get_f16(low + 208);
     for (int i = 0; i < 256; i++) {
         int half = i / 128, at = i % 128;
-        int q = (low[half * 64 + at % 64] >> (at / 64 * 4) & 15) | (high[half * 32 + at % 32] >> (at / 32 * 2) & 3) << 4;
+        int q = (low[half * 64 + at % 64] >> (at / 64 * 4) & 15) |
+                (high[half * 32 + at % 32] >> (at / 32 * 2) & 3) << 4;
         values[i] = d * (float)(int8_t)scales[i / 16] * (float)(q - 32);
     }
 }
@@ -29,7 +31,8 @@ void heed_q6_k_encode(const float *values, void *block)
         float reciprocal = heed_reciprocal(d * (float)scale);
         packed[i] = (uint8_t)scale;
         for (int j = 16 * i; j < 16 * i + 16; j++) {
-            int half = j / 128, at = j % 128, q = heed_round_between(values[j] * reciprocal, -32, 31) + 32;
+            int half = j / 128, at = j % 128,
+                q = heed_round_between(values[j] * reciprocal, -32, 31) + 32;
             low[half * 64 + at % 64] |= (uint8_t)((q & 15) << (at / 64 * 4));
             high[half * 32 + at % 32] |= (uint8_t)(q >> 4 << (at / 32 * 2));
         }

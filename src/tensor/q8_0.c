@@ -15,5 +15,6 @@ void heed_q8_0_encode(const float *values, void *block)
     for (int i = 0; i < 32; i++) max = fabsf(values[i]) > max ? fabsf(values[i]) : max;
     heed_put_f16(bytes, max / 127);
     float reciprocal = heed_reciprocal(max / 127);
-    for (int i = 0; i < 32; i++) bytes[2 + i] = (uint8_t)heed_round_between(values[i] * reciprocal, -127, 127);
+    for (int i = 0; i < 32; i++)
+        bytes[2 + i] = (uint8_t)heed_round_between(values[i] * reciprocal, -127, 127);
 }

@@ -52,8 +52,10 @@ static void split_q4_k(const void *block, heed_qblock_parts *parts)
     const uint8_t *bytes = block, *nibbles = bytes + 16;
     parts->d = get_bits(bytes);
     parts->m = get_bits(bytes + 2);
-    for (int i = 0; i < 8; i++) heed_k_scale_minimum(bytes + 4, i, &parts->scale[i], &parts->minimum[i]);
-    for (int i = 0; i < 256; i++) parts->q[i] = nibbles[i / 64 * 32 + i % 32] >> (i / 32 % 2 * 4) & 15;
+    for (int i = 0; i < 8; i++)
+        heed_k_scale_minimum(bytes + 4, i, &parts->scale[i], &parts->minimum[i]);
+    for (int i = 0; i < 256; i++)
+        parts->q[i] = nibbles[i / 64 * 32 + i % 32] >> (i / 32 % 2 * 4) & 15;
 }
 
 static void split_q6_k(const void *block, heed_qblock_parts *parts)
@@ -62,13 +64,17 @@ static void split_q6_k(const void *block, heed_qblock_parts *parts)
     parts->d = get_bits(low + 208);
     memcpy(parts->scale, low + 192, 16);
     for (int i = 0; i < 256; i++)
-        parts->q[i] = (uint8_t)((low[i / 128 * 64 + i % 64] >> (i % 128 / 64 * 4) & 15) | (high[i / 128 * 32 + i % 32] >> (i % 128 / 32 * 2) & 3) << 4);
+        parts->q[i] = (uint8_t)((low[i / 128 * 64 + i % 64] >> (i % 128 / 64 * 4) & 15) |
+                                (high[i / 128 * 32 + i % 32] >> (i % 128 / 32 * 2) & 3) << 4);
 }
 
 const heed_qblock_traits heed_qblock_traits_table[HEED_QBLOCK_TRAITS] = {
-    {HEED_Q4_0, 4, 8, HEED_SCALES_ONE, split_q4_0},   {HEED_Q4_1, 4, 0, HEED_SCALES_MINIMUM, split_q4_1},
-    {HEED_Q5_0, 5, 16, HEED_SCALES_ONE, split_q5_0},  {HEED_Q8_0, 8, 128, HEED_SCALES_ONE, split_q8_0},
-    {HEED_Q4_K, 4, 0, HEED_SCALES_RUNS, split_q4_k},  {HEED_Q6_K, 6, 32, HEED_SCALES_HALVES, split_q6_k}};
+    {HEED_Q4_0, 4, 8, HEED_SCALES_ONE, split_q4_0},
+    {HEED_Q4_1, 4, 0, HEED_SCALES_MINIMUM, split_q4_1},
+    {HEED_Q5_0, 5, 16, HEED_SCALES_ONE, split_q5_0},
+    {HEED_Q8_0, 8, 128, HEED_SCALES_ONE, split_q8_0},
+    {HEED_Q4_K, 4, 0, HEED_SCALES_RUNS, split_q4_k},
+    {HEED_Q6_K, 6, 32, HEED_SCALES_HALVES, split_q6_k}};
 
 const heed_qblock_traits *heed_qblock_traits_of(heed_dtype dtype)
 {
@@ -79,7 +85,8 @@ const heed_qblock_traits *heed_qblock_traits_of(heed_dtype dtype)
 
 /* ---- the definition ---- */
 
-void heed_qblock_run_read(const heed_qblock_traits *traits, const heed_qblock_parts *parts, int run, heed_qblock_run *out)
+void heed_qblock_run_read(const heed_qblock_traits *traits, const heed_qblock_parts *parts, int run,
+                          heed_qblock_run *out)
 {
     out->d = heed_f16_to_f32(parts->d);
     out->m = traits->scales == HEED_SCALES_MINIMUM ? heed_f16_to_f32(parts->m) : 0;
@@ -89,7 +96,8 @@ void heed_qblock_run_read(const heed_qblock_traits *traits, const heed_qblock_pa
     }
     for (int i = 0; i < HEED_RUN; i++) {
         out->w[i] = parts->q[HEED_RUN * run + i] - traits->zero;
-        if (traits->scales == HEED_SCALES_HALVES) out->w[i] *= (int8_t)parts->scale[2 * run + i / 16];
+        if (traits->scales == HEED_SCALES_HALVES)
+            out->w[i] *= (int8_t)parts->scale[2 * run + i / 16];
     }
 }
 
@@ -97,7 +105,8 @@ void heed_q8_run_make(const float *values, const heed_qblock_traits *traits, hee
 {
     uint32_t max = 0;
     memset(run, 0, sizeof *run);
-    for (int i = 0; i < HEED_RUN; i++) { /* magnitudes are ordered as their bits are, NaN above infinity */
+    /* magnitudes are ordered as their bits are, NaN above infinity */
+    for (int i = 0; i < HEED_RUN; i++) {
         uint32_t bits;
         memcpy(&bits, values + i, 4);
         bits &= 0x7FFFFFFF;
@@ -121,7 +130,8 @@ void heed_q8_run_make(const float *values, const heed_qblock_traits *traits, hee
     run->sum = heed_round_11_bits(step * (float)sum);
 }
 
-void heed_qblock_sum_add(heed_qblock_sum *acc, const heed_qblock_traits *traits, const void *block, const float *x)
+void heed_qblock_sum_add(heed_qblock_sum *acc, const heed_qblock_traits *traits, const void *block,
+                         const float *x)
 {
     heed_qblock_parts parts;
     traits->split(block, &parts);
@@ -133,15 +143,18 @@ void heed_qblock_sum_add(heed_qblock_sum *acc, const heed_qblock_traits *traits,
         heed_q8_run_make(x + HEED_RUN * r, traits, &a);
         for (int i = 0; i < HEED_RUN; i++) sum += w.w[i] * a.x[i];
         acc->sum = fmaf(w.d * a.d, (float)sum, acc->sum);
-        if (traits->scales == HEED_SCALES_MINIMUM || traits->scales == HEED_SCALES_RUNS) acc->sum = fmaf(w.m, a.sum, acc->sum);
+        if (traits->scales == HEED_SCALES_MINIMUM || traits->scales == HEED_SCALES_RUNS)
+            acc->sum = fmaf(w.m, a.sum, acc->sum);
     }
 }
 
-float heed_qblock_dot(const heed_qblock_traits *traits, const void *row, const float *x, int64_t count)
+float heed_qblock_dot(const heed_qblock_traits *traits, const void *row, const float *x,
+                      int64_t count)
 {
     const heed_dtype_info *type = &heed_dtypes[traits->dtype];
     const uint8_t *block = row;
     heed_qblock_sum acc = {0};
-    for (int64_t at = 0; at < count; at += (int64_t)type->qblock, block += type->bytes) heed_qblock_sum_add(&acc, traits, block, x + at);
+    for (int64_t at = 0; at < count; at += (int64_t)type->qblock, block += type->bytes)
+        heed_qblock_sum_add(&acc, traits, block, x + at);
     return acc.sum;
 }

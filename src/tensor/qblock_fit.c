@@ -3,7 +3,8 @@
 
 enum { CANDIDATES = 12, ROUNDS = 3 };
 
-/* The scale that fits best to integers that are given by another scale: sum(xq) / sum(qq), and what error it leaves. */
+/* The scale that fits best to integers that are given by another scale: sum(xq) / sum(qq), and what
+   error it leaves. */
 static float improve(const float *values, int count, float scale, int low, int high, double *error)
 {
     float reciprocal = heed_reciprocal(scale);
@@ -26,8 +27,10 @@ float heed_fit_scale(const float *values, int count, int low, int high)
     if (max == 0) return 0;
     double least = -1;
     for (int i = 0; i <= CANDIDATES; i++)
-        for (int side = 0; side < 2; side++) { /* the largest number may take the longer side of the range or the shorter */
-            float reach = (side ? (float)high : (float)low) * (0.85f + 0.3f * (float)i / CANDIDATES);
+        /* the largest number may take the longer side of the range or the shorter */
+        for (int side = 0; side < 2; side++) {
+            float reach = (side ? (float)high : (float)low) *
+                          (0.85f + 0.3f * (float)i / CANDIDATES);
             double error;
             float scale = improve(values, count, max / reach, low, high, &error);
             if (least < 0 || error < least) {
@@ -39,7 +42,8 @@ float heed_fit_scale(const float *values, int count, int low, int high)
 }
 
 /* Least squares of x = scale * q - minimum for given integers; minimum >= 0. */
-static void improve_both(const float *values, int count, int high, float *scale, float *minimum, double *error)
+static void improve_both(const float *values, int count, int high, float *scale, float *minimum,
+                         double *error)
 {
     float reciprocal = heed_reciprocal(*scale);
     double q1 = 0, q2 = 0, x1 = 0, xq = 0, x2 = 0, n = count;
@@ -78,7 +82,8 @@ void heed_fit_scale_minimum(const float *values, int count, int high, float *sca
     for (int i = 0; i <= CANDIDATES; i++) {
         float s = (top - low) / ((float)high * (0.85f + 0.3f * (float)i / CANDIDATES)), m = -low;
         double error = 0;
-        for (int round = 0; round < ROUNDS; round++) improve_both(values, count, high, &s, &m, &error);
+        for (int round = 0; round < ROUNDS; round++)
+            improve_both(values, count, high, &s, &m, &error);
         if (least < 0 || error < least) {
             least = error;
             *scale = s;
@@ -99,7 +104,8 @@ void heed_k_encode_eight(const float *values, int high, uint8_t *block, uint8_t 
     uint8_t *packed = block + 4;
     memset(packed, 0, 12);
     for (int i = 0; i < 8; i++) {
-        int scale = heed_round_between(scales[i] * heed_reciprocal(d), 0, 63), minimum = heed_round_between(minima[i] * heed_reciprocal(dmin), 0, 63);
+        int scale = heed_round_between(scales[i] * heed_reciprocal(d), 0, 63),
+            minimum = heed_round_between(minima[i] * heed_reciprocal(dmin), 0, 63);
         if (i < 4) {
             packed[i] |= (uint8_t)scale;
             packed[i + 4] |= (uint8_t)minimum;
@@ -108,7 +114,10 @@ void heed_k_encode_eight(const float *values, int high, uint8_t *block, uint8_t 
             packed[i - 4] |= (uint8_t)(scale >> 4 << 6);
             packed[i] |= (uint8_t)(minimum >> 4 << 6);
         }
-        float step = d * (float)scale, offset = dmin * (float)minimum, reciprocal = heed_reciprocal(step);
-        for (int j = 0; j < 32; j++) integers[32 * i + j] = (uint8_t)heed_round_between((values[32 * i + j] + offset) * reciprocal, 0, high);
+        float step = d * (float)scale, offset = dmin * (float)minimum,
+              reciprocal = heed_reciprocal(step);
+        for (int j = 0; j < 32; j++)
+            integers[32 * i + j] = (uint8_t)heed_round_between(
+                (values[32 * i + j] + offset) * reciprocal, 0, high);
     }
 }

@@ -1,13 +1,15 @@
-/* TQ1_0: 256 numbers out of -1, 0, 1. Bytes: 48 with five ternary digits each, 4 with four; scale d. A byte holds its digits as the fraction
-   b / 256 in base 3, rounded up, so that digit n is the integer part of 3 * (b * 3^n mod 256) / 256. The first 32 bytes hold numbers
-   32n + i, the next 16 numbers 160 + 16n + i, the last 4 numbers 240 + 4n + i. x = d * (digit - 1). */
+/* TQ1_0: 256 numbers out of -1, 0, 1. Bytes: 48 with five ternary digits each, 4 with four; scale
+   d. A byte holds its digits as the fraction b / 256 in base 3, rounded up, so that digit n is the
+   integer part of 3 * (b * 3^n mod 256) / 256. The first 32 bytes hold numbers 32n + i, the next 16
+   numbers 160 + 16n + i, the last 4 numbers 240 + 4n + i. x = d * (digit - 1). */
 #include "tensor/qblock.h"
 
 static float *decode_run(const uint8_t *bytes, int count, int digits, float d, float *values)
 {
     static const uint8_t powers[5] = {1, 3, 9, 27, 81};
     for (int n = 0; n < digits; n++)
-        for (int i = 0; i < count; i++) *values++ = d * (float)(((uint8_t)(bytes[i] * powers[n]) * 3 >> 8) - 1);
+        for (int i = 0; i < count; i++)
+            *values++ = d * (float)(((uint8_t)(bytes[i] * powers[n]) * 3 >> 8) - 1);
     return values;
 }
 

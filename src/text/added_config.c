@@ -448,9 +448,11 @@ static void note_class(const json_t *config, const json_t *json, heed_buffer *no
 void heed_folder_config_note(const json_t *config, const json_t *model, const json_t *json,
                              heed_buffer *notes)
 {
-    static const char *const bert[][2] = {{"do_lower_case", "lowercase"},
-                                          {"strip_accents", "strip_accents"},
-                                          {"tokenize_chinese_chars", "handle_chinese_chars"}};
+    static const char *const bert[][2] = {
+        {"do_lower_case", "lowercase"},
+        {"strip_accents", "strip_accents"},
+        {"tokenize_chinese_chars", "handle_chinese_chars"},
+    };
     const json_t *before = json_object_get(json, "pre_tokenizer"),
                  *normal = json_object_get(json, "normalizer");
     const json_t *bytes = find_stage(before, "pretokenizers", "ByteLevel");

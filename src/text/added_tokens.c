@@ -7,7 +7,11 @@
 
 /* ---- cutting ---- */
 
-typedef struct { const heed_added_tokens *added; const heed_trie *trie; bool literal; } search;
+typedef struct {
+    const heed_added_tokens *added;
+    const heed_trie *trie;
+    bool literal;
+} search;
 
 /* What is looked for when special tokens spelled in a text are text. */
 static bool is_plain(const void *added, int32_t index)
@@ -18,7 +22,8 @@ static bool is_plain(const void *added, int32_t index)
 static bool is_word_before(const char *text, size_t at)
 {
     size_t size;
-    return at > 0 && (heed_char_class(heed_utf8_at(text, heed_utf8_before(text, at), &size)) & HEED_CHAR_WORD);
+    return at > 0 && (heed_char_class(heed_utf8_at(text, heed_utf8_before(text, at), &size)) &
+                      HEED_CHAR_WORD);
 }
 
 static bool is_word_at(const char *text, size_t at, size_t length)
@@ -43,14 +48,16 @@ static size_t blanks_after(const char *text, size_t at, size_t length)
     return at;
 }
 
-static heed_status cut_at_tokens(const void *context, heed_pieces *pieces, uint32_t base, uint32_t end_of_piece, heed_error *error)
+static heed_status cut_at_tokens(const void *context, heed_pieces *pieces, uint32_t base,
+                                 uint32_t end_of_piece, heed_error *error)
 {
     (void)error;
     const search *s = context;
     const char *text = pieces->bytes + base;
     size_t length = end_of_piece - base, done = 0;
     for (size_t at = 0, size = 0; at < length;) {
-        int32_t index = heed_trie_match(s->trie, text + at, length - at, s->literal ? is_plain : NULL, s->added, &size);
+        int32_t index = heed_trie_match(s->trie, text + at, length - at,
+                                        s->literal ? is_plain : NULL, s->added, &size);
         if (index < 0) {
             at += heed_utf8_size(text[at]);
             continue;
@@ -58,10 +65,12 @@ static heed_status cut_at_tokens(const void *context, heed_pieces *pieces, uint3
         const heed_added_token *token = &s->added->tokens[index];
         size_t begin = at, end = at + size;
         at = end; /* the search goes on after the token itself, whatever it strips */
-        if (token->single_word && (is_word_before(text, begin) || is_word_at(text, end, length))) continue;
+        if (token->single_word && (is_word_before(text, begin) || is_word_at(text, end, length)))
+            continue;
         if (token->lstrip) begin = blanks_before(text, begin);
         if (token->rstrip) end = blanks_after(text, end, length);
-        if (token->lstrip && begin < done) begin = done < end ? done : end; /* blanks that an earlier token took along already */
+        /* blanks that an earlier token took along already */
+        if (token->lstrip && begin < done) begin = done < end ? done : end;
         heed_pieces_add(pieces, base + (uint32_t)done, base + (uint32_t)begin, -1);
         heed_pieces_add(pieces, base + (uint32_t)begin, base + (uint32_t)end, token->id);
         done = end;
@@ -70,7 +79,8 @@ static heed_status cut_at_tokens(const void *context, heed_pieces *pieces, uint3
     return HEED_OK;
 }
 
-heed_status heed_added_cut(const heed_added_tokens *added, bool normalized, bool literal, heed_pieces *pieces, heed_error *error)
+heed_status heed_added_cut(const heed_added_tokens *added, bool normalized, bool literal,
+                           heed_pieces *pieces, heed_error *error)
 {
     search s = {added, normalized ? &added->normalized : &added->plain, literal};
     return s.trie->node_count ? heed_pieces_cut(pieces, cut_at_tokens, &s, error) : HEED_OK;
@@ -100,27 +110,34 @@ const heed_added_token *heed_added_find(const heed_added_tokens *added, int32_t 
         if (added->by_id[middle].id < id) low = middle + 1;
         else high = middle;
     }
-    return low < added->count && added->by_id[low].id == id ? &added->tokens[added->by_id[low].index] : NULL;
+    return low < added->count && added->by_id[low].id == id
+               ? &added->tokens[added->by_id[low].index]
+               : NULL;
 }
 
-const heed_added_token *heed_added_find_content(const heed_added_tokens *added, const char *content, size_t length)
+const heed_added_token *heed_added_find_content(const heed_added_tokens *added, const char *content,
+                                                size_t length)
 {
     int32_t index = heed_vocabulary_find(&added->by_content, content, length);
     return index < 0 ? NULL : &added->tokens[index];
 }
 
 /* Whether the model's vocabulary gives the id this string. */
-static bool is_string_of(const heed_tokenizer_model *model, int64_t id, const heed_added_token *token)
+static bool is_string_of(const heed_tokenizer_model *model, int64_t id,
+                         const heed_added_token *token)
 {
-    const heed_vocabulary_entry *entry = id <= INT32_MAX ? heed_vocabulary_entry_of(&model->vocabulary, (int32_t)id) : NULL;
+    const heed_vocabulary_entry *entry = id <= INT32_MAX ? heed_vocabulary_entry_of(
+                                                               &model->vocabulary, (int32_t)id)
+                                                         : NULL;
     return entry && entry->length == token->length &&
-           memcmp(heed_vocabulary_string(&model->vocabulary, entry), token->content, token->length) == 0;
+           memcmp(heed_vocabulary_string(&model->vocabulary, entry), token->content,
+                  token->length) == 0;
 }
 
-/* The id that the library gives a new token: the model's (of two with one string the one that is given), else one more than the
-   ids so far. */
-static int64_t settle_id(const heed_added_tokens *added, const heed_tokenizer_model *model, const heed_added_token *token, int64_t given,
-                         int64_t greatest)
+/* The id that the library gives a new token: the model's (of two with one string the one that is
+   given), else one more than the ids so far. */
+static int64_t settle_id(const heed_added_tokens *added, const heed_tokenizer_model *model,
+                         const heed_added_token *token, int64_t given, int64_t greatest)
 {
     if (is_string_of(model, given, token)) return given;
     int32_t known = heed_vocabulary_find(&model->vocabulary, token->content, token->length);
@@ -129,7 +146,8 @@ static int64_t settle_id(const heed_added_tokens *added, const heed_tokenizer_mo
     return added->count && (greatest >= size || size == 0) ? greatest + 1 : size;
 }
 
-static heed_status read_flags(heed_added_token *token, const json_t *json, const char *where, heed_error *error)
+static heed_status read_flags(heed_added_token *token, const json_t *json, const char *where,
+                              heed_error *error)
 {
     token->normalized = true;
     HEED_TRY(heed_json_boolean(json, "single_word", &token->single_word, where, error));
@@ -140,13 +158,16 @@ static heed_status read_flags(heed_added_token *token, const json_t *json, const
     return heed_json_boolean(json, "normalized", &token->normalized, where, error);
 }
 
-static heed_status read_token(heed_added_tokens *added, const json_t *json, const heed_tokenizer_model *model, int64_t *greatest, size_t place,
+static heed_status read_token(heed_added_tokens *added, const json_t *json,
+                              const heed_tokenizer_model *model, int64_t *greatest, size_t place,
                               const char *where, heed_error *error)
 {
     const json_t *content = json_object_get(json, "content"), *id = json_object_get(json, "id");
-    if (!json_is_object(json) || !json_is_string(content) || (id && (!json_is_integer(id) || json_integer_value(id) < 0)))
+    if (!json_is_object(json) || !json_is_string(content) ||
+        (id && (!json_is_integer(id) || json_integer_value(id) < 0)))
         return heed_fail(error, HEED_E_FORMAT,
-                         "%s: added_tokens[%zu]: expected an object with a string \"content\" and an integer \"id\" of 0 or more",
+                         "%s: added_tokens[%zu]: expected an object with a string \"content\" and "
+                         "an integer \"id\" of 0 or more",
                          where, place);
     heed_added_token token = {.length = json_string_length(content)};
     HEED_TRY(read_flags(&token, json, where, error));
@@ -158,18 +179,23 @@ static heed_status read_token(heed_added_tokens *added, const json_t *json, cons
     int32_t index = heed_vocabulary_find(&added->by_content, token.content, token.length);
     int64_t given = id ? json_integer_value(id) : -1;
     int64_t settled = settle_id(added, model, &token, given, *greatest);
-    bool another = index >= 0 && given == settled && given != added->tokens[index].id; /* two ids, one string */
-    if (index >= 0 && !another) { /* the same content again: the later flags count, but what was special remains so */
+    /* two ids, one string */
+    bool another = index >= 0 && given == settled && given != added->tokens[index].id;
+    /* the same content again: the later flags count, but what was special remains so */
+    if (index >= 0 && !another) {
         token.id = added->tokens[index].id;
         token.special |= added->tokens[index].special;
         free(added->tokens[index].content);
         added->tokens[index] = token;
         return HEED_OK;
     }
-    heed_status status = heed_vocabulary_add(&added->by_content, token.content, token.length, (int64_t)added->count, where, error);
+    heed_status status = heed_vocabulary_add(&added->by_content, token.content, token.length,
+                                             (int64_t)added->count, where, error);
     if (status == HEED_OK && settled >= INT32_MAX)
-        status = heed_fail(error, HEED_E_FORMAT, "%s: added_tokens[%zu]: its id would be %lld, expected at most 2147483646", where, place,
-                           (long long)settled);
+        status = heed_fail(
+            error, HEED_E_FORMAT,
+            "%s: added_tokens[%zu]: its id would be %lld, expected at most 2147483646", where,
+            place, (long long)settled);
     if (status != HEED_OK) {
         free(token.content);
         return status;
@@ -189,19 +215,25 @@ static int compare_ids(const void *a, const void *b)
 static heed_status index_ids(heed_added_tokens *added, const char *where, heed_error *error)
 {
     added->by_id = heed_allocate(added->count + 1, sizeof *added->by_id);
-    if (!added->by_id) return heed_fail_memory(error, added->count * sizeof *added->by_id, "the added tokens");
-    for (size_t i = 0; i < added->count; i++) added->by_id[i] = (struct heed_added_id){added->tokens[i].id, (uint32_t)i};
+    if (!added->by_id)
+        return heed_fail_memory(error, added->count * sizeof *added->by_id, "the added tokens");
+    for (size_t i = 0; i < added->count; i++)
+        added->by_id[i] = (struct heed_added_id){added->tokens[i].id, (uint32_t)i};
     qsort(added->by_id, added->count, sizeof *added->by_id, compare_ids);
     for (size_t i = 1; i < added->count; i++)
         if (added->by_id[i - 1].id == added->by_id[i].id)
-            return heed_fail(error, HEED_E_FORMAT, "%s: added_tokens: \"%.64s\" and \"%.64s\" share id %d, expected one token for each id",
-                             where, added->tokens[added->by_id[i - 1].index].content, added->tokens[added->by_id[i].index].content,
-                             (int)added->by_id[i].id);
+            return heed_fail(error, HEED_E_FORMAT,
+                             "%s: added_tokens: \"%.64s\" and \"%.64s\" share id %d, expected one "
+                             "token for each id",
+                             where, added->tokens[added->by_id[i - 1].index].content,
+                             added->tokens[added->by_id[i].index].content, (int)added->by_id[i].id);
     return HEED_OK;
 }
 
-/* Tokens that are looked for in the normalized text are known by their own normalized form, also when decoding. */
-static heed_status spell(heed_added_token *token, const heed_pipeline *normalizer, heed_error *error)
+/* Tokens that are looked for in the normalized text are known by their own normalized form, also
+   when decoding. */
+static heed_status spell(heed_added_token *token, const heed_pipeline *normalizer,
+                         heed_error *error)
 {
     heed_pieces pieces;
     token->spelled = token->content;
@@ -213,7 +245,8 @@ static heed_status spell(heed_added_token *token, const heed_pipeline *normalize
         const heed_piece none = {0, 0, -1}, *piece = pieces.count ? &pieces.piece[0] : &none;
         char *copy = heed_allocate(piece->end - piece->begin + 1, 1);
         if (copy) {
-            if (piece->end > piece->begin) memcpy(copy, pieces.bytes + piece->begin, piece->end - piece->begin);
+            if (piece->end > piece->begin)
+                memcpy(copy, pieces.bytes + piece->begin, piece->end - piece->begin);
             token->spelled = copy;
             token->spelled_length = piece->end - piece->begin;
         } else status = heed_fail_memory(error, token->length, "the added tokens");
@@ -225,15 +258,20 @@ static heed_status spell(heed_added_token *token, const heed_pipeline *normalize
 static heed_status add_to_trie(heed_added_tokens *added, size_t index, heed_error *error)
 {
     heed_added_token *token = &added->tokens[index];
-    bool spelled = token->spelled_length == token->length && !memcmp(token->spelled, token->content, token->length);
-    const heed_added_token *same = spelled ? token : heed_added_find_content(added, token->spelled, token->spelled_length);
+    bool spelled = token->spelled_length == token->length &&
+                   !memcmp(token->spelled, token->content, token->length);
+    const heed_added_token *same = spelled ? token
+                                           : heed_added_find_content(added, token->spelled,
+                                                                     token->spelled_length);
     token->skipped = same && same->special;
-    if (heed_trie_add(token->normalized ? &added->normalized : &added->plain, token->spelled, token->spelled_length, (int32_t)index))
+    if (heed_trie_add(token->normalized ? &added->normalized : &added->plain, token->spelled,
+                      token->spelled_length, (int32_t)index))
         return HEED_OK;
     return heed_fail_memory(error, token->length, "the added tokens");
 }
 
-heed_status heed_added_read(heed_added_tokens *added, const json_t *json, const heed_tokenizer_model *model, const heed_pipeline *normalizer,
+heed_status heed_added_read(heed_added_tokens *added, const json_t *json,
+                            const heed_tokenizer_model *model, const heed_pipeline *normalizer,
                             const char *where, heed_error *error)
 {
     int64_t greatest = -1;
@@ -244,7 +282,8 @@ heed_status heed_added_read(heed_added_tokens *added, const json_t *json, const 
     for (size_t i = 0; i < json_array_size(json) && status == HEED_OK; i++)
         status = read_token(added, json_array_get(json, i), model, &greatest, i, where, error);
     if (status == HEED_OK) status = index_ids(added, where, error);
-    for (size_t i = 0; i < added->count && status == HEED_OK; i++) status = spell(&added->tokens[i], normalizer, error);
+    for (size_t i = 0; i < added->count && status == HEED_OK; i++)
+        status = spell(&added->tokens[i], normalizer, error);
     for (int special = 1; special >= 0; special--) /* of equal strings the special token counts */
         for (size_t i = 0; i < added->count && status == HEED_OK; i++)
             if (added->tokens[i].special == (special == 1)) status = add_to_trie(added, i, error);
@@ -270,5 +309,6 @@ heed_status heed_added_write(const heed_added_tokens *added, json_t **result, he
     }
     if (!failed) *result = list;
     else json_decref(list);
-    return failed ? heed_fail_memory(error, added->count * 256, "writing the added tokens") : HEED_OK;
+    return failed ? heed_fail_memory(error, added->count * 256, "writing the added tokens")
+                  : HEED_OK;
 }

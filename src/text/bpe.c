@@ -11,26 +11,31 @@
 heed_status heed_bpe_add_merge_ids(heed_tokenizer_model *model, heed_merge merge, heed_error *error)
 {
     heed_merge_table *table = &model->merges;
-    if (table->count >= INT32_MAX || !heed_grow(&table->merges, &table->capacity, table->count + 1, sizeof merge))
+    if (table->count >= INT32_MAX ||
+        !heed_grow(&table->merges, &table->capacity, table->count + 1, sizeof merge))
         return heed_fail_memory(error, (table->count + 1) * sizeof merge, "the merges");
     table->merges[table->count++] = merge;
     return HEED_OK;
 }
 
-static heed_status fail_merge(const char *where, size_t rank, const char *token, size_t length, heed_error *error)
+static heed_status fail_merge(const char *where, size_t rank, const char *token, size_t length,
+                              heed_error *error)
 {
-    return heed_fail(error, HEED_E_FORMAT, "%s: merge %zu needs the token \"%.*s\", which is not in the vocabulary", where, rank,
-                     length < 80 ? (int)length : 80, token);
+    return heed_fail(error, HEED_E_FORMAT,
+                     "%s: merge %zu needs the token \"%.*s\", which is not in the vocabulary",
+                     where, rank, length < 80 ? (int)length : 80, token);
 }
 
 /* The id of a symbol; one that only merges know gets an id of its own, if the model has such. */
 static int32_t symbol_id(const heed_tokenizer_model *model, const char *symbol, size_t length)
 {
     int32_t id = heed_vocabulary_find(&model->vocabulary, symbol, length);
-    return id >= 0 || !model->hidden_merges ? id : heed_vocabulary_find(&model->hidden, symbol, length);
+    return id >= 0 || !model->hidden_merges ? id
+                                            : heed_vocabulary_find(&model->hidden, symbol, length);
 }
 
-static heed_status part_of_merge(heed_tokenizer_model *model, const char *symbol, size_t length, int32_t *id, const char *where, heed_error *error)
+static heed_status part_of_merge(heed_tokenizer_model *model, const char *symbol, size_t length,
+                                 int32_t *id, const char *where, heed_error *error)
 {
     *id = symbol_id(model, symbol, length);
     if (*id >= 0) return HEED_OK;
@@ -39,16 +44,18 @@ static heed_status part_of_merge(heed_tokenizer_model *model, const char *symbol
     return heed_vocabulary_add(&model->hidden, symbol, length, *id, where, error);
 }
 
-heed_status heed_bpe_add_merge(heed_tokenizer_model *model, const char *left, size_t left_length, const char *right, size_t right_length,
-                               const char *where, heed_error *error)
+heed_status heed_bpe_add_merge(heed_tokenizer_model *model, const char *left, size_t left_length,
+                               const char *right, size_t right_length, const char *where,
+                               heed_error *error)
 {
     size_t rank = model->merges.count, prefix = model->prefix ? strlen(model->prefix) : 0;
     heed_merge merge = {.rank = (uint32_t)rank};
     HEED_TRY(part_of_merge(model, left, left_length, &merge.left, where, error));
     HEED_TRY(part_of_merge(model, right, right_length, &merge.right, where, error));
     if (prefix > right_length)
-        return heed_fail(error, HEED_E_FORMAT, "%s: merge %zu: \"%.80s\" is shorter than the prefix \"%.80s\"", where, rank, right,
-                         model->prefix);
+        return heed_fail(error, HEED_E_FORMAT,
+                         "%s: merge %zu: \"%.80s\" is shorter than the prefix \"%.80s\"", where,
+                         rank, right, model->prefix);
     size_t length = left_length + right_length - prefix;
     char local[256], *joined = length <= sizeof local ? local : malloc(length);
     if (!joined) return heed_fail_memory(error, length, "a merge");
@@ -60,27 +67,35 @@ heed_status heed_bpe_add_merge(heed_tokenizer_model *model, const char *left, si
     return status;
 }
 
-static heed_status fail_shape(const heed_tokenizer_model *model, const char *where, heed_error *error)
+static heed_status fail_shape(const heed_tokenizer_model *model, const char *where,
+                              heed_error *error)
 {
-    return heed_fail(error, HEED_E_FORMAT, "%s: model: merge %zu: expected \"a b\" or [\"a\", \"b\"]", where, model->merges.count);
+    return heed_fail(error, HEED_E_FORMAT,
+                     "%s: model: merge %zu: expected \"a b\" or [\"a\", \"b\"]", where,
+                     model->merges.count);
 }
 
-heed_status heed_bpe_add_merge_line(heed_tokenizer_model *model, const char *line, size_t length, const char *where, heed_error *error)
+heed_status heed_bpe_add_merge_line(heed_tokenizer_model *model, const char *line, size_t length,
+                                    const char *where, heed_error *error)
 {
     const char *space = length ? memchr(line, ' ', length) : NULL;
     size_t first = space ? (size_t)(space - line) : 0;
-    if (!space || memchr(space + 1, ' ', length - first - 1)) return fail_shape(model, where, error);
+    if (!space || memchr(space + 1, ' ', length - first - 1))
+        return fail_shape(model, where, error);
     return heed_bpe_add_merge(model, line, first, space + 1, length - first - 1, where, error);
 }
 
-static heed_status read_merge(heed_tokenizer_model *model, const json_t *merge, const char *where, heed_error *error)
+static heed_status read_merge(heed_tokenizer_model *model, const json_t *merge, const char *where,
+                              heed_error *error)
 {
     const json_t *left = json_array_get(merge, 0), *right = json_array_get(merge, 1);
     if (json_is_string(merge)) /* the older form */
-        return heed_bpe_add_merge_line(model, json_string_value(merge), json_string_length(merge), where, error);
+        return heed_bpe_add_merge_line(model, json_string_value(merge), json_string_length(merge),
+                                       where, error);
     if (json_array_size(merge) == 2 && json_is_string(left) && json_is_string(right))
-        return heed_bpe_add_merge(model, json_string_value(left), json_string_length(left), json_string_value(right),
-                                  json_string_length(right), where, error);
+        return heed_bpe_add_merge(model, json_string_value(left), json_string_length(left),
+                                  json_string_value(right), json_string_length(right), where,
+                                  error);
     return fail_shape(model, where, error);
 }
 
@@ -91,14 +106,18 @@ heed_status heed_bpe_seal(heed_tokenizer_model *model, heed_error *error)
     table->slot_count = 16;
     while (table->slot_count < table->count * 2) table->slot_count *= 2;
     table->slots = heed_allocate(table->slot_count, sizeof *table->slots);
-    if (!table->slots) return heed_fail_memory(error, table->slot_count * sizeof *table->slots, "the merges");
+    if (!table->slots)
+        return heed_fail_memory(error, table->slot_count * sizeof *table->slots, "the merges");
     for (size_t i = 0; i < table->slot_count; i++) table->slots[i].joined = -1;
     for (size_t i = 0; i < table->count; i++) {
         const heed_merge *merge = &table->merges[i];
         uint64_t pair = (uint64_t)(uint32_t)merge->left << 32 | (uint32_t)merge->right;
-        size_t mask = table->slot_count - 1, slot = (size_t)((pair * 0x9E3779B97F4A7C15u) >> 32) & mask;
-        while (table->slots[slot].joined >= 0 && table->slots[slot].pair != pair) slot = (slot + 1) & mask;
-        table->slots[slot] = (heed_merge_slot){pair, merge->rank, merge->joined}; /* the last one of equals counts */
+        size_t mask = table->slot_count - 1,
+               slot = (size_t)((pair * 0x9E3779B97F4A7C15u) >> 32) & mask;
+        while (table->slots[slot].joined >= 0 && table->slots[slot].pair != pair)
+            slot = (slot + 1) & mask;
+        /* the last one of equals counts */
+        table->slots[slot] = (heed_merge_slot){pair, merge->rank, merge->joined};
     }
     for (uint32_t c = 0; c < HEED_DIRECT_CHARACTERS; c++) {
         char encoded[2] = {(char)(0xC0 | c >> 6), (char)(0x80 | (c & 0x3F))};
@@ -110,38 +129,54 @@ heed_status heed_bpe_seal(heed_tokenizer_model *model, heed_error *error)
         snprintf(name, sizeof name, "<0x%02X>", byte);
         model->byte_ids[byte] = heed_vocabulary_find(&model->vocabulary, name, 6);
     }
-    model->unk_id = model->unk_token ? heed_vocabulary_find(&model->vocabulary, model->unk_token, strlen(model->unk_token)) : -1;
+    model->unk_id = model->unk_token ? heed_vocabulary_find(&model->vocabulary, model->unk_token,
+                                                            strlen(model->unk_token))
+                                     : -1;
     return HEED_OK;
 }
 
-static heed_status read_bpe(heed_tokenizer_model *model, const json_t *json, const char *where, heed_error *error)
+static heed_status read_bpe(heed_tokenizer_model *model, const json_t *json, const char *where,
+                            heed_error *error)
 {
     double dropout = 0;
     const json_t *merges = json_object_get(json, "merges");
     HEED_TRY(heed_tokenizer_model_read_vocabulary(model, json, where, error));
     HEED_TRY(heed_json_number(json, "dropout", &dropout, where, error));
-    if (dropout != 0) return heed_fail(error, HEED_E_UNSUPPORTED, "%s: model: dropout %g is not supported, expected null", where, dropout);
-    HEED_TRY(heed_tokenizer_model_read_text(&model->unk_token, json, "unk_token", false, where, error));
-    HEED_TRY(heed_tokenizer_model_read_text(&model->prefix, json, "continuing_subword_prefix", true, where, error));
-    HEED_TRY(heed_tokenizer_model_read_text(&model->suffix, json, "end_of_word_suffix", true, where, error));
+    if (dropout != 0)
+        return heed_fail(error, HEED_E_UNSUPPORTED,
+                         "%s: model: dropout %g is not supported, expected null", where, dropout);
+    HEED_TRY(
+        heed_tokenizer_model_read_text(&model->unk_token, json, "unk_token", false, where, error));
+    HEED_TRY(heed_tokenizer_model_read_text(&model->prefix, json, "continuing_subword_prefix", true,
+                                            where, error));
+    HEED_TRY(heed_tokenizer_model_read_text(&model->suffix, json, "end_of_word_suffix", true, where,
+                                            error));
     HEED_TRY(heed_json_boolean(json, "fuse_unk", &model->fuse_unk, where, error));
     HEED_TRY(heed_json_boolean(json, "byte_fallback", &model->byte_fallback, where, error));
     HEED_TRY(heed_json_boolean(json, "ignore_merges", &model->ignore_merges, where, error));
     HEED_TRY(heed_json_boolean(json, "hidden_merges", &model->hidden_merges, where, error));
-    if (json_object_get(json, "target_vocab")) HEED_TRY(heed_vocabulary_read(&model->target, json_object_get(json, "target_vocab"), where, error));
-    if (!json_is_array(merges)) return heed_fail(error, HEED_E_FORMAT, "%s: model: \"merges\": expected an array", where);
-    for (size_t i = 0; i < json_array_size(merges); i++) HEED_TRY(read_merge(model, json_array_get(merges, i), where, error));
+    if (json_object_get(json, "target_vocab"))
+        HEED_TRY(heed_vocabulary_read(&model->target, json_object_get(json, "target_vocab"), where,
+                                      error));
+    if (!json_is_array(merges))
+        return heed_fail(error, HEED_E_FORMAT, "%s: model: \"merges\": expected an array", where);
+    for (size_t i = 0; i < json_array_size(merges); i++)
+        HEED_TRY(read_merge(model, json_array_get(merges, i), where, error));
     return heed_bpe_seal(model, error);
 }
 
 /* ---- tokenizing ---- */
 
 /* An unknown stretch that is not a symbol yet, because the next one may be fused with it. */
-typedef struct { bool pending; uint32_t length; } unknown_stretch;
+typedef struct {
+    bool pending;
+    uint32_t length;
+} unknown_stretch;
 
 static bool reserve_symbols(heed_tokenizer_model_scratch *scratch, size_t more)
 {
-    return heed_grow(&scratch->symbols, &scratch->symbol_capacity, scratch->symbol_count + more, sizeof *scratch->symbols);
+    return heed_grow(&scratch->symbols, &scratch->symbol_capacity, scratch->symbol_count + more,
+                     sizeof *scratch->symbols);
 }
 
 static void add_symbol(heed_tokenizer_model_scratch *scratch, int32_t id, uint32_t length)
@@ -149,16 +184,20 @@ static void add_symbol(heed_tokenizer_model_scratch *scratch, int32_t id, uint32
     scratch->symbols[scratch->symbol_count++] = (heed_symbol){id, length, -1, -1};
 }
 
-static void flush_unknown(const heed_tokenizer_model *model, heed_tokenizer_model_scratch *scratch, unknown_stretch *unknown)
+static void flush_unknown(const heed_tokenizer_model *model, heed_tokenizer_model_scratch *scratch,
+                          unknown_stretch *unknown)
 {
     if (unknown->pending) add_symbol(scratch, model->unk_id, unknown->length);
     unknown->pending = false;
 }
 
-/* The character as the vocabulary spells it at this place of a word: with prefix unless first, with suffix when last. */
-static size_t spell(const heed_tokenizer_model *model, heed_tokenizer_model_scratch *scratch, const char *character, size_t size, bool first, bool last)
+/* The character as the vocabulary spells it at this place of a word: with prefix unless first, with
+   suffix when last. */
+static size_t spell(const heed_tokenizer_model *model, heed_tokenizer_model_scratch *scratch,
+                    const char *character, size_t size, bool first, bool last)
 {
-    size_t prefix = model->prefix && !first ? strlen(model->prefix) : 0, suffix = model->suffix && last ? strlen(model->suffix) : 0;
+    size_t prefix = model->prefix && !first ? strlen(model->prefix) : 0,
+           suffix = model->suffix && last ? strlen(model->suffix) : 0;
     if (!heed_grow(&scratch->word, &scratch->word_capacity, prefix + size + suffix, 1)) return 0;
     if (prefix) memcpy(scratch->word, model->prefix, prefix);
     memcpy(scratch->word + prefix, character, size);
@@ -173,13 +212,18 @@ static bool has_all_bytes(const heed_tokenizer_model *model, const char *spelled
     return true;
 }
 
-/* A character that is no token: its bytes, or the unknown token, or nothing. `rest` characters at most are still to come. */
-static heed_status add_unknown(const heed_tokenizer_model *model, heed_tokenizer_model_scratch *scratch, const char *spelled, size_t length, size_t size,
-                               size_t rest, unknown_stretch *unknown, heed_error *error)
+/* A character that is no token: its bytes, or the unknown token, or nothing. `rest` characters at
+   most are still to come. */
+static heed_status add_unknown(const heed_tokenizer_model *model,
+                               heed_tokenizer_model_scratch *scratch, const char *spelled,
+                               size_t length, size_t size, size_t rest, unknown_stretch *unknown,
+                               heed_error *error)
 {
     if (model->byte_fallback && has_all_bytes(model, spelled, length)) {
-        if (!reserve_symbols(scratch, length + rest + 1)) return heed_fail_memory(error, length * sizeof *scratch->symbols, "a word");
-        for (size_t i = 0; i < length; i++) add_symbol(scratch, model->byte_ids[(unsigned char)spelled[i]], 1);
+        if (!reserve_symbols(scratch, length + rest + 1))
+            return heed_fail_memory(error, length * sizeof *scratch->symbols, "a word");
+        for (size_t i = 0; i < length; i++)
+            add_symbol(scratch, model->byte_ids[(unsigned char)spelled[i]], 1);
         return HEED_OK;
     }
     if (!model->unk_token) return HEED_OK;
@@ -192,18 +236,22 @@ static heed_status add_unknown(const heed_tokenizer_model *model, heed_tokenizer
     return HEED_OK;
 }
 
-static heed_status split_characters(const heed_tokenizer_model *model, heed_tokenizer_model_scratch *scratch, const char *text, size_t length,
-                                    heed_error *error)
+static heed_status split_characters(const heed_tokenizer_model *model,
+                                    heed_tokenizer_model_scratch *scratch, const char *text,
+                                    size_t length, heed_error *error)
 {
     unknown_stretch unknown = {false, 0};
     bool decorated = model->prefix || model->suffix;
     scratch->symbol_count = 0;
     /* At most one symbol a byte; only spelled-out affixes need more, and make room for it. */
-    if (!reserve_symbols(scratch, length + 1)) return heed_fail_memory(error, length * sizeof *scratch->symbols, "a word");
+    if (!reserve_symbols(scratch, length + 1))
+        return heed_fail_memory(error, length * sizeof *scratch->symbols, "a word");
     for (size_t at = 0, size, step = 1; at < length; at += size, step++) {
         if (step % HEED_STEPS_UNASKED == 0)
             HEED_TRY(heed_cancel_check(scratch->cancel, "tokenizing", error));
-        int32_t whole = model->whole.node_count ? heed_trie_match(&model->whole, text + at, length - at, NULL, NULL, &size) : -1;
+        int32_t whole = model->whole.node_count ? heed_trie_match(&model->whole, text + at,
+                                                                  length - at, NULL, NULL, &size)
+                                                : -1;
         if (whole >= 0) {
             flush_unknown(model, scratch, &unknown);
             add_symbol(scratch, ~whole, (uint32_t)size); /* no merge has a negative id */
@@ -217,28 +265,35 @@ static heed_status split_characters(const heed_tokenizer_model *model, heed_toke
             spelled = scratch->word;
             if (!spelled_length) return heed_fail_memory(error, size, "a word");
         }
-        int32_t id = !decorated && c < HEED_DIRECT_CHARACTERS ? model->direct_ids[c]
-                                                              : symbol_id(model, spelled, spelled_length);
+        int32_t id = !decorated && c < HEED_DIRECT_CHARACTERS
+                         ? model->direct_ids[c]
+                         : symbol_id(model, spelled, spelled_length);
         if (id >= 0) {
             flush_unknown(model, scratch, &unknown);
             add_symbol(scratch, id, (uint32_t)size);
-        } else HEED_TRY(add_unknown(model, scratch, spelled, spelled_length, size, length - at - size, &unknown, error));
+        } else
+            HEED_TRY(add_unknown(model, scratch, spelled, spelled_length, size, length - at - size,
+                                 &unknown, error));
     }
     flush_unknown(model, scratch, &unknown);
     return HEED_OK;
 }
 
-static heed_status tokenize_bpe(const heed_tokenizer_model *model, heed_tokenizer_model_scratch *scratch, const char *text, size_t length, uint32_t base,
-                                heed_found_tokens *found, heed_error *error)
+static heed_status tokenize_bpe(const heed_tokenizer_model *model,
+                                heed_tokenizer_model_scratch *scratch, const char *text,
+                                size_t length, uint32_t base, heed_found_tokens *found,
+                                heed_error *error)
 {
-    int32_t whole = model->ignore_merges ? heed_vocabulary_find(&model->vocabulary, text, length) : -1;
+    int32_t whole = model->ignore_merges ? heed_vocabulary_find(&model->vocabulary, text, length)
+                                         : -1;
     if (whole >= 0) {
         heed_found_add(found, whole, base, base + (uint32_t)length);
         return HEED_OK;
     }
     HEED_TRY(split_characters(model, scratch, text, length, error));
     HEED_TRY(heed_bpe_merge(&model->merges, scratch, error));
-    /* Places follow from the lengths of the symbols, so characters that became nothing shift what comes after them: as in the library. */
+    /* Places follow from the lengths of the symbols, so characters that became nothing shift what
+       comes after them: as in the library. */
     size_t at = 0;
     for (size_t i = 0; i < scratch->symbol_count; i++) {
         if (i % HEED_STEPS_UNASKED == 0)
@@ -260,7 +315,9 @@ static heed_status tokenize_bpe(const heed_tokenizer_model *model, heed_tokenize
 
 static json_t *symbol_string(const heed_tokenizer_model *model, int32_t id)
 {
-    const heed_vocabulary *vocabulary = id >= HEED_HIDDEN_SYMBOLS && model->hidden.count ? &model->hidden : &model->vocabulary;
+    const heed_vocabulary *vocabulary = id >= HEED_HIDDEN_SYMBOLS && model->hidden.count
+                                            ? &model->hidden
+                                            : &model->vocabulary;
     const heed_vocabulary_entry *entry = heed_vocabulary_entry_of(vocabulary, id);
     return json_stringn(heed_vocabulary_string(vocabulary, entry), entry->length);
 }
@@ -269,14 +326,18 @@ static heed_status write_bpe(const heed_tokenizer_model *model, json_t *json, he
 {
     json_t *merges = json_array();
     int failed = json_object_set_new(json, "dropout", json_null());
-    failed |= json_object_set_new(json, "unk_token", model->unk_token ? json_string(model->unk_token) : json_null());
-    failed |= json_object_set_new(json, "continuing_subword_prefix", model->prefix ? json_string(model->prefix) : json_null());
-    failed |= json_object_set_new(json, "end_of_word_suffix", model->suffix ? json_string(model->suffix) : json_null());
+    failed |= json_object_set_new(json, "unk_token",
+                                  model->unk_token ? json_string(model->unk_token) : json_null());
+    failed |= json_object_set_new(json, "continuing_subword_prefix",
+                                  model->prefix ? json_string(model->prefix) : json_null());
+    failed |= json_object_set_new(json, "end_of_word_suffix",
+                                  model->suffix ? json_string(model->suffix) : json_null());
     failed |= json_object_set_new(json, "fuse_unk", json_boolean(model->fuse_unk));
     failed |= json_object_set_new(json, "byte_fallback", json_boolean(model->byte_fallback));
     failed |= json_object_set_new(json, "ignore_merges", json_boolean(model->ignore_merges));
     if (model->hidden_merges) failed |= json_object_set_new(json, "hidden_merges", json_true());
-    if (model->target.count) failed |= json_object_set_new(json, "target_vocab", heed_vocabulary_write(&model->target));
+    if (model->target.count)
+        failed |= json_object_set_new(json, "target_vocab", heed_vocabulary_write(&model->target));
     for (size_t i = 0; i < model->merges.count && !failed; i++) {
         const heed_merge *merge = &model->merges.merges[i];
         json_t *pair = json_array();
@@ -285,7 +346,9 @@ static heed_status write_bpe(const heed_tokenizer_model *model, json_t *json, he
         failed |= json_array_append_new(merges, pair);
     }
     failed |= json_object_set_new(json, "merges", merges);
-    return failed ? heed_fail_memory(error, model->merges.count * 64, "writing the merges") : HEED_OK;
+    return failed ? heed_fail_memory(error, model->merges.count * 64, "writing the merges")
+                  : HEED_OK;
 }
 
-const heed_tokenizer_model_kind heed_tokenizer_model_bpe = {"BPE", read_bpe, tokenize_bpe, write_bpe, false};
+const heed_tokenizer_model_kind heed_tokenizer_model_bpe = {"BPE", read_bpe, tokenize_bpe,
+                                                            write_bpe, false};

@@ -22,12 +22,14 @@ const heed_merge_slot *heed_merge_find(const heed_merge_table *table, int32_t le
     }
 }
 
-/* Few symbols: look for the best pair, join it, move the rest up. Quadratic, and faster than a heap while it fits in the cache. */
+/* Few symbols: look for the best pair, join it, move the rest up. Quadratic, and faster than a heap
+   while it fits in the cache. */
 static void merge_short(const heed_merge_table *table, heed_symbol *symbols, size_t *count)
 {
     const heed_merge_slot *best[SHORT_WORD]; /* merge of symbols i and i + 1 */
     size_t n = *count;
-    for (size_t i = 0; i + 1 < n; i++) best[i] = heed_merge_find(table, symbols[i].id, symbols[i + 1].id);
+    for (size_t i = 0; i + 1 < n; i++)
+        best[i] = heed_merge_find(table, symbols[i].id, symbols[i + 1].id);
     for (;;) {
         size_t chosen = n;
         for (size_t i = 0; i + 1 < n; i++)
@@ -37,9 +39,12 @@ static void merge_short(const heed_merge_table *table, heed_symbol *symbols, siz
         symbols[chosen].length += symbols[chosen + 1].length;
         n--;
         memmove(&symbols[chosen + 1], &symbols[chosen + 2], (n - chosen - 1) * sizeof *symbols);
-        if (chosen + 1 < n) memmove(&best[chosen + 1], &best[chosen + 2], (n - chosen - 2) * sizeof *best);
-        if (chosen > 0) best[chosen - 1] = heed_merge_find(table, symbols[chosen - 1].id, symbols[chosen].id);
-        if (chosen + 1 < n) best[chosen] = heed_merge_find(table, symbols[chosen].id, symbols[chosen + 1].id);
+        if (chosen + 1 < n)
+            memmove(&best[chosen + 1], &best[chosen + 2], (n - chosen - 2) * sizeof *best);
+        if (chosen > 0)
+            best[chosen - 1] = heed_merge_find(table, symbols[chosen - 1].id, symbols[chosen].id);
+        if (chosen + 1 < n)
+            best[chosen] = heed_merge_find(table, symbols[chosen].id, symbols[chosen + 1].id);
     }
     *count = n;
 }
@@ -66,21 +71,26 @@ static uint64_t heap_pop(heed_tokenizer_model_scratch *scratch)
 
 static bool heap_push(heed_tokenizer_model_scratch *scratch, uint64_t key)
 {
-    if (!heed_grow(&scratch->heap, &scratch->heap_capacity, scratch->heap_count + 1, sizeof key)) return false;
+    if (!heed_grow(&scratch->heap, &scratch->heap_capacity, scratch->heap_count + 1, sizeof key))
+        return false;
     size_t at = scratch->heap_count++;
-    for (size_t parent; at > 0 && scratch->heap[parent = (at - 1) / 2] > key; at = parent) scratch->heap[at] = scratch->heap[parent];
+    for (size_t parent; at > 0 && scratch->heap[parent = (at - 1) / 2] > key; at = parent)
+        scratch->heap[at] = scratch->heap[parent];
     scratch->heap[at] = key;
     return true;
 }
 
-static bool push_pair(const heed_merge_table *table, heed_tokenizer_model_scratch *scratch, int32_t left)
+static bool push_pair(const heed_merge_table *table, heed_tokenizer_model_scratch *scratch,
+                      int32_t left)
 {
     const heed_symbol *symbols = scratch->symbols;
-    const heed_merge_slot *merge = heed_merge_find(table, symbols[left].id, symbols[symbols[left].next].id);
+    const heed_merge_slot *merge = heed_merge_find(table, symbols[left].id,
+                                                   symbols[symbols[left].next].id);
     return !merge || heap_push(scratch, (uint64_t)merge->rank << 32 | (uint32_t)left);
 }
 
-static heed_status may_go_on(const heed_tokenizer_model_scratch *scratch, size_t step, heed_error *error)
+static heed_status may_go_on(const heed_tokenizer_model_scratch *scratch, size_t step,
+                             heed_error *error)
 {
     return step % HEED_STEPS_UNASKED ? HEED_OK
                                      : heed_cancel_check(scratch->cancel, "tokenizing", error);
@@ -102,7 +112,10 @@ static heed_status fill_heap(const heed_merge_table *table, heed_tokenizer_model
         HEED_TRY(may_go_on(scratch, i, error));
         scratch->symbols[i].previous = (int32_t)i - 1;
         scratch->symbols[i].next = i + 1 < count ? (int32_t)i + 1 : -1;
-        const heed_merge_slot *merge = i + 1 < count ? heed_merge_find(table, scratch->symbols[i].id, scratch->symbols[i + 1].id) : NULL;
+        const heed_merge_slot *merge = i + 1 < count
+                                           ? heed_merge_find(table, scratch->symbols[i].id,
+                                                             scratch->symbols[i + 1].id)
+                                           : NULL;
         if (merge) scratch->heap[scratch->heap_count++] = (uint64_t)merge->rank << 32 | (uint32_t)i;
     }
     for (size_t i = scratch->heap_count / 2; i-- > 0;) {
@@ -123,7 +136,8 @@ static heed_status merge_long(const heed_merge_table *table, heed_tokenizer_mode
         int32_t left = (int32_t)(uint32_t)top, right = symbols[left].next;
         if (!symbols[left].length || right < 0) continue; /* merged away, or the last one by now */
         const heed_merge_slot *merge = heed_merge_find(table, symbols[left].id, symbols[right].id);
-        if (!merge || merge->rank != (uint32_t)(top >> 32)) continue; /* the pair has changed since it was queued */
+        /* the pair has changed since it was queued */
+        if (!merge || merge->rank != (uint32_t)(top >> 32)) continue;
         symbols[left].id = merge->joined;
         symbols[left].length += symbols[right].length;
         symbols[left].next = symbols[right].next;
@@ -142,10 +156,12 @@ static heed_status merge_long(const heed_merge_table *table, heed_tokenizer_mode
     return HEED_OK;
 }
 
-heed_status heed_bpe_merge(const heed_merge_table *table, heed_tokenizer_model_scratch *scratch, heed_error *error)
+heed_status heed_bpe_merge(const heed_merge_table *table, heed_tokenizer_model_scratch *scratch,
+                           heed_error *error)
 {
     if (scratch->symbol_count < 2 || !table->count) return HEED_OK;
-    if (scratch->symbol_count <= SHORT_WORD) merge_short(table, scratch->symbols, &scratch->symbol_count);
+    if (scratch->symbol_count <= SHORT_WORD)
+        merge_short(table, scratch->symbols, &scratch->symbol_count);
     else return merge_long(table, scratch, error);
     return HEED_OK;
 }

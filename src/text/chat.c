@@ -16,16 +16,21 @@ struct heed_chat_template {
 };
 
 /* {"bos_token": "<s>", ...}: what transformers hands to templates. */
-static heed_status name_special_tokens(const heed_tokenizer *tokenizer, json_t **special, heed_error *error)
+static heed_status name_special_tokens(const heed_tokenizer *tokenizer, json_t **special,
+                                       heed_error *error)
 {
-    static const char *const names[HEED_SPECIAL_COUNT] = {[HEED_BOS] = "bos_token", [HEED_EOS] = "eos_token", [HEED_PAD] = "pad_token",
-        [HEED_UNK] = "unk_token", [HEED_CLS] = "cls_token", [HEED_SEP] = "sep_token", [HEED_MASK] = "mask_token"};
+    static const char *const names[HEED_SPECIAL_COUNT] = {
+        [HEED_BOS] = "bos_token",  [HEED_EOS] = "eos_token", [HEED_PAD] = "pad_token",
+        [HEED_UNK] = "unk_token",  [HEED_CLS] = "cls_token", [HEED_SEP] = "sep_token",
+        [HEED_MASK] = "mask_token"};
     *special = json_object();
     if (!*special) return heed_fail_memory(error, 64, "a chat template");
     for (int part = 0; tokenizer && part < HEED_SPECIAL_COUNT; part++) {
         size_t length = 0;
-        const char *token = heed_tokenizer_token(tokenizer, heed_tokenizer_special(tokenizer, (heed_special)part), &length);
-        if (token && json_object_set_new(*special, names[part], json_stringn_nocheck(token, length)) != 0)
+        const char *token = heed_tokenizer_token(
+            tokenizer, heed_tokenizer_special(tokenizer, (heed_special)part), &length);
+        if (token &&
+            json_object_set_new(*special, names[part], json_stringn_nocheck(token, length)) != 0)
             return heed_fail_memory(error, length, "a chat template");
     }
     return HEED_OK;
@@ -53,8 +58,9 @@ static heed_status end(heed_chat_template **result, heed_status status)
     return status;
 }
 
-heed_status heed_chat_template_new(heed_chat_template **result, const char *source, size_t length, const char *where,
-                                   const heed_tokenizer *tokenizer, heed_error *error)
+heed_status heed_chat_template_new(heed_chat_template **result, const char *source, size_t length,
+                                   const char *where, const heed_tokenizer *tokenizer,
+                                   heed_error *error)
 {
     HEED_TRY(begin(result, tokenizer, error));
     heed_chat_template *chat = *result;
@@ -81,8 +87,8 @@ static heed_status compile(heed_jinja **jinja, const heed_tokenizer *tokenizer, 
     size_t length;
     const char *text = heed_tokenizer_find_template(tokenizer, name, &length);
     bool is_default = strcmp(name, "default") == 0;
-    snprintf(named, sizeof named, is_default ? "%.300s: chat template" : "%.300s: chat template %.60s",
-             where, name);
+    snprintf(named, sizeof named,
+             is_default ? "%.300s: chat template" : "%.300s: chat template %.60s", where, name);
     return heed_jinja_new(jinja, text, length, named, error);
 }
 
@@ -91,9 +97,10 @@ static heed_status fail_names(const heed_tokenizer *tokenizer, const char *where
 {
     heed_buffer list = {0};
     heed_tokenizer_list_templates(tokenizer, &list);
-    heed_status status = heed_fail(error, HEED_E_UNSUPPORTED, "%s: %s; the model's templates are: "
-                                   "%s; choose one with --template NAME, or give a file", where,
-                                   what, list.data ? list.data : "none");
+    heed_status status = heed_fail(error, HEED_E_UNSUPPORTED,
+                                   "%s: %s; the model's templates are: "
+                                   "%s; choose one with --template NAME, or give a file",
+                                   where, what, list.data ? list.data : "none");
     heed_buffer_free(&list);
     return status;
 }
@@ -124,9 +131,11 @@ heed_status heed_chat_template_load(heed_chat_template **result, const char *whe
 {
     *result = NULL;
     if (heed_tokenizer_template_count(tokenizer) == 0)
-        return heed_fail(error, HEED_E_UNSUPPORTED, "%s: no chat template: expected "
+        return heed_fail(error, HEED_E_UNSUPPORTED,
+                         "%s: no chat template: expected "
                          "chat_template.jinja, \"chat_template\" in tokenizer_config.json, or "
-                         "tokenizer.chat_template in a GGUF file; give one with --template", where);
+                         "tokenizer.chat_template in a GGUF file; give one with --template",
+                         where);
     HEED_TRY(begin(result, tokenizer, error));
     return end(result, compile_both(*result, tokenizer, where, error));
 }
@@ -178,11 +187,13 @@ bool heed_chat_template_marks(const heed_chat_template *chat, const json_t *tool
     return jinja && heed_jinja_marks_generation(jinja);
 }
 
-/* A shallow copy; NULL without memory. jansson's own json_copy and json_object_update do not tell. */
+/* A shallow copy; NULL without memory. jansson's own json_copy and json_object_update do not
+   tell. */
 static json_t *copy_object(const json_t *object)
 {
     json_t *copy = json_object();
-    for (void *at = json_object_iter((json_t *)object); copy && at; at = json_object_iter_next((json_t *)object, at))
+    for (void *at = json_object_iter((json_t *)object); copy && at;
+         at = json_object_iter_next((json_t *)object, at))
         if (json_object_set(copy, json_object_iter_key(at), json_object_iter_value(at)) != 0) {
             json_decref(copy);
             copy = NULL;
@@ -190,17 +201,20 @@ static json_t *copy_object(const json_t *object)
     return copy;
 }
 
-heed_status heed_chat_render(const heed_chat_template *chat, const json_t *messages, const json_t *tools, bool prompt, int64_t now,
+heed_status heed_chat_render(const heed_chat_template *chat, const json_t *messages,
+                             const json_t *tools, bool prompt, int64_t now,
                              heed_jinja_output *output, heed_error *error)
 {
     HEED_TRY(heed_chat_template_check(chat, tools, error));
     json_t *variables = copy_object(chat->special);
-    bool made = variables &&
-                json_object_set(variables, "messages", (json_t *)messages) == 0 &&
-                json_object_set_new(variables, "add_generation_prompt", json_boolean(prompt)) == 0 &&
-                json_object_set_new(variables, "tools", tools ? json_incref((json_t *)tools) : json_null()) == 0 &&
+    bool made = variables && json_object_set(variables, "messages", (json_t *)messages) == 0 &&
+                json_object_set_new(variables, "add_generation_prompt", json_boolean(prompt)) ==
+                    0 &&
+                json_object_set_new(variables, "tools",
+                                    tools ? json_incref((json_t *)tools) : json_null()) == 0 &&
                 json_object_set_new(variables, "documents", json_null()) == 0;
-    heed_status status = made ? heed_jinja_render(chosen(chat, tools), variables, now, NULL, output, error)
+    heed_status status = made ? heed_jinja_render(chosen(chat, tools), variables, now, NULL, output,
+                                                  error)
                               : heed_fail_memory(error, 256, "the variables of a chat template");
     json_decref(variables);
     return status;

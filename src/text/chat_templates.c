@@ -318,8 +318,7 @@ heed_status heed_templates_save(const heed_tokenizer *tokenizer, const char *fol
          at = json_object_iter_next((json_t *)templates, at)) {
         const char *name = json_object_iter_key(at);
         const json_t *text = json_object_iter_value(at);
-        if (strcmp(name, default_name) == 0)
-            status = write_text(folder, default_file, text, error);
+        if (strcmp(name, default_name) == 0) status = write_text(folder, default_file, text, error);
         else if (is_file_name(name)) status = write_named(folder, name, text, error);
     }
     return status;

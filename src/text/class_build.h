@@ -5,8 +5,8 @@
 
 #include "base/json.h"
 
-/* Whether AutoTokenizer reads tokenizer.json as it stands: without a class, with a generic one,
-   and where it replaces the class by the generic one. model: the folder's config.json; NULL: none. */
+/* Whether AutoTokenizer reads tokenizer.json as it stands: without a class, with a generic one, and
+   where it replaces the class by the generic one. model: the folder's config.json; NULL: none. */
 bool heed_class_is_generic(const json_t *config, const json_t *model, const json_t *json);
 
 /* Whether the class builds its own normalizer and pre-tokenizer, and those split texts otherwise

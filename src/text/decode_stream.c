@@ -4,8 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A file without a decoder joins tokens with spaces, a decoder without stages joins them with nothing. */
-static const heed_stage join_stage = {.kind = &heed_decoder_join}, fuse_stage = {.kind = &heed_decoder_fuse};
+/* A file without a decoder joins tokens with spaces, a decoder without stages joins them with
+   nothing. */
+static const heed_stage join_stage = {.kind = &heed_decoder_join},
+                        fuse_stage = {.kind = &heed_decoder_fuse};
 
 struct heed_decode_stream {
     const heed_tokenizer *tokenizer;
@@ -23,12 +25,17 @@ static void link_states(heed_decode_stream *stream)
         heed_buffer_clear(&held);
         heed_buffer_clear(&part);
         const heed_stage *alone = stream->tokenizer->has_decoder ? &fuse_stage : &join_stage;
-        *state = (heed_decoder_state){.stage = pipeline->count ? &pipeline->stages[i] : alone, .held = held, .part = part,
-                                      .next = i + 1 < stream->count ? state + 1 : NULL};
+        *state = (heed_decoder_state){
+            .stage = pipeline->count ? &pipeline->stages[i] : alone,
+            .held = held,
+            .part = part,
+            .next = i + 1 < stream->count ? state + 1 : NULL,
+        };
     }
 }
 
-heed_status heed_decode_stream_new(heed_decode_stream **result, const heed_tokenizer *tokenizer, bool skip_special, heed_error *error)
+heed_status heed_decode_stream_new(heed_decode_stream **result, const heed_tokenizer *tokenizer,
+                                   bool skip_special, heed_error *error)
 {
     *result = NULL;
     heed_decode_stream *stream = heed_allocate(1, sizeof *stream);
@@ -39,7 +46,8 @@ heed_status heed_decode_stream_new(heed_decode_stream **result, const heed_token
     stream->states = heed_allocate(stream->count, sizeof *stream->states);
     if (!stream->states) {
         free(stream);
-        return heed_fail_memory(error, tokenizer->decoder.count * sizeof *stream->states, "a decoder");
+        return heed_fail_memory(error, tokenizer->decoder.count * sizeof *stream->states,
+                                "a decoder");
     }
     link_states(stream);
     *result = stream;
@@ -62,17 +70,20 @@ static heed_status check_text(const heed_buffer *text, heed_error *error)
     return text->failed ? heed_fail_memory(error, text->length, "the decoded text") : HEED_OK;
 }
 
-heed_status heed_decode_stream_push(heed_decode_stream *stream, int32_t id, heed_buffer *text, heed_error *error)
+heed_status heed_decode_stream_push(heed_decode_stream *stream, int32_t id, heed_buffer *text,
+                                    heed_error *error)
 {
     size_t length;
     const char *token = heed_tokenizer_decoded_token(stream->tokenizer, id, &length);
-    if (!token || (stream->skip_special && heed_tokenizer_is_special(stream->tokenizer, id))) return HEED_OK;
+    if (!token || (stream->skip_special && heed_tokenizer_is_special(stream->tokenizer, id)))
+        return HEED_OK;
     stream->states[stream->count - 1].out = text;
     HEED_TRY(stream->states[0].stage->kind->push(&stream->states[0], token, length, true, error));
     return check_text(text, error);
 }
 
-heed_status heed_decode_stream_finish(heed_decode_stream *stream, heed_buffer *text, heed_error *error)
+heed_status heed_decode_stream_finish(heed_decode_stream *stream, heed_buffer *text,
+                                      heed_error *error)
 {
     heed_status status = HEED_OK;
     stream->states[stream->count - 1].out = text;
@@ -82,13 +93,14 @@ heed_status heed_decode_stream_finish(heed_decode_stream *stream, heed_buffer *t
     return status == HEED_OK ? check_text(text, error) : status;
 }
 
-heed_status heed_tokenizer_decode(const heed_tokenizer *tokenizer, const int32_t *ids, size_t count, bool skip_special, heed_buffer *text,
-                                  heed_error *error)
+heed_status heed_tokenizer_decode(const heed_tokenizer *tokenizer, const int32_t *ids, size_t count,
+                                  bool skip_special, heed_buffer *text, heed_error *error)
 {
     heed_decode_stream *stream = NULL;
     HEED_TRY(heed_decode_stream_new(&stream, tokenizer, skip_special, error));
     heed_status status = HEED_OK;
-    for (size_t i = 0; i < count && status == HEED_OK; i++) status = heed_decode_stream_push(stream, ids[i], text, error);
+    for (size_t i = 0; i < count && status == HEED_OK; i++)
+        status = heed_decode_stream_push(stream, ids[i], text, error);
     if (status == HEED_OK) status = heed_decode_stream_finish(stream, text, error);
     heed_decode_stream_free(stream);
     return status;

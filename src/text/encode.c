@@ -9,7 +9,8 @@
 typedef struct {
     heed_pieces pieces;
     heed_found_tokens found;
-    uint32_t *characters; /* where each code point of the input begins, and its end; NULL when all are one byte wide */
+    /* where each code point of the input begins, and its end; NULL when all are one byte wide */
+    uint32_t *characters;
     size_t character_count, character_capacity;
     heed_cancel cancel;
 } sequence;
@@ -35,11 +36,13 @@ static heed_status tokenize_pieces(const heed_tokenizer *tokenizer, sequence *s,
             heed_found_add(&s->found, piece->token, piece->begin, piece->end);
             if (!s->found.failed) s->found.tokens[s->found.count - 1].added = true;
         } else
-            status = tokenizer->model.kind->tokenize(&tokenizer->model, &scratch, s->pieces.bytes + piece->begin,
-                                                     piece->end - piece->begin, piece->begin, &s->found, error);
+            status = tokenizer->model.kind->tokenize(
+                &tokenizer->model, &scratch, s->pieces.bytes + piece->begin,
+                piece->end - piece->begin, piece->begin, &s->found, error);
     }
     heed_tokenizer_model_scratch_free(&scratch);
-    if (status == HEED_OK && s->found.failed) status = heed_fail_memory(error, s->found.count * sizeof *s->found.tokens, "the tokens");
+    if (status == HEED_OK && s->found.failed)
+        status = heed_fail_memory(error, s->found.count * sizeof *s->found.tokens, "the tokens");
     return status;
 }
 
@@ -50,7 +53,8 @@ static heed_status index_characters(sequence *s, const char *text, size_t length
     if (ascii == length) return HEED_OK;
     for (size_t at = 0;; s->character_count++) {
         uint32_t point;
-        if (!heed_grow(&s->characters, &s->character_capacity, s->character_count + 1, sizeof *s->characters))
+        if (!heed_grow(&s->characters, &s->character_capacity, s->character_count + 1,
+                       sizeof *s->characters))
             return heed_fail_memory(error, length * sizeof *s->characters, "the offsets");
         s->characters[s->character_count] = (uint32_t)at;
         if (at == length) return HEED_OK;
@@ -86,7 +90,10 @@ static void settle_offsets(const heed_tokenizer *tokenizer, sequence *s)
         /* An added token is spelled as it was found, with the blanks that it took along. */
         size_t length = token->end - token->begin;
         const char *spelled = s->pieces.bytes + token->begin;
-        const heed_vocabulary_entry *entry = token->added ? NULL : heed_vocabulary_entry_of(&tokenizer->model.vocabulary, token->id);
+        const heed_vocabulary_entry *entry = token->added
+                                                 ? NULL
+                                                 : heed_vocabulary_entry_of(
+                                                       &tokenizer->model.vocabulary, token->id);
         if (entry) {
             spelled = heed_vocabulary_string(&tokenizer->model.vocabulary, entry);
             length = entry->length;
@@ -98,7 +105,8 @@ static void settle_offsets(const heed_tokenizer *tokenizer, sequence *s)
     }
 }
 
-static heed_status run_pipeline(const heed_tokenizer *tokenizer, sequence *s, bool literal, heed_error *error)
+static heed_status run_pipeline(const heed_tokenizer *tokenizer, sequence *s, bool literal,
+                                heed_error *error)
 {
     HEED_TRY(heed_added_cut(&tokenizer->added, false, literal, &s->pieces, error));
     HEED_TRY(heed_pipeline_run(&tokenizer->normalizer, &s->pieces, error));
@@ -107,12 +115,13 @@ static heed_status run_pipeline(const heed_tokenizer *tokenizer, sequence *s, bo
     return tokenize_pieces(tokenizer, s, error);
 }
 
-static heed_status tokenize(const heed_tokenizer *tokenizer, const char *text, size_t length, unsigned flags, sequence *s,
-                            heed_error *error)
+static heed_status tokenize(const heed_tokenizer *tokenizer, const char *text, size_t length,
+                            unsigned flags, sequence *s, heed_error *error)
 {
     bool offsets = flags & HEED_ENCODE_OFFSETS;
     *s = (sequence){.cancel = s->cancel};
-    HEED_TRY(heed_pieces_init(&s->pieces, text, length, offsets || tokenizer->tracks_always, error));
+    HEED_TRY(
+        heed_pieces_init(&s->pieces, text, length, offsets || tokenizer->tracks_always, error));
     s->pieces.cancel = s->cancel;
     HEED_TRY(run_pipeline(tokenizer, s, flags & HEED_ENCODE_LITERAL, error));
     return offsets ? index_characters(s, text, length, error) : HEED_OK;
@@ -123,7 +132,9 @@ static heed_status tokenize(const heed_tokenizer *tokenizer, const char *text, s
 static void cut_tokens(sequence *s, size_t length, bool left)
 {
     if (length >= s->found.count) return;
-    if (left) memmove(s->found.tokens, s->found.tokens + (s->found.count - length), length * sizeof *s->found.tokens);
+    if (left)
+        memmove(s->found.tokens, s->found.tokens + (s->found.count - length),
+                length * sizeof *s->found.tokens);
     s->found.count = length;
 }
 
@@ -143,12 +154,15 @@ static void cut_longest(sequence *first, sequence *second, size_t room, bool lef
     cut_tokens(second, swapped ? shorter : longer, left);
 }
 
-static heed_status truncate(const heed_truncation *truncation, size_t added, sequence *first, sequence *second, heed_error *error)
+static heed_status truncate(const heed_truncation *truncation, size_t added, sequence *first,
+                            sequence *second, heed_error *error)
 {
     if (truncation->max_length < added)
-        return heed_fail(error, HEED_E_ARG, "truncation to %zu tokens leaves no room for %zu special tokens", truncation->max_length,
-                         added);
-    size_t room = truncation->max_length - added, total = first->found.count + (second ? second->found.count : 0);
+        return heed_fail(error, HEED_E_ARG,
+                         "truncation to %zu tokens leaves no room for %zu special tokens",
+                         truncation->max_length, added);
+    size_t room = truncation->max_length - added,
+           total = first->found.count + (second ? second->found.count : 0);
     if (total <= room) return HEED_OK;
     if (room == 0 || (truncation->strategy == HEED_LONGEST_FIRST && !second)) {
         cut_tokens(first, room, truncation->left);
@@ -160,10 +174,14 @@ static heed_status truncate(const heed_truncation *truncation, size_t added, seq
         return HEED_OK;
     }
     sequence *target = truncation->strategy == HEED_ONLY_FIRST ? first : second;
-    if (!target) return heed_fail(error, HEED_E_ARG, "truncation of the second text, but there is only one");
+    if (!target)
+        return heed_fail(error, HEED_E_ARG, "truncation of the second text, but there is only one");
     if (target->found.count <= total - room)
-        return heed_fail(error, HEED_E_ARG, "truncation to %zu tokens: the %s text has only %zu, %zu too many are there; use longest_first",
-                         truncation->max_length, target == first ? "first" : "second", target->found.count, total - room);
+        return heed_fail(error, HEED_E_ARG,
+                         "truncation to %zu tokens: the %s text has only %zu, %zu too many are "
+                         "there; use longest_first",
+                         truncation->max_length, target == first ? "first" : "second",
+                         target->found.count, total - room);
     cut_tokens(target, target->found.count - (total - room), truncation->left);
     return HEED_OK;
 }
@@ -186,28 +204,34 @@ static bool grow_array(void *pointer_to_pointer, size_t capacity, size_t wanted,
     return heed_grow(pointer_to_pointer, &capacity, wanted, size);
 }
 
-/* Room for `count` tokens in every array. The arrays grow one by one; the capacity is what all of them have. */
+/* Room for `count` tokens in every array. The arrays grow one by one; the capacity is what all of
+   them have. */
 static heed_status reserve(heed_encoding *encoding, size_t count, bool offsets, heed_error *error)
 {
     if (count > encoding->capacity) {
         if (!grow_array(&encoding->ids, encoding->capacity, count, sizeof *encoding->ids) ||
-            !grow_array(&encoding->type_ids, encoding->capacity, count, sizeof *encoding->type_ids) ||
-            !grow_array(&encoding->special_mask, encoding->capacity, count, sizeof *encoding->special_mask) ||
-            !grow_array(&encoding->attention_mask, encoding->capacity, count, sizeof *encoding->attention_mask))
+            !grow_array(&encoding->type_ids, encoding->capacity, count,
+                        sizeof *encoding->type_ids) ||
+            !grow_array(&encoding->special_mask, encoding->capacity, count,
+                        sizeof *encoding->special_mask) ||
+            !grow_array(&encoding->attention_mask, encoding->capacity, count,
+                        sizeof *encoding->attention_mask))
             return heed_fail_memory(error, count * 10, "the encoding");
         encoding->capacity = count;
     }
     if (offsets && count > encoding->offset_capacity) {
-        if (!grow_array(&encoding->bytes, encoding->offset_capacity, count, sizeof *encoding->bytes) ||
-            !grow_array(&encoding->code_points, encoding->offset_capacity, count, sizeof *encoding->code_points))
+        if (!grow_array(&encoding->bytes, encoding->offset_capacity, count,
+                        sizeof *encoding->bytes) ||
+            !grow_array(&encoding->code_points, encoding->offset_capacity, count,
+                        sizeof *encoding->code_points))
             return heed_fail_memory(error, count * 2 * sizeof *encoding->bytes, "the offsets");
         encoding->offset_capacity = count;
     }
     return HEED_OK;
 }
 
-static void put_token(heed_encoding *encoding, int32_t id, int32_t type_id, bool special, bool offsets, heed_range bytes,
-                      heed_range characters)
+static void put_token(heed_encoding *encoding, int32_t id, int32_t type_id, bool special,
+                      bool offsets, heed_range bytes, heed_range characters)
 {
     size_t at = encoding->count++;
     encoding->ids[at] = id;
@@ -233,32 +257,38 @@ static heed_status put_sequence(heed_encoding *encoding, const sequence *s, int3
     return HEED_OK;
 }
 
-static heed_status join(const heed_template *template, const sequence sequences[2], unsigned flags, heed_encoding *encoding,
-                        heed_error *error)
+static heed_status join(const heed_template *template, const sequence sequences[2], unsigned flags,
+                        heed_encoding *encoding, heed_error *error)
 {
     bool offsets = flags & HEED_ENCODE_OFFSETS, specials = flags & HEED_ENCODE_SPECIAL;
     size_t total = 1;
     for (size_t i = 0; i < template->count; i++) {
         const heed_template_piece *piece = &template->pieces[i];
-        total += piece->sequence >= 0 ? sequences[piece->sequence].found.count : specials ? piece->count : 0;
+        total += piece->sequence >= 0 ? sequences[piece->sequence].found.count
+                 : specials           ? piece->count
+                                      : 0;
     }
     HEED_TRY(reserve(encoding, total, offsets, error));
     encoding->count = 0;
     for (size_t i = 0; i < template->count; i++) {
         const heed_template_piece *piece = &template->pieces[i];
-        bool there = piece->if_absent && piece->count && encoding->count && encoding->ids[encoding->count - 1] == piece->ids[0];
+        bool there = piece->if_absent && piece->count && encoding->count &&
+                     encoding->ids[encoding->count - 1] == piece->ids[0];
         if (piece->sequence >= 0)
             HEED_TRY(put_sequence(encoding, &sequences[piece->sequence], piece->type_id, offsets,
                                   error));
         else
             for (size_t j = 0; specials && !there && j < piece->count; j++)
-                put_token(encoding, piece->ids[j], piece->type_id, true, offsets, (heed_range){0, 0}, (heed_range){0, 0});
+                put_token(encoding, piece->ids[j], piece->type_id, true, offsets,
+                          (heed_range){0, 0}, (heed_range){0, 0});
     }
     return HEED_OK;
 }
 
-heed_status heed_tokenizer_encode_pair(const heed_tokenizer *tokenizer, const char *first, size_t first_length, const char *second,
-                                       size_t second_length, unsigned flags, const heed_truncation *truncation, heed_encoding *encoding,
+heed_status heed_tokenizer_encode_pair(const heed_tokenizer *tokenizer, const char *first,
+                                       size_t first_length, const char *second,
+                                       size_t second_length, unsigned flags,
+                                       const heed_truncation *truncation, heed_encoding *encoding,
                                        heed_error *error)
 {
     sequence sequences[2] = {{.cancel = encoding->cancel}, {.cancel = encoding->cancel}};
@@ -272,21 +302,24 @@ heed_status heed_tokenizer_encode_pair(const heed_tokenizer *tokenizer, const ch
         encoding->offset_capacity = 0;
     }
     heed_status status = tokenize(tokenizer, first, first_length, flags, &sequences[0], error);
-    if (status == HEED_OK && second) status = tokenize(tokenizer, second, second_length, flags, &sequences[1], error);
+    if (status == HEED_OK && second)
+        status = tokenize(tokenizer, second, second_length, flags, &sequences[1], error);
     if (status == HEED_OK && truncation)
-        status = truncate(truncation, flags & HEED_ENCODE_SPECIAL ? template->added : 0, &sequences[0], second ? &sequences[1] : NULL,
-                          error);
-    for (int i = 0; i < 2 && offsets && status == HEED_OK; i++) settle_offsets(tokenizer, &sequences[i]);
+        status = truncate(truncation, flags & HEED_ENCODE_SPECIAL ? template->added : 0,
+                          &sequences[0], second ? &sequences[1] : NULL, error);
+    for (int i = 0; i < 2 && offsets && status == HEED_OK; i++)
+        settle_offsets(tokenizer, &sequences[i]);
     if (status == HEED_OK) status = join(template, sequences, flags, encoding, error);
     sequence_free(&sequences[0]);
     sequence_free(&sequences[1]);
     return status;
 }
 
-heed_status heed_tokenizer_encode(const heed_tokenizer *tokenizer, const char *text, size_t length, unsigned flags, heed_encoding *encoding,
-                                  heed_error *error)
+heed_status heed_tokenizer_encode(const heed_tokenizer *tokenizer, const char *text, size_t length,
+                                  unsigned flags, heed_encoding *encoding, heed_error *error)
 {
-    return heed_tokenizer_encode_pair(tokenizer, text, length, NULL, 0, flags, NULL, encoding, error);
+    return heed_tokenizer_encode_pair(tokenizer, text, length, NULL, 0, flags, NULL, encoding,
+                                      error);
 }
 
 /* ---- padding ---- */
@@ -294,13 +327,16 @@ heed_status heed_tokenizer_encode(const heed_tokenizer *tokenizer, const char *t
 size_t heed_padding_length(const heed_padding *padding, size_t longest)
 {
     size_t length = padding->length ? padding->length : longest;
-    if (padding->multiple_of > 1 && length % padding->multiple_of) length += padding->multiple_of - length % padding->multiple_of;
+    if (padding->multiple_of > 1 && length % padding->multiple_of)
+        length += padding->multiple_of - length % padding->multiple_of;
     return length;
 }
 
-heed_status heed_encoding_pad(heed_encoding *encoding, const heed_padding *padding, size_t length, heed_error *error)
+heed_status heed_encoding_pad(heed_encoding *encoding, const heed_padding *padding, size_t length,
+                              heed_error *error)
 {
-    size_t count = encoding->count, more = length > count ? length - count : 0, from = padding->left ? 0 : count;
+    size_t count = encoding->count, more = length > count ? length - count : 0,
+           from = padding->left ? 0 : count;
     if (!more) return HEED_OK;
     HEED_TRY(reserve(encoding, length, encoding->bytes != NULL, error));
     if (padding->left) {
@@ -310,7 +346,8 @@ heed_status heed_encoding_pad(heed_encoding *encoding, const heed_padding *paddi
         memmove(encoding->attention_mask + more, encoding->attention_mask, count);
         if (encoding->bytes) {
             memmove(encoding->bytes + more, encoding->bytes, count * sizeof *encoding->bytes);
-            memmove(encoding->code_points + more, encoding->code_points, count * sizeof *encoding->code_points);
+            memmove(encoding->code_points + more, encoding->code_points,
+                    count * sizeof *encoding->code_points);
         }
     }
     for (size_t i = from; i < from + more; i++) {

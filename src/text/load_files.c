@@ -6,22 +6,48 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Vocabularies in the older forms are turned into the tokenizer.json that transformers' class would make of them. */
+/* Vocabularies in the older forms are turned into the tokenizer.json that transformers' class would
+   make of them. */
 
 enum { MOST_EXTRA_IDS = 10000 };
 
-/* tokenizer_class, without "Fast", or, without a tokenizer_config.json, the model_type of config.json. */
-static const struct { const char *name; const heed_recipe *recipe; } classes[] = {
-    {"GPT2Tokenizer", &heed_recipe_gpt2}, {"CodeGenTokenizer", &heed_recipe_gpt2}, {"GPTNeoXTokenizer", &heed_recipe_gpt2},
-    {"WhisperTokenizer", &heed_recipe_gpt2}, {"PreTrainedTokenizer", &heed_recipe_gpt2}, {"RobertaTokenizer", &heed_recipe_roberta},
-    {"BartTokenizer", &heed_recipe_roberta}, {"LongformerTokenizer", &heed_recipe_roberta}, {"LEDTokenizer", &heed_recipe_roberta},
-    {"MvpTokenizer", &heed_recipe_roberta}, {"Qwen2Tokenizer", &heed_recipe_qwen2}, {"CLIPTokenizer", &heed_recipe_clip},
-    {"BertTokenizer", &heed_recipe_bert}, {"DistilBertTokenizer", &heed_recipe_bert}, {"ElectraTokenizer", &heed_recipe_bert},
-    {"MobileBertTokenizer", &heed_recipe_bert}, {"ConvBertTokenizer", &heed_recipe_bert}, {"FunnelTokenizer", &heed_recipe_bert},
-    {"LayoutLMTokenizer", &heed_recipe_bert}, {"LxmertTokenizer", &heed_recipe_bert}, {"SqueezeBertTokenizer", &heed_recipe_bert},
-    {"ByT5Tokenizer", &heed_recipe_byt5}, {"PerceiverTokenizer", &heed_recipe_perceiver}, {"CanineTokenizer", &heed_recipe_canine},
-    {"EsmTokenizer", &heed_recipe_esm}, {"Wav2Vec2CTCTokenizer", &heed_recipe_wav2vec2}, {"perceiver", &heed_recipe_perceiver},
-    {"canine", &heed_recipe_canine}, {"esm", &heed_recipe_esm}, {"wav2vec2", &heed_recipe_wav2vec2}, {"FSMTTokenizer", &heed_recipe_fsmt}
+/* tokenizer_class, without "Fast", or, without a tokenizer_config.json, the model_type of
+   config.json. */
+static const struct {
+    const char *name;
+    const heed_recipe *recipe;
+} classes[] = {
+    {"GPT2Tokenizer", &heed_recipe_gpt2},
+    {"CodeGenTokenizer", &heed_recipe_gpt2},
+    {"GPTNeoXTokenizer", &heed_recipe_gpt2},
+    {"WhisperTokenizer", &heed_recipe_gpt2},
+    {"PreTrainedTokenizer", &heed_recipe_gpt2},
+    {"RobertaTokenizer", &heed_recipe_roberta},
+    {"BartTokenizer", &heed_recipe_roberta},
+    {"LongformerTokenizer", &heed_recipe_roberta},
+    {"LEDTokenizer", &heed_recipe_roberta},
+    {"MvpTokenizer", &heed_recipe_roberta},
+    {"Qwen2Tokenizer", &heed_recipe_qwen2},
+    {"CLIPTokenizer", &heed_recipe_clip},
+    {"BertTokenizer", &heed_recipe_bert},
+    {"DistilBertTokenizer", &heed_recipe_bert},
+    {"ElectraTokenizer", &heed_recipe_bert},
+    {"MobileBertTokenizer", &heed_recipe_bert},
+    {"ConvBertTokenizer", &heed_recipe_bert},
+    {"FunnelTokenizer", &heed_recipe_bert},
+    {"LayoutLMTokenizer", &heed_recipe_bert},
+    {"LxmertTokenizer", &heed_recipe_bert},
+    {"SqueezeBertTokenizer", &heed_recipe_bert},
+    {"ByT5Tokenizer", &heed_recipe_byt5},
+    {"PerceiverTokenizer", &heed_recipe_perceiver},
+    {"CanineTokenizer", &heed_recipe_canine},
+    {"EsmTokenizer", &heed_recipe_esm},
+    {"Wav2Vec2CTCTokenizer", &heed_recipe_wav2vec2},
+    {"perceiver", &heed_recipe_perceiver},
+    {"canine", &heed_recipe_canine},
+    {"esm", &heed_recipe_esm},
+    {"wav2vec2", &heed_recipe_wav2vec2},
+    {"FSMTTokenizer", &heed_recipe_fsmt},
 };
 
 static const heed_recipe *recipe_named(const char *name)
@@ -29,7 +55,8 @@ static const heed_recipe *recipe_named(const char *name)
     size_t length = strlen(name);
     if (length > 4 && !strcmp(name + length - 4, "Fast")) length -= 4;
     for (size_t i = 0; i < sizeof classes / sizeof *classes; i++)
-        if (strlen(classes[i].name) == length && !memcmp(classes[i].name, name, length)) return classes[i].recipe;
+        if (strlen(classes[i].name) == length && !memcmp(classes[i].name, name, length))
+            return classes[i].recipe;
     return NULL;
 }
 
@@ -76,20 +103,25 @@ static heed_status read_merge_line(heed_source *s, const char *line, size_t leng
 {
     (void)number;
     if (length == 0 || (length >= 8 && !memcmp(line, "#version", 8))) return HEED_OK;
-    const char *first = s->recipe->files == HEED_FILES_PAIR ? memchr(line, ' ', length) : NULL; /* fairseq's end in a count */
+    /* fairseq's end in a count */
+    const char *first = s->recipe->files == HEED_FILES_PAIR ? memchr(line, ' ', length) : NULL;
     const char *second = first ? memchr(first + 1, ' ', length - (size_t)(first + 1 - line)) : NULL;
     if (second) length = (size_t)(second - line);
-    return json_array_append_new(s->merges, json_stringn(line, length)) ? heed_fail_memory(s->error, length, "the merges") : HEED_OK;
+    return json_array_append_new(s->merges, json_stringn(line, length))
+               ? heed_fail_memory(s->error, length, "the merges")
+               : HEED_OK;
 }
 
 /* ---- special tokens ---- */
 
-/* What the config says of a token under "added_tokens_decoder": {"50257": {"content": ...}, ...}; NULL: nothing. */
+/* What the config says of a token under "added_tokens_decoder": {"50257": {"content": ...}, ...};
+   NULL: nothing. */
 static const json_t *description(const heed_source *s, const char *content)
 {
     const char *key;
     json_t *token;
-    json_object_foreach(json_object_get(s->config, "added_tokens_decoder"), key, token) {
+    json_object_foreach(json_object_get(s->config, "added_tokens_decoder"), key, token)
+    {
         const char *spelled = json_string_value(json_object_get(token, "content"));
         if (spelled && !strcmp(spelled, content)) return token;
     }
@@ -113,20 +145,25 @@ static bool is_named(const heed_source *s, const char *content)
         const char *named = heed_source_special(s, (heed_special)part);
         if (named && !strcmp(named, content)) return !(s->recipe->keeps_pad && part == HEED_PAD);
     }
-    return lists(s, "extra_special_tokens", content) || lists(s, "additional_special_tokens", content);
+    return lists(s, "extra_special_tokens", content) ||
+           lists(s, "additional_special_tokens", content);
 }
 
 /* `content` is a string, maybe one with U+0000. */
-static int append_token(const heed_source *s, json_t *list, const json_t *described, const json_t *content, bool special, bool lstrip)
+static int append_token(const heed_source *s, json_t *list, const json_t *described,
+                        const json_t *content, bool special, bool lstrip)
 {
     json_t *token = json_object();
     int failed = json_is_object(described) ? json_object_update(token, (json_t *)described) : 0;
     failed |= json_object_set(token, "content", (json_t *)content);
-    if (!json_object_get(token, "lstrip")) failed |= json_object_set_new(token, "lstrip", json_boolean(lstrip));
+    if (!json_object_get(token, "lstrip"))
+        failed |= json_object_set_new(token, "lstrip", json_boolean(lstrip));
     if (s->recipe->named_only)
-        failed |= json_object_set_new(token, "special", json_boolean(is_named(s, json_string_value(content)))) |
+        failed |= json_object_set_new(token, "special",
+                                      json_boolean(is_named(s, json_string_value(content)))) |
                   json_object_set_new(token, "normalized", json_false());
-    else if (!json_object_get(token, "special")) failed |= json_object_set_new(token, "special", json_boolean(special));
+    else if (!json_object_get(token, "special"))
+        failed |= json_object_set_new(token, "special", json_boolean(special));
     json_object_del(token, "id");
     return failed | json_array_append_new(list, token);
 }
@@ -138,15 +175,18 @@ static int append_described(const heed_source *s, json_t *list, const json_t *de
     json_t *sorted = json_array();
     const char *key;
     json_t *value;
-    json_object_foreach((json_t *)described, key, value) {
+    json_object_foreach((json_t *)described, key, value)
+    {
         size_t at = json_array_size(sorted);
         while (at > 0 &&
-               strtol(json_string_value(json_array_get(json_array_get(sorted, at - 1), 0)), NULL, 10) > strtol(key, NULL, 10))
+               strtol(json_string_value(json_array_get(json_array_get(sorted, at - 1), 0)), NULL,
+                      10) > strtol(key, NULL, 10))
             at--;
         failed |= json_array_insert_new(sorted, at, json_pack("[s, O]", key, value));
     }
     for (size_t i = 0; i < json_array_size(sorted); i++) {
-        const json_t *token = json_array_get(json_array_get(sorted, i), 1), *content = json_object_get(token, "content");
+        const json_t *token = json_array_get(json_array_get(sorted, i), 1),
+                     *content = json_object_get(token, "content");
         if (json_is_string(content)) failed |= append_token(s, list, token, content, false, false);
     }
     json_decref(sorted);
@@ -159,26 +199,31 @@ static int append_implied(const heed_source *s, json_t *list)
     int failed = 0;
     const char *spelled;
     json_t *id;
-    if (s->recipe->all_added)
-        json_object_foreach(s->vocabulary, spelled, id) {
+    if (s->recipe->all_added) json_object_foreach(s->vocabulary, spelled, id)
+        {
             json_t *content = json_string(spelled);
             failed |= !content || append_token(s, list, NULL, content, false, false);
             json_decref(content);
         }
     const json_t *count = json_object_get(s->config, "extra_ids");
     json_int_t extra = json_is_integer(count) ? json_integer_value(count) : s->recipe->extra_ids;
-    if (!s->recipe->extra_ids || json_object_get(s->config, "added_tokens_decoder")) extra = 0; /* it lists them */
+    /* it lists them */
+    if (!s->recipe->extra_ids || json_object_get(s->config, "added_tokens_decoder")) extra = 0;
     for (int i = 0; i < extra && i < MOST_EXTRA_IDS; i++)
-        failed |= json_array_append_new(list, json_pack("{s:o, s:b}", "content", json_sprintf("<extra_id_%d>", i), "special", true));
+        failed |= json_array_append_new(
+            list,
+            json_pack("{s:o, s:b}", "content", json_sprintf("<extra_id_%d>", i), "special", true));
     return failed;
 }
 
 static json_t *make_added_tokens(const heed_source *s)
 {
-    static const heed_special order[] = {HEED_BOS, HEED_EOS, HEED_UNK, HEED_SEP, HEED_PAD, HEED_CLS, HEED_MASK};
+    static const heed_special order[] = {HEED_BOS, HEED_EOS, HEED_UNK, HEED_SEP,
+                                         HEED_PAD, HEED_CLS, HEED_MASK};
     json_t *list = json_array();
     int failed = !list;
-    if (!s->config && !s->recipe->named_only) return list; /* a vocabulary alone names no special tokens */
+    /* a vocabulary alone names no special tokens */
+    if (!s->config && !s->recipe->named_only) return list;
     const json_t *described = json_object_get(s->config, "added_tokens_decoder");
     failed |= append_implied(s, list);
     if (json_is_object(described)) failed |= append_described(s, list, described);
@@ -187,8 +232,9 @@ static json_t *make_added_tokens(const heed_source *s)
         const json_t *named = json_object_get(s->config, heed_special_names[order[i]]);
         if (!spelled || !*spelled) continue; /* one with U+0000 has been described */
         json_t *content = json_string(spelled);
-        failed |= !content || append_token(s, list, json_is_object(named) ? named : description(s, spelled), content, true,
-                                           s->recipe->mask_strips && order[i] == HEED_MASK);
+        failed |= !content ||
+                  append_token(s, list, json_is_object(named) ? named : description(s, spelled),
+                               content, true, s->recipe->mask_strips && order[i] == HEED_MASK);
         json_decref(content);
     }
     if (!failed) return list;
@@ -204,7 +250,8 @@ static heed_status check_specials(const heed_source *s)
         if (!heed_source_brackets(s, place)) continue;
         const char *content = heed_source_special(s, part);
         if (!(content && json_is_integer(json_object_get(s->vocabulary, content))))
-            return heed_fail(s->error, HEED_E_FORMAT, "%s: the vocabulary lacks the special token \"%.80s\" (%s)", s->where,
+            return heed_fail(s->error, HEED_E_FORMAT,
+                             "%s: the vocabulary lacks the special token \"%.80s\" (%s)", s->where,
                              content ? content : "", heed_special_names[part]);
     }
     return HEED_OK;
@@ -217,30 +264,36 @@ static heed_status assemble(const heed_source *s, json_t **result)
     HEED_TRY(s->recipe->build(s, &made));
     json_t *added = make_added_tokens(s);
     /* json_pack gives up every "o" member when one of them is NULL. */
-    *result = json_pack("{s:s, s:n, s:n, s:o, s:o, s:o, s:o, s:o, s:o}", "version", "1.0", "truncation", "padding", "added_tokens",
-                        added, "normalizer", made.normalizer, "pre_tokenizer", made.pre_tokenizer, "post_processor",
+    *result = json_pack("{s:s, s:n, s:n, s:o, s:o, s:o, s:o, s:o, s:o}", "version", "1.0",
+                        "truncation", "padding", "added_tokens", added, "normalizer",
+                        made.normalizer, "pre_tokenizer", made.pre_tokenizer, "post_processor",
                         made.post_processor, "decoder", made.decoder, "model", made.model);
     return *result ? HEED_OK : heed_fail_memory(s->error, 1 << 20, "the tokenizer");
 }
 
 /* ---- finding the files ---- */
 
-typedef struct { char *vocab_json, *merges_txt, *vocab_txt, *config_json, *source_json, *target_json; } paths;
+typedef struct {
+    char *vocab_json, *merges_txt, *vocab_txt, *config_json, *source_json, *target_json;
+} paths;
 
 static bool has_files(const paths *p, heed_recipe_files files)
 {
     switch (files) {
-    case HEED_FILES_MERGES: return heed_path_exists(p->vocab_json) && heed_path_exists(p->merges_txt);
+    case HEED_FILES_MERGES:
+        return heed_path_exists(p->vocab_json) && heed_path_exists(p->merges_txt);
     case HEED_FILES_LINES: return heed_path_exists(p->vocab_txt);
     case HEED_FILES_PAIR:
-        return heed_path_exists(p->source_json) && heed_path_exists(p->target_json) && heed_path_exists(p->merges_txt);
+        return heed_path_exists(p->source_json) && heed_path_exists(p->target_json) &&
+               heed_path_exists(p->merges_txt);
     case HEED_FILES_TABLE: return heed_path_exists(p->vocab_json);
     case HEED_FILES_NONE: return true;
     }
     return false;
 }
 
-/* The class by its name; a model whose class needs no name by its kind; else what the files look like. */
+/* The class by its name; a model whose class needs no name by its kind; else what the files look
+   like. */
 static heed_status find_recipe(heed_source *s, const paths *p)
 {
     const char *name = json_string_value(json_object_get(s->config, "tokenizer_class"));
@@ -255,11 +308,15 @@ static heed_status find_recipe(heed_source *s, const paths *p)
     }
     if (s->recipe && has_files(p, s->recipe->files)) return HEED_OK;
     if (name && (any || !s->recipe))
-        return heed_fail(s->error, HEED_E_UNSUPPORTED, "%s: a tokenizer of class \"%.80s\" is not supported without a tokenizer.json",
-                         s->where, name);
+        return heed_fail(
+            s->error, HEED_E_UNSUPPORTED,
+            "%s: a tokenizer of class \"%.80s\" is not supported without a tokenizer.json",
+            s->where, name);
     if (!any)
         return heed_fail(s->error, HEED_E_IO,
-                         "%s: no tokenizer here; expected tokenizer.json, or vocab.json and merges.txt, or vocab.txt", s->where);
+                         "%s: no tokenizer here; expected tokenizer.json, or vocab.json and "
+                         "merges.txt, or vocab.txt",
+                         s->where);
     s->recipe = has_files(p, HEED_FILES_MERGES) ? &heed_recipe_gpt2 : &heed_recipe_bert;
     return HEED_OK;
 }
@@ -267,7 +324,9 @@ static heed_status find_recipe(heed_source *s, const paths *p)
 static heed_status read_table(const heed_source *s, const char *path, json_t **table)
 {
     HEED_TRY(heed_json_read(table, path, s->error));
-    return json_is_object(*table) ? HEED_OK : heed_fail(s->error, HEED_E_FORMAT, "%s: expected an object of ids", path);
+    return json_is_object(*table)
+               ? HEED_OK
+               : heed_fail(s->error, HEED_E_FORMAT, "%s: expected an object of ids", path);
 }
 
 static heed_status read_vocabulary(heed_source *s, const paths *p)
@@ -276,7 +335,8 @@ static heed_status read_vocabulary(heed_source *s, const paths *p)
     if (s->recipe->files == HEED_FILES_NONE) return s->recipe->vocabulary(s);
     if (s->recipe->files == HEED_FILES_LINES) {
         s->vocabulary = json_object();
-        return s->vocabulary ? read_lines(s, p->vocab_txt, read_token_line) : heed_fail_memory(s->error, 1024, "the vocabulary");
+        return s->vocabulary ? read_lines(s, p->vocab_txt, read_token_line)
+                             : heed_fail_memory(s->error, 1024, "the vocabulary");
     }
     bool pair = s->recipe->files == HEED_FILES_PAIR;
     HEED_TRY(read_table(s, pair ? p->source_json : p->vocab_json, &s->vocabulary));
@@ -284,7 +344,8 @@ static heed_status read_vocabulary(heed_source *s, const paths *p)
     if (json_equal(s->target, s->vocabulary)) json_decref(s->target), s->target = NULL;
     if (s->recipe->files == HEED_FILES_TABLE) return HEED_OK;
     s->merges = json_array();
-    return s->merges ? read_lines(s, p->merges_txt, read_merge_line) : heed_fail_memory(s->error, 1024, "the merges");
+    return s->merges ? read_lines(s, p->merges_txt, read_merge_line)
+                     : heed_fail_memory(s->error, 1024, "the merges");
 }
 
 /* Names the special tokens that the class has and its config does not mention. */
@@ -295,17 +356,23 @@ static heed_status complete_config(const heed_source *s, json_t **config)
     if (!*config) *config = json_object();
     for (int part = 0; part < HEED_SPECIAL_COUNT; part++)
         if (s->recipe->specials[part] && !json_object_get(*config, heed_special_names[part]))
-            failed |= json_object_set_new(*config, heed_special_names[part], json_string(s->recipe->specials[part]));
-    return failed || !*config ? heed_fail_memory(s->error, 1024, "the tokenizer's configuration") : HEED_OK;
+            failed |= json_object_set_new(*config, heed_special_names[part],
+                                          json_string(s->recipe->specials[part]));
+    return failed || !*config ? heed_fail_memory(s->error, 1024, "the tokenizer's configuration")
+                              : HEED_OK;
 }
 
-heed_status heed_tokenizer_json_from_files(json_t **json, const char *folder, json_t **config, heed_error *error)
+heed_status heed_tokenizer_json_from_files(json_t **json, const char *folder, json_t **config,
+                                           heed_error *error)
 {
     heed_source s = {.config = *config, .where = folder, .error = error};
-    paths p = {heed_path_join(folder, "vocab.json"), heed_path_join(folder, "merges.txt"), heed_path_join(folder, "vocab.txt"),
-               heed_path_join(folder, "config.json"), heed_path_join(folder, "vocab-src.json"), heed_path_join(folder, "vocab-tgt.json")};
-    bool found = p.vocab_json && p.merges_txt && p.vocab_txt && p.config_json && p.source_json && p.target_json;
-    heed_status status = found ? read_vocabulary(&s, &p) : heed_fail_memory(error, strlen(folder), "a path");
+    paths p = {heed_path_join(folder, "vocab.json"),     heed_path_join(folder, "merges.txt"),
+               heed_path_join(folder, "vocab.txt"),      heed_path_join(folder, "config.json"),
+               heed_path_join(folder, "vocab-src.json"), heed_path_join(folder, "vocab-tgt.json")};
+    bool found = p.vocab_json && p.merges_txt && p.vocab_txt && p.config_json && p.source_json &&
+                 p.target_json;
+    heed_status status = found ? read_vocabulary(&s, &p)
+                               : heed_fail_memory(error, strlen(folder), "a path");
     if (status == HEED_OK) status = assemble(&s, json);
     if (status == HEED_OK) status = complete_config(&s, config);
     json_decref(s.vocabulary);

@@ -6,19 +6,23 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The vocabulary inside a GGUF file. The model is made from the arrays, the other sections as the tokenizer.json that says the same. */
+/* The vocabulary inside a GGUF file. The model is made from the arrays, the other sections as the
+   tokenizer.json that says the same. */
 
 enum { NORMAL = 1, UNKNOWN, CONTROL, USER_DEFINED, UNUSED, BYTE }; /* types of tokens */
 
-/* "tokenizer.ggml.pre": how a text is cut into words before byte pairs are merged, and what else comes with the name. */
+/* "tokenizer.ggml.pre": how a text is cut into words before byte pairs are merged, and what else
+   comes with the name. */
 enum { MOST_NAMES = 16, MOST_SPLITS = 5 };
 typedef struct {
     const char *names[MOST_NAMES];
-    const char *splits[MOST_SPLITS]; /* regular expressions, one after the other; each match is a word of its own */
-    bool nfc;                        /* the model's own tokenizer normalizes */
-    bool whole_words;                /* a word that is a token is not merged */
-    bool bos;                        /* unless the file says otherwise */
-    bool roberta;                    /* <s> A </s>, <s> A </s></s> B </s>; the mask takes along blanks */
+    /* regular expressions, one after the other; each match is a word of its own */
+    const char *splits[MOST_SPLITS];
+    bool nfc;         /* the model's own tokenizer normalizes */
+    bool whole_words; /* a word that is a token is not merged */
+    bool bos;         /* unless the file says otherwise */
+    /* <s> A </s>, <s> A </s></s> B </s>; the mask takes along blanks */
+    bool roberta;
 } pre_tokenizer;
 
 #define CONTRACTIONS "(?i:'s|'t|'re|'ve|'m|'ll|'d)"
@@ -27,22 +31,31 @@ typedef struct {
 #define SIGNS "| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*" BLANKS
 #define LLAMA3 CONTRACTIONS "|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}{1,3}" SIGNS
 #define QWEN2 CONTRACTIONS "|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}" SIGNS
-#define QWEN35 CONTRACTIONS "|[^\\r\\n\\p{L}\\p{N}]?[\\p{L}\\p{M}]+|\\p{N}| ?[^\\s\\p{L}\\p{M}\\p{N}]+[\\r\\n]*" BLANKS
+#define QWEN35                                                     \
+    CONTRACTIONS "|[^\\r\\n\\p{L}\\p{N}]?[\\p{L}\\p{M}]+|\\p{N}| " \
+                 "?[^\\s\\p{L}\\p{M}\\p{N}]+[\\r\\n]*" BLANKS
 #define CAPITALS "[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}]"
 #define SMALL "[\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}]"
 #define ANY_PREFIX "[^\\r\\n\\p{L}\\p{N}]?"
 #define PATH_SIGNS "| ?[^\\s\\p{L}\\p{N}]+[\\r\\n/]*" BLANKS
-#define GPT4O ANY_PREFIX CAPITALS "*" SMALL "+" CONTRACTIONS "?|" ANY_PREFIX CAPITALS "+" SMALL "*" CONTRACTIONS "?|\\p{N}{1,3}" PATH_SIGNS
-#define TEKKEN ANY_PREFIX CAPITALS "*" SMALL "+|" ANY_PREFIX CAPITALS "+" SMALL "*|\\p{N}" PATH_SIGNS
+#define GPT4O                                                                         \
+    ANY_PREFIX CAPITALS "*" SMALL "+" CONTRACTIONS "?|" ANY_PREFIX CAPITALS "+" SMALL \
+                        "*" CONTRACTIONS "?|\\p{N}{1,3}" PATH_SIGNS
+#define TEKKEN \
+    ANY_PREFIX CAPITALS "*" SMALL "+|" ANY_PREFIX CAPITALS "+" SMALL "*|\\p{N}" PATH_SIGNS
 #define BLOOM " ?[^(\\s|[.,!?\u2026\u3002\uff0c\u3001\u0964\u06d4\u060c])]+"
-#define DEEPSEEK3 "[!\"#$%&'()*+,\\-./:;<=>?@\\[\\\\\\]^_`{|}~][A-Za-z]+|[^\r\n\\p{L}\\p{P}\\p{S}]?[\\p{L}\\p{M}]+| ?[\\p{P}\\p{S}]+[\r\n]*" BLANKS
+#define DEEPSEEK3                                                                    \
+    "[!\"#$%&'()*+,\\-./"                                                            \
+    ":;<=>?@\\[\\\\\\]^_`{|}~][A-Za-z]+|[^\r\n\\p{L}\\p{P}\\p{S}]?[\\p{L}\\p{M}]+| " \
+    "?[\\p{P}\\p{S}]+[\r\n]*" BLANKS
 
 static const pre_tokenizer pre_tokenizers[] = {
-    {.names = {"gpt-2", "phi-2", "mpt", "olmo", "jais", "jina-es", "jina-de", "jina-v2-es", "jina-v2-de", "mellum", "modern-bert", "exaone4",
-               "trillion", "granite-docling"},
+    {.names = {"gpt-2", "phi-2", "mpt", "olmo", "jais", "jina-es", "jina-de", "jina-v2-es",
+               "jina-v2-de", "mellum", "modern-bert", "exaone4", "trillion", "granite-docling"},
      .splits = {GPT2}},
     {.names = {"roberta-bpe", "jina-v1-en", "jina-v2-code"}, .splits = {GPT2}, .roberta = true},
-    {.names = {"smollm", "starcoder", "refact", "command-r", "codeshell", "exaone", "minerva-7b"}, .splits = {"\\p{N}", GPT2}},
+    {.names = {"smollm", "starcoder", "refact", "command-r", "codeshell", "exaone", "minerva-7b"},
+     .splits = {"\\p{N}", GPT2}},
     {.names = {"llama-bpe", "llama3", "llama-v3", "falcon3", "falcon-h1", "pixtral", "lfm2"},
      .splits = {LLAMA3},
      .whole_words = true,
@@ -58,11 +71,13 @@ static const pre_tokenizer pre_tokenizers[] = {
     {.names = {"viking"}, .splits = {BLOOM, "\\p{N}"}},
     {.names = {"falcon"}, .splits = {"[\\p{P}\\$\\+<=>\\^~\\|`]+", GPT2, "[0-9][0-9][0-9]"}},
     {.names = {"deepseek-coder"},
-     .splits = {"[\r\n]", "\\s?\\p{L}+", "\\s?\\p{P}+", "[\u4e00-\u9fa5\u0800-\u4e00\uac00-\ud7ff]+", "\\p{N}"}},
-    {.names = {"deepseek-v3", "hunyuan-dense"}, .splits = {"\\p{N}{1,3}", "[\u4e00-\u9fa5\u3040-\u309f\u30a0-\u30ff]+", DEEPSEEK3}},
+     .splits = {"[\r\n]", "\\s?\\p{L}+", "\\s?\\p{P}+",
+                "[\u4e00-\u9fa5\u0800-\u4e00\uac00-\ud7ff]+", "\\p{N}"}},
+    {.names = {"deepseek-v3", "hunyuan-dense"},
+     .splits = {"\\p{N}{1,3}", "[\u4e00-\u9fa5\u3040-\u309f\u30a0-\u30ff]+", DEEPSEEK3}},
     /* What the first GGUF files meant, which name none. */
-    {.names = {"default", ""}, .splits = {"[\\p{P}\\$\\+<=>\\^~\\|]+", GPT2, "\\p{N}+", "[0-9][0-9][0-9]"}}
-};
+    {.names = {"default", ""},
+     .splits = {"[\\p{P}\\$\\+<=>\\^~\\|]+", GPT2, "\\p{N}+", "[0-9][0-9][0-9]"}}};
 
 typedef struct {
     const heed_gguf_vocabulary *given;
@@ -103,13 +118,16 @@ static heed_status read_tokens(source *s)
 {
     const heed_gguf_vocabulary *given = s->given;
     if (!given->token_count || given->token_count >= INT32_MAX)
-        return heed_fail(s->error, HEED_E_FORMAT, "%s: tokenizer.ggml.tokens: %zu tokens, expected 1 to 2147483646", s->where,
-                         given->token_count);
+        return heed_fail(s->error, HEED_E_FORMAT,
+                         "%s: tokenizer.ggml.tokens: %zu tokens, expected 1 to 2147483646",
+                         s->where, given->token_count);
     for (size_t id = 0; id < given->token_count; id++) {
         heed_gguf_string token = given->tokens[id].length ? given->tokens[id] : no_string;
         if (!is_utf8(token.bytes, token.length))
-            return heed_fail(s->error, HEED_E_FORMAT, "%s: tokenizer.ggml.tokens[%zu]: expected UTF-8 text", s->where, id);
-        HEED_TRY(heed_vocabulary_add_id(&s->model.vocabulary, token.bytes, token.length, (int64_t)id, s->where, s->error));
+            return heed_fail(s->error, HEED_E_FORMAT,
+                             "%s: tokenizer.ggml.tokens[%zu]: expected UTF-8 text", s->where, id);
+        HEED_TRY(heed_vocabulary_add_id(&s->model.vocabulary, token.bytes, token.length,
+                                        (int64_t)id, s->where, s->error));
     }
     return heed_vocabulary_seal(&s->model.vocabulary, s->where, s->error);
 }
@@ -127,19 +145,22 @@ static heed_status find_pre_tokenizer(const source *s, const pre_tokenizer **fou
                 *found = &pre_tokenizers[i];
                 return HEED_OK;
             }
-    for (size_t i = 0; i < KNOWN; i++) heed_buffer_printf(&list, "%s%s", i ? ", " : "", pre_tokenizers[i].names[0]);
-    heed_status status = heed_fail(s->error, HEED_E_UNSUPPORTED,
-                                   "%s: tokenizer.ggml.pre is \"%.60s\", a pre-tokenizer that is not known (known are %s and their "
-                                   "like); give ids instead of text, or a folder with the model's tokenizer.json",
-                                   s->where, name, list.data ? list.data : "");
+    for (size_t i = 0; i < KNOWN; i++)
+        heed_buffer_printf(&list, "%s%s", i ? ", " : "", pre_tokenizers[i].names[0]);
+    heed_status status = heed_fail(
+        s->error, HEED_E_UNSUPPORTED,
+        "%s: tokenizer.ggml.pre is \"%.60s\", a pre-tokenizer that is not known (known are %s and "
+        "their "
+        "like); give ids instead of text, or a folder with the model's tokenizer.json",
+        s->where, name, list.data ? list.data : "");
     heed_buffer_free(&list);
     return status;
 }
 
 static json_t *byte_level(bool add_prefix_space)
 {
-    return json_pack("{s:s, s:b, s:b, s:b}", "type", "ByteLevel", "add_prefix_space", add_prefix_space, "trim_offsets", true, "use_regex",
-                     false);
+    return json_pack("{s:s, s:b, s:b, s:b}", "type", "ByteLevel", "add_prefix_space",
+                     add_prefix_space, "trim_offsets", true, "use_regex", false);
 }
 
 static heed_status build_gpt2(source *s)
@@ -152,8 +173,9 @@ static heed_status build_gpt2(source *s)
         return status;
     }
     for (size_t i = 0; i < MOST_SPLITS && pre->splits[i]; i++)
-        s->failed |= json_array_append_new(stages, json_pack("{s:s, s:{s:s}, s:s, s:b}", "type", "Split", "pattern", "Regex",
-                                                             pre->splits[i], "behavior", "Isolated", "invert", false));
+        s->failed |= json_array_append_new(
+            stages, json_pack("{s:s, s:{s:s}, s:s, s:b}", "type", "Split", "pattern", "Regex",
+                              pre->splits[i], "behavior", "Isolated", "invert", false));
     s->failed |= json_array_append_new(stages, byte_level(s->given->add_space_prefix == 1));
     s->pre_tokenizer = json_pack("{s:s, s:o}", "type", "Sequence", "pretokenizers", stages);
     s->normalizer = pre->nfc ? json_pack("{s:s}", "type", "NFC") : json_null();
@@ -171,7 +193,10 @@ static heed_status build_gpt2(source *s)
 
 /* ---- kind "llama": SentencePiece's BPE ---- */
 
-typedef struct { float score; int32_t id; } scored;
+typedef struct {
+    float score;
+    int32_t id;
+} scored;
 
 static int compare_scores(const void *a, const void *b)
 {
@@ -179,8 +204,9 @@ static int compare_scores(const void *a, const void *b)
     return x->score > y->score ? -1 : x->score < y->score ? 1 : x->id < y->id ? -1 : x->id > y->id;
 }
 
-/* Every way to cut a piece into two pieces is a merge. The highest score is merged first, the leftmost place of equal scores:
-   pieces of one score share a rank. Source: Kudo & Richardson 2018. */
+/* Every way to cut a piece into two pieces is a merge. The highest score is merged first, the
+   leftmost place of equal scores: pieces of one score share a rank. Source: Kudo & Richardson
+   2018. */
 static heed_status add_cuts(source *s, int32_t id, uint32_t rank)
 {
     const heed_vocabulary *vocabulary = &s->model.vocabulary;
@@ -188,13 +214,16 @@ static heed_status add_cuts(source *s, int32_t id, uint32_t rank)
     const char *piece = entry ? heed_vocabulary_string(vocabulary, entry) : "";
     size_t length = entry ? entry->length : 0;
     uint64_t hash = heed_hash_start;
-    if (heed_vocabulary_find(vocabulary, piece, length) != id) return HEED_OK; /* a later id has the string too */
+    /* a later id has the string too */
+    if (heed_vocabulary_find(vocabulary, piece, length) != id) return HEED_OK;
     for (size_t at = 0; at < length;) {
-        for (size_t end = at + heed_utf8_size(piece[at]); at < end; at++) hash = heed_hash_byte(hash, piece[at]);
+        for (size_t end = at + heed_utf8_size(piece[at]); at < end; at++)
+            hash = heed_hash_byte(hash, piece[at]);
         int32_t left = at < length ? heed_vocabulary_find_hashed(vocabulary, piece, at, hash) : -1;
         int32_t right = left >= 0 ? heed_vocabulary_find(vocabulary, piece + at, length - at) : -1;
         if (right >= 0 && is_piece(s, (size_t)left) && is_piece(s, (size_t)right))
-            HEED_TRY(heed_bpe_add_merge_ids(&s->model, (heed_merge){left, right, id, rank}, s->error));
+            HEED_TRY(
+                heed_bpe_add_merge_ids(&s->model, (heed_merge){left, right, id, rank}, s->error));
     }
     return HEED_OK;
 }
@@ -207,7 +236,9 @@ static heed_status add_merges(source *s)
     heed_status status = HEED_OK;
     for (size_t id = 0; id < total && status == HEED_OK; id++) {
         float score = s->given->scores[id];
-        if (score != score) status = heed_fail(s->error, HEED_E_FORMAT, "%s: tokenizer.ggml.scores[%zu] is not a number", s->where, id);
+        if (score != score)
+            status = heed_fail(s->error, HEED_E_FORMAT,
+                               "%s: tokenizer.ggml.scores[%zu] is not a number", s->where, id);
         else if (is_piece(s, id)) pieces[count++] = (scored){score, (int32_t)id};
     }
     if (status == HEED_OK && count) qsort(pieces, count, sizeof *pieces, compare_scores);
@@ -227,7 +258,8 @@ static bool has_space_sign(heed_gguf_string token)
     return false;
 }
 
-/* A user-defined piece with blanks in it shows only once blanks are signs: the model looks for it. */
+/* A user-defined piece with blanks in it shows only once blanks are signs: the model looks for
+   it. */
 static heed_status add_whole_pieces(source *s)
 {
     for (size_t id = 0; id < s->given->token_count; id++) {
@@ -243,18 +275,26 @@ static heed_status add_whole_pieces(source *s)
 static heed_status set_unknown(source *s)
 {
     int64_t unknown = s->special[HEED_UNK];
-    const heed_vocabulary_entry *entry = unknown >= 0 ? heed_vocabulary_entry_of(&s->model.vocabulary, (int32_t)unknown) : NULL;
-    if (entry && !(s->model.unk_token = heed_string_copy(heed_vocabulary_string(&s->model.vocabulary, entry))))
+    const heed_vocabulary_entry *entry = unknown >= 0 ? heed_vocabulary_entry_of(
+                                                            &s->model.vocabulary, (int32_t)unknown)
+                                                      : NULL;
+    if (entry && !(s->model.unk_token = heed_string_copy(
+                       heed_vocabulary_string(&s->model.vocabulary, entry))))
         return heed_fail_memory(s->error, entry->length, "the unknown token");
     return HEED_OK;
 }
 
 static heed_status build_llama(source *s)
 {
-    static const struct { heed_special part; int id; } standard[] = {{HEED_UNK, 0}, {HEED_BOS, 1}, {HEED_EOS, 2}};
+    static const struct {
+        heed_special part;
+        int id;
+    } standard[] = {{HEED_UNK, 0}, {HEED_BOS, 1}, {HEED_EOS, 2}};
     bool prefixed = s->given->add_space_prefix != 0;
     if (!s->given->scores)
-        return heed_fail(s->error, HEED_E_FORMAT, "%s: a vocabulary of kind \"llama\" without tokenizer.ggml.scores", s->where);
+        return heed_fail(s->error, HEED_E_FORMAT,
+                         "%s: a vocabulary of kind \"llama\" without tokenizer.ggml.scores",
+                         s->where);
     for (int i = 0; i < 3; i++)
         if (s->special[standard[i].part] < 0 && (size_t)standard[i].id < s->given->token_count)
             s->special[standard[i].part] = standard[i].id;
@@ -262,13 +302,17 @@ static heed_status build_llama(source *s)
     s->add_eos = s->given->add_eos == 1;
     s->model.fuse_unk = s->model.byte_fallback = true;
     s->pre_tokenizer = json_null();
-    json_t *marks = json_pack("{s:s, s:{s:s}, s:s}", "type", "Replace", "pattern", "String", " ", "content", "\u2581");
-    json_t *spaces = json_pack("{s:s, s:{s:s}, s:s}", "type", "Replace", "pattern", "String", "\u2581", "content", " ");
-    s->normalizer = !prefixed ? marks
-                              : json_pack("{s:s, s:[{s:s, s:s}, o]}", "type", "Sequence", "normalizers", "type", "Prepend", "prepend",
-                                          "\u2581", marks);
-    s->decoder = json_pack("{s:s, s:[o, {s:s}, {s:s}, {s:s, s:s, s:i, s:i}]}", "type", "Sequence", "decoders", spaces, "type",
-                           "ByteFallback", "type", "Fuse", "type", "Strip", "content", " ", "start", prefixed, "stop", 0);
+    json_t *marks = json_pack("{s:s, s:{s:s}, s:s}", "type", "Replace", "pattern", "String", " ",
+                              "content", "\u2581");
+    json_t *spaces = json_pack("{s:s, s:{s:s}, s:s}", "type", "Replace", "pattern", "String",
+                               "\u2581", "content", " ");
+    s->normalizer = !prefixed
+                        ? marks
+                        : json_pack("{s:s, s:[{s:s, s:s}, o]}", "type", "Sequence", "normalizers",
+                                    "type", "Prepend", "prepend", "\u2581", marks);
+    s->decoder = json_pack("{s:s, s:[o, {s:s}, {s:s}, {s:s, s:s, s:i, s:i}]}", "type", "Sequence",
+                           "decoders", spaces, "type", "ByteFallback", "type", "Fuse", "type",
+                           "Strip", "content", " ", "start", prefixed, "stop", 0);
     HEED_TRY(set_unknown(s));
     HEED_TRY(add_merges(s));
     return add_whole_pieces(s);
@@ -278,41 +322,48 @@ static heed_status build_llama(source *s)
 
 static json_t *token_json(const source *s, int64_t id)
 {
-    return json_stringn(s->given->tokens[id].bytes ? s->given->tokens[id].bytes : "", s->given->tokens[id].length);
+    return json_stringn(s->given->tokens[id].bytes ? s->given->tokens[id].bytes : "",
+                        s->given->tokens[id].length);
 }
 
-/* Control and unknown tokens, and those that play a part, are special; user-defined ones are only looked for first. RoBERTa's mask
-   takes along the blanks before it. */
+/* Control and unknown tokens, and those that play a part, are special; user-defined ones are only
+   looked for first. RoBERTa's mask takes along the blanks before it. */
 static json_t *added_tokens(source *s)
 {
     json_t *list = json_array();
     for (size_t id = 0; id < s->given->token_count; id++) {
         int type = type_of(s, id);
         bool special = type == UNKNOWN || type == CONTROL;
-        for (int part = 0; part < HEED_SPECIAL_COUNT; part++) special |= s->special[part] == (int64_t)id;
-        if (special || (type == USER_DEFINED && !(s->model.whole.node_count && has_space_sign(s->given->tokens[id]))))
-            s->failed |= json_array_append_new(list, json_pack("{s:I, s:o, s:b, s:b, s:b}", "id", (json_int_t)id, "content",
-                                                               token_json(s, (int64_t)id), "special", special, "normalized", false,
-                                                               "lstrip", s->roberta && s->special[HEED_MASK] == (int64_t)id));
+        for (int part = 0; part < HEED_SPECIAL_COUNT; part++)
+            special |= s->special[part] == (int64_t)id;
+        if (special || (type == USER_DEFINED &&
+                        !(s->model.whole.node_count && has_space_sign(s->given->tokens[id]))))
+            s->failed |= json_array_append_new(
+                list, json_pack("{s:I, s:o, s:b, s:b, s:b}", "id", (json_int_t)id, "content",
+                                token_json(s, (int64_t)id), "special", special, "normalized", false,
+                                "lstrip", s->roberta && s->special[HEED_MASK] == (int64_t)id));
     }
     return list;
 }
 
 static void put_special(source *s, json_t *template, heed_special part, int type_id)
 {
-    s->failed |= json_array_append_new(template, json_pack("{s:{s:s, s:i}}", "SpecialToken", "id", heed_special_names[part], "type_id",
-                                                           type_id));
+    s->failed |= json_array_append_new(template,
+                                       json_pack("{s:{s:s, s:i}}", "SpecialToken", "id",
+                                                 heed_special_names[part], "type_id", type_id));
 }
 
 static void put_text(source *s, json_t *template, int text, int type_id)
 {
-    s->failed |= json_array_append_new(template, json_pack("{s:{s:s, s:i}}", "Sequence", "id", text ? "B" : "A", "type_id", type_id));
+    s->failed |= json_array_append_new(template, json_pack("{s:{s:s, s:i}}", "Sequence", "id",
+                                                           text ? "B" : "A", "type_id", type_id));
 }
 
 /* bos A eos, and a second text in brackets of its own, or in RoBERTa's way. */
 static json_t *post_processor(source *s)
 {
-    bool bos = s->add_bos && s->special[HEED_BOS] >= 0, eos = s->add_eos && s->special[HEED_EOS] >= 0;
+    bool bos = s->add_bos && s->special[HEED_BOS] >= 0,
+         eos = s->add_eos && s->special[HEED_EOS] >= 0;
     json_t *templates[2] = {json_array(), json_array()}, *tokens = json_object();
     for (int pair = 0; pair < 2; pair++)
         for (int text = 0; text <= pair; text++) {
@@ -325,12 +376,13 @@ static json_t *post_processor(source *s)
     for (int i = 0; i < 2; i++) {
         heed_special part = i ? HEED_EOS : HEED_BOS;
         if (!(i ? eos : bos)) continue;
-        s->failed |= json_object_set_new(tokens, heed_special_names[part],
-                                         json_pack("{s:s, s:[I], s:[o]}", "id", heed_special_names[part], "ids",
-                                                   (json_int_t)s->special[part], "tokens", token_json(s, s->special[part])));
+        s->failed |= json_object_set_new(
+            tokens, heed_special_names[part],
+            json_pack("{s:s, s:[I], s:[o]}", "id", heed_special_names[part], "ids",
+                      (json_int_t)s->special[part], "tokens", token_json(s, s->special[part])));
     }
-    return json_pack("{s:s, s:o, s:o, s:o}", "type", "TemplateProcessing", "single", templates[0], "pair", templates[1], "special_tokens",
-                     tokens);
+    return json_pack("{s:s, s:o, s:o, s:o}", "type", "TemplateProcessing", "single", templates[0],
+                     "pair", templates[1], "special_tokens", tokens);
 }
 
 static void put_template(source *s, json_t *list, const char *name, heed_gguf_string text)
@@ -365,10 +417,13 @@ static void put_templates(source *s, json_t *config)
 static json_t *config_of(source *s)
 {
     json_t *config = json_object();
-    s->failed |= json_object_set_new(config, "tokenizer_class", json_string("PreTrainedTokenizerFast"));
+    s->failed |= json_object_set_new(config, "tokenizer_class",
+                                     json_string("PreTrainedTokenizerFast"));
     s->failed |= json_object_set_new(config, "clean_up_tokenization_spaces", json_false());
     for (int part = 0; part < HEED_SPECIAL_COUNT; part++)
-        if (s->special[part] >= 0) s->failed |= json_object_set_new(config, heed_special_names[part], token_json(s, s->special[part]));
+        if (s->special[part] >= 0)
+            s->failed |= json_object_set_new(config, heed_special_names[part],
+                                             token_json(s, s->special[part]));
     put_templates(s, config);
     return config;
 }
@@ -377,8 +432,10 @@ static heed_status check_special(const source *s)
 {
     for (int part = 0; part < HEED_SPECIAL_COUNT; part++)
         if (s->special[part] < -1 || s->special[part] >= (int64_t)s->given->token_count)
-            return heed_fail(s->error, HEED_E_FORMAT, "%s: the id of the %s is %lld, expected one of %zu tokens", s->where,
-                             heed_special_names[part], (long long)s->special[part], s->given->token_count);
+            return heed_fail(s->error, HEED_E_FORMAT,
+                             "%s: the id of the %s is %lld, expected one of %zu tokens", s->where,
+                             heed_special_names[part], (long long)s->special[part],
+                             s->given->token_count);
     return HEED_OK;
 }
 
@@ -386,24 +443,36 @@ static heed_status assemble(source *s, heed_tokenizer **tokenizer)
 {
     HEED_TRY(heed_bpe_seal(&s->model, s->error));
     json_t *config = config_of(s), *added = added_tokens(s), *post = post_processor(s);
-    json_t *json = json_pack("{s:s, s:n, s:n, s:o, s:O, s:O, s:o, s:O}", "version", "1.0", "truncation", "padding", "added_tokens", added,
-                             "normalizer", s->normalizer, "pre_tokenizer", s->pre_tokenizer, "post_processor", post, "decoder", s->decoder);
-    heed_status status = json && config && !s->failed ? heed_tokenizer_assemble(tokenizer, &s->model, json, config, s->where, s->error)
-                                                      : heed_fail_memory(s->error, 1 << 16, "the tokenizer");
+    json_t *json = json_pack("{s:s, s:n, s:n, s:o, s:O, s:O, s:o, s:O}", "version", "1.0",
+                             "truncation", "padding", "added_tokens", added, "normalizer",
+                             s->normalizer, "pre_tokenizer", s->pre_tokenizer, "post_processor",
+                             post, "decoder", s->decoder);
+    heed_status status = json && config && !s->failed
+                             ? heed_tokenizer_assemble(tokenizer, &s->model, json, config, s->where,
+                                                       s->error)
+                             : heed_fail_memory(s->error, 1 << 16, "the tokenizer");
     json_decref(json);
     json_decref(config);
     if (status != HEED_OK) return status;
     (*tokenizer)->plain_flags = HEED_ENCODE_LITERAL;
-    for (int part = 0; part < HEED_SPECIAL_COUNT; part++) /* the id itself, where two have one string */
+    /* the id itself, where two have one string */
+    for (int part = 0; part < HEED_SPECIAL_COUNT; part++)
         if (s->special[part] >= 0) (*tokenizer)->special[part] = (int32_t)s->special[part];
     return HEED_OK;
 }
 
-heed_status heed_tokenizer_from_gguf(heed_tokenizer **tokenizer, const heed_gguf_vocabulary *vocabulary, const char *where,
+heed_status heed_tokenizer_from_gguf(heed_tokenizer **tokenizer,
+                                     const heed_gguf_vocabulary *vocabulary, const char *where,
                                      heed_error *error)
 {
-    static const struct { const char *name; heed_status (*build)(source *); } kinds[] = {{"gpt2", build_gpt2}, {"llama", build_llama}};
-    source s = {.given = vocabulary, .model = {.kind = &heed_tokenizer_model_bpe, .unk_id = -1}, .where = where, .error = error};
+    static const struct {
+        const char *name;
+        heed_status (*build)(source *);
+    } kinds[] = {{"gpt2", build_gpt2}, {"llama", build_llama}};
+    source s = {.given = vocabulary,
+                .model = {.kind = &heed_tokenizer_model_bpe, .unk_id = -1},
+                .where = where,
+                .error = error};
     const char *name = vocabulary->model ? vocabulary->model : "";
     size_t kind = 0;
     *tokenizer = NULL;
@@ -411,7 +480,9 @@ heed_status heed_tokenizer_from_gguf(heed_tokenizer **tokenizer, const heed_gguf
     while (kind < 2 && strcmp(kinds[kind].name, name)) kind++;
     if (kind == 2)
         return heed_fail(error, HEED_E_UNSUPPORTED,
-                         "%s: tokenizer.ggml.model is \"%.60s\", expected gpt2 or llama; give ids instead of text", where, name);
+                         "%s: tokenizer.ggml.model is \"%.60s\", expected gpt2 or llama; give ids "
+                         "instead of text",
+                         where, name);
     heed_status status = read_tokens(&s);
     if (status == HEED_OK) status = check_special(&s);
     if (status == HEED_OK) status = kinds[kind].build(&s);
@@ -425,11 +496,13 @@ heed_status heed_tokenizer_from_gguf(heed_tokenizer **tokenizer, const heed_gguf
 
 /* ---- the way back: which name means this way of cutting ---- */
 
-/* Regular expressions of a pre-tokenizer's stages, in order; false for a stage that GGUF has no name for. */
+/* Regular expressions of a pre-tokenizer's stages, in order; false for a stage that GGUF has no
+   name for. */
 static bool list_splits(const json_t *stage, const char *splits[MOST_SPLITS], size_t *count)
 {
     const char *type = json_string_value(json_object_get(stage, "type"));
-    const json_t *pattern = json_object_get(stage, "pattern"), *stages = json_object_get(stage, "pretokenizers");
+    const json_t *pattern = json_object_get(stage, "pattern"),
+                 *stages = json_object_get(stage, "pretokenizers");
     if (!type || *count == MOST_SPLITS) return false;
     if (!strcmp(type, "Sequence")) {
         for (size_t i = 0; i < json_array_size(stages); i++)
@@ -441,7 +514,8 @@ static bool list_splits(const json_t *stage, const char *splits[MOST_SPLITS], si
         if (!json_is_false(json_object_get(stage, "use_regex"))) splits[(*count)++] = GPT2;
         return true;
     }
-    if (!strcmp(type, "Digits") && json_is_true(json_object_get(stage, "individual_digits"))) return splits[(*count)++] = "\\p{N}", true;
+    if (!strcmp(type, "Digits") && json_is_true(json_object_get(stage, "individual_digits")))
+        return splits[(*count)++] = "\\p{N}", true;
     const char *expression = json_string_value(json_object_get(pattern, "Regex"));
     if (strcmp(type, "Split") || !expression) return false;
     splits[(*count)++] = expression;
@@ -454,11 +528,15 @@ const char *heed_gguf_pre_name(const heed_tokenizer *tokenizer)
     size_t count = 0;
     const json_t *normalizer = json_object_get(tokenizer->sections, "normalizer");
     const char *normal = json_string_value(json_object_get(normalizer, "type"));
-    if (!list_splits(json_object_get(tokenizer->sections, "pre_tokenizer"), splits, &count)) return NULL;
+    if (!list_splits(json_object_get(tokenizer->sections, "pre_tokenizer"), splits, &count))
+        return NULL;
     for (size_t i = 0; i < sizeof pre_tokenizers / sizeof *pre_tokenizers; i++) {
         const pre_tokenizer *pre = &pre_tokenizers[i];
-        bool same = !pre->roberta && pre->whole_words == tokenizer->model.ignore_merges && (pre->nfc ? normal && !strcmp(normal, "NFC") : !normal);
-        for (size_t j = 0; j < MOST_SPLITS && same; j++) same = !splits[j] == !pre->splits[j] && (!splits[j] || !strcmp(splits[j], pre->splits[j]));
+        bool same = !pre->roberta && pre->whole_words == tokenizer->model.ignore_merges &&
+                    (pre->nfc ? normal && !strcmp(normal, "NFC") : !normal);
+        for (size_t j = 0; j < MOST_SPLITS && same; j++)
+            same = !splits[j] == !pre->splits[j] &&
+                   (!splits[j] || !strcmp(splits[j], pre->splits[j]));
         if (same) return pre->names[0];
     }
     return NULL;

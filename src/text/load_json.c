@@ -4,17 +4,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-static heed_status read_size(const json_t *json, const char *key, size_t *value, const char *where, heed_error *error)
+static heed_status read_size(const json_t *json, const char *key, size_t *value, const char *where,
+                             heed_error *error)
 {
     int64_t number = (int64_t)*value;
     HEED_TRY(heed_json_integer(json, key, &number, where, error));
     if (number < 0 || number > INT32_MAX)
-        return heed_fail(error, HEED_E_FORMAT, "%s: \"%s\" is %lld, expected 0 to 2147483647", where, key, (long long)number);
+        return heed_fail(error, HEED_E_FORMAT, "%s: \"%s\" is %lld, expected 0 to 2147483647",
+                         where, key, (long long)number);
     *value = (size_t)number;
     return HEED_OK;
 }
 
-static heed_status read_direction(const json_t *json, bool *left, const char *where, heed_error *error)
+static heed_status read_direction(const json_t *json, bool *left, const char *where,
+                                  heed_error *error)
 {
     const char *direction = NULL;
     HEED_TRY(heed_json_string(json, "direction", &direction, where, error));
@@ -22,13 +25,16 @@ static heed_status read_direction(const json_t *json, bool *left, const char *wh
     return HEED_OK;
 }
 
-static heed_status read_truncation(heed_tokenizer *tokenizer, const json_t *json, const char *where, heed_error *error)
+static heed_status read_truncation(heed_tokenizer *tokenizer, const json_t *json, const char *where,
+                                   heed_error *error)
 {
     static const char *const strategies[] = {"LongestFirst", "OnlyFirst", "OnlySecond"};
     const char *strategy = strategies[0];
     heed_truncation *truncation = &tokenizer->truncation;
     if (!json || json_is_null(json)) return HEED_OK;
-    if (!json_is_object(json)) return heed_fail(error, HEED_E_FORMAT, "%s: \"truncation\": expected an object or null", where);
+    if (!json_is_object(json))
+        return heed_fail(error, HEED_E_FORMAT, "%s: \"truncation\": expected an object or null",
+                         where);
     HEED_TRY(read_size(json, "max_length", &truncation->max_length, where, error));
     HEED_TRY(read_size(json, "stride", &truncation->stride, where, error));
     HEED_TRY(read_direction(json, &truncation->left, where, error));
@@ -39,18 +45,24 @@ static heed_status read_truncation(heed_tokenizer *tokenizer, const json_t *json
             tokenizer->has_truncation = true;
         }
     if (tokenizer->has_truncation) return HEED_OK;
-    return heed_fail(error, HEED_E_FORMAT,
-                     "%s: truncation: \"strategy\" is \"%.80s\", expected LongestFirst, OnlyFirst or OnlySecond", where, strategy);
+    return heed_fail(
+        error, HEED_E_FORMAT,
+        "%s: truncation: \"strategy\" is \"%.80s\", expected LongestFirst, OnlyFirst or OnlySecond",
+        where, strategy);
 }
 
-static heed_status read_padding(heed_tokenizer *tokenizer, const json_t *json, const char *where, heed_error *error)
+static heed_status read_padding(heed_tokenizer *tokenizer, const json_t *json, const char *where,
+                                heed_error *error)
 {
     heed_padding *padding = &tokenizer->padding;
     size_t id = 0, type_id = 0;
     if (!json || json_is_null(json)) return HEED_OK;
-    if (!json_is_object(json)) return heed_fail(error, HEED_E_FORMAT, "%s: \"padding\": expected an object or null", where);
+    if (!json_is_object(json))
+        return heed_fail(error, HEED_E_FORMAT, "%s: \"padding\": expected an object or null",
+                         where);
     const json_t *strategy = json_object_get(json, "strategy");
-    if (json_is_object(strategy)) HEED_TRY(read_size(strategy, "Fixed", &padding->length, where, error));
+    if (json_is_object(strategy))
+        HEED_TRY(read_size(strategy, "Fixed", &padding->length, where, error));
     HEED_TRY(read_size(json, "pad_to_multiple_of", &padding->multiple_of, where, error));
     HEED_TRY(read_size(json, "pad_id", &id, where, error));
     HEED_TRY(read_size(json, "pad_type_id", &type_id, where, error));
@@ -61,34 +73,41 @@ static heed_status read_padding(heed_tokenizer *tokenizer, const json_t *json, c
     return HEED_OK;
 }
 
-/* The sections that are written back as they came; the model and the added tokens are written from their tables. */
-static heed_status keep_sections(heed_tokenizer *tokenizer, const json_t *json, json_t *config, heed_error *error)
+/* The sections that are written back as they came; the model and the added tokens are written from
+   their tables. */
+static heed_status keep_sections(heed_tokenizer *tokenizer, const json_t *json, json_t *config,
+                                 heed_error *error)
 {
-    static const char *const kept[] = {"version", "truncation", "padding", "normalizer", "pre_tokenizer", "post_processor", "decoder"};
+    static const char *const kept[] = {"version",       "truncation",     "padding", "normalizer",
+                                       "pre_tokenizer", "post_processor", "decoder"};
     int failed = !(tokenizer->sections = json_object());
     for (size_t i = 0; i < sizeof kept / sizeof *kept; i++) {
         json_t *section = json_object_get(json, kept[i]);
-        failed |= json_object_set_new(tokenizer->sections, kept[i], section ? json_incref(section) : json_null());
+        failed |= json_object_set_new(tokenizer->sections, kept[i],
+                                      section ? json_incref(section) : json_null());
     }
     tokenizer->config = json_incref(config);
     failed |= !heed_templates_read(tokenizer);
     return failed ? heed_fail_memory(error, 4096, "the tokenizer's sections") : HEED_OK;
 }
 
-static heed_status read_sections(heed_tokenizer *tokenizer, const json_t *json, const char *where, heed_error *error)
+static heed_status read_sections(heed_tokenizer *tokenizer, const json_t *json, const char *where,
+                                 heed_error *error)
 {
-    HEED_TRY(heed_pipeline_read(&tokenizer->normalizer, json_object_get(json, "normalizer"), "normalizer", "normalizers",
-                                heed_normalizer_kinds, where, error));
-    HEED_TRY(heed_pipeline_read(&tokenizer->pre_tokenizer, json_object_get(json, "pre_tokenizer"), "pre_tokenizer", "pretokenizers",
-                                heed_pre_tokenizer_kinds, where, error));
-    HEED_TRY(heed_pipeline_read(&tokenizer->decoder, json_object_get(json, "decoder"), "decoder", "decoders", heed_decoder_kinds, where,
+    HEED_TRY(heed_pipeline_read(&tokenizer->normalizer, json_object_get(json, "normalizer"),
+                                "normalizer", "normalizers", heed_normalizer_kinds, where, error));
+    HEED_TRY(heed_pipeline_read(&tokenizer->pre_tokenizer, json_object_get(json, "pre_tokenizer"),
+                                "pre_tokenizer", "pretokenizers", heed_pre_tokenizer_kinds, where,
                                 error));
+    HEED_TRY(heed_pipeline_read(&tokenizer->decoder, json_object_get(json, "decoder"), "decoder",
+                                "decoders", heed_decoder_kinds, where, error));
     tokenizer->has_decoder = json_is_object(json_object_get(json, "decoder"));
-    HEED_TRY(heed_post_read(&tokenizer->post, json_object_get(json, "post_processor"), where, error));
+    HEED_TRY(
+        heed_post_read(&tokenizer->post, json_object_get(json, "post_processor"), where, error));
     HEED_TRY(read_truncation(tokenizer, json_object_get(json, "truncation"), where, error));
     HEED_TRY(read_padding(tokenizer, json_object_get(json, "padding"), where, error));
-    return heed_added_read(&tokenizer->added, json_object_get(json, "added_tokens"), &tokenizer->model, &tokenizer->normalizer, where,
-                           error);
+    return heed_added_read(&tokenizer->added, json_object_get(json, "added_tokens"),
+                           &tokenizer->model, &tokenizer->normalizer, where, error);
 }
 
 const char *const heed_shared_tokens = "heed_shared_tokens";
@@ -129,7 +148,8 @@ static heed_status read_shared(heed_vocabulary *vocabulary, const json_t *config
     return json_object_size(shared) ? heed_vocabulary_seal(vocabulary, where, error) : HEED_OK;
 }
 
-heed_status heed_tokenizer_assemble(heed_tokenizer **result, heed_tokenizer_model *model, const json_t *json, json_t *config, const char *where,
+heed_status heed_tokenizer_assemble(heed_tokenizer **result, heed_tokenizer_model *model,
+                                    const json_t *json, json_t *config, const char *where,
                                     heed_error *error)
 {
     heed_tokenizer *tokenizer = heed_allocate(1, sizeof *tokenizer);
@@ -148,18 +168,22 @@ heed_status heed_tokenizer_assemble(heed_tokenizer **result, heed_tokenizer_mode
         return status;
     }
     for (size_t i = 0; i < tokenizer->pre_tokenizer.count; i++)
-        tokenizer->tracks_always |= tokenizer->pre_tokenizer.stages[i].prepend_scheme == HEED_PREPEND_FIRST;
+        tokenizer->tracks_always |= tokenizer->pre_tokenizer.stages[i].prepend_scheme ==
+                                    HEED_PREPEND_FIRST;
     heed_special_resolve(tokenizer);
     *result = tokenizer;
     return HEED_OK;
 }
 
-heed_status heed_tokenizer_build(heed_tokenizer **result, const json_t *json, json_t *config, const char *where, heed_error *error)
+heed_status heed_tokenizer_build(heed_tokenizer **result, const json_t *json, json_t *config,
+                                 const char *where, heed_error *error)
 {
     heed_tokenizer_model model;
     *result = NULL;
-    if (!json_is_object(json)) return heed_fail(error, HEED_E_FORMAT, "%s: expected a JSON object", where);
-    /* The model first: a kind that is not read yet is named before anything else is found wanting. */
+    if (!json_is_object(json))
+        return heed_fail(error, HEED_E_FORMAT, "%s: expected a JSON object", where);
+    /* The model first: a kind that is not read yet is named before anything else is found
+       wanting. */
     HEED_TRY(heed_tokenizer_model_read(&model, json_object_get(json, "model"), where, error));
     return heed_tokenizer_assemble(result, &model, json, config, where, error);
 }

@@ -4,12 +4,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const heed_tokenizer_model_kind *const kinds[] = {&heed_tokenizer_model_bpe, &heed_tokenizer_model_wordpiece, &heed_tokenizer_model_wordlevel,
-                                        &heed_tokenizer_model_code_points};
+static const heed_tokenizer_model_kind *const kinds[] = {
+    &heed_tokenizer_model_bpe, &heed_tokenizer_model_wordpiece, &heed_tokenizer_model_wordlevel,
+    &heed_tokenizer_model_code_points};
 
 void heed_found_add(heed_found_tokens *found, int32_t id, uint32_t begin, uint32_t end)
 {
-    if (found->count == found->capacity && !heed_grow(&found->tokens, &found->capacity, found->count + 1, sizeof *found->tokens)) {
+    if (found->count == found->capacity &&
+        !heed_grow(&found->tokens, &found->capacity, found->count + 1, sizeof *found->tokens)) {
         found->failed = true;
         return;
     }
@@ -46,18 +48,22 @@ static const char *guess_type(const json_t *json)
     return json_object_get(json, "max_input_chars_per_word") ? "WordPiece" : "WordLevel";
 }
 
-heed_status heed_tokenizer_model_read(heed_tokenizer_model *model, const json_t *json, const char *where, heed_error *error)
+heed_status heed_tokenizer_model_read(heed_tokenizer_model *model, const json_t *json,
+                                      const char *where, heed_error *error)
 {
     const char *type = NULL;
     *model = (heed_tokenizer_model){.unk_id = -1};
-    if (!json_is_object(json)) return heed_fail(error, HEED_E_FORMAT, "%s: \"model\": expected an object", where);
+    if (!json_is_object(json))
+        return heed_fail(error, HEED_E_FORMAT, "%s: \"model\": expected an object", where);
     HEED_TRY(heed_json_string(json, "type", &type, where, error));
     if (!type) type = guess_type(json);
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds && !model->kind; i++)
         if (!strcmp(kinds[i]->name, type)) model->kind = kinds[i];
     if (!model->kind)
         return heed_fail(error, HEED_E_UNSUPPORTED,
-                         "%s: a tokenizer whose model is of type \"%s\" is not supported; give ids instead of text", where, type);
+                         "%s: a tokenizer whose model is of type \"%s\" is not supported; give ids "
+                         "instead of text",
+                         where, type);
     heed_status status = model->kind->read(model, json, where, error);
     if (status != HEED_OK) heed_tokenizer_model_free(model);
     return status;
@@ -69,44 +75,57 @@ json_t *heed_vocabulary_write(const heed_vocabulary *vocabulary)
     int failed = !json;
     for (size_t i = 0; i < vocabulary->count && !failed; i++) {
         const heed_vocabulary_entry *entry = &vocabulary->entries[i];
-        failed |= json_object_setn_new(json, heed_vocabulary_string(vocabulary, entry), entry->length, json_integer(entry->id));
+        failed |= json_object_setn_new(json, heed_vocabulary_string(vocabulary, entry),
+                                       entry->length, json_integer(entry->id));
     }
     if (!failed) return json;
     json_decref(json);
     return NULL;
 }
 
-heed_status heed_tokenizer_model_write(const heed_tokenizer_model *model, json_t **result, heed_error *error)
+heed_status heed_tokenizer_model_write(const heed_tokenizer_model *model, json_t **result,
+                                       heed_error *error)
 {
     json_t *json = json_object();
     int failed = json_object_set_new(json, "type", json_string(model->kind->name));
-    heed_status status = failed ? heed_fail_memory(error, 1024, "writing the model") : model->kind->write(model, json, error);
-    if (status == HEED_OK && !model->kind->implied && json_object_set_new(json, "vocab", heed_vocabulary_write(&model->vocabulary)))
-        status = heed_fail_memory(error, model->vocabulary.strings_length, "writing the vocabulary");
+    heed_status status = failed ? heed_fail_memory(error, 1024, "writing the model")
+                                : model->kind->write(model, json, error);
+    if (status == HEED_OK && !model->kind->implied &&
+        json_object_set_new(json, "vocab", heed_vocabulary_write(&model->vocabulary)))
+        status = heed_fail_memory(error, model->vocabulary.strings_length,
+                                  "writing the vocabulary");
     if (status == HEED_OK) *result = json;
     else json_decref(json);
     return status;
 }
 
-heed_status heed_vocabulary_read(heed_vocabulary *vocabulary, const json_t *ids, const char *where, heed_error *error)
+heed_status heed_vocabulary_read(heed_vocabulary *vocabulary, const json_t *ids, const char *where,
+                                 heed_error *error)
 {
-    if (!json_is_object(ids)) return heed_fail(error, HEED_E_FORMAT, "%s: model: \"vocab\": expected an object of ids", where);
-    for (void *member = json_object_iter((json_t *)ids); member; member = json_object_iter_next((json_t *)ids, member)) {
+    if (!json_is_object(ids))
+        return heed_fail(error, HEED_E_FORMAT, "%s: model: \"vocab\": expected an object of ids",
+                         where);
+    for (void *member = json_object_iter((json_t *)ids); member;
+         member = json_object_iter_next((json_t *)ids, member)) {
         const json_t *id = json_object_iter_value(member);
         const char *token = json_object_iter_key(member);
         if (!json_is_integer(id))
-            return heed_fail(error, HEED_E_FORMAT, "%s: model: vocab: the id of \"%.80s\" is no integer", where, token);
-        HEED_TRY(heed_vocabulary_add(vocabulary, token, json_object_iter_key_len(member), json_integer_value(id), where, error));
+            return heed_fail(error, HEED_E_FORMAT,
+                             "%s: model: vocab: the id of \"%.80s\" is no integer", where, token);
+        HEED_TRY(heed_vocabulary_add(vocabulary, token, json_object_iter_key_len(member),
+                                     json_integer_value(id), where, error));
     }
     return heed_vocabulary_seal(vocabulary, where, error);
 }
 
-heed_status heed_tokenizer_model_read_vocabulary(heed_tokenizer_model *model, const json_t *json, const char *where, heed_error *error)
+heed_status heed_tokenizer_model_read_vocabulary(heed_tokenizer_model *model, const json_t *json,
+                                                 const char *where, heed_error *error)
 {
     return heed_vocabulary_read(&model->vocabulary, json_object_get(json, "vocab"), where, error);
 }
 
-heed_status heed_tokenizer_model_read_text(char **text, const json_t *json, const char *key, bool empty_is_none, const char *where, heed_error *error)
+heed_status heed_tokenizer_model_read_text(char **text, const json_t *json, const char *key,
+                                           bool empty_is_none, const char *where, heed_error *error)
 {
     const char *value = NULL;
     HEED_TRY(heed_json_string(json, key, &value, where, error));
@@ -118,6 +137,7 @@ heed_status heed_tokenizer_model_read_text(char **text, const json_t *json, cons
 heed_status heed_tokenizer_model_unknown(const heed_tokenizer_model *model, heed_error *error)
 {
     return heed_fail(error, HEED_E_FORMAT,
-                     "the text needs the unknown token \"%.80s\", which the tokenizer's vocabulary lacks; add it to the vocabulary",
+                     "the text needs the unknown token \"%.80s\", which the tokenizer's vocabulary "
+                     "lacks; add it to the vocabulary",
                      model->unk_token);
 }

@@ -1,5 +1,5 @@
-/* model.h: the middle of a tokenizer, which turns a piece of text into tokens. One table row per kind: BPE, WordPiece,
-   WordLevel, CodePoints. */
+/* model.h: the middle of a tokenizer, which turns a piece of text into tokens. One table row per
+   kind: BPE, WordPiece, WordLevel, CodePoints. */
 #ifndef HEED_TEXT_MODEL_H
 #define HEED_TEXT_MODEL_H
 
@@ -18,12 +18,23 @@ typedef struct heed_found_token {
     uint32_t begin, end;
     bool added; /* found as an added token, not by the model */
 } heed_found_token;
-typedef struct heed_found_tokens { heed_found_token *tokens; size_t count, capacity; bool failed; } heed_found_tokens;
+typedef struct heed_found_tokens {
+    heed_found_token *tokens;
+    size_t count, capacity;
+    bool failed;
+} heed_found_tokens;
 void heed_found_add(heed_found_tokens *found, int32_t id, uint32_t begin, uint32_t end);
 
 /* BPE: merge (left, right) -> joined; the smallest rank first, the leftmost place of equals. */
-typedef struct heed_merge { int32_t left, right, joined; uint32_t rank; } heed_merge;
-typedef struct heed_merge_slot { uint64_t pair; uint32_t rank; int32_t joined; } heed_merge_slot;
+typedef struct heed_merge {
+    int32_t left, right, joined;
+    uint32_t rank;
+} heed_merge;
+typedef struct heed_merge_slot {
+    uint64_t pair;
+    uint32_t rank;
+    int32_t joined;
+} heed_merge_slot;
 typedef struct heed_merge_table {
     heed_merge *merges;
     size_t count, capacity;
@@ -31,7 +42,8 @@ typedef struct heed_merge_table {
     size_t slot_count;
 } heed_merge_table;
 
-enum { HEED_DIRECT_CHARACTERS = 0x180 }; /* their ids are in a table: all of the byte-level alphabet */
+/* their ids are in a table: all of the byte-level alphabet */
+enum { HEED_DIRECT_CHARACTERS = 0x180 };
 
 enum { HEED_HIDDEN_SYMBOLS = 0x40000000 };
 
@@ -39,18 +51,23 @@ typedef struct heed_tokenizer_model_kind heed_tokenizer_model_kind;
 typedef struct heed_tokenizer_model {
     const heed_tokenizer_model_kind *kind;
     heed_vocabulary vocabulary;
-    char *unk_token; /* NULL: none */
-    int32_t unk_id;  /* -1: none, or not in the vocabulary */
-    char *prefix;    /* of tokens that continue a word; NULL: none */
-    char *suffix;    /* BPE: of tokens that end a word; NULL: none */
+    char *unk_token;                             /* NULL: none */
+    int32_t unk_id;                              /* -1: none, or not in the vocabulary */
+    char *prefix;                                /* of tokens that continue a word; NULL: none */
+    char *suffix;                                /* BPE: of tokens that end a word; NULL: none */
     bool fuse_unk, byte_fallback, ignore_merges; /* BPE */
     int64_t max_word_characters;                 /* WordPiece: longer words are unknown */
     heed_merge_table merges;                     /* BPE */
-    bool hidden_merges;                          /* BPE: symbols that only merges know exist too; what is left of them is unknown */
-    heed_vocabulary hidden;                      /* BPE: those symbols, by HEED_HIDDEN_SYMBOLS and up */
-    heed_vocabulary target;                      /* BPE: what ids are decoded by, when the target language has a vocabulary of its own */
-    heed_trie whole;                             /* BPE: pieces that are found in the text first and never merged; the values are ids */
-    int32_t direct_ids[HEED_DIRECT_CHARACTERS], byte_ids[256]; /* BPE: of single characters, of "<0x00>" to "<0xFF>" */
+    /* BPE: symbols that only merges know exist too; what is left of them is unknown */
+    bool hidden_merges;
+    /* BPE: those symbols, by HEED_HIDDEN_SYMBOLS and up */
+    heed_vocabulary hidden;
+    /* BPE: what ids are decoded by, when the target language has a vocabulary of its own */
+    heed_vocabulary target;
+    /* BPE: pieces that are found in the text first and never merged; the values are ids */
+    heed_trie whole;
+    /* BPE: of single characters, of "<0x00>" to "<0xFF>" */
+    int32_t direct_ids[HEED_DIRECT_CHARACTERS], byte_ids[256];
 } heed_tokenizer_model;
 
 /* Characters or merges of a piece between two questions whether to go on. */
@@ -68,42 +85,64 @@ void heed_tokenizer_model_scratch_free(heed_tokenizer_model_scratch *scratch);
 
 struct heed_tokenizer_model_kind {
     const char *name;
-    heed_status (*read)(heed_tokenizer_model *model, const json_t *json, const char *where, heed_error *error);
+    heed_status (*read)(heed_tokenizer_model *model, const json_t *json, const char *where,
+                        heed_error *error);
     /* Tokens of text[0..length), length > 0, which begins at `base` of the working text. */
-    heed_status (*tokenize)(const heed_tokenizer_model *model, heed_tokenizer_model_scratch *scratch, const char *text, size_t length, uint32_t base,
-                            heed_found_tokens *found, heed_error *error);
-    heed_status (*write)(const heed_tokenizer_model *model, json_t *json, heed_error *error); /* all but "type" and "vocab" */
+    heed_status (*tokenize)(const heed_tokenizer_model *model,
+                            heed_tokenizer_model_scratch *scratch, const char *text, size_t length,
+                            uint32_t base, heed_found_tokens *found, heed_error *error);
+    /* all but "type" and "vocab" */
+    heed_status (*write)(const heed_tokenizer_model *model, json_t *json, heed_error *error);
     bool implied; /* the kind says what its vocabulary is: no file holds it */
 };
-extern const heed_tokenizer_model_kind heed_tokenizer_model_bpe, heed_tokenizer_model_wordpiece, heed_tokenizer_model_wordlevel, heed_tokenizer_model_code_points;
+extern const heed_tokenizer_model_kind heed_tokenizer_model_bpe, heed_tokenizer_model_wordpiece,
+    heed_tokenizer_model_wordlevel, heed_tokenizer_model_code_points;
 
 /* Reads the "model" section. HEED_E_UNSUPPORTED names the kind when it is none of the table. */
-heed_status heed_tokenizer_model_read(heed_tokenizer_model *model, const json_t *json, const char *where, heed_error *error);
-heed_status heed_tokenizer_model_write(const heed_tokenizer_model *model, json_t **json, heed_error *error); /* a new reference */
+heed_status heed_tokenizer_model_read(heed_tokenizer_model *model, const json_t *json,
+                                      const char *where, heed_error *error);
+/* a new reference */
+heed_status heed_tokenizer_model_write(const heed_tokenizer_model *model, json_t **json,
+                                       heed_error *error);
 void heed_tokenizer_model_free(heed_tokenizer_model *model);
 
 /* ---- for the kinds ---- */
-heed_status heed_tokenizer_model_read_vocabulary(heed_tokenizer_model *model, const json_t *json, const char *where, heed_error *error);
-heed_status heed_vocabulary_read(heed_vocabulary *vocabulary, const json_t *ids, const char *where, heed_error *error);
-json_t *heed_vocabulary_write(const heed_vocabulary *vocabulary); /* an object of ids; NULL without memory */
-/* A string member as a copy; absent, null and, when `empty_is_none`, "" leave *text NULL. */
-heed_status heed_tokenizer_model_read_text(char **text, const json_t *json, const char *key, bool empty_is_none, const char *where,
+heed_status heed_tokenizer_model_read_vocabulary(heed_tokenizer_model *model, const json_t *json,
+                                                 const char *where, heed_error *error);
+heed_status heed_vocabulary_read(heed_vocabulary *vocabulary, const json_t *ids, const char *where,
                                  heed_error *error);
-heed_status heed_tokenizer_model_unknown(const heed_tokenizer_model *model, heed_error *error); /* the vocabulary lacks its unknown token */
-/* BPE: after vocabulary, prefix, suffix and flags are set, adds a merge of two strings, which ranks after all so far ... */
-heed_status heed_bpe_add_merge(heed_tokenizer_model *model, const char *left, size_t left_length, const char *right, size_t right_length,
-                               const char *where, heed_error *error);
+/* an object of ids; NULL without memory */
+json_t *heed_vocabulary_write(const heed_vocabulary *vocabulary);
+/* A string member as a copy; absent, null and, when `empty_is_none`, "" leave *text NULL. */
+heed_status heed_tokenizer_model_read_text(char **text, const json_t *json, const char *key,
+                                           bool empty_is_none, const char *where,
+                                           heed_error *error);
+/* the vocabulary lacks its unknown token */
+heed_status heed_tokenizer_model_unknown(const heed_tokenizer_model *model, heed_error *error);
+/* BPE: after vocabulary, prefix, suffix and flags are set, adds a merge of two strings, which ranks
+   after all so far ... */
+heed_status heed_bpe_add_merge(heed_tokenizer_model *model, const char *left, size_t left_length,
+                               const char *right, size_t right_length, const char *where,
+                               heed_error *error);
 /* ... or "left right" ... */
-heed_status heed_bpe_add_merge_line(heed_tokenizer_model *model, const char *line, size_t length, const char *where, heed_error *error);
+heed_status heed_bpe_add_merge_line(heed_tokenizer_model *model, const char *line, size_t length,
+                                    const char *where, heed_error *error);
 /* ... or one of ids whose result and rank are known; then seals the tables. */
-heed_status heed_bpe_add_merge_ids(heed_tokenizer_model *model, heed_merge merge, heed_error *error);
+heed_status heed_bpe_add_merge_ids(heed_tokenizer_model *model, heed_merge merge,
+                                   heed_error *error);
 heed_status heed_bpe_seal(heed_tokenizer_model *model, heed_error *error);
 
 /* bpe_merge.c: symbols of one word, merged in order of rank, leftmost first, as the library does.
    Source: Sennrich, Haddow & Birch 2016. O(n log n). */
-typedef struct heed_symbol { int32_t id; uint32_t length; int32_t previous, next; } heed_symbol;
-const heed_merge_slot *heed_merge_find(const heed_merge_table *table, int32_t left, int32_t right); /* NULL: no such merge */
+typedef struct heed_symbol {
+    int32_t id;
+    uint32_t length;
+    int32_t previous, next;
+} heed_symbol;
+/* NULL: no such merge */
+const heed_merge_slot *heed_merge_find(const heed_merge_table *table, int32_t left, int32_t right);
 /* Merges scratch->symbols[0..symbol_count); survivors are moved to the front and counted. */
-heed_status heed_bpe_merge(const heed_merge_table *table, heed_tokenizer_model_scratch *scratch, heed_error *error);
+heed_status heed_bpe_merge(const heed_merge_table *table, heed_tokenizer_model_scratch *scratch,
+                           heed_error *error);
 
 #endif

@@ -8,32 +8,104 @@
 /* ---- rules, in the order in which they are applied ---- */
 
 static const heed_moses_rule plain_signs[] = {
-    {"，", ","}, {"。\\s*", ". "}, {"、", ","}, {"”", "\""}, {"“", "\""}, {"∶", ":"}, {"：", ":"}, {"？", "?"}, {"《", "\""}, {"》", "\""},
-    {"）", ")"}, {"！", "!"}, {"（", "("}, {"；", ";"}, {"１", "1"}, {"」", "\""}, {"「", "\""}, {"０", "0"}, {"３", "3"}, {"２", "2"},
-    {"５", "5"}, {"６", "6"}, {"９", "9"}, {"７", "7"}, {"８", "8"}, {"４", "4"}, {"．\\s*", ". "}, {"～", "~"}, {"’", "'"}, {"…", "..."},
-    {"━", "-"}, {"〈", "<"}, {"〉", ">"}, {"【", "["}, {"】", "]"}, {"％", "%"},
+    {"，", ","},
+    {"。\\s*", ". "},
+    {"、", ","},
+    {"”", "\""},
+    {"“", "\""},
+    {"∶", ":"},
+    {"：", ":"},
+    {"？", "?"},
+    {"《", "\""},
+    {"》", "\""},
+    {"）", ")"},
+    {"！", "!"},
+    {"（", "("},
+    {"；", ";"},
+    {"１", "1"},
+    {"」", "\""},
+    {"「", "\""},
+    {"０", "0"},
+    {"３", "3"},
+    {"２", "2"},
+    {"５", "5"},
+    {"６", "6"},
+    {"９", "9"},
+    {"７", "7"},
+    {"８", "8"},
+    {"４", "4"},
+    {"．\\s*", ". "},
+    {"～", "~"},
+    {"’", "'"},
+    {"…", "..."},
+    {"━", "-"},
+    {"〈", "<"},
+    {"〉", ">"},
+    {"【", "["},
+    {"】", "]"},
+    {"％", "%"},
     /* blanks around brackets and before signs */
-    {"\r", ""}, {"(", " ("}, {")", ") "}, {" +", " "}, {") \\p", ")\\1"}, {"( ", "("}, {" )", ")"}, {"\\d %", "\\1%"}, {" :", ":"}, {" ;", ";"},
+    {"\r", ""},
+    {"(", " ("},
+    {")", ") "},
+    {" +", " "},
+    {") \\p", ")\\1"},
+    {"( ", "("},
+    {" )", ")"},
+    {"\\d %", "\\1%"},
+    {" :", ":"},
+    {" ;", ";"},
     /* quotation marks and dashes */
-    {"`", "'"}, {"''", " \" "}, {"„", "\""}, {"–", "-"}, {"—", " - "}, {" +", " "}, {"´", "'"}, {"‘", "'"}, {"‚", "'"}, {"''", "\""},
-    {"\u00A0«\u00A0", "\""}, {"«\u00A0", "\""}, {"«", "\""}, {"\u00A0»\u00A0", "\""}, {"\u00A0»", "\""}, {"»", "\""},
+    {"`", "'"},
+    {"''", " \" "},
+    {"„", "\""},
+    {"–", "-"},
+    {"—", " - "},
+    {" +", " "},
+    {"´", "'"},
+    {"‘", "'"},
+    {"‚", "'"},
+    {"''", "\""},
+    {"\u00A0«\u00A0", "\""},
+    {"«\u00A0", "\""},
+    {"«", "\""},
+    {"\u00A0»\u00A0", "\""},
+    {"\u00A0»", "\""},
+    {"»", "\""},
     /* blanks that do not break */
-    {"\u00A0%", "%"}, {"nº\u00A0", "nº "}, {"\u00A0:", ":"}, {"\u00A0ºC", " ºC"}, {"\u00A0cm", " cm"}, {"\u00A0?", "?"}, {"\u00A0!", "!"},
-    {"\u00A0;", ";"}, {",\u00A0", ", "}, {" +", " "}, {NULL, NULL}};
+    {"\u00A0%", "%"},
+    {"nº\u00A0", "nº "},
+    {"\u00A0:", ":"},
+    {"\u00A0ºC", " ºC"},
+    {"\u00A0cm", " cm"},
+    {"\u00A0?", "?"},
+    {"\u00A0!", "!"},
+    {"\u00A0;", ";"},
+    {",\u00A0", ", "},
+    {" +", " "},
+    {NULL, NULL},
+};
 
-static const heed_moses_rule plain_english[] = {{"\"\\q+", "\\1\""}, {"\\d\u00A0\\d", "\\1.\\2"}, {NULL, NULL}};
-static const heed_moses_rule plain_german[] = {{",\"", "\","}, {".+\"\\e", "\"\\1\\2"}, {"\\d\u00A0\\d", "\\1,\\2"}, {NULL, NULL}};
+static const heed_moses_rule plain_english[] = {
+    {"\"\\q+", "\\1\""}, {"\\d\u00A0\\d", "\\1.\\2"}, {NULL, NULL}};
+static const heed_moses_rule plain_german[] = {
+    {",\"", "\","}, {".+\"\\e", "\"\\1\\2"}, {"\\d\u00A0\\d", "\\1,\\2"}, {NULL, NULL}};
 static const heed_moses_rule plain_russian[] = {{"\\d\u00A0\\d", "\\1.\\2"}, {NULL, NULL}};
 
 /* What words are not made of stands alone; hyphens inside words are marked. */
-static const heed_moses_rule loose_signs[] = {{"\\s+", " "}, {"\\o", " \\1 "}, {"\\w-\\W", "\\1 @-@ "}, {NULL, NULL}};
-static const heed_moses_rule commas[] = {{"\\n,", "\\1 , "}, {",\\n", " , \\1"}, {"\\N,\\$", "\\1 , "}, {NULL, NULL}};
-static const heed_moses_rule apostrophes_english[] = {{"\\b'\\b", "\\1 ' \\2"}, {"\\c'\\a", "\\1 ' \\2"}, {"\\a'\\b", "\\1 ' \\2"},
-                                                      {"\\a'\\a", "\\1 '\\2"},  {"\\N's", "\\1 's"},     {NULL, NULL}};
+static const heed_moses_rule loose_signs[] = {
+    {"\\s+", " "}, {"\\o", " \\1 "}, {"\\w-\\W", "\\1 @-@ "}, {NULL, NULL}};
+static const heed_moses_rule commas[] = {
+    {"\\n,", "\\1 , "}, {",\\n", " , \\1"}, {"\\N,\\$", "\\1 , "}, {NULL, NULL}};
+static const heed_moses_rule apostrophes_english[] = {
+    {"\\b'\\b", "\\1 ' \\2"}, {"\\c'\\a", "\\1 ' \\2"}, {"\\a'\\b", "\\1 ' \\2"},
+    {"\\a'\\a", "\\1 '\\2"},  {"\\N's", "\\1 's"},      {NULL, NULL}};
 static const heed_moses_rule apostrophes[] = {{"'", " ' "}, {NULL, NULL}};
 static const heed_moses_rule last_period[] = {{".'\\$", " . ' "}, {NULL, NULL}};
-static const heed_moses_rule escapes[] = {{"&", "&amp;"},  {"|", "&#124;"},  {"<", "&lt;"},  {">", "&gt;"}, {"'", "&apos;"},
-                                          {"\"", "&quot;"}, {"[", "&#91;"},   {"]", "&#93;"}, {NULL, NULL}};
+static const heed_moses_rule escapes[] = {
+    {"&", "&amp;"},   {"|", "&#124;"}, {"<", "&lt;"},  {">", "&gt;"}, {"'", "&apos;"},
+    {"\"", "&quot;"}, {"[", "&#91;"},  {"]", "&#93;"}, {NULL, NULL},
+};
 
 /* ---- what rules cannot say ---- */
 
@@ -64,7 +136,8 @@ static void drop_unprinted(heed_moses_text *text)
 {
     size_t kept = 0;
     for (size_t i = 0; i < text->count; i++)
-        if (!heed_char_is_other(text->points[i])) text->points[kept] = text->points[i], text->places[kept++] = text->places[i];
+        if (!heed_char_is_other(text->points[i]))
+            text->points[kept] = text->points[i], text->places[kept++] = text->places[i];
     text->count = kept;
 }
 
@@ -82,7 +155,8 @@ static heed_status join_dots(heed_moses_text text[2], heed_error *error)
             i++;
             continue;
         }
-        done = heed_moses_put(out, ' ', in->places[i]) && heed_moses_put(out, HEED_MOSES_DOTS + (uint32_t)(end - i), in->places[i]);
+        done = heed_moses_put(out, ' ', in->places[i]) &&
+               heed_moses_put(out, HEED_MOSES_DOTS + (uint32_t)(end - i), in->places[i]);
         i = end;
         if (i < in->count) done = done && heed_moses_put(out, ' ', in->places[i]);
     }
@@ -107,7 +181,8 @@ static heed_status part_dots(heed_moses_text text[2], heed_error *error)
 }
 
 /* Whether the period after the word [begin, end) stays with it. */
-static bool keeps_period(const heed_moses_text *text, size_t begin, size_t end, const char *language)
+static bool keeps_period(const heed_moses_text *text, size_t begin, size_t end,
+                         const char *language)
 {
     enum { LONGEST = 64 }; /* bytes of an abbreviation */
     char word[LONGEST + 4];
@@ -115,7 +190,8 @@ static bool keeps_period(const heed_moses_text *text, size_t begin, size_t end, 
     bool dotted = false, letter = false;
     for (size_t i = begin; i < end; i++) {
         dotted |= text->points[i] == '.';
-        letter |= text->points[i] >= HEED_MOSES_DOTS || heed_moses_class(text->points[i]) & (HEED_MOSES_LETTER | HEED_MOSES_MARK);
+        letter |= text->points[i] >= HEED_MOSES_DOTS ||
+                  heed_moses_class(text->points[i]) & (HEED_MOSES_LETTER | HEED_MOSES_MARK);
     }
     if (dotted && letter) return true;
     if (next < text->count && heed_moses_class(text->points[next]) & HEED_MOSES_LOWER) return true;
@@ -125,7 +201,8 @@ static bool keeps_period(const heed_moses_text *text, size_t begin, size_t end, 
     }
     heed_moses_period period = heed_moses_abbreviation(language, word, length);
     return period == HEED_MOSES_STAYS ||
-           (period == HEED_MOSES_BEFORE_NUMBERS && next < text->count && text->points[next] >= '0' && text->points[next] <= '9');
+           (period == HEED_MOSES_BEFORE_NUMBERS && next < text->count &&
+            text->points[next] >= '0' && text->points[next] <= '9');
 }
 
 /* Periods after words; the text's only blanks are single spaces between words, and stay so. */
@@ -135,8 +212,10 @@ static heed_status part_periods(heed_moses_text text[2], const char *language, h
     bool done = true;
     out->count = 0;
     for (size_t begin = 0, end; begin < in->count && done; begin = end + 1) {
-        for (end = begin; end < in->count && in->points[end] != ' '; end++) {}
-        bool parts = end - begin > 1 && in->points[end - 1] == '.' && !keeps_period(in, begin, end - 1, language);
+        for (end = begin; end < in->count && in->points[end] != ' '; end++) {
+        }
+        bool parts = end - begin > 1 && in->points[end - 1] == '.' &&
+                     !keeps_period(in, begin, end - 1, language);
         for (size_t i = begin; i < end && done; i++) {
             if (parts && i == end - 1) done = heed_moses_put(out, ' ', in->places[i]);
             done = done && heed_moses_put(out, in->points[i], in->places[i]);
@@ -154,7 +233,10 @@ static heed_status normalize(heed_moses_text text[2], const char *language, heed
 {
     bool english = !strcmp(language, "en"), german = !strcmp(language, "de");
     HEED_TRY(heed_moses_apply(plain_signs, text, error));
-    HEED_TRY(heed_moses_apply(english ? plain_english : german ? plain_german : plain_russian, text, error));
+    HEED_TRY(heed_moses_apply(english  ? plain_english
+                              : german ? plain_german
+                                       : plain_russian,
+                              text, error));
     strip(&text[0]);
     drop_unprinted(&text[0]);
     return HEED_OK;
@@ -178,7 +260,8 @@ static heed_status cut_words(heed_moses_text text[2], const char *language, heed
     return heed_moses_apply(escapes, text, error);
 }
 
-/* Tells the rewriter what became of the piece: characters are taken over in place, what has no place of its own is inserted. */
+/* Tells the rewriter what became of the piece: characters are taken over in place, what has no
+   place of its own is inserted. */
 static void write_back(const heed_moses_text *text, heed_rewriter *rewriter)
 {
     for (size_t i = 0; i < text->count; i++) {
@@ -216,9 +299,12 @@ heed_status heed_moses_cut(const heed_stage *stage, heed_pieces *pieces, heed_er
     return heed_pieces_rewrite(pieces, cut, stage, error);
 }
 
-heed_status heed_moses_read(heed_stage *stage, const json_t *json, const char *where, heed_error *error)
+heed_status heed_moses_read(heed_stage *stage, const json_t *json, const char *where,
+                            heed_error *error)
 {
     HEED_TRY(heed_stage_read_text(stage, json, "language", where, error));
     if (heed_moses_speaks(stage->text)) return HEED_OK;
-    return heed_fail(error, HEED_E_UNSUPPORTED, "%s: Moses: the language is \"%.40s\"; known are en, de, ru", where, stage->text);
+    return heed_fail(error, HEED_E_UNSUPPORTED,
+                     "%s: Moses: the language is \"%.40s\"; known are en, de, ru", where,
+                     stage->text);
 }

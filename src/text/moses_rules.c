@@ -20,7 +20,10 @@ bool heed_moses_put(heed_moses_text *text, uint32_t point, uint32_t place)
 }
 
 /* An element of `from`: a class (`kind`) or a character (`point`). */
-typedef struct { char kind, repeat; uint32_t point; } element;
+typedef struct {
+    char kind, repeat;
+    uint32_t point;
+} element;
 
 static const char *read_element(const char *from, element *e)
 {
@@ -42,9 +45,13 @@ static bool belongs(const element *e, uint32_t c)
     case 'N': return heed_moses_class(c) & HEED_MOSES_NUMBER;
     case 'a': return heed_moses_class(c) & (HEED_MOSES_LETTER | HEED_MOSES_MARK);
     case 'b': return !(heed_moses_class(c) & (HEED_MOSES_LETTER | HEED_MOSES_MARK));
-    case 'c': return !(heed_moses_class(c) & (HEED_MOSES_LETTER | HEED_MOSES_MARK | HEED_MOSES_NUMBER));
-    case 'w': case 'W': return heed_moses_class(c) & WORD;
-    case 'o': return !(c < 0x80 && c && strchr(".'`,-", (int)c)) && !heed_char_is_python_space(c) && !(heed_moses_class(c) & WORD);
+    case 'c':
+        return !(heed_moses_class(c) & (HEED_MOSES_LETTER | HEED_MOSES_MARK | HEED_MOSES_NUMBER));
+    case 'w':
+    case 'W': return heed_moses_class(c) & WORD;
+    case 'o':
+        return !(c < 0x80 && c && strchr(".'`,-", (int)c)) && !heed_char_is_python_space(c) &&
+               !(heed_moses_class(c) & WORD);
     case 's': return heed_char_is_python_space(c);
     case 'p': return c < 0x80 && c && strchr(".!:?;,", (int)c);
     case 'q': return c == ',' || c == '.';
@@ -52,9 +59,12 @@ static bool belongs(const element *e, uint32_t c)
     return false;
 }
 
-typedef struct { size_t begin[MOST_GROUPS], end[MOST_GROUPS], count, first_run; } groups;
+typedef struct {
+    size_t begin[MOST_GROUPS], end[MOST_GROUPS], count, first_run;
+} groups;
 
-/* Whether text[at..] matches; *end is after the match. A repetition takes all it can and gives nothing back. */
+/* Whether text[at..] matches; *end is after the match. A repetition takes all it can and gives
+   nothing back. */
 static bool match(const char *from, const heed_moses_text *text, size_t at, size_t *end, groups *g)
 {
     size_t start = at;
@@ -71,7 +81,8 @@ static bool match(const char *from, const heed_moses_text *text, size_t at, size
             if (at < text->count && text->points[at] != '<') at++;
             if (at == begin) return false;
         } else {
-            while (at < text->count && belongs(&e, text->points[at]) && (e.repeat || at == begin)) at++;
+            while (at < text->count && belongs(&e, text->points[at]) && (e.repeat || at == begin))
+                at++;
             if (at == begin && e.repeat != '*') return false;
             if (e.kind == 'W') {
                 at = begin;
@@ -85,7 +96,8 @@ static bool match(const char *from, const heed_moses_text *text, size_t at, size
     return true;
 }
 
-/* A character that every match has at a fixed distance from its beginning: most places of a text are passed over by it. */
+/* A character that every match has at a fixed distance from its beginning: most places of a text
+   are passed over by it. */
 static uint32_t anchor_of(const char *from, size_t *distance)
 {
     element e;
@@ -98,14 +110,16 @@ static uint32_t anchor_of(const char *from, size_t *distance)
     return e.kind || e.repeat == '*' ? AWAY : e.point;
 }
 
-static bool put_replacement(heed_moses_text *out, const heed_moses_text *text, const char *to, const groups *g, size_t begin)
+static bool put_replacement(heed_moses_text *out, const heed_moses_text *text, const char *to,
+                            const groups *g, size_t begin)
 {
     bool done = true;
     uint32_t place = text->places[begin];
     for (size_t size; *to && done;) {
         if (*to == '\\') {
             size_t group = (size_t)(to[1] - '1');
-            for (size_t i = g->begin[group]; i < g->end[group] && done; i++) done = heed_moses_put(out, text->points[i], text->places[i]);
+            for (size_t i = g->begin[group]; i < g->end[group] && done; i++)
+                done = heed_moses_put(out, text->points[i], text->places[i]);
             to += 2;
             continue;
         }
@@ -129,15 +143,20 @@ static heed_status apply(const heed_moses_rule *rule, heed_moses_text text[2], h
             continue;
         }
         if (!match(rule->from, in, at, &end, &g)) {
-            at += g.first_run ? g.first_run : 1; /* what a run does not begin, its rest does not begin either */
+            /* what a run does not begin, its rest does not begin either */
+            at += g.first_run ? g.first_run : 1;
             continue;
         }
-        for (; copied < at && done; copied++) done = heed_moses_put(out, in->points[copied], in->places[copied]);
+        for (; copied < at && done; copied++)
+            done = heed_moses_put(out, in->points[copied], in->places[copied]);
         done = done && put_replacement(out, in, rule->to, &g, at);
         copied = at = end;
     }
-    if (!copied) return done ? HEED_OK : heed_fail_memory(error, in->count * sizeof *in->points, "a text"); /* nothing matched */
-    for (; copied < in->count && done; copied++) done = heed_moses_put(out, in->points[copied], in->places[copied]);
+    /* nothing matched */
+    if (!copied)
+        return done ? HEED_OK : heed_fail_memory(error, in->count * sizeof *in->points, "a text");
+    for (; copied < in->count && done; copied++)
+        done = heed_moses_put(out, in->points[copied], in->places[copied]);
     if (!done) return heed_fail_memory(error, in->count * sizeof *in->points, "a text");
     heed_moses_text swapped = text[0];
     text[0] = text[1];
@@ -145,7 +164,8 @@ static heed_status apply(const heed_moses_rule *rule, heed_moses_text text[2], h
     return HEED_OK;
 }
 
-heed_status heed_moses_apply(const heed_moses_rule *rules, heed_moses_text text[2], heed_error *error)
+heed_status heed_moses_apply(const heed_moses_rule *rules, heed_moses_text text[2],
+                             heed_error *error)
 {
     for (; rules->from; rules++) HEED_TRY(apply(rules, text, error));
     return HEED_OK;

@@ -3,11 +3,14 @@
 #include "text/moses.h"
 #include "base/unicode.h"
 
-/* Copies bytes below 0x80 that `quiet` leaves alone in one go; returns whether anything was copied. */
+/* Copies bytes below 0x80 that `quiet` leaves alone in one go; returns whether anything was
+   copied. */
 static bool copy_ascii(heed_rewriter *rewriter, bool (*quiet)(char c))
 {
     size_t end = rewriter->cursor;
-    while (end < rewriter->length && (unsigned char)rewriter->bytes[end] < 0x80 && quiet(rewriter->bytes[end])) end++;
+    while (end < rewriter->length && (unsigned char)rewriter->bytes[end] < 0x80 &&
+           quiet(rewriter->bytes[end]))
+        end++;
     size_t count = end - rewriter->cursor;
     if (count) heed_rewriter_copy(rewriter, count);
     return count > 0;
@@ -70,7 +73,8 @@ static heed_status strip_accents(const void *stage, heed_rewriter *rewriter, hee
     return drop_and_lower(rewriter, heed_char_is_mark, false);
 }
 
-static heed_status run_strip_accents(const heed_stage *stage, heed_pieces *pieces, heed_error *error)
+static heed_status run_strip_accents(const heed_stage *stage, heed_pieces *pieces,
+                                     heed_error *error)
 {
     return heed_pieces_rewrite(pieces, strip_accents, stage, error);
 }
@@ -81,7 +85,9 @@ static heed_status strip(const void *stage_pointer, heed_rewriter *rewriter, hee
     (void)error;
     const heed_stage *stage = stage_pointer;
     size_t begin = 0, end = rewriter->length, size;
-    while (stage->left && begin < end && heed_char_is_space(heed_utf8_at(rewriter->bytes, begin, &size))) begin += size;
+    while (stage->left && begin < end &&
+           heed_char_is_space(heed_utf8_at(rewriter->bytes, begin, &size)))
+        begin += size;
     while (stage->right && end > begin) {
         size_t before = heed_utf8_before(rewriter->bytes, end);
         if (!heed_char_is_space(heed_utf8_at(rewriter->bytes, before, &size))) break;
@@ -97,7 +103,8 @@ static heed_status run_strip(const heed_stage *stage, heed_pieces *pieces, heed_
     return heed_pieces_rewrite(pieces, strip, stage, error);
 }
 
-static heed_status read_strip(heed_stage *stage, const json_t *json, const char *where, heed_error *error)
+static heed_status read_strip(heed_stage *stage, const json_t *json, const char *where,
+                              heed_error *error)
 {
     stage->left = stage->right = true;
     HEED_TRY(heed_json_boolean(json, "strip_left", &stage->left, where, error));
@@ -106,11 +113,15 @@ static heed_status read_strip(heed_stage *stage, const json_t *json, const char 
 
 static void insert_text(heed_rewriter *rewriter, const char *text, size_t length)
 {
-    for (size_t at = 0, size; at < length; at += size) heed_rewriter_insert(rewriter, heed_utf8_at(text, at, &size));
+    for (size_t at = 0, size; at < length; at += size)
+        heed_rewriter_insert(rewriter, heed_utf8_at(text, at, &size));
 }
 
 /* Replace: matches of a pattern become `content`. */
-typedef struct { const heed_stage *stage; heed_rewriter *rewriter; } replacement;
+typedef struct {
+    const heed_stage *stage;
+    heed_rewriter *rewriter;
+} replacement;
 
 static void replace_match(void *context, size_t begin, size_t end, bool is_match)
 {
@@ -126,7 +137,8 @@ static void replace_match(void *context, size_t begin, size_t end, bool is_match
 static heed_status replace(const void *stage, heed_rewriter *rewriter, heed_error *error)
 {
     replacement r = {stage, rewriter};
-    return heed_pattern_scan(r.stage->pattern, rewriter->bytes, rewriter->length, replace_match, &r, error);
+    return heed_pattern_scan(r.stage->pattern, rewriter->bytes, rewriter->length, replace_match, &r,
+                             error);
 }
 
 static heed_status run_replace(const heed_stage *stage, heed_pieces *pieces, heed_error *error)
@@ -134,7 +146,8 @@ static heed_status run_replace(const heed_stage *stage, heed_pieces *pieces, hee
     return heed_pieces_rewrite(pieces, replace, stage, error);
 }
 
-static heed_status read_replace(heed_stage *stage, const json_t *json, const char *where, heed_error *error)
+static heed_status read_replace(heed_stage *stage, const json_t *json, const char *where,
+                                heed_error *error)
 {
     HEED_TRY(heed_stage_read_pattern(stage, json, where, error));
     return heed_stage_read_text(stage, json, "content", where, error);
@@ -161,7 +174,8 @@ static heed_status run_prepend(const heed_stage *stage, heed_pieces *pieces, hee
     return heed_pieces_rewrite(pieces, prepend, stage, error);
 }
 
-static heed_status read_prepend(heed_stage *stage, const json_t *json, const char *where, heed_error *error)
+static heed_status read_prepend(heed_stage *stage, const json_t *json, const char *where,
+                                heed_error *error)
 {
     return heed_stage_read_text(stage, json, "prepend", where, error);
 }
@@ -172,7 +186,8 @@ static heed_status run_byte_level(const heed_stage *stage, heed_pieces *pieces, 
     return heed_byte_level_rewrite(pieces, error);
 }
 
-/* Nmt: control characters go, uncommon blanks and U+FFFD become spaces. Source: SentencePiece's nmt_nfkc rules. */
+/* Nmt: control characters go, uncommon blanks and U+FFFD become spaces. Source: SentencePiece's
+   nmt_nfkc rules. */
 static heed_status nmt(const void *stage, heed_rewriter *rewriter, heed_error *error)
 {
     (void)stage, (void)error;
@@ -180,10 +195,12 @@ static heed_status nmt(const void *stage, heed_rewriter *rewriter, heed_error *e
         size_t size;
         if (copy_ascii(rewriter, is_printable)) continue;
         uint32_t c = heed_utf8_at(rewriter->bytes, rewriter->cursor, &size);
-        if (c == '\t' || c == '\n' || c == '\f' || c == '\r' || c == 0x1680 || (c >= 0x200B && c <= 0x200F) || c == 0x2028 ||
-            c == 0x2029 || c == 0x2581 || c == 0xFEFF || c == 0xFFFD)
+        if (c == '\t' || c == '\n' || c == '\f' || c == '\r' || c == 0x1680 ||
+            (c >= 0x200B && c <= 0x200F) || c == 0x2028 || c == 0x2029 || c == 0x2581 ||
+            c == 0xFEFF || c == 0xFFFD)
             heed_rewriter_replace(rewriter, ' ');
-        else if ((c && c < ' ') || c == 0x7F || c == 0x8F || c == 0x9F) heed_rewriter_skip(rewriter, size);
+        else if ((c && c < ' ') || c == 0x7F || c == 0x8F || c == 0x9F)
+            heed_rewriter_skip(rewriter, size);
         else heed_rewriter_copy(rewriter, size);
     }
     return HEED_OK;
@@ -194,7 +211,8 @@ static heed_status run_nmt(const heed_stage *stage, heed_pieces *pieces, heed_er
     return heed_pieces_rewrite(pieces, nmt, stage, error);
 }
 
-/* BertNormalizer, first pass: control characters go, blanks become spaces, ideographs get a space on either side. */
+/* BertNormalizer, first pass: control characters go, blanks become spaces, ideographs get a space
+   on either side. */
 static heed_status bert_clean(const void *stage_pointer, heed_rewriter *rewriter, heed_error *error)
 {
     (void)error;
@@ -203,7 +221,8 @@ static heed_status bert_clean(const void *stage_pointer, heed_rewriter *rewriter
         size_t size;
         if (copy_ascii(rewriter, stage->clean_text ? is_printable : is_any)) continue;
         uint32_t c = heed_utf8_at(rewriter->bytes, rewriter->cursor, &size);
-        if (stage->clean_text && (c == 0 || c == 0xFFFD || heed_char_is_control(c))) heed_rewriter_skip(rewriter, size);
+        if (stage->clean_text && (c == 0 || c == 0xFFFD || heed_char_is_control(c)))
+            heed_rewriter_skip(rewriter, size);
         else if (stage->clean_text && heed_char_is_space(c)) heed_rewriter_replace(rewriter, ' ');
         else if (stage->chinese_chars && heed_char_is_chinese(c)) {
             heed_rewriter_replace(rewriter, ' ');
@@ -219,18 +238,23 @@ static heed_status bert_fold(const void *stage_pointer, heed_rewriter *rewriter,
 {
     (void)error;
     const heed_stage *stage = stage_pointer;
-    return drop_and_lower(rewriter, stage->strip_accents ? heed_char_is_accent : NULL, stage->lowercase);
+    return drop_and_lower(rewriter, stage->strip_accents ? heed_char_is_accent : NULL,
+                          stage->lowercase);
 }
 
 static heed_status run_bert(const heed_stage *stage, heed_pieces *pieces, heed_error *error)
 {
-    if (stage->clean_text || stage->chinese_chars) HEED_TRY(heed_pieces_rewrite(pieces, bert_clean, stage, error));
-    if (stage->strip_accents) HEED_TRY(heed_pieces_rewrite(pieces, heed_normal_form, stage, error)); /* NFD */
-    if (stage->strip_accents || stage->lowercase) HEED_TRY(heed_pieces_rewrite(pieces, bert_fold, stage, error));
+    if (stage->clean_text || stage->chinese_chars)
+        HEED_TRY(heed_pieces_rewrite(pieces, bert_clean, stage, error));
+    /* NFD */
+    if (stage->strip_accents) HEED_TRY(heed_pieces_rewrite(pieces, heed_normal_form, stage, error));
+    if (stage->strip_accents || stage->lowercase)
+        HEED_TRY(heed_pieces_rewrite(pieces, bert_fold, stage, error));
     return HEED_OK;
 }
 
-static heed_status read_bert(heed_stage *stage, const json_t *json, const char *where, heed_error *error)
+static heed_status read_bert(heed_stage *stage, const json_t *json, const char *where,
+                             heed_error *error)
 {
     stage->clean_text = stage->chinese_chars = stage->lowercase = true;
     HEED_TRY(heed_json_boolean(json, "clean_text", &stage->clean_text, where, error));
@@ -254,5 +278,4 @@ const heed_stage_kind heed_normalizer_kinds[] = {
     {.name = "Nmt", .run = run_nmt},
     {.name = "Moses", .read = heed_moses_read, .run = heed_moses_cut},
     {.name = "BertNormalizer", .read = read_bert, .run = run_bert},
-    {.name = NULL}
-};
+    {.name = NULL}};

@@ -6,11 +6,17 @@
 #include <string.h>
 
 /* A decomposed character on its way out. `change` says how it is written (see write_item). */
-typedef struct { uint32_t character_and_class; int32_t change; } item;
+typedef struct {
+    uint32_t character_and_class;
+    int32_t change;
+} item;
 
 enum { CLASS_SHIFT = 24, CHARACTER_MASK = 0xFFFFFF, SHORT_RUN = 24, CLASSES = 256 };
 
-typedef struct { item *items; size_t count, capacity; } item_list;
+typedef struct {
+    item *items;
+    size_t count, capacity;
+} item_list;
 
 typedef struct {
     heed_rewriter *rewriter;
@@ -35,11 +41,13 @@ static uint32_t character_of(item i)
 
 static void push(normalizer *n, item_list *list, item i)
 {
-    if (heed_grow(&list->items, &list->capacity, list->count + 1, sizeof i)) list->items[list->count++] = i;
+    if (heed_grow(&list->items, &list->capacity, list->count + 1, sizeof i))
+        list->items[list->count++] = i;
     else n->failed = true;
 }
 
-/* change > 0: an insertion; 0: stands for the next character of the source; -k: for the next one and k more. */
+/* change > 0: an insertion; 0: stands for the next character of the source; -k: for the next one
+   and k more. */
 static void write_item(const normalizer *n, item i)
 {
     heed_rewriter *rewriter = n->rewriter;
@@ -58,7 +66,8 @@ static void write_base(normalizer *n)
     n->has_base = false;
 }
 
-/* One step of canonical composition (Unicode 3.11, D117): `next` joins the base when no mark between them blocks it. */
+/* One step of canonical composition (Unicode 3.11, D117): `next` joins the base when no mark
+   between them blocks it. */
 static void compose(normalizer *n, item next)
 {
     unsigned class = class_of(next);
@@ -67,7 +76,9 @@ static void compose(normalizer *n, item next)
         return;
     }
     bool blocked = n->last_class && n->last_class >= class;
-    uint32_t joined = n->has_base && !blocked ? heed_char_compose(character_of(n->base), character_of(next)) : 0;
+    uint32_t joined = n->has_base && !blocked
+                          ? heed_char_compose(character_of(n->base), character_of(next))
+                          : 0;
     if (joined) {
         n->base = (item){joined, n->base.change + next.change - 1};
     } else if (class) {
@@ -85,7 +96,8 @@ static void sort_short(item_list *list)
     for (size_t i = 1; i < list->count; i++) {
         item moved = list->items[i];
         size_t at = i;
-        for (; at > 0 && class_of(list->items[at - 1]) > class_of(moved); at--) list->items[at] = list->items[at - 1];
+        for (; at > 0 && class_of(list->items[at - 1]) > class_of(moved); at--)
+            list->items[at] = list->items[at - 1];
         list->items[at] = moved;
     }
 }
@@ -101,7 +113,8 @@ static void sort_long(normalizer *n)
     }
     for (size_t i = 0; i < marks->count; i++) starts[class_of(marks->items[i]) + 1]++;
     for (size_t i = 1; i <= CLASSES; i++) starts[i] += starts[i - 1];
-    for (size_t i = 0; i < marks->count; i++) n->sorted.items[starts[class_of(marks->items[i])]++] = marks->items[i];
+    for (size_t i = 0; i < marks->count; i++)
+        n->sorted.items[starts[class_of(marks->items[i])]++] = marks->items[i];
     memcpy(marks->items, n->sorted.items, marks->count * sizeof *marks->items);
 }
 
@@ -128,8 +141,8 @@ static void take_character(normalizer *n, uint32_t c)
     }
 }
 
-/* End of the run from `at` that normalization leaves alone: characters below `limit`, less the last one when a character
-   follows that might join it. */
+/* End of the run from `at` that normalization leaves alone: characters below `limit`, less the last
+   one when a character follows that might join it. */
 static size_t quiet_end(const heed_rewriter *rewriter, size_t at, uint32_t limit)
 {
     size_t end = at, last = at;
@@ -145,7 +158,8 @@ static size_t quiet_end(const heed_rewriter *rewriter, size_t at, uint32_t limit
 heed_status heed_normal_form(const void *stage_pointer, heed_rewriter *rewriter, heed_error *error)
 {
     const heed_stage *stage = stage_pointer;
-    normalizer n = {.rewriter = rewriter, .compatible = stage->compatible, .compose = stage->compose};
+    normalizer n = {
+        .rewriter = rewriter, .compatible = stage->compatible, .compose = stage->compose};
     /* The first character that the form changes, or that may join the one before it. */
     uint32_t limit = stage->compatible ? 0xA0 : stage->compose ? 0x300 : 0xC0;
     for (size_t at = 0; at < rewriter->length && !n.failed;) {

@@ -10,9 +10,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-const char heed_gpt2_pattern[] = "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+";
+const char heed_gpt2_pattern[] =
+    "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+";
 
-enum { LONGEST_PATTERN = 1 << 16, MATCH_LIMIT = 50000000, DEPTH_LIMIT = 100000, HEAP_LIMIT_KIB = 64 << 10 };
+enum {
+    LONGEST_PATTERN = 1 << 16,
+    MATCH_LIMIT = 50000000,
+    DEPTH_LIMIT = 100000,
+    HEAP_LIMIT_KIB = 64 << 10
+};
 
 struct heed_pattern {
     const heed_word_rules *rules; /* a shipped pattern */
@@ -21,24 +27,30 @@ struct heed_pattern {
     size_t length;
 };
 
-static heed_status compile(heed_pattern *pattern, const char *text, size_t length, const char *where, heed_error *error)
+static heed_status compile(heed_pattern *pattern, const char *text, size_t length,
+                           const char *where, heed_error *error)
 {
     heed_buffer translated = {0};
     heed_buffer_append(&translated, "", 0);
     heed_status status = heed_pattern_translate(text, length, &translated, where, error);
     pcre2_compile_context *context = status == HEED_OK ? pcre2_compile_context_create(NULL) : NULL;
-    if (status == HEED_OK && !context) status = heed_fail_memory(error, length, "a regular expression");
+    if (status == HEED_OK && !context)
+        status = heed_fail_memory(error, length, "a regular expression");
     if (status == HEED_OK) {
         int code = 0;
         PCRE2_SIZE offset = 0;
         pcre2_set_parens_nest_limit(context, 100);
         pattern->code = pcre2_compile((PCRE2_SPTR)translated.data, translated.length,
-                                      PCRE2_UTF | PCRE2_UCP | PCRE2_MULTILINE | PCRE2_NEVER_BACKSLASH_C, &code, &offset, context);
+                                      PCRE2_UTF | PCRE2_UCP | PCRE2_MULTILINE |
+                                          PCRE2_NEVER_BACKSLASH_C,
+                                      &code, &offset, context);
         if (!pattern->code) {
             PCRE2_UCHAR message[128] = "";
             pcre2_get_error_message(code, message, sizeof message);
-            status = heed_fail(error, HEED_E_UNSUPPORTED, "%s: regular expression \"%.100s\": %s (PCRE2, byte %zu of its form of it)",
-                               where, text, (const char *)message, (size_t)offset);
+            status = heed_fail(
+                error, HEED_E_UNSUPPORTED,
+                "%s: regular expression \"%.100s\": %s (PCRE2, byte %zu of its form of it)", where,
+                text, (const char *)message, (size_t)offset);
         }
     }
     pcre2_compile_context_free(context);
@@ -46,11 +58,14 @@ static heed_status compile(heed_pattern *pattern, const char *text, size_t lengt
     return status;
 }
 
-heed_status heed_pattern_new(heed_pattern **result, const char *text, size_t length, bool is_regex, const char *where, heed_error *error)
+heed_status heed_pattern_new(heed_pattern **result, const char *text, size_t length, bool is_regex,
+                             const char *where, heed_error *error)
 {
     *result = NULL;
     if (length > LONGEST_PATTERN)
-        return heed_fail(error, HEED_E_UNSUPPORTED, "%s: a pattern of %zu bytes, expected at most %d", where, length, (int)LONGEST_PATTERN);
+        return heed_fail(error, HEED_E_UNSUPPORTED,
+                         "%s: a pattern of %zu bytes, expected at most %d", where, length,
+                         (int)LONGEST_PATTERN);
     heed_pattern *pattern = heed_allocate(1, sizeof *pattern);
     if (!pattern) return heed_fail_memory(error, sizeof *pattern, "a pattern");
     heed_status status = HEED_OK;
@@ -87,7 +102,8 @@ static void emit(heed_match_sink *sink, void *context, size_t *previous, size_t 
     *previous = end;
 }
 
-static void scan_words(const heed_pattern *pattern, const char *text, size_t length, size_t *previous, heed_match_sink *sink, void *context)
+static void scan_words(const heed_pattern *pattern, const char *text, size_t length,
+                       size_t *previous, heed_match_sink *sink, void *context)
 {
     for (size_t at = 0; at < length;) {
         size_t matched = heed_word_match(pattern->rules, text, at, length);
@@ -96,8 +112,8 @@ static void scan_words(const heed_pattern *pattern, const char *text, size_t len
     }
 }
 
-static void scan_literal(const heed_pattern *pattern, const char *text, size_t length, size_t *previous, heed_match_sink *sink,
-                         void *context)
+static void scan_literal(const heed_pattern *pattern, const char *text, size_t length,
+                         size_t *previous, heed_match_sink *sink, void *context)
 {
     const char *end = text + length, *at = text;
     while ((at = memmem(at, (size_t)(end - at), pattern->literal, pattern->length))) {
@@ -110,23 +126,28 @@ static heed_status fail_match(int code, heed_error *error)
 {
     PCRE2_UCHAR message[128] = "";
     pcre2_get_error_message(code, message, sizeof message);
-    if (code == PCRE2_ERROR_NOMEMORY) return heed_fail_memory(error, HEAP_LIMIT_KIB * 1024u, "matching a regular expression");
+    if (code == PCRE2_ERROR_NOMEMORY)
+        return heed_fail_memory(error, HEAP_LIMIT_KIB * 1024u, "matching a regular expression");
     return heed_fail(error, HEED_E_UNSUPPORTED,
-                     "the tokenizer's regular expression cannot be matched against this text (PCRE2: %s); shorten the text's lines",
+                     "the tokenizer's regular expression cannot be matched against this text "
+                     "(PCRE2: %s); shorten the text's lines",
                      (const char *)message);
 }
 
-static heed_status match_all(const heed_pattern *pattern, const char *text, size_t length, pcre2_match_data *data,
-                             pcre2_match_context *limits, size_t *previous, heed_match_sink *sink, void *context, heed_error *error)
+static heed_status match_all(const heed_pattern *pattern, const char *text, size_t length,
+                             pcre2_match_data *data, pcre2_match_context *limits, size_t *previous,
+                             heed_match_sink *sink, void *context, heed_error *error)
 {
     bool any = false;
     for (size_t at = 0; at <= length;) {
-        int found = pcre2_match(pattern->code, (PCRE2_SPTR)text, length, at, PCRE2_NO_UTF_CHECK, data, limits);
+        int found = pcre2_match(pattern->code, (PCRE2_SPTR)text, length, at, PCRE2_NO_UTF_CHECK,
+                                data, limits);
         if (found == PCRE2_ERROR_NOMATCH) break;
         if (found < 0) return fail_match(found, error);
         const PCRE2_SIZE *place = pcre2_get_ovector_pointer(data);
         size_t begin = place[0], end = place[1];
-        if (begin > end || begin < *previous) return fail_match(PCRE2_ERROR_INTERNAL, error); /* \K in a lookaround */
+        /* \K in a lookaround */
+        if (begin > end || begin < *previous) return fail_match(PCRE2_ERROR_INTERNAL, error);
         bool empty = begin == end;
         /* An empty match right after a match does not count. */
         if (!empty || !any || begin != *previous) emit(sink, context, previous, begin, end);
@@ -136,8 +157,9 @@ static heed_status match_all(const heed_pattern *pattern, const char *text, size
     return HEED_OK;
 }
 
-static heed_status scan_regex(const heed_pattern *pattern, const char *text, size_t length, size_t *previous, heed_match_sink *sink,
-                              void *context, heed_error *error)
+static heed_status scan_regex(const heed_pattern *pattern, const char *text, size_t length,
+                              size_t *previous, heed_match_sink *sink, void *context,
+                              heed_error *error)
 {
     pcre2_match_data *data = pcre2_match_data_create(1, NULL);
     pcre2_match_context *limits = pcre2_match_context_create(NULL);
@@ -153,8 +175,8 @@ static heed_status scan_regex(const heed_pattern *pattern, const char *text, siz
     return status;
 }
 
-heed_status heed_pattern_scan(const heed_pattern *pattern, const char *text, size_t length, heed_match_sink *sink, void *context,
-                              heed_error *error)
+heed_status heed_pattern_scan(const heed_pattern *pattern, const char *text, size_t length,
+                              heed_match_sink *sink, void *context, heed_error *error)
 {
     size_t previous = 0;
     if (!length) return HEED_OK;

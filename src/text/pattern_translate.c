@@ -4,17 +4,27 @@
 #include <string.h>
 
 /* Oniguruma's \s, \w, \d, \h in Unicode, as members of a PCRE2 class. */
-#define SPACES "\\x{9}-\\x{d}\\x{20}\\x{85}\\x{a0}\\x{1680}\\x{2000}-\\x{200a}\\x{2028}\\x{2029}\\x{202f}\\x{205f}\\x{3000}"
-#define WORDS "\\p{L}\\p{M}\\p{Nd}\\p{Nl}\\p{Pc}\\x{24b6}-\\x{24e9}\\x{1f130}-\\x{1f149}" \
-              "\\x{1f150}-\\x{1f169}\\x{1f170}-\\x{1f189}"
-/* Outside a class \w and \b also take the superscripts and fractions of Latin-1 for word characters. */
+#define SPACES                                                                                  \
+    "\\x{9}-\\x{d}\\x{20}\\x{85}\\x{a0}\\x{1680}\\x{2000}-\\x{200a}\\x{2028}\\x{2029}\\x{202f}" \
+    "\\x{205f}\\x{3000}"
+#define WORDS                                                                   \
+    "\\p{L}\\p{M}\\p{Nd}\\p{Nl}\\p{Pc}\\x{24b6}-\\x{24e9}\\x{1f130}-\\x{1f149}" \
+    "\\x{1f150}-\\x{1f169}\\x{1f170}-\\x{1f189}"
+/* Outside a class \w and \b also take the superscripts and fractions of Latin-1 for word
+   characters. */
 #define WORDS_OUTSIDE WORDS "\\x{b2}\\x{b3}\\x{b9}\\x{bc}-\\x{be}"
 
 #define W "[" WORDS_OUTSIDE "]"
 
-typedef struct { char letter; const char *members, *bracket; } shorthand;
-static const shorthand shorthands[] = {{'s', SPACES, "[:space:]"}, {'w', WORDS, "[:word:]"}, {'d', "\\p{Nd}", "[:digit:]"},
-                                       {'h', "0-9a-fA-F", "[:xdigit:]"}, {0, "\\p{P}\\p{S}", "[:punct:]"}};
+typedef struct {
+    char letter;
+    const char *members, *bracket;
+} shorthand;
+static const shorthand shorthands[] = {
+    {'s', SPACES, "[:space:]"},       {'w', WORDS, "[:word:]"},
+    {'d', "\\p{Nd}", "[:digit:]"},    {'h', "0-9a-fA-F", "[:xdigit:]"},
+    {0, "\\p{P}\\p{S}", "[:punct:]"},
+};
 
 typedef struct {
     const char *text;
@@ -33,7 +43,9 @@ static void copy(translator *t, size_t count)
 
 static heed_status refuse(const translator *t, const char *what)
 {
-    return heed_fail(t->error, HEED_E_UNSUPPORTED, "%s: regular expression: %s at byte %zu is not supported", t->where, what, t->at);
+    return heed_fail(t->error, HEED_E_UNSUPPORTED,
+                     "%s: regular expression: %s at byte %zu is not supported", t->where, what,
+                     t->at);
 }
 
 static const shorthand *find_shorthand(char letter)
@@ -47,7 +59,8 @@ static const shorthand *find_shorthand(char letter)
 static void copy_bracket(translator *t, size_t length)
 {
     for (size_t i = 0; i < sizeof shorthands / sizeof *shorthands; i++)
-        if (strlen(shorthands[i].bracket) == length && memcmp(shorthands[i].bracket, t->text + t->at, length) == 0) {
+        if (strlen(shorthands[i].bracket) == length &&
+            memcmp(shorthands[i].bracket, t->text + t->at, length) == 0) {
             heed_buffer_text(t->out, shorthands[i].members);
             t->at += length;
             return;
@@ -72,16 +85,19 @@ static heed_status escape_outside(translator *t)
     bool negated = letter >= 'A' && letter <= 'Z';
     const shorthand *found = find_shorthand(negated ? (char)(letter + 32) : letter);
     if (found) {
-        heed_buffer_printf(t->out, "[%s%s]", negated ? "^" : "", found->letter == 'w' ? WORDS_OUTSIDE : found->members);
+        heed_buffer_printf(t->out, "[%s%s]", negated ? "^" : "",
+                           found->letter == 'w' ? WORDS_OUTSIDE : found->members);
         t->at += 2;
     } else if (letter == 'b' || letter == 'B') { /* a boundary of the same word characters */
-        heed_buffer_text(t->out, negated ? "(?:(?<=" W ")(?=" W ")|(?<!" W ")(?!" W "))" : "(?:(?<=" W ")(?!" W ")|(?<!" W ")(?=" W "))");
+        heed_buffer_text(t->out, negated ? "(?:(?<=" W ")(?=" W ")|(?<!" W ")(?!" W "))"
+                                         : "(?:(?<=" W ")(?!" W ")|(?<!" W ")(?=" W "))");
         t->at += 2;
     } else copy_escape(t);
     return HEED_OK;
 }
 
-/* Members of a class up to its closing bracket. A class inside a class is a union: its members are simply taken over. */
+/* Members of a class up to its closing bracket. A class inside a class is a union: its members are
+   simply taken over. */
 static heed_status class_members(translator *t, int depth)
 {
     bool first = true;
@@ -107,7 +123,8 @@ static heed_status class_members(translator *t, int depth)
         } else if (c == '\\') {
             bool negated = next >= 'A' && next <= 'Z';
             const shorthand *found = find_shorthand(negated ? (char)(next + 32) : next);
-            if (found && negated && next != 'S') return refuse(t, "a negated shorthand inside a class");
+            if (found && negated && next != 'S')
+                return refuse(t, "a negated shorthand inside a class");
             if (found && !negated) {
                 heed_buffer_text(t->out, found->members);
                 t->at += 2;
@@ -139,7 +156,8 @@ static void group_options(translator *t)
     }
 }
 
-heed_status heed_pattern_translate(const char *text, size_t length, struct heed_buffer *out, const char *where, heed_error *error)
+heed_status heed_pattern_translate(const char *text, size_t length, struct heed_buffer *out,
+                                   const char *where, heed_error *error)
 {
     translator t = {text, length, 0, out, where, error};
     while (t.at < length) {
@@ -147,8 +165,7 @@ heed_status heed_pattern_translate(const char *text, size_t length, struct heed_
         if (c == '\\') HEED_TRY(escape_outside(&t));
         else if (c == '[') HEED_TRY(class_outside(&t));
         else if (c == '(' && next == '?') group_options(&t);
-        else if (c == '{' && next == ',') { /* {,n} means {0,n} */
-            heed_buffer_text(out, "{0");
+        else if (c == '{' && next == ',') { /* {,n} means {0,n} */ heed_buffer_text(out, "{0");
             t.at++;
         } else copy(&t, 1);
     }

@@ -5,27 +5,34 @@
 #include <stdint.h>
 #include <string.h>
 
-/* The shipped patterns are one family: alternatives for contractions, letters, numbers, other signs and blanks, tried in this
-   order. What differs between them is in this record. */
-typedef enum { NO_CONTRACTIONS, EXACT_CONTRACTIONS, CONTRACTIONS, CONTRACTIONS_AFTER_WORDS } contractions_kind;
+/* The shipped patterns are one family: alternatives for contractions, letters, numbers, other signs
+   and blanks, tried in this order. What differs between them is in this record. */
 typedef enum {
-    BARE,          /* X+ */
-    AFTER_SPACE,   /* " ?X+" */
-    AFTER_ANY,     /* [^\r\n\p{L}\p{N}]?X+ */
-    BY_CASE        /* AFTER_ANY; capitals and marks, then small letters and marks; X = [capitals]*[small]+ or [capitals]+[small]* */
+    NO_CONTRACTIONS,
+    EXACT_CONTRACTIONS,
+    CONTRACTIONS,
+    CONTRACTIONS_AFTER_WORDS
+} contractions_kind;
+typedef enum {
+    BARE,        /* X+ */
+    AFTER_SPACE, /* " ?X+" */
+    AFTER_ANY,   /* [^\r\n\p{L}\p{N}]?X+ */
+    /* AFTER_ANY; capitals and marks, then small letters and marks; X = [capitals]*[small]+ or
+       [capitals]+[small]* */
+    BY_CASE
 } letters_kind;
 
 struct heed_word_rules {
     const char *pattern;
-    const char *literals[2]; /* tried first */
+    const char *literals[2];        /* tried first */
     contractions_kind contractions; /* after words: only with BY_CASE */
     letters_kind letters;
-    int number_max;          /* digits to a match; 0: any number of them, after an optional space */
-    bool sign_after_space;   /* " ?" before other signs */
-    const char *tail;        /* characters that other signs take along */
-    bool line_ends;          /* \s*[\r\n]+ */
-    bool blanks;             /* \s+(?!\S)|\s+ */
-    const char *apart;       /* Bloom: X is everything but blanks and these; nothing else matches */
+    int number_max;        /* digits to a match; 0: any number of them, after an optional space */
+    bool sign_after_space; /* " ?" before other signs */
+    const char *tail;      /* characters that other signs take along */
+    bool line_ends;        /* \s*[\r\n]+ */
+    bool blanks;           /* \s+(?!\S)|\s+ */
+    const char *apart;     /* Bloom: X is everything but blanks and these; nothing else matches */
 };
 
 #define GPT2_WORDS " ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+"
@@ -67,8 +74,10 @@ static const heed_word_rules shipped[] = {
      .line_ends = true,
      .blanks = true},
     /* GPT-4o, gpt-oss */
-    {.pattern = ANY_PREFIX CAPITALS "*" SMALL "+" ANY_CASE_CONTRACTIONS "?|" ANY_PREFIX CAPITALS "+" SMALL "*" ANY_CASE_CONTRACTIONS
-                                    "?|\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n/]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+",
+    {.pattern = ANY_PREFIX CAPITALS
+     "*" SMALL "+" ANY_CASE_CONTRACTIONS "?|" ANY_PREFIX CAPITALS "+" SMALL
+     "*" ANY_CASE_CONTRACTIONS
+     "?|\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n/]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+",
      .contractions = CONTRACTIONS_AFTER_WORDS,
      .letters = BY_CASE,
      .number_max = 3,
@@ -77,8 +86,9 @@ static const heed_word_rules shipped[] = {
      .line_ends = true,
      .blanks = true},
     /* Mistral's tekken */
-    {.pattern = ANY_PREFIX CAPITALS "*" SMALL "+|" ANY_PREFIX CAPITALS "+" SMALL "*|\\p{N}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n/]*|\\s*[\\r\\n]+|"
-                "\\s+(?!\\S)|\\s+",
+    {.pattern = ANY_PREFIX CAPITALS "*" SMALL "+|" ANY_PREFIX CAPITALS "+" SMALL
+                                    "*|\\p{N}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n/]*|\\s*[\\r\\n]+|"
+                                    "\\s+(?!\\S)|\\s+",
      .letters = BY_CASE,
      .number_max = 1,
      .sign_after_space = true,
@@ -93,7 +103,8 @@ static const heed_word_rules shipped[] = {
      .letters = BARE,
      .number_max = 1},
     /* BLOOM */
-    {.pattern = " ?[^(\\s|[.,!?\u2026\u3002,\u3001\u0964\u06d4\u060c])]+", .apart = "(|.,!?\u2026\u3002\u3001\u0964\u06d4\u060c)"},
+    {.pattern = " ?[^(\\s|[.,!?\u2026\u3002,\u3001\u0964\u06d4\u060c])]+",
+     .apart = "(|.,!?\u2026\u3002\u3001\u0964\u06d4\u060c)"},
     {.pattern = " ?[^(\\s|[.,!?\u2026\u3002\uff0c\u3001\u0964\u06d4\u060c])]+",
      .apart = "(|.,!?\u2026\u3002\uff0c\u3001\u0964\u06d4\u060c)"},
 };
@@ -101,11 +112,14 @@ static const heed_word_rules shipped[] = {
 const heed_word_rules *heed_word_rules_find(const char *pattern, size_t length)
 {
     for (size_t i = 0; i < sizeof shipped / sizeof *shipped; i++)
-        if (strlen(shipped[i].pattern) == length && memcmp(shipped[i].pattern, pattern, length) == 0) return &shipped[i];
+        if (strlen(shipped[i].pattern) == length &&
+            memcmp(shipped[i].pattern, pattern, length) == 0)
+            return &shipped[i];
     return NULL;
 }
 
-enum { SIGN = HEED_CHAR_LETTER | HEED_CHAR_NUMBER | HEED_CHAR_SPACE }; /* a sign has none of these bits */
+/* a sign has none of these bits */
+enum { SIGN = HEED_CHAR_LETTER | HEED_CHAR_NUMBER | HEED_CHAR_SPACE };
 
 /* End of the run from `at` of characters that have one of the bits (or none of them). */
 static size_t run_end(const char *text, size_t at, size_t length, unsigned bits, bool has)
@@ -128,19 +142,22 @@ static size_t contraction(const char *text, size_t at, size_t length, bool any_c
 {
     static const char *const endings[] = {"s", "t", "re", "ve", "m", "ll", "d"};
     if (at >= length || text[at] != '\'') return 0;
-    if (any_case && length - at > 2 && memcmp(text + at + 1, "\u017f", 2) == 0) return 3; /* the long s folds to s */
+    /* the long s folds to s */
+    if (any_case && length - at > 2 && memcmp(text + at + 1, "\u017f", 2) == 0) return 3;
     for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
         size_t size = strlen(endings[i]), same = 0;
         if (length - at - 1 < size) continue;
-        while (same < size && (char)(text[at + 1 + same] | (any_case ? 0x20 : 0)) == endings[i][same]) same++;
+        while (same < size &&
+               (char)(text[at + 1 + same] | (any_case ? 0x20 : 0)) == endings[i][same])
+            same++;
         if (same == size) return 1 + size;
     }
     return 0;
 }
 
-/* End of [capitals]*[small]+ from `at` or, failing that and unless `small_needed`, of [capitals]+[small]*; `at` itself when there
-   is none. Letters without case and marks belong to both classes: when nothing small follows the capitals, the last such letter
-   is given back. */
+/* End of [capitals]*[small]+ from `at` or, failing that and unless `small_needed`, of
+   [capitals]+[small]*; `at` itself when there is none. Letters without case and marks belong to
+   both classes: when nothing small follows the capitals, the last such letter is given back. */
 static size_t cased_word_end(const char *text, size_t at, size_t length, bool small_needed)
 {
     enum { BOTH = HEED_CHAR_CASELESS | HEED_CHAR_MARK };
@@ -156,27 +173,37 @@ static size_t cased_word_end(const char *text, size_t at, size_t length, bool sm
     return small_end > end ? small_end : last_small_end > at || small_needed ? last_small_end : end;
 }
 
-/* Both alternatives of BY_CASE after an optional prefix: small letters with, then without the prefix, then capitals. */
-static size_t match_cased(const heed_word_rules *rules, const char *text, size_t at, size_t prefix, size_t length)
+/* Both alternatives of BY_CASE after an optional prefix: small letters with, then without the
+   prefix, then capitals. */
+static size_t match_cased(const heed_word_rules *rules, const char *text, size_t at, size_t prefix,
+                          size_t length)
 {
     bool contracted = rules->contractions == CONTRACTIONS_AFTER_WORDS;
-    const struct { size_t begin; bool small_needed; } tries[] = {{at + prefix, true}, {at, true}, {at + prefix, false}};
-    for (size_t i = prefix ? 0 : 2; i < 3; i++) { /* without a prefix the last try covers both alternatives */
+    const struct {
+        size_t begin;
+        bool small_needed;
+    } tries[] = {{at + prefix, true}, {at, true}, {at + prefix, false}};
+    /* without a prefix the last try covers both alternatives */
+    for (size_t i = prefix ? 0 : 2; i < 3; i++) {
         size_t end = cased_word_end(text, tries[i].begin, length, tries[i].small_needed);
-        if (end > tries[i].begin) return end + (contracted ? contraction(text, end, length, true) : 0) - at;
+        if (end > tries[i].begin)
+            return end + (contracted ? contraction(text, end, length, true) : 0) - at;
     }
     return 0;
 }
 
-static size_t match_letters(const heed_word_rules *rules, const char *text, size_t at, size_t length)
+static size_t match_letters(const heed_word_rules *rules, const char *text, size_t at,
+                            size_t length)
 {
     size_t size;
     uint32_t first = heed_utf8_at(text, at, &size);
-    bool prefix = rules->letters == AFTER_SPACE ? first == ' '
-                : rules->letters != BARE && first != '\r' && first != '\n' &&
-                  !(heed_char_class(first) & (HEED_CHAR_LETTER | HEED_CHAR_NUMBER));
+    bool prefix = rules->letters == AFTER_SPACE
+                      ? first == ' '
+                      : rules->letters != BARE && first != '\r' && first != '\n' &&
+                            !(heed_char_class(first) & (HEED_CHAR_LETTER | HEED_CHAR_NUMBER));
     if (rules->letters == BY_CASE) return match_cased(rules, text, at, prefix ? size : 0, length);
-    size_t begin = prefix ? at + size : at, end = run_end(text, begin, length, HEED_CHAR_LETTER, true);
+    size_t begin = prefix ? at + size : at,
+           end = run_end(text, begin, length, HEED_CHAR_LETTER, true);
     return end > begin ? end - at : 0;
 }
 
@@ -189,7 +216,8 @@ static size_t match_number(const heed_word_rules *rules, const char *text, size_
         return end > begin ? end - at : 0;
     }
     size_t end = at;
-    for (int i = 0; i < rules->number_max && (class_at(text, end, length) & HEED_CHAR_NUMBER); i++) {
+    for (int i = 0; i < rules->number_max && (class_at(text, end, length) & HEED_CHAR_NUMBER);
+         i++) {
         heed_utf8_at(text, end, &size);
         end += size;
     }
@@ -217,7 +245,8 @@ static size_t match_blanks(const heed_word_rules *rules, const char *text, size_
     }
     if (rules->line_ends && after_line_end) return after_line_end - at;
     if (!rules->blanks) return 0;
-    return (end == length || last == at ? end : last) - at; /* the last blank before a word is left to the word */
+    /* the last blank before a word is left to the word */
+    return (end == length || last == at ? end : last) - at;
 }
 
 static size_t match_apart(const char *apart, const char *text, size_t at, size_t length)

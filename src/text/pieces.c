@@ -16,7 +16,8 @@ uint32_t heed_utf8_at(const char *text, size_t at, size_t *size)
     case 1: return s[0];
     case 2: return (s[0] & 0x1Fu) << 6 | (s[1] & 0x3Fu);
     case 3: return (s[0] & 0x0Fu) << 12 | (s[1] & 0x3Fu) << 6 | (s[2] & 0x3Fu);
-    default: return (s[0] & 0x07u) << 18 | (s[1] & 0x3Fu) << 12 | (s[2] & 0x3Fu) << 6 | (s[3] & 0x3Fu);
+    default:
+        return (s[0] & 0x07u) << 18 | (s[1] & 0x3Fu) << 12 | (s[2] & 0x3Fu) << 6 | (s[3] & 0x3Fu);
     }
 }
 
@@ -27,15 +28,18 @@ size_t heed_utf8_before(const char *text, size_t at)
     return at;
 }
 
-/* Makes room for `more` bytes after `used` in the buffer that is being written, the one that is not current. */
+/* Makes room for `more` bytes after `used` in the buffer that is being written, the one that is not
+   current. */
 static bool reserve(heed_pieces *pieces, int target, size_t used, size_t more)
 {
     size_t wanted;
     if (pieces->failed) return false;
     pieces->failed = !heed_add_size(used, more, &wanted) || wanted > longest_text ||
-                     !heed_grow(&pieces->owned[target], &pieces->owned_capacity[target], wanted, 1) ||
+                     !heed_grow(&pieces->owned[target], &pieces->owned_capacity[target], wanted,
+                                1) ||
                      (pieces->tracking &&
-                      !heed_grow(&pieces->owned_spans[target], &pieces->span_capacity[target], wanted, sizeof(heed_range)));
+                      !heed_grow(&pieces->owned_spans[target], &pieces->span_capacity[target],
+                                 wanted, sizeof(heed_range)));
     return !pieces->failed;
 }
 
@@ -46,12 +50,14 @@ static void repair(heed_pieces *pieces, const char *input, size_t length)
     for (size_t at = 0; at < length;) {
         uint32_t point;
         char encoded[4];
-        size_t used = heed_utf8_next(input + at, length - at, &point, NULL), size = heed_utf8_put(point, encoded);
+        size_t used = heed_utf8_next(input + at, length - at, &point, NULL),
+               size = heed_utf8_put(point, encoded);
         if (!reserve(pieces, 0, written, size)) return;
         memcpy(pieces->owned[0] + written, encoded, size);
         if (pieces->tracking)
             for (size_t i = 0; i < size; i++)
-                pieces->owned_spans[0][written + i] = (heed_range){(uint32_t)at, (uint32_t)(at + used)};
+                pieces->owned_spans[0][written + i] = (heed_range){(uint32_t)at,
+                                                                   (uint32_t)(at + used)};
         written += size;
         at += used;
     }
@@ -72,11 +78,14 @@ static bool is_valid(const char *input, size_t length)
     return true;
 }
 
-heed_status heed_pieces_init(heed_pieces *pieces, const char *input, size_t length, bool tracking, heed_error *error)
+heed_status heed_pieces_init(heed_pieces *pieces, const char *input, size_t length, bool tracking,
+                             heed_error *error)
 {
     *pieces = (heed_pieces){.bytes = input, .length = length, .tracking = tracking};
     if (length > LONGEST_INPUT)
-        return heed_fail(error, HEED_E_ARG, "a text of %zu bytes, expected less than 2 GiB; tokenize it in parts", length);
+        return heed_fail(error, HEED_E_ARG,
+                         "a text of %zu bytes, expected less than 2 GiB; tokenize it in parts",
+                         length);
     if (!is_valid(input, length)) repair(pieces, input, length);
     if (pieces->length) {
         if (heed_grow(&pieces->piece, &pieces->piece_capacity, 1, sizeof *pieces->piece))
@@ -97,7 +106,8 @@ void heed_pieces_free(heed_pieces *pieces)
     *pieces = (heed_pieces){0};
 }
 
-/* Range of the character that holds byte `at`: what a byte stands for while the text is the input itself. */
+/* Range of the character that holds byte `at`: what a byte stands for while the text is the input
+   itself. */
 static heed_range own_span(const heed_pieces *pieces, size_t at)
 {
     size_t begin = at;
@@ -113,7 +123,8 @@ static heed_range span_at(const heed_pieces *pieces, size_t at)
 heed_range heed_pieces_origin(const heed_pieces *pieces, uint32_t begin, uint32_t end)
 {
     if (begin >= pieces->length) return (heed_range){0, 0};
-    if (end <= begin) return (heed_range){span_at(pieces, begin).begin, span_at(pieces, begin).begin};
+    if (end <= begin)
+        return (heed_range){span_at(pieces, begin).begin, span_at(pieces, begin).begin};
     return (heed_range){span_at(pieces, begin).begin, span_at(pieces, end - 1).end};
 }
 
@@ -131,7 +142,9 @@ static bool stops(heed_pieces *pieces)
 void heed_pieces_add(heed_pieces *pieces, uint32_t begin, uint32_t end, int32_t token)
 {
     if (begin >= end || pieces->failed || stops(pieces)) return;
-    if (!heed_grow(&pieces->piece, &pieces->piece_capacity, pieces->count + 1, sizeof *pieces->piece)) pieces->failed = true;
+    if (!heed_grow(&pieces->piece, &pieces->piece_capacity, pieces->count + 1,
+                   sizeof *pieces->piece))
+        pieces->failed = true;
     else pieces->piece[pieces->count++] = (heed_piece){begin, end, token};
 }
 
@@ -152,10 +165,12 @@ static heed_piece *swap_pieces(heed_pieces *pieces, size_t *count)
 static heed_status check(const heed_pieces *pieces, heed_error *error)
 {
     if (pieces->stopped) return heed_fail(error, HEED_E_CANCELLED, "stopped while tokenizing");
-    return pieces->failed ? heed_fail_memory(error, pieces->length, "the pieces of the text") : HEED_OK;
+    return pieces->failed ? heed_fail_memory(error, pieces->length, "the pieces of the text")
+                          : HEED_OK;
 }
 
-heed_status heed_pieces_cut(heed_pieces *pieces, heed_piece_cutter *cut, const void *stage, heed_error *error)
+heed_status heed_pieces_cut(heed_pieces *pieces, heed_piece_cutter *cut, const void *stage,
+                            heed_error *error)
 {
     size_t count;
     const heed_piece *old = swap_pieces(pieces, &count);
@@ -190,7 +205,8 @@ void heed_rewriter_copy(heed_rewriter *rewriter, size_t bytes)
     heed_pieces *pieces = rewriter->pieces;
     int target = !pieces->current;
     size_t from = rewriter->base + rewriter->cursor;
-    rewriter->cursor += bytes; /* even when memory is out: rewriters go on until the piece is done */
+    /* even when memory is out: rewriters go on until the piece is done */
+    rewriter->cursor += bytes;
     if (ends(rewriter) || !bytes || !reserve(pieces, target, rewriter->written, bytes)) return;
     memcpy(pieces->owned[target] + rewriter->written, pieces->bytes + from, bytes);
     if (pieces->tracking) {
@@ -218,7 +234,8 @@ void heed_rewriter_replace(heed_rewriter *rewriter, uint32_t code_point)
         return;
     }
     if (ends(rewriter)) return;
-    if (rewriter->pieces->tracking) span = span_at(rewriter->pieces, rewriter->base + rewriter->cursor);
+    if (rewriter->pieces->tracking)
+        span = span_at(rewriter->pieces, rewriter->base + rewriter->cursor);
     append(rewriter, encoded, size, span);
     rewriter->cursor += heed_utf8_size(rewriter->bytes[rewriter->cursor]);
 }
@@ -236,7 +253,8 @@ void heed_rewriter_insert(heed_rewriter *rewriter, uint32_t code_point)
     append(rewriter, encoded, size, span);
 }
 
-heed_status heed_pieces_rewrite(heed_pieces *pieces, heed_piece_rewriter *rewrite, const void *stage, heed_error *error)
+heed_status heed_pieces_rewrite(heed_pieces *pieces, heed_piece_rewriter *rewrite,
+                                const void *stage, heed_error *error)
 {
     size_t count;
     const heed_piece *old = swap_pieces(pieces, &count);

@@ -1,5 +1,6 @@
-/* postprocess.h: what happens to the tokens of a text, or of a pair, before they are joined: blanks are trimmed from offsets, and
-   a template puts special tokens around and between. BertProcessing and RobertaProcessing are templates too. */
+/* postprocess.h: what happens to the tokens of a text, or of a pair, before they are joined: blanks
+   are trimmed from offsets, and a template puts special tokens around and between. BertProcessing
+   and RobertaProcessing are templates too. */
 #ifndef HEED_TEXT_POSTPROCESS_H
 #define HEED_TEXT_POSTPROCESS_H
 
@@ -8,14 +9,19 @@
 
 /* One place of a template: a text, or special tokens. */
 typedef struct heed_template_piece {
-    int sequence;        /* 0: the first text, 1: the second, -1: the ids below */
+    int sequence; /* 0: the first text, 1: the second, -1: the ids below */
     int32_t type_id;
     int32_t *ids;
     size_t count;
-    bool if_absent;      /* the ids only if the text before them does not end with the first of them: ByT5's class */
+    /* the ids only if the text before them does not end with the first of them: ByT5's class */
+    bool if_absent;
 } heed_template_piece;
 
-typedef struct heed_template { heed_template_piece *pieces; size_t count, capacity, added; } heed_template; /* added: special ids in it */
+/* added: special ids in it */
+typedef struct heed_template {
+    heed_template_piece *pieces;
+    size_t count, capacity, added;
+} heed_template;
 
 enum { HEED_MOST_TRIMS = 8 };
 typedef struct heed_post_processor {
@@ -25,11 +31,15 @@ typedef struct heed_post_processor {
     int trim_count;
 } heed_post_processor;
 
-/* Reads the "post_processor" section; NULL and null give the default. HEED_E_UNSUPPORTED for an unknown kind, by name. */
-heed_status heed_post_read(heed_post_processor *post, const json_t *json, const char *where, heed_error *error);
+/* Reads the "post_processor" section; NULL and null give the default. HEED_E_UNSUPPORTED for an
+   unknown kind, by name. */
+heed_status heed_post_read(heed_post_processor *post, const json_t *json, const char *where,
+                           heed_error *error);
 void heed_post_free(heed_post_processor *post);
 
-/* Trims blanks from the offsets (code points) of the text's token number `index`, spelled token[0..length). */
-void heed_post_trim(const heed_post_processor *post, size_t index, const char *token, size_t length, heed_range *offsets);
+/* Trims blanks from the offsets (code points) of the text's token number `index`, spelled
+   token[0..length). */
+void heed_post_trim(const heed_post_processor *post, size_t index, const char *token, size_t length,
+                    heed_range *offsets);
 
 #endif

@@ -16,7 +16,9 @@ typedef struct {
 
 static void release(cutter *c)
 {
-    if (c->has_held) heed_pieces_add(c->pieces, c->base + (uint32_t)c->held_begin, c->base + (uint32_t)c->held_end, -1);
+    if (c->has_held)
+        heed_pieces_add(c->pieces, c->base + (uint32_t)c->held_begin,
+                        c->base + (uint32_t)c->held_end, -1);
     c->has_held = false;
 }
 
@@ -24,7 +26,8 @@ static void release(cutter *c)
 static bool joins(const cutter *c, bool is_match)
 {
     switch (c->behavior) {
-    case HEED_SPLIT_REMOVED: case HEED_SPLIT_ISOLATED: return false;
+    case HEED_SPLIT_REMOVED:
+    case HEED_SPLIT_ISOLATED: return false;
     case HEED_SPLIT_CONTIGUOUS: return is_match == c->held_match;
     case HEED_SPLIT_MERGED_WITH_PREVIOUS: return is_match && !c->held_match;
     case HEED_SPLIT_MERGED_WITH_NEXT: return !is_match && c->held_match;
@@ -46,11 +49,14 @@ static void take_part(void *context, size_t begin, size_t end, bool is_match)
     c->held_match = is_match;
 }
 
-static heed_status cut_by_pattern(const void *stage_pointer, heed_pieces *pieces, uint32_t begin, uint32_t end, heed_error *error)
+static heed_status cut_by_pattern(const void *stage_pointer, heed_pieces *pieces, uint32_t begin,
+                                  uint32_t end, heed_error *error)
 {
     const heed_stage *stage = stage_pointer;
-    cutter c = {.pieces = pieces, .base = begin, .behavior = stage->behavior, .invert = stage->invert};
-    HEED_TRY(heed_pattern_scan(stage->pattern, pieces->bytes + begin, end - begin, take_part, &c, error));
+    cutter c = {
+        .pieces = pieces, .base = begin, .behavior = stage->behavior, .invert = stage->invert};
+    HEED_TRY(heed_pattern_scan(stage->pattern, pieces->bytes + begin, end - begin, take_part, &c,
+                               error));
     release(&c);
     return HEED_OK;
 }
@@ -58,8 +64,9 @@ static heed_status cut_by_pattern(const void *stage_pointer, heed_pieces *pieces
 typedef bool character_test(uint32_t c, const heed_stage *stage);
 
 /* Every character that passes the test is a match of its own. */
-static void cut_by_character(const heed_stage *stage, character_test *test, heed_split_behavior behavior, heed_pieces *pieces,
-                             uint32_t begin, uint32_t end)
+static void cut_by_character(const heed_stage *stage, character_test *test,
+                             heed_split_behavior behavior, heed_pieces *pieces, uint32_t begin,
+                             uint32_t end)
 {
     const char *text = pieces->bytes + begin;
     size_t length = end - begin, previous = 0, size;
@@ -104,9 +111,11 @@ static heed_status run_split(const heed_stage *stage, heed_pieces *pieces, heed_
     return heed_pieces_cut(pieces, cut_by_pattern, stage, error);
 }
 
-static heed_status read_behavior(heed_stage *stage, const json_t *json, const char *where, heed_error *error)
+static heed_status read_behavior(heed_stage *stage, const json_t *json, const char *where,
+                                 heed_error *error)
 {
-    static const char *const names[] = {"Removed", "Isolated", "MergedWithPrevious", "MergedWithNext", "Contiguous"};
+    static const char *const names[] = {"Removed", "Isolated", "MergedWithPrevious",
+                                        "MergedWithNext", "Contiguous"};
     const char *name = NULL;
     HEED_TRY(heed_json_string(json, "behavior", &name, where, error));
     for (int i = 0; name && i < 5; i++)
@@ -116,11 +125,13 @@ static heed_status read_behavior(heed_stage *stage, const json_t *json, const ch
         }
     if (!name) return HEED_OK;
     return heed_fail(error, HEED_E_FORMAT,
-                     "%s: %s: \"behavior\" is \"%s\", expected Removed, Isolated, MergedWithPrevious, MergedWithNext or Contiguous", where,
-                     stage->kind->name, name);
+                     "%s: %s: \"behavior\" is \"%s\", expected Removed, Isolated, "
+                     "MergedWithPrevious, MergedWithNext or Contiguous",
+                     where, stage->kind->name, name);
 }
 
-static heed_status read_split(heed_stage *stage, const json_t *json, const char *where, heed_error *error)
+static heed_status read_split(heed_stage *stage, const json_t *json, const char *where,
+                              heed_error *error)
 {
     if (!json_is_string(json_object_get(json, "behavior")))
         return heed_fail(error, HEED_E_FORMAT, "%s: Split: \"behavior\": expected a string", where);
@@ -155,7 +166,8 @@ static heed_status run_byte_level(const heed_stage *stage, heed_pieces *pieces, 
     return heed_byte_level_rewrite(pieces, error);
 }
 
-static heed_status read_byte_level(heed_stage *stage, const json_t *json, const char *where, heed_error *error)
+static heed_status read_byte_level(heed_stage *stage, const json_t *json, const char *where,
+                                   heed_error *error)
 {
     bool use_regex = true;
     stage->add_prefix_space = true;
@@ -163,24 +175,28 @@ static heed_status read_byte_level(heed_stage *stage, const json_t *json, const 
     HEED_TRY(heed_json_boolean(json, "add_prefix_space", &stage->add_prefix_space, where, error));
     HEED_TRY(heed_json_boolean(json, "use_regex", &use_regex, where, error));
     if (!use_regex) return HEED_OK;
-    return heed_pattern_new(&stage->pattern, heed_gpt2_pattern, strlen(heed_gpt2_pattern), true, where, error);
+    return heed_pattern_new(&stage->pattern, heed_gpt2_pattern, strlen(heed_gpt2_pattern), true,
+                            where, error);
 }
 
 /* ---- cutting at single characters ---- */
 
-static heed_status cut_blanks(const void *stage, heed_pieces *pieces, uint32_t begin, uint32_t end, heed_error *error)
+static heed_status cut_blanks(const void *stage, heed_pieces *pieces, uint32_t begin, uint32_t end,
+                              heed_error *error)
 {
     (void)error;
     cut_by_character(stage, is_blank, HEED_SPLIT_REMOVED, pieces, begin, end);
     return HEED_OK;
 }
 
-static heed_status run_whitespace_split(const heed_stage *stage, heed_pieces *pieces, heed_error *error)
+static heed_status run_whitespace_split(const heed_stage *stage, heed_pieces *pieces,
+                                        heed_error *error)
 {
     return heed_pieces_cut(pieces, cut_blanks, stage, error);
 }
 
-static heed_status cut_punctuation(const void *stage_pointer, heed_pieces *pieces, uint32_t begin, uint32_t end, heed_error *error)
+static heed_status cut_punctuation(const void *stage_pointer, heed_pieces *pieces, uint32_t begin,
+                                   uint32_t end, heed_error *error)
 {
     (void)error;
     const heed_stage *stage = stage_pointer;
@@ -193,7 +209,8 @@ static heed_status run_punctuation(const heed_stage *stage, heed_pieces *pieces,
     return heed_pieces_cut(pieces, cut_punctuation, stage, error);
 }
 
-static heed_status read_punctuation(heed_stage *stage, const json_t *json, const char *where, heed_error *error)
+static heed_status read_punctuation(heed_stage *stage, const json_t *json, const char *where,
+                                    heed_error *error)
 {
     stage->behavior = HEED_SPLIT_ISOLATED;
     return read_behavior(stage, json, where, error);
@@ -208,11 +225,14 @@ static heed_status run_bert(const heed_stage *stage, heed_pieces *pieces, heed_e
     return heed_pieces_cut(pieces, cut_punctuation, &isolated, error);
 }
 
-static heed_status cut_digits(const void *stage_pointer, heed_pieces *pieces, uint32_t begin, uint32_t end, heed_error *error)
+static heed_status cut_digits(const void *stage_pointer, heed_pieces *pieces, uint32_t begin,
+                              uint32_t end, heed_error *error)
 {
     (void)error;
     const heed_stage *stage = stage_pointer;
-    cut_by_character(stage, is_digit, stage->individual ? HEED_SPLIT_ISOLATED : HEED_SPLIT_CONTIGUOUS, pieces, begin, end);
+    cut_by_character(stage, is_digit,
+                     stage->individual ? HEED_SPLIT_ISOLATED : HEED_SPLIT_CONTIGUOUS, pieces, begin,
+                     end);
     return HEED_OK;
 }
 
@@ -221,12 +241,14 @@ static heed_status run_digits(const heed_stage *stage, heed_pieces *pieces, heed
     return heed_pieces_cut(pieces, cut_digits, stage, error);
 }
 
-static heed_status read_digits(heed_stage *stage, const json_t *json, const char *where, heed_error *error)
+static heed_status read_digits(heed_stage *stage, const json_t *json, const char *where,
+                               heed_error *error)
 {
     return heed_json_boolean(json, "individual_digits", &stage->individual, where, error);
 }
 
-static heed_status cut_delimiter(const void *stage, heed_pieces *pieces, uint32_t begin, uint32_t end, heed_error *error)
+static heed_status cut_delimiter(const void *stage, heed_pieces *pieces, uint32_t begin,
+                                 uint32_t end, heed_error *error)
 {
     (void)error;
     cut_by_character(stage, is_delimiter, HEED_SPLIT_REMOVED, pieces, begin, end);
@@ -238,10 +260,13 @@ static heed_status run_delimiter(const heed_stage *stage, heed_pieces *pieces, h
     return heed_pieces_cut(pieces, cut_delimiter, stage, error);
 }
 
-static heed_status read_delimiter(heed_stage *stage, const json_t *json, const char *where, heed_error *error)
+static heed_status read_delimiter(heed_stage *stage, const json_t *json, const char *where,
+                                  heed_error *error)
 {
     if (!json_is_string(json_object_get(json, "delimiter")))
-        return heed_fail(error, HEED_E_FORMAT, "%s: CharDelimiterSplit: \"delimiter\": expected a string of one character", where);
+        return heed_fail(
+            error, HEED_E_FORMAT,
+            "%s: CharDelimiterSplit: \"delimiter\": expected a string of one character", where);
     return heed_stage_read_character(stage, json, "delimiter", where, error);
 }
 
@@ -253,13 +278,15 @@ static unsigned word_kind(uint32_t c)
     return class & HEED_CHAR_WORD ? HEED_CHAR_WORD : class & HEED_CHAR_SPACE;
 }
 
-static heed_status cut_words(const void *stage, heed_pieces *pieces, uint32_t begin, uint32_t end, heed_error *error)
+static heed_status cut_words(const void *stage, heed_pieces *pieces, uint32_t begin, uint32_t end,
+                             heed_error *error)
 {
     (void)stage, (void)error;
     for (size_t at = begin, run = begin; at < end; run = at) {
         size_t size;
         unsigned kind = word_kind(heed_utf8_at(pieces->bytes, at, &size));
-        for (at += size; at < end && word_kind(heed_utf8_at(pieces->bytes, at, &size)) == kind;) at += size;
+        for (at += size; at < end && word_kind(heed_utf8_at(pieces->bytes, at, &size)) == kind;)
+            at += size;
         if (kind != HEED_CHAR_SPACE) heed_pieces_add(pieces, (uint32_t)run, (uint32_t)at, -1);
     }
     return HEED_OK;
@@ -272,25 +299,32 @@ static heed_status run_whitespace(const heed_stage *stage, heed_pieces *pieces, 
 
 /* ---- Metaspace: spaces become a visible character, at which words begin ---- */
 
-static heed_status mark_spaces(const void *stage_pointer, heed_rewriter *rewriter, heed_error *error)
+static heed_status mark_spaces(const void *stage_pointer, heed_rewriter *rewriter,
+                               heed_error *error)
 {
     (void)error;
     const heed_stage *stage = stage_pointer;
     size_t size;
     uint32_t first = heed_utf8_at(rewriter->bytes, 0, &size);
     bool at_start = stage->prepend_scheme == HEED_PREPEND_FIRST &&
-                    heed_pieces_origin(rewriter->pieces, (uint32_t)rewriter->base, (uint32_t)rewriter->base + 1).begin == 0;
-    if ((at_start || stage->prepend_scheme == HEED_PREPEND_ALWAYS) && first != ' ' && first != stage->code_point)
+                    heed_pieces_origin(rewriter->pieces, (uint32_t)rewriter->base,
+                                       (uint32_t)rewriter->base + 1)
+                            .begin == 0;
+    if ((at_start || stage->prepend_scheme == HEED_PREPEND_ALWAYS) && first != ' ' &&
+        first != stage->code_point)
         prefix_piece(rewriter, stage->code_point);
     while (rewriter->cursor < rewriter->length) {
-        const char *rest = rewriter->bytes + rewriter->cursor, *space = memchr(rest, ' ', rewriter->length - rewriter->cursor);
-        heed_rewriter_copy(rewriter, space ? (size_t)(space - rest) : rewriter->length - rewriter->cursor);
+        const char *rest = rewriter->bytes + rewriter->cursor,
+                   *space = memchr(rest, ' ', rewriter->length - rewriter->cursor);
+        heed_rewriter_copy(rewriter,
+                           space ? (size_t)(space - rest) : rewriter->length - rewriter->cursor);
         if (space) heed_rewriter_replace(rewriter, stage->code_point);
     }
     return HEED_OK;
 }
 
-static heed_status cut_marks(const void *stage, heed_pieces *pieces, uint32_t begin, uint32_t end, heed_error *error)
+static heed_status cut_marks(const void *stage, heed_pieces *pieces, uint32_t begin, uint32_t end,
+                             heed_error *error)
 {
     (void)error;
     cut_by_character(stage, is_delimiter, HEED_SPLIT_MERGED_WITH_NEXT, pieces, begin, end);
@@ -313,5 +347,4 @@ const heed_stage_kind heed_pre_tokenizer_kinds[] = {
     {.name = "Punctuation", .read = read_punctuation, .run = run_punctuation},
     {.name = "CharDelimiterSplit", .read = read_delimiter, .run = run_delimiter},
     {.name = "Metaspace", .read = heed_stage_read_metaspace, .run = run_metaspace},
-    {.name = NULL}
-};
+    {.name = NULL}};

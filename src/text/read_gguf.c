@@ -7,7 +7,11 @@
 #include <string.h>
 
 /* Copies that die with the call. */
-typedef struct { const heed_gguf *file; heed_arena *arena; heed_error *error; } source;
+typedef struct {
+    const heed_gguf *file;
+    heed_arena *arena;
+    heed_error *error;
+} source;
 
 static heed_status fail_memory(const source *s, size_t count)
 {
@@ -28,35 +32,42 @@ static heed_status read_text(const source *s, const char *key, const char **text
     return HEED_OK;
 }
 
-static heed_status find_array(const source *s, const char *key, bool strings, const heed_gguf_entry **entry)
+static heed_status find_array(const source *s, const char *key, bool strings,
+                              const heed_gguf_entry **entry)
 {
     *entry = heed_gguf_entry_find(s->file, key);
-    if (!*entry || ((*entry)->is_array && ((*entry)->type == HEED_GGUF_STRING) == strings)) return HEED_OK;
-    return heed_fail(s->error, HEED_E_FORMAT, "%s: entry \"%s\": expected an array of %s", heed_gguf_where(s->file), key, strings ? "strings" : "numbers");
+    if (!*entry || ((*entry)->is_array && ((*entry)->type == HEED_GGUF_STRING) == strings))
+        return HEED_OK;
+    return heed_fail(s->error, HEED_E_FORMAT, "%s: entry \"%s\": expected an array of %s",
+                     heed_gguf_where(s->file), key, strings ? "strings" : "numbers");
 }
 
-static heed_status read_strings(const source *s, const char *key, const heed_gguf_string **strings, size_t *count)
+static heed_status read_strings(const source *s, const char *key, const heed_gguf_string **strings,
+                                size_t *count)
 {
     const heed_gguf_entry *entry;
     HEED_TRY(find_array(s, key, true, &entry));
     if (!entry) return HEED_OK;
     heed_gguf_string *list = heed_arena_take(s->arena, entry->count + 1, sizeof *list);
     if (!list) return fail_memory(s, entry->count);
-    for (size_t i = 0; i < entry->count; i++) list[i].bytes = heed_gguf_string_at(entry, i, &list[i].length);
+    for (size_t i = 0; i < entry->count; i++)
+        list[i].bytes = heed_gguf_string_at(entry, i, &list[i].length);
     *strings = list;
     *count = entry->count;
     return HEED_OK;
 }
 
 /* Scores and types: one for each token, or none at all. */
-static heed_status read_numbers(const source *s, const char *key, size_t count, const float **scores, const int32_t **types)
+static heed_status read_numbers(const source *s, const char *key, size_t count,
+                                const float **scores, const int32_t **types)
 {
     const heed_gguf_entry *entry;
     HEED_TRY(find_array(s, key, false, &entry));
     if (!entry) return HEED_OK;
     if (entry->count != count)
-        return heed_fail(s->error, HEED_E_FORMAT, "%s: entry \"%s\" has %zu elements, expected one for each of %zu tokens", heed_gguf_where(s->file), key,
-                         entry->count, count);
+        return heed_fail(s->error, HEED_E_FORMAT,
+                         "%s: entry \"%s\" has %zu elements, expected one for each of %zu tokens",
+                         heed_gguf_where(s->file), key, entry->count, count);
     float *numbers = scores ? heed_arena_take(s->arena, count + 1, sizeof *numbers) : NULL;
     int32_t *integers = types ? heed_arena_take(s->arena, count + 1, sizeof *integers) : NULL;
     if (!numbers && !integers) return fail_memory(s, count);
@@ -81,8 +92,10 @@ static heed_status read_flag(const source *s, const char *key, int *flag)
 
 static heed_status read_specials(const source *s, heed_gguf_vocabulary *v)
 {
-    static const char *const keys[HEED_SPECIAL_COUNT] = {[HEED_BOS] = "bos", [HEED_EOS] = "eos", [HEED_PAD] = "padding", [HEED_UNK] = "unknown",
-                                                         [HEED_CLS] = "cls", [HEED_SEP] = "seperator", [HEED_MASK] = "mask"};
+    static const char *const keys[HEED_SPECIAL_COUNT] = {
+        [HEED_BOS] = "bos",     [HEED_EOS] = "eos", [HEED_PAD] = "padding",
+        [HEED_UNK] = "unknown", [HEED_CLS] = "cls", [HEED_SEP] = "seperator",
+        [HEED_MASK] = "mask"};
     for (int i = 0; i < HEED_SPECIAL_COUNT; i++) {
         char key[64];
         snprintf(key, sizeof key, "tokenizer.ggml.%s_token_id", keys[i]);
@@ -126,12 +139,15 @@ static heed_status read_vocabulary(const source *s, heed_gguf_vocabulary *v)
     HEED_TRY(read_flag(s, "tokenizer.ggml.add_eos_token", &v->add_eos));
     HEED_TRY(read_flag(s, "tokenizer.ggml.add_space_prefix", &v->add_space_prefix));
     if (!v->model || !v->tokens)
-        return heed_fail(s->error, HEED_E_FORMAT, "%s: no tokenizer here; expected the entries tokenizer.ggml.model and tokenizer.ggml.tokens",
+        return heed_fail(s->error, HEED_E_FORMAT,
+                         "%s: no tokenizer here; expected the entries tokenizer.ggml.model and "
+                         "tokenizer.ggml.tokens",
                          heed_gguf_where(s->file));
     return read_specials(s, v);
 }
 
-heed_status heed_tokenizer_load_gguf(heed_tokenizer **tokenizer, const char *path, heed_error *error)
+heed_status heed_tokenizer_load_gguf(heed_tokenizer **tokenizer, const char *path,
+                                     heed_error *error)
 {
     heed_gguf *file = NULL;
     heed_gguf_vocabulary vocabulary = {0};

@@ -5,14 +5,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-static heed_status write_json(const json_t *json, const char *folder, const char *name, heed_error *error)
+static heed_status write_json(const json_t *json, const char *folder, const char *name,
+                              heed_error *error)
 {
     heed_buffer text = {0};
     char *path = heed_path_join(folder, name);
     heed_json_put_lines(&text, json);
     heed_buffer_byte(&text, '\n');
-    heed_status status =
-        path && !text.failed ? heed_file_write(path, text.data, text.length, error) : heed_fail_memory(error, text.length, name);
+    heed_status status = path && !text.failed ? heed_file_write(path, text.data, text.length, error)
+                                              : heed_fail_memory(error, text.length, name);
     free(path);
     heed_buffer_free(&text);
     return status;
@@ -21,8 +22,9 @@ static heed_status write_json(const json_t *json, const char *folder, const char
 /* The library's order of sections. */
 static heed_status compose(const heed_tokenizer *tokenizer, json_t **result, heed_error *error)
 {
-    static const char *const order[] = {"version", "truncation", "padding", "added_tokens", "normalizer", "pre_tokenizer",
-                                        "post_processor", "decoder", "model"};
+    static const char *const order[] = {"version",        "truncation", "padding",
+                                        "added_tokens",   "normalizer", "pre_tokenizer",
+                                        "post_processor", "decoder",    "model"};
     json_t *added = NULL, *model = NULL, *json = json_object();
     heed_status status = heed_added_write(&tokenizer->added, &added, error);
     if (status == HEED_OK) status = heed_tokenizer_model_write(&tokenizer->model, &model, error);
@@ -30,14 +32,16 @@ static heed_status compose(const heed_tokenizer *tokenizer, json_t **result, hee
     for (size_t i = 0; i < sizeof order / sizeof *order && status == HEED_OK; i++) {
         const json_t *section = json_object_get(tokenizer->sections, order[i]);
         json_t *value = !strcmp(order[i], "added_tokens") ? json_incref(added)
-                      : !strcmp(order[i], "model")        ? json_incref(model)
-                      : !strcmp(order[i], "version") && !json_is_string(section) ? json_string("1.0")
-                                                                                 : json_incref((json_t *)section);
+                        : !strcmp(order[i], "model")      ? json_incref(model)
+                        : !strcmp(order[i], "version") && !json_is_string(section)
+                            ? json_string("1.0")
+                            : json_incref((json_t *)section);
         failed |= json_object_set_new(json, order[i], value);
     }
     json_decref(added);
     json_decref(model);
-    if (status == HEED_OK && failed) status = heed_fail_memory(error, 1 << 20, "writing the tokenizer");
+    if (status == HEED_OK && failed)
+        status = heed_fail_memory(error, 1 << 20, "writing the tokenizer");
     if (status == HEED_OK) *result = json;
     else json_decref(json);
     return status;
@@ -46,7 +50,8 @@ static heed_status compose(const heed_tokenizer *tokenizer, json_t **result, hee
 json_t *heed_tokenizer_make_config(const heed_tokenizer *tokenizer)
 {
     json_t *config = json_object();
-    int failed = json_object_set_new(config, "tokenizer_class", json_string("PreTrainedTokenizerFast"));
+    int failed = json_object_set_new(config, "tokenizer_class",
+                                     json_string("PreTrainedTokenizerFast"));
     failed |= json_object_set_new(config, "clean_up_tokenization_spaces", json_false());
     for (int part = 0; part < HEED_SPECIAL_COUNT; part++) {
         size_t length;
@@ -99,7 +104,8 @@ static heed_status put_shared(const heed_tokenizer *tokenizer, json_t *config, h
     return failed ? heed_fail_memory(error, 1024, "tokenizer_config.json") : HEED_OK;
 }
 
-heed_status heed_tokenizer_save(const heed_tokenizer *tokenizer, const char *folder, heed_error *error)
+heed_status heed_tokenizer_save(const heed_tokenizer *tokenizer, const char *folder,
+                                heed_error *error)
 {
     json_t *json = NULL;
     HEED_TRY(compose(tokenizer, &json, error));

@@ -3,18 +3,19 @@
 #include <string.h>
 
 const char *const heed_special_names[HEED_SPECIAL_COUNT] = {
-    [HEED_BOS] = "bos_token", [HEED_EOS] = "eos_token", [HEED_PAD] = "pad_token", [HEED_UNK] = "unk_token",
-    [HEED_CLS] = "cls_token", [HEED_SEP] = "sep_token", [HEED_MASK] = "mask_token"
-};
+    [HEED_BOS] = "bos_token",  [HEED_EOS] = "eos_token", [HEED_PAD] = "pad_token",
+    [HEED_UNK] = "unk_token",  [HEED_CLS] = "cls_token", [HEED_SEP] = "sep_token",
+    [HEED_MASK] = "mask_token"};
 
 /* What the parts are usually called, for files that do not say. */
-static const char *const usual[HEED_SPECIAL_COUNT][4] = {[HEED_BOS] = {"<s>", "<bos>", "<|begin_of_text|>", "<|startoftext|>"},
-                                                         [HEED_EOS] = {"</s>", "<eos>", "<|end_of_text|>", "<|endoftext|>"},
-                                                         [HEED_PAD] = {"<pad>", "[PAD]"},
-                                                         [HEED_UNK] = {"<unk>", "[UNK]"},
-                                                         [HEED_CLS] = {"[CLS]"},
-                                                         [HEED_SEP] = {"[SEP]"},
-                                                         [HEED_MASK] = {"<mask>", "[MASK]"}};
+static const char *const usual[HEED_SPECIAL_COUNT][4] = {
+    [HEED_BOS] = {"<s>", "<bos>", "<|begin_of_text|>", "<|startoftext|>"},
+    [HEED_EOS] = {"</s>", "<eos>", "<|end_of_text|>", "<|endoftext|>"},
+    [HEED_PAD] = {"<pad>", "[PAD]"},
+    [HEED_UNK] = {"<unk>", "[UNK]"},
+    [HEED_CLS] = {"[CLS]"},
+    [HEED_SEP] = {"[SEP]"},
+    [HEED_MASK] = {"<mask>", "[MASK]"}};
 
 static const json_t *special_string(const json_t *config, int part)
 {
@@ -27,15 +28,17 @@ const char *heed_special_content(const json_t *config, heed_special part)
     return json_string_value(special_string(config, part));
 }
 
-/* A part that the config does not mention, by its usual name: a special token of that name, or one in brackets, as BERT's
-   vocabularies spell theirs. */
+/* A part that the config does not mention, by its usual name: a special token of that name, or one
+   in brackets, as BERT's vocabularies spell theirs. */
 static int32_t usual_id(const heed_tokenizer *tokenizer, int part)
 {
     for (int i = 0; i < 4 && usual[part][i]; i++) {
         const char *name = usual[part][i];
-        const heed_added_token *token = heed_added_find_content(&tokenizer->added, name, strlen(name));
+        const heed_added_token *token = heed_added_find_content(&tokenizer->added, name,
+                                                                strlen(name));
         if (token && token->special) return token->id;
-        if (!token && name[0] == '[') return heed_vocabulary_find(&tokenizer->model.vocabulary, name, strlen(name));
+        if (!token && name[0] == '[')
+            return heed_vocabulary_find(&tokenizer->model.vocabulary, name, strlen(name));
     }
     return -1;
 }
@@ -44,9 +47,13 @@ void heed_special_resolve(heed_tokenizer *tokenizer)
 {
     for (int part = 0; part < HEED_SPECIAL_COUNT; part++) {
         const json_t *content = special_string(tokenizer->config, part);
-        int32_t id = json_is_string(content) ? heed_tokenizer_id(tokenizer, json_string_value(content), json_string_length(content)) : -1;
+        int32_t id = json_is_string(content)
+                         ? heed_tokenizer_id(tokenizer, json_string_value(content),
+                                             json_string_length(content))
+                         : -1;
         if (id < 0 && part == HEED_UNK) id = tokenizer->model.unk_id;
-        if (id < 0 && !json_object_get(tokenizer->config, heed_special_names[part])) id = usual_id(tokenizer, part);
+        if (id < 0 && !json_object_get(tokenizer->config, heed_special_names[part]))
+            id = usual_id(tokenizer, part);
         tokenizer->special[part] = id;
     }
 }

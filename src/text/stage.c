@@ -20,42 +20,57 @@ void heed_pipeline_free(heed_pipeline *pipeline)
     *pipeline = (heed_pipeline){0};
 }
 
-static heed_status read_stages(heed_pipeline *pipeline, const json_t *json, const char *name, const char *members, int depth,
-                               const heed_stage_kind *kinds, const char *where, heed_error *error);
+static heed_status read_stages(heed_pipeline *pipeline, const json_t *json, const char *name,
+                               const char *members, int depth, const heed_stage_kind *kinds,
+                               const char *where, heed_error *error);
 
-static heed_status read_sequence(heed_pipeline *pipeline, const json_t *json, const char *name, const char *members, int depth,
-                                 const heed_stage_kind *kinds, const char *where, heed_error *error)
+static heed_status read_sequence(heed_pipeline *pipeline, const json_t *json, const char *name,
+                                 const char *members, int depth, const heed_stage_kind *kinds,
+                                 const char *where, heed_error *error)
 {
     const json_t *list = json_object_get(json, members);
     if (!json_is_array(list) || depth >= DEEPEST_SEQUENCE)
-        return heed_fail(error, HEED_E_FORMAT, "%s: %s of type Sequence: expected an array \"%s\", nested at most %d deep", where, name,
-                         members, (int)DEEPEST_SEQUENCE);
+        return heed_fail(
+            error, HEED_E_FORMAT,
+            "%s: %s of type Sequence: expected an array \"%s\", nested at most %d deep", where,
+            name, members, (int)DEEPEST_SEQUENCE);
     for (size_t i = 0; i < json_array_size(list); i++)
-        HEED_TRY(read_stages(pipeline, json_array_get(list, i), name, members, depth + 1, kinds, where, error));
+        HEED_TRY(read_stages(pipeline, json_array_get(list, i), name, members, depth + 1, kinds,
+                             where, error));
     return HEED_OK;
 }
 
-static heed_status read_stages(heed_pipeline *pipeline, const json_t *json, const char *name, const char *members, int depth,
-                               const heed_stage_kind *kinds, const char *where, heed_error *error)
+static heed_status read_stages(heed_pipeline *pipeline, const json_t *json, const char *name,
+                               const char *members, int depth, const heed_stage_kind *kinds,
+                               const char *where, heed_error *error)
 {
     const char *type = NULL;
-    if (!json_is_object(json)) return heed_fail(error, HEED_E_FORMAT, "%s: %s: expected an object with a \"type\"", where, name);
+    if (!json_is_object(json))
+        return heed_fail(error, HEED_E_FORMAT, "%s: %s: expected an object with a \"type\"", where,
+                         name);
     HEED_TRY(heed_json_string(json, "type", &type, where, error));
     if (!type) return heed_fail(error, HEED_E_FORMAT, "%s: %s: expected a \"type\"", where, name);
-    if (!strcmp(type, "Sequence")) return read_sequence(pipeline, json, name, members, depth, kinds, where, error);
+    if (!strcmp(type, "Sequence"))
+        return read_sequence(pipeline, json, name, members, depth, kinds, where, error);
     while (kinds->name && strcmp(kinds->name, type)) kinds++;
-    if (!kinds->name) return heed_fail(error, HEED_E_UNSUPPORTED, "%s: %s of type \"%s\" is not supported", where, name, type);
+    if (!kinds->name)
+        return heed_fail(error, HEED_E_UNSUPPORTED, "%s: %s of type \"%s\" is not supported", where,
+                         name, type);
     if (pipeline->count >= MOST_STAGES)
-        return heed_fail(error, HEED_E_FORMAT, "%s: %s: expected at most %d stages", where, name, (int)MOST_STAGES);
-    if (!heed_grow(&pipeline->stages, &pipeline->capacity, pipeline->count + 1, sizeof *pipeline->stages))
+        return heed_fail(error, HEED_E_FORMAT, "%s: %s: expected at most %d stages", where, name,
+                         (int)MOST_STAGES);
+    if (!heed_grow(&pipeline->stages, &pipeline->capacity, pipeline->count + 1,
+                   sizeof *pipeline->stages))
         return heed_fail_memory(error, sizeof *pipeline->stages, name);
     heed_stage *stage = &pipeline->stages[pipeline->count++];
-    *stage = (heed_stage){.kind = kinds, .compatible = kinds->compatible, .compose = kinds->compose};
+    *stage = (heed_stage){
+        .kind = kinds, .compatible = kinds->compatible, .compose = kinds->compose};
     return kinds->read ? kinds->read(stage, json, where, error) : HEED_OK;
 }
 
-heed_status heed_pipeline_read(heed_pipeline *pipeline, const json_t *section, const char *name, const char *members,
-                               const heed_stage_kind *kinds, const char *where, heed_error *error)
+heed_status heed_pipeline_read(heed_pipeline *pipeline, const json_t *section, const char *name,
+                               const char *members, const heed_stage_kind *kinds, const char *where,
+                               heed_error *error)
 {
     *pipeline = (heed_pipeline){0};
     if (!section || json_is_null(section)) return HEED_OK;
@@ -66,25 +81,32 @@ heed_status heed_pipeline_read(heed_pipeline *pipeline, const json_t *section, c
 
 heed_status heed_pipeline_run(const heed_pipeline *pipeline, heed_pieces *pieces, heed_error *error)
 {
-    for (size_t i = 0; i < pipeline->count; i++) HEED_TRY(pipeline->stages[i].kind->run(&pipeline->stages[i], pieces, error));
+    for (size_t i = 0; i < pipeline->count; i++)
+        HEED_TRY(pipeline->stages[i].kind->run(&pipeline->stages[i], pieces, error));
     return HEED_OK;
 }
 
-heed_status heed_stage_read_pattern(heed_stage *stage, const json_t *json, const char *where, heed_error *error)
+heed_status heed_stage_read_pattern(heed_stage *stage, const json_t *json, const char *where,
+                                    heed_error *error)
 {
-    const json_t *pattern = json_object_get(json, "pattern"), *regex = json_object_get(pattern, "Regex");
+    const json_t *pattern = json_object_get(json, "pattern"),
+                 *regex = json_object_get(pattern, "Regex");
     const json_t *text = json_is_string(regex) ? regex : json_object_get(pattern, "String");
     if (!json_is_string(text))
-        return heed_fail(error, HEED_E_FORMAT, "%s: %s: \"pattern\": expected {\"String\": ...} or {\"Regex\": ...}", where,
-                         stage->kind->name);
-    return heed_pattern_new(&stage->pattern, json_string_value(text), json_string_length(text), text == regex, where, error);
+        return heed_fail(error, HEED_E_FORMAT,
+                         "%s: %s: \"pattern\": expected {\"String\": ...} or {\"Regex\": ...}",
+                         where, stage->kind->name);
+    return heed_pattern_new(&stage->pattern, json_string_value(text), json_string_length(text),
+                            text == regex, where, error);
 }
 
-heed_status heed_stage_read_text(heed_stage *stage, const json_t *json, const char *key, const char *where, heed_error *error)
+heed_status heed_stage_read_text(heed_stage *stage, const json_t *json, const char *key,
+                                 const char *where, heed_error *error)
 {
     const json_t *text = json_object_get(json, key);
     if (!json_is_string(text))
-        return heed_fail(error, HEED_E_FORMAT, "%s: %s: \"%s\": expected a string", where, stage->kind->name, key);
+        return heed_fail(error, HEED_E_FORMAT, "%s: %s: \"%s\": expected a string", where,
+                         stage->kind->name, key);
     stage->length = json_string_length(text);
     stage->text = heed_allocate(stage->length + 1, 1);
     if (!stage->text) return heed_fail_memory(error, stage->length, key);
@@ -92,18 +114,21 @@ heed_status heed_stage_read_text(heed_stage *stage, const json_t *json, const ch
     return HEED_OK;
 }
 
-heed_status heed_stage_read_character(heed_stage *stage, const json_t *json, const char *key, const char *where, heed_error *error)
+heed_status heed_stage_read_character(heed_stage *stage, const json_t *json, const char *key,
+                                      const char *where, heed_error *error)
 {
     const json_t *text = json_object_get(json, key);
     if (!text || json_is_null(text)) return HEED_OK;
     size_t size = 0, length = json_is_string(text) ? json_string_length(text) : 0;
     if (length) stage->code_point = heed_utf8_at(json_string_value(text), 0, &size);
     if (!length || size != length)
-        return heed_fail(error, HEED_E_FORMAT, "%s: %s: \"%s\": expected a string of one character", where, stage->kind->name, key);
+        return heed_fail(error, HEED_E_FORMAT, "%s: %s: \"%s\": expected a string of one character",
+                         where, stage->kind->name, key);
     return HEED_OK;
 }
 
-heed_status heed_stage_read_metaspace(heed_stage *stage, const json_t *json, const char *where, heed_error *error)
+heed_status heed_stage_read_metaspace(heed_stage *stage, const json_t *json, const char *where,
+                                      heed_error *error)
 {
     static const char *const schemes[] = {"always", "first", "never"};
     bool add_prefix_space = true;
@@ -121,8 +146,10 @@ heed_status heed_stage_read_metaspace(heed_stage *stage, const json_t *json, con
             return HEED_OK;
         }
     if (scheme)
-        return heed_fail(error, HEED_E_FORMAT, "%s: Metaspace: \"prepend_scheme\" is \"%s\", expected always, first or never", where,
-                         scheme);
+        return heed_fail(
+            error, HEED_E_FORMAT,
+            "%s: Metaspace: \"prepend_scheme\" is \"%s\", expected always, first or never", where,
+            scheme);
     return HEED_OK;
 }
 
@@ -146,7 +173,8 @@ int heed_character_byte(uint32_t c)
     return c == 0x143 ? 0xAD : -1;
 }
 
-static heed_status bytes_to_characters(const void *stage, heed_rewriter *rewriter, heed_error *error)
+static heed_status bytes_to_characters(const void *stage, heed_rewriter *rewriter,
+                                       heed_error *error)
 {
     (void)stage, (void)error;
     while (rewriter->cursor < rewriter->length) {
@@ -156,8 +184,11 @@ static heed_status bytes_to_characters(const void *stage, heed_rewriter *rewrite
             run++;
         if (run > at) heed_rewriter_copy(rewriter, run - at);
         else {
-            heed_rewriter_replace(rewriter, heed_byte_character((unsigned char)rewriter->bytes[at]));
-            for (size_t i = 1; i < size; i++) heed_rewriter_insert(rewriter, heed_byte_character((unsigned char)rewriter->bytes[at + i]));
+            heed_rewriter_replace(rewriter,
+                                  heed_byte_character((unsigned char)rewriter->bytes[at]));
+            for (size_t i = 1; i < size; i++)
+                heed_rewriter_insert(rewriter,
+                                     heed_byte_character((unsigned char)rewriter->bytes[at + i]));
         }
     }
     return HEED_OK;

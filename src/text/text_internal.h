@@ -17,14 +17,14 @@ struct heed_tokenizer {
     heed_truncation truncation;
     heed_padding padding;
     bool has_truncation, has_padding;
-    bool has_decoder;   /* even one without stages: it joins tokens without spaces */
+    bool has_decoder; /* even one without stages: it joins tokens without spaces */
     unsigned plain_flags;
     bool tracks_always; /* a stage asks where in the input a piece began */
     int32_t special[HEED_SPECIAL_COUNT];
-    json_t *sections;   /* tokenizer.json without model and added tokens, to be written back */
-    json_t *config;     /* tokenizer_config.json, NULL when there is none */
-    heed_buffer notes;  /* lines for the user */
-    json_t *templates;  /* chat templates: {name: text} */
+    json_t *sections;        /* tokenizer.json without model and added tokens, to be written back */
+    json_t *config;          /* tokenizer_config.json, NULL when there is none */
+    heed_buffer notes;       /* lines for the user */
+    json_t *templates;       /* chat templates: {name: text} */
     bool templates_in_files; /* some came from .jinja files, so all are saved as such too */
 };
 
@@ -36,42 +36,53 @@ heed_status heed_templates_read_folder(heed_tokenizer *tokenizer, const char *fo
 heed_status heed_templates_save(const heed_tokenizer *tokenizer, const char *folder,
                                 heed_error *error);
 
-/* Builds a tokenizer from a parsed tokenizer.json and a parsed tokenizer_config.json (may be NULL). Keeps references to the config and to
-   the sections that are written back; nobody may change them afterwards. */
-heed_status heed_tokenizer_build(heed_tokenizer **tokenizer, const json_t *json, json_t *config, const char *where, heed_error *error);
+/* Builds a tokenizer from a parsed tokenizer.json and a parsed tokenizer_config.json (may be NULL).
+   Keeps references to the config and to the sections that are written back; nobody may change them
+   afterwards. */
+heed_status heed_tokenizer_build(heed_tokenizer **tokenizer, const json_t *json, json_t *config,
+                                 const char *where, heed_error *error);
 
-/* The same around a model that is there already, with the other sections from `json`. The model is the tokenizer's from now on, also
-   when this fails. */
-heed_status heed_tokenizer_assemble(heed_tokenizer **tokenizer, heed_tokenizer_model *model, const json_t *json, json_t *config, const char *where,
+/* The same around a model that is there already, with the other sections from `json`. The model is
+   the tokenizer's from now on, also when this fails. */
+heed_status heed_tokenizer_assemble(heed_tokenizer **tokenizer, heed_tokenizer_model *model,
+                                    const json_t *json, json_t *config, const char *where,
                                     heed_error *error);
 
-/* The spelling that decoding sees: of the target's vocabulary, where it has one of its own. NULL: none. */
-const char *heed_tokenizer_decoded_token(const heed_tokenizer *tokenizer, int32_t id, size_t *length);
+/* The spelling that decoding sees: of the target's vocabulary, where it has one of its own. NULL:
+   none. */
+const char *heed_tokenizer_decoded_token(const heed_tokenizer *tokenizer, int32_t id,
+                                         size_t *length);
 
 /* decode.c: the bytes that a token of byte-level BPE stands for, and the byte of "<0xE4>"; -1: it
    is no such token. */
 void heed_byte_level_append(heed_buffer *bytes, const char *token, size_t length);
 int heed_fallback_byte(const char *token, size_t length);
 
-/* load_gguf.c: the name that GGUF has for this tokenizer's way of cutting a text into words; NULL: none. */
+/* load_gguf.c: the name that GGUF has for this tokenizer's way of cutting a text into words; NULL:
+   none. */
 const char *heed_gguf_pre_name(const heed_tokenizer *tokenizer);
 /* read_gguf.c: the vocabulary inside a GGUF file, read out of it for heed_tokenizer_from_gguf. */
-heed_status heed_tokenizer_load_gguf(heed_tokenizer **tokenizer, const char *path, heed_error *error);
+heed_status heed_tokenizer_load_gguf(heed_tokenizer **tokenizer, const char *path,
+                                     heed_error *error);
 
-/* load_files.c: a tokenizer.json made up from vocab.json and merges.txt, vocab.txt, or the name of a class that needs no file; a new
-   reference. *config (tokenizer_config.json, may be NULL) is completed by the special tokens of the class. */
-heed_status heed_tokenizer_json_from_files(json_t **json, const char *folder, json_t **config, heed_error *error);
+/* load_files.c: a tokenizer.json made up from vocab.json and merges.txt, vocab.txt, or the name of
+   a class that needs no file; a new reference. *config (tokenizer_config.json, may be NULL) is
+   completed by the special tokens of the class. */
+heed_status heed_tokenizer_json_from_files(json_t **json, const char *folder, json_t **config,
+                                           heed_error *error);
 
 /* load_json.c: the key of tokenizer_config.json for ids whose string a greater id has too, which
    transformers passes over. */
 extern const char *const heed_shared_tokens;
 
-/* save.c: a configuration for a tokenizer that came without one, a new reference: its special tokens by part; NULL without memory. */
+/* save.c: a configuration for a tokenizer that came without one, a new reference: its special
+   tokens by part; NULL without memory. */
 json_t *heed_tokenizer_make_config(const heed_tokenizer *tokenizer);
 
 /* special.c: the names of tokenizer_config.json for the parts of single tokens: "bos_token" ... */
 extern const char *const heed_special_names[HEED_SPECIAL_COUNT];
-/* A part's token as a config spells it: a string or an object with "content"; NULL when it names none. */
+/* A part's token as a config spells it: a string or an object with "content"; NULL when it names
+   none. */
 const char *heed_special_content(const json_t *config, heed_special part);
 /* Finds the ids: from the config, from the model's unknown token, else by usual name. */
 void heed_special_resolve(heed_tokenizer *tokenizer);

@@ -36,7 +36,8 @@ size_t heed_tokenizer_vocab_size(const heed_tokenizer *tokenizer)
     size_t size = tokenizer->model.vocabulary.count;
     for (size_t i = 0; i < tokenizer->added.count; i++) {
         const heed_added_token *token = &tokenizer->added.tokens[i];
-        size += heed_vocabulary_find(&tokenizer->model.vocabulary, token->content, token->length) < 0;
+        size += heed_vocabulary_find(&tokenizer->model.vocabulary, token->content, token->length) <
+                0;
     }
     return size;
 }
@@ -77,16 +78,19 @@ size_t heed_tokenizer_shared(const heed_tokenizer *tokenizer, int32_t *first)
     *first = -1;
     for (size_t i = 0; vocabulary->shared && i < vocabulary->count && *first < 0; i++) {
         const heed_vocabulary_entry *entry = &vocabulary->entries[i];
-        int32_t found = heed_vocabulary_find(vocabulary, heed_vocabulary_string(vocabulary, entry), entry->length);
+        int32_t found = heed_vocabulary_find(vocabulary, heed_vocabulary_string(vocabulary, entry),
+                                             entry->length);
         if (found != entry->id) *first = entry->id;
     }
     return vocabulary->shared;
 }
 
-const char *heed_tokenizer_decoded_token(const heed_tokenizer *tokenizer, int32_t id, size_t *length)
+const char *heed_tokenizer_decoded_token(const heed_tokenizer *tokenizer, int32_t id,
+                                         size_t *length)
 {
     const heed_vocabulary *target = &tokenizer->model.target;
-    const heed_vocabulary_entry *entry = target->count ? heed_vocabulary_entry_of(target, id) : NULL;
+    const heed_vocabulary_entry *entry = target->count ? heed_vocabulary_entry_of(target, id)
+                                                       : NULL;
     if (!target->count) return heed_tokenizer_token(tokenizer, id, length);
     *length = entry ? entry->length : 0;
     return entry ? heed_vocabulary_string(target, entry) : NULL;
@@ -95,9 +99,13 @@ const char *heed_tokenizer_decoded_token(const heed_tokenizer *tokenizer, int32_
 const char *heed_tokenizer_token(const heed_tokenizer *tokenizer, int32_t id, size_t *length)
 {
     const heed_added_token *added = heed_added_find(&tokenizer->added, id);
-    const heed_vocabulary_entry *entry = added ? NULL : heed_vocabulary_entry_of(&tokenizer->model.vocabulary, id);
+    const heed_vocabulary_entry *entry = added ? NULL
+                                               : heed_vocabulary_entry_of(
+                                                     &tokenizer->model.vocabulary, id);
     if (length) *length = added ? added->spelled_length : entry ? entry->length : 0;
-    return added ? added->spelled : entry ? heed_vocabulary_string(&tokenizer->model.vocabulary, entry) : NULL;
+    return added   ? added->spelled
+           : entry ? heed_vocabulary_string(&tokenizer->model.vocabulary, entry)
+                   : NULL;
 }
 
 const heed_truncation *heed_tokenizer_truncation(const heed_tokenizer *tokenizer)
@@ -120,7 +128,8 @@ size_t heed_tokenizer_added_count(const heed_tokenizer *tokenizer, bool pair)
     return pair ? tokenizer->post.pair.added : tokenizer->post.single.added;
 }
 
-heed_status heed_tokenizer_from_json(heed_tokenizer **tokenizer, const char *json, size_t length, const char *where, heed_error *error)
+heed_status heed_tokenizer_from_json(heed_tokenizer **tokenizer, const char *json, size_t length,
+                                     const char *where, heed_error *error)
 {
     json_t *parsed = NULL;
     *tokenizer = NULL;
@@ -131,7 +140,8 @@ heed_status heed_tokenizer_from_json(heed_tokenizer **tokenizer, const char *jso
 }
 
 /* Reads an optional JSON object of a folder; *json stays NULL when there is none. */
-static heed_status read_optional(json_t **json, const char *folder, const char *name, heed_error *error)
+static heed_status read_optional(json_t **json, const char *folder, const char *name,
+                                 heed_error *error)
 {
     char *path = heed_path_join(folder, name);
     heed_status status = path ? HEED_OK : heed_fail_memory(error, strlen(folder), name);
@@ -171,7 +181,8 @@ static heed_status read_json(json_t **json, json_t **config, const char *folder,
     if (status == HEED_OK && fast) status = heed_json_read(json, path, error);
     else if (status == HEED_OK)
         status = heed_tokenizer_json_from_files(json, folder, config, error);
-    if (status == HEED_OK) status = heed_folder_config_add(&files, *config, !fast, *json, notes, error);
+    if (status == HEED_OK)
+        status = heed_folder_config_add(&files, *config, !fast, *json, notes, error);
     if (status == HEED_OK)
         heed_folder_config_note(*config, files.model, fast ? *json : NULL, notes);
     files_free(&files);

@@ -7,28 +7,42 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const heed_trainer_kind trainer_wordpiece = {.name = "wordpiece"}, trainer_unigram = {.name = "unigram"};
-static const heed_trainer_kind *const kinds[] = {&heed_trainer_bpe, &heed_trainer_char, &trainer_wordpiece, &trainer_unigram};
+static const heed_trainer_kind trainer_wordpiece = {.name = "wordpiece"},
+                               trainer_unigram = {.name = "unigram"};
+static const heed_trainer_kind *const kinds[] = {&heed_trainer_bpe, &heed_trainer_char,
+                                                 &trainer_wordpiece, &trainer_unigram};
 
 void heed_tokenizer_training_special(heed_tokenizer_training *training, heed_special_set set)
 {
-    static const heed_special_token ends[] = {{"<pad>", HEED_PAD}, {"</s>", HEED_EOS}, {"<unk>", HEED_UNK}};
-    static const heed_special_token masking[] = {{"[PAD]", HEED_PAD}, {"[UNK]", HEED_UNK}, {"[CLS]", HEED_CLS}, {"[SEP]", HEED_SEP}, {"[MASK]", HEED_MASK}};
-    static const struct { const heed_special_token *tokens; int count; bool before, after; } sets[HEED_SPECIAL_SETS] = {
-        [HEED_SPECIAL_ENDS] = {ends, 3, false, true}, [HEED_SPECIAL_MASKING] = {masking, 5, true, true}};
+    static const heed_special_token ends[] = {
+        {"<pad>", HEED_PAD}, {"</s>", HEED_EOS}, {"<unk>", HEED_UNK}};
+    static const heed_special_token masking[] = {
+        {"[PAD]", HEED_PAD}, {"[UNK]", HEED_UNK},   {"[CLS]", HEED_CLS},
+        {"[SEP]", HEED_SEP}, {"[MASK]", HEED_MASK},
+    };
+    static const struct {
+        const heed_special_token *tokens;
+        int count;
+        bool before, after;
+    } sets[HEED_SPECIAL_SETS] = {[HEED_SPECIAL_ENDS] = {ends, 3, false, true},
+                                 [HEED_SPECIAL_MASKING] = {masking, 5, true, true}};
     training->special = sets[set].tokens, training->special_count = sets[set].count;
     training->add_bos = sets[set].before, training->add_eos = sets[set].after;
 }
 
-heed_status heed_counts_add(heed_counts *counts, const char *string, size_t length, heed_error *error)
+heed_status heed_counts_add(heed_counts *counts, const char *string, size_t length,
+                            heed_error *error)
 {
     int32_t index = heed_vocabulary_find(&counts->strings, string, length);
     if (index < 0) {
         index = (int32_t)counts->strings.count;
-        if (!heed_grow(&counts->counts, &counts->capacity, (size_t)index + 1, sizeof *counts->counts))
-            return heed_fail_memory(error, (size_t)index * sizeof *counts->counts, "counting words");
+        if (!heed_grow(&counts->counts, &counts->capacity, (size_t)index + 1,
+                       sizeof *counts->counts))
+            return heed_fail_memory(error, (size_t)index * sizeof *counts->counts,
+                                    "counting words");
         counts->counts[index] = 0;
-        HEED_TRY(heed_vocabulary_add(&counts->strings, string, length, index, "training text", error));
+        HEED_TRY(
+            heed_vocabulary_add(&counts->strings, string, length, index, "training text", error));
     }
     counts->counts[index]++;
     return HEED_OK;
@@ -65,38 +79,53 @@ static const char *bracket(const heed_tokenizer_trainer *trainer, bool after)
     return first ? first : content_of(trainer, after ? HEED_SEP : HEED_CLS);
 }
 
-static heed_status add_special(heed_tokenizer_trainer *trainer, const char *content, heed_special part, heed_error *error)
+static heed_status add_special(heed_tokenizer_trainer *trainer, const char *content,
+                               heed_special part, heed_error *error)
 {
     if (!content || !*content || part >= HEED_SPECIAL_COUNT)
-        return heed_fail(error, HEED_E_ARG, "special token %d: expected a string that is not empty, and a part", trainer->special_count);
+        return heed_fail(error, HEED_E_ARG,
+                         "special token %d: expected a string that is not empty, and a part",
+                         trainer->special_count);
     char *copy = heed_string_copy(content);
     if (!copy) return heed_fail_memory(error, strlen(content), "the special tokens");
     trainer->special[trainer->special_count++] = (heed_special_token){copy, part};
     return HEED_OK;
 }
 
-static heed_status check_options(heed_tokenizer_trainer *trainer, const heed_tokenizer_training *training, heed_error *error)
+static heed_status check_options(heed_tokenizer_trainer *trainer,
+                                 const heed_tokenizer_training *training, heed_error *error)
 {
     if (training->special_count < 0 || training->special_count > 1000)
-        return heed_fail(error, HEED_E_ARG, "%d special tokens, expected 0 to 1000", training->special_count);
+        return heed_fail(error, HEED_E_ARG, "%d special tokens, expected 0 to 1000",
+                         training->special_count);
     trainer->special = heed_allocate((size_t)training->special_count + 1, sizeof *trainer->special);
-    if (!trainer->special) return heed_fail_memory(error, 1000 * sizeof *trainer->special, "the special tokens");
+    if (!trainer->special)
+        return heed_fail_memory(error, 1000 * sizeof *trainer->special, "the special tokens");
     for (int i = 0; i < training->special_count; i++)
-        HEED_TRY(add_special(trainer, training->special[i].content, training->special[i].part, error));
-    if (trainer->kind == &heed_trainer_char && !content_of(trainer, HEED_UNK)) HEED_TRY(add_special(trainer, "<unk>", HEED_UNK, error));
+        HEED_TRY(
+            add_special(trainer, training->special[i].content, training->special[i].part, error));
+    if (trainer->kind == &heed_trainer_char && !content_of(trainer, HEED_UNK))
+        HEED_TRY(add_special(trainer, "<unk>", HEED_UNK, error));
     if (training->add_bos && !bracket(trainer, false))
-        return heed_fail(error, HEED_E_ARG, "a beginning-of-sequence token is to be added, but none is among the special tokens");
+        return heed_fail(
+            error, HEED_E_ARG,
+            "a beginning-of-sequence token is to be added, but none is among the special tokens");
     if (training->add_eos && !bracket(trainer, true))
-        return heed_fail(error, HEED_E_ARG, "an end-of-sequence token is to be added, but none is among the special tokens");
+        return heed_fail(
+            error, HEED_E_ARG,
+            "an end-of-sequence token is to be added, but none is among the special tokens");
     if (trainer->kind != &heed_trainer_bpe) return HEED_OK;
     if (training->vocab_size < 256 + (size_t)trainer->special_count)
-        return heed_fail(error, HEED_E_ARG, "a vocabulary of %zu tokens, expected at least 256 bytes and %d special tokens",
-                         training->vocab_size, trainer->special_count);
-    return heed_pattern_new(&trainer->words, heed_gpt2_pattern, strlen(heed_gpt2_pattern), true, "bpe", error);
+        return heed_fail(
+            error, HEED_E_ARG,
+            "a vocabulary of %zu tokens, expected at least 256 bytes and %d special tokens",
+            training->vocab_size, trainer->special_count);
+    return heed_pattern_new(&trainer->words, heed_gpt2_pattern, strlen(heed_gpt2_pattern), true,
+                            "bpe", error);
 }
 
-heed_status heed_tokenizer_trainer_new(heed_tokenizer_trainer **result, const char *kind, const heed_tokenizer_training *training,
-                                       heed_error *error)
+heed_status heed_tokenizer_trainer_new(heed_tokenizer_trainer **result, const char *kind,
+                                       const heed_tokenizer_training *training, heed_error *error)
 {
     *result = NULL;
     heed_tokenizer_trainer *trainer = heed_allocate(1, sizeof *trainer);
@@ -110,23 +139,28 @@ heed_status heed_tokenizer_trainer_new(heed_tokenizer_trainer **result, const ch
     trainer->cancel = training->cancel;
     heed_status status = HEED_OK;
     if (!trainer->kind || !trainer->kind->feed)
-        status = heed_fail(error, HEED_E_UNSUPPORTED, "a tokenizer of kind \"%.80s\" cannot be trained, expected bpe or char", kind);
+        status = heed_fail(error, HEED_E_UNSUPPORTED,
+                           "a tokenizer of kind \"%.80s\" cannot be trained, expected bpe or char",
+                           kind);
     if (status == HEED_OK) status = check_options(trainer, training, error);
     if (status == HEED_OK) *result = trainer;
     else heed_tokenizer_trainer_free(trainer);
     return status;
 }
 
-heed_status heed_tokenizer_trainer_feed(heed_tokenizer_trainer *trainer, const char *text, size_t length, heed_error *error)
+heed_status heed_tokenizer_trainer_feed(heed_tokenizer_trainer *trainer, const char *text,
+                                        size_t length, heed_error *error)
 {
     heed_pieces pieces; /* replaces broken UTF-8 */
     heed_status status = heed_pieces_init(&pieces, text, length, false, error);
-    if (status == HEED_OK) status = trainer->kind->feed(trainer, pieces.bytes, pieces.length, error);
+    if (status == HEED_OK)
+        status = trainer->kind->feed(trainer, pieces.bytes, pieces.length, error);
     heed_pieces_free(&pieces);
     return status;
 }
 
-heed_status heed_tokenizer_trainer_feed_lines(heed_tokenizer_trainer *trainer, const char *text, size_t length, heed_error *error)
+heed_status heed_tokenizer_trainer_feed_lines(heed_tokenizer_trainer *trainer, const char *text,
+                                              size_t length, heed_error *error)
 {
     for (size_t at = 0; at < length;) {
         const char *end = memchr(text + at, '\n', length - at);
@@ -137,12 +171,14 @@ heed_status heed_tokenizer_trainer_feed_lines(heed_tokenizer_trainer *trainer, c
     return HEED_OK;
 }
 
-heed_status heed_trainer_add_special(const heed_tokenizer_trainer *trainer, heed_vocabulary *vocabulary, heed_error *error)
+heed_status heed_trainer_add_special(const heed_tokenizer_trainer *trainer,
+                                     heed_vocabulary *vocabulary, heed_error *error)
 {
     for (int i = 0; i < trainer->special_count; i++) {
         const char *content = trainer->special[i].content;
         if (heed_vocabulary_find(vocabulary, content, strlen(content)) >= 0) continue;
-        HEED_TRY(heed_vocabulary_add(vocabulary, content, strlen(content), (int64_t)vocabulary->count, "special tokens", error));
+        HEED_TRY(heed_vocabulary_add(vocabulary, content, strlen(content),
+                                     (int64_t)vocabulary->count, "special tokens", error));
     }
     return HEED_OK;
 }
@@ -153,7 +189,8 @@ json_t *heed_trainer_vocabulary_json(const heed_vocabulary *vocabulary)
     int failed = !json;
     for (size_t i = 0; i < vocabulary->count && !failed; i++) {
         const heed_vocabulary_entry *entry = &vocabulary->entries[i];
-        failed = json_object_setn_new(json, heed_vocabulary_string(vocabulary, entry), entry->length, json_integer(entry->id));
+        failed = json_object_setn_new(json, heed_vocabulary_string(vocabulary, entry),
+                                      entry->length, json_integer(entry->id));
     }
     if (!failed) return json;
     json_decref(json);
@@ -162,18 +199,23 @@ json_t *heed_trainer_vocabulary_json(const heed_vocabulary *vocabulary)
 
 static int append_bracket(json_t *list, const char *content, int type_id)
 {
-    return json_array_append_new(list, json_pack("{s:{s:s, s:i}}", "SpecialToken", "id", content, "type_id", type_id));
+    return json_array_append_new(
+        list, json_pack("{s:{s:s, s:i}}", "SpecialToken", "id", content, "type_id", type_id));
 }
 
-/* [BOS] A [EOS], and for a pair [BOS] A [EOS] B [EOS], in CLS and SEP's case with type 1 for the second text. */
+/* [BOS] A [EOS], and for a pair [BOS] A [EOS] B [EOS], in CLS and SEP's case with type 1 for the
+   second text. */
 static json_t *make_template(const heed_tokenizer_trainer *trainer, const json_t *vocabulary)
 {
-    const char *before = trainer->add_bos ? bracket(trainer, false) : NULL, *after = trainer->add_eos ? bracket(trainer, true) : NULL;
+    const char *before = trainer->add_bos ? bracket(trainer, false) : NULL,
+               *after = trainer->add_eos ? bracket(trainer, true) : NULL;
     json_t *single = json_array(), *pair = json_array(), *tokens = json_object();
     int failed = 0;
     for (int text = 0; text < 2; text++) {
-        json_t *piece = json_pack("{s:{s:s, s:i}}", "Sequence", "id", text ? "B" : "A", "type_id", text);
-        if (before && !text) failed |= append_bracket(pair, before, 0) | append_bracket(single, before, 0);
+        json_t *piece = json_pack("{s:{s:s, s:i}}", "Sequence", "id", text ? "B" : "A", "type_id",
+                                  text);
+        if (before && !text)
+            failed |= append_bracket(pair, before, 0) | append_bracket(single, before, 0);
         failed |= json_array_append(pair, piece);
         if (!text) failed |= json_array_append(single, piece);
         if (after) failed |= append_bracket(pair, after, text);
@@ -183,11 +225,14 @@ static json_t *make_template(const heed_tokenizer_trainer *trainer, const json_t
     for (int i = 0; i < 2; i++) {
         const char *content = i ? after : before;
         if (content)
-            failed |= json_object_set_new(tokens, content, json_pack("{s:s, s:[O], s:[s]}", "id", content, "ids",
-                                                                     json_object_get(vocabulary, content), "tokens", content));
+            failed |= json_object_set_new(tokens, content,
+                                          json_pack("{s:s, s:[O], s:[s]}", "id", content, "ids",
+                                                    json_object_get(vocabulary, content), "tokens",
+                                                    content));
     }
     if (!failed)
-        return json_pack("{s:s, s:o, s:o, s:o}", "type", "TemplateProcessing", "single", single, "pair", pair, "special_tokens", tokens);
+        return json_pack("{s:s, s:o, s:o, s:o}", "type", "TemplateProcessing", "single", single,
+                         "pair", pair, "special_tokens", tokens);
     json_decref(single);
     json_decref(pair);
     json_decref(tokens);
@@ -205,31 +250,39 @@ static int complete(const heed_tokenizer_trainer *trainer, json_t *json)
         added = json_object_get(json, "added_tokens");
     }
     for (int i = trainer->special_count - 1; i >= 0; i--)
-        failed |= json_array_insert_new(
-            added, 0, json_pack("{s:s, s:b, s:b}", "content", trainer->special[i].content, "special", 1, "normalized", 0));
-    if (trainer->add_bos || trainer->add_eos) failed |= json_object_set_new(json, "post_processor", make_template(trainer, vocabulary));
+        failed |= json_array_insert_new(added, 0,
+                                        json_pack("{s:s, s:b, s:b}", "content",
+                                                  trainer->special[i].content, "special", 1,
+                                                  "normalized", 0));
+    if (trainer->add_bos || trainer->add_eos)
+        failed |= json_object_set_new(json, "post_processor", make_template(trainer, vocabulary));
     return failed;
 }
 
 static json_t *make_config(const heed_tokenizer_trainer *trainer)
 {
-    json_t *config = json_pack("{s:s, s:b}", "tokenizer_class", "PreTrainedTokenizerFast", "clean_up_tokenization_spaces", 0);
+    json_t *config = json_pack("{s:s, s:b}", "tokenizer_class", "PreTrainedTokenizerFast",
+                               "clean_up_tokenization_spaces", 0);
     int failed = 0;
     for (int i = 0; i < trainer->special_count; i++)
-        failed |= json_object_set_new(config, heed_special_names[trainer->special[i].part], json_string(trainer->special[i].content));
+        failed |= json_object_set_new(config, heed_special_names[trainer->special[i].part],
+                                      json_string(trainer->special[i].content));
     if (!failed) return config;
     json_decref(config);
     return NULL;
 }
 
-heed_status heed_tokenizer_trainer_finish(heed_tokenizer_trainer *trainer, heed_tokenizer **tokenizer, heed_error *error)
+heed_status heed_tokenizer_trainer_finish(heed_tokenizer_trainer *trainer,
+                                          heed_tokenizer **tokenizer, heed_error *error)
 {
     json_t *json = NULL;
     *tokenizer = NULL;
     HEED_TRY(trainer->kind->finish(trainer, &json, error));
     json_t *config = make_config(trainer);
-    heed_status status = config && !complete(trainer, json) ? heed_tokenizer_build(tokenizer, json, config, "the trained tokenizer", error)
-                                                            : heed_fail_memory(error, 1 << 16, "the trained tokenizer");
+    heed_status status = config && !complete(trainer, json)
+                             ? heed_tokenizer_build(tokenizer, json, config,
+                                                    "the trained tokenizer", error)
+                             : heed_fail_memory(error, 1 << 16, "the trained tokenizer");
     json_decref(json);
     json_decref(config);
     return status;

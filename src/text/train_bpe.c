@@ -7,19 +7,36 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Byte-level BPE. Merges are found as the library's BpeTrainer finds them: the most frequent pair of neighbors is joined in all
-   words, again and again; of equally frequent pairs the one with the smaller ids comes first. Counts are kept up to date by the
-   words that a merge changes, and the queue is lazy: an entry whose count has changed is put back when it comes up.
-   Source: Sennrich, Haddow & Birch 2016; Radford et al. 2019. */
+/* Byte-level BPE. Merges are found as the library's BpeTrainer finds them: the most frequent pair
+   of neighbors is joined in all words, again and again; of equally frequent pairs the one with the
+   smaller ids comes first. Counts are kept up to date by the words that a merge changes, and the
+   queue is lazy: an entry whose count has changed is put back when it comes up. Source: Sennrich,
+   Haddow & Birch 2016; Radford et al. 2019. */
 
-typedef struct { int32_t *ids; size_t count; } word; /* symbols of a word; they share one block */
+typedef struct {
+    int32_t *ids;
+    size_t count;
+} word; /* symbols of a word; they share one block */
 
-typedef struct { uint32_t *words; size_t count, capacity; } word_list;
+typedef struct {
+    uint32_t *words;
+    size_t count, capacity;
+} word_list;
 
-/* A pair of neighbors: how often it occurs, and the words where it has come up since it was last queued. */
-typedef struct { uint64_t pair; int64_t count; word_list fresh; bool used; } pair_entry;
+/* A pair of neighbors: how often it occurs, and the words where it has come up since it was last
+   queued. */
+typedef struct {
+    uint64_t pair;
+    int64_t count;
+    word_list fresh;
+    bool used;
+} pair_entry;
 
-typedef struct { uint64_t pair; int64_t count; word_list words; } candidate;
+typedef struct {
+    uint64_t pair;
+    int64_t count;
+    word_list words;
+} candidate;
 
 typedef struct {
     const heed_tokenizer_trainer *trainer;
@@ -44,16 +61,23 @@ static uint64_t pair_of(int32_t left, int32_t right)
 
 /* ---- counting words ---- */
 
-typedef struct { heed_tokenizer_trainer *trainer; const char *text; heed_status status; heed_error *error; } feeding;
+typedef struct {
+    heed_tokenizer_trainer *trainer;
+    const char *text;
+    heed_status status;
+    heed_error *error;
+} feeding;
 
 static void count_word(void *context, size_t begin, size_t end, bool is_match)
 {
     feeding *f = context;
     (void)is_match; /* the split leaves nothing out */
-    if (f->status == HEED_OK) f->status = heed_counts_add(&f->trainer->counted, f->text + begin, end - begin, f->error);
+    if (f->status == HEED_OK)
+        f->status = heed_counts_add(&f->trainer->counted, f->text + begin, end - begin, f->error);
 }
 
-static heed_status feed_bpe(heed_tokenizer_trainer *trainer, const char *text, size_t length, heed_error *error)
+static heed_status feed_bpe(heed_tokenizer_trainer *trainer, const char *text, size_t length,
+                            heed_error *error)
 {
     feeding f = {trainer, text, HEED_OK, error};
     HEED_TRY(heed_pattern_scan(trainer->words, text, length, count_word, &f, error));
@@ -87,7 +111,9 @@ static void queue_push(bpe_trainer *t, candidate added)
         return;
     }
     size_t at = t->queue_count++;
-    for (size_t parent; at > 0 && comes_before(&added, &t->queue[parent = (at - 1) / 2]); at = parent) t->queue[at] = t->queue[parent];
+    for (size_t parent; at > 0 && comes_before(&added, &t->queue[parent = (at - 1) / 2]);
+         at = parent)
+        t->queue[at] = t->queue[parent];
     t->queue[at] = added;
 }
 
@@ -104,7 +130,8 @@ static candidate queue_pop(bpe_trainer *t)
 static size_t slot_of(const bpe_trainer *t, uint64_t pair)
 {
     size_t slot = (size_t)((pair * 0x9E3779B97F4A7C15u) >> 32) & (t->pair_slots - 1);
-    while (t->pairs[slot].used && t->pairs[slot].pair != pair) slot = (slot + 1) & (t->pair_slots - 1);
+    while (t->pairs[slot].used && t->pairs[slot].pair != pair)
+        slot = (slot + 1) & (t->pair_slots - 1);
     return slot;
 }
 
@@ -133,10 +160,14 @@ static void change_pair(bpe_trainer *t, uint64_t pair, int64_t change, uint32_t 
         t->pair_count++;
     }
     entry->count += change;
-    if (change <= 0 || (entry->fresh.count && entry->fresh.words[entry->fresh.count - 1] == in_word)) return;
+    if (change <= 0 ||
+        (entry->fresh.count && entry->fresh.words[entry->fresh.count - 1] == in_word))
+        return;
     bool first = entry->fresh.count == 0;
-    if (!heed_grow(&entry->fresh.words, &entry->fresh.capacity, entry->fresh.count + 1, sizeof in_word) ||
-        (first && !heed_grow(&t->touched, &t->touched_capacity, t->touched_count + 1, sizeof pair))) {
+    if (!heed_grow(&entry->fresh.words, &entry->fresh.capacity, entry->fresh.count + 1,
+                   sizeof in_word) ||
+        (first &&
+         !heed_grow(&t->touched, &t->touched_capacity, t->touched_count + 1, sizeof pair))) {
         t->failed = true;
         return;
     }
@@ -158,7 +189,8 @@ static void queue_touched(bpe_trainer *t)
 
 /* ---- merging ---- */
 
-/* Joins a pair wherever it stands in a word, left to right, and keeps the counts of the pairs around it. */
+/* Joins a pair wherever it stands in a word, left to right, and keeps the counts of the pairs
+   around it. */
 static void merge_in_word(bpe_trainer *t, uint32_t index, heed_merge merge)
 {
     word *w = &t->words[index];
@@ -186,7 +218,8 @@ static void merge_in_word(bpe_trainer *t, uint32_t index, heed_merge merge)
 /* The token that a pair becomes; a new one unless its string is a token already. */
 static heed_status joined_token(bpe_trainer *t, heed_merge *merge, heed_error *error)
 {
-    const heed_vocabulary_entry *left = &t->tokens.entries[merge->left], *right = &t->tokens.entries[merge->right];
+    const heed_vocabulary_entry *left = &t->tokens.entries[merge->left],
+                                *right = &t->tokens.entries[merge->right];
     size_t left_length = left->length, length = left_length + right->length;
     char *string = heed_allocate(length + 1, 1);
     if (!string) return heed_fail_memory(error, length, "a token");
@@ -205,7 +238,8 @@ static heed_status joined_token(bpe_trainer *t, heed_merge *merge, heed_error *e
 static heed_status do_merges(bpe_trainer *t, heed_error *error)
 {
     heed_status status = HEED_OK;
-    while (status == HEED_OK && !t->failed && t->tokens.count < t->trainer->vocab_size && t->queue_count) {
+    while (status == HEED_OK && !t->failed && t->tokens.count < t->trainer->vocab_size &&
+           t->queue_count) {
         candidate top = queue_pop(t);
         int64_t count = t->pairs[slot_of(t, top.pair)].count;
         if (top.count != count) {
@@ -214,18 +248,23 @@ static heed_status do_merges(bpe_trainer *t, heed_error *error)
             continue;
         }
         bool done = count < 1 || (uint64_t)count < t->trainer->min_frequency;
-        heed_merge merge = {.left = (int32_t)(top.pair >> 32), .right = (int32_t)(uint32_t)top.pair, .joined = -1};
+        heed_merge merge = {
+            .left = (int32_t)(top.pair >> 32), .right = (int32_t)(uint32_t)top.pair, .joined = -1};
         if (!done) status = joined_token(t, &merge, error);
         if (!done && status == HEED_OK) {
-            if (heed_grow(&t->merges, &t->merge_capacity, t->merge_count + 1, sizeof merge)) t->merges[t->merge_count++] = merge;
+            if (heed_grow(&t->merges, &t->merge_capacity, t->merge_count + 1, sizeof merge))
+                t->merges[t->merge_count++] = merge;
             else t->failed = true;
-            for (size_t i = 0; i < top.words.count && !t->failed; i++) merge_in_word(t, top.words.words[i], merge);
+            for (size_t i = 0; i < top.words.count && !t->failed; i++)
+                merge_in_word(t, top.words.words[i], merge);
             queue_touched(t);
         }
         free(top.words.words);
         if (done) break;
     }
-    return status == HEED_OK && t->failed ? heed_fail_memory(error, t->pair_slots * sizeof *t->pairs, "training the tokenizer") : status;
+    return status == HEED_OK && t->failed
+               ? heed_fail_memory(error, t->pair_slots * sizeof *t->pairs, "training the tokenizer")
+               : status;
 }
 
 /* ---- setting up ---- */
@@ -239,7 +278,8 @@ static heed_status add_alphabet(bpe_trainer *t, heed_error *error)
         if (heed_character_byte(c) < 0) continue;
         size_t size = heed_utf8_put(c, encoded);
         if (heed_vocabulary_find(&t->tokens, encoded, size) < 0)
-            HEED_TRY(heed_vocabulary_add(&t->tokens, encoded, size, (int64_t)t->tokens.count, "alphabet", error));
+            HEED_TRY(heed_vocabulary_add(&t->tokens, encoded, size, (int64_t)t->tokens.count,
+                                         "alphabet", error));
     }
     return HEED_OK;
 }
@@ -256,17 +296,21 @@ static heed_status spell_words(bpe_trainer *t, heed_error *error)
     }
     t->words = heed_allocate(strings->count, sizeof *t->words);
     t->symbols = heed_allocate(strings->strings_length, sizeof *t->symbols);
-    if (!t->words || !t->symbols) return heed_fail_memory(error, strings->strings_length * sizeof *t->symbols, "the words");
+    if (!t->words || !t->symbols)
+        return heed_fail_memory(error, strings->strings_length * sizeof *t->symbols, "the words");
     for (size_t i = 0; i < strings->count; i++) {
         const heed_vocabulary_entry *entry = &strings->entries[i];
         const char *bytes = heed_vocabulary_string(strings, entry);
         t->words[i] = (word){t->symbols + at, entry->length};
-        for (size_t j = 0; j < entry->length; j++) t->symbols[at++] = byte_ids[(unsigned char)bytes[j]];
+        for (size_t j = 0; j < entry->length; j++)
+            t->symbols[at++] = byte_ids[(unsigned char)bytes[j]];
         for (size_t j = 0; j + 1 < entry->length && !t->failed; j++)
-            change_pair(t, pair_of(t->words[i].ids[j], t->words[i].ids[j + 1]), (int64_t)t->trainer->counted.counts[i], (uint32_t)i);
+            change_pair(t, pair_of(t->words[i].ids[j], t->words[i].ids[j + 1]),
+                        (int64_t)t->trainer->counted.counts[i], (uint32_t)i);
     }
     queue_touched(t);
-    return t->failed ? heed_fail_memory(error, t->pair_slots * sizeof *t->pairs, "counting pairs") : HEED_OK;
+    return t->failed ? heed_fail_memory(error, t->pair_slots * sizeof *t->pairs, "counting pairs")
+                     : HEED_OK;
 }
 
 static void bpe_trainer_free(bpe_trainer *t)
@@ -284,39 +328,49 @@ static void bpe_trainer_free(bpe_trainer *t)
 
 static json_t *merge_json(const heed_vocabulary *tokens, heed_merge merge)
 {
-    const heed_vocabulary_entry *left = &tokens->entries[merge.left], *right = &tokens->entries[merge.right];
-    return json_pack("[s%, s%]", heed_vocabulary_string(tokens, left), (size_t)left->length, heed_vocabulary_string(tokens, right),
-                     (size_t)right->length);
+    const heed_vocabulary_entry *left = &tokens->entries[merge.left],
+                                *right = &tokens->entries[merge.right];
+    return json_pack("[s%, s%]", heed_vocabulary_string(tokens, left), (size_t)left->length,
+                     heed_vocabulary_string(tokens, right), (size_t)right->length);
 }
 
-/* A pair that came up again is listed where it came up last, as in the library's table of merges. */
+/* A pair that came up again is listed where it came up last, as in the library's table of
+   merges. */
 static json_t *merges_json(bpe_trainer *t)
 {
     json_t *list = json_array();
     int failed = !list;
-    for (size_t i = 0; i < t->merge_count; i++) t->pairs[slot_of(t, pair_of(t->merges[i].left, t->merges[i].right))].count = (int64_t)i;
+    for (size_t i = 0; i < t->merge_count; i++)
+        t->pairs[slot_of(t, pair_of(t->merges[i].left, t->merges[i].right))].count = (int64_t)i;
     for (size_t i = 0; i < t->merge_count && !failed; i++)
-        if (t->pairs[slot_of(t, pair_of(t->merges[i].left, t->merges[i].right))].count == (int64_t)i)
+        if (t->pairs[slot_of(t, pair_of(t->merges[i].left, t->merges[i].right))].count ==
+            (int64_t)i)
             failed = json_array_append_new(list, merge_json(&t->tokens, t->merges[i]));
     if (!failed) return list;
     json_decref(list);
     return NULL;
 }
 
-static heed_status finish_bpe(const heed_tokenizer_trainer *trainer, json_t **json, heed_error *error)
+static heed_status finish_bpe(const heed_tokenizer_trainer *trainer, json_t **json,
+                              heed_error *error)
 {
     bpe_trainer t = {.trainer = trainer};
     heed_status status = add_alphabet(&t, error);
     if (status == HEED_OK) status = spell_words(&t, error);
     if (status == HEED_OK) status = do_merges(&t, error);
     if (status == HEED_OK) {
-        json_t *model = json_pack("{s:s, s:n, s:n, s:n, s:n, s:b, s:b, s:b, s:o, s:o}", "type", "BPE", "dropout", "unk_token",
-                                  "continuing_subword_prefix", "end_of_word_suffix", "fuse_unk", 0, "byte_fallback", 0,
-                                  "ignore_merges", 0, "vocab", heed_trainer_vocabulary_json(&t.tokens), "merges", merges_json(&t));
-        *json = json_pack("{s:s, s:n, s:{s:s, s:b, s:b, s:b}, s:{s:s, s:b, s:b, s:b}, s:o}", "version", "1.0", "normalizer",
-                          "pre_tokenizer", "type", "ByteLevel", "add_prefix_space", 0, "trim_offsets", 1, "use_regex", 1, "decoder",
-                          "type", "ByteLevel", "add_prefix_space", 1, "trim_offsets", 1, "use_regex", 1, "model", model);
-        if (!*json) status = heed_fail_memory(error, t.tokens.strings_length, "the trained tokenizer");
+        json_t *model = json_pack(
+            "{s:s, s:n, s:n, s:n, s:n, s:b, s:b, s:b, s:o, s:o}", "type", "BPE", "dropout",
+            "unk_token", "continuing_subword_prefix", "end_of_word_suffix", "fuse_unk", 0,
+            "byte_fallback", 0, "ignore_merges", 0, "vocab",
+            heed_trainer_vocabulary_json(&t.tokens), "merges", merges_json(&t));
+        *json = json_pack("{s:s, s:n, s:{s:s, s:b, s:b, s:b}, s:{s:s, s:b, s:b, s:b}, s:o}",
+                          "version", "1.0", "normalizer", "pre_tokenizer", "type", "ByteLevel",
+                          "add_prefix_space", 0, "trim_offsets", 1, "use_regex", 1, "decoder",
+                          "type", "ByteLevel", "add_prefix_space", 1, "trim_offsets", 1,
+                          "use_regex", 1, "model", model);
+        if (!*json)
+            status = heed_fail_memory(error, t.tokens.strings_length, "the trained tokenizer");
     }
     bpe_trainer_free(&t);
     return status;

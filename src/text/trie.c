@@ -7,7 +7,8 @@ static size_t child_slot(const heed_trie *trie, uint32_t parent, uint8_t byte)
 {
     uint64_t hash = ((uint64_t)parent << 8 | byte) * 0x9E3779B97F4A7C15u;
     size_t slot = (size_t)(hash >> 32) & (trie->slot_count - 1);
-    while (trie->slots[slot].child && (trie->slots[slot].parent != parent || trie->slots[slot].byte != byte))
+    while (trie->slots[slot].child &&
+           (trie->slots[slot].parent != parent || trie->slots[slot].byte != byte))
         slot = (slot + 1) & (trie->slot_count - 1);
     return slot;
 }
@@ -23,7 +24,8 @@ static bool grow_slots(heed_trie *trie)
     }
     trie->slot_count = count;
     for (size_t i = 0; i < old.slot_count; i++)
-        if (old.slots[i].child) trie->slots[child_slot(trie, old.slots[i].parent, old.slots[i].byte)] = old.slots[i];
+        if (old.slots[i].child)
+            trie->slots[child_slot(trie, old.slots[i].parent, old.slots[i].byte)] = old.slots[i];
     free(old.slots);
     return true;
 }
@@ -47,7 +49,8 @@ bool heed_trie_add(heed_trie *trie, const char *text, size_t length, int32_t val
         size_t slot = child_slot(trie, node, (uint8_t)text[i]);
         if (!trie->slots[slot].child) {
             if (!add_node(trie)) return false;
-            trie->slots[slot] = (heed_trie_slot){node, (uint32_t)trie->node_count - 1, (uint8_t)text[i]};
+            trie->slots[slot] = (heed_trie_slot){node, (uint32_t)trie->node_count - 1,
+                                                 (uint8_t)text[i]};
         }
         node = trie->slots[slot].child;
     }
@@ -55,7 +58,8 @@ bool heed_trie_add(heed_trie *trie, const char *text, size_t length, int32_t val
     return true;
 }
 
-int32_t heed_trie_match(const heed_trie *trie, const char *text, size_t length, heed_trie_filter *takes, const void *context, size_t *size)
+int32_t heed_trie_match(const heed_trie *trie, const char *text, size_t length,
+                        heed_trie_filter *takes, const void *context, size_t *size)
 {
     int32_t found = -1;
     uint32_t node = 0;

@@ -5,31 +5,40 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* WordPiece: a word is the longest token that begins it, then the longest continuing token (with prefix "##") that begins the
-   rest, and so on; a word that cannot be covered, or is longer than max_input_chars_per_word, becomes the unknown token.
-   Source: Wu et al. 2016, section 4.1; Devlin et al. 2019. */
+/* WordPiece: a word is the longest token that begins it, then the longest continuing token (with
+   prefix "##") that begins the rest, and so on; a word that cannot be covered, or is longer than
+   max_input_chars_per_word, becomes the unknown token. Source: Wu et al. 2016, section 4.1; Devlin
+   et al. 2019. */
 
-static heed_status read_wordpiece(heed_tokenizer_model *model, const json_t *json, const char *where, heed_error *error)
+static heed_status read_wordpiece(heed_tokenizer_model *model, const json_t *json,
+                                  const char *where, heed_error *error)
 {
     model->max_word_characters = 100;
     HEED_TRY(heed_tokenizer_model_read_vocabulary(model, json, where, error));
-    HEED_TRY(heed_tokenizer_model_read_text(&model->unk_token, json, "unk_token", false, where, error));
-    HEED_TRY(heed_tokenizer_model_read_text(&model->prefix, json, "continuing_subword_prefix", false, where, error));
-    HEED_TRY(heed_json_integer(json, "max_input_chars_per_word", &model->max_word_characters, where, error));
+    HEED_TRY(
+        heed_tokenizer_model_read_text(&model->unk_token, json, "unk_token", false, where, error));
+    HEED_TRY(heed_tokenizer_model_read_text(&model->prefix, json, "continuing_subword_prefix",
+                                            false, where, error));
+    HEED_TRY(heed_json_integer(json, "max_input_chars_per_word", &model->max_word_characters, where,
+                               error));
     if (!model->unk_token) model->unk_token = heed_string_copy("[UNK]");
     if (!model->prefix) model->prefix = heed_string_copy("##");
     if (!model->unk_token || !model->prefix) return heed_fail_memory(error, 8, "the model");
     if (model->max_word_characters < 0)
-        return heed_fail(error, HEED_E_FORMAT, "%s: model: \"max_input_chars_per_word\" is %lld, expected 0 or more", where,
-                         (long long)model->max_word_characters);
-    model->unk_id = heed_vocabulary_find(&model->vocabulary, model->unk_token, strlen(model->unk_token));
+        return heed_fail(error, HEED_E_FORMAT,
+                         "%s: model: \"max_input_chars_per_word\" is %lld, expected 0 or more",
+                         where, (long long)model->max_word_characters);
+    model->unk_id = heed_vocabulary_find(&model->vocabulary, model->unk_token,
+                                         strlen(model->unk_token));
     return HEED_OK;
 }
 
-/* Id of the longest token, prefixed when `continuing`, that begins text[0..length); *size gets the bytes of text it covers, -1
-   when there is none. One pass: the hash of the table grows with the text, and no token is longer than the longest. */
-static int32_t longest_token(const heed_tokenizer_model *model, heed_tokenizer_model_scratch *scratch, const char *text, size_t length, bool continuing,
-                             size_t *size)
+/* Id of the longest token, prefixed when `continuing`, that begins text[0..length); *size gets the
+   bytes of text it covers, -1 when there is none. One pass: the hash of the table grows with the
+   text, and no token is longer than the longest. */
+static int32_t longest_token(const heed_tokenizer_model *model,
+                             heed_tokenizer_model_scratch *scratch, const char *text, size_t length,
+                             bool continuing, size_t *size)
 {
     size_t prefix = continuing ? strlen(model->prefix) : 0, longest = model->vocabulary.longest;
     uint64_t hash = heed_hash_start;
@@ -43,7 +52,8 @@ static int32_t longest_token(const heed_tokenizer_model *model, heed_tokenizer_m
         size_t end = at + heed_utf8_size(text[at]);
         if (end > length) break;
         for (; at < end; at++) hash = heed_hash_byte(hash, text[at]);
-        int32_t id = heed_vocabulary_find_hashed(&model->vocabulary, scratch->word, prefix + at, hash);
+        int32_t id = heed_vocabulary_find_hashed(&model->vocabulary, scratch->word, prefix + at,
+                                                 hash);
         if (id < 0) continue;
         found = id;
         *size = at;
@@ -51,13 +61,16 @@ static int32_t longest_token(const heed_tokenizer_model *model, heed_tokenizer_m
     return found;
 }
 
-static heed_status tokenize_wordpiece(const heed_tokenizer_model *model, heed_tokenizer_model_scratch *scratch, const char *text, size_t length, uint32_t base,
-                                      heed_found_tokens *found, heed_error *error)
+static heed_status tokenize_wordpiece(const heed_tokenizer_model *model,
+                                      heed_tokenizer_model_scratch *scratch, const char *text,
+                                      size_t length, uint32_t base, heed_found_tokens *found,
+                                      heed_error *error)
 {
     size_t before = found->count, at = 0, size = 0;
     int64_t characters = 0;
     for (size_t i = 0; i < length; i += heed_utf8_size(text[i])) characters++;
-    if (!heed_grow(&scratch->word, &scratch->word_capacity, model->vocabulary.longest + strlen(model->prefix) + 1, 1))
+    if (!heed_grow(&scratch->word, &scratch->word_capacity,
+                   model->vocabulary.longest + strlen(model->prefix) + 1, 1))
         return heed_fail_memory(error, model->vocabulary.longest, "a word");
     bool covered = characters <= model->max_word_characters;
     while (covered && at < length) {
@@ -74,12 +87,15 @@ static heed_status tokenize_wordpiece(const heed_tokenizer_model *model, heed_to
     return HEED_OK;
 }
 
-static heed_status write_wordpiece(const heed_tokenizer_model *model, json_t *json, heed_error *error)
+static heed_status write_wordpiece(const heed_tokenizer_model *model, json_t *json,
+                                   heed_error *error)
 {
     int failed = json_object_set_new(json, "unk_token", json_string(model->unk_token));
     failed |= json_object_set_new(json, "continuing_subword_prefix", json_string(model->prefix));
-    failed |= json_object_set_new(json, "max_input_chars_per_word", json_integer(model->max_word_characters));
+    failed |= json_object_set_new(json, "max_input_chars_per_word",
+                                  json_integer(model->max_word_characters));
     return failed ? heed_fail_memory(error, 256, "writing the model") : HEED_OK;
 }
 
-const heed_tokenizer_model_kind heed_tokenizer_model_wordpiece = {"WordPiece", read_wordpiece, tokenize_wordpiece, write_wordpiece, false};
+const heed_tokenizer_model_kind heed_tokenizer_model_wordpiece = {
+    "WordPiece", read_wordpiece, tokenize_wordpiece, write_wordpiece, false};

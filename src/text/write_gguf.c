@@ -1,4 +1,5 @@
-/* A tokenizer as the entries of a GGUF file: byte-level BPE as kind "gpt2", BPE with byte fallback as kind "llama". */
+/* A tokenizer as the entries of a GGUF file: byte-level BPE as kind "gpt2", BPE with byte fallback
+   as kind "llama". */
 #include "io/gguf.h"
 #include "text/text_internal.h"
 
@@ -35,7 +36,8 @@ static void put_tokens(const heed_tokenizer *tokenizer, size_t count, heed_gguf_
     heed_gguf_put_array(entries, "tokenizer.ggml.token_type", HEED_GGUF_I32, count);
     for (size_t id = 0; id < count; id++) {
         const char *token = heed_tokenizer_token(tokenizer, (int32_t)id, &length);
-        heed_gguf_put_element(entries, HEED_GGUF_I32, type_of(tokenizer, (int32_t)id, token, length));
+        heed_gguf_put_element(entries, HEED_GGUF_I32,
+                              type_of(tokenizer, (int32_t)id, token, length));
     }
 }
 
@@ -58,13 +60,15 @@ static void put_merges(const heed_tokenizer *tokenizer, heed_gguf_entries *entri
 }
 
 /* What is merged earlier has the greater score. */
-static heed_status put_scores(const heed_tokenizer *tokenizer, size_t count, heed_gguf_entries *entries, heed_error *error)
+static heed_status put_scores(const heed_tokenizer *tokenizer, size_t count,
+                              heed_gguf_entries *entries, heed_error *error)
 {
     const heed_merge_table *merges = &tokenizer->model.merges;
     float *scores = heed_allocate(count, sizeof *scores);
     if (!scores) return heed_fail_memory(error, count * sizeof *scores, "the scores of tokens");
     for (size_t i = merges->count; i-- > 0;)
-        if (merges->merges[i].joined >= 0 && (size_t)merges->merges[i].joined < count) scores[merges->merges[i].joined] = -(float)merges->merges[i].rank;
+        if (merges->merges[i].joined >= 0 && (size_t)merges->merges[i].joined < count)
+            scores[merges->merges[i].joined] = -(float)merges->merges[i].rank;
     heed_gguf_put_array(entries, "tokenizer.ggml.scores", HEED_GGUF_F32, count);
     for (size_t i = 0; i < count; i++) heed_gguf_put_element(entries, HEED_GGUF_F32, scores[i]);
     free(scores);
@@ -94,7 +98,8 @@ static void put_templates(const heed_tokenizer *tokenizer, heed_gguf_entries *en
 
 static void put_specials(const heed_tokenizer *tokenizer, size_t count, heed_gguf_entries *entries)
 {
-    static const char *const names[HEED_SPECIAL_COUNT] = {[HEED_BOS] = "bos", [HEED_EOS] = "eos", [HEED_PAD] = "padding", [HEED_UNK] = "unknown"};
+    static const char *const names[HEED_SPECIAL_COUNT] = {
+        [HEED_BOS] = "bos", [HEED_EOS] = "eos", [HEED_PAD] = "padding", [HEED_UNK] = "unknown"};
     for (int i = 0; i < HEED_SPECIAL_COUNT; i++) {
         char key[64];
         if (!names[i] || tokenizer->special[i] < 0 || (size_t)tokenizer->special[i] >= count)
@@ -111,34 +116,46 @@ static bool is_added(const heed_tokenizer *tokenizer, heed_special part, bool af
     heed_encoding encoding = {0};
     heed_error ignored = {0};
     bool found = false;
-    if (heed_tokenizer_encode(tokenizer, "a", 1, HEED_ENCODE_SPECIAL, &encoding, &ignored) == HEED_OK && encoding.count)
-        found = tokenizer->special[part] >= 0 && encoding.special_mask[after ? encoding.count - 1 : 0] &&
+    if (heed_tokenizer_encode(tokenizer, "a", 1, HEED_ENCODE_SPECIAL, &encoding, &ignored) ==
+            HEED_OK &&
+        encoding.count)
+        found = tokenizer->special[part] >= 0 &&
+                encoding.special_mask[after ? encoding.count - 1 : 0] &&
                 encoding.ids[after ? encoding.count - 1 : 0] == tokenizer->special[part];
     heed_encoding_free(&encoding);
     return found;
 }
 
-heed_status heed_tokenizer_put_gguf(const heed_tokenizer *tokenizer, size_t count, heed_gguf_entries *entries, heed_error *error)
+heed_status heed_tokenizer_put_gguf(const heed_tokenizer *tokenizer, size_t count,
+                                    heed_gguf_entries *entries, heed_error *error)
 {
-    bool pairs = tokenizer->model.kind == &heed_tokenizer_model_bpe, fallback = pairs && tokenizer->model.byte_fallback;
+    bool pairs = tokenizer->model.kind == &heed_tokenizer_model_bpe,
+         fallback = pairs && tokenizer->model.byte_fallback;
     const char *pre = pairs && !fallback ? heed_gguf_pre_name(tokenizer) : "default";
     if (!pairs || !pre)
-        return heed_fail(error, HEED_E_UNSUPPORTED, "GGUF has no %s for this tokenizer (kind %s); byte-level BPE with a known split into words and BPE with "
-                         "byte fallback can be written", pairs ? "pre-tokenizer name" : "kind", heed_tokenizer_kind(tokenizer));
+        return heed_fail(error, HEED_E_UNSUPPORTED,
+                         "GGUF has no %s for this tokenizer (kind %s); byte-level BPE with a known "
+                         "split into words and BPE with "
+                         "byte fallback can be written",
+                         pairs ? "pre-tokenizer name" : "kind", heed_tokenizer_kind(tokenizer));
     if ((size_t)heed_tokenizer_base_limit(tokenizer) > count)
         return heed_fail(error, HEED_E_UNSUPPORTED,
                          "the tokenizer has ids up to %d, the model %zu rows for them",
                          heed_tokenizer_base_limit(tokenizer) - 1, count);
-    heed_gguf_put_string(entries, "tokenizer.ggml.model", fallback ? "llama" : "gpt2", fallback ? 5 : 4);
+    heed_gguf_put_string(entries, "tokenizer.ggml.model", fallback ? "llama" : "gpt2",
+                         fallback ? 5 : 4);
     heed_gguf_put_string(entries, "tokenizer.ggml.pre", pre, strlen(pre));
     put_tokens(tokenizer, count, entries);
     if (fallback) HEED_TRY(put_scores(tokenizer, count, entries, error));
     else put_merges(tokenizer, entries);
     put_specials(tokenizer, count, entries);
-    heed_gguf_put_boolean(entries, "tokenizer.ggml.add_bos_token", is_added(tokenizer, HEED_BOS, false));
-    heed_gguf_put_boolean(entries, "tokenizer.ggml.add_eos_token", is_added(tokenizer, HEED_EOS, true));
+    heed_gguf_put_boolean(entries, "tokenizer.ggml.add_bos_token",
+                          is_added(tokenizer, HEED_BOS, false));
+    heed_gguf_put_boolean(entries, "tokenizer.ggml.add_eos_token",
+                          is_added(tokenizer, HEED_EOS, true));
     if (fallback) {
-        bool prefix = json_is_object(json_object_get(tokenizer->sections, "normalizer")) || json_is_object(json_object_get(tokenizer->sections, "pre_tokenizer"));
+        bool prefix = json_is_object(json_object_get(tokenizer->sections, "normalizer")) ||
+                      json_is_object(json_object_get(tokenizer->sections, "pre_tokenizer"));
         heed_gguf_put_boolean(entries, "tokenizer.ggml.add_space_prefix", prefix);
     }
     return HEED_OK;

@@ -20,12 +20,14 @@ void heed_batch_free(heed_batch *batch)
 
 void heed_batch_clear(heed_batch *batch, int32_t first_sample)
 {
-    batch->inputs.rows = batch->inputs.sequences_count = batch->source.rows = batch->source.sequences_count = batch->labels_count = 0;
+    batch->inputs.rows = batch->inputs.sequences_count = batch->source.rows =
+        batch->source.sequences_count = batch->labels_count = 0;
     batch->first_sample = first_sample;
 }
 
 /* Grows several arrays that share one capacity; widths in i32 per element. */
-static heed_status grow_together(int32_t **const *arrays, const size_t *widths, int count, size_t *capacity, size_t wanted, heed_error *error)
+static heed_status grow_together(int32_t **const *arrays, const size_t *widths, int count,
+                                 size_t *capacity, size_t wanted, heed_error *error)
 {
     size_t reached = *capacity;
     for (int i = 0; i < count; i++) {
@@ -38,13 +40,18 @@ static heed_status grow_together(int32_t **const *arrays, const size_t *widths, 
     return HEED_OK;
 }
 
-heed_status heed_batch_sequence(heed_batch *batch, heed_batch_inputs *side, size_t count, int32_t **ids, heed_error *error)
+heed_status heed_batch_sequence(heed_batch *batch, heed_batch_inputs *side, size_t count,
+                                int32_t **ids, heed_error *error)
 {
-    int32_t **const row_arrays[] = {&side->ids, &side->positions, &side->samples}, **const table[] = {&side->sequences};
+    int32_t **const row_arrays[] = {&side->ids, &side->positions, &side->samples},
+                    **const table[] = {&side->sequences};
     size_t first = side->rows, sequence = side->sequences_count;
-    HEED_TRY(grow_together(row_arrays, (const size_t[]){1, 1, 2}, 3, &side->rows_capacity, first + count, error));
-    HEED_TRY(grow_together(table, (const size_t[]){HEED_SEQUENCE_FIELDS}, 1, &side->sequences_capacity, sequence + 1, error));
-    int32_t sample = batch->first_sample + (int32_t)sequence, *row = side->sequences + sequence * HEED_SEQUENCE_FIELDS;
+    HEED_TRY(grow_together(row_arrays, (const size_t[]){1, 1, 2}, 3, &side->rows_capacity,
+                           first + count, error));
+    HEED_TRY(grow_together(table, (const size_t[]){HEED_SEQUENCE_FIELDS}, 1,
+                           &side->sequences_capacity, sequence + 1, error));
+    int32_t sample = batch->first_sample + (int32_t)sequence,
+            *row = side->sequences + sequence * HEED_SEQUENCE_FIELDS;
     memset(row, 0, HEED_SEQUENCE_FIELDS * sizeof *row);
     row[HEED_SEQUENCE_QUERY_START] = row[HEED_SEQUENCE_KEY_START] = (int32_t)first;
     row[HEED_SEQUENCE_QUERY_LENGTH] = row[HEED_SEQUENCE_KEY_LENGTH] = (int32_t)count;
@@ -63,7 +70,8 @@ heed_status heed_batch_sequence(heed_batch *batch, heed_batch_inputs *side, size
 heed_status heed_batch_label(heed_batch *batch, size_t row, int32_t label, heed_error *error)
 {
     int32_t **const arrays[] = {&batch->gathered, &batch->labels};
-    HEED_TRY(grow_together(arrays, (const size_t[]){1, 1}, 2, &batch->labels_capacity, batch->labels_count + 1, error));
+    HEED_TRY(grow_together(arrays, (const size_t[]){1, 1}, 2, &batch->labels_capacity,
+                           batch->labels_count + 1, error));
     batch->gathered[batch->labels_count] = (int32_t)row;
     batch->labels[batch->labels_count++] = label;
     return HEED_OK;
@@ -87,18 +95,22 @@ static heed_status fill_cross(heed_batch *batch, heed_error *error)
 {
     int32_t **const arrays[] = {&batch->cross};
     size_t n = batch->inputs.sequences_count;
-    HEED_TRY(grow_together(arrays, (const size_t[]){HEED_SEQUENCE_FIELDS}, 1, &batch->cross_capacity, n, error));
+    HEED_TRY(grow_together(arrays, (const size_t[]){HEED_SEQUENCE_FIELDS}, 1,
+                           &batch->cross_capacity, n, error));
     memcpy(batch->cross, batch->inputs.sequences, n * HEED_SEQUENCE_FIELDS * sizeof(int32_t));
     for (size_t i = 0; i < n; i++) {
         const int32_t *source = batch->source.sequences + i * HEED_SEQUENCE_FIELDS;
-        batch->cross[i * HEED_SEQUENCE_FIELDS + HEED_SEQUENCE_KEY_START] = source[HEED_SEQUENCE_KEY_START];
-        batch->cross[i * HEED_SEQUENCE_FIELDS + HEED_SEQUENCE_KEY_LENGTH] = source[HEED_SEQUENCE_KEY_LENGTH];
+        batch->cross[i * HEED_SEQUENCE_FIELDS + HEED_SEQUENCE_KEY_START] =
+            source[HEED_SEQUENCE_KEY_START];
+        batch->cross[i * HEED_SEQUENCE_FIELDS + HEED_SEQUENCE_KEY_LENGTH] =
+            source[HEED_SEQUENCE_KEY_LENGTH];
     }
     return HEED_OK;
 }
 
 /* Copies into an input that the program may not have. */
-static void feed(heed_engine *engine, const char *prefix, const char *name, const int32_t *values, size_t count)
+static void feed(heed_engine *engine, const char *prefix, const char *name, const int32_t *values,
+                 size_t count)
 {
     char full[64];
     snprintf(full, sizeof full, "%s%s", prefix, name);
@@ -126,19 +138,23 @@ static void feed_side(heed_engine *engine, const char *prefix, const heed_batch_
     feed(engine, prefix, "ids", side->ids, side->rows);
     feed(engine, prefix, "positions", side->positions, side->rows);
     feed(engine, prefix, "samples", side->samples, 2 * side->rows);
-    feed(engine, prefix, "sequences", side->sequences, HEED_SEQUENCE_FIELDS * side->sequences_count);
+    feed(engine, prefix, "sequences", side->sequences,
+         HEED_SEQUENCE_FIELDS * side->sequences_count);
 }
 
-heed_status heed_batch_feed(heed_batch *batch, heed_engine *engine, heed_runtime *runtime, heed_error *error)
+heed_status heed_batch_feed(heed_batch *batch, heed_engine *engine, heed_runtime *runtime,
+                            heed_error *error)
 {
     feed_side(engine, "", &batch->inputs);
     if (batch->source.rows > 0) {
         HEED_TRY(fill_cross(batch, error));
         feed_side(engine, "source_", &batch->source);
-        feed(engine, "", "cross_sequences", batch->cross, HEED_SEQUENCE_FIELDS * batch->inputs.sequences_count);
+        feed(engine, "", "cross_sequences", batch->cross,
+             HEED_SEQUENCE_FIELDS * batch->inputs.sequences_count);
     }
     int32_t **const types[] = {&batch->types};
-    HEED_TRY(grow_together(types, (const size_t[]){1}, 1, &batch->types_capacity, batch->inputs.rows, error));
+    HEED_TRY(grow_together(types, (const size_t[]){1}, 1, &batch->types_capacity,
+                           batch->inputs.rows, error));
     feed(engine, "", "types", batch->types, batch->inputs.rows);
     float *counted = heed_engine_input(engine, "counted");
     for (size_t i = 0; counted != NULL && i < batch->inputs.rows; i++) counted[i] = 1;

@@ -29,9 +29,11 @@ static heed_status publish(const char *temporary, const char *final, heed_error 
 {
     heed_status status = HEED_OK;
     if (rename(temporary, final) == 0) return HEED_OK;
-    if (errno != EEXIST && errno != ENOTEMPTY) return heed_fail_system(error, "rename into place", final);
+    if (errno != EEXIST && errno != ENOTEMPTY)
+        return heed_fail_system(error, "rename into place", final);
 #ifdef RENAME_EXCHANGE
-    if (renameat2(AT_FDCWD, temporary, AT_FDCWD, final, RENAME_EXCHANGE) == 0) return heed_directory_remove(temporary, error);
+    if (renameat2(AT_FDCWD, temporary, AT_FDCWD, final, RENAME_EXCHANGE) == 0)
+        return heed_directory_remove(temporary, error);
 #endif
     char *run = heed_path_folder(final), *old = run ? heed_temporary_path(run) : NULL;
     if (!old) status = heed_fail_memory(error, strlen(final) + HEED_TEMPORARY_NAME, final);
@@ -84,10 +86,13 @@ static heed_status write_checkpoint(const char *run, int64_t step, heed_checkpoi
     return status == HEED_OK ? heed_path_sync(run, error) : status;
 }
 
-heed_status heed_checkpoint_write(const char *run, int64_t step, heed_checkpoint_fill *fill, void *context,
-                                  const heed_checkpoint_options *options, heed_error *error)
+heed_status heed_checkpoint_write(const char *run, int64_t step, heed_checkpoint_fill *fill,
+                                  void *context, const heed_checkpoint_options *options,
+                                  heed_error *error)
 {
-    if (step < 0) return heed_fail(error, HEED_E_ARG, "checkpoint of step %lld: expected a step >= 0", (long long)step);
+    if (step < 0)
+        return heed_fail(error, HEED_E_ARG, "checkpoint of step %lld: expected a step >= 0",
+                         (long long)step);
     HEED_TRY(write_checkpoint(run, step, fill, context, error));
     HEED_TRY(heed_run_show(run, step, options->private_files, error));
     if (options->best) HEED_TRY(heed_run_point(run, "best", step, error));

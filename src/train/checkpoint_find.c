@@ -18,7 +18,8 @@ int64_t heed_checkpoint_step_of(const char *name, const char *ending)
     char *end;
     if (strncmp(name, prefix, sizeof prefix - 1)) return -1;
     const char *digits = name + sizeof prefix - 1;
-    if (*digits < '0' || *digits > '9' || (*digits == '0' && digits[1] >= '0' && digits[1] <= '9')) return -1;
+    if (*digits < '0' || *digits > '9' || (*digits == '0' && digits[1] >= '0' && digits[1] <= '9'))
+        return -1;
     errno = 0;
     long long step = strtoll(digits, &end, 10);
     return errno == 0 && !strcmp(end, ending) ? step : -1;
@@ -33,10 +34,13 @@ static char *path_of(const char *run, int64_t step)
     return path.data;
 }
 
-typedef struct { int64_t *steps; size_t count, capacity; } step_list;
+typedef struct {
+    int64_t *steps;
+    size_t count, capacity;
+} step_list;
 
-static heed_status add_step(void *context, const char *run, const char *name, const char *path, const struct stat *information,
-                            heed_error *error)
+static heed_status add_step(void *context, const char *run, const char *name, const char *path,
+                            const struct stat *information, heed_error *error)
 {
     (void)path;
     step_list *list = context;
@@ -65,7 +69,8 @@ static heed_status list_steps(step_list *list, const char *run, heed_error *erro
 
 static bool inside(const char *name)
 {
-    return *name && *name != '/' && strcmp(name, "..") && strncmp(name, "../", 3) && !strstr(name, "/../");
+    return *name && *name != '/' && strcmp(name, "..") && strncmp(name, "../", 3) &&
+           !strstr(name, "/../");
 }
 
 heed_status heed_checkpoint_check(const char *folder, int64_t *step, heed_error *error)
@@ -80,17 +85,22 @@ heed_status heed_checkpoint_check(const char *folder, int64_t *step, heed_error 
     if (status == HEED_OK && (found < 0 || !json_is_object(files)))
         status = heed_fail(error, HEED_E_FORMAT, "%s: expected \"step\" and \"files\"", path);
     const char *name;
-    if (status == HEED_OK) json_object_foreach(files, name, size) {
-        struct stat information;
-        char *file = heed_path_join(folder, name);
-        if (!file) status = heed_fail_memory(error, strlen(folder) + strlen(name) + 2, folder);
-        else if (!inside(name) || stat(file, &information) != 0 || !S_ISREG(information.st_mode) ||
-                 !json_is_integer(size) || information.st_size != json_integer_value(size))
-            status = heed_fail(error, HEED_E_FORMAT, "%s: %.128s is missing or not of the size that %s says: the checkpoint is "
-                               "incomplete, use an older one", folder, name, HEED_CHECKPOINT_MANIFEST);
-        free(file);
-        if (status != HEED_OK) break;
-    }
+    if (status == HEED_OK) json_object_foreach(files, name, size)
+        {
+            struct stat information;
+            char *file = heed_path_join(folder, name);
+            if (!file) status = heed_fail_memory(error, strlen(folder) + strlen(name) + 2, folder);
+            else if (!inside(name) || stat(file, &information) != 0 ||
+                     !S_ISREG(information.st_mode) || !json_is_integer(size) ||
+                     information.st_size != json_integer_value(size))
+                status = heed_fail(
+                    error, HEED_E_FORMAT,
+                    "%s: %.128s is missing or not of the size that %s says: the checkpoint is "
+                    "incomplete, use an older one",
+                    folder, name, HEED_CHECKPOINT_MANIFEST);
+            free(file);
+            if (status != HEED_OK) break;
+        }
     if (status == HEED_OK) *step = found;
     json_decref(manifest);
     free(path);
@@ -108,11 +118,13 @@ heed_status heed_checkpoint_newest(const char *run, char **path, int64_t *step, 
         heed_error problem = {0};
         char *folder = path_of(run, list.steps[i]);
         if (!folder) status = heed_fail_memory(error, strlen(run) + 64, run);
-        else if (heed_checkpoint_check(folder, &said, &problem) == HEED_OK && said == list.steps[i]) {
+        else if (heed_checkpoint_check(folder, &said, &problem) == HEED_OK &&
+                 said == list.steps[i]) {
             *path = folder;
             *step = said;
             folder = NULL;
-        } else if (problem.status == HEED_E_NOMEM) status = heed_fail(error, HEED_E_NOMEM, "%s", problem.message);
+        } else if (problem.status == HEED_E_NOMEM)
+            status = heed_fail(error, HEED_E_NOMEM, "%s", problem.message);
         free(folder);
     }
     free(list.steps);
@@ -143,7 +155,9 @@ static heed_status read_pointer(int64_t *step, const char *run, const char *name
     return HEED_OK;
 }
 
-typedef struct { const char *run, *const *private_files; } link_job;
+typedef struct {
+    const char *run, *const *private_files;
+} link_job;
 
 static heed_status link_file(void *context, const char *folder, const char *name, const char *path,
                              const struct stat *information, heed_error *error)
@@ -152,35 +166,42 @@ static heed_status link_file(void *context, const char *folder, const char *name
     const link_job *job = context;
     bool linked = S_ISREG(information->st_mode) || S_ISDIR(information->st_mode);
     if (!linked || !strcmp(name, HEED_CHECKPOINT_MANIFEST)) return HEED_OK;
-    for (const char *const *private = job->private_files; private && *private; private++)
+    for (const char *const *private = job->private_files; private && *private; private ++)
         if (!strcmp(name, *private)) return HEED_OK;
     char *link = heed_path_join(job->run, name), *target = heed_path_join("last", name), found[512];
     heed_status status = HEED_OK;
-    if (!link || !target) status = heed_fail_memory(error, strlen(job->run) + strlen(name) + 8, job->run);
+    if (!link || !target)
+        status = heed_fail_memory(error, strlen(job->run) + strlen(name) + 8, job->run);
     else {
         struct stat there;
         bool exists = lstat(link, &there) == 0;
         ssize_t length = exists ? readlink(link, found, sizeof found) : -1;
         bool right = length == (ssize_t)strlen(target) && !memcmp(found, target, (size_t)length);
-        if (!right && (!exists || S_ISLNK(there.st_mode))) status = heed_link_replace(target, link, error);
+        if (!right && (!exists || S_ISLNK(there.st_mode)))
+            status = heed_link_replace(target, link, error);
     }
     free(link);
     free(target);
     return status;
 }
 
-/* A link through last whose file the newest checkpoint no longer has would make RUN look like something it is not. */
-static heed_status drop_stale_link(void *context, const char *run, const char *name, const char *path,
-                                   const struct stat *information, heed_error *error)
+/* A link through last whose file the newest checkpoint no longer has would make RUN look like
+   something it is not. */
+static heed_status drop_stale_link(void *context, const char *run, const char *name,
+                                   const char *path, const struct stat *information,
+                                   heed_error *error)
 {
     (void)context, (void)run, (void)name;
     char target[6];
-    if (!S_ISLNK(information->st_mode) || readlink(path, target, 5) != 5 || memcmp(target, "last/", 5)) return HEED_OK;
+    if (!S_ISLNK(information->st_mode) || readlink(path, target, 5) != 5 ||
+        memcmp(target, "last/", 5))
+        return HEED_OK;
     if (heed_path_exists(path)) return HEED_OK;
     return unlink(path) == 0 ? HEED_OK : heed_fail_system(error, "remove the link", path);
 }
 
-heed_status heed_run_show(const char *run, int64_t step, const char *const *private_files, heed_error *error)
+heed_status heed_run_show(const char *run, int64_t step, const char *const *private_files,
+                          heed_error *error)
 {
     link_job job = {run, private_files};
     int64_t last = -1;
@@ -197,8 +218,8 @@ heed_status heed_run_show(const char *run, int64_t step, const char *const *priv
 static heed_status remove_checkpoint(const char *run, int64_t step, heed_error *error)
 {
     char *path = path_of(run, step), *temporary = heed_temporary_path(run);
-    heed_status status =
-        path && temporary ? HEED_OK : heed_fail_memory(error, strlen(run) + 64, run);
+    heed_status status = path && temporary ? HEED_OK
+                                           : heed_fail_memory(error, strlen(run) + 64, run);
     if (status == HEED_OK && rename(path, temporary) != 0)
         status = heed_fail_system(error, "rename", path);
     if (status == HEED_OK) status = heed_directory_remove(temporary, error);
@@ -215,7 +236,8 @@ heed_status heed_run_prune(const char *run, size_t keep, heed_error *error)
     HEED_TRY(read_pointer(&best, run, "best", error));
     heed_status status = list_steps(&list, run, error);
     for (size_t i = keep; i < list.count && status == HEED_OK; i++)
-        if (list.steps[i] != last && list.steps[i] != best) status = remove_checkpoint(run, list.steps[i], error);
+        if (list.steps[i] != last && list.steps[i] != best)
+            status = remove_checkpoint(run, list.steps[i], error);
     free(list.steps);
     return status;
 }
@@ -247,8 +269,9 @@ static heed_status settle_folder(const char *run, const char *path, heed_error *
 }
 
 /* Folders and links of temporary names are heed's, and only this process writes checkpoints now. */
-static heed_status remove_leftover(void *context, const char *run, const char *name, const char *path,
-                                   const struct stat *information, heed_error *error)
+static heed_status remove_leftover(void *context, const char *run, const char *name,
+                                   const char *path, const struct stat *information,
+                                   heed_error *error)
 {
     (void)context;
     if (!heed_temporary_is_name(name)) return HEED_OK;
@@ -258,7 +281,8 @@ static heed_status remove_leftover(void *context, const char *run, const char *n
     return !ours || unlink(path) == 0 ? HEED_OK : heed_fail_system(error, "remove", path);
 }
 
-heed_status heed_checkpoint_prepare(const char *run, const char *const *private_files, heed_error *error)
+heed_status heed_checkpoint_prepare(const char *run, const char *const *private_files,
+                                    heed_error *error)
 {
     char *newest = NULL;
     int64_t step = -1;

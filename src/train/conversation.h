@@ -10,22 +10,33 @@ typedef struct heed_conversation {
     heed_text text;
     const heed_jinja_span *answers;
     size_t count;
-    bool plain;  /* no template was used: the tokenizer's special tokens are wanted around it, and the end of text after the answer */
-    bool marked; /* the template marks its answers: they are taken as they are, else what stands after the token that ends a turn is no answer */
+    /* no template was used: the tokenizer's special tokens are wanted around it, and the end of
+       text after the answer */
+    bool plain;
+    /* the template marks its answers: they are taken as they are, else what stands after the token
+       that ends a turn is no answer */
+    bool marked;
 } heed_conversation;
 
-typedef heed_status heed_conversation_sink(void *context, const heed_conversation *conversation, heed_error *error);
+typedef heed_status heed_conversation_sink(void *context, const heed_conversation *conversation,
+                                           heed_error *error);
 
-/* Lays out one object of a .jsonl file, {"messages": [...], "tools": ...} or {"prompt": ..., "completion": ...}, where prompt and completion
-   are two texts (a user's and an assistant's message) or two lists of messages. Answers are the assistant's messages, of a completion
-   those in it, except for messages with "weight": 0. chat NULL: prompt and completion are texts that stand one after the other.
+/* Lays out one object of a .jsonl file, {"messages": [...], "tools": ...} or {"prompt": ...,
+   "completion": ...}, where prompt and completion are two texts (a user's and an assistant's
+   message) or two lists of messages. Answers are the assistant's messages, of a completion those in
+   it, except for messages with "weight": 0. chat NULL: prompt and completion are texts that stand
+   one after the other.
 
-   Where the template has generation blocks, they are the answers. Else an answer is what the template, given the messages before it, adds
-   to the text that asks for it: so the model is trained on what it will write after what it will read. Templates that write an earlier
-   answer differently once others follow (without its thoughts, say) give a text of its own for each such answer.
+   Where the template has generation blocks, they are the answers. Else an answer is what the
+   template, given the messages before it, adds to the text that asks for it: so the model is
+   trained on what it will write after what it will read. Templates that write an earlier answer
+   differently once others follow (without its thoughts, say) give a text of its own for each such
+   answer.
 
-   now: the present, for templates that ask. `where` begins messages. HEED_E_FORMAT, HEED_E_ARG as heed_chat_render. */
-heed_status heed_conversation_lay(const heed_chat_template *chat, heed_text object, int64_t now, const char *where, heed_conversation_sink *sink,
-                                  void *context, heed_error *error);
+   now: the present, for templates that ask. `where` begins messages. HEED_E_FORMAT, HEED_E_ARG as
+   heed_chat_render. */
+heed_status heed_conversation_lay(const heed_chat_template *chat, heed_text object, int64_t now,
+                                  const char *where, heed_conversation_sink *sink, void *context,
+                                  heed_error *error);
 
 #endif

@@ -10,7 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SHIFT_STREAM = 0x5348 }; /* keeps the draws of shifts apart from other random numbers of one seed */
+/* keeps the draws of shifts apart from other random numbers of one seed */
+enum { SHIFT_STREAM = 0x5348 };
 
 void heed_dataset_free(heed_dataset *dataset)
 {
@@ -24,7 +25,8 @@ void heed_dataset_free(heed_dataset *dataset)
 
 static heed_status report(const heed_dataset *d, size_t done, heed_error *error)
 {
-    if (d->options.progress != NULL && d->options.progress(d->options.context, done, heed_data_bytes(d->data)))
+    if (d->options.progress != NULL &&
+        d->options.progress(d->options.context, done, heed_data_bytes(d->data)))
         return heed_fail(error, HEED_E_CANCELLED, "stopped while the data was being tokenized");
     return HEED_OK;
 }
@@ -58,11 +60,11 @@ static heed_status tokenise_pairs(heed_dataset *d, heed_encoding *scratch, heed_
 typedef struct laid {
     heed_dataset *dataset;
     heed_encoding encoding;
-    int32_t *ids;       /* those of the encoding, and perhaps the end of text */
+    int32_t *ids; /* those of the encoding, and perhaps the end of text */
     uint8_t *predicted;
     size_t count, ids_capacity, predicted_capacity;
     heed_border border;
-    bool split;         /* an answer of this record begins inside a token */
+    bool split; /* an answer of this record begins inside a token */
 } laid;
 
 static bool is_blank(const char *text, size_t length)
@@ -71,26 +73,32 @@ static bool is_blank(const char *text, size_t length)
     return length == 0;
 }
 
-/* What stands after the token that ends a turn is no answer if it is blank: the tokens from the returned one on. */
+/* What stands after the token that ends a turn is no answer if it is blank: the tokens from the
+   returned one on. */
 static size_t find_turn_end(const laid *l, size_t first, size_t end)
 {
     size_t turn_end = end;
-    while (turn_end > first && !heed_tokenizer_is_special(l->dataset->options.tokenizer, l->ids[turn_end - 1])) turn_end--;
+    while (turn_end > first &&
+           !heed_tokenizer_is_special(l->dataset->options.tokenizer, l->ids[turn_end - 1]))
+        turn_end--;
     return turn_end == first ? end : turn_end;
 }
 
-/* Marks tokens that lie in the answer, wholly or in part. Blanks after a special token (the one that ends a turn) are the template's.
-   *from: the token to look from, then the one after the answer. Returns the answer's first token. */
+/* Marks tokens that lie in the answer, wholly or in part. Blanks after a special token (the one
+   that ends a turn) are the template's. *from: the token to look from, then the one after the
+   answer. Returns the answer's first token. */
 static size_t mark_answer(laid *l, const heed_conversation *c, heed_jinja_span answer, size_t *from)
 {
     const heed_range *places = l->encoding.bytes;
     size_t first = *from, n = l->encoding.count;
     while (first < n && places[first].end <= answer.begin) first++;
     size_t end = first;
-    for (; end < n && places[end].begin < answer.end; end++) l->predicted[end] = places[end].end > answer.begin;
+    for (; end < n && places[end].begin < answer.end; end++)
+        l->predicted[end] = places[end].end > answer.begin;
     *from = end;
     size_t turn_end = c->marked || c->plain ? end : find_turn_end(l, first, end);
-    if (turn_end < end && is_blank(c->text.bytes + places[turn_end - 1].end, answer.end - places[turn_end - 1].end))
+    if (turn_end < end &&
+        is_blank(c->text.bytes + places[turn_end - 1].end, answer.end - places[turn_end - 1].end))
         memset(l->predicted + turn_end, 0, end - turn_end);
     return first;
 }
@@ -99,7 +107,8 @@ static size_t mark_answer(laid *l, const heed_conversation *c, heed_jinja_span a
 static heed_status take_ids(laid *l, const int32_t *ids, size_t count, heed_error *error)
 {
     l->count = count;
-    if (!heed_grow(&l->ids, &l->ids_capacity, count + 1, sizeof *l->ids) || !heed_grow(&l->predicted, &l->predicted_capacity, count + 1, 1))
+    if (!heed_grow(&l->ids, &l->ids_capacity, count + 1, sizeof *l->ids) ||
+        !heed_grow(&l->predicted, &l->predicted_capacity, count + 1, 1))
         return heed_fail_memory(error, (count + 1) * sizeof *l->ids, "a conversation");
     if (count > 0) memcpy(l->ids, ids, count * sizeof *l->ids);
     memset(l->predicted, 0, count + 1);
@@ -113,7 +122,8 @@ static unsigned flags_of(const heed_conversation *c)
 
 static heed_status encode_conversation(laid *l, const heed_conversation *c, heed_error *error)
 {
-    HEED_TRY(heed_tokenizer_encode(l->dataset->options.tokenizer, c->text.bytes, c->text.length, flags_of(c), &l->encoding, error));
+    HEED_TRY(heed_tokenizer_encode(l->dataset->options.tokenizer, c->text.bytes, c->text.length,
+                                   flags_of(c), &l->encoding, error));
     return take_ids(l, l->encoding.ids, l->encoding.count, error);
 }
 
@@ -131,14 +141,16 @@ static size_t without_silence(const laid *l, size_t count)
     return count;
 }
 
-/* Into the stream, without what stands after the last answer; never more than T tokens. The first token has nothing to be predicted from. */
+/* Into the stream, without what stands after the last answer; never more than T tokens. The first
+   token has nothing to be predicted from. */
 static heed_status append_laid(laid *l, const heed_conversation *c, heed_error *error)
 {
     heed_dataset *d = l->dataset;
     if (c->plain) mark_end(l, d->text.end);
     size_t count = without_silence(l, l->count);
     if (count > d->options.length) count = without_silence(l, d->options.length), d->stream.cut++;
-    return count > 1 ? heed_stream_append_marked(&d->stream, l->ids, l->predicted, count, error) : HEED_OK;
+    return count > 1 ? heed_stream_append_marked(&d->stream, l->ids, l->predicted, count, error)
+                     : HEED_OK;
 }
 
 /* The special tokens that the tokenizer puts after a text, as they stand after the whole. */
@@ -147,7 +159,8 @@ static heed_status take_suffix(laid *own, const heed_encoding *whole, heed_error
     size_t begin = whole->count;
     while (begin > 0 && whole->special_mask[begin - 1]) begin--;
     size_t count = own->count + whole->count - begin;
-    if (!heed_grow(&own->ids, &own->ids_capacity, count + 1, sizeof *own->ids) || !heed_grow(&own->predicted, &own->predicted_capacity, count + 1, 1))
+    if (!heed_grow(&own->ids, &own->ids_capacity, count + 1, sizeof *own->ids) ||
+        !heed_grow(&own->predicted, &own->predicted_capacity, count + 1, 1))
         return heed_fail_memory(error, (count + 1) * sizeof *own->ids, "a conversation");
     for (; begin < whole->count; begin++) {
         own->predicted[own->count] = 0;
@@ -157,7 +170,8 @@ static heed_status take_suffix(laid *own, const heed_encoding *whole, heed_error
     return HEED_OK;
 }
 
-/* A text of its own for an answer that begins inside a token: the ids that the model will read, then those that it is to write. */
+/* A text of its own for an answer that begins inside a token: the ids that the model will read,
+   then those that it is to write. */
 static heed_status append_apart(laid *l, const heed_conversation *c, heed_error *error)
 {
     const heed_border *border = &l->border;
@@ -166,19 +180,25 @@ static heed_status append_apart(laid *l, const heed_conversation *c, heed_error 
     size_t first = border->prompt, end = border->count;
     if (status == HEED_OK && c->plain) status = take_suffix(&own, &l->encoding, error);
     if (status == HEED_OK) memset(own.predicted + first, 1, end - first);
-    size_t turn_end = status != HEED_OK || c->marked || c->plain ? end : find_turn_end(&own, first, end);
+    size_t turn_end = status != HEED_OK || c->marked || c->plain ? end
+                                                                 : find_turn_end(&own, first, end);
     heed_buffer rest = {0};
-    if (turn_end < end) status = heed_tokenizer_decode(l->dataset->options.tokenizer, own.ids + turn_end, end - turn_end, false, &rest, error);
-    if (status == HEED_OK && turn_end < end && is_blank(rest.data, rest.length)) memset(own.predicted + turn_end, 0, end - turn_end);
+    if (turn_end < end)
+        status = heed_tokenizer_decode(l->dataset->options.tokenizer, own.ids + turn_end,
+                                       end - turn_end, false, &rest, error);
+    if (status == HEED_OK && turn_end < end && is_blank(rest.data, rest.length))
+        memset(own.predicted + turn_end, 0, end - turn_end);
     if (status == HEED_OK) status = append_laid(&own, c, error);
     heed_buffer_free(&rest);
     free(own.ids), free(own.predicted);
     return status;
 }
 
-/* Marks an answer where the prompt's own ids lead up to it. Elsewhere (a token reaches across its beginning) it becomes a text of its
-   own; where no ids after the prompt's have that text, its first token in the whole is not learned. */
-static heed_status take_answer(laid *l, const heed_conversation *c, heed_jinja_span answer, size_t *from, heed_error *error)
+/* Marks an answer where the prompt's own ids lead up to it. Elsewhere (a token reaches across its
+   beginning) it becomes a text of its own; where no ids after the prompt's have that text, its
+   first token in the whole is not learned. */
+static heed_status take_answer(laid *l, const heed_conversation *c, heed_jinja_span answer,
+                               size_t *from, heed_error *error)
 {
     const heed_border_place place = {c->text, answer.begin, answer.end, flags_of(c), &l->encoding};
     HEED_TRY(heed_border_read(&l->border, l->dataset->options.tokenizer, &place, error));
@@ -221,7 +241,8 @@ static heed_status tokenise_conversations(heed_dataset *d, heed_error *error)
         size_t texts = d->stream.texts;
         heed_text object = heed_data_document(d->data, i);
         heed_data_place(d->data, i, where, sizeof where);
-        status = heed_conversation_lay(d->options.chat, object, d->options.now, where, take_conversation, &l, error);
+        status = heed_conversation_lay(d->options.chat, object, d->options.now, where,
+                                       take_conversation, &l, error);
         if (texts == d->stream.texts) d->silent++;
         count_split(d, &l, where);
         done += object.length;
@@ -231,21 +252,30 @@ static heed_status tokenise_conversations(heed_dataset *d, heed_error *error)
     heed_border_free(&l.border);
     free(l.ids), free(l.predicted);
     if (status == HEED_OK && d->stream.texts == 0)
-        status = heed_fail(error, HEED_E_ARG, "none of the %zu conversations has an answer to learn within %zu tokens: expected messages of the role \"assistant\", or "
-                           "a longer context", heed_data_count(d->data), d->options.length);
+        status = heed_fail(error, HEED_E_ARG,
+                           "none of the %zu conversations has an answer to learn within %zu "
+                           "tokens: expected messages of the role \"assistant\", or "
+                           "a longer context",
+                           heed_data_count(d->data), d->options.length);
     return status;
 }
 
 static heed_status check_kind(const heed_dataset *d, heed_data_kind kind, heed_error *error)
 {
-    static const char *const kinds[] = {[HEED_DATA_DOCUMENTS] = "documents", [HEED_DATA_PAIRS] = "pairs", [HEED_DATA_CONVERSATIONS] = "conversations",
+    static const char *const kinds[] = {[HEED_DATA_DOCUMENTS] = "documents",
+                                        [HEED_DATA_PAIRS] = "pairs",
+                                        [HEED_DATA_CONVERSATIONS] = "conversations",
                                         [HEED_DATA_TOKENS] = "tokens"};
     const heed_objective *objective = d->options.objective;
-    bool fits = kind == HEED_DATA_CONVERSATIONS ? objective == &heed_objective_clm : (kind == HEED_DATA_PAIRS) == objective->pairs;
+    bool fits = kind == HEED_DATA_CONVERSATIONS ? objective == &heed_objective_clm
+                                                : (kind == HEED_DATA_PAIRS) == objective->pairs;
     if (fits) return HEED_OK;
-    return heed_fail(error, HEED_E_ARG, "objective %s trains on %s, the data holds %s", objective->name,
-                     objective->pairs ? "pairs (.tsv, .jsonl with source and target, two files with --pairs)"
-                     : objective == &heed_objective_clm ? "documents, conversations or tokens" : "documents or tokens", kinds[kind]);
+    return heed_fail(
+        error, HEED_E_ARG, "objective %s trains on %s, the data holds %s", objective->name,
+        objective->pairs ? "pairs (.tsv, .jsonl with source and target, two files with --pairs)"
+        : objective == &heed_objective_clm ? "documents, conversations or tokens"
+                                           : "documents or tokens",
+        kinds[kind]);
 }
 
 static heed_status tokenize(heed_dataset *d, heed_error *error)
@@ -253,8 +283,11 @@ static heed_status tokenize(heed_dataset *d, heed_error *error)
     heed_data_kind kind = heed_data_kind_of(d->data);
     HEED_TRY(check_kind(d, kind, error));
     if (kind == HEED_DATA_TOKENS)
-        return heed_stream_open_shards(&d->stream, d->data, d->text.end, (uint32_t)d->options.config->vocabulary, error);
-    if (d->text.tokenizer == NULL) return heed_fail(error, HEED_E_ARG, "texts need a tokenizer: give --tokenizer char or a folder that has one");
+        return heed_stream_open_shards(&d->stream, d->data, d->text.end,
+                                       (uint32_t)d->options.config->vocabulary, error);
+    if (d->text.tokenizer == NULL)
+        return heed_fail(error, HEED_E_ARG,
+                         "texts need a tokenizer: give --tokenizer char or a folder that has one");
     if (heed_tokenizer_base_limit(d->text.tokenizer) > d->options.config->vocabulary)
         return heed_fail(error, HEED_E_ARG,
                          "the tokenizer has ids up to %d, the model only %lld rows of embeddings: "
@@ -263,7 +296,8 @@ static heed_status tokenize(heed_dataset *d, heed_error *error)
                          (long long)d->options.config->vocabulary);
     if (kind == HEED_DATA_CONVERSATIONS) return tokenise_conversations(d, error);
     heed_encoding scratch = {.cancel = d->options.cancel};
-    heed_status status = kind == HEED_DATA_PAIRS ? tokenise_pairs(d, &scratch, error) : tokenise_documents(d, &scratch, error);
+    heed_status status = kind == HEED_DATA_PAIRS ? tokenise_pairs(d, &scratch, error)
+                                                 : tokenise_documents(d, &scratch, error);
     heed_encoding_free(&scratch);
     return status;
 }
@@ -308,7 +342,9 @@ static heed_status check_rows(const heed_dataset *d, heed_error *error)
 
 static heed_status build(heed_dataset *d, heed_error *error)
 {
-    if (d->options.length < 4) return heed_fail(error, HEED_E_ARG, "rows of %zu tokens: expected a context of at least 4", d->options.length);
+    if (d->options.length < 4)
+        return heed_fail(error, HEED_E_ARG, "rows of %zu tokens: expected a context of at least 4",
+                         d->options.length);
     d->text = (heed_stream_options){.tokenizer = d->options.tokenizer, .special = true, .end = -1};
     d->packing = (heed_packing){.stream = &d->stream, .length = d->options.length};
     HEED_TRY(d->options.objective->prepare(d, error));
@@ -318,13 +354,18 @@ static heed_status build(heed_dataset *d, heed_error *error)
         d->data = NULL;
     }
     HEED_TRY(check_rows(d, error));
-    if (d->stream.count < 2) return heed_fail(error, HEED_E_ARG, "the data has %zu tokens: there is nothing to predict", d->stream.count);
+    if (d->stream.count < 2)
+        return heed_fail(error, HEED_E_ARG, "the data has %zu tokens: there is nothing to predict",
+                         d->stream.count);
     d->pieces = heed_allocate(d->options.length, sizeof *d->pieces);
-    if (d->pieces == NULL) return heed_fail_memory(error, d->options.length * sizeof *d->pieces, "the pieces of a row");
+    if (d->pieces == NULL)
+        return heed_fail_memory(error, d->options.length * sizeof *d->pieces,
+                                "the pieces of a row");
     return heed_dataset_begin(d, 0, error);
 }
 
-heed_status heed_dataset_new(heed_dataset **dataset, heed_data *data, const heed_dataset_options *options, heed_error *error)
+heed_status heed_dataset_new(heed_dataset **dataset, heed_data *data,
+                             const heed_dataset_options *options, heed_error *error)
 {
     *dataset = NULL;
     heed_dataset *d = heed_allocate(1, sizeof *d);
@@ -348,7 +389,8 @@ heed_status heed_dataset_begin(heed_dataset *d, int64_t epoch, heed_error *error
     }
     heed_rng rng = {d->options.seed, heed_mix(SHIFT_STREAM, (uint64_t)epoch), 0};
     size_t reach = d->options.length < d->stream.count ? d->options.length : d->stream.count;
-    HEED_TRY(heed_packing_lay(&d->packing, d->options.shuffled ? (size_t)heed_rng_below(&rng, reach) : 0, error));
+    HEED_TRY(heed_packing_lay(
+        &d->packing, d->options.shuffled ? (size_t)heed_rng_below(&rng, reach) : 0, error));
     d->units = d->packing.rows;
     return HEED_OK;
 }
@@ -363,10 +405,13 @@ size_t heed_dataset_tokens(const heed_dataset *dataset)
     return dataset->stream.count + dataset->source.count;
 }
 
-heed_status heed_dataset_collate(const heed_dataset *d, size_t first, size_t count, heed_batch *batch, heed_error *error)
+heed_status heed_dataset_collate(const heed_dataset *d, size_t first, size_t count,
+                                 heed_batch *batch, heed_error *error)
 {
     for (size_t i = first; i < d->units && i - first < count; i++) {
-        size_t unit = d->options.shuffled ? (size_t)heed_shuffle_at(d->options.seed, (uint64_t)d->epoch, d->units, i) : i;
+        size_t unit = d->options.shuffled ? (size_t)heed_shuffle_at(d->options.seed,
+                                                                    (uint64_t)d->epoch, d->units, i)
+                                          : i;
         HEED_TRY(d->options.objective->collate(d, unit, batch, error));
     }
     return HEED_OK;

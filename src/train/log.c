@@ -32,7 +32,8 @@ static heed_status cut_last_line(int descriptor, const char *path, heed_error *e
         keep = from + count;
         if (count > 0) break;
     }
-    if (keep != end && ftruncate(descriptor, keep) != 0) return heed_fail_system(error, "cut the unfinished last line", path);
+    if (keep != end && ftruncate(descriptor, keep) != 0)
+        return heed_fail_system(error, "cut the unfinished last line", path);
     return HEED_OK;
 }
 
@@ -60,7 +61,9 @@ static void put_field(heed_buffer *line, const heed_log_field *field)
     switch (field->type) {
     case HEED_LOG_INTEGER: heed_buffer_printf(line, "%lld", (long long)field->value.integer); break;
     case HEED_LOG_NUMBER: heed_json_put_number(line, field->value.number); break;
-    case HEED_LOG_TEXT: heed_json_put_string(line, field->value.text, strlen(field->value.text)); break;
+    case HEED_LOG_TEXT:
+        heed_json_put_string(line, field->value.text, strlen(field->value.text));
+        break;
     }
 }
 
@@ -121,7 +124,8 @@ void heed_log_close(heed_log *log)
 }
 
 /* Parses one line; *json stays NULL for the blank and for the last one if no newline ends it. */
-static heed_status parse_line(json_t **json, const heed_lines *lines, heed_text line, const char *path, heed_error *error)
+static heed_status parse_line(json_t **json, const heed_lines *lines, heed_text line,
+                              const char *path, heed_error *error)
 {
     char where[300];
     *json = NULL;
@@ -161,7 +165,8 @@ heed_status heed_log_truncate(const char *path, int64_t step, heed_error *error)
     return status;
 }
 
-static heed_status add_point(heed_log_series *series, size_t capacity[2], double x, double y, const char *path, heed_error *error)
+static heed_status add_point(heed_log_series *series, size_t capacity[2], double x, double y,
+                             const char *path, heed_error *error)
 {
     if (!heed_grow(&series->x, &capacity[0], series->count + 1, sizeof *series->x) ||
         !heed_grow(&series->y, &capacity[1], series->count + 1, sizeof *series->y))
@@ -171,7 +176,8 @@ static heed_status add_point(heed_log_series *series, size_t capacity[2], double
     return HEED_OK;
 }
 
-heed_status heed_log_read(heed_log_series *series, const char *path, const char *field, heed_error *error)
+heed_status heed_log_read(heed_log_series *series, const char *path, const char *field,
+                          heed_error *error)
 {
     char *bytes = NULL;
     size_t size = 0;
@@ -186,8 +192,8 @@ heed_status heed_log_read(heed_log_series *series, const char *path, const char 
         status = parse_line(&json, &lines, line, path, error);
         const json_t *step = json_object_get(json, "step"), *value = json_object_get(json, field);
         if (json_is_number(step) && (json_is_number(value) || json_is_null(value)))
-            status = add_point(series, capacity, json_number_value(step), json_is_null(value) ? NAN : json_number_value(value),
-                               path, error);
+            status = add_point(series, capacity, json_number_value(step),
+                               json_is_null(value) ? NAN : json_number_value(value), path, error);
         json_decref(json);
     }
     free(bytes);

@@ -3,29 +3,37 @@
 static heed_status prepare(heed_dataset *d, heed_error *error)
 {
     (void)error;
-    if (d->options.tokenizer != NULL) d->text.end = heed_tokenizer_special(d->options.tokenizer, HEED_EOS);
+    if (d->options.tokenizer != NULL)
+        d->text.end = heed_tokenizer_special(d->options.tokenizer, HEED_EOS);
     else d->text.end = (int32_t)d->options.config->eos_id;
     return HEED_OK;
 }
 
-/* Pieces of a row become sequences: every token but a text's last is read and predicts the one after it, across the ends of rows too. */
+/* Pieces of a row become sequences: every token but a text's last is read and predicts the one
+   after it, across the ends of rows too. */
 static heed_status collate(const heed_dataset *d, size_t unit, heed_batch *batch, heed_error *error)
 {
     size_t pieces = heed_packing_row(&d->packing, unit, d->pieces, d->options.length);
     for (size_t p = 0; p < pieces; p++) {
-        size_t begin = d->pieces[p].begin, count = d->pieces[p].count - d->pieces[p].ends_text, row = batch->inputs.rows;
+        size_t begin = d->pieces[p].begin, count = d->pieces[p].count - d->pieces[p].ends_text,
+               row = batch->inputs.rows;
         if (count == 0) continue;
         int32_t *ids = NULL, last;
         HEED_TRY(heed_batch_sequence(batch, &batch->inputs, count, &ids, error));
         HEED_TRY(heed_stream_read(&d->stream, begin, count, ids, error));
         HEED_TRY(heed_stream_read(&d->stream, begin + count, 1, &last, error));
         for (size_t i = 0; i < count; i++)
-            if (heed_stream_predicts(&d->stream, begin + i + 1)) HEED_TRY(heed_batch_label(batch, row + i, i + 1 < count ? ids[i + 1] : last, error));
+            if (heed_stream_predicts(&d->stream, begin + i + 1))
+                HEED_TRY(
+                    heed_batch_label(batch, row + i, i + 1 < count ? ids[i + 1] : last, error));
     }
     return HEED_OK;
 }
 
-/* Causal language modelling. loss = mean over tokens t of -log p(x[t+1] | x[<=t]), in nats; texts are followed by the tokenizer's
-   end-of-text token, if it has one, and packed into rows of T tokens. Of conversations only the answers are predicted; they are packed
-   whole. Source: Radford et al. 2018, eq. 1. */
-const heed_objective heed_objective_clm = {"clm", "predict the next token", HEED_DECODER_ONLY, HEED_HEAD_CAUSAL_LM, false, prepare, collate};
+/* Causal language modelling. loss = mean over tokens t of -log p(x[t+1] | x[<=t]), in nats; texts
+   are followed by the tokenizer's end-of-text token, if it has one, and packed into rows of T
+   tokens. Of conversations only the answers are predicted; they are packed whole. Source: Radford
+   et al. 2018, eq. 1. */
+const heed_objective heed_objective_clm = {
+    "clm",  "predict the next token", HEED_DECODER_ONLY, HEED_HEAD_CAUSAL_LM, false, prepare,
+    collate};

@@ -2,7 +2,8 @@
 
 #include "base/rng.h"
 
-/* Shares of BERT: of all tokens, 15 in 100 are to be predicted; of those, 8 in 10 show the mask token and 1 in 10 a random one. */
+/* Shares of BERT: of all tokens, 15 in 100 are to be predicted; of those, 8 in 10 show the mask
+   token and 1 in 10 a random one. */
 static const float predicted = 0.15f, masked = 0.8f, replaced = 0.9f;
 enum { MASK_STREAM = 0x4D4C };
 
@@ -15,11 +16,14 @@ static int32_t special_or(const heed_tokenizer *tokenizer, heed_special part, he
 static heed_status prepare(heed_dataset *d, heed_error *error)
 {
     if (d->options.tokenizer == NULL)
-        return heed_fail(error, HEED_E_ARG, "objective mlm needs the tokenizer, for its mask token: give --tokenizer");
+        return heed_fail(error, HEED_E_ARG,
+                         "objective mlm needs the tokenizer, for its mask token: give --tokenizer");
     d->mask = heed_tokenizer_special(d->options.tokenizer, HEED_MASK);
     if (d->mask < 0)
-        return heed_fail(error, HEED_E_ARG, "objective mlm needs a tokenizer with a mask token ([MASK]), this %s one has none",
-                         heed_tokenizer_kind(d->options.tokenizer));
+        return heed_fail(
+            error, HEED_E_ARG,
+            "objective mlm needs a tokenizer with a mask token ([MASK]), this %s one has none",
+            heed_tokenizer_kind(d->options.tokenizer));
     d->prefix = special_or(d->options.tokenizer, HEED_CLS, HEED_BOS);
     d->suffix = special_or(d->options.tokenizer, HEED_SEP, HEED_EOS);
     d->packing.around = (size_t)(d->prefix >= 0) + (size_t)(d->suffix >= 0);
@@ -27,28 +31,37 @@ static heed_status prepare(heed_dataset *d, heed_error *error)
     return HEED_OK;
 }
 
-/* What the model sees of the token at place `at` of the stream; *hidden is set when it is to be predicted. The draw counts by
-   (seed, epoch, place), so that neither batches nor rows matter; evaluation always draws alike. */
+/* What the model sees of the token at place `at` of the stream; *hidden is set when it is to be
+   predicted. The draw counts by (seed, epoch, place), so that neither batches nor rows matter;
+   evaluation always draws alike. */
 static int32_t shown(const heed_dataset *d, size_t at, int32_t id, bool *hidden)
 {
-    uint64_t seed = d->options.shuffled ? d->options.seed : 0, epoch = d->options.shuffled ? (uint64_t)d->epoch : UINT64_MAX;
+    uint64_t seed = d->options.shuffled ? d->options.seed : 0,
+             epoch = d->options.shuffled ? (uint64_t)d->epoch : UINT64_MAX;
     uint64_t key = heed_mix(heed_mix(seed, MASK_STREAM), epoch);
     uint32_t draw[4];
-    heed_philox((const uint32_t[4]){(uint32_t)at, (uint32_t)((uint64_t)at >> 32), 0, 0}, (const uint32_t[2]){(uint32_t)key, (uint32_t)(key >> 32)}, draw);
-    *hidden = heed_unit_float(draw[0]) < predicted && !heed_tokenizer_is_special(d->options.tokenizer, id);
+    heed_philox((const uint32_t[4]){(uint32_t)at, (uint32_t)((uint64_t)at >> 32), 0, 0},
+                (const uint32_t[2]){(uint32_t)key, (uint32_t)(key >> 32)}, draw);
+    *hidden = heed_unit_float(draw[0]) < predicted &&
+              !heed_tokenizer_is_special(d->options.tokenizer, id);
     if (!*hidden) return id;
     float way = heed_unit_float(draw[1]);
     if (way < masked) return d->mask;
-    return way < replaced ? (int32_t)((uint64_t)draw[2] * (uint64_t)d->options.config->vocabulary >> 32) : id;
+    return way < replaced
+               ? (int32_t)((uint64_t)draw[2] * (uint64_t)d->options.config->vocabulary >> 32)
+               : id;
 }
 
 static heed_status collate(const heed_dataset *d, size_t unit, heed_batch *batch, heed_error *error)
 {
-    size_t pieces = heed_packing_row(&d->packing, unit, d->pieces, d->options.length), before = d->prefix >= 0;
+    size_t pieces = heed_packing_row(&d->packing, unit, d->pieces, d->options.length),
+           before = d->prefix >= 0;
     for (size_t p = 0; p < pieces; p++) {
-        size_t begin = d->pieces[p].begin, count = d->pieces[p].count, row = batch->inputs.rows + before;
+        size_t begin = d->pieces[p].begin, count = d->pieces[p].count,
+               row = batch->inputs.rows + before;
         int32_t *ids = NULL;
-        HEED_TRY(heed_batch_sequence(batch, &batch->inputs, count + d->packing.around, &ids, error));
+        HEED_TRY(
+            heed_batch_sequence(batch, &batch->inputs, count + d->packing.around, &ids, error));
         if (d->prefix >= 0) ids[0] = d->prefix;
         if (d->suffix >= 0) ids[before + count] = d->suffix;
         HEED_TRY(heed_stream_read(&d->stream, begin, count, ids + before, error));
@@ -62,6 +75,9 @@ static heed_status collate(const heed_dataset *d, size_t unit, heed_batch *batch
     return HEED_OK;
 }
 
-/* Masked language modelling. loss = mean over the hidden tokens of -log p(x | what is shown), in nats. Texts are cut into pieces of
-   at most T - 2 tokens between [CLS] and [SEP]; there is no next-sentence task. Source: Devlin et al. 2019, section 3.1; Liu et al. 2019. */
-const heed_objective heed_objective_mlm = {"mlm", "predict hidden tokens", HEED_ENCODER_ONLY, HEED_HEAD_MASKED_LM, false, prepare, collate};
+/* Masked language modelling. loss = mean over the hidden tokens of -log p(x | what is shown), in
+   nats. Texts are cut into pieces of at most T - 2 tokens between [CLS] and [SEP]; there is no
+   next-sentence task. Source: Devlin et al. 2019, section 3.1; Liu et al. 2019. */
+const heed_objective heed_objective_mlm = {
+    "mlm",  "predict hidden tokens", HEED_ENCODER_ONLY, HEED_HEAD_MASKED_LM, false, prepare,
+    collate};

@@ -11,13 +11,23 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Elements of one block: the unit of the norm's partial sums; and about those of one piece: the unit of updates. */
+/* Elements of one block: the unit of the norm's partial sums; and about those of one piece: the
+   unit of updates. */
 enum { BLOCK = 16384 };
 
-typedef struct block { uint32_t tensor; uint32_t count; size_t begin; } block;
+typedef struct block {
+    uint32_t tensor;
+    uint32_t count;
+    size_t begin;
+} block;
 
-/* Elements of a tensor; with a copy whole rows, `row` the first of them. `before` counts the elements of all pieces before it. */
-typedef struct piece { size_t tensor, begin, count, before; const heed_parameter_copy *copy; int64_t row; } piece;
+/* Elements of a tensor; with a copy whole rows, `row` the first of them. `before` counts the
+   elements of all pieces before it. */
+typedef struct piece {
+    size_t tensor, begin, count, before;
+    const heed_parameter_copy *copy;
+    int64_t row;
+} piece;
 
 struct heed_optimizer {
     heed_optimizer_options options;
@@ -25,16 +35,20 @@ struct heed_optimizer {
     size_t count, blocks;
     block *block;
     piece *piece;
-    size_t pieces, copied;     /* copied: elements that have a rounded copy */
-    double *sums;              /* of squares, one a block */
-    float *state;              /* slot after slot, each the tensors laid end to end */
-    size_t *offset, elements;  /* of each tensor within a slot */
+    size_t pieces, copied;    /* copied: elements that have a rounded copy */
+    double *sums;             /* of squares, one a block */
+    float *state;             /* slot after slot, each the tensors laid end to end */
+    size_t *offset, elements; /* of each tensor within a slot */
     const heed_backend *backend;
     const heed_update_table *table;
     int64_t steps;
 };
 
-static const struct { const char *name; int slots; const char *slot[HEED_OPTIMIZER_MAX_SLOTS]; } rules[HEED_OPTIMIZER_COUNT] = {
+static const struct {
+    const char *name;
+    int slots;
+    const char *slot[HEED_OPTIMIZER_MAX_SLOTS];
+} rules[HEED_OPTIMIZER_COUNT] = {
     [HEED_OPTIMIZER_ADAMW] = {"adamw", 2, {"exp_avg", "exp_avg_sq", "max_exp_avg_sq"}},
     [HEED_OPTIMIZER_ADAM] = {"adam", 2, {"exp_avg", "exp_avg_sq", "max_exp_avg_sq"}},
     [HEED_OPTIMIZER_SGD] = {"sgd", 0, {"momentum_buffer"}},
@@ -57,7 +71,8 @@ heed_status heed_optimizer_by_name(heed_optimizer_kind *kind, const char *name, 
             *kind = (heed_optimizer_kind)i;
             return HEED_OK;
         }
-    return heed_fail(error, HEED_E_ARG, "optimizer '%s' is not known; there are adamw, adam, sgd", name);
+    return heed_fail(error, HEED_E_ARG, "optimizer '%s' is not known; there are adamw, adam, sgd",
+                     name);
 }
 
 int heed_optimizer_slots(const heed_optimizer_options *o)
@@ -73,17 +88,23 @@ static bool is_share(double value)
 static heed_status check_options(const heed_optimizer_options *o, heed_error *error)
 {
     if (!(isfinite(o->weight_decay) && o->weight_decay >= 0))
-        return heed_fail(error, HEED_E_ARG, "weight decay %g: expected a number of at least 0", o->weight_decay);
+        return heed_fail(error, HEED_E_ARG, "weight decay %g: expected a number of at least 0",
+                         o->weight_decay);
     if (o->kind == HEED_OPTIMIZER_SGD) {
         if (!is_share(o->momentum) || !isfinite(o->dampening))
-            return heed_fail(error, HEED_E_ARG, "momentum %g, dampening %g: expected a momentum in [0, 1)", o->momentum, o->dampening);
+            return heed_fail(error, HEED_E_ARG,
+                             "momentum %g, dampening %g: expected a momentum in [0, 1)",
+                             o->momentum, o->dampening);
         if (o->nesterov && (o->momentum == 0 || o->dampening != 0))
-            return heed_fail(error, HEED_E_ARG, "Nesterov's momentum needs a momentum above 0 and no dampening");
+            return heed_fail(error, HEED_E_ARG,
+                             "Nesterov's momentum needs a momentum above 0 and no dampening");
         return HEED_OK;
     }
     if (!is_share(o->beta1) || !is_share(o->beta2))
-        return heed_fail(error, HEED_E_ARG, "betas %g and %g: expected numbers in [0, 1)", o->beta1, o->beta2);
-    if (!(isfinite(o->eps) && o->eps >= 0)) return heed_fail(error, HEED_E_ARG, "eps %g: expected a number of at least 0", o->eps);
+        return heed_fail(error, HEED_E_ARG, "betas %g and %g: expected numbers in [0, 1)", o->beta1,
+                         o->beta2);
+    if (!(isfinite(o->eps) && o->eps >= 0))
+        return heed_fail(error, HEED_E_ARG, "eps %g: expected a number of at least 0", o->eps);
     return HEED_OK;
 }
 
@@ -99,10 +120,12 @@ static void cut_into_blocks(heed_optimizer *opt)
     size_t at = 0;
     for (size_t t = 0; t < opt->count; t++)
         for (size_t begin = 0, n = elements_of(&opt->tensors[t]); begin < n; begin += BLOCK)
-            opt->block[at++] = (block){(uint32_t)t, (uint32_t)(n - begin < BLOCK ? n - begin : BLOCK), begin};
+            opt->block[at++] = (block){(uint32_t)t,
+                                       (uint32_t)(n - begin < BLOCK ? n - begin : BLOCK), begin};
 }
 
-/* Adds pieces of about BLOCK elements, multiples of `step`, to the list; only counts them while there is none. */
+/* Adds pieces of about BLOCK elements, multiples of `step`, to the list; only counts them while
+   there is none. */
 static void cut_into_pieces(heed_optimizer *opt, piece whole, size_t step)
 {
     const size_t each = BLOCK > step ? BLOCK / step * step : step;
@@ -127,22 +150,26 @@ static void list_pieces(heed_optimizer *opt)
             const heed_parameter_copy *copy = &tensor->copies[i];
             const size_t count = (size_t)(copy->rows * copy->columns);
             cut_into_pieces(opt, (piece){.tensor = t, .begin = at, .count = copy->begin - at}, 1);
-            cut_into_pieces(opt, (piece){.tensor = t, .begin = copy->begin, .count = count, .copy = copy},
-                            (size_t)(heed_cpu_copy_run(opt->backend) * copy->columns));
+            cut_into_pieces(
+                opt, (piece){.tensor = t, .begin = copy->begin, .count = count, .copy = copy},
+                (size_t)(heed_cpu_copy_run(opt->backend) * copy->columns));
             at = copy->begin + count, opt->copied += count;
         }
-        cut_into_pieces(opt, (piece){.tensor = t, .begin = at, .count = elements_of(tensor) - at}, 1);
+        cut_into_pieces(opt, (piece){.tensor = t, .begin = at, .count = elements_of(tensor) - at},
+                        1);
     }
 }
 
-heed_status heed_optimizer_new(heed_optimizer **optimizer, const heed_optimizer_options *options, const heed_optimizer_tensor *tensors,
-                               size_t count, const heed_backend *backend, heed_error *error)
+heed_status heed_optimizer_new(heed_optimizer **optimizer, const heed_optimizer_options *options,
+                               const heed_optimizer_tensor *tensors, size_t count,
+                               const heed_backend *backend, heed_error *error)
 {
     *optimizer = NULL;
     HEED_TRY(check_options(options, error));
     heed_optimizer *opt = heed_allocate(1, sizeof *opt);
     if (opt == NULL) return heed_fail_memory(error, sizeof *opt, "the optimizer");
-    opt->options = *options, opt->count = count, opt->backend = backend, opt->table = HEED_FOR_ISA(backend->isa, heed_update);
+    opt->options = *options, opt->count = count, opt->backend = backend,
+    opt->table = HEED_FOR_ISA(backend->isa, heed_update);
     opt->tensors = heed_allocate(count, sizeof *tensors);
     opt->offset = heed_allocate(count, sizeof *opt->offset);
     for (size_t t = 0; t < count; t++) {
@@ -157,10 +184,11 @@ heed_status heed_optimizer_new(heed_optimizer **optimizer, const heed_optimizer_
     if (opt->tensors != NULL) list_pieces(opt);
     opt->piece = heed_allocate(opt->pieces, sizeof *opt->piece);
     size_t bytes = 0;
-    bool fits = heed_multiply_size(opt->elements, sizeof(float) * (size_t)heed_optimizer_slots(options), &bytes);
+    bool fits = heed_multiply_size(opt->elements,
+                                   sizeof(float) * (size_t)heed_optimizer_slots(options), &bytes);
     if (fits && bytes > 0) opt->state = heed_allocate_aligned(bytes);
-    if (!fits || opt->tensors == NULL || opt->offset == NULL || opt->block == NULL || opt->piece == NULL || opt->sums == NULL ||
-        (bytes > 0 && opt->state == NULL)) {
+    if (!fits || opt->tensors == NULL || opt->offset == NULL || opt->block == NULL ||
+        opt->piece == NULL || opt->sums == NULL || (bytes > 0 && opt->state == NULL)) {
         heed_optimizer_free(opt);
         return heed_fail_memory(error, bytes, "the optimizer's state");
     }
@@ -183,15 +211,21 @@ int64_t heed_optimizer_steps(const heed_optimizer *opt)
     return opt->steps;
 }
 
-/* Runs job, of whose work thread i takes a contiguous share. A profile sees it as `name`, moving so many bytes. */
-static void run_shares(const heed_optimizer *opt, heed_pool_job *job, void *argument, const char *name, double bytes)
+/* Runs job, of whose work thread i takes a contiguous share. A profile sees it as `name`, moving so
+   many bytes. */
+static void run_shares(const heed_optimizer *opt, heed_pool_job *job, void *argument,
+                       const char *name, double bytes)
 {
     const heed_observer *observer = opt->backend->observer;
     double began = heed_clock_seconds();
     if (opt->backend->pool != NULL) heed_pool_run(opt->backend->pool, job, argument);
     else job(argument, 0, 1);
-    if (observer != NULL) heed_observer_add(observer, &(heed_profile_line){.op = "optimizer", .kernel = name, .seconds = heed_clock_seconds() - began, .runs = 1,
-                                                                  .bytes = bytes});
+    if (observer != NULL)
+        heed_observer_add(observer, &(heed_profile_line){.op = "optimizer",
+                                                         .kernel = name,
+                                                         .seconds = heed_clock_seconds() - began,
+                                                         .runs = 1,
+                                                         .bytes = bytes});
 }
 
 /* ---- norm ---- */
@@ -199,9 +233,11 @@ static void run_shares(const heed_optimizer *opt, heed_pool_job *job, void *argu
 static void norm_job(void *argument, int thread, int threads)
 {
     const heed_optimizer *opt = argument;
-    size_t begin = opt->blocks * (size_t)thread / (size_t)threads, end = opt->blocks * (size_t)(thread + 1) / (size_t)threads;
+    size_t begin = opt->blocks * (size_t)thread / (size_t)threads,
+           end = opt->blocks * (size_t)(thread + 1) / (size_t)threads;
     for (size_t b = begin; b < end; b++)
-        opt->sums[b] = opt->table->square_sum(opt->tensors[opt->block[b].tensor].gradient + opt->block[b].begin, opt->block[b].count);
+        opt->sums[b] = opt->table->square_sum(
+            opt->tensors[opt->block[b].tensor].gradient + opt->block[b].begin, opt->block[b].count);
 }
 
 double heed_optimizer_norm(const heed_optimizer *opt)
@@ -221,7 +257,11 @@ double heed_clip_factor(double norm, double limit)
 
 /* ---- update ---- */
 
-typedef struct update_job_argument { const heed_optimizer *opt; heed_update update; int slots; } update_job_argument;
+typedef struct update_job_argument {
+    const heed_optimizer *opt;
+    heed_update update;
+    int slots;
+} update_job_argument;
 
 /* The first piece of a share: the shares of all threads have about as many elements each. */
 static size_t first_piece(const heed_optimizer *opt, int thread, int threads)
@@ -241,13 +281,16 @@ static void update_job(void *argument, int thread, int threads)
 {
     const update_job_argument *job = argument;
     const heed_optimizer *opt = job->opt;
-    for (size_t i = first_piece(opt, thread, threads), end = first_piece(opt, thread + 1, threads); i < end; i++) {
+    for (size_t i = first_piece(opt, thread, threads), end = first_piece(opt, thread + 1, threads);
+         i < end; i++) {
         const piece *p = &opt->piece[i];
         const heed_optimizer_tensor *tensor = &opt->tensors[p->tensor];
         double decay = tensor->decay ? opt->options.weight_decay : 0;
         float *slot[HEED_OPTIMIZER_MAX_SLOTS] = {NULL};
-        for (int s = 0; s < job->slots; s++) slot[s] = opt->state + (size_t)s * opt->elements + opt->offset[p->tensor] + p->begin;
-        opt->table->rule[opt->options.kind](&job->update, decay, tensor->value + p->begin, tensor->gradient + p->begin, slot, p->count);
+        for (int s = 0; s < job->slots; s++)
+            slot[s] = opt->state + (size_t)s * opt->elements + opt->offset[p->tensor] + p->begin;
+        opt->table->rule[opt->options.kind](&job->update, decay, tensor->value + p->begin,
+                                            tensor->gradient + p->begin, slot, p->count);
         if (p->copy == NULL) continue;
         const heed_cpu_panels panels = {p->copy->data, HEED_BF16, p->copy->rows, p->copy->columns};
         heed_cpu_copy_write(opt->backend, &panels, p->row, (int64_t)p->count / p->copy->columns,
@@ -258,17 +301,23 @@ static void update_job(void *argument, int thread, int threads)
 void heed_optimizer_step(heed_optimizer *opt, double rate, double factor)
 {
     opt->steps++;
-    update_job_argument job = {opt, {&opt->options, rate, (float)factor, opt->steps}, heed_optimizer_slots(&opt->options)};
-    const double numbers = 2 * (2 + job.slots); /* value, gradient and state, read and written; and two copies of 2 bytes */
-    run_shares(opt, update_job, &job, rules[opt->options.kind].name, sizeof(float) * (numbers * (double)opt->elements + (double)opt->copied));
+    update_job_argument job = {
+        opt, {&opt->options, rate, (float)factor, opt->steps}, heed_optimizer_slots(&opt->options)};
+    /* value, gradient and state, read and written; and two copies of 2 bytes */
+    const double numbers = 2 * (2 + job.slots);
+    run_shares(opt, update_job, &job, rules[opt->options.kind].name,
+               sizeof(float) * (numbers * (double)opt->elements + (double)opt->copied));
 }
 
 /* ---- state on disk ---- */
 
 /* Calls with every state tensor's name and elements, slot by slot. */
-typedef heed_status state_visit(void *context, const char *name, const heed_optimizer_tensor *tensor, float *data, heed_error *error);
+typedef heed_status state_visit(void *context, const char *name,
+                                const heed_optimizer_tensor *tensor, float *data,
+                                heed_error *error);
 
-static heed_status visit_state(const heed_optimizer *opt, state_visit *visit, void *context, heed_error *error)
+static heed_status visit_state(const heed_optimizer *opt, state_visit *visit, void *context,
+                               heed_error *error)
 {
     heed_buffer name = {0};
     heed_status status = HEED_OK;
@@ -276,22 +325,32 @@ static heed_status visit_state(const heed_optimizer *opt, state_visit *visit, vo
     for (int s = 0; s < slots && status == HEED_OK; s++)
         for (size_t t = 0; t < opt->count && status == HEED_OK; t++) {
             heed_buffer_clear(&name);
-            heed_buffer_printf(&name, "%s.%s", rules[opt->options.kind].slot[s], opt->tensors[t].name);
-            status = name.failed ? heed_fail_memory(error, 256, "names of the optimizer's state")
-                                 : visit(context, name.data, &opt->tensors[t], opt->state + (size_t)s * opt->elements + opt->offset[t], error);
+            heed_buffer_printf(&name, "%s.%s", rules[opt->options.kind].slot[s],
+                               opt->tensors[t].name);
+            status = name.failed
+                         ? heed_fail_memory(error, 256, "names of the optimizer's state")
+                         : visit(context, name.data, &opt->tensors[t],
+                                 opt->state + (size_t)s * opt->elements + opt->offset[t], error);
         }
     heed_buffer_free(&name);
     return status;
 }
 
-typedef struct state_list { heed_tensor_source *tensors; size_t count; heed_arena *names; } state_list;
+typedef struct state_list {
+    heed_tensor_source *tensors;
+    size_t count;
+    heed_arena *names;
+} state_list;
 
-static heed_status list_tensor(void *context, const char *name, const heed_optimizer_tensor *tensor, float *data, heed_error *error)
+static heed_status list_tensor(void *context, const char *name, const heed_optimizer_tensor *tensor,
+                               float *data, heed_error *error)
 {
     state_list *list = context;
     char *copy = heed_arena_string(list->names, name);
-    if (copy == NULL) return heed_fail_memory(error, strlen(name) + 1, "names of the optimizer's state");
-    list->tensors[list->count++] = (heed_tensor_source){copy, HEED_F32, tensor->rank, tensor->shape, data};
+    if (copy == NULL)
+        return heed_fail_memory(error, strlen(name) + 1, "names of the optimizer's state");
+    list->tensors[list->count++] = (heed_tensor_source){copy, HEED_F32, tensor->rank, tensor->shape,
+                                                        data};
     return HEED_OK;
 }
 
@@ -300,29 +359,43 @@ heed_status heed_optimizer_save(const heed_optimizer *opt, const char *path, hee
     size_t count = opt->count * (size_t)heed_optimizer_slots(&opt->options);
     state_list list = {heed_allocate(count + 1, sizeof *list.tensors), 0, heed_arena_new()};
     heed_status status = HEED_OK;
-    if (list.tensors == NULL || list.names == NULL) status = heed_fail_memory(error, count * sizeof *list.tensors, "the list of the optimizer's state");
+    if (list.tensors == NULL || list.names == NULL)
+        status = heed_fail_memory(error, count * sizeof *list.tensors,
+                                  "the list of the optimizer's state");
     if (status == HEED_OK) status = visit_state(opt, list_tensor, &list, error);
-    if (status == HEED_OK) status = heed_safetensors_write(path, &(heed_tensor_set){.tensors = list.tensors, .count = list.count}, error);
+    if (status == HEED_OK)
+        status = heed_safetensors_write(
+            path, &(heed_tensor_set){.tensors = list.tensors, .count = list.count}, error);
     heed_arena_free(list.names);
     free(list.tensors);
     return status;
 }
 
-static heed_status read_tensor(void *context, const char *name, const heed_optimizer_tensor *tensor, float *data, heed_error *error)
+static heed_status read_tensor(void *context, const char *name, const heed_optimizer_tensor *tensor,
+                               float *data, heed_error *error)
 {
     const heed_stored_tensor *stored = heed_safetensors_find(context, name);
-    if (stored == NULL) return heed_fail(error, HEED_E_FORMAT, "tensor %s is missing: the state is of another model or optimizer", name);
+    if (stored == NULL)
+        return heed_fail(error, HEED_E_FORMAT,
+                         "tensor %s is missing: the state is of another model or optimizer", name);
     if (stored->dtype != HEED_F32 || stored->rank != tensor->rank ||
-        (tensor->rank > 0 && memcmp(stored->shape, tensor->shape, (size_t)tensor->rank * sizeof *tensor->shape) != 0))
-        return heed_fail(error, HEED_E_FORMAT, "tensor %s: expected F32 in the shape of the model's %s", name, tensor->name);
+        (tensor->rank > 0 &&
+         memcmp(stored->shape, tensor->shape, (size_t)tensor->rank * sizeof *tensor->shape) != 0))
+        return heed_fail(error, HEED_E_FORMAT,
+                         "tensor %s: expected F32 in the shape of the model's %s", name,
+                         tensor->name);
     HEED_TRY(heed_stored_read(stored, 0, data, stored->bytes, error));
     for (size_t i = 0; i < stored->bytes / sizeof *data; i++)
         if (!isfinite(data[i]))
-            return heed_fail(error, HEED_E_FORMAT, "tensor %s holds NaN or infinity at element %zu; resume from an older checkpoint", name, i);
+            return heed_fail(
+                error, HEED_E_FORMAT,
+                "tensor %s holds NaN or infinity at element %zu; resume from an older checkpoint",
+                name, i);
     return HEED_OK;
 }
 
-heed_status heed_optimizer_load(heed_optimizer *opt, const char *path, int64_t steps, heed_error *error)
+heed_status heed_optimizer_load(heed_optimizer *opt, const char *path, int64_t steps,
+                                heed_error *error)
 {
     heed_safetensors *file = NULL;
     HEED_TRY(heed_safetensors_open(&file, path, error));
@@ -330,8 +403,10 @@ heed_status heed_optimizer_load(heed_optimizer *opt, const char *path, int64_t s
     heed_status status = visit_state(opt, read_tensor, file, error);
     if (status != HEED_OK) heed_error_prefix(error, "%s", path);
     else if (heed_safetensors_count(file) != expected)
-        status = heed_fail(error, HEED_E_FORMAT, "%s: %zu tensors, expected %zu: the state is of another model or optimizer", path,
-                           heed_safetensors_count(file), expected);
+        status = heed_fail(
+            error, HEED_E_FORMAT,
+            "%s: %zu tensors, expected %zu: the state is of another model or optimizer", path,
+            heed_safetensors_count(file), expected);
     else status = heed_safetensors_check_unchanged(file, error);
     heed_safetensors_close(file);
     if (status == HEED_OK) opt->steps = steps;

@@ -9,33 +9,78 @@
 #include <string.h>
 
 #define AT(name) offsetof(heed_train_options, name)
+/* clang-format off */
 #define FIELD(name, kind) {#name, HEED_FIELD_##kind, AT(name), 0, 0, 0, false}
 #define LIST(name) {#name, HEED_FIELD_PATHS, AT(name), AT(name##_count), 0, 0, false}
 #define RANGE(name, kind, low, high) {#name, HEED_FIELD_##kind, AT(name), 0, low, high, false}
 #define CHOSEN(name, kind, low, high) {#name, HEED_FIELD_##kind, AT(name), 0, low, high, true}
+/* clang-format on */
 
 static const double most = 9e15; /* integers up to here are exact in JSON readers too */
 
 const heed_train_field heed_train_fields[] = {
-    LIST(data), LIST(valid), FIELD(pairs, FLAG), FIELD(tokenizer, PATH), FIELD(template_file, PATH),
-    CHOSEN(template_time, INTEGER, 0, most), FIELD(objective, TEXT), FIELD(init, PATH), FIELD(config, PATH),
-    FIELD(family, TEXT), CHOSEN(layers, INTEGER, 1, 4096), CHOSEN(d_model, INTEGER, 1, 1 << 20), CHOSEN(heads, INTEGER, 1, 1 << 16),
-    CHOSEN(kv_heads, INTEGER, 1, 1 << 16), CHOSEN(d_ff, INTEGER, 1, 1 << 24), CHOSEN(context, INTEGER, 4, 1 << 24), FIELD(max_steps, TEXT),
-    CHOSEN(batch_size, INTEGER, 1, 1 << 24), RANGE(gradient_accumulation_steps, INTEGER, 1, 1 << 20), FIELD(optimizer, TEXT),
-    CHOSEN(learning_rate, NUMBER, 0, 1e6), CHOSEN(weight_decay, NUMBER, 0, 1e6), FIELD(decay_all, FLAG), RANGE(adam_beta1, NUMBER, 0, 1),
-    CHOSEN(adam_beta2, NUMBER, 0, 1), RANGE(adam_epsilon, NUMBER, 0, 1), RANGE(momentum, NUMBER, 0, 1), FIELD(nesterov, FLAG),
-    FIELD(amsgrad, FLAG), RANGE(max_grad_norm, NUMBER, 0, 1e30), FIELD(lr_scheduler_type, TEXT), CHOSEN(warmup_steps, INTEGER, 0, most),
-    CHOSEN(warmup_ratio, NUMBER, 0, 1), CHOSEN(decay_steps, INTEGER, 0, most), CHOSEN(min_lr_rate, NUMBER, 0, 1), CHOSEN(dropout, NUMBER, 0, 0.999),
-    RANGE(label_smoothing, NUMBER, 0, 0.999), FIELD(bf16, FLAG), FIELD(gradient_checkpointing, FLAG), RANGE(seed, INTEGER, 0, most),
-    CHOSEN(eval_steps, INTEGER, 0, most), CHOSEN(save_steps, INTEGER, 0, most), RANGE(logging_steps, INTEGER, 1, most),
-    CHOSEN(save_total_limit, INTEGER, 0, 1 << 20), RANGE(average_last, INTEGER, 0, 1 << 16)};
+    LIST(data),
+    LIST(valid),
+    FIELD(pairs, FLAG),
+    FIELD(tokenizer, PATH),
+    FIELD(template_file, PATH),
+    CHOSEN(template_time, INTEGER, 0, most),
+    FIELD(objective, TEXT),
+    FIELD(init, PATH),
+    FIELD(config, PATH),
+    FIELD(family, TEXT),
+    CHOSEN(layers, INTEGER, 1, 4096),
+    CHOSEN(d_model, INTEGER, 1, 1 << 20),
+    CHOSEN(heads, INTEGER, 1, 1 << 16),
+    CHOSEN(kv_heads, INTEGER, 1, 1 << 16),
+    CHOSEN(d_ff, INTEGER, 1, 1 << 24),
+    CHOSEN(context, INTEGER, 4, 1 << 24),
+    FIELD(max_steps, TEXT),
+    CHOSEN(batch_size, INTEGER, 1, 1 << 24),
+    RANGE(gradient_accumulation_steps, INTEGER, 1, 1 << 20),
+    FIELD(optimizer, TEXT),
+    CHOSEN(learning_rate, NUMBER, 0, 1e6),
+    CHOSEN(weight_decay, NUMBER, 0, 1e6),
+    FIELD(decay_all, FLAG),
+    RANGE(adam_beta1, NUMBER, 0, 1),
+    CHOSEN(adam_beta2, NUMBER, 0, 1),
+    RANGE(adam_epsilon, NUMBER, 0, 1),
+    RANGE(momentum, NUMBER, 0, 1),
+    FIELD(nesterov, FLAG),
+    FIELD(amsgrad, FLAG),
+    RANGE(max_grad_norm, NUMBER, 0, 1e30),
+    FIELD(lr_scheduler_type, TEXT),
+    CHOSEN(warmup_steps, INTEGER, 0, most),
+    CHOSEN(warmup_ratio, NUMBER, 0, 1),
+    CHOSEN(decay_steps, INTEGER, 0, most),
+    CHOSEN(min_lr_rate, NUMBER, 0, 1),
+    CHOSEN(dropout, NUMBER, 0, 0.999),
+    RANGE(label_smoothing, NUMBER, 0, 0.999),
+    FIELD(bf16, FLAG),
+    FIELD(gradient_checkpointing, FLAG),
+    RANGE(seed, INTEGER, 0, most),
+    CHOSEN(eval_steps, INTEGER, 0, most),
+    CHOSEN(save_steps, INTEGER, 0, most),
+    RANGE(logging_steps, INTEGER, 1, most),
+    CHOSEN(save_total_limit, INTEGER, 0, 1 << 20),
+    RANGE(average_last, INTEGER, 0, 1 << 16)};
 enum { FIELDS = sizeof heed_train_fields / sizeof *heed_train_fields };
 const size_t heed_train_field_count = FIELDS;
 
 heed_train_options heed_train_defaults(void)
 {
-    heed_train_options o = {.optimizer = "adamw", .max_steps = "1e", .gradient_accumulation_steps = 1, .adam_beta1 = 0.9, .adam_beta2 = -1,
-                            .adam_epsilon = 1e-8, .max_grad_norm = 1, .logging_steps = 1, .stop_at = -1, .seed = 1};
+    heed_train_options o = {
+        .optimizer = "adamw",
+        .max_steps = "1e",
+        .gradient_accumulation_steps = 1,
+        .adam_beta1 = 0.9,
+        .adam_beta2 = -1,
+        .adam_epsilon = 1e-8,
+        .max_grad_norm = 1,
+        .logging_steps = 1,
+        .stop_at = -1,
+        .seed = 1,
+    };
     for (int i = 0; i < FIELDS; i++) {
         if (!heed_train_fields[i].chosen) continue;
         char *at = (char *)&o + heed_train_fields[i].offset;
@@ -54,11 +99,15 @@ heed_status heed_length_parse(heed_length *length, const char *text, heed_error 
     else if (end != text && strcmp(end, "t") == 0) length->unit = HEED_LENGTH_TOKENS, end++;
     if (end == text || *end != '\0' || !(length->value > 0 && length->value < most) ||
         (length->unit == HEED_LENGTH_STEPS && length->value != floor(length->value)))
-        return heed_fail(error, HEED_E_ARG, "max_steps '%s': expected updates (2000), epochs (3e) or tokens (2000000t), more than 0", text);
+        return heed_fail(error, HEED_E_ARG,
+                         "max_steps '%s': expected updates (2000), epochs (3e) or tokens "
+                         "(2000000t), more than 0",
+                         text);
     return HEED_OK;
 }
 
-heed_status heed_train_options_copy(heed_train_options *copy, const heed_train_options *options, heed_arena *arena, heed_error *error)
+heed_status heed_train_options_copy(heed_train_options *copy, const heed_train_options *options,
+                                    heed_arena *arena, heed_error *error)
 {
     *copy = *options;
     copy->given = NULL, copy->given_count = 0; /* of use while the options are read only */
@@ -75,7 +124,8 @@ heed_status heed_train_options_copy(heed_train_options *copy, const heed_train_o
             size_t count = *(size_t *)((char *)copy + heed_train_fields[i].count_offset);
             const char **own = heed_arena_take(arena, count + 1, sizeof *own);
             ok &= own != NULL;
-            for (size_t k = 0; ok && k < count; k++) ok &= (own[k] = heed_arena_string(arena, (*list)[k])) != NULL;
+            for (size_t k = 0; ok && k < count; k++)
+                ok &= (own[k] = heed_arena_string(arena, (*list)[k])) != NULL;
             *list = own;
         }
     }
@@ -85,7 +135,8 @@ heed_status heed_train_options_copy(heed_train_options *copy, const heed_train_o
 static heed_status check_number(const heed_train_field *f, double value, heed_error *error)
 {
     if ((f->chosen && value < 0) || (value >= f->low && value <= f->high)) return HEED_OK;
-    return heed_fail(error, HEED_E_ARG, "%s %.15g: expected a number from %.15g to %.15g", f->name, value, f->low, f->high);
+    return heed_fail(error, HEED_E_ARG, "%s %.15g: expected a number from %.15g to %.15g", f->name,
+                     value, f->low, f->high);
 }
 
 heed_status heed_train_options_check(const heed_train_options *o, heed_error *error)
@@ -98,21 +149,32 @@ heed_status heed_train_options_check(const heed_train_options *o, heed_error *er
             HEED_TRY(check_number(&heed_train_fields[i], *(const double *)at, error));
     }
     if (o->data_count == 0) return heed_fail(error, HEED_E_ARG, "no data: give --data FILE...");
-    if (o->out == NULL || *o->out == '\0') return heed_fail(error, HEED_E_ARG, "no place for the results: give --out RUN");
+    if (o->out == NULL || *o->out == '\0')
+        return heed_fail(error, HEED_E_ARG, "no place for the results: give --out RUN");
     if (o->pairs && (o->data_count != 2 || (o->valid_count != 0 && o->valid_count != 2)))
-        return heed_fail(error, HEED_E_ARG, "pairs: expected two files, one with the sources and one with the targets");
+        return heed_fail(
+            error, HEED_E_ARG,
+            "pairs: expected two files, one with the sources and one with the targets");
     if ((o->init != NULL) + (o->config != NULL) + (o->family != NULL) > 1)
-        return heed_fail(error, HEED_E_ARG, "init, config and family each say what the model is: give one of them");
-    bool sizes = o->layers >= 0 || o->d_model >= 0 || o->heads >= 0 || o->kv_heads >= 0 || o->d_ff >= 0;
+        return heed_fail(error, HEED_E_ARG,
+                         "init, config and family each say what the model is: give one of them");
+    bool sizes = o->layers >= 0 || o->d_model >= 0 || o->heads >= 0 || o->kv_heads >= 0 ||
+                 o->d_ff >= 0;
     if (sizes && (o->init != NULL || o->config != NULL))
-        return heed_fail(error, HEED_E_ARG, "layers, d_model, heads, kv_heads and d_ff belong to a family; %s has its own",
-                         o->init != NULL ? "the model of init" : "the config");
+        return heed_fail(
+            error, HEED_E_ARG,
+            "layers, d_model, heads, kv_heads and d_ff belong to a family; %s has its own",
+            o->init != NULL ? "the model of init" : "the config");
     if (o->average_last > 1 && o->save_total_limit > 0 && o->average_last > o->save_total_limit)
-        return heed_fail(error, HEED_E_ARG, "average_last %lld needs at least as many checkpoints: raise save_total_limit %lld",
-                         (long long)o->average_last, (long long)o->save_total_limit);
+        return heed_fail(
+            error, HEED_E_ARG,
+            "average_last %lld needs at least as many checkpoints: raise save_total_limit %lld",
+            (long long)o->average_last, (long long)o->save_total_limit);
     if (o->max_steps == NULL || o->optimizer == NULL)
-        return heed_fail(error, HEED_E_ARG, "%s is not given: say how long to train, as in 2000 or 3e, and with adamw, adam or sgd",
-                         o->max_steps == NULL ? "max_steps" : "optimizer");
+        return heed_fail(
+            error, HEED_E_ARG,
+            "%s is not given: say how long to train, as in 2000 or 3e, and with adamw, adam or sgd",
+            o->max_steps == NULL ? "max_steps" : "optimizer");
     heed_length length;
     return heed_length_parse(&length, o->max_steps, error);
 }
@@ -122,7 +184,8 @@ heed_status heed_train_options_check(const heed_train_options *o, heed_error *er
 static void put_path(heed_buffer *out, const char *path)
 {
     errno = 0;
-    bool word = strcmp(path, "char") == 0 || strcmp(path, "none") == 0; /* a kind of tokenizer, no template: no path */
+    /* a kind of tokenizer, no template: no path */
+    bool word = strcmp(path, "char") == 0 || strcmp(path, "none") == 0;
     char *ok = word ? NULL : realpath(path, NULL);
     if (ok == NULL && errno == ENOMEM) out->failed = true;
     const char *text = ok != NULL ? ok : path;
@@ -133,8 +196,9 @@ static void put_path(heed_buffer *out, const char *path)
 static void put_field(heed_buffer *out, const heed_train_field *f, const heed_train_options *o)
 {
     const char *at = (const char *)o + f->offset;
-    const char *text =
-        f->kind == HEED_FIELD_TEXT || f->kind == HEED_FIELD_PATH ? *(const char *const *)at : NULL;
+    const char *text = f->kind == HEED_FIELD_TEXT || f->kind == HEED_FIELD_PATH
+                           ? *(const char *const *)at
+                           : NULL;
     switch (f->kind) {
     case HEED_FIELD_TEXT:
     case HEED_FIELD_PATH:
@@ -158,7 +222,8 @@ static void put_field(heed_buffer *out, const heed_train_field *f, const heed_tr
     }
 }
 
-heed_status heed_train_options_write(const heed_train_options *options, const char *path, heed_error *error)
+heed_status heed_train_options_write(const heed_train_options *options, const char *path,
+                                     heed_error *error)
 {
     heed_buffer out = {0};
     for (int i = 0; i < FIELDS; i++) {
@@ -166,7 +231,8 @@ heed_status heed_train_options_write(const heed_train_options *options, const ch
         put_field(&out, &heed_train_fields[i], options);
     }
     heed_buffer_text(&out, "\n}\n");
-    heed_status status = out.failed ? heed_fail_memory(error, out.length, "run.json") : heed_file_write(path, out.data, out.length, error);
+    heed_status status = out.failed ? heed_fail_memory(error, out.length, "run.json")
+                                    : heed_file_write(path, out.data, out.length, error);
     heed_buffer_free(&out);
     return status;
 }
@@ -175,14 +241,18 @@ static heed_status read_paths(const heed_train_field *f, const json_t *member,
                               heed_train_options *o, const char *where, heed_arena *arena,
                               heed_error *error)
 {
-    if (!json_is_array(member)) return heed_fail(error, HEED_E_FORMAT, "%s: %s: expected a list of files", where, f->name);
+    if (!json_is_array(member))
+        return heed_fail(error, HEED_E_FORMAT, "%s: %s: expected a list of files", where, f->name);
     size_t count = json_array_size(member);
     const char **list = heed_arena_take(arena, count + 1, sizeof *list);
     if (list == NULL) return heed_fail_memory(error, count * sizeof *list, "run.json");
     for (size_t i = 0; i < count; i++) {
         const char *text = json_string_value(json_array_get(member, i));
-        if (text == NULL) return heed_fail(error, HEED_E_FORMAT, "%s: %s[%zu]: expected the name of a file", where, f->name, i);
-        if ((list[i] = heed_arena_string(arena, text)) == NULL) return heed_fail_memory(error, strlen(text), "run.json");
+        if (text == NULL)
+            return heed_fail(error, HEED_E_FORMAT, "%s: %s[%zu]: expected the name of a file",
+                             where, f->name, i);
+        if ((list[i] = heed_arena_string(arena, text)) == NULL)
+            return heed_fail_memory(error, strlen(text), "run.json");
     }
     *(const char *const **)((char *)o + f->offset) = list;
     *(size_t *)((char *)o + f->count_offset) = count;
@@ -200,7 +270,8 @@ static heed_status read_field(const heed_train_field *f, const json_t *json, hee
     case HEED_FIELD_PATH:
         *(const char **)at = NULL;
         HEED_TRY(heed_json_string(json, f->name, (const char **)at, where, error));
-        if (*(const char **)at != NULL && (*(const char **)at = heed_arena_string(arena, *(const char **)at)) == NULL)
+        if (*(const char **)at != NULL &&
+            (*(const char **)at = heed_arena_string(arena, *(const char **)at)) == NULL)
             return heed_fail_memory(error, 256, "run.json");
         return HEED_OK;
     case HEED_FIELD_PATHS: return read_paths(f, member, o, where, arena, error);
@@ -211,13 +282,15 @@ static heed_status read_field(const heed_train_field *f, const json_t *json, hee
     return HEED_OK;
 }
 
-heed_status heed_train_options_read(heed_train_options *options, const char *path, heed_arena *arena, heed_error *error)
+heed_status heed_train_options_read(heed_train_options *options, const char *path,
+                                    heed_arena *arena, heed_error *error)
 {
     json_t *json = NULL;
     *options = heed_train_defaults();
     HEED_TRY(heed_json_read(&json, path, error));
     heed_status status = HEED_OK;
-    if (!json_is_object(json)) status = heed_fail(error, HEED_E_FORMAT, "%s: expected an object", path);
+    if (!json_is_object(json))
+        status = heed_fail(error, HEED_E_FORMAT, "%s: expected an object", path);
     for (int i = 0; i < FIELDS && status == HEED_OK; i++)
         status = read_field(&heed_train_fields[i], json, options, path, arena, error);
     json_decref(json);

@@ -1,4 +1,5 @@
-/* options.h: the public options from inside: their JSON form (RUN/run.json), checks, lengths like "3e". */
+/* options.h: the public options from inside: their JSON form (RUN/run.json), checks, lengths like
+   "3e". */
 #ifndef HEED_TRAIN_OPTIONS_H
 #define HEED_TRAIN_OPTIONS_H
 
@@ -7,19 +8,30 @@
 #include <heed/train.h>
 
 /* What --max-steps counts. */
-typedef enum heed_length_unit { HEED_LENGTH_STEPS, HEED_LENGTH_EPOCHS, HEED_LENGTH_TOKENS } heed_length_unit;
-typedef struct heed_length { double value; heed_length_unit unit; } heed_length;
+typedef enum heed_length_unit {
+    HEED_LENGTH_STEPS,
+    HEED_LENGTH_EPOCHS,
+    HEED_LENGTH_TOKENS
+} heed_length_unit;
+typedef struct heed_length {
+    double value;
+    heed_length_unit unit;
+} heed_length;
 /* "2000", "1.5e" (epochs), "2000000t" (tokens). HEED_E_ARG for anything else. */
 heed_status heed_length_parse(heed_length *length, const char *text, heed_error *error);
 
 /* A copy whose strings live in the arena. */
-heed_status heed_train_options_copy(heed_train_options *copy, const heed_train_options *options, heed_arena *arena, heed_error *error);
+heed_status heed_train_options_copy(heed_train_options *copy, const heed_train_options *options,
+                                    heed_arena *arena, heed_error *error);
 /* Ranges and contradictions, before any file is opened. */
 heed_status heed_train_options_check(const heed_train_options *options, heed_error *error);
 /* Every option but `out` and `stop_at`, file names made absolute. */
-heed_status heed_train_options_write(const heed_train_options *options, const char *path, heed_error *error);
-/* What write wrote; strings live in the arena. HEED_E_FORMAT naming the member that is missing or of another type. */
-heed_status heed_train_options_read(heed_train_options *options, const char *path, heed_arena *arena, heed_error *error);
+heed_status heed_train_options_write(const heed_train_options *options, const char *path,
+                                     heed_error *error);
+/* What write wrote; strings live in the arena. HEED_E_FORMAT naming the member that is missing or
+   of another type. */
+heed_status heed_train_options_read(heed_train_options *options, const char *path,
+                                    heed_arena *arena, heed_error *error);
 
 /* How a training that goes on differs from what it was started with. */
 typedef struct heed_train_extension {
@@ -28,7 +40,8 @@ typedef struct heed_train_extension {
     const char *template_file;     /* to be held against the template that the run keeps; or NULL */
 } heed_train_extension;
 /* Puts what was chosen in `changes` into the options of a run, where it differs and may. HEED_E_ARG
-   naming an option that may not, with what the run was started with. Strings stay where they are. */
+   naming an option that may not, with what the run was started with. Strings stay where they
+   are. */
 heed_status heed_train_options_extend(heed_train_options *run, const heed_train_options *changes,
                                       heed_train_extension *extension, heed_error *error);
 

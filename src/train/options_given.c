@@ -1,4 +1,5 @@
-/* Which options somebody chose, what may change when a training goes on, and which have no effect. */
+/* Which options somebody chose, what may change when a training goes on, and which have no
+   effect. */
 #include "base/path.h"
 #include "train/options_internal.h"
 
@@ -197,8 +198,8 @@ heed_status heed_train_options_extend(heed_train_options *run, const heed_train_
 
 /* ---- without effect ---- */
 
-/* An option has an effect if the fact of its cause is among the words; with "-" before them, if it is
-   not. */
+/* An option has an effect if the fact of its cause is among the words; with "-" before them, if it
+   is not. */
 static const struct {
     const char *name;
     heed_train_cause cause;
@@ -221,12 +222,10 @@ static const struct {
     {"eval_steps", HEED_BY_VALID, "valid"},
 };
 
-static const char *const reasons[HEED_CAUSES] = {[HEED_BY_OPTIMIZER] = "with --optimizer",
-                                                 [HEED_BY_SCHEDULE] = "with --lr-scheduler-type",
-                                                 [HEED_BY_FAMILY] = "with --family",
-                                                 [HEED_BY_DECAY] = "without --weight-decay",
-                                                 [HEED_BY_DATA] = "without conversations",
-                                                 [HEED_BY_VALID] = "without --valid"};
+static const char *const reasons[HEED_CAUSES] = {
+    [HEED_BY_OPTIMIZER] = "with --optimizer", [HEED_BY_SCHEDULE] = "with --lr-scheduler-type",
+    [HEED_BY_FAMILY] = "with --family",       [HEED_BY_DECAY] = "without --weight-decay",
+    [HEED_BY_DATA] = "without conversations", [HEED_BY_VALID] = "without --valid"};
 
 static bool is_word(const char *words, const char *word)
 {

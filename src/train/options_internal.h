@@ -46,8 +46,8 @@ typedef enum heed_train_cause {
 typedef struct heed_train_facts {
     const char *words[HEED_CAUSES];
 } heed_train_facts;
-/* Puts a sentence about the next chosen option that has no effect into text[size]; false at the end.
-   *next is 0 before the first call. */
+/* Puts a sentence about the next chosen option that has no effect into text[size]; false at the
+   end. *next is 0 before the first call. */
 bool heed_train_options_idle(const heed_train_options *options, const heed_train_facts *facts,
                              size_t *next, char *text, size_t size);
 

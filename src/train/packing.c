@@ -10,10 +10,12 @@ void heed_packing_free(heed_packing *packing)
     *packing = (heed_packing){0};
 }
 
-/* The piece at place `at` (round the end) of at most `room` tokens, those around it included, not reaching past `stop`. */
+/* The piece at place `at` (round the end) of at most `room` tokens, those around it included, not
+   reaching past `stop`. */
 static heed_packed_piece piece_at(const heed_packing *p, size_t at, size_t stop, size_t room)
 {
-    size_t begin = at % p->stream->count, end = p->stream->starts[heed_stream_text_at(p->stream, begin) + 1];
+    size_t begin = at % p->stream->count,
+           end = p->stream->starts[heed_stream_text_at(p->stream, begin) + 1];
     heed_packed_piece piece = {begin, end - begin, true};
     if (piece.count > room - p->around) piece.count = room - p->around, piece.ends_text = false;
     if (piece.count > stop - at) piece.count = stop - at, piece.ends_text = false;
@@ -24,7 +26,8 @@ static heed_packed_piece piece_at(const heed_packing *p, size_t at, size_t stop,
 static size_t end_of_whole(const heed_packing *p, size_t at, size_t stop)
 {
     const heed_stream *s = p->stream;
-    for (size_t room = p->length, text = heed_stream_text_at(s, at % s->count); at < stop; text = (text + 1) % s->texts) {
+    for (size_t room = p->length, text = heed_stream_text_at(s, at % s->count); at < stop;
+         text = (text + 1) % s->texts) {
         size_t count = s->starts[text + 1] - s->starts[text];
         if (count > room) break;
         at += count, room -= count;
@@ -39,7 +42,8 @@ heed_status heed_packing_lay(heed_packing *p, size_t shift, heed_error *error)
     p->rows = 0;
     while (at < stop) {
         if (!heed_grow(&p->starts, &p->capacity, p->rows + 2, sizeof *p->starts))
-            return heed_fail_memory(error, (p->rows + 2) * sizeof *p->starts, "the rows of an epoch");
+            return heed_fail_memory(error, (p->rows + 2) * sizeof *p->starts,
+                                    "the rows of an epoch");
         p->starts[p->rows++] = at;
         if (p->whole_texts) {
             at = end_of_whole(p, at, stop);
@@ -59,7 +63,8 @@ heed_status heed_packing_lay(heed_packing *p, size_t shift, heed_error *error)
     return HEED_OK;
 }
 
-size_t heed_packing_row(const heed_packing *p, size_t row, heed_packed_piece *pieces, size_t capacity)
+size_t heed_packing_row(const heed_packing *p, size_t row, heed_packed_piece *pieces,
+                        size_t capacity)
 {
     size_t at = p->starts[row], stop = p->starts[row + 1], room = p->length, n = 0;
     while (at < stop) {

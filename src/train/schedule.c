@@ -5,7 +5,8 @@
 
 #define PI 3.141592653589793
 
-/* A share of the way that is done between two steps; the difference counts as 1 when it is smaller. */
+/* A share of the way that is done between two steps; the difference counts as 1 when it is
+   smaller. */
 static double progress_between(int64_t begin, int64_t end, int64_t step)
 {
     int64_t length = end - begin > 1 ? end - begin : 1;
@@ -78,7 +79,11 @@ static double warmup_stable_decay(const heed_schedule *s, int64_t step)
 }
 
 /* factor: of the rate, after the warm-up. */
-static const struct { const char *name; double (*factor)(const heed_schedule *, int64_t); double cycles; } kinds[HEED_SCHEDULE_COUNT] = {
+static const struct {
+    const char *name;
+    double (*factor)(const heed_schedule *, int64_t);
+    double cycles;
+} kinds[HEED_SCHEDULE_COUNT] = {
     [HEED_SCHEDULE_CONSTANT] = {"constant", constant, 0},
     [HEED_SCHEDULE_CONSTANT_WITH_WARMUP] = {"constant_with_warmup", constant, 0},
     [HEED_SCHEDULE_LINEAR] = {"linear", linear, 0},
@@ -111,33 +116,47 @@ heed_status heed_schedule_by_name(heed_schedule_kind *kind, const char *name, he
         if (i > 0) strcat(known, ", ");
         strcat(known, kinds[i].name);
     }
-    return heed_fail(error, HEED_E_ARG, "learning-rate schedule '%s' is not known; there are %s", name, known);
+    return heed_fail(error, HEED_E_ARG, "learning-rate schedule '%s' is not known; there are %s",
+                     name, known);
 }
 
 heed_status heed_schedule_check(const heed_schedule *s, heed_error *error)
 {
     if (!isfinite(s->rate) || s->rate < 0)
-        return heed_fail(error, HEED_E_ARG, "learning rate %g: expected a number of at least 0", s->rate);
-    if (s->total < 1) return heed_fail(error, HEED_E_ARG, "schedule over %lld steps: expected at least 1", (long long)s->total);
+        return heed_fail(error, HEED_E_ARG, "learning rate %g: expected a number of at least 0",
+                         s->rate);
+    if (s->total < 1)
+        return heed_fail(error, HEED_E_ARG, "schedule over %lld steps: expected at least 1",
+                         (long long)s->total);
     if (s->warmup < 0 || s->decay < 0 || s->timescale < 0)
-        return heed_fail(error, HEED_E_ARG, "schedule with warm-up %lld, decay %lld, time scale %lld: expected no negative steps",
-                         (long long)s->warmup, (long long)s->decay, (long long)s->timescale);
+        return heed_fail(
+            error, HEED_E_ARG,
+            "schedule with warm-up %lld, decay %lld, time scale %lld: expected no negative steps",
+            (long long)s->warmup, (long long)s->decay, (long long)s->timescale);
     bool stable = s->kind == HEED_SCHEDULE_WARMUP_STABLE_DECAY;
     if (stable && (s->decay > s->total || s->warmup > s->total - s->decay))
-        return heed_fail(error, HEED_E_ARG, "%lld warm-up and %lld decay steps do not fit into %lld steps", (long long)s->warmup,
-                         (long long)s->decay, (long long)s->total);
+        return heed_fail(error, HEED_E_ARG,
+                         "%lld warm-up and %lld decay steps do not fit into %lld steps",
+                         (long long)s->warmup, (long long)s->decay, (long long)s->total);
     if (!isfinite(s->cycles) || !isfinite(s->power) || s->cycles < 0 || s->power < 0)
-        return heed_fail(error, HEED_E_ARG, "schedule with cycles %g and power %g: expected numbers of at least 0", s->cycles, s->power);
+        return heed_fail(error, HEED_E_ARG,
+                         "schedule with cycles %g and power %g: expected numbers of at least 0",
+                         s->cycles, s->power);
     if (!(s->minimum >= 0 && s->minimum <= 1))
-        return heed_fail(error, HEED_E_ARG, "lowest learning rate %g of the highest: expected a share between 0 and 1", s->minimum);
+        return heed_fail(error, HEED_E_ARG,
+                         "lowest learning rate %g of the highest: expected a share between 0 and 1",
+                         s->minimum);
     if (s->kind == HEED_SCHEDULE_POLYNOMIAL && !(s->end >= 0 && s->end < s->rate))
-        return heed_fail(error, HEED_E_ARG, "last learning rate %g: expected less than the first, %g", s->end, s->rate);
+        return heed_fail(error, HEED_E_ARG,
+                         "last learning rate %g: expected less than the first, %g", s->end,
+                         s->rate);
     return HEED_OK;
 }
 
 double heed_schedule_rate(const heed_schedule *s, int64_t step)
 {
-    if (s->kind == HEED_SCHEDULE_CONSTANT || step >= s->warmup) return s->rate * kinds[s->kind].factor(s, step);
+    if (s->kind == HEED_SCHEDULE_CONSTANT || step >= s->warmup)
+        return s->rate * kinds[s->kind].factor(s, step);
     double factor = (double)step / (double)s->warmup;
     if (s->kind == HEED_SCHEDULE_WARMUP_STABLE_DECAY) factor = floored(factor, s->minimum);
     return s->rate * factor;

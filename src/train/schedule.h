@@ -1,5 +1,6 @@
-/* schedule.h: learning-rate schedules, one row of a table each. Names and values are those of transformers (optimization.py,
-   get_scheduler): rate(k) is used for update k + 1, so that a warm-up begins at 0. */
+/* schedule.h: learning-rate schedules, one row of a table each. Names and values are those of
+   transformers (optimization.py, get_scheduler): rate(k) is used for update k + 1, so that a
+   warm-up begins at 0. */
 #ifndef HEED_TRAIN_SCHEDULE_H
 #define HEED_TRAIN_SCHEDULE_H
 
@@ -8,22 +9,33 @@
 #include <stdint.h>
 
 typedef enum heed_schedule_kind {
-    HEED_SCHEDULE_CONSTANT, HEED_SCHEDULE_CONSTANT_WITH_WARMUP, HEED_SCHEDULE_LINEAR, HEED_SCHEDULE_COSINE,
-    HEED_SCHEDULE_COSINE_WITH_RESTARTS, HEED_SCHEDULE_POLYNOMIAL, HEED_SCHEDULE_INVERSE_SQRT, HEED_SCHEDULE_COSINE_WITH_MIN_LR,
-    HEED_SCHEDULE_WARMUP_STABLE_DECAY, HEED_SCHEDULE_COUNT
+    HEED_SCHEDULE_CONSTANT,
+    HEED_SCHEDULE_CONSTANT_WITH_WARMUP,
+    HEED_SCHEDULE_LINEAR,
+    HEED_SCHEDULE_COSINE,
+    HEED_SCHEDULE_COSINE_WITH_RESTARTS,
+    HEED_SCHEDULE_POLYNOMIAL,
+    HEED_SCHEDULE_INVERSE_SQRT,
+    HEED_SCHEDULE_COSINE_WITH_MIN_LR,
+    HEED_SCHEDULE_WARMUP_STABLE_DECAY,
+    HEED_SCHEDULE_COUNT
 } heed_schedule_kind;
 
 /* Steps are finished updates. Members that a kind does not name in its row are not read. */
 typedef struct heed_schedule {
     heed_schedule_kind kind;
-    double rate;       /* at the top */
-    int64_t warmup;    /* updates from 0 (warmup_stable_decay: from minimum * rate) up to rate; constant has none */
-    int64_t total;     /* updates of the whole training */
-    int64_t decay;     /* warmup_stable_decay: updates of its last part */
-    double cycles;     /* cosine, cosine_with_min_lr, warmup_stable_decay: waves, 0.5 is one way down; cosine_with_restarts: restarts */
-    double power;      /* polynomial */
-    double end;        /* polynomial: the last rate */
-    double minimum;    /* cosine_with_min_lr, warmup_stable_decay: lowest rate as a share of `rate` */
+    double rate; /* at the top */
+    /* updates from 0 (warmup_stable_decay: from minimum * rate) up to rate; constant has none */
+    int64_t warmup;
+    int64_t total; /* updates of the whole training */
+    int64_t decay; /* warmup_stable_decay: updates of its last part */
+    /* cosine, cosine_with_min_lr, warmup_stable_decay: waves, 0.5 is one way down;
+       cosine_with_restarts: restarts */
+    double cycles;
+    double power; /* polynomial */
+    double end;   /* polynomial: the last rate */
+    /* cosine_with_min_lr, warmup_stable_decay: lowest rate as a share of `rate` */
+    double minimum;
     int64_t timescale; /* inverse_sqrt; 0: the warm-up, or 10,000 without one */
 } heed_schedule;
 
@@ -32,7 +44,8 @@ heed_schedule heed_schedule_default(heed_schedule_kind kind);
 /* HEED_E_ARG naming the known kinds. */
 heed_status heed_schedule_by_name(heed_schedule_kind *kind, const char *name, heed_error *error);
 const char *heed_schedule_name(heed_schedule_kind kind);
-/* HEED_E_ARG when the numbers do not fit together: negative or non-finite values, warm-up and decay longer than the training ... */
+/* HEED_E_ARG when the numbers do not fit together: negative or non-finite values, warm-up and decay
+   longer than the training ... */
 heed_status heed_schedule_check(const heed_schedule *schedule, heed_error *error);
 /* The learning rate of update step + 1, step >= 0. */
 double heed_schedule_rate(const heed_schedule *schedule, int64_t step);

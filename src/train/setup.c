@@ -21,13 +21,16 @@ heed_status heed_setup_data(heed_data **data, const heed_train_options *o, bool 
 
 static const heed_special_token clm_special[] = {{"<|endoftext|>", HEED_EOS}};
 
-static heed_status feed_all(heed_tokenizer_trainer *trainer, const heed_data *data, heed_error *error)
+static heed_status feed_all(heed_tokenizer_trainer *trainer, const heed_data *data,
+                            heed_error *error)
 {
     for (size_t i = 0; i < heed_data_count(data); i++) {
         if (heed_data_kind_of(data) == HEED_DATA_PAIRS) {
             heed_text_pair pair = heed_data_pair(data, i);
-            HEED_TRY(heed_tokenizer_trainer_feed(trainer, pair.source.bytes, pair.source.length, error));
-            HEED_TRY(heed_tokenizer_trainer_feed(trainer, pair.target.bytes, pair.target.length, error));
+            HEED_TRY(
+                heed_tokenizer_trainer_feed(trainer, pair.source.bytes, pair.source.length, error));
+            HEED_TRY(
+                heed_tokenizer_trainer_feed(trainer, pair.target.bytes, pair.target.length, error));
         } else {
             heed_text text = heed_data_document(data, i);
             HEED_TRY(heed_tokenizer_trainer_feed(trainer, text.bytes, text.length, error));
@@ -41,10 +44,12 @@ static heed_status train_characters(heed_tokenizer **tokenizer, const heed_data 
                                     heed_error *error)
 {
     heed_tokenizer_training training = {.cancel = cancel};
-    if (objective == &heed_objective_mlm) heed_tokenizer_training_special(&training, HEED_SPECIAL_MASKING);
-    else if (objective == &heed_objective_seq2seq) heed_tokenizer_training_special(&training, HEED_SPECIAL_ENDS);
-    else if (heed_data_count(data) > 1) /* one long text never ends, many need a mark between them */
-        training.special = clm_special, training.special_count = 1;
+    if (objective == &heed_objective_mlm)
+        heed_tokenizer_training_special(&training, HEED_SPECIAL_MASKING);
+    else if (objective == &heed_objective_seq2seq)
+        heed_tokenizer_training_special(&training, HEED_SPECIAL_ENDS);
+    /* one long text never ends, many need a mark between them */
+    else if (heed_data_count(data) > 1) training.special = clm_special, training.special_count = 1;
     heed_tokenizer_trainer *trainer = NULL;
     HEED_TRY(heed_tokenizer_trainer_new(&trainer, "char", &training, error));
     heed_status status = feed_all(trainer, data, error);
@@ -70,12 +75,12 @@ static heed_status check_ids(const heed_train_options *o, const heed_tokenizer *
         const char *a = heed_tokenizer_token(own, id, &left);
         const char *b = heed_tokenizer_token(tokenizer, id, &right);
         if (a == NULL || b == NULL || (left == right && memcmp(a, b, left) == 0)) continue;
-        status =
-            heed_fail(error, HEED_E_ARG,
-                      "--tokenizer %s: the id %d is \"%.40s\" there and \"%.40s\" in %s, whose "
-                      "weights were trained for that: leave --tokenizer out, or train a new "
-                      "model without --init",
-                      o->tokenizer, (int)id, b, a, o->init);
+        status = heed_fail(
+            error, HEED_E_ARG,
+            "--tokenizer %s: the id %d is \"%.40s\" there and \"%.40s\" in %s, whose "
+            "weights were trained for that: leave --tokenizer out, or train a new "
+            "model without --init",
+            o->tokenizer, (int)id, b, a, o->init);
     }
     heed_tokenizer_free(own);
     return status;
@@ -92,13 +97,21 @@ static heed_status open_tokenizer(heed_tokenizer **tokenizer, const heed_train_o
     if (from != NULL && strcmp(from, "char") != 0) {
         heed_error own = {0};
         heed_status status = heed_tokenizer_load(tokenizer, from, &own);
-        /* Ids need no tokenizer: a model that comes without one, or with one of another kind, is trained on them all the same. */
-        bool needless = tokens && o->tokenizer == NULL && (status == HEED_E_IO || status == HEED_E_UNSUPPORTED);
-        return status == HEED_OK || needless ? HEED_OK : heed_fail(error, status, "%s", own.message);
+        /* Ids need no tokenizer: a model that comes without one, or with one of another kind, is
+           trained on them all the same. */
+        bool needless = tokens && o->tokenizer == NULL &&
+                        (status == HEED_E_IO || status == HEED_E_UNSUPPORTED);
+        return status == HEED_OK || needless ? HEED_OK
+                                             : heed_fail(error, status, "%s", own.message);
     }
     if (heed_data_kind_of(data) == HEED_DATA_CONVERSATIONS)
-        return heed_fail(error, HEED_E_ARG, "conversations need the tokenizer of a chat model: give --init MODEL or --tokenizer DIR");
-    if (tokens) return heed_fail(error, HEED_E_ARG, "token files hold ids already: give the tokenizer that made them, not 'char'");
+        return heed_fail(error, HEED_E_ARG,
+                         "conversations need the tokenizer of a chat model: give --init MODEL or "
+                         "--tokenizer DIR");
+    if (tokens)
+        return heed_fail(
+            error, HEED_E_ARG,
+            "token files hold ids already: give the tokenizer that made them, not 'char'");
     return train_characters(tokenizer, data, objective, cancel, error);
 }
 
@@ -126,20 +139,23 @@ static heed_status take_template(heed_chat_template **chat, const char *choice, 
     return status;
 }
 
-heed_status heed_setup_chat(heed_chat_template **chat, const heed_train_options *o, const heed_data *data, heed_tokenizer *tokenizer, heed_error *error)
+heed_status heed_setup_chat(heed_chat_template **chat, const heed_train_options *o,
+                            const heed_data *data, heed_tokenizer *tokenizer, heed_error *error)
 {
     *chat = NULL;
     if (heed_data_kind_of(data) != HEED_DATA_CONVERSATIONS || tokenizer == NULL) return HEED_OK;
     if (o->template_file != NULL && strcmp(o->template_file, "none") == 0) return HEED_OK;
     const char *where = o->init != NULL ? o->init : o->out;
-    if (o->template_file != NULL) return take_template(chat, o->template_file, where, tokenizer, error);
+    if (o->template_file != NULL)
+        return take_template(chat, o->template_file, where, tokenizer, error);
     if (heed_tokenizer_template_count(tokenizer) == 0) return HEED_OK;
     return heed_chat_template_load(chat, where, tokenizer, error);
 }
 
 /* ---- objective ---- */
 
-/* The encoder-decoder of Vaswani et al. 2017 is Marian's with the paper's activation and embeddings times sqrt(D). */
+/* The encoder-decoder of Vaswani et al. 2017 is Marian's with the paper's activation and embeddings
+   times sqrt(D). */
 static heed_status preset_of(heed_config *config, const char *family, heed_error *error)
 {
     if (strcmp(family, "transformer") != 0) return heed_config_preset(config, family, error);
@@ -148,8 +164,8 @@ static heed_status preset_of(heed_config *config, const char *family, heed_error
     return HEED_OK;
 }
 
-heed_status heed_setup_objective(const heed_objective **objective, const heed_train_options *o, const heed_config *init,
-                                 const heed_data *data, heed_error *error)
+heed_status heed_setup_objective(const heed_objective **objective, const heed_train_options *o,
+                                 const heed_config *init, const heed_data *data, heed_error *error)
 {
     if (o->objective != NULL) {
         HEED_TRY(heed_objective_by_name(objective, o->objective, error));
@@ -168,7 +184,8 @@ heed_status heed_setup_objective(const heed_objective **objective, const heed_tr
         }
         *objective = heed_objective_of(&config);
     } else {
-        *objective = heed_data_kind_of(data) == HEED_DATA_PAIRS ? &heed_objective_seq2seq : &heed_objective_clm;
+        *objective = heed_data_kind_of(data) == HEED_DATA_PAIRS ? &heed_objective_seq2seq
+                                                                : &heed_objective_clm;
     }
     return init != NULL ? heed_objective_check(*objective, init, error) : HEED_OK;
 }
@@ -205,9 +222,11 @@ static heed_status set_vocabulary(heed_config *config, const heed_tokenizer *tok
     config->pad_id = heed_tokenizer_special(tokenizer, HEED_PAD);
     config->bos_id = heed_tokenizer_special(tokenizer, HEED_BOS);
     config->eos_id = heed_tokenizer_special(tokenizer, HEED_EOS);
-    if (config->eos_id < 0 && config->arrangement == HEED_ENCODER_DECODER) config->eos_id = heed_tokenizer_special(tokenizer, HEED_SEP);
+    if (config->eos_id < 0 && config->arrangement == HEED_ENCODER_DECODER)
+        config->eos_id = heed_tokenizer_special(tokenizer, HEED_SEP);
     config->decoder_start_id = -1;
-    if (config->arrangement == HEED_ENCODER_DECODER) config->decoder_start_id = config->pad_id >= 0 ? config->pad_id : config->bos_id;
+    if (config->arrangement == HEED_ENCODER_DECODER)
+        config->decoder_start_id = config->pad_id >= 0 ? config->pad_id : config->bos_id;
     return HEED_OK;
 }
 
@@ -221,18 +240,25 @@ static heed_status set_sizes(heed_config *config, const heed_train_options *o, h
     config->d_model = chosen(o->d_model, 128);
     int64_t heads = chosen(o->heads, config->d_model >= 64 ? config->d_model / 32 : 1);
     if (config->d_model % heads != 0)
-        return heed_fail(error, HEED_E_ARG, "d_model %lld is not divisible by %lld heads", (long long)config->d_model, (long long)heads);
-    heed_stack stack = {.layers = chosen(o->layers, 4), .heads = heads, .kv_heads = chosen(o->kv_heads, 0), .d_ff = chosen(o->d_ff, 0)};
+        return heed_fail(error, HEED_E_ARG, "d_model %lld is not divisible by %lld heads",
+                         (long long)config->d_model, (long long)heads);
+    heed_stack stack = {.layers = chosen(o->layers, 4),
+                        .heads = heads,
+                        .kv_heads = chosen(o->kv_heads, 0),
+                        .d_ff = chosen(o->d_ff, 0)};
     config->encoder = config->arrangement != HEED_DECODER_ONLY ? stack : (heed_stack){0};
     config->decoder = config->arrangement != HEED_ENCODER_ONLY ? stack : (heed_stack){0};
     config->context = chosen(o->context, 256);
     return HEED_OK;
 }
 
-static heed_status from_family(heed_config *config, const heed_train_options *o, const heed_objective *objective,
-                               const heed_tokenizer *tokenizer, const heed_data *data, heed_error *error)
+static heed_status from_family(heed_config *config, const heed_train_options *o,
+                               const heed_objective *objective, const heed_tokenizer *tokenizer,
+                               const heed_data *data, heed_error *error)
 {
-    static const char *const usual[HEED_ARRANGEMENTS] = {[HEED_DECODER_ONLY] = "heed", [HEED_ENCODER_ONLY] = "bert", [HEED_ENCODER_DECODER] = "transformer"};
+    static const char *const usual[HEED_ARRANGEMENTS] = {[HEED_DECODER_ONLY] = "heed",
+                                                         [HEED_ENCODER_ONLY] = "bert",
+                                                         [HEED_ENCODER_DECODER] = "transformer"};
     const char *family = o->family != NULL ? o->family : usual[objective->arrangement];
     HEED_TRY(preset_of(config, family, error));
     HEED_TRY(heed_objective_check(objective, config, error));
@@ -241,8 +267,9 @@ static heed_status from_family(heed_config *config, const heed_train_options *o,
     return set_vocabulary(config, tokenizer, data, error);
 }
 
-static heed_status from_file(heed_config *config, const heed_train_options *o, const heed_objective *objective,
-                             const heed_tokenizer *tokenizer, heed_error *error)
+static heed_status from_file(heed_config *config, const heed_train_options *o,
+                             const heed_objective *objective, const heed_tokenizer *tokenizer,
+                             heed_error *error)
 {
     json_t *json = NULL;
     HEED_TRY(heed_json_read(&json, o->config, error));
@@ -260,8 +287,9 @@ static heed_status from_file(heed_config *config, const heed_train_options *o, c
     return HEED_OK;
 }
 
-heed_status heed_setup_config(heed_config *config, const heed_train_options *o, const heed_objective *objective,
-                              const heed_tokenizer *tokenizer, const heed_data *data, heed_error *error)
+heed_status heed_setup_config(heed_config *config, const heed_train_options *o,
+                              const heed_objective *objective, const heed_tokenizer *tokenizer,
+                              const heed_data *data, heed_error *error)
 {
     if (o->config != NULL) HEED_TRY(from_file(config, o, objective, tokenizer, error));
     else HEED_TRY(from_family(config, o, objective, tokenizer, data, error));

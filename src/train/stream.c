@@ -16,13 +16,17 @@ void heed_stream_free(heed_stream *stream)
 
 static heed_status memory_failed(const heed_stream *stream, heed_error *error)
 {
-    return heed_fail_memory(error, (stream->count + 1) * (stream->width ? (size_t)stream->width : 2), "the tokens of the data");
+    return heed_fail_memory(error,
+                            (stream->count + 1) * (stream->width ? (size_t)stream->width : 2),
+                            "the tokens of the data");
 }
 
 /* Notes that a text begins at `at`. */
 static heed_status begin_text(heed_stream *stream, size_t at, heed_error *error)
 {
-    if (!heed_grow(&stream->starts, &stream->starts_capacity, stream->texts + 2, sizeof *stream->starts)) return memory_failed(stream, error);
+    if (!heed_grow(&stream->starts, &stream->starts_capacity, stream->texts + 2,
+                   sizeof *stream->starts))
+        return memory_failed(stream, error);
     stream->starts[stream->texts++] = at;
     return HEED_OK;
 }
@@ -39,12 +43,14 @@ static heed_status widen(heed_stream *stream, heed_error *error)
     return HEED_OK;
 }
 
-static heed_status append_ids(heed_stream *stream, const int32_t *ids, size_t count, heed_error *error)
+static heed_status append_ids(heed_stream *stream, const int32_t *ids, size_t count,
+                              heed_error *error)
 {
     if (stream->width == 0) stream->width = 2;
     for (size_t i = 0; i < count && stream->width == 2; i++)
         if (ids[i] > UINT16_MAX) HEED_TRY(widen(stream, error));
-    if (!heed_grow(&stream->ids, &stream->capacity, stream->count + count, (size_t)stream->width)) return memory_failed(stream, error);
+    if (!heed_grow(&stream->ids, &stream->capacity, stream->count + count, (size_t)stream->width))
+        return memory_failed(stream, error);
     for (size_t i = 0; i < count; i++) {
         if (stream->width == 2) ((uint16_t *)stream->ids)[stream->count + i] = (uint16_t)ids[i];
         else ((uint32_t *)stream->ids)[stream->count + i] = (uint32_t)ids[i];
@@ -53,9 +59,11 @@ static heed_status append_ids(heed_stream *stream, const int32_t *ids, size_t co
     return HEED_OK;
 }
 
-heed_status heed_stream_append(heed_stream *stream, const heed_stream_options *o, heed_text text, heed_encoding *scratch, heed_error *error)
+heed_status heed_stream_append(heed_stream *stream, const heed_stream_options *o, heed_text text,
+                               heed_encoding *scratch, heed_error *error)
 {
-    HEED_TRY(heed_tokenizer_encode(o->tokenizer, text.bytes, text.length, o->special ? HEED_ENCODE_SPECIAL : 0, scratch, error));
+    HEED_TRY(heed_tokenizer_encode(o->tokenizer, text.bytes, text.length,
+                                   o->special ? HEED_ENCODE_SPECIAL : 0, scratch, error));
     HEED_TRY(begin_text(stream, stream->count, error));
     size_t count = scratch->count;
     bool ends = o->end >= 0 && count > 0 && scratch->ids[count - 1] == o->end, cut = false;
@@ -69,10 +77,12 @@ heed_status heed_stream_append(heed_stream *stream, const heed_stream_options *o
     return HEED_OK;
 }
 
-heed_status heed_stream_append_marked(heed_stream *stream, const int32_t *ids, const uint8_t *predicted, size_t count, heed_error *error)
+heed_status heed_stream_append_marked(heed_stream *stream, const int32_t *ids,
+                                      const uint8_t *predicted, size_t count, heed_error *error)
 {
     HEED_TRY(begin_text(stream, stream->count, error));
-    if (!heed_grow(&stream->predicted, &stream->predicted_capacity, stream->count + count, 1)) return memory_failed(stream, error);
+    if (!heed_grow(&stream->predicted, &stream->predicted_capacity, stream->count + count, 1))
+        return memory_failed(stream, error);
     memcpy(stream->predicted + stream->count, predicted, count);
     HEED_TRY(append_ids(stream, ids, count, error));
     stream->starts[stream->texts] = stream->count;
@@ -89,7 +99,8 @@ static heed_status part_shard(heed_stream *stream, size_t shard, int32_t end, in
     HEED_TRY(begin_text(stream, base, error));
     for (size_t at = 0, n; at < count; at += n) {
         n = count - at < PART ? count - at : PART;
-        HEED_TRY(heed_data_read_tokens(stream->shards, shard, at, n, stream->vocabulary, ids, error));
+        HEED_TRY(
+            heed_data_read_tokens(stream->shards, shard, at, n, stream->vocabulary, ids, error));
         if (at == 0) ends_texts = ids[0] != end;
         for (size_t i = 0; i < n && end >= 0; i++) {
             bool begins = (ends_texts ? before : ids[i]) == end && at + i > 0;
@@ -100,7 +111,8 @@ static heed_status part_shard(heed_stream *stream, size_t shard, int32_t end, in
     return HEED_OK;
 }
 
-heed_status heed_stream_open_shards(heed_stream *stream, const heed_data *data, int32_t end, uint32_t vocabulary, heed_error *error)
+heed_status heed_stream_open_shards(heed_stream *stream, const heed_data *data, int32_t end,
+                                    uint32_t vocabulary, heed_error *error)
 {
     stream->shards = data, stream->shard_count = heed_data_count(data);
     stream->vocabulary = vocabulary;
@@ -153,7 +165,8 @@ heed_status heed_stream_read(const heed_stream *stream, size_t begin, size_t cou
     if (stream->width == 2) {
         for (size_t i = 0; i < count; i++) ids[i] = ((const uint16_t *)stream->ids)[begin + i];
     } else {
-        for (size_t i = 0; i < count; i++) ids[i] = (int32_t)((const uint32_t *)stream->ids)[begin + i];
+        for (size_t i = 0; i < count; i++)
+            ids[i] = (int32_t)((const uint32_t *)stream->ids)[begin + i];
     }
     return HEED_OK;
 }
@@ -173,7 +186,8 @@ heed_status heed_stream_fingerprint(const heed_stream *stream, uint64_t *fingerp
         size_t n = stream->count - at < CHUNK ? stream->count - at : CHUNK;
         HEED_TRY(heed_stream_read(stream, at, n, ids, error));
         for (size_t i = 0; i < n; i++) word = (word ^ (uint32_t)ids[i]) * 0x100000001B3u;
-        for (size_t i = 0; i < n && stream->predicted != NULL; i++) word = (word ^ stream->predicted[at + i]) * 0x100000001B3u;
+        for (size_t i = 0; i < n && stream->predicted != NULL; i++)
+            word = (word ^ stream->predicted[at + i]) * 0x100000001B3u;
         word = heed_mix(word, at);
     }
     for (size_t t = 0; t < stream->texts; t++) word = heed_mix(word, stream->starts[t]);

@@ -18,7 +18,8 @@ void heed_trainer_free(heed_trainer *t)
     heed_log_close(t->log);
     heed_lock_free(&t->lock);
     heed_optimizer_free(t->optimizer);
-    for (int64_t i = 0; t->batches != NULL && i < t->options.gradient_accumulation_steps; i++) heed_batch_free(&t->batches[i]);
+    for (int64_t i = 0; t->batches != NULL && i < t->options.gradient_accumulation_steps; i++)
+        heed_batch_free(&t->batches[i]);
     free(t->batches);
     heed_batch_free(&t->eval_batch);
     heed_engine_free(t->engine);
@@ -100,10 +101,12 @@ heed_status heed_trainer_new(heed_trainer **trainer, const heed_train_options *o
 
 /* ---- running ---- */
 
-/* How many epochs all updates are. No update reaches over the end of an epoch: the last one of each has what units are left. */
+/* How many epochs all updates are. No update reaches over the end of an epoch: the last one of each
+   has what units are left. */
 static double all_epochs(const heed_trainer *t)
 {
-    double update = (double)(t->options.batch_size * t->options.gradient_accumulation_steps), units = (double)heed_dataset_units(t->data);
+    double update = (double)(t->options.batch_size * t->options.gradient_accumulation_steps),
+           units = (double)heed_dataset_units(t->data);
     double each = ceil(units / update), whole = floor((double)t->steps / each);
     return whole + ((double)t->steps - whole * each) * update / units;
 }
@@ -120,16 +123,24 @@ static void note_begun(const heed_trainer *t)
 {
     if (t->watcher.begun == NULL) return;
     heed_train_summary summary = {
-        .model_type = heed_config_written_as(&t->config), .objective = t->objective->name, .parameters = heed_model_element_count(t->model),
-        .parameter_bytes = t->parameter_bytes, .activation_bytes = t->activation_bytes, .free_bytes = t->free_bytes, .steps = t->steps,
-        .first_step = t->place.step, .tokens_per_epoch = (int64_t)heed_dataset_tokens(t->data),
-        .valid_tokens = t->valid != NULL ? (int64_t)heed_dataset_tokens(t->valid) : 0, .epochs = all_epochs(t),
+        .model_type = heed_config_written_as(&t->config),
+        .objective = t->objective->name,
+        .parameters = heed_model_element_count(t->model),
+        .parameter_bytes = t->parameter_bytes,
+        .activation_bytes = t->activation_bytes,
+        .free_bytes = t->free_bytes,
+        .steps = t->steps,
+        .first_step = t->place.step,
+        .tokens_per_epoch = (int64_t)heed_dataset_tokens(t->data),
+        .valid_tokens = t->valid != NULL ? (int64_t)heed_dataset_tokens(t->valid) : 0,
+        .epochs = all_epochs(t),
         .conversations = t->data->packing.whole_texts && can_chat(t)};
     enum { MOST = 32 };
     const char *notes[MOST];
     summary.notes = notes;
     for (size_t i = 0; i < t->note_count; i++) notes[summary.note_count++] = t->notes[i];
-    for (size_t i = 0; i < heed_model_note_count(t->model) && summary.note_count < MOST; i++) notes[summary.note_count++] = heed_model_note(t->model, i);
+    for (size_t i = 0; i < heed_model_note_count(t->model) && summary.note_count < MOST; i++)
+        notes[summary.note_count++] = heed_model_note(t->model, i);
     t->watcher.begun(t->watcher.context, &summary);
 }
 
@@ -157,11 +168,14 @@ static heed_status write_line(heed_trainer *t, const heed_train_progress *p, hee
     fields[n++] = HEED_LOG_I("step", p->step);
     fields[n++] = HEED_LOG_F("epoch", p->epoch);
     if (place->step % t->options.logging_steps == 0 && !isnan(p->loss)) {
-        fields[n++] = HEED_LOG_F("loss", place->pending_labels > 0 ? place->pending_loss / (double)place->pending_labels : NAN);
+        fields[n++] = HEED_LOG_F("loss", place->pending_labels > 0
+                                             ? place->pending_loss / (double)place->pending_labels
+                                             : NAN);
         fields[n++] = HEED_LOG_F("lr", p->learning_rate);
         fields[n++] = HEED_LOG_F("grad_norm", p->grad_norm);
         fields[n++] = HEED_LOG_I("tokens", (int64_t)place->tokens);
-        fields[n++] = HEED_LOG_F("tokens_per_second", t->line_seconds > 0 ? t->line_tokens / t->line_seconds : 0);
+        fields[n++] = HEED_LOG_F("tokens_per_second",
+                                 t->line_seconds > 0 ? t->line_tokens / t->line_seconds : 0);
         place->pending_loss = 0, place->pending_labels = 0, t->line_seconds = t->line_tokens = 0;
     }
     if (!isnan(p->eval_loss)) fields[n++] = HEED_LOG_F("eval_loss", p->eval_loss);
@@ -204,7 +218,8 @@ static heed_status evaluate(heed_trainer *t, heed_train_progress *p, bool *impro
 }
 
 /* Evaluates and saves what this update asks for; `last` is the end of this call. */
-static heed_status follow_up(heed_trainer *t, heed_train_progress *p, bool last, bool *stopped, heed_error *error)
+static heed_status follow_up(heed_trainer *t, heed_train_progress *p, bool last, bool *stopped,
+                             heed_error *error)
 {
     const heed_train_place *place = &t->place;
     int64_t step = place->step, old_best = place->best_step;
@@ -228,12 +243,14 @@ static heed_status follow_up(heed_trainer *t, heed_train_progress *p, bool last,
 static heed_status catch_up(heed_trainer *t, heed_train_report *report, bool *stopped,
                             heed_error *error)
 {
-    heed_train_progress p = {.step = t->place.step,
-                             .steps = t->steps,
-                             .epoch = epoch_of(t),
-                             .loss = NAN,
-                             .grad_norm = NAN,
-                             .eval_loss = NAN};
+    heed_train_progress p = {
+        .step = t->place.step,
+        .steps = t->steps,
+        .epoch = epoch_of(t),
+        .loss = NAN,
+        .grad_norm = NAN,
+        .eval_loss = NAN,
+    };
     if (!t->place.unevaluated) return HEED_OK;
     HEED_TRY(follow_up(t, &p, true, stopped, error));
     if (!isnan(p.eval_loss)) report->eval_loss = p.eval_loss;
@@ -241,20 +258,35 @@ static heed_status catch_up(heed_trainer *t, heed_train_report *report, bool *st
     return HEED_OK;
 }
 
-typedef struct run_clock { double began, loss_sum; int64_t loss_count, until; uint64_t tokens; } run_clock;
+typedef struct run_clock {
+    double began, loss_sum;
+    int64_t loss_count, until;
+    uint64_t tokens;
+} run_clock;
 
-static heed_status one_update(heed_trainer *t, run_clock *clock, heed_train_report *report, bool *stopped, heed_error *error)
+static heed_status one_update(heed_trainer *t, run_clock *clock, heed_train_report *report,
+                              bool *stopped, heed_error *error)
 {
     double began = heed_clock_seconds();
     uint64_t tokens = t->place.tokens;
     HEED_TRY(heed_trainer_update(t, error));
     int64_t step = t->place.step, first = t->first_step;
-    heed_train_progress p = {.step = step, .steps = t->steps, .epoch = epoch_of(t), .loss = t->loss, .learning_rate = t->rate,
-                             .grad_norm = t->grad_norm, .eval_loss = NAN};
-    p.tokens_per_second = speed(t, heed_clock_seconds() - began, (double)(t->place.tokens - tokens));
+    heed_train_progress p = {
+        .step = step,
+        .steps = t->steps,
+        .epoch = epoch_of(t),
+        .loss = t->loss,
+        .learning_rate = t->rate,
+        .grad_norm = t->grad_norm,
+        .eval_loss = NAN,
+    };
+    p.tokens_per_second = speed(t, heed_clock_seconds() - began,
+                                (double)(t->place.tokens - tokens));
     clock->tokens += t->place.tokens - tokens;
-    if (10 * (clock->until - step) < clock->until - first) clock->loss_sum += t->loss, clock->loss_count++;
-    p.seconds_left = (heed_clock_seconds() - clock->began) / (double)(step - first) * (double)(clock->until - step);
+    if (10 * (clock->until - step) < clock->until - first)
+        clock->loss_sum += t->loss, clock->loss_count++;
+    p.seconds_left = (heed_clock_seconds() - clock->began) / (double)(step - first) *
+                     (double)(clock->until - step);
     bool last = step >= clock->until;
     HEED_TRY(follow_up(t, &p, last, stopped, error));
     if (!isnan(p.eval_loss)) report->eval_loss = p.eval_loss;
@@ -276,8 +308,8 @@ static heed_status save_on_stop(heed_trainer *t, heed_error *error)
 }
 
 /* After an update or an evaluation failed with *error (data that another program has changed, say):
-   the last finished update becomes a checkpoint, and *error says how to go on from it. Without memory
-   nothing is saved. */
+   the last finished update becomes a checkpoint, and *error says how to go on from it. Without
+   memory nothing is saved. */
 static void save_on_failure(heed_trainer *t, heed_error *error)
 {
     heed_error problem = *error, saving = {0};
@@ -324,8 +356,14 @@ heed_status heed_trainer_run(heed_trainer *t, heed_train_report *report, heed_er
 {
     run_clock clock = {.began = heed_clock_seconds(), .until = t->steps};
     heed_error problem = {0};
-    *report = (heed_train_report){.steps = t->place.step, .loss = NAN, .eval_loss = NAN, .best_eval_loss = t->place.best_loss};
-    if (t->options.stop_at >= 0 && t->options.stop_at < clock.until) clock.until = t->options.stop_at;
+    *report = (heed_train_report){
+        .steps = t->place.step,
+        .loss = NAN,
+        .eval_loss = NAN,
+        .best_eval_loss = t->place.best_loss,
+    };
+    if (t->options.stop_at >= 0 && t->options.stop_at < clock.until)
+        clock.until = t->options.stop_at;
     t->first_step = t->place.step;
     note_begun(t);
     heed_status status = run_updates(t, &clock, report, &problem);
@@ -336,17 +374,20 @@ heed_status heed_trainer_run(heed_trainer *t, heed_train_report *report, heed_er
         save_on_failure(t, &problem);
         heed_fail(error, status, "%s", problem.message);
     }
-    if (status == HEED_OK && t->place.step >= t->steps && t->options.average_last > 1) status = heed_trainer_average(t, error);
+    if (status == HEED_OK && t->place.step >= t->steps && t->options.average_last > 1)
+        status = heed_trainer_average(t, error);
     finish_log(t);
-    report->steps = t->place.step, report->best_eval_loss = t->place.best_loss, report->best_step = t->place.best_step;
+    report->steps = t->place.step, report->best_eval_loss = t->place.best_loss,
+    report->best_step = t->place.best_step;
     report->loss = clock.loss_count > 0 ? clock.loss_sum / (double)clock.loss_count : NAN;
     report->seconds = heed_clock_seconds() - clock.began;
     report->tokens_per_second = report->seconds > 0 ? (double)clock.tokens / report->seconds : 0;
     return status;
 }
 
-heed_status heed_train_new(const heed_train_options *options, const heed_backend *backend, const heed_train_watcher *watcher,
-                           heed_train_report *report, heed_error *error)
+heed_status heed_train_new(const heed_train_options *options, const heed_backend *backend,
+                           const heed_train_watcher *watcher, heed_train_report *report,
+                           heed_error *error)
 {
     heed_trainer *t = NULL;
     *report = (heed_train_report){.loss = NAN, .eval_loss = NAN, .best_eval_loss = NAN};

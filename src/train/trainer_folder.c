@@ -17,16 +17,15 @@ heed_status heed_trainer_lock(heed_trainer *t, heed_error *error)
     heed_buffer taken = {0};
     heed_buffer_printf(&taken, "%s is being trained in", t->options.out);
     heed_status status = HEED_OK;
-    if (path == NULL || taken.failed)
-        status = heed_fail_memory(error, 256, "a path");
-    else
-        status = heed_lock_take(&t->lock, path, taken.data, error);
+    if (path == NULL || taken.failed) status = heed_fail_memory(error, 256, "a path");
+    else status = heed_lock_take(&t->lock, path, taken.data, error);
     heed_buffer_free(&taken);
     free(path);
     return status;
 }
 
-/* A run in a folder of data would become data itself: log.jsonl is read when the training goes on. */
+/* A run in a folder of data would become data itself: log.jsonl is read when the training goes
+   on. */
 static heed_status check_outside(const char *out, const char *const *data, size_t count,
                                  heed_error *error)
 {

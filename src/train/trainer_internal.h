@@ -13,48 +13,48 @@
 
 /* Where a training stands: all that a checkpoint holds beside weights and optimizer state. */
 typedef struct heed_train_place {
-    int64_t step;              /* finished updates */
+    int64_t step; /* finished updates */
     int64_t epoch;
-    size_t unit;               /* next unit of that epoch */
-    uint64_t tokens;           /* read so far */
-    double best_loss;          /* NaN: never evaluated */
+    size_t unit;      /* next unit of that epoch */
+    uint64_t tokens;  /* read so far */
+    double best_loss; /* NaN: never evaluated */
     int64_t best_step;
-    double pending_loss;       /* since the last line of the log: nats */
+    double pending_loss; /* since the last line of the log: nats */
     uint64_t pending_labels;
     /* The evaluation after this update was cancelled; the training that goes on makes up for it. */
     bool unevaluated;
 } heed_train_place;
 
 struct heed_trainer {
-    heed_arena *arena;         /* of the options' strings */
-    heed_train_options options;/* with every choice made */
+    heed_arena *arena;              /* of the options' strings */
+    heed_train_options options;     /* with every choice made */
     heed_train_extension extension; /* of a training that goes on */
     const heed_backend *backend;
     heed_train_watcher watcher;
     const heed_objective *objective;
     heed_config config;
     heed_tokenizer *tokenizer;
-    heed_sidecar *sidecar;     /* what came with --init, or with the checkpoint; NULL: nothing */
+    heed_sidecar *sidecar; /* what came with --init, or with the checkpoint; NULL: nothing */
     heed_model *model;
     heed_engine *engine;
     heed_optimizer *optimizer;
     heed_schedule schedule;
     heed_schedule begun_schedule; /* of the length that the run was begun with, if it changes */
     heed_dataset *data, *valid;
-    heed_batch *batches;       /* one for each run of an update */
+    heed_batch *batches; /* one for each run of an update */
     heed_batch eval_batch;
-    float balance_weight; /* of the balance of experts; 0: none */
+    float balance_weight;              /* of the balance of experts; 0: none */
     heed_program_spec spec, eval_spec; /* extents: what any batch needs */
     heed_train_place place;
     int64_t steps, first_step;
-    uint64_t fingerprint;      /* of the training data */
-    const char *notes[16];     /* for the user */
+    uint64_t fingerprint;  /* of the training data */
+    const char *notes[16]; /* for the user */
     size_t note_count;
     size_t parameter_bytes, activation_bytes, free_bytes;
-    heed_lock lock;            /* on RUN */
-    size_t existed;            /* bytes of RUN's path up to the last folder that was there before */
+    heed_lock lock; /* on RUN */
+    size_t existed; /* bytes of RUN's path up to the last folder that was there before */
     heed_log *log;
-    bool log_troubled, plot_troubled;     /* told that it cannot be written */
+    bool log_troubled, plot_troubled; /* told that it cannot be written */
     /* What ended the training speaks against a checkpoint: values that are not finite, or a
        checkpoint that could not be written. */
     bool unsavable;
@@ -63,12 +63,13 @@ struct heed_trainer {
     double loss, grad_norm, rate;         /* of the last update */
 };
 
-/* trainer_folder.c: takes RUN for a new training: makes it, locks it, sees that it is heed's own. */
+/* trainer_folder.c: takes RUN for a new training: makes it, locks it, sees that it is heed's
+   own. */
 heed_status heed_trainer_take_folder(heed_trainer *t, heed_error *error);
 /* A training that did not begin removes the folder that it made. */
 void heed_trainer_leave_folder(heed_trainer *t);
-/* Going on: RUN must show what is trained. HEED_E_ARG when files stand in place of its links; a note
-   about those that do not decide which model RUN is. */
+/* Going on: RUN must show what is trained. HEED_E_ARG when files stand in place of its links; a
+   note about those that do not decide which model RUN is. */
 heed_status heed_trainer_check_links(heed_trainer *t, const char *checkpoint, heed_error *error);
 /* Locks RUN before anything in it is touched. */
 heed_status heed_trainer_lock(heed_trainer *t, heed_error *error);
@@ -92,7 +93,8 @@ heed_status heed_trainer_prepare(heed_trainer *t, const char *checkpoint, heed_e
 heed_status heed_trainer_measure(heed_trainer *t, heed_error *error);
 /* trainer_step.c */
 heed_status heed_trainer_update(heed_trainer *t, heed_error *error);
-/* Mean nats per label over the whole validation data. HEED_E_CANCELLED when the watcher stops it. */
+/* Mean nats per label over the whole validation data. HEED_E_CANCELLED when the watcher stops
+   it. */
 heed_status heed_trainer_evaluate(heed_trainer *t, double *loss, heed_error *error);
 /* What to do about values that are not finite; `also` follows the learning rate. */
 void heed_trainer_finite_remedy(const heed_trainer *t, const char *also, char *text, size_t size);
@@ -108,8 +110,8 @@ heed_status heed_trainer_average(heed_trainer *t, heed_error *error);
 /* RUN/loss.svg from the log. A picture that cannot be drawn is told of; the next one tries again.
    HEED_E_NOMEM. */
 heed_status heed_trainer_plot(heed_trainer *t, heed_error *error);
-/* Tells the watcher of a failure that the training survives: once, until the same thing has succeeded.
-   HEED_E_NOMEM, which it does not survive, is returned. */
+/* Tells the watcher of a failure that the training survives: once, until the same thing has
+   succeeded. HEED_E_NOMEM, which it does not survive, is returned. */
 heed_status heed_trainer_tell(const heed_trainer *t, bool *told, const heed_error *problem,
                               heed_error *error);
 

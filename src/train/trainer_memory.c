@@ -2,7 +2,8 @@
 
 #include <math.h>
 
-/* Labels of an mlm row are drawn, so their number has a tail: six standard deviations above the mean are never seen. */
+/* Labels of an mlm row are drawn, so their number has a tail: six standard deviations above the
+   mean are never seen. */
 static int64_t most_gathered(const heed_trainer *t, int64_t rows)
 {
     if (t->objective != &heed_objective_mlm) return rows;
@@ -10,8 +11,10 @@ static int64_t most_gathered(const heed_trainer *t, int64_t rows)
     return most < (double)rows ? (int64_t)most : rows;
 }
 
-/* Rows of both sides that any batch of an epoch has at most, pairs being drawn as the data set draws them. */
-static heed_status widest_pairs(const heed_dataset *data, size_t batch, heed_program_spec *spec, heed_error *error)
+/* Rows of both sides that any batch of an epoch has at most, pairs being drawn as the data set
+   draws them. */
+static heed_status widest_pairs(const heed_dataset *data, size_t batch, heed_program_spec *spec,
+                                heed_error *error)
 {
     heed_batch rows = {0};
     heed_status status = HEED_OK;
@@ -19,14 +22,17 @@ static heed_status widest_pairs(const heed_dataset *data, size_t batch, heed_pro
         heed_batch_clear(&rows, 0);
         status = heed_dataset_collate(data, first, batch, &rows, error);
         if ((int64_t)rows.inputs.rows > spec->rows) spec->rows = (int64_t)rows.inputs.rows;
-        if ((int64_t)rows.source.rows > spec->source_rows) spec->source_rows = (int64_t)rows.source.rows;
+        if ((int64_t)rows.source.rows > spec->source_rows)
+            spec->source_rows = (int64_t)rows.source.rows;
     }
     heed_batch_free(&rows);
     return status;
 }
 
-/* Extents that batches of `batch` units need. Pairs vary: an eighth is left for epochs not looked at. */
-static heed_status extents(const heed_trainer *t, const heed_dataset *data, size_t batch, heed_program_spec *spec, heed_error *error)
+/* Extents that batches of `batch` units need. Pairs vary: an eighth is left for epochs not looked
+   at. */
+static heed_status extents(const heed_trainer *t, const heed_dataset *data, size_t batch,
+                           heed_program_spec *spec, heed_error *error)
 {
     spec->rows = spec->source_rows = 0;
     if (t->objective->pairs) {
@@ -66,12 +72,19 @@ static heed_status too_large(heed_trainer *t, size_t wanted, heed_error *error)
         HEED_TRY(bytes_at(t, (size_t)batch, &bytes, error));
     }
     if (beside + bytes > t->free_bytes)
-        return heed_fail(error, HEED_E_NOMEM, "the model does not fit: %.2f GB of gradients and optimizer state and %.2f GB for a batch of one, %.2f GB are "
-                         "free; a smaller model, --optimizer sgd or --gradient-checkpointing needs less", (double)beside / giga, (double)bytes / giga,
-                         (double)t->free_bytes / giga);
-    int64_t runs = (t->options.batch_size * t->options.gradient_accumulation_steps + batch - 1) / batch;
-    return heed_fail(error, HEED_E_NOMEM, "a batch of %lld needs %.2f GB, %.2f GB are free; --batch-size %lld --gradient-accumulation-steps %lld fits with "
-                     "the same updates, --gradient-checkpointing needs less too", (long long)t->options.batch_size, (double)wanted / giga,
+        return heed_fail(
+            error, HEED_E_NOMEM,
+            "the model does not fit: %.2f GB of gradients and optimizer state and %.2f GB for a "
+            "batch of one, %.2f GB are "
+            "free; a smaller model, --optimizer sgd or --gradient-checkpointing needs less",
+            (double)beside / giga, (double)bytes / giga, (double)t->free_bytes / giga);
+    int64_t runs = (t->options.batch_size * t->options.gradient_accumulation_steps + batch - 1) /
+                   batch;
+    return heed_fail(error, HEED_E_NOMEM,
+                     "a batch of %lld needs %.2f GB, %.2f GB are free; --batch-size %lld "
+                     "--gradient-accumulation-steps %lld fits with "
+                     "the same updates, --gradient-checkpointing needs less too",
+                     (long long)t->options.batch_size, (double)wanted / giga,
                      (double)t->free_bytes / giga, (long long)batch, (long long)runs);
 }
 
@@ -81,11 +94,13 @@ heed_status heed_trainer_measure(heed_trainer *t, heed_error *error)
     heed_optimizer_options rule = heed_optimizer_default(HEED_OPTIMIZER_ADAMW);
     HEED_TRY(heed_optimizer_by_name(&rule.kind, t->options.optimizer, error));
     rule.momentum = t->options.momentum, rule.amsgrad = t->options.amsgrad;
-    size_t beside = elements * sizeof(float) * (size_t)(1 + heed_optimizer_slots(&rule)); /* gradients and state; weights exist by now */
+    /* gradients and state; weights exist by now */
+    size_t beside = elements * sizeof(float) * (size_t)(1 + heed_optimizer_slots(&rule));
     t->parameter_bytes = beside + elements * sizeof(float) + heed_model_copy_bytes(t->model);
     HEED_TRY(bytes_at(t, (size_t)t->options.batch_size, &t->activation_bytes, error));
     t->free_bytes = heed_memory_available();
     if (t->free_bytes == SIZE_MAX) t->free_bytes = 0; /* unknown */
-    if (t->free_bytes > 0 && beside + t->activation_bytes > t->free_bytes) return too_large(t, beside + t->activation_bytes, error);
+    if (t->free_bytes > 0 && beside + t->activation_bytes > t->free_bytes)
+        return too_large(t, beside + t->activation_bytes, error);
     return HEED_OK;
 }

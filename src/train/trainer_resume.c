@@ -19,8 +19,7 @@ static heed_status read_options(heed_trainer *t, const heed_train_options *chang
     heed_status status = HEED_OK;
     if (heed_path_exists(path))
         status = heed_train_options_read(&t->options, path, t->arena, error);
-    else
-        status = heed_fail(error, HEED_E_ARG, "%s is no training: it has no run.json", out);
+    else status = heed_fail(error, HEED_E_ARG, "%s is no training: it has no run.json", out);
     free(path);
     t->options.out = out;
     HEED_TRY(status);
@@ -152,11 +151,11 @@ static heed_status open_newest(heed_trainer *t, const heed_train_options *change
         status = heed_trainer_check_links(t, checkpoint, error);
     if (status == HEED_OK) status = heed_trainer_prepare(t, checkpoint, error);
     if (status == HEED_OK && checkpoint != NULL && t->place.step != step)
-        status =
-            heed_fail(error, HEED_E_FORMAT,
-                      "%s/trainer.json: step is %" PRId64 ", expected the checkpoint's, %" PRId64
-                      "; resume from an older checkpoint",
-                      checkpoint, t->place.step, step);
+        status = heed_fail(error, HEED_E_FORMAT,
+                           "%s/trainer.json: step is %" PRId64
+                           ", expected the checkpoint's, %" PRId64
+                           "; resume from an older checkpoint",
+                           checkpoint, t->place.step, step);
     if (status == HEED_OK) status = settle(t, changes, error);
     free(checkpoint);
     return status;
@@ -182,14 +181,10 @@ heed_status heed_trainer_resume_with(heed_trainer **trainer, const char *run,
     t->options.gradient_accumulation_steps = 0;
     t->options.out = heed_arena_string(t->arena, run);
     heed_status status = HEED_OK;
-    if (t->options.out != NULL)
-        status = continue_run(t, changes, error);
-    else
-        status = heed_fail_memory(error, strlen(run) + 1, "a path");
-    if (status == HEED_OK)
-        *trainer = t;
-    else
-        heed_trainer_free(t);
+    if (t->options.out != NULL) status = continue_run(t, changes, error);
+    else status = heed_fail_memory(error, strlen(run) + 1, "a path");
+    if (status == HEED_OK) *trainer = t;
+    else heed_trainer_free(t);
     return status;
 }
 

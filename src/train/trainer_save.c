@@ -14,7 +14,8 @@ const char *const heed_trainer_private_files[] = {optimizer_file, state_file, NU
 
 /* Calls with folder/name, or NULL for the join, freeing it. */
 typedef heed_status path_call(heed_trainer *t, const char *path, heed_error *error);
-static heed_status with_path(heed_trainer *t, const char *folder, const char *name, path_call *call, heed_error *error)
+static heed_status with_path(heed_trainer *t, const char *folder, const char *name, path_call *call,
+                             heed_error *error)
 {
     char *path = heed_path_join(folder, name);
     if (path == NULL) return heed_fail_memory(error, strlen(folder) + strlen(name) + 2, "a path");
@@ -29,38 +30,64 @@ static heed_status write_state(heed_trainer *t, const char *path, heed_error *er
 {
     const heed_train_place *p = &t->place;
     heed_buffer out = {0};
-    heed_buffer_printf(&out, "{\n  \"step\": %" PRId64 ",\n  \"epoch\": %" PRId64 ",\n  \"unit\": %zu,\n  \"tokens\": %" PRIu64 ",\n", p->step, p->epoch, p->unit, p->tokens);
+    heed_buffer_printf(&out,
+                       "{\n  \"step\": %" PRId64 ",\n  \"epoch\": %" PRId64
+                       ",\n  \"unit\": %zu,\n  \"tokens\": %" PRIu64 ",\n",
+                       p->step, p->epoch, p->unit, p->tokens);
     heed_buffer_printf(&out, "  \"best_step\": %" PRId64 ",\n  \"best_eval_loss\": ", p->best_step);
     heed_json_put_number(&out, p->best_loss); /* NaN becomes null */
     heed_buffer_text(&out, ",\n  \"pending_loss\": ");
     heed_json_put_number(&out, p->pending_loss);
     if (p->unevaluated) heed_buffer_text(&out, ",\n  \"unevaluated\": true");
-    heed_buffer_printf(&out, ",\n  \"pending_labels\": %" PRIu64 ",\n  \"data_fingerprint\": \"%016" PRIx64 "\"\n}\n", p->pending_labels, t->fingerprint);
-    heed_status status = out.failed ? heed_fail_memory(error, out.length, state_file) : heed_file_write(path, out.data, out.length, error);
+    heed_buffer_printf(&out,
+                       ",\n  \"pending_labels\": %" PRIu64
+                       ",\n  \"data_fingerprint\": \"%016" PRIx64 "\"\n}\n",
+                       p->pending_labels, t->fingerprint);
+    heed_status status = out.failed ? heed_fail_memory(error, out.length, state_file)
+                                    : heed_file_write(path, out.data, out.length, error);
     heed_buffer_free(&out);
     return status;
 }
 
-static heed_status read_place(heed_trainer *t, const json_t *json, const char *path, heed_error *error)
+static heed_status read_place(heed_trainer *t, const json_t *json, const char *path,
+                              heed_error *error)
 {
     heed_train_place *p = &t->place;
     const char *fingerprint = NULL;
     char expected[32];
-    struct { const char *key; int64_t value; } integers[] = {{"step", -1}, {"epoch", -1}, {"unit", -1}, {"tokens", -1}, {"best_step", -1}, {"pending_labels", -1}};
+    struct {
+        const char *key;
+        int64_t value;
+    } integers[] = {
+        {"step", -1},   {"epoch", -1},     {"unit", -1},
+        {"tokens", -1}, {"best_step", -1}, {"pending_labels", -1},
+    };
     for (size_t i = 0; i < sizeof integers / sizeof *integers; i++) {
         HEED_TRY(heed_json_integer(json, integers[i].key, &integers[i].value, path, error));
-        if (integers[i].value < 0) return heed_fail(error, HEED_E_FORMAT, "%s: %s: expected an integer of at least 0", path, integers[i].key);
+        if (integers[i].value < 0)
+            return heed_fail(error, HEED_E_FORMAT, "%s: %s: expected an integer of at least 0",
+                             path, integers[i].key);
     }
-    *p = (heed_train_place){.step = integers[0].value, .epoch = integers[1].value, .unit = (size_t)integers[2].value, .tokens = (uint64_t)integers[3].value,
-                            .best_loss = NAN, .best_step = integers[4].value, .pending_labels = (uint64_t)integers[5].value};
+    *p = (heed_train_place){
+        .step = integers[0].value,
+        .epoch = integers[1].value,
+        .unit = (size_t)integers[2].value,
+        .tokens = (uint64_t)integers[3].value,
+        .best_loss = NAN,
+        .best_step = integers[4].value,
+        .pending_labels = (uint64_t)integers[5].value,
+    };
     HEED_TRY(heed_json_number(json, "best_eval_loss", &p->best_loss, path, error));
     HEED_TRY(heed_json_number(json, "pending_loss", &p->pending_loss, path, error));
     HEED_TRY(heed_json_boolean(json, "unevaluated", &p->unevaluated, path, error));
     HEED_TRY(heed_json_string(json, "data_fingerprint", &fingerprint, path, error));
     snprintf(expected, sizeof expected, "%016" PRIx64, t->fingerprint);
     if (fingerprint == NULL || strcmp(fingerprint, expected) != 0)
-        return heed_fail(error, HEED_E_FORMAT, "%s: the training data is not what it was (its tokens have the fingerprint %s, the checkpoint's had %s): "
-                         "restore the files, or begin a new training with --init", path, expected, fingerprint != NULL ? fingerprint : "none");
+        return heed_fail(error, HEED_E_FORMAT,
+                         "%s: the training data is not what it was (its tokens have the "
+                         "fingerprint %s, the checkpoint's had %s): "
+                         "restore the files, or begin a new training with --init",
+                         path, expected, fingerprint != NULL ? fingerprint : "none");
     return HEED_OK;
 }
 
@@ -68,13 +95,16 @@ static heed_status read_state(heed_trainer *t, const char *path, heed_error *err
 {
     json_t *json = NULL;
     HEED_TRY(heed_json_read(&json, path, error));
-    heed_status status = json_is_object(json) ? read_place(t, json, path, error) : heed_fail(error, HEED_E_FORMAT, "%s: expected an object", path);
+    heed_status status = json_is_object(json)
+                             ? read_place(t, json, path, error)
+                             : heed_fail(error, HEED_E_FORMAT, "%s: expected an object", path);
     json_decref(json);
     HEED_TRY(status);
     HEED_TRY(heed_dataset_begin(t->data, t->place.epoch, error));
     if (t->place.unit > heed_dataset_units(t->data))
-        return heed_fail(error, HEED_E_FORMAT, "%s: unit is %zu, but an epoch has %zu; resume from an older checkpoint", path, t->place.unit,
-                         heed_dataset_units(t->data));
+        return heed_fail(error, HEED_E_FORMAT,
+                         "%s: unit is %zu, but an epoch has %zu; resume from an older checkpoint",
+                         path, t->place.unit, heed_dataset_units(t->data));
     return HEED_OK;
 }
 
@@ -107,7 +137,8 @@ static heed_status fill(void *context, const char *folder, heed_error *error)
     return with_path(t, folder, state_file, write_state, error);
 }
 
-/* Weights can overflow in an update whose gradient was finite; a checkpoint of them could not be loaded. */
+/* Weights can overflow in an update whose gradient was finite; a checkpoint of them could not be
+   loaded. */
 static heed_status check_weights(const heed_trainer *t, heed_error *error)
 {
     char remedy[160];
@@ -145,7 +176,9 @@ static heed_status fail_saving(const heed_trainer *t, heed_status status, const 
 static heed_status save(heed_trainer *t, bool best, heed_error *error)
 {
     HEED_TRY(check_weights(t, error));
-    heed_checkpoint_options options = {.best = best, .keep = (int)t->options.save_total_limit, .private_files = heed_trainer_private_files};
+    heed_checkpoint_options options = {.best = best,
+                                       .keep = (int)t->options.save_total_limit,
+                                       .private_files = heed_trainer_private_files};
     heed_error problem = {0};
     heed_status status = heed_checkpoint_write(t->options.out, t->place.step, fill, t, &options,
                                                &problem);
@@ -168,17 +201,20 @@ heed_status heed_trainer_load_state(heed_trainer *t, const char *checkpoint, hee
 /* ---- the mean of the last checkpoints ---- */
 
 /* Adds weight * (parameters of RUN/checkpoint-STEP) to the sums, parameter after parameter. */
-static heed_status add_checkpoint(heed_trainer *t, int64_t step, double weight, double *sums, heed_error *error)
+static heed_status add_checkpoint(heed_trainer *t, int64_t step, double weight, double *sums,
+                                  heed_error *error)
 {
     char name[64];
     heed_model *model = NULL;
     snprintf(name, sizeof name, "checkpoint-%" PRId64, step);
     char *folder = heed_path_join(t->options.out, name);
     if (folder == NULL) return heed_fail_memory(error, 256, "a path");
-    heed_status status = heed_model_load(&model, folder, &(heed_model_options){.backend = t->backend, .training = true}, error);
+    heed_status status = heed_model_load(
+        &model, folder, &(heed_model_options){.backend = t->backend, .training = true}, error);
     free(folder);
     HEED_TRY(status);
-    for (size_t i = 0; i < heed_model_parameter_count(model) && i < heed_model_parameter_count(t->model); i++) {
+    for (size_t i = 0;
+         i < heed_model_parameter_count(model) && i < heed_model_parameter_count(t->model); i++) {
         heed_parameter_info p = heed_model_parameter(model, i);
         for (size_t k = 0; k < p.elements; k++) sums[k] += weight * p.rows[k];
         sums += p.elements;
@@ -187,20 +223,25 @@ static heed_status add_checkpoint(heed_trainer *t, int64_t step, double weight, 
     return HEED_OK;
 }
 
-/* Steps of the newest checkpoints, at most `most`, newest first. One that is there but cannot be read is an error: a mean of fewer is not
-   what was asked for. */
-static heed_status newest_steps(const heed_trainer *t, int64_t *steps, size_t most, size_t *found, heed_error *error)
+/* Steps of the newest checkpoints, at most `most`, newest first. One that is there but cannot be
+   read is an error: a mean of fewer is not what was asked for. */
+static heed_status newest_steps(const heed_trainer *t, int64_t *steps, size_t most, size_t *found,
+                                heed_error *error)
 {
     heed_status status = HEED_OK;
     *found = 0;
     for (int64_t step = t->place.step; step > 0 && *found < most && status == HEED_OK; step--) {
         char name[64];
-        if (step != t->place.step && (t->options.save_steps == 0 || step % t->options.save_steps != 0)) continue;
+        if (step != t->place.step &&
+            (t->options.save_steps == 0 || step % t->options.save_steps != 0))
+            continue;
         snprintf(name, sizeof name, "checkpoint-%" PRId64, step);
         int64_t found_step;
         char *folder = heed_path_join(t->options.out, name);
         if (folder == NULL) return heed_fail_memory(error, 256, "a path");
-        if (heed_path_exists(folder) && (status = heed_checkpoint_check(folder, &found_step, error)) == HEED_OK) steps[(*found)++] = step;
+        if (heed_path_exists(folder) &&
+            (status = heed_checkpoint_check(folder, &found_step, error)) == HEED_OK)
+            steps[(*found)++] = step;
         free(folder);
     }
     return status;
@@ -211,8 +252,8 @@ static heed_status fill_average(void *context, const char *folder, heed_error *e
     return save_model(context, folder, error);
 }
 
-/* Parameters and sums change places; the model holds the mean while it is written, its own weights afterwards. Nothing runs in between, so that
-   rounded copies stay those of its own weights. */
+/* Parameters and sums change places; the model holds the mean while it is written, its own weights
+   afterwards. Nothing runs in between, so that rounded copies stay those of its own weights. */
 static void exchange(heed_trainer *t, double *sums)
 {
     for (size_t i = 0; i < heed_model_parameter_count(t->model); i++) {
@@ -231,10 +272,14 @@ heed_status heed_trainer_average(heed_trainer *t, heed_error *error)
     size_t most = (size_t)t->options.average_last, elements = heed_model_element_count(t->model);
     int64_t *steps = heed_allocate(most, sizeof *steps);
     double *sums = heed_allocate(elements, sizeof *sums);
-    heed_status status = steps == NULL || sums == NULL ? heed_fail_memory(error, elements * sizeof *sums, "the mean of the checkpoints") : HEED_OK;
+    heed_status status = steps == NULL || sums == NULL
+                             ? heed_fail_memory(error, elements * sizeof *sums,
+                                                "the mean of the checkpoints")
+                             : HEED_OK;
     size_t found = 0;
     if (status == HEED_OK) status = newest_steps(t, steps, most, &found, error);
-    for (size_t i = 0; i < found && status == HEED_OK; i++) status = add_checkpoint(t, steps[i], 1.0 / (double)found, sums, error);
+    for (size_t i = 0; i < found && status == HEED_OK; i++)
+        status = add_checkpoint(t, steps[i], 1.0 / (double)found, sums, error);
     if (status == HEED_OK) {
         exchange(t, sums);
         status = heed_run_write_model(t->options.out, "average", fill_average, t, error);
@@ -255,10 +300,20 @@ static heed_status draw(heed_trainer *t, const char *path, heed_error *error)
     heed_status status = heed_log_read(&loss, log, "loss", error);
     if (status == HEED_OK) status = heed_log_read(&eval, log, "eval_loss", error);
     if (status == HEED_OK) {
-        heed_plot_series series[] = {{.label = "training", .x = loss.x, .y = loss.y, .count = loss.count, .smooth = true},
-                                     {.label = "validation", .x = eval.x, .y = eval.y, .count = eval.count, .markers = true}};
-        heed_line_chart chart = {.title = "Loss", .subtitle = t->objective->what, .x_label = "update", .y_label = "nats per label",
-                                 .series = series, .count = eval.count > 0 ? 2 : 1};
+        /* clang-format off */
+        heed_plot_series series[] = {
+            {.label = "training", .x = loss.x, .y = loss.y, .count = loss.count, .smooth = true},
+            {.label = "validation", .x = eval.x, .y = eval.y, .count = eval.count, .markers = true},
+        };
+        /* clang-format on */
+        heed_line_chart chart = {
+            .title = "Loss",
+            .subtitle = t->objective->what,
+            .x_label = "update",
+            .y_label = "nats per label",
+            .series = series,
+            .count = eval.count > 0 ? 2 : 1,
+        };
         status = heed_plot_lines(&svg, &chart, error);
     }
     if (status == HEED_OK) status = heed_file_write(path, svg.data, svg.length, error);

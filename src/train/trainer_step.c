@@ -18,7 +18,8 @@ heed_cancel heed_trainer_cancel(const heed_trainer *t)
     return (heed_cancel){asked, (void *)t};
 }
 
-/* Collates the runs of the next update and moves the place after them. *labels counts what they predict. */
+/* Collates the runs of the next update and moves the place after them. *labels counts what they
+   predict. */
 static heed_status collate_update(heed_trainer *t, uint64_t *labels, heed_error *error)
 {
     heed_train_place *place = &t->place;
@@ -45,21 +46,27 @@ static int64_t larger(int64_t a, int64_t b)
 }
 
 /* What the terms of an update's loss are divided by. */
-typedef struct { uint64_t labels, rows; } update_counts;
+typedef struct {
+    uint64_t labels, rows;
+} update_counts;
 
 /* Runs the model over one batch; adds the sum of its labels' losses, in nats, to *sum. */
-static heed_status run_batch(heed_trainer *t, const heed_program_spec *usual, heed_batch *batch, update_counts counts, double *sum, heed_error *error)
+static heed_status run_batch(heed_trainer *t, const heed_program_spec *usual, heed_batch *batch,
+                             update_counts counts, double *sum, heed_error *error)
 {
     heed_program_spec spec = *usual, needed = {0};
     heed_batch_extents(batch, &needed);
-    spec.rows = larger(spec.rows, needed.rows), spec.source_rows = larger(spec.source_rows, needed.source_rows);
-    spec.sequences = larger(spec.sequences, needed.sequences), spec.gathered = larger(spec.gathered, needed.gathered);
+    spec.rows = larger(spec.rows, needed.rows),
+    spec.source_rows = larger(spec.source_rows, needed.source_rows);
+    spec.sequences = larger(spec.sequences, needed.sequences),
+    spec.gathered = larger(spec.gathered, needed.gathered);
     HEED_TRY(heed_engine_prepare(t->engine, &spec, error));
     heed_runtime runtime = {.seed = (uint64_t)t->options.seed, .step = (uint64_t)t->place.step + 1};
     HEED_TRY(heed_batch_feed(batch, t->engine, &runtime, error));
     float *scales = heed_engine_input(t->engine, "loss_scale");
     if (scales != NULL) scales[0] = 1.0f / (float)counts.labels;
-    if (scales != NULL && heed_engine_input(t->engine, "counted") != NULL) scales[1] = t->balance_weight / (float)counts.rows;
+    if (scales != NULL && heed_engine_input(t->engine, "counted") != NULL)
+        scales[1] = t->balance_weight / (float)counts.rows;
     heed_status status = heed_engine_run(t->engine, &runtime, error);
     if (status == HEED_E_ARG) t->unsavable = true; /* the observer found NaN or infinity */
     HEED_TRY(status);
@@ -76,7 +83,9 @@ static heed_status run_update(heed_trainer *t, uint64_t labels, double *sum, hee
         if (t->batches[i].labels_count > 0) counts.rows += t->batches[i].inputs.rows;
     for (int64_t i = 0; i < t->options.gradient_accumulation_steps; i++) {
         if (t->batches[i].labels_count == 0) continue;
-        if (heed_trainer_stopped(t)) return heed_fail(error, HEED_E_CANCELLED, "stopped within update %lld", (long long)t->place.step + 1);
+        if (heed_trainer_stopped(t))
+            return heed_fail(error, HEED_E_CANCELLED, "stopped within update %lld",
+                             (long long)t->place.step + 1);
         HEED_TRY(run_batch(t, &t->spec, &t->batches[i], counts, sum, error));
     }
     return HEED_OK;
@@ -89,8 +98,7 @@ void heed_trainer_finite_remedy(const heed_trainer *t, const char *also, char *t
                  "adam_epsilon %g is too small to divide by where a weight has no gradient: use "
                  "1e-8",
                  t->options.adam_epsilon);
-    else
-        snprintf(text, size, "lower the learning rate (%g now)%s", t->rate, also);
+    else snprintf(text, size, "lower the learning rate (%g now)%s", t->rate, also);
 }
 
 static heed_status check_finite(heed_trainer *t, heed_error *error)
@@ -125,7 +133,8 @@ heed_status heed_trainer_update(heed_trainer *t, heed_error *error)
         t->place = before;
         return status;
     }
-    heed_optimizer_step(t->optimizer, t->rate, heed_clip_factor(t->grad_norm, t->options.max_grad_norm));
+    heed_optimizer_step(t->optimizer, t->rate,
+                        heed_clip_factor(t->grad_norm, t->options.max_grad_norm));
     t->place.step++;
     t->place.pending_loss += sum, t->place.pending_labels += labels;
     return HEED_OK;
@@ -137,10 +146,13 @@ heed_status heed_trainer_evaluate(heed_trainer *t, double *loss, heed_error *err
     uint64_t labels = 0;
     size_t units = heed_dataset_units(t->valid), batch = (size_t)t->options.batch_size;
     for (size_t first = 0; first < units; first += batch) {
-        if (heed_trainer_stopped(t)) return heed_fail(error, HEED_E_CANCELLED, "stopped while evaluating");
+        if (heed_trainer_stopped(t))
+            return heed_fail(error, HEED_E_CANCELLED, "stopped while evaluating");
         heed_batch_clear(&t->eval_batch, 0);
         HEED_TRY(heed_dataset_collate(t->valid, first, batch, &t->eval_batch, error));
-        if (t->eval_batch.labels_count > 0) HEED_TRY(run_batch(t, &t->eval_spec, &t->eval_batch, (update_counts){1, 1}, &sum, error));
+        if (t->eval_batch.labels_count > 0)
+            HEED_TRY(
+                run_batch(t, &t->eval_spec, &t->eval_batch, (update_counts){1, 1}, &sum, error));
         labels += t->eval_batch.labels_count;
         if (t->watcher.evaluating != NULL) t->watcher.evaluating(t->watcher.context, first, units);
     }

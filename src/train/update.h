@@ -1,5 +1,6 @@
-/* update.h: the inner loops of the optimizers, compiled once per instruction set. Only additions, products, quotients and square
-   roots stand in them, none contracted, so all instruction sets give equal bits. */
+/* update.h: the inner loops of the optimizers, compiled once per instruction set. Only additions,
+   products, quotients and square roots stand in them, none contracted, so all instruction sets give
+   equal bits. */
 #ifndef HEED_TRAIN_UPDATE_H
 #define HEED_TRAIN_UPDATE_H
 
@@ -9,16 +10,19 @@
 typedef struct heed_update {
     const heed_optimizer_options *options;
     double rate;
-    float factor;              /* gradients are multiplied with this first */
-    int64_t step;              /* this update's number, from 1 */
+    float factor; /* gradients are multiplied with this first */
+    int64_t step; /* this update's number, from 1 */
 } heed_update;
 
-/* Updates n elements of one tensor and zeroes their gradients; decay is the tensor's weight decay, slot[i] the rule's i-th state. */
-typedef void heed_update_rule(const heed_update *update, double decay, float *value, float *gradient, float *const *slot, size_t n);
+/* Updates n elements of one tensor and zeroes their gradients; decay is the tensor's weight decay,
+   slot[i] the rule's i-th state. */
+typedef void heed_update_rule(const heed_update *update, double decay, float *value,
+                              float *gradient, float *const *slot, size_t n);
 
 typedef struct heed_update_table {
     heed_update_rule *rule[HEED_OPTIMIZER_COUNT];
-    double (*square_sum)(const float *x, size_t n); /* in eight chains of doubles, joined in order */
+    /* in eight chains of doubles, joined in order */
+    double (*square_sum)(const float *x, size_t n);
 } heed_update_table;
 
 extern const heed_update_table heed_update_generic, heed_update_avx2, heed_update_avx512;

@@ -1,19 +1,25 @@
-/* update_rules.h: what update_generic.c, update_avx2.c and update_avx512.c compile; HEED_UPDATE_TABLE names the table. */
+/* update_rules.h: what update_generic.c, update_avx2.c and update_avx512.c compile;
+   HEED_UPDATE_TABLE names the table. */
 #include "train/update.h"
 
 #include <math.h>
 
-typedef struct adam_numbers { float mean_weight, beta2, square_weight, root_correction, eps, minus_step; } adam_numbers;
+typedef struct adam_numbers {
+    float mean_weight, beta2, square_weight, root_correction, eps, minus_step;
+} adam_numbers;
 
 static adam_numbers numbers_of(const heed_update *update)
 {
     const heed_optimizer_options *o = update->options;
-    double correction1 = 1 - pow(o->beta1, (double)update->step), correction2 = 1 - pow(o->beta2, (double)update->step);
-    return (adam_numbers){(float)(1 - o->beta1), (float)o->beta2, (float)(1 - o->beta2), (float)sqrt(correction2), (float)o->eps,
-                          (float)-(update->rate / correction1)};
+    double correction1 = 1 - pow(o->beta1, (double)update->step),
+           correction2 = 1 - pow(o->beta2, (double)update->step);
+    return (adam_numbers){(float)(1 - o->beta1), (float)o->beta2,
+                          (float)(1 - o->beta2), (float)sqrt(correction2),
+                          (float)o->eps,         (float)-(update->rate / correction1)};
 }
 
-/* Means of rows that get no gradient for long fade into subnormal numbers, which take many times as long to compute with. */
+/* Means of rows that get no gradient for long fade into subnormal numbers, which take many times as
+   long to compute with. */
 static inline float flush_denormal(float x)
 {
     const float denormal = 1e-30f;
@@ -26,7 +32,8 @@ static inline float blend(float m, float g, float weight)
     return weight < 0.5f ? m + weight * (g - m) : g - (g - m) * (1 - weight);
 }
 
-/* Adam on one element's gradient g; m, v: decayed means of g and g * g. Source: Kingma & Ba 2015, algorithm 1; torch.optim.Adam. */
+/* Adam on one element's gradient g; m, v: decayed means of g and g * g. Source: Kingma & Ba 2015,
+   algorithm 1; torch.optim.Adam. */
 static inline float adam_move(const adam_numbers *a, float x, float g, float *m, float *v)
 {
     *m = flush_denormal(blend(*m, g, a->mean_weight));
@@ -34,8 +41,10 @@ static inline float adam_move(const adam_numbers *a, float x, float g, float *m,
     return x + a->minus_step * *m / (sqrtf(*v) / a->root_correction + a->eps);
 }
 
-/* The same with w, the largest v so far, in the quotient. Source: Reddi, Kale & Kumar 2018, algorithm 2 (AMSGrad). */
-static inline float amsgrad_move(const adam_numbers *a, float x, float g, float *m, float *v, float *w)
+/* The same with w, the largest v so far, in the quotient. Source: Reddi, Kale & Kumar 2018,
+   algorithm 2 (AMSGrad). */
+static inline float amsgrad_move(const adam_numbers *a, float x, float g, float *m, float *v,
+                                 float *w)
 {
     *m = flush_denormal(blend(*m, g, a->mean_weight));
     *v = flush_denormal(*v * a->beta2 + a->square_weight * g * g);
@@ -44,36 +53,49 @@ static inline float amsgrad_move(const adam_numbers *a, float x, float g, float 
 }
 
 /* Either decay: x *= keep and g += pull * x; one of them is idle (keep 1, pull 0). */
-static void adam_pass(const heed_update *update, float decoupled_decay, float l2, float *restrict x, float *restrict g, float *const *slot, size_t n)
+static void adam_pass(const heed_update *update, float decoupled_decay, float l2, float *restrict x,
+                      float *restrict g, float *const *slot, size_t n)
 {
     adam_numbers a = numbers_of(update);
-    float factor = update->factor, *restrict m = slot[0], *restrict v = slot[1], *restrict w = slot[2];
+    float factor = update->factor, *restrict m = slot[0], *restrict v = slot[1],
+          *restrict w = slot[2];
     if (w != NULL)
-        for (size_t i = 0; i < n; i++) x[i] = amsgrad_move(&a, x[i] * decoupled_decay, g[i] * factor + l2 * x[i], &m[i], &v[i], &w[i]);
+        for (size_t i = 0; i < n; i++)
+            x[i] = amsgrad_move(&a, x[i] * decoupled_decay, g[i] * factor + l2 * x[i], &m[i], &v[i],
+                                &w[i]);
     else
-        for (size_t i = 0; i < n; i++) x[i] = adam_move(&a, x[i] * decoupled_decay, g[i] * factor + l2 * x[i], &m[i], &v[i]);
+        for (size_t i = 0; i < n; i++)
+            x[i] = adam_move(&a, x[i] * decoupled_decay, g[i] * factor + l2 * x[i], &m[i], &v[i]);
     for (size_t i = 0; i < n; i++) g[i] = 0;
 }
 
-/* AdamW: x *= 1 - rate * decay, then Adam's step. Source: Loshchilov & Hutter 2019, algorithm 2; torch.optim.AdamW. */
-static void adamw(const heed_update *update, double decay, float *value, float *gradient, float *const *slot, size_t n)
+/* AdamW: x *= 1 - rate * decay, then Adam's step. Source: Loshchilov & Hutter 2019, algorithm 2;
+   torch.optim.AdamW. */
+static void adamw(const heed_update *update, double decay, float *value, float *gradient,
+                  float *const *slot, size_t n)
 {
     adam_pass(update, (float)(1 - update->rate * decay), 0, value, gradient, slot, n);
 }
 
-/* Adam with weight decay as an L2 term: g += decay * x, then Adam's step. Source: Kingma & Ba 2015; torch.optim.Adam. */
-static void adam(const heed_update *update, double decay, float *value, float *gradient, float *const *slot, size_t n)
+/* Adam with weight decay as an L2 term: g += decay * x, then Adam's step. Source: Kingma & Ba 2015;
+   torch.optim.Adam. */
+static void adam(const heed_update *update, double decay, float *value, float *gradient,
+                 float *const *slot, size_t n)
 {
     adam_pass(update, 1, (float)decay, value, gradient, slot, n);
 }
 
-/* Stochastic gradient descent: g += decay * x; b = momentum * b + (1 - dampening) * g (b = g at first); x -= rate * b, or, with
-   Nesterov's look-ahead, x -= rate * (g + momentum * b). Source: Sutskever et al. 2013; torch.optim.SGD. */
-static void sgd(const heed_update *update, double decay, float *value, float *gradient, float *const *slot, size_t n)
+/* Stochastic gradient descent: g += decay * x; b = momentum * b + (1 - dampening) * g (b = g at
+   first); x -= rate * b, or, with Nesterov's look-ahead, x -= rate * (g + momentum * b). Source:
+   Sutskever et al. 2013; torch.optim.SGD. */
+static void sgd(const heed_update *update, double decay, float *value, float *gradient,
+                float *const *slot, size_t n)
 {
     const heed_optimizer_options *o = update->options;
-    float factor = update->factor, l2 = (float)decay, momentum = (float)o->momentum, minus_rate = (float)-update->rate;
-    float kept = update->step == 1 ? 0 : momentum, fresh = update->step == 1 ? 1 : (float)(1 - o->dampening);
+    float factor = update->factor, l2 = (float)decay, momentum = (float)o->momentum,
+          minus_rate = (float)-update->rate;
+    float kept = update->step == 1 ? 0 : momentum,
+          fresh = update->step == 1 ? 1 : (float)(1 - o->dampening);
     float *restrict x = value, *restrict g = gradient, *restrict b = slot[0];
     if (b == NULL)
         for (size_t i = 0; i < n; i++) x[i] = x[i] + minus_rate * (g[i] * factor + l2 * x[i]);
@@ -99,4 +121,6 @@ static double square_sum(const float *x, size_t n)
 }
 
 const heed_update_table HEED_UPDATE_TABLE = {
-    .rule = {[HEED_OPTIMIZER_ADAMW] = adamw, [HEED_OPTIMIZER_ADAM] = adam, [HEED_OPTIMIZER_SGD] = sgd}, .square_sum = square_sum};
+    .rule =
+        {[HEED_OPTIMIZER_ADAMW] = adamw, [HEED_OPTIMIZER_ADAM] = adam, [HEED_OPTIMIZER_SGD] = sgd},
+    .square_sum = square_sum};

@@ -1,5 +1,6 @@
-/* all-MiniLM-L6-v2 with its real weights: ids and sentence embeddings against those of sentence-transformers' model. The weights are
-   fetched by tools/fetch_real_weights.py, which ./check --slow runs first; without them the test is skipped. */
+/* all-MiniLM-L6-v2 with its real weights: ids and sentence embeddings against those of
+   sentence-transformers' model. The weights are fetched by tools/fetch_real_weights.py, which
+   ./check --slow runs first; without them the test is skipped. */
 #include "support/fixtures.h"
 #include "cpu/backend.h"
 #include "model/family.h"
@@ -22,12 +23,14 @@ static bool find_weights(void)
     return false;
 }
 
-/* Ids and mask of all sentences, padded to the longest: (count,*length). The ids are those of the oracle. */
+/* Ids and mask of all sentences, padded to the longest: (count,*length). The ids are those of the
+   oracle. */
 static size_t encode_sentences(const oracle *o, int64_t *length, int64_t *ids, int64_t *mask)
 {
     heed_tokenizer *tokenizer = NULL;
     heed_encoding encodings[ROOM] = {{0}};
-    const json_t *sentences = json_object_get(o->json, "sentences"), *expected = json_object_get(o->json, "ids");
+    const json_t *sentences = json_object_get(o->json, "sentences"),
+                 *expected = json_object_get(o->json, "ids");
     const heed_truncation cut = {.max_length = LONGEST};
     size_t count = json_array_size(sentences);
     assert_in_range(count, 1, ROOM);
@@ -35,9 +38,12 @@ static size_t encode_sentences(const oracle *o, int64_t *length, int64_t *ids, i
     *length = 0;
     for (size_t i = 0; i < count; i++) {
         const json_t *text = json_array_get(sentences, i), *want = json_array_get(expected, i);
-        assert_ok(heed_tokenizer_encode_pair(tokenizer, json_string_value(text), json_string_length(text), NULL, 0, HEED_ENCODE_SPECIAL, &cut, &encodings[i], &error));
+        assert_ok(heed_tokenizer_encode_pair(tokenizer, json_string_value(text),
+                                             json_string_length(text), NULL, 0, HEED_ENCODE_SPECIAL,
+                                             &cut, &encodings[i], &error));
         assert_int_equal(encodings[i].count, json_array_size(want));
-        for (size_t t = 0; t < encodings[i].count; t++) assert_int_equal(encodings[i].ids[t], json_integer_value(json_array_get(want, t)));
+        for (size_t t = 0; t < encodings[i].count; t++)
+            assert_int_equal(encodings[i].ids[t], json_integer_value(json_array_get(want, t)));
         if ((int64_t)encodings[i].count > *length) *length = (int64_t)encodings[i].count;
     }
     for (size_t i = 0; i < count; i++)
@@ -79,15 +85,22 @@ static void sentences_have_the_embeddings_of_the_published_model(void **state)
     static int64_t ids[ROOM * LONGEST], mask[ROOM * LONGEST];
     int64_t length;
     int64_t count = (int64_t)encode_sentences(&o, &length, ids, mask);
-    const heed_named_tensor inputs[] = {{.name = (char *)"in.input_ids", .dtype = HEED_I64, .rank = 2, .shape = {count, length}, .data = ids},
-                                        {.name = (char *)"in.attention_mask", .dtype = HEED_I64, .rank = 2, .shape = {count, length}, .data = mask}};
+    /* clang-format off */
+    const heed_named_tensor inputs[] = {
+        {.name = (char *)"in.input_ids", .dtype = HEED_I64, .rank = 2, .shape = {count, length},
+         .data = ids},
+        {.name = (char *)"in.attention_mask", .dtype = HEED_I64, .rank = 2,
+         .shape = {count, length}, .data = mask},
+    };
+    /* clang-format on */
     for (int isa = HEED_ISA_GENERIC; isa <= (int)heed_isa_detect(); isa++) {
         heed_backend *cpu = NULL;
         heed_model *model = NULL;
         heed_tensor_list outputs = {0};
         assert_ok(heed_cpu_backend_new(&cpu, 2, (heed_isa)isa, &error));
         assert_ok(heed_model_load(&model, folder, &(heed_model_options){.backend = cpu}, &error));
-        assert_ok(heed_forward(model, cpu, inputs, 2, &(heed_forward_options){0}, &outputs, &error));
+        assert_ok(
+            heed_forward(model, cpu, inputs, 2, &(heed_forward_options){0}, &outputs, &error));
         compare_embeddings(&o, &outputs, heed_isa_name((heed_isa)isa));
         heed_tensor_list_free(&outputs);
         heed_model_release(model);
@@ -98,6 +111,7 @@ static void sentences_have_the_embeddings_of_the_published_model(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(sentences_have_the_embeddings_of_the_published_model)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(sentences_have_the_embeddings_of_the_published_model)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

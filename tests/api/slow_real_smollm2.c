@@ -1,8 +1,11 @@
-/* The real SmolLM2-135M-Instruct.Q4_1.gguf. With its weights decoded to f32: what transformers computes from them. As it is, with 8-bit
-   activations: what llama.cpp computes, as far as rounding lets the two agree. The rounding noise is measured: by how much the distance of two
-   likely tokens moves against the decoded weights, in heed and in llama.cpp. Where the ids of the two part, heed's distance between their two
-   tokens must be below the sum: what separates two programs that round differently.
-   The file is fetched by tools/fetch_real_weights.py, which ./check --slow runs first; without it the tests are skipped. */
+/* The real SmolLM2-135M-Instruct.Q4_1.gguf. With its weights decoded to f32: what transformers
+   computes from them. As it is, with 8-bit activations: what llama.cpp computes, as far as rounding
+   lets the two agree. The rounding noise is measured: by how much the distance of two likely tokens
+   moves against the decoded weights, in heed and in llama.cpp. Where the ids of the two part,
+   heed's distance between their two tokens must be below the sum: what separates two programs that
+   round differently.
+   The file is fetched by tools/fetch_real_weights.py, which ./check --slow runs first; without it
+   the tests are skipped. */
 #include "support/oracle.h"
 #include <heed/heed.h>
 #include <math.h>
@@ -14,7 +17,9 @@ static scratch work;
 static heed_context *context;
 static heed_transformer *blocks, *decoded;
 static oracle fixture;
-static double noise; /* nats: by how much heed and llama.cpp may differ in the distance of two tokens' log-probabilities */
+/* nats: by how much heed and llama.cpp may differ in the distance of two tokens'
+   log-probabilities */
+static double noise;
 
 static bool have_weights(void)
 {
@@ -28,12 +33,18 @@ static int start(void **state)
     const char *given = getenv("HEED_REAL_WEIGHTS"), *home = getenv("HOME");
     char *notes = NULL;
     (void)state;
-    snprintf(path, sizeof path, "%s%s/smollm2/SmolLM2-135M-Instruct.Q4_1.gguf", given ? given : home ? home : "", given ? "" : "/.cache/heed/real");
+    snprintf(path, sizeof path, "%s%s/smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
+             given  ? given
+             : home ? home
+                    : "",
+             given ? "" : "/.cache/heed/real");
     if (!heed_path_exists(path)) return 0;
     scratch_make(&work);
     assert_ok(heed_context_new(&context, NULL, &error));
     assert_ok(heed_transformer_load(&blocks, context, path, &error));
-    assert_ok(heed_convert_model(&(heed_conversion){.model = path, .out = scratch_path(&work, "f32.gguf"), .dtype = "f32"}, &notes, &error));
+    assert_ok(heed_convert_model(
+        &(heed_conversion){.model = path, .out = scratch_path(&work, "f32.gguf"), .dtype = "f32"},
+        &notes, &error));
     heed_free(notes);
     assert_ok(heed_transformer_load(&decoded, context, scratch_path(&work, "f32.gguf"), &error));
     fixture = oracle_open("real-smollm2");
@@ -54,13 +65,17 @@ static int stop(void **state)
 
 /* ---- generating ---- */
 
-typedef struct ids { int32_t values[MOST_IDS]; size_t count; } ids;
+typedef struct ids {
+    int32_t values[MOST_IDS];
+    size_t count;
+} ids;
 
 static ids ids_of(const json_t *list)
 {
     ids result = {.count = json_array_size(list)};
     assert_in_range(result.count, 1, MOST_IDS);
-    for (size_t i = 0; i < result.count; i++) result.values[i] = (int32_t)json_integer_value(json_array_get(list, i));
+    for (size_t i = 0; i < result.count; i++)
+        result.values[i] = (int32_t)json_integer_value(json_array_get(list, i));
     return result;
 }
 
@@ -70,8 +85,11 @@ static heed_results generate(heed_transformer *model, const ids *prompt, size_t 
     heed_generation_options options;
     heed_results results = {0};
     heed_generation_preset(&options);
-    options.temperature = 0, options.repeat_penalty = 1, options.max_new_tokens = (int64_t)count, options.log_probabilities = LIKELY;
-    assert_ok(heed_transformer_generate(model, &(heed_prompt){.ids = prompt->values, .count = prompt->count}, 1, &options, NULL, &results, &error));
+    options.temperature = 0, options.repeat_penalty = 1, options.max_new_tokens = (int64_t)count,
+    options.log_probabilities = LIKELY;
+    assert_ok(heed_transformer_generate(
+        model, &(heed_prompt){.ids = prompt->values, .count = prompt->count}, 1, &options, NULL,
+        &results, &error));
     assert_int_equal(results.count, 1);
     return results;
 }
@@ -85,13 +103,18 @@ static float likelihood_of(const heed_candidate *likely, int32_t id)
 
 /* ---- decoded weights ---- */
 
-enum { COMPARED = LIKELY / 2 }; /* the less likely half may have changed places with tokens not listed */
+/* the less likely half may have changed places with tokens not listed */
+enum { COMPARED = LIKELY / 2 };
 
-/* How far log-probabilities are from those of the decoded weights: one by one, and in the distance of two at one place. */
-typedef struct distance { double single, pair; } distance;
+/* How far log-probabilities are from those of the decoded weights: one by one, and in the distance
+   of two at one place. */
+typedef struct distance {
+    double single, pair;
+} distance;
 
 /* The likely tokens of one place. */
-static void compare_place(distance *d, const int32_t *top, const float *logits, double sum, const heed_candidate *found)
+static void compare_place(distance *d, const int32_t *top, const float *logits, double sum,
+                          const heed_candidate *found)
 {
     double least = INFINITY, most = -INFINITY;
     for (int k = 0; k < COMPARED; k++) {
@@ -104,7 +127,10 @@ static void compare_place(distance *d, const int32_t *top, const float *logits, 
     d->pair = fmax(d->pair, most - least);
 }
 
-typedef struct listed { int32_t *ids; float *values; } listed;
+typedef struct listed {
+    int32_t *ids;
+    float *values;
+} listed;
 
 static listed list_of(const char *prefix, size_t number)
 {
@@ -117,7 +143,8 @@ static listed list_of(const char *prefix, size_t number)
     return l;
 }
 
-/* At each place of a prompt, a model against what transformers computed from the decoded weights; llama.cpp's own results without a model. */
+/* At each place of a prompt, a model against what transformers computed from the decoded weights;
+   llama.cpp's own results without a model. */
 static distance compare_prompt(heed_transformer *model, size_t number, const ids *prompt)
 {
     char name[64];
@@ -129,8 +156,13 @@ static distance compare_prompt(heed_transformer *model, size_t number, const ids
     if (model) results = generate(model, prompt, 1);
     for (size_t t = 0; t < prompt->count; t++) {
         heed_candidate own[LIKELY];
-        for (size_t k = 0; k < LIKELY; k++) own[k] = (heed_candidate){theirs.ids[t * LIKELY + k], theirs.values[t * LIKELY + k] - sums[t]};
-        const heed_candidate *found = !model ? own : t + 1 < prompt->count ? results.prompts[0].likely + (t + 1) * LIKELY : results.items[0].likely;
+        for (size_t k = 0; k < LIKELY; k++)
+            own[k] = (heed_candidate){theirs.ids[t * LIKELY + k],
+                                      theirs.values[t * LIKELY + k] - sums[t]};
+        const heed_candidate *found = !model ? own
+                                      : t + 1 < prompt->count
+                                          ? results.prompts[0].likely + (t + 1) * LIKELY
+                                          : results.items[0].likely;
         compare_place(&d, exact.ids + t * LIKELY, exact.values + t * LIKELY, sums[t], found);
     }
     free(exact.ids), free(exact.values), free(theirs.ids), free(theirs.values), free(sums);
@@ -164,17 +196,22 @@ static void decoded_weights_give_what_transformers_gives(void **state)
     const json_t *prompts = json_object_get(fixture.json, "prompts");
     for (size_t i = 0; i < json_array_size(prompts); i++) {
         const json_t *row = json_array_get(prompts, i);
-        const ids prompt = ids_of(json_object_get(row, "ids")), wanted = ids_of(json_object_get(row, "greedy"));
+        const ids prompt = ids_of(json_object_get(row, "ids")),
+                  wanted = ids_of(json_object_get(row, "greedy"));
         double worst = compare_prompt(decoded, i, &prompt).single;
         heed_results results = generate(decoded, &prompt, wanted.count);
         print_message("prompt %zu: log-probabilities within %.2g nats\n", i + 1, worst);
         assert_true(worst < 1e-3);
         assert_int_equal(results.items[0].count, wanted.count);
-        assert_memory_equal(results.items[0].ids, wanted.values, wanted.count * sizeof *wanted.values);
+        assert_memory_equal(results.items[0].ids, wanted.values,
+                            wanted.count * sizeof *wanted.values);
         heed_results_free(&results);
     }
-    double worst, mean = text_nll(decoded, &worst), wanted = json_number_value(json_object_get(json_object_get(fixture.json, "perplexity"), "mean_nll"));
-    print_message("text: nll %.6f, transformers %.6f; a token's within %.2g\n", mean, wanted, worst);
+    double worst, mean = text_nll(decoded, &worst),
+                  wanted = json_number_value(
+                      json_object_get(json_object_get(fixture.json, "perplexity"), "mean_nll"));
+    print_message("text: nll %.6f, transformers %.6f; a token's within %.2g\n", mean, wanted,
+                  worst);
     assert_true(fabs(mean - wanted) < 1e-4 && worst < 2e-3);
 }
 
@@ -184,7 +221,8 @@ static void rounding_noise_is_small(void **state)
 {
     (void)state;
     if (!have_weights()) return;
-    const json_t *prompts = json_object_get(fixture.json, "prompts"), *text = json_object_get(fixture.json, "perplexity");
+    const json_t *prompts = json_object_get(fixture.json, "prompts"),
+                 *text = json_object_get(fixture.json, "perplexity");
     distance own = {0}, their = {0};
     for (size_t i = 0; i < json_array_size(prompts); i++) {
         const ids prompt = ids_of(json_object_get(json_array_get(prompts, i), "ids"));
@@ -192,14 +230,20 @@ static void rounding_noise_is_small(void **state)
         their.pair = fmax(their.pair, compare_prompt(NULL, i, &prompt).pair);
     }
     noise = own.pair + their.pair;
-    float *exact = oracle_floats(&fixture, "ppl.nll"), *theirs = oracle_floats(&fixture, "ppl.llama_cpp_nll");
-    double worst, mean = text_nll(blocks, &worst), wanted = json_number_value(json_object_get(text, "mean_nll")), their_worst = 0;
-    for (size_t t = 0; t + 1 < json_array_size(json_object_get(text, "ids")); t++) their_worst = fmax(their_worst, fabs((double)exact[t] - theirs[t]));
+    float *exact = oracle_floats(&fixture, "ppl.nll"),
+          *theirs = oracle_floats(&fixture, "ppl.llama_cpp_nll");
+    double worst, mean = text_nll(blocks, &worst),
+                  wanted = json_number_value(json_object_get(text, "mean_nll")), their_worst = 0;
+    for (size_t t = 0; t + 1 < json_array_size(json_object_get(text, "ids")); t++)
+        their_worst = fmax(their_worst, fabs((double)exact[t] - theirs[t]));
     free(exact), free(theirs);
-    print_message("the distance of two tokens moves by up to %.3f nats, llama.cpp's by %.3f; a token's nll by %.3f and %.3f; mean nll %.4f, decoded %.4f, llama.cpp %.4f\n",
-                  own.pair, their.pair, worst, their_worst, mean, wanted, json_number_value(json_object_get(text, "llama_cpp_mean_nll")));
+    print_message("the distance of two tokens moves by up to %.3f nats, llama.cpp's by %.3f; a "
+                  "token's nll by %.3f and %.3f; mean nll %.4f, decoded %.4f, llama.cpp %.4f\n",
+                  own.pair, their.pair, worst, their_worst, mean, wanted,
+                  json_number_value(json_object_get(text, "llama_cpp_mean_nll")));
     assert_true(fabs(mean - wanted) < 0.005 * wanted);
-    assert_true(own.pair < 2 * their.pair && worst < 2 * their_worst); /* heed rounds no more than llama.cpp does */
+    /* heed rounds no more than llama.cpp does */
+    assert_true(own.pair < 2 * their.pair && worst < 2 * their_worst);
 }
 
 static const json_t *reference(json_t **whole)
@@ -223,12 +267,14 @@ static void nll_is_that_of_llama_cpp(void **state)
     const char *file = scratch_file(&work, "test.txt", text.data, 6000);
     assert_ok(heed_transformer_score(blocks, &file, 1, 1024, 0, NULL, &evaluation, &error));
     double nll = json_number_value(json_object_get(wanted, "nll_mean"));
-    print_message("nll %.4f over %lld tokens, llama.cpp %.4f: %+.3f %%\n", evaluation.nll, (long long)evaluation.tokens, nll, 100 * (evaluation.nll / nll - 1));
+    print_message("nll %.4f over %lld tokens, llama.cpp %.4f: %+.3f %%\n", evaluation.nll,
+                  (long long)evaluation.tokens, nll, 100 * (evaluation.nll / nll - 1));
     assert_int_equal(evaluation.tokens, json_integer_value(json_object_get(wanted, "nll_tokens")));
     assert_true(fabs(evaluation.nll - nll) < 0.005 * nll);
     heed_tokens found = {0};
     heed_error problem = {0};
-    assert_ok(heed_tokenize(heed_transformer_tokenizer(blocks, &problem), text.data, 6000, NULL, 0, true, false, &found, &error));
+    assert_ok(heed_tokenize(heed_transformer_tokenizer(blocks, &problem), text.data, 6000, NULL, 0,
+                            true, false, &found, &error));
     assert_true(found.count >= first.count);
     assert_memory_equal(found.ids, first.values, first.count * sizeof *found.ids);
     heed_tokens_free(&found);
@@ -236,16 +282,19 @@ static void nll_is_that_of_llama_cpp(void **state)
     json_decref(whole);
 }
 
-/* Equal ids; where they part, heed's own distance between the two tokens is below the noise of both. */
+/* Equal ids; where they part, heed's own distance between the two tokens is below the noise of
+   both. */
 static void compare_greedy(const char *prompt_text, const ids *prompt, const ids *wanted)
 {
     heed_results results = generate(blocks, prompt, wanted->count);
     const heed_result *found = &results.items[0];
     size_t same = 0;
-    while (same < wanted->count && same < found->count && found->ids[same] == wanted->values[same]) same++;
+    while (same < wanted->count && same < found->count && found->ids[same] == wanted->values[same])
+        same++;
     print_message("\"%s\": %zu of %zu ids equal", prompt_text, same, wanted->count);
     if (same < wanted->count && same < found->count) {
-        double gap = (double)found->likely[same * LIKELY].log_probability - likelihood_of(found->likely + same * LIKELY, wanted->values[same]);
+        double gap = (double)found->likely[same * LIKELY].log_probability -
+                     likelihood_of(found->likely + same * LIKELY, wanted->values[same]);
         print_message("; then two tokens %.3f nats apart, rounding noise %.3f", gap, noise);
         assert_true(noise > 0 && gap < noise);
     }
@@ -258,15 +307,18 @@ static void greedy_ids_are_those_of_llama_cpp(void **state)
     (void)state;
     if (!have_weights()) return;
     json_t *whole = NULL;
-    const json_t *greedy = json_object_get(reference(&whole), "greedy"), *prompts = json_object_get(fixture.json, "prompts");
+    const json_t *greedy = json_object_get(reference(&whole), "greedy"),
+                 *prompts = json_object_get(fixture.json, "prompts");
     for (size_t i = 0; i < json_array_size(greedy); i++) {
         const json_t *row = json_array_get(greedy, i);
-        const ids prompt = ids_of(json_object_get(row, "prompt_ids")), wanted = ids_of(json_object_get(row, "ids"));
+        const ids prompt = ids_of(json_object_get(row, "prompt_ids")),
+                  wanted = ids_of(json_object_get(row, "ids"));
         compare_greedy(json_string_value(json_object_get(row, "prompt")), &prompt, &wanted);
     }
     for (size_t i = 0; i < json_array_size(prompts); i++) {
         const json_t *row = json_array_get(prompts, i);
-        const ids prompt = ids_of(json_object_get(row, "ids")), wanted = ids_of(json_object_get(row, "llama_cpp_greedy"));
+        const ids prompt = ids_of(json_object_get(row, "ids")),
+                  wanted = ids_of(json_object_get(row, "llama_cpp_greedy"));
         compare_greedy(json_string_value(json_object_get(row, "text")), &prompt, &wanted);
     }
     json_decref(whole);
@@ -275,7 +327,8 @@ static void greedy_ids_are_those_of_llama_cpp(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(decoded_weights_give_what_transformers_gives), cmocka_unit_test(rounding_noise_is_small),
-        cmocka_unit_test(nll_is_that_of_llama_cpp), cmocka_unit_test(greedy_ids_are_those_of_llama_cpp)};
+        cmocka_unit_test(decoded_weights_give_what_transformers_gives),
+        cmocka_unit_test(rounding_noise_is_small), cmocka_unit_test(nll_is_that_of_llama_cpp),
+        cmocka_unit_test(greedy_ids_are_those_of_llama_cpp)};
     return cmocka_run_group_tests(tests, start, stop);
 }

@@ -1,11 +1,17 @@
-/* Every allocation of the public tasks fails in turn: each answers HEED_E_NOMEM and leaves nothing allocated. Training has a test of its
-   own (train/test_trainer_oom.c). */
+/* Every allocation of the public tasks fails in turn: each answers HEED_E_NOMEM and leaves nothing
+   allocated. Training has a test of its own (train/test_trainer_oom.c). */
 #include <heed/heed.h>
 
 #include "support/fail_alloc.h"
 #include "support/test.h"
 
-typedef struct setting { heed_context *context; heed_transformer *model; const char *folder; scratch *work; char text_file[512], out_file[512]; } setting;
+typedef struct setting {
+    heed_context *context;
+    heed_transformer *model;
+    const char *folder;
+    scratch *work;
+    char text_file[512], out_file[512];
+} setting;
 
 static heed_status contexts(void *context, heed_error *error)
 {
@@ -52,8 +58,11 @@ static heed_status tokenize(void *context, heed_error *error)
     char *text = NULL;
     size_t length = 0;
     heed_status status = heed_tokenizer_load(&tokenizer, s->folder, error);
-    if (status == HEED_OK) status = heed_tokenize(tokenizer, "Hello world", 11, "and again", 9, true, true, &tokens, error);
-    if (status == HEED_OK) status = heed_detokenize(tokenizer, tokens.ids, tokens.count, true, &text, &length, error);
+    if (status == HEED_OK)
+        status = heed_tokenize(tokenizer, "Hello world", 11, "and again", 9, true, true, &tokens,
+                               error);
+    if (status == HEED_OK)
+        status = heed_detokenize(tokenizer, tokens.ids, tokens.count, true, &text, &length, error);
     heed_free(text);
     heed_tokens_free(&tokens);
     heed_tokenizer_free(tokenizer);
@@ -64,7 +73,8 @@ static heed_status train_tokenizer(void *context, heed_error *error)
 {
     setting *s = context;
     const char *files[] = {s->text_file};
-    const heed_tokenizer_plan plan = {.kind = "bpe", .files = files, .file_count = 1, .vocab_size = 270};
+    const heed_tokenizer_plan plan = {
+        .kind = "bpe", .files = files, .file_count = 1, .vocab_size = 270};
     return heed_train_tokenizer(&plan, s->work->folder, NULL, error);
 }
 
@@ -77,9 +87,11 @@ static heed_status generate(void *context, heed_error *error)
     heed_generation_options how;
     heed_results results;
     heed_generation_preset(&how);
-    how.max_new_tokens = 3, how.log_probabilities = 2, how.seed = 1, how.temperature = 1, how.returned = 2;
+    how.max_new_tokens = 3, how.log_probabilities = 2, how.seed = 1, how.temperature = 1,
+    how.returned = 2;
     how.stop = stop, how.stop_count = 1;
-    heed_status status = heed_transformer_generate(s->model, prompts, 2, &how, NULL, &results, error);
+    heed_status status = heed_transformer_generate(s->model, prompts, 2, &how, NULL, &results,
+                                                   error);
     heed_results_free(&results);
     return status;
 }
@@ -100,13 +112,19 @@ static heed_status translate(void *context, heed_error *error)
     heed_generation_preset(&how);
     how.max_new_tokens = 2, how.truncate = true;
     HEED_TRY(heed_transformer_translate(s->model, s->text_file, s->out_file, &how, NULL, error));
-    return heed_transformer_bleu(s->model, s->text_file, s->text_file, &how, NULL, &evaluation, error);
+    return heed_transformer_bleu(s->model, s->text_file, s->text_file, &how, NULL, &evaluation,
+                                 error);
 }
 
 static heed_status forward(void *context, heed_error *error)
 {
     const setting *s = context;
-    const heed_forward_task task = {.model = s->folder, .input = HEED_FIXTURES "/gpt2/oracle.safetensors", .output = s->out_file, .gradients = true};
+    const heed_forward_task task = {
+        .model = s->folder,
+        .input = HEED_FIXTURES "/gpt2/oracle.safetensors",
+        .output = s->out_file,
+        .gradients = true,
+    };
     return heed_forward_files(s->context, &task, error);
 }
 
@@ -115,18 +133,32 @@ static void every_task_survives(void **state)
     (void)state;
     scratch work;
     setting s = {.folder = HEED_FIXTURES "/gpt2", .work = &work};
-    static const struct { const char *name; fail_alloc_scenario *run; long least; } tasks[] = {
-        {"context", contexts, 2}, {"load", load, 200}, {"describe a model", describe, 200}, {"describe the machine", describe_machine, 20},
-        {"tokenize", tokenize, 50}, {"train a tokenizer", train_tokenizer, 50}, {"generate", generate, 100}, {"score", score, 50},
-        {"translate", translate, 50}, {"forward", forward, 200}};
+    static const struct {
+        const char *name;
+        fail_alloc_scenario *run;
+        long least;
+    } tasks[] = {
+        {"context", contexts, 2},
+        {"load", load, 200},
+        {"describe a model", describe, 200},
+        {"describe the machine", describe_machine, 20},
+        {"tokenize", tokenize, 50},
+        {"train a tokenizer", train_tokenizer, 50},
+        {"generate", generate, 100},
+        {"score", score, 50},
+        {"translate", translate, 50},
+        {"forward", forward, 200},
+    };
     scratch_make(&work);
-    snprintf(s.text_file, sizeof s.text_file, "%s", scratch_file(&work, "text.txt", "Hello world,\nhello words.\n", 26));
+    snprintf(s.text_file, sizeof s.text_file, "%s",
+             scratch_file(&work, "text.txt", "Hello world,\nhello words.\n", 26));
     snprintf(s.out_file, sizeof s.out_file, "%s", scratch_path(&work, "out"));
     assert_ok(heed_context_new(&s.context, &(heed_context_options){.threads = 1}, &error));
     assert_ok(heed_transformer_load(&s.model, s.context, s.folder, &error));
     for (size_t i = 0; i < sizeof tasks / sizeof *tasks; i++) {
         print_message("%s\n", tasks[i].name);
-        if (fail_alloc_each(tasks[i].run, &s) < tasks[i].least) fail_msg("%s: too few allocations failed", tasks[i].name);
+        if (fail_alloc_each(tasks[i].run, &s) < tasks[i].least)
+            fail_msg("%s: too few allocations failed", tasks[i].name);
     }
     heed_transformer_free(s.model);
     heed_context_free(s.context);

@@ -1,4 +1,5 @@
-/* The machine's peaks and a model's speed through the public interface; what makes this machine slower is said. */
+/* The machine's peaks and a model's speed through the public interface; what makes this machine
+   slower is said. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -16,7 +17,11 @@ static heed_error error;
 static heed_context *context_of(int threads, const char *isa, bool reference)
 {
     heed_context *context = NULL;
-    if (heed_context_new(&context, &(heed_context_options){.threads = threads, .isa = isa, .reference = reference}, &error)) fail_msg("%s", error.message);
+    if (heed_context_new(
+            &context,
+            &(heed_context_options){.threads = threads, .isa = isa, .reference = reference},
+            &error))
+        fail_msg("%s", error.message);
     return context;
 }
 
@@ -35,21 +40,34 @@ static void speed_comes_with_shares(void **state)
     heed_speed speed;
     heed_peak peak;
     int calls = 0;
-    if (heed_transformer_load(&model, context, HEED_FIXTURES "/gguf-llama-q8_0/model.gguf", &error)) fail_msg("%s", error.message);
-    heed_speed_task task = {.prompt = 16, .count = 4, .sequences = 2, .rounds = -1, .peaks = true, .round = until_second, .argument = &calls};
+    if (heed_transformer_load(&model, context, HEED_FIXTURES "/gguf-llama-q8_0/model.gguf", &error))
+        fail_msg("%s", error.message);
+    heed_speed_task task = {
+        .prompt = 16,
+        .count = 4,
+        .sequences = 2,
+        .rounds = -1,
+        .peaks = true,
+        .round = until_second,
+        .argument = &calls,
+    };
     if (heed_transformer_bench(model, &task, &speed, &error)) fail_msg("%s", error.message);
     assert_int_equal(calls, 3);
     const heed_speed_of *sides[] = {&speed.prefill, &speed.decode};
     for (int i = 0; i < 2; i++) {
-        assert_true(sides[i]->tokens_per_second > 0 && sides[i]->operations_per_token > 0 && sides[i]->bytes_per_token > 0);
-        assert_true(sides[i]->compute_share > 0 && sides[i]->compute_share < 1 && sides[i]->bandwidth_share > 0);
+        assert_true(sides[i]->tokens_per_second > 0 && sides[i]->operations_per_token > 0 &&
+                    sides[i]->bytes_per_token > 0);
+        assert_true(sides[i]->compute_share > 0 && sides[i]->compute_share < 1 &&
+                    sides[i]->bandwidth_share > 0);
     }
     assert_int_equal(speed.peak.threads, heed_processor_count() < 2 ? 1 : 2);
     task.peaks = false, task.round = NULL, task.rounds = 1;
     if (heed_transformer_bench(model, &task, &speed, &error)) fail_msg("%s", error.message);
-    assert_true(speed.prefill.compute_share == 0 && speed.peak.threads == 0 && speed.prefill.tokens_per_second > 0);
+    assert_true(speed.prefill.compute_share == 0 && speed.peak.threads == 0 &&
+                speed.prefill.tokens_per_second > 0);
     if (heed_context_peak(context, &peak, &error)) fail_msg("%s", error.message);
-    assert_true(peak.threads == (heed_processor_count() < 2 ? 1 : 2) && peak.f32.all > 1e6 && peak.memory.all > 1e6 && (peak.threads == 1 || peak.barrier_seconds > 0));
+    assert_true(peak.threads == (heed_processor_count() < 2 ? 1 : 2) && peak.f32.all > 1e6 &&
+                peak.memory.all > 1e6 && (peak.threads == 1 || peak.barrier_seconds > 0));
     heed_transformer_free(model);
     heed_context_free(context);
 }
@@ -77,7 +95,8 @@ static void what_is_slower_is_said(void **state)
     assert_true(is_slower_by(context_of(1, NULL, true), "reference kernels"));
     assert_true(is_slower_by(context_of(256, NULL, false), "256 threads are asked for"));
     assert_false(is_slower_by(context_of(1, NULL, false), "threads are asked for"));
-    assert_true(is_slower_by(context_of(1, "generic", false), "generic is forced") || is_slower_by(context_of(1, "generic", false), "no AVX2"));
+    assert_true(is_slower_by(context_of(1, "generic", false), "generic is forced") ||
+                is_slower_by(context_of(1, "generic", false), "no AVX2"));
     assert_false(is_slower_by(context_of(1, NULL, false), "forced"));
     if (prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0) != 0) return; /* a kernel without them */
     assert_true(is_slower_by(context_of(1, NULL, false), "huge pages are refused"));
@@ -86,6 +105,7 @@ static void what_is_slower_is_said(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(speed_comes_with_shares), cmocka_unit_test(what_is_slower_is_said)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(speed_comes_with_shares),
+                                       cmocka_unit_test(what_is_slower_is_said)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

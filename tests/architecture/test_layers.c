@@ -12,9 +12,9 @@
 #include <string.h>
 #include <sys/stat.h>
 
-static const char *const modules[] = {
-    "base", "tensor", "graph", "op",      "cpu",      "io",       "plot",  "jinja", "text",
-    "nn",   "cache",  "model", "forward", "generate", "evaluate", "train", "api"};
+static const char *const modules[] = {"base",    "tensor",   "graph",    "op",    "cpu",   "io",
+                                      "plot",    "jinja",    "text",     "nn",    "cache", "model",
+                                      "forward", "generate", "evaluate", "train", "api"};
 enum { MODULES = sizeof modules / sizeof *modules };
 static int files_read, violations;
 
@@ -49,7 +49,8 @@ static void read_file(const char *path, const char *module)
     files_read++;
     while (fgets(line, sizeof line, file)) {
         char included[512];
-        if (sscanf(line, " # include \"%511[^\"]\"", included) == 1) check_include(path, module, included);
+        if (sscanf(line, " # include \"%511[^\"]\"", included) == 1)
+            check_include(path, module, included);
     }
     fclose(file);
 }
@@ -68,7 +69,8 @@ static void read_folder(const char *folder, const char *module)
             continue;
         }
         size_t length = strlen(path);
-        if (length > 2 && (!strcmp(path + length - 2, ".c") || !strcmp(path + length - 2, ".h"))) read_file(path, module);
+        if (length > 2 && (!strcmp(path + length - 2, ".c") || !strcmp(path + length - 2, ".h")))
+            read_file(path, module);
     }
     closedir(directory);
 }

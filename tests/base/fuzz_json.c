@@ -32,12 +32,15 @@ static void check_round_trip(const json_t *value)
     heed_buffer text = {0};
     json_t *back = NULL;
     heed_buffer_byte(&text, '[');
-    if (json_is_string(value)) heed_json_put_string(&text, json_string_value(value), json_string_length(value));
+    if (json_is_string(value))
+        heed_json_put_string(&text, json_string_value(value), json_string_length(value));
     else heed_json_put_number(&text, json_real_value(value));
     heed_buffer_byte(&text, ']');
     if (heed_json_parse_strict(&back, text.data, text.length, "back", NULL) != HEED_OK) abort();
     const json_t *again = json_array_get(back, 0);
-    if (json_is_string(value) ? !json_equal(value, again) : json_number_value(again) != json_real_value(value)) abort();
+    if (json_is_string(value) ? !json_equal(value, again)
+                              : json_number_value(again) != json_real_value(value))
+        abort();
     json_decref(back);
     heed_buffer_free(&text);
 }
@@ -65,11 +68,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count)
     heed_error error = {0};
     json_t *ours = NULL;
     heed_status status = heed_json_parse_strict(&ours, (const char *)bytes, count, "fuzz", &error);
-    if ((status == HEED_OK) != (ours != NULL) || status != error.status || (status != HEED_OK &&
-                                                                            strncmp(error.message, "fuzz: ", 6) != 0)) abort();
-    json_t *theirs = json_loadb((const char *)bytes, count, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, NULL);
+    if ((status == HEED_OK) != (ours != NULL) || status != error.status ||
+        (status != HEED_OK && strncmp(error.message, "fuzz: ", 6) != 0))
+        abort();
+    json_t *theirs = json_loadb((const char *)bytes, count, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL,
+                                NULL);
     /* jansson takes a NUL byte after a number for nothing. */
-    if (theirs && !ours && !strstr(error.message, "256 levels") && !memchr(bytes, 0, count)) abort();
+    if (theirs && !ours && !strstr(error.message, "256 levels") && !memchr(bytes, 0, count))
+        abort();
     if (theirs && ours && !json_equal(ours, theirs)) abort();
     if (ours && !theirs && !has_long_number((const char *)bytes, count)) abort();
     if (ours) check_round_trip(ours);

@@ -51,6 +51,7 @@ static void failure_is_sticky(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(pieces_are_joined), cmocka_unit_test(failure_is_sticky)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(pieces_are_joined),
+                                       cmocka_unit_test(failure_is_sticky)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

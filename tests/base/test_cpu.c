@@ -17,10 +17,13 @@ static void the_environment_lowers_the_level(void **state)
         if (level <= (int)best) {
             assert_ok(heed_isa_choose(&chosen, &error));
             assert_int_equal(chosen, level);
-        } else assert_fails(HEED_E_ARG, "this machine supports at most", heed_isa_choose(&chosen, &error));
+        } else
+            assert_fails(HEED_E_ARG, "this machine supports at most",
+                         heed_isa_choose(&chosen, &error));
     }
     setenv("HEED_ISA", "sse9", 1);
-    assert_fails(HEED_E_ARG, "HEED_ISA=sse9: expected generic, avx2 or avx512", heed_isa_choose(&chosen, &error));
+    assert_fails(HEED_E_ARG, "HEED_ISA=sse9: expected generic, avx2 or avx512",
+                 heed_isa_choose(&chosen, &error));
     unsetenv("HEED_ISA");
     if (heed_isa_has_bf16() || heed_isa_has_vnni()) assert_true(best >= HEED_ISA_AVX2);
 }
@@ -46,14 +49,18 @@ static void threads_come_from_wish_environment_or_machine(void **state)
 static void thread_lists_are_those_of_openmp(void **state)
 {
     (void)state;
-    static const struct { const char *text; int first;
-    } right[] = {{"1", 1},
-                 {"4,2", 4},
-                 {" 3 ", 3},
-                 {"\t5\n", 5},
-                 {" 6 , 2 , 1 ", 6},
-                 {"007", 7},
-                 {"2147483647", 2147483647}};
+    static const struct {
+        const char *text;
+        int first;
+    } right[] = {
+        {"1", 1},
+        {"4,2", 4},
+        {" 3 ", 3},
+        {"\t5\n", 5},
+        {" 6 , 2 , 1 ", 6},
+        {"007", 7},
+        {"2147483647", 2147483647},
+    };
     static const char *const wrong[] = {"",      " ",    "many",        "-1",
                                         "0",     "0,4",  "4,0",         "4,",
                                         ",4",    "4,,2", "4 2",         "4,abc",

@@ -17,9 +17,15 @@ static void the_first_error_wins(void **state)
 static void messages_are_one_printable_line(void **state)
 {
     (void)state;
-    static const struct { const char *raw, *shown; } cases[] = {
-        {"a\x1b[31mb\n", "a?[31mb?"}, {"caf\xC3\xA9 \xE2\x86\x92", "caf\xC3\xA9 \xE2\x86\x92"}, {"\xFF\xC3", "??"},
-        {"\x7F\xC2\x9B", "???"}, {"\t\r", "??"}};
+    static const struct {
+        const char *raw, *shown;
+    } cases[] = {
+        {"a\x1b[31mb\n", "a?[31mb?"},
+        {"caf\xC3\xA9 \xE2\x86\x92", "caf\xC3\xA9 \xE2\x86\x92"},
+        {"\xFF\xC3", "??"},
+        {"\x7F\xC2\x9B", "???"},
+        {"\t\r", "??"},
+    };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         heed_error error = {0};
         heed_fail(&error, HEED_E_FORMAT, "%s", cases[i].raw);
@@ -58,14 +64,16 @@ static void statuses_have_names(void **state)
     for (int status = HEED_OK; status <= HEED_E_CANCELLED; status++) {
         assert_string_not_equal(heed_status_name((heed_status)status), "unknown status");
         for (int other = HEED_OK; other < status; other++)
-            assert_string_not_equal(heed_status_name((heed_status)status), heed_status_name((heed_status)other));
+            assert_string_not_equal(heed_status_name((heed_status)status),
+                                    heed_status_name((heed_status)other));
     }
     assert_string_equal(heed_status_name((heed_status)99), "unknown status");
 }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(the_first_error_wins), cmocka_unit_test(messages_are_one_printable_line),
-                                       cmocka_unit_test(prefixes_keep_status_and_fit), cmocka_unit_test(statuses_have_names)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_first_error_wins), cmocka_unit_test(messages_are_one_printable_line),
+        cmocka_unit_test(prefixes_keep_status_and_fit), cmocka_unit_test(statuses_have_names)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

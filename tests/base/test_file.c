@@ -61,8 +61,7 @@ static void a_file_is_read_by_position(void **state)
                  heed_file_reader_get(&reader, 9, bytes, 1, &error));
     heed_file_reader_close(&reader);
     heed_file_reader_close(&reader);
-    assert_fails(HEED_E_IO, "found a folder",
-                 heed_file_reader_open(&reader, work.folder, &error));
+    assert_fails(HEED_E_IO, "found a folder", heed_file_reader_open(&reader, work.folder, &error));
     heed_file_reader_close(&reader);
 }
 
@@ -74,13 +73,16 @@ static void reading_is_limited(void **state)
     assert_ok(heed_file_read(path, 10, &text, &error));
     assert_ok(heed_file_read(path, 10, &text, &error)); /* appends */
     assert_string_equal(text.data, "01234567890123456789");
-    assert_fails(HEED_E_FORMAT, "10 bytes, expected at most 9", heed_file_read(path, 9, &text, &error));
+    assert_fails(HEED_E_FORMAT, "10 bytes, expected at most 9",
+                 heed_file_read(path, 9, &text, &error));
     heed_buffer_free(&text);
     assert_ok(heed_file_read(scratch_file(&work, "none", "", 0), 10, &text, &error));
     assert_string_equal(text.data, "");
     heed_buffer_free(&text);
-    assert_fails(HEED_E_FORMAT, "more than 10 bytes", heed_file_read("/proc/self/status", 10, &text,
-                                                                     &error)); /* its size is said to be 0 */
+    assert_fails(HEED_E_FORMAT, "more than 10 bytes",
+                 heed_file_read("/proc/self/status", 10, &text,
+                                /* its size is said to be 0 */
+                                &error));
     heed_buffer_free(&text);
 }
 
@@ -119,7 +121,8 @@ static void writing_replaces_the_whole_file(void **state)
 static void a_full_disk_is_said_so(void **state)
 {
     (void)state;
-    assert_fails(HEED_E_IO, "/dev/full: cannot write: No space left on device; free some disk space",
+    assert_fails(HEED_E_IO,
+                 "/dev/full: cannot write: No space left on device; free some disk space",
                  heed_file_write("/dev/full", "new", 3, &error));
 }
 
@@ -135,7 +138,8 @@ static void folders_are_made_and_removed(void **state)
     scratch_file(&work, "d/e/x", "x", 1);
     scratch_file(&work, "outside", "kept", 4);
     assert_int_equal(symlink(work.folder, scratch_path(&work, "d/link")), 0);
-    assert_fails(HEED_E_IO, "make the folder", heed_directory_make(scratch_path(&work, "d/e/x/y"), &error));
+    assert_fails(HEED_E_IO, "make the folder",
+                 heed_directory_make(scratch_path(&work, "d/e/x/y"), &error));
     assert_ok(heed_directory_remove(base, &error));
     assert_false(heed_path_exists(base));
     expect_content(scratch_path(&work, "outside"), "kept"); /* links are removed, not followed */
@@ -143,7 +147,8 @@ static void folders_are_made_and_removed(void **state)
     assert_int_equal(symlink(work.folder, base), 0);
     assert_fails(HEED_E_IO, "open the folder", heed_directory_remove(base, &error));
     expect_content(scratch_path(&work, "outside"), "kept"); /* not even the first one */
-    assert_fails(HEED_E_IO, "open the folder", heed_directory_remove(scratch_path(&work, "outside"), &error));
+    assert_fails(HEED_E_IO, "open the folder",
+                 heed_directory_remove(scratch_path(&work, "outside"), &error));
     assert_ok(heed_path_sync(work.folder, &error));
     assert_fails(HEED_E_IO, "cannot open", heed_path_sync("/nonexistent", &error));
     assert_false(heed_path_is_directory(scratch_path(&work, "outside")));
@@ -152,8 +157,8 @@ static void folders_are_made_and_removed(void **state)
 static void paths_are_joined(void **state)
 {
     (void)state;
-    static const char *const cases[][3] = {{"a", "b", "a/b"}, {"a/", "b", "a/b"}, {"", "b", "b"}, {"/", "b", "/b"},
-                                           {"a", "", "a/"}};
+    static const char *const cases[][3] = {
+        {"a", "b", "a/b"}, {"a/", "b", "a/b"}, {"", "b", "b"}, {"/", "b", "/b"}, {"a", "", "a/"}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         char *joined = heed_path_join(cases[i][0], cases[i][1]);
         assert_string_equal(joined, cases[i][2]);
@@ -196,11 +201,9 @@ static int teardown(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(files_are_read_whole), cmocka_unit_test(a_file_is_read_by_position),
-        cmocka_unit_test(reading_is_limited),
-        cmocka_unit_test(writing_replaces_the_whole_file),
+        cmocka_unit_test(files_are_read_whole),   cmocka_unit_test(a_file_is_read_by_position),
+        cmocka_unit_test(reading_is_limited),     cmocka_unit_test(writing_replaces_the_whole_file),
         cmocka_unit_test(a_full_disk_is_said_so), cmocka_unit_test(folders_are_made_and_removed),
-        cmocka_unit_test(paths_are_joined),
-        cmocka_unit_test(links_are_replaced)};
+        cmocka_unit_test(paths_are_joined),       cmocka_unit_test(links_are_replaced)};
     return cmocka_run_group_tests(tests, setup, teardown);
 }

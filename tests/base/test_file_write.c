@@ -35,8 +35,7 @@ static int entries(void)
     int count = 0;
     DIR *folder = opendir(work.folder);
     assert_non_null(folder);
-    while (readdir(folder))
-        count++;
+    while (readdir(folder)) count++;
     closedir(folder);
     return count - 2;
 }
@@ -188,8 +187,8 @@ static void pipes_and_devices_are_written_through(void **state)
     assert_ok(heed_file_write("/dev/null", "x", 1, &error));
     assert_int_equal(type_of("/dev/null"), S_IFCHR);
     if (geteuid() == 0 && mknod(device, S_IFCHR | 0600, makedev(1, 3)) == 0) {
-        heed_status status =
-            heed_file_write(device, "x", 1, NULL); /* refused where devices are switched off */
+        heed_status status = heed_file_write(device, "x", 1,
+                                             NULL); /* refused where devices are switched off */
         assert_true(status == HEED_OK || status == HEED_E_IO);
         assert_int_equal(type_of(device), S_IFCHR);
         unlink(device);
@@ -288,8 +287,7 @@ static pid_t start_writer(const char *path, bool unnamed)
         bool begun = heed_file_writer_begin(&writer, path, unnamed, NULL) == HEED_OK &&
                      heed_file_writer_put(&writer, "half", 4, NULL) == HEED_OK &&
                      write(ready[1], "x", 1) == 1;
-        while (begun)
-            pause();
+        while (begun) pause();
         _exit(1);
     }
     assert_int_equal(read(ready[0], &byte, 1), 1);
@@ -351,8 +349,7 @@ static void many_writers_and_one_file(void **state)
     heed_buffer text = {0};
     assert_ok(heed_file_read(path, 1 << 20, &text, &error));
     assert_int_equal(text.length, SIZE);
-    for (int i = 0; i < SIZE; i++)
-        assert_true(text.data[i] == text.data[0]);
+    for (int i = 0; i < SIZE; i++) assert_true(text.data[i] == text.data[0]);
     heed_buffer_free(&text);
     assert_int_equal(entries(), 1);
     free(path);
@@ -394,16 +391,18 @@ static int teardown(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {TEST(links_lead_to_what_is_replaced),
-                                       TEST(the_files_of_others_stay),
-                                       TEST(permissions_are_kept),
-                                       TEST(folders_are_refused),
-                                       TEST(pipes_and_devices_are_written_through),
-                                       TEST(open_descriptors_are_continued),
-                                       TEST(a_dash_is_stdout),
-                                       TEST(a_file_that_does_not_fit_leaves_the_old_one),
-                                       TEST(a_killed_writer_leaves_nothing_for_long),
-                                       TEST(many_writers_and_one_file),
-                                       TEST(temporary_names_are_known)};
+    const struct CMUnitTest tests[] = {
+        TEST(links_lead_to_what_is_replaced),
+        TEST(the_files_of_others_stay),
+        TEST(permissions_are_kept),
+        TEST(folders_are_refused),
+        TEST(pipes_and_devices_are_written_through),
+        TEST(open_descriptors_are_continued),
+        TEST(a_dash_is_stdout),
+        TEST(a_file_that_does_not_fit_leaves_the_old_one),
+        TEST(a_killed_writer_leaves_nothing_for_long),
+        TEST(many_writers_and_one_file),
+        TEST(temporary_names_are_known),
+    };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -15,7 +15,8 @@ static json_t *parse(const char *text)
 static heed_status parse_status(const char *text, size_t length, heed_error *error)
 {
     json_t *json = NULL;
-    char *copy = malloc(length ? length : 1); /* its own block, without a NUL, so that a sanitizer sees a read past the end */
+    /* its own block, without a NUL, so that a sanitizer sees a read past the end */
+    char *copy = malloc(length ? length : 1);
     assert_non_null(copy);
     if (length) memcpy(copy, text, length);
     heed_status status = heed_json_parse(&json, copy, length, "text", error);
@@ -28,28 +29,37 @@ static heed_status parse_status(const char *text, size_t length, heed_error *err
 static void values_are_read(void **state)
 {
     (void)state;
-    json_t *json = parse(" {\"a\" : [1, -2, 0, -0, 1.5, 1e3, 2E-2, 9223372036854775807, -9223372036854775808, 1000000000000000019884624838656],\r\n"
-                         "\t\"\\u00e9\\ud83d\\ude00\\\"\\\\\\/\\b\\f\\n\\r\\t\": \"x\\u0000y\", \"t\":true,\"f\":false,\"n\":null,\"e\":{},\"\":[]} ");
+    json_t *json = parse(" {\"a\" : [1, -2, 0, -0, 1.5, 1e3, 2E-2, 9223372036854775807, "
+                         "-9223372036854775808, 1000000000000000019884624838656],\r\n"
+                         "\t\"\\u00e9\\ud83d\\ude00\\\"\\\\\\/\\b\\f\\n\\r\\t\": \"x\\u0000y\", "
+                         "\"t\":true,\"f\":false,\"n\":null,\"e\":{},\"\":[]} ");
     const json_t *list = json_object_get(json, "a");
     assert_int_equal(json_array_size(list), 10);
-    assert_true(json_is_integer(json_array_get(list, 3)) && json_integer_value(json_array_get(list, 3)) == 0);
-    assert_true(json_real_value(json_array_get(list, 4)) == 1.5 && json_real_value(json_array_get(list, 5)) == 1000);
+    assert_true(json_is_integer(json_array_get(list, 3)) &&
+                json_integer_value(json_array_get(list, 3)) == 0);
+    assert_true(json_real_value(json_array_get(list, 4)) == 1.5 &&
+                json_real_value(json_array_get(list, 5)) == 1000);
     assert_true(json_real_value(json_array_get(list, 6)) == 0.02);
-    assert_true(json_integer_value(json_array_get(list, 7)) == INT64_MAX && json_integer_value(json_array_get(list,
-                                                                                                              8)) == INT64_MIN);
-    assert_true(json_is_real(json_array_get(list, 9)) && json_real_value(json_array_get(list, 9)) == 1e30);
+    assert_true(json_integer_value(json_array_get(list, 7)) == INT64_MAX &&
+                json_integer_value(json_array_get(list, 8)) == INT64_MIN);
+    assert_true(json_is_real(json_array_get(list, 9)) &&
+                json_real_value(json_array_get(list, 9)) == 1e30);
     const json_t *odd = json_object_get(json, "\xC3\xA9\xF0\x9F\x98\x80\"\\/\b\f\n\r\t");
     assert_int_equal(json_string_length(odd), 3);
     assert_memory_equal(json_string_value(odd), "x\0y", 3);
-    assert_true(json_is_true(json_object_get(json, "t")) && json_is_false(json_object_get(json, "f")));
-    assert_true(json_is_null(json_object_get(json, "n")) && json_is_object(json_object_get(json, "e")));
+    assert_true(json_is_true(json_object_get(json, "t")) &&
+                json_is_false(json_object_get(json, "f")));
+    assert_true(json_is_null(json_object_get(json, "n")) &&
+                json_is_object(json_object_get(json, "e")));
     json_decref(json);
 }
 
 static void what_is_no_json_is_named(void **state)
 {
     (void)state;
-    static const struct { const char *text, *part; } cases[] = {
+    static const struct {
+        const char *text, *part;
+    } cases[] = {
         {"", "column 1 (byte 0): the end, expected a JSON object or array"},
         {"7", "expected a JSON object or array"},
         {"\"x\"", "expected a JSON object or array"},
@@ -89,7 +99,8 @@ static void what_is_no_json_is_named(void **state)
         {"\xFE\xFF", "UTF-16, expected UTF-8"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
-        assert_fails(HEED_E_FORMAT, cases[i].part, parse_status(cases[i].text, strlen(cases[i].text), &error));
+        assert_fails(HEED_E_FORMAT, cases[i].part,
+                     parse_status(cases[i].text, strlen(cases[i].text), &error));
     assert_fails(HEED_E_FORMAT, "byte 0x00", parse_status("[1\0]", 4, &error));
     assert_fails(HEED_E_FORMAT, "byte 0x00", parse_status("[\"\\\0\"]", 6, &error));
     assert_fails(HEED_E_FORMAT, "byte 0x00", parse_status("[\"\\u\0\0\0\0\"]", 10, &error));
@@ -125,7 +136,10 @@ static void what_python_reads_is_read(void **state)
                  heed_json_number(json, "x", &number, "f", &error));
     assert_fails(HEED_E_FORMAT, "f: \"i\" is -Infinity, expected an integer",
                  heed_json_integer(json, "i", &integer, "f", &error));
-    assert_memory_equal(json_string_value(json_object_get(json, "s")), "a\xED\xA0\xBD" "b", 5);
+    assert_memory_equal(json_string_value(json_object_get(json, "s")),
+                        "a\xED\xA0\xBD"
+                        "b",
+                        5);
     heed_buffer text = {0};
     heed_json_put(&text, json, JSON_COMPACT);
     assert_string_equal(text.data,
@@ -152,7 +166,9 @@ static void what_python_reads_is_read(void **state)
 static void the_strict_reader_refuses_it(void **state)
 {
     (void)state;
-    static const struct { const char *text, *part; } cases[] = {
+    static const struct {
+        const char *text, *part;
+    } cases[] = {
         {"{\"a\":1,\"a\":2}", "(byte 7): a duplicate key"},
         {"{\"a\":{\"b\":1,\"b\":1}}", "duplicate"},
         {"{\"a\\u0000\":1}", "NUL"},
@@ -176,8 +192,10 @@ static void the_strict_reader_refuses_it(void **state)
 static void every_cut_of_a_document_is_an_error(void **state)
 {
     (void)state;
-    const char *text = "{\"a\":[1,-2.5e+3,\"x\\u00e9\\ud83d\\ude00\\n\",{\"b\":null}],\"\xF0\x9F\x98\x80\":[true,false,[]]}";
-    for (size_t cut = 0; cut < strlen(text); cut++) assert_fails(HEED_E_FORMAT, "expected", parse_status(text, cut, &error));
+    const char *text = "{\"a\":[1,-2.5e+3,\"x\\u00e9\\ud83d\\ude00\\n\",{\"b\":null}],"
+                       "\"\xF0\x9F\x98\x80\":[true,false,[]]}";
+    for (size_t cut = 0; cut < strlen(text); cut++)
+        assert_fails(HEED_E_FORMAT, "expected", parse_status(text, cut, &error));
     assert_ok(parse_status(text, strlen(text), &error));
 }
 
@@ -197,7 +215,8 @@ static void nesting_is_limited(void **state)
 static void members_have_types(void **state)
 {
     (void)state;
-    json_t *json = parse("{\"i\":7,\"r\":7.0,\"h\":7.5,\"big\":1e300,\"s\":\"x\",\"t\":true,\"n\":null,\"l\":[]}");
+    json_t *json = parse(
+        "{\"i\":7,\"r\":7.0,\"h\":7.5,\"big\":1e300,\"s\":\"x\",\"t\":true,\"n\":null,\"l\":[]}");
     int64_t integer = -1;
     double number = -1;
     bool flag = false;
@@ -210,28 +229,46 @@ static void members_have_types(void **state)
     assert_ok(heed_json_integer(json, "n", &integer, "f", &error));
     assert_ok(heed_json_integer(json, "absent", &integer, "f", &error));
     assert_int_equal(integer, 7);
-    assert_fails(HEED_E_FORMAT, "f: \"h\" is a number, expected an integer", heed_json_integer(json, "h", &integer, "f", &error));
-    assert_fails(HEED_E_FORMAT, "expected an integer", heed_json_integer(json, "big", &integer, "f", &error));
-    assert_fails(HEED_E_FORMAT, "\"s\" is a string, expected an integer", heed_json_integer(json, "s", &integer, "f", &error));
+    assert_fails(HEED_E_FORMAT, "f: \"h\" is a number, expected an integer",
+                 heed_json_integer(json, "h", &integer, "f", &error));
+    assert_fails(HEED_E_FORMAT, "expected an integer",
+                 heed_json_integer(json, "big", &integer, "f", &error));
+    assert_fails(HEED_E_FORMAT, "\"s\" is a string, expected an integer",
+                 heed_json_integer(json, "s", &integer, "f", &error));
     assert_ok(heed_json_number(json, "i", &number, "f", &error));
     assert_true(number == 7);
-    assert_fails(HEED_E_FORMAT, "is an array, expected a number", heed_json_number(json, "l", &number, "f", &error));
+    assert_fails(HEED_E_FORMAT, "is an array, expected a number",
+                 heed_json_number(json, "l", &number, "f", &error));
     assert_ok(heed_json_boolean(json, "t", &flag, "f", &error));
     assert_true(flag);
-    assert_fails(HEED_E_FORMAT, "expected true or false", heed_json_boolean(json, "i", &flag, "f", &error));
+    assert_fails(HEED_E_FORMAT, "expected true or false",
+                 heed_json_boolean(json, "i", &flag, "f", &error));
     assert_ok(heed_json_string(json, "n", &text, "f", &error));
     assert_string_equal(text, "old");
     assert_ok(heed_json_string(json, "s", &text, "f", &error));
     assert_string_equal(text, "x");
-    assert_fails(HEED_E_FORMAT, "is a boolean, expected a string", heed_json_string(json, "t", &text, "f", &error));
+    assert_fails(HEED_E_FORMAT, "is a boolean, expected a string",
+                 heed_json_string(json, "t", &text, "f", &error));
     json_decref(json);
 }
 
 static void numbers_and_strings_survive_a_round_trip(void **state)
 {
     (void)state;
-    static const double numbers[] = {0, -0.0, 1, -1, 0.1, 1.0 / 3, 1e22, 1e23, 123456789012345680, DBL_MAX, DBL_MIN, 5e-324,
-                                     -2.5e-7, 4.0 / 3 * 1e-300};
+    static const double numbers[] = {0,
+                                     -0.0,
+                                     1,
+                                     -1,
+                                     0.1,
+                                     1.0 / 3,
+                                     1e22,
+                                     1e23,
+                                     123456789012345680,
+                                     DBL_MAX,
+                                     DBL_MIN,
+                                     5e-324,
+                                     -2.5e-7,
+                                     4.0 / 3 * 1e-300};
     heed_buffer buffer = {0};
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
         heed_buffer_clear(&buffer);
@@ -253,7 +290,8 @@ static void numbers_and_strings_survive_a_round_trip(void **state)
     heed_json_put_string(&buffer, text, sizeof text); /* with its NUL */
     heed_buffer_byte(&buffer, ']');
     json_t *json = parse(buffer.data);
-    const char expected[] = "q\" b\\ \b\f\n\r\t\x01\x1F\x7F \xC3\xA9 \xF0\x9F\x98\x80 bad \xEF\xBF\xBD\xEF\xBF\xBD";
+    const char expected[] =
+        "q\" b\\ \b\f\n\r\t\x01\x1F\x7F \xC3\xA9 \xF0\x9F\x98\x80 bad \xEF\xBF\xBD\xEF\xBF\xBD";
     assert_int_equal(json_string_length(json_array_get(json, 0)), sizeof expected);
     assert_memory_equal(json_string_value(json_array_get(json, 0)), expected, sizeof expected);
     json_decref(json);
@@ -266,7 +304,8 @@ static void numbers_do_not_depend_on_the_locale(void **state)
     (void)state;
     static const char *const names[] = {"de_DE.UTF-8", "de_DE.utf8", "fr_FR.UTF-8", "ps_AF.UTF-8"};
     bool set = false;
-    for (size_t i = 0; i < sizeof names / sizeof *names && !set; i++) set = setlocale(LC_NUMERIC, names[i]) != NULL;
+    for (size_t i = 0; i < sizeof names / sizeof *names && !set; i++)
+        set = setlocale(LC_NUMERIC, names[i]) != NULL;
     if (!set) skip();
     heed_buffer buffer = {0};
     json_t *json = parse("[-1.25e2]");

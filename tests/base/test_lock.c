@@ -70,7 +70,8 @@ static void a_killed_holder_holds_nothing(void **state)
     assert_int_equal(kill(child, SIGKILL), 0);
     assert_int_equal(waitpid(child, NULL, 0), child);
     error = (heed_error){0};
-    assert_int_equal(heed_lock_take(&lock, path, "", &error), HEED_OK); /* the file still names the dead process */
+    /* the file still names the dead process */
+    assert_int_equal(heed_lock_take(&lock, path, "", &error), HEED_OK);
     heed_lock_free(&lock);
     close(ready[0]), close(ready[1]);
 }
@@ -79,8 +80,8 @@ static void a_killed_holder_holds_nothing(void **state)
 static void the_files_of_others_stay(void **state)
 {
     (void)state;
-    static const char *const texts[] = {"a user's notes", "12 of them",
-                                        "1234567890123456789012345", "\n\n"};
+    static const char *const texts[] = {"a user's notes", "12 of them", "1234567890123456789012345",
+                                        "\n\n"};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         heed_error error = {0};
         heed_lock lock;
@@ -115,7 +116,8 @@ static void a_lock_that_cannot_be_made_says_why(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(a_second_holder_is_refused), cmocka_unit_test(a_killed_holder_holds_nothing),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(a_second_holder_is_refused),
+                                       cmocka_unit_test(a_killed_holder_holds_nothing),
                                        cmocka_unit_test(the_files_of_others_stay),
                                        cmocka_unit_test(a_lock_that_cannot_be_made_says_why)};
     return cmocka_run_group_tests(tests, make_file, remove_file);

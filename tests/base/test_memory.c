@@ -53,12 +53,14 @@ static void arrays_are_zeroed_and_grow(void **state)
 static void aligned_blocks_are_aligned_and_zeroed(void **state)
 {
     (void)state;
-    static const size_t sizes[] = {0, 1, 63, 64, 65, 4095, (4 << 20) - 128, (4 << 20) - 64, 4 << 20, (9 << 20) + 5};
+    static const size_t sizes[] = {
+        0, 1, 63, 64, 65, 4095, (4 << 20) - 128, (4 << 20) - 64, 4 << 20, (9 << 20) + 5};
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
         unsigned char *block = heed_allocate_aligned(sizes[i]);
         assert_non_null(block);
         assert_int_equal((uintptr_t)block % 64, 0);
-        for (size_t k = 0; k < sizes[i]; k += k + 4096 < sizes[i] ? 61 : 1) assert_int_equal(block[k], 0);
+        for (size_t k = 0; k < sizes[i]; k += k + 4096 < sizes[i] ? 61 : 1)
+            assert_int_equal(block[k], 0);
         memset(block, 0xAB, sizes[i]);
         heed_free_aligned(block);
     }
@@ -111,8 +113,10 @@ static void arenas_hand_out_separate_zeroed_pieces(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(sizes_that_wrap_are_refused), cmocka_unit_test(arrays_are_zeroed_and_grow),
-                                       cmocka_unit_test(aligned_blocks_are_aligned_and_zeroed), cmocka_unit_test(small_pages_stay_small),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(sizes_that_wrap_are_refused),
+                                       cmocka_unit_test(arrays_are_zeroed_and_grow),
+                                       cmocka_unit_test(aligned_blocks_are_aligned_and_zeroed),
+                                       cmocka_unit_test(small_pages_stay_small),
                                        cmocka_unit_test(arenas_hand_out_separate_zeroed_pieces)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -26,13 +26,15 @@ static void test_resolve(void **state)
     assert_int_equal(symlink("there", link), 0);
     expect_real("/", "/");
     expect_real(link, folder);
-    static const char *const ends[][2] = {{"", ""},
-                                          {"/", ""},
-                                          {"//", ""},
-                                          {"/.", ""},
-                                          {"/../there", ""},
-                                          {"/new", "/new"},
-                                          {"//new/er/", "/new/er"}};
+    static const char *const ends[][2] = {
+        {"", ""},
+        {"/", ""},
+        {"//", ""},
+        {"/.", ""},
+        {"/../there", ""},
+        {"/new", "/new"},
+        {"//new/er/", "/new/er"},
+    };
     for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
         snprintf(path, sizeof path, "%s%s", link, ends[i][0]);
         snprintf(expected, sizeof expected, "%s%s", folder, ends[i][1]);

@@ -5,7 +5,12 @@
 
 enum { THREADS_LIMIT = 8, ROUNDS = 200 };
 
-typedef struct { heed_pool *pool; atomic_int calls[THREADS_LIMIT]; int rows[ROUNDS][THREADS_LIMIT]; atomic_int wrong; } job_state;
+typedef struct {
+    heed_pool *pool;
+    atomic_int calls[THREADS_LIMIT];
+    int rows[ROUNDS][THREADS_LIMIT];
+    atomic_int wrong;
+} job_state;
 
 /* Each round every thread writes its cell, and after the barrier sees the cells of all others. */
 static void rounds(void *argument, int thread, int threads)
@@ -31,7 +36,8 @@ static void barriers_separate_rounds(void **state)
         for (int run = 1; run <= 5; run++) {
             memset(job.rows, 0, sizeof job.rows);
             heed_pool_run(job.pool, rounds, &job);
-            for (int t = 0; t < THREADS_LIMIT; t++) assert_int_equal(atomic_load(&job.calls[t]), t < threads ? run : 0);
+            for (int t = 0; t < THREADS_LIMIT; t++)
+                assert_int_equal(atomic_load(&job.calls[t]), t < threads ? run : 0);
         }
         assert_int_equal(atomic_load(&job.wrong), 0);
         heed_pool_free(job.pool);
@@ -45,7 +51,10 @@ static void count_up(void *argument, int thread, int threads)
     atomic_fetch_add((atomic_long *)argument, 1);
 }
 
-typedef struct { heed_pool *pool; atomic_long *sum; } caller;
+typedef struct {
+    heed_pool *pool;
+    atomic_long *sum;
+} caller;
 
 static void *call_often(void *argument)
 {
@@ -62,7 +71,8 @@ static void callers_on_several_threads_take_turns(void **state)
     pthread_t callers[3];
     assert_ok(heed_pool_new(&pool, 3, &error));
     caller self = {pool, &sum};
-    for (int i = 0; i < 3; i++) assert_int_equal(pthread_create(&callers[i], NULL, call_often, &self), 0);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(pthread_create(&callers[i], NULL, call_often, &self), 0);
     for (int i = 0; i < 3; i++) pthread_join(callers[i], NULL);
     assert_int_equal(atomic_load(&sum), 3 * 300 * 3);
     heed_pool_free(pool);

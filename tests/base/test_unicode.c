@@ -1,5 +1,6 @@
-/* Every property of every code point against what the `tokenizers` library 0.23.3 answers: size and hash (FNV-1a over three bytes a
-   code point) of the set, computed with the library by classifying all 1,112,064 code points. */
+/* Every property of every code point against what the `tokenizers` library 0.23.3 answers: size and
+   hash (FNV-1a over three bytes a code point) of the set, computed with the library by classifying
+   all 1,112,064 code points. */
 #include "base/unicode.h"
 
 #include "support/test.h"
@@ -12,16 +13,53 @@ static uint64_t mix(uint64_t hash, uint32_t c)
 
 typedef bool member(uint32_t c, unsigned class);
 
-static bool has_class(uint32_t c, unsigned class) { return (heed_char_class(c) & class) != 0; }
-static bool is_space(uint32_t c, unsigned class) { (void)class; return heed_char_is_space(c); }
-static bool is_numeric(uint32_t c, unsigned class) { (void)class; return heed_char_is_numeric(c); }
-static bool is_mark(uint32_t c, unsigned class) { (void)class; return heed_char_is_mark(c); }
-static bool is_accent(uint32_t c, unsigned class) { (void)class; return heed_char_is_accent(c); }
-static bool is_punctuation(uint32_t c, unsigned class) { (void)class; return heed_char_is_punctuation(c); }
-static bool is_control(uint32_t c, unsigned class) { (void)class; return heed_char_is_control(c); }
-static bool is_chinese(uint32_t c, unsigned class) { (void)class; return heed_char_is_chinese(c); }
+static bool has_class(uint32_t c, unsigned class)
+{
+    return (heed_char_class(c) & class) != 0;
+}
+static bool is_space(uint32_t c, unsigned class)
+{
+    (void)class;
+    return heed_char_is_space(c);
+}
+static bool is_numeric(uint32_t c, unsigned class)
+{
+    (void)class;
+    return heed_char_is_numeric(c);
+}
+static bool is_mark(uint32_t c, unsigned class)
+{
+    (void)class;
+    return heed_char_is_mark(c);
+}
+static bool is_accent(uint32_t c, unsigned class)
+{
+    (void)class;
+    return heed_char_is_accent(c);
+}
+static bool is_punctuation(uint32_t c, unsigned class)
+{
+    (void)class;
+    return heed_char_is_punctuation(c);
+}
+static bool is_control(uint32_t c, unsigned class)
+{
+    (void)class;
+    return heed_char_is_control(c);
+}
+static bool is_chinese(uint32_t c, unsigned class)
+{
+    (void)class;
+    return heed_char_is_chinese(c);
+}
 
-static const struct { const char *name; member *test; unsigned class; size_t count; uint64_t hash; } sets[] = {
+static const struct {
+    const char *name;
+    member *test;
+    unsigned class;
+    size_t count;
+    uint64_t hash;
+} sets[] = {
     {"letters", has_class, HEED_CHAR_LETTER, 141028, 0xA663550A20CFACE3u},
     {"numbers", has_class, HEED_CHAR_NUMBER, 1911, 0x21C196FD942FB50Bu},
     {"marks", has_class, HEED_CHAR_MARK, 2501, 0x13D7D0AC7E8CFEE4u},
@@ -89,7 +127,8 @@ static void decomposition_and_composition(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(sets_agree_with_the_library), cmocka_unit_test(lower_case_of_special_letters),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(sets_agree_with_the_library),
+                                       cmocka_unit_test(lower_case_of_special_letters),
                                        cmocka_unit_test(decomposition_and_composition)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -7,7 +7,8 @@
 #include <sys/resource.h>
 
 enum { ARRAYS = 4, COLUMNS = 3, SEQUENCES = 6, POSITIONS = 200 };
-static const heed_cache_options small = {.arrays = ARRAYS, .columns = COLUMNS, .sequences = SEQUENCES, .positions = POSITIONS};
+static const heed_cache_options small = {
+    .arrays = ARRAYS, .columns = COLUMNS, .sequences = SEQUENCES, .positions = POSITIONS};
 
 static heed_cache *cache_new(const heed_cache_options *options)
 {
@@ -25,7 +26,9 @@ static void write_position(heed_cache *cache, int64_t sequence, int64_t position
 {
     int64_t row = heed_cache_row(cache, sequence, position);
     for (int array = 0; array < ARRAYS; array++)
-        for (int column = 0; column < COLUMNS; column++) ((float *)heed_cache_array(cache, array))[row * COLUMNS + column] = value + 1000 * (float)array;
+        for (int column = 0; column < COLUMNS; column++)
+            ((float *)heed_cache_array(cache, array))[row * COLUMNS + column] = value +
+                                                                                1000 * (float)array;
 }
 
 static bool holds(const heed_cache *cache, int64_t sequence, int64_t position, float value)
@@ -33,7 +36,9 @@ static bool holds(const heed_cache *cache, int64_t sequence, int64_t position, f
     int64_t row = heed_cache_row(cache, sequence, position);
     for (int array = 0; array < ARRAYS; array++)
         for (int column = 0; column < COLUMNS; column++)
-            if (((const float *)heed_cache_array(cache, array))[row * COLUMNS + column] != value + 1000 * (float)array) return false;
+            if (((const float *)heed_cache_array(cache, array))[row * COLUMNS + column] !=
+                value + 1000 * (float)array)
+                return false;
     return true;
 }
 
@@ -51,7 +56,8 @@ static void positions_lie_in_pages(void **state)
     assert_int_equal(pages, 2);
     assert_int_equal(heed_cache_row(cache, a, 64), table[1] * 64);
     assert_int_equal(heed_cache_row(cache, a, 63), table[0] * 64 + 63);
-    assert_true(table[0] != table[1] && heed_cache_row(cache, b, 0) / 64 != table[1] && heed_cache_row(cache, b, 0) / 64 != table[0]);
+    assert_true(table[0] != table[1] && heed_cache_row(cache, b, 0) / 64 != table[1] &&
+                heed_cache_row(cache, b, 0) / 64 != table[0]);
     assert_int_equal(heed_cache_position_bytes(cache), ARRAYS * COLUMNS * sizeof(float));
     assert_int_equal(heed_cache_pages(cache), SEQUENCES * 4);
     heed_cache_free(cache);
@@ -63,14 +69,19 @@ static void positions_lie_in_pages(void **state)
     heed_cache_free(cache);
 }
 
-typedef struct shadow { bool live; int64_t length; float values[POSITIONS]; } shadow;
+typedef struct shadow {
+    bool live;
+    int64_t length;
+    float values[POSITIONS];
+} shadow;
 
 static void check_all(const heed_cache *cache, const shadow *shadows)
 {
     for (int64_t s = 0; s < SEQUENCES; s++) {
         if (!shadows[s].live) continue;
         assert_int_equal(heed_cache_length(cache, s), shadows[s].length);
-        for (int64_t p = 0; p < shadows[s].length; p++) assert_true(holds(cache, s, p, shadows[s].values[p]));
+        for (int64_t p = 0; p < shadows[s].length; p++)
+            assert_true(holds(cache, s, p, shadows[s].values[p]));
     }
 }
 
@@ -92,7 +103,8 @@ static void random_operations_keep_every_sequence(void **state)
         int64_t s = pick(shadows, &rng), fresh = -1;
         if (what == 0) {
             heed_error error = {0};
-            if (heed_cache_add(cache, &fresh, &error) == HEED_OK) shadows[fresh] = (shadow){.live = true};
+            if (heed_cache_add(cache, &fresh, &error) == HEED_OK)
+                shadows[fresh] = (shadow){.live = true};
         } else if (s < 0) {
             continue;
         } else if (what < 3) {
@@ -108,7 +120,8 @@ static void random_operations_keep_every_sequence(void **state)
             heed_cache_drop(cache, s);
             shadows[s].live = false;
         } else {
-            int64_t room = POSITIONS - shadows[s].length, more = (int64_t)heed_rng_below(&rng, what < 8 ? 3 : 90);
+            int64_t room = POSITIONS - shadows[s].length,
+                    more = (int64_t)heed_rng_below(&rng, what < 8 ? 3 : 90);
             if (more > room) more = room;
             assert_ok(extend(cache, s, more, &error));
             for (; more > 0; more--, next++) {
@@ -145,7 +158,8 @@ static void forks_share_until_they_part(void **state)
     heed_cache_free(cache);
 }
 
-/* Owners of one page that all grow take one copy less than they are: there are never more pages than the arrays have. */
+/* Owners of one page that all grow take one copy less than they are: there are never more pages
+   than the arrays have. */
 static void forks_of_everything_fit(void **state)
 {
     (void)state;
@@ -157,10 +171,12 @@ static void forks_of_everything_fit(void **state)
     assert_ok(heed_cache_add(cache, &sequences[0], &error));
     assert_ok(extend(cache, sequences[0], 5, &error));
     for (int round = 0; round < 20; round++) {
-        for (int i = 1; i < SEQUENCES; i++) assert_ok(heed_cache_fork(cache, sequences[i / 2], 5 + round, &sequences[i], &error));
+        for (int i = 1; i < SEQUENCES; i++)
+            assert_ok(heed_cache_fork(cache, sequences[i / 2], 5 + round, &sequences[i], &error));
         for (int i = 0; i < SEQUENCES; i++) growth[i] = (heed_cache_growth){sequences[i], 1};
         assert_ok(heed_cache_extend(cache, growth, SEQUENCES, &error));
-        for (int i = 0; i < SEQUENCES; i++) assert_true(heed_cache_table(cache, sequences[i], &pages)[0] < heed_cache_pages(cache));
+        for (int i = 0; i < SEQUENCES; i++)
+            assert_true(heed_cache_table(cache, sequences[i], &pages)[0] < heed_cache_pages(cache));
         for (int i = 1; i < SEQUENCES; i++) heed_cache_drop(cache, sequences[i]);
     }
     heed_cache_free(cache);
@@ -194,7 +210,8 @@ static void a_budget_is_kept_and_explained(void **state)
     assert_ok(heed_cache_add(cache, &b, &error));
     assert_ok(extend(cache, a, 130, &error));
     heed_cache_growth both[] = {{a, 1}, {b, 150}};
-    assert_fails(HEED_E_NOMEM, "a context of 128 positions for each of 2 sequences would fit", heed_cache_extend(cache, both, 2, &error));
+    assert_fails(HEED_E_NOMEM, "a context of 128 positions for each of 2 sequences would fit",
+                 heed_cache_extend(cache, both, 2, &error));
     assert_int_equal(heed_cache_length(cache, a), 130);
     assert_int_equal(heed_cache_length(cache, b), 0);
     assert_ok(extend(cache, b, 128, &error));
@@ -229,7 +246,8 @@ static void wrong_uses_are_errors(void **state)
     options = small;
     options.columns = (int64_t)1 << 40;
     assert_fails(HEED_E_NOMEM, "address space", heed_cache_new(&cache, &options, &error));
-    assert_fails(HEED_E_NOMEM, "a context of 0 positions for each would fit", heed_cache_new(&cache, &options, &error));
+    assert_fails(HEED_E_NOMEM, "a context of 0 positions for each would fit",
+                 heed_cache_new(&cache, &options, &error));
     options = small;
     options.columns = (int64_t)1 << 20;
     options.positions = 1 << 20; /* 6 x 2^42 bytes an array: a few of them fit */
@@ -247,7 +265,9 @@ static void wrong_uses_are_errors(void **state)
 static void a_long_context_costs_nothing_until_used(void **state)
 {
     (void)state;
-    heed_cache_options options = {.arrays = 64, .columns = 1024, .sequences = 8, .positions = 131072}; /* 256 GiB when full */
+    /* 256 GiB when full */
+    heed_cache_options options = {
+        .arrays = 64, .columns = 1024, .sequences = 8, .positions = 131072};
     heed_cache *cache = cache_new(&options);
     struct rusage before, after;
     getrusage(RUSAGE_SELF, &before);
@@ -269,9 +289,13 @@ static void the_system_says_what_it_can_spare(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(positions_lie_in_pages), cmocka_unit_test(random_operations_keep_every_sequence),
-                                       cmocka_unit_test(forks_share_until_they_part), cmocka_unit_test(forks_of_everything_fit), cmocka_unit_test(dropped_pages_are_used_again),
-                                       cmocka_unit_test(a_budget_is_kept_and_explained), cmocka_unit_test(wrong_uses_are_errors),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(positions_lie_in_pages),
+                                       cmocka_unit_test(random_operations_keep_every_sequence),
+                                       cmocka_unit_test(forks_share_until_they_part),
+                                       cmocka_unit_test(forks_of_everything_fit),
+                                       cmocka_unit_test(dropped_pages_are_used_again),
+                                       cmocka_unit_test(a_budget_is_kept_and_explained),
+                                       cmocka_unit_test(wrong_uses_are_errors),
                                        cmocka_unit_test(a_long_context_costs_nothing_until_used),
                                        cmocka_unit_test(the_system_says_what_it_can_spare)};
     return cmocka_run_group_tests_name("cache", tests, NULL, NULL);

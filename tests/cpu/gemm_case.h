@@ -1,4 +1,5 @@
-/* gemm_case.h: what the tests of the matmuls share: guarded memory, random operands, the order of sums written out. */
+/* gemm_case.h: what the tests of the matmuls share: guarded memory, random operands, the order of
+   sums written out. */
 #ifndef HEED_TESTS_CPU_GEMM_CASE_H
 #define HEED_TESTS_CPU_GEMM_CASE_H
 
@@ -17,7 +18,12 @@
 #include <unistd.h>
 
 /* Memory that ends (to 4 bytes) at a page that must not be touched. */
-typedef struct { char *map; size_t mapped; void *data; size_t bytes; } guarded;
+typedef struct {
+    char *map;
+    size_t mapped;
+    void *data;
+    size_t bytes;
+} guarded;
 
 static inline guarded guarded_new(size_t bytes)
 {
@@ -44,8 +50,14 @@ static inline uint32_t random_bits(void)
     random_state ^= random_state << 17;
     return (uint32_t)(random_state >> 32);
 }
-static inline float random_float(void) { return (float)(int32_t)random_bits() * 0x1p-31f; }
-static inline int64_t random_below(int64_t n) { return (int64_t)(random_bits() % (uint64_t)n); }
+static inline float random_float(void)
+{
+    return (float)(int32_t)random_bits() * 0x1p-31f;
+}
+static inline int64_t random_below(int64_t n)
+{
+    return (int64_t)(random_bits() % (uint64_t)n);
+}
 
 static inline guarded random_floats(int64_t count)
 {
@@ -55,7 +67,10 @@ static inline guarded random_floats(int64_t count)
 }
 
 /* Elements needed for `rows` rows of `columns` that lie `stride` apart. */
-static inline int64_t extent(int64_t rows, int64_t columns, int64_t stride) { return rows > 0 ? (rows - 1) * stride + columns : 0; }
+static inline int64_t extent(int64_t rows, int64_t columns, int64_t stride)
+{
+    return rows > 0 ? (rows - 1) * stride + columns : 0;
+}
 
 /* The values of B (K,N), dense, representable in `dtype`. */
 static inline float *random_b(int64_t k, int64_t n, heed_dtype dtype)
@@ -80,14 +95,18 @@ static inline guarded lay_out_b(heed_gemm *gemm, const float *b, heed_isa isa)
     guarded g;
     if (gemm->b_kind == HEED_GEMM_B_NT || gemm->b_kind == HEED_GEMM_B_NN) {
         const bool nt = gemm->b_kind == HEED_GEMM_B_NT;
-        g = guarded_new((size_t)(nt ? extent(n, k, gemm->b_stride) : extent(k, n, gemm->b_stride)) * bytes);
+        g = guarded_new((size_t)(nt ? extent(n, k, gemm->b_stride) : extent(k, n, gemm->b_stride)) *
+                        bytes);
         for (int64_t i = 0; i < k; i++)
             for (int64_t j = 0; j < n; j++)
-                heed_convert((char *)g.data + (size_t)(nt ? j * gemm->b_stride + i : i * gemm->b_stride + j) * bytes, dtype,
-                             b + i * n + j, HEED_F32, 1);
+                heed_convert((char *)g.data +
+                                 (size_t)(nt ? j * gemm->b_stride + i : i * gemm->b_stride + j) *
+                                     bytes,
+                             dtype, b + i * n + j, HEED_F32, 1);
     } else {
         const bool forward = gemm->b_kind == HEED_GEMM_B_PANELS;
-        heed_gemm_panels panels = {.isa = isa, .dtype = dtype, .rows = forward ? n : k, .columns = forward ? k : n};
+        heed_gemm_panels panels = {
+            .isa = isa, .dtype = dtype, .rows = forward ? n : k, .columns = forward ? k : n};
         size_t size = 0;
         assert_true(heed_gemm_panel_bytes(isa, dtype, panels.rows, panels.columns, &size));
         g = guarded_new(size);
@@ -100,9 +119,13 @@ static inline guarded lay_out_b(heed_gemm *gemm, const float *b, heed_isa isa)
     return g;
 }
 
-static inline float operand(const heed_gemm *gemm, float value) { return gemm->bf16_operands ? heed_round_operand(value) : value; }
+static inline float operand(const heed_gemm *gemm, float value)
+{
+    return gemm->bf16_operands ? heed_round_operand(value) : value;
+}
 
-/* The sums as the invariant says them: k ascending, one fused multiply-add each, from `start` (M,N) or from 0. Caller frees. */
+/* The sums as the invariant says them: k ascending, one fused multiply-add each, from `start` (M,N)
+   or from 0. Caller frees. */
 static inline float *exact_order_sums(const heed_gemm *gemm, const float *b, const float *start)
 {
     float *sum = calloc((size_t)(gemm->m * gemm->n + 1), sizeof *sum);
@@ -113,8 +136,10 @@ static inline float *exact_order_sums(const heed_gemm *gemm, const float *b, con
     if (start) memcpy(sum, start, (size_t)(gemm->m * gemm->n) * sizeof *sum);
     for (int64_t m = 0; m < gemm->m; m++)
         for (int64_t k = 0; k < gemm->k; k++) {
-            const float a = operand(gemm, gemm->a_transposed ? gemm->a[k * gemm->a_stride + m] : gemm->a[m * gemm->a_stride + k]);
-            for (int64_t n = 0; n < gemm->n; n++) sum[m * gemm->n + n] = fmaf(a, values[k * gemm->n + n], sum[m * gemm->n + n]);
+            const float a = operand(gemm, gemm->a_transposed ? gemm->a[k * gemm->a_stride + m]
+                                                             : gemm->a[m * gemm->a_stride + k]);
+            for (int64_t n = 0; n < gemm->n; n++)
+                sum[m * gemm->n + n] = fmaf(a, values[k * gemm->n + n], sum[m * gemm->n + n]);
         }
     free(values);
     return sum;
@@ -128,7 +153,8 @@ static inline bool same_bits(float a, float b)
     return x == y || (isnan(a) && isnan(b));
 }
 
-/* Runs all parts, in an order that depends on `seed`, with scratch of exactly the size asked for. */
+/* Runs all parts, in an order that depends on `seed`, with scratch of exactly the size asked
+   for. */
 static inline void run_all(const heed_gemm *gemm, heed_isa isa, int parts, int seed)
 {
     heed_gemm ahead = *gemm;
@@ -143,11 +169,13 @@ static inline void run_all(const heed_gemm *gemm, heed_isa isa, int parts, int s
         ahead.packed_a = packed_a.data;
         ahead.packed_b = packed_b.data;
         gemm = &ahead;
-        for (int i = 0; i < 1 + seed % 5; i++) heed_gemm_prepack(gemm, isa, seed & 1 ? seed % 5 - i : i, 1 + seed % 5);
+        for (int i = 0; i < 1 + seed % 5; i++)
+            heed_gemm_prepack(gemm, isa, seed & 1 ? seed % 5 - i : i, 1 + seed % 5);
     }
     guarded scratch = guarded_new(heed_gemm_scratch(gemm, isa));
     memset(scratch.data, 0xFF, scratch.bytes);
-    for (int i = 0; i < parts; i++) heed_gemm_run(gemm, isa, seed & 1 ? parts - 1 - i : i, parts, scratch.data);
+    for (int i = 0; i < parts; i++)
+        heed_gemm_run(gemm, isa, seed & 1 ? parts - 1 - i : i, parts, scratch.data);
     guarded_free(&scratch);
     if (gemm->prepacked) {
         guarded_free(&packed_a);

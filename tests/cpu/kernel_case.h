@@ -1,6 +1,7 @@
-/* kernel_case.h: one op with awkward operands, run by its kernels on every instruction set and by its two references.
-   A case is the last node of its op in a small graph. Operands get their own memory: rows further apart than they are long,
-   live counts below the maxima, and a fence of sentinels in every gap and at both ends. */
+/* kernel_case.h: one op with awkward operands, run by its kernels on every instruction set and by
+   its two references. A case is the last node of its op in a small graph. Operands get their own
+   memory: rows further apart than they are long, live counts below the maxima, and a fence of
+   sentinels in every gap and at both ends. */
 #ifndef HEED_TESTS_CPU_KERNEL_CASE_H
 #define HEED_TESTS_CPU_KERNEL_CASE_H
 
@@ -21,16 +22,22 @@ typedef struct kernel_case {
     heed_op_id op;
     int64_t count[HEED_EXTENT_COUNT]; /* live counts */
     /* Element (row, column) of input `input`; NULL: normal numbers for floats, 0 for integers. */
-    double (*element)(const struct kernel_case *c, int input, int64_t row, int64_t column, heed_rng *rng);
-    const void *data;                 /* for `element` */
-    double tolerance;                 /* against reference64, relative to the largest element of the output; 0 means 2e-6. On top of
-                                         it stands 8 times what the float reference is away from the double one. */
-    double absolute;                  /* for differences that cancel to 0 */
-    bool exact;                       /* the kernel is better than the float reference, which is not looked at */
-    bool panels;                      /* weights (inputs from panels_input on, panels_count of them, 0: one) are packed */
+    double (*element)(const struct kernel_case *c, int input, int64_t row, int64_t column,
+                      heed_rng *rng);
+    const void *data; /* for `element` */
+    /* against reference64, relative to the largest element of the output; 0 means 2e-6. On top of
+       it stands 8 times what the float reference is away from the double one. */
+    double tolerance;
+    double absolute; /* for differences that cancel to 0 */
+    /* the kernel is better than the float reference, which is not looked at */
+    bool exact;
+    /* weights (inputs from panels_input on, panels_count of them, 0: one) are packed */
+    bool panels;
     int panels_input, panels_count;
-    bool reference_bits;              /* the kernel has the bits of the float reference */
-    bool flushed;                     /* subnormal numbers count as zeros on some instruction sets: what they would have added may differ */
+    bool reference_bits; /* the kernel has the bits of the float reference */
+    /* subnormal numbers count as zeros on some instruction sets: what they would have added may
+       differ */
+    bool flushed;
 } kernel_case;
 
 enum { CASE_GUARD = 64 };
@@ -55,7 +62,10 @@ static const heed_node *case_node(const kernel_case *c)
 /* Of blocks a share, so that rows of whole blocks can be counted in elements. */
 static size_t case_bytes(heed_dtype dtype, int64_t elements, bool wide)
 {
-    return heed_dtype_is_quantized(dtype) ? heed_dtype_bytes(dtype, (size_t)elements) : (size_t)elements * (dtype == HEED_F32 && wide ? sizeof(double) : heed_dtypes[dtype].bytes);
+    return heed_dtype_is_quantized(dtype)
+               ? heed_dtype_bytes(dtype, (size_t)elements)
+               : (size_t)elements *
+                     (dtype == HEED_F32 && wide ? sizeof(double) : heed_dtypes[dtype].bytes);
 }
 
 static size_t case_element_bytes(heed_dtype dtype, bool wide)
@@ -91,13 +101,16 @@ static void case_put_blocks(const kernel_case *c, int input, const heed_operand 
     float *row = heed_allocate((size_t)columns, sizeof *row);
     assert_non_null(row);
     for (int64_t r = 0; r < heed_shape_rows(x->shape); r++) {
-        for (int64_t j = 0; j < columns; j++) row[j] = (float)(c->element ? c->element(c, input, r, j, rng) : heed_rng_normal(rng));
-        heed_convert((char *)x->data + heed_dtype_bytes(x->dtype, (size_t)(r * columns)), x->dtype, row, HEED_F32, (size_t)columns);
+        for (int64_t j = 0; j < columns; j++)
+            row[j] = (float)(c->element ? c->element(c, input, r, j, rng) : heed_rng_normal(rng));
+        heed_convert((char *)x->data + heed_dtype_bytes(x->dtype, (size_t)(r * columns)), x->dtype,
+                     row, HEED_F32, (size_t)columns);
     }
     free(row);
 }
 
-/* Operands of the case: the same numbers whatever the gap between rows and whatever the precision. */
+/* Operands of the case: the same numbers whatever the gap between rows and whatever the
+   precision. */
 static case_operands case_operands_new(const kernel_case *c, int64_t gap, bool wide)
 {
     const heed_node *node = case_node(c);
@@ -107,12 +120,15 @@ static case_operands case_operands_new(const kernel_case *c, int64_t gap, bool w
         if (value < 0) continue;
         const heed_value_info *info = &c->graph->values[value];
         heed_operand *x = &all.operand[i];
-        *x = (heed_operand){.dtype = info->dtype, .shape = info->shape, .row_stride = heed_shape_columns(info->shape)};
+        *x = (heed_operand){.dtype = info->dtype,
+                            .shape = info->shape,
+                            .row_stride = heed_shape_columns(info->shape)};
         const bool blocks = heed_dtype_is_quantized(x->dtype);
         if ((x->shape.rank != 1 || x->shape.extent) && !blocks) x->row_stride += gap;
         if (x->shape.extent) x->shape.dim[0] = c->count[x->shape.extent];
         size_t element = case_element_bytes(x->dtype, wide);
-        all.bytes[i] = case_bytes(x->dtype, heed_shape_rows(info->shape) * x->row_stride, wide) + 2 * CASE_GUARD * element;
+        all.bytes[i] = case_bytes(x->dtype, heed_shape_rows(info->shape) * x->row_stride, wide) +
+                       2 * CASE_GUARD * element;
         all.memory[i] = heed_allocate_aligned(all.bytes[i]);
         assert_non_null(all.memory[i]);
         memset(all.memory[i], 0xA5, all.bytes[i]);
@@ -122,7 +138,11 @@ static case_operands case_operands_new(const kernel_case *c, int64_t gap, bool w
         if (blocks) case_put_blocks(c, i, x, &rng);
         for (int64_t r = 0; !blocks && i < node->n_in && r < heed_shape_rows(x->shape); r++)
             for (int64_t j = 0; j < columns; j++)
-                case_put(x, r, j, c->element ? c->element(c, i, r, j, &rng) : x->dtype == HEED_I32 ? 0 : heed_rng_normal(&rng), wide);
+                case_put(x, r, j,
+                         c->element             ? c->element(c, i, r, j, &rng)
+                         : x->dtype == HEED_I32 ? 0
+                                                : heed_rng_normal(&rng),
+                         wide);
     }
     return all;
 }
@@ -132,10 +152,19 @@ static void case_operands_free(case_operands *all)
     for (int i = 0; i < all->n_in + all->n_out; i++) heed_free_aligned(all->memory[i]);
 }
 
-static heed_kernel_args case_args(const kernel_case *c, case_operands *all, const heed_runtime *runtime, heed_isa isa)
+static heed_kernel_args case_args(const kernel_case *c, case_operands *all,
+                                  const heed_runtime *runtime, heed_isa isa)
 {
-    return (heed_kernel_args){.op = heed_ops[c->op], .in = all->operand, .out = all->operand + all->n_in, .n_in = all->n_in, .n_out = all->n_out,
-                              .attributes = case_node(c)->attributes, .runtime = runtime, .isa = isa};
+    return (heed_kernel_args){
+        .op = heed_ops[c->op],
+        .in = all->operand,
+        .out = all->operand + all->n_in,
+        .n_in = all->n_in,
+        .n_out = all->n_out,
+        .attributes = case_node(c)->attributes,
+        .runtime = runtime,
+        .isa = isa,
+    };
 }
 
 static heed_runtime case_runtime(const kernel_case *c)
@@ -145,12 +174,16 @@ static heed_runtime case_runtime(const kernel_case *c)
     return runtime;
 }
 
-/* The kernel for the case at its maximal shapes; NULL when the backend leaves it to the reference. */
-static const heed_kernel *case_kernel(const kernel_case *c, case_operands *all, const heed_backend *backend)
+/* The kernel for the case at its maximal shapes; NULL when the backend leaves it to the
+   reference. */
+static const heed_kernel *case_kernel(const kernel_case *c, case_operands *all,
+                                      const heed_backend *backend)
 {
     heed_kernel_args args = case_args(c, all, NULL, backend->isa);
     for (size_t i = 0; i < backend->n_kernels; i++)
-        if (backend->kernels[i]->op == c->op && (!backend->kernels[i]->fits || backend->kernels[i]->fits(&args))) return backend->kernels[i];
+        if (backend->kernels[i]->op == c->op &&
+            (!backend->kernels[i]->fits || backend->kernels[i]->fits(&args)))
+            return backend->kernels[i];
     return NULL;
 }
 
@@ -163,9 +196,11 @@ static void case_check_fence(const kernel_case *c, const case_operands *all, int
     const unsigned char *bytes = all->memory[i];
     for (size_t at = 0; at < all->bytes[i]; at++) {
         int64_t place = (int64_t)(at / element) - CASE_GUARD;
-        bool inside = place >= 0 && x->row_stride > 0 && place / x->row_stride < rows && place % x->row_stride < columns;
+        bool inside = place >= 0 && x->row_stride > 0 && place / x->row_stride < rows &&
+                      place % x->row_stride < columns;
         if (!inside && bytes[at] != 0xA5)
-            fail_msg("%s: operand %d was written outside its rows, element %lld", c->name, i, (long long)place);
+            fail_msg("%s: operand %d was written outside its rows, element %lld", c->name, i,
+                     (long long)place);
     }
 }
 
@@ -175,14 +210,17 @@ static void case_pack_one(case_operands *all, int input, const heed_backend *bac
     heed_operand *x = &all->operand[input];
     size_t bytes = 0, element = heed_dtypes[x->dtype].bytes;
     bool stack = x->shape.rank == 3; /* one matrix an expert */
-    int64_t matrices = stack ? x->shape.dim[0] : 1, rows = x->shape.dim[stack], columns = x->shape.dim[1 + stack];
+    int64_t matrices = stack ? x->shape.dim[0] : 1, rows = x->shape.dim[stack],
+            columns = x->shape.dim[1 + stack];
     assert_true(heed_cpu_panels_bytes(backend, x->dtype, rows, columns, &bytes));
     char *panels = heed_allocate_aligned(bytes * (size_t)matrices);
     assert_non_null(panels);
     for (int64_t i = 0; i < matrices; i++) {
         const heed_cpu_panels own = {panels + (size_t)i * bytes, x->dtype, rows, columns};
         const char *data = (char *)x->data + (size_t)(i * x->row_stride) * element;
-        heed_cpu_panels_pack(backend, &own, 0, rows, &(heed_gemm_source){data, x->dtype, stack ? columns : x->row_stride, 1});
+        heed_cpu_panels_pack(
+            backend, &own, 0, rows,
+            &(heed_gemm_source){data, x->dtype, stack ? columns : x->row_stride, 1});
     }
     bytes *= (size_t)matrices;
     heed_free_aligned(all->memory[input]);
@@ -195,21 +233,28 @@ static void case_pack_one(case_operands *all, int input, const heed_backend *bac
 
 static void case_pack(const kernel_case *c, case_operands *all, const heed_backend *backend)
 {
-    for (int i = 0; i < (c->panels_count ? c->panels_count : 1); i++) case_pack_one(all, c->panels_input + i, backend);
+    for (int i = 0; i < (c->panels_count ? c->panels_count : 1); i++)
+        case_pack_one(all, c->panels_input + i, backend);
 }
 
-/* Runs all parts of all phases; `backwards` takes the parts of a phase last first; `cut` parts where rows decide. */
-static void case_run_kernel(const heed_kernel *kernel, heed_kernel_args args, int cut, bool backwards)
+/* Runs all parts of all phases; `backwards` takes the parts of a phase last first; `cut` parts
+   where rows decide. */
+static void case_run_kernel(const heed_kernel *kernel, heed_kernel_args args, int cut,
+                            bool backwards)
 {
-    size_t scratch = kernel->scratch ? kernel->scratch(&args) : 0, shared = kernel->shared ? kernel->shared(&args) : 0;
-    char *memory = heed_allocate_aligned(scratch + 64), *common = heed_allocate_aligned(shared + 64);
+    size_t scratch = kernel->scratch ? kernel->scratch(&args) : 0,
+           shared = kernel->shared ? kernel->shared(&args) : 0;
+    char *memory = heed_allocate_aligned(scratch + 64),
+         *common = heed_allocate_aligned(shared + 64);
     assert_non_null(memory);
     assert_non_null(common);
     memset(memory, 0x7F, scratch + 64);
     memset(common, 0x7F, shared + 64);
     args.scratch = memory;
     args.shared = common;
-    int phases = kernel->live_phases ? kernel->live_phases(&args) : kernel->phases ? kernel->phases : 1;
+    int phases = kernel->live_phases ? kernel->live_phases(&args)
+                 : kernel->phases    ? kernel->phases
+                                     : 1;
     for (args.phase = 0; args.phase < phases; args.phase++) {
         int parts = kernel->parts ? kernel->parts(&args) : cut;
         assert_true(parts >= 1);
@@ -219,12 +264,14 @@ static void case_run_kernel(const heed_kernel *kernel, heed_kernel_args args, in
         }
     }
     for (size_t i = 0; i < 64; i++)
-        if (memory[scratch + i] != 0x7F || common[shared + i] != 0x7F) fail_msg("%s wrote after its scratch", kernel->name);
+        if (memory[scratch + i] != 0x7F || common[shared + i] != 0x7F)
+            fail_msg("%s wrote after its scratch", kernel->name);
     heed_free_aligned(memory);
     heed_free_aligned(common);
 }
 
-static void case_check_numbers(const kernel_case *c, const char *kernel, const case_operands *found, const case_operands *single, const case_operands *wide)
+static void case_check_numbers(const kernel_case *c, const char *kernel, const case_operands *found,
+                               const case_operands *single, const case_operands *wide)
 {
     for (int i = found->n_in; i < found->n_in + found->n_out; i++) {
         const heed_operand *x = &found->operand[i];
@@ -241,16 +288,25 @@ static void case_check_numbers(const kernel_case *c, const char *kernel, const c
         if (x->dtype == HEED_BF16) limit += 0x1p-7;
         for (int64_t r = 0; r < rows; r++)
             for (int64_t j = 0; j < columns; j++) {
-                double got = case_get(x, r, j, false), exact = case_get(&wide->operand[i], r, j, true), rough = case_get(&single->operand[i], r, j, false);
-                bool same = isnan(exact) || isnan(rough) ? isnan(got) : isinf(exact) || isinf(rough) ? got == rough : fabs(got - exact) <= limit * largest + 8 * noise + c->absolute + 1e-37;
+                double got = case_get(x, r, j, false),
+                       exact = case_get(&wide->operand[i], r, j, true),
+                       rough = case_get(&single->operand[i], r, j, false);
+                bool same = isnan(exact) || isnan(rough) ? isnan(got)
+                            : isinf(exact) || isinf(rough)
+                                ? got == rough
+                                : fabs(got - exact) <=
+                                      limit * largest + 8 * noise + c->absolute + 1e-37;
                 if (!same)
-                    fail_msg("%s: %s, output %d (%lld,%lld): %.9g, reference %.9g, in double %.9g, largest %.3g", c->name, kernel, i - found->n_in,
-                             (long long)r, (long long)j, got, rough, exact, largest);
+                    fail_msg("%s: %s, output %d (%lld,%lld): %.9g, reference %.9g, in double %.9g, "
+                             "largest %.3g",
+                             c->name, kernel, i - found->n_in, (long long)r, (long long)j, got,
+                             rough, exact, largest);
             }
     }
 }
 
-static void case_check_bits(const kernel_case *c, const char *what, const case_operands *a, const case_operands *b)
+static void case_check_bits(const kernel_case *c, const char *what, const case_operands *a,
+                            const case_operands *b)
 {
     for (int i = a->n_in; i < a->n_in + a->n_out; i++) {
         const heed_operand *x = &a->operand[i];
@@ -258,19 +314,25 @@ static void case_check_bits(const kernel_case *c, const char *what, const case_o
         int64_t columns = heed_shape_columns(x->shape);
         for (int64_t r = 0; r < heed_shape_rows(x->shape); r++) {
             const char *one = (const char *)x->data + (size_t)(r * x->row_stride) * element;
-            const char *two = (const char *)b->operand[i].data + (size_t)(r * b->operand[i].row_stride) * element;
+            const char *two = (const char *)b->operand[i].data +
+                              (size_t)(r * b->operand[i].row_stride) * element;
             for (int64_t j = 0; j < columns; j++) {
-                double left = case_get(x, r, j, false), right = case_get(&b->operand[i], r, j, false);
-                bool alike = (isnan(left) && isnan(right)) || (c->flushed && fabs(left - right) < 0x1p-118);
+                double left = case_get(x, r, j, false),
+                       right = case_get(&b->operand[i], r, j, false);
+                bool alike = (isnan(left) && isnan(right)) ||
+                             (c->flushed && fabs(left - right) < 0x1p-118);
                 if (memcmp(one + (size_t)j * element, two + (size_t)j * element, element) && !alike)
-                    fail_msg("%s: output %d (%lld,%lld) differs by %s: %.9g and %.9g", c->name, i - a->n_in, (long long)r, (long long)j, what, left, right);
+                    fail_msg("%s: output %d (%lld,%lld) differs by %s: %.9g and %.9g", c->name,
+                             i - a->n_in, (long long)r, (long long)j, what, left, right);
             }
         }
     }
 }
 
 /* Output 0 in the memory of input 0. */
-static void case_check_in_place(const kernel_case *c, const heed_kernel *kernel, const heed_backend *backend, const case_operands *expected, int64_t gap)
+static void case_check_in_place(const kernel_case *c, const heed_kernel *kernel,
+                                const heed_backend *backend, const case_operands *expected,
+                                int64_t gap)
 {
     case_operands all = case_operands_new(c, gap, false);
     heed_runtime runtime = case_runtime(c);
@@ -288,7 +350,8 @@ static void case_check_in_place(const kernel_case *c, const heed_kernel *kernel,
 /* All checks of one case. Kernels used are appended to `used` (by name) when it is not NULL. */
 static void case_check(const kernel_case *c, void (*used)(const char *kernel))
 {
-    case_operands single = case_operands_new(c, 0, false), wide = case_operands_new(c, 0, true), first = {0};
+    case_operands single = case_operands_new(c, 0, false), wide = case_operands_new(c, 0, true),
+                  first = {0};
     heed_runtime runtime = case_runtime(c);
     heed_kernel_args args = case_args(c, &single, &runtime, HEED_ISA_GENERIC);
     heed_ops[c->op]->reference(&args);
@@ -298,24 +361,34 @@ static void case_check(const kernel_case *c, void (*used)(const char *kernel))
         heed_backend *backend = NULL;
         assert_ok(heed_cpu_backend_new(&backend, 1, (heed_isa)isa, &error));
         for (int variant = 0; variant < 3; variant++) {
-            if (isa < (int)heed_isa_detect() && variant != isa % 2) continue; /* the best instruction set takes all variants */
+            /* the best instruction set takes all variants */
+            if (isa < (int)heed_isa_detect() && variant != isa % 2) continue;
             int64_t gap = variant == 1 ? 5 : variant == 2 ? 16 : 0;
-            case_operands all = case_operands_new(c, gap, false), before = case_operands_new(c, gap, false);
+            case_operands all = case_operands_new(c, gap, false),
+                          before = case_operands_new(c, gap, false);
             if (c->panels) {
                 case_pack(c, &all, backend);
                 case_pack(c, &before, backend);
             }
             const heed_kernel *kernel = case_kernel(c, &all, backend);
-            if (!kernel) fail_msg("%s: no kernel for %s on %s", c->name, heed_ops[c->op]->name, heed_isa_name((heed_isa)isa));
+            if (!kernel)
+                fail_msg("%s: no kernel for %s on %s", c->name, heed_ops[c->op]->name,
+                         heed_isa_name((heed_isa)isa));
             if (used) used(kernel->name);
-            case_run_kernel(kernel, case_args(c, &all, &runtime, (heed_isa)isa), variant == 0 ? 1 : variant == 1 ? 3 : 1000, variant & 1);
+            case_run_kernel(kernel, case_args(c, &all, &runtime, (heed_isa)isa),
+                            variant == 0   ? 1
+                            : variant == 1 ? 3
+                                           : 1000,
+                            variant & 1);
             for (int i = all.n_in; i < all.n_in + all.n_out; i++) case_check_fence(c, &all, i);
             for (int i = 0; i < all.n_in; i++)
-                if (all.memory[i] && memcmp(all.memory[i], before.memory[i], all.bytes[i])) fail_msg("%s: %s changed input %d", c->name, kernel->name, i);
+                if (all.memory[i] && memcmp(all.memory[i], before.memory[i], all.bytes[i]))
+                    fail_msg("%s: %s changed input %d", c->name, kernel->name, i);
             if (c->reference_bits) case_check_bits(c, "kernel", &single, &all);
             else case_check_numbers(c, kernel->name, &all, &single, &wide);
             if (first.n_out) case_check_bits(c, "parts, gaps or instruction set", &first, &all);
-            if ((heed_ops[c->op]->flags & HEED_OP_IN_PLACE) && !c->panels && heed_shape_equal(all.operand[0].shape, all.operand[all.n_in].shape) &&
+            if ((heed_ops[c->op]->flags & HEED_OP_IN_PLACE) && !c->panels &&
+                heed_shape_equal(all.operand[0].shape, all.operand[all.n_in].shape) &&
                 all.operand[0].dtype == all.operand[all.n_in].dtype)
                 case_check_in_place(c, kernel, backend, &all, gap);
             case_operands_free(&before);

@@ -4,7 +4,8 @@
 #include "support/sanitized.h"
 
 static const heed_dtype dtypes[] = {HEED_F32, HEED_F16, HEED_BF16};
-static const heed_gemm_b_kind kinds[] = {HEED_GEMM_B_PANELS, HEED_GEMM_B_PANELS_TRANSPOSED, HEED_GEMM_B_NT, HEED_GEMM_B_NN};
+static const heed_gemm_b_kind kinds[] = {HEED_GEMM_B_PANELS, HEED_GEMM_B_PANELS_TRANSPOSED,
+                                         HEED_GEMM_B_NT, HEED_GEMM_B_NN};
 enum { SENTINEL = 0x7FA5A5A5 };
 
 static void fill_sentinels(guarded *g)
@@ -16,10 +17,13 @@ static void fill_sentinels(guarded *g)
 static void check_gaps(const guarded *g, int64_t rows, int64_t columns, int64_t stride)
 {
     for (int64_t i = 0; i < (int64_t)(g->bytes / 4); i++)
-        if (i % stride >= columns || i / stride >= rows) assert_int_equal(((const uint32_t *)g->data)[i], SENTINEL);
+        if (i % stride >= columns || i / stride >= rows)
+            assert_int_equal(((const uint32_t *)g->data)[i], SENTINEL);
 }
 
-typedef struct { int64_t m, n, k; } extents;
+typedef struct {
+    int64_t m, n, k;
+} extents;
 
 /* One matmul without epilogue in every kind and type of B, against the order of sums to the bit. */
 static void check_mode(heed_isa isa, heed_gemm gemm, int seed)
@@ -28,9 +32,11 @@ static void check_mode(heed_isa isa, heed_gemm gemm, int seed)
     const bool a_transposed = gemm.a_transposed, accumulate = gemm.accumulate;
     gemm.prepacked = seed % 2;
     gemm.a_stride = (a_transposed ? m : k) + random_below(3);
-    if (seed % 4 == 0) gemm.a_stride = (gemm.a_stride + 1023) / 1024 * 1024; /* rows that would collide in the cache */
+    /* rows that would collide in the cache */
+    if (seed % 4 == 0) gemm.a_stride = (gemm.a_stride + 1023) / 1024 * 1024;
     gemm.c_stride = n + 1 + random_below(4);
-    guarded a = random_floats(a_transposed ? extent(k, m, gemm.a_stride) : extent(m, k, gemm.a_stride));
+    guarded a = random_floats(a_transposed ? extent(k, m, gemm.a_stride)
+                                           : extent(m, k, gemm.a_stride));
     guarded c = guarded_new((size_t)extent(m, n, gemm.c_stride) * 4), old = random_floats(m * n);
     gemm.a = a.data;
     gemm.c = c.data;
@@ -43,14 +49,17 @@ static void check_mode(heed_isa isa, heed_gemm gemm, int seed)
             guarded laid = lay_out_b(&gemm, b, isa);
             fill_sentinels(&c);
             if (accumulate)
-                for (int64_t i = 0; i < m * n; i++) gemm.c[i / n * gemm.c_stride + i % n] = ((float *)old.data)[i];
+                for (int64_t i = 0; i < m * n; i++)
+                    gemm.c[i / n * gemm.c_stride + i % n] = ((float *)old.data)[i];
             run_all(&gemm, isa, heed_gemm_parts(&gemm, isa) + (seed % 3 == 2 ? 5 : 0), seed);
             for (int64_t i = 0; i < m * n; i++) {
                 float got = gemm.c[i / n * gemm.c_stride + i % n];
                 if (!same_bits(got, expected[i]))
-                    fail_msg("%s m=%d n=%d k=%d kind=%d dtype=%d ta=%d acc=%d bf16=%d at %d,%d: %.9g, expected %.9g", heed_isa_name(isa),
-                             (int)m, (int)n, (int)k, kinds[kind], dtypes[d], a_transposed, accumulate, gemm.bf16_operands, (int)(i / n), (int)(i % n),
-                             got, expected[i]);
+                    fail_msg("%s m=%d n=%d k=%d kind=%d dtype=%d ta=%d acc=%d bf16=%d at %d,%d: "
+                             "%.9g, expected %.9g",
+                             heed_isa_name(isa), (int)m, (int)n, (int)k, kinds[kind], dtypes[d],
+                             a_transposed, accumulate, gemm.bf16_operands, (int)(i / n),
+                             (int)(i % n), got, expected[i]);
             }
             check_gaps(&c, m, n, gemm.c_stride);
             guarded_free(&laid);
@@ -66,7 +75,8 @@ static void check_mode(heed_isa isa, heed_gemm gemm, int seed)
 /* Exact, and two times in three with operands rounded to bf16. */
 static void check_shape(heed_isa isa, extents of, bool a_transposed, bool accumulate, int seed)
 {
-    heed_gemm gemm = {.m = of.m, .n = of.n, .k = of.k, .a_transposed = a_transposed, .accumulate = accumulate};
+    heed_gemm gemm = {
+        .m = of.m, .n = of.n, .k = of.k, .a_transposed = a_transposed, .accumulate = accumulate};
     check_mode(isa, gemm, seed);
     gemm.bf16_operands = true;
     if (seed % 3) check_mode(isa, gemm, seed / 3);
@@ -76,15 +86,20 @@ static void every_kernel_keeps_the_order_of_sums(void **state)
 {
     (void)state;
     for (int isa = HEED_ISA_GENERIC; isa <= (int)heed_isa_detect(); isa++) {
-        const int64_t p = heed_gemm_panel_width((heed_isa)isa), t = isa == HEED_ISA_AVX512 ? 12 : isa == HEED_ISA_AVX2 ? 6 : 4;
+        const int64_t p = heed_gemm_panel_width((heed_isa)isa), t = isa == HEED_ISA_AVX512 ? 12
+                                                                    : isa == HEED_ISA_AVX2 ? 6
+                                                                                           : 4;
         const int64_t ms[] = {0, 1, 2, 3, t - 1, t, t + 1, 2 * t, 3 * t + 2};
-        const int64_t ns[] = {0, 1, p / 2 - 1, p / 2, p - 1, p, p + 1, 2 * p + p / 2 + 1, 4 * p, 6 * p - 1};
+        const int64_t ns[] = {0, 1,     p / 2 - 1,         p / 2, p - 1,
+                              p, p + 1, 2 * p + p / 2 + 1, 4 * p, 6 * p - 1};
         const int64_t ks[] = {0, 1, 2, p - 1, p, p + 1, 511, 512, 513};
         int seed = 0;
         for (size_t m = 0; m < sizeof ms / sizeof *ms; m++)
             for (size_t n = 0; n < sizeof ns / sizeof *ns; n++)
-                for (size_t k = HEED_SANITIZED ? (m + n) % 4 : 0; k < sizeof ks / sizeof *ks; k += HEED_SANITIZED ? 4 : 1, seed++)
-                    check_shape((heed_isa)isa, (extents){ms[m], ns[n], ks[k]}, seed % 5 == 1 || seed % 5 == 3, seed % 7 % 2, seed);
+                for (size_t k = HEED_SANITIZED ? (m + n) % 4 : 0; k < sizeof ks / sizeof *ks;
+                     k += HEED_SANITIZED ? 4 : 1, seed++)
+                    check_shape((heed_isa)isa, (extents){ms[m], ns[n], ks[k]},
+                                seed % 5 == 1 || seed % 5 == 3, seed % 7 % 2, seed);
     }
 }
 
@@ -98,37 +113,53 @@ static void large_matmuls_keep_the_order_of_sums(void **state)
         check_shape((heed_isa)isa, (extents){5, 700, 1030}, false, false, 2);
         check_shape((heed_isa)isa, (extents){450, 70, 520}, false, true, 4);
         check_shape((heed_isa)isa, (extents){450, 70, 520}, true, false, 5);
-        check_shape((heed_isa)isa, (extents){37, 101, 2051}, false, true, 1); /* pairs: blocks of depth twice as long, the last of them odd */
+        /* pairs: blocks of depth twice as long, the last of them odd */
+        check_shape((heed_isa)isa, (extents){37, 101, 2051}, false, true, 1);
         check_shape((heed_isa)isa, (extents){29, 70, 2049}, true, false, 4);
         check_shape((heed_isa)isa, (extents){1, 300, 2051}, false, true, 2);
     }
 }
 
-/* Panels of bf16 hold two steps to an element: every number of rows of a tile, every width of one, odd and even depths, steps that are one. */
+/* Panels of bf16 hold two steps to an element: every number of rows of a tile, every width of one,
+   odd and even depths, steps that are one. */
 static void pairs_follow_the_chain(void **state)
 {
     (void)state;
     for (int isa = HEED_ISA_GENERIC; isa <= (int)heed_isa_detect(); isa++) {
         const int64_t p = heed_gemm_panel_width((heed_isa)isa);
-        const int64_t ns[] = {p / 2, p, p + p / 2, 2 * p, 3 * p + 1, 4 * p, 4 * p + 5}, ks[] = {1, 2, 3, 64, 65, 1025};
+        const int64_t ns[] = {p / 2, p, p + p / 2, 2 * p, 3 * p + 1, 4 * p, 4 * p + 5},
+                      ks[] = {1, 2, 3, 64, 65, 1025};
         int seed = 0;
         for (int64_t m = 1; m <= 13; m++)
             for (size_t n = 0; n < sizeof ns / sizeof *ns; n++)
-                for (size_t i = HEED_SANITIZED ? ((size_t)m + n) % 3 : 0; i < sizeof ks / sizeof *ks; i += HEED_SANITIZED ? 3 : 1, seed++) {
+                for (size_t i = HEED_SANITIZED ? ((size_t)m + n) % 3 : 0;
+                     i < sizeof ks / sizeof *ks; i += HEED_SANITIZED ? 3 : 1, seed++) {
                     const int64_t k = ks[i];
-                    heed_gemm gemm = {.m = m, .n = ns[n], .k = k, .a_stride = k, .c_stride = ns[n], .b_dtype = HEED_BF16, .b_kind = HEED_GEMM_B_PANELS,
-                                      .accumulate = seed % 2, .prepacked = seed % 5 == 0};
-                    guarded a = random_floats(m * k), old = random_floats(m * gemm.n), c = guarded_new((size_t)(m * gemm.n) * 4);
+                    heed_gemm gemm = {
+                        .m = m,
+                        .n = ns[n],
+                        .k = k,
+                        .a_stride = k,
+                        .c_stride = ns[n],
+                        .b_dtype = HEED_BF16,
+                        .b_kind = HEED_GEMM_B_PANELS,
+                        .accumulate = seed % 2,
+                        .prepacked = seed % 5 == 0,
+                    };
+                    guarded a = random_floats(m * k), old = random_floats(m * gemm.n),
+                            c = guarded_new((size_t)(m * gemm.n) * 4);
                     float *b = random_b(k, gemm.n, HEED_BF16);
                     gemm.a = a.data;
                     gemm.c = c.data;
                     guarded laid = lay_out_b(&gemm, b, (heed_isa)isa);
                     for (int bf16 = 0; bf16 < 2; bf16++) {
                         gemm.bf16_operands = bf16;
-                        float *expected = exact_order_sums(&gemm, b, gemm.accumulate ? old.data : NULL);
+                        float *expected = exact_order_sums(&gemm, b,
+                                                           gemm.accumulate ? old.data : NULL);
                         memcpy(c.data, old.data, c.bytes);
                         run_all(&gemm, (heed_isa)isa, 1 + seed % 4, seed);
-                        for (int64_t j = 0; j < m * gemm.n; j++) assert_true(same_bits(gemm.c[j], expected[j]));
+                        for (int64_t j = 0; j < m * gemm.n; j++)
+                            assert_true(same_bits(gemm.c[j], expected[j]));
                         free(expected);
                     }
                     free(b);
@@ -149,8 +180,18 @@ static void the_chain_is_within_its_error_bound(void **state)
     guarded a = random_floats(m * k), c = guarded_new((size_t)(m * n) * 4);
     float *b = random_b(k, n, HEED_F32);
     for (int isa = HEED_ISA_GENERIC; isa <= (int)heed_isa_detect(); isa++) {
-        heed_gemm gemm = {.m = m, .n = n, .k = k, .a = a.data, .a_stride = k, .b_kind = HEED_GEMM_B_NN, .b = b, .b_stride = n,
-                          .c = c.data, .c_stride = n};
+        heed_gemm gemm = {
+            .m = m,
+            .n = n,
+            .k = k,
+            .a = a.data,
+            .a_stride = k,
+            .b_kind = HEED_GEMM_B_NN,
+            .b = b,
+            .b_stride = n,
+            .c = c.data,
+            .c_stride = n,
+        };
         run_all(&gemm, (heed_isa)isa, heed_gemm_parts(&gemm, (heed_isa)isa), 0);
         for (int64_t i = 0; i < m * n; i++) {
             double exact = 0, size = 0;
@@ -167,16 +208,24 @@ static void the_chain_is_within_its_error_bound(void **state)
     guarded_free(&c);
 }
 
-/* Bias, activation, gate and residual as the bits of `choice` say, also with gate and residual in C itself. */
+/* Bias, activation, gate and residual as the bits of `choice` say, also with gate and residual in C
+   itself. */
 static void check_epilogue(heed_isa isa, extents of, int choice, const float *b, const float *plain)
 {
     const int64_t m = of.m, n = of.n, k = of.k;
     const int64_t stride = n + 2, mn = extent(m, n, stride);
     const bool gate_is_c = choice & 4 && choice & 32, residual_is_c = choice & 8 && choice & 64;
-    guarded a = guarded_new((size_t)(m * k) * 4), bias = random_floats(n), gate = random_floats(mn), residual = random_floats(mn);
+    guarded a = guarded_new((size_t)(m * k) * 4), bias = random_floats(n), gate = random_floats(mn),
+            residual = random_floats(mn);
     guarded c = guarded_new((size_t)mn * 4), old = random_floats(mn);
     memcpy(a.data, b + k * n, a.bytes);
-    heed_gemm gemm = {.m = m, .n = n, .k = k, .a = a.data, .a_stride = k, .c = c.data, .c_stride = stride,
+    heed_gemm gemm = {.m = m,
+                      .n = n,
+                      .k = k,
+                      .a = a.data,
+                      .a_stride = k,
+                      .c = c.data,
+                      .c_stride = stride,
                       .b_stride = choice & 16 ? k : n};
     gemm.b_kind = choice & 128 ? HEED_GEMM_B_PANELS : choice & 16 ? HEED_GEMM_B_NT : HEED_GEMM_B_NN;
     guarded laid = lay_out_b(&gemm, b, isa);
@@ -191,7 +240,8 @@ static void check_epilogue(heed_isa isa, extents of, int choice, const float *b,
         gemm.residual_stride = stride;
     }
     fill_sentinels(&c);
-    for (int64_t i = 0; i < m; i++) memcpy(gemm.c + i * stride, (float *)old.data + i * stride, (size_t)n * 4);
+    for (int64_t i = 0; i < m; i++)
+        memcpy(gemm.c + i * stride, (float *)old.data + i * stride, (size_t)n * 4);
     run_all(&gemm, isa, heed_gemm_parts(&gemm, isa), choice);
     for (int64_t i = 0; i < m; i++)
         for (int64_t j = 0; j < n; j++) {
@@ -216,14 +266,16 @@ static void check_epilogue(heed_isa isa, extents of, int choice, const float *b,
 static void epilogues_follow_the_order(void **state)
 {
     (void)state;
-    const int64_t sizes[][3] = {{1, 33, 40}, {3, 130, 300}, {40, 97, 300}, {13, 16, 0}, {40, 70, 615}};
+    const int64_t sizes[][3] = {
+        {1, 33, 40}, {3, 130, 300}, {40, 97, 300}, {13, 16, 0}, {40, 70, 615}};
     for (size_t size = 0; size < sizeof sizes / sizeof *sizes; size++) {
         const int64_t m = sizes[size][0], n = sizes[size][1], k = sizes[size][2];
         float *b = random_b(k, n + m, HEED_F32); /* B, and after it A */
         heed_gemm gemm = {.m = m, .n = n, .k = k, .a = b + k * n, .a_stride = k};
         float *plain = exact_order_sums(&gemm, b, NULL);
         for (int isa = HEED_ISA_GENERIC; isa <= (int)heed_isa_detect(); isa++)
-            for (int choice = 0; choice < 256; choice++) check_epilogue((heed_isa)isa, (extents){m, n, k}, choice, b, plain);
+            for (int choice = 0; choice < 256; choice++)
+                check_epilogue((heed_isa)isa, (extents){m, n, k}, choice, b, plain);
         free(b);
         free(plain);
     }
@@ -241,8 +293,21 @@ static void one_few_and_many_rows_have_the_same_bits(void **state)
             for (size_t mode = 0; mode < 2 * sizeof dtypes / sizeof *dtypes; mode++) {
                 const size_t d = mode / 2;
                 float *b = random_b(k, n, dtypes[d]);
-                heed_gemm gemm = {.m = most, .n = n, .k = k, .a = a.data, .a_stride = k, .c = all.data, .c_stride = n, .bf16_operands = mode % 2,
-                                  .prepacked = kind % 2, .bias = bias.data, .activation = HEED_UNARY_GELU, .b_kind = kinds[kind], .b_dtype = dtypes[d]};
+                heed_gemm gemm = {
+                    .m = most,
+                    .n = n,
+                    .k = k,
+                    .a = a.data,
+                    .a_stride = k,
+                    .c = all.data,
+                    .c_stride = n,
+                    .bf16_operands = mode % 2,
+                    .prepacked = kind % 2,
+                    .bias = bias.data,
+                    .activation = HEED_UNARY_GELU,
+                    .b_kind = kinds[kind],
+                    .b_dtype = dtypes[d],
+                };
                 gemm.b_stride = gemm.b_kind == HEED_GEMM_B_NT ? k : n;
                 guarded laid = lay_out_b(&gemm, b, (heed_isa)isa);
                 run_all(&gemm, (heed_isa)isa, heed_gemm_parts(&gemm, (heed_isa)isa), 0);
@@ -254,7 +319,8 @@ static void one_few_and_many_rows_have_the_same_bits(void **state)
                     gemm.c = some.data;
                     gemm.prepacked = (kind + i) % 2;
                     run_all(&gemm, (heed_isa)isa, 1 + (int)random_below(40), (int)i);
-                    assert_memory_equal(some.data, (float *)all.data + first * n, (size_t)(counts[i] * n) * 4);
+                    assert_memory_equal(some.data, (float *)all.data + first * n,
+                                        (size_t)(counts[i] * n) * 4);
                 }
                 free(b);
                 guarded_free(&laid);
@@ -265,7 +331,8 @@ static void one_few_and_many_rows_have_the_same_bits(void **state)
     guarded_free(&bias);
 }
 
-/* NaN and infinities go where the sum takes them, and nowhere else: a column's neighbors and filling stay clean. */
+/* NaN and infinities go where the sum takes them, and nowhere else: a column's neighbors and
+   filling stay clean. */
 static void special_values_stay_in_their_row_and_column(void **state)
 {
     (void)state;
@@ -284,15 +351,25 @@ static void special_values_stay_in_their_row_and_column(void **state)
             b[5 * n + 40] = 3e38f;
             b[7 * n + 33] = 0;
             b[280 * n + 50] = 0;
-            heed_gemm gemm = {.m = m, .n = n, .k = k, .a = a.data, .a_stride = k, .c = c.data, .c_stride = n,
-                              .b_kind = kinds[mode / 2], .bf16_operands = mode % 2, .prepacked = mode / 2 % 2};
+            heed_gemm gemm = {
+                .m = m,
+                .n = n,
+                .k = k,
+                .a = a.data,
+                .a_stride = k,
+                .c = c.data,
+                .c_stride = n,
+                .b_kind = kinds[mode / 2],
+                .bf16_operands = mode % 2,
+                .prepacked = mode / 2 % 2,
+            };
             gemm.b_stride = gemm.b_kind == HEED_GEMM_B_NT ? k : n;
             guarded laid = lay_out_b(&gemm, b, (heed_isa)isa);
             run_all(&gemm, (heed_isa)isa, heed_gemm_parts(&gemm, (heed_isa)isa), 0);
             float *expected = exact_order_sums(&gemm, b, NULL);
             for (int64_t i = 0; i < m * n; i++) assert_true(same_bits(gemm.c[i], expected[i]));
-            assert_true(isfinite(gemm.c[4 * n + 3]) && isnan(gemm.c[3 * n + 3]) && isnan(gemm.c[4 * n + 2]) &&
-                        isinf(gemm.c[20 * n + 40]));
+            assert_true(isfinite(gemm.c[4 * n + 3]) && isnan(gemm.c[3 * n + 3]) &&
+                        isnan(gemm.c[4 * n + 2]) && isinf(gemm.c[20 * n + 40]));
             free(b);
             free(expected);
             guarded_free(&a);
@@ -309,10 +386,21 @@ static void tiny_values_round_once(void **state)
     for (int isa = HEED_ISA_GENERIC; isa <= (int)heed_isa_detect(); isa++) {
         guarded a = random_floats(m * k), c = guarded_new((size_t)(m * n) * 4);
         float *b = random_b(k, n, HEED_F32);
-        for (int64_t i = 0; i < m * k; i++) ((float *)a.data)[i] = ldexpf(((float *)a.data)[i], -(int)random_below(150));
+        for (int64_t i = 0; i < m * k; i++)
+            ((float *)a.data)[i] = ldexpf(((float *)a.data)[i], -(int)random_below(150));
         for (int64_t i = 0; i < k * n; i++) b[i] = ldexpf(b[i], (int)random_below(40) - 40);
-        heed_gemm gemm = {.m = m, .n = n, .k = k, .a = a.data, .a_stride = k, .c = c.data, .c_stride = n,
-                          .b_kind = HEED_GEMM_B_NN, .b = b, .b_stride = n};
+        heed_gemm gemm = {
+            .m = m,
+            .n = n,
+            .k = k,
+            .a = a.data,
+            .a_stride = k,
+            .c = c.data,
+            .c_stride = n,
+            .b_kind = HEED_GEMM_B_NN,
+            .b = b,
+            .b_stride = n,
+        };
         run_all(&gemm, (heed_isa)isa, 1, 0);
         float *expected = exact_order_sums(&gemm, b, NULL);
         for (int64_t i = 0; i < m * n; i++) assert_true(same_bits(gemm.c[i], expected[i]));
@@ -323,20 +411,35 @@ static void tiny_values_round_once(void **state)
     }
 }
 
-/* Where operands are rounded, subnormal ones count as zeros, NaN stays NaN and what is beyond the largest becomes infinite. A sum that is
-   subnormal may be one or zero. */
+/* Where operands are rounded, subnormal ones count as zeros, NaN stays NaN and what is beyond the
+   largest becomes infinite. A sum that is subnormal may be one or zero. */
 static void operands_round_as_defined(void **state)
 {
     (void)state;
     enum { COUNT = 4096 };
-    static const uint32_t special[] = {0, 0x80000000, 1, 0x007FFFFF, 0x807FFFFF, 0x00800000, 0x00808000, 0x3F808000, 0x3F818000, 0x3F808001, 0x3F807FFF,
-                                       0x7F7FFFFF, 0x7F7F7FFF, 0x7F7F8000, 0x7F800000, 0xFF800000, 0x7F800001, 0x7FC00000, 0x7FFFFFFF, 0xFFFFFFFF};
+    static const uint32_t special[] = {0,          0x80000000, 1,          0x007FFFFF, 0x807FFFFF,
+                                       0x00800000, 0x00808000, 0x3F808000, 0x3F818000, 0x3F808001,
+                                       0x3F807FFF, 0x7F7FFFFF, 0x7F7F7FFF, 0x7F7F8000, 0x7F800000,
+                                       0xFF800000, 0x7F800001, 0x7FC00000, 0x7FFFFFFF, 0xFFFFFFFF};
     for (int isa = HEED_ISA_GENERIC; isa <= (int)heed_isa_detect(); isa++) {
         guarded b = guarded_new(COUNT * 4), c = guarded_new(COUNT * 4);
-        for (size_t i = 0; i < COUNT; i++) ((uint32_t *)b.data)[i] = i < sizeof special / sizeof *special ? special[i] : random_bits();
+        for (size_t i = 0; i < COUNT; i++)
+            ((uint32_t *)b.data)[i] = i < sizeof special / sizeof *special ? special[i]
+                                                                           : random_bits();
         const float one = 1;
-        heed_gemm gemm = {.m = 1, .n = COUNT, .k = 1, .a = &one, .a_stride = 1, .b_kind = HEED_GEMM_B_NN, .b = b.data, .b_stride = COUNT, .c = c.data,
-                          .c_stride = COUNT, .bf16_operands = true};
+        heed_gemm gemm = {
+            .m = 1,
+            .n = COUNT,
+            .k = 1,
+            .a = &one,
+            .a_stride = 1,
+            .b_kind = HEED_GEMM_B_NN,
+            .b = b.data,
+            .b_stride = COUNT,
+            .c = c.data,
+            .c_stride = COUNT,
+            .bf16_operands = true,
+        };
         for (int side = 0; side < 2; side++) {
             if (side) { /* the same values as A */
                 gemm.m = COUNT;
@@ -348,10 +451,13 @@ static void operands_round_as_defined(void **state)
             }
             run_all(&gemm, (heed_isa)isa, heed_gemm_parts(&gemm, (heed_isa)isa), 0);
             for (int i = 0; i < COUNT; i++) {
-                const float x = ((float *)b.data)[i], y = ((float *)c.data)[i], expected = fmaf(one, heed_round_operand(x), 0);
+                const float x = ((float *)b.data)[i], y = ((float *)c.data)[i],
+                            expected = fmaf(one, heed_round_operand(x), 0);
                 assert_true(same_bits(y, expected));
                 if (isnan(x)) assert_true(isnan(y));
-                else assert_true(fabsf(y - x) <= fabsf(x) * 0x1p-8f || fabsf(x) < 0x1p-126f || isinf(y));
+                else
+                    assert_true(fabsf(y - x) <= fabsf(x) * 0x1p-8f || fabsf(x) < 0x1p-126f ||
+                                isinf(y));
             }
         }
         guarded_free(&b);
@@ -359,7 +465,8 @@ static void operands_round_as_defined(void **state)
     }
 }
 
-/* c + a b where a b is half a unit of c but for 2^-46 of itself: rounding to double first would tie, and err for one parity of c. */
+/* c + a b where a b is half a unit of c but for 2^-46 of itself: rounding to double first would
+   tie, and err for one parity of c. */
 static void halfway_sums_round_once(void **state)
 {
     (void)state;
@@ -374,38 +481,70 @@ static void halfway_sums_round_once(void **state)
             uneven += expected[i] != (float)((double)a * (double)b[i] + (double)c[i]);
         }
         assert_true(uneven > 0); /* the case that is meant does occur */
-        heed_gemm gemm = {.m = 1, .n = COUNT, .k = 1, .a = &a, .a_stride = 1, .b_kind = HEED_GEMM_B_NN, .b = b,
-                          .b_stride = COUNT, .c = c, .c_stride = COUNT, .accumulate = true};
+        heed_gemm gemm = {
+            .m = 1,
+            .n = COUNT,
+            .k = 1,
+            .a = &a,
+            .a_stride = 1,
+            .b_kind = HEED_GEMM_B_NN,
+            .b = b,
+            .b_stride = COUNT,
+            .c = c,
+            .c_stride = COUNT,
+            .accumulate = true,
+        };
         run_all(&gemm, (heed_isa)isa, 1, 0);
         for (int i = 0; i < COUNT; i++) assert_true(same_bits(c[i], expected[i]));
     }
 }
 
-typedef struct { const heed_gemm *gemm; heed_isa isa; int parts; atomic_int next; size_t scratch_bytes; char *scratch; } shared_job;
+typedef struct {
+    const heed_gemm *gemm;
+    heed_isa isa;
+    int parts;
+    atomic_int next;
+    size_t scratch_bytes;
+    char *scratch;
+} shared_job;
 
 static void run_shared(void *argument, int thread, int threads)
 {
     (void)threads;
     shared_job *job = argument;
     for (int part; (part = atomic_fetch_add(&job->next, 1)) < job->parts;)
-        heed_gemm_run(job->gemm, job->isa, part, job->parts, job->scratch + job->scratch_bytes * (size_t)thread);
+        heed_gemm_run(job->gemm, job->isa, part, job->parts,
+                      job->scratch + job->scratch_bytes * (size_t)thread);
 }
 
 static void threads_do_not_change_bits(void **state)
 {
     (void)state;
     const int64_t m = 200, n = 333, k = 700;
-    guarded a = random_floats(m * k), one = guarded_new((size_t)(m * n) * 4), many = guarded_new((size_t)(m * n) * 4);
+    guarded a = random_floats(m * k), one = guarded_new((size_t)(m * n) * 4),
+            many = guarded_new((size_t)(m * n) * 4);
     for (int isa = HEED_ISA_GENERIC; isa <= (int)heed_isa_detect(); isa++)
         for (size_t mode = 0; mode < 2 * sizeof kinds / sizeof *kinds; mode++) {
             float *b = random_b(k, n, HEED_BF16);
-            heed_gemm gemm = {.m = m, .n = n, .k = k, .a = a.data, .a_stride = k, .c = one.data, .c_stride = n,
-                              .b_kind = kinds[mode / 2], .b_dtype = HEED_BF16, .bf16_operands = mode % 2};
+            heed_gemm gemm = {
+                .m = m,
+                .n = n,
+                .k = k,
+                .a = a.data,
+                .a_stride = k,
+                .c = one.data,
+                .c_stride = n,
+                .b_kind = kinds[mode / 2],
+                .b_dtype = HEED_BF16,
+                .bf16_operands = mode % 2,
+            };
             gemm.b_stride = gemm.b_kind == HEED_GEMM_B_NT ? k : n;
             guarded laid = lay_out_b(&gemm, b, (heed_isa)isa);
             run_all(&gemm, (heed_isa)isa, 1, 0);
             gemm.c = many.data;
-            shared_job job = {.gemm = &gemm, .isa = (heed_isa)isa, .parts = heed_gemm_parts(&gemm, (heed_isa)isa)};
+            shared_job job = {.gemm = &gemm,
+                              .isa = (heed_isa)isa,
+                              .parts = heed_gemm_parts(&gemm, (heed_isa)isa)};
             job.scratch_bytes = heed_gemm_scratch(&gemm, (heed_isa)isa);
             for (int threads = 1; threads <= 3; threads++) {
                 heed_pool *pool = NULL;
@@ -432,30 +571,42 @@ static void scratch_for_the_largest_serves_smaller_ones(void **state)
     (void)state;
     for (int isa = HEED_ISA_GENERIC; isa <= (int)heed_isa_detect(); isa++)
         for (int round = 0; round < 4000; round++) {
-            heed_gemm large = {.m = random_below(300), .n = random_below(1200), .k = random_below(3000), .a_transposed = round & 1,
-                               .a_stride = round & 2 ? 1024 : 1000, .bf16_operands = round & 4, .prepacked = round & 8,
-                               .b_kind = kinds[random_below(4)], .b_dtype = dtypes[random_below(3)], .b_stride = 1};
+            heed_gemm large = {
+                .m = random_below(300),
+                .n = random_below(1200),
+                .k = random_below(3000),
+                .a_transposed = round & 1,
+                .a_stride = round & 2 ? 1024 : 1000,
+                .bf16_operands = round & 4,
+                .prepacked = round & 8,
+                .b_kind = kinds[random_below(4)],
+                .b_dtype = dtypes[random_below(3)],
+                .b_stride = 1,
+            };
             heed_gemm small = large;
             small.m = random_below(large.m + 1);
             small.n = random_below(large.n + 1);
             small.k = random_below(large.k + 1);
-            assert_true(heed_gemm_scratch(&small, (heed_isa)isa) <= heed_gemm_scratch(&large, (heed_isa)isa));
+            assert_true(heed_gemm_scratch(&small, (heed_isa)isa) <=
+                        heed_gemm_scratch(&large, (heed_isa)isa));
             assert_in_range(heed_gemm_parts(&small, (heed_isa)isa), 1, 64);
         }
 }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(every_kernel_keeps_the_order_of_sums),
-                                       cmocka_unit_test(large_matmuls_keep_the_order_of_sums),
-                                       cmocka_unit_test(pairs_follow_the_chain),
-                                       cmocka_unit_test(the_chain_is_within_its_error_bound),
-                                       cmocka_unit_test(epilogues_follow_the_order),
-                                       cmocka_unit_test(one_few_and_many_rows_have_the_same_bits),
-                                       cmocka_unit_test(special_values_stay_in_their_row_and_column),
-                                       cmocka_unit_test(tiny_values_round_once), cmocka_unit_test(operands_round_as_defined),
-                                       cmocka_unit_test(halfway_sums_round_once),
-                                       cmocka_unit_test(threads_do_not_change_bits),
-                                       cmocka_unit_test(scratch_for_the_largest_serves_smaller_ones)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_kernel_keeps_the_order_of_sums),
+        cmocka_unit_test(large_matmuls_keep_the_order_of_sums),
+        cmocka_unit_test(pairs_follow_the_chain),
+        cmocka_unit_test(the_chain_is_within_its_error_bound),
+        cmocka_unit_test(epilogues_follow_the_order),
+        cmocka_unit_test(one_few_and_many_rows_have_the_same_bits),
+        cmocka_unit_test(special_values_stay_in_their_row_and_column),
+        cmocka_unit_test(tiny_values_round_once),
+        cmocka_unit_test(operands_round_as_defined),
+        cmocka_unit_test(halfway_sums_round_once),
+        cmocka_unit_test(threads_do_not_change_bits),
+        cmocka_unit_test(scratch_for_the_largest_serves_smaller_ones)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

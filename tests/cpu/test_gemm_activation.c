@@ -9,9 +9,18 @@ static void apply(heed_isa isa, int kind, const float *x, float *y, int64_t coun
     run_all(&gemm, isa, heed_gemm_parts(&gemm, isa), 0);
 }
 
-static double softplus(double x) { return x > 0 ? x + log1p(exp(-x)) : log1p(exp(x)); }
-static double gelu(double x) { return 0.5 * x * (1 + erf(x * 0.70710678118654752440)); }
-static double clip(double x, double low, double high) { return x < low ? low : x > high ? high : x; }
+static double softplus(double x)
+{
+    return x > 0 ? x + log1p(exp(-x)) : log1p(exp(x));
+}
+static double gelu(double x)
+{
+    return 0.5 * x * (1 + erf(x * 0.70710678118654752440));
+}
+static double clip(double x, double low, double high)
+{
+    return x < low ? low : x > high ? high : x;
+}
 
 static double expected(int kind, double x)
 {
@@ -22,13 +31,16 @@ static double expected(int kind, double x)
     case HEED_UNARY_RELU6: return clip(x, 0, 6);
     case HEED_UNARY_LEAKY_RELU: return x > 0 ? x : 0.01 * x;
     case HEED_UNARY_GELU: return gelu(x);
-    case HEED_UNARY_GELU_TANH: return 0.5 * x * (1 + tanh(0.79788456080286535588 * (x + 0.044715 * x * x * x)));
-    case HEED_UNARY_GELU_FAST: return 0.5 * x * (1 + tanh(x * 0.7978845608 * (1 + 0.044715 * x * x)));
+    case HEED_UNARY_GELU_TANH:
+        return 0.5 * x * (1 + tanh(0.79788456080286535588 * (x + 0.044715 * x * x * x)));
+    case HEED_UNARY_GELU_FAST:
+        return 0.5 * x * (1 + tanh(x * 0.7978845608 * (1 + 0.044715 * x * x)));
     case HEED_UNARY_GELU_10: return clip(gelu(x), -10, 10);
     case HEED_UNARY_QUICK_GELU: return x / (1 + exp(-1.702 * x));
     case HEED_UNARY_SILU: return x / (1 + exp(-x));
     case HEED_UNARY_MISH: return x * tanh(softplus(x));
-    case HEED_UNARY_LAPLACE: return 0.5 * (1 + erf((x - 0.707107) / (0.282095 * 1.41421356237309504880)));
+    case HEED_UNARY_LAPLACE:
+        return 0.5 * (1 + erf((x - 0.707107) / (0.282095 * 1.41421356237309504880)));
     case HEED_UNARY_HARDSWISH: return x <= -3 ? 0 : x >= 3 ? x : x * (x + 3) / 6;
     case HEED_UNARY_TANH: return tanh(x);
     case HEED_UNARY_SIGMOID: return 1 / (1 + exp(-x));
@@ -56,9 +68,10 @@ static double ulp(double exact)
 /* Arguments of all sizes and the awkward ones. */
 static void arguments(float *x)
 {
-    static const float special[] = {0,   -0.0f,     INFINITY,   -INFINITY, NAN,    1,        -1,       3,
-                                    -3,  6,         88.722839f, 88.72284f, -87.5f, -103.97f, -103.98f, -200,
-                                    200, 0x1p-149f, 0x1p-126f,  0.625f,    3.95f,  3e38f,    -3e38f,   20};
+    static const float special[] = {0,         -0.0f,    INFINITY, -INFINITY, NAN,        1,
+                                    -1,        3,        -3,       6,         88.722839f, 88.72284f,
+                                    -87.5f,    -103.97f, -103.98f, -200,      200,        0x1p-149f,
+                                    0x1p-126f, 0.625f,   3.95f,    3e38f,     -3e38f,     20};
     for (int i = 0; i < COUNT; i++) {
         int scale = (int)random_below(3);
         x[i] = random_float() * (scale == 0 ? 1.0f : scale == 1 ? 10.0f : 110.0f);
@@ -72,27 +85,33 @@ static void activations_are_accurate_and_alike_everywhere(void **state)
     guarded x = guarded_new(COUNT * 4), y = guarded_new(COUNT * 4), first = guarded_new(COUNT * 4);
     arguments(x.data);
     for (int kind = 0; kind < HEED_UNARY_COUNT; kind++) {
-        /* the primitives promise units in the last place, what is built of them an error relative to max(1, |y|) */
-        const double ulps = kind == HEED_UNARY_EXP || kind == HEED_UNARY_TANH ? 2 : kind == HEED_UNARY_LOG ? 2 : 0;
+        /* the primitives promise units in the last place, what is built of them an error relative
+           to max(1, |y|) */
+        const double ulps = kind == HEED_UNARY_EXP || kind == HEED_UNARY_TANH ? 2
+                            : kind == HEED_UNARY_LOG                          ? 2
+                                                                              : 0;
         for (int isa = HEED_ISA_GENERIC; isa <= (int)heed_isa_detect(); isa++) {
             apply((heed_isa)isa, kind, x.data, isa ? y.data : first.data, COUNT);
             for (int i = 0; i < COUNT; i++) {
-                float at = 0 + ((float *)x.data)[i], got = ((float *)(isa ? y.data : first.data))[i];
+                float at = 0 + ((float *)x.data)[i],
+                      got = ((float *)(isa ? y.data : first.data))[i];
                 if (isa) {
                     assert_true(same_bits(got, ((float *)first.data)[i]));
                     continue;
                 }
                 double want = expected(kind, at);
-                if (isnan(at) || isinf(at)) { /* NaN only where the formula has NaN; max(x, 0) may swallow one */
+                /* NaN only where the formula has NaN; max(x, 0) may swallow one */
+                if (isnan(at) || isinf(at)) {
                     if (isnan(want)) assert_true(isnan(got));
                     else if (!isnan(at)) assert_true(got == (float)want || fabs(got - want) < 1e-6);
                     continue;
                 }
                 bool special = isnan(want) || isinf((float)want);
                 if (special ? !same_bits(got, (float)want)
-                            : !(fabs(got - want) <= (ulps > 0 ? ulps * ulp(want) : 3e-6 * fmax(1, fabs(want)))))
-                    fail_msg("activation %d of %.9g: %.9g, expected %.9g (%.2f ulp)", kind, at, got, want,
-                             fabs(got - want) / ulp(want));
+                            : !(fabs(got - want) <=
+                                (ulps > 0 ? ulps * ulp(want) : 3e-6 * fmax(1, fabs(want)))))
+                    fail_msg("activation %d of %.9g: %.9g, expected %.9g (%.2f ulp)", kind, at, got,
+                             want, fabs(got - want) / ulp(want));
             }
         }
     }
@@ -113,7 +132,8 @@ static void position_does_not_matter(void **state)
                 for (int count = 1; count <= 131 - first && count < 40; count += 5) {
                     apply((heed_isa)isa, kind, (float *)x.data + first, piece.data, count);
                     for (int i = 0; i < count; i++)
-                        assert_true(same_bits(((float *)piece.data)[i], ((float *)whole.data)[first + i]));
+                        assert_true(
+                            same_bits(((float *)piece.data)[i], ((float *)whole.data)[first + i]));
                 }
         }
     guarded_free(&x);
@@ -123,7 +143,8 @@ static void position_does_not_matter(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(activations_are_accurate_and_alike_everywhere),
-                                       cmocka_unit_test(position_does_not_matter)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(activations_are_accurate_and_alike_everywhere),
+        cmocka_unit_test(position_does_not_matter)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

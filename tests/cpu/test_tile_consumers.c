@@ -1,5 +1,6 @@
-/* Steps that consume the tiles of a matmul: the bits are those of the same steps, each by itself, whatever the rows, the heads, the cache, the
-   types, the threads and the instruction set; and that they do so is seen in the regions of the plan. */
+/* Steps that consume the tiles of a matmul: the bits are those of the same steps, each by itself,
+   whatever the rows, the heads, the cache, the types, the threads and the instruction set; and that
+   they do so is seen in the regions of the plan. */
 #include "cpu/backend.h"
 #include "graph/attributes.h"
 #include "graph/plan_internal.h"
@@ -22,7 +23,7 @@ typedef struct bound_memory {
     heed_graph *graph;
     void *data[MOST_BOUND];
     size_t bytes[MOST_BOUND], count;
-    size_t caches[2];        /* which of them */
+    size_t caches[2];            /* which of them */
     const heed_backend *backend; /* for the layout of weights */
 } bound_memory;
 
@@ -43,22 +44,27 @@ static float *random_floats(size_t count, uint64_t stream)
     float *x = heed_allocate(count + 1, sizeof *x);
     assert_non_null(x);
     uint32_t at = (uint32_t)stream * 2654435761u + 5;
-    for (size_t i = 0; i < count; i++, at = at * 1664525u + 1013904223u) x[i] = ((float)(at >> 8) * 0x1p-24f - 0.5f) * 0.7f;
+    for (size_t i = 0; i < count; i++, at = at * 1664525u + 1013904223u)
+        x[i] = ((float)(at >> 8) * 0x1p-24f - 0.5f) * 0.7f;
     return x;
 }
 
 /* A weight (rows, columns) in panels of its type. */
-static heed_value weight(bound_memory *b, const char *name, heed_dtype dtype, int64_t rows, int64_t columns)
+static heed_value weight(bound_memory *b, const char *name, heed_dtype dtype, int64_t rows,
+                         int64_t columns)
 {
     size_t bytes;
     float *x = random_floats((size_t)(rows * columns), b->count);
     const size_t row_bytes = heed_dtype_bytes(dtype, (size_t)columns);
     char *stored = heed_allocate((size_t)rows, row_bytes);
     assert_non_null(stored);
-    for (int64_t i = 0; i < rows; i++) heed_convert(stored + (size_t)i * row_bytes, dtype, x + i * columns, HEED_F32, (size_t)columns);
+    for (int64_t i = 0; i < rows; i++)
+        heed_convert(stored + (size_t)i * row_bytes, dtype, x + i * columns, HEED_F32,
+                     (size_t)columns);
     assert_true(heed_cpu_panels_bytes(b->backend, dtype, rows, columns, &bytes));
     const heed_cpu_panels panels = {bind(b, bytes), dtype, rows, columns};
-    heed_cpu_panels_pack(b->backend, &panels, 0, rows, &(heed_gemm_source){stored, dtype, columns, 1});
+    heed_cpu_panels_pack(b->backend, &panels, 0, rows,
+                         &(heed_gemm_source){stored, dtype, columns, 1});
     free(stored);
     free(x);
     heed_value w = heed_constant(b->graph, name, dtype, heed_shape_2(rows, columns));
@@ -74,37 +80,56 @@ static heed_value vector(bound_memory *b, const char *name, int64_t columns)
     return heed_constant(b->graph, name, HEED_F32, heed_shape_1(columns));
 }
 
-/* A matmul that is read twice, by a sum with what it reads itself, which nothing may overwrite meanwhile; a gated matmul, scaled. */
+/* A matmul that is read twice, by a sum with what it reads itself, which nothing may overwrite
+   meanwhile; a gated matmul, scaled. */
 static void build_more(bound_memory *b, const layer *l, heed_value x, heed_value u)
 {
     heed_graph *graph = b->graph;
-    heed_value t = heed_unary(graph, HEED_UNARY_TANH, x), samples = heed_input(graph, "samples", HEED_I32, heed_shape_live(HEED_EXTENT_ROWS, l->rows, 2));
-    heed_value p = heed_matmul(graph, t, weight(b, "square", l->weights, l->depth, l->depth), false, true);
+    heed_value t = heed_unary(graph, HEED_UNARY_TANH, x),
+               samples = heed_input(graph, "samples", HEED_I32,
+                                    heed_shape_live(HEED_EXTENT_ROWS, l->rows, 2));
+    heed_value p = heed_matmul(graph, t, weight(b, "square", l->weights, l->depth, l->depth), false,
+                               true);
     heed_output(graph, "dropped", heed_dropout(graph, p, samples, 0.3f));
     heed_output(graph, "sum", heed_add(graph, t, p));
-    heed_value gate = heed_unary(graph, HEED_UNARY_SILU, heed_matmul(graph, u, weight(b, "gate", l->weights, 224, l->depth), false, true));
-    heed_value gated = heed_multiply(graph, gate, heed_matmul(graph, u, weight(b, "other", l->weights, 224, l->depth), false, true));
+    heed_value gate = heed_unary(
+        graph, HEED_UNARY_SILU,
+        heed_matmul(graph, u, weight(b, "gate", l->weights, 224, l->depth), false, true));
+    heed_value gated = heed_multiply(
+        graph, gate,
+        heed_matmul(graph, u, weight(b, "other", l->weights, 224, l->depth), false, true));
     heed_output(graph, "gated", heed_scale(graph, gated, 0.7, 0.1));
 }
 
-/* q, k and v of one layer, turned, k and v written into caches; the choice of experts; a feed-forward whose first half is read twice. */
+/* q, k and v of one layer, turned, k and v written into caches; the choice of experts; a
+   feed-forward whose first half is read twice. */
 static void build(bound_memory *b, const layer *l)
 {
-    static const char *const names[] = {"q", "k", "v"}, *const biases[] = {"q.bias", "k.bias", "v.bias"}, *const gains[] = {"q.gain", "k.gain"};
+    static const char *const names[] = {"q", "k", "v"},
+                             *const biases[] = {"q.bias", "k.bias", "v.bias"},
+                             *const gains[] = {"q.gain", "k.gain"};
     heed_graph *graph = b->graph;
     const int64_t runs = l->cache == HEED_I8 ? l->kv_heads * 4 : 0;
-    heed_value x = heed_input(graph, "x", HEED_F32, heed_shape_live(HEED_EXTENT_ROWS, l->rows, l->depth));
-    heed_value z = heed_input(graph, "z", HEED_F32, heed_value_shape(graph, x)), u = heed_input(graph, "u", HEED_F32, heed_value_shape(graph, x));
-    heed_value table = heed_input(graph, "table", HEED_F32, heed_shape_live(HEED_EXTENT_ROWS, l->rows, l->width / 2 / 2 * 2));
-    heed_value slots = heed_input(graph, "slots", HEED_I32, heed_shape_live(HEED_EXTENT_ROWS, l->rows, 0)), part[3];
+    heed_value x = heed_input(graph, "x", HEED_F32,
+                              heed_shape_live(HEED_EXTENT_ROWS, l->rows, l->depth));
+    heed_value z = heed_input(graph, "z", HEED_F32, heed_value_shape(graph, x)),
+               u = heed_input(graph, "u", HEED_F32, heed_value_shape(graph, x));
+    heed_value table = heed_input(graph, "table", HEED_F32,
+                                  heed_shape_live(HEED_EXTENT_ROWS, l->rows, l->width / 2 / 2 * 2));
+    heed_value slots = heed_input(graph, "slots", HEED_I32,
+                                  heed_shape_live(HEED_EXTENT_ROWS, l->rows, 0)),
+               part[3];
     for (int i = 0; i < 3; i++) {
         const int64_t heads = i ? l->kv_heads : l->heads, columns = heads * l->width;
-        part[i] = heed_matmul(graph, x, weight(b, names[i], l->weights, columns, l->depth), false, true);
+        part[i] = heed_matmul(graph, x, weight(b, names[i], l->weights, columns, l->depth), false,
+                              true);
         if (l->bias) part[i] = heed_add(graph, part[i], vector(b, biases[i], columns));
         if (i < 2 && l->norms) {
-            heed_shape cut = heed_shape_of(3, (int64_t[]){l->rows, heads, l->width}), whole = heed_value_shape(graph, part[i]);
+            heed_shape cut = heed_shape_of(3, (int64_t[]){l->rows, heads, l->width}),
+                       whole = heed_value_shape(graph, part[i]);
             cut.extent = HEED_EXTENT_ROWS;
-            part[i] = heed_rms_norm(graph, heed_reshape(graph, part[i], cut), vector(b, gains[i], l->width), 1e-5f, 0);
+            part[i] = heed_rms_norm(graph, heed_reshape(graph, part[i], cut),
+                                    vector(b, gains[i], l->width), 1e-5f, 0);
             part[i] = heed_reshape(graph, part[i], whole);
         }
         if (i < 2) part[i] = heed_rotary(graph, part[i], table, (int)heads, l->interleaved);
@@ -117,11 +142,19 @@ static void build(bound_memory *b, const layer *l)
         heed_cache_write(graph, cache, part[i], slots);
     }
     heed_output(graph, "queries", part[0]);
-    heed_value index, chosen = heed_top_k(graph, heed_softmax(graph, heed_matmul(graph, z, weight(b, "router", HEED_F32, 40, l->depth), false, true)), 3, &index);
+    heed_value index,
+        chosen = heed_top_k(
+            graph,
+            heed_softmax(graph, heed_matmul(graph, z, weight(b, "router", HEED_F32, 40, l->depth),
+                                            false, true)),
+            3, &index);
     heed_output(graph, "chosen", heed_softmax(graph, chosen));
     heed_output(graph, "index", index);
-    heed_value half = heed_matmul(graph, u, weight(b, "up", l->weights, 160, l->depth), false, true);
-    heed_output(graph, "half", heed_add(graph, heed_scale(graph, heed_unary(graph, HEED_UNARY_GELU, half), 0.5, 0), half));
+    heed_value half = heed_matmul(graph, u, weight(b, "up", l->weights, 160, l->depth), false,
+                                  true);
+    heed_output(
+        graph, "half",
+        heed_add(graph, heed_scale(graph, heed_unary(graph, HEED_UNARY_GELU, half), 0.5, 0), half));
     build_more(b, l, x, u);
     if (l->bf16_operands) assert_ok(heed_pass_precision(graph, &error));
 }
@@ -129,38 +162,52 @@ static void build(bound_memory *b, const layer *l)
 static void fill(const heed_plan *plan, heed_workspace *workspace, const layer *l)
 {
     static const char *const inputs[] = {"x", "z", "u"};
-    float *x = random_floats((size_t)(l->live * l->depth), 77), *table = random_floats((size_t)(l->live * l->width), 78);
-    for (int i = 0; i < 3; i++) memcpy(heed_plan_input(plan, workspace, inputs[i]), x, (size_t)(l->live * l->depth) * sizeof *x);
-    memcpy(heed_plan_input(plan, workspace, "table"), table, (size_t)(l->live * (l->width / 2 / 2 * 2)) * sizeof *table);
+    float *x = random_floats((size_t)(l->live * l->depth), 77),
+          *table = random_floats((size_t)(l->live * l->width), 78);
+    for (int i = 0; i < 3; i++)
+        memcpy(heed_plan_input(plan, workspace, inputs[i]), x,
+               (size_t)(l->live * l->depth) * sizeof *x);
+    memcpy(heed_plan_input(plan, workspace, "table"), table,
+           (size_t)(l->live * (l->width / 2 / 2 * 2)) * sizeof *table);
     int32_t *slots = heed_plan_input(plan, workspace, "slots");
     int32_t *samples = heed_plan_input(plan, workspace, "samples");
     for (int64_t i = 0; i < 2 * l->live; i++) samples[i] = (int32_t)i;
-    for (int64_t i = 0; i < l->live; i++) slots[i] = i % 7 == 5 ? -1 : (int32_t)((i * 11) % CACHE_ROWS); /* 11 and 300 have no common divisor */
+    /* 11 and 300 have no common divisor */
+    for (int64_t i = 0; i < l->live; i++)
+        slots[i] = i % 7 == 5 ? -1 : (int32_t)((i * 11) % CACHE_ROWS);
     free(x);
     free(table);
 }
 
 /* Outputs and caches of a run, one after the other. */
-static void run(bound_memory *b, const layer *l, const heed_backend *backend, bool alone, heed_buffer *result, int *consumers)
+static void run(bound_memory *b, const layer *l, const heed_backend *backend, bool alone,
+                heed_buffer *result, int *consumers)
 {
-    static const char *const outputs[] = {"queries", "chosen", "index", "half", "dropped", "sum", "gated"};
+    static const char *const outputs[] = {"queries", "chosen", "index", "half",
+                                          "dropped", "sum",    "gated"};
     heed_plan *plan = NULL;
     heed_workspace *workspace = heed_workspace_new();
     heed_runtime runtime = {.count = {[HEED_EXTENT_ROWS] = l->live}};
     for (int i = 0; i < 2; i++) memset(b->data[b->caches[i]], 0, b->bytes[b->caches[i]]);
-    assert_ok(heed_plan_new(b->graph, backend, &(heed_plan_options){.keep_all = alone}, &plan, &error));
+    assert_ok(
+        heed_plan_new(b->graph, backend, &(heed_plan_options){.keep_all = alone}, &plan, &error));
     assert_ok(heed_workspace_reserve(workspace, plan, &error));
     fill(plan, workspace, l);
-    assert_ok(heed_plan_run(plan, workspace, &(heed_binding){b->data, b->count}, &runtime, NULL, &error));
+    assert_ok(
+        heed_plan_run(plan, workspace, &(heed_binding){b->data, b->count}, &runtime, NULL, &error));
     for (size_t i = 0; i < sizeof outputs / sizeof *outputs; i++) {
         heed_operand y;
         assert_ok(heed_plan_output(plan, workspace, outputs[i], &y, &error));
         const size_t columns = (size_t)heed_shape_columns(y.shape);
-        for (int64_t r = 0; r < heed_shape_rows(y.shape); r++) heed_buffer_append(result, (const float *)y.data + r * y.row_stride, columns * sizeof(float));
+        for (int64_t r = 0; r < heed_shape_rows(y.shape); r++)
+            heed_buffer_append(result, (const float *)y.data + r * y.row_stride,
+                               columns * sizeof(float));
     }
-    for (int i = 0; i < 2; i++) heed_buffer_append(result, b->data[b->caches[i]], b->bytes[b->caches[i]]);
+    for (int i = 0; i < 2; i++)
+        heed_buffer_append(result, b->data[b->caches[i]], b->bytes[b->caches[i]]);
     *consumers = 0;
-    for (size_t g = 0; g < plan->n_regions; g++) *consumers += plan->regions[g].produces_tiles ? plan->regions[g].count - 1 : 0;
+    for (size_t g = 0; g < plan->n_regions; g++)
+        *consumers += plan->regions[g].produces_tiles ? plan->regions[g].count - 1 : 0;
     heed_plan_free(plan);
     heed_workspace_free(workspace);
 }
@@ -172,7 +219,8 @@ static heed_backend *backend_new(int threads, int isa)
     return backend;
 }
 
-/* The layer by itself step for step, and bound_memory with 1 to 3 threads; returns how many steps bound_memory. */
+/* The layer by itself step for step, and bound_memory with 1 to 3 threads; returns how many steps
+   bound_memory. */
 static int compare(const layer *l, int isa)
 {
     heed_backend *alone = backend_new(1, isa);
@@ -188,8 +236,11 @@ static int compare(const layer *l, int isa)
         run(&b, l, many, false, &found, &consumers);
         assert_int_equal(found.length, expected.length);
         if (memcmp(found.data, expected.data, found.length))
-            fail_msg("%lld rows, heads %lld/%lld of %lld, weights %s, cache %s, %s, %d threads: other bits", (long long)l->live, (long long)l->heads,
-                     (long long)l->kv_heads, (long long)l->width, heed_dtypes[l->weights].name, heed_dtypes[l->cache].name, heed_isa_name((heed_isa)isa), threads);
+            fail_msg("%lld rows, heads %lld/%lld of %lld, weights %s, cache %s, %s, %d threads: "
+                     "other bits",
+                     (long long)l->live, (long long)l->heads, (long long)l->kv_heads,
+                     (long long)l->width, heed_dtypes[l->weights].name, heed_dtypes[l->cache].name,
+                     heed_isa_name((heed_isa)isa), threads);
         heed_buffer_free(&found);
         heed_cpu_backend_free(many);
     }
@@ -203,28 +254,51 @@ static int compare(const layer *l, int isa)
 static void following_does_not_change_bits(void **state)
 {
     (void)state;
-    static const int64_t rows[][2] = {{1, 1}, {4, 3}, {16, 16}, {256, 201}}, depths[] = {256, 256, 1100}; /* rows at most, live */
-    static const struct { int64_t heads, kv_heads, width; } shapes[] = {{9, 3, 64}, {4, 4, 32}, {2, 1, 80}, {3, 3, 24}, {2, 2, 128}};
-    static const heed_dtype weights[] = {HEED_F32, HEED_Q4_0, HEED_BF16, HEED_Q8_0}, caches[] = {HEED_F32, HEED_I8, HEED_BF16, HEED_F16};
+    /* rows at most, live */
+    static const int64_t rows[][2] = {{1, 1}, {4, 3}, {16, 16}, {256, 201}},
+                         depths[] = {256, 256, 1100};
+    static const struct {
+        int64_t heads, kv_heads, width;
+    } shapes[] = {{9, 3, 64}, {4, 4, 32}, {2, 1, 80}, {3, 3, 24}, {2, 2, 128}};
+    static const heed_dtype weights[] = {HEED_F32, HEED_Q4_0, HEED_BF16, HEED_Q8_0},
+                            caches[] = {HEED_F32, HEED_I8, HEED_BF16, HEED_F16};
     int number = 0;
     for (int isa = 0; isa <= (int)heed_isa_detect(); isa++)
         for (size_t r = 0; r < sizeof rows / sizeof *rows; r++)
             for (size_t s = 0; s < sizeof shapes / sizeof *shapes; s++)
                 for (size_t w = 0; w < sizeof weights / sizeof *weights; w++, number++) {
                     if (number % (HEED_SANITIZED ? 29 : 11)) continue;
-                    layer l = {rows[r][0], rows[r][1], heed_dtype_is_quantized(weights[w]) ? 256 : depths[number / 11 % 3], shapes[s].heads, shapes[s].kv_heads, shapes[s].width, weights[w], caches[(w + s) % 4],
-                               .norms = number % 2 == 0, .interleaved = number % 4 == 1, .bias = number % 8 < 4, .bf16_operands = weights[w] == HEED_F32 && number % 3};
+                    layer l = {rows[r][0],
+                               rows[r][1],
+                               heed_dtype_is_quantized(weights[w]) ? 256 : depths[number / 11 % 3],
+                               shapes[s].heads,
+                               shapes[s].kv_heads,
+                               shapes[s].width,
+                               weights[w],
+                               caches[(w + s) % 4],
+                               .norms = number % 2 == 0,
+                               .interleaved = number % 4 == 1,
+                               .bias = number % 8 < 4,
+                               .bf16_operands = weights[w] == HEED_F32 && number % 3};
                     compare(&l, isa);
                 }
 }
 
-/* Slices, turned, written; an activation, its scale and the sum; the choice of experts; what is dropped and added; the scale of
-   a gated matmul; and norms of q and k between two views each. */
+/* Slices, turned, written; an activation, its scale and the sum; the choice of experts; what is
+   dropped and added; the scale of a gated matmul; and norms of q and k between two views each. */
 static void steps_follow(void **state)
 {
     (void)state;
     const int best = (int)heed_isa_detect();
-    layer l = {.rows = 1, .live = 1, .depth = 256, .heads = 9, .kv_heads = 3, .width = 64, .weights = HEED_Q4_0, .cache = HEED_F32, .bias = true};
+    layer l = {.rows = 1,
+               .live = 1,
+               .depth = 256,
+               .heads = 9,
+               .kv_heads = 3,
+               .width = 64,
+               .weights = HEED_Q4_0,
+               .cache = HEED_F32,
+               .bias = true};
     const int few = compare(&l, best);
     assert_int_equal(few, 3 + 4 + 3 + 3 + 2 + 1);
     l.norms = true;
@@ -240,6 +314,7 @@ static void steps_follow(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(following_does_not_change_bits), cmocka_unit_test(steps_follow)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(following_does_not_change_bits),
+                                       cmocka_unit_test(steps_follow)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
-/* Multiple choice: log-likelihoods of fixture choices, which transformers computed as lm-evaluation-harness asks for them; verdicts; bad
-   lines. */
+/* Multiple choice: log-likelihoods of fixture choices, which transformers computed as
+   lm-evaluation-harness asks for them; verdicts; bad lines. */
 #include "base/utf8.h"
 #include "evaluate/choices.h"
 #include "generate/support.h"
@@ -34,12 +34,15 @@ static void likelihoods_are_those_of_transformers(void **state)
         assert_ok(heed_json_parse(&json, line.bytes, line.length, path, &error));
         assert_ok(heed_question_read(&question, json, path, lines.number, &error));
         assert_true(question.count <= 8);
-        assert_ok(heed_score_choices(session, tokenizer, &question, &(heed_choice_options){0}, sums, &error));
+        assert_ok(heed_score_choices(session, tokenizer, &question, &(heed_choice_options){0}, sums,
+                                     &error));
         assert_int_equal(heed_session_held(session), 0);
         for (size_t i = 0; i < question.count; i++) {
-            double wanted = json_number_value(json_array_get(json_object_get(json, "log_likelihoods"), i));
+            double wanted = json_number_value(
+                json_array_get(json_object_get(json, "log_likelihoods"), i));
             if (!(fabs(sums[i] - wanted) <= 1e-5 * fmax(1, fabs(wanted))))
-                fail_msg("line %zu, choice %zu: %.9g, expected %.9g", lines.number, i, sums[i], wanted);
+                fail_msg("line %zu, choice %zu: %.9g, expected %.9g", lines.number, i, sums[i],
+                         wanted);
         }
         json_decref(json);
     }
@@ -53,11 +56,14 @@ static void likelihoods_are_those_of_transformers(void **state)
 static void the_best_choice_depends_on_the_measure(void **state)
 {
     heed_question question;
-    json_t *json = line_of("{\"context\": \"c\", \"choices\": [\"ab\", \"\xC3\xBC\xC3\xBC\xC3\xBC\", \"abcdefgh\"], \"answer\": \"abcdefgh\"}");
+    json_t *json = line_of(
+        "{\"context\": \"c\", \"choices\": [\"ab\", \"\xC3\xBC\xC3\xBC\xC3\xBC\", \"abcdefgh\"], "
+        "\"answer\": \"abcdefgh\"}");
     (void)state;
     assert_ok(heed_question_read(&question, json, "f", 1, &error));
     assert_int_equal(question.answer, 2);
-    heed_verdict verdict = heed_question_judge(&question, (const double[]){-3, -4.2, -11.5}); /* by characters 1.5 1.4 1.4375, by bytes 1.5 .7 1.4375 */
+    /* by characters 1.5 1.4 1.4375, by bytes 1.5 .7 1.4375 */
+    heed_verdict verdict = heed_question_judge(&question, (const double[]){-3, -4.2, -11.5});
     assert_int_equal(verdict.plain, 0);
     assert_int_equal(verdict.by_characters, 1);
     assert_int_equal(verdict.by_bytes, 1);
@@ -70,15 +76,22 @@ static void the_best_choice_depends_on_the_measure(void **state)
 
 static void broken_lines_are_named(void **state)
 {
-    static const char *const broken[] = {"{\"choices\": [\"a\", \"b\"], \"answer\": 0}", "{\"context\": \"c\", \"choices\": [\"a\"], \"answer\": 0}",
-        "{\"context\": \"c\", \"choices\": [\"a\", 1], \"answer\": 0}", "{\"context\": \"c\", \"choices\": [\"a\", \"\"], \"answer\": 0}",
-        "{\"context\": \"c\", \"choices\": [\"a\", \"b\"], \"answer\": 2}", "{\"context\": \"c\", \"choices\": [\"a\", \"b\"], \"answer\": -1}",
-        "{\"context\": \"c\", \"choices\": [\"a\", \"b\"], \"answer\": \"z\"}", "{\"context\": \"c\", \"choices\": [\"a\", \"b\"]}", "[]"};
+    static const char *const broken[] = {
+        "{\"choices\": [\"a\", \"b\"], \"answer\": 0}",
+        "{\"context\": \"c\", \"choices\": [\"a\"], \"answer\": 0}",
+        "{\"context\": \"c\", \"choices\": [\"a\", 1], \"answer\": 0}",
+        "{\"context\": \"c\", \"choices\": [\"a\", \"\"], \"answer\": 0}",
+        "{\"context\": \"c\", \"choices\": [\"a\", \"b\"], \"answer\": 2}",
+        "{\"context\": \"c\", \"choices\": [\"a\", \"b\"], \"answer\": -1}",
+        "{\"context\": \"c\", \"choices\": [\"a\", \"b\"], \"answer\": \"z\"}",
+        "{\"context\": \"c\", \"choices\": [\"a\", \"b\"]}",
+        "[]"};
     (void)state;
     for (size_t i = 0; i < sizeof broken / sizeof broken[0]; i++) {
         heed_question question;
         json_t *json = line_of(broken[i]);
-        assert_fails(HEED_E_FORMAT, "f: line 7: expected", heed_question_read(&question, json, "f", 7, &error));
+        assert_fails(HEED_E_FORMAT, "f: line 7: expected",
+                     heed_question_read(&question, json, "f", 7, &error));
         json_decref(json);
     }
 }
@@ -126,8 +139,8 @@ static heed_status score_line(const scorer *s, const char *text, const heed_choi
     heed_question question;
     json_t *json = line_of(text);
     assert_ok(heed_question_read(&question, json, "f", 7, &error));
-    heed_status status =
-        heed_score_choices(s->session, s->tokenizer, &question, options, sums, failure);
+    heed_status status = heed_score_choices(s->session, s->tokenizer, &question, options, sums,
+                                            failure);
     assert_int_equal(heed_session_held(s->session), 0);
     json_decref(json);
     return status;
@@ -183,12 +196,14 @@ static void contexts_begin_as_the_harness_begins_them(void **state)
     static const struct {
         const char *line;
         bool special;
-    } same[] = {{"{\"context\": \"<s> a\", \"choices\": [\"c\", \"b\"], \"answer\": 0}", false},
-                {"{\"context\": \"a\", \"choices\": [\"c\", \"b\"], \"answer\": 0}", true},
-                {"{\"context\": \"\", \"choices\": [\"a\", \"b\"], \"answer\": 0}", false},
-                {"{\"context\": \"\", \"choices\": [\"<s> a\", \"b\"], \"answer\": 0}", false},
-                {"{\"context\": \"\", \"choices\": [\"a\", \"b\"], \"answer\": 0}", true},
-                {"{\"context\": \"  \", \"choices\": [\"a\", \"b\"], \"answer\": 0}", true}};
+    } same[] = {
+        {"{\"context\": \"<s> a\", \"choices\": [\"c\", \"b\"], \"answer\": 0}", false},
+        {"{\"context\": \"a\", \"choices\": [\"c\", \"b\"], \"answer\": 0}", true},
+        {"{\"context\": \"\", \"choices\": [\"a\", \"b\"], \"answer\": 0}", false},
+        {"{\"context\": \"\", \"choices\": [\"<s> a\", \"b\"], \"answer\": 0}", false},
+        {"{\"context\": \"\", \"choices\": [\"a\", \"b\"], \"answer\": 0}", true},
+        {"{\"context\": \"  \", \"choices\": [\"a\", \"b\"], \"answer\": 0}", true},
+    };
     scorer s = scorer_open(0);
     double first[6];
     (void)state;

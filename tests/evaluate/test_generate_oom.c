@@ -1,12 +1,17 @@
-/* Every allocation of a session, a generation, a score and a translation fails once: each answers out of memory and leaves nothing allocated. */
+/* Every allocation of a session, a generation, a score and a translation fails once: each answers
+   out of memory and leaves nothing allocated. */
 #include "evaluate/score.h"
 #include "generate/support.h"
 #include "generate/translate.h"
 #include "support/fail_alloc.h"
 
-typedef struct setting { fixture f; heed_tokenizer *tokenizer; } setting;
+typedef struct setting {
+    fixture f;
+    heed_tokenizer *tokenizer;
+} setting;
 
-static heed_status with_session(setting *s, int64_t sequences, heed_session **session, heed_error *error)
+static heed_status with_session(setting *s, int64_t sequences, heed_session **session,
+                                heed_error *error)
 {
     heed_session_options options = {.sequences = sequences};
     return heed_session_new(session, s->f.model, s->f.backend, &options, error);
@@ -20,7 +25,9 @@ static heed_status generate(void *context, heed_error *error)
     int32_t first[] = {5, 6, 7}, second[] = {9};
     heed_ids prompts[] = {{first, 3}, {second, 1}};
     heed_status status = with_session(s, 4, &session, error);
-    if (status == HEED_OK) status = heed_generate(session, s->tokenizer, &s->f.settings, prompts, 2, NULL, &generation, error);
+    if (status == HEED_OK)
+        status = heed_generate(session, s->tokenizer, &s->f.settings, prompts, 2, NULL, &generation,
+                               error);
     heed_generation_free(&generation);
     heed_session_free(session);
     return status;
@@ -30,7 +37,8 @@ static heed_status settings_load(void *context, heed_error *error)
 {
     setting *s = context;
     heed_generation_settings settings;
-    heed_status status = heed_generation_settings_load(&settings, s->f.oracle.folder, heed_model_config(s->f.model), error);
+    heed_status status = heed_generation_settings_load(&settings, s->f.oracle.folder,
+                                                       heed_model_config(s->f.model), error);
     if (status == HEED_OK) status = heed_generation_settings_add_stop(&settings, "stop", error);
     heed_generation_settings_free(&settings);
     return status;
@@ -42,7 +50,9 @@ static heed_status score(void *context, heed_error *error)
     heed_session *session = NULL;
     heed_score score = {0};
     heed_status status = with_session(s, 2, &session, error);
-    if (status == HEED_OK) status = heed_score_text(session, s->tokenizer, "Hello world, hello words", 24, 0, NULL, &score, error);
+    if (status == HEED_OK)
+        status = heed_score_text(session, s->tokenizer, "Hello world, hello words", 24, 0, NULL,
+                                 &score, error);
     heed_session_free(session);
     return status;
 }
@@ -55,7 +65,9 @@ static heed_status score_pairs(void *context, heed_error *error)
     int32_t source[] = {5, 6, 0}, target[] = {7, 0};
     heed_ids sources = {source, 3}, targets = {target, 2};
     heed_status status = with_session(s, 1, &session, error);
-    if (status == HEED_OK) status = heed_score_pairs(session, &s->f.settings, &sources, &targets, 1, NULL, &score, error);
+    if (status == HEED_OK)
+        status = heed_score_pairs(session, &s->f.settings, &sources, &targets, 1, NULL, &score,
+                                  error);
     heed_session_free(session);
     return status;
 }
@@ -67,7 +79,9 @@ static heed_status translate(void *context, heed_error *error)
     heed_translation translation = {0};
     const heed_text lines[] = {{"Hello", 5}, {"", 0}};
     heed_status status = with_session(s, 2, &session, error);
-    if (status == HEED_OK) status = heed_translate_lines(session, s->tokenizer, &s->f.settings, lines, 2, NULL, &translation, error);
+    if (status == HEED_OK)
+        status = heed_translate_lines(session, s->tokenizer, &s->f.settings, lines, 2, NULL,
+                                      &translation, error);
     heed_translation_free(&translation);
     heed_session_free(session);
     return status;
@@ -104,6 +118,7 @@ static void encoder_decoders_survive(void **state)
 int main(void)
 {
     fail_alloc_cover_jansson();
-    const struct CMUnitTest tests[] = {cmocka_unit_test(decoders_survive), cmocka_unit_test(encoder_decoders_survive)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(decoders_survive),
+                                       cmocka_unit_test(encoder_decoders_survive)};
     return cmocka_run_group_tests_name("generate_oom", tests, NULL, NULL);
 }

@@ -1,4 +1,5 @@
-/* Models with experts: configurations that do not fit, files in both layouts, mixed types, the balance of experts in the loss. */
+/* Models with experts: configurations that do not fit, files in both layouts, mixed types, the
+   balance of experts in the loss. */
 #include "cpu/backend.h"
 #include "io/safetensors.h"
 #include "forward/forward.h"
@@ -8,11 +9,13 @@
 static const heed_backend reference = {.name = "reference"};
 
 /* config.json of a fixture with one key replaced (or removed, with NULL). */
-static heed_status read_with(const char *fixture, const char *key, const char *value, heed_config *config, heed_error *error)
+static heed_status read_with(const char *fixture, const char *key, const char *value,
+                             heed_config *config, heed_error *error)
 {
     char path[512];
     fixture_path(path, fixture, "config.json");
-    json_t *json = json_load_file(path, 0, NULL), *wrapped = value ? json_loads(value, JSON_DECODE_ANY, NULL) : NULL;
+    json_t *json = json_load_file(path, 0, NULL),
+           *wrapped = value ? json_loads(value, JSON_DECODE_ANY, NULL) : NULL;
     assert_non_null(json);
     if (value) assert_int_equal(json_object_set_new(json, key, wrapped), 0);
     else json_object_del(json, key);
@@ -24,25 +27,33 @@ static heed_status read_with(const char *fixture, const char *key, const char *v
 static void configurations_that_do_not_fit_are_refused(void **state)
 {
     (void)state;
-    static const struct { const char *fixture, *key, *value, *part; heed_status status; } cases[] = {
+    static const struct {
+        const char *fixture, *key, *value, *part;
+        heed_status status;
+    } cases[] = {
         {"mixtral", "num_local_experts", "0", "num_local_experts is 0", HEED_E_FORMAT},
         {"mixtral", "num_local_experts", "5000", "the number of experts is 5000", HEED_E_FORMAT},
-        {"mixtral", "num_experts_per_tok", "5", "that a token chooses is 5; expected 1 to 4", HEED_E_FORMAT},
+        {"mixtral", "num_experts_per_tok", "5", "that a token chooses is 5; expected 1 to 4",
+         HEED_E_FORMAT},
         {"mixtral", "num_experts_per_tok", "-1", "num_experts_per_tok is -1", HEED_E_FORMAT},
         {"mixtral", "router_jitter_noise", "0.1", "router_jitter_noise is 0.1", HEED_E_UNSUPPORTED},
         {"mixtral", "router_aux_loss_coef", "\"much\"", "router_aux_loss_coef", HEED_E_FORMAT},
-        {"qwen3_moe", "moe_intermediate_size", "16777217", "inner width of an expert", HEED_E_FORMAT},
+        {"qwen3_moe", "moe_intermediate_size", "16777217", "inner width of an expert",
+         HEED_E_FORMAT},
         {"qwen3_moe", "decoder_sparse_step", "0", "decoder_sparse_step is 0", HEED_E_FORMAT},
         {"qwen3_moe", "decoder_sparse_step", "5000", "the step from one layer", HEED_E_FORMAT},
         {"qwen3_moe", "mlp_only_layers", "[0, -1]", "mlp_only_layers[1]", HEED_E_FORMAT},
         {"qwen3_moe", "mlp_only_layers", "[\"a\"]", "mlp_only_layers[0]", HEED_E_FORMAT},
         {"qwen3_moe", "mlp_only_layers", "3", "expected a list", HEED_E_FORMAT},
         {"gpt_oss", "swiglu_limit", "-1", "swiglu_limit -1", HEED_E_FORMAT},
-        {"gpt_oss", "layer_types", "[\"full_attention\"]", "layer_types has 1 entries", HEED_E_FORMAT},
-        {"gpt_oss", "quantization_config", "{\"quant_method\": \"mxfp4\"}", "mxfp4", HEED_E_UNSUPPORTED}};
+        {"gpt_oss", "layer_types", "[\"full_attention\"]", "layer_types has 1 entries",
+         HEED_E_FORMAT},
+        {"gpt_oss", "quantization_config", "{\"quant_method\": \"mxfp4\"}", "mxfp4",
+         HEED_E_UNSUPPORTED}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         heed_config config;
-        assert_fails(cases[i].status, cases[i].part, read_with(cases[i].fixture, cases[i].key, cases[i].value, &config, &error));
+        assert_fails(cases[i].status, cases[i].part,
+                     read_with(cases[i].fixture, cases[i].key, cases[i].value, &config, &error));
     }
 }
 
@@ -70,8 +81,10 @@ static void assert_same_tensors(const char *a, const char *b)
     assert_ok(heed_safetensors_open_whole(&y, path, &error));
     assert_int_equal(heed_safetensors_count(x), heed_safetensors_count(y));
     for (size_t i = 0; i < heed_safetensors_count(x); i++) {
-        const heed_stored_tensor *t = heed_safetensors_at(x, i), *other = heed_safetensors_find(y, t->name);
-        if (!other || other->dtype != t->dtype || other->rank != t->rank || memcmp(other->shape, t->shape, (size_t)t->rank * sizeof *t->shape) ||
+        const heed_stored_tensor *t = heed_safetensors_at(x, i),
+                                 *other = heed_safetensors_find(y, t->name);
+        if (!other || other->dtype != t->dtype || other->rank != t->rank ||
+            memcmp(other->shape, t->shape, (size_t)t->rank * sizeof *t->shape) ||
             other->bytes != t->bytes || memcmp(t->data, other->data, t->bytes) != 0)
             fail_msg("%s was not written as it was read", t->name);
     }
@@ -79,7 +92,8 @@ static void assert_same_tensors(const char *a, const char *b)
     heed_safetensors_close(y);
 }
 
-/* One tensor an expert, or one for all with gate and up in turns; packed, in rows, opened for training. */
+/* One tensor an expert, or one for all with gate and up in turns; packed, in rows, opened for
+   training. */
 static void experts_are_saved_as_they_were_loaded(void **state)
 {
     (void)state;
@@ -93,14 +107,20 @@ static void experts_are_saved_as_they_were_loaded(void **state)
             fixture_path(path, fixtures[i], "");
             scratch_make(&s);
             if (way >= 2) assert_ok(heed_cpu_backend_new(&cpu, 1, (heed_isa)(way - 2), &error));
-            assert_ok(heed_model_load(&model, path, &(heed_model_options){.backend = cpu ? cpu : &reference, .training = way == 1}, &error));
+            assert_ok(heed_model_load(
+                &model, path,
+                &(heed_model_options){.backend = cpu ? cpu : &reference, .training = way == 1},
+                &error));
             assert_ok(heed_model_save(model, s.folder, HEED_DTYPE_COUNT, &error));
             assert_same_tensors(path, s.folder);
             heed_config before = *heed_model_config(model), after;
             assert_ok(heed_config_load(&after, s.folder, &error));
-            assert_true(before.family == after.family && before.experts == after.experts && before.experts_per_token == after.experts_per_token &&
-                        before.expert_d_ff == after.expert_d_ff && before.expert_step == after.expert_step &&
-                        before.router_renormalized == after.router_renormalized && before.window == after.window);
+            assert_true(before.family == after.family && before.experts == after.experts &&
+                        before.experts_per_token == after.experts_per_token &&
+                        before.expert_d_ff == after.expert_d_ff &&
+                        before.expert_step == after.expert_step &&
+                        before.router_renormalized == after.router_renormalized &&
+                        before.window == after.window);
             assert_memory_equal(before.dense, after.dense, sizeof before.dense);
             heed_model_release(model);
             heed_cpu_backend_free(cpu);
@@ -117,11 +137,14 @@ static void experts_begin_unlike_each_other(void **state)
     heed_model *model = NULL;
     fixture_path(path, "mixtral", "");
     assert_ok(heed_config_load(&config, path, &error));
-    assert_ok(heed_model_new_random(&model, &config, &(heed_model_options){.backend = &reference, .training = true, .seed = 5}, &error));
+    assert_ok(heed_model_new_random(
+        &model, &config, &(heed_model_options){.backend = &reference, .training = true, .seed = 5},
+        &error));
     const float *first = NULL;
     for (size_t i = 0; i < heed_model_parameter_count(model); i++) {
         heed_parameter_info info = heed_model_parameter(model, i);
-        if (!strstr(info.name, "layers.1.block_sparse_moe.experts.") || !strstr(info.name, ".w1.")) continue;
+        if (!strstr(info.name, "layers.1.block_sparse_moe.experts.") || !strstr(info.name, ".w1."))
+            continue;
         if (first) assert_true(memcmp(first, info.rows, info.elements * sizeof(float)) != 0);
         first = info.rows;
     }
@@ -129,8 +152,10 @@ static void experts_begin_unlike_each_other(void **state)
     heed_model_release(model);
 }
 
-/* The last row's logits of a model whose experts are blocks; the same weights whatever the backend. */
-static void run_in_blocks(const heed_config *config, heed_dtype type, const heed_backend *backend, float *logits)
+/* The last row's logits of a model whose experts are blocks; the same weights whatever the
+   backend. */
+static void run_in_blocks(const heed_config *config, heed_dtype type, const heed_backend *backend,
+                          float *logits)
 {
     enum { LENGTH = 29 };
     int64_t ids[LENGTH];
@@ -140,27 +165,35 @@ static void run_in_blocks(const heed_config *config, heed_dtype type, const heed
     heed_model_options how = {.backend = backend, .seed = 11, .rounded = true, .rounded_to = type};
     assert_ok(heed_model_new_random(&model, config, &how, &error));
     for (size_t i = 0; i < model->n_weights; i++)
-        if (model->weights[i].stack && model->weights[i].columns) assert_int_equal(model->weights[i].dtype, type);
-    heed_named_tensor input = {.name = "in.input_ids", .dtype = HEED_I64, .rank = 2, .shape = {1, LENGTH}, .data = ids};
-    assert_ok(heed_forward(model, backend, &input, 1, &(heed_forward_options){0}, &outputs, &error));
+        if (model->weights[i].stack && model->weights[i].columns)
+            assert_int_equal(model->weights[i].dtype, type);
+    heed_named_tensor input = {
+        .name = "in.input_ids", .dtype = HEED_I64, .rank = 2, .shape = {1, LENGTH}, .data = ids};
+    assert_ok(
+        heed_forward(model, backend, &input, 1, &(heed_forward_options){0}, &outputs, &error));
     for (size_t i = 0; i < outputs.count; i++)
         if (!strcmp(outputs.items[i].name, "out.logits"))
-            memcpy(logits, (const float *)outputs.items[i].data + (LENGTH - 1) * config->vocabulary, (size_t)config->vocabulary * sizeof *logits);
+            memcpy(logits, (const float *)outputs.items[i].data + (LENGTH - 1) * config->vocabulary,
+                   (size_t)config->vocabulary * sizeof *logits);
     heed_tensor_list_free(&outputs);
     heed_model_release(model);
 }
 
-/* Experts stay blocks in memory, as large as in a file, and are multiplied as other blocks are: kernels agree with the reference. */
+/* Experts stay blocks in memory, as large as in a file, and are multiplied as other blocks are:
+   kernels agree with the reference. */
 static void experts_are_multiplied_as_blocks(void **state)
 {
     (void)state;
-    static const heed_dtype types[] = {HEED_Q8_0, HEED_Q4_1, HEED_IQ4_NL}; /* the last: decoded as it is read */
+    /* the last: decoded as it is read */
+    static const heed_dtype types[] = {HEED_Q8_0, HEED_Q4_1, HEED_IQ4_NL};
     char path[512];
     heed_config config;
     fixture_path(path, "mixtral", "");
     assert_ok(heed_config_load(&config, path, &error));
-    config.d_model = config.embedding_width = 256, config.expert_d_ff = 96, config.decoder.layers = 1, config.vocabulary = 40;
-    float *wanted = malloc(2 * (size_t)config.vocabulary * sizeof *wanted), *found = wanted + config.vocabulary;
+    config.d_model = config.embedding_width = 256, config.expert_d_ff = 96,
+    config.decoder.layers = 1, config.vocabulary = 40;
+    float *wanted = malloc(2 * (size_t)config.vocabulary * sizeof *wanted),
+          *found = wanted + config.vocabulary;
     for (size_t t = 0; t < sizeof types / sizeof *types; t++) {
         run_in_blocks(&config, types[t], &reference, wanted);
         for (int isa = 0; isa <= (int)heed_isa_detect(); isa++) {
@@ -170,10 +203,14 @@ static void experts_are_multiplied_as_blocks(void **state)
             float largest = 0, apart = 0;
             for (int64_t i = 0; i < config.vocabulary; i++) {
                 float size = fabsf(wanted[i]), distance = fabsf(wanted[i] - found[i]);
-                largest = size > largest ? size : largest, apart = distance > apart ? distance : apart;
+                largest = size > largest ? size : largest,
+                apart = distance > apart ? distance : apart;
             }
-            /* A difference in the last bit of an activation may move its rounding by a step of 1/127. */
-            if (!(largest > 0 && apart <= 5e-3f * largest)) fail_msg("%s, %s: %g apart, largest %g", heed_dtypes[types[t]].name, heed_isa_name((heed_isa)isa), apart, largest);
+            /* A difference in the last bit of an activation may move its rounding by a step of
+               1/127. */
+            if (!(largest > 0 && apart <= 5e-3f * largest))
+                fail_msg("%s, %s: %g apart, largest %g", heed_dtypes[types[t]].name,
+                         heed_isa_name((heed_isa)isa), apart, largest);
             heed_cpu_backend_free(cpu);
         }
     }
@@ -182,8 +219,10 @@ static void experts_are_multiplied_as_blocks(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(configurations_that_do_not_fit_are_refused), cmocka_unit_test(layers_with_experts_follow_step_and_list),
-                                       cmocka_unit_test(experts_are_saved_as_they_were_loaded), cmocka_unit_test(experts_begin_unlike_each_other),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(configurations_that_do_not_fit_are_refused),
+                                       cmocka_unit_test(layers_with_experts_follow_step_and_list),
+                                       cmocka_unit_test(experts_are_saved_as_they_were_loaded),
+                                       cmocka_unit_test(experts_begin_unlike_each_other),
                                        cmocka_unit_test(experts_are_multiplied_as_blocks)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -12,7 +12,8 @@ static int read_fixtures(void **state)
     return fixtures.count > 30 ? 0 : -1;
 }
 
-static void check_fixture(const char *fixture, const heed_backend *backend, bool training, bool no_passes)
+static void check_fixture(const char *fixture, const heed_backend *backend, bool training,
+                          bool no_passes)
 {
     oracle o = oracle_open(fixture);
     char path[512];
@@ -20,14 +21,19 @@ static void check_fixture(const char *fixture, const heed_backend *backend, bool
     heed_tensor_list outputs = {0};
     comparison sum = {0};
     fixture_path(path, fixture, "");
-    assert_ok(heed_model_load(&model, path, &(heed_model_options){.backend = backend, .training = training}, &error));
-    heed_forward_options options = {.gradients = training, .attentions = true, .no_passes = no_passes};
+    assert_ok(heed_model_load(
+        &model, path, &(heed_model_options){.backend = backend, .training = training}, &error));
+    heed_forward_options options = {
+        .gradients = training, .attentions = true, .no_passes = no_passes};
     assert_ok(heed_forward(model, backend, o.inputs, o.n_inputs, &options, &outputs, &error));
     compare_all(&o, fixture, "out.", &outputs, 0, &sum);
     compare_all(&o, fixture, "loss", &outputs, 0, &sum);
     if (training) compare_all(&o, fixture, "grad.", &outputs, largest_gradient(&o), &sum);
-    print_message("%-20s %-9s %s%s: %zu of %zu tensors within max(4 x noise, 3e-6 x max|value|); worst %.2f of its tolerance (%s)\n", fixture, backend->name,
-                  training ? "with gradients" : "outputs", no_passes ? ", no passes" : "", sum.close, sum.tensors, sum.worst, sum.worst_name);
+    print_message("%-20s %-9s %s%s: %zu of %zu tensors within max(4 x noise, 3e-6 x max|value|); "
+                  "worst %.2f of its tolerance (%s)\n",
+                  fixture, backend->name, training ? "with gradients" : "outputs",
+                  no_passes ? ", no passes" : "", sum.close, sum.tensors, sum.worst,
+                  sum.worst_name);
     heed_tensor_list_free(&outputs);
     heed_model_release(model);
     oracle_close(&o);
@@ -38,19 +44,22 @@ static const heed_backend reference = {.name = "reference", .isa = HEED_ISA_GENE
 static void test_reference(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < fixtures.count; i++) check_fixture(fixtures.names[i], &reference, true, false);
+    for (size_t i = 0; i < fixtures.count; i++)
+        check_fixture(fixtures.names[i], &reference, true, false);
 }
 
 static void test_reference_inference(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < fixtures.count; i++) check_fixture(fixtures.names[i], &reference, false, false);
+    for (size_t i = 0; i < fixtures.count; i++)
+        check_fixture(fixtures.names[i], &reference, false, false);
 }
 
 static void test_reference_without_passes(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < fixtures.count; i++) check_fixture(fixtures.names[i], &reference, true, true);
+    for (size_t i = 0; i < fixtures.count; i++)
+        check_fixture(fixtures.names[i], &reference, true, true);
 }
 
 static void check_cpu(heed_isa isa, int threads)
@@ -69,7 +78,8 @@ static void check_cpu(heed_isa isa, int threads)
 static void test_cpu(void **state)
 {
     (void)state;
-    for (int isa = HEED_ISA_GENERIC; isa <= (int)heed_isa_detect(); isa++) check_cpu((heed_isa)isa, isa == HEED_ISA_GENERIC ? 1 : 2);
+    for (int isa = HEED_ISA_GENERIC; isa <= (int)heed_isa_detect(); isa++)
+        check_cpu((heed_isa)isa, isa == HEED_ISA_GENERIC ? 1 : 2);
 }
 
 /* No family without a fixture. */
@@ -91,8 +101,9 @@ static void test_every_family_has_a_fixture(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_every_family_has_a_fixture), cmocka_unit_test(test_reference_inference),
-                                       cmocka_unit_test(test_reference), cmocka_unit_test(test_reference_without_passes),
-                                       cmocka_unit_test(test_cpu)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_every_family_has_a_fixture),
+        cmocka_unit_test(test_reference_inference), cmocka_unit_test(test_reference),
+        cmocka_unit_test(test_reference_without_passes), cmocka_unit_test(test_cpu)};
     return cmocka_run_group_tests(tests, read_fixtures, NULL);
 }

@@ -1,4 +1,5 @@
-/* Masks with holes, left padding, position ids, tokens that see nothing, one token, no sequences: what transformers answers. */
+/* Masks with holes, left padding, position ids, tokens that see nothing, one token, no sequences:
+   what transformers answers. */
 #include "cpu/backend.h"
 #include "support/fixtures.h"
 
@@ -6,7 +7,8 @@ enum { MAX_INPUTS = 8, CASE_NAME = 96 };
 
 static const char *const fixtures[] = {"gpt2", "llama", "mistral", "bert", "marian"};
 
-static const heed_stored_tensor *find(const heed_safetensors *file, const char *name, const char *kind, const char *rest)
+static const heed_stored_tensor *find(const heed_safetensors *file, const char *name,
+                                      const char *kind, const char *rest)
 {
     char full[256];
     snprintf(full, sizeof full, "%s/%s%s", name, kind, rest);
@@ -22,13 +24,14 @@ static bool is_seen(const heed_stored_tensor *mask, const heed_stored_tensor *wa
     return value != 0;
 }
 
-static void check_tensor(const heed_safetensors *file, const char *fixture, const char *name, const heed_stored_tensor *want, const heed_tensor_list *got,
-                         double *worst)
+static void check_tensor(const heed_safetensors *file, const char *fixture, const char *name,
+                         const heed_stored_tensor *want, const heed_tensor_list *got, double *worst)
 {
     const char *own = want->name + strlen(name) + 1;
     const heed_named_tensor *have = named(got, own);
     const heed_stored_tensor *noise = find(file, name, "noise.", own);
-    const heed_stored_tensor *mask = find(file, name, "in.", strstr(own, "decoder") ? "decoder_attention_mask" : "attention_mask");
+    const heed_stored_tensor *mask = find(
+        file, name, "in.", strstr(own, "decoder") ? "decoder_attention_mask" : "attention_mask");
     if (!have || !noise) fail_msg("%s, %s: %s was not computed", fixture, name, own);
     float level, a;
     double scale = 0, difference = 0;
@@ -41,30 +44,43 @@ static void check_tensor(const heed_safetensors *file, const char *fixture, cons
         difference = !(fabs((double)a - b) <= difference) ? fabs((double)a - b) : difference;
     }
     double tolerance = fmax(30 * (double)level, 1e-5 * fmax(scale, 1));
-    if (!(difference <= tolerance)) fail_msg("%s, %s: %s is off by %g; tolerance %g", fixture, name, own, difference, tolerance);
+    if (!(difference <= tolerance))
+        fail_msg("%s, %s: %s is off by %g; tolerance %g", fixture, name, own, difference,
+                 tolerance);
     *worst = fmax(*worst, difference / tolerance);
 }
 
-static void check_case(heed_model *model, const heed_backend *backend, const heed_safetensors *file, const char *fixture, const char *name, double *worst)
+static void check_case(heed_model *model, const heed_backend *backend, const heed_safetensors *file,
+                       const char *fixture, const char *name, double *worst)
 {
     heed_named_tensor inputs[MAX_INPUTS];
     heed_tensor_list outputs = {0};
     size_t count = 0, length = strlen(name);
     for (size_t i = 0; i < heed_safetensors_count(file); i++) {
         const heed_stored_tensor *tensor = heed_safetensors_at(file, i);
-        if (strncmp(tensor->name, name, length) != 0 || strncmp(tensor->name + length, "/in.", 4) != 0) continue;
+        if (strncmp(tensor->name, name, length) != 0 ||
+            strncmp(tensor->name + length, "/in.", 4) != 0)
+            continue;
         assert_true(count < MAX_INPUTS);
-        inputs[count] = (heed_named_tensor){.name = (char *)tensor->name + length + 1, .dtype = tensor->dtype, .rank = tensor->rank, .data = tensor->data};
+        inputs[count] = (heed_named_tensor){
+            .name = (char *)tensor->name + length + 1,
+            .dtype = tensor->dtype,
+            .rank = tensor->rank,
+            .data = tensor->data,
+        };
         for (int j = 0; j < tensor->rank; j++) inputs[count].shape[j] = tensor->shape[j];
         count++;
     }
     heed_error error = {0};
     heed_forward_options options = {.gradients = true};
-    if (heed_forward(model, backend, inputs, count, &options, &outputs, &error) != HEED_OK) fail_msg("%s, %s: %s", fixture, name, error.message);
+    if (heed_forward(model, backend, inputs, count, &options, &outputs, &error) != HEED_OK)
+        fail_msg("%s, %s: %s", fixture, name, error.message);
     for (size_t i = 0; i < heed_safetensors_count(file); i++) {
         const heed_stored_tensor *tensor = heed_safetensors_at(file, i);
         if (strncmp(tensor->name, name, length) != 0 || tensor->name[length] != '/') continue;
-        if (strncmp(tensor->name + length, "/in.", 4) == 0 || strncmp(tensor->name + length, "/noise.", 7) == 0) continue;
+        if (strncmp(tensor->name + length, "/in.", 4) == 0 ||
+            strncmp(tensor->name + length, "/noise.", 7) == 0)
+            continue;
         check_tensor(file, fixture, name, tensor, &outputs, worst);
     }
     heed_tensor_list_free(&outputs);
@@ -78,7 +94,8 @@ static void check_fixture(const char *fixture, const heed_backend *backend)
     size_t cases = 0;
     double worst = 0;
     fixture_path(path, fixture, "");
-    assert_ok(heed_model_load(&model, path, &(heed_model_options){.backend = backend, .training = true}, &error));
+    assert_ok(heed_model_load(&model, path,
+                              &(heed_model_options){.backend = backend, .training = true}, &error));
     snprintf(part, sizeof part, "%s.safetensors", fixture);
     fixture_path(path, "forward-cases", part);
     assert_ok(heed_safetensors_open_whole(&file, path, &error));
@@ -90,7 +107,8 @@ static void check_fixture(const char *fixture, const heed_backend *backend)
         cases++;
     }
     assert_true(cases >= 7);
-    print_message("%-8s %-9s %zu cases, worst %.2f of its tolerance\n", fixture, backend->name, cases, worst);
+    print_message("%-8s %-9s %zu cases, worst %.2f of its tolerance\n", fixture, backend->name,
+                  cases, worst);
     heed_safetensors_close(file);
     heed_model_release(model);
 }
@@ -99,7 +117,8 @@ static void test_reference(void **state)
 {
     (void)state;
     heed_backend reference = {.name = "reference"};
-    for (size_t i = 0; i < sizeof fixtures / sizeof *fixtures; i++) check_fixture(fixtures[i], &reference);
+    for (size_t i = 0; i < sizeof fixtures / sizeof *fixtures; i++)
+        check_fixture(fixtures[i], &reference);
 }
 
 static void test_cpu(void **state)
@@ -113,6 +132,7 @@ static void test_cpu(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_reference), cmocka_unit_test(test_cpu)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_reference),
+                                       cmocka_unit_test(test_cpu)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

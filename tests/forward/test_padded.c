@@ -2,7 +2,8 @@
 #include "forward/padded.h"
 #include "support/test.h"
 
-/* One text per sequence: 'x' seen, 'n' needed but not seen, '.' neither; '|' before a token starts a segment. */
+/* One text per sequence: 'x' seen, 'n' needed but not seen, '.' neither; '|' before a token starts
+   a segment. */
 static heed_padded padded_of(int64_t batch, int64_t length, const char *const *texts)
 {
     heed_padded p;
@@ -23,7 +24,8 @@ static heed_padded padded_of(int64_t batch, int64_t length, const char *const *t
     return p;
 }
 
-static void check_rows(const heed_padded *p, bool seen_first, const int64_t *places, int64_t count, int64_t sequences, bool indexed)
+static void check_rows(const heed_padded *p, bool seen_first, const int64_t *places, int64_t count,
+                       int64_t sequences, bool indexed)
 {
     heed_rows rows;
     assert_ok(heed_rows_new(&rows, p, seen_first, &error));
@@ -41,7 +43,8 @@ static void check_rows(const heed_padded *p, bool seen_first, const int64_t *pla
         assert_int_equal(entry[HEED_SEQUENCE_KEY_START], at);
         assert_int_equal(entry[HEED_SEQUENCE_QUERY_LENGTH], entry[HEED_SEQUENCE_KEY_LENGTH]);
         int32_t kept = 0;
-        for (int64_t i = at; i < at + entry[HEED_SEQUENCE_QUERY_LENGTH]; i++) kept += p->keep[rows.place[i]];
+        for (int64_t i = at; i < at + entry[HEED_SEQUENCE_QUERY_LENGTH]; i++)
+            kept += p->keep[rows.place[i]];
         assert_int_equal(rows.kept[s], kept);
         assert_int_equal(entry[HEED_SEQUENCE_SAMPLE], rows.batch[s]);
         at += entry[HEED_SEQUENCE_QUERY_LENGTH];
@@ -110,7 +113,9 @@ static void fully_masked_tokens_bring_their_whole_sequence(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(masked_tokens_are_dropped), cmocka_unit_test(tokens_that_only_ask_keep_their_place_or_come_last),
-        cmocka_unit_test(segments_are_sequences), cmocka_unit_test(empty_batches_have_no_rows), cmocka_unit_test(fully_masked_tokens_bring_their_whole_sequence)};
+        cmocka_unit_test(masked_tokens_are_dropped),
+        cmocka_unit_test(tokens_that_only_ask_keep_their_place_or_come_last),
+        cmocka_unit_test(segments_are_sequences), cmocka_unit_test(empty_batches_have_no_rows),
+        cmocka_unit_test(fully_masked_tokens_bring_their_whole_sequence)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

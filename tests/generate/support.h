@@ -19,8 +19,10 @@ static inline fixture fixture_open(const char *name, int threads)
     heed_isa isa;
     assert_ok(heed_isa_choose(&isa, &error));
     assert_ok(heed_cpu_backend_new(&f.backend, threads, isa, &error));
-    assert_ok(heed_model_load(&f.model, f.oracle.folder, &(heed_model_options){.backend = f.backend}, &error));
-    assert_ok(heed_generation_settings_load(&f.settings, f.oracle.folder, heed_model_config(f.model), &error));
+    assert_ok(heed_model_load(&f.model, f.oracle.folder,
+                              &(heed_model_options){.backend = f.backend}, &error));
+    assert_ok(heed_generation_settings_load(&f.settings, f.oracle.folder,
+                                            heed_model_config(f.model), &error));
     return f;
 }
 

@@ -110,9 +110,10 @@ static void other_letters_have_cases_too(void **state)
     static const struct {
         const char *text;
         bool bad;
-    } cases[] = {{"\xC3\xA9t\xC3\xA9", true},  {"\xC3\x89T\xC3\x89", true},
-                 {"\xC3\x89t\xC3\xA9", true},  {"l'\xC3\xA9t\xC3\xA9", true},
-                 {"\xC3\xA9t\xC3\xA8", false}, {"ete", false}};
+    } cases[] = {
+        {"\xC3\xA9t\xC3\xA9", true},   {"\xC3\x89T\xC3\x89", true},  {"\xC3\x89t\xC3\xA9", true},
+        {"l'\xC3\xA9t\xC3\xA9", true}, {"\xC3\xA9t\xC3\xA8", false}, {"ete", false},
+    };
     subject s = {0};
     heed_encoding encoding = {0};
     open_subject(&s, "bytebpe-smollm", words, 1);

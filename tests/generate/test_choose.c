@@ -22,11 +22,14 @@ static void broken_scores_are_errors(void **state)
     assert_fails(HEED_E_ARG, "NaN (of token 1", heed_choose_greedy(with_nan, 3, &id, &error));
     assert_fails(HEED_E_ARG, "NaN (of token 1", heed_choose_sample(with_nan, 3, &rng, &id, &error));
     assert_fails(HEED_E_ARG, "all are forbidden", heed_choose_greedy(forbidden, 2, &id, &error));
-    assert_fails(HEED_E_ARG, "all are forbidden", heed_choose_sample(forbidden, 2, &rng, &id, &error));
-    assert_fails(HEED_E_ARG, "infinite", heed_choose_sample((float[]){1, INFINITY}, 2, &rng, &id, &error));
+    assert_fails(HEED_E_ARG, "all are forbidden",
+                 heed_choose_sample(forbidden, 2, &rng, &id, &error));
+    assert_fails(HEED_E_ARG, "infinite",
+                 heed_choose_sample((float[]){1, INFINITY}, 2, &rng, &id, &error));
 }
 
-/* Pearson's statistic of 200,000 draws from eight tokens, two of them impossible; its 99.99 % quantile with 5 degrees of freedom is 25.7. */
+/* Pearson's statistic of 200,000 draws from eight tokens, two of them impossible; its 99.99 %
+   quantile with 5 degrees of freedom is 25.7. */
 static void draws_follow_the_distribution(void **state)
 {
     (void)state;
@@ -44,7 +47,8 @@ static void draws_follow_the_distribution(void **state)
     for (int i = 0; i < V; i++) p[i] = exp((double)scores[i] - heed_log_sum(scores, V));
     assert_int_equal(counts[2] + counts[6], 0);
     for (int i = 0; i < V; i++)
-        if (i != 2 && i != 6) chi += (counts[i] - DRAWS * p[i]) * (counts[i] - DRAWS * p[i]) / (DRAWS * p[i]);
+        if (i != 2 && i != 6)
+            chi += (counts[i] - DRAWS * p[i]) * (counts[i] - DRAWS * p[i]) / (DRAWS * p[i]);
     if (chi > 25.7) fail_msg("chi-square %.2f", chi);
 }
 
@@ -57,7 +61,8 @@ static void seeds_repeat_and_streams_differ(void **state)
     int32_t *runs[] = {first, again, other};
     for (int run = 0; run < 3; run++) {
         heed_rng rng = {.seed = 5, .stream = (uint64_t)(run == 2)};
-        for (int i = 0; i < 50; i++) assert_ok(heed_choose_sample(scores, 64, &rng, &runs[run][i], &error));
+        for (int i = 0; i < 50; i++)
+            assert_ok(heed_choose_sample(scores, 64, &rng, &runs[run][i], &error));
     }
     assert_memory_equal(first, again, sizeof first);
     assert_true(memcmp(first, other, sizeof first) != 0);
@@ -86,8 +91,11 @@ static void log_sum_does_not_overflow(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(greedy_takes_the_first_largest), cmocka_unit_test(broken_scores_are_errors),
-                                       cmocka_unit_test(draws_follow_the_distribution), cmocka_unit_test(seeds_repeat_and_streams_differ),
-                                       cmocka_unit_test(largest_are_ordered), cmocka_unit_test(log_sum_does_not_overflow)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(greedy_takes_the_first_largest),
+                                       cmocka_unit_test(broken_scores_are_errors),
+                                       cmocka_unit_test(draws_follow_the_distribution),
+                                       cmocka_unit_test(seeds_repeat_and_streams_differ),
+                                       cmocka_unit_test(largest_are_ordered),
+                                       cmocka_unit_test(log_sum_does_not_overflow)};
     return cmocka_run_group_tests_name("choose", tests, NULL, NULL);
 }

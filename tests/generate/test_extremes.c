@@ -52,10 +52,12 @@ static const char *const cuts[] = {
     ", \"eta_cutoff\": 0.1",
     ", \"renormalize_logits\": true",
     ", \"repetition_penalty\": 1.2, \"presence_penalty\": 0.5, \"top_k\": 3, \"min_p\": 0.1"};
-static const float rows[][V] = {{1, 5, -3, 2, 4.9999995f, -INFINITY},
-                                {-1e-30f, -5, -3, -7, -INFINITY, -100},
-                                {3e38f, -3e38f, 0, 1, 2, 3},
-                                {-3e38f, -3.1e38f, -3.2e38f, -INFINITY, -3.3e38f, -3.4e38f}};
+static const float rows[][V] = {
+    {1, 5, -3, 2, 4.9999995f, -INFINITY},
+    {-1e-30f, -5, -3, -7, -INFINITY, -100},
+    {3e38f, -3e38f, 0, 1, 2, 3},
+    {-3e38f, -3.1e38f, -3.2e38f, -INFINITY, -3.3e38f, -3.4e38f},
+};
 
 static void a_low_temperature_draws_the_greedy_token(void **state)
 {

@@ -1,4 +1,5 @@
-/* Kept sequences: turns, prompts that begin alike, prompt caches on disk. What is written is what a fresh session writes. */
+/* Kept sequences: turns, prompts that begin alike, prompt caches on disk. What is written is what a
+   fresh session writes. */
 #include "generate/support.h"
 #include "model/engine.h"
 #include <math.h>
@@ -18,10 +19,12 @@ static void fill(int32_t *ids, int64_t count, int64_t vocabulary, int seed)
 }
 
 /* Ids that a fresh session writes after a prompt. */
-static void write_fresh(const fixture *f, const heed_generation_settings *settings, const int32_t *ids, int64_t count, heed_generation *generation)
+static void write_fresh(const fixture *f, const heed_generation_settings *settings,
+                        const int32_t *ids, int64_t count, heed_generation *generation)
 {
     heed_session *session = fixture_session(f, NULL);
-    assert_ok(heed_generate(session, NULL, settings, &(heed_ids){ids, count}, 1, NULL, generation, &error));
+    assert_ok(heed_generate(session, NULL, settings, &(heed_ids){ids, count}, 1, NULL, generation,
+                            &error));
     heed_session_free(session);
 }
 
@@ -38,14 +41,16 @@ static void a_turn_reads_only_what_is_new(void **state)
     heed_generation_settings settings = greedy(6);
     heed_prefix prefix;
     int32_t ids[80];
-    int64_t vocabulary = heed_session_vocabulary(session), context = heed_session_context(session), count = 5;
+    int64_t vocabulary = heed_session_vocabulary(session), context = heed_session_context(session),
+            count = 5;
     (void)state;
     heed_prefix_begin(&prefix, session);
     fill(ids, count, vocabulary, 1);
     for (int turn = 0; turn < 3 && count + 6 <= context; turn++) {
         heed_generation kept, fresh;
         size_t before = turn ? (size_t)prefix.count : 0;
-        assert_ok(heed_generate_from(session, &prefix, NULL, &settings, &(heed_ids){ids, count}, NULL, &kept, &error));
+        assert_ok(heed_generate_from(session, &prefix, NULL, &settings, &(heed_ids){ids, count},
+                                     NULL, &kept, &error));
         write_fresh(&f, &settings, ids, count, &fresh);
         assert_same(&kept.items[0], &fresh.items[0]);
         assert_int_equal(kept.prompts[0].kept, before);
@@ -76,9 +81,11 @@ static void another_beginning_is_read_anew(void **state)
     fill(first, 8, heed_session_vocabulary(session), 1);
     fill(other, 8, heed_session_vocabulary(session), 1);
     other[3] = (other[3] + 1) % (int32_t)heed_session_vocabulary(session);
-    assert_ok(heed_generate_from(session, &prefix, NULL, &settings, &(heed_ids){first, 8}, NULL, &kept, &error));
+    assert_ok(heed_generate_from(session, &prefix, NULL, &settings, &(heed_ids){first, 8}, NULL,
+                                 &kept, &error));
     heed_generation_free(&kept);
-    assert_ok(heed_generate_from(session, &prefix, NULL, &settings, &(heed_ids){other, 8}, NULL, &kept, &error));
+    assert_ok(heed_generate_from(session, &prefix, NULL, &settings, &(heed_ids){other, 8}, NULL,
+                                 &kept, &error));
     assert_int_equal(kept.prompts[0].kept, 3);
     write_fresh(&f, &settings, other, 8, &fresh);
     assert_same(&kept.items[0], &fresh.items[0]);
@@ -93,7 +100,8 @@ static void prompts_that_begin_alike_are_read_once(void **state)
 {
     enum { COMMON = 70, COUNT = 76, PROMPTS = 4 };
     fixture f = fixture_open("llama", 2);
-    heed_session *session = fixture_session(&f, &(heed_session_options){.sequences = 3, .context = 128});
+    heed_session *session = fixture_session(
+        &f, &(heed_session_options){.sequences = 3, .context = 128});
     heed_generation_settings settings = greedy(5);
     static int32_t ids[PROMPTS][COUNT];
     heed_ids prompts[PROMPTS];
@@ -141,7 +149,8 @@ static void a_prompt_cache_comes_back_from_disk(void **state)
     heed_prefix_begin(&back, session);
     assert_ok(heed_prefix_load(&back, path, &error));
     assert_int_equal(back.count, 10);
-    assert_ok(heed_generate_from(session, &back, NULL, &settings, &(heed_ids){ids, 12}, NULL, &kept, &error));
+    assert_ok(heed_generate_from(session, &back, NULL, &settings, &(heed_ids){ids, 12}, NULL, &kept,
+                                 &error));
     assert_int_equal(kept.prompts[0].kept, 10);
     write_fresh(&f, &settings, ids, 12, &fresh);
     assert_same(&kept.items[0], &fresh.items[0]);
@@ -154,7 +163,8 @@ static void a_prompt_cache_comes_back_from_disk(void **state)
     assert_fails(HEED_E_ARG, "cache.safetensors", heed_prefix_load(&back, path, &error));
     assert_int_equal(heed_session_held(stranger), 0);
     scratch_file(&work, "cache.safetensors", "no cache", 8);
-    assert_fails(HEED_E_FORMAT, "cache.safetensors", heed_prefix_load(&back, scratch_path(&work, "cache.safetensors"), &error));
+    assert_fails(HEED_E_FORMAT, "cache.safetensors",
+                 heed_prefix_load(&back, scratch_path(&work, "cache.safetensors"), &error));
     heed_session_free(stranger);
     heed_session_free(session);
     scratch_remove(&work);
@@ -162,7 +172,8 @@ static void a_prompt_cache_comes_back_from_disk(void **state)
     fixture_close(&other);
 }
 
-/* The same with a cache of bf16, of f16 and of bytes; a file of another type of cache is refused. */
+/* The same with a cache of bf16, of f16 and of bytes; a file of another type of cache is
+   refused. */
 static void a_prompt_cache_keeps_its_type(void **state)
 {
     static const heed_dtype kinds[] = {HEED_F32, HEED_BF16, HEED_I8, HEED_F16};
@@ -172,7 +183,9 @@ static void a_prompt_cache_keeps_its_type(void **state)
     for (int kind = 0; kind < 4; kind++) {
         fixture f = fixture_open("llama", 1);
         heed_model_release(f.model);
-        assert_ok(heed_model_load(&f.model, f.oracle.folder, &(heed_model_options){.backend = f.backend, .cache = kinds[kind]}, &error));
+        assert_ok(heed_model_load(&f.model, f.oracle.folder,
+                                  &(heed_model_options){.backend = f.backend, .cache = kinds[kind]},
+                                  &error));
         heed_session *session = fixture_session(&f, &(heed_session_options){.sequences = 3});
         heed_generation_settings settings = greedy(4);
         heed_prefix prefix, back;
@@ -187,13 +200,17 @@ static void a_prompt_cache_keeps_its_type(void **state)
         assert_ok(heed_prefix_save(&prefix, path, &error));
         heed_prefix_free(&prefix);
         assert_ok(heed_prefix_load(&back, path, &error));
-        assert_ok(heed_generate_from(session, &back, NULL, &settings, &(heed_ids){ids, 12}, NULL, &kept, &error));
+        assert_ok(heed_generate_from(session, &back, NULL, &settings, &(heed_ids){ids, 12}, NULL,
+                                     &kept, &error));
         assert_int_equal(kept.prompts[0].kept, 10);
         write_fresh(&f, &settings, ids, 12, &fresh);
         assert_same(&kept.items[0], &fresh.items[0]);
-        int64_t width = heed_model_cache_width(f.model), heads = heed_config_main(heed_model_config(f.model))->kv_heads;
-        int64_t bytes = kinds[kind] == HEED_I8 ? width + 4 * heads : (int64_t)heed_dtypes[kinds[kind]].bytes * width;
-        assert_int_equal(heed_session_position_bytes(session), 2 * heed_model_cache_layers(f.model) * bytes);
+        int64_t width = heed_model_cache_width(f.model),
+                heads = heed_config_main(heed_model_config(f.model))->kv_heads;
+        int64_t bytes = kinds[kind] == HEED_I8 ? width + 4 * heads
+                                               : (int64_t)heed_dtypes[kinds[kind]].bytes * width;
+        assert_int_equal(heed_session_position_bytes(session),
+                         2 * heed_model_cache_layers(f.model) * bytes);
         heed_generation_free(&kept);
         heed_generation_free(&fresh);
         heed_prefix_free(&back);
@@ -205,7 +222,10 @@ static void a_prompt_cache_keeps_its_type(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(a_turn_reads_only_what_is_new), cmocka_unit_test(another_beginning_is_read_anew),
-                                       cmocka_unit_test(prompts_that_begin_alike_are_read_once), cmocka_unit_test(a_prompt_cache_comes_back_from_disk), cmocka_unit_test(a_prompt_cache_keeps_its_type)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(a_turn_reads_only_what_is_new),
+                                       cmocka_unit_test(another_beginning_is_read_anew),
+                                       cmocka_unit_test(prompts_that_begin_alike_are_read_once),
+                                       cmocka_unit_test(a_prompt_cache_comes_back_from_disk),
+                                       cmocka_unit_test(a_prompt_cache_keeps_its_type)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,24 +1,31 @@
-/* Laws of sessions: however prompts are cut, batched, forked, or spread over threads, the logits are the same. */
+/* Laws of sessions: however prompts are cut, batched, forked, or spread over threads, the logits
+   are the same. */
 #include "generate/session.h"
 #include "base/rng.h"
 #include "generate/support.h"
 #include <math.h>
 
 static const char *const decoders[] = {
-    "gpt2", "llama", "mistral", "qwen2", "smollm2", "llama-bf16-sharded",
-    "gemma2", "gemma3", "phi", "cohere-qk-norm", "gpt_neo", "gpt_neox", "gptj", "gpt_bigcode", "opt-350m", "bloom-6-heads",
-    "mpt", "falcon-groups", "falcon-alibi", "mixtral", "qwen2_moe", "gpt_oss"};
+    "gpt2",         "llama",       "mistral",   "qwen2",          "smollm2", "llama-bf16-sharded",
+    "gemma2",       "gemma3",      "phi",       "cohere-qk-norm", "gpt_neo", "gpt_neox",
+    "gptj",         "gpt_bigcode", "opt-350m",  "bloom-6-heads",  "mpt",     "falcon-groups",
+    "falcon-alibi", "mixtral",     "qwen2_moe", "gpt_oss"};
 enum { DECODERS = sizeof decoders / sizeof decoders[0], TOKENS = 40 };
 
 /* Logits of chosen tokens of one step, laid end to end by (item, token). */
-typedef struct collected { float *rows; int64_t vocabulary, tokens; } collected;
+typedef struct collected {
+    float *rows;
+    int64_t vocabulary, tokens;
+} collected;
 
-static heed_status collect(void *argument, const heed_logits_row *rows, int64_t count, heed_error *error)
+static heed_status collect(void *argument, const heed_logits_row *rows, int64_t count,
+                           heed_error *error)
 {
     collected *c = argument;
     (void)error;
     for (int64_t i = 0; i < count; i++)
-        memcpy(c->rows + (rows[i].item * c->tokens + rows[i].token) * c->vocabulary, rows[i].logits, (size_t)c->vocabulary * sizeof(float));
+        memcpy(c->rows + (rows[i].item * c->tokens + rows[i].token) * c->vocabulary, rows[i].logits,
+               (size_t)c->vocabulary * sizeof(float));
     return HEED_OK;
 }
 
@@ -32,11 +39,14 @@ static float *rows_new(int64_t items, int64_t tokens, int64_t vocabulary)
 static void make_ids(int32_t *ids, int64_t count, int64_t vocabulary, uint64_t seed)
 {
     heed_rng rng = {.seed = seed};
-    for (int64_t i = 0; i < count; i++) ids[i] = (int32_t)heed_rng_below(&rng, (uint64_t)vocabulary);
+    for (int64_t i = 0; i < count; i++)
+        ids[i] = (int32_t)heed_rng_below(&rng, (uint64_t)vocabulary);
 }
 
-/* Feeds ids to a new sequence in pieces of `piece` (0: at once) and returns all logits (count,V). */
-static float *run(const fixture *f, const heed_session_options *options, const int32_t *ids, int64_t count, int64_t piece)
+/* Feeds ids to a new sequence in pieces of `piece` (0: at once) and returns all logits
+   (count,V). */
+static float *run(const fixture *f, const heed_session_options *options, const int32_t *ids,
+                  int64_t count, int64_t piece)
 {
     heed_session *session = fixture_session(f, options);
     int64_t vocabulary = heed_session_vocabulary(session), sequence;
@@ -57,7 +67,9 @@ static void assert_close(const char *what, const float *a, const float *b, int64
     float largest = 0;
     for (int64_t i = 0; i < count; i++) largest = fmaxf(largest, fabsf(b[i]));
     for (int64_t i = 0; i < count; i++)
-        if (!(fabsf(a[i] - b[i]) <= 3e-6f * largest)) fail_msg("%s: element %lld is %.9g, expected %.9g", what, (long long)i, (double)a[i], (double)b[i]);
+        if (!(fabsf(a[i] - b[i]) <= 3e-6f * largest))
+            fail_msg("%s: element %lld is %.9g, expected %.9g", what, (long long)i, (double)a[i],
+                     (double)b[i]);
 }
 
 static void prefill_equals_single_steps(void **state)
@@ -68,7 +80,8 @@ static void prefill_equals_single_steps(void **state)
         int64_t vocabulary = heed_model_config(f.model)->vocabulary;
         int32_t ids[TOKENS];
         make_ids(ids, TOKENS, vocabulary, (uint64_t)i);
-        float *whole = run(&f, NULL, ids, TOKENS, 0), *single = run(&f, NULL, ids, TOKENS, 1), *pieces = run(&f, NULL, ids, TOKENS, 7);
+        float *whole = run(&f, NULL, ids, TOKENS, 0), *single = run(&f, NULL, ids, TOKENS, 1),
+              *pieces = run(&f, NULL, ids, TOKENS, 7);
         float *chunks = run(&f, &(heed_session_options){.chunk = 7}, ids, TOKENS, 0);
         assert_close(decoders[i], single, whole, TOKENS * vocabulary);
         assert_close(decoders[i], pieces, whole, TOKENS * vocabulary);
@@ -85,7 +98,8 @@ static void batch_equals_singles(void **state)
     static const int64_t lengths[SEQUENCES] = {1, 17, 40, 3, 8};
     for (int i = 0; i < DECODERS; i++) {
         fixture f = fixture_open(decoders[i], 1);
-        heed_session *session = fixture_session(&f, &(heed_session_options){.sequences = SEQUENCES});
+        heed_session *session = fixture_session(&f,
+                                                &(heed_session_options){.sequences = SEQUENCES});
         int64_t vocabulary = heed_session_vocabulary(session);
         int32_t ids[SEQUENCES][TOKENS];
         heed_step_item items[SEQUENCES];
@@ -99,16 +113,22 @@ static void batch_equals_singles(void **state)
         assert_ok(heed_session_step(session, items, SEQUENCES, collect, &c, &error));
         for (int s = 0; s < SEQUENCES; s++) {
             float *alone = run(&f, NULL, ids[s], lengths[s], 0);
-            assert_memory_equal(rows + s * TOKENS * vocabulary, alone, (size_t)(lengths[s] * vocabulary) * sizeof(float));
+            assert_memory_equal(rows + s * TOKENS * vocabulary, alone,
+                                (size_t)(lengths[s] * vocabulary) * sizeof(float));
             free(alone);
         }
         /* A mixture: one sequence takes single tokens while another reads a prompt. */
         heed_session_drop(session, items[2].sequence);
         assert_ok(heed_session_add(session, &items[2].sequence, &error));
-        heed_step_item mixed[] = {{items[1].sequence, ids[1] + 17, 1, 0}, {items[2].sequence, ids[2], 40, 39}, {items[3].sequence, ids[3] + 3, 1, 0}};
+        heed_step_item mixed[] = {
+            {items[1].sequence, ids[1] + 17, 1, 0},
+            {items[2].sequence, ids[2], 40, 39},
+            {items[3].sequence, ids[3] + 3, 1, 0},
+        };
         assert_ok(heed_session_step(session, mixed, 3, collect, &c, &error));
         float *alone = run(&f, NULL, ids[2], 40, 0);
-        assert_memory_equal(rows + (TOKENS + 39) * vocabulary, alone + 39 * vocabulary, (size_t)vocabulary * sizeof(float));
+        assert_memory_equal(rows + (TOKENS + 39) * vocabulary, alone + 39 * vocabulary,
+                            (size_t)vocabulary * sizeof(float));
         free(alone), free(rows);
         heed_session_free(session);
         fixture_close(&f);
@@ -127,18 +147,21 @@ static void forks_equal_their_own_history(void **state)
         assert_ok(heed_session_add(session, &root, &error));
         heed_step_item item = {root, ids, 9, 9};
         assert_ok(heed_session_step(session, &item, 1, NULL, NULL, &error));
-        for (int k = 0; k < 3; k++) assert_ok(heed_session_fork(session, root, 9 - k, &forks[k], &error));
+        for (int k = 0; k < 3; k++)
+            assert_ok(heed_session_fork(session, root, 9 - k, &forks[k], &error));
         float *rows = rows_new(4, 1, vocabulary);
         for (int step = 0; step < 6; step++) {
             heed_step_item items[4] = {{root, ids + 9 + step, 1, 0}};
-            for (int k = 0; k < 3; k++) items[k + 1] = (heed_step_item){forks[k], ids + 20 + 3 * k + step, 1, 0};
+            for (int k = 0; k < 3; k++)
+                items[k + 1] = (heed_step_item){forks[k], ids + 20 + 3 * k + step, 1, 0};
             collected c = {rows, vocabulary, 1};
             assert_ok(heed_session_step(session, items, 4, collect, &c, &error));
             for (int k = 0; k < 4; k++) {
                 int32_t history[TOKENS];
                 int64_t shared = k ? 9 - (k - 1) : 9;
                 memcpy(history, ids, (size_t)shared * sizeof *ids);
-                for (int j = 0; j <= step; j++) history[shared + j] = k ? ids[20 + 3 * (k - 1) + j] : ids[9 + j];
+                for (int j = 0; j <= step; j++)
+                    history[shared + j] = k ? ids[20 + 3 * (k - 1) + j] : ids[9 + j];
                 heed_session *own = fixture_session(&f, NULL);
                 float *alone = rows_new(1, 1, vocabulary);
                 int64_t sequence;
@@ -151,8 +174,11 @@ static void forks_equal_their_own_history(void **state)
                     last = (heed_step_item){sequence, history + shared + j, 1, 0};
                     assert_ok(heed_session_step(own, &last, 1, collect, &one, &error));
                 }
-                if (shared == 9) assert_memory_equal(rows + k * vocabulary, alone, (size_t)vocabulary * sizeof(float));
-                else assert_close(decoders[i], rows + k * vocabulary, alone, vocabulary); /* another cut of the prompt */
+                if (shared == 9)
+                    assert_memory_equal(rows + k * vocabulary, alone,
+                                        (size_t)vocabulary * sizeof(float));
+                /* another cut of the prompt */
+                else assert_close(decoders[i], rows + k * vocabulary, alone, vocabulary);
                 free(alone);
                 heed_session_free(own);
             }
@@ -163,7 +189,8 @@ static void forks_equal_their_own_history(void **state)
     }
 }
 
-/* Blocks that another sequence left behind hold its keys and values, here NaN as well: none of them may be seen. */
+/* Blocks that another sequence left behind hold its keys and values, here NaN as well: none of them
+   may be seen. */
 static void old_blocks_are_not_seen(void **state)
 {
     (void)state;
@@ -191,7 +218,8 @@ static void old_blocks_are_not_seen(void **state)
     }
 }
 
-/* What beams do: at each step every beam continues one of the old ones, the first heir takes its sequence, others fork it. */
+/* What beams do: at each step every beam continues one of the old ones, the first heir takes its
+   sequence, others fork it. */
 static void reordered_beams_equal_their_own_history(void **state)
 {
     (void)state;
@@ -216,12 +244,15 @@ static void reordered_beams_equal_their_own_history(void **state)
             bool heirs[BEAMS] = {false}, taken[BEAMS] = {false};
             int64_t moved[BEAMS];
             heed_step_item items[BEAMS];
-            for (int b = 0; b < BEAMS; b++) heirs[parents[b] = (int)heed_rng_below(&rng, BEAMS)] = true;
+            for (int b = 0; b < BEAMS; b++)
+                heirs[parents[b] = (int)heed_rng_below(&rng, BEAMS)] = true;
             for (int b = 0; b < BEAMS; b++)
                 if (!heirs[b]) heed_session_drop(session, sequences[b]);
             for (int b = 0; b < BEAMS; b++) {
                 if (!taken[parents[b]]) moved[b] = sequences[parents[b]];
-                else assert_ok(heed_session_fork(session, sequences[parents[b]], PROMPT + step, &moved[b], &error));
+                else
+                    assert_ok(heed_session_fork(session, sequences[parents[b]], PROMPT + step,
+                                                &moved[b], &error));
                 taken[parents[b]] = true;
                 memcpy(next[b], history[parents[b]], sizeof next[b]);
                 next[b][PROMPT + step] = (int32_t)heed_rng_below(&rng, (uint64_t)vocabulary);
@@ -232,7 +263,8 @@ static void reordered_beams_equal_their_own_history(void **state)
             assert_ok(heed_session_step(session, items, BEAMS, collect, &c, &error));
             for (int b = 0; b < BEAMS; b++) {
                 float *alone = run(&f, NULL, history[b], PROMPT + step + 1, 0);
-                assert_close(decoders[i], rows + b * vocabulary, alone + (PROMPT + step) * vocabulary, vocabulary);
+                assert_close(decoders[i], rows + b * vocabulary,
+                             alone + (PROMPT + step) * vocabulary, vocabulary);
                 free(alone);
             }
         }
@@ -242,8 +274,9 @@ static void reordered_beams_equal_their_own_history(void **state)
     }
 }
 
-/* LongRoPE turns by other frequencies beyond its original length, here 12: a text that grows across it, or is cut back, has the logits that it
-   has when it is read at once; so has a fork, whose blocks are shared with a text on the other side. */
+/* LongRoPE turns by other frequencies beyond its original length, here 12: a text that grows across
+   it, or is cut back, has the logits that it has when it is read at once; so has a fork, whose
+   blocks are shared with a text on the other side. */
 static void texts_that_cross_the_original_length_are_read_anew(void **state)
 {
     (void)state;
@@ -258,18 +291,23 @@ static void texts_that_cross_the_original_length_are_read_anew(void **state)
     assert_ok(heed_session_add(session, &sequence, &error));
     for (int64_t at = 0; at < ABOVE; at++) {
         collected c = {row + at * vocabulary, vocabulary, 1};
-        assert_ok(heed_session_step(session, &(heed_step_item){sequence, ids + at, 1, 0}, 1, collect, &c, &error));
+        assert_ok(heed_session_step(session, &(heed_step_item){sequence, ids + at, 1, 0}, 1,
+                                    collect, &c, &error));
         assert_int_equal(heed_session_length(session, sequence), at + 1);
-        if (at == BELOW - 1) assert_ok(heed_session_fork(session, sequence, BELOW - 1, &fork, &error));
+        if (at == BELOW - 1)
+            assert_ok(heed_session_fork(session, sequence, BELOW - 1, &fork, &error));
     }
     assert_close("before the border", row, below, BELOW * vocabulary);
-    assert_close("the last of a text beyond it", row + (ABOVE - 1) * vocabulary, above + (ABOVE - 1) * vocabulary, vocabulary);
+    assert_close("the last of a text beyond it", row + (ABOVE - 1) * vocabulary,
+                 above + (ABOVE - 1) * vocabulary, vocabulary);
     collected c = {row, vocabulary, 1};
-    assert_ok(heed_session_step(session, &(heed_step_item){fork, ids + BELOW - 1, 1, 0}, 1, collect, &c, &error));
+    assert_ok(heed_session_step(session, &(heed_step_item){fork, ids + BELOW - 1, 1, 0}, 1, collect,
+                                &c, &error));
     assert_close("a fork that stayed below", row, below + (BELOW - 1) * vocabulary, vocabulary);
     heed_session_truncate(session, sequence, 6);
     c = (collected){row, vocabulary, BELOW - 6};
-    assert_ok(heed_session_step(session, &(heed_step_item){sequence, ids + 6, BELOW - 6, 0}, 1, collect, &c, &error));
+    assert_ok(heed_session_step(session, &(heed_step_item){sequence, ids + 6, BELOW - 6, 0}, 1,
+                                collect, &c, &error));
     assert_close("a text that was cut back", row, below + 6 * vocabulary, (BELOW - 6) * vocabulary);
     heed_session_free(session);
     free(below);
@@ -280,9 +318,12 @@ static void texts_that_cross_the_original_length_are_read_anew(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(prefill_equals_single_steps), cmocka_unit_test(batch_equals_singles),
-                                       cmocka_unit_test(forks_equal_their_own_history), cmocka_unit_test(old_blocks_are_not_seen),
-                                       cmocka_unit_test(reordered_beams_equal_their_own_history),
-                                       cmocka_unit_test(texts_that_cross_the_original_length_are_read_anew)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(prefill_equals_single_steps),
+        cmocka_unit_test(batch_equals_singles),
+        cmocka_unit_test(forks_equal_their_own_history),
+        cmocka_unit_test(old_blocks_are_not_seen),
+        cmocka_unit_test(reordered_beams_equal_their_own_history),
+        cmocka_unit_test(texts_that_cross_the_original_length_are_read_anew)};
     return cmocka_run_group_tests_name("session", tests, NULL, NULL);
 }

@@ -1,4 +1,5 @@
-/* Text in pieces: complete characters only, nothing that a stop string begins with, the same text whatever the pieces. */
+/* Text in pieces: complete characters only, nothing that a stop string begins with, the same text
+   whatever the pieces. */
 #include "generate/text_stream.h"
 #include "base/utf8.h"
 #include "support/test.h"
@@ -10,10 +11,12 @@ static heed_tokenizer *load(void)
     return tokenizer;
 }
 
-static const char sentence[] = "Hello world, na\303\257ve \346\227\245\346\234\254 \360\237\231\202 worlds END of the END. 12 + 34";
+static const char sentence[] = "Hello world, na\303\257ve \346\227\245\346\234\254 "
+                               "\360\237\231\202 worlds END of the END. 12 + 34";
 
 /* Pushes the ids of the sentence; returns the joined pieces. */
-static void stream_all(const heed_tokenizer *tokenizer, const char *const *stops, size_t count, heed_buffer *joined, bool *stopped)
+static void stream_all(const heed_tokenizer *tokenizer, const char *const *stops, size_t count,
+                       heed_buffer *joined, bool *stopped)
 {
     heed_generation_settings settings;
     heed_encoding encoding = {0};
@@ -21,8 +24,10 @@ static void stream_all(const heed_tokenizer *tokenizer, const char *const *stops
     const char *piece;
     size_t length;
     heed_generation_settings_default(&settings);
-    for (size_t i = 0; i < count; i++) assert_ok(heed_generation_settings_add_stop(&settings, stops[i], &error));
-    assert_ok(heed_tokenizer_encode(tokenizer, sentence, sizeof sentence - 1, HEED_ENCODE_SPECIAL, &encoding, &error));
+    for (size_t i = 0; i < count; i++)
+        assert_ok(heed_generation_settings_add_stop(&settings, stops[i], &error));
+    assert_ok(heed_tokenizer_encode(tokenizer, sentence, sizeof sentence - 1, HEED_ENCODE_SPECIAL,
+                                    &encoding, &error));
     assert_ok(heed_text_stream_begin(&stream, tokenizer, &settings, &error));
     for (size_t i = 0; i < encoding.count && !stream.stopped; i++) {
         assert_ok(heed_text_stream_push(&stream, encoding.ids[i], &piece, &length, &error));
@@ -54,10 +59,21 @@ static void pieces_join_to_the_text(void **state)
 static void stop_strings_cut_the_text(void **state)
 {
     (void)state;
-    static const struct { const char *stops[3]; size_t count; const char *end; } cases[] = {
-        {{"END"}, 1, "END"}, {{"D o"}, 1, "D of"}, {{"\346\234\254"}, 1, "\346\234\254"}, {{"12", "of the"}, 2, "of the"},
-        {{"world, n", "worldly"}, 2, "world, n"}, {{"H"}, 1, "Hello"}, {{"worlds"}, 1, "worlds END"}, {{"34"}, 1, "34"},
-        {{"llo world", "o w"}, 2, "o world"}, {{"llo wo", "lo wo", "xx"}, 3, "llo"},
+    static const struct {
+        const char *stops[3];
+        size_t count;
+        const char *end;
+    } cases[] = {
+        {{"END"}, 1, "END"},
+        {{"D o"}, 1, "D of"},
+        {{"\346\234\254"}, 1, "\346\234\254"},
+        {{"12", "of the"}, 2, "of the"},
+        {{"world, n", "worldly"}, 2, "world, n"},
+        {{"H"}, 1, "Hello"},
+        {{"worlds"}, 1, "worlds END"},
+        {{"34"}, 1, "34"},
+        {{"llo world", "o w"}, 2, "o world"},
+        {{"llo wo", "lo wo", "xx"}, 3, "llo"},
     };
     heed_tokenizer *tokenizer = load();
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -73,7 +89,8 @@ static void stop_strings_cut_the_text(void **state)
     heed_tokenizer_free(tokenizer);
 }
 
-/* A beginning of a stop string is held back, and given out when it turns out to be none, at the end at the latest. */
+/* A beginning of a stop string is held back, and given out when it turns out to be none, at the end
+   at the latest. */
 static void near_misses_are_given_out(void **state)
 {
     (void)state;
@@ -90,7 +107,8 @@ static void near_misses_are_given_out(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(pieces_join_to_the_text), cmocka_unit_test(stop_strings_cut_the_text),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(pieces_join_to_the_text),
+                                       cmocka_unit_test(stop_strings_cut_the_text),
                                        cmocka_unit_test(near_misses_are_given_out)};
     return cmocka_run_group_tests_name("text_stream", tests, NULL, NULL);
 }

@@ -5,7 +5,8 @@ static heed_plan *plan_for(const sample *s, const heed_plan_options *options)
 {
     heed_error error = {0};
     heed_plan *plan = NULL;
-    if (heed_plan_new(s->graph, &sample_backend, options, &plan, &error) != HEED_OK) fail_msg("%s", error.message);
+    if (heed_plan_new(s->graph, &sample_backend, options, &plan, &error) != HEED_OK)
+        fail_msg("%s", error.message);
     return plan;
 }
 
@@ -14,7 +15,8 @@ static void reuse_saves_memory(void **state)
     (void)state;
     sample s;
     sample_build(&s, &(sample_options){.rows = 256, .sequences = 4});
-    heed_plan *small = plan_for(&s, NULL), *large = plan_for(&s, &(heed_plan_options){.keep_all = true});
+    heed_plan *small = plan_for(&s, NULL),
+              *large = plan_for(&s, &(heed_plan_options){.keep_all = true});
     assert_true(2 * heed_plan_bytes(small) < heed_plan_bytes(large));
     heed_plan_free(small);
     heed_plan_free(large);
@@ -43,7 +45,8 @@ static void bucket_and_batch_do_not_change_bits(void **state)
     heed_binding binding = {b.bound, b.n_bound};
     assert_int_equal(heed_plan_run(single, narrow, &binding, &runtime, NULL, &error), HEED_OK);
     assert_int_equal(heed_plan_output(single, narrow, "logits", &y, NULL), HEED_OK);
-    assert_memory_equal((float *)x.data + 3 * x.row_stride, y.data, 6 * SAMPLE_VOCABULARY * sizeof(float));
+    assert_memory_equal((float *)x.data + 3 * x.row_stride, y.data,
+                        6 * SAMPLE_VOCABULARY * sizeof(float));
     heed_plan_free(batch);
     heed_plan_free(single);
     heed_workspace_free(wide);
@@ -62,7 +65,8 @@ static void what_does_not_fit_is_refused(void **state)
     heed_workspace *workspace = heed_workspace_new();
     heed_runtime runtime = {.count = {[HEED_EXTENT_ROWS] = 4, [HEED_EXTENT_SEQUENCES] = 1}};
     heed_binding binding = {s.bound, s.n_bound};
-    assert_int_equal(heed_plan_run(plan, workspace, &binding, &runtime, NULL, &error), HEED_E_ARG); /* nothing reserved */
+    /* nothing reserved */
+    assert_int_equal(heed_plan_run(plan, workspace, &binding, &runtime, NULL, &error), HEED_E_ARG);
     assert_null(heed_plan_input(plan, workspace, "ids"));
     assert_int_equal(heed_workspace_reserve(workspace, plan, NULL), HEED_OK);
     error = (heed_error){0};
@@ -92,7 +96,8 @@ static void zero_rows_run(void **state)
     sample_build(&s, &(sample_options){.rows = 8, .sequences = 2, .gradients = true});
     heed_plan *plan = plan_for(&s, NULL);
     heed_workspace *workspace = heed_workspace_new();
-    assert_int_equal(sample_run(&s, plan, workspace, (sample_batch){NULL, 0}, NULL, &error), HEED_OK);
+    assert_int_equal(sample_run(&s, plan, workspace, (sample_batch){NULL, 0}, NULL, &error),
+                     HEED_OK);
     heed_operand loss;
     assert_int_equal(heed_plan_output(plan, workspace, "loss", &loss, NULL), HEED_OK);
     assert_true(*(float *)loss.data == 0);
@@ -136,10 +141,13 @@ static void dumps_name_what_is_there(void **state)
     heed_graph_dump_dot(heed_plan_graph(plan), &text);
     heed_plan_dump(plan, &text);
     assert_false(text.failed);
-    static const char *const wanted[] = {"parameter 0.q f32(12,12)", "fused_matmul", "not fused: ", "@layer.1.attention", "gradient",
-                                         "digraph heed", "attention heads=3/3", "regions", "tooltip=\"not fused: "};
+    static const char *const wanted[] = {
+        "parameter 0.q f32(12,12)", "fused_matmul", "not fused: ",
+        "@layer.1.attention",       "gradient",     "digraph heed",
+        "attention heads=3/3",      "regions",      "tooltip=\"not fused: "};
     for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++)
-        if (!strstr(text.data, wanted[i])) fail_msg("the dump lacks \"%s\":\n%s", wanted[i], text.data);
+        if (!strstr(text.data, wanted[i]))
+            fail_msg("the dump lacks \"%s\":\n%s", wanted[i], text.data);
     heed_buffer_free(&text);
     heed_plan_free(plan);
     sample_free(&s);
@@ -147,9 +155,11 @@ static void dumps_name_what_is_there(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(reuse_saves_memory), cmocka_unit_test(bucket_and_batch_do_not_change_bits),
-        cmocka_unit_test(what_does_not_fit_is_refused), cmocka_unit_test(zero_rows_run), cmocka_unit_test(cache_forgets_the_least_recently_used),
-        cmocka_unit_test(dumps_name_what_is_there)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(reuse_saves_memory),
+                                       cmocka_unit_test(bucket_and_batch_do_not_change_bits),
+                                       cmocka_unit_test(what_does_not_fit_is_refused),
+                                       cmocka_unit_test(zero_rows_run),
+                                       cmocka_unit_test(cache_forgets_the_least_recently_used),
+                                       cmocka_unit_test(dumps_name_what_is_there)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

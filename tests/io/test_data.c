@@ -8,7 +8,8 @@
 
 static scratch work;
 
-static heed_status open_one(heed_data **data, const char *name, const void *bytes, size_t count, heed_error *error)
+static heed_status open_one(heed_data **data, const char *name, const void *bytes, size_t count,
+                            heed_error *error)
 {
     const char *path = scratch_file(&work, name, bytes, count);
     return heed_data_open(data, &path, 1, error);
@@ -34,11 +35,18 @@ static void expect_text(heed_text text, const char *expected, size_t length)
 static void text_files_are_one_document(void **state)
 {
     (void)state;
-    static const struct { const char *text, *expected; } cases[] = {
-        {"plain", "plain"}, {"two\nlines\n", "two\nlines\n"}, {"dos\r\nlines\r\n", "dos\nlines\n"}, {"\r\n", "\n"},
+    static const struct {
+        const char *text, *expected;
+    } cases[] = {
+        {"plain", "plain"},
+        {"two\nlines\n", "two\nlines\n"},
+        {"dos\r\nlines\r\n", "dos\nlines\n"},
+        {"\r\n", "\n"},
         {"lone\rone\r", "lone\rone\r"},
-        {"a\r\r\nb", "a\r\nb"}, {"\xEF\xBB\xBFmark", "mark"},
-        {"\r\r\r\n\n", "\r\r\n\n"}};
+        {"a\r\r\nb", "a\r\nb"},
+        {"\xEF\xBB\xBFmark", "mark"},
+        {"\r\r\r\n\n", "\r\r\n\n"},
+    };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         heed_data *data = NULL;
         assert_ok(open_one(&data, "a.txt", cases[i].text, strlen(cases[i].text), &error));
@@ -51,7 +59,8 @@ static void text_files_are_one_document(void **state)
     assert_ok(status_of("notes", "no extension", 12, &error));
     assert_ok(status_of("main.c", "int main(void);", 15, &error));
     assert_fails(HEED_E_FORMAT, "a.txt: the file is empty", status_of("a.txt", "", 0, &error));
-    assert_fails(HEED_E_FORMAT, "a.txt: there is no text", status_of("a.txt", "\xEF\xBB\xBF", 3, &error));
+    assert_fails(HEED_E_FORMAT, "a.txt: there is no text",
+                 status_of("a.txt", "\xEF\xBB\xBF", 3, &error));
     heed_data_close(NULL);
 }
 
@@ -60,15 +69,18 @@ static void broken_utf8_is_named(void **state)
     (void)state;
     assert_fails(HEED_E_FORMAT, "a.txt, line 2: byte 6 of the file (0xff) is not valid UTF-8",
                  status_of("a.txt", "good\nb\xFFz\n", 9, &error));
-    assert_fails(HEED_E_FORMAT, "b.tsv, line 1: byte 3 of the file (0xc3)", status_of("b.tsv", "a\tb\xC3", 4, &error));
-    assert_fails(HEED_E_FORMAT, "c.jsonl, line 1: byte 11 of the file (0x80)", status_of("c.jsonl", "{\"text\": \"a\x80\"}", 14, &error));
+    assert_fails(HEED_E_FORMAT, "b.tsv, line 1: byte 3 of the file (0xc3)",
+                 status_of("b.tsv", "a\tb\xC3", 4, &error));
+    assert_fails(HEED_E_FORMAT, "c.jsonl, line 1: byte 11 of the file (0x80)",
+                 status_of("c.jsonl", "{\"text\": \"a\x80\"}", 14, &error));
     assert_ok(status_of("a.txt", "\xC3\xA4 \xF0\x9F\x98\x80 twelve and more", 20, &error));
 }
 
 static void json_lines_are_documents_or_pairs(void **state)
 {
     (void)state;
-    const char text[] = "\xEF\xBB\xBF{\"text\": \"a\\nb\\u0000\", \"id\": 1}\r\n\n{\"id\": {\"text\": 1}, \"text\": \"\"}\n{\"text\":\"\xC3\xA9\"}";
+    const char text[] = "\xEF\xBB\xBF{\"text\": \"a\\nb\\u0000\", \"id\": 1}\r\n\n{\"id\": "
+                        "{\"text\": 1}, \"text\": \"\"}\n{\"text\":\"\xC3\xA9\"}";
     heed_data *data = NULL;
     assert_ok(open_one(&data, "a.jsonl", text, sizeof text - 1, &error));
     assert_int_equal(heed_data_count(data), 3);
@@ -76,13 +88,15 @@ static void json_lines_are_documents_or_pairs(void **state)
     EXPECT_TEXT(heed_data_document(data, 1), "");
     EXPECT_TEXT(heed_data_document(data, 2), "\xC3\xA9");
     heed_data_close(data);
-    const char pairs[] = "{\"source\":\"one\",\"target\":\"eins\"}\n{\"target\":\"zwei\",\"source\":\"two\"}\n";
+    const char pairs[] =
+        "{\"source\":\"one\",\"target\":\"eins\"}\n{\"target\":\"zwei\",\"source\":\"two\"}\n";
     assert_ok(open_one(&data, "a.jsonl", pairs, sizeof pairs - 1, &error));
     assert_int_equal(heed_data_kind_of(data), HEED_DATA_PAIRS);
     EXPECT_TEXT(heed_data_pair(data, 1).source, "two");
     EXPECT_TEXT(heed_data_pair(data, 1).target, "zwei");
     heed_data_close(data);
-    const char talks[] = "\n{\"messages\":[{\"role\":\"user\",\"content\":[1]}],\"tools\":7}\n{\"prompt\":\"\",\"completion\":\"b\"}\r\n";
+    const char talks[] = "\n{\"messages\":[{\"role\":\"user\",\"content\":[1]}],\"tools\":7}\n{"
+                         "\"prompt\":\"\",\"completion\":\"b\"}\r\n";
     char place[300];
     assert_ok(open_one(&data, "a.jsonl", talks, sizeof talks - 1, &error));
     assert_int_equal(heed_data_kind_of(data), HEED_DATA_CONVERSATIONS);
@@ -91,7 +105,9 @@ static void json_lines_are_documents_or_pairs(void **state)
     heed_data_place(data, 1, place, sizeof place);
     assert_non_null(strstr(place, "a.jsonl, line 3"));
     heed_data_close(data);
-    static const struct { const char *text, *part; heed_status status;
+    static const struct {
+        const char *text, *part;
+        heed_status status;
     } cases[] = {
         {"{\"text\":\"a\"}\n{\"text\":7}\n",
          "a.jsonl, line 2: expected an object with the string \"text\"", HEED_E_FORMAT},
@@ -123,7 +139,8 @@ static void json_lines_are_documents_or_pairs(void **state)
         {"{\"text\":\"\"}", "there is no text", HEED_E_FORMAT},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
-        assert_fails(cases[i].status, cases[i].part, status_of("a.jsonl", cases[i].text, strlen(cases[i].text), &error));
+        assert_fails(cases[i].status, cases[i].part,
+                     status_of("a.jsonl", cases[i].text, strlen(cases[i].text), &error));
 }
 
 /* What a line has beside the text may be whatever Python reads; blank lines are no objects. */
@@ -155,16 +172,20 @@ static void tables_are_pairs(void **state)
     EXPECT_TEXT(heed_data_pair(data, 1).target, "");
     EXPECT_TEXT(heed_data_pair(data, 2).target, "letzte");
     heed_data_close(data);
-    assert_fails(HEED_E_FORMAT, "a.tsv, line 2: no tab", status_of("a.tsv", "a\tb\nc\n", 6, &error));
-    assert_fails(HEED_E_FORMAT, "a.tsv, line 1: more than one tab", status_of("a.tsv", "a\tb\tc\n", 6, &error));
+    assert_fails(HEED_E_FORMAT, "a.tsv, line 2: no tab",
+                 status_of("a.tsv", "a\tb\nc\n", 6, &error));
+    assert_fails(HEED_E_FORMAT, "a.tsv, line 1: more than one tab",
+                 status_of("a.tsv", "a\tb\tc\n", 6, &error));
     assert_fails(HEED_E_FORMAT, "line 2: no tab", status_of("a.tsv", "a\tb\n\nc\td", 8, &error));
 }
 
-static heed_status open_aligned(heed_data **data, const char *source, const char *target, heed_error *error)
+static heed_status open_aligned(heed_data **data, const char *source, const char *target,
+                                heed_error *error)
 {
     char first[512];
     snprintf(first, sizeof first, "%s", scratch_file(&work, "a.en", source, strlen(source)));
-    return heed_data_open_pairs(data, first, scratch_file(&work, "b.de", target, strlen(target)), error);
+    return heed_data_open_pairs(data, first, scratch_file(&work, "b.de", target, strlen(target)),
+                                error);
 }
 
 static void aligned_files_are_pairs(void **state)
@@ -178,23 +199,31 @@ static void aligned_files_are_pairs(void **state)
     EXPECT_TEXT(heed_data_pair(data, 1).target, "");
     EXPECT_TEXT(heed_data_pair(data, 2).target, "drei");
     heed_data_close(data);
-    assert_fails(HEED_E_FORMAT, "a.en has 2 lines and ", open_aligned(&data, "1\n2\n", "1\n2\n3\n4\n", &error));
-    assert_fails(HEED_E_FORMAT, "b.de has 4, expected one translation a line", open_aligned(&data, "1\n2\n", "1\n2\n3\n4", &error));
-    assert_fails(HEED_E_FORMAT, "b.de has 1, expected", open_aligned(&data, "1\n2\n", "1\n", &error));
-    assert_fails(HEED_E_FORMAT, "b.de: the file is empty", open_aligned(&data, "1\n2\n", "", &error));
+    assert_fails(HEED_E_FORMAT, "a.en has 2 lines and ",
+                 open_aligned(&data, "1\n2\n", "1\n2\n3\n4\n", &error));
+    assert_fails(HEED_E_FORMAT, "b.de has 4, expected one translation a line",
+                 open_aligned(&data, "1\n2\n", "1\n2\n3\n4", &error));
+    assert_fails(HEED_E_FORMAT, "b.de has 1, expected",
+                 open_aligned(&data, "1\n2\n", "1\n", &error));
+    assert_fails(HEED_E_FORMAT, "b.de: the file is empty",
+                 open_aligned(&data, "1\n2\n", "", &error));
     assert_fails(HEED_E_FORMAT, "there is no text", open_aligned(&data, "\n\n", "\n\n", &error));
-    assert_fails(HEED_E_IO, "check the path", heed_data_open_pairs(&data, "/nonexistent.en", "/nonexistent.de", &error));
-    assert_fails(HEED_E_UNSUPPORTED, "gunzip", heed_data_open_pairs(&data, "a.en.gz", "b.de.gz", &error));
+    assert_fails(HEED_E_IO, "check the path",
+                 heed_data_open_pairs(&data, "/nonexistent.en", "/nonexistent.de", &error));
+    assert_fails(HEED_E_UNSUPPORTED, "gunzip",
+                 heed_data_open_pairs(&data, "a.en.gz", "b.de.gz", &error));
     assert_null(data);
 }
 
-static size_t make_shard(unsigned char *bytes, int32_t magic, int32_t version, int32_t count, int width, size_t tokens)
+static size_t make_shard(unsigned char *bytes, int32_t magic, int32_t version, int32_t count,
+                         int width, size_t tokens)
 {
     const int32_t words[3] = {magic, version, count};
     memset(bytes, 0, 1024);
     for (int w = 0; w < 3; w++)
         for (int i = 0; i < 4; i++) bytes[4 * w + i] = (unsigned char)((uint32_t)words[w] >> 8 * i);
-    for (size_t i = 0; i < tokens * (size_t)width; i++) bytes[1024 + i] = (unsigned char)(7 * i + 1);
+    for (size_t i = 0; i < tokens * (size_t)width; i++)
+        bytes[1024 + i] = (unsigned char)(7 * i + 1);
     return 1024 + tokens * (size_t)width;
 }
 
@@ -214,7 +243,8 @@ static void token_shards_are_read(void **state)
     assert_ok(open_one(&data, "a.bin", bytes, size, &error));
     heed_token_shard shard = heed_data_shard(data, 0);
     assert_int_equal(heed_data_kind_of(data), HEED_DATA_TOKENS);
-    assert_true(shard.count == 3 && shard.width == 2 && token_at(data, 0) == 0x0801 && token_at(data, 2) == 0x241D);
+    assert_true(shard.count == 3 && shard.width == 2 && token_at(data, 0) == 0x0801 &&
+                token_at(data, 2) == 0x241D);
     int32_t ids[3];
     assert_ok(heed_data_read_tokens(data, 0, 0, 3, 0x241E, ids, &error));
     assert_true(ids[0] == 0x0801 && ids[1] == 0x160F && ids[2] == 0x241D);
@@ -291,7 +321,8 @@ static void token_files_may_be_many(void **state)
 }
 
 /* Opens `name` in the scratch folder, a pipe that another process fills. */
-static heed_status open_pipe(heed_data **data, const char *name, const char *text, heed_error *error)
+static heed_status open_pipe(heed_data **data, const char *name, const char *text,
+                             heed_error *error)
 {
     const char *path = scratch_path(&work, name);
     unlink(path);
@@ -329,24 +360,40 @@ static void texts_may_come_through_pipes(void **state)
 static void token_headers_that_lie_are_named(void **state)
 {
     (void)state;
-    static const struct { int32_t magic, version, count; size_t tokens; heed_status status; const char *part; } cases[] = {
-        {20240520, 2, 3, 3, HEED_E_FORMAT, "byte 4: version 2"}, {20240520, 7, 3, 3, HEED_E_FORMAT, "expected 1"},
-        {20240801, 1, 3, 6, HEED_E_FORMAT, "expected 7"}, {20240522, 1, 3, 3, HEED_E_UNSUPPORTED, "evaluation file"},
-        {20240520, 1, 4, 3, HEED_E_FORMAT, "byte 8: the header counts 4 tokens of 2 bytes, but 6 bytes follow it"},
-        {20240520, 1, 2, 3, HEED_E_FORMAT, "byte 8"}, {20240520, 1, -1, 3, HEED_E_FORMAT, "counts -1 tokens"},
-        {20240520, 1, INT32_MAX, 3, HEED_E_FORMAT, "byte 8"}, {20240520, 1, INT32_MIN, 3, HEED_E_FORMAT, "byte 8"},
-        {20240520, 1, 0, 0, HEED_E_FORMAT, "no tokens"}, {20240520, 1, 0, 3, HEED_E_FORMAT, "byte 8"},
-        {20240801, 7, 3, 3, HEED_E_FORMAT, "byte 8"}};
+    static const struct {
+        int32_t magic, version, count;
+        size_t tokens;
+        heed_status status;
+        const char *part;
+    } cases[] = {
+        {20240520, 2, 3, 3, HEED_E_FORMAT, "byte 4: version 2"},
+        {20240520, 7, 3, 3, HEED_E_FORMAT, "expected 1"},
+        {20240801, 1, 3, 6, HEED_E_FORMAT, "expected 7"},
+        {20240522, 1, 3, 3, HEED_E_UNSUPPORTED, "evaluation file"},
+        {20240520, 1, 4, 3, HEED_E_FORMAT,
+         "byte 8: the header counts 4 tokens of 2 bytes, but 6 bytes follow it"},
+        {20240520, 1, 2, 3, HEED_E_FORMAT, "byte 8"},
+        {20240520, 1, -1, 3, HEED_E_FORMAT, "counts -1 tokens"},
+        {20240520, 1, INT32_MAX, 3, HEED_E_FORMAT, "byte 8"},
+        {20240520, 1, INT32_MIN, 3, HEED_E_FORMAT, "byte 8"},
+        {20240520, 1, 0, 0, HEED_E_FORMAT, "no tokens"},
+        {20240520, 1, 0, 3, HEED_E_FORMAT, "byte 8"},
+        {20240801, 7, 3, 3, HEED_E_FORMAT, "byte 8"},
+    };
     unsigned char bytes[2048];
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        size_t size = make_shard(bytes, cases[i].magic, cases[i].version, cases[i].count, 2, cases[i].tokens);
+        size_t size = make_shard(bytes, cases[i].magic, cases[i].version, cases[i].count, 2,
+                                 cases[i].tokens);
         assert_fails(cases[i].status, cases[i].part, status_of("a.bin", bytes, size, &error));
     }
     size_t size = make_shard(bytes, 20240520, 1, 3, 2, 3);
-    for (size_t cut = 4; cut < size; cut++) assert_fails(HEED_E_FORMAT, "a.bin", status_of("a.bin", bytes, cut, &error));
-    for (size_t bit = 0; bit < 12 * 8; bit++) { /* a damaged magic number makes a file of raw tokens, everything else is noticed */
+    for (size_t cut = 4; cut < size; cut++)
+        assert_fails(HEED_E_FORMAT, "a.bin", status_of("a.bin", bytes, cut, &error));
+    /* a damaged magic number makes a file of raw tokens, everything else is noticed */
+    for (size_t bit = 0; bit < 12 * 8; bit++) {
         bytes[bit / 8] ^= (unsigned char)(1 << bit % 8);
-        if (bit == 1) assert_fails(HEED_E_UNSUPPORTED, "20240522", status_of("a.bin", bytes, size, &error));
+        if (bit == 1)
+            assert_fails(HEED_E_UNSUPPORTED, "20240522", status_of("a.bin", bytes, size, &error));
         else if (bit < 32) assert_ok(status_of("a.bin", bytes, size, &error));
         else assert_fails(HEED_E_FORMAT, "a.bin", status_of("a.bin", bytes, size, &error));
         bytes[bit / 8] ^= (unsigned char)(1 << bit % 8);
@@ -356,7 +403,8 @@ static void token_headers_that_lie_are_named(void **state)
 static void folders_stand_for_their_files(void **state)
 {
     (void)state;
-    static const char *const names[] = {"z.txt", "a/2.txt", "a/1.md", "a/b/0.jsonl", ".hidden.txt", "picture.png", "a/.git/x.txt"};
+    static const char *const names[] = {"z.txt",       "a/2.txt",     "a/1.md",      "a/b/0.jsonl",
+                                        ".hidden.txt", "picture.png", "a/.git/x.txt"};
     static const char *const texts[] = {"4", "3", "2", "{\"text\":\"1\"}", "h", "p", "g"};
     static const char *const order[] = {"2", "3", "1", "4"}; /* a/1.md a/2.txt a/b/0.jsonl z.txt */
     scratch other;
@@ -366,7 +414,8 @@ static void folders_stand_for_their_files(void **state)
     assert_fails(HEED_E_IO, "no data in this folder", heed_data_open(&data, &folder, 1, &error));
     assert_ok(heed_directory_make(scratch_path(&other, "a/b"), &error));
     assert_ok(heed_directory_make(scratch_path(&other, "a/.git"), &error));
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) scratch_file(&other, names[i], texts[i], strlen(texts[i]));
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        scratch_file(&other, names[i], texts[i], strlen(texts[i]));
     assert_int_equal(symlink(other.folder, scratch_path(&other, "a/circle")), 0);
     assert_ok(heed_data_open(&data, &folder, 1, &error));
     assert_int_equal(heed_data_count(data), 4);
@@ -378,7 +427,8 @@ static void folders_stand_for_their_files(void **state)
     EXPECT_TEXT(heed_data_document(data, 0), "x");
     heed_data_close(data);
     scratch_file(&other, "pairs.tsv", "a\tb", 3);
-    assert_fails(HEED_E_ARG, "pairs.tsv holds pairs, but ", heed_data_open(&data, &folder, 1, &error));
+    assert_fails(HEED_E_ARG, "pairs.tsv holds pairs, but ",
+                 heed_data_open(&data, &folder, 1, &error));
     scratch_remove(&other);
 }
 
@@ -386,7 +436,8 @@ static void other_formats_are_named(void **state)
 {
     (void)state;
     heed_data *data = NULL;
-    assert_fails(HEED_E_UNSUPPORTED, "no .parquet files; convert it to .jsonl", status_of("a.parquet", "PAR1", 4, &error));
+    assert_fails(HEED_E_UNSUPPORTED, "no .parquet files; convert it to .jsonl",
+                 status_of("a.parquet", "PAR1", 4, &error));
     assert_fails(HEED_E_UNSUPPORTED, "gunzip", status_of("a.txt.GZ", "x", 1, &error));
     assert_fails(HEED_E_UNSUPPORTED, "one object a line", status_of("a.json", "[]", 2, &error));
     const char *absent = "/nonexistent.txt";

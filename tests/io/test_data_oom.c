@@ -23,11 +23,16 @@ static heed_status open_pairs(void *path, heed_error *error)
 static void opening_survives_each_failure(void **state)
 {
     (void)state;
-    static const char *const files[][2] = {{"t/a.txt", "dos\r\nlines\r\n"}, {"t/b.jsonl", "{\"text\":\"x\"}\n{\"text\":\"y\"}\n"},
-                                           {"p/a.tsv", "a\tb\nc\td\n"}, {"b/a.bin", "abcd"}};
+    static const char *const files[][2] = {
+        {"t/a.txt", "dos\r\nlines\r\n"},
+        {"t/b.jsonl", "{\"text\":\"x\"}\n{\"text\":\"y\"}\n"},
+        {"p/a.tsv", "a\tb\nc\td\n"},
+        {"b/a.bin", "abcd"},
+    };
     static const char *const folders[] = {"t", "p", "b"};
     char path[512];
-    for (int i = 0; i < 3; i++) assert_ok(heed_directory_make(scratch_path(&work, folders[i]), &error));
+    for (int i = 0; i < 3; i++)
+        assert_ok(heed_directory_make(scratch_path(&work, folders[i]), &error));
     for (int i = 0; i < 4; i++) scratch_file(&work, files[i][0], files[i][1], strlen(files[i][1]));
     for (int i = 0; i < 3; i++) {
         snprintf(path, sizeof path, "%s", scratch_path(&work, folders[i]));

@@ -180,8 +180,9 @@ static void shared_folders_keep_what_others_wrote(void **state)
 
 /* ---- kills ---- */
 
-/* Makes OUT what it is when a commit of "second!" over "first" is killed after `moves` of its moves:
-   0 none, 1 the old key removed, 2 all old files removed, 3 one file up, 4 all but the manifest. */
+/* Makes OUT what it is when a commit of "second!" over "first" is killed after `moves` of its
+   moves: 0 none, 1 the old key removed, 2 all old files removed, 3 one file up, 4 all but the
+   manifest. */
 static void make_killed(const char *out, int moves)
 {
     static const char *const old[] = {"config.json", "model.safetensors", "chat_template.jinja"};

@@ -10,10 +10,9 @@ static const struct {
     size_t count;
     const char *part;
 } cases[] = {
-#define CASE(bytes, part)             \
-    {                                 \
-        bytes, sizeof bytes - 1, part \
-    }
+/* clang-format off */
+#define CASE(bytes, part) { bytes, sizeof bytes - 1, part }
+    /* clang-format on */
     CASE("", "0 bytes"),
     CASE("version https://git-lfs.github.com/spec/v1\noid sha256:12\nsize 5\n",
          "a Git LFS pointer"),

@@ -7,7 +7,8 @@
 
 enum { ROWS = 4, COLUMNS = 512, COUNT = ROWS * COLUMNS };
 
-static const heed_stored_tensor *of_type(const heed_safetensors *file, heed_dtype dtype, const char *what)
+static const heed_stored_tensor *of_type(const heed_safetensors *file, heed_dtype dtype,
+                                         const char *what)
 {
     char name[64];
     snprintf(name, sizeof name, "%s.%s", heed_dtypes[dtype].name, what);
@@ -25,7 +26,8 @@ static double error_of(const float *values, const float *x)
 static heed_safetensors *open_oracle(void)
 {
     heed_safetensors *file;
-    assert_ok(heed_safetensors_open_whole(&file, HEED_FIXTURES "/gguf-quants/oracle.safetensors", &error));
+    assert_ok(heed_safetensors_open_whole(&file, HEED_FIXTURES "/gguf-quants/oracle.safetensors",
+                                          &error));
     return file;
 }
 
@@ -36,7 +38,8 @@ static void numbers_of_blocks_equal_the_oracle_to_the_bit(void **state)
     static float values[COUNT], expected[COUNT];
     int formats = 0;
     for (int i = 0; i < HEED_DTYPE_COUNT; i++) {
-        const heed_stored_tensor *raw = of_type(file, (heed_dtype)i, "raw"), *numbers = of_type(file, (heed_dtype)i, "dequant");
+        const heed_stored_tensor *raw = of_type(file, (heed_dtype)i, "raw"),
+                                 *numbers = of_type(file, (heed_dtype)i, "dequant");
         if (!raw) {
             assert_false(heed_dtype_is_quantized((heed_dtype)i));
             continue;
@@ -45,7 +48,9 @@ static void numbers_of_blocks_equal_the_oracle_to_the_bit(void **state)
         heed_convert(values, HEED_F32, raw->data, (heed_dtype)i, COUNT);
         memcpy(expected, numbers->data, sizeof expected);
         for (int j = 0; j < COUNT; j++)
-            if (values[j] != expected[j]) fail_msg("%s: number %d is %.9g, expected %.9g", heed_dtypes[i].name, j, values[j], expected[j]);
+            if (values[j] != expected[j])
+                fail_msg("%s: number %d is %.9g, expected %.9g", heed_dtypes[i].name, j, values[j],
+                         expected[j]);
         formats++;
     }
     assert_int_equal(formats, 17);
@@ -66,12 +71,14 @@ static void encoding_loses_no_more_than_ggml(void **state)
         heed_convert(values, HEED_F32, blocks, (heed_dtype)i, COUNT);
         double own = error_of(values, x), other = error_of(theirs, x);
         print_message("%-7s rms error %.5f, ggml %.5f\n", heed_dtypes[i].name, own, other);
-        if (!(own <= 1.02 * other)) fail_msg("%s: rms error %.6f, ggml's %.6f", heed_dtypes[i].name, own, other);
+        if (!(own <= 1.02 * other))
+            fail_msg("%s: rms error %.6f, ggml's %.6f", heed_dtypes[i].name, own, other);
     }
     heed_safetensors_close(file);
 }
 
-/* Blocks of zeros, of one number, of huge, tiny and unordered numbers: numbers come back within a step, nothing traps. */
+/* Blocks of zeros, of one number, of huge, tiny and unordered numbers: numbers come back within a
+   step, nothing traps. */
 static void odd_blocks_survive(void **state)
 {
     (void)state;
@@ -83,7 +90,8 @@ static void odd_blocks_survive(void **state)
             for (int j = 0; j < HEED_MAX_QBLOCK; j++) values[j] = scales[s];
             heed_convert(blocks, (heed_dtype)i, values, HEED_F32, HEED_MAX_QBLOCK);
             heed_convert(back, HEED_F32, blocks, (heed_dtype)i, HEED_MAX_QBLOCK);
-            for (int j = 0; s < 5 && j < HEED_MAX_QBLOCK; j++) assert_true(fabsf(back[j] - values[j]) <= 0.07f * fabsf(values[j]) + 1e-7f);
+            for (int j = 0; s < 5 && j < HEED_MAX_QBLOCK; j++)
+                assert_true(fabsf(back[j] - values[j]) <= 0.07f * fabsf(values[j]) + 1e-7f);
         }
 }
 
@@ -108,7 +116,8 @@ static void parts_of_blocks_are_filled_with_zeros(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(numbers_of_blocks_equal_the_oracle_to_the_bit), cmocka_unit_test(encoding_loses_no_more_than_ggml),
-        cmocka_unit_test(odd_blocks_survive), cmocka_unit_test(parts_of_blocks_are_filled_with_zeros)};
+        cmocka_unit_test(numbers_of_blocks_equal_the_oracle_to_the_bit),
+        cmocka_unit_test(encoding_loses_no_more_than_ggml), cmocka_unit_test(odd_blocks_survive),
+        cmocka_unit_test(parts_of_blocks_are_filled_with_zeros)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -13,7 +13,8 @@ static heed_status open_path(void *path, heed_error *error)
     return status;
 }
 
-static heed_status fill_zero(void *context, size_t index, const heed_tensor_source *tensor, void *bytes, heed_error *error)
+static heed_status fill_zero(void *context, size_t index, const heed_tensor_source *tensor,
+                             void *bytes, heed_error *error)
 {
     (void)context, (void)index, (void)tensor, (void)error;
     memset(bytes, 0, 8);
@@ -23,8 +24,11 @@ static heed_status fill_zero(void *context, size_t index, const heed_tensor_sour
 static heed_status write_folder(void *shard_bytes, heed_error *error)
 {
     const int64_t two[] = {2};
-    const heed_tensor_source tensors[] = {{"a", HEED_F32, 1, two, "12345678"}, {"b", HEED_F32, 1, two, NULL},
-                                          {"c", HEED_F32, 1, two, "abcdefgh"}};
+    const heed_tensor_source tensors[] = {
+        {"a", HEED_F32, 1, two, "12345678"},
+        {"b", HEED_F32, 1, two, NULL},
+        {"c", HEED_F32, 1, two, "abcdefgh"},
+    };
     const heed_tensor_set set = {.tensors = tensors, .count = 3, .produce = fill_zero};
     return heed_safetensors_write_folder(work.folder, &set, *(size_t *)shard_bytes, error);
 }

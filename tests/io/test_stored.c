@@ -6,10 +6,19 @@
 static void tensors_are_sorted_and_found(void **state)
 {
     (void)state;
-    heed_stored_tensor tensors[] = {{.name = "c", .offset = 8, .bytes = 4}, {.name = "b", .offset = 0, .bytes = 8}, {.name = "z", .offset = 8},
-                                    {.name = "a", .offset = 8}, {.name = "ab", .offset = 12, .bytes = 1}};
+    /* clang-format off */
+    heed_stored_tensor tensors[] = {
+        {.name = "c", .offset = 8, .bytes = 4},
+        {.name = "b", .offset = 0, .bytes = 8},
+        {.name = "z", .offset = 8},
+        {.name = "a", .offset = 8},
+        {.name = "ab", .offset = 12, .bytes = 1},
+    };
+    /* clang-format on */
     enum { COUNT = sizeof tensors / sizeof *tensors };
-    static const char *const by_place[COUNT] = {"b", "a", "z", "c", "ab"}, *const names[COUNT] = {"a", "ab", "b", "c", "z"};
+    static const char *const by_place[COUNT] = {"b", "a", "z", "c", "ab"}, *const names[COUNT] = {
+                                                                               "a", "ab", "b", "c",
+                                                                               "z"};
     heed_stored_tensor *by_name[COUNT];
     heed_stored_sort(tensors, COUNT);
     heed_stored_index(by_name, tensors, COUNT);
@@ -42,20 +51,31 @@ static char *make_large(scratch *work, size_t size)
     return path;
 }
 
-/* Parts forward, backward, larger than the window, of a small tensor between those of a large one. */
+/* Parts forward, backward, larger than the window, of a small tensor between those of a large
+   one. */
 static void windows_show_every_part(void **state)
 {
     (void)state;
     enum { FIRST = 1000, SIZE = HEED_STORED_WINDOW * 2 + 12345 };
-    static const size_t parts[][2] = {{0, 1}, {0, 4096}, {HEED_STORED_WINDOW - 5, 10}, {SIZE - 7, 7}, {100, 50},
-                                      {HEED_STORED_WINDOW + 3, 1 << 20}, {5, HEED_STORED_WINDOW + 77},
-                                      {0, SIZE}, {SIZE, 0}, {17, 1}};
+    static const size_t parts[][2] = {
+        {0, 1},
+        {0, 4096},
+        {HEED_STORED_WINDOW - 5, 10},
+        {SIZE - 7, 7},
+        {100, 50},
+        {HEED_STORED_WINDOW + 3, 1 << 20},
+        {5, HEED_STORED_WINDOW + 77},
+        {0, SIZE},
+        {SIZE, 0},
+        {17, 1},
+    };
     scratch work;
     heed_file_reader reader;
     scratch_make(&work);
     char *path = make_large(&work, FIRST + SIZE);
     assert_ok(heed_file_reader_open(&reader, path, &error));
-    const heed_stored_tensor large = {.name = "large", .offset = FIRST, .bytes = SIZE, .reader = &reader};
+    const heed_stored_tensor large = {
+        .name = "large", .offset = FIRST, .bytes = SIZE, .reader = &reader};
     const heed_stored_tensor small = {.name = "small", .bytes = FIRST, .reader = &reader};
     heed_stored_window window = {0};
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
@@ -93,12 +113,14 @@ static void files_that_change_are_named(void **state)
     assert_int_equal(truncate(path, 500), 0);
     assert_fails(HEED_E_IO, "/large: the file ends at byte 500, expected 1000 bytes",
                  heed_stored_window_get(&window, 0, 10, &bytes, &error));
-    assert_fails(HEED_E_IO, "/large: the file ends", heed_stored_read(&tensor, 0, rest, 900, &error));
+    assert_fails(HEED_E_IO, "/large: the file ends",
+                 heed_stored_read(&tensor, 0, rest, 900, &error));
     assert_fails(HEED_E_IO, "/large: another program has changed the file",
                  heed_file_reader_check(&reader, &error));
     assert_int_equal(truncate(path, 1000), 0); /* its size is as before, its bytes are not */
     assert_ok(heed_stored_window_get(&window, 0, 10, &bytes, &error));
-    assert_fails(HEED_E_IO, "(1000 bytes at first, 1000 now)", heed_file_reader_check(&reader, &error));
+    assert_fails(HEED_E_IO, "(1000 bytes at first, 1000 now)",
+                 heed_file_reader_check(&reader, &error));
     heed_stored_window_free(&window);
     heed_file_reader_close(&reader);
     free(path);

@@ -11,7 +11,8 @@ static scratch work;
 static void opens_single_and_sharded_alike(void **state)
 {
     (void)state;
-    const char *const names[] = {HEED_FIXTURES "/gpt2", HEED_FIXTURES "/gpt2/model.safetensors", HEED_FIXTURES "/gpt2/"};
+    const char *const names[] = {HEED_FIXTURES "/gpt2", HEED_FIXTURES "/gpt2/model.safetensors",
+                                 HEED_FIXTURES "/gpt2/"};
     heed_weights_file *file = NULL;
     for (int i = 0; i < 3; i++) {
         assert_ok(heed_weights_file_open(&file, names[i], &error));
@@ -52,9 +53,13 @@ static void opens_single_and_sharded_alike(void **state)
 static void make_folder(const char *index)
 {
     const int64_t one[] = {1};
-    const heed_tensor_source tensors[] = {{"a", HEED_U8, 1, one, "1"}, {"b", HEED_U8, 1, one, "2"}, {"c", HEED_U8, 1, one, "3"}};
-    assert_ok(heed_safetensors_write(scratch_path(&work, FIRST), &(heed_tensor_set){.tensors = tensors, .count = 2}, &error));
-    assert_ok(heed_safetensors_write(scratch_path(&work, SECOND), &(heed_tensor_set){.tensors = tensors + 2, .count = 1}, &error));
+    const heed_tensor_source tensors[] = {
+        {"a", HEED_U8, 1, one, "1"}, {"b", HEED_U8, 1, one, "2"}, {"c", HEED_U8, 1, one, "3"}};
+    assert_ok(heed_safetensors_write(scratch_path(&work, FIRST),
+                                     &(heed_tensor_set){.tensors = tensors, .count = 2}, &error));
+    assert_ok(heed_safetensors_write(scratch_path(&work, SECOND),
+                                     &(heed_tensor_set){.tensors = tensors + 2, .count = 1},
+                                     &error));
     scratch_file(&work, "model.safetensors.index.json", index, strlen(index));
 }
 
@@ -81,7 +86,10 @@ static heed_status open_folder(const char *index, heed_error *error)
 static void indexes_that_lie_are_named(void **state)
 {
     (void)state;
-    static const struct { const char *index; heed_status status; const char *part;
+    static const struct {
+        const char *index;
+        heed_status status;
+        const char *part;
     } cases[] = {
         {"{\"weight_map\":{\"a\":\"" FIRST "\",\"b\":\"" FIRST "\",\"c\":\"" SECOND "\"}}", HEED_OK,
          ""},
@@ -291,7 +299,8 @@ static void names_lose_what_wrappers_put_into_them(void **state)
 static void truncated_indexes_are_errors(void **state)
 {
     (void)state;
-    const char *index = "{\"weight_map\":{\"a\":\"" FIRST "\",\"b\":\"" FIRST "\",\"c\":\"" SECOND "\"}}";
+    const char *index = "{\"weight_map\":{\"a\":\"" FIRST "\",\"b\":\"" FIRST "\",\"c\":\"" SECOND
+                        "\"}}";
     char part[256];
     for (size_t cut = 0; cut < strlen(index); cut++) {
         snprintf(part, sizeof part, "%.*s", (int)cut, index);
@@ -305,7 +314,8 @@ static void folders_without_weights_say_what_they_hold(void **state)
     heed_weights_file *file = NULL;
     scratch other;
     scratch_make(&other);
-    assert_fails(HEED_E_IO, "expected model.safetensors", heed_weights_file_open(&file, other.folder, &error));
+    assert_fails(HEED_E_IO, "expected model.safetensors",
+                 heed_weights_file_open(&file, other.folder, &error));
     scratch_file(&other, "pytorch_model.bin", "PK", 2);
     scratch_file(&other, "weights.safetensors", "", 0);
     assert_fails(HEED_E_IO, "weights.safetensors holds the weights, give its path instead",
@@ -319,7 +329,8 @@ static void folders_without_weights_say_what_they_hold(void **state)
     assert_fails(HEED_E_UNSUPPORTED, "weights of an adapter",
                  heed_weights_file_open(&file, other.folder, &error));
     assert_int_equal(unlink(other.path), 0);
-    assert_fails(HEED_E_UNSUPPORTED, "only pickled weights (pytorch_model.bin); heed never reads those",
+    assert_fails(HEED_E_UNSUPPORTED,
+                 "only pickled weights (pytorch_model.bin); heed never reads those",
                  heed_weights_file_open(&file, other.folder, &error));
     assert_fails(HEED_E_IO, "cannot open", heed_weights_file_open(&file, "/nonexistent", &error));
     scratch_remove(&other);
@@ -331,8 +342,12 @@ static void shards_are_written_and_read_back(void **state)
     static float values[40];
     for (int i = 0; i < 40; i++) values[i] = (float)i;
     const int64_t ten[] = {10}, forty[] = {40};
-    const heed_tensor_source tensors[] = {{"z", HEED_F32, 1, ten, values}, {"y", HEED_F32, 1, ten, values + 10},
-                                          {"large", HEED_F32, 1, forty, values}, {"a", HEED_F32, 1, ten, values + 20}};
+    const heed_tensor_source tensors[] = {
+        {"z", HEED_F32, 1, ten, values},
+        {"y", HEED_F32, 1, ten, values + 10},
+        {"large", HEED_F32, 1, forty, values},
+        {"a", HEED_F32, 1, ten, values + 20},
+    };
     const heed_tensor_set set = {.tensors = tensors, .count = 4};
     scratch other;
     scratch_make(&other);
@@ -346,8 +361,10 @@ static void shards_are_written_and_read_back(void **state)
     assert_ok(heed_safetensors_write_folder(other.folder, &set, 80, &error));
     assert_true(heed_path_exists(scratch_path(&other, "model-00003-of-00003.safetensors")));
     assert_false(heed_path_exists(scratch_path(&other, "model-00004-of-00003.safetensors")));
-    assert_ok(heed_weights_file_open(&file, other.folder, &error)); /* the older single file no longer hides the index */
-    assert_string_equal(heed_weights_file_path(file), scratch_path(&other, "model.safetensors.index.json"));
+    /* the older single file no longer hides the index */
+    assert_ok(heed_weights_file_open(&file, other.folder, &error));
+    assert_string_equal(heed_weights_file_path(file),
+                        scratch_path(&other, "model.safetensors.index.json"));
     expect_values(file, "large", values, 160);
     expect_values(file, "a", values + 20, 40);
     assert_non_null(strstr(heed_weights_file_find(file, "y")->file, "00001-of-00003"));

@@ -1,6 +1,7 @@
-/* Chat templates: every case of the fixtures chat-templates (what apply_chat_template of transformers renders) and jinja (single features,
-   and random templates, rendered by jinja2 as transformers sets it up), refusals, limits. Called with the name of a file, it runs the
-   cases of that file instead; tools/oracle/jinja_cases.py writes such files. */
+/* Chat templates: every case of the fixtures chat-templates (what apply_chat_template of
+   transformers renders) and jinja (single features, and random templates, rendered by jinja2 as
+   transformers sets it up), refusals, limits. Called with the name of a file, it runs the cases of
+   that file instead; tools/oracle/jinja_cases.py writes such files. */
 #include "base/json.h"
 #include "base/utf8.h"
 #include "support/test.h"
@@ -16,8 +17,10 @@ static void *slurp(const char *path, size_t *length)
     return bytes.data ? bytes.data : calloc(1, 1);
 }
 
-/* Renders as the case says; the text, and, in `spans`, code points where generated text begins and ends. */
-static heed_status render(const char *source, size_t length, const json_t *variables, heed_jinja_output *output, heed_error *error)
+/* Renders as the case says; the text, and, in `spans`, code points where generated text begins and
+   ends. */
+static heed_status render(const char *source, size_t length, const json_t *variables,
+                          heed_jinja_output *output, heed_error *error)
 {
     heed_jinja *jinja = NULL;
     heed_status status = heed_jinja_new(&jinja, source, length, "template", error);
@@ -32,30 +35,43 @@ static bool spans_agree(const heed_jinja_output *output, const json_t *spans)
     if (json_array_size(spans) != output->span_count) return false;
     for (size_t i = 0; i < output->span_count; i++) {
         const json_t *pair = json_array_get(spans, i);
-        size_t begin = heed_utf8_count(output->text.data, output->spans[i].begin), end = heed_utf8_count(output->text.data, output->spans[i].end);
-        if ((json_int_t)begin != json_integer_value(json_array_get(pair, 0)) || (json_int_t)end != json_integer_value(json_array_get(pair, 1))) return false;
+        size_t begin = heed_utf8_count(output->text.data, output->spans[i].begin),
+               end = heed_utf8_count(output->text.data, output->spans[i].end);
+        if ((json_int_t)begin != json_integer_value(json_array_get(pair, 0)) ||
+            (json_int_t)end != json_integer_value(json_array_get(pair, 1)))
+            return false;
     }
     return true;
 }
 
 /* Number of cases that differ; each is printed. */
-static size_t run_case(const char *source, size_t length, const json_t *variables, const json_t *wanted, const json_t *spans, size_t line)
+static size_t run_case(const char *source, size_t length, const json_t *variables,
+                       const json_t *wanted, const json_t *spans, size_t line)
 {
     heed_jinja_output output = {0};
     heed_error error = {0};
     heed_status status = render(source, length, variables, &output, &error);
     bool refused = status != HEED_OK, same;
     if (!json_is_string(wanted)) same = refused;
-    else same = !refused && output.text.length == json_string_length(wanted) && memcmp(output.text.data ? output.text.data : "", json_string_value(wanted), output.text.length) == 0 && spans_agree(&output, spans);
+    else
+        same = !refused && output.text.length == json_string_length(wanted) &&
+               memcmp(output.text.data ? output.text.data : "", json_string_value(wanted),
+                      output.text.length) == 0 &&
+               spans_agree(&output, spans);
     if (!same)
-        print_message("line %zu: %.*s\n  wanted %s\n  found  %s\n", line, (int)(length < 300 ? length : 300), source,
-                      json_is_string(wanted) ? json_string_value(wanted) : "(error)", refused ? error.message : output.text.data ? output.text.data : "");
+        print_message("line %zu: %.*s\n  wanted %s\n  found  %s\n", line,
+                      (int)(length < 300 ? length : 300), source,
+                      json_is_string(wanted) ? json_string_value(wanted) : "(error)",
+                      refused            ? error.message
+                      : output.text.data ? output.text.data
+                                         : "");
     assert_true(!refused || (error.status == status && error.message[0]));
     heed_jinja_output_free(&output);
     return !same;
 }
 
-static size_t run_lines(const char *path, void (*prepare)(json_t *line, char **source, size_t *length), size_t *cases)
+static size_t run_lines(const char *path,
+                        void (*prepare)(json_t *line, char **source, size_t *length), size_t *cases)
 {
     size_t length, differ = 0, number = 0;
     char *text = slurp(path, &length), *at = text;
@@ -68,7 +84,9 @@ static size_t run_lines(const char *path, void (*prepare)(json_t *line, char **s
         size_t source_length;
         prepare(line, &source, &source_length);
         const json_t *variables = json_object_get(line, "variables");
-        differ += run_case(source, source_length, variables ? variables : line, json_object_get(line, "rendered"), json_object_get(line, "spans"), ++number);
+        differ += run_case(source, source_length, variables ? variables : line,
+                           json_object_get(line, "rendered"), json_object_get(line, "spans"),
+                           ++number);
         free(source);
         json_decref(line);
         at = end + 1;
@@ -81,7 +99,8 @@ static size_t run_lines(const char *path, void (*prepare)(json_t *line, char **s
 static void named_template(json_t *line, char **source, size_t *length)
 {
     char path[512];
-    snprintf(path, sizeof path, "%s/chat-templates/%s.jinja", HEED_FIXTURES, json_string_value(json_object_get(line, "template")));
+    snprintf(path, sizeof path, "%s/chat-templates/%s.jinja", HEED_FIXTURES,
+             json_string_value(json_object_get(line, "template")));
     *source = slurp(path, length);
 }
 
@@ -132,32 +151,56 @@ static heed_status answer(const char *source, const heed_jinja_limits *limits, h
 static void messages_name_line_and_remedy(void **state)
 {
     (void)state;
-    assert_fails(HEED_E_FORMAT, "t: line 3: found \"endfor\"", answer("a\n\n{% endfor %}", NULL, &error));
-    assert_fails(HEED_E_FORMAT, "the template ends where one of these tags was expected: endfor", answer("{% for x in y %}", NULL, &error));
+    assert_fails(HEED_E_FORMAT, "t: line 3: found \"endfor\"",
+                 answer("a\n\n{% endfor %}", NULL, &error));
+    assert_fails(HEED_E_FORMAT, "the template ends where one of these tags was expected: endfor",
+                 answer("{% for x in y %}", NULL, &error));
     assert_fails(HEED_E_FORMAT, "\"}}\" was expected", answer("{{ x ", NULL, &error));
-    assert_fails(HEED_E_FORMAT, "line 2: cannot take an attribute of \"x\", which is undefined", answer("\n{{ x.y }}", NULL, &error));
-    assert_fails(HEED_E_FORMAT, "int + string has no meaning", answer("{{ 1 + 'a' }}", NULL, &error));
-    assert_fails(HEED_E_ARG, "the template refuses the conversation: only users", answer("{{ raise_exception('only users') }}", NULL, &error));
-    assert_fails(HEED_E_UNSUPPORTED, "the tag \"include\" of Jinja is not supported", answer("{% include 'x' %}", NULL, &error));
-    assert_fails(HEED_E_UNSUPPORTED, "there is no filter \"xmlattr\"", answer("{{ x | xmlattr }}", NULL, &error));
-    assert_fails(HEED_E_FORMAT, "templates may not use \"append\"", answer("{% set l = [] %}{{ l.append(1) }}", NULL, &error));
-    assert_fails(HEED_E_FORMAT, "templates may not use \"__class__\"", answer("{{ ''.__class__ }}", NULL, &error));
+    assert_fails(HEED_E_FORMAT, "line 2: cannot take an attribute of \"x\", which is undefined",
+                 answer("\n{{ x.y }}", NULL, &error));
+    assert_fails(HEED_E_FORMAT, "int + string has no meaning",
+                 answer("{{ 1 + 'a' }}", NULL, &error));
+    assert_fails(HEED_E_ARG, "the template refuses the conversation: only users",
+                 answer("{{ raise_exception('only users') }}", NULL, &error));
+    assert_fails(HEED_E_UNSUPPORTED, "the tag \"include\" of Jinja is not supported",
+                 answer("{% include 'x' %}", NULL, &error));
+    assert_fails(HEED_E_UNSUPPORTED, "there is no filter \"xmlattr\"",
+                 answer("{{ x | xmlattr }}", NULL, &error));
+    assert_fails(HEED_E_FORMAT, "templates may not use \"append\"",
+                 answer("{% set l = [] %}{{ l.append(1) }}", NULL, &error));
+    assert_fails(HEED_E_FORMAT, "templates may not use \"__class__\"",
+                 answer("{{ ''.__class__ }}", NULL, &error));
 }
 
 static void limits_hold(void **state)
 {
-    heed_jinja_limits limits = {.steps = 100000, .output = 100000, .memory = 16 << 20, .depth = 200};
+    heed_jinja_limits limits = {
+        .steps = 100000, .output = 100000, .memory = 16 << 20, .depth = 200};
     static char deep[100000];
     (void)state;
-    assert_fails(HEED_E_FORMAT, "takes more than 100000 steps", answer("{% for a in range(1000) %}{% for b in range(1000) %}{% endfor %}{% endfor %}", &limits, &error));
-    assert_fails(HEED_E_FORMAT, "bytes of text", answer("{% for a in range(1000) %}{{ 'x' * 1000 }}{% endfor %}", &limits, &error));
+    assert_fails(
+        HEED_E_FORMAT, "takes more than 100000 steps",
+        answer("{% for a in range(1000) %}{% for b in range(1000) %}{% endfor %}{% endfor %}",
+               &limits, &error));
+    assert_fails(HEED_E_FORMAT, "bytes of text",
+                 answer("{% for a in range(1000) %}{{ 'x' * 1000 }}{% endfor %}", &limits, &error));
     limits.memory = 1 << 20;
-    assert_fails(HEED_E_FORMAT, "values take more than", answer("{% set n = namespace(x='ab') %}{% for a in range(100) %}{% set n.x = n.x + n.x %}{% endfor %}", &limits, &error));
-    assert_fails(HEED_E_FORMAT, "nested more than 200 levels deep", answer("{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}", &limits, &error));
-    assert_fails(HEED_E_FORMAT, "nested more than 200 levels deep", answer("{% set n = namespace(x=[]) %}{% for a in range(500) %}{% set n.x = [n.x] %}{% endfor %}{{ n.x }}", &limits, &error));
-    assert_fails(HEED_E_FORMAT, "nested more than 200 levels deep", answer("{% set n = namespace() %}{% set n.n = n %}{{ n }}", &limits, &error));
-    assert_fails(HEED_E_FORMAT, "a range has more than", answer("{{ range(1000000) | length }}", NULL, &error));
-    assert_fails(HEED_E_FORMAT, "too long", answer("{{ 'x' * 9000000000000000000 }}", NULL, &error));
+    assert_fails(HEED_E_FORMAT, "values take more than",
+                 answer("{% set n = namespace(x='ab') %}{% for a in range(100) %}{% set n.x = n.x "
+                        "+ n.x %}{% endfor %}",
+                        &limits, &error));
+    assert_fails(HEED_E_FORMAT, "nested more than 200 levels deep",
+                 answer("{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}", &limits, &error));
+    assert_fails(HEED_E_FORMAT, "nested more than 200 levels deep",
+                 answer("{% set n = namespace(x=[]) %}{% for a in range(500) %}{% set n.x = [n.x] "
+                        "%}{% endfor %}{{ n.x }}",
+                        &limits, &error));
+    assert_fails(HEED_E_FORMAT, "nested more than 200 levels deep",
+                 answer("{% set n = namespace() %}{% set n.n = n %}{{ n }}", &limits, &error));
+    assert_fails(HEED_E_FORMAT, "a range has more than",
+                 answer("{{ range(1000000) | length }}", NULL, &error));
+    assert_fails(HEED_E_FORMAT, "too long",
+                 answer("{{ 'x' * 9000000000000000000 }}", NULL, &error));
     for (const char *part = "(["; *part; part++) {
         memcpy(deep, "{{ ", 3);
         memset(deep + 3, *part, sizeof deep - 4);
@@ -187,9 +230,13 @@ static void the_time_is_told(void **state)
 
 int main(int count, char **arguments)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(features_render_as_in_jinja2), cmocka_unit_test(conversations_render_as_in_transformers),
-                                       cmocka_unit_test(messages_name_line_and_remedy), cmocka_unit_test(limits_hold), cmocka_unit_test(the_time_is_told)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(features_render_as_in_jinja2),
+                                       cmocka_unit_test(conversations_render_as_in_transformers),
+                                       cmocka_unit_test(messages_name_line_and_remedy),
+                                       cmocka_unit_test(limits_hold),
+                                       cmocka_unit_test(the_time_is_told)};
     const struct CMUnitTest only_file[] = {cmocka_unit_test(features_render_as_in_jinja2)};
     if (count > 1) extra_file = arguments[1];
-    return extra_file ? cmocka_run_group_tests(only_file, NULL, NULL) : cmocka_run_group_tests(tests, NULL, NULL);
+    return extra_file ? cmocka_run_group_tests(only_file, NULL, NULL)
+                      : cmocka_run_group_tests(tests, NULL, NULL);
 }

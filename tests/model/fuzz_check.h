@@ -8,7 +8,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* Written as config.json it reads back as the same family and model, or, where `may_lack` words, is refused by name; its sizes can be computed. */
+/* Written as config.json it reads back as the same family and model, or, where `may_lack` words, is
+   refused by name; its sizes can be computed. */
 static inline void fuzz_check_config(const heed_config *config, bool may_lack)
 {
     heed_error error = {0};
@@ -17,7 +18,9 @@ static inline void fuzz_check_config(const heed_config *config, bool may_lack)
     heed_status status = heed_config_write(config, &json, &error);
     if (status == HEED_OK) {
         if (heed_config_read(&again, json, "written", &error) != HEED_OK) abort();
-        if (config->family->is_published && (again.family != config->family || heed_config_difference(config, &again))) abort();
+        if (config->family->is_published &&
+            (again.family != config->family || heed_config_difference(config, &again)))
+            abort();
     } else if (!may_lack || status != HEED_E_UNSUPPORTED || !error.message[0]) {
         fprintf(stderr, "%s\n", error.message);
         abort();

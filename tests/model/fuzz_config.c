@@ -1,5 +1,6 @@
-/* libFuzzer target: any config.json is either refused with a message or is a configuration whose sizes can be computed, and which, when
-   written, reads back as the same one. Built by the preset fuzz. */
+/* libFuzzer target: any config.json is either refused with a message or is a configuration whose
+   sizes can be computed, and which, when written, reads back as the same one. Built by the preset
+   fuzz. */
 #include "model/fuzz_check.h"
 
 #include <string.h>
@@ -33,9 +34,30 @@ static unsigned draw(unsigned *seed, unsigned below)
 
 static json_t *any_value(unsigned *seed)
 {
-    static const char *const words[] = {"gelu", "relu", "llama3", "yarn", "linear", "dynamic", "default", "rms", "layer", "post", "sandwich", "rotary", "learned",
-                                        "sinusoidal", "parallel", "encoder", "encoder-decoder", "regression", "", "absolute", "bfloat16", "sliding_attention"};
-    static const double numbers[] = {0, -1, 1, 1e-12, 1e300, -1e300, 0.5, 2147483647, 2147483648.0, 9.3e18, 1e-320, 3.5};
+    static const char *const words[] = {"gelu",
+                                        "relu",
+                                        "llama3",
+                                        "yarn",
+                                        "linear",
+                                        "dynamic",
+                                        "default",
+                                        "rms",
+                                        "layer",
+                                        "post",
+                                        "sandwich",
+                                        "rotary",
+                                        "learned",
+                                        "sinusoidal",
+                                        "parallel",
+                                        "encoder",
+                                        "encoder-decoder",
+                                        "regression",
+                                        "",
+                                        "absolute",
+                                        "bfloat16",
+                                        "sliding_attention"};
+    static const double numbers[] = {0,          -1,           1,      1e-12,  1e300, -1e300, 0.5,
+                                     2147483647, 2147483648.0, 9.3e18, 1e-320, 3.5};
     switch (draw(seed, 9)) {
     case 0: return json_null();
     case 1: return json_boolean(draw(seed, 2));
@@ -44,20 +66,42 @@ static json_t *any_value(unsigned *seed)
     case 4: return json_real(numbers[draw(seed, sizeof numbers / sizeof *numbers)]);
     case 5: return json_string(words[draw(seed, sizeof words / sizeof *words)]);
     case 6: return json_pack("[s]", words[draw(seed, sizeof words / sizeof *words)]);
-    case 7: return json_pack("{s:s, s:f, s:i}", "rope_type", words[draw(seed, 6)], "factor", numbers[draw(seed, 12)], "original_max_position_embeddings", (int)draw(seed, 99));
+    case 7:
+        return json_pack("{s:s, s:f, s:i}", "rope_type", words[draw(seed, 6)], "factor",
+                         numbers[draw(seed, 12)], "original_max_position_embeddings",
+                         (int)draw(seed, 99));
     default: return json_integer((json_int_t)(draw(seed, 6) * 8));
     }
 }
 
 static const char *any_key(unsigned *seed)
 {
-    static const char *const others[] = {"architectures", "num_labels", "id2label", "problem_type", "rope_scaling", "rope_parameters", "rope_theta", "layer_types",
-        "use_sliding_window", "max_window_layers", "torch_dtype", "scale_embedding", "decoder_vocab_size", "share_encoder_decoder_embeddings", "norm_first",
-        "partial_rotary_factor", "classifier_dropout", "position_embedding_type", "add_cross_attention", "tie_word_embeddings", "eos_token_id"};
+    static const char *const others[] = {"architectures",
+                                         "num_labels",
+                                         "id2label",
+                                         "problem_type",
+                                         "rope_scaling",
+                                         "rope_parameters",
+                                         "rope_theta",
+                                         "layer_types",
+                                         "use_sliding_window",
+                                         "max_window_layers",
+                                         "torch_dtype",
+                                         "scale_embedding",
+                                         "decoder_vocab_size",
+                                         "share_encoder_decoder_embeddings",
+                                         "norm_first",
+                                         "partial_rotary_factor",
+                                         "classifier_dropout",
+                                         "position_embedding_type",
+                                         "add_cross_attention",
+                                         "tie_word_embeddings",
+                                         "eos_token_id"};
     const heed_key *keys = heed_family_at(draw(seed, (unsigned)heed_family_count()))->keys;
     unsigned count = 0;
     while (keys[count].name) count++;
-    return draw(seed, 3) ? keys[draw(seed, count)].name : others[draw(seed, sizeof others / sizeof *others)];
+    return draw(seed, 3) ? keys[draw(seed, count)].name
+                         : others[draw(seed, sizeof others / sizeof *others)];
 }
 
 size_t LLVMFuzzerCustomMutator(uint8_t *bytes, size_t count, size_t most, unsigned seed)
@@ -65,9 +109,14 @@ size_t LLVMFuzzerCustomMutator(uint8_t *bytes, size_t count, size_t most, unsign
     heed_error error = {0};
     json_t *json = NULL;
     heed_buffer text = {0};
-    bool parsed = draw(&seed, 8) && heed_json_parse(&json, (const char *)bytes, count, "fuzz", &error) == HEED_OK && json_is_object(json);
+    bool parsed = draw(&seed, 8) &&
+                  heed_json_parse(&json, (const char *)bytes, count, "fuzz", &error) == HEED_OK &&
+                  json_is_object(json);
     if (parsed) {
-        if (!draw(&seed, 4)) json_object_set_new(json, "model_type", json_string(heed_family_at(draw(&seed, (unsigned)heed_family_count()))->name));
+        if (!draw(&seed, 4))
+            json_object_set_new(
+                json, "model_type",
+                json_string(heed_family_at(draw(&seed, (unsigned)heed_family_count()))->name));
         for (unsigned i = 1 + draw(&seed, 3); i > 0; i--) {
             if (draw(&seed, 6)) json_object_set_new(json, any_key(&seed), any_value(&seed));
             else json_object_del(json, any_key(&seed));

@@ -1,4 +1,5 @@
-/* config.json: both styles, defaults, derived sizes, every error by file, field, value and expectation; what is written reads back. */
+/* config.json: both styles, defaults, derived sizes, every error by file, field, value and
+   expectation; what is written reads back. */
 #include "model/family.h"
 #include "support/test.h"
 
@@ -11,35 +12,68 @@ static heed_status read_text(heed_config *config, const char *text, heed_error *
     return status;
 }
 
-#define LLAMA(extra) "{\"model_type\": \"llama\", \"hidden_size\": 32, \"num_hidden_layers\": 2, \"num_attention_heads\": 4, \"vocab_size\": 90" extra "}"
-#define GPT2(extra) "{\"model_type\": \"gpt2\", \"n_embd\": 24, \"n_layer\": 2, \"n_head\": 3, \"vocab_size\": 90" extra "}"
-#define BERT(extra) "{\"model_type\": \"bert\", \"hidden_size\": 24, \"num_attention_heads\": 3, \"vocab_size\": 90" extra "}"
-#define QWEN2(extra) "{\"model_type\": \"qwen2\", \"hidden_size\": 32, \"num_hidden_layers\": 4, \"num_attention_heads\": 4, \"num_key_value_heads\": 2" extra "}"
-#define MARIAN(extra) "{\"model_type\": \"marian\", \"d_model\": 32, \"encoder_attention_heads\": 4, \"decoder_attention_heads\": 2" extra "}"
-#define ROTARY(type, part) "{\"model_type\": \"" type "\", \"hidden_size\": 32, \"num_attention_heads\": 4, \"num_key_value_heads\": 4, \"partial_rotary_factor\": " part "}"
-#define HEED(extra) "{\"model_type\": \"heed\", \"hidden_size\": 32, \"decoder_layers\": 2, \"decoder_attention_heads\": 4" extra "}"
+#define LLAMA(extra)                                                              \
+    "{\"model_type\": \"llama\", \"hidden_size\": 32, \"num_hidden_layers\": 2, " \
+    "\"num_attention_heads\": 4, \"vocab_size\": 90" extra "}"
+#define GPT2(extra)                                                                              \
+    "{\"model_type\": \"gpt2\", \"n_embd\": 24, \"n_layer\": 2, \"n_head\": 3, \"vocab_size\": " \
+    "90" extra "}"
+#define BERT(extra)                                                                                \
+    "{\"model_type\": \"bert\", \"hidden_size\": 24, \"num_attention_heads\": 3, \"vocab_size\": " \
+    "90" extra "}"
+#define QWEN2(extra)                                                              \
+    "{\"model_type\": \"qwen2\", \"hidden_size\": 32, \"num_hidden_layers\": 4, " \
+    "\"num_attention_heads\": 4, \"num_key_value_heads\": 2" extra "}"
+#define MARIAN(extra)                                                                \
+    "{\"model_type\": \"marian\", \"d_model\": 32, \"encoder_attention_heads\": 4, " \
+    "\"decoder_attention_heads\": 2" extra "}"
+#define ROTARY(type, part)                                                             \
+    "{\"model_type\": \"" type "\", \"hidden_size\": 32, \"num_attention_heads\": 4, " \
+    "\"num_key_value_heads\": 4, \"partial_rotary_factor\": " part "}"
+#define HEED(extra)                                                           \
+    "{\"model_type\": \"heed\", \"hidden_size\": 32, \"decoder_layers\": 2, " \
+    "\"decoder_attention_heads\": 4" extra "}"
 
-typedef struct { const char *text; heed_status status; const char *part; } bad_config;
+typedef struct {
+    const char *text;
+    heed_status status;
+    const char *part;
+} bad_config;
 
 static const bad_config bad[] = {
     {"[]", HEED_E_FORMAT, "expected a JSON object"},
     {"{}", HEED_E_FORMAT, "model_type is missing"},
     {"{\"model_type\": 3}", HEED_E_FORMAT, "model_type"},
-    {"{\"model_type\": \"gpt_neo\", \"num_layers\": 2000000000, \"attention_types\": [[[\"global\"], 2000000000]]}", HEED_E_FORMAT, "the number of layers is 2000000000"},
-    {"{\"model_type\": \"gpt_neo\", \"num_layers\": 4, \"attention_types\": [[[\"global\"], 3]]}", HEED_E_FORMAT, "attention_types names 3 layers"},
-    {"{\"model_type\": \"gpt_neo\", \"num_layers\": 1, \"attention_types\": [[[\"odd\"], 1]]}", HEED_E_UNSUPPORTED, "attention_types: \"odd\""},
+    {"{\"model_type\": \"gpt_neo\", \"num_layers\": 2000000000, \"attention_types\": "
+     "[[[\"global\"], 2000000000]]}",
+     HEED_E_FORMAT, "the number of layers is 2000000000"},
+    {"{\"model_type\": \"gpt_neo\", \"num_layers\": 4, \"attention_types\": [[[\"global\"], 3]]}",
+     HEED_E_FORMAT, "attention_types names 3 layers"},
+    {"{\"model_type\": \"gpt_neo\", \"num_layers\": 1, \"attention_types\": [[[\"odd\"], 1]]}",
+     HEED_E_UNSUPPORTED, "attention_types: \"odd\""},
     {"{\"model_type\": \"gptj\", \"rotary_dim\": 5}", HEED_E_FORMAT, "rotary_dim is 5"},
-    {"{\"model_type\": \"gptj\", \"n_head\": 100000}", HEED_E_FORMAT, "rotary_dim is 64; expected an even number from 2 to the width of a head, 0"},
-    {"{\"model_type\": \"falcon\", \"new_decoder_architecture\": true, \"parallel_attn\": false}", HEED_E_UNSUPPORTED, "new_decoder_architecture without parallel_attn"},
-    {"{\"model_type\": \"falcon\", \"new_decoder_architecture\": true, \"num_kv_heads\": 2}", HEED_E_FORMAT, "71 heads and 2 key/value heads"},
-    {"{\"model_type\": \"mpt\", \"attn_config\": {\"clip_qkv\": -6}}", HEED_E_FORMAT, "clip_qkv is -6"},
-    {"{\"model_type\": \"torch-transformer\", \"batch_first\": false}", HEED_E_UNSUPPORTED, "batch_first is false"},
-    {"{\"model_type\": \"gemma\", \"use_bidirectional_attention\": true}", HEED_E_UNSUPPORTED, "use_bidirectional_attention"},
-    {"{\"model_type\": \"gemma2\", \"attn_logit_softcapping\": -1}", HEED_E_FORMAT, "expected a number of at least 0, or null"},
-    {"{\"model_type\": \"gemma3_text\", \"rope_local_base_freq\": -1}", HEED_E_FORMAT, "layers with a window is -1; expected a number above 1"},
-    {"{\"model_type\": \"gemma3_text\", \"sliding_window_pattern\": 0}", HEED_E_FORMAT, "sliding_window_pattern is 0"},
-    {"{\"model_type\": \"opt\", \"layer_norm_elementwise_affine\": false}", HEED_E_UNSUPPORTED, "layer_norm_elementwise_affine"},
-    {"{\"model_type\": \"gpt_bigcode\", \"add_cross_attention\": true}", HEED_E_UNSUPPORTED, "add_cross_attention"},
+    {"{\"model_type\": \"gptj\", \"n_head\": 100000}", HEED_E_FORMAT,
+     "rotary_dim is 64; expected an even number from 2 to the width of a head, 0"},
+    {"{\"model_type\": \"falcon\", \"new_decoder_architecture\": true, \"parallel_attn\": false}",
+     HEED_E_UNSUPPORTED, "new_decoder_architecture without parallel_attn"},
+    {"{\"model_type\": \"falcon\", \"new_decoder_architecture\": true, \"num_kv_heads\": 2}",
+     HEED_E_FORMAT, "71 heads and 2 key/value heads"},
+    {"{\"model_type\": \"mpt\", \"attn_config\": {\"clip_qkv\": -6}}", HEED_E_FORMAT,
+     "clip_qkv is -6"},
+    {"{\"model_type\": \"torch-transformer\", \"batch_first\": false}", HEED_E_UNSUPPORTED,
+     "batch_first is false"},
+    {"{\"model_type\": \"gemma\", \"use_bidirectional_attention\": true}", HEED_E_UNSUPPORTED,
+     "use_bidirectional_attention"},
+    {"{\"model_type\": \"gemma2\", \"attn_logit_softcapping\": -1}", HEED_E_FORMAT,
+     "expected a number of at least 0, or null"},
+    {"{\"model_type\": \"gemma3_text\", \"rope_local_base_freq\": -1}", HEED_E_FORMAT,
+     "layers with a window is -1; expected a number above 1"},
+    {"{\"model_type\": \"gemma3_text\", \"sliding_window_pattern\": 0}", HEED_E_FORMAT,
+     "sliding_window_pattern is 0"},
+    {"{\"model_type\": \"opt\", \"layer_norm_elementwise_affine\": false}", HEED_E_UNSUPPORTED,
+     "layer_norm_elementwise_affine"},
+    {"{\"model_type\": \"gpt_bigcode\", \"add_cross_attention\": true}", HEED_E_UNSUPPORTED,
+     "add_cross_attention"},
     {"{\"model_type\": \"mamba\"}", HEED_E_UNSUPPORTED, "model_type is \"mamba\"; known are llama"},
     {LLAMA(", \"hidden_act\": \"selu\""), HEED_E_UNSUPPORTED, "hidden_act is \"selu\""},
     {LLAMA(", \"hidden_act\": \"prelu\""), HEED_E_UNSUPPORTED, "activation without parameters"},
@@ -48,12 +82,14 @@ static const bad_config bad[] = {
     {LLAMA(", \"num_key_value_heads\": 3"), HEED_E_FORMAT, "4 heads and 3 key/value heads"},
     {LLAMA(", \"num_key_value_heads\": -1"), HEED_E_FORMAT, "num_key_value_heads is -1"},
     {LLAMA(", \"head_dim\": 7"), HEED_E_FORMAT, "7 wide"},
-    {LLAMA(", \"intermediate_size\": 4611686018427387904"), HEED_E_FORMAT, "intermediate_size is 4611686018427387904"},
+    {LLAMA(", \"intermediate_size\": 4611686018427387904"), HEED_E_FORMAT,
+     "intermediate_size is 4611686018427387904"},
     {LLAMA(", \"intermediate_size\": 100000000"), HEED_E_FORMAT, "inner width"},
     {LLAMA(", \"rms_norm_eps\": 0"), HEED_E_FORMAT, "epsilon"},
     {LLAMA(", \"rms_norm_eps\": -1"), HEED_E_FORMAT, "epsilon"},
     {LLAMA(", \"rms_norm_eps\": \"x\""), HEED_E_FORMAT, "rms_norm_eps"},
-    {LLAMA(", \"attention_dropout\": 1.0"), HEED_E_FORMAT, "attention_dropout is 1; expected a rate"},
+    {LLAMA(", \"attention_dropout\": 1.0"), HEED_E_FORMAT,
+     "attention_dropout is 1; expected a rate"},
     {LLAMA(", \"attention_bias\": 1"), HEED_E_FORMAT, "attention_bias"},
     {LLAMA(", \"max_position_embeddings\": 0"), HEED_E_FORMAT, "max_position_embeddings is 0"},
     {LLAMA(", \"eos_token_id\": \"</s>\""), HEED_E_FORMAT, "eos_token_id"},
@@ -65,44 +101,71 @@ static const bad_config bad[] = {
     {LLAMA(", \"rope_scaling\": {\"type\": \"spiral\"}"), HEED_E_UNSUPPORTED, "\"spiral\""},
     {LLAMA(", \"rope_scaling\": {\"type\": \"linear\"}"), HEED_E_FORMAT, "factor of linear"},
     {LLAMA(", \"rope_scaling\": {\"rope_type\": \"dynamic\"}"), HEED_E_FORMAT, "factor of dynamic"},
-    {LLAMA(", \"rope_scaling\": {\"rope_type\": \"longrope\", \"factor\": 2.0}"), HEED_E_FORMAT, "expected 4, one for each pair"},
-    {LLAMA(", \"rope_scaling\": {\"rope_type\": \"longrope\", \"short_factor\": [1, 2, 0, 4]}"), HEED_E_FORMAT, "short_factor[2]"},
-    {LLAMA(", \"rope_scaling\": {\"rope_type\": \"longrope\", \"short_factor\": 1}"), HEED_E_FORMAT, "short_factor"},
-    {LLAMA(", \"rope_scaling\": {\"rope_type\": \"longrope\", \"short_factor\": [1,1,1,1], \"long_factor\": [1,1,1,1], \"original_max_position_embeddings\": 1}"),
+    {LLAMA(", \"rope_scaling\": {\"rope_type\": \"longrope\", \"factor\": 2.0}"), HEED_E_FORMAT,
+     "expected 4, one for each pair"},
+    {LLAMA(", \"rope_scaling\": {\"rope_type\": \"longrope\", \"short_factor\": [1, 2, 0, 4]}"),
+     HEED_E_FORMAT, "short_factor[2]"},
+    {LLAMA(", \"rope_scaling\": {\"rope_type\": \"longrope\", \"short_factor\": 1}"), HEED_E_FORMAT,
+     "short_factor"},
+    {LLAMA(", \"rope_scaling\": {\"rope_type\": \"longrope\", \"short_factor\": [1,1,1,1], "
+           "\"long_factor\": [1,1,1,1], \"original_max_position_embeddings\": 1}"),
      HEED_E_FORMAT, "at least 2"},
-    {LLAMA(", \"rope_scaling\": {\"rope_type\": \"llama3\", \"factor\": 2.0}"), HEED_E_FORMAT, "low_freq_factor"},
+    {LLAMA(", \"rope_scaling\": {\"rope_type\": \"llama3\", \"factor\": 2.0}"), HEED_E_FORMAT,
+     "low_freq_factor"},
     {LLAMA(", \"rope_scaling\": [2]"), HEED_E_FORMAT, "rope_scaling"},
-    {LLAMA(", \"rope_parameters\": {\"linear_attention\": {\"rope_theta\": 2.0}}"), HEED_E_UNSUPPORTED, "known kinds of layers are full_attention"},
+    {LLAMA(", \"rope_parameters\": {\"linear_attention\": {\"rope_theta\": 2.0}}"),
+     HEED_E_UNSUPPORTED, "known kinds of layers are full_attention"},
     {LLAMA(", \"partial_rotary_factor\": 1.5"), HEED_E_FORMAT, "partial_rotary_factor is 1.5"},
-    {LLAMA(", \"rope_parameters\": {\"rope_type\": \"linear\", \"factor\": 2.0, \"partial_rotary_factor\": 0.5}"), HEED_E_UNSUPPORTED,
-     "on 4 of 8 channels; family llama turns all of them"},
+    {LLAMA(", \"rope_parameters\": {\"rope_type\": \"linear\", \"factor\": 2.0, "
+           "\"partial_rotary_factor\": 0.5}"),
+     HEED_E_UNSUPPORTED, "on 4 of 8 channels; family llama turns all of them"},
     {ROTARY("phi", "0.4"), HEED_E_UNSUPPORTED, "on 3 of 8 channels; family phi turns pairs"},
-    {ROTARY("phi3", "0.1"), HEED_E_FORMAT, "heads are 8 wide and partial_rotary_factor is 0.1: no channel would be turned"},
-    {"{\"model_type\": \"gpt_neox\", \"hidden_size\": 20, \"num_attention_heads\": 4, \"rotary_pct\": 1.0}", HEED_E_FORMAT, "heads are 5 wide"},
-    {"{\"model_type\": \"gpt_neox\", \"hidden_size\": 32, \"num_attention_heads\": 4, \"rope_parameters\": {\"rope_type\": \"yarn\", \"factor\": 2.0, "
-     "\"partial_rotary_factor\": 0.4}}", HEED_E_UNSUPPORTED, "on 3 of 8 channels; yarn turns pairs"},
+    {ROTARY("phi3", "0.1"), HEED_E_FORMAT,
+     "heads are 8 wide and partial_rotary_factor is 0.1: no channel would be turned"},
+    {"{\"model_type\": \"gpt_neox\", \"hidden_size\": 20, \"num_attention_heads\": 4, "
+     "\"rotary_pct\": 1.0}",
+     HEED_E_FORMAT, "heads are 5 wide"},
+    {"{\"model_type\": \"gpt_neox\", \"hidden_size\": 32, \"num_attention_heads\": 4, "
+     "\"rope_parameters\": {\"rope_type\": \"yarn\", \"factor\": 2.0, "
+     "\"partial_rotary_factor\": 0.4}}",
+     HEED_E_UNSUPPORTED, "on 3 of 8 channels; yarn turns pairs"},
     {"{\"model_type\": \"llama\", \"num_hidden_layers\": 4097}", HEED_E_FORMAT, "layers is 4097"},
     {"{\"model_type\": \"llama\", \"hidden_size\": 0}", HEED_E_FORMAT, "hidden_size is 0"},
     {"{\"model_type\": \"llama\", \"hidden_size\": 2000000}", HEED_E_FORMAT, "width is 2000000"},
-    {"{\"model_type\": \"llama\", \"vocab_size\": 100000000}", HEED_E_FORMAT, "vocabulary is 100000000"},
+    {"{\"model_type\": \"llama\", \"vocab_size\": 100000000}", HEED_E_FORMAT,
+     "vocabulary is 100000000"},
     {"{\"model_type\": \"llama\", \"num_attention_heads\": 100000}", HEED_E_FORMAT, "heads"},
     {GPT2(", \"n_head\": 5"), HEED_E_FORMAT, "does not divide by 5 heads"},
-    {"{\"model_type\": \"gpt2\", \"n_embd\": 24, \"n_head\": 5}", HEED_E_FORMAT, "width 24 does not divide by 5 heads"},
+    {"{\"model_type\": \"gpt2\", \"n_embd\": 24, \"n_head\": 5}", HEED_E_FORMAT,
+     "width 24 does not divide by 5 heads"},
     {GPT2(", \"add_cross_attention\": true"), HEED_E_UNSUPPORTED, "add_cross_attention"},
-    {GPT2(", \"activation_function\": \"gelu_old\""), HEED_E_UNSUPPORTED, "activation_function is \"gelu_old\""},
+    {GPT2(", \"activation_function\": \"gelu_old\""), HEED_E_UNSUPPORTED,
+     "activation_function is \"gelu_old\""},
     {BERT(", \"position_embedding_type\": \"relative_key\""), HEED_E_UNSUPPORTED, "relative_key"},
-    {BERT(", \"max_position_embeddings\": 2147483647, \"num_hidden_layers\": 1"), HEED_E_FORMAT, "positions times width"},
-    {"{\"model_type\": \"bert\", \"hidden_size\": 25, \"num_attention_heads\": 3}", HEED_E_FORMAT, "width 25 does not divide by 3"},
+    {BERT(", \"max_position_embeddings\": 2147483647, \"num_hidden_layers\": 1"), HEED_E_FORMAT,
+     "positions times width"},
+    {"{\"model_type\": \"bert\", \"hidden_size\": 25, \"num_attention_heads\": 3}", HEED_E_FORMAT,
+     "width 25 does not divide by 3"},
     {QWEN2(", \"layer_types\": [\"full_attention\"]"), HEED_E_FORMAT, "layer_types has 1 entries"},
-    {QWEN2(", \"layer_types\": [\"full_attention\", \"full_attention\", \"full_attention\", \"mamba\"]"), HEED_E_UNSUPPORTED, "layer_types[3] is \"mamba\""},
-    {QWEN2(", \"use_sliding_window\": true, \"sliding_window\": 0"), HEED_E_FORMAT, "sliding_window is 0"},
-    {"{\"model_type\": \"qwen2\", \"num_hidden_layers\": 2147483647, \"use_sliding_window\": true, \"max_window_layers\": 0}", HEED_E_FORMAT, "layers is 2147483647"},
-    {HEED(", \"position\": \"rotary\", \"partial_rotary_factor\": 1e300"), HEED_E_FORMAT, "partial_rotary_factor is 1e+300"},
+    {QWEN2(", \"layer_types\": [\"full_attention\", \"full_attention\", \"full_attention\", "
+           "\"mamba\"]"),
+     HEED_E_UNSUPPORTED, "layer_types[3] is \"mamba\""},
+    {QWEN2(", \"use_sliding_window\": true, \"sliding_window\": 0"), HEED_E_FORMAT,
+     "sliding_window is 0"},
+    {"{\"model_type\": \"qwen2\", \"num_hidden_layers\": 2147483647, \"use_sliding_window\": true, "
+     "\"max_window_layers\": 0}",
+     HEED_E_FORMAT, "layers is 2147483647"},
+    {HEED(", \"position\": \"rotary\", \"partial_rotary_factor\": 1e300"), HEED_E_FORMAT,
+     "partial_rotary_factor is 1e+300"},
     {MARIAN(", \"max_position_embeddings\": 100000000"), HEED_E_FORMAT, "positions times width"},
-    {MARIAN(", \"architectures\": [\"MarianForCausalLM\"]"), HEED_E_UNSUPPORTED, "MarianForCausalLM"},
-    {HEED(", \"norm\": \"batch\""), HEED_E_UNSUPPORTED, "norm is \"batch\"; expected one of layer, rms"},
-    {HEED(", \"norm_place\": \"pre\", \"position\": \"sideways\""), HEED_E_UNSUPPORTED, "position is \"sideways\""},
-    {HEED(", \"residual\": \"parallel\", \"norm_place\": \"post\""), HEED_E_UNSUPPORTED, "parallel"},
+    {MARIAN(", \"architectures\": [\"MarianForCausalLM\"]"), HEED_E_UNSUPPORTED,
+     "MarianForCausalLM"},
+    {HEED(", \"norm\": \"batch\""), HEED_E_UNSUPPORTED,
+     "norm is \"batch\"; expected one of layer, rms"},
+    {HEED(", \"norm_place\": \"pre\", \"position\": \"sideways\""), HEED_E_UNSUPPORTED,
+     "position is \"sideways\""},
+    {HEED(", \"residual\": \"parallel\", \"norm_place\": \"post\""), HEED_E_UNSUPPORTED,
+     "parallel"},
     {HEED(", \"arrangement\": \"encoder\""), HEED_E_FORMAT, "heads is 0"},
 };
 
@@ -114,8 +177,11 @@ static void every_error_says_what_is_wrong(void **state)
         heed_error error = {0};
         heed_status status = read_text(&config, bad[i].text, &error);
         if (status != bad[i].status || !strstr(error.message, bad[i].part))
-            fail_msg("%s\n  expected %s with \"%s\", found %s: %s", bad[i].text, heed_status_name(bad[i].status), bad[i].part, heed_status_name(status), error.message);
-        if (status != HEED_OK && strncmp(error.message, "config.json", 11) != 0) fail_msg("the message does not begin with the file: %s", error.message);
+            fail_msg("%s\n  expected %s with \"%s\", found %s: %s", bad[i].text,
+                     heed_status_name(bad[i].status), bad[i].part, heed_status_name(status),
+                     error.message);
+        if (status != HEED_OK && strncmp(error.message, "config.json", 11) != 0)
+            fail_msg("the message does not begin with the file: %s", error.message);
     }
 }
 
@@ -124,16 +190,25 @@ static void absent_keys_mean_the_family_s_defaults(void **state)
     (void)state;
     heed_config c;
     assert_ok(read_text(&c, "{\"model_type\": \"gpt2\"}", &error));
-    assert_true(c.vocabulary == 50257 && c.d_model == 768 && c.decoder.layers == 12 && c.decoder.d_ff == 3072 && c.decoder.head_width == 64 && c.tied);
-    assert_true(c.head == HEED_HEAD_CAUSAL_LM && c.activation == HEED_UNARY_GELU_TANH && c.context == 1024 && c.eos_id == 50256 && c.pad_id == -1);
+    assert_true(c.vocabulary == 50257 && c.d_model == 768 && c.decoder.layers == 12 &&
+                c.decoder.d_ff == 3072 && c.decoder.head_width == 64 && c.tied);
+    assert_true(c.head == HEED_HEAD_CAUSAL_LM && c.activation == HEED_UNARY_GELU_TANH &&
+                c.context == 1024 && c.eos_id == 50256 && c.pad_id == -1);
     assert_ok(read_text(&c, "{\"model_type\": \"mistral\"}", &error));
-    assert_true(c.decoder.kv_heads == 8 && c.decoder.head_width == 128 && c.window == 4096 && heed_config_windowed(&c, 31));
-    assert_ok(read_text(&c, "{\"model_type\": \"mistral\", \"sliding_window\": null, \"num_key_value_heads\": null}", &error));
+    assert_true(c.decoder.kv_heads == 8 && c.decoder.head_width == 128 && c.window == 4096 &&
+                heed_config_windowed(&c, 31));
+    assert_ok(read_text(
+        &c,
+        "{\"model_type\": \"mistral\", \"sliding_window\": null, \"num_key_value_heads\": null}",
+        &error));
     assert_true(c.window == 0 && !heed_config_windowed(&c, 0) && c.decoder.kv_heads == 32);
-    assert_ok(read_text(&c, "{\"model_type\": \"bert\", \"architectures\": [\"BertModel\"]}", &error));
-    assert_true(c.encoder.d_ff == 3072 && c.token_types == 2 && c.head == HEED_HEAD_NONE && !c.causal && c.norm_eps == 1e-12);
+    assert_ok(
+        read_text(&c, "{\"model_type\": \"bert\", \"architectures\": [\"BertModel\"]}", &error));
+    assert_true(c.encoder.d_ff == 3072 && c.token_types == 2 && c.head == HEED_HEAD_NONE &&
+                !c.causal && c.norm_eps == 1e-12);
     assert_ok(read_text(&c, "{\"model_type\": \"marian\"}", &error));
-    assert_true(c.vocabulary == 58101 && c.source_vocabulary == 0 && c.embedding_scale == 1 && c.decoder_start_id == 58100);
+    assert_true(c.vocabulary == 58101 && c.source_vocabulary == 0 && c.embedding_scale == 1 &&
+                c.decoder_start_id == 58100);
     assert_ok(read_text(&c, "{\"model_type\": \"qwen2\"}", &error));
     assert_true(c.query_bias && !c.output_bias && c.window == 0 && c.eos_id == -1);
 }
@@ -142,11 +217,21 @@ static void both_styles_say_the_same(void **state)
 {
     (void)state;
     heed_config a, b;
-    assert_ok(read_text(&a, LLAMA(", \"torch_dtype\": \"bfloat16\", \"rope_theta\": 5000.0, \"rope_scaling\": {\"type\": \"linear\", \"factor\": 4}"), &error));
-    assert_ok(read_text(&b, LLAMA(", \"dtype\": \"bfloat16\", \"rope_parameters\": {\"rope_type\": \"linear\", \"rope_theta\": 5000.0, \"factor\": 4.0}"), &error));
+    assert_ok(read_text(&a,
+                        LLAMA(", \"torch_dtype\": \"bfloat16\", \"rope_theta\": 5000.0, "
+                              "\"rope_scaling\": {\"type\": \"linear\", \"factor\": 4}"),
+                        &error));
+    assert_ok(read_text(&b,
+                        LLAMA(", \"dtype\": \"bfloat16\", \"rope_parameters\": {\"rope_type\": "
+                              "\"linear\", \"rope_theta\": 5000.0, \"factor\": 4.0}"),
+                        &error));
     assert_true(a.dtype == HEED_BF16 && b.dtype == HEED_BF16);
     assert_memory_equal(&a.rope, &b.rope, sizeof a.rope);
-    assert_ok(read_text(&a, LLAMA(", \"eos_token_id\": [5, 6], \"id2label\": {\"0\": \"x\", \"1\": \"y\", \"2\": \"z\"}"), &error));
+    assert_ok(read_text(
+        &a,
+        LLAMA(
+            ", \"eos_token_id\": [5, 6], \"id2label\": {\"0\": \"x\", \"1\": \"y\", \"2\": \"z\"}"),
+        &error));
     assert_true(a.eos_id == 5 && a.labels == 3);
 }
 
@@ -154,11 +239,18 @@ static void windows_follow_the_layers(void **state)
 {
     (void)state;
     heed_config c;
-    assert_ok(read_text(&c, QWEN2(", \"use_sliding_window\": true, \"sliding_window\": 4, \"max_window_layers\": 3"), &error));
+    assert_ok(read_text(
+        &c,
+        QWEN2(", \"use_sliding_window\": true, \"sliding_window\": 4, \"max_window_layers\": 3"),
+        &error));
     assert_true(!heed_config_windowed(&c, 2) && heed_config_windowed(&c, 3));
-    assert_ok(read_text(&c, QWEN2(", \"use_sliding_window\": true, \"layer_types\": [\"sliding_attention\", \"full_attention\", \"full_attention\", "
-                                  "\"sliding_attention\"]"), &error));
-    assert_true(c.window == 4096 && heed_config_windowed(&c, 0) && !heed_config_windowed(&c, 1) && heed_config_windowed(&c, 3));
+    assert_ok(read_text(&c,
+                        QWEN2(", \"use_sliding_window\": true, \"layer_types\": "
+                              "[\"sliding_attention\", \"full_attention\", \"full_attention\", "
+                              "\"sliding_attention\"]"),
+                        &error));
+    assert_true(c.window == 4096 && heed_config_windowed(&c, 0) && !heed_config_windowed(&c, 1) &&
+                heed_config_windowed(&c, 3));
     assert_ok(read_text(&c, QWEN2(", \"sliding_window\": 4, \"max_window_layers\": 0"), &error));
     assert_false(heed_config_windowed(&c, 0));
 }
@@ -166,8 +258,28 @@ static void windows_follow_the_layers(void **state)
 static void every_activation_of_transformers_is_known(void **state)
 {
     (void)state;
-    static const char *const names[] = {"gelu", "gelu_10", "gelu_fast", "gelu_new", "gelu_python", "gelu_pytorch_tanh", "gelu_python_tanh", "gelu_accurate",
-        "hardswish", "laplace", "leaky_relu", "linear", "mish", "quick_gelu", "relu", "relu2", "relu6", "sigmoid", "silu", "sqrtsoftplus", "swish", "tanh"};
+    static const char *const names[] = {"gelu",
+                                        "gelu_10",
+                                        "gelu_fast",
+                                        "gelu_new",
+                                        "gelu_python",
+                                        "gelu_pytorch_tanh",
+                                        "gelu_python_tanh",
+                                        "gelu_accurate",
+                                        "hardswish",
+                                        "laplace",
+                                        "leaky_relu",
+                                        "linear",
+                                        "mish",
+                                        "quick_gelu",
+                                        "relu",
+                                        "relu2",
+                                        "relu6",
+                                        "sigmoid",
+                                        "silu",
+                                        "sqrtsoftplus",
+                                        "swish",
+                                        "tanh"};
     int64_t kind = 0;
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (!heed_activation_by_name(names[i], &kind)) fail_msg("%s is not known", names[i]);
@@ -180,31 +292,54 @@ static void written_configurations_read_back(void **state)
 {
     (void)state;
     static const char *const texts[] = {
-        LLAMA(", \"num_key_value_heads\": 2, \"head_dim\": 10, \"attention_bias\": true, \"mlp_bias\": true, \"rope_scaling\": {\"rope_type\": \"yarn\", \"factor\": 4.0,"
+        LLAMA(", \"num_key_value_heads\": 2, \"head_dim\": 10, \"attention_bias\": true, "
+              "\"mlp_bias\": true, \"rope_scaling\": {\"rope_type\": \"yarn\", \"factor\": 4.0,"
               "\"original_max_position_embeddings\": 16, \"truncate\": false, \"beta_fast\": 8.0}"),
         LLAMA(", \"rope_scaling\": {\"rope_type\": \"dynamic\", \"factor\": 2.5}"),
-        LLAMA(", \"rope_scaling\": {\"rope_type\": \"longrope\", \"short_factor\": [1, 1.5, 2, 3], \"long_factor\": [1, 2, 4, 9], \"original_max_position_embeddings\": 64}"),
-        LLAMA(", \"rope_scaling\": {\"rope_type\": \"llama3\", \"factor\": 8.0, \"low_freq_factor\": 1.0, \"high_freq_factor\": 4.0}"),
-        LLAMA(", \"architectures\": [\"LlamaForSequenceClassification\"], \"num_labels\": 4, \"problem_type\": \"multi_label_classification\", \"pad_token_id\": 3"),
-        GPT2(", \"scale_attn_weights\": false, \"scale_attn_by_inverse_layer_idx\": true, \"n_inner\": 20, \"tie_word_embeddings\": false, \"torch_dtype\": \"float16\""),
-        BERT(", \"architectures\": [\"BertForTokenClassification\"], \"num_labels\": 7, \"type_vocab_size\": 1"), BERT(", \"architectures\": [\"BertModel\"]"),
-        QWEN2(", \"use_sliding_window\": true, \"sliding_window\": 4, \"max_window_layers\": 2"), QWEN2(""),
-        MARIAN(", \"scale_embedding\": true, \"share_encoder_decoder_embeddings\": false, \"decoder_vocab_size\": 77"), MARIAN(", \"tie_word_embeddings\": false"),
-        "{\"model_type\": \"gpt_neo\", \"num_layers\": 0}", ROTARY("phi", "1.0"), ROTARY("phi3", "0.75"), LLAMA(", \"partial_rotary_factor\": 0.5"),
-        "{\"model_type\": \"gpt_neox\", \"rotary_pct\": 1.0}", "{\"model_type\": \"gpt_neox\", \"hidden_size\": 16, \"num_attention_heads\": 4, \"rotary_pct\": 0.75}",
-        "{\"model_type\": \"mistral\", \"sliding_window\": null}", "{\"model_type\": \"mistral\", \"sliding_window\": 5}",
-        "{\"model_type\": \"torch-transformer\", \"norm_first\": true, \"bias\": false, \"d_model\": 16, \"nhead\": 2}",
-        HEED(", \"embedding_scale\": 3.5"), HEED(", \"position\": \"rotary\", \"rotary_interleaved\": true"),
-        HEED(", \"norm\": \"layer\", \"norm_bias\": true, \"norm_place\": \"sandwich\", \"query_key_norm\": \"head\", \"sliding_window\": 3, \"logit_soft_cap\": 2.5"),
-        HEED(", \"arrangement\": \"encoder-decoder\", \"encoder_layers\": 1, \"encoder_attention_heads\": 2, \"position\": \"sinusoidal\", \"norm_place\": \"output\"")};
+        LLAMA(", \"rope_scaling\": {\"rope_type\": \"longrope\", \"short_factor\": [1, 1.5, 2, 3], "
+              "\"long_factor\": [1, 2, 4, 9], \"original_max_position_embeddings\": 64}"),
+        LLAMA(", \"rope_scaling\": {\"rope_type\": \"llama3\", \"factor\": 8.0, "
+              "\"low_freq_factor\": 1.0, \"high_freq_factor\": 4.0}"),
+        LLAMA(", \"architectures\": [\"LlamaForSequenceClassification\"], \"num_labels\": 4, "
+              "\"problem_type\": \"multi_label_classification\", \"pad_token_id\": 3"),
+        GPT2(", \"scale_attn_weights\": false, \"scale_attn_by_inverse_layer_idx\": true, "
+             "\"n_inner\": 20, \"tie_word_embeddings\": false, \"torch_dtype\": \"float16\""),
+        BERT(", \"architectures\": [\"BertForTokenClassification\"], \"num_labels\": 7, "
+             "\"type_vocab_size\": 1"),
+        BERT(", \"architectures\": [\"BertModel\"]"),
+        QWEN2(", \"use_sliding_window\": true, \"sliding_window\": 4, \"max_window_layers\": 2"),
+        QWEN2(""),
+        MARIAN(", \"scale_embedding\": true, \"share_encoder_decoder_embeddings\": false, "
+               "\"decoder_vocab_size\": 77"),
+        MARIAN(", \"tie_word_embeddings\": false"),
+        "{\"model_type\": \"gpt_neo\", \"num_layers\": 0}",
+        ROTARY("phi", "1.0"),
+        ROTARY("phi3", "0.75"),
+        LLAMA(", \"partial_rotary_factor\": 0.5"),
+        "{\"model_type\": \"gpt_neox\", \"rotary_pct\": 1.0}",
+        "{\"model_type\": \"gpt_neox\", \"hidden_size\": 16, \"num_attention_heads\": 4, "
+        "\"rotary_pct\": 0.75}",
+        "{\"model_type\": \"mistral\", \"sliding_window\": null}",
+        "{\"model_type\": \"mistral\", \"sliding_window\": 5}",
+        "{\"model_type\": \"torch-transformer\", \"norm_first\": true, \"bias\": false, "
+        "\"d_model\": 16, \"nhead\": 2}",
+        HEED(", \"embedding_scale\": 3.5"),
+        HEED(", \"position\": \"rotary\", \"rotary_interleaved\": true"),
+        HEED(", \"norm\": \"layer\", \"norm_bias\": true, \"norm_place\": \"sandwich\", "
+             "\"query_key_norm\": \"head\", \"sliding_window\": 3, \"logit_soft_cap\": 2.5"),
+        HEED(", \"arrangement\": \"encoder-decoder\", \"encoder_layers\": 1, "
+             "\"encoder_attention_heads\": 2, \"position\": \"sinusoidal\", \"norm_place\": "
+             "\"output\"")};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         heed_config before, after;
         json_t *json = NULL;
         heed_error error = {0};
         assert_ok(read_text(&before, texts[i], &error));
         assert_ok(heed_config_write(&before, &json, &error));
-        if (heed_config_read(&after, json, "written", &error) != HEED_OK) fail_msg("%s\n  %s", texts[i], error.message);
-        before.classifier_dropout = after.classifier_dropout; /* training's, and not written by every family */
+        if (heed_config_read(&after, json, "written", &error) != HEED_OK)
+            fail_msg("%s\n  %s", texts[i], error.message);
+        /* training's, and not written by every family */
+        before.classifier_dropout = after.classifier_dropout;
         if (memcmp(&before, &after, sizeof before) != 0) {
             size_t at = 0;
             while (((char *)&before)[at] == ((char *)&after)[at]) at++;
@@ -257,7 +392,8 @@ static void models_are_written_as_the_family_they_coincide_with(void **state)
         heed_config other = new_config(families[i]);
         assert_ok(heed_config_complete(&other, "test", &error));
         other.family = heed_family_find("heed");
-        if (strcmp(heed_config_written_as(&other), families[i]) != 0) fail_msg("%s is written as %s", families[i], heed_config_written_as(&other));
+        if (strcmp(heed_config_written_as(&other), families[i]) != 0)
+            fail_msg("%s is written as %s", families[i], heed_config_written_as(&other));
     }
     assert_fails(HEED_E_ARG, "no family is called \"x\"", heed_config_preset(&c, "x", &error));
 }
@@ -279,16 +415,26 @@ static void every_wanted_role_has_one_name(void **state)
                 for (int part = 0; part < HEED_STACK_IDS; part++)
                     for (int role = 0; role < HEED_ROLE_COUNT; role++) {
                         int names = 0;
-                        for (const heed_weight_name *entry = family->weights; entry->name; entry++) {
+                        for (const heed_weight_name *entry = family->weights; entry->name;
+                             entry++) {
                             int parts = entry->parts ? entry->parts : 1;
-                            if (entry->part != part || role < entry->role || role >= entry->role + parts) continue;
-                            int two = c.residual == HEED_RESIDUAL_PARALLEL_TWO_NORMS ? HEED_NAME_ONE_NORM : HEED_NAME_TWO_NORMS;
-                            if (entry->flags & (HEED_NAME_ALIAS | two | (c.tied ? HEED_NAME_UNTIED : HEED_NAME_TIED))) continue;
+                            if (entry->part != part || role < entry->role ||
+                                role >= entry->role + parts)
+                                continue;
+                            int two = c.residual == HEED_RESIDUAL_PARALLEL_TWO_NORMS
+                                          ? HEED_NAME_ONE_NORM
+                                          : HEED_NAME_TWO_NORMS;
+                            if (entry->flags & (HEED_NAME_ALIAS | two |
+                                                (c.tied ? HEED_NAME_UNTIED : HEED_NAME_TIED)))
+                                continue;
                             names += !entry->heads || (entry->heads >> c.head & 1);
                         }
-                        bool spare = role == HEED_ROLE_SPARE_BIAS || role == HEED_ROLE_SPARE_EMBEDDING;
+                        bool spare = role == HEED_ROLE_SPARE_BIAS ||
+                                     role == HEED_ROLE_SPARE_EMBEDDING;
                         bool wanted = heed_role_wanted(&c, (heed_stack_id)part, (heed_role)role);
-                        if (wanted && names != 1 && !spare) fail_msg("%s, %s: %s has %d names", family->name, known->name, heed_roles[role].name, names);
+                        if (wanted && names != 1 && !spare)
+                            fail_msg("%s, %s: %s has %d names", family->name, known->name,
+                                     heed_roles[role].name, names);
                     }
             }
     }
@@ -297,9 +443,13 @@ static void every_wanted_role_has_one_name(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_error_says_what_is_wrong), cmocka_unit_test(absent_keys_mean_the_family_s_defaults),
-        cmocka_unit_test(both_styles_say_the_same), cmocka_unit_test(windows_follow_the_layers), cmocka_unit_test(every_activation_of_transformers_is_known),
-        cmocka_unit_test(written_configurations_read_back), cmocka_unit_test(models_are_written_as_the_family_they_coincide_with),
+        cmocka_unit_test(every_error_says_what_is_wrong),
+        cmocka_unit_test(absent_keys_mean_the_family_s_defaults),
+        cmocka_unit_test(both_styles_say_the_same),
+        cmocka_unit_test(windows_follow_the_layers),
+        cmocka_unit_test(every_activation_of_transformers_is_known),
+        cmocka_unit_test(written_configurations_read_back),
+        cmocka_unit_test(models_are_written_as_the_family_they_coincide_with),
         cmocka_unit_test(every_wanted_role_has_one_name)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -20,7 +20,9 @@ static void check_ids(const char *name, const heed_config *config, const char *w
 static void lists_of_config_json_are_read_and_written(void **state)
 {
     (void)state;
-    static const struct { const char *text, *ids; } cases[] = {
+    static const struct {
+        const char *text, *ids;
+    } cases[] = {
         {"{\"eos_token_id\": 257}", "257"},
         {"{\"eos_token_id\": [257, 258]}", "257,258"},
         {"{\"eos_token_id\": [258, 257, 258]}", "258,257"},
@@ -55,7 +57,10 @@ static void lists_of_config_json_are_read_and_written(void **state)
 /* A GGUF vocabulary: what differs from the tokens "t0", "t1" ... */
 typedef struct gguf_case {
     const char *texts[MOST]; /* from id 100 on */
-    struct { const char *key; uint32_t id; } keys[MOST];
+    struct {
+        const char *key;
+        uint32_t id;
+    } keys[MOST];
     const char *ids;
 } gguf_case;
 
@@ -150,8 +155,11 @@ static void own_lists_of_gguf_files_say_all(void **state)
 {
     (void)state;
     static const gguf_case vocabulary = {{"<|im_end|>", "</s>"}, {{"eos", 5}, {"eot", 6}}, ""};
-    static const struct { int32_t ids[3]; size_t count; const char *wanted; } lists[] = {
-        {{9, 8, 7}, 3, "9,8,7"}, {{-1}, 1, "-1"}, {{9, 9, 999}, 3, "9"}};
+    static const struct {
+        int32_t ids[3];
+        size_t count;
+        const char *wanted;
+    } lists[] = {{{9, 8, 7}, 3, "9,8,7"}, {{-1}, 1, "-1"}, {{9, 9, 999}, 3, "9"}};
     written_model w = {0};
     open_model(&w);
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {

@@ -35,19 +35,21 @@ static void wrappers_of_all_names_are_read_through(void **state)
     (void)state;
     static const struct {
         const char *fixture, *text, *after;
-    } cases[] = {{"llama", "_orig_mod.", ""},
-                 {"llama", "module.", ""},
-                 {"llama", "model.", ""},
-                 {"llama", "base_model.model.", ""},
-                 {"llama", "module._orig_mod.", ""},
-                 {"llama", "_orig_mod.module.", ""},
-                 {"llama", "any.other.wrapper.", ""},
-                 {"llama", "_orig_mod.", "model."},
-                 {"llama", "_orig_mod.", "layers.1."},
-                 {"llama", "_fsdp_wrapped_module._checkpoint_wrapped_module.", "layers.0."},
-                 {"gpt2", "module.", ""},
-                 {"bert", "module.", ""},
-                 {"marian", "module.", ""}};
+    } cases[] = {
+        {"llama", "_orig_mod.", ""},
+        {"llama", "module.", ""},
+        {"llama", "model.", ""},
+        {"llama", "base_model.model.", ""},
+        {"llama", "module._orig_mod.", ""},
+        {"llama", "_orig_mod.module.", ""},
+        {"llama", "any.other.wrapper.", ""},
+        {"llama", "_orig_mod.", "model."},
+        {"llama", "_orig_mod.", "layers.1."},
+        {"llama", "_fsdp_wrapped_module._checkpoint_wrapped_module.", "layers.0."},
+        {"gpt2", "module.", ""},
+        {"bert", "module.", ""},
+        {"marian", "module.", ""},
+    };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         char path[512];
         heed_model *plain = NULL;

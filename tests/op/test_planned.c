@@ -1,5 +1,6 @@
-/* Every gradient case through the planner: with all passes, views, in-place results and shared buffers the same numbers as node by
-   node in memory of its own; hence the flags of the records (in-place, view, row-local, random) are true. */
+/* Every gradient case through the planner: with all passes, views, in-place results and shared
+   buffers the same numbers as node by node in memory of its own; hence the flags of the records
+   (in-place, view, row-local, random) are true. */
 #include "gradient_cases.h"
 #include "support/evaluate.h"
 
@@ -10,7 +11,8 @@ enum { N_CASES = sizeof gradient_cases / sizeof *gradient_cases, MAX_KEPT = MAX_
 
 typedef struct {
     heed_graph *graph;
-    heed_value in[MAX_CASE_INPUTS + 1], kept[MAX_KEPT]; /* in: with the cotangent after the case's own */
+    /* in: with the cotangent after the case's own */
+    heed_value in[MAX_CASE_INPUTS + 1], kept[MAX_KEPT];
     int n_in, n_kept;
 } built;
 
@@ -20,7 +22,8 @@ static built build_case(const op_case *c)
     heed_value y = build_op(c, b.graph, b.in), wrt[MAX_CASE_INPUTS], dwrt[MAX_CASE_INPUTS];
     b.in[c->n_in] = heed_input(b.graph, "cotangent", HEED_F32, heed_value_shape(b.graph, y));
     heed_value loss = heed_multiply(b.graph, y, b.in[c->n_in]);
-    while (heed_value_shape(b.graph, loss).rank) loss = heed_reduce(b.graph, HEED_REDUCE_SUM, loss, -1, false);
+    while (heed_value_shape(b.graph, loss).rank)
+        loss = heed_reduce(b.graph, HEED_REDUCE_SUM, loss, -1, false);
     int n = 0;
     for (int i = 0; i < c->n_in; i++)
         if (c->in[i].dtype != HEED_I32 && !c->in[i].fixed) wrt[n++] = b.in[i];
@@ -39,7 +42,8 @@ static built build_case(const op_case *c)
 static double value_of(const op_case *c, int input, int64_t at)
 {
     if (input < c->n_in && c->in[input].integers) return c->in[input].integers[at];
-    return 0.5 + (double)((37 * at + 11 * input) % 23) / 16 + (double)(at % 7); /* positive, exact in bf16, away from kinks */
+    /* positive, exact in bf16, away from kinks */
+    return 0.5 + (double)((37 * at + 11 * input) % 23) / 16 + (double)(at % 7);
 }
 
 /* Fills input `input` of the plan: rows one after the other. */
@@ -49,7 +53,9 @@ static void fill(const op_case *c, const built *b, const evaluation *e, int inpu
     for (int64_t at = 0; at < evaluate_count(e, b->in[input]); at++) {
         evaluate_set(e, b->in[input], at, value_of(c, input, at));
         memcpy(data + (size_t)at * element,
-               (char *)e->operands[b->in[input]].data + (size_t)evaluate_place(&e->operands[b->in[input]], at) * element, element);
+               (char *)e->operands[b->in[input]].data +
+                   (size_t)evaluate_place(&e->operands[b->in[input]], at) * element,
+               element);
     }
 }
 
@@ -84,11 +90,14 @@ static void run_case(const op_case *c, bool wide, uint32_t passes)
         assert_ok(heed_plan_output(plan, workspace, name, &found, &error));
         assert_true(heed_shape_equal(found.shape, e.operands[b.kept[i]].shape));
         for (int64_t at = 0; at < evaluate_count(&e, b.kept[i]); at++) {
-            double expected = evaluate_get(&e, b.kept[i], at), value = planned_value(&found, wide, at);
-            double tolerance = passes == HEED_PASS_DEFAULT ? (wide ? 1e-12 : 1e-5) : 0; /* only fusion may round differently */
+            double expected = evaluate_get(&e, b.kept[i], at),
+                   value = planned_value(&found, wide, at);
+            /* only fusion may round differently */
+            double tolerance = passes == HEED_PASS_DEFAULT ? (wide ? 1e-12 : 1e-5) : 0;
             if (!(fabs(value - expected) <= tolerance * fmax(1, fabs(expected))))
-                fail_msg("%s (%s), %s, passes %x: %s, element %lld: %.15g planned, %.15g alone", heed_ops[c->op]->name, c->name,
-                         wide ? "double" : "float", passes, name, (long long)at, value, expected);
+                fail_msg("%s (%s), %s, passes %x: %s, element %lld: %.15g planned, %.15g alone",
+                         heed_ops[c->op]->name, c->name, wide ? "double" : "float", passes, name,
+                         (long long)at, value, expected);
         }
     }
     heed_plan_free(plan);
@@ -101,10 +110,12 @@ static void planned_values_are_those_of_single_nodes(void **state)
 {
     (void)state;
     const uint32_t passes[] = {HEED_PASS_NONE, HEED_PASS_DEAD | HEED_PASS_REUSE,
-                               HEED_PASS_DEAD | HEED_PASS_COMMON | HEED_PASS_REUSE, HEED_PASS_DEFAULT};
+                               HEED_PASS_DEAD | HEED_PASS_COMMON | HEED_PASS_REUSE,
+                               HEED_PASS_DEFAULT};
     for (int i = 0; i < N_CASES; i++)
         for (int wide = 0; wide < 2; wide++)
-            for (size_t p = 0; p < sizeof passes / sizeof *passes; p++) run_case(&gradient_cases[i], wide, passes[p]);
+            for (size_t p = 0; p < sizeof passes / sizeof *passes; p++)
+                run_case(&gradient_cases[i], wide, passes[p]);
 }
 
 int main(void)

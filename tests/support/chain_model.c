@@ -107,7 +107,8 @@ static void put_weight(FILE *file, const weight *w, bool bf16)
         uint32_t bits;
         memcpy(&bits, &value, sizeof bits);
         if (bf16) bits >>= 16;
-        for (int byte = 0; byte < (bf16 ? 2 : 4); byte++) fputc((int)(bits >> 8 * byte & 255), file);
+        for (int byte = 0; byte < (bf16 ? 2 : 4); byte++)
+            fputc((int)(bits >> 8 * byte & 255), file);
     }
 }
 
@@ -117,9 +118,10 @@ static int put_entry(char *to, size_t room, const weight *w, size_t begin, bool 
     size_t end = begin + count_of(w) * (bf16 ? 2 : 4);
     if (w->columns) snprintf(shape, sizeof shape, "%d, %d", w->rows, w->columns);
     else snprintf(shape, sizeof shape, "%d", w->rows);
-    return snprintf(to, room, ", \"%s\": {\"dtype\": \"%s\", \"shape\": [%s], "
-                    "\"data_offsets\": [%zu, %zu]}", w->name, bf16 ? "BF16" : "F32", shape, begin,
-                    end);
+    return snprintf(to, room,
+                    ", \"%s\": {\"dtype\": \"%s\", \"shape\": [%s], "
+                    "\"data_offsets\": [%zu, %zu]}",
+                    w->name, bf16 ? "BF16" : "F32", shape, begin, end);
 }
 
 static bool put_weights(const char *folder, const weight *weights, size_t count, bool bf16)
@@ -190,7 +192,8 @@ static unsigned character_of(int byte)
 static void put_added_tokens(FILE *file)
 {
     for (int i = 0; i < CHAIN_IDS - CHAIN_BOS; i++)
-        fprintf(file, "%s\n  {\"id\": %d, \"content\": \"%s\", \"single_word\": false, "
+        fprintf(file,
+                "%s\n  {\"id\": %d, \"content\": \"%s\", \"single_word\": false, "
                 "\"lstrip\": false, \"rstrip\": false, \"normalized\": false, \"special\": true}",
                 i ? "," : "", CHAIN_BOS + i, special_texts[i]);
 }
@@ -199,7 +202,8 @@ static void put_post_processor(FILE *file, bool add_bos)
 {
     static const char level[] = "{\"type\": \"ByteLevel\", \"add_prefix_space\": false, "
                                 "\"trim_offsets\": true, \"use_regex\": true}";
-    fprintf(file, " \"pre_tokenizer\": %s,\n \"decoder\": %s,\n \"post_processor\": ", level, level);
+    fprintf(file, " \"pre_tokenizer\": %s,\n \"decoder\": %s,\n \"post_processor\": ", level,
+            level);
     if (!add_bos) {
         fputs("null,\n", file);
         return;
@@ -212,8 +216,10 @@ static void put_post_processor(FILE *file, bool add_bos)
     fprintf(file, sequence, 'A');
     fputs(", ", file);
     fprintf(file, sequence, 'B');
-    fprintf(file, "], \"special_tokens\": {\"<|bos|>\": {\"id\": \"<|bos|>\", \"ids\": [%d], "
-            "\"tokens\": [\"<|bos|>\"]}}},\n", CHAIN_BOS);
+    fprintf(file,
+            "], \"special_tokens\": {\"<|bos|>\": {\"id\": \"<|bos|>\", \"ids\": [%d], "
+            "\"tokens\": [\"<|bos|>\"]}}},\n",
+            CHAIN_BOS);
 }
 
 static bool write_tokenizer(const char *folder, const chain_model *model)
@@ -228,7 +234,8 @@ static bool write_tokenizer(const char *folder, const chain_model *model)
     put_post_processor(file, model->add_bos);
     fputs(" \"model\": {\"type\": \"BPE\", \"dropout\": null, \"unk_token\": null, "
           "\"continuing_subword_prefix\": null, \"end_of_word_suffix\": null, "
-          "\"fuse_unk\": false, \"byte_fallback\": false, \"merges\": [], \"vocab\": {", file);
+          "\"fuse_unk\": false, \"byte_fallback\": false, \"merges\": [], \"vocab\": {",
+          file);
     for (int byte = 0; byte < 256; byte++)
         fprintf(file, "%s\"\\u%04x\": %d", byte ? ", " : "", character_of(byte), byte);
     for (int i = 0; i < CHAIN_IDS - CHAIN_BOS; i++)
@@ -244,7 +251,8 @@ static bool write_tokenizer_config(const char *folder, const chain_model *model)
     if (!file) return false;
     fputs("{\"tokenizer_class\": \"PreTrainedTokenizerFast\", \"bos_token\": \"<|bos|>\",\n"
           " \"eos_token\": \"<|end|>\", \"pad_token\": \"<|pad|>\",\n"
-          " \"clean_up_tokenization_spaces\": false", file);
+          " \"clean_up_tokenization_spaces\": false",
+          file);
     if (model->template) {
         fputs(",\n \"chat_template\": ", file);
         put_string(file, model->template);

@@ -19,19 +19,19 @@ enum { CHAIN_BOS = 256, CHAIN_END, CHAIN_EOT, CHAIN_PAD, CHAIN_IDS };
 
 /* A member that is NULL or 0 takes the default that its comment names. */
 typedef struct chain_model {
-    const char *const *scripts; /* {"ABC!XYZ$"} */
-    size_t script_count;        /* 0 with scripts == NULL */
-    const char *eos;            /* ids with commas between; "257". "none" writes null. */
-    const char *config;         /* more members of config.json: "\"top_k\": 3"; none. They stand
+    const char *const *scripts;   /* {"ABC!XYZ$"} */
+    size_t script_count;          /* 0 with scripts == NULL */
+    const char *eos;              /* ids with commas between; "257". "none" writes null. */
+    const char *config;           /* more members of config.json: "\"top_k\": 3"; none. They stand
                                    last, so they replace the members of the same names. */
-    const char *generation;     /* the text of generation_config.json; no such file */
+    const char *generation;       /* the text of generation_config.json; no such file */
     const char *tokenizer_config; /* more members of tokenizer_config.json; none */
-    const char *template;       /* the chat template in tokenizer_config.json; none */
-    int width;                  /* d_model, at least 260; 260 (512 fits every quantized type) */
-    int context;                /* max_position_embeddings; 256 */
-    bool bf16;                  /* weights in bf16 instead of f32; both hold them exactly */
-    bool tied;                  /* ask for tied embeddings; lm_head stays in the file */
-    bool add_bos;               /* the tokenizer puts <|bos|> before a text */
+    const char *template;         /* the chat template in tokenizer_config.json; none */
+    int width;                    /* d_model, at least 260; 260 (512 fits every quantized type) */
+    int context;                  /* max_position_embeddings; 256 */
+    bool bf16;                    /* weights in bf16 instead of f32; both hold them exactly */
+    bool tied;                    /* ask for tied embeddings; lm_head stays in the file */
+    bool add_bos;                 /* the tokenizer puts <|bos|> before a text */
     bool without_tokenizer;
 } chain_model;
 

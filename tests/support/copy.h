@@ -38,11 +38,13 @@ static inline copy copy_open(const char *fixture)
     for (size_t i = 0; i < heed_safetensors_count(c.file); i++) {
         const heed_stored_tensor *t = heed_safetensors_at(c.file, i);
         assert_true(c.count + 2 < MAX_TENSORS);
-        c.items[c.count++] = (heed_tensor_source){.name = t->name,
-                                                  .dtype = t->dtype,
-                                                  .rank = t->rank,
-                                                  .shape = t->shape,
-                                                  .data = t->data};
+        c.items[c.count++] = (heed_tensor_source){
+            .name = t->name,
+            .dtype = t->dtype,
+            .rank = t->rank,
+            .shape = t->shape,
+            .data = t->data,
+        };
     }
     scratch_make(&c.scratch);
     copy_config(&c, fixture, "{}");

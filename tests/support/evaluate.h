@@ -1,7 +1,8 @@
-/* evaluate.h: runs a graph node by node with the reference kernels, every value in memory of its own: no planner, no passes, no
-   fast kernels, hence an independent witness of all of them. Rows lie further apart than they are long, and what lies between
-   them, in a row before them and after the live rows holds a mark that no kernel may touch: a signalling NaN, which spoils what
-   reads it and which arithmetic changes. */
+/* evaluate.h: runs a graph node by node with the reference kernels, every value in memory of its
+   own: no planner, no passes, no fast kernels, hence an independent witness of all of them. Rows
+   lie further apart than they are long, and what lies between them, in a row before them and after
+   the live rows holds a mark that no kernel may touch: a signalling NaN, which spoils what reads it
+   and which arithmetic changes. */
 #ifndef HEED_TESTS_EVALUATE_H
 #define HEED_TESTS_EVALUATE_H
 
@@ -17,7 +18,8 @@ typedef struct evaluation {
     bool wide; /* f32 values are doubles */
     heed_runtime runtime;
     heed_operand *operands; /* by value */
-    unsigned char **blocks; /* by value: memory of `bytes` bytes; the operand's data begin a row after its start */
+    /* by value: memory of `bytes` bytes; the operand's data begin a row after its start */
+    unsigned char **blocks;
     size_t *bytes;
 } evaluation;
 
@@ -29,7 +31,8 @@ static inline size_t evaluate_element(const evaluation *e, heed_dtype dtype)
 /* Byte `byte` of a mark of `element` bytes (little-endian). */
 static inline unsigned char evaluate_mark(size_t byte, size_t element)
 {
-    static const unsigned char last[9][2] = {[2] = {0xA5, 0x7F}, [4] = {0xA5, 0x7F}, [8] = {0xF5, 0x7F}};
+    static const unsigned char last[9][2] = {
+        [2] = {0xA5, 0x7F}, [4] = {0xA5, 0x7F}, [8] = {0xF5, 0x7F}};
     return byte + 2 < element ? 0xA5 : last[element][byte + 2 - element];
 }
 
@@ -43,12 +46,16 @@ static inline evaluation evaluate_new(const heed_graph *graph, bool wide, heed_r
     for (size_t v = 0; v < graph->n_values; v++) {
         const heed_value_info *info = &graph->values[v];
         heed_operand *operand = &e.operands[v];
-        *operand = (heed_operand){.dtype = info->dtype, .shape = info->shape, .row_stride = heed_shape_columns(info->shape) + EVALUATE_GAP};
-        size_t element = evaluate_element(&e, info->dtype), row = (size_t)operand->row_stride * element;
+        *operand = (heed_operand){.dtype = info->dtype,
+                                  .shape = info->shape,
+                                  .row_stride = heed_shape_columns(info->shape) + EVALUATE_GAP};
+        size_t element = evaluate_element(&e, info->dtype),
+               row = (size_t)operand->row_stride * element;
         e.bytes[v] = (size_t)(heed_shape_rows(info->shape) + 2) * row;
         e.blocks[v] = malloc(e.bytes[v]);
         assert_non_null(e.blocks[v]);
-        for (size_t byte = 0; byte < e.bytes[v]; byte++) e.blocks[v][byte] = evaluate_mark(byte % element, element);
+        for (size_t byte = 0; byte < e.bytes[v]; byte++)
+            e.blocks[v][byte] = evaluate_mark(byte % element, element);
         operand->data = e.blocks[v] + row;
         if (info->shape.extent != HEED_EXTENT_FIXED) {
             assert_true(runtime.count[info->shape.extent] <= info->shape.dim[0]);
@@ -86,7 +93,9 @@ static inline double evaluate_get(const evaluation *e, heed_value value, int64_t
     case HEED_I32: return ((const int32_t *)operand->data)[place];
     case HEED_F16: return heed_f16_to_f32(((const uint16_t *)operand->data)[place]);
     case HEED_BF16: return heed_bf16_to_f32(((const uint16_t *)operand->data)[place]);
-    default: return e->wide ? ((const double *)operand->data)[place] : ((const float *)operand->data)[place];
+    default:
+        return e->wide ? ((const double *)operand->data)[place]
+                       : ((const float *)operand->data)[place];
     }
 }
 
@@ -118,8 +127,15 @@ static inline void evaluate_run(const evaluation *e, size_t n)
         for (int j = 0; j < node->n_in; j++)
             if (node->in[j] >= 0) in[j] = e->operands[node->in[j]];
         for (int j = 0; j < node->n_out; j++) out[j] = e->operands[node->out[j]];
-        heed_kernel_args args = {.op = node->op, .in = in, .out = out, .n_in = node->n_in, .n_out = node->n_out,
-                                 .attributes = node->attributes, .runtime = &e->runtime};
+        heed_kernel_args args = {
+            .op = node->op,
+            .in = in,
+            .out = out,
+            .n_in = node->n_in,
+            .n_out = node->n_out,
+            .attributes = node->attributes,
+            .runtime = &e->runtime,
+        };
         if (e->wide) node->op->reference64(&args);
         else node->op->reference(&args);
     }
@@ -130,12 +146,17 @@ static inline void evaluate_check_marks(const evaluation *e)
 {
     for (size_t v = 0; v < e->graph->n_values; v++) {
         const heed_operand *operand = &e->operands[v];
-        int64_t columns = heed_shape_columns(operand->shape), rows = heed_shape_rows(operand->shape);
+        int64_t columns = heed_shape_columns(operand->shape),
+                rows = heed_shape_rows(operand->shape);
         size_t element = evaluate_element(e, operand->dtype);
         for (size_t byte = 0; byte < e->bytes[v]; byte++) {
-            int64_t place = (int64_t)(byte / element), row = place / operand->row_stride - 1, column = place % operand->row_stride;
-            if ((row < 0 || row >= rows || column >= columns) && e->blocks[v][byte] != evaluate_mark(byte % element, element))
-                fail_msg("value %zu was written outside its live elements, at row %lld, column %lld", v, (long long)row, (long long)column);
+            int64_t place = (int64_t)(byte / element), row = place / operand->row_stride - 1,
+                    column = place % operand->row_stride;
+            if ((row < 0 || row >= rows || column >= columns) &&
+                e->blocks[v][byte] != evaluate_mark(byte % element, element))
+                fail_msg(
+                    "value %zu was written outside its live elements, at row %lld, column %lld", v,
+                    (long long)row, (long long)column);
         }
     }
 }

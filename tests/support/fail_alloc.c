@@ -31,7 +31,8 @@ void *__real_calloc(size_t items, size_t size);
 void *__real_realloc(void *pointer, size_t size);
 void *__real_aligned_alloc(size_t alignment, size_t size);
 void __real_free(void *pointer);
-void *__real_mmap(void *address, size_t length, int protection, int flags, int descriptor, off_t offset);
+void *__real_mmap(void *address, size_t length, int protection, int flags, int descriptor,
+                  off_t offset);
 char *__real_realpath(const char *path, char *resolved);
 DIR *__real_opendir(const char *path);
 void *__wrap_malloc(size_t size);
@@ -39,7 +40,8 @@ void *__wrap_calloc(size_t items, size_t size);
 void *__wrap_realloc(void *pointer, size_t size);
 void *__wrap_aligned_alloc(size_t alignment, size_t size);
 void __wrap_free(void *pointer);
-void *__wrap_mmap(void *address, size_t length, int protection, int flags, int descriptor, off_t offset);
+void *__wrap_mmap(void *address, size_t length, int protection, int flags, int descriptor,
+                  off_t offset);
 char *__wrap_realpath(const char *path, char *resolved);
 DIR *__wrap_opendir(const char *path);
 
@@ -71,9 +73,11 @@ void __wrap_free(void *pointer)
     __real_free(pointer);
 }
 
-void *__wrap_mmap(void *address, size_t length, int protection, int flags, int descriptor, off_t offset)
+void *__wrap_mmap(void *address, size_t length, int protection, int flags, int descriptor,
+                  off_t offset)
 {
-    return refused() ? MAP_FAILED : __real_mmap(address, length, protection, flags, descriptor, offset);
+    return refused() ? MAP_FAILED
+                     : __real_mmap(address, length, protection, flags, descriptor, offset);
 }
 
 /* Its result is the caller's to free. */
@@ -135,8 +139,9 @@ long fail_alloc_each(fail_alloc_scenario *scenario, void *context)
             assert_int_equal(status, HEED_OK);
             return used;
         }
-        if (status != HEED_E_NOMEM) fail_msg("allocation %ld failed and the status was %s: %s", n, heed_status_name(status),
-                                             error.message);
+        if (status != HEED_E_NOMEM)
+            fail_msg("allocation %ld failed and the status was %s: %s", n, heed_status_name(status),
+                     error.message);
         assert_true(error.message[0] != 0);
     }
 }

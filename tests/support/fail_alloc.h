@@ -1,7 +1,8 @@
-/* fail_alloc.h: makes allocations fail on purpose. For programs named *_oom.c, which are linked with --wrap (see
-   tests/CMakeLists.txt): malloc, calloc, realloc, aligned_alloc and mmap called from heed, what realpath and opendir allocate for
-   it, and, after fail_alloc_cover_jansson, what jansson allocates. With FAIL_ALLOC_FROM=N in the environment fail_alloc_each begins
-   at allocation N: for a debugger. */
+/* fail_alloc.h: makes allocations fail on purpose. For programs named *_oom.c, which are linked
+   with --wrap (see tests/CMakeLists.txt): malloc, calloc, realloc, aligned_alloc and mmap called
+   from heed, what realpath and opendir allocate for it, and, after fail_alloc_cover_jansson, what
+   jansson allocates. With FAIL_ALLOC_FROM=N in the environment fail_alloc_each begins at allocation
+   N: for a debugger. */
 #ifndef HEED_TESTS_FAIL_ALLOC_H
 #define HEED_TESTS_FAIL_ALLOC_H
 
@@ -22,9 +23,9 @@ void fail_alloc_cover_jansson(void);
 /* Something that either works or answers HEED_E_NOMEM and then owns nothing. */
 typedef heed_status fail_alloc_scenario(void *context, heed_error *error);
 
-/* Runs the scenario with its 1st, 2nd, 3rd ... allocation failing until one run meets no failure, which must be HEED_OK. Every
-   other run must answer HEED_E_NOMEM with a message, and none may leak a block. Returns the number of allocations of a good
-   run. */
+/* Runs the scenario with its 1st, 2nd, 3rd ... allocation failing until one run meets no failure,
+   which must be HEED_OK. Every other run must answer HEED_E_NOMEM with a message, and none may leak
+   a block. Returns the number of allocations of a good run. */
 long fail_alloc_each(fail_alloc_scenario *scenario, void *context);
 
 #endif

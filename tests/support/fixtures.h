@@ -25,9 +25,13 @@ static inline void fixture_path(char path[512], const char *fixture, const char 
     snprintf(path, 512, "%s/%s%s%s", HEED_FIXTURES, fixture, *name ? "/" : "", name);
 }
 
-/* The models among the fixtures, in the order of their names: folders with a config.json and an oracle. */
+/* The models among the fixtures, in the order of their names: folders with a config.json and an
+   oracle. */
 enum { FIXTURE_NAME = 64, MOST_FIXTURES = 512 };
-typedef struct fixture_list { char names[MOST_FIXTURES][FIXTURE_NAME]; size_t count; } fixture_list;
+typedef struct fixture_list {
+    char names[MOST_FIXTURES][FIXTURE_NAME];
+    size_t count;
+} fixture_list;
 
 static inline int by_name(const void *a, const void *b)
 {
@@ -70,7 +74,12 @@ static inline oracle oracle_open(const char *fixture)
         if (strncmp(tensor->name, "in.", 3) != 0) continue;
         assert_true(o.n_inputs < ORACLE_INPUTS);
         heed_named_tensor *input = &o.inputs[o.n_inputs++];
-        *input = (heed_named_tensor){.name = (char *)tensor->name, .dtype = tensor->dtype, .rank = tensor->rank, .data = tensor->data};
+        *input = (heed_named_tensor){
+            .name = (char *)tensor->name,
+            .dtype = tensor->dtype,
+            .rank = tensor->rank,
+            .data = tensor->data,
+        };
         for (int j = 0; j < tensor->rank; j++) input->shape[j] = tensor->shape[j];
     }
     return o;
@@ -90,13 +99,19 @@ static inline const heed_named_tensor *named(const heed_tensor_list *list, const
 }
 
 /* Is element `at` of an output compared? Rows at padding are not. */
-static inline bool is_compared(const oracle *o, const char *name, const heed_stored_tensor *want, size_t at)
+static inline bool is_compared(const oracle *o, const char *name, const heed_stored_tensor *want,
+                               size_t at)
 {
-    const char *masks[] = {"in.attention_mask", "in.src_key_padding_mask", "in.tgt_key_padding_mask"};
-    bool target = strstr(name, "decoder") || strstr(name, "cross") || strcmp(name, "out.last_hidden_state") == 0;
-    bool floats = heed_safetensors_find(o->file, "in.src") != NULL, encoder_decoder = heed_safetensors_find(o->file, "out.encoder_last_hidden_state") != NULL;
-    const heed_stored_tensor *mask = heed_safetensors_find(o->file, floats ? masks[target ? 2 : 1] : masks[0]);
-    if (!mask || want->rank < 2 || (encoder_decoder && (target || strcmp(name, "out.logits") == 0))) return true;
+    const char *masks[] = {"in.attention_mask", "in.src_key_padding_mask",
+                           "in.tgt_key_padding_mask"};
+    bool target = strstr(name, "decoder") || strstr(name, "cross") ||
+                  strcmp(name, "out.last_hidden_state") == 0;
+    bool floats = heed_safetensors_find(o->file, "in.src") != NULL,
+         encoder_decoder = heed_safetensors_find(o->file, "out.encoder_last_hidden_state") != NULL;
+    const heed_stored_tensor *mask = heed_safetensors_find(o->file, floats ? masks[target ? 2 : 1]
+                                                                           : masks[0]);
+    if (!mask || want->rank < 2 || (encoder_decoder && (target || strcmp(name, "out.logits") == 0)))
+        return true;
     int64_t length = mask->shape[mask->rank - 1], per_token = 1, heads = 1;
     bool attention = strstr(name, "attentions") != NULL;
     if (attention) {
@@ -109,14 +124,21 @@ static inline bool is_compared(const oracle *o, const char *name, const heed_sto
     }
     int64_t t = (int64_t)at / per_token % length, b = (int64_t)at / (per_token * length * heads);
     int64_t place = b * length + t;
-    bool set = mask->dtype == HEED_I64 ? ((const int64_t *)mask->data)[place] != 0 : ((const uint8_t *)mask->data)[place] != 0;
+    bool set = mask->dtype == HEED_I64 ? ((const int64_t *)mask->data)[place] != 0
+                                       : ((const uint8_t *)mask->data)[place] != 0;
     return floats ? !set : set;
 }
 
-typedef struct comparison { size_t tensors, close; double worst; char worst_name[128]; } comparison;
+typedef struct comparison {
+    size_t tensors, close;
+    double worst;
+    char worst_name[128];
+} comparison;
 
-/* Fails unless every tensor of the oracle that begins with `prefix` is there and within its tolerance. */
-static inline void compare_all(const oracle *o, const char *fixture, const char *prefix, const heed_tensor_list *got, double largest, comparison *sum)
+/* Fails unless every tensor of the oracle that begins with `prefix` is there and within its
+   tolerance. */
+static inline void compare_all(const oracle *o, const char *fixture, const char *prefix,
+                               const heed_tensor_list *got, double largest, comparison *sum)
 {
     for (size_t i = 0; i < heed_safetensors_count(o->file); i++) {
         const heed_stored_tensor *want = heed_safetensors_at(o->file, i);
@@ -125,7 +147,8 @@ static inline void compare_all(const oracle *o, const char *fixture, const char 
         if (!have) fail_msg("%s: %s was not computed", fixture, want->name);
         size_t count = want->bytes / sizeof(float), have_count = 1;
         for (int j = 0; j < have->rank; j++) have_count *= (size_t)have->shape[j];
-        if (count != have_count || want->rank != have->rank) fail_msg("%s: %s has another shape", fixture, want->name);
+        if (count != have_count || want->rank != have->rank)
+            fail_msg("%s: %s has another shape", fixture, want->name);
         double noise = 0, scale = 0, difference = 0;
         json_t *pair = json_object_get(o->noise, want->name);
         if (pair) noise = json_number_value(json_array_get(pair, 0));
@@ -137,8 +160,11 @@ static inline void compare_all(const oracle *o, const char *fixture, const char 
             double d = fabs((double)a - (double)b);
             difference = d > difference || d != d ? d : difference;
         }
-        double tolerance = fmax(30 * noise, fmax(1e-5 * scale, 1e-6 * largest)), goal = fmax(4 * noise, 3e-6 * fmax(scale, 0));
-        if (!(difference <= tolerance)) fail_msg("%s: %s is off by %g; tolerance %g", fixture, want->name, difference, tolerance);
+        double tolerance = fmax(30 * noise, fmax(1e-5 * scale, 1e-6 * largest)),
+               goal = fmax(4 * noise, 3e-6 * fmax(scale, 0));
+        if (!(difference <= tolerance))
+            fail_msg("%s: %s is off by %g; tolerance %g", fixture, want->name, difference,
+                     tolerance);
         sum->tensors++;
         sum->close += difference <= goal;
         if (difference / tolerance > sum->worst) {
@@ -154,7 +180,8 @@ static inline double largest_gradient(const oracle *o)
     for (size_t i = 0; i < heed_safetensors_count(o->file); i++) {
         const heed_stored_tensor *tensor = heed_safetensors_at(o->file, i);
         if (strncmp(tensor->name, "grad.", 5) != 0) continue;
-        for (size_t at = 0; at < tensor->bytes / sizeof(float); at++) largest = fmax(largest, fabs((double)((const float *)tensor->data)[at]));
+        for (size_t at = 0; at < tensor->bytes / sizeof(float); at++)
+            largest = fmax(largest, fabs((double)((const float *)tensor->data)[at]));
     }
     return largest;
 }

@@ -6,7 +6,11 @@
 #include "io/safetensors.h"
 #include "support/test.h"
 
-typedef struct oracle { heed_safetensors *tensors; json_t *json; char folder[512]; } oracle;
+typedef struct oracle {
+    heed_safetensors *tensors;
+    json_t *json;
+    char folder[512];
+} oracle;
 
 static inline oracle oracle_open(const char *fixture)
 {

@@ -1,5 +1,5 @@
-/* sanitized.h: whether a sanitizer watches, under which a test takes several times as long. Tests that walk a grid of sizes then take
-   fewer combinations; every size keeps its turn. */
+/* sanitized.h: whether a sanitizer watches, under which a test takes several times as long. Tests
+   that walk a grid of sizes then take fewer combinations; every size keeps its turn. */
 #ifndef HEED_TESTS_SANITIZED_H
 #define HEED_TESTS_SANITIZED_H
 

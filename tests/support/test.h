@@ -16,32 +16,39 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Fails the test with heed's message when `call` is not HEED_OK; `call` may use the variable `error`. */
-#define assert_ok(call)                                                            \
-    do {                                                                           \
-        heed_error error = {0};                                                    \
-        if ((call) != HEED_OK) fail_msg("%s: %s", #call, error.message);           \
+/* Fails the test with heed's message when `call` is not HEED_OK; `call` may use the variable
+   `error`. */
+#define assert_ok(call)                                                  \
+    do {                                                                 \
+        heed_error error = {0};                                          \
+        if ((call) != HEED_OK) fail_msg("%s: %s", #call, error.message); \
     } while (0)
 
 /* Fails the test unless `call` answers `status` with a message that contains `part`. */
-#define assert_fails(wanted, part, call)                                                                            \
-    do {                                                                                                            \
-        heed_error error = {0};                                                                                     \
-        heed_status found_status = (call);                                                                          \
-        if (found_status != (wanted) || error.status != (wanted) || !strstr(error.message, (part)))                 \
-            fail_msg("%s: expected %s with \"%s\", found %s: %s", #call, heed_status_name(wanted), (part),         \
-                     heed_status_name(found_status), error.message);                                                \
+#define assert_fails(wanted, part, call)                                                           \
+    do {                                                                                           \
+        heed_error error = {0};                                                                    \
+        heed_status found_status = (call);                                                         \
+        if (found_status != (wanted) || error.status != (wanted) ||                                \
+            !strstr(error.message, (part)))                                                        \
+            fail_msg("%s: expected %s with \"%s\", found %s: %s", #call, heed_status_name(wanted), \
+                     (part), heed_status_name(found_status), error.message);                       \
     } while (0)
 
-/* A fresh folder and names in it: under TMPDIR, else in memory where the system has /dev/shm (heed syncs what it writes, which a
-   busy disk makes slow), else under /tmp. The path stays valid until the next call with the same buffer. */
-typedef struct scratch { char folder[256], path[512]; } scratch;
+/* A fresh folder and names in it: under TMPDIR, else in memory where the system has /dev/shm (heed
+   syncs what it writes, which a busy disk makes slow), else under /tmp. The path stays valid until
+   the next call with the same buffer. */
+typedef struct scratch {
+    char folder[256], path[512];
+} scratch;
 
 static inline void scratch_make(scratch *scratch)
 {
     const char *base = getenv("TMPDIR");
-    snprintf(scratch->folder, sizeof scratch->folder, "%.200s/heed-test-XXXXXX", base && *base ? base
-             : access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
+    snprintf(scratch->folder, sizeof scratch->folder, "%.200s/heed-test-XXXXXX",
+             base && *base                   ? base
+             : access("/dev/shm", W_OK) == 0 ? "/dev/shm"
+                                             : "/tmp");
     assert_non_null(mkdtemp(scratch->folder));
 }
 
@@ -51,15 +58,16 @@ static inline const char *scratch_path(scratch *scratch, const char *name)
     return scratch->path;
 }
 
-/* Makes the last change of a file an old one, so that the next shows however coarse the clock of the
-   file system is. */
+/* Makes the last change of a file an old one, so that the next shows however coarse the clock of
+   the file system is. */
 static inline void scratch_age(const char *path)
 {
     const struct timespec long_ago[2] = {{.tv_sec = 1}, {.tv_sec = 1}};
     assert_int_equal(utimensat(AT_FDCWD, path, long_ago, 0), 0);
 }
 
-static inline const char *scratch_file(scratch *scratch, const char *name, const void *bytes, size_t count)
+static inline const char *scratch_file(scratch *scratch, const char *name, const void *bytes,
+                                       size_t count)
 {
     FILE *file = fopen(scratch_path(scratch, name), "wb");
     assert_non_null(file);

@@ -22,7 +22,8 @@ static void every_half_survives_a_round_trip(void **state)
 static void halves_round_to_nearest_even(void **state)
 {
     (void)state;
-    for (uint32_t bits = 0; bits < 0x7BFF; bits++) { /* midpoints between neighbors go to the even one */
+    /* midpoints between neighbors go to the even one */
+    for (uint32_t bits = 0; bits < 0x7BFF; bits++) {
         double low = heed_f16_to_f32((uint16_t)bits), high = heed_f16_to_f32((uint16_t)(bits + 1));
         float middle = (float)((low + high) / 2);
         assert_int_equal(heed_f32_to_f16(middle), bits & 1 ? bits + 1 : bits);
@@ -107,11 +108,13 @@ static void limits_of_types_are_where_rounding_puts_them(void **state)
     static const struct {
         heed_dtype dtype;
         float last, first;
-    } limits[] = {{HEED_F16, 65519.996f, 65520},
-                  {HEED_BF16, 0x1.fefffep127f, 0x1.ffp127f},
-                  {HEED_Q8_0, 65519.99f * 127, 65521.f * 127},
-                  {HEED_Q4_0, 65519.99f * 8, 65521.f * 8},
-                  {HEED_Q5_0, 65519.99f * 16, 65521.f * 16}};
+    } limits[] = {
+        {HEED_F16, 65519.996f, 65520},
+        {HEED_BF16, 0x1.fefffep127f, 0x1.ffp127f},
+        {HEED_Q8_0, 65519.99f * 127, 65521.f * 127},
+        {HEED_Q4_0, 65519.99f * 8, 65521.f * 8},
+        {HEED_Q5_0, 65519.99f * 16, 65521.f * 16},
+    };
     for (size_t i = 0; i < sizeof limits / sizeof *limits; i++) {
         float row[32] = {0};
         row[31] = -limits[i].last;

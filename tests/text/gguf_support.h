@@ -1,11 +1,14 @@
-/* gguf_support.h: the vocabulary of a GGUF file as a test keeps it: a JSON object of the file's "tokenizer.ggml." members, their names
-   without that prefix. */
+/* gguf_support.h: the vocabulary of a GGUF file as a test keeps it: a JSON object of the file's
+   "tokenizer.ggml." members, their names without that prefix. */
 #ifndef HEED_TESTS_TEXT_GGUF_SUPPORT_H
 #define HEED_TESTS_TEXT_GGUF_SUPPORT_H
 
 #include "tokenizer_support.h"
 
-typedef struct { heed_gguf_vocabulary vocabulary; json_t *json; } gguf_arrays;
+typedef struct {
+    heed_gguf_vocabulary vocabulary;
+    json_t *json;
+} gguf_arrays;
 
 static inline heed_gguf_string *gguf_strings(const json_t *list)
 {
@@ -28,19 +31,27 @@ static inline int gguf_flag(const json_t *json, const char *key)
 static inline gguf_arrays gguf_from_json(json_t *json)
 {
     static const char *const ids[HEED_SPECIAL_COUNT] = {
-        [HEED_BOS] = "bos_token_id", [HEED_EOS] = "eos_token_id", [HEED_PAD] = "padding_token_id", [HEED_UNK] = "unknown_token_id",
-        [HEED_CLS] = "cls_token_id", [HEED_SEP] = "seperator_token_id", [HEED_MASK] = "mask_token_id"};
-    const json_t *tokens = json_object_get(json, "tokens"), *merges = json_object_get(json, "merges");
-    const json_t *scores = json_object_get(json, "scores"), *types = json_object_get(json, "token_type");
+        [HEED_BOS] = "bos_token_id",     [HEED_EOS] = "eos_token_id",
+        [HEED_PAD] = "padding_token_id", [HEED_UNK] = "unknown_token_id",
+        [HEED_CLS] = "cls_token_id",     [HEED_SEP] = "seperator_token_id",
+        [HEED_MASK] = "mask_token_id"};
+    const json_t *tokens = json_object_get(json, "tokens"),
+                 *merges = json_object_get(json, "merges");
+    const json_t *scores = json_object_get(json, "scores"),
+                 *types = json_object_get(json, "token_type");
     size_t count = json_array_size(tokens);
-    gguf_arrays arrays = {.json = json,
-                          .vocabulary = {.model = json_string_value(json_object_get(json, "model")),
-                                         .pre = json_string_value(json_object_get(json, "pre")),
-                                         .tokens = gguf_strings(tokens), .token_count = count, .merges = gguf_strings(merges),
-                                         .merge_count = json_array_size(merges), .add_bos = gguf_flag(json, "add_bos_token"),
-                                         .add_eos = gguf_flag(json, "add_eos_token"),
-                                         .add_space_prefix = gguf_flag(json, "add_space_prefix"),
-                                         .chat_template = json_string_value(json_object_get(json, "chat_template"))}};
+    gguf_arrays arrays = {
+        .json = json,
+        .vocabulary = {.model = json_string_value(json_object_get(json, "model")),
+                       .pre = json_string_value(json_object_get(json, "pre")),
+                       .tokens = gguf_strings(tokens),
+                       .token_count = count,
+                       .merges = gguf_strings(merges),
+                       .merge_count = json_array_size(merges),
+                       .add_bos = gguf_flag(json, "add_bos_token"),
+                       .add_eos = gguf_flag(json, "add_eos_token"),
+                       .add_space_prefix = gguf_flag(json, "add_space_prefix"),
+                       .chat_template = json_string_value(json_object_get(json, "chat_template"))}};
     float *numbers = scores ? calloc(count + 1, sizeof *numbers) : NULL;
     int32_t *kinds = types ? calloc(count + 1, sizeof *kinds) : NULL;
     for (size_t i = 0; i < count; i++) {

@@ -1,14 +1,19 @@
-/* The vocabulary inside the real SmolLM2-135M-Instruct.Q4_1.gguf: the ids that llama.cpp gives. The file is fetched by
-   tools/fetch_real_weights.py, which ./check --slow runs first; without it the test is skipped. */
+/* The vocabulary inside the real SmolLM2-135M-Instruct.Q4_1.gguf: the ids that llama.cpp gives. The
+   file is fetched by tools/fetch_real_weights.py, which ./check --slow runs first; without it the
+   test is skipped. */
 #include "tokenizer_support.h"
 
-typedef struct { heed_tokenizer *tokenizer; long strings, mismatches; } checked;
+typedef struct {
+    heed_tokenizer *tokenizer;
+    long strings, mismatches;
+} checked;
 
 static void compare(checked *c, const json_t *row, const char *key, unsigned flags)
 {
     heed_encoding encoding = {0};
     const json_t *text = json_object_get(row, "text");
-    assert_ok(heed_tokenizer_encode(c->tokenizer, json_string_value(text), json_string_length(text), flags, &encoding, &error));
+    assert_ok(heed_tokenizer_encode(c->tokenizer, json_string_value(text), json_string_length(text),
+                                    flags, &encoding, &error));
     if (!same_ids(json_object_get(row, key), encoding.ids, encoding.count)) {
         print_message("%s: %s\n", key, json_string_value(text));
         c->mismatches++;
@@ -31,7 +36,10 @@ static void smollm2_agrees_with_llama_cpp(void **state)
     char path[1024];
     const char *given = getenv("HEED_REAL_WEIGHTS"), *home = getenv("HOME");
     checked c = {0};
-    snprintf(path, sizeof path, "%s%s/smollm2/SmolLM2-135M-Instruct.Q4_1.gguf", given ? given : home ? home : "",
+    snprintf(path, sizeof path, "%s%s/smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
+             given  ? given
+             : home ? home
+                    : "",
              given ? "" : "/.cache/heed/real");
     if (!heed_path_exists(path)) {
         print_message("SKIPPED: %s is not there; tools/fetch_real_weights.py fetches it\n", path);

@@ -220,13 +220,12 @@ static void keys_without_effect_are_named(void **state)
 #define AROUND "{\"type\":\"BertProcessing\",\"sep\":[\"[SEP]\",2],\"cls\":[\"[CLS]\",1]}"
 #define PREPEND "{\"type\":\"Prepend\",\"prepend\":\"_\"}"
 #define MARK "\xe2\x96\x81"
-#define SPACES(scheme)                                         \
+#define SPACES(scheme)                                      \
     "{\"type\":\"Metaspace\",\"replacement\":\"" MARK "\"," \
     "\"prepend_scheme\":\"" scheme "\",\"split\":false}"
 #define ONE(stage) "{\"type\":\"Sequence\",\"pretokenizers\":[" stage "]}"
-#define REPLACE \
-    "{\"type\":\"Replace\",\"pattern\":{\"String\":\" \"},\"content\":\"" MARK "\"}"
-#define SPLIT                                                                       \
+#define REPLACE "{\"type\":\"Replace\",\"pattern\":{\"String\":\" \"},\"content\":\"" MARK "\"}"
+#define SPLIT                                                                                 \
     "{\"type\":\"Split\",\"pattern\":{\"String\":\" \"},\"behavior\":\"MergedWithPrevious\"," \
     "\"invert\":false}"
     static const struct {
@@ -331,11 +330,13 @@ static void class_counts_for_some_models_only(void **state)
     static const struct {
         const char *model;
         bool noted;
-    } cases_of_models[] = {{"{\"model_type\":\"llama\"}", true},
-                           {"{\"model_type\":\"mistral\"}", false},
-                           {"{\"model_type\":\"phi3\"}", false},
-                           {"{\"model_type\":7}", true},
-                           {"{", true}};
+    } cases_of_models[] = {
+        {"{\"model_type\":\"llama\"}", true},
+        {"{\"model_type\":\"mistral\"}", false},
+        {"{\"model_type\":\"phi3\"}", false},
+        {"{\"model_type\":7}", true},
+        {"{", true},
+    };
     scratch work;
     scratch_make(&work);
     char text[2048];

@@ -28,7 +28,8 @@ static uint32_t draw(uint32_t *random, uint32_t bound)
     return (*random >> 8) % bound;
 }
 
-/* Short words take another way than long ones; both follow the definition, with merges in any order. */
+/* Short words take another way than long ones; both follow the definition, with merges in any
+   order. */
 static void merging_follows_the_definition(void **state)
 {
     (void)state;
@@ -37,16 +38,21 @@ static void merging_follows_the_definition(void **state)
     for (int round = 0; round < 60; round++) {
         heed_tokenizer_model model = {0};
         for (int i = 0; i < MERGES; i++) {
-            heed_merge merge = {(int32_t)draw(&random, SYMBOLS), (int32_t)draw(&random, SYMBOLS), (int32_t)draw(&random, SYMBOLS),
-                                (uint32_t)(round % 2 ? i / 3 : i)}; /* ranks may be shared: the leftmost place then */
-            if (draw(&random, 3)) merge.joined = (int32_t)(SYMBOLS + draw(&random, 40)); /* most results take part in few merges */
+            heed_merge merge = {(int32_t)draw(&random, SYMBOLS), (int32_t)draw(&random, SYMBOLS),
+                                (int32_t)draw(&random, SYMBOLS),
+                                /* ranks may be shared: the leftmost place then */
+                                (uint32_t)(round % 2 ? i / 3 : i)};
+            /* most results take part in few merges */
+            if (draw(&random, 3)) merge.joined = (int32_t)(SYMBOLS + draw(&random, 40));
             assert_ok(heed_bpe_add_merge_ids(&model, merge, &error));
         }
         assert_ok(heed_bpe_seal(&model, &error));
         for (int trial = 0; trial < 60; trial++) {
             int32_t ids[400];
-            size_t count = 1 + draw(&random, trial % 3 ? 40 : 400), alphabet = 1 + draw(&random, SYMBOLS);
-            assert_true(heed_grow(&scratch.symbols, &scratch.symbol_capacity, count, sizeof *scratch.symbols));
+            size_t count = 1 + draw(&random, trial % 3 ? 40 : 400),
+                   alphabet = 1 + draw(&random, SYMBOLS);
+            assert_true(heed_grow(&scratch.symbols, &scratch.symbol_capacity, count,
+                                  sizeof *scratch.symbols));
             for (size_t i = 0; i < count; i++) {
                 ids[i] = (int32_t)draw(&random, (uint32_t)alphabet);
                 scratch.symbols[i] = (heed_symbol){ids[i], 1, -1, -1};

@@ -3,8 +3,10 @@
 #include "text/chat.h"
 
 static const char tokenizer_json[] =
-    "{\"version\": \"1.0\", \"added_tokens\": [{\"id\": 2, \"content\": \"<s>\", \"special\": true, \"single_word\": false, \"lstrip\": false, \"rstrip\": false, "
-    "\"normalized\": false}], \"normalizer\": null, \"pre_tokenizer\": null, \"post_processor\": null, \"decoder\": null, \"model\": {\"type\": \"BPE\", \"vocab\": "
+    "{\"version\": \"1.0\", \"added_tokens\": [{\"id\": 2, \"content\": \"<s>\", \"special\": "
+    "true, \"single_word\": false, \"lstrip\": false, \"rstrip\": false, "
+    "\"normalized\": false}], \"normalizer\": null, \"pre_tokenizer\": null, \"post_processor\": "
+    "null, \"decoder\": null, \"model\": {\"type\": \"BPE\", \"vocab\": "
     "{\"a\": 0, \"b\": 1, \"<s>\": 2}, \"merges\": []}}";
 
 static void put(scratch *work, const char *name, const char *text)
@@ -20,7 +22,8 @@ static heed_status render(scratch *work, heed_jinja_output *output, heed_error *
     json_t *messages = json_pack("[{s:s, s:s}]", "role", "user", "content", "Hi");
     heed_status status = heed_tokenizer_load(&tokenizer, work->folder, error);
     if (status == HEED_OK) status = heed_chat_template_load(&chat, work->folder, tokenizer, error);
-    if (status == HEED_OK) status = heed_chat_render(chat, messages, NULL, true, 1700000000, output, error);
+    if (status == HEED_OK)
+        status = heed_chat_render(chat, messages, NULL, true, 1700000000, output, error);
     heed_chat_template_free(chat);
     heed_tokenizer_free(tokenizer);
     json_decref(messages);
@@ -43,9 +46,13 @@ static void templates_are_found_where_models_keep_them(void **state)
     scratch_make(&work);
     put(&work, "tokenizer.json", tokenizer_json);
     assert_fails(HEED_E_UNSUPPORTED, "no chat template", render(&work, &output, &error));
-    put(&work, "tokenizer_config.json", "{\"bos_token\": \"<s>\", \"chat_template\": \"{{ bos_token }}{{ messages[0].content }}{{ tools }}{{ add_generation_prompt }}\"}");
+    put(&work, "tokenizer_config.json",
+        "{\"bos_token\": \"<s>\", \"chat_template\": \"{{ bos_token }}{{ messages[0].content }}{{ "
+        "tools }}{{ add_generation_prompt }}\"}");
     assert_renders(&work, "<s>HiNoneTrue");
-    put(&work, "tokenizer_config.json", "{\"chat_template\": [{\"name\": \"rag\", \"template\": \"no\"}, {\"name\": \"default\", \"template\": \"yes {{ messages[0].role }}\"}]}");
+    put(&work, "tokenizer_config.json",
+        "{\"chat_template\": [{\"name\": \"rag\", \"template\": \"no\"}, {\"name\": \"default\", "
+        "\"template\": \"yes {{ messages[0].role }}\"}]}");
     assert_renders(&work, "yes user");
     put(&work, "chat_template.jinja", "file {{ messages | length }}");
     assert_renders(&work, "file 1");
@@ -59,6 +66,7 @@ static void templates_are_found_where_models_keep_them(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(templates_are_found_where_models_keep_them)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(templates_are_found_where_models_keep_them)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

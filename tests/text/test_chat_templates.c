@@ -13,9 +13,10 @@ typedef struct home {
     const char *names;
 } home;
 
-#define LIST "{\"chat_template\": [{\"name\": \"rag\", \"template\": \"R\"}, " \
-             "{\"name\": \"tool_use\", \"template\": \"T\"}, " \
-             "{\"name\": \"default\", \"template\": \"D\"}]}"
+#define LIST                                                          \
+    "{\"chat_template\": [{\"name\": \"rag\", \"template\": \"R\"}, " \
+    "{\"name\": \"tool_use\", \"template\": \"T\"}, "                 \
+    "{\"name\": \"default\", \"template\": \"D\"}]}"
 #define OBJECT "{\"chat_template\": {\"default\": \"D\", \"tool_use\": \"T\"}}"
 #define TEXT "{\"chat_template\": \"D\"}"
 
@@ -26,15 +27,23 @@ static const home homes[] = {
     {{{"chat_template.jinja", "F"}}, "F", "F", "default"},
     {{{"chat_template.jinja", "F"}, {"tokenizer_config.json", LIST}}, "F", "F", "default"},
     {{{"chat_template.jinja", "F"}, {"additional_chat_templates/tool_use.jinja", "U"}},
-     "F", "U", "default, tool_use"},
+     "F",
+     "U",
+     "default, tool_use"},
     {{{"additional_chat_templates/tool_use.jinja", "U"}, {"tokenizer_config.json", TEXT}},
-     "D", "U", "default, tool_use"},
+     "D",
+     "U",
+     "default, tool_use"},
     {{{"additional_chat_templates/tool_use.txt", "U"}, {"tokenizer_config.json", TEXT}},
-     "D", "D", "default"},
+     "D",
+     "D",
+     "default"},
     {{{"chat_template.json", "{\"chat_template\": \"J\"}"}}, "J", "J", "default"},
     {{{"chat_template.json", OBJECT}}, "D", "T", "default, tool_use"},
     {{{"chat_template.json", "{\"chat_template\": \"J\"}"}, {"tokenizer_config.json", TEXT}},
-     "D", "D", "default"},
+     "D",
+     "D",
+     "default"},
     {{{"additional_chat_templates/tool_use.jinja", "U"}}, NULL, "U", "tool_use"},
 };
 
@@ -132,7 +141,10 @@ static void templates_are_chosen_by_name(void **state)
     static const home h = {{{"tokenizer_config.json", LIST}}, "D", "T", ""};
     static const home nameless = {
         {{"tokenizer_config.json",
-          "{\"chat_template\": [{\"name\": \"rag\", \"template\": \"R\"}]}"}}, "", "", ""};
+          "{\"chat_template\": [{\"name\": \"rag\", \"template\": \"R\"}]}"}},
+        "",
+        "",
+        ""};
     scratch work;
     heed_tokenizer *tokenizer = NULL;
     heed_chat_template *chat = NULL;
@@ -143,12 +155,14 @@ static void templates_are_chosen_by_name(void **state)
     check_written("rag", chat, true, "R");
     heed_chat_template_free(chat);
     put(&work, "file.jinja", "from a file");
-    assert_ok(heed_chat_template_open(&chat, scratch_path(&work, "file.jinja"), "m", tokenizer,
-                                      &error));
+    assert_ok(
+        heed_chat_template_open(&chat, scratch_path(&work, "file.jinja"), "m", tokenizer, &error));
     check_written("a file", chat, true, "from a file");
     heed_chat_template_free(chat);
-    assert_fails(HEED_E_UNSUPPORTED, "nor a template \"rog\"; the model's templates are: rag, "
-                 "tool_use, default", heed_chat_template_open(&chat, "rog", "m", tokenizer, &error));
+    assert_fails(HEED_E_UNSUPPORTED,
+                 "nor a template \"rog\"; the model's templates are: rag, "
+                 "tool_use, default",
+                 heed_chat_template_open(&chat, "rog", "m", tokenizer, &error));
     heed_tokenizer_free(tokenizer);
     scratch_remove(&work);
     make_folder(&work, &nameless);
@@ -165,7 +179,10 @@ static void templates_are_chosen_by_name(void **state)
 #define REFUSE(condition) "{% if " condition " %}{{ raise_exception('no') }}{% endif %}"
 #define NO_SYSTEM "messages[0].role != 'system'"
 
-static const struct { const char *source; int32_t id; } turns[] = {
+static const struct {
+    const char *source;
+    int32_t id;
+} turns[] = {
     {EACH "{{ m.role }}{{ m.content }}<|eot|>{% endfor %}", CHAIN_EOT},
     {EACH "{{ m.content }} <|eot|>{% endfor %}", CHAIN_EOT},
     {EACH "{{ m.content }}\n<|eot|>\n{% endfor %}", CHAIN_EOT},
@@ -180,7 +197,8 @@ static const struct { const char *source; int32_t id; } turns[] = {
     {REFUSE("messages[-1].role != 'user'") EACH "{{ m.content }}<|eot|>{% endfor %}", CHAIN_EOT},
     {REFUSE(NO_SYSTEM " or messages[-1].role != 'user'") EACH "{{ m.content }} <|eot|>{% endfor %}",
      CHAIN_EOT},
-    {EACH REFUSE("(m.role == 'user') != (loop.index0 % 2 == 0)") "{{ m.content }}<|eot|>{% endfor %}",
+    {EACH REFUSE(
+         "(m.role == 'user') != (loop.index0 % 2 == 0)") "{{ m.content }}<|eot|>{% endfor %}",
      CHAIN_EOT},
     {EACH "{{ m.content }}{% if not loop.last %}<|eot|>{% endif %}{% endfor %}", CHAIN_EOT},
     {EACH "<|bos|>{{ m.content }}|{{ m.content }}<|eot|><|end|>{% endfor %}", CHAIN_EOT},

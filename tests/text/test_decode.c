@@ -1,7 +1,8 @@
 #include "tokenizer_support.h"
 
-#define MODEL                                                                                                                                                \
-    "\"model\": {\"type\": \"WordLevel\", \"vocab\": {\"<unk>\": 0, \"\xC3\xA4\": 1, \"\xC2\xB8\": 2, \"\xC5\x83\": 3, \"a\": 4, \"##b\": 5, \"<0xE4>\": 6," \
+#define MODEL                                                                          \
+    "\"model\": {\"type\": \"WordLevel\", \"vocab\": {\"<unk>\": 0, \"\xC3\xA4\": 1, " \
+    "\"\xC2\xB8\": 2, \"\xC5\x83\": 3, \"a\": 4, \"##b\": 5, \"<0xE4>\": 6,"           \
     " \"<0xB8>\": 7, \"<0xAD>\": 8, \"\xE2\x96\x81w\": 9, \"x</w>\": 10, \" \": 11, \".\": 12}}"
 
 static heed_tokenizer *load_decoder(const char *decoder)
@@ -16,7 +17,9 @@ static void decoders(void **state)
     (void)state;
     heed_tokenizer *t = load_decoder("{\"type\": \"ByteLevel\"}");
     expect_decoded(t, IDS(4, 1, 2, 3), "a\xE4\xB8\xAD"); /* three bytes of one character */
-    expect_decoded(t, IDS(1, 2, 4), "\xEF\xBF\xBD" "a");  /* a character cut short is one U+FFFD */
+    expect_decoded(t, IDS(1, 2, 4),
+                   "\xEF\xBF\xBD"
+                   "a"); /* a character cut short is one U+FFFD */
     expect_decoded(t, IDS(1, 2, 9), "\xEF\xBF\xBD\xE2\x96\x81w");
     heed_tokenizer_free(t);
     t = load_decoder("{\"type\": \"WordPiece\", \"prefix\": \"##\"}");
@@ -24,7 +27,9 @@ static void decoders(void **state)
     expect_decoded(t, IDS(5, 5), "##bb");
     heed_tokenizer_free(t);
     t = load_decoder("{\"type\": \"ByteFallback\"}");
-    expect_decoded(t, IDS(6, 7, 8, 4, 6, 7), "\xE4\xB8\xAD" "a\xEF\xBF\xBD\xEF\xBF\xBD");
+    expect_decoded(t, IDS(6, 7, 8, 4, 6, 7),
+                   "\xE4\xB8\xAD"
+                   "a\xEF\xBF\xBD\xEF\xBF\xBD");
     heed_tokenizer_free(t);
     t = load_decoder("{\"type\": \"Metaspace\"}");
     expect_decoded(t, IDS(9, 9, 4), "w wa");
@@ -32,9 +37,10 @@ static void decoders(void **state)
     t = load_decoder("{\"type\": \"BPEDecoder\", \"suffix\": \"</w>\"}");
     expect_decoded(t, IDS(4, 10, 10), "ax x");
     heed_tokenizer_free(t);
-    t = load_decoder(
-        "{\"type\": \"Sequence\", \"decoders\": [{\"type\": \"Replace\", \"pattern\": {\"String\": \"\xE2\x96\x81\"}, \"content\": \" \"},"
-        " {\"type\": \"Fuse\"}, {\"type\": \"Strip\", \"content\": \" \", \"start\": 1, \"stop\": 2}]}");
+    t = load_decoder("{\"type\": \"Sequence\", \"decoders\": [{\"type\": \"Replace\", \"pattern\": "
+                     "{\"String\": \"\xE2\x96\x81\"}, \"content\": \" \"},"
+                     " {\"type\": \"Fuse\"}, {\"type\": \"Strip\", \"content\": \" \", \"start\": "
+                     "1, \"stop\": 2}]}");
     expect_decoded(t, IDS(9, 9, 11, 11, 11), "w w ");
     heed_tokenizer_free(t);
     t = load_decoder("null");
@@ -73,7 +79,8 @@ static void streams_speak_in_whole_characters(void **state)
     heed_decode_stream_free(stream);
     heed_tokenizer_free(tokenizer);
     tokenizer = load_decoder(
-        "{\"type\": \"Sequence\", \"decoders\": [{\"type\": \"Fuse\"}, {\"type\": \"Replace\", \"pattern\": {\"String\": \"a.a\"}, \"content\": \"!\"}]}");
+        "{\"type\": \"Sequence\", \"decoders\": [{\"type\": \"Fuse\"}, {\"type\": \"Replace\", "
+        "\"pattern\": {\"String\": \"a.a\"}, \"content\": \"!\"}]}");
     assert_ok(heed_decode_stream_new(&stream, tokenizer, false, &error));
     expect_pushed(stream, 4, "");
     expect_pushed(stream, 12, "");
@@ -88,6 +95,7 @@ static void streams_speak_in_whole_characters(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(decoders), cmocka_unit_test(streams_speak_in_whole_characters)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(decoders),
+                                       cmocka_unit_test(streams_speak_in_whole_characters)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

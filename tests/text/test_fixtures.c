@@ -1,11 +1,16 @@
-/* Every folder of tests/fixtures/tokenizers: ids, offsets, pairs, decoding, truncation and padding as the `tokenizers` library
-   computed them, from tokenizer.json and, where the folder has them, from vocab.json + merges.txt or vocab.txt. */
+/* Every folder of tests/fixtures/tokenizers: ids, offsets, pairs, decoding, truncation and padding
+   as the `tokenizers` library computed them, from tokenizer.json and, where the folder has them,
+   from vocab.json + merges.txt or vocab.txt. */
 #include "tokenizer_support.h"
 
 #include "base/utf8.h"
 #include <dirent.h>
 
-typedef struct { heed_tokenizer *tokenizer; const char *name; long mismatches, strings; } fixture;
+typedef struct {
+    heed_tokenizer *tokenizer;
+    const char *name;
+    long mismatches, strings;
+} fixture;
 
 static void mismatch(fixture *f, const char *what, const json_t *row)
 {
@@ -17,7 +22,8 @@ static void mismatch(fixture *f, const char *what, const json_t *row)
 
 static void encode(const fixture *f, const json_t *text, unsigned flags, heed_encoding *encoding)
 {
-    assert_ok(heed_tokenizer_encode(f->tokenizer, json_string_value(text), json_string_length(text), flags, encoding, &error));
+    assert_ok(heed_tokenizer_encode(f->tokenizer, json_string_value(text), json_string_length(text),
+                                    flags, encoding, &error));
 }
 
 /* The code-point offsets and the byte offsets name the same place. */
@@ -25,7 +31,8 @@ static bool bytes_agree(const char *text, size_t length, const heed_encoding *en
 {
     for (size_t i = 0; i < encoding->count; i++) {
         heed_range bytes = encoding->bytes[i], points = encoding->code_points[i];
-        if (bytes.begin > bytes.end || bytes.end > length || heed_utf8_count(text, bytes.begin) != points.begin ||
+        if (bytes.begin > bytes.end || bytes.end > length ||
+            heed_utf8_count(text, bytes.begin) != points.begin ||
             heed_utf8_count(text, bytes.end) != points.end)
             return false;
     }
@@ -76,14 +83,20 @@ static void check_case(const json_t *row, void *context)
     const json_t *text = json_object_get(row, "text"), *tokens = json_object_get(row, "tokens");
     f->strings++;
     encode(f, text, HEED_ENCODE_SPECIAL, &encoding);
-    if (!same_ids(json_object_get(row, "ids"), encoding.ids, encoding.count)) mismatch(f, "ids", row);
+    if (!same_ids(json_object_get(row, "ids"), encoding.ids, encoding.count))
+        mismatch(f, "ids", row);
     assert_null(encoding.bytes);
     encode(f, text, HEED_ENCODE_OFFSETS, &encoding);
-    if (!same_ids(json_object_get(row, "ids_plain"), encoding.ids, encoding.count)) mismatch(f, "ids_plain", row);
-    if (json_object_get(row, "offsets") && !same_ranges(json_object_get(row, "offsets"), encoding.code_points, encoding.count)) mismatch(f, "offsets", row);
-    if (!bytes_agree(json_string_value(text), json_string_length(text), &encoding)) mismatch(f, "bytes", row);
+    if (!same_ids(json_object_get(row, "ids_plain"), encoding.ids, encoding.count))
+        mismatch(f, "ids_plain", row);
+    if (json_object_get(row, "offsets") &&
+        !same_ranges(json_object_get(row, "offsets"), encoding.code_points, encoding.count))
+        mismatch(f, "offsets", row);
+    if (!bytes_agree(json_string_value(text), json_string_length(text), &encoding))
+        mismatch(f, "bytes", row);
     for (size_t i = 0; i < encoding.count && tokens; i++) /* a few kinds list them */
-        if (!same_token(json_string_value(json_array_get(tokens, i)), heed_tokenizer_token(f->tokenizer, encoding.ids[i], NULL)))
+        if (!same_token(json_string_value(json_array_get(tokens, i)),
+                        heed_tokenizer_token(f->tokenizer, encoding.ids[i], NULL)))
             mismatch(f, "tokens", row);
     heed_encoding_free(&encoding);
     check_decoding(f, row);
@@ -99,10 +112,12 @@ static void check_pair(const json_t *row, void *context)
     fixture *f = context;
     heed_encoding encoding = {0};
     const json_t *a = json_object_get(row, "a"), *b = json_object_get(row, "b");
-    assert_ok(heed_tokenizer_encode_pair(f->tokenizer, json_string_value(a), json_string_length(a), json_string_value(b),
-                                         json_string_length(b), HEED_ENCODE_SPECIAL, NULL, &encoding, &error));
+    assert_ok(heed_tokenizer_encode_pair(f->tokenizer, json_string_value(a), json_string_length(a),
+                                         json_string_value(b), json_string_length(b),
+                                         HEED_ENCODE_SPECIAL, NULL, &encoding, &error));
     const json_t *types = json_object_get(row, "type_ids");
-    if (!same_ids(json_object_get(row, "ids"), encoding.ids, encoding.count) || !same_ids(types, encoding.type_ids, encoding.count) ||
+    if (!same_ids(json_object_get(row, "ids"), encoding.ids, encoding.count) ||
+        !same_ids(types, encoding.type_ids, encoding.count) ||
         !same_bytes(json_object_get(row, "special_mask"), encoding.special_mask, encoding.count))
         mismatch(f, "pair", row);
     heed_encoding_free(&encoding);
@@ -114,27 +129,40 @@ static void check_truncation(const json_t *row, void *context)
     heed_encoding encoding = {0};
     const json_t *a = json_object_get(row, "a"), *b = json_object_get(row, "b");
     const char *strategy = json_string_value(json_object_get(row, "strategy"));
-    heed_truncation truncation = {.max_length = (size_t)json_integer_value(json_object_get(row, "max_length")),
-                                  .strategy = !strcmp(strategy, "only_first") ? HEED_ONLY_FIRST
-                                            : !strcmp(strategy, "only_second") ? HEED_ONLY_SECOND : HEED_LONGEST_FIRST,
-                                  .left = !strcmp(json_string_value(json_object_get(row, "trunc_side")), "left")};
-    heed_padding padding = {.id = (int32_t)json_integer_value(json_object_get(row, "pad_id")),
-                            .left = !strcmp(json_string_value(json_object_get(row, "pad_side")), "left")};
-    assert_ok(heed_tokenizer_encode_pair(f->tokenizer, json_string_value(a), json_string_length(a), json_string_value(b),
-                                         json_is_string(b) ? json_string_length(b) : 0, HEED_ENCODE_SPECIAL, &truncation, &encoding,
-                                         &error));
-    assert_ok(heed_encoding_pad(&encoding, &padding, (size_t)json_integer_value(json_object_get(row, "pad_to")), &error));
+    heed_truncation truncation = {
+        .max_length = (size_t)json_integer_value(json_object_get(row, "max_length")),
+        .strategy = !strcmp(strategy, "only_first")    ? HEED_ONLY_FIRST
+                    : !strcmp(strategy, "only_second") ? HEED_ONLY_SECOND
+                                                       : HEED_LONGEST_FIRST,
+        .left = !strcmp(json_string_value(json_object_get(row, "trunc_side")), "left")};
+    heed_padding padding = {
+        .id = (int32_t)json_integer_value(json_object_get(row, "pad_id")),
+        .left = !strcmp(json_string_value(json_object_get(row, "pad_side")), "left")};
+    assert_ok(heed_tokenizer_encode_pair(f->tokenizer, json_string_value(a), json_string_length(a),
+                                         json_string_value(b),
+                                         json_is_string(b) ? json_string_length(b) : 0,
+                                         HEED_ENCODE_SPECIAL, &truncation, &encoding, &error));
+    assert_ok(heed_encoding_pad(
+        &encoding, &padding, (size_t)json_integer_value(json_object_get(row, "pad_to")), &error));
     if (!same_ids(json_object_get(row, "ids"), encoding.ids, encoding.count) ||
         !same_ids(json_object_get(row, "type_ids"), encoding.type_ids, encoding.count) ||
-        !same_bytes(json_object_get(row, "attention_mask"), encoding.attention_mask, encoding.count))
+        !same_bytes(json_object_get(row, "attention_mask"), encoding.attention_mask,
+                    encoding.count))
         mismatch(f, "truncation and padding", row);
     heed_encoding_free(&encoding);
 }
 
 static void check_files(fixture *f, const char *folder)
 {
-    static const struct { const char *name; void (*check)(const json_t *, void *); } files[] = {
-        {"cases.jsonl", check_case}, {"pairs.jsonl", check_pair}, {"decode.jsonl", check_decode_row}, {"truncpad.jsonl", check_truncation}};
+    static const struct {
+        const char *name;
+        void (*check)(const json_t *, void *);
+    } files[] = {
+        {"cases.jsonl", check_case},
+        {"pairs.jsonl", check_pair},
+        {"decode.jsonl", check_decode_row},
+        {"truncpad.jsonl", check_truncation},
+    };
     for (size_t i = 0; i < 4; i++) {
         char *path = heed_path_join(folder, files[i].name);
         assert_true(each_line(path, files[i].check, f) > 0);
@@ -155,10 +183,12 @@ static void copy_file(const char *from, const char *to, const char *name)
     free(target);
 }
 
-/* Saved and loaded again, and, where possible, loaded without its tokenizer.json, the tokenizer is the same. */
+/* Saved and loaded again, and, where possible, loaded without its tokenizer.json, the tokenizer is
+   the same. */
 static void check_other_forms(const char *folder, const char *name, long *mismatches)
 {
-    static const char *const names[] = {"vocab.json", "merges.txt", "vocab.txt", "tokenizer_config.json", "special_tokens_map.json"};
+    static const char *const names[] = {"vocab.json", "merges.txt", "vocab.txt",
+                                        "tokenizer_config.json", "special_tokens_map.json"};
     scratch work;
     fixture f = {.name = name};
     scratch_make(&work);
@@ -170,8 +200,10 @@ static void check_other_forms(const char *folder, const char *name, long *mismat
     heed_tokenizer_free(f.tokenizer);
     heed_directory_remove(work.folder, NULL);
     assert_ok(heed_directory_make(work.folder, &error));
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) copy_file(folder, work.folder, names[i]);
-    if (heed_path_exists(scratch_path(&work, "vocab.json")) || heed_path_exists(scratch_path(&work, "vocab.txt"))) {
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        copy_file(folder, work.folder, names[i]);
+    if (heed_path_exists(scratch_path(&work, "vocab.json")) ||
+        heed_path_exists(scratch_path(&work, "vocab.txt"))) {
         assert_ok(heed_tokenizer_load(&f.tokenizer, work.folder, &error));
         check_files(&f, folder);
         heed_tokenizer_free(f.tokenizer);
@@ -187,7 +219,8 @@ static void tokenizers_agree_with_the_library(void **state)
     long mismatches = 0, kinds = 0;
     assert_non_null(folders);
     for (struct dirent *entry; (entry = readdir(folders));) {
-        if (entry->d_name[0] == '.' || !strcmp(entry->d_name, "pipelines")) continue; /* test_pipelines.c */
+        /* test_pipelines.c */
+        if (entry->d_name[0] == '.' || !strcmp(entry->d_name, "pipelines")) continue;
         fixture f = {.name = entry->d_name};
         char *folder = heed_path_join(HEED_FIXTURES "/tokenizers", entry->d_name);
         assert_ok(heed_tokenizer_load(&f.tokenizer, folder, &error));
@@ -204,15 +237,22 @@ static void tokenizers_agree_with_the_library(void **state)
     assert_true(kinds >= 13);
 }
 
-/* Tokenizers that transformers writes in Python, known by the class that tokenizer_config.json names: no tokenizer.json. */
+/* Tokenizers that transformers writes in Python, known by the class that tokenizer_config.json
+   names: no tokenizer.json. */
 static void classes_without_a_tokenizer_json_agree(void **state)
 {
     (void)state;
-    static const struct { const char *name; long strings; } classes[] = {
-        {"bpe-fsmt", 392}, {"bytes-byt5", 392}, {"bytes-perceiver", 392}, {"char-esm", 44}, {"char-wav2vec2", 120}, {"codepoints-canine", 392}};
+    static const struct {
+        const char *name;
+        long strings;
+    } classes[] = {
+        {"bpe-fsmt", 392}, {"bytes-byt5", 392},    {"bytes-perceiver", 392},
+        {"char-esm", 44},  {"char-wav2vec2", 120}, {"codepoints-canine", 392},
+    };
     for (size_t i = 0; i < sizeof classes / sizeof *classes; i++) {
         fixture f = {.name = classes[i].name};
-        char *folder = heed_path_join(HEED_FIXTURES "/tokenizer_classes", classes[i].name), *path = heed_path_join(folder, "cases.jsonl");
+        char *folder = heed_path_join(HEED_FIXTURES "/tokenizer_classes", classes[i].name),
+             *path = heed_path_join(folder, "cases.jsonl");
         char *ctc = heed_path_join(folder, "ctc_decode.jsonl");
         scratch work;
         scratch_make(&work);

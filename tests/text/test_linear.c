@@ -29,6 +29,7 @@ static void training_on_long_words(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(hostile_texts_take_linear_time), cmocka_unit_test(training_on_long_words)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(hostile_texts_take_linear_time),
+                                       cmocka_unit_test(training_on_long_words)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

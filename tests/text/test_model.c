@@ -4,12 +4,13 @@
 static void bpe_merges_by_rank(void **state)
 {
     (void)state;
-    heed_tokenizer *tokenizer =
-        load_text("{\"model\": {\"type\": \"BPE\", \"vocab\": {\"a\": 0, \"b\": 1, \"c\": 2, \"bc\": 3, \"ab\": 4, \"abc\": 5},"
-                  " \"merges\": [\"b c\", \"a b\", \"a bc\"]}}");
+    heed_tokenizer *tokenizer = load_text("{\"model\": {\"type\": \"BPE\", \"vocab\": {\"a\": 0, "
+                                          "\"b\": 1, \"c\": 2, \"bc\": 3, \"ab\": 4, \"abc\": 5},"
+                                          " \"merges\": [\"b c\", \"a b\", \"a bc\"]}}");
     expect_ids(tokenizer, "abc", IDS(5));
     expect_ids(tokenizer, "abab", IDS(4, 4));
-    expect_ids(tokenizer, "aabcx", IDS(0, 5)); /* without an unknown token what is unknown vanishes */
+    /* without an unknown token what is unknown vanishes */
+    expect_ids(tokenizer, "aabcx", IDS(0, 5));
     assert_string_equal(heed_tokenizer_kind(tokenizer), "BPE");
     heed_tokenizer_free(tokenizer);
 }
@@ -17,9 +18,10 @@ static void bpe_merges_by_rank(void **state)
 static void bpe_ignores_merges_for_whole_words(void **state)
 {
     (void)state;
-    heed_tokenizer *tokenizer =
-        load_text("{\"pre_tokenizer\": {\"type\": \"WhitespaceSplit\"}, \"model\": {\"type\": \"BPE\", \"ignore_merges\": true,"
-                  " \"vocab\": {\"a\": 0, \"b\": 1, \"abba\": 2}, \"merges\": []}}");
+    heed_tokenizer *tokenizer = load_text(
+        "{\"pre_tokenizer\": {\"type\": \"WhitespaceSplit\"}, \"model\": {\"type\": \"BPE\", "
+        "\"ignore_merges\": true,"
+        " \"vocab\": {\"a\": 0, \"b\": 1, \"abba\": 2}, \"merges\": []}}");
     expect_ids(tokenizer, "abba abb", IDS(2, 0, 1, 1));
     heed_tokenizer_free(tokenizer);
 }
@@ -27,12 +29,16 @@ static void bpe_ignores_merges_for_whole_words(void **state)
 static void bpe_unknown_characters(void **state)
 {
     (void)state;
-    static const char one[] = "{\"model\": {\"type\": \"BPE\", \"unk_token\": \"?\", \"vocab\": {\"?\": 0, \"a\": 1}, \"merges\": []}}";
+    static const char one[] = "{\"model\": {\"type\": \"BPE\", \"unk_token\": \"?\", \"vocab\": "
+                              "{\"?\": 0, \"a\": 1}, \"merges\": []}}";
     static const char fused[] =
-        "{\"model\": {\"type\": \"BPE\", \"unk_token\": \"?\", \"fuse_unk\": true, \"vocab\": {\"?\": 0, \"a\": 1}, \"merges\": []}}";
-    static const char bytes[] = "{\"model\": {\"type\": \"BPE\", \"unk_token\": \"?\", \"byte_fallback\": true,"
-                                " \"vocab\": {\"?\": 0, \"a\": 1, \"<0xC3>\": 2, \"<0xA9>\": 3}, \"merges\": []}}";
-    static const char missing[] = "{\"model\": {\"type\": \"BPE\", \"unk_token\": \"?\", \"vocab\": {\"a\": 1}, \"merges\": []}}";
+        "{\"model\": {\"type\": \"BPE\", \"unk_token\": \"?\", \"fuse_unk\": true, \"vocab\": "
+        "{\"?\": 0, \"a\": 1}, \"merges\": []}}";
+    static const char bytes[] =
+        "{\"model\": {\"type\": \"BPE\", \"unk_token\": \"?\", \"byte_fallback\": true,"
+        " \"vocab\": {\"?\": 0, \"a\": 1, \"<0xC3>\": 2, \"<0xA9>\": 3}, \"merges\": []}}";
+    static const char missing[] = "{\"model\": {\"type\": \"BPE\", \"unk_token\": \"?\", "
+                                  "\"vocab\": {\"a\": 1}, \"merges\": []}}";
     heed_tokenizer *tokenizer = load_text(one);
     expect_ids(tokenizer, "axya", IDS(1, 0, 0, 1));
     heed_tokenizer_free(tokenizer);
@@ -45,7 +51,8 @@ static void bpe_unknown_characters(void **state)
     tokenizer = load_text(missing);
     heed_encoding encoding = {0};
     expect_ids(tokenizer, "aa", IDS(1, 1));
-    assert_fails(HEED_E_FORMAT, "unknown token \"?\"", heed_tokenizer_encode(tokenizer, "ab", 2, 0, &encoding, &error));
+    assert_fails(HEED_E_FORMAT, "unknown token \"?\"",
+                 heed_tokenizer_encode(tokenizer, "ab", 2, 0, &encoding, &error));
     heed_encoding_free(&encoding);
     heed_tokenizer_free(tokenizer);
 }
@@ -54,13 +61,15 @@ static void bpe_affixes(void **state)
 {
     (void)state;
     heed_tokenizer *tokenizer = load_text(
-        "{\"pre_tokenizer\": {\"type\": \"WhitespaceSplit\"}, \"model\": {\"type\": \"BPE\", \"end_of_word_suffix\": \"</w>\","
-        " \"vocab\": {\"a\": 0, \"b\": 1, \"b</w>\": 2, \"ab</w>\": 3, \"a</w>\": 4}, \"merges\": [\"a b</w>\"]}}");
+        "{\"pre_tokenizer\": {\"type\": \"WhitespaceSplit\"}, \"model\": {\"type\": \"BPE\", "
+        "\"end_of_word_suffix\": \"</w>\","
+        " \"vocab\": {\"a\": 0, \"b\": 1, \"b</w>\": 2, \"ab</w>\": 3, \"a</w>\": 4}, \"merges\": "
+        "[\"a b</w>\"]}}");
     expect_ids(tokenizer, "ab aba a", IDS(3, 0, 1, 4, 4));
     heed_tokenizer_free(tokenizer);
-    tokenizer = load_text(
-        "{\"model\": {\"type\": \"BPE\", \"continuing_subword_prefix\": \"##\", \"vocab\": {\"a\": 0, \"##b\": 1, \"##a\": 2, \"ab\": 3,"
-        " \"##ba\": 4}, \"merges\": [[\"a\", \"##b\"], [\"##b\", \"##a\"]]}}");
+    tokenizer = load_text("{\"model\": {\"type\": \"BPE\", \"continuing_subword_prefix\": \"##\", "
+                          "\"vocab\": {\"a\": 0, \"##b\": 1, \"##a\": 2, \"ab\": 3,"
+                          " \"##ba\": 4}, \"merges\": [[\"a\", \"##b\"], [\"##b\", \"##a\"]]}}");
     expect_ids(tokenizer, "abba", IDS(3, 4));
     heed_tokenizer_free(tokenizer);
 }
@@ -69,14 +78,17 @@ static void wordpiece_takes_the_longest(void **state)
 {
     (void)state;
     heed_tokenizer *tokenizer = load_text(
-        "{\"pre_tokenizer\": {\"type\": \"WhitespaceSplit\"}, \"model\": {\"type\": \"WordPiece\", \"unk_token\": \"[UNK]\","
-        " \"max_input_chars_per_word\": 8, \"vocab\": {\"[UNK]\": 0, \"un\": 1, \"##aff\": 2, \"##able\": 3, \"a\": 4,"
+        "{\"pre_tokenizer\": {\"type\": \"WhitespaceSplit\"}, \"model\": {\"type\": \"WordPiece\", "
+        "\"unk_token\": \"[UNK]\","
+        " \"max_input_chars_per_word\": 8, \"vocab\": {\"[UNK]\": 0, \"un\": 1, \"##aff\": 2, "
+        "\"##able\": 3, \"a\": 4,"
         " \"##a\": 5, \"##f\": 6, \"\xC3\xA9\": 7, \"##\xC3\xA9\": 8}}}");
     expect_ids(tokenizer, "unaff", IDS(1, 2));
     expect_ids(tokenizer, "unaf a", IDS(1, 5, 6, 4));
-    expect_ids(tokenizer, "unaffx a", IDS(0, 4));          /* a word that cannot be covered is unknown as a whole */
+    /* a word that cannot be covered is unknown as a whole */
+    expect_ids(tokenizer, "unaffx a", IDS(0, 4));
     expect_ids(tokenizer, "aaaaaaaa", IDS(4, 5, 5, 5, 5, 5, 5, 5));
-    expect_ids(tokenizer, "aaaaaaaaa", IDS(0));             /* too long */
+    expect_ids(tokenizer, "aaaaaaaaa", IDS(0));           /* too long */
     expect_ids(tokenizer, "\xC3\xA9\xC3\xA9", IDS(7, 8)); /* characters count, not bytes */
     assert_string_equal(heed_tokenizer_kind(tokenizer), "WordPiece");
     heed_tokenizer_free(tokenizer);
@@ -85,9 +97,10 @@ static void wordpiece_takes_the_longest(void **state)
 static void wordlevel_looks_up(void **state)
 {
     (void)state;
-    heed_tokenizer *tokenizer =
-        load_text("{\"pre_tokenizer\": {\"type\": \"Whitespace\"}, \"model\": {\"type\": \"WordLevel\", \"unk_token\": \"<unk>\","
-                  " \"vocab\": {\"<unk>\": 0, \"the\": 1, \",\": 2, \"cat\": 3}}}");
+    heed_tokenizer *tokenizer = load_text(
+        "{\"pre_tokenizer\": {\"type\": \"Whitespace\"}, \"model\": {\"type\": \"WordLevel\", "
+        "\"unk_token\": \"<unk>\","
+        " \"vocab\": {\"<unk>\": 0, \"the\": 1, \",\": 2, \"cat\": 3}}}");
     expect_ids(tokenizer, "the cat, dog", IDS(1, 3, 2, 0));
     assert_string_equal(heed_tokenizer_kind(tokenizer), "WordLevel");
     heed_tokenizer_free(tokenizer);
@@ -95,8 +108,11 @@ static void wordlevel_looks_up(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(bpe_merges_by_rank), cmocka_unit_test(bpe_ignores_merges_for_whole_words),
-                                       cmocka_unit_test(bpe_unknown_characters), cmocka_unit_test(bpe_affixes),
-                                       cmocka_unit_test(wordpiece_takes_the_longest), cmocka_unit_test(wordlevel_looks_up)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(bpe_merges_by_rank),
+                                       cmocka_unit_test(bpe_ignores_merges_for_whole_words),
+                                       cmocka_unit_test(bpe_unknown_characters),
+                                       cmocka_unit_test(bpe_affixes),
+                                       cmocka_unit_test(wordpiece_takes_the_longest),
+                                       cmocka_unit_test(wordlevel_looks_up)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

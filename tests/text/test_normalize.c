@@ -18,7 +18,8 @@ static heed_pieces normalized(const char *section, const char *text, size_t leng
     heed_pieces pieces;
     json_t *json = NULL;
     assert_ok(heed_json_parse(&json, section, strlen(section), "test", &error));
-    assert_ok(heed_pipeline_read(&pipeline, json, "normalizer", "normalizers", heed_normalizer_kinds, "test", &error));
+    assert_ok(heed_pipeline_read(&pipeline, json, "normalizer", "normalizers",
+                                 heed_normalizer_kinds, "test", &error));
     assert_ok(heed_pieces_init(&pieces, text, length, tracking, &error));
     assert_ok(heed_pipeline_run(&pipeline, &pieces, &error));
     heed_pipeline_free(&pipeline);
@@ -29,12 +30,18 @@ static heed_pieces normalized(const char *section, const char *text, size_t leng
 static void expect(const char *section, const char *text, const char *wanted)
 {
     heed_pieces pieces = normalized(section, text, strlen(text), true);
-    if (pieces.length != strlen(wanted) || (pieces.length && memcmp(pieces.bytes, wanted, pieces.length)))
-        fail_msg("%s of \"%s\" is \"%.*s\", expected \"%s\"", section, text, (int)pieces.length, pieces.bytes, wanted);
+    if (pieces.length != strlen(wanted) ||
+        (pieces.length && memcmp(pieces.bytes, wanted, pieces.length)))
+        fail_msg("%s of \"%s\" is \"%.*s\", expected \"%s\"", section, text, (int)pieces.length,
+                 pieces.bytes, wanted);
     heed_pieces_free(&pieces);
 }
 
-typedef struct { const char *type; size_t length; uint64_t hash; } golden;
+typedef struct {
+    const char *type;
+    size_t length;
+    uint64_t hash;
+} golden;
 
 static void expect_hash(const heed_buffer *text, const golden *wanted, const char *what)
 {
@@ -42,7 +49,8 @@ static void expect_hash(const heed_buffer *text, const golden *wanted, const cha
     snprintf(section, sizeof section, "{\"type\": \"%s\"}", wanted->type);
     heed_pieces pieces = normalized(section, text->data, text->length, false);
     if (pieces.length != wanted->length || hash_of(pieces.bytes, pieces.length) != wanted->hash)
-        fail_msg("%s of %s: %zu bytes, expected %zu; or another hash", wanted->type, what, pieces.length, wanted->length);
+        fail_msg("%s of %s: %zu bytes, expected %zu; or another hash", wanted->type, what,
+                 pieces.length, wanted->length);
     heed_pieces_free(&pieces);
 }
 
@@ -56,27 +64,42 @@ static void put(heed_buffer *text, uint32_t c)
 static void every_character_alone(void **state)
 {
     (void)state;
-    static const golden wanted[] = {{"NFC", 5494437, 0x6308E40211C76AB0u}, {"NFD", 5561946, 0x2B81FBAE8F5D05D5u},
-                                    {"NFKC", 5492126, 0x1A922CB0E33749CEu}, {"NFKD", 5559996, 0x3A165C4870B08742u},
-                                    {"Lowercase", 5494633, 0x21FEC95B80184886u}, {"StripAccents", 5487815, 0x5E23AE1A92241F98u},
-                                    {"BertNormalizer", 5172581, 0x770DADA60DDD747Du}, {"Nmt", 5494601, 0x01561C25EA26266Au}};
+    static const golden wanted[] = {
+        {"NFC", 5494437, 0x6308E40211C76AB0u},
+        {"NFD", 5561946, 0x2B81FBAE8F5D05D5u},
+        {"NFKC", 5492126, 0x1A922CB0E33749CEu},
+        {"NFKD", 5559996, 0x3A165C4870B08742u},
+        {"Lowercase", 5494633, 0x21FEC95B80184886u},
+        {"StripAccents", 5487815, 0x5E23AE1A92241F98u},
+        {"BertNormalizer", 5172581, 0x770DADA60DDD747Du},
+        {"Nmt", 5494601, 0x01561C25EA26266Au},
+    };
     heed_buffer text = {0};
     for (uint32_t c = 0; c < 0x110000; c++) {
         if (c >= 0xD800 && c < 0xE000) continue;
         if (c) put(&text, 'b');
         put(&text, c);
     }
-    for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) expect_hash(&text, &wanted[i], "all characters apart");
+    for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++)
+        expect_hash(&text, &wanted[i], "all characters apart");
     heed_buffer_free(&text);
 }
 
 static void every_character_beside_the_next(void **state)
 {
     (void)state;
-    static const golden up[] = {{"NFC", 4382370, 0x3FA98CA5ACC96B28u}, {"NFD", 4449883, 0x8D47BC640592C31Bu},
-                                {"NFKC", 4380056, 0xD955F55FDED59E0Au}, {"NFKD", 4447933, 0x1BA845D419BCFB8Cu}};
-    static const golden down[] = {{"NFC", 4382374, 0x85DAA8F27694D3B3u}, {"NFD", 4449883, 0x51BC3448E3DAFAFBu},
-                                  {"NFKC", 4380063, 0x0C75877071D2274Bu}, {"NFKD", 4447933, 0xF8D17C024C7596DAu}};
+    static const golden up[] = {
+        {"NFC", 4382370, 0x3FA98CA5ACC96B28u},
+        {"NFD", 4449883, 0x8D47BC640592C31Bu},
+        {"NFKC", 4380056, 0xD955F55FDED59E0Au},
+        {"NFKD", 4447933, 0x1BA845D419BCFB8Cu},
+    };
+    static const golden down[] = {
+        {"NFC", 4382374, 0x85DAA8F27694D3B3u},
+        {"NFD", 4449883, 0x51BC3448E3DAFAFBu},
+        {"NFKC", 4380063, 0x0C75877071D2274Bu},
+        {"NFKD", 4447933, 0xF8D17C024C7596DAu},
+    };
     heed_buffer ascending = {0}, descending = {0};
     for (uint32_t c = 0; c < 0x110000; c++)
         if (c < 0xD800 || c >= 0xE000) put(&ascending, c);
@@ -93,9 +116,14 @@ static void every_character_beside_the_next(void **state)
 static void letters_with_several_marks(void **state)
 {
     (void)state;
-    static const golden wanted[] = {{"NFC", 620314, 0x89BC91CD7F0D1AA4u}, {"NFD", 687712, 0xEDA19538EA81DF92u},
-                                    {"NFKC", 621034, 0x95145E71065ACB44u}, {"NFKD", 688432, 0xB9F3C04B2624A372u}};
-    static const uint32_t letters[12] = {'a', 'e', 'i', 'o', 'u', 'A', 0xC5, 0x1ED9, 0xAC01, 0x1100, 0xAC00, 0xB15};
+    static const golden wanted[] = {
+        {"NFC", 620314, 0x89BC91CD7F0D1AA4u},
+        {"NFD", 687712, 0xEDA19538EA81DF92u},
+        {"NFKC", 621034, 0x95145E71065ACB44u},
+        {"NFKD", 688432, 0xB9F3C04B2624A372u},
+    };
+    static const uint32_t letters[12] = {'a',  'e',    'i',    'o',    'u',    'A',
+                                         0xC5, 0x1ED9, 0xAC01, 0x1100, 0xAC00, 0xB15};
     static uint32_t marks[4000];
     size_t count = 0;
     heed_buffer text = {0};
@@ -118,23 +146,30 @@ static void small_ones(void **state)
     expect("{\"type\": \"Strip\", \"strip_left\": false, \"strip_right\": true}", " a ", " a");
     expect("{\"type\": \"Strip\"}", "   ", "");
     expect("{\"type\": \"Prepend\", \"prepend\": \"xy\"}", "ab", "xyab");
-    expect("{\"type\": \"Replace\", \"pattern\": {\"String\": \"aa\"}, \"content\": \"b\"}", "aaaaa", "bba");
-    expect("{\"type\": \"Replace\", \"pattern\": {\"Regex\": \"[0-9]+\"}, \"content\": \"#\"}", "a12b3", "a#b#");
+    expect("{\"type\": \"Replace\", \"pattern\": {\"String\": \"aa\"}, \"content\": \"b\"}",
+           "aaaaa", "bba");
+    expect("{\"type\": \"Replace\", \"pattern\": {\"Regex\": \"[0-9]+\"}, \"content\": \"#\"}",
+           "a12b3", "a#b#");
     expect("{\"type\": \"ByteLevel\"}", "a \xC3\xA9", "a\xC4\xA0\xC3\x83\xC2\xA9");
-    expect("{\"type\": \"BertNormalizer\", \"lowercase\": false}", "\xC3\x89\x01\t\xE4\xB8\xAD", "\xC3\x89  \xE4\xB8\xAD ");
+    expect("{\"type\": \"BertNormalizer\", \"lowercase\": false}", "\xC3\x89\x01\t\xE4\xB8\xAD",
+           "\xC3\x89  \xE4\xB8\xAD ");
     expect("{\"type\": \"Sequence\", \"normalizers\": []}", "A", "A");
 }
 
-/* Every byte of the result knows where in the input it came from, also after marks that changed places. */
+/* Every byte of the result knows where in the input it came from, also after marks that changed
+   places. */
 static void origins_follow(void **state)
 {
     (void)state;
     heed_pieces pieces = normalized("{\"type\": \"NFC\"}", "e\xCC\x81x", 4, true);
     assert_int_equal(pieces.length, 3);
-    heed_range composed = heed_pieces_origin(&pieces, 0, 2), after = heed_pieces_origin(&pieces, 2, 3);
+    heed_range composed = heed_pieces_origin(&pieces, 0, 2),
+               after = heed_pieces_origin(&pieces, 2, 3);
     assert_true(composed.begin == 0 && composed.end == 1 && after.begin == 3 && after.end == 4);
     heed_pieces_free(&pieces);
-    pieces = normalized("{\"type\": \"Replace\", \"pattern\": {\"Regex\": \"\\\\s+\"}, \"content\": \" \"}", "a \t b", 5, true);
+    pieces = normalized(
+        "{\"type\": \"Replace\", \"pattern\": {\"Regex\": \"\\\\s+\"}, \"content\": \" \"}",
+        "a \t b", 5, true);
     composed = heed_pieces_origin(&pieces, 1, 2);
     assert_true(composed.begin == 3 && composed.end == 4);
     heed_pieces_free(&pieces);
@@ -142,8 +177,9 @@ static void origins_follow(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(every_character_alone), cmocka_unit_test(every_character_beside_the_next),
-                                       cmocka_unit_test(letters_with_several_marks), cmocka_unit_test(small_ones),
-                                       cmocka_unit_test(origins_follow)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_character_alone), cmocka_unit_test(every_character_beside_the_next),
+        cmocka_unit_test(letters_with_several_marks), cmocka_unit_test(small_ones),
+        cmocka_unit_test(origins_follow)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -35,25 +35,37 @@ static void expect(const char *regex, bool is_regex, const char *text, const cha
     heed_pattern_free(pattern);
 }
 
-static const char llama3[] =
-    "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|"
-    "\\s+(?!\\S)|\\s+";
-static const char qwen2[] =
-    "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|"
-    "\\s+(?!\\S)|\\s+";
+static const char llama3[] = "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}{1,"
+                             "3}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|"
+                             "\\s+(?!\\S)|\\s+";
+static const char qwen2[] = "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}| "
+                            "?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|"
+                            "\\s+(?!\\S)|\\s+";
 static const char gpt4o[] =
-    "[^\\r\\n\\p{L}\\p{N}]?[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}]*[\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}]+(?i:'s|'t|'re|'ve|'m|'ll|'d)?|"
-    "[^\\r\\n\\p{L}\\p{N}]?[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}]+[\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}]*(?i:'s|'t|'re|'ve|'m|'ll|'d)?|"
+    "[^\\r\\n\\p{L}\\p{N}]?[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}]*[\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}]+(?i:'"
+    "s|'t|'re|'ve|'m|'ll|'d)?|"
+    "[^\\r\\n\\p{L}\\p{N}]?[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}]+[\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}]*(?i:'"
+    "s|'t|'re|'ve|'m|'ll|'d)?|"
     "\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n/]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+";
 static const char clip[] = "'s|'t|'re|'ve|'m|'ll|'d|[\\p{L}]+|[\\p{N}]|[^\\s\\p{L}\\p{N}]+";
-static const char clip_special[] = "<\\|startoftext\\|>|<\\|endoftext\\|>|'s|'t|'re|'ve|'m|'ll|'d|[\\p{L}]+|[\\p{N}]|[^\\s\\p{L}\\p{N}]+";
+static const char clip_special[] = "<\\|startoftext\\|>|<\\|endoftext\\|>|'s|'t|'re|'ve|'m|'ll|'d|["
+                                   "\\p{L}]+|[\\p{N}]|[^\\s\\p{L}\\p{N}]+";
 static const char bloom[] = " ?[^(\\s|[.,!?\u2026\u3002,\u3001\u0964\u06d4\u060c])]+";
 static const char tekken[] =
     "[^\\r\\n\\p{L}\\p{N}]?[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}]*[\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}]+|"
-    "[^\\r\\n\\p{L}\\p{N}]?[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}]+[\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}]*|\\p{N}|"
+    "[^\\r\\n\\p{L}\\p{N}]?[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}]+[\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}]*|\\p{"
+    "N}|"
     " ?[^\\s\\p{L}\\p{N}]+[\\r\\n/]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+";
-static const char *const shipped[] = {heed_gpt2_pattern, "'(?:[sdmt]|ll|ve|re)| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+",
-                                      llama3, qwen2, gpt4o, tekken, clip, clip_special, bloom};
+static const char *const shipped[] = {
+    heed_gpt2_pattern,
+    "'(?:[sdmt]|ll|ve|re)| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+",
+    llama3,
+    qwen2,
+    gpt4o,
+    tekken,
+    clip,
+    clip_special,
+    bloom};
 
 static uint32_t draw(uint32_t *random, uint32_t bound)
 {
@@ -61,7 +73,8 @@ static uint32_t draw(uint32_t *random, uint32_t bound)
     return (*random >> 8) % bound;
 }
 
-/* The hand-written matcher and PCRE2 on the same expression, which a group around it hides from the matcher's table. */
+/* The hand-written matcher and PCRE2 on the same expression, which a group around it hides from the
+   matcher's table. */
 static void shipped_patterns_agree_with_pcre2(void **state)
 {
     (void)state;
@@ -119,7 +132,8 @@ static void shipped_patterns_agree_with_pcre2(void **state)
             for (uint32_t n = 1 + draw(&random, 14); n > 0; n--)
                 heed_buffer_text(&text, parts[draw(&random, sizeof parts / sizeof *parts)]);
             heed_buffer a = marked(ours, &text), b = marked(theirs, &text);
-            if (strcmp(a.data, b.data)) fail_msg("%s on \"%s\": %s, PCRE2: %s", shipped[i], text.data, a.data, b.data);
+            if (strcmp(a.data, b.data))
+                fail_msg("%s on \"%s\": %s, PCRE2: %s", shipped[i], text.data, a.data, b.data);
             heed_buffer_free(&a);
             heed_buffer_free(&b);
             heed_buffer_free(&text);
@@ -132,8 +146,10 @@ static void shipped_patterns_agree_with_pcre2(void **state)
 static void words_as_published(void **state)
 {
     (void)state;
-    expect(heed_gpt2_pattern, true, "Hello  world's 123 a\n\n b", "[Hello][ ][ world]['s][ 123][ a][\n\n][ b]");
-    expect(llama3, true, "Hello  world'S 12345 a\n\n b ", "[Hello][ ][ world]['S][ ][123][45][ a][\n\n][ b][ ]");
+    expect(heed_gpt2_pattern, true, "Hello  world's 123 a\n\n b",
+           "[Hello][ ][ world]['s][ 123][ a][\n\n][ b]");
+    expect(llama3, true, "Hello  world'S 12345 a\n\n b ",
+           "[Hello][ ][ world]['S][ ][123][45][ a][\n\n][ b][ ]");
     expect(qwen2, true, "x12\ty...\n\nz", "[x][1][2][\ty][...\n\n][z]");
     expect(gpt4o, true, "camelCase HTTPServer's A/\n", "[camel][Case][ HTTPServer's][ A][/\n]");
     expect(clip, true, "a b1 c's!!", "[a] [b][1] [c]['s][!!]");
@@ -156,7 +172,8 @@ static void oniguruma_syntax(void **state)
     expect("[^a-c[0-2]]", true, "a0x3", "a0[x][3]");
     expect("[\\s\\d]+", true, "a 1\u0663\u00a0b", "a[ 1\u0663\u00a0]b");
     expect("\\w", true, "\u00b2-\u203f", "[\u00b2]-[\u203f]");
-    expect("[\\w]", true, "\u00b2-\u203f", "\u00b2-[\u203f]"); /* inside a class Latin-1's superscripts are no word characters */
+    /* inside a class Latin-1's superscripts are no word characters */
+    expect("[\\w]", true, "\u00b2-\u203f", "\u00b2-[\u203f]");
     expect("[[:punct:]]", true, "a+\u20ac.b", "a[+][\u20ac][.]b");
     expect("^b$", true, "a\nb\nc", "a\n[b]\nc"); /* lines, not the text */
     expect("(?m:a.b)", true, "a\nb", "[a\nb]");
@@ -203,13 +220,16 @@ static void bad_expressions(void **state)
     assert_ok(heed_pattern_new(&pattern, "(a|aa)+[b-c]", 12, true, "f.json", &error));
     char text[64];
     memset(text, 'a', sizeof text);
-    assert_fails(HEED_E_UNSUPPORTED, "cannot be matched", heed_pattern_scan(pattern, text, sizeof text, ignore, NULL, &error));
+    assert_fails(HEED_E_UNSUPPORTED, "cannot be matched",
+                 heed_pattern_scan(pattern, text, sizeof text, ignore, NULL, &error));
     heed_pattern_free(pattern);
 }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(shipped_patterns_agree_with_pcre2), cmocka_unit_test(words_as_published),
-                                       cmocka_unit_test(literals), cmocka_unit_test(oniguruma_syntax), cmocka_unit_test(bad_expressions)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(shipped_patterns_agree_with_pcre2), cmocka_unit_test(words_as_published),
+        cmocka_unit_test(literals), cmocka_unit_test(oniguruma_syntax),
+        cmocka_unit_test(bad_expressions)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

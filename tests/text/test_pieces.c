@@ -2,7 +2,8 @@
 
 #include "tokenizer_support.h"
 
-static heed_status cut_at_commas(const void *stage, heed_pieces *pieces, uint32_t begin, uint32_t end, heed_error *error)
+static heed_status cut_at_commas(const void *stage, heed_pieces *pieces, uint32_t begin,
+                                 uint32_t end, heed_error *error)
 {
     (void)stage, (void)error;
     uint32_t from = begin;
@@ -40,7 +41,8 @@ static void expect_piece(const heed_pieces *pieces, size_t index, const char *te
     assert_int_equal(piece->token, token);
 }
 
-static void expect_origin(const heed_pieces *pieces, uint32_t begin, uint32_t end, uint32_t from, uint32_t to)
+static void expect_origin(const heed_pieces *pieces, uint32_t begin, uint32_t end, uint32_t from,
+                          uint32_t to)
 {
     heed_range origin = heed_pieces_origin(pieces, begin, end);
     assert_int_equal(origin.begin, from);
@@ -63,7 +65,8 @@ static void cutting_and_rewriting(void **state)
     expect_piece(&pieces, 2, ",", 7);
     expect_piece(&pieces, 3, "aX\xC3\xA9", -1);
     expect_origin(&pieces, 0, 1, 0, 1);
-    expect_origin(&pieces, 1, 2, 0, 1); /* an inserted character stands where the one before it stands */
+    /* an inserted character stands where the one before it stands */
+    expect_origin(&pieces, 1, 2, 0, 1);
     expect_origin(&pieces, 5, 6, 5, 6);
     expect_origin(&pieces, 7, 8, 7, 9); /* any byte of a character stands for all of it */
     expect_origin(&pieces, 0, (uint32_t)pieces.length, 0, 9);
@@ -86,11 +89,13 @@ static void broken_text_is_repaired(void **state)
     assert_ok(heed_pieces_init(&pieces, "", 0, false, &error));
     assert_int_equal(pieces.count, 0);
     heed_pieces_free(&pieces);
-    assert_fails(HEED_E_ARG, "less than 2 GiB", heed_pieces_init(&pieces, "", (size_t)1 << 31, false, &error));
+    assert_fails(HEED_E_ARG, "less than 2 GiB",
+                 heed_pieces_init(&pieces, "", (size_t)1 << 31, false, &error));
 }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(cutting_and_rewriting), cmocka_unit_test(broken_text_is_repaired)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(cutting_and_rewriting),
+                                       cmocka_unit_test(broken_text_is_repaired)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -19,7 +19,8 @@ static void the_longest_string_is_found(void **state)
     heed_trie trie = {0};
     size_t size;
     const char *const strings[] = {"a", "ab", "abcd", "b", "\xC3\xA9", ""};
-    for (int32_t i = 0; i < 6; i++) assert_true(heed_trie_add(&trie, strings[i], strlen(strings[i]), i));
+    for (int32_t i = 0; i < 6; i++)
+        assert_true(heed_trie_add(&trie, strings[i], strlen(strings[i]), i));
     assert_true(heed_trie_add(&trie, "ab", 2, 99)); /* the first of equals counts */
     assert_int_equal(match(&trie, "abcx", NULL, &size), 1);
     assert_int_equal(size, 2);
@@ -52,6 +53,7 @@ static void many_strings_are_found(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(the_longest_string_is_found), cmocka_unit_test(many_strings_are_found)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(the_longest_string_is_found),
+                                       cmocka_unit_test(many_strings_are_found)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -10,7 +10,8 @@ static void finds_what_was_added(void **state)
     assert_int_equal(heed_vocabulary_find(&vocabulary, "a", 1), -1);
     for (int i = 0; i < 50000; i++) {
         int length = snprintf(token, sizeof token, "t%d", i * 7);
-        assert_ok(heed_vocabulary_add(&vocabulary, token, (size_t)length, 200000 - 3 * i, "test", &error));
+        assert_ok(heed_vocabulary_add(&vocabulary, token, (size_t)length, 200000 - 3 * i, "test",
+                                      &error));
     }
     assert_ok(heed_vocabulary_add(&vocabulary, "a\0b", 3, 5, "test", &error));
     assert_ok(heed_vocabulary_add(&vocabulary, "", 0, 6, "test", &error));
@@ -41,14 +42,18 @@ static void later_ids_count_and_ids_are_unique(void **state)
     assert_int_equal(vocabulary.count, 1);
     assert_int_equal(heed_vocabulary_find(&vocabulary, "a", 1), 9);
     assert_ok(heed_vocabulary_add(&vocabulary, "b", 1, 9, "test", &error));
-    assert_fails(HEED_E_FORMAT, "\"a\" and \"b\" share id 9", heed_vocabulary_seal(&vocabulary, "test", &error));
-    assert_fails(HEED_E_FORMAT, "id -1", heed_vocabulary_add(&vocabulary, "c", 1, -1, "test", &error));
-    assert_fails(HEED_E_FORMAT, "id 2147483647", heed_vocabulary_add(&vocabulary, "c", 1, INT32_MAX, "test", &error));
+    assert_fails(HEED_E_FORMAT, "\"a\" and \"b\" share id 9",
+                 heed_vocabulary_seal(&vocabulary, "test", &error));
+    assert_fails(HEED_E_FORMAT, "id -1",
+                 heed_vocabulary_add(&vocabulary, "c", 1, -1, "test", &error));
+    assert_fails(HEED_E_FORMAT, "id 2147483647",
+                 heed_vocabulary_add(&vocabulary, "c", 1, INT32_MAX, "test", &error));
     heed_vocabulary_free(&vocabulary);
 }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(finds_what_was_added), cmocka_unit_test(later_ids_count_and_ids_are_unique)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(finds_what_was_added),
+                                       cmocka_unit_test(later_ids_count_and_ids_are_unique)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -6,8 +6,10 @@
 #include "support/test.h"
 #include "text/tokenizer.h"
 
-/* Calls `line` for the parsed object on every line of a .jsonl file; returns how many there were, -1 when there is no such file. */
-static inline long each_line(const char *path, void (*line)(const json_t *json, void *context), void *context)
+/* Calls `line` for the parsed object on every line of a .jsonl file; returns how many there were,
+   -1 when there is no such file. */
+static inline long each_line(const char *path, void (*line)(const json_t *json, void *context),
+                             void *context)
 {
     heed_buffer text = {0};
     long count = 0;
@@ -56,7 +58,8 @@ static inline bool same_ranges(const json_t *wanted, const heed_range *ranges, s
 
 static inline bool same_text(const json_t *wanted, const heed_buffer *text)
 {
-    return json_string_length(wanted) == text->length && (!text->length || !memcmp(json_string_value(wanted), text->data, text->length));
+    return json_string_length(wanted) == text->length &&
+           (!text->length || !memcmp(json_string_value(wanted), text->data, text->length));
 }
 
 /* Ids of a list of numbers; the caller frees. */
@@ -77,7 +80,8 @@ static inline heed_tokenizer *load_text(const char *json)
 }
 
 /* Asserts the ids of a text without special tokens; `...` are `count` ints. */
-static inline void expect_ids(const heed_tokenizer *tokenizer, const char *text, size_t count, const int32_t *wanted)
+static inline void expect_ids(const heed_tokenizer *tokenizer, const char *text, size_t count,
+                              const int32_t *wanted)
 {
     heed_encoding encoding = {0};
     assert_ok(heed_tokenizer_encode(tokenizer, text, strlen(text), 0, &encoding, &error));
@@ -86,7 +90,8 @@ static inline void expect_ids(const heed_tokenizer *tokenizer, const char *text,
     heed_encoding_free(&encoding);
 }
 
-static inline void expect_decoded(const heed_tokenizer *tokenizer, size_t count, const int32_t *ids, const char *wanted)
+static inline void expect_decoded(const heed_tokenizer *tokenizer, size_t count, const int32_t *ids,
+                                  const char *wanted)
 {
     heed_buffer text = {0};
     heed_buffer_append(&text, "", 0);
@@ -95,6 +100,10 @@ static inline void expect_decoded(const heed_tokenizer *tokenizer, size_t count,
     heed_buffer_free(&text);
 }
 
-#define IDS(...) (sizeof((int32_t[]){__VA_ARGS__}) / sizeof(int32_t)), (int32_t[]){__VA_ARGS__}
+#define IDS(...)                                                      \
+    (sizeof((int32_t[]){__VA_ARGS__}) / sizeof(int32_t)), (int32_t[]) \
+    {                                                                 \
+        __VA_ARGS__                                                   \
+    }
 
 #endif

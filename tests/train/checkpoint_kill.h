@@ -1,4 +1,5 @@
-/* checkpoint_kill.h: a child process writes checkpoints in a loop and is killed at a random moment, again and again. */
+/* checkpoint_kill.h: a child process writes checkpoints in a loop and is killed at a random moment,
+   again and again. */
 #ifndef HEED_TESTS_CHECKPOINT_KILL_H
 #define HEED_TESTS_CHECKPOINT_KILL_H
 
@@ -13,8 +14,8 @@
 
 static const char *const private_files[] = {"state.safetensors", NULL};
 
-/* A model folder whose every file says the step: 64 KiB of weights, a configuration and some state. Odd steps have a tokenizer
-   too. */
+/* A model folder whose every file says the step: 64 KiB of weights, a configuration and some state.
+   Odd steps have a tokenizer too. */
 static heed_status fill_step(void *context, const char *folder, heed_error *error)
 {
     enum { COUNT = 16384 };
@@ -22,11 +23,14 @@ static heed_status fill_step(void *context, const char *folder, heed_error *erro
     static int32_t values[COUNT];
     for (int i = 0; i < COUNT; i++) values[i] = (int32_t)step;
     const int64_t shape[] = {COUNT}, one[] = {1};
-    const heed_tensor_source weights = {"weight", HEED_I32, 1, shape, values}, state = {"step", HEED_I64, 1, one, &step};
+    const heed_tensor_source weights = {"weight", HEED_I32, 1, shape, values},
+                             state = {"step", HEED_I64, 1, one, &step};
     char path[600], text[64];
-    HEED_TRY(heed_safetensors_write_folder(folder, &(heed_tensor_set){.tensors = &weights, .count = 1}, 0, error));
+    HEED_TRY(heed_safetensors_write_folder(
+        folder, &(heed_tensor_set){.tensors = &weights, .count = 1}, 0, error));
     snprintf(path, sizeof path, "%s/state.safetensors", folder);
-    HEED_TRY(heed_safetensors_write(path, &(heed_tensor_set){.tensors = &state, .count = 1}, error));
+    HEED_TRY(
+        heed_safetensors_write(path, &(heed_tensor_set){.tensors = &state, .count = 1}, error));
     int length = snprintf(text, sizeof text, "{\"step\": %lld}\n", (long long)step);
     snprintf(path, sizeof path, "%s/config.json", folder);
     HEED_TRY(heed_file_write(path, text, (size_t)length, error));
@@ -35,7 +39,8 @@ static heed_status fill_step(void *context, const char *folder, heed_error *erro
     return heed_file_write(path, text, (size_t)length, error);
 }
 
-/* The step that a folder (a checkpoint, or RUN through its links) holds; fails the test unless all its files agree. */
+/* The step that a folder (a checkpoint, or RUN through its links) holds; fails the test unless all
+   its files agree. */
 static int64_t loaded_step(const char *folder)
 {
     heed_weights_file *file = NULL;
@@ -56,20 +61,23 @@ static int64_t loaded_step(const char *folder)
     return step;
 }
 
-/* Writes checkpoints from `step` on until killed; the step that the parent is promised goes through the pipe after each write. */
+/* Writes checkpoints from `step` on until killed; the step that the parent is promised goes through
+   the pipe after each write. */
 static void write_until_killed(const char *run, int64_t step, int promises)
 {
     for (;; step++) {
-        const heed_checkpoint_options options = {.best = step % 3 == 0, .keep = 2, .private_files = private_files};
+        const heed_checkpoint_options options = {
+            .best = step % 3 == 0, .keep = 2, .private_files = private_files};
         int rewrites = step % 4 == 0 ? 2 : 1; /* now and then the same step twice */
         while (rewrites--)
-            if (heed_checkpoint_write(run, step, fill_step, &step, &options, NULL) != HEED_OK) _exit(1);
+            if (heed_checkpoint_write(run, step, fill_step, &step, &options, NULL) != HEED_OK)
+                _exit(1);
         if (write(promises, &step, sizeof step) != sizeof step) _exit(2);
     }
 }
 
-/* One child killed after `microseconds`; returns the newest step, which is at least what the child had promised. Steps begin at
-   1. */
+/* One child killed after `microseconds`; returns the newest step, which is at least what the child
+   had promised. Steps begin at 1. */
 static int64_t kill_once(const char *run, int64_t newest, long microseconds)
 {
     int pipes[2];
@@ -92,7 +100,8 @@ static int64_t kill_once(const char *run, int64_t newest, long microseconds)
     assert_true(step >= promised && step <= promised + 1);
     if (path) {
         assert_int_equal(loaded_step(path), step);
-        if (promised > 0) assert_true(loaded_step(run) >= promised); /* RUN itself loads, at most one update late */
+        /* RUN itself loads, at most one update late */
+        if (promised > 0) assert_true(loaded_step(run) >= promised);
     }
     free(path);
     assert_ok(heed_checkpoint_prepare(run, private_files, &error));
@@ -113,7 +122,8 @@ static inline void kill_many(const char *run, int times, uint64_t seed)
     double start = heed_clock_seconds();
     assert_ok(heed_checkpoint_write(run, newest, fill_step, &newest, &options, &error));
     uint64_t microseconds = 1000 + (uint64_t)(3e6 * (heed_clock_seconds() - start));
-    for (int i = 0; i < times; i++) newest = kill_once(run, newest, (long)heed_rng_below(&rng, microseconds));
+    for (int i = 0; i < times; i++)
+        newest = kill_once(run, newest, (long)heed_rng_below(&rng, microseconds));
     assert_true(newest > 1);
 }
 

@@ -11,6 +11,7 @@ static void two_hundred_kills_leave_a_loadable_checkpoint(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(two_hundred_kills_leave_a_loadable_checkpoint)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(two_hundred_kills_leave_a_loadable_checkpoint)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

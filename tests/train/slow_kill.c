@@ -1,5 +1,5 @@
-/* A training killed at 200 random moments: the newest checkpoint always loads, resuming works, and the end has the bits of a
-   training that nobody killed. */
+/* A training killed at 200 random moments: the newest checkpoint always loads, resuming works, and
+   the end has the bits of a training that nobody killed. */
 #include "train/checkpoint.h"
 #include "model/model.h"
 #include "train/run.h"
@@ -14,7 +14,8 @@ static void child(const heed_train_options *o, bool exists)
     heed_train_report report;
     heed_error error = {0};
     heed_backend *backend = backend_of(1);
-    heed_status status = exists ? heed_train_resume(o->out, -1, backend, NULL, &report, &error) : heed_train_new(o, backend, NULL, &report, &error);
+    heed_status status = exists ? heed_train_resume(o->out, -1, backend, NULL, &report, &error)
+                                : heed_train_new(o, backend, NULL, &report, &error);
     if (status != HEED_OK) fprintf(stderr, "%s\n", error.message);
     _exit(status == HEED_OK ? 0 : 1);
 }
@@ -30,8 +31,10 @@ static void check_loads(const char *run, int64_t *step)
     for (int i = 0; i < 4; i++) {
         heed_model *model = NULL;
         if (i < 3) snprintf(path, sizeof path, "%s/%s", run, links[i]);
-        if (newest == NULL || (i < 3 && strcmp(links[i], "best") == 0 && !heed_path_exists(path))) continue;
-        assert_ok(heed_model_load(&model, i < 3 ? path : newest, &(heed_model_options){.backend = backend}, &error));
+        if (newest == NULL || (i < 3 && strcmp(links[i], "best") == 0 && !heed_path_exists(path)))
+            continue;
+        assert_ok(heed_model_load(&model, i < 3 ? path : newest,
+                                  &(heed_model_options){.backend = backend}, &error));
         heed_model_release(model);
     }
     heed_cpu_backend_free(backend);
@@ -43,9 +46,11 @@ static void test_kills(void **state)
     (void)state;
     scratch work;
     scratch_make(&work);
-    char *data = data_file(&work, "k.txt", 3, 60), *whole = strdup(scratch_path(&work, "whole")), *killed = strdup(scratch_path(&work, "killed")), a[700], b[700], run_json[700];
+    char *data = data_file(&work, "k.txt", 3, 60), *whole = strdup(scratch_path(&work, "whole")),
+         *killed = strdup(scratch_path(&work, "killed")), a[700], b[700], run_json[700];
     heed_train_options o = small_options((const char *const[]){data}, whole);
-    o.max_steps = "400", o.save_steps = 1, o.save_total_limit = 3, o.valid = o.data, o.valid_count = 1, o.eval_steps = 7, o.dropout = 0.1;
+    o.max_steps = "400", o.save_steps = 1, o.save_total_limit = 3, o.valid = o.data,
+    o.valid_count = 1, o.eval_steps = 7, o.dropout = 0.1;
     heed_backend *backend = backend_of(1);
     heed_train_report report;
     assert_ok(heed_train_new(&o, backend, NULL, &report, &error));
@@ -78,7 +83,8 @@ static void test_kills(void **state)
         reached = step;
     }
     backend = backend_of(1);
-    if (heed_path_exists(run_json)) assert_ok(heed_train_resume(killed, -1, backend, NULL, &report, &error));
+    if (heed_path_exists(run_json))
+        assert_ok(heed_train_resume(killed, -1, backend, NULL, &report, &error));
     else assert_ok(heed_train_new(&o, backend, NULL, &report, &error));
     heed_cpu_backend_free(backend);
     snprintf(a, sizeof a, "%s/last", whole), snprintf(b, sizeof b, "%s/last", killed);

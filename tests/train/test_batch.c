@@ -1,4 +1,5 @@
-/* Packed rows never see each other: each sequence of a batch has the losses that it has alone, to the bit, whatever lies beside it. */
+/* Packed rows never see each other: each sequence of a batch has the losses that it has alone, to
+   the bit, whatever lies beside it. */
 #include "train/batch.h"
 
 #include "base/rng.h"
@@ -6,20 +7,27 @@
 
 enum { SEQUENCES = 5, VOCABULARY = 40 };
 
-typedef struct packed_case { const char *family; bool masked, pairs; int64_t window; } packed_case;
+typedef struct packed_case {
+    const char *family;
+    bool masked, pairs;
+    int64_t window;
+} packed_case;
 
 static heed_model *model_of(const packed_case *c, const heed_backend *backend)
 {
     heed_config config;
     heed_model *model = NULL;
     assert_ok(heed_config_preset(&config, c->family, &error));
-    config.vocabulary = VOCABULARY, config.d_model = 32, config.context = 64, config.window = c->window;
+    config.vocabulary = VOCABULARY, config.d_model = 32, config.context = 64,
+    config.window = c->window;
     heed_stack stack = {.layers = 2, .heads = 4};
     if (config.arrangement != HEED_DECODER_ONLY) config.encoder = stack;
     if (config.arrangement != HEED_ENCODER_ONLY) config.decoder = stack;
     if (c->masked) config.head = HEED_HEAD_MASKED_LM;
     assert_ok(heed_config_complete(&config, "test", &error));
-    assert_ok(heed_model_new_random(&model, &config, &(heed_model_options){.backend = backend, .training = true, .seed = 3}, &error));
+    assert_ok(heed_model_new_random(
+        &model, &config, &(heed_model_options){.backend = backend, .training = true, .seed = 3},
+        &error));
     return model;
 }
 
@@ -36,7 +44,9 @@ static void add(heed_batch *batch, const packed_case *c, int s)
     }
     assert_ok(heed_batch_sequence(batch, &batch->inputs, count, &ids, &error));
     for (size_t i = 0; i < count; i++) ids[i] = (int32_t)heed_rng_below(&rng, VOCABULARY);
-    for (size_t i = 0; i < count; i++) assert_ok(heed_batch_label(batch, row + i, (int32_t)heed_rng_below(&rng, VOCABULARY), &error));
+    for (size_t i = 0; i < count; i++)
+        assert_ok(
+            heed_batch_label(batch, row + i, (int32_t)heed_rng_below(&rng, VOCABULARY), &error));
 }
 
 /* Loss of each label of the batch; returns how many. */
@@ -58,7 +68,10 @@ static size_t losses(heed_engine *engine, heed_batch *batch, float *nll)
 static void packed_rows_never_see_each_other(void **state)
 {
     (void)state;
-    static const packed_case cases[] = {{"gpt2", .pairs = false}, {"llama", .pairs = false}, {"mistral", .window = 3}, {"bert", .masked = true}, {"marian", .pairs = true}};
+    static const packed_case cases[] = {
+        {"gpt2", .pairs = false}, {"llama", .pairs = false}, {"mistral", .window = 3},
+        {"bert", .masked = true}, {"marian", .pairs = true},
+    };
     heed_backend *backend = backend_of(2);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         heed_model *model = model_of(&cases[i], backend);
@@ -73,7 +86,8 @@ static void packed_rows_never_see_each_other(void **state)
             heed_batch_clear(&one, 0);
             add(&one, &cases[i], s);
             size_t count = losses(engine, &one, alone);
-            if (memcmp(alone, together + at, count * sizeof *alone) != 0) fail_msg("%s: sequence %d has other losses beside others", cases[i].family, s);
+            if (memcmp(alone, together + at, count * sizeof *alone) != 0)
+                fail_msg("%s: sequence %d has other losses beside others", cases[i].family, s);
             at += count;
         }
         assert_int_equal(at, total);
@@ -85,11 +99,13 @@ static void packed_rows_never_see_each_other(void **state)
     heed_cpu_backend_free(backend);
 }
 
-/* A token that sees only itself attends to it whatever queries and keys are: their gradients are 0, not the rest of a rounding. */
+/* A token that sees only itself attends to it whatever queries and keys are: their gradients are 0,
+   not the rest of a rounding. */
 static void a_row_that_sees_one_key_gives_queries_and_keys_no_gradient(void **state)
 {
     (void)state;
-    static const packed_case families[] = {{"llama", .pairs = false}, {"bert", .masked = true}, {"mistral", .window = 1}};
+    static const packed_case families[] = {
+        {"llama", .pairs = false}, {"bert", .masked = true}, {"mistral", .window = 1}};
     for (size_t i = 0; i < 3 * ((size_t)heed_isa_detect() + 1); i++) {
         const packed_case *c = &families[i % 3];
         heed_backend *backend = NULL;
@@ -106,7 +122,8 @@ static void a_row_that_sees_one_key_gives_queries_and_keys_no_gradient(void **st
             size_t row = batch.inputs.rows, count = c->window == 1 ? 9 : 1;
             assert_ok(heed_batch_sequence(&batch, &batch.inputs, count, &ids, &error));
             for (size_t t = 0; t < count; t++) ids[t] = (int32_t)(5 + 3 * t) + s;
-            for (size_t t = 0; t < count; t++) assert_ok(heed_batch_label(&batch, row + t, 9 + s, &error));
+            for (size_t t = 0; t < count; t++)
+                assert_ok(heed_batch_label(&batch, row + t, 9 + s, &error));
         }
         heed_batch_extents(&batch, &spec);
         assert_ok(heed_engine_prepare(engine, &spec, &error));
@@ -116,9 +133,12 @@ static void a_row_that_sees_one_key_gives_queries_and_keys_no_gradient(void **st
         size_t found = 0, moved = 0;
         for (size_t p = 0; p < heed_model_parameter_count(model); p++) {
             heed_parameter_info info = heed_model_parameter(model, p);
-            bool concerned = strstr(info.name, "q_proj") || strstr(info.name, "k_proj") || strstr(info.name, "query") || strstr(info.name, "key");
+            bool concerned = strstr(info.name, "q_proj") || strstr(info.name, "k_proj") ||
+                             strstr(info.name, "query") || strstr(info.name, "key");
             for (size_t at = 0; at < info.elements; at++) {
-                if (concerned && info.gradient[at] != 0) fail_msg("%s, %s: gradient %g", c->family, info.name, (double)info.gradient[at]);
+                if (concerned && info.gradient[at] != 0)
+                    fail_msg("%s, %s: gradient %g", c->family, info.name,
+                             (double)info.gradient[at]);
                 moved += info.gradient[at] != 0;
             }
             found += concerned;
@@ -133,7 +153,8 @@ static void a_row_that_sees_one_key_gives_queries_and_keys_no_gradient(void **st
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(packed_rows_never_see_each_other),
-                                       cmocka_unit_test(a_row_that_sees_one_key_gives_queries_and_keys_no_gradient)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(packed_rows_never_see_each_other),
+        cmocka_unit_test(a_row_that_sees_one_key_gives_queries_and_keys_no_gradient)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -43,12 +43,14 @@ static void open_subject(subject *s, const char *name, const char *template, con
     assert_ok(heed_data_open(&data, &file, 1, &error));
     assert_ok(heed_config_preset(&s->config, "llama", &error));
     s->config.vocabulary = heed_tokenizer_id_limit(s->tokenizer);
-    heed_dataset_options options = {.objective = &heed_objective_clm,
-                                    .config = &s->config,
-                                    .tokenizer = s->tokenizer,
-                                    .chat = s->chat,
-                                    .length = 128,
-                                    .seed = 3};
+    heed_dataset_options options = {
+        .objective = &heed_objective_clm,
+        .config = &s->config,
+        .tokenizer = s->tokenizer,
+        .chat = s->chat,
+        .length = 128,
+        .seed = 3,
+    };
     assert_ok(heed_dataset_new(&s->data, data, &options, &error));
 }
 
@@ -136,14 +138,16 @@ static void completions_follow_the_ids_of_their_prompts(void **state)
     (void)state;
     static const record clean[] = {
         {"The answer is", " the word"}, {"To be or", " not to be"}, {"a.", " The end"}};
-    static const record split[] = {{"The answer is ", "the word"},
-                                   {"Hello wor", "ld and more"},
-                                   {"To be or  ", " not to be"},
-                                   {"the th", "ing"},
-                                   {"wo", "rd"},
-                                   {"the ", "42"},
-                                   {"th", "e"},
-                                   {"a", "nd the"}};
+    static const record split[] = {
+        {"The answer is ", "the word"},
+        {"Hello wor", "ld and more"},
+        {"To be or  ", " not to be"},
+        {"the th", "ing"},
+        {"wo", "rd"},
+        {"the ", "42"},
+        {"th", "e"},
+        {"a", "nd the"},
+    };
     enum { CLEAN = sizeof clean / sizeof *clean, SPLIT = sizeof split / sizeof *split };
     static const char *const names[] = {"bytebpe-smollm",  "bytebpe-gpt2",      "bytebpe-llama3",
                                         "bytebpe-roberta", "spbpe-llama2",      "spbpe-gemma",

@@ -16,7 +16,8 @@ static const char *fresh_run(void)
 
 static heed_status write_step(const char *run, int64_t step, bool best, int keep, heed_error *error)
 {
-    const heed_checkpoint_options options = {.best = best, .keep = keep, .private_files = private_files};
+    const heed_checkpoint_options options = {
+        .best = best, .keep = keep, .private_files = private_files};
     return heed_checkpoint_write(run, step, fill_step, &step, &options, error);
 }
 
@@ -72,7 +73,8 @@ static void a_run_loads_as_a_model(void **state)
     assert_fails(HEED_E_ARG, "step >= 0", write_step(run, -1, false, 0, &error));
 }
 
-/* A run that was killed between its first last and the links through it did not load: the links come first. */
+/* A run that was killed between its first last and the links through it did not load: the links
+   come first. */
 static void links_stand_before_last(void **state)
 {
     (void)state;
@@ -93,7 +95,8 @@ static void pruning_keeps_best_and_last(void **state)
 {
     (void)state;
     const char *run = fresh_run();
-    for (int64_t step = 1; step <= 6; step++) assert_ok(write_step(run, step, step == 2, 2, &error));
+    for (int64_t step = 1; step <= 6; step++)
+        assert_ok(write_step(run, step, step == 2, 2, &error));
     const bool kept[] = {false, true, false, false, true, true};
     for (int step = 1; step <= 6; step++) {
         char name[64];
@@ -147,8 +150,10 @@ static void a_failed_write_leaves_the_older_one(void **state)
     int64_t step = 2;
     const heed_checkpoint_options options = {.private_files = private_files};
     assert_ok(write_step(run, 1, false, 0, &error));
-    assert_fails(HEED_E_CANCELLED, "stopped", heed_checkpoint_write(run, 2, fill_badly, &step, &options, &error));
-    assert_fails(HEED_E_ARG, "files and folders only", heed_checkpoint_write(run, 2, fill_link, &step, &options, &error));
+    assert_fails(HEED_E_CANCELLED, "stopped",
+                 heed_checkpoint_write(run, 2, fill_badly, &step, &options, &error));
+    assert_fails(HEED_E_ARG, "files and folders only",
+                 heed_checkpoint_write(run, 2, fill_link, &step, &options, &error));
     struct rlimit before, small;
     getrlimit(RLIMIT_FSIZE, &before);
     small = (struct rlimit){.rlim_cur = 10000, .rlim_max = before.rlim_max};
@@ -178,7 +183,8 @@ static void damaged_checkpoints_are_passed_over(void **state)
     assert_int_equal(unlink(path), 0);
     expect_newest(run, 2);
     snprintf(folder, sizeof folder, "%s/checkpoint-4", run);
-    assert_fails(HEED_E_FORMAT, "model.safetensors is missing or not of the size", heed_checkpoint_check(folder, &said, &error));
+    assert_fails(HEED_E_FORMAT, "model.safetensors is missing or not of the size",
+                 heed_checkpoint_check(folder, &said, &error));
     snprintf(path, sizeof path, "%s/checkpoint-2/checkpoint.json", run);
     assert_ok(heed_file_write(path, "{\"step\":2", 9, &error));
     expect_newest(run, 1);
@@ -190,14 +196,17 @@ static void damaged_checkpoints_are_passed_over(void **state)
 static void manifests_may_say_anything(void **state)
 {
     (void)state;
-    static const struct { const char *text, *part; } cases[] = {
+    static const struct {
+        const char *text, *part;
+    } cases[] = {
         {"{}", "expected \"step\" and \"files\""},
         {"[]", "expected \"step\" and \"files\""},
         {"{\"step\":-1,\"files\":{}}", "expected \"step\" and \"files\""},
         {"{\"step\":\"1\",\"files\":{}}", "expected an integer"},
         {"{\"step\":1,\"files\":[]}", "expected \"step\" and \"files\""},
         {"{\"step\":1,\"files\":{\"config.json\":\"12\"}}", "config.json is missing or not"},
-        {"{\"step\":1,\"files\":{\"config.json\":9223372036854775807}}", "config.json is missing or not"},
+        {"{\"step\":1,\"files\":{\"config.json\":9223372036854775807}}",
+         "config.json is missing or not"},
         {"{\"step\":1,\"files\":{\"../checkpoint-1/config.json\":12}}", "is missing or not"},
         {"{\"step\":1,\"files\":{\"x/../config.json\":12}}", "is missing or not"},
         {"{\"step\":1,\"files\":{\"/etc/passwd\":12}}", "is missing or not"},
@@ -235,14 +244,15 @@ static void leftovers_are_cleaned_and_files_of_others_kept(void **state)
     snprintf(path, sizeof path, "%s/checkpoint-1", run);
     snprintf(other, sizeof other, "%s/.heed-0123456789abcde2.tmp", run);
     assert_int_equal(rename(path, other), 0); /* killed between the two moves of a replacement */
-    static const char *const names[] = {"notes.tmp", "log.jsonl.tmp", "checkpoint-x.tmp",
-                                        "checkpoint-07", "last.tmp", "loss.svg.tmp"};
+    static const char *const names[] = {"notes.tmp",     "log.jsonl.tmp", "checkpoint-x.tmp",
+                                        "checkpoint-07", "last.tmp",      "loss.svg.tmp"};
     enum { NAMES = sizeof names / sizeof *names };
     for (int i = 0; i < NAMES; i++) {
         snprintf(path, sizeof path, "%s/%s", run, names[i]);
         assert_ok(heed_file_write(path, "x", 1, &error));
     }
-    snprintf(path, sizeof path, "%s/checkpoint-3.tmp", run); /* folders of users, and a link of theirs */
+    /* folders of users, and a link of theirs */
+    snprintf(path, sizeof path, "%s/checkpoint-3.tmp", run);
     assert_ok(heed_directory_make(path, &error));
     snprintf(path, sizeof path, "%s/config.json.tmp", run);
     assert_int_equal(symlink("checkpoint-2/config.json", path), 0);
@@ -308,9 +318,13 @@ static int teardown(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_run_loads_as_a_model), cmocka_unit_test(links_stand_before_last), cmocka_unit_test(pruning_keeps_best_and_last),
-        cmocka_unit_test(the_same_step_is_replaced_whole), cmocka_unit_test(a_failed_write_leaves_the_older_one),
-        cmocka_unit_test(damaged_checkpoints_are_passed_over), cmocka_unit_test(manifests_may_say_anything),
+        cmocka_unit_test(a_run_loads_as_a_model),
+        cmocka_unit_test(links_stand_before_last),
+        cmocka_unit_test(pruning_keeps_best_and_last),
+        cmocka_unit_test(the_same_step_is_replaced_whole),
+        cmocka_unit_test(a_failed_write_leaves_the_older_one),
+        cmocka_unit_test(damaged_checkpoints_are_passed_over),
+        cmocka_unit_test(manifests_may_say_anything),
         cmocka_unit_test(leftovers_are_cleaned_and_files_of_others_kept),
         cmocka_unit_test(other_models_of_a_run_are_written_whole),
         cmocka_unit_test(killed_writers_leave_a_loadable_checkpoint)};

@@ -1,5 +1,5 @@
-/* Writing, finding and repairing checkpoints with each allocation failing in turn; an older checkpoint must stay loadable
-   throughout. */
+/* Writing, finding and repairing checkpoints with each allocation failing in turn; an older
+   checkpoint must stay loadable throughout. */
 #include "checkpoint_kill.h"
 #include "support/fail_alloc.h"
 
@@ -8,7 +8,8 @@ static char run[512];
 
 static heed_status write_next(void *step, heed_error *error)
 {
-    const heed_checkpoint_options options = {.best = *(int64_t *)step % 2 == 0, .keep = 1, .private_files = private_files};
+    const heed_checkpoint_options options = {
+        .best = *(int64_t *)step % 2 == 0, .keep = 1, .private_files = private_files};
     return heed_checkpoint_write(run, *(int64_t *)step, fill_step, step, &options, error);
 }
 

@@ -1,4 +1,5 @@
-/* Which parts of a conversation are learned, for every kind of object and template; and how conversations become rows. */
+/* Which parts of a conversation are learned, for every kind of object and template; and how
+   conversations become rows. */
 #include "train/conversation.h"
 
 #include "model/family.h"
@@ -6,8 +7,18 @@
 #include "train/dataset.h"
 
 static scratch work;
-static int start(void **state) { (void)state; scratch_make(&work); return 0; }
-static int stop(void **state) { (void)state; scratch_remove(&work); return 0; }
+static int start(void **state)
+{
+    (void)state;
+    scratch_make(&work);
+    return 0;
+}
+static int stop(void **state)
+{
+    (void)state;
+    scratch_remove(&work);
+    return 0;
+}
 
 /* ---- texts and answers ---- */
 
@@ -25,30 +36,45 @@ static heed_status show(void *context, const heed_conversation *c, heed_error *e
     return HEED_OK;
 }
 
-static heed_status lay(const char *template, const char *object, heed_buffer *shown, heed_error *error)
+static heed_status lay(const char *template, const char *object, heed_buffer *shown,
+                       heed_error *error)
 {
     heed_chat_template *chat = NULL;
-    if (template) HEED_TRY(heed_chat_template_new(&chat, template, strlen(template), "template", NULL, error));
-    heed_status status = heed_conversation_lay(chat, (heed_text){object, strlen(object)}, 86400, "data", show, shown, error);
+    if (template)
+        HEED_TRY(
+            heed_chat_template_new(&chat, template, strlen(template), "template", NULL, error));
+    heed_status status = heed_conversation_lay(chat, (heed_text){object, strlen(object)}, 86400,
+                                               "data", show, shown, error);
     heed_chat_template_free(chat);
     return status;
 }
 
-#define TALK "{% for m in messages %}<{{ m.role }}>{{ m.content }};\n{% endfor %}{% if add_generation_prompt %}<assistant>{% endif %}"
-#define MARKED "{% for m in messages %}<{{ m.role }}>{% if m.role == 'assistant' %}{% generation %}{{ m.content }};{% endgeneration %}{% else %}{{ m.content }};{% endif %}{% endfor %}"
+#define TALK                                                                    \
+    "{% for m in messages %}<{{ m.role }}>{{ m.content }};\n{% endfor %}{% if " \
+    "add_generation_prompt %}<assistant>{% endif %}"
+#define MARKED                                                                               \
+    "{% for m in messages %}<{{ m.role }}>{% if m.role == 'assistant' %}{% generation %}{{ " \
+    "m.content }};{% endgeneration %}{% else %}{{ m.content }};{% endif %}{% endfor %}"
 #define SAY(role, text) "{\"role\": \"" role "\", \"content\": \"" text "\"}"
 
 static void answers_are_found(void **state)
 {
     (void)state;
-    static const char two[] = "{\"messages\": [" SAY("system", "s") ", " SAY("user", "u") ", " SAY("assistant", "a") ", " SAY("user", "v") ", " SAY("assistant", "b") "]}";
-    static const char weighted[] = "{\"messages\": [" SAY("user", "u") ", {\"role\": \"assistant\", \"content\": \"a\", \"weight\": 0}, " SAY("user", "v") ", " SAY("assistant", "b") "]}";
-    static const struct { const char *template, *object, *shown; } cases[] = {
+    static const char two[] = "{\"messages\": [" SAY("system", "s") ", " SAY("user", "u") ", " SAY(
+        "assistant", "a") ", " SAY("user", "v") ", " SAY("assistant", "b") "]}";
+    static const char weighted[] = "{\"messages\": [" SAY(
+        "user", "u") ", {\"role\": \"assistant\", \"content\": \"a\", \"weight\": "
+                     "0}, " SAY("user", "v") ", " SAY("assistant", "b") "]}";
+    static const struct {
+        const char *template, *object, *shown;
+    } cases[] = {
         {TALK, two, "<system>s;\n<user>u;\n<assistant>[a;\n]<user>v;\n<assistant>[b;\n]\n"},
         {TALK, weighted, "<user>u;\n<assistant>a;\n<user>v;\n<assistant>[b;\n]\n"},
         {TALK, "{\"prompt\": \"u\", \"completion\": \"a\"}", "<user>u;\n<assistant>[a;\n]\n"},
         /* what the prompt holds is not learned */
-        {TALK, "{\"prompt\": [" SAY("user", "u") ", " SAY("assistant", "x") ", " SAY("user", "v") "], \"completion\": [" SAY("assistant", "a") "]}",
+        {TALK,
+         "{\"prompt\": [" SAY("user", "u") ", " SAY("assistant", "x") ", " SAY(
+             "user", "v") "], \"completion\": [" SAY("assistant", "a") "]}",
          "<user>u;\n<assistant>x;\n<user>v;\n<assistant>[a;\n]\n"},
         {NULL, "{\"prompt\": \"1 + 1 =\", \"completion\": \" 2\"}", "1 + 1 =[ 2](plain)\n"},
         {MARKED, two, "<system>s;<user>u;<assistant>[a;]<user>v;<assistant>[b;](marked)\n"},
@@ -58,16 +84,26 @@ static void answers_are_found(void **state)
         {TALK, "{\"messages\": [" SAY("user", "u") ", " SAY("tool", "a") "]}", ""},
         /* the model begins */
         {TALK, "{\"messages\": [" SAY("assistant", "a") "]}", "<assistant>[a;\n]\n"},
-        /* a prompt that opens thoughts which the answer does not have; half a character is never cut off */
-        {"{% for m in messages %}<{{ m.role }}>{{ m.content }}|{% endfor %}{% if add_generation_prompt %}<assistant>\xC3\xA4{% endif %}",
-         "{\"messages\": [" SAY("user", "u") ", " SAY("assistant", "\xC3\xB6") "]}", "<user>u|<assistant>[\xC3\xB6|]\n"},
+        /* a prompt that opens thoughts which the answer does not have; half a character is never
+           cut off */
+        {"{% for m in messages %}<{{ m.role }}>{{ m.content }}|{% endfor %}{% if "
+         "add_generation_prompt %}<assistant>\xC3\xA4{% endif %}",
+         "{\"messages\": [" SAY("user", "u") ", " SAY("assistant", "\xC3\xB6") "]}",
+         "<user>u|<assistant>[\xC3\xB6|]\n"},
         /* earlier answers are written in another way: each is a text of its own */
-        {"{% for m in messages %}<{{ m.role }}>{{ m.content if loop.last or m.role == 'user' else 'cut' }}{% endfor %}{% if add_generation_prompt %}<assistant>{% endif %}",
-         two, "<system>cut<user>u<assistant>[a]\n<system>cut<user>u<assistant>cut<user>v<assistant>[b]\n"},
+        {"{% for m in messages %}<{{ m.role }}>{{ m.content if loop.last or m.role == 'user' else "
+         "'cut' }}{% endfor %}{% if add_generation_prompt %}<assistant>{% endif %}",
+         two,
+         "<system>cut<user>u<assistant>[a]\n<system>cut<user>u<assistant>cut<user>v<assistant>[b]"
+         "\n"},
         /* an end of text after all messages alone */
-        {"{% for m in messages %}<{{ m.role }}>{{ m.content }}{% endfor %}{{ '<assistant>' if add_generation_prompt else '.' }}", two,
+        {"{% for m in messages %}<{{ m.role }}>{{ m.content }}{% endfor %}{{ '<assistant>' if "
+         "add_generation_prompt else '.' }}",
+         two,
          "<system>s<user>u<assistant>[a.]\n<system>s<user>u<assistant>a<user>v<assistant>[b.]\n"},
-        {"{{ tools[0].name }}{{ strftime_now('%Y') }}" TALK, "{\"tools\": [{\"name\": \"f\"}], \"messages\": [" SAY("user", "u") ", " SAY("assistant", "a") "]}",
+        {"{{ tools[0].name }}{{ strftime_now('%Y') }}" TALK,
+         "{\"tools\": [{\"name\": \"f\"}], \"messages\": [" SAY("user", "u") ", " SAY("assistant",
+                                                                                      "a") "]}",
          "f1970<user>u;\n<assistant>[a;\n]\n"}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         heed_buffer shown = {0};
@@ -80,19 +116,34 @@ static void answers_are_found(void **state)
 static void what_cannot_be_laid_out_is_refused(void **state)
 {
     (void)state;
-    static const struct { const char *template, *object; heed_status status; const char *part; } cases[] = {
-        {NULL, "{\"messages\": [" SAY("user", "u") "]}", HEED_E_ARG, "data: messages need a chat template"},
-        {"{{ raise_exception('no ' + messages[0].role) }}", "{\"messages\": [" SAY("user", "u") ", " SAY("assistant", "a") "]}", HEED_E_ARG, "data: template: the template refuses the conversation: no user"},
-        {"{% for m in messages %}{{ m.none.none }}{% endfor %}", "{\"messages\": [" SAY("user", "u") ", " SAY("assistant", "a") "]}", HEED_E_FORMAT, "data: template: line 1"},
+    static const struct {
+        const char *template, *object;
+        heed_status status;
+        const char *part;
+    } cases[] = {
+        {NULL, "{\"messages\": [" SAY("user", "u") "]}", HEED_E_ARG,
+         "data: messages need a chat template"},
+        {"{{ raise_exception('no ' + messages[0].role) }}",
+         "{\"messages\": [" SAY("user", "u") ", " SAY("assistant", "a") "]}", HEED_E_ARG,
+         "data: template: the template refuses the conversation: no user"},
+        {"{% for m in messages %}{{ m.none.none }}{% endfor %}",
+         "{\"messages\": [" SAY("user", "u") ", " SAY("assistant", "a") "]}", HEED_E_FORMAT,
+         "data: template: line 1"},
         /* a head that is there only with messages would be learned */
-        {"{% for m in messages %}{% if loop.first %}head{% endif %}<{{ m.role }}>{{ m.content }}{% endfor %}{% if add_generation_prompt %}<assistant>{% endif %}",
+        {"{% for m in messages %}{% if loop.first %}head{% endif %}<{{ m.role }}>{{ m.content }}{% "
+         "endfor %}{% if add_generation_prompt %}<assistant>{% endif %}",
          "{\"messages\": [" SAY("assistant", "a") "]}", HEED_E_FORMAT, "message 1"},
-        {"{% for m in messages %}{{ loop.revindex }}{{ m.content }}{% endfor %}", "{\"messages\": [" SAY("user", "u") ", " SAY("assistant", "a") "]}", HEED_E_FORMAT, "message 2"},
+        {"{% for m in messages %}{{ loop.revindex }}{{ m.content }}{% endfor %}",
+         "{\"messages\": [" SAY("user", "u") ", " SAY("assistant", "a") "]}", HEED_E_FORMAT,
+         "message 2"},
         {"{% generation %}{{ messages | length }}{% endgeneration %}",
-         "{\"messages\": [{\"role\": \"assistant\", \"content\": \"a\", \"weight\": 0}, " SAY("assistant", "b") "]}", HEED_E_FORMAT, "marks 1 answers, the conversation has 2"}};
+         "{\"messages\": [{\"role\": \"assistant\", \"content\": \"a\", \"weight\": 0}, " SAY(
+             "assistant", "b") "]}",
+         HEED_E_FORMAT, "marks 1 answers, the conversation has 2"}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         heed_buffer shown = {0};
-        assert_fails(cases[i].status, cases[i].part, lay(cases[i].template, cases[i].object, &shown, &error));
+        assert_fails(cases[i].status, cases[i].part,
+                     lay(cases[i].template, cases[i].object, &shown, &error));
         heed_buffer_free(&shown);
     }
 }
@@ -113,18 +164,35 @@ static heed_tokenizer *characters(void)
     return tokenizer;
 }
 
-typedef struct conversations { heed_tokenizer *tokenizer; heed_chat_template *chat; heed_config config; heed_dataset *data; heed_batch batch; } conversations;
+typedef struct conversations {
+    heed_tokenizer *tokenizer;
+    heed_chat_template *chat;
+    heed_config config;
+    heed_dataset *data;
+    heed_batch batch;
+} conversations;
 
-static heed_status open_conversations(conversations *c, const char *lines, const char *template, const heed_objective *objective, size_t length, heed_error *error)
+static heed_status open_conversations(conversations *c, const char *lines, const char *template,
+                                      const heed_objective *objective, size_t length,
+                                      heed_error *error)
 {
     const char *path = scratch_file(&work, "c.jsonl", lines, strlen(lines));
     heed_data *data = NULL;
     *c = (conversations){.tokenizer = characters()};
-    if (template) HEED_TRY(heed_chat_template_new(&c->chat, template, strlen(template), "t", c->tokenizer, error));
+    if (template)
+        HEED_TRY(
+            heed_chat_template_new(&c->chat, template, strlen(template), "t", c->tokenizer, error));
     HEED_TRY(heed_data_open(&data, &path, 1, error));
     heed_status status = heed_config_preset(&c->config, "llama", error);
     c->config.vocabulary = heed_tokenizer_id_limit(c->tokenizer);
-    heed_dataset_options options = {.objective = objective, .config = &c->config, .tokenizer = c->tokenizer, .chat = c->chat, .length = length, .seed = 3};
+    heed_dataset_options options = {
+        .objective = objective,
+        .config = &c->config,
+        .tokenizer = c->tokenizer,
+        .chat = c->chat,
+        .length = length,
+        .seed = 3,
+    };
     return status == HEED_OK ? heed_dataset_new(&c->data, data, &options, error) : status;
 }
 
@@ -136,7 +204,8 @@ static void close_conversations(conversations *c)
     heed_tokenizer_free(c->tokenizer);
 }
 
-/* All sequences of an epoch, what is read before a colon, what is predicted after it; parted by blanks. */
+/* All sequences of an epoch, what is read before a colon, what is predicted after it; parted by
+   blanks. */
 static void assert_rows(conversations *c, const char *wanted)
 {
     heed_buffer shown = {0};
@@ -145,12 +214,15 @@ static void assert_rows(conversations *c, const char *wanted)
     assert_ok(heed_dataset_collate(c->data, 0, heed_dataset_units(c->data), &c->batch, &error));
     for (size_t s = 0, label = 0; s < c->batch.inputs.sequences_count; s++) {
         const int32_t *row = c->batch.inputs.sequences + s * HEED_SEQUENCE_FIELDS;
-        int32_t begin = row[HEED_SEQUENCE_QUERY_START], end = begin + row[HEED_SEQUENCE_QUERY_LENGTH];
+        int32_t begin = row[HEED_SEQUENCE_QUERY_START],
+                end = begin + row[HEED_SEQUENCE_QUERY_LENGTH];
         if (s) heed_buffer_byte(&shown, ' ');
-        assert_ok(heed_tokenizer_decode(c->tokenizer, c->batch.inputs.ids + begin, (size_t)(end - begin), false, &shown, &error));
+        assert_ok(heed_tokenizer_decode(c->tokenizer, c->batch.inputs.ids + begin,
+                                        (size_t)(end - begin), false, &shown, &error));
         heed_buffer_byte(&shown, '=');
         for (; label < c->batch.labels_count && c->batch.gathered[label] < end; label++) {
-            assert_ok(heed_tokenizer_decode(c->tokenizer, &c->batch.labels[label], 1, false, &shown, &error));
+            assert_ok(heed_tokenizer_decode(c->tokenizer, &c->batch.labels[label], 1, false, &shown,
+                                            &error));
             int32_t next = c->batch.gathered[label] + 1; /* a label is the token after its row */
             if (next < end) assert_int_equal(c->batch.inputs.ids[next], c->batch.labels[label]);
         }
@@ -160,21 +232,31 @@ static void assert_rows(conversations *c, const char *wanted)
     heed_buffer_free(&shown);
 }
 
-#define TURNS "{% for m in messages %}{{ m.role[0] }}:{{ m.content }}<end>\n{% endfor %}{% if add_generation_prompt %}a:{% endif %}"
+#define TURNS                                                                         \
+    "{% for m in messages %}{{ m.role[0] }}:{{ m.content }}<end>\n{% endfor %}{% if " \
+    "add_generation_prompt %}a:{% endif %}"
 
 static void answers_alone_are_predicted(void **state)
 {
     (void)state;
     conversations c;
-    static const char lines[] = "{\"messages\": [" SAY("user", "x") ", " SAY("assistant", "yes") ", " SAY("user", "z") ", " SAY("assistant", "no") "]}\n"
-                                "{\"prompt\": \"p\", \"completion\": \"q\"}\n{\"messages\": [" SAY("user", "silent") "]}\n";
+    static const char lines[] =
+        "{\"messages\": [" SAY("user", "x") ", " SAY("assistant", "yes") ", " SAY(
+            "user",
+            "z") ", " SAY("assistant",
+                          "no") "]}\n"
+                                "{\"prompt\": \"p\", \"completion\": \"q\"}\n{\"messages\": [" SAY(
+                                    "user", "silent") "]}\n";
     assert_ok(open_conversations(&c, lines, TURNS, &heed_objective_clm, 64, &error));
     /* the line end after <end> is the template's */
     assert_rows(&c, "u:x<end>\na:yes<end>\nu:z<end>\na:no=yes<end>no<end> u:p<end>\na:q=q<end>");
     assert_int_equal(c.data->silent, 1);
     assert_int_equal(heed_dataset_cut(c.data), 0);
     close_conversations(&c);
-    assert_ok(open_conversations(&c, "{\"prompt\": \"p\", \"completion\": \"q\"}\n{\"prompt\": \"\", \"completion\": \"rs\"}", NULL, &heed_objective_clm, 64, &error));
+    assert_ok(open_conversations(
+        &c,
+        "{\"prompt\": \"p\", \"completion\": \"q\"}\n{\"prompt\": \"\", \"completion\": \"rs\"}",
+        NULL, &heed_objective_clm, 64, &error));
     assert_rows(&c, "pq=q<end> rs=s<end>");
     close_conversations(&c);
 }
@@ -184,7 +266,9 @@ static void conversations_stay_whole(void **state)
     (void)state;
     conversations c;
     heed_buffer lines = {0};
-    for (int i = 0; i < 9; i++) heed_buffer_printf(&lines, "{\"prompt\": \"%.*s\", \"completion\": \"z\"}\n", 1 + i, "abcdefghij");
+    for (int i = 0; i < 9; i++)
+        heed_buffer_printf(&lines, "{\"prompt\": \"%.*s\", \"completion\": \"z\"}\n", 1 + i,
+                           "abcdefghij");
     heed_buffer_byte(&lines, '\0');
     assert_ok(open_conversations(&c, lines.data, NULL, &heed_objective_clm, 12, &error));
     c.data->options.shuffled = true;
@@ -195,15 +279,20 @@ static void conversations_stay_whole(void **state)
             heed_batch_clear(&c.batch, 0);
             assert_ok(heed_dataset_collate(c.data, unit, 1, &c.batch, &error));
             assert_true(c.batch.inputs.rows > 0 && c.batch.inputs.rows <= 12);
-            for (size_t s = 0; s < c.batch.inputs.sequences_count; s++) /* each begins with its prompt */
-                assert_int_equal(c.batch.inputs.ids[c.batch.inputs.sequences[s * HEED_SEQUENCE_FIELDS + HEED_SEQUENCE_QUERY_START]], heed_tokenizer_id(c.tokenizer, "a", 1));
+            /* each begins with its prompt */
+            for (size_t s = 0; s < c.batch.inputs.sequences_count; s++)
+                assert_int_equal(
+                    c.batch.inputs.ids[c.batch.inputs.sequences[s * HEED_SEQUENCE_FIELDS +
+                                                                HEED_SEQUENCE_QUERY_START]],
+                    heed_tokenizer_id(c.tokenizer, "a", 1));
             labels += c.batch.labels_count;
         }
         assert_int_equal(labels, 2 * 9);
     }
     close_conversations(&c);
     assert_ok(open_conversations(&c, lines.data, NULL, &heed_objective_clm, 8, &error));
-    assert_int_equal(heed_dataset_cut(c.data), 3); /* prompts of 7, 8 and 9: the first still has its "z" */
+    /* prompts of 7, 8 and 9: the first still has its "z" */
+    assert_int_equal(heed_dataset_cut(c.data), 3);
     assert_int_equal(c.data->silent, 2);
     assert_int_equal(c.data->stream.texts, 7);
     close_conversations(&c);
@@ -214,8 +303,10 @@ static void marks_are_part_of_the_fingerprint(void **state)
 {
     (void)state;
     conversations a, b;
-    assert_ok(open_conversations(&a, "{\"prompt\": \"ab\", \"completion\": \"c\"}", NULL, &heed_objective_clm, 8, &error));
-    assert_ok(open_conversations(&b, "{\"prompt\": \"a\", \"completion\": \"bc\"}", NULL, &heed_objective_clm, 8, &error));
+    assert_ok(open_conversations(&a, "{\"prompt\": \"ab\", \"completion\": \"c\"}", NULL,
+                                 &heed_objective_clm, 8, &error));
+    assert_ok(open_conversations(&b, "{\"prompt\": \"a\", \"completion\": \"bc\"}", NULL,
+                                 &heed_objective_clm, 8, &error));
     assert_int_equal(a.data->stream.count, b.data->stream.count);
     uint64_t first = 0, second = 0;
     assert_ok(heed_dataset_fingerprint(a.data, &first, &error));
@@ -229,21 +320,36 @@ static void data_that_teaches_nothing_is_refused(void **state)
 {
     (void)state;
     conversations c;
-    static const struct { const char *lines, *template; const heed_objective *objective; heed_status status; const char *part; } cases[] = {
-        {"{\"messages\": [" SAY("user", "x") "]}", TURNS, &heed_objective_clm, HEED_E_ARG, "none of the 1 conversations has an answer"},
-        {"{\"prompt\": \"aaaaaaaaa\", \"completion\": \"b\"}", NULL, &heed_objective_clm, HEED_E_ARG, "within 8 tokens"},
-        {"{\"prompt\": \"a\", \"completion\": \"b\"}", NULL, &heed_objective_mlm, HEED_E_ARG, "mask token"},
-        {"{\"messages\": [" SAY("user", "x") "]}", NULL, &heed_objective_clm, HEED_E_ARG, "c.jsonl, line 1: messages need a chat template"}};
+    static const struct {
+        const char *lines, *template;
+        const heed_objective *objective;
+        heed_status status;
+        const char *part;
+    } cases[] = {
+        {"{\"messages\": [" SAY("user", "x") "]}", TURNS, &heed_objective_clm, HEED_E_ARG,
+         "none of the 1 conversations has an answer"},
+        {"{\"prompt\": \"aaaaaaaaa\", \"completion\": \"b\"}", NULL, &heed_objective_clm,
+         HEED_E_ARG, "within 8 tokens"},
+        {"{\"prompt\": \"a\", \"completion\": \"b\"}", NULL, &heed_objective_mlm, HEED_E_ARG,
+         "mask token"},
+        {"{\"messages\": [" SAY("user", "x") "]}", NULL, &heed_objective_clm, HEED_E_ARG,
+         "c.jsonl, line 1: messages need a chat template"},
+    };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        assert_fails(cases[i].status, cases[i].part, open_conversations(&c, cases[i].lines, cases[i].template, cases[i].objective, 8, &error));
+        assert_fails(cases[i].status, cases[i].part,
+                     open_conversations(&c, cases[i].lines, cases[i].template, cases[i].objective,
+                                        8, &error));
         close_conversations(&c);
     }
 }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(answers_are_found), cmocka_unit_test(what_cannot_be_laid_out_is_refused), cmocka_unit_test(answers_alone_are_predicted),
-        cmocka_unit_test(conversations_stay_whole), cmocka_unit_test(marks_are_part_of_the_fingerprint), cmocka_unit_test(data_that_teaches_nothing_is_refused)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(answers_are_found),
+                                       cmocka_unit_test(what_cannot_be_laid_out_is_refused),
+                                       cmocka_unit_test(answers_alone_are_predicted),
+                                       cmocka_unit_test(conversations_stay_whole),
+                                       cmocka_unit_test(marks_are_part_of_the_fingerprint),
+                                       cmocka_unit_test(data_that_teaches_nothing_is_refused)};
     return cmocka_run_group_tests(tests, start, stop);
 }

@@ -27,13 +27,19 @@ static void lines_are_json_and_round_trip(void **state)
     (void)state;
     const char *path = scratch_path(&work, "a.jsonl");
     heed_log *log = NULL;
-    const heed_log_field fields[] = {HEED_LOG_I("step", 3), HEED_LOG_F("loss", 0.1), HEED_LOG_F("bad", NAN),
-                                     HEED_LOG_F("worse", -INFINITY),
-                                     HEED_LOG_T("note", "a \"b\"\n\xFF"), HEED_LOG_I("big", INT64_MIN)};
+    const heed_log_field fields[] = {
+        HEED_LOG_I("step", 3),
+        HEED_LOG_F("loss", 0.1),
+        HEED_LOG_F("bad", NAN),
+        HEED_LOG_F("worse", -INFINITY),
+        HEED_LOG_T("note", "a \"b\"\n\xFF"),
+        HEED_LOG_I("big", INT64_MIN),
+    };
     assert_ok(heed_log_open(&log, path, &error));
     assert_ok(heed_log_write(log, fields, 6, &error));
     assert_ok(heed_log_write(log, fields, 0, &error));
-    expect_text(path, "{\"step\":3,\"loss\":0.1,\"bad\":null,\"worse\":null,\"note\":\"a \\\"b\\\"\\n\xEF\xBF\xBD\",\"big\":-9223372036854775808}\n{}\n");
+    expect_text(path, "{\"step\":3,\"loss\":0.1,\"bad\":null,\"worse\":null,\"note\":\"a "
+                      "\\\"b\\\"\\n\xEF\xBF\xBD\",\"big\":-9223372036854775808}\n{}\n");
     heed_log_close(log);
     assert_ok(heed_log_open(&log, path, &error)); /* appends */
     assert_ok(write_step(log, 4, 2.0 / 3, &error));
@@ -44,21 +50,25 @@ static void lines_are_json_and_round_trip(void **state)
     heed_log_series series;
     assert_ok(heed_log_read(&series, path, "loss", &error));
     assert_int_equal(series.count, 4);
-    assert_true(series.x[1] == 4 && series.y[1] == 2.0 / 3 && (float)series.y[2] == 0.3f && isnan(series.y[3]));
+    assert_true(series.x[1] == 4 && series.y[1] == 2.0 / 3 && (float)series.y[2] == 0.3f &&
+                isnan(series.y[3]));
     heed_log_series_free(&series);
     assert_ok(heed_log_read(&series, path, "absent", &error));
     assert_int_equal(series.count, 0);
     heed_log_series_free(&series);
-    assert_fails(HEED_E_IO, "check the path", heed_log_read(&series, "/nonexistent.jsonl", "loss", &error));
+    assert_fails(HEED_E_IO, "check the path",
+                 heed_log_read(&series, "/nonexistent.jsonl", "loss", &error));
 }
 
 static void resuming_drops_later_steps(void **state)
 {
     (void)state;
-    const char text[] = "{\"family\":\"heed\"}\n{\"step\":1,\"loss\":2}\n\n{\"step\":2,\"loss\":1.5}\r\n{\"step\":2,\"eval_loss\":1}\n{\"step\":3}\n{\"step\":4,\"lo";
+    const char text[] = "{\"family\":\"heed\"}\n{\"step\":1,\"loss\":2}\n\n{\"step\":2,\"loss\":1."
+                        "5}\r\n{\"step\":2,\"eval_loss\":1}\n{\"step\":3}\n{\"step\":4,\"lo";
     const char *path = scratch_file(&work, "b.jsonl", text, strlen(text));
     assert_ok(heed_log_truncate(path, 2, &error));
-    expect_text(path, "{\"family\":\"heed\"}\n{\"step\":1,\"loss\":2}\n{\"step\":2,\"loss\":1.5}\r\n{\"step\":2,\"eval_loss\":1}\n");
+    expect_text(path, "{\"family\":\"heed\"}\n{\"step\":1,\"loss\":2}\n{\"step\":2,\"loss\":1.5}"
+                      "\r\n{\"step\":2,\"eval_loss\":1}\n");
     assert_ok(heed_log_truncate(path, 2, &error));
     assert_ok(heed_log_truncate(path, 0, &error));
     expect_text(path, "{\"family\":\"heed\"}\n");
@@ -67,10 +77,11 @@ static void resuming_drops_later_steps(void **state)
     assert_fails(HEED_E_FORMAT, "b.jsonl, line 2: column 9 (byte 8): the end, expected a value",
                  heed_log_truncate(scratch_path(&work, "b.jsonl"), 2, &error));
     scratch_file(&work, "b.jsonl", "[1]\n", 4);
-    assert_fails(HEED_E_FORMAT, "line 1: expected a JSON object a line", heed_log_truncate(scratch_path(&work, "b.jsonl"), 2,
-                                                                                           &error));
+    assert_fails(HEED_E_FORMAT, "line 1: expected a JSON object a line",
+                 heed_log_truncate(scratch_path(&work, "b.jsonl"), 2, &error));
     scratch_file(&work, "b.jsonl", "{\"step\":\"x\"}\n", 13);
-    assert_fails(HEED_E_FORMAT, "expected an integer", heed_log_truncate(scratch_path(&work, "b.jsonl"), 2, &error));
+    assert_fails(HEED_E_FORMAT, "expected an integer",
+                 heed_log_truncate(scratch_path(&work, "b.jsonl"), 2, &error));
 }
 
 /* Whatever byte a kill stopped at: opening leaves whole lines, and appending goes on after them. */
@@ -145,6 +156,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(lines_are_json_and_round_trip),
                                        cmocka_unit_test(resuming_drops_later_steps),
-                                       cmocka_unit_test(a_cut_log_is_whole_again), cmocka_unit_test(full_disk_keeps_whole_lines)};
+                                       cmocka_unit_test(a_cut_log_is_whole_again),
+                                       cmocka_unit_test(full_disk_keeps_whole_lines)};
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -8,9 +8,11 @@ static heed_status write_two(void *path, heed_error *error)
 {
     heed_log *log = NULL;
     HEED_TRY(heed_log_open(&log, path, error));
-    heed_status status = heed_log_write(log, (heed_log_field[]){HEED_LOG_I("step", 1), HEED_LOG_F("loss", 0.5)}, 2, error);
-    if (status == HEED_OK) status = heed_log_write(log, (heed_log_field[]){HEED_LOG_I("step", 2), HEED_LOG_T("note", "x")}, 2,
-                                                   error);
+    heed_status status = heed_log_write(
+        log, (heed_log_field[]){HEED_LOG_I("step", 1), HEED_LOG_F("loss", 0.5)}, 2, error);
+    if (status == HEED_OK)
+        status = heed_log_write(
+            log, (heed_log_field[]){HEED_LOG_I("step", 2), HEED_LOG_T("note", "x")}, 2, error);
     heed_log_close(log);
     return status;
 }
@@ -31,7 +33,8 @@ static heed_status draw(void *context, heed_error *error)
     static const char *const names[] = {"a", "b"};
     const heed_plot_series series = {.label = "s", .x = x, .y = y, .count = 4, .smooth = true};
     const heed_line_chart chart = {.title = "t", .series = &series, .count = 1};
-    const heed_bar_chart bars = {.groups = names, .bars = names, .values = y, .group_count = 2, .bar_count = 2};
+    const heed_bar_chart bars = {
+        .groups = names, .bars = names, .values = y, .group_count = 2, .bar_count = 2};
     heed_buffer svg = {0};
     heed_status status = heed_plot_lines(&svg, &chart, error);
     if (status == HEED_OK) status = heed_plot_bars(&svg, &bars, error);

@@ -1,4 +1,5 @@
-/* What masked language modelling hides: how many tokens, after what, and which. Counts are compared with their binomial deviation. */
+/* What masked language modelling hides: how many tokens, after what, and which. Counts are compared
+   with their binomial deviation. */
 #include "train/dataset.h"
 
 #include "base/rng.h"
@@ -7,12 +8,27 @@
 #include <stdbool.h>
 
 static scratch work;
-static int start(void **state) { (void)state; scratch_make(&work); return 0; }
-static int stop(void **state) { (void)state; scratch_remove(&work); return 0; }
+static int start(void **state)
+{
+    (void)state;
+    scratch_make(&work);
+    return 0;
+}
+static int stop(void **state)
+{
+    (void)state;
+    scratch_remove(&work);
+    return 0;
+}
 
 enum { LETTERS = 20, TEXTS = 3000, LENGTH = 64 };
 
-typedef struct masking { heed_tokenizer *tokenizer; heed_config config; heed_dataset *data; heed_batch batch; } masking;
+typedef struct masking {
+    heed_tokenizer *tokenizer;
+    heed_config config;
+    heed_dataset *data;
+    heed_batch batch;
+} masking;
 
 static void open_masking(masking *m, bool shuffled)
 {
@@ -20,7 +36,8 @@ static void open_masking(masking *m, bool shuffled)
     heed_rng rng = {5, 5, 0};
     for (int i = 0; i < TEXTS; i++) {
         heed_buffer_text(&text, "{\"text\": \"");
-        for (uint64_t n = 1 + heed_rng_below(&rng, 60); n > 0; n--) heed_buffer_printf(&text, "%c", (char)('a' + heed_rng_below(&rng, LETTERS)));
+        for (uint64_t n = 1 + heed_rng_below(&rng, 60); n > 0; n--)
+            heed_buffer_printf(&text, "%c", (char)('a' + heed_rng_below(&rng, LETTERS)));
         heed_buffer_text(&text, "\"}\n");
     }
     const char *path = scratch_file(&work, "letters.jsonl", text.data, text.length);
@@ -36,7 +53,14 @@ static void open_masking(masking *m, bool shuffled)
     heed_buffer_free(&text);
     assert_ok(heed_config_preset(&m->config, "bert", &error));
     m->config.vocabulary = heed_tokenizer_id_limit(m->tokenizer);
-    heed_dataset_options options = {.objective = &heed_objective_mlm, .config = &m->config, .tokenizer = m->tokenizer, .length = LENGTH, .seed = 11, .shuffled = shuffled};
+    heed_dataset_options options = {
+        .objective = &heed_objective_mlm,
+        .config = &m->config,
+        .tokenizer = m->tokenizer,
+        .length = LENGTH,
+        .seed = 11,
+        .shuffled = shuffled,
+    };
     assert_ok(heed_dataset_new(&m->data, data, &options, &error));
 }
 
@@ -59,7 +83,9 @@ static void collate_all(masking *m, int64_t epoch)
 static void assert_share(const char *what, double found, double of, double share)
 {
     double expected = of * share, deviation = sqrt(of * share * (1 - share));
-    if (fabs(found - expected) > 5 * deviation) fail_msg("%s: %g of %g, expected %g with deviation %g", what, found, of, expected, deviation);
+    if (fabs(found - expected) > 5 * deviation)
+        fail_msg("%s: %g of %g, expected %g with deviation %g", what, found, of, expected,
+                 deviation);
 }
 
 static void shares_are_those_of_bert(void **state)
@@ -70,28 +96,36 @@ static void shares_are_those_of_bert(void **state)
     collate_all(&m, 0);
     int32_t mask = heed_tokenizer_special(m.tokenizer, HEED_MASK);
     double tokens = 0, masked = 0, kept = 0, replaced = 0, drawn[LETTERS + 6] = {0};
-    for (size_t row = 0; row < m.batch.inputs.rows; row++) tokens += !heed_tokenizer_is_special(m.tokenizer, m.batch.inputs.ids[row]) || m.batch.inputs.ids[row] == mask;
+    for (size_t row = 0; row < m.batch.inputs.rows; row++)
+        tokens += !heed_tokenizer_is_special(m.tokenizer, m.batch.inputs.ids[row]) ||
+                  m.batch.inputs.ids[row] == mask;
     for (size_t i = 0; i < m.batch.labels_count; i++) {
         int32_t shown = m.batch.inputs.ids[m.batch.gathered[i]], label = m.batch.labels[i];
-        assert_false(heed_tokenizer_is_special(m.tokenizer, label)); /* [CLS] and [SEP] are never asked for */
+        /* [CLS] and [SEP] are never asked for */
+        assert_false(heed_tokenizer_is_special(m.tokenizer, label));
         masked += shown == mask, kept += shown == label;
         if (shown != mask && shown != label) replaced++, drawn[shown]++;
     }
-    /* Random words are drawn from the whole vocabulary; those that are the word itself, or [MASK], count with the others. */
+    /* Random words are drawn from the whole vocabulary; those that are the word itself, or [MASK],
+       count with the others. */
     double hidden = (double)m.batch.labels_count, words = (double)m.config.vocabulary;
     assert_share("hidden tokens", hidden, tokens, 0.15);
     assert_share("masked", masked, hidden, 0.8 + 0.1 / words);
     assert_share("kept", kept, hidden, 0.1 + 0.1 / words);
     assert_share("replaced", replaced, hidden, 0.1 - 0.2 / words);
     for (int32_t id = 0; id < m.config.vocabulary; id++) /* a letter stands for itself once in 20 */
-        if (id != mask) assert_share("one random word", drawn[id], hidden, 0.1 / words * (heed_tokenizer_is_special(m.tokenizer, id) ? 1 : 1 - 1.0 / LETTERS));
+        if (id != mask)
+            assert_share("one random word", drawn[id], hidden,
+                         0.1 / words *
+                             (heed_tokenizer_is_special(m.tokenizer, id) ? 1 : 1 - 1.0 / LETTERS));
     close_masking(&m);
 }
 
 /* Two batches are equal in what is shown and asked for. */
 static bool same_batch(const heed_batch *a, const heed_batch *b)
 {
-    return a->inputs.rows == b->inputs.rows && a->labels_count == b->labels_count && memcmp(a->inputs.ids, b->inputs.ids, a->inputs.rows * sizeof *a->inputs.ids) == 0 &&
+    return a->inputs.rows == b->inputs.rows && a->labels_count == b->labels_count &&
+           memcmp(a->inputs.ids, b->inputs.ids, a->inputs.rows * sizeof *a->inputs.ids) == 0 &&
            memcmp(a->labels, b->labels, a->labels_count * sizeof *a->labels) == 0;
 }
 
@@ -112,7 +146,8 @@ static void epochs_hide_differently_and_evaluation_alike(void **state)
     }
 }
 
-/* Pieces stand between [CLS] and [SEP], positions count from 0 in each, labels are the tokens of the text. */
+/* Pieces stand between [CLS] and [SEP], positions count from 0 in each, labels are the tokens of
+   the text. */
 static void pieces_stand_between_their_marks(void **state)
 {
     (void)state;
@@ -122,10 +157,12 @@ static void pieces_stand_between_their_marks(void **state)
     const heed_batch_inputs *side = &m.batch.inputs;
     for (size_t s = 0; s < side->sequences_count; s++) {
         const int32_t *fields = side->sequences + s * HEED_SEQUENCE_FIELDS;
-        int32_t first = fields[HEED_SEQUENCE_QUERY_START], count = fields[HEED_SEQUENCE_QUERY_LENGTH];
+        int32_t first = fields[HEED_SEQUENCE_QUERY_START],
+                count = fields[HEED_SEQUENCE_QUERY_LENGTH];
         assert_in_range(count, 3, LENGTH);
         assert_int_equal(side->ids[first], heed_tokenizer_special(m.tokenizer, HEED_CLS));
-        assert_int_equal(side->ids[first + count - 1], heed_tokenizer_special(m.tokenizer, HEED_SEP));
+        assert_int_equal(side->ids[first + count - 1],
+                         heed_tokenizer_special(m.tokenizer, HEED_SEP));
         for (int32_t t = 0; t < count; t++) assert_int_equal(side->positions[first + t], t);
     }
     close_masking(&m);
@@ -133,7 +170,9 @@ static void pieces_stand_between_their_marks(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(shares_are_those_of_bert), cmocka_unit_test(epochs_hide_differently_and_evaluation_alike),
-                                       cmocka_unit_test(pieces_stand_between_their_marks)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(shares_are_those_of_bert),
+        cmocka_unit_test(epochs_hide_differently_and_evaluation_alike),
+        cmocka_unit_test(pieces_stand_between_their_marks)};
     return cmocka_run_group_tests(tests, start, stop);
 }

@@ -1,4 +1,5 @@
-/* Rows cut from a stream of texts: every token once, pieces within one text, whatever the shift. Streams come from token files. */
+/* Rows cut from a stream of texts: every token once, pieces within one text, whatever the shift.
+   Streams come from token files. */
 #include "train/packing.h"
 
 #include "base/rng.h"
@@ -6,8 +7,18 @@
 #include <stdbool.h>
 
 static scratch work;
-static int start(void **state) { (void)state; scratch_make(&work); return 0; }
-static int stop(void **state) { (void)state; scratch_remove(&work); return 0; }
+static int start(void **state)
+{
+    (void)state;
+    scratch_make(&work);
+    return 0;
+}
+static int stop(void **state)
+{
+    (void)state;
+    scratch_remove(&work);
+    return 0;
+}
 
 enum { END = 7 };
 
@@ -28,8 +39,11 @@ static void test_shards_are_parted_at_the_end_token(void **state)
     heed_stream stream = {0};
     assert_ok(heed_stream_open_shards(&stream, data, END, 10, &error));
     assert_int_equal(stream.count, 7), assert_int_equal(stream.texts, 3);
-    assert_int_equal(stream.starts[1], 3), assert_int_equal(stream.starts[2], 5), assert_int_equal(stream.starts[3], 7);
-    assert_int_equal(heed_stream_text_at(&stream, 2), 0), assert_int_equal(heed_stream_text_at(&stream, 3), 1), assert_int_equal(heed_stream_text_at(&stream, 6), 2);
+    assert_int_equal(stream.starts[1], 3), assert_int_equal(stream.starts[2], 5),
+        assert_int_equal(stream.starts[3], 7);
+    assert_int_equal(heed_stream_text_at(&stream, 2), 0),
+        assert_int_equal(heed_stream_text_at(&stream, 3), 1),
+        assert_int_equal(heed_stream_text_at(&stream, 6), 2);
     int32_t ids[3];
     assert_ok(heed_stream_read(&stream, 2, 3, ids, &error));
     assert_true(ids[0] == END && ids[1] == 3 && ids[2] == END);
@@ -38,7 +52,8 @@ static void test_shards_are_parted_at_the_end_token(void **state)
     heed_stream_free(&stream), heed_data_close(data);
     data = token_file("b.bin", before, 6);
     assert_ok(heed_stream_open_shards(&stream, data, END, 10, &error));
-    assert_int_equal(stream.texts, 3), assert_int_equal(stream.starts[1], 3), assert_int_equal(stream.starts[2], 5);
+    assert_int_equal(stream.texts, 3), assert_int_equal(stream.starts[1], 3),
+        assert_int_equal(stream.starts[2], 5);
     assert_ok(heed_stream_fingerprint(&stream, &second, &error));
     assert_true(second != first);
     heed_stream_free(&stream);
@@ -74,7 +89,8 @@ static void test_reading_across_shards(void **state)
     heed_stream_free(&stream), heed_data_close(data);
 }
 
-/* Every token in one piece of one text, rows full but the last (around 0) and never longer than T. */
+/* Every token in one piece of one text, rows full but the last (around 0) and never longer than
+   T. */
 static void check_rows(const heed_packing *p, int *seen)
 {
     heed_packed_piece pieces[64];
@@ -83,7 +99,8 @@ static void check_rows(const heed_packing *p, int *seen)
         size_t n = heed_packing_row(p, row, pieces, 64), tokens = 0;
         assert_true(n > 0 && n <= 64);
         for (size_t i = 0; i < n; i++) {
-            size_t text = heed_stream_text_at(p->stream, pieces[i].begin), end = p->stream->starts[text + 1];
+            size_t text = heed_stream_text_at(p->stream, pieces[i].begin),
+                   end = p->stream->starts[text + 1];
             assert_true(pieces[i].count > 0 && pieces[i].begin + pieces[i].count <= end);
             assert_true(pieces[i].ends_text == (pieces[i].begin + pieces[i].count == end));
             tokens += pieces[i].count + p->around;
@@ -124,7 +141,8 @@ static void test_every_token_once(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_shards_are_parted_at_the_end_token), cmocka_unit_test(test_reading_across_shards),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_shards_are_parted_at_the_end_token),
+                                       cmocka_unit_test(test_reading_across_shards),
                                        cmocka_unit_test(test_every_token_once)};
     return cmocka_run_group_tests(tests, start, stop);
 }

@@ -35,7 +35,8 @@ static void test_leaves_no_order(void **state)
     for (uint64_t epoch = 0; epoch < 5; epoch++) {
         double place = 0, neighbor = 0, previous = 0;
         for (uint64_t i = 0; i < N; i++) {
-            double x = ((double)heed_shuffle_at(9, epoch, N, i) + 0.5) / N - 0.5, y = ((double)i + 0.5) / N - 0.5;
+            double x = ((double)heed_shuffle_at(9, epoch, N, i) + 0.5) / N - 0.5,
+                   y = ((double)i + 0.5) / N - 0.5;
             place += 12 * x * y, neighbor += 12 * x * previous;
             previous = x;
         }
@@ -57,7 +58,8 @@ static void test_epochs_and_seeds_differ(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_is_a_permutation), cmocka_unit_test(test_large_counts_stay_in_range),
-                                       cmocka_unit_test(test_leaves_no_order), cmocka_unit_test(test_epochs_and_seeds_differ)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_is_a_permutation), cmocka_unit_test(test_large_counts_stay_in_range),
+        cmocka_unit_test(test_leaves_no_order), cmocka_unit_test(test_epochs_and_seeds_differ)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

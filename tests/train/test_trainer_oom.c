@@ -1,9 +1,14 @@
-/* Every allocation of a training in turn fails: set-up, one update, evaluation, checkpoint, resuming, mean of checkpoints. Nothing
-   crashes, nothing leaks, the message says that memory ran out, and what was saved stays loadable. */
+/* Every allocation of a training in turn fails: set-up, one update, evaluation, checkpoint,
+   resuming, mean of checkpoints. Nothing crashes, nothing leaks, the message says that memory ran
+   out, and what was saved stays loadable. */
 #include "support/fail_alloc.h"
 #include "train/run.h"
 
-typedef struct oom_case { heed_train_options options; heed_backend *backend; bool resumes; } oom_case;
+typedef struct oom_case {
+    heed_train_options options;
+    heed_backend *backend;
+    bool resumes;
+} oom_case;
 
 static heed_status scenario(void *context, heed_error *error)
 {
@@ -20,9 +25,12 @@ static void test_each_allocation(void **state)
     scratch work;
     scratch_make(&work);
     char *data = data_file(&work, "a.jsonl", 1, 6), *out = strdup(scratch_path(&work, "run"));
-    oom_case c = {.options = small_options((const char *const[]){data}, out), .backend = backend_of(1)};
-    c.options.layers = 1, c.options.d_model = 8, c.options.heads = 1, c.options.context = 16, c.options.batch_size = 2, c.options.max_steps = "2";
-    c.options.valid = c.options.data, c.options.valid_count = 1, c.options.gradient_accumulation_steps = 2, c.options.average_last = 2;
+    oom_case c = {.options = small_options((const char *const[]){data}, out),
+                  .backend = backend_of(1)};
+    c.options.layers = 1, c.options.d_model = 8, c.options.heads = 1, c.options.context = 16,
+    c.options.batch_size = 2, c.options.max_steps = "2";
+    c.options.valid = c.options.data, c.options.valid_count = 1,
+    c.options.gradient_accumulation_steps = 2, c.options.average_last = 2;
     c.options.save_steps = 1;
     assert_true(fail_alloc_each(scenario, &c) > 100);
     c.options.stop_at = 1;

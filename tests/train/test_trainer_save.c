@@ -1,5 +1,6 @@
-/* What a training reads when it goes on: trainer.json, run.json and the optimizer's state, missing, cut, lying and with single bits
-   turned. Each is an error that names the file, or an older checkpoint is taken; nothing crashes. */
+/* What a training reads when it goes on: trainer.json, run.json and the optimizer's state, missing,
+   cut, lying and with single bits turned. Each is an error that names the file, or an older
+   checkpoint is taken; nothing crashes. */
 #include "train/checkpoint.h"
 #include "io/safetensors.h"
 #include "train/run.h"
@@ -13,10 +14,12 @@ static int start(void **state)
 {
     (void)state;
     scratch_make(&work);
-    data = data_file(&work, "a.txt", 1, 20), out = strdup(scratch_path(&work, "run")), backend = backend_of(1);
+    data = data_file(&work, "a.txt", 1, 20), out = strdup(scratch_path(&work, "run")),
+    backend = backend_of(1);
     heed_train_options o = small_options((const char *const[]){data}, out);
     heed_train_report report;
-    o.layers = 1, o.d_model = 8, o.heads = 1, o.context = 16, o.max_steps = "3", o.save_steps = 1, o.stop_at = 2;
+    o.layers = 1, o.d_model = 8, o.heads = 1, o.context = 16, o.max_steps = "3", o.save_steps = 1,
+    o.stop_at = 2;
     assert_ok(heed_train_new(&o, backend, NULL, &report, &error));
     return 0;
 }
@@ -82,26 +85,41 @@ static char *replaced(const heed_buffer *text, const char *from, const char *to)
     return result.data;
 }
 
-typedef struct edit { const char *file, *from, *to, *part; heed_status status; } edit;
+typedef struct edit {
+    const char *file, *from, *to, *part;
+    heed_status status;
+} edit;
 
 static void lies_are_named(void **state)
 {
     (void)state;
     static const edit edits[] = {
-        {"checkpoint-2/trainer.json", "\"step\": 2", "\"step\": 7", "trainer.json: step is 7, expected the checkpoint's, 2", HEED_E_FORMAT},
-        {"checkpoint-2/trainer.json", "\"step\": 2", "\"step\": -2", "trainer.json: step: expected an integer of at least 0", HEED_E_FORMAT},
-        {"checkpoint-2/trainer.json", "\"step\": 2", "\"step\": \"2\"", "trainer.json: \"step\" is a string", HEED_E_FORMAT},
-        {"checkpoint-2/trainer.json", "\"step\": 2", "\"steps\": 2", "trainer.json: step: expected", HEED_E_FORMAT},
-        {"checkpoint-2/trainer.json", "\"unit\": ", "\"unit\": 99", "trainer.json: unit is 99", HEED_E_FORMAT},
-        {"checkpoint-2/trainer.json", "\"unit\": ", "\"unit\": 9223372036854775807, \"x\": ", "trainer.json: unit is 9223372036854775807", HEED_E_FORMAT},
-        {"checkpoint-2/trainer.json", "\"data_fingerprint\": \"", "\"data_fingerprint\": \"f", "data is not what it was", HEED_E_FORMAT},
-        {"checkpoint-2/trainer.json", "\"data_fingerprint\"", "\"x\"", "data is not what it was", HEED_E_FORMAT},
+        {"checkpoint-2/trainer.json", "\"step\": 2", "\"step\": 7",
+         "trainer.json: step is 7, expected the checkpoint's, 2", HEED_E_FORMAT},
+        {"checkpoint-2/trainer.json", "\"step\": 2", "\"step\": -2",
+         "trainer.json: step: expected an integer of at least 0", HEED_E_FORMAT},
+        {"checkpoint-2/trainer.json", "\"step\": 2", "\"step\": \"2\"",
+         "trainer.json: \"step\" is a string", HEED_E_FORMAT},
+        {"checkpoint-2/trainer.json", "\"step\": 2", "\"steps\": 2", "trainer.json: step: expected",
+         HEED_E_FORMAT},
+        {"checkpoint-2/trainer.json", "\"unit\": ", "\"unit\": 99", "trainer.json: unit is 99",
+         HEED_E_FORMAT},
+        {"checkpoint-2/trainer.json", "\"unit\": ", "\"unit\": 9223372036854775807, \"x\": ",
+         "trainer.json: unit is 9223372036854775807", HEED_E_FORMAT},
+        {"checkpoint-2/trainer.json", "\"data_fingerprint\": \"", "\"data_fingerprint\": \"f",
+         "data is not what it was", HEED_E_FORMAT},
+        {"checkpoint-2/trainer.json", "\"data_fingerprint\"", "\"x\"", "data is not what it was",
+         HEED_E_FORMAT},
         {"checkpoint-2/trainer.json", "{", "[{", "trainer.json", HEED_E_FORMAT},
-        {"run.json", "\"max_steps\": \"3\"", "\"max_steps\": null", "max_steps is not given", HEED_E_ARG},
-        {"run.json", "\"max_steps\": \"3\"", "\"max_steps\": 3", "run.json: \"max_steps\" is an integer", HEED_E_FORMAT},
-        {"run.json", "\"optimizer\": \"adamw\"", "\"optimizer\": null", "optimizer is not given", HEED_E_ARG},
+        {"run.json", "\"max_steps\": \"3\"", "\"max_steps\": null", "max_steps is not given",
+         HEED_E_ARG},
+        {"run.json", "\"max_steps\": \"3\"", "\"max_steps\": 3",
+         "run.json: \"max_steps\" is an integer", HEED_E_FORMAT},
+        {"run.json", "\"optimizer\": \"adamw\"", "\"optimizer\": null", "optimizer is not given",
+         HEED_E_ARG},
         {"run.json", "\"logging_steps\": 1", "\"logging_steps\": 0", "logging_steps 0", HEED_E_ARG},
-        {"run.json", "\"gradient_accumulation_steps\": 1", "\"gradient_accumulation_steps\": 0", "gradient_accumulation_steps 0", HEED_E_ARG},
+        {"run.json", "\"gradient_accumulation_steps\": 1", "\"gradient_accumulation_steps\": 0",
+         "gradient_accumulation_steps 0", HEED_E_ARG},
         {"run.json", "\"batch_size\": 3", "\"batch_size\": 0", "batch_size 0", HEED_E_ARG},
         {"run.json", "\"data\": [", "\"data\": [\"/no/such.txt\", ", "/no/such.txt", HEED_E_IO},
         {"run.json", "\"seed\": 7,", "", "run.json: seed is missing", HEED_E_FORMAT},
@@ -126,7 +144,8 @@ static void the_state_of_the_optimiser_is_looked_at(void **state)
     static const char name[] = "checkpoint-2/optimizer.safetensors";
     heed_buffer manifest = trust_nothing(), whole = read_file(name);
     const float bad = NAN;
-    size_t header = 8 + *(const unsigned char *)whole.data + 256 * *(const unsigned char *)(whole.data + 1);
+    size_t header = 8 + *(const unsigned char *)whole.data +
+                    256 * *(const unsigned char *)(whole.data + 1);
     heed_buffer changed = {0};
     heed_buffer_append(&changed, whole.data, whole.length);
     memcpy(changed.data + header + 8, &bad, sizeof bad);
@@ -142,11 +161,13 @@ static void the_state_of_the_optimiser_is_looked_at(void **state)
     restore("checkpoint-2/checkpoint.json", &manifest);
 }
 
-/* One bit after another of the small files: an error with a message, or a number that may as well be true. */
+/* One bit after another of the small files: an error with a message, or a number that may as well
+   be true. */
 static void single_bits_do_no_harm(void **state)
 {
     (void)state;
-    static const char *const names[] = {"checkpoint-2/trainer.json", "checkpoint-2/config.json", "checkpoint-2/checkpoint.json", "run.json"};
+    static const char *const names[] = {"checkpoint-2/trainer.json", "checkpoint-2/config.json",
+                                        "checkpoint-2/checkpoint.json", "run.json"};
     for (size_t n = 0; n < sizeof names / sizeof *names; n++) {
         heed_buffer whole = read_file(names[n]);
         for (size_t at = 0; at < whole.length; at++) {
@@ -154,7 +175,8 @@ static void single_bits_do_no_harm(void **state)
             whole.data[at] ^= (char)(1 << at % 7);
             write_file(names[n], whole.data, whole.length);
             heed_status status = go_on(&error);
-            if (status != error.status || (status != HEED_OK && !error.message[0])) fail_msg("%s, byte %zu: no message", names[n], at);
+            if (status != error.status || (status != HEED_OK && !error.message[0]))
+                fail_msg("%s, byte %zu: no message", names[n], at);
             whole.data[at] ^= (char)(1 << at % 7);
         }
         restore(names[n], &whole);
@@ -162,11 +184,14 @@ static void single_bits_do_no_harm(void **state)
     }
 }
 
-/* A file of the newest checkpoint is cut: the training goes on from the one before, to the bits it would have reached. */
+/* A file of the newest checkpoint is cut: the training goes on from the one before, to the bits it
+   would have reached. */
 static void an_older_checkpoint_takes_over(void **state)
 {
     (void)state;
-    static const char *const names[] = {"checkpoint-2/optimizer.safetensors", "checkpoint-2/model.safetensors", "checkpoint-2/trainer.json"};
+    static const char *const names[] = {"checkpoint-2/optimizer.safetensors",
+                                        "checkpoint-2/model.safetensors",
+                                        "checkpoint-2/trainer.json"};
     heed_train_report report;
     heed_buffer expected, found;
     assert_ok(heed_train_resume(out, -1, backend, NULL, &report, &error));
@@ -186,7 +211,8 @@ static void an_older_checkpoint_takes_over(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(lies_are_named), cmocka_unit_test(the_state_of_the_optimiser_is_looked_at),
-                                       cmocka_unit_test(single_bits_do_no_harm), cmocka_unit_test(an_older_checkpoint_takes_over)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(lies_are_named), cmocka_unit_test(the_state_of_the_optimiser_is_looked_at),
+        cmocka_unit_test(single_bits_do_no_harm), cmocka_unit_test(an_older_checkpoint_takes_over)};
     return cmocka_run_group_tests_name("trainer_save", tests, start, stop);
 }

@@ -28,7 +28,7 @@ def emit(name, value, expression):
     line = f"static const double torch_{name}[] = {{"
     for i, v in enumerate(flat):
         text = repr(v) + (", " if i + 1 < len(flat) else "};")
-        if len(line) + len(text) > 128:
+        if len(line) + len(text) > 100:
             print(line.rstrip())
             line = "    "
         line += text
@@ -214,8 +214,8 @@ def experts():
 
 
 def main():
-    print("/* torch_values.h: made by tools/oracle/op_values.py; n(k, shape) holds ((37 i + 11 k) "
-          "mod 23 - 11) / 8. */")
+    print("/* torch_values.h: made by tools/oracle/op_values.py; n(k, shape) holds\n"
+          "   ((37 i + 11 k) mod 23 - 11) / 8. */\n/* clang-format off */")
     print("#ifndef HEED_TESTS_TORCH_VALUES_H\n#define HEED_TESTS_TORCH_VALUES_H\n")
     n = numbers
     unaries()

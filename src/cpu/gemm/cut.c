@@ -15,38 +15,50 @@ int64_t heed_gemm_whole_panels(int64_t tile_columns, int64_t nr)
 /* One row tile: a cell of the grid is a range of runs of panels. */
 static void cut_skinny(heed_gemm_cut *c, const heed_gemm *g)
 {
-    const double work = (double)g->n * (double)larger(g->k, 1) * (1 + (double)g->m / 8) / SKINNY_PART_WORK;
-    const int64_t wanted = larger(smaller((int64_t)(work < MAX_SKINNY_PARTS ? work : MAX_SKINNY_PARTS), c->runs), 1);
+    const double work = (double)g->n * (double)larger(g->k, 1) * (1 + (double)g->m / 8) /
+                        SKINNY_PART_WORK;
+    const int64_t wanted = larger(
+        smaller((int64_t)(work < MAX_SKINNY_PARTS ? work : MAX_SKINNY_PARTS), c->runs), 1);
     c->grid_rows = 1;
     c->grid_columns = divide_up(c->runs, divide_up(c->runs, wanted));
 }
 
-/* The time of one cell of so many row tiles and panels, in multiply-adds of one vector: its share of
-   C, and the packing that it does for itself. */
-static double cell_cost(const heed_gemm_cut *c, const heed_gemm *g, int64_t row_tiles, int64_t panels)
+/* The time of one cell of so many row tiles and panels, in multiply-adds of one vector: its share
+   of C, and the packing that it does for itself. */
+static double cell_cost(const heed_gemm_cut *c, const heed_gemm *g, int64_t row_tiles,
+                        int64_t panels)
 {
-    static const double packing[] = {
-        [HEED_GEMM_B_PANELS] = 0.8, [HEED_GEMM_B_PANELS_TRANSPOSED] = 1, [HEED_GEMM_B_NT] = 1.3, [HEED_GEMM_B_NN] = 1.1};
+    static const double packing[] = {[HEED_GEMM_B_PANELS] = 0.8,
+                                     [HEED_GEMM_B_PANELS_TRANSPOSED] = 1,
+                                     [HEED_GEMM_B_NT] = 1.3,
+                                     [HEED_GEMM_B_NN] = 1.1};
     const double rows = (double)(row_tiles * c->mr), columns = (double)(panels * c->kernels->nr);
-    double cost = rows * columns / (double)(c->kernels->lanes * c->k_group) + columns * (c->pack_b ? packing[g->b_kind] : 0.15);
+    double cost = rows * columns / (double)(c->kernels->lanes * c->k_group) +
+                  columns * (c->pack_b ? packing[g->b_kind] : 0.15);
     cost += rows * (c->pack_a ? 0.8 : 0.25) * (double)divide_up((int64_t)columns, c->block_columns);
     return cost * (double)g->k + PART_COST;
 }
 
-/* A grid of about equal cells in powers of two: the one whose time, averaged over 2, 4, 8, 16 threads,
-   is least. More cells than threads even out; fewer cells pack less often. Each part searches for the
-   grid again, so that divisions count. */
+/* A grid of about equal cells in powers of two: the one whose time, averaged over 2, 4, 8, 16
+   threads, is least. More cells than threads even out; fewer cells pack less often. Each part
+   searches for the grid again, so that divisions count. */
 static void cut_many(heed_gemm_cut *c, const heed_gemm *g)
 {
     static const double weights[] = {2 * 1, 4 * 0.4, 8 * 0.3, 16 * 0.1}; /* times the threads */
     double best = 0;
-    for (int64_t grid_rows = 1; grid_rows <= MAX_PARTS && grid_rows < 2 * c->row_tiles; grid_rows *= 2) {
-        const int64_t rows = smaller(grid_rows, c->row_tiles), row_tiles = divide_up(c->row_tiles, rows);
-        for (int64_t grid_columns = 1; grid_rows * grid_columns <= MAX_PARTS && grid_columns < 2 * c->runs; grid_columns *= 2) {
+    for (int64_t grid_rows = 1; grid_rows <= MAX_PARTS && grid_rows < 2 * c->row_tiles;
+         grid_rows *= 2) {
+        const int64_t rows = smaller(grid_rows, c->row_tiles),
+                      row_tiles = divide_up(c->row_tiles, rows);
+        for (int64_t grid_columns = 1;
+             grid_rows * grid_columns <= MAX_PARTS && grid_columns < 2 * c->runs;
+             grid_columns *= 2) {
             const int64_t columns = smaller(grid_columns, c->runs), cells = rows * columns;
             double shares = 0;
-            for (int i = 0; i < 4; i++) shares += weights[i] * (double)((cells + ((int64_t)2 << i) - 1) >> (i + 1));
-            const double total = shares * cell_cost(c, g, row_tiles, divide_up(c->runs, columns) * c->run_panels);
+            for (int i = 0; i < 4; i++)
+                shares += weights[i] * (double)((cells + ((int64_t)2 << i) - 1) >> (i + 1));
+            const double total = shares * cell_cost(c, g, row_tiles,
+                                                    divide_up(c->runs, columns) * c->run_panels);
             if (best == 0 || total < best) {
                 best = total;
                 c->grid_rows = rows;
@@ -57,9 +69,11 @@ static void cut_many(heed_gemm_cut *c, const heed_gemm *g)
 }
 
 /* Which operands are packed, by whom, and which tiles read them. */
-static void choose_packing(heed_gemm_cut *c, const heed_gemm *g, const heed_gemm_pair_kernels *pairs)
+static void choose_packing(heed_gemm_cut *c, const heed_gemm *g,
+                           const heed_gemm_pair_kernels *pairs)
 {
-    const bool resident_pairs = pairs && g->b_kind == HEED_GEMM_B_PANELS && c->type == HEED_GEMM_PAIRS;
+    const bool resident_pairs = pairs && g->b_kind == HEED_GEMM_B_PANELS &&
+                                c->type == HEED_GEMM_PAIRS;
     const bool ragged_rows = g->b_kind == HEED_GEMM_B_NN && (!c->skinny || g->n % c->kernels->nr);
     const bool widened_often = c->row_tiles > 2 && heed_gemm_type_bytes(c->type) < 4;
     const bool pack_b = (g->bf16_operands && !resident_pairs) || g->b_kind == HEED_GEMM_B_NT ||
@@ -79,13 +93,16 @@ static void choose_packing(heed_gemm_cut *c, const heed_gemm *g, const heed_gemm
 
 heed_gemm_cut heed_gemm_lay_out(const heed_gemm *g, heed_isa isa)
 {
-    const bool panels = g->b_kind == HEED_GEMM_B_PANELS || g->b_kind == HEED_GEMM_B_PANELS_TRANSPOSED;
+    const bool panels = g->b_kind == HEED_GEMM_B_PANELS ||
+                        g->b_kind == HEED_GEMM_B_PANELS_TRANSPOSED;
     const bool stored_pairs = panels && g->b_dtype == HEED_BF16;
-    heed_gemm_cut c = {.kernels = heed_gemm_kernels_for(isa), .type = stored_pairs ? HEED_GEMM_PAIRS : heed_gemm_type_of(g->b_dtype)};
+    heed_gemm_cut c = {.kernels = heed_gemm_kernels_for(isa),
+                       .type = stored_pairs ? HEED_GEMM_PAIRS : heed_gemm_type_of(g->b_dtype)};
     const heed_gemm_pair_kernels *pairs = g->bf16_operands ? heed_gemm_pair_kernels_for(isa) : NULL;
     const heed_gemm_blocking *blocking = pairs ? &pairs->blocking : &c.kernels->blocking;
     const int64_t nr = c.kernels->nr;
-    const bool rows_collide = !g->a_transposed && !g->bf16_operands && g->a_stride % (CACHE_WAY / (int)sizeof(float)) == 0;
+    const bool rows_collide = !g->a_transposed && !g->bf16_operands &&
+                              g->a_stride % (CACHE_WAY / (int)sizeof(float)) == 0;
     c.mr = rows_collide ? smaller(c.kernels->mr, CACHE_WAYS) : c.kernels->mr;
     c.mc = blocking->mc / c.kernels->mr * c.mr;
     c.row_tiles = larger(divide_up(g->m, c.mr), 1);
@@ -94,12 +111,14 @@ heed_gemm_cut heed_gemm_lay_out(const heed_gemm *g, heed_isa isa)
     c.runs = divide_up(c.panels, c.run_panels);
     c.skinny = c.row_tiles <= 1;
     choose_packing(&c, g, pairs);
-    /* Between blocks of kc the sums lie in C, which must not be where gate or residual still wait to be read. */
+    /* Between blocks of kc the sums lie in C, which must not be where gate or residual still wait
+       to be read. */
     const bool over_c = g->c && (g->gate == g->c || g->residual == g->c);
     const bool one_block = over_c || (c.skinny && !c.pack_a && !c.pack_b);
     c.kc = larger(one_block ? g->k : smaller(g->k, blocking->kc), 1);
     c.block_columns = blocking->nc;
-    c.nc = larger((over_c ? HEED_GEMM_MAX_WIDTH : blocking->nc) / nr / c.run_panels, 1) * c.run_panels * nr;
+    c.nc = larger((over_c ? HEED_GEMM_MAX_WIDTH : blocking->nc) / nr / c.run_panels, 1) *
+           c.run_panels * nr;
     return c;
 }
 
@@ -119,10 +138,13 @@ size_t heed_gemm_cut_scratch(const heed_gemm *gemm, heed_isa isa)
     /* A smaller n may end in a part of a panel, and be packed. */
     const bool perhaps = !c.pack_b && !gemm->prepacked && gemm->b_kind == HEED_GEMM_B_NN;
     if (perhaps) depth = (size_t)larger(smaller(gemm->k, c.kernels->blocking.kc), 1);
-    /* Packed panels are kept for a second block of rows; without one, those of one tile's width suffice. */
+    /* Packed panels are kept for a second block of rows; without one, those of one tile's width
+       suffice. */
     const bool second_block = c.row_tiles * c.mr > c.mc;
-    const int64_t columns = smaller(second_block ? c.nc : HEED_GEMM_MAX_WIDTH, c.panels * c.kernels->nr);
-    const size_t b = c.pack_b || perhaps ? (size_t)k_groups_of(&c, (int64_t)depth) * (size_t)columns : 0;
+    const int64_t columns = smaller(second_block ? c.nc : HEED_GEMM_MAX_WIDTH,
+                                    c.panels * c.kernels->nr);
+    const size_t b = c.pack_b || perhaps ? (size_t)k_groups_of(&c, (int64_t)depth) * (size_t)columns
+                                         : 0;
     const size_t a = (size_t)packed_a_elements(&c, gemm, most_block_rows(&c), (int64_t)depth);
     return heed_align(SUMS_BYTES + (a + b) * sizeof(float));
 }

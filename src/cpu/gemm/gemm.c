@@ -3,9 +3,11 @@
 
 #include <string.h>
 
-static void copy_tile(float *to, ptrdiff_t to_stride, const float *from, ptrdiff_t from_stride, int rows, int columns)
+static void copy_tile(float *to, ptrdiff_t to_stride, const float *from, ptrdiff_t from_stride,
+                      int rows, int columns)
 {
-    for (int r = 0; r < rows; r++) memcpy(to + r * to_stride, from + r * from_stride, (size_t)columns * sizeof *to);
+    for (int r = 0; r < rows; r++)
+        memcpy(to + r * to_stride, from + r * from_stride, (size_t)columns * sizeof *to);
 }
 
 /* The block at work: k in [k, k + depth), rows [m, m + rows) of A in `tiles` tiles, and scratch. */
@@ -44,7 +46,8 @@ static int tile_rows(const gemm_block *w, int64_t t, int64_t *first)
     return (int)(w->m + w->rows * (t + 1) / w->tiles - *first);
 }
 
-/* Prefetches lines of a tile of C, to be written, or of what is added to it, while the tile is computed. */
+/* Prefetches lines of a tile of C, to be written, or of what is added to it, while the tile is
+   computed. */
 static void fetch_lines(const float *at, ptrdiff_t stride, int rows, int columns, bool write)
 {
     enum { LINE = 64 / sizeof(float) };
@@ -57,12 +60,14 @@ static void fetch_lines(const float *at, ptrdiff_t stride, int rows, int columns
 
 /* One tile of C at (m, n): begins its sums or takes them up from C, and leaves them there, finished
    after the last block of kc. */
-static void run_tile(const gemm_block *w, heed_gemm_tile *tile, int index, int64_t m, int rows, int64_t n)
+static void run_tile(const gemm_block *w, heed_gemm_tile *tile, int index, int64_t m, int rows,
+                     int64_t n)
 {
     const heed_gemm *g = w->gemm;
     const heed_gemm_kernels *kernels = w->cut->kernels;
     const int width = kernels->lanes << index, columns = (int)smaller(width, g->n - n);
-    const bool last = w->k + w->depth >= g->k, epilogue = g->bias || g->activation || g->gate || g->residual;
+    const bool last = w->k + w->depth >= g->k,
+               epilogue = g->bias || g->activation || g->gate || g->residual;
     float *out = g->c + m * g->c_stride + n;
     tile->from = w->k > 0 || g->accumulate ? out : NULL;
     tile->from_stride = g->c_stride;
@@ -79,18 +84,21 @@ static void run_tile(const gemm_block *w, heed_gemm_tile *tile, int index, int64
     }
     if (!w->cut->skinny) {
         fetch_lines(out, g->c_stride, rows, columns, true);
-        if (last && g->residual) fetch_lines(g->residual + m * g->residual_stride + n, g->residual_stride, rows, columns, false);
+        if (last && g->residual)
+            fetch_lines(g->residual + m * g->residual_stride + n, g->residual_stride, rows, columns,
+                        false);
     }
     (*w->cut->tiles)[index][rows](tile);
     if (last && epilogue) kernels->finish(g, (heed_gemm_area){m, rows, n, columns}, w->sums, width);
     else if (columns < width) copy_tile(out, g->c_stride, w->sums, width, rows, columns);
 }
 
-/* Where the block's A lies: row m of it at a + (m - w->m) * a_row, prepacked tiles of a transposed A
-   at a + t * a_tile. */
+/* Where the block's A lies: row m of it at a + (m - w->m) * a_row, prepacked tiles of a transposed
+   A at a + t * a_tile. */
 static const float *place_a(const gemm_block *w, heed_gemm_tile *tile, ptrdiff_t *a_tile)
 {
-    enum { ROWS_AHEAD = 12 }; /* the processor does not foresee that a transposed A goes from row to row */
+    /* the processor does not foresee that a transposed A goes from row to row */
+    enum { ROWS_AHEAD = 12 };
     const heed_gemm *g = w->gemm;
     const heed_gemm_cut *c = w->cut;
     const int64_t group = w->k / c->k_group;
@@ -103,7 +111,9 @@ static const float *place_a(const gemm_block *w, heed_gemm_tile *tile, ptrdiff_t
     }
     if (c->prepack_a) {
         stride = packed_a_width(c, g, g->a_transposed ? c->mr : g->m, g->k);
-        a = (const float *)g->packed_a + (g->a_transposed ? (w->m / c->mr * k_groups_of(c, g->k) + group) * stride : w->m * stride + group);
+        a = (const float *)g->packed_a +
+            (g->a_transposed ? (w->m / c->mr * k_groups_of(c, g->k) + group) * stride
+                             : w->m * stride + group);
         if (g->a_transposed) *a_tile = k_groups_of(c, g->k) * stride;
     }
     tile->a_row = g->a_transposed ? 1 : stride;
@@ -127,25 +137,30 @@ static void run_tiles(const gemm_block *w, const heed_gemm_tile *place, int inde
     }
 }
 
-/* Loop 2, over the columns, nr at a time or several panels at once: panels [first, end) of B for one
-   block of rows. `fresh`: the packed panels are not there yet from an earlier block. */
+/* Loop 2, over the columns, nr at a time or several panels at once: panels [first, end) of B for
+   one block of rows. `fresh`: the packed panels are not there yet from an earlier block. */
 static void run_panels(const gemm_block *w, int64_t first, int64_t end, bool fresh, bool keep)
 {
     const heed_gemm_cut *c = w->cut;
     const heed_gemm *g = w->gemm;
     const int64_t nr = c->kernels->nr, lanes = c->kernels->lanes;
-    const int tallest = (int)(c->prepack_a && g->a_transposed ? smaller(w->rows, c->mr) : divide_up(w->rows, w->tiles));
+    const int tallest = (int)(c->prepack_a && g->a_transposed ? smaller(w->rows, c->mr)
+                                                              : divide_up(w->rows, w->tiles));
     for (int64_t panel = first; panel < end;) {
-        const int64_t n = panel * nr, vectors = divide_up(smaller((end - panel) * nr, g->n - n), lanes);
+        const int64_t n = panel * nr,
+                      vectors = divide_up(smaller((end - panel) * nr, g->n - n), lanes);
         int index = HEED_GEMM_WIDTHS - 1;
         while (index > 0 && (!(*c->tiles)[index][tallest] || 1 << index > vectors)) index--;
         const int64_t panels = larger((1 << index) / HEED_GEMM_PANEL_VECTORS, 1);
         heed_gemm_tile place = {.b_panel = stored_k_groups(c, g->k) * nr, .b_step = nr};
         if (c->pack_b) {
-            const int64_t together = HEED_GEMM_MAX_WIDTH / nr, at = panel - first; /* a multiple of `panels` */
+            /* a multiple of `panels` */
+            const int64_t together = HEED_GEMM_MAX_WIDTH / nr, at = panel - first;
             float *packed = w->packed_b + (keep ? at : at % together) * w->k_groups * nr;
-            const heed_gemm_pack_range range = {panel, smaller(together, end - panel), w->k, w->depth};
-            if (fresh && at % together == 0) heed_gemm_pack_panels(c, g, range, packed, w->k_groups * nr);
+            const heed_gemm_pack_range range = {panel, smaller(together, end - panel), w->k,
+                                                w->depth};
+            if (fresh && at % together == 0)
+                heed_gemm_pack_panels(c, g, range, packed, w->k_groups * nr);
             place.b = packed;
             place.b_panel = w->k_groups * nr;
         } else if (c->prepack_b) {
@@ -155,7 +170,8 @@ static void run_panels(const gemm_block *w, int64_t first, int64_t end, bool fre
             place.b = element(g->b, c->type, w->k * g->b_stride + n);
             place.b_panel = nr;
             place.b_step = g->b_stride;
-        } else place.b = element(g->b, c->type, panel * place.b_panel + stored_k_groups(c, w->k) * nr);
+        } else
+            place.b = element(g->b, c->type, panel * place.b_panel + stored_k_groups(c, w->k) * nr);
         run_tiles(w, &place, index, n);
         panel += panels;
     }
@@ -164,14 +180,17 @@ static void run_panels(const gemm_block *w, int64_t first, int64_t end, bool fre
 /* One cell of the grid. Loops 5 to 3: over its columns by nc, over k by kc, over its rows by mc. */
 static void run_cell(const heed_gemm *g, const heed_gemm_cut *c, int64_t cell, float *scratch)
 {
-    gemm_block w = {.gemm = g, .cut = c, .sums = scratch, .packed_a = scratch + SUMS_BYTES / sizeof(float)};
+    gemm_block w = {
+        .gemm = g, .cut = c, .sums = scratch, .packed_a = scratch + SUMS_BYTES / sizeof(float)};
     w.packed_b = w.packed_a + packed_a_elements(c, g, most_block_rows(c), c->kc);
     const int64_t i = cell % c->grid_rows, j = cell / c->grid_rows, mr = c->mr, nr = c->kernels->nr;
     const int64_t first_row = c->row_tiles * i / c->grid_rows * mr;
     const int64_t end_row = smaller(c->row_tiles * (i + 1) / c->grid_rows * mr, g->m);
     const int64_t first_panel = c->runs * j / c->grid_columns * c->run_panels;
-    const int64_t end_panel = smaller(c->runs * (j + 1) / c->grid_columns * c->run_panels, c->panels);
-    const int64_t tiles = divide_up(end_row - first_row, mr), blocks = divide_up(tiles, c->mc / mr), panels = c->nc / nr;
+    const int64_t end_panel = smaller(c->runs * (j + 1) / c->grid_columns * c->run_panels,
+                                      c->panels);
+    const int64_t tiles = divide_up(end_row - first_row, mr), blocks = divide_up(tiles, c->mc / mr),
+                  panels = c->nc / nr;
     for (int64_t panel = first_panel; panel < end_panel; panel += panels) {
         const int64_t stop = smaller(panel + panels, end_panel);
         w.k = 0;
@@ -185,7 +204,8 @@ static void run_cell(const heed_gemm *g, const heed_gemm_cut *c, int64_t cell, f
                 if (c->pack_a) pack_rows(&w);
                 run_panels(&w, panel, stop, r == 0, blocks > 1);
                 if (g->tile_done && w.k + w.depth >= g->k)
-                    g->tile_done(g, (heed_gemm_area){w.m, w.rows, panel * nr, smaller(stop * nr, g->n) - panel * nr});
+                    g->tile_done(g, (heed_gemm_area){w.m, w.rows, panel * nr,
+                                                     smaller(stop * nr, g->n) - panel * nr});
             }
             w.k += c->kc;
         } while (w.k < g->k);
@@ -202,7 +222,8 @@ int heed_gemm_parts(const heed_gemm *gemm, heed_isa isa)
 
 size_t heed_gemm_scratch(const heed_gemm *gemm, heed_isa isa)
 {
-    return heed_gemm_is_quantized(gemm) ? heed_qgemm_scratch(gemm, isa) : heed_gemm_cut_scratch(gemm, isa);
+    return heed_gemm_is_quantized(gemm) ? heed_qgemm_scratch(gemm, isa)
+                                        : heed_gemm_cut_scratch(gemm, isa);
 }
 
 void heed_gemm_run(const heed_gemm *gemm, heed_isa isa, int part, int parts, void *scratch)
@@ -214,5 +235,6 @@ void heed_gemm_run(const heed_gemm *gemm, heed_isa isa, int part, int parts, voi
     if (gemm->m <= 0 || gemm->n <= 0) return;
     const heed_gemm_cut c = heed_gemm_cut_of(gemm, isa);
     const int64_t cells = c.grid_rows * c.grid_columns;
-    for (int64_t cell = cells * part / parts; cell < cells * (part + 1) / parts; cell++) run_cell(gemm, &c, cell, scratch);
+    for (int64_t cell = cells * part / parts; cell < cells * (part + 1) / parts; cell++)
+        run_cell(gemm, &c, cell, scratch);
 }

@@ -1,23 +1,28 @@
 /* kernels.h: what an instruction set brings to the matmuls: register tiles, packing of operands,
    the epilogue, block sizes. Internal to src/cpu. Words as in BLIS: a register tile has at most mr
-   rows, a packed panel of B is nr columns wide, and blocks have mc rows, kc of depth, nc columns. */
+   rows, a packed panel of B is nr columns wide, and blocks have mc rows, kc of depth, nc
+   columns. */
 #ifndef HEED_CPU_GEMM_KERNELS_H
 #define HEED_CPU_GEMM_KERNELS_H
 
 #include "cpu/gemm/gemm.h"
 
 enum {
-    HEED_GEMM_MAX_ROWS = 12,      /* the largest mr */
-    HEED_GEMM_MAX_WIDTH = 128,    /* columns of the widest register tile */
-    HEED_GEMM_WIDTHS = 4,         /* tiles are 1, 2, 4 or 8 vectors wide; index i is 2^i vectors */
-    HEED_GEMM_PANEL_VECTORS = 2   /* nr in vectors */
+    HEED_GEMM_MAX_ROWS = 12,    /* the largest mr */
+    HEED_GEMM_MAX_WIDTH = 128,  /* columns of the widest register tile */
+    HEED_GEMM_WIDTHS = 4,       /* tiles are 1, 2, 4 or 8 vectors wide; index i is 2^i vectors */
+    HEED_GEMM_PANEL_VECTORS = 2 /* nr in vectors */
 };
 
 /* Element types of B, as an index. An element of PAIRS has 4 bytes and holds a k_group of two,
    (k, k + 1), in bf16, the first in its high half: two rows of B share one row of elements. Packed
    panels of bf16 are such (gemm.h). */
 typedef enum heed_gemm_type {
-    HEED_GEMM_F32, HEED_GEMM_F16, HEED_GEMM_BF16, HEED_GEMM_PAIRS, HEED_GEMM_TYPES
+    HEED_GEMM_F32,
+    HEED_GEMM_F16,
+    HEED_GEMM_BF16,
+    HEED_GEMM_PAIRS,
+    HEED_GEMM_TYPES
 } heed_gemm_type;
 heed_gemm_type heed_gemm_type_of(heed_dtype dtype); /* of rows */
 static inline ptrdiff_t heed_gemm_type_bytes(heed_gemm_type type)
@@ -30,14 +35,15 @@ static inline int64_t heed_gemm_type_k_group(heed_gemm_type type)
 }
 
 /* One register tile over `depth` values of k:
-     to[r][j] = sum over k of a[r * a_row + k * a_step] * b(k, j), in one accumulator each, k ascending,
+     to[r][j] = sum over k of a[r * a_row + k * a_step] * b(k, j), in one accumulator each, k
+     ascending,
    begun with from[r][j], or with 0 if from is NULL. b(k, j) stands at
      b[(j / nr) * b_panel + k * b_step + j % nr]
    and for PAIRS in the pair at b[(j / nr) * b_panel + k / 2 * b_step + j % nr]. */
 typedef struct heed_gemm_tile {
     const float *a;
     ptrdiff_t a_row, a_step;
-    ptrdiff_t a_ahead;         /* elements: prefetch a from this far ahead */
+    ptrdiff_t a_ahead; /* elements: prefetch a from this far ahead */
     const void *b;
     ptrdiff_t b_panel, b_step; /* elements */
     int64_t depth;
@@ -57,21 +63,26 @@ typedef struct heed_gemm_rows {
 
 /* Writes `rows` rows of `width` packed elements of 4 bytes. The width is a multiple of the lanes;
    columns from `valid` on are 0. */
-typedef void heed_gemm_pack_kernel(float *out, int width, heed_gemm_rows source, int64_t rows, int valid);
+typedef void heed_gemm_pack_kernel(float *out, int width, heed_gemm_rows source, int64_t rows,
+                                   int valid);
 
 /* Tiles or panels side by side: of number t, `rows` rows of floats from source + t * stride become
    packed k_groups of `width` elements at out + t * apart. */
-typedef struct heed_gemm_tile_strip { int tiles, stride, width; ptrdiff_t apart; } heed_gemm_tile_strip;
-typedef void heed_gemm_pack_tiles_kernel(float *out, const heed_gemm_tile_strip *strip, const float *source,
-                                         ptrdiff_t source_stride, int64_t rows);
+typedef struct heed_gemm_tile_strip {
+    int tiles, stride, width;
+    ptrdiff_t apart;
+} heed_gemm_tile_strip;
+typedef void heed_gemm_pack_tiles_kernel(float *out, const heed_gemm_tile_strip *strip,
+                                         const float *source, ptrdiff_t source_stride,
+                                         int64_t rows);
 
-/* How operands of a matmul are packed. A packed element holds one k_group: a float, or a pair
-   (k, k + 1) in bf16, the first in its high half, with which vdpbf16ps begins. A k beyond the last
-   one is 0. With g the number of a k_group:
-     pack_n   out[g][j] from source[k * stride + j], `rows` counting k: B as rows (K,N), A transposed
-     pack_t   out[g][j] from source[j * stride + k], `rows` counting k: B as rows (N,K)
-     pack_a   out[i][g] from source[i * stride + k], `valid` counting k: A as rows (M,K)
-     tiles    pack_n for several tiles or panels side by side, none of which ends in a part of a
+/* How operands of a matmul are packed. A packed element holds one k_group: a float, or a pair (k, k
+   + 1) in bf16, the first in its high half, with which vdpbf16ps begins. A k beyond the last one is
+   0. With g the number of a k_group:
+     pack_n   out[g][j] from source[k * stride + j], `rows` counting k: B as rows (K,N), A
+     transposed pack_t   out[g][j] from source[j * stride + k], `rows` counting k: B as rows (N,K)
+     pack_a   out[i][g] from source[i * stride + k], `valid` counting k: A as rows (M,K) tiles
+     pack_n for several tiles or panels side by side, none of which ends in a part of a
               vector: rows are read once, in whole cache lines */
 typedef struct heed_gemm_packers {
     heed_gemm_pack_kernel *pack_n, *pack_t, *pack_a;
@@ -82,20 +93,24 @@ typedef struct heed_gemm_packers {
 typedef heed_gemm_tile_kernel *heed_gemm_tiles[HEED_GEMM_WIDTHS][HEED_GEMM_MAX_ROWS + 1];
 
 /* Epilogue of the matmul for one tile: takes the finished sums, `stride` apart, and writes C. */
-typedef void heed_gemm_finish_kernel(const heed_gemm *gemm, heed_gemm_area area, const float *sums, ptrdiff_t stride);
+typedef void heed_gemm_finish_kernel(const heed_gemm *gemm, heed_gemm_area area, const float *sums,
+                                     ptrdiff_t stride);
 
-/* Block sizes: rows of A (a multiple of mr), values of k, columns of B. A block of mc by kc stays in
-   the second-level cache with the panel of B at work, while nc columns of B pass by out of the third
-   level. */
-typedef struct heed_gemm_blocking { int mc, kc, nc; } heed_gemm_blocking;
+/* Block sizes: rows of A (a multiple of mr), values of k, columns of B. A block of mc by kc stays
+   in the second-level cache with the panel of B at work, while nc columns of B pass by out of the
+   third level. */
+typedef struct heed_gemm_blocking {
+    int mc, kc, nc;
+} heed_gemm_blocking;
 
 typedef struct heed_gemm_kernels {
-    int lanes, nr, mr;             /* floats in a vector, columns of a panel, rows of the tallest tile */
+    /* floats in a vector, columns of a panel, rows of the tallest tile */
+    int lanes, nr, mr;
     heed_gemm_blocking blocking;
     heed_gemm_tiles tile[HEED_GEMM_TYPES];
-    heed_gemm_packers floats;      /* floats as they are */
-    heed_gemm_packers bf16;        /* floats rounded to bf16 */
-    heed_gemm_packers bf16_pairs;  /* what resident panels of bf16 hold; only pack_n and pack_t */
+    heed_gemm_packers floats;     /* floats as they are */
+    heed_gemm_packers bf16;       /* floats rounded to bf16 */
+    heed_gemm_packers bf16_pairs; /* what resident panels of bf16 hold; only pack_n and pack_t */
     heed_gemm_finish_kernel *finish;
 } heed_gemm_kernels;
 

@@ -3,8 +3,10 @@
 #include "tensor/alignment.h"
 #include "tensor/dtype.h"
 
-/* One panel of B from rows (N,K) in qblocks, decoded to floats: k and depth are multiples of the qblock. */
-static void pack_qblocks(const heed_gemm_cut *c, const heed_gemm *g, heed_gemm_pack_range range, float *out)
+/* One panel of B from rows (N,K) in qblocks, decoded to floats: k and depth are multiples of the
+   qblock. */
+static void pack_qblocks(const heed_gemm_cut *c, const heed_gemm *g, heed_gemm_pack_range range,
+                         float *out)
 {
     const heed_dtype_info *type = &heed_dtypes[g->b_dtype];
     const int64_t block = (int64_t)type->qblock, nr = c->kernels->nr, n = range.first * nr;
@@ -13,12 +15,14 @@ static void pack_qblocks(const heed_gemm_cut *c, const heed_gemm *g, heed_gemm_p
         for (int64_t i = 0; i < range.depth; i += block) {
             const size_t at = (size_t)(((n + j) * g->b_stride + range.k + i) / block) * type->bytes;
             if (n + j < g->n) type->decode((const char *)g->b + at, values);
-            for (int64_t l = 0; l < block; l++) out[(i + l) * nr + j] = n + j < g->n ? values[l] : 0;
+            for (int64_t l = 0; l < block; l++)
+                out[(i + l) * nr + j] = n + j < g->n ? values[l] : 0;
         }
 }
 
 /* From panels of W (K,N): k is row k of W, which stands in lane k % nr of W's panel k / nr. */
-static void pack_transposed_panels(const heed_gemm_cut *c, const heed_gemm *g, heed_gemm_pack_range range, float *out)
+static void pack_transposed_panels(const heed_gemm_cut *c, const heed_gemm *g,
+                                   heed_gemm_pack_range range, float *out)
 {
     const int nr = c->kernels->nr;
     const int64_t n = range.first * nr, end = range.k + range.depth;
@@ -26,14 +30,16 @@ static void pack_transposed_panels(const heed_gemm_cut *c, const heed_gemm *g, h
     for (int64_t k = range.k; k < end;) {
         const int64_t lane = k % nr, depth = smaller(nr - lane, end - k);
         const int64_t at = (k / nr * stored_k_groups(c, g->n) + stored_k_groups(c, n)) * nr + lane;
-        c->packers.pack_t(out, nr, (heed_gemm_rows){element(g->b, c->type, at), c->type, nr}, depth, valid);
+        c->packers.pack_t(out, nr, (heed_gemm_rows){element(g->b, c->type, at), c->type, nr}, depth,
+                          valid);
         out += k_groups_of(c, depth) * nr;
         k += depth;
     }
 }
 
 /* The first panel of the range, into out. */
-static void pack_panel(const heed_gemm_cut *c, const heed_gemm *g, heed_gemm_pack_range range, float *out)
+static void pack_panel(const heed_gemm_cut *c, const heed_gemm *g, heed_gemm_pack_range range,
+                       float *out)
 {
     const int nr = c->kernels->nr;
     const int64_t k = range.k, n = range.first * nr;
@@ -41,7 +47,8 @@ static void pack_panel(const heed_gemm_cut *c, const heed_gemm *g, heed_gemm_pac
     heed_gemm_rows b = {.type = c->type, .stride = g->b_stride};
     switch (g->b_kind) {
     case HEED_GEMM_B_PANELS:
-        b.data = element(g->b, c->type, (range.first * stored_k_groups(c, g->k) + stored_k_groups(c, k)) * nr);
+        b.data = element(g->b, c->type,
+                         (range.first * stored_k_groups(c, g->k) + stored_k_groups(c, k)) * nr);
         b.stride = nr;
         c->packers.pack_n(out, nr, b, range.depth, nr);
         break;
@@ -62,23 +69,29 @@ static void pack_panel(const heed_gemm_cut *c, const heed_gemm *g, heed_gemm_pac
 }
 
 /* Rows of floats are read once for all panels, in whole cache lines. */
-void heed_gemm_pack_panels(const heed_gemm_cut *c, const heed_gemm *g, heed_gemm_pack_range range, float *out, ptrdiff_t apart)
+void heed_gemm_pack_panels(const heed_gemm_cut *c, const heed_gemm *g, heed_gemm_pack_range range,
+                           float *out, ptrdiff_t apart)
 {
     const int nr = c->kernels->nr;
-    if (g->b_kind == HEED_GEMM_B_NN && c->type == HEED_GEMM_F32 && (range.first + range.count) * nr <= g->n) {
+    if (g->b_kind == HEED_GEMM_B_NN && c->type == HEED_GEMM_F32 &&
+        (range.first + range.count) * nr <= g->n) {
         const heed_gemm_tile_strip strip = {(int)range.count, nr, nr, apart};
-        c->packers.tiles(out, &strip, (const float *)g->b + range.k * g->b_stride + range.first * nr, g->b_stride, range.depth);
+        c->packers.tiles(out, &strip,
+                         (const float *)g->b + range.k * g->b_stride + range.first * nr,
+                         g->b_stride, range.depth);
         return;
     }
-    for (int64_t i = 0; i < range.count; i++, range.first++, out += apart) pack_panel(c, g, range, out);
+    for (int64_t i = 0; i < range.count; i++, range.first++, out += apart)
+        pack_panel(c, g, range, out);
 }
 
-/* ---- prepacked operands: A as rows one after the other, if transposed as tiles of mr rows, a k_group
-   at a time in whole vectors; B in panels ---- */
+/* ---- prepacked operands: A as rows one after the other, if transposed as tiles of mr rows, a
+   k_group at a time in whole vectors; B in panels ---- */
 
 static int64_t prepacked_a_elements(const heed_gemm_cut *c, const heed_gemm *g)
 {
-    if (g->a_transposed) return c->row_tiles * packed_a_width(c, g, c->mr, g->k) * k_groups_of(c, g->k);
+    if (g->a_transposed)
+        return c->row_tiles * packed_a_width(c, g, c->mr, g->k) * k_groups_of(c, g->k);
     return g->m * packed_a_width(c, g, g->m, g->k);
 }
 
@@ -94,7 +107,8 @@ void heed_gemm_prepack_bytes(const heed_gemm *gemm, heed_isa isa, size_t *a, siz
    tile's rows is never read. */
 static void prepack_tiles(const heed_gemm_cut *c, const heed_gemm *g, heed_gemm_pack_range range)
 {
-    const int64_t t = range.first, width = packed_a_width(c, g, c->mr, g->k), apart = k_groups_of(c, g->k) * width;
+    const int64_t t = range.first, width = packed_a_width(c, g, c->mr, g->k),
+                  apart = k_groups_of(c, g->k) * width;
     float *out = (float *)g->packed_a + t * apart + range.k / c->k_group * width;
     const float *source = g->a + range.k * g->a_stride + t * c->mr;
     if ((t + range.count - 1) * c->mr + width <= g->m) {
@@ -104,7 +118,8 @@ static void prepack_tiles(const heed_gemm_cut *c, const heed_gemm *g, heed_gemm_
     }
     for (int64_t i = 0; i < range.count; i++) {
         const heed_gemm_rows rows = {source + i * c->mr, HEED_GEMM_F32, g->a_stride};
-        c->packers.pack_n(out + i * apart, (int)width, rows, range.depth, (int)smaller(width, g->m - (t + i) * c->mr));
+        c->packers.pack_n(out + i * apart, (int)width, rows, range.depth,
+                          (int)smaller(width, g->m - (t + i) * c->mr));
     }
 }
 
@@ -120,23 +135,29 @@ static void prepack_rows(const heed_gemm_cut *c, const heed_gemm *g, int64_t fir
     if (first >= end) return;
     const int64_t width = packed_a_width(c, g, g->m, g->k);
     const heed_gemm_rows rows = {g->a + first * g->a_stride, HEED_GEMM_F32, g->a_stride};
-    c->packers.pack_a((float *)g->packed_a + first * width, (int)width, rows, end - first, (int)g->k);
+    c->packers.pack_a((float *)g->packed_a + first * width, (int)width, rows, end - first,
+                      (int)g->k);
 }
 
 void heed_gemm_prepack(const heed_gemm *gemm, heed_isa isa, int part, int parts)
 {
-    enum { DEPTH = 64, SIDE_BY_SIDE = 8 }; /* of neighboring tiles and panels, while their lines and pages are at hand */
+    /* of neighboring tiles and panels, while their lines and pages are at hand */
+    enum { DEPTH = 64, SIDE_BY_SIDE = 8 };
     if (gemm->m <= 0 || gemm->n <= 0) return;
     const heed_gemm_cut c = heed_gemm_lay_out(gemm, isa);
     const bool a = c.prepack_a && gemm->packed_a, b = c.prepack_b && gemm->packed_b;
     const int64_t tiles = c.row_tiles * part / parts, end_tile = c.row_tiles * (part + 1) / parts;
     const int64_t panels = c.panels * part / parts, end_panel = c.panels * (part + 1) / parts;
-    if (a && !gemm->a_transposed) prepack_rows(&c, gemm, gemm->m * part / parts, gemm->m * (part + 1) / parts);
+    if (a && !gemm->a_transposed)
+        prepack_rows(&c, gemm, gemm->m * part / parts, gemm->m * (part + 1) / parts);
     for (int64_t k = 0; k < gemm->k; k += DEPTH) {
         const int64_t depth = smaller(gemm->k - k, DEPTH);
         for (int64_t t = tiles; a && gemm->a_transposed && t < end_tile; t += SIDE_BY_SIDE)
-            prepack_tiles(&c, gemm, (heed_gemm_pack_range){t, smaller(end_tile - t, SIDE_BY_SIDE), k, depth});
+            prepack_tiles(&c, gemm,
+                          (heed_gemm_pack_range){t, smaller(end_tile - t, SIDE_BY_SIDE), k, depth});
         for (int64_t p = panels; b && p < end_panel; p += SIDE_BY_SIDE)
-            prepack_panels(&c, gemm, (heed_gemm_pack_range){p, smaller(end_panel - p, SIDE_BY_SIDE), k, depth});
+            prepack_panels(
+                &c, gemm,
+                (heed_gemm_pack_range){p, smaller(end_panel - p, SIDE_BY_SIDE), k, depth});
     }
 }

@@ -3,24 +3,26 @@
 #include "cpu/gemm/cut_internal.h"
 #include "tensor/alignment.h"
 
-/* A part has one chunk of rows; it is worth while for so many columns at least. If there is one chunk only,
-   parts have about ONE_CHUNK_PART_WORK elements of B. */
+/* A part has one chunk of rows; it is worth while for so many columns at least. If there is one
+   chunk only, parts have about ONE_CHUNK_PART_WORK elements of B. */
 enum { PART_COLUMNS = 128, MAX_PARTS = 64, ONE_CHUNK_PART_WORK = 1 << 16 };
 enum { TILE_BYTES = HEED_QGEMM_CHUNK_ROWS * HEED_QGEMM_MAX_WIDTH * (int)sizeof(float) };
 
 typedef struct {
     const heed_qgemm_kernels *kernels;
-    const heed_gemm_kernels *floats;      /* for the epilogue */
-    heed_qgemm_tile_kernel *const *tile;  /* by heed_qgemm_shape */
+    const heed_gemm_kernels *floats;     /* for the epilogue */
+    heed_qgemm_tile_kernel *const *tile; /* by heed_qgemm_shape */
     int64_t runs, panels;
-    int64_t wide, run_panels;             /* panels of the widest tile, and those that no part cuts through */
+    /* panels of the widest tile, and those that no part cuts through */
+    int64_t wide, run_panels;
     int64_t grid_rows, grid_columns;
 } quantized_cut;
 
 static const heed_qgemm_kernels *kernels_for(heed_isa isa)
 {
 #if defined(__x86_64__)
-    if (isa == HEED_ISA_AVX512) return heed_isa_has_vnni() ? &heed_qgemm_kernels_vnni : &heed_qgemm_kernels_avx512;
+    if (isa == HEED_ISA_AVX512)
+        return heed_isa_has_vnni() ? &heed_qgemm_kernels_vnni : &heed_qgemm_kernels_avx512;
     if (isa == HEED_ISA_AVX2) return &heed_qgemm_kernels_avx2;
 #endif
     (void)isa;
@@ -29,16 +31,19 @@ static const heed_qgemm_kernels *kernels_for(heed_isa isa)
 
 static quantized_cut cut_matmul(const heed_gemm *g, heed_isa isa)
 {
-    quantized_cut c = {.kernels = kernels_for(isa), .floats = heed_gemm_kernels_for(isa), .runs = g->k / HEED_RUN};
+    quantized_cut c = {
+        .kernels = kernels_for(isa), .floats = heed_gemm_kernels_for(isa), .runs = g->k / HEED_RUN};
     c.tile = c.kernels->tile[heed_qblock_traits_of(g->b_dtype) - heed_qblock_traits_table];
     c.panels = larger(divide_up(g->n, c.kernels->lanes), 1);
     c.wide = g->m > 1 && c.tile[HEED_QGEMM_TWO_PANELS] ? 2 : 1;
     c.run_panels = heed_gemm_whole_panels(g->tile_columns, c.wide * c.kernels->lanes) * c.wide;
     c.grid_rows = larger(divide_up(g->m, HEED_QGEMM_CHUNK_ROWS), 1);
-    const double work = (double)g->n * (double)larger(g->k, 1) * (1 + (double)g->m / 8) / ONE_CHUNK_PART_WORK;
+    const double work = (double)g->n * (double)larger(g->k, 1) * (1 + (double)g->m / 8) /
+                        ONE_CHUNK_PART_WORK;
     int64_t wanted = (int64_t)(work < MAX_PARTS ? work : MAX_PARTS);
     if (c.grid_rows > 1) wanted = g->n / PART_COLUMNS;
-    const int64_t most = smaller(divide_up(c.panels, c.run_panels), larger(MAX_PARTS / c.grid_rows, 1));
+    const int64_t most = smaller(divide_up(c.panels, c.run_panels),
+                                 larger(MAX_PARTS / c.grid_rows, 1));
     c.grid_columns = larger(smaller(wanted, most), 1);
     return c;
 }
@@ -61,15 +66,17 @@ static heed_q8_run *chunk_of(const void *quantized, int64_t first, int64_t runs)
     return (heed_q8_run *)quantized + first * runs;
 }
 
-void heed_qgemm_quantize(const heed_qgemm_operand *operand, const float *a, int64_t a_stride, int64_t first, int64_t end,
-                         void *quantized)
+void heed_qgemm_quantize(const heed_qgemm_operand *operand, const float *a, int64_t a_stride,
+                         int64_t first, int64_t end, void *quantized)
 {
     const heed_qgemm_kernels *kernels = kernels_for(operand->isa);
     const heed_qblock_traits *traits = heed_qblock_traits_of(operand->dtype);
     const int64_t runs = operand->k / HEED_RUN;
     for (int64_t i = first; i < end; i++) {
-        const int64_t chunk = i - i % HEED_QGEMM_CHUNK_ROWS, rows = smaller(operand->m - chunk, HEED_QGEMM_CHUNK_ROWS);
-        kernels->quantize(a + (i - first) * a_stride, traits, runs, rows, chunk_of(quantized, chunk, runs) + (i - chunk));
+        const int64_t chunk = i - i % HEED_QGEMM_CHUNK_ROWS,
+                      rows = smaller(operand->m - chunk, HEED_QGEMM_CHUNK_ROWS);
+        kernels->quantize(a + (i - first) * a_stride, traits, runs, rows,
+                          chunk_of(quantized, chunk, runs) + (i - chunk));
     }
 }
 
@@ -82,7 +89,8 @@ size_t heed_qgemm_scratch(const heed_gemm *gemm, heed_isa isa)
 }
 
 /* The tiles of one chunk of rows over panels [first, end). */
-static void run_panels(const heed_gemm *g, const quantized_cut *c, int64_t row, heed_qgemm_tile *tile, int64_t first, int64_t end)
+static void run_panels(const heed_gemm *g, const quantized_cut *c, int64_t row,
+                       heed_qgemm_tile *tile, int64_t first, int64_t end)
 {
     const int64_t lanes = c->kernels->lanes;
     for (int64_t panel = first, width; panel < end; panel += width) {
@@ -93,7 +101,8 @@ static void run_panels(const heed_gemm *g, const quantized_cut *c, int64_t row, 
         tile->panel = (const uint8_t *)g->b + panel * tile->panel_stride;
         c->tile[shape](tile);
         const int64_t column = panel * lanes, columns = smaller(width * lanes, g->n - column);
-        c->floats->finish(g, (heed_gemm_area){row, tile->rows, column, columns}, tile->to, width * lanes);
+        c->floats->finish(g, (heed_gemm_area){row, tile->rows, column, columns}, tile->to,
+                          width * lanes);
     }
 }
 
@@ -102,8 +111,10 @@ void heed_qgemm_run(const heed_gemm *gemm, heed_isa isa, int part, int parts, vo
     if (gemm->m <= 0 || gemm->n <= 0) return;
     const quantized_cut c = cut_matmul(gemm, isa);
     const int64_t cells = c.grid_rows * c.grid_columns, runs = divide_up(c.panels, c.run_panels);
-    heed_qgemm_tile tile = {.panel_stride = (ptrdiff_t)heed_qgemm_panel_stride(isa, gemm->b_dtype, gemm->k), .to = scratch,
-                            .blocks = gemm->k / (int64_t)heed_dtypes[gemm->b_dtype].qblock};
+    heed_qgemm_tile tile = {
+        .panel_stride = (ptrdiff_t)heed_qgemm_panel_stride(isa, gemm->b_dtype, gemm->k),
+        .to = scratch,
+        .blocks = gemm->k / (int64_t)heed_dtypes[gemm->b_dtype].qblock};
     for (int64_t cell = cells * part / parts; cell < cells * (part + 1) / parts; cell++) {
         const int64_t j = cell / c.grid_rows, row = cell % c.grid_rows * HEED_QGEMM_CHUNK_ROWS;
         tile.rows = (int)smaller(HEED_QGEMM_CHUNK_ROWS, gemm->m - row);
@@ -112,7 +123,8 @@ void heed_qgemm_run(const heed_gemm *gemm, heed_isa isa, int part, int parts, vo
         if (!gemm->a_runs) {
             void *own = (char *)scratch + TILE_BYTES;
             const heed_qgemm_operand operand = {isa, gemm->b_dtype, tile.rows, gemm->k};
-            heed_qgemm_quantize(&operand, gemm->a + row * gemm->a_stride, gemm->a_stride, 0, tile.rows, own);
+            heed_qgemm_quantize(&operand, gemm->a + row * gemm->a_stride, gemm->a_stride, 0,
+                                tile.rows, own);
             tile.a = own;
         }
         const int64_t first = runs * j / c.grid_columns * c.run_panels;
@@ -120,7 +132,9 @@ void heed_qgemm_run(const heed_gemm *gemm, heed_isa isa, int part, int parts, vo
         run_panels(gemm, &c, row, &tile, first, end);
         if (gemm->tile_done) {
             const int64_t column = first * c.kernels->lanes;
-            gemm->tile_done(gemm, (heed_gemm_area){row, tile.rows, column, smaller(end * c.kernels->lanes, gemm->n) - column});
+            gemm->tile_done(gemm,
+                            (heed_gemm_area){row, tile.rows, column,
+                                             smaller(end * c.kernels->lanes, gemm->n) - column});
         }
     }
 }

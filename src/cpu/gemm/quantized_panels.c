@@ -25,17 +25,20 @@ static size_t block_bytes(const heed_qblock_traits *traits)
 
 size_t heed_qgemm_panel_stride(heed_isa isa, heed_dtype dtype, int64_t columns)
 {
-    return (size_t)columns / heed_dtypes[dtype].qblock * block_bytes(heed_qblock_traits_of(dtype)) * (size_t)heed_gemm_kernels_for(isa)->lanes;
+    return (size_t)columns / heed_dtypes[dtype].qblock * block_bytes(heed_qblock_traits_of(dtype)) *
+           (size_t)heed_gemm_kernels_for(isa)->lanes;
 }
 
-bool heed_qgemm_panel_bytes(heed_isa isa, heed_dtype dtype, int64_t rows, int64_t columns, size_t *bytes)
+bool heed_qgemm_panel_bytes(heed_isa isa, heed_dtype dtype, int64_t rows, int64_t columns,
+                            size_t *bytes)
 {
     const size_t lanes = (size_t)heed_gemm_kernels_for(isa)->lanes;
     const heed_qblock_traits *traits = heed_qblock_traits_of(dtype);
     size_t padded, total;
     if (rows < 0 || columns < 0 || !heed_add_size((size_t)rows, lanes - 1, &padded)) return false;
     padded -= padded % lanes;
-    if (!heed_multiply_size(padded, (size_t)columns / heed_dtypes[dtype].qblock, &total) || !heed_multiply_size(total, block_bytes(traits), &total) ||
+    if (!heed_multiply_size(padded, (size_t)columns / heed_dtypes[dtype].qblock, &total) ||
+        !heed_multiply_size(total, block_bytes(traits), &total) ||
         !heed_add_size(total, HEED_ALIGNMENT - 1, &total))
         return false;
     *bytes = total - total % HEED_ALIGNMENT;
@@ -43,7 +46,10 @@ bool heed_qgemm_panel_bytes(heed_isa isa, heed_dtype dtype, int64_t rows, int64_
 }
 
 /* Where the parts of one block of a panel stand. */
-typedef struct { uint8_t *d, *m, *runs; size_t run_stride, bytes_at_run; } block_place;
+typedef struct {
+    uint8_t *d, *m, *runs;
+    size_t run_stride, bytes_at_run;
+} block_place;
 
 static block_place place_of(const heed_qblock_traits *traits, size_t lanes, uint8_t *block)
 {
@@ -56,14 +62,17 @@ static block_place place_of(const heed_qblock_traits *traits, size_t lanes, uint
     return place;
 }
 
-static uint8_t *block_start(const heed_gemm_panels *panels, const heed_qblock_traits *traits, size_t lanes, int64_t row, int64_t block)
+static uint8_t *block_start(const heed_gemm_panels *panels, const heed_qblock_traits *traits,
+                            size_t lanes, int64_t row, int64_t block)
 {
-    int64_t blocks = panels->columns / (int64_t)heed_dtypes[panels->dtype].qblock, panel = row / (int64_t)lanes;
+    int64_t blocks = panels->columns / (int64_t)heed_dtypes[panels->dtype].qblock,
+            panel = row / (int64_t)lanes;
     return (uint8_t *)panels->data + (size_t)(panel * blocks + block) * block_bytes(traits) * lanes;
 }
 
 /* q of one run into lane `lane`; the bits there are replaced. */
-static void put_run(const heed_qblock_traits *traits, size_t lanes, size_t lane, const uint8_t *q, uint8_t *run)
+static void put_run(const heed_qblock_traits *traits, size_t lanes, size_t lane, const uint8_t *q,
+                    uint8_t *run)
 {
     const size_t vector = 4 * lanes;
     for (int g = 0; g < 8; g++)
@@ -74,7 +83,8 @@ static void put_run(const heed_qblock_traits *traits, size_t lanes, size_t lane,
                 continue;
             }
             uint8_t *low = at + (size_t)(g % 4) * vector;
-            *low = g < 4 ? (uint8_t)((*low & 0xF0) | (value & 15)) : (uint8_t)((*low & 0x0F) | (value & 15) << 4);
+            *low = g < 4 ? (uint8_t)((*low & 0xF0) | (value & 15))
+                         : (uint8_t)((*low & 0x0F) | (value & 15) << 4);
             if (traits->bits == 5) {
                 uint8_t *fifth = at + 4 * vector;
                 *fifth = (uint8_t)((*fifth & ~(1 << g)) | value >> 4 << g);
@@ -86,24 +96,29 @@ static void put_run(const heed_qblock_traits *traits, size_t lanes, size_t lane,
         }
 }
 
-static void get_run(const heed_qblock_traits *traits, size_t lanes, size_t lane, const uint8_t *run, uint8_t *q)
+static void get_run(const heed_qblock_traits *traits, size_t lanes, size_t lane, const uint8_t *run,
+                    uint8_t *q)
 {
     const size_t vector = 4 * lanes;
     for (int g = 0; g < 8; g++)
         for (int b = 0; b < 4; b++) {
             const uint8_t *at = run + 4 * lane + (size_t)b;
-            uint8_t value = traits->bits == 8 ? at[(size_t)g * vector] : at[(size_t)(g % 4) * vector] >> (g / 4 * 4) & 15;
+            uint8_t value = traits->bits == 8 ? at[(size_t)g * vector]
+                                              : at[(size_t)(g % 4) * vector] >> (g / 4 * 4) & 15;
             if (traits->bits == 5) value |= (uint8_t)((at[4 * vector] >> g & 1) << 4);
-            if (traits->bits == 6) value |= (uint8_t)((at[(size_t)(4 + g / 4) * vector] >> (g % 4 * 2) & 3) << 4);
+            if (traits->bits == 6)
+                value |= (uint8_t)((at[(size_t)(4 + g / 4) * vector] >> (g % 4 * 2) & 3) << 4);
             q[4 * g + b] = value;
         }
 }
 
-static void put_block(const heed_qblock_traits *traits, size_t lanes, size_t lane, const heed_qblock_parts *parts, uint8_t *block)
+static void put_block(const heed_qblock_traits *traits, size_t lanes, size_t lane,
+                      const heed_qblock_parts *parts, uint8_t *block)
 {
     block_place place = place_of(traits, lanes, block);
     memcpy(place.d + 2 * lane, &parts->d, 2);
-    if (traits->scales == HEED_SCALES_MINIMUM || traits->scales == HEED_SCALES_RUNS) memcpy(place.m + 2 * lane, &parts->m, 2);
+    if (traits->scales == HEED_SCALES_MINIMUM || traits->scales == HEED_SCALES_RUNS)
+        memcpy(place.m + 2 * lane, &parts->m, 2);
     for (size_t r = 0; r < heed_dtypes[traits->dtype].qblock / HEED_RUN; r++) {
         uint8_t *run = place.runs + r * place.run_stride;
         if (traits->scales == HEED_SCALES_RUNS) {
@@ -118,7 +133,8 @@ static void put_block(const heed_qblock_traits *traits, size_t lanes, size_t lan
     }
 }
 
-void heed_qgemm_pack(const heed_gemm_panels *panels, int64_t first, int64_t count, const void *source)
+void heed_qgemm_pack(const heed_gemm_panels *panels, int64_t first, int64_t count,
+                     const void *source)
 {
     const size_t lanes = (size_t)heed_gemm_kernels_for(panels->isa)->lanes;
     const heed_qblock_traits *traits = heed_qblock_traits_of(panels->dtype);
@@ -128,17 +144,23 @@ void heed_qgemm_pack(const heed_gemm_panels *panels, int64_t first, int64_t coun
     for (int64_t row = first; row < first + count; row++)
         for (int64_t i = 0; i < blocks; i++) {
             heed_qblock_parts parts;
-            traits->split((const uint8_t *)source + (size_t)((row - first) * blocks + i) * type->bytes, &parts);
-            put_block(traits, lanes, (size_t)row % lanes, &parts, block_start(panels, traits, lanes, row, i));
+            traits->split((const uint8_t *)source +
+                              (size_t)((row - first) * blocks + i) * type->bytes,
+                          &parts);
+            put_block(traits, lanes, (size_t)row % lanes, &parts,
+                      block_start(panels, traits, lanes, row, i));
         }
-    for (int64_t row = first + count; row == panels->rows && row % (int64_t)lanes; row++) /* the filling after the last row */
+    /* the filling after the last row */
+    for (int64_t row = first + count; row == panels->rows && row % (int64_t)lanes; row++)
         for (size_t lane = (size_t)row % lanes; lane < lanes; lane++)
-            for (int64_t i = 0; i < blocks; i++) put_block(traits, lanes, lane, &none, block_start(panels, traits, lanes, row, i));
+            for (int64_t i = 0; i < blocks; i++)
+                put_block(traits, lanes, lane, &none, block_start(panels, traits, lanes, row, i));
 }
 
 void heed_qgemm_gather(const heed_gemm_panels *panels, int64_t row, float *out)
 {
-    const size_t lanes = (size_t)heed_gemm_kernels_for(panels->isa)->lanes, lane = (size_t)row % lanes;
+    const size_t lanes = (size_t)heed_gemm_kernels_for(panels->isa)->lanes,
+                 lane = (size_t)row % lanes;
     const heed_qblock_traits *traits = heed_qblock_traits_of(panels->dtype);
     const int64_t block = (int64_t)heed_dtypes[panels->dtype].qblock;
     for (int64_t i = 0; i < panels->columns / block; i++) {
@@ -159,7 +181,8 @@ void heed_qgemm_gather(const heed_gemm_panels *panels, int64_t row, float *out)
             }
             get_run(traits, lanes, lane, run + place.bytes_at_run, parts.q + HEED_RUN * r);
             heed_qblock_run_read(traits, &parts, r, &w);
-            for (int j = 0; j < HEED_RUN; j++) *out++ = w.d * (float)w.w[j] + w.m; /* the product is exact: one rounding, as in decoding */
+            /* the product is exact: one rounding, as in decoding */
+            for (int j = 0; j < HEED_RUN; j++) *out++ = w.d * (float)w.w[j] + w.m;
         }
     }
 }

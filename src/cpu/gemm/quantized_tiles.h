@@ -1,12 +1,13 @@
-/* quantized_tiles.h: the bodies of the quantized kernels, in terms of cpu/vector.h and of what a file defines before it includes this:
+/* quantized_tiles.h: the bodies of the quantized kernels, in terms of cpu/vector.h and of what a
+   file defines before it includes this:
      heed_bytes                 a vector of HEED_LANES times four bytes
      bytes_load(p)              unaligned
      bytes_low(v) bytes_high(v) the nibbles
      bytes_shift(v, n, mask)    each byte's bits moved up by n (down by -n), those of the mask kept
      bytes_or(a, b)
      heed_splat splat(p)        four signed bytes for every lane; HOLD(x) keeps one in a register
-     dot(sum, q, x)             sum (heed_vi) + the four products of each lane's bytes q, at most 63, and a splat x
-     DOTS_ANY_BYTE              1: dot takes any bytes q, and dot_byte is not used
+     dot(sum, q, x)             sum (heed_vi) + the four products of each lane's bytes q, at most
+     63, and a splat x DOTS_ANY_BYTE              1: dot takes any bytes q, and dot_byte is not used
      dot_byte(sum, q, x)        the same for q - 128, q any byte
      widen(p) widen_signed(p)   HEED_LANES bytes as heed_vi
      HAS_QUANTIZE_VALUES        defined: quantize_values and max_bits are there too */
@@ -26,32 +27,53 @@ HEED_INLINE void load_groups(const uint8_t *run, const int bits, heed_bytes q[8]
         HEED_UNROLL for (int g = 0; g < 8; g++) q[g] = bytes_load(run + g * VECTOR);
         return;
     }
-    HEED_UNROLL for (int g = 0; g < 4; g++) {
+    HEED_UNROLL for (int g = 0; g < 4; g++)
+    {
         heed_bytes both = bytes_load(run + g * VECTOR);
         q[g] = bytes_low(both);
         q[g + 4] = bytes_high(both);
     }
     if (bits == 5) {
         heed_bytes fifth = bytes_load(run + 4 * VECTOR);
-        HEED_UNROLL for (int g = 0; g < 8; g++) q[g] = bytes_or(q[g], bytes_shift(fifth, 4 - g, 0x10));
+        HEED_UNROLL for (int g = 0; g < 8; g++)
+            q[g] = bytes_or(q[g], bytes_shift(fifth, 4 - g, 0x10));
     }
     if (bits == 6) {
         heed_bytes high[2] = {bytes_load(run + 4 * VECTOR), bytes_load(run + 5 * VECTOR)};
-        HEED_UNROLL for (int g = 0; g < 8; g++) q[g] = bytes_or(q[g], bytes_shift(high[g / 4], 4 - g % 4 * 2, 0x30));
+        HEED_UNROLL for (int g = 0; g < 8; g++)
+            q[g] = bytes_or(q[g], bytes_shift(high[g / 4], 4 - g % 4 * 2, 0x30));
     }
 }
 
 /* How one format is multiplied; constants, once inlined. */
-typedef struct { int bits, zero; heed_qblock_scales scales; } format;
+typedef struct {
+    int bits, zero;
+    heed_qblock_scales scales;
+} format;
 
-HEED_INLINE bool has_minimum(const format f) { return f.scales == HEED_SCALES_MINIMUM || f.scales == HEED_SCALES_RUNS; }
-HEED_INLINE bool is_long(const format f) { return f.scales == HEED_SCALES_RUNS || f.scales == HEED_SCALES_HALVES; }
+HEED_INLINE bool has_minimum(const format f)
+{
+    return f.scales == HEED_SCALES_MINIMUM || f.scales == HEED_SCALES_RUNS;
+}
+HEED_INLINE bool is_long(const format f)
+{
+    return f.scales == HEED_SCALES_RUNS || f.scales == HEED_SCALES_HALVES;
+}
 /* Bytes of a block of a panel before its runs, and of a run. */
-HEED_INLINE ptrdiff_t head_bytes(const format f) { return (has_minimum(f) ? 4 : 2) * HEED_LANES; }
-HEED_INLINE ptrdiff_t bytes_of_run(const format f) { return HEED_LANES * (f.bits * HEED_RUN / 8 + (is_long(f) ? 2 : 0)); }
+HEED_INLINE ptrdiff_t head_bytes(const format f)
+{
+    return (has_minimum(f) ? 4 : 2) * HEED_LANES;
+}
+HEED_INLINE ptrdiff_t bytes_of_run(const format f)
+{
+    return HEED_LANES * (f.bits * HEED_RUN / 8 + (is_long(f) ? 2 : 0));
+}
 
 /* A run of one panel, unpacked. */
-typedef struct { heed_bytes q[8]; heed_v d, m, halves[2]; } panel_run;
+typedef struct {
+    heed_bytes q[8];
+    heed_v d, m, halves[2];
+} panel_run;
 
 HEED_INLINE void load_scales(const uint8_t *block, const format f, panel_run *w)
 {
@@ -66,7 +88,8 @@ HEED_INLINE void load_run(const uint8_t *run, const format f, panel_run *w)
 {
     if (f.scales == HEED_SCALES_RUNS) {
         w->d = heed_v_mul(w->d, heed_vi_to_float(widen(run)));
-        w->m = heed_v_mul(heed_v_mul(w->m, heed_v_set(-1)), heed_vi_to_float(widen(run + HEED_LANES)));
+        w->m = heed_v_mul(heed_v_mul(w->m, heed_v_set(-1)),
+                          heed_vi_to_float(widen(run + HEED_LANES)));
     }
     if (f.scales == HEED_SCALES_HALVES) {
         w->halves[0] = heed_vi_to_float(widen_signed(run));
@@ -85,11 +108,14 @@ HEED_INLINE heed_vi add_group(heed_vi sum, heed_bytes q, heed_splat x, const for
     return f.bits == 8 && !DOTS_ANY_BYTE ? dot_byte(sum, q, x) : dot(sum, q, x);
 }
 
-/* The two lines of tensor/qblock_dot.h; with halves, sums times their scales stay below 2^24 and are exact in f32. */
-HEED_INLINE heed_v add_run(heed_v acc, heed_vi low, heed_vi high, const panel_run *w, const heed_q8_run *a, const format f)
+/* The two lines of tensor/qblock_dot.h; with halves, sums times their scales stay below 2^24 and
+   are exact in f32. */
+HEED_INLINE heed_v add_run(heed_v acc, heed_vi low, heed_vi high, const panel_run *w,
+                           const heed_q8_run *a, const format f)
 {
     heed_v sum = f.scales == HEED_SCALES_HALVES
-                     ? heed_v_fma(heed_vi_to_float(high), w->halves[1], heed_v_mul(heed_vi_to_float(low), w->halves[0]))
+                     ? heed_v_fma(heed_vi_to_float(high), w->halves[1],
+                                  heed_v_mul(heed_vi_to_float(low), w->halves[0]))
                      : heed_vi_to_float(low);
     acc = heed_v_fma(heed_v_mul(w->d, heed_v_set(a->d)), sum, acc);
     return has_minimum(f) ? heed_v_fma(w->m, heed_v_set(a->sum), acc) : acc;
@@ -108,38 +134,47 @@ HEED_INLINE void one_row(const heed_qgemm_tile *tile, const format f)
         for (int r = 0; r < (is_long(f) ? 8 : 1); r++, a += tile->a_run, block += bytes_of_run(f)) {
             panel_run w = head;
             load_run(block, f, &w);
-            heed_vi low = start_of(a, 0, f), high = f.scales == HEED_SCALES_HALVES ? start_of(a, 1, f) : heed_vi_set(0);
-            HEED_UNROLL for (int g = 0; g < 4; g++) {
+            heed_vi low = start_of(a, 0, f),
+                    high = f.scales == HEED_SCALES_HALVES ? start_of(a, 1, f) : heed_vi_set(0);
+            HEED_UNROLL for (int g = 0; g < 4; g++)
+            {
                 low = add_group(low, w.q[g], splat(a->x + 4 * g), f);
                 high = add_group(high, w.q[g + 4], splat(a->x + 4 * g + 16), f);
             }
-            acc = add_run(acc, f.scales == HEED_SCALES_HALVES ? low : heed_vi_add(low, high), high, &w, a, f);
+            acc = add_run(acc, f.scales == HEED_SCALES_HALVES ? low : heed_vi_add(low, high), high,
+                          &w, a, f);
         }
     }
     heed_v_store(tile->to, acc);
 }
 
-/* One run of `wide` panels times every row: weights stay in registers, sums lie in tile->to, which the
-   first-level cache holds. */
-HEED_INLINE void add_rows(const heed_qgemm_tile *tile, const panel_run w[2], const heed_q8_run *a, const format f, const int wide)
+/* One run of `wide` panels times every row: weights stay in registers, sums lie in tile->to, which
+   the first-level cache holds. */
+HEED_INLINE void add_rows(const heed_qgemm_tile *tile, const panel_run w[2], const heed_q8_run *a,
+                          const format f, const int wide)
 {
     float *to = tile->to;
     for (int i = 0; i < tile->rows; i++, a++, to += wide * HEED_LANES) {
         heed_vi low[2], high[2];
-        HEED_UNROLL for (int v = 0; v < wide; v++) {
+        HEED_UNROLL for (int v = 0; v < wide; v++)
+        {
             low[v] = start_of(a, 0, f);
             high[v] = f.scales == HEED_SCALES_HALVES ? start_of(a, 1, f) : low[v];
         }
-        HEED_UNROLL for (int g = 0; g < 8; g++) {
+        HEED_UNROLL for (int g = 0; g < 8; g++)
+        {
             heed_splat x = splat(a->x + 4 * g);
             if (wide > 1) HOLD(x);
-            HEED_UNROLL for (int v = 0; v < wide; v++) {
-                if (f.scales == HEED_SCALES_HALVES && g >= 4) high[v] = add_group(high[v], w[v].q[g], x, f);
+            HEED_UNROLL for (int v = 0; v < wide; v++)
+            {
+                if (f.scales == HEED_SCALES_HALVES && g >= 4)
+                    high[v] = add_group(high[v], w[v].q[g], x, f);
                 else low[v] = add_group(low[v], w[v].q[g], x, f);
             }
         }
         HEED_UNROLL for (int v = 0; v < wide; v++)
-            heed_v_store(to + v * HEED_LANES, add_run(heed_v_load(to + v * HEED_LANES), low[v], high[v], &w[v], a, f));
+            heed_v_store(to + v * HEED_LANES,
+                         add_run(heed_v_load(to + v * HEED_LANES), low[v], high[v], &w[v], a, f));
     }
 }
 
@@ -147,14 +182,17 @@ HEED_INLINE void many_rows(const heed_qgemm_tile *tile, const format f, const in
 {
     const heed_q8_run *a = tile->a;
     const uint8_t *block = tile->panel;
-    for (int i = 0; i < tile->rows * wide; i++) heed_v_store(tile->to + i * HEED_LANES, heed_v_zero());
+    for (int i = 0; i < tile->rows * wide; i++)
+        heed_v_store(tile->to + i * HEED_LANES, heed_v_zero());
     for (int64_t i = 0; i < tile->blocks; i++) {
         panel_run head[2];
-        HEED_UNROLL for (int v = 0; v < wide; v++) load_scales(block + v * tile->panel_stride, f, &head[v]);
+        HEED_UNROLL for (int v = 0; v < wide; v++)
+            load_scales(block + v * tile->panel_stride, f, &head[v]);
         block += head_bytes(f);
         for (int r = 0; r < (is_long(f) ? 8 : 1); r++, a += tile->a_run, block += bytes_of_run(f)) {
             panel_run w[2];
-            HEED_UNROLL for (int v = 0; v < wide; v++) {
+            HEED_UNROLL for (int v = 0; v < wide; v++)
+            {
                 w[v] = head[v];
                 load_run(block + v * tile->panel_stride, f, &w[v]);
             }
@@ -164,8 +202,10 @@ HEED_INLINE void many_rows(const heed_qgemm_tile *tile, const format f, const in
 }
 
 #ifndef HAS_QUANTIZE_VALUES
-/* The run of heed_q8_run_make, in loops that compilers turn into vectors: rounds values times scale, and sums both halves. */
-static inline void quantize_values(const float *values, float scale, int8_t *x, int32_t *low, int32_t *high)
+/* The run of heed_q8_run_make, in loops that compilers turn into vectors: rounds values times
+   scale, and sums both halves. */
+static inline void quantize_values(const float *values, float scale, int8_t *x, int32_t *low,
+                                   int32_t *high)
 {
     int32_t q[HEED_RUN];
     *low = *high = 0;
@@ -187,7 +227,8 @@ static inline uint32_t max_bits(const float *values)
 }
 #endif
 
-static void quantize_runs(const float *values, const heed_qblock_traits *traits, int64_t runs, ptrdiff_t apart, heed_q8_run *out)
+static void quantize_runs(const float *values, const heed_qblock_traits *traits, int64_t runs,
+                          ptrdiff_t apart, heed_q8_run *out)
 {
     const int zero = traits->zero;
     const bool halves = traits->scales == HEED_SCALES_HALVES;
@@ -209,20 +250,30 @@ static void quantize_runs(const float *values, const heed_qblock_traits *traits,
     }
 }
 
-/* The six formats in the order of heed_qblock_traits_table: kernels of one row, of rows on one panel and, where registers suffice, on two. */
-#define FORMATS(TILES)                              \
-    TILES(q4_0, 4, 8, HEED_SCALES_ONE)              \
-    TILES(q4_1, 4, 0, HEED_SCALES_MINIMUM)          \
-    TILES(q5_0, 5, 16, HEED_SCALES_ONE)             \
-    TILES(q8_0, 8, 128, HEED_SCALES_ONE)            \
-    TILES(q4_k, 4, 0, HEED_SCALES_RUNS)             \
+/* The six formats in the order of heed_qblock_traits_table: kernels of one row, of rows on one
+   panel and, where registers suffice, on two. */
+#define FORMATS(TILES)                     \
+    TILES(q4_0, 4, 8, HEED_SCALES_ONE)     \
+    TILES(q4_1, 4, 0, HEED_SCALES_MINIMUM) \
+    TILES(q5_0, 5, 16, HEED_SCALES_ONE)    \
+    TILES(q8_0, 8, 128, HEED_SCALES_ONE)   \
+    TILES(q4_k, 4, 0, HEED_SCALES_RUNS)    \
     TILES(q6_k, 6, 32, HEED_SCALES_HALVES)
-#define TILES_1(name, bits, zero, scales)                                                                                \
-    static void one_##name(const heed_qgemm_tile *tile) { one_row(tile, (format){bits, zero, scales}); }                 \
-    static void rows_##name##_1(const heed_qgemm_tile *tile) { many_rows(tile, (format){bits, zero, scales}, 1); }
-#define TILES_2(name, bits, zero, scales)     \
-    TILES_1(name, bits, zero, scales)         \
-    static void rows_##name##_2(const heed_qgemm_tile *tile) { many_rows(tile, (format){bits, zero, scales}, 2); }
+#define TILES_1(name, bits, zero, scales)                    \
+    static void one_##name(const heed_qgemm_tile *tile)      \
+    {                                                        \
+        one_row(tile, (format){bits, zero, scales});         \
+    }                                                        \
+    static void rows_##name##_1(const heed_qgemm_tile *tile) \
+    {                                                        \
+        many_rows(tile, (format){bits, zero, scales}, 1);    \
+    }
+#define TILES_2(name, bits, zero, scales)                    \
+    TILES_1(name, bits, zero, scales)                        \
+    static void rows_##name##_2(const heed_qgemm_tile *tile) \
+    {                                                        \
+        many_rows(tile, (format){bits, zero, scales}, 2);    \
+    }
 #define ENTRY_1(name, bits, zero, scales) {one_##name, rows_##name##_1, NULL},
 #define ENTRY_2(name, bits, zero, scales) {one_##name, rows_##name##_1, rows_##name##_2},
 

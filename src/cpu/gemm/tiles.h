@@ -1,5 +1,5 @@
-/* tiles.h: the register tiles in terms of cpu/vector.h. Each file that includes this once lists the tile
-   shapes that its registers hold; tiles_bf16.c multiplies pairs instead of floats. */
+/* tiles.h: the register tiles in terms of cpu/vector.h. Each file that includes this once lists the
+   tile shapes that its registers hold; tiles_bf16.c multiplies pairs instead of floats. */
 #ifndef HEED_CPU_GEMM_TILES_H
 #define HEED_CPU_GEMM_TILES_H
 
@@ -25,7 +25,8 @@ HEED_INLINE heed_v load_as(const void *source, ptrdiff_t at, heed_gemm_type type
     }
 }
 
-HEED_INLINE heed_v load_part_as(const void *source, ptrdiff_t at, heed_gemm_type type, int64_t count)
+HEED_INLINE heed_v load_part_as(const void *source, ptrdiff_t at, heed_gemm_type type,
+                                int64_t count)
 {
     switch (type) {
     case HEED_GEMM_F16: return heed_v_load_f16_part((const uint16_t *)source + at, count);
@@ -35,8 +36,14 @@ HEED_INLINE heed_v load_part_as(const void *source, ptrdiff_t at, heed_gemm_type
 }
 
 /* The two halves of pairs, widened. */
-HEED_INLINE heed_v first_of_pairs(heed_v x) { return heed_v_from_bits(heed_vi_and(heed_v_bits(x), heed_vi_set((int32_t)0xFFFF0000))); }
-HEED_INLINE heed_v second_of_pairs(heed_v x) { return heed_v_from_bits(heed_vi_left_16(heed_v_bits(x))); }
+HEED_INLINE heed_v first_of_pairs(heed_v x)
+{
+    return heed_v_from_bits(heed_vi_and(heed_v_bits(x), heed_vi_set((int32_t)0xFFFF0000)));
+}
+HEED_INLINE heed_v second_of_pairs(heed_v x)
+{
+    return heed_v_from_bits(heed_vi_left_16(heed_v_bits(x)));
+}
 
 /* Where the element at (row, column) stands. */
 HEED_INLINE ptrdiff_t place_in_rows(heed_gemm_rows source, int64_t row, int64_t column)
@@ -50,10 +57,12 @@ HEED_INLINE void prefetch_element(heed_gemm_rows source, int64_t row, int64_t co
 }
 
 /* The first `count` lanes of a row from `column` on; zeros after them. */
-HEED_INLINE heed_v load_lanes(heed_gemm_rows source, int64_t row, int64_t column, int64_t count, const bool bf16)
+HEED_INLINE heed_v load_lanes(heed_gemm_rows source, int64_t row, int64_t column, int64_t count,
+                              const bool bf16)
 {
     const ptrdiff_t at = place_in_rows(source, row, column);
-    heed_v x = count >= HEED_LANES ? load_as(source.data, at, source.type) : load_part_as(source.data, at, source.type, count);
+    heed_v x = count >= HEED_LANES ? load_as(source.data, at, source.type)
+                                   : load_part_as(source.data, at, source.type, count);
     if (source.type == HEED_GEMM_PAIRS) x = row % 2 ? second_of_pairs(x) : first_of_pairs(x);
     return bf16 ? heed_v_round_bf16(x) : x;
 }
@@ -64,38 +73,45 @@ HEED_INLINE const float *row_of_a(const heed_gemm_tile *tile, const int r, const
     return tile->a + (rows > r ? r : 0) * tile->a_row;
 }
 
-/* One k of a tile: every row's element of A times the columns of B. Three rows share an address register. */
-HEED_INLINE void add_k(heed_v sum[][8], const float *const a[4], ptrdiff_t a_row, const heed_v *column, const int vectors, const int rows)
+/* One k of a tile: every row's element of A times the columns of B. Three rows share an address
+   register. */
+HEED_INLINE void add_k(heed_v sum[][8], const float *const a[4], ptrdiff_t a_row,
+                       const heed_v *column, const int vectors, const int rows)
 {
-    HEED_UNROLL for (int r = 0; r < rows; r++) {
+    HEED_UNROLL for (int r = 0; r < rows; r++)
+    {
         heed_v x = heed_v_set(a[r / 3][r % 3 * a_row]);
-        HEED_UNROLL for (int v = 0; v < vectors; v++) sum[r][v] = MULTIPLY_ADD(x, column[v], sum[r][v]);
+        HEED_UNROLL for (int v = 0; v < vectors; v++)
+            sum[r][v] = MULTIPLY_ADD(x, column[v], sum[r][v]);
     }
 }
 
-/* The register tile: rows x vectors accumulators, one for each element of C. Every load of PAIRS brings
-   two values of k, the last one of an odd depth brings one. Tiles of many rows walk one panel too slowly for
-   the processor's own prefetching to stay ahead of memory, and prefetch it themselves; wide tiles walk
-   several panels at once, where the processor does best alone. */
+/* The register tile: rows x vectors accumulators, one for each element of C. Every load of PAIRS
+   brings two values of k, the last one of an odd depth brings one. Tiles of many rows walk one
+   panel too slowly for the processor's own prefetching to stay ahead of memory, and prefetch it
+   themselves; wide tiles walk several panels at once, where the processor does best alone. */
 enum { FETCH_AHEAD = 4096 }; /* bytes */
-HEED_INLINE void run_tile(const heed_gemm_tile *tile, heed_gemm_type type, const int vectors, const int rows)
+HEED_INLINE void run_tile(const heed_gemm_tile *tile, heed_gemm_type type, const int vectors,
+                          const int rows)
 {
     heed_v sum[HEED_GEMM_MAX_ROWS][8];
     const float *from = tile->from;
     float *to = tile->to;
     const ptrdiff_t from_stride = tile->from_stride, to_stride = tile->to_stride;
-    HEED_UNROLL for (int r = 0; r < rows; r++)
-        HEED_UNROLL for (int v = 0; v < vectors; v++)
-            sum[r][v] = from ? heed_v_load(from + r * from_stride + v * HEED_LANES) : heed_v_zero();
+    HEED_UNROLL for (int r = 0; r < rows; r++) HEED_UNROLL for (int v = 0; v < vectors; v++)
+        sum[r][v] = from ? heed_v_load(from + r * from_stride + v * HEED_LANES) : heed_v_zero();
     const ptrdiff_t a_row = tile->a_row, a_step = tile->a_step, a_ahead = tile->a_ahead;
     const ptrdiff_t b_step = tile->b_step, b_panel = tile->b_panel;
-    const float *a[4] = {tile->a, row_of_a(tile, 3, rows), row_of_a(tile, 6, rows), row_of_a(tile, 9, rows)};
+    const float *a[4] = {tile->a, row_of_a(tile, 3, rows), row_of_a(tile, 6, rows),
+                         row_of_a(tile, 9, rows)};
     const void *b = tile->b;
     ptrdiff_t at = 0;
     for (int64_t k = tile->depth; k > 0; k -= heed_gemm_type_k_group(type)) {
         heed_v column[8];
-        HEED_UNROLL for (int v = 0; v < vectors; v++)
-            column[v] = load_as(b, at + v / HEED_GEMM_PANEL_VECTORS * b_panel + v % HEED_GEMM_PANEL_VECTORS * HEED_LANES, type);
+        HEED_UNROLL for (int v = 0; v < vectors; v++) column[v] = load_as(
+            b,
+            at + v / HEED_GEMM_PANEL_VECTORS * b_panel + v % HEED_GEMM_PANEL_VECTORS * HEED_LANES,
+            type);
         if (vectors == HEED_GEMM_PANEL_VECTORS) {
             const char *ahead = address(b, at, type) + FETCH_AHEAD;
             __builtin_prefetch(ahead);
@@ -117,17 +133,23 @@ HEED_INLINE void run_tile(const heed_gemm_tile *tile, heed_gemm_type type, const
         HEED_UNROLL for (int i = 0; i < 4; i++) a[i] += a_step;
         at += b_step;
     }
-    HEED_UNROLL for (int r = 0; r < rows; r++)
-        HEED_UNROLL for (int v = 0; v < vectors; v++) heed_v_store(to + r * to_stride + v * HEED_LANES, sum[r][v]);
+    HEED_UNROLL for (int r = 0; r < rows; r++) HEED_UNROLL for (int v = 0; v < vectors; v++)
+        heed_v_store(to + r * to_stride + v * HEED_LANES, sum[r][v]);
 }
 
-/* SHAPES(X) of each file lists the tiles X(width index, vectors, rows); here their kernels and their places in the table. */
-#define TILE(type, vectors, rows) \
-    static void tile_##type##_##vectors##x##rows(const heed_gemm_tile *tile) { run_tile(tile, HEED_GEMM_##type, vectors, rows); }
-#define TILE_TYPES(index, vectors, rows) TILE(F32, vectors, rows) TILE(F16, vectors, rows) TILE(BF16, vectors, rows) TILE(PAIRS, vectors, rows)
-#define TILE_ENTRIES(index, vectors, rows) \
-    .tile[HEED_GEMM_F32][index][rows] = tile_F32_##vectors##x##rows, \
-    .tile[HEED_GEMM_F16][index][rows] = tile_F16_##vectors##x##rows, \
+/* SHAPES(X) of each file lists the tiles X(width index, vectors, rows); here their kernels and
+   their places in the table. */
+#define TILE(type, vectors, rows)                                            \
+    static void tile_##type##_##vectors##x##rows(const heed_gemm_tile *tile) \
+    {                                                                        \
+        run_tile(tile, HEED_GEMM_##type, vectors, rows);                     \
+    }
+#define TILE_TYPES(index, vectors, rows) \
+    TILE(F32, vectors, rows)             \
+    TILE(F16, vectors, rows) TILE(BF16, vectors, rows) TILE(PAIRS, vectors, rows)
+#define TILE_ENTRIES(index, vectors, rows)                             \
+    .tile[HEED_GEMM_F32][index][rows] = tile_F32_##vectors##x##rows,   \
+    .tile[HEED_GEMM_F16][index][rows] = tile_F16_##vectors##x##rows,   \
     .tile[HEED_GEMM_BF16][index][rows] = tile_BF16_##vectors##x##rows, \
     .tile[HEED_GEMM_PAIRS][index][rows] = tile_PAIRS_##vectors##x##rows,
 

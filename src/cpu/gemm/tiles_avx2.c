@@ -1,4 +1,5 @@
-/* Matmuls on AVX2: 16 registers of 8 floats. 6 rows x 2 vectors is 12 accumulators, 2 registers of B and one of A. */
+/* Matmuls on AVX2: 16 registers of 8 floats. 6 rows x 2 vectors is 12 accumulators, 2 registers of
+   B and one of A. */
 #include "cpu/gemm/tiles_pack.h"
 
 #if defined(__x86_64__)
@@ -6,17 +7,20 @@
 static void transpose_block(heed_v block[HEED_LANES])
 {
     __m256 a[8], b[8];
-    HEED_UNROLL for (int i = 0; i < 8; i += 2) {
+    HEED_UNROLL for (int i = 0; i < 8; i += 2)
+    {
         a[i] = _mm256_unpacklo_ps(block[i], block[i + 1]);
         a[i + 1] = _mm256_unpackhi_ps(block[i], block[i + 1]);
     }
-    HEED_UNROLL for (int i = 0; i < 8; i += 4)
-        HEED_UNROLL for (int h = 0; h < 2; h++) {
-            __m256d low = _mm256_castps_pd(a[i + h]), high = _mm256_castps_pd(a[i + 2 + h]);
-            b[i + 2 * h] = _mm256_castpd_ps(_mm256_unpacklo_pd(low, high));
-            b[i + 2 * h + 1] = _mm256_castpd_ps(_mm256_unpackhi_pd(low, high));
-        }
-    HEED_UNROLL for (int c = 0; c < 4; c++) { /* b[4g + c]: in half q, column 4q + c of rows 4g .. 4g+3 */
+    HEED_UNROLL for (int i = 0; i < 8; i += 4) HEED_UNROLL for (int h = 0; h < 2; h++)
+    {
+        __m256d low = _mm256_castps_pd(a[i + h]), high = _mm256_castps_pd(a[i + 2 + h]);
+        b[i + 2 * h] = _mm256_castpd_ps(_mm256_unpacklo_pd(low, high));
+        b[i + 2 * h + 1] = _mm256_castpd_ps(_mm256_unpackhi_pd(low, high));
+    }
+    /* b[4g + c]: in half q, column 4q + c of rows 4g .. 4g+3 */
+    HEED_UNROLL for (int c = 0; c < 4; c++)
+    {
         block[c] = _mm256_permute2f128_ps(b[c], b[4 + c], 0x20);
         block[4 + c] = _mm256_permute2f128_ps(b[c], b[4 + c], 0x31);
     }
@@ -27,8 +31,12 @@ static void transpose_block(heed_v block[HEED_LANES])
 SHAPES(TILE_TYPES)
 
 const heed_gemm_kernels heed_gemm_kernels_avx2 = {
-    .lanes = HEED_LANES, .nr = HEED_GEMM_PANEL_VECTORS * HEED_LANES, .mr = 6,
-    .blocking = {.mc = 48, .kc = 512, .nc = 2048}, SHAPES(TILE_ENTRIES)
-    PACKERS, .finish = finish};
+    .lanes = HEED_LANES,
+    .nr = HEED_GEMM_PANEL_VECTORS * HEED_LANES,
+    .mr = 6,
+    .blocking = {.mc = 48, .kc = 512, .nc = 2048},
+    SHAPES(TILE_ENTRIES) PACKERS,
+    .finish = finish,
+};
 
 #endif

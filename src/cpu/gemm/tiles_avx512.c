@@ -1,4 +1,5 @@
-/* Matmuls on AVX-512: 32 registers of 16 floats. 12 rows x 2 vectors is 24 accumulators, 2 registers of B and one of A. */
+/* Matmuls on AVX-512: 32 registers of 16 floats. 12 rows x 2 vectors is 24 accumulators, 2
+   registers of B and one of A. */
 #include "cpu/gemm/tiles_pack.h"
 
 #if defined(__x86_64__)
@@ -7,8 +8,12 @@
 SHAPES(TILE_TYPES)
 
 const heed_gemm_kernels heed_gemm_kernels_avx512 = {
-    .lanes = HEED_LANES, .nr = HEED_GEMM_PANEL_VECTORS * HEED_LANES, .mr = 12,
-    .blocking = {.mc = 96, .kc = 512, .nc = 2048}, SHAPES(TILE_ENTRIES)
-    PACKERS, .finish = finish};
+    .lanes = HEED_LANES,
+    .nr = HEED_GEMM_PANEL_VECTORS * HEED_LANES,
+    .mr = 12,
+    .blocking = {.mc = 96, .kc = 512, .nc = 2048},
+    SHAPES(TILE_ENTRIES) PACKERS,
+    .finish = finish,
+};
 
 #endif

@@ -1,7 +1,7 @@
-/* Matmuls of bf16 operands on AVX-512 with BF16. vdpbf16ps adds the product of the high halves, then that
-   of the low ones, each rounded to nearest as a fused multiply-add is; subnormal inputs and results count as
-   zeros (measured; Intel SDM, VDPBF16PS). With the earlier k in the high half the sum is that of gemm.h. Two
-   products to a lane: twice the speed of floats. */
+/* Matmuls of bf16 operands on AVX-512 with BF16. vdpbf16ps adds the product of the high halves,
+   then that of the low ones, each rounded to nearest as a fused multiply-add is; subnormal inputs
+   and results count as zeros (measured; Intel SDM, VDPBF16PS). With the earlier k in the high half
+   the sum is that of gemm.h. Two products to a lane: twice the speed of floats. */
 #if defined(__x86_64__)
 #include <immintrin.h>
 
@@ -11,12 +11,15 @@
 /* Lane j: first[j] in the high half, second[j] in the low one. */
 HEED_INLINE heed_v pair_vectors(heed_v first, heed_v second)
 {
-    const __m512i turns = _mm512_set_epi16(15, 31, 14, 30, 13, 29, 12, 28, 11, 27, 10, 26, 9, 25, 8, 24, 7, 23, 6, 22, 5, 21, 4, 20, 3, 19, 2, 18, 1,
-                                           17, 0, 16);
-    return _mm512_castsi512_ps(_mm512_permutexvar_epi16(turns, (__m512i)_mm512_cvtne2ps_pbh(second, first)));
+    const __m512i turns = _mm512_set_epi16(15, 31, 14, 30, 13, 29, 12, 28, 11, 27, 10, 26, 9, 25, 8,
+                                           24, 7, 23, 6, 22, 5, 21, 4, 20, 3, 19, 2, 18, 1, 17, 0,
+                                           16);
+    return _mm512_castsi512_ps(
+        _mm512_permutexvar_epi16(turns, (__m512i)_mm512_cvtne2ps_pbh(second, first)));
 }
 
-/* Pairs of `count` elements of a row from `column` on: two vectors of floats become one of pairs. */
+/* Pairs of `count` elements of a row from `column` on: two vectors of floats become one of
+   pairs. */
 HEED_INLINE heed_v load_pairs(heed_gemm_rows source, int64_t row, int64_t column, int64_t count)
 {
     heed_v low = load_lanes(source, row, column, count, false);
@@ -31,7 +34,8 @@ static void pair_n(float *out, int width, heed_gemm_rows source, int64_t rows, i
         for (int j = 0; j < width; j += HEED_LANES) {
             prefetch_element(source, k + ROWS_AHEAD, j);
             prefetch_element(source, k + ROWS_AHEAD + 1, j);
-            heed_v second = k + 1 < rows ? load_lanes(source, k + 1, j, valid - j, false) : heed_v_zero();
+            heed_v second = k + 1 < rows ? load_lanes(source, k + 1, j, valid - j, false)
+                                         : heed_v_zero();
             heed_v_store(out + j, pair_vectors(load_lanes(source, k, j, valid - j, false), second));
         }
 }
@@ -49,7 +53,8 @@ static void pair_t(float *out, int width, heed_gemm_rows source, int64_t rows, i
                 block[i] = load_pairs(source, j + i, k, j + i < valid ? depth : 0);
             }
             transpose_block(block);
-            for (int64_t i = 0; i < (depth + 1) / 2; i++) heed_v_store(out + (k / 2 + i) * width + j, block[i]);
+            for (int64_t i = 0; i < (depth + 1) / 2; i++)
+                heed_v_store(out + (k / 2 + i) * width + j, block[i]);
         }
 }
 
@@ -60,7 +65,8 @@ static void pair_a(float *out, int width, heed_gemm_rows source, int64_t rows, i
             heed_v_store(out + i * width + p, load_pairs(source, i, 2 * p, valid - 2 * p));
 }
 
-static void pair_tiles(float *out, const heed_gemm_tile_strip *strip, const float *source, ptrdiff_t stride, int64_t rows)
+static void pair_tiles(float *out, const heed_gemm_tile_strip *strip, const float *source,
+                       ptrdiff_t stride, int64_t rows)
 {
     enum { ROWS_AHEAD = 16 };
     for (int64_t k = 0; k < rows; k += 2, out += strip->width, source += 2 * stride)
@@ -68,8 +74,11 @@ static void pair_tiles(float *out, const heed_gemm_tile_strip *strip, const floa
             for (int j = 0; j < strip->width; j += HEED_LANES) {
                 const float *at = source + t * strip->stride + j;
                 __builtin_prefetch(at + ROWS_AHEAD * stride);
-                __builtin_prefetch(at + (ROWS_AHEAD + 1) * stride); /* the processor does not foresee short pieces of rows */
-                heed_v_store(out + t * strip->apart + j, pair_vectors(heed_v_load(at), k + 1 < rows ? heed_v_load(at + stride) : heed_v_zero()));
+                /* the processor does not foresee short pieces of rows */
+                __builtin_prefetch(at + (ROWS_AHEAD + 1) * stride);
+                heed_v_store(out + t * strip->apart + j,
+                             pair_vectors(heed_v_load(at),
+                                          k + 1 < rows ? heed_v_load(at + stride) : heed_v_zero()));
             }
 }
 
@@ -78,6 +87,8 @@ static void pair_tiles(float *out, const heed_gemm_tile_strip *strip, const floa
 SHAPES(PAIR_TILE)
 
 const heed_gemm_pair_kernels heed_gemm_pair_kernels_bf16 = {
-    .blocking = {.mc = 96, .kc = 1024, .nc = 1024}, .pairs = {pair_n, pair_t, pair_a, pair_tiles}, SHAPES(PAIR_ENTRY)};
+    .blocking = {.mc = 96, .kc = 1024, .nc = 1024},
+    .pairs = {pair_n, pair_t, pair_a, pair_tiles},
+    SHAPES(PAIR_ENTRY)};
 
 #endif

@@ -14,6 +14,10 @@ static void transpose_block(heed_v block[HEED_LANES])
 SHAPES(TILE_TYPES)
 
 const heed_gemm_kernels heed_gemm_kernels_generic = {
-    .lanes = HEED_LANES, .nr = HEED_GEMM_PANEL_VECTORS * HEED_LANES, .mr = 4,
-    .blocking = {.mc = 32, .kc = 512, .nc = 2048}, SHAPES(TILE_ENTRIES)
-    PACKERS, .finish = finish};
+    .lanes = HEED_LANES,
+    .nr = HEED_GEMM_PANEL_VECTORS * HEED_LANES,
+    .mr = 4,
+    .blocking = {.mc = 32, .kc = 512, .nc = 2048},
+    SHAPES(TILE_ENTRIES) PACKERS,
+    .finish = finish,
+};

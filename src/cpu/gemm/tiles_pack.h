@@ -1,12 +1,14 @@
-/* tiles_pack.h: packing of operands and the epilogue of matmuls in terms of cpu/vector.h. tiles_generic.c, tiles_avx2.c and
-   tiles_avx512.c include this after tiles.h and add transpose_block(). */
+/* tiles_pack.h: packing of operands and the epilogue of matmuls in terms of cpu/vector.h.
+   tiles_generic.c, tiles_avx2.c and tiles_avx512.c include this after tiles.h and add
+   transpose_block(). */
 #ifndef HEED_CPU_GEMM_TILES_PACK_H
 #define HEED_CPU_GEMM_TILES_PACK_H
 
 #include "cpu/gemm/tiles.h"
 #include "cpu/vector_unary.h"
 
-HEED_INLINE void pack_n(float *out, int width, heed_gemm_rows source, int64_t rows, int valid, const bool bf16)
+HEED_INLINE void pack_n(float *out, int width, heed_gemm_rows source, int64_t rows, int valid,
+                        const bool bf16)
 {
     enum { ROWS_AHEAD = 16 };
     for (int64_t k = 0; k < rows; k++)
@@ -18,7 +20,8 @@ HEED_INLINE void pack_n(float *out, int width, heed_gemm_rows source, int64_t ro
 
 static void transpose_block(heed_v block[HEED_LANES]); /* rows become columns, in place */
 
-HEED_INLINE void pack_t(float *out, int width, heed_gemm_rows source, int64_t rows, int valid, const bool bf16)
+HEED_INLINE void pack_t(float *out, int width, heed_gemm_rows source, int64_t rows, int valid,
+                        const bool bf16)
 {
     enum { COLUMNS_AHEAD = 4 * HEED_LANES };
     for (int j = 0; j < width; j += HEED_LANES)
@@ -34,17 +37,18 @@ HEED_INLINE void pack_t(float *out, int width, heed_gemm_rows source, int64_t ro
         }
 }
 
-#define PACKER(name, body, bf16) \
+#define PACKER(name, body, bf16)                                                            \
     static void name(float *out, int width, heed_gemm_rows source, int64_t rows, int valid) \
-    { \
-        body(out, width, source, rows, valid, bf16); \
+    {                                                                                       \
+        body(out, width, source, rows, valid, bf16);                                        \
     }
 PACKER(pack_n_floats, pack_n, false)
 PACKER(pack_t_floats, pack_t, false)
 PACKER(pack_n_bf16, pack_n, true)
 PACKER(pack_t_bf16, pack_t, true)
 
-HEED_INLINE void side_by_side(float *out, const heed_gemm_tile_strip *strip, const float *source, ptrdiff_t stride, int64_t rows, const bool bf16)
+HEED_INLINE void side_by_side(float *out, const heed_gemm_tile_strip *strip, const float *source,
+                              ptrdiff_t stride, int64_t rows, const bool bf16)
 {
     for (int64_t k = 0; k < rows; k++, out += strip->width, source += stride)
         for (int t = 0; t < strip->tiles; t++)
@@ -54,19 +58,22 @@ HEED_INLINE void side_by_side(float *out, const heed_gemm_tile_strip *strip, con
             }
 }
 
-static void pack_tiles_floats(float *out, const heed_gemm_tile_strip *strip, const float *source, ptrdiff_t stride, int64_t rows)
+static void pack_tiles_floats(float *out, const heed_gemm_tile_strip *strip, const float *source,
+                              ptrdiff_t stride, int64_t rows)
 {
     side_by_side(out, strip, source, stride, rows, false);
 }
 
-static void pack_tiles_bf16(float *out, const heed_gemm_tile_strip *strip, const float *source, ptrdiff_t stride, int64_t rows)
+static void pack_tiles_bf16(float *out, const heed_gemm_tile_strip *strip, const float *source,
+                            ptrdiff_t stride, int64_t rows)
 {
     side_by_side(out, strip, source, stride, rows, true);
 }
 
-/* One vector of the epilogue, of which the first `count` lanes matter; `all`: all of them. The order is an
-   invariant: bias, activation, gate, residual. */
-HEED_INLINE void finish_vector(const heed_gemm *gemm, int64_t m, int64_t n, heed_v x, int64_t count, bool all)
+/* One vector of the epilogue, of which the first `count` lanes matter; `all`: all of them. The
+   order is an invariant: bias, activation, gate, residual. */
+HEED_INLINE void finish_vector(const heed_gemm *gemm, int64_t m, int64_t n, heed_v x, int64_t count,
+                               bool all)
 {
 #define OPERAND(p) (all ? heed_v_load(p) : heed_v_load_part(p, count))
     if (gemm->bias) x = heed_v_add(x, OPERAND(gemm->bias + n));
@@ -96,7 +103,8 @@ static void finish(const heed_gemm *gemm, heed_gemm_area area, const float *sums
 /* Two floats rounded to bf16 in one element, the first in its high half. */
 HEED_INLINE heed_v join_pair(heed_v first, heed_v second)
 {
-    const heed_vi low = heed_vi_and(heed_vi_right_16(heed_v_bits(heed_v_round_bf16(second))), heed_vi_set(0xFFFF));
+    const heed_vi low = heed_vi_and(heed_vi_right_16(heed_v_bits(heed_v_round_bf16(second))),
+                                    heed_vi_set(0xFFFF));
     return heed_v_from_bits(heed_vi_or(heed_v_bits(heed_v_round_bf16(first)), low));
 }
 
@@ -104,7 +112,8 @@ static void pack_n_pairs(float *out, int width, heed_gemm_rows source, int64_t r
 {
     for (int64_t k = 0; k < rows; k += 2, out += width)
         for (int j = 0; j < width; j += HEED_LANES) {
-            heed_v second = k + 1 < rows ? load_lanes(source, k + 1, j, valid - j, false) : heed_v_zero();
+            heed_v second = k + 1 < rows ? load_lanes(source, k + 1, j, valid - j, false)
+                                         : heed_v_zero();
             heed_v_store(out + j, join_pair(load_lanes(source, k, j, valid - j, false), second));
         }
 }
@@ -115,15 +124,17 @@ static void pack_t_pairs(float *out, int width, heed_gemm_rows source, int64_t r
         for (int64_t k = 0; k < rows; k += HEED_LANES) {
             const int64_t count = rows - k < HEED_LANES ? rows - k : HEED_LANES;
             heed_v block[HEED_LANES];
-            for (int i = 0; i < HEED_LANES; i++) block[i] = load_lanes(source, j + i, k, j + i < valid ? count : 0, false);
+            for (int i = 0; i < HEED_LANES; i++)
+                block[i] = load_lanes(source, j + i, k, j + i < valid ? count : 0, false);
             transpose_block(block);
-            for (int64_t i = 0; i < count; i += 2) heed_v_store(out + (k + i) / 2 * width + j, join_pair(block[i], block[i + 1]));
+            for (int64_t i = 0; i < count; i += 2)
+                heed_v_store(out + (k + i) / 2 * width + j, join_pair(block[i], block[i + 1]));
         }
 }
 
-#define PACKERS \
+#define PACKERS                                                                 \
     .floats = {pack_n_floats, pack_t_floats, pack_n_floats, pack_tiles_floats}, \
-    .bf16 = {pack_n_bf16, pack_t_bf16, pack_n_bf16, pack_tiles_bf16}, \
+    .bf16 = {pack_n_bf16, pack_t_bf16, pack_n_bf16, pack_tiles_bf16},           \
     .bf16_pairs = {.pack_n = pack_n_pairs, .pack_t = pack_t_pairs}
 
 #endif

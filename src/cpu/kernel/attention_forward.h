@@ -1,11 +1,12 @@
-/* The kernels of attention forward: query blocks; query blocks whose weights are wanted; few queries against
-   many keys. attention_query_block.h says what a query block computes. */
+/* The kernels of attention forward: query blocks; query blocks whose weights are wanted; few
+   queries against many keys. attention_query_block.h says what a query block computes. */
 #ifndef HEED_CPU_KERNEL_ATTENTION_FORWARD_H
 #define HEED_CPU_KERNEL_ATTENTION_FORWARD_H
 
 #include "cpu/kernel/attention_query_block.h"
 
-/* ---- the weights, when they are wanted: before dropout, from the finished lse, tile by tile ---- */
+/* ---- the weights, when they are wanted: before dropout, from the finished lse, tile by tile
+   ---- */
 
 static inline void write_weights(query_block *u)
 {
@@ -20,12 +21,15 @@ static inline void write_weights(query_block *u)
             uint64_t seen[ROWS_AT_ONCE];
             int vectors = score_rows(u, row, 1, seen);
             if (!vectors) continue;
-            int64_t head = u->kv_head * p->group + row % p->group, query = u->first + row / p->group;
+            int64_t head = u->kv_head * p->group + row % p->group,
+                    query = u->first + row / p->group;
             if (query >= queries) continue;
             float *to = base + (head * queries + query) * keys + u->number * TILE;
-            softmax_weights(p, u->scratch->scores, vectors, u->scale, float_row(&p->args->out[1], u->s->of.query_start + query)[head]);
+            softmax_weights(p, u->scratch->scores, vectors, u->scale,
+                            float_row(&p->args->out[1], u->s->of.query_start + query)[head]);
             for (int j = 0; j < u->tile.count; j++)
-                if ((seen[0] >> j & 1) && u->number * TILE + u->tile.position[j] < keys) to[u->tile.position[j]] = u->scratch->scores[j];
+                if ((seen[0] >> j & 1) && u->number * TILE + u->tile.position[j] < keys)
+                    to[u->tile.position[j]] = u->scratch->scores[j];
         }
     }
 }
@@ -44,12 +48,14 @@ static inline bool attention_fits(const heed_kernel_args *args)
 
 static inline bool attention_fits_tiled(const heed_kernel_args *args)
 {
-    return attention_fits(args) && !((const heed_attention_attributes *)args->attributes)->want_weights;
+    return attention_fits(args) &&
+           !((const heed_attention_attributes *)args->attributes)->want_weights;
 }
 
 static inline bool attention_fits_weights(const heed_kernel_args *args)
 {
-    return attention_fits(args) && ((const heed_attention_attributes *)args->attributes)->want_weights;
+    return attention_fits(args) &&
+           ((const heed_attention_attributes *)args->attributes)->want_weights;
 }
 
 static inline size_t attention_scratch(const heed_kernel_args *args)
@@ -73,11 +79,13 @@ static inline int64_t blocks_of_sequence(const problem *p, int64_t number)
 static inline int64_t count_query_blocks(const problem *p)
 {
     int64_t blocks = 0;
-    for (int64_t b = 0; b < heed_shape_rows(p->sequences->shape); b++) blocks += blocks_of_sequence(p, b);
+    for (int64_t b = 0; b < heed_shape_rows(p->sequences->shape); b++)
+        blocks += blocks_of_sequence(p, b);
     return blocks;
 }
 
-/* Finding a query block walks the sequence table: with few parts the walks cost nothing beside the work. */
+/* Finding a query block walks the sequence table: with few parts the walks cost nothing beside the
+   work. */
 enum { MOST_PARTS = 128 };
 
 static inline int attention_parts(const heed_kernel_args *args)
@@ -86,16 +94,24 @@ static inline int attention_parts(const heed_kernel_args *args)
     return part_count(count_query_blocks(&p), MOST_PARTS);
 }
 
-/* Query block `index` of a sequence: heads outermost, so that a head's keys stay in the cache; the longest
-   blocks of a causal head first. */
-static inline query_block query_block_at(const problem *p, const sequence *s, int64_t index, forward_scratch *scratch)
+/* Query block `index` of a sequence: heads outermost, so that a head's keys stay in the cache; the
+   longest blocks of a causal head first. */
+static inline query_block query_block_at(const problem *p, const sequence *s, int64_t index,
+                                         forward_scratch *scratch)
 {
-    int64_t each = queries_of_block(p->attributes, s->of.queries), tiles = tiles_of_sequence(p, s), first = (tiles - 1 - index % tiles) * each;
+    int64_t each = queries_of_block(p->attributes, s->of.queries), tiles = tiles_of_sequence(p, s),
+            first = (tiles - 1 - index % tiles) * each;
     int64_t left = s->of.queries - first;
-    return (query_block){.p = p, .s = s, .scratch = scratch, .first = first, .queries = left < each ? left : each, .kv_head = (int)(index / tiles)};
+    return (query_block){.p = p,
+                         .s = s,
+                         .scratch = scratch,
+                         .first = first,
+                         .queries = left < each ? left : each,
+                         .kv_head = (int)(index / tiles)};
 }
 
-static inline void run_query_block(const problem *p, const sequence *s, int64_t index, forward_scratch *scratch, bool weights)
+static inline void run_query_block(const problem *p, const sequence *s, int64_t index,
+                                   forward_scratch *scratch, bool weights)
 {
     query_block block = query_block_at(p, s, index, scratch);
     attend_query_block(&block);
@@ -119,15 +135,18 @@ static inline void attention_run(const heed_kernel_args *args, int part, int par
     for (int64_t b = 0; b < heed_shape_rows(p.sequences->shape) && before < end; b++) {
         sequence s = sequence_at(&p, b);
         int64_t blocks = blocks_of_sequence(&p, b), first = begin > before ? begin - before : 0;
-        for (int64_t u = first; u < blocks && before + u < end; u++) run_query_block(&p, &s, u, &scratch, false);
+        for (int64_t u = first; u < blocks && before + u < end; u++)
+            run_query_block(&p, &s, u, &scratch, false);
         before += blocks;
     }
 }
 
-/* With the weights as an output a part is one sequence and one key/value head: it clears its rows of the weights, then fills them. */
+/* With the weights as an output a part is one sequence and one key/value head: it clears its rows
+   of the weights, then fills them. */
 static inline int attention_weights_parts(const heed_kernel_args *args)
 {
-    int64_t parts = heed_shape_rows(args->in[HEED_ATTENTION_SEQUENCES].shape) * ((const heed_attention_attributes *)args->attributes)->kv_heads;
+    int64_t parts = heed_shape_rows(args->in[HEED_ATTENTION_SEQUENCES].shape) *
+                    ((const heed_attention_attributes *)args->attributes)->kv_heads;
     return parts < 1 ? 1 : (int)parts;
 }
 
@@ -141,14 +160,17 @@ static inline void attention_weights_run(const heed_kernel_args *args, int part,
     if (part == 0) clear_forward(&p);
     for (int64_t at = begin; at < end; at++) {
         sequence s = sequence_at(&p, at / kv_heads);
-        int64_t size = p.group * args->out[2].shape.dim[2] * args->out[2].shape.dim[3], tiles = blocks_of_sequence(&p, at / kv_heads) / kv_heads;
+        int64_t size = p.group * args->out[2].shape.dim[2] * args->out[2].shape.dim[3],
+                tiles = blocks_of_sequence(&p, at / kv_heads) / kv_heads;
         float *weights = float_row(&args->out[2], at / kv_heads) + at % kv_heads * size;
         for (int64_t i = 0; i < size; i++) weights[i] = 0;
-        for (int64_t t = 0; t < tiles; t++) run_query_block(&p, &s, at % kv_heads * tiles + t, &scratch, true);
+        for (int64_t t = 0; t < tiles; t++)
+            run_query_block(&p, &s, at % kv_heads * tiles + t, &scratch, true);
     }
 }
 
-/* ---- few queries against many keys: chunks of keys are parts of their own, merged in a second phase. The bits are those of attend_query_block. ---- */
+/* ---- few queries against many keys: chunks of keys are parts of their own, merged in a second
+   phase. The bits are those of attend_query_block. ---- */
 
 enum { SPLIT_ROWS = 16 };
 
@@ -160,7 +182,8 @@ static inline int64_t chunks_of(int64_t keys)
 
 static inline int64_t most_chunks(const problem *p)
 {
-    return chunks_of(p->page_table ? p->page_table->shape.dim[1] * TILE : heed_shape_rows(p->k->shape));
+    return chunks_of(p->page_table ? p->page_table->shape.dim[1] * TILE
+                                   : heed_shape_rows(p->k->shape));
 }
 
 /* Rows of partials: (kv heads, chunks, queries, heads of the group). */
@@ -175,14 +198,17 @@ static inline partial partial_of(const query_block *u, int64_t chunk)
     const problem *p = u->p;
     float *shared = p->args->shared;
     int64_t rows = partial_rows(p), each = heed_shape_rows(p->q->shape) * p->group;
-    int64_t at = (u->kv_head * most_chunks(p) + chunk) * each + (u->s->of.query_start + u->first) * p->group;
-    return (partial){shared + rows * p->padded + at, shared + rows * (p->padded + 1) + at, shared + at * p->padded};
+    int64_t at = (u->kv_head * most_chunks(p) + chunk) * each +
+                 (u->s->of.query_start + u->first) * p->group;
+    return (partial){shared + rows * p->padded + at, shared + rows * (p->padded + 1) + at,
+                     shared + at * p->padded};
 }
 
 static inline bool attention_fits_split(const heed_kernel_args *args)
 {
     problem p = problem_of(args);
-    return attention_fits_tiled(args) && heed_shape_rows(p.q->shape) <= SPLIT_ROWS && most_chunks(&p) > 1;
+    return attention_fits_tiled(args) && heed_shape_rows(p.q->shape) <= SPLIT_ROWS &&
+           most_chunks(&p) > 1;
 }
 
 static inline size_t attention_split_shared(const heed_kernel_args *args)
@@ -193,7 +219,8 @@ static inline size_t attention_split_shared(const heed_kernel_args *args)
 
 static inline int64_t items_of_sequence(const problem *p, int64_t number)
 {
-    int64_t blocks = blocks_of_sequence(p, number), chunks = chunks_of(sequence_at(p, number).of.keys);
+    int64_t blocks = blocks_of_sequence(p, number),
+            chunks = chunks_of(sequence_at(p, number).of.keys);
     return p->args->phase == 0 && chunks > 1 ? blocks * chunks : blocks;
 }
 
@@ -201,11 +228,13 @@ static inline int attention_split_parts(const heed_kernel_args *args)
 {
     problem p = problem_of(args);
     int64_t items = 0;
-    for (int64_t b = 0; b < heed_shape_rows(p.sequences->shape); b++) items += items_of_sequence(&p, b);
+    for (int64_t b = 0; b < heed_shape_rows(p.sequences->shape); b++)
+        items += items_of_sequence(&p, b);
     return part_count(items, MOST_PARTS);
 }
 
-/* One chunk of a query block, or all of them joined; chunks that the query block does not reach are left out. */
+/* One chunk of a query block, or all of them joined; chunks that the query block does not reach are
+   left out. */
 static inline void run_item(query_block *u, int64_t chunk)
 {
     const problem *p = u->p;
@@ -223,7 +252,8 @@ static inline void run_item(query_block *u, int64_t chunk)
     }
     u->to = u->scratch->whole;
     clear_partial(p, u->to, u->queries * p->group);
-    for (int64_t c = begin / CHUNK_TILES; c * CHUNK_TILES < end; c++) merge_rows(p, u->to, partial_of(u, c), u->queries * p->group);
+    for (int64_t c = begin / CHUNK_TILES; c * CHUNK_TILES < end; c++)
+        merge_rows(p, u->to, partial_of(u, c), u->queries * p->group);
     finish_query_block(u);
 }
 
@@ -238,7 +268,8 @@ static inline void attention_split_run(const heed_kernel_args *args, int part, i
     if (part == 0 && args->phase == 0) clear_forward(&p);
     for (int64_t b = 0; b < batch && before < end; b++) {
         sequence s = sequence_at(&p, b);
-        int64_t count = items_of_sequence(&p, b), blocks = blocks_of_sequence(&p, b), chunks = blocks ? count / blocks : 1;
+        int64_t count = items_of_sequence(&p, b), blocks = blocks_of_sequence(&p, b),
+                chunks = blocks ? count / blocks : 1;
         for (int64_t i = begin > before ? begin - before : 0; i < count && before + i < end; i++) {
             query_block block = query_block_at(&p, &s, i / chunks, &scratch);
             run_item(&block, i % chunks);
@@ -247,11 +278,31 @@ static inline void attention_split_run(const heed_kernel_args *args, int part, i
     }
 }
 
-HEED_KERNEL(attention) = {.name = "k_attention_f32", .op = HEED_OP_ATTENTION, .fits = attention_fits_tiled, .scratch = attention_scratch,
-    .parts = attention_parts, .run = attention_run};
-HEED_KERNEL(attention_split) = {.name = "k_attention_split_f32", .op = HEED_OP_ATTENTION, .fits = attention_fits_split, .scratch = attention_scratch,
-    .shared = attention_split_shared, .phases = 2, .parts = attention_split_parts, .run = attention_split_run};
-HEED_KERNEL(attention_weights) = {.name = "k_attention_weights_f32", .op = HEED_OP_ATTENTION, .fits = attention_fits_weights,
-    .scratch = attention_scratch, .parts = attention_weights_parts, .run = attention_weights_run};
+HEED_KERNEL(attention) = {
+    .name = "k_attention_f32",
+    .op = HEED_OP_ATTENTION,
+    .fits = attention_fits_tiled,
+    .scratch = attention_scratch,
+    .parts = attention_parts,
+    .run = attention_run,
+};
+HEED_KERNEL(attention_split) = {
+    .name = "k_attention_split_f32",
+    .op = HEED_OP_ATTENTION,
+    .fits = attention_fits_split,
+    .scratch = attention_scratch,
+    .shared = attention_split_shared,
+    .phases = 2,
+    .parts = attention_split_parts,
+    .run = attention_split_run,
+};
+HEED_KERNEL(attention_weights) = {
+    .name = "k_attention_weights_f32",
+    .op = HEED_OP_ATTENTION,
+    .fits = attention_fits_weights,
+    .scratch = attention_scratch,
+    .parts = attention_weights_parts,
+    .run = attention_weights_run,
+};
 
 #endif

@@ -1,5 +1,6 @@
-/* cache_write: rows of keys or values into their slots of a cache, f32, f16, bf16 or bytes with a scale per head; formulas in op/state.c. A part
-   owns columns (of bytes: heads), so that of rows with one slot the last wins, unless the step consumes tiles. */
+/* cache_write: rows of keys or values into their slots of a cache, f32, f16, bf16 or bytes with a
+   scale per head; formulas in op/state.c. A part owns columns (of bytes: heads), so that of rows
+   with one slot the last wins, unless the step consumes tiles. */
 #ifndef HEED_CPU_KERNEL_CACHE_WRITE_H
 #define HEED_CPU_KERNEL_CACHE_WRITE_H
 
@@ -21,27 +22,34 @@ static inline bool cache_write_small(const heed_kernel_args *args)
 
 static inline int cache_write_parts(const heed_kernel_args *args)
 {
-    int64_t parts = cache_write_small(args) ? 1 : args->in[1].shape.dim[1] / CACHE_COLUMNS, runs = cache_runs(args);
+    int64_t parts = cache_write_small(args) ? 1 : args->in[1].shape.dim[1] / CACHE_COLUMNS,
+            runs = cache_runs(args);
     if (runs && parts > runs) parts = runs;
     return parts < 1 ? 1 : (int)parts;
 }
 
-static inline void write_cache_columns(const heed_operand *y, int64_t slot, const float *from, int64_t first, int64_t last)
+static inline void write_cache_columns(const heed_operand *y, int64_t slot, const float *from,
+                                       int64_t first, int64_t last)
 {
     if (y->dtype == HEED_F32)
-        for (int64_t j = first; j < last; j += HEED_LANES) store_some(float_row(y, slot) + j, load_some(from + j, last - j), last - j);
+        for (int64_t j = first; j < last; j += HEED_LANES)
+            store_some(float_row(y, slot) + j, load_some(from + j, last - j), last - j);
     else if (y->dtype == HEED_F16)
         for (int64_t j = first; j < last; j++)
             ((uint16_t *)y->data)[slot * y->row_stride + j] = heed_f32_to_kept_f16(from[j]);
-    else heed_convert((uint16_t *)y->data + slot * y->row_stride + first, y->dtype, from + first, HEED_F32, (size_t)(last - first));
+    else
+        heed_convert((uint16_t *)y->data + slot * y->row_stride + first, y->dtype, from + first,
+                     HEED_F32, (size_t)(last - first));
 }
 
 /* Columns [first, last) of row i of the old cache. */
-static inline void keep_columns(const heed_operand *y, const heed_operand *cache, int64_t i, int64_t first, int64_t last)
+static inline void keep_columns(const heed_operand *y, const heed_operand *cache, int64_t i,
+                                int64_t first, int64_t last)
 {
     const size_t element = heed_dtypes[y->dtype].bytes;
     if (first >= last) return;
-    memcpy((char *)y->data + (size_t)(i * y->row_stride + first) * element, (const char *)cache->data + (size_t)(i * cache->row_stride + first) * element,
+    memcpy((char *)y->data + (size_t)(i * y->row_stride + first) * element,
+           (const char *)cache->data + (size_t)(i * cache->row_stride + first) * element,
            (size_t)(last - first) * element);
 }
 
@@ -55,7 +63,8 @@ static inline int64_t cache_write_tile_columns(const heed_kernel_args *args)
 static inline void cache_write_run(const heed_kernel_args *args, int part, int parts)
 {
     const heed_operand *cache = &args->in[0], *x = &args->in[1], *y = &args->out[0];
-    int64_t begin = 0, end = heed_shape_rows(x->shape), first, last, runs = cache_runs(args), width = x->shape.dim[1];
+    int64_t begin = 0, end = heed_shape_rows(x->shape), first, last, runs = cache_runs(args),
+            width = x->shape.dim[1];
     heed_part_range(runs ? runs : width, part, parts, &first, &last);
     if (args->tile) {
         const int64_t together = cache_write_tile_columns(args);
@@ -67,14 +76,17 @@ static inline void cache_write_run(const heed_kernel_args *args, int part, int p
     const int64_t run_width = runs ? width / runs : 1;
     for (int64_t i = 0; i < heed_shape_rows(cache->shape) && y->data != cache->data; i++) {
         keep_columns(y, cache, i, first * run_width, last * run_width);
-        if (runs) keep_columns(y, cache, i, width + first * HEED_SCALE_BYTES, width + last * HEED_SCALE_BYTES);
+        if (runs)
+            keep_columns(y, cache, i, width + first * HEED_SCALE_BYTES,
+                         width + last * HEED_SCALE_BYTES);
     }
     for (int64_t i = begin; i < end; i++) {
         int32_t slot = integer_at(&args->in[2], i);
         if (slot < 0 || slot >= heed_shape_rows(y->shape)) continue;
         if (!runs) write_cache_columns(y, slot, float_row(x, i), first, last);
         for (int64_t run = runs ? first : last; run < last; run++)
-            heed_scaled_run_encode((int8_t *)y->data + slot * y->row_stride, runs, width / runs, run, float_row(x, i) + run * (width / runs));
+            heed_scaled_run_encode((int8_t *)y->data + slot * y->row_stride, runs, width / runs,
+                                   run, float_row(x, i) + run * (width / runs));
     }
 }
 
@@ -83,7 +95,14 @@ static inline bool cache_write_fits(const heed_kernel_args *args)
     return is_f32_rows(&args->in[1]);
 }
 
-HEED_KERNEL(cache_write) = {.name = "k_cache_write", .op = HEED_OP_CACHE_WRITE, .fits = cache_write_fits, .parts = cache_write_parts,
-    .small = cache_write_small, .consumes_tiles = cache_write_tile_columns, .run = cache_write_run};
+HEED_KERNEL(cache_write) = {
+    .name = "k_cache_write",
+    .op = HEED_OP_CACHE_WRITE,
+    .fits = cache_write_fits,
+    .parts = cache_write_parts,
+    .small = cache_write_small,
+    .consumes_tiles = cache_write_tile_columns,
+    .run = cache_write_run,
+};
 
 #endif

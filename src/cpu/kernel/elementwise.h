@@ -1,4 +1,5 @@
-/* Element by element: binary, unary and its gradient, scale, cast, broadcast, accumulate, dropout. */
+/* Element by element: binary, unary and its gradient, scale, cast, broadcast, accumulate,
+   dropout. */
 #ifndef HEED_CPU_KERNEL_ELEMENTWISE_H
 #define HEED_CPU_KERNEL_ELEMENTWISE_H
 
@@ -18,37 +19,46 @@ HEED_INLINE heed_v combine(heed_binary_kind kind, heed_v a, heed_v b)
 }
 
 /* y = a kind b over n elements; `one`: b is a single number for all of them. */
-HEED_INLINE void combine_run(heed_binary_kind kind, bool one, const float *a, const float *b, float *y, int64_t n)
+HEED_INLINE void combine_run(heed_binary_kind kind, bool one, const float *a, const float *b,
+                             float *y, int64_t n)
 {
     heed_v all = one ? heed_v_set(*b) : heed_v_zero();
     for (int64_t j = 0; j < n; j += HEED_LANES)
-        store_some(y + j, combine(kind, load_some(a + j, n - j), one ? all : load_some(b + j, n - j)), n - j);
+        store_some(y + j,
+                   combine(kind, load_some(a + j, n - j), one ? all : load_some(b + j, n - j)),
+                   n - j);
 }
 
-static inline void combine_elements(int32_t kind, bool one, const float *a, const float *b, float *y, int64_t n)
+static inline void combine_elements(int32_t kind, bool one, const float *a, const float *b,
+                                    float *y, int64_t n)
 {
     switch (kind) {
-#define CASE(KIND) \
-    case KIND: if (one) combine_run(KIND, true, a, b, y, n); else combine_run(KIND, false, a, b, y, n); break
-    CASE(HEED_BINARY_ADD);
-    CASE(HEED_BINARY_SUBTRACT);
-    CASE(HEED_BINARY_MULTIPLY);
-    CASE(HEED_BINARY_DIVIDE);
+#define CASE(KIND)                                    \
+    case KIND:                                        \
+        if (one) combine_run(KIND, true, a, b, y, n); \
+        else combine_run(KIND, false, a, b, y, n);    \
+        break
+        CASE(HEED_BINARY_ADD);
+        CASE(HEED_BINARY_SUBTRACT);
+        CASE(HEED_BINARY_MULTIPLY);
+        CASE(HEED_BINARY_DIVIDE);
 #undef CASE
     }
 }
 
 /* One row of a against b repeated: (D) under each run of D columns, or one number to a run. */
-static inline void combine_repeated(int32_t kind, heed_broadcast_kind fit, const heed_operand *x, const heed_operand *b, int64_t row,
-                                    float *y)
+static inline void combine_repeated(int32_t kind, heed_broadcast_kind fit, const heed_operand *x,
+                                    const heed_operand *b, int64_t row, float *y)
 {
     const float *a = float_row(x, row);
     const int64_t columns = heed_shape_columns(x->shape), width = heed_width(x);
     for (int64_t at = 0; at < columns; at += width) {
-        if (fit == HEED_BROADCAST_COLUMN) combine_elements(kind, true, a + at, float_row(b, row) + at / width, y + at, width);
+        if (fit == HEED_BROADCAST_COLUMN)
+            combine_elements(kind, true, a + at, float_row(b, row) + at / width, y + at, width);
         else if (b->row_stride == 1) combine_elements(kind, false, a + at, b->data, y + at, width);
         else
-            for (int64_t j = 0; j < width; j++) combine_elements(kind, true, a + at + j, float_row(b, j), y + at + j, 1);
+            for (int64_t j = 0; j < width; j++)
+                combine_elements(kind, true, a + at + j, float_row(b, j), y + at + j, 1);
     }
 }
 
@@ -61,13 +71,14 @@ static inline void binary_run(const heed_kernel_args *args, int part, int parts)
         bool one = fit == HEED_BROADCAST_ONE;
         stretch s = stretch_of_part(args, part, parts, one ? 1 : 2);
         for (int64_t i = s.begin; i < s.begin + s.rows; i++)
-            combine_elements(kind, one, float_row(a, i) + s.first, one ? b->data : float_row(b, i) + s.first, float_row(y, i) + s.first, s.columns);
+            combine_elements(kind, one, float_row(a, i) + s.first,
+                             one ? b->data : float_row(b, i) + s.first, float_row(y, i) + s.first,
+                             s.columns);
         return;
     }
     int64_t begin, end;
     rows_of_part(args, part, parts, &begin, &end);
-    for (int64_t i = begin; i < end; i++)
-        combine_repeated(kind, fit, a, b, i, float_row(y, i));
+    for (int64_t i = begin; i < end; i++) combine_repeated(kind, fit, a, b, i, float_row(y, i));
 }
 
 static inline int64_t binary_tile_columns(const heed_kernel_args *args)
@@ -80,13 +91,18 @@ static inline int64_t binary_tile_columns(const heed_kernel_args *args)
 
 HEED_INLINE void unary_elements(heed_unary_kind kind, const float *x, float *y, int64_t n)
 {
-    for (int64_t j = 0; j < n; j += HEED_LANES) store_some(y + j, heed_v_unary(kind, load_some(x + j, n - j)), n - j);
+    for (int64_t j = 0; j < n; j += HEED_LANES)
+        store_some(y + j, heed_v_unary(kind, load_some(x + j, n - j)), n - j);
 }
 
-HEED_INLINE void unary_derivative_elements(heed_unary_kind kind, const float *dy, const float *x, float *dx, int64_t n)
+HEED_INLINE void unary_derivative_elements(heed_unary_kind kind, const float *dy, const float *x,
+                                           float *dx, int64_t n)
 {
     for (int64_t j = 0; j < n; j += HEED_LANES)
-        store_some(dx + j, heed_v_mul(load_some(dy + j, n - j), unary_derivative(kind, load_some(x + j, n - j))), n - j);
+        store_some(
+            dx + j,
+            heed_v_mul(load_some(dy + j, n - j), unary_derivative(kind, load_some(x + j, n - j))),
+            n - j);
 }
 
 static inline void unary_run(const heed_kernel_args *args, int part, int parts)
@@ -96,7 +112,10 @@ static inline void unary_run(const heed_kernel_args *args, int part, int parts)
         const float *x = float_row(&args->in[0], i) + s.first;
         float *y = float_row(&args->out[0], i) + s.first;
         switch (((const heed_unary_attributes *)args->attributes)->kind) {
-#define HEED_UNARY(symbol, name, formula, derivative) case HEED_UNARY_##symbol: unary_elements(HEED_UNARY_##symbol, x, y, s.columns); break;
+#define HEED_UNARY(symbol, name, formula, derivative)         \
+    case HEED_UNARY_##symbol:                                 \
+        unary_elements(HEED_UNARY_##symbol, x, y, s.columns); \
+        break;
 #include <heed/unaries.def>
 #undef HEED_UNARY
         }
@@ -107,10 +126,14 @@ static inline void unary_backward_run(const heed_kernel_args *args, int part, in
 {
     stretch s = stretch_of_part(args, part, parts, 2);
     for (int64_t i = s.begin; i < s.begin + s.rows; i++) {
-        const float *dy = float_row(&args->in[0], i) + s.first, *x = float_row(&args->in[1], i) + s.first;
+        const float *dy = float_row(&args->in[0], i) + s.first,
+                    *x = float_row(&args->in[1], i) + s.first;
         float *dx = float_row(&args->out[0], i) + s.first;
         switch (((const heed_unary_attributes *)args->attributes)->kind) {
-#define HEED_UNARY(symbol, name, formula, derivative) case HEED_UNARY_##symbol: unary_derivative_elements(HEED_UNARY_##symbol, dy, x, dx, s.columns); break;
+#define HEED_UNARY(symbol, name, formula, derivative)                         \
+    case HEED_UNARY_##symbol:                                                 \
+        unary_derivative_elements(HEED_UNARY_##symbol, dy, x, dx, s.columns); \
+        break;
 #include <heed/unaries.def>
 #undef HEED_UNARY
         }
@@ -128,7 +151,9 @@ static inline void scale_run(const heed_kernel_args *args, int part, int parts)
         const float *x = float_row(&args->in[0], i) + s.first;
         float *y = float_row(&args->out[0], i) + s.first;
         for (int64_t j = 0; j < s.columns; j += HEED_LANES)
-            store_some(y + j, heed_v_add(heed_v_mul(load_some(x + j, s.columns - j), factor), offset), s.columns - j);
+            store_some(y + j,
+                       heed_v_add(heed_v_mul(load_some(x + j, s.columns - j), factor), offset),
+                       s.columns - j);
     }
 }
 
@@ -136,7 +161,8 @@ static inline void accumulate_run(const heed_kernel_args *args, int part, int pa
 {
     stretch s = stretch_of_part(args, part, parts, 2);
     for (int64_t i = s.begin; i < s.begin + s.rows; i++)
-        combine_elements(HEED_BINARY_ADD, false, float_row(&args->in[0], i) + s.first, float_row(&args->in[1], i) + s.first,
+        combine_elements(HEED_BINARY_ADD, false, float_row(&args->in[0], i) + s.first,
+                         float_row(&args->in[1], i) + s.first,
                          float_row(&args->out[0], i) + s.first, s.columns);
 }
 
@@ -169,11 +195,13 @@ HEED_INLINE heed_v load_some_of(const heed_operand *x, int64_t at, int64_t left)
 {
     const uint16_t *half = (const uint16_t *)x->data + at;
     if (x->dtype == HEED_F32) return load_some((const float *)x->data + at, left);
-    if (x->dtype == HEED_F16) return left < HEED_LANES ? heed_v_load_f16_part(half, left) : heed_v_load_f16(half);
+    if (x->dtype == HEED_F16)
+        return left < HEED_LANES ? heed_v_load_f16_part(half, left) : heed_v_load_f16(half);
     return left < HEED_LANES ? heed_v_load_bf16_part(half, left) : heed_v_load_bf16(half);
 }
 
-static inline void cast_row(const heed_operand *x, int64_t i, const heed_operand *y, int64_t first, int64_t columns)
+static inline void cast_row(const heed_operand *x, int64_t i, const heed_operand *y, int64_t first,
+                            int64_t columns)
 {
     int64_t from = i * x->row_stride + first, to = i * y->row_stride + first;
     for (int64_t j = 0; j < columns; j += HEED_LANES) {
@@ -186,14 +214,16 @@ static inline void cast_row(const heed_operand *x, int64_t i, const heed_operand
         float room[HEED_LANES];
         heed_v_store(room, value);
         uint16_t *out = (uint16_t *)y->data + to + j;
-        for (int64_t k = 0; k < count; k++) out[k] = y->dtype == HEED_F16 ? heed_f32_to_f16(room[k]) : heed_f32_to_bf16(room[k]);
+        for (int64_t k = 0; k < count; k++)
+            out[k] = y->dtype == HEED_F16 ? heed_f32_to_f16(room[k]) : heed_f32_to_bf16(room[k]);
     }
 }
 
 static inline void cast_run(const heed_kernel_args *args, int part, int parts)
 {
     stretch s = stretch_of_part(args, part, parts, 1);
-    for (int64_t i = s.begin; i < s.begin + s.rows; i++) cast_row(&args->in[0], i, &args->out[0], s.first, s.columns);
+    for (int64_t i = s.begin; i < s.begin + s.rows; i++)
+        cast_row(&args->in[0], i, &args->out[0], s.first, s.columns);
 }
 
 static inline bool cast_fits(const heed_kernel_args *args)
@@ -222,7 +252,10 @@ static inline void dropout_run(const heed_kernel_args *args, int part, int parts
             float *y = float_row(&args->out[0], i) + j;
             for (int64_t k = 0; k < left; k += HEED_LANES) {
                 heed_v f = heed_v_load(factors + k);
-                store_some(y + k, heed_v_select(heed_v_less(heed_v_zero(), f), heed_v_mul(load_some(x + k, left - k), f), heed_v_zero()), left - k);
+                store_some(y + k,
+                           heed_v_select(heed_v_less(heed_v_zero(), f),
+                                         heed_v_mul(load_some(x + k, left - k), f), heed_v_zero()),
+                           left - k);
             }
         }
     }
@@ -240,14 +273,41 @@ static inline bool dropout_fits(const heed_kernel_args *args)
     return is_f32_rows(&args->in[0]);
 }
 
-HEED_KERNEL(binary) = {.name = "k_binary_f32", .op = HEED_OP_BINARY, .fits = all_f32_rows, .consumes_tiles = binary_tile_columns, .run = binary_run};
-HEED_KERNEL(unary) = {.name = "k_unary_f32", .op = HEED_OP_UNARY, .fits = all_f32_rows, .consumes_tiles = any_columns, .run = unary_run};
-HEED_KERNEL(unary_backward) = {.name = "k_unary_backward_f32", .op = HEED_OP_UNARY_BACKWARD, .fits = all_f32_rows, .consumes_tiles = any_columns,
-    .run = unary_backward_run};
-HEED_KERNEL(scale) = {.name = "k_scale_f32", .op = HEED_OP_SCALE, .fits = all_f32_rows, .consumes_tiles = any_columns, .run = scale_run};
-HEED_KERNEL(accumulate) = {.name = "k_accumulate_f32", .op = HEED_OP_ACCUMULATE, .fits = all_f32_rows, .run = accumulate_run};
-HEED_KERNEL(broadcast) = {.name = "k_broadcast_f32", .op = HEED_OP_BROADCAST, .fits = all_f32_rows, .run = broadcast_run};
+HEED_KERNEL(binary) = {.name = "k_binary_f32",
+                       .op = HEED_OP_BINARY,
+                       .fits = all_f32_rows,
+                       .consumes_tiles = binary_tile_columns,
+                       .run = binary_run};
+HEED_KERNEL(unary) = {.name = "k_unary_f32",
+                      .op = HEED_OP_UNARY,
+                      .fits = all_f32_rows,
+                      .consumes_tiles = any_columns,
+                      .run = unary_run};
+HEED_KERNEL(unary_backward) = {
+    .name = "k_unary_backward_f32",
+    .op = HEED_OP_UNARY_BACKWARD,
+    .fits = all_f32_rows,
+    .consumes_tiles = any_columns,
+    .run = unary_backward_run,
+};
+HEED_KERNEL(scale) = {.name = "k_scale_f32",
+                      .op = HEED_OP_SCALE,
+                      .fits = all_f32_rows,
+                      .consumes_tiles = any_columns,
+                      .run = scale_run};
+HEED_KERNEL(accumulate) = {
+    .name = "k_accumulate_f32",
+    .op = HEED_OP_ACCUMULATE,
+    .fits = all_f32_rows,
+    .run = accumulate_run,
+};
+HEED_KERNEL(broadcast) = {
+    .name = "k_broadcast_f32", .op = HEED_OP_BROADCAST, .fits = all_f32_rows, .run = broadcast_run};
 HEED_KERNEL(cast) = {.name = "k_cast", .op = HEED_OP_CAST, .fits = cast_fits, .run = cast_run};
-HEED_KERNEL(dropout) = {.name = "k_dropout_f32", .op = HEED_OP_DROPOUT, .fits = dropout_fits, .consumes_tiles = whole_random_words, .run = dropout_run};
+HEED_KERNEL(dropout) = {.name = "k_dropout_f32",
+                        .op = HEED_OP_DROPOUT,
+                        .fits = dropout_fits,
+                        .consumes_tiles = whole_random_words,
+                        .run = dropout_run};
 
 #endif

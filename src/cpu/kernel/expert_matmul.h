@@ -1,6 +1,7 @@
-/* Matmuls by expert as matmuls of cpu/gemm: one for every expert that has slots, so that elements are summed as
-   in plain matmuls. Parts are numbered through the experts; each expert gets parts by its share of the work,
-   which the offsets tell: they are computed in the same run, before the parts are counted. */
+/* Matmuls by expert as matmuls of cpu/gemm: one for every expert that has slots, so that elements
+   are summed as in plain matmuls. Parts are numbered through the experts; each expert gets parts by
+   its share of the work, which the offsets tell: they are computed in the same run, before the
+   parts are counted. */
 #ifndef HEED_CPU_KERNEL_EXPERT_MATMUL_H
 #define HEED_CPU_KERNEL_EXPERT_MATMUL_H
 
@@ -8,11 +9,13 @@
 #include "cpu/kernel/expert_rows.h"
 #include "cpu/kernel/matmul.h"
 
-/* All experts together have about EXPERT_PARTS parts. Reading the weights of an expert costs as much as FIXED_ROWS rows of work; a part
-   is worth its barrier from EXPERT_PART_WORK elements of weights on. */
+/* All experts together have about EXPERT_PARTS parts. Reading the weights of an expert costs as
+   much as FIXED_ROWS rows of work; a part is worth its barrier from EXPERT_PART_WORK elements of
+   weights on. */
 enum { EXPERT_PARTS = 64, FIXED_ROWS = 8, EXPERT_PART_WORK = 1 << 16 };
 
-/* How slots are shared out: what the work of an expert with so many slots is, and what a part should have. */
+/* How slots are shared out: what the work of an expert with so many slots is, and what a part
+   should have. */
 typedef struct {
     const heed_operand *offsets;
     int64_t experts, slots, elements, total, most;
@@ -26,9 +29,15 @@ static inline int64_t expert_work(const expert_shares *all, int64_t expert)
     return end > begin || all->idle_works ? end - begin + FIXED_ROWS : 0;
 }
 
-static inline expert_shares share_experts(const heed_operand *offsets, int64_t slots, int64_t elements, int64_t most, bool idle_works)
+static inline expert_shares share_experts(const heed_operand *offsets, int64_t slots,
+                                          int64_t elements, int64_t most, bool idle_works)
 {
-    expert_shares all = {.offsets = offsets, .experts = offsets->shape.dim[0] - 1, .slots = slots, .elements = elements, .most = most, .idle_works = idle_works};
+    expert_shares all = {.offsets = offsets,
+                         .experts = offsets->shape.dim[0] - 1,
+                         .slots = slots,
+                         .elements = elements,
+                         .most = most,
+                         .idle_works = idle_works};
     for (int64_t e = 0; e < all.experts; e++) all.total += expert_work(&all, e);
     return all;
 }
@@ -37,7 +46,8 @@ static inline int64_t parts_of_expert(const expert_shares *all, int64_t expert)
 {
     int64_t work = expert_work(all, expert);
     if (work == 0) return 0;
-    int64_t parts = (work * EXPERT_PARTS + all->total - 1) / all->total, worth = all->elements / EXPERT_PART_WORK * work / FIXED_ROWS;
+    int64_t parts = (work * EXPERT_PARTS + all->total - 1) / all->total,
+            worth = all->elements / EXPERT_PART_WORK * work / FIXED_ROWS;
     parts = parts > worth ? worth : parts;
     parts = parts > all->most ? all->most : parts;
     return parts < 1 ? 1 : parts;
@@ -50,8 +60,10 @@ static inline int count_expert_parts(const expert_shares *all)
     return parts < 1 ? 1 : (int)parts;
 }
 
-/* The expert of part `part`, and which of how many parts of that expert it is; false after the last. */
-static inline bool find_expert_part(const expert_shares *all, int part, int64_t *expert, int *own, int *parts)
+/* The expert of part `part`, and which of how many parts of that expert it is; false after the
+   last. */
+static inline bool find_expert_part(const expert_shares *all, int part, int64_t *expert, int *own,
+                                    int *parts)
 {
     int64_t at = part;
     for (*expert = 0; *expert < all->experts; ++*expert) {
@@ -83,8 +95,10 @@ static inline heed_operand weights_of_expert(const heed_operand *w, heed_isa isa
     heed_operand own = *w;
     own.shape = heed_shape_2(w->shape.dim[1], w->shape.dim[2]);
     own.row_stride = w->shape.dim[2];
-    if (w->layout == HEED_LAYOUT_PANELS) heed_gemm_panel_bytes(isa, w->dtype, own.shape.dim[0], own.shape.dim[1], &bytes);
-    if (w->layout == HEED_LAYOUT_PANELS_BOTH) heed_gemm_copy_bytes(isa, own.shape.dim[0], own.shape.dim[1], &first, &bytes);
+    if (w->layout == HEED_LAYOUT_PANELS)
+        heed_gemm_panel_bytes(isa, w->dtype, own.shape.dim[0], own.shape.dim[1], &bytes);
+    if (w->layout == HEED_LAYOUT_PANELS_BOTH)
+        heed_gemm_copy_bytes(isa, own.shape.dim[0], own.shape.dim[1], &first, &bytes);
     if (w->data) own.data = (char *)w->data + (size_t)expert * bytes;
     return own;
 }
@@ -93,18 +107,30 @@ static inline heed_operand weights_of_expert(const heed_operand *w, heed_isa isa
 static inline heed_gemm expert_gemm(const heed_kernel_args *args, int64_t expert)
 {
     const heed_expert_matmul_attributes *p = args->attributes;
-    const heed_operand *x = &args->in[HEED_EXPERT_X], *w = &args->in[HEED_EXPERT_WEIGHT], *y = &args->out[0], *bias = heed_optional(args, HEED_EXPERT_BIAS);
+    const heed_operand *x = &args->in[HEED_EXPERT_X], *w = &args->in[HEED_EXPERT_WEIGHT],
+                       *y = &args->out[0], *bias = heed_optional(args, HEED_EXPERT_BIAS);
     const heed_operand own = weights_of_expert(w, args->isa, expert);
-    return (heed_gemm){.n = y->shape.dim[2], .k = x->shape.dim[2], .a_stride = x->shape.dim[2], .b_kind = kind_of_b(w, p->transpose_b), .b_dtype = w->dtype,
-        .b = data_of_b(&own, p->transpose_b, args->isa), .b_stride = own.row_stride, .c_stride = y->shape.dim[2], .bf16_operands = p->bf16_operands, .activation = p->activation,
-        .bias = bias ? float_row(bias, expert) : NULL, .gate_stride = y->shape.dim[2]};
+    return (heed_gemm){.n = y->shape.dim[2],
+                       .k = x->shape.dim[2],
+                       .a_stride = x->shape.dim[2],
+                       .b_kind = kind_of_b(w, p->transpose_b),
+                       .b_dtype = w->dtype,
+                       .b = data_of_b(&own, p->transpose_b, args->isa),
+                       .b_stride = own.row_stride,
+                       .c_stride = y->shape.dim[2],
+                       .bf16_operands = p->bf16_operands,
+                       .activation = p->activation,
+                       .bias = bias ? float_row(bias, expert) : NULL,
+                       .gate_stride = y->shape.dim[2]};
 }
 
 static inline expert_shares matmul_shares(const heed_kernel_args *args)
 {
     const heed_operand *w = &args->in[HEED_EXPERT_WEIGHT], *y = &args->out[0];
-    int64_t width = heed_gemm_panel_width(args->isa), panels = (y->shape.dim[2] + width - 1) / width;
-    return share_experts(&args->in[HEED_EXPERT_OFFSETS], y->shape.dim[0] * y->shape.dim[1], w->shape.dim[1] * w->shape.dim[2], panels, false);
+    int64_t width = heed_gemm_panel_width(args->isa),
+            panels = (y->shape.dim[2] + width - 1) / width;
+    return share_experts(&args->in[HEED_EXPERT_OFFSETS], y->shape.dim[0] * y->shape.dim[1],
+                         w->shape.dim[1] * w->shape.dim[2], panels, false);
 }
 
 static inline bool expert_matmul_fits(const heed_kernel_args *args)
@@ -138,7 +164,8 @@ static inline void clear_idle_slots(const heed_kernel_args *args)
 
 static inline void expert_matmul_run(const heed_kernel_args *args, int part, int parts)
 {
-    const heed_operand *x = &args->in[HEED_EXPERT_X], *gate = heed_optional(args, HEED_EXPERT_GATE), *y = &args->out[0];
+    const heed_operand *x = &args->in[HEED_EXPERT_X], *gate = heed_optional(args, HEED_EXPERT_GATE),
+                       *y = &args->out[0];
     expert_shares all = matmul_shares(args);
     int64_t expert, begin, end;
     int own, of;
@@ -167,8 +194,16 @@ static inline heed_gemm outer_gemm(const heed_kernel_args *args, int64_t expert)
 {
     const heed_operand *a = &args->in[0], *b = &args->in[1], *y = &args->out[0];
     const heed_expert_outer_attributes *p = args->attributes;
-    return (heed_gemm){.m = a->shape.dim[2], .n = b->shape.dim[2], .bf16_operands = p->bf16_operands, .a_stride = a->shape.dim[2], .a_transposed = true,
-        .b_kind = HEED_GEMM_B_NN, .b_dtype = HEED_F32, .b_stride = b->shape.dim[2], .c = float_row(y, expert), .c_stride = b->shape.dim[2]};
+    return (heed_gemm){.m = a->shape.dim[2],
+                       .n = b->shape.dim[2],
+                       .bf16_operands = p->bf16_operands,
+                       .a_stride = a->shape.dim[2],
+                       .a_transposed = true,
+                       .b_kind = HEED_GEMM_B_NN,
+                       .b_dtype = HEED_F32,
+                       .b_stride = b->shape.dim[2],
+                       .c = float_row(y, expert),
+                       .c_stride = b->shape.dim[2]};
 }
 
 /* With a state in place experts without slots stay as they are. */
@@ -181,8 +216,10 @@ static inline bool outer_continues(const heed_kernel_args *args)
 static inline expert_shares outer_shares(const heed_kernel_args *args)
 {
     const heed_operand *a = &args->in[0], *y = &args->out[0];
-    int64_t width = heed_gemm_panel_width(args->isa), panels = (y->shape.dim[2] + width - 1) / width;
-    return share_experts(&args->in[2], a->shape.dim[0] * a->shape.dim[1], y->shape.dim[1] * y->shape.dim[2], panels, !outer_continues(args));
+    int64_t width = heed_gemm_panel_width(args->isa),
+            panels = (y->shape.dim[2] + width - 1) / width;
+    return share_experts(&args->in[2], a->shape.dim[0] * a->shape.dim[1],
+                         y->shape.dim[1] * y->shape.dim[2], panels, !outer_continues(args));
 }
 
 static inline size_t expert_outer_scratch(const heed_kernel_args *args)
@@ -199,18 +236,20 @@ static inline int expert_outer_parts(const heed_kernel_args *args)
     return count_expert_parts(&all);
 }
 
-/* Slots in several runs, or a state that lies elsewhere: what comes second must wait for what comes first, so that one part does all of
-   an expert. Plans lay slots end to end and states in place. */
+/* Slots in several runs, or a state that lies elsewhere: what comes second must wait for what comes
+   first, so that one part does all of an expert. Plans lay slots end to end and states in place. */
 static inline bool outer_in_one_part(const heed_kernel_args *args)
 {
     const heed_operand *a = &args->in[0], *b = &args->in[1];
     int64_t slots = a->shape.dim[0] * a->shape.dim[1];
-    return even_run(a, b, 0, slots) < slots || (heed_optional(args, HEED_EXPERT_OUTER_STATE) && !outer_continues(args));
+    return even_run(a, b, 0, slots) < slots ||
+           (heed_optional(args, HEED_EXPERT_OUTER_STATE) && !outer_continues(args));
 }
 
 static inline void expert_outer_run(const heed_kernel_args *args, int part, int parts)
 {
-    const heed_operand *a = &args->in[0], *b = &args->in[1], *y = &args->out[0], *state = heed_optional(args, HEED_EXPERT_OUTER_STATE);
+    const heed_operand *a = &args->in[0], *b = &args->in[1], *y = &args->out[0],
+                       *state = heed_optional(args, HEED_EXPERT_OUTER_STATE);
     expert_shares all = outer_shares(args);
     int64_t expert, begin, end;
     int own, of;
@@ -220,7 +259,9 @@ static inline void expert_outer_run(const heed_kernel_args *args, int part, int 
         if (own > 0) return;
         of = 1;
     }
-    if (state && state->data != y->data) memcpy(float_row(y, expert), float_row(state, expert), (size_t)heed_shape_columns(y->shape) * sizeof(float));
+    if (state && state->data != y->data)
+        memcpy(float_row(y, expert), float_row(state, expert),
+               (size_t)heed_shape_columns(y->shape) * sizeof(float));
     heed_gemm g = outer_gemm(args, expert);
     g.accumulate = state != NULL;
     slots_of_expert(all.offsets, expert, all.slots, &begin, &end);
@@ -235,9 +276,20 @@ static inline void expert_outer_run(const heed_kernel_args *args, int part, int 
     } while (begin < end);
 }
 
-HEED_KERNEL(expert_matmul) = {.name = "k_expert_matmul", .op = HEED_OP_EXPERT_MATMUL, .fits = expert_matmul_fits, .scratch = expert_matmul_scratch,
-    .parts = expert_matmul_parts, .run = expert_matmul_run};
-HEED_KERNEL(expert_outer) = {.name = "k_expert_outer_f32", .op = HEED_OP_EXPERT_OUTER, .scratch = expert_outer_scratch, .parts = expert_outer_parts,
-    .run = expert_outer_run};
+HEED_KERNEL(expert_matmul) = {
+    .name = "k_expert_matmul",
+    .op = HEED_OP_EXPERT_MATMUL,
+    .fits = expert_matmul_fits,
+    .scratch = expert_matmul_scratch,
+    .parts = expert_matmul_parts,
+    .run = expert_matmul_run,
+};
+HEED_KERNEL(expert_outer) = {
+    .name = "k_expert_outer_f32",
+    .op = HEED_OP_EXPERT_OUTER,
+    .scratch = expert_outer_scratch,
+    .parts = expert_outer_parts,
+    .run = expert_outer_run,
+};
 
 #endif

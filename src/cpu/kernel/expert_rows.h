@@ -14,12 +14,14 @@ static inline float *slot_row(const heed_operand *x, int64_t s)
 /* Number p of a table (N,J) of pairs or slots; -1 for one that does not exist. */
 static inline int64_t pair_integer(const heed_operand *table, int64_t p)
 {
-    int64_t J = table->shape.dim[1], at = ((const int32_t *)table->data)[p / J * table->row_stride + p % J];
+    int64_t J = table->shape.dim[1],
+            at = ((const int32_t *)table->data)[p / J * table->row_stride + p % J];
     return at < table->shape.dim[0] * J ? at : -1;
 }
 
 /* Slots [*begin, *end) of an expert, within those that there are. */
-static inline void slots_of_expert(const heed_operand *offsets, int64_t expert, int64_t slots, int64_t *begin, int64_t *end)
+static inline void slots_of_expert(const heed_operand *offsets, int64_t expert, int64_t slots,
+                                   int64_t *begin, int64_t *end)
 {
     int64_t first = integer_at(offsets, expert), last = integer_at(offsets, expert + 1);
     if (first < 0) first = 0;
@@ -75,7 +77,8 @@ static inline void top_k_backward_run(const heed_kernel_args *args, int part, in
 
 static inline void expert_dispatch_run(const heed_kernel_args *args, int part, int parts)
 {
-    const heed_operand *x = &args->in[0], *permutation = &args->in[1], *weights = heed_optional(args, 3), *y = &args->out[0];
+    const heed_operand *x = &args->in[0], *permutation = &args->in[1],
+                       *weights = heed_optional(args, 3), *y = &args->out[0];
     int64_t begin, end, J = y->shape.dim[1], width = y->shape.dim[2];
     rows_of_part(args, part, parts, &begin, &end);
     for (int64_t s = begin * J; s < end * J; s++) {
@@ -88,13 +91,15 @@ static inline void expert_dispatch_run(const heed_kernel_args *args, int part, i
         }
         const float *from = float_row(x, p / J);
         heed_v w = heed_v_set(float_row(weights, p / J)[p % J]);
-        for (int64_t d = 0; d < width; d += HEED_LANES) store_some(to + d, heed_v_mul(w, load_some(from + d, width - d)), width - d);
+        for (int64_t d = 0; d < width; d += HEED_LANES)
+            store_some(to + d, heed_v_mul(w, load_some(from + d, width - d)), width - d);
     }
 }
 
 static inline void expert_combine_run(const heed_kernel_args *args, int part, int parts)
 {
-    const heed_operand *x = &args->in[0], *inverse = &args->in[2], *weights = heed_optional(args, 3), *y = &args->out[0];
+    const heed_operand *x = &args->in[0], *inverse = &args->in[2],
+                       *weights = heed_optional(args, 3), *y = &args->out[0];
     int64_t begin, end, J = x->shape.dim[1], width = x->shape.dim[2];
     rows_of_part(args, part, parts, &begin, &end);
     for (int64_t i = begin; i < end; i++)
@@ -112,7 +117,8 @@ static inline void expert_combine_run(const heed_kernel_args *args, int part, in
 /* Sums in 64 accumulators, as other sums along a row. */
 static inline void expert_dot_run(const heed_kernel_args *args, int part, int parts)
 {
-    const heed_operand *x = &args->in[0], *z = &args->in[1], *inverse = &args->in[2], *y = &args->out[0];
+    const heed_operand *x = &args->in[0], *z = &args->in[1], *inverse = &args->in[2],
+                       *y = &args->out[0];
     int64_t begin, end, J = x->shape.dim[1], width = x->shape.dim[2];
     rows_of_part(args, part, parts, &begin, &end);
     for (int64_t p = begin * J; p < end * J; p++) {
@@ -122,7 +128,8 @@ static inline void expert_dot_run(const heed_kernel_args *args, int part, int pa
         for (int64_t d = 0; d < width && s >= 0; d += ACCUMULATORS)
             for (int v = 0; v < ACCUMULATOR_VECTORS && d + v * HEED_LANES < width; v++) {
                 int64_t at = d + v * HEED_LANES;
-                all.vector[v] = heed_v_fma(load_some(a + at, width - at), load_some(b + at, width - at), all.vector[v]);
+                all.vector[v] = heed_v_fma(load_some(a + at, width - at),
+                                           load_some(b + at, width - at), all.vector[v]);
             }
         float_row(y, p / J)[p % J] = accumulators_sum(all);
     }
@@ -142,15 +149,23 @@ static inline void expert_sum_run(const heed_kernel_args *args, int part, int pa
         memset(to, 0, (size_t)width * sizeof *to);
         for (int64_t s = begin; s < end; s++)
             for (int64_t o = 0; o < width; o += HEED_LANES)
-                store_some(to + o, heed_v_add(load_some(to + o, width - o), load_some(slot_row(x, s) + o, width - o)), width - o);
+                store_some(to + o,
+                           heed_v_add(load_some(to + o, width - o),
+                                      load_some(slot_row(x, s) + o, width - o)),
+                           width - o);
     }
 }
 
 HEED_KERNEL(top_k) = {.name = "k_top_k_f32", .op = HEED_OP_TOP_K, .run = top_k_run};
-HEED_KERNEL(top_k_backward) = {.name = "k_top_k_backward_f32", .op = HEED_OP_TOP_K_BACKWARD, .run = top_k_backward_run};
-HEED_KERNEL(expert_dispatch) = {.name = "k_expert_dispatch_f32", .op = HEED_OP_EXPERT_DISPATCH, .run = expert_dispatch_run};
-HEED_KERNEL(expert_combine) = {.name = "k_expert_combine_f32", .op = HEED_OP_EXPERT_COMBINE, .run = expert_combine_run};
-HEED_KERNEL(expert_dot) = {.name = "k_expert_dot_f32", .op = HEED_OP_EXPERT_DOT, .run = expert_dot_run};
-HEED_KERNEL(expert_sum) = {.name = "k_expert_sum_f32", .op = HEED_OP_EXPERT_SUM, .run = expert_sum_run};
+HEED_KERNEL(top_k_backward) = {
+    .name = "k_top_k_backward_f32", .op = HEED_OP_TOP_K_BACKWARD, .run = top_k_backward_run};
+HEED_KERNEL(expert_dispatch) = {
+    .name = "k_expert_dispatch_f32", .op = HEED_OP_EXPERT_DISPATCH, .run = expert_dispatch_run};
+HEED_KERNEL(expert_combine) = {
+    .name = "k_expert_combine_f32", .op = HEED_OP_EXPERT_COMBINE, .run = expert_combine_run};
+HEED_KERNEL(expert_dot) = {
+    .name = "k_expert_dot_f32", .op = HEED_OP_EXPERT_DOT, .run = expert_dot_run};
+HEED_KERNEL(expert_sum) = {
+    .name = "k_expert_sum_f32", .op = HEED_OP_EXPERT_SUM, .run = expert_sum_run};
 
 #endif

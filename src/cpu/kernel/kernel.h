@@ -1,6 +1,7 @@
-/* kernel.h: what the bodies of the CPU kernels share. Every body is written once in terms of cpu/vector.h and compiled per
-   instruction set: kernels_generic.c, kernels_avx2.c and kernels_avx512.c (and the three attention_*.c) define HEED_KERNEL_ISA
-   and include the bodies. A body ends with HEED_KERNEL(name) = {...}, and cpu/kernels.def lists the names. */
+/* kernel.h: what the bodies of the CPU kernels share. Every body is written once in terms of
+   cpu/vector.h and compiled per instruction set: kernels_generic.c, kernels_avx2.c and
+   kernels_avx512.c (and the three attention_*.c) define HEED_KERNEL_ISA and include the bodies. A
+   body ends with HEED_KERNEL(name) = {...}, and cpu/kernels.def lists the names. */
 #ifndef HEED_CPU_KERNEL_KERNEL_H
 #define HEED_CPU_KERNEL_KERNEL_H
 
@@ -63,18 +64,19 @@ HEED_INLINE heed_v first_lanes(heed_v x, int64_t left)
     return heed_v_load(room);
 }
 
-/* Sums and maxima along a row run in 64 accumulators, element j in number j % 64, on every instruction
-   set; the accumulators are then joined by halves. Hence equal bits everywhere. */
+/* Sums and maxima along a row run in 64 accumulators, element j in number j % 64, on every
+   instruction set; the accumulators are then joined by halves. Hence equal bits everywhere. */
 enum { ACCUMULATORS = 64, ACCUMULATOR_VECTORS = ACCUMULATORS / HEED_LANES };
 
-typedef struct { heed_v vector[ACCUMULATOR_VECTORS]; } accumulators;
+typedef struct {
+    heed_v vector[ACCUMULATOR_VECTORS];
+} accumulators;
 
-/* For every vector of a row of `width` elements: it begins with element j + v * HEED_LANES, and vector v of
-   the accumulators takes it. */
-#define HEED_FOR_ACCUMULATORS(j, v, width) \
+/* For every vector of a row of `width` elements: it begins with element j + v * HEED_LANES, and
+   vector v of the accumulators takes it. */
+#define HEED_FOR_ACCUMULATORS(j, v, width)              \
     for (int64_t j = 0; j < (width); j += ACCUMULATORS) \
-        HEED_UNROLL for (int v = 0; v < ACCUMULATOR_VECTORS; v++) \
-            if (j + v * HEED_LANES < (width))
+    HEED_UNROLL for (int v = 0; v < ACCUMULATOR_VECTORS; v++) if (j + v * HEED_LANES < (width))
 
 HEED_INLINE accumulators accumulators_of(float x)
 {
@@ -86,14 +88,16 @@ HEED_INLINE accumulators accumulators_of(float x)
 HEED_INLINE float accumulators_sum(accumulators all)
 {
     HEED_UNROLL for (int half = ACCUMULATOR_VECTORS / 2; half > 0; half /= 2)
-        HEED_UNROLL for (int v = 0; v < half; v++) all.vector[v] = heed_v_add(all.vector[v], all.vector[v + half]);
+        HEED_UNROLL for (int v = 0; v < half; v++)
+            all.vector[v] = heed_v_add(all.vector[v], all.vector[v + half]);
     return heed_v_sum(all.vector[0]);
 }
 
 HEED_INLINE float accumulators_max(accumulators all)
 {
     HEED_UNROLL for (int half = ACCUMULATOR_VECTORS / 2; half > 0; half /= 2)
-        HEED_UNROLL for (int v = 0; v < half; v++) all.vector[v] = heed_v_max(all.vector[v], all.vector[v + half]);
+        HEED_UNROLL for (int v = 0; v < half; v++)
+            all.vector[v] = heed_v_max(all.vector[v], all.vector[v + half]);
     return heed_v_hmax(all.vector[0]);
 }
 
@@ -113,7 +117,8 @@ static inline float log_of(float x)
 }
 
 /* Rows of a row-local kernel's part, or of the tile that it consumes. */
-static inline void rows_of_part(const heed_kernel_args *args, int part, int parts, int64_t *begin, int64_t *end)
+static inline void rows_of_part(const heed_kernel_args *args, int part, int parts, int64_t *begin,
+                                int64_t *end)
 {
     if (args->tile) {
         *begin = args->tile->row;
@@ -122,23 +127,29 @@ static inline void rows_of_part(const heed_kernel_args *args, int part, int part
 }
 
 /* Columns of that tile, or all. */
-static inline void columns_of_tile(const heed_kernel_args *args, int64_t columns, int64_t *begin, int64_t *end)
+static inline void columns_of_tile(const heed_kernel_args *args, int64_t columns, int64_t *begin,
+                                   int64_t *end)
 {
     *begin = args->tile ? args->tile->column : 0;
     *end = args->tile ? args->tile->column + args->tile->columns : columns;
 }
 
-/* The rows of an element-wise kernel's part, from column `first` on. Whole rows of all operands that lie end to end count as one long row. */
-typedef struct { int64_t begin, rows, first, columns; } stretch;
+/* The rows of an element-wise kernel's part, from column `first` on. Whole rows of all operands
+   that lie end to end count as one long row. */
+typedef struct {
+    int64_t begin, rows, first, columns;
+} stretch;
 
-static inline stretch stretch_of_part(const heed_kernel_args *args, int part, int parts, int operands)
+static inline stretch stretch_of_part(const heed_kernel_args *args, int part, int parts,
+                                      int operands)
 {
     int64_t begin, end, first, last, columns = heed_shape_columns(args->out[0].shape);
     rows_of_part(args, part, parts, &begin, &end);
     columns_of_tile(args, columns, &first, &last);
     bool dense = args->out[0].row_stride == columns && last - first == columns;
     for (int i = 0; i < operands; i++) dense = dense && args->in[i].row_stride == columns;
-    return dense ? (stretch){begin, end > begin, 0, (end - begin) * columns} : (stretch){begin, end - begin, first, last - first};
+    return dense ? (stretch){begin, end > begin, 0, (end - begin) * columns}
+                 : (stretch){begin, end - begin, first, last - first};
 }
 
 /* `consumes_tiles` of element-wise kernels: any columns will do. */

@@ -1,15 +1,21 @@
-/* Output projection with cross-entropy (op/linear_cross_entropy.c): the rows are worked through in chunks whose
-   logits fit into LOGITS_BYTES of shared memory. Each chunk takes three phases, with barriers between: its
-   logits; its losses, and dlogits in the logits' place; what dlogits give to x, weight and bias. Chunks ascend,
-   and the sums of dweight and dbias go on from chunk to chunk, so that the number of rows in a chunk changes no
-   bit. */
+/* Output projection with cross-entropy (op/linear_cross_entropy.c): the rows are worked through in
+   chunks whose logits fit into LOGITS_BYTES of shared memory. Each chunk takes three phases, with
+   barriers between: its logits; its losses, and dlogits in the logits' place; what dlogits give to
+   x, weight and bias. Chunks ascend, and the sums of dweight and dbias go on from chunk to chunk,
+   so that the number of rows in a chunk changes no bit. */
 #ifndef HEED_CPU_KERNEL_LINEAR_LOSS_H
 #define HEED_CPU_KERNEL_LINEAR_LOSS_H
 
 #include "cpu/kernel/matmul.h"
 #include "cpu/kernel/softmax.h"
 
-enum { LOGITS_BYTES = 1 << 27, LEAST_CHUNK = 64, MOST_CHUNK = 1024, LOGITS_PER_PART = 1 << 15, BIAS_PER_PART = 4096 };
+enum {
+    LOGITS_BYTES = 1 << 27,
+    LEAST_CHUNK = 64,
+    MOST_CHUNK = 1024,
+    LOGITS_PER_PART = 1 << 15,
+    BIAS_PER_PART = 4096
+};
 enum { LOSS_LOGITS, LOSS_DLOGITS, LOSS_GRADIENTS, LOSS_PHASES };
 
 typedef struct {
@@ -28,7 +34,8 @@ static inline int64_t loss_stride(const heed_kernel_args *args)
 
 static inline int64_t rows_of_chunk(const heed_kernel_args *args)
 {
-    int64_t rows = LOGITS_BYTES / ((int64_t)sizeof(float) * loss_stride(args)) & ~(int64_t)(LEAST_CHUNK - 1);
+    int64_t rows = LOGITS_BYTES / ((int64_t)sizeof(float) * loss_stride(args)) &
+                   ~(int64_t)(LEAST_CHUNK - 1);
     if (rows < LEAST_CHUNK) return LEAST_CHUNK;
     return rows > MOST_CHUNK ? MOST_CHUNK : rows;
 }
@@ -40,7 +47,8 @@ static inline bool loss_is_backward(const heed_kernel_args *args)
 
 static inline int loss_phases(const heed_kernel_args *args)
 {
-    int64_t rows = args->in[HEED_LINEAR_LOSS_X].shape.dim[0], each = rows_of_chunk(args), chunks = (rows + each - 1) / each;
+    int64_t rows = args->in[HEED_LINEAR_LOSS_X].shape.dim[0], each = rows_of_chunk(args),
+            chunks = (rows + each - 1) / each;
     if (chunks < 1) chunks = 1;
     return (int)(chunks * (loss_is_backward(args) ? LOSS_PHASES : LOSS_GRADIENTS));
 }
@@ -48,9 +56,15 @@ static inline int loss_phases(const heed_kernel_args *args)
 static inline loss_chunk chunk_of_phase(const heed_kernel_args *args)
 {
     int per_chunk = loss_is_backward(args) ? LOSS_PHASES : LOSS_GRADIENTS;
-    loss_chunk c = {.args = args, .x = &args->in[HEED_LINEAR_LOSS_X], .weight = &args->in[HEED_LINEAR_LOSS_WEIGHT],
-                    .labels = &args->in[HEED_LINEAR_LOSS_LABELS], .bias = heed_optional(args, HEED_LINEAR_LOSS_BIAS),
-                    .backward = per_chunk == LOSS_PHASES, .stride = loss_stride(args), .what = args->phase % per_chunk, .logits = args->shared};
+    loss_chunk c = {.args = args,
+                    .x = &args->in[HEED_LINEAR_LOSS_X],
+                    .weight = &args->in[HEED_LINEAR_LOSS_WEIGHT],
+                    .labels = &args->in[HEED_LINEAR_LOSS_LABELS],
+                    .bias = heed_optional(args, HEED_LINEAR_LOSS_BIAS),
+                    .backward = per_chunk == LOSS_PHASES,
+                    .stride = loss_stride(args),
+                    .what = args->phase % per_chunk,
+                    .logits = args->shared};
     c.vocabulary = c.weight->shape.dim[0];
     c.bf16 = ((const heed_linear_loss_attributes *)args->attributes)->bf16_operands;
     if (c.backward) {
@@ -79,14 +93,21 @@ static inline heed_operand logits_of(const loss_chunk *c)
     heed_shape shape = c->x->shape;
     shape.dim[0] = c->rows;
     shape.dim[1] = c->vocabulary;
-    return (heed_operand){.data = c->logits, .dtype = HEED_F32, .layout = HEED_LAYOUT_ROWS, .shape = shape, .row_stride = c->stride};
+    return (heed_operand){
+        .data = c->logits,
+        .dtype = HEED_F32,
+        .layout = HEED_LAYOUT_ROWS,
+        .shape = shape,
+        .row_stride = c->stride,
+    };
 }
 
 /* The matmuls of a chunk: logits, dx, dweight. */
 static inline heed_gemm logits_matmul(const loss_chunk *c)
 {
     heed_operand x = rows_from(c->x, c->begin, c->rows), logits = logits_of(c);
-    heed_gemm g = plain_matmul(&x, c->weight, &logits, (heed_matmul_attributes){0, 1, c->bf16}, c->args->isa, 0);
+    heed_gemm g = plain_matmul(&x, c->weight, &logits, (heed_matmul_attributes){0, 1, c->bf16},
+                               c->args->isa, 0);
     g.bias = c->bias ? c->bias->data : NULL;
     return g;
 }
@@ -94,13 +115,15 @@ static inline heed_gemm logits_matmul(const loss_chunk *c)
 static inline heed_gemm dx_matmul(const loss_chunk *c)
 {
     heed_operand dx = rows_from(&c->args->out[1], c->begin, c->rows), dlogits = logits_of(c);
-    return plain_matmul(&dlogits, c->weight, &dx, (heed_matmul_attributes){0, 0, c->bf16}, c->args->isa, 0);
+    return plain_matmul(&dlogits, c->weight, &dx, (heed_matmul_attributes){0, 0, c->bf16},
+                        c->args->isa, 0);
 }
 
 static inline heed_gemm dweight_matmul(const loss_chunk *c)
 {
     heed_operand x = rows_from(c->x, c->begin, c->rows), dlogits = logits_of(c);
-    heed_gemm g = plain_matmul(&dlogits, &x, &c->args->out[0], (heed_matmul_attributes){1, 0, c->bf16}, c->args->isa, 0);
+    heed_gemm g = plain_matmul(&dlogits, &x, &c->args->out[0],
+                               (heed_matmul_attributes){1, 0, c->bf16}, c->args->isa, 0);
     g.accumulate = c->begin > 0 || heed_optional(c->args, HEED_LINEAR_LOSS_STATE);
     return g;
 }
@@ -135,7 +158,8 @@ static inline int loss_parts(const heed_kernel_args *args)
 /* nll of a row of logits and then its gradient in its place. */
 static inline void score_row(const loss_chunk *c, int64_t row)
 {
-    float smoothing = ((const heed_linear_loss_attributes *)c->args->attributes)->smoothing, *x = c->logits + (row - c->begin) * c->stride;
+    float smoothing = ((const heed_linear_loss_attributes *)c->args->attributes)->smoothing,
+          *x = c->logits + (row - c->begin) * c->stride;
     float *nll = float_row(&c->args->out[c->backward ? 3 : 0], row);
     int32_t label = integer_at(c->labels, row);
     bool scored = label >= 0 && label < c->vocabulary;
@@ -145,10 +169,14 @@ static inline void score_row(const loss_chunk *c, int64_t row)
         return;
     }
     const float max = max_of_row(x, c->vocabulary), own = x[label] - max;
-    const float mean = smoothing > 0 ? sum_of_differences(x, c->vocabulary, max) / (float)c->vocabulary : 0;
-    const float sum = exponentiate_row(x, c->backward ? x : NULL, c->vocabulary, max), loss = log_of(sum) - (1 - smoothing) * own;
+    const float mean = smoothing > 0
+                           ? sum_of_differences(x, c->vocabulary, max) / (float)c->vocabulary
+                           : 0;
+    const float sum = exponentiate_row(x, c->backward ? x : NULL, c->vocabulary, max),
+                loss = log_of(sum) - (1 - smoothing) * own;
     *nll = smoothing > 0 ? loss - smoothing * mean : loss;
-    if (c->backward) gradient_of_exponentials(x, c->vocabulary, sum, label, smoothing, *float_row(c->drow, row));
+    if (c->backward)
+        gradient_of_exponentials(x, c->vocabulary, sum, label, smoothing, *float_row(c->drow, row));
 }
 
 /* Columns of the bias: rows ascending, from the sums of the chunks before. */
@@ -156,10 +184,12 @@ static inline void sum_bias(const loss_chunk *c, int part)
 {
     float *sum = c->args->out[2].data;
     int64_t stop = (int64_t)(part + 1) * BIAS_PER_PART;
-    for (int64_t j = (int64_t)part * BIAS_PER_PART; j < stop && j < c->vocabulary; j += HEED_LANES) {
+    for (int64_t j = (int64_t)part * BIAS_PER_PART; j < stop && j < c->vocabulary;
+         j += HEED_LANES) {
         int64_t left = c->vocabulary - j;
         heed_v total = c->begin > 0 ? load_some(sum + j, left) : heed_v_zero();
-        for (int64_t i = 0; i < c->rows; i++) total = heed_v_add(total, load_some(c->logits + i * c->stride + j, left));
+        for (int64_t i = 0; i < c->rows; i++)
+            total = heed_v_add(total, load_some(c->logits + i * c->stride + j, left));
         store_some(sum + j, total, left);
     }
 }
@@ -173,7 +203,8 @@ static inline void loss_gradients(const loss_chunk *c, int part)
     else if (part < dx_parts + sums) sum_bias(c, part - dx_parts);
     else {
         heed_gemm dweight = dweight_matmul(c);
-        heed_gemm_run(&dweight, args->isa, part - dx_parts - sums, heed_gemm_parts(&dweight, args->isa), args->scratch);
+        heed_gemm_run(&dweight, args->isa, part - dx_parts - sums,
+                      heed_gemm_parts(&dweight, args->isa), args->scratch);
     }
 }
 
@@ -215,15 +246,33 @@ static inline size_t loss_shared(const heed_kernel_args *args)
     return (size_t)((rows < each ? rows : each) * loss_stride(args)) * sizeof(float);
 }
 
-/* Left operands are f32 rows; the weight is rows or panels of any floating type. dbias lies dense. */
+/* Left operands are f32 rows; the weight is rows or panels of any floating type. dbias lies
+   dense. */
 static inline bool loss_fits(const heed_kernel_args *args)
 {
-    return is_f32_rows(&args->in[HEED_LINEAR_LOSS_X]) && floating_rows(&args->in[HEED_LINEAR_LOSS_WEIGHT]);
+    return is_f32_rows(&args->in[HEED_LINEAR_LOSS_X]) &&
+           floating_rows(&args->in[HEED_LINEAR_LOSS_WEIGHT]);
 }
 
-HEED_KERNEL(linear_cross_entropy) = {.name = "k_linear_cross_entropy", .op = HEED_OP_LINEAR_CROSS_ENTROPY, .fits = loss_fits, .scratch = loss_scratch,
-    .shared = loss_shared, .live_phases = loss_phases, .parts = loss_parts, .run = loss_run};
-HEED_KERNEL(linear_cross_entropy_backward) = {.name = "k_linear_cross_entropy_backward", .op = HEED_OP_LINEAR_CROSS_ENTROPY_BACKWARD, .fits = loss_fits,
-    .scratch = loss_scratch, .shared = loss_shared, .live_phases = loss_phases, .parts = loss_parts, .run = loss_run};
+HEED_KERNEL(linear_cross_entropy) = {
+    .name = "k_linear_cross_entropy",
+    .op = HEED_OP_LINEAR_CROSS_ENTROPY,
+    .fits = loss_fits,
+    .scratch = loss_scratch,
+    .shared = loss_shared,
+    .live_phases = loss_phases,
+    .parts = loss_parts,
+    .run = loss_run,
+};
+HEED_KERNEL(linear_cross_entropy_backward) = {
+    .name = "k_linear_cross_entropy_backward",
+    .op = HEED_OP_LINEAR_CROSS_ENTROPY_BACKWARD,
+    .fits = loss_fits,
+    .scratch = loss_scratch,
+    .shared = loss_shared,
+    .live_phases = loss_phases,
+    .parts = loss_parts,
+    .run = loss_run,
+};
 
 #endif

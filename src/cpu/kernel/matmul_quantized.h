@@ -1,5 +1,6 @@
-/* Quantized matmuls (cpu/gemm/quantized.h): rows of activations are quantized once for all matmuls of a step,
-   normalized before if need be, by every thread for itself if they are few, or else in a phase of their own. */
+/* Quantized matmuls (cpu/gemm/quantized.h): rows of activations are quantized once for all matmuls
+   of a step, normalized before if need be, by every thread for itself if they are few, or else in a
+   phase of their own. */
 #ifndef HEED_CPU_KERNEL_MATMUL_QUANTIZED_H
 #define HEED_CPU_KERNEL_MATMUL_QUANTIZED_H
 
@@ -11,7 +12,8 @@ static inline bool matmul_fits_quantized(const heed_kernel_args *args)
 {
     const matmuls all = matmuls_of(args);
     for (int i = 0; i < all.count; i++)
-        if (!heed_gemm_is_quantized(&all.gemm[i]) || all.gemm[i].b_dtype != all.gemm[0].b_dtype) return false;
+        if (!heed_gemm_is_quantized(&all.gemm[i]) || all.gemm[i].b_dtype != all.gemm[0].b_dtype)
+            return false;
     return matmul_fits(args);
 }
 
@@ -27,22 +29,26 @@ static inline size_t row_bytes_of_a(const heed_kernel_args *args)
 
 static inline size_t quantized_bytes(const heed_kernel_args *args)
 {
-    return heed_align(heed_qgemm_quantized_bytes(args->in[0].shape.dim[0], args->in[0].shape.dim[1]));
+    return heed_align(
+        heed_qgemm_quantized_bytes(args->in[0].shape.dim[0], args->in[0].shape.dim[1]));
 }
 
 /* Rows [begin, end) of a, quantized, to their places. */
-static inline void quantize_a(const heed_kernel_args *args, const matmuls *all, int64_t begin, int64_t end, float *room, void *quantized)
+static inline void quantize_a(const heed_kernel_args *args, const matmuls *all, int64_t begin,
+                              int64_t end, float *room, void *quantized)
 {
     const heed_gemm *g = &all->gemm[0];
     const bool normalized = norm_before(args) != HEED_FUSED_NORM_NONE;
     const heed_qgemm_operand operand = {args->isa, g->b_dtype, g->m, g->k};
     for (int64_t i = begin; i < end; i++) {
         if (normalized) normalize_a(args, i, i + 1, room);
-        heed_qgemm_quantize(&operand, normalized ? room : g->a + i * g->a_stride, 0, i, i + 1, quantized);
+        heed_qgemm_quantize(&operand, normalized ? room : g->a + i * g->a_stride, 0, i, i + 1,
+                            quantized);
     }
 }
 
-static inline void run_quantized(const heed_kernel_args *args, matmuls *all, const void *quantized, int part, void *scratch)
+static inline void run_quantized(const heed_kernel_args *args, matmuls *all, const void *quantized,
+                                 int part, void *scratch)
 {
     for (int i = 0; i < all->count; i++) all->gemm[i].a_runs = quantized;
     run_numbered(all, args->isa, part, scratch);
@@ -79,13 +85,23 @@ static inline void quantized_run(const heed_kernel_args *args, int part, int par
     run_quantized(args, &all, args->shared, part, (char *)args->scratch + row_bytes_of_a(args));
 }
 
-#define QUANTIZED_KERNELS(name_, op_id) \
-    HEED_KERNEL(name_##_quantized_few_rows) = {.name = "k_" #name_ "_quantized_few_rows", .op = op_id, \
-        .fits = matmul_fits_quantized_few_rows, .scratch = quantized_few_rows_scratch, \
-        .produces_tiles = matmul_produces_tiles, .parts = matmul_parts, .run = quantized_few_rows_run}; \
-    HEED_KERNEL(name_##_quantized) = {.name = "k_" #name_ "_quantized", .op = op_id, .fits = matmul_fits_quantized, \
-        .scratch = quantized_scratch, .shared = quantized_bytes, .phases = 2, .produces_tiles = matmul_produces_tiles, \
-        .parts = norm_matmul_parts, .run = quantized_run}
+#define QUANTIZED_KERNELS(name_, op_id)                                                   \
+    HEED_KERNEL(name_##_quantized_few_rows) = {.name = "k_" #name_ "_quantized_few_rows", \
+                                               .op = op_id,                               \
+                                               .fits = matmul_fits_quantized_few_rows,    \
+                                               .scratch = quantized_few_rows_scratch,     \
+                                               .produces_tiles = matmul_produces_tiles,   \
+                                               .parts = matmul_parts,                     \
+                                               .run = quantized_few_rows_run};            \
+    HEED_KERNEL(name_##_quantized) = {.name = "k_" #name_ "_quantized",                   \
+                                      .op = op_id,                                        \
+                                      .fits = matmul_fits_quantized,                      \
+                                      .scratch = quantized_scratch,                       \
+                                      .shared = quantized_bytes,                          \
+                                      .phases = 2,                                        \
+                                      .produces_tiles = matmul_produces_tiles,            \
+                                      .parts = norm_matmul_parts,                         \
+                                      .run = quantized_run}
 QUANTIZED_KERNELS(matmul, HEED_OP_MATMUL);
 QUANTIZED_KERNELS(fused_matmul, HEED_OP_FUSED_MATMUL);
 

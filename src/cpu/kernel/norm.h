@@ -1,6 +1,7 @@
-/* Layer and RMS normalization and their gradients; formulas in op/norm.c. A row's sums run in 64 accumulators (kernel.h). The
-   gradients of gain and bias sum over rows: groups of rows, as many as the live rows decide, sum in ascending
-   order, then the groups are added in ascending order, column by column. */
+/* Layer and RMS normalization and their gradients; formulas in op/norm.c. A row's sums run in 64
+   accumulators (kernel.h). The gradients of gain and bias sum over rows: groups of rows, as many as
+   the live rows decide, sum in ascending order, then the groups are added in ascending order,
+   column by column. */
 #ifndef HEED_CPU_KERNEL_NORM_H
 #define HEED_CPU_KERNEL_NORM_H
 
@@ -13,14 +14,17 @@ typedef struct norm {
     const heed_operand *gain, *bias; /* NULL: 1 and 0 */
 } norm;
 
-typedef struct { float mean, rstd; } statistics;
+typedef struct {
+    float mean, rstd;
+} statistics;
 
 /* Sum of (x - shift) or of its square. */
 HEED_INLINE float sum_of_row(const float *x, int64_t width, float shift, bool squared)
 {
     accumulators sum = accumulators_of(0);
     const heed_v by = heed_v_set(shift);
-    HEED_FOR_ACCUMULATORS(j, v, width) {
+    HEED_FOR_ACCUMULATORS(j, v, width)
+    {
         const int64_t at = j + v * HEED_LANES, left = width - at;
         heed_v y = first_lanes(heed_v_sub(load_some(x + at, left), by), left);
         sum.vector[v] = squared ? heed_v_fma(y, y, sum.vector[v]) : heed_v_add(sum.vector[v], y);
@@ -39,7 +43,8 @@ static inline statistics statistics_of(const norm *n, const float *x)
 /* Gain (with its offset), 1 without one, for columns j ... */
 HEED_INLINE heed_v gain_at(const norm *n, int64_t j, int64_t left)
 {
-    return n->gain ? heed_v_add(load_vector(n->gain, j, left), heed_v_set(n->offset)) : heed_v_set(1);
+    return n->gain ? heed_v_add(load_vector(n->gain, j, left), heed_v_set(n->offset))
+                   : heed_v_set(1);
 }
 
 /* xhat = (x - mean) * rstd. */
@@ -61,7 +66,11 @@ static inline void normalize_row(const norm *n, const float *x, float *y)
 static inline norm norm_of(const heed_kernel_args *args, bool layer, int x)
 {
     const heed_norm_attributes *a = args->attributes;
-    return (norm){.layer = layer, .eps = a->eps, .offset = a->offset, .width = heed_width(&args->in[x]), .gain = heed_optional(args, x + 1),
+    return (norm){.layer = layer,
+                  .eps = a->eps,
+                  .offset = a->offset,
+                  .width = heed_width(&args->in[x]),
+                  .gain = heed_optional(args, x + 1),
                   .bias = x == 0 ? heed_optional(args, 2) : NULL};
 }
 
@@ -78,15 +87,18 @@ static inline void normalize_part(const heed_kernel_args *args, int part, int pa
     rows_of_part(args, part, parts, &begin, &end);
     columns_of_tile(args, heed_shape_columns(args->in[0].shape), &first, &last);
     for (int64_t i = begin; i < end; i++)
-        for (int64_t at = first; at < last; at += n.width) normalize_row(&n, float_row(&args->in[0], i) + at, float_row(&args->out[0], i) + at);
+        for (int64_t at = first; at < last; at += n.width)
+            normalize_row(&n, float_row(&args->in[0], i) + at, float_row(&args->out[0], i) + at);
 }
 
-/* dx = (g - mean(g) - xhat mean(g xhat)) * rstd with g = dy * gain; without mean(g) in an RMS norm. */
+/* dx = (g - mean(g) - xhat mean(g xhat)) * rstd with g = dy * gain; without mean(g) in an RMS
+   norm. */
 static inline void normalize_row_backward(const norm *n, const float *dy, const float *x, float *dx)
 {
     statistics s = statistics_of(n, x);
     accumulators sum_g = accumulators_of(0), sum_g_xhat = accumulators_of(0);
-    HEED_FOR_ACCUMULATORS(j, v, n->width) {
+    HEED_FOR_ACCUMULATORS(j, v, n->width)
+    {
         const int64_t at = j + v * HEED_LANES, left = n->width - at;
         const heed_v g = heed_v_mul(load_some(dy + at, left), gain_at(n, at, left));
         sum_g.vector[v] = heed_v_add(sum_g.vector[v], g); /* dy and with it g are 0 after the end */
@@ -97,25 +109,44 @@ static inline void normalize_row_backward(const norm *n, const float *dy, const 
     const heed_v mean_g_xhat = heed_v_set(accumulators_sum(sum_g_xhat) / (float)n->width);
     for (int64_t j = 0; j < n->width; j += HEED_LANES) {
         int64_t left = n->width - j;
-        const heed_v g = heed_v_mul(load_some(dy + j, left), gain_at(n, j, left)), xhat = xhat_at(&s, x + j, left);
-        store_some(dx + j, heed_v_mul(heed_v_sub(heed_v_sub(g, mean_g), heed_v_mul(xhat, mean_g_xhat)), rstd), left);
+        const heed_v g = heed_v_mul(load_some(dy + j, left), gain_at(n, j, left)),
+                     xhat = xhat_at(&s, x + j, left);
+        store_some(
+            dx + j,
+            heed_v_mul(heed_v_sub(heed_v_sub(g, mean_g), heed_v_mul(xhat, mean_g_xhat)), rstd),
+            left);
     }
 }
 
-static inline void normalize_part_backward(const heed_kernel_args *args, int part, int parts, bool layer)
+static inline void normalize_part_backward(const heed_kernel_args *args, int part, int parts,
+                                           bool layer)
 {
     norm n = norm_of(args, layer, 1);
     int64_t begin, end, columns = heed_shape_columns(args->in[1].shape);
     rows_of_part(args, part, parts, &begin, &end);
     for (int64_t i = begin; i < end; i++)
         for (int64_t at = 0; at < columns; at += n.width)
-            normalize_row_backward(&n, float_row(&args->in[0], i) + at, float_row(&args->in[1], i) + at, float_row(&args->out[0], i) + at);
+            normalize_row_backward(&n, float_row(&args->in[0], i) + at,
+                                   float_row(&args->in[1], i) + at,
+                                   float_row(&args->out[0], i) + at);
 }
 
-static inline void layer_norm_run(const heed_kernel_args *args, int part, int parts) { normalize_part(args, part, parts, true); }
-static inline void rms_norm_run(const heed_kernel_args *args, int part, int parts) { normalize_part(args, part, parts, false); }
-static inline void layer_norm_backward_run(const heed_kernel_args *args, int part, int parts) { normalize_part_backward(args, part, parts, true); }
-static inline void rms_norm_backward_run(const heed_kernel_args *args, int part, int parts) { normalize_part_backward(args, part, parts, false); }
+static inline void layer_norm_run(const heed_kernel_args *args, int part, int parts)
+{
+    normalize_part(args, part, parts, true);
+}
+static inline void rms_norm_run(const heed_kernel_args *args, int part, int parts)
+{
+    normalize_part(args, part, parts, false);
+}
+static inline void layer_norm_backward_run(const heed_kernel_args *args, int part, int parts)
+{
+    normalize_part_backward(args, part, parts, true);
+}
+static inline void rms_norm_backward_run(const heed_kernel_args *args, int part, int parts)
+{
+    normalize_part_backward(args, part, parts, false);
+}
 
 /* ---- gradients of gain and bias ---- */
 
@@ -136,13 +167,16 @@ static inline size_t gain_shared(const heed_kernel_args *args)
 
 static inline int gain_parts(const heed_kernel_args *args)
 {
-    return (int)(args->phase == 0 ? gain_groups(args) : (heed_width(&args->in[1]) + GAIN_COLUMNS - 1) / GAIN_COLUMNS);
+    return (int)(args->phase == 0 ? gain_groups(args)
+                                  : (heed_width(&args->in[1]) + GAIN_COLUMNS - 1) / GAIN_COLUMNS);
 }
 
 static inline void sum_row_group(const heed_kernel_args *args, int64_t group, int64_t groups)
 {
     const heed_norm_gain_attributes *a = args->attributes;
-    norm n = {.layer = a->norm == HEED_FUSED_NORM_LAYER, .eps = a->eps, .width = heed_width(&args->in[1])};
+    norm n = {.layer = a->norm == HEED_FUSED_NORM_LAYER,
+              .eps = a->eps,
+              .width = heed_width(&args->in[1])};
     float *gain = (float *)args->shared + group * 2 * n.width, *bias = gain + n.width;
     int64_t begin, end, columns = heed_shape_columns(args->in[1].shape);
     heed_part_range(heed_shape_rows(args->in[1].shape), (int)group, (int)groups, &begin, &end);
@@ -154,7 +188,9 @@ static inline void sum_row_group(const heed_kernel_args *args, int64_t group, in
             for (int64_t j = 0; j < n.width; j += HEED_LANES) {
                 int64_t left = n.width - j;
                 const heed_v g = load_some(dy + j, left);
-                store_some(gain + j, heed_v_fma(g, xhat_at(&s, x + j, left), load_some(gain + j, left)), left);
+                store_some(gain + j,
+                           heed_v_fma(g, xhat_at(&s, x + j, left), load_some(gain + j, left)),
+                           left);
                 if (n.layer) store_some(bias + j, heed_v_add(g, load_some(bias + j, left)), left);
             }
         }
@@ -172,19 +208,45 @@ static inline void norm_gain_backward_run(const heed_kernel_args *args, int part
         if (heed_shape_elements(args->out[out].shape) == 0) continue;
         for (int64_t j = (int64_t)part * GAIN_COLUMNS; j < end; j++) {
             float sum = 0;
-            for (int64_t g = 0; g < groups; g++) sum += ((const float *)args->shared)[(g * 2 + out) * width + j];
+            for (int64_t g = 0; g < groups; g++)
+                sum += ((const float *)args->shared)[(g * 2 + out) * width + j];
             *float_row(&args->out[out], j) = sum;
         }
     }
 }
 
-HEED_KERNEL(layer_norm) = {.name = "k_layer_norm_f32", .op = HEED_OP_LAYER_NORM, .fits = all_f32_rows, .consumes_tiles = whole_norms, .run = layer_norm_run};
-HEED_KERNEL(rms_norm) = {.name = "k_rms_norm_f32", .op = HEED_OP_RMS_NORM, .fits = all_f32_rows, .consumes_tiles = whole_norms, .run = rms_norm_run};
-HEED_KERNEL(layer_norm_backward) = {.name = "k_layer_norm_backward_f32", .op = HEED_OP_LAYER_NORM_BACKWARD, .fits = all_f32_rows,
-    .run = layer_norm_backward_run};
-HEED_KERNEL(rms_norm_backward) = {.name = "k_rms_norm_backward_f32", .op = HEED_OP_RMS_NORM_BACKWARD, .fits = all_f32_rows,
-    .run = rms_norm_backward_run};
-HEED_KERNEL(norm_gain_backward) = {.name = "k_norm_gain_backward_f32", .op = HEED_OP_NORM_GAIN_BACKWARD, .fits = all_f32_rows,
-    .shared = gain_shared, .phases = 2, .parts = gain_parts, .run = norm_gain_backward_run};
+HEED_KERNEL(layer_norm) = {
+    .name = "k_layer_norm_f32",
+    .op = HEED_OP_LAYER_NORM,
+    .fits = all_f32_rows,
+    .consumes_tiles = whole_norms,
+    .run = layer_norm_run,
+};
+HEED_KERNEL(rms_norm) = {.name = "k_rms_norm_f32",
+                         .op = HEED_OP_RMS_NORM,
+                         .fits = all_f32_rows,
+                         .consumes_tiles = whole_norms,
+                         .run = rms_norm_run};
+HEED_KERNEL(layer_norm_backward) = {
+    .name = "k_layer_norm_backward_f32",
+    .op = HEED_OP_LAYER_NORM_BACKWARD,
+    .fits = all_f32_rows,
+    .run = layer_norm_backward_run,
+};
+HEED_KERNEL(rms_norm_backward) = {
+    .name = "k_rms_norm_backward_f32",
+    .op = HEED_OP_RMS_NORM_BACKWARD,
+    .fits = all_f32_rows,
+    .run = rms_norm_backward_run,
+};
+HEED_KERNEL(norm_gain_backward) = {
+    .name = "k_norm_gain_backward_f32",
+    .op = HEED_OP_NORM_GAIN_BACKWARD,
+    .fits = all_f32_rows,
+    .shared = gain_shared,
+    .phases = 2,
+    .parts = gain_parts,
+    .run = norm_gain_backward_run,
+};
 
 #endif

@@ -1,20 +1,23 @@
-/* peak.h: loops that show what an instruction set can reach on this machine. Compiled into kernels_<isa>.c like the kernels. */
+/* peak.h: loops that show what an instruction set can reach on this machine. Compiled into
+   kernels_<isa>.c like the kernels. */
 #include "cpu/kernel/kernel.h"
 #include "cpu/peak.h"
 #include "cpu/vector.h"
 
-/* Accumulators: as many as hide the latency of a multiply-add on two ports, and fit into 16 registers; of byte products only the last step is
-   dependent, and takes a cycle. */
+/* Accumulators: as many as hide the latency of a multiply-add on two ports, and fit into 16
+   registers; of byte products only the last step is dependent, and takes a cycle. */
 enum { PEAK_ACCUMULATORS = 12, PEAK_BYTE_ACCUMULATORS = 4, PEAK_STREAMS = 8 };
 
-/* Of each instruction set: peak_dot, sum + products of bytes, four to a lane of 32 bits; and how the loops compute. */
+/* Of each instruction set: peak_dot, sum + products of bytes, four to a lane of 32 bits; and how
+   the loops compute. */
 #if defined(__AVX512BW__)
 #define PEAK_F32_HOW "vfmadd, 512 bits"
 #define PEAK_INT8_HOW "vpmaddubsw, vpmaddwd, vpaddd, 512 bits: no vpdpbusd"
 typedef __m512i peak_bytes;
 HEED_INLINE peak_bytes peak_dot(peak_bytes sum, peak_bytes a, peak_bytes b)
 {
-    return _mm512_add_epi32(sum, _mm512_madd_epi16(_mm512_maddubs_epi16(a, b), _mm512_set1_epi16(1)));
+    return _mm512_add_epi32(sum,
+                            _mm512_madd_epi16(_mm512_maddubs_epi16(a, b), _mm512_set1_epi16(1)));
 }
 #elif defined(__AVX2__)
 #define PEAK_F32_HOW "vfmadd, 256 bits"
@@ -22,7 +25,8 @@ HEED_INLINE peak_bytes peak_dot(peak_bytes sum, peak_bytes a, peak_bytes b)
 typedef __m256i peak_bytes;
 HEED_INLINE peak_bytes peak_dot(peak_bytes sum, peak_bytes a, peak_bytes b)
 {
-    return _mm256_add_epi32(sum, _mm256_madd_epi16(_mm256_maddubs_epi16(a, b), _mm256_set1_epi16(1)));
+    return _mm256_add_epi32(sum,
+                            _mm256_madd_epi16(_mm256_maddubs_epi16(a, b), _mm256_set1_epi16(1)));
 }
 #else
 #define PEAK_F32_HOW "emulated: a multiply-add rounded once, in portable C"
@@ -45,16 +49,19 @@ HEED_INLINE peak_bytes peak_dot(peak_bytes sum, peak_bytes a, peak_bytes b)
 #define PEAK_OPAQUE(x) __asm__ volatile("" : "+m"(x))
 #endif
 
-/* `rounds` times one multiply-add in each of PEAK_ACCUMULATORS independent vectors. The result keeps the loop from being dropped. */
+/* `rounds` times one multiply-add in each of PEAK_ACCUMULATORS independent vectors. The result
+   keeps the loop from being dropped. */
 static float peak_f32(int64_t rounds)
 {
     heed_v accumulator[PEAK_ACCUMULATORS], factor = heed_v_set(0.999f), term = heed_v_set(0.001f);
     for (int i = 0; i < PEAK_ACCUMULATORS; i++) accumulator[i] = heed_v_set((float)i);
     for (int64_t r = 0; r < rounds; r++) {
         HEED_UNROLL
-        for (int i = 0; i < PEAK_ACCUMULATORS; i++) accumulator[i] = heed_v_fma(accumulator[i], factor, term);
+        for (int i = 0; i < PEAK_ACCUMULATORS; i++)
+            accumulator[i] = heed_v_fma(accumulator[i], factor, term);
     }
-    for (int i = 1; i < PEAK_ACCUMULATORS; i++) accumulator[0] = heed_v_add(accumulator[0], accumulator[i]);
+    for (int i = 1; i < PEAK_ACCUMULATORS; i++)
+        accumulator[0] = heed_v_add(accumulator[0], accumulator[i]);
     return heed_v_sum(accumulator[0]);
 }
 
@@ -72,7 +79,8 @@ static float peak_int8(int64_t rounds)
         }
     }
     HEED_UNROLL
-    for (int i = 1; i < PEAK_BYTE_ACCUMULATORS; i++) accumulator[0] = accumulator[0] ^ accumulator[i];
+    for (int i = 1; i < PEAK_BYTE_ACCUMULATORS; i++)
+        accumulator[0] = accumulator[0] ^ accumulator[i];
     int32_t lane;
     memcpy(&lane, &accumulator[0], sizeof lane);
     return (float)lane;
@@ -98,6 +106,6 @@ static float peak_read(const float *data, int64_t count, int streams)
 #define PEAK_NAME(isa) PEAK_PASTE(isa)
 #define PEAK_PASTE(isa) heed_peak_loops_##isa
 const heed_peak_loops PEAK_NAME(HEED_KERNEL_ISA) = {
-    .f32 = {peak_f32, 2.0 * PEAK_ACCUMULATORS * HEED_LANES, PEAK_F32_HOW},
+    .f32 = {peak_f32, 2.0 * PEAK_ACCUMULATORS *HEED_LANES, PEAK_F32_HOW},
     .int8 = {peak_int8, 2.0 * PEAK_BYTE_ACCUMULATORS * sizeof(peak_bytes), PEAK_INT8_HOW},
     .read = peak_read};

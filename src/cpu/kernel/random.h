@@ -7,9 +7,10 @@
 
 enum { RANDOM_BLOCKS = 16, RANDOM_WORDS = 4 * RANDOM_BLOCKS };
 
-/* factors[j] = scale where channel 64 * run + j is kept, else 0. Philox4x32-10 on 16 counters side by side, so that the
-   compiler finds vectors. */
-static inline void dropout_factors(const heed_random_row *row, uint32_t threshold, float scale, int64_t run, float factors[RANDOM_WORDS])
+/* factors[j] = scale where channel 64 * run + j is kept, else 0. Philox4x32-10 on 16 counters side
+   by side, so that the compiler finds vectors. */
+static inline void dropout_factors(const heed_random_row *row, uint32_t threshold, float scale,
+                                   int64_t run, float factors[RANDOM_WORDS])
 {
     uint32_t c[4][RANDOM_BLOCKS], k0 = row->key[0], k1 = row->key[1];
     for (int i = 0; i < RANDOM_BLOCKS; i++) {

@@ -1,5 +1,6 @@
-/* Reductions of one axis, means over sequences, and their gradients. Along the last axis (or over rows of one element) sums run in
-   64 accumulators (kernel.h); along any other axis every column has one, and its elements ascend. */
+/* Reductions of one axis, means over sequences, and their gradients. Along the last axis (or over
+   rows of one element) sums run in 64 accumulators (kernel.h); along any other axis every column
+   has one, and its elements ascend. */
 #ifndef HEED_CPU_KERNEL_REDUCE_H
 #define HEED_CPU_KERNEL_REDUCE_H
 
@@ -18,7 +19,8 @@ static inline float *flat_element(const heed_operand *x, int64_t at)
 static inline float sum_of_vector(const heed_operand *x, int64_t n)
 {
     accumulators sum = accumulators_of(0);
-    HEED_FOR_ACCUMULATORS(j, v, n) {
+    HEED_FOR_ACCUMULATORS(j, v, n)
+    {
         const int64_t at = j + v * HEED_LANES;
         sum.vector[v] = heed_v_add(sum.vector[v], load_vector(x, at, n - at));
     }
@@ -26,10 +28,13 @@ static inline float sum_of_vector(const heed_operand *x, int64_t n)
 }
 
 /* Outputs [begin, end) of slice `o`. */
-typedef struct { int64_t o, begin, end; } output_range;
+typedef struct {
+    int64_t o, begin, end;
+} output_range;
 
 /* They are columns of (count, inner), of which 64 are summed side by side. */
-static inline void sum_columns(const heed_operand *x, heed_axes a, output_range out, float divisor, const heed_operand *y)
+static inline void sum_columns(const heed_operand *x, heed_axes a, output_range out, float divisor,
+                               const heed_operand *y)
 {
     const int64_t o = out.o, begin = out.begin, end = out.end;
     const heed_v by = heed_v_set(divisor);
@@ -39,13 +44,17 @@ static inline void sum_columns(const heed_operand *x, heed_axes a, output_range 
         int64_t left = end - i;
         accumulators sum = accumulators_of(0);
         const float *from = NULL;
-        if (a.count) from = (over_rows ? float_row(x, 0) : flat_element(x, o * a.count * a.inner)) + i;
+        if (a.count)
+            from = (over_rows ? float_row(x, 0) : flat_element(x, o * a.count * a.inner)) + i;
         for (int64_t k = 0; k < a.count; k++, from += step)
-            HEED_UNROLL for (int v = 0; v < ACCUMULATOR_VECTORS; v++)
-                if (v * HEED_LANES < left) sum.vector[v] = heed_v_add(sum.vector[v], load_some(from + v * HEED_LANES, left - v * HEED_LANES));
+            HEED_UNROLL for (int v = 0; v < ACCUMULATOR_VECTORS; v++) if (v * HEED_LANES < left)
+                sum.vector[v] = heed_v_add(sum.vector[v],
+                                           load_some(from + v * HEED_LANES, left - v * HEED_LANES));
         float room[ACCUMULATORS];
-        for (int v = 0; v < ACCUMULATOR_VECTORS; v++) heed_v_store(room + v * HEED_LANES, heed_v_div(sum.vector[v], by));
-        for (int64_t j = 0; j < left && j < ACCUMULATORS; j++) *flat_element(y, o * a.inner + i + j) = room[j];
+        for (int v = 0; v < ACCUMULATOR_VECTORS; v++)
+            heed_v_store(room + v * HEED_LANES, heed_v_div(sum.vector[v], by));
+        for (int64_t j = 0; j < left && j < ACCUMULATORS; j++)
+            *flat_element(y, o * a.inner + i + j) = room[j];
     }
 }
 
@@ -54,7 +63,8 @@ enum { REDUCED_PER_PART = 64 };
 
 static inline int reduce_parts(const heed_kernel_args *args)
 {
-    int64_t parts = (heed_shape_elements(args->out[0].shape) + REDUCED_PER_PART - 1) / REDUCED_PER_PART;
+    int64_t parts = (heed_shape_elements(args->out[0].shape) + REDUCED_PER_PART - 1) /
+                    REDUCED_PER_PART;
     return part_count(parts, 1 << 16);
 }
 
@@ -69,31 +79,38 @@ static inline void reduce_run(const heed_kernel_args *args, int part, int parts)
     while (begin < end) {
         int64_t o = begin / a.inner, stop = (o + 1) * a.inner < end ? (o + 1) * a.inner : end;
         if (a.inner == 1) {
-            heed_operand run = {.data = x->data, .row_stride = attributes->axis == 0 ? x->row_stride : 1};
+            heed_operand run = {.data = x->data,
+                                .row_stride = attributes->axis == 0 ? x->row_stride : 1};
             if (a.count) run.data = flat_element(x, o * a.count);
             *flat_element(y, o) = sum_of_vector(&run, a.count) / divisor;
-        } else sum_columns(x, a, (output_range){o, begin - o * a.inner, stop - o * a.inner}, divisor, y);
+        } else
+            sum_columns(x, a, (output_range){o, begin - o * a.inner, stop - o * a.inner}, divisor,
+                        y);
         begin = stop;
     }
 }
 
 static inline bool reduce_fits(const heed_kernel_args *args)
 {
-    return all_f32_rows(args) && ((const heed_reduce_attributes *)args->attributes)->kind != HEED_REDUCE_MAX;
+    return all_f32_rows(args) &&
+           ((const heed_reduce_attributes *)args->attributes)->kind != HEED_REDUCE_MAX;
 }
 
 /* n elements of dy from flat element `at` on, over divisor, `same`: the first of them n times. */
-static inline void broadcast_gradient(const heed_operand *dy, int64_t at, bool same, float divisor, float *to, int64_t n)
+static inline void broadcast_gradient(const heed_operand *dy, int64_t at, bool same, float divisor,
+                                      float *to, int64_t n)
 {
     const heed_v by = heed_v_set(divisor), first = heed_v_set(n > 0 ? *flat_element(dy, at) : 0);
     int64_t columns = heed_shape_columns(dy->shape);
-    bool contiguous = columns > 0 && (dy->row_stride == columns || at / columns == (at + n - 1) / columns);
+    bool contiguous = columns > 0 &&
+                      (dy->row_stride == columns || at / columns == (at + n - 1) / columns);
     for (int64_t j = 0; j < n; j += HEED_LANES) {
         heed_v x = first;
         if (!same && contiguous) x = load_some(flat_element(dy, at) + j, n - j);
         else if (!same) {
             float room[HEED_LANES] = {0};
-            for (int64_t k = 0; k < HEED_LANES && j + k < n; k++) room[k] = *flat_element(dy, at + j + k);
+            for (int64_t k = 0; k < HEED_LANES && j + k < n; k++)
+                room[k] = *flat_element(dy, at + j + k);
             x = heed_v_load(room);
         }
         store_some(to + j, heed_v_div(x, by), n - j);
@@ -109,17 +126,23 @@ static inline void reduce_backward_run(const heed_kernel_args *args, int part, i
     int64_t begin, end, columns = heed_shape_columns(dx->shape);
     rows_of_part(args, part, parts, &begin, &end);
     float divisor = attributes->reduce.kind == HEED_REDUCE_MEAN ? (float)a.count : 1;
-    for (int64_t at = begin * columns; at < end * columns;) { /* runs that end with a row, with `inner`, or with the axis when inner is 1 */
-        int64_t o = at / (a.count * a.inner), stop = a.inner == 1 ? (o + 1) * a.count : (at / a.inner + 1) * a.inner, row_end = (at / columns + 1) * columns;
+    /* runs that end with a row, with `inner`, or with the axis when inner is 1 */
+    for (int64_t at = begin * columns; at < end * columns;) {
+        int64_t o = at / (a.count * a.inner),
+                stop = a.inner == 1 ? (o + 1) * a.count : (at / a.inner + 1) * a.inner,
+                row_end = (at / columns + 1) * columns;
         stop = stop < row_end ? stop : row_end;
-        broadcast_gradient(dy, o * a.inner + at % a.inner, a.inner == 1, divisor, flat_element(dx, at), stop - at);
+        broadcast_gradient(dy, o * a.inner + at % a.inner, a.inner == 1, divisor,
+                           flat_element(dx, at), stop - at);
         at = stop;
     }
 }
 
 static inline bool reduce_backward_fits(const heed_kernel_args *args)
 {
-    return all_f32_rows(args) && ((const heed_reduce_backward_attributes *)args->attributes)->reduce.kind != HEED_REDUCE_MAX;
+    return all_f32_rows(args) &&
+           ((const heed_reduce_backward_attributes *)args->attributes)->reduce.kind !=
+               HEED_REDUCE_MAX;
 }
 
 /* ---- means over sequences ---- */
@@ -134,7 +157,8 @@ static inline void sequence_mean_run(const heed_kernel_args *args, int part, int
         const heed_v count = heed_v_set(s.queries ? (float)s.queries : 1);
         for (int64_t j = 0; j < columns; j += HEED_LANES) {
             heed_v sum = heed_v_zero();
-            for (int64_t i = 0; i < s.queries; i++) sum = heed_v_add(sum, load_some(float_row(x, s.query_start + i) + j, columns - j));
+            for (int64_t i = 0; i < s.queries; i++)
+                sum = heed_v_add(sum, load_some(float_row(x, s.query_start + i) + j, columns - j));
             store_some(float_row(y, b) + j, heed_v_div(sum, count), columns - j);
         }
     }
@@ -155,7 +179,11 @@ static inline void sequence_mean_backward_run(const heed_kernel_args *args, int 
         for (int64_t i = first; i < last; i++)
             for (int64_t j = 0; j < columns; j += HEED_LANES) {
                 float *to = float_row(dx, i) + j;
-                store_some(to, heed_v_add(load_some(to, columns - j), heed_v_div(load_some(float_row(dy, b) + j, columns - j), count)), columns - j);
+                store_some(
+                    to,
+                    heed_v_add(load_some(to, columns - j),
+                               heed_v_div(load_some(float_row(dy, b) + j, columns - j), count)),
+                    columns - j);
             }
     }
 }
@@ -165,11 +193,28 @@ static inline bool sequence_mean_fits(const heed_kernel_args *args)
     return is_f32_rows(&args->in[0]);
 }
 
-HEED_KERNEL(reduce) = {.name = "k_reduce_f32", .op = HEED_OP_REDUCE, .fits = reduce_fits, .parts = reduce_parts, .run = reduce_run};
-HEED_KERNEL(reduce_backward) = {.name = "k_reduce_backward_f32", .op = HEED_OP_REDUCE_BACKWARD, .fits = reduce_backward_fits,
-    .run = reduce_backward_run};
-HEED_KERNEL(sequence_mean) = {.name = "k_sequence_mean_f32", .op = HEED_OP_SEQUENCE_MEAN, .fits = sequence_mean_fits, .run = sequence_mean_run};
-HEED_KERNEL(sequence_mean_backward) = {.name = "k_sequence_mean_backward_f32", .op = HEED_OP_SEQUENCE_MEAN_BACKWARD,
-    .fits = sequence_mean_fits, .run = sequence_mean_backward_run};
+HEED_KERNEL(reduce) = {.name = "k_reduce_f32",
+                       .op = HEED_OP_REDUCE,
+                       .fits = reduce_fits,
+                       .parts = reduce_parts,
+                       .run = reduce_run};
+HEED_KERNEL(reduce_backward) = {
+    .name = "k_reduce_backward_f32",
+    .op = HEED_OP_REDUCE_BACKWARD,
+    .fits = reduce_backward_fits,
+    .run = reduce_backward_run,
+};
+HEED_KERNEL(sequence_mean) = {
+    .name = "k_sequence_mean_f32",
+    .op = HEED_OP_SEQUENCE_MEAN,
+    .fits = sequence_mean_fits,
+    .run = sequence_mean_run,
+};
+HEED_KERNEL(sequence_mean_backward) = {
+    .name = "k_sequence_mean_backward_f32",
+    .op = HEED_OP_SEQUENCE_MEAN_BACKWARD,
+    .fits = sequence_mean_fits,
+    .run = sequence_mean_backward_run,
+};
 
 #endif

@@ -1,30 +1,43 @@
-/* Rotary position embedding: the table of cosines and sines, and the turning of pairs; formulas in op/rotary.c. */
+/* Rotary position embedding: the table of cosines and sines, and the turning of pairs; formulas in
+   op/rotary.c. */
 #ifndef HEED_CPU_KERNEL_ROTARY_H
 #define HEED_CPU_KERNEL_ROTARY_H
 
 #include "cpu/kernel/kernel.h"
 
-/* cos and sin of `count` angles position * frequency, times factor. The angle and its remainder by pi/2 are formed in double, exact
-   for positions far beyond 2^20; the rest, at most pi/4, goes through Taylor polynomials whose first missing terms are below 2e-9.
-   Plain loops over short arrays, so that the compiler finds vectors. */
-static inline void turn(double position, const float *frequencies, int64_t count, float factor, float *cosines, float *sines)
+/* cos and sin of `count` angles position * frequency, times factor. The angle and its remainder by
+   pi/2 are formed in double, exact for positions far beyond 2^20; the rest, at most pi/4, goes
+   through Taylor polynomials whose first missing terms are below 2e-9. Plain loops over short
+   arrays, so that the compiler finds vectors. */
+static inline void turn(double position, const float *frequencies, int64_t count, float factor,
+                        float *cosines, float *sines)
 {
-    const double half_pi_high = 0x1.921fb544p+0, half_pi_low = 0x1.0b4611a626331p-34, rounder = 0x1.8p52;
+    const double half_pi_high = 0x1.921fb544p+0, half_pi_low = 0x1.0b4611a626331p-34,
+                 rounder = 0x1.8p52;
     enum { RUN = 16 };
     float r[RUN], quarter[RUN];
     for (int64_t j = 0; j < count; j += RUN) {
         int64_t n = count - j < RUN ? count - j : RUN;
         for (int64_t i = 0; i < RUN; i++) {
-            double angle = position * (i < n ? (double)frequencies[j + i] : 0), turns = angle * 0x1.45f306dc9c883p-1 + rounder - rounder;
+            double angle = position * (i < n ? (double)frequencies[j + i] : 0),
+                   turns = angle * 0x1.45f306dc9c883p-1 + rounder - rounder;
             r[i] = (float)((angle - turns * half_pi_high) - turns * half_pi_low);
             double fours = turns * 0.25 + rounder - rounder; /* turns modulo 4, in -2 .. 2 */
             quarter[i] = (float)(turns - 4 * fours);
         }
         for (int64_t i = 0; i < n; i++) {
             float s = r[i] * r[i];
-            float sine = r[i] + r[i] * s * (-0x1.555556p-3f + s * (0x1.111112p-7f + s * (-0x1.a01a02p-13f + s * 0x1.71de3ap-19f)));
-            float cosine = 1 - 0.5f * s + s * s * (0x1.555556p-5f + s * (-0x1.6c16c2p-10f + s * (0x1.a01a02p-16f + s * -0x1.27e4fcp-22f)));
-            bool odd = quarter[i] == 1 || quarter[i] == -1, back = quarter[i] == 2 || quarter[i] == -2;
+            float sine = r[i] +
+                         r[i] * s *
+                             (-0x1.555556p-3f +
+                              s * (0x1.111112p-7f + s * (-0x1.a01a02p-13f + s * 0x1.71de3ap-19f)));
+            float cosine = 1 - 0.5f * s +
+                           s * s *
+                               (0x1.555556p-5f +
+                                s * (-0x1.6c16c2p-10f +
+                                     s * (0x1.a01a02p-16f + s * -0x1.27e4fcp-22f)));
+            bool odd = quarter[i] == 1 || quarter[i] == -1,
+                 back = quarter[i] == 2 || quarter[i] == -2;
             float c = back ? -cosine : cosine;
             float t = back ? -sine : sine;
             c = odd ? -quarter[i] * sine : c;
@@ -45,9 +58,11 @@ static inline void rotary_table_run(const heed_kernel_args *args, int part, int 
     for (int64_t i = begin; i < end; i++) {
         double position = integer_at(&args->in[0], i);
         float *to = float_row(y, i);
-        if (by_row || frequencies->row_stride == 1) turn(position, float_row(frequencies, by_row ? i : 0), half, factor, to, to + half);
+        if (by_row || frequencies->row_stride == 1)
+            turn(position, float_row(frequencies, by_row ? i : 0), half, factor, to, to + half);
         else
-            for (int64_t j = 0; j < half; j++) turn(position, float_row(frequencies, j), 1, factor, to + j, to + half + j);
+            for (int64_t j = 0; j < half; j++)
+                turn(position, float_row(frequencies, j), 1, factor, to + j, to + half + j);
     }
 }
 
@@ -57,12 +72,14 @@ static inline bool rotary_table_fits(const heed_kernel_args *args)
 }
 
 /* Pairs (i, i + half) of one head. */
-static inline void rotate_halves(const float *x, const float *cosine, const float *sine, float sign, int64_t half, float *y)
+static inline void rotate_halves(const float *x, const float *cosine, const float *sine, float sign,
+                                 int64_t half, float *y)
 {
     const heed_v direction = heed_v_set(sign);
     for (int64_t j = 0; j < half; j += HEED_LANES) {
         int64_t left = half - j;
-        heed_v a = load_some(x + j, left), b = load_some(x + half + j, left), c = load_some(cosine + j, left);
+        heed_v a = load_some(x + j, left), b = load_some(x + half + j, left),
+               c = load_some(cosine + j, left);
         heed_v s = heed_v_mul(direction, load_some(sine + j, left));
         store_some(y + j, heed_v_sub(heed_v_mul(a, c), heed_v_mul(b, s)), left);
         store_some(y + half + j, heed_v_add(heed_v_mul(b, c), heed_v_mul(a, s)), left);
@@ -70,7 +87,8 @@ static inline void rotate_halves(const float *x, const float *cosine, const floa
 }
 
 /* Pairs (2i, 2i + 1) of one head. */
-static inline void rotate_neighbors(const float *x, const float *cosine, const float *sine, float sign, int64_t half, float *y)
+static inline void rotate_neighbors(const float *x, const float *cosine, const float *sine,
+                                    float sign, int64_t half, float *y)
 {
     for (int64_t j = 0; j < half; j++) {
         float a = x[2 * j], b = x[2 * j + 1], s = sign * sine[j];
@@ -98,13 +116,23 @@ static inline void rotary_run(const heed_kernel_args *args, int part, int parts)
         for (int64_t at = first; at < last; at += width) {
             const float *from = float_row(x, i) + at;
             float *to = float_row(y, i) + at;
-            (a->interleaved ? rotate_neighbors : rotate_halves)(from, turn_by, turn_by + half, sign, half, to);
+            (a->interleaved ? rotate_neighbors : rotate_halves)(from, turn_by, turn_by + half, sign,
+                                                                half, to);
             for (int64_t j = 2 * half; j < width; j++) to[j] = from[j];
         }
     }
 }
 
-HEED_KERNEL(rotary_table) = {.name = "k_rotary_table", .op = HEED_OP_ROTARY_TABLE, .fits = rotary_table_fits, .run = rotary_table_run};
-HEED_KERNEL(rotary) = {.name = "k_rotary_f32", .op = HEED_OP_ROTARY, .fits = all_f32_rows, .consumes_tiles = rotary_follows, .run = rotary_run};
+HEED_KERNEL(rotary_table) = {
+    .name = "k_rotary_table",
+    .op = HEED_OP_ROTARY_TABLE,
+    .fits = rotary_table_fits,
+    .run = rotary_table_run,
+};
+HEED_KERNEL(rotary) = {.name = "k_rotary_f32",
+                       .op = HEED_OP_ROTARY,
+                       .fits = all_f32_rows,
+                       .consumes_tiles = rotary_follows,
+                       .run = rotary_run};
 
 #endif

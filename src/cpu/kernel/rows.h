@@ -1,4 +1,5 @@
-/* Moving rows and columns: gather, scatter_add, slice, pad_columns, concatenate, reshape, transpose. */
+/* Moving rows and columns: gather, scatter_add, slice, pad_columns, concatenate, reshape,
+   transpose. */
 #ifndef HEED_CPU_KERNEL_ROWS_H
 #define HEED_CPU_KERNEL_ROWS_H
 
@@ -19,10 +20,12 @@ HEED_INLINE void clear_run(float *to, int64_t n)
 
 /* ---- gather ---- */
 
-static inline void gather_row(const heed_kernel_args *args, const heed_operand *table, int64_t row, float *to, int64_t width)
+static inline void gather_row(const heed_kernel_args *args, const heed_operand *table, int64_t row,
+                              float *to, int64_t width)
 {
     if (table->layout == HEED_LAYOUT_PANELS) {
-        heed_gemm_panels panels = {table->data, args->isa, table->dtype, table->shape.dim[0], table->shape.dim[1]};
+        heed_gemm_panels panels = {table->data, args->isa, table->dtype, table->shape.dim[0],
+                                   table->shape.dim[1]};
         heed_gemm_gather(&panels, row, to);
         return;
     }
@@ -31,12 +34,18 @@ static inline void gather_row(const heed_kernel_args *args, const heed_operand *
         return;
     }
     if (heed_dtype_is_quantized(table->dtype)) {
-        heed_convert(to, HEED_F32, (const char *)table->data + heed_dtype_bytes(table->dtype, (size_t)(row * table->row_stride)), table->dtype, (size_t)width);
+        heed_convert(to, HEED_F32,
+                     (const char *)table->data +
+                         heed_dtype_bytes(table->dtype, (size_t)(row * table->row_stride)),
+                     table->dtype, (size_t)width);
         return;
     }
     const uint16_t *from = (const uint16_t *)table->data + row * table->row_stride;
     for (int64_t j = 0; j < width; j += HEED_LANES)
-        store_some(to + j, table->dtype == HEED_F16 ? heed_v_load_f16_part(from + j, width - j) : heed_v_load_bf16_part(from + j, width - j), width - j);
+        store_some(to + j,
+                   table->dtype == HEED_F16 ? heed_v_load_f16_part(from + j, width - j)
+                                            : heed_v_load_bf16_part(from + j, width - j),
+                   width - j);
 }
 
 static inline void gather_run(const heed_kernel_args *args, int part, int parts)
@@ -46,7 +55,8 @@ static inline void gather_run(const heed_kernel_args *args, int part, int parts)
     rows_of_part(args, part, parts, &begin, &end);
     for (int64_t i = begin; i < end; i++) {
         int32_t at = integer_at(&args->in[1], i);
-        if (at >= 0 && at < table->shape.dim[0]) gather_row(args, table, at, float_row(y, i), width);
+        if (at >= 0 && at < table->shape.dim[0])
+            gather_row(args, table, at, float_row(y, i), width);
         else clear_run(float_row(y, i), width);
     }
 }
@@ -54,11 +64,13 @@ static inline void gather_run(const heed_kernel_args *args, int part, int parts)
 static inline bool gather_fits(const heed_kernel_args *args)
 {
     heed_dtype dtype = args->in[0].dtype;
-    if (heed_dtype_is_quantized(dtype)) return args->in[0].layout == HEED_LAYOUT_ROWS || heed_qblock_traits_of(dtype);
+    if (heed_dtype_is_quantized(dtype))
+        return args->in[0].layout == HEED_LAYOUT_ROWS || heed_qblock_traits_of(dtype);
     return dtype == HEED_F32 || dtype == HEED_F16 || dtype == HEED_BF16;
 }
 
-/* ---- scatter_add: a part owns a rectangle of rows and columns of y and walks all indices, ascending ---- */
+/* ---- scatter_add: a part owns a rectangle of rows and columns of y and walks all indices,
+   ascending ---- */
 
 enum { SCATTER_COLUMNS = 128, SCATTER_ROWS = 1024, SCATTER_MOST_ROW_PARTS = 16 };
 
@@ -82,17 +94,22 @@ static inline int scatter_add_parts(const heed_kernel_args *args)
 static inline void scatter_add_run(const heed_kernel_args *args, int part, int parts)
 {
     const heed_operand *x = &args->in[0], *y = &args->out[0];
-    int64_t by_columns = scatter_column_parts(y), by_rows = parts / by_columns, begin, end, first, last;
+    int64_t by_columns = scatter_column_parts(y), by_rows = parts / by_columns, begin, end, first,
+            last;
     int64_t skipped = ((const heed_shape_attributes *)args->attributes)->skipped - 1;
     heed_part_range(heed_shape_rows(y->shape), part / (int)by_columns, (int)by_rows, &begin, &end);
     heed_part_range(y->shape.dim[1], part % (int)by_columns, (int)by_columns, &first, &last);
-    for (int64_t i = begin; i < end && !heed_optional(args, HEED_SCATTER_STATE); i++) clear_run(float_row(y, i) + first, last - first);
+    for (int64_t i = begin; i < end && !heed_optional(args, HEED_SCATTER_STATE); i++)
+        clear_run(float_row(y, i) + first, last - first);
     for (int64_t i = 0; i < heed_shape_rows(x->shape); i++) {
         int32_t at = integer_at(&args->in[1], i);
         if (at < begin || at >= end || at == skipped) continue;
         const float *from = float_row(x, i);
         float *to = float_row(y, at);
-        for (int64_t j = first; j < last; j += HEED_LANES) store_some(to + j, heed_v_add(load_some(to + j, last - j), load_some(from + j, last - j)), last - j);
+        for (int64_t j = first; j < last; j += HEED_LANES)
+            store_some(to + j,
+                       heed_v_add(load_some(to + j, last - j), load_some(from + j, last - j)),
+                       last - j);
     }
 }
 
@@ -103,20 +120,28 @@ static inline bool first_is_f32_rows(const heed_kernel_args *args)
 
 /* ---- columns: runs of the last axis. A vector (D) has one element a row. ---- */
 
-/* Columns [to, to + count) of every run of the last axis of y are columns [from, from + count) of x. */
-typedef struct { int64_t from, to, count; } column_copy;
+/* Columns [to, to + count) of every run of the last axis of y are columns [from, from + count) of
+   x. */
+typedef struct {
+    int64_t from, to, count;
+} column_copy;
 
 /* The same for rows [begin, end) of y. */
-static inline void copy_columns(const heed_operand *x, const heed_operand *y, column_copy copy, int64_t begin, int64_t end)
+static inline void copy_columns(const heed_operand *x, const heed_operand *y, column_copy copy,
+                                int64_t begin, int64_t end)
 {
     const int64_t from = copy.from, to = copy.to, count = copy.count;
     if (y->shape.rank == 1) {
-        for (int64_t i = to > begin ? to : begin; i < to + count && i < end; i++) *float_row(y, i) = *float_row(x, i - to + from);
+        for (int64_t i = to > begin ? to : begin; i < to + count && i < end; i++)
+            *float_row(y, i) = *float_row(x, i - to + from);
         return;
     }
-    int64_t x_width = heed_width(x), y_width = heed_width(y), runs = y_width ? heed_shape_columns(y->shape) / y_width : 0;
+    int64_t x_width = heed_width(x), y_width = heed_width(y),
+            runs = y_width ? heed_shape_columns(y->shape) / y_width : 0;
     for (int64_t i = begin; i < end; i++)
-        for (int64_t r = 0; r < runs; r++) copy_run(float_row(y, i) + r * y_width + to, float_row(x, i) + r * x_width + from, count);
+        for (int64_t r = 0; r < runs; r++)
+            copy_run(float_row(y, i) + r * y_width + to, float_row(x, i) + r * x_width + from,
+                     count);
 }
 
 static inline void slice_run(const heed_kernel_args *args, int part, int parts)
@@ -124,7 +149,8 @@ static inline void slice_run(const heed_kernel_args *args, int part, int parts)
     const heed_slice_attributes *a = args->attributes;
     int64_t begin, end;
     rows_of_part(args, part, parts, &begin, &end);
-    copy_columns(&args->in[0], &args->out[0], (column_copy){a->begin, 0, a->end - a->begin}, begin, end);
+    copy_columns(&args->in[0], &args->out[0], (column_copy){a->begin, 0, a->end - a->begin}, begin,
+                 end);
 }
 
 static inline void pad_columns_run(const heed_kernel_args *args, int part, int parts)
@@ -132,8 +158,10 @@ static inline void pad_columns_run(const heed_kernel_args *args, int part, int p
     const heed_pad_columns_attributes *a = args->attributes;
     int64_t begin, end;
     rows_of_part(args, part, parts, &begin, &end);
-    for (int64_t i = begin; i < end; i++) clear_run(float_row(&args->out[0], i), heed_shape_columns(args->out[0].shape));
-    copy_columns(&args->in[0], &args->out[0], (column_copy){0, a->begin, heed_width(&args->in[0])}, begin, end);
+    for (int64_t i = begin; i < end; i++)
+        clear_run(float_row(&args->out[0], i), heed_shape_columns(args->out[0].shape));
+    copy_columns(&args->in[0], &args->out[0], (column_copy){0, a->begin, heed_width(&args->in[0])},
+                 begin, end);
 }
 
 static inline void concatenate_run(const heed_kernel_args *args, int part, int parts)
@@ -141,7 +169,8 @@ static inline void concatenate_run(const heed_kernel_args *args, int part, int p
     int64_t begin, end, to = 0;
     rows_of_part(args, part, parts, &begin, &end);
     for (int i = 0; i < args->n_in; i++) {
-        copy_columns(&args->in[i], &args->out[0], (column_copy){0, to, heed_width(&args->in[i])}, begin, end);
+        copy_columns(&args->in[i], &args->out[0], (column_copy){0, to, heed_width(&args->in[i])},
+                     begin, end);
         to += heed_width(&args->in[i]);
     }
 }
@@ -150,7 +179,8 @@ static inline void concatenate_run(const heed_kernel_args *args, int part, int p
 static inline void reshape_run(const heed_kernel_args *args, int part, int parts)
 {
     const heed_operand *x = &args->in[0], *y = &args->out[0];
-    int64_t begin, end, x_columns = heed_shape_columns(x->shape), y_columns = heed_shape_columns(y->shape);
+    int64_t begin, end, x_columns = heed_shape_columns(x->shape),
+                        y_columns = heed_shape_columns(y->shape);
     rows_of_part(args, part, parts, &begin, &end);
     for (int64_t i = begin; i < end; i++)
         for (int64_t j = 0; j < y_columns;) {
@@ -171,16 +201,36 @@ static inline void transpose_run(const heed_kernel_args *args, int part, int par
     for (int64_t i = begin; i < end; i += BLOCK)
         for (int64_t j = 0; j < columns; j += BLOCK)
             for (int64_t r = i; r < end && r < i + BLOCK; r++)
-                for (int64_t c = j; c < columns && c < j + BLOCK; c++) float_row(y, r)[c] = float_row(x, c)[r];
+                for (int64_t c = j; c < columns && c < j + BLOCK; c++)
+                    float_row(y, r)[c] = float_row(x, c)[r];
 }
 
-HEED_KERNEL(gather) = {.name = "k_gather", .op = HEED_OP_GATHER, .fits = gather_fits, .run = gather_run};
-HEED_KERNEL(scatter_add) = {.name = "k_scatter_add_f32", .op = HEED_OP_SCATTER_ADD, .fits = first_is_f32_rows, .parts = scatter_add_parts,
-    .run = scatter_add_run};
-HEED_KERNEL(slice) = {.name = "k_slice_f32", .op = HEED_OP_SLICE, .fits = all_f32_rows, .run = slice_run};
-HEED_KERNEL(pad_columns) = {.name = "k_pad_columns_f32", .op = HEED_OP_PAD_COLUMNS, .fits = all_f32_rows, .run = pad_columns_run};
-HEED_KERNEL(concatenate) = {.name = "k_concatenate_f32", .op = HEED_OP_CONCATENATE, .fits = all_f32_rows, .run = concatenate_run};
-HEED_KERNEL(reshape) = {.name = "k_reshape_f32", .op = HEED_OP_RESHAPE, .fits = all_f32_rows, .run = reshape_run};
-HEED_KERNEL(transpose) = {.name = "k_transpose_f32", .op = HEED_OP_TRANSPOSE, .fits = all_f32_rows, .run = transpose_run};
+HEED_KERNEL(gather) = {
+    .name = "k_gather", .op = HEED_OP_GATHER, .fits = gather_fits, .run = gather_run};
+HEED_KERNEL(scatter_add) = {
+    .name = "k_scatter_add_f32",
+    .op = HEED_OP_SCATTER_ADD,
+    .fits = first_is_f32_rows,
+    .parts = scatter_add_parts,
+    .run = scatter_add_run,
+};
+HEED_KERNEL(slice) = {
+    .name = "k_slice_f32", .op = HEED_OP_SLICE, .fits = all_f32_rows, .run = slice_run};
+HEED_KERNEL(pad_columns) = {
+    .name = "k_pad_columns_f32",
+    .op = HEED_OP_PAD_COLUMNS,
+    .fits = all_f32_rows,
+    .run = pad_columns_run,
+};
+HEED_KERNEL(concatenate) = {
+    .name = "k_concatenate_f32",
+    .op = HEED_OP_CONCATENATE,
+    .fits = all_f32_rows,
+    .run = concatenate_run,
+};
+HEED_KERNEL(reshape) = {
+    .name = "k_reshape_f32", .op = HEED_OP_RESHAPE, .fits = all_f32_rows, .run = reshape_run};
+HEED_KERNEL(transpose) = {
+    .name = "k_transpose_f32", .op = HEED_OP_TRANSPOSE, .fits = all_f32_rows, .run = transpose_run};
 
 #endif

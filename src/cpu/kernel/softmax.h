@@ -1,5 +1,5 @@
-/* Softmax over the last axis, cross-entropy, and their gradients; formulas in op/softmax.c and op/cross_entropy.c. Sums and maxima
-   run in 64 accumulators (kernel.h). */
+/* Softmax over the last axis, cross-entropy, and their gradients; formulas in op/softmax.c and
+   op/cross_entropy.c. Sums and maxima run in 64 accumulators (kernel.h). */
 #ifndef HEED_CPU_KERNEL_SOFTMAX_H
 #define HEED_CPU_KERNEL_SOFTMAX_H
 
@@ -9,7 +9,8 @@ static inline float max_of_row(const float *x, int64_t width)
 {
     const heed_v nothing = heed_v_set(-__builtin_inff());
     accumulators most = accumulators_of(-__builtin_inff());
-    HEED_FOR_ACCUMULATORS(j, v, width) {
+    HEED_FOR_ACCUMULATORS(j, v, width)
+    {
         const int64_t at = j + v * HEED_LANES, left = width - at;
         heed_v y = load_some(x + at, left);
         if (left < HEED_LANES) {
@@ -28,7 +29,8 @@ HEED_INLINE float exponentiate_row(const float *x, float *y, int64_t width, floa
 {
     accumulators sum = accumulators_of(0);
     const heed_v by = heed_v_set(shift);
-    HEED_FOR_ACCUMULATORS(j, v, width) {
+    HEED_FOR_ACCUMULATORS(j, v, width)
+    {
         const int64_t at = j + v * HEED_LANES, left = width - at;
         heed_v e = heed_v_exp(heed_v_sub(load_some(x + at, left), by));
         if (y) store_some(y + at, e, left);
@@ -53,36 +55,46 @@ static inline void softmax_row(const float *x, float *y, int64_t width)
         return;
     }
     const heed_v sum = heed_v_set(exponentiate_row(x, y, width, max));
-    for (int64_t j = 0; j < width; j += HEED_LANES) store_some(y + j, heed_v_div(load_some(y + j, width - j), sum), width - j);
+    for (int64_t j = 0; j < width; j += HEED_LANES)
+        store_some(y + j, heed_v_div(load_some(y + j, width - j), sum), width - j);
 }
 
 static inline void softmax_run(const heed_kernel_args *args, int part, int parts)
 {
-    int64_t begin, end, width = heed_width(&args->in[0]), columns = heed_shape_columns(args->in[0].shape);
+    int64_t begin, end, width = heed_width(&args->in[0]),
+                        columns = heed_shape_columns(args->in[0].shape);
     rows_of_part(args, part, parts, &begin, &end);
     for (int64_t i = begin; i < end; i++)
-        for (int64_t at = 0; at < columns; at += width) softmax_row(float_row(&args->in[0], i) + at, float_row(&args->out[0], i) + at, width);
+        for (int64_t at = 0; at < columns; at += width)
+            softmax_row(float_row(&args->in[0], i) + at, float_row(&args->out[0], i) + at, width);
 }
 
 static inline void softmax_row_backward(const float *y, const float *dy, float *dx, int64_t width)
 {
     accumulators sum = accumulators_of(0);
-    HEED_FOR_ACCUMULATORS(j, v, width) {
+    HEED_FOR_ACCUMULATORS(j, v, width)
+    {
         const int64_t at = j + v * HEED_LANES, left = width - at;
-        sum.vector[v] = heed_v_fma(load_some(y + at, left), load_some(dy + at, left), sum.vector[v]);
+        sum.vector[v] = heed_v_fma(load_some(y + at, left), load_some(dy + at, left),
+                                   sum.vector[v]);
     }
     const heed_v dot = heed_v_set(accumulators_sum(sum)); /* y.dy */
     for (int64_t j = 0; j < width; j += HEED_LANES)
-        store_some(dx + j, heed_v_mul(load_some(y + j, width - j), heed_v_sub(load_some(dy + j, width - j), dot)), width - j);
+        store_some(
+            dx + j,
+            heed_v_mul(load_some(y + j, width - j), heed_v_sub(load_some(dy + j, width - j), dot)),
+            width - j);
 }
 
 static inline void softmax_backward_run(const heed_kernel_args *args, int part, int parts)
 {
-    int64_t begin, end, width = heed_width(&args->in[0]), columns = heed_shape_columns(args->in[0].shape);
+    int64_t begin, end, width = heed_width(&args->in[0]),
+                        columns = heed_shape_columns(args->in[0].shape);
     rows_of_part(args, part, parts, &begin, &end);
     for (int64_t i = begin; i < end; i++)
         for (int64_t at = 0; at < columns; at += width)
-            softmax_row_backward(float_row(&args->in[0], i) + at, float_row(&args->in[1], i) + at, float_row(&args->out[0], i) + at, width);
+            softmax_row_backward(float_row(&args->in[0], i) + at, float_row(&args->in[1], i) + at,
+                                 float_row(&args->out[0], i) + at, width);
 }
 
 /* ---- cross-entropy ---- */
@@ -92,18 +104,23 @@ static inline float sum_of_differences(const float *x, int64_t width, float shif
 {
     accumulators sum = accumulators_of(0);
     const heed_v by = heed_v_set(shift);
-    HEED_FOR_ACCUMULATORS(j, v, width) {
+    HEED_FOR_ACCUMULATORS(j, v, width)
+    {
         const int64_t at = j + v * HEED_LANES, left = width - at;
-        sum.vector[v] = heed_v_add(sum.vector[v], first_lanes(heed_v_sub(load_some(x + at, left), by), left));
+        sum.vector[v] = heed_v_add(sum.vector[v],
+                                   first_lanes(heed_v_sub(load_some(x + at, left), by), left));
     }
     return accumulators_sum(sum);
 }
 
-static inline float cross_entropy_of_row(const float *x, int64_t width, int32_t label, float smoothing)
+static inline float cross_entropy_of_row(const float *x, int64_t width, int32_t label,
+                                         float smoothing)
 {
     const float max = max_of_row(x, width);
-    const float loss = log_of(exponentiate_row(x, NULL, width, max)) - (1 - smoothing) * (x[label] - max);
-    return smoothing > 0 ? loss - smoothing * sum_of_differences(x, width, max) / (float)width : loss;
+    const float loss = log_of(exponentiate_row(x, NULL, width, max)) -
+                       (1 - smoothing) * (x[label] - max);
+    return smoothing > 0 ? loss - smoothing * sum_of_differences(x, width, max) / (float)width
+                         : loss;
 }
 
 static inline void cross_entropy_run(const heed_kernel_args *args, int part, int parts)
@@ -113,22 +130,30 @@ static inline void cross_entropy_run(const heed_kernel_args *args, int part, int
     rows_of_part(args, part, parts, &begin, &end);
     for (int64_t i = begin; i < end; i++) {
         int32_t label = integer_at(&args->in[1], i);
-        *float_row(&args->out[0], i) = label < 0 || label >= width ? 0 : cross_entropy_of_row(float_row(&args->in[0], i), width, label, smoothing);
+        *float_row(&args->out[0], i) = label < 0 || label >= width
+                                           ? 0
+                                           : cross_entropy_of_row(float_row(&args->in[0], i), width,
+                                                                  label, smoothing);
     }
 }
 
 /* From dx = exp(x - max) and their sum: dx = dloss * (softmax(x) - target). */
-static inline void gradient_of_exponentials(float *dx, int64_t width, float sum, int32_t label, float smoothing, float dloss)
+static inline void gradient_of_exponentials(float *dx, int64_t width, float sum, int32_t label,
+                                            float smoothing, float dloss)
 {
     float rest = smoothing / (float)width;
     float own = dloss * (dx[label] / sum - ((1 - smoothing) + rest));
     const heed_v times = heed_v_set(dloss), total = heed_v_set(sum), target = heed_v_set(rest);
     for (int64_t j = 0; j < width; j += HEED_LANES)
-        store_some(dx + j, heed_v_mul(times, heed_v_sub(heed_v_div(load_some(dx + j, width - j), total), target)), width - j);
+        store_some(
+            dx + j,
+            heed_v_mul(times, heed_v_sub(heed_v_div(load_some(dx + j, width - j), total), target)),
+            width - j);
     dx[label] = own;
 }
 
-static inline void cross_entropy_row_backward(const float *x, float *dx, int64_t width, int32_t label, float smoothing, float dloss)
+static inline void cross_entropy_row_backward(const float *x, float *dx, int64_t width,
+                                              int32_t label, float smoothing, float dloss)
 {
     float sum = exponentiate_row(x, dx, width, max_of_row(x, width));
     gradient_of_exponentials(dx, width, sum, label, smoothing, dloss);
@@ -143,7 +168,8 @@ static inline void cross_entropy_backward_run(const heed_kernel_args *args, int 
         int32_t label = integer_at(&args->in[1], i);
         float *dx = float_row(&args->out[0], i);
         if (label >= 0 && label < width)
-            cross_entropy_row_backward(float_row(&args->in[0], i), dx, width, label, smoothing, *float_row(&args->in[2], i));
+            cross_entropy_row_backward(float_row(&args->in[0], i), dx, width, label, smoothing,
+                                       *float_row(&args->in[2], i));
         else
             for (int64_t j = 0; j < width; j++) dx[j] = 0;
     }
@@ -154,11 +180,25 @@ static inline bool cross_entropy_fits(const heed_kernel_args *args)
     return is_f32_rows(&args->in[0]) && (args->n_in < 3 || is_f32_rows(&args->in[2]));
 }
 
-HEED_KERNEL(softmax) = {.name = "k_softmax_f32", .op = HEED_OP_SOFTMAX, .fits = all_f32_rows, .run = softmax_run};
-HEED_KERNEL(softmax_backward) = {.name = "k_softmax_backward_f32", .op = HEED_OP_SOFTMAX_BACKWARD, .fits = all_f32_rows,
-    .run = softmax_backward_run};
-HEED_KERNEL(cross_entropy) = {.name = "k_cross_entropy_f32", .op = HEED_OP_CROSS_ENTROPY, .fits = cross_entropy_fits, .run = cross_entropy_run};
-HEED_KERNEL(cross_entropy_backward) = {.name = "k_cross_entropy_backward_f32", .op = HEED_OP_CROSS_ENTROPY_BACKWARD,
-    .fits = cross_entropy_fits, .run = cross_entropy_backward_run};
+HEED_KERNEL(softmax) = {
+    .name = "k_softmax_f32", .op = HEED_OP_SOFTMAX, .fits = all_f32_rows, .run = softmax_run};
+HEED_KERNEL(softmax_backward) = {
+    .name = "k_softmax_backward_f32",
+    .op = HEED_OP_SOFTMAX_BACKWARD,
+    .fits = all_f32_rows,
+    .run = softmax_backward_run,
+};
+HEED_KERNEL(cross_entropy) = {
+    .name = "k_cross_entropy_f32",
+    .op = HEED_OP_CROSS_ENTROPY,
+    .fits = cross_entropy_fits,
+    .run = cross_entropy_run,
+};
+HEED_KERNEL(cross_entropy_backward) = {
+    .name = "k_cross_entropy_backward_f32",
+    .op = HEED_OP_CROSS_ENTROPY_BACKWARD,
+    .fits = cross_entropy_fits,
+    .run = cross_entropy_backward_run,
+};
 
 #endif

@@ -1,5 +1,6 @@
-/* unary_derivative.h: the derivatives of heed/unaries.def on vectors. Where they have a limit for large arguments they reach it without
-   passing through infinity times zero: finite x gives no NaN. */
+/* unary_derivative.h: the derivatives of heed/unaries.def on vectors. Where they have a limit for
+   large arguments they reach it without passing through infinity times zero: finite x gives no
+   NaN. */
 #ifndef HEED_CPU_KERNEL_UNARY_DERIVATIVE_H
 #define HEED_CPU_KERNEL_UNARY_DERIVATIVE_H
 
@@ -42,13 +43,18 @@ HEED_INLINE heed_v swish_derivative(heed_v x, float a)
     return heed_v_fma(z, sigmoid_derivative(z), sigmoid_value(z));
 }
 
-/* d/dx x (1 + tanh(z)) / 2 with z = c (x + 0.044715 x^3): with s = 1 / (1 + e^(-2z)) it is s + 2 x s (1 - s) dz/dx; 0 or 1 past |x| = 20. */
+/* d/dx x (1 + tanh(z)) / 2 with z = c (x + 0.044715 x^3): with s = 1 / (1 + e^(-2z)) it is s + 2 x
+   s (1 - s) dz/dx; 0 or 1 past |x| = 20. */
 HEED_INLINE heed_v gelu_tanh_derivative(heed_v x, float c)
 {
     x = between(x, -20, 20);
-    heed_v square = heed_v_mul(x, x), twice = heed_v_mul(heed_v_set(-2 * c), heed_v_fma(heed_v_mul(square, x), heed_v_set(0.044715f), x));
-    heed_v e = heed_v_exp(between(twice, -80, 80)), s = heed_v_div(heed_v_set(1), heed_v_add(heed_v_set(1), e));
-    heed_v bend = heed_v_mul(heed_v_mul(e, heed_v_mul(s, s)), heed_v_fma(heed_v_set(2 * 0.134145f * c), square, heed_v_set(2 * c)));
+    heed_v square = heed_v_mul(x, x),
+           twice = heed_v_mul(heed_v_set(-2 * c),
+                              heed_v_fma(heed_v_mul(square, x), heed_v_set(0.044715f), x));
+    heed_v e = heed_v_exp(between(twice, -80, 80)),
+           s = heed_v_div(heed_v_set(1), heed_v_add(heed_v_set(1), e));
+    heed_v bend = heed_v_mul(heed_v_mul(e, heed_v_mul(s, s)),
+                             heed_v_fma(heed_v_set(2 * 0.134145f * c), square, heed_v_set(2 * c)));
     return heed_v_fma(x, bend, s);
 }
 
@@ -56,8 +62,11 @@ HEED_INLINE heed_v gelu_tanh_derivative(heed_v x, float c)
 HEED_INLINE heed_v gelu_derivative(heed_v x)
 {
     x = between(x, -20, 20);
-    heed_v phi = heed_v_mul(heed_v_set(0.39894228040143267794f), heed_v_exp(heed_v_mul(heed_v_set(-0.5f), heed_v_mul(x, x))));
-    heed_v cumulated = heed_v_mul(heed_v_set(0.5f), heed_v_add(heed_v_set(1), heed_v_erf(heed_v_mul(x, heed_v_set(0.70710678118654752440f)))));
+    heed_v phi = heed_v_mul(heed_v_set(0.39894228040143267794f),
+                            heed_v_exp(heed_v_mul(heed_v_set(-0.5f), heed_v_mul(x, x))));
+    heed_v cumulated = heed_v_mul(
+        heed_v_set(0.5f),
+        heed_v_add(heed_v_set(1), heed_v_erf(heed_v_mul(x, heed_v_set(0.70710678118654752440f)))));
     return heed_v_fma(x, phi, cumulated);
 }
 
@@ -72,7 +81,8 @@ HEED_INLINE heed_v laplace_derivative(heed_v x)
 {
     const float deviation = 0.282095f;
     heed_v away = between(heed_v_sub(x, heed_v_set(0.707107f)), -20, 20);
-    heed_v bell = heed_v_exp(heed_v_mul(heed_v_mul(away, away), heed_v_set(-1 / (2 * deviation * deviation))));
+    heed_v bell = heed_v_exp(
+        heed_v_mul(heed_v_mul(away, away), heed_v_set(-1 / (2 * deviation * deviation))));
     return heed_v_mul(bell, heed_v_set(1 / (deviation * 2.50662827463100050242f)));
 }
 
@@ -83,7 +93,8 @@ HEED_INLINE heed_v unary_derivative(heed_unary_kind kind, heed_v x)
     case HEED_UNARY_LINEAR: return one;
     case HEED_UNARY_RELU: return where_above(x, 0, one, zero);
     case HEED_UNARY_RELU2: return where_above(x, 0, heed_v_add(x, x), zero);
-    case HEED_UNARY_RELU6: return where_above(x, 0, heed_v_select(heed_v_less(x, heed_v_set(6)), one, zero), zero);
+    case HEED_UNARY_RELU6:
+        return where_above(x, 0, heed_v_select(heed_v_less(x, heed_v_set(6)), one, zero), zero);
     case HEED_UNARY_LEAKY_RELU: return where_above(x, 0, one, heed_v_set(0.01f));
     case HEED_UNARY_GELU: return gelu_derivative(x);
     case HEED_UNARY_GELU_TANH: return gelu_tanh_derivative(x, 0.79788456080286535588f);
@@ -95,7 +106,8 @@ HEED_INLINE heed_v unary_derivative(heed_unary_kind kind, heed_v x)
     case HEED_UNARY_LAPLACE: return laplace_derivative(x);
     case HEED_UNARY_HARDSWISH: {
         heed_v inner = heed_v_div(heed_v_fma(two, x, heed_v_set(3)), heed_v_set(6));
-        return heed_v_select(heed_v_less(x, heed_v_set(-BELOW_3)), zero, where_above(x, BELOW_3, one, inner));
+        return heed_v_select(heed_v_less(x, heed_v_set(-BELOW_3)), zero,
+                             where_above(x, BELOW_3, one, inner));
     }
     case HEED_UNARY_TANH: {
         heed_v t = heed_v_tanh(x);
@@ -107,12 +119,15 @@ HEED_INLINE heed_v unary_derivative(heed_unary_kind kind, heed_v x)
     case HEED_UNARY_SQRT: return heed_v_div(heed_v_set(0.5f), heed_v_sqrt(x));
     case HEED_UNARY_RSQRT: return heed_v_div(heed_v_set(-0.5f), heed_v_mul(x, heed_v_sqrt(x)));
     case HEED_UNARY_SQUARE: return heed_v_add(x, x);
-    case HEED_UNARY_ABS: return where_above(x, 0, one, heed_v_select(heed_v_less(x, zero), heed_v_set(-1), zero));
+    case HEED_UNARY_ABS:
+        return where_above(x, 0, one, heed_v_select(heed_v_less(x, zero), heed_v_set(-1), zero));
     case HEED_UNARY_NEGATE: return heed_v_set(-1);
     case HEED_UNARY_SOFTPLUS: return sigmoid_value(x);
-    case HEED_UNARY_SQRT_SOFTPLUS: { /* far below 0 softplus is e^x, which may be 0 where its root is not */
+    /* far below 0 softplus is e^x, which may be 0 where its root is not */
+    case HEED_UNARY_SQRT_SOFTPLUS: {
         heed_v half = heed_v_set(0.5f), far = heed_v_mul(half, heed_v_exp(heed_v_mul(half, x)));
-        heed_v near = heed_v_div(heed_v_mul(half, sigmoid_value(x)), heed_v_sqrt(heed_v_softplus(x)));
+        heed_v near = heed_v_div(heed_v_mul(half, sigmoid_value(x)),
+                                 heed_v_sqrt(heed_v_softplus(x)));
         return heed_v_select(heed_v_less(x, heed_v_set(-80)), far, near);
     }
     case HEED_UNARY_COUNT: break;

@@ -1,11 +1,31 @@
-/* BLOOM (Le Scao et al. 2022): ALiBi, a layer norm after the embedding, q, k and v of a head together. */
+/* BLOOM (Le Scao et al. 2022): ALiBi, a layer norm after the embedding, q, k and v of a head
+   together. */
 #include "model/family/decoder.h"
 
-static const heed_config preset = {
-    HEED_DECODER, .position = HEED_POSITION_ALIBI, .counts_seen = true, .vocabulary = 250880, .d_model = 64, .context = 2048,
-    .decoder = {.layers = 2, .heads = 8}, .norm = HEED_NORM_LAYER, .norm_place = HEED_NORM_PRE, .norm_eps = 1e-5, .norm_bias = true,
-    .embedding_norm = true, .activation = HEED_UNARY_GELU_FAST, .scaled = true, .query_bias = true, .output_bias = true, .ffn_bias = true,
-    .tied = true, .embedding_scale = 1, .classifier_dropout = 0.1, .initializer_range = 0.02, .pad_id = -1, .bos_id = 1, .eos_id = 2};
+static const heed_config preset = {HEED_DECODER,
+                                   .position = HEED_POSITION_ALIBI,
+                                   .counts_seen = true,
+                                   .vocabulary = 250880,
+                                   .d_model = 64,
+                                   .context = 2048,
+                                   .decoder = {.layers = 2, .heads = 8},
+                                   .norm = HEED_NORM_LAYER,
+                                   .norm_place = HEED_NORM_PRE,
+                                   .norm_eps = 1e-5,
+                                   .norm_bias = true,
+                                   .embedding_norm = true,
+                                   .activation = HEED_UNARY_GELU_FAST,
+                                   .scaled = true,
+                                   .query_bias = true,
+                                   .output_bias = true,
+                                   .ffn_bias = true,
+                                   .tied = true,
+                                   .embedding_scale = 1,
+                                   .classifier_dropout = 0.1,
+                                   .initializer_range = 0.02,
+                                   .pad_id = -1,
+                                   .bos_id = 1,
+                                   .eos_id = 2};
 
 static const heed_key keys[] = {
     HEED_KEY("vocab_size", SIZE, vocabulary),
@@ -20,13 +40,15 @@ static const heed_key keys[] = {
     HEED_KEY("initializer_range", NUMBER, initializer_range),
     HEED_KEY_DROPOUT("hidden_dropout", residual_dropout),
     HEED_KEY_DROPOUT("attention_dropout", attention_dropout),
-    {0}};
+    {0},
+};
 
 static const heed_weight_name weights[] = {
     HEED_TENSOR(TOKEN_EMBEDDING, MODEL, "word_embeddings.weight"),
     HEED_NORM(EMBEDDING_NORM, "word_embeddings_layernorm"),
     HEED_NORM(ATTENTION_NORM, "h.{i}.input_layernorm"),
-    HEED_TENSOR_OF(QUERY_WEIGHT, 3, HEED_NAME_GROUPED, "h.{i}.self_attention.query_key_value.weight"),
+    HEED_TENSOR_OF(QUERY_WEIGHT, 3, HEED_NAME_GROUPED,
+                   "h.{i}.self_attention.query_key_value.weight"),
     HEED_TENSOR_OF(QUERY_BIAS, 3, HEED_NAME_GROUPED, "h.{i}.self_attention.query_key_value.bias"),
     HEED_LINEAR(OUTPUT, "h.{i}.self_attention.dense"),
     HEED_NORM(FFN_NORM, "h.{i}.post_attention_layernorm"),
@@ -47,22 +69,38 @@ static void derive(heed_config *config)
     config->decoder.head_width = config->decoder.d_ff = 0;
 }
 
-static heed_status fix(heed_config *config, const json_t *json, const char *where, heed_error *error)
+static heed_status fix(heed_config *config, const json_t *json, const char *where,
+                       heed_error *error)
 {
     bool after = false;
-    HEED_TRY(heed_json_boolean(json, "apply_residual_connection_post_layernorm", &after, where, error));
+    HEED_TRY(
+        heed_json_boolean(json, "apply_residual_connection_post_layernorm", &after, where, error));
     if (after) config->norm_place = HEED_NORM_STREAM;
     return heed_classifier_dropout_read(config, json, where, error);
 }
 
 static bool write_config(const heed_config *config, json_t *json)
 {
-    return json_object_set_new(json, "apply_residual_connection_post_layernorm", json_boolean(config->norm_place == HEED_NORM_STREAM)) == 0;
+    return json_object_set_new(json, "apply_residual_connection_post_layernorm",
+                               json_boolean(config->norm_place == HEED_NORM_STREAM)) == 0;
 }
 
-static const heed_gguf_names gguf = {.architecture = "bloom", .keys = heed_gguf_plain_keys, .weights = heed_gguf_fused_weights};
+static const heed_gguf_names gguf = {
+    .architecture = "bloom", .keys = heed_gguf_plain_keys, .weights = heed_gguf_fused_weights};
 
 const heed_family heed_family_bloom = {
-    .name = "bloom", .preset = &preset, .keys = keys, .weights = weights, .ignored = ignored, .prefixes = prefixes,
-    .architectures = architectures, .gguf = &gguf, .inner_factor = 4, .inner_multiple = 1, .trains_padding = true,
-    .derive = derive, .fix = fix, .write = write_config};
+    .name = "bloom",
+    .preset = &preset,
+    .keys = keys,
+    .weights = weights,
+    .ignored = ignored,
+    .prefixes = prefixes,
+    .architectures = architectures,
+    .gguf = &gguf,
+    .inner_factor = 4,
+    .inner_multiple = 1,
+    .trains_padding = true,
+    .derive = derive,
+    .fix = fix,
+    .write = write_config,
+};

@@ -1,4 +1,5 @@
-/* What many families share: spellings of kinds, common keys, rotary settings in both styles of config.json. */
+/* What many families share: spellings of kinds, common keys, rotary settings in both styles of
+   config.json. */
 #include "model/family/decoder.h"
 
 #include <math.h>
@@ -7,16 +8,13 @@
 const char *const heed_norm_names[] = {"layer", "rms", NULL};
 const char *const heed_norm_place_names[] = {"pre", "post", "sandwich", "output", "stream", NULL};
 const char *const heed_residual_names[] = {"serial", "parallel", "parallel_two_norms", NULL};
-const char *const heed_position_names[] = {"none", "learned", "sinusoidal", "rotary", "alibi", NULL};
+const char *const heed_position_names[] = {"none",   "learned", "sinusoidal",
+                                           "rotary", "alibi",   NULL};
 
 const heed_key heed_common_keys[] = {
-    HEED_KEY("bos_token_id", ID, bos_id),
-    HEED_KEY("eos_token_id", ID, eos_id),
-    HEED_KEY("pad_token_id", ID, pad_id),
-    HEED_KEY("tie_word_embeddings", FLAG, tied),
-    HEED_KEY("use_cache", FLAG, use_cache),
-    {0}
-};
+    HEED_KEY("bos_token_id", ID, bos_id),   HEED_KEY("eos_token_id", ID, eos_id),
+    HEED_KEY("pad_token_id", ID, pad_id),   HEED_KEY("tie_word_embeddings", FLAG, tied),
+    HEED_KEY("use_cache", FLAG, use_cache), {0}};
 
 void heed_config_window_all(heed_config *config)
 {
@@ -28,19 +26,27 @@ void heed_config_window_layer(heed_config *config, int64_t layer)
     config->windowed[layer / 8] |= (uint8_t)(1u << (layer % 8));
 }
 
-heed_status heed_layer_types_read(heed_config *config, const json_t *json, bool *found, const char *where, heed_error *error)
+heed_status heed_layer_types_read(heed_config *config, const json_t *json, bool *found,
+                                  const char *where, heed_error *error)
 {
     const json_t *types = json_object_get(json, "layer_types");
     if (found) *found = json_is_array(types);
-    if (!json_is_array(types) || config->decoder.layers > HEED_MAX_LAYERS) return HEED_OK; /* too many are refused by the general checks */
+    /* too many are refused by the general checks */
+    if (!json_is_array(types) || config->decoder.layers > HEED_MAX_LAYERS) return HEED_OK;
     if ((int64_t)json_array_size(types) != config->decoder.layers)
-        return heed_fail(error, HEED_E_FORMAT, "%s: layer_types has %zu entries; expected one for each of num_hidden_layers = %lld", where,
-                         json_array_size(types), (long long)config->decoder.layers);
+        return heed_fail(
+            error, HEED_E_FORMAT,
+            "%s: layer_types has %zu entries; expected one for each of num_hidden_layers = %lld",
+            where, json_array_size(types), (long long)config->decoder.layers);
     for (size_t i = 0; i < json_array_size(types); i++) {
         const char *type = json_string_value(json_array_get(types, i));
-        if (type && strcmp(type, "sliding_attention") == 0) heed_config_window_layer(config, (int64_t)i);
+        if (type && strcmp(type, "sliding_attention") == 0)
+            heed_config_window_layer(config, (int64_t)i);
         else if (!type || strcmp(type, "full_attention") != 0)
-            return heed_fail(error, HEED_E_UNSUPPORTED, "%s: layer_types[%zu] is \"%s\"; expected full_attention or sliding_attention", where, i, type ? type : "no string");
+            return heed_fail(
+                error, HEED_E_UNSUPPORTED,
+                "%s: layer_types[%zu] is \"%s\"; expected full_attention or sliding_attention",
+                where, i, type ? type : "no string");
     }
     return HEED_OK;
 }
@@ -50,13 +56,16 @@ bool heed_layer_types_write(const heed_config *config, json_t *json)
     json_t *types = json_array();
     bool ok = types != NULL;
     for (int64_t i = 0; ok && i < config->decoder.layers; i++)
-        ok = json_array_append_new(types, json_string(heed_config_windowed(config, i) ? "sliding_attention" : "full_attention")) == 0;
+        ok = json_array_append_new(types, json_string(heed_config_windowed(config, i)
+                                                          ? "sliding_attention"
+                                                          : "full_attention")) == 0;
     ok = ok && json_object_set(json, "layer_types", types) == 0;
     json_decref(types);
     return ok;
 }
 
-heed_status heed_classifier_dropout_read(heed_config *config, const json_t *json, const char *where, heed_error *error)
+heed_status heed_classifier_dropout_read(heed_config *config, const json_t *json, const char *where,
+                                         heed_error *error)
 {
     HEED_TRY(heed_json_number(json, "hidden_dropout", &config->classifier_dropout, where, error));
     return heed_json_number(json, "classifier_dropout", &config->classifier_dropout, where, error);
@@ -69,86 +78,129 @@ double heed_rope_share(int64_t channels, int64_t head_width)
     return share;
 }
 
-static heed_status rope_kind_by_name(const char *name, int64_t *kind, const char *where, heed_error *error)
+static heed_status rope_kind_by_name(const char *name, int64_t *kind, const char *where,
+                                     heed_error *error)
 {
     for (int64_t i = 0; i < HEED_ROPE_KINDS; i++)
         if (strcmp(name, heed_rope_name(i)) == 0) {
             *kind = i;
             return HEED_OK;
         }
-    return heed_fail(error, HEED_E_UNSUPPORTED, "%s: rotary positions of kind \"%s\"; known are default, linear, llama3, yarn, dynamic, longrope", where, name);
+    return heed_fail(error, HEED_E_UNSUPPORTED,
+                     "%s: rotary positions of kind \"%s\"; known are default, linear, llama3, "
+                     "yarn, dynamic, longrope",
+                     where, name);
 }
 
 /* A list of divisors, one for each pair of channels. */
-static heed_status read_factors(const json_t *scaling, const char *key, float *factors, int64_t *count, const char *where, heed_error *error)
+static heed_status read_factors(const json_t *scaling, const char *key, float *factors,
+                                int64_t *count, const char *where, heed_error *error)
 {
     const json_t *list = json_object_get(scaling, key);
     if (!list || json_is_null(list)) return HEED_OK;
     if (!json_is_array(list) || json_array_size(list) > HEED_ROPE_FACTORS)
-        return heed_fail(error, HEED_E_FORMAT, "%s: %s: expected a list of at most %d numbers", where, key, HEED_ROPE_FACTORS);
+        return heed_fail(error, HEED_E_FORMAT, "%s: %s: expected a list of at most %d numbers",
+                         where, key, HEED_ROPE_FACTORS);
     *count = (int64_t)json_array_size(list);
     for (int64_t i = 0; i < *count; i++) {
         factors[i] = (float)json_number_value(json_array_get(list, (size_t)i));
         if (!(isfinite(factors[i]) && factors[i] > 0))
-            return heed_fail(error, HEED_E_FORMAT, "%s: %s[%lld]: expected a positive number", where, key, (long long)i);
+            return heed_fail(error, HEED_E_FORMAT, "%s: %s[%lld]: expected a positive number",
+                             where, key, (long long)i);
     }
     return HEED_OK;
 }
 
-static heed_status read_scaling(heed_rope *rope, const json_t *scaling, const char *where, heed_error *error)
+static heed_status read_scaling(heed_rope *rope, const json_t *scaling, const char *where,
+                                heed_error *error)
 {
     const char *name = "default";
-    if (!json_is_object(scaling)) return heed_fail(error, HEED_E_FORMAT, "%s: rope_scaling or rope_parameters: expected an object or null", where);
+    if (!json_is_object(scaling))
+        return heed_fail(error, HEED_E_FORMAT,
+                         "%s: rope_scaling or rope_parameters: expected an object or null", where);
     HEED_TRY(heed_json_string(scaling, "type", &name, where, error));
     HEED_TRY(heed_json_string(scaling, "rope_type", &name, where, error));
     HEED_TRY(rope_kind_by_name(name, &rope->kind, where, error));
-    struct { const char *key; double *value; } numbers[] = {
-        {"rope_theta", &rope->base}, {"factor", &rope->factor}, {"partial_rotary_factor", &rope->fraction},
-        {"low_freq_factor", &rope->low_frequency_factor}, {"high_freq_factor", &rope->high_frequency_factor},
-        {"attention_factor", &rope->attention_factor}, {"beta_fast", &rope->beta_fast}, {"beta_slow", &rope->beta_slow},
-        {"mscale", &rope->mscale}, {"mscale_all_dim", &rope->mscale_all_dim}};
+    struct {
+        const char *key;
+        double *value;
+    } numbers[] = {
+        {"rope_theta", &rope->base},
+        {"factor", &rope->factor},
+        {"partial_rotary_factor", &rope->fraction},
+        {"low_freq_factor", &rope->low_frequency_factor},
+        {"high_freq_factor", &rope->high_frequency_factor},
+        {"attention_factor", &rope->attention_factor},
+        {"beta_fast", &rope->beta_fast},
+        {"beta_slow", &rope->beta_slow},
+        {"mscale", &rope->mscale},
+        {"mscale_all_dim", &rope->mscale_all_dim},
+    };
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
         HEED_TRY(heed_json_number(scaling, numbers[i].key, numbers[i].value, where, error));
-    HEED_TRY(heed_json_integer(scaling, "original_max_position_embeddings", &rope->original_context, where, error));
-    HEED_TRY(read_factors(scaling, "short_factor", rope->short_factor, &rope->short_factors, where, error));
-    HEED_TRY(read_factors(scaling, "long_factor", rope->long_factor, &rope->long_factors, where, error));
+    HEED_TRY(heed_json_integer(scaling, "original_max_position_embeddings", &rope->original_context,
+                               where, error));
+    HEED_TRY(read_factors(scaling, "short_factor", rope->short_factor, &rope->short_factors, where,
+                          error));
+    HEED_TRY(
+        read_factors(scaling, "long_factor", rope->long_factor, &rope->long_factors, where, error));
     return heed_json_boolean(scaling, "truncate", &rope->truncate, where, error);
 }
 
-/* Settings for both kinds of layers, by their names in layer_types; layers without a window are the model's main ones. */
-static heed_status read_by_layer(heed_config *config, const json_t *scaling, bool *found, const char *where, heed_error *error)
+/* Settings for both kinds of layers, by their names in layer_types; layers without a window are the
+   model's main ones. */
+static heed_status read_by_layer(heed_config *config, const json_t *scaling, bool *found,
+                                 const char *where, heed_error *error)
 {
-    const json_t *full = json_object_get(scaling, "full_attention"), *local = json_object_get(scaling, "sliding_attention");
+    const json_t *full = json_object_get(scaling, "full_attention"),
+                 *local = json_object_get(scaling, "sliding_attention");
     const char *key;
     json_t *member;
     *found = full || local;
-    json_object_foreach((json_t *)scaling, key, member)
-        if (json_is_object(member) && member != full && member != local)
-            return heed_fail(error, HEED_E_UNSUPPORTED, "%s: rope_parameters.%s: known kinds of layers are full_attention and sliding_attention", where, key);
+    json_object_foreach(
+        (json_t *)scaling, key,
+        member) if (json_is_object(member) && member != full &&
+                    member !=
+                        local) return heed_fail(error, HEED_E_UNSUPPORTED,
+                                                "%s: rope_parameters.%s: known kinds of layers are "
+                                                "full_attention and sliding_attention",
+                                                where, key);
     if (local && config->rope_local.base <= 0) config->rope_local = config->rope;
     if (full) HEED_TRY(read_scaling(&config->rope, full, where, error));
     return local ? read_scaling(&config->rope_local, local, where, error) : HEED_OK;
 }
 
-heed_status heed_rope_read(heed_config *config, const json_t *json, const char *where, heed_error *error)
+heed_status heed_rope_read(heed_config *config, const json_t *json, const char *where,
+                           heed_error *error)
 {
     heed_rope *rope = &config->rope;
     HEED_TRY(heed_json_number(json, "rope_theta", &rope->base, where, error));
     HEED_TRY(heed_json_number(json, "partial_rotary_factor", &rope->fraction, where, error));
-    const json_t *old = json_object_get(json, "rope_scaling"), *recent = json_object_get(json, "rope_parameters");
-    bool has_old = old && !json_is_null(old) && !(json_is_object(old) && json_object_size(old) == 0), by_layer = false;
+    const json_t *old = json_object_get(json, "rope_scaling"),
+                 *recent = json_object_get(json, "rope_parameters");
+    bool has_old = old && !json_is_null(old) &&
+                   !(json_is_object(old) && json_object_size(old) == 0),
+         by_layer = false;
     const json_t *scaling = has_old ? old : recent;
-    if (scaling && !json_is_null(scaling)) HEED_TRY(read_by_layer(config, scaling, &by_layer, where, error));
-    if (scaling && !json_is_null(scaling) && !by_layer) HEED_TRY(read_scaling(rope, scaling, where, error));
-    /* Some keep it outside, and that one counts; dynamic stretching begins at the context whatever the object says. */
-    if (rope->kind != HEED_ROPE_DYNAMIC) HEED_TRY(heed_json_integer(json, "original_max_position_embeddings", &rope->original_context, where, error));
-    if (rope->original_context == 0 || rope->kind == HEED_ROPE_DYNAMIC) rope->original_context = config->context;
-    /* Where heads are turned whole, the plain kind does not look at partial_rotary_factor; transformers computes no part there. */
+    if (scaling && !json_is_null(scaling))
+        HEED_TRY(read_by_layer(config, scaling, &by_layer, where, error));
+    if (scaling && !json_is_null(scaling) && !by_layer)
+        HEED_TRY(read_scaling(rope, scaling, where, error));
+    /* Some keep it outside, and that one counts; dynamic stretching begins at the context whatever
+       the object says. */
+    if (rope->kind != HEED_ROPE_DYNAMIC)
+        HEED_TRY(heed_json_integer(json, "original_max_position_embeddings",
+                                   &rope->original_context, where, error));
+    if (rope->original_context == 0 || rope->kind == HEED_ROPE_DYNAMIC)
+        rope->original_context = config->context;
+    /* Where heads are turned whole, the plain kind does not look at partial_rotary_factor;
+       transformers computes no part there. */
     for (int i = 0; i < 2 && config->family->rotary_part == HEED_ROTARY_WHOLE; i++) {
         heed_rope *of = i ? &config->rope_local : rope;
         if (of->kind == HEED_ROPE_DEFAULT && of->fraction > 0 && of->fraction < 1) of->fraction = 1;
     }
-    if (rope->kind == HEED_ROPE_LONGROPE && rope->factor == 0 && rope->original_context > 0) rope->factor = (double)config->context / (double)rope->original_context;
+    if (rope->kind == HEED_ROPE_LONGROPE && rope->factor == 0 && rope->original_context > 0)
+        rope->factor = (double)config->context / (double)rope->original_context;
     return HEED_OK;
 }
 
@@ -156,28 +208,46 @@ static bool write_factors(json_t *object, const char *key, const float *factors,
 {
     json_t *list = json_array();
     bool ok = list != NULL;
-    for (int64_t i = 0; ok && i < count; i++) ok = json_array_append_new(list, json_real((double)factors[i])) == 0;
+    for (int64_t i = 0; ok && i < count; i++)
+        ok = json_array_append_new(list, json_real((double)factors[i])) == 0;
     return json_object_set_new(object, key, list) == 0 && ok;
 }
 
-/* The object of one kind of layers; NULL when memory is out. Families that may turn a part of a head mean different parts without a word. */
+/* The object of one kind of layers; NULL when memory is out. Families that may turn a part of a
+   head mean different parts without a word. */
 static json_t *rope_object(const heed_config *config, const heed_rope *rope)
 {
-    json_t *object = json_pack("{s:f, s:s}", "rope_theta", rope->base, "rope_type", heed_rope_name(rope->kind));
+    json_t *object = json_pack("{s:f, s:s}", "rope_theta", rope->base, "rope_type",
+                               heed_rope_name(rope->kind));
     bool ok = object != NULL;
-    struct { const char *key; double value; } numbers[] = {
-        {"factor", rope->factor}, {"low_freq_factor", rope->low_frequency_factor}, {"high_freq_factor", rope->high_frequency_factor},
-        {"attention_factor", rope->attention_factor}, {"beta_fast", rope->beta_fast}, {"beta_slow", rope->beta_slow},
-        {"mscale", rope->mscale}, {"mscale_all_dim", rope->mscale_all_dim}};
-    for (size_t i = 0; ok && rope->kind != HEED_ROPE_DEFAULT && i < sizeof numbers / sizeof *numbers; i++)
-        if (numbers[i].value > 0) ok = json_object_set_new(object, numbers[i].key, json_real(numbers[i].value)) == 0;
+    struct {
+        const char *key;
+        double value;
+    } numbers[] = {
+        {"factor", rope->factor},
+        {"low_freq_factor", rope->low_frequency_factor},
+        {"high_freq_factor", rope->high_frequency_factor},
+        {"attention_factor", rope->attention_factor},
+        {"beta_fast", rope->beta_fast},
+        {"beta_slow", rope->beta_slow},
+        {"mscale", rope->mscale},
+        {"mscale_all_dim", rope->mscale_all_dim},
+    };
+    for (size_t i = 0;
+         ok && rope->kind != HEED_ROPE_DEFAULT && i < sizeof numbers / sizeof *numbers; i++)
+        if (numbers[i].value > 0)
+            ok = json_object_set_new(object, numbers[i].key, json_real(numbers[i].value)) == 0;
     if (ok && rope->kind == HEED_ROPE_LONGROPE)
         ok = write_factors(object, "short_factor", rope->short_factor, rope->short_factors) &&
-                write_factors(object, "long_factor", rope->long_factor, rope->long_factors);
-    if (ok && (rope->kind == HEED_ROPE_LLAMA3 || rope->kind == HEED_ROPE_YARN || rope->kind == HEED_ROPE_LONGROPE))
-        ok = json_object_set_new(object, "original_max_position_embeddings", json_integer(rope->original_context)) == 0;
-    if (ok && rope->kind == HEED_ROPE_YARN && !rope->truncate) ok = json_object_set_new(object, "truncate", json_false()) == 0;
-    if (ok && (rope->fraction != 1 || config->family->rotary_part != HEED_ROTARY_WHOLE)) ok = json_object_set_new(object, "partial_rotary_factor", json_real(rope->fraction)) == 0;
+             write_factors(object, "long_factor", rope->long_factor, rope->long_factors);
+    if (ok && (rope->kind == HEED_ROPE_LLAMA3 || rope->kind == HEED_ROPE_YARN ||
+               rope->kind == HEED_ROPE_LONGROPE))
+        ok = json_object_set_new(object, "original_max_position_embeddings",
+                                 json_integer(rope->original_context)) == 0;
+    if (ok && rope->kind == HEED_ROPE_YARN && !rope->truncate)
+        ok = json_object_set_new(object, "truncate", json_false()) == 0;
+    if (ok && (rope->fraction != 1 || config->family->rotary_part != HEED_ROTARY_WHOLE))
+        ok = json_object_set_new(object, "partial_rotary_factor", json_real(rope->fraction)) == 0;
     if (ok) return object;
     json_decref(object);
     return NULL;
@@ -189,10 +259,13 @@ bool heed_rope_write(const heed_config *config, json_t *json)
     json_t *object = by_layer ? json_object() : rope_object(config, &config->rope);
     bool ok = object != NULL;
     if (ok && by_layer)
-        ok = json_object_set_new(object, "full_attention", rope_object(config, &config->rope)) == 0 &&
-                json_object_set_new(object, "sliding_attention", rope_object(config, &config->rope_local)) == 0;
+        ok = json_object_set_new(object, "full_attention", rope_object(config, &config->rope)) ==
+                 0 &&
+             json_object_set_new(object, "sliding_attention",
+                                 rope_object(config, &config->rope_local)) == 0;
     /* rope_theta at the top level too: what readers of the older style look for. */
-    ok = ok && json_object_set(json, "rope_parameters", object) == 0 && json_object_set_new(json, "rope_theta", json_real(config->rope.base)) == 0;
+    ok = ok && json_object_set(json, "rope_parameters", object) == 0 &&
+         json_object_set_new(json, "rope_theta", json_real(config->rope.base)) == 0;
     json_decref(object);
     return ok;
 }

@@ -1,13 +1,28 @@
-/* Falcon (Almazrouei et al. 2023), all three builds: one key/value head and attention beside the feed-forward (7B), groups of heads with a
-   norm for each side (40B, 180B), or ALiBi and one after the other (RW). */
+/* Falcon (Almazrouei et al. 2023), all three builds: one key/value head and attention beside the
+   feed-forward (7B), groups of heads with a norm for each side (40B, 180B), or ALiBi and one after
+   the other (RW). */
 #include "model/family/decoder.h"
 #include "model/family/gguf.h"
 
-static const heed_config preset = {
-    HEED_DECODER, HEED_ROPE(10000), .vocabulary = 65024, .d_model = 4544, .context = 2048,
-    .decoder = {.layers = 32, .heads = 71, .d_ff = 18176}, .norm = HEED_NORM_LAYER, .norm_place = HEED_NORM_PRE, .norm_eps = 1e-5, .norm_bias = true,
-    .activation = HEED_UNARY_GELU, .scaled = true, .tied = true, .embedding_scale = 1, .classifier_dropout = 0.1, .initializer_range = 0.02,
-    .pad_id = -1, .bos_id = 11, .eos_id = 11};
+static const heed_config preset = {HEED_DECODER,
+                                   HEED_ROPE(10000),
+                                   .vocabulary = 65024,
+                                   .d_model = 4544,
+                                   .context = 2048,
+                                   .decoder = {.layers = 32, .heads = 71, .d_ff = 18176},
+                                   .norm = HEED_NORM_LAYER,
+                                   .norm_place = HEED_NORM_PRE,
+                                   .norm_eps = 1e-5,
+                                   .norm_bias = true,
+                                   .activation = HEED_UNARY_GELU,
+                                   .scaled = true,
+                                   .tied = true,
+                                   .embedding_scale = 1,
+                                   .classifier_dropout = 0.1,
+                                   .initializer_range = 0.02,
+                                   .pad_id = -1,
+                                   .bos_id = 11,
+                                   .eos_id = 11};
 
 static const heed_key keys[] = {
     HEED_KEY("vocab_size", SIZE, vocabulary),
@@ -25,21 +40,26 @@ static const heed_key keys[] = {
     HEED_KEY("bias", FLAG, query_bias),
     HEED_KEY_DROPOUT("hidden_dropout", residual_dropout),
     HEED_KEY_DROPOUT("attention_dropout", attention_dropout),
-    {0}};
+    {0},
+};
 
 static const heed_weight_name weights[] = {
     HEED_TENSOR(TOKEN_EMBEDDING, MODEL, "word_embeddings.weight"),
-    HEED_TENSOR_AS(ATTENTION_NORM_GAIN, DECODER, HEED_NAME_ONE_NORM, "h.{i}.input_layernorm.weight"),
+    HEED_TENSOR_AS(ATTENTION_NORM_GAIN, DECODER, HEED_NAME_ONE_NORM,
+                   "h.{i}.input_layernorm.weight"),
     HEED_TENSOR_AS(ATTENTION_NORM_BIAS, DECODER, HEED_NAME_ONE_NORM, "h.{i}.input_layernorm.bias"),
     HEED_TENSOR_AS(ATTENTION_NORM_GAIN, DECODER, HEED_NAME_TWO_NORMS, "h.{i}.ln_attn.weight"),
     HEED_TENSOR_AS(ATTENTION_NORM_BIAS, DECODER, HEED_NAME_TWO_NORMS, "h.{i}.ln_attn.bias"),
     HEED_TENSOR_AS(FFN_NORM_GAIN, DECODER, HEED_NAME_TWO_NORMS, "h.{i}.ln_mlp.weight"),
     HEED_TENSOR_AS(FFN_NORM_BIAS, DECODER, HEED_NAME_TWO_NORMS, "h.{i}.ln_mlp.bias"),
-    HEED_TENSOR_OF(QUERY_WEIGHT, 3, HEED_NAME_GROUPED, "h.{i}.self_attention.query_key_value.weight"),
+    HEED_TENSOR_OF(QUERY_WEIGHT, 3, HEED_NAME_GROUPED,
+                   "h.{i}.self_attention.query_key_value.weight"),
     HEED_TENSOR_OF(QUERY_BIAS, 3, HEED_NAME_GROUPED, "h.{i}.self_attention.query_key_value.bias"),
     HEED_LINEAR(OUTPUT, "h.{i}.self_attention.dense"),
-    HEED_TENSOR_AS(FFN_NORM_GAIN, DECODER, HEED_NAME_ONE_NORM, "h.{i}.post_attention_layernorm.weight"),
-    HEED_TENSOR_AS(FFN_NORM_BIAS, DECODER, HEED_NAME_ONE_NORM, "h.{i}.post_attention_layernorm.bias"),
+    HEED_TENSOR_AS(FFN_NORM_GAIN, DECODER, HEED_NAME_ONE_NORM,
+                   "h.{i}.post_attention_layernorm.weight"),
+    HEED_TENSOR_AS(FFN_NORM_BIAS, DECODER, HEED_NAME_ONE_NORM,
+                   "h.{i}.post_attention_layernorm.bias"),
     HEED_LINEAR(UP, "h.{i}.mlp.dense_h_to_4h"),
     HEED_LINEAR(DOWN, "h.{i}.mlp.dense_4h_to_h"),
     HEED_NORM(FINAL_NORM, "ln_f"),
@@ -57,7 +77,8 @@ static void derive(heed_config *config)
     config->decoder.head_width = 0;
 }
 
-static heed_status fix(heed_config *config, const json_t *json, const char *where, heed_error *error)
+static heed_status fix(heed_config *config, const json_t *json, const char *where,
+                       heed_error *error)
 {
     bool alibi = false, groups = false, one = true, parallel = true;
     int64_t norms = 0, kv_heads = config->decoder.heads;
@@ -69,9 +90,13 @@ static heed_status fix(heed_config *config, const json_t *json, const char *wher
     HEED_TRY(heed_json_integer(json, "n_head_kv", &kv_heads, where, error));
     HEED_TRY(heed_json_integer(json, "num_kv_heads", &kv_heads, where, error));
     if (groups && !parallel)
-        return heed_fail(error, HEED_E_UNSUPPORTED, "%s: new_decoder_architecture without parallel_attn; expected both, or neither", where);
+        return heed_fail(
+            error, HEED_E_UNSUPPORTED,
+            "%s: new_decoder_architecture without parallel_attn; expected both, or neither", where);
     config->decoder.kv_heads = groups ? kv_heads : one ? 1 : config->decoder.heads;
-    config->residual = !parallel ? HEED_RESIDUAL_SERIAL : groups && norms != 1 ? HEED_RESIDUAL_PARALLEL_TWO_NORMS : HEED_RESIDUAL_PARALLEL;
+    config->residual = !parallel              ? HEED_RESIDUAL_SERIAL
+                       : groups && norms != 1 ? HEED_RESIDUAL_PARALLEL_TWO_NORMS
+                                              : HEED_RESIDUAL_PARALLEL;
     if (alibi) {
         config->position = HEED_POSITION_ALIBI;
         config->alibi_scaled = config->alibi_bf16 = config->counts_seen = true;
@@ -82,29 +107,66 @@ static heed_status fix(heed_config *config, const json_t *json, const char *wher
 
 static bool write_config(const heed_config *config, json_t *json)
 {
-    bool groups = config->residual == HEED_RESIDUAL_PARALLEL_TWO_NORMS || (config->decoder.kv_heads > 1 && config->decoder.kv_heads < config->decoder.heads);
-    struct { const char *key; bool value; } flags[] = {
-        {"alibi", config->position == HEED_POSITION_ALIBI}, {"new_decoder_architecture", groups}, {"multi_query", config->decoder.kv_heads == 1},
-        {"parallel_attn", config->residual != HEED_RESIDUAL_SERIAL}};
-    bool ok = json_object_set_new(json, "num_kv_heads", json_integer(config->decoder.kv_heads)) == 0 &&
-                 json_object_set_new(json, "num_ln_in_parallel_attn", groups ? json_integer(config->residual == HEED_RESIDUAL_PARALLEL_TWO_NORMS ? 2 : 1) : json_null()) == 0;
-    for (size_t i = 0; ok && i < sizeof flags / sizeof *flags; i++) ok = json_object_set_new(json, flags[i].key, json_boolean(flags[i].value)) == 0;
+    bool groups = config->residual == HEED_RESIDUAL_PARALLEL_TWO_NORMS ||
+                  (config->decoder.kv_heads > 1 &&
+                   config->decoder.kv_heads < config->decoder.heads);
+    struct {
+        const char *key;
+        bool value;
+    } flags[] = {
+        {"alibi", config->position == HEED_POSITION_ALIBI},
+        {"new_decoder_architecture", groups},
+        {"multi_query", config->decoder.kv_heads == 1},
+        {"parallel_attn", config->residual != HEED_RESIDUAL_SERIAL},
+    };
+    bool ok = json_object_set_new(json, "num_kv_heads", json_integer(config->decoder.kv_heads)) ==
+                  0 &&
+              json_object_set_new(
+                  json, "num_ln_in_parallel_attn",
+                  groups
+                      ? json_integer(config->residual == HEED_RESIDUAL_PARALLEL_TWO_NORMS ? 2 : 1)
+                      : json_null()) == 0;
+    for (size_t i = 0; ok && i < sizeof flags / sizeof *flags; i++)
+        ok = json_object_set_new(json, flags[i].key, json_boolean(flags[i].value)) == 0;
     return ok && heed_rope_write(config, json);
 }
 
 /* With two norms the one before attention is called the second. */
 static const heed_weight_name gguf_weights[] = {
-    HEED_GGUF_EMBEDDINGS, HEED_GGUF_NORM(ATTENTION_NORM, HEED_NAME_ONE_NORM, "attn_norm"), HEED_GGUF_NORM(ATTENTION_NORM, HEED_NAME_TWO_NORMS, "attn_norm_2"),
-    HEED_GGUF_NORM(FFN_NORM, HEED_NAME_TWO_NORMS, "attn_norm"), HEED_GGUF_FUSED, HEED_GGUF_ATTENTION(0), HEED_GGUF_FEED_FORWARD, HEED_GGUF_OUTPUT};
+    HEED_GGUF_EMBEDDINGS,
+    HEED_GGUF_NORM(ATTENTION_NORM, HEED_NAME_ONE_NORM, "attn_norm"),
+    HEED_GGUF_NORM(ATTENTION_NORM, HEED_NAME_TWO_NORMS, "attn_norm_2"),
+    HEED_GGUF_NORM(FFN_NORM, HEED_NAME_TWO_NORMS, "attn_norm"),
+    HEED_GGUF_FUSED,
+    HEED_GGUF_ATTENTION(0),
+    HEED_GGUF_FEED_FORWARD,
+    HEED_GGUF_OUTPUT};
 
 static void derive_gguf(heed_config *config)
 {
     config->residual = HEED_RESIDUAL_PARALLEL;
 }
 
-static const heed_gguf_names gguf = {.architecture = "falcon", .keys = heed_gguf_plain_keys, .weights = gguf_weights, .derive = derive_gguf};
+static const heed_gguf_names gguf = {
+    .architecture = "falcon",
+    .keys = heed_gguf_plain_keys,
+    .weights = gguf_weights,
+    .derive = derive_gguf,
+};
 
 const heed_family heed_family_falcon = {
-    .name = "falcon", .preset = &preset, .keys = keys, .weights = weights, .ignored = ignored, .prefixes = prefixes,
-    .architectures = architectures, .gguf = &gguf, .inner_factor = 4, .inner_multiple = 1, .trains_padding = true,
-    .derive = derive, .fix = fix, .write = write_config};
+    .name = "falcon",
+    .preset = &preset,
+    .keys = keys,
+    .weights = weights,
+    .ignored = ignored,
+    .prefixes = prefixes,
+    .architectures = architectures,
+    .gguf = &gguf,
+    .inner_factor = 4,
+    .inner_multiple = 1,
+    .trains_padding = true,
+    .derive = derive,
+    .fix = fix,
+    .write = write_config,
+};

@@ -1,21 +1,29 @@
-/* Gemma 2 (Gemma Team 2024): norms on both sides of each sub-layer, soft caps on scores and logits, a window in every other layer. */
+/* Gemma 2 (Gemma Team 2024): norms on both sides of each sub-layer, soft caps on scores and logits,
+   a window in every other layer. */
 #include "model/family/gemma.h"
 #include "model/family/gguf.h"
 
 static const heed_config preset = {
-    HEED_GEMMA, HEED_ROPE(10000), .vocabulary = 256000, .d_model = 2304, .context = 8192, .norm_place = HEED_NORM_SANDWICH,
+    HEED_GEMMA,
+    HEED_ROPE(10000),
+    .vocabulary = 256000,
+    .d_model = 2304,
+    .context = 8192,
+    .norm_place = HEED_NORM_SANDWICH,
     .decoder = {.layers = 26, .heads = 8, .kv_heads = 4, .head_width = 256, .d_ff = 9216},
-    .scale_width = 256, .window = 4096, .attention_soft_cap = 50, .logit_soft_cap = 30};
+    .scale_width = 256,
+    .window = 4096,
+    .attention_soft_cap = 50,
+    .logit_soft_cap = 30};
 
-static const heed_key keys[] = {
-    HEED_LLAMA_KEYS,
-    HEED_KEY("hidden_activation", ACTIVATION, activation),
-    HEED_KEY("attention_bias", FLAG, query_bias),
-    HEED_KEY("query_pre_attn_scalar", SIZE, scale_width),
-    HEED_KEY("sliding_window", COUNT, window),
-    HEED_KEY("attn_logit_softcapping", AMOUNT, attention_soft_cap),
-    HEED_KEY("final_logit_softcapping", AMOUNT, logit_soft_cap),
-    {0}};
+static const heed_key keys[] = {HEED_LLAMA_KEYS,
+                                HEED_KEY("hidden_activation", ACTIVATION, activation),
+                                HEED_KEY("attention_bias", FLAG, query_bias),
+                                HEED_KEY("query_pre_attn_scalar", SIZE, scale_width),
+                                HEED_KEY("sliding_window", COUNT, window),
+                                HEED_KEY("attn_logit_softcapping", AMOUNT, attention_soft_cap),
+                                HEED_KEY("final_logit_softcapping", AMOUNT, logit_soft_cap),
+                                {0}};
 
 const heed_weight_name heed_gemma_weights[] = {
     HEED_TENSOR(TOKEN_EMBEDDING, MODEL, "embed_tokens.weight"),
@@ -31,14 +39,19 @@ const heed_weight_name heed_gemma_weights[] = {
     {0}};
 
 static const heed_architecture architectures[] = {
-    {"Gemma2ForCausalLM", HEED_HEAD_CAUSAL_LM}, {"Gemma2Model", HEED_HEAD_NONE}, {"Gemma2ForSequenceClassification", HEED_HEAD_SEQUENCE_CLASS},
-    {"Gemma2ForTokenClassification", HEED_HEAD_TOKEN_CLASS}, {0}};
+    {"Gemma2ForCausalLM", HEED_HEAD_CAUSAL_LM},
+    {"Gemma2Model", HEED_HEAD_NONE},
+    {"Gemma2ForSequenceClassification", HEED_HEAD_SEQUENCE_CLASS},
+    {"Gemma2ForTokenClassification", HEED_HEAD_TOKEN_CLASS},
+    {0}};
 
-static heed_status fix(heed_config *config, const json_t *json, const char *where, heed_error *error)
+static heed_status fix(heed_config *config, const json_t *json, const char *where,
+                       heed_error *error)
 {
     bool listed = false;
     HEED_TRY(heed_layer_types_read(config, json, &listed, where, error));
-    for (int64_t i = 0; !listed && i < config->decoder.layers && i < HEED_MAX_LAYERS; i += 2) heed_config_window_layer(config, i);
+    for (int64_t i = 0; !listed && i < config->decoder.layers && i < HEED_MAX_LAYERS; i += 2)
+        heed_config_window_layer(config, i);
     return heed_gemma_fix(config, json, where, error);
 }
 
@@ -49,15 +62,36 @@ static bool write_config(const heed_config *config, json_t *json)
 
 static const heed_key gguf_keys[] = {HEED_GGUF_KEYS, HEED_GGUF_CAPS, {0}};
 
-/* Scores are scaled by the width of a head; in the model of 27B, which its 46 layers tell, by the model's width for each head. */
+/* Scores are scaled by the width of a head; in the model of 27B, which its 46 layers tell, by the
+   model's width for each head. */
 static void derive_gguf(heed_config *config)
 {
-    config->scale_width = config->decoder.layers == 46 || config->decoder.head_width == 0 ? config->d_model / config->decoder.heads : config->decoder.head_width;
+    config->scale_width = config->decoder.layers == 46 || config->decoder.head_width == 0
+                              ? config->d_model / config->decoder.heads
+                              : config->decoder.head_width;
 }
 
-static const heed_gguf_names gguf = {.architecture = "gemma2", .keys = gguf_keys, .weights = heed_gguf_weights, .window_step = 2, .derive = derive_gguf};
+static const heed_gguf_names gguf = {
+    .architecture = "gemma2",
+    .keys = gguf_keys,
+    .weights = heed_gguf_weights,
+    .window_step = 2,
+    .derive = derive_gguf,
+};
 
 const heed_family heed_family_gemma2 = {
-    .name = "gemma2", .preset = &preset, .keys = keys, .weights = heed_gemma_weights, .ignored = heed_llama_ignored,
-    .prefixes = heed_llama_prefixes, .architectures = architectures, .gguf = &gguf, .inner_factor = 4, .inner_multiple = 1,
-    .packs_positions = true, .derive = heed_gemma_derive, .fix = fix, .write = write_config};
+    .name = "gemma2",
+    .preset = &preset,
+    .keys = keys,
+    .weights = heed_gemma_weights,
+    .ignored = heed_llama_ignored,
+    .prefixes = heed_llama_prefixes,
+    .architectures = architectures,
+    .gguf = &gguf,
+    .inner_factor = 4,
+    .inner_multiple = 1,
+    .packs_positions = true,
+    .derive = heed_gemma_derive,
+    .fix = fix,
+    .write = write_config,
+};

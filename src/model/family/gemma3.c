@@ -1,34 +1,49 @@
-/* Gemma 3, text (Gemma Team 2025): Gemma 2 without caps on scores, with norms on the queries and keys of each head, and rotary positions of two
-   bases, one for the layers with a window and one for the others. */
+/* Gemma 3, text (Gemma Team 2025): Gemma 2 without caps on scores, with norms on the queries and
+   keys of each head, and rotary positions of two bases, one for the layers with a window and one
+   for the others. */
 #include "model/family/gemma.h"
 #include "model/family/gguf.h"
 
 static const heed_config preset = {
-    HEED_GEMMA, HEED_ROPE(1000000), .rope_local = {.base = 10000, .fraction = 1, .truncate = true}, .vocabulary = 262208, .d_model = 2304,
-    .context = 131072, .norm_place = HEED_NORM_SANDWICH, .decoder = {.layers = 26, .heads = 8, .kv_heads = 4, .head_width = 256, .d_ff = 9216},
-    .qk_norm = HEED_QK_NORM_HEAD, .scale_width = 256, .window = 4096};
+    HEED_GEMMA,
+    HEED_ROPE(1000000),
+    .rope_local = {.base = 10000, .fraction = 1, .truncate = true},
+    .vocabulary = 262208,
+    .d_model = 2304,
+    .context = 131072,
+    .norm_place = HEED_NORM_SANDWICH,
+    .decoder = {.layers = 26, .heads = 8, .kv_heads = 4, .head_width = 256, .d_ff = 9216},
+    .qk_norm = HEED_QK_NORM_HEAD,
+    .scale_width = 256,
+    .window = 4096};
 
-static const heed_key keys[] = {
-    HEED_LLAMA_KEYS,
-    HEED_KEY("hidden_activation", ACTIVATION, activation),
-    HEED_KEY("attention_bias", FLAG, query_bias),
-    HEED_KEY("query_pre_attn_scalar", SIZE, scale_width),
-    HEED_KEY("sliding_window", COUNT, window),
-    HEED_KEY("final_logit_softcapping", AMOUNT, logit_soft_cap),
-    HEED_KEY_OLDER("rope_local_base_freq", NUMBER, rope_local.base),
-    {0}};
+static const heed_key keys[] = {HEED_LLAMA_KEYS,
+                                HEED_KEY("hidden_activation", ACTIVATION, activation),
+                                HEED_KEY("attention_bias", FLAG, query_bias),
+                                HEED_KEY("query_pre_attn_scalar", SIZE, scale_width),
+                                HEED_KEY("sliding_window", COUNT, window),
+                                HEED_KEY("final_logit_softcapping", AMOUNT, logit_soft_cap),
+                                HEED_KEY_OLDER("rope_local_base_freq", NUMBER, rope_local.base),
+                                {0}};
 
 static const heed_architecture architectures[] = {
-    {"Gemma3ForCausalLM", HEED_HEAD_CAUSAL_LM}, {"Gemma3TextModel", HEED_HEAD_NONE}, {"Gemma3TextForSequenceClassification", HEED_HEAD_SEQUENCE_CLASS}, {0}};
+    {"Gemma3ForCausalLM", HEED_HEAD_CAUSAL_LM},
+    {"Gemma3TextModel", HEED_HEAD_NONE},
+    {"Gemma3TextForSequenceClassification", HEED_HEAD_SEQUENCE_CLASS},
+    {0}};
 
 /* Without a list, every layer but each sliding_window_pattern-th has the window. */
-static heed_status fix(heed_config *config, const json_t *json, const char *where, heed_error *error)
+static heed_status fix(heed_config *config, const json_t *json, const char *where,
+                       heed_error *error)
 {
     bool listed = false;
     int64_t pattern = 6;
     HEED_TRY(heed_json_integer(json, "sliding_window_pattern", &pattern, where, error));
     HEED_TRY(heed_json_integer(json, "_sliding_window_pattern", &pattern, where, error));
-    if (pattern < 1) return heed_fail(error, HEED_E_FORMAT, "%s: sliding_window_pattern is %lld; expected a positive number", where, (long long)pattern);
+    if (pattern < 1)
+        return heed_fail(error, HEED_E_FORMAT,
+                         "%s: sliding_window_pattern is %lld; expected a positive number", where,
+                         (long long)pattern);
     HEED_TRY(heed_layer_types_read(config, json, &listed, where, error));
     for (int64_t i = 0; !listed && i < config->decoder.layers && i < HEED_MAX_LAYERS; i++)
         if ((i + 1) % pattern != 0) heed_config_window_layer(config, i);
@@ -40,21 +55,41 @@ static bool write_config(const heed_config *config, json_t *json)
     return heed_layer_types_write(config, json) && heed_rope_write(config, json);
 }
 
-static const heed_key gguf_keys[] = {
-    HEED_GGUF_KEYS,
-    HEED_KEY("final_logit_softcapping", AMOUNT, logit_soft_cap),
-    HEED_KEY("rope.freq_base_swa", NUMBER, rope_local.base),
-    {0}};
+static const heed_key gguf_keys[] = {HEED_GGUF_KEYS,
+                                     HEED_KEY("final_logit_softcapping", AMOUNT, logit_soft_cap),
+                                     HEED_KEY("rope.freq_base_swa", NUMBER, rope_local.base),
+                                     {0}};
 
-/* Scores are scaled by the width of a head; in the model of 27B, which its 62 layers tell, by the model's width for each head. */
+/* Scores are scaled by the width of a head; in the model of 27B, which its 62 layers tell, by the
+   model's width for each head. */
 static void derive_gguf(heed_config *config)
 {
-    config->scale_width = config->decoder.layers == 62 || config->decoder.head_width == 0 ? config->d_model / config->decoder.heads : config->decoder.head_width;
+    config->scale_width = config->decoder.layers == 62 || config->decoder.head_width == 0
+                              ? config->d_model / config->decoder.heads
+                              : config->decoder.head_width;
 }
 
-static const heed_gguf_names gguf = {.architecture = "gemma3", .keys = gguf_keys, .weights = heed_gguf_weights, .window_step = 6, .derive = derive_gguf};
+static const heed_gguf_names gguf = {
+    .architecture = "gemma3",
+    .keys = gguf_keys,
+    .weights = heed_gguf_weights,
+    .window_step = 6,
+    .derive = derive_gguf,
+};
 
 const heed_family heed_family_gemma3 = {
-    .name = "gemma3_text", .preset = &preset, .keys = keys, .weights = heed_gemma_weights, .ignored = heed_llama_ignored,
-    .prefixes = heed_llama_prefixes, .architectures = architectures, .gguf = &gguf, .inner_factor = 4, .inner_multiple = 1,
-    .packs_positions = true, .derive = heed_gemma_derive, .fix = fix, .write = write_config};
+    .name = "gemma3_text",
+    .preset = &preset,
+    .keys = keys,
+    .weights = heed_gemma_weights,
+    .ignored = heed_llama_ignored,
+    .prefixes = heed_llama_prefixes,
+    .architectures = architectures,
+    .gguf = &gguf,
+    .inner_factor = 4,
+    .inner_multiple = 1,
+    .packs_positions = true,
+    .derive = heed_gemma_derive,
+    .fix = fix,
+    .write = write_config,
+};

@@ -1,14 +1,38 @@
-/* GPT-2 (Radford et al. 2019): pre-norm decoder, learned positions, matrices stored (I,O), one tensor for q, k and v. */
+/* GPT-2 (Radford et al. 2019): pre-norm decoder, learned positions, matrices stored (I,O), one
+   tensor for q, k and v. */
 #include "model/family.h"
 
 static const heed_config preset = {
-    .arrangement = HEED_DECODER_ONLY, .vocabulary = 50257, .d_model = 768, .context = 1024,
+    .arrangement = HEED_DECODER_ONLY,
+    .vocabulary = 50257,
+    .d_model = 768,
+    .context = 1024,
     .decoder = {.layers = 12, .heads = 12},
-    .norm = HEED_NORM_LAYER, .norm_place = HEED_NORM_PRE, .norm_eps = 1e-5, .norm_bias = true, .final_norm = true,
-    .activation = HEED_UNARY_GELU_TANH, .position = HEED_POSITION_LEARNED, .causal = true, .scaled = true,
-    .query_bias = true, .output_bias = true, .ffn_bias = true, .embedding_scale = 1, .tied = true,
-    .embedding_dropout = 0.1, .attention_dropout = 0.1, .residual_dropout = 0.1, .classifier_dropout = 0.1,
-    .initializer_range = 0.02, .pad_id = -1, .bos_id = 50256, .eos_id = 50256, .decoder_start_id = -1, .use_cache = true};
+    .norm = HEED_NORM_LAYER,
+    .norm_place = HEED_NORM_PRE,
+    .norm_eps = 1e-5,
+    .norm_bias = true,
+    .final_norm = true,
+    .activation = HEED_UNARY_GELU_TANH,
+    .position = HEED_POSITION_LEARNED,
+    .causal = true,
+    .scaled = true,
+    .query_bias = true,
+    .output_bias = true,
+    .ffn_bias = true,
+    .embedding_scale = 1,
+    .tied = true,
+    .embedding_dropout = 0.1,
+    .attention_dropout = 0.1,
+    .residual_dropout = 0.1,
+    .classifier_dropout = 0.1,
+    .initializer_range = 0.02,
+    .pad_id = -1,
+    .bos_id = 50256,
+    .eos_id = 50256,
+    .decoder_start_id = -1,
+    .use_cache = true,
+};
 
 static const heed_key keys[] = {
     HEED_KEY("vocab_size", SIZE, vocabulary),
@@ -25,12 +49,21 @@ static const heed_key keys[] = {
     HEED_KEY("initializer_range", NUMBER, initializer_range),
     HEED_KEY("scale_attn_weights", FLAG, scaled),
     HEED_KEY("scale_attn_by_inverse_layer_idx", FLAG, scale_by_layer),
-    {0}};
+    {0},
+};
 
-#define LAYER(symbol, flag, suffix) {.role = HEED_ROLE_##symbol, .part = HEED_STACK_DECODER, .flags = HEED_NAME_BASE | (flag), .name = "h.{i}." suffix}
-#define SPLIT(symbol, flag, suffix) {.role = HEED_ROLE_##symbol, .part = HEED_STACK_DECODER, .parts = 3, .flags = HEED_NAME_BASE | (flag), .name = "h.{i}." suffix}
-#define BASE(symbol, in, text) {.role = HEED_ROLE_##symbol, .part = HEED_STACK_##in, .flags = HEED_NAME_BASE, .name = text}
-#define HEAD(symbol, kinds, text) {.role = HEED_ROLE_##symbol, .part = HEED_STACK_MODEL, .heads = (kinds), .name = text}
+/* clang-format off */
+#define LAYER(symbol, flag, suffix) \
+    {.role = HEED_ROLE_##symbol, .part = HEED_STACK_DECODER, .flags = HEED_NAME_BASE | (flag), \
+     .name = "h.{i}." suffix}
+#define SPLIT(symbol, flag, suffix) \
+    {.role = HEED_ROLE_##symbol, .part = HEED_STACK_DECODER, .parts = 3, \
+     .flags = HEED_NAME_BASE | (flag), .name = "h.{i}." suffix}
+#define BASE(symbol, in, text) \
+    {.role = HEED_ROLE_##symbol, .part = HEED_STACK_##in, .flags = HEED_NAME_BASE, .name = text}
+#define HEAD(symbol, kinds, text) \
+    {.role = HEED_ROLE_##symbol, .part = HEED_STACK_MODEL, .heads = (kinds), .name = text}
+/* clang-format on */
 static const heed_weight_name weights[] = {
     BASE(TOKEN_EMBEDDING, MODEL, "wte.weight"),
     BASE(POSITION_EMBEDDING, DECODER, "wpe.weight"),
@@ -56,12 +89,17 @@ static const heed_weight_name weights[] = {
     HEAD(SPAN_BIAS, 0, "qa_outputs.bias"),
     {0}};
 
-static const char *const ignored[] = {"h.{i}.attn.bias", "h.{i}.attn.masked_bias", "multiple_choice_head.summary.weight",
+static const char *const ignored[] = {"h.{i}.attn.bias", "h.{i}.attn.masked_bias",
+                                      "multiple_choice_head.summary.weight",
                                       "multiple_choice_head.summary.bias", NULL};
 static const char *const prefixes[] = {"transformer.", "", NULL};
 static const heed_architecture architectures[] = {
-    {"GPT2LMHeadModel", HEED_HEAD_CAUSAL_LM}, {"GPT2Model", HEED_HEAD_NONE}, {"GPT2ForSequenceClassification", HEED_HEAD_SEQUENCE_CLASS},
-    {"GPT2ForTokenClassification", HEED_HEAD_TOKEN_CLASS}, {"GPT2ForQuestionAnswering", HEED_HEAD_QUESTION}, {0}};
+    {"GPT2LMHeadModel", HEED_HEAD_CAUSAL_LM},
+    {"GPT2Model", HEED_HEAD_NONE},
+    {"GPT2ForSequenceClassification", HEED_HEAD_SEQUENCE_CLASS},
+    {"GPT2ForTokenClassification", HEED_HEAD_TOKEN_CLASS},
+    {"GPT2ForQuestionAnswering", HEED_HEAD_QUESTION},
+    {0}};
 
 static void derive(heed_config *config)
 {
@@ -69,19 +107,39 @@ static void derive(heed_config *config)
     config->decoder.head_width = 0;
 }
 
-static heed_status fix(heed_config *config, const json_t *json, const char *where, heed_error *error)
+static heed_status fix(heed_config *config, const json_t *json, const char *where,
+                       heed_error *error)
 {
     bool cross = false;
     HEED_TRY(heed_json_boolean(json, "add_cross_attention", &cross, where, error));
-    if (cross) return heed_fail(error, HEED_E_UNSUPPORTED, "%s: add_cross_attention is true; only GPT-2 without cross attention is supported", where);
+    if (cross)
+        return heed_fail(
+            error, HEED_E_UNSUPPORTED,
+            "%s: add_cross_attention is true; only GPT-2 without cross attention is supported",
+            where);
     /* Token classification drops by classifier_dropout, else by hidden_dropout, else by 0.1. */
     HEED_TRY(heed_json_number(json, "hidden_dropout", &config->classifier_dropout, where, error));
     return heed_json_number(json, "classifier_dropout", &config->classifier_dropout, where, error);
 }
 
-static const heed_gguf_names gguf = {.architecture = "gpt2", .keys = heed_gguf_keys, .weights = heed_gguf_fused_weights};
+static const heed_gguf_names gguf = {
+    .architecture = "gpt2", .keys = heed_gguf_keys, .weights = heed_gguf_fused_weights};
 
 const heed_family heed_family_gpt2 = {
-    .name = "gpt2", .preset = &preset, .keys = keys, .weights = weights, .ignored = ignored, .prefixes = prefixes,
-    .architectures = architectures, .gguf = &gguf, .inner_factor = 4, .inner_multiple = 1, .initial = HEED_INITIAL_SCALED_RESIDUAL,
-    .trains_padding = true, .packs_positions = true, .is_published = true, .derive = derive, .fix = fix};
+    .name = "gpt2",
+    .preset = &preset,
+    .keys = keys,
+    .weights = weights,
+    .ignored = ignored,
+    .prefixes = prefixes,
+    .architectures = architectures,
+    .gguf = &gguf,
+    .inner_factor = 4,
+    .inner_multiple = 1,
+    .initial = HEED_INITIAL_SCALED_RESIDUAL,
+    .trains_padding = true,
+    .packs_positions = true,
+    .is_published = true,
+    .derive = derive,
+    .fix = fix,
+};

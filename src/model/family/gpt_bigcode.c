@@ -1,12 +1,32 @@
-/* GPT-BigCode (Ben Allal et al. 2023; StarCoder): GPT-2 with one key and value head for all queries, or one for each. */
+/* GPT-BigCode (Ben Allal et al. 2023; StarCoder): GPT-2 with one key and value head for all
+   queries, or one for each. */
 #include "model/family/decoder.h"
 
-static const heed_config preset = {
-    HEED_DECODER, .position = HEED_POSITION_LEARNED, .vocabulary = 50257, .d_model = 768, .context = 1024,
-    .decoder = {.layers = 12, .heads = 12}, .norm = HEED_NORM_LAYER, .norm_place = HEED_NORM_PRE, .norm_eps = 1e-5, .norm_bias = true,
-    .activation = HEED_UNARY_GELU_TANH, .scaled = true, .query_bias = true, .output_bias = true, .ffn_bias = true, .tied = true,
-    .embedding_scale = 1, .embedding_dropout = 0.1, .attention_dropout = 0.1, .residual_dropout = 0.1, .classifier_dropout = 0.1,
-    .initializer_range = 0.02, .pad_id = -1, .bos_id = 50256, .eos_id = 50256};
+static const heed_config preset = {HEED_DECODER,
+                                   .position = HEED_POSITION_LEARNED,
+                                   .vocabulary = 50257,
+                                   .d_model = 768,
+                                   .context = 1024,
+                                   .decoder = {.layers = 12, .heads = 12},
+                                   .norm = HEED_NORM_LAYER,
+                                   .norm_place = HEED_NORM_PRE,
+                                   .norm_eps = 1e-5,
+                                   .norm_bias = true,
+                                   .activation = HEED_UNARY_GELU_TANH,
+                                   .scaled = true,
+                                   .query_bias = true,
+                                   .output_bias = true,
+                                   .ffn_bias = true,
+                                   .tied = true,
+                                   .embedding_scale = 1,
+                                   .embedding_dropout = 0.1,
+                                   .attention_dropout = 0.1,
+                                   .residual_dropout = 0.1,
+                                   .classifier_dropout = 0.1,
+                                   .initializer_range = 0.02,
+                                   .pad_id = -1,
+                                   .bos_id = 50256,
+                                   .eos_id = 50256};
 
 static const heed_key keys[] = {
     HEED_KEY("vocab_size", SIZE, vocabulary),
@@ -22,7 +42,8 @@ static const heed_key keys[] = {
     HEED_KEY_DROPOUT("resid_pdrop", residual_dropout),
     HEED_KEY_DROPOUT("embd_pdrop", embedding_dropout),
     HEED_KEY_DROPOUT("attn_pdrop", attention_dropout),
-    {0}};
+    {0},
+};
 
 static const heed_weight_name weights[] = {
     HEED_TENSOR(TOKEN_EMBEDDING, MODEL, "wte.weight"),
@@ -42,27 +63,49 @@ static const heed_weight_name weights[] = {
 static const char *const ignored[] = {"h.{i}.attn.bias", "h.{i}.attn.masked_bias", NULL};
 static const char *const prefixes[] = {"transformer.", "", NULL};
 static const heed_architecture architectures[] = {
-    {"GPTBigCodeForCausalLM", HEED_HEAD_CAUSAL_LM}, {"GPTBigCodeModel", HEED_HEAD_NONE}, {"GPTBigCodeForSequenceClassification", HEED_HEAD_SEQUENCE_CLASS},
-    {"GPTBigCodeForTokenClassification", HEED_HEAD_TOKEN_CLASS}, {0}};
+    {"GPTBigCodeForCausalLM", HEED_HEAD_CAUSAL_LM},
+    {"GPTBigCodeModel", HEED_HEAD_NONE},
+    {"GPTBigCodeForSequenceClassification", HEED_HEAD_SEQUENCE_CLASS},
+    {"GPTBigCodeForTokenClassification", HEED_HEAD_TOKEN_CLASS},
+    {0}};
 
-static heed_status fix(heed_config *config, const json_t *json, const char *where, heed_error *error)
+static heed_status fix(heed_config *config, const json_t *json, const char *where,
+                       heed_error *error)
 {
     bool one = true, cross = false;
     HEED_TRY(heed_json_boolean(json, "multi_query", &one, where, error));
     HEED_TRY(heed_json_boolean(json, "add_cross_attention", &cross, where, error));
-    if (cross) return heed_fail(error, HEED_E_UNSUPPORTED, "%s: add_cross_attention is true; only models without cross attention are supported", where);
+    if (cross)
+        return heed_fail(
+            error, HEED_E_UNSUPPORTED,
+            "%s: add_cross_attention is true; only models without cross attention are supported",
+            where);
     config->decoder.kv_heads = one ? 1 : config->decoder.heads;
     return heed_classifier_dropout_read(config, json, where, error);
 }
 
 static bool write_config(const heed_config *config, json_t *json)
 {
-    return json_object_set_new(json, "multi_query", json_boolean(config->decoder.kv_heads == 1)) == 0;
+    return json_object_set_new(json, "multi_query", json_boolean(config->decoder.kv_heads == 1)) ==
+           0;
 }
 
-static const heed_gguf_names gguf = {.architecture = "starcoder", .keys = heed_gguf_plain_keys, .weights = heed_gguf_fused_weights};
+static const heed_gguf_names gguf = {
+    .architecture = "starcoder", .keys = heed_gguf_plain_keys, .weights = heed_gguf_fused_weights};
 
 const heed_family heed_family_gpt_bigcode = {
-    .name = "gpt_bigcode", .preset = &preset, .keys = keys, .weights = weights, .ignored = ignored, .prefixes = prefixes,
-    .architectures = architectures, .gguf = &gguf, .inner_factor = 4, .inner_multiple = 1, .trains_padding = true, .packs_positions = true,
-    .fix = fix, .write = write_config};
+    .name = "gpt_bigcode",
+    .preset = &preset,
+    .keys = keys,
+    .weights = weights,
+    .ignored = ignored,
+    .prefixes = prefixes,
+    .architectures = architectures,
+    .gguf = &gguf,
+    .inner_factor = 4,
+    .inner_multiple = 1,
+    .trains_padding = true,
+    .packs_positions = true,
+    .fix = fix,
+    .write = write_config,
+};

@@ -3,11 +3,27 @@
 
 #include <string.h>
 
-static const heed_config preset = {
-    HEED_DECODER, .position = HEED_POSITION_LEARNED, .vocabulary = 50257, .d_model = 2048, .context = 2048,
-    .decoder = {.layers = 24, .heads = 16}, .norm = HEED_NORM_LAYER, .norm_place = HEED_NORM_PRE, .norm_eps = 1e-5, .norm_bias = true,
-    .activation = HEED_UNARY_GELU_TANH, .window = 256, .output_bias = true, .ffn_bias = true, .tied = true, .embedding_scale = 1,
-    .classifier_dropout = 0.1, .initializer_range = 0.02, .pad_id = -1, .bos_id = 50256, .eos_id = 50256};
+static const heed_config preset = {HEED_DECODER,
+                                   .position = HEED_POSITION_LEARNED,
+                                   .vocabulary = 50257,
+                                   .d_model = 2048,
+                                   .context = 2048,
+                                   .decoder = {.layers = 24, .heads = 16},
+                                   .norm = HEED_NORM_LAYER,
+                                   .norm_place = HEED_NORM_PRE,
+                                   .norm_eps = 1e-5,
+                                   .norm_bias = true,
+                                   .activation = HEED_UNARY_GELU_TANH,
+                                   .window = 256,
+                                   .output_bias = true,
+                                   .ffn_bias = true,
+                                   .tied = true,
+                                   .embedding_scale = 1,
+                                   .classifier_dropout = 0.1,
+                                   .initializer_range = 0.02,
+                                   .pad_id = -1,
+                                   .bos_id = 50256,
+                                   .eos_id = 50256};
 
 static const heed_key keys[] = {
     HEED_KEY("vocab_size", SIZE, vocabulary),
@@ -24,7 +40,8 @@ static const heed_key keys[] = {
     HEED_KEY_DROPOUT("embed_dropout", embedding_dropout),
     HEED_KEY_DROPOUT("attention_dropout", attention_dropout),
     HEED_KEY_DROPOUT("classifier_dropout", classifier_dropout),
-    {0}};
+    {0},
+};
 
 static const heed_weight_name weights[] = {
     HEED_TENSOR(TOKEN_EMBEDDING, MODEL, "wte.weight"),
@@ -40,9 +57,11 @@ static const heed_weight_name weights[] = {
     HEED_NORM(FINAL_NORM, "ln_f"),
     HEED_TENSOR_HEAD(LM_WEIGHT, 0, "lm_head.weight"),
     HEED_HEADS_CLASSIFIER,
-    {0}};
+    {0},
+};
 
-static const char *const ignored[] = {"h.{i}.attn.attention.bias", "h.{i}.attn.attention.masked_bias", NULL};
+static const char *const ignored[] = {"h.{i}.attn.attention.bias",
+                                      "h.{i}.attn.attention.masked_bias", NULL};
 static const char *const prefixes[] = {"transformer.", "", NULL};
 static const heed_architecture architectures[] = {HEED_CLASSES("GPTNeo"), {0}};
 
@@ -53,30 +72,40 @@ static void derive(heed_config *config)
 }
 
 /* attention_types: a list of [kinds of layers, how often]; "local" layers have the window. */
-static heed_status fix(heed_config *config, const json_t *json, const char *where, heed_error *error)
+static heed_status fix(heed_config *config, const json_t *json, const char *where,
+                       heed_error *error)
 {
     static const char pairs[] = "[[[\"global\", \"local\"], N]]";
     const json_t *types = json_object_get(json, "attention_types");
     int64_t layer = 0, layers = config->decoder.layers;
     if (layers > HEED_MAX_LAYERS) return HEED_OK; /* refused by the general checks */
-    if (!types || json_is_null(types)) { /* global and local by turns */
+    if (!types || json_is_null(types)) {          /* global and local by turns */
         for (layer = 1; layer < layers; layer += 2) heed_config_window_layer(config, layer);
         return HEED_OK;
     }
     for (size_t i = 0; i < json_array_size(types); i++) {
-        const json_t *kinds = json_array_get(json_array_get(types, i), 0), *times = json_array_get(json_array_get(types, i), 1);
+        const json_t *kinds = json_array_get(json_array_get(types, i), 0),
+                     *times = json_array_get(json_array_get(types, i), 1);
         if (!json_is_array(kinds) || !json_is_integer(times) || json_integer_value(times) > layers)
-            return heed_fail(error, HEED_E_FORMAT, "%s: attention_types: expected a list such as %s, for num_layers = %lld layers", where, pairs, (long long)layers);
+            return heed_fail(
+                error, HEED_E_FORMAT,
+                "%s: attention_types: expected a list such as %s, for num_layers = %lld layers",
+                where, pairs, (long long)layers);
         for (json_int_t turn = 0; turn < json_integer_value(times); turn++)
             for (size_t k = 0; k < json_array_size(kinds); k++, layer++) {
                 const char *kind = json_string_value(json_array_get(kinds, k));
                 if (!kind || (strcmp(kind, "global") != 0 && strcmp(kind, "local") != 0))
-                    return heed_fail(error, HEED_E_UNSUPPORTED, "%s: attention_types: \"%s\"; expected \"global\" or \"local\"", where, kind ? kind : "no string");
+                    return heed_fail(
+                        error, HEED_E_UNSUPPORTED,
+                        "%s: attention_types: \"%s\"; expected \"global\" or \"local\"", where,
+                        kind ? kind : "no string");
                 if (kind[0] == 'l' && layer < layers) heed_config_window_layer(config, layer);
             }
     }
     if (layer == layers) return HEED_OK;
-    return heed_fail(error, HEED_E_FORMAT, "%s: attention_types names %lld layers; expected num_layers = %lld", where, (long long)layer, (long long)layers);
+    return heed_fail(error, HEED_E_FORMAT,
+                     "%s: attention_types names %lld layers; expected num_layers = %lld", where,
+                     (long long)layer, (long long)layers);
 }
 
 static bool write_config(const heed_config *config, json_t *json)
@@ -84,7 +113,8 @@ static bool write_config(const heed_config *config, json_t *json)
     json_t *kinds = json_array(), *types = json_pack("[[O, i]]", kinds, config->decoder.layers > 0);
     bool ok = kinds && types;
     for (int64_t i = 0; ok && i < config->decoder.layers; i++)
-        ok = json_array_append_new(kinds, json_string(heed_config_windowed(config, i) ? "local" : "global")) == 0;
+        ok = json_array_append_new(
+                 kinds, json_string(heed_config_windowed(config, i) ? "local" : "global")) == 0;
     ok = ok && json_object_set(json, "attention_types", types) == 0;
     json_decref(types);
     json_decref(kinds);
@@ -92,6 +122,18 @@ static bool write_config(const heed_config *config, json_t *json)
 }
 
 const heed_family heed_family_gpt_neo = {
-    .name = "gpt_neo", .preset = &preset, .keys = keys, .weights = weights, .ignored = ignored, .prefixes = prefixes,
-    .architectures = architectures, .inner_factor = 4, .inner_multiple = 1, .trains_padding = true, .packs_positions = true,
-    .derive = derive, .fix = fix, .write = write_config};
+    .name = "gpt_neo",
+    .preset = &preset,
+    .keys = keys,
+    .weights = weights,
+    .ignored = ignored,
+    .prefixes = prefixes,
+    .architectures = architectures,
+    .inner_factor = 4,
+    .inner_multiple = 1,
+    .trains_padding = true,
+    .packs_positions = true,
+    .derive = derive,
+    .fix = fix,
+    .write = write_config,
+};

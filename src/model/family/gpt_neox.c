@@ -1,14 +1,30 @@
-/* GPT-NeoX (Black et al. 2022) and Pythia: attention and feed-forward side by side, each with its layer norm; rotary positions on a part of
-   each head; q, k and v of a head together. */
+/* GPT-NeoX (Black et al. 2022) and Pythia: attention and feed-forward side by side, each with its
+   layer norm; rotary positions on a part of each head; q, k and v of a head together. */
 #include "model/family/decoder.h"
 #include "model/family/gguf.h"
 
-static const heed_config preset = {
-    HEED_DECODER, .position = HEED_POSITION_ROTARY, .rope = {.base = 10000, .fraction = 0.25, .truncate = true},
-    .vocabulary = 50432, .d_model = 6144, .context = 2048, .decoder = {.layers = 44, .heads = 64, .d_ff = 24576},
-    .norm = HEED_NORM_LAYER, .norm_place = HEED_NORM_PRE, .norm_eps = 1e-5, .norm_bias = true, .residual = HEED_RESIDUAL_PARALLEL_TWO_NORMS,
-    .activation = HEED_UNARY_GELU, .scaled = true, .query_bias = true, .ffn_bias = true, .embedding_scale = 1,
-    .classifier_dropout = 0.1, .initializer_range = 0.02, .pad_id = -1, .bos_id = 0, .eos_id = 2};
+static const heed_config preset = {HEED_DECODER,
+                                   .position = HEED_POSITION_ROTARY,
+                                   .rope = {.base = 10000, .fraction = 0.25, .truncate = true},
+                                   .vocabulary = 50432,
+                                   .d_model = 6144,
+                                   .context = 2048,
+                                   .decoder = {.layers = 44, .heads = 64, .d_ff = 24576},
+                                   .norm = HEED_NORM_LAYER,
+                                   .norm_place = HEED_NORM_PRE,
+                                   .norm_eps = 1e-5,
+                                   .norm_bias = true,
+                                   .residual = HEED_RESIDUAL_PARALLEL_TWO_NORMS,
+                                   .activation = HEED_UNARY_GELU,
+                                   .scaled = true,
+                                   .query_bias = true,
+                                   .ffn_bias = true,
+                                   .embedding_scale = 1,
+                                   .classifier_dropout = 0.1,
+                                   .initializer_range = 0.02,
+                                   .pad_id = -1,
+                                   .bos_id = 0,
+                                   .eos_id = 2};
 
 static const heed_key keys[] = {
     HEED_KEY("vocab_size", SIZE, vocabulary),
@@ -26,12 +42,14 @@ static const heed_key keys[] = {
     HEED_KEY_DROPOUT("classifier_dropout", classifier_dropout),
     HEED_KEY_OLDER("rotary_pct", NUMBER, rope.fraction),
     HEED_KEY_OLDER("rotary_emb_base", NUMBER, rope.base),
-    {0}};
+    {0},
+};
 
 static const heed_weight_name weights[] = {
     HEED_TENSOR(TOKEN_EMBEDDING, MODEL, "embed_in.weight"),
     HEED_NORM(ATTENTION_NORM, "layers.{i}.input_layernorm"),
-    HEED_TENSOR_OF(QUERY_WEIGHT, 3, HEED_NAME_GROUPED, "layers.{i}.attention.query_key_value.weight"),
+    HEED_TENSOR_OF(QUERY_WEIGHT, 3, HEED_NAME_GROUPED,
+                   "layers.{i}.attention.query_key_value.weight"),
     HEED_TENSOR_OF(QUERY_BIAS, 3, HEED_NAME_GROUPED, "layers.{i}.attention.query_key_value.bias"),
     HEED_LINEAR(OUTPUT, "layers.{i}.attention.dense"),
     HEED_NORM(FFN_NORM, "layers.{i}.post_attention_layernorm"),
@@ -42,7 +60,9 @@ static const heed_weight_name weights[] = {
     HEED_HEADS_CLASSIFIER,
     {0}};
 
-static const char *const ignored[] = {"layers.{i}.attention.bias", "layers.{i}.attention.masked_bias", "layers.{i}.attention.rotary_emb.inv_freq", NULL};
+static const char *const ignored[] = {"layers.{i}.attention.bias",
+                                      "layers.{i}.attention.masked_bias",
+                                      "layers.{i}.attention.rotary_emb.inv_freq", NULL};
 static const char *const prefixes[] = {"gpt_neox.", "", NULL};
 static const heed_architecture architectures[] = {HEED_CLASSES("GPTNeoX"), {0}};
 
@@ -54,7 +74,8 @@ static void derive(heed_config *config)
     config->decoder.head_width = 0;
 }
 
-static heed_status fix(heed_config *config, const json_t *json, const char *where, heed_error *error)
+static heed_status fix(heed_config *config, const json_t *json, const char *where,
+                       heed_error *error)
 {
     bool parallel = true;
     HEED_TRY(heed_json_boolean(json, "use_parallel_residual", &parallel, where, error));
@@ -64,18 +85,34 @@ static heed_status fix(heed_config *config, const json_t *json, const char *wher
 
 static bool write_config(const heed_config *config, json_t *json)
 {
-    return json_object_set_new(json, "use_parallel_residual", json_boolean(config->residual != HEED_RESIDUAL_SERIAL)) == 0 &&
+    return json_object_set_new(json, "use_parallel_residual",
+                               json_boolean(config->residual != HEED_RESIDUAL_SERIAL)) == 0 &&
            heed_rope_write(config, json);
 }
 
-static const heed_key gguf_keys[] = {
-    HEED_GGUF_KEYS,
-    HEED_KEY_EITHER("use_parallel_residual", HEED_RESIDUAL_SERIAL, HEED_RESIDUAL_PARALLEL_TWO_NORMS, residual),
-    {0}};
+static const heed_key gguf_keys[] = {HEED_GGUF_KEYS,
+                                     HEED_KEY_EITHER("use_parallel_residual", HEED_RESIDUAL_SERIAL,
+                                                     HEED_RESIDUAL_PARALLEL_TWO_NORMS, residual),
+                                     {0}};
 
-static const heed_gguf_names gguf = {.architecture = "gptneox", .keys = gguf_keys, .weights = heed_gguf_fused_weights};
+static const heed_gguf_names gguf = {
+    .architecture = "gptneox", .keys = gguf_keys, .weights = heed_gguf_fused_weights};
 
 const heed_family heed_family_gpt_neox = {
-    .name = "gpt_neox", .preset = &preset, .keys = keys, .weights = weights, .ignored = ignored, .prefixes = prefixes,
-    .architectures = architectures, .gguf = &gguf, .inner_factor = 4, .inner_multiple = 1, .rotary_part = HEED_ROTARY_ROUNDED_UP, .trains_padding = true, .packs_positions = true,
-    .derive = derive, .fix = fix, .write = write_config};
+    .name = "gpt_neox",
+    .preset = &preset,
+    .keys = keys,
+    .weights = weights,
+    .ignored = ignored,
+    .prefixes = prefixes,
+    .architectures = architectures,
+    .gguf = &gguf,
+    .inner_factor = 4,
+    .inner_multiple = 1,
+    .rotary_part = HEED_ROTARY_ROUNDED_UP,
+    .trains_padding = true,
+    .packs_positions = true,
+    .derive = derive,
+    .fix = fix,
+    .write = write_config,
+};

@@ -1,28 +1,55 @@
-/* gpt-oss (OpenAI 2025): attention sinks, a window in every other layer, YaRN positions, biases everywhere, clamped SwiGLU experts, whose
-   gate and up projections share a tensor in turns. */
+/* gpt-oss (OpenAI 2025): attention sinks, a window in every other layer, YaRN positions, biases
+   everywhere, clamped SwiGLU experts, whose gate and up projections share a tensor in turns. */
 #include "model/family/experts.h"
 #include "model/family/gguf.h"
 
 static const heed_config preset = {
-    HEED_DECODER, .position = HEED_POSITION_ROTARY,
-    .rope = {.base = 150000, .fraction = 1, .kind = HEED_ROPE_YARN, .factor = 32, .beta_fast = 32, .beta_slow = 1, .original_context = 4096},
-    .vocabulary = 201088, .d_model = 2880, .context = 131072,
+    HEED_DECODER,
+    .position = HEED_POSITION_ROTARY,
+    .rope = {.base = 150000,
+             .fraction = 1,
+             .kind = HEED_ROPE_YARN,
+             .factor = 32,
+             .beta_fast = 32,
+             .beta_slow = 1,
+             .original_context = 4096},
+    .vocabulary = 201088,
+    .d_model = 2880,
+    .context = 131072,
     .decoder = {.layers = 36, .heads = 64, .kv_heads = 8, .head_width = 64, .d_ff = 2880},
-    .norm = HEED_NORM_RMS, .norm_place = HEED_NORM_PRE, .norm_eps = 1e-5, .activation = HEED_UNARY_SILU, .gated = true, .scaled = true,
-    .window = 128, .query_bias = true, .sinks = true,
-    .experts = 128, .experts_per_token = 4, .expert_step = 1, .router = HEED_ROUTER_TOP_SOFTMAX, .router_bias = true, .expert_bias = true,
-    .swiglu_alpha = 1.702, .swiglu_limit = 7, .balance_weight = 0.001,
-    .embedding_scale = 1, .classifier_dropout = 0.1, .initializer_range = 0.02, .pad_id = -1, .bos_id = -1, .eos_id = -1};
+    .norm = HEED_NORM_RMS,
+    .norm_place = HEED_NORM_PRE,
+    .norm_eps = 1e-5,
+    .activation = HEED_UNARY_SILU,
+    .gated = true,
+    .scaled = true,
+    .window = 128,
+    .query_bias = true,
+    .sinks = true,
+    .experts = 128,
+    .experts_per_token = 4,
+    .expert_step = 1,
+    .router = HEED_ROUTER_TOP_SOFTMAX,
+    .router_bias = true,
+    .expert_bias = true,
+    .swiglu_alpha = 1.702,
+    .swiglu_limit = 7,
+    .balance_weight = 0.001,
+    .embedding_scale = 1,
+    .classifier_dropout = 0.1,
+    .initializer_range = 0.02,
+    .pad_id = -1,
+    .bos_id = -1,
+    .eos_id = -1};
 
-static const heed_key keys[] = {
-    HEED_LLAMA_KEYS,
-    HEED_EXPERT_KEYS,
-    HEED_KEY("num_local_experts", SIZE, experts),
-    HEED_KEY("sliding_window", COUNT, window),
-    HEED_KEY("attention_bias", FLAG, query_bias),
-    HEED_KEY("swiglu_alpha", NUMBER, swiglu_alpha),
-    HEED_KEY("swiglu_limit", NUMBER, swiglu_limit),
-    {0}};
+static const heed_key keys[] = {HEED_LLAMA_KEYS,
+                                HEED_EXPERT_KEYS,
+                                HEED_KEY("num_local_experts", SIZE, experts),
+                                HEED_KEY("sliding_window", COUNT, window),
+                                HEED_KEY("attention_bias", FLAG, query_bias),
+                                HEED_KEY("swiglu_alpha", NUMBER, swiglu_alpha),
+                                HEED_KEY("swiglu_limit", NUMBER, swiglu_limit),
+                                {0}};
 
 static const heed_weight_name weights[] = {
     HEED_TENSOR(TOKEN_EMBEDDING, MODEL, "embed_tokens.weight"),
@@ -31,9 +58,12 @@ static const heed_weight_name weights[] = {
     HEED_TENSOR(SINKS, DECODER, "layers.{i}.self_attn.sinks"),
     HEED_NORM(FFN_NORM, "layers.{i}.post_attention_layernorm"),
     HEED_LINEAR(ROUTER, "layers.{i}.mlp.router"),
-    HEED_TENSOR_OF(EXPERT_GATE_WEIGHT, 2, HEED_NAME_INPUT_FIRST | HEED_NAME_INTERLEAVED, "layers.{i}.mlp.experts.gate_up_proj"),
-    HEED_TENSOR_OF(EXPERT_GATE_BIAS, 2, HEED_NAME_INTERLEAVED, "layers.{i}.mlp.experts.gate_up_proj_bias"),
-    HEED_TENSOR_OF(EXPERT_DOWN_WEIGHT, 1, HEED_NAME_INPUT_FIRST, "layers.{i}.mlp.experts.down_proj"),
+    HEED_TENSOR_OF(EXPERT_GATE_WEIGHT, 2, HEED_NAME_INPUT_FIRST | HEED_NAME_INTERLEAVED,
+                   "layers.{i}.mlp.experts.gate_up_proj"),
+    HEED_TENSOR_OF(EXPERT_GATE_BIAS, 2, HEED_NAME_INTERLEAVED,
+                   "layers.{i}.mlp.experts.gate_up_proj_bias"),
+    HEED_TENSOR_OF(EXPERT_DOWN_WEIGHT, 1, HEED_NAME_INPUT_FIRST,
+                   "layers.{i}.mlp.experts.down_proj"),
     HEED_TENSOR(EXPERT_DOWN_BIAS, DECODER, "layers.{i}.mlp.experts.down_proj_bias"),
     HEED_NORM(FINAL_NORM, "norm"),
     HEED_TENSOR_HEAD(LM_WEIGHT, 0, "lm_head.weight"),
@@ -41,14 +71,19 @@ static const heed_weight_name weights[] = {
     {0}};
 
 static const heed_architecture architectures[] = {
-    {"GptOssForCausalLM", HEED_HEAD_CAUSAL_LM}, {"GptOssModel", HEED_HEAD_NONE}, {"GptOssForSequenceClassification", HEED_HEAD_SEQUENCE_CLASS},
-    {"GptOssForTokenClassification", HEED_HEAD_TOKEN_CLASS}, {0}};
+    {"GptOssForCausalLM", HEED_HEAD_CAUSAL_LM},
+    {"GptOssModel", HEED_HEAD_NONE},
+    {"GptOssForSequenceClassification", HEED_HEAD_SEQUENCE_CLASS},
+    {"GptOssForTokenClassification", HEED_HEAD_TOKEN_CLASS},
+    {0}};
 
-static heed_status fix(heed_config *config, const json_t *json, const char *where, heed_error *error)
+static heed_status fix(heed_config *config, const json_t *json, const char *where,
+                       heed_error *error)
 {
     bool listed = false;
     HEED_TRY(heed_layer_types_read(config, json, &listed, where, error));
-    for (int64_t i = 0; !listed && i < config->decoder.layers && i < HEED_MAX_LAYERS; i += 2) heed_config_window_layer(config, i);
+    for (int64_t i = 0; !listed && i < config->decoder.layers && i < HEED_MAX_LAYERS; i += 2)
+        heed_config_window_layer(config, i);
     return heed_llama_fix(config, json, where, error);
 }
 
@@ -57,15 +92,34 @@ static bool write_config(const heed_config *config, json_t *json)
     return heed_layer_types_write(config, json) && heed_rope_write(config, json);
 }
 
-static const heed_key gguf_keys[] = {HEED_GGUF_KEYS, HEED_GGUF_EXPERT_KEYS, HEED_KEY("expert_feed_forward_length", SIZE, expert_d_ff), {0}};
+static const heed_key gguf_keys[] = {HEED_GGUF_KEYS,
+                                     HEED_GGUF_EXPERT_KEYS,
+                                     HEED_KEY("expert_feed_forward_length", SIZE, expert_d_ff),
+                                     {0}};
 
-static const heed_weight_name gguf_weights[] = {
-    HEED_GGUF_EMBEDDINGS, HEED_GGUF_NORM(ATTENTION_NORM, 0, "attn_norm"), HEED_GGUF_SEPARATE(0), HEED_GGUF_ATTENTION(0),
-    HEED_GGUF_NORM(FFN_NORM, 0, "post_attention_norm"), HEED_GGUF_EXPERTS, HEED_GGUF_OUTPUT};
+static const heed_weight_name gguf_weights[] = {HEED_GGUF_EMBEDDINGS,
+                                                HEED_GGUF_NORM(ATTENTION_NORM, 0, "attn_norm"),
+                                                HEED_GGUF_SEPARATE(0),
+                                                HEED_GGUF_ATTENTION(0),
+                                                HEED_GGUF_NORM(FFN_NORM, 0, "post_attention_norm"),
+                                                HEED_GGUF_EXPERTS,
+                                                HEED_GGUF_OUTPUT};
 
-static const heed_gguf_names gguf = {.architecture = "gpt-oss", .keys = gguf_keys, .weights = gguf_weights, .window_step = 2};
+static const heed_gguf_names gguf = {
+    .architecture = "gpt-oss", .keys = gguf_keys, .weights = gguf_weights, .window_step = 2};
 
 const heed_family heed_family_gpt_oss = {
-    .name = "gpt_oss", .preset = &preset, .keys = keys, .weights = weights, .ignored = heed_llama_ignored,
-    .prefixes = heed_llama_prefixes, .architectures = architectures, .gguf = &gguf, .inner_factor = 1, .inner_multiple = 32,
-    .derive = heed_llama_derive, .fix = fix, .write = write_config};
+    .name = "gpt_oss",
+    .preset = &preset,
+    .keys = keys,
+    .weights = weights,
+    .ignored = heed_llama_ignored,
+    .prefixes = heed_llama_prefixes,
+    .architectures = architectures,
+    .gguf = &gguf,
+    .inner_factor = 1,
+    .inner_multiple = 32,
+    .derive = heed_llama_derive,
+    .fix = fix,
+    .write = write_config,
+};

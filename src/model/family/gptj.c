@@ -1,12 +1,29 @@
-/* GPT-J (Wang & Komatsuzaki 2021): attention and feed-forward from one layer norm, interleaved rotary pairs on the first channels of each head. */
+/* GPT-J (Wang & Komatsuzaki 2021): attention and feed-forward from one layer norm, interleaved
+   rotary pairs on the first channels of each head. */
 #include "model/family/decoder.h"
 
 static const heed_config preset = {
-    HEED_DECODER, .position = HEED_POSITION_ROTARY, .rope = {.base = 10000, .fraction = 0.25, .interleaved = true, .truncate = true},
-    .vocabulary = 50400, .d_model = 4096, .context = 2048, .decoder = {.layers = 28, .heads = 16},
-    .norm = HEED_NORM_LAYER, .norm_place = HEED_NORM_PRE, .norm_eps = 1e-5, .norm_bias = true, .residual = HEED_RESIDUAL_PARALLEL,
-    .activation = HEED_UNARY_GELU_TANH, .scaled = true, .ffn_bias = true, .lm_bias = true, .embedding_scale = 1,
-    .initializer_range = 0.02, .pad_id = -1, .bos_id = 50256, .eos_id = 50256};
+    HEED_DECODER,
+    .position = HEED_POSITION_ROTARY,
+    .rope = {.base = 10000, .fraction = 0.25, .interleaved = true, .truncate = true},
+    .vocabulary = 50400,
+    .d_model = 4096,
+    .context = 2048,
+    .decoder = {.layers = 28, .heads = 16},
+    .norm = HEED_NORM_LAYER,
+    .norm_place = HEED_NORM_PRE,
+    .norm_eps = 1e-5,
+    .norm_bias = true,
+    .residual = HEED_RESIDUAL_PARALLEL,
+    .activation = HEED_UNARY_GELU_TANH,
+    .scaled = true,
+    .ffn_bias = true,
+    .lm_bias = true,
+    .embedding_scale = 1,
+    .initializer_range = 0.02,
+    .pad_id = -1,
+    .bos_id = 50256,
+    .eos_id = 50256};
 
 static const heed_key keys[] = {
     HEED_KEY("vocab_size", SIZE, vocabulary),
@@ -21,7 +38,8 @@ static const heed_key keys[] = {
     HEED_KEY_DROPOUT("resid_pdrop", residual_dropout),
     HEED_KEY_DROPOUT("embd_pdrop", embedding_dropout),
     HEED_KEY_DROPOUT("attn_pdrop", attention_dropout),
-    {0}};
+    {0},
+};
 
 static const heed_weight_name weights[] = {
     HEED_TENSOR(TOKEN_EMBEDDING, MODEL, "wte.weight"),
@@ -36,13 +54,18 @@ static const heed_weight_name weights[] = {
     HEED_TENSOR_HEAD(LM_WEIGHT, 0, "lm_head.weight"),
     HEED_TENSOR_HEAD(LM_BIAS, 0, "lm_head.bias"),
     HEED_HEADS_CLASSIFIER,
-    {0}};
+    {0},
+};
 
-static const char *const ignored[] = {"h.{i}.attn.bias", "h.{i}.attn.masked_bias", "h.{i}.attn.embed_positions", NULL};
+static const char *const ignored[] = {"h.{i}.attn.bias", "h.{i}.attn.masked_bias",
+                                      "h.{i}.attn.embed_positions", NULL};
 static const char *const prefixes[] = {"transformer.", "", NULL};
 static const heed_architecture architectures[] = {
-    {"GPTJForCausalLM", HEED_HEAD_CAUSAL_LM}, {"GPTJModel", HEED_HEAD_NONE}, {"GPTJForSequenceClassification", HEED_HEAD_SEQUENCE_CLASS},
-    {"GPTJForQuestionAnswering", HEED_HEAD_QUESTION}, {0}};
+    {"GPTJForCausalLM", HEED_HEAD_CAUSAL_LM},
+    {"GPTJModel", HEED_HEAD_NONE},
+    {"GPTJForSequenceClassification", HEED_HEAD_SEQUENCE_CLASS},
+    {"GPTJForQuestionAnswering", HEED_HEAD_QUESTION},
+    {0}};
 
 static void derive(heed_config *config)
 {
@@ -51,24 +74,42 @@ static void derive(heed_config *config)
 }
 
 /* rotary_dim counts channels; null means all of them. */
-static heed_status fix(heed_config *config, const json_t *json, const char *where, heed_error *error)
+static heed_status fix(heed_config *config, const json_t *json, const char *where,
+                       heed_error *error)
 {
     int64_t channels = 64, width = config->d_model / config->decoder.heads;
     HEED_TRY(heed_json_integer(json, "rotary_dim", &channels, where, error));
     if (json_is_null(json_object_get(json, "rotary_dim"))) channels = width;
     if (channels < 2 || channels > width || channels % 2)
-        return heed_fail(error, HEED_E_FORMAT, "%s: rotary_dim is %lld; expected an even number from 2 to the width of a head, %lld", where,
-                         (long long)channels, (long long)width);
+        return heed_fail(
+            error, HEED_E_FORMAT,
+            "%s: rotary_dim is %lld; expected an even number from 2 to the width of a head, %lld",
+            where, (long long)channels, (long long)width);
     config->rope.fraction = heed_rope_share(channels, width);
     return HEED_OK;
 }
 
 static bool write_config(const heed_config *config, json_t *json)
 {
-    return json_object_set_new(json, "rotary_dim", json_integer(heed_rope_channels(&config->rope, config->decoder.head_width))) == 0;
+    return json_object_set_new(
+               json, "rotary_dim",
+               json_integer(heed_rope_channels(&config->rope, config->decoder.head_width))) == 0;
 }
 
 const heed_family heed_family_gptj = {
-    .name = "gptj", .preset = &preset, .keys = keys, .weights = weights, .ignored = ignored, .prefixes = prefixes,
-    .architectures = architectures, .inner_factor = 4, .inner_multiple = 1, .rotary_part = HEED_ROTARY_PAIRS, .trains_padding = true, .packs_positions = true,
-    .derive = derive, .fix = fix, .write = write_config};
+    .name = "gptj",
+    .preset = &preset,
+    .keys = keys,
+    .weights = weights,
+    .ignored = ignored,
+    .prefixes = prefixes,
+    .architectures = architectures,
+    .inner_factor = 4,
+    .inner_multiple = 1,
+    .rotary_part = HEED_ROTARY_PAIRS,
+    .trains_padding = true,
+    .packs_positions = true,
+    .derive = derive,
+    .fix = fix,
+    .write = write_config,
+};

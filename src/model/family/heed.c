@@ -1,4 +1,5 @@
-/* heed: every kind chosen freely in config.json, for research. Names follow Llama where Llama has the part. */
+/* heed: every kind chosen freely in config.json, for research. Names follow Llama where Llama has
+   the part. */
 #include "model/family.h"
 
 static const char *const arrangement_names[] = {"decoder", "encoder", "encoder-decoder", NULL};
@@ -6,11 +7,28 @@ static const char *const order_names[] = {"halves", "interleaved", NULL};
 static const char *const qk_norm_names[] = {"none", "head", "all", "head_gains", NULL};
 
 static const heed_config preset = {
-    .arrangement = HEED_DECODER_ONLY, .vocabulary = 32000, .d_model = 512, .context = 1024,
-    .norm = HEED_NORM_RMS, .norm_place = HEED_NORM_PRE, .norm_eps = 1e-5, .final_norm = true,
-    .activation = HEED_UNARY_SILU, .gated = true, .position = HEED_POSITION_ROTARY, .rope = {.base = 10000, .fraction = 1, .truncate = true},
-    .causal = true, .scaled = true, .embedding_scale = 1, .initializer_range = 0.02,
-    .pad_id = -1, .bos_id = -1, .eos_id = -1, .decoder_start_id = -1, .use_cache = true};
+    .arrangement = HEED_DECODER_ONLY,
+    .vocabulary = 32000,
+    .d_model = 512,
+    .context = 1024,
+    .norm = HEED_NORM_RMS,
+    .norm_place = HEED_NORM_PRE,
+    .norm_eps = 1e-5,
+    .final_norm = true,
+    .activation = HEED_UNARY_SILU,
+    .gated = true,
+    .position = HEED_POSITION_ROTARY,
+    .rope = {.base = 10000, .fraction = 1, .truncate = true},
+    .causal = true,
+    .scaled = true,
+    .embedding_scale = 1,
+    .initializer_range = 0.02,
+    .pad_id = -1,
+    .bos_id = -1,
+    .eos_id = -1,
+    .decoder_start_id = -1,
+    .use_cache = true,
+};
 
 static const heed_key keys[] = {
     HEED_KEY_NAMES("arrangement", arrangement_names, arrangement),
@@ -74,32 +92,37 @@ static const heed_key keys[] = {
     HEED_KEY_DROPOUT("classifier_dropout", classifier_dropout),
     HEED_KEY("initializer_range", NUMBER, initializer_range),
     HEED_KEY("decoder_start_token_id", ID, decoder_start_id),
-    {0}};
+    {0},
+};
 
+/* clang-format off */
 #define NAME(symbol, in, text) {.role = HEED_ROLE_##symbol, .part = HEED_STACK_##in, .name = text}
-#define LINEAR(symbol, in, stem) NAME(symbol##_WEIGHT, in, stem ".weight"), NAME(symbol##_BIAS, in, stem ".bias")
-#define NORM(symbol, in, stem) NAME(symbol##_GAIN, in, stem ".weight"), NAME(symbol##_BIAS, in, stem ".bias")
-#define STACK(in, stem)                                                \
-    NAME(TOKEN_EMBEDDING, in, stem ".embed_tokens.weight"),            \
-    NAME(EMBEDDING_PROJECTION, in, stem ".project_in.weight"),         \
-    NAME(POSITION_EMBEDDING, in, stem ".embed_positions.weight"),      \
-    NAME(TYPE_EMBEDDING, in, stem ".embed_types.weight"),              \
-    NORM(EMBEDDING_NORM, in, stem ".embed_norm"),                      \
-    NORM(ATTENTION_NORM, in, stem ".layers.{i}.attention_norm"),       \
-    NORM(ATTENTION_POST_NORM, in, stem ".layers.{i}.attention_post_norm"), \
-    LINEAR(QUERY, in, stem ".layers.{i}.self_attn.q_proj"),            \
-    LINEAR(KEY, in, stem ".layers.{i}.self_attn.k_proj"),              \
-    LINEAR(VALUE, in, stem ".layers.{i}.self_attn.v_proj"),            \
-    NORM(QUERY_NORM, in, stem ".layers.{i}.self_attn.q_norm"),         \
-    NORM(KEY_NORM, in, stem ".layers.{i}.self_attn.k_norm"),           \
-    LINEAR(OUTPUT, in, stem ".layers.{i}.self_attn.o_proj"),           \
-    NORM(FFN_NORM, in, stem ".layers.{i}.mlp_norm"),                   \
-    NORM(FFN_POST_NORM, in, stem ".layers.{i}.mlp_post_norm"),         \
-    LINEAR(GATE, in, stem ".layers.{i}.mlp.gate_proj"),                \
-    LINEAR(UP, in, stem ".layers.{i}.mlp.up_proj"),                    \
-    LINEAR(DOWN, in, stem ".layers.{i}.mlp.down_proj"),                \
-    NORM(FINAL_NORM, in, stem ".norm"),                                \
-    NAME(OUTPUT_PROJECTION, in, stem ".project_out.weight")
+/* clang-format on */
+#define LINEAR(symbol, in, stem) \
+    NAME(symbol##_WEIGHT, in, stem ".weight"), NAME(symbol##_BIAS, in, stem ".bias")
+#define NORM(symbol, in, stem) \
+    NAME(symbol##_GAIN, in, stem ".weight"), NAME(symbol##_BIAS, in, stem ".bias")
+#define STACK(in, stem)                                                                         \
+    NAME(TOKEN_EMBEDDING, in, stem ".embed_tokens.weight"),                                     \
+        NAME(EMBEDDING_PROJECTION, in, stem ".project_in.weight"),                              \
+        NAME(POSITION_EMBEDDING, in, stem ".embed_positions.weight"),                           \
+        NAME(TYPE_EMBEDDING, in, stem ".embed_types.weight"),                                   \
+        NORM(EMBEDDING_NORM, in, stem ".embed_norm"),                                           \
+        NORM(ATTENTION_NORM, in, stem ".layers.{i}.attention_norm"),                            \
+        NORM(ATTENTION_POST_NORM, in, stem ".layers.{i}.attention_post_norm"),                  \
+        LINEAR(QUERY, in, stem ".layers.{i}.self_attn.q_proj"),                                 \
+        LINEAR(KEY, in, stem ".layers.{i}.self_attn.k_proj"),                                   \
+        LINEAR(VALUE, in, stem ".layers.{i}.self_attn.v_proj"),                                 \
+        NORM(QUERY_NORM, in, stem ".layers.{i}.self_attn.q_norm"),                              \
+        NORM(KEY_NORM, in, stem ".layers.{i}.self_attn.k_norm"),                                \
+        LINEAR(OUTPUT, in, stem ".layers.{i}.self_attn.o_proj"),                                \
+        NORM(FFN_NORM, in, stem ".layers.{i}.mlp_norm"),                                        \
+        NORM(FFN_POST_NORM, in, stem ".layers.{i}.mlp_post_norm"),                              \
+        LINEAR(GATE, in, stem ".layers.{i}.mlp.gate_proj"),                                     \
+        LINEAR(UP, in, stem ".layers.{i}.mlp.up_proj"),                                         \
+        LINEAR(DOWN, in, stem ".layers.{i}.mlp.down_proj"), NORM(FINAL_NORM, in, stem ".norm"), \
+        NAME(OUTPUT_PROJECTION, in, stem ".project_out.weight")
+/* clang-format off */
 static const heed_weight_name weights[] = {
     NAME(TOKEN_EMBEDDING, MODEL, "embed_tokens.weight"),
     STACK(ENCODER, "encoder"),
@@ -114,21 +137,44 @@ static const heed_weight_name weights[] = {
     LINEAR(TRANSFORM, MODEL, "lm_transform.dense"),
     NORM(TRANSFORM_NORM, MODEL, "lm_transform.norm"),
     LINEAR(LM, MODEL, "lm_head"),
-    {.role = HEED_ROLE_LOGITS_BIAS, .part = HEED_STACK_MODEL, .flags = HEED_NAME_BUFFER | HEED_NAME_OPTIONAL, .name = "logits_bias"},
+    {.role = HEED_ROLE_LOGITS_BIAS, .part = HEED_STACK_MODEL,
+     .flags = HEED_NAME_BUFFER | HEED_NAME_OPTIONAL, .name = "logits_bias"},
     LINEAR(RELATION, MODEL, "relation"),
     LINEAR(CLASS, MODEL, "classifier"),
     LINEAR(SPAN, MODEL, "qa_outputs"),
-    {0}};
+    {0},
+};
+/* clang-format on */
 
 static const char *const ignored[] = {NULL};
 static const char *const prefixes[] = {"", NULL};
 static const heed_architecture architectures[] = {
-    {"HeedForCausalLM", HEED_HEAD_CAUSAL_LM}, {"HeedForMaskedLM", HEED_HEAD_MASKED_LM}, {"HeedModel", HEED_HEAD_NONE},
-    {"HeedForPreTraining", HEED_HEAD_PRETRAINING}, {"HeedForNextSentencePrediction", HEED_HEAD_NEXT_SENTENCE},
-    {"HeedForSequenceClassification", HEED_HEAD_SEQUENCE_CLASS}, {"HeedForTokenClassification", HEED_HEAD_TOKEN_CLASS},
-    {"HeedForQuestionAnswering", HEED_HEAD_QUESTION}, {"HeedForMultipleChoice", HEED_HEAD_CHOICE}, {0}};
+    {"HeedForCausalLM", HEED_HEAD_CAUSAL_LM},
+    {"HeedForMaskedLM", HEED_HEAD_MASKED_LM},
+    {"HeedModel", HEED_HEAD_NONE},
+    {"HeedForPreTraining", HEED_HEAD_PRETRAINING},
+    {"HeedForNextSentencePrediction", HEED_HEAD_NEXT_SENTENCE},
+    {"HeedForSequenceClassification", HEED_HEAD_SEQUENCE_CLASS},
+    {"HeedForTokenClassification", HEED_HEAD_TOKEN_CLASS},
+    {"HeedForQuestionAnswering", HEED_HEAD_QUESTION},
+    {"HeedForMultipleChoice", HEED_HEAD_CHOICE},
+    {0}};
 
 const heed_family heed_family_heed = {
-    .name = "heed", .preset = &preset, .keys = keys, .weights = weights, .ignored = ignored, .prefixes = prefixes,
-    .architectures = architectures, .inner_factor = 8.0 / 3, .inner_multiple = 32, .initial = HEED_INITIAL_SCALED_RESIDUAL,
-    .rotary_part = HEED_ROTARY_ROUNDED_UP, .trains_padding = true, .packs_positions = true, .derive = heed_config_window_all, .fix = heed_rope_read, .write = heed_rope_write};
+    .name = "heed",
+    .preset = &preset,
+    .keys = keys,
+    .weights = weights,
+    .ignored = ignored,
+    .prefixes = prefixes,
+    .architectures = architectures,
+    .inner_factor = 8.0 / 3,
+    .inner_multiple = 32,
+    .initial = HEED_INITIAL_SCALED_RESIDUAL,
+    .rotary_part = HEED_ROTARY_ROUNDED_UP,
+    .trains_padding = true,
+    .packs_positions = true,
+    .derive = heed_config_window_all,
+    .fix = heed_rope_read,
+    .write = heed_rope_write,
+};

@@ -1,19 +1,37 @@
-/* Llama (Touvron et al. 2023): pre-norm decoder, RMS norms, rotary positions, SwiGLU, grouped heads. Mistral and Qwen2 share its names. */
+/* Llama (Touvron et al. 2023): pre-norm decoder, RMS norms, rotary positions, SwiGLU, grouped
+   heads. Mistral and Qwen2 share its names. */
 #include "model/family/llama.h"
 
 static const heed_config preset = {
-    .arrangement = HEED_DECODER_ONLY, .vocabulary = 32000, .d_model = 4096, .context = 2048,
+    .arrangement = HEED_DECODER_ONLY,
+    .vocabulary = 32000,
+    .d_model = 4096,
+    .context = 2048,
     .decoder = {.layers = 32, .heads = 32, .d_ff = 11008},
-    .norm = HEED_NORM_RMS, .norm_place = HEED_NORM_PRE, .norm_eps = 1e-6, .final_norm = true,
-    .activation = HEED_UNARY_SILU, .gated = true, .position = HEED_POSITION_ROTARY, .rope = {.base = 10000, .fraction = 1, .truncate = true},
-    .causal = true, .scaled = true, .embedding_scale = 1, .classifier_dropout = 0.1, .initializer_range = 0.02,
-    .pad_id = -1, .bos_id = 1, .eos_id = 2, .decoder_start_id = -1, .use_cache = true};
+    .norm = HEED_NORM_RMS,
+    .norm_place = HEED_NORM_PRE,
+    .norm_eps = 1e-6,
+    .final_norm = true,
+    .activation = HEED_UNARY_SILU,
+    .gated = true,
+    .position = HEED_POSITION_ROTARY,
+    .rope = {.base = 10000, .fraction = 1, .truncate = true},
+    .causal = true,
+    .scaled = true,
+    .embedding_scale = 1,
+    .classifier_dropout = 0.1,
+    .initializer_range = 0.02,
+    .pad_id = -1,
+    .bos_id = 1,
+    .eos_id = 2,
+    .decoder_start_id = -1,
+    .use_cache = true,
+};
 
-static const heed_key keys[] = {
-    HEED_LLAMA_KEYS,
-    HEED_KEY("attention_bias", FLAG, query_bias),
-    HEED_KEY("mlp_bias", FLAG, ffn_bias),
-    {0}};
+static const heed_key keys[] = {HEED_LLAMA_KEYS,
+                                HEED_KEY("attention_bias", FLAG, query_bias),
+                                HEED_KEY("mlp_bias", FLAG, ffn_bias),
+                                {0}};
 
 const heed_weight_name heed_llama_weights[] = {
     HEED_TENSOR(TOKEN_EMBEDDING, MODEL, "embed_tokens.weight"),
@@ -25,27 +43,47 @@ const heed_weight_name heed_llama_weights[] = {
     HEED_TENSOR_HEAD(LM_WEIGHT, 0, "lm_head.weight"),
     HEED_HEADS_SCORE,
     {0}};
-const char *const heed_llama_ignored[] = {"layers.{i}.self_attn.rotary_emb.inv_freq", "rotary_emb.inv_freq", NULL};
+const char *const heed_llama_ignored[] = {"layers.{i}.self_attn.rotary_emb.inv_freq",
+                                          "rotary_emb.inv_freq", NULL};
 const char *const heed_llama_prefixes[] = {"model.", "transformer.", "", NULL};
 
 static const heed_architecture architectures[] = {
-    {"LlamaForCausalLM", HEED_HEAD_CAUSAL_LM}, {"LlamaModel", HEED_HEAD_NONE}, {"LlamaForSequenceClassification", HEED_HEAD_SEQUENCE_CLASS},
-    {"LlamaForTokenClassification", HEED_HEAD_TOKEN_CLASS}, {"LlamaForQuestionAnswering", HEED_HEAD_QUESTION}, {0}};
+    {"LlamaForCausalLM", HEED_HEAD_CAUSAL_LM},
+    {"LlamaModel", HEED_HEAD_NONE},
+    {"LlamaForSequenceClassification", HEED_HEAD_SEQUENCE_CLASS},
+    {"LlamaForTokenClassification", HEED_HEAD_TOKEN_CLASS},
+    {"LlamaForQuestionAnswering", HEED_HEAD_QUESTION},
+    {0}};
 
 void heed_llama_derive(heed_config *config)
 {
     config->output_bias = config->query_bias;
 }
 
-heed_status heed_llama_fix(heed_config *config, const json_t *json, const char *where, heed_error *error)
+heed_status heed_llama_fix(heed_config *config, const json_t *json, const char *where,
+                           heed_error *error)
 {
     HEED_TRY(heed_classifier_dropout_read(config, json, where, error));
     return heed_rope_read(config, json, where, error);
 }
 
-static const heed_gguf_names gguf = {.architecture = "llama", .keys = heed_gguf_keys, .weights = heed_gguf_paired_weights};
+static const heed_gguf_names gguf = {
+    .architecture = "llama", .keys = heed_gguf_keys, .weights = heed_gguf_paired_weights};
 
 const heed_family heed_family_llama = {
-    .name = "llama", .preset = &preset, .keys = keys, .weights = heed_llama_weights, .ignored = heed_llama_ignored,
-    .prefixes = heed_llama_prefixes, .architectures = architectures, .gguf = &gguf, .inner_factor = 8.0 / 3, .inner_multiple = 32,
-    .packs_positions = true, .is_published = true, .derive = heed_llama_derive, .fix = heed_llama_fix, .write = heed_rope_write};
+    .name = "llama",
+    .preset = &preset,
+    .keys = keys,
+    .weights = heed_llama_weights,
+    .ignored = heed_llama_ignored,
+    .prefixes = heed_llama_prefixes,
+    .architectures = architectures,
+    .gguf = &gguf,
+    .inner_factor = 8.0 / 3,
+    .inner_multiple = 32,
+    .packs_positions = true,
+    .is_published = true,
+    .derive = heed_llama_derive,
+    .fix = heed_llama_fix,
+    .write = heed_rope_write,
+};

@@ -1,16 +1,40 @@
-/* Marian (Junczys-Dowmunt et al. 2018): the encoder-decoder of Vaswani et al. 2017, post-norm, sinusoidal positions, one embedding. */
+/* Marian (Junczys-Dowmunt et al. 2018): the encoder-decoder of Vaswani et al. 2017, post-norm,
+   sinusoidal positions, one embedding. */
 #include "model/family.h"
 
 #include <math.h>
 
 static const heed_config preset = {
-    .arrangement = HEED_ENCODER_DECODER, .vocabulary = 58101, .d_model = 1024, .context = 1024,
-    .encoder = {.layers = 12, .heads = 16, .d_ff = 4096}, .decoder = {.layers = 12, .heads = 16, .d_ff = 4096},
-    .norm = HEED_NORM_LAYER, .norm_place = HEED_NORM_POST, .norm_eps = 1e-5, .norm_bias = true,
-    .activation = HEED_UNARY_GELU, .position = HEED_POSITION_SINUSOIDAL, .sinusoid_order = HEED_SINUSOID_HALVES, .causal = true, .scaled = true,
-    .query_bias = true, .output_bias = true, .ffn_bias = true, .embedding_scale = 1, .tied = true, .logits_bias = true,
-    .embedding_dropout = 0.1, .residual_dropout = 0.1, .initializer_range = 0.02,
-    .pad_id = 58100, .bos_id = -1, .eos_id = 0, .decoder_start_id = 58100, .use_cache = true};
+    .arrangement = HEED_ENCODER_DECODER,
+    .vocabulary = 58101,
+    .d_model = 1024,
+    .context = 1024,
+    .encoder = {.layers = 12, .heads = 16, .d_ff = 4096},
+    .decoder = {.layers = 12, .heads = 16, .d_ff = 4096},
+    .norm = HEED_NORM_LAYER,
+    .norm_place = HEED_NORM_POST,
+    .norm_eps = 1e-5,
+    .norm_bias = true,
+    .activation = HEED_UNARY_GELU,
+    .position = HEED_POSITION_SINUSOIDAL,
+    .sinusoid_order = HEED_SINUSOID_HALVES,
+    .causal = true,
+    .scaled = true,
+    .query_bias = true,
+    .output_bias = true,
+    .ffn_bias = true,
+    .embedding_scale = 1,
+    .tied = true,
+    .logits_bias = true,
+    .embedding_dropout = 0.1,
+    .residual_dropout = 0.1,
+    .initializer_range = 0.02,
+    .pad_id = 58100,
+    .bos_id = -1,
+    .eos_id = 0,
+    .decoder_start_id = 58100,
+    .use_cache = true,
+};
 
 static const heed_key keys[] = {
     HEED_KEY("vocab_size", SIZE, vocabulary),
@@ -28,27 +52,36 @@ static const heed_key keys[] = {
     HEED_KEY_DROPOUT("activation_dropout", activation_dropout),
     HEED_KEY("init_std", NUMBER, initializer_range),
     HEED_KEY("decoder_start_token_id", ID, decoder_start_id),
-    {0}};
+    {0},
+};
 
-#define NAME(symbol, in, text) {.role = HEED_ROLE_##symbol, .part = HEED_STACK_##in, .flags = HEED_NAME_BASE, .name = text}
-#define LINEAR(symbol, in, stem) NAME(symbol##_WEIGHT, in, stem ".weight"), NAME(symbol##_BIAS, in, stem ".bias")
-#define NORM(symbol, in, stem) NAME(symbol##_GAIN, in, stem ".weight"), NAME(symbol##_BIAS, in, stem ".bias")
-#define LAYER(in, stem)                                         \
-    LINEAR(QUERY, in, stem ".layers.{i}.self_attn.q_proj"),       \
-    LINEAR(KEY, in, stem ".layers.{i}.self_attn.k_proj"),         \
-    LINEAR(VALUE, in, stem ".layers.{i}.self_attn.v_proj"),       \
-    LINEAR(OUTPUT, in, stem ".layers.{i}.self_attn.out_proj"),    \
-    NORM(ATTENTION_NORM, in, stem ".layers.{i}.self_attn_layer_norm"), \
-    LINEAR(UP, in, stem ".layers.{i}.fc1"),                       \
-    LINEAR(DOWN, in, stem ".layers.{i}.fc2"),                     \
-    NORM(FFN_NORM, in, stem ".layers.{i}.final_layer_norm")
+/* clang-format off */
+#define NAME(symbol, in, text) \
+    {.role = HEED_ROLE_##symbol, .part = HEED_STACK_##in, .flags = HEED_NAME_BASE, .name = text}
+/* clang-format on */
+#define LINEAR(symbol, in, stem) \
+    NAME(symbol##_WEIGHT, in, stem ".weight"), NAME(symbol##_BIAS, in, stem ".bias")
+#define NORM(symbol, in, stem) \
+    NAME(symbol##_GAIN, in, stem ".weight"), NAME(symbol##_BIAS, in, stem ".bias")
+#define LAYER(in, stem)                                                                   \
+    LINEAR(QUERY, in, stem ".layers.{i}.self_attn.q_proj"),                               \
+        LINEAR(KEY, in, stem ".layers.{i}.self_attn.k_proj"),                             \
+        LINEAR(VALUE, in, stem ".layers.{i}.self_attn.v_proj"),                           \
+        LINEAR(OUTPUT, in, stem ".layers.{i}.self_attn.out_proj"),                        \
+        NORM(ATTENTION_NORM, in, stem ".layers.{i}.self_attn_layer_norm"),                \
+        LINEAR(UP, in, stem ".layers.{i}.fc1"), LINEAR(DOWN, in, stem ".layers.{i}.fc2"), \
+        NORM(FFN_NORM, in, stem ".layers.{i}.final_layer_norm")
+/* clang-format off */
 static const heed_weight_name weights[] = {
     NAME(TOKEN_EMBEDDING, MODEL, "shared.weight"),
-    {.role = HEED_ROLE_TOKEN_EMBEDDING, .part = HEED_STACK_MODEL, .flags = HEED_NAME_BASE | HEED_NAME_ALIAS, .name = "decoder.embed_tokens.weight"},
-    {.role = HEED_ROLE_TOKEN_EMBEDDING, .part = HEED_STACK_MODEL, .flags = HEED_NAME_BASE | HEED_NAME_ALIAS, .name = "encoder.embed_tokens.weight"},
+    {.role = HEED_ROLE_TOKEN_EMBEDDING, .part = HEED_STACK_MODEL,
+     .flags = HEED_NAME_BASE | HEED_NAME_ALIAS, .name = "decoder.embed_tokens.weight"},
+    {.role = HEED_ROLE_TOKEN_EMBEDDING, .part = HEED_STACK_MODEL,
+     .flags = HEED_NAME_BASE | HEED_NAME_ALIAS, .name = "encoder.embed_tokens.weight"},
     NAME(TOKEN_EMBEDDING, ENCODER, "encoder.embed_tokens.weight"),
     NAME(TOKEN_EMBEDDING, DECODER, "decoder.embed_tokens.weight"),
-    {.role = HEED_ROLE_SPARE_EMBEDDING, .part = HEED_STACK_MODEL, .flags = HEED_NAME_BASE | HEED_NAME_OPTIONAL, .name = "shared.weight"},
+    {.role = HEED_ROLE_SPARE_EMBEDDING, .part = HEED_STACK_MODEL,
+     .flags = HEED_NAME_BASE | HEED_NAME_OPTIONAL, .name = "shared.weight"},
     LAYER(ENCODER, "encoder"),
     LAYER(DECODER, "decoder"),
     LINEAR(CROSS_QUERY, DECODER, "decoder.layers.{i}.encoder_attn.q_proj"),
@@ -57,12 +90,17 @@ static const heed_weight_name weights[] = {
     LINEAR(CROSS_OUTPUT, DECODER, "decoder.layers.{i}.encoder_attn.out_proj"),
     NORM(CROSS_NORM, DECODER, "decoder.layers.{i}.encoder_attn_layer_norm"),
     {.role = HEED_ROLE_LM_WEIGHT, .part = HEED_STACK_MODEL, .name = "lm_head.weight"},
-    {.role = HEED_ROLE_LOGITS_BIAS, .part = HEED_STACK_MODEL, .flags = HEED_NAME_BUFFER | HEED_NAME_OPTIONAL | HEED_NAME_ROW, .name = "final_logits_bias"},
-    {0}};
+    {.role = HEED_ROLE_LOGITS_BIAS, .part = HEED_STACK_MODEL,
+     .flags = HEED_NAME_BUFFER | HEED_NAME_OPTIONAL | HEED_NAME_ROW, .name = "final_logits_bias"},
+    {0},
+};
+/* clang-format on */
 
-static const char *const ignored[] = {"encoder.embed_positions.weight", "decoder.embed_positions.weight", NULL};
+static const char *const ignored[] = {"encoder.embed_positions.weight",
+                                      "decoder.embed_positions.weight", NULL};
 static const char *const prefixes[] = {"model.", "", NULL};
-static const heed_architecture architectures[] = {{"MarianMTModel", HEED_HEAD_CAUSAL_LM}, {"MarianModel", HEED_HEAD_NONE}, {0}};
+static const heed_architecture architectures[] = {
+    {"MarianMTModel", HEED_HEAD_CAUSAL_LM}, {"MarianModel", HEED_HEAD_NONE}, {0}};
 
 static void derive(heed_config *config)
 {
@@ -75,7 +113,8 @@ static void derive(heed_config *config)
     if (config->embedding_scale != 1) config->embedding_scale = sqrt((double)config->d_model);
 }
 
-static heed_status fix(heed_config *config, const json_t *json, const char *where, heed_error *error)
+static heed_status fix(heed_config *config, const json_t *json, const char *where,
+                       heed_error *error)
 {
     bool scale = false, shared = true;
     int64_t vocabulary = config->vocabulary;
@@ -83,7 +122,8 @@ static heed_status fix(heed_config *config, const json_t *json, const char *wher
     HEED_TRY(heed_json_boolean(json, "share_encoder_decoder_embeddings", &shared, where, error));
     HEED_TRY(heed_json_integer(json, "decoder_vocab_size", &vocabulary, where, error));
     if (scale) config->embedding_scale = sqrt((double)config->d_model);
-    if (!shared || !config->tied) { /* untied models keep the embeddings of both stacks apart, too */
+    /* untied models keep the embeddings of both stacks apart, too */
+    if (!shared || !config->tied) {
         config->source_vocabulary = config->vocabulary;
         config->vocabulary = vocabulary;
     }
@@ -96,13 +136,28 @@ static bool write_config(const heed_config *config, json_t *json)
     return json_object_set_new(json, "is_encoder_decoder", json_true()) == 0 &&
            json_object_set_new(json, "vocab_size", json_integer(source)) == 0 &&
            json_object_set_new(json, "decoder_vocab_size", json_integer(config->vocabulary)) == 0 &&
-           json_object_set_new(json, "share_encoder_decoder_embeddings", json_boolean(config->source_vocabulary == 0)) == 0 &&
+           json_object_set_new(json, "share_encoder_decoder_embeddings",
+                               json_boolean(config->source_vocabulary == 0)) == 0 &&
            json_object_set_new(json, "static_position_embeddings", json_true()) == 0 &&
-           json_object_set_new(json, "forced_eos_token_id", config->eos_id >= 0 ? json_integer(config->eos_id) : json_null()) == 0 &&
-           json_object_set_new(json, "scale_embedding", json_boolean(config->embedding_scale != 1)) == 0;
+           json_object_set_new(json, "forced_eos_token_id",
+                               config->eos_id >= 0 ? json_integer(config->eos_id) : json_null()) ==
+               0 &&
+           json_object_set_new(json, "scale_embedding",
+                               json_boolean(config->embedding_scale != 1)) == 0;
 }
 
 const heed_family heed_family_marian = {
-    .name = "marian", .preset = &preset, .keys = keys, .weights = weights, .ignored = ignored, .prefixes = prefixes,
-    .architectures = architectures, .inner_factor = 4, .inner_multiple = 1, .is_published = true,
-    .derive = derive, .fix = fix, .write = write_config};
+    .name = "marian",
+    .preset = &preset,
+    .keys = keys,
+    .weights = weights,
+    .ignored = ignored,
+    .prefixes = prefixes,
+    .architectures = architectures,
+    .inner_factor = 4,
+    .inner_multiple = 1,
+    .is_published = true,
+    .derive = derive,
+    .fix = fix,
+    .write = write_config,
+};

@@ -1,20 +1,39 @@
-/* Mixtral (Jiang et al. 2024): Mistral with eight experts in the place of the feed-forward, of which each token takes two. */
+/* Mixtral (Jiang et al. 2024): Mistral with eight experts in the place of the feed-forward, of
+   which each token takes two. */
 #include "model/family/experts.h"
 #include "model/family/gguf.h"
 
 static const heed_config preset = {
-    HEED_DECODER, HEED_ROPE(1e6), .vocabulary = 32000, .d_model = 4096, .context = 131072,
+    HEED_DECODER,
+    HEED_ROPE(1e6),
+    .vocabulary = 32000,
+    .d_model = 4096,
+    .context = 131072,
     .decoder = {.layers = 32, .heads = 32, .kv_heads = 8, .d_ff = 14336},
-    .norm = HEED_NORM_RMS, .norm_place = HEED_NORM_PRE, .norm_eps = 1e-5, .activation = HEED_UNARY_SILU, .gated = true, .scaled = true,
-    .experts = 8, .experts_per_token = 2, .expert_step = 1, .router = HEED_ROUTER_SOFTMAX_TOP, .router_renormalized = true, .balance_weight = 0.001,
-    .embedding_scale = 1, .classifier_dropout = 0.1, .initializer_range = 0.02, .pad_id = -1, .bos_id = 1, .eos_id = 2};
+    .norm = HEED_NORM_RMS,
+    .norm_place = HEED_NORM_PRE,
+    .norm_eps = 1e-5,
+    .activation = HEED_UNARY_SILU,
+    .gated = true,
+    .scaled = true,
+    .experts = 8,
+    .experts_per_token = 2,
+    .expert_step = 1,
+    .router = HEED_ROUTER_SOFTMAX_TOP,
+    .router_renormalized = true,
+    .balance_weight = 0.001,
+    .embedding_scale = 1,
+    .classifier_dropout = 0.1,
+    .initializer_range = 0.02,
+    .pad_id = -1,
+    .bos_id = 1,
+    .eos_id = 2};
 
-static const heed_key keys[] = {
-    HEED_LLAMA_KEYS,
-    HEED_EXPERT_KEYS,
-    HEED_KEY("num_local_experts", SIZE, experts),
-    HEED_KEY("sliding_window", COUNT, window),
-    {0}};
+static const heed_key keys[] = {HEED_LLAMA_KEYS,
+                                HEED_EXPERT_KEYS,
+                                HEED_KEY("num_local_experts", SIZE, experts),
+                                HEED_KEY("sliding_window", COUNT, window),
+                                {0}};
 
 static const heed_weight_name weights[] = {
     HEED_TENSOR(TOKEN_EMBEDDING, MODEL, "embed_tokens.weight"),
@@ -32,21 +51,38 @@ static const heed_weight_name weights[] = {
 
 static const heed_architecture architectures[] = {HEED_CLASSES("Mixtral"), {0}};
 
-static heed_status fix(heed_config *config, const json_t *json, const char *where, heed_error *error)
+static heed_status fix(heed_config *config, const json_t *json, const char *where,
+                       heed_error *error)
 {
     double noise = 0;
     HEED_TRY(heed_json_number(json, "router_jitter_noise", &noise, where, error));
     if (noise != 0)
-        return heed_fail(error, HEED_E_UNSUPPORTED, "%s: router_jitter_noise is %g; training adds no noise to what the router reads: expected 0", where, noise);
+        return heed_fail(error, HEED_E_UNSUPPORTED,
+                         "%s: router_jitter_noise is %g; training adds no noise to what the router "
+                         "reads: expected 0",
+                         where, noise);
     return heed_llama_fix(config, json, where, error);
 }
 
 static const heed_key gguf_keys[] = {HEED_GGUF_KEYS, HEED_GGUF_SCALE, HEED_GGUF_EXPERT_KEYS, {0}};
 
 /* The architecture of Llama, with experts. */
-static const heed_gguf_names gguf = {.architecture = "llama", .keys = gguf_keys, .weights = heed_gguf_paired_weights};
+static const heed_gguf_names gguf = {
+    .architecture = "llama", .keys = gguf_keys, .weights = heed_gguf_paired_weights};
 
 const heed_family heed_family_mixtral = {
-    .name = "mixtral", .preset = &preset, .keys = keys, .weights = weights, .ignored = heed_llama_ignored,
-    .prefixes = heed_llama_prefixes, .architectures = architectures, .gguf = &gguf, .inner_factor = 3.5, .inner_multiple = 32,
-    .packs_positions = true, .derive = heed_config_window_all, .fix = fix, .write = heed_rope_write};
+    .name = "mixtral",
+    .preset = &preset,
+    .keys = keys,
+    .weights = weights,
+    .ignored = heed_llama_ignored,
+    .prefixes = heed_llama_prefixes,
+    .architectures = architectures,
+    .gguf = &gguf,
+    .inner_factor = 3.5,
+    .inner_multiple = 32,
+    .packs_positions = true,
+    .derive = heed_config_window_all,
+    .fix = fix,
+    .write = heed_rope_write,
+};

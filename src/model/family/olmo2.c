@@ -1,18 +1,29 @@
-/* OLMo 2 (Team OLMo 2024): Llama with norms after the sub-layers instead of before them, and norms over all queries and all keys of a token. */
+/* OLMo 2 (Team OLMo 2024): Llama with norms after the sub-layers instead of before them, and norms
+   over all queries and all keys of a token. */
 #include "model/family/llama.h"
 #include "model/family/gguf.h"
 
-static const heed_config preset = {
-    HEED_DECODER, HEED_ROPE(10000), .vocabulary = 50304, .d_model = 4096, .context = 2048,
-    .decoder = {.layers = 32, .heads = 32, .d_ff = 11008},
-    .norm = HEED_NORM_RMS, .norm_place = HEED_NORM_OUTPUT, .norm_eps = 1e-5, .qk_norm = HEED_QK_NORM_ALL,
-    .activation = HEED_UNARY_SILU, .gated = true, .scaled = true, .embedding_scale = 1, .classifier_dropout = 0.1, .initializer_range = 0.02,
-    .pad_id = 1, .bos_id = -1, .eos_id = 50279};
+static const heed_config preset = {HEED_DECODER,
+                                   HEED_ROPE(10000),
+                                   .vocabulary = 50304,
+                                   .d_model = 4096,
+                                   .context = 2048,
+                                   .decoder = {.layers = 32, .heads = 32, .d_ff = 11008},
+                                   .norm = HEED_NORM_RMS,
+                                   .norm_place = HEED_NORM_OUTPUT,
+                                   .norm_eps = 1e-5,
+                                   .qk_norm = HEED_QK_NORM_ALL,
+                                   .activation = HEED_UNARY_SILU,
+                                   .gated = true,
+                                   .scaled = true,
+                                   .embedding_scale = 1,
+                                   .classifier_dropout = 0.1,
+                                   .initializer_range = 0.02,
+                                   .pad_id = 1,
+                                   .bos_id = -1,
+                                   .eos_id = 50279};
 
-static const heed_key keys[] = {
-    HEED_LLAMA_KEYS,
-    HEED_KEY("attention_bias", FLAG, query_bias),
-    {0}};
+static const heed_key keys[] = {HEED_LLAMA_KEYS, HEED_KEY("attention_bias", FLAG, query_bias), {0}};
 
 static const heed_weight_name weights[] = {
     HEED_TENSOR(TOKEN_EMBEDDING, MODEL, "embed_tokens.weight"),
@@ -26,15 +37,34 @@ static const heed_weight_name weights[] = {
     {0}};
 
 static const heed_architecture architectures[] = {
-    {"Olmo2ForCausalLM", HEED_HEAD_CAUSAL_LM}, {"Olmo2Model", HEED_HEAD_NONE}, {"Olmo2ForSequenceClassification", HEED_HEAD_SEQUENCE_CLASS}, {0}};
+    {"Olmo2ForCausalLM", HEED_HEAD_CAUSAL_LM},
+    {"Olmo2Model", HEED_HEAD_NONE},
+    {"Olmo2ForSequenceClassification", HEED_HEAD_SEQUENCE_CLASS},
+    {0}};
 
 static const heed_weight_name gguf_weights[] = {
-    HEED_GGUF_EMBEDDINGS, HEED_GGUF_SEPARATE(0), HEED_GGUF_ATTENTION(0), HEED_GGUF_LAYER(ATTENTION_NORM_GAIN, 0, "post_attention_norm.weight"),
-    HEED_GGUF_FEED_FORWARD, HEED_GGUF_LAYER(FFN_NORM_GAIN, 0, "post_ffw_norm.weight"), HEED_GGUF_OUTPUT};
+    HEED_GGUF_EMBEDDINGS,   HEED_GGUF_SEPARATE(0),
+    HEED_GGUF_ATTENTION(0), HEED_GGUF_LAYER(ATTENTION_NORM_GAIN, 0, "post_attention_norm.weight"),
+    HEED_GGUF_FEED_FORWARD, HEED_GGUF_LAYER(FFN_NORM_GAIN, 0, "post_ffw_norm.weight"),
+    HEED_GGUF_OUTPUT};
 
-static const heed_gguf_names gguf = {.architecture = "olmo2", .keys = heed_gguf_plain_keys, .weights = gguf_weights};
+static const heed_gguf_names gguf = {
+    .architecture = "olmo2", .keys = heed_gguf_plain_keys, .weights = gguf_weights};
 
 const heed_family heed_family_olmo2 = {
-    .name = "olmo2", .preset = &preset, .keys = keys, .weights = weights, .ignored = heed_llama_ignored,
-    .prefixes = heed_llama_prefixes, .architectures = architectures, .gguf = &gguf, .inner_factor = 8.0 / 3, .inner_multiple = 32,
-    .packs_positions = true, .is_published = true, .derive = heed_llama_derive, .fix = heed_llama_fix, .write = heed_rope_write};
+    .name = "olmo2",
+    .preset = &preset,
+    .keys = keys,
+    .weights = weights,
+    .ignored = heed_llama_ignored,
+    .prefixes = heed_llama_prefixes,
+    .architectures = architectures,
+    .gguf = &gguf,
+    .inner_factor = 8.0 / 3,
+    .inner_multiple = 32,
+    .packs_positions = true,
+    .is_published = true,
+    .derive = heed_llama_derive,
+    .fix = heed_llama_fix,
+    .write = heed_rope_write,
+};

@@ -1,11 +1,29 @@
-/* OPT (Zhang et al. 2022): learned positions from row 2 on, ReLU; the 350M model has its norms after the sub-layers and a narrower embedding. */
+/* OPT (Zhang et al. 2022): learned positions from row 2 on, ReLU; the 350M model has its norms
+   after the sub-layers and a narrower embedding. */
 #include "model/family/decoder.h"
 
-static const heed_config preset = {
-    HEED_DECODER, .position = HEED_POSITION_LEARNED, .position_offset = 2, .counts_seen = true, .vocabulary = 50272, .d_model = 768, .context = 2048,
-    .decoder = {.layers = 12, .heads = 12, .d_ff = 3072}, .norm = HEED_NORM_LAYER, .norm_place = HEED_NORM_PRE, .norm_eps = 1e-5, .norm_bias = true,
-    .activation = HEED_UNARY_RELU, .scaled = true, .query_bias = true, .tied = true, .embedding_scale = 1, .residual_dropout = 0.1,
-    .initializer_range = 0.02, .pad_id = 1, .bos_id = 2, .eos_id = 2};
+static const heed_config preset = {HEED_DECODER,
+                                   .position = HEED_POSITION_LEARNED,
+                                   .position_offset = 2,
+                                   .counts_seen = true,
+                                   .vocabulary = 50272,
+                                   .d_model = 768,
+                                   .context = 2048,
+                                   .decoder = {.layers = 12, .heads = 12, .d_ff = 3072},
+                                   .norm = HEED_NORM_LAYER,
+                                   .norm_place = HEED_NORM_PRE,
+                                   .norm_eps = 1e-5,
+                                   .norm_bias = true,
+                                   .activation = HEED_UNARY_RELU,
+                                   .scaled = true,
+                                   .query_bias = true,
+                                   .tied = true,
+                                   .embedding_scale = 1,
+                                   .residual_dropout = 0.1,
+                                   .initializer_range = 0.02,
+                                   .pad_id = 1,
+                                   .bos_id = 2,
+                                   .eos_id = 2};
 
 static const heed_key keys[] = {
     HEED_KEY("vocab_size", SIZE, vocabulary),
@@ -20,7 +38,8 @@ static const heed_key keys[] = {
     HEED_KEY("init_std", NUMBER, initializer_range),
     HEED_KEY_DROPOUT("dropout", residual_dropout),
     HEED_KEY_DROPOUT("attention_dropout", attention_dropout),
-    {0}};
+    {0},
+};
 
 static const heed_weight_name weights[] = {
     HEED_TENSOR(TOKEN_EMBEDDING, MODEL, "embed_tokens.weight"),
@@ -43,8 +62,11 @@ static const heed_weight_name weights[] = {
 static const char *const ignored[] = {NULL};
 static const char *const prefixes[] = {"model.decoder.", "decoder.", NULL};
 static const heed_architecture architectures[] = {
-    {"OPTForCausalLM", HEED_HEAD_CAUSAL_LM}, {"OPTModel", HEED_HEAD_NONE}, {"OPTForSequenceClassification", HEED_HEAD_SEQUENCE_CLASS},
-    {"OPTForQuestionAnswering", HEED_HEAD_QUESTION}, {0}};
+    {"OPTForCausalLM", HEED_HEAD_CAUSAL_LM},
+    {"OPTModel", HEED_HEAD_NONE},
+    {"OPTForSequenceClassification", HEED_HEAD_SEQUENCE_CLASS},
+    {"OPTForQuestionAnswering", HEED_HEAD_QUESTION},
+    {0}};
 
 static void derive(heed_config *config)
 {
@@ -53,13 +75,18 @@ static void derive(heed_config *config)
     config->decoder.head_width = 0;
 }
 
-static heed_status fix(heed_config *config, const json_t *json, const char *where, heed_error *error)
+static heed_status fix(heed_config *config, const json_t *json, const char *where,
+                       heed_error *error)
 {
     bool before = true, removed = false, gains = true;
     HEED_TRY(heed_json_boolean(json, "do_layer_norm_before", &before, where, error));
     HEED_TRY(heed_json_boolean(json, "_remove_final_layer_norm", &removed, where, error));
     HEED_TRY(heed_json_boolean(json, "layer_norm_elementwise_affine", &gains, where, error));
-    if (!gains) return heed_fail(error, HEED_E_UNSUPPORTED, "%s: layer_norm_elementwise_affine is false; only norms with gains are supported", where);
+    if (!gains)
+        return heed_fail(
+            error, HEED_E_UNSUPPORTED,
+            "%s: layer_norm_elementwise_affine is false; only norms with gains are supported",
+            where);
     config->norm_place = before ? HEED_NORM_PRE : HEED_NORM_POST;
     config->final_norm = before && !removed;
     return HEED_OK;
@@ -69,10 +96,21 @@ static bool write_config(const heed_config *config, json_t *json)
 {
     bool before = config->norm_place == HEED_NORM_PRE;
     return json_object_set_new(json, "do_layer_norm_before", json_boolean(before)) == 0 &&
-           json_object_set_new(json, "_remove_final_layer_norm", json_boolean(before && !config->final_norm)) == 0;
+           json_object_set_new(json, "_remove_final_layer_norm",
+                               json_boolean(before && !config->final_norm)) == 0;
 }
 
 const heed_family heed_family_opt = {
-    .name = "opt", .preset = &preset, .keys = keys, .weights = weights, .ignored = ignored, .prefixes = prefixes,
-    .architectures = architectures, .inner_factor = 4, .inner_multiple = 1,
-    .derive = derive, .fix = fix, .write = write_config};
+    .name = "opt",
+    .preset = &preset,
+    .keys = keys,
+    .weights = weights,
+    .ignored = ignored,
+    .prefixes = prefixes,
+    .architectures = architectures,
+    .inner_factor = 4,
+    .inner_multiple = 1,
+    .derive = derive,
+    .fix = fix,
+    .write = write_config,
+};

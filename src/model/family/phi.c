@@ -1,19 +1,37 @@
-/* Phi (Li et al. 2023): attention and feed-forward from one layer norm, rotary positions on a part of each head, biases everywhere. */
+/* Phi (Li et al. 2023): attention and feed-forward from one layer norm, rotary positions on a part
+   of each head, biases everywhere. */
 #include "model/family/llama.h"
 
-static const heed_config preset = {
-    HEED_DECODER, .position = HEED_POSITION_ROTARY, .rope = {.base = 10000, .fraction = 0.5, .truncate = true},
-    .vocabulary = 51200, .d_model = 2048, .context = 2048, .decoder = {.layers = 24, .heads = 32, .d_ff = 8192},
-    .norm = HEED_NORM_LAYER, .norm_place = HEED_NORM_PRE, .norm_eps = 1e-5, .norm_bias = true, .residual = HEED_RESIDUAL_PARALLEL,
-    .activation = HEED_UNARY_GELU_TANH, .scaled = true, .query_bias = true, .output_bias = true, .ffn_bias = true, .lm_bias = true,
-    .embedding_scale = 1, .classifier_dropout = 0.1, .initializer_range = 0.02, .pad_id = -1, .bos_id = 1, .eos_id = 2};
+static const heed_config preset = {HEED_DECODER,
+                                   .position = HEED_POSITION_ROTARY,
+                                   .rope = {.base = 10000, .fraction = 0.5, .truncate = true},
+                                   .vocabulary = 51200,
+                                   .d_model = 2048,
+                                   .context = 2048,
+                                   .decoder = {.layers = 24, .heads = 32, .d_ff = 8192},
+                                   .norm = HEED_NORM_LAYER,
+                                   .norm_place = HEED_NORM_PRE,
+                                   .norm_eps = 1e-5,
+                                   .norm_bias = true,
+                                   .residual = HEED_RESIDUAL_PARALLEL,
+                                   .activation = HEED_UNARY_GELU_TANH,
+                                   .scaled = true,
+                                   .query_bias = true,
+                                   .output_bias = true,
+                                   .ffn_bias = true,
+                                   .lm_bias = true,
+                                   .embedding_scale = 1,
+                                   .classifier_dropout = 0.1,
+                                   .initializer_range = 0.02,
+                                   .pad_id = -1,
+                                   .bos_id = 1,
+                                   .eos_id = 2};
 
-static const heed_key keys[] = {
-    HEED_LLAMA_SIZES,
-    HEED_KEY("layer_norm_eps", NUMBER, norm_eps),
-    HEED_KEY_DROPOUT("resid_pdrop", residual_dropout),
-    HEED_KEY_DROPOUT("embd_pdrop", embedding_dropout),
-    {0}};
+static const heed_key keys[] = {HEED_LLAMA_SIZES,
+                                HEED_KEY("layer_norm_eps", NUMBER, norm_eps),
+                                HEED_KEY_DROPOUT("resid_pdrop", residual_dropout),
+                                HEED_KEY_DROPOUT("embd_pdrop", embedding_dropout),
+                                {0}};
 
 static const heed_weight_name weights[] = {
     HEED_TENSOR(TOKEN_EMBEDDING, MODEL, "embed_tokens.weight"),
@@ -33,10 +51,14 @@ static const heed_weight_name weights[] = {
     {0}};
 
 static const heed_architecture architectures[] = {
-    {"PhiForCausalLM", HEED_HEAD_CAUSAL_LM}, {"PhiModel", HEED_HEAD_NONE}, {"PhiForSequenceClassification", HEED_HEAD_SEQUENCE_CLASS},
-    {"PhiForTokenClassification", HEED_HEAD_TOKEN_CLASS}, {0}};
+    {"PhiForCausalLM", HEED_HEAD_CAUSAL_LM},
+    {"PhiModel", HEED_HEAD_NONE},
+    {"PhiForSequenceClassification", HEED_HEAD_SEQUENCE_CLASS},
+    {"PhiForTokenClassification", HEED_HEAD_TOKEN_CLASS},
+    {0}};
 
-static heed_status fix(heed_config *config, const json_t *json, const char *where, heed_error *error)
+static heed_status fix(heed_config *config, const json_t *json, const char *where,
+                       heed_error *error)
 {
     bool normed = false;
     HEED_TRY(heed_json_boolean(json, "qk_layernorm", &normed, where, error));
@@ -46,12 +68,27 @@ static heed_status fix(heed_config *config, const json_t *json, const char *wher
 
 static bool write_config(const heed_config *config, json_t *json)
 {
-    return json_object_set_new(json, "qk_layernorm", json_boolean(config->qk_norm != HEED_QK_NORM_NONE)) == 0 && heed_rope_write(config, json);
+    return json_object_set_new(json, "qk_layernorm",
+                               json_boolean(config->qk_norm != HEED_QK_NORM_NONE)) == 0 &&
+           heed_rope_write(config, json);
 }
 
-static const heed_gguf_names gguf = {.architecture = "phi2", .keys = heed_gguf_plain_keys, .weights = heed_gguf_weights};
+static const heed_gguf_names gguf = {
+    .architecture = "phi2", .keys = heed_gguf_plain_keys, .weights = heed_gguf_weights};
 
 const heed_family heed_family_phi = {
-    .name = "phi", .preset = &preset, .keys = keys, .weights = weights, .ignored = heed_llama_ignored,
-    .prefixes = heed_llama_prefixes, .architectures = architectures, .gguf = &gguf, .inner_factor = 4, .inner_multiple = 1, .rotary_part = HEED_ROTARY_PAIRS,
-    .packs_positions = true, .fix = fix, .write = write_config};
+    .name = "phi",
+    .preset = &preset,
+    .keys = keys,
+    .weights = weights,
+    .ignored = heed_llama_ignored,
+    .prefixes = heed_llama_prefixes,
+    .architectures = architectures,
+    .gguf = &gguf,
+    .inner_factor = 4,
+    .inner_multiple = 1,
+    .rotary_part = HEED_ROTARY_PAIRS,
+    .packs_positions = true,
+    .fix = fix,
+    .write = write_config,
+};

@@ -3,16 +3,29 @@
 #include "model/family/gguf.h"
 
 static const heed_config preset = {
-    HEED_DECODER, HEED_ROPE(10000), .vocabulary = 32064, .d_model = 3072, .context = 4096,
+    HEED_DECODER,
+    HEED_ROPE(10000),
+    .vocabulary = 32064,
+    .d_model = 3072,
+    .context = 4096,
     .decoder = {.layers = 32, .heads = 32, .kv_heads = 32, .d_ff = 8192},
-    .norm = HEED_NORM_RMS, .norm_place = HEED_NORM_PRE, .norm_eps = 1e-5, .activation = HEED_UNARY_SILU, .gated = true,
-    .scaled = true, .embedding_scale = 1, .classifier_dropout = 0.1, .initializer_range = 0.02, .pad_id = 32000, .bos_id = 1, .eos_id = 32000};
+    .norm = HEED_NORM_RMS,
+    .norm_place = HEED_NORM_PRE,
+    .norm_eps = 1e-5,
+    .activation = HEED_UNARY_SILU,
+    .gated = true,
+    .scaled = true,
+    .embedding_scale = 1,
+    .classifier_dropout = 0.1,
+    .initializer_range = 0.02,
+    .pad_id = 32000,
+    .bos_id = 1,
+    .eos_id = 32000};
 
-static const heed_key keys[] = {
-    HEED_LLAMA_KEYS,
-    HEED_KEY("sliding_window", COUNT, window),
-    HEED_KEY_DROPOUT("resid_pdrop", residual_dropout),
-    {0}};
+static const heed_key keys[] = {HEED_LLAMA_KEYS,
+                                HEED_KEY("sliding_window", COUNT, window),
+                                HEED_KEY_DROPOUT("resid_pdrop", residual_dropout),
+                                {0}};
 
 static const heed_weight_name weights[] = {
     HEED_TENSOR(TOKEN_EMBEDDING, MODEL, "embed_tokens.weight"),
@@ -28,21 +41,44 @@ static const heed_weight_name weights[] = {
     {0}};
 
 static const heed_architecture architectures[] = {
-    {"Phi3ForCausalLM", HEED_HEAD_CAUSAL_LM}, {"Phi3Model", HEED_HEAD_NONE}, {"Phi3ForSequenceClassification", HEED_HEAD_SEQUENCE_CLASS},
-    {"Phi3ForTokenClassification", HEED_HEAD_TOKEN_CLASS}, {0}};
+    {"Phi3ForCausalLM", HEED_HEAD_CAUSAL_LM},
+    {"Phi3Model", HEED_HEAD_NONE},
+    {"Phi3ForSequenceClassification", HEED_HEAD_SEQUENCE_CLASS},
+    {"Phi3ForTokenClassification", HEED_HEAD_TOKEN_CLASS},
+    {0}};
 
 static bool write_config(const heed_config *config, json_t *json)
 {
-    return json_object_set_new(json, "original_max_position_embeddings", json_integer(config->rope.original_context)) == 0 && heed_rope_write(config, json);
+    return json_object_set_new(json, "original_max_position_embeddings",
+                               json_integer(config->rope.original_context)) == 0 &&
+           heed_rope_write(config, json);
 }
 
-static const heed_weight_name gguf_weights[] = {
-    HEED_GGUF_EMBEDDINGS, HEED_GGUF_NORMS, HEED_GGUF_FUSED, HEED_GGUF_ATTENTION(0), HEED_GGUF_PARTS(GATE_WEIGHT, 2, "ffn_up.weight"),
-    HEED_GGUF_LINEAR(DOWN, 0, "ffn_down"), HEED_GGUF_OUTPUT};
+static const heed_weight_name gguf_weights[] = {HEED_GGUF_EMBEDDINGS,
+                                                HEED_GGUF_NORMS,
+                                                HEED_GGUF_FUSED,
+                                                HEED_GGUF_ATTENTION(0),
+                                                HEED_GGUF_PARTS(GATE_WEIGHT, 2, "ffn_up.weight"),
+                                                HEED_GGUF_LINEAR(DOWN, 0, "ffn_down"),
+                                                HEED_GGUF_OUTPUT};
 
-static const heed_gguf_names gguf = {.architecture = "phi3", .keys = heed_gguf_plain_keys, .weights = gguf_weights};
+static const heed_gguf_names gguf = {
+    .architecture = "phi3", .keys = heed_gguf_plain_keys, .weights = gguf_weights};
 
 const heed_family heed_family_phi3 = {
-    .name = "phi3", .preset = &preset, .keys = keys, .weights = weights, .ignored = heed_llama_ignored,
-    .prefixes = heed_llama_prefixes, .architectures = architectures, .gguf = &gguf, .inner_factor = 8.0 / 3, .inner_multiple = 32, .rotary_part = HEED_ROTARY_ROUNDED_UP,
-    .packs_positions = true, .derive = heed_config_window_all, .fix = heed_llama_fix, .write = write_config};
+    .name = "phi3",
+    .preset = &preset,
+    .keys = keys,
+    .weights = weights,
+    .ignored = heed_llama_ignored,
+    .prefixes = heed_llama_prefixes,
+    .architectures = architectures,
+    .gguf = &gguf,
+    .inner_factor = 8.0 / 3,
+    .inner_multiple = 32,
+    .rotary_part = HEED_ROTARY_ROUNDED_UP,
+    .packs_positions = true,
+    .derive = heed_config_window_all,
+    .fix = heed_llama_fix,
+    .write = write_config,
+};

@@ -2,51 +2,94 @@
 #include "model/family/llama.h"
 
 static const heed_config preset = {
-    .arrangement = HEED_DECODER_ONLY, .vocabulary = 151936, .d_model = 4096, .context = 32768,
+    .arrangement = HEED_DECODER_ONLY,
+    .vocabulary = 151936,
+    .d_model = 4096,
+    .context = 32768,
     .decoder = {.layers = 32, .heads = 32, .kv_heads = 32, .d_ff = 22016},
-    .norm = HEED_NORM_RMS, .norm_place = HEED_NORM_PRE, .norm_eps = 1e-6, .final_norm = true,
-    .activation = HEED_UNARY_SILU, .gated = true, .position = HEED_POSITION_ROTARY, .rope = {.base = 10000, .fraction = 1, .truncate = true},
-    .causal = true, .scaled = true, .query_bias = true, .embedding_scale = 1, .classifier_dropout = 0.1, .initializer_range = 0.02,
-    .pad_id = -1, .bos_id = -1, .eos_id = -1, .decoder_start_id = -1, .use_cache = true};
+    .norm = HEED_NORM_RMS,
+    .norm_place = HEED_NORM_PRE,
+    .norm_eps = 1e-6,
+    .final_norm = true,
+    .activation = HEED_UNARY_SILU,
+    .gated = true,
+    .position = HEED_POSITION_ROTARY,
+    .rope = {.base = 10000, .fraction = 1, .truncate = true},
+    .causal = true,
+    .scaled = true,
+    .query_bias = true,
+    .embedding_scale = 1,
+    .classifier_dropout = 0.1,
+    .initializer_range = 0.02,
+    .pad_id = -1,
+    .bos_id = -1,
+    .eos_id = -1,
+    .decoder_start_id = -1,
+    .use_cache = true};
 
-static const heed_key keys[] = {
-    HEED_LLAMA_KEYS,
-    {0}};
+static const heed_key keys[] = {HEED_LLAMA_KEYS, {0}};
 
 static const heed_architecture architectures[] = {
-    {"Qwen2ForCausalLM", HEED_HEAD_CAUSAL_LM}, {"Qwen2Model", HEED_HEAD_NONE}, {"Qwen2ForSequenceClassification", HEED_HEAD_SEQUENCE_CLASS},
-    {"Qwen2ForTokenClassification", HEED_HEAD_TOKEN_CLASS}, {"Qwen2ForQuestionAnswering", HEED_HEAD_QUESTION}, {0}};
+    {"Qwen2ForCausalLM", HEED_HEAD_CAUSAL_LM},
+    {"Qwen2Model", HEED_HEAD_NONE},
+    {"Qwen2ForSequenceClassification", HEED_HEAD_SEQUENCE_CLASS},
+    {"Qwen2ForTokenClassification", HEED_HEAD_TOKEN_CLASS},
+    {"Qwen2ForQuestionAnswering", HEED_HEAD_QUESTION},
+    {0}};
 
-/* The window holds from layer max_window_layers on, unless layer_types says which layers have it. */
-heed_status heed_qwen2_fix(heed_config *config, const json_t *json, const char *where, heed_error *error)
+/* The window holds from layer max_window_layers on, unless layer_types says which layers have
+   it. */
+heed_status heed_qwen2_fix(heed_config *config, const json_t *json, const char *where,
+                           heed_error *error)
 {
     bool sliding = false;
     int64_t window = 4096, first = 28;
     HEED_TRY(heed_json_boolean(json, "use_sliding_window", &sliding, where, error));
     HEED_TRY(heed_json_integer(json, "sliding_window", &window, where, error));
     HEED_TRY(heed_json_integer(json, "max_window_layers", &first, where, error));
-    if (window < 1 || window > INT32_MAX) return heed_fail(error, HEED_E_FORMAT, "%s: sliding_window is %lld; expected a positive number or null", where, (long long)window);
+    if (window < 1 || window > INT32_MAX)
+        return heed_fail(error, HEED_E_FORMAT,
+                         "%s: sliding_window is %lld; expected a positive number or null", where,
+                         (long long)window);
     if (json_is_null(json_object_get(json, "sliding_window"))) sliding = false;
     if (sliding) config->window = window;
-    if (config->decoder.layers > HEED_MAX_LAYERS) return HEED_OK; /* refused by the general checks */
+    /* refused by the general checks */
+    if (config->decoder.layers > HEED_MAX_LAYERS) return HEED_OK;
     bool listed = false;
     HEED_TRY(heed_layer_types_read(config, json, &listed, where, error));
-    for (int64_t i = first < 0 ? 0 : first; !listed && sliding && i < config->decoder.layers; i++) heed_config_window_layer(config, i);
+    for (int64_t i = first < 0 ? 0 : first; !listed && sliding && i < config->decoder.layers; i++)
+        heed_config_window_layer(config, i);
     return heed_llama_fix(config, json, where, error);
 }
 
 bool heed_qwen2_write(const heed_config *config, json_t *json)
 {
-    bool ok = heed_layer_types_write(config, json) &&
-            json_object_set_new(json, "use_sliding_window", json_boolean(config->window > 0)) == 0 &&
-            json_object_set_new(json, "max_window_layers", json_integer(config->window > 0 ? 0 : config->decoder.layers)) == 0 &&
-            json_object_set_new(json, "sliding_window", config->window > 0 ? json_integer(config->window) : json_null()) == 0;
+    bool ok =
+        heed_layer_types_write(config, json) &&
+        json_object_set_new(json, "use_sliding_window", json_boolean(config->window > 0)) == 0 &&
+        json_object_set_new(json, "max_window_layers",
+                            json_integer(config->window > 0 ? 0 : config->decoder.layers)) == 0 &&
+        json_object_set_new(json, "sliding_window",
+                            config->window > 0 ? json_integer(config->window) : json_null()) == 0;
     return ok && heed_rope_write(config, json);
 }
 
-static const heed_gguf_names gguf = {.architecture = "qwen2", .keys = heed_gguf_keys, .weights = heed_gguf_weights};
+static const heed_gguf_names gguf = {
+    .architecture = "qwen2", .keys = heed_gguf_keys, .weights = heed_gguf_weights};
 
 const heed_family heed_family_qwen2 = {
-    .name = "qwen2", .preset = &preset, .keys = keys, .weights = heed_llama_weights, .ignored = heed_llama_ignored,
-    .prefixes = heed_llama_prefixes, .architectures = architectures, .gguf = &gguf, .inner_factor = 8.0 / 3, .inner_multiple = 32,
-    .packs_positions = true, .is_published = true, .fix = heed_qwen2_fix, .write = heed_qwen2_write};
+    .name = "qwen2",
+    .preset = &preset,
+    .keys = keys,
+    .weights = heed_llama_weights,
+    .ignored = heed_llama_ignored,
+    .prefixes = heed_llama_prefixes,
+    .architectures = architectures,
+    .gguf = &gguf,
+    .inner_factor = 8.0 / 3,
+    .inner_multiple = 32,
+    .packs_positions = true,
+    .is_published = true,
+    .fix = heed_qwen2_fix,
+    .write = heed_qwen2_write,
+};

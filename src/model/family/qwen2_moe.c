@@ -1,23 +1,42 @@
-/* Qwen1.5 and Qwen2 with experts (Yang et al. 2024): biases on q, k and v, and beside the chosen experts one that every token takes. */
+/* Qwen1.5 and Qwen2 with experts (Yang et al. 2024): biases on q, k and v, and beside the chosen
+   experts one that every token takes. */
 #include "model/family/experts.h"
 #include "model/family/gguf.h"
 
 static const heed_config preset = {
-    HEED_DECODER, HEED_ROPE(10000), .vocabulary = 151936, .d_model = 2048, .context = 32768,
+    HEED_DECODER,
+    HEED_ROPE(10000),
+    .vocabulary = 151936,
+    .d_model = 2048,
+    .context = 32768,
     .decoder = {.layers = 24, .heads = 16, .kv_heads = 16, .d_ff = 5632},
-    .norm = HEED_NORM_RMS, .norm_place = HEED_NORM_PRE, .norm_eps = 1e-6, .query_bias = true,
-    .activation = HEED_UNARY_SILU, .gated = true, .scaled = true,
-    .experts = 60, .experts_per_token = 4, .expert_d_ff = 1408, .shared_d_ff = 5632, .expert_step = 1, .router = HEED_ROUTER_SOFTMAX_TOP,
+    .norm = HEED_NORM_RMS,
+    .norm_place = HEED_NORM_PRE,
+    .norm_eps = 1e-6,
+    .query_bias = true,
+    .activation = HEED_UNARY_SILU,
+    .gated = true,
+    .scaled = true,
+    .experts = 60,
+    .experts_per_token = 4,
+    .expert_d_ff = 1408,
+    .shared_d_ff = 5632,
+    .expert_step = 1,
+    .router = HEED_ROUTER_SOFTMAX_TOP,
     .balance_weight = 0.001,
-    .embedding_scale = 1, .classifier_dropout = 0.1, .initializer_range = 0.02, .pad_id = -1, .bos_id = -1, .eos_id = -1};
+    .embedding_scale = 1,
+    .classifier_dropout = 0.1,
+    .initializer_range = 0.02,
+    .pad_id = -1,
+    .bos_id = -1,
+    .eos_id = -1};
 
-static const heed_key keys[] = {
-    HEED_LLAMA_KEYS,
-    HEED_QWEN_EXPERT_KEYS,
-    HEED_KEY("shared_expert_intermediate_size", SIZE, shared_d_ff),
-    HEED_KEY("num_experts", SIZE, experts),
-    HEED_KEY("qkv_bias", FLAG, query_bias),
-    {0}};
+static const heed_key keys[] = {HEED_LLAMA_KEYS,
+                                HEED_QWEN_EXPERT_KEYS,
+                                HEED_KEY("shared_expert_intermediate_size", SIZE, shared_d_ff),
+                                HEED_KEY("num_experts", SIZE, experts),
+                                HEED_KEY("qkv_bias", FLAG, query_bias),
+                                {0}};
 
 static const heed_weight_name weights[] = {
     HEED_TENSOR(TOKEN_EMBEDDING, MODEL, "embed_tokens.weight"),
@@ -37,8 +56,10 @@ static const heed_weight_name weights[] = {
 
 static const heed_architecture architectures[] = {HEED_CLASSES("Qwen2Moe"), {0}};
 
-/* Unless layer_types says which layers have the window, every other one below max_window_layers has it. */
-static heed_status fix(heed_config *config, const json_t *json, const char *where, heed_error *error)
+/* Unless layer_types says which layers have the window, every other one below max_window_layers has
+   it. */
+static heed_status fix(heed_config *config, const json_t *json, const char *where,
+                       heed_error *error)
 {
     bool sliding = false, listed = false;
     int64_t window = 4096, end = 28;
@@ -46,10 +67,14 @@ static heed_status fix(heed_config *config, const json_t *json, const char *wher
     HEED_TRY(heed_json_integer(json, "sliding_window", &window, where, error));
     HEED_TRY(heed_json_integer(json, "max_window_layers", &end, where, error));
     if (sliding && (window < 1 || window > INT32_MAX))
-        return heed_fail(error, HEED_E_FORMAT, "%s: sliding_window is %lld; expected a positive number", where, (long long)window);
+        return heed_fail(error, HEED_E_FORMAT,
+                         "%s: sliding_window is %lld; expected a positive number", where,
+                         (long long)window);
     if (sliding && !json_is_null(json_object_get(json, "sliding_window"))) config->window = window;
     HEED_TRY(heed_layer_types_read(config, json, &listed, where, error));
-    for (int64_t i = 0; !listed && config->window > 0 && i < end && i < config->decoder.layers && i < HEED_MAX_LAYERS; i += 2)
+    for (int64_t i = 0; !listed && config->window > 0 && i < end && i < config->decoder.layers &&
+                        i < HEED_MAX_LAYERS;
+         i += 2)
         heed_config_window_layer(config, i);
     HEED_TRY(heed_dense_layers_read(config, json, where, error));
     return heed_llama_fix(config, json, where, error);
@@ -67,9 +92,21 @@ static const heed_key gguf_keys[] = {
     HEED_KEY("expert_shared_feed_forward_length", SIZE, shared_d_ff),
     {0}};
 
-static const heed_gguf_names gguf = {.architecture = "qwen2moe", .keys = gguf_keys, .weights = heed_gguf_weights};
+static const heed_gguf_names gguf = {
+    .architecture = "qwen2moe", .keys = gguf_keys, .weights = heed_gguf_weights};
 
 const heed_family heed_family_qwen2_moe = {
-    .name = "qwen2_moe", .preset = &preset, .keys = keys, .weights = weights, .ignored = heed_llama_ignored,
-    .prefixes = heed_llama_prefixes, .architectures = architectures, .gguf = &gguf, .inner_factor = 2.75, .inner_multiple = 32,
-    .packs_positions = true, .fix = fix, .write = write_config};
+    .name = "qwen2_moe",
+    .preset = &preset,
+    .keys = keys,
+    .weights = weights,
+    .ignored = heed_llama_ignored,
+    .prefixes = heed_llama_prefixes,
+    .architectures = architectures,
+    .gguf = &gguf,
+    .inner_factor = 2.75,
+    .inner_multiple = 32,
+    .packs_positions = true,
+    .fix = fix,
+    .write = write_config,
+};

@@ -2,22 +2,47 @@
 #include "model/family/llama.h"
 
 static const heed_config preset = {
-    HEED_DECODER, HEED_ROPE(10000), .vocabulary = 151936, .d_model = 4096, .context = 32768,
+    HEED_DECODER,
+    HEED_ROPE(10000),
+    .vocabulary = 151936,
+    .d_model = 4096,
+    .context = 32768,
     .decoder = {.layers = 32, .heads = 32, .kv_heads = 32, .head_width = 128, .d_ff = 22016},
-    .norm = HEED_NORM_RMS, .norm_place = HEED_NORM_PRE, .norm_eps = 1e-6, .qk_norm = HEED_QK_NORM_HEAD,
-    .activation = HEED_UNARY_SILU, .gated = true, .scaled = true, .embedding_scale = 1, .classifier_dropout = 0.1, .initializer_range = 0.02,
-    .pad_id = -1, .bos_id = -1, .eos_id = -1};
+    .norm = HEED_NORM_RMS,
+    .norm_place = HEED_NORM_PRE,
+    .norm_eps = 1e-6,
+    .qk_norm = HEED_QK_NORM_HEAD,
+    .activation = HEED_UNARY_SILU,
+    .gated = true,
+    .scaled = true,
+    .embedding_scale = 1,
+    .classifier_dropout = 0.1,
+    .initializer_range = 0.02,
+    .pad_id = -1,
+    .bos_id = -1,
+    .eos_id = -1};
 
-static const heed_key keys[] = {
-    HEED_LLAMA_KEYS,
-    HEED_KEY("attention_bias", FLAG, query_bias),
-    {0}};
+static const heed_key keys[] = {HEED_LLAMA_KEYS, HEED_KEY("attention_bias", FLAG, query_bias), {0}};
 
 static const heed_architecture architectures[] = {HEED_CLASSES("Qwen3"), {0}};
 
-static const heed_gguf_names gguf = {.architecture = "qwen3", .keys = heed_gguf_keys, .weights = heed_gguf_weights};
+static const heed_gguf_names gguf = {
+    .architecture = "qwen3", .keys = heed_gguf_keys, .weights = heed_gguf_weights};
 
 const heed_family heed_family_qwen3 = {
-    .name = "qwen3", .preset = &preset, .keys = keys, .weights = heed_llama_weights, .ignored = heed_llama_ignored,
-    .prefixes = heed_llama_prefixes, .architectures = architectures, .gguf = &gguf, .inner_factor = 8.0 / 3, .inner_multiple = 32,
-    .packs_positions = true, .is_published = true, .derive = heed_llama_derive, .fix = heed_qwen2_fix, .write = heed_qwen2_write};
+    .name = "qwen3",
+    .preset = &preset,
+    .keys = keys,
+    .weights = heed_llama_weights,
+    .ignored = heed_llama_ignored,
+    .prefixes = heed_llama_prefixes,
+    .architectures = architectures,
+    .gguf = &gguf,
+    .inner_factor = 8.0 / 3,
+    .inner_multiple = 32,
+    .packs_positions = true,
+    .is_published = true,
+    .derive = heed_llama_derive,
+    .fix = heed_qwen2_fix,
+    .write = heed_qwen2_write,
+};

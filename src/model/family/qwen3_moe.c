@@ -1,23 +1,42 @@
-/* Qwen3 with experts (Yang et al. 2025): norms on the queries and keys of each head, 128 small experts, of which each token takes eight. */
+/* Qwen3 with experts (Yang et al. 2025): norms on the queries and keys of each head, 128 small
+   experts, of which each token takes eight. */
 #include "model/family/experts.h"
 #include "model/family/gguf.h"
 
 static const heed_config preset = {
-    HEED_DECODER, HEED_ROPE(10000), .vocabulary = 151936, .d_model = 2048, .context = 32768,
+    HEED_DECODER,
+    HEED_ROPE(10000),
+    .vocabulary = 151936,
+    .d_model = 2048,
+    .context = 32768,
     .decoder = {.layers = 24, .heads = 32, .kv_heads = 4, .d_ff = 6144},
-    .norm = HEED_NORM_RMS, .norm_place = HEED_NORM_PRE, .norm_eps = 1e-6, .qk_norm = HEED_QK_NORM_HEAD,
-    .activation = HEED_UNARY_SILU, .gated = true, .scaled = true,
-    .experts = 128, .experts_per_token = 8, .expert_d_ff = 768, .expert_step = 1, .router = HEED_ROUTER_SOFTMAX_TOP, .balance_weight = 0.001,
-    .embedding_scale = 1, .classifier_dropout = 0.1, .initializer_range = 0.02, .pad_id = -1, .bos_id = -1, .eos_id = -1};
+    .norm = HEED_NORM_RMS,
+    .norm_place = HEED_NORM_PRE,
+    .norm_eps = 1e-6,
+    .qk_norm = HEED_QK_NORM_HEAD,
+    .activation = HEED_UNARY_SILU,
+    .gated = true,
+    .scaled = true,
+    .experts = 128,
+    .experts_per_token = 8,
+    .expert_d_ff = 768,
+    .expert_step = 1,
+    .router = HEED_ROUTER_SOFTMAX_TOP,
+    .balance_weight = 0.001,
+    .embedding_scale = 1,
+    .classifier_dropout = 0.1,
+    .initializer_range = 0.02,
+    .pad_id = -1,
+    .bos_id = -1,
+    .eos_id = -1};
 
 /* The number of experts has two spellings. */
-static const heed_key keys[] = {
-    HEED_LLAMA_KEYS,
-    HEED_QWEN_EXPERT_KEYS,
-    HEED_KEY("num_local_experts", SIZE, experts),
-    HEED_KEY("num_experts", SIZE, experts),
-    HEED_KEY("attention_bias", FLAG, query_bias),
-    {0}};
+static const heed_key keys[] = {HEED_LLAMA_KEYS,
+                                HEED_QWEN_EXPERT_KEYS,
+                                HEED_KEY("num_local_experts", SIZE, experts),
+                                HEED_KEY("num_experts", SIZE, experts),
+                                HEED_KEY("attention_bias", FLAG, query_bias),
+                                {0}};
 
 static const heed_weight_name weights[] = {
     HEED_TENSOR(TOKEN_EMBEDDING, MODEL, "embed_tokens.weight"),
@@ -34,13 +53,17 @@ static const heed_weight_name weights[] = {
 static const heed_architecture architectures[] = {HEED_CLASSES("Qwen3Moe"), {0}};
 
 /* Every layer looks through the window, if use_sliding_window says that there is one. */
-static heed_status fix(heed_config *config, const json_t *json, const char *where, heed_error *error)
+static heed_status fix(heed_config *config, const json_t *json, const char *where,
+                       heed_error *error)
 {
     bool sliding = false;
     int64_t window = 4096;
     HEED_TRY(heed_json_boolean(json, "use_sliding_window", &sliding, where, error));
     HEED_TRY(heed_json_integer(json, "sliding_window", &window, where, error));
-    if (window < 1 || window > INT32_MAX) return heed_fail(error, HEED_E_FORMAT, "%s: sliding_window is %lld; expected a positive number or null", where, (long long)window);
+    if (window < 1 || window > INT32_MAX)
+        return heed_fail(error, HEED_E_FORMAT,
+                         "%s: sliding_window is %lld; expected a positive number or null", where,
+                         (long long)window);
     if (sliding && !json_is_null(json_object_get(json, "sliding_window"))) config->window = window;
     heed_config_window_all(config);
     HEED_TRY(heed_dense_layers_read(config, json, where, error));
@@ -50,11 +73,16 @@ static heed_status fix(heed_config *config, const json_t *json, const char *wher
 static bool write_config(const heed_config *config, json_t *json)
 {
     return json_object_set_new(json, "use_sliding_window", json_boolean(config->window > 0)) == 0 &&
-           json_object_set_new(json, "sliding_window", config->window > 0 ? json_integer(config->window) : json_null()) == 0 &&
+           json_object_set_new(json, "sliding_window",
+                               config->window > 0 ? json_integer(config->window) : json_null()) ==
+               0 &&
            heed_dense_layers_write(config, json) && heed_rope_write(config, json);
 }
 
-static const heed_key gguf_keys[] = {HEED_GGUF_KEYS, HEED_GGUF_EXPERT_KEYS, HEED_KEY("expert_feed_forward_length", SIZE, expert_d_ff), {0}};
+static const heed_key gguf_keys[] = {HEED_GGUF_KEYS,
+                                     HEED_GGUF_EXPERT_KEYS,
+                                     HEED_KEY("expert_feed_forward_length", SIZE, expert_d_ff),
+                                     {0}};
 
 /* What the published models say in their configurations. */
 static void derive_gguf(heed_config *config)
@@ -62,9 +90,26 @@ static void derive_gguf(heed_config *config)
     config->router_renormalized = true;
 }
 
-static const heed_gguf_names gguf = {.architecture = "qwen3moe", .keys = gguf_keys, .weights = heed_gguf_weights, .derive = derive_gguf};
+static const heed_gguf_names gguf = {
+    .architecture = "qwen3moe",
+    .keys = gguf_keys,
+    .weights = heed_gguf_weights,
+    .derive = derive_gguf,
+};
 
 const heed_family heed_family_qwen3_moe = {
-    .name = "qwen3_moe", .preset = &preset, .keys = keys, .weights = weights, .ignored = heed_llama_ignored,
-    .prefixes = heed_llama_prefixes, .architectures = architectures, .gguf = &gguf, .inner_factor = 3, .inner_multiple = 32,
-    .packs_positions = true, .derive = heed_llama_derive, .fix = fix, .write = write_config};
+    .name = "qwen3_moe",
+    .preset = &preset,
+    .keys = keys,
+    .weights = weights,
+    .ignored = heed_llama_ignored,
+    .prefixes = heed_llama_prefixes,
+    .architectures = architectures,
+    .gguf = &gguf,
+    .inner_factor = 3,
+    .inner_multiple = 32,
+    .packs_positions = true,
+    .derive = heed_llama_derive,
+    .fix = fix,
+    .write = write_config,
+};

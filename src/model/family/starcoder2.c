@@ -1,21 +1,36 @@
-/* StarCoder2 (Lozhkov et al. 2024): layer norms and biases as GPT-2 has them, grouped heads, rotary positions, a window. */
+/* StarCoder2 (Lozhkov et al. 2024): layer norms and biases as GPT-2 has them, grouped heads, rotary
+   positions, a window. */
 #include "model/family/llama.h"
 
 static const heed_config preset = {
-    HEED_DECODER, HEED_ROPE(10000), .vocabulary = 49152, .d_model = 3072, .context = 4096,
+    HEED_DECODER,
+    HEED_ROPE(10000),
+    .vocabulary = 49152,
+    .d_model = 3072,
+    .context = 4096,
     .decoder = {.layers = 30, .heads = 24, .kv_heads = 2, .d_ff = 12288},
-    .norm = HEED_NORM_LAYER, .norm_place = HEED_NORM_PRE, .norm_eps = 1e-5, .norm_bias = true, .activation = HEED_UNARY_GELU_TANH,
-    .scaled = true, .query_bias = true, .tied = true, .embedding_scale = 1, .classifier_dropout = 0.1, .initializer_range = 0.018042,
-    .pad_id = -1, .bos_id = 50256, .eos_id = 50256};
+    .norm = HEED_NORM_LAYER,
+    .norm_place = HEED_NORM_PRE,
+    .norm_eps = 1e-5,
+    .norm_bias = true,
+    .activation = HEED_UNARY_GELU_TANH,
+    .scaled = true,
+    .query_bias = true,
+    .tied = true,
+    .embedding_scale = 1,
+    .classifier_dropout = 0.1,
+    .initializer_range = 0.018042,
+    .pad_id = -1,
+    .bos_id = 50256,
+    .eos_id = 50256};
 
-static const heed_key keys[] = {
-    HEED_LLAMA_SIZES,
-    HEED_KEY("norm_epsilon", NUMBER, norm_eps),
-    HEED_KEY("use_bias", FLAG, query_bias),
-    HEED_KEY("sliding_window", COUNT, window),
-    HEED_KEY_DROPOUT("residual_dropout", residual_dropout),
-    HEED_KEY_DROPOUT("embedding_dropout", embedding_dropout),
-    {0}};
+static const heed_key keys[] = {HEED_LLAMA_SIZES,
+                                HEED_KEY("norm_epsilon", NUMBER, norm_eps),
+                                HEED_KEY("use_bias", FLAG, query_bias),
+                                HEED_KEY("sliding_window", COUNT, window),
+                                HEED_KEY_DROPOUT("residual_dropout", residual_dropout),
+                                HEED_KEY_DROPOUT("embedding_dropout", embedding_dropout),
+                                {0}};
 
 static const heed_weight_name weights[] = {
     HEED_TENSOR(TOKEN_EMBEDDING, MODEL, "embed_tokens.weight"),
@@ -30,8 +45,11 @@ static const heed_weight_name weights[] = {
     {0}};
 
 static const heed_architecture architectures[] = {
-    {"Starcoder2ForCausalLM", HEED_HEAD_CAUSAL_LM}, {"Starcoder2Model", HEED_HEAD_NONE},
-    {"Starcoder2ForSequenceClassification", HEED_HEAD_SEQUENCE_CLASS}, {"Starcoder2ForTokenClassification", HEED_HEAD_TOKEN_CLASS}, {0}};
+    {"Starcoder2ForCausalLM", HEED_HEAD_CAUSAL_LM},
+    {"Starcoder2Model", HEED_HEAD_NONE},
+    {"Starcoder2ForSequenceClassification", HEED_HEAD_SEQUENCE_CLASS},
+    {"Starcoder2ForTokenClassification", HEED_HEAD_TOKEN_CLASS},
+    {0}};
 
 static void derive(heed_config *config)
 {
@@ -39,9 +57,22 @@ static void derive(heed_config *config)
     heed_config_window_all(config);
 }
 
-static const heed_gguf_names gguf = {.architecture = "starcoder2", .keys = heed_gguf_plain_keys, .weights = heed_gguf_weights};
+static const heed_gguf_names gguf = {
+    .architecture = "starcoder2", .keys = heed_gguf_plain_keys, .weights = heed_gguf_weights};
 
 const heed_family heed_family_starcoder2 = {
-    .name = "starcoder2", .preset = &preset, .keys = keys, .weights = weights, .ignored = heed_llama_ignored,
-    .prefixes = heed_llama_prefixes, .architectures = architectures, .gguf = &gguf, .inner_factor = 4, .inner_multiple = 1,
-    .packs_positions = true, .derive = derive, .fix = heed_llama_fix, .write = heed_rope_write};
+    .name = "starcoder2",
+    .preset = &preset,
+    .keys = keys,
+    .weights = weights,
+    .ignored = heed_llama_ignored,
+    .prefixes = heed_llama_prefixes,
+    .architectures = architectures,
+    .gguf = &gguf,
+    .inner_factor = 4,
+    .inner_multiple = 1,
+    .packs_positions = true,
+    .derive = derive,
+    .fix = heed_llama_fix,
+    .write = heed_rope_write,
+};

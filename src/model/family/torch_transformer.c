@@ -1,14 +1,36 @@
-/* torch.nn.Transformer: the encoder-decoder of 2017 without embeddings; rows come as vectors. q, k and v lie in one tensor. */
+/* torch.nn.Transformer: the encoder-decoder of 2017 without embeddings; rows come as vectors. q, k
+   and v lie in one tensor. */
 #include "model/family.h"
 
 static const heed_config preset = {
-    .arrangement = HEED_ENCODER_DECODER, .d_model = 512, .context = 1,
-    .encoder = {.layers = 6, .heads = 8, .d_ff = 2048}, .decoder = {.layers = 6, .heads = 8, .d_ff = 2048},
-    .norm = HEED_NORM_LAYER, .norm_place = HEED_NORM_POST, .norm_eps = 1e-5, .norm_bias = true, .final_norm = true,
-    .activation = HEED_UNARY_RELU, .position = HEED_POSITION_NONE, .causal = true, .scaled = true,
-    .query_bias = true, .output_bias = true, .ffn_bias = true, .embedding_scale = 1, .float_inputs = true,
-    .attention_dropout = 0.1, .residual_dropout = 0.1, .activation_dropout = 0.1, .initializer_range = 0.02,
-    .pad_id = -1, .bos_id = -1, .eos_id = -1, .decoder_start_id = -1};
+    .arrangement = HEED_ENCODER_DECODER,
+    .d_model = 512,
+    .context = 1,
+    .encoder = {.layers = 6, .heads = 8, .d_ff = 2048},
+    .decoder = {.layers = 6, .heads = 8, .d_ff = 2048},
+    .norm = HEED_NORM_LAYER,
+    .norm_place = HEED_NORM_POST,
+    .norm_eps = 1e-5,
+    .norm_bias = true,
+    .final_norm = true,
+    .activation = HEED_UNARY_RELU,
+    .position = HEED_POSITION_NONE,
+    .causal = true,
+    .scaled = true,
+    .query_bias = true,
+    .output_bias = true,
+    .ffn_bias = true,
+    .embedding_scale = 1,
+    .float_inputs = true,
+    .attention_dropout = 0.1,
+    .residual_dropout = 0.1,
+    .activation_dropout = 0.1,
+    .initializer_range = 0.02,
+    .pad_id = -1,
+    .bos_id = -1,
+    .eos_id = -1,
+    .decoder_start_id = -1,
+};
 
 static const heed_key keys[] = {
     HEED_KEY("d_model", SIZE, d_model),
@@ -20,19 +42,24 @@ static const heed_key keys[] = {
     HEED_KEY("activation", ACTIVATION, activation),
     HEED_KEY("layer_norm_eps", NUMBER, norm_eps),
     HEED_KEY("bias", FLAG, query_bias),
-    {0}};
+    {0},
+};
 
+/* clang-format off */
 #define NAME(symbol, in, text) {.role = HEED_ROLE_##symbol, .part = HEED_STACK_##in, .name = text}
-#define JOINED(symbol, in, text) {.role = HEED_ROLE_##symbol, .part = HEED_STACK_##in, .parts = 3, .name = text}
-#define LINEAR(symbol, in, stem) NAME(symbol##_WEIGHT, in, stem ".weight"), NAME(symbol##_BIAS, in, stem ".bias")
-#define NORM(symbol, in, stem) NAME(symbol##_GAIN, in, stem ".weight"), NAME(symbol##_BIAS, in, stem ".bias")
-#define LAYER(in, stem)                                                  \
-    JOINED(QUERY_WEIGHT, in, stem ".layers.{i}.self_attn.in_proj_weight"), \
-    JOINED(QUERY_BIAS, in, stem ".layers.{i}.self_attn.in_proj_bias"),     \
-    LINEAR(OUTPUT, in, stem ".layers.{i}.self_attn.out_proj"),             \
-    LINEAR(UP, in, stem ".layers.{i}.linear1"),                            \
-    LINEAR(DOWN, in, stem ".layers.{i}.linear2"),                          \
-    NORM(ATTENTION_NORM, in, stem ".layers.{i}.norm1")
+#define JOINED(symbol, in, text) \
+    {.role = HEED_ROLE_##symbol, .part = HEED_STACK_##in, .parts = 3, .name = text}
+/* clang-format on */
+#define LINEAR(symbol, in, stem) \
+    NAME(symbol##_WEIGHT, in, stem ".weight"), NAME(symbol##_BIAS, in, stem ".bias")
+#define NORM(symbol, in, stem) \
+    NAME(symbol##_GAIN, in, stem ".weight"), NAME(symbol##_BIAS, in, stem ".bias")
+#define LAYER(in, stem)                                                                           \
+    JOINED(QUERY_WEIGHT, in, stem ".layers.{i}.self_attn.in_proj_weight"),                        \
+        JOINED(QUERY_BIAS, in, stem ".layers.{i}.self_attn.in_proj_bias"),                        \
+        LINEAR(OUTPUT, in, stem ".layers.{i}.self_attn.out_proj"),                                \
+        LINEAR(UP, in, stem ".layers.{i}.linear1"), LINEAR(DOWN, in, stem ".layers.{i}.linear2"), \
+        NORM(ATTENTION_NORM, in, stem ".layers.{i}.norm1")
 static const heed_weight_name weights[] = {
     LAYER(ENCODER, "encoder"),
     NORM(FFN_NORM, ENCODER, "encoder.layers.{i}.norm2"),
@@ -61,24 +88,40 @@ static void derive(heed_config *config)
     config->attention_dropout = config->activation_dropout = config->residual_dropout;
 }
 
-static heed_status fix(heed_config *config, const json_t *json, const char *where, heed_error *error)
+static heed_status fix(heed_config *config, const json_t *json, const char *where,
+                       heed_error *error)
 {
     bool first = false, batch_first = true;
     HEED_TRY(heed_json_boolean(json, "norm_first", &first, where, error));
     HEED_TRY(heed_json_boolean(json, "batch_first", &batch_first, where, error));
     if (!batch_first)
-        return heed_fail(error, HEED_E_UNSUPPORTED, "%s: batch_first is false; inputs are read as (batch, tokens, width): transpose them and set batch_first", where);
+        return heed_fail(error, HEED_E_UNSUPPORTED,
+                         "%s: batch_first is false; inputs are read as (batch, tokens, width): "
+                         "transpose them and set batch_first",
+                         where);
     config->norm_place = first ? HEED_NORM_PRE : HEED_NORM_POST;
     return HEED_OK;
 }
 
 static bool write_config(const heed_config *config, json_t *json)
 {
-    return json_object_set_new(json, "norm_first", json_boolean(config->norm_place == HEED_NORM_PRE)) == 0 &&
+    return json_object_set_new(json, "norm_first",
+                               json_boolean(config->norm_place == HEED_NORM_PRE)) == 0 &&
            json_object_set_new(json, "batch_first", json_true()) == 0;
 }
 
 const heed_family heed_family_torch_transformer = {
-    .name = "torch-transformer", .preset = &preset, .keys = keys, .weights = weights, .ignored = ignored, .prefixes = prefixes,
-    .architectures = architectures, .inner_factor = 4, .inner_multiple = 1, .initial = HEED_INITIAL_XAVIER,
-    .derive = derive, .fix = fix, .write = write_config};
+    .name = "torch-transformer",
+    .preset = &preset,
+    .keys = keys,
+    .weights = weights,
+    .ignored = ignored,
+    .prefixes = prefixes,
+    .architectures = architectures,
+    .inner_factor = 4,
+    .inner_multiple = 1,
+    .initial = HEED_INITIAL_XAVIER,
+    .derive = derive,
+    .fix = fix,
+    .write = write_config,
+};

@@ -9,7 +9,8 @@ int main(void)
     heed_context *context = NULL;
     heed_transformer *model = NULL;
     heed_status status = heed_context_new(&context, NULL, &error);
-    if (status == HEED_OK) status = heed_transformer_load(&model, context, "/nowhere/at/all", &error);
+    if (status == HEED_OK)
+        status = heed_transformer_load(&model, context, "/nowhere/at/all", &error);
     printf("%s %s\n", heed_version(), heed_status_name(status));
     heed_transformer_free(model);
     heed_context_free(context);

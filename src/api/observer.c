@@ -1,4 +1,4 @@
-/* Looking on for the public interface: traces and dumps as text, the profile as a table. */
+/* The observer of the public interface: traces and dumps as text, the profile as a table. */
 #include "api/observer.h"
 
 #include "api/speed.h"

@@ -98,7 +98,8 @@ text.index('W')|text.index('zz')|text.count('l')|'aaa'.count('')|', '.join(words
 'a'.ljust(3, '.')|'a'.rjust(3)|'ab'.center(5, '*')|'ab'.center(4)|'a-b-c'.partition('-')
 'a-b-c'.rpartition('-')|'abc'.removeprefix('a')|'abc'.removesuffix('c')|'ß'.upper()|'ΑΣ'.lower()
 '{}-{}'.format(1, 'b')|'{1}{0}{a}'.format(1, 2, a=3)
-'{:>5}|{:<5}|{:^5}|{:05.1f}|{:,}'.format('a', 'b', 'c', 2.55, 1234567)|'{0.role}'.format(messages[0])|'{{}}'.format()
+'{:>5}|{:<5}|{:^5}|{:05.1f}|{:,}'.format('a', 'b', 'c', 2.55, 1234567)
+'{0.role}'.format(messages[0])|'{{}}'.format()
 d.get('a')|d.get('z')|d.get('z', 5)|d.keys() | list|d.values() | list|d.items() | list|d.items()
 length|list.index(1)|list.count(3)|list.append(4)|d.update({})|d.pop('a')|list.copy()
 text | length|list | length|d | length|undefined_name | length|n | length|text | upper

@@ -2,66 +2,67 @@
 #include "task.h"
 
 typedef struct bench_task {
-    task task;
+    heed_cli_task task;
     heed_speed_task speed;
     const char *lengths;
     bool machine, on_request;
 } bench_task;
 
-static const option options[] = {
-    HEED_OPTION(bench_task, speed.prompt, "prompt-tokens", 'p', OPTION_COUNT, "N",
-                "Tokens to read (default 512)."),
-    HEED_OPTION(bench_task, speed.count, "new-tokens", 'n', OPTION_COUNT, "N",
-                "Tokens to write (default 128; an encoder writes none)."),
-    HEED_OPTION(bench_task, speed.sequences, "batch", 'b', OPTION_COUNT, "B",
-                "Sequences read and written together (default 1)."),
-    HEED_OPTION(bench_task, lengths, "lengths", 0, OPTION_TEXT, "A-Z",
-                "Tokens to read, spread evenly over the sequences of a batch, in place of -p."),
-    HEED_OPTION(bench_task, speed.depth, "depth", 'd', OPTION_COUNT, "N",
-                "Tokens that stand in the cache before (default 0)."),
-    HEED_OPTION(bench_task, speed.rounds, "rounds", 0, OPTION_COUNT, "N",
-                "Rounds to take the median of (default 5)."),
-    HEED_OPTION(bench_task, on_request, "on-request", 0, OPTION_FLAG, NULL,
-                "A round for every line on stdin, answered by a line of JSON, until stdin ends: to "
-                "take turns with another program."),
-    HEED_OPTION(bench_task, machine, "machine", 0, OPTION_FLAG, NULL,
-                "Measure what the machine can do: operations on f32, bf16 and int8, reading of "
-                "caches and memory, a barrier."),
+static const heed_cli_option options[] = {
+    HEED_CLI_OPTION(bench_task, speed.prompt, "prompt-tokens", 'p', HEED_CLI_COUNT, "N",
+                    "Tokens to read (default 512)."),
+    HEED_CLI_OPTION(bench_task, speed.count, "new-tokens", 'n', HEED_CLI_COUNT, "N",
+                    "Tokens to write (default 128; an encoder writes none)."),
+    HEED_CLI_OPTION(bench_task, speed.sequences, "batch", 'b', HEED_CLI_COUNT, "B",
+                    "Sequences read and written together (default 1)."),
+    HEED_CLI_OPTION(bench_task, lengths, "lengths", 0, HEED_CLI_TEXT, "A-Z",
+                    "Tokens to read, spread evenly over the sequences of a batch, in place of -p."),
+    HEED_CLI_OPTION(bench_task, speed.depth, "depth", 'd', HEED_CLI_COUNT, "N",
+                    "Tokens that stand in the cache before (default 0)."),
+    HEED_CLI_OPTION(bench_task, speed.rounds, "rounds", 0, HEED_CLI_COUNT, "N",
+                    "Rounds to take the median of (default 5)."),
+    HEED_CLI_OPTION(
+        bench_task, on_request, "on-request", 0, HEED_CLI_FLAG, NULL,
+        "A round for every line on stdin, answered by a line of JSON, until stdin ends: to "
+        "take turns with another program."),
+    HEED_CLI_OPTION(bench_task, machine, "machine", 0, HEED_CLI_FLAG, NULL,
+                    "Measure what the machine can do: operations on f32, bf16 and int8, reading of "
+                    "caches and memory, a barrier."),
     {0}};
 
-static const option_rule rules[] = {
-    {"prompt-tokens new-tokens batch lengths depth rounds weights compute cache", OPTION_NEEDS,
+static const heed_cli_option_rule rules[] = {
+    {"prompt-tokens new-tokens batch lengths depth rounds weights compute cache", HEED_CLI_NEEDS,
      "model"},
-    {"prompt-tokens", OPTION_IDLE, "lengths"},
-    {"rounds json machine", OPTION_IDLE, "on-request"},
+    {"prompt-tokens", HEED_CLI_IDLE, "lengths"},
+    {"rounds json machine", HEED_CLI_IDLE, "on-request"},
     {0}};
 
-static void preset(task *t)
+static void preset(heed_cli_task *t)
 {
     bench_task *values = (bench_task *)t;
     values->speed = (heed_speed_task){
         .prompt = 512, .count = 128, .sequences = 1, .rounds = 5, .peaks = true};
 }
 
-static int check(task *t)
+static int check(heed_cli_task *t)
 {
     bench_task *values = (bench_task *)t;
     heed_speed_task *speed = &values->speed;
     long long shortest, longest;
     char more;
     if (!t->model && !values->machine)
-        return usage_error(t->command, "expected -m MODEL or --machine");
+        return heed_cli_usage_error(t->command, "expected -m MODEL or --machine");
     if (values->on_request && !t->model)
-        return usage_error(t->command, "--on-request measures a model: expected -m MODEL");
+        return heed_cli_usage_error(t->command, "--on-request measures a model: expected -m MODEL");
     if (speed->prompt < 1 || speed->count < 0 || speed->sequences < 1 || speed->rounds < 1 ||
         speed->depth < 0)
-        return usage_error(t->command,
-                           "-p, --batch and --rounds are at least 1, -n and --depth at least 0");
+        return heed_cli_usage_error(
+            t->command, "-p, --batch and --rounds are at least 1, -n and --depth at least 0");
     if (!values->lengths) return 0;
     if (sscanf(values->lengths, "%lld-%lld%c", &shortest, &longest, &more) != 2 || shortest < 1 ||
         longest < shortest)
-        return usage_error(t->command,
-                           "--lengths: expected the shortest and the longest, as in 8-128");
+        return heed_cli_usage_error(
+            t->command, "--lengths: expected the shortest and the longest, as in 8-128");
     speed->shortest = shortest, speed->prompt = longest;
     return 0;
 }
@@ -79,8 +80,8 @@ static void print_rate(const char *what, heed_rate rate, int threads, double uni
 static void print_peak(const heed_peak *p)
 {
     char l2[64], l3[64], text[32];
-    snprintf(l2, sizeof l2, "read from L2, %s", bytes_text((double)p->l2_bytes, text));
-    snprintf(l3, sizeof l3, "read from L3, %s", bytes_text((double)p->l3_bytes, text));
+    snprintf(l2, sizeof l2, "read from L2, %s", heed_cli_bytes_text((double)p->l2_bytes, text));
+    snprintf(l3, sizeof l3, "read from L3, %s", heed_cli_bytes_text((double)p->l3_bytes, text));
     printf("machine  %s, %d thread%s\n  %-24s %10s", p->isa, p->threads, p->threads == 1 ? "" : "s",
            "", "one thread");
     if (p->threads > 1) printf(" %4d threads", p->threads);
@@ -153,7 +154,8 @@ static void print_side(const char *name, const heed_speed_of *s)
     printf("%-8s %10.1f tokens/s ±%.0f %%, each %.3g operations and %s read: %.0f %% of the "
            "compute peak, %.0f %% of the read bandwidth\n",
            name, s->tokens_per_second, 50 * s->spread, s->operations_per_token,
-           bytes_text(s->bytes_per_token, read), 100 * s->compute_share, 100 * s->bandwidth_share);
+           heed_cli_bytes_text(s->bytes_per_token, read), 100 * s->compute_share,
+           100 * s->bandwidth_share);
 }
 
 static void print_speed(const heed_speed *s)
@@ -162,9 +164,10 @@ static void print_speed(const heed_speed *s)
     print_side("reading", &s->prefill);
     if (s->decode.tokens_per_second > 0) print_side("writing", &s->decode);
     printf("memory   weights %s, cache %s (%s a token), process %s\n",
-           bytes_text((double)s->weight_bytes, weights), bytes_text((double)s->cache_bytes, cache),
-           bytes_text((double)s->cache_bytes_per_token, each),
-           bytes_text((double)s->resident_bytes, resident));
+           heed_cli_bytes_text((double)s->weight_bytes, weights),
+           heed_cli_bytes_text((double)s->cache_bytes, cache),
+           heed_cli_bytes_text((double)s->cache_bytes_per_token, each),
+           heed_cli_bytes_text((double)s->resident_bytes, resident));
 }
 
 /* Answers with the round, then waits for the next line. */
@@ -180,7 +183,7 @@ static bool on_round(void *argument, int64_t number, double prefill, double deco
     return false;
 }
 
-static heed_status run(task *t)
+static heed_status run(heed_cli_task *t)
 {
     bench_task *values = (bench_task *)t;
     heed_speed speed = {0};
@@ -188,7 +191,7 @@ static heed_status run(task *t)
         heed_peak peak;
         heed_status status = heed_context_peak(t->context, &peak, &t->error);
         if (status != HEED_OK) return status;
-        if (t->json) return task_print_json(t, peak_json(&peak), JSON_INDENT(2));
+        if (t->json) return heed_cli_task_print_json(t, peak_json(&peak), JSON_INDENT(2));
         print_peak(&peak);
         return HEED_OK;
     }
@@ -196,13 +199,13 @@ static heed_status run(task *t)
         values->speed.round = on_round, values->speed.rounds = -1, values->speed.peaks = false;
     heed_status status = heed_transformer_bench(t->transformer, &values->speed, &speed, &t->error);
     if (status != HEED_OK || values->on_request) return status;
-    if (t->json) return task_print_json(t, speed_json(&speed), JSON_INDENT(2));
+    if (t->json) return heed_cli_task_print_json(t, speed_json(&speed), JSON_INDENT(2));
     if (values->machine) print_peak(&speed.peak);
     print_speed(&speed);
     return HEED_OK;
 }
 
-const command command_bench = {
+const heed_cli_command heed_cli_command_bench = {
     .name = "bench",
     .arguments = "-m MODEL [-p 512] [-n 128] [-t 2] [--json] | --machine",
     .summary = "tokens per second of reading and writing",
@@ -215,7 +218,7 @@ const command command_bench = {
                 "  heed bench -m model -p 64 -n 16 --profile\n  heed bench --machine -t 1\n",
     .options = options,
     .rules = rules,
-    .shares = COMMAND_MODEL_MAYBE | COMMAND_COMPUTES | COMMAND_LOADS | COMMAND_JSON,
+    .shares = HEED_CLI_MODEL_MAYBE | HEED_CLI_COMPUTES | HEED_CLI_LOADS | HEED_CLI_JSON,
     .bytes = sizeof(bench_task),
     .preset = preset,
     .check = check,

@@ -10,11 +10,11 @@
 #include <unistd.h>
 
 typedef struct {
-    task task;
+    heed_cli_task task;
     const char *system, *template_file, *load, *save, *message;
     int64_t count, context;
     bool keep_all;
-    option_list stop;
+    heed_cli_option_list stop;
     heed_chat *chat;
     heed_line_file *input; /* what is piped in */
     bool quit;
@@ -22,29 +22,31 @@ typedef struct {
     bool warned;  /* that it cannot be saved */
 } chat_task;
 
-static const option options[] = {
-    HEED_OPTION(chat_task, system, "system", 0, OPTION_ANY_TEXT, "TEXT", "System prompt."),
-    HEED_OPTION(chat_task, message, "prompt", 'p', OPTION_ANY_TEXT, "TEXT",
-                "Say this, print the answer, end."),
-    HEED_OPTION(chat_task, count, "n", 'n', OPTION_COUNT, "N",
-                "New tokens of an answer at most (default: as many as fit)."),
-    HEED_OPTION(chat_task, context, "context", 'c', OPTION_COUNT, "T",
-                "Positions of the conversation (default: the model's context)."),
-    HEED_OPTION(chat_task, keep_all, "keep-all", 0, OPTION_FLAG, NULL,
-                "When the conversation no longer fits: an error instead of leaving out the oldest "
-                "messages."),
-    HEED_OPTION(chat_task, template_file, "template", 0, OPTION_TEXT, "FILE|NAME",
-                "Chat template: a Jinja file, or one of the model's templates by name (default: "
-                "the one called default)."),
-    HEED_OPTION(chat_task, load, "load", 0, OPTION_TEXT, "FILE",
-                "Go on with a saved conversation; --system replaces its system prompt."),
-    HEED_OPTION(chat_task, save, "save", 0, OPTION_TEXT, "FILE",
-                "Save the conversation there, after each turn."),
-    HEED_OPTION(chat_task, stop, "stop", 0, OPTION_LIST, "TEXT",
-                "End an answer when this text comes; it is not printed."),
+static const heed_cli_option options[] = {
+    HEED_CLI_OPTION(chat_task, system, "system", 0, HEED_CLI_ANY_TEXT, "TEXT", "System prompt."),
+    HEED_CLI_OPTION(chat_task, message, "prompt", 'p', HEED_CLI_ANY_TEXT, "TEXT",
+                    "Say this, print the answer, end."),
+    HEED_CLI_OPTION(chat_task, count, "n", 'n', HEED_CLI_COUNT, "N",
+                    "New tokens of an answer at most (default: as many as fit)."),
+    HEED_CLI_OPTION(chat_task, context, "context", 'c', HEED_CLI_COUNT, "T",
+                    "Positions of the conversation (default: the model's context)."),
+    HEED_CLI_OPTION(
+        chat_task, keep_all, "keep-all", 0, HEED_CLI_FLAG, NULL,
+        "When the conversation no longer fits: an error instead of leaving out the oldest "
+        "messages."),
+    HEED_CLI_OPTION(
+        chat_task, template_file, "template", 0, HEED_CLI_TEXT, "FILE|NAME",
+        "Chat template: a Jinja file, or one of the model's templates by name (default: "
+        "the one called default)."),
+    HEED_CLI_OPTION(chat_task, load, "load", 0, HEED_CLI_TEXT, "FILE",
+                    "Go on with a saved conversation; --system replaces its system prompt."),
+    HEED_CLI_OPTION(chat_task, save, "save", 0, HEED_CLI_TEXT, "FILE",
+                    "Save the conversation there, after each turn."),
+    HEED_CLI_OPTION(chat_task, stop, "stop", 0, HEED_CLI_LIST, "TEXT",
+                    "End an answer when this text comes; it is not printed."),
     {0}};
 
-static void preset(task *t)
+static void preset(heed_cli_task *t)
 {
     ((chat_task *)t)->count = -1;
 }
@@ -54,7 +56,7 @@ static void print_text(void *argument, size_t prompt, size_t number, const char 
 {
     (void)argument, (void)prompt, (void)number;
     fwrite(text, 1, length, stdout);
-    output_flush();
+    heed_cli_output_flush();
 }
 
 /* ---- a message ---- */
@@ -63,18 +65,20 @@ static void report_turn(const heed_turn *turn)
 {
     double writing = turn->seconds - turn->prompt_seconds;
     if (turn->dropped)
-        note("heed chat: the conversation no longer fits: its %zu oldest messages were left out",
-             turn->dropped);
+        heed_cli_note(
+            "heed chat: the conversation no longer fits: its %zu oldest messages were left out",
+            turn->dropped);
     if (!strcmp(turn->finish, "context"))
-        note("heed chat: the answer ended because the context of %zu tokens is full",
-             turn->context);
+        heed_cli_note("heed chat: the answer ended because the context of %zu tokens is full",
+                      turn->context);
     if (!strcmp(turn->finish, "length"))
-        note("heed chat: the answer ended at the number of tokens asked for");
-    if (!line_input_is_live() || turn->new_tokens < 2 || writing <= 0) return;
-    note("[%zu tokens, %.1f a second; %zu of %zu positions used, %zu recomputed in %.2f s]",
-         turn->new_tokens, (double)(turn->new_tokens - 1) / writing,
-         turn->prompt_tokens + turn->new_tokens, turn->context,
-         turn->prompt_tokens - turn->kept_tokens, turn->prompt_seconds);
+        heed_cli_note("heed chat: the answer ended at the number of tokens asked for");
+    if (!heed_cli_line_input_is_live() || turn->new_tokens < 2 || writing <= 0) return;
+    heed_cli_note(
+        "[%zu tokens, %.1f a second; %zu of %zu positions used, %zu recomputed in %.2f s]",
+        turn->new_tokens, (double)(turn->new_tokens - 1) / writing,
+        turn->prompt_tokens + turn->new_tokens, turn->context,
+        turn->prompt_tokens - turn->kept_tokens, turn->prompt_seconds);
 }
 
 static heed_status print_turn(chat_task *values, const heed_turn *turn)
@@ -84,9 +88,10 @@ static heed_status print_turn(chat_task *values, const heed_turn *turn)
             "{s:s, s:s, s:I, s:I, s:I, s:I, s:o, s:o}", "text", turn->text, "finish", turn->finish,
             "prompt_tokens", (json_int_t)turn->prompt_tokens, "kept_tokens",
             (json_int_t)turn->kept_tokens, "new_tokens", (json_int_t)turn->new_tokens, "dropped",
-            (json_int_t)turn->dropped, "prompt_seconds", number_or_null(turn->prompt_seconds),
-            "seconds", number_or_null(turn->seconds));
-        return task_print_json(&values->task, object, JSON_COMPACT);
+            (json_int_t)turn->dropped, "prompt_seconds",
+            heed_cli_number_or_null(turn->prompt_seconds), "seconds",
+            heed_cli_number_or_null(turn->seconds));
+        return heed_cli_task_print_json(&values->task, object, JSON_COMPACT);
     }
     putchar('\n');
     return HEED_OK;
@@ -96,14 +101,15 @@ static heed_status say(chat_task *values, const char *message)
 {
     heed_generation_options how;
     heed_turn turn = {0};
-    heed_hooks hooks = {.text = values->task.json ? NULL : print_text, .cancelled = interrupted};
-    heed_status status = task_generation(&values->task, values->count, &how);
+    heed_hooks hooks = {.text = values->task.json ? NULL : print_text,
+                        .cancelled = heed_cli_interrupted};
+    heed_status status = heed_cli_task_generation(&values->task, values->count, &how);
     how.stop = values->stop.items, how.stop_count = values->stop.count;
     if (status == HEED_OK)
         status = heed_chat_say(values->chat, message, &how, &hooks, &turn, &values->task.error);
     values->changed |= status == HEED_OK;
     if (status == HEED_OK) status = print_turn(values, &turn);
-    output_flush(); /* a program at the other end of a pipe waits for the whole line */
+    heed_cli_output_flush(); /* a program at the other end of a pipe waits for the whole line */
     if (status == HEED_OK) report_turn(&turn);
     heed_free(turn.text);
     return status;
@@ -118,7 +124,7 @@ static heed_status set_system(chat_task *values, char *rest)
     heed_status status = heed_chat_set_system(values->chat, rest, &values->task.error);
     values->changed |= status == HEED_OK;
     if (status == HEED_OK)
-        note(*rest ? "The system prompt is set." : "There is no system prompt now.");
+        heed_cli_note(*rest ? "The system prompt is set." : "There is no system prompt now.");
     return status;
 }
 
@@ -126,7 +132,7 @@ static heed_status reset(chat_task *values, char *rest)
 {
     (void)rest;
     values->changed = true;
-    note("The conversation begins again.");
+    heed_cli_note("The conversation begins again.");
     return heed_chat_reset(values->chat, &values->task.error);
 }
 
@@ -134,7 +140,7 @@ static heed_status save(chat_task *values, char *rest)
 {
     if (!*rest) return heed_fail(&values->task.error, HEED_E_ARG, "/save FILE: expected a file");
     heed_status status = heed_chat_save(values->chat, rest, &values->task.error);
-    if (status == HEED_OK) note("Saved %zu messages.", heed_chat_count(values->chat));
+    if (status == HEED_OK) heed_cli_note("Saved %zu messages.", heed_chat_count(values->chat));
     return status;
 }
 
@@ -143,7 +149,7 @@ static heed_status load(chat_task *values, char *rest)
     if (!*rest) return heed_fail(&values->task.error, HEED_E_ARG, "/load FILE: expected a file");
     heed_status status = heed_chat_load(values->chat, rest, &values->task.error);
     values->changed |= status == HEED_OK;
-    if (status == HEED_OK) note("Loaded %zu messages.", heed_chat_count(values->chat));
+    if (status == HEED_OK) heed_cli_note("Loaded %zu messages.", heed_chat_count(values->chat));
     return status;
 }
 
@@ -152,14 +158,14 @@ static heed_status show_text(chat_task *values, char *rest)
     char *text = NULL;
     (void)rest;
     heed_status status = heed_chat_text(values->chat, &text, &values->task.error);
-    if (status == HEED_OK) note("%s", text);
+    if (status == HEED_OK) heed_cli_note("%s", text);
     heed_free(text);
     return status;
 }
 
 static heed_status params(chat_task *values, char *rest)
 {
-    return params_command(&values->task, values->chat, rest);
+    return heed_cli_params_command(&values->task, values->chat, rest);
 }
 
 static heed_status quit(chat_task *values, char *rest)
@@ -188,8 +194,8 @@ static heed_status show_help(chat_task *values, char *rest)
 {
     (void)values, (void)rest;
     for (int i = 0; i < COMMANDS; i++)
-        note("  %-8s %-13s %s", commands[i].name, commands[i].arguments, commands[i].help);
-    note("  A line that begins with // is said with one slash. Ctrl-C ends an answer.");
+        heed_cli_note("  %-8s %-13s %s", commands[i].name, commands[i].arguments, commands[i].help);
+    heed_cli_note("  A line that begins with // is said with one slash. Ctrl-C ends an answer.");
     return HEED_OK;
 }
 
@@ -203,7 +209,7 @@ static heed_status obey(chat_task *values, char *line)
             return commands[i].run(values, line + name + strspn(line + name, " "));
     }
     line[name] = 0;
-    const char *near = nearest_word(line, names, COMMANDS);
+    const char *near = heed_cli_nearest_word(line, names, COMMANDS);
     return heed_fail(&values->task.error, HEED_E_ARG,
                      "%.60s: no such command%s%s; /help lists them", line,
                      near ? "; did you mean " : "", near ? near : "");
@@ -240,8 +246,8 @@ static void save_turn(chat_task *values)
         return;
     }
     if (!values->warned)
-        note("heed chat: %s; the conversation goes on, and the next turn tries again",
-             error.message);
+        heed_cli_note("heed chat: %s; the conversation goes on, and the next turn tries again",
+                      error.message);
     values->warned = true;
 }
 
@@ -256,11 +262,11 @@ static void rescue(const chat_task *values)
     int file = length > 0 && (size_t)length < sizeof path ? mkstemps(path, 5) : -1;
     if (file >= 0) close(file);
     if (file >= 0 && heed_chat_save(values->chat, path, &error) == HEED_OK) {
-        note("heed chat: the conversation is kept in %s: --load goes on from there", path);
+        heed_cli_note("heed chat: the conversation is kept in %s: --load goes on from there", path);
         return;
     }
     if (file >= 0) unlink(path);
-    note("heed chat: the conversation could not be kept in %s either, it is lost", folder);
+    heed_cli_note("heed chat: the conversation could not be kept in %s either, it is lost", folder);
 }
 
 /* Saves what no turn has saved; an earlier error remains the one that is told. */
@@ -271,7 +277,7 @@ static heed_status save_at_end(chat_task *values, heed_status status)
     if (saved == HEED_OK) return status;
     rescue(values);
     if (status == HEED_OK) return heed_fail(&values->task.error, saved, "%s", error.message);
-    note("heed chat: %s", error.message);
+    heed_cli_note("heed chat: %s", error.message);
     return status;
 }
 
@@ -280,8 +286,9 @@ static heed_status save_at_end(chat_task *values, heed_status status)
 /* At a terminal an error is told and the conversation goes on; from a pipe it ends the program. */
 static heed_status settle(chat_task *values, heed_status status)
 {
-    if (status == HEED_OK || status == HEED_E_CANCELLED || !line_input_is_live()) return status;
-    report_error("chat", &values->task.error);
+    if (status == HEED_OK || status == HEED_E_CANCELLED || !heed_cli_line_input_is_live())
+        return status;
+    heed_cli_report_error("chat", &values->task.error);
     values->task.error = (heed_error){0};
     return HEED_OK;
 }
@@ -299,7 +306,8 @@ static heed_status take_line(chat_task *values, char *line)
 /* Ctrl-C at a terminal ends an answer; another signal, or Ctrl-C elsewhere, ends the program. */
 static bool is_over(const chat_task *values)
 {
-    bool asked = interrupted(NULL) && (!line_input_is_live() || interrupt_is_final());
+    bool asked = heed_cli_interrupted(NULL) &&
+                 (!heed_cli_line_input_is_live() || heed_cli_interrupt_is_final());
     return values->quit || asked;
 }
 
@@ -307,15 +315,16 @@ static heed_status converse(chat_task *values)
 {
     heed_status status = HEED_OK;
     if (values->message) return say(values, values->message);
-    if (line_input_is_live()) note("Talk to the model; /help lists commands, /quit ends.");
+    if (heed_cli_line_input_is_live())
+        heed_cli_note("Talk to the model; /help lists commands, /quit ends.");
     while (status == HEED_OK && !is_over(values)) {
         char *line = NULL;
-        status = line_input_read(&values->input, "> ", &line, &values->task.error);
+        status = heed_cli_line_input_read(&values->input, "> ", &line, &values->task.error);
         if (!line && status == HEED_OK) break;
         if (line) status = take_line(values, line);
         else if (status != HEED_E_IO) status = settle(values, status);
         free(line);
-        if (line_input_is_live()) interrupt_forget();
+        if (heed_cli_line_input_is_live()) heed_cli_interrupt_forget();
     }
     return status;
 }
@@ -323,12 +332,12 @@ static heed_status converse(chat_task *values)
 static heed_status note_idle(chat_task *values)
 {
     heed_generation_options how;
-    heed_status status = task_generation(&values->task, values->count, &how);
-    if (status == HEED_OK) status = task_note_idle(&values->task, &how);
+    heed_status status = heed_cli_task_generation(&values->task, values->count, &how);
+    if (status == HEED_OK) status = heed_cli_task_note_idle(&values->task, &how);
     return status;
 }
 
-static heed_status run(task *t)
+static heed_status run(heed_cli_task *t)
 {
     chat_task *values = (chat_task *)t;
     heed_chat_options how = {
@@ -349,18 +358,18 @@ static heed_status run(task *t)
     status = save_at_end(values, converse(values));
     /* Ctrl-C ends an answer; where none is being written, or no other can follow, it ends the
        program. */
-    if (status == HEED_OK && interrupted(NULL))
+    if (status == HEED_OK && heed_cli_interrupted(NULL))
         status = heed_fail(&t->error, HEED_E_CANCELLED, "interrupted");
     return status;
 }
 
-static void finish(task *t)
+static void finish(heed_cli_task *t)
 {
     heed_chat_free(((chat_task *)t)->chat);
     heed_lines_close(((chat_task *)t)->input);
 }
 
-const command command_chat = {
+const heed_cli_command heed_cli_command_chat = {
     .name = "chat",
     .arguments = "-m MODEL [--system TEXT] [-p TEXT]",
     .summary = "a conversation, by the model's own chat template",
@@ -371,8 +380,8 @@ const command command_chat = {
     .examples = "  heed chat -m model --system \"Be brief.\" --temp 0.7\n  printf 'Hello!\\nTell "
                 "me more.\\n' | heed chat -m model --temp 0\n",
     .options = options,
-    .shares = COMMAND_MODEL | COMMAND_COMPUTES | COMMAND_LOADS | COMMAND_SAMPLES | COMMAND_JSON |
-              COMMAND_STOPS,
+    .shares = HEED_CLI_MODEL | HEED_CLI_COMPUTES | HEED_CLI_LOADS | HEED_CLI_SAMPLES |
+              HEED_CLI_JSON | HEED_CLI_STOPS,
     .bytes = sizeof(chat_task),
     .preset = preset,
     .run = run,

@@ -2,39 +2,43 @@
 #include "task.h"
 
 typedef struct {
-    task task;
+    heed_cli_task task;
     const char *out, *dtype, *random;
     int64_t seed;
 } convert_task;
 
-static const option options[] = {
-    HEED_OPTION(convert_task, out, "out", 'o', OPTION_TEXT, "FILE.gguf|DIR",
-                "Where the model goes: a GGUF file, or a folder with safetensors: new, empty, or "
-                "of an earlier "
-                "conversion, which is replaced."),
-    HEED_OPTION(convert_task, dtype, "dtype", 0, OPTION_TEXT, "TYPE",
-                "Type of the matrices: f32, f16, bf16; in GGUF also q4_0 q4_1 q5_0 q5_1 q8_0 q2_k "
-                "q3_k q4_k q5_k q6_k iq4_nl\n"
-                "(default: as they are; blocks become f32 in a folder)."),
-    HEED_OPTION(
-        convert_task, random, "random", 0, OPTION_TEXT, "CONFIG.json",
+static const heed_cli_option options[] = {
+    HEED_CLI_OPTION(
+        convert_task, out, "out", 'o', HEED_CLI_TEXT, "FILE.gguf|DIR",
+        "Where the model goes: a GGUF file, or a folder with safetensors: new, empty, or "
+        "of an earlier "
+        "conversion, which is replaced."),
+    HEED_CLI_OPTION(
+        convert_task, dtype, "dtype", 0, HEED_CLI_TEXT, "TYPE",
+        "Type of the matrices: f32, f16, bf16; in GGUF also q4_0 q4_1 q5_0 q5_1 q8_0 q2_k "
+        "q3_k q4_k q5_k q6_k iq4_nl\n"
+        "(default: as they are; blocks become f32 in a folder)."),
+    HEED_CLI_OPTION(
+        convert_task, random, "random", 0, HEED_CLI_TEXT, "CONFIG.json",
         "Instead of a model: weights drawn as the family of this configuration draws them."),
-    HEED_OPTION(convert_task, seed, "seed", 0, OPTION_COUNT, "S", "Seed of --random (default 0)."),
+    HEED_CLI_OPTION(convert_task, seed, "seed", 0, HEED_CLI_COUNT, "S",
+                    "Seed of --random (default 0)."),
     {0}};
 
-static const option_rule rules[] = {{"seed", OPTION_NEEDS, "random"}, {0}};
+static const heed_cli_option_rule rules[] = {{"seed", HEED_CLI_NEEDS, "random"}, {0}};
 
-static int check(task *t)
+static int check(heed_cli_task *t)
 {
     const convert_task *values = (convert_task *)t;
     if (!values->out || !t->model == !values->random)
-        return usage_error(t->command, "expected MODEL (or --random CONFIG.json) and --out");
-    return values->seed < 0 ? usage_error(t->command, "--seed is %lld, expected 0 or more",
-                                          (long long)values->seed)
+        return heed_cli_usage_error(t->command,
+                                    "expected MODEL (or --random CONFIG.json) and --out");
+    return values->seed < 0 ? heed_cli_usage_error(t->command, "--seed is %lld, expected 0 or more",
+                                                   (long long)values->seed)
                             : 0;
 }
 
-static heed_status run(task *t)
+static heed_status run(heed_cli_task *t)
 {
     const convert_task *values = (convert_task *)t;
     heed_conversion how = {
@@ -52,7 +56,7 @@ static heed_status run(task *t)
     return status;
 }
 
-const command command_convert = {
+const heed_cli_command heed_cli_command_convert = {
     .name = "convert",
     .arguments = "MODEL --out FILE.gguf|DIR [--dtype TYPE]",
     .summary = "write a model in another format or element type",
@@ -65,7 +69,7 @@ const command command_convert = {
                 "  heed convert --random config.json --out random.gguf --dtype q4_0 --seed 1\n",
     .options = options,
     .rules = rules,
-    .shares = COMMAND_MODEL_MAYBE | COMMAND_STOPS,
+    .shares = HEED_CLI_MODEL_MAYBE | HEED_CLI_STOPS,
     .bytes = sizeof(convert_task),
     .check = check,
     .run = run};

@@ -2,70 +2,71 @@
 #include "task.h"
 
 typedef struct {
-    task task;
-    option_list text, pairs;
+    heed_cli_task task;
+    heed_cli_option_list text, pairs;
     const char *choices, *delimiter;
     int64_t max_tokens, context, count;
     bool special, each;
 } eval_task;
 
-static const option options[] = {
-    HEED_OPTION(eval_task, text, "text", 0, OPTION_LIST, "FILE",
-                "Text files, scored as one text: mean nats a token, perplexity."),
-    HEED_OPTION(eval_task, max_tokens, "max-tokens", 0, OPTION_COUNT, "N",
-                "Score only the first N tokens."),
-    HEED_OPTION(eval_task, context, "context", 0, OPTION_COUNT, "N",
-                "Tokens in a window (default: the model's context)."),
-    HEED_OPTION(eval_task, pairs, "pairs", 0, OPTION_PAIR, "SRC REF",
-                "Translate SRC line by line and compare with REF: BLEU as sacrebleu (13a, cased)."),
-    HEED_OPTION(
-        eval_task, choices, "choices", 0, OPTION_TEXT, "FILE",
+static const heed_cli_option options[] = {
+    HEED_CLI_OPTION(eval_task, text, "text", 0, HEED_CLI_LIST, "FILE",
+                    "Text files, scored as one text: mean nats a token, perplexity."),
+    HEED_CLI_OPTION(eval_task, max_tokens, "max-tokens", 0, HEED_CLI_COUNT, "N",
+                    "Score only the first N tokens."),
+    HEED_CLI_OPTION(eval_task, context, "context", 0, HEED_CLI_COUNT, "N",
+                    "Tokens in a window (default: the model's context)."),
+    HEED_CLI_OPTION(
+        eval_task, pairs, "pairs", 0, HEED_CLI_PAIR, "SRC REF",
+        "Translate SRC line by line and compare with REF: BLEU as sacrebleu (13a, cased)."),
+    HEED_CLI_OPTION(
+        eval_task, choices, "choices", 0, HEED_CLI_TEXT, "FILE",
         "Multiple choice (.jsonl of context, choices, answer): accuracy, plain and normalized."),
-    HEED_OPTION(eval_task, delimiter, "delimiter", 0, OPTION_ANY_TEXT, "TEXT",
-                "With --choices: what stands between context and choice (default: one blank)."),
-    HEED_OPTION(eval_task, special, "special", 0, OPTION_FLAG, NULL,
-                "With --choices: begin contexts with the tokenizer's special tokens."),
-    HEED_OPTION(eval_task, each, "each", 0, OPTION_FLAG, NULL,
-                "With --choices: one JSON object a question first, with the log-likelihoods."),
-    HEED_OPTION(eval_task, count, "n", 'n', OPTION_COUNT, "N",
-                "With --pairs: new tokens of a line at most."),
+    HEED_CLI_OPTION(eval_task, delimiter, "delimiter", 0, HEED_CLI_ANY_TEXT, "TEXT",
+                    "With --choices: what stands between context and choice (default: one blank)."),
+    HEED_CLI_OPTION(eval_task, special, "special", 0, HEED_CLI_FLAG, NULL,
+                    "With --choices: begin contexts with the tokenizer's special tokens."),
+    HEED_CLI_OPTION(eval_task, each, "each", 0, HEED_CLI_FLAG, NULL,
+                    "With --choices: one JSON object a question first, with the log-likelihoods."),
+    HEED_CLI_OPTION(eval_task, count, "n", 'n', HEED_CLI_COUNT, "N",
+                    "With --pairs: new tokens of a line at most."),
     {0}};
 
-static const option_rule rules[] = {
-    {"max-tokens context", OPTION_NEEDS, "text"},
-    {"delimiter special each", OPTION_NEEDS, "choices"},
+static const heed_cli_option_rule rules[] = {
+    {"max-tokens context", HEED_CLI_NEEDS, "text"},
+    {"delimiter special each", HEED_CLI_NEEDS, "choices"},
     {"n temp top-k top-p min-p typical-p epsilon-cutoff eta-cutoff presence-penalty "
      "frequency-penalty logit-bias repeat-penalty no-repeat-ngram min-new-tokens bad-words beams "
      "length-penalty early-stopping seed truncate",
-     OPTION_NEEDS, "pairs"},
+     HEED_CLI_NEEDS, "pairs"},
     {0}};
 
-static void preset(task *t)
+static void preset(heed_cli_task *t)
 {
     ((eval_task *)t)->count = -1;
 }
 
-static int check(task *t)
+static int check(heed_cli_task *t)
 {
     const eval_task *values = (eval_task *)t;
     if (!!values->text.count + !!values->pairs.count + !!values->choices != 1)
-        return usage_error(t->command,
-                           "expected one of --text FILE..., --pairs SRC REF and --choices FILE");
-    if (values->pairs.count > 2) return usage_error(t->command, "--pairs takes two files");
+        return heed_cli_usage_error(
+            t->command, "expected one of --text FILE..., --pairs SRC REF and --choices FILE");
+    if (values->pairs.count > 2) return heed_cli_usage_error(t->command, "--pairs takes two files");
     if (values->max_tokens < 0 || values->context < 0)
-        return usage_error(t->command, "--max-tokens and --context cannot be negative");
+        return heed_cli_usage_error(t->command, "--max-tokens and --context cannot be negative");
     return 0;
 }
 
-static heed_status print_evaluation(task *t, const heed_evaluation *e, bool pairs)
+static heed_status print_evaluation(heed_cli_task *t, const heed_evaluation *e, bool pairs)
 {
     if (t->json) {
         json_t *object = json_pack("{s:I, s:o, s:o}", "tokens", (json_int_t)e->tokens, "nll",
-                                   number_or_null(e->nll), "perplexity",
-                                   number_or_null(e->perplexity));
-        if (pairs) json_object_set_new(object, "bleu", number_or_null(e->bleu));
-        json_object_set_new(object, "seconds", number_or_null(e->seconds));
-        return task_print_json(t, object, 0);
+                                   heed_cli_number_or_null(e->nll), "perplexity",
+                                   heed_cli_number_or_null(e->perplexity));
+        if (pairs) json_object_set_new(object, "bleu", heed_cli_number_or_null(e->bleu));
+        json_object_set_new(object, "seconds", heed_cli_number_or_null(e->seconds));
+        return heed_cli_task_print_json(t, object, 0);
     }
     if (pairs) printf("BLEU        %.2f\n", e->bleu);
     if (e->tokens)
@@ -79,36 +80,36 @@ static void print_question(void *argument, size_t number, const double *log_like
                            size_t count, size_t answer)
 {
     (void)argument;
-    progress_end();
+    heed_cli_progress_end();
     printf("{\"question\": %zu, \"answer\": %zu, \"log_likelihoods\": [", number, answer);
     for (size_t i = 0; i < count; i++) printf("%s%.9g", i ? ", " : "", log_likelihoods[i]);
     puts("]}");
 }
 
-static heed_status print_choices_json(task *t, const heed_choice_score *score)
+static heed_status print_choices_json(heed_cli_task *t, const heed_choice_score *score)
 {
     const struct {
         const char *name;
         json_t *value;
     } members[] = {
         {"questions", json_integer(score->questions)},
-        {"acc", number_or_null(score->accuracy)},
-        {"acc_norm", number_or_null(score->accuracy_characters)},
-        {"acc_bytes", number_or_null(score->accuracy_bytes)},
+        {"acc", heed_cli_number_or_null(score->accuracy)},
+        {"acc_norm", heed_cli_number_or_null(score->accuracy_characters)},
+        {"acc_bytes", heed_cli_number_or_null(score->accuracy_bytes)},
         {"cut", json_integer(score->cut)},
         {"joined", json_integer(score->joined)},
-        {"seconds", number_or_null(score->seconds)},
+        {"seconds", heed_cli_number_or_null(score->seconds)},
     };
     json_t *object = json_object();
     bool ok = object != NULL;
     for (size_t i = 0; i < sizeof members / sizeof *members; i++)
         ok &= json_object_set_new(object, members[i].name, members[i].value) == 0;
-    if (ok) return task_print_json(t, object, 0);
+    if (ok) return heed_cli_task_print_json(t, object, 0);
     json_decref(object);
-    return task_print_json(t, NULL, 0);
+    return heed_cli_task_print_json(t, NULL, 0);
 }
 
-static heed_status run_choices(task *t, const eval_task *values)
+static heed_status run_choices(heed_cli_task *t, const eval_task *values)
 {
     heed_choice_task asked = {
         .file = values->choices,
@@ -116,34 +117,36 @@ static heed_status run_choices(task *t, const eval_task *values)
         .special = values->special,
         .question = values->each ? print_question : NULL,
     };
-    heed_hooks hooks = task_hooks("bytes");
+    heed_hooks hooks = heed_cli_task_hooks("bytes");
     heed_choice_score score = {0};
     char text[32];
     heed_status status = heed_transformer_choose(t->transformer, &asked, &hooks, &score, &t->error);
-    progress_end();
+    heed_cli_progress_end();
     if (status != HEED_OK) return status;
     if (score.cut)
-        note("heed eval: context and choice exceed the model's context in %lld cases: the start "
-             "of the context was left out",
-             (long long)score.cut);
+        heed_cli_note(
+            "heed eval: context and choice exceed the model's context in %lld cases: the start "
+            "of the context was left out",
+            (long long)score.cut);
     if (score.joined)
-        note("heed eval: context and choice share a token in %lld cases: that part of the choice "
-             "is not scored",
-             (long long)score.joined);
+        heed_cli_note(
+            "heed eval: context and choice share a token in %lld cases: that part of the choice "
+            "is not scored",
+            (long long)score.joined);
     if (t->json) return print_choices_json(t, &score);
     printf("questions   %lld\nacc         %.4f\nacc_norm    %.4f (by characters)\nacc_bytes   "
            "%.4f\ntime        %s\n",
            (long long)score.questions, score.accuracy, score.accuracy_characters,
-           score.accuracy_bytes, duration_text(score.seconds, text));
+           score.accuracy_bytes, heed_cli_duration_text(score.seconds, text));
     return HEED_OK;
 }
 
-static heed_status run(task *t)
+static heed_status run(heed_cli_task *t)
 {
     const eval_task *values = (eval_task *)t;
     if (values->choices) return run_choices(t, values);
     bool pairs = values->pairs.count > 0;
-    heed_hooks hooks = task_hooks(pairs ? "lines" : "tokens");
+    heed_hooks hooks = heed_cli_task_hooks(pairs ? "lines" : "tokens");
     heed_evaluation evaluation = {0};
     heed_generation_options how;
     heed_status status = HEED_OK;
@@ -151,16 +154,16 @@ static heed_status run(task *t)
         status = heed_transformer_score(t->transformer, values->text.items, values->text.count,
                                         values->max_tokens, values->context, &hooks, &evaluation,
                                         &t->error);
-    else if ((status = task_generation(t, values->count, &how)) == HEED_OK &&
-             (status = task_note_idle(t, &how)) == HEED_OK)
+    else if ((status = heed_cli_task_generation(t, values->count, &how)) == HEED_OK &&
+             (status = heed_cli_task_note_idle(t, &how)) == HEED_OK)
         status = heed_transformer_bleu(t->transformer, values->pairs.items[0],
                                        values->pairs.items[1], &how, &hooks, &evaluation,
                                        &t->error);
-    progress_end();
+    heed_cli_progress_end();
     return status == HEED_OK ? print_evaluation(t, &evaluation, pairs) : status;
 }
 
-const command command_eval = {
+const heed_cli_command heed_cli_command_eval = {
     .name = "eval",
     .arguments = "-m MODEL --text FILE... | --choices FILE | --pairs SRC REF",
     .summary = "perplexity of text, multiple choice, BLEU of translations",
@@ -176,8 +179,8 @@ const command command_eval = {
                 "--pairs test.en test.de\n",
     .options = options,
     .rules = rules,
-    .shares = COMMAND_MODEL | COMMAND_COMPUTES | COMMAND_LOADS | COMMAND_SAMPLES | COMMAND_JSON |
-              COMMAND_STOPS,
+    .shares = HEED_CLI_MODEL | HEED_CLI_COMPUTES | HEED_CLI_LOADS | HEED_CLI_SAMPLES |
+              HEED_CLI_JSON | HEED_CLI_STOPS,
     .bytes = sizeof(eval_task),
     .preset = preset,
     .check = check,

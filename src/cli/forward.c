@@ -2,27 +2,29 @@
 #include "task.h"
 
 typedef struct {
-    task task;
+    heed_cli_task task;
     const char *in, *out;
     bool grad;
 } forward_task;
 
-static const option options[] = {
-    HEED_OPTION(forward_task, in, "in", 0, OPTION_TEXT, "FILE",
-                "Safetensors file with tensors named in.<name>; others are not looked at."),
-    HEED_OPTION(forward_task, out, "out", 0, OPTION_TEXT, "FILE", "Safetensors file to write."),
-    HEED_OPTION(forward_task, grad, "grad", 0, OPTION_FLAG, NULL,
-                "Also grad.<name on disk> of the loss for every parameter."),
+static const heed_cli_option options[] = {
+    HEED_CLI_OPTION(forward_task, in, "in", 0, HEED_CLI_TEXT, "FILE",
+                    "Safetensors file with tensors named in.<name>; others are not looked at."),
+    HEED_CLI_OPTION(forward_task, out, "out", 0, HEED_CLI_TEXT, "FILE",
+                    "Safetensors file to write."),
+    HEED_CLI_OPTION(forward_task, grad, "grad", 0, HEED_CLI_FLAG, NULL,
+                    "Also grad.<name on disk> of the loss for every parameter."),
     {0}};
 
-static int check(task *t)
+static int check(heed_cli_task *t)
 {
     const forward_task *values = (forward_task *)t;
-    return values->in && values->out ? 0
-                                     : usage_error(t->command, "expected --in FILE and --out FILE");
+    return values->in && values->out
+               ? 0
+               : heed_cli_usage_error(t->command, "expected --in FILE and --out FILE");
 }
 
-static heed_status run(task *t)
+static heed_status run(heed_cli_task *t)
 {
     const forward_task *values = (forward_task *)t;
     heed_forward_task files = {
@@ -35,7 +37,7 @@ static heed_status run(task *t)
     return heed_forward_files(t->context, &files, &t->error);
 }
 
-const command command_forward = {
+const heed_cli_command heed_cli_command_forward = {
     .name = "forward",
     .arguments = "MODEL --in X.safetensors --out Y.safetensors [--grad]",
     .summary = "outputs, loss and gradients of a model for given tensors",
@@ -45,7 +47,7 @@ const command command_forward = {
                    "the loss when labels are given, and gradients on request.",
     .examples = "  heed forward model --in batch.safetensors --out result.safetensors --grad\n",
     .options = options,
-    .shares = COMMAND_MODEL | COMMAND_COMPUTES | COMMAND_WATCHED | COMMAND_ROUNDS,
+    .shares = HEED_CLI_MODEL | HEED_CLI_COMPUTES | HEED_CLI_OBSERVED | HEED_CLI_TYPES,
     .bytes = sizeof(forward_task),
     .check = check,
     .run = run};

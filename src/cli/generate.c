@@ -18,38 +18,39 @@ typedef struct {
 } prompt_list;
 
 typedef struct {
-    task task;
+    heed_cli_task task;
     const char *prompt, *prompt_ids, *file, *prompt_cache;
     int64_t count, context, num_return, logprobs;
-    option_list stop;
+    heed_cli_option_list stop;
     bool ids;
     prompt_list prompts;
 } generate_task;
 
-static const option options[] = {
-    HEED_OPTION(generate_task, prompt, "prompt", 'p', OPTION_ANY_TEXT, "TEXT",
-                "The beginning; for an encoder-decoder the source."),
-    HEED_OPTION(generate_task, prompt_ids, "prompt-ids", 0, OPTION_ANY_TEXT, "1,2,3",
-                "The prompt as token ids."),
-    HEED_OPTION(generate_task, file, "file", 0, OPTION_TEXT, "FILE",
-                "One prompt a line, written in one batch; - reads stdin."),
-    HEED_OPTION(generate_task, count, "n", 'n', OPTION_INTEGER, "N",
-                "New tokens at most; -1: to the end of the context (default: as "
-                "generation_config.json says, else -1)."),
-    HEED_OPTION(generate_task, context, "context", 'c', OPTION_COUNT, "T",
-                "Positions that a sequence can have (default: the model's context)."),
-    HEED_OPTION(
-        generate_task, prompt_cache, "prompt-cache", 0, OPTION_TEXT, "FILE",
+static const heed_cli_option options[] = {
+    HEED_CLI_OPTION(generate_task, prompt, "prompt", 'p', HEED_CLI_ANY_TEXT, "TEXT",
+                    "The beginning; for an encoder-decoder the source."),
+    HEED_CLI_OPTION(generate_task, prompt_ids, "prompt-ids", 0, HEED_CLI_ANY_TEXT, "1,2,3",
+                    "The prompt as token ids."),
+    HEED_CLI_OPTION(generate_task, file, "file", 0, HEED_CLI_TEXT, "FILE",
+                    "One prompt a line, written in one batch; - reads stdin."),
+    HEED_CLI_OPTION(generate_task, count, "n", 'n', HEED_CLI_INTEGER, "N",
+                    "New tokens at most; -1: to the end of the context (default: as "
+                    "generation_config.json says, else -1)."),
+    HEED_CLI_OPTION(generate_task, context, "context", 'c', HEED_CLI_COUNT, "T",
+                    "Positions that a sequence can have (default: the model's context)."),
+    HEED_CLI_OPTION(
+        generate_task, prompt_cache, "prompt-cache", 0, HEED_CLI_TEXT, "FILE",
         "Keep what was read and written there; a prompt that begins alike is not read again."),
-    HEED_OPTION(generate_task, num_return, "num-return", 0, OPTION_COUNT, "N",
-                "Sequences for each prompt."),
-    HEED_OPTION(generate_task, stop, "stop", 0, OPTION_LIST, "TEXT",
-                "End when this text comes in the new text; it is not printed."),
-    HEED_OPTION(generate_task, logprobs, "logprobs", 0, OPTION_COUNT, "K",
-                "One JSON object a sequence, with log-probabilities of prompt and new tokens and "
-                "the K likeliest."),
-    HEED_OPTION(generate_task, ids, "ids", 0, OPTION_FLAG, NULL,
-                "Print ids, one JSON array a sequence, instead of text."),
+    HEED_CLI_OPTION(generate_task, num_return, "num-return", 0, HEED_CLI_COUNT, "N",
+                    "Sequences for each prompt."),
+    HEED_CLI_OPTION(generate_task, stop, "stop", 0, HEED_CLI_LIST, "TEXT",
+                    "End when this text comes in the new text; it is not printed."),
+    HEED_CLI_OPTION(
+        generate_task, logprobs, "logprobs", 0, HEED_CLI_COUNT, "K",
+        "One JSON object a sequence, with log-probabilities of prompt and new tokens and "
+        "the K likeliest."),
+    HEED_CLI_OPTION(generate_task, ids, "ids", 0, HEED_CLI_FLAG, NULL,
+                    "Print ids, one JSON array a sequence, instead of text."),
     {0}};
 
 static heed_status parse_ids(const char *text, prompt_list *list, heed_error *error)
@@ -132,10 +133,11 @@ static json_t *scores(const int32_t *ids, const float *own, const heed_candidate
              k++) {
             const heed_candidate *c = &likely[i * (size_t)most + (size_t)k];
             json_array_append_new(top, json_pack("{s:i, s:o}", "id", c->id, "logprob",
-                                                 number_or_null(c->log_probability)));
+                                                 heed_cli_number_or_null(c->log_probability)));
         }
-        json_array_append_new(array, json_pack("{s:i, s:o, s:o}", "id", ids[i], "logprob",
-                                               number_or_null(own ? own[i] : NAN), "top", top));
+        json_array_append_new(array,
+                              json_pack("{s:i, s:o, s:o}", "id", ids[i], "logprob",
+                                        heed_cli_number_or_null(own ? own[i] : NAN), "top", top));
     }
     return array;
 }
@@ -155,7 +157,7 @@ static json_t *result_json(const heed_results *results, const heed_result *r, in
                             scores(p->ids, p->log_probabilities, p->likely, p->count, logprobs));
     json_object_set_new(object, "tokens",
                         scores(r->ids, r->log_probabilities, r->likely, r->count, logprobs));
-    json_object_set_new(object, "score", number_or_null(r->score));
+    json_object_set_new(object, "score", heed_cli_number_or_null(r->score));
     return object;
 }
 
@@ -165,8 +167,8 @@ static heed_status print_results(generate_task *values, const heed_results *resu
     for (size_t i = 0; status == HEED_OK && i < results->count; i++) {
         const heed_result *r = &results->items[i];
         if (values->task.json || values->logprobs >= 0) {
-            status = task_print_json(&values->task, result_json(results, r, values->logprobs),
-                                     JSON_COMPACT);
+            status = heed_cli_task_print_json(
+                &values->task, result_json(results, r, values->logprobs), JSON_COMPACT);
             continue;
         }
         if (values->ids) {
@@ -178,12 +180,14 @@ static heed_status print_results(generate_task *values, const heed_results *resu
     }
     for (size_t i = 0; i < results->prompt_count; i++)
         if (results->prompts[i].cut)
-            note("heed generate: prompt %zu was longer than the context; its first %zu tokens were "
-                 "left out",
-                 i + 1, results->prompts[i].cut);
+            heed_cli_note(
+                "heed generate: prompt %zu was longer than the context; its first %zu tokens were "
+                "left out",
+                i + 1, results->prompts[i].cut);
     for (size_t i = 0; i < results->count; i++)
         if (!strcmp(results->items[i].finish, "context"))
-            note("heed generate: sequence %zu ended because the model's context is full", i + 1);
+            heed_cli_note("heed generate: sequence %zu ended because the model's context is full",
+                          i + 1);
     return status;
 }
 
@@ -193,30 +197,30 @@ static void stream_text(void *argument, size_t prompt, size_t number, const char
     (void)prompt, (void)number;
     *(bool *)argument = true;
     fwrite(text, 1, length, stdout);
-    output_flush();
+    heed_cli_output_flush();
 }
 
-static void preset(task *t)
+static void preset(heed_cli_task *t)
 {
     generate_task *values = (generate_task *)t;
     values->count = UNSAID, values->num_return = -1, values->logprobs = -1;
 }
 
-static int check(task *t)
+static int check(heed_cli_task *t)
 {
     generate_task *values = (generate_task *)t;
-    if (!t->model) return usage_error(t->command, "expected -m MODEL");
+    if (!t->model) return heed_cli_usage_error(t->command, "expected -m MODEL");
     if (!!values->prompt + !!values->prompt_ids + !!values->file != 1)
-        return usage_error(t->command,
-                           "expected one of -p TEXT, --prompt-ids 1,2,3 and --file LINES");
+        return heed_cli_usage_error(t->command,
+                                    "expected one of -p TEXT, --prompt-ids 1,2,3 and --file LINES");
     if (values->count < -1 && values->count != UNSAID)
-        return usage_error(t->command,
-                           "-n %lld: expected 1 or more, or -1 for as many as the context holds",
-                           (long long)values->count);
-    if (values->prompt && !is_utf8(values->prompt, strlen(values->prompt)))
-        return usage_error(t->command, "-p: the text is not valid UTF-8");
+        return heed_cli_usage_error(
+            t->command, "-n %lld: expected 1 or more, or -1 for as many as the context holds",
+            (long long)values->count);
+    if (values->prompt && !heed_cli_is_utf8(values->prompt, strlen(values->prompt)))
+        return heed_cli_usage_error(t->command, "-p: the text is not valid UTF-8");
     if (values->prompt_ids && parse_ids(values->prompt_ids, &values->prompts, &t->error) != HEED_OK)
-        return usage_error(t->command, "%s", t->error.message);
+        return heed_cli_usage_error(t->command, "%s", t->error.message);
     return 0;
 }
 
@@ -232,7 +236,7 @@ static heed_status read_prompts(generate_task *values, heed_error *error)
     return HEED_OK;
 }
 
-static heed_status run(task *t)
+static heed_status run(heed_cli_task *t)
 {
     generate_task *values = (generate_task *)t;
     const prompt_list *prompts = &values->prompts;
@@ -240,8 +244,8 @@ static heed_status run(task *t)
     heed_results results = {0};
     heed_status status = read_prompts(values, &t->error);
     if (status == HEED_OK)
-        status = task_generation(t, values->count == -1 ? INT32_MAX : values->count, &how);
-    if (status == HEED_OK) status = task_note_idle(t, &how);
+        status = heed_cli_task_generation(t, values->count == -1 ? INT32_MAX : values->count, &how);
+    if (status == HEED_OK) status = heed_cli_task_note_idle(t, &how);
     if (status != HEED_OK) return status;
     how.context = values->context;
     how.prompt_cache = values->prompt_cache;
@@ -252,25 +256,26 @@ static heed_status run(task *t)
     bool streamed = prompts->count == 1 && values->num_return <= 1 && t->sampling.beams <= 1 &&
                     !values->ids && !t->json && values->logprobs < 0;
     bool begun = false; /* some text stands on the line */
-    heed_hooks hooks = {
-        .text = streamed ? stream_text : NULL, .cancelled = interrupted, .argument = &begun};
+    heed_hooks hooks = {.text = streamed ? stream_text : NULL,
+                        .cancelled = heed_cli_interrupted,
+                        .argument = &begun};
     status = heed_transformer_generate(t->transformer, prompts->items, prompts->count, &how, &hooks,
                                        &results, &t->error);
     /* What was written before something failed is printed all the same. */
     heed_status printed = results.count ? print_results(values, &results, streamed) : HEED_OK;
     if (!results.count && begun) putchar('\n');
     if (status != HEED_OK && results.count && !values->prompt_cache)
-        note("heed generate: only the first %zu sequences are complete", results.count);
+        heed_cli_note("heed generate: only the first %zu sequences are complete", results.count);
     heed_results_free(&results);
     return status == HEED_OK ? printed : status;
 }
 
-static void finish(task *t)
+static void finish(heed_cli_task *t)
 {
     prompts_free(&((generate_task *)t)->prompts);
 }
 
-const command command_generate = {
+const heed_cli_command heed_cli_command_generate = {
     .name = "generate",
     .arguments = "-m MODEL (-p TEXT | --prompt-ids 1,2,3 | --file LINES) [-n N]",
     .summary = "continue a prompt, or answer a source",
@@ -279,8 +284,8 @@ const command command_generate = {
     .examples = "  heed generate -m run -p \"ROMEO:\" -n 200 --temp 0.8 --top-k 40 --seed 1\n"
                 "  heed generate -m model --prompt-ids 1,15,8 -n 16 --temp 0 --ids\n",
     .options = options,
-    .shares = COMMAND_MODEL | COMMAND_COMPUTES | COMMAND_LOADS | COMMAND_SAMPLES | COMMAND_JSON |
-              COMMAND_STOPS,
+    .shares = HEED_CLI_MODEL | HEED_CLI_COMPUTES | HEED_CLI_LOADS | HEED_CLI_SAMPLES |
+              HEED_CLI_JSON | HEED_CLI_STOPS,
     .bytes = sizeof(generate_task),
     .preset = preset,
     .check = check,

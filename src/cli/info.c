@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-static const option options[] = {{0}};
+static const heed_cli_option options[] = {{0}};
 
 /* 4096 and 124,439,808: commas from five digits on. */
 static void print_integer(json_int_t number)
@@ -24,7 +24,7 @@ static void print_value(const char *key, const json_t *value)
     if (json_is_string(value)) printf("%s", json_string_value(value));
     else if (json_is_boolean(value)) printf("%s", json_is_true(value) ? "yes" : "no");
     else if (json_is_number(value) && bytes)
-        printf("%s", bytes_text(json_number_value(value), text));
+        printf("%s", heed_cli_bytes_text(json_number_value(value), text));
     else if (json_is_integer(value)) print_integer(json_integer_value(value));
     else if (json_is_real(value)) printf("%g", json_real_value(value));
     else printf("-");
@@ -62,7 +62,7 @@ static void print_object(const json_t *object, int indent)
     }
 }
 
-static heed_status run(task *t)
+static heed_status run(heed_cli_task *t)
 {
     char *json = NULL;
     heed_status status = heed_describe(t->context, t->model, &json, &t->error);
@@ -76,7 +76,7 @@ static heed_status run(task *t)
     return status;
 }
 
-const command command_info = {
+const heed_cli_command heed_cli_command_info = {
     .name = "info",
     .arguments = "[MODEL] [--json]",
     .summary = "what a model is, or what this build and machine have",
@@ -86,6 +86,6 @@ const command command_info = {
                    "and for training, tokenizer, and what heed noticed when reading it.",
     .examples = "  heed info\n  heed info path/to/model --json\n",
     .options = options,
-    .shares = COMMAND_MODEL_MAYBE | COMMAND_COMPUTES | COMMAND_JSON,
-    .bytes = sizeof(task),
+    .shares = HEED_CLI_MODEL_MAYBE | HEED_CLI_COMPUTES | HEED_CLI_JSON,
+    .bytes = sizeof(heed_cli_task),
     .run = run};

@@ -37,7 +37,7 @@ static void on_signal(int number, siginfo_t *information, void *unused)
     asked = 1;
 }
 
-void interrupt_listen(bool asks)
+void heed_cli_interrupt_listen(bool asks)
 {
     at_once = !asks;
     struct sigaction action = {.sa_sigaction = on_signal, .sa_flags = SA_SIGINFO};
@@ -52,7 +52,7 @@ void interrupt_listen(bool asks)
     signal(SIGPIPE, SIG_IGN); /* a closed pipe is a failed write, reported as one */
 }
 
-void file_limit_is_an_error(void)
+void heed_cli_ignore_file_limit_signal(void)
 {
     signal(SIGXFSZ, SIG_IGN);
 }
@@ -60,32 +60,32 @@ void file_limit_is_an_error(void)
 /* Nothing is opened for writing under the number of a standard stream: what is printed would go
    into that file. A stream that was closed fails on use, since its stand-in is opened the other
    way round. */
-void standard_streams_hold(void)
+void heed_cli_open_standard_streams(void)
 {
     static const int flags[3] = {O_WRONLY, O_RDONLY, O_WRONLY};
     for (int number = 0; number < 3; number++)
         if (fcntl(number, F_GETFD) < 0 && open("/dev/null", flags[number]) != number) return;
 }
 
-bool interrupt_asked(void)
+bool heed_cli_interrupt_asked(void)
 {
     return asked != 0;
 }
 
-bool interrupted(void *unused)
+bool heed_cli_interrupted(void *unused)
 {
     (void)unused;
     return asked != 0 || ferror(stdout);
 }
 
-bool interrupt_is_final(void)
+bool heed_cli_interrupt_is_final(void)
 {
     return came[1] || came[2];
 }
 
-void interrupt_forget(void)
+void heed_cli_interrupt_forget(void)
 {
-    if (interrupt_is_final()) return;
+    if (heed_cli_interrupt_is_final()) return;
     asked = 0;
     came[0] = 0;
 }

@@ -7,18 +7,18 @@
 
 #include <stdbool.h>
 
-/* asks: the task asks interrupted() all the time. A task that does not has nothing to finish: a
-   signal ends the program at once. */
-void interrupt_listen(bool asks);
+/* asks: the task asks heed_cli_interrupted() all the time. A task that does not has nothing to
+   finish: a signal ends the program at once. */
+void heed_cli_interrupt_listen(bool asks);
 /* A write beyond the largest size of a file (ulimit -f) fails with an error instead of a signal. */
-void file_limit_is_an_error(void);
+void heed_cli_ignore_file_limit_signal(void);
 /* Opens a stand-in for each of stdin, stdout and stderr that is closed. */
-void standard_streams_hold(void);
-bool interrupt_asked(void); /* a signal has asked to finish */
+void heed_cli_open_standard_streams(void);
+bool heed_cli_interrupt_asked(void); /* a signal has asked to finish */
 /* True once a signal has asked to finish, or when stdout can no longer be written to. It fits the
    library's `cancelled` callbacks. */
-bool interrupted(void *unused);
-bool interrupt_is_final(void); /* SIGTERM or SIGHUP asked, not only Ctrl-C */
-void interrupt_forget(void);   /* what Ctrl-C asked has been done */
+bool heed_cli_interrupted(void *unused);
+bool heed_cli_interrupt_is_final(void); /* SIGTERM or SIGHUP asked, not only Ctrl-C */
+void heed_cli_interrupt_forget(void);   /* what Ctrl-C asked has been done */
 
 #endif

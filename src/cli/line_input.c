@@ -9,7 +9,7 @@
 #include <editline/readline.h>
 #endif
 
-bool line_input_is_live(void)
+bool heed_cli_line_input_is_live(void)
 {
     return isatty(STDIN_FILENO) && isatty(STDOUT_FILENO);
 }
@@ -19,24 +19,24 @@ static heed_status read_edited(const char *prompt, char **line, heed_error *erro
 {
     *line = readline(prompt);
     if (*line && **line) add_history(*line);
-    if (!*line || is_utf8(*line, strlen(*line))) return HEED_OK;
+    if (!*line || heed_cli_is_utf8(*line, strlen(*line))) return HEED_OK;
     free(*line);
     *line = NULL;
     return heed_fail(error, HEED_E_FORMAT, "what was typed is not valid UTF-8");
 }
 #endif
 
-heed_status line_input_read(heed_line_file **input, const char *prompt, char **line,
-                            heed_error *error)
+heed_status heed_cli_line_input_read(heed_line_file **input, const char *prompt, char **line,
+                                     heed_error *error)
 {
     const char *text = NULL;
     size_t length = 0;
     heed_status status = HEED_OK;
     *line = NULL;
 #ifdef HEED_WITH_LIBEDIT
-    if (line_input_is_live()) return read_edited(prompt, line, error);
+    if (heed_cli_line_input_is_live()) return read_edited(prompt, line, error);
 #endif
-    if (line_input_is_live()) {
+    if (heed_cli_line_input_is_live()) {
         fputs(prompt, stdout);
         fflush(stdout);
     }

@@ -6,11 +6,11 @@
 #include <heed/heed.h>
 #include <stdbool.h>
 
-bool line_input_is_live(void); /* a person types */
+bool heed_cli_line_input_is_live(void); /* a person types */
 /* The next line without its end; free(*line), which is NULL at the end of input, after a signal and
    on failure. *input keeps what is piped in between calls: NULL at first, closed with
    heed_lines_close. */
-heed_status line_input_read(heed_line_file **input, const char *prompt, char **line,
-                            heed_error *error);
+heed_status heed_cli_line_input_read(heed_line_file **input, const char *prompt, char **line,
+                                     heed_error *error);
 
 #endif

@@ -82,24 +82,26 @@ static void put_wrapped(FILE *file, const char *text, int indent)
 }
 
 /* "-m, --model MODEL", "--stop TEXT..." */
-static const char *option_text(const option *o, char text[96])
+static const char *option_text(const heed_cli_option *o, char text[96])
 {
     char letter[8] = "";
     if (o->letter) snprintf(letter, sizeof letter, "-%c, ", o->letter);
     snprintf(text, 96, "%s--%s%s%s%s", letter, o->name, o->value ? " " : "",
-             o->value ? o->value : "", o->kind == OPTION_LIST ? "..." : "");
+             o->value ? o->value : "", o->kind == HEED_CLI_LIST ? "..." : "");
     return text;
 }
 
-void manual_help(const command *v, FILE *file)
+void heed_cli_manual_help(const heed_cli_command *command, FILE *file)
 {
-    const option *o;
+    const heed_cli_option *o;
     char text[96];
     bool first = true;
-    fprintf(file, "heed %s - %s\n\nUsage: heed %s %s\n\n%s\n\n%s\n", v->name, v->summary, v->name,
-            v->arguments, v->description, v->examples);
-    for (option_walk walk = {.command = v}; (o = option_next(&walk)); first = false) {
-        if (o->kind == OPTION_HEADING) {
+    fprintf(file, "heed %s - %s\n\nUsage: heed %s %s\n\n%s\n\n%s\n", command->name,
+            command->summary, command->name, command->arguments, command->description,
+            command->examples);
+    for (heed_cli_option_walk walk = {.command = command}; (o = heed_cli_option_next(&walk));
+         first = false) {
+        if (o->kind == HEED_CLI_HEADING) {
             fprintf(file, "%s%s:\n", first ? "" : "\n", o->help);
             continue;
         }
@@ -112,7 +114,7 @@ void manual_help(const command *v, FILE *file)
     fprintf(file, "  -h, --help                    Print this page.\n");
 }
 
-void manual_overview(const command *const *commands, size_t count, FILE *file)
+void heed_cli_manual_overview(const heed_cli_command *const *commands, size_t count, FILE *file)
 {
     fprintf(file,
             "heed %s - Transformers in C: train, run and inspect them, from the Hugging Face "
@@ -160,19 +162,19 @@ static void put_example(FILE *file, const char *text)
     fputs(".fi\n", file);
 }
 
-static void put_verb(FILE *file, const command *v)
+static void put_command(FILE *file, const heed_cli_command *command)
 {
-    const option *o;
+    const heed_cli_option *o;
     char text[96];
-    snprintf(text, sizeof text, "heed %s - %s", v->name, v->summary);
+    snprintf(text, sizeof text, "heed %s - %s", command->name, command->summary);
     put_macro(file, "SS", text);
-    fprintf(file, ".B heed %s\n", v->name);
-    put_roff(file, v->arguments);
+    fprintf(file, ".B heed %s\n", command->name);
+    put_roff(file, command->arguments);
     fputs(".PP\n", file);
-    put_roff(file, v->description);
-    put_example(file, v->examples);
-    for (option_walk walk = {.command = v}; (o = option_next(&walk));) {
-        if (o->kind == OPTION_HEADING) {
+    put_roff(file, command->description);
+    put_example(file, command->examples);
+    for (heed_cli_option_walk walk = {.command = command}; (o = heed_cli_option_next(&walk));) {
+        if (o->kind == HEED_CLI_HEADING) {
             fputs(".PP\n", file);
             put_macro(file, "I", o->help);
             continue;
@@ -183,7 +185,7 @@ static void put_verb(FILE *file, const command *v)
     }
 }
 
-void manual_page(const command *const *commands, size_t count, FILE *file)
+void heed_cli_manual_page(const heed_cli_command *const *commands, size_t count, FILE *file)
 {
     fprintf(file,
             ".TH HEED 1 \"\" \"heed %s\" \"User Commands\"\n.SH NAME\nheed \\- Transformers in C: "
@@ -195,7 +197,7 @@ void manual_page(const command *const *commands, size_t count, FILE *file)
     put_roff(file, promise);
     put_example(file, walk_through);
     fputs(".SH COMMANDS\n", file);
-    for (size_t i = 0; i < count; i++) put_verb(file, commands[i]);
+    for (size_t i = 0; i < count; i++) put_command(file, commands[i]);
     fputs(".SH DEFAULTS\n", file);
     for (size_t i = 0; i < sizeof defaults / sizeof *defaults; i++) {
         fputs(".TP\n", file);
@@ -214,9 +216,9 @@ void manual_page(const command *const *commands, size_t count, FILE *file)
 
 /* ---- completion ---- */
 
-void manual_completion(const command *const *commands, size_t count, FILE *file)
+void heed_cli_manual_completion(const heed_cli_command *const *commands, size_t count, FILE *file)
 {
-    const option *o;
+    const heed_cli_option *o;
     fprintf(file, "# bash completion of heed: source <(heed --completion)\n_heed() {\n  local "
                   "word=${COMP_WORDS[COMP_CWORD]} command=${COMP_WORDS[1]} options=\n"
                   "  if [ $COMP_CWORD -eq 1 ]; then COMPREPLY=($(compgen -W \"");
@@ -226,8 +228,9 @@ void manual_completion(const command *const *commands, size_t count, FILE *file)
         "--help --version --man --completion\" -- \"$word\")); return; fi\n  case $command in\n");
     for (size_t i = 0; i < count; i++) {
         fprintf(file, "  %s) options=\"", commands[i]->name);
-        for (option_walk walk = {.command = commands[i]}; (o = option_next(&walk));)
-            if (o->kind != OPTION_HEADING) fprintf(file, "--%s ", o->name);
+        for (heed_cli_option_walk walk = {.command = commands[i]};
+             (o = heed_cli_option_next(&walk));)
+            if (o->kind != HEED_CLI_HEADING) fprintf(file, "--%s ", o->name);
         fprintf(file, "--help\" ;;\n");
     }
     fprintf(file, "  esac\n  case $word in -*) COMPREPLY=($(compgen -W \"$options\" -- \"$word\")) "

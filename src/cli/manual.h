@@ -6,12 +6,12 @@
 #include "options.h"
 
 /* heed COMMAND --help */
-void manual_help(const command *v, FILE *file);
+void heed_cli_manual_help(const heed_cli_command *command, FILE *file);
 /* heed --help */
-void manual_overview(const command *const *commands, size_t count, FILE *file);
+void heed_cli_manual_overview(const heed_cli_command *const *commands, size_t count, FILE *file);
 /* heed --man: heed(1) in roff */
-void manual_page(const command *const *commands, size_t count, FILE *file);
+void heed_cli_manual_page(const heed_cli_command *const *commands, size_t count, FILE *file);
 /* heed --completion: for bash */
-void manual_completion(const command *const *commands, size_t count, FILE *file);
+void heed_cli_manual_completion(const heed_cli_command *const *commands, size_t count, FILE *file);
 
 #endif

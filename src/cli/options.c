@@ -28,7 +28,7 @@ static size_t edit_distance(const char *a, const char *b)
     return row[n];
 }
 
-const char *nearest_word(const char *word, const char *const *words, size_t count)
+const char *heed_cli_nearest_word(const char *word, const char *const *words, size_t count)
 {
     const char *best = NULL;
     size_t nearest = strlen(word) / 3 + 2;
@@ -39,24 +39,24 @@ const char *nearest_word(const char *word, const char *const *words, size_t coun
     return best;
 }
 
-int usage_error(const command *v, const char *format, ...)
+int heed_cli_usage_error(const heed_cli_command *command, const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
-    fprintf(stderr, "heed %s: ", v->name);
+    fprintf(stderr, "heed %s: ", command->name);
     vfprintf(stderr, format, arguments);
     va_end(arguments);
-    fprintf(stderr, "\nSee: heed %s --help\n", v->name);
+    fprintf(stderr, "\nSee: heed %s --help\n", command->name);
     return 2;
 }
 
-void option_list_free(option_list *list)
+void heed_cli_option_list_free(heed_cli_option_list *list)
 {
     free(list->items);
-    *list = (option_list){0};
+    *list = (heed_cli_option_list){0};
 }
 
-bool option_list_add(option_list *list, const char *item)
+bool heed_cli_option_list_add(heed_cli_option_list *list, const char *item)
 {
     if (list->count == list->capacity) {
         size_t capacity = list->capacity ? 2 * list->capacity : 8;
@@ -71,129 +71,137 @@ bool option_list_add(option_list *list, const char *item)
     return true;
 }
 
-static const option *find_option(const command *v, const char *name, size_t length)
+static const heed_cli_option *find_option(const heed_cli_command *command, const char *name,
+                                          size_t length)
 {
-    const option *o;
-    for (option_walk walk = {.command = v}; (o = option_next(&walk));)
-        if (o->kind != OPTION_HEADING && strlen(o->name) == length &&
+    const heed_cli_option *o;
+    for (heed_cli_option_walk walk = {.command = command}; (o = heed_cli_option_next(&walk));)
+        if (o->kind != HEED_CLI_HEADING && strlen(o->name) == length &&
             !strncmp(o->name, name, length))
             return o;
     return NULL;
 }
 
-static const option *find_letter(const command *v, char letter)
+static const heed_cli_option *find_letter(const heed_cli_command *command, char letter)
 {
-    const option *o;
-    for (option_walk walk = {.command = v}; (o = option_next(&walk));)
+    const heed_cli_option *o;
+    for (heed_cli_option_walk walk = {.command = command}; (o = heed_cli_option_next(&walk));)
         if (o->letter == letter && letter) return o;
     return NULL;
 }
 
 /* An empty path or name is what a shell variable that is not set leaves on the command line. */
-static bool check_not_empty(const command *v, const option *o, const char *text)
+static bool check_not_empty(const heed_cli_command *command, const heed_cli_option *o,
+                            const char *text)
 {
-    bool checked = o->kind == OPTION_TEXT || o->kind == OPTION_LIST || o->kind == OPTION_PAIR;
+    bool checked = o->kind == HEED_CLI_TEXT || o->kind == HEED_CLI_LIST || o->kind == HEED_CLI_PAIR;
     if (*text || !checked) return true;
-    usage_error(v, "%s%s: the value is empty, expected %s; is a shell variable not set?",
-                o->name[1] ? "--" : "-", o->name, o->value);
+    heed_cli_usage_error(command,
+                         "%s%s: the value is empty, expected %s; is a shell variable not set?",
+                         o->name[1] ? "--" : "-", o->name, o->value);
     return false;
 }
 
-const char *option_set(const option *o, void *values, const char *text)
+const char *heed_cli_option_set(const heed_cli_option *o, void *values, const char *text)
 {
     char *field = (char *)values + o->offset, *end = NULL;
-    bool natural = o->kind == OPTION_COUNT || o->kind == OPTION_AMOUNT;
-    if (o->kind == OPTION_INTEGER || o->kind == OPTION_COUNT) {
+    bool natural = o->kind == HEED_CLI_COUNT || o->kind == HEED_CLI_AMOUNT;
+    if (o->kind == HEED_CLI_INTEGER || o->kind == HEED_CLI_COUNT) {
         errno = 0;
         long long number = strtoll(text, &end, 10);
         if (!*text || *end || errno || (natural && number < 0))
             return natural ? "expected a whole number, 0 or more" : "expected a whole number";
         *(int64_t *)field = number;
-    } else if (o->kind == OPTION_NUMBER || o->kind == OPTION_AMOUNT) {
+    } else if (o->kind == HEED_CLI_NUMBER || o->kind == HEED_CLI_AMOUNT) {
         double number = strtod(text, &end);
         if (!*text || *end || isnan(number) || (natural && number < 0))
             return natural ? "expected a number, 0 or more" : "expected a number";
         *(double *)field = number;
-    } else if (o->kind == OPTION_TEXT || o->kind == OPTION_ANY_TEXT) {
+    } else if (o->kind == HEED_CLI_TEXT || o->kind == HEED_CLI_ANY_TEXT) {
         *(const char **)field = text;
     }
     return NULL;
 }
 
-static bool set_value(const command *v, const option *o, void *values, const char *text)
+static bool set_value(const heed_cli_command *command, const heed_cli_option *o, void *values,
+                      const char *text)
 {
-    if (!check_not_empty(v, o, text)) return false;
-    if (o->kind == OPTION_LIST || o->kind == OPTION_PAIR)
-        return option_list_add((option_list *)((char *)values + o->offset), text);
-    const char *problem = option_set(o, values, text);
-    if (problem) usage_error(v, "%s%s %s: %s", o->name[1] ? "--" : "-", o->name, text, problem);
+    if (!check_not_empty(command, o, text)) return false;
+    if (o->kind == HEED_CLI_LIST || o->kind == HEED_CLI_PAIR)
+        return heed_cli_option_list_add((heed_cli_option_list *)((char *)values + o->offset), text);
+    const char *problem = heed_cli_option_set(o, values, text);
+    if (problem)
+        heed_cli_usage_error(command, "%s%s %s: %s", o->name[1] ? "--" : "-", o->name, text,
+                             problem);
     return !problem;
 }
 
-static bool unknown_option(const command *v, const char *word)
+static bool unknown_option(const heed_cli_command *command, const char *word)
 {
     const char *names[128];
     char name[LONGEST_WORD + 1];
     size_t count = 0;
-    const option *o;
-    for (option_walk walk = {.command = v}; (o = option_next(&walk)) && count < 128;)
-        if (o->kind != OPTION_HEADING) names[count++] = o->name;
+    const heed_cli_option *o;
+    for (heed_cli_option_walk walk = {.command = command};
+         (o = heed_cli_option_next(&walk)) && count < 128;)
+        if (o->kind != HEED_CLI_HEADING) names[count++] = o->name;
     snprintf(name, sizeof name, "%.*s", (int)strcspn(word, "="), word);
-    const char *near = nearest_word(name + strspn(name, "-"), names, count);
-    if (near) usage_error(v, "unknown option %s; did you mean --%s?", word, near);
-    else usage_error(v, "unknown option %s", word);
+    const char *near = heed_cli_nearest_word(name + strspn(name, "-"), names, count);
+    if (near) heed_cli_usage_error(command, "unknown option %s; did you mean --%s?", word, near);
+    else heed_cli_usage_error(command, "unknown option %s", word);
     return false;
 }
 
 /* Takes the values that follow argv[*at] for option o; `attached` is what stood after '='. */
-static bool take_values(const command *v, const option *o, void *values, int argc, char **argv,
-                        int *at, const char *attached)
+static bool take_values(const heed_cli_command *command, const heed_cli_option *o, void *values,
+                        int argc, char **argv, int *at, const char *attached)
 {
-    if (o->kind == OPTION_FLAG) {
+    if (o->kind == HEED_CLI_FLAG) {
         if (attached) {
-            usage_error(v, "--%s takes no value", o->name);
+            heed_cli_usage_error(command, "--%s takes no value", o->name);
             return false;
         }
         *(bool *)((char *)values + o->offset) = true;
         return true;
     }
-    int wanted = o->kind == OPTION_PAIR ? 2 : 1, taken = 0;
+    int wanted = o->kind == HEED_CLI_PAIR ? 2 : 1, taken = 0;
     if (attached) {
-        if (!set_value(v, o, values, attached)) return false;
+        if (!set_value(command, o, values, attached)) return false;
         taken = 1;
     }
     while (taken < wanted ||
-           (o->kind == OPTION_LIST && !attached && *at + 1 < argc && argv[*at + 1][0] != '-')) {
+           (o->kind == HEED_CLI_LIST && !attached && *at + 1 < argc && argv[*at + 1][0] != '-')) {
         if (*at + 1 >= argc) {
-            usage_error(v, "%s%s: expected %s %s", o->name[1] ? "--" : "-", o->name,
-                        wanted == 2 ? "two values," : "a value,", o->value);
+            heed_cli_usage_error(command, "%s%s: expected %s %s", o->name[1] ? "--" : "-", o->name,
+                                 wanted == 2 ? "two values," : "a value,", o->value);
             return false;
         }
-        if (!set_value(v, o, values, argv[++*at])) return false;
+        if (!set_value(command, o, values, argv[++*at])) return false;
         taken++;
     }
     return true;
 }
 
 /* Whether a second value takes the place of the first one. */
-static bool is_single(const option *o)
+static bool is_single(const heed_cli_option *o)
 {
-    return o->kind != OPTION_FLAG && o->kind != OPTION_LIST && o->kind != OPTION_PAIR;
+    return o->kind != HEED_CLI_FLAG && o->kind != HEED_CLI_LIST && o->kind != HEED_CLI_PAIR;
 }
 
-bool options_parse(const command *v, void *values, int argc, char **argv, option_words *words,
-                   bool *helped)
+bool heed_cli_options_parse(const heed_cli_command *command, void *values, int argc, char **argv,
+                            heed_cli_option_words *words, bool *helped)
 {
     *helped = false;
     bool only_words = false;
     for (int at = 0; at < argc; at++) {
         const char *word = argv[at];
         if (!*word) {
-            usage_error(v, "one of the words is empty; is a shell variable not set?");
+            heed_cli_usage_error(command,
+                                 "one of the words is empty; is a shell variable not set?");
             return false;
         }
         if (only_words || word[0] != '-' || !word[1]) {
-            if (!option_list_add(&words->positional, word)) return false;
+            if (!heed_cli_option_list_add(&words->positional, word)) return false;
             continue;
         }
         if (!strcmp(word, "--")) {
@@ -201,31 +209,32 @@ bool options_parse(const command *v, void *values, int argc, char **argv, option
             continue;
         }
         if (!strcmp(word, "--help") || !strcmp(word, "-h")) {
-            manual_help(v, stdout);
+            heed_cli_manual_help(command, stdout);
             *helped = true;
             return true;
         }
-        const option *o = NULL;
+        const heed_cli_option *o = NULL;
         const char *attached = NULL;
         if (word[1] == '-') {
             size_t length = strcspn(word + 2, "=");
-            o = find_option(v, word + 2, length);
+            o = find_option(command, word + 2, length);
             if (word[2 + length] == '=') attached = word + 3 + length;
-        } else if ((o = find_letter(v, word[1])) && word[2]) attached = word + 2 + (word[2] == '=');
-        if (!o) return unknown_option(v, word);
-        bool replaced = is_single(o) && option_given(words, o->name);
-        if (!take_values(v, o, values, argc, argv, &at, attached)) return false;
+        } else if ((o = find_letter(command, word[1])) && word[2])
+            attached = word + 2 + (word[2] == '=');
+        if (!o) return unknown_option(command, word);
+        bool replaced = is_single(o) && heed_cli_option_given(words, o->name);
+        if (!take_values(command, o, values, argc, argv, &at, attached)) return false;
         if (replaced)
-            note("note: %s%s is given more than once: the last value counts",
-                 o->name[1] ? "--" : "-", o->name);
-        if (!option_list_add(&words->given, o->name)) return false;
+            heed_cli_note("note: %s%s is given more than once: the last value counts",
+                          o->name[1] ? "--" : "-", o->name);
+        if (!heed_cli_option_list_add(&words->given, o->name)) return false;
     }
     return true;
 }
 
 /* ---- rules ---- */
 
-bool option_given(const option_words *words, const char *name)
+bool heed_cli_option_given(const heed_cli_option_words *words, const char *name)
 {
     for (size_t i = 0; i < words->given.count; i++)
         if (strcmp(words->given.items[i], name) == 0) return true;
@@ -252,29 +261,32 @@ static void spell_name(const char *name, char *text, size_t size)
 }
 
 /* One option that was given, against the others of its rule. */
-static int check_rule(const command *v, const option_words *words, const char *name,
-                      const option_rule *rule)
+static int check_rule(const heed_cli_command *command, const heed_cli_option_words *words,
+                      const char *name, const heed_cli_option_rule *rule)
 {
     char other[LONGEST_WORD + 1], own[LONGEST_WORD + 4] = "", met[LONGEST_WORD + 4] = "",
                                                      all[256] = "";
     for (const char *rest = rule->others; next_name(&rest, other);) {
         spell_name(other, all, sizeof all);
-        if (!*met && option_given(words, other)) spell_name(other, met, sizeof met);
+        if (!*met && heed_cli_option_given(words, other)) spell_name(other, met, sizeof met);
     }
     spell_name(name, own, sizeof own);
-    if (rule->relation == OPTION_NEEDS && !*met)
-        note("note: %s has no effect without %s", own, all);
-    if (rule->relation == OPTION_IDLE && *met) note("note: %s has no effect with %s", own, met);
-    if (rule->relation != OPTION_EXCLUDES || !*met) return 0;
-    return usage_error(v, "%s and %s contradict each other: give one of them", own, met);
+    if (rule->relation == HEED_CLI_NEEDS && !*met)
+        heed_cli_note("note: %s has no effect without %s", own, all);
+    if (rule->relation == HEED_CLI_IDLE && *met)
+        heed_cli_note("note: %s has no effect with %s", own, met);
+    if (rule->relation != HEED_CLI_EXCLUDES || !*met) return 0;
+    return heed_cli_usage_error(command, "%s and %s contradict each other: give one of them", own,
+                                met);
 }
 
-int options_check_rules(const command *v, const option_words *words)
+int heed_cli_options_check_rules(const heed_cli_command *command,
+                                 const heed_cli_option_words *words)
 {
     char name[LONGEST_WORD + 1];
     int wrong = 0;
-    for (const option_rule *rule = v->rules; rule && rule->names && !wrong; rule++)
+    for (const heed_cli_option_rule *rule = command->rules; rule && rule->names && !wrong; rule++)
         for (const char *rest = rule->names; !wrong && next_name(&rest, name);)
-            if (option_given(words, name)) wrong = check_rule(v, words, name, rule);
+            if (heed_cli_option_given(words, name)) wrong = check_rule(command, words, name, rule);
     return wrong;
 }

@@ -5,30 +5,31 @@
 
 enum { LONGEST_NAME = 40 };
 
-static bool is_sampling(const option *o)
+static bool is_sampling(const heed_cli_option *o)
 {
-    size_t begin = offsetof(task, sampling), end = begin + sizeof(sampling_options);
-    return (o->kind != OPTION_HEADING && o->offset >= begin && o->offset < end) ||
+    size_t begin = offsetof(heed_cli_task, sampling),
+           end = begin + sizeof(heed_cli_sampling_options);
+    return (o->kind != HEED_CLI_HEADING && o->offset >= begin && o->offset < end) ||
            !strcmp(o->name, "n");
 }
 
-static bool is_real(const option *o)
+static bool is_real(const heed_cli_option *o)
 {
-    return o->kind == OPTION_NUMBER || o->kind == OPTION_AMOUNT;
+    return o->kind == HEED_CLI_NUMBER || o->kind == HEED_CLI_AMOUNT;
 }
 
-static bool is_whole(const option *o)
+static bool is_whole(const heed_cli_option *o)
 {
-    return o->kind == OPTION_INTEGER || o->kind == OPTION_COUNT;
+    return o->kind == HEED_CLI_INTEGER || o->kind == HEED_CLI_COUNT;
 }
 
 /* Finds the row of a name; the error of one that is no parameter names the nearest. */
-static const option *find_parameter(task *t, const char *name)
+static const heed_cli_option *find_parameter(heed_cli_task *t, const char *name)
 {
     const char *names[64];
     size_t count = 0;
-    const option *o;
-    for (option_walk walk = {.command = t->command}; (o = option_next(&walk));) {
+    const heed_cli_option *o;
+    for (heed_cli_option_walk walk = {.command = t->command}; (o = heed_cli_option_next(&walk));) {
         if (!is_sampling(o)) continue;
         bool same = !strcmp(o->name, name);
         if (is_real(o) || is_whole(o)) {
@@ -41,7 +42,7 @@ static const option *find_parameter(task *t, const char *name)
             return NULL;
         }
     }
-    const char *near = nearest_word(name, names, count);
+    const char *near = heed_cli_nearest_word(name, names, count);
     heed_fail(&t->error, HEED_E_ARG,
               "/params %s: there is no such parameter%s%s; /params lists them", name,
               near ? "; did you mean " : "", near ? near : "");
@@ -50,50 +51,54 @@ static const option *find_parameter(task *t, const char *name)
 
 /* What the options say, into `how`; with what the model's files say for those that nobody chose,
    into `in_force`. Checks all of them as the next answer would. */
-static heed_status resolve(task *t, const heed_chat *chat, heed_generation_options *how,
+static heed_status resolve(heed_cli_task *t, const heed_chat *chat, heed_generation_options *how,
                            heed_generation_options *in_force)
 {
-    const option *o, *count = NULL;
-    for (option_walk walk = {.command = t->command}; (o = option_next(&walk));)
+    const heed_cli_option *o, *count = NULL;
+    for (heed_cli_option_walk walk = {.command = t->command}; (o = heed_cli_option_next(&walk));)
         if (!strcmp(o->name, "n")) count = o;
-    heed_status status = task_generation(t, count ? *(int64_t *)((char *)t + count->offset) : -1,
-                                         how);
+    heed_status status = heed_cli_task_generation(
+        t, count ? *(int64_t *)((char *)t + count->offset) : -1, how);
     return status == HEED_OK ? heed_chat_settings(chat, how, in_force, &t->error) : status;
 }
 
 /* Prints the note that an option has no effect, if it has none. */
-static heed_status note_idle(task *t, const heed_generation_options *how, const option *o)
+static heed_status note_idle(heed_cli_task *t, const heed_generation_options *how,
+                             const heed_cli_option *o)
 {
     char *notes = NULL, begin[LONGEST_NAME + 16];
     heed_status status = heed_transformer_idle_options(t->transformer, how, &notes, &t->error);
     snprintf(begin, sizeof begin, "note: --%s has", o->name);
     const char *found = notes ? strstr(notes, begin) : NULL;
-    if (found) note("%.*s", (int)strcspn(found, "\n"), found);
+    if (found) heed_cli_note("%.*s", (int)strcspn(found, "\n"), found);
     heed_free(notes);
     return status;
 }
 
-static void show(const option *o, const void *values)
+static void show(const heed_cli_option *o, const void *values)
 {
     const char *field = (const char *)values + o->offset;
-    if (is_real(o)) note("%-16s %.15g", o->name, *(const double *)field);
+    if (is_real(o)) heed_cli_note("%-16s %.15g", o->name, *(const double *)field);
     else if (*(const int64_t *)field >= 0)
-        note("%-16s %lld", o->name, (long long)*(const int64_t *)field);
-    else note("%-16s %s", o->name, strcmp(o->name, "n") ? "from the clock" : "as many as fit");
+        heed_cli_note("%-16s %lld", o->name, (long long)*(const int64_t *)field);
+    else
+        heed_cli_note("%-16s %s", o->name,
+                      strcmp(o->name, "n") ? "from the clock" : "as many as fit");
 }
 
 /* Shows the parameter `only`, or all. */
-static heed_status show_in_force(task *t, const heed_chat *chat, const option *only)
+static heed_status show_in_force(heed_cli_task *t, const heed_chat *chat,
+                                 const heed_cli_option *only)
 {
     heed_generation_options how, in_force;
-    const option *o;
+    const heed_cli_option *o;
     heed_status status = resolve(t, chat, &how, &in_force);
     if (status != HEED_OK) return status;
-    task *shown = malloc(t->command->bytes);
+    heed_cli_task *shown = malloc(t->command->bytes);
     if (!shown) return heed_fail(&t->error, HEED_E_NOMEM, "out of memory for the parameters");
     memcpy(shown, t, t->command->bytes);
-    sampling_show(&in_force, &shown->sampling);
-    for (option_walk walk = {.command = t->command}; (o = option_next(&walk));) {
+    heed_cli_sampling_show(&in_force, &shown->sampling);
+    for (heed_cli_option_walk walk = {.command = t->command}; (o = heed_cli_option_next(&walk));) {
         bool wanted = only ? o == only : is_sampling(o) && (is_real(o) || is_whole(o));
         if (wanted) show(o, shown);
     }
@@ -102,12 +107,13 @@ static heed_status show_in_force(task *t, const heed_chat *chat, const option *o
 }
 
 /* Changes one parameter; if the settings would not do, it is as before. */
-static heed_status change(task *t, const heed_chat *chat, const option *o, const char *value)
+static heed_status change(heed_cli_task *t, const heed_chat *chat, const heed_cli_option *o,
+                          const char *value)
 {
     heed_generation_options how, in_force;
     char *field = (char *)t + o->offset, before[sizeof(double)];
     memcpy(before, field, sizeof before);
-    const char *problem = option_set(o, t, value);
+    const char *problem = heed_cli_option_set(o, t, value);
     if (problem)
         return heed_fail(&t->error, HEED_E_ARG, "/params %s %s: %s", o->name, value, problem);
     heed_status status = resolve(t, chat, &how, &in_force);
@@ -116,7 +122,7 @@ static heed_status change(task *t, const heed_chat *chat, const option *o, const
     return status;
 }
 
-heed_status params_command(task *t, const heed_chat *chat, char *rest)
+heed_status heed_cli_params_command(heed_cli_task *t, const heed_chat *chat, char *rest)
 {
     char name[LONGEST_NAME + 1];
     size_t length = strlen(rest);
@@ -127,7 +133,7 @@ heed_status params_command(task *t, const heed_chat *chat, char *rest)
     snprintf(name, sizeof name, "%.*s", (int)end, rest);
     for (char *c = name; *c; c++)
         if (*c == '_') *c = '-';
-    const option *o = find_parameter(t, name);
+    const heed_cli_option *o = find_parameter(t, name);
     if (!o) return HEED_E_ARG;
     const char *value = rest + end + strspn(rest + end, " \t=");
     heed_status status = *value ? change(t, chat, o, value) : HEED_OK;

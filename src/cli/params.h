@@ -7,6 +7,6 @@
 /* "" shows every parameter with the value in force, "NAME" one of them, "NAME VALUE" changes one.
    The rows, their checks and messages are those of the command line; `_` may stand for `-`.
    HEED_E_ARG: nothing is changed. */
-heed_status params_command(task *t, const heed_chat *chat, char *rest);
+heed_status heed_cli_params_command(heed_cli_task *t, const heed_chat *chat, char *rest);
 
 #endif

@@ -9,9 +9,9 @@
 
 static const char blanks[] = " \t\r\f\v";
 
-void sampling_preset(sampling_options *s)
+void heed_cli_sampling_preset(heed_cli_sampling_options *s)
 {
-    *s = (sampling_options){
+    *s = (heed_cli_sampling_options){
         .temp = NAN,
         .top_p = NAN,
         .min_p = NAN,
@@ -30,7 +30,7 @@ void sampling_preset(sampling_options *s)
     };
 }
 
-void sampling_show(const heed_generation_options *options, sampling_options *s)
+void heed_cli_sampling_show(const heed_generation_options *options, heed_cli_sampling_options *s)
 {
     s->temp = options->temperature;
     s->top_p = options->top_p;
@@ -49,7 +49,8 @@ void sampling_show(const heed_generation_options *options, sampling_options *s)
     s->seed = options->seed;
 }
 
-static heed_status add_word(sampling_words *words, int32_t *ids, size_t length, heed_error *error)
+static heed_status add_word(heed_cli_sampling_words *words, int32_t *ids, size_t length,
+                            heed_error *error)
 {
     if (words->count == words->capacity) {
         size_t capacity = words->capacity ? 2 * words->capacity : 16;
@@ -68,7 +69,7 @@ static heed_status add_word(sampling_words *words, int32_t *ids, size_t length, 
     return HEED_OK;
 }
 
-static heed_status add_text(sampling_words *words, const char *text, size_t length,
+static heed_status add_text(heed_cli_sampling_words *words, const char *text, size_t length,
                             heed_error *error)
 {
     if (words->text_count == words->text_capacity) {
@@ -88,7 +89,7 @@ static heed_status add_text(sampling_words *words, const char *text, size_t leng
 
 /* "[1, 2]": a sequence of ids. */
 static heed_status add_ids(const json_t *array, const char *line, const char *place,
-                           sampling_words *words, heed_error *error)
+                           heed_cli_sampling_words *words, heed_error *error)
 {
     size_t count = json_array_size(array);
     int32_t *ids = malloc((count ? count : 1) * sizeof *ids);
@@ -107,7 +108,7 @@ static heed_status add_ids(const json_t *array, const char *line, const char *pl
 
 /* One line: a JSON array of ids, or text. */
 static heed_status read_word(const char *line, size_t length, const char *place,
-                             sampling_words *words, heed_error *error)
+                             heed_cli_sampling_words *words, heed_error *error)
 {
     json_t *array = NULL;
     if (line[0] == '[' && heed_json_from_text(&array, line, length, place, NULL) == HEED_OK &&
@@ -122,7 +123,7 @@ static heed_status read_word(const char *line, size_t length, const char *place,
 
 /* --bad-words FILE, once for all answers of a task: blank lines, and blanks around a word, mean
    nothing. A file without words is most likely a mistake. */
-static heed_status read_words(const char *path, sampling_words *words, heed_error *error)
+static heed_status read_words(const char *path, heed_cli_sampling_words *words, heed_error *error)
 {
     heed_line_file *file = NULL;
     heed_status status = heed_lines_open(&file, path, error);
@@ -140,13 +141,13 @@ static heed_status read_words(const char *path, sampling_words *words, heed_erro
     heed_lines_close(file);
     words->read = status == HEED_OK;
     if (status == HEED_OK && words->count + words->text_count == 0)
-        note("note: %s: no bad words in it: nothing is forbidden", path);
+        heed_cli_note("note: %s: no bad words in it: nothing is forbidden", path);
     return status;
 }
 
 /* --logit-bias ID=X ... */
-static heed_status read_bias(const option_list *list, heed_generation_options *options,
-                             sampling_words *words, heed_error *error)
+static heed_status read_bias(const heed_cli_option_list *list, heed_generation_options *options,
+                             heed_cli_sampling_words *words, heed_error *error)
 {
     free(words->bias_ids);
     free(words->bias_values);
@@ -174,8 +175,9 @@ static heed_status read_bias(const option_list *list, heed_generation_options *o
     return HEED_OK;
 }
 
-heed_status sampling_apply(const sampling_options *s, heed_generation_options *options,
-                           sampling_words *words, heed_error *error)
+heed_status heed_cli_sampling_apply(const heed_cli_sampling_options *s,
+                                    heed_generation_options *options,
+                                    heed_cli_sampling_words *words, heed_error *error)
 {
     options->temperature = s->temp, options->top_p = s->top_p, options->min_p = s->min_p,
     options->repeat_penalty = s->repeat_penalty;
@@ -199,7 +201,7 @@ heed_status sampling_apply(const sampling_options *s, heed_generation_options *o
     return status;
 }
 
-void sampling_free(sampling_words *words)
+void heed_cli_sampling_free(heed_cli_sampling_words *words)
 {
     for (size_t i = 0; i < words->count; i++) free(words->ids[i]);
     for (size_t i = 0; i < words->text_count; i++) free(words->texts[i]);
@@ -208,5 +210,5 @@ void sampling_free(sampling_words *words)
     free(words->lengths);
     free(words->bias_ids);
     free(words->bias_values);
-    *words = (sampling_words){0};
+    *words = (heed_cli_sampling_words){0};
 }

@@ -6,68 +6,74 @@
 
 #include <heed/heed.h>
 
-typedef struct sampling_options {
+typedef struct heed_cli_sampling_options {
     double temp, top_p, min_p, repeat_penalty, length_penalty, typical_p, epsilon_cutoff,
         eta_cutoff, presence_penalty, frequency_penalty;
-    option_list logit_bias;
+    heed_cli_option_list logit_bias;
     int64_t top_k, no_repeat_ngram, beams, min_new_tokens, seed;
     const char *bad_words;
     bool early_stopping, truncate;
-} sampling_options;
+} heed_cli_sampling_options;
 
-void sampling_preset(sampling_options *sampling);
+void heed_cli_sampling_preset(heed_cli_sampling_options *sampling);
 
 /* Rows of an option table for a struct with the member `sampling`: the common table of shared.c. */
-#define HEED_SAMPLING_ROWS(type)                                                                  \
-    HEED_OPTION(type, sampling.temp, "temp", 0, OPTION_AMOUNT, "X",                               \
-                "Temperature; 0 (default, unless do_sample is set) takes the most likely token "  \
-                "each time."),                                                                    \
-        HEED_OPTION(                                                                              \
-            type, sampling.top_k, "top-k", 0, OPTION_COUNT, "K",                                  \
-            "Sample among the K most likely tokens; 0 (default) is off (transformers: 50)."),     \
-        HEED_OPTION(type, sampling.top_p, "top-p", 0, OPTION_AMOUNT, "P",                         \
-                    "Sample among the fewest tokens with total probability P."),                  \
-        HEED_OPTION(type, sampling.min_p, "min-p", 0, OPTION_AMOUNT, "P",                         \
-                    "Leave out tokens less likely than P times the likeliest."),                  \
-        HEED_OPTION(type, sampling.typical_p, "typical-p", 0, OPTION_AMOUNT, "P",                 \
-                    "Sample among the most typical tokens with total probability P."),            \
-        HEED_OPTION(type, sampling.epsilon_cutoff, "epsilon-cutoff", 0, OPTION_AMOUNT, "P",       \
-                    "Leave out tokens less likely than P."),                                      \
-        HEED_OPTION(type, sampling.eta_cutoff, "eta-cutoff", 0, OPTION_AMOUNT, "P",               \
-                    "The same with a bound that falls with the entropy."),                        \
-        HEED_OPTION(type, sampling.presence_penalty, "presence-penalty", 0, OPTION_NUMBER, "X",   \
-                    "Subtract X from the scores of tokens that were written, not the prompt's."), \
-        HEED_OPTION(type, sampling.frequency_penalty, "frequency-penalty", 0, OPTION_NUMBER, "X", \
-                    "Subtract X for each time that a token was written."),                        \
-        HEED_OPTION(type, sampling.logit_bias, "logit-bias", 0, OPTION_LIST, "ID=X",              \
-                    "Add X to the score of a token id, as in 15=-2.5."),                          \
-        HEED_OPTION(type, sampling.repeat_penalty, "repeat-penalty", 0, OPTION_AMOUNT, "X",       \
-                    "Above 1: make tokens that occurred, in the prompt too, less likely."),       \
-        HEED_OPTION(type, sampling.no_repeat_ngram, "no-repeat-ngram", 0, OPTION_COUNT, "N",      \
-                    "No N tokens in a row occur twice; 0 is off."),                               \
-        HEED_OPTION(type, sampling.min_new_tokens, "min-new-tokens", 0, OPTION_COUNT, "N",        \
-                    "The end of sequence cannot come before N new tokens."),                      \
-        HEED_OPTION(type, sampling.bad_words, "bad-words", 0, OPTION_TEXT, "FILE",                \
-                    "Texts that must not be written, one a line: whatever tokens spell them, "    \
-                    "within words too, in any case (or a JSON array of ids)."),                   \
-        HEED_OPTION(type, sampling.beams, "beams", 0, OPTION_COUNT, "K",                          \
-                    "Beam search over K hypotheses."),                                            \
-        HEED_OPTION(type, sampling.length_penalty, "length-penalty", 0, OPTION_NUMBER, "X",       \
-                    "Beams: exponent of the length that scores are divided by."),                 \
-        HEED_OPTION(                                                                              \
-            type, sampling.early_stopping, "early-stopping", 0, OPTION_FLAG, NULL,                \
-            "Beams: stop as soon as K hypotheses have ended (default: when none can become "      \
-            "better)."),                                                                          \
-        HEED_OPTION(type, sampling.seed, "seed", 0, OPTION_COUNT, "S",                            \
-                    "Random numbers: the same seed gives the same text (default: the clock, in "  \
-                    "seconds)."),                                                                 \
-        HEED_OPTION(type, sampling.truncate, "truncate", 0, OPTION_FLAG, NULL,                    \
-                    "A prompt longer than the context keeps its end instead of being an error.")
+#define HEED_CLI_SAMPLING_ROWS(type)                                                               \
+    HEED_CLI_OPTION(                                                                               \
+        type, sampling.temp, "temp", 0, HEED_CLI_AMOUNT, "X",                                      \
+        "Temperature; 0 (default, unless do_sample is set) takes the most likely token "           \
+        "each time."),                                                                             \
+        HEED_CLI_OPTION(                                                                           \
+            type, sampling.top_k, "top-k", 0, HEED_CLI_COUNT, "K",                                 \
+            "Sample among the K most likely tokens; 0 (default) is off (transformers: 50)."),      \
+        HEED_CLI_OPTION(type, sampling.top_p, "top-p", 0, HEED_CLI_AMOUNT, "P",                    \
+                        "Sample among the fewest tokens with total probability P."),               \
+        HEED_CLI_OPTION(type, sampling.min_p, "min-p", 0, HEED_CLI_AMOUNT, "P",                    \
+                        "Leave out tokens less likely than P times the likeliest."),               \
+        HEED_CLI_OPTION(type, sampling.typical_p, "typical-p", 0, HEED_CLI_AMOUNT, "P",            \
+                        "Sample among the most typical tokens with total probability P."),         \
+        HEED_CLI_OPTION(type, sampling.epsilon_cutoff, "epsilon-cutoff", 0, HEED_CLI_AMOUNT, "P",  \
+                        "Leave out tokens less likely than P."),                                   \
+        HEED_CLI_OPTION(type, sampling.eta_cutoff, "eta-cutoff", 0, HEED_CLI_AMOUNT, "P",          \
+                        "The same with a bound that falls with the entropy."),                     \
+        HEED_CLI_OPTION(                                                                           \
+            type, sampling.presence_penalty, "presence-penalty", 0, HEED_CLI_NUMBER, "X",          \
+            "Subtract X from the scores of tokens that were written, not the prompt's."),          \
+        HEED_CLI_OPTION(type, sampling.frequency_penalty, "frequency-penalty", 0, HEED_CLI_NUMBER, \
+                        "X", "Subtract X for each time that a token was written."),                \
+        HEED_CLI_OPTION(type, sampling.logit_bias, "logit-bias", 0, HEED_CLI_LIST, "ID=X",         \
+                        "Add X to the score of a token id, as in 15=-2.5."),                       \
+        HEED_CLI_OPTION(type, sampling.repeat_penalty, "repeat-penalty", 0, HEED_CLI_AMOUNT, "X",  \
+                        "Above 1: make tokens that occurred, in the prompt too, less likely."),    \
+        HEED_CLI_OPTION(type, sampling.no_repeat_ngram, "no-repeat-ngram", 0, HEED_CLI_COUNT, "N", \
+                        "No N tokens in a row occur twice; 0 is off."),                            \
+        HEED_CLI_OPTION(type, sampling.min_new_tokens, "min-new-tokens", 0, HEED_CLI_COUNT, "N",   \
+                        "The end of sequence cannot come before N new tokens."),                   \
+        HEED_CLI_OPTION(type, sampling.bad_words, "bad-words", 0, HEED_CLI_TEXT, "FILE",           \
+                        "Texts that must not be written, one a line: whatever tokens spell them, " \
+                        "within words too, in any case (or a JSON array of ids)."),                \
+        HEED_CLI_OPTION(type, sampling.beams, "beams", 0, HEED_CLI_COUNT, "K",                     \
+                        "Beam search over K hypotheses."),                                         \
+        HEED_CLI_OPTION(type, sampling.length_penalty, "length-penalty", 0, HEED_CLI_NUMBER, "X",  \
+                        "Beams: exponent of the length that scores are divided by."),              \
+        HEED_CLI_OPTION(                                                                           \
+            type, sampling.early_stopping, "early-stopping", 0, HEED_CLI_FLAG, NULL,               \
+            "Beams: stop as soon as K hypotheses have ended (default: when none can become "       \
+            "better)."),                                                                           \
+        HEED_CLI_OPTION(                                                                           \
+            type, sampling.seed, "seed", 0, HEED_CLI_COUNT, "S",                                   \
+            "Random numbers: the same seed gives the same text (default: the clock, in "           \
+            "seconds)."),                                                                          \
+        HEED_CLI_OPTION(                                                                           \
+            type, sampling.truncate, "truncate", 0, HEED_CLI_FLAG, NULL,                           \
+            "A prompt longer than the context keeps its end instead of being an error.")
 
 /* The numbers of the library's options, back into the fields that option tables name. */
-void sampling_show(const heed_generation_options *options, sampling_options *sampling);
-/* Into the library's options; reads --bad-words the first time. Free with sampling_free. */
-typedef struct sampling_words {
+void heed_cli_sampling_show(const heed_generation_options *options,
+                            heed_cli_sampling_options *sampling);
+/* Into the library's options; reads --bad-words the first time. Free with
+   heed_cli_sampling_free. */
+typedef struct heed_cli_sampling_words {
     bool read;     /* --bad-words has been read */
     int32_t **ids; /* sequences given as ids */
     size_t *lengths;
@@ -76,9 +82,10 @@ typedef struct sampling_words {
     size_t text_count, text_capacity;
     int32_t *bias_ids;
     float *bias_values;
-} sampling_words;
-heed_status sampling_apply(const sampling_options *sampling, heed_generation_options *options,
-                           sampling_words *words, heed_error *error);
-void sampling_free(sampling_words *words);
+} heed_cli_sampling_words;
+heed_status heed_cli_sampling_apply(const heed_cli_sampling_options *sampling,
+                                    heed_generation_options *options,
+                                    heed_cli_sampling_words *words, heed_error *error);
+void heed_cli_sampling_free(heed_cli_sampling_words *words);
 
 #endif

@@ -9,19 +9,19 @@
 
 /* ---- helpers of commands ---- */
 
-json_t *number_or_null(double number)
+json_t *heed_cli_number_or_null(double number)
 {
     return isfinite(number) ? json_real(number) : json_null();
 }
 
-bool is_utf8(const char *text, size_t length)
+bool heed_cli_is_utf8(const char *text, size_t length)
 {
     json_t *string = json_stringn(text, length);
     json_decref(string);
     return string != NULL;
 }
 
-heed_status task_print_json(task *t, json_t *object, size_t flags)
+heed_status heed_cli_task_print_json(heed_cli_task *t, json_t *object, size_t flags)
 {
     bool ok = object && json_dumpf(object, stdout, flags) == 0;
     json_decref(object);
@@ -33,23 +33,24 @@ heed_status task_print_json(task *t, json_t *object, size_t flags)
 
 static void show(void *unit, int64_t done, int64_t total)
 {
-    progress_show(total ? (double)done / (double)total : 0, "%lld of %lld %s", (long long)done,
-                  (long long)total, (const char *)unit);
+    heed_cli_progress_show(total ? (double)done / (double)total : 0, "%lld of %lld %s",
+                           (long long)done, (long long)total, (const char *)unit);
 }
 
-heed_hooks task_hooks(const char *unit)
+heed_hooks heed_cli_task_hooks(const char *unit)
 {
-    return (heed_hooks){.progress = show, .cancelled = interrupted, .argument = (void *)unit};
+    return (heed_hooks){
+        .progress = show, .cancelled = heed_cli_interrupted, .argument = (void *)unit};
 }
 
-heed_status task_generation(task *t, int64_t count, heed_generation_options *how)
+heed_status heed_cli_task_generation(heed_cli_task *t, int64_t count, heed_generation_options *how)
 {
     heed_generation_preset(how);
     how->max_new_tokens = count;
-    return sampling_apply(&t->sampling, how, &t->sampling_words, &t->error);
+    return heed_cli_sampling_apply(&t->sampling, how, &t->sampling_words, &t->error);
 }
 
-heed_status task_note_idle(task *t, const heed_generation_options *how)
+heed_status heed_cli_task_note_idle(heed_cli_task *t, const heed_generation_options *how)
 {
     char *notes = NULL;
     heed_status status = heed_transformer_idle_options(t->transformer, how, &notes, &t->error);
@@ -60,51 +61,52 @@ heed_status task_note_idle(task *t, const heed_generation_options *how)
 
 /* ---- the run ---- */
 
-static int check(task *t)
+static int check(heed_cli_task *t)
 {
-    const command *v = t->command;
+    const heed_cli_command *command = t->command;
     size_t taken = 0;
-    if ((v->shares & (COMMAND_MODEL | COMMAND_MODEL_MAYBE)) && !t->model &&
+    if ((command->shares & (HEED_CLI_MODEL | HEED_CLI_MODEL_MAYBE)) && !t->model &&
         t->words.positional.count) {
         t->model = t->words.positional.items[taken++];
-        if (!option_list_add(&t->words.given, "model")) return 1;
+        if (!heed_cli_option_list_add(&t->words.given, "model")) return 1;
     }
     if (t->words.positional.count > taken)
-        return usage_error(v, "unexpected \"%s\"", t->words.positional.items[taken]);
-    if ((v->shares & COMMAND_COMPUTES) && (t->threads < 0 || t->threads > 256))
-        return usage_error(v, "-t %lld: expected 1 to 256 threads", (long long)t->threads);
+        return heed_cli_usage_error(command, "unexpected \"%s\"", t->words.positional.items[taken]);
+    if ((command->shares & HEED_CLI_COMPUTES) && (t->threads < 0 || t->threads > 256))
+        return heed_cli_usage_error(command, "-t %lld: expected 1 to 256 threads",
+                                    (long long)t->threads);
     if (t->dump && strcmp(t->dump, "text") && strcmp(t->dump, "dot"))
-        return usage_error(v, "--dump %s: expected text or dot", t->dump);
-    int wrong = v->check ? v->check(t) : 0;
-    if (!wrong && (v->shares & COMMAND_MODEL) && !t->model)
-        return usage_error(v, "expected -m MODEL");
-    return wrong ? wrong : options_check_rules(v, &t->words);
+        return heed_cli_usage_error(command, "--dump %s: expected text or dot", t->dump);
+    int wrong = command->check ? command->check(t) : 0;
+    if (!wrong && (command->shares & HEED_CLI_MODEL) && !t->model)
+        return heed_cli_usage_error(command, "expected -m MODEL");
+    return wrong ? wrong : heed_cli_options_check_rules(command, &t->words);
 }
 
 static void write_trace(void *argument, const char *text)
 {
-    fputs(text, ((task *)argument)->trace_file);
+    fputs(text, ((heed_cli_task *)argument)->trace_file);
 }
 
 static void write_dump(void *argument, const char *text)
 {
     (void)argument;
-    progress_end();
+    heed_cli_progress_end();
     fputs(text, stderr);
 }
 
 static void print_note(void *argument, const char *text)
 {
-    note("heed %s: %s", ((task *)argument)->command->name, text);
+    heed_cli_note("heed %s: %s", ((heed_cli_task *)argument)->command->name, text);
 }
 
-static heed_status prepare(task *t)
+static heed_status prepare(heed_cli_task *t)
 {
     unsigned shares = t->command->shares;
-    file_limit_is_an_error();
-    interrupt_listen(shares & COMMAND_STOPS);
-    static const heed_hooks stop = {.cancelled = interrupted};
-    t->load.hooks = shares & COMMAND_STOPS ? &stop : NULL;
+    heed_cli_ignore_file_limit_signal();
+    heed_cli_interrupt_listen(shares & HEED_CLI_STOPS);
+    static const heed_hooks stop = {.cancelled = heed_cli_interrupted};
+    t->load.hooks = shares & HEED_CLI_STOPS ? &stop : NULL;
     heed_observer_options observer = {
         .profile = t->profile,
         .nan_guard = t->nan_guard,
@@ -120,15 +122,15 @@ static heed_status prepare(task *t)
     if (t->trace && !(t->trace_file = strcmp(t->trace, "-") ? fopen(t->trace, "we") : stderr))
         status = heed_fail(&t->error, HEED_E_IO, "%s: cannot open for the trace: %s", t->trace,
                            strerror(errno));
-    if (status == HEED_OK && (shares & COMMAND_COMPUTES))
+    if (status == HEED_OK && (shares & HEED_CLI_COMPUTES))
         status = heed_context_new(&t->context,
                                   &(heed_context_options){.threads = (int)t->threads,
                                                           .reference = t->reference,
                                                           .observer = &observer},
                                   &t->error);
     if (t->context && heed_context_note(t->context))
-        note("heed %s: %s", t->command->name, heed_context_note(t->context));
-    if (status == HEED_OK && (shares & COMMAND_LOADS) && t->model)
+        heed_cli_note("heed %s: %s", t->command->name, heed_context_note(t->context));
+    if (status == HEED_OK && (shares & HEED_CLI_LOADS) && t->model)
         status = heed_transformer_load_with(&t->transformer, t->context, t->model, &t->load,
                                             &t->error);
     return status;
@@ -136,12 +138,12 @@ static heed_status prepare(task *t)
 
 /* Whatever was printed goes out before an error is told. A stdout that has failed is the error to
    tell, unless a signal ended the task: what else went wrong follows from it. */
-static heed_status report(task *t, heed_status status)
+static heed_status report(heed_cli_task *t, heed_status status)
 {
     char *profile = NULL;
-    if (!output_flush() && !interrupt_asked()) {
+    if (!heed_cli_output_flush() && !heed_cli_interrupt_asked()) {
         t->error = (heed_error){0};
-        return output_failed(&t->error);
+        return heed_cli_output_failed(&t->error);
     }
     if (status != HEED_OK) return status;
     if (t->trace_file && (fflush(t->trace_file) != 0 || ferror(t->trace_file)))
@@ -154,41 +156,42 @@ static heed_status report(task *t, heed_status status)
     return status;
 }
 
-static void release(task *t)
+static void release(heed_cli_task *t)
 {
-    const option *o;
+    const heed_cli_option *o;
     if (t->command->finish) t->command->finish(t);
-    for (option_walk walk = {.command = t->command}; (o = option_next(&walk));)
-        if (o->kind == OPTION_LIST || o->kind == OPTION_PAIR)
-            option_list_free((option_list *)((char *)t + o->offset));
+    for (heed_cli_option_walk walk = {.command = t->command}; (o = heed_cli_option_next(&walk));)
+        if (o->kind == HEED_CLI_LIST || o->kind == HEED_CLI_PAIR)
+            heed_cli_option_list_free((heed_cli_option_list *)((char *)t + o->offset));
     if (t->trace_file && t->trace_file != stderr) fclose(t->trace_file);
-    sampling_free(&t->sampling_words);
+    heed_cli_sampling_free(&t->sampling_words);
     heed_transformer_free(t->transformer);
     heed_context_free(t->context);
-    option_list_free(&t->words.positional);
-    option_list_free(&t->words.given);
+    heed_cli_option_list_free(&t->words.positional);
+    heed_cli_option_list_free(&t->words.given);
     free(t);
 }
 
-int command_run(const command *v, int argc, char **argv)
+int heed_cli_task_run(const heed_cli_command *command, int argc, char **argv)
 {
-    task *t = calloc(1, v->bytes);
+    heed_cli_task *t = calloc(1, command->bytes);
     bool helped = false;
     int exit_status = 2;
     if (!t) {
         fprintf(stderr, "heed: out of memory\n");
         return 1;
     }
-    t->command = v;
-    sampling_preset(&t->sampling);
-    if (v->preset) v->preset(t);
-    if (options_parse(v, t, argc, argv, &t->words, &helped)) exit_status = helped ? 0 : check(t);
+    t->command = command;
+    heed_cli_sampling_preset(&t->sampling);
+    if (command->preset) command->preset(t);
+    if (heed_cli_options_parse(command, t, argc, argv, &t->words, &helped))
+        exit_status = helped ? 0 : check(t);
     if (exit_status == 0 && !helped) {
         heed_status status = prepare(t);
-        if (status == HEED_OK) status = v->run(t);
-        progress_end();
+        if (status == HEED_OK) status = command->run(t);
+        heed_cli_progress_end();
         status = report(t, status);
-        if (status != HEED_OK) exit_status = report_error(v->name, &t->error);
+        if (status != HEED_OK) exit_status = heed_cli_report_error(command->name, &t->error);
     }
     release(t);
     return exit_status;

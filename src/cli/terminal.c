@@ -15,7 +15,7 @@ static bool bar_visible; /* the program's own terminal state, not the library's 
 static double last_drawn;
 static int output_errno; /* why stdout failed for the first time; 0: it has not, or nobody knows */
 
-bool terminal_is_live(void)
+bool heed_cli_terminal_is_live(void)
 {
     const char *term = getenv("TERM");
     return isatty(STDERR_FILENO) && !getenv("NO_COLOR") && !getenv("CI") && term &&
@@ -29,15 +29,15 @@ static double now(void)
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-int report_error(const char *command, const heed_error *error)
+int heed_cli_report_error(const char *command, const heed_error *error)
 {
-    progress_end();
+    heed_cli_progress_end();
     fprintf(stderr, "heed %s: %s\n", command,
             error->message[0] ? error->message : heed_status_name(error->status));
     return error->status == HEED_E_CANCELLED ? 130 : 1;
 }
 
-bool output_flush(void)
+bool heed_cli_output_flush(void)
 {
     errno = 0;
     if (fflush(stdout) == 0 && !ferror(stdout)) return true;
@@ -45,15 +45,15 @@ bool output_flush(void)
     return false;
 }
 
-heed_status output_failed(heed_error *error)
+heed_status heed_cli_output_failed(heed_error *error)
 {
     const char *why = output_errno ? strerror(output_errno) : "a write failed";
     return heed_fail(error, HEED_E_IO, "cannot write to stdout: %s", why);
 }
 
-void note(const char *format, ...)
+void heed_cli_note(const char *format, ...)
 {
-    progress_end();
+    heed_cli_progress_end();
     va_list arguments;
     va_start(arguments, format);
     vfprintf(stderr, format, arguments);
@@ -61,11 +61,12 @@ void note(const char *format, ...)
     fputc('\n', stderr);
 }
 
-void progress_show(double fraction, const char *format, ...)
+void heed_cli_progress_show(double fraction, const char *format, ...)
 {
     static const char *const eighths[] = {" ", "▏", "▎", "▍", "▌", "▋", "▊", "▉"};
     double time = now();
-    if (!terminal_is_live() || (bar_visible && time - last_drawn < 0.1 && fraction < 1)) return;
+    if (!heed_cli_terminal_is_live() || (bar_visible && time - last_drawn < 0.1 && fraction < 1))
+        return;
     last_drawn = time;
     bar_visible = true;
     fraction = fraction < 0 || isnan(fraction) ? 0 : fraction > 1 ? 1 : fraction;
@@ -81,7 +82,7 @@ void progress_show(double fraction, const char *format, ...)
     fflush(stderr);
 }
 
-void progress_end(void)
+void heed_cli_progress_end(void)
 {
     if (!bar_visible) return;
     fputs("\r\033[K", stderr);
@@ -89,7 +90,7 @@ void progress_end(void)
     bar_visible = false;
 }
 
-const char *duration_text(double seconds, char text[32])
+const char *heed_cli_duration_text(double seconds, char text[32])
 {
     long long s = isfinite(seconds) ? (long long)(seconds + 0.5) : 0;
     if (s >= 3600) snprintf(text, 32, "%lld h %02lld min", s / 3600, s / 60 % 60);
@@ -98,7 +99,7 @@ const char *duration_text(double seconds, char text[32])
     return text;
 }
 
-const char *bytes_text(double bytes, char text[32])
+const char *heed_cli_bytes_text(double bytes, char text[32])
 {
     static const char *const units[] = {"B", "kB", "MB", "GB", "TB"};
     int unit = 0;

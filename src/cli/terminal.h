@@ -6,22 +6,23 @@
 #include <heed/status.h>
 #include <stdbool.h>
 
-bool terminal_is_live(void); /* stderr is a terminal that wants bars */
+bool heed_cli_terminal_is_live(void); /* stderr is a terminal that wants bars */
 /* Prints "heed COMMAND: message" and returns the exit status of the error: 2 for HEED_E_ARG from
    the command line's values is the caller's choice; here 1, and 130 for HEED_E_CANCELLED. */
-int report_error(const char *command, const heed_error *error);
+int heed_cli_report_error(const char *command, const heed_error *error);
 /* Sends what was printed on its way; false when stdout has failed, now or before. */
-bool output_flush(void);
-heed_status output_failed(heed_error *error); /* HEED_E_IO with the reason */
-void note(const char *format, ...) __attribute__((format(printf, 1, 2)));
+bool heed_cli_output_flush(void);
+heed_status heed_cli_output_failed(heed_error *error); /* HEED_E_IO with the reason */
+void heed_cli_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* A progress bar: fraction in [0,1], text after it; redrawn at most ten times a second, cleared by
-   progress_end. On something that is no terminal it prints nothing. */
-void progress_show(double fraction, const char *format, ...) __attribute__((format(printf, 2, 3)));
-void progress_end(void);
+   heed_cli_progress_end. On something that is no terminal it prints nothing. */
+void heed_cli_progress_show(double fraction, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+void heed_cli_progress_end(void);
 /* "1 h 02 min", "3 min 20 s", "12 s". */
-const char *duration_text(double seconds, char text[32]);
+const char *heed_cli_duration_text(double seconds, char text[32]);
 /* "1.24 GB", "3.1 MB". */
-const char *bytes_text(double bytes, char text[32]);
+const char *heed_cli_bytes_text(double bytes, char text[32]);
 
 #endif

@@ -5,55 +5,55 @@
 #include <string.h>
 
 typedef struct {
-    task task;
+    heed_cli_task task;
     const char *jsonl, *text, *train, *out;
     bool no_special, offsets, pairs, decode, skip_special, sentence_ends, masking;
-    option_list data;
+    heed_cli_option_list data;
     int64_t vocab_size, min_frequency;
 } tokenize_task;
 
-static const option options[] = {
-    HEED_OPTION(tokenize_task, jsonl, "jsonl", 0, OPTION_TEXT, "FILE",
-                "One JSON object a line: \"text\" (and \"pair\"), or \"ids\" with --decode; - "
-                "reads stdin."),
-    HEED_OPTION(tokenize_task, text, "prompt", 'p', OPTION_ANY_TEXT, "TEXT",
-                "One text from the command line instead of a file."),
-    HEED_OPTION(tokenize_task, no_special, "no-special", 0, OPTION_FLAG, NULL,
-                "Leave out the special tokens that the model adds."),
-    HEED_OPTION(tokenize_task, offsets, "offsets", 0, OPTION_FLAG, NULL,
-                "Objects {\"ids\", \"offsets\"}, offsets in code points."),
-    HEED_OPTION(tokenize_task, pairs, "pairs", 0, OPTION_FLAG, NULL,
-                "Encode \"text\" and \"pair\" together."),
-    HEED_OPTION(tokenize_task, decode, "decode", 0, OPTION_FLAG, NULL,
-                "Ids to text: one JSON string a line."),
-    HEED_OPTION(tokenize_task, skip_special, "skip-special", 0, OPTION_FLAG, NULL,
-                "With --decode: leave out special tokens."),
-    HEED_HEADING("Training a vocabulary"),
-    HEED_OPTION(tokenize_task, train, "train", 0, OPTION_TEXT, "KIND",
-                "bpe or char: learn a vocabulary from --data and write it to --out."),
-    HEED_OPTION(tokenize_task, data, "data", 0, OPTION_LIST, "FILE",
-                "Text files (.txt, .jsonl with \"text\")."),
-    HEED_OPTION(tokenize_task, vocab_size, "vocab-size", 0, OPTION_COUNT, "V",
-                "Tokens in all, special ones included."),
-    HEED_OPTION(tokenize_task, min_frequency, "min-frequency", 0, OPTION_COUNT, "N",
-                "Leave out what is rarer (default 0)."),
-    HEED_OPTION(tokenize_task, sentence_ends, "sentence-ends", 0, OPTION_FLAG, NULL,
-                "Special tokens <pad> </s> <unk>, and </s> after each text: for translation."),
-    HEED_OPTION(
-        tokenize_task, masking, "masking", 0, OPTION_FLAG, NULL,
+static const heed_cli_option options[] = {
+    HEED_CLI_OPTION(tokenize_task, jsonl, "jsonl", 0, HEED_CLI_TEXT, "FILE",
+                    "One JSON object a line: \"text\" (and \"pair\"), or \"ids\" with --decode; - "
+                    "reads stdin."),
+    HEED_CLI_OPTION(tokenize_task, text, "prompt", 'p', HEED_CLI_ANY_TEXT, "TEXT",
+                    "One text from the command line instead of a file."),
+    HEED_CLI_OPTION(tokenize_task, no_special, "no-special", 0, HEED_CLI_FLAG, NULL,
+                    "Leave out the special tokens that the model adds."),
+    HEED_CLI_OPTION(tokenize_task, offsets, "offsets", 0, HEED_CLI_FLAG, NULL,
+                    "Objects {\"ids\", \"offsets\"}, offsets in code points."),
+    HEED_CLI_OPTION(tokenize_task, pairs, "pairs", 0, HEED_CLI_FLAG, NULL,
+                    "Encode \"text\" and \"pair\" together."),
+    HEED_CLI_OPTION(tokenize_task, decode, "decode", 0, HEED_CLI_FLAG, NULL,
+                    "Ids to text: one JSON string a line."),
+    HEED_CLI_OPTION(tokenize_task, skip_special, "skip-special", 0, HEED_CLI_FLAG, NULL,
+                    "With --decode: leave out special tokens."),
+    HEED_CLI_SECTION("Training a vocabulary"),
+    HEED_CLI_OPTION(tokenize_task, train, "train", 0, HEED_CLI_TEXT, "KIND",
+                    "bpe or char: learn a vocabulary from --data and write it to --out."),
+    HEED_CLI_OPTION(tokenize_task, data, "data", 0, HEED_CLI_LIST, "FILE",
+                    "Text files (.txt, .jsonl with \"text\")."),
+    HEED_CLI_OPTION(tokenize_task, vocab_size, "vocab-size", 0, HEED_CLI_COUNT, "V",
+                    "Tokens in all, special ones included."),
+    HEED_CLI_OPTION(tokenize_task, min_frequency, "min-frequency", 0, HEED_CLI_COUNT, "N",
+                    "Leave out what is rarer (default 0)."),
+    HEED_CLI_OPTION(tokenize_task, sentence_ends, "sentence-ends", 0, HEED_CLI_FLAG, NULL,
+                    "Special tokens <pad> </s> <unk>, and </s> after each text: for translation."),
+    HEED_CLI_OPTION(
+        tokenize_task, masking, "masking", 0, HEED_CLI_FLAG, NULL,
         "Special tokens [PAD] [UNK] [CLS] [SEP] [MASK], and [CLS] text [SEP]: for --family bert."),
-    HEED_OPTION(
-        tokenize_task, out, "out", 0, OPTION_TEXT, "DIR",
+    HEED_CLI_OPTION(
+        tokenize_task, out, "out", 0, HEED_CLI_TEXT, "DIR",
         "Where tokenizer.json is written: a folder that is new, empty, or of an earlier training."),
     {0}};
 
-static const option_rule rules[] = {
-    {"data vocab-size min-frequency sentence-ends masking out", OPTION_NEEDS, "train"},
-    {"model jsonl prompt no-special offsets pairs decode skip-special", OPTION_IDLE, "train"},
-    {"sentence-ends", OPTION_EXCLUDES, "masking"},
-    {"pairs decode", OPTION_IDLE, "prompt"},
-    {"skip-special", OPTION_NEEDS, "decode"},
-    {"no-special offsets pairs", OPTION_IDLE, "decode"},
+static const heed_cli_option_rule rules[] = {
+    {"data vocab-size min-frequency sentence-ends masking out", HEED_CLI_NEEDS, "train"},
+    {"model jsonl prompt no-special offsets pairs decode skip-special", HEED_CLI_IDLE, "train"},
+    {"sentence-ends", HEED_CLI_EXCLUDES, "masking"},
+    {"pairs decode", HEED_CLI_IDLE, "prompt"},
+    {"skip-special", HEED_CLI_NEEDS, "decode"},
+    {"no-special offsets pairs", HEED_CLI_IDLE, "decode"},
     {0}};
 
 /* Prints the ids of a text, or of a pair when `pair` is not NULL. */
@@ -82,7 +82,7 @@ static heed_status encode(const tokenize_task *values, const heed_tokenizer *tok
 
 static bool is_text(const json_t *string)
 {
-    return is_utf8(json_string_value(string), json_string_length(string));
+    return heed_cli_is_utf8(json_string_value(string), json_string_length(string));
 }
 
 static heed_status encode_line(const tokenize_task *values, const heed_tokenizer *tokenizer,
@@ -169,21 +169,21 @@ static heed_status lines(const tokenize_task *values, const heed_tokenizer *toke
     return status;
 }
 
-static int check(task *t)
+static int check(heed_cli_task *t)
 {
     const tokenize_task *values = (tokenize_task *)t;
     if (!values->train) {
-        if (!t->model) return usage_error(t->command, "expected -m MODEL");
-        if (values->text && !is_utf8(values->text, strlen(values->text)))
-            return usage_error(t->command, "-p: the text is not valid UTF-8");
+        if (!t->model) return heed_cli_usage_error(t->command, "expected -m MODEL");
+        if (values->text && !heed_cli_is_utf8(values->text, strlen(values->text)))
+            return heed_cli_usage_error(t->command, "-p: the text is not valid UTF-8");
         return !values->jsonl == !values->text
-                   ? usage_error(t->command, "expected --jsonl FILE or -p TEXT")
+                   ? heed_cli_usage_error(t->command, "expected --jsonl FILE or -p TEXT")
                    : 0;
     }
     if (!values->data.count || !values->out)
-        return usage_error(t->command, "--train expects --data FILE... and --out DIR");
+        return heed_cli_usage_error(t->command, "--train expects --data FILE... and --out DIR");
     return values->vocab_size < 0 || values->min_frequency < 0
-               ? usage_error(t->command, "sizes cannot be negative")
+               ? heed_cli_usage_error(t->command, "sizes cannot be negative")
                : 0;
 }
 
@@ -201,7 +201,7 @@ static heed_status train(const tokenize_task *values, heed_error *error)
     };
     size_t size = 0;
     heed_status status = heed_train_tokenizer(&plan, values->out, &size, error);
-    if (status == HEED_OK) note("%s/tokenizer.json: %zu tokens", values->out, size);
+    if (status == HEED_OK) heed_cli_note("%s/tokenizer.json: %zu tokens", values->out, size);
     return status;
 }
 
@@ -210,10 +210,10 @@ static void print_notes(const heed_tokenizer *tokenizer)
     const char *line;
     size_t length;
     for (size_t i = 0; heed_tokenizer_note(tokenizer, i, &line, &length); i++)
-        note("%.*s", (int)length, line);
+        heed_cli_note("%.*s", (int)length, line);
 }
 
-static heed_status run(task *t)
+static heed_status run(heed_cli_task *t)
 {
     const tokenize_task *values = (tokenize_task *)t;
     heed_tokenizer *tokenizer = NULL;
@@ -227,7 +227,7 @@ static heed_status run(task *t)
     return status;
 }
 
-const command command_tokenize = {
+const heed_cli_command heed_cli_command_tokenize = {
     .name = "tokenize",
     .arguments = "-m MODEL --jsonl FILE | --train bpe|char --data FILE... --vocab-size V --out DIR",
     .summary = "text to ids and back; train a vocabulary",
@@ -240,7 +240,7 @@ const command command_tokenize = {
         "  heed tokenize --train bpe --data book.txt --vocab-size 8000 --out my-tokenizer\n",
     .options = options,
     .rules = rules,
-    .shares = COMMAND_MODEL_MAYBE,
+    .shares = HEED_CLI_MODEL_MAYBE,
     .bytes = sizeof(tokenize_task),
     .check = check,
     .run = run};

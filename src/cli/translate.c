@@ -2,46 +2,46 @@
 #include "task.h"
 
 typedef struct {
-    task task;
+    heed_cli_task task;
     const char *in, *out;
     int64_t count;
 } translate_task;
 
-static const option options[] = {
-    HEED_OPTION(translate_task, in, "in", 0, OPTION_TEXT, "FILE",
-                "Text to translate, a sentence a line."),
-    HEED_OPTION(translate_task, out, "out", 0, OPTION_TEXT, "FILE",
-                "Where the translation goes, line by line."),
-    HEED_OPTION(translate_task, count, "n", 'n', OPTION_COUNT, "N",
-                "New tokens of a line at most (default: generation_config.json)."),
+static const heed_cli_option options[] = {
+    HEED_CLI_OPTION(translate_task, in, "in", 0, HEED_CLI_TEXT, "FILE",
+                    "Text to translate, a sentence a line."),
+    HEED_CLI_OPTION(translate_task, out, "out", 0, HEED_CLI_TEXT, "FILE",
+                    "Where the translation goes, line by line."),
+    HEED_CLI_OPTION(translate_task, count, "n", 'n', HEED_CLI_COUNT, "N",
+                    "New tokens of a line at most (default: generation_config.json)."),
     {0}};
 
-static void preset(task *t)
+static void preset(heed_cli_task *t)
 {
     ((translate_task *)t)->count = -1;
 }
 
-static int check(task *t)
+static int check(heed_cli_task *t)
 {
     const translate_task *values = (translate_task *)t;
     return t->model && values->in && values->out
                ? 0
-               : usage_error(t->command, "expected -m MODEL, --in FILE and --out FILE");
+               : heed_cli_usage_error(t->command, "expected -m MODEL, --in FILE and --out FILE");
 }
 
-static heed_status run(task *t)
+static heed_status run(heed_cli_task *t)
 {
     const translate_task *values = (translate_task *)t;
     heed_generation_options how;
-    heed_hooks hooks = task_hooks("lines");
-    heed_status status = task_generation(t, values->count, &how);
-    if (status == HEED_OK) status = task_note_idle(t, &how);
+    heed_hooks hooks = heed_cli_task_hooks("lines");
+    heed_status status = heed_cli_task_generation(t, values->count, &how);
+    if (status == HEED_OK) status = heed_cli_task_note_idle(t, &how);
     return status == HEED_OK ? heed_transformer_translate(t->transformer, values->in, values->out,
                                                           &how, &hooks, &t->error)
                              : status;
 }
 
-const command command_translate = {
+const heed_cli_command heed_cli_command_translate = {
     .name = "translate",
     .arguments = "-m MODEL --in FILE --out FILE [--beams K]",
     .summary = "translate a file line by line",
@@ -49,7 +49,8 @@ const command command_translate = {
     .examples = "  heed translate -m translator --in test.en --out test.de\n  heed translate -m "
                 "translator --in test.en --out test.de --beams 4\n",
     .options = options,
-    .shares = COMMAND_MODEL | COMMAND_COMPUTES | COMMAND_LOADS | COMMAND_SAMPLES | COMMAND_STOPS,
+    .shares = HEED_CLI_MODEL | HEED_CLI_COMPUTES | HEED_CLI_LOADS | HEED_CLI_SAMPLES |
+              HEED_CLI_STOPS,
     .bytes = sizeof(translate_task),
     .preset = preset,
     .check = check,

@@ -1,4 +1,4 @@
-#include "generate/settings_internal.h"
+#include "generate/settings.h"
 
 #include "base/memory.h"
 #include "base/utf8.h"
@@ -107,62 +107,4 @@ void heed_generation_settings_free(heed_generation_settings *settings)
     free(settings->stop);
     heed_buffer_free(&settings->notes);
     heed_generation_settings_default(settings);
-}
-
-/* ---- the whole ---- */
-
-static heed_status check_ids(const int32_t *ids, size_t count, const char *name, int64_t vocabulary,
-                             heed_error *error)
-{
-    for (size_t i = 0; i < count; i++)
-        if (ids[i] < 0 || ids[i] >= vocabulary)
-            return heed_fail(error, HEED_E_ARG,
-                             "%s names the id %d, but the model's vocabulary has the ids 0 to %lld",
-                             name, ids[i], (long long)vocabulary - 1);
-    return HEED_OK;
-}
-
-static size_t table_length(const heed_id_table *table)
-{
-    return table->count ? table->ends[table->count - 1] : 0;
-}
-
-heed_status heed_generation_settings_check(const heed_generation_settings *settings,
-                                           const heed_config *config, heed_error *error)
-{
-    int64_t vocabulary = config->vocabulary;
-    HEED_TRY(heed_generation_settings_check_ranges(settings, error));
-    int32_t forced_bos = (int32_t)settings->forced_bos, start = (int32_t)settings->decoder_start;
-    HEED_TRY(check_ids(&forced_bos, settings->forced_bos >= 0, "forced_bos_token_id", vocabulary,
-                       error));
-    HEED_TRY(check_ids(settings->forced_eos.ids, settings->forced_eos.count, "forced_eos_token_id",
-                       vocabulary, error));
-    HEED_TRY(check_ids(settings->bad_words.ids, table_length(&settings->bad_words), "bad_words_ids",
-                       vocabulary, error));
-    HEED_TRY(check_ids(settings->sequence_bias.ids, table_length(&settings->sequence_bias),
-                       "sequence_bias", vocabulary, error));
-    if (config->arrangement == HEED_ENCODER_DECODER) {
-        if (settings->decoder_start < 0)
-            return heed_fail(error, HEED_E_ARG,
-                             "an encoder-decoder needs decoder_start_token_id or bos_token_id in "
-                             "generation_config.json "
-                             "or config.json");
-        HEED_TRY(check_ids(&start, 1, "decoder_start_token_id", vocabulary, error));
-    }
-    if (settings->log_probabilities < -1 || settings->log_probabilities > vocabulary)
-        return heed_fail(error, HEED_E_ARG,
-                         "log-probabilities of %lld tokens are asked for, expected 0 to %lld",
-                         (long long)settings->log_probabilities, (long long)vocabulary);
-    if (settings->beams > 1 && settings->returned > settings->beams)
-        return heed_fail(error, HEED_E_ARG,
-                         "%lld sequences from %lld beams: expected at most as many as beams",
-                         (long long)settings->returned, (long long)settings->beams);
-    if (settings->beams == 1 && settings->returned > 1 &&
-        !(settings->sample && settings->temperature > 0))
-        return heed_fail(error, HEED_E_ARG,
-                         "%lld sequences of the most likely tokens would all be the same: sample "
-                         "(a temperature above 0) "
-                         "or use beams",
-                         (long long)settings->returned);
-    return HEED_OK;
 }

@@ -1,4 +1,6 @@
-/* settings_parts.h: what settings.c and settings_read.c share. */
+/* settings_internal.h: what the files of the settings share. Each calls only those before it:
+   settings.c (values and lists), settings_read.c (the table of members), then settings_load.c (what
+   a model comes with) and settings_check.c (what is possible). */
 #ifndef HEED_GENERATE_SETTINGS_INTERNAL_H
 #define HEED_GENERATE_SETTINGS_INTERNAL_H
 

@@ -1,4 +1,4 @@
-/* generation_config.json as a table of members. */
+/* settings_read.c: generation_config.json as a table of members. */
 #include "generate/settings_internal.h"
 
 #include "base/file.h"
@@ -30,7 +30,7 @@ static heed_status fail(const reader *r, const char *key, const char *expected)
     return status;
 }
 
-/* An id, or -1 where the file says so; -2 when it is no id. */
+/* An id, or -1 if the file says so; -2 if it is not an id. */
 static int64_t id_of(const json_t *value)
 {
     if (!json_is_integer(value)) return -2;
@@ -71,6 +71,19 @@ static heed_status read_list(const reader *r, const char *key, heed_id_list *lis
     return status;
 }
 
+static heed_status add_entry(const reader *r, const char *key, const json_t *list, float weight,
+                             const char *expected, heed_id_table *table)
+{
+    int32_t *ids;
+    size_t count;
+    heed_status status = read_ids(r, key, list, &ids, &count);
+    if (status == HEED_OK && count < json_array_size(list)) status = fail(r, key, expected);
+    if (status == HEED_OK && !heed_id_table_add(table, ids, count, weight))
+        status = heed_fail_memory(r->error, count * sizeof *ids, key);
+    free(ids);
+    return status;
+}
+
 /* [[1, 2], [3]], or with weights [[[1, 2], -0.5], [[3], 2.0]]. */
 static heed_status read_table(const reader *r, const char *key, heed_id_table *table, bool weighted)
 {
@@ -82,20 +95,16 @@ static heed_status read_table(const reader *r, const char *key, heed_id_table *t
     size_t i;
     json_array_foreach(value, i, entry)
     {
-        const json_t *list = weighted ? json_array_get(entry, 0) : entry,
-                     *weight = weighted ? json_array_get(entry, 1) : NULL;
-        if (!json_is_array(list) || json_array_size(list) == 0 ||
-            (weighted && (json_array_size(entry) != 2 || !json_is_number(weight))))
-            return fail(r, key, expected);
-        int32_t *ids;
-        size_t count;
-        heed_status status = read_ids(r, key, list, &ids, &count);
-        if (status == HEED_OK && count < json_array_size(list)) status = fail(r, key, expected);
-        if (status == HEED_OK &&
-            !heed_id_table_add(table, ids, count, weighted ? (float)json_number_value(weight) : 0))
-            status = heed_fail_memory(r->error, count * sizeof *ids, key);
-        free(ids);
-        HEED_TRY(status);
+        const json_t *list = entry;
+        float weight = 0;
+        if (weighted) {
+            const json_t *bias = json_array_get(entry, 1);
+            if (json_array_size(entry) != 2 || !json_is_number(bias)) return fail(r, key, expected);
+            list = json_array_get(entry, 0);
+            weight = (float)json_number_value(bias);
+        }
+        if (!json_is_array(list) || json_array_size(list) == 0) return fail(r, key, expected);
+        HEED_TRY(add_entry(r, key, list, weight, expected, table));
     }
     return HEED_OK;
 }
@@ -129,7 +138,8 @@ static heed_status read_stops(const reader *r, const char *key)
 {
     const json_t *value = json_object_get(r->json, key);
     bool list = json_is_array(value);
-    for (size_t i = 0; i < (list ? json_array_size(value) : 1); i++) {
+    size_t count = list ? json_array_size(value) : 1;
+    for (size_t i = 0; i < count; i++) {
         const char *text = json_string_value(list ? json_array_get(value, i) : value);
         if (!text || !*text)
             return fail(r, key, "a string or a list of strings, none of them empty");

@@ -95,22 +95,25 @@ heed_status heed_length_parse(heed_length *length, const char *text, heed_error 
     char *end = NULL;
     *length = (heed_length){0, HEED_LENGTH_STEPS};
     length->value = strtod(text, &end);
-    if (end != text && strcmp(end, "e") == 0) length->unit = HEED_LENGTH_EPOCHS, end++;
-    else if (end != text && strcmp(end, "t") == 0) length->unit = HEED_LENGTH_TOKENS, end++;
-    if (end == text || *end != '\0' || !(length->value > 0 && length->value < most) ||
-        (length->unit == HEED_LENGTH_STEPS && length->value != floor(length->value)))
-        return heed_fail(error, HEED_E_ARG,
-                         "max_steps '%s': expected updates (2000), epochs (3e) or tokens "
-                         "(2000000t), more than 0",
-                         text);
-    return HEED_OK;
+    if (strcmp(end, "e") == 0) length->unit = HEED_LENGTH_EPOCHS;
+    if (strcmp(end, "t") == 0) length->unit = HEED_LENGTH_TOKENS;
+    bool has_unit = length->unit != HEED_LENGTH_STEPS;
+    bool is_number = end != text && (has_unit || *end == '\0');
+    bool in_range = length->value > 0 && length->value < most;
+    if (is_number && in_range && (has_unit || length->value == floor(length->value)))
+        return HEED_OK;
+    return heed_fail(error, HEED_E_ARG,
+                     "max_steps '%s': expected updates (2000), epochs (3e) or tokens (2000000t), "
+                     "more than 0",
+                     text);
 }
 
 heed_status heed_train_options_copy(heed_train_options *copy, const heed_train_options *options,
                                     heed_arena *arena, heed_error *error)
 {
     *copy = *options;
-    copy->given = NULL, copy->given_count = 0; /* of use while the options are read only */
+    copy->given = NULL; /* who chose what is of use only while the options are read */
+    copy->given_count = 0;
     copy->out = options->out != NULL ? heed_arena_string(arena, options->out) : NULL;
     bool ok = options->out == NULL || copy->out != NULL;
     for (int i = 0; i < FIELDS; i++) {
@@ -193,26 +196,32 @@ static void put_path(heed_buffer *out, const char *path)
     free(ok);
 }
 
+static void put_text(heed_buffer *out, const char *text, heed_field_kind kind)
+{
+    if (text == NULL) heed_buffer_text(out, "null");
+    else if (kind == HEED_FIELD_PATH) put_path(out, text);
+    else heed_json_put_string(out, text, strlen(text));
+}
+
+static void put_paths(heed_buffer *out, const char *const *paths, size_t count)
+{
+    heed_buffer_byte(out, '[');
+    for (size_t i = 0; i < count; i++) {
+        if (i > 0) heed_buffer_text(out, ", ");
+        put_path(out, paths[i]);
+    }
+    heed_buffer_byte(out, ']');
+}
+
 static void put_field(heed_buffer *out, const heed_train_field *f, const heed_train_options *o)
 {
     const char *at = (const char *)o + f->offset;
-    const char *text = f->kind == HEED_FIELD_TEXT || f->kind == HEED_FIELD_PATH
-                           ? *(const char *const *)at
-                           : NULL;
     switch (f->kind) {
     case HEED_FIELD_TEXT:
-    case HEED_FIELD_PATH:
-        if (text == NULL) heed_buffer_text(out, "null");
-        else if (f->kind == HEED_FIELD_PATH) put_path(out, text);
-        else heed_json_put_string(out, text, strlen(text));
-        break;
+    case HEED_FIELD_PATH: put_text(out, *(const char *const *)at, f->kind); break;
     case HEED_FIELD_PATHS:
-        heed_buffer_byte(out, '[');
-        for (size_t i = 0; i < *(const size_t *)((const char *)o + f->count_offset); i++) {
-            if (i > 0) heed_buffer_text(out, ", ");
-            put_path(out, (*(const char *const *const *)at)[i]);
-        }
-        heed_buffer_byte(out, ']');
+        put_paths(out, *(const char *const *const *)at,
+                  *(const size_t *)((const char *)o + f->count_offset));
         break;
     case HEED_FIELD_FLAG: heed_buffer_text(out, *(const bool *)at ? "true" : "false"); break;
     case HEED_FIELD_INTEGER:

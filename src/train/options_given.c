@@ -123,18 +123,20 @@ static bool may_change(const char *name)
     return false;
 }
 
+/* HEED_E_ARG with what is wanted now and what the run was started with: "with VALUE" or "without
+   it". */
 static heed_status refuse(const heed_train_options *run, const heed_train_options *changes,
                           const heed_train_field *field, heed_error *error)
 {
-    char name[64], wanted[256], had[256];
+    char name[64], wanted[256], had[256], started[300] = "without it";
     heed_train_option_spell(field->name, name, sizeof name);
     put_value(changes, field, wanted, sizeof wanted);
     put_value(run, field, had, sizeof had);
+    if (*had) snprintf(started, sizeof started, "with %s", had);
     return heed_fail(error, HEED_E_ARG,
-                     "%s%s%s: the run was started %s %s: leave it out, or begin a new training "
+                     "%s%s%s: the run was started %s: leave it out, or begin a new training "
                      "(--init %s --out NEW-RUN)",
-                     name, *wanted ? " " : "", wanted, *had ? "with" : "without", *had ? had : "it",
-                     run->out);
+                     name, *wanted ? " " : "", wanted, started, run->out);
 }
 
 static void take_over(heed_train_options *run, const heed_train_options *changes,
@@ -198,8 +200,8 @@ heed_status heed_train_options_extend(heed_train_options *run, const heed_train_
 
 /* ---- without effect ---- */
 
-/* An option has an effect if the fact of its cause is among the words; with "-" before them, if it
-   is not. */
+/* An option has an effect if the fact of its cause is among the words; if "-" is before them, it
+   has an effect if the fact is not among them. */
 static const struct {
     const char *name;
     heed_train_cause cause;
@@ -235,6 +237,12 @@ static bool is_word(const char *words, const char *word)
     return false;
 }
 
+static bool has_effect(const char *words, const char *fact)
+{
+    if (*words == '-') return !is_word(words + 1, fact);
+    return is_word(words, fact);
+}
+
 static const heed_train_field *find_field(const char *name)
 {
     size_t i = 0;
@@ -247,14 +255,15 @@ bool heed_train_options_idle(const heed_train_options *options, const heed_train
 {
     while (*next < sizeof effects / sizeof *effects) {
         size_t i = (*next)++;
-        const char *fact = facts->words[effects[i].cause], *words = effects[i].words;
-        bool inverse = *words == '-', named = effects[i].cause <= HEED_BY_FAMILY;
-        if (fact == NULL || is_word(words + inverse, fact) != inverse) continue;
+        const char *fact = facts->words[effects[i].cause];
+        if (fact == NULL || has_effect(effects[i].words, fact)) continue;
         if (!heed_train_options_chosen(options, find_field(effects[i].name))) continue;
         char name[64];
         heed_train_option_spell(effects[i].name, name, sizeof name);
-        snprintf(text, size, "note: %s has no effect %s%s%s", name, reasons[effects[i].cause],
-                 named ? " " : "", named ? fact : "");
+        const char *reason = reasons[effects[i].cause];
+        if (effects[i].cause <= HEED_BY_FAMILY) /* the reason ends in the fact: a name */
+            snprintf(text, size, "note: %s has no effect %s %s", name, reason, fact);
+        else snprintf(text, size, "note: %s has no effect %s", name, reason);
         return true;
     }
     return false;

@@ -11,7 +11,10 @@ int main(int argc, char **argv)
     heed_transformer *model = NULL;
     heed_results results = {0};
     heed_generation_options options;
-    if (argc != 3) return fprintf(stderr, "usage: continue MODEL-FOLDER PROMPT\n"), 2;
+    if (argc != 3) {
+        fprintf(stderr, "usage: continue MODEL-FOLDER PROMPT\n");
+        return 2;
+    }
     heed_prompt prompt = {.text = argv[2], .length = strlen(argv[2])};
     heed_generation_preset(&options);
     options.max_new_tokens = 40;

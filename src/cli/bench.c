@@ -63,7 +63,8 @@ static int check(heed_cli_task *t)
         longest < shortest)
         return heed_cli_usage_error(
             t->command, "--lengths: expected the shortest and the longest, as in 8-128");
-    speed->shortest = shortest, speed->prompt = longest;
+    speed->shortest = shortest;
+    speed->prompt = longest;
     return 0;
 }
 
@@ -195,8 +196,11 @@ static heed_status run(heed_cli_task *t)
         print_peak(&peak);
         return HEED_OK;
     }
-    if (values->on_request)
-        values->speed.round = on_round, values->speed.rounds = -1, values->speed.peaks = false;
+    if (values->on_request) {
+        values->speed.round = on_round;
+        values->speed.rounds = -1;
+        values->speed.peaks = false;
+    }
     heed_status status = heed_transformer_bench(t->transformer, &values->speed, &speed, &t->error);
     if (status != HEED_OK || values->on_request) return status;
     if (t->json) return heed_cli_task_print_json(t, speed_json(&speed), JSON_INDENT(2));

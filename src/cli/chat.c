@@ -54,7 +54,9 @@ static void preset(heed_cli_task *t)
 static void print_text(void *argument, size_t prompt, size_t number, const char *text,
                        size_t length)
 {
-    (void)argument, (void)prompt, (void)number;
+    (void)argument;
+    (void)prompt;
+    (void)number;
     fwrite(text, 1, length, stdout);
     heed_cli_output_flush();
 }
@@ -104,7 +106,8 @@ static heed_status say(chat_task *values, const char *message)
     heed_hooks hooks = {.text = values->task.json ? NULL : print_text,
                         .cancelled = heed_cli_interrupted};
     heed_status status = heed_cli_task_generation(&values->task, values->count, &how);
-    how.stop = values->stop.items, how.stop_count = values->stop.count;
+    how.stop = values->stop.items;
+    how.stop_count = values->stop.count;
     if (status == HEED_OK)
         status = heed_chat_say(values->chat, message, &how, &hooks, &turn, &values->task.error);
     values->changed |= status == HEED_OK;
@@ -192,7 +195,8 @@ enum { COMMANDS = sizeof commands / sizeof *commands };
 
 static heed_status show_help(chat_task *values, char *rest)
 {
-    (void)values, (void)rest;
+    (void)values;
+    (void)rest;
     for (int i = 0; i < COMMANDS; i++)
         heed_cli_note("  %-8s %-13s %s", commands[i].name, commands[i].arguments, commands[i].help);
     heed_cli_note("  A line that begins with // is said with one slash. Ctrl-C ends an answer.");

@@ -194,7 +194,8 @@ static heed_status print_results(generate_task *values, const heed_results *resu
 static void stream_text(void *argument, size_t prompt, size_t number, const char *text,
                         size_t length)
 {
-    (void)prompt, (void)number;
+    (void)prompt;
+    (void)number;
     *(bool *)argument = true;
     fwrite(text, 1, length, stdout);
     heed_cli_output_flush();
@@ -203,7 +204,9 @@ static void stream_text(void *argument, size_t prompt, size_t number, const char
 static void preset(heed_cli_task *t)
 {
     generate_task *values = (generate_task *)t;
-    values->count = UNSAID, values->num_return = -1, values->logprobs = -1;
+    values->count = UNSAID;
+    values->num_return = -1;
+    values->logprobs = -1;
 }
 
 static int check(heed_cli_task *t)
@@ -251,7 +254,8 @@ static heed_status run(heed_cli_task *t)
     how.prompt_cache = values->prompt_cache;
     how.returned = values->num_return;
     how.log_probabilities = values->logprobs;
-    how.stop = values->stop.items, how.stop_count = values->stop.count;
+    how.stop = values->stop.items;
+    how.stop_count = values->stop.count;
     how.ids_only = values->ids && !values->stop.count;
     bool streamed = prompts->count == 1 && values->num_return <= 1 && t->sampling.beams <= 1 &&
                     !values->ids && !t->json && values->logprobs < 0;

@@ -19,7 +19,8 @@ enum { COMMANDS = sizeof table / sizeof *table };
 
 static void print_version(const heed_cli_command *const *commands, size_t count, FILE *file)
 {
-    (void)commands, (void)count;
+    (void)commands;
+    (void)count;
     fprintf(file, "heed %s\n", heed_version());
 }
 

@@ -34,7 +34,9 @@ const char *heed_cli_nearest_word(const char *word, const char *const *words, si
     size_t nearest = strlen(word) / 3 + 2;
     for (size_t i = 0; i < count; i++) {
         size_t distance = edit_distance(word, words[i]);
-        if (distance < nearest) nearest = distance, best = words[i];
+        if (distance >= nearest) continue;
+        nearest = distance;
+        best = words[i];
     }
     return best;
 }
@@ -65,7 +67,8 @@ bool heed_cli_option_list_add(heed_cli_option_list *list, const char *item)
             fprintf(stderr, "heed: out of memory reading the command line\n");
             return false;
         }
-        list->items = items, list->capacity = capacity;
+        list->items = items;
+        list->capacity = capacity;
     }
     list->items[list->count++] = item;
     return true;

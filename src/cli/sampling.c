@@ -151,7 +151,8 @@ static heed_status read_bias(const heed_cli_option_list *list, heed_generation_o
 {
     free(words->bias_ids);
     free(words->bias_values);
-    words->bias_ids = NULL, words->bias_values = NULL;
+    words->bias_ids = NULL;
+    words->bias_values = NULL;
     if (!list->count) return HEED_OK;
     words->bias_ids = malloc(list->count * sizeof *words->bias_ids);
     words->bias_values = malloc(list->count * sizeof *words->bias_values);
@@ -170,7 +171,8 @@ static heed_status read_bias(const heed_cli_option_list *list, heed_generation_o
         words->bias_ids[i] = (int32_t)id;
         words->bias_values[i] = (float)value;
     }
-    options->bias_ids = words->bias_ids, options->bias_values = words->bias_values,
+    options->bias_ids = words->bias_ids;
+    options->bias_values = words->bias_values;
     options->bias_count = list->count;
     return HEED_OK;
 }
@@ -179,15 +181,22 @@ heed_status heed_cli_sampling_apply(const heed_cli_sampling_options *s,
                                     heed_generation_options *options,
                                     heed_cli_sampling_words *words, heed_error *error)
 {
-    options->temperature = s->temp, options->top_p = s->top_p, options->min_p = s->min_p,
+    options->temperature = s->temp;
+    options->top_p = s->top_p;
+    options->min_p = s->min_p;
     options->repeat_penalty = s->repeat_penalty;
-    options->length_penalty = s->length_penalty, options->top_k = s->top_k,
+    options->length_penalty = s->length_penalty;
+    options->top_k = s->top_k;
     options->no_repeat_ngram = s->no_repeat_ngram;
-    options->beams = s->beams, options->min_new_tokens = s->min_new_tokens, options->seed = s->seed;
-    options->early_stopping = s->early_stopping, options->truncate = s->truncate;
-    options->typical_p = s->typical_p, options->epsilon_cutoff = s->epsilon_cutoff,
+    options->beams = s->beams;
+    options->min_new_tokens = s->min_new_tokens;
+    options->seed = s->seed;
+    options->early_stopping = s->early_stopping;
+    options->truncate = s->truncate;
+    options->typical_p = s->typical_p;
+    options->epsilon_cutoff = s->epsilon_cutoff;
     options->eta_cutoff = s->eta_cutoff;
-    options->presence_penalty = s->presence_penalty,
+    options->presence_penalty = s->presence_penalty;
     options->frequency_penalty = s->frequency_penalty;
     heed_status status = read_bias(&s->logit_bias, options, words, error);
     if (status != HEED_OK) return status;

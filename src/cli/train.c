@@ -224,8 +224,10 @@ static heed_status run(heed_cli_task *t)
 {
     train_task *values = (train_task *)t;
     heed_train_report report = {0};
-    values->train.data = values->data.items, values->train.data_count = values->data.count;
-    values->train.valid = values->valid.items, values->train.valid_count = values->valid.count;
+    values->train.data = values->data.items;
+    values->train.data_count = values->data.count;
+    values->train.valid = values->valid.items;
+    values->train.valid_count = values->valid.count;
     heed_train_watcher watcher = {
         .context = values,
         .tokenizing = show_tokenizing,
@@ -235,7 +237,8 @@ static heed_status run(heed_cli_task *t)
         .should_stop = heed_cli_interrupted,
         .trouble = show_trouble,
     };
-    values->train.given = t->words.given.items, values->train.given_count = t->words.given.count;
+    values->train.given = t->words.given.items;
+    values->train.given_count = t->words.given.count;
     heed_status status = values->resume
                              ? heed_resume_training_with(t->context, values->resume, &values->train,
                                                          &watcher, &report, &t->error)

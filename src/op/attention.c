@@ -1,29 +1,36 @@
 /* Scaled dot-product attention, every sequence by itself.
-   Formula: query i of a sequence, head h, with key/value head g = h / (H / K):
-     s(j) = scale * q(i,h).k(j,g), soft-capped: cap * tanh(s / cap), plus alibi_scale * slope(h) *
-     (index of j - index of i) y(i,h) = sum over j, ascending, of m(j) exp(s(j)) v(j,g) / (sum over
-     j of exp(s(j)) + exp(sink(h))) over every key j that i sees; m is dropout: 0 or 1 / (1 - rate);
-     without slopes or sinks their terms are not there. A key is seen if its mask index is not
-     negative, is not beyond the query's (causal), and lies within the window.
-   Inputs, by the places in graph/attributes.h: q (N,H*E); k and v (S,K*E) f32, dense rows or a
-   cache of pages;
-     sequences (B,8), query index (N), key index (S), page table (rows,pages) i32, with which k and
-     v may be f16, bf16 or, (S,K*(E+4)), i8 (tensor/scaled_rows.h); slopes and sinks (H) f32.
-   Outputs, f32: y (N,H*E); lse (N,H), the logarithm of the sum that y is divided by, for the
-   gradient; weights
-     (B,H,T,S), before dropout and zero where nothing is seen, (0) unless asked for. Queries that
-     see no key, and rows that belong to no sequence, have y = 0 and lse = 0 (with sinks: the former
-     have lse = sink).
-   Options: with masked_mean a query that sees no key has equal scores for all keys of its sequence
-   instead, as
-     where masking adds one large negative number to every score. With bf16 operands (the precision
-     pass) q, k, v and dy are rounded to bf16 before they are multiplied. Kernels may round the
-     weights, and ds of the gradient, likewise: a weight is then off by 2^-9 of itself at most.
-   Gradient: op/attention_backward.c.
-   Errors: HEED_E_SHAPE, HEED_E_DTYPE, HEED_E_ARG for options out of range.
-   Source: Vaswani et al. 2017, eq. 1; Ainslie et al. 2023 (grouped heads); Gemma 2, 2024 (soft
-   cap); Press et al.
-     2022 (ALiBi); Xiao et al. 2024 and gpt-oss, 2025 (sinks). */
+   Formula:  for query i of a sequence and head h, with key/value head g = h / (H / K):
+               s(j) = scale * q(i,h).k(j,g)                                score of key j
+               s(j) = cap * tanh(s(j) / cap)                               if there is a soft cap
+               s(j) += alibi_scale * slope(h) * (index of j - index of i)  if there are slopes
+               Z    = sum over j of exp(s(j)) + exp(sink(h))               second term: if sinks
+               y(i,h) = sum over j, ascending, of m(j) exp(s(j)) v(j,g) / Z
+             j runs over the keys that i sees; m is dropout: 0 or 1 / (1 - rate).
+             A key is seen if its mask index is not negative, is not above the query's (causal), and
+             lies within the window.
+   Inputs:   by the places in graph/attributes.h:
+             q (N,H*E) f32
+             k, v (S,K*E) f32 dense rows, or a cache of pages: f32, f16, bf16, or i8 as (S,K*(E+4))
+               (tensor/scaled_rows.h); only with a page table is another type than f32 allowed
+             sequences (B,8) i32
+             query index (N) i32, optional
+             key index (S) i32, optional
+             page table (rows,pages) i32, optional
+             slopes (H) f32, optional
+             sinks (H) f32, optional
+   Outputs:  y (N,H*E) f32: 0 for a query that sees no key and for a row of no sequence
+             lse (N,H) f32: log Z, for the gradient; 0 where y is 0, but the sink for a query that
+               sees no key if there are sinks
+             weights (B,H,T,S) f32: before dropout, 0 where nothing is seen; (0) unless asked for
+   Options:  masked_mean: a query that sees no key has equal scores for all keys of its sequence, as
+               where masking adds one large negative number to every score
+             bf16 operands (the precision pass): q, k, v and dy are rounded to bf16 before they are
+               multiplied. Kernels may round the weights, and ds of the gradient, likewise: a weight
+               is then off by 2^-9 of itself at most.
+   Gradient: attention_backward (op/attention_backward.c); that of the sinks is made of other ops
+   Errors:   HEED_E_SHAPE, HEED_E_DTYPE; HEED_E_ARG for options out of range
+   Source:   Vaswani et al. 2017, eq. 1; Ainslie et al. 2023 (grouped heads); Press et al. 2022
+             (ALiBi); Gemma 2, 2024 (soft cap); Xiao et al. 2024 and gpt-oss, 2025 (sinks) */
 #include "op/attention.h"
 #include "op/check.h"
 

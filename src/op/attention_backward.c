@@ -1,14 +1,19 @@
-/* Gradient of attention. Inputs as attention, then y (N,H*E), lse (N,H) and dy (N,H*E); outputs dq,
-   dk, dv, f32, shaped as q, k, v. With p(j) = exp(s(j) - lse), m(j) the dropout of the forward pass
-   and d = dy.y:
-     dv(j) += p(j) m(j) dy,  ds(j) = p(j) (m(j) dy.v(j) - d) (1 - (c(j) / cap)^2),  dq += scale
-     ds(j) k(j),  dk(j) += scale ds(j) q
-   where c(j) is the capped score without its ALiBi bias. The sinks' gradient is made of y, lse and
-   dy by other ops (op/attention.c). Per key row the sums run over sequences, query heads, then
-   queries, all ascending; dq sums over keys ascending. Rows that no sequence covers get zeros. With
-   masked_mean a query that saw no key has p = 1 / keys, and gradients flow to its scores as if they
-   had been added to one large negative number. Errors: those of attention; HEED_E_SHAPE when y, lse
-   or dy do not fit q. Source: Dao et al. 2022, algorithm 4. */
+/* Gradient of attention.
+   Formula:  p(j) = exp(s(j) - lse), m(j) the dropout of the forward pass, c(j) the capped score
+             without its ALiBi bias, d = dy.y:
+               dv(j) += p(j) m(j) dy
+               ds(j)  = p(j) (m(j) dy.v(j) - d) (1 - (c(j) / cap)^2)
+               dq    += scale ds(j) k(j)
+               dk(j) += scale ds(j) q
+             Sums of a key row run over sequences, query heads, then queries, all ascending; those
+             of dq over keys, ascending. Rows of no sequence get zeros.
+   Inputs:   those of attention, then y (N,H*E), lse (N,H) and dy (N,H*E), f32
+   Outputs:  dq, dk, dv, f32, with the shapes of q, k, v
+   Options:  those of attention; with masked_mean a query that saw no key has p = 1 / keys, and
+             gradients flow to its scores as if they had been added to one large negative number
+   Gradient: none
+   Errors:   those of attention; HEED_E_SHAPE if y, lse or dy do not fit q
+   Source:   Dao et al. 2022, algorithm 4 */
 #include "op/attention.h"
 #include "op/attention_check.h"
 #include "op/check.h"

@@ -1,7 +1,10 @@
-/* Element-wise arithmetic of two values: y = a + b, a - b, a * b, a / b. a, y (...,D) f32; b f32
-   has the shape of a, or is (D), or (...,1), or one element (op/broadcast.h). Gradients of b are
-   summed over the axes along which it was repeated. Errors: HEED_E_SHAPE when b does not fit a,
-   HEED_E_DTYPE unless f32. */
+/* Element-wise arithmetic of two values.
+   Formula:  y = a + b, a - b, a * b or a / b
+   Inputs:   a (...,D) f32
+             b f32 with the shape of a, or (D), or (...,1), or one element (op/broadcast.h)
+   Output:   y (...,D) f32
+   Gradient: of a and of b; that of b is summed over the axes along which it was repeated
+   Errors:   HEED_E_SHAPE if b does not fit a; HEED_E_DTYPE unless f32 */
 #include "op/broadcast.h"
 #include "op/check.h"
 

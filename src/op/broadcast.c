@@ -1,7 +1,9 @@
-/* Broadcast: repeats x along the axes in which it lacks extent. y[...,j] = x, x[j], or x[...,0] for
-   x of one element, of shape (D), or of shape (...,1); y (...,D) f32 has the shape in the
-   attributes. Gradient: dy summed over the repeated axes. Errors: HEED_E_SHAPE when x does not fit
-   under the rules of heed_add, HEED_E_DTYPE unless f32. */
+/* Broadcast: repeats x along the axes in which it lacks extent.
+   Formula:  y[...,j] = x, x[j] or x[...,0], for x of one element, of shape (D), or of shape (...,1)
+   Inputs:   x f32
+   Output:   y (...,D) f32, of the shape in the attributes
+   Gradient: dy summed over the repeated axes
+   Errors:   HEED_E_SHAPE if x does not fit under the rules of heed_add; HEED_E_DTYPE unless f32 */
 #include "op/broadcast.h"
 #include "op/check.h"
 

@@ -1,8 +1,10 @@
-/* Cast: the same values in another floating type, rounded to nearest even. x, y (...) f32, f16 or
-   bf16. In a double-precision plan a value of type f32 holds doubles; casting it rounds to f32
-   first and to the narrow type then, so that the rounding is that of the float plan whenever the
-   double is a float. Gradient: dy, in f32 (the rounding counts as the identity). Errors:
-   HEED_E_DTYPE unless both types are floating. */
+/* Cast: the same values in another floating type, rounded to nearest even.
+   Inputs:   x (...) f32, f16 or bf16
+   Output:   y (...) f32, f16 or bf16. In a double-precision plan a value of type f32 holds doubles;
+             casting it rounds to f32 first and then to the narrow type, so that the rounding is
+             that of the float plan whenever the double is a float.
+   Gradient: dy, in f32 (the rounding counts as the identity)
+   Errors:   HEED_E_DTYPE unless both types are floating */
 #include "op/check.h"
 #include "op/reference.h"
 

@@ -1,6 +1,9 @@
-/* Values kept within a limit. y = min(max(x, -limit), limit). x, y (...) f32. Beyond the limit the
-   gradient is 0, at it 1. Inputs of the gradient: dy, x. Errors: HEED_E_DTYPE, HEED_E_SHAPE unless
-   both are alike, HEED_E_ARG unless limit > 0. */
+/* Values kept within a limit.
+   Formula:  y = min(max(x, -limit), limit)
+   Inputs:   x (...) f32
+   Output:   y (...) f32
+   Gradient: clamp_backward, inputs dy and x: dy where |x| <= limit, 0 beyond
+   Errors:   HEED_E_DTYPE; HEED_E_SHAPE unless dy and x are alike; HEED_E_ARG unless limit > 0 */
 #include "op/check.h"
 #include "op/reference.h"
 

@@ -1,7 +1,11 @@
-/* The gated unit of gpt-oss. y = (clamp(u, -limit, limit) + 1) g sigmoid(alpha g) with g =
-   min(gate, limit). gate, u, y (...,D) f32 of one shape. Beyond the limits the gradient is 0.
-   Inputs of the gradient: dy, gate, u; it gives dgate and du. Errors: HEED_E_SHAPE, HEED_E_DTYPE,
-   HEED_E_ARG unless limit > 0 and alpha is finite. Source: gpt-oss model card, 2025. */
+/* The gated unit of gpt-oss.
+   Formula:  y = (clamp(u, -limit, limit) + 1) g sigmoid(alpha g) with g = min(gate, limit)
+   Inputs:   gate, u (...,D) f32 of one shape
+   Output:   y (...,D) f32
+   Gradient: clamped_swiglu_backward, inputs dy, gate and u, outputs dgate and du; 0 beyond the
+             limits
+   Errors:   HEED_E_SHAPE, HEED_E_DTYPE; HEED_E_ARG unless limit > 0 and alpha is finite
+   Source:   gpt-oss model card, 2025 */
 #include "op/check.h"
 #include "op/unary.h"
 

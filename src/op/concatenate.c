@@ -1,6 +1,8 @@
-/* Concatenate along the last axis: parts (...,D1), (...,D2) ... -> (...,D1+D2+...), f32, 1 to 8
-   parts whose other extents agree. Gradient: the slices of dy. Errors: HEED_E_SHAPE when extents
-   differ or the last axis is live, HEED_E_DTYPE unless f32. */
+/* Concatenate along the last axis.
+   Inputs:   1 to 8 values (...,D1), (...,D2) ... f32 whose other extents agree
+   Output:   y (...,D1+D2+...) f32
+   Gradient: the slices of dy
+   Errors:   HEED_E_SHAPE if extents differ or the last axis is live; HEED_E_DTYPE unless f32 */
 #include "op/check.h"
 #include "op/reference.h"
 

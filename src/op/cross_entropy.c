@@ -1,10 +1,13 @@
-/* Softmax cross-entropy in nats, one a row, with label smoothing s.
-   cross_entropy: logits (R,V) f32, labels (R) i32 -> y (R): y = log sum exp(x) - (1-s) x[label] - s
-   mean(x). cross_entropy_backward: logits, labels, drow (R) -> dlogits (R,V) = drow * (softmax(x) -
-   (1-s) [v = label] - s/V). Rows whose label is outside [0,V), HEED_IGNORE among them, give 0 and
-   no gradient.
-   Errors: HEED_E_SHAPE, HEED_E_DTYPE, HEED_E_ARG for a smoothing outside [0,1). Source: Szegedy et
-   al. 2016, section 7. */
+/* Softmax cross-entropy in nats, one number a row, with label smoothing s.
+   Formula:  y = log sum exp(x) - (1 - s) x[label] - s mean(x)
+             A row whose label is outside [0,V), HEED_IGNORE among them, gives 0 and no gradient.
+   Inputs:   logits x (R,V) f32
+             labels (R) i32
+   Output:   y (R) f32
+   Gradient: cross_entropy_backward, inputs logits, labels and drow (R):
+             dlogits (R,V) = drow * (softmax(x) - (1 - s) [v = label] - s / V)
+   Errors:   HEED_E_SHAPE, HEED_E_DTYPE; HEED_E_ARG for a smoothing outside [0,1)
+   Source:   Szegedy et al. 2016, section 7 */
 #include "op/check.h"
 #include "op/reference.h"
 

@@ -1,7 +1,13 @@
-/* Inverted dropout: y = x * m / (1 - rate), m = 1 with chance 1 - rate, drawn as op/random.h says.
-   x, y (N,...) f32; rows (N,2) i32 = {sample id, position} of each row; rate in [0,1). Gradient:
-   the same mask applied to dy. Errors: HEED_E_SHAPE, HEED_E_DTYPE, HEED_E_ARG for a rate outside
-   [0,1) or more random ops than there are streams. Source: Srivastava et al. 2014. */
+/* Inverted dropout.
+   Formula:  y = x * m / (1 - rate); m = 1 with chance 1 - rate, drawn as op/random.h says
+   Inputs:   x (N,...) f32
+             rows (N,2) i32 = {sample id, position} of each row
+   Output:   y (N,...) f32
+   Options:  rate in [0,1)
+   Gradient: the same mask applied to dy
+   Errors:   HEED_E_SHAPE, HEED_E_DTYPE; HEED_E_ARG for a rate outside [0,1) or more random ops than
+             there are streams
+   Source:   Srivastava et al. 2014 */
 #include "op/check.h"
 #include "op/random.h"
 #include "op/reference.h"

@@ -1,7 +1,8 @@
-/* expert.h: slots, the rows that experts work on. N rows choose J of X experts each, which makes N
-   * J pairs; pair p is row p / J's choice number p % J. A slot is a pair in the order of experts:
-   slots of expert 0 first, then of expert 1, and so on; those of one expert in the order of their
-   pairs. Values by slot are (N,J,D): slot s stands in row s / J at s % J. */
+/* expert.h: slots, the rows that experts work on.
+   N rows choose J of X experts each, which makes N * J pairs: pair p is choice number p % J of row
+   p / J. A slot is a pair in the order of experts: slots of expert 0 first, then of expert 1, and
+   so on; those of one expert in the order of their pairs. Values by slot are (N,J,D): slot s stands
+   in row s / J at s % J. */
 #ifndef HEED_OP_EXPERT_H
 #define HEED_OP_EXPERT_H
 

@@ -1,22 +1,33 @@
 /* Matmuls by expert (words of op/expert.h): every slot meets the weights of its expert only.
-   offsets (X+1) i32 as expert_permutation makes them.
-   expert_matmul: y(s) = W(e) x(s) [+ bias(e)] [activated] [* gate(s)] for the slots s of expert e;
-   x (N,J,K) f32; W
-     (X,O,K) with transpose_b, else (X,K,O), f32, f16 or bf16, or with transpose_b quantized along K
-     and multiplied as tensor/qblock_dot.h says; bias (X,O), gate (N,J,O), y (N,J,O) f32. Sums as in
-     `matmul`: k ascending, in one accumulator, so that a slot's bits depend on nothing but its row
-     and its expert. Slots of no expert give zeros. Activation and gate are the fusion pass's: with
-     them the op has no gradient.
-   expert_outer: y(e) = [state(e) +] sum over the slots s of expert e, ascending, of a(s) b(s)^T; a
-   (N,J,M), b
-     (N,J,K), y (X,M,K) f32; with a state the sums go on from its values, and y is its next version.
-     The gradient of the weights.
-   Both, with bf16 operands: operands of the matmuls are rounded to bf16 first, as in `matmul`.
-   expert_sum: y(e) = sum over the slots s of expert e, ascending, of x(s); x (N,J,O), y (X,O) f32:
-   the gradient of
-     the bias.
-   Errors: HEED_E_SHAPE, HEED_E_DTYPE, HEED_E_ARG for an unknown activation.
-   Source: Shazeer et al. 2017; Fedus et al. 2021. */
+
+   expert_matmul
+   Formula:  y(s) = W(e) x(s) [+ bias(e)] [activated] [* gate(s)] for the slots s of expert e.
+             Sums as in `matmul`: k ascending, in one accumulator, so that a slot's bits depend on
+             nothing but its row and its expert. Slots of no expert give zeros.
+   Inputs:   x (N,J,K) f32
+             W (X,O,K) with transpose_b, else (X,K,O): f32, f16 or bf16; with transpose_b also
+               quantized along K, and multiplied as tensor/qblock_dot.h says
+             offsets (X+1) i32, as expert_permutation makes them
+             bias (X,O) f32, optional
+             gate (N,J,O) f32, optional
+   Output:   y (N,J,O) f32
+   Gradient: expert_matmul for x, expert_outer for W, expert_sum for the bias; none with activation
+             or gate, which the fusion pass adds after the gradient
+
+   expert_outer: the gradient of the weights
+   Formula:  y(e) = [state(e) +] sum over the slots s of expert e, ascending, of a(s) b(s)^T
+   Inputs:   a (N,J,M), b (N,J,K) f32; offsets; state (X,M,K) f32, optional
+   Output:   y (X,M,K) f32; with a state its next version: the sums go on from the old values
+
+   expert_sum: the gradient of the bias
+   Formula:  y(e) = sum over the slots s of expert e, ascending, of x(s)
+   Inputs:   x (N,J,O) f32; offsets
+   Output:   y (X,O) f32
+
+   Options:  bf16 operands: expert_matmul and expert_outer round what they multiply to bf16 first,
+             as `matmul` does
+   Errors:   HEED_E_SHAPE, HEED_E_DTYPE; HEED_E_ARG for an unknown activation
+   Source:   Shazeer et al. 2017; Fedus et al. 2021 */
 #include "op/expert.h"
 #include "op/unary.h"
 

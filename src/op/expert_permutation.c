@@ -1,14 +1,22 @@
 /* Integers of routing (words of op/expert.h).
-   expert_permutation: from the experts that rows chose, index (N,J) i32: permutation (N,J), the
-   pair of every
-     slot; its inverse (N,J), the slot of every pair; offsets (X+1), the first slot of every expert,
-     and after the last one. Pairs whose index is no expert come after all slots of experts. Stable:
-     the same rows in the same order whatever else is in the batch.
-   expert_load: y(x) = sum of counted(i) over the pairs of row i that chose expert x; index (N,J)
-   i32, counted
-     (N,1) f32, y (X) f32: how busy experts are. Gradient: dcounted(i) = sum of dy(x) over the
-     experts x that row i chose; the choice is held fixed.
-   Errors: HEED_E_SHAPE, HEED_E_DTYPE, HEED_E_ARG for less than one expert. */
+
+   expert_permutation
+   Inputs:   index (N,J) i32: the experts that rows chose
+   Outputs:  permutation (N,J) i32: the pair of every slot. Pairs whose index is no expert come
+               after all slots of experts. Stable: the same rows in the same order whatever else is
+               in the batch.
+             inverse (N,J) i32: the slot of every pair
+             offsets (X+1) i32: the first slot of every expert, and the one after the last
+
+   expert_load: how busy experts are
+   Formula:  y(x) = sum of counted(i) over the pairs of row i that chose expert x
+   Inputs:   index (N,J) i32
+             counted (N,1) f32
+   Output:   y (X) f32
+   Gradient: expert_load_backward: dcounted(i) = sum of dy(x) over the experts x that row i chose;
+             the choice is held fixed
+
+   Errors:   HEED_E_SHAPE, HEED_E_DTYPE; HEED_E_ARG unless there are 1 to 2^20 experts */
 #include "op/expert.h"
 
 HEED_REFERENCE(expert_permutation);

@@ -1,12 +1,16 @@
-/* Rows to slots and back (words of op/expert.h). permutation and inverse (N,J) i32 as
-   expert_permutation makes them; weights (N,J) f32 by pair, or absent
-   for 1.
-   expert_dispatch: y(s) = w(permutation(s)) x(permutation(s) / J); x (N,D) f32, y (N,J,D).
-   expert_combine: y(i) = sum over j, ascending, of w(i,j) x(inverse(i,j)), one accumulator of fused
-   multiply-adds per element; x (N,J,D), y (N,D). expert_dot: y(i,j) = sum over d of
-   x(inverse(i,j),d) z(i,d); x (N,J,D), z (N,D), y (N,J): the gradient of the weights of both.
-   dispatch and combine are each other's gradient. A row's result depends on its own slots alone. A
-   pair or slot that does not exist counts as zeros. Errors: HEED_E_SHAPE, HEED_E_DTYPE. */
+/* Rows to slots and back (words of op/expert.h).
+   Formula:  expert_dispatch: y(s) = w(permutation(s)) x(permutation(s) / J)
+             expert_combine:  y(i) = sum over j, ascending, of w(i,j) x(inverse(i,j)), in one
+                              accumulator of fused multiply-adds per element
+             expert_dot:      y(i,j) = sum over d of x(inverse(i,j),d) z(i,d)
+             A row's result depends on its own slots alone. A pair or slot that does not exist
+             counts as zeros.
+   Inputs:   x (N,D) f32 of dispatch, (N,J,D) of combine and dot; z (N,D) f32 of dot
+             permutation, inverse (N,J) i32, as expert_permutation makes them
+             weights w (N,J) f32 by pair, optional: 1 if absent
+   Output:   y f32: (N,J,D) of dispatch, (N,D) of combine, (N,J) of dot
+   Gradient: dispatch and combine are each other's; dot gives that of the weights of both
+   Errors:   HEED_E_SHAPE, HEED_E_DTYPE */
 #include "op/expert.h"
 
 HEED_REFERENCE(expert_dispatch);

@@ -1,22 +1,23 @@
-/* A matmul with what stands before and after it, made by the fusion pass: after the gradient, hence
-   without one of its own.
-   Formula:
-     y = (norm(a) B^T + bias), activated, * gate + residual          for each joined weight B, their
-     columns side by side y = activated (norm(a) B0^T + bias0) * (norm(a) B1^T + bias1)   gated
-     y = state + op(a) op(b)                                         accumulating: the sum goes on
-     from the old value Sums as in `matmul`: k ascending, in one accumulator of fused multiply-adds;
-     then bias, activation, gate, residual in this order. Gated, both weights are (N,K) and nothing
-     else is multiplied or added.
-   Inputs, by the places in graph/attributes.h: a (M,K), or (K,M) with transpose_a, f32, f16 or
-   bf16, f32 if it is
-     normalized; gate, residual, state (M,N) f32; norm gain and bias (K) f32; 1 to 4 weights, (N',K)
-     with transpose_b or else (K,N'), f32, f16 or bf16, or quantized as `matmul` takes them; their
-     biases (N') f32; N is the sum of the N'.
-   Output: y (M,N) f32, with a state its next version.
-   Options: with bf16 operands the elements of a (normalized) and of the weights are rounded to bf16
-   first. Errors: HEED_E_SHAPE, HEED_E_DTYPE; HEED_E_ARG for parts that do not go together (a norm
-   over transposed rows, a
-     state with anything but the plain matmul). */
+/* A matmul with what stands before and after it, made by the fusion pass.
+   Formula:  joined:       y = (norm(a) B^T + bias), activated, * gate + residual
+                           for each weight B, their columns side by side
+             gated:        y = activated (norm(a) B0^T + bias0) * (norm(a) B1^T + bias1)
+             accumulating: y = state + op(a) op(b); the sum goes on from the old value
+             Sums as in `matmul`: k ascending, in one accumulator of fused multiply-adds; then bias,
+             activation, gate, residual, in this order. Gated, both weights are (N,K) and nothing
+             else is multiplied or added.
+   Inputs:   by the places in graph/attributes.h; N is the sum of the N':
+             a (M,K), or (K,M) with transpose_a: f32, f16 or bf16; f32 if it is normalized
+             1 to 4 weights (N',K) with transpose_b, else (K,N'): f32, f16, bf16, or quantized as
+               `matmul` takes them
+             their biases (N') f32, optional
+             gate, residual, state (M,N) f32, optional
+             norm gain and bias (K) f32, optional
+   Output:   y (M,N) f32; with a state its next version
+   Options:  bf16 operands: elements of a (normalized) and of the weights are rounded to bf16 first
+   Gradient: none: the fusion pass runs after the gradient pass
+   Errors:   HEED_E_SHAPE, HEED_E_DTYPE; HEED_E_ARG for what does not go together (a norm over
+             transposed rows, a state with anything but the plain matmul) */
 #include "op/check.h"
 #include "op/norm.h"
 #include "op/unary.h"

@@ -1,11 +1,16 @@
 /* Gather and scatter_add, each other's gradient.
-   gather: y[i] = table[index[i]]; table (V,D) f32, f16, bf16 or quantized along its rows, fixed or
-   live rows; index (N) i32; y (N,D) f32. One row of the table may be frozen: it gets no gradient.
-   In scatter_add rows for that index are left out. scatter_add: y = 0, then y[index[i]] += x[i], i
-   ascending; x (N,D) f32, index (N) i32, y f32 of the shape in the attributes. With a state of that
-   shape y is its next version and begins with the old values.
-   An index outside the (live) rows gives a row of zeros, or adds nothing. Errors: HEED_E_SHAPE,
-   HEED_E_DTYPE. */
+   Formula:  gather:      y[i] = table[index[i]]
+             scatter_add: y = 0, then y[index[i]] += x[i], i ascending
+             An index outside the (live) rows gives a row of zeros, or adds nothing.
+   Inputs:   gather: table (V,D) f32, f16, bf16 or quantized along its rows, V fixed or live
+             scatter_add: x (N,D) f32; state of the shape of y, optional: y then is its next version
+               and begins with the old values
+             both: index (N) i32
+   Output:   y f32: (N,D) of gather; of the shape in the attributes of scatter_add
+   Options:  gather: one row of the table may be frozen: it gets no gradient, since scatter_add
+             leaves out the rows for that index
+   Errors:   HEED_E_SHAPE, HEED_E_DTYPE; HEED_E_UNSUPPORTED for the gradient of a scatter_add that
+             leaves out rows */
 #include "op/check.h"
 #include "op/reference.h"
 

@@ -1,20 +1,34 @@
-/* Output projection and softmax cross-entropy in one, so that rows x vocabulary is never stored: a
-   kernel works on a few rows at a time. linear_cross_entropy: x (R,D) f32, weight (V,D) f32, f16 or
-   bf16, labels (R) i32, bias (V) f32 or absent -> nll (R), that of op
-     cross_entropy for the logits x weight^T + bias, whose sums are those of op matmul.
-   linear_cross_entropy_backward: x, weight, labels, bias, drow (R), state (V,D) or absent ->
-   dweight (V,D), dx (R,D), dbias (V), nll (R), with
-     dlogits = drow * (softmax - target) as in cross_entropy_backward: dx = dlogits weight, dweight
-     = dlogits^T x, each as op matmul sums it, dbias = columns of dlogits summed, rows ascending. It
-     computes the logits again, and with them nll: where drow does not depend on nll the fusion pass
-     lets it be the only one of the two (pass_fuse_loss.c). With a state, dweight is its next
-     version: the sums go on from the old values. dbias has no elements without a bias, dweight none
-     where the weight is frozen.
-   With `rounded` the operands of all three matmuls are rounded to bf16, as in op matmul, dlogits
-   too. Rows whose label is outside [0,V) give 0 and no gradient. Errors: HEED_E_SHAPE,
-   HEED_E_DTYPE, HEED_E_ARG for a smoothing outside [0,1). Source: Wijmans et al. 2024, "Cut your
-   losses in large-vocabulary language models", which recomputes; here the logits of a part of the
-   rows stand in memory once. */
+/* Output projection and softmax cross-entropy in one op, so that rows x vocabulary is never stored:
+   a kernel works on a few rows at a time.
+
+   linear_cross_entropy
+   Formula:  nll = cross_entropy(x weight^T + bias, labels), sums as those of `matmul`.
+             A row whose label is outside [0,V) gives 0 and no gradient.
+   Inputs:   x (R,D) f32
+             weight (V,D) f32, f16 or bf16
+             labels (R) i32
+             bias (V) f32, optional
+   Output:   nll (R) f32
+
+   linear_cross_entropy_backward: the gradient
+   Formula:  dlogits = drow * (softmax - target), as cross_entropy_backward
+             dx      = dlogits weight     as `matmul` sums it
+             dweight = dlogits^T x        as `matmul` sums it
+             dbias   = columns of dlogits summed, rows ascending
+             It computes the logits again, and with them nll: where drow does not depend on nll, the
+             fusion pass lets it be the only one of the two (graph/pass_fuse_loss.c).
+   Inputs:   those above, then drow (R) f32; state (V,D) f32, optional
+   Outputs:  dweight (V,D): with a state its next version, the sums going on from the old values;
+               without elements where the weight is frozen
+             dx (R,D)
+             dbias (V): without elements if there is no bias
+             nll (R)
+
+   Options:  smoothing; bf16 operands: those of all three matmuls are rounded to bf16, as in
+             `matmul`, dlogits too
+   Errors:   HEED_E_SHAPE, HEED_E_DTYPE; HEED_E_ARG for a smoothing outside [0,1)
+   Source:   Wijmans et al. 2024, "Cut your losses in large-vocabulary language models", which
+             recomputes; here the logits of some of the rows stand in memory once */
 #include "op/check.h"
 #include "op/reference.h"
 

@@ -1,17 +1,17 @@
 /* Matrix multiplication.
-   Formula: y(i,j) = sum over k of a(i,k) b(k,j), k ascending, in one accumulator of fused
-   multiply-adds per element. Inputs: a (M,K), or (K,M) with transpose_a; b (K,N), or (N,K) with
-   transpose_b; f32, f16 or bf16, widened exactly.
-     b may be a frozen quantized weight with its qblocks along the rows, (N,K) with transpose_b and
-     f32 rows of a: then as tensor/qblock_dot.h says. M may be live (rows of a), and K too where it
-     is axis 0 of both (transpose_a without transpose_b): the sum then runs over the live rows; N is
-     fixed.
-   Output: y (M,N) f32.
-   Options: with bf16 operands (the precision pass; then b is not quantized) each element is rounded
-   to bf16 before
-     it is multiplied, dy in the gradients too, while y and sums stay f32.
-   Gradient: matmuls of the same kind, each in the orientation of its operand.
-   Errors: HEED_E_SHAPE if extents do not fit, HEED_E_DTYPE unless floating. */
+   Formula:  y(i,j) = sum over k of a(i,k) b(k,j), k ascending, in one accumulator of fused
+             multiply-adds per element
+   Inputs:   a (M,K), or (K,M) with transpose_a: f32, f16 or bf16, widened exactly
+             b (K,N), or (N,K) with transpose_b: f32, f16 or bf16, widened exactly; or a frozen
+               quantized weight (N,K) with its qblocks along the rows, with transpose_b and f32
+               rows of a: then as tensor/qblock_dot.h says
+             M may be live (rows of a). K may be live where it is axis 0 of both (transpose_a
+             without transpose_b): the sum then runs over the live rows. N is fixed.
+   Output:   y (M,N) f32
+   Options:  bf16 operands (the precision pass; then b is not quantized): each element is rounded to
+             bf16 before it is multiplied, dy in the gradients too, while y and sums stay f32
+   Gradient: matmuls of the same kind, each in the orientation of its operand
+   Errors:   HEED_E_SHAPE if extents do not fit; HEED_E_DTYPE unless floating */
 #include "op/check.h"
 #include "op/reference.h"
 

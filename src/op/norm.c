@@ -1,10 +1,15 @@
-/* Layer and RMS normalization over the last axis, and their gradients.
-   layer_norm: y = (x - mean) / sqrt(var + eps) * gain + bias, var the mean square deviation.
-   Source: Ba, Kiros & Hinton 2016. rms_norm:   y = x / sqrt(mean(x^2) + eps) * (gain + offset).
-   Source: Zhang & Sennrich 2019, eq. 4. x, y (...,D) f32; gain, bias (D) f32, fixed, each optional;
-   without a gain the factor is 1. Statistics are recomputed in the backward ops. Errors:
-   HEED_E_SHAPE for rank < 2 or gain and bias that are not (D), HEED_E_DTYPE unless f32, HEED_E_ARG
-   for an eps below 0. */
+/* Layer and RMS normalization over the last axis.
+   Formula:  layer_norm: y = (x - mean) / sqrt(mean((x - mean)^2) + eps) * gain + bias
+             rms_norm:   y = x / sqrt(mean(x^2) + eps) * (gain + offset)
+   Inputs:   x (...,D) f32
+             gain (D) f32, fixed, optional: without it the factor is 1
+             bias (D) f32, fixed, optional; layer_norm only
+   Output:   y (...,D) f32
+   Gradient: layer_norm_backward and rms_norm_backward for x, norm_gain_backward for gain and bias;
+             they compute mean and variance again
+   Errors:   HEED_E_SHAPE for rank < 2 or gain and bias that are not (D); HEED_E_DTYPE unless f32;
+             HEED_E_ARG for an eps below 0
+   Source:   Ba, Kiros & Hinton 2016; Zhang & Sennrich 2019, eq. 4 */
 #include "op/norm.h"
 #include "op/check.h"
 

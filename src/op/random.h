@@ -1,16 +1,17 @@
-/* random.h: where a random op's numbers lie (invariant 9). They are counted by (seed, step, stream,
-   sample, position, channel), never by the row in a batch, so that a mask depends neither on
-   neighbors, buckets nor threads.
+/* random.h: where a random op's numbers lie. They are counted by (seed, step, stream, sample,
+   position, channel), never by the row in a batch, so that a mask depends neither on neighbors,
+   buckets nor threads.
 
      key     = heed_mix(seed, step), low word first                    one key a run
-     counter = {channel / 4, position, sample, stream * 4096 + plane}  one Philox4x32-10 block for
-     four channels word    = channel % 4
+     counter = {channel / 4, position, sample, stream * 4096 + plane}  one Philox4x32-10 block
+     word    = channel % 4                                             of the four in a block
 
-   stream is the node's own number, fixed when the graph is built. For dropout of activations
-   position is that of the row, channel the element's place in the row, plane 0. For attention
-   weights position is the query's number, FIRST_INDEX plus its row within the sequence; channel the
-   key's number, from 0 within the sequence; plane the query head. Index arrays (masks) change no
-   number. An element is kept when the upper 24 bits of its word reach the threshold of the rate. */
+   stream is the node's own number, fixed when the graph is built. The others are, for dropout of
+   - activations: position that of the row, channel the element's place in the row, plane 0;
+   - attention weights: position the query's number, FIRST_INDEX plus its row within the sequence;
+     channel the key's number, from 0 within the sequence; plane the query head.
+   Index arrays (masks) change no number. An element is kept if the upper 24 bits of its word reach
+   the threshold of the rate. */
 #ifndef HEED_OP_RANDOM_H
 #define HEED_OP_RANDOM_H
 

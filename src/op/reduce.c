@@ -1,9 +1,12 @@
-/* Reductions of one axis: sum, mean or maximum. x (...,A,...) f32 -> y without that axis, or with
-   extent 1 when it is the last and is kept. Axis 0 of a live value is reduced over its live rows:
-   the mean divides by the live count; sum, mean and maximum of nothing are 0. Elements are added in
-   ascending order. Gradients: dy, dy / count, or dy at the first maximal element. Errors:
-   HEED_E_ARG for an axis that x has not, or keep on another axis than the last; HEED_E_DTYPE unless
-   f32. */
+/* Reductions of one axis: sum, mean or maximum.
+   Formula:  elements are added in ascending order; sum, mean and maximum of nothing are 0.
+             Axis 0 of a live value is reduced over its live rows: the mean divides by the live
+             count.
+   Inputs:   x (...,A,...) f32
+   Output:   y f32 without that axis, or with extent 1 if it is the last and is kept
+   Gradient: reduce_backward: dy, dy / count, or dy at the first maximal element
+   Errors:   HEED_E_ARG for an axis that x does not have, or keep on another axis than the last;
+             HEED_E_DTYPE unless f32 */
 #include "op/axes.h"
 #include "op/check.h"
 #include "op/reference.h"

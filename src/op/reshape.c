@@ -1,7 +1,9 @@
-/* Reshape: the same elements, in the same order, in another shape. x, y f32. A live axis 0 stays as
-   it is and only the axes after it change; fixed shapes hold equally many elements. y is a view
-   when its rows are those of x, or x is without gaps. Gradient: dy reshaped back. Errors:
-   HEED_E_SHAPE when elements or live rows differ, HEED_E_DTYPE unless f32. */
+/* Reshape: the same elements, in the same order, in another shape.
+   Inputs:   x f32
+   Output:   y f32; a view if its rows are those of x, or if x has no gaps. A live axis 0 stays as
+             it is and only the axes after it change; fixed shapes hold equally many elements.
+   Gradient: dy reshaped back
+   Errors:   HEED_E_SHAPE if elements or live rows differ; HEED_E_DTYPE unless f32 */
 #include "op/check.h"
 #include "op/reference.h"
 

@@ -1,12 +1,24 @@
-/* Rotary position embedding. Source: Su et al. 2021, "RoFormer", eq. 34.
-   rotary_table: positions (N) i32, frequencies (W/2) f32, or (N,W/2) where each row has its own ->
-   (N,W) f32: factor * cos(position * frequency), then the sines.
-   rotary: x (N,heads*E) f32, table (N,W), W even and at most E. In every head the pairs (a,b) of
-   channels (i, i + W/2), or (2i, 2i+1) when interleaved, become (a cos - b sin, b cos + a sin);
-   channels from W on stay as they are. inverse turns the other way, which is the gradient (the
-   transposed matrix). Tables have no gradient.
-   Errors: HEED_E_SHAPE, HEED_E_DTYPE, HEED_E_ARG for a count of heads that does not divide the
-   columns. */
+/* Rotary position embedding.
+
+   rotary_table
+   Formula:  factor * cos(position * frequency), then factor * sin(position * frequency)
+   Inputs:   positions (N) i32
+             frequencies (W/2) f32, or (N,W/2) if each row has its own
+   Output:   table (N,W) f32
+   Gradient: none: positions are integers, frequencies are not trained
+
+   rotary
+   Formula:  in every head the pairs (a,b) of channels (i, i + W/2), or (2i, 2i+1) if interleaved,
+             become (a cos - b sin, b cos + a sin); channels from W on stay as they are
+   Inputs:   x (N,heads*E) f32
+             table (N,W) f32, W even and at most E
+   Output:   y (N,heads*E) f32
+   Options:  inverse turns the other way
+   Gradient: rotary with inverse: the transposed matrix
+
+   Errors:   HEED_E_SHAPE, HEED_E_DTYPE; HEED_E_ARG for a count of heads that does not divide the
+             columns
+   Source:   Su et al. 2021, "RoFormer", eq. 34 */
 #include "op/check.h"
 #include "op/reference.h"
 

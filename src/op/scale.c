@@ -1,5 +1,9 @@
-/* Scale: y = x * factor + offset. x, y (...) f32; factor and offset are rounded to the precision of
-   the plan. Gradient: dy * factor. Errors: HEED_E_DTYPE unless f32. */
+/* Scale by a constant and add another one.
+   Formula:  y = x * factor + offset, both rounded to the precision of the plan
+   Inputs:   x (...) f32
+   Output:   y (...) f32
+   Gradient: dy * factor
+   Errors:   HEED_E_DTYPE unless f32 */
 #include "op/check.h"
 #include "op/reference.h"
 

@@ -1,8 +1,12 @@
-/* Mean over each sequence's query rows, and its gradient.
-   sequence_mean: x (N,D) f32, sequences (B,8) i32 -> y (B,D): y[b] = sum of the rows of sequence b,
-   ascending, over their number; zeros for an empty sequence. sequence_mean_backward: dy (B,D),
-   sequences -> dx (N,D): dy[b] over the number of rows; zeros in rows of no sequence. Errors:
-   HEED_E_SHAPE, HEED_E_DTYPE. */
+/* Mean over the query rows of each sequence.
+   Formula:  y[b] = sum of the rows of sequence b, ascending, over their number; zeros if it is
+             empty
+   Inputs:   x (N,D) f32
+             sequences (B,8) i32
+   Output:   y (B,D) f32
+   Gradient: sequence_mean_backward, inputs dy (B,D) and sequences: dx (N,D) = dy[b] over the number
+             of rows; zeros in rows of no sequence
+   Errors:   HEED_E_SHAPE, HEED_E_DTYPE */
 #include "op/check.h"
 #include "op/reference.h"
 #include "op/sequence.h"

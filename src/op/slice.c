@@ -1,8 +1,11 @@
-/* Slice and pad_columns, each other's gradient, over the last axis. x, y (...,D) f32. slice:
-   y[...,j] = x[...,begin + j] for columns [begin, end); a view when x has at most two axes.
-   pad_columns: y (...,width) is 0 but for y[...,begin + j] = x[...,j].
-   Errors: HEED_E_SHAPE for a scalar, a live last axis, or columns that do not exist; HEED_E_DTYPE
-   unless f32. */
+/* Slice and pad_columns over the last axis, each other's gradient.
+   Formula:  slice:       y[...,j] = x[...,begin + j] for columns [begin, end)
+             pad_columns: y is 0 but for y[...,begin + j] = x[...,j]
+   Inputs:   x (...,D) f32
+   Output:   y f32: (...,end-begin) of slice, a view if x has at most two axes; (...,width) of
+             pad_columns
+   Errors:   HEED_E_SHAPE for a scalar, a live last axis, or columns that do not exist; HEED_E_DTYPE
+             unless f32 */
 #include "op/check.h"
 #include "op/reference.h"
 

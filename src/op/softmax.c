@@ -1,5 +1,9 @@
-/* Softmax over the last axis. y = exp(x - max x) / sum exp(x - max x). x, y (...,D) f32. A row of
-   -inf gives zeros. Errors: HEED_E_SHAPE for a scalar, HEED_E_DTYPE unless f32. */
+/* Softmax over the last axis.
+   Formula:  y = exp(x - max x) / sum exp(x - max x); a row of -inf gives zeros
+   Inputs:   x (...,D) f32
+   Output:   y (...,D) f32
+   Gradient: softmax_backward: dx = y * (dy - sum(dy * y))
+   Errors:   HEED_E_SHAPE unless x has at least two axes; HEED_E_DTYPE unless f32 */
 #include "op/check.h"
 #include "op/reference.h"
 

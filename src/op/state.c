@@ -1,12 +1,25 @@
 /* Ops that write persistent memory and yield its next version. The planner lets the result share
    the state's memory; where it does not, the old contents are copied first.
-   accumulate: state + x; both f32 of one shape.
-   cache_write: cache (rows,D) f32 with x[i] at row slots[i]; x (N,D) f32, slots (N) i32; slots
-   outside the cache are skipped, others differ from each other (of rows with one slot the last one
-   wins here, any one in a plan that writes tile by tile). An f16 or bf16 cache rounds to nearest
-   even, beyond 65,504 f16 is infinite; an i8 cache (rows,D+4H) holds rows of H runs with a scale
-   each (tensor/scaled_rows.h). Errors: HEED_E_SHAPE, HEED_E_DTYPE, HEED_E_ARG when input 0 is no
-   state. */
+
+   accumulate
+   Formula:  y = state + x
+   Inputs:   state, x f32 of one shape
+   Output:   y f32 of that shape
+   Gradient: none: it writes memory that outlives the run
+
+   cache_write
+   Formula:  y = cache, then row slots[i] = x[i]. Slots outside the cache are skipped, others differ
+             from each other (of rows with one slot the last one wins here, any one in a plan that
+             writes tile by tile).
+   Inputs:   cache (rows,D) f32, f16 or bf16, or (rows,D+4H) i8
+             x (N,D) f32
+             slots (N) i32
+   Output:   y with the shape and type of the cache. f16 and bf16 round to nearest even, beyond
+             65,504 f16 is infinite; rows of i8 hold H runs with a scale each
+             (tensor/scaled_rows.h)
+   Gradient: none: it writes memory that outlives the run
+
+   Errors:   HEED_E_SHAPE, HEED_E_DTYPE; HEED_E_ARG if input 0 is no state */
 #include "op/check.h"
 #include "op/reference.h"
 #include "tensor/scaled_rows.h"

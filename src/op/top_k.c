@@ -1,10 +1,12 @@
 /* The largest `count` elements of every row, largest first, and where they stood.
-   y(i,j) = x(i,index(i,j)); x (N,X) f32; y (N,count) f32, index (N,count) i32, distinct within a
-   row. Of equal elements the one further left comes first; NaN counts as larger than any number, as
-   in torch.topk.
-   The gradient puts dy back where the elements stood: dx (N,X), zeros elsewhere; the choice itself
-   is held fixed. Errors: HEED_E_SHAPE unless x is a matrix, HEED_E_ARG unless 1 <= count <= X,
-   HEED_E_DTYPE. */
+   Formula:  y(i,j) = x(i,index(i,j)). Of equal elements the one further left comes first; NaN
+             counts as larger than any number, as in torch.topk.
+   Inputs:   x (N,X) f32
+   Outputs:  y (N,count) f32
+             index (N,count) i32, distinct within a row
+   Gradient: top_k_backward: dx (N,X) has dy where the elements stood, zeros elsewhere; the choice
+             is held fixed
+   Errors:   HEED_E_SHAPE unless x is a matrix; HEED_E_ARG unless 1 <= count <= X; HEED_E_DTYPE */
 #include "op/check.h"
 #include "op/reference.h"
 

@@ -1,5 +1,9 @@
-/* Transpose: y[j,i] = x[i,j]. x (A,B) f32 -> (B,A), both extents fixed. Gradient: dy transposed.
-   Errors: HEED_E_SHAPE unless a matrix of fixed extents, HEED_E_DTYPE unless f32. */
+/* Transpose of a matrix.
+   Formula:  y[j,i] = x[i,j]
+   Inputs:   x (A,B) f32, both extents fixed
+   Output:   y (B,A) f32
+   Gradient: dy transposed
+   Errors:   HEED_E_SHAPE unless a matrix of fixed extents; HEED_E_DTYPE unless f32 */
 #include "op/check.h"
 #include "op/reference.h"
 

@@ -1,6 +1,9 @@
-/* Element-wise functions of one argument: y = f(x), dx = dy * f'(x); formulas and sources stand in
-   include/heed/unaries.def. x, y (...) f32. Errors: HEED_E_ARG for an unknown kind, HEED_E_DTYPE
-   unless f32. */
+/* Element-wise functions of one argument.
+   Formula:  y = f(x); formulas and sources stand in include/heed/unaries.def
+   Inputs:   x (...) f32
+   Output:   y (...) f32
+   Gradient: unary_backward: dx = dy * f'(x)
+   Errors:   HEED_E_ARG for an unknown kind; HEED_E_DTYPE unless f32 */
 #include "op/unary.h"
 #include "op/check.h"
 

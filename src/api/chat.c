@@ -330,9 +330,9 @@ static heed_status answer(heed_chat *chat, const heed_generation_settings *setti
     heed_ids prompt = {ids->ids, (int64_t)ids->count};
     heed_error problem = {0};
     heed_session_set_cancel(chat->session, (heed_cancel){on_cancelled, l});
-    heed_status status = heed_generate_from(chat->session, &chat->prefix,
-                                            chat->transformer->tokenizer, settings, &prompt,
-                                            &events, &generation, &problem);
+    heed_generator generator = {chat->session, chat->transformer->tokenizer, settings};
+    heed_status status = heed_generate_from(&generator, &chat->prefix, &prompt, &events,
+                                            &generation, &problem);
     heed_session_set_cancel(chat->session, (heed_cancel){0});
     if (status == HEED_E_CANCELLED && l->cancelled) {
         status = HEED_OK;

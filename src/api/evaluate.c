@@ -75,13 +75,14 @@ heed_status heed_transformer_score(heed_transformer *t, const char *const *files
         status = heed_transformer_session(t, WINDOWS_AT_ONCE, 0, hooks, &session, error);
     heed_score_options options = {
         .context = context,
+        .max_tokens = max_tokens,
         .progress = on_progress,
         .cancelled = on_cancelled,
         .argument = &forward,
     };
     if (status == HEED_OK)
-        status = heed_score_text(session, tokenizer, text.data, text.length, (size_t)max_tokens,
-                                 &options, &score, error);
+        status = heed_score_text(session, tokenizer, (heed_text){text.data, text.length}, &options,
+                                 &score, error);
     pthread_mutex_unlock(&t->turn);
     heed_session_free(session);
     heed_buffer_free(&text);
@@ -204,8 +205,8 @@ heed_status heed_transformer_translate(heed_transformer *t, const char *in_path,
                                           LINES_AT_ONCE * (settings.beams > 1 ? settings.beams : 1),
                                           options->context, hooks, &session, error);
     if (status == HEED_OK)
-        status = heed_translate_file(session, tokenizer, &settings, in_path, out_path, &events,
-                                     &translation, error);
+        status = heed_translate_file(&(heed_generator){session, tokenizer, &settings}, in_path,
+                                     out_path, &events, &translation, error);
     pthread_mutex_unlock(&t->turn);
     heed_translation_free(&translation);
     heed_session_free(session);
@@ -230,8 +231,8 @@ static heed_status translate_and_compare(heed_transformer *t, const heed_data *p
     for (size_t i = 0; status == HEED_OK && i < count; i++)
         sources[i] = heed_data_pair(pairs, i).source;
     if (status == HEED_OK)
-        status = heed_translate_lines(session, t->tokenizer, settings, sources, count, &events,
-                                      &translation, error);
+        status = heed_translate_lines(&(heed_generator){session, t->tokenizer, settings}, sources,
+                                      count, &events, &translation, error);
     for (size_t i = 0; status == HEED_OK && i < count; i++) {
         heed_text reference = heed_data_pair(pairs, i).target;
         status = heed_bleu_add(&bleu, translation.lines[i], strlen(translation.lines[i]),
@@ -262,7 +263,8 @@ static heed_status score_references(heed_transformer *t, const heed_data *pairs,
         ids[i] = (heed_ids){encodings[i].ids, (int64_t)encodings[i].count};
     }
     if (status == HEED_OK)
-        status = heed_score_pairs(session, settings, ids, ids + count, count, NULL, &score, error);
+        status = heed_score_pairs(session, settings, &(heed_id_pairs){ids, ids + count, count},
+                                  NULL, &score, error);
     evaluation->tokens = score.tokens;
     evaluation->nll = heed_score_nll(&score);
     evaluation->perplexity = heed_score_perplexity(&score);

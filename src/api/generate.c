@@ -118,8 +118,8 @@ static heed_status generate_cached(heed_session *session, const char *path,
     bool kept = heed_path_is_regular(path); /* pipes and devices only take what is written */
     heed_status status = kept ? heed_prefix_load(&prefix, path, error) : HEED_OK;
     if (status == HEED_OK)
-        status = heed_generate_from(session, &prefix, tokenizer, settings, prompt, events,
-                                    generation, error);
+        status = heed_generate_from(&(heed_generator){session, tokenizer, settings}, &prefix,
+                                    prompt, events, generation, error);
     if (status == HEED_OK) *saved = heed_prefix_save(&prefix, path, error);
     heed_prefix_free(&prefix);
     return status;
@@ -164,7 +164,7 @@ static heed_status generate(heed_transformer *t, const heed_ids *ids, size_t cou
         status = options->prompt_cache
                      ? generate_cached(session, options->prompt_cache, tokenizer, &settings, ids,
                                        hooks ? &events : NULL, &generation, &saved, error)
-                     : heed_generate(session, tokenizer, &settings, ids, count,
+                     : heed_generate(&(heed_generator){session, tokenizer, &settings}, ids, count,
                                      hooks ? &events : NULL, &generation, error);
     }
     heed_status taken = generation.items ? take_results(&generation, ids, results, error) : HEED_OK;

@@ -56,34 +56,18 @@ static heed_status check_labels(const heed_session *session, const int32_t *labe
     return HEED_OK;
 }
 
-/* Feeds one window to each of the sequences and adds what they score. */
-static heed_status score_round(heed_session *session, const window *windows,
-                               const int64_t *sequences, int64_t count, heed_step_item *items,
-                               double *sums, heed_score *score, heed_error *error)
-{
-    round_of_windows r = {windows, sums, heed_session_vocabulary(session)};
-    for (int64_t i = 0; i < count; i++) {
-        HEED_TRY(check_labels(session, windows[i].labels, windows[i].count, error));
-        items[i] = (heed_step_item){sequences[i], windows[i].ids, windows[i].count, 0};
-        sums[i] = 0;
-    }
-    HEED_TRY(heed_session_step(session, items, count, score_rows, &r, error));
-    for (int64_t i = 0; i < count; i++) {
-        score->sum += sums[i];
-        score->tokens += windows[i].count;
-        score->windows++;
-    }
-    return HEED_OK;
-}
-
-/* Memory for rounds of as many windows as the session holds sequences. */
+/* One call: the session, and memory for rounds of as many windows as it has sequences. */
 typedef struct scorer {
+    heed_session *session;
+    const heed_score_options *options; /* NULL: none */
+    heed_score *score;
     window *windows;
     int64_t *sequences;
     heed_step_item *items;
     double *sums;
-    heed_ids *sources;
     int64_t capacity;
+    int32_t *shifted; /* decoder inputs of a round's targets, laid end to end */
+    size_t shifted_capacity;
 } scorer;
 
 static void scorer_free(scorer *s)
@@ -92,48 +76,75 @@ static void scorer_free(scorer *s)
     free(s->sequences);
     free(s->items);
     free(s->sums);
-    free(s->sources);
+    free(s->shifted);
 }
 
-static heed_status scorer_make(scorer *s, const heed_session *session, heed_error *error)
+static heed_status scorer_make(scorer *s, heed_session *session, const heed_score_options *options,
+                               heed_score *score, heed_error *error)
 {
     size_t capacity = (size_t)heed_session_capacity(session);
     *s = (scorer){
-        heed_allocate(capacity, sizeof *s->windows), heed_allocate(capacity, sizeof *s->sequences),
-        heed_allocate(capacity, sizeof *s->items),   heed_allocate(capacity, sizeof *s->sums),
-        heed_allocate(capacity, sizeof *s->sources), (int64_t)capacity};
-    if (s->windows && s->sequences && s->items && s->sums && s->sources) return HEED_OK;
+        .session = session,
+        .options = options,
+        .score = score,
+        .windows = heed_allocate(capacity, sizeof *s->windows),
+        .sequences = heed_allocate(capacity, sizeof *s->sequences),
+        .items = heed_allocate(capacity, sizeof *s->items),
+        .sums = heed_allocate(capacity, sizeof *s->sums),
+        .capacity = (int64_t)capacity,
+    };
+    if (s->windows && s->sequences && s->items && s->sums) return HEED_OK;
     scorer_free(s);
     return heed_fail_memory(error, capacity * sizeof *s->items, "windows to score");
 }
 
-static heed_status begin_round(const heed_score_options *options, int64_t done, int64_t total,
-                               heed_error *error)
+/* Reports `done` of `total` ids or pairs; fails when the caller wants to stop. */
+static heed_status begin_round(const scorer *s, int64_t done, int64_t total, heed_error *error)
 {
+    const heed_score_options *options = s->options;
     if (options && options->progress) options->progress(options->argument, done, total);
     if (options && options->cancelled && options->cancelled(options->argument))
         return heed_fail(error, HEED_E_CANCELLED, "stopped while scoring");
     return HEED_OK;
 }
 
-static heed_status run_windows(heed_session *session, scorer *s, const int32_t *ids, int64_t count,
-                               int64_t context, const heed_score_options *options,
-                               heed_score *score, heed_error *error)
+/* Feeds `count` windows, one to each sequence, adds what they score, and drops the sequences. */
+static heed_status score_round(scorer *s, int64_t count, heed_error *error)
+{
+    round_of_windows r = {s->windows, s->sums, heed_session_vocabulary(s->session)};
+    for (int64_t i = 0; i < count; i++) {
+        const window *w = &s->windows[i];
+        HEED_TRY(check_labels(s->session, w->labels, w->count, error));
+        s->items[i] = (heed_step_item){s->sequences[i], w->ids, w->count, 0};
+        s->sums[i] = 0;
+    }
+    HEED_TRY(heed_session_step(s->session, s->items, count, score_rows, &r, error));
+    for (int64_t i = 0; i < count; i++) {
+        s->score->sum += s->sums[i];
+        s->score->tokens += s->windows[i].count;
+        s->score->windows++;
+    }
+    heed_session_clear(s->session);
+    return HEED_OK;
+}
+
+/* ---- text ---- */
+
+static heed_status run_windows(scorer *s, const int32_t *ids, int64_t count, int64_t context,
+                               heed_error *error)
 {
     for (int64_t at = 0; at + 1 < count;) {
         int64_t n = 0;
-        HEED_TRY(begin_round(options, at, count, error));
+        HEED_TRY(begin_round(s, at, count, error));
         for (; n < s->capacity && at + 1 < count; n++) {
             int64_t length = count - at < context ? count - at : context;
             s->windows[n] = (window){ids + at, ids + at + 1, length - 1};
-            HEED_TRY(heed_session_add(session, &s->sequences[n], error));
+            HEED_TRY(heed_session_add(s->session, &s->sequences[n], error));
             at += length;
         }
-        HEED_TRY(
-            score_round(session, s->windows, s->sequences, n, s->items, s->sums, score, error));
-        heed_session_clear(session);
+        HEED_TRY(score_round(s, n, error));
     }
-    return begin_round(options, count, count, error);
+    return begin_round(s, count, count, error);
 }
 
 static heed_status check_session(const heed_session *session, bool wants_source, heed_error *error)
@@ -142,19 +153,19 @@ static heed_status check_session(const heed_session *session, bool wants_source,
         return heed_fail(error, HEED_E_ARG,
                          "the session holds sequences: drop them before scoring");
     if (heed_session_has_source(session) == wants_source) return HEED_OK;
-    return wants_source
-               ? heed_fail(error, HEED_E_UNSUPPORTED,
-                           "this model has no encoder: pairs are scored with an encoder-decoder")
-               : heed_fail(error, HEED_E_UNSUPPORTED,
-                           "an encoder-decoder scores targets given their sources: it needs pairs, "
-                           "not text");
+    if (wants_source)
+        return heed_fail(error, HEED_E_UNSUPPORTED,
+                         "this model has no encoder: pairs are scored with an encoder-decoder");
+    return heed_fail(error, HEED_E_UNSUPPORTED,
+                     "an encoder-decoder scores targets given their sources: it needs pairs, not "
+                     "text");
 }
 
 heed_status heed_score_ids(heed_session *session, const int32_t *ids, size_t count,
                            const heed_score_options *options, heed_score *score, heed_error *error)
 {
-    int64_t context = options && options->context ? options->context
-                                                  : heed_session_context(session);
+    int64_t context = heed_session_context(session);
+    if (options && options->context) context = options->context;
     HEED_TRY(check_session(session, false, error));
     if (context < 2 || context > heed_session_context(session))
         return heed_fail(error, HEED_E_ARG, "windows of %lld ids: expected 2 to %lld, the context",
@@ -162,82 +173,77 @@ heed_status heed_score_ids(heed_session *session, const int32_t *ids, size_t cou
     if (count > INT64_MAX / 2)
         return heed_fail(error, HEED_E_ARG, "%zu ids are too many to score", count);
     scorer s;
-    HEED_TRY(scorer_make(&s, session, error));
-    heed_status status = run_windows(session, &s, ids, (int64_t)count, context, options, score,
-                                     error);
+    HEED_TRY(scorer_make(&s, session, options, score, error));
+    heed_status status = run_windows(&s, ids, (int64_t)count, context, error);
     heed_session_clear(session);
     scorer_free(&s);
     return status;
 }
 
-heed_status heed_score_text(heed_session *session, const heed_tokenizer *tokenizer,
-                            const char *text, size_t length, size_t max_tokens,
+heed_status heed_score_text(heed_session *session, const heed_tokenizer *tokenizer, heed_text text,
                             const heed_score_options *options, heed_score *score, heed_error *error)
 {
     heed_encoding encoding = {0};
     if (options) encoding.cancel = (heed_cancel){options->cancelled, options->argument};
-    heed_status status = heed_tokenizer_encode(tokenizer, text, length, HEED_ENCODE_SPECIAL,
-                                               &encoding, error);
-    size_t count = max_tokens && max_tokens < encoding.count ? max_tokens : encoding.count;
+    heed_status status = heed_tokenizer_encode(tokenizer, text.bytes, text.length,
+                                               HEED_ENCODE_SPECIAL, &encoding, error);
+    size_t count = encoding.count;
+    if (options && options->max_tokens > 0 && (size_t)options->max_tokens < count)
+        count = (size_t)options->max_tokens;
     if (status == HEED_OK)
         status = heed_score_ids(session, encoding.ids, count, options, score, error);
     heed_encoding_free(&encoding);
     return status;
 }
 
-/* Decoder inputs of a round's targets: the start and all but the last id, laid end to end in
-   *shifted. */
-static heed_status shift_targets(const heed_ids *targets, int64_t count, int32_t start,
-                                 int32_t **shifted, size_t *capacity, scorer *s, heed_error *error)
+/* ---- pairs ---- */
+
+/* Makes the round's windows: a decoder input is the start and all but the last id of a target. */
+static heed_status shift_targets(scorer *s, const heed_ids *targets, int64_t count, int32_t start,
+                                 heed_error *error)
 {
     size_t total = 0;
     for (int64_t i = 0; i < count; i++) total += (size_t)targets[i].count;
-    if (!heed_grow(shifted, capacity, total + 1, sizeof **shifted))
-        return heed_fail_memory(error, (total + 1) * sizeof **shifted, "targets");
-    int32_t *to = *shifted;
+    if (!heed_grow(&s->shifted, &s->shifted_capacity, total + 1, sizeof *s->shifted))
+        return heed_fail_memory(error, (total + 1) * sizeof *s->shifted, "targets");
+    int32_t *to = s->shifted;
     for (int64_t i = 0; i < count; i++) {
         int64_t length = targets[i].count;
         s->windows[i] = (window){to, targets[i].ids, length};
-        if (length)
-            to[0] = start, memcpy(to + 1, targets[i].ids, (size_t)(length - 1) * sizeof *to);
+        if (length) {
+            to[0] = start;
+            memcpy(to + 1, targets[i].ids, (size_t)(length - 1) * sizeof *to);
+        }
         to += length;
     }
     return HEED_OK;
 }
 
-static heed_status run_pairs(heed_session *session, scorer *s, int32_t start,
-                             const heed_ids *sources, const heed_ids *targets, int64_t count,
-                             const heed_score_options *options, heed_score *score,
-                             int32_t **shifted, heed_error *error)
+static heed_status run_pairs(scorer *s, const heed_id_pairs *pairs, int32_t start,
+                             heed_error *error)
 {
-    size_t capacity = 0;
+    int64_t count = (int64_t)pairs->count;
     for (int64_t at = 0, n; at < count; at += n) {
         n = count - at < s->capacity ? count - at : s->capacity;
-        HEED_TRY(begin_round(options, at, count, error));
-        HEED_TRY(shift_targets(targets + at, n, start, shifted, &capacity, s, error));
-        HEED_TRY(heed_session_encode(session, sources + at, n, s->sequences, error));
-        HEED_TRY(
-            score_round(session, s->windows, s->sequences, n, s->items, s->sums, score, error));
-        heed_session_clear(session);
+        HEED_TRY(begin_round(s, at, count, error));
+        HEED_TRY(shift_targets(s, pairs->targets + at, n, start, error));
+        HEED_TRY(heed_session_encode(s->session, pairs->sources + at, n, s->sequences, error));
+        HEED_TRY(score_round(s, n, error));
     }
-    return begin_round(options, count, count, error);
+    return begin_round(s, count, count, error);
 }
 
 heed_status heed_score_pairs(heed_session *session, const heed_generation_settings *settings,
-                             const heed_ids *sources, const heed_ids *targets, size_t count,
-                             const heed_score_options *options, heed_score *score,
-                             heed_error *error)
+                             const heed_id_pairs *pairs, const heed_score_options *options,
+                             heed_score *score, heed_error *error)
 {
     HEED_TRY(check_session(session, true, error));
     HEED_TRY(heed_generation_settings_check(settings,
                                             heed_model_config(heed_session_model(session)), error));
     scorer s;
-    int32_t *shifted = NULL;
-    HEED_TRY(scorer_make(&s, session, error));
-    heed_status status = run_pairs(session, &s, (int32_t)settings->decoder_start, sources, targets,
-                                   (int64_t)count, options, score, &shifted, error);
+    HEED_TRY(scorer_make(&s, session, options, score, error));
+    heed_status status = run_pairs(&s, pairs, (int32_t)settings->decoder_start, error);
     heed_session_clear(session);
-    free(shifted);
     scorer_free(&s);
     return status;
 }

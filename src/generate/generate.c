@@ -368,62 +368,80 @@ int64_t heed_generate_sequences(const heed_generation_settings *settings)
     return search_of(settings)->sequences(settings);
 }
 
-static heed_status generate(heed_session *session, heed_prefix *prefix,
-                            const heed_tokenizer *tokenizer,
-                            const heed_generation_settings *settings, const heed_ids *prompts,
-                            size_t count, const heed_generation_events *events,
-                            heed_generation *generation, heed_error *error)
+static loop make_loop(const heed_generator *generator, const heed_ids *prompts, size_t count,
+                      const heed_generation_events *events, heed_generation *generation)
 {
     static const heed_generation_events none = {0};
-    heed_prefix shared = {0};
-    *generation = (heed_generation){0};
-    loop l = {.prompts = prompts,
-              .count = count,
-              .start = (int32_t)settings->decoder_start,
-              .bos = (int32_t)settings->bos};
-    l.job = (heed_job){.session = session,
-                       .tokenizer = tokenizer,
-                       .settings = settings,
-                       .events = events ? events : &none,
-                       .search = search_of(settings),
-                       .generation = generation,
-                       .vocabulary = heed_session_vocabulary(session),
-                       .samples = settings->sample && settings->temperature > 0,
-                       .prefix = prefix,
-                       .keeps = prefix && settings->beams <= 1};
+    const heed_generation_settings *settings = generator->settings;
+    loop l = {
+        .prompts = prompts,
+        .count = count,
+        .start = (int32_t)settings->decoder_start,
+        .bos = (int32_t)settings->bos,
+    };
+    l.job = (heed_job){
+        .session = generator->session,
+        .tokenizer = generator->tokenizer,
+        .settings = settings,
+        .events = events ? events : &none,
+        .search = search_of(settings),
+        .generation = generation,
+        .vocabulary = heed_session_vocabulary(generator->session),
+        .samples = settings->sample && settings->temperature > 0,
+    };
     heed_logits_chain_make(&l.job.always, settings, HEED_LOGITS_ALWAYS);
     if (l.job.samples) heed_logits_chain_make(&l.job.sampling, settings, HEED_LOGITS_SAMPLING);
-    heed_status status = prepare(&l, error);
-    bool prepared = status == HEED_OK;
-    if (prepared) status = read_shared(&l, &shared, error);
-    while (status == HEED_OK && (l.open > 0 || l.opened < l.count)) status = step(&l, error);
-    while (l.open > 0) close_group(&l, l.open - 1);
-    heed_prefix_free(&shared);
-    for (int64_t i = 0; prepared && i < heed_session_capacity(session); i++)
+    return l;
+}
+
+static void free_loop(loop *l)
+{
+    heed_logits_scratch_free(&l->job.scratch);
+    free(l->job.scores);
+    free(l->groups);
+    free(l->items);
+    free(l->places);
+    free(l->sources);
+    free(l->sequences);
+}
+
+/* Drops what the session holds, but not the caller's prefix. */
+static void drop_sequences(heed_session *session, const heed_prefix *prefix)
+{
+    for (int64_t i = 0; i < heed_session_capacity(session); i++)
         if (!prefix || i != prefix->sequence) heed_session_drop(session, i);
-    heed_logits_scratch_free(&l.job.scratch);
-    free(l.job.scores);
-    free(l.groups);
-    free(l.items);
-    free(l.places);
-    free(l.sources);
-    free(l.sequences);
+}
+
+static heed_status run(loop *l, heed_error *error)
+{
+    const heed_prefix *prefix = l->job.prefix; /* the caller's */
+    heed_prefix shared = {0};
+    *l->job.generation = (heed_generation){0};
+    heed_status status = prepare(l, error);
+    bool prepared = status == HEED_OK;
+    if (prepared) status = read_shared(l, &shared, error);
+    while (status == HEED_OK && (l->open > 0 || l->opened < l->count)) status = step(l, error);
+    while (l->open > 0) close_group(l, l->open - 1);
+    heed_prefix_free(&shared);
+    if (prepared) drop_sequences(l->job.session, prefix);
+    free_loop(l);
     return status;
 }
 
-heed_status heed_generate(heed_session *session, const heed_tokenizer *tokenizer,
-                          const heed_generation_settings *settings, const heed_ids *prompts,
-                          size_t count, const heed_generation_events *events,
-                          heed_generation *generation, heed_error *error)
+heed_status heed_generate(const heed_generator *generator, const heed_ids *prompts, size_t count,
+                          const heed_generation_events *events, heed_generation *generation,
+                          heed_error *error)
 {
-    return generate(session, NULL, tokenizer, settings, prompts, count, events, generation, error);
+    loop l = make_loop(generator, prompts, count, events, generation);
+    return run(&l, error);
 }
 
-heed_status heed_generate_from(heed_session *session, heed_prefix *prefix,
-                               const heed_tokenizer *tokenizer,
-                               const heed_generation_settings *settings, const heed_ids *prompt,
-                               const heed_generation_events *events, heed_generation *generation,
-                               heed_error *error)
+heed_status heed_generate_from(const heed_generator *generator, heed_prefix *prefix,
+                               const heed_ids *prompt, const heed_generation_events *events,
+                               heed_generation *generation, heed_error *error)
 {
-    return generate(session, prefix, tokenizer, settings, prompt, 1, events, generation, error);
+    loop l = make_loop(generator, prompt, 1, events, generation);
+    l.job.prefix = prefix;
+    l.job.keeps = generator->settings->beams <= 1;
+    return run(&l, error);
 }

@@ -67,27 +67,32 @@ typedef struct heed_generation_events {
     void *argument;
 } heed_generation_events;
 
-/* Sequences of the session that one prompt takes at most; the larger the session, the more prompts
-   are answered at once. */
+/* What writes, and how. Borrowed. */
+typedef struct heed_generator {
+    heed_session *session;
+    const heed_tokenizer *tokenizer; /* NULL: no text; stop strings then are HEED_E_ARG */
+    const heed_generation_settings *settings;
+} heed_generator;
+
+/* Sequences of the session that one prompt takes at most. The more sequences the session has, the
+   more prompts are answered at once. */
 int64_t heed_generate_sequences(const heed_generation_settings *settings);
 
-/* Writes settings->returned sequences for each prompt. tokenizer NULL: no text (HEED_E_ARG with
-   stop strings). The session's sequences decide how many are written at once; it must hold none
-   when called and holds none afterwards. What all prompts of a decoder begin with is read once,
-   when it fills a block of the cache and the session has a place to spare. *generation is zeroed
-   first; free it in every case: on failure it holds what was finished before. HEED_E_ARG: a prompt
-   that is empty or, unless settings->truncate, longer than the context. */
-heed_status heed_generate(heed_session *session, const heed_tokenizer *tokenizer,
-                          const heed_generation_settings *settings, const heed_ids *prompts,
-                          size_t count, const heed_generation_events *events,
-                          heed_generation *generation, heed_error *error);
+/* Writes settings->returned sequences for each of `count` prompts; events may be NULL. The
+   session's sequences decide how many are written at once. The session must hold none when called
+   and holds none afterwards. If the prompts of a decoder begin alike, what they share is read once,
+   provided that it fills a page of the cache and that the session has a sequence to spare.
+   *generation is zeroed first. Free it in every case: on failure it holds what was finished before.
+   HEED_E_ARG: a prompt that is empty or, unless settings->truncate, longer than the context. */
+heed_status heed_generate(const heed_generator *generator, const heed_ids *prompts, size_t count,
+                          const heed_generation_events *events, heed_generation *generation,
+                          heed_error *error);
 /* The same for one prompt of a decoder that may begin with what `prefix` keeps: only the rest is
-   read. Afterwards the prefix keeps the prompt and what was written first, as far as it was read;
-   beams leave it as it was. The session needs a place for it besides those for writing. */
-heed_status heed_generate_from(heed_session *session, heed_prefix *prefix,
-                               const heed_tokenizer *tokenizer,
-                               const heed_generation_settings *settings, const heed_ids *prompt,
-                               const heed_generation_events *events, heed_generation *generation,
-                               heed_error *error);
+   read. Afterwards the prefix keeps the prompt and the first sequence written, as far as they were
+   read; with beams it stays as it was. The session needs one sequence for the prefix besides those
+   for writing. */
+heed_status heed_generate_from(const heed_generator *generator, heed_prefix *prefix,
+                               const heed_ids *prompt, const heed_generation_events *events,
+                               heed_generation *generation, heed_error *error);
 
 #endif

@@ -48,7 +48,10 @@ static heed_status tokenize(job *j, const heed_tokenizer *tokenizer, const heed_
         *s = (sentence){i, heed_allocate(encoding.count, sizeof *s->ids), encoding.count};
         if (!s->ids)
             status = heed_fail_memory(error, encoding.count * sizeof *s->ids, "the ids of a line");
-        else memcpy(s->ids, encoding.ids, encoding.count * sizeof *s->ids), j->count++;
+        else {
+            memcpy(s->ids, encoding.ids, encoding.count * sizeof *s->ids);
+            j->count++;
+        }
     }
     heed_encoding_free(&encoding);
     qsort(j->sentences, j->count, sizeof *j->sentences, by_length);
@@ -100,8 +103,7 @@ static heed_status collect(const job *j, heed_generation *generation, heed_trans
     return HEED_OK;
 }
 
-heed_status heed_translate_lines(heed_session *session, const heed_tokenizer *tokenizer,
-                                 const heed_generation_settings *settings, const heed_text *lines,
+heed_status heed_translate_lines(const heed_generator *generator, const heed_text *lines,
                                  size_t count, const heed_translation_events *events,
                                  heed_translation *translation, heed_error *error)
 {
@@ -115,11 +117,10 @@ heed_status heed_translate_lines(heed_session *session, const heed_tokenizer *to
     heed_status status = HEED_OK;
     if (!translation->lines || !j.sentences || !j.prompts)
         status = heed_fail_memory(error, (count + 1) * sizeof *j.sentences, "lines");
-    if (status == HEED_OK) status = tokenize(&j, tokenizer, lines, count, error);
+    if (status == HEED_OK) status = tokenize(&j, generator->tokenizer, lines, count, error);
     heed_generation_events inner = {.finished = finished, .cancelled = cancelled, .argument = &j};
     if (status == HEED_OK)
-        status = heed_generate(session, tokenizer, settings, j.prompts, j.count, &inner,
-                               &generation, error);
+        status = heed_generate(generator, j.prompts, j.count, &inner, &generation, error);
     if (status == HEED_OK) status = collect(&j, &generation, translation, error);
     heed_generation_free(&generation);
     for (size_t i = 0; i < j.count; i++) free(j.sentences[i].ids);
@@ -164,17 +165,18 @@ static heed_status write_lines(const char *path, const heed_translation *transla
                                heed_error *error)
 {
     heed_buffer text = {0};
-    for (size_t i = 0; i < translation->count; i++)
-        heed_buffer_text(&text, translation->lines[i]), heed_buffer_byte(&text, '\n');
-    heed_status status = text.failed ? heed_fail_memory(error, text.length, "the translation")
-                                     : heed_file_write(path, text.data ? text.data : "",
-                                                       text.length, error);
+    for (size_t i = 0; i < translation->count; i++) {
+        heed_buffer_text(&text, translation->lines[i]);
+        heed_buffer_byte(&text, '\n');
+    }
+    heed_status status = HEED_OK;
+    if (text.failed) status = heed_fail_memory(error, text.length, "the translation");
+    else status = heed_file_write(path, text.data ? text.data : "", text.length, error);
     heed_buffer_free(&text);
     return status;
 }
 
-heed_status heed_translate_file(heed_session *session, const heed_tokenizer *tokenizer,
-                                const heed_generation_settings *settings, const char *in_path,
+heed_status heed_translate_file(const heed_generator *generator, const char *in_path,
                                 const char *out_path, const heed_translation_events *events,
                                 heed_translation *translation, heed_error *error)
 {
@@ -182,8 +184,8 @@ heed_status heed_translate_file(heed_session *session, const heed_tokenizer *tok
     *translation = (heed_translation){0};
     heed_status status = read_lines(in_path, &source, error);
     if (status == HEED_OK)
-        status = heed_translate_lines(session, tokenizer, settings, source.lines, source.count,
-                                      events, translation, error);
+        status = heed_translate_lines(generator, source.lines, source.count, events, translation,
+                                      error);
     if (status == HEED_OK) status = write_lines(out_path, translation, error);
     free(source.lines);
     heed_arena_free(source.arena);

@@ -21,16 +21,14 @@ typedef struct heed_translation_events {
     void *argument;
 } heed_translation_events;
 
-/* Lines are run in order of their length, so that batches are even; results come in the order
-   given. Line ends within a result become blanks. *translation is zeroed first; free it in every
-   case. */
-heed_status heed_translate_lines(heed_session *session, const heed_tokenizer *tokenizer,
-                                 const heed_generation_settings *settings, const heed_text *lines,
+/* Translates the lines; events may be NULL. They are run in order of their length, so that batches
+   are even; results come in the order given. Line ends within a result become blanks. *translation
+   is zeroed first; free it in every case. */
+heed_status heed_translate_lines(const heed_generator *generator, const heed_text *lines,
                                  size_t count, const heed_translation_events *events,
                                  heed_translation *translation, heed_error *error);
 /* The same from file to file; the output file is complete or not there. */
-heed_status heed_translate_file(heed_session *session, const heed_tokenizer *tokenizer,
-                                const heed_generation_settings *settings, const char *in_path,
+heed_status heed_translate_file(const heed_generator *generator, const char *in_path,
                                 const char *out_path, const heed_translation_events *events,
                                 heed_translation *translation, heed_error *error);
 

@@ -26,8 +26,8 @@ static heed_status generate(void *context, heed_error *error)
     heed_ids prompts[] = {{first, 3}, {second, 1}};
     heed_status status = with_session(s, 4, &session, error);
     if (status == HEED_OK)
-        status = heed_generate(session, s->tokenizer, &s->f.settings, prompts, 2, NULL, &generation,
-                               error);
+        status = heed_generate(&(heed_generator){session, s->tokenizer, &s->f.settings}, prompts, 2,
+                               NULL, &generation, error);
     heed_generation_free(&generation);
     heed_session_free(session);
     return status;
@@ -51,8 +51,8 @@ static heed_status score(void *context, heed_error *error)
     heed_score score = {0};
     heed_status status = with_session(s, 2, &session, error);
     if (status == HEED_OK)
-        status = heed_score_text(session, s->tokenizer, "Hello world, hello words", 24, 0, NULL,
-                                 &score, error);
+        status = heed_score_text(session, s->tokenizer, (heed_text){"Hello world, hello words", 24},
+                                 NULL, &score, error);
     heed_session_free(session);
     return status;
 }
@@ -64,10 +64,10 @@ static heed_status score_pairs(void *context, heed_error *error)
     heed_score score = {0};
     int32_t source[] = {5, 6, 0}, target[] = {7, 0};
     heed_ids sources = {source, 3}, targets = {target, 2};
+    heed_id_pairs pairs = {&sources, &targets, 1};
     heed_status status = with_session(s, 1, &session, error);
     if (status == HEED_OK)
-        status = heed_score_pairs(session, &s->f.settings, &sources, &targets, 1, NULL, &score,
-                                  error);
+        status = heed_score_pairs(session, &s->f.settings, &pairs, NULL, &score, error);
     heed_session_free(session);
     return status;
 }
@@ -80,8 +80,8 @@ static heed_status translate(void *context, heed_error *error)
     const heed_text lines[] = {{"Hello", 5}, {"", 0}};
     heed_status status = with_session(s, 2, &session, error);
     if (status == HEED_OK)
-        status = heed_translate_lines(session, s->tokenizer, &s->f.settings, lines, 2, NULL,
-                                      &translation, error);
+        status = heed_translate_lines(&(heed_generator){session, s->tokenizer, &s->f.settings},
+                                      lines, 2, NULL, &translation, error);
     heed_translation_free(&translation);
     heed_session_free(session);
     return status;

@@ -54,14 +54,14 @@ static void pairs_equal_transformers(void **state)
     static const int32_t s0[] = {5, 6, 7, 0}, s1[] = {40, 41, 42, 43, 44, 45, 0}, s2[] = {9, 0},
                          t0[] = {10, 11, 0}, t1[] = {50, 51, 52, 53, 54, 0}, t2[] = {0};
     const heed_ids sources[] = {{s0, 4}, {s1, 7}, {s2, 2}}, targets[] = {{t0, 3}, {t1, 6}, {t2, 1}};
+    const heed_id_pairs pairs = {sources, targets, 3};
     fixture f = fixture_open("marian", 1);
     double first = 0;
     for (int64_t sequences = 1; sequences <= 3; sequences++) {
         heed_session *session = fixture_session(&f,
                                                 &(heed_session_options){.sequences = sequences});
         heed_score score = {0};
-        assert_ok(
-            heed_score_pairs(session, &f.settings, sources, targets, 3, NULL, &score, &error));
+        assert_ok(heed_score_pairs(session, &f.settings, &pairs, NULL, &score, &error));
         assert_int_equal(score.tokens, 10);
         assert_true(fabs(heed_score_nll(&score) - 5.977764623071723) < 1e-5);
         if (sequences == 1) first = score.sum;
@@ -77,18 +77,20 @@ static void pairs_equal_transformers(void **state)
 static void text_is_scored_as_its_ids(void **state)
 {
     (void)state;
-    static const char text[] =
+    static const char bytes[] =
         "Hello world, this is a License. Hello again, world of licenses and of words.";
+    const heed_text text = {bytes, sizeof bytes - 1};
     fixture f = fixture_open("gpt2", 1);
     heed_tokenizer *tokenizer = NULL;
     heed_encoding encoding = {0};
     heed_session *session = fixture_session(&f, NULL);
     heed_score whole = {0}, cut = {0}, ids = {0};
     assert_ok(heed_tokenizer_load(&tokenizer, f.oracle.folder, &error));
-    assert_ok(heed_tokenizer_encode(tokenizer, text, sizeof text - 1, HEED_ENCODE_SPECIAL,
+    assert_ok(heed_tokenizer_encode(tokenizer, text.bytes, text.length, HEED_ENCODE_SPECIAL,
                                     &encoding, &error));
-    assert_ok(heed_score_text(session, tokenizer, text, sizeof text - 1, 0, NULL, &whole, &error));
-    assert_ok(heed_score_text(session, tokenizer, text, sizeof text - 1, 10, NULL, &cut, &error));
+    assert_ok(heed_score_text(session, tokenizer, text, NULL, &whole, &error));
+    assert_ok(heed_score_text(session, tokenizer, text, &(heed_score_options){.max_tokens = 10},
+                              &cut, &error));
     assert_ok(heed_score_ids(session, encoding.ids, 10, NULL, &ids, &error));
     assert_int_equal(whole.tokens, encoding.count - (encoding.count + 47) / 48);
     assert_true(cut.tokens == 9 && cut.sum == ids.sum);
@@ -127,7 +129,7 @@ static void too_little_and_too_much(void **state)
         HEED_E_CANCELLED, "stopped",
         heed_score_ids(session, ids, 2, &(heed_score_options){.cancelled = yes}, &score, &error));
     assert_fails(HEED_E_UNSUPPORTED, "no encoder",
-                 heed_score_pairs(session, &f.settings, NULL, NULL, 0, NULL, &score, &error));
+                 heed_score_pairs(session, &f.settings, &(heed_id_pairs){0}, NULL, &score, &error));
     int64_t sequence;
     assert_ok(heed_session_add(session, &sequence, &error));
     assert_fails(HEED_E_ARG, "drop them", heed_score_ids(session, ids, 2, NULL, &score, &error));

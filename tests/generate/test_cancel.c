@@ -128,19 +128,22 @@ static void writing_is_cancelled_within_a_step(void **state)
     heed_generation_events events = {.cancelled = asked_by_events, .argument = &c};
     f.settings.max_new_tokens = 4, f.settings.sample = false;
     heed_session_set_cancel(session, counter_cancel(&c));
-    assert_ok(heed_generate(session, NULL, &f.settings, prompts, 2, &events, &right, &error));
+    assert_ok(heed_generate(&(heed_generator){session, NULL, &f.settings}, prompts, 2, &events,
+                            &right, &error));
     long all = c.asked;
     assert_true(all > 4 * 8); /* steps alone would ask five times */
     for (long at = 1; at <= all; at = counter_next(at, all)) {
         c = (counter){.yes_from = at};
-        bool cancelled = was_cancelled(
-            heed_generate(session, NULL, &f.settings, prompts, 2, &events, &found, NULL), &c);
+        bool cancelled = was_cancelled(heed_generate(&(heed_generator){session, NULL, &f.settings},
+                                                     prompts, 2, &events, &found, NULL),
+                                       &c);
         heed_generation_free(&found);
         if (!cancelled) break;
         assert_int_equal(heed_session_held(session), 0);
     }
     c = (counter){0};
-    assert_ok(heed_generate(session, NULL, &f.settings, prompts, 2, &events, &found, &error));
+    assert_ok(heed_generate(&(heed_generator){session, NULL, &f.settings}, prompts, 2, &events,
+                            &found, &error));
     for (size_t i = 0; i < 2; i++)
         assert_memory_equal(right.items[i].ids, found.items[i].ids,
                             right.items[i].count * sizeof(int32_t));

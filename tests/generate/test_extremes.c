@@ -221,8 +221,8 @@ static void beams_return_an_answer_with_any_length_penalty(void **state)
         f.settings.max_new_tokens = 12;
         f.settings.early_stopping = HEED_EARLY_NEVER;
         f.settings.length_penalty = penalties[i];
-        assert_ok(heed_generate(session, NULL, &f.settings, &(heed_ids){ids, 3}, 1, NULL,
-                                &generation, &error));
+        assert_ok(heed_generate(&(heed_generator){session, NULL, &f.settings}, &(heed_ids){ids, 3},
+                                1, NULL, &generation, &error));
         assert_false(isnan(generation.items[0].score));
         assert_true(generation.items[0].count >= before);
         before = generation.items[0].count;

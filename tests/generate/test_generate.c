@@ -102,7 +102,8 @@ static bool check_set(fixture *f, heed_session *session, const char *set_name, c
     int64_t width = oracle_tensor(&f->oracle, out)->shape[1],
             before = heed_session_has_source(session) ? 1 : given.count;
     heed_generation generation;
-    assert_ok(heed_generate(session, NULL, &settings, &given, 1, NULL, &generation, &error));
+    assert_ok(heed_generate(&(heed_generator){session, NULL, &settings}, &given, 1, NULL,
+                            &generation, &error));
     assert_int_equal(generation.count, returned);
     /* Beam search there takes a pad id of 0 for none. */
     int64_t pad = settings.beams > 1 && settings.pad == 0 ? settings.eos.ids[0] : settings.pad;
@@ -209,15 +210,15 @@ static void batches_equal_singles(void **state)
             heed_generation single[PROMPTS], batch;
             heed_session *alone = fixture_session(&f, &(heed_session_options){.sequences = 3});
             for (int p = 0; p < PROMPTS; p++)
-                assert_ok(heed_generate(alone, NULL, &f.settings, &prompts[p], 1, NULL, &single[p],
-                                        &error));
+                assert_ok(heed_generate(&(heed_generator){alone, NULL, &f.settings}, &prompts[p], 1,
+                                        NULL, &single[p], &error));
             heed_session_free(alone);
             static const int64_t capacities[] = {3, 4, 8, 21, 8};
             for (int c = 0; c < 5; c++) {
                 heed_session *session = fixture_session(
                     c == 4 ? &threaded : &f, &(heed_session_options){.sequences = capacities[c]});
-                assert_ok(heed_generate(session, NULL, &f.settings, prompts, PROMPTS, NULL, &batch,
-                                        &error));
+                assert_ok(heed_generate(&(heed_generator){session, NULL, &f.settings}, prompts,
+                                        PROMPTS, NULL, &batch, &error));
                 for (size_t k = 0; k < batch.count; k++)
                     assert_same_items(ways[way].name, &batch.items[k],
                                       &single[k / (size_t)f.settings.returned]
@@ -247,7 +248,8 @@ static void seeds_and_numbers_draw_differently(void **state)
     f.settings.temperature = 2;
     for (int i = 0; i < 3; i++) {
         f.settings.seed = i == 2 ? 2 : 1;
-        assert_ok(heed_generate(session, NULL, &f.settings, &prompt, 1, NULL, &runs[i], &error));
+        assert_ok(heed_generate(&(heed_generator){session, NULL, &f.settings}, &prompt, 1, NULL,
+                                &runs[i], &error));
     }
     int equal = 0;
     for (size_t k = 0; k < 8; k++) {
@@ -274,7 +276,8 @@ static void draws_follow_the_model(void **state)
     heed_ids prompt = {ids, 3};
     heed_generation one, many;
     f.settings.max_new_tokens = 1, f.settings.log_probabilities = K;
-    assert_ok(heed_generate(session, NULL, &f.settings, &prompt, 1, NULL, &one, &error));
+    assert_ok(heed_generate(&(heed_generator){session, NULL, &f.settings}, &prompt, 1, NULL, &one,
+                            &error));
     double p[K], total = 0, chi = 0;
     for (int k = 0; k < K; k++)
         total += p[k] = exp((double)one.items[0].likely[k].log_probability / 1.5);
@@ -283,7 +286,8 @@ static void draws_follow_the_model(void **state)
     int counts[K] = {0};
     for (int i = 0; i < DRAWS / 50; i++) {
         f.settings.seed = (uint64_t)i;
-        assert_ok(heed_generate(session, NULL, &f.settings, &prompt, 1, NULL, &many, &error));
+        assert_ok(heed_generate(&(heed_generator){session, NULL, &f.settings}, &prompt, 1, NULL,
+                                &many, &error));
         for (size_t n = 0; n < many.count; n++) {
             int place = -1;
             for (int k = 0; k < K; k++)
@@ -336,8 +340,8 @@ static void text_is_streamed_and_stopped(void **state)
         heed_generation_events events = {.text = hear, .finished = hear_end, .argument = &whole};
         heed_generation full, stopped;
         f.settings.max_new_tokens = f.settings.min_new_tokens = 14, f.settings.beams = beams_used;
-        assert_ok(
-            heed_generate(session, tokenizer, &f.settings, &prompt, 1, &events, &full, &error));
+        assert_ok(heed_generate(&(heed_generator){session, tokenizer, &f.settings}, &prompt, 1,
+                                &events, &full, &error));
         assert_string_equal(whole.text.data, full.items[0].text);
         assert_true(full.items[0].text_length > 6 && whole.finished == 1);
         /* Two bytes of ASCII from the middle, on whatever borders of tokens they lie. */
@@ -347,8 +351,8 @@ static void text_is_streamed_and_stopped(void **state)
         size_t first = (size_t)(strstr(full.items[0].text, stop) - full.items[0].text);
         assert_ok(heed_generation_settings_add_stop(&f.settings, stop, &error));
         events.argument = &cut;
-        assert_ok(
-            heed_generate(session, tokenizer, &f.settings, &prompt, 1, &events, &stopped, &error));
+        assert_ok(heed_generate(&(heed_generator){session, tokenizer, &f.settings}, &prompt, 1,
+                                &events, &stopped, &error));
         if (beams_used == 1) {
             assert_int_equal(stopped.items[0].finish, HEED_FINISH_STOP);
             assert_int_equal(stopped.items[0].text_length, first);
@@ -360,7 +364,8 @@ static void text_is_streamed_and_stopped(void **state)
         assert_int_equal(cut.text.length, stopped.items[0].text_length);
         heed_generation_free(&stopped);
         assert_fails(HEED_E_ARG, "stop strings need a tokenizer",
-                     heed_generate(session, NULL, &f.settings, &prompt, 1, NULL, &stopped, &error));
+                     heed_generate(&(heed_generator){session, NULL, &f.settings}, &prompt, 1, NULL,
+                                   &stopped, &error));
         heed_buffer_free(&whole.text), heed_buffer_free(&cut.text);
         heed_generation_free(&full);
         heed_generation_settings_free(&f.settings);
@@ -384,37 +389,37 @@ static void the_context_ends_a_sequence(void **state)
     heed_generation generation;
     f.settings.max_new_tokens = 20, f.settings.min_new_tokens = 20;
 
-    assert_ok(heed_generate(session, NULL, &f.settings, &(heed_ids){ids, 40}, 1, NULL, &generation,
-                            &error));
+    assert_ok(heed_generate(&(heed_generator){session, NULL, &f.settings}, &(heed_ids){ids, 40}, 1,
+                            NULL, &generation, &error));
     assert_int_equal(generation.items[0].count, 8);
     assert_int_equal(generation.items[0].finish, HEED_FINISH_CONTEXT);
     heed_generation_free(&generation);
 
-    assert_ok(heed_generate(session, NULL, &f.settings, &(heed_ids){ids, 28}, 1, NULL, &generation,
-                            &error));
+    assert_ok(heed_generate(&(heed_generator){session, NULL, &f.settings}, &(heed_ids){ids, 28}, 1,
+                            NULL, &generation, &error));
     assert_int_equal(generation.items[0].count, 20);
     assert_int_equal(generation.items[0].finish, HEED_FINISH_LENGTH);
     heed_generation_free(&generation);
 
-    assert_ok(heed_generate(session, NULL, &f.settings, &(heed_ids){ids, 48}, 1, NULL, &generation,
-                            &error));
+    assert_ok(heed_generate(&(heed_generator){session, NULL, &f.settings}, &(heed_ids){ids, 48}, 1,
+                            NULL, &generation, &error));
     assert_int_equal(generation.items[0].count, 0);
     assert_int_equal(generation.items[0].finish, HEED_FINISH_CONTEXT);
     heed_generation_free(&generation);
 
     assert_fails(HEED_E_ARG, "prompt 1 has 49 tokens, but the context has 48 positions",
-                 heed_generate(session, NULL, &f.settings, &(heed_ids){ids, 49}, 1, NULL,
-                               &generation, &error));
+                 heed_generate(&(heed_generator){session, NULL, &f.settings}, &(heed_ids){ids, 49},
+                               1, NULL, &generation, &error));
     heed_generation_free(&generation);
 
     f.settings.truncate = true;
     heed_generation cut;
-    assert_ok(
-        heed_generate(session, NULL, &f.settings, &(heed_ids){ids, 60}, 1, NULL, &cut, &error));
+    assert_ok(heed_generate(&(heed_generator){session, NULL, &f.settings}, &(heed_ids){ids, 60}, 1,
+                            NULL, &cut, &error));
     assert_int_equal(cut.prompts[0].cut, 60 - 28);
     assert_int_equal(cut.prompts[0].count, 28);
-    assert_ok(heed_generate(session, NULL, &f.settings, &(heed_ids){ids + 32, 28}, 1, NULL,
-                            &generation, &error));
+    assert_ok(heed_generate(&(heed_generator){session, NULL, &f.settings},
+                            &(heed_ids){ids + 32, 28}, 1, NULL, &generation, &error));
     assert_same_items("truncated", &cut.items[0], &generation.items[0], 0);
     heed_generation_free(&cut), heed_generation_free(&generation);
     heed_session_free(session);
@@ -433,36 +438,44 @@ static void wrong_requests_are_explained(void **state)
     heed_ids empty = {ids, 0}, good = {ids, 2}, unknown = {ids, 3};
     f.settings.bos = -1;
     assert_fails(HEED_E_ARG, "prompt 1 is empty",
-                 heed_generate(session, NULL, &f.settings, &empty, 1, NULL, &generation, &error));
+                 heed_generate(&(heed_generator){session, NULL, &f.settings}, &empty, 1, NULL,
+                               &generation, &error));
     heed_generation_free(&generation);
     assert_fails(HEED_E_ARG, "prompt 1 is empty",
-                 heed_generate(pair, NULL, &marian.settings, &empty, 1, NULL, &generation, &error));
+                 heed_generate(&(heed_generator){pair, NULL, &marian.settings}, &empty, 1, NULL,
+                               &generation, &error));
     heed_generation_free(&generation);
     assert_fails(HEED_E_ARG, "id 400 at place 2",
-                 heed_generate(session, NULL, &f.settings, &unknown, 1, NULL, &generation, &error));
+                 heed_generate(&(heed_generator){session, NULL, &f.settings}, &unknown, 1, NULL,
+                               &generation, &error));
     heed_generation_free(&generation);
-    assert_fails(
-        HEED_E_ARG, "source: id 400 at place 2",
-        heed_generate(pair, NULL, &marian.settings, &unknown, 1, NULL, &generation, &error));
+    assert_fails(HEED_E_ARG, "source: id 400 at place 2",
+                 heed_generate(&(heed_generator){pair, NULL, &marian.settings}, &unknown, 1, NULL,
+                               &generation, &error));
     heed_generation_free(&generation);
     f.settings.max_length = 2;
     assert_fails(HEED_E_ARG, "max_length allows 2",
-                 heed_generate(session, NULL, &f.settings, &good, 1, NULL, &generation, &error));
+                 heed_generate(&(heed_generator){session, NULL, &f.settings}, &good, 1, NULL,
+                               &generation, &error));
     heed_generation_free(&generation);
     f.settings.max_length = 0, f.settings.beams = 3;
     assert_fails(HEED_E_ARG, "3 sequences at once are needed",
-                 heed_generate(session, NULL, &f.settings, &good, 1, NULL, &generation, &error));
+                 heed_generate(&(heed_generator){session, NULL, &f.settings}, &good, 1, NULL,
+                               &generation, &error));
     f.settings.beams = 2, f.settings.sample = true;
     assert_fails(HEED_E_UNSUPPORTED, "beam search",
-                 heed_generate(session, NULL, &f.settings, &good, 1, NULL, &generation, &error));
+                 heed_generate(&(heed_generator){session, NULL, &f.settings}, &good, 1, NULL,
+                               &generation, &error));
     f.settings.sample = false, f.settings.log_probabilities = 1;
     assert_fails(HEED_E_UNSUPPORTED, "not reported for beams",
-                 heed_generate(session, NULL, &f.settings, &good, 1, NULL, &generation, &error));
+                 heed_generate(&(heed_generator){session, NULL, &f.settings}, &good, 1, NULL,
+                               &generation, &error));
     f.settings.beams = 1, f.settings.log_probabilities = -1,
     f.settings.suppress = (heed_id_list){malloc(400 * sizeof(int32_t)), 321};
     for (int i = 0; i < 321; i++) f.settings.suppress.ids[i] = i;
     assert_fails(HEED_E_ARG, "no token can be chosen",
-                 heed_generate(session, NULL, &f.settings, &good, 1, NULL, &generation, &error));
+                 heed_generate(&(heed_generator){session, NULL, &f.settings}, &good, 1, NULL,
+                               &generation, &error));
     heed_generation_free(&generation);
     assert_int_equal(heed_session_held(session), 0);
     assert_fails(HEED_E_UNSUPPORTED, "is an encoder",
@@ -491,8 +504,8 @@ static void the_caller_may_stop(void **state)
     heed_generation generation;
     heed_generation_events events = {.cancelled = after_three, .argument = &asked};
     assert_fails(HEED_E_CANCELLED, "stopped",
-                 heed_generate(session, NULL, &f.settings, &(heed_ids){ids, 3}, 1, &events,
-                               &generation, &error));
+                 heed_generate(&(heed_generator){session, NULL, &f.settings}, &(heed_ids){ids, 3},
+                               1, &events, &generation, &error));
     assert_int_equal(asked, 4);
     assert_int_equal(heed_session_held(session), 0);
     heed_generation_free(&generation);
@@ -509,13 +522,13 @@ static void prompts_are_reported(void **state)
     int32_t ids[40] = {7, 8, 9};
     heed_generation written, read;
     f.settings.max_new_tokens = 12, f.settings.log_probabilities = 3;
-    assert_ok(
-        heed_generate(session, NULL, &f.settings, &(heed_ids){ids, 3}, 1, NULL, &written, &error));
+    assert_ok(heed_generate(&(heed_generator){session, NULL, &f.settings}, &(heed_ids){ids, 3}, 1,
+                            NULL, &written, &error));
     const heed_generated *item = &written.items[0];
     memcpy(ids + 3, item->ids, item->count * sizeof *ids);
     f.settings.max_new_tokens = 1;
-    assert_ok(heed_generate(session, NULL, &f.settings, &(heed_ids){ids, 3 + (int64_t)item->count},
-                            1, NULL, &read, &error));
+    assert_ok(heed_generate(&(heed_generator){session, NULL, &f.settings},
+                            &(heed_ids){ids, 3 + (int64_t)item->count}, 1, NULL, &read, &error));
     assert_true(isnan(read.prompts[0].log_probabilities[0]) && read.prompts[0].likely[0].id == -1);
     for (size_t i = 0; i < item->count; i++) {
         assert_true(fabsf(read.prompts[0].log_probabilities[3 + i] - item->log_probabilities[i]) <
@@ -535,16 +548,17 @@ static void nothing_asked_gives_nothing(void **state)
     fixture f = fixture_open("gpt2", 1);
     heed_session *session = fixture_session(&f, NULL);
     heed_generation generation;
-    assert_ok(heed_generate(session, NULL, &f.settings, NULL, 0, NULL, &generation, &error));
+    assert_ok(heed_generate(&(heed_generator){session, NULL, &f.settings}, NULL, 0, NULL,
+                            &generation, &error));
     assert_int_equal(generation.count, 0);
     heed_generation_free(&generation);
     int32_t bos = (int32_t)f.settings.bos;
     heed_generation from_bos;
     /* begins with bos */
-    assert_ok(heed_generate(session, NULL, &f.settings, &(heed_ids){NULL, 0}, 1, NULL, &generation,
-                            &error));
-    assert_ok(heed_generate(session, NULL, &f.settings, &(heed_ids){&bos, 1}, 1, NULL, &from_bos,
-                            &error));
+    assert_ok(heed_generate(&(heed_generator){session, NULL, &f.settings}, &(heed_ids){NULL, 0}, 1,
+                            NULL, &generation, &error));
+    assert_ok(heed_generate(&(heed_generator){session, NULL, &f.settings}, &(heed_ids){&bos, 1}, 1,
+                            NULL, &from_bos, &error));
     assert_same_items("empty prompt", &generation.items[0], &from_bos.items[0], 0);
     heed_generation_free(&generation), heed_generation_free(&from_bos);
     heed_session_free(session);

@@ -15,7 +15,8 @@ static heed_generation write_many(const fixture *f, int64_t returned, counter *c
         f, &(heed_session_options){.sequences = heed_generate_sequences(&settings)});
     heed_session_set_cancel(session, counter_cancel(c));
     heed_ids ids = {prompt, sizeof prompt / sizeof *prompt};
-    assert_ok(heed_generate(session, NULL, &settings, &ids, 1, NULL, &generation, &error));
+    assert_ok(heed_generate(&(heed_generator){session, NULL, &settings}, &ids, 1, NULL, &generation,
+                            &error));
     heed_session_free(session);
     return generation;
 }
@@ -62,7 +63,8 @@ static void a_bad_prompt_is_told_first(void **state)
     f.settings.max_new_tokens = 2;
     heed_session_set_cancel(session, counter_cancel(&c));
     assert_fails(HEED_E_ARG, "prompt 9 has 40 tokens",
-                 heed_generate(session, NULL, &f.settings, prompts, 9, NULL, &generation, &error));
+                 heed_generate(&(heed_generator){session, NULL, &f.settings}, prompts, 9, NULL,
+                               &generation, &error));
     assert_int_equal(c.asked, 0);
     heed_generation_free(&generation);
     heed_session_free(session);
@@ -82,12 +84,14 @@ static void what_is_complete_is_kept(void **state)
     for (int i = 0; i < 8; i++) prompts[i] = (heed_ids){prompt, 2 + i % 4};
     f.settings.max_new_tokens = 3;
     heed_session_set_cancel(session, counter_cancel(&c));
-    assert_ok(heed_generate(session, NULL, &f.settings, prompts, 8, NULL, &right, &error));
+    assert_ok(heed_generate(&(heed_generator){session, NULL, &f.settings}, prompts, 8, NULL, &right,
+                            &error));
     long all = c.asked;
     for (long at = 1; at <= all; at = counter_next(at, all)) {
         size_t finished = 0;
         c = (counter){.yes_from = at};
-        assert_int_equal(heed_generate(session, NULL, &f.settings, prompts, 8, NULL, &found, NULL),
+        assert_int_equal(heed_generate(&(heed_generator){session, NULL, &f.settings}, prompts, 8,
+                                       NULL, &found, NULL),
                          HEED_E_CANCELLED);
         for (size_t i = 0; i < found.count; i++) {
             if (!found.items[i].finished) continue;

@@ -23,8 +23,8 @@ static void write_fresh(const fixture *f, const heed_generation_settings *settin
                         const int32_t *ids, int64_t count, heed_generation *generation)
 {
     heed_session *session = fixture_session(f, NULL);
-    assert_ok(heed_generate(session, NULL, settings, &(heed_ids){ids, count}, 1, NULL, generation,
-                            &error));
+    assert_ok(heed_generate(&(heed_generator){session, NULL, settings}, &(heed_ids){ids, count}, 1,
+                            NULL, generation, &error));
     heed_session_free(session);
 }
 
@@ -49,8 +49,8 @@ static void a_turn_reads_only_what_is_new(void **state)
     for (int turn = 0; turn < 3 && count + 6 <= context; turn++) {
         heed_generation kept, fresh;
         size_t before = turn ? (size_t)prefix.count : 0;
-        assert_ok(heed_generate_from(session, &prefix, NULL, &settings, &(heed_ids){ids, count},
-                                     NULL, &kept, &error));
+        assert_ok(heed_generate_from(&(heed_generator){session, NULL, &settings}, &prefix,
+                                     &(heed_ids){ids, count}, NULL, &kept, &error));
         write_fresh(&f, &settings, ids, count, &fresh);
         assert_same(&kept.items[0], &fresh.items[0]);
         assert_int_equal(kept.prompts[0].kept, before);
@@ -81,11 +81,11 @@ static void another_beginning_is_read_anew(void **state)
     fill(first, 8, heed_session_vocabulary(session), 1);
     fill(other, 8, heed_session_vocabulary(session), 1);
     other[3] = (other[3] + 1) % (int32_t)heed_session_vocabulary(session);
-    assert_ok(heed_generate_from(session, &prefix, NULL, &settings, &(heed_ids){first, 8}, NULL,
-                                 &kept, &error));
+    assert_ok(heed_generate_from(&(heed_generator){session, NULL, &settings}, &prefix,
+                                 &(heed_ids){first, 8}, NULL, &kept, &error));
     heed_generation_free(&kept);
-    assert_ok(heed_generate_from(session, &prefix, NULL, &settings, &(heed_ids){other, 8}, NULL,
-                                 &kept, &error));
+    assert_ok(heed_generate_from(&(heed_generator){session, NULL, &settings}, &prefix,
+                                 &(heed_ids){other, 8}, NULL, &kept, &error));
     assert_int_equal(kept.prompts[0].kept, 3);
     write_fresh(&f, &settings, other, 8, &fresh);
     assert_same(&kept.items[0], &fresh.items[0]);
@@ -112,12 +112,14 @@ static void prompts_that_begin_alike_are_read_once(void **state)
         fill(ids[i] + COMMON, COUNT - COMMON, heed_session_vocabulary(session), i + 2);
         prompts[i] = (heed_ids){ids[i], COUNT - i};
     }
-    assert_ok(heed_generate(session, NULL, &settings, prompts, PROMPTS, NULL, &together, &error));
+    assert_ok(heed_generate(&(heed_generator){session, NULL, &settings}, prompts, PROMPTS, NULL,
+                            &together, &error));
     assert_int_equal(heed_session_held(session), 0);
     for (int i = 0; i < PROMPTS; i++) {
         heed_session *alone = fixture_session(&f, &(heed_session_options){.context = 128});
         heed_generation fresh;
-        assert_ok(heed_generate(alone, NULL, &settings, &prompts[i], 1, NULL, &fresh, &error));
+        assert_ok(heed_generate(&(heed_generator){alone, NULL, &settings}, &prompts[i], 1, NULL,
+                                &fresh, &error));
         assert_true(together.prompts[i].kept >= COMMON);
         assert_same(&together.items[i], &fresh.items[0]);
         heed_generation_free(&fresh);
@@ -149,8 +151,8 @@ static void a_prompt_cache_comes_back_from_disk(void **state)
     heed_prefix_begin(&back, session);
     assert_ok(heed_prefix_load(&back, path, &error));
     assert_int_equal(back.count, 10);
-    assert_ok(heed_generate_from(session, &back, NULL, &settings, &(heed_ids){ids, 12}, NULL, &kept,
-                                 &error));
+    assert_ok(heed_generate_from(&(heed_generator){session, NULL, &settings}, &back,
+                                 &(heed_ids){ids, 12}, NULL, &kept, &error));
     assert_int_equal(kept.prompts[0].kept, 10);
     write_fresh(&f, &settings, ids, 12, &fresh);
     assert_same(&kept.items[0], &fresh.items[0]);
@@ -200,8 +202,8 @@ static void a_prompt_cache_keeps_its_type(void **state)
         assert_ok(heed_prefix_save(&prefix, path, &error));
         heed_prefix_free(&prefix);
         assert_ok(heed_prefix_load(&back, path, &error));
-        assert_ok(heed_generate_from(session, &back, NULL, &settings, &(heed_ids){ids, 12}, NULL,
-                                     &kept, &error));
+        assert_ok(heed_generate_from(&(heed_generator){session, NULL, &settings}, &back,
+                                     &(heed_ids){ids, 12}, NULL, &kept, &error));
         assert_int_equal(kept.prompts[0].kept, 10);
         write_fresh(&f, &settings, ids, 12, &fresh);
         assert_same(&kept.items[0], &fresh.items[0]);

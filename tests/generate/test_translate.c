@@ -41,8 +41,8 @@ static void translate_one(const fixture *f, heed_session *session, const heed_to
     assert_ok(heed_tokenizer_encode(tokenizer, line, strlen(line), HEED_ENCODE_SPECIAL, &encoding,
                                     &error));
     heed_ids source = {encoding.ids, (int64_t)encoding.count};
-    assert_ok(
-        heed_generate(session, tokenizer, &f->settings, &source, 1, NULL, &generation, &error));
+    assert_ok(heed_generate(&(heed_generator){session, tokenizer, &f->settings}, &source, 1, NULL,
+                            &generation, &error));
     heed_buffer_text(text, generation.items[0].text);
     heed_generation_free(&generation);
     heed_encoding_free(&encoding);
@@ -72,8 +72,8 @@ static void lines_come_in_the_order_given(void **state)
         f.settings.beams = beams;
         for (int i = 0; i < LINES; i++) texts[i] = (heed_text){lines[i], strlen(lines[i])};
         heed_translation_events events = {.progress = watch, .argument = &w};
-        assert_ok(heed_translate_lines(session, tokenizer, &f.settings, texts, LINES, &events,
-                                       &translation, &error));
+        assert_ok(heed_translate_lines(&(heed_generator){session, tokenizer, &f.settings}, texts,
+                                       LINES, &events, &translation, &error));
         assert_int_equal(translation.count, LINES);
         assert_true(w.calls == 5 && w.last == 5);
         for (int i = 0; i < LINES; i++) {
@@ -104,8 +104,8 @@ static void files_are_written_whole(void **state)
     scratch_make(&folder);
     snprintf(in, sizeof in, "%s", scratch_file(&folder, "in.txt", source, sizeof source - 1));
     snprintf(out, sizeof out, "%s", scratch_path(&folder, "out.txt"));
-    assert_ok(
-        heed_translate_file(session, tokenizer, &f.settings, in, out, NULL, &translation, &error));
+    assert_ok(heed_translate_file(&(heed_generator){session, tokenizer, &f.settings}, in, out, NULL,
+                                  &translation, &error));
     translate_one(&f, session, tokenizer, "w5 w6 w7", &wanted);
     heed_buffer_text(&wanted, "\n\n");
     translate_one(&f, session, tokenizer, "w9 w10", &wanted);
@@ -115,12 +115,12 @@ static void files_are_written_whole(void **state)
     heed_translation_free(&translation);
 
     assert_fails(HEED_E_IO, "nowhere",
-                 heed_translate_file(session, tokenizer, &f.settings, "/nowhere", out, NULL,
-                                     &translation, &error));
+                 heed_translate_file(&(heed_generator){session, tokenizer, &f.settings}, "/nowhere",
+                                     out, NULL, &translation, &error));
     heed_translation_free(&translation);
     scratch_file(&folder, "in.txt", "", 0);
-    assert_ok(
-        heed_translate_file(session, tokenizer, &f.settings, in, out, NULL, &translation, &error));
+    assert_ok(heed_translate_file(&(heed_generator){session, tokenizer, &f.settings}, in, out, NULL,
+                                  &translation, &error));
     assert_int_equal(translation.count, 0);
     heed_buffer_clear(&text);
     assert_ok(heed_file_read(out, 1 << 20, &text, &error));
@@ -144,12 +144,12 @@ static void long_lines_are_refused_or_cut(void **state)
     heed_text text = {line.data, line.length};
     heed_translation translation;
     assert_fails(HEED_E_ARG, "51 tokens",
-                 heed_translate_lines(session, tokenizer, &f.settings, &text, 1, NULL, &translation,
-                                      &error));
+                 heed_translate_lines(&(heed_generator){session, tokenizer, &f.settings}, &text, 1,
+                                      NULL, &translation, &error));
     heed_translation_free(&translation);
     f.settings.truncate = true, f.settings.max_new_tokens = 3;
-    assert_ok(heed_translate_lines(session, tokenizer, &f.settings, &text, 1, NULL, &translation,
-                                   &error));
+    assert_ok(heed_translate_lines(&(heed_generator){session, tokenizer, &f.settings}, &text, 1,
+                                   NULL, &translation, &error));
     assert_int_equal(translation.cut_sources, 1);
     heed_translation_free(&translation);
     heed_buffer_free(&line);

@@ -1,11 +1,13 @@
 /* heed/graph.h: building a computation by hand. A graph is pure: values in single assignment, no
-   aliasing, no control flow. Builders return a value id; a builder that fails returns HEED_BAD,
+   aliasing, no control flow. Builders return a value id; a builder that fails returns HEED_BAD and
    records the first error in the graph, and HEED_BAD propagates through every later builder, so
    that model code reads as formulas and checks once at the end.
 
-   Letters: N live rows of a ragged batch, S live rows on the key side, B sequences, R gathered
-   rows, D model width, H heads, K key/value heads, E head width, F inner width, V vocabulary.
-   Shapes are written (rows, columns), outermost first. */
+   Shapes are written (rows, columns), outermost first. Their letters (docs/glossary.md):
+     N  live rows of a ragged batch    D  model width           E  width of one head
+     S  live rows on the key side      H  attention heads       F  width of the feed-forward (d_ff)
+     R  gathered rows                  K  key/value heads       V  vocabulary
+     B  sequences */
 #ifndef HEED_GRAPH_H
 #define HEED_GRAPH_H
 
@@ -220,10 +222,11 @@ typedef struct heed_attention_inputs {
     heed_value sinks;
 } heed_attention_inputs;
 
-/* Scaled dot-product attention, softmax in f32, every sequence by itself.
-   y (N,H*E) = softmax(scale * q k^T + mask) v. A query that sees no key gives zeros.
-   weights, if not NULL and wanted, receives (B,H,T,S), zeros outside. Source: Vaswani et al. 2017,
-   eq. 1; Dao et al. 2022; Press et al. 2022 (ALiBi); Xiao et al. 2024 (sinks). */
+/* Scaled dot-product attention, softmax in f32, every sequence by itself:
+   y (N,H*E) = softmax(scale * q k^T + mask) v. A query that sees no key gives zeros. If wanted and
+   not NULL, weights receives (B,H,T,S), zeros outside.
+   Source: Vaswani et al. 2017, eq. 1; Dao et al. 2022; Press et al. 2022 (ALiBi); Xiao et al. 2024
+   (sinks). */
 heed_value heed_attention(heed_graph *graph, const heed_attention_inputs *inputs,
                           const heed_attention_options *options, heed_value *weights);
 /* cos and sin of position * frequency: positions (N) i32, frequencies (E/2) f32, or (N,E/2) by row

@@ -9,8 +9,8 @@
        heed_error error = {0};
        heed_context *context;
        heed_transformer *model;
-       if (heed_context_new(&context, NULL, &error) || heed_transformer_load(&model, context,
-       "my-model", &error))
+       if (heed_context_new(&context, NULL, &error) ||
+           heed_transformer_load(&model, context, "my-model", &error))
            fprintf(stderr, "%s\n", error.message);
 
    Threads: a heed_context and a loaded heed_transformer may be shared; calls on one transformer

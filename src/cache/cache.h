@@ -1,12 +1,17 @@
 /* cache.h: the memory of keys and values of many sequences, in pages of HEED_PAGE_POSITIONS
-   positions addressed through a page table (invariant 5). Address space is reserved for every
-   sequence at full length; memory is committed, and populated, only for the pages that a coming
-   call can need. Pages are counted references: sequences may share prefixes, beams fork and part
-   again.
+   positions addressed through a page table. Address space is reserved for every sequence at full
+   length; memory is committed, and populated, only for the pages that a coming call can need. Pages
+   are counted references: sequences may share prefixes, beams fork and part again.
 
    A cache holds `arrays` arrays, each (pages * HEED_PAGE_POSITIONS, columns): a key and a value
-   array for every layer. What an element is is its user's business.
-   Position p of a sequence lies in row table[p / 64] * 64 + p % 64 of every array. One thread's. */
+   array for every layer. What an element is is its user's business. Position p of a sequence lies
+   in row table[p / 64] * 64 + p % 64 of every array:
+
+     page                                              0         1        2        3
+     rows of the array                              0-63    64-127  128-191  192-255
+     positions, of a sequence with table [3,0,2]  64-127         -  128-191     0-63
+
+   A cache belongs to one thread. */
 #ifndef HEED_ATTENTION_CACHE_H
 #define HEED_ATTENTION_CACHE_H
 

@@ -86,11 +86,11 @@ typedef heed_status heed_logits_visitor(void *argument, const heed_logits_row *r
                                         heed_error *error);
 
 /* Feeds the items (different sequences) and visits the logits wanted. On failure, of the visitor
-   too, every sequence is as before. LongRoPE has other frequencies beyond its original length: a
-   sequence that grows across it is recomputed, all of it, and so is one that was cut back; where
-   that fails inside a run, less than before may be left of it.
-   HEED_E_ARG: an id outside the vocabulary, a sequence that would exceed the context; HEED_E_NOMEM
-   of caches and workspace. */
+   too, every sequence is as before. LongRoPE has other frequencies past the original context: a
+   sequence that grows across it is recomputed, all of it, and so is one that was cut back; if that
+   fails inside a run, less than before may be left of it.
+   Errors: HEED_E_ARG for an id outside the vocabulary or a sequence that would exceed the context;
+   HEED_E_NOMEM of caches and workspace. */
 heed_status heed_session_step(heed_session *session, const heed_step_item *items, int64_t count,
                               heed_logits_visitor *visitor, void *argument, heed_error *error);
 

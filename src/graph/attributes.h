@@ -14,15 +14,13 @@ typedef enum heed_binary_kind {
 } heed_binary_kind;
 
 /* clang-format off */
-/* clang-format off */
 typedef struct { int32_t kind; } heed_binary_attributes; /* heed_binary_kind */
 typedef struct { int32_t kind; } heed_unary_attributes; /* heed_unary_kind */
 typedef struct { double factor, offset; } heed_scale_attributes;
 typedef struct { int32_t dtype; } heed_cast_attributes;
 typedef struct { int32_t kind, axis, keep; } heed_reduce_attributes; /* axis >= 0 */
-/* shape of x */
 typedef struct {
-    heed_shape shape;
+    heed_shape shape; /* of x */
     heed_reduce_attributes reduce;
     int32_t reserved;
 } heed_reduce_backward_attributes;
@@ -31,17 +29,12 @@ typedef struct { int32_t transpose_a, transpose_b, bf16_operands; } heed_matmul_
 typedef struct { float eps, offset; } heed_norm_attributes;
 /* heed_fused_norm, LAYER or RMS */
 typedef struct { float eps; int32_t norm; } heed_norm_gain_attributes;
-/* clang-format on */
 /* scatter_add, reshape, broadcast, sequence_mean_backward: of the result; scatter_add leaves out
    rows for index skipped - 1 */
-typedef struct {
-    heed_shape shape;
-    int64_t skipped;
-} heed_shape_attributes;
+typedef struct { heed_shape shape; int64_t skipped; } heed_shape_attributes;
 /* places of the inputs of scatter_add */
 enum { HEED_SCATTER_X, HEED_SCATTER_INDEX, HEED_SCATTER_STATE };
 /* row frozen - 1 of the table gets no gradient; 0: all do */
-/* clang-format off */
 typedef struct { int64_t frozen; } heed_gather_attributes;
 typedef struct { int64_t begin, end; } heed_slice_attributes;
 /* first column of x in y, columns of y */
@@ -62,7 +55,6 @@ typedef struct { int32_t transpose_b, activation, bf16_operands; } heed_expert_m
 typedef struct { int32_t bf16_operands; } heed_expert_outer_attributes;
 typedef struct { float limit; } heed_clamp_attributes;
 typedef struct { float alpha, limit; } heed_clamped_swiglu_attributes;
-/* clang-format on */
 /* clang-format on */
 
 typedef struct {

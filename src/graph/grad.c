@@ -1,7 +1,7 @@
 /* The gradient pass: appends, in reverse order, each op's own gradient nodes, and sums where a
    value is used more than once. Uses are summed in the order in which the pass meets them (last use
-   first), so that the order depends on the graph alone. A use of a rounded copy is one of its
-   parameter. */
+   first), so that the order depends on the graph alone. A use of a bf16 working copy is a use of
+   its parameter. */
 #include "graph/ir.h"
 
 #include <stdlib.h>

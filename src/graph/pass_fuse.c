@@ -1,22 +1,23 @@
 /* Fusion, after the gradient pass, so that what training still reads is never swallowed. Four
    rewritings, each a walk, beside those of matmuls by expert (pass_fuse_experts.c) and of losses
    (pass_fuse_loss.c):
-   1. chains:  matmul [+ bias] [activation] [* gate] [+ residual], or state + matmul  ->
-   fused_matmul
-   2. gates:   a matmul that is the gate of another over the same rows                 -> one
-   fused_matmul, gated
-   3. joins:   matmuls of the same rows by several weights (Q, K, V)                   -> one
-   fused_matmul, sliced
-   4. norms:   a norm read by one matmul of few rows, or with quantized weights        -> its
-   prologue A value is swallowed only when it has one reader and is neither an output nor a
-   checkpoint; `note` says why a chain ended. */
+   1. chains: matmul [+ bias] [activation] [* gate] [+ residual], or state + matmul
+              -> fused_matmul
+   2. gates:  a matmul that is the gate of another over the same rows
+              -> one fused_matmul, gated
+   3. joins:  matmuls of the same rows by several weights (Q, K, V)
+              -> one fused_matmul, sliced
+   4. norms:  a norm read by one matmul of few rows, or with quantized weights
+              -> its prologue
+   A value is swallowed only if it has one reader and is neither an output nor a checkpoint; `note`
+   says why a chain ended. */
 #include "graph/attributes.h"
 #include "graph/plan.h"
 #include "graph/rewrite.h"
 
 #include <stdlib.h>
 
-/* beyond, normalizing once and meeting at a barrier is cheaper than every thread doing all rows */
+/* With more rows, normalizing once and a barrier are cheaper than every thread doing all rows. */
 enum { NORM_PROLOGUE_ROWS = 8, MAX_JOINED = 4 };
 
 typedef struct {

@@ -1,9 +1,8 @@
-/* Fusion of matmuls by expert, part of heed_pass_fuse: what follows joins their epilogue, as it
+/* Fusion of matmuls by expert, called by heed_pass_fuse: what follows joins their epilogue, as it
    does with plain matmuls.
-     expert_matmul [activation] [* gate]            -> one expert_matmul
-     state + expert_outer                            -> expert_outer that goes on from the sums of
-     the state
-   A value is swallowed only when it has one reader and is neither an output nor a checkpoint. */
+     expert_matmul [activation] [* gate]  -> one expert_matmul
+     state + expert_outer                 -> expert_outer that goes on from the sums of the state
+   A value is swallowed only if it has one reader and is neither an output nor a checkpoint. */
 #include "graph/attributes.h"
 #include "graph/plan.h"
 #include "graph/rewrite.h"

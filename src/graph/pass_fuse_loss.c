@@ -1,11 +1,13 @@
-/* Fusion around the loss and the gradients of tables, part of heed_pass_fuse. Four rewritings:
-   1. x * 1, the seed of the gradient      -> x, so that the gradients of a loss no longer wait for
-   the loss itself
-   2. linear_cross_entropy and its backward op over the same rows -> the backward op alone, which
-   computes the losses on the way: what reads
-      the losses moves after it. Not where the gradients depend on the losses.
-   3. state + linear_cross_entropy_backward -> the op goes on from the sums of the state
-   4. state + scatter_add                   -> scatter_add into the state */
+/* Fusion around the loss and the gradients of tables, called by heed_pass_fuse. Four rewritings:
+   1. x * 1, the seed of the gradient
+      -> x, so that the gradients of a loss no longer wait for the loss itself
+   2. linear_cross_entropy and its backward op over the same rows
+      -> the backward op alone, which computes the losses on the way; what reads the losses moves
+         after it. Not where the gradients depend on the losses.
+   3. state + linear_cross_entropy_backward
+      -> the op goes on from the sums of the state
+   4. state + scatter_add
+      -> scatter_add into the state */
 #include "graph/attributes.h"
 #include "graph/plan.h"
 #include "graph/rewrite.h"

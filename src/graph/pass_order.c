@@ -2,8 +2,10 @@
    end, in the order of the parameters; a matmul fused into one would keep both its operands alive
    until then, of every layer at once, and gradient checkpointing would save nothing. An
    accumulation reads a state that nothing else reads or writes, so it may stand anywhere after its
-   summand. state + (a + b), of a parameter with several uses, becomes (state + a) + b first, so
-   that each summand can be written into the state. */
+   summand.
+
+   If a parameter has several uses, state + (a + b) becomes (state + a) + b first, so that each
+   summand can be written into the state. */
 #include "graph/attributes.h"
 #include "graph/plan.h"
 #include "graph/rewrite.h"

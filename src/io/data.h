@@ -40,10 +40,12 @@ typedef struct heed_token_shard {
 typedef struct heed_data heed_data;
 
 /* Reads files by extension. A folder stands for the .txt, .md, .jsonl, .tsv and .bin files in and
-   below it, in the order of their names. CRLF line ends become LF. Errors: HEED_E_FORMAT with file
-   and line for an empty file, bytes that are no UTF-8, a line that is not what its kind says, a
-   token file whose header or size lies; HEED_E_ARG when files of different kinds are mixed;
-   HEED_E_UNSUPPORTED for .parquet, .gz and the like. */
+   below it, in the order of their names. CRLF line ends become LF.
+   Errors:
+   - HEED_E_FORMAT with file and line for an empty file, bytes that are not valid UTF-8, a line that
+     is not what its kind says, a token file whose header or size lies;
+   - HEED_E_ARG if files of different kinds are mixed;
+   - HEED_E_UNSUPPORTED for .parquet, .gz and the like. */
 heed_status heed_data_open(heed_data **data, const char *const *paths, size_t count,
                            heed_error *error);
 /* The same with more to say. */

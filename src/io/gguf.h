@@ -1,9 +1,13 @@
 /* gguf.h: the GGUF file format, versions 2 and 3, little-endian, read by position, written in one
-   pass. Layout: "GGUF"; u32 version; u64 number of tensors; u64 number of entries; the entries
-   (key, u32 type, value); of every tensor name, u32 rank, u64 extents (innermost first), u32
-   element type, u64 place; filling up to a multiple of general.alignment (32 when absent); the
-   data, places counted from here. A string is a u64 length and as many bytes. Source: ggml's
-   docs/gguf.md. */
+   pass.
+   Layout:
+     "GGUF", u32 version, u64 number of tensors, u64 number of entries
+     the entries: key, u32 type, value
+     the tensors: name, u32 rank, u64 extents (innermost first), u32 element type, u64 place
+     filling up to a multiple of general.alignment (32 if absent)
+     the data, places counted from here
+   A string is a u64 length and as many bytes.
+   Source: ggml's docs/gguf.md. */
 #ifndef HEED_IO_GGUF_H
 #define HEED_IO_GGUF_H
 
@@ -41,12 +45,14 @@ typedef struct heed_gguf_entry {
 
 typedef struct heed_gguf heed_gguf;
 
-/* Reads and checks the metadata and the list of tensors of a file, which stays open: counts are
-   bounded by the bytes that are left before anything is allocated for them; types, strings,
-   ranks, extents and places are inside the file and do not wrap; keys and names of tensors are
-   there once; tensors are aligned, whole and do not overlap. Errors: HEED_E_FORMAT (file, byte,
-   field, what was expected); HEED_E_UNSUPPORTED for version 1, big-endian files, arrays of arrays
-   and element types that heed does not read (by name); HEED_E_IO, HEED_E_NOMEM. */
+/* Reads and checks the metadata and the list of tensors of a file, which stays open:
+   - counts are bounded by the bytes that are left before anything is allocated for them;
+   - types, strings, ranks, extents and places are inside the file and do not wrap;
+   - keys and names of tensors are there once;
+   - tensors are aligned, whole and do not overlap.
+   Errors: HEED_E_FORMAT (file, byte, field, what was expected); HEED_E_UNSUPPORTED for version 1,
+   big-endian files, arrays of arrays and element types that heed does not read (by name);
+   HEED_E_IO, HEED_E_NOMEM. */
 /* Any part of a split model (split.count > 1) opens all of them: NAME-00001-of-0000N.gguf ... in
    one folder, with the entries of the first; an error names a part that is missing or of another
    model. A file that has all of split.tensors.count stands for itself. */

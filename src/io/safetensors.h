@@ -1,7 +1,10 @@
 /* safetensors.h: the safetensors file format, read by position and written in one pass.
-   Layout: u64 little-endian N; N bytes of JSON {"name": {"dtype", "shape", "data_offsets": [begin,
-   end]}, "__metadata__": {...}}; the data. Source: https://github.com/huggingface/safetensors,
-   "Format". */
+   Layout:
+     u64 little-endian N
+     N bytes of JSON: {"name": {"dtype", "shape", "data_offsets": [begin, end]},
+       "__metadata__": {...}}
+     the data
+   Source: https://github.com/huggingface/safetensors, "Format". */
 #ifndef HEED_IO_SAFETENSORS_H
 #define HEED_IO_SAFETENSORS_H
 
@@ -34,12 +37,13 @@ heed_status heed_stored_read(const heed_stored_tensor *tensor, size_t offset, vo
 
 typedef struct heed_safetensors heed_safetensors;
 
-/* Reads and checks the header of a file, which stays open: the header is at most 100 MB and inside
-   the file, is JSON without duplicate keys, every entry has
-   a known dtype, a shape without negative or overflowing extents and offsets that agree with both;
-   the tensors cover the data exactly, without overlap or hole. Errors: HEED_E_FORMAT (file, byte or
-   tensor, what was expected), HEED_E_UNSUPPORTED (element types such as F8_E4M3 or U16), HEED_E_IO,
-   HEED_E_NOMEM. */
+/* Reads and checks the header of a file, which stays open:
+   - the header is at most 100 MB, inside the file, and JSON without duplicate keys;
+   - every entry has a known dtype, a shape without negative or overflowing extents, and offsets
+     that agree with both;
+   - the tensors cover the data exactly, without overlap or hole.
+   Errors: HEED_E_FORMAT (file, byte or tensor, what was expected), HEED_E_UNSUPPORTED (element
+   types such as F8_E4M3 or U16), HEED_E_IO, HEED_E_NOMEM. */
 heed_status heed_safetensors_open(heed_safetensors **file, const char *path, heed_error *error);
 /* The same with the whole file in memory, for files that are small or needed at once. */
 heed_status heed_safetensors_open_whole(heed_safetensors **file, const char *path,

@@ -1,7 +1,17 @@
-/* expression.c: expressions of templates, by Jinja's grammar: from the loosest to the tightest
-   binding
-     a if b else c;  or;  and;  not;  == != < <= > >= in, chained;  + -;  ~;  * / // %;  **;  - + of
-     one operand; then attributes, items and calls;  then filters and tests. */
+/* expression.c: expressions of templates, by Jinja's grammar. From the loosest to the tightest
+   binding:
+     a if b else c
+     or
+     and
+     not
+     == != < <= > >= in, chained
+     + -
+     ~
+     * / // %
+     **
+     - + of one operand
+     attributes, items and calls
+     filters and tests */
 #include "jinja/tree.h"
 
 #include <stdlib.h>

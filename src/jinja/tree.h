@@ -91,15 +91,29 @@ typedef struct jinja_signature {
 } jinja_signature;
 
 /* What `items`, `a`, `b`, `c` hold by kind:
-     TUPLE LIST CONCATENATE BODY: items;  DICT: items, keys and values in turn;  NAME: name;
-     CONSTANT DATA: value ATTRIBUTE: a, value (the name);  ITEM: a[b];  SLICE: a:b:c, each may be
-     NULL;  CALL: a(arguments);  FILTER TEST: a, builtin, arguments NOT NEGATIVE POSITIVE PRINT
-     GENERATION: a;  ARITHMETIC AND OR: a, operation, b;  COMPARE: items, operations CONDITIONAL: a
-     if b else c (or NULL);  IF: items, conditions and bodies in turn, b the else or NULL FOR: a
-     targets, b what is walked, c the filter or NULL, items: body and, maybe, else; flag: recursive
-     SET: a target, b;  SET_BLOCK: a target, b body, c filters (their innermost a is NULL) or NULL;
-     FILTER_BLOCK: b body, c filters MACRO: name, signature, a body;  CALL_BLOCK: signature, a the
-     call, b body;  WITH: items, targets and values in turn, a body
+     TUPLE LIST CONCATENATE BODY   items
+     DICT                          items, keys and values in turn
+     NAME                          name
+     CONSTANT DATA                 value
+     ATTRIBUTE                     a, value (the name)
+     ITEM                          a[b]
+     SLICE                         a:b:c, each may be NULL
+     CALL                          a(arguments)
+     FILTER TEST                   a, builtin, arguments
+     NOT NEGATIVE POSITIVE         a
+     PRINT GENERATION              a
+     ARITHMETIC AND OR             a, operation, b
+     COMPARE                       items, operations
+     CONDITIONAL                   a if b else c (or NULL)
+     IF                            items, conditions and bodies in turn; b the else or NULL
+     FOR                           a targets, b what is walked, c the filter or NULL; items: body
+                                   and, maybe, else; flag: recursive
+     SET                           a target, b
+     SET_BLOCK                     a target, b body, c filters (their innermost a is NULL) or NULL
+     FILTER_BLOCK                  b body, c filters
+     MACRO                         name, signature, a body
+     CALL_BLOCK                    signature, a the call, b body
+     WITH                          items, targets and values in turn; a body
    A target is a NAME, an ATTRIBUTE of a NAME (of a namespace), or a TUPLE of targets. */
 struct jinja_node {
     uint8_t kind, operation;

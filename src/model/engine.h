@@ -2,57 +2,68 @@
    cached per power-of-two bucket, one workspace, one table of bound memory. Generation, evaluation
    and training all go through here.
 
-   A run:  heed_engine_prepare(engine, &spec, error)           finds or builds the plan and makes
-   room for it
-           memcpy(heed_engine_input(engine, "ids"), ...)       fills the run-time arguments (they do
-           not survive the next prepare) heed_engine_run(engine, &runtime, error)
-           heed_engine_output(engine, "logits", &y, error)
+   A run:
+     heed_engine_prepare(engine, &spec, error)          finds or builds the plan and makes room
+     memcpy(heed_engine_input(engine, "ids"), ...)      fills the run-time arguments, which do not
+                                                        survive the next prepare
+     heed_engine_run(engine, &runtime, error)
+     heed_engine_output(engine, "logits", &y, error)
 
    Inputs (i32 unless said). heed_engine_input returns NULL for an input that this model or purpose
    does not have: skip it then.
      ids            (N)      token ids; models with float inputs have "vectors" (N,D) f32 instead
-     positions      (N)      position ids (absent when the model has none)
-     frequencies    (N,E/2)  f32: heed_model_rotary_fill, where rotary positions depend on the
-     length of the text types          (N)      token types (BERT)
+     positions      (N)      position ids; absent if the model has none
+     frequencies    (N,E/2)  f32: heed_model_rotary_fill; if rotary positions depend on the length
+                             of the text
+     types          (N)      token types (BERT)
      sequences      (B,8)    heed_sequence_field of every sequence, self-attention
      query_index    (N)      mask index of each row as a query, with spec.indexed
      key_index      (N)      mask index of each row as a key, -1: seen by none, with spec.indexed
-     samples        (N,2)    {sample id, position} for dropout, when the plan has any
+     samples        (N,2)    {sample id, position} for dropout, if the plan has any
      rows           (R)      rows of N that the head sees (token-level heads)
      labels         (R)      of those rows, HEED_IGNORE: not scored (LOSS, TRAIN)
      pooled_rows    (B)      row of N that stands for each sequence (sequence-level heads)
      pooled_samples (B,2)    {sample id, position} for dropout after the pooled row
      pool_sequences (B,8)    QUERY_START and QUERY_LENGTH of the rows averaged into
-     sentence_embedding class_labels   (B)      of each sequence: class, next sentence
+                             sentence_embedding
+     class_labels   (B)      of each sequence: class, next sentence
      targets        (B,C)    f32: regression and multi-label
-     places         (N) question, (B) choice: row of the grid below in which a score stands, -1:
-     none grid_bias      (B,T)    f32, fixed: 0 where the grid has a score, -1e30 elsewhere
-     (question, choice; T = spec.queries) start_labels, end_labels (B) fixed: column of the grid,
-     HEED_IGNORE (question); grid_labels (B) fixed: the right choice counted        (N,1)    f32: 1
-     for rows that count in the balance of experts, 0 for others (LOSS, TRAIN of models that balance
-     them) loss_scale     (terms)  f32: weight / count of each loss term (see
-     heed_engine_loss_terms)
-   With an encoder, its rows are S (HEED_EXTENT_SOURCE_ROWS) and its inputs carry "source_" in
-   front: source_ids (source_vectors), source_positions, source_sequences (query and key fields both
-   count source rows), source_query_index, source_key_index, source_samples.
-     cross_sequences (B,8)   queries are rows of N, keys rows of S (FORWARD, LOSS, TRAIN) or places
-     in the cross cache (DECODE)
+     places         (N) for questions, (B) for choices: row of the grid below in which a score
+                             stands, -1: none
+     grid_bias      (B,T)    f32, fixed: 0 where the grid has a score, -1e30 elsewhere (question,
+                             choice; T = spec.queries)
+     start_labels   (B)      fixed: column of the grid, HEED_IGNORE (question)
+     end_labels     (B)      the same
+     grid_labels    (B)      fixed: the right choice
+     counted        (N,1)    f32: 1 for rows that count in the balance of experts, 0 for others
+                             (LOSS, TRAIN of models that balance them)
+     loss_scale     (terms)  f32: weight / count of each loss term (heed_engine_loss_terms)
+   With an encoder-decoder, the rows of the encoder are S (HEED_EXTENT_SOURCE_ROWS) and its inputs
+   carry "source_" in front: source_ids (source_vectors), source_positions, source_sequences (query
+   and key fields both count source rows), source_query_index, source_key_index, source_samples.
+     cross_sequences (B,8)   queries are rows of N, keys rows of S (FORWARD, LOSS, TRAIN) or
+                             positions in the cross cache (DECODE)
    DECODE
-     slots          (N)      row of the caches that takes the key and value of each row: block * 64
-     + position % 64; -1: none page_table    (spec.table_rows, spec.table_columns)  blocks of each
-     TABLE_ROW, by position / 64 cross_page_table  the same for the cross caches
+     slots          (N)      row of the caches that takes the key and value of each row:
+                             page * 64 + position % 64; -1: none
+     page_table     (spec.table_rows, spec.table_columns)  pages of each TABLE_ROW, by position / 64
+     cross_page_table        the same for the cross caches
    ENCODE of an encoder-decoder
      cross_slots    (S)      row of the cross caches for each source row; -1: none
-   An encoder-only model has no source side: its rows are N, in FORWARD, LOSS and TRAIN.
+   An encoder-only model has no source rows: its rows are N, in FORWARD, LOSS and TRAIN.
 
    Outputs
-     logits (R,V), or (B,C) for sequence heads, (R,C) token classes, (N,2) questions;
-     prediction_logits (R,V), seq_relationship_logits (B,2) hidden_states.I (N,D), attentions.I
-     (B,H,T,S), router_logits.I (N,X) of layers with experts where config.json asks for them,
-     last_hidden_state, pooler_output, mean_pooled and sentence_embedding (B,D), with
-     spec.hidden_states / spec.attentions; encoder_hidden_states.I (S,D) ... of encoder-decoders,
-     encoder_last_hidden_state loss (1)        sum of the scaled terms; loss_terms (terms) their
-     unscaled sums; nll (R) of each row, in nats (LOSS, TRAIN) */
+     logits                  (R,V); (B,C) for sequence heads, (R,C) token classes, (N,2) questions
+     prediction_logits       (R,V)
+     seq_relationship_logits (B,2)
+     hidden_states.I         (N,D)      with spec.hidden_states, as the next two lines
+     last_hidden_state, pooler_output, mean_pooled and sentence_embedding (B,D)
+     encoder_hidden_states.I (S,D) and encoder_last_hidden_state of encoder-decoders
+     attentions.I            (B,H,T,S)  with spec.attentions
+     router_logits.I         (N,X)      of layers with experts, if config.json asks for them
+     loss                    (1)        sum of the scaled terms
+     loss_terms              (terms)    their unscaled sums
+     nll                     (R)        of each row, in nats (LOSS, TRAIN) */
 #ifndef HEED_MODEL_ENGINE_H
 #define HEED_MODEL_ENGINE_H
 

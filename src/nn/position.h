@@ -39,12 +39,14 @@ int64_t heed_rope_channels(const heed_rope *rope, int64_t head_width);
    table of the model. */
 bool heed_rope_varies(const heed_rope *rope);
 /* The radians by which pair i turns from one position to the next in a text of `length` tokens:
-   frequencies (heed_rope_channels/2). With `channels` those that are asked for, default:
-   base^(-2i/channels); linear: that / factor; llama3: low frequencies / factor, blended between two
-   wavelengths; yarn: blended between both by the number of turns within the original context;
-   longrope: over the pair's short factor, beyond the original context over its long factor;
-   dynamic, with C the original context: the base grows by (factor length/C - factor +
-   1)^(channels/(channels-2)) once length > C.
+   frequencies (heed_rope_channels/2). With `channels` those that are asked for, by type:
+     default   base^(-2i/channels)
+     linear    that / factor
+     dynamic   with C the original context: the base grows by
+               (factor length/C - factor + 1)^(channels/(channels-2)) once length > C
+     llama3    low frequencies / factor, blended between two wavelengths
+     yarn      blended between default and linear by the number of turns within the original context
+     longrope  over the pair's short factor, past the original context over its long factor
    Sources: Su et al. 2021; Chen et al. 2023 (linear); Llama 3 2024; Peng et al. 2023 (YaRN,
    dynamic); Ding et al. 2024 (LongRoPE). */
 void heed_rope_frequencies(const heed_rope *rope, int64_t head_width, int64_t length,

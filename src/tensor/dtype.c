@@ -192,8 +192,8 @@ void heed_convert(void *target, heed_dtype target_dtype, const void *source,
         memmove(target, source, heed_dtype_bytes(source_dtype, count));
     else if (heed_dtype_is_quantized(target_dtype) || heed_dtype_is_quantized(source_dtype))
         convert_blocks(target, target_dtype, source, source_dtype, count);
-    /* exact beyond 2^53 */
     else if (source_dtype == HEED_I64 && (target_dtype == HEED_I32 || target_dtype == HEED_I16)) {
+        /* as integers: a double would not be exact beyond 2^53 */
         for (size_t i = 0; i < count; i++) {
             int64_t value;
             memcpy(&value, s + i * 8, 8);

@@ -1,9 +1,9 @@
-/* qblock_dot.h: matmuls over block weights, as they are defined. Activations are rounded to 8 bits
-   with one scale per run of 32; a weight's run of 32 is a vector of integers w, a scale d and
+/* qblock_dot.h: matmuls over quantized weights, as they are defined. Activations are rounded to 8
+   bits with one scale per run of 32; a weight's run of 32 is a vector of integers w, a scale d and
    perhaps a minimum m, so that
 
-     acc = fma(d * dx, float(sum over the run of w x), acc);   acc = fma(m, dx times the sum of x,
-     acc)   where there is a minimum
+     acc = fma(d * dx, float(sum over the run of w x), acc)
+     acc = fma(m, dx times the sum of x, acc)                if there is a minimum
 
    run after run, in f32, from 0. The integer sums are exact (below 2^24), hence any order of theirs
    gives the same bits; every kernel follows the two lines above. The f32 reference kernels of the

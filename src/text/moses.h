@@ -29,9 +29,13 @@ bool heed_moses_put(heed_moses_text *text, uint32_t point, uint32_t place); /* f
 
 /* moses_rules.c: a rewriting, applied from left to right. `from` is made of characters and of
    classes:
-     \d digit  \n no number  \N number  \a letter  \b no letter  \c neither letter nor number  \w
-     letter or number, \W one that is kept \o what words are not made of  \s blank  \p one of .!:?;,
-     \q , or .  \e blanks and one more, not <  \$ the end
+     \d digit                 \n not a number   \N number
+     \a letter                \b not a letter   \c neither letter nor number
+     \w letter or number      \W one that is kept
+     \o what words are not made of
+     \s blank                 \e blanks and one more, not <
+     \p one of .!:?;,         \q , or .
+     \$ the end
    `+` and `*` after a character or class repeat it. \1 \2 ... in `to` are the classes and
    repetitions of `from`. */
 typedef struct heed_moses_rule {

@@ -9,10 +9,13 @@
 typedef struct heed_trainer heed_trainer;
 
 /* Opens data, tokenizer and model, makes RUN and writes RUN/run.json. backend and watcher are
-   borrowed, options copied. Errors: HEED_E_ARG for options that do not fit, or a RUN that holds a
-   training already, or in which one runs now; HEED_E_NOMEM when parameters and one run do not fit
-   into the memory that is free, with a batch size that would; those of reading data, tokenizer and
-   model. */
+   borrowed, options copied.
+   Errors:
+   - HEED_E_ARG for options that do not fit, or a RUN that holds a training already, or in which one
+     runs now;
+   - HEED_E_NOMEM if parameters and one run do not fit into the memory that is free, with a batch
+     size that would;
+   - those of reading data, tokenizer and model. */
 heed_status heed_trainer_new(heed_trainer **trainer, const heed_train_options *options,
                              const heed_backend *backend, const heed_train_watcher *watcher,
                              heed_error *error);

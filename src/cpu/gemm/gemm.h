@@ -95,20 +95,26 @@ void heed_gemm_run(const heed_gemm *gemm, heed_isa isa, int part, int parts, voi
 
 /* ---- prepacked operands: packed once for all parts, instead of by every part for itself ----
    Worth a barrier if operands are rounded to bf16 and there are many rows; the bits are the same.
-   Bytes that packed_a and packed_b need for the matmul with `prepacked` set, each a multiple of 64.
-   Matmuls of one A by several B may share packed_a. */
+   The calls give the bytes that packed_a and packed_b need for the matmul with `prepacked` set,
+   each a multiple of 64. Matmuls of one A by several B may share packed_a. */
 void heed_gemm_prepack_bytes(const heed_gemm *gemm, heed_isa isa, size_t *a, size_t *b);
 /* Packs share `part` of `parts` of A and of B, whichever of packed_a and packed_b are there; any
    number of parts, in any order. */
 void heed_gemm_prepack(const heed_gemm *gemm, heed_isa isa, int part, int parts);
 
 /* ---- packed panels: the resident layout of a weight W (O,I) ----
-   Plain types: nr columns of B (rows of W) side by side, k outermost. Element (o,i) stands at ((o /
-   nr) * I + i) * nr + o % nr, with nr = heed_gemm_panel_width(isa). bf16: two values of k share an
-   element of 4 bytes, as vdpbf16ps takes them; (o,i) stands in element
-   ((o / nr) * ceil(I / 2) + i / 2) * nr + o % nr, an even i in its high half, and 0 beside the last
-   of an odd I. Quantized types: as gemm/quantized.h says. The last panel is filled up with
-   zeros. */
+   nr columns of B (rows of W) stand side by side, k outermost; nr = heed_gemm_panel_width(isa).
+
+         nr = 4, W (6,3), oi = element (o,i)        the last panel is filled up with zeros
+         panel 0: 00 10 20 30 | 01 11 21 31 | 02 12 22 32
+         panel 1: 40 50  0  0 | 41 51  0  0 | 42 52  0  0
+                     k = 0         k = 1         k = 2
+
+   f32, f16  element (o,i) stands at ((o / nr) * I + i) * nr + o % nr
+   bf16      two values of k share an element of 4 bytes, as vdpbf16ps takes them; (o,i) stands in
+             element ((o / nr) * ceil(I / 2) + i / 2) * nr + o % nr, an even i in its high half;
+             beside the last of an odd I stands 0
+   quantized as gemm/quantized.h says */
 int heed_gemm_panel_width(heed_isa isa);
 /* Bytes of the panels of W (rows,columns), a multiple of 64; false when the size overflows. */
 bool heed_gemm_panel_bytes(heed_isa isa, heed_dtype dtype, int64_t rows, int64_t columns,

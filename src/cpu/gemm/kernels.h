@@ -35,9 +35,9 @@ static inline int64_t heed_gemm_type_k_group(heed_gemm_type type)
 }
 
 /* One register tile over `depth` values of k:
-     to[r][j] = sum over k of a[r * a_row + k * a_step] * b(k, j), in one accumulator each, k
-     ascending,
-   begun with from[r][j], or with 0 if from is NULL. b(k, j) stands at
+     to[r][j] = sum over k of a[r * a_row + k * a_step] * b(k, j)
+   in one accumulator each, k ascending, begun with from[r][j], or with 0 if from is NULL. b(k, j)
+   stands at
      b[(j / nr) * b_panel + k * b_step + j % nr]
    and for PAIRS in the pair at b[(j / nr) * b_panel + k / 2 * b_step + j % nr]. */
 typedef struct heed_gemm_tile {
@@ -76,14 +76,14 @@ typedef void heed_gemm_pack_tiles_kernel(float *out, const heed_gemm_tile_strip 
                                          const float *source, ptrdiff_t source_stride,
                                          int64_t rows);
 
-/* How operands of a matmul are packed. A packed element holds one k_group: a float, or a pair (k, k
-   + 1) in bf16, the first in its high half, with which vdpbf16ps begins. A k beyond the last one is
-   0. With g the number of a k_group:
-     pack_n   out[g][j] from source[k * stride + j], `rows` counting k: B as rows (K,N), A
-     transposed pack_t   out[g][j] from source[j * stride + k], `rows` counting k: B as rows (N,K)
-     pack_a   out[i][g] from source[i * stride + k], `valid` counting k: A as rows (M,K) tiles
-     pack_n for several tiles or panels side by side, none of which ends in a part of a
-              vector: rows are read once, in whole cache lines */
+/* How operands of a matmul are packed. A packed element holds one k_group: a float, or a pair
+   (k, k + 1) in bf16, the first in its high half, with which vdpbf16ps begins. A k after the last
+   one is 0. With g the number of a k_group:
+     pack_n  out[g][j] from source[k * stride + j], `rows` counting k: B as rows (K,N), A transposed
+     pack_t  out[g][j] from source[j * stride + k], `rows` counting k: B as rows (N,K)
+     pack_a  out[i][g] from source[i * stride + k], `valid` counting k: A as rows (M,K)
+     tiles   pack_n for several tiles or panels side by side, none of which ends in a part of a
+             vector: rows are read once, in whole cache lines */
 typedef struct heed_gemm_packers {
     heed_gemm_pack_kernel *pack_n, *pack_t, *pack_a;
     heed_gemm_pack_tiles_kernel *tiles;

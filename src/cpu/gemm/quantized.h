@@ -1,13 +1,14 @@
 /* quantized.h: matmuls over quantized weights, as tensor/qblock_dot.h defines them: their packed
    panels, and what an instruction set brings to them. Internal to src/cpu.
 
-   A panel is L rows of W side by side, L being the lanes of a vector; it is a row of blocks, k
-   ascending. A block of a panel holds
+   A packed panel is L rows of W side by side, L being the lanes of a vector; it is a row of blocks,
+   k ascending. A block of a panel holds
      HEED_SCALES_ONE      L scales d (f16); the run
      HEED_SCALES_MINIMUM  L scales, L minima (f16); the run
      HEED_SCALES_RUNS     L scales, L scales of minima (f16); of each of 8 runs L scales, L minima
-     (bytes), then the run HEED_SCALES_HALVES   L scales (f16); of each of 8 runs L scales of its
-     first half, L of its second (signed bytes), then the run
+                          (bytes), then the run
+     HEED_SCALES_HALVES   L scales (f16); of each of 8 runs L scales of its first half, L of its
+                          second (signed bytes), then the run
    and a run is, in vectors of L times four bytes, byte b of lane n standing for q[4g + b] of row n
    in group g = 0 ... 7:
      4 bits   4 vectors: v has group v in the low nibbles, group v + 4 in the high ones

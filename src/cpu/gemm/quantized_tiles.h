@@ -7,7 +7,8 @@
      bytes_or(a, b)
      heed_splat splat(p)        four signed bytes for every lane; HOLD(x) keeps one in a register
      dot(sum, q, x)             sum (heed_vi) + the four products of each lane's bytes q, at most
-     63, and a splat x DOTS_ANY_BYTE              1: dot takes any bytes q, and dot_byte is not used
+                                63, and a splat x
+     DOTS_ANY_BYTE              1: dot takes any bytes q, and dot_byte is not used
      dot_byte(sum, q, x)        the same for q - 128, q any byte
      widen(p) widen_signed(p)   HEED_LANES bytes as heed_vi
      HAS_QUANTIZE_VALUES        defined: quantize_values and max_bits are there too */

@@ -1,7 +1,9 @@
 /* Attention backward, tiled, weights recomputed from lse. With p = exp(score - lse), f the dropout
    factor of a weight and D = sum over channels of dy y:
-     dv = sum over queries of p f dy,   ds = p (f dy.v - D) scale (1 - tanh^2 where scores are
-     capped), dq = sum over keys of ds k,   dk = sum over queries of ds q.
+     dv = sum over queries of p f dy
+     ds = p (f dy.v - D) scale (1 - tanh^2 where scores are capped)
+     dq = sum over keys of ds k
+     dk = sum over queries of ds q
    A part is one sequence and one key/value head, so that no part adds to the rows of another: tiles
    of keys ascending, for each the groups of 96 rows ascending. Rows of no sequence get zeros.
    Source: Dao et al. 2022, appendix B. */

@@ -23,7 +23,7 @@ typedef struct attention_data {
     int64_t count, rows, key_rows, query_start[ATTENTION_SEQUENCES], key_start[ATTENTION_SEQUENCES];
 } attention_data;
 
-static void attention_lay_out(attention_data *d)
+static inline void attention_lay_out(attention_data *d)
 {
     int64_t gap = d->gaps ? 3 : 0;
     d->rows = d->key_rows = d->count = 0;
@@ -42,13 +42,13 @@ static void attention_lay_out(attention_data *d)
 }
 
 /* Blocks of the sequences lie interleaved, last first. */
-static int64_t attention_block(const attention_data *d, int64_t b, int64_t block)
+static inline int64_t attention_block(const attention_data *d, int64_t b, int64_t block)
 {
     return (ATTENTION_BLOCKS - 1 - block) * d->count + b;
 }
 
 /* The number of key row `row` within its sequence (its place), or -1. */
-static int64_t attention_place(const attention_data *d, int64_t row)
+static inline int64_t attention_place(const attention_data *d, int64_t row)
 {
     for (int64_t b = 0; b < d->count; b++) {
         if (d->cache) {
@@ -61,7 +61,7 @@ static int64_t attention_place(const attention_data *d, int64_t row)
     return -1;
 }
 
-static int64_t attention_sequence_of_row(const attention_data *d, int64_t row)
+static inline int64_t attention_sequence_of_row(const attention_data *d, int64_t row)
 {
     int64_t b = 0;
     while (b + 1 < d->count && row >= d->query_start[b + 1]) b++;
@@ -70,7 +70,8 @@ static int64_t attention_sequence_of_row(const attention_data *d, int64_t row)
 
 /* A byte of a row that tensor/scaled_rows.h describes: numbers, then scales between 0.01 and
    0.03. */
-static double attention_byte(const attention_data *d, int64_t row, int64_t column, heed_rng *rng)
+static inline double attention_byte(const attention_data *d, int64_t row, int64_t column,
+                                    heed_rng *rng)
 {
     int64_t values = (int64_t)d->kv_heads * d->width;
     if (column < values) return (double)(int64_t)heed_rng_below(rng, 255) - 127;
@@ -80,8 +81,8 @@ static double attention_byte(const attention_data *d, int64_t row, int64_t colum
     return bytes[(column - values) % 4];
 }
 
-static double attention_element(const kernel_case *c, int input, int64_t row, int64_t column,
-                                heed_rng *rng)
+static inline double attention_element(const kernel_case *c, int input, int64_t row, int64_t column,
+                                       heed_rng *rng)
 {
     const attention_data *d = c->data;
     switch (input) {
@@ -118,7 +119,7 @@ static double attention_element(const kernel_case *c, int input, int64_t row, in
 
 /* The case; `backward` makes it the gradient (y and lse are then whatever `element` gives, unless
    the caller fills them). */
-static kernel_case attention_case(attention_data *d, bool backward)
+static inline kernel_case attention_case(attention_data *d, bool backward)
 {
     attention_lay_out(d);
     kernel_case c = {.name = d->name,

@@ -49,7 +49,7 @@ typedef struct case_operands {
     int n_in, n_out;
 } case_operands;
 
-static const heed_node *case_node(const kernel_case *c)
+static inline const heed_node *case_node(const kernel_case *c)
 {
     heed_error error = {0};
     if (heed_graph_status(c->graph, &error) != HEED_OK) fail_msg("%s: %s", c->name, error.message);
@@ -60,7 +60,7 @@ static const heed_node *case_node(const kernel_case *c)
 }
 
 /* Of blocks a share, so that rows of whole blocks can be counted in elements. */
-static size_t case_bytes(heed_dtype dtype, int64_t elements, bool wide)
+static inline size_t case_bytes(heed_dtype dtype, int64_t elements, bool wide)
 {
     return heed_dtype_is_quantized(dtype)
                ? heed_dtype_bytes(dtype, (size_t)elements)
@@ -68,12 +68,12 @@ static size_t case_bytes(heed_dtype dtype, int64_t elements, bool wide)
                      (dtype == HEED_F32 && wide ? sizeof(double) : heed_dtypes[dtype].bytes);
 }
 
-static size_t case_element_bytes(heed_dtype dtype, bool wide)
+static inline size_t case_element_bytes(heed_dtype dtype, bool wide)
 {
     return dtype == HEED_F32 && wide ? sizeof(double) : heed_dtypes[dtype].bytes;
 }
 
-static void case_put(heed_operand *x, int64_t row, int64_t column, double value, bool wide)
+static inline void case_put(heed_operand *x, int64_t row, int64_t column, double value, bool wide)
 {
     int64_t at = row * x->row_stride + column;
     if (x->dtype == HEED_I32) ((int32_t *)x->data)[at] = (int32_t)value;
@@ -84,7 +84,7 @@ static void case_put(heed_operand *x, int64_t row, int64_t column, double value,
     else ((float *)x->data)[at] = (float)value;
 }
 
-static double case_get(const heed_operand *x, int64_t row, int64_t column, bool wide)
+static inline double case_get(const heed_operand *x, int64_t row, int64_t column, bool wide)
 {
     int64_t at = row * x->row_stride + column;
     if (x->dtype == HEED_I32) return ((const int32_t *)x->data)[at];
@@ -95,7 +95,8 @@ static double case_get(const heed_operand *x, int64_t row, int64_t column, bool 
 }
 
 /* Rows of qblocks, quantized. */
-static void case_put_blocks(const kernel_case *c, int input, const heed_operand *x, heed_rng *rng)
+static inline void case_put_blocks(const kernel_case *c, int input, const heed_operand *x,
+                                   heed_rng *rng)
 {
     const int64_t columns = heed_shape_columns(x->shape);
     float *row = heed_allocate((size_t)columns, sizeof *row);
@@ -111,7 +112,7 @@ static void case_put_blocks(const kernel_case *c, int input, const heed_operand 
 
 /* Operands of the case: the same numbers whatever the gap between rows and whatever the
    precision. */
-static case_operands case_operands_new(const kernel_case *c, int64_t gap, bool wide)
+static inline case_operands case_operands_new(const kernel_case *c, int64_t gap, bool wide)
 {
     const heed_node *node = case_node(c);
     case_operands all = {.n_in = node->n_in, .n_out = node->n_out};
@@ -147,13 +148,13 @@ static case_operands case_operands_new(const kernel_case *c, int64_t gap, bool w
     return all;
 }
 
-static void case_operands_free(case_operands *all)
+static inline void case_operands_free(case_operands *all)
 {
     for (int i = 0; i < all->n_in + all->n_out; i++) heed_free_aligned(all->memory[i]);
 }
 
-static heed_kernel_args case_args(const kernel_case *c, case_operands *all,
-                                  const heed_runtime *runtime, heed_isa isa)
+static inline heed_kernel_args case_args(const kernel_case *c, case_operands *all,
+                                         const heed_runtime *runtime, heed_isa isa)
 {
     return (heed_kernel_args){
         .op = heed_ops[c->op],
@@ -167,7 +168,7 @@ static heed_kernel_args case_args(const kernel_case *c, case_operands *all,
     };
 }
 
-static heed_runtime case_runtime(const kernel_case *c)
+static inline heed_runtime case_runtime(const kernel_case *c)
 {
     heed_runtime runtime = {.seed = 3, .step = 7};
     memcpy(runtime.count, c->count, sizeof runtime.count);
@@ -176,8 +177,8 @@ static heed_runtime case_runtime(const kernel_case *c)
 
 /* The kernel for the case at its maximal shapes; NULL when the backend leaves it to the
    reference. */
-static const heed_kernel *case_kernel(const kernel_case *c, case_operands *all,
-                                      const heed_backend *backend)
+static inline const heed_kernel *case_kernel(const kernel_case *c, case_operands *all,
+                                             const heed_backend *backend)
 {
     heed_kernel_args args = case_args(c, all, NULL, backend->isa);
     for (size_t i = 0; i < backend->n_kernels; i++)
@@ -188,7 +189,7 @@ static const heed_kernel *case_kernel(const kernel_case *c, case_operands *all,
 }
 
 /* Sentinels around `output` are as they were. */
-static void case_check_fence(const kernel_case *c, const case_operands *all, int i)
+static inline void case_check_fence(const kernel_case *c, const case_operands *all, int i)
 {
     const heed_operand *x = &all->operand[i];
     int64_t columns = heed_shape_columns(x->shape), rows = heed_shape_rows(x->shape);
@@ -205,7 +206,7 @@ static void case_check_fence(const kernel_case *c, const case_operands *all, int
 }
 
 /* Puts the panels of a weight in the place of its rows. */
-static void case_pack_one(case_operands *all, int input, const heed_backend *backend)
+static inline void case_pack_one(case_operands *all, int input, const heed_backend *backend)
 {
     heed_operand *x = &all->operand[input];
     size_t bytes = 0, element = heed_dtypes[x->dtype].bytes;
@@ -231,7 +232,7 @@ static void case_pack_one(case_operands *all, int input, const heed_backend *bac
     x->row_stride = heed_shape_columns(x->shape);
 }
 
-static void case_pack(const kernel_case *c, case_operands *all, const heed_backend *backend)
+static inline void case_pack(const kernel_case *c, case_operands *all, const heed_backend *backend)
 {
     for (int i = 0; i < (c->panels_count ? c->panels_count : 1); i++)
         case_pack_one(all, c->panels_input + i, backend);
@@ -239,8 +240,8 @@ static void case_pack(const kernel_case *c, case_operands *all, const heed_backe
 
 /* Runs all parts of all phases; `backwards` takes the parts of a phase last first; `cut` parts
    where rows decide. */
-static void case_run_kernel(const heed_kernel *kernel, heed_kernel_args args, int cut,
-                            bool backwards)
+static inline void case_run_kernel(const heed_kernel *kernel, heed_kernel_args args, int cut,
+                                   bool backwards)
 {
     size_t scratch = kernel->scratch ? kernel->scratch(&args) : 0,
            shared = kernel->shared ? kernel->shared(&args) : 0;
@@ -270,8 +271,9 @@ static void case_run_kernel(const heed_kernel *kernel, heed_kernel_args args, in
     heed_free_aligned(common);
 }
 
-static void case_check_numbers(const kernel_case *c, const char *kernel, const case_operands *found,
-                               const case_operands *single, const case_operands *wide)
+static inline void case_check_numbers(const kernel_case *c, const char *kernel,
+                                      const case_operands *found, const case_operands *single,
+                                      const case_operands *wide)
 {
     for (int i = found->n_in; i < found->n_in + found->n_out; i++) {
         const heed_operand *x = &found->operand[i];
@@ -305,8 +307,8 @@ static void case_check_numbers(const kernel_case *c, const char *kernel, const c
     }
 }
 
-static void case_check_bits(const kernel_case *c, const char *what, const case_operands *a,
-                            const case_operands *b)
+static inline void case_check_bits(const kernel_case *c, const char *what, const case_operands *a,
+                                   const case_operands *b)
 {
     for (int i = a->n_in; i < a->n_in + a->n_out; i++) {
         const heed_operand *x = &a->operand[i];
@@ -330,9 +332,9 @@ static void case_check_bits(const kernel_case *c, const char *what, const case_o
 }
 
 /* Output 0 in the memory of input 0. */
-static void case_check_in_place(const kernel_case *c, const heed_kernel *kernel,
-                                const heed_backend *backend, const case_operands *expected,
-                                int64_t gap)
+static inline void case_check_in_place(const kernel_case *c, const heed_kernel *kernel,
+                                       const heed_backend *backend, const case_operands *expected,
+                                       int64_t gap)
 {
     case_operands all = case_operands_new(c, gap, false);
     heed_runtime runtime = case_runtime(c);
@@ -348,7 +350,7 @@ static void case_check_in_place(const kernel_case *c, const heed_kernel *kernel,
 }
 
 /* All checks of one case. Kernels used are appended to `used` (by name) when it is not NULL. */
-static void case_check(const kernel_case *c, void (*used)(const char *kernel))
+static inline void case_check(const kernel_case *c, void (*used)(const char *kernel))
 {
     case_operands single = case_operands_new(c, 0, false), wide = case_operands_new(c, 0, true),
                   first = {0};

@@ -14,8 +14,8 @@ typedef struct row_data {
     int64_t lengths[4]; /* of sequences, one after the other with a gap of one row */
 } row_data;
 
-static double row_element(const kernel_case *c, int input, int64_t row, int64_t column,
-                          heed_rng *rng)
+static inline double row_element(const kernel_case *c, int input, int64_t row, int64_t column,
+                                 heed_rng *rng)
 {
     const row_data *d = c->data;
     const heed_node *node = case_node(c);
@@ -37,7 +37,8 @@ static double row_element(const kernel_case *c, int input, int64_t row, int64_t 
     return value;
 }
 
-static kernel_case row_case(const char *name, heed_op_id op, int64_t rows, const row_data *data)
+static inline kernel_case row_case(const char *name, heed_op_id op, int64_t rows,
+                                   const row_data *data)
 {
     kernel_case c = {
         .name = name, .graph = heed_graph_new(), .op = op, .element = row_element, .data = data};
@@ -48,39 +49,39 @@ static kernel_case row_case(const char *name, heed_op_id op, int64_t rows, const
     return c;
 }
 
-static heed_shape live(int64_t rows, int64_t columns)
+static inline heed_shape live(int64_t rows, int64_t columns)
 {
     return heed_shape_live(HEED_EXTENT_ROWS, rows + 3, columns);
 }
 
 /* The same where 0 columns are meant. */
-static heed_shape live_matrix(int64_t rows, int64_t columns)
+static inline heed_shape live_matrix(int64_t rows, int64_t columns)
 {
     heed_shape shape = heed_shape_2(rows + 3, columns);
     shape.extent = HEED_EXTENT_ROWS;
     return shape;
 }
 
-static heed_shape live3(int64_t rows, int64_t b, int64_t c)
+static inline heed_shape live3(int64_t rows, int64_t b, int64_t c)
 {
     heed_shape shape = heed_shape_of(3, (int64_t[]){rows + 3, b, c});
     shape.extent = HEED_EXTENT_ROWS;
     return shape;
 }
 
-static heed_value floats(kernel_case *c, const char *name, heed_shape shape)
+static inline heed_value floats(kernel_case *c, const char *name, heed_shape shape)
 {
     return heed_input(c->graph, name, HEED_F32, shape);
 }
 
-static heed_value integers(kernel_case *c, const char *name, heed_shape shape)
+static inline heed_value integers(kernel_case *c, const char *name, heed_shape shape)
 {
     return heed_input(c->graph, name, HEED_I32, shape);
 }
 
 /* The gradient of the sum of all elements of y with respect to x (n values): puts the backward op
    into the graph. */
-static void differentiate(kernel_case *c, heed_value y, const heed_value *x, int n)
+static inline void differentiate(kernel_case *c, heed_value y, const heed_value *x, int n)
 {
     heed_value gradients[4], loss = y;
     heed_error error = {0};

@@ -18,7 +18,7 @@ static const heed_cli_option options[] = {
     HEED_CLI_OPTION(bench_task, lengths, "lengths", 0, HEED_CLI_TEXT, "A-Z",
                     "Tokens to read, spread evenly over the sequences of a batch, in place of -p."),
     HEED_CLI_OPTION(bench_task, speed.depth, "depth", 'd', HEED_CLI_COUNT, "N",
-                    "Tokens that stand in the cache before (default 0)."),
+                    "Tokens in the cache before (default 0)."),
     HEED_CLI_OPTION(bench_task, speed.rounds, "rounds", 0, HEED_CLI_COUNT, "N",
                     "Rounds to take the median of (default 5)."),
     HEED_CLI_OPTION(
@@ -54,10 +54,8 @@ static int check(heed_cli_task *t)
         return heed_cli_usage_error(t->command, "expected -m MODEL or --machine");
     if (values->on_request && !t->model)
         return heed_cli_usage_error(t->command, "--on-request measures a model: expected -m MODEL");
-    if (speed->prompt < 1 || speed->count < 0 || speed->sequences < 1 || speed->rounds < 1 ||
-        speed->depth < 0)
-        return heed_cli_usage_error(
-            t->command, "-p, --batch and --rounds are at least 1, -n and --depth at least 0");
+    if (speed->prompt < 1 || speed->sequences < 1 || speed->rounds < 1)
+        return heed_cli_usage_error(t->command, "-p, --batch and --rounds are at least 1");
     if (!values->lengths) return 0;
     if (sscanf(values->lengths, "%lld-%lld%c", &shortest, &longest, &more) != 2 || shortest < 1 ||
         longest < shortest)
@@ -99,16 +97,22 @@ static void print_peak(const heed_peak *p)
 
 static json_t *rates_json(const heed_peak *p, bool all)
 {
-    const heed_rate *rates[] = {&p->f32,         &p->bf16, &p->int8, &p->memory,
-                                &p->small_pages, &p->l2,   &p->l3};
-    static const char *const names[] = {
-        "flops_per_second",        "bf16_flops_per_second",        "int8_ops_per_second",
-        "memory_bytes_per_second", "small_pages_bytes_per_second", "l2_bytes_per_second",
-        "l3_bytes_per_second"};
+    const struct {
+        const char *name;
+        heed_rate rate;
+    } rates[] = {
+        {"flops_per_second", p->f32},
+        {"bf16_flops_per_second", p->bf16},
+        {"int8_ops_per_second", p->int8},
+        {"memory_bytes_per_second", p->memory},
+        {"small_pages_bytes_per_second", p->small_pages},
+        {"l2_bytes_per_second", p->l2},
+        {"l3_bytes_per_second", p->l3},
+    };
     json_t *object = json_object();
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        double rate = all ? rates[i]->all : rates[i]->one;
-        json_object_set_new(object, names[i],
+    for (size_t i = 0; i < sizeof rates / sizeof *rates; i++) {
+        double rate = all ? rates[i].rate.all : rates[i].rate.one;
+        json_object_set_new(object, rates[i].name,
                             rate > 0 ? json_integer((json_int_t)rate) : json_null());
     }
     return object;
@@ -149,7 +153,7 @@ static json_t *speed_json(const heed_speed *s)
         "resident_bytes", (json_int_t)s->resident_bytes, "machine", peak_json(&s->peak));
 }
 
-static void print_side(const char *name, const heed_speed_of *s)
+static void print_phase(const char *name, const heed_speed_of *s)
 {
     char read[32];
     printf("%-8s %10.1f tokens/s ±%.0f %%, each %.3g operations and %s read: %.0f %% of the "
@@ -162,8 +166,8 @@ static void print_side(const char *name, const heed_speed_of *s)
 static void print_speed(const heed_speed *s)
 {
     char weights[32], cache[32], each[32], resident[32];
-    print_side("reading", &s->prefill);
-    if (s->decode.tokens_per_second > 0) print_side("writing", &s->decode);
+    print_phase("reading", &s->prefill);
+    if (s->decode.tokens_per_second > 0) print_phase("writing", &s->decode);
     printf("memory   weights %s, cache %s (%s a token), process %s\n",
            heed_cli_bytes_text((double)s->weight_bytes, weights),
            heed_cli_bytes_text((double)s->cache_bytes, cache),
@@ -192,7 +196,7 @@ static heed_status run(heed_cli_task *t)
         heed_peak peak;
         heed_status status = heed_context_peak(t->context, &peak, &t->error);
         if (status != HEED_OK) return status;
-        if (t->json) return heed_cli_task_print_json(t, peak_json(&peak), JSON_INDENT(2));
+        if (t->json) return heed_cli_print_json(peak_json(&peak), JSON_INDENT(2), &t->error);
         print_peak(&peak);
         return HEED_OK;
     }
@@ -203,7 +207,7 @@ static heed_status run(heed_cli_task *t)
     }
     heed_status status = heed_transformer_bench(t->transformer, &values->speed, &speed, &t->error);
     if (status != HEED_OK || values->on_request) return status;
-    if (t->json) return heed_cli_task_print_json(t, speed_json(&speed), JSON_INDENT(2));
+    if (t->json) return heed_cli_print_json(speed_json(&speed), JSON_INDENT(2), &t->error);
     if (values->machine) print_peak(&speed.peak);
     print_speed(&speed);
     return HEED_OK;

@@ -2,6 +2,7 @@
 #include "interrupt.h"
 #include "line_input.h"
 #include "params.h"
+#include "suggest.h"
 #include "task.h"
 
 #include <stdlib.h>
@@ -93,7 +94,7 @@ static heed_status print_turn(chat_task *values, const heed_turn *turn)
             (json_int_t)turn->dropped, "prompt_seconds",
             heed_cli_number_or_null(turn->prompt_seconds), "seconds",
             heed_cli_number_or_null(turn->seconds));
-        return heed_cli_task_print_json(&values->task, object, JSON_COMPACT);
+        return heed_cli_print_json(object, JSON_COMPACT, &values->task.error);
     }
     putchar('\n');
     return HEED_OK;
@@ -207,16 +208,16 @@ static heed_status obey(chat_task *values, char *line)
 {
     size_t name = strcspn(line, " ");
     const char *names[COMMANDS];
+    char suggestion[HEED_CLI_SUGGESTION];
     for (int i = 0; i < COMMANDS; i++) {
         names[i] = commands[i].name;
         if (strlen(commands[i].name) == name && !strncmp(commands[i].name, line, name))
             return commands[i].run(values, line + name + strspn(line + name, " "));
     }
     line[name] = 0;
-    const char *near = heed_cli_nearest_word(line, names, COMMANDS);
-    return heed_fail(&values->task.error, HEED_E_ARG,
-                     "%.60s: no such command%s%s; /help lists them", line,
-                     near ? "; did you mean " : "", near ? near : "");
+    heed_cli_suggest(suggestion, "", line, names, COMMANDS);
+    return heed_fail(&values->task.error, HEED_E_ARG, "%.60s: no such command%s (/help lists them)",
+                     line, suggestion);
 }
 
 /* ---- keeping the conversation ---- */

@@ -23,7 +23,7 @@ static const heed_cli_option options[] = {
         eval_task, choices, "choices", 0, HEED_CLI_TEXT, "FILE",
         "Multiple choice (.jsonl of context, choices, answer): accuracy, plain and normalized."),
     HEED_CLI_OPTION(eval_task, delimiter, "delimiter", 0, HEED_CLI_ANY_TEXT, "TEXT",
-                    "With --choices: what stands between context and choice (default: one blank)."),
+                    "With --choices: the text between context and choice (default: one blank)."),
     HEED_CLI_OPTION(eval_task, special, "special", 0, HEED_CLI_FLAG, NULL,
                     "With --choices: begin contexts with the tokenizer's special tokens."),
     HEED_CLI_OPTION(eval_task, each, "each", 0, HEED_CLI_FLAG, NULL,
@@ -53,8 +53,6 @@ static int check(heed_cli_task *t)
         return heed_cli_usage_error(
             t->command, "expected one of --text FILE..., --pairs SRC REF and --choices FILE");
     if (values->pairs.count > 2) return heed_cli_usage_error(t->command, "--pairs takes two files");
-    if (values->max_tokens < 0 || values->context < 0)
-        return heed_cli_usage_error(t->command, "--max-tokens and --context cannot be negative");
     return 0;
 }
 
@@ -66,7 +64,7 @@ static heed_status print_evaluation(heed_cli_task *t, const heed_evaluation *e, 
                                    heed_cli_number_or_null(e->perplexity));
         if (pairs) json_object_set_new(object, "bleu", heed_cli_number_or_null(e->bleu));
         json_object_set_new(object, "seconds", heed_cli_number_or_null(e->seconds));
-        return heed_cli_task_print_json(t, object, 0);
+        return heed_cli_print_json(object, 0, &t->error);
     }
     if (pairs) printf("BLEU        %.2f\n", e->bleu);
     if (e->tokens)
@@ -104,9 +102,9 @@ static heed_status print_choices_json(heed_cli_task *t, const heed_choice_score 
     bool ok = object != NULL;
     for (size_t i = 0; i < sizeof members / sizeof *members; i++)
         ok &= json_object_set_new(object, members[i].name, members[i].value) == 0;
-    if (ok) return heed_cli_task_print_json(t, object, 0);
+    if (ok) return heed_cli_print_json(object, 0, &t->error);
     json_decref(object);
-    return heed_cli_task_print_json(t, NULL, 0);
+    return heed_cli_print_json(NULL, 0, &t->error);
 }
 
 static heed_status run_choices(heed_cli_task *t, const eval_task *values)
@@ -141,26 +139,37 @@ static heed_status run_choices(heed_cli_task *t, const eval_task *values)
     return HEED_OK;
 }
 
-static heed_status run(heed_cli_task *t)
+static heed_status score_text(heed_cli_task *t, const eval_task *values)
 {
-    const eval_task *values = (eval_task *)t;
-    if (values->choices) return run_choices(t, values);
-    bool pairs = values->pairs.count > 0;
-    heed_hooks hooks = heed_cli_task_hooks(pairs ? "lines" : "tokens");
+    heed_hooks hooks = heed_cli_task_hooks("tokens");
+    heed_evaluation evaluation = {0};
+    heed_status status = heed_transformer_score(t->transformer, values->text.items,
+                                                values->text.count, values->max_tokens,
+                                                values->context, &hooks, &evaluation, &t->error);
+    heed_cli_progress_end();
+    return status == HEED_OK ? print_evaluation(t, &evaluation, false) : status;
+}
+
+static heed_status translate_pairs(heed_cli_task *t, const eval_task *values)
+{
+    heed_hooks hooks = heed_cli_task_hooks("lines");
     heed_evaluation evaluation = {0};
     heed_generation_options how;
-    heed_status status = HEED_OK;
-    if (!pairs)
-        status = heed_transformer_score(t->transformer, values->text.items, values->text.count,
-                                        values->max_tokens, values->context, &hooks, &evaluation,
-                                        &t->error);
-    else if ((status = heed_cli_task_generation(t, values->count, &how)) == HEED_OK &&
-             (status = heed_cli_task_note_idle(t, &how)) == HEED_OK)
+    heed_status status = heed_cli_task_generation(t, values->count, &how);
+    if (status == HEED_OK) status = heed_cli_task_note_idle(t, &how);
+    if (status == HEED_OK)
         status = heed_transformer_bleu(t->transformer, values->pairs.items[0],
                                        values->pairs.items[1], &how, &hooks, &evaluation,
                                        &t->error);
     heed_cli_progress_end();
-    return status == HEED_OK ? print_evaluation(t, &evaluation, pairs) : status;
+    return status == HEED_OK ? print_evaluation(t, &evaluation, true) : status;
+}
+
+static heed_status run(heed_cli_task *t)
+{
+    const eval_task *values = (eval_task *)t;
+    if (values->choices) return run_choices(t, values);
+    return values->pairs.count ? translate_pairs(t, values) : score_text(t, values);
 }
 
 const heed_cli_command heed_cli_command_eval = {

@@ -9,7 +9,7 @@ typedef struct {
 
 static const heed_cli_option options[] = {
     HEED_CLI_OPTION(forward_task, in, "in", 0, HEED_CLI_TEXT, "FILE",
-                    "Safetensors file with tensors named in.<name>; others are not looked at."),
+                    "Safetensors file with tensors named in.<name>; others are ignored."),
     HEED_CLI_OPTION(forward_task, out, "out", 0, HEED_CLI_TEXT, "FILE",
                     "Safetensors file to write."),
     HEED_CLI_OPTION(forward_task, grad, "grad", 0, HEED_CLI_FLAG, NULL,
@@ -19,9 +19,8 @@ static const heed_cli_option options[] = {
 static int check(heed_cli_task *t)
 {
     const forward_task *values = (forward_task *)t;
-    return values->in && values->out
-               ? 0
-               : heed_cli_usage_error(t->command, "expected --in FILE and --out FILE");
+    if (values->in && values->out) return 0;
+    return heed_cli_usage_error(t->command, "expected --in FILE and --out FILE");
 }
 
 static heed_status run(heed_cli_task *t)

@@ -12,9 +12,9 @@ enum { UNSAID = INT_MIN }; /* -n was not given */
 
 typedef struct {
     heed_prompt *items;
-    char **lines;
+    heed_cli_text_list lines; /* the texts of --file */
     int32_t *ids;
-    size_t count, capacity;
+    size_t count;
 } prompt_list;
 
 typedef struct {
@@ -77,26 +77,6 @@ static heed_status parse_ids(const char *text, prompt_list *list, heed_error *er
     return HEED_OK;
 }
 
-static heed_status add_prompt(prompt_list *list, const char *text, size_t length, heed_error *error)
-{
-    if (list->count == list->capacity) {
-        size_t capacity = list->capacity ? 2 * list->capacity : 64;
-        heed_prompt *items = realloc(list->items, capacity * sizeof *items);
-        if (items) list->items = items;
-        char **lines = realloc(list->lines, capacity * sizeof *lines);
-        if (lines) list->lines = lines;
-        if (!items || !lines)
-            return heed_fail(error, HEED_E_NOMEM, "out of memory for the prompts");
-        list->capacity = capacity;
-    }
-    char *copy = malloc(length + 1);
-    if (!copy) return heed_fail(error, HEED_E_NOMEM, "out of memory for the prompts");
-    memcpy(copy, text, length + 1);
-    list->lines[list->count] = copy;
-    list->items[list->count++] = (heed_prompt){.text = copy, .length = length};
-    return HEED_OK;
-}
-
 /* Every line is a prompt, a blank one too. */
 static heed_status read_lines(const char *path, prompt_list *list, heed_error *error)
 {
@@ -107,18 +87,24 @@ static heed_status read_lines(const char *path, prompt_list *list, heed_error *e
         size_t length = 0;
         status = heed_lines_read(file, &line, &length, error);
         if (!line) break;
-        status = add_prompt(list, line, length, error);
+        status = heed_cli_text_list_add(&list->lines, line, length, error);
     }
     heed_lines_close(file);
-    if (status == HEED_OK && !list->count)
-        status = heed_fail(error, HEED_E_FORMAT, "%s: empty, expected one prompt a line", path);
-    return status;
+    if (status != HEED_OK) return status;
+    if (!list->lines.count)
+        return heed_fail(error, HEED_E_FORMAT, "%s: empty, expected one prompt a line", path);
+    list->items = calloc(list->lines.count, sizeof *list->items);
+    if (!list->items) return heed_fail(error, HEED_E_NOMEM, "out of memory for the prompts");
+    for (; list->count < list->lines.count; list->count++) {
+        const char *text = list->lines.items[list->count];
+        list->items[list->count] = (heed_prompt){.text = text, .length = strlen(text)};
+    }
+    return HEED_OK;
 }
 
 static void prompts_free(prompt_list *list)
 {
-    for (size_t i = 0; list->lines && i < list->count; i++) free(list->lines[i]);
-    free(list->lines);
+    heed_cli_text_list_free(&list->lines);
     free(list->items);
     free(list->ids);
 }
@@ -145,8 +131,8 @@ static json_t *scores(const int32_t *ids, const float *own, const heed_candidate
 static json_t *result_json(const heed_results *results, const heed_result *r, int64_t logprobs)
 {
     json_t *object = json_pack("{s:I, s:I, s:s}", "prompt", (json_int_t)r->prompt, "number",
-                               (json_int_t)r->number, "finish", r->finish),
-           *ids = json_array();
+                               (json_int_t)r->number, "finish", r->finish);
+    json_t *ids = json_array();
     for (size_t i = 0; i < r->count; i++) json_array_append_new(ids, json_integer(r->ids[i]));
     json_object_set_new(object, "ids", ids);
     if (r->text) json_object_set_new(object, "text", json_stringn(r->text, r->text_length));
@@ -161,33 +147,35 @@ static json_t *result_json(const heed_results *results, const heed_result *r, in
     return object;
 }
 
+static void note_cuts(const heed_results *results)
+{
+    for (size_t i = 0; i < results->prompt_count; i++)
+        if (results->prompts[i].cut)
+            heed_cli_note("heed generate: prompt %zu was longer than the context; its first %zu "
+                          "tokens were left out",
+                          i + 1, results->prompts[i].cut);
+    for (size_t i = 0; i < results->count; i++)
+        if (!strcmp(results->items[i].finish, "context"))
+            heed_cli_note("heed generate: sequence %zu ended because the model's context is full",
+                          i + 1);
+}
+
+/* What was streamed needs no more than its line end. */
 static heed_status print_results(generate_task *values, const heed_results *results, bool streamed)
 {
     heed_status status = HEED_OK;
     for (size_t i = 0; status == HEED_OK && i < results->count; i++) {
         const heed_result *r = &results->items[i];
         if (values->task.json || values->logprobs >= 0) {
-            status = heed_cli_task_print_json(
-                &values->task, result_json(results, r, values->logprobs), JSON_COMPACT);
+            json_t *object = result_json(results, r, values->logprobs);
+            status = heed_cli_print_json(object, JSON_COMPACT, &values->task.error);
             continue;
         }
-        if (values->ids) {
-            putchar('[');
-            for (size_t k = 0; k < r->count; k++) printf("%s%d", k ? ", " : "", r->ids[k]);
-            putchar(']');
-        } else if (!streamed && r->text) fwrite(r->text, 1, r->text_length, stdout);
+        if (values->ids) heed_cli_print_ids(r->ids, r->count);
+        else if (!streamed && r->text) fwrite(r->text, 1, r->text_length, stdout);
         putchar('\n');
     }
-    for (size_t i = 0; i < results->prompt_count; i++)
-        if (results->prompts[i].cut)
-            heed_cli_note(
-                "heed generate: prompt %zu was longer than the context; its first %zu tokens were "
-                "left out",
-                i + 1, results->prompts[i].cut);
-    for (size_t i = 0; i < results->count; i++)
-        if (!strcmp(results->items[i].finish, "context"))
-            heed_cli_note("heed generate: sequence %zu ended because the model's context is full",
-                          i + 1);
+    note_cuts(results);
     return status;
 }
 

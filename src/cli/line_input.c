@@ -1,5 +1,5 @@
 #include "line_input.h"
-#include "task.h"
+#include "text.h"
 
 #include <stdio.h>
 #include <stdlib.h>

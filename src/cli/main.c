@@ -1,7 +1,8 @@
-/* The program: finds the command, hands over. Commands stand in commands.def, each in a file of its
-   own. */
+/* The program: finds the command and runs it. commands.def lists the commands; each has a file of
+   its own. */
 #include "interrupt.h"
 #include "manual.h"
+#include "suggest.h"
 #include "task.h"
 
 #include <string.h>
@@ -45,28 +46,42 @@ static const heed_cli_command *find_command(const char *word)
     return NULL;
 }
 
+/* Prints the page of a word such as --help; false if there is none. */
+static bool print_page(const char *word)
+{
+    for (size_t i = 0; i < sizeof pages / sizeof *pages; i++) {
+        if (strcmp(word, pages[i].word)) continue;
+        pages[i].print(table, COMMANDS, stdout);
+        return true;
+    }
+    return false;
+}
+
+static void print_unknown(const char *word)
+{
+    const char *names[COMMANDS];
+    char suggestion[HEED_CLI_SUGGESTION];
+    for (int i = 0; i < COMMANDS; i++) names[i] = table[i]->name;
+    heed_cli_suggest(suggestion, "", word, names, COMMANDS);
+    fprintf(stderr, "heed: unknown command \"%s\"%s\nSee: heed --help\n", word, suggestion);
+}
+
 static int run(int argc, char **argv)
 {
-    bool about = argc > 2 && !strcmp(argv[1], "help"); /* heed help COMMAND */
-    const char *word = argc > 1 ? argv[about ? 2 : 1] : NULL;
-    if (!word) {
+    if (argc < 2) {
         heed_cli_manual_overview(table, COMMANDS, stderr);
         return 2;
     }
+    bool about = argc > 2 && !strcmp(argv[1], "help"); /* heed help COMMAND */
+    const char *word = about ? argv[2] : argv[1];
     const heed_cli_command *command = find_command(word);
-    if (command && about) heed_cli_manual_help(command, stdout);
-    else if (command) return heed_cli_task_run(command, argc - 2, argv + 2);
-    for (size_t i = 0; !command && i < sizeof pages / sizeof *pages; i++) {
-        if (strcmp(word, pages[i].word)) continue;
-        pages[i].print(table, COMMANDS, stdout);
+    if (command && !about) return heed_cli_task_run(command, argc - 2, argv + 2);
+    if (command) {
+        heed_cli_manual_help(command, stdout);
         return 0;
     }
-    if (command) return 0;
-    const char *names[COMMANDS];
-    for (int i = 0; i < COMMANDS; i++) names[i] = table[i]->name;
-    const char *near = heed_cli_nearest_word(word, names, COMMANDS);
-    fprintf(stderr, "heed: unknown command \"%s\"%s%s%s\nSee: heed --help\n", word,
-            near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
+    if (print_page(word)) return 0;
+    print_unknown(word);
     return 2;
 }
 

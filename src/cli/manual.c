@@ -58,13 +58,13 @@ static const struct {
      "A prompt longer than the context is an error; --truncate keeps its end. heed chat leaves "
      "out the oldest messages and says so; --keep-all makes that an error."},
     {"Numbers",
-     "Weights as stored; products, sums, keys and values in f32. transformers computes in the "
+     "Weights as stored; matmuls, sums, keys and values in f32. transformers computes in the "
      "type of the files, llama.cpp keeps keys and values in f16 (--cache f16)."},
     {"Threads", "OMP_NUM_THREADS, else all processors within the container's quota."}};
 
 /* ---- help ---- */
 
-/* Words of `text` filled into lines; the cursor stands at `indent`, where every further line
+/* Words of `text` filled into lines; the cursor is at `indent`, where every further line
    begins. */
 static void put_wrapped(FILE *file, const char *text, int indent)
 {
@@ -84,10 +84,11 @@ static void put_wrapped(FILE *file, const char *text, int indent)
 /* "-m, --model MODEL", "--stop TEXT..." */
 static const char *option_text(const heed_cli_option *o, char text[96])
 {
-    char letter[8] = "";
+    char letter[8] = "", value[48] = "";
+    const char *more = o->kind == HEED_CLI_LIST ? "..." : "";
     if (o->letter) snprintf(letter, sizeof letter, "-%c, ", o->letter);
-    snprintf(text, 96, "%s--%s%s%s%s", letter, o->name, o->value ? " " : "",
-             o->value ? o->value : "", o->kind == HEED_CLI_LIST ? "..." : "");
+    if (o->value) snprintf(value, sizeof value, " %s%s", o->value, more);
+    snprintf(text, 96, "%s--%s%s", letter, o->name, value);
     return text;
 }
 

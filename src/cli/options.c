@@ -1,4 +1,5 @@
 #include "manual.h"
+#include "suggest.h"
 #include "terminal.h"
 
 #include <errno.h>
@@ -8,38 +9,6 @@
 #include <string.h>
 
 enum { LONGEST_WORD = 40, HELP_COLUMN = 32 };
-
-static size_t edit_distance(const char *a, const char *b)
-{
-    size_t row[LONGEST_WORD + 1], n = strlen(b);
-    if (strlen(a) > LONGEST_WORD || n > LONGEST_WORD) return LONGEST_WORD;
-    for (size_t j = 0; j <= n; j++) row[j] = j;
-    for (size_t i = 1; *a; a++, i++) {
-        size_t diagonal = row[0];
-        row[0] = i;
-        for (size_t j = 1; j <= n; j++) {
-            size_t above = row[j], best = diagonal + (*a != b[j - 1]);
-            if (above + 1 < best) best = above + 1;
-            if (row[j - 1] + 1 < best) best = row[j - 1] + 1;
-            diagonal = above;
-            row[j] = best;
-        }
-    }
-    return row[n];
-}
-
-const char *heed_cli_nearest_word(const char *word, const char *const *words, size_t count)
-{
-    const char *best = NULL;
-    size_t nearest = strlen(word) / 3 + 2;
-    for (size_t i = 0; i < count; i++) {
-        size_t distance = edit_distance(word, words[i]);
-        if (distance >= nearest) continue;
-        nearest = distance;
-        best = words[i];
-    }
-    return best;
-}
 
 int heed_cli_usage_error(const heed_cli_command *command, const char *format, ...)
 {
@@ -93,6 +62,12 @@ static const heed_cli_option *find_letter(const heed_cli_command *command, char 
     return NULL;
 }
 
+/* What stands before a name on the command line. */
+static const char *dashes(const char *name)
+{
+    return name[1] ? "--" : "-";
+}
+
 /* An empty path or name is what a shell variable that is not set leaves on the command line. */
 static bool check_not_empty(const heed_cli_command *command, const heed_cli_option *o,
                             const char *text)
@@ -101,7 +76,7 @@ static bool check_not_empty(const heed_cli_command *command, const heed_cli_opti
     if (*text || !checked) return true;
     heed_cli_usage_error(command,
                          "%s%s: the value is empty, expected %s; is a shell variable not set?",
-                         o->name[1] ? "--" : "-", o->name, o->value);
+                         dashes(o->name), o->name, o->value);
     return false;
 }
 
@@ -126,61 +101,76 @@ const char *heed_cli_option_set(const heed_cli_option *o, void *values, const ch
     return NULL;
 }
 
-static bool set_value(const heed_cli_command *command, const heed_cli_option *o, void *values,
-                      const char *text)
+/* The words of a command line that is being read. */
+typedef struct command_line {
+    const heed_cli_command *command;
+    void *values; /* the struct that the tables of options describe */
+    int argc;
+    char **argv;
+    int at; /* argv[at] is read */
+} command_line;
+
+static bool set_value(const command_line *line, const heed_cli_option *o, const char *text)
 {
-    if (!check_not_empty(command, o, text)) return false;
+    if (!check_not_empty(line->command, o, text)) return false;
     if (o->kind == HEED_CLI_LIST || o->kind == HEED_CLI_PAIR)
-        return heed_cli_option_list_add((heed_cli_option_list *)((char *)values + o->offset), text);
-    const char *problem = heed_cli_option_set(o, values, text);
+        return heed_cli_option_list_add((heed_cli_option_list *)((char *)line->values + o->offset),
+                                        text);
+    const char *problem = heed_cli_option_set(o, line->values, text);
     if (problem)
-        heed_cli_usage_error(command, "%s%s %s: %s", o->name[1] ? "--" : "-", o->name, text,
-                             problem);
+        heed_cli_usage_error(line->command, "%s%s %s: %s", dashes(o->name), o->name, text, problem);
     return !problem;
 }
 
 static bool unknown_option(const heed_cli_command *command, const char *word)
 {
     const char *names[128];
-    char name[LONGEST_WORD + 1];
+    char name[LONGEST_WORD + 1], suggestion[HEED_CLI_SUGGESTION];
     size_t count = 0;
     const heed_cli_option *o;
     for (heed_cli_option_walk walk = {.command = command};
          (o = heed_cli_option_next(&walk)) && count < 128;)
         if (o->kind != HEED_CLI_HEADING) names[count++] = o->name;
     snprintf(name, sizeof name, "%.*s", (int)strcspn(word, "="), word);
-    const char *near = heed_cli_nearest_word(name + strspn(name, "-"), names, count);
-    if (near) heed_cli_usage_error(command, "unknown option %s; did you mean --%s?", word, near);
-    else heed_cli_usage_error(command, "unknown option %s", word);
+    heed_cli_suggest(suggestion, "--", name + strspn(name, "-"), names, count);
+    heed_cli_usage_error(command, "unknown option %s%s", word, suggestion);
     return false;
 }
 
-/* Takes the values that follow argv[*at] for option o; `attached` is what stood after '='. */
-static bool take_values(const heed_cli_command *command, const heed_cli_option *o, void *values,
-                        int argc, char **argv, int *at, const char *attached)
+static bool take_flag(const command_line *line, const heed_cli_option *o, const char *attached)
 {
-    if (o->kind == HEED_CLI_FLAG) {
-        if (attached) {
-            heed_cli_usage_error(command, "--%s takes no value", o->name);
-            return false;
-        }
-        *(bool *)((char *)values + o->offset) = true;
-        return true;
-    }
-    int wanted = o->kind == HEED_CLI_PAIR ? 2 : 1, taken = 0;
     if (attached) {
-        if (!set_value(command, o, values, attached)) return false;
+        heed_cli_usage_error(line->command, "--%s takes no value", o->name);
+        return false;
+    }
+    *(bool *)((char *)line->values + o->offset) = true;
+    return true;
+}
+
+/* Whether the next word can be one more value of a list. */
+static bool value_follows(const command_line *line)
+{
+    return line->at + 1 < line->argc && line->argv[line->at + 1][0] != '-';
+}
+
+/* Takes the values of option o from the words that follow its own; `attached` is what stood after
+   '=' or after the letter. */
+static bool take_values(command_line *line, const heed_cli_option *o, const char *attached)
+{
+    int wanted = o->kind == HEED_CLI_PAIR ? 2 : 1, taken = 0;
+    bool is_open = o->kind == HEED_CLI_LIST && !attached;
+    if (attached) {
+        if (!set_value(line, o, attached)) return false;
         taken = 1;
     }
-    while (taken < wanted ||
-           (o->kind == HEED_CLI_LIST && !attached && *at + 1 < argc && argv[*at + 1][0] != '-')) {
-        if (*at + 1 >= argc) {
-            heed_cli_usage_error(command, "%s%s: expected %s %s", o->name[1] ? "--" : "-", o->name,
-                                 wanted == 2 ? "two values," : "a value,", o->value);
+    for (; taken < wanted || (is_open && value_follows(line)); taken++) {
+        if (line->at + 1 >= line->argc) {
+            const char *missing = wanted == 2 ? "two values," : "a value,";
+            heed_cli_usage_error(line->command, "%s%s: expected %s %s", dashes(o->name), o->name,
+                                 missing, o->value);
             return false;
         }
-        if (!set_value(command, o, values, argv[++*at])) return false;
-        taken++;
+        if (!set_value(line, o, line->argv[++line->at])) return false;
     }
     return true;
 }
@@ -191,13 +181,46 @@ static bool is_single(const heed_cli_option *o)
     return o->kind != HEED_CLI_FLAG && o->kind != HEED_CLI_LIST && o->kind != HEED_CLI_PAIR;
 }
 
+/* The option of a word: --NAME, --NAME=VALUE, -x, -xVALUE or -x=VALUE; NULL if there is none.
+   *attached is the value in the word, or NULL. */
+static const heed_cli_option *named_option(const heed_cli_command *command, const char *word,
+                                           const char **attached)
+{
+    *attached = NULL;
+    if (word[1] != '-') {
+        const heed_cli_option *o = find_letter(command, word[1]);
+        if (o && word[2]) *attached = word + 2 + (word[2] == '=');
+        return o;
+    }
+    const char *name = word + 2;
+    size_t length = strcspn(name, "=");
+    if (name[length]) *attached = name + length + 1;
+    return find_option(command, name, length);
+}
+
+static bool take_option(command_line *line, heed_cli_option_words *words)
+{
+    const char *word = line->argv[line->at], *attached;
+    const heed_cli_option *o = named_option(line->command, word, &attached);
+    if (!o) return unknown_option(line->command, word);
+    bool replaced = is_single(o) && heed_cli_option_given(words, o->name);
+    bool taken = o->kind == HEED_CLI_FLAG ? take_flag(line, o, attached)
+                                          : take_values(line, o, attached);
+    if (!taken) return false;
+    if (replaced)
+        heed_cli_note("note: %s%s is given more than once: the last value counts", dashes(o->name),
+                      o->name);
+    return heed_cli_option_list_add(&words->given, o->name);
+}
+
 bool heed_cli_options_parse(const heed_cli_command *command, void *values, int argc, char **argv,
                             heed_cli_option_words *words, bool *helped)
 {
+    command_line line = {.command = command, .values = values, .argc = argc, .argv = argv};
+    bool only_words = false; /* after "--" */
     *helped = false;
-    bool only_words = false;
-    for (int at = 0; at < argc; at++) {
-        const char *word = argv[at];
+    for (; line.at < argc; line.at++) {
+        const char *word = argv[line.at];
         if (!*word) {
             heed_cli_usage_error(command,
                                  "one of the words is empty; is a shell variable not set?");
@@ -205,32 +228,13 @@ bool heed_cli_options_parse(const heed_cli_command *command, void *values, int a
         }
         if (only_words || word[0] != '-' || !word[1]) {
             if (!heed_cli_option_list_add(&words->positional, word)) return false;
-            continue;
-        }
-        if (!strcmp(word, "--")) {
+        } else if (!strcmp(word, "--")) {
             only_words = true;
-            continue;
-        }
-        if (!strcmp(word, "--help") || !strcmp(word, "-h")) {
+        } else if (!strcmp(word, "--help") || !strcmp(word, "-h")) {
             heed_cli_manual_help(command, stdout);
             *helped = true;
             return true;
-        }
-        const heed_cli_option *o = NULL;
-        const char *attached = NULL;
-        if (word[1] == '-') {
-            size_t length = strcspn(word + 2, "=");
-            o = find_option(command, word + 2, length);
-            if (word[2 + length] == '=') attached = word + 3 + length;
-        } else if ((o = find_letter(command, word[1])) && word[2])
-            attached = word + 2 + (word[2] == '=');
-        if (!o) return unknown_option(command, word);
-        bool replaced = is_single(o) && heed_cli_option_given(words, o->name);
-        if (!take_values(command, o, values, argc, argv, &at, attached)) return false;
-        if (replaced)
-            heed_cli_note("note: %s%s is given more than once: the last value counts",
-                          o->name[1] ? "--" : "-", o->name);
-        if (!heed_cli_option_list_add(&words->given, o->name)) return false;
+        } else if (!take_option(&line, words)) return false;
     }
     return true;
 }
@@ -258,8 +262,8 @@ static bool next_name(const char **names, char name[LONGEST_WORD + 1])
 static void spell_name(const char *name, char *text, size_t size)
 {
     size_t used = strlen(text);
-    int length = snprintf(text + used, size - used, "%s%s%s", used ? " or " : "",
-                          name[1] ? "--" : "-", name);
+    const char *between = used ? " or " : "";
+    int length = snprintf(text + used, size - used, "%s%s%s", between, dashes(name), name);
     if (length < 0 || (size_t)length >= size - used) text[used] = 0; /* no room: left out */
 }
 

@@ -38,7 +38,8 @@ typedef struct heed_cli_option {
     size_t offset; /* of the field in the struct that the table is for */
 } heed_cli_option;
 
-/* Each option stands as HEED_CLI_OPTION(struct, field, ...) in a table. */
+/* The rows of a table: HEED_CLI_OPTION(struct, field, ...) is an option, HEED_CLI_SECTION(text) a
+   heading of --help. */
 /* clang-format off */
 #define HEED_CLI_OPTION(type, field, long_name, letter, kind, value, help) \
     {long_name, letter, kind, value, help, offsetof(type, field)}
@@ -46,7 +47,7 @@ typedef struct heed_cli_option {
 /* clang-format on */
 
 /* What options mean together. Both texts are names with blanks between them; each of the first is
-   held against the others. A table of rules ends with a row without names. */
+   compared with the others. A table of rules ends with a row without names. */
 typedef enum heed_cli_option_relation {
     HEED_CLI_NEEDS,   /* without any of the others it has no effect: a note */
     HEED_CLI_IDLE,    /* with any of the others it has no effect: a note */
@@ -87,10 +88,11 @@ enum {
     HEED_CLI_LOADS = 8,       /* the model, if one is named, loaded; observed too */
     HEED_CLI_SAMPLES = 16,    /* how tokens are chosen */
     HEED_CLI_JSON = 32,       /* --json */
-    HEED_CLI_OBSERVED = 128,  /* what is computed can be looked at: --profile, --trace ... */
-    /* in which types a model is held and computed, where it is not loaded by HEED_CLI_LOADS */
-    HEED_CLI_TYPES = 256,
-    HEED_CLI_STOPS = 64 /* asks heed_cli_interrupted() now and then: Ctrl-C ends it in good order */
+    HEED_CLI_OBSERVED = 64,   /* what is computed can be observed: --profile, --trace ... */
+    /* types in which a model is stored and computed, where HEED_CLI_LOADS does not load it */
+    HEED_CLI_TYPES = 128,
+    HEED_CLI_STOPS =
+        256 /* asks heed_cli_interrupted() now and then: Ctrl-C ends it in good order */
 };
 
 /* Walks all options of a command, its own and the shared ones, headings included:
@@ -104,7 +106,7 @@ const heed_cli_option *heed_cli_option_next(heed_cli_option_walk *walk);
 
 /* Fills `values` (preset with defaults) from argv; words that belong to no option go to
    `positional`, the names of the options that were met to `given`. On a mistake prints what was
-   wrong, the nearest option and where help stands, and returns false: exit with 2. --help prints
+   wrong, the nearest option and where to find help, and returns false: exit with 2. --help prints
    the page and sets *helped. */
 typedef struct heed_cli_option_words {
     heed_cli_option_list positional, given;
@@ -125,7 +127,5 @@ void heed_cli_option_list_free(heed_cli_option_list *list);
 /* A usage error in the style of heed_cli_options_parse; returns 2. */
 int heed_cli_usage_error(const heed_cli_command *command, const char *format, ...)
     HEED_PRINTF(2, 3);
-/* The word of `words` nearest to `word` by edit distance, NULL when none is near. */
-const char *heed_cli_nearest_word(const char *word, const char *const *words, size_t count);
 
 #endif

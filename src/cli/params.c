@@ -1,4 +1,5 @@
 #include "params.h"
+#include "suggest.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -27,6 +28,7 @@ static bool is_whole(const heed_cli_option *o)
 static const heed_cli_option *find_parameter(heed_cli_task *t, const char *name)
 {
     const char *names[64];
+    char suggestion[HEED_CLI_SUGGESTION];
     size_t count = 0;
     const heed_cli_option *o;
     for (heed_cli_option_walk walk = {.command = t->command}; (o = heed_cli_option_next(&walk));) {
@@ -42,10 +44,9 @@ static const heed_cli_option *find_parameter(heed_cli_task *t, const char *name)
             return NULL;
         }
     }
-    const char *near = heed_cli_nearest_word(name, names, count);
+    heed_cli_suggest(suggestion, "", name, names, count);
     heed_fail(&t->error, HEED_E_ARG,
-              "/params %s: there is no such parameter%s%s; /params lists them", name,
-              near ? "; did you mean " : "", near ? near : "");
+              "/params %s: there is no such parameter%s (/params lists them)", name, suggestion);
     return NULL;
 }
 

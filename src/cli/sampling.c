@@ -7,8 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char blanks[] = " \t\r\f\v";
-
 void heed_cli_sampling_preset(heed_cli_sampling_options *s)
 {
     *s = (heed_cli_sampling_options){
@@ -69,24 +67,6 @@ static heed_status add_word(heed_cli_sampling_words *words, int32_t *ids, size_t
     return HEED_OK;
 }
 
-static heed_status add_text(heed_cli_sampling_words *words, const char *text, size_t length,
-                            heed_error *error)
-{
-    if (words->text_count == words->text_capacity) {
-        size_t capacity = words->text_capacity ? 2 * words->text_capacity : 16;
-        char **grown = realloc(words->texts, capacity * sizeof *grown);
-        if (!grown) return heed_fail(error, HEED_E_NOMEM, "out of memory for the bad words");
-        words->texts = grown;
-        words->text_capacity = capacity;
-    }
-    char *copy = malloc(length + 1);
-    if (!copy) return heed_fail(error, HEED_E_NOMEM, "out of memory for the bad words");
-    memcpy(copy, text, length);
-    copy[length] = 0;
-    words->texts[words->text_count++] = copy;
-    return HEED_OK;
-}
-
 /* "[1, 2]": a sequence of ids. */
 static heed_status add_ids(const json_t *array, const char *line, const char *place,
                            heed_cli_sampling_words *words, heed_error *error)
@@ -118,7 +98,7 @@ static heed_status read_word(const char *line, size_t length, const char *place,
         return status;
     }
     json_decref(array);
-    return add_text(words, line, length, error);
+    return heed_cli_text_list_add(&words->texts, line, length, error);
 }
 
 /* --bad-words FILE, once for all answers of a task: blank lines, and blanks around a word, mean
@@ -134,13 +114,13 @@ static heed_status read_words(const char *path, heed_cli_sampling_words *words, 
         status = heed_lines_read(file, &line, &length, error);
         if (!line) break;
         heed_lines_place(file, place, sizeof place);
-        while (length > 0 && strchr(blanks, line[length - 1])) length--;
-        size_t begin = strspn(line, blanks);
+        while (length > 0 && strchr(HEED_CLI_BLANKS, line[length - 1])) length--;
+        size_t begin = strspn(line, HEED_CLI_BLANKS);
         if (begin < length) status = read_word(line + begin, length - begin, place, words, error);
     }
     heed_lines_close(file);
     words->read = status == HEED_OK;
-    if (status == HEED_OK && words->count + words->text_count == 0)
+    if (status == HEED_OK && words->count + words->texts.count == 0)
         heed_cli_note("note: %s: no bad words in it: nothing is forbidden", path);
     return status;
 }
@@ -205,17 +185,16 @@ heed_status heed_cli_sampling_apply(const heed_cli_sampling_options *s,
     options->bad_words = (const int32_t *const *)words->ids;
     options->bad_word_lengths = words->lengths;
     options->bad_word_count = words->count;
-    options->bad_texts = (const char *const *)words->texts;
-    options->bad_text_count = words->text_count;
+    options->bad_texts = (const char *const *)words->texts.items;
+    options->bad_text_count = words->texts.count;
     return status;
 }
 
 void heed_cli_sampling_free(heed_cli_sampling_words *words)
 {
     for (size_t i = 0; i < words->count; i++) free(words->ids[i]);
-    for (size_t i = 0; i < words->text_count; i++) free(words->texts[i]);
     free(words->ids);
-    free(words->texts);
+    heed_cli_text_list_free(&words->texts);
     free(words->lengths);
     free(words->bias_ids);
     free(words->bias_values);

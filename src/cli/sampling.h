@@ -3,6 +3,7 @@
 #define HEED_CLI_SAMPLING_H
 
 #include "options.h"
+#include "text.h"
 
 #include <heed/heed.h>
 
@@ -78,8 +79,7 @@ typedef struct heed_cli_sampling_words {
     int32_t **ids; /* sequences given as ids */
     size_t *lengths;
     size_t count, capacity;
-    char **texts;
-    size_t text_count, text_capacity;
+    heed_cli_text_list texts; /* the others */
     int32_t *bias_ids;
     float *bias_values;
 } heed_cli_sampling_words;

@@ -27,7 +27,7 @@ static const heed_cli_option load_options[] = {
         "(default: as stored)."),
     HEED_CLI_OPTION(
         heed_cli_task, load.compute, "compute", 0, HEED_CLI_TEXT, "TYPE",
-        "Round operands of products and attention: f32 (default, exact) or bf16 (faster); "
+        "Round operands of matmuls and attention: f32 (default, exact) or bf16 (faster); "
         "sums stay f32."),
     {0}};
 static const heed_cli_option cache_options[] = {
@@ -48,17 +48,16 @@ static const heed_cli_option observe_options[] = {
         heed_cli_task, trace, "trace", 0, HEED_CLI_TEXT, "FILE",
         "Write a line for every step computed: shape, place, mean, least, largest, first "
         "values; - is stderr."),
-    HEED_CLI_OPTION(
-        heed_cli_task, dump, "dump", 0, HEED_CLI_TEXT, "text|dot",
-        "Print each graph after its passes to stderr, and why products were not fused."),
+    HEED_CLI_OPTION(heed_cli_task, dump, "dump", 0, HEED_CLI_TEXT, "text|dot",
+                    "Print each graph after its passes to stderr, and why matmuls were not fused."),
     HEED_CLI_OPTION(heed_cli_task, no_passes, "no-passes", 0, HEED_CLI_FLAG, NULL,
                     "Run graphs as built, without fusion or reuse of memory."),
     HEED_CLI_OPTION(
         heed_cli_task, reference, "reference", 0, HEED_CLI_FLAG, NULL,
-        "Run the plain reference kernels, one loop an op: slow, what all others are held against."),
+        "Run the plain reference kernels, one loop an op: slow, the reference of all others."),
     {0}};
 
-/* In the order of --help; NULL stands for the command's own table. */
+/* In the order of --help; NULL is the command's own table. */
 static const struct {
     unsigned shares;
     const heed_cli_option *options;

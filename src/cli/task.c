@@ -9,28 +9,6 @@
 
 /* ---- helpers of commands ---- */
 
-json_t *heed_cli_number_or_null(double number)
-{
-    return isfinite(number) ? json_real(number) : json_null();
-}
-
-bool heed_cli_is_utf8(const char *text, size_t length)
-{
-    json_t *string = json_stringn(text, length);
-    json_decref(string);
-    return string != NULL;
-}
-
-heed_status heed_cli_task_print_json(heed_cli_task *t, json_t *object, size_t flags)
-{
-    bool ok = object && json_dumpf(object, stdout, flags) == 0;
-    json_decref(object);
-    putchar('\n');
-    return ok || ferror(stdout)
-               ? HEED_OK
-               : heed_fail(&t->error, HEED_E_NOMEM, "out of memory for the output");
-}
-
 static void show(void *unit, int64_t done, int64_t total)
 {
     heed_cli_progress_show(total ? (double)done / (double)total : 0, "%lld of %lld %s",
@@ -100,36 +78,47 @@ static void print_note(void *argument, const char *text)
     heed_cli_note("heed %s: %s", ((heed_cli_task *)argument)->command->name, text);
 }
 
-static heed_status prepare(heed_cli_task *t)
+/* Opens the file of --trace. */
+static heed_status open_trace(heed_cli_task *t)
 {
-    unsigned shares = t->command->shares;
-    heed_cli_ignore_file_limit_signal();
-    heed_cli_interrupt_listen(shares & HEED_CLI_STOPS);
-    static const heed_hooks stop = {.cancelled = heed_cli_interrupted};
-    t->load.hooks = shares & HEED_CLI_STOPS ? &stop : NULL;
+    if (!t->trace) return HEED_OK;
+    t->trace_file = strcmp(t->trace, "-") ? fopen(t->trace, "we") : stderr;
+    if (t->trace_file) return HEED_OK;
+    return heed_fail(&t->error, HEED_E_IO, "%s: cannot open for the trace: %s", t->trace,
+                     strerror(errno));
+}
+
+static heed_status make_context(heed_cli_task *t)
+{
     heed_observer_options observer = {
         .profile = t->profile,
         .nan_guard = t->nan_guard,
         .no_passes = t->no_passes,
-        .trace = t->trace ? write_trace : NULL,
-        .dump = t->dump ? write_dump : NULL,
         .dot = t->dump && !strcmp(t->dump, "dot"),
         .argument = t,
     };
-    heed_status status = HEED_OK;
+    if (t->trace) observer.trace = write_trace;
+    if (t->dump) observer.dump = write_dump;
+    heed_context_options how = {
+        .threads = (int)t->threads, .reference = t->reference, .observer = &observer};
+    heed_status status = heed_context_new(&t->context, &how, &t->error);
+    const char *text = status == HEED_OK ? heed_context_note(t->context) : NULL;
+    if (text) heed_cli_note("heed %s: %s", t->command->name, text);
+    return status;
+}
+
+/* Everything that the run of a command expects: signals, the trace, the context, the model. */
+static heed_status prepare(heed_cli_task *t)
+{
+    static const heed_hooks stop = {.cancelled = heed_cli_interrupted};
+    unsigned shares = t->command->shares;
+    heed_cli_ignore_file_limit_signal();
+    heed_cli_interrupt_listen(shares & HEED_CLI_STOPS);
+    t->load.hooks = shares & HEED_CLI_STOPS ? &stop : NULL;
     t->load.note = print_note;
     t->load.note_argument = t;
-    if (t->trace && !(t->trace_file = strcmp(t->trace, "-") ? fopen(t->trace, "we") : stderr))
-        status = heed_fail(&t->error, HEED_E_IO, "%s: cannot open for the trace: %s", t->trace,
-                           strerror(errno));
-    if (status == HEED_OK && (shares & HEED_CLI_COMPUTES))
-        status = heed_context_new(&t->context,
-                                  &(heed_context_options){.threads = (int)t->threads,
-                                                          .reference = t->reference,
-                                                          .observer = &observer},
-                                  &t->error);
-    if (t->context && heed_context_note(t->context))
-        heed_cli_note("heed %s: %s", t->command->name, heed_context_note(t->context));
+    heed_status status = open_trace(t);
+    if (status == HEED_OK && (shares & HEED_CLI_COMPUTES)) status = make_context(t);
     if (status == HEED_OK && (shares & HEED_CLI_LOADS) && t->model)
         status = heed_transformer_load_with(&t->transformer, t->context, t->model, &t->load,
                                             &t->error);

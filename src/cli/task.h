@@ -5,8 +5,10 @@
 #define HEED_CLI_TASK_H
 
 #include "options.h"
+#include "output.h"
 #include "sampling.h"
 #include "terminal.h"
+#include "text.h"
 
 #include <heed/heed.h>
 #include <jansson.h>
@@ -37,9 +39,5 @@ heed_hooks heed_cli_task_hooks(const char *unit);
 heed_status heed_cli_task_generation(heed_cli_task *t, int64_t count, heed_generation_options *how);
 /* Notes about those of them that have no effect. */
 heed_status heed_cli_task_note_idle(heed_cli_task *t, const heed_generation_options *how);
-/* Prints the object (taken; NULL is an allocation that failed) and a line end. */
-heed_status heed_cli_task_print_json(heed_cli_task *t, json_t *object, size_t flags);
-json_t *heed_cli_number_or_null(double number); /* NaN and infinities have no JSON */
-bool heed_cli_is_utf8(const char *text, size_t length);
 
 #endif

@@ -1,6 +1,5 @@
 #include "terminal.h"
 
-#include <errno.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -13,7 +12,6 @@ enum { BAR_CELLS = 24 };
 
 static bool bar_visible; /* the program's own terminal state, not the library's */
 static double last_drawn;
-static int output_errno; /* why stdout failed for the first time; 0: it has not, or nobody knows */
 
 bool heed_cli_terminal_is_live(void)
 {
@@ -37,20 +35,6 @@ int heed_cli_report_error(const char *command, const heed_error *error)
     return error->status == HEED_E_CANCELLED ? 130 : 1;
 }
 
-bool heed_cli_output_flush(void)
-{
-    errno = 0;
-    if (fflush(stdout) == 0 && !ferror(stdout)) return true;
-    if (!output_errno) output_errno = errno;
-    return false;
-}
-
-heed_status heed_cli_output_failed(heed_error *error)
-{
-    const char *why = output_errno ? strerror(output_errno) : "a write failed";
-    return heed_fail(error, HEED_E_IO, "cannot write to stdout: %s", why);
-}
-
 void heed_cli_note(const char *format, ...)
 {
     heed_cli_progress_end();
@@ -61,19 +45,27 @@ void heed_cli_note(const char *format, ...)
     fputc('\n', stderr);
 }
 
-void heed_cli_progress_show(double fraction, const char *format, ...)
+/* A cell of the bar of which the share `filled` is done: at least 1 is all of it. */
+static const char *bar_cell(double filled)
 {
     static const char *const eighths[] = {" ", "▏", "▎", "▍", "▌", "▋", "▊", "▉"};
+    if (filled >= 1) return "█";
+    if (filled <= 0) return "·";
+    return eighths[(int)(8 * filled)];
+}
+
+void heed_cli_progress_show(double fraction, const char *format, ...)
+{
     double time = now();
     if (!heed_cli_terminal_is_live() || (bar_visible && time - last_drawn < 0.1 && fraction < 1))
         return;
     last_drawn = time;
     bar_visible = true;
-    fraction = fraction < 0 || isnan(fraction) ? 0 : fraction > 1 ? 1 : fraction;
+    if (isnan(fraction) || fraction < 0) fraction = 0;
+    if (fraction > 1) fraction = 1;
     fprintf(stderr, "\r\033[K%3.0f%% \033[36m", 100 * fraction);
     double cells = fraction * BAR_CELLS;
-    for (int i = 0; i < BAR_CELLS; i++)
-        fputs(cells >= i + 1 ? "█" : cells > i ? eighths[(int)(8 * (cells - i))] : "·", stderr);
+    for (int i = 0; i < BAR_CELLS; i++) fputs(bar_cell(cells - i), stderr);
     fputs("\033[0m ", stderr);
     va_list arguments;
     va_start(arguments, format);
@@ -104,10 +96,9 @@ const char *heed_cli_bytes_text(double bytes, char text[32])
     static const char *const units[] = {"B", "kB", "MB", "GB", "TB"};
     int unit = 0;
     for (; bytes >= 1000 && unit < 4; unit++) bytes /= 1000;
-    snprintf(text, 32,
-             unit == 0    ? "%.0f %s"
-             : bytes < 10 ? "%.2f %s"
-                          : "%.1f %s",
-             bytes, units[unit]);
+    int decimals = 1;
+    if (unit == 0) decimals = 0;
+    else if (bytes < 10) decimals = 2;
+    snprintf(text, 32, "%.*f %s", decimals, bytes, units[unit]);
     return text;
 }

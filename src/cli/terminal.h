@@ -10,9 +10,6 @@ bool heed_cli_terminal_is_live(void); /* stderr is a terminal that wants bars */
 /* Prints "heed COMMAND: message" and returns the exit status of the error: 2 for HEED_E_ARG from
    the command line's values is the caller's choice; here 1, and 130 for HEED_E_CANCELLED. */
 int heed_cli_report_error(const char *command, const heed_error *error);
-/* Sends what was printed on its way; false when stdout has failed, now or before. */
-bool heed_cli_output_flush(void);
-heed_status heed_cli_output_failed(heed_error *error); /* HEED_E_IO with the reason */
 void heed_cli_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* A progress bar: fraction in [0,1], text after it; redrawn at most ten times a second, cleared by

@@ -56,19 +56,24 @@ static const heed_cli_option_rule rules[] = {
     {"no-special offsets pairs", HEED_CLI_IDLE, "decode"},
     {0}};
 
-/* Prints the ids of a text, or of a pair when `pair` is not NULL. */
+/* What is encoded together. */
+typedef struct {
+    const char *text;
+    size_t length;
+    const char *pair; /* the second text; NULL: none */
+    size_t pair_length;
+} text_pair;
+
+/* Prints the ids of a text, or of a pair. */
 static heed_status encode(const tokenize_task *values, const heed_tokenizer *tokenizer,
-                          const char *text, size_t length, const char *pair, size_t pair_length,
-                          heed_error *error)
+                          const text_pair *in, heed_error *error)
 {
     heed_tokens tokens = {0};
-    heed_status status = heed_tokenize(tokenizer, text, length, pair, pair_length,
+    heed_status status = heed_tokenize(tokenizer, in->text, in->length, in->pair, in->pair_length,
                                        !values->no_special, values->offsets, &tokens, error);
     if (status != HEED_OK) return status;
     if (values->offsets) fputs("{\"ids\": ", stdout);
-    putchar('[');
-    for (size_t i = 0; i < tokens.count; i++) printf("%s%d", i ? ", " : "", tokens.ids[i]);
-    putchar(']');
+    heed_cli_print_ids(tokens.ids, tokens.count);
     if (values->offsets) {
         fputs(", \"offsets\": [", stdout);
         for (size_t i = 0; i < tokens.count; i++)
@@ -88,8 +93,8 @@ static bool is_text(const json_t *string)
 static heed_status encode_line(const tokenize_task *values, const heed_tokenizer *tokenizer,
                                const json_t *line, heed_error *error)
 {
-    const json_t *text = json_object_get(line, "text"),
-                 *pair = values->pairs ? json_object_get(line, "pair") : NULL;
+    const json_t *text = json_object_get(line, "text");
+    const json_t *pair = values->pairs ? json_object_get(line, "pair") : NULL;
     if (!json_is_string(text))
         return heed_fail(error, HEED_E_FORMAT, "\"text\" is missing or no string");
     if (values->pairs && !json_is_string(pair))
@@ -98,39 +103,58 @@ static heed_status encode_line(const tokenize_task *values, const heed_tokenizer
         return heed_fail(
             error, HEED_E_FORMAT,
             "half a surrogate pair (\"\\ud83d\" without the other half, say) is not text");
-    return encode(values, tokenizer, json_string_value(text), json_string_length(text),
-                  json_string_value(pair), json_string_length(pair), error);
+    text_pair in = {
+        .text = json_string_value(text),
+        .length = json_string_length(text),
+        .pair = json_string_value(pair),
+        .pair_length = json_string_length(pair),
+    };
+    return encode(values, tokenizer, &in, error);
+}
+
+/* Reads an array of token ids; free(*ids). */
+static heed_status read_ids(const json_t *array, int32_t **ids, heed_error *error)
+{
+    size_t count = json_array_size(array);
+    *ids = malloc((count ? count : 1) * sizeof **ids);
+    if (!*ids) return heed_fail(error, HEED_E_NOMEM, "out of memory for %zu ids", count);
+    for (size_t i = 0; i < count; i++) {
+        const json_t *item = json_array_get(array, i);
+        json_int_t id = json_integer_value(item);
+        if (!json_is_integer(item) || id < 0 || id > INT32_MAX)
+            return heed_fail(error, HEED_E_FORMAT, "\"ids\"[%zu] is no token id", i);
+        (*ids)[i] = (int32_t)id;
+    }
+    return HEED_OK;
+}
+
+/* Prints a text as a JSON string. */
+static heed_status print_string(const char *text, size_t length, heed_error *error)
+{
+    json_t *string = json_stringn(text, length);
+    bool ok = string && json_dumpf(string, stdout, JSON_ENCODE_ANY) == 0;
+    json_decref(string);
+    if (!ok) return heed_fail(error, HEED_E_NOMEM, "out of memory for the text");
+    putchar('\n');
+    return HEED_OK;
 }
 
 static heed_status decode_line(const tokenize_task *values, const heed_tokenizer *tokenizer,
                                const json_t *line, heed_error *error)
 {
-    const json_t *ids = json_is_array(line) ? line : json_object_get(line, "ids");
-    if (!json_is_array(ids))
+    const json_t *array = json_is_array(line) ? line : json_object_get(line, "ids");
+    if (!json_is_array(array))
         return heed_fail(error, HEED_E_FORMAT, "\"ids\" is missing or no array");
-    size_t count = json_array_size(ids), length = 0;
-    int32_t *list = malloc((count ? count : 1) * sizeof *list);
-    if (!list) return heed_fail(error, HEED_E_NOMEM, "out of memory for %zu ids", count);
+    int32_t *ids = NULL;
     char *text = NULL;
-    heed_status status = HEED_OK;
-    for (size_t i = 0; status == HEED_OK && i < count; i++) {
-        const json_t *id = json_array_get(ids, i);
-        if (!json_is_integer(id) || json_integer_value(id) < 0 ||
-            json_integer_value(id) > INT32_MAX)
-            status = heed_fail(error, HEED_E_FORMAT, "\"ids\"[%zu] is no token id", i);
-        else list[i] = (int32_t)json_integer_value(id);
-    }
+    size_t length = 0;
+    heed_status status = read_ids(array, &ids, error);
     if (status == HEED_OK)
-        status = heed_detokenize(tokenizer, list, count, values->skip_special, &text, &length,
-                                 error);
-    if (status == HEED_OK) {
-        json_t *string = json_stringn(text, length);
-        if (string && json_dumpf(string, stdout, JSON_ENCODE_ANY) == 0) putchar('\n');
-        else status = heed_fail(error, HEED_E_NOMEM, "out of memory for the text");
-        json_decref(string);
-    }
+        status = heed_detokenize(tokenizer, ids, json_array_size(array), values->skip_special,
+                                 &text, &length, error);
+    if (status == HEED_OK) status = print_string(text, length, error);
     heed_free(text);
-    free(list);
+    free(ids);
     return status;
 }
 
@@ -162,7 +186,7 @@ static heed_status lines(const tokenize_task *values, const heed_tokenizer *toke
         status = heed_lines_read(file, &text, &length, error);
         if (!text) break;
         heed_lines_place(file, place, sizeof place);
-        if (text[strspn(text, " \t\r\f\v")])
+        if (text[strspn(text, HEED_CLI_BLANKS)])
             status = take_line(values, tokenizer, text, length, place, error);
     }
     heed_lines_close(file);
@@ -176,15 +200,13 @@ static int check(heed_cli_task *t)
         if (!t->model) return heed_cli_usage_error(t->command, "expected -m MODEL");
         if (values->text && !heed_cli_is_utf8(values->text, strlen(values->text)))
             return heed_cli_usage_error(t->command, "-p: the text is not valid UTF-8");
-        return !values->jsonl == !values->text
-                   ? heed_cli_usage_error(t->command, "expected --jsonl FILE or -p TEXT")
-                   : 0;
+        if (!values->jsonl == !values->text)
+            return heed_cli_usage_error(t->command, "expected --jsonl FILE or -p TEXT");
+        return 0;
     }
     if (!values->data.count || !values->out)
         return heed_cli_usage_error(t->command, "--train expects --data FILE... and --out DIR");
-    return values->vocab_size < 0 || values->min_frequency < 0
-               ? heed_cli_usage_error(t->command, "sizes cannot be negative")
-               : 0;
+    return 0;
 }
 
 static heed_status train(const tokenize_task *values, heed_error *error)
@@ -221,8 +243,10 @@ static heed_status run(heed_cli_task *t)
     heed_status status = heed_tokenizer_load(&tokenizer, t->model, &t->error);
     if (status == HEED_OK) print_notes(tokenizer);
     if (status == HEED_OK && values->jsonl) status = lines(values, tokenizer, &t->error);
-    else if (status == HEED_OK)
-        status = encode(values, tokenizer, values->text, strlen(values->text), NULL, 0, &t->error);
+    else if (status == HEED_OK) {
+        text_pair in = {.text = values->text, .length = strlen(values->text)};
+        status = encode(values, tokenizer, &in, &t->error);
+    }
     heed_tokenizer_free(tokenizer);
     return status;
 }

@@ -93,7 +93,7 @@ static const heed_cli_option options[] = {
     ROW(label_smoothing, "label-smoothing", HEED_CLI_AMOUNT, "X",
         "Share of the target spread over all tokens."),
     ROW(bf16, "bf16", HEED_CLI_FLAG, NULL,
-        "Products read operands rounded to bf16; weights and sums stay f32."),
+        "Matmuls read bf16 operands; weights and sums stay f32."),
     ROW(gradient_checkpointing, "gradient-checkpointing", HEED_CLI_FLAG, NULL,
         "Keep only the ends of layers and compute the rest again: less memory, more time."),
     ROW(seed, "seed", HEED_CLI_COUNT, "S", "First weights, order of the data, dropout (1)."),
@@ -124,7 +124,7 @@ static void show_tokenizing(void *context, size_t done, size_t total)
 static void show_begin(void *context, const heed_train_summary *s)
 {
     train_task *values = context;
-    char parameters[32], activations[32], left[32];
+    char parameters[32], activations[32], left[32], fits[64] = "";
     heed_cli_progress_end();
     values->objective = s->objective;
     values->conversations = s->conversations;
@@ -132,15 +132,16 @@ static void show_begin(void *context, const heed_train_summary *s)
     if (values->quiet) return;
     heed_cli_note("model     %.2f M parameters, written as %s, objective %s",
                   1e-6 * (double)s->parameters, s->model_type, s->objective);
-    heed_cli_note("memory    weights, gradients and optimizer %s, activations %s%s%s%s",
+    if (s->free_bytes)
+        snprintf(fits, sizeof fits, "; fits into the %s that are free",
+                 heed_cli_bytes_text((double)s->free_bytes, left));
+    heed_cli_note("memory    weights, gradients and optimizer %s, activations %s%s",
                   heed_cli_bytes_text((double)s->parameter_bytes, parameters),
-                  heed_cli_bytes_text((double)s->activation_bytes, activations),
-                  s->free_bytes ? "; fits into the " : "",
-                  s->free_bytes ? heed_cli_bytes_text((double)s->free_bytes, left) : "",
-                  s->free_bytes ? " that are free" : "");
+                  heed_cli_bytes_text((double)s->activation_bytes, activations), fits);
+    const char *resumed = s->first_step ? " (going on with an earlier run)" : "";
+    const char *unvalidated = s->valid_tokens ? "" : "; no validation data";
     heed_cli_note("training  %lld updates%s, %.2f epochs of %lld tokens%s", (long long)s->steps,
-                  s->first_step ? " (going on with an earlier run)" : "", s->epochs,
-                  (long long)s->tokens_per_epoch, s->valid_tokens ? "" : "; no validation data");
+                  resumed, s->epochs, (long long)s->tokens_per_epoch, unvalidated);
 }
 
 static void show_step(void *context, const heed_train_progress *p)

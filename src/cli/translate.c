@@ -24,9 +24,8 @@ static void preset(heed_cli_task *t)
 static int check(heed_cli_task *t)
 {
     const translate_task *values = (translate_task *)t;
-    return t->model && values->in && values->out
-               ? 0
-               : heed_cli_usage_error(t->command, "expected -m MODEL, --in FILE and --out FILE");
+    if (t->model && values->in && values->out) return 0;
+    return heed_cli_usage_error(t->command, "expected -m MODEL, --in FILE and --out FILE");
 }
 
 static heed_status run(heed_cli_task *t)
@@ -36,9 +35,9 @@ static heed_status run(heed_cli_task *t)
     heed_hooks hooks = heed_cli_task_hooks("lines");
     heed_status status = heed_cli_task_generation(t, values->count, &how);
     if (status == HEED_OK) status = heed_cli_task_note_idle(t, &how);
-    return status == HEED_OK ? heed_transformer_translate(t->transformer, values->in, values->out,
-                                                          &how, &hooks, &t->error)
-                             : status;
+    if (status != HEED_OK) return status;
+    return heed_transformer_translate(t->transformer, values->in, values->out, &how, &hooks,
+                                      &t->error);
 }
 
 const heed_cli_command heed_cli_command_translate = {

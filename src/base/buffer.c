@@ -37,17 +37,17 @@ void heed_buffer_byte(heed_buffer *buffer, int byte)
 
 void heed_buffer_printf(heed_buffer *buffer, const char *format, ...)
 {
-    va_list arguments, again;
+    va_list arguments, second_pass;
     va_start(arguments, format);
-    va_copy(again, arguments);
+    va_copy(second_pass, arguments);
     int count = vsnprintf(NULL, 0, format, arguments);
     va_end(arguments);
     if (count < 0) buffer->failed = true;
     else if (reserve(buffer, (size_t)count)) {
-        vsnprintf(buffer->data + buffer->length, (size_t)count + 1, format, again);
+        vsnprintf(buffer->data + buffer->length, (size_t)count + 1, format, second_pass);
         buffer->length += (size_t)count;
     }
-    va_end(again);
+    va_end(second_pass);
 }
 
 void heed_buffer_clear(heed_buffer *buffer)

@@ -137,9 +137,8 @@ static void try_group(search *s, char *line)
     s->mounted = false;
     each_line(s, "/proc/self/mountinfo", try_mount);
     if (s->mounted) return;
-    char point[64];
-    snprintf(point, sizeof point, "/sys/fs/cgroup%s%s", s->unified ? "" : "/",
-             s->unified ? "" : s->controller);
+    char point[64] = "/sys/fs/cgroup";
+    if (!s->unified) snprintf(point, sizeof point, "/sys/fs/cgroup/%s", s->controller);
     walk_up(s, point, below(path, "/"));
 }
 

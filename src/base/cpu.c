@@ -88,8 +88,10 @@ size_t heed_cache_level_bytes(int level)
             continue;
         if (!read_cache_line(index, "size", line, sizeof line)) continue;
         char *unit;
-        unsigned long size = strtoul(line, &unit, 10);
-        return (size_t)size << (*unit == 'K' ? 10 : *unit == 'M' ? 20 : 0);
+        size_t size = strtoul(line, &unit, 10);
+        if (*unit == 'K') size <<= 10;
+        else if (*unit == 'M') size <<= 20;
+        return size;
     }
     return 0;
 }

@@ -15,10 +15,10 @@ const char *heed_isa_name(heed_isa isa); /* "generic", "avx2", "avx512" */
 /* The object name_generic, name_avx2 or name_avx512, by address: what is compiled once per
    instruction set. */
 #if defined(__x86_64__)
-#define HEED_FOR_ISA(isa, name)                \
-    ((isa) == HEED_ISA_AVX512 ? &name##_avx512 \
-     : (isa) == HEED_ISA_AVX2 ? &name##_avx2   \
-                              : &name##_generic)
+#define HEED_FOR_ISA(isa, name)                                                          \
+    ((__typeof__(&name##_generic)[HEED_ISA_COUNT]){[HEED_ISA_GENERIC] = &name##_generic, \
+                                                   [HEED_ISA_AVX2] = &name##_avx2,       \
+                                                   [HEED_ISA_AVX512] = &name##_avx512}[(isa)])
 #else
 #define HEED_FOR_ISA(isa, name) ((void)(isa), &name##_generic)
 #endif

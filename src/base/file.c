@@ -11,18 +11,26 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+/* What the user can do about a failed system call; "" if there is nothing to advise. */
+static const char *remedy_of(int code)
+{
+    switch (code) {
+    case ENOENT: return "; check the path";
+    case EACCES: return "; check the permissions";
+    case ENOSPC:
+    case EDQUOT: return "; free some disk space, nothing that was there before is lost";
+    case EFBIG:
+        return "; the file size limit is reached (ulimit -f), nothing that was there before is "
+               "lost";
+    default: return "";
+    }
+}
+
 heed_status heed_fail_system(heed_error *error, const char *doing, const char *path)
 {
-    heed_status status = errno == ENOMEM ? HEED_E_NOMEM : HEED_E_IO;
-    const char *remedy =
-        errno == ENOENT   ? "; check the path"
-        : errno == EACCES ? "; check the permissions"
-        : errno == ENOSPC || errno == EDQUOT
-            ? "; free some disk space, nothing that was there before is lost"
-        : errno == EFBIG
-            ? "; the file size limit is reached (ulimit -f), nothing that was there before is lost"
-            : "";
-    return heed_fail(error, status, "%s: cannot %s: %s%s", path, doing, strerror(errno), remedy);
+    const int code = errno;
+    return heed_fail(error, code == ENOMEM ? HEED_E_NOMEM : HEED_E_IO, "%s: cannot %s: %s%s", path,
+                     doing, strerror(code), remedy_of(code));
 }
 
 static heed_status open_regular(const char *path, int *descriptor, size_t *size, heed_error *error)

@@ -42,7 +42,7 @@ const char *heed_foreign_sign(const void *bytes, size_t count)
     for (size_t i = 0; i < sizeof signs / sizeof *signs; i++)
         if (count >= signs[i].length && !memcmp(text, signs[i].begins, signs[i].length))
             return signs[i].what;
-    while (count && isspace((unsigned char)*text)) text++, count--;
+    for (; count && isspace((unsigned char)*text); count--) text++;
     for (size_t i = 0; i < sizeof markup / sizeof *markup; i++)
         if (count >= strlen(markup[i]) && !strncasecmp(text, markup[i], strlen(markup[i])))
             return "a web page: download the file itself";

@@ -51,20 +51,16 @@ const char *heed_json_type(const json_t *value)
 
 /* ---- the value as JSON has it ---- */
 
-static bool is_valid(const char *text, size_t length)
-{
-    return heed_utf8_valid(text, length) == length;
-}
-
 static bool is_plain(const json_t *json)
 {
-    if (json_is_string(json)) return is_valid(json_string_value(json), json_string_length(json));
+    if (json_is_string(json))
+        return heed_utf8_valid(json_string_value(json), json_string_length(json));
     if (heed_json_foreign(json)) return false;
     for (size_t i = 0; i < json_array_size(json); i++)
         if (!is_plain(json_array_get(json, i))) return false;
     for (void *at = json_object_iter((json_t *)json); at;
          at = json_object_iter_next((json_t *)json, at))
-        if (!is_valid(json_object_iter_key(at), json_object_iter_key_len(at)) ||
+        if (!heed_utf8_valid(json_object_iter_key(at), json_object_iter_key_len(at)) ||
             !is_plain(json_object_iter_value(at)))
             return false;
     return true;
@@ -77,7 +73,8 @@ static void put_valid(heed_buffer *out, const char *text, size_t length)
         uint32_t point;
         bool valid;
         used = heed_utf8_next(text + at, length - at, &point, &valid);
-        heed_buffer_append(out, valid ? text + at : "\xEF\xBF\xBD", valid ? used : 3);
+        if (valid) heed_buffer_append(out, text + at, used);
+        else heed_buffer_append(out, "\xEF\xBF\xBD", 3);
     }
     heed_buffer_append(out, "", 0);
 }

@@ -28,8 +28,12 @@ typedef struct parser {
 static heed_status fail_at(parser *p, size_t at, const char *found, const char *expected)
 {
     size_t line = 1, column = 1;
-    for (size_t i = 0; i < at; i++, column++)
-        if (p->text[i] == '\n') line++, column = 0;
+    for (size_t i = 0; i < at; i++) {
+        column++;
+        if (p->text[i] != '\n') continue;
+        line++;
+        column = 1;
+    }
     /* one line, perhaps of many: the caller's `where` says which */
     if (p->length == 0 || !memchr(p->text, '\n', p->length))
         return heed_fail(p->error, HEED_E_FORMAT, "%s: column %zu (byte %zu): %s, expected %s",

@@ -21,7 +21,7 @@ static bool begins_with(heed_text text, const char *mark)
 static heed_status check(const char *path, heed_text text, size_t line, size_t offset,
                          heed_error *error)
 {
-    size_t at = heed_utf8_valid(text.bytes, text.length);
+    size_t at = heed_utf8_valid_bytes(text.bytes, text.length);
     if (at == text.length) return HEED_OK;
     if (offset == 0 && (begins_with(text, "\xFF\xFE") || begins_with(text, "\xFE\xFF")))
         return heed_fail(error, HEED_E_FORMAT,

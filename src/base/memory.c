@@ -1,5 +1,7 @@
 #include "base/memory.h"
 
+#include "base/number.h"
+#include <stdalign.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -66,7 +68,7 @@ static void *allocate_pages(size_t bytes, int advice)
                              MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
         if (mapping == MAP_FAILED) return NULL;
         header.base = mapping;
-        base = (char *)(((uintptr_t)mapping + HUGE_PAGE - 1) & ~(uintptr_t)(HUGE_PAGE - 1));
+        base = (char *)heed_round_up((uintptr_t)mapping, HUGE_PAGE);
         (void)madvise(base, total, advice);
     }
     memcpy(base, &header, sizeof header);
@@ -120,7 +122,7 @@ char *heed_string_copy(const char *text)
 
 typedef struct arena_block arena_block;
 struct arena_block {
-    arena_block *next;
+    alignas(16) arena_block *next; /* the pieces come after the header, aligned as it is */
     size_t used, size;
 };
 struct heed_arena {
@@ -128,7 +130,7 @@ struct heed_arena {
     size_t bytes;
 };
 
-enum { BLOCK_BYTES = 1 << 16, BLOCK_HEADER = (sizeof(arena_block) + 15) & ~15u };
+enum { BLOCK_BYTES = 1 << 16, PIECE_ALIGNMENT = 16, BLOCK_HEADER = sizeof(arena_block) };
 
 heed_arena *heed_arena_new(void)
 {
@@ -150,7 +152,7 @@ void *heed_arena_take(heed_arena *arena, size_t count, size_t size)
     size_t bytes;
     if (!heed_multiply_size(count, size, &bytes) || bytes > SIZE_MAX - BLOCK_BYTES - BLOCK_HEADER)
         return NULL;
-    bytes = (bytes + 15) & ~(size_t)15;
+    bytes = heed_round_up(bytes, PIECE_ALIGNMENT);
     arena_block *block = arena->first;
     if (!block || block->size - block->used < bytes) {
         size_t room = bytes > BLOCK_BYTES / 4 ? bytes : BLOCK_BYTES;

@@ -1,15 +1,40 @@
-/* number.h: whole numbers. */
+/* number.h: arithmetic of whole numbers. */
 #ifndef HEED_BASE_NUMBER_H
 #define HEED_BASE_NUMBER_H
 
+#include <stddef.h>
 #include <stdint.h>
+
+static inline int64_t heed_smaller(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+static inline int64_t heed_larger(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
+
+/* a / b, rounded up. Expects a >= 0, b > 0, and a + b within 63 bits. */
+static inline int64_t heed_divide_up(int64_t a, int64_t b)
+{
+    return (a + b - 1) / b;
+}
+
+/* The least multiple of `unit` that is not less than `size`. The caller has checked that it does
+   not wrap. */
+static inline size_t heed_round_up(size_t size, size_t unit)
+{
+    return (size + unit - 1) / unit * unit;
+}
 
 /* The greatest common divisor of two positive numbers (Euclid). */
 static inline int64_t heed_common_divisor(int64_t a, int64_t b)
 {
     while (b) {
         const int64_t rest = a % b;
-        a = b, b = rest;
+        a = b;
+        b = rest;
     }
     return a;
 }

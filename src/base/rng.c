@@ -13,7 +13,10 @@ void heed_philox(const uint32_t counter[4], const uint32_t key[2], uint32_t out[
         c2 = (uint32_t)(a >> 32) ^ c3 ^ k1;
         c3 = (uint32_t)a;
     }
-    out[0] = c0, out[1] = c1, out[2] = c2, out[3] = c3;
+    out[0] = c0;
+    out[1] = c1;
+    out[2] = c2;
+    out[3] = c3;
 }
 
 uint64_t heed_mix(uint64_t a, uint64_t b)

@@ -1,5 +1,6 @@
 #include "base/unicode.h"
 
+#include "base/utf8.h"
 #include <stdlib.h>
 #include <utf8proc.h>
 
@@ -178,6 +179,28 @@ bool heed_char_is_python_space(uint32_t c)
     return heed_char_is_space(c) || (c >= 0x1C && c <= 0x1F);
 }
 
+void heed_strip_left(const char **text, size_t *length)
+{
+    while (*length) {
+        uint32_t c;
+        size_t size = heed_utf8_next(*text, *length, &c, NULL);
+        if (!heed_char_is_python_space(c)) return;
+        *text += size;
+        *length -= size;
+    }
+}
+
+void heed_strip_right(const char *text, size_t *length)
+{
+    while (*length) {
+        uint32_t c;
+        size_t at = heed_utf8_before(text, *length);
+        heed_utf8_next(text + at, *length - at, &c, NULL);
+        if (!heed_char_is_python_space(c)) return;
+        *length = at;
+    }
+}
+
 /* Alphabetic is L, Nl, Other_Alphabetic; of the latter only the circled and squared letters are not
    marks. */
 static bool is_circled_letter(uint32_t c)
@@ -207,7 +230,8 @@ unsigned heed_char_class(uint32_t c)
         if (c >= 'a' && c <= 'z') return L | HEED_CHAR_LOWER;
         if (c >= 'A' && c <= 'Z') return L | HEED_CHAR_UPPER;
         if (c >= '0' && c <= '9') return HEED_CHAR_NUMBER | HEED_CHAR_WORD;
-        return c == '_' ? HEED_CHAR_WORD : heed_char_is_space(c) ? HEED_CHAR_SPACE : 0;
+        if (c == '_') return HEED_CHAR_WORD;
+        return heed_char_is_space(c) ? HEED_CHAR_SPACE : 0;
     }
     unsigned found = by_category[category(c)];
     if (heed_char_is_space(c)) found |= HEED_CHAR_SPACE;
@@ -281,7 +305,8 @@ size_t heed_char_lower(uint32_t c, uint32_t lower[3])
         return 1;
     }
     if (c == 0x130) { /* the only letter whose lower case has two code points */
-        lower[0] = 'i', lower[1] = 0x307;
+        lower[0] = 'i';
+        lower[1] = 0x307;
         return 2;
     }
     const span_value *later = HEED_CHAR_FIND(later_lower, c);

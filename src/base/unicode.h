@@ -2,8 +2,8 @@
    with different versions of the Unicode database (categories of regular expressions: 16, case: 17,
    marks and normalization: 9, BERT's punctuation: 8), so utf8proc's answers are corrected by
    tables; ids must not depend on the version of utf8proc that is installed. */
-#ifndef HEED_TEXT_UNICODE_H
-#define HEED_TEXT_UNICODE_H
+#ifndef HEED_BASE_UNICODE_H
+#define HEED_BASE_UNICODE_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -26,6 +26,9 @@ unsigned heed_char_class(uint32_t c);
 bool heed_char_is_space(uint32_t c); /* White_Space */
 /* str.isspace of Python, and \s of its regular expressions */
 bool heed_char_is_python_space(uint32_t c);
+/* Python's lstrip and rstrip: drop white space from the beginning, or the end, of valid UTF-8. */
+void heed_strip_left(const char **text, size_t *length);
+void heed_strip_right(const char *text, size_t *length);
 bool heed_char_is_numeric(uint32_t c); /* N */
 bool heed_char_is_mark(uint32_t c);    /* M: what StripAccents removes */
 bool heed_char_is_accent(uint32_t c);  /* Mn: what BertNormalizer removes */

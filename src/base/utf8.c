@@ -2,18 +2,22 @@
 
 #include <string.h>
 
+/* Bytes of the character that `lead` begins; 0 if no character begins with it. */
+static size_t announced_bytes(unsigned char lead)
+{
+    if (lead < 0x80) return 1;
+    if (lead < 0xC2) return 0;
+    if (lead < 0xE0) return 2;
+    if (lead < 0xF0) return 3;
+    return lead < 0xF5 ? 4 : 0;
+}
+
 size_t heed_utf8_next(const char *text, size_t length, uint32_t *code_point, bool *valid)
 {
     const unsigned char *s = (const unsigned char *)text;
     unsigned char lead = s[0];
     uint32_t point = lead;
-    size_t wanted = lead < 0x80   ? 1
-                    : lead < 0xC2 ? 0
-                    : lead < 0xE0 ? 2
-                    : lead < 0xF0 ? 3
-                    : lead < 0xF5 ? 4
-                                  : 0;
-    size_t got = 1;
+    size_t wanted = announced_bytes(lead), got = 1;
     if (wanted > 1) {
         point = lead & (0xFFu >> (wanted + 1));
         for (; got < wanted && got < length; got++) {
@@ -41,7 +45,8 @@ size_t heed_utf8_put(uint32_t point, char out[4])
         out[0] = (char)point;
         return 1;
     }
-    size_t length = point < 0x800 ? 2 : point < 0x10000 ? 3 : 4;
+    size_t length = 2;
+    if (point >= 0x800) length = point < 0x10000 ? 3 : 4;
     for (size_t i = length - 1; i > 0; i--, point >>= 6) out[i] = (char)(0x80 | (point & 0x3F));
     out[0] = (char)((0xF00u >> length & 0xFF) | point);
     return length;
@@ -52,27 +57,31 @@ size_t heed_utf8_incomplete(const char *text, size_t length)
     for (size_t back = 1; back <= 3 && back <= length; back++) {
         unsigned char c = (unsigned char)text[length - back];
         if ((c & 0xC0) == 0x80) continue;
-        size_t wanted = c < 0xC2 ? 1 : c < 0xE0 ? 2 : c < 0xF0 ? 3 : c < 0xF5 ? 4 : 1;
         uint32_t point;
+        if (announced_bytes(c) <= back) return 0;
         /* Only a prefix that could still become valid is held back: its decode must stop at the
            end, not at a bad byte. */
-        return wanted > back && heed_utf8_next(text + length - back, back, &point, NULL) == back
-                   ? back
-                   : 0;
+        return heed_utf8_next(text + length - back, back, &point, NULL) == back ? back : 0;
     }
     return 0;
 }
 
-size_t heed_utf8_valid(const char *text, size_t length)
+/* Whether the eight bytes at `text` are ASCII. */
+static bool eight_ascii(const char *text)
+{
+    uint64_t eight;
+    memcpy(&eight, text, sizeof eight);
+    return !(eight & 0x8080808080808080u);
+}
+
+size_t heed_utf8_valid_bytes(const char *text, size_t length)
 {
     size_t at = 0;
     while (at < length) {
-        uint64_t eight;
         uint32_t point;
         bool valid = true;
-        if (length - at >= sizeof eight &&
-            (memcpy(&eight, text + at, sizeof eight), !(eight & 0x8080808080808080u))) {
-            at += sizeof eight;
+        if (length - at >= 8 && eight_ascii(text + at)) {
+            at += 8;
             continue;
         }
         size_t bytes = heed_utf8_next(text + at, length - at, &point, &valid);
@@ -80,6 +89,31 @@ size_t heed_utf8_valid(const char *text, size_t length)
         at += bytes;
     }
     return length;
+}
+
+bool heed_utf8_valid(const char *text, size_t length)
+{
+    return heed_utf8_valid_bytes(text, length) == length;
+}
+
+uint32_t heed_utf8_at(const char *text, size_t at, size_t *size)
+{
+    const unsigned char *s = (const unsigned char *)text + at;
+    *size = heed_utf8_size(text[at]);
+    switch (*size) {
+    case 1: return s[0];
+    case 2: return (s[0] & 0x1Fu) << 6 | (s[1] & 0x3Fu);
+    case 3: return (s[0] & 0x0Fu) << 12 | (s[1] & 0x3Fu) << 6 | (s[2] & 0x3Fu);
+    default:
+        return (s[0] & 0x07u) << 18 | (s[1] & 0x3Fu) << 12 | (s[2] & 0x3Fu) << 6 | (s[3] & 0x3Fu);
+    }
+}
+
+size_t heed_utf8_before(const char *text, size_t at)
+{
+    do at--;
+    while (at > 0 && ((unsigned char)text[at] & 0xC0) == 0x80);
+    return at;
 }
 
 size_t heed_utf8_count(const char *text, size_t length)

@@ -19,9 +19,26 @@ size_t heed_utf8_put(uint32_t code_point, char out[4]);
 /* Bytes at the end of text that may be the beginning of a character still to be completed (0 to
    3). */
 size_t heed_utf8_incomplete(const char *text, size_t length);
-/* Bytes before the first broken part; `length` when all of the text is valid. */
-size_t heed_utf8_valid(const char *text, size_t length);
+/* Whether all of the text is valid. */
+bool heed_utf8_valid(const char *text, size_t length);
+/* Bytes before the first broken part; `length` if all of the text is valid. */
+size_t heed_utf8_valid_bytes(const char *text, size_t length);
 /* Code points in text, broken parts counted as one each. */
 size_t heed_utf8_count(const char *text, size_t length);
+
+/* ---- for text that is known to be valid ---- */
+
+/* Bytes of the character that begins with this byte. */
+static inline size_t heed_utf8_size(char first)
+{
+    unsigned char c = (unsigned char)first;
+    if (c < 0x80) return 1;
+    if (c < 0xE0) return 2;
+    return c < 0xF0 ? 3 : 4;
+}
+/* The code point at text[at]; *size gets its bytes. */
+uint32_t heed_utf8_at(const char *text, size_t at, size_t *size);
+/* Where the character before text[at] begins; at > 0. */
+size_t heed_utf8_before(const char *text, size_t at);
 
 #endif

@@ -1,5 +1,6 @@
 #include "cache/cache.h"
 #include "base/memory.h"
+#include "base/number.h"
 #include <errno.h>
 #include <heed/graph.h>
 #include <stdlib.h>
@@ -38,11 +39,6 @@ static int64_t pages_of(int64_t positions)
     return positions / HEED_PAGE_POSITIONS + (positions % HEED_PAGE_POSITIONS != 0);
 }
 
-static size_t round_up(size_t bytes, size_t unit)
-{
-    return (bytes + unit - 1) / unit * unit;
-}
-
 static heed_status set_sizes(heed_cache *cache, size_t *reserved, heed_error *error)
 {
     const heed_cache_options *options = &cache->options;
@@ -72,22 +68,23 @@ static heed_status set_sizes(heed_cache *cache, size_t *reserved, heed_error *er
                             &cache->page_bytes) ||
         !heed_multiply_size(cache->page_bytes, (size_t)cache->pages, &bytes) ||
         bytes > SIZE_MAX / 2 ||
-        !heed_multiply_size(round_up(bytes, cache->os_page), (size_t)options->arrays, reserved))
+        !heed_multiply_size(heed_round_up(bytes, cache->os_page), (size_t)options->arrays,
+                            reserved))
         return heed_fail(
             error, HEED_E_ARG,
             "KV cache: %lld arrays of %lld columns for %lld sequences of %lld positions exceed the "
             "address space",
             (long long)options->arrays, (long long)options->columns, (long long)options->sequences,
             (long long)options->positions);
-    cache->array_bytes = round_up(bytes, cache->os_page);
+    cache->array_bytes = heed_round_up(bytes, cache->os_page);
     return HEED_OK;
 }
 
 /* Address space for every sequence at `pages` pages; NULL, with errno, when the system refuses. */
 static char *reserve(const heed_cache *cache, int64_t pages, size_t *bytes)
 {
-    size_t array = round_up(cache->page_bytes * (size_t)(pages * cache->options.sequences),
-                            cache->os_page);
+    size_t array = heed_round_up(cache->page_bytes * (size_t)(pages * cache->options.sequences),
+                                 cache->os_page);
     *bytes = array * (size_t)cache->options.arrays;
     void *memory = mmap(NULL, *bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1,
                         0);
@@ -174,7 +171,7 @@ void *heed_cache_array(const heed_cache *cache, int64_t array)
 
 size_t heed_cache_committed(const heed_cache *cache)
 {
-    return round_up((size_t)cache->mark * cache->page_bytes, cache->os_page) *
+    return heed_round_up((size_t)cache->mark * cache->page_bytes, cache->os_page) *
            (size_t)cache->options.arrays;
 }
 
@@ -220,7 +217,7 @@ static bool populate(char *begin, size_t bytes, size_t os_page)
 
 static size_t bytes_at_mark(const heed_cache *cache, int64_t mark)
 {
-    return round_up((size_t)mark * cache->page_bytes, cache->os_page);
+    return heed_round_up((size_t)mark * cache->page_bytes, cache->os_page);
 }
 
 static heed_status fail_commit(const heed_cache *cache, int64_t wanted, size_t bytes, size_t spare,

@@ -1,9 +1,9 @@
 #include "evaluate/choices.h"
 
 #include "base/memory.h"
+#include "base/unicode.h"
 #include "base/utf8.h"
 #include "generate/choose.h"
-#include "jinja/characters.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,8 +37,7 @@ static heed_status check_texts(const heed_question *q, const json_t *context, he
 {
     for (size_t i = 0; i <= q->count; i++) {
         const json_t *text = i < q->count ? json_array_get(q->choices, i) : context;
-        size_t length = json_string_length(text);
-        if (heed_utf8_valid(json_string_value(text), length) != length)
+        if (!heed_utf8_valid(json_string_value(text), json_string_length(text)))
             return heed_fail(
                 error, HEED_E_FORMAT,
                 "%s: line %zu: half a surrogate pair (\"\\ud83d\" "
@@ -260,7 +259,7 @@ heed_status heed_score_choices(heed_session *session, const heed_tokenizer *toke
         return heed_fail(error, HEED_E_UNSUPPORTED,
                          "choices are scored with a decoder, not an encoder-decoder");
     heed_text before = {q->context, q->context_length};
-    heed_jinja_strip(&before.bytes, &before.length, false, true);
+    heed_strip_right(before.bytes, &before.length);
     scoring s = {.session = session,
                  .tokenizer = tokenizer,
                  .question = q,

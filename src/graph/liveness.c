@@ -4,13 +4,12 @@
    size; Pisarchyk & Lee 2020, "Efficient memory management for deep neural net inference"). */
 #include "graph/attributes.h"
 #include "graph/plan_internal.h"
+#include "tensor/alignment.h"
 #include "tensor/dtype.h"
 #include "graph/rewrite.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-enum { ALIGNMENT = 64 };
 
 size_t heed_plan_element(const heed_plan *plan, heed_dtype dtype)
 {
@@ -214,11 +213,6 @@ static heed_status place_lives(liveness *state, life *lives, size_t count, size_
     return HEED_OK;
 }
 
-static size_t aligned(size_t bytes)
-{
-    return (bytes + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1);
-}
-
 static heed_status place_all(liveness *state, life *lives, int32_t *sharers, heed_error *error)
 {
     heed_plan *plan = state->plan;
@@ -235,7 +229,7 @@ static heed_status place_all(liveness *state, life *lives, int32_t *sharers, hee
         if (info->kind == HEED_VALUE_INPUT) {
             place.where = HEED_PLACE_WORKSPACE;
             place.offset = inputs_end;
-            if (!heed_add_size(inputs_end, aligned(bytes), &inputs_end))
+            if (!heed_add_size(inputs_end, heed_align(bytes), &inputs_end))
                 return heed_fail_memory(error, bytes, info->name);
         }
         plan->places[i] = place;
@@ -249,7 +243,7 @@ static heed_status place_all(liveness *state, life *lives, int32_t *sharers, hee
         size_t bytes;
         if (!heed_plan_value_bytes(plan, (heed_value)i, &bytes))
             return heed_fail_memory(error, SIZE_MAX, "an activation");
-        lives[count++] = (life){(heed_value)i, state->from[i], state->to[i], aligned(bytes), 0};
+        lives[count++] = (life){(heed_value)i, state->from[i], state->to[i], heed_align(bytes), 0};
     }
     HEED_TRY(place_lives(state, lives, count, inputs_end, error));
     /* sharers take the offset of their root, plus their own shift for views */

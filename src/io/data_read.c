@@ -116,7 +116,7 @@ static heed_status copy_text(heed_data *data, const json_t *object, const char *
 {
     const json_t *string = json_object_get(object, key);
     size_t length = json_string_length(string);
-    if (heed_utf8_valid(json_string_value(string), length) != length)
+    if (!heed_utf8_valid(json_string_value(string), length))
         return heed_fail(error, HEED_E_FORMAT,
                          "%s, line %zu: \"%s\" holds half a surrogate pair (\"\\ud83d\" without "
                          "the other half, say), which is not text: mend or remove it",

@@ -64,7 +64,7 @@ static bool is_final_sigma(const char *text, size_t length, size_t at, size_t af
 {
     uint32_t c = 0;
     if (!at) return false;
-    jinja_next(text, length, heed_jinja_before(text, at), &c);
+    jinja_next(text, length, heed_utf8_before(text, at), &c);
     if (!(heed_jinja_class(c) & JINJA_ALPHABETIC)) return false;
     if (after >= length) return true;
     jinja_next(text, length, after, &c);
@@ -91,30 +91,6 @@ void heed_jinja_put_case(heed_buffer *out, const char *text, size_t length, jinj
         else if (c == 0x3A3 && is_final_sigma(text, length, at, at + step))
             heed_jinja_put_character(out, 0x3C2);
         else heed_jinja_put_character(out, (uint32_t)utf8proc_tolower((utf8proc_int32_t)c));
-    }
-}
-
-size_t heed_jinja_before(const char *text, size_t end)
-{
-    do end--;
-    while (end && ((unsigned char)text[end] & 0xC0) == 0x80);
-    return end;
-}
-
-void heed_jinja_strip(const char **text, size_t *length, bool left, bool right)
-{
-    uint32_t c = 0;
-    while (left && *length) {
-        size_t step = jinja_next(*text, *length, 0, &c);
-        if (!heed_char_is_python_space(c)) break;
-        *text += step;
-        *length -= step;
-    }
-    while (right && *length) {
-        size_t at = heed_jinja_before(*text, *length);
-        jinja_next(*text, *length, at, &c);
-        if (!heed_char_is_python_space(c)) break;
-        *length = at;
     }
 }
 
@@ -171,7 +147,8 @@ static bool copy_digits(const char *text, size_t length, char *copy, size_t room
 bool heed_jinja_read_number(const char *text, size_t length, double *number)
 {
     char copy[400], local[420], *end;
-    heed_jinja_strip(&text, &length, true, true);
+    heed_strip_left(&text, &length);
+    heed_strip_right(text, &length);
     if (!copy_digits(text, length, copy, sizeof copy)) return false;
     const char *body = copy + (copy[0] == '+' || copy[0] == '-');
     bool named = strcasecmp(body, "inf") == 0 || strcasecmp(body, "infinity") == 0 ||
@@ -218,7 +195,8 @@ static int value_of_digit(int c)
 bool heed_jinja_read_integer(const char *text, size_t length, int base, int64_t *integer)
 {
     char copy[80];
-    heed_jinja_strip(&text, &length, true, true);
+    heed_strip_left(&text, &length);
+    heed_strip_right(text, &length);
     if (!copy_digits(text, length, copy, sizeof copy)) return false;
     const char *digits = copy + (copy[0] == '+' || copy[0] == '-');
     int prefix = digits[0] == '0' ? base_of_letter(digits[1]) : 0;

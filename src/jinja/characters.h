@@ -1,7 +1,7 @@
 /* characters.h: what Python's str knows of characters, and reading numbers as Python writes
    them. */
-#ifndef HEED_TEXT_JINJA_CHARACTERS_H
-#define HEED_TEXT_JINJA_CHARACTERS_H
+#ifndef HEED_JINJA_CHARACTERS_H
+#define HEED_JINJA_CHARACTERS_H
 
 #include "base/buffer.h"
 #include "base/utf8.h"
@@ -29,10 +29,6 @@ static inline size_t jinja_next(const char *text, size_t length, size_t at, uint
 {
     return heed_utf8_next(text + at, length - at, c, NULL);
 }
-/* Where the character in front of `end` begins; end > 0. */
-size_t heed_jinja_before(const char *text, size_t end);
-/* Without spaces at the beginning and the end, or one of them. */
-void heed_jinja_strip(const char **text, size_t *length, bool left, bool right);
 /* The first (or last) place of `part` in a text, by rolling hashes (Karp & Rabin 1987), so that no
    text makes it quadratic; NULL: none. */
 const char *heed_jinja_search(const char *text, size_t length, const char *part, size_t part_length,

@@ -1,6 +1,6 @@
 /* filters.h: the tables that the filters stand in; each ends with a record without a name. */
-#ifndef HEED_TEXT_JINJA_FILTERS_H
-#define HEED_TEXT_JINJA_FILTERS_H
+#ifndef HEED_JINJA_FILTERS_H
+#define HEED_JINJA_FILTERS_H
 
 #include "jinja/value.h"
 

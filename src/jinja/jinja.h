@@ -7,8 +7,8 @@
    Left out, with an error that names them: inheritance and other files (block, extends, include,
    import, from), autoescape, translation, and filters that make HTML or draw random numbers. `e`
    and `safe` work on plain strings. */
-#ifndef HEED_TEXT_JINJA_JINJA_H
-#define HEED_TEXT_JINJA_JINJA_H
+#ifndef HEED_JINJA_JINJA_H
+#define HEED_JINJA_JINJA_H
 
 #include "base/buffer.h"
 #include "base/error.h"

@@ -67,7 +67,7 @@ static jinja_value data_before(const jinja_reader *r, size_t begin, size_t end, 
 {
     const char *text = r->text + begin;
     size_t length = end - begin;
-    if (sign == '-') heed_jinja_strip(&text, &length, false, true);
+    if (sign == '-') heed_strip_right(text, &length);
     else if (sign != '+' && !is_print) {
         size_t line = length;
         while (line && text[line - 1] != '\n') line--;

@@ -2,6 +2,7 @@
    case, padding, views. */
 #include "jinja/methods.h"
 
+#include "base/unicode.h"
 #include "jinja/characters.h"
 #include <string.h>
 
@@ -262,7 +263,7 @@ static jinja_value is_space(jinja_run *run, jinja_value self, const jinja_value 
     (void)a;
     (void)call;
     heed_jinja_spend(run, length / 8);
-    heed_jinja_strip(&text, &length, true, false);
+    heed_strip_left(&text, &length);
     return jinja_boolean(self.length && !length);
 }
 

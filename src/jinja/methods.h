@@ -1,6 +1,6 @@
 /* methods.h: what the files of methods share. */
-#ifndef HEED_TEXT_JINJA_METHODS_H
-#define HEED_TEXT_JINJA_METHODS_H
+#ifndef HEED_JINJA_METHODS_H
+#define HEED_JINJA_METHODS_H
 
 #include "jinja/value.h"
 

@@ -52,7 +52,7 @@ static jinja_value strip_sides(jinja_run *run, jinja_value self, jinja_value set
         begin += step;
     }
     while (right && begin < end && heed_jinja_spend(run, work)) {
-        size_t at = heed_jinja_before(text, end);
+        size_t at = heed_utf8_before(text, end);
         if (!is_among(set, text + at, end - at)) break;
         end = at;
     }
@@ -138,7 +138,8 @@ static jinja_value split_spaces(jinja_run *run, jinja_value self, int64_t most, 
     size_t length = self.length;
     uint32_t c;
     for (;;) {
-        heed_jinja_strip(&text, &length, !from_right, from_right);
+        if (from_right) heed_strip_right(text, &length);
+        else heed_strip_left(&text, &length);
         if (!length || !heed_jinja_spend(run, 1)) break;
         if (most-- == 0) {
             append(run, &list, jinja_text(text, length));
@@ -146,7 +147,7 @@ static jinja_value split_spaces(jinja_run *run, jinja_value self, int64_t most, 
         }
         size_t word = 0, at = from_right ? length : 0, step;
         while (word < length) {
-            size_t place = from_right ? heed_jinja_before(text, at) : at;
+            size_t place = from_right ? heed_utf8_before(text, at) : at;
             step = jinja_next(text, length, place, &c);
             if (heed_char_is_python_space(c)) break;
             word += step;

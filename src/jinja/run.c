@@ -344,7 +344,7 @@ heed_status heed_jinja_render(const heed_jinja *jinja, const json_t *variables, 
     heed_jinja_execute(&run, jinja->root);
     heed_jinja_fits(&run, &output->text);
     heed_arena_free(run.arena);
-    bool valid = heed_utf8_valid(output->text.data, output->text.length) == output->text.length;
+    bool valid = heed_utf8_valid(output->text.data, output->text.length);
     if (run.status == HEED_OK && !valid)
         return heed_fail(
             error, HEED_E_ARG,

@@ -1,7 +1,7 @@
 /* run.h: the state of one rendering, for the files that evaluate (run.c, evaluate.c, execute.c,
    globals.c). */
-#ifndef HEED_TEXT_JINJA_RUN_H
-#define HEED_TEXT_JINJA_RUN_H
+#ifndef HEED_JINJA_RUN_H
+#define HEED_JINJA_RUN_H
 
 #include "jinja/tree.h"
 

@@ -1,7 +1,7 @@
 /* tree.h: the compiled form of a template: tokens while it is read, a tree of nodes in one arena
    afterwards. */
-#ifndef HEED_TEXT_JINJA_TREE_H
-#define HEED_TEXT_JINJA_TREE_H
+#ifndef HEED_JINJA_TREE_H
+#define HEED_JINJA_TREE_H
 
 #include "jinja/value.h"
 

@@ -1,8 +1,8 @@
 /* value.h: the values that templates compute with: Python's, as far as Jinja shows them. A value is
    two words; what it points to lies in the arena of the run (constants: of the template) and is
    immutable, but for namespaces, generators, loops, joiners and cyclers. */
-#ifndef HEED_TEXT_JINJA_VALUE_H
-#define HEED_TEXT_JINJA_VALUE_H
+#ifndef HEED_JINJA_VALUE_H
+#define HEED_JINJA_VALUE_H
 
 #include "base/buffer.h"
 #include "base/error.h"

@@ -12,17 +12,6 @@
 
 /* ---- entries as JSON, for the tables of keys ---- */
 
-static bool is_utf8(const char *text, size_t left)
-{
-    uint32_t point;
-    bool valid = true;
-    while (left && valid) {
-        size_t used = heed_utf8_next(text, left, &point, &valid);
-        text += used, left -= used;
-    }
-    return valid;
-}
-
 /* What JSON has no value for becomes one that the key cannot have: an absent value would mean the
    default. */
 static json_t *element_value(const heed_gguf_entry *entry, size_t index)
@@ -30,8 +19,8 @@ static json_t *element_value(const heed_gguf_entry *entry, size_t index)
     if (entry->type == HEED_GGUF_STRING) {
         size_t length;
         const char *text = heed_gguf_string_at(entry, index, &length);
-        return is_utf8(text, length) ? json_stringn(text, length)
-                                     : json_string("bytes that are no UTF-8");
+        return heed_utf8_valid(text, length) ? json_stringn(text, length)
+                                             : json_string("bytes that are not valid UTF-8");
     }
     double number = heed_gguf_number_at(entry, index);
     if (entry->type == HEED_GGUF_BOOL) return json_boolean(number != 0);
@@ -60,7 +49,7 @@ static json_t *entries_of(const heed_gguf *file, const char *architecture)
             (entry->is_array && !all_alike(entry)))
             continue;
         const char *key = entry->key + length + 1;
-        if (!is_utf8(key, strlen(key))) continue; /* has no meaning here */
+        if (!heed_utf8_valid(key, strlen(key))) continue; /* has no meaning here */
         if (json_object_set_new(object, key, element_value(entry, 0)) != 0)
             json_decref(object), object = NULL;
     }

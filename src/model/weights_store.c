@@ -2,6 +2,7 @@
 #include "cpu/backend.h"
 #include "graph/attributes.h"
 #include "model/weights.h"
+#include "tensor/alignment.h"
 #include "tensor/dtype.h"
 
 #include <math.h>
@@ -177,12 +178,12 @@ static heed_status allocate_weights(heed_model *model, heed_error *error)
             if (absent || weight->data) continue;
             if (pass == 0) {
                 HEED_TRY(choose_layout(model, weight, error));
-                if (!heed_add_size(total, (weight->bytes + 63) & ~(size_t)63, &total))
+                if (!heed_add_size(total, heed_align(weight->bytes), &total))
                     return heed_fail_memory(error, SIZE_MAX, "the weights");
                 continue;
             }
             weight->data = model->memory + at;
-            at += (weight->bytes + 63) & ~(size_t)63;
+            at += heed_align(weight->bytes);
         }
         if (pass == 0 && !(model->memory = heed_allocate_aligned(total + 64)))
             return heed_fail_memory(error, total, "the weights");

@@ -3,6 +3,7 @@
 #ifndef HEED_TENSOR_ALIGNMENT_H
 #define HEED_TENSOR_ALIGNMENT_H
 
+#include "base/number.h"
 #include <stddef.h>
 #include <stdint.h>
 
@@ -11,7 +12,7 @@ enum { HEED_ALIGNMENT = 64, HEED_ALIGNED_FLOATS = HEED_ALIGNMENT / 4 };
 /* The least multiple of 64 that is not less. The caller has checked that it does not wrap. */
 static inline size_t heed_align(size_t bytes)
 {
-    return (bytes + HEED_ALIGNMENT - 1) & ~(size_t)(HEED_ALIGNMENT - 1);
+    return heed_round_up(bytes, HEED_ALIGNMENT);
 }
 
 /* The same for a number of floats. */

@@ -142,7 +142,7 @@ static heed_status put_into_config(heed_tokenizer *tokenizer, heed_error *error)
 static heed_status set_text(heed_tokenizer *tokenizer, const char *name, const heed_text *text,
                             const char *where, heed_error *error)
 {
-    if (heed_utf8_valid(text->bytes, text->length) != text->length)
+    if (!heed_utf8_valid(text->bytes, text->length))
         return heed_fail(error, HEED_E_FORMAT, "%s: a chat template must be valid UTF-8", where);
     json_t *value = json_stringn_nocheck(text->bytes, text->length);
     if (value && json_object_set_new(tokenizer->templates, name, value) == 0) return HEED_OK;

@@ -158,11 +158,7 @@ int heed_fallback_byte(const char *token, size_t length)
 static heed_status flush_bytes(heed_decoder_state *state, heed_error *error)
 {
     size_t length = state->held.length;
-    bool valid = true;
-    for (size_t at = 0; at < length && valid;) {
-        uint32_t point;
-        at += heed_utf8_next(state->held.data + at, length - at, &point, &valid);
-    }
+    bool valid = heed_utf8_valid(state->held.data, length);
     heed_status status = HEED_OK;
     if (length && valid) status = emit(state, state->held.data, length, true, error);
     for (size_t i = 0; i < length && !valid && status == HEED_OK; i++)

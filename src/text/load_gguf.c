@@ -104,16 +104,6 @@ static bool is_piece(const source *s, size_t id)
     return type == NORMAL || type == USER_DEFINED || type == UNUSED;
 }
 
-static bool is_utf8(const char *bytes, size_t length)
-{
-    bool valid = true;
-    for (size_t at = 0; at < length && valid;) {
-        uint32_t point;
-        at += heed_utf8_next(bytes + at, length - at, &point, &valid);
-    }
-    return valid;
-}
-
 static heed_status read_tokens(source *s)
 {
     const heed_gguf_vocabulary *given = s->given;
@@ -123,7 +113,7 @@ static heed_status read_tokens(source *s)
                          s->where, given->token_count);
     for (size_t id = 0; id < given->token_count; id++) {
         heed_gguf_string token = given->tokens[id].length ? given->tokens[id] : no_string;
-        if (!is_utf8(token.bytes, token.length))
+        if (!heed_utf8_valid(token.bytes, token.length))
             return heed_fail(s->error, HEED_E_FORMAT,
                              "%s: tokenizer.ggml.tokens[%zu]: expected UTF-8 text", s->where, id);
         HEED_TRY(heed_vocabulary_add_id(&s->model.vocabulary, token.bytes, token.length,
@@ -388,7 +378,7 @@ static json_t *post_processor(source *s)
 static void put_template(source *s, json_t *list, const char *name, heed_gguf_string text)
 {
     json_t *one = json_object();
-    if (!is_utf8(text.bytes, text.length) || !is_utf8(name, strlen(name))) {
+    if (!heed_utf8_valid(text.bytes, text.length) || !heed_utf8_valid(name, strlen(name))) {
         json_decref(one);
         return;
     }
@@ -403,7 +393,7 @@ static void put_templates(source *s, json_t *config)
     const char *text = s->given->chat_template;
     heed_gguf_string whole = {text ? text : "", text ? strlen(text) : 0};
     if (s->given->template_count == 0) {
-        if (text && is_utf8(text, whole.length))
+        if (text && heed_utf8_valid(text, whole.length))
             s->failed |= json_object_set_new(config, "chat_template", json_string(text));
         return;
     }

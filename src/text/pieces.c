@@ -8,26 +8,6 @@
 enum { LONGEST_INPUT = 0x7FFFFFFF };
 static const size_t longest_text = 0xFFFFFF00u; /* working offsets are 32 bits wide */
 
-uint32_t heed_utf8_at(const char *text, size_t at, size_t *size)
-{
-    const unsigned char *s = (const unsigned char *)text + at;
-    *size = heed_utf8_size(text[at]);
-    switch (*size) {
-    case 1: return s[0];
-    case 2: return (s[0] & 0x1Fu) << 6 | (s[1] & 0x3Fu);
-    case 3: return (s[0] & 0x0Fu) << 12 | (s[1] & 0x3Fu) << 6 | (s[2] & 0x3Fu);
-    default:
-        return (s[0] & 0x07u) << 18 | (s[1] & 0x3Fu) << 12 | (s[2] & 0x3Fu) << 6 | (s[3] & 0x3Fu);
-    }
-}
-
-size_t heed_utf8_before(const char *text, size_t at)
-{
-    do at--;
-    while (at > 0 && ((unsigned char)text[at] & 0xC0) == 0x80);
-    return at;
-}
-
 /* Makes room for `more` bytes after `used` in the buffer that is being written, the one that is not
    current. */
 static bool reserve(heed_pieces *pieces, int target, size_t used, size_t more)

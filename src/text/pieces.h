@@ -7,6 +7,7 @@
 
 #include "base/cancel.h"
 #include "base/error.h"
+#include "base/utf8.h"
 #include "text/tokenizer.h"
 #include <stdbool.h>
 #include <stddef.h>
@@ -83,16 +84,5 @@ void heed_rewriter_skip(heed_rewriter *rewriter, size_t bytes);
 void heed_rewriter_replace(heed_rewriter *rewriter, uint32_t code_point);
 /* an additional character */
 void heed_rewriter_insert(heed_rewriter *rewriter, uint32_t code_point);
-
-/* Code point at text[at] of valid UTF-8; *size gets its bytes. */
-uint32_t heed_utf8_at(const char *text, size_t at, size_t *size);
-/* Bytes of the character that begins with this byte in valid UTF-8. */
-static inline size_t heed_utf8_size(char first)
-{
-    unsigned char c = (unsigned char)first;
-    return c < 0x80 ? 1 : c < 0xE0 ? 2 : c < 0xF0 ? 3 : 4;
-}
-/* Where the character before text[at] begins, at > 0, in valid UTF-8. */
-size_t heed_utf8_before(const char *text, size_t at);
 
 #endif

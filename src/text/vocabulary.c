@@ -72,7 +72,7 @@ static heed_status make_room(heed_vocabulary *vocabulary, const char *token, siz
         return heed_fail(error, HEED_E_FORMAT,
                          "%s: token \"%.*s\" has id %lld, expected 0 to 2147483646", where,
                          length < 64 ? (int)length : 64, token, (long long)id);
-    if (heed_utf8_valid(token, length) != length)
+    if (!heed_utf8_valid(token, length))
         return heed_fail(error, HEED_E_FORMAT,
                          "%s: token %lld is not valid UTF-8 (half a surrogate pair, perhaps)",
                          where, (long long)id);

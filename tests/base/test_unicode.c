@@ -125,9 +125,30 @@ static void decomposition_and_composition(void **state)
     assert_int_equal(heed_char_combining_class(0x1ABF), 0); /* younger than the library's tables */
 }
 
+static void white_space_is_stripped_as_python_does(void **state)
+{
+    (void)state;
+    static const char padded[] = "\x1C\t \u3000a \u00E9\u2003\xC2\x85";
+    const char *text = padded;
+    size_t length = sizeof padded - 1;
+    heed_strip_right(text, &length);
+    assert_int_equal(length, 6 + sizeof "a \u00E9" - 1);
+    heed_strip_left(&text, &length);
+    assert_int_equal(length, sizeof "a \u00E9" - 1);
+    assert_memory_equal(text, "a \u00E9", length);
+    text = " \n";
+    length = 2;
+    heed_strip_left(&text, &length);
+    assert_int_equal(length, 0);
+    length = 2;
+    heed_strip_right(" \n", &length);
+    assert_int_equal(length, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(sets_agree_with_the_library),
+                                       cmocka_unit_test(white_space_is_stripped_as_python_does),
                                        cmocka_unit_test(lower_case_of_special_letters),
                                        cmocka_unit_test(decomposition_and_composition)};
     return cmocka_run_group_tests(tests, NULL, NULL);

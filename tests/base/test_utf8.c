@@ -63,8 +63,11 @@ static void the_first_broken_part_is_found(void **state)
         {"12345678\xC3", 8},
         {"abc\xC0\xAF", 3},
     };
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
-        assert_int_equal(heed_utf8_valid(cases[i].text, strlen(cases[i].text)), cases[i].valid);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        size_t length = strlen(cases[i].text);
+        assert_int_equal(heed_utf8_valid_bytes(cases[i].text, length), cases[i].valid);
+        assert_int_equal(heed_utf8_valid(cases[i].text, length), cases[i].valid == length);
+    }
 }
 
 static void every_code_point_survives_a_round_trip(void **state)

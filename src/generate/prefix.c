@@ -47,18 +47,11 @@ heed_status heed_prefix_keep(heed_prefix *prefix, int64_t sequence, const int32_
     return HEED_OK;
 }
 
-static heed_status no_rows(void *argument, const heed_logits_row *rows, int64_t count,
-                           heed_error *error)
-{
-    (void)argument, (void)rows, (void)count, (void)error;
-    return HEED_OK;
-}
-
 static heed_status feed(heed_session *session, int64_t sequence, const int32_t *ids, int64_t count,
                         heed_error *error)
 {
     heed_step_item item = {.sequence = sequence, .ids = ids, .count = count, .want = count};
-    return heed_session_step(session, &item, 1, no_rows, NULL, error);
+    return heed_session_step(session, &item, 1, NULL, NULL, error);
 }
 
 heed_status heed_prefix_feed(heed_prefix *prefix, const int32_t *ids, int64_t count,
@@ -73,34 +66,40 @@ heed_status heed_prefix_feed(heed_prefix *prefix, const int32_t *ids, int64_t co
 
 /* ---- on disk ---- */
 
-/* The cache of a session's own sequences, and the sequence's number in it. */
-static heed_cache *cache_of(const heed_prefix *prefix, int64_t sequence, int64_t *in_cache)
+/* The cache that a prefix is kept in. */
+static heed_cache *cache_of(const heed_prefix *prefix)
 {
-    *in_cache = heed_session_find(prefix->session, sequence)->in[HEED_SESSION_SELF];
     return prefix->session->caches[HEED_SESSION_SELF];
 }
 
-static void copy_rows(const heed_prefix *prefix, int64_t sequence, int64_t array, char *rows,
-                      int64_t from, int64_t count, bool out)
+static heed_dtype dtype_of(const heed_prefix *prefix)
 {
-    int64_t in_cache;
-    heed_cache *cache = cache_of(prefix, sequence, &in_cache);
-    size_t bytes = heed_cache_row_bytes(cache);
-    for (int64_t i = 0; i < count; i++) {
-        char *row = (char *)heed_cache_array(cache, array) +
-                    (size_t)heed_cache_row(cache, in_cache, from + i) * bytes,
-             *other = rows + (size_t)i * bytes;
-        memcpy(out ? other : row, out ? row : other, bytes);
-    }
+    return heed_model_cache_dtype(heed_session_model(prefix->session));
+}
+
+/* Where an array of the cache holds a position of a sequence of the session. */
+static char *row_at(const heed_prefix *prefix, int64_t sequence, int64_t array, int64_t position)
+{
+    heed_cache *cache = cache_of(prefix);
+    int64_t in_cache = heed_session_find(prefix->session, sequence)->in[HEED_SESSION_SELF];
+    size_t row = (size_t)heed_cache_row(cache, in_cache, position);
+    return (char *)heed_cache_array(cache, array) + row * heed_cache_row_bytes(cache);
 }
 
 static heed_status produce(void *context, size_t index, const heed_tensor_source *tensor,
                            void *bytes, heed_error *error)
 {
     const heed_prefix *prefix = context;
-    (void)tensor, (void)error;
-    if (index == 0) memcpy(bytes, prefix->ids, (size_t)prefix->count * sizeof *prefix->ids);
-    else copy_rows(prefix, prefix->sequence, (int64_t)index - 1, bytes, 0, prefix->count, true);
+    size_t row_bytes = heed_cache_row_bytes(cache_of(prefix));
+    (void)tensor;
+    (void)error;
+    if (index == 0) {
+        memcpy(bytes, prefix->ids, (size_t)prefix->count * sizeof *prefix->ids);
+        return HEED_OK;
+    }
+    for (int64_t i = 0; i < prefix->count; i++)
+        memcpy((char *)bytes + (size_t)i * row_bytes,
+               row_at(prefix, prefix->sequence, (int64_t)index - 1, i), row_bytes);
     return HEED_OK;
 }
 
@@ -111,31 +110,40 @@ static heed_status check_kind(const heed_prefix *prefix, heed_error *error)
                      "prompt caches are for decoders: an encoder-decoder's prompt is its source");
 }
 
+typedef char array_name[32]; /* of a tensor with an array of the cache */
+
+static void name_array(array_name name, int64_t index)
+{
+    snprintf(name, sizeof(array_name), "cache.%lld", (long long)index);
+}
+
+/* The tensors of the file: the ids, then the arrays of the cache. */
+static void list_tensors(const heed_prefix *prefix, const int64_t shape[2], array_name *names,
+                         heed_tensor_source *tensors)
+{
+    tensors[0] = (heed_tensor_source){.name = "ids", .dtype = HEED_I32, .rank = 1, .shape = shape};
+    for (int64_t i = 0; i < heed_cache_arrays(cache_of(prefix)); i++) {
+        name_array(names[i], i);
+        tensors[i + 1] = (heed_tensor_source){
+            .name = names[i], .dtype = dtype_of(prefix), .rank = 2, .shape = shape};
+    }
+}
+
 heed_status heed_prefix_save(const heed_prefix *prefix, const char *path, heed_error *error)
 {
+    static const char *const metadata[] = {"format", "heed-prompt-cache", NULL};
     HEED_TRY(check_kind(prefix, error));
     if (prefix->sequence < 0)
         return heed_fail(error, HEED_E_ARG, "%s: nothing has been read that could be saved", path);
-    const heed_cache *cache = prefix->session->caches[HEED_SESSION_SELF];
-    size_t arrays = (size_t)heed_cache_arrays(cache);
-    int64_t shape[2] = {prefix->count, heed_cache_columns(cache)};
+    size_t arrays = (size_t)heed_cache_arrays(cache_of(prefix));
+    int64_t shape[2] = {prefix->count, heed_cache_columns(cache_of(prefix))};
     heed_tensor_source *tensors = heed_allocate(arrays + 1, sizeof *tensors);
-    char(*names)[32] = heed_allocate(arrays, sizeof *names);
-    heed_status status = tensors && names
-                             ? HEED_OK
-                             : heed_fail_memory(error, arrays * sizeof *tensors, "a prompt cache");
+    array_name *names = heed_allocate(arrays, sizeof *names);
+    heed_status status = HEED_OK;
+    if (!tensors || !names)
+        status = heed_fail_memory(error, arrays * sizeof *tensors, "a prompt cache");
     if (status == HEED_OK) {
-        tensors[0] = (heed_tensor_source){
-            .name = "ids", .dtype = HEED_I32, .rank = 1, .shape = shape};
-        for (size_t i = 0; i < arrays; i++) {
-            snprintf(names[i], sizeof names[i], "cache.%zu", i);
-            tensors[i + 1] = (heed_tensor_source){
-                .name = names[i],
-                .dtype = heed_model_cache_dtype(heed_session_model(prefix->session)),
-                .rank = 2,
-                .shape = shape};
-        }
-        static const char *const metadata[] = {"format", "heed-prompt-cache", NULL};
+        list_tensors(prefix, shape, names, tensors);
         heed_tensor_set set = {
             .tensors = tensors,
             .count = arrays + 1,
@@ -150,137 +158,148 @@ heed_status heed_prefix_save(const heed_prefix *prefix, const char *path, heed_e
     return status;
 }
 
-/* The tensor of a file, when it is of this kind and shape. */
-static heed_status expect(const heed_safetensors *file, const char *path, const char *name,
-                          heed_dtype dtype, int64_t rows, int64_t columns,
-                          const heed_stored_tensor **found, heed_error *error)
+/* ---- read back ---- */
+
+/* A prompt cache that is being read into a new sequence of the session. */
+typedef struct reading {
+    const heed_prefix *prefix;
+    const char *path;
+    heed_safetensors *file;
+    int64_t sequence; /* -1: not added yet */
+    int32_t *ids;     /* (count) */
+    int64_t count;
+    float *scratch; /* a row of the cache as it is kept, and two as floats */
+} reading;
+
+static heed_status fail_kind(const reading *r, const char *name, heed_error *error)
 {
-    const heed_stored_tensor *tensor = heed_safetensors_find(file, name);
-    bool fits = tensor && tensor->dtype == dtype && tensor->rank == (columns ? 2 : 1) &&
-                (rows < 0 || tensor->shape[0] == rows) && (!columns || tensor->shape[1] == columns);
-    if (!fits)
-        return heed_fail(
-            error, HEED_E_ARG,
-            "%s: \"%s\" is no part of a prompt cache of this model and this type of cache: remove "
-            "the file, or use the model and the --cache type it was made with",
-            path, name);
+    return heed_fail(error, HEED_E_ARG,
+                     "%s: \"%s\" is no part of a prompt cache of this model and this type of "
+                     "cache: remove the file, or use the model and the --cache type it was made "
+                     "with",
+                     r->path, name);
+}
+
+static heed_status read_ids(reading *r, heed_error *error)
+{
+    int64_t context = heed_session_context(r->prefix->session);
+    const heed_stored_tensor *tensor = heed_safetensors_find(r->file, "ids");
+    if (!tensor || tensor->dtype != HEED_I32 || tensor->rank != 1)
+        return fail_kind(r, "ids", error);
+    r->count = tensor->shape[0];
+    if (r->count < 1 || r->count > context)
+        return heed_fail(error, HEED_E_ARG,
+                         "%s: a prompt cache of %lld positions, but the context has %lld", r->path,
+                         (long long)r->count, (long long)context);
+    size_t columns = (size_t)heed_cache_columns(cache_of(r->prefix));
+    r->ids = heed_allocate((size_t)r->count, sizeof *r->ids);
+    r->scratch = heed_allocate(3 * columns, sizeof *r->scratch);
+    if (!r->ids || !r->scratch) return heed_fail_memory(error, tensor->bytes, "a prompt cache");
+    return heed_stored_read(tensor, 0, r->ids, (size_t)r->count * sizeof *r->ids, error);
+}
+
+/* The tensor with an array of the cache, if it has the type and shape that the session's has. */
+static heed_status find_array(const reading *r, int64_t index, const heed_stored_tensor **found,
+                              heed_error *error)
+{
+    array_name name;
+    name_array(name, index);
+    const heed_stored_tensor *tensor = heed_safetensors_find(r->file, name);
+    bool fits = tensor && tensor->dtype == dtype_of(r->prefix) && tensor->rank == 2 &&
+                tensor->shape[0] == r->count &&
+                tensor->shape[1] == heed_cache_columns(cache_of(r->prefix));
     *found = tensor;
-    return HEED_OK;
+    return fits ? HEED_OK : fail_kind(r, name, error);
 }
 
-/* *agrees: are the rows of the last position what the file holds, up to rounding? `scratch`: a row
-   as it is kept and two as floats. */
-static heed_status compare_last(const heed_prefix *prefix, int64_t sequence,
-                                const heed_safetensors *file, int64_t count, float *scratch,
-                                bool *agrees, heed_error *error)
+/* Copies one array of the cache out of the file. */
+static heed_status read_array(const reading *r, int64_t index, heed_error *error)
 {
-    const heed_cache *cache = prefix->session->caches[HEED_SESSION_SELF];
-    const heed_model *model = heed_session_model(prefix->session);
-    const heed_dtype dtype = heed_model_cache_dtype(model);
-    /* a number may be rounded the other way */
-    const double steps = dtype == HEED_I8     ? 2e-2
-                         : dtype == HEED_BF16 ? 1e-2
-                         : dtype == HEED_F16  ? 2e-3
-                                              : 1e-3;
-    const int64_t width = heed_model_cache_width(model);
-    const size_t bytes = heed_cache_row_bytes(cache);
-    float *kept = scratch, *stored = kept + width, *room = stored + width;
-    for (int64_t i = 0; i < heed_cache_arrays(cache); i++) {
-        char name[32];
-        snprintf(name, sizeof name, "cache.%lld", (long long)i);
-        const heed_stored_tensor *tensor = heed_safetensors_find(file, name);
-        copy_rows(prefix, sequence, i, (char *)room, count - 1, 1, true);
-        heed_model_cache_widen(model, room, kept);
-        HEED_TRY(heed_stored_read(tensor, (size_t)(count - 1) * bytes, room, bytes, error));
-        heed_model_cache_widen(model, room, stored);
-        double most = 0, apart = 0;
-        for (int64_t k = 0; k < width; k++) {
-            most = fmax(most, fabs((double)stored[k]));
-            apart = fmax(apart, fabs((double)stored[k] - (double)kept[k]));
-        }
-        *agrees = apart <= steps * most + 1e-6;
-        if (!*agrees) return HEED_OK;
-    }
-    return HEED_OK;
-}
-
-/* Copies the rows of one array of the cache out of the file. */
-static heed_status fill_array(const heed_prefix *prefix, int64_t sequence, int64_t array,
-                              const heed_stored_tensor *tensor, int64_t count, heed_error *error)
-{
-    size_t bytes = heed_cache_row_bytes(prefix->session->caches[HEED_SESSION_SELF]);
-    heed_stored_window window = {.tensor = tensor};
+    size_t bytes = heed_cache_row_bytes(cache_of(r->prefix));
+    heed_stored_window window = {0};
+    HEED_TRY(find_array(r, index, &window.tensor, error));
     heed_status status = HEED_OK;
-    for (int64_t row = 0; row < count && status == HEED_OK; row++) {
+    for (int64_t i = 0; i < r->count && status == HEED_OK; i++) {
         const void *stored = NULL;
-        status = heed_stored_window_get(&window, (size_t)row * bytes, bytes, &stored, error);
-        if (status == HEED_OK) copy_rows(prefix, sequence, array, (char *)stored, row, 1, false);
+        status = heed_stored_window_get(&window, (size_t)i * bytes, bytes, &stored, error);
+        if (status == HEED_OK) memcpy(row_at(r->prefix, r->sequence, index, i), stored, bytes);
     }
     heed_stored_window_free(&window);
     return status;
 }
 
-static heed_status read_rows(heed_prefix *prefix, int64_t sequence, const heed_safetensors *file,
-                             const char *path, const int32_t *ids, int64_t count, float *scratch,
-                             heed_error *error)
+/* How far the same value may lie apart in two runs, relative to the largest of its row: it may be
+   rounded the other way. */
+static double rounding_of(heed_dtype dtype)
 {
-    int64_t in_cache, columns = heed_cache_columns(prefix->session->caches[HEED_SESSION_SELF]);
-    heed_cache *cache = cache_of(prefix, sequence, &in_cache);
-    HEED_TRY(heed_session_emit(prefix->session, sequence, 0, ids, count, error));
-    prefix->session->sequences[sequence].past_original = prefix->session->original_context &&
-                                                         count > prefix->session->original_context;
-    HEED_TRY(heed_cache_extend(cache, &(heed_cache_growth){in_cache, count}, 1, error));
-    for (int64_t i = 0; i < heed_cache_arrays(cache); i++) {
-        char name[32];
-        const heed_stored_tensor *tensor = NULL;
-        snprintf(name, sizeof name, "cache.%lld", (long long)i);
-        HEED_TRY(expect(file, path, name,
-                        heed_model_cache_dtype(heed_session_model(prefix->session)), count, columns,
-                        &tensor, error));
-        HEED_TRY(fill_array(prefix, sequence, i, tensor, count, error));
+    switch (dtype) {
+    case HEED_I8: return 2e-2;
+    case HEED_BF16: return 1e-2;
+    case HEED_F16: return 2e-3;
+    default: return 1e-3;
     }
-    heed_session_truncate(prefix->session, sequence, count - 1);
-    HEED_TRY(feed(prefix->session, sequence, ids + count - 1, 1, error));
+}
+
+/* *agrees: are the rows of the last position what the file holds, up to rounding? */
+static heed_status compare_last(const reading *r, bool *agrees, heed_error *error)
+{
+    const heed_model *model = heed_session_model(r->prefix->session);
+    const double rounding = rounding_of(dtype_of(r->prefix));
+    const int64_t width = heed_model_cache_width(model), last = r->count - 1;
+    const size_t bytes = heed_cache_row_bytes(cache_of(r->prefix));
+    float *computed = r->scratch, *stored = computed + width, *row = stored + width;
+    for (int64_t i = 0; i < heed_cache_arrays(cache_of(r->prefix)); i++) {
+        const heed_stored_tensor *tensor = NULL;
+        HEED_TRY(find_array(r, i, &tensor, error));
+        memcpy(row, row_at(r->prefix, r->sequence, i, last), bytes);
+        heed_model_cache_widen(model, row, computed);
+        HEED_TRY(heed_stored_read(tensor, (size_t)last * bytes, row, bytes, error));
+        heed_model_cache_widen(model, row, stored);
+        double largest = 0, apart = 0;
+        for (int64_t k = 0; k < width; k++) {
+            largest = fmax(largest, fabs((double)stored[k]));
+            apart = fmax(apart, fabs((double)stored[k] - (double)computed[k]));
+        }
+        *agrees = apart <= rounding * largest + 1e-6;
+        if (!*agrees) return HEED_OK;
+    }
+    return HEED_OK;
+}
+
+/* Fills the new sequence from the file, computes its last position again and compares. */
+static heed_status read_rows(const reading *r, heed_error *error)
+{
+    heed_session *session = r->prefix->session;
+    heed_cache *cache = cache_of(r->prefix);
+    HEED_TRY(heed_session_emit(session, r->sequence, 0, r->ids, r->count, error));
+    heed_sequence_slot *slot = heed_session_find(session, r->sequence);
+    slot->past_original = session->original_context && r->count > session->original_context;
+    heed_cache_growth growth = {slot->in[HEED_SESSION_SELF], r->count};
+    HEED_TRY(heed_cache_extend(cache, &growth, 1, error));
+    for (int64_t i = 0; i < heed_cache_arrays(cache); i++) HEED_TRY(read_array(r, i, error));
+    heed_session_truncate(session, r->sequence, r->count - 1);
+    HEED_TRY(feed(session, r->sequence, r->ids + r->count - 1, 1, error));
     bool agrees = false;
-    HEED_TRY(compare_last(prefix, sequence, file, count, scratch, &agrees, error));
-    if (agrees) return heed_safetensors_check_unchanged(file, error);
+    HEED_TRY(compare_last(r, &agrees, error));
+    if (agrees) return heed_safetensors_check_unchanged(r->file, error);
     return heed_fail(error, HEED_E_ARG,
                      "%s: the prompt cache was made with other weights: remove the file, or use "
                      "the model it was made with",
-                     path);
+                     r->path);
 }
 
 heed_status heed_prefix_load(heed_prefix *prefix, const char *path, heed_error *error)
 {
-    heed_safetensors *file = NULL;
-    const heed_stored_tensor *stored = NULL;
-    int32_t *ids = NULL;
-    float *scratch = NULL;
-    int64_t sequence = -1, columns, count = 0;
+    reading r = {.prefix = prefix, .path = path, .sequence = -1};
     HEED_TRY(check_kind(prefix, error));
-    columns = heed_cache_columns(prefix->session->caches[HEED_SESSION_SELF]);
-    HEED_TRY(heed_safetensors_open(&file, path, error));
-    heed_status status = expect(file, path, "ids", HEED_I32, -1, 0, &stored, error);
-    if (status == HEED_OK) {
-        count = stored->shape[0];
-        if (count < 1 || count > heed_session_context(prefix->session))
-            status = heed_fail(
-                error, HEED_E_ARG, "%s: a prompt cache of %lld positions, but the context has %lld",
-                path, (long long)count, (long long)heed_session_context(prefix->session));
-    }
-    if (status == HEED_OK) {
-        ids = heed_allocate((size_t)count, sizeof *ids);
-        scratch = heed_allocate(3 * (size_t)columns, sizeof *scratch);
-        if (!ids || !scratch) status = heed_fail_memory(error, stored->bytes, "a prompt cache");
-        else status = heed_stored_read(stored, 0, ids, (size_t)count * sizeof *ids, error);
-    }
-    if (status == HEED_OK) status = heed_session_add(prefix->session, &sequence, error);
-    if (status == HEED_OK)
-        status = read_rows(prefix, sequence, file, path, ids, count, scratch, error);
-    if (status == HEED_OK) status = heed_prefix_keep(prefix, sequence, ids, error);
-    else if (sequence >= 0) heed_session_drop(prefix->session, sequence);
-    heed_safetensors_close(file);
-    free(ids);
-    free(scratch);
+    HEED_TRY(heed_safetensors_open(&r.file, path, error));
+    heed_status status = read_ids(&r, error);
+    if (status == HEED_OK) status = heed_session_add(prefix->session, &r.sequence, error);
+    if (status == HEED_OK) status = read_rows(&r, error);
+    if (status == HEED_OK) status = heed_prefix_keep(prefix, r.sequence, r.ids, error);
+    else if (r.sequence >= 0) heed_session_drop(prefix->session, r.sequence);
+    heed_safetensors_close(r.file);
+    free(r.ids);
+    free(r.scratch);
     return status;
 }

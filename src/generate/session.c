@@ -38,10 +38,9 @@ static heed_status set_sizes(heed_session *session, const heed_config *config,
     session->capacity = options->sequences ? options->sequences : 1;
     session->chunk = options->chunk ? options->chunk : HEED_SESSION_CHUNK;
     session->vocabulary = config->vocabulary;
-    session->original_context = config->position == HEED_POSITION_ROTARY &&
-                                        config->rope.kind == HEED_ROPE_LONGROPE
-                                    ? config->rope.original_context
-                                    : 0;
+    bool long_rope = config->position == HEED_POSITION_ROTARY &&
+                     config->rope.kind == HEED_ROPE_LONGROPE;
+    session->original_context = long_rope ? config->rope.original_context : 0;
     if (session->context < 1 || session->context > INT32_MAX / 2)
         return heed_fail(error, HEED_E_ARG, "a context of %lld positions: expected 1 to %d",
                          (long long)session->context, INT32_MAX / 2);
@@ -71,14 +70,11 @@ static heed_status make_cache(heed_session *session, int which, const heed_model
         .positions = session->context,
         .budget = budget,
     };
+    heed_cache_kind keys = which == HEED_SESSION_SELF ? HEED_CACHE_KEY : HEED_CACHE_CROSS_KEY;
     HEED_TRY(heed_cache_new(&session->caches[which], &options, error));
     for (int64_t layer = 0; layer < heed_model_cache_layers(model); layer++)
         for (int value = 0; value < 2; value++) {
-            heed_cache_kind kind = (heed_cache_kind)((which == HEED_SESSION_SELF
-                                                          ? HEED_CACHE_KEY
-                                                          : HEED_CACHE_CROSS_KEY) +
-                                                     value);
-            heed_engine_bind_cache(session->engine, kind, layer,
+            heed_engine_bind_cache(session->engine, (heed_cache_kind)(keys + value), layer,
                                    heed_cache_array(session->caches[which], 2 * layer + value));
         }
     return HEED_OK;
@@ -94,19 +90,18 @@ static heed_status make(heed_session *session, heed_model *model, const heed_bac
     session->sequences = heed_allocate((size_t)session->capacity, sizeof *session->sequences);
     session->done = heed_allocate((size_t)session->capacity, sizeof *session->done);
     session->items = heed_allocate((size_t)session->capacity, sizeof *session->items);
-    session->again = heed_allocate((size_t)session->capacity, sizeof *session->again);
+    session->recomputed = heed_allocate((size_t)session->capacity, sizeof *session->recomputed);
     session->growth = heed_allocate((size_t)session->capacity, sizeof *session->growth);
     session->pieces = heed_allocate((size_t)session->chunk, sizeof *session->pieces);
     session->rows = heed_allocate((size_t)session->gathered, sizeof *session->rows);
-    if (!session->sequences || !session->done || !session->items || !session->again ||
+    if (!session->sequences || !session->done || !session->items || !session->recomputed ||
         !session->growth || !session->pieces || !session->rows)
         return heed_fail_memory(error, (size_t)session->capacity * sizeof *session->sequences,
                                 "the tables of a session");
-    bool both = config->arrangement == HEED_ENCODER_DECODER;
-    HEED_TRY(make_cache(session, HEED_SESSION_SELF, model,
-                        both ? options->cache_budget / 2 : options->cache_budget, error));
-    return both ? make_cache(session, HEED_SESSION_CROSS, model, options->cache_budget / 2, error)
-                : HEED_OK;
+    if (config->arrangement != HEED_ENCODER_DECODER)
+        return make_cache(session, HEED_SESSION_SELF, model, options->cache_budget, error);
+    HEED_TRY(make_cache(session, HEED_SESSION_SELF, model, options->cache_budget / 2, error));
+    return make_cache(session, HEED_SESSION_CROSS, model, options->cache_budget / 2, error);
 }
 
 heed_status heed_session_new(heed_session **result, heed_model *model, const heed_backend *backend,
@@ -133,7 +128,7 @@ void heed_session_free(heed_session *session)
     free(session->sequences);
     free(session->done);
     free(session->items);
-    free(session->again);
+    free(session->recomputed);
     free(session->growth);
     free(session->pieces);
     free(session->rows);
@@ -206,7 +201,7 @@ heed_status heed_session_fail_unknown(int64_t sequence, heed_error *error)
                      (long long)sequence);
 }
 
-static heed_status find_place(const heed_session *session, int64_t *sequence, heed_error *error)
+static heed_status find_slot(const heed_session *session, int64_t *sequence, heed_error *error)
 {
     for (*sequence = 0; *sequence < session->capacity; ++*sequence)
         if (!session->sequences[*sequence].used) return HEED_OK;
@@ -217,7 +212,7 @@ static heed_status find_place(const heed_session *session, int64_t *sequence, he
 
 heed_status heed_session_add_any(heed_session *session, int64_t *sequence, heed_error *error)
 {
-    HEED_TRY(find_place(session, sequence, error));
+    HEED_TRY(find_slot(session, sequence, error));
     heed_sequence_slot *slot = &session->sequences[*sequence];
     for (int i = 0; i < 2; i++) {
         if (!session->caches[i]) continue;
@@ -256,7 +251,7 @@ heed_status heed_session_fork(heed_session *session, int64_t sequence, int64_t l
 {
     const heed_sequence_slot *from = heed_session_find(session, sequence);
     if (!from) return heed_session_fail_unknown(sequence, error);
-    HEED_TRY(find_place(session, fork, error));
+    HEED_TRY(find_slot(session, fork, error));
     heed_sequence_slot *to = &session->sequences[*fork];
     HEED_TRY(heed_cache_fork(session->caches[HEED_SESSION_SELF], from->in[HEED_SESSION_SELF],
                              length, &to->in[HEED_SESSION_SELF], error));
@@ -272,11 +267,10 @@ heed_status heed_session_fork(heed_session *session, int64_t sequence, int64_t l
     }
     to->past_original = from->past_original;
     to->used = true;
-    heed_status told = session->original_context
-                           ? heed_session_emit(session, *fork, 0, from->ids, length, error)
-                           : HEED_OK;
-    if (told != HEED_OK) heed_session_drop(session, *fork);
-    return told;
+    if (!session->original_context) return HEED_OK;
+    heed_status status = heed_session_emit(session, *fork, 0, from->ids, length, error);
+    if (status != HEED_OK) heed_session_drop(session, *fork);
+    return status;
 }
 
 void heed_session_truncate(heed_session *session, int64_t sequence, int64_t length)

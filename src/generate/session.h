@@ -57,7 +57,7 @@ heed_status heed_session_add(heed_session *session, int64_t *sequence, heed_erro
    is attended to. */
 heed_status heed_session_encode(heed_session *session, const heed_ids *sources, int64_t count,
                                 int64_t *sequences, heed_error *error);
-/* A sequence that begins with the first `length` positions of another, its source included; blocks
+/* A sequence that begins with the first `length` positions of another, its source included; pages
    are shared. */
 heed_status heed_session_fork(heed_session *session, int64_t sequence, int64_t length,
                               int64_t *fork, heed_error *error);
@@ -85,10 +85,10 @@ typedef struct heed_logits_row {
 typedef heed_status heed_logits_visitor(void *argument, const heed_logits_row *rows, int64_t count,
                                         heed_error *error);
 
-/* Feeds the items (different sequences) and visits the logits wanted. On failure, of the visitor
-   too, every sequence is as before. LongRoPE has other frequencies past the original context: a
-   sequence that grows across it is recomputed, all of it, and so is one that was cut back; if that
-   fails inside a run, less than before may be left of it.
+/* Feeds the items (different sequences) and visits the logits wanted; visitor may be NULL. On
+   failure, of the visitor too, every sequence is as before. LongRoPE changes all frequencies past
+   the original context: a sequence that grows past it is recomputed, all of it, and so is one that
+   was cut back within it; if that fails inside a run, less than before may be left of it.
    Errors: HEED_E_ARG for an id outside the vocabulary or a sequence that would exceed the context;
    HEED_E_NOMEM of caches and workspace. */
 heed_status heed_session_step(heed_session *session, const heed_step_item *items, int64_t count,

@@ -8,9 +8,9 @@
 
 static void copy_table(const heed_cache *cache, int64_t sequence, int32_t *row)
 {
-    int64_t blocks;
-    const int32_t *table = heed_cache_table(cache, sequence, &blocks);
-    memcpy(row, table, (size_t)blocks * sizeof *row);
+    int64_t pages;
+    const int32_t *table = heed_cache_table(cache, sequence, &pages);
+    memcpy(row, table, (size_t)pages * sizeof *row);
 }
 
 static int64_t table_columns(const heed_session *session)
@@ -18,22 +18,41 @@ static int64_t table_columns(const heed_session *session)
     return (session->context + HEED_PAGE_POSITIONS - 1) / HEED_PAGE_POSITIONS;
 }
 
-static int64_t cache_blocks(const heed_session *session, int which)
+static int64_t cache_pages(const heed_session *session, int which)
 {
     return session->caches[which] ? heed_cache_pages(session->caches[which]) : 0;
 }
 
-/* Ids, positions, places in the cache of `count` rows that begin at `position` of a sequence;
-   inputs a model lacks are NULL. */
-static void fill_rows(const heed_cache *cache, int64_t sequence, int64_t position,
-                      const int32_t *ids, int64_t count, int32_t *id_rows, int32_t *position_rows,
-                      int32_t *slot_rows)
+/* The inputs of a run that have a row for each token, at the next row to fill. NULL: the model has
+   no such input. */
+typedef struct row_inputs {
+    int32_t *ids, *positions;
+    int32_t *cache_rows; /* where a token's keys and values are kept */
+    float *frequencies;
+} row_inputs;
+
+/* Fills `count` rows, which begin at `position` of a sequence of the cache, and moves on. */
+static void put_rows(row_inputs *to, const heed_cache *cache, int64_t sequence, int64_t position,
+                     const int32_t *ids, int64_t count)
 {
-    memcpy(id_rows, ids, (size_t)count * sizeof *ids);
+    memcpy(to->ids, ids, (size_t)count * sizeof *ids);
     for (int64_t i = 0; i < count; i++) {
-        if (position_rows) position_rows[i] = (int32_t)(position + i);
-        slot_rows[i] = (int32_t)heed_cache_row(cache, sequence, position + i);
+        if (to->positions) to->positions[i] = (int32_t)(position + i);
+        to->cache_rows[i] = (int32_t)heed_cache_row(cache, sequence, position + i);
     }
+    to->ids += count;
+    to->cache_rows += count;
+    if (to->positions) to->positions += count;
+}
+
+/* Fills the rotary frequencies of `count` rows, where they depend on the length of the sequence,
+   and moves on. */
+static void put_frequencies(row_inputs *to, const heed_session *session, bool source,
+                            int64_t length, int64_t count)
+{
+    const heed_model *model = heed_engine_model(session->engine);
+    heed_model_rotary_fill(model, source, length, count, to->frequencies);
+    if (to->frequencies) to->frequencies += count * heed_model_rotary_pairs(model, source);
 }
 
 static void fill_sequence(int32_t *fields, int64_t start, int64_t count, int64_t keys,
@@ -45,21 +64,6 @@ static void fill_sequence(int32_t *fields, int64_t start, int64_t count, int64_t
     fields[HEED_SEQUENCE_KEY_LENGTH] = (int32_t)keys;
     fields[HEED_SEQUENCE_FIRST_INDEX] = (int32_t)first;
     fields[HEED_SEQUENCE_TABLE_ROW] = (int32_t)table_row;
-}
-
-static void offset(int32_t **rows, int64_t by)
-{
-    if (*rows) *rows += by;
-}
-
-/* Rotary frequencies of `count` rows of a sequence that is `length` tokens long, where they depend
-   on that. */
-static void turn_rows(const heed_session *session, bool source, int64_t length, int64_t count,
-                      float **rows)
-{
-    const heed_model *model = heed_engine_model(session->engine);
-    heed_model_rotary_fill(model, source, length, count, *rows);
-    if (*rows) *rows += count * heed_model_rotary_pairs(model, source);
 }
 
 /* ---- encoding ---- */
@@ -76,35 +80,44 @@ static int64_t sources_in_run(const heed_session *session, const heed_ids *sourc
     return taken;
 }
 
+static void fill_encoding(heed_session *session, const heed_ids *sources, int64_t count,
+                          const int64_t *sequences)
+{
+    heed_engine *engine = session->engine;
+    const heed_cache *cache = session->caches[HEED_SESSION_CROSS];
+    row_inputs inputs = {
+        .ids = heed_engine_input(engine, "source_ids"),
+        .positions = heed_engine_input(engine, "source_positions"),
+        .cache_rows = heed_engine_input(engine, "cross_slots"),
+        .frequencies = heed_engine_input(engine, "source_frequencies"),
+    };
+    int32_t *fields = heed_engine_input(engine, "source_sequences");
+    int64_t start = 0;
+    for (int64_t i = 0; i < count; i++, fields += HEED_SEQUENCE_FIELDS) {
+        const heed_sequence_slot *slot = &session->sequences[sequences[i]];
+        int64_t length = sources[i].count;
+        put_rows(&inputs, cache, slot->in[HEED_SESSION_CROSS], 0, sources[i].ids, length);
+        put_frequencies(&inputs, session, true, length, length);
+        fill_sequence(fields, start, length, length, 0, i);
+        fields[HEED_SEQUENCE_KEY_START] = (int32_t)start;
+        start += length;
+    }
+}
+
+/* Encodes `count` sources, which have `rows` tokens together, in one run. */
 static heed_status encode_run(heed_session *session, const heed_ids *sources, int64_t count,
                               int64_t rows, const int64_t *sequences, heed_error *error)
 {
     if (rows == 0) return HEED_OK;
-    heed_cache *cache = session->caches[HEED_SESSION_CROSS];
     heed_program_spec spec = {
         .purpose = HEED_PURPOSE_ENCODE,
         .source_rows = rows,
         .sequences = count,
-        .cache_blocks = cache_blocks(session, HEED_SESSION_SELF),
-        .cross_blocks = cache_blocks(session, HEED_SESSION_CROSS),
+        .cache_blocks = cache_pages(session, HEED_SESSION_SELF),
+        .cross_blocks = cache_pages(session, HEED_SESSION_CROSS),
     };
     HEED_TRY(heed_engine_prepare(session->engine, &spec, error));
-    int32_t *ids = heed_engine_input(session->engine, "source_ids"),
-            *positions = heed_engine_input(session->engine, "source_positions");
-    int32_t *slots = heed_engine_input(session->engine, "cross_slots"),
-            *fields = heed_engine_input(session->engine, "source_sequences");
-    float *frequencies = heed_engine_input(session->engine, "source_frequencies");
-    int64_t start = 0;
-    for (int64_t i = 0; i < count; i++, fields += HEED_SEQUENCE_FIELDS) {
-        int64_t length = sources[i].count;
-        fill_rows(cache, session->sequences[sequences[i]].in[HEED_SESSION_CROSS], 0, sources[i].ids,
-                  length, ids, positions, slots);
-        fill_sequence(fields, start, length, length, 0, i);
-        fields[HEED_SEQUENCE_KEY_START] = (int32_t)start;
-        turn_rows(session, true, length, length, &frequencies);
-        offset(&ids, length), offset(&positions, length), offset(&slots, length);
-        start += length;
-    }
+    fill_encoding(session, sources, count, sequences);
     heed_runtime runtime = {
         .count = {[HEED_EXTENT_SOURCE_ROWS] = rows, [HEED_EXTENT_SEQUENCES] = count}};
     return heed_engine_run(session->engine, &runtime, error);
@@ -162,49 +175,58 @@ heed_status heed_session_encode(heed_session *session, const heed_ids *sources, 
 
 /* ---- decoding ---- */
 
-/* Fills the inputs of a decoding run from its pieces. */
-static void fill_run(heed_session *session, const heed_step_item *items, int64_t pieces)
+/* Fills what a decoder's pieces attend to of their sources. */
+static void fill_cross(heed_session *session, const heed_step_item *items, int64_t pieces)
 {
-    heed_engine *engine = session->engine;
-    const heed_cache *self = session->caches[HEED_SESSION_SELF],
-                     *cross = session->caches[HEED_SESSION_CROSS];
-    int32_t *ids = heed_engine_input(engine, "ids"),
-            *positions = heed_engine_input(engine, "positions");
-    int32_t *slots = heed_engine_input(engine, "slots"),
-            *fields = heed_engine_input(engine, "sequences");
-    int32_t *wanted = heed_engine_input(engine, "rows"),
-            *table = heed_engine_input(engine, "page_table");
-    int32_t *cross_fields = heed_engine_input(engine, "cross_sequences"),
-            *cross_table = heed_engine_input(engine, "cross_page_table");
-    float *frequencies = heed_engine_input(engine, "frequencies");
-    int64_t start = 0, columns = table_columns(session);
-    for (int64_t i = 0; i < pieces; i++, fields += HEED_SEQUENCE_FIELDS, table += columns) {
+    const heed_cache *cross = session->caches[HEED_SESSION_CROSS];
+    int32_t *fields = heed_engine_input(session->engine, "cross_sequences"),
+            *table = heed_engine_input(session->engine, "cross_page_table");
+    int64_t start = 0;
+    for (int64_t i = 0; i < pieces; i++, fields += HEED_SEQUENCE_FIELDS) {
         const heed_session_piece *p = &session->pieces[i];
-        const heed_step_item *item = &items[p->item];
-        const heed_sequence_slot *slot = &session->sequences[item->sequence];
-        int64_t before = heed_cache_length(self, slot->in[HEED_SESSION_SELF]) - item->count +
-                         p->begin;
-        fill_rows(self, slot->in[HEED_SESSION_SELF], before, item->ids + p->begin, p->count, ids,
-                  positions, slots);
-        fill_sequence(fields, start, p->count, before + p->count, before, i);
-        turn_rows(session, false, heed_cache_length(self, slot->in[HEED_SESSION_SELF]), p->count,
-                  &frequencies);
-        copy_table(self, slot->in[HEED_SESSION_SELF], table);
-        if (cross) {
-            fill_sequence(cross_fields, start, p->count,
-                          heed_cache_length(cross, slot->in[HEED_SESSION_CROSS]), 0, i);
-            copy_table(cross, slot->in[HEED_SESSION_CROSS], cross_table);
-            offset(&cross_fields, HEED_SEQUENCE_FIELDS), offset(&cross_table, columns);
-        }
-        for (int64_t token = p->want; token < p->count; token++)
-            *wanted++ = (int32_t)(start + token);
-        offset(&ids, p->count), offset(&positions, p->count), offset(&slots, p->count);
+        int64_t sequence = session->sequences[items[p->item].sequence].in[HEED_SESSION_CROSS];
+        fill_sequence(fields, start, p->count, heed_cache_length(cross, sequence), 0, i);
+        copy_table(cross, sequence, table);
+        table += table_columns(session);
         start += p->count;
     }
 }
 
-/* What is beyond a cache of f16 is kept as NaN, which reaches the logits of every token that sees
-   it. */
+/* Fills the inputs of a decoding run from its pieces. */
+static void fill_run(heed_session *session, const heed_step_item *items, int64_t pieces)
+{
+    heed_engine *engine = session->engine;
+    const heed_cache *cache = session->caches[HEED_SESSION_SELF];
+    row_inputs inputs = {
+        .ids = heed_engine_input(engine, "ids"),
+        .positions = heed_engine_input(engine, "positions"),
+        .cache_rows = heed_engine_input(engine, "slots"),
+        .frequencies = heed_engine_input(engine, "frequencies"),
+    };
+    int32_t *fields = heed_engine_input(engine, "sequences"),
+            *table = heed_engine_input(engine, "page_table"),
+            *wanted = heed_engine_input(engine, "rows");
+    int64_t start = 0;
+    for (int64_t i = 0; i < pieces; i++, fields += HEED_SEQUENCE_FIELDS) {
+        const heed_session_piece *p = &session->pieces[i];
+        const heed_step_item *item = &items[p->item];
+        int64_t sequence = session->sequences[item->sequence].in[HEED_SESSION_SELF];
+        int64_t length = heed_cache_length(cache, sequence);
+        int64_t before = length - item->count + p->begin;
+        put_rows(&inputs, cache, sequence, before, item->ids + p->begin, p->count);
+        put_frequencies(&inputs, session, false, length, p->count);
+        fill_sequence(fields, start, p->count, before + p->count, before, i);
+        copy_table(cache, sequence, table);
+        table += table_columns(session);
+        for (int64_t token = p->want; token < p->count; token++)
+            *wanted++ = (int32_t)(start + token);
+        start += p->count;
+    }
+    if (session->caches[HEED_SESSION_CROSS]) fill_cross(session, items, pieces);
+}
+
+/* A value that does not fit a cache of f16 is kept as NaN, which reaches the logits of every token
+   that sees it. */
 static heed_status check_cache_holds(const heed_session *session, int64_t count, heed_error *error)
 {
     if (heed_model_cache_dtype(heed_session_model(session)) != HEED_F16) return HEED_OK;
@@ -213,10 +235,8 @@ static heed_status check_cache_holds(const heed_session *session, int64_t count,
             if (isnan(session->rows[i].logits[j]))
                 return heed_fail(error, HEED_E_ARG,
                                  "the model's logits hold NaN: a key or value is too large for a "
-                                 "cache of f16, which "
-                                 "holds up to 65504 (try --cache bf16 or f32), or the weights or "
-                                 "activations are not "
-                                 "finite");
+                                 "cache of f16, which holds up to 65504 (try --cache bf16 or f32), "
+                                 "or the weights or activations are not finite");
     return HEED_OK;
 }
 
@@ -226,13 +246,16 @@ static heed_status visit_run(heed_session *session, int64_t pieces, heed_logits_
     heed_operand logits = {0};
     int64_t count = 0;
     HEED_TRY(heed_engine_output(session->engine, "logits", &logits, error));
-    for (int64_t i = 0; i < pieces; i++)
-        for (int64_t token = session->pieces[i].want; token < session->pieces[i].count;
-             token++, count++)
+    for (int64_t i = 0; i < pieces; i++) {
+        const heed_session_piece *p = &session->pieces[i];
+        int64_t first = p->begin - session->recomputed[p->item]; /* in the caller's item */
+        for (int64_t token = p->want; token < p->count; token++, count++)
             session->rows[count] = (heed_logits_row){
-                session->pieces[i].item,
-                session->pieces[i].begin + token - session->again[session->pieces[i].item],
-                (const float *)logits.data + count * logits.row_stride};
+                .item = p->item,
+                .token = first + token,
+                .logits = (const float *)logits.data + count * logits.row_stride,
+            };
+    }
     HEED_TRY(check_cache_holds(session, count, error));
     return count && visitor ? visitor(argument, session->rows, count, error) : HEED_OK;
 }
@@ -245,7 +268,8 @@ static int64_t pack_run(heed_session *session, const heed_step_item *items, int6
     *rows = *gathered = 0;
     for (int64_t i = 0; i < count && *rows < session->chunk; i++) {
         int64_t done = session->done[i], left = items[i].count - done, want = items[i].want - done;
-        bool many = items[i].count - items[i].want > 1; /* rows of logits then bound the chunk */
+        /* if there are many rows of logits, they bound the chunk */
+        bool many = items[i].count - items[i].want > 1;
         int64_t chunk = many ? session->gathered : session->chunk,
                 size = left < chunk ? left : chunk;
         if (want < 0) want = 0;
@@ -270,8 +294,8 @@ static heed_status run_all(heed_session *session, const heed_step_item *items, i
             .rows = rows,
             .sequences = pieces,
             .gathered = gathered,
-            .cache_blocks = cache_blocks(session, HEED_SESSION_SELF),
-            .cross_blocks = cache_blocks(session, HEED_SESSION_CROSS),
+            .cache_blocks = cache_pages(session, HEED_SESSION_SELF),
+            .cross_blocks = cache_pages(session, HEED_SESSION_CROSS),
             .table_rows = heed_bucket(pieces),
             .table_columns = table_columns(session),
         };
@@ -294,14 +318,14 @@ static heed_status check_items(heed_session *session, const heed_step_item *item
     if (count > session->capacity)
         return heed_fail(error, HEED_E_ARG, "a step of %lld items in a session of %lld sequences",
                          (long long)count, (long long)session->capacity);
-    /* here: how often each sequence is named */
+    /* done: here how often each sequence is named */
     memset(session->done, 0, (size_t)session->capacity * sizeof *session->done);
     for (int64_t i = 0; i < count; i++) {
         const heed_step_item *item = &items[i];
         if (!heed_session_find(session, item->sequence))
             return heed_session_fail_unknown(item->sequence, error);
         if (session->done[item->sequence]++)
-            return heed_fail(error, HEED_E_ARG, "sequence %lld stands twice in a step",
+            return heed_fail(error, HEED_E_ARG, "sequence %lld occurs twice in a step",
                              (long long)item->sequence);
         if (item->count < 0 || item->want < 0)
             return heed_fail(
@@ -318,38 +342,62 @@ static heed_status check_items(heed_session *session, const heed_step_item *item
     return HEED_OK;
 }
 
-/* The items as they are fed: with all ids of a sequence whose keys were made on the other side of
-   the border, which are dropped. */
-static heed_status gather_items(heed_session *session, const heed_step_item *items, int64_t count,
-                                heed_error *error)
+/* Records the ids of every item after those of its sequence. */
+static heed_status record_ids(heed_session *session, const heed_step_item *items, int64_t count,
+                              heed_error *error)
 {
-    for (int64_t i = 0; i < count && session->original_context; i++)
-        HEED_TRY(heed_session_emit(session, items[i].sequence,
-                                   heed_session_length(session, items[i].sequence), items[i].ids,
-                                   items[i].count, error));
     for (int64_t i = 0; i < count; i++) {
-        heed_sequence_slot *slot = &session->sequences[items[i].sequence];
         int64_t before = heed_session_length(session, items[i].sequence);
-        bool beyond = session->original_context &&
-                      before + items[i].count > session->original_context;
-        session->items[i] = items[i];
-        session->again[i] = 0;
-        if (before && items[i].count && beyond != slot->past_original) {
-            session->items[i] = (heed_step_item){items[i].sequence, slot->ids,
-                                                 before + items[i].count, before + items[i].want};
-            session->again[i] = before;
-            heed_session_truncate(session, items[i].sequence, 0);
-        }
-        if (items[i].count) slot->past_original = beyond;
+        HEED_TRY(heed_session_emit(session, items[i].sequence, before, items[i].ids, items[i].count,
+                                   error));
     }
     return HEED_OK;
+}
+
+/* Copies the items into session->items as they are fed. If a sequence grows past the original
+   context, or was cut back within it, its keys are dropped and its item becomes all of its ids. */
+static void gather_items(heed_session *session, const heed_step_item *items, int64_t count)
+{
+    for (int64_t i = 0; i < count; i++) {
+        const heed_step_item *item = &items[i];
+        heed_sequence_slot *slot = &session->sequences[item->sequence];
+        int64_t before = heed_session_length(session, item->sequence);
+        int64_t length = before + item->count;
+        bool past = session->original_context && length > session->original_context;
+        session->items[i] = *item;
+        session->recomputed[i] = 0;
+        if (before && item->count && past != slot->past_original) {
+            session->items[i] = (heed_step_item){
+                .sequence = item->sequence,
+                .ids = slot->ids,
+                .count = length,
+                .want = before + item->want,
+            };
+            session->recomputed[i] = before;
+            heed_session_truncate(session, item->sequence, 0);
+        }
+        if (item->count) slot->past_original = past;
+    }
+}
+
+/* After a failure: a sequence has its length of before, or what was fed of it if it was being
+   recomputed. */
+static void restore_lengths(heed_session *session, const heed_step_item *items, int64_t count)
+{
+    for (int64_t i = 0; i < count; i++) {
+        int64_t length = heed_session_length(session, items[i].sequence) - items[i].count;
+        int64_t fed = session->done[i], recomputed = session->recomputed[i];
+        if (recomputed) length = fed < recomputed ? fed : recomputed;
+        heed_session_truncate(session, items[i].sequence, length);
+    }
 }
 
 heed_status heed_session_step(heed_session *session, const heed_step_item *items, int64_t count,
                               heed_logits_visitor *visitor, void *argument, heed_error *error)
 {
     HEED_TRY(check_items(session, items, count, error));
-    HEED_TRY(gather_items(session, items, count, error));
+    if (session->original_context) HEED_TRY(record_ids(session, items, count, error));
+    gather_items(session, items, count);
     items = session->items;
     for (int64_t i = 0; i < count; i++) {
         session->growth[i] = (heed_cache_growth){
@@ -358,12 +406,6 @@ heed_status heed_session_step(heed_session *session, const heed_step_item *items
     }
     HEED_TRY(heed_cache_extend(session->caches[HEED_SESSION_SELF], session->growth, count, error));
     heed_status status = run_all(session, items, count, visitor, argument, error);
-    for (int64_t i = 0; i < count && status != HEED_OK; i++) {
-        int64_t before = heed_session_length(session, items[i].sequence) - items[i].count,
-                read = session->done[i];
-        heed_session_truncate(
-            session, items[i].sequence,
-            session->again[i] ? (read < session->again[i] ? read : session->again[i]) : before);
-    }
+    if (status != HEED_OK) restore_lengths(session, items, count);
     return status;
 }
